@@ -1,0 +1,1 @@
+//! Events, world, counters, history and hub of keepwatch.

@@ -1,0 +1,1 @@
+//! Health checkers, their scheduler and the real-server machine.

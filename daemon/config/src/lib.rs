@@ -1,0 +1,1 @@
+//! The configuration language of keepalived.conf: source, tree, schema, model, diagnostics.

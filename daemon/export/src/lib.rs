@@ -1,0 +1,1 @@
+//! What people and programs watch: Prometheus metrics, JSON and the status page.

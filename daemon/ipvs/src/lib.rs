@@ -1,0 +1,1 @@
+//! IPVS: generic-netlink codec, desired table, reconciler, quorum and sorry servers.

@@ -1,0 +1,1 @@
+//! What keepwatch tells the outside: e-mail.

@@ -1,0 +1,1 @@
+//! Failover and health-check daemon that reads keepalived.conf and can always tell what happened and why.

@@ -1,0 +1,1 @@
+//! VRRP: packet codecs, the virtual-router machine, sync groups and their runner.

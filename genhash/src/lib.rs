@@ -1,0 +1,1 @@
+//! Digest of a web page, as HTTP_GET checks it.

@@ -1,0 +1,1 @@
+//! The lab: namespaces, peers, VM; end-to-end tests, benchmarks and the demo.

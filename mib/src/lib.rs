@@ -1,0 +1,1 @@
+//! KEEPALIVED-MIB served over AgentX from the world of keepwatch.
