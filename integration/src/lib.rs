@@ -1,1 +1,3 @@
 //! The lab: namespaces, peers, VM; end-to-end tests, benchmarks and the demo.
+
+pub mod vm;
