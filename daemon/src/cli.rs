@@ -3,7 +3,7 @@
 //! refused, never swallowed.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
@@ -218,6 +218,28 @@ impl Cli {
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let matches = Self::command().try_get_matches_from(arguments)?;
         Self::from_arg_matches(&matches)
+    }
+
+    /// Makes every path absolute, as seen from `directory`.
+    pub fn absolute(mut self, directory: &Path) -> Self {
+        let paths = [
+            &mut self.use_file,
+            &mut self.log_file,
+            &mut self.pid,
+            &mut self.vrrp_pid,
+            &mut self.checkers_pid,
+            &mut self.control_socket,
+        ];
+        for path in paths.into_iter().flatten() {
+            *path = directory.join(&path);
+        }
+        // These two may be a word instead: "none", or nothing for standard error.
+        for path in [&mut self.history_file, &mut self.config_test].into_iter().flatten() {
+            if path != Path::new("none") && !path.as_os_str().is_empty() {
+                *path = directory.join(&path);
+            }
+        }
+        self
     }
 }
 

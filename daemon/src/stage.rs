@@ -9,15 +9,22 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use nix::unistd::{Pid, getppid};
 
-/// The variable that says which stage a process is.
-const STAGE: &str = "KEEPWATCH_STAGE";
+/// A stage is told by the name that it is called by (argv[0]): unlike the environment, that is not handed on to
+/// the programs that it starts. It also reads well in a list of processes.
+const DETACHED: &str = "keepwatchd: supervisor";
+/// See [`DETACHED`].
+const WORKER: &str = "keepwatchd: worker";
+/// The variable that holds the directory from which relative paths of the command line count.
+const DIRECTORY: &str = "KEEPWATCH_DIRECTORY";
 /// The variable that says by whom it was started.
 const PARENT: &str = "KEEPWATCH_PARENT";
-/// The variable that says the how-manieth worker of its supervisor it is, from 0, and why it was started.
+/// The variable that says how many workers its supervisor had before it, from 0, and why it was started.
 const RESTARTS: &str = "KEEPWATCH_RESTARTS";
 /// See [`RESTARTS`].
 const REASON: &str = "KEEPWATCH_RESTART_REASON";
@@ -41,9 +48,9 @@ pub enum Stage {
 impl Stage {
     /// Of this process.
     pub fn current() -> Self {
-        match std::env::var(STAGE).as_deref() {
-            Ok("detached") => Self::Detached,
-            Ok("worker") => Self::Worker {
+        match std::env::args().next().as_deref() {
+            Some(DETACHED) => Self::Detached,
+            Some(WORKER) => Self::Worker {
                 restarts: std::env::var(RESTARTS).ok().and_then(|n| n.parse().ok()).unwrap_or(0),
                 reason: std::env::var(REASON).ok(),
             },
@@ -53,9 +60,9 @@ impl Stage {
 
     fn name(&self) -> &'static str {
         match self {
-            Self::Command => "command",
-            Self::Detached => "detached",
-            Self::Worker { .. } => "worker",
+            Self::Command => "keepwatchd",
+            Self::Detached => DETACHED,
+            Self::Worker { .. } => WORKER,
         }
     }
 }
@@ -66,18 +73,17 @@ impl Stage {
 /// When the process or the socket can't be made.
 pub fn start(stage: &Stage, listeners: usize) -> io::Result<(Child, UnixStream)> {
     let (ours, theirs) = UnixStream::pair()?;
+    // By this name it is the program that runs now, even where a newer one has been installed meanwhile.
     let mut command = Command::new("/proc/self/exe");
     command
+        .arg0(stage.name())
         .args(std::env::args_os().skip(1))
         .stdin(Stdio::from(OwnedFd::from(theirs)))
-        .env(STAGE, stage.name())
         .env(PARENT, std::process::id().to_string())
+        .env(DIRECTORY, directory()?)
         .env_remove("LISTEN_PID")
         .env_remove("LISTEN_FDS")
         .env(crate::systemd::HANDED_IN, listeners.to_string());
-    if let Some(own) = std::env::args_os().next() {
-        std::os::unix::process::CommandExt::arg0(&mut command, own);
-    }
     if let Stage::Worker { restarts, reason } = stage {
         command.env(RESTARTS, restarts.to_string());
         match reason {
@@ -86,6 +92,22 @@ pub fn start(stage: &Stage, listeners: usize) -> io::Result<(Child, UnixStream)>
         };
     }
     Ok((command.spawn()?, ours))
+}
+
+/// The directory from which relative paths of the command line count: that in which the operator stood.
+///
+/// # Errors
+/// When the working directory is gone.
+pub fn directory() -> io::Result<PathBuf> {
+    match (Stage::current(), std::env::var_os(DIRECTORY)) {
+        (Stage::Detached | Stage::Worker { .. }, Some(directory)) => Ok(PathBuf::from(directory)),
+        _ => std::env::current_dir(),
+    }
+}
+
+/// Gives the process the name that people look for: executed by way of /proc it would be called `exe`.
+pub fn name_process() {
+    let _ = nix::sys::prctl::set_name(c"keepwatchd");
 }
 
 /// The socket to the stage that started this one.
@@ -100,4 +122,16 @@ pub fn parent_socket() -> io::Result<UnixStream> {
 pub fn orphaned() -> bool {
     let parent = std::env::var(PARENT).ok().and_then(|pid| pid.parse().ok()).map(Pid::from_raw);
     parent.is_some_and(|parent| parent != getppid())
+}
+
+/// Lets go of the operator's terminal: standard input, output and error lead nowhere from now on.
+///
+/// # Errors
+/// When /dev/null can't be opened.
+pub fn leave_terminal() -> io::Result<()> {
+    let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    nix::unistd::dup2_stdin(&null)?;
+    nix::unistd::dup2_stdout(&null)?;
+    nix::unistd::dup2_stderr(&null)?;
+    Ok(())
 }

@@ -20,10 +20,15 @@ pub fn handed_in() -> usize {
     count.filter(|_| mine).unwrap_or(0)
 }
 
+/// How many the stage before this one says there are.
+pub fn passed_on() -> usize {
+    std::env::var(HANDED_IN).ok().and_then(|n| n.parse().ok()).unwrap_or(0)
+}
+
 /// Takes over the first handed-in TCP listener, where the supervisor said that there is one. Call it once, before
 /// other descriptors are opened.
 pub fn listener() -> Option<TcpListener> {
-    let count: i32 = std::env::var(HANDED_IN).ok()?.parse().ok()?;
+    let count = i32::try_from(passed_on()).ok()?;
     for fd in FIRST_FD..FIRST_FD.checked_add(count)? {
         // SAFETY: the service manager opened this descriptor for us, it came through exec, and this function,
         // called once at the start, is the only one that takes it.
