@@ -31,6 +31,7 @@ pub mod lab;
 pub mod netns;
 pub mod peer;
 pub mod process;
+pub mod vm;
 pub mod wait;
 
 pub use capture::{Capture, frame::Frame};
