@@ -112,7 +112,16 @@ fn the_history_file_survives_a_restart_and_stays_within_its_bound() {
 fn a_history_file_that_cant_be_written_is_told_once_and_everything_else_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let file = FileSettings { path: dir.path().join("no-such-directory/history.jsonl"), max_bytes: 20_000 };
-    let reader = run_with_file(&file, 100);
+    let reader = with_hub(BusSettings::default(), |bus, reader| {
+        history::write_file(file, reader.watch("history"), bus.downgrade()).unwrap();
+        for _ in 0..100 {
+            bus.publish(None, link_down("eth0"));
+        }
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while reader.world().history_error.is_none() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
     let told = reader.history().iter().filter(|e| matches!(e.fact, Fact::HistoryFailed { .. })).count();
     assert_eq!(told, 1);
     assert!(reader.world().history_error.is_some());
