@@ -1,1 +1,35 @@
-//! Events, world, counters, history and hub of keepwatch.
+//! The bus of keepwatch: facts flow one way, from what acts to what watches, and what watches can never hold up
+//! what acts.
+//!
+//! A publisher (VRRP, a checker, the IPVS engine) calls [`Bus::publish`] with a [`Fact`] and the event that led to
+//! it, and gets the new [`EventId`] back at once, so that chains of causes form by themselves. The [`Hub`] folds each
+//! [`Event`] into the [`World`], keeps it in the [`History`], counts it and hands it on. Consumers hold a [`Reader`]
+//! (world, history, [`Counters`], [`Watcher`]s) or a lossless queue from [`Hub::deliver`].
+//!
+//! | module | what |
+//! |---|---|
+//! | [`fact`] | everything that can happen, one variant a thing |
+//! | [`subject`], [`settings`] | whom facts are about, and what the configuration says of them |
+//! | [`world`] | the state of everything, built only by folding events |
+//! | [`counters`] | atomics that every exporter reads |
+//! | [`history`] | the last events, in memory and in a bounded file |
+//! | [`render`] | a fact as a line of the log |
+//! | [`mailbox`] | the queue whose sender never waits |
+
+pub mod counters;
+mod event;
+pub mod fact;
+pub mod history;
+mod hub;
+pub mod mailbox;
+pub mod render;
+pub mod settings;
+pub mod subject;
+pub mod world;
+
+pub use counters::Counters;
+pub use event::{Event, EventId};
+pub use fact::Fact;
+pub use history::{FileSettings, History};
+pub use hub::{Bus, BusSettings, Hub, Reader, Seen, Watcher, WeakBus};
+pub use world::World;

@@ -1,0 +1,210 @@
+//! What happened lately: the last events in memory, and the same in a bounded file that survives restarts.
+//!
+//! The file is JSON, one event a line. When it reaches half of its bound it becomes `FILE.1` and a new one begins,
+//! so that the two never take more than the bound. A thread of its own writes it, as a watching consumer: a full or
+//! hung disk costs events in the file, which are counted, and nothing else.
+
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::event::{Event, EventId};
+use crate::fact::Fact;
+use crate::hub::{Watcher, WeakBus};
+
+/// The last events, oldest first.
+#[derive(Debug)]
+pub struct History {
+    events: VecDeque<Arc<Event>>,
+    capacity: usize,
+}
+
+impl History {
+    /// Holds at most `capacity` events (at least one).
+    pub fn new(capacity: usize) -> Self {
+        Self { events: VecDeque::new(), capacity: capacity.max(1) }
+    }
+
+    /// Adds the newest, dropping the oldest when full.
+    pub fn push(&mut self, event: Arc<Event>) {
+        if self.events.len() == self.capacity {
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
+    }
+
+    /// All, oldest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Event>> + ExactSizeIterator {
+        self.events.iter()
+    }
+
+    /// The event of that number, if it is still held.
+    pub fn get(&self, id: EventId) -> Option<&Arc<Event>> {
+        // Almost sorted by id: publishers on different threads may overtake each other by a few places.
+        let near = self.events.partition_point(|e| e.id.0 + 64 < id.0);
+        self.events
+            .iter()
+            .skip(near)
+            .take(256)
+            .find(|e| e.id == id)
+            .or_else(|| self.events.iter().find(|e| e.id == id))
+    }
+
+    /// The chain of causes that ends in `id`, root first. Ends early where an event is no longer held.
+    pub fn chain(&self, id: EventId) -> Vec<Arc<Event>> {
+        let mut chain = Vec::new();
+        let mut next = Some(id);
+        while let Some(event) = next.and_then(|id| self.get(id)) {
+            chain.push(event.clone());
+            // A cause is always older; a file edited by hand must not send us in circles.
+            next = event.cause.filter(|c| *c < event.id);
+        }
+        chain.reverse();
+        chain
+    }
+
+    /// Everything that followed from `id`, directly or not, oldest first; `id` itself not among them.
+    pub fn consequences(&self, id: EventId) -> Vec<Arc<Event>> {
+        let mut known = std::collections::HashSet::from([id]);
+        let follows = |e: &&Arc<Event>| e.cause.is_some_and(|c| known.contains(&c)) && known.insert(e.id);
+        self.events.iter().filter(follows).cloned().collect()
+    }
+}
+
+/// Where the history file is and how large it may become.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileSettings {
+    /// The file; its directory must exist.
+    pub path: PathBuf,
+    /// Bound in bytes of the file and its predecessor together.
+    pub max_bytes: u64,
+}
+
+impl FileSettings {
+    fn previous(&self) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(".1");
+        name.into()
+    }
+
+    /// The last `capacity` events of the file and its predecessor, oldest first. Lines that can't be read (a write
+    /// cut short by a crash, a newer version's facts) are passed over; a file that is not there is an empty one.
+    ///
+    /// # Errors
+    /// When a file is there but can't be read.
+    pub fn load(&self, capacity: usize) -> io::Result<Vec<Event>> {
+        let mut events = VecDeque::new();
+        for path in [self.previous(), self.path.clone()] {
+            let file = match File::open(&path) {
+                Ok(file) => file,
+                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                Err(e) => return Err(e),
+            };
+            for line in BufReader::new(file).split(b'\n') {
+                let Ok(event) = serde_json::from_slice::<Event>(&line?) else { continue };
+                if events.len() == capacity.max(1) {
+                    events.pop_front();
+                }
+                events.push_back(event);
+            }
+        }
+        Ok(events.into())
+    }
+}
+
+/// Starts the thread that writes the history file from what `watcher` sees. It ends when the hub does; join it to
+/// know that all is written.
+///
+/// # Errors
+/// When the thread can't be started. A file that can't be written is no error: it is told as
+/// [`Fact::HistoryFailed`] and tried again with each event.
+pub fn write_file(
+    settings: FileSettings,
+    watcher: Watcher,
+    bus: WeakBus,
+) -> io::Result<std::thread::JoinHandle<()>> {
+    std::thread::Builder::new().name("history".into()).spawn(move || Writer::new(settings, bus).run(watcher))
+}
+
+struct Writer {
+    settings: FileSettings,
+    bus: WeakBus,
+    file: Option<File>,
+    size: u64,
+    /// Events lost since writing began to fail; none while it works.
+    failing: Option<u64>,
+}
+
+impl Writer {
+    fn new(settings: FileSettings, bus: WeakBus) -> Self {
+        Self { settings, bus, file: None, size: 0, failing: None }
+    }
+
+    fn run(mut self, mut watcher: Watcher) {
+        let mut line = Vec::with_capacity(512);
+        while let Some(seen) = watcher.next_blocking() {
+            line.clear();
+            if serde_json::to_writer(&mut line, &*seen.event).is_err() {
+                continue;
+            }
+            line.push(b'\n');
+            let lost = match self.append(&line) {
+                Ok(()) => seen.missed,
+                Err(error) => {
+                    self.file = None;
+                    self.complain(&error);
+                    seen.missed + 1
+                }
+            };
+            self.account(lost);
+        }
+    }
+
+    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) if self.size + line.len() as u64 <= self.settings.max_bytes / 2 => file,
+            _ => self.reopen(line.len() as u64)?,
+        };
+        file.write_all(line)?;
+        self.size += line.len() as u64;
+        Ok(())
+    }
+
+    fn reopen(&mut self, more: u64) -> io::Result<&mut File> {
+        let path: &Path = &self.settings.path;
+        let size = std::fs::metadata(path).map_or(0, |m| m.len());
+        if size > 0 && size + more > self.settings.max_bytes / 2 {
+            std::fs::rename(path, self.settings.previous())?;
+        }
+        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+        self.size = file.metadata()?.len();
+        if self.failing.is_some() && self.size > 0 {
+            // The line on which writing failed may stand there in part: end it, so that the next one is whole.
+            file.write_all(b"\n")?;
+            self.size += 1;
+        }
+        Ok(self.file.insert(file))
+    }
+
+    fn complain(&mut self, error: &io::Error) {
+        if self.failing.is_none() {
+            self.failing = Some(0);
+            let file = self.settings.path.display().to_string();
+            self.bus.publish(None, Fact::HistoryFailed { file, error: error.to_string() });
+        }
+    }
+
+    /// Adds to what was lost, and tells when writing works again.
+    fn account(&mut self, lost: u64) {
+        if let Some(sum) = &mut self.failing {
+            *sum += lost;
+            if self.file.is_some() {
+                let (file, lost) = (self.settings.path.display().to_string(), *sum);
+                self.failing = None;
+                self.bus.publish(None, Fact::HistoryRecovered { file, lost });
+            }
+        }
+    }
+}

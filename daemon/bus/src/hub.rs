@@ -1,0 +1,253 @@
+//! The hub: the one place where events come together, and the handles around it.
+//!
+//! Publishers hold a [`Bus`]: an id from an atomic, two clock readings, one push; nothing there waits for anything.
+//! [`Hub::run`], one task on the ordinary runtime, takes each event, folds it into the world, keeps it in the
+//! history, counts it, and hands it on: losslessly to *delivering* consumers ([`Hub::deliver`]), through a bounded
+//! ring to *watching* ones ([`Reader::watch`]). Readers hold a [`Reader`].
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jiff::Timestamp;
+use nix::time::{ClockId, clock_gettime};
+use parking_lot::{RwLock, RwLockReadGuard};
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::mpsc;
+
+use crate::counters::{Counter, Counters};
+use crate::event::{Event, EventId};
+use crate::fact::Fact;
+use crate::history::History;
+use crate::mailbox::{Receiver, Sender, WeakSender, mailbox};
+use crate::subject::Name;
+use crate::world::World;
+
+/// Sizes of the bus.
+#[derive(Clone, Debug)]
+pub struct BusSettings {
+    /// Events held in memory for `keepwatch events` and `why`.
+    pub history: usize,
+    /// Events that a watching consumer may lag behind before it misses some.
+    pub ring: usize,
+    /// Events of earlier runs, oldest first ([`crate::FileSettings::load`]): the history begins with them, and
+    /// numbers go on after theirs.
+    pub earlier: Vec<Event>,
+}
+
+impl Default for BusSettings {
+    fn default() -> Self {
+        Self { history: 4096, ring: 4096, earlier: Vec::new() }
+    }
+}
+
+/// Where facts go in. Clone it freely; publishing never waits.
+#[derive(Clone)]
+pub struct Bus {
+    next: Arc<AtomicU64>,
+    queue: Sender<Event>,
+}
+
+impl Bus {
+    /// Publishes a fact; `cause` is the event that led to it. The id is known at once, so that what follows can
+    /// name it as its cause.
+    pub fn publish(&self, cause: Option<EventId>, fact: Fact) -> EventId {
+        let id = EventId(self.next.fetch_add(1, Ordering::Relaxed));
+        self.queue.send(Event { id, at: Timestamp::now(), mono: monotonic_nanoseconds(), cause, fact });
+        id
+    }
+
+    /// A handle for a consumer.
+    pub fn downgrade(&self) -> WeakBus {
+        WeakBus { next: self.next.clone(), queue: self.queue.downgrade() }
+    }
+}
+
+/// A handle for consumers that have something to say themselves (a mail was sent): unlike a [`Bus`], it does not
+/// keep the hub running.
+#[derive(Clone)]
+pub struct WeakBus {
+    next: Arc<AtomicU64>,
+    queue: WeakSender<Event>,
+}
+
+impl WeakBus {
+    /// As [`Bus::publish`]; `None` when the hub is ending.
+    pub fn publish(&self, cause: Option<EventId>, fact: Fact) -> Option<EventId> {
+        let queue = self.queue.upgrade()?;
+        Some(Bus { next: self.next.clone(), queue }.publish(cause, fact))
+    }
+}
+
+fn monotonic_nanoseconds() -> u64 {
+    // CLOCK_MONOTONIC can't fail on Linux; 0 would only make a duration wrong, never a decision.
+    clock_gettime(ClockId::CLOCK_MONOTONIC)
+        .map_or(0, |t| t.tv_sec() as u64 * 1_000_000_000 + t.tv_nsec() as u64)
+}
+
+struct Shared {
+    world: RwLock<World>,
+    history: RwLock<History>,
+    counters: Counters,
+    /// Gone when the hub is: watchers then see the end.
+    ring: RwLock<Option<broadcast::Sender<Arc<Event>>>>,
+}
+
+/// Read access to everything, for consumers. Clone it freely.
+#[derive(Clone)]
+pub struct Reader(Arc<Shared>);
+
+impl Reader {
+    /// The world as it is. Hold it briefly: the hub waits for it (publishers never do).
+    pub fn world(&self) -> RwLockReadGuard<'_, World> {
+        self.0.world.read()
+    }
+
+    /// The last events. Hold it briefly, likewise.
+    pub fn history(&self) -> RwLockReadGuard<'_, History> {
+        self.0.history.read()
+    }
+
+    /// Every counter.
+    pub fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+
+    /// Begins to watch: sees every event from now on, unless it lags more than the ring holds; then it is told how
+    /// many it missed, and `missed` counts them under `name`.
+    pub fn watch(&self, name: &str) -> Watcher {
+        let ring = match &*self.0.ring.read() {
+            Some(ring) => ring.subscribe(),
+            None => broadcast::channel(1).1,
+        };
+        Watcher { ring, missed: self.0.counters.missed.resolve(&Name::from(name)), unreported: 0 }
+    }
+}
+
+/// An event that a watcher saw, and how many it missed just before it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The event.
+    pub event: Arc<Event>,
+    /// Events missed since the one before.
+    pub missed: u64,
+}
+
+/// A watching consumer's end of the ring.
+pub struct Watcher {
+    ring: broadcast::Receiver<Arc<Event>>,
+    missed: Arc<Counter>,
+    unreported: u64,
+}
+
+impl Watcher {
+    /// The next event; `None` when the hub has ended. Cancel-safe.
+    pub async fn next(&mut self) -> Option<Seen> {
+        loop {
+            let received = self.ring.recv().await;
+            if let Some(end) = self.digest(received) {
+                return end;
+            }
+        }
+    }
+
+    /// The same for a thread of its own (never on a runtime's thread).
+    pub fn next_blocking(&mut self) -> Option<Seen> {
+        loop {
+            let received = self.ring.blocking_recv();
+            if let Some(end) = self.digest(received) {
+                return end;
+            }
+        }
+    }
+
+    fn digest(&mut self, received: Result<Arc<Event>, RecvError>) -> Option<Option<Seen>> {
+        match received {
+            Ok(event) => Some(Some(Seen { event, missed: std::mem::take(&mut self.unreported) })),
+            Err(RecvError::Closed) => Some(None),
+            Err(RecvError::Lagged(n)) => {
+                self.missed.add(n);
+                self.unreported += n;
+                None
+            }
+        }
+    }
+}
+
+/// The task in the middle. Make it with [`Hub::new`], give out its handles, then [`run`](Hub::run) it.
+pub struct Hub {
+    queue: Receiver<Event>,
+    shared: Arc<Shared>,
+    delivering: Vec<mpsc::UnboundedSender<Arc<Event>>>,
+    beat: Arc<AtomicU64>,
+}
+
+impl Hub {
+    /// Makes a hub and the handle to publish on it.
+    ///
+    /// # Errors
+    /// When the kernel gives no eventfd.
+    pub fn new(settings: BusSettings) -> io::Result<(Bus, Self)> {
+        let (sender, queue) = mailbox()?;
+        let next = settings.earlier.iter().map(|e| e.id.0 + 1).max().unwrap_or(1);
+        let mut history = History::new(settings.history);
+        settings.earlier.into_iter().for_each(|e| history.push(Arc::new(e)));
+        let shared = Arc::new(Shared {
+            world: RwLock::default(),
+            history: RwLock::new(history),
+            counters: Counters::default(),
+            ring: RwLock::new(Some(broadcast::channel(settings.ring.max(1)).0)),
+        });
+        let hub = Self { queue, shared, delivering: Vec::new(), beat: Arc::default() };
+        Ok((Bus { next: Arc::new(next.into()), queue: sender }, hub))
+    }
+
+    /// Read access.
+    pub fn reader(&self) -> Reader {
+        Reader(self.shared.clone())
+    }
+
+    /// A lossless queue of every event from the start, in order, for a consumer that delivers (mail, traps).
+    pub fn deliver(&mut self) -> mpsc::UnboundedReceiver<Arc<Event>> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.delivering.push(sender);
+        receiver
+    }
+
+    /// Rises with each turn of the hub, at least twice a second: a supervisor's proof of life.
+    pub fn heartbeat(&self) -> Arc<AtomicU64> {
+        self.beat.clone()
+    }
+
+    /// Runs until every [`Bus`] is gone and all that they published is handled.
+    pub async fn run(mut self) {
+        let Some(ring) = self.shared.ring.read().clone() else { return };
+        let mut tick = tokio::time::interval(std::time::Duration::from_millis(500));
+        loop {
+            self.beat.fetch_add(1, Ordering::Relaxed);
+            let received = tokio::select! {
+                received = self.queue.recv() => received,
+                _ = tick.tick() => continue,
+            };
+            let Ok(Some(event)) = received else { break };
+            self.handle(&ring, event);
+            // A storm of events must not starve the runtime's other tasks.
+            for _ in 0..256 {
+                let Some(event) = self.queue.try_recv() else { break };
+                self.handle(&ring, event);
+            }
+            tokio::task::yield_now().await;
+        }
+        *self.shared.ring.write() = None;
+    }
+
+    fn handle(&mut self, ring: &broadcast::Sender<Arc<Event>>, event: Event) {
+        self.shared.world.write().apply(&event);
+        self.shared.counters.events.resolve(&event.fact.kind()).inc();
+        let event = Arc::new(event);
+        self.shared.history.write().push(event.clone());
+        self.delivering.retain(|consumer| consumer.send(event.clone()).is_ok());
+        // An error only says that nobody watches.
+        let _ = ring.send(event);
+    }
+}

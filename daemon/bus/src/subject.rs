@@ -1,0 +1,227 @@
+//! What facts are about: the names and keys of instances, groups, virtual servers, real servers and checkers.
+//! Plain values, cheap to clone, that print the way keepalived's log prints them.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// A name from the configuration (instance, sync group, interface); shared, so that a fact costs no copy.
+pub type Name = Arc<str>;
+
+/// The state of a virtual router (RFC 9568 §6.4, and keepalived's FAULT).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum VrrpState {
+    /// Configured, not yet started.
+    Init,
+    /// Listens to a master.
+    Backup,
+    /// Owns the addresses and sends advertisements.
+    Master,
+    /// Something it tracks is down: takes no part.
+    Fault,
+}
+
+impl VrrpState {
+    /// Every state, in the order of its number.
+    pub const ALL: [VrrpState; 4] = [Self::Init, Self::Backup, Self::Master, Self::Fault];
+
+    /// The number of KEEPALIVED-MIB's `VrrpState` and of `keepalived_vrrp_state`.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Init => 0,
+            Self::Backup => 1,
+            Self::Master => 2,
+            Self::Fault => 3,
+        }
+    }
+}
+
+impl fmt::Display for VrrpState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Init => "INIT",
+            Self::Backup => "BACKUP",
+            Self::Master => "MASTER",
+            Self::Fault => "FAULT",
+        })
+    }
+}
+
+/// Address family of a service or of a virtual router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// IPv4.
+    Inet,
+    /// IPv6.
+    Inet6,
+}
+
+impl Family {
+    /// The family of an address.
+    pub fn of(address: &IpAddr) -> Self {
+        if address.is_ipv4() { Self::Inet } else { Self::Inet6 }
+    }
+}
+
+/// Transport protocol of a virtual server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// TCP (6).
+    Tcp,
+    /// UDP (17).
+    Udp,
+    /// SCTP (132).
+    Sctp,
+}
+
+impl Protocol {
+    /// The IANA protocol number.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Tcp => 6,
+            Self::Udp => 17,
+            Self::Sctp => 132,
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Sctp => "sctp",
+        })
+    }
+}
+
+/// How a director hands packets to a real server (`lvs_method`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Forwarding {
+    /// Network address translation.
+    Nat,
+    /// Direct routing.
+    Dr,
+    /// IP-in-IP tunnelling.
+    Tun,
+}
+
+impl fmt::Display for Forwarding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nat => "NAT",
+            Self::Dr => "DR",
+            Self::Tun => "TUN",
+        })
+    }
+}
+
+/// The identity of a virtual server: two with the same key are the same service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ServiceKey {
+    /// A virtual address, port (0: any) and protocol.
+    Address {
+        /// The virtual address.
+        address: IpAddr,
+        /// The port; 0 stands for every port (persistent services).
+        port: u16,
+        /// The protocol.
+        protocol: Protocol,
+    },
+    /// A firewall mark.
+    Fwmark {
+        /// The mark, never 0.
+        fwmark: u32,
+        /// The family whose packets it catches.
+        family: Family,
+    },
+}
+
+impl ServiceKey {
+    /// The family of the service.
+    pub fn family(&self) -> Family {
+        match self {
+            Self::Address { address, .. } => Family::of(address),
+            Self::Fwmark { family, .. } => *family,
+        }
+    }
+
+    /// The protocol, where the key has one; a firewall mark counts as TCP, as in keepalived's log.
+    pub fn protocol(&self) -> Protocol {
+        match self {
+            Self::Address { protocol, .. } => *protocol,
+            Self::Fwmark { .. } => Protocol::Tcp,
+        }
+    }
+}
+
+impl fmt::Display for ServiceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address { address, port, protocol } => write!(f, "[{address}]:{protocol}:{port}"),
+            Self::Fwmark { fwmark, .. } => write!(f, "FWM {fwmark}"),
+        }
+    }
+}
+
+/// A real server of one virtual server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RealKey {
+    /// The virtual server that it serves.
+    pub service: ServiceKey,
+    /// Its address and port.
+    pub real: SocketAddr,
+}
+
+impl RealKey {
+    /// The real server alone, as keepalived's log writes it: `[192.168.4.7]:tcp:80`.
+    pub fn label(&self) -> String {
+        endpoint(&self.real, self.service.protocol())
+    }
+}
+
+/// An address and port as keepalived's log writes them: `[192.168.4.7]:tcp:80`.
+pub fn endpoint(address: &SocketAddr, protocol: Protocol) -> String {
+    format!("[{}]:{protocol}:{}", address.ip(), address.port())
+}
+
+/// One health checker of one real server.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CheckerKey {
+    /// The real server that it watches.
+    #[serde(flatten)]
+    pub real: RealKey,
+    /// Its kind, as the configuration spells it: `TCP_CHECK`.
+    #[serde(rename = "checker")]
+    pub kind: Name,
+    /// Its place among the checkers of the real server, from 0.
+    pub index: u16,
+}
+
+/// An address that a virtual router carries.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct VirtualAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// The prefix length in bits.
+    pub prefix: u8,
+    /// The interface that it is put on.
+    pub interface: Name,
+}
+
+impl fmt::Display for VirtualAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let full = if self.address.is_ipv4() { 32 } else { 128 };
+        match self.prefix == full {
+            true => write!(f, "{}", self.address),
+            false => write!(f, "{}/{}", self.address, self.prefix),
+        }
+    }
+}

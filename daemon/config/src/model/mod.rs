@@ -1,0 +1,72 @@
+//! The typed model: what a configuration means once it is parsed, checked and every default filled in.
+//!
+//! Goes in: nothing. These are plain structs; [`crate::load`] fills them from a file. Comes out: values that the rest
+//! of the daemon uses without knowing the language. Inheritance (global → instance, virtual server → real server →
+//! checker) is already resolved here with keepalived 2.4.3's defaults, so a consumer never has to guess one.
+//!
+//! Everything is `Clone + PartialEq + Serialize`: a reload compares the old and the new value of each part by its
+//! identity (name, or key) and touches only what differs.
+
+mod address;
+mod checker;
+mod global;
+mod names;
+mod observability;
+mod real_server;
+mod script;
+mod track;
+mod virtual_server;
+mod vrrp;
+
+use serde::Serialize;
+
+pub use address::{AddressRange, AddressScope, Family, InterfaceAddress, LinkTarget, MailServer};
+pub use checker::{Checker, CheckerKind, TcpCheck, UnbuiltCheck};
+pub use global::{ApplicationPriority, Global, LvsFlushOnStop, LvsTimeouts, ProcessScheduling, Snmp};
+pub use names::{FwMark, Name, Priority, VirtualRouterId, Weight};
+pub use observability::{History, Observability};
+pub use real_server::{RealServer, SorryServer, TrackedWeight};
+pub use script::Script;
+pub use track::{TrackFile, TrackProcess, TrackScript, TrackedInterface, TrackedObject};
+pub use virtual_server::{
+    Forwarding, GroupEntry, Protocol, SchedulerFlags, VirtualServer, VirtualServerGroup, VirtualServerKey,
+};
+pub use vrrp::{
+    Authentication, Garp, InitialState, Instance, LvsSyncDaemon, Notify, SyncGroup, UnicastPeer, Vmac,
+    VrrpVersion,
+};
+
+/// A whole configuration, in the order of the file, after expansion and defaults.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Config {
+    /// `global_defs` and the root keywords that stand beside it.
+    pub global: Global,
+    /// `vrrp_sync_group` blocks.
+    pub sync_groups: Vec<SyncGroup>,
+    /// `vrrp_instance` blocks.
+    pub instances: Vec<Instance>,
+    /// `vrrp_script` blocks.
+    pub track_scripts: Vec<TrackScript>,
+    /// `track_file` blocks (old spelling `vrrp_track_file`).
+    pub track_files: Vec<TrackFile>,
+    /// `vrrp_track_process` blocks.
+    pub track_processes: Vec<TrackProcess>,
+    /// `virtual_server_group` blocks.
+    pub virtual_server_groups: Vec<VirtualServerGroup>,
+    /// `virtual_server` blocks.
+    pub virtual_servers: Vec<VirtualServer>,
+    /// keepwatch's own `observability` block.
+    pub observability: Observability,
+}
+
+impl Config {
+    /// The instance of this name.
+    pub fn instance(&self, name: &str) -> Option<&Instance> {
+        self.instances.iter().find(|instance| &*instance.name == name)
+    }
+
+    /// The sync group that this instance is a member of.
+    pub fn sync_group_of(&self, instance: &str) -> Option<&SyncGroup> {
+        self.sync_groups.iter().find(|group| group.members.iter().any(|member| &**member == instance))
+    }
+}

@@ -1,0 +1,53 @@
+//! keepwatch's own block, `observability { … }`. keepalived does not know it: every setting is also an option of
+//! keepwatchd's command line, so that the same file can serve both.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+/// The block `observability`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Observability {
+    /// `listen ADDRESS[:PORT]` or `listen off`: where `/metrics` and the status page are served;
+    /// 127.0.0.1:9165 unless given, `None` when off.
+    pub listen: Option<SocketAddr>,
+    /// `control_socket PATH`: the Unix socket of the `keepwatch` command; the daemon's own default when `None`.
+    pub control_socket: Option<PathBuf>,
+    /// `history { … }`.
+    pub history: History,
+}
+
+impl Default for Observability {
+    fn default() -> Self {
+        Self {
+            listen: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Self::DEFAULT_PORT)),
+            control_socket: None,
+            history: History::default(),
+        }
+    }
+}
+
+impl Observability {
+    /// The port of the default listen address; the one keepalived exporters use.
+    pub const DEFAULT_PORT: u16 = 9165;
+}
+
+/// What is remembered of the past.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct History {
+    /// `file PATH` or `file off`: JSON-lines file that survives restarts; the daemon's own default when `None`.
+    pub file: Option<PathBuf>,
+    /// `file off` was written: keep the history in memory only.
+    pub file_off: bool,
+    /// `max_bytes N`: bound of the file, with its one rotated predecessor; 16 MiB unless given.
+    pub max_bytes: u64,
+    /// `events N`: bound of the history in memory; 10,000 unless given.
+    pub events: usize,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { file: None, file_off: false, max_bytes: 16 * 1024 * 1024, events: 10_000 }
+    }
+}

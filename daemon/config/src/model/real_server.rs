@@ -1,0 +1,63 @@
+//! Real servers and sorry servers.
+
+use std::net::SocketAddr;
+
+use serde::Serialize;
+
+use super::{Checker, Forwarding, Name, Script, TrackedObject, Weight};
+
+/// A `real_server` block, inheritance resolved.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RealServer {
+    /// Address and port: its identity in its virtual server. The port is the virtual server's when none is written, and
+    /// 0 in a virtual server of a firewall mark unless NAT.
+    pub address: SocketAddr,
+    /// `weight`, else the virtual server's; 1 unless given.
+    pub weight: Weight,
+    /// `lvs_method` of its own, else the virtual server's.
+    pub forwarding: Forwarding,
+    /// `uthreshold`: most connections; 0 is no limit.
+    pub upper_threshold: u32,
+    /// `lthreshold`: below it, an overloaded server takes connections again.
+    pub lower_threshold: u32,
+    /// `inhibit_on_failure`: a failed server gets weight 0 rather than being removed.
+    pub inhibit_on_failure: bool,
+    /// `alpha`: begins as failed, until its checkers have succeeded.
+    pub alpha: bool,
+    /// `smtp_alert`, else `smtp_alert_checker`, else the global `smtp_alert`, else yes.
+    pub smtp_alert: bool,
+    /// `notify_up`.
+    pub notify_up: Option<Script>,
+    /// `notify_down`.
+    pub notify_down: Option<Script>,
+    /// `virtualhost` for HTTP_GET and SSL_GET, else the virtual server's.
+    pub virtualhost: Option<Name>,
+    /// `snmp_name`.
+    pub snmp_name: Option<Name>,
+    /// Its checkers. A server without any is always up.
+    pub checkers: Vec<Checker>,
+    /// `track_file` of a FILE_CHECK, `BFD_CHECK` and the like: what changes the weight.
+    pub tracked: Vec<TrackedWeight>,
+}
+
+/// Something that is tracked for a real server's weight.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TrackedWeight {
+    /// The keyword (`FILE_CHECK`, `BFD_CHECK`).
+    pub keyword: Name,
+    /// What, and how much it counts.
+    pub object: TrackedObject,
+}
+
+/// `sorry_server`: serves when the quorum is lost.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SorryServer {
+    /// Address and port, resolved as a real server's.
+    pub address: SocketAddr,
+    /// `sorry_server_lvs_method`, else the virtual server's.
+    pub forwarding: Forwarding,
+    /// `sorry_server_inhibit`: with weight 0 in the table all the time, rather than added and removed.
+    pub inhibit: bool,
+    /// Always 1.
+    pub weight: Weight,
+}

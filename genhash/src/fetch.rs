@@ -1,0 +1,264 @@
+//! The exchange itself: connects, sends the request, reads the answer within the limits.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+
+use crate::response::{HeaderError, Reply};
+use crate::{Page, Request, tls};
+
+/// Which part of the exchange it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Making the socket and its options.
+    Socket,
+    /// The TCP connection.
+    Connect,
+    /// The TLS handshake.
+    Handshake,
+    /// Sending the request.
+    Send,
+    /// Reading the answer.
+    Receive,
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Socket => "preparing the socket",
+            Self::Connect => "connecting",
+            Self::Handshake => "the TLS handshake",
+            Self::Send => "sending the request",
+            Self::Receive => "reading the answer",
+        })
+    }
+}
+
+/// Why there is no page.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Path or virtual host would break out of their line.
+    #[error("the character {0:?} can not stand in a request")]
+    Request(char),
+    /// The operating system or the TLS library refused.
+    #[error("{server}: {step} failed: {cause}")]
+    Io {
+        /// The server.
+        server: SocketAddr,
+        /// Where it failed.
+        step: Step,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// A limit of [`crate::Limits`] ran out.
+    #[error("{server}: {step} took longer than {limit:?}")]
+    TimedOut {
+        /// The server.
+        server: SocketAddr,
+        /// What took too long.
+        step: Step,
+        /// The limit.
+        limit: Duration,
+    },
+    /// What came back was no HTTP answer.
+    #[error("{server}: {cause}")]
+    Header {
+        /// The server.
+        server: SocketAddr,
+        /// What was wrong with it.
+        cause: HeaderError,
+    },
+    /// The body is larger than the limit.
+    #[error("{server}: the body is longer than {limit} bytes")]
+    BodyTooLong {
+        /// The server.
+        server: SocketAddr,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+}
+
+/// Connects, fetches the page and digests it.
+///
+/// # Errors
+/// See [`Error`]. A status code other than 200 is no error: the page has it.
+pub async fn digest(request: &Request) -> Result<Page, Error> {
+    let exchange = async {
+        let stream = connect(request).await?;
+        match &request.tls {
+            None => digest_over(stream, request).await,
+            Some(tls) => {
+                let handshake = tls::connect(stream, request.server.ip(), tls);
+                digest_over(within(request, Step::Handshake, handshake).await?, request).await
+            }
+        }
+    };
+    bounded(request, exchange).await
+}
+
+/// Sends the request over `stream`, to which the connection (and TLS, if any) is already made.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn digest_over<S>(mut stream: S, request: &Request) -> Result<Page, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    if let Some(character) = request.forbidden_character() {
+        return Err(Error::Request(character));
+    }
+    let exchange = async {
+        let send = async {
+            stream.write_all(&request.to_bytes()).await?;
+            stream.flush().await
+        };
+        within(request, Step::Send, send).await?;
+        receive(&mut stream, request).await
+    };
+    bounded(request, exchange).await
+}
+
+async fn connect(request: &Request) -> Result<TcpStream, Error> {
+    let server = request.server;
+    let socket = if server.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let socket = socket
+        .and_then(|socket| {
+            if let Some(mark) = request.fwmark {
+                socket2::SockRef::from(&socket).set_mark(mark)?;
+            }
+            Ok(socket)
+        })
+        .map_err(|cause| Error::Io { server, step: Step::Socket, cause })?;
+    match timeout(request.limits.connect, socket.connect(server)).await {
+        Ok(connected) => connected.map_err(|cause| Error::Io { server, step: Step::Connect, cause }),
+        Err(_) => Err(Error::TimedOut { server, step: Step::Connect, limit: request.limits.connect }),
+    }
+}
+
+async fn receive<S: AsyncRead + Unpin>(stream: &mut S, request: &Request) -> Result<Page, Error> {
+    let server = request.server;
+    let header = |cause| Error::Header { server, cause };
+    let mut reply = Reply::new(request.algorithm, request.limits.header);
+    let mut buffer = vec![0; 16 << 10];
+    loop {
+        let length = within(request, Step::Receive, read(stream, &mut buffer)).await?;
+        if length == 0 {
+            return reply.finish().map_err(header);
+        }
+        reply = reply.push(&buffer[..length]).map_err(header)?;
+        if reply.body_length() > request.limits.body {
+            return Err(Error::BodyTooLong { server, limit: request.limits.body });
+        }
+        if reply.complete() {
+            return reply.finish().map_err(header);
+        }
+    }
+}
+
+/// Reads some; 0 at the end of the stream. Many servers end a TLS stream without saying so (no close_notify), which is
+/// an end like any other here.
+async fn read<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut [u8]) -> io::Result<usize> {
+    match stream.read(buffer).await {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+        other => other,
+    }
+}
+
+/// One step, within the idle limit.
+async fn within<T>(
+    request: &Request,
+    step: Step,
+    future: impl Future<Output = io::Result<T>>,
+) -> Result<T, Error> {
+    let server = request.server;
+    match timeout(request.limits.idle, future).await {
+        Ok(result) => result.map_err(|cause| Error::Io { server, step, cause }),
+        Err(_) => Err(Error::TimedOut { server, step, limit: request.limits.idle }),
+    }
+}
+
+/// The whole exchange, within the total limit.
+async fn bounded(
+    request: &Request,
+    exchange: impl Future<Output = Result<Page, Error>>,
+) -> Result<Page, Error> {
+    let limit = request.limits.total;
+    match timeout(limit, exchange).await {
+        Ok(result) => result,
+        Err(_) => Err(Error::TimedOut { server: request.server, step: Step::Receive, limit }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::duplex;
+
+    use super::*;
+
+    fn request() -> Request {
+        let mut request = Request::new(([127, 0, 0, 1], 80).into(), "/");
+        request.limits.idle = Duration::from_millis(50);
+        request.limits.total = Duration::from_secs(5);
+        request
+    }
+
+    #[tokio::test]
+    async fn a_complete_answer_is_not_waited_for_any_longer() {
+        let (client, mut server) = duplex(1024);
+        server.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
+        let page = digest_over(client, &request()).await.unwrap();
+        assert_eq!(page.body, b"ok");
+    }
+
+    #[tokio::test]
+    async fn a_silent_server_is_given_up() {
+        let (client, _server) = duplex(1024);
+        let error = digest_over(client, &request()).await.unwrap_err();
+        assert_eq!(error.to_string(), "127.0.0.1:80: reading the answer took longer than 50ms");
+    }
+
+    #[tokio::test]
+    async fn a_dripping_server_is_given_up_after_the_total_time() {
+        let (client, mut server) = duplex(1024);
+        let mut request = request();
+        request.limits.idle = Duration::from_secs(5);
+        request.limits.total = Duration::from_millis(200);
+        let drip = async {
+            server.write_all(b"HTTP/1.1 200 OK\r\nX: ").await.unwrap();
+            loop {
+                server.write_all(b"y").await.unwrap();
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            () = drip => unreachable!("it drips without end"),
+            result = digest_over(client, &request) => {
+                assert!(matches!(result, Err(Error::TimedOut { limit, .. }) if limit == request.limits.total));
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_endless_body_is_cut_off() {
+        let (client, mut server) = duplex(1 << 20);
+        let mut request = request();
+        request.limits.body = 100;
+        server.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+        server.write_all(&[b'x'; 1000]).await.unwrap();
+        let error = digest_over(client, &request).await.unwrap_err();
+        assert_eq!(error.to_string(), "127.0.0.1:80: the body is longer than 100 bytes");
+    }
+
+    #[tokio::test]
+    async fn a_path_that_would_add_a_header_is_refused() {
+        let (client, _server) = duplex(1024);
+        let mut request = request();
+        request.path = "/\r\nX-Evil: 1".to_owned();
+        assert!(matches!(digest_over(client, &request).await, Err(Error::Request('\r'))));
+    }
+}

@@ -1,0 +1,141 @@
+//! `genhash`: fetches a page and prints what its digest is, for the `digest` keyword of HTTP_GET and SSL_GET.
+//!
+//! Options are those of keepalived's genhash; arguments in, dumps and the digest on standard output. Exit code 0 when
+//! there was an answer, 1 otherwise.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow};
+use clap::Parser;
+use clap::error::ErrorKind;
+use genhash::{Algorithm, HttpVersion, Request, Tls, dump};
+
+/// Fetch a web page and print its digest, as keepwatchd's HTTP_GET and SSL_GET checks compute it.
+#[derive(Debug, Parser)]
+#[command(name = "genhash", disable_version_flag = true)]
+struct Arguments {
+    /// Use TLS (certificates are not verified)
+    #[arg(short = 'S', long)]
+    use_ssl: bool,
+    /// Send the virtual host as server name (SNI) in the TLS handshake
+    #[arg(short = 'I', long, requires = "use_virtualhost")]
+    use_sni: bool,
+    /// Address or name of the server
+    #[arg(short, long, value_name = "HOST", required_unless_present = "release")]
+    server: Option<String>,
+    /// Port of the server
+    #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..), required_unless_present = "release")]
+    port: Option<u16>,
+    /// Path of the page
+    #[arg(short, long, value_name = "PATH", required_unless_present = "release")]
+    url: Option<String>,
+    /// Host header to send
+    #[arg(short = 'V', long, value_name = "HOST")]
+    use_virtualhost: Option<String>,
+    /// Hash: md5, sha1 or sha256
+    #[arg(short = 'H', long, default_value = "md5", value_name = "HASH")]
+    hash: Algorithm,
+    /// HTTP version: 1.0, 1.0c (1.0 with `Connection: close`) or 1.1
+    #[arg(short = 'P', long, default_value = "1.0", value_name = "VERSION")]
+    protocol: HttpVersion,
+    /// Seconds to wait for the connection and for each piece of the answer
+    #[arg(short, long, default_value_t = 5, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    timeout: u32,
+    /// Firewall mark of the socket
+    #[arg(short = 'm', long, value_name = "MARK")]
+    fwmark: Option<u32>,
+    /// Print everything keepalived's genhash prints with -v: header also as text, digest also as a dump, response time
+    #[arg(short, long)]
+    verbose: bool,
+    /// Print only the digest, as keepalived's genhash does without -v
+    #[arg(short, long, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Print the version
+    #[arg(short, long)]
+    release: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let wanted = matches!(error.kind(), ErrorKind::DisplayHelp);
+            // Nothing is left to do if not even the usage text can be written.
+            let _ = error.print();
+            return ExitCode::from(u8::from(!wanted));
+        }
+    };
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "genhash: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if arguments.release {
+        writeln!(io::stdout(), "genhash v{}", env!("CARGO_PKG_VERSION"))?;
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let request = request(arguments).await?;
+        let started = Instant::now();
+        let page = genhash::digest(&request).await?;
+        let took = started.elapsed();
+        print(arguments, &request, &page, took).context("standard output")
+    })
+}
+
+/// The request that the arguments describe; a name of a server is looked up.
+async fn request(arguments: &Arguments) -> anyhow::Result<Request> {
+    // clap requires the three of them unless -r is given.
+    let missing = || anyhow!("-s, -p and -u are needed");
+    let host = arguments.server.as_deref().ok_or_else(missing)?;
+    let port = arguments.port.ok_or_else(missing)?;
+    let path = arguments.url.as_deref().ok_or_else(missing)?;
+
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let (server, name) = match bare.parse() {
+        Ok(address) => (SocketAddr::new(address, port), None),
+        Err(_) => (look_up(bare, port).await?, Some(format!("{bare}:{port}"))),
+    };
+
+    let mut request = Request::new(server, path);
+    request.virtual_host = arguments.use_virtualhost.clone().or(name);
+    request.version = arguments.protocol;
+    request.algorithm = arguments.hash;
+    request.fwmark = arguments.fwmark;
+    request.limits.connect = Duration::from_secs(arguments.timeout.into());
+    request.limits.idle = request.limits.connect;
+    request.limits.total = request.limits.total.max(request.limits.connect * 4);
+    request.tls = arguments
+        .use_ssl
+        .then(|| Tls { server_name: arguments.use_virtualhost.clone().filter(|_| arguments.use_sni) });
+    Ok(request)
+}
+
+async fn look_up(host: &str, port: u16) -> anyhow::Result<SocketAddr> {
+    tokio::net::lookup_host((host, port))
+        .await
+        .with_context(|| format!("looking up {host}"))?
+        .next()
+        .with_context(|| format!("{host} has no address"))
+}
+
+fn print(arguments: &Arguments, request: &Request, page: &genhash::Page, took: Duration) -> io::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    if arguments.quiet {
+        writeln!(out, "{}", page.digest)?;
+    } else if arguments.verbose {
+        dump::verbose(&mut out, page, &request.path, took)?;
+    } else {
+        dump::guide(&mut out, page, request.algorithm)?;
+    }
+    out.flush()
+}
