@@ -263,7 +263,8 @@ mod tests {
 
     #[test]
     fn keepalived_flags_are_read_in_short_and_long_form() {
-        let short = read("-n -l -D -D -f a.conf -p p -r r -c c -P -V -I -R -G -x -A unix:/s -i id -S 3").unwrap();
+        let short =
+            read("-n -l -D -D -f a.conf -p p -r r -c c -P -V -I -R -G -x -A unix:/s -i id -S 3").unwrap();
         let long = read(
             "--dont-fork --log-console --log-detail --log-detail --use-file=a.conf --pid=p --vrrp_pid=r --checkers_pid=c \
              --vrrp --dont-release-vrrp --dont-release-ipvs --dont-respawn --no-syslog --snmp \
@@ -277,7 +278,9 @@ mod tests {
 
     #[test]
     fn a_flag_that_does_not_exist_is_an_error() {
-        for line in ["-Z", "--bfd_pid=x", "-b x", "stray", "-P -C", "-S local9", "--dataplane=magic", "--signum=DATA"] {
+        for line in
+            ["-Z", "--bfd_pid=x", "-b x", "stray", "-P -C", "-S local9", "--dataplane=magic", "--signum=DATA"]
+        {
             let error = read(line).expect_err(line);
             assert_eq!(exit_status(&error), EXIT_USAGE, "{line}");
         }

@@ -55,7 +55,9 @@ impl PidFile {
                 .map_err(failed)?;
             match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file())) {
                 Ok(_) => {}
-                Err(Errno::EAGAIN | Errno::EACCES) => return Err(PidFileError::AlreadyRunning(path.to_path_buf())),
+                Err(Errno::EAGAIN | Errno::EACCES) => {
+                    return Err(PidFileError::AlreadyRunning(path.to_path_buf()));
+                }
                 Err(errno) => return Err(failed(errno.into())),
             }
             // Its last holder may have removed it between our open and our lock: then this is nobody's file.
@@ -97,7 +99,13 @@ fn same_file(file: &File, path: &Path) -> bool {
 }
 
 fn whole_file() -> libc::flock {
-    libc::flock { l_type: libc::F_WRLCK as i16, l_whence: libc::SEEK_SET as i16, l_start: 0, l_len: 0, l_pid: 0 }
+    libc::flock {
+        l_type: libc::F_WRLCK as i16,
+        l_whence: libc::SEEK_SET as i16,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    }
 }
 
 #[cfg(test)]

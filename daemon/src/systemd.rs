@@ -15,7 +15,8 @@ const FIRST_FD: i32 = 3;
 
 /// How many listening sockets the service manager handed to this very process.
 pub fn handed_in() -> usize {
-    let mine = std::env::var("LISTEN_PID").ok().and_then(|pid| pid.parse::<u32>().ok()) == Some(std::process::id());
+    let mine =
+        std::env::var("LISTEN_PID").ok().and_then(|pid| pid.parse::<u32>().ok()) == Some(std::process::id());
     let count = std::env::var("LISTEN_FDS").ok().and_then(|n| n.parse().ok());
     count.filter(|_| mine).unwrap_or(0)
 }

@@ -63,7 +63,10 @@ impl Lane {
     fn start(sink: Box<dyn Sink>, waiting: usize) -> std::io::Result<Self> {
         let (queue, lines) = sync_channel(waiting);
         let name = format!("log-{}", sink.name().replace(' ', "-"));
-        let thread = std::thread::Builder::new().name(name).stack_size(128 * 1024).spawn(move || drain(sink, &lines))?;
+        let thread = std::thread::Builder::new()
+            .name(name)
+            .stack_size(128 * 1024)
+            .spawn(move || drain(sink, &lines))?;
         Ok(Self { queue: Some(queue), lost: 0, thread: Some(thread) })
     }
 

@@ -68,9 +68,12 @@ mod tests {
 
     #[test]
     fn every_report_survives_the_way() {
-        for report in
-            [Report::Beat([Some(1), None, Some(u64::MAX)]), Report::Ready, Report::Reloading, Report::Reloaded]
-        {
+        for report in [
+            Report::Beat([Some(1), None, Some(u64::MAX)]),
+            Report::Ready,
+            Report::Reloading,
+            Report::Reloaded,
+        ] {
             assert_eq!(Report::parse(&report.to_string()), Some(report));
         }
     }

@@ -95,8 +95,14 @@ pub fn release_signals() -> nix::Result<()> {
 enum Phase {
     Running(Worker),
     /// The worker died; the next one starts then.
-    Waiting { until: Instant, reason: String },
-    Stopping { worker: Worker, until: Instant },
+    Waiting {
+        until: Instant,
+        reason: String,
+    },
+    Stopping {
+        worker: Worker,
+        until: Instant,
+    },
     Over(i32),
 }
 
@@ -118,7 +124,9 @@ impl<F: FnOnce()> Supervisor<'_, F> {
             }
             self.wait(signals);
             while let Ok(Some(info)) = signals.read_signal() {
-                if let Some(signal) = i32::try_from(info.ssi_signo).ok().and_then(|n| Signal::try_from(n).ok()) {
+                if let Some(signal) =
+                    i32::try_from(info.ssi_signo).ok().and_then(|n| Signal::try_from(n).ok())
+                {
                     self.on_signal(signal);
                 }
             }
@@ -131,7 +139,9 @@ impl<F: FnOnce()> Supervisor<'_, F> {
         let now = Instant::now();
         let timeout = match &self.phase {
             Phase::Running(_) => LOOK,
-            Phase::Waiting { until, .. } | Phase::Stopping { until, .. } => until.saturating_duration_since(now),
+            Phase::Waiting { until, .. } | Phase::Stopping { until, .. } => {
+                until.saturating_duration_since(now)
+            }
             Phase::Over(_) => return,
         };
         let mut watched = vec![PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
@@ -139,7 +149,10 @@ impl<F: FnOnce()> Supervisor<'_, F> {
             watched.extend(worker.socket().map(|socket| PollFd::new(socket, PollFlags::POLLIN)));
         }
         // An interrupted poll is like one that found nothing.
-        let _ = poll(&mut watched, PollTimeout::try_from(timeout + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX));
+        let _ = poll(
+            &mut watched,
+            PollTimeout::try_from(timeout + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX),
+        );
     }
 
     fn on_signal(&mut self, signal: Signal) {
@@ -231,7 +244,10 @@ impl<F: FnOnce()> Supervisor<'_, F> {
             self.phase = Phase::Over(status);
         } else if self.settings.respawn {
             let wait = self.back_off.died(end.lived);
-            self.log.now(Severity::Error, format!("The worker {}: starting another in {} ms", end.reason, wait.as_millis()));
+            self.log.now(
+                Severity::Error,
+                format!("The worker {}: starting another in {} ms", end.reason, wait.as_millis()),
+            );
             self.phase = Phase::Waiting { until: now + wait, reason: end.reason.clone() };
         } else {
             self.log.now(Severity::Error, format!("The worker {}: stopping", end.reason));

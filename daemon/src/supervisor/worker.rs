@@ -42,7 +42,14 @@ impl Worker {
         let (child, socket) = stage::start(&Stage::Worker { restarts, reason }, listeners)?;
         socket.set_nonblocking(true)?;
         let started = Instant::now();
-        Ok(Self { child, socket: Some(socket), unread: Vec::new(), pulse: Pulse::new(started), started, blamed: None })
+        Ok(Self {
+            child,
+            socket: Some(socket),
+            unread: Vec::new(),
+            pulse: Pulse::new(started),
+            started,
+            blamed: None,
+        })
     }
 
     pub(super) fn pid(&self) -> u32 {
