@@ -66,9 +66,9 @@ impl Settings {
             .arg(at("keepwatchd-vrrp.pid"))
             .arg("--checkers_pid")
             .arg(at("keepwatchd-checkers.pid"))
-            .arg("--control")
+            .arg("--control-socket")
             .arg(&control)
-            .arg("--history")
+            .arg("--history-file")
             .arg(at("history.jsonl"))
             .args(self.flags);
         if let Some(socket) = self.listen_fd {
@@ -130,7 +130,7 @@ impl Keepwatchd {
     /// Runs the operator's command against it, for example `["why", "VI_1"]`.
     pub fn ask(&self, arguments: &[&str]) -> Result<Output> {
         let control = self.control.to_string_lossy().into_owned();
-        let mut all = vec!["--control", &control];
+        let mut all = vec!["--control-socket", &control];
         all.extend(arguments);
         self.host.output(binaries::path("keepwatch")?, &all)
     }
