@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::event::{Event, EventId};
 use crate::fact::Fact;
-use crate::hub::{Bus, Watcher};
+use crate::hub::{Watcher, WeakBus};
 
 /// The last events, oldest first.
 #[derive(Debug)]
@@ -123,14 +123,14 @@ impl FileSettings {
 pub fn write_file(
     settings: FileSettings,
     watcher: Watcher,
-    bus: Bus,
+    bus: WeakBus,
 ) -> io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new().name("history".into()).spawn(move || Writer::new(settings, bus).run(watcher))
 }
 
 struct Writer {
     settings: FileSettings,
-    bus: Bus,
+    bus: WeakBus,
     file: Option<File>,
     size: u64,
     /// Events lost since writing began to fail; none while it works.
@@ -138,7 +138,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(settings: FileSettings, bus: Bus) -> Self {
+    fn new(settings: FileSettings, bus: WeakBus) -> Self {
         Self { settings, bus, file: None, size: 0, failing: None }
     }
 

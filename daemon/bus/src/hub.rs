@@ -19,7 +19,7 @@ use crate::counters::{Counter, Counters};
 use crate::event::{Event, EventId};
 use crate::fact::Fact;
 use crate::history::History;
-use crate::mailbox::{Receiver, Sender, mailbox};
+use crate::mailbox::{Receiver, Sender, WeakSender, mailbox};
 use crate::subject::Name;
 use crate::world::World;
 
@@ -55,6 +55,27 @@ impl Bus {
         let id = EventId(self.next.fetch_add(1, Ordering::Relaxed));
         self.queue.send(Event { id, at: Timestamp::now(), mono: monotonic_nanoseconds(), cause, fact });
         id
+    }
+
+    /// A handle for a consumer.
+    pub fn downgrade(&self) -> WeakBus {
+        WeakBus { next: self.next.clone(), queue: self.queue.downgrade() }
+    }
+}
+
+/// A handle for consumers that have something to say themselves (a mail was sent): unlike a [`Bus`], it does not
+/// keep the hub running.
+#[derive(Clone)]
+pub struct WeakBus {
+    next: Arc<AtomicU64>,
+    queue: WeakSender<Event>,
+}
+
+impl WeakBus {
+    /// As [`Bus::publish`]; `None` when the hub is ending.
+    pub fn publish(&self, cause: Option<EventId>, fact: Fact) -> Option<EventId> {
+        let queue = self.queue.upgrade()?;
+        Some(Bus { next: self.next.clone(), queue }.publish(cause, fact))
     }
 }
 

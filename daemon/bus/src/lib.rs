@@ -31,5 +31,5 @@ pub use counters::Counters;
 pub use event::{Event, EventId};
 pub use fact::Fact;
 pub use history::{FileSettings, History};
-pub use hub::{Bus, BusSettings, Hub, Reader, Seen, Watcher};
+pub use hub::{Bus, BusSettings, Hub, Reader, Seen, Watcher, WeakBus};
 pub use world::World;

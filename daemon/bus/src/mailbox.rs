@@ -20,6 +20,9 @@ struct Shared<T> {
 /// The sending half; clone it freely.
 pub struct Sender<T>(Arc<Shared<T>>);
 
+/// A sender that does not keep the mailbox open.
+pub struct WeakSender<T>(Arc<Shared<T>>);
+
 /// The receiving half. Drive it either with [`Receiver::recv`] (tokio) or from an event loop of your own: wait
 /// until [`AsFd`] is readable, call [`Receiver::rearm`], then [`Receiver::try_recv`] until it is empty.
 pub struct Receiver<T> {
@@ -54,6 +57,11 @@ impl<T> Sender<T> {
         self.wake();
     }
 
+    /// A handle that does not keep the mailbox open.
+    pub fn downgrade(&self) -> WeakSender<T> {
+        WeakSender(self.0.clone())
+    }
+
     fn wake(&self) {
         if !self.0.woken.swap(true, Ordering::SeqCst) {
             // The eventfd is non-blocking; EAGAIN means that its counter is full, thus readable, thus awake.
@@ -65,6 +73,21 @@ impl<T> Sender<T> {
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
         self.0.senders.fetch_add(1, Ordering::Relaxed);
+        Self(self.0.clone())
+    }
+}
+
+impl<T> WeakSender<T> {
+    /// A sender; `None` once every other one is gone.
+    pub fn upgrade(&self) -> Option<Sender<T>> {
+        let more = |n| (n > 0).then_some(n + 1);
+        self.0.senders.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
+        Some(Sender(self.0.clone()))
+    }
+}
+
+impl<T> Clone for WeakSender<T> {
+    fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }

@@ -54,13 +54,49 @@ pub(super) fn fold(w: &mut World, event: &Event) {
         }
         Fact::IpvsFailed { operation, error } => w.ipvs_error = Some(format!("{operation}: {error}")),
         Fact::WorkerRestarted { .. } => {}
-        _ if vrrp(w, &event.fact, change) => {}
-        _ => service(w, &event.fact, change),
+        Fact::InstanceConfigured { .. }
+        | Fact::InstanceUnconfigured { .. }
+        | Fact::GroupConfigured { .. }
+        | Fact::GroupUnconfigured { .. }
+        | Fact::GroupStateChanged { .. }
+        | Fact::StateChanged { .. }
+        | Fact::PriorityChanged { .. }
+        | Fact::MasterHeard { .. }
+        | Fact::HigherPriorityReceived { .. }
+        | Fact::MasterResigned { .. }
+        | Fact::AddressAdded { .. }
+        | Fact::AddressRemoved { .. } => vrrp(w, &event.fact, change),
+        Fact::VirtualServerConfigured { .. }
+        | Fact::VirtualServerUnconfigured { .. }
+        | Fact::RealServerConfigured { .. }
+        | Fact::RealServerUnconfigured { .. }
+        | Fact::CheckSucceeded { .. }
+        | Fact::CheckFailed { .. }
+        | Fact::RealServerUp { .. }
+        | Fact::RealServerDown { .. }
+        | Fact::VirtualServerAdded { .. }
+        | Fact::VirtualServerRemoved { .. }
+        | Fact::RealServerAdded { .. }
+        | Fact::RealServerWeightChanged { .. }
+        | Fact::RealServerRemoved { .. }
+        | Fact::QuorumGained { .. }
+        | Fact::QuorumLost { .. }
+        | Fact::SorryServerAdded { .. }
+        | Fact::SorryServerRemoved { .. }
+        | Fact::DriftRepaired { .. } => service(w, &event.fact, change),
+        // These happened and leave no state behind.
+        Fact::AdvertTimedOut { .. }
+        | Fact::LowerPriorityReceived { .. }
+        | Fact::AdvertRejected { .. }
+        | Fact::AddressFailed { .. }
+        | Fact::AddressesAnnounced { .. }
+        | Fact::AdvertSendFailed { .. }
+        | Fact::AdvertDelayed { .. } => {}
     }
 }
 
-/// Facts of virtual routers and groups; false for any other.
-fn vrrp(w: &mut World, fact: &Fact, change: Change) -> bool {
+/// Facts of virtual routers and groups.
+fn vrrp(w: &mut World, fact: &Fact, change: Change) {
     match fact {
         Fact::InstanceConfigured { instance, settings } => match w.instances.get_mut(instance) {
             Some(known) => known.settings = (**settings).clone(),
@@ -139,16 +175,9 @@ fn vrrp(w: &mut World, fact: &Fact, change: Change) -> bool {
                 i.addresses.retain(|a| a != address);
             }
         }
-        Fact::AdvertTimedOut { .. }
-        | Fact::LowerPriorityReceived { .. }
-        | Fact::AdvertRejected { .. }
-        | Fact::AddressFailed { .. }
-        | Fact::AddressesAnnounced { .. }
-        | Fact::AdvertSendFailed { .. }
-        | Fact::AdvertDelayed { .. } => {}
-        _ => return false,
+        // `fold` sends only the above here.
+        _ => {}
     }
-    true
 }
 
 /// Facts of virtual servers, real servers and checkers.
@@ -222,7 +251,7 @@ fn service(w: &mut World, fact: &Fact, change: Change) {
             }
         }
         Fact::DriftRepaired { .. } => w.ipvs_error = None,
-        // Every other fact was taken by `fold` or `vrrp`; they list theirs without a catch-all of state.
+        // `fold` sends only the above here.
         _ => {}
     }
 }

@@ -1,0 +1,506 @@
+//! The subagent's side of one AgentX session, as a machine without I/O.
+//!
+//! ```text
+//!            Start            Connected          opened            all registered
+//!   Idle ───────► Connecting ──────────► Opening ───────► Registering ─────────► Serving
+//!                  ▲      │ refused,         │ no answer,      │                   │ no answer to a ping,
+//!                  │      ▼ too slow         ▼ an error        ▼                   ▼ Close, end of stream
+//!                 Waiting ◄──────────────────┴─────────────────┴───────────────────┘
+//!                 (back-off)                      Stop: Close, then Stopped
+//! ```
+//!
+//! How to drive it: call [`Session::handle`] with what happened and the present time, carry out the [`Output`]s in
+//! order, and call it again with [`Input::Timer`] when [`Session::deadline`] has come. The machine answers the
+//! master's requests from the [`Tree`] that is passed in. Whatever the master sends or fails to send, the worst that
+//! can come of it is [`Output::Disconnect`] and another attempt later.
+
+mod serve;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use rasn::types::ObjectIdentifier;
+use rasn_snmp::v2::VarBind;
+
+use crate::framer::Framer;
+use crate::pdu::{Body, CloseReason, ErrorStatus, Header, Packet, RawHeader, Subtree};
+use crate::tree::Tree;
+use crate::wire::{ByteOrder, DecodeError, octet_string};
+
+/// Notifications that wait for a session at most; when one more comes, the oldest goes.
+pub const MAX_WAITING_NOTIFICATIONS: usize = 64;
+
+/// What a session offers, and its patience.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `o.id`: identifies the subagent; may be without sub-identifiers.
+    pub id: ObjectIdentifier,
+    /// `o.descr`: the subagent in words.
+    pub description: String,
+    /// The subtrees that the tree serves.
+    pub subtrees: Vec<Subtree>,
+    /// Rows for sysORTable: what this agent implements, and its description.
+    pub capabilities: Vec<(ObjectIdentifier, String)>,
+    /// How long a connect, or the answer to an Open, a registration or a Ping, may take.
+    pub answer_within: Duration,
+    /// A Ping goes out when the master has said nothing for so long.
+    pub ping_every: Duration,
+    /// The wait before the first attempt after a failure; it doubles with each further one.
+    pub retry_first: Duration,
+    /// The longest wait between attempts.
+    pub retry_most: Duration,
+}
+
+impl Settings {
+    /// Settings for these subtrees, with patience that suits a master agent on the same host.
+    pub fn new(description: impl Into<String>, subtrees: Vec<Subtree>) -> Self {
+        Self {
+            id: crate::wire::oid(&[]),
+            description: description.into(),
+            subtrees,
+            capabilities: Vec::new(),
+            answer_within: Duration::from_secs(5),
+            ping_every: Duration::from_secs(15),
+            retry_first: Duration::from_millis(500),
+            retry_most: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Begin.
+    Start,
+    /// The connection that [`Output::Connect`] asked for is there.
+    Connected,
+    /// The connection could not be made, or it broke: an end of stream, an error, or writes that stalled.
+    ConnectionLost(String),
+    /// Bytes came in.
+    Received(&'a [u8]),
+    /// [`Session::deadline`] has come.
+    Timer,
+    /// Send this notification: snmpTrapOID.0 first (sysUpTime.0 may stand before it), then its objects.
+    Notify(Vec<VarBind>),
+    /// End the session in good order.
+    Stop,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Make a new connection to the master; answer with `Connected` or `ConnectionLost`.
+    Connect,
+    /// Write these bytes.
+    Send(Vec<u8>),
+    /// Close the connection, whatever state it is in. Needs no answer.
+    Disconnect,
+    /// The session's state changed.
+    Changed(Change),
+}
+
+/// A change that somebody may want to know of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The session is open and all is registered.
+    Serving {
+        /// `h.sessionID` that the master gave.
+        session: u32,
+    },
+    /// A session that was serving is lost.
+    Lost(Reason),
+    /// An attempt to open a session failed.
+    Unreachable(Reason),
+    /// The master refused something other than an Open or a registration, usually a notification.
+    Refused(ErrorStatus),
+    /// The session has ended because it was told to.
+    Stopped,
+}
+
+/// Why a session or an attempt at one ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// The connection could not be made or broke.
+    #[error("{0}")]
+    Connection(String),
+    /// The master did not answer in time.
+    #[error("no answer to {0} in time")]
+    Timeout(&'static str),
+    /// The master closed the session.
+    #[error("the master closed the session ({0:?})")]
+    Closed(CloseReason),
+    /// The master answered an Open, a registration or a Ping with an error.
+    #[error("the master refused {0}: {1}")]
+    Refused(&'static str, ErrorStatus),
+    /// The stream of bytes can't be followed any more.
+    #[error("the master does not speak AgentX: {0}")]
+    Protocol(DecodeError),
+}
+
+/// A request of ours that the master has yet to answer.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    packet: u32,
+    until: Instant,
+}
+
+#[derive(Debug)]
+enum State {
+    Idle,
+    Waiting {
+        until: Instant,
+    },
+    Connecting {
+        until: Instant,
+    },
+    Opening(Pending),
+    /// Registrations go out one after the other: `next` is the one that waits for its answer.
+    Registering {
+        session: u32,
+        next: usize,
+        pending: Pending,
+    },
+    Serving {
+        session: u32,
+        ping_at: Instant,
+        ping: Option<Pending>,
+    },
+    Closing(Pending),
+    Stopped,
+}
+
+/// The machine: see the module's documentation for how to drive it.
+#[derive(Debug)]
+pub struct Session {
+    settings: Settings,
+    state: State,
+    framer: Framer,
+    born: Instant,
+    last_packet: u32,
+    retry: Duration,
+    notifications: VecDeque<Vec<VarBind>>,
+    dropped_notifications: u64,
+}
+
+impl Session {
+    /// A session that has yet to be started. `now` is the zero of the uptime that it tells.
+    pub fn new(settings: Settings, now: Instant) -> Self {
+        Self {
+            retry: settings.retry_first,
+            settings,
+            state: State::Idle,
+            framer: Framer::default(),
+            born: now,
+            last_packet: 0,
+            notifications: VecDeque::new(),
+            dropped_notifications: 0,
+        }
+    }
+
+    /// When [`Input::Timer`] is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Idle | State::Stopped => None,
+            State::Waiting { until } | State::Connecting { until } => Some(*until),
+            State::Opening(pending) | State::Closing(pending) => Some(pending.until),
+            State::Registering { pending, .. } => Some(pending.until),
+            State::Serving { ping: Some(pending), .. } => Some(pending.until),
+            State::Serving { ping_at, ping: None, .. } => Some(*ping_at),
+        }
+    }
+
+    /// Whether the session is open and everything registered.
+    pub fn is_serving(&self) -> bool {
+        matches!(self.state, State::Serving { .. })
+    }
+
+    /// Whether the session has ended for good, after [`Input::Stop`].
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.state, State::Stopped)
+    }
+
+    /// Notifications that never left, because no session came while they waited.
+    pub fn dropped_notifications(&self) -> u64 {
+        self.dropped_notifications
+    }
+
+    /// Takes one input and appends what is to be done to `out`.
+    pub fn handle(&mut self, now: Instant, input: Input<'_>, tree: &dyn Tree, out: &mut Vec<Output>) {
+        match input {
+            Input::Start => {
+                if matches!(self.state, State::Idle) {
+                    self.connect(now, out);
+                }
+            }
+            Input::Connected => self.connected(now, out),
+            Input::ConnectionLost(why) => self.connection_lost(now, why, out),
+            Input::Received(raw) => self.received(now, raw, tree, out),
+            Input::Timer => self.timer(now, out),
+            Input::Notify(binds) => self.notify(now, binds, out),
+            Input::Stop => self.stop(now, out),
+        }
+    }
+
+    fn connect(&mut self, now: Instant, out: &mut Vec<Output>) {
+        self.framer.clear();
+        self.state = State::Connecting { until: now + self.settings.answer_within };
+        out.push(Output::Connect);
+    }
+
+    fn connected(&mut self, now: Instant, out: &mut Vec<Output>) {
+        if !matches!(self.state, State::Connecting { .. }) {
+            // Too late: the attempt was given up.
+            out.push(Output::Disconnect);
+            return;
+        }
+        let body = Body::Open {
+            timeout: 0,
+            id: self.settings.id.clone(),
+            description: octet_string(self.settings.description.as_bytes()),
+        };
+        let pending = self.ask(now, 0, body, out);
+        self.state = State::Opening(pending);
+    }
+
+    fn connection_lost(&mut self, now: Instant, why: String, out: &mut Vec<Output>) {
+        match self.state {
+            State::Idle | State::Waiting { .. } | State::Stopped => {}
+            State::Closing(_) => self.stopped(out),
+            State::Connecting { .. }
+            | State::Opening(_)
+            | State::Registering { .. }
+            | State::Serving { .. } => self.fail(now, Reason::Connection(why), out),
+        }
+    }
+
+    fn timer(&mut self, now: Instant, out: &mut Vec<Output>) {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        match self.state {
+            State::Idle | State::Stopped => {}
+            State::Waiting { .. } => self.connect(now, out),
+            State::Connecting { .. } => self.fail(now, Reason::Timeout("a connect"), out),
+            State::Opening(_) => self.fail(now, Reason::Timeout("an Open"), out),
+            State::Registering { .. } => self.fail(now, Reason::Timeout("a registration"), out),
+            State::Serving { ping: Some(_), .. } => self.fail(now, Reason::Timeout("a Ping"), out),
+            State::Serving { session, ping: None, .. } => {
+                let pending = self.ask(now, session, Body::Ping, out);
+                self.state = State::Serving { session, ping_at: now, ping: Some(pending) };
+            }
+            State::Closing(_) => self.stopped(out),
+        }
+    }
+
+    fn received(&mut self, now: Instant, raw: &[u8], tree: &dyn Tree, out: &mut Vec<Output>) {
+        if matches!(
+            self.state,
+            State::Idle | State::Waiting { .. } | State::Connecting { .. } | State::Stopped
+        ) {
+            return;
+        }
+        self.framer.push(raw);
+        loop {
+            match self.framer.next_packet() {
+                Ok(None) => return,
+                Ok(Some(raw)) => self.packet(now, &raw, tree, out),
+                Err(error) => {
+                    self.fail(now, Reason::Protocol(error), out);
+                    return;
+                }
+            }
+            // The packet may have ended the session; what follows it in the stream then means nothing.
+            if matches!(self.state, State::Waiting { .. } | State::Stopped) {
+                return;
+            }
+        }
+    }
+
+    fn packet(&mut self, now: Instant, raw: &[u8], tree: &dyn Tree, out: &mut Vec<Output>) {
+        let packet = match Packet::decode(raw) {
+            Ok(packet) => packet,
+            Err(_) => {
+                if let Ok(header) = RawHeader::decode(raw)
+                    && let Some(answer) = serve::unparsable(&header, self.uptime(now))
+                {
+                    send(&answer, out);
+                }
+                return;
+            }
+        };
+        if let State::Serving { ping_at, ping, .. } = &mut self.state {
+            // Whatever it says, the master is alive.
+            *ping_at = now + self.settings.ping_every;
+            if !matches!(packet.body, Body::Response { .. }) {
+                *ping = None;
+            }
+        }
+        match packet.body {
+            Body::Response { error, .. } => self.response(now, &packet, error, out),
+            Body::Close(reason) if Some(packet.header.session) == self.session_id() => {
+                if matches!(self.state, State::Closing(_)) {
+                    self.stopped(out);
+                } else {
+                    self.fail(now, Reason::Closed(reason), out);
+                }
+            }
+            _ => {
+                if let Some(answer) = serve::answer(&packet, self.session_id(), tree, self.uptime(now)) {
+                    send(&answer, out);
+                }
+            }
+        }
+    }
+
+    fn response(&mut self, now: Instant, packet: &Packet, error: ErrorStatus, out: &mut Vec<Output>) {
+        let ours = |pending: &Pending| pending.packet == packet.header.packet;
+        let refused = error != ErrorStatus::NO_ERROR;
+        match &self.state {
+            State::Opening(pending) if ours(pending) => {
+                if refused {
+                    self.fail(now, Reason::Refused("the Open", error), out);
+                } else {
+                    self.register(now, packet.header.session, 0, out);
+                }
+            }
+            State::Registering { session, next, pending } if ours(pending) => {
+                let (session, next) = (*session, *next);
+                // A row in sysORTable is a courtesy: only a refused subtree is a failure.
+                if refused && next < self.settings.subtrees.len() {
+                    self.fail(now, Reason::Refused("a registration", error), out);
+                } else {
+                    self.register(now, session, next + 1, out);
+                }
+            }
+            State::Serving { session, ping_at, ping } => {
+                let (session, ping_at) = (*session, *ping_at);
+                let answers_ping = ping.as_ref().is_some_and(ours);
+                if error == ErrorStatus::NOT_OPEN || (answers_ping && refused) {
+                    self.fail(now, Reason::Refused("the session", error), out);
+                } else if answers_ping {
+                    self.state = State::Serving { session, ping_at, ping: None };
+                } else if refused {
+                    out.push(Output::Changed(Change::Refused(error)));
+                }
+            }
+            State::Closing(pending) if ours(pending) => self.stopped(out),
+            // An answer to a question that was given up, or that was never asked.
+            State::Opening(_)
+            | State::Registering { .. }
+            | State::Closing(_)
+            | State::Idle
+            | State::Waiting { .. }
+            | State::Connecting { .. }
+            | State::Stopped => {}
+        }
+    }
+
+    /// Sends the registration at `next`: first the subtrees, then the rows of sysORTable; after the last one the
+    /// session serves.
+    fn register(&mut self, now: Instant, session: u32, next: usize, out: &mut Vec<Output>) {
+        let subtrees = self.settings.subtrees.len();
+        let body = if let Some(subtree) = self.settings.subtrees.get(next) {
+            Body::Register { timeout: 0, instance: false, subtree: subtree.clone() }
+        } else if let Some((id, description)) = self.settings.capabilities.get(next - subtrees) {
+            Body::AddAgentCaps(id.clone(), octet_string(description.as_bytes()))
+        } else {
+            self.retry = self.settings.retry_first;
+            self.state = State::Serving { session, ping_at: now + self.settings.ping_every, ping: None };
+            out.push(Output::Changed(Change::Serving { session }));
+            for binds in std::mem::take(&mut self.notifications) {
+                self.ask(now, session, Body::Notify(binds), out);
+            }
+            return;
+        };
+        let pending = self.ask(now, session, body, out);
+        self.state = State::Registering { session, next, pending };
+    }
+
+    fn notify(&mut self, now: Instant, binds: Vec<VarBind>, out: &mut Vec<Output>) {
+        match self.state {
+            State::Serving { session, .. } => {
+                self.ask(now, session, Body::Notify(binds), out);
+            }
+            State::Stopped | State::Closing(_) => self.dropped_notifications += 1,
+            State::Idle
+            | State::Waiting { .. }
+            | State::Connecting { .. }
+            | State::Opening(_)
+            | State::Registering { .. } => {
+                if self.notifications.len() == MAX_WAITING_NOTIFICATIONS {
+                    self.notifications.pop_front();
+                    self.dropped_notifications += 1;
+                }
+                self.notifications.push_back(binds);
+            }
+        }
+    }
+
+    fn stop(&mut self, now: Instant, out: &mut Vec<Output>) {
+        match self.state {
+            State::Registering { session, .. } | State::Serving { session, .. } => {
+                let pending = self.ask(now, session, Body::Close(CloseReason::Shutdown), out);
+                // A master that hangs must not hold up the end: a second is plenty for one that doesn't.
+                let until = now + self.settings.answer_within.min(Duration::from_secs(1));
+                self.state = State::Closing(Pending { until, ..pending });
+            }
+            State::Idle | State::Waiting { .. } | State::Connecting { .. } | State::Opening(_) => {
+                self.stopped(out);
+            }
+            State::Closing(_) | State::Stopped => {}
+        }
+    }
+
+    fn stopped(&mut self, out: &mut Vec<Output>) {
+        self.state = State::Stopped;
+        self.framer.clear();
+        out.push(Output::Disconnect);
+        out.push(Output::Changed(Change::Stopped));
+    }
+
+    fn fail(&mut self, now: Instant, reason: Reason, out: &mut Vec<Output>) {
+        let served = self.is_serving();
+        self.framer.clear();
+        self.state = State::Waiting { until: now + self.retry };
+        self.retry = (self.retry * 2).min(self.settings.retry_most);
+        out.push(Output::Disconnect);
+        out.push(Output::Changed(if served { Change::Lost(reason) } else { Change::Unreachable(reason) }));
+    }
+
+    /// Sends a request of ours and says what to wait for.
+    fn ask(&mut self, now: Instant, session: u32, body: Body, out: &mut Vec<Output>) -> Pending {
+        self.last_packet = self.last_packet.wrapping_add(1);
+        let packet = self.last_packet;
+        let header = Header { session, transaction: packet, packet, order: ByteOrder::Network };
+        send(&Packet { header, context: None, body }, out);
+        Pending { packet, until: now + self.settings.answer_within }
+    }
+
+    fn session_id(&self) -> Option<u32> {
+        match &self.state {
+            State::Registering { session, .. } | State::Serving { session, .. } => Some(*session),
+            State::Idle
+            | State::Waiting { .. }
+            | State::Connecting { .. }
+            | State::Opening(_)
+            | State::Closing(_)
+            | State::Stopped => None,
+        }
+    }
+
+    /// `res.sysUpTime`, in hundredths of a second; it wraps after 497 days as TimeTicks do.
+    fn uptime(&self, now: Instant) -> u32 {
+        let centiseconds = now.saturating_duration_since(self.born).as_millis() / 10;
+        (centiseconds & u128::from(u32::MAX)) as u32
+    }
+}
+
+/// A packet that can't be encoded is not sent: the only ones with free values are notifications and answers, and
+/// the latter were checked when they were put together.
+fn send(packet: &Packet, out: &mut Vec<Output>) {
+    if let Ok(raw) = packet.encode() {
+        out.push(Output::Send(raw));
+    }
+}

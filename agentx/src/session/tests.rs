@@ -1,0 +1,362 @@
+//! The session machine, driven by hand against a master that the tests play.
+
+use super::*;
+use crate::pdu::SearchRange;
+use crate::tree::{Index, IndexBuilder};
+use crate::value::{integer, text};
+use crate::wire::oid;
+use rasn_snmp::v2::VarBindValue;
+
+const ROOT: [u32; 4] = [1, 3, 6, 9];
+
+/// A session, the clock, and the packets that it sent and the test has not looked at yet.
+struct Bench {
+    session: Session,
+    now: Instant,
+    tree: Index,
+    sent: VecDeque<Packet>,
+    others: Vec<Output>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let mut builder = IndexBuilder::default();
+        for row in 1..=5 {
+            builder.add(&ROOT, &[1, row], integer(row as i32));
+            builder.add(&ROOT, &[2, row], text("name"));
+        }
+        let subtree = |last| Subtree { priority: 127, root: oid(&[1, 3, 6, 9, last]), range: None };
+        let settings = Settings::new("test", vec![subtree(1), subtree(2)]);
+        let now = Instant::now();
+        Self {
+            session: Session::new(settings, now),
+            now,
+            tree: builder.build(),
+            sent: VecDeque::new(),
+            others: Vec::new(),
+        }
+    }
+
+    fn feed(&mut self, input: Input<'_>) {
+        let mut out = Vec::new();
+        self.session.handle(self.now, input, &self.tree, &mut out);
+        for output in out {
+            match output {
+                Output::Send(raw) => self.sent.push_back(Packet::decode(&raw).unwrap()),
+                other => self.others.push(other),
+            }
+        }
+    }
+
+    fn say(&mut self, header: Header, body: Body) {
+        let raw = Packet { header, context: None, body }.encode().unwrap();
+        self.feed(Input::Received(&raw));
+    }
+
+    fn sent(&mut self) -> Packet {
+        self.sent.pop_front().expect("the session sent nothing")
+    }
+
+    fn others(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.others)
+    }
+
+    /// Answers the packet that the session sent last.
+    fn reply(&mut self, to: &Packet, session: u32, error: ErrorStatus) {
+        let body = Body::Response { uptime: 0, error, index: 0, binds: Vec::new() };
+        self.say(Header { session, ..to.header }, body);
+    }
+
+    /// From nothing to serving as session 7.
+    fn open(&mut self) {
+        self.feed(Input::Start);
+        self.open_connection();
+    }
+
+    fn open_connection(&mut self) {
+        self.feed(Input::Connected);
+        let open = self.sent();
+        assert!(matches!(open.body, Body::Open { .. }));
+        self.reply(&open, 7, ErrorStatus::NO_ERROR);
+        for root in [1, 2] {
+            let register = self.sent();
+            match &register.body {
+                Body::Register { subtree, .. } => assert_eq!(subtree.root, oid(&[1, 3, 6, 9, root])),
+                other => panic!("{other:?}"),
+            }
+            self.reply(&register, 7, ErrorStatus::NO_ERROR);
+        }
+        assert!(self.session.is_serving());
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.feed(Input::Timer);
+    }
+
+    /// Asks as the master would, and gives the answer's bindings.
+    fn ask(&mut self, body: Body) -> (ErrorStatus, u16, Vec<VarBind>) {
+        self.say(Header { session: 7, transaction: 3, packet: 99, order: ByteOrder::Little }, body);
+        let answer = self.sent();
+        assert_eq!((answer.header.transaction, answer.header.packet), (3, 99));
+        match answer.body {
+            Body::Response { error, index, binds, .. } => (error, index, binds),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn range(start: &[u32], include: bool, end: &[u32]) -> SearchRange {
+    SearchRange { start: oid(start), include, end: oid(end) }
+}
+
+#[test]
+fn it_opens_registers_and_then_serves() {
+    let mut bench = Bench::new();
+    bench.open();
+    assert_eq!(bench.others(), [Output::Connect, Output::Changed(Change::Serving { session: 7 })]);
+}
+
+#[test]
+fn gets_are_answered_from_the_tree_in_the_askers_byte_order() {
+    let mut bench = Bench::new();
+    bench.open();
+    let ranges = vec![range(&[1, 3, 6, 9, 1, 2], false, &[]), range(&[1, 3, 6, 9, 1, 77], false, &[])];
+    let (error, _, binds) = bench.ask(Body::Get(ranges));
+    assert_eq!(error, ErrorStatus::NO_ERROR);
+    let values: Vec<_> = binds.into_iter().map(|bind| bind.value).collect();
+    assert_eq!(values, [integer(2), VarBindValue::NoSuchInstance]);
+}
+
+#[test]
+fn next_stays_inside_its_range() {
+    let mut bench = Bench::new();
+    bench.open();
+    let ranges = vec![
+        range(&[1, 3, 6, 9, 1, 5], false, &[1, 3, 6, 9, 2]),
+        range(&[1, 3, 6, 9, 1, 5], true, &[1, 3, 6, 9, 2]),
+        range(&[1, 3, 6, 9, 1, 5], false, &[]),
+    ];
+    let (_, _, binds) = bench.ask(Body::GetNext(ranges));
+    assert_eq!(binds[0].value, VarBindValue::EndOfMibView);
+    assert_eq!(binds[0].name, oid(&[1, 3, 6, 9, 1, 5]));
+    assert_eq!(binds[1].value, integer(5));
+    assert_eq!(binds[2].name, oid(&[1, 3, 6, 9, 2, 1]));
+}
+
+#[test]
+fn bulk_goes_round_until_every_range_has_ended() {
+    let mut bench = Bench::new();
+    bench.open();
+    let body = Body::GetBulk {
+        non_repeaters: 1,
+        max_repetitions: 50,
+        ranges: vec![
+            range(&ROOT, false, &[]),
+            range(&[1, 3, 6, 9, 1, 3], false, &[1, 3, 6, 9, 2]),
+            range(&[1, 3, 6, 9, 2, 4], false, &[1, 3, 6, 9, 3]),
+        ],
+    };
+    let (_, _, binds) = bench.ask(body);
+    let rows: Vec<_> =
+        binds.iter().map(|bind| (bind.name.to_string(), bind.value == VarBindValue::EndOfMibView)).collect();
+    let want = [
+        ("1.3.6.9.1.1", false),
+        ("1.3.6.9.1.4", false),
+        ("1.3.6.9.2.5", false),
+        ("1.3.6.9.1.5", false),
+        ("1.3.6.9.2.5", true),
+        ("1.3.6.9.1.5", true),
+        ("1.3.6.9.2.5", true),
+    ];
+    assert_eq!(rows, want.map(|(name, end)| (name.to_owned(), end)));
+}
+
+#[test]
+fn a_bulk_that_asks_for_the_world_gets_a_bounded_answer() {
+    let mut bench = Bench::new();
+    bench.open();
+    let ranges = vec![range(&ROOT, false, &[]); 1000];
+    let (error, _, binds) = bench.ask(Body::GetBulk { non_repeaters: 0, max_repetitions: 65535, ranges });
+    assert_eq!(error, ErrorStatus::NO_ERROR);
+    assert_eq!(binds.len(), 2000);
+}
+
+#[test]
+fn nothing_can_be_set() {
+    let mut bench = Bench::new();
+    bench.open();
+    let bind = VarBind { name: oid(&[1, 3, 6, 9, 1, 1]), value: integer(5) };
+    assert_eq!(bench.ask(Body::TestSet(vec![bind])), (ErrorStatus::NOT_WRITABLE, 1, vec![]));
+    assert_eq!(bench.ask(Body::CommitSet).0, ErrorStatus::COMMIT_FAILED);
+    assert_eq!(bench.ask(Body::UndoSet).0, ErrorStatus::UNDO_FAILED);
+    bench.say(Header { session: 7, ..Header::default() }, Body::CleanupSet);
+    assert!(bench.sent.is_empty());
+}
+
+#[test]
+fn requests_for_another_session_are_told_so() {
+    let mut bench = Bench::new();
+    bench.open();
+    bench.say(Header { session: 8, ..Header::default() }, Body::Ping);
+    let error = match bench.sent().body {
+        Body::Response { error, .. } => error,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(error, ErrorStatus::NOT_OPEN);
+}
+
+#[test]
+fn what_cannot_be_parsed_is_answered_so_and_the_session_goes_on() {
+    let mut bench = Bench::new();
+    bench.open();
+    let header = Header { session: 7, ..Header::default() };
+    let mut raw = Packet { header, context: None, body: Body::Ping }.encode().unwrap();
+    raw[1] = 77;
+    bench.feed(Input::Received(&raw));
+    assert!(matches!(bench.sent().body, Body::Response { error: ErrorStatus::PARSE_ERROR, .. }));
+    assert!(bench.session.is_serving());
+}
+
+#[test]
+fn a_stream_that_is_not_agentx_ends_the_session() {
+    let mut bench = Bench::new();
+    bench.open();
+    bench.others();
+    bench.feed(Input::Received(b"HTTP/1.1 200 OK\r\nServer: surprise\r\n"));
+    let others = bench.others();
+    assert_eq!(others[0], Output::Disconnect);
+    assert!(matches!(others[1], Output::Changed(Change::Lost(Reason::Protocol(_)))));
+}
+
+#[test]
+fn a_silent_master_is_pinged_and_then_given_up_and_tried_again() {
+    let mut bench = Bench::new();
+    bench.open();
+    bench.others();
+    bench.pass(Duration::from_secs(15));
+    let ping = bench.sent();
+    assert_eq!(ping.body, Body::Ping);
+    bench.reply(&ping, 7, ErrorStatus::NO_ERROR);
+    assert!(bench.others().is_empty());
+
+    bench.pass(Duration::from_secs(15));
+    assert_eq!(bench.sent().body, Body::Ping);
+    bench.pass(Duration::from_secs(5));
+    let lost = Output::Changed(Change::Lost(Reason::Timeout("a Ping")));
+    assert_eq!(bench.others(), [Output::Disconnect, lost]);
+    bench.pass(Duration::from_millis(500));
+    assert_eq!(bench.others(), [Output::Connect]);
+    bench.open_connection();
+}
+
+#[test]
+fn attempts_back_off_up_to_the_limit_and_start_anew_after_success() {
+    let mut bench = Bench::new();
+    bench.feed(Input::Start);
+    let mut waits = Vec::new();
+    for _ in 0..7 {
+        bench.feed(Input::ConnectionLost("refused".into()));
+        let wait = bench.session.deadline().unwrap() - bench.now;
+        waits.push(wait.as_millis());
+        bench.pass(wait);
+    }
+    assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 10000, 10000]);
+    bench.open_connection();
+    bench.feed(Input::ConnectionLost("reset".into()));
+    assert_eq!(bench.session.deadline().unwrap() - bench.now, Duration::from_millis(500));
+}
+
+#[test]
+fn a_master_that_accepts_and_says_nothing_is_given_up() {
+    let mut bench = Bench::new();
+    bench.feed(Input::Start);
+    bench.feed(Input::Connected);
+    bench.sent();
+    bench.others();
+    bench.pass(Duration::from_secs(5));
+    let change = Change::Unreachable(Reason::Timeout("an Open"));
+    assert_eq!(bench.others(), [Output::Disconnect, Output::Changed(change)]);
+}
+
+#[test]
+fn late_and_unasked_responses_change_nothing() {
+    let mut bench = Bench::new();
+    bench.feed(Input::Start);
+    bench.feed(Input::Connected);
+    let open = bench.sent();
+    let mut stranger = open.clone();
+    stranger.header.packet += 40;
+    bench.reply(&stranger, 9, ErrorStatus::NO_ERROR);
+    assert!(bench.sent.is_empty());
+    bench.reply(&open, 7, ErrorStatus::NO_ERROR);
+    bench.sent();
+    bench.reply(&open, 7, ErrorStatus::NO_ERROR);
+    assert!(bench.sent.is_empty(), "an Open answered twice is opened once");
+}
+
+#[test]
+fn a_refused_registration_is_tried_again_later() {
+    let mut bench = Bench::new();
+    bench.feed(Input::Start);
+    bench.feed(Input::Connected);
+    let open = bench.sent();
+    bench.reply(&open, 7, ErrorStatus::NO_ERROR);
+    let register = bench.sent();
+    bench.others();
+    bench.reply(&register, 7, ErrorStatus::DUPLICATE_REGISTRATION);
+    let reason = Reason::Refused("a registration", ErrorStatus::DUPLICATE_REGISTRATION);
+    assert_eq!(bench.others(), [Output::Disconnect, Output::Changed(Change::Unreachable(reason))]);
+    assert!(bench.session.deadline().is_some());
+}
+
+#[test]
+fn the_master_may_close_the_session() {
+    let mut bench = Bench::new();
+    bench.open();
+    bench.others();
+    bench.say(Header { session: 7, ..Header::default() }, Body::Close(CloseReason::Shutdown));
+    let reason = Reason::Closed(CloseReason::Shutdown);
+    assert_eq!(bench.others(), [Output::Disconnect, Output::Changed(Change::Lost(reason))]);
+}
+
+#[test]
+fn stopping_closes_the_session_and_does_not_wait_for_ever() {
+    let mut bench = Bench::new();
+    bench.open();
+    bench.others();
+    bench.feed(Input::Stop);
+    assert_eq!(bench.sent().body, Body::Close(CloseReason::Shutdown));
+    bench.pass(Duration::from_secs(1));
+    assert_eq!(bench.others(), [Output::Disconnect, Output::Changed(Change::Stopped)]);
+    assert!(bench.session.is_stopped());
+    assert_eq!(bench.session.deadline(), None);
+}
+
+#[test]
+fn notifications_wait_for_a_session_and_the_oldest_go_when_too_many_wait() {
+    let mut bench = Bench::new();
+    bench.feed(Input::Start);
+    for number in 0..MAX_WAITING_NOTIFICATIONS as i32 + 3 {
+        bench.feed(Input::Notify(vec![VarBind { name: oid(&ROOT), value: integer(number) }]));
+    }
+    bench.open_connection();
+    let first = bench.sent();
+    assert_eq!(first.body, Body::Notify(vec![VarBind { name: oid(&ROOT), value: integer(3) }]));
+    assert_eq!(bench.sent.len(), MAX_WAITING_NOTIFICATIONS - 1);
+    assert_eq!(bench.session.dropped_notifications(), 3);
+    bench.others();
+    bench.reply(&first, 7, ErrorStatus::PROCESSING_ERROR);
+    assert_eq!(bench.others(), [Output::Changed(Change::Refused(ErrorStatus::PROCESSING_ERROR))]);
+    assert!(bench.session.is_serving());
+}
+
+#[test]
+fn a_connection_that_comes_after_it_was_given_up_is_closed() {
+    let mut bench = Bench::new();
+    bench.feed(Input::Start);
+    bench.pass(Duration::from_secs(5));
+    bench.others();
+    bench.feed(Input::Connected);
+    assert_eq!(bench.others(), [Output::Disconnect]);
+}

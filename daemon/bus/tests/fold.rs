@@ -1,0 +1,244 @@
+//! Property: whatever happens, the world that the hub keeps live is the world that the recorded events give when
+//! they are read back from JSON and folded; and folding never panics, in whatever order facts come.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use keepwatch_bus::fact::{AdvertError, AnnounceOccasion, Drift, LinkDownReason};
+use keepwatch_bus::settings::*;
+use keepwatch_bus::subject::*;
+use keepwatch_bus::{BusSettings, Event, EventId, Fact, Hub, World, render};
+use proptest::prelude::*;
+
+fn name() -> impl Strategy<Value = Name> {
+    // Hostile names too: they must survive JSON, and must not forge a line of the log.
+    prop::sample::select(vec!["VI_1", "VI_2", "VG_1", "eth0", "a \"b\"\n{c}", ""]).prop_map(Name::from)
+}
+
+fn ip() -> impl Strategy<Value = IpAddr> {
+    prop_oneof![(1u8..4).prop_map(|n| Ipv4Addr::new(10, 0, 0, n).into()), Just("fe80::1".parse().unwrap())]
+}
+
+fn socket() -> impl Strategy<Value = SocketAddr> {
+    (ip(), 80u16..82).prop_map(|(ip, port)| SocketAddr::new(ip, port))
+}
+
+fn service() -> impl Strategy<Value = ServiceKey> {
+    prop_oneof![
+        (ip(), 80u16..82).prop_map(|(address, port)| ServiceKey::Address {
+            address,
+            port,
+            protocol: Protocol::Tcp
+        }),
+        (1u32..3).prop_map(|fwmark| ServiceKey::Fwmark { fwmark, family: Family::Inet }),
+    ]
+}
+
+fn real() -> impl Strategy<Value = RealKey> {
+    (service(), socket()).prop_map(|(service, real)| RealKey { service, real })
+}
+
+fn checker() -> impl Strategy<Value = CheckerKey> {
+    (real(), 0u16..2).prop_map(|(real, index)| CheckerKey { real, kind: "TCP_CHECK".into(), index })
+}
+
+fn address() -> impl Strategy<Value = VirtualAddress> {
+    (ip(), name()).prop_map(|(address, interface)| VirtualAddress { address, prefix: 32, interface })
+}
+
+fn state() -> impl Strategy<Value = VrrpState> {
+    prop::sample::select(VrrpState::ALL.to_vec())
+}
+
+fn instance_settings() -> impl Strategy<Value = Box<InstanceSettings>> {
+    (1u32..9, name(), any::<u8>(), any::<u64>(), prop::collection::vec(address(), 0..3)).prop_map(
+        |(position, interface, priority, interval, addresses)| {
+            Box::new(InstanceSettings {
+                position,
+                interface,
+                vrid: priority,
+                version: 3,
+                family: Family::Inet,
+                initial_state: VrrpState::Master,
+                priority,
+                advert_interval: Duration::from_micros(interval),
+                preempt: true,
+                preempt_delay: Duration::ZERO,
+                auth: AuthKind::Pass,
+                source: None,
+                excluded_addresses: addresses.clone(),
+                addresses,
+                garp_master_delay: Duration::from_secs(5),
+                garp_master_repeat: 5,
+                garp_master_refresh: Duration::ZERO,
+                garp_master_refresh_repeat: 1,
+                garp_lower_prio_delay: Duration::from_secs(5),
+                garp_lower_prio_repeat: 5,
+                smtp_alert: false,
+                accept: true,
+                group: None,
+                lvs_sync_daemon_interface: None,
+            })
+        },
+    )
+}
+
+fn service_settings() -> impl Strategy<Value = Box<ServiceSettings>> {
+    (1u32..9, any::<bool>(), prop::option::of(socket())).prop_map(|(position, alpha, sorry_server)| {
+        Box::new(ServiceSettings {
+            position,
+            scheduler: "wlc".into(),
+            forwarding: Forwarding::Dr,
+            persistence: None,
+            granularity: None,
+            delay_loop: Duration::from_secs(60),
+            quorum: 1,
+            hysteresis: 0,
+            alpha,
+            omega: false,
+            one_packet: false,
+            virtualhost: None,
+            sorry_server,
+            quorum_scripts: (None, None),
+            smtp_alert: false,
+        })
+    })
+}
+
+fn real_settings() -> impl Strategy<Value = Box<RealServerSettings>> {
+    (1u32..9, any::<i32>(), prop::collection::vec(name(), 0..2)).prop_map(|(position, weight, checkers)| {
+        Box::new(RealServerSettings {
+            position,
+            weight,
+            forwarding: Forwarding::Nat,
+            inhibit_on_failure: false,
+            upper_threshold: 0,
+            lower_threshold: 0,
+            scripts: (None, None),
+            virtualhost: None,
+            smtp_alert: true,
+            checkers,
+        })
+    })
+}
+
+fn vrrp() -> impl Strategy<Value = Fact> {
+    let took = Duration::from_millis(3600);
+    prop_oneof![
+        Just(Fact::DaemonStarted { settings: Box::default() }),
+        (name(), instance_settings())
+            .prop_map(|(instance, settings)| Fact::InstanceConfigured { instance, settings }),
+        name().prop_map(|instance| Fact::InstanceUnconfigured { instance }),
+        (name(), prop::collection::vec(name(), 0..3)).prop_map(|(group, members)| {
+            let settings = Box::new(GroupSettings { position: 1, members, smtp_alert: true });
+            Fact::GroupConfigured { group, settings }
+        }),
+        (name(), state(), state(), any::<u8>())
+            .prop_map(|(instance, from, to, priority)| Fact::StateChanged { instance, from, to, priority }),
+        (name(), state(), state()).prop_map(|(group, from, to)| Fact::GroupStateChanged { group, from, to }),
+        (name(), address(), any::<bool>()).prop_map(|(instance, address, adopted)| Fact::AddressAdded {
+            instance,
+            address,
+            adopted
+        }),
+        (name(), address()).prop_map(|(instance, address)| Fact::AddressRemoved { instance, address }),
+        (name(), ip(), any::<u8>()).prop_map(|(instance, address, priority)| Fact::MasterHeard {
+            instance,
+            address,
+            priority
+        }),
+        (name(), prop::option::of(ip())).prop_map(move |(instance, master)| Fact::AdvertTimedOut {
+            instance,
+            master,
+            waited: took
+        }),
+        (name(), ip()).prop_map(|(instance, address)| Fact::AdvertRejected {
+            instance,
+            address,
+            error: AdvertError::AuthFailure,
+            detail: "x".into()
+        }),
+        name().prop_map(|instance| Fact::AddressesAnnounced {
+            instance,
+            addresses: 1,
+            repeat: 5,
+            occasion: AnnounceOccasion::Delayed
+        }),
+        (name(), any::<u32>()).prop_map(|(interface, index)| Fact::LinkUp { interface, index }),
+        name().prop_map(|interface| Fact::LinkDown { interface, reason: LinkDownReason::Missing }),
+    ]
+}
+
+fn checks() -> impl Strategy<Value = Fact> {
+    let took = Duration::from_micros(417);
+    prop_oneof![
+        (service(), service_settings())
+            .prop_map(|(service, settings)| Fact::VirtualServerConfigured { service, settings }),
+        (real(), real_settings()).prop_map(|(real, settings)| Fact::RealServerConfigured { real, settings }),
+        real().prop_map(|real| Fact::RealServerUnconfigured { real }),
+        checker().prop_map(move |checker| Fact::CheckSucceeded { checker, took }),
+        (checker(), 1u32..4).prop_map(move |(checker, attempt)| Fact::CheckFailed {
+            checker,
+            error: "connection refused".into(),
+            attempt,
+            attempts: 4,
+            took
+        }),
+        real().prop_map(|real| Fact::RealServerUp { real }),
+        real().prop_map(|real| Fact::RealServerDown { real }),
+        (real(), any::<i32>()).prop_map(|(real, weight)| Fact::RealServerAdded {
+            real,
+            weight,
+            adopted: false
+        }),
+        real().prop_map(|real| Fact::RealServerRemoved { real }),
+        (service(), any::<i64>()).prop_map(|(service, weight)| Fact::QuorumLost {
+            service,
+            quorum: 1,
+            hysteresis: 0,
+            weight
+        }),
+        (service(), socket()).prop_map(|(service, sorry)| Fact::SorryServerAdded { service, sorry }),
+        (service(), prop::option::of(socket())).prop_map(|(service, real)| Fact::DriftRepaired {
+            service,
+            real,
+            drift: Drift::Altered
+        }),
+        Just(Fact::MailFailed { subject: "s\n".into(), error: "e".into() }),
+        Just(Fact::MasterAgentConnected { socket: "/var/agentx/master".into() }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn the_recorded_events_give_the_live_world(
+        facts in prop::collection::vec((prop_oneof![vrrp(), checks()], prop::option::of(0u64..200)), 0..120)
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (bus, mut hub) = Hub::new(BusSettings::default()).unwrap();
+        let (reader, mut recorded) = (hub.reader(), hub.deliver());
+        for (fact, cause) in facts {
+            bus.publish(cause.map(EventId), fact);
+        }
+        drop(bus);
+        runtime.block_on(hub.run());
+
+        let mut world = World::default();
+        while let Ok(event) = recorded.try_recv() {
+            let line = serde_json::to_string(&*event).unwrap();
+            let again: Event = serde_json::from_str(&line).unwrap();
+            prop_assert_eq!(&again, &*event);
+            let tag = serde_json::from_str::<serde_json::Value>(&line).unwrap()["kind"].clone();
+            prop_assert_eq!(tag, event.fact.kind());
+            if let Some(log) = render::line(&event) {
+                prop_assert!(!log.text.contains('\n'));
+            }
+            world.apply(&again);
+        }
+        prop_assert_eq!(&world, &*reader.world());
+        let json = serde_json::to_string(&world).unwrap();
+        prop_assert_eq!(serde_json::from_str::<World>(&json).unwrap(), world);
+    }
+}

@@ -1,0 +1,266 @@
+//! Network interfaces as the kernel reports them, and a table of them that is kept true by its notifications.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use crate::address::PresentAddress;
+use crate::wire::ethernet::MacAddress;
+
+/// The kernel's number of an interface; never 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkIndex(pub u32);
+
+/// What a link message says of an interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkReport {
+    /// Its number.
+    pub index: LinkIndex,
+    /// Its name.
+    pub name: Arc<str>,
+    /// `IFF_UP`: an administrator wants it up.
+    pub up: bool,
+    /// `IFF_RUNNING`: it has carrier.
+    pub running: bool,
+    /// `IFF_LOOPBACK`.
+    pub loopback: bool,
+    /// `IFF_NOARP`: announcements are pointless.
+    pub no_arp: bool,
+    /// Its Ethernet address, if it has one of that kind.
+    pub hardware: Option<MacAddress>,
+    /// Largest packet, bytes.
+    pub mtu: u32,
+}
+
+/// An interface with its addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The last report of it.
+    pub report: LinkReport,
+    /// Its addresses, in the kernel's order.
+    pub addresses: Vec<PresentAddress>,
+}
+
+impl Link {
+    /// Whether it can carry traffic, by keepalived's rule: `IFF_UP` and `IFF_RUNNING`.
+    pub fn is_usable(&self) -> bool {
+        self.report.up && self.report.running
+    }
+
+    /// The IPv4 address that speaks for the interface: its first one that `is_ours` does not claim (a virtual
+    /// address must never be the source of an advertisement) and that is not a secondary, else the first at all.
+    pub fn primary_ipv4(&self, is_ours: impl Fn(&IpAddr) -> bool) -> Option<Ipv4Addr> {
+        let mut candidates = self.addresses.iter().filter(|a| !is_ours(&a.address));
+        candidates.find_map(|a| match a.address {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        })
+    }
+
+    /// The link-local IPv6 address that speaks for the interface, one that is no longer tentative.
+    pub fn link_local(&self, is_ours: impl Fn(&IpAddr) -> bool) -> Option<Ipv6Addr> {
+        self.addresses.iter().filter(|a| !a.tentative && !is_ours(&a.address)).find_map(|a| match a.address {
+            IpAddr::V6(address) if address.is_unicast_link_local() => Some(address),
+            IpAddr::V4(_) | IpAddr::V6(_) => None,
+        })
+    }
+}
+
+/// What the kernel tells, at first in answer to a dump and then as it happens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notification {
+    /// An interface exists, and this is how it is now.
+    Link(LinkReport),
+    /// An interface is gone.
+    LinkGone(LinkIndex),
+    /// An address is on an interface.
+    Address(PresentAddress),
+    /// An address is no longer on an interface.
+    AddressGone(PresentAddress),
+}
+
+/// What a notification changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// An interface that was not there before, or was under another name.
+    Appeared(LinkIndex),
+    /// Flags, hardware address or MTU.
+    Altered(LinkIndex),
+    /// The interface that had this name is gone or renamed.
+    Vanished {
+        /// The number that it had.
+        index: LinkIndex,
+        /// The name that it had.
+        name: Arc<str>,
+    },
+    /// An address came or changed.
+    AddressAppeared(PresentAddress),
+    /// An address went.
+    AddressVanished(PresentAddress),
+}
+
+/// Every interface of the network namespace.
+#[derive(Clone, Debug, Default)]
+pub struct LinkTable {
+    links: HashMap<LinkIndex, Link>,
+    by_name: HashMap<Arc<str>, LinkIndex>,
+}
+
+impl LinkTable {
+    /// Folds a notification in, and tells what it changed (nothing, if all was known) to `changed`.
+    pub fn apply(&mut self, notification: Notification, mut changed: impl FnMut(Change)) {
+        match notification {
+            Notification::Link(report) => self.report(report, &mut changed),
+            Notification::LinkGone(index) => self.forget(index, &mut changed),
+            Notification::Address(address) => {
+                let Some(link) = self.links.get_mut(&address.link) else { return };
+                match link.addresses.iter_mut().find(|a| a.is_same(&address)) {
+                    Some(known) if *known == address => return,
+                    Some(known) => *known = address.clone(),
+                    None => link.addresses.push(address.clone()),
+                }
+                changed(Change::AddressAppeared(address));
+            }
+            Notification::AddressGone(address) => {
+                let Some(link) = self.links.get_mut(&address.link) else { return };
+                let before = link.addresses.len();
+                link.addresses.retain(|a| !a.is_same(&address));
+                if link.addresses.len() < before {
+                    changed(Change::AddressVanished(address));
+                }
+            }
+        }
+    }
+
+    fn report(&mut self, report: LinkReport, changed: &mut impl FnMut(Change)) {
+        let index = report.index;
+        match self.links.get_mut(&index) {
+            Some(link) if link.report == report => {}
+            Some(link) if link.report.name == report.name => {
+                link.report = report;
+                changed(Change::Altered(index));
+            }
+            Some(link) => {
+                let name = report.name.clone();
+                let old = std::mem::replace(&mut link.report, report).name;
+                self.by_name.remove(&old);
+                self.by_name.insert(name, index);
+                changed(Change::Vanished { index, name: old });
+                changed(Change::Appeared(index));
+            }
+            None => {
+                self.by_name.insert(report.name.clone(), index);
+                self.links.insert(index, Link { report, addresses: Vec::new() });
+                changed(Change::Appeared(index));
+            }
+        }
+    }
+
+    fn forget(&mut self, index: LinkIndex, changed: &mut impl FnMut(Change)) {
+        if let Some(link) = self.links.remove(&index) {
+            if self.by_name.get(&link.report.name) == Some(&index) {
+                self.by_name.remove(&link.report.name);
+            }
+            changed(Change::Vanished { index, name: link.report.name });
+        }
+    }
+
+    /// The interface of this number.
+    pub fn get(&self, index: LinkIndex) -> Option<&Link> {
+        self.links.get(&index)
+    }
+
+    /// The interface of this name.
+    pub fn by_name(&self, name: &str) -> Option<&Link> {
+        self.by_name.get(name).and_then(|index| self.links.get(index))
+    }
+
+    /// All of them, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Link> {
+        self.links.values()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(index: u32, name: &str, up: bool) -> LinkReport {
+        LinkReport {
+            index: LinkIndex(index),
+            name: name.into(),
+            up,
+            running: up,
+            loopback: false,
+            no_arp: false,
+            hardware: None,
+            mtu: 1500,
+        }
+    }
+
+    fn address(index: u32, text: &str) -> PresentAddress {
+        PresentAddress {
+            link: LinkIndex(index),
+            address: text.parse().unwrap(),
+            prefix: 24,
+            tentative: false,
+            protocol: 0,
+        }
+    }
+
+    fn apply(table: &mut LinkTable, notification: Notification) -> Vec<Change> {
+        let mut changes = Vec::new();
+        table.apply(notification, |c| changes.push(c));
+        changes
+    }
+
+    #[test]
+    fn what_is_said_twice_changes_nothing() {
+        let mut table = LinkTable::default();
+        assert_eq!(
+            apply(&mut table, Notification::Link(report(2, "eth0", true))),
+            [Change::Appeared(LinkIndex(2))]
+        );
+        assert_eq!(apply(&mut table, Notification::Link(report(2, "eth0", true))), []);
+        assert_eq!(
+            apply(&mut table, Notification::Link(report(2, "eth0", false))),
+            [Change::Altered(LinkIndex(2))]
+        );
+        assert!(!table.by_name("eth0").unwrap().is_usable());
+    }
+
+    #[test]
+    fn a_renamed_interface_vanishes_under_its_old_name() {
+        let mut table = LinkTable::default();
+        apply(&mut table, Notification::Link(report(2, "eth0", true)));
+        let changes = apply(&mut table, Notification::Link(report(2, "lan0", true)));
+        let vanished = Change::Vanished { index: LinkIndex(2), name: "eth0".into() };
+        assert_eq!(changes, [vanished, Change::Appeared(LinkIndex(2))]);
+        assert!(table.by_name("eth0").is_none() && table.by_name("lan0").is_some());
+    }
+
+    #[test]
+    fn an_interface_that_comes_back_under_a_new_number_is_found_by_its_name() {
+        let mut table = LinkTable::default();
+        apply(&mut table, Notification::Link(report(2, "eth0", true)));
+        apply(&mut table, Notification::Link(report(7, "eth0", true)));
+        apply(&mut table, Notification::LinkGone(LinkIndex(2)));
+        assert_eq!(table.by_name("eth0").unwrap().report.index, LinkIndex(7));
+    }
+
+    #[test]
+    fn a_virtual_address_never_speaks_for_the_interface() {
+        let mut table = LinkTable::default();
+        apply(&mut table, Notification::Link(report(2, "eth0", true)));
+        for text in ["10.78.9.9", "10.78.0.1", "fe80::1"] {
+            apply(&mut table, Notification::Address(address(2, text)));
+        }
+        let link = table.by_name("eth0").unwrap();
+        let ours: IpAddr = "10.78.9.9".parse().unwrap();
+        assert_eq!(link.primary_ipv4(|a| *a == ours), Some(Ipv4Addr::new(10, 78, 0, 1)));
+        assert_eq!(link.link_local(|_| false), Some("fe80::1".parse().unwrap()));
+        let gone = apply(&mut table, Notification::AddressGone(address(2, "10.78.0.1")));
+        assert_eq!(gone.len(), 1);
+        assert_eq!(table.by_name("eth0").unwrap().primary_ipv4(|a| *a == ours), None);
+    }
+}

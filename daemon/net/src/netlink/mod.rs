@@ -1,0 +1,12 @@
+//! The kernel's routing socket (rtnetlink): what is there (dump and notifications), and what shall be there.
+//!
+//! Both halves are plain descriptors for an event loop and never wait once they are open. [`Monitor`] dumps
+//! interfaces and addresses once and then reports changes; [`AddressSocket`] puts addresses on and takes them off,
+//! many requests in one write, each answered by one acknowledgement.
+
+mod addresses;
+mod message;
+mod monitor;
+
+pub use addresses::{AddressSocket, Answer, Outcome};
+pub use monitor::Monitor;

@@ -1,0 +1,178 @@
+//! Watches interfaces and addresses: one dump at the start, then the kernel's notifications.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::address::AddressMessage;
+use netlink_packet_route::link::LinkMessage;
+use netlink_sys::protocols::NETLINK_ROUTE;
+use netlink_sys::{Socket, SocketAddr};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::error::{Error, Result};
+use crate::link::Notification;
+
+use super::message::{self, Message};
+
+const GROUP_LINK: u32 = 1;
+const GROUP_IPV4_ADDRESS: u32 = 5;
+const GROUP_IPV6_ADDRESS: u32 = 9;
+
+/// Thousands of virtual addresses that come at once make thousands of notifications.
+const RECEIVE_BUFFER: usize = 8 << 20;
+/// The kernel makes dump datagrams as large as the reader's buffer, up to this.
+const DATAGRAM: usize = 32 << 10;
+const DUMP_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The subscription to the kernel's notifications.
+pub struct Monitor {
+    socket: Socket,
+    buffer: Vec<u8>,
+    sequence: u32,
+}
+
+impl Monitor {
+    /// Subscribes; nothing that happens from now on is missed.
+    ///
+    /// # Errors
+    /// When the kernel gives no netlink socket.
+    pub fn open() -> Result<Self> {
+        Self::try_open().map_err(|e| Error::system("subscribe to", "interface changes", e))
+    }
+
+    fn try_open() -> io::Result<Self> {
+        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        socket.bind_auto()?;
+        // Past the system's limit where we may, up to it else.
+        let forced = nix::sys::socket::setsockopt(
+            &socket.as_fd(),
+            nix::sys::socket::sockopt::RcvBufForce,
+            &RECEIVE_BUFFER,
+        );
+        if forced.is_err() {
+            socket.set_rx_buf_sz(RECEIVE_BUFFER as i32)?;
+        }
+        for group in [GROUP_LINK, GROUP_IPV4_ADDRESS, GROUP_IPV6_ADDRESS] {
+            socket.add_membership(group)?;
+        }
+        socket.set_non_blocking(true)?;
+        Ok(Self { socket, buffer: Vec::with_capacity(DATAGRAM), sequence: 0 })
+    }
+
+    /// Asks for everything that is there and waits for the answer; call it at the start, or after [`Monitor::poll`]
+    /// told that notifications were lost. Notifications that come meanwhile are among what `each` gets.
+    ///
+    /// # Errors
+    /// When the kernel refuses or does not finish.
+    pub fn dump(&mut self, mut each: impl FnMut(Notification)) -> Result<()> {
+        let deadline = Instant::now() + DUMP_PATIENCE;
+        self.dump_one(
+            "interfaces",
+            RouteNetlinkMessage::GetLink(LinkMessage::default()),
+            deadline,
+            &mut each,
+        )?;
+        self.dump_one(
+            "addresses",
+            RouteNetlinkMessage::GetAddress(AddressMessage::default()),
+            deadline,
+            &mut each,
+        )
+    }
+
+    fn dump_one(
+        &mut self,
+        what: &'static str,
+        request: RouteNetlinkMessage,
+        deadline: Instant,
+        each: &mut impl FnMut(Notification),
+    ) -> Result<()> {
+        self.sequence += 1;
+        let mut bytes = Vec::new();
+        message::append(&mut bytes, self.sequence, NLM_F_REQUEST | NLM_F_DUMP, request);
+        self.socket
+            .send_to(&bytes, &SocketAddr::new(0, 0), 0)
+            .map_err(|e| Error::system("ask the kernel for", what, e))?;
+        let mut done = false;
+        let mut refused = None;
+        while !done {
+            if !self.wait(deadline)? {
+                return Err(Error::NoAnswer(what));
+            }
+            match self.receive() {
+                Ok(true) => message::read(&self.buffer, |message| match message {
+                    Message::Notification(notification) => each(notification),
+                    Message::Done => done = true,
+                    Message::Answer { errno, .. } => {
+                        done = true;
+                        refused = (errno != 0).then_some(errno);
+                    }
+                    Message::Other => {}
+                })?,
+                Ok(false) => {}
+                Err(e) => return Err(Error::system("read the kernel's", what, e)),
+            }
+        }
+        match refused {
+            Some(errno) => {
+                Err(Error::system("ask the kernel for", what, io::Error::from_raw_os_error(errno)))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn wait(&self, deadline: Instant) -> Result<bool> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, timeout) {
+            Ok(n) => Ok(n > 0),
+            Err(nix::errno::Errno::EINTR) => Ok(true),
+            Err(e) => Err(Error::system("wait for", "netlink", e)),
+        }
+    }
+
+    /// Receives one datagram into the buffer; false if there is none.
+    fn receive(&mut self) -> io::Result<bool> {
+        self.buffer.clear();
+        match self.socket.recv(&mut &mut self.buffer, 0) {
+            Ok(_) => Ok(true),
+            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Reads up to `limit` datagrams of notifications without waiting. Returns whether more may wait.
+    ///
+    /// # Errors
+    /// `ENOBUFS` when the kernel had to drop notifications: call [`Monitor::dump`]. Others: the socket is unusable.
+    pub fn poll(&mut self, limit: usize, mut each: impl FnMut(Notification)) -> Result<bool> {
+        for _ in 0..limit {
+            let got = self.receive().map_err(|e| Error::system("read", "interface changes", e))?;
+            if !got {
+                return Ok(false);
+            }
+            message::read(&self.buffer, |message| {
+                if let Message::Notification(notification) = message {
+                    each(notification);
+                }
+            })?;
+        }
+        Ok(true)
+    }
+}
+
+impl AsFd for Monitor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl std::os::fd::AsRawFd for Monitor {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        AsRawFd::as_raw_fd(&self.socket)
+    }
+}

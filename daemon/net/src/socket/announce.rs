@@ -1,0 +1,57 @@
+//! The packet socket through which gratuitous ARP and neighbour advertisements leave, on whichever interface.
+
+use std::io;
+use std::os::fd::AsFd;
+
+use socket2::{Domain, Socket, Type};
+
+use crate::error::{Error, Result};
+use crate::link::LinkIndex;
+use crate::wire::ethernet::{TYPE_ARP, TYPE_IPV6};
+use crate::wire::{arp, ndisc};
+
+use super::send::{Destination, SendBatch, Shape};
+
+/// Sends announcements; collects them first, so that a burst for many addresses is a few system calls.
+#[derive(Debug)]
+pub struct Announcer {
+    socket: Socket,
+    batch: SendBatch,
+}
+
+impl Announcer {
+    /// Opens the socket. Its protocol is 0: it receives nothing.
+    ///
+    /// # Errors
+    /// When the process may not open packet sockets.
+    pub fn open() -> Result<Self> {
+        let socket = Socket::new(Domain::PACKET, Type::RAW, None)
+            .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
+            .map_err(|e| Error::system("open", "the packet socket for announcements", e))?;
+        Ok(Self { socket, batch: SendBatch::new() })
+    }
+
+    /// Adds a gratuitous ARP frame to the burst.
+    pub fn push_arp(&mut self, link: LinkIndex, repr: &arp::Repr) {
+        let mut frame = [0; arp::FRAME_LEN];
+        repr.emit(&mut frame);
+        self.batch.push(Destination::Frame { link, ethertype: TYPE_ARP }, &frame);
+    }
+
+    /// Adds an unsolicited neighbour advertisement to the burst.
+    pub fn push_ndisc(&mut self, link: LinkIndex, repr: &ndisc::Repr) {
+        let mut frame = [0; ndisc::FRAME_LEN];
+        repr.emit(&mut frame);
+        self.batch.push(Destination::Frame { link, ethertype: TYPE_IPV6 }, &frame);
+    }
+
+    /// Whether a burst is waiting.
+    pub fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
+    /// Sends the burst; a refused frame is reported to `failed` by its number and left out.
+    pub fn send(&mut self, failed: impl FnMut(usize, io::Error)) {
+        self.batch.flush(self.socket.as_fd(), Shape::Frame, failed);
+    }
+}

@@ -1,0 +1,193 @@
+//! The raw sockets that carry VRRP (IP protocol 112): who may reach them, how they are bound, what they tell.
+
+#![allow(unsafe_code)]
+
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockFilter, Socket, Type};
+
+use crate::error::{Error, Result};
+use crate::link::LinkIndex;
+
+use super::receive::{ReceiveBatch, fill};
+use super::send::{SendBatch, Shape};
+
+/// IP protocol number of VRRP (RFC 9568 §5.1.1.4).
+pub const VRRP_PROTOCOL: u8 = 112;
+/// Internetwork control (CS6), the precedence that keepalived gives its advertisements.
+const TOS_INTERNETWORK_CONTROL: i32 = 0xc0;
+
+/// Room for a burst: with adverts of thousands of routers in phase, hundreds arrive between two looks. The kernel
+/// counts some 800 bytes for each.
+const RECEIVE_BUFFER: usize = 4 << 20;
+const SEND_BUFFER: usize = 4 << 20;
+
+/// An IP version, as a choice of socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    fn raw_socket(self, protocol: i32) -> io::Result<Socket> {
+        let domain = match self {
+            Self::V4 => Domain::IPV4,
+            Self::V6 => Domain::IPV6,
+        };
+        let socket = Socket::new(domain, Type::RAW, Some(Protocol::from(protocol)))?;
+        socket.set_nonblocking(true)?;
+        Ok(socket)
+    }
+}
+
+/// Receives the VRRP datagrams of one family that arrive on one interface.
+#[derive(Debug)]
+pub struct VrrpReceiver {
+    socket: Socket,
+    family: Family,
+    index: LinkIndex,
+}
+
+impl VrrpReceiver {
+    /// Opens the socket on an interface. Multicast arrives once a group is joined.
+    ///
+    /// # Errors
+    /// When the process may not open raw sockets, or the interface is gone.
+    pub fn open(family: Family, index: LinkIndex, name: &str) -> Result<Self> {
+        Self::try_open(family, index, name)
+            .map_err(|e| Error::system("open the VRRP receive socket on", name, e))
+    }
+
+    fn try_open(family: Family, index: LinkIndex, name: &str) -> io::Result<Self> {
+        let socket = family.raw_socket(VRRP_PROTOCOL.into())?;
+        // Bound first: from here on nothing of another interface enters the queue.
+        socket.bind_device(Some(name.as_bytes()))?;
+        set_buffer(&socket, libc::SO_RCVBUFFORCE, libc::SO_RCVBUF, RECEIVE_BUFFER)?;
+        set_int(&socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1)?;
+        match family {
+            Family::V4 => {
+                set_int(&socket, libc::IPPROTO_IP, libc::IP_MULTICAST_ALL, 0)?;
+            }
+            Family::V6 => {
+                set_int(&socket, libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_ALL, 0)?;
+                set_int(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1)?;
+                set_int(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT, 1)?;
+            }
+        }
+        Ok(Self { socket, family, index })
+    }
+
+    /// Joins a multicast group on the interface; joining it again changes nothing.
+    ///
+    /// # Errors
+    /// When the interface is gone, or the group is of the other family.
+    pub fn join(&self, group: IpAddr) -> Result<()> {
+        let joined = match group {
+            IpAddr::V4(group) => {
+                self.socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(self.index.0))
+            }
+            IpAddr::V6(group) => self.socket.join_multicast_v6(&group, self.index.0),
+        };
+        match joined {
+            Err(e) if e.raw_os_error() != Some(libc::EADDRINUSE) => {
+                Err(Error::system("join the group", group, e))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes what has arrived, as much as `batch` holds, without waiting; returns how many datagrams.
+    ///
+    /// # Errors
+    /// What `recvmmsg` answered, except "nothing there" (that is 0). The link going down is reported once as
+    /// `ENETDOWN`; the socket stays usable.
+    pub fn receive(&self, batch: &mut ReceiveBatch) -> io::Result<usize> {
+        fill(self.socket.as_fd(), self.family, batch)
+    }
+}
+
+impl AsFd for VrrpReceiver {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// Sends the VRRP datagrams of one family, through whichever interface each names.
+#[derive(Debug)]
+pub struct VrrpSender {
+    socket: Socket,
+    family: Family,
+}
+
+impl VrrpSender {
+    /// Opens the socket. It receives nothing, and what it multicasts does not come back to this host.
+    ///
+    /// # Errors
+    /// When the process may not open raw sockets.
+    pub fn open(family: Family) -> Result<Self> {
+        Self::try_open(family).map_err(|e| Error::system("open", "the VRRP send socket", e))
+    }
+
+    fn try_open(family: Family) -> io::Result<Self> {
+        // IPPROTO_RAW: no datagram is ever delivered to this socket, and IPv4 headers are ours.
+        let socket = match family {
+            Family::V4 => family.raw_socket(libc::IPPROTO_RAW)?,
+            Family::V6 => family.raw_socket(VRRP_PROTOCOL.into())?,
+        };
+        set_buffer(&socket, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF, SEND_BUFFER)?;
+        match family {
+            Family::V4 => {
+                set_int(&socket, libc::IPPROTO_IP, libc::IP_HDRINCL, 1)?;
+                set_int(&socket, libc::IPPROTO_IP, libc::IP_MULTICAST_LOOP, 0)?;
+                // The socket's priority follows: the queueing discipline must see what the header says.
+                set_int(&socket, libc::IPPROTO_IP, libc::IP_TOS, TOS_INTERNETWORK_CONTROL)?;
+            }
+            Family::V6 => {
+                refuse_everything(&socket)?;
+                set_int(&socket, libc::IPPROTO_IPV6, libc::IPV6_CHECKSUM, 6)?;
+                set_int(&socket, libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_LOOP, 0)?;
+                set_int(&socket, libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_HOPS, 255)?;
+                set_int(&socket, libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS, 255)?;
+                set_int(&socket, libc::IPPROTO_IPV6, libc::IPV6_TCLASS, TOS_INTERNETWORK_CONTROL)?;
+            }
+        }
+        Ok(Self { socket, family })
+    }
+
+    /// Sends everything in `batch`, in order, and empties it. A datagram that the kernel refuses is reported to
+    /// `failed` with its number in the batch and left out; the others go. Never waits.
+    pub fn send(&self, batch: &mut SendBatch, failed: impl FnMut(usize, io::Error)) {
+        let shape = match self.family {
+            Family::V4 => Shape::Ipv4WithHeader,
+            Family::V6 => Shape::Ipv6,
+        };
+        batch.flush(self.socket.as_fd(), shape, failed);
+    }
+}
+
+/// Sets an integer socket option.
+pub(super) fn set_int(socket: &impl AsRawFd, level: i32, option: i32, value: i32) -> io::Result<()> {
+    let size = size_of_val(&value) as libc::socklen_t;
+    // SAFETY: `value` lives across the call and `size` is its size; the kernel only reads it.
+    let result =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const value).cast(), size) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Sets a buffer size: past the system's limit where we may (CAP_NET_ADMIN), up to it else.
+fn set_buffer(socket: &Socket, forced: i32, plain: i32, bytes: usize) -> io::Result<()> {
+    let bytes = bytes as i32;
+    set_int(socket, libc::SOL_SOCKET, forced, bytes)
+        .or_else(|_| set_int(socket, libc::SOL_SOCKET, plain, bytes))
+}
+
+/// Attaches a classic BPF program that accepts nothing, for sockets that only send.
+fn refuse_everything(socket: &Socket) -> io::Result<()> {
+    let ret_zero = SockFilter::new((libc::BPF_RET | libc::BPF_K) as u16, 0, 0, 0);
+    socket.attach_filter(&[ret_zero])
+}

@@ -1,0 +1,170 @@
+//! The machine of one host: all its virtual routers and sync groups, without sockets, clock or threads. Goes in: what
+//! the runner reads, hears and is told, with the time. Comes out, through an [`Outbox`]: facts and things to do.
+
+mod apply;
+mod events;
+mod sync;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use keepwatch_bus::EventId;
+use keepwatch_bus::counters::RouterCounters;
+use keepwatch_bus::subject::{Family, Name, VrrpState};
+
+use crate::group::Group;
+use crate::link::{LinkId, Links};
+use crate::outbox::Outbox;
+use crate::router::Router;
+use crate::timers::Timers;
+
+/// The number of a virtual router in its [`Node`]; never used again after the router is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RouterId(pub u32);
+
+/// What trackers outside this crate (scripts, files, processes, BFD) say about a virtual router, as a whole: each
+/// report replaces the one before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tracking {
+    /// Trackers of weight 0 that have failed: any of them is a fault.
+    pub failed: u32,
+    /// Sum of the weights that apply now.
+    pub weight: i32,
+}
+
+/// What a clean stop leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// Masters resign (priority 0) and take their addresses off.
+    Everything,
+    /// Addresses stay, and nobody is told (`--dont-release-vrrp`): the next run adopts them.
+    Nothing,
+}
+
+/// A multicast group or unicast source that the runner must be able to receive on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Subscription {
+    /// The interface.
+    pub link: LinkId,
+    /// The family.
+    pub family: Family,
+    /// The group to join; none where only unicast is expected.
+    pub group: Option<IpAddr>,
+}
+
+/// All virtual routers and sync groups of one host.
+///
+/// # How to drive it
+///
+/// *Once*: [`Node::new`]; for every interface [`Node::link`], [`Node::link_changed`] and [`Node::address_added`] for
+/// each address that it has, in the kernel's order; then [`Node::apply`] starts what the configuration defines.
+///
+/// *For ever*: sleep until [`Node::next_deadline`] or something happens. First hand in everything that was received
+/// ([`Node::receive`]), then what the kernel says ([`Node::link_changed`], [`Node::address_added`],
+/// [`Node::address_removed`]), then call [`Node::handle_timeouts`]: in this order a process that was not scheduled for a
+/// while hears the advertisements that waited for it before it concludes that there were none.
+///
+/// *On reload*: [`Node::apply`] again; what did not change sees nothing. *At the end*: [`Node::stop`].
+///
+/// Every method takes the time of the event. Times must not run backwards; apart from that nothing is assumed of
+/// the clock.
+#[derive(Debug)]
+pub struct Node {
+    pub(crate) links: Links,
+    /// By [`RouterId`]; none where a reload took one away.
+    pub(crate) routers: Vec<Option<Box<Router>>>,
+    pub(crate) by_name: HashMap<Name, RouterId>,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) timers: Timers,
+    /// Counts packets that are for none of our routers.
+    pub(crate) strangers: Arc<RouterCounters>,
+}
+
+impl Node {
+    /// A machine without routers. `strangers` counts packets for virtual routers that are not defined here.
+    pub fn new(strangers: Arc<RouterCounters>) -> Self {
+        Self {
+            links: Links::default(),
+            routers: Vec::new(),
+            by_name: HashMap::new(),
+            groups: Vec::new(),
+            timers: Timers::default(),
+            strangers,
+        }
+    }
+
+    /// The number of an interface, by its name. An interface is down until [`Node::link_changed`] says otherwise.
+    pub fn link(&mut self, name: &Name) -> LinkId {
+        self.links.intern(name)
+    }
+
+    /// When [`Node::handle_timeouts`] must be called next; none while nothing runs. Looking is free, so look after
+    /// every call. It may be earlier than anything is due, never later.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// What sockets are needed, each once. Changes only in [`Node::apply`].
+    pub fn subscriptions(&self) -> Vec<Subscription> {
+        let mut wanted: Vec<Subscription> = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        for router in self.routers() {
+            let subscription = router.subscription();
+            if seen.insert(subscription) {
+                wanted.push(subscription);
+            }
+        }
+        wanted
+    }
+
+    /// All virtual routers.
+    pub fn routers(&self) -> impl Iterator<Item = &Router> {
+        self.routers.iter().flatten().map(Box::as_ref)
+    }
+
+    /// One virtual router.
+    pub fn router(&self, id: RouterId) -> Option<&Router> {
+        self.routers.get(id.0 as usize)?.as_deref()
+    }
+
+    /// The virtual router of this name.
+    pub fn router_named(&self, name: &str) -> Option<&Router> {
+        self.by_name.get(name).and_then(|id| self.router(*id))
+    }
+
+    /// The state of the sync group of this name.
+    pub fn group_state(&self, name: &str) -> Option<VrrpState> {
+        self.groups.iter().find(|group| &*group.spec.name == name).map(|group| group.state)
+    }
+
+    pub(crate) fn router_mut(&mut self, id: RouterId) -> Option<&mut Router> {
+        self.routers.get_mut(id.0 as usize)?.as_deref_mut()
+    }
+
+    /// Puts a router's deadline into the timers; called after anything that may have moved it.
+    pub(crate) fn rearm(&mut self, id: RouterId) {
+        let deadline = self.router(id).and_then(Router::deadline);
+        self.timers.arm(id, deadline);
+    }
+}
+
+/// The time, the cause and the way out: what every step of the machine gets.
+pub(crate) struct Context<'a> {
+    pub(crate) now: Instant,
+    pub(crate) cause: Option<EventId>,
+    pub(crate) out: &'a mut dyn Outbox,
+}
+
+impl Context<'_> {
+    /// The same, caused by `event`.
+    pub(crate) fn because_of(&mut self, event: EventId) -> Context<'_> {
+        Context { now: self.now, cause: Some(event), out: self.out }
+    }
+
+    /// Publishes a fact with the cause of this context.
+    pub(crate) fn publish(&mut self, fact: keepwatch_bus::Fact) -> EventId {
+        self.out.publish(self.cause, fact)
+    }
+}

@@ -1,0 +1,1 @@
+//! Sync groups at work: what one member does, all do.

@@ -1,0 +1,208 @@
+//! What the machine must know of a virtual router and of a sync group: the part of the configuration that decides
+//! protocol behaviour, with nothing in it of scripts, mail or display, so that comparing two of them says exactly
+//! whether a reload concerns the protocol. Goes in: `keepwatch_config`'s model. Comes out: [`Definitions`].
+
+mod from_config;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keepwatch_bus::counters::VrrpCounters;
+use keepwatch_bus::settings::{GroupSettings, InstanceSettings};
+use keepwatch_bus::subject::{Family, Name, VirtualAddress};
+use keepwatch_config::model::{InterfaceAddress, Priority, TrackedInterface, UnicastPeer, VirtualRouterId};
+
+/// VRRP version and what only that version has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// Version 2 (RFC 3768): whole seconds, authentication.
+    V2 {
+        /// How its messages are authenticated.
+        authentication: Authentication,
+    },
+    /// Version 3 (RFC 9568): centiseconds, no authentication.
+    V3 {
+        /// The checksum leaves out the pseudo-header over IPv4, as version 2 and some old implementations do.
+        checksum_as_v2: bool,
+    },
+}
+
+impl Version {
+    /// The number on the wire.
+    pub fn number(&self) -> u8 {
+        match self {
+            Self::V2 { .. } => 2,
+            Self::V3 { .. } => 3,
+        }
+    }
+}
+
+/// Authentication of version 2 (RFC 2338 §10). AH is not among them: the configuration refuses it by name.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Authentication {
+    /// Type 0.
+    None,
+    /// Type 1: a password in clear, padded with zeros.
+    Password([u8; 8]),
+}
+
+impl std::fmt::Debug for Authentication {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Password(_) => "Password(…)",
+        })
+    }
+}
+
+/// What a backup does about a master of lower priority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preemption {
+    /// Takes over after the Master_Down_Interval.
+    Always,
+    /// Waits this long first (`preempt_delay`), counted from the first such advertisement.
+    After(Duration),
+    /// Leaves it alone (`nopreempt`).
+    Never,
+}
+
+/// Where advertisements go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// To a multicast group, TTL 255.
+    Multicast {
+        /// The group.
+        group: IpAddr,
+    },
+    /// To each of some peers (a keepalived extension).
+    Unicast {
+        /// The peers, with the TTL range accepted from each.
+        peers: Arc<[UnicastPeer]>,
+        /// TTL of what is sent.
+        ttl: u8,
+        /// Packets of others are refused (`check_unicast_src`).
+        check_source: bool,
+    },
+}
+
+/// Gratuitous ARP (and neighbour advertisement) bursts; each burst is `repeat` frames for every address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GarpTiming {
+    /// Frames in the bursts of a new master.
+    pub repeat: u32,
+    /// From becoming master to the second burst; zero for none.
+    pub delay: Duration,
+    /// Period of refreshing; zero for none.
+    pub refresh: Duration,
+    /// Frames in a refresh.
+    pub refresh_repeat: u32,
+    /// Frames when a lower-priority master was heard; zero for none.
+    pub lower_prio_repeat: u32,
+    /// From that to a second such burst; zero for none.
+    pub lower_prio_delay: Duration,
+}
+
+/// One virtual router as the machine sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RouterSpec {
+    /// Its name: its identity over reloads.
+    pub name: Name,
+    /// The interface of its advertisements.
+    pub interface: Name,
+    /// Family of its advertisements.
+    pub family: Family,
+    /// Version.
+    pub version: Version,
+    /// Virtual router id.
+    pub vrid: VirtualRouterId,
+    /// Configured priority.
+    pub priority: Priority,
+    /// `state MASTER` in the configuration; see [`Router`](crate::Router) for how little that means.
+    pub initial_master: bool,
+    /// Time between its advertisements.
+    pub advert_interval: Duration,
+    /// Advertisements missed before the master counts as dead: 3 in the RFCs.
+    pub down_adverts: u8,
+    /// What it does about a master of lower priority.
+    pub preemption: Preemption,
+    /// Where its advertisements go.
+    pub transport: Transport,
+    /// Configured source address; else the first address of the interface that is not virtual.
+    pub source: Option<IpAddr>,
+    /// A configured source address that is not on the interface is a fault.
+    pub track_source: bool,
+    /// Its addresses: first those that it advertises, in that order, then the excluded ones.
+    pub addresses: Arc<[InterfaceAddress]>,
+    /// How many of `addresses` are advertised.
+    pub advertised: usize,
+    /// Bursts.
+    pub garp: GarpTiming,
+    /// No advertisement in answer to one of lower priority.
+    pub lower_prio_no_advert: bool,
+    /// One more advertisement before yielding to a higher priority.
+    pub higher_prio_send_advert: bool,
+    /// The owner (priority 255) does not look at advertisements.
+    pub owner_ignore_adverts: bool,
+    /// The address list of the same master is checked only once.
+    pub skip_check_addresses: bool,
+    /// The state of `interface` is no fault.
+    pub dont_track_primary: bool,
+    /// Other interfaces that it follows.
+    pub tracked_interfaces: Arc<[TrackedInterface]>,
+}
+
+impl RouterSpec {
+    /// The addresses that stand in its advertisements.
+    pub fn advertised_addresses(&self) -> &[InterfaceAddress] {
+        &self.addresses[..self.advertised.min(self.addresses.len())]
+    }
+
+    /// One of its addresses as facts name it: with the interface that it really goes on.
+    pub fn virtual_address(&self, address: &InterfaceAddress) -> VirtualAddress {
+        from_config::virtual_address(address, &self.interface)
+    }
+
+    /// Whether it owns its addresses (priority 255).
+    pub fn is_owner(&self) -> bool {
+        self.priority == Priority::OWNER
+    }
+}
+
+/// A virtual router with all that goes with it.
+#[derive(Clone, Debug)]
+pub struct RouterDefinition {
+    /// What it is.
+    pub spec: RouterSpec,
+    /// What the world is told of it.
+    pub settings: InstanceSettings,
+    /// Where its packets are counted.
+    pub counters: Arc<VrrpCounters>,
+}
+
+/// A sync group: its members change state together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupSpec {
+    /// Its name: its identity over reloads.
+    pub name: Name,
+    /// Names of its members.
+    pub members: Vec<Name>,
+}
+
+/// A sync group with all that goes with it.
+#[derive(Clone, Debug)]
+pub struct GroupDefinition {
+    /// What it is.
+    pub spec: GroupSpec,
+    /// What the world is told of it.
+    pub settings: GroupSettings,
+}
+
+/// All that should run: what [`Node::apply`](crate::Node::apply) makes true.
+#[derive(Clone, Debug, Default)]
+pub struct Definitions {
+    /// The virtual routers, in the order of the configuration.
+    pub routers: Vec<RouterDefinition>,
+    /// The sync groups.
+    pub groups: Vec<GroupDefinition>,
+}

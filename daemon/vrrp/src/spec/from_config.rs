@@ -1,0 +1,180 @@
+//! From the configuration's model to [`Definitions`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keepwatch_bus::Counters;
+use keepwatch_bus::settings::{AuthKind, GroupSettings, InstanceSettings};
+use keepwatch_bus::subject::{self, Name, VirtualAddress, VrrpState};
+use keepwatch_config::Config;
+use keepwatch_config::model::{
+    self, InitialState, Instance, InterfaceAddress, LinkTarget, SyncGroup, VrrpVersion,
+};
+
+use super::{
+    Authentication, Definitions, GarpTiming, GroupDefinition, GroupSpec, Preemption, RouterDefinition,
+    RouterSpec, Transport, Version,
+};
+
+impl Definitions {
+    /// The VRRP part of a configuration. Takes the counters of each instance from `counters`, which locks: call it
+    /// outside the VRRP thread. An instance that this crate can't run yet (AH, VMAC) has been refused by then.
+    pub fn from_config(config: &Config, counters: &Counters) -> Self {
+        let routers = config
+            .instances
+            .iter()
+            .enumerate()
+            .map(|(index, instance)| RouterDefinition {
+                spec: router_spec(instance),
+                settings: instance_settings(config, instance, index as u32 + 1),
+                counters: counters.vrrp.resolve(&instance.name),
+            })
+            .collect();
+        let groups = config
+            .sync_groups
+            .iter()
+            .enumerate()
+            .map(|(index, group)| group_definition(group, index as u32 + 1))
+            .collect();
+        Self { routers, groups }
+    }
+}
+
+fn router_spec(instance: &Instance) -> RouterSpec {
+    let interface = instance.interface.clone().unwrap_or_else(|| Name::from(""));
+    let addresses: Arc<[InterfaceAddress]> =
+        instance.addresses.iter().chain(&instance.excluded_addresses).cloned().collect();
+    RouterSpec {
+        name: instance.name.clone(),
+        interface,
+        family: family(instance.family),
+        version: version(instance),
+        vrid: instance.vrid,
+        priority: instance.priority,
+        initial_master: instance.state == InitialState::Master,
+        advert_interval: instance.advert_int,
+        down_adverts: instance.down_timer_adverts.max(1),
+        preemption: preemption(instance),
+        transport: transport(instance),
+        source: instance.source_address,
+        track_source: instance.track_source_address,
+        addresses,
+        advertised: instance.addresses.len(),
+        garp: garp(&instance.garp),
+        lower_prio_no_advert: instance.lower_prio_no_advert,
+        higher_prio_send_advert: instance.higher_prio_send_advert,
+        owner_ignore_adverts: instance.owner_ignore_adverts,
+        skip_check_addresses: instance.skip_check_adv_addr,
+        dont_track_primary: instance.dont_track_primary,
+        tracked_interfaces: instance.track_interfaces.clone().into(),
+    }
+}
+
+fn family(family: model::Family) -> subject::Family {
+    match family {
+        model::Family::V4 => subject::Family::Inet,
+        model::Family::V6 => subject::Family::Inet6,
+    }
+}
+
+fn version(instance: &Instance) -> Version {
+    match instance.version {
+        VrrpVersion::V2 => Version::V2 {
+            authentication: match &instance.authentication {
+                model::Authentication::Pass(password) => Authentication::Password(*password),
+                model::Authentication::None | model::Authentication::Ah(_) => Authentication::None,
+            },
+        },
+        VrrpVersion::V3 => Version::V3 { checksum_as_v2: instance.v3_checksum_as_v2 },
+    }
+}
+
+fn preemption(instance: &Instance) -> Preemption {
+    if instance.nopreempt {
+        Preemption::Never
+    } else if instance.preempt_delay > Duration::ZERO {
+        Preemption::After(instance.preempt_delay)
+    } else {
+        Preemption::Always
+    }
+}
+
+fn transport(instance: &Instance) -> Transport {
+    if instance.unicast_peers.is_empty() {
+        Transport::Multicast { group: instance.multicast_group }
+    } else {
+        Transport::Unicast {
+            peers: instance.unicast_peers.clone().into(),
+            ttl: instance.unicast_ttl,
+            check_source: instance.check_unicast_source,
+        }
+    }
+}
+
+fn garp(garp: &model::Garp) -> GarpTiming {
+    GarpTiming {
+        repeat: garp.master_repeat,
+        delay: garp.master_delay,
+        refresh: garp.master_refresh,
+        refresh_repeat: garp.master_refresh_repeat,
+        lower_prio_repeat: garp.lower_prio_repeat,
+        lower_prio_delay: garp.lower_prio_delay,
+    }
+}
+
+fn instance_settings(config: &Config, instance: &Instance, position: u32) -> InstanceSettings {
+    let interface = instance.interface.clone().unwrap_or_else(|| Name::from(""));
+    let addresses = |list: &[InterfaceAddress]| list.iter().map(|a| virtual_address(a, &interface)).collect();
+    InstanceSettings {
+        position,
+        interface: interface.clone(),
+        vrid: instance.vrid.0,
+        version: instance.version.number(),
+        family: family(instance.family),
+        initial_state: match instance.state {
+            InitialState::Master => VrrpState::Master,
+            InitialState::Backup => VrrpState::Backup,
+        },
+        priority: instance.priority.0,
+        advert_interval: instance.advert_int,
+        preempt: !instance.nopreempt,
+        preempt_delay: instance.preempt_delay,
+        auth: match &instance.authentication {
+            model::Authentication::None => AuthKind::None,
+            model::Authentication::Pass(_) => AuthKind::Pass,
+            model::Authentication::Ah(_) => AuthKind::Ah,
+        },
+        source: instance.source_address,
+        addresses: addresses(&instance.addresses),
+        excluded_addresses: addresses(&instance.excluded_addresses),
+        garp_master_delay: instance.garp.master_delay,
+        garp_master_repeat: instance.garp.master_repeat,
+        garp_master_refresh: instance.garp.master_refresh,
+        garp_master_refresh_repeat: instance.garp.master_refresh_repeat,
+        garp_lower_prio_delay: instance.garp.lower_prio_delay,
+        garp_lower_prio_repeat: instance.garp.lower_prio_repeat,
+        smtp_alert: instance.smtp_alert,
+        accept: instance.accept,
+        group: config.sync_group_of(&instance.name).map(|group| group.name.clone()),
+        lvs_sync_daemon_interface: instance.lvs_sync_daemon_interface.clone(),
+    }
+}
+
+/// An address of a virtual router as facts name it: with the interface that it really goes on.
+pub(crate) fn virtual_address(address: &InterfaceAddress, interface: &Name) -> VirtualAddress {
+    VirtualAddress {
+        address: address.address,
+        prefix: address.prefix_len,
+        interface: match &address.link {
+            LinkTarget::Instance => interface.clone(),
+            LinkTarget::Named(name) => name.clone(),
+        },
+    }
+}
+
+fn group_definition(group: &SyncGroup, position: u32) -> GroupDefinition {
+    GroupDefinition {
+        spec: GroupSpec { name: group.name.clone(), members: group.members.clone() },
+        settings: GroupSettings { position, members: group.members.clone(), smtp_alert: group.smtp_alert },
+    }
+}

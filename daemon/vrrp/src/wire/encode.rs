@@ -1,0 +1,124 @@
+//! Advertisements, ready for the wire. A router builds its packet once per change of configuration or source address;
+//! an advertisement then only writes the priority, the identification and the checksums into it.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use keepwatch_bus::subject::Family;
+
+use super::checksum::Sum;
+use super::message::{address_len, auth_data_len, field};
+use super::{HEADER_LEN, IPPROTO_VRRP, IPV4_HEADER_LEN, VRRP_TOS};
+
+/// What stands in an advertisement and does not change from one to the next.
+#[derive(Clone, Copy, Debug)]
+pub struct AdvertFields<'a> {
+    /// 2 or 3.
+    pub version: u8,
+    /// Virtual router id.
+    pub vrid: u8,
+    /// Bytes 4 and 5: authentication type and seconds, or centiseconds.
+    pub timing: [u8; 2],
+    /// The advertised addresses, all of the family of `source`; those beyond the 255th are left out.
+    pub addresses: &'a [IpAddr],
+    /// Authentication data of version 2 over IPv4.
+    pub auth_data: [u8; 8],
+    /// Whether the checksum covers the pseudo-header (version 3 always over IPv6, over IPv4 unless told otherwise).
+    pub pseudo_header: bool,
+    /// Source address; its family is that of the advertisement.
+    pub source: IpAddr,
+    /// TTL of the IPv4 header.
+    pub ttl: u8,
+}
+
+/// A packet under construction: over IPv4 with its IP header, over IPv6 the message alone.
+///
+/// ```text
+/// IPv4: 45 c0 <total length> <identification> 00 00 <TTL> 70 <checksum> <source> <destination> <message>
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct AdvertBuffer {
+    bytes: Vec<u8>,
+    /// Where the message starts: 20 over IPv4, 0 over IPv6.
+    message: usize,
+    /// The sum of the message without priority and checksum, and of the pseudo-header without the destination.
+    sum: Sum,
+    pseudo_header: bool,
+    identification: u16,
+}
+
+impl AdvertBuffer {
+    /// Builds the packet anew, keeping the memory and the count of identifications.
+    pub fn build(&mut self, fields: &AdvertFields<'_>) {
+        let family = Family::of(&fields.source);
+        let count = fields.addresses.len().min(usize::from(u8::MAX));
+        let len = HEADER_LEN + count * address_len(family) + auth_data_len(fields.version, family);
+        self.bytes.clear();
+        if let IpAddr::V4(source) = fields.source {
+            self.ipv4_header(source, len, fields.ttl);
+        }
+        self.message = self.bytes.len();
+        self.bytes.extend([(fields.version << 4) | 1, fields.vrid, 0, count as u8]);
+        self.bytes.extend(fields.timing);
+        self.bytes.extend([0, 0]);
+        for address in &fields.addresses[..count] {
+            match address {
+                IpAddr::V4(address) => self.bytes.extend(address.octets()),
+                IpAddr::V6(address) => self.bytes.extend(address.octets()),
+            }
+        }
+        self.bytes.extend(&fields.auth_data[..auth_data_len(fields.version, family)]);
+        self.bytes.resize(self.message + len, 0);
+
+        self.pseudo_header = fields.pseudo_header;
+        self.sum = Sum::default().bytes(&self.bytes[self.message..]);
+        if self.pseudo_header {
+            let nowhere = super::checksum::unspecified_like(fields.source);
+            self.sum = self.sum.pseudo_header(fields.source, nowhere, len);
+        }
+    }
+
+    fn ipv4_header(&mut self, source: Ipv4Addr, message_len: usize, ttl: u8) {
+        let total = (IPV4_HEADER_LEN + message_len) as u16;
+        self.bytes.extend([0x45, VRRP_TOS]);
+        self.bytes.extend(total.to_be_bytes());
+        self.bytes.extend([0, 0, 0, 0, ttl, IPPROTO_VRRP, 0, 0]);
+        self.bytes.extend(source.octets());
+        self.bytes.extend([0; 4]);
+    }
+
+    /// Begins an advertisement with `priority`: the next identification (never 0, which the kernel would replace).
+    /// Follow it with one [`AdvertBuffer::packet`] per destination.
+    pub fn advertise(&mut self, priority: u8) {
+        self.identification = self.identification.checked_add(1).unwrap_or(1);
+        if let Some(byte) = self.bytes.get_mut(self.message + field::PRIORITY) {
+            *byte = priority;
+        }
+    }
+
+    /// The packet for one destination.
+    pub fn packet(&mut self, destination: IpAddr) -> &[u8] {
+        if self.bytes.len() < self.message + HEADER_LEN {
+            return &[];
+        }
+        let priority = self.bytes[self.message + field::PRIORITY];
+        let mut sum = self.sum.word(u16::from(priority) << 8);
+        if self.pseudo_header {
+            sum = match destination {
+                IpAddr::V4(destination) => sum.bytes(&destination.octets()),
+                IpAddr::V6(destination) => sum.bytes(&destination.octets()),
+            };
+        }
+        let checksum = sum.finish().to_be_bytes();
+        self.bytes[self.message..][field::CHECKSUM].copy_from_slice(&checksum);
+        if self.message == IPV4_HEADER_LEN
+            && let IpAddr::V4(destination) = destination
+        {
+            self.bytes[4..6].copy_from_slice(&self.identification.to_be_bytes());
+            self.bytes[10..12].copy_from_slice(&[0, 0]);
+            self.bytes[16..20].copy_from_slice(&destination.octets());
+            let checksum = Sum::default().bytes(&self.bytes[..IPV4_HEADER_LEN]).finish();
+            self.bytes[10..12].copy_from_slice(&checksum.to_be_bytes());
+        }
+        &self.bytes
+    }
+}

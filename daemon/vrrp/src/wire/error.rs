@@ -1,0 +1,114 @@
+//! Why an advertisement was refused. One variant is one counter, one object of the MIBs ([`DecodeError::kind`]), and
+//! its text is the `detail` of the fact.
+
+use std::net::IpAddr;
+
+use keepwatch_bus::fact::AdvertError;
+
+/// What was wrong with a packet, with what was expected and what came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Shorter than its headers say, longer than its header says, or too short for any advertisement.
+    #[error("{actual} bytes, expected {expected}")]
+    PacketLength {
+        /// Bytes that there should have been.
+        expected: usize,
+        /// Bytes that there were.
+        actual: usize,
+    },
+    /// RFC 9568 §7.1: the TTL or hop limit must be 255.
+    #[error("TTL {actual}, expected {expected}")]
+    Ttl {
+        /// What is accepted (the least of a range for a unicast peer).
+        expected: u8,
+        /// What came.
+        actual: u8,
+    },
+    /// Another version than the virtual router's.
+    #[error("version {actual}, expected {expected}")]
+    Version {
+        /// Ours.
+        expected: u8,
+        /// Theirs.
+        actual: u8,
+    },
+    /// RFC 3768 §5.3.6: a type that does not exist.
+    #[error("authentication type {actual} does not exist")]
+    AuthTypeInvalid {
+        /// What came.
+        actual: u8,
+    },
+    /// Another authentication type than ours.
+    #[error("authentication type {actual}, expected {expected}")]
+    AuthTypeMismatch {
+        /// Ours.
+        expected: u8,
+        /// Theirs.
+        actual: u8,
+    },
+    /// The password differs. It is not repeated here.
+    #[error("wrong password")]
+    AuthFailure,
+    /// Version 2: another interval than ours (RFC 3768 §7.1).
+    #[error("advertisement interval {actual} s, expected {expected} s")]
+    Interval {
+        /// Ours, seconds.
+        expected: u8,
+        /// Theirs, seconds.
+        actual: u8,
+    },
+    /// Not an ADVERTISEMENT.
+    #[error("packet type {actual}, expected 1")]
+    Type {
+        /// What came.
+        actual: u8,
+    },
+    /// The checksum does not match.
+    #[error("checksum {actual:#06x} does not match")]
+    Checksum {
+        /// What came.
+        actual: u16,
+    },
+    /// Other addresses than ours. keepalived counts this and takes the advertisement all the same.
+    #[error("{actual} addresses, expected {expected}, or others than ours")]
+    AddressList {
+        /// How many we have.
+        expected: u8,
+        /// How many came.
+        actual: u8,
+    },
+    /// A unicast packet for a virtual router that uses multicast, or the other way round.
+    #[error("sent to {destination}, which is {}", if destination.is_multicast() { "multicast" } else { "unicast" })]
+    Destination {
+        /// Where it was sent.
+        destination: IpAddr,
+    },
+    /// The sender is not among the unicast peers.
+    #[error("{source_address} is not a unicast peer")]
+    UnknownPeer {
+        /// Who sent it.
+        source_address: IpAddr,
+    },
+}
+
+impl DecodeError {
+    /// The counter, and the object of the MIBs, that this error is counted by.
+    pub fn kind(&self) -> AdvertError {
+        match self {
+            Self::PacketLength { .. } => AdvertError::PacketLength,
+            Self::Ttl { .. } => AdvertError::Ttl,
+            Self::Version { .. } => AdvertError::Version,
+            Self::AuthTypeInvalid { .. } => AdvertError::AuthTypeInvalid,
+            Self::AuthTypeMismatch { .. } => AdvertError::AuthTypeMismatch,
+            Self::AuthFailure => AdvertError::AuthFailure,
+            Self::Interval { .. } => AdvertError::Interval,
+            Self::Type { .. } => AdvertError::Type,
+            Self::Checksum { .. } => AdvertError::Checksum,
+            // keepalived counts a wrong destination as an address list error, and a stranger not at all; the
+            // nearest object of the MIBs is the same.
+            Self::AddressList { .. } | Self::Destination { .. } | Self::UnknownPeer { .. } => {
+                AdvertError::AddressList
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Where the programs under test are. Out: a path to a `keepwatchd`, `keepwatch`, … that is as new as its source.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+use anyhow::{Context, Result, anyhow, ensure};
+
+/// Says that the binaries in this directory are to be used as they are, and not to be built.
+pub const DIRECTORY: &str = "KEEPWATCH_BIN_DIR";
+
+/// The workspace's root.
+pub fn workspace() -> &'static Path {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().unwrap_or(own)
+}
+
+/// The path of one of the workspace's binaries, for example `keepwatchd`. Built first (in the profile of the running
+/// program) unless [`DIRECTORY`] is set; does nothing when it is up to date.
+pub fn path(name: &str) -> Result<PathBuf> {
+    let path = directory()?.join(name);
+    ensure!(path.is_file(), "there is no {}", path.display());
+    Ok(path)
+}
+
+/// `target/release` or `target/debug` of the running program, with fresh binaries in it.
+fn directory() -> Result<PathBuf> {
+    static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let found = FOUND.get_or_init(|| match env::var_os(DIRECTORY) {
+        Some(given) => Ok(PathBuf::from(given)),
+        None => build().map_err(|error| format!("{error:#}")),
+    });
+    found.clone().map_err(|text| anyhow!(text))
+}
+
+fn build() -> Result<PathBuf> {
+    let own = env::current_exe().context("find the running program")?;
+    let mut directory = own.parent().context("the running program has no directory")?;
+    if directory.ends_with("deps") {
+        directory = directory.parent().context("no directory above deps")?;
+    }
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--package", "keepwatch", "--package", "genhash", "--bins"]);
+    command.current_dir(workspace());
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    if let Some(target) = directory.parent() {
+        command.arg("--target-dir").arg(target);
+    }
+    let output = command.output().context("run cargo")?;
+    ensure!(output.status.success(), "build keepwatch: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(directory.to_owned())
+}

@@ -1,0 +1,109 @@
+//! A recording of what is on a LAN. In: a bridge; out: frames in order, with the kernel's time of each.
+
+use std::{
+    net::IpAddr,
+    os::fd::OwnedFd,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, SystemTime},
+};
+
+use anyhow::Result;
+
+pub mod frame;
+pub(crate) mod socket;
+
+use frame::{Advert, Frame, Payload};
+
+/// Longest frame that is read whole; the LAN's MTU is 1500.
+const LARGEST: usize = 2048;
+
+/// A running recording of a LAN; see [`Bridge::capture`](crate::Bridge::capture).
+pub struct Capture {
+    frames: Arc<Mutex<Vec<Frame>>>,
+    ending: Arc<AtomicBool>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Capture {
+    pub(crate) fn start(socket: OwnedFd) -> Result<Self> {
+        let frames = Arc::new(Mutex::new(Vec::new()));
+        let ending = Arc::new(AtomicBool::new(false));
+        let (out, end) = (Arc::clone(&frames), Arc::clone(&ending));
+        let reader = thread::Builder::new().name("capture".into()).spawn(move || {
+            let mut buffer = [0; LARGEST];
+            while !end.load(Ordering::Relaxed) {
+                let Some((at, length)) = socket::receive(&socket, &mut buffer) else { continue };
+                let decoded = buffer.get(..length).and_then(|bytes| Frame::decode(at, bytes));
+                out.lock().unwrap_or_else(PoisonError::into_inner).extend(decoded);
+            }
+        })?;
+        Ok(Self { frames, ending, reader: Some(reader) })
+    }
+
+    /// All frames so far.
+    pub fn frames(&self) -> Vec<Frame> {
+        self.frames.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Forgets all frames so far.
+    pub fn clear(&self) {
+        self.frames.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// What `pick` makes of each frame.
+    pub fn pick<T>(&self, pick: impl FnMut(&Frame) -> Option<T>) -> Vec<T> {
+        self.frames.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(pick).collect()
+    }
+
+    /// The VRRP adverts so far, with the time of each.
+    pub fn adverts(&self) -> Vec<(Duration, Advert)> {
+        self.pick(|frame| match &frame.payload {
+            Payload::Vrrp(advert) => Some((frame.at, advert.clone())),
+            Payload::Arp(_) | Payload::NeighbourAdvertisement { .. } | Payload::Other(_) => None,
+        })
+    }
+
+    /// The VRRP adverts that this address sent, with the time of each.
+    pub fn adverts_from(&self, source: &str) -> Vec<(Duration, Advert)> {
+        let source: Option<IpAddr> = source.parse().ok();
+        let mut found = self.adverts();
+        found.retain(|(_, advert)| Some(advert.source) == source);
+        found
+    }
+
+    /// The times of the gratuitous ARP packets for this address.
+    pub fn gratuitous_arps(&self, address: &str) -> Vec<Duration> {
+        let address: Option<IpAddr> = address.parse().ok();
+        self.pick(|frame| match &frame.payload {
+            Payload::Arp(arp) => {
+                (arp.is_gratuitous() && Some(IpAddr::from(arp.sender)) == address).then_some(frame.at)
+            }
+            Payload::Vrrp(_) | Payload::NeighbourAdvertisement { .. } | Payload::Other(_) => None,
+        })
+    }
+
+    /// The largest time between two adverts of this address after `since`; `None` when there are fewer than two.
+    pub fn largest_gap(&self, source: &str, since: Duration) -> Option<Duration> {
+        let times: Vec<Duration> =
+            self.adverts_from(source).into_iter().map(|(at, _)| at).filter(|&at| at >= since).collect();
+        times.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max()
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        self.ending.store(true, Ordering::Relaxed);
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+    }
+}
+
+/// The time now as captures count it: since the epoch.
+pub fn now() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}

@@ -1,0 +1,82 @@
+//! Debian's keepalived as the other router.
+
+use std::{collections::HashMap, fs, time::Duration};
+
+use anyhow::{Context, Result};
+use nix::sys::signal::Signal;
+
+use crate::{Host, Process, wait};
+
+/// The reference implementation, in a host, in the foreground.
+pub struct Keepalived {
+    process: Process,
+    host: Host,
+}
+
+impl Keepalived {
+    /// Starts it on this configuration text (VRRP only), with `flags` besides the ones that the lab needs.
+    pub fn start(host: &Host, config: &str, flags: &[&str]) -> Result<Self> {
+        let config = host.file("keepalived.conf", config)?;
+        // Its pid and dump files have fixed names in /run and /tmp.
+        let at = |name: &str| host.directory().join(name);
+        let process = host
+            .process("keepalived", "keepalived")
+            .args(["--dont-fork", "--log-console", "--log-detail", "--vrrp"])
+            .arg("--use-file")
+            .arg(config)
+            .arg("--pid")
+            .arg(at("keepalived.pid"))
+            .arg("--vrrp_pid")
+            .arg(at("keepalived-vrrp.pid"))
+            .arg("--checkers_pid")
+            .arg(at("keepalived-checkers.pid"))
+            .args(flags)
+            .private_tmp()
+            .start()?;
+        Ok(Self { process, host: host.clone() })
+    }
+
+    /// The parent process.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// The parent process, to stop or kill it.
+    pub fn process_mut(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Its statistics of one instance as SIGUSR2 makes it write them: name of the line to its number, the sections'
+    /// names before it (`Packet Errors/Length` …).
+    pub fn statistics(&self, instance: &str) -> Result<HashMap<String, u64>> {
+        let path = self.host.directory().join("tmp/keepalived.stats");
+        let _ = fs::remove_file(&path);
+        self.process.signal(Signal::SIGUSR2)?;
+        wait::until("keepalived wrote its statistics", wait::SHORT, || {
+            fs::read_to_string(&path).is_ok_and(|text| text.contains("Priority Zero") && text.ends_with('\n'))
+        })?;
+        std::thread::sleep(Duration::from_millis(100));
+        let text = fs::read_to_string(&path).context("read keepalived's statistics")?;
+        Ok(parse_statistics(&text, instance))
+    }
+}
+
+fn parse_statistics(text: &str, instance: &str) -> HashMap<String, u64> {
+    let mut numbers = HashMap::new();
+    let mut inside = false;
+    let mut section = String::new();
+    for line in text.lines() {
+        let depth = line.len() - line.trim_start().len();
+        let line = line.trim();
+        if let Some(name) = line.strip_prefix("VRRP Instance:") {
+            inside = name.trim() == instance;
+        } else if let (true, Some((name, value))) = (inside, line.split_once(':')) {
+            match value.trim().parse() {
+                Ok(number) if depth > 2 => drop(numbers.insert(format!("{section}/{name}"), number)),
+                Ok(number) => drop(numbers.insert(name.to_owned(), number)),
+                Err(_) => name.clone_into(&mut section),
+            }
+        }
+    }
+    numbers
+}

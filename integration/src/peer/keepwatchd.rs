@@ -1,0 +1,165 @@
+//! Our own daemon in a host.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Output,
+    time::Duration,
+};
+
+use anyhow::Result;
+
+use crate::{
+    Host, Process, binaries,
+    http::{self, Response},
+    wait,
+};
+
+/// A keepwatchd to be started.
+pub struct Settings {
+    host: Host,
+    config: String,
+    flags: Vec<String>,
+    metrics: bool,
+    listen_fd: Option<std::os::fd::OwnedFd>,
+}
+
+impl Settings {
+    /// The text of its configuration file.
+    pub fn config(mut self, text: impl Into<String>) -> Self {
+        self.config = text.into();
+        self
+    }
+
+    /// Adds a command line flag.
+    pub fn flag(mut self, flag: impl Into<String>) -> Self {
+        self.flags.push(flag.into());
+        self
+    }
+
+    /// Adds command line flags.
+    pub fn flags(mut self, flags: &[&str]) -> Self {
+        self.flags.extend(flags.iter().map(|&f| f.to_owned()));
+        self
+    }
+
+    /// Hands the HTTP listener in, as socket activation does.
+    pub fn listen_fd(mut self, socket: impl Into<std::os::fd::OwnedFd>) -> Self {
+        self.listen_fd = Some(socket.into());
+        self
+    }
+
+    /// Starts it in the foreground, with its files (pid files, control socket, history) in the host's directory.
+    pub fn start(self) -> Result<Keepwatchd> {
+        let host = self.host;
+        let config = host.file("keepwatch.conf", &self.config)?;
+        let control = host.directory().join("control.sock");
+        let at = |name: &str| host.directory().join(name);
+        let mut spawn = host
+            .process("keepwatchd", binaries::path("keepwatchd")?)
+            .args(["--dont-fork", "--log-console", "--log-detail"])
+            .arg("--use-file")
+            .arg(&config)
+            .arg("--pid")
+            .arg(at("keepwatchd.pid"))
+            .arg("--vrrp_pid")
+            .arg(at("keepwatchd-vrrp.pid"))
+            .arg("--checkers_pid")
+            .arg(at("keepwatchd-checkers.pid"))
+            .arg("--control-socket")
+            .arg(&control)
+            .arg("--history-file")
+            .arg(at("history.jsonl"))
+            .args(self.flags);
+        if let Some(socket) = self.listen_fd {
+            spawn = spawn.listen_fd(socket);
+        }
+        Ok(Keepwatchd { process: spawn.start()?, metrics: self.metrics, config, control, host })
+    }
+}
+
+/// A running keepwatchd.
+pub struct Keepwatchd {
+    process: Process,
+    host: Host,
+    config: PathBuf,
+    control: PathBuf,
+    metrics: bool,
+}
+
+impl Keepwatchd {
+    /// Where its HTTP listener is, in its host.
+    pub const METRICS: &'static str = "127.0.0.1:9165";
+
+    /// A keepwatchd for this host, not yet started.
+    pub fn on(host: &Host) -> Settings {
+        Settings {
+            host: host.clone(),
+            config: String::new(),
+            flags: Vec::new(),
+            metrics: true,
+            listen_fd: None,
+        }
+    }
+
+    /// The supervisor.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// The supervisor, to stop or kill it.
+    pub fn process_mut(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// The configuration file that it reads, to be changed before a reload.
+    pub fn config_path(&self) -> &Path {
+        &self.config
+    }
+
+    /// The control socket.
+    pub fn control_path(&self) -> &Path {
+        &self.control
+    }
+
+    /// The history file.
+    pub fn history_path(&self) -> PathBuf {
+        self.host.directory().join("history.jsonl")
+    }
+
+    /// Runs the operator's command against it, for example `["why", "VI_1"]`.
+    pub fn ask(&self, arguments: &[&str]) -> Result<Output> {
+        let control = self.control.to_string_lossy().into_owned();
+        let mut all = vec!["--control-socket", &control];
+        all.extend(arguments);
+        self.host.output(binaries::path("keepwatch")?, &all)
+    }
+
+    /// What the operator's command writes, with both outputs together.
+    pub fn answer(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.ask(arguments)?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr))
+    }
+
+    /// Gets a page of its HTTP listener, from inside its host.
+    pub fn get(&self, path: &str) -> Result<Response> {
+        debug_assert!(self.metrics);
+        let at: SocketAddr = Self::METRICS.parse()?;
+        http::get(&self.host, at, path, Duration::from_secs(5))
+    }
+
+    /// The value of the first metric line that starts with `name` and has all `labels` in it.
+    pub fn metric(&self, name: &str, labels: &[&str]) -> Option<f64> {
+        let page = self.get("/metrics").ok()?;
+        page.body
+            .lines()
+            .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])))
+            .find(|line| labels.iter().all(|label| line.contains(label)))
+            .and_then(|line| line.rsplit(' ').next()?.parse().ok())
+    }
+
+    /// Waits until its log has `text` in it.
+    pub fn wait_for_log(&self, text: &str) -> Result<()> {
+        self.process.wait_for_log(text, wait::LONG)
+    }
+}

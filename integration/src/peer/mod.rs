@@ -1,0 +1,8 @@
+//! The programs that a director meets: routers, an SNMP master agent, mail and web servers; and keepwatch itself.
+
+pub mod aiosmtpd;
+pub mod keepalived;
+pub mod keepwatchd;
+pub mod nginx;
+pub mod snmpd;
+pub mod web;
