@@ -214,6 +214,12 @@ fn checks() -> impl Strategy<Value = Fact> {
             real,
             drift: Drift::Altered
         }),
+        Just(Fact::MailDelayed {
+            subject: "s".into(),
+            error: "e".into(),
+            waiting: 1,
+            retry_in: Duration::from_secs(1)
+        }),
         Just(Fact::MailFailed { subject: "s\n".into(), error: "e".into() }),
         Just(Fact::MasterAgentConnected { socket: "/var/agentx/master".into() }),
     ]
