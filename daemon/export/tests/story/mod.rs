@@ -62,7 +62,7 @@ impl Story {
                 settings: Box::new(instance_settings()),
             },
         );
-        let group = GroupSettings { position: 1, members: vec![self.instance.clone()], smtp_alert: true };
+        let group = GroupSettings { position: 1, members: vec![self.instance.clone()], smtp_alert: true, details: Default::default() };
         bus.publish(None, Fact::GroupConfigured { group: "VG_1".into(), settings: Box::new(group) });
         let timeout = Fact::AdvertTimedOut {
             instance: self.instance.clone(),
@@ -98,6 +98,7 @@ impl Story {
             virtualhost: None,
             smtp_alert: true,
             checkers: vec!["TCP_CHECK".into()],
+            details: Default::default(),
         };
         self.bus.publish(None, Fact::RealServerConfigured { real: real(), settings: Box::new(settings) });
         let failed = self.bus.publish(
@@ -160,6 +161,7 @@ fn instance_settings() -> InstanceSettings {
         group: Some("VG_1".into()),
         lvs_sync_daemon_interface: None,
     }
+            details: Default::default(),
 }
 
 fn service_settings() -> ServiceSettings {
@@ -180,4 +182,5 @@ fn service_settings() -> ServiceSettings {
         quorum_scripts: (None, None),
         smtp_alert: true,
     }
+            details: Default::default(),
 }
