@@ -62,7 +62,12 @@ impl Story {
                 settings: Box::new(instance_settings()),
             },
         );
-        let group = GroupSettings { position: 1, members: vec![self.instance.clone()], smtp_alert: true, details: Default::default() };
+        let group = GroupSettings {
+            position: 1,
+            members: vec![self.instance.clone()],
+            smtp_alert: true,
+            details: Default::default(),
+        };
         bus.publish(None, Fact::GroupConfigured { group: "VG_1".into(), settings: Box::new(group) });
         let timeout = Fact::AdvertTimedOut {
             instance: self.instance.clone(),
@@ -160,8 +165,8 @@ fn instance_settings() -> InstanceSettings {
         accept: true,
         group: Some("VG_1".into()),
         lvs_sync_daemon_interface: None,
+        details: Default::default(),
     }
-            details: Default::default(),
 }
 
 fn service_settings() -> ServiceSettings {
@@ -181,6 +186,6 @@ fn service_settings() -> ServiceSettings {
         sorry_server: None,
         quorum_scripts: (None, None),
         smtp_alert: true,
+        details: Default::default(),
     }
-            details: Default::default(),
 }
