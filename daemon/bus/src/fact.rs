@@ -430,6 +430,18 @@ pub enum Fact {
         /// From the event to the server's answer.
         took: Duration,
     },
+    /// The mail server did not take a mail, which waits now and is tried again; published when that begins and when
+    /// the reason changes, not for each try.
+    MailDelayed {
+        /// Its subject.
+        subject: String,
+        /// What went wrong.
+        error: String,
+        /// Mails that wait.
+        waiting: u32,
+        /// Time to the next try.
+        retry_in: Duration,
+    },
     /// A mail was given up.
     MailFailed {
         /// Its subject.
@@ -583,6 +595,7 @@ impl Fact {
             Self::DriftRepaired { .. } => "drift_repaired",
             Self::IpvsFailed { .. } => "ipvs_failed",
             Self::MailSent { .. } => "mail_sent",
+            Self::MailDelayed { .. } => "mail_delayed",
             Self::MailFailed { .. } => "mail_failed",
             Self::MasterAgentConnected { .. } => "master_agent_connected",
             Self::MasterAgentLost { .. } => "master_agent_lost",

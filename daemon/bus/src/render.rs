@@ -118,6 +118,10 @@ fn write(out: &mut String, fact: &Fact) -> Option<Level> {
         Fact::MailSent { subject, recipients, .. } => {
             (Level::Detail, write!(out, "Mail to {recipients} recipients sent: {subject}"))
         }
+        Fact::MailDelayed { subject, error, waiting, retry_in } => (
+            Level::Warning,
+            write!(out, "Mail delayed, {waiting} waiting, next try in {retry_in:?}: {subject}: {error}"),
+        ),
         Fact::MailFailed { subject, error } => {
             (Level::Warning, write!(out, "Mail not sent: {subject}: {error}"))
         }

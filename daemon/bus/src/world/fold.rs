@@ -37,6 +37,7 @@ pub(super) fn fold(w: &mut World, event: &Event) {
             w.mail.sent += 1;
             w.mail.error = None;
         }
+        Fact::MailDelayed { error, .. } => w.mail.error = Some(error.clone()),
         Fact::MailFailed { error, .. } => {
             w.mail.failed += 1;
             w.mail.error = Some(error.clone());
