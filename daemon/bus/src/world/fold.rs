@@ -223,6 +223,8 @@ fn service(w: &mut World, fact: &Fact, change: Change) {
             }
         }
         Fact::CheckSucceeded { checker, .. } => report(w, checker, None, change),
+        // A try that is followed by another says nothing yet.
+        Fact::CheckFailed { attempt, attempts, .. } if attempt < attempts => {}
         Fact::CheckFailed { checker, error, .. } => report(w, checker, Some(error.clone()), change),
         Fact::RealServerUp { real } | Fact::RealServerDown { real } => {
             if let Some(r) = w.real_mut(real) {
@@ -230,10 +232,19 @@ fn service(w: &mut World, fact: &Fact, change: Change) {
                 r.changed = Some(change);
             }
         }
-        Fact::VirtualServerAdded { service, .. } | Fact::VirtualServerRemoved { service } => {
+        Fact::VirtualServerAdded { service, .. } => {
+            w.ipvs_error = None;
             if let Some(s) = w.services.get_mut(service) {
-                s.present = matches!(fact, Fact::VirtualServerAdded { .. });
-                w.ipvs_error = None;
+                s.present = true;
+            }
+        }
+        // Its real servers go with it.
+        Fact::VirtualServerRemoved { service } => {
+            w.ipvs_error = None;
+            if let Some(s) = w.services.get_mut(service) {
+                s.present = false;
+                s.sorry = false;
+                s.reals.values_mut().for_each(|r| r.weight = None);
             }
         }
         Fact::RealServerAdded { real, weight, .. } => set_weight(w, real, Some(*weight)),
