@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use crate::event::Event;
-use crate::fact::{AdvertError, AnnounceOccasion, Drift, Fact, LinkDownReason};
+use crate::fact::{AdvertError, AnnounceOccasion, DiagnosticSeverity, Drift, Fact, LinkDownReason};
 use crate::subject::{RealKey, VrrpState, endpoint};
 
 /// How much a line matters.
@@ -63,6 +63,15 @@ fn write(out: &mut String, fact: &Fact) -> Option<Level> {
                 "Reload of {file} refused, the running configuration stays ({errors} errors): {first}"
             ),
         ),
+        Fact::ConfigDiagnosed { severity, code, place, message } => {
+            let (level, name) = match severity {
+                DiagnosticSeverity::Note => (Level::Info, "note"),
+                DiagnosticSeverity::Warning => (Level::Warning, "warning"),
+                DiagnosticSeverity::Error => (Level::Error, "error"),
+            };
+            let colon = if place.is_empty() { "" } else { ": " };
+            (level, write!(out, "{place}{colon}{name}: {message} [{code}]"))
+        }
         Fact::HistoryFailed { file, error } => {
             (Level::Warning, write!(out, "History file {file} can't be written: {error}"))
         }
@@ -110,6 +119,10 @@ fn write(out: &mut String, fact: &Fact) -> Option<Level> {
         Fact::MailSent { subject, recipients, .. } => {
             (Level::Detail, write!(out, "Mail to {recipients} recipients sent: {subject}"))
         }
+        Fact::MailDelayed { subject, error, waiting, retry_in } => (
+            Level::Warning,
+            write!(out, "Mail delayed, {waiting} waiting, next try in {retry_in:?}: {subject}: {error}"),
+        ),
         Fact::MailFailed { subject, error } => {
             (Level::Warning, write!(out, "Mail not sent: {subject}: {error}"))
         }
