@@ -259,12 +259,7 @@ fn service(out: &mut String, fact: &Fact) -> Option<Level> {
         }
         Fact::CheckNotRun { checker, error } => (
             Level::Warning,
-            write!(
-                out,
-                "{} on service {} could not be run: {error}.",
-                checker.kind,
-                checker.real.label()
-            ),
+            write!(out, "{} on service {} could not be run: {error}.", checker.kind, checker.real.label()),
         ),
         // keepalived says these by what follows from them: the service is added to or removed from the pool.
         Fact::RealServerUp { .. } | Fact::RealServerDown { .. } => return None,
@@ -278,8 +273,12 @@ fn service(out: &mut String, fact: &Fact) -> Option<Level> {
         Fact::RealServerAdded { real, .. } => (Level::Info, pool(out, "Adding", real, "to")),
         Fact::RealServerRemoved { real } => (Level::Info, pool(out, "Removing", real, "from")),
         // What `inhibit_on_failure` does, in keepalived's words.
-        Fact::RealServerWeightChanged { real, to: 0, .. } => (Level::Info, pool(out, "Disabling", real, "of")),
-        Fact::RealServerWeightChanged { real, from: 0, .. } => (Level::Info, pool(out, "Enabling", real, "of")),
+        Fact::RealServerWeightChanged { real, to: 0, .. } => {
+            (Level::Info, pool(out, "Disabling", real, "of"))
+        }
+        Fact::RealServerWeightChanged { real, from: 0, .. } => {
+            (Level::Info, pool(out, "Enabling", real, "of"))
+        }
         Fact::RealServerWeightChanged { real, from, to } => (
             Level::Info,
             write!(

@@ -278,9 +278,11 @@ fn take_match(
     candidates: &mut Vec<CheckerId>,
     definition: &Definition,
 ) -> Option<(CheckerId, Entry)> {
-    let same = |id: &CheckerId| old.get(id).is_some_and(|entry| entry.definition.checker == definition.checker);
-    let alike =
-        |id: &CheckerId| old.get(id).is_some_and(|entry| entry.definition.checker.kind == definition.checker.kind);
+    let same =
+        |id: &CheckerId| old.get(id).is_some_and(|entry| entry.definition.checker == definition.checker);
+    let alike = |id: &CheckerId| {
+        old.get(id).is_some_and(|entry| entry.definition.checker.kind == definition.checker.kind)
+    };
     let place = candidates.iter().position(same).or_else(|| candidates.iter().position(alike))?;
     let id = candidates.remove(place);
     old.remove(&id).map(|entry| (id, entry))

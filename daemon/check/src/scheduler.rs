@@ -80,8 +80,9 @@ async fn run(
         for due in roster.due(Instant::now()) {
             checks.spawn(make(due));
         }
-        let pause =
-            roster.deadline().map_or(HEARTBEAT, |at| at.saturating_duration_since(Instant::now()).min(HEARTBEAT));
+        let pause = roster
+            .deadline()
+            .map_or(HEARTBEAT, |at| at.saturating_duration_since(Instant::now()).min(HEARTBEAT));
         let news = tokio::select! {
             order = orders.recv() => match order {
                 Some(definitions) => roster.apply(Instant::now(), definitions),
@@ -110,4 +111,58 @@ async fn make(due: Due) -> Finished {
         CheckerKind::Unbuilt(check) => Outcome::NotRun(format!("{} is not built yet", check.keyword)),
     };
     Finished { id: due.id, outcome, took: started.elapsed() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{SocketAddr, TcpListener};
+
+    use keepwatch_bus::{
+        BusSettings, Hub,
+        subject::{CheckerKey, Protocol, RealKey, ServiceKey},
+    };
+    use keepwatch_config::model::{Checker, TcpCheck};
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::tries::tests::tcp_checker;
+
+    fn definition(address: SocketAddr) -> Definition {
+        let service =
+            ServiceKey::Address { address: [10, 0, 0, 1].into(), port: 80, protocol: Protocol::Tcp };
+        let template = tcp_checker(1, false);
+        let CheckerKind::Tcp(check) = template.kind else { panic!("not a TCP_CHECK") };
+        let short = Duration::from_millis(20);
+        let checker = Checker {
+            kind: CheckerKind::Tcp(TcpCheck { connect_to: address, ..check }),
+            delay_loop: short,
+            delay_before_retry: short,
+            ..template
+        };
+        let key = CheckerKey { real: RealKey { service, real: address }, kind: "TCP_CHECK".into(), index: 0 };
+        Definition { key, checker, counters: Arc::default() }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_goes_and_comes_back_is_reported_over_the_channel() {
+        let (bus, _hub) = Hub::new(BusSettings::default()).unwrap();
+        let (checkers, mut health) = Checkers::start(bus, 1);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let definition = definition(listener.local_addr().unwrap());
+        checkers.apply(vec![definition.clone()]);
+        let patience = Duration::from_secs(20);
+        let counted = async {
+            while definition.counters.succeeded.get() < 3 {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(patience, counted).await.expect("no check succeeds");
+        drop(listener);
+        let change = timeout(patience, health.recv()).await.expect("nobody misses the server").unwrap();
+        assert!(!change.up);
+        let _listener = TcpListener::bind(definition.key.real.real).unwrap();
+        let change = timeout(patience, health.recv()).await.expect("nobody sees it come back").unwrap();
+        assert!(change.up && change.real == definition.key.real && change.cause.is_some());
+        assert!(checkers.heartbeat().load(Ordering::Relaxed) > 0);
+    }
 }

@@ -86,6 +86,7 @@ pub(super) fn fold(w: &mut World, event: &Event) {
         | Fact::SorryServerRemoved { .. }
         | Fact::DriftRepaired { .. } => service(w, &event.fact, change),
         // These happened and leave no state behind.
+        Fact::CheckNotRun { .. } => {}
         Fact::AdvertTimedOut { .. }
         | Fact::LowerPriorityReceived { .. }
         | Fact::AdvertRejected { .. }
