@@ -53,6 +53,17 @@ pub enum Fact {
         /// The first of them, on one line: place and message.
         first: String,
     },
+    /// A configuration that came into force has a mistake, or something worth knowing.
+    ConfigDiagnosed {
+        /// How bad it is.
+        severity: DiagnosticSeverity,
+        /// Stable name of the kind of diagnostic: `unknown-keyword`.
+        code: String,
+        /// Where: `file:line:column`; empty where it is about the whole.
+        place: String,
+        /// What, on one line.
+        message: String,
+    },
     /// The history file could not be written; events are kept in memory only.
     HistoryFailed {
         /// The file.
@@ -306,6 +317,15 @@ pub enum Fact {
         /// How long the check took.
         took: Duration,
     },
+    /// A check could not be made for a reason on this side (no such source address, no permission); nothing is
+    /// known of the real server. Published once for each reason, not for each check.
+    CheckNotRun {
+        /// The checker.
+        #[serde(flatten)]
+        checker: CheckerKey,
+        /// Why not.
+        error: String,
+    },
     /// All checkers of a real server hold: it may serve.
     RealServerUp {
         /// Virtual server and real server.
@@ -419,6 +439,18 @@ pub enum Fact {
         /// From the event to the server's answer.
         took: Duration,
     },
+    /// The mail server did not take a mail, which waits now and is tried again; published when that begins and when
+    /// the reason changes, not for each try.
+    MailDelayed {
+        /// Its subject.
+        subject: String,
+        /// What went wrong.
+        error: String,
+        /// Mails that wait.
+        waiting: u32,
+        /// Time to the next try.
+        retry_in: Duration,
+    },
     /// A mail was given up.
     MailFailed {
         /// Its subject.
@@ -438,6 +470,18 @@ pub enum Fact {
         /// What went wrong.
         error: String,
     },
+}
+
+/// How bad a diagnostic of the configuration is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DiagnosticSeverity {
+    /// Worth knowing.
+    Note,
+    /// Something will not be as it is written.
+    Warning,
+    /// A mistake: something is left out.
+    Error,
 }
 
 /// Why an interface can't be used.
@@ -515,6 +559,7 @@ impl Fact {
             Self::WorkerRestarted { .. } => "worker_restarted",
             Self::ConfigLoaded { .. } => "config_loaded",
             Self::ConfigRejected { .. } => "config_rejected",
+            Self::ConfigDiagnosed { .. } => "config_diagnosed",
             Self::HistoryFailed { .. } => "history_failed",
             Self::HistoryRecovered { .. } => "history_recovered",
             Self::ConsumerFailed { .. } => "consumer_failed",
@@ -545,6 +590,7 @@ impl Fact {
             Self::RealServerUnconfigured { .. } => "real_server_unconfigured",
             Self::CheckSucceeded { .. } => "check_succeeded",
             Self::CheckFailed { .. } => "check_failed",
+            Self::CheckNotRun { .. } => "check_not_run",
             Self::RealServerUp { .. } => "real_server_up",
             Self::RealServerDown { .. } => "real_server_down",
             Self::VirtualServerAdded { .. } => "virtual_server_added",
@@ -559,6 +605,7 @@ impl Fact {
             Self::DriftRepaired { .. } => "drift_repaired",
             Self::IpvsFailed { .. } => "ipvs_failed",
             Self::MailSent { .. } => "mail_sent",
+            Self::MailDelayed { .. } => "mail_delayed",
             Self::MailFailed { .. } => "mail_failed",
             Self::MasterAgentConnected { .. } => "master_agent_connected",
             Self::MasterAgentLost { .. } => "master_agent_lost",

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use crate::event::Event;
-use crate::fact::{AdvertError, AnnounceOccasion, Drift, Fact, LinkDownReason};
+use crate::fact::{AdvertError, AnnounceOccasion, DiagnosticSeverity, Drift, Fact, LinkDownReason};
 use crate::subject::{RealKey, VrrpState, endpoint};
 
 /// How much a line matters.
@@ -63,6 +63,15 @@ fn write(out: &mut String, fact: &Fact) -> Option<Level> {
                 "Reload of {file} refused, the running configuration stays ({errors} errors): {first}"
             ),
         ),
+        Fact::ConfigDiagnosed { severity, code, place, message } => {
+            let (level, name) = match severity {
+                DiagnosticSeverity::Note => (Level::Info, "note"),
+                DiagnosticSeverity::Warning => (Level::Warning, "warning"),
+                DiagnosticSeverity::Error => (Level::Error, "error"),
+            };
+            let colon = if place.is_empty() { "" } else { ": " };
+            (level, write!(out, "{place}{colon}{name}: {message} [{code}]"))
+        }
         Fact::HistoryFailed { file, error } => {
             (Level::Warning, write!(out, "History file {file} can't be written: {error}"))
         }
@@ -93,6 +102,7 @@ fn write(out: &mut String, fact: &Fact) -> Option<Level> {
         }
         Fact::CheckSucceeded { .. }
         | Fact::CheckFailed { .. }
+        | Fact::CheckNotRun { .. }
         | Fact::RealServerUp { .. }
         | Fact::RealServerDown { .. }
         | Fact::VirtualServerAdded { .. }
@@ -109,6 +119,10 @@ fn write(out: &mut String, fact: &Fact) -> Option<Level> {
         Fact::MailSent { subject, recipients, .. } => {
             (Level::Detail, write!(out, "Mail to {recipients} recipients sent: {subject}"))
         }
+        Fact::MailDelayed { subject, error, waiting, retry_in } => (
+            Level::Warning,
+            write!(out, "Mail delayed, {waiting} waiting, next try in {retry_in:?}: {subject}: {error}"),
+        ),
         Fact::MailFailed { subject, error } => {
             (Level::Warning, write!(out, "Mail not sent: {subject}: {error}"))
         }
@@ -226,14 +240,26 @@ fn service(out: &mut String, fact: &Fact) -> Option<Level> {
         Fact::CheckSucceeded { checker, .. } => {
             (Level::Info, write!(out, "{} to {} success.", check_name(&checker.kind), checker.real.label()))
         }
-        Fact::CheckFailed { checker, error, attempt, attempts, .. } => (
-            Level::Info,
+        Fact::CheckFailed { checker, error, attempt, attempts, .. } if attempt < attempts => (
+            Level::Detail,
             write!(
                 out,
                 "{} to {} failed ({error}), try {attempt} of {attempts}.",
                 check_name(&checker.kind),
                 checker.real.label()
             ),
+        ),
+        Fact::CheckFailed { checker, error, attempt, .. } => {
+            let retries = attempt.saturating_sub(1);
+            let after = if retries == 0 { String::new() } else { format!(" after {retries} retries") };
+            (
+                Level::Info,
+                write!(out, "{} on service {} failed{after}: {error}.", checker.kind, checker.real.label()),
+            )
+        }
+        Fact::CheckNotRun { checker, error } => (
+            Level::Warning,
+            write!(out, "{} on service {} could not be run: {error}.", checker.kind, checker.real.label()),
         ),
         // keepalived says these by what follows from them: the service is added to or removed from the pool.
         Fact::RealServerUp { .. } | Fact::RealServerDown { .. } => return None,
@@ -246,6 +272,13 @@ fn service(out: &mut String, fact: &Fact) -> Option<Level> {
         }
         Fact::RealServerAdded { real, .. } => (Level::Info, pool(out, "Adding", real, "to")),
         Fact::RealServerRemoved { real } => (Level::Info, pool(out, "Removing", real, "from")),
+        // What `inhibit_on_failure` does, in keepalived's words.
+        Fact::RealServerWeightChanged { real, to: 0, .. } => {
+            (Level::Info, pool(out, "Disabling", real, "of"))
+        }
+        Fact::RealServerWeightChanged { real, from: 0, .. } => {
+            (Level::Info, pool(out, "Enabling", real, "of"))
+        }
         Fact::RealServerWeightChanged { real, from, to } => (
             Level::Info,
             write!(

@@ -80,6 +80,7 @@ fn instance_settings() -> impl Strategy<Value = Box<InstanceSettings>> {
                 accept: true,
                 group: None,
                 lvs_sync_daemon_interface: None,
+                details: Default::default(),
             })
         },
     )
@@ -103,6 +104,7 @@ fn service_settings() -> impl Strategy<Value = Box<ServiceSettings>> {
             sorry_server,
             quorum_scripts: (None, None),
             smtp_alert: false,
+            details: Default::default(),
         })
     })
 }
@@ -120,6 +122,7 @@ fn real_settings() -> impl Strategy<Value = Box<RealServerSettings>> {
             virtualhost: None,
             smtp_alert: true,
             checkers,
+            details: Default::default(),
         })
     })
 }
@@ -132,7 +135,12 @@ fn vrrp() -> impl Strategy<Value = Fact> {
             .prop_map(|(instance, settings)| Fact::InstanceConfigured { instance, settings }),
         name().prop_map(|instance| Fact::InstanceUnconfigured { instance }),
         (name(), prop::collection::vec(name(), 0..3)).prop_map(|(group, members)| {
-            let settings = Box::new(GroupSettings { position: 1, members, smtp_alert: true });
+            let settings = Box::new(GroupSettings {
+                position: 1,
+                members,
+                smtp_alert: true,
+                details: Default::default(),
+            });
             Fact::GroupConfigured { group, settings }
         }),
         (name(), state(), state(), any::<u8>())
@@ -179,6 +187,7 @@ fn checks() -> impl Strategy<Value = Fact> {
         (real(), real_settings()).prop_map(|(real, settings)| Fact::RealServerConfigured { real, settings }),
         real().prop_map(|real| Fact::RealServerUnconfigured { real }),
         checker().prop_map(move |checker| Fact::CheckSucceeded { checker, took }),
+        checker().prop_map(|checker| Fact::CheckNotRun { checker, error: "no such address".into() }),
         (checker(), 1u32..4).prop_map(move |(checker, attempt)| Fact::CheckFailed {
             checker,
             error: "connection refused".into(),
@@ -205,6 +214,12 @@ fn checks() -> impl Strategy<Value = Fact> {
             service,
             real,
             drift: Drift::Altered
+        }),
+        Just(Fact::MailDelayed {
+            subject: "s".into(),
+            error: "e".into(),
+            waiting: 1,
+            retry_in: Duration::from_secs(1)
         }),
         Just(Fact::MailFailed { subject: "s\n".into(), error: "e".into() }),
         Just(Fact::MasterAgentConnected { socket: "/var/agentx/master".into() }),

@@ -1,1 +1,24 @@
-//! What people and programs watch: Prometheus metrics, JSON and the status page.
+//! What people and programs watch over HTTP: Prometheus metrics, the status page, JSON and a live stream of events.
+//!
+//! A [`Reader`](keepwatch_bus::Reader) and a listening socket go in; [`serve`] answers on it until it is dropped:
+//!
+//! | path | what |
+//! |---|---|
+//! | `/` | the status page, for people |
+//! | `/metrics` | Prometheus text format: keepalived_* as mehdy/keepalived-exporter names them, and keepwatch_* |
+//! | `/api/v1/world` | the world as JSON |
+//! | `/api/v1/events` | the last events as JSON, or all from now on as `text/event-stream` |
+//! | `/-/healthy`, `/-/ready` | for orchestration |
+//!
+//! Nothing here can change anything, and nothing here can hold anything up: answers are made from a brief look at the
+//! world, the number of connections is bounded, and a client that stalls (half a request, never reading) is dropped.
+
+mod api;
+mod guard;
+mod metrics;
+mod page;
+mod routes;
+mod server;
+
+pub use metrics::exposition;
+pub use server::{Limits, serve};

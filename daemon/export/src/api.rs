@@ -1,0 +1,153 @@
+//! The JSON interface: the world, the last events, and events as they happen.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::sse::{self, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::stream::{self, Stream};
+use keepwatch_bus::{Event, Watcher, render};
+use serde::{Deserialize, Serialize};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::routes::Shared;
+
+/// Events in an answer, unless asked for otherwise.
+const DEFAULT_LIMIT: usize = 100;
+
+/// `/api/v1/world`.
+pub(crate) async fn world(State(shared): State<Shared>) -> Response {
+    Json(&*shared.reader.world()).into_response()
+}
+
+/// Which events are asked for.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Wanted {
+    /// At most so many, the newest.
+    limit: Option<usize>,
+    /// Only events with a greater number.
+    after: Option<u64>,
+    /// Only facts of this kind.
+    kind: Option<String>,
+}
+
+/// An event with the line of the log that it gives.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    event: &'a Event,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+}
+
+impl<'a> Told<'a> {
+    fn new(event: &'a Event) -> Self {
+        Self { event, text: render::line(event).map(|line| line.text) }
+    }
+}
+
+/// `/api/v1/events`: the last ones oldest first, or a live stream where `text/event-stream` is accepted.
+pub(crate) async fn events(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Response {
+    let wanted = match wanted {
+        Ok(Query(wanted)) => wanted,
+        Err(rejection) => return (StatusCode::BAD_REQUEST, format!("{rejection}\n")).into_response(),
+    };
+    if !asks_for_stream(&headers) {
+        let found = last(&shared, &wanted);
+        let told: Vec<_> = found.iter().map(|event| Told::new(event)).collect();
+        return Json(told).into_response();
+    }
+    match Arc::clone(&shared.streams).try_acquire_owned() {
+        Ok(place) => {
+            // Watching begins before the history is read, so that nothing falls in between.
+            let watcher = shared.reader.watch("http");
+            let past = match wanted.after {
+                Some(_) => last(&shared, &wanted),
+                None => Vec::new(),
+            };
+            Sse::new(live(past, watcher, wanted.kind, place)).keep_alive(KeepAlive::default()).into_response()
+        }
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "too many live streams\n").into_response(),
+    }
+}
+
+fn asks_for_stream(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.contains("text/event-stream"))
+}
+
+fn last(shared: &Shared, wanted: &Wanted) -> Vec<Arc<Event>> {
+    let history = shared.reader.history();
+    let mut found: Vec<_> = history
+        .iter()
+        .rev()
+        .filter(|event| wanted.after.is_none_or(|after| event.id.0 > after))
+        .filter(|event| wanted.kind.as_deref().is_none_or(|kind| event.fact.kind() == kind))
+        .take(wanted.limit.unwrap_or(DEFAULT_LIMIT))
+        .cloned()
+        .collect();
+    found.reverse();
+    found
+}
+
+/// State of one live stream.
+struct Live {
+    past: std::vec::IntoIter<Arc<Event>>,
+    /// Numbers already sent from the history, which the watcher will bring again.
+    sent: std::collections::BTreeSet<u64>,
+    watcher: Watcher,
+    kind: Option<String>,
+    /// An event that waits behind the notice of missed ones.
+    pending: Option<Arc<Event>>,
+    _place: OwnedSemaphorePermit,
+}
+
+/// First what is past, then what happens: each event as `id`, `event: KIND` and its JSON as `data`; where the client was
+/// too slow, `event: missed` with the number of events left out.
+fn live(
+    past: Vec<Arc<Event>>,
+    watcher: Watcher,
+    kind: Option<String>,
+    place: OwnedSemaphorePermit,
+) -> impl Stream<Item = Result<sse::Event, Infallible>> {
+    let sent = past.iter().map(|event| event.id.0).collect();
+    let state = Live { past: past.into_iter(), sent, watcher, kind, pending: None, _place: place };
+    stream::unfold(state, async |mut state| {
+        if let Some(event) = state.past.next().or_else(|| state.pending.take()) {
+            return Some((Ok(record(&event)), state));
+        }
+        loop {
+            let seen = state.watcher.next().await?;
+            let wanted = !state.sent.remove(&seen.event.id.0)
+                && state.kind.as_deref().is_none_or(|kind| seen.event.fact.kind() == kind);
+            if seen.missed > 0 {
+                state.pending = wanted.then_some(seen.event);
+                let notice = sse::Event::default().event("missed").data(seen.missed.to_string());
+                return Some((Ok(notice), state));
+            }
+            if wanted {
+                return Some((Ok(record(&seen.event)), state));
+            }
+        }
+    })
+}
+
+fn record(event: &Event) -> sse::Event {
+    let base = sse::Event::default().id(event.id.0.to_string()).event(event.fact.kind());
+    match serde_json::to_string(&Told::new(event)) {
+        // JSON has no line breaks of its own, so it is one data line.
+        Ok(json) => base.data(json),
+        Err(_) => base.comment("this event can not be shown"),
+    }
+}

@@ -1,0 +1,189 @@
+//! Metrics of virtual servers, real servers, their checkers and what IPVS counts.
+
+use keepwatch_bus::counters::{Counters, Gauge, ServiceCounters};
+use keepwatch_bus::subject::{CheckerKey, RealKey, ServiceKey};
+use keepwatch_bus::world::{RealServer, Service, World};
+
+use super::family::{Families, Label, flag, number};
+
+pub(super) fn collect(families: &mut Families, world: &World, counters: &Counters) {
+    let services = world.services_in_order();
+    virtual_servers(families, &services);
+    real_servers(families, &services);
+    checks(families, &services, counters);
+    traffic(families, &services, counters);
+}
+
+/// `10.0.0.1:80` or `fwmark 5`, and the protocol.
+struct ServiceLabels {
+    name: String,
+    protocol: String,
+}
+
+impl ServiceLabels {
+    fn new(key: &ServiceKey) -> Self {
+        let name = match key {
+            ServiceKey::Address { address, port, .. } => {
+                std::net::SocketAddr::new(*address, *port).to_string()
+            }
+            ServiceKey::Fwmark { fwmark, .. } => format!("fwmark {fwmark}"),
+        };
+        Self { name, protocol: key.protocol().to_string() }
+    }
+
+    fn labels(&self) -> [Label<'_>; 2] {
+        [("virtual_server", &self.name), ("protocol", &self.protocol)]
+    }
+
+    fn with<'a>(&'a self, label: Label<'a>) -> [Label<'a>; 3] {
+        let [name, protocol] = self.labels();
+        [name, protocol, label]
+    }
+}
+
+fn virtual_servers(families: &mut Families, services: &[&Service]) {
+    type Measured = (&'static str, &'static str, fn(&Service) -> f64);
+    let measured: [Measured; 4] = [
+        ("keepwatch_virtual_server_present", "Whether the virtual server is in the table", |s| {
+            flag(s.present)
+        }),
+        ("keepwatch_virtual_server_quorum_up", "Whether the virtual server has its quorum", |s| {
+            flag(s.quorum)
+        }),
+        ("keepwatch_virtual_server_quorum", "Weight that the virtual server needs", |s| {
+            f64::from(s.settings.quorum)
+        }),
+        ("keepwatch_virtual_server_sorry", "Whether the sorry server serves", |s| flag(s.sorry)),
+    ];
+    for (name, help, measure) in measured {
+        let mut family = families.gauge(name, help);
+        for service in services {
+            family.sample(&ServiceLabels::new(&service.key).labels(), measure(service));
+        }
+    }
+    let mut reals =
+        families.gauge("keepwatch_virtual_server_real_servers", "Real servers, by whether they are up");
+    for service in services {
+        let labels = ServiceLabels::new(&service.key);
+        let up = service.reals_up();
+        reals.sample(&labels.with(("state", "up")), number(up as u64));
+        reals.sample(&labels.with(("state", "down")), number((service.reals.len() - up) as u64));
+    }
+}
+
+fn real_servers(families: &mut Families, services: &[&Service]) {
+    type Measured = (&'static str, &'static str, fn(&RealServer) -> f64);
+    let measured: [Measured; 3] = [
+        ("keepwatch_real_server_up", "Whether the checkers of the real server hold", |r| flag(r.up)),
+        ("keepwatch_real_server_present", "Whether the real server is in the table", |r| {
+            flag(r.weight.is_some())
+        }),
+        ("keepwatch_real_server_weight", "Weight in the table; 0 where the real server is not there", |r| {
+            f64::from(r.weight.unwrap_or(0))
+        }),
+    ];
+    for (name, help, measure) in measured {
+        let mut family = families.gauge(name, help);
+        for service in services {
+            let labels = ServiceLabels::new(&service.key);
+            for real in service.reals_in_order() {
+                let address = real.address.to_string();
+                family.sample(&labels.with(("real_server", &address)), measure(real));
+            }
+        }
+    }
+}
+
+fn checks(families: &mut Families, services: &[&Service], counters: &Counters) {
+    // Only checkers whose real server is still there: what a reload took away is not shown.
+    let known = |key: &CheckerKey| {
+        services.iter().any(|s| s.key == key.real.service && s.reals.contains_key(&key.real.real))
+    };
+    let all: Vec<_> = counters.checkers.all().into_iter().filter(|(key, _)| known(key)).collect();
+    let rows: Vec<_> = all
+        .iter()
+        .map(|(key, counted)| {
+            let service = ServiceLabels::new(&key.real.service);
+            (service, key.real.real.to_string(), key.index.to_string(), key.kind.clone(), counted)
+        })
+        .collect();
+
+    let mut results = families.counter("keepwatch_checks_total", "Health checks, by result; each try counts");
+    for (service, real, index, kind, counted) in &rows {
+        for (result, count) in [("success", &counted.succeeded), ("failure", &counted.failed)] {
+            let labels = checker(service, real, kind, index);
+            let labels: Vec<_> = labels.into_iter().chain([("result", result)]).collect();
+            results.sample(&labels, number(count.get()));
+        }
+    }
+    drop(results);
+    let mut took = families.summary("keepwatch_check_duration_seconds", "How long health checks took");
+    for (service, real, index, kind, counted) in &rows {
+        let checks = counted.succeeded.get() + counted.failed.get();
+        let sum = number(counted.took_microseconds.get()) / 1e6;
+        took.total(&checker(service, real, kind, index), checks, sum);
+    }
+    drop(took);
+    let mut last =
+        families.gauge("keepwatch_check_last_duration_seconds", "How long the last health check took");
+    for (service, real, index, kind, counted) in &rows {
+        last.sample(&checker(service, real, kind, index), signed(&counted.last_took_microseconds) / 1e6);
+    }
+}
+
+fn checker<'a>(service: &'a ServiceLabels, real: &'a str, kind: &'a str, index: &'a str) -> [Label<'a>; 5] {
+    let [name, protocol] = service.labels();
+    [name, protocol, ("real_server", real), ("checker", kind), ("index", index)]
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn signed(gauge: &Gauge) -> f64 {
+    gauge.get() as f64
+}
+
+type Traffic = (&'static str, &'static str, fn(&ServiceCounters) -> &Gauge);
+
+/// What IPVS counts upwards.
+const TOTALS: [Traffic; 5] = [
+    ("connections_total", "Connections that IPVS scheduled", |c| &c.connections),
+    ("packets_in_total", "Packets from clients", |c| &c.packets_in),
+    ("packets_out_total", "Packets to clients (NAT only)", |c| &c.packets_out),
+    ("bytes_in_total", "Bytes from clients", |c| &c.bytes_in),
+    ("bytes_out_total", "Bytes to clients (NAT only)", |c| &c.bytes_out),
+];
+
+/// Connections that a real server has now.
+const NOW: [Traffic; 3] = [
+    ("active_connections", "Active connections", |c| &c.active),
+    ("inactive_connections", "Inactive connections", |c| &c.inactive),
+    ("persistent_connections", "Persistent connections", |c| &c.persistent),
+];
+
+fn traffic(families: &mut Families, services: &[&Service], counters: &Counters) {
+    for (name, help, value) in TOTALS {
+        let mut family = families.counter(&format!("keepwatch_virtual_server_{name}"), help);
+        for service in services {
+            if let Some(counted) = counters.services.get(&service.key) {
+                family.sample(&ServiceLabels::new(&service.key).labels(), signed(value(&counted)));
+            }
+        }
+    }
+    let reals: Vec<_> = services
+        .iter()
+        .flat_map(|service| service.reals_in_order().into_iter().map(|real| (service.key, real.address)))
+        .filter_map(|(service, real)| Some((service, real, counters.reals.get(&RealKey { service, real })?)))
+        .map(|(service, real, counted)| (ServiceLabels::new(&service), real.to_string(), counted))
+        .collect();
+    for (name, help, value) in TOTALS {
+        let mut family = families.counter(&format!("keepwatch_real_server_{name}"), help);
+        for (service, real, counted) in &reals {
+            family.sample(&service.with(("real_server", real)), signed(value(counted)));
+        }
+    }
+    for (name, help, value) in NOW {
+        let mut family = families.gauge(&format!("keepwatch_real_server_{name}"), help);
+        for (service, real, counted) in &reals {
+            family.sample(&service.with(("real_server", real)), signed(value(counted)));
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Metrics of virtual routers and sync groups beyond what the keepalived exporter knows.
+
+use keepwatch_bus::counters::{Counter, Counters, VrrpCounters};
+use keepwatch_bus::subject::VrrpState;
+use keepwatch_bus::world::{Instance, World};
+
+use super::daemon::seconds;
+use super::family::{Families, flag, number};
+
+type Measured = (&'static str, &'static str, fn(&Instance) -> Option<f64>);
+
+const MEASURED: [Measured; 7] = [
+    ("keepwatch_vrrp_master", "Whether the virtual router is master", |i| {
+        Some(flag(i.state == VrrpState::Master))
+    }),
+    ("keepwatch_vrrp_priority", "Effective priority", |i| Some(f64::from(i.priority))),
+    ("keepwatch_vrrp_advert_interval_seconds", "Configured time between advertisements", |i| {
+        Some(i.settings.advert_interval.as_secs_f64())
+    }),
+    ("keepwatch_vrrp_addresses", "Virtual addresses that are on their interfaces", |i| {
+        Some(number(i.addresses.len() as u64))
+    }),
+    ("keepwatch_vrrp_configured_addresses", "Virtual addresses in the configuration", |i| {
+        Some(number((i.settings.addresses.len() + i.settings.excluded_addresses.len()) as u64))
+    }),
+    ("keepwatch_vrrp_last_transition_timestamp_seconds", "When the state changed last", |i| {
+        i.changed.map(|change| seconds(change.at))
+    }),
+    (
+        "keepwatch_vrrp_master_priority",
+        "Priority of the master as last heard; missing where there is none",
+        |i| i.master.map(|(_, priority)| f64::from(priority)),
+    ),
+];
+
+type Counted = (&'static str, &'static str, fn(&VrrpCounters) -> &Counter);
+
+const COUNTED: [Counted; 6] = [
+    ("keepwatch_vrrp_adverts_late_total", "Advertisements that left more than half an interval late", |c| {
+        &c.adverts_late
+    }),
+    ("keepwatch_vrrp_send_errors_total", "Advertisements that the kernel did not take", |c| &c.send_errors),
+    (
+        "keepwatch_vrrp_announcements_sent_total",
+        "Gratuitous ARP and neighbour advertisement frames sent",
+        |c| &c.announcements_sent,
+    ),
+    ("keepwatch_vrrp_checksum_errors_total", "Packets with a wrong checksum", |c| &c.checksum_errors),
+    ("keepwatch_vrrp_version_errors_total", "Packets of another version", |c| &c.version_errors),
+    ("keepwatch_vrrp_vrid_errors_total", "Packets with another virtual router id", |c| &c.vrid_errors),
+];
+
+pub(super) fn collect(families: &mut Families, world: &World, counters: &Counters) {
+    let instances = world.instances_in_order();
+    for (name, help, measure) in MEASURED {
+        let mut family = families.gauge(name, help);
+        for instance in &instances {
+            if let Some(value) = measure(instance) {
+                let vrid = instance.settings.vrid.to_string();
+                family.sample(&labels(instance, &vrid), value);
+            }
+        }
+    }
+    let mut transitions =
+        families.counter("keepwatch_vrrp_transitions_total", "Changes of state since the worker began");
+    for instance in &instances {
+        let vrid = instance.settings.vrid.to_string();
+        transitions.sample(&labels(instance, &vrid), number(instance.transitions));
+    }
+    drop(transitions);
+    for (name, help, counter) in COUNTED {
+        let mut family = families.counter(name, help);
+        for instance in &instances {
+            if let Some(counted) = counters.vrrp.get(&instance.name) {
+                let vrid = instance.settings.vrid.to_string();
+                family.sample(&labels(instance, &vrid), number(counter(&counted).get()));
+            }
+        }
+    }
+    strays(families, counters);
+    let mut groups = families
+        .gauge("keepwatch_vrrp_group_state", "State of the sync group: 0 INIT, 1 BACKUP, 2 MASTER, 3 FAULT");
+    for group in world.groups_in_order() {
+        groups.sample(&[("group", &group.name)], f64::from(group.state.number()));
+    }
+}
+
+/// Packets that belong to no virtual router here.
+fn strays(families: &mut Families, counters: &Counters) {
+    let router = &counters.router;
+    families
+        .counter(
+            "keepwatch_vrrp_stray_packets_total",
+            "Packets that belong to no virtual router here, by what is wrong",
+        )
+        .sample(&[("error", "checksum")], number(router.checksum_errors.get()))
+        .sample(&[("error", "version")], number(router.version_errors.get()))
+        .sample(&[("error", "vrid")], number(router.vrid_errors.get()))
+        .sample(&[("error", "packet_length")], number(router.packet_length_errors.get()));
+}
+
+fn labels<'a>(instance: &'a Instance, vrid: &'a str) -> [(&'static str, &'a str); 3] {
+    [("iname", &instance.name), ("intf", &instance.settings.interface), ("vrid", vrid)]
+}

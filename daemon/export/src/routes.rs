@@ -1,0 +1,77 @@
+//! Which path gives what, and that nothing but reading is allowed.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use keepwatch_bus::Reader;
+use tokio::sync::Semaphore;
+
+use crate::{api, metrics, page};
+
+/// What every handler gets.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) reader: Reader,
+    /// Places for live streams.
+    pub(crate) streams: Arc<Semaphore>,
+}
+
+/// All paths.
+pub(crate) fn router(reader: Reader, streams: usize) -> Router {
+    Router::new()
+        .route("/", get(status_page))
+        .route("/metrics", get(prometheus))
+        .route("/api/v1/world", get(api::world))
+        .route("/api/v1/events", get(api::events))
+        .route("/-/healthy", get(async || "keepwatch is healthy\n"))
+        .route("/-/ready", get(ready))
+        .fallback(async || (StatusCode::NOT_FOUND, "there is nothing here: see /\n"))
+        .layer(middleware::from_fn(read_only))
+        .with_state(Shared { reader, streams: Arc::new(Semaphore::new(streams)) })
+}
+
+/// Refuses everything but GET and HEAD, and says to browsers that nothing is loaded from elsewhere.
+async fn read_only(request: Request<Body>, next: Next) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let allow = [(header::ALLOW, "GET, HEAD")];
+        return (StatusCode::METHOD_NOT_ALLOWED, allow, "read-only: GET or HEAD\n").into_response();
+    }
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+    );
+    response
+}
+
+async fn status_page(State(shared): State<Shared>) -> Html<String> {
+    Html(page::render(&shared.reader, jiff::Timestamp::now()))
+}
+
+async fn prometheus(State(shared): State<Shared>) -> Response {
+    match metrics::exposition(&shared.reader) {
+        Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
+}
+
+/// Ready once a configuration is in force and until a stop begins.
+async fn ready(State(shared): State<Shared>) -> (StatusCode, &'static str) {
+    let world = shared.reader.world();
+    if world.stopping {
+        (StatusCode::SERVICE_UNAVAILABLE, "keepwatch is stopping\n")
+    } else if world.config.generation == 0 {
+        (StatusCode::SERVICE_UNAVAILABLE, "keepwatch is starting: no configuration is in force yet\n")
+    } else {
+        (StatusCode::OK, "keepwatch is ready\n")
+    }
+}

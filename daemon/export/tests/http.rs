@@ -1,0 +1,190 @@
+//! The endpoint over a real socket: what it answers, and what clients that misbehave can not do to it.
+
+#![allow(clippy::unwrap_used, reason = "a test that can not go on should panic")]
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use keepwatch_bus::Fact;
+use keepwatch_export::{Limits, serve};
+use story::Story;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+mod story;
+
+/// Long enough for a busy machine; nothing here waits for it when all is well.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn start(story: &Story, limits: Limits) -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve(listener, story.reader.clone(), limits));
+    address
+}
+
+/// Sends a request with `Connection: close` and returns all that comes back.
+async fn ask(server: SocketAddr, method: &str, path: &str, header: &str) -> String {
+    let mut stream = TcpStream::connect(server).await.unwrap();
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{header}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+fn body(answer: &str) -> &str {
+    answer.split_once("\r\n\r\n").unwrap().1
+}
+
+#[tokio::test]
+async fn metrics_have_the_exporter_s_names_and_labels() {
+    let story = Story::told("VI_1").await;
+    let answer = ask(start(&story, Limits::default()).await, "GET", "/metrics", "").await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    for line in [
+        "keepalived_up 1",
+        "keepalived_vrrp_state{iname=\"VI_1\",intf=\"eth0\",vrid=\"51\",ip_address=\"10.0.0.100/24\"} 2",
+        "keepalived_vrrp_excluded_state{iname=\"VI_1\",intf=\"eth0\",vrid=\"51\",ip_address=\"10.0.0.100\"} 2",
+        "keepalived_advertisements_received_total{iname=\"VI_1\",intf=\"eth0\",vrid=\"51\"} 42",
+        "keepalived_gratuitous_arp_delay_total{iname=\"VI_1\",intf=\"eth0\",vrid=\"51\"} 5",
+        "keepwatch_bus_events_total{kind=\"state_changed\"} 1",
+        "keepwatch_real_server_up{virtual_server=\"10.0.0.100:80\",protocol=\"tcp\",real_server=\"10.0.1.1:8080\"} 0",
+    ] {
+        assert!(body(&answer).lines().any(|l| l == line), "{line} is missing in\n{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_hostile_name_stays_a_name() {
+    let story = Story::told("\"} 1\n<script>alert(1)</script>\\").await;
+    let server = start(&story, Limits::default()).await;
+    let metrics = ask(server, "GET", "/metrics", "").await;
+    assert!(metrics.contains("iname=\"\\\"} 1\\n<script>alert(1)</script>\\\\\","), "{metrics}");
+    let page = ask(server, "GET", "/", "").await;
+    assert!(!page.contains("<script>"), "{page}");
+    assert!(page.contains("&lt;script&gt;"));
+}
+
+#[tokio::test]
+async fn the_page_says_what_is_and_why() {
+    let story = Story::told("VI_1").await;
+    let page = ask(start(&story, Limits::default()).await, "GET", "/", "").await;
+    for text in
+        ["keepwatch on LVS_1", "class=\"MASTER\">MASTER", "VG_1", "10.0.1.1:8080", "connection refused"]
+    {
+        assert!(page.contains(text), "{text} is missing in\n{page}");
+    }
+    assert!(page.contains("because of #"), "{page}");
+}
+
+#[tokio::test]
+async fn the_world_and_the_events_are_json() {
+    let story = Story::told("VI_1").await;
+    let server = start(&story, Limits::default()).await;
+    let world: serde_json::Value =
+        serde_json::from_str(body(&ask(server, "GET", "/api/v1/world", "").await)).unwrap();
+    assert_eq!(world["instances"][0]["state"], "MASTER");
+    let events: serde_json::Value = serde_json::from_str(body(
+        &ask(server, "GET", "/api/v1/events?limit=2&kind=state_changed", "").await,
+    ))
+    .unwrap();
+    assert_eq!(events[0]["kind"], "state_changed");
+    assert_eq!(events[0]["text"], "(VI_1) Entering MASTER STATE");
+    assert!(ask(server, "GET", "/api/v1/events?limit=many", "").await.starts_with("HTTP/1.1 400 "));
+}
+
+#[tokio::test]
+async fn nothing_but_reading_is_allowed() {
+    let story = Story::told("VI_1").await;
+    let server = start(&story, Limits::default()).await;
+    for path in ["/", "/metrics", "/api/v1/world", "/nowhere"] {
+        for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
+            let answer = ask(server, method, path, "").await;
+            assert!(answer.starts_with("HTTP/1.1 405 "), "{method} {path}: {answer}");
+        }
+    }
+    assert!(ask(server, "GET", "/nowhere", "").await.starts_with("HTTP/1.1 404 "));
+    assert!(ask(server, "GET", "/-/healthy", "").await.starts_with("HTTP/1.1 200 "));
+    assert!(ask(server, "GET", "/-/ready", "").await.starts_with("HTTP/1.1 200 "));
+    story.bus.publish(None, Fact::DaemonStopping { reason: "SIGTERM".into() });
+    while !story.reader.world().stopping {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(ask(server, "GET", "/-/ready", "").await.starts_with("HTTP/1.1 503 "));
+}
+
+#[tokio::test]
+async fn events_are_streamed_as_they_happen() {
+    let story = Story::told("VI_1").await;
+    let limits = Limits { streams: 1, ..Limits::default() };
+    let server = start(&story, limits).await;
+    let mut stream = TcpStream::connect(server).await.unwrap();
+    let request =
+        "GET /api/v1/events?after=0&kind=link_up HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut told = String::new();
+    wait_for(&mut stream, &mut told, "\"interface\":\"eth0\"").await;
+    let refused = ask(server, "GET", "/api/v1/events", "Accept: text/event-stream\r\n").await;
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    story.bus.publish(None, Fact::LinkUp { interface: "eth7".into(), index: 7 });
+    wait_for(&mut stream, &mut told, "\"interface\":\"eth7\"").await;
+    assert!(told.contains("event: link_up"), "{told}");
+    assert_eq!(told.matches("\"eth0\"").count(), 1, "{told}");
+}
+
+async fn wait_for(stream: &mut TcpStream, told: &mut String, text: &str) {
+    let mut buffer = [0; 4096];
+    while !told.contains(text) {
+        let length = tokio::time::timeout(PATIENCE, stream.read(&mut buffer)).await.unwrap().unwrap();
+        assert!(length > 0, "the stream ended: {told}");
+        told.push_str(&String::from_utf8_lossy(&buffer[..length]));
+    }
+}
+
+#[tokio::test]
+async fn clients_that_stall_are_dropped_and_others_are_served() {
+    let story = Story::told("VI_1").await;
+    let limits = Limits {
+        connections: 2,
+        header: Duration::from_millis(300),
+        send: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let server = start(&story, limits).await;
+
+    // One sends half a request and no more.
+    let mut half = TcpStream::connect(server).await.unwrap();
+    half.write_all(b"GET /metrics HTTP/1.1\r\nHost:").await.unwrap();
+    // One asks again and again and never reads.
+    let mut deaf = TcpStream::connect(server).await.unwrap();
+    let asking = tokio::spawn(async move {
+        while deaf.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await.is_ok() {}
+    });
+
+    // Both places are taken; this one is served once they are dropped.
+    let begun = Instant::now();
+    let answer = ask(server, "GET", "/metrics", "").await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(begun.elapsed() < PATIENCE);
+    tokio::time::timeout(PATIENCE, asking).await.unwrap().unwrap();
+    let mut rest = Vec::new();
+    tokio::time::timeout(PATIENCE, half.read_to_end(&mut rest)).await.unwrap().ok();
+}
+
+#[tokio::test]
+async fn an_endless_request_head_is_refused() {
+    let story = Story::told("VI_1").await;
+    let server = start(&story, Limits::default()).await;
+    let mut stream = TcpStream::connect(server).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+    let junk = format!("X: {}\r\n", "y".repeat(1000));
+    let mut answer = Vec::new();
+    for _ in 0..1000 {
+        if stream.write_all(junk.as_bytes()).await.is_err() {
+            break;
+        }
+    }
+    let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap();
+    assert!(!String::from_utf8_lossy(&answer).contains(" 200 "));
+}

@@ -1,0 +1,191 @@
+//! A world for the tests: a director with one virtual router, one sync group and one virtual server, told by facts.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use keepwatch_bus::counters::Counters;
+use keepwatch_bus::settings::{
+    AuthKind, DaemonSettings, GroupSettings, InstanceSettings, RealServerSettings, ServiceSettings,
+};
+use keepwatch_bus::subject::{
+    CheckerKey, Family, Forwarding, Name, Protocol, RealKey, ServiceKey, VirtualAddress, VrrpState,
+};
+use keepwatch_bus::{Bus, BusSettings, Fact, Hub, Reader};
+
+/// A bus with its hub running and the story told.
+pub(crate) struct Story {
+    pub(crate) bus: Bus,
+    pub(crate) reader: Reader,
+    pub(crate) instance: Name,
+}
+
+impl Story {
+    /// Tells it with this name for the virtual router.
+    pub(crate) async fn told(instance: &str) -> Self {
+        let (bus, hub) = Hub::new(BusSettings::default()).unwrap();
+        let reader = hub.reader();
+        tokio::spawn(hub.run());
+        let story = Self { bus, reader, instance: instance.into() };
+        story.tell();
+        let last = story.bus.publish(None, Fact::LinkUp { interface: "eth0".into(), index: 2 });
+        while story.reader.history().get(last).is_none() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        story
+    }
+
+    fn tell(&self) {
+        let bus = &self.bus;
+        let settings = DaemonSettings {
+            version: "0.1.0".into(),
+            router_id: "LVS_1".into(),
+            config_file: "/etc/keepwatch/keepalived.conf".into(),
+            dataplane: "memory".into(),
+            ..DaemonSettings::default()
+        };
+        bus.publish(None, Fact::DaemonStarted { settings: Box::new(settings.clone()) });
+        bus.publish(
+            None,
+            Fact::ConfigLoaded {
+                file: settings.config_file.clone(),
+                settings: Box::new(settings),
+                instances: 1,
+                virtual_servers: 1,
+                real_servers: 1,
+                reload: false,
+            },
+        );
+        bus.publish(
+            None,
+            Fact::InstanceConfigured {
+                instance: self.instance.clone(),
+                settings: Box::new(instance_settings()),
+            },
+        );
+        let group = GroupSettings {
+            position: 1,
+            members: vec![self.instance.clone()],
+            smtp_alert: true,
+            details: Default::default(),
+        };
+        bus.publish(None, Fact::GroupConfigured { group: "VG_1".into(), settings: Box::new(group) });
+        let timeout = Fact::AdvertTimedOut {
+            instance: self.instance.clone(),
+            master: Some([10, 0, 0, 2].into()),
+            waited: Duration::from_millis(3609),
+        };
+        let timeout = bus.publish(None, timeout);
+        bus.publish(
+            Some(timeout),
+            Fact::StateChanged {
+                instance: self.instance.clone(),
+                from: VrrpState::Backup,
+                to: VrrpState::Master,
+                priority: 100,
+            },
+        );
+        self.tell_of_services();
+        self.count(self.reader.counters());
+    }
+
+    fn tell_of_services(&self) {
+        let RealKey { service, .. } = real();
+        self.bus
+            .publish(None, Fact::VirtualServerConfigured { service, settings: Box::new(service_settings()) });
+        let settings = RealServerSettings {
+            position: 1,
+            weight: 1,
+            forwarding: Forwarding::Nat,
+            inhibit_on_failure: false,
+            upper_threshold: 0,
+            lower_threshold: 0,
+            scripts: (None, None),
+            virtualhost: None,
+            smtp_alert: true,
+            checkers: vec!["TCP_CHECK".into()],
+            details: Default::default(),
+        };
+        self.bus.publish(None, Fact::RealServerConfigured { real: real(), settings: Box::new(settings) });
+        let failed = self.bus.publish(
+            None,
+            Fact::CheckFailed {
+                checker: checker(),
+                error: "connection refused".into(),
+                attempt: 1,
+                attempts: 1,
+                took: Duration::from_millis(2),
+            },
+        );
+        self.bus.publish(Some(failed), Fact::RealServerDown { real: real() });
+    }
+
+    fn count(&self, counters: &Counters) {
+        counters.vrrp.resolve(&self.instance).adverts_received.add(42);
+        let checks = counters.checkers.resolve(&checker());
+        checks.failed.inc();
+        checks.took_microseconds.add(2000);
+        counters.services.resolve(&real().service).connections.set(7);
+        counters.reals.resolve(&real()).active.set(3);
+    }
+}
+
+fn real() -> RealKey {
+    let service = ServiceKey::Address { address: [10, 0, 0, 100].into(), port: 80, protocol: Protocol::Tcp };
+    RealKey { service, real: SocketAddr::from(([10, 0, 1, 1], 8080)) }
+}
+
+fn checker() -> CheckerKey {
+    CheckerKey { real: real(), kind: "TCP_CHECK".into(), index: 0 }
+}
+
+fn instance_settings() -> InstanceSettings {
+    let address = VirtualAddress { address: [10, 0, 0, 100].into(), prefix: 24, interface: "eth0".into() };
+    InstanceSettings {
+        position: 1,
+        interface: "eth0".into(),
+        vrid: 51,
+        version: 2,
+        family: Family::Inet,
+        initial_state: VrrpState::Backup,
+        priority: 100,
+        advert_interval: Duration::from_secs(1),
+        preempt: true,
+        preempt_delay: Duration::ZERO,
+        auth: AuthKind::Pass,
+        source: None,
+        excluded_addresses: vec![VirtualAddress { prefix: 32, ..address.clone() }],
+        addresses: vec![address],
+        garp_master_delay: Duration::from_secs(5),
+        garp_master_repeat: 5,
+        garp_master_refresh: Duration::ZERO,
+        garp_master_refresh_repeat: 1,
+        garp_lower_prio_delay: Duration::from_secs(5),
+        garp_lower_prio_repeat: 5,
+        smtp_alert: true,
+        accept: true,
+        group: Some("VG_1".into()),
+        lvs_sync_daemon_interface: None,
+        details: Default::default(),
+    }
+}
+
+fn service_settings() -> ServiceSettings {
+    ServiceSettings {
+        position: 1,
+        scheduler: "wlc".into(),
+        forwarding: Forwarding::Nat,
+        persistence: None,
+        granularity: None,
+        delay_loop: Duration::from_secs(6),
+        quorum: 1,
+        hysteresis: 0,
+        alpha: false,
+        omega: false,
+        one_packet: false,
+        virtualhost: None,
+        sorry_server: None,
+        quorum_scripts: (None, None),
+        smtp_alert: true,
+        details: Default::default(),
+    }
+}
