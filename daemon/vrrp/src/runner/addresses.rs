@@ -67,8 +67,12 @@ impl Addresses {
 
     fn request(&mut self, operation: AddressOperation, change: &Change, links: &LinkTable, bus: &Bus) {
         for (index, address) in change.addresses.iter().enumerate() {
-            let token =
-                Token { spec: change.spec.clone(), addresses: change.addresses.clone(), index, cause: change.cause };
+            let token = Token {
+                spec: change.spec.clone(),
+                addresses: change.addresses.clone(),
+                index,
+                cause: change.cause,
+            };
             let interface = interface_of(&change.spec, address);
             match links.by_name(interface) {
                 _ if self.shadow => publish(bus, Answer { token, operation, result: Ok(Outcome::Changed) }),

@@ -78,7 +78,12 @@ impl Interfaces {
     }
 
     /// Asks for everything that is there: at the start, and when notifications were lost.
-    pub(super) fn resync(&mut self, now: Instant, node: &mut Node, out: &mut Outgoing) -> keepwatch_net::Result<()> {
+    pub(super) fn resync(
+        &mut self,
+        now: Instant,
+        node: &mut Node,
+        out: &mut Outgoing,
+    ) -> keepwatch_net::Result<()> {
         let mut dump = Vec::new();
         self.monitor.dump(|notification| dump.push(notification))?;
         let mut changes = Vec::new();
@@ -88,9 +93,15 @@ impl Interfaces {
     }
 
     /// Takes a bounded number of the kernel's notifications; true if more may wait.
-    pub(super) fn poll(&mut self, now: Instant, node: &mut Node, out: &mut Outgoing) -> keepwatch_net::Result<bool> {
+    pub(super) fn poll(
+        &mut self,
+        now: Instant,
+        node: &mut Node,
+        out: &mut Outgoing,
+    ) -> keepwatch_net::Result<bool> {
         let mut notifications: Vec<Notification> = Vec::new();
-        let polled = self.monitor.poll(NOTIFICATIONS_PER_TURN, |notification| notifications.push(notification));
+        let polled =
+            self.monitor.poll(NOTIFICATIONS_PER_TURN, |notification| notifications.push(notification));
         let mut changes = Vec::new();
         for notification in notifications {
             self.table.apply(notification, |change| changes.push(change));
@@ -143,7 +154,14 @@ impl Interfaces {
     }
 
     /// Tells the machine, and for an interface that matters everybody, whether it can be used, if that changed.
-    fn tell(&mut self, name: &Name, cause: Option<EventId>, now: Instant, node: &mut Node, out: &mut Outgoing) {
+    fn tell(
+        &mut self,
+        name: &Name,
+        cause: Option<EventId>,
+        now: Instant,
+        node: &mut Node,
+        out: &mut Outgoing,
+    ) {
         let state = self.state(name);
         if self.told.insert(name.clone(), state).unwrap_or_default() == state {
             return;
@@ -194,7 +212,8 @@ impl Interfaces {
     /// Opens and closes sockets so that every subscription of the machine is served.
     pub(super) fn subscribe(&mut self, now: Instant, node: &mut Node, out: &mut Outgoing) {
         self.wanted = node.subscriptions();
-        let wanted: HashSet<(LinkId, Family)> = self.wanted.iter().map(|w| (w.link, family(w.family))).collect();
+        let wanted: HashSet<(LinkId, Family)> =
+            self.wanted.iter().map(|w| (w.link, family(w.family))).collect();
         self.close(|listener| !wanted.contains(&(listener.link, listener.family)));
         let names: HashMap<LinkId, Name> =
             self.table.iter().map(|link| (node.link(&link.report.name), link.report.name.clone())).collect();
@@ -228,7 +247,8 @@ impl Interfaces {
                 (Some(_), None) => Ok(()),
                 (None, group) => VrrpReceiver::open(family, index, name).and_then(|socket| {
                     let joined = group.map_or(Ok(()), |group| socket.join(group));
-                    let free = self.listeners.iter().position(Option::is_none).unwrap_or(self.listeners.len());
+                    let free =
+                        self.listeners.iter().position(Option::is_none).unwrap_or(self.listeners.len());
                     self.listeners.resize_with(self.listeners.len().max(free + 1), || None);
                     self.listeners[free] = Some(Listener { link: id, socket, index, family });
                     self.fresh.push(Slot(free));

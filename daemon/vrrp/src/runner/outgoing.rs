@@ -102,7 +102,9 @@ impl Outgoing {
             }
             let mut refused = Vec::new();
             match &lane.sender {
-                Some(sender) => sender.send(&mut lane.batch, |i, error| refused.push((lane.routers[i], error))),
+                Some(sender) => {
+                    sender.send(&mut lane.batch, |i, error| refused.push((lane.routers[i], error)))
+                }
                 None => {
                     lane.batch.clear();
                     let error = || io::Error::from_raw_os_error(nix::libc::EAFNOSUPPORT);
@@ -162,8 +164,12 @@ impl Outbox for Outgoing {
     fn act(&mut self, output: Output<'_>) {
         match output {
             Output::Send(transmission) => self.send(&transmission),
-            Output::AddAddresses(change) => self.work.push(Work::Change(AddressOperation::Add, change.into())),
-            Output::RemoveAddresses(change) => self.work.push(Work::Change(AddressOperation::Remove, change.into())),
+            Output::AddAddresses(change) => {
+                self.work.push(Work::Change(AddressOperation::Add, change.into()))
+            }
+            Output::RemoveAddresses(change) => {
+                self.work.push(Work::Change(AddressOperation::Remove, change.into()))
+            }
             Output::Announce(announcement) => self.work.push(Work::Announce(Announce {
                 router: announcement.router,
                 spec: announcement.spec.clone(),

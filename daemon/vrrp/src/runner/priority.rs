@@ -12,7 +12,8 @@ const REALTIME_RUN: Duration = Duration::from_millis(10);
 
 /// Applies `scheduling` to the calling thread.
 pub(super) fn apply(scheduling: &ProcessScheduling) {
-    let cpus: Vec<usize> = scheduling.cpu_affinity.iter().filter_map(|cpu| usize::try_from(*cpu).ok()).collect();
+    let cpus: Vec<usize> =
+        scheduling.cpu_affinity.iter().filter_map(|cpu| usize::try_from(*cpu).ok()).collect();
     if !cpus.is_empty() {
         let _ = sched::set_affinity(&cpus);
     }
