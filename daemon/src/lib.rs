@@ -1,1 +1,28 @@
 //! Failover and health-check daemon that reads keepalived.conf and can always tell what happened and why.
+//!
+//! This crate wires the others into two programs; no protocol logic lives here.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`daemon`] | `keepwatchd`: from the command line to what it becomes |
+//! | [`cli`], [`paths`] | its flags; where its files are |
+//! | [`stage`], [`detach`], [`pidfile`], [`systemd`] | becoming a daemon |
+//! | [`supervisor`] | the small process that keeps the worker alive |
+//! | [`worker`] | the process that does the work: runtime, bus, publishers, consumers, reload |
+//! | [`logging`] | events as lines, on sinks that delay nothing |
+//! | [`control`] | the Unix socket of the `keepwatch` command, and what it answers |
+//! | [`operator`] | `keepwatch`: status, events, why, check |
+
+pub mod cli;
+pub mod config_test;
+pub mod control;
+pub mod daemon;
+pub mod detach;
+pub mod logging;
+pub mod operator;
+pub mod paths;
+pub mod pidfile;
+pub mod stage;
+pub mod supervisor;
+pub mod systemd;
+pub mod worker;

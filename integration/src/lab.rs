@@ -43,6 +43,7 @@ impl Lab {
     /// # Errors
     /// When there is no right to make network namespaces.
     pub fn new(name: &str) -> Result<Self> {
+        nix::sys::prctl::set_child_subreaper(true).context("become the reaper of orphans")?;
         let directory = tempfile::Builder::new()
             .prefix(&format!("kw-{name}-"))
             .tempdir()

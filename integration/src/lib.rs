@@ -25,6 +25,7 @@
 
 pub mod binaries;
 pub mod capture;
+pub mod conf;
 pub mod host;
 pub mod http;
 pub mod lab;
@@ -35,6 +36,7 @@ pub mod vm;
 pub mod wait;
 
 pub use capture::{Capture, frame::Frame};
+pub use conf::Instance;
 pub use host::Host;
 pub use lab::{Bridge, Lab};
 pub use peer::{aiosmtpd, keepalived, keepwatchd, nginx, snmpd, web};

@@ -53,6 +53,17 @@ pub enum Fact {
         /// The first of them, on one line: place and message.
         first: String,
     },
+    /// A configuration that came into force has a mistake, or something worth knowing.
+    ConfigDiagnosed {
+        /// How bad it is.
+        severity: DiagnosticSeverity,
+        /// Stable name of the kind of diagnostic: `unknown-keyword`.
+        code: String,
+        /// Where: `file:line:column`; empty where it is about the whole.
+        place: String,
+        /// What, on one line.
+        message: String,
+    },
     /// The history file could not be written; events are kept in memory only.
     HistoryFailed {
         /// The file.
@@ -452,6 +463,18 @@ pub enum Fact {
     },
 }
 
+/// How bad a diagnostic of the configuration is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DiagnosticSeverity {
+    /// Worth knowing.
+    Note,
+    /// Something will not be as it is written.
+    Warning,
+    /// A mistake: something is left out.
+    Error,
+}
+
 /// Why an interface can't be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -527,6 +550,7 @@ impl Fact {
             Self::WorkerRestarted { .. } => "worker_restarted",
             Self::ConfigLoaded { .. } => "config_loaded",
             Self::ConfigRejected { .. } => "config_rejected",
+            Self::ConfigDiagnosed { .. } => "config_diagnosed",
             Self::HistoryFailed { .. } => "history_failed",
             Self::HistoryRecovered { .. } => "history_recovered",
             Self::ConsumerFailed { .. } => "consumer_failed",

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -95,19 +95,21 @@ impl FileSettings {
     /// # Errors
     /// When a file is there but can't be read.
     pub fn load(&self, capacity: usize) -> io::Result<Vec<Event>> {
+        // From the end, so that what is too old is not parsed: a daemon that starts wants to get on.
         let mut events = VecDeque::new();
-        for path in [self.previous(), self.path.clone()] {
-            let file = match File::open(&path) {
-                Ok(file) => file,
+        for path in [self.path.clone(), self.previous()] {
+            let text = match std::fs::read(&path) {
+                Ok(text) => text,
                 Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
                 Err(e) => return Err(e),
             };
-            for line in BufReader::new(file).split(b'\n') {
-                let Ok(event) = serde_json::from_slice::<Event>(&line?) else { continue };
-                if events.len() == capacity.max(1) {
-                    events.pop_front();
+            for line in text.rsplit(|&byte| byte == b'\n') {
+                if events.len() >= capacity.max(1) {
+                    return Ok(events.into());
                 }
-                events.push_back(event);
+                if let Ok(event) = serde_json::from_slice::<Event>(line) {
+                    events.push_front(event);
+                }
             }
         }
         Ok(events.into())

@@ -9,7 +9,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`fact`] | everything that can happen, one variant a thing |
-//! | [`subject`], [`settings`] | whom facts are about, and what the configuration says of them |
+//! | [`subject`], [`settings`], [`details`] | whom facts are about, and what the configuration says of them |
 //! | [`world`] | the state of everything, built only by folding events |
 //! | [`counters`] | atomics that every exporter reads |
 //! | [`history`] | the last events, in memory and in a bounded file |
@@ -17,6 +17,7 @@
 //! | [`mailbox`] | the queue whose sender never waits |
 
 pub mod counters;
+pub mod details;
 mod event;
 pub mod fact;
 pub mod history;

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use crate::event::Event;
-use crate::fact::{AdvertError, AnnounceOccasion, Drift, Fact, LinkDownReason};
+use crate::fact::{AdvertError, AnnounceOccasion, DiagnosticSeverity, Drift, Fact, LinkDownReason};
 use crate::subject::{RealKey, VrrpState, endpoint};
 
 /// How much a line matters.
@@ -63,6 +63,15 @@ fn write(out: &mut String, fact: &Fact) -> Option<Level> {
                 "Reload of {file} refused, the running configuration stays ({errors} errors): {first}"
             ),
         ),
+        Fact::ConfigDiagnosed { severity, code, place, message } => {
+            let (level, name) = match severity {
+                DiagnosticSeverity::Note => (Level::Info, "note"),
+                DiagnosticSeverity::Warning => (Level::Warning, "warning"),
+                DiagnosticSeverity::Error => (Level::Error, "error"),
+            };
+            let colon = if place.is_empty() { "" } else { ": " };
+            (level, write!(out, "{place}{colon}{name}: {message} [{code}]"))
+        }
         Fact::HistoryFailed { file, error } => {
             (Level::Warning, write!(out, "History file {file} can't be written: {error}"))
         }

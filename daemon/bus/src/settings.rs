@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::details::{DaemonDetails, GroupDetails, InstanceDetails, RealServerDetails, ServiceDetails};
 use crate::subject::{Family, Forwarding, Name, VirtualAddress, VrrpState};
 
 /// The process and `global_defs`.
@@ -37,6 +38,9 @@ pub struct DaemonSettings {
     pub vrrp_enabled: bool,
     /// Whether the checker side runs.
     pub checkers_enabled: bool,
+    /// What only tables and dumps show.
+    #[serde(default)]
+    pub details: DaemonDetails,
 }
 
 /// How a virtual router authenticates (version 2 only).
@@ -102,6 +106,9 @@ pub struct InstanceSettings {
     pub group: Option<Name>,
     /// `lvs_sync_daemon_interface`.
     pub lvs_sync_daemon_interface: Option<Name>,
+    /// What only tables and dumps show.
+    #[serde(default)]
+    pub details: InstanceDetails,
 }
 
 /// One sync group.
@@ -113,6 +120,9 @@ pub struct GroupSettings {
     pub members: Vec<Name>,
     /// Whether state changes are mailed.
     pub smtp_alert: bool,
+    /// What only tables and dumps show.
+    #[serde(default)]
+    pub details: GroupDetails,
 }
 
 /// One virtual server, without its real servers.
@@ -148,6 +158,9 @@ pub struct ServiceSettings {
     pub quorum_scripts: (Option<String>, Option<String>),
     /// Whether quorum changes are mailed.
     pub smtp_alert: bool,
+    /// What only tables and dumps show.
+    #[serde(default)]
+    pub details: ServiceDetails,
 }
 
 /// One real server.
@@ -173,4 +186,7 @@ pub struct RealServerSettings {
     pub smtp_alert: bool,
     /// Its checkers' kinds, in order.
     pub checkers: Vec<Name>,
+    /// What only tables and dumps show.
+    #[serde(default)]
+    pub details: RealServerDetails,
 }

@@ -80,6 +80,7 @@ fn instance_settings() -> impl Strategy<Value = Box<InstanceSettings>> {
                 accept: true,
                 group: None,
                 lvs_sync_daemon_interface: None,
+                details: Default::default(),
             })
         },
     )
@@ -103,6 +104,7 @@ fn service_settings() -> impl Strategy<Value = Box<ServiceSettings>> {
             sorry_server,
             quorum_scripts: (None, None),
             smtp_alert: false,
+            details: Default::default(),
         })
     })
 }
@@ -120,6 +122,7 @@ fn real_settings() -> impl Strategy<Value = Box<RealServerSettings>> {
             virtualhost: None,
             smtp_alert: true,
             checkers,
+            details: Default::default(),
         })
     })
 }
@@ -132,7 +135,12 @@ fn vrrp() -> impl Strategy<Value = Fact> {
             .prop_map(|(instance, settings)| Fact::InstanceConfigured { instance, settings }),
         name().prop_map(|instance| Fact::InstanceUnconfigured { instance }),
         (name(), prop::collection::vec(name(), 0..3)).prop_map(|(group, members)| {
-            let settings = Box::new(GroupSettings { position: 1, members, smtp_alert: true });
+            let settings = Box::new(GroupSettings {
+                position: 1,
+                members,
+                smtp_alert: true,
+                details: Default::default(),
+            });
             Fact::GroupConfigured { group, settings }
         }),
         (name(), state(), state(), any::<u8>())

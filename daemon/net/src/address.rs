@@ -37,10 +37,15 @@ pub struct AddressSpec {
     pub label: Option<Arc<str>>,
     /// `noprefixroute`: the kernel makes no route for the prefix.
     pub no_prefix_route: bool,
-    /// IPv6: never the source of new connections (a preferred lifetime of 0).
-    pub deprecated: bool,
+    /// IPv6: seconds for which it may be the source of new connections; 0 makes it "deprecated" at once, none is for
+    /// ever.
+    pub preferred_lifetime: Option<u32>,
     /// IPv6: mobile IP's home address.
     pub home: bool,
+    /// IPv6: temporary addresses are made after it (`mngtmpaddr`).
+    pub manage_temporary: bool,
+    /// The kernel joins the multicast group that the address is (`autojoin`).
+    pub auto_join: bool,
     /// IPv6: do duplicate address detection. Off by default, because a virtual address must be usable at once.
     pub duplicate_detection: bool,
 }
@@ -56,8 +61,10 @@ impl AddressSpec {
             scope: Scope::GLOBAL,
             label: None,
             no_prefix_route: false,
-            deprecated: false,
+            preferred_lifetime: None,
             home: false,
+            manage_temporary: false,
+            auto_join: false,
             duplicate_detection: false,
         }
     }

@@ -1,6 +1,6 @@
 //! Network interfaces as the kernel reports them, and a table of them that is kept true by its notifications.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -94,9 +94,19 @@ pub enum Change {
         name: Arc<str>,
     },
     /// An address came or changed.
-    AddressAppeared(PresentAddress),
+    AddressAppeared {
+        /// The name of its interface.
+        name: Arc<str>,
+        /// The address.
+        address: PresentAddress,
+    },
     /// An address went.
-    AddressVanished(PresentAddress),
+    AddressVanished {
+        /// The name of its interface.
+        name: Arc<str>,
+        /// The address.
+        address: PresentAddress,
+    },
 }
 
 /// Every interface of the network namespace.
@@ -119,16 +129,43 @@ impl LinkTable {
                     Some(known) => *known = address.clone(),
                     None => link.addresses.push(address.clone()),
                 }
-                changed(Change::AddressAppeared(address));
+                changed(Change::AddressAppeared { name: link.report.name.clone(), address });
             }
             Notification::AddressGone(address) => {
                 let Some(link) = self.links.get_mut(&address.link) else { return };
                 let before = link.addresses.len();
                 link.addresses.retain(|a| !a.is_same(&address));
                 if link.addresses.len() < before {
-                    changed(Change::AddressVanished(address));
+                    changed(Change::AddressVanished { name: link.report.name.clone(), address });
                 }
             }
+        }
+    }
+
+    /// Makes the table what a whole dump says: folds it in, and forgets what is not in it.
+    pub fn replace(&mut self, dump: Vec<Notification>, mut changed: impl FnMut(Change)) {
+        let mut links = HashSet::new();
+        let mut addresses = HashSet::new();
+        for notification in &dump {
+            match notification {
+                Notification::Link(report) => {
+                    links.insert(report.index);
+                }
+                Notification::Address(address) => {
+                    addresses.insert((address.link, address.address, address.prefix));
+                }
+                Notification::LinkGone(_) | Notification::AddressGone(_) => {}
+            }
+        }
+        let gone: Vec<_> = self.links.keys().copied().filter(|index| !links.contains(index)).collect();
+        let lost = self.links.values().flat_map(|link| &link.addresses).filter(|a| links.contains(&a.link));
+        let lost: Vec<_> =
+            lost.filter(|a| !addresses.contains(&(a.link, a.address, a.prefix))).cloned().collect();
+        // What is gone first: an interface may be back under its name with another number.
+        let gone = gone.into_iter().map(Notification::LinkGone);
+        let lost = lost.into_iter().map(Notification::AddressGone);
+        for notification in gone.chain(lost).chain(dump) {
+            self.apply(notification, &mut changed);
         }
     }
 
@@ -144,9 +181,15 @@ impl LinkTable {
                 let name = report.name.clone();
                 let old = std::mem::replace(&mut link.report, report).name;
                 self.by_name.remove(&old);
-                self.by_name.insert(name, index);
+                self.by_name.insert(name.clone(), index);
+                for address in &link.addresses {
+                    changed(Change::AddressVanished { name: old.clone(), address: address.clone() });
+                }
                 changed(Change::Vanished { index, name: old });
                 changed(Change::Appeared(index));
+                for address in &link.addresses {
+                    changed(Change::AddressAppeared { name: name.clone(), address: address.clone() });
+                }
             }
             None => {
                 self.by_name.insert(report.name.clone(), index);
@@ -160,6 +203,9 @@ impl LinkTable {
         if let Some(link) = self.links.remove(&index) {
             if self.by_name.get(&link.report.name) == Some(&index) {
                 self.by_name.remove(&link.report.name);
+            }
+            for address in link.addresses {
+                changed(Change::AddressVanished { name: link.report.name.clone(), address });
             }
             changed(Change::Vanished { index, name: link.report.name });
         }
@@ -230,12 +276,21 @@ mod tests {
     }
 
     #[test]
-    fn a_renamed_interface_vanishes_under_its_old_name() {
+    fn a_renamed_interface_vanishes_with_its_addresses_under_its_old_name() {
         let mut table = LinkTable::default();
         apply(&mut table, Notification::Link(report(2, "eth0", true)));
+        apply(&mut table, Notification::Address(address(2, "10.0.0.1")));
         let changes = apply(&mut table, Notification::Link(report(2, "lan0", true)));
-        let vanished = Change::Vanished { index: LinkIndex(2), name: "eth0".into() };
-        assert_eq!(changes, [vanished, Change::Appeared(LinkIndex(2))]);
+        let (old, new): (Arc<str>, Arc<str>) = ("eth0".into(), "lan0".into());
+        assert_eq!(
+            changes,
+            [
+                Change::AddressVanished { name: old.clone(), address: address(2, "10.0.0.1") },
+                Change::Vanished { index: LinkIndex(2), name: old },
+                Change::Appeared(LinkIndex(2)),
+                Change::AddressAppeared { name: new, address: address(2, "10.0.0.1") },
+            ]
+        );
         assert!(table.by_name("eth0").is_none() && table.by_name("lan0").is_some());
     }
 
@@ -246,6 +301,26 @@ mod tests {
         apply(&mut table, Notification::Link(report(7, "eth0", true)));
         apply(&mut table, Notification::LinkGone(LinkIndex(2)));
         assert_eq!(table.by_name("eth0").unwrap().report.index, LinkIndex(7));
+    }
+
+    #[test]
+    fn a_dump_replaces_all_that_was_known() {
+        let mut table = LinkTable::default();
+        apply(&mut table, Notification::Link(report(2, "eth0", true)));
+        apply(&mut table, Notification::Link(report(3, "eth1", true)));
+        apply(&mut table, Notification::Address(address(3, "10.0.0.1")));
+        let mut changes = Vec::new();
+        let dump =
+            vec![Notification::Link(report(3, "eth1", true)), Notification::Link(report(9, "eth0", true))];
+        table.replace(dump, |c| changes.push(c));
+        assert_eq!(
+            changes,
+            [
+                Change::Vanished { index: LinkIndex(2), name: "eth0".into() },
+                Change::AddressVanished { name: "eth1".into(), address: address(3, "10.0.0.1") },
+                Change::Appeared(LinkIndex(9)),
+            ]
+        );
     }
 
     #[test]

@@ -69,6 +69,36 @@ pub fn set_short_slice(slice: Duration) -> Result<()> {
     Err(Error::system("set the time slice to", format!("{slice:?}"), io::Error::last_os_error()))
 }
 
+/// Sets the nice value of the calling thread, -20 to 19.
+///
+/// # Errors
+/// Below the present value without CAP_SYS_NICE.
+pub fn set_nice(nice: i8) -> Result<()> {
+    // SAFETY: no pointer is involved; 0 is the calling thread.
+    let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice.into()) };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(Error::system("set the nice value", nice, io::Error::last_os_error()))
+    }
+}
+
+/// Limits how long a real-time thread of this process may run without waiting; the kernel ends the process beyond.
+///
+/// # Errors
+/// Above the hard limit without CAP_SYS_RESOURCE.
+pub fn limit_realtime_run(limit: Duration) -> Result<()> {
+    let micros = u64::try_from(limit.as_micros()).unwrap_or(u64::MAX);
+    let limits = libc::rlimit { rlim_cur: micros, rlim_max: micros };
+    // SAFETY: `limits` is a valid structure that the kernel only reads.
+    let result = unsafe { libc::setrlimit(libc::RLIMIT_RTTIME, &raw const limits) };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(Error::system("limit real-time running to", format!("{limit:?}"), io::Error::last_os_error()))
+    }
+}
+
 /// Binds the calling thread to the given CPUs.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 //! protocol behaviour, with nothing in it of scripts, mail or display, so that comparing two of them says exactly
 //! whether a reload concerns the protocol. Goes in: `keepwatch_config`'s model. Comes out: [`Definitions`].
 
+mod details;
 mod from_config;
 
 use std::net::IpAddr;

@@ -86,6 +86,30 @@ impl Capture {
         })
     }
 
+    /// The time from the last advert of `dead` to the first gratuitous ARP for `vip` that another host sent after it:
+    /// how long the virtual address was nobody's. `None` as long as there was no takeover.
+    pub fn outage(&self, dead: &str, vip: &str) -> Option<Duration> {
+        let (dead, vip): (IpAddr, IpAddr) = (dead.parse().ok()?, vip.parse().ok()?);
+        let (last, mac) = self
+            .pick(|frame| match &frame.payload {
+                Payload::Vrrp(advert) if advert.source == dead => Some((frame.at, frame.from)),
+                Payload::Vrrp(_)
+                | Payload::Arp(_)
+                | Payload::NeighbourAdvertisement { .. }
+                | Payload::Other(_) => None,
+            })
+            .pop()?;
+        let announced = self.pick(|frame| match &frame.payload {
+            Payload::Arp(arp) => (arp.is_gratuitous()
+                && IpAddr::from(arp.sender) == vip
+                && frame.from != mac
+                && frame.at > last)
+                .then_some(frame.at),
+            Payload::Vrrp(_) | Payload::NeighbourAdvertisement { .. } | Payload::Other(_) => None,
+        });
+        announced.first().map(|&at| at - last)
+    }
+
     /// The largest time between two adverts of this address after `since`; `None` when there are fewer than two.
     pub fn largest_gap(&self, source: &str, since: Duration) -> Option<Duration> {
         let times: Vec<Duration> =

@@ -14,7 +14,10 @@ use std::{
 
 use anyhow::{Context, Result};
 use nix::{
-    sys::signal::{Signal, kill, killpg},
+    sys::{
+        signal::{Signal, kill, killpg},
+        wait::waitpid,
+    },
     unistd::Pid,
 };
 
@@ -162,10 +165,15 @@ impl Process {
         if self.ended.is_none() {
             let all = tree::below(self.pid());
             let _ = killpg(self.pid(), Signal::SIGKILL);
-            for pid in all {
+            for &pid in &all {
                 let _ = kill(pid, Signal::SIGKILL);
             }
             self.ended = self.child.wait().ok();
+            // They are our children now (`Lab::new` made us the reaper of orphans): no zombie stays, and their ids
+            // are free when this returns.
+            for pid in all {
+                let _ = waitpid(pid, None);
+            }
         }
     }
 

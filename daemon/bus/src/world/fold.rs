@@ -54,7 +54,7 @@ pub(super) fn fold(w: &mut World, event: &Event) {
             w.snmp.error = Some(error.clone());
         }
         Fact::IpvsFailed { operation, error } => w.ipvs_error = Some(format!("{operation}: {error}")),
-        Fact::WorkerRestarted { .. } => {}
+        Fact::WorkerRestarted { .. } | Fact::ConfigDiagnosed { .. } => {}
         Fact::InstanceConfigured { .. }
         | Fact::InstanceUnconfigured { .. }
         | Fact::GroupConfigured { .. }

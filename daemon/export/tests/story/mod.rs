@@ -62,7 +62,12 @@ impl Story {
                 settings: Box::new(instance_settings()),
             },
         );
-        let group = GroupSettings { position: 1, members: vec![self.instance.clone()], smtp_alert: true };
+        let group = GroupSettings {
+            position: 1,
+            members: vec![self.instance.clone()],
+            smtp_alert: true,
+            details: Default::default(),
+        };
         bus.publish(None, Fact::GroupConfigured { group: "VG_1".into(), settings: Box::new(group) });
         let timeout = Fact::AdvertTimedOut {
             instance: self.instance.clone(),
@@ -98,6 +103,7 @@ impl Story {
             virtualhost: None,
             smtp_alert: true,
             checkers: vec!["TCP_CHECK".into()],
+            details: Default::default(),
         };
         self.bus.publish(None, Fact::RealServerConfigured { real: real(), settings: Box::new(settings) });
         let failed = self.bus.publish(
@@ -159,6 +165,7 @@ fn instance_settings() -> InstanceSettings {
         accept: true,
         group: Some("VG_1".into()),
         lvs_sync_daemon_interface: None,
+        details: Default::default(),
     }
 }
 
@@ -179,5 +186,6 @@ fn service_settings() -> ServiceSettings {
         sorry_server: None,
         quorum_scripts: (None, None),
         smtp_alert: true,
+        details: Default::default(),
     }
 }

@@ -205,12 +205,14 @@ fn add_attributes(attributes: &mut Vec<AddressAttribute>, spec: &AddressSpec) {
     }
     let mut flags = AddressFlags::empty();
     flags.set(AddressFlags::Noprefixroute, spec.no_prefix_route);
+    flags.set(AddressFlags::Mcautojoin, spec.auto_join);
     if spec.address.is_ipv6() {
         flags.set(AddressFlags::Nodad, !spec.duplicate_detection);
         flags.set(AddressFlags::Homeaddress, spec.home);
-        if spec.deprecated {
+        flags.set(AddressFlags::Managetempaddr, spec.manage_temporary);
+        if let Some(preferred) = spec.preferred_lifetime {
             let mut lifetime = CacheInfo::default();
-            lifetime.ifa_preferred = 0;
+            lifetime.ifa_preferred = preferred;
             lifetime.ifa_valid = u32::MAX;
             attributes.push(AddressAttribute::CacheInfo(lifetime));
         }

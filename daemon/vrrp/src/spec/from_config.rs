@@ -11,6 +11,7 @@ use keepwatch_config::model::{
     self, InitialState, Instance, InterfaceAddress, LinkTarget, SyncGroup, VrrpVersion,
 };
 
+use super::details;
 use super::{
     Authentication, Definitions, GarpTiming, GroupDefinition, GroupSpec, Preemption, RouterDefinition,
     RouterSpec, Transport, Version,
@@ -157,6 +158,7 @@ fn instance_settings(config: &Config, instance: &Instance, position: u32) -> Ins
         accept: instance.accept,
         group: config.sync_group_of(&instance.name).map(|group| group.name.clone()),
         lvs_sync_daemon_interface: instance.lvs_sync_daemon_interface.clone(),
+        details: details::of_instance(instance, &interface),
     }
 }
 
@@ -175,6 +177,11 @@ pub(crate) fn virtual_address(address: &InterfaceAddress, interface: &Name) -> V
 fn group_definition(group: &SyncGroup, position: u32) -> GroupDefinition {
     GroupDefinition {
         spec: GroupSpec { name: group.name.clone(), members: group.members.clone() },
-        settings: GroupSettings { position, members: group.members.clone(), smtp_alert: group.smtp_alert },
+        settings: GroupSettings {
+            position,
+            members: group.members.clone(),
+            smtp_alert: group.smtp_alert,
+            details: details::of_group(group),
+        },
     }
 }

@@ -1,0 +1,7 @@
+//! `keepwatch`, the operator's command: see [`keepwatch::operator`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    keepwatch::operator::main()
+}

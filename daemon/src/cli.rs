@@ -1,0 +1,311 @@
+//! The command line of `keepwatchd`: keepalived(8)'s flags, long names and meanings, and our own settings.
+//! In: the arguments. Out: [`Cli`], or an error for a flag that we do not have: a flag that would do nothing is
+//! refused, never swallowed.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum};
+
+/// Exit status of a wrong command line, as keepalived's.
+pub const EXIT_USAGE: i32 = 1;
+
+/// The command line of `keepwatchd`.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "keepwatchd",
+    version,
+    about = "Failover and health-check daemon that reads keepalived.conf and can always tell what happened and why",
+    disable_version_flag = true,
+    max_term_width = 110
+)]
+pub struct Cli {
+    /// Read this configuration [default: /etc/keepwatch/keepalived.conf, else /etc/keepalived/keepalived.conf]
+    #[arg(short = 'f', long = "use-file", value_name = "FILE")]
+    pub use_file: Option<PathBuf>,
+
+    /// Run only the virtual routers
+    #[arg(short = 'P', long = "vrrp", conflicts_with = "check")]
+    pub vrrp: bool,
+
+    /// Run only the health checkers and virtual servers
+    #[arg(short = 'C', long = "check")]
+    pub check: bool,
+
+    /// Log to the console as well (with --dont-fork)
+    #[arg(short = 'l', long = "log-console")]
+    pub log_console: bool,
+
+    /// Log in more detail
+    #[arg(short = 'D', long = "log-detail", action = ArgAction::Count)]
+    pub log_detail: u8,
+
+    /// Syslog facility: 0-7, local0-local7, user or daemon
+    #[arg(short = 'S', long = "log-facility", value_name = "FACILITY", default_value = "daemon", value_parser = parse_facility)]
+    pub log_facility: Facility,
+
+    /// Log to this file as well
+    #[arg(short = 'g', long = "log-file", value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+
+    /// Do not log to syslog
+    #[arg(short = 'G', long = "no-syslog")]
+    pub no_syslog: bool,
+
+    /// File-creation mask, in octal (0…), hexadecimal (0x…) or decimal
+    #[arg(short = 'u', long = "umask", value_name = "MASK", value_parser = parse_umask)]
+    pub umask: Option<u32>,
+
+    /// Leave the virtual addresses in place on exit
+    #[arg(short = 'V', long = "dont-release-vrrp")]
+    pub dont_release_vrrp: bool,
+
+    /// Leave the IPVS table in place on exit
+    #[arg(short = 'I', long = "dont-release-ipvs")]
+    pub dont_release_ipvs: bool,
+
+    /// Do not restart a worker that died or hangs
+    #[arg(short = 'R', long = "dont-respawn")]
+    pub dont_respawn: bool,
+
+    /// Stay in the foreground
+    #[arg(short = 'n', long = "dont-fork")]
+    pub dont_fork: bool,
+
+    /// Dump the configuration, as it was understood, to standard output at the start
+    #[arg(short = 'd', long = "dump-conf")]
+    pub dump_conf: bool,
+
+    /// Pid file of the daemon
+    #[arg(short = 'p', long = "pid", value_name = "FILE")]
+    pub pid: Option<PathBuf>,
+
+    /// Pid file of the process that runs the virtual routers
+    #[arg(short = 'r', long = "vrrp_pid", value_name = "FILE")]
+    pub vrrp_pid: Option<PathBuf>,
+
+    /// Pid file of the process that runs the checkers
+    #[arg(short = 'c', long = "checkers_pid", value_name = "FILE")]
+    pub checkers_pid: Option<PathBuf>,
+
+    /// Serve SNMP as a subagent of snmpd
+    #[arg(short = 'x', long = "snmp")]
+    pub snmp: bool,
+
+    /// Socket of the SNMP master agent
+    #[arg(short = 'A', long = "snmp-agent-socket", value_name = "SOCKET")]
+    pub snmp_agent_socket: Option<String>,
+
+    /// Which lines that begin with @ID count [default: the host's name]
+    #[arg(short = 'i', long = "config-id", value_name = "ID")]
+    pub config_id: Option<String>,
+
+    /// Check the configuration and exit: 0 good, 3 can't run, 4 runs after changes, 5 insecure scripts
+    #[arg(
+        short = 't',
+        long = "config-test",
+        value_name = "LOG_FILE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = ""
+    )]
+    pub config_test: Option<PathBuf>,
+
+    /// Print the number of the signal for STOP or RELOAD and exit
+    #[arg(long = "signum", value_name = "SIGFUNC")]
+    pub signum: Option<Signum>,
+
+    /// Where virtual servers are programmed: the kernel's IPVS, a table in memory, or nowhere (published only)
+    #[arg(long, value_name = "KIND", help_heading = "keepwatch")]
+    pub dataplane: Option<DataplaneKind>,
+
+    /// Address of the HTTP server with /metrics, or "none" [default: 127.0.0.1:9165]
+    #[arg(long, value_name = "ADDRESS", help_heading = "keepwatch")]
+    pub listen: Option<String>,
+
+    /// Socket of the `keepwatch` command [default: beside --pid, else /run/keepwatch/control.sock]
+    #[arg(long, value_name = "PATH", help_heading = "keepwatch")]
+    pub control_socket: Option<PathBuf>,
+
+    /// File that keeps the last events over a restart, or "none" [default: /var/lib/keepwatch/history.jsonl]
+    #[arg(long, value_name = "PATH", help_heading = "keepwatch")]
+    pub history_file: Option<PathBuf>,
+
+    /// Size that the history file may reach
+    #[arg(long, value_name = "BYTES", help_heading = "keepwatch")]
+    pub history_bytes: Option<u64>,
+
+    /// Print the version and exit
+    #[arg(short = 'v', long = "version", action = ArgAction::Version)]
+    version: Option<bool>,
+}
+
+/// What `--signum` can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signum {
+    /// Stop the daemon.
+    Stop,
+    /// Read the configuration again.
+    Reload,
+}
+
+impl ValueEnum for Signum {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Stop, Self::Reload]
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(match self {
+            Self::Stop => "STOP".into(),
+            Self::Reload => "RELOAD".into(),
+        })
+    }
+}
+
+impl Signum {
+    /// The signal's number.
+    pub fn number(self) -> i32 {
+        match self {
+            Self::Stop => libc::SIGTERM,
+            Self::Reload => libc::SIGHUP,
+        }
+    }
+}
+
+/// Where virtual servers go (DESIGN §6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DataplaneKind {
+    /// The kernel's IPVS.
+    Ipvs,
+    /// A table inside the daemon.
+    Memory,
+    /// Nothing is programmed; what would have been is published.
+    Shadow,
+}
+
+/// A syslog facility, as its number shifted into place (RFC 5424 §6.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facility(pub i32);
+
+fn parse_facility(text: &str) -> Result<Facility, String> {
+    let local = text.strip_prefix("local").unwrap_or(text);
+    match (text, local.parse::<i32>()) {
+        ("user", _) => Ok(Facility(libc::LOG_USER)),
+        ("daemon", _) => Ok(Facility(libc::LOG_DAEMON)),
+        (_, Ok(n @ 0..=7)) => Ok(Facility(libc::LOG_LOCAL0 + (n << 3))),
+        _ => Err("expected 0-7, local0-local7, user or daemon".into()),
+    }
+}
+
+fn parse_umask(text: &str) -> Result<u32, String> {
+    let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(hex) => u32::from_str_radix(hex, 16),
+        None if text.starts_with('0') => u32::from_str_radix(text, 8),
+        None => text.parse(),
+    };
+    match parsed {
+        Ok(mask) if mask <= 0o777 => Ok(mask),
+        _ => Err("expected a mask of permission bits, at most 0777".into()),
+    }
+}
+
+impl Cli {
+    /// Reads the arguments (the first is the program's name).
+    ///
+    /// # Errors
+    /// For an unknown flag, a wrong value, or a request for help or the version; print it and exit with
+    /// [`exit_status`].
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches_from(arguments)?;
+        Self::from_arg_matches(&matches)
+    }
+
+    /// Makes every path absolute, as seen from `directory`.
+    pub fn absolute(mut self, directory: &Path) -> Self {
+        let paths = [
+            &mut self.use_file,
+            &mut self.log_file,
+            &mut self.pid,
+            &mut self.vrrp_pid,
+            &mut self.checkers_pid,
+            &mut self.control_socket,
+        ];
+        for path in paths.into_iter().flatten() {
+            *path = directory.join(&path);
+        }
+        // These two may be a word instead: "none", or nothing for standard error.
+        for path in [&mut self.history_file, &mut self.config_test].into_iter().flatten() {
+            if path != Path::new("none") && !path.as_os_str().is_empty() {
+                *path = directory.join(&path);
+            }
+        }
+        self
+    }
+}
+
+/// The exit status for what [`Cli::read`] refused: 0 for help and version, else keepalived's 1.
+pub fn exit_status(error: &clap::Error) -> i32 {
+    if error.use_stderr() { EXIT_USAGE } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Cli, clap::Error> {
+        Cli::read(std::iter::once("keepwatchd").chain(line.split_whitespace()).map(OsString::from))
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn keepalived_flags_are_read_in_short_and_long_form() {
+        let short =
+            read("-n -l -D -D -f a.conf -p p -r r -c c -P -V -I -R -G -x -A unix:/s -i id -S 3").unwrap();
+        let long = read(
+            "--dont-fork --log-console --log-detail --log-detail --use-file=a.conf --pid=p --vrrp_pid=r --checkers_pid=c \
+             --vrrp --dont-release-vrrp --dont-release-ipvs --dont-respawn --no-syslog --snmp \
+             --snmp-agent-socket=unix:/s --config-id=id --log-facility=local3",
+        )
+        .unwrap();
+        assert_eq!(format!("{short:?}"), format!("{long:?}"));
+        assert_eq!(short.log_detail, 2);
+        assert_eq!(short.log_facility, Facility(libc::LOG_LOCAL3));
+    }
+
+    #[test]
+    fn a_flag_that_does_not_exist_is_an_error() {
+        for line in
+            ["-Z", "--bfd_pid=x", "-b x", "stray", "-P -C", "-S local9", "--dataplane=magic", "--signum=DATA"]
+        {
+            let error = read(line).expect_err(line);
+            assert_eq!(exit_status(&error), EXIT_USAGE, "{line}");
+        }
+    }
+
+    #[test]
+    fn config_test_takes_its_file_only_after_an_equals_sign() {
+        assert_eq!(read("-t -f x").unwrap().config_test, Some(PathBuf::new()));
+        assert_eq!(read("--config-test=log -f x").unwrap().config_test, Some("log".into()));
+        assert_eq!(read("-f x").unwrap().config_test, None);
+    }
+
+    #[test]
+    fn help_and_version_exit_with_zero() {
+        for line in ["-h", "--help", "-v", "--version"] {
+            assert_eq!(exit_status(&read(line).expect_err(line)), 0, "{line}");
+        }
+        assert!(!Cli::command().render_long_help().to_string().contains("bfd"));
+    }
+
+    #[test]
+    fn umask_is_read_in_every_base() {
+        assert_eq!(read("-u 022").unwrap().umask, Some(0o22));
+        assert_eq!(read("-u 0x1f").unwrap().umask, Some(0x1f));
+        assert_eq!(read("-u 18").unwrap().umask, Some(0o22));
+        assert!(read("-u 01000").is_err());
+    }
+}

@@ -1,0 +1,68 @@
+//! The command's end of the control socket: asks one question, yields the answers as they come.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::protocol::{Answer, Question};
+
+/// Why the daemon gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens there.
+    #[error("no daemon answers at {}: {source}\nIs keepwatchd running? Name its socket with --socket.", path.display())]
+    NotRunning {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Not allowed to ask.
+    #[error("{}: permission denied: only root may ask the daemon", .0.display())]
+    NotAllowed(PathBuf),
+    /// It stopped answering.
+    #[error("the daemon does not answer: {0}")]
+    Silent(io::Error),
+    /// It said something else than an answer: another version, perhaps.
+    #[error("not an answer: {0}")]
+    Garbled(serde_json::Error),
+    /// The daemon's own refusal.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Answers to one question.
+pub struct Answers {
+    lines: io::Lines<BufReader<UnixStream>>,
+}
+
+/// Asks the daemon behind `socket`. With `patience`, an answer that takes longer is an error.
+///
+/// # Errors
+/// When no daemon listens there.
+pub fn ask(socket: &Path, question: &Question, patience: Option<Duration>) -> Result<Answers, ClientError> {
+    let mut stream = UnixStream::connect(socket).map_err(|source| match source.kind() {
+        io::ErrorKind::PermissionDenied => ClientError::NotAllowed(socket.to_path_buf()),
+        _ => ClientError::NotRunning { path: socket.to_path_buf(), source },
+    })?;
+    stream.set_read_timeout(patience).map_err(ClientError::Silent)?;
+    let mut line = serde_json::to_vec(question).map_err(ClientError::Garbled)?;
+    line.push(b'\n');
+    stream.write_all(&line).map_err(ClientError::Silent)?;
+    Ok(Answers { lines: BufReader::new(stream).lines() })
+}
+
+impl Answers {
+    /// The next answer; none when the daemon has said all (or has gone).
+    ///
+    /// # Errors
+    /// When it refuses the question or falls silent.
+    pub fn next(&mut self) -> Result<Option<Answer>, ClientError> {
+        let Some(line) = self.lines.next() else { return Ok(None) };
+        match serde_json::from_str(&line.map_err(ClientError::Silent)?).map_err(ClientError::Garbled)? {
+            Answer::Error { message } => Err(ClientError::Refused(message)),
+            answer => Ok(Some(answer)),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Questions and answers of the control socket. Each is one line of JSON; a client sends one question and reads
+//! answers until the socket closes.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use keepwatch_bus::{Event, World};
+use serde::{Deserialize, Serialize};
+
+use super::why::Why;
+
+/// What a client can ask.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Question {
+    /// The state of everything.
+    Status,
+    /// The last events, and then, if it follows, every further one.
+    Events {
+        /// How many of the last ones; all that are held if not said.
+        #[serde(default)]
+        last: Option<usize>,
+        /// Go on with those that come.
+        #[serde(default)]
+        follow: bool,
+    },
+    /// What led to the last change of something.
+    Why {
+        /// An instance, group, interface, virtual or real server, as people would name it.
+        subject: String,
+    },
+}
+
+/// What the daemon answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Answer {
+    /// To [`Question::Status`].
+    Status {
+        /// The daemon's time.
+        now: Timestamp,
+        /// The state of everything.
+        world: Box<World>,
+    },
+    /// To [`Question::Events`], one each.
+    Event {
+        /// The event.
+        event: Arc<Event>,
+        /// Its line in the log; none where it has none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        line: Option<String>,
+    },
+    /// A client that follows was too slow.
+    Missed {
+        /// How many events it did not get.
+        count: u64,
+    },
+    /// To [`Question::Why`]: one for each thing of that name.
+    Why {
+        /// The daemon's time.
+        now: Timestamp,
+        /// What is known of them.
+        subjects: Vec<Why>,
+    },
+    /// The question can't be answered.
+    Error {
+        /// Why not.
+        message: String,
+    },
+}

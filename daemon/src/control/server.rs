@@ -1,0 +1,149 @@
+//! The daemon's end of the control socket. In: a [`Reader`] of the bus. Out: answers to clients. It only reads, so a
+//! client can't change anything; it runs on the ordinary runtime, and what a client may take is bounded: a question of
+//! 64 KiB within ten seconds, as many clients as [`CLIENTS`], an answer that is accepted within ten seconds.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use keepwatch_bus::{Event, Reader, render};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::protocol::{Answer, Question};
+use super::why::why;
+
+/// Clients at a time.
+pub const CLIENTS: usize = 32;
+const PATIENCE: Duration = Duration::from_secs(10);
+const LONGEST_QUESTION: u64 = 64 * 1024;
+
+/// A bound control socket; the file goes with it.
+pub struct Server {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Server {
+    /// Binds the socket (mode 0600), replacing one that nobody listens on.
+    ///
+    /// # Errors
+    /// When another daemon listens there, or the system refuses.
+    pub async fn bind(path: &Path) -> io::Result<Self> {
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        if UnixStream::connect(path).await.is_ok() {
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, "another daemon listens there"));
+        }
+        match std::fs::symlink_metadata(path) {
+            Ok(there) if std::os::unix::fs::FileTypeExt::is_socket(&there.file_type()) => {
+                std::fs::remove_file(path)?
+            }
+            _ => {}
+        }
+        let listener = UnixListener::bind(path)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        Ok(Self { listener, path: path.to_path_buf() })
+    }
+
+    /// Answers clients until it is dropped.
+    pub async fn run(self, reader: Reader) {
+        let places = Arc::new(Semaphore::new(CLIENTS));
+        loop {
+            let Ok(place) = places.clone().acquire_owned().await else { return };
+            match self.listener.accept().await {
+                Ok((client, _)) => {
+                    let reader = reader.clone();
+                    tokio::spawn(async move {
+                        // A client that went away is nobody's concern.
+                        let _ = serve(client, &reader).await;
+                        drop(place);
+                    });
+                }
+                // Out of descriptors, most likely: wait for better times.
+                Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+async fn serve(client: UnixStream, reader: &Reader) -> io::Result<()> {
+    let (read, mut write) = client.into_split();
+    let mut line = String::new();
+    let mut read = BufReader::new(read.take(LONGEST_QUESTION));
+    timeout(PATIENCE, read.read_line(&mut line)).await??;
+    match serde_json::from_str(&line) {
+        Ok(Question::Status) => {
+            let world = Box::new(reader.world().clone());
+            say(&mut write, &Answer::Status { now: Timestamp::now(), world }).await
+        }
+        Ok(Question::Events { last, follow }) => events(&mut write, reader, last, follow).await,
+        Ok(Question::Why { subject }) => {
+            let answer = explain(reader, &subject);
+            say(&mut write, &answer).await
+        }
+        Err(error) => say(&mut write, &Answer::Error { message: format!("not a question: {error}") }).await,
+    }
+}
+
+fn explain(reader: &Reader, subject: &str) -> Answer {
+    let world = reader.world();
+    let history = reader.history();
+    match why(&world, &history, subject) {
+        Ok(subjects) => Answer::Why { now: Timestamp::now(), subjects },
+        Err(message) => Answer::Error { message },
+    }
+}
+
+async fn events(
+    write: &mut OwnedWriteHalf,
+    reader: &Reader,
+    last: Option<usize>,
+    follow: bool,
+) -> io::Result<()> {
+    // Watch first, then look back: what is in both is told by its number.
+    let mut watcher = follow.then(|| reader.watch("control"));
+    let past: Vec<Arc<Event>> = {
+        let history = reader.history();
+        let skip = last.map_or(0, |last| history.iter().len().saturating_sub(last));
+        history.iter().skip(skip).cloned().collect()
+    };
+    let told: std::collections::HashSet<_> = past.iter().map(|event| event.id).collect();
+    for event in past {
+        tell(write, event).await?;
+    }
+    while let Some(watcher) = &mut watcher {
+        let Some(seen) = watcher.next().await else { break };
+        if seen.missed > 0 {
+            say(write, &Answer::Missed { count: seen.missed }).await?;
+        }
+        if !told.contains(&seen.event.id) {
+            tell(write, seen.event).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn tell(write: &mut OwnedWriteHalf, event: Arc<Event>) -> io::Result<()> {
+    let line = render::line(&event).map(|line| line.text);
+    say(write, &Answer::Event { event, line }).await
+}
+
+async fn say(write: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
+    let mut line = serde_json::to_vec(answer)?;
+    line.push(b'\n');
+    timeout(PATIENCE, write.write_all(&line)).await?
+}

@@ -1,0 +1,156 @@
+//! "Why is it as it is?": the state of a subject, and the chain of events that led there. Pure: in come the world,
+//! the history and a name as people write it, out come the subjects of that name, each with its chain.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use keepwatch_bus::subject::{RealKey, ServiceKey};
+use keepwatch_bus::world::Change;
+use keepwatch_bus::{Event, History, World};
+use serde::{Deserialize, Serialize};
+
+/// Followers of the last change that are worth telling; the rest is counted.
+const FOLLOWERS: usize = 200;
+
+/// What is known about one subject.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Why {
+    /// What kind of thing it is.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// Its state.
+    pub state: String,
+    /// Since when; none if it has not changed since the worker began.
+    pub since: Option<Timestamp>,
+    /// From the root cause to the change itself, oldest first; empty if those events are no longer held.
+    pub chain: Vec<Arc<Event>>,
+    /// What followed from the change, oldest first.
+    pub followed: Vec<Arc<Event>>,
+}
+
+/// Kinds of subjects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A virtual router.
+    Instance,
+    /// A sync group.
+    Group,
+    /// A network interface.
+    Interface,
+    /// A virtual server.
+    VirtualServer,
+    /// A real server.
+    RealServer,
+}
+
+impl Kind {
+    /// For people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Instance => "instance",
+            Self::Group => "sync group",
+            Self::Interface => "interface",
+            Self::VirtualServer => "virtual server",
+            Self::RealServer => "real server",
+        }
+    }
+}
+
+struct Found {
+    kind: Kind,
+    name: String,
+    state: String,
+    changed: Option<Change>,
+}
+
+/// Everything that `wanted` can mean, with its chain.
+///
+/// # Errors
+/// When nothing has that name: a message that names what there is.
+pub fn why(world: &World, history: &History, wanted: &str) -> Result<Vec<Why>, String> {
+    let wanted = wanted.trim();
+    let found: Vec<Found> =
+        named(world).filter(|(names, _)| names.iter().any(|n| n == wanted)).map(|(_, found)| found).collect();
+    if found.is_empty() {
+        return Err(nothing_named(world, wanted));
+    }
+    Ok(found.into_iter().map(|found| explain(history, found)).collect())
+}
+
+fn explain(history: &History, found: Found) -> Why {
+    let mut chain = Vec::new();
+    let mut followed = Vec::new();
+    if let Some(change) = found.changed {
+        chain = history.chain(change.event);
+        followed = history.consequences(change.event);
+        followed.truncate(FOLLOWERS);
+    }
+    let since = found.changed.map(|change| change.at);
+    Why { kind: found.kind, name: found.name, state: found.state, since, chain, followed }
+}
+
+/// Every subject, with the names by which people call it.
+fn named(world: &World) -> impl Iterator<Item = (Vec<String>, Found)> + '_ {
+    let instances = world.instances.values().map(|i| {
+        let state = format!("{} (priority {})", i.state, i.priority);
+        found(Kind::Instance, vec![i.name.to_string()], state, i.changed)
+    });
+    let groups = world
+        .groups
+        .values()
+        .map(|g| found(Kind::Group, vec![g.name.to_string()], g.state.to_string(), g.changed));
+    let interfaces = world.interfaces.values().map(|i| {
+        let state = if i.up { "up" } else { "down" };
+        found(Kind::Interface, vec![i.name.to_string()], state.into(), Some(i.changed))
+    });
+    let services = world.services.values().map(|s| {
+        let quorum = if s.quorum { "has its quorum" } else { "lost its quorum" };
+        let sorry = if s.sorry { ", the sorry server serves" } else { "" };
+        let state = format!("{quorum} ({} of {} real servers up){sorry}", s.reals_up(), s.reals.len());
+        found(Kind::VirtualServer, service_names(&s.key), state, s.changed)
+    });
+    let reals = world.services.values().flat_map(|s| {
+        s.reals.values().map(|r| {
+            let key = RealKey { service: s.key, real: r.address };
+            let weight = r.weight.map_or("not in the table".into(), |w| format!("weight {w}"));
+            let state = format!("{} ({weight})", if r.up { "up" } else { "down" });
+            let name = format!("{} of VS {}", key.label(), s.key);
+            let mut names = address_names(r.address.ip(), r.address.port());
+            names.extend([key.label(), name.clone()]);
+            (names, Found { kind: Kind::RealServer, name, state, changed: r.changed })
+        })
+    });
+    instances.chain(groups).chain(interfaces).chain(services).chain(reals)
+}
+
+fn found(kind: Kind, names: Vec<String>, state: String, changed: Option<Change>) -> (Vec<String>, Found) {
+    let name = names.first().cloned().unwrap_or_default();
+    (names, Found { kind, name, state, changed })
+}
+
+fn service_names(key: &ServiceKey) -> Vec<String> {
+    let mut names = vec![key.to_string()];
+    match key {
+        ServiceKey::Address { address, port, .. } => names.extend(address_names(*address, *port)),
+        ServiceKey::Fwmark { fwmark, .. } => names.push(format!("fwmark {fwmark}")),
+    }
+    names
+}
+
+/// `10.0.0.1`, `10.0.0.1:80` (`[fd00::1]:80`), `10.0.0.1 80` as the configuration writes it.
+fn address_names(address: IpAddr, port: u16) -> Vec<String> {
+    vec![address.to_string(), SocketAddr::new(address, port).to_string(), format!("{address} {port}")]
+}
+
+fn nothing_named(world: &World, wanted: &str) -> String {
+    let all: Vec<String> = named(world).map(|(_, found)| found.name).take(20).collect();
+    if all.is_empty() {
+        return format!(
+            "nothing is called {wanted:?}: the configuration has neither instances nor virtual servers"
+        );
+    }
+    format!("nothing is called {wanted:?}; there are, for example: {}", all.join(", "))
+}

@@ -1,0 +1,94 @@
+//! Where `keepwatchd` begins: reads the command line and becomes what it has to be: a check of the configuration,
+//! the operator's command, the supervisor, or the worker.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+use crate::cli::{self, Cli};
+use crate::logging::sink::Sinks;
+use crate::logging::{LogSettings, Severity};
+use crate::pidfile::PidFileError;
+use crate::stage::{self, Stage};
+use crate::supervisor::{self, EXIT_FATAL, SupervisorSettings};
+use crate::{config_test, detach, paths, systemd, worker};
+
+/// The whole of `keepwatchd`.
+pub fn main() -> ExitCode {
+    let cli = match Cli::read(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return exit(cli::exit_status(&error));
+        }
+    };
+    exit(run(cli).unwrap_or_else(|error| {
+        eprintln!("keepwatchd: {error:#}");
+        EXIT_FATAL
+    }))
+}
+
+fn exit(status: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(status).unwrap_or(1))
+}
+
+fn run(cli: Cli) -> Result<i32> {
+    let directory = stage::directory().context("the working directory")?;
+    let cli = cli.absolute(&directory);
+    if let Some(signal) = cli.signum {
+        println!("{}", signal.number());
+        return Ok(0);
+    }
+    if cli.config_test.is_some() {
+        return config_test::run(&cli);
+    }
+    stage::name_process();
+    match Stage::current() {
+        Stage::Command if cli.dont_fork => supervise(&cli, systemd::handed_in(), || {}),
+        Stage::Command => detach::start(systemd::handed_in()),
+        Stage::Detached => {
+            detach::leave_session()?;
+            supervise(&cli, systemd::passed_on(), detach::runs)
+        }
+        Stage::Worker { restarts, reason } => worker::run(cli, restarts, reason),
+    }
+}
+
+fn supervise(cli: &Cli, listeners: usize, ready: impl FnOnce()) -> Result<i32> {
+    if let Some(mask) = cli.umask {
+        nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
+    }
+    let mut log = Sinks::open(&LogSettings::of(cli));
+    log.now(Severity::Info, format!("Starting keepwatchd v{}", env!("CARGO_PKG_VERSION")));
+    let settings = SupervisorSettings {
+        respawn: !cli.dont_respawn,
+        pid: paths::pid_file(cli.pid.as_deref()),
+        worker_pids: worker_pids(cli),
+        listeners,
+    };
+    match supervisor::run(settings, &mut log, ready) {
+        Ok(status) => {
+            log.now(Severity::Info, format!("Stopped keepwatchd v{}", env!("CARGO_PKG_VERSION")));
+            Ok(status)
+        }
+        Err(error) => {
+            log.now(Severity::Error, format!("{error:#}"));
+            match error.downcast_ref::<PidFileError>() {
+                // keepalived ends with 0 here, for scripts that "start" what runs already.
+                Some(PidFileError::AlreadyRunning(_)) if cli.dont_fork && cli.log_console => Ok(0),
+                Some(PidFileError::AlreadyRunning(_)) => {
+                    eprintln!("keepwatchd: {error:#}");
+                    Ok(0)
+                }
+                _ => Err(error),
+            }
+        }
+    }
+}
+
+fn worker_pids(cli: &Cli) -> Vec<PathBuf> {
+    let vrrp = cli.vrrp_pid.clone().filter(|_| !cli.check);
+    let checkers = cli.checkers_pid.clone().filter(|_| !cli.vrrp);
+    vrrp.into_iter().chain(checkers).collect()
+}

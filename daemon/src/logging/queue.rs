@@ -1,0 +1,164 @@
+//! One bounded queue and thread per sink. In: lines, from a thread that must not wait. Out: the sink. A sink that
+//! is too slow loses lines, and when it runs again it is told how many.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::sink::{self, Line, Sink};
+use super::{LogSettings, Severity};
+
+/// Lines that may wait for one sink: the burst of a thousand virtual routers that change state at once, and more.
+const WAITING: usize = 16_384;
+
+struct Lane {
+    queue: Option<SyncSender<Line>>,
+    lost: u64,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// All sinks, each on its own thread.
+pub struct Queue {
+    lanes: Vec<Lane>,
+    detail: bool,
+}
+
+impl Queue {
+    /// Opens the sinks and starts their threads. The second value says what could not be opened.
+    pub fn open(settings: &LogSettings) -> (Self, Vec<String>) {
+        let (sinks, mut complaints) = sink::open(settings);
+        let mut lanes = Vec::new();
+        for sink in sinks {
+            let name = sink.name();
+            match Lane::start(sink, WAITING) {
+                Ok(lane) => lanes.push(lane),
+                Err(error) => complaints.push(format!("{name}: no thread for it: {error}")),
+            }
+        }
+        (Self { lanes, detail: settings.detail }, complaints)
+    }
+
+    /// Hands a line to every sink; never waits.
+    pub fn write(&mut self, line: &Line) {
+        if line.severity < Severity::Debug || self.detail {
+            self.lanes.iter_mut().for_each(|lane| lane.offer(line));
+        }
+    }
+
+    /// Gives the sinks until `within` from now to write what waits. A sink that does not get there is left behind.
+    pub fn close(mut self, within: Duration) {
+        let until = Instant::now() + within;
+        for lane in &mut self.lanes {
+            lane.queue = None;
+        }
+        for thread in self.lanes.iter_mut().filter_map(|lane| lane.thread.take()) {
+            while !thread.is_finished() && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+    }
+}
+
+impl Lane {
+    fn start(sink: Box<dyn Sink>, waiting: usize) -> std::io::Result<Self> {
+        let (queue, lines) = sync_channel(waiting);
+        let name = format!("log-{}", sink.name().replace(' ', "-"));
+        let thread = std::thread::Builder::new()
+            .name(name)
+            .stack_size(128 * 1024)
+            .spawn(move || drain(sink, &lines))?;
+        Ok(Self { queue: Some(queue), lost: 0, thread: Some(thread) })
+    }
+
+    fn offer(&mut self, line: &Line) {
+        let Some(queue) = &self.queue else { return };
+        if self.lost > 0 {
+            let text = format!("{} log lines were lost: this sink was too slow", self.lost);
+            if queue.try_send(Line { at: line.at, severity: Severity::Warning, text }).is_err() {
+                self.lost += 1;
+                return;
+            }
+            self.lost = 0;
+        }
+        if queue.try_send(line.clone()).is_err() {
+            self.lost += 1;
+        }
+    }
+}
+
+/// Writes until the queue is closed and empty. A line that can't be written (disk full) is lost, and the
+/// number of those is written before the next one that gets through.
+fn drain(mut sink: Box<dyn Sink>, lines: &Receiver<Line>) {
+    let mut failed = 0u64;
+    for line in lines {
+        if failed > 0 {
+            let text = format!("{failed} log lines were lost: they could not be written");
+            if sink.write(&Line { at: line.at, severity: Severity::Warning, text }).is_ok() {
+                failed = 0;
+            }
+        }
+        if sink.write(&line).is_err() {
+            failed += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    struct Gate {
+        open: Arc<Mutex<()>>,
+        seen: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl Sink for Gate {
+        fn name(&self) -> &'static str {
+            "gate"
+        }
+
+        fn write(&mut self, line: &Line) -> io::Result<()> {
+            let _open = self.open.lock().unwrap();
+            self.seen.lock().unwrap().push(line.text.clone());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_stuck_sink_delays_nobody_and_is_told_what_it_lost() {
+        let (open, seen) = (Arc::new(Mutex::new(())), Arc::new(Mutex::new(Vec::new())));
+        let gate = Gate { open: open.clone(), seen: seen.clone() };
+        let mut queue = Queue { lanes: vec![Lane::start(Box::new(gate), 8).unwrap()], detail: false };
+        let shut = open.lock().unwrap();
+        let began = Instant::now();
+        for n in 0..100_000 {
+            queue.write(&Line::now(Severity::Info, format!("line {n}")));
+        }
+        assert!(began.elapsed() < Duration::from_secs(20));
+        drop(shut);
+        while seen.lock().unwrap().len() < 8 {
+            std::thread::yield_now();
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        queue.write(&Line::now(Severity::Info, "after"));
+        queue.close(Duration::from_secs(10));
+        let seen = seen.lock().unwrap();
+        assert_eq!(seen.last().map(String::as_str), Some("after"));
+        let lost: u64 = seen[seen.len() - 2].split(' ').next().unwrap().parse().unwrap();
+        assert_eq!(lost + seen.len() as u64 - 2, 100_000);
+    }
+
+    #[test]
+    fn detail_is_written_only_when_asked_for() {
+        let (open, seen) = (Arc::default(), Arc::new(Mutex::new(Vec::new())));
+        let gate = Gate { open, seen: seen.clone() };
+        let mut queue = Queue { lanes: vec![Lane::start(Box::new(gate), 8).unwrap()], detail: false };
+        queue.write(&Line::now(Severity::Debug, "detail"));
+        queue.write(&Line::now(Severity::Info, "plain"));
+        queue.close(Duration::from_secs(10));
+        assert_eq!(*seen.lock().unwrap(), ["plain"]);
+    }
+}

@@ -1,0 +1,28 @@
+//! One event for people: its line in the log, or, for facts that have none there, one made here.
+
+use keepwatch_bus::subject::{CheckerKey, RealKey};
+use keepwatch_bus::{Event, Fact, render};
+
+/// The text of an event, never empty.
+pub(super) fn text(event: &Event) -> String {
+    render::line(event).map_or_else(|| unlogged(&event.fact), |line| line.text)
+}
+
+fn unlogged(fact: &Fact) -> String {
+    match fact {
+        Fact::InstanceConfigured { instance, .. } => format!("({instance}) configured"),
+        Fact::GroupConfigured { group, .. } => format!("VRRP_Group({group}) configured"),
+        Fact::VirtualServerConfigured { service, .. } => format!("Virtual Server {service} configured"),
+        Fact::RealServerConfigured { real, .. } => format!("{} configured", of(real)),
+        Fact::RealServerUp { real } => format!("{} is up", of(real)),
+        Fact::RealServerDown { real } => format!("{} is down", of(real)),
+        Fact::CheckSucceeded { checker: CheckerKey { real, kind, .. }, .. } => {
+            format!("{kind} of {} succeeded", of(real))
+        }
+        other => other.kind().replace('_', " "),
+    }
+}
+
+fn of(real: &RealKey) -> String {
+    format!("service {} of VS {}", real.label(), real.service)
+}

@@ -1,0 +1,149 @@
+//! `keepwatch status`: the daemon, its virtual routers, its virtual servers, and what does not work.
+
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+use keepwatch_bus::World;
+use keepwatch_bus::world::{Change, Instance, RealServer, Service};
+
+use super::paint::{Paint, ago};
+
+/// Writes it all.
+pub(super) fn write(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -> io::Result<()> {
+    daemon(out, paint, now, world)?;
+    problems(out, paint, world)?;
+    routers(out, paint, now, world)?;
+    for service in world.services_in_order() {
+        virtual_server(out, paint, now, service)?;
+    }
+    Ok(())
+}
+
+fn daemon(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -> io::Result<()> {
+    let settings = &world.settings;
+    let up = world.started_at.map_or_else(|| "starting".into(), |at| format!("up {}", ago(now, at)));
+    let stopping = if world.stopping { ", stopping" } else { "" };
+    writeln!(
+        out,
+        "{} {}  {}, process {}, {up}{stopping}",
+        paint.head("keepwatchd"),
+        settings.version,
+        settings.router_id,
+        settings.pid
+    )?;
+    let generation = match (world.config.generation, world.config.loaded_at) {
+        (0, _) | (_, None) => String::new(),
+        (1, Some(at)) => format!(", loaded {} ago", ago(now, at)),
+        (n, Some(at)) => format!(", reloaded {} times, last {} ago", n - 1, ago(now, at)),
+    };
+    writeln!(out, "{}{generation}", settings.config_file)
+}
+
+fn problems(out: &mut impl Write, paint: Paint, world: &World) -> io::Result<()> {
+    let rejected = world.config.rejected.iter().map(|why| format!("the last reload was refused: {why}"));
+    let history = world.history_error.iter().map(|why| format!("history file: {why}"));
+    let ipvs = world.ipvs_error.iter().map(|why| format!("IPVS: {why}"));
+    let snmp = world.snmp.error.iter().filter(|_| !world.snmp.connected).map(|why| format!("SNMP: {why}"));
+    let mail = world.mail.error.iter().map(|why| format!("mail: {why}"));
+    let consumers = world.failed_consumers.iter().map(|(name, why)| format!("{name}: {why}"));
+    for problem in rejected.chain(ipvs).chain(history).chain(snmp).chain(mail).chain(consumers) {
+        writeln!(out, "{} {problem}", paint.warn("!"))?;
+    }
+    let down = world.interfaces.values().filter(|interface| !interface.up);
+    for interface in down {
+        writeln!(out, "{} interface {} is down", paint.warn("!"), interface.name)?;
+    }
+    Ok(())
+}
+
+fn routers(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -> io::Result<()> {
+    let instances = world.instances_in_order();
+    if instances.is_empty() {
+        return Ok(());
+    }
+    let wide = instances.iter().map(|i| i.name.chars().count()).max().unwrap_or(0).max("INSTANCE".len());
+    let interface =
+        instances.iter().map(|i| i.settings.interface.len()).max().unwrap_or(0).max("INTERFACE".len());
+    let heading = format!(
+        "{:<wide$}  {:<6}  {:>4}  {:<interface$}  {:>4}  {:<8}  ADDRESSES",
+        "INSTANCE", "STATE", "PRIO", "INTERFACE", "VRID", "SINCE"
+    );
+    writeln!(out, "\n{}", paint.head(&heading))?;
+    for i in &instances {
+        writeln!(
+            out,
+            "{:<wide$}  {}  {:>4}  {:<interface$}  {:>4}  {:<8}  {}",
+            i.name,
+            paint.state(i.state),
+            i.priority,
+            i.settings.interface,
+            i.settings.vrid,
+            since(now, i.changed),
+            addresses(paint, i)
+        )?;
+    }
+    for group in world.groups_in_order() {
+        let members: Vec<&str> = group.settings.members.iter().map(|m| &**m).collect();
+        writeln!(
+            out,
+            "group {}  {}  {}",
+            group.name,
+            paint.state(group.state),
+            paint.dim(&members.join(" "))
+        )?;
+    }
+    Ok(())
+}
+
+/// The addresses that it carries; else whom it thinks master.
+fn addresses(paint: Paint, instance: &Instance) -> String {
+    if !instance.addresses.is_empty() {
+        let some: Vec<String> = instance.addresses.iter().take(3).map(ToString::to_string).collect();
+        let more = instance.addresses.len() - some.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        return some.join(" ") + &more;
+    }
+    instance.master.map_or_else(String::new, |(address, priority)| {
+        paint.dim(&format!("master is {address} (priority {priority})"))
+    })
+}
+
+fn since(now: Timestamp, changed: Option<Change>) -> String {
+    changed.map_or_else(|| "-".into(), |change| ago(now, change.at))
+}
+
+fn virtual_server(out: &mut impl Write, paint: Paint, now: Timestamp, service: &Service) -> io::Result<()> {
+    let quorum = match (service.quorum, service.sorry) {
+        (_, true) => paint.bad("sorry server"),
+        (false, false) => paint.bad("no quorum"),
+        (true, false) => paint.good("up"),
+    };
+    let settings = &service.settings;
+    let heading = format!("\nVS {}", service.key);
+    writeln!(
+        out,
+        "{}  {quorum}  {} {}  {} of {} real servers up",
+        paint.head(&heading),
+        settings.scheduler,
+        settings.forwarding,
+        service.reals_up(),
+        service.reals.len()
+    )?;
+    let mut reals: Vec<&RealServer> = service.reals.values().collect();
+    reals.sort_by_key(|real| real.settings.position);
+    for real in reals {
+        let state = if real.up { paint.good("up  ") } else { paint.bad("down") };
+        let weight = real.weight.map_or_else(|| "-".into(), |weight| weight.to_string());
+        let error =
+            real.checkers.iter().filter_map(|c| c.error.as_deref().map(|e| format!("{}: {e}", c.key.kind)));
+        let error = error.collect::<Vec<_>>().join(", ");
+        let address = real.address.to_string();
+        writeln!(
+            out,
+            "  {address:<24} {state}  weight {weight:<4} {:<8} {}",
+            since(now, real.changed),
+            paint.dim(&error)
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! Where the daemon keeps its files. In: what the command line says. Out: the path of each file, such that several
+//! daemons on one machine (one per network namespace, say) get apart as soon as each has its own `--pid`.
+
+use std::path::{Path, PathBuf};
+
+/// Directory of the pid files and of the control socket, unless `--pid` says otherwise.
+pub const RUN: &str = "/run/keepwatch";
+/// Directory of what must survive a reboot.
+pub const STATE: &str = "/var/lib/keepwatch";
+/// Where the configuration is looked for, in this order.
+pub const CONFIGURATIONS: [&str; 2] = ["/etc/keepwatch/keepalived.conf", "/etc/keepalived/keepalived.conf"];
+
+/// The configuration file to read when none is named: the first that exists, else the first.
+pub fn default_configuration() -> PathBuf {
+    let found = CONFIGURATIONS.iter().find(|path| Path::new(path).exists());
+    PathBuf::from(found.unwrap_or(&CONFIGURATIONS[0]))
+}
+
+/// Pid file of the daemon.
+pub fn pid_file(pid: Option<&Path>) -> PathBuf {
+    pid.map_or_else(|| Path::new(RUN).join("keepwatchd.pid"), Path::to_path_buf)
+}
+
+/// The control socket: beside the pid file where one was named (`/run/a.pid` has `/run/a.sock`).
+pub fn control_socket(pid: Option<&Path>) -> PathBuf {
+    pid.map_or_else(|| Path::new(RUN).join("control.sock"), |pid| pid.with_extension("sock"))
+}
+
+/// The history file: under [`STATE`], by the pid file's name where one was named; beside a pid file that is not
+/// under `/run`, for that is somebody's own place.
+pub fn history_file(pid: Option<&Path>) -> PathBuf {
+    let Some(pid) = pid else { return Path::new(STATE).join("history.jsonl") };
+    let name = pid.with_extension("history.jsonl");
+    let under_run = pid.starts_with("/run") || pid.starts_with("/var/run");
+    match name.file_name() {
+        Some(file) if under_run => Path::new(STATE).join(file),
+        _ => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_pid_file_the_system_places_are_used() {
+        assert_eq!(pid_file(None), Path::new("/run/keepwatch/keepwatchd.pid"));
+        assert_eq!(control_socket(None), Path::new("/run/keepwatch/control.sock"));
+        assert_eq!(history_file(None), Path::new("/var/lib/keepwatch/history.jsonl"));
+    }
+
+    #[test]
+    fn two_daemons_with_their_own_pid_files_share_nothing() {
+        let (a, b) = (Some(Path::new("/tmp/x/r0.pid")), Some(Path::new("/tmp/x/r1.pid")));
+        assert_eq!(control_socket(a), Path::new("/tmp/x/r0.sock"));
+        assert_eq!(history_file(b), Path::new("/tmp/x/r1.history.jsonl"));
+    }
+
+    #[test]
+    fn history_survives_a_reboot_even_where_the_pid_file_does_not() {
+        let history = history_file(Some(Path::new("/run/blue.pid")));
+        assert_eq!(history, Path::new("/var/lib/keepwatch/blue.history.jsonl"));
+    }
+}

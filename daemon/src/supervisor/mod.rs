@@ -1,0 +1,281 @@
+//! The supervisor: a small process without threads that starts the worker, listens to its beats, replaces it when it
+//! died or hangs, and passes signals on. In: signals, the worker's reports. Out: the worker, the pid files, readiness
+//! for the service manager. It knows nothing of what the worker does, so there is little in it that could fail.
+
+pub mod line;
+pub mod pulse;
+mod worker;
+
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+use crate::logging::Severity;
+use crate::logging::sink::Sinks;
+use crate::pidfile::PidFile;
+use crate::systemd;
+use line::Report;
+use pulse::BackOff;
+use worker::Worker;
+
+/// Exit status of a worker that can't run because of its configuration (keepalived's `KEEPALIVED_EXIT_NO_CONFIG`).
+pub const EXIT_NO_CONFIG: i32 = 6;
+/// Exit status when something needed is missing.
+pub const EXIT_FATAL: i32 = 1;
+
+/// The longest that a worker may take to stop. It bounds itself well below; this is for one that hangs.
+const STOP_WITHIN: Duration = Duration::from_secs(8);
+/// How often the beats are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// The signals that the supervisor takes.
+const SIGNALS: [Signal; 6] =
+    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGCHLD];
+
+/// What the supervisor has to know.
+#[derive(Debug)]
+pub struct SupervisorSettings {
+    /// Replace a worker that died or hangs.
+    pub respawn: bool,
+    /// The daemon's own pid file.
+    pub pid: PathBuf,
+    /// Pid files that get the worker's pid.
+    pub worker_pids: Vec<PathBuf>,
+    /// Listening sockets that the service manager handed in.
+    pub listeners: usize,
+}
+
+/// Runs until the daemon is told to stop; the exit status. `ready` is called once, when everything runs for the first
+/// time.
+///
+/// # Errors
+/// When another daemon has a pid file, or the system refuses what supervision needs.
+pub fn run(settings: SupervisorSettings, log: &mut Sinks, ready: impl FnOnce()) -> Result<i32> {
+    let mut own = PidFile::take(&settings.pid)?;
+    let pids = settings.worker_pids.iter().map(|path| PidFile::take(path)).collect::<Result<Vec<_>, _>>()?;
+    own.write(std::process::id())?;
+    let signals = take_signals().context("taking over signals")?;
+    let worker = Worker::start(0, None, settings.listeners).context("starting the worker")?;
+    let mut supervisor = Supervisor {
+        settings,
+        log,
+        pids,
+        back_off: BackOff::new(),
+        restarts: 0,
+        ready: Some(ready),
+        phase: Phase::Running(worker),
+    };
+    supervisor.write_worker_pids();
+    let status = supervisor.supervise(&signals);
+    // Only now: a file that goes away says that the daemon has stopped.
+    drop(supervisor);
+    drop(own);
+    Ok(status)
+}
+
+fn take_signals() -> nix::Result<SignalFd> {
+    let mut set = SigSet::empty();
+    SIGNALS.into_iter().for_each(|signal| set.add(signal));
+    set.thread_block()?;
+    SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+}
+
+/// Lets the signals through again that [`run`]'s process blocks and hands down with exec.
+///
+/// # Errors
+/// What the system said.
+pub fn release_signals() -> nix::Result<()> {
+    SigSet::all().thread_unblock()
+}
+
+enum Phase {
+    Running(Worker),
+    /// The worker died; the next one starts then.
+    Waiting {
+        until: Instant,
+        reason: String,
+    },
+    Stopping {
+        worker: Worker,
+        until: Instant,
+    },
+    Over(i32),
+}
+
+struct Supervisor<'a, F: FnOnce()> {
+    settings: SupervisorSettings,
+    log: &'a mut Sinks,
+    pids: Vec<PidFile>,
+    back_off: BackOff,
+    restarts: u32,
+    ready: Option<F>,
+    phase: Phase,
+}
+
+impl<F: FnOnce()> Supervisor<'_, F> {
+    fn supervise(&mut self, signals: &SignalFd) -> i32 {
+        loop {
+            if let Phase::Over(status) = self.phase {
+                return status;
+            }
+            self.wait(signals);
+            while let Ok(Some(info)) = signals.read_signal() {
+                if let Some(signal) =
+                    i32::try_from(info.ssi_signo).ok().and_then(|n| Signal::try_from(n).ok())
+                {
+                    self.on_signal(signal);
+                }
+            }
+            self.listen();
+            self.look();
+        }
+    }
+
+    fn wait(&self, signals: &SignalFd) {
+        let now = Instant::now();
+        let timeout = match &self.phase {
+            Phase::Running(_) => LOOK,
+            Phase::Waiting { until, .. } | Phase::Stopping { until, .. } => {
+                until.saturating_duration_since(now)
+            }
+            Phase::Over(_) => return,
+        };
+        let mut watched = vec![PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+        if let Phase::Running(worker) | Phase::Stopping { worker, .. } = &self.phase {
+            watched.extend(worker.socket().map(|socket| PollFd::new(socket, PollFlags::POLLIN)));
+        }
+        // An interrupted poll is like one that found nothing.
+        let _ = poll(
+            &mut watched,
+            PollTimeout::try_from(timeout + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX),
+        );
+    }
+
+    fn on_signal(&mut self, signal: Signal) {
+        match signal {
+            Signal::SIGTERM | Signal::SIGINT => self.stop(),
+            Signal::SIGHUP | Signal::SIGUSR1 | Signal::SIGUSR2 => {
+                if let Phase::Running(worker) = &self.phase {
+                    worker.signal(signal);
+                }
+            }
+            // The worker's end is found by look().
+            _ => {}
+        }
+    }
+
+    fn stop(&mut self) {
+        systemd::notify("STOPPING=1");
+        self.log.now(Severity::Info, "Stopping");
+        self.phase = match std::mem::replace(&mut self.phase, Phase::Over(0)) {
+            Phase::Running(worker) => {
+                worker.signal(Signal::SIGTERM);
+                Phase::Stopping { worker, until: Instant::now() + STOP_WITHIN }
+            }
+            Phase::Waiting { .. } => Phase::Over(0),
+            same @ (Phase::Stopping { .. } | Phase::Over(_)) => same,
+        };
+    }
+
+    fn listen(&mut self) {
+        let (Phase::Running(worker) | Phase::Stopping { worker, .. }) = &mut self.phase else { return };
+        for report in worker.reports() {
+            match report {
+                Report::Beat(_) => {}
+                Report::Ready => {
+                    systemd::notify("READY=1");
+                    if let Some(ready) = self.ready.take() {
+                        ready();
+                    }
+                }
+                Report::Reloading => systemd::notify(&systemd::reloading()),
+                Report::Reloaded => systemd::notify("READY=1"),
+            }
+        }
+    }
+
+    fn look(&mut self) {
+        let now = Instant::now();
+        match &mut self.phase {
+            Phase::Running(worker) => {
+                if let Some(end) = worker.ended() {
+                    self.worker_died(&end, now);
+                } else if let Some(silent) = worker.hung(now) {
+                    self.worker_hangs(silent);
+                }
+            }
+            Phase::Stopping { worker, until } => {
+                if let Some(end) = worker.ended() {
+                    self.phase = Phase::Over(end.status.unwrap_or(EXIT_FATAL));
+                } else if now >= *until {
+                    self.log.now(Severity::Error, "The worker does not stop: killing it");
+                    worker.kill();
+                    self.phase = Phase::Over(EXIT_FATAL);
+                }
+            }
+            Phase::Waiting { until, reason } if now >= *until => {
+                let reason = std::mem::take(reason);
+                self.respawn(reason, now);
+            }
+            Phase::Waiting { .. } | Phase::Over(_) => {}
+        }
+    }
+
+    fn worker_hangs(&mut self, silent: &'static str) {
+        let Phase::Running(worker) = &mut self.phase else { return };
+        if self.settings.respawn {
+            self.log.now(Severity::Error, format!("The worker hangs ({silent}): killing it"));
+            worker.blame(format!("hung ({silent})"));
+            worker.kill();
+        } else {
+            worker.forgive(Instant::now());
+            self.log.now(Severity::Error, format!("The worker hangs ({silent})"));
+        }
+    }
+
+    fn worker_died(&mut self, end: &worker::End, now: Instant) {
+        let first = self.ready.is_some() && self.restarts == 0;
+        if let Some(status) = end.status.filter(|status| first && *status != 0) {
+            // It never ran: what it needs is missing, and it has said what. Trying again would change nothing.
+            self.phase = Phase::Over(status);
+        } else if self.settings.respawn {
+            let wait = self.back_off.died(end.lived);
+            self.log.now(
+                Severity::Error,
+                format!("The worker {}: starting another in {} ms", end.reason, wait.as_millis()),
+            );
+            self.phase = Phase::Waiting { until: now + wait, reason: end.reason.clone() };
+        } else {
+            self.log.now(Severity::Error, format!("The worker {}: stopping", end.reason));
+            self.phase = Phase::Over(EXIT_FATAL);
+        }
+    }
+
+    fn respawn(&mut self, reason: String, now: Instant) {
+        self.restarts += 1;
+        match Worker::start(self.restarts, Some(reason.clone()), self.settings.listeners) {
+            Ok(worker) => {
+                self.phase = Phase::Running(worker);
+                self.write_worker_pids();
+            }
+            Err(error) => {
+                let wait = self.back_off.died(Duration::ZERO);
+                self.log.now(Severity::Error, format!("A worker could not be started: {error}"));
+                self.phase = Phase::Waiting { until: now + wait, reason };
+            }
+        }
+    }
+
+    fn write_worker_pids(&mut self) {
+        let Phase::Running(worker) = &self.phase else { return };
+        for file in &mut self.pids {
+            if let Err(error) = file.write(worker.pid()) {
+                self.log.now(Severity::Warning, error.to_string());
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Configurations for routers under test, in the language that both daemons read.
+
+use std::fmt::{self, Write};
+
+/// One `vrrp_instance`, with what the tests most often need: `eth0`, virtual router 51, priority 100, the VIP
+/// 10.78.9.9/32, version 2, one second. Prints as the block.
+#[derive(Debug, Clone)]
+pub struct Instance {
+    name: String,
+    interface: String,
+    vrid: u8,
+    priority: u8,
+    interval: String,
+    password: Option<String>,
+    addresses: Vec<String>,
+    lines: Vec<String>,
+}
+
+impl Instance {
+    /// An instance of this name.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            interface: "eth0".to_owned(),
+            vrid: 51,
+            priority: 100,
+            interval: "1".to_owned(),
+            password: None,
+            addresses: vec!["10.78.9.9/32".to_owned()],
+            lines: Vec::new(),
+        }
+    }
+
+    /// Sets its interface.
+    pub fn interface(mut self, interface: &str) -> Self {
+        interface.clone_into(&mut self.interface);
+        self
+    }
+
+    /// Sets its virtual router id.
+    pub fn vrid(mut self, vrid: u8) -> Self {
+        self.vrid = vrid;
+        self
+    }
+
+    /// Sets its priority.
+    pub fn priority(mut self, priority: u8) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Sets `advert_int`, as it is written: seconds, with a fraction in version 3.
+    pub fn interval(mut self, seconds: &str) -> Self {
+        seconds.clone_into(&mut self.interval);
+        self
+    }
+
+    /// Authenticates by this password (`auth_type PASS`).
+    pub fn password(mut self, password: &str) -> Self {
+        self.password = Some(password.to_owned());
+        self
+    }
+
+    /// Sets its only virtual address.
+    pub fn vip(mut self, address: &str) -> Self {
+        self.addresses = vec![address.to_owned()];
+        self
+    }
+
+    /// Adds a line to the block.
+    pub fn line(mut self, line: &str) -> Self {
+        self.lines.push(line.to_owned());
+        self
+    }
+
+    /// The whole file: `global_defs` for version 2 with these lines, and this instance.
+    pub fn version_2(&self, global: &str) -> String {
+        format!("{}{self}", global_defs(2, global))
+    }
+
+    /// The whole file: `global_defs` for version 3 with these lines, and this instance.
+    pub fn version_3(&self, global: &str) -> String {
+        format!("{}{self}", global_defs(3, global))
+    }
+}
+
+impl fmt::Display for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "vrrp_instance {} {{", self.name)?;
+        writeln!(f, "    state BACKUP\n    interface {}", self.interface)?;
+        writeln!(f, "    virtual_router_id {}\n    priority {}", self.vrid, self.priority)?;
+        writeln!(f, "    advert_int {}", self.interval)?;
+        if let Some(password) = &self.password {
+            writeln!(
+                f,
+                "    authentication {{\n        auth_type PASS\n        auth_pass {password}\n    }}"
+            )?;
+        }
+        for line in &self.lines {
+            writeln!(f, "    {line}")?;
+        }
+        writeln!(f, "    virtual_ipaddress {{")?;
+        for address in &self.addresses {
+            writeln!(f, "        {address}")?;
+        }
+        writeln!(f, "    }}\n}}")
+    }
+}
+
+/// A `global_defs` block for this version of VRRP, with further lines.
+pub fn global_defs(version: u8, lines: &str) -> String {
+    format!(
+        "global_defs {{\n    router_id lab\n    vrrp_version {version}\n    vrrp_garp_master_repeat 1\n{lines}\n}}\n"
+    )
+}
+
+/// A sync group of these instances.
+pub fn sync_group(name: &str, members: &[&str]) -> String {
+    let mut text = format!("vrrp_sync_group {name} {{\n    group {{\n");
+    for member in members {
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "        {member}");
+    }
+    text + "    }\n}\n"
+}
