@@ -125,6 +125,7 @@ impl Secretary {
             | Fact::WorkerRestarted { .. }
             | Fact::ConfigLoaded { .. }
             | Fact::ConfigRejected { .. }
+            | Fact::ConfigDiagnosed { .. }
             | Fact::HistoryFailed { .. }
             | Fact::HistoryRecovered { .. }
             | Fact::ConsumerFailed { .. }
