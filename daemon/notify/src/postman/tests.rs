@@ -35,7 +35,8 @@ impl Office {
         let (queue, reader) = (hub.deliver(), hub.reader());
         tokio::spawn(hub.run());
         let task = tokio::spawn(run(queue, receiver, reader.clone(), bus.clone(), patience));
-        let group = GroupSettings { position: 1, members: Vec::new(), smtp_alert: true };
+        let group =
+            GroupSettings { position: 1, members: Vec::new(), smtp_alert: true, details: Default::default() };
         bus.publish(None, Fact::GroupConfigured { group: "VG_1".into(), settings: Box::new(group) });
         Self { bus, reader, task, settings: sender }
     }

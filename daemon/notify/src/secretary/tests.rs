@@ -61,6 +61,7 @@ fn instance(alert: bool) -> Fact {
         accept: true,
         group: None,
         lvs_sync_daemon_interface: None,
+        details: Default::default(),
     };
     Fact::InstanceConfigured { instance: "VI_1".into(), settings: Box::new(settings) }
 }
@@ -94,6 +95,7 @@ fn configure_service(desk: &mut Desk, alpha: bool) {
         sorry_server: None,
         quorum_scripts: (None, None),
         smtp_alert: true,
+        details: Default::default(),
     };
     let fact = Fact::VirtualServerConfigured { service: service(), settings: Box::new(settings) };
     assert_eq!(desk.subjects(fact), [""; 0]);
@@ -108,6 +110,7 @@ fn configure_service(desk: &mut Desk, alpha: bool) {
         virtualhost: None,
         smtp_alert: true,
         checkers: vec!["TCP_CHECK".into()],
+        details: Default::default(),
     };
     let fact = Fact::RealServerConfigured { real: real(), settings: Box::new(settings) };
     assert_eq!(desk.subjects(fact), [""; 0]);
@@ -155,7 +158,12 @@ fn faults_are_not_mailed_where_that_is_not_wanted() {
 fn groups_stops_and_removals_have_their_subjects() {
     let mut desk = Desk::new();
     desk.event(None, instance(true));
-    let settings = GroupSettings { position: 1, members: vec!["VI_1".into()], smtp_alert: true };
+    let settings = GroupSettings {
+        position: 1,
+        members: vec!["VI_1".into()],
+        smtp_alert: true,
+        details: Default::default(),
+    };
     desk.event(None, Fact::GroupConfigured { group: "VG_1".into(), settings: Box::new(settings) });
     let fact =
         Fact::GroupStateChanged { group: "VG_1".into(), from: VrrpState::Backup, to: VrrpState::Master };
