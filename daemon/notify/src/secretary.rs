@@ -152,6 +152,7 @@ impl Secretary {
             | Fact::AdvertDelayed { .. }
             | Fact::CheckSucceeded { .. }
             | Fact::CheckFailed { .. }
+            | Fact::CheckNotRun { .. }
             | Fact::VirtualServerAdded { .. }
             | Fact::VirtualServerRemoved { .. }
             | Fact::RealServerAdded { .. }
