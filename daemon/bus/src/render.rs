@@ -115,7 +115,9 @@ fn write(out: &mut String, fact: &Fact) -> Option<Level> {
         | Fact::SorryServerAdded { .. }
         | Fact::SorryServerRemoved { .. }
         | Fact::DriftRepaired { .. }
-        | Fact::IpvsFailed { .. } => return service(out, fact),
+        | Fact::IpvsWithheld { .. }
+        | Fact::IpvsFailed { .. }
+        | Fact::IpvsRecovered { .. } => return service(out, fact),
         Fact::MailSent { subject, recipients, .. } => {
             (Level::Detail, write!(out, "Mail to {recipients} recipients sent: {subject}"))
         }
@@ -317,6 +319,8 @@ fn service(out: &mut String, fact: &Fact) -> Option<Level> {
                 real.map(|r| format!("{} of ", endpoint(&r, service.protocol()))).unwrap_or_default();
             (Level::Warning, write!(out, "IPVS table repaired: {subject}VS {service} {what}"))
         }
+        Fact::IpvsWithheld { operation } => (Level::Info, write!(out, "IPVS (shadow): would {operation}")),
+        Fact::IpvsRecovered {} => (Level::Info, write!(out, "IPVS works again")),
         Fact::IpvsFailed { operation, error } => (Level::Error, write!(out, "IPVS: {operation}: {error}")),
         _ => return None,
     };
