@@ -494,6 +494,8 @@ pub enum LinkDownReason {
     NoCarrier,
     /// It does not exist.
     Missing,
+    /// It is up, but no socket could be opened on it: adverts would not be heard.
+    NoSocket,
 }
 
 /// What was wrong with a refused advertisement: one variant, one counter, one object of the MIBs.

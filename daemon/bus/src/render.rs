@@ -339,6 +339,7 @@ fn link_reason(reason: LinkDownReason) -> &'static str {
         LinkDownReason::AdminDown => "switched off",
         LinkDownReason::NoCarrier => "no carrier",
         LinkDownReason::Missing => "no such interface",
+        LinkDownReason::NoSocket => "can't be listened on",
     }
 }
 
