@@ -430,6 +430,26 @@ pub enum Fact {
     },
 
     // --- consumers with a life of their own ---
+    /// A script of the configuration was run and has ended.
+    ScriptExited {
+        /// The command: program and arguments.
+        script: String,
+        /// About what it was run: `INSTANCE VI_1 MASTER`.
+        about: String,
+        /// How it ended.
+        outcome: ScriptOutcome,
+        /// How long it ran.
+        took: Duration,
+    },
+    /// A script of the configuration should have been run and was not.
+    ScriptNotRun {
+        /// The command: program and arguments.
+        script: String,
+        /// About what it should have been run.
+        about: String,
+        /// Why not.
+        error: String,
+    },
     /// A mail was handed to the mail server.
     MailSent {
         /// Its subject.
@@ -482,6 +502,24 @@ pub enum DiagnosticSeverity {
     Warning,
     /// A mistake: something is left out.
     Error,
+}
+
+/// How a script ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScriptOutcome {
+    /// By itself.
+    Exited {
+        /// Its exit status.
+        status: i32,
+    },
+    /// By a signal.
+    Killed {
+        /// The signal's number.
+        signal: i32,
+    },
+    /// It ran too long and was killed with everything it had started.
+    TimedOut,
 }
 
 /// Why an interface can't be used.
@@ -606,6 +644,8 @@ impl Fact {
             Self::SorryServerRemoved { .. } => "sorry_server_removed",
             Self::DriftRepaired { .. } => "drift_repaired",
             Self::IpvsFailed { .. } => "ipvs_failed",
+            Self::ScriptExited { .. } => "script_exited",
+            Self::ScriptNotRun { .. } => "script_not_run",
             Self::MailSent { .. } => "mail_sent",
             Self::MailDelayed { .. } => "mail_delayed",
             Self::MailFailed { .. } => "mail_failed",

@@ -4,7 +4,9 @@
 use std::fmt::Write;
 
 use crate::event::Event;
-use crate::fact::{AdvertError, AnnounceOccasion, DiagnosticSeverity, Drift, Fact, LinkDownReason};
+use crate::fact::{
+    AdvertError, AnnounceOccasion, DiagnosticSeverity, Drift, Fact, LinkDownReason, ScriptOutcome,
+};
 use crate::subject::{RealKey, VrrpState, endpoint};
 
 /// How much a line matters.
@@ -116,6 +118,32 @@ fn write(out: &mut String, fact: &Fact) -> Option<Level> {
         | Fact::SorryServerRemoved { .. }
         | Fact::DriftRepaired { .. }
         | Fact::IpvsFailed { .. } => return service(out, fact),
+        Fact::ScriptExited { script, about, outcome, took } => {
+            let took = took.as_secs_f64();
+            match outcome {
+                ScriptOutcome::Exited { status: 0 } => {
+                    (Level::Detail, write!(out, "Script {script} for {about} succeeded in {took:.3} s"))
+                }
+                ScriptOutcome::Exited { status } => (
+                    Level::Warning,
+                    write!(out, "Script {script} for {about} exited with {status} after {took:.3} s"),
+                ),
+                ScriptOutcome::Killed { signal } => (
+                    Level::Warning,
+                    write!(
+                        out,
+                        "Script {script} for {about} was killed by signal {signal} after {took:.3} s"
+                    ),
+                ),
+                ScriptOutcome::TimedOut => (
+                    Level::Warning,
+                    write!(out, "Script {script} for {about} was killed: it ran {took:.3} s"),
+                ),
+            }
+        }
+        Fact::ScriptNotRun { script, about, error } => {
+            (Level::Warning, write!(out, "Script {script} not run for {about}: {error}"))
+        }
         Fact::MailSent { subject, recipients, .. } => {
             (Level::Detail, write!(out, "Mail to {recipients} recipients sent: {subject}"))
         }

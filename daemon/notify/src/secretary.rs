@@ -162,6 +162,8 @@ impl Secretary {
             | Fact::SorryServerRemoved { .. }
             | Fact::DriftRepaired { .. }
             | Fact::IpvsFailed { .. }
+            | Fact::ScriptExited { .. }
+            | Fact::ScriptNotRun { .. }
             | Fact::MailSent { .. }
             | Fact::MailDelayed { .. }
             | Fact::MailFailed { .. }

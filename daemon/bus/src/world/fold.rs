@@ -93,7 +93,9 @@ pub(super) fn fold(w: &mut World, event: &Event) {
         | Fact::AddressFailed { .. }
         | Fact::AddressesAnnounced { .. }
         | Fact::AdvertSendFailed { .. }
-        | Fact::AdvertDelayed { .. } => {}
+        | Fact::AdvertDelayed { .. }
+        | Fact::ScriptExited { .. }
+        | Fact::ScriptNotRun { .. } => {}
     }
 }
 
