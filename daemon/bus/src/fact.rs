@@ -653,12 +653,9 @@ impl Fact {
             Self::DriftRepaired { .. } => "drift_repaired",
             Self::IpvsWithheld { .. } => "ipvs_withheld",
             Self::IpvsFailed { .. } => "ipvs_failed",
-<<<<<<< HEAD
             Self::IpvsRecovered { .. } => "ipvs_recovered",
-=======
             Self::ScriptExited { .. } => "script_exited",
             Self::ScriptNotRun { .. } => "script_not_run",
->>>>>>> main
             Self::MailSent { .. } => "mail_sent",
             Self::MailDelayed { .. } => "mail_delayed",
             Self::MailFailed { .. } => "mail_failed",

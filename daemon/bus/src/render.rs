@@ -117,12 +117,9 @@ fn write(out: &mut String, fact: &Fact) -> Option<Level> {
         | Fact::SorryServerAdded { .. }
         | Fact::SorryServerRemoved { .. }
         | Fact::DriftRepaired { .. }
-<<<<<<< HEAD
         | Fact::IpvsWithheld { .. }
         | Fact::IpvsFailed { .. }
         | Fact::IpvsRecovered { .. } => return service(out, fact),
-=======
-        | Fact::IpvsFailed { .. } => return service(out, fact),
         Fact::ScriptExited { script, about, outcome, took } => {
             let took = took.as_secs_f64();
             match outcome {
@@ -149,7 +146,6 @@ fn write(out: &mut String, fact: &Fact) -> Option<Level> {
         Fact::ScriptNotRun { script, about, error } => {
             (Level::Warning, write!(out, "Script {script} not run for {about}: {error}"))
         }
->>>>>>> main
         Fact::MailSent { subject, recipients, .. } => {
             (Level::Detail, write!(out, "Mail to {recipients} recipients sent: {subject}"))
         }
