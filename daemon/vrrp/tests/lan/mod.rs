@@ -2,6 +2,7 @@
 //! clocks that run fast or slow. No sockets, no real time: a minute of it takes milliseconds, and the same seed always
 //! gives the same run.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of it")]
+#![allow(clippy::unwrap_used, reason = "a test may stop at what can't be")]
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet};
@@ -429,6 +430,15 @@ impl Lan {
             Did::Published { id, fact, .. } if matches(fact) => Some(*id),
             _ => None,
         })
+    }
+
+    /// The last packet that a host sent.
+    pub fn last_packet(&self, host: usize) -> Vec<u8> {
+        let sent = self.hosts[host].out.did.iter().rev().find_map(|did| match did {
+            Did::Sent { packet, .. } => Some(packet.clone()),
+            _ => None,
+        });
+        sent.unwrap()
     }
 
     /// The virtual addresses that a host holds.
