@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use keepwatch_bus::{Event, EventId, Fact, Reader, WeakBus};
+use keepwatch_config::Config;
+use snmp_agentx::address::AddressError;
 use snmp_agentx::{Address, Change, Handle, Index, SharedTree, Subagent, Subtree, oid};
 use tokio::sync::{mpsc, watch};
 
@@ -27,6 +29,31 @@ pub struct Settings {
     pub parts: Parts,
     /// Whether notifications are sent (`enable_traps`).
     pub traps: bool,
+}
+
+impl Settings {
+    /// What a configuration and the command line ask for; `None` is no SNMP at all. `everything` is `-x`, `socket` is
+    /// `-A`, and `running` says which sides of the daemon run, because nothing is served of one that does not.
+    ///
+    /// # Errors
+    /// The socket is no address in net-snmp's notation.
+    pub fn of(
+        config: &Config,
+        everything: bool,
+        socket: Option<&str>,
+        running: Parts,
+    ) -> Result<Option<Self>, AddressError> {
+        let snmp = &config.global.snmp;
+        let parts = Parts {
+            vrrp: running.vrrp && (everything || snmp.vrrp),
+            checker: running.checker && (everything || snmp.checker),
+        };
+        if parts == Parts::default() {
+            return Ok(None);
+        }
+        let master = socket.or(snmp.socket.as_deref()).map(str::parse).transpose()?.unwrap_or_default();
+        Ok(Some(Self { master, parts, traps: snmp.traps }))
+    }
 }
 
 /// Serves until the queue of events ends. `settings` of `None` means no SNMP; a change of them begins a new session.

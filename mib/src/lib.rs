@@ -13,3 +13,4 @@ pub mod serve;
 pub mod traps;
 
 pub use agent::{Settings, run};
+pub use serve::Parts;
