@@ -14,11 +14,18 @@ use std::{
 
 use anyhow::{Context, Result};
 use keepwatch_bus::Event;
+use serde::Deserialize;
 
 use crate::{Host, Process, binaries, keepwatchd::Keepwatchd};
 
 /// How often the file that the operator's command writes is looked at.
 const PACE: Duration = Duration::from_millis(5);
+
+/// A line that the operator's command writes: an event, with its text beside it.
+#[derive(Deserialize)]
+struct Line {
+    event: Event,
+}
 
 /// Follows the events of one daemon until it is dropped.
 pub struct Follower {
@@ -56,7 +63,8 @@ fn read(output: File, ending: &AtomicBool, mut tell: impl FnMut(Event)) {
     loop {
         match lines.read_line(&mut line) {
             Ok(length) if length > 0 && line.ends_with('\n') => {
-                if let Ok(event) = serde_json::from_str(&line) {
+                // Lines without an event say how many were missed.
+                if let Ok(Line { event }) = serde_json::from_str(&line) {
                     tell(event);
                 }
                 line.clear();
