@@ -130,7 +130,7 @@ impl Keepwatchd {
     /// Runs the operator's command against it, for example `["why", "VI_1"]`.
     pub fn ask(&self, arguments: &[&str]) -> Result<Output> {
         let control = self.control.to_string_lossy().into_owned();
-        let mut all = vec!["--control-socket", &control];
+        let mut all = vec!["--socket", &control];
         all.extend(arguments);
         self.host.output(binaries::path("keepwatch")?, &all)
     }
