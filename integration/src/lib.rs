@@ -26,6 +26,7 @@
 pub mod binaries;
 pub mod capture;
 pub mod conf;
+pub mod follow;
 pub mod host;
 pub mod http;
 pub mod lab;

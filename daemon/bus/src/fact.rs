@@ -317,6 +317,15 @@ pub enum Fact {
         /// How long the check took.
         took: Duration,
     },
+    /// A check could not be made for a reason on this side (no such source address, no permission); nothing is
+    /// known of the real server. Published once for each reason, not for each check.
+    CheckNotRun {
+        /// The checker.
+        #[serde(flatten)]
+        checker: CheckerKey,
+        /// Why not.
+        error: String,
+    },
     /// All checkers of a real server hold: it may serve.
     RealServerUp {
         /// Virtual server and real server.
@@ -485,6 +494,8 @@ pub enum LinkDownReason {
     NoCarrier,
     /// It does not exist.
     Missing,
+    /// It is up, but no socket could be opened on it: adverts would not be heard.
+    NoSocket,
 }
 
 /// What was wrong with a refused advertisement: one variant, one counter, one object of the MIBs.
@@ -581,6 +592,7 @@ impl Fact {
             Self::RealServerUnconfigured { .. } => "real_server_unconfigured",
             Self::CheckSucceeded { .. } => "check_succeeded",
             Self::CheckFailed { .. } => "check_failed",
+            Self::CheckNotRun { .. } => "check_not_run",
             Self::RealServerUp { .. } => "real_server_up",
             Self::RealServerDown { .. } => "real_server_down",
             Self::VirtualServerAdded { .. } => "virtual_server_added",

@@ -102,6 +102,7 @@ fn write(out: &mut String, fact: &Fact) -> Option<Level> {
         }
         Fact::CheckSucceeded { .. }
         | Fact::CheckFailed { .. }
+        | Fact::CheckNotRun { .. }
         | Fact::RealServerUp { .. }
         | Fact::RealServerDown { .. }
         | Fact::VirtualServerAdded { .. }
@@ -239,14 +240,26 @@ fn service(out: &mut String, fact: &Fact) -> Option<Level> {
         Fact::CheckSucceeded { checker, .. } => {
             (Level::Info, write!(out, "{} to {} success.", check_name(&checker.kind), checker.real.label()))
         }
-        Fact::CheckFailed { checker, error, attempt, attempts, .. } => (
-            Level::Info,
+        Fact::CheckFailed { checker, error, attempt, attempts, .. } if attempt < attempts => (
+            Level::Detail,
             write!(
                 out,
                 "{} to {} failed ({error}), try {attempt} of {attempts}.",
                 check_name(&checker.kind),
                 checker.real.label()
             ),
+        ),
+        Fact::CheckFailed { checker, error, attempt, .. } => {
+            let retries = attempt.saturating_sub(1);
+            let after = if retries == 0 { String::new() } else { format!(" after {retries} retries") };
+            (
+                Level::Info,
+                write!(out, "{} on service {} failed{after}: {error}.", checker.kind, checker.real.label()),
+            )
+        }
+        Fact::CheckNotRun { checker, error } => (
+            Level::Warning,
+            write!(out, "{} on service {} could not be run: {error}.", checker.kind, checker.real.label()),
         ),
         // keepalived says these by what follows from them: the service is added to or removed from the pool.
         Fact::RealServerUp { .. } | Fact::RealServerDown { .. } => return None,
@@ -259,6 +272,13 @@ fn service(out: &mut String, fact: &Fact) -> Option<Level> {
         }
         Fact::RealServerAdded { real, .. } => (Level::Info, pool(out, "Adding", real, "to")),
         Fact::RealServerRemoved { real } => (Level::Info, pool(out, "Removing", real, "from")),
+        // What `inhibit_on_failure` does, in keepalived's words.
+        Fact::RealServerWeightChanged { real, to: 0, .. } => {
+            (Level::Info, pool(out, "Disabling", real, "of"))
+        }
+        Fact::RealServerWeightChanged { real, from: 0, .. } => {
+            (Level::Info, pool(out, "Enabling", real, "of"))
+        }
         Fact::RealServerWeightChanged { real, from, to } => (
             Level::Info,
             write!(
@@ -319,6 +339,7 @@ fn link_reason(reason: LinkDownReason) -> &'static str {
         LinkDownReason::AdminDown => "switched off",
         LinkDownReason::NoCarrier => "no carrier",
         LinkDownReason::Missing => "no such interface",
+        LinkDownReason::NoSocket => "can't be listened on",
     }
 }
 

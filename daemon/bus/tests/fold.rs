@@ -187,6 +187,7 @@ fn checks() -> impl Strategy<Value = Fact> {
         (real(), real_settings()).prop_map(|(real, settings)| Fact::RealServerConfigured { real, settings }),
         real().prop_map(|real| Fact::RealServerUnconfigured { real }),
         checker().prop_map(move |checker| Fact::CheckSucceeded { checker, took }),
+        checker().prop_map(|checker| Fact::CheckNotRun { checker, error: "no such address".into() }),
         (checker(), 1u32..4).prop_map(move |(checker, attempt)| Fact::CheckFailed {
             checker,
             error: "connection refused".into(),

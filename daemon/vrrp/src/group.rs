@@ -1,6 +1,7 @@
 //! A sync group: virtual routers that change state together, because traffic that comes in by one of them must go out
 //! by another on the same host.
 
+use keepwatch_bus::settings::GroupSettings;
 use keepwatch_bus::subject::VrrpState;
 
 use crate::node::RouterId;
@@ -10,6 +11,7 @@ use crate::spec::GroupSpec;
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) spec: GroupSpec,
+    pub(crate) settings: GroupSettings,
     pub(crate) members: Vec<RouterId>,
     pub(crate) state: VrrpState,
 }

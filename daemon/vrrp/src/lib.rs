@@ -7,12 +7,14 @@
 //! | [`node`] | the machine of one host: all its routers and groups |
 //! | [`router`] | one virtual router: its states and timers |
 //! | [`outbox`] | what the machine says: facts, and things to do |
+//! | [`runner`] | the thread that gives it sockets, timer and interfaces |
 
 mod group;
 mod link;
 pub mod node;
 pub mod outbox;
 pub mod router;
+pub mod runner;
 pub mod spec;
 mod timers;
 pub mod wire;

@@ -2,7 +2,8 @@
 //! what the runner hears from the kernel. Comes out: which address to send from, which virtual addresses are already
 //! there, and which virtual router a packet is for.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use keepwatch_bus::subject::{Family, Name};
@@ -31,10 +32,14 @@ type VridTable = Box<[Option<RouterId>; 256]>;
 /// One interface.
 #[derive(Debug)]
 pub(crate) struct Link {
-    pub(crate) name: Name,
     pub(crate) state: LinkState,
-    /// Its addresses in the kernel's order.
-    pub(crate) addresses: Vec<IpAddr>,
+    /// Its addresses, numbered in the order in which they came: the kernel's first ones are its primary ones.
+    present: HashMap<IpAddr, u64>,
+    arrivals: u64,
+    /// Those of them that are nobody's virtual address, oldest first.
+    plain: BTreeMap<u64, IpAddr>,
+    /// The virtual addresses that belong here, and whose they are.
+    virtuals: HashMap<IpAddr, RouterId>,
     tables: [Option<VridTable>; 2],
     /// The routers that send here.
     pub(crate) routers: Vec<RouterId>,
@@ -43,11 +48,13 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    fn new(name: Name) -> Self {
+    fn new() -> Self {
         Self {
-            name,
             state: LinkState::Down,
-            addresses: Vec::new(),
+            present: HashMap::new(),
+            arrivals: 0,
+            plain: BTreeMap::new(),
+            virtuals: HashMap::new(),
             tables: [None, None],
             routers: Vec::new(),
             trackers: Vec::new(),
@@ -75,6 +82,71 @@ impl Link {
     }
 }
 
+impl Link {
+    /// An address is there now; false if it was before.
+    pub(crate) fn arrived(&mut self, address: IpAddr) -> bool {
+        self.arrivals += 1;
+        let number = self.arrivals;
+        match self.present.entry(address) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(vacant) => {
+                vacant.insert(number);
+                if !self.virtuals.contains_key(&address) {
+                    self.plain.insert(number, address);
+                }
+                true
+            }
+        }
+    }
+
+    /// An address is gone; false if it was not there.
+    pub(crate) fn departed(&mut self, address: IpAddr) -> bool {
+        let number = self.present.remove(&address);
+        if let Some(number) = number {
+            self.plain.remove(&number);
+        }
+        number.is_some()
+    }
+
+    pub(crate) fn has(&self, address: &IpAddr) -> bool {
+        self.present.contains_key(address)
+    }
+
+    /// Whose virtual address this is.
+    pub(crate) fn virtual_owner(&self, address: &IpAddr) -> Option<RouterId> {
+        self.virtuals.get(address).copied()
+    }
+
+    pub(crate) fn claim(&mut self, address: IpAddr, router: RouterId) {
+        self.virtuals.insert(address, router);
+        if let Some(number) = self.present.get(&address) {
+            self.plain.remove(number);
+        }
+    }
+
+    pub(crate) fn disclaim(&mut self, address: IpAddr, router: RouterId) {
+        if self.virtual_owner(&address) == Some(router) {
+            self.virtuals.remove(&address);
+            if let Some(number) = self.present.get(&address) {
+                self.plain.insert(*number, address);
+            }
+        }
+    }
+
+    /// The address that advertisements leave from: `current` while it is there, else the oldest that is nobody's
+    /// virtual address; over IPv6 a link-local one (RFC 9568 §5.1.2.1).
+    pub(crate) fn source(&self, family: Family, current: Option<IpAddr>) -> Option<IpAddr> {
+        let fits = |address: &IpAddr| match (family, address) {
+            (Family::Inet, IpAddr::V4(_)) => true,
+            (Family::Inet6, IpAddr::V6(address)) => address.is_unicast_link_local(),
+            (Family::Inet, IpAddr::V6(_)) | (Family::Inet6, IpAddr::V4(_)) => false,
+        };
+        let stays = current
+            .filter(|address| fits(address) && self.has(address) && !self.virtuals.contains_key(address));
+        stays.or_else(|| self.plain.values().copied().find(fits))
+    }
+}
+
 fn slot(family: Family) -> usize {
     match family {
         Family::Inet => 0,
@@ -95,7 +167,7 @@ impl Links {
             return *id;
         }
         let id = LinkId(self.links.len() as u32);
-        self.links.push(Link::new(name.clone()));
+        self.links.push(Link::new());
         self.by_name.insert(name.clone(), id);
         id
     }

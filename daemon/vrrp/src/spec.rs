@@ -104,6 +104,21 @@ pub struct GarpTiming {
     pub lower_prio_delay: Duration,
 }
 
+impl Default for GarpTiming {
+    /// keepalived's: five frames, five more after 5 s, no refresh.
+    fn default() -> Self {
+        let five_seconds = Duration::from_secs(5);
+        Self {
+            repeat: 5,
+            delay: five_seconds,
+            refresh: Duration::ZERO,
+            refresh_repeat: 1,
+            lower_prio_repeat: 5,
+            lower_prio_delay: five_seconds,
+        }
+    }
+}
+
 /// One virtual router as the machine sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RouterSpec {
@@ -154,6 +169,40 @@ pub struct RouterSpec {
 }
 
 impl RouterSpec {
+    /// A version 2 router with keepalived's defaults: priority 100, an advertisement a second to 224.0.0.18, no
+    /// authentication. Addresses are IPv4 and all advertised.
+    pub fn new(
+        name: Name,
+        interface: Name,
+        vrid: VirtualRouterId,
+        addresses: Arc<[InterfaceAddress]>,
+    ) -> Self {
+        Self {
+            name,
+            interface,
+            family: Family::Inet,
+            version: Version::V2 { authentication: Authentication::None },
+            vrid,
+            priority: Priority::DEFAULT,
+            initial_master: false,
+            advert_interval: Duration::from_secs(1),
+            down_adverts: 3,
+            preemption: Preemption::Always,
+            transport: Transport::Multicast { group: crate::wire::GROUP_V4.into() },
+            source: None,
+            track_source: false,
+            advertised: addresses.len(),
+            addresses,
+            garp: GarpTiming::default(),
+            lower_prio_no_advert: false,
+            higher_prio_send_advert: false,
+            owner_ignore_adverts: false,
+            skip_check_addresses: false,
+            dont_track_primary: false,
+            tracked_interfaces: Arc::from([]),
+        }
+    }
+
     /// The addresses that stand in its advertisements.
     pub fn advertised_addresses(&self) -> &[InterfaceAddress] {
         &self.addresses[..self.advertised.min(self.addresses.len())]

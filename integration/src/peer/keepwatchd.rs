@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::{
     Host, Process, binaries,
@@ -156,6 +156,12 @@ impl Keepwatchd {
             .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])))
             .find(|line| labels.iter().all(|label| line.contains(label)))
             .and_then(|line| line.rsplit(' ').next()?.parse().ok())
+    }
+
+    /// Waits until the operator's command can reach it.
+    pub fn wait_for_control(&self) -> Result<()> {
+        wait::until("keepwatchd has its control socket", wait::LONG, || self.control.exists())
+            .with_context(|| format!("log of keepwatchd:\n{}", self.process.log()))
     }
 
     /// Waits until its log has `text` in it.

@@ -86,6 +86,7 @@ pub(super) fn fold(w: &mut World, event: &Event) {
         | Fact::SorryServerRemoved { .. }
         | Fact::DriftRepaired { .. } => service(w, &event.fact, change),
         // These happened and leave no state behind.
+        Fact::CheckNotRun { .. } => {}
         Fact::AdvertTimedOut { .. }
         | Fact::LowerPriorityReceived { .. }
         | Fact::AdvertRejected { .. }
@@ -224,6 +225,8 @@ fn service(w: &mut World, fact: &Fact, change: Change) {
             }
         }
         Fact::CheckSucceeded { checker, .. } => report(w, checker, None, change),
+        // A try that is followed by another says nothing yet.
+        Fact::CheckFailed { attempt, attempts, .. } if attempt < attempts => {}
         Fact::CheckFailed { checker, error, .. } => report(w, checker, Some(error.clone()), change),
         Fact::RealServerUp { real } | Fact::RealServerDown { real } => {
             if let Some(r) = w.real_mut(real) {
@@ -231,10 +234,19 @@ fn service(w: &mut World, fact: &Fact, change: Change) {
                 r.changed = Some(change);
             }
         }
-        Fact::VirtualServerAdded { service, .. } | Fact::VirtualServerRemoved { service } => {
+        Fact::VirtualServerAdded { service, .. } => {
+            w.ipvs_error = None;
             if let Some(s) = w.services.get_mut(service) {
-                s.present = matches!(fact, Fact::VirtualServerAdded { .. });
-                w.ipvs_error = None;
+                s.present = true;
+            }
+        }
+        // Its real servers go with it.
+        Fact::VirtualServerRemoved { service } => {
+            w.ipvs_error = None;
+            if let Some(s) = w.services.get_mut(service) {
+                s.present = false;
+                s.sorry = false;
+                s.reals.values_mut().for_each(|r| r.weight = None);
             }
         }
         Fact::RealServerAdded { real, weight, .. } => set_weight(w, real, Some(*weight)),

@@ -94,6 +94,12 @@ impl SendBatch {
         self.messages.push((destination, start..self.arena.len()));
     }
 
+    /// Drops what is in it.
+    pub fn clear(&mut self) {
+        self.messages.clear();
+        self.arena.clear();
+    }
+
     pub(super) fn flush(
         &mut self,
         fd: BorrowedFd<'_>,
@@ -112,8 +118,7 @@ impl SendBatch {
                 }
             }
         }
-        self.messages.clear();
-        self.arena.clear();
+        self.clear();
     }
 
     /// One `sendmmsg` of the datagrams from `first` on; how many left.

@@ -4,21 +4,57 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use keepwatch_bus::EventId;
+use keepwatch_bus::subject::Family;
 
-use super::{Node, RouterId, Tracking};
+use super::{Context, Node, RouterId, Tracking};
 use crate::link::{LinkId, LinkState};
 use crate::outbox::Outbox;
-use crate::wire::Datagram;
+use crate::router::Reaction;
+use crate::wire::{Datagram, HEADER_LEN};
+
+/// Where the virtual router id stands in a message: the same place in every version.
+const VRID: usize = 1;
 
 impl Node {
     /// A packet came in. It is checked, counted and acted on; most change nothing but a deadline.
     pub fn receive(&mut self, now: Instant, datagram: Datagram<'_>, out: &mut dyn Outbox) {
-        let _ = (now, datagram, out);
+        let Some(link) = self.links.get(datagram.link) else { return };
+        if datagram.message.len() < HEADER_LEN {
+            self.strangers.packet_length_errors.inc();
+            return;
+        }
+        let family = Family::of(&datagram.source);
+        let Some(id) = link.router(family, datagram.message[VRID]) else {
+            self.strangers.vrid_errors.inc();
+            return;
+        };
+        let mut cx = Context { now, cause: None, out };
+        let Some(router) = self.router_mut(id) else { return };
+        let reaction = router.receive(&mut cx, &datagram);
+        self.react(&mut cx, id, reaction);
+        self.rearm(id);
     }
 
-    /// Time has passed: every router whose deadline is not after `now` acts.
+    /// Time has passed: every router whose deadline is not after `now` acts. All that is due together is handed out
+    /// in one call, so that it can leave in one system call.
     pub fn handle_timeouts(&mut self, now: Instant, out: &mut dyn Outbox) {
-        let _ = (now, out);
+        let mut cx = Context { now, cause: None, out };
+        while let Some(id) = self.timers.pop(now) {
+            if let Some(router) = self.router_mut(id) {
+                let reaction = router.handle_deadline(&mut cx);
+                self.react(&mut cx, id, reaction);
+            }
+            self.rearm(id);
+        }
+    }
+
+    pub(super) fn react(&mut self, cx: &mut Context<'_>, id: RouterId, reaction: Reaction) {
+        match reaction {
+            Reaction::None => {}
+            Reaction::WantsMaster => self.promote(cx, id),
+            Reaction::Yielded(event) => self.group_yields(&mut cx.because_of(event), id),
+            Reaction::LowerMaster(event) => self.group_announces(&mut cx.because_of(event), id, event),
+        }
     }
 
     /// An interface went up or down; `cause` is the event that says so.
@@ -30,25 +66,54 @@ impl Node {
         cause: Option<EventId>,
         out: &mut dyn Outbox,
     ) {
-        let _ = (now, cause, out);
-        if let Some(link) = self.links.get_mut(link) {
-            link.state = state;
+        let Some(entry) = self.links.get_mut(link) else { return };
+        if entry.state == state {
+            return;
+        }
+        entry.state = state;
+        let concerned: Vec<RouterId> = entry.routers.iter().chain(&entry.trackers).copied().collect();
+        let mut cx = Context { now, cause, out };
+        for id in concerned {
+            self.look_at_links(id);
+            self.reconsider(&mut cx, id);
         }
     }
 
-    /// An interface has this address: one that we asked for, or another.
+    /// An interface has this address now: one that we asked for, or another.
     pub fn address_added(&mut self, now: Instant, link: LinkId, address: IpAddr, out: &mut dyn Outbox) {
-        let _ = (now, out);
-        if let Some(link) = self.links.get_mut(link) {
-            link.addresses.push(address);
+        let Some(entry) = self.links.get_mut(link) else { return };
+        if entry.arrived(address) && entry.virtual_owner(&address).is_none() {
+            self.sources_may_have_changed(now, link, out);
         }
     }
 
-    /// An interface lost this address: because we asked for it, or because somebody took it away.
+    /// An interface lost this address: because we asked for it, or because somebody took it away. A master puts its
+    /// own back.
     pub fn address_removed(&mut self, now: Instant, link: LinkId, address: IpAddr, out: &mut dyn Outbox) {
-        let _ = (now, out);
-        if let Some(link) = self.links.get_mut(link) {
-            link.addresses.retain(|other| *other != address);
+        let Some(entry) = self.links.get_mut(link) else { return };
+        if !entry.departed(address) {
+            return;
+        }
+        match entry.virtual_owner(&address) {
+            Some(id) => self.virtual_address_lost(now, id, address, out),
+            None => self.sources_may_have_changed(now, link, out),
+        }
+    }
+
+    fn virtual_address_lost(&mut self, now: Instant, id: RouterId, address: IpAddr, out: &mut dyn Outbox) {
+        let mut cx = Context { now, cause: None, out };
+        let Some(router) = self.router_mut(id) else { return };
+        let reaction = router.virtual_address_lost(&mut cx, address);
+        self.react(&mut cx, id, reaction);
+        self.rearm(id);
+    }
+
+    fn sources_may_have_changed(&mut self, now: Instant, link: LinkId, out: &mut dyn Outbox) {
+        let concerned = self.links.get(link).map(|link| link.routers.clone()).unwrap_or_default();
+        let mut cx = Context { now, cause: None, out };
+        for id in concerned {
+            self.look_at_links(id);
+            self.reconsider(&mut cx, id);
         }
     }
 
@@ -61,6 +126,35 @@ impl Node {
         cause: Option<EventId>,
         out: &mut dyn Outbox,
     ) {
-        let _ = (now, router, tracking, cause, out);
+        if let Some(router) = self.router_mut(router) {
+            router.tracking = tracking;
+            router.faults.trackers = tracking.failed;
+        }
+        self.reconsider(&mut Context { now, cause, out }, router);
+    }
+
+    /// Finds out anew what the interfaces mean for a router: faults, weights, source address.
+    pub(super) fn look_at_links(&mut self, id: RouterId) {
+        let Some(router) = self.routers.get_mut(id.0 as usize).and_then(Option::as_deref_mut) else { return };
+        let spec = router.spec.clone();
+        let Some(link) = self.links.get(router.link) else { return };
+        router.faults.link = link.state == LinkState::Down && !spec.dont_track_primary;
+        let source = match spec.source {
+            Some(configured) if !spec.track_source || link.has(&configured) => Some(configured),
+            Some(_) => None,
+            None => link.source(spec.family, router.source),
+        };
+        router.faults.source = source.is_none();
+        if source.is_some() {
+            // A master that loses its last address still resigns with it.
+            router.set_source(source);
+        }
+        router.link_weight = 0;
+        router.faults.tracked_links = 0;
+        for tracked in spec.tracked_interfaces.iter() {
+            let id = self.links.intern(&tracked.interface);
+            let up = self.links.get(id).is_some_and(|link| link.state == LinkState::Up);
+            router.weigh_link(tracked, up);
+        }
     }
 }

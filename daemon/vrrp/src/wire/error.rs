@@ -2,6 +2,7 @@
 //! its text is the `detail` of the fact.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use keepwatch_bus::fact::AdvertError;
 
@@ -49,13 +50,13 @@ pub enum DecodeError {
     /// The password differs. It is not repeated here.
     #[error("wrong password")]
     AuthFailure,
-    /// Version 2: another interval than ours (RFC 3768 §7.1).
-    #[error("advertisement interval {actual} s, expected {expected} s")]
+    /// Version 2: another interval than ours (RFC 3768 §7.1); version 3: none at all.
+    #[error("advertisement interval {actual:?}, expected {expected:?}")]
     Interval {
-        /// Ours, seconds.
-        expected: u8,
-        /// Theirs, seconds.
-        actual: u8,
+        /// Ours.
+        expected: Duration,
+        /// Theirs.
+        actual: Duration,
     },
     /// Not an ADVERTISEMENT.
     #[error("packet type {actual}, expected 1")]

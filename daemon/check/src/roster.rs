@@ -1,0 +1,292 @@
+//! All checkers, whose turn it is, and what their results mean for their real servers; without I/O.
+//!
+//! Drive it like this: [`Roster::apply`] gives it the definitions, at the start and after each reload;
+//! [`Roster::deadline`] says when the next check is due, [`Roster::due`] takes out what is due, and
+//! [`Roster::conclude`] takes each result. What happens is published on the bus; what the director must know is
+//! returned as [`HealthChange`]s.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use keepwatch_bus::{
+    Bus, EventId, Fact,
+    counters::CheckerCounters,
+    subject::{CheckerKey, RealKey},
+};
+use keepwatch_config::model::{Checker, CheckerKind};
+use rand::{RngExt, SeedableRng, rngs::SmallRng};
+
+use crate::tries::{Outcome, Tries, Verdict};
+
+/// keepalived's pause between its start and the first check.
+const BOOTSTRAP: Duration = Duration::from_secs(1);
+
+/// One checker of one real server.
+#[derive(Debug, Clone)]
+pub struct Definition {
+    /// Which one it is.
+    pub key: CheckerKey,
+    /// What it does, and when.
+    pub checker: Checker,
+    /// Where it counts.
+    pub counters: Arc<CheckerCounters>,
+}
+
+/// A real server came up or went down, by the word of its checkers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthChange {
+    /// Virtual server and real server.
+    pub real: RealKey,
+    /// Whether it may serve.
+    pub up: bool,
+    /// The event that says so.
+    pub cause: Option<EventId>,
+}
+
+/// A checker's number, never used twice: a result that comes after its checker is gone finds nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct CheckerId(u64);
+
+/// A check that is to be made now.
+#[derive(Debug, Clone)]
+pub(crate) struct Due {
+    pub(crate) id: CheckerId,
+    pub(crate) kind: CheckerKind,
+}
+
+struct Entry {
+    definition: Definition,
+    tries: Tries,
+    /// When it is its turn; none while a check is under way.
+    next: Option<Instant>,
+    /// The last event of its story: the failed try before this one.
+    last: Option<EventId>,
+    /// The last reason for not running, said once.
+    not_run: Option<String>,
+}
+
+struct Real {
+    checkers: Vec<CheckerId>,
+    up: bool,
+}
+
+/// See the module.
+pub(crate) struct Roster {
+    bus: Bus,
+    entries: BTreeMap<CheckerId, Entry>,
+    reals: BTreeMap<RealKey, Real>,
+    queue: BTreeSet<(Instant, CheckerId)>,
+    numbers: u64,
+    random: SmallRng,
+}
+
+impl Roster {
+    /// An empty roster; `seed` decides over the first checks' random delays.
+    pub(crate) fn new(bus: Bus, seed: u64) -> Self {
+        Self {
+            bus,
+            entries: BTreeMap::new(),
+            reals: BTreeMap::new(),
+            queue: BTreeSet::new(),
+            numbers: 0,
+            random: SmallRng::seed_from_u64(seed),
+        }
+    }
+
+    /// Takes over new definitions. A checker that stays keeps what it knows and when it is its turn; one that only
+    /// changed its timing keeps what it knows.
+    pub(crate) fn apply(&mut self, now: Instant, definitions: Vec<Definition>) -> Vec<HealthChange> {
+        let mut old = std::mem::take(&mut self.entries);
+        let mut old_reals = std::mem::take(&mut self.reals);
+        self.queue.clear();
+        let mut wanted: BTreeMap<RealKey, Vec<Definition>> = BTreeMap::new();
+        for definition in definitions {
+            if is_built(&definition.checker) {
+                wanted.entry(definition.key.real).or_default().push(definition);
+            }
+        }
+        let mut changes = Vec::new();
+        for (real, definitions) in wanted {
+            let before = old_reals.remove(&real);
+            let up_before = before.as_ref().map(|before| before.up);
+            let mut candidates = before.map(|before| before.checkers).unwrap_or_default();
+            let mut checkers = Vec::new();
+            for definition in definitions {
+                let entry = match take_match(&mut old, &mut candidates, &definition) {
+                    Some((id, entry)) => {
+                        self.enter(id, entry.redefined(now, definition));
+                        id
+                    }
+                    None => self.hire(now, definition, up_before),
+                };
+                checkers.push(entry);
+            }
+            let up = checkers.iter().filter_map(|id| self.entries.get(id)).all(|entry| entry.tries.is_up());
+            if up_before.is_some_and(|before| before != up) {
+                changes.push(self.report(real, up, None));
+            }
+            self.reals.insert(real, Real { checkers, up });
+        }
+        // Without checkers there is nobody left to say that the server is down.
+        for (real, _) in old_reals.into_iter().filter(|(_, before)| !before.up) {
+            changes.push(HealthChange { real, up: true, cause: None });
+        }
+        changes
+    }
+
+    /// When the next check is due.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.queue.first().map(|(at, _)| *at)
+    }
+
+    /// Takes out the checks that are due; each must be given back by [`Self::conclude`].
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<Due> {
+        let mut due = Vec::new();
+        while let Some((at, id)) = self.queue.first().copied()
+            && at <= now
+        {
+            self.queue.remove(&(at, id));
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.next = None;
+                due.push(Due { id, kind: entry.definition.checker.kind.clone() });
+            }
+        }
+        due
+    }
+
+    /// Takes the result of a check.
+    pub(crate) fn conclude(
+        &mut self,
+        now: Instant,
+        id: CheckerId,
+        outcome: Outcome,
+        took: Duration,
+    ) -> Option<HealthChange> {
+        let entry = self.entries.get_mut(&id)?;
+        entry.count(&outcome, took);
+        let (verdict, pause) = match &outcome {
+            Outcome::Succeeded => entry.tries.conclude(true, &entry.definition.checker),
+            Outcome::Failed(_) => entry.tries.conclude(false, &entry.definition.checker),
+            Outcome::NotRun(_) => (Verdict::Unchanged, entry.definition.checker.delay_loop),
+        };
+        entry.tell(&self.bus, &outcome, verdict, took);
+        let (cause, real) = (entry.last, entry.definition.key.real);
+        let next = now + pause;
+        entry.next = Some(next);
+        self.queue.insert((next, id));
+        match verdict {
+            Verdict::Up | Verdict::Down { .. } => self.settle(real, cause),
+            Verdict::Unchanged | Verdict::Doubtful { .. } => None,
+        }
+    }
+
+    /// Reports a real server whose checkers together think otherwise than before.
+    fn settle(&mut self, key: RealKey, cause: Option<EventId>) -> Option<HealthChange> {
+        let real = self.reals.get_mut(&key)?;
+        let up = real.checkers.iter().filter_map(|id| self.entries.get(id)).all(|entry| entry.tries.is_up());
+        if real.up == up {
+            return None;
+        }
+        real.up = up;
+        Some(self.report(key, up, cause))
+    }
+
+    fn report(&self, real: RealKey, up: bool, cause: Option<EventId>) -> HealthChange {
+        let fact = if up { Fact::RealServerUp { real } } else { Fact::RealServerDown { real } };
+        HealthChange { real, up, cause: Some(self.bus.publish(cause, fact)) }
+    }
+
+    /// A checker that was not there before; `others_up` is what its real server was, if that was there.
+    fn hire(&mut self, now: Instant, definition: Definition, others_up: Option<bool>) -> CheckerId {
+        self.numbers += 1;
+        let id = CheckerId(self.numbers);
+        let warmup = definition.checker.warmup.mul_f64(self.random.random::<f64>());
+        let tries = match others_up {
+            Some(up) => Tries::joining(&definition.checker, up),
+            None => Tries::new(&definition.checker),
+        };
+        let next = Some(now + BOOTSTRAP + warmup);
+        self.enter(id, Entry { definition, tries, next, last: None, not_run: None });
+        id
+    }
+
+    fn enter(&mut self, id: CheckerId, entry: Entry) {
+        self.queue.extend(entry.next.map(|next| (next, id)));
+        self.entries.insert(id, entry);
+    }
+}
+
+impl Entry {
+    fn redefined(mut self, now: Instant, definition: Definition) -> Self {
+        // A shorter pause takes effect at once, a longer one after the check that is planned.
+        self.next = self.next.map(|next| next.min(now + definition.checker.delay_loop.max(BOOTSTRAP)));
+        self.definition = definition;
+        self
+    }
+
+    fn count(&self, outcome: &Outcome, took: Duration) {
+        let counters = &self.definition.counters;
+        match outcome {
+            Outcome::Succeeded => counters.succeeded.inc(),
+            Outcome::Failed(_) => counters.failed.inc(),
+            Outcome::NotRun(_) => return,
+        }
+        let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        counters.took_microseconds.add(microseconds);
+        counters.last_took_microseconds.set(i64::try_from(microseconds).unwrap_or(i64::MAX));
+    }
+
+    fn tell(&mut self, bus: &Bus, outcome: &Outcome, verdict: Verdict, took: Duration) {
+        let checker = self.definition.key.clone();
+        match (outcome, verdict) {
+            (Outcome::Succeeded, Verdict::Up) => {
+                self.last = Some(bus.publish(None, Fact::CheckSucceeded { checker, took }));
+            }
+            (Outcome::Failed(error), Verdict::Doubtful { attempt } | Verdict::Down { attempt }) => {
+                let attempts = Tries::attempts(verdict, &self.definition.checker);
+                // The first try is a root; those after it follow from the one before.
+                let cause = self.last.filter(|_| attempt > 1);
+                let error = error.clone();
+                let fact = Fact::CheckFailed { checker, error, attempt, attempts, took };
+                self.last = Some(bus.publish(cause, fact));
+            }
+            (Outcome::NotRun(error), _) if self.not_run.as_ref() != Some(error) => {
+                self.not_run = Some(error.clone());
+                bus.publish(None, Fact::CheckNotRun { checker, error: error.clone() });
+            }
+            _ => (),
+        }
+        if !matches!(outcome, Outcome::NotRun(_)) {
+            self.not_run = None;
+        }
+    }
+}
+
+fn is_built(checker: &Checker) -> bool {
+    match checker.kind {
+        CheckerKind::Tcp(_) => true,
+        CheckerKind::Unbuilt(_) => false,
+    }
+}
+
+/// Finds the checker that a definition continues: the same one, else one that checks the same thing.
+fn take_match(
+    old: &mut BTreeMap<CheckerId, Entry>,
+    candidates: &mut Vec<CheckerId>,
+    definition: &Definition,
+) -> Option<(CheckerId, Entry)> {
+    let same =
+        |id: &CheckerId| old.get(id).is_some_and(|entry| entry.definition.checker == definition.checker);
+    let alike = |id: &CheckerId| {
+        old.get(id).is_some_and(|entry| entry.definition.checker.kind == definition.checker.kind)
+    };
+    let place = candidates.iter().position(same).or_else(|| candidates.iter().position(alike))?;
+    let id = candidates.remove(place);
+    old.remove(&id).map(|entry| (id, entry))
+}
+
+#[cfg(test)]
+mod tests;

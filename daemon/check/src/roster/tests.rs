@@ -1,0 +1,224 @@
+//! Stories of real servers, played against the roster with a clock of their own.
+
+use keepwatch_bus::{
+    BusSettings, Hub,
+    subject::{Protocol, ServiceKey},
+};
+use keepwatch_config::model::UnbuiltCheck;
+use proptest::prelude::*;
+
+use super::*;
+use crate::tries::tests::tcp_checker;
+
+const TOOK: Duration = Duration::from_millis(1);
+
+fn real(n: u8) -> RealKey {
+    RealKey {
+        service: ServiceKey::Address { address: [10, 0, 0, 1].into(), port: 80, protocol: Protocol::Tcp },
+        real: ([192, 168, 0, n], 80).into(),
+    }
+}
+
+fn definition(n: u8, index: u16, checker: Checker) -> Definition {
+    let key = CheckerKey { real: real(n), kind: "TCP_CHECK".into(), index };
+    Definition { key, checker, counters: Arc::default() }
+}
+
+fn failed() -> Outcome {
+    Outcome::Failed("connection refused".to_owned())
+}
+
+/// A roster with a clock: every check that is due gets the outcome that the story holds for it.
+struct Story {
+    roster: Roster,
+    hub: Hub,
+    now: Instant,
+}
+
+impl Story {
+    fn new(definitions: Vec<Definition>) -> Self {
+        let (bus, hub) = Hub::new(BusSettings::default()).unwrap();
+        let mut roster = Roster::new(bus, 1);
+        let now = Instant::now();
+        assert_eq!(roster.apply(now, definitions), []);
+        Self { roster, hub, now }
+    }
+
+    /// Lets the clock run to the next check that is due, and gives all that are due then.
+    fn next(&mut self) -> Vec<Due> {
+        self.now = self.roster.deadline().expect("nobody is waiting for a turn").max(self.now);
+        self.roster.due(self.now)
+    }
+
+    /// One round of checks with the same outcome for all.
+    fn round(&mut self, outcome: &Outcome) -> Vec<(RealKey, bool)> {
+        let due = self.next();
+        due.into_iter().filter_map(|due| self.conclude(&due, outcome.clone())).collect()
+    }
+
+    fn conclude(&mut self, due: &Due, outcome: Outcome) -> Option<(RealKey, bool)> {
+        self.roster.conclude(self.now, due.id, outcome, TOOK).map(|change| (change.real, change.up))
+    }
+
+    fn apply(&mut self, definitions: Vec<Definition>) -> Vec<(RealKey, bool)> {
+        let changes = self.roster.apply(self.now, definitions);
+        changes.into_iter().map(|change| (change.real, change.up)).collect()
+    }
+
+    /// All that was published, as pairs of cause and fact.
+    async fn facts(mut self) -> Vec<(Option<Fact>, Fact)> {
+        let mut queue = self.hub.deliver();
+        drop(self.roster);
+        self.hub.run().await;
+        let mut events = Vec::new();
+        while let Some(event) = queue.recv().await {
+            events.push(event);
+        }
+        let find = |id| events.iter().find(|event| event.id == id).map(|event| event.fact.clone());
+        events.iter().map(|event| (event.cause.and_then(find), event.fact.clone())).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_dies_is_reported_after_its_retries_with_the_chain_of_causes() {
+    let mut story = Story::new(vec![definition(2, 0, tcp_checker(1, false))]);
+    assert_eq!(story.round(&Outcome::Succeeded), []);
+    assert_eq!(story.round(&failed()), []);
+    assert_eq!(story.round(&failed()), [(real(2), false)]);
+    assert_eq!(story.round(&failed()), []);
+    assert_eq!(story.round(&Outcome::Succeeded), [(real(2), true)]);
+    let kinds: Vec<_> = story.facts().await;
+    let kinds: Vec<_> =
+        kinds.iter().map(|(cause, fact)| (cause.as_ref().map(Fact::kind), fact.kind())).collect();
+    assert_eq!(
+        kinds,
+        [
+            (None, "check_succeeded"),
+            (None, "check_failed"),
+            (Some("check_failed"), "check_failed"),
+            (Some("check_failed"), "real_server_down"),
+            (None, "check_succeeded"),
+            (Some("check_succeeded"), "real_server_up"),
+        ]
+    );
+}
+
+#[test]
+fn a_server_is_up_only_while_all_of_its_checkers_are() {
+    let mut story =
+        Story::new(vec![definition(2, 0, tcp_checker(0, false)), definition(2, 1, tcp_checker(0, true))]);
+    let due = story.next();
+    let [plain, alpha] = due.as_slice() else { panic!("{due:?}") };
+    assert_eq!(story.conclude(plain, Outcome::Succeeded), None, "the alpha checker has not succeeded yet");
+    assert_eq!(story.conclude(alpha, Outcome::Succeeded), Some((real(2), true)));
+    story.next();
+    assert_eq!(story.conclude(plain, failed()), Some((real(2), false)), "one failure takes it down");
+    assert_eq!(story.conclude(alpha, failed()), None, "the other one changes nothing");
+    story.next();
+    assert_eq!(story.conclude(alpha, Outcome::Succeeded), None, "one is not enough");
+    assert_eq!(story.conclude(plain, Outcome::Succeeded), Some((real(2), true)));
+}
+
+#[test]
+fn first_checks_come_after_a_second_and_are_spread_over_the_warmup() {
+    let spread = Checker { warmup: Duration::from_secs(60), ..tcp_checker(0, false) };
+    let definitions = (0..100u16).map(|n| definition(1, n, spread.clone())).collect();
+    let story = Story::new(definitions);
+    let first_turns: Vec<_> = story.roster.queue.iter().map(|(at, _)| *at - story.now).collect();
+    let ten_seconds = Duration::from_secs(10);
+    assert!(first_turns.iter().all(|turn| (BOOTSTRAP..BOOTSTRAP + spread.warmup).contains(turn)));
+    for part in 0..6u32 {
+        let within = ten_seconds * part..ten_seconds * (part + 1);
+        assert!(first_turns.iter().any(|turn| within.contains(&(*turn - BOOTSTRAP))), "nobody in {within:?}");
+    }
+}
+
+#[test]
+fn a_check_that_could_not_be_made_condemns_nobody_and_is_said_once() {
+    let mut story = Story::new(vec![definition(2, 0, tcp_checker(0, false))]);
+    let no_address = Outcome::NotRun("no such address".to_owned());
+    for _ in 0..3 {
+        assert_eq!(story.round(&no_address), []);
+    }
+    assert_eq!(story.round(&failed()), [(real(2), false)]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let facts = runtime.block_on(story.facts());
+    assert_eq!(facts.iter().filter(|(_, fact)| fact.kind() == "check_not_run").count(), 1);
+}
+
+#[test]
+fn a_reload_without_changes_touches_nothing() {
+    let definitions =
+        || vec![definition(2, 0, tcp_checker(1, false)), definition(3, 0, tcp_checker(1, false))];
+    let mut story = Story::new(definitions());
+    story.round(&Outcome::Succeeded);
+    story.round(&failed());
+    let flying = story.next();
+    let planned = story.roster.queue.clone();
+    assert_eq!(story.apply(definitions()), []);
+    assert_eq!(story.roster.queue, planned);
+    assert!(story.conclude(&flying[0], failed()).is_some(), "a check under way at the reload still counts");
+}
+
+#[test]
+fn a_server_that_is_down_stays_down_over_a_reload_that_changes_its_timing() {
+    let mut story = Story::new(vec![definition(2, 0, tcp_checker(0, false))]);
+    assert_eq!(story.round(&failed()), [(real(2), false)]);
+    let sooner = Checker { delay_loop: Duration::from_secs(5), retry: 3, ..tcp_checker(0, false) };
+    assert_eq!(story.apply(vec![definition(2, 0, sooner)]), []);
+    assert!(story.roster.deadline().unwrap() <= story.now + Duration::from_secs(5));
+    assert_eq!(story.round(&failed()), []);
+    assert_eq!(story.round(&Outcome::Succeeded), [(real(2), true)]);
+}
+
+#[test]
+fn the_last_failed_checker_takes_its_verdict_with_it() {
+    let mut story = Story::new(vec![definition(2, 0, tcp_checker(0, false))]);
+    assert_eq!(story.round(&failed()), [(real(2), false)]);
+    assert_eq!(story.apply(vec![]), [(real(2), true)]);
+    assert_eq!(story.roster.deadline(), None);
+}
+
+#[test]
+fn the_result_of_a_check_whose_checker_is_gone_is_dropped() {
+    let mut story = Story::new(vec![definition(2, 0, tcp_checker(0, false))]);
+    let flying = story.next();
+    story.apply(vec![definition(3, 0, tcp_checker(0, false))]);
+    assert_eq!(story.conclude(&flying[0], failed()), None);
+}
+
+#[test]
+fn checkers_that_are_not_built_yet_judge_nobody() {
+    let unbuilt = Checker {
+        kind: CheckerKind::Unbuilt(UnbuiltCheck { keyword: "HTTP_GET".into() }),
+        ..tcp_checker(0, true)
+    };
+    assert_eq!(Story::new(vec![definition(2, 0, unbuilt)]).roster.deadline(), None);
+}
+
+proptest! {
+    #[test]
+    fn reports_alternate_and_reloads_never_bring_a_server_up(
+        steps in proptest::collection::vec(prop_oneof![Just(None), any::<bool>().prop_map(Some)], 1..60),
+        retry in 0..3u32,
+    ) {
+        let definitions =
+            || vec![definition(2, 0, tcp_checker(retry, false)), definition(2, 1, tcp_checker(0, false))];
+        let mut story = Story::new(definitions());
+        let mut up = true;
+        for step in steps {
+            let reports = match step {
+                Some(true) => story.round(&Outcome::Succeeded),
+                Some(false) => story.round(&failed()),
+                None => {
+                    prop_assert!(story.apply(definitions()).is_empty());
+                    continue;
+                }
+            };
+            for (_, now_up) in reports {
+                prop_assert_ne!(now_up, up);
+                up = now_up;
+            }
+        }
+    }
+}

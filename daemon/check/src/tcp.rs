@@ -1,0 +1,157 @@
+//! `TCP_CHECK`: the real server takes a connection.
+//!
+//! In goes where to connect and from where; out comes whether it could be opened in time. The connection is closed at
+//! once, nothing is sent.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
+use keepwatch_config::model::TcpCheck;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::{net::TcpSocket, time::timeout};
+
+use crate::tries::Outcome;
+
+/// Errors of `connect` that say something of the real server, or of the way to it; every other one is a matter of this
+/// side (no permission, no such source address) and condemns nobody.
+const OF_THE_OTHER_SIDE: [io::ErrorKind; 7] = [
+    io::ErrorKind::ConnectionRefused,
+    io::ErrorKind::ConnectionReset,
+    io::ErrorKind::ConnectionAborted,
+    io::ErrorKind::HostUnreachable,
+    io::ErrorKind::NetworkUnreachable,
+    io::ErrorKind::NetworkDown,
+    io::ErrorKind::TimedOut,
+];
+
+/// `EHOSTDOWN`, for which the standard library has no kind.
+const HOST_DOWN: i32 = 112;
+
+/// Makes one check.
+pub(crate) async fn check(settings: &TcpCheck) -> Outcome {
+    let socket = match open(settings) {
+        Ok(socket) => socket,
+        Err(error) => return Outcome::NotRun(error.to_string()),
+    };
+    match timeout(settings.connect_timeout, socket.connect(settings.connect_to)).await {
+        Ok(Ok(_connection)) => Outcome::Succeeded,
+        Ok(Err(error)) if is_of_the_other_side(&error) => Outcome::Failed(plain(&error)),
+        Ok(Err(error)) => Outcome::NotRun(plain(&error)),
+        Err(_) => Outcome::Failed(format!("timed out after {}", seconds(settings.connect_timeout))),
+    }
+}
+
+fn open(settings: &TcpCheck) -> io::Result<TcpSocket> {
+    let domain = Domain::for_address(settings.connect_to);
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    if let Some(mark) = settings.fwmark.filter(|mark| mark.0 != 0) {
+        socket.set_mark(mark.0)?;
+    }
+    if let Some(interface) = &settings.bind_interface {
+        socket.bind_device(Some(interface.as_bytes()))?;
+    }
+    if settings.bind_to.is_some() || settings.bind_port.is_some() {
+        let anywhere = match settings.connect_to {
+            SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+            SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+        };
+        // The last check's connection may linger on the same source port.
+        socket.set_reuse_address(settings.bind_port.is_some())?;
+        let source =
+            SocketAddr::new(settings.bind_to.unwrap_or(anywhere), settings.bind_port.unwrap_or_default());
+        socket.bind(&source.into())?;
+    }
+    Ok(TcpSocket::from_std_stream(socket.into()))
+}
+
+fn is_of_the_other_side(error: &io::Error) -> bool {
+    OF_THE_OTHER_SIDE.contains(&error.kind()) || error.raw_os_error() == Some(HOST_DOWN)
+}
+
+/// The system's words for it, without their number: "connection refused".
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{}s", time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use keepwatch_config::model::FwMark;
+
+    use super::*;
+
+    fn to(address: SocketAddr) -> TcpCheck {
+        TcpCheck {
+            connect_to: address,
+            bind_to: None,
+            bind_port: None,
+            bind_interface: None,
+            fwmark: None,
+            connect_timeout: Duration::from_millis(300),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_listening_port_succeeds() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        assert_eq!(check(&to(listener.local_addr().unwrap())).await, Outcome::Succeeded);
+    }
+
+    #[tokio::test]
+    async fn the_source_address_and_port_are_taken() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let free = TcpListener::bind("127.0.0.77:0").unwrap().local_addr().unwrap();
+        let settings = TcpCheck {
+            bind_to: Some(free.ip()),
+            bind_port: Some(free.port()),
+            ..to(listener.local_addr().unwrap())
+        };
+        assert_eq!(check(&settings).await, Outcome::Succeeded);
+        assert_eq!(listener.accept().unwrap().1, free);
+    }
+
+    #[tokio::test]
+    async fn a_closed_port_fails_with_the_reason() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        assert_eq!(check(&to(address)).await, Outcome::Failed("connection refused".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_full_backlog_times_out() {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        socket.listen(0).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        let _fills_it = std::net::TcpStream::connect(address).unwrap();
+        assert_eq!(check(&to(address)).await, Outcome::Failed("timed out after 0.3s".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_source_address_that_is_not_ours_condemns_nobody() {
+        let settings = TcpCheck { bind_to: Some([192, 0, 2, 7].into()), ..to(([127, 0, 0, 1], 9).into()) };
+        assert!(matches!(check(&settings).await, Outcome::NotRun(_)));
+        let settings = TcpCheck { bind_interface: Some("nosuch0".into()), ..to(([127, 0, 0, 1], 9).into()) };
+        assert!(matches!(check(&settings).await, Outcome::NotRun(_)));
+    }
+
+    #[tokio::test]
+    async fn a_mark_of_zero_needs_no_privilege() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let settings = TcpCheck { fwmark: Some(FwMark(0)), ..to(listener.local_addr().unwrap()) };
+        assert_eq!(check(&settings).await, Outcome::Succeeded);
+    }
+}

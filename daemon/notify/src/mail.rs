@@ -1,0 +1,168 @@
+//! One letter to the mail server: the message and the exchange, over lettre.
+
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use lettre::address::AddressError;
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, Message};
+use lettre::transport::smtp::extension::ClientId;
+use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use tokio::time::timeout;
+
+use crate::{Letter, MailSettings};
+
+/// Why a letter was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// An address of the configuration is none.
+    #[error("`{address}` is no mail address: {error}")]
+    Address {
+        /// The address as configured.
+        address: String,
+        /// What is wrong with it.
+        error: AddressError,
+    },
+    /// The message can not be written.
+    #[error("{0}")]
+    Message(lettre::error::Error),
+    /// The server can't be reached, hung up, or refused for now or for ever.
+    #[error("{server}: {}", reason(.error))]
+    Server {
+        /// The server.
+        server: String,
+        /// What went wrong.
+        error: lettre::transport::smtp::Error,
+    },
+    /// The server did not go through with it in time.
+    #[error("{server}: no answer within {limit:?}")]
+    TimedOut {
+        /// The server.
+        server: String,
+        /// The limit.
+        limit: Duration,
+    },
+}
+
+impl SendError {
+    /// Whether it is no use to try again with the same letter.
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::Address { .. } | Self::Message(_) => true,
+            Self::Server { error, .. } => error.is_permanent(),
+            Self::TimedOut { .. } => false,
+        }
+    }
+}
+
+/// The error with what caused it: lettre's own text says only `Connection error`.
+fn reason(error: &lettre::transport::smtp::Error) -> String {
+    let text = error.to_string();
+    match std::error::Error::source(error) {
+        Some(source) if !text.contains(&source.to_string()) => format!("{text}: {source}"),
+        _ => text,
+    }
+}
+
+/// Sends `letter` and returns to how many recipients it went. Takes at most twice the connect timeout.
+pub(crate) async fn send(settings: &MailSettings, letter: &Letter) -> Result<u32, SendError> {
+    let message = message(settings, letter)?;
+    let recipients = u32::try_from(message.envelope().to().len()).unwrap_or(u32::MAX);
+    let (host, port) = &settings.server;
+    let server = || match host.parse() {
+        Ok(IpAddr::V6(_)) => format!("[{host}]:{port}"),
+        _ => format!("{host}:{port}"),
+    };
+    let transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host)
+        .port(*port)
+        .hello_name(ClientId::Domain(settings.helo.clone()))
+        .timeout(Some(settings.connect_timeout))
+        .build();
+    let limit = settings.connect_timeout * 2;
+    match timeout(limit, transport.send(message)).await {
+        Ok(Ok(_)) => Ok(recipients),
+        Ok(Err(error)) => Err(SendError::Server { server: server(), error }),
+        Err(_) => Err(SendError::TimedOut { server: server(), limit }),
+    }
+}
+
+fn message(settings: &MailSettings, letter: &Letter) -> Result<Message, SendError> {
+    let date = u64::try_from(letter.at).unwrap_or(0);
+    let mut builder = Message::builder()
+        .from(mailbox(&settings.from)?)
+        .subject(format!("[{}] {}", settings.router_id, letter.subject))
+        .date(SystemTime::UNIX_EPOCH + Duration::from_nanos(date))
+        // The same on every try, so that a server that got it twice can tell.
+        .message_id(Some(format!("<keepwatch.{}.{date}@{}>", letter.event.0, settings.helo)))
+        .raw_header(HeaderValue::new(
+            HeaderName::new_from_ascii_str("X-Mailer"),
+            format!("keepwatch {}", env!("CARGO_PKG_VERSION")),
+        ));
+    for recipient in &settings.to {
+        builder = builder.to(mailbox(recipient)?);
+    }
+    builder.body(letter.body.clone()).map_err(SendError::Message)
+}
+
+fn mailbox(address: &str) -> Result<Mailbox, SendError> {
+    address.parse().map_err(|error| SendError::Address { address: address.to_owned(), error })
+}
+
+#[cfg(test)]
+mod tests {
+    use keepwatch_bus::EventId;
+
+    use super::*;
+
+    fn settings() -> MailSettings {
+        MailSettings {
+            router_id: "LVS_DEVEL".into(),
+            server: ("127.0.0.1".into(), 25),
+            helo: "director.example".into(),
+            connect_timeout: Duration::from_secs(1),
+            from: "Keepwatch <director@example.org>".into(),
+            to: vec!["admin@example.org".into(), "Second Admin <second@example.org>".into()],
+            no_email_faults: false,
+        }
+    }
+
+    fn letter(subject: &str) -> Letter {
+        Letter {
+            subject: subject.into(),
+            body: "=> VRRP Instance is now owning VRRP VIPs <=\n.\n".into(),
+            event: EventId(7),
+            at: 0,
+        }
+    }
+
+    #[test]
+    fn a_message_has_the_headers_people_filter_by() {
+        let message = message(&settings(), &letter("VRRP Instance VI_1 - Entering MASTER state")).unwrap();
+        let text = String::from_utf8(message.formatted()).unwrap();
+        for header in [
+            "Subject: [LVS_DEVEL] VRRP Instance VI_1 - Entering MASTER state\r\n",
+            "From: Keepwatch <director@example.org>\r\n",
+            "Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n",
+            "Message-ID: <keepwatch.7.0@director.example>\r\n",
+        ] {
+            assert!(text.contains(header), "{header}is missing in\n{text}");
+        }
+        let recipients: Vec<_> = message.envelope().to().iter().map(ToString::to_string).collect();
+        assert_eq!(recipients, ["admin@example.org", "second@example.org"]);
+    }
+
+    #[test]
+    fn a_name_can_not_add_a_header() {
+        let message = message(&settings(), &letter("VRRP Instance VI\r\nBcc: evil@example.org - x")).unwrap();
+        let text = String::from_utf8(message.formatted()).unwrap();
+        assert!(!text.lines().any(|line| line.starts_with("Bcc:")), "{text}");
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_named() {
+        let settings = MailSettings { to: vec!["admin at example".into()], ..settings() };
+        let error = message(&settings, &letter("x")).unwrap_err();
+        assert!(error.to_string().starts_with("`admin at example` is no mail address: "), "{error}");
+        assert!(error.is_permanent());
+    }
+}

@@ -1,0 +1,207 @@
+use keepwatch_bus::settings::GroupSettings;
+use keepwatch_bus::subject::VrrpState;
+use keepwatch_bus::{BusSettings, EventId, Hub};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::*;
+
+/// A bus with a postman on it, and a sync group that wants mail.
+struct Office {
+    bus: Bus,
+    reader: Reader,
+    task: JoinHandle<()>,
+    settings: watch::Sender<Option<MailSettings>>,
+}
+
+fn settings(server: (String, u16)) -> MailSettings {
+    MailSettings {
+        router_id: "LVS_1".into(),
+        server,
+        helo: "director.example".into(),
+        connect_timeout: Duration::from_millis(100),
+        from: "director@example.org".into(),
+        to: vec!["admin@example.org".into()],
+        no_email_faults: false,
+    }
+}
+
+impl Office {
+    fn open(port: u16, patience: Patience) -> Self {
+        let (bus, mut hub) = Hub::new(BusSettings::default()).unwrap();
+        let (sender, receiver) = watch::channel(Some(settings(("127.0.0.1".into(), port))));
+        let (queue, reader) = (hub.deliver(), hub.reader());
+        tokio::spawn(hub.run());
+        let task = tokio::spawn(run(queue, receiver, reader.clone(), bus.clone(), patience));
+        let group =
+            GroupSettings { position: 1, members: Vec::new(), smtp_alert: true, details: Default::default() };
+        bus.publish(None, Fact::GroupConfigured { group: "VG_1".into(), settings: Box::new(group) });
+        Self { bus, reader, task, settings: sender }
+    }
+
+    fn change(&self, to: VrrpState) -> EventId {
+        let fact = Fact::GroupStateChanged { group: "VG_1".into(), from: VrrpState::Init, to };
+        self.bus.publish(None, fact)
+    }
+
+    /// The facts of this kind, as soon as there are `count`.
+    async fn facts(&self, kind: &str, count: usize) -> Vec<Arc<Event>> {
+        let search = async {
+            loop {
+                let found: Vec<_> =
+                    self.reader.history().iter().filter(|e| e.fact.kind() == kind).cloned().collect();
+                if found.len() >= count {
+                    return found;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_secs(20), search).await.unwrap()
+    }
+}
+
+fn quick() -> Patience {
+    Patience {
+        first_pause: Duration::from_millis(20),
+        longest_pause: Duration::from_millis(100),
+        farewell: Duration::from_millis(300),
+        ..Patience::default()
+    }
+}
+
+/// Speaks SMTP as a server and answers each MAIL with `verdict`; returns what it was told.
+async fn attend(stream: TcpStream, verdict: &str) -> String {
+    let mut stream = BufReader::new(stream);
+    let mut told = String::new();
+    stream.write_all(b"220 ready\r\n").await.unwrap();
+    let mut data = false;
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await.unwrap() == 0 {
+            return told;
+        }
+        told.push_str(&line);
+        let answer = match (data, line.trim_end()) {
+            (true, ".") => {
+                data = false;
+                "250 taken"
+            }
+            (true, _) => continue,
+            (false, "DATA") => {
+                data = true;
+                "354 go on"
+            }
+            (false, command) if command.starts_with("MAIL") => verdict,
+            (false, _) => "250 fine",
+        };
+        stream.write_all(format!("{answer}\r\n").as_bytes()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_letter_is_sent_and_said_to_be() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let office = Office::open(listener.local_addr().unwrap().port(), quick());
+    let event = office.change(VrrpState::Master);
+    let told = attend(listener.accept().await.unwrap().0, "250 fine").await;
+    assert!(told.contains("Subject: [LVS_1] VRRP Group VG_1 - Entering MASTER state\r\n"), "{told}");
+    assert!(told.starts_with("EHLO director.example\r\n"), "{told}");
+    let sent = office.facts("mail_sent", 1).await;
+    assert_eq!(sent[0].cause, Some(event));
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_is_told_once_and_tried_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let office = Office::open(listener.local_addr().unwrap().port(), quick());
+    office.change(VrrpState::Master);
+    office.change(VrrpState::Backup);
+    // Accepted, never answered: three tries.
+    let mut silent = Vec::new();
+    for _ in 0..3 {
+        silent.push(listener.accept().await.unwrap().0);
+    }
+    let delayed = office.facts("mail_delayed", 1).await;
+    assert_eq!(delayed.len(), 1, "the same trouble is told once");
+    assert!(
+        matches!(&delayed[0].fact, Fact::MailDelayed { error, .. } if error.contains("no answer within"))
+    );
+    // Then it wakes up: both letters arrive, in order.
+    drop(silent);
+    let mut arrived = Vec::new();
+    while arrived.len() < 2 {
+        let told = attend(listener.accept().await.unwrap().0, "250 fine").await;
+        arrived.extend(told.lines().find(|line| line.starts_with("Subject:")).map(str::to_owned));
+    }
+    assert!(arrived[0].contains("MASTER") && arrived[1].contains("BACKUP"), "{arrived:?}");
+    office.facts("mail_sent", 2).await;
+    assert_eq!(office.reader.world().mail.error, None);
+}
+
+#[tokio::test]
+async fn a_refusal_for_good_is_not_tried_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let office = Office::open(listener.local_addr().unwrap().port(), quick());
+    office.change(VrrpState::Master);
+    attend(listener.accept().await.unwrap().0, "550 not from you").await;
+    let failed = office.facts("mail_failed", 1).await;
+    assert!(
+        matches!(&failed[0].fact, Fact::MailFailed { error, .. } if error.contains("not from you")),
+        "{failed:?}"
+    );
+}
+
+#[tokio::test]
+async fn only_so_many_letters_wait_and_the_oldest_go_first() {
+    // Nobody listens on the port of a socket that was closed.
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let patience = Patience { capacity: 3, first_pause: Duration::from_secs(60), ..quick() };
+    let office = Office::open(port, patience);
+    for _ in 0..5 {
+        office.change(VrrpState::Master);
+        office.change(VrrpState::Backup);
+    }
+    let failed = office.facts("mail_failed", 6).await;
+    assert!(matches!(&failed[0].fact, Fact::MailFailed { error, .. } if error.contains("newer mails wait")));
+}
+
+#[tokio::test]
+async fn old_letters_are_given_up() {
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let office = Office::open(port, Patience { keep: Duration::ZERO, ..quick() });
+    office.change(VrrpState::Master);
+    let failed = office.facts("mail_failed", 1).await;
+    assert!(
+        matches!(&failed[0].fact, Fact::MailFailed { error, .. } if error.contains("refused")),
+        "{failed:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_stop_is_mailed_and_not_waited_for_long() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let office = Office::open(listener.local_addr().unwrap().port(), quick());
+    office.bus.publish(None, Fact::DaemonStopping { reason: "SIGTERM".into() });
+    let told = attend(listener.accept().await.unwrap().0, "250 fine").await;
+    assert!(told.contains("VRRP Group VG_1 - Stopping"), "{told}");
+    timeout(Duration::from_secs(20), office.task).await.unwrap().unwrap();
+
+    // A server that never answers does not keep it from ending.
+    let office = Office::open(listener.local_addr().unwrap().port(), quick());
+    office.bus.publish(None, Fact::DaemonStopping { reason: "SIGTERM".into() });
+    timeout(Duration::from_secs(20), office.task).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn without_settings_nothing_is_kept() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let office = Office::open(listener.local_addr().unwrap().port(), quick());
+    office.settings.send(None).unwrap();
+    let event = office.change(VrrpState::Master);
+    while office.reader.history().get(event).is_none() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(timeout(Duration::from_millis(200), listener.accept()).await.is_err());
+}

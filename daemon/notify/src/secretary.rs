@@ -1,0 +1,306 @@
+//! Which events are worth a letter, and what it says. Pure: events in, letters out.
+//!
+//! Subjects and the first line of each body are keepalived's, because people filter their mail by them. As there, a
+//! state is mailed once until another one is, a real server only when it really changes between up and down, and
+//! only what has `smtp_alert`.
+
+use std::collections::HashMap;
+
+use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VrrpState};
+use keepwatch_bus::{Event, EventId, Fact, History, render};
+
+use crate::Letter;
+
+/// Keeps what the configuration facts said about mail, and what was mailed last.
+#[derive(Debug, Default)]
+pub struct Secretary {
+    instances: HashMap<Name, Router>,
+    groups: HashMap<Name, Router>,
+    services: HashMap<ServiceKey, Service>,
+    reals: HashMap<RealKey, Real>,
+    /// `no_email_faults`.
+    silent_faults: bool,
+}
+
+/// A virtual router or a sync group.
+#[derive(Debug)]
+struct Router {
+    alert: bool,
+    mailed: VrrpState,
+}
+
+#[derive(Debug)]
+struct Service {
+    alert: bool,
+    alpha: bool,
+}
+
+#[derive(Debug)]
+struct Real {
+    alert: bool,
+    up: bool,
+}
+
+/// Subject and first line of a letter.
+struct Words(String, String);
+
+impl Secretary {
+    /// Whether FAULT states are not mailed (`no_email_faults`).
+    pub fn set_silent_faults(&mut self, silent: bool) {
+        self.silent_faults = silent;
+    }
+
+    /// Takes an event in and returns the letters that it gives: mostly none. `history` must hold the event already;
+    /// it is asked why it happened.
+    pub fn note(&mut self, event: &Event, history: &History) -> Vec<Letter> {
+        let words = match &event.fact {
+            Fact::DaemonStarted { .. } => {
+                *self = Self { silent_faults: self.silent_faults, ..Self::default() };
+                Vec::new()
+            }
+            Fact::DaemonStopping { .. } => self.stopping(),
+            Fact::InstanceConfigured { instance, settings } => {
+                let known = self.instances.entry(instance.clone()).or_insert(Router::new());
+                known.alert = settings.smtp_alert;
+                Vec::new()
+            }
+            Fact::GroupConfigured { group, settings } => {
+                let known = self.groups.entry(group.clone()).or_insert(Router::new());
+                known.alert = settings.smtp_alert;
+                Vec::new()
+            }
+            Fact::InstanceUnconfigured { instance } => {
+                let known = self.instances.remove(instance).filter(|router| router.alert);
+                let deleted = |_| instance_words(instance, "Deleted", "VRRP Deleted at reload");
+                known.map(deleted).into_iter().collect()
+            }
+            Fact::GroupUnconfigured { group } => {
+                self.groups.remove(group);
+                Vec::new()
+            }
+            Fact::StateChanged { instance, to, .. } => self.instance_changed(instance, *to),
+            Fact::GroupStateChanged { group, to, .. } => self.group_changed(group, *to),
+            fact => self.note_service(fact, event.cause, history),
+        };
+        words.into_iter().map(|words| letter(words, event, history)).collect()
+    }
+
+    /// Events about virtual and real servers; all others are nothing to write about.
+    fn note_service(&mut self, fact: &Fact, cause: Option<EventId>, history: &History) -> Vec<Words> {
+        match fact {
+            Fact::VirtualServerConfigured { service, settings } => {
+                let known = Service { alert: settings.smtp_alert, alpha: settings.alpha };
+                self.services.insert(*service, known);
+            }
+            Fact::VirtualServerUnconfigured { service } => {
+                self.services.remove(service);
+            }
+            Fact::RealServerConfigured { real, settings } => {
+                // Without `alpha` a real server is thought up until a check fails, so that its first success is no news.
+                let up = !self.services.get(&real.service).is_some_and(|service| service.alpha);
+                let known = self.reals.entry(*real).or_insert(Real { alert: false, up });
+                known.alert = settings.smtp_alert;
+            }
+            Fact::RealServerUnconfigured { real } => {
+                let known = self.reals.remove(real).filter(|known| known.alert && known.up);
+                return known.map(|_| real_words(real, "DOWN", "Removing")).into_iter().collect();
+            }
+            Fact::RealServerUp { real } => return self.real_changed(real, true, cause, history),
+            Fact::RealServerDown { real } => return self.real_changed(real, false, cause, history),
+            Fact::QuorumGained { service, quorum, hysteresis, weight } if self.wants(service) => {
+                let needed = u64::from(*quorum) + u64::from(*hysteresis);
+                let line = format!("Gained quorum {quorum}+{hysteresis}={needed} <= {weight}");
+                return vec![service_words(service, "UP", &line)];
+            }
+            Fact::QuorumLost { service, quorum, hysteresis, weight } if self.wants(service) => {
+                let needed = i64::from(*quorum) - i64::from(*hysteresis);
+                let line = format!("Lost quorum {quorum}-{hysteresis}={needed} > {weight}");
+                return vec![service_words(service, "DOWN", &line)];
+            }
+            // The rest is nothing to write about.
+            Fact::QuorumGained { .. }
+            | Fact::QuorumLost { .. }
+            | Fact::DaemonStarted { .. }
+            | Fact::DaemonStopping { .. }
+            | Fact::WorkerRestarted { .. }
+            | Fact::ConfigLoaded { .. }
+            | Fact::ConfigRejected { .. }
+            | Fact::ConfigDiagnosed { .. }
+            | Fact::HistoryFailed { .. }
+            | Fact::HistoryRecovered { .. }
+            | Fact::ConsumerFailed { .. }
+            | Fact::LinkUp { .. }
+            | Fact::LinkDown { .. }
+            | Fact::InstanceConfigured { .. }
+            | Fact::InstanceUnconfigured { .. }
+            | Fact::GroupConfigured { .. }
+            | Fact::GroupUnconfigured { .. }
+            | Fact::StateChanged { .. }
+            | Fact::GroupStateChanged { .. }
+            | Fact::AdvertTimedOut { .. }
+            | Fact::MasterHeard { .. }
+            | Fact::MasterResigned { .. }
+            | Fact::HigherPriorityReceived { .. }
+            | Fact::LowerPriorityReceived { .. }
+            | Fact::AdvertRejected { .. }
+            | Fact::PriorityChanged { .. }
+            | Fact::AddressAdded { .. }
+            | Fact::AddressRemoved { .. }
+            | Fact::AddressFailed { .. }
+            | Fact::AddressesAnnounced { .. }
+            | Fact::AdvertSendFailed { .. }
+            | Fact::AdvertDelayed { .. }
+            | Fact::CheckSucceeded { .. }
+            | Fact::CheckFailed { .. }
+            | Fact::CheckNotRun { .. }
+            | Fact::VirtualServerAdded { .. }
+            | Fact::VirtualServerRemoved { .. }
+            | Fact::RealServerAdded { .. }
+            | Fact::RealServerRemoved { .. }
+            | Fact::RealServerWeightChanged { .. }
+            | Fact::SorryServerAdded { .. }
+            | Fact::SorryServerRemoved { .. }
+            | Fact::DriftRepaired { .. }
+            | Fact::IpvsFailed { .. }
+            | Fact::MailSent { .. }
+            | Fact::MailDelayed { .. }
+            | Fact::MailFailed { .. }
+            | Fact::MasterAgentConnected { .. }
+            | Fact::MasterAgentLost { .. } => {}
+        }
+        Vec::new()
+    }
+
+    fn wants(&self, service: &ServiceKey) -> bool {
+        self.services.get(service).is_some_and(|service| service.alert)
+    }
+
+    fn instance_changed(&mut self, instance: &Name, to: VrrpState) -> Vec<Words> {
+        let silent_faults = self.silent_faults;
+        let Some(router) = self.instances.get_mut(instance) else { return Vec::new() };
+        let Some(subject) = router.news(to, silent_faults) else { return Vec::new() };
+        let line = match to {
+            VrrpState::Master => "VRRP Instance is now owning VRRP VIPs",
+            VrrpState::Init | VrrpState::Backup | VrrpState::Fault => {
+                "VRRP Instance is no longer owning VRRP VIPs"
+            }
+        };
+        vec![instance_words(instance, &subject, line)]
+    }
+
+    fn group_changed(&mut self, group: &Name, to: VrrpState) -> Vec<Words> {
+        let silent_faults = self.silent_faults;
+        let Some(router) = self.groups.get_mut(group) else { return Vec::new() };
+        let Some(subject) = router.news(to, silent_faults) else { return Vec::new() };
+        vec![group_words(group, &subject, &format!("All VRRP group instances are now in {to} state"))]
+    }
+
+    fn real_changed(
+        &mut self,
+        real: &RealKey,
+        up: bool,
+        cause: Option<EventId>,
+        history: &History,
+    ) -> Vec<Words> {
+        let Some(known) = self.reals.get_mut(real) else { return Vec::new() };
+        if std::mem::replace(&mut known.up, up) == up || !known.alert {
+            return Vec::new();
+        }
+        let cause = cause.and_then(|cause| history.get(cause));
+        let mut kind = "";
+        if let Some(Fact::CheckSucceeded { checker, .. } | Fact::CheckFailed { checker, .. }) =
+            cause.map(|event| &event.fact)
+        {
+            kind = &checker.kind;
+        }
+        let line = check_line(kind, up);
+        vec![real_words(real, if up { "UP" } else { "DOWN" }, &line)]
+    }
+
+    fn stopping(&mut self) -> Vec<Words> {
+        let mut words: Vec<_> = self
+            .instances
+            .iter()
+            .filter(|(_, router)| router.alert)
+            .map(|(name, _)| instance_words(name, "Stopping", "VRRP Instance stopping"))
+            .collect();
+        let groups = self.groups.iter().filter(|(_, router)| router.alert);
+        words.extend(
+            groups
+                .map(|(name, _)| group_words(name, "Stopping", "All VRRP group instances are now stopping")),
+        );
+        words.sort_by(|a, b| a.0.cmp(&b.0));
+        words
+    }
+}
+
+impl Router {
+    fn new() -> Self {
+        Self { alert: false, mailed: VrrpState::Init }
+    }
+
+    /// What the subject says of the new state, if it is to be mailed.
+    fn news(&mut self, to: VrrpState, silent_faults: bool) -> Option<String> {
+        let wanted = match to {
+            VrrpState::Init => false,
+            VrrpState::Backup | VrrpState::Master => true,
+            VrrpState::Fault => !silent_faults,
+        };
+        if !self.alert || !wanted || self.mailed == to {
+            return None;
+        }
+        self.mailed = to;
+        Some(format!("Entering {to} state"))
+    }
+}
+
+fn instance_words(name: &str, what: &str, line: &str) -> Words {
+    Words(format!("VRRP Instance {name} - {what}"), arrows(line))
+}
+
+fn group_words(name: &str, what: &str, line: &str) -> Words {
+    Words(format!("VRRP Group {name} - {what}"), arrows(line))
+}
+
+fn service_words(service: &ServiceKey, state: &str, line: &str) -> Words {
+    Words(format!("Virtualserver {service} - {state}"), arrows(line))
+}
+
+fn real_words(real: &RealKey, state: &str, line: &str) -> Words {
+    let subject = format!("Realserver {} of virtual server {} - {state}", real.label(), real.service);
+    Words(subject, arrows(line))
+}
+
+fn arrows(line: &str) -> String {
+    format!("=> {line} <=")
+}
+
+/// What keepalived's checkers write of themselves; each kind has its own way.
+fn check_line(kind: &str, up: bool) -> String {
+    let result = if up { "succeed" } else { "failed" };
+    match kind {
+        "TCP_CHECK" => format!("TCP CHECK {result} on service"),
+        "UDP_CHECK" => format!("UDP CHECK {result} on service"),
+        "PING_CHECK" => format!("ICMP CHECK {result} on service"),
+        "DNS_CHECK" => format!("DNS_CHECK: {result} on service"),
+        "HTTP_GET" | "SSL_GET" if !up => "CHECK failed on service : HTTP/SSL request failed".to_owned(),
+        _ => format!("CHECK {result} on service"),
+    }
+}
+
+fn letter(Words(subject, line): Words, event: &Event, history: &History) -> Letter {
+    let mut body = format!("{line}\n");
+    let told: Vec<_> = history
+        .chain(event.id)
+        .iter()
+        .filter_map(|event| Some(format!("  {:.3}  {}  {}\n", event.at, event.id, render::line(event)?.text)))
+        .collect();
+    if !told.is_empty() {
+        body.push_str("\nWhat led to it:\n");
+        body.extend(told);
+    }
+    Letter { subject, body, event: event.id, at: event.at.as_nanosecond() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! When a master announces its addresses: on becoming master, once more after `garp_master_delay`, at every refresh,
+//! and when it heard a lower-priority master.
+
+use std::time::Instant;
+
+use keepwatch_bus::EventId;
+use keepwatch_bus::fact::AnnounceOccasion;
+
+use super::{Router, State};
+use crate::node::Context;
+use crate::outbox::{Announcement, Output};
+use crate::spec::GarpTiming;
+
+/// The bursts that are still to come.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bursts {
+    delayed: Option<Instant>,
+    refresh: Option<Instant>,
+    lower: Option<(Instant, EventId)>,
+}
+
+impl Bursts {
+    /// Those of a router that has just become master.
+    pub(crate) fn of_new_master(now: Instant, garp: &GarpTiming) -> Self {
+        Self {
+            delayed: (!garp.delay.is_zero()).then(|| now + garp.delay),
+            refresh: (!garp.refresh.is_zero()).then(|| now + garp.delay + garp.refresh),
+            lower: None,
+        }
+    }
+
+    /// When the next is due.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        [self.delayed, self.refresh, self.lower.map(|(at, _)| at)].into_iter().flatten().min()
+    }
+
+    /// A second burst has to follow a change of addresses.
+    pub(crate) fn again(&mut self, now: Instant, garp: &GarpTiming) {
+        if !garp.delay.is_zero() {
+            self.delayed = Some(now + garp.delay);
+        }
+    }
+
+    /// The refresh follows a change of its period.
+    pub(crate) fn retime(&mut self, now: Instant, garp: &GarpTiming) {
+        self.refresh = (!garp.refresh.is_zero()).then(|| now + garp.refresh);
+    }
+}
+
+fn take_due(slot: &mut Option<Instant>, now: Instant) -> bool {
+    slot.take_if(|at| *at <= now).is_some()
+}
+
+impl Router {
+    pub(crate) fn first_burst(&self, cx: &mut Context<'_>, cause: EventId) {
+        self.announce(cx, self.spec.garp.repeat, AnnounceOccasion::BecameMaster, Some(cause));
+    }
+
+    /// Sends the bursts that are due.
+    pub(crate) fn due_bursts(&mut self, cx: &mut Context<'_>) {
+        let now = cx.now;
+        let garp = self.spec.garp;
+        let State::Master(master) = &mut self.state else { return };
+        let since = master.since;
+        let delayed = take_due(&mut master.bursts.delayed, now);
+        let lower = master.bursts.lower.take_if(|(at, _)| *at <= now);
+        let refresh = take_due(&mut master.bursts.refresh, now);
+        if refresh {
+            master.bursts.refresh = (!garp.refresh.is_zero()).then(|| now + garp.refresh);
+        }
+        if delayed {
+            self.announce(cx, garp.repeat, AnnounceOccasion::Delayed, Some(since));
+        }
+        if let Some((_, event)) = lower {
+            let repeat = garp.lower_prio_repeat;
+            self.announce(cx, repeat, AnnounceOccasion::LowerPriorityMaster, Some(event));
+        }
+        if refresh {
+            self.announce(cx, garp.refresh_repeat, AnnounceOccasion::Refresh, None);
+        }
+    }
+
+    /// A lower-priority master was heard, here or by another member of the group.
+    pub(crate) fn lower_master_burst(&mut self, cx: &mut Context<'_>, event: EventId) {
+        let garp = self.spec.garp;
+        let State::Master(master) = &mut self.state else { return };
+        if garp.lower_prio_repeat == 0 {
+            return;
+        }
+        if !garp.lower_prio_delay.is_zero() && master.bursts.lower.is_none() {
+            master.bursts.lower = Some((cx.now + garp.lower_prio_delay, event));
+        }
+        self.announce(cx, garp.lower_prio_repeat, AnnounceOccasion::LowerPriorityMaster, Some(event));
+    }
+
+    pub(crate) fn announce(
+        &self,
+        cx: &mut Context<'_>,
+        repeat: u32,
+        occasion: AnnounceOccasion,
+        cause: Option<EventId>,
+    ) {
+        if repeat == 0 || self.spec.addresses.is_empty() {
+            return;
+        }
+        cx.out.act(Output::Announce(Announcement {
+            router: self.id,
+            spec: &self.spec,
+            addresses: self.spec.addresses.clone(),
+            repeat,
+            occasion,
+            cause,
+        }));
+    }
+}

@@ -1,0 +1,183 @@
+//! Changes from outside: the priority, the source address, the definition.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keepwatch_bus::fact::AnnounceOccasion;
+use keepwatch_bus::{EventId, Fact};
+use keepwatch_config::model::{InterfaceAddress, TrackedInterface};
+
+use super::{Reaction, Router, State};
+use crate::node::Context;
+use crate::outbox::{AddressChange, Announcement, Output};
+use crate::spec::{RouterDefinition, RouterSpec, Transport};
+
+impl Router {
+    /// The priority that configuration and weights give: 1 to 254 unless it is an owner, which weights don't touch.
+    pub(crate) fn weighed_priority(&self) -> u8 {
+        if self.spec.is_owner() {
+            return self.spec.priority.0;
+        }
+        let total = i32::from(self.spec.priority.0)
+            .saturating_add(self.tracking.weight)
+            .saturating_add(self.link_weight);
+        total.clamp(1, 254) as u8
+    }
+
+    /// Adds what one tracked interface means now: a fault at weight 0; else a positive weight counts while it is up, a
+    /// negative one while it is down. `reverse` turns up and down round.
+    pub(crate) fn weigh_link(&mut self, tracked: &TrackedInterface, up: bool) {
+        let good = up != tracked.reverse;
+        match tracked.weight {
+            0 if !good => self.faults.tracked_links += 1,
+            weight if (weight > 0) == good => self.link_weight += weight,
+            _ => {}
+        }
+    }
+
+    /// Takes the weighed priority into use. A backup's timer moves by as much as its skew did.
+    pub(crate) fn update_priority(&mut self, cx: &mut Context<'_>) {
+        let (from, to) = (self.priority, self.weighed_priority());
+        if from == to {
+            return;
+        }
+        let before = self.down_interval();
+        self.priority = to;
+        let after = self.down_interval();
+        self.shift_down_timer(before, after);
+        cx.publish(Fact::PriorityChanged { instance: self.spec.name.clone(), from, to });
+    }
+
+    fn shift_down_timer(&mut self, before: Duration, after: Duration) {
+        if let State::Backup(backup) = &mut self.state {
+            backup.down_at += after;
+            backup.down_at = backup.down_at.checked_sub(before).unwrap_or(backup.down_at);
+        }
+    }
+
+    /// Its advertisements leave from this address from now on.
+    pub(crate) fn set_source(&mut self, source: Option<IpAddr>) {
+        if self.source != source {
+            self.source = source;
+            self.rebuild_packet();
+        }
+    }
+
+    /// Whether `spec` can take the place of this router's without a restart: the identity on the wire is the same.
+    pub(crate) fn can_become(&self, spec: &RouterSpec) -> bool {
+        let same_kind = matches!(
+            (&self.spec.transport, &spec.transport),
+            (Transport::Multicast { .. }, Transport::Multicast { .. })
+                | (Transport::Unicast { .. }, Transport::Unicast { .. })
+        );
+        same_kind
+            && self.spec.interface == spec.interface
+            && self.spec.family == spec.family
+            && self.spec.vrid == spec.vrid
+            && self.spec.version.number() == spec.version.number()
+    }
+
+    /// Takes a new definition into use, touching only what differs.
+    pub(crate) fn redefine(&mut self, cx: &mut Context<'_>, definition: RouterDefinition) {
+        self.settings = definition.settings;
+        self.counters = definition.counters;
+        if *self.spec == definition.spec {
+            return;
+        }
+        let before = self.down_interval();
+        let old = std::mem::replace(&mut self.spec, Arc::new(definition.spec));
+        if old.advert_interval != self.spec.advert_interval {
+            self.change_interval(cx);
+        }
+        let after = self.down_interval();
+        self.shift_down_timer(before, after);
+        self.update_priority(cx);
+        self.rebuild_packet();
+        if let State::Master(master) = &mut self.state
+            && old.garp.refresh != self.spec.garp.refresh
+        {
+            master.bursts.retime(cx.now, &self.spec.garp);
+        }
+        if old.addresses != self.spec.addresses && self.holds_addresses {
+            self.change_addresses(cx, &old);
+        }
+    }
+
+    fn change_interval(&mut self, cx: &mut Context<'_>) {
+        let interval = self.interval();
+        self.master_interval = interval;
+        if let State::Master(master) = &mut self.state {
+            master.next_advert = master.next_advert.min(cx.now + interval);
+        }
+    }
+
+    /// Takes off what is gone, puts on what is new; a master announces the new ones, and all again later.
+    fn change_addresses(&mut self, cx: &mut Context<'_>, old: &RouterSpec) {
+        let cause = match (cx.cause, &self.state) {
+            (Some(cause), _) => cause,
+            (None, State::Master(master)) => master.since,
+            (None, State::Init | State::Backup(_) | State::Fault) => EventId(0),
+        };
+        let gone = missing_from(&old.addresses, &self.spec.addresses);
+        let new = missing_from(&self.spec.addresses, &old.addresses);
+        if !gone.is_empty() {
+            self.change_some(cx, gone, cause, Output::RemoveAddresses);
+        }
+        if new.is_empty() {
+            return;
+        }
+        let State::Master(master) = &mut self.state else { return };
+        master.bursts.again(cx.now, &self.spec.garp);
+        self.change_some(cx, new.clone(), cause, Output::AddAddresses);
+        self.announce_some(cx, new, cause);
+    }
+
+    fn change_some<'a>(
+        &'a self,
+        cx: &mut Context<'_>,
+        addresses: Arc<[InterfaceAddress]>,
+        cause: EventId,
+        output: fn(AddressChange<'a>) -> Output<'a>,
+    ) {
+        cx.out.act(output(AddressChange { router: self.id, spec: &self.spec, addresses, cause }));
+    }
+
+    /// Somebody took one of its addresses off: a master puts it back and tells the network where it is. If that
+    /// happens again and again, something else wants to have it its way: the master resigns, as keepalived does the
+    /// first time, and waits for its skew.
+    pub(crate) fn virtual_address_lost(&mut self, cx: &mut Context<'_>, address: IpAddr) -> Reaction {
+        let State::Master(master) = &self.state else { return Reaction::None };
+        let cause = master.since;
+        let lost = self.spec.addresses.iter().find(|a| a.address == address).cloned();
+        let Some(lost) = lost else { return Reaction::None };
+        if !self.limits.restoration(cx.now, self.spec.addresses.len()) {
+            self.send(cx, 0);
+            let skew = self.skew();
+            return Reaction::Yielded(self.enter_backup(&mut cx.because_of(cause), skew));
+        }
+        let addresses: Arc<[InterfaceAddress]> = Arc::from([lost]);
+        self.change_some(cx, addresses.clone(), cause, Output::AddAddresses);
+        self.announce_some(cx, addresses, cause);
+        Reaction::None
+    }
+
+    fn announce_some(&self, cx: &mut Context<'_>, addresses: Arc<[InterfaceAddress]>, cause: EventId) {
+        if self.spec.garp.repeat == 0 {
+            return;
+        }
+        cx.out.act(Output::Announce(Announcement {
+            router: self.id,
+            spec: &self.spec,
+            addresses,
+            repeat: self.spec.garp.repeat,
+            occasion: AnnounceOccasion::BecameMaster,
+            cause: Some(cause),
+        }));
+    }
+}
+
+/// Those of `of` that `from` has not, by value: an address whose prefix or interface changed is gone and new.
+fn missing_from(of: &[InterfaceAddress], from: &[InterfaceAddress]) -> Arc<[InterfaceAddress]> {
+    of.iter().filter(|address| !from.contains(address)).cloned().collect()
+}

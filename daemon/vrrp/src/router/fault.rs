@@ -1,0 +1,21 @@
+//! What keeps a router in Fault.
+
+/// The reasons, each on its own: a router leaves Fault when none is left, in it or in a member of its group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Faults {
+    /// Its interface is down.
+    pub(crate) link: bool,
+    /// There is no address to send from, or the configured one is gone and tracked.
+    pub(crate) source: bool,
+    /// Tracked interfaces of weight 0 that are down.
+    pub(crate) tracked_links: u32,
+    /// Trackers of weight 0 that have failed.
+    pub(crate) trackers: u32,
+}
+
+impl Faults {
+    /// Whether there is any.
+    pub(crate) fn any(&self) -> bool {
+        self.link || self.source || self.tracked_links > 0 || self.trackers > 0
+    }
+}

@@ -1,0 +1,124 @@
+//! How often a router may say the same thing: whatever a hostile network sends, facts stay few. Counters count all.
+
+use std::time::{Duration, Instant};
+
+use keepwatch_bus::EventId;
+use keepwatch_bus::fact::AdvertError;
+
+/// Between two facts about refused packets of one kind, or about lower-priority masters.
+const QUIET: Duration = Duration::from_secs(10);
+/// Facts about new masters: so many at once …
+const HEARD_BURST: u32 = 8;
+/// … and one more in this time.
+const HEARD_REFILL: Duration = Duration::from_secs(1);
+
+/// How often every address may be put back …
+const RESTORATIONS: usize = 5;
+/// … in this time.
+const RESTORATION_WINDOW: Duration = Duration::from_secs(60);
+
+const KINDS: usize = 11;
+
+/// The memory of what was said when.
+#[derive(Debug, Default)]
+pub(crate) struct Limits {
+    rejections: [Option<Instant>; KINDS],
+    lower: Option<(Instant, EventId)>,
+    heard_spent: u32,
+    heard_since: Option<Instant>,
+    restored: usize,
+    restored_since: Option<Instant>,
+}
+
+impl Limits {
+    /// Whether a refused packet of this kind may be published now.
+    pub(crate) fn rejection(&mut self, now: Instant, kind: AdvertError) -> bool {
+        let last = &mut self.rejections[slot(kind)];
+        let allowed = last.is_none_or(|last| now.saturating_duration_since(last) >= QUIET);
+        if allowed {
+            *last = Some(now);
+        }
+        allowed
+    }
+
+    /// After a change of state the first refused packet of each kind is news again.
+    pub(crate) fn forget_rejections(&mut self) {
+        self.rejections = [None; KINDS];
+    }
+
+    /// The event that told of a lower-priority master, if it is still fresh.
+    pub(crate) fn lower(&self, now: Instant) -> Option<EventId> {
+        self.lower.filter(|(at, _)| now.saturating_duration_since(*at) < QUIET).map(|(_, event)| event)
+    }
+
+    pub(crate) fn told_lower(&mut self, now: Instant, event: EventId) {
+        self.lower = Some((now, event));
+    }
+
+    /// Whether a newly heard master may be published now.
+    pub(crate) fn heard(&mut self, now: Instant) -> bool {
+        let since = *self.heard_since.get_or_insert(now);
+        let refilled = (now.saturating_duration_since(since).as_secs() / HEARD_REFILL.as_secs()) as u32;
+        if refilled > 0 {
+            self.heard_spent = self.heard_spent.saturating_sub(refilled);
+            self.heard_since = Some(now);
+        }
+        let allowed = self.heard_spent < HEARD_BURST;
+        if allowed {
+            self.heard_spent += 1;
+        }
+        allowed
+    }
+
+    /// Whether one more address may be put back, of a router that has so many.
+    pub(crate) fn restoration(&mut self, now: Instant, addresses: usize) -> bool {
+        let since = *self.restored_since.get_or_insert(now);
+        if now.saturating_duration_since(since) >= RESTORATION_WINDOW {
+            self.restored = 0;
+            self.restored_since = Some(now);
+        }
+        self.restored += 1;
+        self.restored <= RESTORATIONS * addresses
+    }
+}
+
+fn slot(kind: AdvertError) -> usize {
+    match kind {
+        AdvertError::PacketLength => 0,
+        AdvertError::Checksum => 1,
+        AdvertError::Version => 2,
+        AdvertError::VirtualRouterId => 3,
+        AdvertError::Ttl => 4,
+        AdvertError::Type => 5,
+        AdvertError::Interval => 6,
+        AdvertError::AddressList => 7,
+        AdvertError::AuthTypeInvalid => 8,
+        AdvertError::AuthTypeMismatch => 9,
+        AdvertError::AuthFailure => 10,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refused_packets_are_told_once_in_ten_seconds_a_kind() {
+        let mut limits = Limits::default();
+        let start = Instant::now();
+        assert!(limits.rejection(start, AdvertError::Checksum));
+        assert!(!limits.rejection(start + Duration::from_millis(9_999), AdvertError::Checksum));
+        assert!(limits.rejection(start, AdvertError::Ttl));
+        assert!(limits.rejection(start + QUIET, AdvertError::Checksum));
+    }
+
+    #[test]
+    fn changing_masters_are_told_a_few_at_once_then_slowly() {
+        let mut limits = Limits::default();
+        let start = Instant::now();
+        let at_once = (0..100).filter(|_| limits.heard(start)).count();
+        assert_eq!(at_once, HEARD_BURST as usize);
+        let in_a_minute = (0..6000).filter(|i| limits.heard(start + Duration::from_millis(10 * i))).count();
+        assert!((55..=60).contains(&in_a_minute), "{in_a_minute}");
+    }
+}

@@ -1,0 +1,141 @@
+//! Master (RFC 9568 §6.4.3): advertises, holds the addresses, announces them, and yields to a higher rank.
+
+use std::cmp::Ordering;
+use std::time::{Duration, Instant};
+
+use keepwatch_bus::subject::VrrpState;
+use keepwatch_bus::{EventId, Fact};
+
+use super::bursts::Bursts;
+use super::receive::Advert;
+use super::{Heard, LEAST_INTERVAL, Reaction, Router, State};
+use crate::node::Context;
+use crate::spec::Version;
+
+/// What exists only in Master.
+#[derive(Clone, Debug)]
+pub(crate) struct Master {
+    /// Adver_Timer: when the next advertisement is due.
+    pub(crate) next_advert: Instant,
+    /// When addresses are announced next.
+    pub(crate) bursts: Bursts,
+    /// When a lower-priority advertisement was last answered.
+    answered: Option<Instant>,
+    /// The event that made it master.
+    pub(crate) since: EventId,
+}
+
+impl Master {
+    pub(crate) fn deadline(&self) -> Instant {
+        self.bursts.next().map_or(self.next_advert, |burst| burst.min(self.next_advert))
+    }
+}
+
+impl Router {
+    /// Enters Master: the advertisement first, so that a lesser master has taken the addresses off before they are
+    /// announced; then the addresses, then the first burst.
+    pub(crate) fn enter_master(&mut self, cx: &mut Context<'_>) -> EventId {
+        let from = self.state();
+        self.send(cx, self.priority);
+        self.limits.forget_rejections();
+        self.heard = None;
+        self.master_interval = self.interval();
+        let bursts = Bursts::of_new_master(cx.now, &self.spec.garp);
+        let next_advert = cx.now + self.interval();
+        self.state = State::Master(Master { next_advert, bursts, answered: None, since: EventId(0) });
+        self.counters.became_master.inc();
+        let event = self.announce_state(cx, from);
+        if let State::Master(master) = &mut self.state {
+            master.since = event;
+        }
+        self.add_addresses(cx, event);
+        self.first_burst(cx, event);
+        event
+    }
+
+    /// Its deadline has passed: whatever is due is done.
+    pub(crate) fn master_deadline(&mut self, cx: &mut Context<'_>) {
+        let interval = self.interval();
+        let State::Master(master) = &mut self.state else { return };
+        if master.next_advert <= cx.now {
+            let due = master.next_advert;
+            let late = cx.now.saturating_duration_since(due);
+            let in_step = due + interval;
+            master.next_advert = if in_step > cx.now { in_step } else { cx.now + interval };
+            self.send(cx, self.priority);
+            if late > interval / 2 {
+                self.counters.adverts_late.inc();
+                cx.publish(Fact::AdvertDelayed { instance: self.spec.name.clone(), late });
+            }
+        }
+        self.due_bursts(cx);
+    }
+
+    /// An advertisement came while Master.
+    pub(crate) fn master_hears(&mut self, cx: &mut Context<'_>, advert: Advert) -> Reaction {
+        if advert.priority == 0 {
+            // "send an ADVERTISEMENT, reset the Adver_Timer": the backups must not wait for the one that stops.
+            self.advertise_now(cx);
+            return Reaction::None;
+        }
+        let by_address = self.source.map_or(Ordering::Greater, |ours| advert.source.cmp(&ours));
+        match advert.priority.cmp(&self.priority).then(by_address) {
+            Ordering::Greater => self.yield_to(cx, advert),
+            Ordering::Less => self.hears_lower(cx, advert),
+            // Somebody sends with our address and priority; keepalived warns and goes on as master.
+            Ordering::Equal => Reaction::None,
+        }
+    }
+
+    fn advertise_now(&mut self, cx: &mut Context<'_>) {
+        self.send(cx, self.priority);
+        let interval = self.interval();
+        if let State::Master(master) = &mut self.state {
+            master.next_advert = cx.now + interval;
+        }
+    }
+
+    fn yield_to(&mut self, cx: &mut Context<'_>, advert: Advert) -> Reaction {
+        if self.spec.higher_prio_send_advert {
+            self.send(cx, self.priority);
+        }
+        if let Version::V3 { .. } = self.spec.version {
+            self.master_interval = advert.interval.max(LEAST_INTERVAL);
+        }
+        self.heard = Some(Heard { address: advert.source, priority: advert.priority });
+        let event = cx.publish(Fact::HigherPriorityReceived {
+            instance: self.spec.name.clone(),
+            address: advert.source,
+            priority: advert.priority,
+            own: self.priority,
+        });
+        let wait = self.down_interval();
+        Reaction::Yielded(self.enter_backup(&mut cx.because_of(event), wait))
+    }
+
+    /// Another believes itself master, with less right: it is told by an advertisement, and the network by a burst.
+    /// Not more than twice an interval, or a flood of such packets would make us flood too.
+    fn hears_lower(&mut self, cx: &mut Context<'_>, advert: Advert) -> Reaction {
+        let quiet = self.interval() / 2;
+        let State::Master(master) = &mut self.state else { return Reaction::None };
+        if master.answered.is_some_and(|at| cx.now.saturating_duration_since(at) < quiet) {
+            return Reaction::None;
+        }
+        master.answered = Some(cx.now);
+        let event = self.tell_lower(cx, advert);
+        if !self.spec.lower_prio_no_advert {
+            self.advertise_now(cx);
+        }
+        self.lower_master_burst(cx, event);
+        Reaction::LowerMaster(event)
+    }
+
+    /// Yields because its group does.
+    pub(crate) fn follow_to_backup(&mut self, cx: &mut Context<'_>) -> EventId {
+        if self.state() != VrrpState::Master {
+            self.master_interval = self.interval();
+        }
+        let wait: Duration = self.down_interval();
+        self.enter_backup(cx, wait)
+    }
+}

@@ -1,0 +1,197 @@
+//! Is this packet an advertisement that we may believe? The checks stand in the order in which keepalived makes them
+//! (which decides what a packet with two faults is counted as), each with its section of RFC 9568 §7.1 or RFC 3768 §7.1.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use keepwatch_bus::Fact;
+use subtle::ConstantTimeEq;
+
+use super::{Reaction, Router, State};
+use crate::node::Context;
+use crate::spec::{Authentication, Transport, Version};
+use crate::wire::{AuthType, Datagram, DecodeError, Message, PacketType, VRRP_TTL};
+
+/// What a believed advertisement says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Advert {
+    pub(crate) source: IpAddr,
+    pub(crate) priority: u8,
+    pub(crate) interval: Duration,
+}
+
+impl Router {
+    /// A packet for this virtual router id came in.
+    pub(crate) fn receive(&mut self, cx: &mut Context<'_>, datagram: &Datagram<'_>) -> Reaction {
+        if matches!(self.state, State::Init | State::Fault) {
+            return Reaction::None;
+        }
+        match self.verify(cx, datagram) {
+            Ok(Some(advert)) => match self.state {
+                State::Init | State::Fault => Reaction::None,
+                State::Backup(_) => self.backup_hears(cx, advert),
+                State::Master(_) => self.master_hears(cx, advert),
+            },
+            Ok(None) => Reaction::None,
+            Err(error) => {
+                self.reject(cx, datagram.source, error);
+                Reaction::None
+            }
+        }
+    }
+
+    /// Counts a fault of a packet, and tells of it unless that was done a moment ago.
+    fn reject(&mut self, cx: &mut Context<'_>, address: IpAddr, error: DecodeError) {
+        let kind = error.kind();
+        self.counters.error(kind).inc();
+        if self.limits.rejection(cx.now, kind) {
+            let instance = self.spec.name.clone();
+            let detail = error.to_string();
+            cx.publish(Fact::AdvertRejected { instance, address, error: kind, detail });
+        }
+    }
+
+    /// The advertisement in a packet, if it may be believed; none if it is nothing to us though nothing is wrong.
+    fn verify(
+        &mut self,
+        cx: &mut Context<'_>,
+        datagram: &Datagram<'_>,
+    ) -> Result<Option<Advert>, DecodeError> {
+        let message = Message::new_checked(self.spec.family, datagram.message)?;
+        self.check_ttl(datagram)?;
+        self.check_version(&message)?;
+        self.check_authentication(&message)?;
+        self.check_interval(&message)?;
+        if let PacketType::Unknown(actual) = message.packet_type() {
+            return Err(DecodeError::Type { actual });
+        }
+        self.check_checksum(&message, datagram)?;
+        self.check_destination(datagram)?;
+        if self.spec.owner_ignore_adverts && self.spec.is_owner() {
+            return Ok(None);
+        }
+        self.counters.adverts_received.inc();
+        if let Err(error) = self.check_addresses(&message, datagram.source) {
+            // Not refused: RFC 9568 §7.1 says MAY, and keepalived counts it and goes on.
+            self.reject(cx, datagram.source, error);
+        }
+        self.check_peer(datagram)?;
+        if message.priority() == 0 {
+            self.counters.priority_zero_received.inc();
+        }
+        Ok(Some(Advert {
+            source: datagram.source,
+            priority: message.priority(),
+            interval: message.advert_interval(),
+        }))
+    }
+
+    /// "MUST verify that the IPv4 TTL / IPv6 Hop Limit is 255"; peers of a unicast router may be further away.
+    fn check_ttl(&self, datagram: &Datagram<'_>) -> Result<(), DecodeError> {
+        match (&self.spec.transport, datagram.ttl) {
+            (Transport::Multicast { .. }, Some(actual)) if actual != VRRP_TTL => {
+                Err(DecodeError::Ttl { expected: VRRP_TTL, actual })
+            }
+            (Transport::Multicast { .. } | Transport::Unicast { .. }, _) => Ok(()),
+        }
+    }
+
+    fn check_version(&self, message: &Message<'_>) -> Result<(), DecodeError> {
+        let expected = self.spec.version.number();
+        match message.version() {
+            actual if actual == expected => Ok(()),
+            actual => Err(DecodeError::Version { expected, actual }),
+        }
+    }
+
+    fn check_authentication(&self, message: &Message<'_>) -> Result<(), DecodeError> {
+        let Version::V2 { authentication } = &self.spec.version else { return Ok(()) };
+        let expected = match authentication {
+            Authentication::None => AuthType::None,
+            Authentication::Password(_) => AuthType::Password,
+        };
+        let actual = message.auth_type();
+        if let AuthType::Unknown(actual) = actual {
+            return Err(DecodeError::AuthTypeInvalid { actual });
+        }
+        if actual != expected {
+            return Err(DecodeError::AuthTypeMismatch {
+                expected: expected.number(),
+                actual: actual.number(),
+            });
+        }
+        match authentication {
+            Authentication::None => Ok(()),
+            Authentication::Password(password) => {
+                let same = password.as_slice().ct_eq(message.auth_data());
+                if bool::from(same) { Ok(()) } else { Err(DecodeError::AuthFailure) }
+            }
+        }
+    }
+
+    /// Version 2: "MUST verify that the Adver Interval in the packet is the same as the locally configured". Version 3
+    /// takes the master's; only zero means nothing (RFC 9568 §5.2.7).
+    fn check_interval(&self, message: &Message<'_>) -> Result<(), DecodeError> {
+        let expected = self.interval();
+        let actual = message.advert_interval();
+        let wrong = match &self.spec.version {
+            Version::V2 { .. } => actual != expected,
+            Version::V3 { .. } => actual.is_zero(),
+        };
+        if wrong { Err(DecodeError::Interval { expected, actual }) } else { Ok(()) }
+    }
+
+    fn check_checksum(&self, message: &Message<'_>, datagram: &Datagram<'_>) -> Result<(), DecodeError> {
+        let fits = if self.pseudo_header() {
+            message.checksum_fits_between(datagram.source, datagram.destination)
+        } else {
+            // A version 3 router told to use the short checksum understands the whole one too.
+            message.checksum_fits()
+                || (message.version() == 3
+                    && message.checksum_fits_between(datagram.source, datagram.destination))
+        };
+        if fits { Ok(()) } else { Err(DecodeError::Checksum { actual: message.checksum() }) }
+    }
+
+    fn check_destination(&self, datagram: &Datagram<'_>) -> Result<(), DecodeError> {
+        let destination = datagram.destination;
+        match &self.spec.transport {
+            Transport::Multicast { .. } if !destination.is_multicast() => {
+                Err(DecodeError::Destination { destination })
+            }
+            Transport::Unicast { .. } if destination.is_multicast() => {
+                Err(DecodeError::Destination { destination })
+            }
+            Transport::Multicast { .. } | Transport::Unicast { .. } => Ok(()),
+        }
+    }
+
+    /// "MAY verify that the IPvX address(es) are valid": a backup that was told to checks a master's only once.
+    fn check_addresses(&self, message: &Message<'_>, source: IpAddr) -> Result<(), DecodeError> {
+        let known = self.spec.skip_check_addresses
+            && matches!(self.state, State::Backup(_))
+            && self.heard.is_some_and(|heard| heard.address == source);
+        let expected = self.advertised.len().min(usize::from(u8::MAX)) as u8;
+        let differs = message.count() != expected
+            || (!known
+                && !message.addresses().eq(self.advertised.iter().copied())
+                && !self.advertised.iter().all(|ours| message.addresses().any(|theirs| theirs == *ours)));
+        if differs { Err(DecodeError::AddressList { expected, actual: message.count() }) } else { Ok(()) }
+    }
+
+    fn check_peer(&self, datagram: &Datagram<'_>) -> Result<(), DecodeError> {
+        let Transport::Unicast { peers, check_source: true, .. } = &self.spec.transport else {
+            return Ok(());
+        };
+        let Some(peer) = peers.iter().find(|peer| peer.address == datagram.source) else {
+            return Err(DecodeError::UnknownPeer { source_address: datagram.source });
+        };
+        let range = peer.min_ttl.unwrap_or(0)..=peer.max_ttl.unwrap_or(u8::MAX);
+        match datagram.ttl {
+            Some(actual) if !range.contains(&actual) => {
+                Err(DecodeError::Ttl { expected: *range.start(), actual })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The runner: a thread of its own that gives the machine ([`Node`](crate::Node)) its sockets, timer and interfaces,
+//! and turns what it says into system calls. Goes in: commands through a mailbox, packets, time, what the kernel tells
+//! of interfaces. Comes out: packets, addresses on interfaces, facts on the bus, notices.
+//!
+//! ```text
+//!            commands (mailbox)             facts ──► bus      notices (mailbox)
+//!                  │                          ▲                    ▲
+//!   ┌──────────────▼──────────────────────────┴────────────────────┴───────┐
+//!   │ one turn: packets → links → what is due → adverts out → commands     │
+//!   │           → a few addresses and announcements → arm the timer        │
+//!   └──────▲──────────────────▲─────────────▲──────────────────┬───────────┘
+//!     recvmmsg           rtnetlink       timerfd            sendmmsg, rtnetlink
+//! ```
+//!
+//! Nothing on this thread waits for anything but its own descriptors. It is a plain epoll loop rather than a tokio
+//! runtime: a takeover then costs one wake-up, an advert of any number of routers three system calls, and the order
+//! within a turn, on which punctuality rests, stands in one function.
+
+mod addresses;
+mod driver;
+mod interfaces;
+mod outgoing;
+mod priority;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use keepwatch_bus::counters::RouterCounters;
+use keepwatch_bus::mailbox::{Receiver, Sender, mailbox};
+use keepwatch_bus::{Bus, EventId};
+use keepwatch_config::model::ProcessScheduling;
+use tokio::sync::oneshot;
+
+use crate::{Definitions, Notice, Release};
+
+use driver::Driver;
+
+/// The heartbeat rises at least this often.
+pub const HEARTBEAT: Duration = Duration::from_millis(500);
+
+/// What the runner is started with.
+#[derive(Clone, Debug)]
+pub struct RunnerSettings {
+    /// How its thread is scheduled.
+    pub scheduling: ProcessScheduling,
+    /// Counts packets for virtual routers that are not defined here.
+    pub strangers: Arc<RouterCounters>,
+    /// `--dataplane shadow`: listens and publishes what it would do, but sends nothing and touches no address.
+    pub shadow: bool,
+}
+
+/// Why the runner did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The kernel refused a socket or a timer.
+    #[error(transparent)]
+    Net(#[from] keepwatch_net::Error),
+    /// The kernel refused a descriptor or a thread.
+    #[error("start the VRRP thread: {0}")]
+    System(#[from] io::Error),
+}
+
+pub(crate) enum Command {
+    Apply { definitions: Definitions, cause: Option<EventId> },
+    Stop { release: Release, cause: Option<EventId>, done: oneshot::Sender<()> },
+}
+
+/// The way to the VRRP thread. Dropping it ends the thread and leaves addresses in place, as a crash would.
+#[derive(Debug)]
+pub struct VrrpHandle {
+    commands: Commands,
+    heartbeat: Arc<AtomicU64>,
+    thread: JoinHandle<()>,
+}
+
+struct Commands(Sender<Command>);
+
+impl std::fmt::Debug for Commands {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Commands")
+    }
+}
+
+impl VrrpHandle {
+    /// Makes `definitions` true, at the start or on a reload; what did not change sees nothing. Returns at once.
+    pub fn apply(&self, definitions: Definitions, cause: Option<EventId>) {
+        self.commands.0.send(Command::Apply { definitions, cause });
+    }
+
+    /// Stops everything. The receiver hears when it is done: priority-0 adverts sent and addresses taken off, if they
+    /// were to be released; it fails if the thread was gone. Done within about two seconds.
+    pub fn stop(&self, release: Release, cause: Option<EventId>) -> oneshot::Receiver<()> {
+        let (done, receiver) = oneshot::channel();
+        self.commands.0.send(Command::Stop { release, cause, done });
+        receiver
+    }
+
+    /// A number that rises at least every [`HEARTBEAT`] while the thread is well.
+    pub fn heartbeat(&self) -> u64 {
+        self.heartbeat.load(Ordering::Relaxed)
+    }
+
+    /// The same for a watcher that outlives this handle.
+    pub fn heartbeat_counter(&self) -> Arc<AtomicU64> {
+        self.heartbeat.clone()
+    }
+
+    /// Whether the thread has ended.
+    pub fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+}
+
+/// Starts the thread "vrrp" and waits until its sockets are open. Returns the handle and where notices arrive.
+///
+/// # Errors
+/// When the sockets, the timer or the thread can't be had: without CAP_NET_ADMIN and CAP_NET_RAW, or out of
+/// descriptors.
+pub fn spawn(settings: RunnerSettings, bus: Bus) -> Result<(VrrpHandle, Receiver<Notice>), StartError> {
+    let (commands, inbox) = mailbox()?;
+    let (notices, notice_box) = mailbox()?;
+    let heartbeat = Arc::new(AtomicU64::new(0));
+    let (ready, opened) = mpsc::sync_channel(1);
+    let beat = heartbeat.clone();
+    let thread = std::thread::Builder::new().name("vrrp".into()).spawn(move || {
+        priority::apply(&settings.scheduling);
+        match Driver::open(&settings, bus, inbox, notices, beat) {
+            Ok(mut driver) => {
+                // Nobody listens only if the starter is gone; then the mailbox is closed too.
+                let _ = ready.send(Ok(()));
+                driver.run();
+            }
+            Err(error) => {
+                let _ = ready.send(Err(error));
+            }
+        }
+    })?;
+    match opened.recv() {
+        Ok(Ok(())) => Ok((VrrpHandle { commands: Commands(commands), heartbeat, thread }, notice_box)),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(StartError::System(io::Error::other("the thread ended before it was ready"))),
+    }
+}

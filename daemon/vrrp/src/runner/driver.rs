@@ -1,0 +1,278 @@
+//! The event loop: sleeps until something happens or is due, and then does it in the order on which punctuality rests.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use keepwatch_bus::counters::RouterCounters;
+use keepwatch_bus::mailbox::{Receiver, Sender};
+use keepwatch_bus::{Bus, EventId};
+use keepwatch_net::socket::{Packet, ReceiveBatch};
+use keepwatch_net::timer::Timer;
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+use crate::wire::{Datagram, DecodeError};
+use crate::{LinkId, Node, Notice, Release};
+
+use super::addresses::Addresses;
+use super::interfaces::{Interfaces, Slot};
+use super::outgoing::Outgoing;
+use super::{Command, HEARTBEAT, RunnerSettings, StartError};
+
+/// Packets are taken until there are none, but no longer than this: a flood may delay adverts by so much, not more.
+const RECEIVING: Duration = Duration::from_millis(2);
+/// How long a stop may take.
+const STOPPING: Duration = Duration::from_secs(2);
+/// Descriptors that one wake-up tells of.
+const EVENTS: usize = 128;
+
+/// What a descriptor is registered as.
+const TIMER: u64 = 0;
+const COMMANDS: u64 = 1;
+const LINKS: u64 = 2;
+const ADDRESSES: u64 = 3;
+const FIRST_LISTENER: u64 = 16;
+
+/// What the last wake-up told.
+#[derive(Default)]
+struct Ready {
+    commands: bool,
+    links: bool,
+    listeners: Vec<Slot>,
+}
+
+/// The machine with everything that it needs to run.
+pub(super) struct Driver {
+    node: Node,
+    out: Outgoing,
+    interfaces: Interfaces,
+    addresses: Addresses,
+    inbox: Receiver<Command>,
+    epoll: Epoll,
+    timer: Timer,
+    batch: ReceiveBatch,
+    beat: Arc<AtomicU64>,
+    ready: Ready,
+    /// Something is left from the last turn: look, but do not sleep.
+    busy: bool,
+    /// A command is among it.
+    more_commands: bool,
+    strangers: Arc<RouterCounters>,
+    /// The machine's time never runs backwards, though packets tell of the past.
+    clock: Instant,
+}
+
+impl Driver {
+    /// Opens every socket but the listeners, and learns which interfaces there are.
+    pub(super) fn open(
+        settings: &RunnerSettings,
+        bus: Bus,
+        inbox: Receiver<Command>,
+        notices: Sender<Notice>,
+        beat: Arc<AtomicU64>,
+    ) -> Result<Self, StartError> {
+        let mut node = Node::new(settings.strangers.clone());
+        let mut out = Outgoing::open(bus, notices, settings.shadow)?;
+        let mut interfaces = Interfaces::open()?;
+        let clock = Instant::now();
+        interfaces.resync(clock, &mut node, &mut out)?;
+        let addresses = Addresses::open(settings.shadow)?;
+        let timer = Timer::new()?;
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(std::io::Error::from)?;
+        let watch = |fd: &dyn AsFd, flags: EpollFlags, as_what: u64| {
+            epoll.add(fd.as_fd(), EpollEvent::new(flags, as_what)).map_err(std::io::Error::from)
+        };
+        // Edge-triggered: setting the timer again makes it unreadable, so it never has to be read.
+        watch(&timer, EpollFlags::EPOLLIN | EpollFlags::EPOLLET, TIMER)?;
+        watch(&inbox, EpollFlags::EPOLLIN, COMMANDS)?;
+        watch(&interfaces, EpollFlags::EPOLLIN, LINKS)?;
+        watch(&addresses, EpollFlags::EPOLLIN, ADDRESSES)?;
+        Ok(Self {
+            node,
+            out,
+            interfaces,
+            addresses,
+            inbox,
+            epoll,
+            timer,
+            batch: ReceiveBatch::new(),
+            beat,
+            ready: Ready::default(),
+            busy: false,
+            more_commands: false,
+            strangers: settings.strangers.clone(),
+            clock,
+        })
+    }
+
+    /// Turns until told to stop.
+    pub(super) fn run(&mut self) {
+        while self.turn() {}
+    }
+
+    /// One turn; false when it was the last.
+    fn turn(&mut self) -> bool {
+        self.sleep();
+        self.beat.fetch_add(1, Ordering::Relaxed);
+        self.busy = false;
+        // What was received comes before what is due: after a pause, an advert that waited in the socket must be
+        // heard before its master is declared dead.
+        self.receive();
+        if self.ready.links {
+            let now = self.now();
+            // An unreadable message is left out; the next notification or dump tells the rest.
+            let more = self.interfaces.poll(now, &mut self.node, &mut self.out);
+            self.busy |= more.unwrap_or(false);
+        }
+        let now = self.now();
+        self.node.handle_timeouts(now, &mut self.out);
+        self.out.flush(&self.node);
+        if self.ready.commands && !self.command() {
+            return false;
+        }
+        self.carry_out();
+        self.listen();
+        // The clock only fails to be set if the descriptor is invalid; the heartbeat's pace then replaces it.
+        let _ = self.timer.set(self.node.next_deadline());
+        true
+    }
+
+    fn now(&mut self) -> Instant {
+        self.clock = self.clock.max(Instant::now());
+        self.clock
+    }
+
+    fn sleep(&mut self) {
+        self.ready.commands = std::mem::take(&mut self.more_commands);
+        self.ready.links = false;
+        self.ready.listeners.clear();
+        let mut events = [EpollEvent::empty(); EVENTS];
+        let timeout = if self.busy { Duration::ZERO } else { HEARTBEAT };
+        let timeout = EpollTimeout::try_from(timeout).unwrap_or(EpollTimeout::ZERO);
+        let count = match self.epoll.wait(&mut events, timeout) {
+            Ok(0) if !self.busy => {
+                let now = self.now();
+                self.interfaces.retry(now, &mut self.node, &mut self.out);
+                0
+            }
+            Ok(count) => count,
+            Err(Errno::EINTR) => 0,
+            // Nothing else can happen to a valid descriptor; sleeping keeps the thread from spinning if it does.
+            Err(_) => {
+                std::thread::sleep(Duration::from_millis(1));
+                0
+            }
+        };
+        for event in &events[..count] {
+            match event.data() {
+                TIMER => self.timer.fired(),
+                COMMANDS => self.ready.commands = true,
+                LINKS => self.ready.links = true,
+                listener if listener >= FIRST_LISTENER => {
+                    self.ready.listeners.push(Slot((listener - FIRST_LISTENER) as usize));
+                }
+                // ADDRESSES: its answers are read by every turn anyway.
+                _ => {}
+            }
+        }
+    }
+
+    /// Hands the machine what was received, until nothing is left.
+    fn receive(&mut self) {
+        if self.ready.listeners.is_empty() {
+            return;
+        }
+        let began = Instant::now();
+        for slot in &self.ready.listeners {
+            let Some(listener) = self.interfaces.listener(*slot) else { continue };
+            // An error (the interface went down) is told once by the socket, and by the kernel's notification.
+            while let Ok(count @ 1..) = listener.socket.receive(&mut self.batch) {
+                for arrival in self.batch.iter() {
+                    self.clock = self.clock.max(arrival.at);
+                    match datagram(listener.link, arrival.packet) {
+                        Ok(datagram) => self.node.receive(self.clock, datagram, &mut self.out),
+                        Err(_) => self.strangers.packet_length_errors.inc(),
+                    }
+                }
+                if count < ReceiveBatch::CAPACITY || began.elapsed() > RECEIVING {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Carries out one command; false if it was the last.
+    fn command(&mut self) -> bool {
+        self.inbox.rearm();
+        let now = self.now();
+        match self.inbox.try_recv() {
+            Some(Command::Apply { definitions, cause }) => {
+                self.interfaces.watch(&definitions, cause, &mut self.out);
+                self.node.apply(now, definitions, cause, &mut self.out);
+                self.interfaces.subscribe(now, &mut self.node, &mut self.out);
+                self.out.flush(&self.node);
+            }
+            Some(Command::Stop { release, cause, done }) => {
+                self.stop(now, release, cause);
+                // Nobody waits for it if the daemon itself is gone.
+                let _ = done.send(());
+                return false;
+            }
+            None => return !self.inbox.is_closed(),
+        }
+        // One at a time, so that reloads do not hold up adverts longer than they must; the bell was taken.
+        self.more_commands = !self.inbox.is_empty();
+        self.busy |= self.more_commands;
+        true
+    }
+
+    fn stop(&mut self, now: Instant, release: Release, cause: Option<EventId>) {
+        self.node.stop(now, release, cause, &mut self.out);
+        self.out.flush(&self.node);
+        while now.elapsed() < STOPPING {
+            self.busy = false;
+            if self.carry_out() {
+                break;
+            }
+            if !self.busy {
+                // Only answers of the kernel are missing.
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+
+    /// Does a bounded part of the address work; true when nothing is left.
+    fn carry_out(&mut self) -> bool {
+        let Self { out, addresses, interfaces, node, .. } = self;
+        addresses.take(&mut out.work, interfaces.table(), &out.bus);
+        self.busy |= addresses.work(node, interfaces.table(), &out.bus);
+        addresses.is_idle()
+    }
+
+    /// Adds new listeners to what is waited for.
+    fn listen(&mut self) {
+        for slot in self.interfaces.take_fresh() {
+            if let Some(listener) = self.interfaces.listener(slot) {
+                let event = EpollEvent::new(EpollFlags::EPOLLIN, FIRST_LISTENER + slot.0 as u64);
+                // Fails only without memory; the router then hears nothing, as behind a broken cable.
+                let _ = self.epoll.add(listener.socket.as_fd(), event);
+            }
+        }
+    }
+}
+
+/// What the machine gets of a packet.
+fn datagram(link: LinkId, packet: Packet<'_>) -> Result<Datagram<'_>, DecodeError> {
+    match packet {
+        Packet::Ipv4(packet) => Datagram::from_ipv4(link, packet),
+        Packet::Ipv6 { source, destination, hop_limit, message } => Ok(Datagram {
+            link,
+            source: source.into(),
+            destination: destination.into(),
+            ttl: hop_limit,
+            message,
+        }),
+    }
+}

@@ -1,0 +1,284 @@
+//! The interfaces: what the kernel tells of them goes to the machine, under their names, and on each that carries
+//! virtual routers a socket listens.
+
+use std::collections::{HashMap, HashSet};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
+
+use keepwatch_bus::fact::LinkDownReason;
+use keepwatch_bus::subject::{self, Name};
+use keepwatch_bus::{EventId, Fact};
+use keepwatch_config::model::LinkTarget;
+use keepwatch_net::link::{Change, LinkIndex, LinkTable, Notification};
+use keepwatch_net::netlink::Monitor;
+use keepwatch_net::socket::{Family, VrrpReceiver};
+use nix::errno::Errno;
+
+use crate::{Definitions, LinkId, LinkState, Node, Outbox, Subscription};
+
+use super::outgoing::Outgoing;
+
+/// Notifications (datagrams of them) taken in one turn.
+const NOTIFICATIONS_PER_TURN: usize = 64;
+
+/// A socket that listens on one interface.
+pub(super) struct Listener {
+    pub(super) link: LinkId,
+    pub(super) socket: VrrpReceiver,
+    index: LinkIndex,
+    family: Family,
+}
+
+/// Which listener: its place in a table, under which the event loop knows its descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Slot(pub(super) usize);
+
+/// The interfaces of the network namespace, and the sockets on them.
+pub(super) struct Interfaces {
+    monitor: Monitor,
+    table: LinkTable,
+    listeners: Vec<Option<Listener>>,
+    /// Those that the event loop does not know yet; it forgets closed ones by itself.
+    fresh: Vec<Slot>,
+    wanted: Vec<Subscription>,
+    /// Interfaces that a definition names: their ups and downs are facts.
+    watched: HashSet<Name>,
+    /// What the machine was last told of each.
+    told: HashMap<Name, LinkState>,
+    /// Interfaces on which a socket could not be opened; tried again now and then.
+    deaf: HashSet<Name>,
+}
+
+impl Interfaces {
+    /// Subscribes to changes.
+    pub(super) fn open() -> keepwatch_net::Result<Self> {
+        Ok(Self {
+            monitor: Monitor::open()?,
+            table: LinkTable::default(),
+            listeners: Vec::new(),
+            fresh: Vec::new(),
+            wanted: Vec::new(),
+            watched: HashSet::new(),
+            told: HashMap::new(),
+            deaf: HashSet::new(),
+        })
+    }
+
+    pub(super) fn table(&self) -> &LinkTable {
+        &self.table
+    }
+
+    pub(super) fn listener(&self, slot: Slot) -> Option<&Listener> {
+        self.listeners.get(slot.0)?.as_ref()
+    }
+
+    /// Listeners that were opened since the last call.
+    pub(super) fn take_fresh(&mut self) -> Vec<Slot> {
+        std::mem::take(&mut self.fresh)
+    }
+
+    /// Asks for everything that is there: at the start, and when notifications were lost.
+    pub(super) fn resync(
+        &mut self,
+        now: Instant,
+        node: &mut Node,
+        out: &mut Outgoing,
+    ) -> keepwatch_net::Result<()> {
+        let mut dump = Vec::new();
+        self.monitor.dump(|notification| dump.push(notification))?;
+        let mut changes = Vec::new();
+        self.table.replace(dump, |change| changes.push(change));
+        self.follow(changes, now, node, out);
+        Ok(())
+    }
+
+    /// Takes a bounded number of the kernel's notifications; true if more may wait.
+    pub(super) fn poll(
+        &mut self,
+        now: Instant,
+        node: &mut Node,
+        out: &mut Outgoing,
+    ) -> keepwatch_net::Result<bool> {
+        let mut notifications: Vec<Notification> = Vec::new();
+        let polled =
+            self.monitor.poll(NOTIFICATIONS_PER_TURN, |notification| notifications.push(notification));
+        let mut changes = Vec::new();
+        for notification in notifications {
+            self.table.apply(notification, |change| changes.push(change));
+        }
+        self.follow(changes, now, node, out);
+        match polled {
+            Ok(more) => Ok(more),
+            Err(error) if error.errno() == Some(Errno::ENOBUFS) => self.resync(now, node, out).map(|()| true),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn follow(&mut self, changes: Vec<Change>, now: Instant, node: &mut Node, out: &mut Outgoing) {
+        for change in changes {
+            match change {
+                Change::Appeared(index) => {
+                    let Some(link) = self.table.get(index) else { continue };
+                    let name = link.report.name.clone();
+                    let id = node.link(&name);
+                    out.ports.set(id, Some(index));
+                    self.listen_on(id, &name);
+                    self.tell(&name, None, now, node, out);
+                }
+                Change::Altered(index) => {
+                    if let Some(link) = self.table.get(index) {
+                        let name = link.report.name.clone();
+                        self.tell(&name, None, now, node, out);
+                    }
+                }
+                Change::Vanished { index, name } => {
+                    self.close(|listener| listener.index == index);
+                    let id = node.link(&name);
+                    if out.ports.get(id) == Some(index) {
+                        out.ports.set(id, None);
+                    }
+                    self.tell(&name, None, now, node, out);
+                }
+                Change::AddressAppeared { name, address } => {
+                    if !address.tentative {
+                        let id = node.link(&name);
+                        node.address_added(now, id, address.address, out);
+                    }
+                }
+                Change::AddressVanished { name, address } => {
+                    let id = node.link(&name);
+                    node.address_removed(now, id, address.address, out);
+                }
+            }
+        }
+    }
+
+    /// Tells the machine, and for an interface that matters everybody, whether it can be used, if that changed.
+    fn tell(
+        &mut self,
+        name: &Name,
+        cause: Option<EventId>,
+        now: Instant,
+        node: &mut Node,
+        out: &mut Outgoing,
+    ) {
+        let state = self.state(name);
+        if self.told.insert(name.clone(), state).unwrap_or_default() == state {
+            return;
+        }
+        let event = if self.watched.contains(name) { Some(self.publish(name, cause, out)) } else { None };
+        let id = node.link(name);
+        node.link_changed(now, id, state, event, out);
+    }
+
+    fn state(&self, name: &Name) -> LinkState {
+        match self.table.by_name(name) {
+            Some(link) if link.is_usable() && !self.deaf.contains(name) => LinkState::Up,
+            _ => LinkState::Down,
+        }
+    }
+
+    fn publish(&self, name: &Name, cause: Option<EventId>, out: &mut Outgoing) -> EventId {
+        let down = |reason| Fact::LinkDown { interface: name.clone(), reason };
+        let fact = match self.table.by_name(name) {
+            None => down(LinkDownReason::Missing),
+            Some(link) if !link.report.up => down(LinkDownReason::AdminDown),
+            Some(link) if !link.report.running => down(LinkDownReason::NoCarrier),
+            Some(_) if self.deaf.contains(name) => down(LinkDownReason::NoSocket),
+            Some(link) => Fact::LinkUp { interface: name.clone(), index: link.report.index.0 },
+        };
+        out.publish(cause, fact)
+    }
+
+    /// Watches the interfaces that `definitions` name, and says how those stand that were not watched before.
+    pub(super) fn watch(&mut self, definitions: &Definitions, cause: Option<EventId>, out: &mut Outgoing) {
+        let mut named = HashSet::new();
+        for router in &definitions.routers {
+            named.insert(router.spec.interface.clone());
+            named.extend(router.spec.tracked_interfaces.iter().map(|tracked| tracked.interface.clone()));
+            named.extend(router.spec.addresses.iter().filter_map(|address| match &address.link {
+                LinkTarget::Instance => None,
+                LinkTarget::Named(name) => Some(name.clone()),
+            }));
+        }
+        let mut new: Vec<Name> = named.difference(&self.watched).cloned().collect();
+        new.sort();
+        for name in new {
+            self.publish(&name, cause, out);
+        }
+        self.watched = named;
+    }
+
+    /// Opens and closes sockets so that every subscription of the machine is served.
+    pub(super) fn subscribe(&mut self, now: Instant, node: &mut Node, out: &mut Outgoing) {
+        self.wanted = node.subscriptions();
+        let wanted: HashSet<(LinkId, Family)> =
+            self.wanted.iter().map(|w| (w.link, family(w.family))).collect();
+        self.close(|listener| !wanted.contains(&(listener.link, listener.family)));
+        let names: HashMap<LinkId, Name> =
+            self.table.iter().map(|link| (node.link(&link.report.name), link.report.name.clone())).collect();
+        for link in wanted.iter().map(|(link, _)| *link).collect::<HashSet<_>>() {
+            if let Some(name) = names.get(&link) {
+                self.listen_on(link, name);
+                self.tell(name, None, now, node, out);
+            }
+        }
+    }
+
+    /// Tries again where a socket could not be opened.
+    pub(super) fn retry(&mut self, now: Instant, node: &mut Node, out: &mut Outgoing) {
+        for name in self.deaf.clone() {
+            let id = node.link(&name);
+            self.listen_on(id, &name);
+            self.tell(&name, None, now, node, out);
+        }
+    }
+
+    /// Opens the sockets that are wanted on one interface, if it is there.
+    fn listen_on(&mut self, id: LinkId, name: &Name) {
+        self.deaf.remove(name);
+        let Some(link) = self.table.by_name(name) else { return };
+        let index = link.report.index;
+        for subscription in self.wanted.iter().filter(|wanted| wanted.link == id) {
+            let family = family(subscription.family);
+            let open = self.listeners.iter().flatten().find(|l| l.index == index && l.family == family);
+            let joined = match (open, subscription.group) {
+                (Some(listener), Some(group)) => listener.socket.join(group),
+                (Some(_), None) => Ok(()),
+                (None, group) => VrrpReceiver::open(family, index, name).and_then(|socket| {
+                    let joined = group.map_or(Ok(()), |group| socket.join(group));
+                    let free =
+                        self.listeners.iter().position(Option::is_none).unwrap_or(self.listeners.len());
+                    self.listeners.resize_with(self.listeners.len().max(free + 1), || None);
+                    self.listeners[free] = Some(Listener { link: id, socket, index, family });
+                    self.fresh.push(Slot(free));
+                    joined
+                }),
+            };
+            if joined.is_err() {
+                self.deaf.insert(name.clone());
+            }
+        }
+    }
+
+    fn close(&mut self, unwanted: impl Fn(&Listener) -> bool) {
+        for slot in &mut self.listeners {
+            if slot.as_ref().is_some_and(&unwanted) {
+                *slot = None;
+            }
+        }
+    }
+}
+
+fn family(family: subject::Family) -> Family {
+    match family {
+        subject::Family::Inet => Family::V4,
+        subject::Family::Inet6 => Family::V6,
+    }
+}
+
+impl AsFd for Interfaces {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.monitor.as_fd()
+    }
+}
