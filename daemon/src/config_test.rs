@@ -20,7 +20,7 @@ pub fn run(cli: &Cli) -> Result<i32> {
     let file = cli.use_file.clone().unwrap_or_else(paths::default_configuration);
     let loaded = keepwatch_config::load(&file, &options(cli.config_id.as_deref()));
     match cli.config_test.as_deref() {
-        Some(log) if log != Path::new("") => {
+        Some(log) if log != Path::new("-") => {
             let text = loaded.diagnostics.render_text(false);
             let mut log_file = OpenOptions::new()
                 .append(true)

@@ -46,9 +46,7 @@ impl Stage {
     pub fn current() -> Self {
         match std::env::args().next().as_deref() {
             Some(DETACHED) => Self::Detached,
-            Some(WORKER) => Self::Worker {
-                reason: std::env::var(REASON).ok(),
-            },
+            Some(WORKER) => Self::Worker { reason: std::env::var(REASON).ok() },
             _ => Self::Command,
         }
     }

@@ -6,6 +6,7 @@ use keepwatch_bus::{Bus, EventId, Fact};
 use keepwatch_config::diagnostics::{Diagnostic, Diagnostics, Outcome, Severity};
 use keepwatch_config::{Config, Loaded, Options};
 
+use super::facts;
 use super::settings::Settings;
 
 /// Diagnostics that become events. A file with more mistakes than this is looked at with `keepwatchd -t`.
@@ -75,7 +76,7 @@ pub fn loaded(settings: &Settings, config: &Config, reload: bool) -> Fact {
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     Fact::ConfigLoaded {
         file: settings.file.display().to_string(),
-        settings: Box::new(settings.daemon(config)),
+        settings: Box::new(facts::daemon_settings(settings, config)),
         instances: count(config.instances.len()),
         virtual_servers: count(config.virtual_servers.len()),
         real_servers: count(config.virtual_servers.iter().map(|vs| vs.real_servers.len()).sum()),

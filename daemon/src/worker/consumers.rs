@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, BusSettings, Event, Fact, FileSettings, Hub, Reader, history};
 use keepwatch_config::Config;
+use keepwatch_notify::MailSettings;
+use keepwatch_notify::postman::{self, Patience};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
@@ -21,6 +24,8 @@ use crate::logging::queue::Queue;
 
 /// What the history file may take to be read at the start. A disk that hangs must not keep the addresses down.
 const READ_HISTORY: Duration = Duration::from_secs(1);
+/// How long mail about the end may be tried.
+const LAST_MAIL: Duration = Duration::from_secs(1);
 /// What the hub, the log and the history file may take at the end, each.
 const LAST_EVENTS: Duration = Duration::from_millis(400);
 
@@ -33,6 +38,8 @@ pub struct Consumers {
     hub: Option<JoinHandle<()>>,
     log: JoinHandle<()>,
     history: Option<std::thread::JoinHandle<()>>,
+    mail: watch::Sender<Option<MailSettings>>,
+    postman: JoinHandle<()>,
     tasks: JoinSet<()>,
 }
 
@@ -77,7 +84,7 @@ fn read_within(file: FileSettings, capacity: usize) -> Result<Vec<Event>, String
 
 impl Consumers {
     /// Opens the log, the queues of the bus and the history file, and sets the hub going.
-    pub fn start(settings: &Settings, earlier: Earlier, mut hub: Hub, bus: &Bus) -> Self {
+    pub fn start(settings: &Settings, config: &Config, earlier: Earlier, mut hub: Hub, bus: &Bus) -> Self {
         let reader = hub.reader();
         let (queue, complaints) = Queue::open(&LogSettings::of(&settings.cli));
         let log = tokio::spawn(log::run(hub.deliver(), queue));
@@ -87,11 +94,15 @@ impl Consumers {
             let started = history::write_file(file, reader.watch("history"), bus.downgrade());
             started.map_err(|error| complaints.push(("history".into(), error.to_string()))).ok()
         });
+        let (mail, mail_settings) = watch::channel(MailSettings::of(config));
+        let patience = Patience { farewell: LAST_MAIL, ..Patience::default() };
+        let postman = postman::run(hub.deliver(), mail_settings, reader.clone(), bus.clone(), patience);
+        let postman = tokio::spawn(postman);
         let hub = Some(tokio::spawn(hub.run()));
         for (consumer, error) in complaints {
             bus.publish(None, Fact::ConsumerFailed { consumer, error });
         }
-        Self { reader, hub, log, history, tasks: JoinSet::new() }
+        Self { reader, hub, log, history, mail, postman, tasks: JoinSet::new() }
     }
 
     /// Read access for others.
@@ -99,8 +110,20 @@ impl Consumers {
         &self.reader
     }
 
+    /// Tells those that go by the configuration themselves of a new one.
+    pub fn reconfigure(&self, config: &Config) {
+        // An error means that the postman has ended, with the daemon.
+        let _ = self.mail.send(MailSettings::of(config));
+    }
+
     /// Starts everything that may take its time: sockets and sessions.
-    pub async fn open(&mut self, settings: &Settings, config: &Config, bus: &Bus, handed_in: Option<TcpListener>) {
+    pub async fn open(
+        &mut self,
+        settings: &Settings,
+        config: &Config,
+        bus: &Bus,
+        handed_in: Option<TcpListener>,
+    ) {
         let complain = |consumer: &str, error: String| {
             bus.publish(None, Fact::ConsumerFailed { consumer: consumer.into(), error });
         };
@@ -118,17 +141,28 @@ impl Consumers {
         Ok(())
     }
 
-    fn http(&mut self, settings: &Settings, config: &Config, handed_in: Option<TcpListener>) -> Result<(), String> {
+    fn http(
+        &mut self,
+        settings: &Settings,
+        config: &Config,
+        handed_in: Option<TcpListener>,
+    ) -> Result<(), String> {
         let listener = match (handed_in, settings.listen(config)?) {
             (Some(listener), _) => listener,
             (None, None) => return Ok(()),
-            (None, Some(address)) => TcpListener::bind(address).map_err(|error| format!("{address}: {error}"))?,
+            (None, Some(address)) => {
+                TcpListener::bind(address).map_err(|error| format!("{address}: {error}"))?
+            }
         };
         let listener = listener
             .set_nonblocking(true)
             .and_then(|()| tokio::net::TcpListener::from_std(listener))
             .map_err(|error| error.to_string())?;
-        self.tasks.spawn(keepwatch_export::serve(listener, self.reader.clone(), keepwatch_export::Limits::default()));
+        self.tasks.spawn(keepwatch_export::serve(
+            listener,
+            self.reader.clone(),
+            keepwatch_export::Limits::default(),
+        ));
         Ok(())
     }
 
@@ -136,6 +170,9 @@ impl Consumers {
     /// as the sinks and the disk allow within a moment.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
+        // It has bounded itself since it heard that the daemon stops.
+        let _ = timeout(LAST_MAIL, &mut self.postman).await;
+        self.postman.abort();
         if let Some(hub) = self.hub.take() {
             let _ = timeout(LAST_EVENTS, hub).await;
         }

@@ -14,6 +14,7 @@
 
 pub mod configuration;
 pub mod consumers;
+mod facts;
 mod log;
 pub mod publishers;
 pub mod pulse;
@@ -59,13 +60,13 @@ pub fn run(cli: Cli, reason: Option<String>) -> Result<i32> {
     }
     supervisor::release_signals().context("unblocking signals")?;
     let handed_in = systemd::listener();
-    let to_supervisor = stage::parent_socket().and_then(ToSupervisor::new).context("the supervisor's socket")?;
+    let to_supervisor =
+        stage::parent_socket().and_then(ToSupervisor::new).context("the supervisor's socket")?;
     let settings = Settings::new(cli);
     let Some(accepted) = configuration::at_start(&settings) else { return Ok(EXIT_NO_CONFIG) };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .thread_name("keepwatch")
-        .thread_stack_size(512 * 1024)
         .enable_all()
         .build()
         .context("starting the runtime")?;
@@ -95,14 +96,17 @@ impl Worker {
         let config = &accepted.config;
         let earlier = Earlier::read(&settings, config);
         let (bus, hub) = Hub::new(earlier.bus.clone()).context("starting the bus")?;
-        let mut cause = bus.publish(None, Fact::DaemonStarted { settings: Box::new(settings.daemon(config)) });
+        let mut cause = bus.publish(
+            None,
+            Fact::DaemonStarted { settings: Box::new(facts::daemon_settings(&settings, config)) },
+        );
         if let Some(reason) = restart {
             cause = bus.publish(Some(cause), Fact::WorkerRestarted { reason });
         }
         let cause = bus.publish(Some(cause), configuration::loaded(&settings, config, false));
         accepted.tell(&bus, cause);
         let hub_beat = hub.heartbeat();
-        let mut consumers = Consumers::start(&settings, earlier, hub, &bus);
+        let mut consumers = Consumers::start(&settings, config, earlier, hub, &bus);
         let publishers = Publishers::start(&settings, config, &bus, consumers.reader(), cause).await?;
         let runtime_beat = Arc::new(AtomicU64::new(0));
         tokio::spawn(pulse::runtime_beat(runtime_beat.clone()));
@@ -119,18 +123,15 @@ impl Worker {
         // An error means that the supervisor is gone: the pulse sees to that.
         let _ = to_supervisor.say(&Report::Ready);
         let settings = Arc::new(settings);
-        Self { settings, to_supervisor, bus, publishers, consumers }.until_stopped(signals, accepted).await
+        Self { settings, to_supervisor, bus, publishers, consumers }.until_stopped(signals).await
     }
 
-    async fn until_stopped(mut self, mut signals: Signals, mut accepted: Accepted) -> Result<i32> {
+    async fn until_stopped(mut self, mut signals: Signals) -> Result<i32> {
         loop {
             match signals.next().await {
                 Asked::Reload => {
                     let _ = self.to_supervisor.say(&Report::Reloading);
-                    if let Some(new) = reload::reload(&self.settings, &mut self.publishers, &self.consumers, &self.bus).await
-                    {
-                        accepted = new;
-                    }
+                    reload::reload(&self.settings, &mut self.publishers, &self.consumers, &self.bus).await;
                     let _ = self.to_supervisor.say(&Report::Reloaded);
                 }
                 Asked::Stop(reason) => {

@@ -45,7 +45,7 @@ impl ToSupervisor {
     /// # Errors
     /// When there can be no thread.
     pub fn beat(self, loops: [Option<Arc<AtomicU64>>; LOOPS.len()]) -> io::Result<()> {
-        let thread = std::thread::Builder::new().name("pulse".into()).stack_size(128 * 1024);
+        let thread = std::thread::Builder::new().name("pulse".into());
         thread.spawn(move || {
             loop {
                 let counts = loops.each_ref().map(|count| count.as_ref().map(|c| c.load(Ordering::Relaxed)));

@@ -5,18 +5,13 @@ use std::sync::Arc;
 
 use keepwatch_bus::{Bus, Fact};
 
-use super::configuration::{self, Accepted};
+use super::configuration;
 use super::consumers::Consumers;
 use super::publishers::Publishers;
 use super::settings::Settings;
 
-/// Loads, checks, and applies or refuses. The configuration in force if it is a new one.
-pub async fn reload(
-    settings: &Arc<Settings>,
-    publishers: &mut Publishers,
-    consumers: &Consumers,
-    bus: &Bus,
-) -> Option<Accepted> {
+/// Loads, checks, and applies or refuses.
+pub async fn reload(settings: &Arc<Settings>, publishers: &mut Publishers, consumers: &Consumers, bus: &Bus) {
     let loading = settings.clone();
     // Reading and checking a large configuration takes a while, and its files may lie on a slow disk.
     let loaded = tokio::task::spawn_blocking(move || configuration::at_reload(&loading)).await;
@@ -24,16 +19,16 @@ pub async fn reload(
         Ok(Ok(accepted)) => accepted,
         Ok(Err(rejected)) => {
             bus.publish(None, *rejected);
-            return None;
+            return;
         }
         Err(failed) => {
             let (file, first) = (settings.file.display().to_string(), failed.to_string());
             bus.publish(None, Fact::ConfigRejected { file, errors: 1, first });
-            return None;
+            return;
         }
     };
     let cause = bus.publish(None, configuration::loaded(settings, &accepted.config, true));
     accepted.tell(bus, cause);
+    consumers.reconfigure(&accepted.config);
     publishers.apply(&accepted.config, consumers.reader(), cause).await;
-    Some(accepted)
 }

@@ -5,9 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use keepwatch_bus::FileSettings;
-use keepwatch_bus::settings::DaemonSettings;
 use keepwatch_config::Config;
-use keepwatch_config::model::{Observability, VrrpVersion};
+use keepwatch_config::model::Observability;
 
 use crate::cli::{Cli, DataplaneKind};
 use crate::paths;
@@ -46,7 +45,11 @@ impl Settings {
     /// The control socket.
     pub fn control_socket(&self, config: &Config) -> PathBuf {
         let derived = || paths::control_socket(self.cli.pid.as_deref());
-        self.cli.control_socket.clone().or_else(|| config.observability.control_socket.clone()).unwrap_or_else(derived)
+        self.cli
+            .control_socket
+            .clone()
+            .or_else(|| config.observability.control_socket.clone())
+            .unwrap_or_else(derived)
     }
 
     /// The history file; none if it is switched off.
@@ -79,30 +82,8 @@ impl Settings {
         self.cli.snmp || snmp.vrrp || snmp.checker || snmp.rfc_v2 || snmp.rfc_v3
     }
 
-    /// What the world is told of the process and of `global_defs`.
-    pub fn daemon(&self, config: &Config) -> DaemonSettings {
-        let global = &config.global;
-        DaemonSettings {
-            version: env!("CARGO_PKG_VERSION").into(),
-            pid: std::process::id(),
-            router_id: global.router_id.to_string(),
-            config_file: self.file.display().to_string(),
-            dataplane: self.dataplane_name().into(),
-            smtp_server: global.smtp_server.as_ref().map(|server| (server.host.to_string(), server.port)),
-            smtp_connect_timeout: global.smtp_connect_timeout,
-            email_from: global.notification_email_from.as_ref().map(ToString::to_string),
-            email_to: global.notification_email.iter().map(ToString::to_string).collect(),
-            traps: global.snmp.traps,
-            vrrp_version: match global.vrrp_version {
-                VrrpVersion::V2 => 2,
-                VrrpVersion::V3 => 3,
-            },
-            vrrp_enabled: self.vrrp(),
-            checkers_enabled: self.checkers(),
-        }
-    }
-
-    fn dataplane_name(&self) -> &'static str {
+    /// The name of where virtual servers are programmed, as the world shows it: `none` where none are.
+    pub fn dataplane_name(&self) -> &'static str {
         match (self.checkers(), self.dataplane()) {
             (false, _) => "none",
             (true, DataplaneKind::Ipvs) => "ipvs",
@@ -138,7 +119,10 @@ mod tests {
         config.observability.history.file = Some("/a".into());
         assert_eq!(settings("").listen(&config).unwrap(), config.observability.listen);
         assert_eq!(settings("--listen none").listen(&config).unwrap(), None);
-        assert_eq!(settings("--listen 10.0.0.2:5").listen(&config).unwrap(), Some("10.0.0.2:5".parse().unwrap()));
+        assert_eq!(
+            settings("--listen 10.0.0.2:5").listen(&config).unwrap(),
+            Some("10.0.0.2:5".parse().unwrap())
+        );
         assert_eq!(settings("").history(&config).unwrap().path, Path::new("/a"));
         assert_eq!(settings("--history-file none").history(&config), None);
         assert_eq!(settings("--history-file /b --history-bytes 9").history(&config).unwrap().max_bytes, 9);
@@ -153,8 +137,8 @@ mod tests {
 
     #[test]
     fn one_side_alone_says_so() {
-        assert_eq!(settings("-P").daemon(&Config::default()).dataplane, "none");
+        assert_eq!(settings("-P").dataplane_name(), "none");
         assert!(!settings("-C").vrrp());
-        assert_eq!(settings("--dataplane memory").daemon(&Config::default()).dataplane, "memory");
+        assert_eq!(settings("--dataplane memory").dataplane_name(), "memory");
     }
 }
