@@ -109,7 +109,7 @@ fn run(command: Command) -> Result<ExitCode> {
     };
     let endless = matches!(question, Question::Events { follow: true, .. });
     let mut answers = client::ask(&socket, &question, (!endless).then_some(PATIENCE))?;
-    while let Some(answer) = answers.next()? {
+    while let Some(answer) = answers.one_more()? {
         if command.json {
             serde_json::to_writer(&mut out, &answer).map_err(io::Error::from)?;
             out.write_all(b"\n")?;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, BusSettings, Event, Fact, FileSettings, Hub, Reader, history};
 use keepwatch_config::Config;
+use keepwatch_mib::Parts;
 use keepwatch_notify::MailSettings;
 use keepwatch_notify::postman::{self, Patience};
 use tokio::sync::watch;
@@ -38,8 +39,9 @@ pub struct Consumers {
     hub: Option<JoinHandle<()>>,
     log: JoinHandle<()>,
     history: Option<std::thread::JoinHandle<()>>,
-    mail: watch::Sender<Option<MailSettings>>,
+    wanted: Wanted,
     postman: JoinHandle<()>,
+    agent: JoinHandle<()>,
     tasks: JoinSet<()>,
 }
 
@@ -82,6 +84,34 @@ fn read_within(file: FileSettings, capacity: usize) -> Result<Vec<Event>, String
     result.recv_timeout(READ_HISTORY).unwrap_or_else(|_| Err("reading it takes too long".into()))
 }
 
+/// What consumers with settings of their own are to do; changes with a reload.
+struct Wanted {
+    mail: watch::Sender<Option<MailSettings>>,
+    snmp: watch::Sender<Option<keepwatch_mib::Settings>>,
+}
+
+impl Wanted {
+    #[allow(clippy::type_complexity)]
+    fn new() -> (Self, watch::Receiver<Option<MailSettings>>, watch::Receiver<Option<keepwatch_mib::Settings>>)
+    {
+        let (mail, mail_settings) = watch::channel(None);
+        let (snmp, snmp_settings) = watch::channel(None);
+        (Self { mail, snmp }, mail_settings, snmp_settings)
+    }
+
+    fn set(&self, settings: &Settings, config: &Config, bus: &Bus) {
+        self.mail.send_replace(MailSettings::of(config));
+        let running = Parts { vrrp: settings.vrrp(), checker: settings.checkers() };
+        let socket = settings.cli.snmp_agent_socket.as_deref();
+        let snmp =
+            keepwatch_mib::Settings::of(config, settings.cli.snmp, socket, running).unwrap_or_else(|error| {
+                bus.publish(None, Fact::ConsumerFailed { consumer: "snmp".into(), error: error.to_string() });
+                None
+            });
+        self.snmp.send_replace(snmp);
+    }
+}
+
 impl Consumers {
     /// Opens the log, the queues of the bus and the history file, and sets the hub going.
     pub fn start(settings: &Settings, config: &Config, earlier: Earlier, mut hub: Hub, bus: &Bus) -> Self {
@@ -94,15 +124,17 @@ impl Consumers {
             let started = history::write_file(file, reader.watch("history"), bus.downgrade());
             started.map_err(|error| complaints.push(("history".into(), error.to_string()))).ok()
         });
-        let (mail, mail_settings) = watch::channel(MailSettings::of(config));
+        let (wanted, mail, snmp) = Wanted::new();
+        wanted.set(settings, config, bus);
         let patience = Patience { farewell: LAST_MAIL, ..Patience::default() };
-        let postman = postman::run(hub.deliver(), mail_settings, reader.clone(), bus.clone(), patience);
+        let postman = postman::run(hub.deliver(), mail, reader.clone(), bus.downgrade(), patience);
         let postman = tokio::spawn(postman);
+        let agent = tokio::spawn(keepwatch_mib::run(snmp, reader.clone(), bus.downgrade(), hub.deliver()));
         let hub = Some(tokio::spawn(hub.run()));
         for (consumer, error) in complaints {
             bus.publish(None, Fact::ConsumerFailed { consumer, error });
         }
-        Self { reader, hub, log, history, mail, postman, tasks: JoinSet::new() }
+        Self { reader, hub, log, history, wanted, postman, agent, tasks: JoinSet::new() }
     }
 
     /// Read access for others.
@@ -111,9 +143,8 @@ impl Consumers {
     }
 
     /// Tells those that go by the configuration themselves of a new one.
-    pub fn reconfigure(&self, config: &Config) {
-        // An error means that the postman has ended, with the daemon.
-        let _ = self.mail.send(MailSettings::of(config));
+    pub fn reconfigure(&self, settings: &Settings, config: &Config, bus: &Bus) {
+        self.wanted.set(settings, config, bus);
     }
 
     /// Starts everything that may take its time: sockets and sessions.
@@ -176,6 +207,8 @@ impl Consumers {
         if let Some(hub) = self.hub.take() {
             let _ = timeout(LAST_EVENTS, hub).await;
         }
+        let _ = timeout(LAST_EVENTS, &mut self.agent).await;
+        self.agent.abort();
         let _ = timeout(LAST_EVENTS, self.log).await;
         let until = Instant::now() + LAST_EVENTS;
         while self.history.as_ref().is_some_and(|thread| !thread.is_finished()) && Instant::now() < until {

@@ -8,7 +8,7 @@ use keepwatch_config::model::{Global, LvsFlushOnStop, LvsSyncDaemon, MailServer}
 use super::settings::Settings;
 
 /// What the world is told of the process and of `global_defs`.
-pub fn daemon_settings(settings: &Settings, config: &Config) -> DaemonSettings {
+pub(super) fn daemon_settings(settings: &Settings, config: &Config) -> DaemonSettings {
     let global = &config.global;
     DaemonSettings {
         version: env!("CARGO_PKG_VERSION").into(),

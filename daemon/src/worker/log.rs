@@ -15,7 +15,7 @@ use crate::logging::sink::Line;
 const LAST_LINES: Duration = Duration::from_millis(300);
 
 /// Writes until the hub ends, then lets the sinks finish.
-pub async fn run(mut events: UnboundedReceiver<Arc<Event>>, mut queue: Queue) {
+pub(super) async fn run(mut events: UnboundedReceiver<Arc<Event>>, mut queue: Queue) {
     while let Some(event) = events.recv().await {
         if let Some(line) = render::line(&event) {
             queue.write(&Line { at: event.at, severity: severity(line.level), text: line.text });

@@ -19,6 +19,7 @@ mod log;
 pub mod publishers;
 pub mod pulse;
 pub mod reload;
+mod services;
 pub mod settings;
 mod virtual_routers;
 
@@ -107,7 +108,7 @@ impl Worker {
         accepted.tell(&bus, cause);
         let hub_beat = hub.heartbeat();
         let mut consumers = Consumers::start(&settings, config, earlier, hub, &bus);
-        let publishers = Publishers::start(&settings, config, &bus, consumers.reader(), cause).await?;
+        let publishers = Publishers::start(&settings, config, &bus, consumers.reader(), cause)?;
         let runtime_beat = Arc::new(AtomicU64::new(0));
         tokio::spawn(pulse::runtime_beat(runtime_beat.clone()));
         let beats = [publishers.heartbeat(), Some(hub_beat), Some(runtime_beat)];

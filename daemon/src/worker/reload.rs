@@ -29,6 +29,6 @@ pub async fn reload(settings: &Arc<Settings>, publishers: &mut Publishers, consu
     };
     let cause = bus.publish(None, configuration::loaded(settings, &accepted.config, true));
     accepted.tell(bus, cause);
-    consumers.reconfigure(&accepted.config);
-    publishers.apply(&accepted.config, consumers.reader(), cause).await;
+    consumers.reconfigure(settings, &accepted.config, bus);
+    publishers.apply(&accepted.config, consumers.reader(), cause);
 }

@@ -76,12 +76,6 @@ impl Settings {
         }
     }
 
-    /// Whether SNMP is served.
-    pub fn snmp(&self, config: &Config) -> bool {
-        let snmp = &config.global.snmp;
-        self.cli.snmp || snmp.vrrp || snmp.checker || snmp.rfc_v2 || snmp.rfc_v3
-    }
-
     /// The name of where virtual servers are programmed, as the world shows it: `none` where none are.
     pub fn dataplane_name(&self) -> &'static str {
         match (self.checkers(), self.dataplane()) {

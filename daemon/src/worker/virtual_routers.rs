@@ -20,7 +20,7 @@ use crate::cli::DataplaneKind;
 const STOP_WITHIN: Duration = Duration::from_secs(3);
 
 /// The VRRP side.
-pub struct VirtualRouters {
+pub(super) struct VirtualRouters {
     thread: VrrpHandle,
 }
 
@@ -29,7 +29,7 @@ impl VirtualRouters {
     ///
     /// # Errors
     /// When the system refuses sockets or the thread: without the right capabilities, most likely.
-    pub fn start(
+    pub(super) fn start(
         settings: &Settings,
         config: &Config,
         bus: &Bus,
@@ -48,17 +48,17 @@ impl VirtualRouters {
     }
 
     /// Makes the definitions of `config` true; what did not change sees nothing.
-    pub fn apply(&self, config: &Config, counters: &Counters, cause: EventId) {
+    pub(super) fn apply(&self, config: &Config, counters: &Counters, cause: EventId) {
         self.thread.apply(Definitions::from_config(config, counters), Some(cause));
     }
 
     /// For the supervisor.
-    pub fn heartbeat(&self) -> Arc<AtomicU64> {
+    pub(super) fn heartbeat(&self) -> Arc<AtomicU64> {
         self.thread.heartbeat_counter()
     }
 
     /// Stops it: masters resign and take their addresses off, unless they shall stay.
-    pub async fn stop(&self, settings: &Settings, cause: EventId) {
+    pub(super) async fn stop(&self, settings: &Settings, cause: EventId) {
         let release = if settings.cli.dont_release_vrrp { Release::Nothing } else { Release::Everything };
         // Both errors mean that there is nothing left to wait for.
         let _ = timeout(STOP_WITHIN, self.thread.stop(release, Some(cause))).await;
