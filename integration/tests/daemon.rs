@@ -37,6 +37,9 @@ impl Scene {
         wait::until("the VIP is up", wait::LONG, || self.host.has("eth0", VIP))
             .with_context(|| daemon.process().log())?;
         daemon.wait_for_log("(VI_1) Entering MASTER STATE")?;
+        wait::until("it answers questions", wait::LONG, || {
+            daemon.ask(&["status"]).is_ok_and(|output| output.status.success())
+        })?;
         Ok(daemon)
     }
 
