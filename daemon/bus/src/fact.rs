@@ -421,6 +421,11 @@ pub enum Fact {
         /// What was wrong.
         drift: Drift,
     },
+    /// In shadow mode: an operation that would have been done, and was not.
+    IpvsWithheld {
+        /// What would have been done: `add service [10.0.0.1]:tcp:80 (wlc)`.
+        operation: String,
+    },
     /// IPVS refused an operation, or can't be reached.
     IpvsFailed {
         /// What was tried: `add service [10.0.0.1]:tcp:80`.
@@ -428,6 +433,9 @@ pub enum Fact {
         /// What the kernel said.
         error: String,
     },
+
+    /// Everything that IPVS had refused has been done since.
+    IpvsRecovered {},
 
     // --- consumers with a life of their own ---
     /// A script of the configuration was run and has ended.
@@ -643,7 +651,9 @@ impl Fact {
             Self::SorryServerAdded { .. } => "sorry_server_added",
             Self::SorryServerRemoved { .. } => "sorry_server_removed",
             Self::DriftRepaired { .. } => "drift_repaired",
+            Self::IpvsWithheld { .. } => "ipvs_withheld",
             Self::IpvsFailed { .. } => "ipvs_failed",
+            Self::IpvsRecovered { .. } => "ipvs_recovered",
             Self::ScriptExited { .. } => "script_exited",
             Self::ScriptNotRun { .. } => "script_not_run",
             Self::MailSent { .. } => "mail_sent",

@@ -117,7 +117,9 @@ fn write(out: &mut String, fact: &Fact) -> Option<Level> {
         | Fact::SorryServerAdded { .. }
         | Fact::SorryServerRemoved { .. }
         | Fact::DriftRepaired { .. }
-        | Fact::IpvsFailed { .. } => return service(out, fact),
+        | Fact::IpvsWithheld { .. }
+        | Fact::IpvsFailed { .. }
+        | Fact::IpvsRecovered { .. } => return service(out, fact),
         Fact::ScriptExited { script, about, outcome, took } => {
             let took = took.as_secs_f64();
             match outcome {
@@ -345,6 +347,8 @@ fn service(out: &mut String, fact: &Fact) -> Option<Level> {
                 real.map(|r| format!("{} of ", endpoint(&r, service.protocol()))).unwrap_or_default();
             (Level::Warning, write!(out, "IPVS table repaired: {subject}VS {service} {what}"))
         }
+        Fact::IpvsWithheld { operation } => (Level::Info, write!(out, "IPVS (shadow): would {operation}")),
+        Fact::IpvsRecovered {} => (Level::Info, write!(out, "IPVS works again")),
         Fact::IpvsFailed { operation, error } => (Level::Error, write!(out, "IPVS: {operation}: {error}")),
         _ => return None,
     };

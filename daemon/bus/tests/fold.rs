@@ -188,6 +188,8 @@ fn checks() -> impl Strategy<Value = Fact> {
         real().prop_map(|real| Fact::RealServerUnconfigured { real }),
         checker().prop_map(move |checker| Fact::CheckSucceeded { checker, took }),
         checker().prop_map(|checker| Fact::CheckNotRun { checker, error: "no such address".into() }),
+        any::<bool>().prop_map(|_| Fact::IpvsWithheld { operation: "add service".into() }),
+        any::<bool>().prop_map(|_| Fact::IpvsRecovered {}),
         (checker(), 1u32..4).prop_map(move |(checker, attempt)| Fact::CheckFailed {
             checker,
             error: "connection refused".into(),

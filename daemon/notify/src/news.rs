@@ -97,6 +97,8 @@ impl<'a> News<'a> {
             | Fact::SorryServerRemoved { .. }
             | Fact::DriftRepaired { .. }
             | Fact::IpvsFailed { .. }
+            | Fact::IpvsWithheld { .. }
+            | Fact::IpvsRecovered { .. }
             | Fact::ScriptExited { .. }
             | Fact::ScriptNotRun { .. }
             | Fact::MailSent { .. }
