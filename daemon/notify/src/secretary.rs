@@ -126,6 +126,8 @@ impl Secretary {
             | Fact::ConfigLoaded { .. }
             | Fact::ConfigRejected { .. }
             | Fact::ConfigDiagnosed { .. }
+            | Fact::IpvsWithheld { .. }
+            | Fact::IpvsRecovered { .. }
             | Fact::HistoryFailed { .. }
             | Fact::HistoryRecovered { .. }
             | Fact::ConsumerFailed { .. }
@@ -162,6 +164,8 @@ impl Secretary {
             | Fact::SorryServerRemoved { .. }
             | Fact::DriftRepaired { .. }
             | Fact::IpvsFailed { .. }
+            | Fact::ScriptExited { .. }
+            | Fact::ScriptNotRun { .. }
             | Fact::MailSent { .. }
             | Fact::MailDelayed { .. }
             | Fact::MailFailed { .. }
