@@ -12,16 +12,20 @@ use std::{
 use keepwatch_bus::{
     Counters,
     counters::ServiceCounters,
+    settings::{RealServerSettings, ServiceSettings},
     subject::{Family, Protocol, RealKey, ServiceKey},
 };
 use keepwatch_config::model::{self, CheckerKind, Config, GroupEntry, VirtualServerKey};
 
-use crate::table::{Encapsulation, Forwarding, Granularity, Persistence, Service, ServiceFlags};
+use crate::{
+    settings::{server_settings, service_settings},
+    table::{Encapsulation, Forwarding, Granularity, Persistence, Service, ServiceFlags},
+};
 
 /// A virtual server.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Definition {
-    /// Its key in facts, world and counters; of a group, its first entry.
+    /// Its key: that by which its checkers know it; of a group, its first entry.
     pub key: ServiceKey,
     /// Its entries in the table: itself, or all of its group's.
     pub entries: Vec<ServiceKey>,
@@ -35,12 +39,12 @@ pub struct Definition {
     pub servers: BTreeMap<SocketAddr, Server>,
     /// Who serves while there is no quorum.
     pub sorry: Option<Sorry>,
-    /// Where its traffic is counted.
-    pub counters: Arc<ServiceCounters>,
+    /// What the world is told of it.
+    pub settings: ServiceSettings,
 }
 
 /// A real server.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Server {
     /// Its share of new connections.
     pub weight: u32,
@@ -54,8 +58,34 @@ pub struct Server {
     pub inhibit: bool,
     /// Whether it counts as up before its checkers have said anything (no checker is `alpha`).
     pub starts_up: bool,
-    /// Where its traffic is counted.
-    pub counters: Arc<ServiceCounters>,
+    /// What the world is told of it.
+    pub settings: RealServerSettings,
+}
+
+/// Where traffic is counted.
+#[derive(Debug, Clone, Default)]
+pub struct Meters {
+    /// Of each service.
+    pub services: BTreeMap<ServiceKey, Arc<ServiceCounters>>,
+    /// Of each real server.
+    pub servers: BTreeMap<RealKey, Arc<ServiceCounters>>,
+}
+
+impl Meters {
+    /// The counters of these virtual servers.
+    #[must_use]
+    pub fn resolve(definitions: &[Definition], counters: &Counters) -> Self {
+        let mut meters = Self::default();
+        for (definition, service) in
+            definitions.iter().flat_map(|d| d.entries.iter().map(move |entry| (d, *entry)))
+        {
+            meters.services.insert(service, counters.services.resolve(&service));
+            for real in definition.servers.keys().map(|real| RealKey { service, real: *real }) {
+                meters.servers.insert(real, counters.reals.resolve(&real));
+            }
+        }
+        meters
+    }
 }
 
 /// A sorry server.
@@ -69,40 +99,17 @@ pub struct Sorry {
     pub inhibit: bool,
 }
 
-// What is counted is no part of what is defined.
-impl PartialEq for Definition {
-    fn eq(&self, other: &Self) -> bool {
-        (&self.key, &self.entries, &self.service, self.quorum, self.hysteresis, &self.servers, &self.sorry)
-            == (
-                &other.key,
-                &other.entries,
-                &other.service,
-                other.quorum,
-                other.hysteresis,
-                &other.servers,
-                &other.sorry,
-            )
-    }
-}
-
-impl PartialEq for Server {
-    fn eq(&self, other: &Self) -> bool {
-        let fields = |server: &Self| {
-            let thresholds = (server.upper_threshold, server.lower_threshold);
-            (server.weight, server.forwarding, thresholds, server.inhibit, server.starts_up)
-        };
-        fields(self) == fields(other)
-    }
-}
-
-/// The definitions of a configuration's virtual servers, each with its counters.
+/// The definitions of a configuration's virtual servers.
 #[must_use]
-pub fn definitions(config: &Config, counters: &Counters) -> Vec<Definition> {
-    config.virtual_servers.iter().filter_map(|server| define(config, server, counters)).collect()
+pub fn definitions(config: &Config) -> Vec<Definition> {
+    (1..)
+        .zip(&config.virtual_servers)
+        .filter_map(|(position, server)| define(config, position, server))
+        .collect()
 }
 
-/// The key under which a virtual server is known in facts, world and counters. Nothing for one of a group that has no
-/// entries: there is no such service.
+/// The key by which a virtual server's checkers know it. Nothing for one of a group that has no entries: there is no
+/// such service.
 #[must_use]
 pub fn service_key(config: &Config, server: &model::VirtualServer) -> Option<ServiceKey> {
     entries(config, server).first().copied()
@@ -135,13 +142,10 @@ fn group_entry(line: GroupEntry, protocol: Protocol, family: Family) -> Vec<Serv
     }
 }
 
-fn define(config: &Config, server: &model::VirtualServer, counters: &Counters) -> Option<Definition> {
+fn define(config: &Config, position: u32, server: &model::VirtualServer) -> Option<Definition> {
     let entries = entries(config, server);
     let key = *entries.first()?;
-    let servers = server.real_servers.iter().map(|real| {
-        let counters = counters.reals.resolve(&RealKey { service: key, real: real.address });
-        (real.address, define_server(real, counters))
-    });
+    let servers = (1..).zip(&server.real_servers).map(|(n, real)| (real.address, define_server(n, real)));
     Some(Definition {
         key,
         service: Service {
@@ -157,12 +161,12 @@ fn define(config: &Config, server: &model::VirtualServer, counters: &Counters) -
             forwarding: forwarding(sorry.forwarding),
             inhibit: sorry.inhibit,
         }),
-        counters: counters.services.resolve(&key),
+        settings: service_settings(position, server),
         entries,
     })
 }
 
-fn define_server(real: &model::RealServer, counters: Arc<ServiceCounters>) -> Server {
+fn define_server(position: u32, real: &model::RealServer) -> Server {
     let alpha = |checker: &model::Checker| match checker.kind {
         CheckerKind::Tcp(_) => checker.alpha,
         // Nobody would ever say that it succeeded.
@@ -175,7 +179,7 @@ fn define_server(real: &model::RealServer, counters: Arc<ServiceCounters>) -> Se
         lower_threshold: real.lower_threshold,
         inhibit: real.inhibit_on_failure,
         starts_up: !real.checkers.iter().any(alpha),
-        counters,
+        settings: server_settings(position, real),
     }
 }
 

@@ -54,8 +54,10 @@ impl Director {
             };
             self.servers.insert(key, server);
         }
-        for service in old.into_keys() {
-            self.bus.publish(cause, Fact::VirtualServerRemoved { service });
+        for server in old.into_values() {
+            for entry in &server.definition.entries {
+                leave(*entry, &self.bus, cause);
+            }
         }
     }
 
@@ -71,9 +73,13 @@ impl Director {
         Table { services: self.servers.values().flat_map(VirtualServer::entries).collect() }
     }
 
-    /// Lets go of everything: the table should be empty.
+    /// Lets go of everything: the table should be empty. The configuration has not changed, so nothing is said of it.
     pub(crate) fn release(&mut self, cause: Option<EventId>) {
-        self.apply(Vec::new(), &Table::default(), cause);
+        for server in std::mem::take(&mut self.servers).into_values() {
+            for service in &server.definition.entries {
+                self.bus.publish(cause, Fact::VirtualServerRemoved { service: *service });
+            }
+        }
     }
 
     /// The definitions that are in force.
@@ -91,46 +97,84 @@ impl VirtualServer {
     fn begin(definition: Definition, existing: &Table, bus: &Bus, cause: Option<EventId>) -> Self {
         let up = definition.servers.iter().map(|(address, server)| (*address, server.starts_up)).collect();
         let mut this = Self { definition, up, quorum: false, sorry: false };
-        let service = this.definition.key;
+        let told: Vec<_> =
+            this.definition.entries.iter().map(|entry| this.enter(*entry, existing, bus, cause)).collect();
+        this.judge(true, bus, told.first().copied().or(cause));
+        this
+    }
+
+    /// Tells of an entry that is new in the table; gives the event that says that it was added.
+    fn enter(&self, service: ServiceKey, existing: &Table, bus: &Bus, cause: Option<EventId>) -> EventId {
+        let Definition { settings, servers, .. } = &self.definition;
+        bus.publish(cause, Fact::VirtualServerConfigured { service, settings: Box::new(settings.clone()) });
+        for (address, server) in servers {
+            let (real, settings) = (RealKey { service, real: *address }, Box::new(server.settings.clone()));
+            bus.publish(cause, Fact::RealServerConfigured { real, settings });
+        }
         let before = existing.services.get(&service);
         let cause = bus.publish(cause, Fact::VirtualServerAdded { service, adopted: before.is_some() });
-        for (address, weight) in this.pool() {
-            let real = RealKey { service, real: address };
-            let adopted = before.is_some_and(|before| {
-                let forwarding = this.definition.servers.get(&address).map(|server| server.forwarding);
-                let place = forwarding.map(|forwarding| destination_address(&service, address, forwarding));
-                place.is_some_and(|place| before.destinations.contains_key(&place))
+        for (address, weight) in self.pool() {
+            let adopted = before.zip(servers.get(&address)).is_some_and(|(before, server)| {
+                before.destinations.contains_key(&destination_address(&service, address, server.forwarding))
             });
+            let real = RealKey { service, real: address };
             bus.publish(Some(cause), Fact::RealServerAdded { real, weight: signed(weight), adopted });
         }
-        this.judge(true, bus, Some(cause));
-        this
+        cause
     }
 
     fn redefine(self, definition: Definition, bus: &Bus, cause: Option<EventId>) -> Self {
         let pool = self.pool();
-        let old_sorry = self.definition.sorry.as_ref().map(|sorry| sorry.address);
-        let new_sorry = definition.sorry.as_ref().map(|sorry| sorry.address);
-        let up = definition
-            .servers
-            .iter()
-            .map(|(address, server)| (*address, self.up.get(address).copied().unwrap_or(server.starts_up)))
-            .collect();
-        let service = definition.key;
-        let mut this = Self { definition, up, ..self };
+        let old = self.definition;
+        let up = definition.servers.iter();
+        let up =
+            up.map(|(address, server)| (*address, self.up.get(address).copied().unwrap_or(server.starts_up)));
+        let mut this = Self { up: up.collect(), definition, quorum: self.quorum, sorry: self.sorry };
+        for entry in old.entries.iter().filter(|entry| !this.definition.entries.contains(entry)) {
+            leave(*entry, bus, cause);
+        }
+        this.tell_settings(&old, bus, cause);
+        let (old_sorry, new_sorry) = (sorry_address(&old), sorry_address(&this.definition));
         if this.sorry && new_sorry != old_sorry {
             if let Some(sorry) = old_sorry {
-                bus.publish(cause, Fact::SorryServerRemoved { service, sorry });
+                this.say(bus, cause, |service| Fact::SorryServerRemoved { service, sorry });
             }
             this.sorry = new_sorry.is_some();
             if let Some(sorry) = new_sorry {
-                bus.publish(cause, Fact::SorryServerAdded { service, sorry });
+                this.say(bus, cause, |service| Fact::SorryServerAdded { service, sorry });
             }
         }
         this.tell_pool(&pool, bus, cause);
+        for real in old.servers.keys().filter(|real| !this.definition.servers.contains_key(real)) {
+            this.say(bus, cause, |service| Fact::RealServerUnconfigured {
+                real: RealKey { service, real: *real },
+            });
+        }
+        for entry in this.definition.entries.iter().filter(|entry| !old.entries.contains(entry)) {
+            this.enter(*entry, &Table::default(), bus, cause);
+        }
         // A sorry server may be new to a virtual server that has been without quorum for long.
         this.judge(this.definition.sorry.is_some(), bus, cause);
         this
+    }
+
+    /// Tells what is configured otherwise than before.
+    fn tell_settings(&self, old: &Definition, bus: &Bus, cause: Option<EventId>) {
+        if self.definition.settings != old.settings {
+            self.say(bus, cause, |service| {
+                let settings = Box::new(self.definition.settings.clone());
+                Fact::VirtualServerConfigured { service, settings }
+            });
+        }
+        for (real, server) in &self.definition.servers {
+            if old.servers.get(real).is_none_or(|old| old.settings != server.settings) {
+                self.say(bus, cause, |service| {
+                    let (real, settings) =
+                        (RealKey { service, real: *real }, Box::new(server.settings.clone()));
+                    Fact::RealServerConfigured { real, settings }
+                });
+            }
+        }
     }
 
     fn health(&mut self, address: SocketAddr, up: bool, bus: &Bus, cause: Option<EventId>) {
@@ -139,65 +183,79 @@ impl VirtualServer {
             Some(known) if *known != up => *known = up,
             Some(_) | None => return,
         }
+        // The checkers know a group by its first entry; the same is true of the others.
+        for service in self.definition.entries.iter().skip(1) {
+            let real = RealKey { service: *service, real: address };
+            let fact = if up { Fact::RealServerUp { real } } else { Fact::RealServerDown { real } };
+            bus.publish(cause, fact);
+        }
         let told = self.tell_pool(&pool, bus, cause);
         self.judge(false, bus, told.or(cause));
     }
 
+    /// Publishes a fact about each entry; gives the first event, which stands for all of them.
+    fn say(&self, bus: &Bus, cause: Option<EventId>, fact: impl Fn(ServiceKey) -> Fact) -> Option<EventId> {
+        let told = self.definition.entries.iter().map(|entry| bus.publish(cause, fact(*entry)));
+        told.reduce(|first, _| first)
+    }
+
     /// Looks whether the quorum was gained or lost, and lets the sorry server in or out.
     fn judge(&mut self, begins: bool, bus: &Bus, cause: Option<EventId>) {
-        let Definition { key: service, quorum, hysteresis, .. } = self.definition;
+        let Definition { quorum, hysteresis, .. } = self.definition;
         let weight = self.live_weight();
         let reached = weight >= i64::from(quorum) + i64::from(hysteresis);
         let short = weight == 0 || weight < i64::from(quorum) - i64::from(hysteresis);
         if !self.quorum && reached {
             self.quorum = true;
-            let cause = bus.publish(cause, Fact::QuorumGained { service, quorum, hysteresis, weight });
-            self.set_sorry(false, bus, cause);
-        } else if self.quorum && short {
+            let told =
+                self.say(bus, cause, |service| Fact::QuorumGained { service, quorum, hysteresis, weight });
+            self.set_sorry(false, bus, told);
+        } else if (self.quorum && short) || (begins && !self.quorum && !self.sorry) {
             self.quorum = false;
-            let cause = bus.publish(cause, Fact::QuorumLost { service, quorum, hysteresis, weight });
-            self.set_sorry(true, bus, cause);
-        } else if begins && !self.quorum && !self.sorry {
-            let cause = bus.publish(cause, Fact::QuorumLost { service, quorum, hysteresis, weight });
-            self.set_sorry(true, bus, cause);
+            let told =
+                self.say(bus, cause, |service| Fact::QuorumLost { service, quorum, hysteresis, weight });
+            self.set_sorry(true, bus, told);
         }
     }
 
-    fn set_sorry(&mut self, serves: bool, bus: &Bus, cause: EventId) {
-        let Some(sorry) = self.definition.sorry.as_ref().map(|sorry| sorry.address) else { return };
+    fn set_sorry(&mut self, serves: bool, bus: &Bus, cause: Option<EventId>) {
+        let Some(sorry) = sorry_address(&self.definition) else { return };
         if self.sorry == serves {
             return;
         }
         let pool = self.pool();
-        let service = self.definition.key;
         self.sorry = serves;
-        let fact = match serves {
+        self.say(bus, cause, |service| match serves {
             true => Fact::SorryServerAdded { service, sorry },
             false => Fact::SorryServerRemoved { service, sorry },
-        };
-        bus.publish(Some(cause), fact);
-        self.tell_pool(&pool, bus, Some(cause));
+        });
+        self.tell_pool(&pool, bus, cause);
     }
 
     /// Publishes what is different in the pool since `before`; gives the last event.
     fn tell_pool(&self, before: &Pool, bus: &Bus, cause: Option<EventId>) -> Option<EventId> {
         let now = self.pool();
-        let service = self.definition.key;
         let mut last = None;
         for (address, weight) in &now {
-            let real = RealKey { service, real: *address };
-            let fact = match before.get(address) {
-                Some(same) if same == weight => continue,
-                Some(from) => {
-                    Fact::RealServerWeightChanged { real, from: signed(*from), to: signed(*weight) }
-                }
-                None => Fact::RealServerAdded { real, weight: signed(*weight), adopted: false },
+            let to = signed(*weight);
+            let real = |service| RealKey { service, real: *address };
+            last = match before.get(address) {
+                Some(same) if same == weight => last,
+                Some(from) => self.say(bus, cause, |service| Fact::RealServerWeightChanged {
+                    real: real(service),
+                    from: signed(*from),
+                    to,
+                }),
+                None => self.say(bus, cause, |service| Fact::RealServerAdded {
+                    real: real(service),
+                    weight: to,
+                    adopted: false,
+                }),
             };
-            last = Some(bus.publish(cause, fact));
         }
         for address in before.keys().filter(|address| !now.contains_key(address)) {
-            let real = RealKey { service, real: *address };
-            last = Some(bus.publish(cause, Fact::RealServerRemoved { real }));
+            let real = |service| RealKey { service, real: *address };
+            last = self.say(bus, cause, |service| Fact::RealServerRemoved { real: real(service) });
         }
         last
     }
@@ -259,6 +317,16 @@ impl VirtualServer {
         };
         self.definition.entries.iter().map(entry).collect()
     }
+}
+
+/// Tells of an entry that is gone from the table, because it is gone from the configuration.
+fn leave(service: ServiceKey, bus: &Bus, cause: Option<EventId>) {
+    bus.publish(cause, Fact::VirtualServerRemoved { service });
+    bus.publish(cause, Fact::VirtualServerUnconfigured { service });
+}
+
+fn sorry_address(definition: &Definition) -> Option<SocketAddr> {
+    definition.sorry.as_ref().map(|sorry| sorry.address)
 }
 
 /// Weights are at most 65535 in every configuration.

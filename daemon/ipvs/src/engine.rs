@@ -14,7 +14,8 @@ use std::{
     time::Duration,
 };
 
-use keepwatch_bus::{Bus, EventId, subject::RealKey};
+use keepwatch_bus::{Bus, Counters, EventId, subject::RealKey};
+use keepwatch_config::model::{self, Config};
 use tokio::{
     sync::{
         mpsc::{self, UnboundedReceiver, UnboundedSender},
@@ -25,7 +26,7 @@ use tokio::{
 
 use crate::{
     dataplane::{AUDIT_PERIOD, DataplaneKind},
-    definition::Definition,
+    definition::{Definition, Meters, definitions},
     director::Director,
     kernel::{SyncDaemon, SyncRole, Timeouts},
     reconciler::Reconciler,
@@ -56,10 +57,34 @@ impl Default for EngineSettings {
 pub struct Desired {
     /// The virtual servers.
     pub definitions: Vec<Definition>,
+    /// Where their traffic is counted.
+    pub meters: Meters,
     /// `lvs_timeouts`.
     pub timeouts: Timeouts,
     /// Connection synchronisation, as far as it is configured.
     pub sync: Option<SyncDaemon>,
+}
+
+impl Desired {
+    /// What a configuration wants, with the counters of its virtual and real servers.
+    #[must_use]
+    pub fn from_config(config: &Config, counters: &Counters) -> Self {
+        let definitions = definitions(config);
+        let model::LvsTimeouts { tcp, tcp_fin, udp } = config.global.lvs_timeouts;
+        Self {
+            meters: Meters::resolve(&definitions, counters),
+            definitions,
+            timeouts: Timeouts { tcp, tcp_fin, udp },
+            sync: config.global.lvs_sync_daemon.as_ref().map(|daemon| SyncDaemon {
+                interface: daemon.interface.to_string(),
+                sync_id: daemon.sync_id,
+                maximum_length: daemon.max_len,
+                port: daemon.port,
+                ttl: daemon.ttl,
+                group: daemon.group,
+            }),
+        }
+    }
 }
 
 /// What becomes of the table when the engine stops.
@@ -189,12 +214,13 @@ impl Task {
     async fn take(&mut self, order: Order) {
         match order {
             Order::Apply(desired, cause) => {
-                let Desired { definitions, timeouts, sync } = *desired;
+                let Desired { definitions, meters, timeouts, sync } = *desired;
                 if !self.started && self.settings.flush_at_start {
                     self.reconciler.flush().await;
                 }
                 let existing = self.reconciler.prepare(&definitions).await;
                 self.director.apply(definitions, &existing, cause);
+                self.reconciler.meters = meters;
                 self.started = true;
                 self.reconciler.set_timeouts(timeouts).await;
                 if self.desired_sync != sync {

@@ -23,11 +23,14 @@ mod definition;
 mod diff;
 mod director;
 mod engine;
+#[cfg(test)]
+mod fixture;
 mod kernel;
 mod reconciler;
+mod settings;
 
 pub use dataplane::{AUDIT_PERIOD, DataplaneKind};
-pub use definition::{Definition, Server, Sorry, definitions, entries, service_key};
+pub use definition::{Definition, Meters, Server, Sorry, definitions, entries, service_key};
 pub use diff::diff;
 pub use engine::{Desired, Engine, EngineSettings, Farewell};
 pub use kernel::{Kernel, KernelError, Snapshot, SyncDaemon, SyncRole, Timeouts};

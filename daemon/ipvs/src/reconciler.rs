@@ -5,12 +5,17 @@
 
 use std::collections::BTreeSet;
 
-use keepwatch_bus::{Bus, Fact, counters::ServiceCounters, fact::Drift, subject::ServiceKey};
+use keepwatch_bus::{
+    Bus, Fact,
+    counters::ServiceCounters,
+    fact::Drift,
+    subject::{RealKey, ServiceKey},
+};
 use tokio::task::spawn_blocking;
 
 use crate::{
     dataplane::{Dataplane, DataplaneKind},
-    definition::{Definition, destination_address},
+    definition::{Definition, Meters, destination_address},
     diff::diff,
     director::Director,
     kernel::{KernelError, Snapshot, SyncDaemon, SyncRole, Timeouts},
@@ -42,6 +47,8 @@ pub(crate) struct Reconciler {
     /// The timeouts that were in force before ours.
     timeouts_before: Option<Timeouts>,
     timeouts: Timeouts,
+    /// Where the statistics go.
+    pub(crate) meters: Meters,
 }
 
 impl Reconciler {
@@ -55,6 +62,7 @@ impl Reconciler {
             complaints: BTreeSet::new(),
             timeouts_before: None,
             timeouts: Timeouts::default(),
+            meters: Meters::default(),
         }
     }
 
@@ -93,7 +101,7 @@ impl Reconciler {
     /// Reads the table back, puts right what is not as it should be, and takes the statistics.
     pub(crate) async fn audit(&mut self, director: &Director) {
         let Some(snapshot) = self.read().await else { return };
-        count(director, &snapshot);
+        count(director, &self.meters, &snapshot);
         let desired = director.desired();
         let actual = restrict(&snapshot.table, &self.ours);
         let operations = diff(&desired, &actual);
@@ -288,7 +296,6 @@ fn drifts(director: &Director, done: &[Operation]) -> Vec<Fact> {
             Operation::DeleteDestination(_, place) => (Some(*place), Drift::Surplus),
         };
         let owner = director.owner(&entry);
-        let service = owner.map_or(entry, |definition| definition.key);
         // Facts name the real server as the configuration does, not by its port in the table.
         let real = place.map(|place| {
             let servers = owner.iter().flat_map(|definition| &definition.servers);
@@ -297,44 +304,30 @@ fn drifts(director: &Director, done: &[Operation]) -> Vec<Fact> {
                 .find(|(address, server)| destination_address(&entry, **address, server.forwarding) == place);
             named.map_or(place, |(address, _)| *address)
         });
-        Some(Fact::DriftRepaired { service, real, drift })
+        Some(Fact::DriftRepaired { service: entry, real, drift })
     };
     done.iter().filter_map(drift).collect()
 }
 
 /// Puts what the kernel has counted into the counters that everybody reads.
-fn count(director: &Director, snapshot: &Snapshot) {
+fn count(director: &Director, meters: &Meters, snapshot: &Snapshot) {
     for definition in director.definitions() {
-        let service = definition.entries.iter().filter_map(|entry| snapshot.services.get(entry));
-        store(&definition.counters, &sum(service), &Activity::default());
-        for (address, server) in &definition.servers {
-            let places = definition.entries.iter().filter_map(|entry| {
-                snapshot.servers.get(&(*entry, destination_address(entry, *address, server.forwarding)))
-            });
-            let places: Vec<_> = places.collect();
-            let activity = places.iter().fold(Activity::default(), |all, (_, one)| Activity {
-                active: all.active.saturating_add(one.active),
-                inactive: all.inactive.saturating_add(one.inactive),
-                persistent: all.persistent.saturating_add(one.persistent),
-            });
-            store(&server.counters, &sum(places.iter().map(|(statistics, _)| statistics)), &activity);
+        for service in &definition.entries {
+            if let (Some(counters), Some(statistics)) =
+                (meters.services.get(service), snapshot.services.get(service))
+            {
+                store(counters, statistics, &Activity::default());
+            }
+            for (address, server) in &definition.servers {
+                let place = destination_address(service, *address, server.forwarding);
+                let (statistics, activity) =
+                    snapshot.servers.get(&(*service, place)).copied().unwrap_or_default();
+                if let Some(counters) = meters.servers.get(&RealKey { service: *service, real: *address }) {
+                    store(counters, &statistics, &activity);
+                }
+            }
         }
     }
-}
-
-fn sum<'a>(all: impl Iterator<Item = &'a Statistics>) -> Statistics {
-    all.fold(Statistics::default(), |a, b| Statistics {
-        connections: a.connections.saturating_add(b.connections),
-        packets_in: a.packets_in.saturating_add(b.packets_in),
-        packets_out: a.packets_out.saturating_add(b.packets_out),
-        bytes_in: a.bytes_in.saturating_add(b.bytes_in),
-        bytes_out: a.bytes_out.saturating_add(b.bytes_out),
-        connection_rate: a.connection_rate.saturating_add(b.connection_rate),
-        packet_rate_in: a.packet_rate_in.saturating_add(b.packet_rate_in),
-        packet_rate_out: a.packet_rate_out.saturating_add(b.packet_rate_out),
-        byte_rate_in: a.byte_rate_in.saturating_add(b.byte_rate_in),
-        byte_rate_out: a.byte_rate_out.saturating_add(b.byte_rate_out),
-    })
 }
 
 fn store(counters: &ServiceCounters, statistics: &Statistics, activity: &Activity) {

@@ -268,13 +268,13 @@ fn any_reload_leads_to_where_a_fresh_start_with_the_new_definitions_would() {
         }
         lan.run_for(shape.down() * 2);
         let mut priorities = shape.priorities.clone();
-        for host in 0..shape.hosts {
+        for (host, priority) in priorities.iter_mut().enumerate() {
             if dice.chance(30) {
                 continue;
             }
-            priorities[host] = *dice.pick(&[2, 70, 120, 210]);
+            *priority = *dice.pick(&[2, 70, 120, 210]);
             for router in &mut lan.hosts[host].definitions.routers {
-                router.spec.priority.0 = priorities[host];
+                router.spec.priority.0 = *priority;
                 router.spec.garp.repeat = dice.below(4) as u32;
                 if dice.chance(20) {
                     router.spec.advertised = 0;

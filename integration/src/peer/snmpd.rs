@@ -44,6 +44,7 @@ impl Snmpd {
             .args(["-f", "-Lo", "-C", "-c"])
             .arg(config)
             .env("SNMP_PERSISTENT_DIR", host.directory())
+            .env("MIBS", "")
             .start()?;
         let agent = Self { process, host: host.clone(), socket };
         wait::until("snmpd answers", wait::SHORT, || {

@@ -1,52 +1,13 @@
 //! The engine as a whole, on the memory and shadow data planes.
 
-use std::{collections::BTreeMap, net::SocketAddr};
-
-use keepwatch_bus::{
-    BusSettings, Event, Fact, Hub, Reader,
-    subject::{Protocol, ServiceKey},
-};
+use keepwatch_bus::{BusSettings, Event, Fact, Hub, Reader};
 
 use super::*;
-use crate::{
-    definition::Server,
-    table::{Forwarding, Service, ServiceFlags},
-};
-
-const VIP: ServiceKey = ServiceKey::Address {
-    address: std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)),
-    port: 80,
-    protocol: Protocol::Tcp,
-};
-
-fn web(n: u8) -> SocketAddr {
-    ([192, 168, 0, n], 80).into()
-}
+use crate::fixture::{VIP, definition, server, web};
 
 fn desired(servers: &[u8]) -> Desired {
-    let server = |n: &u8| {
-        let server = Server {
-            weight: 1,
-            forwarding: Forwarding::Masquerade,
-            upper_threshold: 0,
-            lower_threshold: 0,
-            inhibit: false,
-            starts_up: true,
-            counters: Arc::default(),
-        };
-        (web(*n), server)
-    };
-    let definition = Definition {
-        key: VIP,
-        entries: vec![VIP],
-        service: Service { scheduler: "rr".to_owned(), flags: ServiceFlags::default(), persistence: None },
-        quorum: 1,
-        hysteresis: 0,
-        servers: servers.iter().map(server).collect::<BTreeMap<_, _>>(),
-        sorry: None,
-        counters: Arc::default(),
-    };
-    Desired { definitions: vec![definition], ..Desired::default() }
+    let servers = servers.iter().map(|n| (*n, server(1)));
+    Desired { definitions: vec![definition(servers)], ..Desired::default() }
 }
 
 fn start(dataplane: DataplaneKind) -> (Engine, Hub) {
@@ -85,7 +46,7 @@ async fn in_shadow_every_operation_is_told_and_none_is_done() {
     assert_eq!(first, "add service [10.0.0.1]:tcp:80 (rr)");
     assert_eq!(withheld.last().copied().unwrap_or_default(), "delete service [10.0.0.1]:tcp:80");
     assert!(
-        withheld.contains(&"add real server 192.168.0.3:80 to [10.0.0.1]:tcp:80 (weight 1)"),
+        withheld.contains(&"add real server 192.168.0.3:8080 to [10.0.0.1]:tcp:80 (weight 1)"),
         "{withheld:?}"
     );
 }

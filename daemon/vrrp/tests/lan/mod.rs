@@ -2,6 +2,7 @@
 //! clocks that run fast or slow. No sockets, no real time: a minute of it takes milliseconds, and the same seed always
 //! gives the same run.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of it")]
+#![allow(clippy::unwrap_used, reason = "a test may stop at what can't be")]
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet};
@@ -9,8 +10,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use keepwatch_bus::counters::{RouterCounters, VrrpCounters};
-use keepwatch_bus::settings::{AuthKind, GroupSettings, InstanceSettings};
+use keepwatch_bus::counters::RouterCounters;
+use keepwatch_bus::settings::GroupSettings;
 use keepwatch_bus::subject::{Name, VrrpState};
 use keepwatch_bus::{EventId, Fact};
 use keepwatch_config::model::{InterfaceAddress, VirtualRouterId};
@@ -89,34 +90,7 @@ impl Outbox for Recorder {
 
 /// A definition with counters of its own.
 pub fn definition(spec: RouterSpec) -> RouterDefinition {
-    let settings = InstanceSettings {
-        position: 1,
-        interface: spec.interface.clone(),
-        vrid: spec.vrid.0,
-        version: spec.version.number(),
-        family: spec.family,
-        initial_state: VrrpState::Backup,
-        priority: spec.priority.0,
-        advert_interval: spec.advert_interval,
-        preempt: true,
-        preempt_delay: Duration::ZERO,
-        auth: AuthKind::None,
-        source: None,
-        addresses: Vec::new(),
-        excluded_addresses: Vec::new(),
-        garp_master_delay: spec.garp.delay,
-        garp_master_repeat: spec.garp.repeat,
-        garp_master_refresh: spec.garp.refresh,
-        garp_master_refresh_repeat: spec.garp.refresh_repeat,
-        garp_lower_prio_delay: spec.garp.lower_prio_delay,
-        garp_lower_prio_repeat: spec.garp.lower_prio_repeat,
-        smtp_alert: false,
-        accept: true,
-        group: None,
-        lvs_sync_daemon_interface: None,
-        details: Default::default(),
-    };
-    RouterDefinition { spec, settings, counters: Arc::new(VrrpCounters::default()) }
+    RouterDefinition::detached(spec)
 }
 
 /// A sync group of these.
@@ -429,6 +403,15 @@ impl Lan {
             Did::Published { id, fact, .. } if matches(fact) => Some(*id),
             _ => None,
         })
+    }
+
+    /// The last packet that a host sent.
+    pub fn last_packet(&self, host: usize) -> Vec<u8> {
+        let sent = self.hosts[host].out.did.iter().rev().find_map(|did| match did {
+            Did::Sent { packet, .. } => Some(packet.clone()),
+            _ => None,
+        });
+        sent.unwrap()
     }
 
     /// The virtual addresses that a host holds.
