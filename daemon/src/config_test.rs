@@ -36,8 +36,8 @@ pub fn run(cli: &Cli) -> Result<i32> {
             io::stderr().write_all(text.as_bytes()).context("standard error")?;
         }
     }
-    if cli.dump_conf {
-        dump(&loaded.config).context("standard output")?;
+    if let Some(config) = loaded.config.as_ref().filter(|_| cli.dump_conf) {
+        dump(config).context("standard output")?;
     }
     Ok(i32::from(loaded.diagnostics.exit_code()))
 }

@@ -3,8 +3,7 @@
 
 use keepwatch_bus::fact::DiagnosticSeverity;
 use keepwatch_bus::{Bus, EventId, Fact};
-use keepwatch_config::diagnostics::{Diagnostic, Diagnostics, Outcome, Severity};
-use keepwatch_config::{Config, Loaded, Options};
+use keepwatch_config::{Config, Diagnostic, Diagnostics, Loaded, Options, Severity};
 
 use super::facts;
 use super::settings::Settings;
@@ -30,11 +29,7 @@ impl Accepted {
 
 /// How the command line wants configurations to be read.
 pub fn options(config_id: Option<&str>) -> Options {
-    let mut options = Options::default();
-    if let Some(id) = config_id {
-        options.config_id = id.into();
-    }
-    options
+    Options { config_id: config_id.map(str::to_owned), ..Options::default() }
 }
 
 /// Loads the file.
@@ -45,12 +40,12 @@ pub fn load(settings: &Settings) -> Loaded {
 /// The configuration to start with: as keepalived, one with mistakes runs without what is wrong. Tells the operator's
 /// terminal, if there is one, about every mistake. None if nothing can be run.
 pub fn at_start(settings: &Settings) -> Option<Accepted> {
-    let Loaded { config, diagnostics } = load(settings);
+    let Loaded { config, diagnostics, .. } = load(settings);
     if diagnostics.has_errors() {
         let styled = std::io::IsTerminal::is_terminal(&std::io::stderr());
         eprint!("{}", diagnostics.render_text(styled));
     }
-    (diagnostics.outcome() != Outcome::CannotRun).then_some(Accepted { config, diagnostics })
+    config.map(|config| Accepted { config, diagnostics })
 }
 
 /// The configuration to go on with: one with mistakes is refused, by the fact that says so.
@@ -58,8 +53,8 @@ pub fn at_start(settings: &Settings) -> Option<Accepted> {
 /// # Errors
 /// The fact.
 pub fn at_reload(settings: &Settings) -> Result<Accepted, Box<Fact>> {
-    let Loaded { config, diagnostics } = load(settings);
-    if !diagnostics.has_errors() && diagnostics.outcome() != Outcome::CannotRun {
+    let Loaded { config, diagnostics, .. } = load(settings);
+    if let Some(config) = config.filter(|_| !diagnostics.has_errors()) {
         return Ok(Accepted { config, diagnostics });
     }
     let worst = diagnostics.iter().find(|d| d.severity == Severity::Error).or(diagnostics.iter().next());

@@ -9,8 +9,8 @@ use keepwatch_bus::subject::{CheckerKey, Name, RealKey, VrrpState};
 use keepwatch_bus::{Bus, Counters, EventId, Reader};
 use keepwatch_check::{Checkers, Health};
 use keepwatch_config::Config;
-use keepwatch_config::model::{Checker, CheckerKind, LvsFlushOnStop, LvsSyncDaemon, LvsTimeouts};
-use keepwatch_ipvs::{Desired, Engine, EngineSettings, Farewell, SyncDaemon, SyncRole, Timeouts};
+use keepwatch_config::model::{Checker, CheckerKind, LvsFlushOnStop};
+use keepwatch_ipvs::{Desired, Engine, EngineSettings, Farewell, SyncRole};
 use keepwatch_vrrp::Notice;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -62,18 +62,11 @@ impl Services {
 
     /// Makes the definitions of `config` true; what did not change sees nothing.
     pub(super) fn apply(&mut self, config: &Config, counters: &Counters, cause: EventId) {
-        let sync = config.global.lvs_sync_daemon.as_ref();
         self.flush_on_stop = config.global.lvs_flush_on_stop;
-        self.follows.send_replace(sync.map(|daemon| daemon.instance.clone()));
+        let followed = config.global.lvs_sync_daemon.as_ref().map(|daemon| daemon.instance.clone());
+        self.follows.send_replace(followed);
         // First the table, then who may be in it: a checker that is new finds its real server there.
-        self.engine.apply(
-            Desired {
-                definitions: keepwatch_ipvs::definitions(config, counters),
-                timeouts: timeouts(config.global.lvs_timeouts),
-                sync: sync.map(sync_daemon),
-            },
-            Some(cause),
-        );
+        self.engine.apply(Desired::from_config(config, counters), Some(cause));
         self.checkers.apply(checkers(config, counters));
     }
 
@@ -140,21 +133,6 @@ fn dataplane(kind: DataplaneKind) -> keepwatch_ipvs::DataplaneKind {
         DataplaneKind::Ipvs => keepwatch_ipvs::DataplaneKind::Kernel,
         DataplaneKind::Memory => keepwatch_ipvs::DataplaneKind::Memory,
         DataplaneKind::Shadow => keepwatch_ipvs::DataplaneKind::Shadow,
-    }
-}
-
-fn timeouts(written: LvsTimeouts) -> Timeouts {
-    Timeouts { tcp: written.tcp, tcp_fin: written.tcp_fin, udp: written.udp }
-}
-
-fn sync_daemon(written: &LvsSyncDaemon) -> SyncDaemon {
-    SyncDaemon {
-        interface: written.interface.to_string(),
-        sync_id: written.sync_id,
-        maximum_length: written.max_len,
-        port: written.port,
-        ttl: written.ttl,
-        group: written.group,
     }
 }
 
