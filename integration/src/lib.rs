@@ -26,7 +26,9 @@
 pub mod binaries;
 pub mod capture;
 pub mod conf;
+pub mod follow;
 pub mod host;
+pub mod hostile;
 pub mod http;
 pub mod lab;
 pub mod netns;

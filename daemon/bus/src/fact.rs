@@ -421,6 +421,11 @@ pub enum Fact {
         /// What was wrong.
         drift: Drift,
     },
+    /// In shadow mode: an operation that would have been done, and was not.
+    IpvsWithheld {
+        /// What would have been done: `add service [10.0.0.1]:tcp:80 (wlc)`.
+        operation: String,
+    },
     /// IPVS refused an operation, or can't be reached.
     IpvsFailed {
         /// What was tried: `add service [10.0.0.1]:tcp:80`.
@@ -429,7 +434,30 @@ pub enum Fact {
         error: String,
     },
 
+    /// Everything that IPVS had refused has been done since.
+    IpvsRecovered {},
+
     // --- consumers with a life of their own ---
+    /// A script of the configuration was run and has ended.
+    ScriptExited {
+        /// The command: program and arguments.
+        script: String,
+        /// About what it was run: `INSTANCE VI_1 MASTER`.
+        about: String,
+        /// How it ended.
+        outcome: ScriptOutcome,
+        /// How long it ran.
+        took: Duration,
+    },
+    /// A script of the configuration should have been run and was not.
+    ScriptNotRun {
+        /// The command: program and arguments.
+        script: String,
+        /// About what it should have been run.
+        about: String,
+        /// Why not.
+        error: String,
+    },
     /// A mail was handed to the mail server.
     MailSent {
         /// Its subject.
@@ -482,6 +510,24 @@ pub enum DiagnosticSeverity {
     Warning,
     /// A mistake: something is left out.
     Error,
+}
+
+/// How a script ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScriptOutcome {
+    /// By itself.
+    Exited {
+        /// Its exit status.
+        status: i32,
+    },
+    /// By a signal.
+    Killed {
+        /// The signal's number.
+        signal: i32,
+    },
+    /// It ran too long and was killed with everything it had started.
+    TimedOut,
 }
 
 /// Why an interface can't be used.
@@ -605,7 +651,11 @@ impl Fact {
             Self::SorryServerAdded { .. } => "sorry_server_added",
             Self::SorryServerRemoved { .. } => "sorry_server_removed",
             Self::DriftRepaired { .. } => "drift_repaired",
+            Self::IpvsWithheld { .. } => "ipvs_withheld",
             Self::IpvsFailed { .. } => "ipvs_failed",
+            Self::IpvsRecovered { .. } => "ipvs_recovered",
+            Self::ScriptExited { .. } => "script_exited",
+            Self::ScriptNotRun { .. } => "script_not_run",
             Self::MailSent { .. } => "mail_sent",
             Self::MailDelayed { .. } => "mail_delayed",
             Self::MailFailed { .. } => "mail_failed",

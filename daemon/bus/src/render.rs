@@ -4,7 +4,9 @@
 use std::fmt::Write;
 
 use crate::event::Event;
-use crate::fact::{AdvertError, AnnounceOccasion, DiagnosticSeverity, Drift, Fact, LinkDownReason};
+use crate::fact::{
+    AdvertError, AnnounceOccasion, DiagnosticSeverity, Drift, Fact, LinkDownReason, ScriptOutcome,
+};
 use crate::subject::{RealKey, VrrpState, endpoint};
 
 /// How much a line matters.
@@ -115,7 +117,35 @@ fn write(out: &mut String, fact: &Fact) -> Option<Level> {
         | Fact::SorryServerAdded { .. }
         | Fact::SorryServerRemoved { .. }
         | Fact::DriftRepaired { .. }
-        | Fact::IpvsFailed { .. } => return service(out, fact),
+        | Fact::IpvsWithheld { .. }
+        | Fact::IpvsFailed { .. }
+        | Fact::IpvsRecovered { .. } => return service(out, fact),
+        Fact::ScriptExited { script, about, outcome, took } => {
+            let took = took.as_secs_f64();
+            match outcome {
+                ScriptOutcome::Exited { status: 0 } => {
+                    (Level::Detail, write!(out, "Script {script} for {about} succeeded in {took:.3} s"))
+                }
+                ScriptOutcome::Exited { status } => (
+                    Level::Warning,
+                    write!(out, "Script {script} for {about} exited with {status} after {took:.3} s"),
+                ),
+                ScriptOutcome::Killed { signal } => (
+                    Level::Warning,
+                    write!(
+                        out,
+                        "Script {script} for {about} was killed by signal {signal} after {took:.3} s"
+                    ),
+                ),
+                ScriptOutcome::TimedOut => (
+                    Level::Warning,
+                    write!(out, "Script {script} for {about} was killed: it ran {took:.3} s"),
+                ),
+            }
+        }
+        Fact::ScriptNotRun { script, about, error } => {
+            (Level::Warning, write!(out, "Script {script} not run for {about}: {error}"))
+        }
         Fact::MailSent { subject, recipients, .. } => {
             (Level::Detail, write!(out, "Mail to {recipients} recipients sent: {subject}"))
         }
@@ -317,6 +347,8 @@ fn service(out: &mut String, fact: &Fact) -> Option<Level> {
                 real.map(|r| format!("{} of ", endpoint(&r, service.protocol()))).unwrap_or_default();
             (Level::Warning, write!(out, "IPVS table repaired: {subject}VS {service} {what}"))
         }
+        Fact::IpvsWithheld { operation } => (Level::Info, write!(out, "IPVS (shadow): would {operation}")),
+        Fact::IpvsRecovered {} => (Level::Info, write!(out, "IPVS works again")),
         Fact::IpvsFailed { operation, error } => (Level::Error, write!(out, "IPVS: {operation}: {error}")),
         _ => return None,
     };

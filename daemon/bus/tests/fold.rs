@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use keepwatch_bus::fact::{AdvertError, AnnounceOccasion, Drift, LinkDownReason};
+use keepwatch_bus::fact::{AdvertError, AnnounceOccasion, Drift, LinkDownReason, ScriptOutcome};
 use keepwatch_bus::settings::*;
 use keepwatch_bus::subject::*;
 use keepwatch_bus::{BusSettings, Event, EventId, Fact, Hub, World, render};
@@ -188,6 +188,8 @@ fn checks() -> impl Strategy<Value = Fact> {
         real().prop_map(|real| Fact::RealServerUnconfigured { real }),
         checker().prop_map(move |checker| Fact::CheckSucceeded { checker, took }),
         checker().prop_map(|checker| Fact::CheckNotRun { checker, error: "no such address".into() }),
+        any::<bool>().prop_map(|_| Fact::IpvsWithheld { operation: "add service".into() }),
+        any::<bool>().prop_map(|_| Fact::IpvsRecovered {}),
         (checker(), 1u32..4).prop_map(move |(checker, attempt)| Fact::CheckFailed {
             checker,
             error: "connection refused".into(),
@@ -214,6 +216,12 @@ fn checks() -> impl Strategy<Value = Fact> {
             service,
             real,
             drift: Drift::Altered
+        }),
+        Just(Fact::ScriptExited {
+            script: "/bin/true x".into(),
+            about: "INSTANCE VI_1 MASTER".into(),
+            outcome: ScriptOutcome::Killed { signal: 15 },
+            took: Duration::from_secs(1)
         }),
         Just(Fact::MailDelayed {
             subject: "s".into(),

@@ -15,5 +15,5 @@ mod scheduler;
 mod tcp;
 mod tries;
 
-pub use roster::{Definition, HealthChange};
+pub use roster::{Definition, HealthChange, definitions};
 pub use scheduler::{Checkers, Health};

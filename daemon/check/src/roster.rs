@@ -12,11 +12,14 @@ use std::{
 };
 
 use keepwatch_bus::{
-    Bus, EventId, Fact,
+    Bus, Counters, EventId, Fact,
     counters::CheckerCounters,
-    subject::{CheckerKey, RealKey},
+    subject::{CheckerKey, RealKey, ServiceKey},
 };
-use keepwatch_config::model::{Checker, CheckerKind};
+use keepwatch_config::{
+    Config,
+    model::{Checker, CheckerKind, VirtualServer},
+};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
 use crate::tries::{Outcome, Tries, Verdict};
@@ -33,6 +36,32 @@ pub struct Definition {
     pub checker: Checker,
     /// Where it counts.
     pub counters: Arc<CheckerCounters>,
+}
+
+/// The definitions of a configuration's checkers. `service_key` tells by which key the rest of the daemon knows a
+/// virtual server; one that has none is not checked.
+#[must_use]
+pub fn definitions(
+    config: &Config,
+    service_key: impl Fn(&VirtualServer) -> Option<ServiceKey>,
+    counters: &Counters,
+) -> Vec<Definition> {
+    let mut definitions = Vec::new();
+    for server in &config.virtual_servers {
+        let Some(service) = service_key(server) else { continue };
+        for real in &server.real_servers {
+            for (index, checker) in (0u16..).zip(&real.checkers) {
+                let kind = match &checker.kind {
+                    CheckerKind::Tcp(_) => "TCP_CHECK".into(),
+                    CheckerKind::Unbuilt(check) => check.keyword.clone(),
+                };
+                let key = CheckerKey { real: RealKey { service, real: real.address }, kind, index };
+                let counters = counters.checkers.resolve(&key);
+                definitions.push(Definition { key, checker: checker.clone(), counters });
+            }
+        }
+    }
+    definitions
 }
 
 /// A real server came up or went down, by the word of its checkers.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use keepwatch_bus::{Bus, Event, Fact, Reader};
+use keepwatch_bus::{Event, Fact, Reader, WeakBus};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -50,7 +50,7 @@ type Attempt = BoxFuture<'static, (Waiting, Result<u32, SendError>)>;
 
 struct Postman {
     settings: watch::Receiver<Option<MailSettings>>,
-    bus: Bus,
+    bus: WeakBus,
     patience: Patience,
     bag: VecDeque<Waiting>,
     attempt: Option<Attempt>,
@@ -63,12 +63,13 @@ struct Postman {
 
 /// Sends mail about what `events` (a queue from `Hub::deliver`) says, until the queue ends or a while after
 /// `DaemonStopping`. `settings` may change at any time; while it is `None`, no mail is sent. `reader` tells why things
-/// happened; what becomes of letters is published on `bus`.
+/// happened; what becomes of letters is published on `bus`,
+/// which it does not keep alive.
 pub async fn run(
     mut events: UnboundedReceiver<Arc<Event>>,
     settings: watch::Receiver<Option<MailSettings>>,
     reader: Reader,
-    bus: Bus,
+    bus: WeakBus,
     patience: Patience,
 ) {
     let mut secretary = Secretary::default();

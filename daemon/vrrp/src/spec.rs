@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keepwatch_bus::counters::VrrpCounters;
-use keepwatch_bus::settings::{GroupSettings, InstanceSettings};
-use keepwatch_bus::subject::{Family, Name, VirtualAddress};
+use keepwatch_bus::details::InstanceDetails;
+use keepwatch_bus::settings::{AuthKind, GroupSettings, InstanceSettings};
+use keepwatch_bus::subject::{Family, Name, VirtualAddress, VrrpState};
 use keepwatch_config::model::{InterfaceAddress, Priority, TrackedInterface, UnicastPeer, VirtualRouterId};
 
 /// VRRP version and what only that version has.
@@ -228,6 +229,48 @@ pub struct RouterDefinition {
     pub settings: InstanceSettings,
     /// Where its packets are counted.
     pub counters: Arc<VrrpCounters>,
+}
+
+impl RouterDefinition {
+    /// A router that counts for itself alone, and of which the world is told what `spec` says: for simulations and
+    /// for programs without a configuration file.
+    pub fn detached(spec: RouterSpec) -> Self {
+        let facts = |list: &[InterfaceAddress]| list.iter().map(|a| spec.virtual_address(a)).collect();
+        let settings = InstanceSettings {
+            position: 1,
+            interface: spec.interface.clone(),
+            vrid: spec.vrid.0,
+            version: spec.version.number(),
+            family: spec.family,
+            initial_state: if spec.initial_master { VrrpState::Master } else { VrrpState::Backup },
+            priority: spec.priority.0,
+            advert_interval: spec.advert_interval,
+            preempt: spec.preemption != Preemption::Never,
+            preempt_delay: match spec.preemption {
+                Preemption::After(delay) => delay,
+                Preemption::Always | Preemption::Never => Duration::ZERO,
+            },
+            auth: match &spec.version {
+                Version::V2 { authentication: Authentication::Password(_) } => AuthKind::Pass,
+                Version::V2 { authentication: Authentication::None } | Version::V3 { .. } => AuthKind::None,
+            },
+            source: spec.source,
+            addresses: facts(spec.advertised_addresses()),
+            excluded_addresses: facts(&spec.addresses[spec.advertised_addresses().len()..]),
+            garp_master_delay: spec.garp.delay,
+            garp_master_repeat: spec.garp.repeat,
+            garp_master_refresh: spec.garp.refresh,
+            garp_master_refresh_repeat: spec.garp.refresh_repeat,
+            garp_lower_prio_delay: spec.garp.lower_prio_delay,
+            garp_lower_prio_repeat: spec.garp.lower_prio_repeat,
+            smtp_alert: false,
+            accept: true,
+            group: None,
+            lvs_sync_daemon_interface: None,
+            details: InstanceDetails::default(),
+        };
+        Self { spec, settings, counters: Arc::new(VrrpCounters::default()) }
+    }
 }
 
 /// A sync group: its members change state together.

@@ -1,6 +1,6 @@
 //! Debian's keepalived as the other router.
 
-use std::{collections::HashMap, fs, time::Duration};
+use std::{collections::HashMap, fs, path::Path, time::Duration};
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
@@ -16,11 +16,16 @@ pub struct Keepalived {
 impl Keepalived {
     /// Starts it on this configuration text (VRRP only), with `flags` besides the ones that the lab needs.
     pub fn start(host: &Host, config: &str, flags: &[&str]) -> Result<Self> {
+        Self::start_program("keepalived".as_ref(), host, config, flags)
+    }
+
+    /// The same with a keepalived that is not the system's.
+    pub fn start_program(program: &Path, host: &Host, config: &str, flags: &[&str]) -> Result<Self> {
         let config = host.file("keepalived.conf", config)?;
         // Its pid and dump files have fixed names in /run and /tmp.
         let at = |name: &str| host.directory().join(name);
         let process = host
-            .process("keepalived", "keepalived")
+            .process("keepalived", program)
             .args(["--dont-fork", "--log-console", "--log-detail", "--vrrp"])
             .arg("--use-file")
             .arg(config)

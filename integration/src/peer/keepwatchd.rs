@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::{
     Host, Process, binaries,
@@ -20,8 +20,9 @@ pub struct Settings {
     host: Host,
     config: String,
     flags: Vec<String>,
-    metrics: bool,
     listen_fd: Option<std::os::fd::OwnedFd>,
+    history: PathBuf,
+    small_disk: Option<u64>,
 }
 
 impl Settings {
@@ -49,6 +50,13 @@ impl Settings {
         self
     }
 
+    /// Puts the history file on a disk of its own, this small.
+    pub fn history_on_a_small_disk(mut self, bytes: u64) -> Self {
+        self.history = self.host.directory().join("disk/history.jsonl");
+        self.small_disk = Some(bytes);
+        self
+    }
+
     /// Starts it in the foreground, with its files (pid files, control socket, history) in the host's directory.
     pub fn start(self) -> Result<Keepwatchd> {
         let host = self.host;
@@ -69,12 +77,15 @@ impl Settings {
             .arg("--control-socket")
             .arg(&control)
             .arg("--history-file")
-            .arg(at("history.jsonl"))
+            .arg(&self.history)
             .args(self.flags);
+        if let (Some(bytes), Some(disk)) = (self.small_disk, self.history.parent()) {
+            spawn = spawn.small_disk(disk, bytes);
+        }
         if let Some(socket) = self.listen_fd {
             spawn = spawn.listen_fd(socket);
         }
-        Ok(Keepwatchd { process: spawn.start()?, metrics: self.metrics, config, control, host })
+        Ok(Keepwatchd { process: spawn.start()?, config, control, history: self.history, host })
     }
 }
 
@@ -84,7 +95,7 @@ pub struct Keepwatchd {
     host: Host,
     config: PathBuf,
     control: PathBuf,
-    metrics: bool,
+    history: PathBuf,
 }
 
 impl Keepwatchd {
@@ -97,8 +108,9 @@ impl Keepwatchd {
             host: host.clone(),
             config: String::new(),
             flags: Vec::new(),
-            metrics: true,
             listen_fd: None,
+            history: host.directory().join("history.jsonl"),
+            small_disk: None,
         }
     }
 
@@ -122,15 +134,15 @@ impl Keepwatchd {
         &self.control
     }
 
-    /// The history file.
+    /// The history file, as the daemon sees it.
     pub fn history_path(&self) -> PathBuf {
-        self.host.directory().join("history.jsonl")
+        self.process.seen(&self.history)
     }
 
     /// Runs the operator's command against it, for example `["why", "VI_1"]`.
     pub fn ask(&self, arguments: &[&str]) -> Result<Output> {
         let control = self.control.to_string_lossy().into_owned();
-        let mut all = vec!["--control-socket", &control];
+        let mut all = vec!["--socket", &control];
         all.extend(arguments);
         self.host.output(binaries::path("keepwatch")?, &all)
     }
@@ -143,7 +155,6 @@ impl Keepwatchd {
 
     /// Gets a page of its HTTP listener, from inside its host.
     pub fn get(&self, path: &str) -> Result<Response> {
-        debug_assert!(self.metrics);
         let at: SocketAddr = Self::METRICS.parse()?;
         http::get(&self.host, at, path, Duration::from_secs(5))
     }
@@ -156,6 +167,12 @@ impl Keepwatchd {
             .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])))
             .find(|line| labels.iter().all(|label| line.contains(label)))
             .and_then(|line| line.rsplit(' ').next()?.parse().ok())
+    }
+
+    /// Waits until the operator's command can reach it.
+    pub fn wait_for_control(&self) -> Result<()> {
+        wait::until("keepwatchd has its control socket", wait::LONG, || self.control.exists())
+            .with_context(|| format!("log of keepwatchd:\n{}", self.process.log()))
     }
 
     /// Waits until its log has `text` in it.

@@ -21,7 +21,7 @@ impl Nginx {
         let config = host.file(
             "nginx.conf",
             &format!(
-                "daemon off; master_process off; pid {own}/nginx.pid; error_log stderr;\n\
+                "daemon off; master_process off; user root; pid {own}/nginx.pid; error_log stderr;\n\
                  events {{ worker_connections 64; }}\n\
                  http {{ access_log off; client_body_temp_path {own}/b; proxy_temp_path {own}/p;\n\
                  fastcgi_temp_path {own}/f; uwsgi_temp_path {own}/u; scgi_temp_path {own}/s;\n\

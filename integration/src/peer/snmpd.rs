@@ -24,12 +24,17 @@ impl Snmpd {
 
     /// Starts it and waits until it answers.
     pub fn start(host: &Host) -> Result<Self> {
+        Self::start_with(host, "")
+    }
+
+    /// The same, with these lines more in its configuration.
+    pub fn start_with(host: &Host, lines: &str) -> Result<Self> {
         let socket = Self::socket_of(host);
         let config = host.file(
             "snmpd.conf",
             &format!(
                 "agentaddress udp:{}\nrocommunity public 127.0.0.1\nmaster agentx\n\
-                 agentXSocket unix:{}\nagentXPerms 0777 0777\n",
+                 agentXSocket unix:{}\nagentXPerms 0777 0777\n{lines}\n",
                 Self::ADDRESS,
                 socket.display()
             ),
@@ -39,6 +44,7 @@ impl Snmpd {
             .args(["-f", "-Lo", "-C", "-c"])
             .arg(config)
             .env("SNMP_PERSISTENT_DIR", host.directory())
+            .env("MIBS", "")
             .start()?;
         let agent = Self { process, host: host.clone(), socket };
         wait::until("snmpd answers", wait::SHORT, || {
@@ -60,6 +66,14 @@ impl Snmpd {
     /// The process, to stop or kill it.
     pub fn process_mut(&mut self) -> &mut Process {
         &mut self.process
+    }
+
+    /// Gets one object, numeric: `OID = TYPE: value`.
+    pub fn get(&self, oid: &str) -> Result<String> {
+        self.host.run(
+            "snmpget",
+            &["-On", "-m", "", "-v2c", "-c", "public", "-t", "5", "-r", "0", Self::ADDRESS, oid],
+        )
     }
 
     /// All objects below `oid`, one a line: `OID = TYPE: value`, numeric.

@@ -8,7 +8,7 @@ use std::{
         fd::{AsRawFd, OwnedFd},
         unix::{ffi::OsStrExt, process::CommandExt},
     },
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command},
 };
 
@@ -22,32 +22,65 @@ use nix::{
 
 use crate::host::Host;
 
-/// A directory to be mounted over /tmp, and the lab's directory to be seen through it.
-pub(crate) struct PrivateTmp {
+/// What only the process itself sees mounted: a directory over /tmp, with the lab's directory visible through it, and
+/// small file systems in memory.
+pub(crate) struct Mounts {
+    tmp: Option<PrivateTmp>,
+    small: Vec<(CString, CString)>,
+}
+
+struct PrivateTmp {
     tmp: CString,
     lab: Option<(CString, CString)>,
 }
 
+fn c(path: &Path) -> Result<CString> {
+    Ok(CString::new(path.as_os_str().as_bytes())?)
+}
+
+impl Mounts {
+    /// Makes the directories to mount on; `small` are directories and the bytes that fit into them.
+    pub(crate) fn prepare(host: &Host, private_tmp: bool, small: &[(PathBuf, u64)]) -> Result<Self> {
+        let tmp = private_tmp.then(|| PrivateTmp::prepare(host)).transpose()?;
+        let small = small
+            .iter()
+            .map(|(path, bytes)| {
+                fs::create_dir_all(path).with_context(|| format!("make {}", path.display()))?;
+                Ok((c(path)?, CString::new(format!("size={bytes},mode=755"))?))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { tmp, small })
+    }
+
+    /// In the child: system calls only.
+    fn mount(&self) -> nix::Result<()> {
+        if self.tmp.is_none() && self.small.is_empty() {
+            return Ok(());
+        }
+        let none: Option<&str> = None;
+        unshare(CloneFlags::CLONE_NEWNS)?;
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+        for (path, options) in &self.small {
+            mount(Some("tmpfs"), path.as_c_str(), Some("tmpfs"), MsFlags::empty(), Some(options.as_c_str()))?;
+        }
+        if let Some(tmp) = &self.tmp {
+            if let Some((lab, at)) = &tmp.lab {
+                mount(Some(lab.as_c_str()), at.as_c_str(), none, MsFlags::MS_BIND | MsFlags::MS_REC, none)?;
+            }
+            mount(Some(tmp.tmp.as_c_str()), "/tmp", none, MsFlags::MS_BIND | MsFlags::MS_REC, none)?;
+        }
+        Ok(())
+    }
+}
+
 impl PrivateTmp {
-    pub(crate) fn prepare(host: &Host) -> Result<Self> {
+    fn prepare(host: &Host) -> Result<Self> {
         let lab = host.lab_directory();
         let tmp = host.directory().join("tmp");
         // Under /tmp the mount would hide the lab's directory, so that is bound into the private one.
         let hidden = lab.strip_prefix("/tmp").ok().map(|rest| tmp.join(rest));
         fs::create_dir_all(hidden.as_ref().unwrap_or(&tmp)).context("make a private /tmp")?;
-        let c = |path: &Path| CString::new(path.as_os_str().as_bytes());
         Ok(Self { tmp: c(&tmp)?, lab: hidden.map(|at| anyhow::Ok((c(lab)?, c(&at)?))).transpose()? })
-    }
-
-    /// In the child: system calls only.
-    fn mount(&self) -> nix::Result<()> {
-        let none: Option<&str> = None;
-        unshare(CloneFlags::CLONE_NEWNS)?;
-        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
-        if let Some((lab, at)) = &self.lab {
-            mount(Some(lab.as_c_str()), at.as_c_str(), none, MsFlags::MS_BIND, none)?;
-        }
-        mount(Some(self.tmp.as_c_str()), "/tmp", none, MsFlags::MS_BIND | MsFlags::MS_REC, none)
     }
 }
 
@@ -55,7 +88,7 @@ impl PrivateTmp {
 pub(crate) fn spawn(
     mut command: Command,
     namespace: &OwnedFd,
-    private_tmp: Option<PrivateTmp>,
+    mounts: Mounts,
     inherit: Vec<OwnedFd>,
 ) -> Result<Child> {
     let namespace = namespace.try_clone()?;
@@ -67,9 +100,7 @@ pub(crate) fn spawn(
             return Err(io::Error::from_raw_os_error(libc::ECHILD));
         }
         setns(&namespace, CloneFlags::CLONE_NEWNET)?;
-        if let Some(private_tmp) = &private_tmp {
-            private_tmp.mount()?;
-        }
+        mounts.mount()?;
         for (wanted, socket) in (3..).zip(&inherit) {
             let descriptor = socket.as_raw_fd();
             // SAFETY: dup2 and fcntl on descriptors of this process, which has one thread.

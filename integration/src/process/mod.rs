@@ -37,6 +37,7 @@ pub struct Spawn {
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     private_tmp: bool,
+    small: Vec<(PathBuf, u64)>,
     inherit: Vec<OwnedFd>,
 }
 
@@ -49,6 +50,7 @@ impl Spawn {
             arguments: Vec::new(),
             environment: Vec::new(),
             private_tmp: false,
+            small: Vec::new(),
             inherit: Vec::new(),
         }
     }
@@ -75,6 +77,12 @@ impl Spawn {
     /// that write to fixed names there). The lab's own directory stays where it is.
     pub fn private_tmp(mut self) -> Self {
         self.private_tmp = true;
+        self
+    }
+
+    /// Gives the process a small file system in memory at this directory, which only it sees.
+    pub fn small_disk(mut self, at: impl Into<PathBuf>, bytes: u64) -> Self {
+        self.small.push((at.into(), bytes));
         self
     }
 
@@ -105,8 +113,8 @@ impl Spawn {
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
             .stderr(out);
-        let private_tmp = if self.private_tmp { Some(enter::PrivateTmp::prepare(&self.host)?) } else { None };
-        let child = enter::spawn(command, self.host.namespace(), private_tmp, self.inherit)
+        let mounts = enter::Mounts::prepare(&self.host, self.private_tmp, &self.small)?;
+        let child = enter::spawn(command, self.host.namespace(), mounts, self.inherit)
             .with_context(|| format!("start {} in host {}", self.program.display(), self.host.name()))?;
         Ok(Process { name: self.name, log, child, ended: None, _host: self.host })
     }
@@ -130,6 +138,12 @@ impl Process {
     /// The name it was started under.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// A file as the process sees it, with what is mounted for it alone.
+    pub fn seen(&self, path: &Path) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.pid()));
+        root.join(path.strip_prefix("/").unwrap_or(path))
     }
 
     /// Where its output goes.

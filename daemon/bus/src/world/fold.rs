@@ -53,6 +53,7 @@ pub(super) fn fold(w: &mut World, event: &Event) {
             w.snmp.socket = Some(socket.clone());
             w.snmp.error = Some(error.clone());
         }
+        Fact::IpvsRecovered {} => w.ipvs_error = None,
         Fact::IpvsFailed { operation, error } => w.ipvs_error = Some(format!("{operation}: {error}")),
         Fact::WorkerRestarted { .. } | Fact::ConfigDiagnosed { .. } => {}
         Fact::InstanceConfigured { .. }
@@ -83,17 +84,18 @@ pub(super) fn fold(w: &mut World, event: &Event) {
         | Fact::QuorumGained { .. }
         | Fact::QuorumLost { .. }
         | Fact::SorryServerAdded { .. }
-        | Fact::SorryServerRemoved { .. }
-        | Fact::DriftRepaired { .. } => service(w, &event.fact, change),
+        | Fact::SorryServerRemoved { .. } => service(w, &event.fact, change),
         // These happened and leave no state behind.
-        Fact::CheckNotRun { .. } => {}
+        Fact::CheckNotRun { .. } | Fact::IpvsWithheld { .. } | Fact::DriftRepaired { .. } => {}
         Fact::AdvertTimedOut { .. }
         | Fact::LowerPriorityReceived { .. }
         | Fact::AdvertRejected { .. }
         | Fact::AddressFailed { .. }
         | Fact::AddressesAnnounced { .. }
         | Fact::AdvertSendFailed { .. }
-        | Fact::AdvertDelayed { .. } => {}
+        | Fact::AdvertDelayed { .. }
+        | Fact::ScriptExited { .. }
+        | Fact::ScriptNotRun { .. } => {}
     }
 }
 
@@ -235,14 +237,12 @@ fn service(w: &mut World, fact: &Fact, change: Change) {
             }
         }
         Fact::VirtualServerAdded { service, .. } => {
-            w.ipvs_error = None;
             if let Some(s) = w.services.get_mut(service) {
                 s.present = true;
             }
         }
         // Its real servers go with it.
         Fact::VirtualServerRemoved { service } => {
-            w.ipvs_error = None;
             if let Some(s) = w.services.get_mut(service) {
                 s.present = false;
                 s.sorry = false;
@@ -263,14 +263,12 @@ fn service(w: &mut World, fact: &Fact, change: Change) {
                 s.sorry = matches!(fact, Fact::SorryServerAdded { .. });
             }
         }
-        Fact::DriftRepaired { .. } => w.ipvs_error = None,
         // `fold` sends only the above here.
         _ => {}
     }
 }
 
 fn set_weight(w: &mut World, real: &crate::subject::RealKey, weight: Option<i32>) {
-    w.ipvs_error = None;
     if let Some(r) = w.real_mut(real) {
         r.weight = weight;
     }

@@ -1,6 +1,6 @@
 use keepwatch_bus::settings::GroupSettings;
 use keepwatch_bus::subject::VrrpState;
-use keepwatch_bus::{BusSettings, EventId, Hub};
+use keepwatch_bus::{Bus, BusSettings, EventId, Hub};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -34,7 +34,7 @@ impl Office {
         let (sender, receiver) = watch::channel(Some(settings(("127.0.0.1".into(), port))));
         let (queue, reader) = (hub.deliver(), hub.reader());
         tokio::spawn(hub.run());
-        let task = tokio::spawn(run(queue, receiver, reader.clone(), bus.clone(), patience));
+        let task = tokio::spawn(run(queue, receiver, reader.clone(), bus.downgrade(), patience));
         let group =
             GroupSettings { position: 1, members: Vec::new(), smtp_alert: true, details: Default::default() };
         bus.publish(None, Fact::GroupConfigured { group: "VG_1".into(), settings: Box::new(group) });

@@ -1,0 +1,140 @@
+//! Where the table is put: into the kernel, into memory, or nowhere.
+
+use std::{io, time::Duration};
+
+use nix::errno::Errno;
+
+use crate::{
+    kernel::{Kernel, KernelError, Snapshot, SyncDaemon, SyncRole, Timeouts},
+    table::{Operation, Refused, Table},
+};
+
+/// Which data plane is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataplaneKind {
+    /// The kernel's IPVS.
+    Kernel,
+    /// A table in memory: for tests, demonstrations and kernels without IPVS. Never chosen silently.
+    Memory,
+    /// Nothing is programmed; what would have been done is published.
+    Shadow,
+}
+
+/// A data plane that is in use.
+pub(crate) enum Dataplane {
+    /// The kernel; none while it can't be reached.
+    Kernel(Option<Box<Kernel>>),
+    /// The table itself.
+    Memory(Table),
+    /// The table that would be.
+    Shadow(Table),
+}
+
+impl Dataplane {
+    pub(crate) fn new(kind: DataplaneKind) -> Self {
+        match kind {
+            DataplaneKind::Kernel => Self::Kernel(None),
+            DataplaneKind::Memory => Self::Memory(Table::default()),
+            DataplaneKind::Shadow => Self::Shadow(Table::default()),
+        }
+    }
+
+    /// Does the operations; gives back those that were refused.
+    pub(crate) fn apply(
+        &mut self,
+        operations: &[Operation],
+    ) -> Result<Vec<(Operation, KernelError)>, KernelError> {
+        match self {
+            Self::Kernel(kernel) => with(kernel, |kernel| kernel.apply(operations)),
+            Self::Memory(table) | Self::Shadow(table) => Ok(operations
+                .iter()
+                .filter_map(|operation| {
+                    let error = as_error(table.apply(operation).err()?);
+                    Some((operation.clone(), KernelError::Refused { request: operation.to_string(), error }))
+                })
+                .collect()),
+        }
+    }
+
+    /// Reads everything.
+    pub(crate) fn snapshot(&mut self) -> Result<Snapshot, KernelError> {
+        match self {
+            Self::Kernel(kernel) => with(kernel, Kernel::snapshot),
+            Self::Memory(table) | Self::Shadow(table) => {
+                Ok(Snapshot { table: table.clone(), ..Snapshot::default() })
+            }
+        }
+    }
+
+    /// Removes everything, ours or not.
+    pub(crate) fn flush(&mut self) -> Result<(), KernelError> {
+        match self {
+            Self::Kernel(kernel) => with(kernel, Kernel::flush),
+            Self::Memory(table) | Self::Shadow(table) => {
+                table.services.clear();
+                Ok(())
+            }
+        }
+    }
+
+    /// Sets the timeouts that are given; gives what they were.
+    pub(crate) fn set_timeouts(&mut self, timeouts: Timeouts) -> Result<Timeouts, KernelError> {
+        match self {
+            Self::Kernel(kernel) => with(kernel, |kernel| {
+                let before = kernel.timeouts()?;
+                kernel.set_timeouts(timeouts)?;
+                Ok(before)
+            }),
+            Self::Memory(_) | Self::Shadow(_) => Ok(Timeouts::default()),
+        }
+    }
+
+    /// Runs the one half of connection synchronisation and not the other; or neither.
+    pub(crate) fn synchronize(
+        &mut self,
+        daemon: &SyncDaemon,
+        role: Option<SyncRole>,
+    ) -> Result<(), KernelError> {
+        match self {
+            Self::Kernel(kernel) => with(kernel, |kernel| {
+                for other in [SyncRole::Master, SyncRole::Backup] {
+                    // It is no matter if it did not run.
+                    match kernel.stop_sync(other, daemon) {
+                        Ok(()) | Err(KernelError::Refused { .. }) => (),
+                        Err(error) => return Err(error),
+                    }
+                }
+                role.map_or(Ok(()), |role| kernel.start_sync(role, daemon))
+            }),
+            Self::Memory(_) | Self::Shadow(_) => Ok(()),
+        }
+    }
+}
+
+/// Reaches for the kernel, and lets go of the socket if that fails: the next use begins anew.
+fn with<T>(
+    kernel: &mut Option<Box<Kernel>>,
+    action: impl FnOnce(&mut Kernel) -> Result<T, KernelError>,
+) -> Result<T, KernelError> {
+    let mut open = match kernel.take() {
+        Some(open) => open,
+        None => Box::new(Kernel::open()?),
+    };
+    let done = action(&mut open);
+    if !matches!(done, Err(KernelError::Socket(_) | KernelError::Answer { .. })) {
+        *kernel = Some(open);
+    }
+    done
+}
+
+fn as_error(refused: Refused) -> io::Error {
+    match refused {
+        Refused::Exists => Errno::EEXIST,
+        Refused::NoService => Errno::ESRCH,
+        Refused::NoDestination => Errno::ENOENT,
+    }
+    .into()
+}
+
+/// How often the table is compared with what it should be, unless said otherwise.
+pub const AUDIT_PERIOD: Duration = Duration::from_secs(10);

@@ -1,0 +1,255 @@
+//! What the configuration says of virtual servers, in the words of the engine.
+//!
+//! In goes the typed model; out come [`Definition`]s, one for each `virtual_server` block. A block that stands for a
+//! `virtual_server_group` is one definition with an entry in the table for each line (and each address) of the group.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use keepwatch_bus::{
+    Counters,
+    counters::ServiceCounters,
+    settings::{RealServerSettings, ServiceSettings},
+    subject::{Family, Protocol, RealKey, ServiceKey},
+};
+use keepwatch_config::model::{self, CheckerKind, Config, GroupEntry, VirtualServerKey};
+
+use crate::{
+    settings::{server_settings, service_settings},
+    table::{Encapsulation, Forwarding, Granularity, Persistence, Service, ServiceFlags},
+};
+
+/// A virtual server.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Definition {
+    /// Its key: that by which its checkers know it; of a group, its first entry.
+    pub key: ServiceKey,
+    /// Its entries in the table: itself, or all of its group's.
+    pub entries: Vec<ServiceKey>,
+    /// How the entries treat what arrives.
+    pub service: Service,
+    /// Weight that must be up.
+    pub quorum: u32,
+    /// The quorum is gained this much above, and lost this much below.
+    pub hysteresis: u32,
+    /// Its real servers.
+    pub servers: BTreeMap<SocketAddr, Server>,
+    /// Who serves while there is no quorum.
+    pub sorry: Option<Sorry>,
+    /// What the world is told of it.
+    pub settings: ServiceSettings,
+}
+
+/// A real server.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Server {
+    /// Its share of new connections.
+    pub weight: u32,
+    /// How packets get there.
+    pub forwarding: Forwarding,
+    /// No new connections from this many on; 0 for no limit.
+    pub upper_threshold: u32,
+    /// New connections again below this many.
+    pub lower_threshold: u32,
+    /// While down it stays in the table, with weight 0.
+    pub inhibit: bool,
+    /// Whether it counts as up before its checkers have said anything (no checker is `alpha`).
+    pub starts_up: bool,
+    /// What the world is told of it.
+    pub settings: RealServerSettings,
+}
+
+/// Where traffic is counted.
+#[derive(Debug, Clone, Default)]
+pub struct Meters {
+    /// Of each service.
+    pub services: BTreeMap<ServiceKey, Arc<ServiceCounters>>,
+    /// Of each real server.
+    pub servers: BTreeMap<RealKey, Arc<ServiceCounters>>,
+}
+
+impl Meters {
+    /// The counters of these virtual servers.
+    #[must_use]
+    pub fn resolve(definitions: &[Definition], counters: &Counters) -> Self {
+        let mut meters = Self::default();
+        for (definition, service) in
+            definitions.iter().flat_map(|d| d.entries.iter().map(move |entry| (d, *entry)))
+        {
+            meters.services.insert(service, counters.services.resolve(&service));
+            for real in definition.servers.keys().map(|real| RealKey { service, real: *real }) {
+                meters.servers.insert(real, counters.reals.resolve(&real));
+            }
+        }
+        meters
+    }
+}
+
+/// A sorry server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sorry {
+    /// Its address and port.
+    pub address: SocketAddr,
+    /// How packets get there.
+    pub forwarding: Forwarding,
+    /// While it is not needed it stays in the table, with weight 0.
+    pub inhibit: bool,
+}
+
+/// The definitions of a configuration's virtual servers.
+#[must_use]
+pub fn definitions(config: &Config) -> Vec<Definition> {
+    (1..)
+        .zip(&config.virtual_servers)
+        .filter_map(|(position, server)| define(config, position, server))
+        .collect()
+}
+
+/// The key by which a virtual server's checkers know it. Nothing for one of a group that has no entries: there is no
+/// such service.
+#[must_use]
+pub fn service_key(config: &Config, server: &model::VirtualServer) -> Option<ServiceKey> {
+    entries(config, server).first().copied()
+}
+
+/// Everything that a virtual server answers to.
+#[must_use]
+pub fn entries(config: &Config, server: &model::VirtualServer) -> Vec<ServiceKey> {
+    match &server.key {
+        VirtualServerKey::Address { address, protocol: p } => {
+            vec![ServiceKey::Address { address: address.ip(), port: address.port(), protocol: protocol(*p) }]
+        }
+        VirtualServerKey::FwMark { mark, family: f } => {
+            vec![ServiceKey::Fwmark { fwmark: mark.0, family: family(*f) }]
+        }
+        VirtualServerKey::Group { name, protocol: p, family: f } => {
+            let group = config.virtual_server_groups.iter().find(|group| group.name == *name);
+            let lines = group.map(|group| group.entries.as_slice()).unwrap_or_default();
+            lines.iter().flat_map(|line| group_entry(*line, protocol(*p), family(*f))).collect()
+        }
+    }
+}
+
+fn group_entry(line: GroupEntry, protocol: Protocol, family: Family) -> Vec<ServiceKey> {
+    match line {
+        GroupEntry::Addresses { range, port } => {
+            range.addresses().map(|address| ServiceKey::Address { address, port, protocol }).collect()
+        }
+        GroupEntry::FwMark(mark) => vec![ServiceKey::Fwmark { fwmark: mark.0, family }],
+    }
+}
+
+fn define(config: &Config, position: u32, server: &model::VirtualServer) -> Option<Definition> {
+    let entries = entries(config, server);
+    let key = *entries.first()?;
+    let servers = (1..).zip(&server.real_servers).map(|(n, real)| (real.address, define_server(n, real)));
+    Some(Definition {
+        key,
+        service: Service {
+            scheduler: server.scheduler.to_string(),
+            flags: flags(server.flags),
+            persistence: persistence(server, key.family()),
+        },
+        quorum: server.quorum,
+        hysteresis: server.hysteresis,
+        servers: servers.collect(),
+        sorry: server.sorry_server.as_ref().map(|sorry| Sorry {
+            address: sorry.address,
+            forwarding: forwarding(sorry.forwarding),
+            inhibit: sorry.inhibit,
+        }),
+        settings: service_settings(position, server),
+        entries,
+    })
+}
+
+fn define_server(position: u32, real: &model::RealServer) -> Server {
+    let alpha = |checker: &model::Checker| match checker.kind {
+        CheckerKind::Tcp(_) => checker.alpha,
+        // Nobody would ever say that it succeeded.
+        CheckerKind::Unbuilt(_) => false,
+    };
+    Server {
+        weight: real.weight.0,
+        forwarding: forwarding(real.forwarding),
+        upper_threshold: real.upper_threshold,
+        lower_threshold: real.lower_threshold,
+        inhibit: real.inhibit_on_failure,
+        starts_up: !real.checkers.iter().any(alpha),
+        settings: server_settings(position, real),
+    }
+}
+
+fn persistence(server: &model::VirtualServer, family: Family) -> Option<Persistence> {
+    let prefix = server.persistence_granularity;
+    Some(Persistence {
+        timeout: server.persistence_timeout?,
+        granularity: match family {
+            Family::Inet => Granularity::Mask(Ipv4Addr::from(
+                u32::MAX.checked_shl(32u32.saturating_sub(prefix.into())).unwrap_or_default(),
+            )),
+            Family::Inet6 => Granularity::Prefix(prefix.clamp(1, 128)),
+        },
+        engine: server.persistence_engine.as_deref().map(str::to_owned),
+    })
+}
+
+fn flags(flags: model::SchedulerFlags) -> ServiceFlags {
+    // `hashed` is how every service of today's kernels is; it can't be asked for.
+    let model::SchedulerFlags { one_packet, hashed: _, sched_1, sched_2, sched_3 } = flags;
+    [
+        (one_packet, ServiceFlags::ONE_PACKET),
+        (sched_1, ServiceFlags::SCHEDULER_1),
+        (sched_2, ServiceFlags::SCHEDULER_2),
+        (sched_3, ServiceFlags::SCHEDULER_3),
+    ]
+    .into_iter()
+    .filter(|(set, _)| *set)
+    .fold(ServiceFlags::default(), |all, (_, flag)| all | flag)
+}
+
+fn forwarding(method: model::Forwarding) -> Forwarding {
+    match method {
+        model::Forwarding::Nat => Forwarding::Masquerade,
+        model::Forwarding::Dr => Forwarding::DirectRouting,
+        model::Forwarding::Tun => Forwarding::Tunnel(Encapsulation::Ipip),
+    }
+}
+
+fn protocol(protocol: model::Protocol) -> Protocol {
+    match protocol {
+        model::Protocol::Tcp => Protocol::Tcp,
+        model::Protocol::Udp => Protocol::Udp,
+        model::Protocol::Sctp => Protocol::Sctp,
+    }
+}
+
+fn family(family: model::Family) -> Family {
+    match family {
+        model::Family::V4 => Family::Inet,
+        model::Family::V6 => Family::Inet6,
+    }
+}
+
+/// Where packets for a real server go. Only NAT can change the port, so with the other methods the server is asked on
+/// the port of the service, whatever is written.
+pub(crate) fn destination_address(
+    service: &ServiceKey,
+    server: SocketAddr,
+    forwarding: Forwarding,
+) -> SocketAddr {
+    let port = match (forwarding, service) {
+        (Forwarding::Masquerade, _) => server.port(),
+        (_, ServiceKey::Address { port, .. }) => *port,
+        (_, ServiceKey::Fwmark { .. }) => 0,
+    };
+    SocketAddr::new(server.ip(), port)
+}
+
+/// Whether a service can have this machine as a real server: NAT and DR can't change the address family.
+pub(crate) fn reaches(service: &ServiceKey, address: IpAddr, forwarding: Forwarding) -> bool {
+    service.family() == Family::of(&address) || matches!(forwarding, Forwarding::Tunnel(_))
+}

@@ -1,0 +1,274 @@
+//! Stories of virtual servers: what is in the table, and what is said about it.
+
+use keepwatch_bus::{BusSettings, Hub, subject::Protocol};
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    definition::{Server, Sorry},
+    fixture::{VIP, definition, server, web},
+    table::{Encapsulation, Family, Forwarding},
+};
+
+fn sorry() -> Sorry {
+    Sorry { address: web(200), forwarding: Forwarding::Masquerade, inhibit: false }
+}
+
+struct Story {
+    director: Director,
+    hub: Hub,
+}
+
+impl Story {
+    fn new(definition: Definition) -> Self {
+        Self::adopting(definition, &Table::default())
+    }
+
+    fn adopting(definition: Definition, existing: &Table) -> Self {
+        let (bus, hub) = Hub::new(BusSettings::default()).unwrap();
+        let mut director = Director::new(bus);
+        director.apply(vec![definition], existing, None);
+        Self { director, hub }
+    }
+
+    fn health(&mut self, n: u8, up: bool) {
+        self.director.health(&RealKey { service: VIP, real: web(n) }, up, None);
+    }
+
+    fn apply(&mut self, definition: Definition) {
+        self.director.apply(vec![definition], &Table::default(), None);
+    }
+
+    /// The last byte of the addresses that are in the table, with their weights.
+    fn pool(&self) -> Vec<(u8, u32)> {
+        let table = self.director.desired();
+        let destinations = table.services[&VIP].destinations.iter();
+        destinations
+            .map(|(address, destination)| match address.ip() {
+                std::net::IpAddr::V4(v4) => (v4.octets()[3], destination.weight),
+                std::net::IpAddr::V6(_) => panic!("{address}"),
+            })
+            .collect()
+    }
+
+    /// What was said, each line with the kind of its cause.
+    fn told(mut self) -> Vec<String> {
+        let mut queue = self.hub.deliver();
+        drop(self.director);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(self.hub.run());
+        let mut events = Vec::new();
+        while let Ok(event) = queue.try_recv() {
+            events.push(event);
+        }
+        let kind = |id| events.iter().find(|event| event.id == id).map(|event| event.fact.kind());
+        events
+            .iter()
+            .filter(|event| {
+                !matches!(event.fact.kind(), "virtual_server_configured" | "real_server_configured")
+            })
+            .map(|event| match event.cause.and_then(kind) {
+                Some(cause) => format!("{} <- {cause}", event.fact.kind()),
+                None => event.fact.kind().to_owned(),
+            })
+            .collect()
+    }
+}
+
+#[test]
+fn at_the_start_every_server_is_in_and_the_quorum_is_gained() {
+    let story = Story::new(definition([(2, server(1)), (3, server(2))]));
+    assert_eq!(story.pool(), [(2, 1), (3, 2)]);
+    assert_eq!(
+        story.told(),
+        [
+            "virtual_server_added",
+            "real_server_added <- virtual_server_added",
+            "real_server_added <- virtual_server_added",
+            "quorum_gained <- virtual_server_added",
+        ]
+    );
+}
+
+#[test]
+fn the_last_server_that_dies_takes_the_quorum_and_brings_the_sorry_server() {
+    let mut story = Story::new(Definition { sorry: Some(sorry()), ..definition([(2, server(1))]) });
+    story.health(2, false);
+    assert_eq!(story.pool(), [(200, 1)]);
+    story.health(2, true);
+    assert_eq!(story.pool(), [(2, 1)]);
+    assert_eq!(
+        story.told()[3..],
+        [
+            "real_server_removed",
+            "quorum_lost <- real_server_removed",
+            "sorry_server_added <- quorum_lost",
+            "quorum_gained",
+            "sorry_server_removed <- quorum_gained",
+            "real_server_added <- quorum_gained",
+        ]
+    );
+}
+
+#[test]
+fn servers_that_are_up_are_out_while_the_sorry_server_serves() {
+    let mut story = Story::new(Definition {
+        quorum: 3,
+        hysteresis: 1,
+        sorry: Some(sorry()),
+        ..definition([(2, server(2)), (3, server(2))])
+    });
+    assert_eq!(story.pool(), [(2, 2), (3, 2)], "4 up, 3+1 needed");
+    story.health(2, false);
+    assert_eq!(story.pool(), [(3, 2)], "2 up, lost only below 3-1");
+    story.health(3, false);
+    assert_eq!(story.pool(), [(200, 1)]);
+    story.health(3, true);
+    assert_eq!(story.pool(), [(200, 1)], "2 up, regained only at 3+1");
+    story.health(2, true);
+    assert_eq!(story.pool(), [(2, 2), (3, 2)]);
+}
+
+#[test]
+fn an_inhibited_server_stays_with_weight_0() {
+    let mut story = Story::new(definition([(2, Server { inhibit: true, ..server(5) }), (3, server(1))]));
+    story.health(2, false);
+    assert_eq!(story.pool(), [(2, 0), (3, 1)]);
+    story.health(2, true);
+    assert_eq!(story.pool(), [(2, 5), (3, 1)]);
+    assert_eq!(story.told()[4..], ["real_server_weight_changed", "real_server_weight_changed"]);
+}
+
+#[test]
+fn an_inhibited_sorry_server_waits_with_weight_0() {
+    let sorry = Sorry { inhibit: true, ..sorry() };
+    let mut story = Story::new(Definition { sorry: Some(sorry), ..definition([(2, server(1))]) });
+    assert_eq!(story.pool(), [(2, 1), (200, 0)]);
+    story.health(2, false);
+    assert_eq!(story.pool(), [(200, 1)]);
+}
+
+#[test]
+fn alpha_servers_wait_for_their_checkers_while_the_sorry_server_serves() {
+    let alpha = Server { starts_up: false, ..server(1) };
+    let mut story = Story::new(Definition { sorry: Some(sorry()), ..definition([(2, alpha)]) });
+    assert_eq!(story.pool(), [(200, 1)]);
+    story.health(2, true);
+    assert_eq!(story.pool(), [(2, 1)]);
+}
+
+#[test]
+fn a_reload_keeps_what_is_known_and_says_only_what_changes() {
+    let mut story = Story::new(definition([(2, server(1)), (3, server(1))]));
+    story.health(2, false);
+    story.apply(definition([(2, server(1)), (3, server(1))]));
+    assert_eq!(story.pool(), [(3, 1)]);
+    story.apply(definition([(2, server(1)), (3, server(7)), (4, server(1))]));
+    assert_eq!(story.pool(), [(3, 7), (4, 1)]);
+    story.apply(definition([(2, server(1)), (4, server(1))]));
+    assert_eq!(story.pool(), [(4, 1)]);
+    assert_eq!(
+        story.told()[4..],
+        [
+            "real_server_removed",
+            "real_server_weight_changed",
+            "real_server_added",
+            "real_server_removed",
+            "real_server_unconfigured",
+        ]
+    );
+}
+
+#[test]
+fn another_sorry_server_relieves_the_one_that_serves() {
+    let mut story = Story::new(Definition { sorry: Some(sorry()), ..definition([(2, server(1))]) });
+    story.health(2, false);
+    let other = Sorry { address: web(201), ..sorry() };
+    story.apply(Definition { sorry: Some(other), ..definition([(2, server(1))]) });
+    assert_eq!(story.pool(), [(201, 1)]);
+    story.apply(definition([(2, server(1))]));
+    assert_eq!(story.pool(), []);
+    story.health(2, true);
+    assert_eq!(story.pool(), [(2, 1)]);
+}
+
+#[test]
+fn what_a_crashed_run_left_is_adopted() {
+    let before = Story::new(definition([(2, server(1))])).director.desired();
+    let story = Story::adopting(definition([(2, server(1)), (3, server(1))]), &before);
+    let mut hub = story.hub;
+    let mut queue = hub.deliver();
+    drop(story.director);
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(hub.run());
+    let mut adopted = Vec::new();
+    while let Ok(event) = queue.try_recv() {
+        match event.fact {
+            Fact::VirtualServerAdded { adopted: a, .. } | Fact::RealServerAdded { adopted: a, .. } => {
+                adopted.push(a)
+            }
+            _ => (),
+        }
+    }
+    assert_eq!(adopted, [true, true, false]);
+}
+
+#[test]
+fn a_group_has_its_servers_in_every_entry_with_the_port_that_the_method_allows() {
+    let other = ServiceKey::Address { address: [10, 0, 0, 2].into(), port: 443, protocol: Protocol::Tcp };
+    let mark = ServiceKey::Fwmark { fwmark: 9, family: Family::Inet };
+    let direct = Server { forwarding: Forwarding::DirectRouting, ..server(1) };
+    let story = Story::new(Definition {
+        entries: vec![VIP, other, mark],
+        ..definition([(2, server(1)), (3, direct)])
+    });
+    let table = story.director.desired();
+    let ports = |entry| table.services[entry].destinations.keys().map(SocketAddr::port).collect::<Vec<_>>();
+    assert_eq!(ports(&VIP), [8080, 80]);
+    assert_eq!(ports(&other), [8080, 443]);
+    assert_eq!(ports(&mark), [8080, 0]);
+}
+
+#[test]
+fn a_server_of_the_other_family_is_only_reached_by_a_tunnel() {
+    let v6: SocketAddr = ([0xfd00, 0, 0, 0, 0, 0, 0, 1], 80).into();
+    let tunnel = Server { forwarding: Forwarding::Tunnel(Encapsulation::Ipip), ..server(1) };
+    for (server, reached) in [(server(1), 0), (tunnel, 1)] {
+        let mut definition = definition([]);
+        definition.servers.insert(v6, server);
+        let table = Story::new(definition).director.desired();
+        assert_eq!(table.services[&VIP].destinations.len(), reached);
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_table_has_live_servers_while_anything_can_serve(
+        weights in proptest::collection::vec((1..4u32, any::<bool>()), 1..5),
+        (quorum, hysteresis, with_sorry) in (1..6u32, 0..3u32, any::<bool>()),
+        changes in proptest::collection::vec((0..5u8, any::<bool>()), 0..40),
+    ) {
+        let servers = (0u8..).zip(&weights).map(|(n, (weight, inhibit))| (n, Server { inhibit: *inhibit, ..server(*weight) }));
+        let hysteresis = hysteresis.min(quorum - 1);
+        let sorry = with_sorry.then(sorry);
+        let mut story = Story::new(Definition { quorum, hysteresis, sorry, ..definition(servers) });
+        let mut up = vec![true; weights.len()];
+        for (n, now) in changes {
+            if let Some(known) = up.get_mut(usize::from(n)) {
+                *known = now;
+            }
+            story.health(n, now);
+            let weight: u32 = weights.iter().zip(&up).filter(|(_, up)| **up).map(|((weight, _), _)| weight).sum();
+            let pool = story.pool();
+            let live: Vec<u8> = pool.iter().filter(|(_, weight)| *weight > 0).map(|(n, _)| *n).collect();
+            let all_up: Vec<u8> = (0u8..).zip(&up).filter(|(_, up)| **up).map(|(n, _)| n).collect();
+            prop_assert!(live == [200] || live == all_up, "{:?} of {:?}", live, all_up);
+            prop_assert_eq!(live.is_empty(), !with_sorry && weight == 0);
+            if with_sorry && weight >= quorum + hysteresis {
+                prop_assert_eq!(&live, &all_up);
+            }
+            if with_sorry && (weight == 0 || weight < quorum - hysteresis) {
+                prop_assert_eq!(live, [200]);
+            }
+        }
+    }
+}

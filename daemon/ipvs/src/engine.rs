@@ -1,0 +1,269 @@
+//! The engine: one task that keeps the table as definitions and health demand.
+//!
+//! In go definitions ([`Engine::apply`]), what checkers say ([`Engine::report`]) and the role of connection
+//! synchronisation ([`Engine::synchronize`]), from anywhere and without waiting; out come operations on the data plane
+//! and facts on the bus. Changes that come together are done together. On a period the table is read back: what is not
+//! as it should be is put right and said (`DriftRepaired`), and what the kernel has counted goes into the counters.
+//! Services that were never ours are not touched.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use keepwatch_bus::{Bus, Counters, EventId, subject::RealKey};
+use keepwatch_config::model::{self, Config};
+use tokio::{
+    sync::{
+        mpsc::{self, UnboundedReceiver, UnboundedSender},
+        oneshot,
+    },
+    time::{Instant, sleep_until},
+};
+
+use crate::{
+    dataplane::{AUDIT_PERIOD, DataplaneKind},
+    definition::{Definition, Meters, definitions},
+    director::Director,
+    kernel::{SyncDaemon, SyncRole, Timeouts},
+    reconciler::Reconciler,
+};
+
+/// The longest pause between two heartbeats.
+const HEARTBEAT: Duration = Duration::from_millis(500);
+
+/// How an engine works; decided once.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// Where the table is put.
+    pub dataplane: DataplaneKind,
+    /// How often the table is compared with what it should be.
+    pub audit: Duration,
+    /// `lvs_flush`: the table is emptied, of foreign services too, before the first definitions are put there.
+    pub flush_at_start: bool,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self { dataplane: DataplaneKind::Kernel, audit: AUDIT_PERIOD, flush_at_start: false }
+    }
+}
+
+/// What should be there, according to a configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Desired {
+    /// The virtual servers.
+    pub definitions: Vec<Definition>,
+    /// Where their traffic is counted.
+    pub meters: Meters,
+    /// `lvs_timeouts`.
+    pub timeouts: Timeouts,
+    /// Connection synchronisation, as far as it is configured.
+    pub sync: Option<SyncDaemon>,
+}
+
+impl Desired {
+    /// What a configuration wants, with the counters of its virtual and real servers.
+    #[must_use]
+    pub fn from_config(config: &Config, counters: &Counters) -> Self {
+        let definitions = definitions(config);
+        let model::LvsTimeouts { tcp, tcp_fin, udp } = config.global.lvs_timeouts;
+        Self {
+            meters: Meters::resolve(&definitions, counters),
+            definitions,
+            timeouts: Timeouts { tcp, tcp_fin, udp },
+            sync: config.global.lvs_sync_daemon.as_ref().map(|daemon| SyncDaemon {
+                interface: daemon.interface.to_string(),
+                sync_id: daemon.sync_id,
+                maximum_length: daemon.max_len,
+                port: daemon.port,
+                ttl: daemon.ttl,
+                group: daemon.group,
+            }),
+        }
+    }
+}
+
+/// What becomes of the table when the engine stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Farewell {
+    /// Our services are removed.
+    Release,
+    /// Everything is removed, ours or not (`lvs_flush_on_stop`).
+    Flush,
+    /// Everything stays as it is (`-I`).
+    Keep,
+}
+
+enum Order {
+    Apply(Box<Desired>, Option<EventId>),
+    Health(RealKey, bool, Option<EventId>),
+    Synchronize(Option<SyncRole>),
+    Stop(Farewell, Option<EventId>, oneshot::Sender<()>),
+}
+
+/// The handle of a running engine.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    orders: UnboundedSender<Order>,
+    heartbeat: Arc<AtomicU64>,
+}
+
+impl Engine {
+    /// Starts an engine, without definitions, on the runtime of the caller.
+    #[must_use]
+    pub fn start(settings: EngineSettings, bus: Bus) -> Self {
+        let (orders, inbox) = mpsc::unbounded_channel();
+        let heartbeat = Arc::new(AtomicU64::new(0));
+        let task = Task {
+            director: Director::new(bus.clone()),
+            reconciler: Reconciler::new(settings.dataplane, bus),
+            settings,
+            desired_sync: None,
+            role: None,
+            started: false,
+        };
+        tokio::spawn(task.run(inbox, heartbeat.clone()));
+        Self { orders, heartbeat }
+    }
+
+    /// Replaces all that should be there. `cause` is the event that says so: that a configuration was loaded.
+    pub fn apply(&self, desired: Desired, cause: Option<EventId>) {
+        self.order(Order::Apply(Box::new(desired), cause));
+    }
+
+    /// Tells what the checkers of a real server say, and by which event.
+    pub fn report(&self, real: RealKey, up: bool, cause: Option<EventId>) {
+        self.order(Order::Health(real, up, cause));
+    }
+
+    /// Has connection synchronisation take the side that goes with the state of its virtual router; nothing stops it.
+    pub fn synchronize(&self, role: Option<SyncRole>) {
+        self.order(Order::Synchronize(role));
+    }
+
+    /// Stops the engine and waits until it has cleaned up.
+    pub async fn stop(&self, farewell: Farewell, cause: Option<EventId>) {
+        let (done, wait) = oneshot::channel();
+        self.order(Order::Stop(farewell, cause, done));
+        // An engine that is gone has nothing left to clean up.
+        let _ = wait.await;
+    }
+
+    /// A number that rises at least every second while the engine is alive.
+    #[must_use]
+    pub fn heartbeat(&self) -> Arc<AtomicU64> {
+        self.heartbeat.clone()
+    }
+
+    fn order(&self, order: Order) {
+        // The task ends only when it was told to stop: there is nothing left to do then.
+        let _ = self.orders.send(order);
+    }
+}
+
+struct Task {
+    settings: EngineSettings,
+    director: Director,
+    reconciler: Reconciler,
+    desired_sync: Option<SyncDaemon>,
+    role: Option<SyncRole>,
+    started: bool,
+}
+
+impl Task {
+    async fn run(mut self, mut inbox: UnboundedReceiver<Order>, heartbeat: Arc<AtomicU64>) {
+        let mut next_audit = Instant::now() + self.settings.audit;
+        loop {
+            heartbeat.fetch_add(1, Ordering::Relaxed);
+            let pause = sleep_until(next_audit.min(Instant::now() + HEARTBEAT));
+            let first = tokio::select! {
+                order = inbox.recv() => match order {
+                    Some(order) => Some(order),
+                    None => return,
+                },
+                () = pause => None,
+            };
+            if first.is_none() {
+                if Instant::now() >= next_audit {
+                    self.reconciler.audit(&self.director).await;
+                    next_audit = Instant::now() + self.settings.audit;
+                }
+                continue;
+            }
+            let mut order = first;
+            while let Some(next) = order {
+                if let Order::Stop(farewell, cause, done) = next {
+                    self.stop(farewell, cause).await;
+                    // Whoever asked may have gone away meanwhile.
+                    let _ = done.send(());
+                    return;
+                }
+                self.take(next).await;
+                order = inbox.try_recv().ok();
+            }
+            if self.started {
+                self.reconciler.reconcile(&self.director).await;
+            }
+        }
+    }
+
+    async fn take(&mut self, order: Order) {
+        match order {
+            Order::Apply(desired, cause) => {
+                let Desired { definitions, meters, timeouts, sync } = *desired;
+                if !self.started && self.settings.flush_at_start {
+                    self.reconciler.flush().await;
+                }
+                let existing = self.reconciler.prepare(&definitions).await;
+                self.director.apply(definitions, &existing, cause);
+                self.reconciler.meters = meters;
+                self.started = true;
+                self.reconciler.set_timeouts(timeouts).await;
+                if self.desired_sync != sync {
+                    self.switch_sync(sync).await;
+                }
+            }
+            Order::Health(real, up, cause) => self.director.health(&real, up, cause),
+            Order::Synchronize(role) => {
+                self.role = role;
+                self.synchronize().await;
+            }
+            Order::Stop(..) => (),
+        }
+    }
+
+    async fn switch_sync(&mut self, sync: Option<SyncDaemon>) {
+        if let Some(old) = self.desired_sync.take() {
+            self.reconciler.synchronize(old, None).await;
+        }
+        self.desired_sync = sync;
+        self.synchronize().await;
+    }
+
+    async fn synchronize(&mut self) {
+        if let Some(daemon) = self.desired_sync.clone() {
+            self.reconciler.synchronize(daemon, self.role).await;
+        }
+    }
+
+    async fn stop(&mut self, farewell: Farewell, cause: Option<EventId>) {
+        self.role = None;
+        if farewell == Farewell::Keep {
+            return;
+        }
+        self.synchronize().await;
+        self.director.release(cause);
+        match farewell {
+            Farewell::Flush => self.reconciler.flush().await,
+            Farewell::Release | Farewell::Keep => self.reconciler.reconcile(&self.director).await,
+        }
+        self.reconciler.restore_timeouts().await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! The engine as a whole, on the memory and shadow data planes.
+
+use keepwatch_bus::{BusSettings, Event, Fact, Hub, Reader};
+
+use super::*;
+use crate::fixture::{VIP, definition, server, web};
+
+fn desired(servers: &[u8]) -> Desired {
+    let servers = servers.iter().map(|n| (*n, server(1)));
+    Desired { definitions: vec![definition(servers)], ..Desired::default() }
+}
+
+fn start(dataplane: DataplaneKind) -> (Engine, Hub) {
+    let (bus, hub) = Hub::new(BusSettings::default()).unwrap();
+    let settings = EngineSettings { dataplane, audit: Duration::from_millis(10), flush_at_start: false };
+    (Engine::start(settings, bus), hub)
+}
+
+async fn told(engine: Engine, mut hub: Hub) -> (Vec<Arc<Event>>, Reader) {
+    let (mut queue, reader) = (hub.deliver(), hub.reader());
+    drop(engine);
+    hub.run().await;
+    let mut events = Vec::new();
+    while let Ok(event) = queue.try_recv() {
+        events.push(event);
+    }
+    (events, reader)
+}
+
+#[tokio::test]
+async fn in_shadow_every_operation_is_told_and_none_is_done() {
+    let (engine, hub) = start(DataplaneKind::Shadow);
+    engine.apply(desired(&[2, 3]), None);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    engine.report(RealKey { service: VIP, real: web(2) }, false, None);
+    engine.stop(Farewell::Release, None).await;
+    let (events, _) = told(engine, hub).await;
+    let withheld: Vec<_> = events
+        .iter()
+        .filter_map(|event| match &event.fact {
+            Fact::IpvsWithheld { operation } => Some(operation.as_str()),
+            _ => None,
+        })
+        .collect();
+    let first = withheld.first().copied().unwrap_or_default();
+    assert_eq!(first, "add service [10.0.0.1]:tcp:80 (rr)");
+    assert_eq!(withheld.last().copied().unwrap_or_default(), "delete service [10.0.0.1]:tcp:80");
+    assert!(
+        withheld.contains(&"add real server 192.168.0.3:8080 to [10.0.0.1]:tcp:80 (weight 1)"),
+        "{withheld:?}"
+    );
+}
+
+#[tokio::test]
+async fn in_memory_nothing_drifts_and_nothing_fails() {
+    let (engine, hub) = start(DataplaneKind::Memory);
+    engine.apply(desired(&[2, 3]), None);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    engine.report(RealKey { service: VIP, real: web(2) }, false, None);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    engine.apply(desired(&[3, 4]), None);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    engine.stop(Farewell::Release, None).await;
+    let (events, _) = told(engine, hub).await;
+    let wrong: Vec<_> =
+        events.iter().filter(|event| matches!(event.fact.kind(), "drift_repaired" | "ipvs_failed")).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    assert_eq!(events.last().map(|event| event.fact.kind()), Some("virtual_server_removed"));
+}
+
+#[tokio::test]
+async fn what_is_to_be_kept_is_not_removed() {
+    let (engine, hub) = start(DataplaneKind::Shadow);
+    engine.apply(desired(&[2]), None);
+    engine.stop(Farewell::Keep, None).await;
+    let (events, _) = told(engine, hub).await;
+    assert!(events.iter().all(|event| event.fact.kind() != "virtual_server_removed"));
+}
+
+#[tokio::test]
+async fn the_heartbeat_goes_on_without_anything_to_do() {
+    let (engine, _hub) = start(DataplaneKind::Memory);
+    let beat = engine.heartbeat();
+    let before = beat.load(Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    assert!(beat.load(Ordering::Relaxed) >= before + 2);
+}

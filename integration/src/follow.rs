@@ -1,0 +1,82 @@
+//! What a director says on its bus, while it happens: the typed events that `keepwatch events --follow --json`
+//! writes. In: a running keepwatchd; out: events, in order, to whoever asks.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use keepwatch_bus::Event;
+
+use crate::{Host, Process, binaries, keepwatchd::Keepwatchd};
+
+/// How often the file that the operator's command writes is looked at.
+const PACE: Duration = Duration::from_millis(5);
+
+/// Follows the events of one daemon until it is dropped.
+pub struct Follower {
+    _command: Process,
+    ending: Arc<AtomicBool>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Follower {
+    /// Calls `tell` with every event that `director` holds and with every one that it will publish.
+    pub fn start(
+        host: &Host,
+        director: &Keepwatchd,
+        tell: impl FnMut(Event) + Send + 'static,
+    ) -> Result<Self> {
+        let command = host
+            .process("events", binaries::path("keepwatch")?)
+            .arg("--socket")
+            .arg(director.control_path())
+            .args(["--json", "events", "--follow", "--lines", "10000"])
+            .start()?;
+        let ending = Arc::new(AtomicBool::new(false));
+        let end = Arc::clone(&ending);
+        let output = File::open(command.log_path()).context("open what the operator's command writes")?;
+        let reader = thread::Builder::new().name("events".into()).spawn(move || read(output, &end, tell))?;
+        Ok(Self { _command: command, ending, reader: Some(reader) })
+    }
+}
+
+fn read(output: File, ending: &AtomicBool, mut tell: impl FnMut(Event)) {
+    let mut lines = BufReader::new(output);
+    let mut line = String::new();
+    // At the end there is one more look, for what was written last.
+    let mut last_look = false;
+    loop {
+        match lines.read_line(&mut line) {
+            Ok(length) if length > 0 && line.ends_with('\n') => {
+                if let Ok(event) = serde_json::from_str(&line) {
+                    tell(event);
+                }
+                line.clear();
+            }
+            // Nothing new, or half a line so far.
+            Ok(_) if last_look => return,
+            Ok(_) => {
+                last_look = ending.load(Ordering::Relaxed);
+                thread::sleep(PACE);
+            }
+            Err(_) => return,
+        }
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.ending.store(true, Ordering::Relaxed);
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! What must not matter to failover: everything that only watches, and everybody who means harm. We are the master at
+//! 0.1 s with Debian's keepalived as the backup; while something goes wrong, our adverts still leave on time and the
+//! backup never takes over.
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    net::{Ipv4Addr, SocketAddr},
+    os::unix::net::UnixStream,
+    path::Path,
+    thread::sleep,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use integration::{
+    Bridge, Capture, Host, Instance, Lab, capture, hostile, keepalived::Keepalived, keepwatchd,
+    keepwatchd::Keepwatchd, snmpd::Snmpd, wait,
+};
+use nix::sys::signal::Signal;
+
+const VIP: &str = "10.78.9.9";
+const OURS: &str = "10.78.0.1";
+const THEIRS: &str = "10.78.0.2";
+/// One and a half times advert_int.
+const ON_TIME: Duration = Duration::from_millis(150);
+/// How long each trouble lasts.
+const SPAN: Duration = Duration::from_secs(12);
+
+/// A master under trouble (host a), its backup (host b) and a third machine (host c).
+struct Scene {
+    _lab: Lab,
+    _lan: Bridge,
+    wire: Capture,
+    hosts: Vec<Host>,
+}
+
+impl Scene {
+    fn new(name: &str) -> Result<Self> {
+        let lab = Lab::new(name)?;
+        let (lan, hosts) = lab.routers(3)?;
+        let wire = lan.capture()?;
+        Ok(Self { _lab: lab, _lan: lan, wire, hosts })
+    }
+
+    fn ours(&self) -> &Host {
+        &self.hosts[0]
+    }
+
+    fn third(&self) -> &Host {
+        &self.hosts[2]
+    }
+
+    /// Our daemon with these lines in `global_defs`, not yet started.
+    fn keepwatchd(&self, global: &str, instance: Instance) -> keepwatchd::Settings {
+        let instance = instance.priority(200).interval("0.1");
+        Keepwatchd::on(self.ours()).config(instance.version_3(global))
+    }
+
+    fn backup(&self) -> Result<Keepalived> {
+        let config = Instance::new("VI_1").interval("0.1").version_3("");
+        let backup = Keepalived::start(&self.hosts[1], &config, &[])?;
+        wait::until("we are master", wait::LONG, || {
+            self.wire.adverts_from(OURS).len() > 10 && self.ours().has("eth0", VIP)
+        })?;
+        sleep(Duration::from_secs(1));
+        Ok(backup)
+    }
+
+    /// Looks at the adverts while `trouble` goes on: none late, none from the backup. A machine that has no time for
+    /// us even without trouble gets its own lateness on top.
+    fn undisturbed_by(&self, trouble: impl FnOnce() -> Result<()>) -> Result<()> {
+        let quiet = capture::now();
+        sleep(Duration::from_secs(3));
+        let noise = self.wire.largest_gap(OURS, quiet).context("no adverts before the trouble")?;
+        let began = capture::now();
+        trouble()?;
+        let gap = self.wire.largest_gap(OURS, began).context("no adverts during the trouble")?;
+        let usurped = self.wire.adverts_from(THEIRS).into_iter().filter(|(at, _)| *at > quiet).count();
+        println!("largest gap {gap:?}, without trouble {noise:?}; adverts of the backup: {usurped}");
+        ensure!(usurped == 0, "the backup took over ({usurped} adverts), largest gap {gap:?}");
+        let bound = ON_TIME.max(noise + (ON_TIME - Duration::from_millis(100)));
+        ensure!(gap <= bound, "an advert came {gap:?} after the one before (bound {bound:?})");
+        Ok(())
+    }
+}
+
+#[test]
+fn an_snmpd_that_hangs_does_not_matter() -> Result<()> {
+    let scene = Scene::new("hung-snmpd")?;
+    let snmpd = Snmpd::start(scene.ours())?;
+    let global = format!("enable_snmp_vrrp\nenable_traps\nsnmp_socket unix:{}", snmpd.socket().display());
+    let we = scene.keepwatchd(&global, Instance::new("VI_1")).flag("--snmp").start()?;
+    let _it = scene.backup()?;
+    let walk = || snmpd.walk(".1.3.6.1.4.1.9586.100.5.2.3").unwrap_or_default();
+    wait::until("we answer through snmpd", wait::LONG, || walk().contains("VI_1"))
+        .with_context(|| we.process().log())?;
+
+    scene.undisturbed_by(|| {
+        snmpd.process().signal_all(Signal::SIGSTOP);
+        sleep(SPAN);
+        snmpd.process().signal_all(Signal::SIGCONT);
+        Ok(())
+    })?;
+    wait::until("we answer through snmpd again", wait::LONG, || walk().contains("VI_1"))
+}
+
+#[test]
+fn a_mail_server_that_swallows_connections_does_not_matter() -> Result<()> {
+    let scene = Scene::new("lost-mail")?;
+    // Host c drops what comes for port 25: every connection hangs.
+    scene.third().firewall(
+        "table inet lab {\n chain in { type filter hook input priority 0; tcp dport 25 drop; }\n}\n",
+    )?;
+    let global = "notification_email {\n admin@example.net\n}\nnotification_email_from kw@example.net\n\
+                  smtp_server 10.78.0.3\nsmtp_connect_timeout 30";
+    let we = scene.keepwatchd(global, Instance::new("VI_1").line("smtp_alert")).start()?;
+    let _it = scene.backup()?;
+
+    scene.undisturbed_by(|| {
+        // Each makes a mail or two.
+        for _ in 0..4 {
+            we.process().signal(Signal::SIGHUP)?;
+            sleep(SPAN / 4);
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_mail_server_that_never_answers_does_not_matter() -> Result<()> {
+    let scene = Scene::new("mute-mail")?;
+    let _mute = scene.third().listen("10.78.0.3:25".parse()?)?;
+    let global = "notification_email {\n admin@example.net\n}\nnotification_email_from kw@example.net\n\
+                  smtp_server 10.78.0.3\nsmtp_connect_timeout 30";
+    let _we = scene.keepwatchd(global, Instance::new("VI_1").line("smtp_alert")).start()?;
+    let _it = scene.backup()?;
+    scene.undisturbed_by(|| {
+        sleep(SPAN);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_full_disk_under_the_history_does_not_matter() -> Result<()> {
+    let scene = Scene::new("full-disk")?;
+    let we = scene.keepwatchd("", Instance::new("VI_1")).history_on_a_small_disk(128 << 10).start()?;
+    let _it = scene.backup()?;
+    wait::until("there is a history", wait::SHORT, || {
+        fs::metadata(we.history_path()).is_ok_and(|m| m.len() > 0)
+    })?;
+
+    scene.undisturbed_by(|| {
+        fill(&we.history_path().with_file_name("filler"))?;
+        for _ in 0..20 {
+            we.process().signal(Signal::SIGHUP)?;
+            sleep(SPAN / 20);
+        }
+        Ok(())
+    })?;
+    we.wait_for_log("can't be written")?;
+    assert!(we.answer(&["status"])?.contains("VI_1"));
+    Ok(())
+}
+
+/// Writes until nothing more fits.
+fn fill(path: &Path) -> Result<()> {
+    let mut filler = File::create(path).context("create a file that fills the disk")?;
+    for size in [4096, 1] {
+        while filler.write_all(&vec![b'x'; size]).is_ok() {}
+    }
+    Ok(())
+}
+
+#[test]
+fn metrics_clients_that_never_read_do_not_matter() -> Result<()> {
+    let scene = Scene::new("deaf-metrics")?;
+    let we = scene.keepwatchd("", Instance::new("VI_1")).start()?;
+    let _it = scene.backup()?;
+    wait::until("metrics are served", wait::LONG, || {
+        we.get("/metrics").is_ok_and(|page| page.status == 200)
+    })?;
+
+    scene.undisturbed_by(|| {
+        let at: SocketAddr = Keepwatchd::METRICS.parse()?;
+        let mut deaf = Vec::new();
+        for _ in 0..50 {
+            let mut stream = scene.ours().connect(at, wait::SHORT)?;
+            stream.set_nonblocking(true)?;
+            // More questions than fit in the way back; the answers are never read.
+            for _ in 0..200 {
+                let _ = stream.write(b"GET /metrics HTTP/1.1\r\nHost: deaf\r\n\r\n");
+            }
+            deaf.push(stream);
+        }
+        sleep(SPAN);
+        Ok(())
+    })?;
+    wait::until("metrics are still served", wait::LONG, || {
+        we.get("/metrics").is_ok_and(|page| page.status == 200)
+    })
+}
+
+#[test]
+fn control_clients_that_never_read_do_not_matter() -> Result<()> {
+    let scene = Scene::new("deaf-control")?;
+    let we = scene.keepwatchd("", Instance::new("VI_1")).start()?;
+    let _it = scene.backup()?;
+    we.wait_for_control()?;
+
+    scene.undisturbed_by(|| {
+        // Some follow the events and are then stopped, some connect and say nothing.
+        let mut stopped = Vec::new();
+        let mut mute = Vec::new();
+        for _ in 0..10 {
+            mute.push(UnixStream::connect(we.control_path())?);
+            let follower = scene
+                .ours()
+                .process("deaf", integration::binaries::path("keepwatch")?)
+                .arg("--socket")
+                .arg(we.control_path())
+                .args(["--json", "events", "--follow"])
+                .start()?;
+            stopped.push(follower);
+        }
+        sleep(Duration::from_secs(1));
+        for follower in &stopped {
+            follower.signal(Signal::SIGSTOP)?;
+        }
+        for _ in 0..40 {
+            we.process().signal(Signal::SIGHUP)?;
+            sleep(SPAN / 40);
+        }
+        Ok(())
+    })?;
+    assert!(we.answer(&["status"])?.contains("VI_1"), "others are still answered");
+    Ok(())
+}
+
+#[test]
+fn a_flood_of_hostile_packets_does_not_matter() -> Result<()> {
+    let scene = Scene::new("flood")?;
+    let we = scene.keepwatchd("", Instance::new("VI_1")).start()?;
+    // The backup shall hear what we send in time: the flood is for us alone.
+    scene.hosts[1].firewall(
+        "table inet lab {\n chain in { type filter hook input priority 0; ip saddr 10.78.0.3 drop; }\n}\n",
+    )?;
+    let _it = scene.backup()?;
+    let vip: Ipv4Addr = VIP.parse()?;
+
+    scene.undisturbed_by(|| {
+        hostile::flood(scene.third(), Ipv4Addr::new(10, 78, 0, 3), 51, vip, 20_000, 2_000)
+    })?;
+    assert!(scene.ours().has("eth0", VIP), "nobody took the address: {}", we.process().log());
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! Mail to a real mail server, and mail servers that are no use: what is told, and that nothing else is late.
+
+use std::{net::SocketAddr, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use integration::{
+    Bridge, Capture, Host, Instance, Lab, aiosmtpd::Aiosmtpd, capture, keepwatchd::Keepwatchd, wait,
+    web::WebServer,
+};
+use serde_json::Value;
+
+const OURS: &str = "10.78.0.1";
+const MAIL: &str = "10.78.0.2:2525";
+const WEB: &str = "127.0.0.1:8081";
+const TENTH: Duration = Duration::from_millis(100);
+
+/// A director and a mail host on a recorded LAN.
+struct Scene {
+    _lab: Lab,
+    _lan: Bridge,
+    wire: Capture,
+    director: Host,
+    mail: Host,
+}
+
+impl Scene {
+    fn new(name: &str) -> Result<Self> {
+        let lab = Lab::new(name)?;
+        let (lan, mut hosts) = lab.routers(2)?;
+        let wire = lan.capture()?;
+        let (mail, director) = (hosts.remove(1), hosts.remove(0));
+        Ok(Self { _lab: lab, _lan: lan, wire, director, mail })
+    }
+
+    /// A keepwatchd that mails everything it can.
+    fn start(&self) -> Result<Keepwatchd> {
+        let (host, port) = MAIL.split_once(':').context("no port")?;
+        let global = format!(
+            "    notification_email {{
+                     admin@example.org
+                     second@example.org
+                 }}
+                 notification_email_from keepwatch@example.org
+                 smtp_server {host} {port}
+                 smtp_connect_timeout 1
+                 smtp_alert true"
+        );
+        let config = format!(
+            "{}
+             virtual_server 10.78.9.9 80 {{
+                 delay_loop 1
+                 lvs_sched rr
+                 lvs_method NAT
+                 protocol TCP
+                 real_server 127.0.0.1 8081 {{
+                     weight 1
+                     TCP_CHECK {{
+                         connect_timeout 1
+                         retry 0
+                     }}
+                 }}
+             }}
+            ",
+            Instance::new("VI_1").interval("0.1").version_3(&global)
+        );
+        Keepwatchd::on(&self.director).config(config).flags(&["--dataplane", "memory"]).start()
+    }
+}
+
+/// The texts of the events of a kind, as the daemon tells them.
+fn events(director: &Keepwatchd, kind: &str) -> Vec<String> {
+    let answer = director.get(&format!("/api/v1/events?limit=1000&kind={kind}"));
+    let events: Option<Value> = answer.ok().and_then(|answer| serde_json::from_str(&answer.body).ok());
+    let events = events.as_ref().and_then(Value::as_array);
+    events.into_iter().flatten().filter_map(|event| Some(event["text"].as_str()?.to_owned())).collect()
+}
+
+/// Waits for a mail with this subject and returns it.
+fn mail_with(server: &Aiosmtpd, director: &Keepwatchd, subject: &str) -> Result<String> {
+    let line = format!("Subject: {subject}");
+    // A long subject is folded over several lines (RFC 5322 section 2.2.3).
+    let unfold = |mail: &String| mail.replace("\r\n", "\n").replace("\n ", " ").contains(&line);
+    wait::value(&format!("there is a mail with {line}"), wait::LONG, || {
+        server.mails().into_iter().find(unfold)
+    })
+    .with_context(|| format!("{:#?}\n{}", server.mails(), director.process().log()))
+}
+
+#[test]
+fn what_happens_is_mailed_with_the_reason() -> Result<()> {
+    let scene = Scene::new("mail")?;
+    let server = Aiosmtpd::start(&scene.mail, MAIL.parse()?)?;
+    let web = WebServer::start(&scene.director, WEB.parse()?, "one")?;
+    let mut director = scene.start()?;
+
+    let mail = mail_with(&server, &director, "[lab] VRRP Instance VI_1 - Entering MASTER state")?;
+    for text in [
+        "From: keepwatch@example.org",
+        "admin@example.org, second@example.org",
+        "=> VRRP Instance is now owning VRRP VIPs <=",
+        "What led to it:",
+        "(VI_1) Entering MASTER STATE",
+    ] {
+        assert!(mail.contains(text), "{text} is missing in\n{mail}");
+    }
+
+    let server_of = "[lab] Realserver [127.0.0.1]:tcp:8081 of virtual server [10.78.9.9]:tcp:80";
+    drop(web);
+    let mail = mail_with(&server, &director, &format!("{server_of} - DOWN"))?;
+    assert!(mail.contains("=> TCP CHECK failed on service <="), "{mail}");
+    assert!(mail.to_lowercase().contains("refused"), "the reason is missing in\n{mail}");
+    let _web = WebServer::start(&scene.director, WEB.parse()?, "one")?;
+    let mail = mail_with(&server, &director, &format!("{server_of} - UP"))?;
+    assert!(mail.contains("=> TCP CHECK succeed on service <="), "{mail}");
+
+    // All of it is told on the bus too.
+    wait::until("every mail is told", wait::SHORT, || {
+        events(&director, "mail_sent").iter().any(|text| text.contains("- UP"))
+    })?;
+    ensure!(director.metric("keepwatch_mails_sent_total", &[]).is_some_and(|count| count >= 3.0));
+    assert_eq!(director.metric("keepwatch_mail_working", &[]), Some(1.0));
+
+    // A clean stop is mailed as well.
+    director.process_mut().stop(wait::LONG)?;
+    mail_with(&server, &director, "[lab] VRRP Instance VI_1 - Stopping")?;
+    Ok(())
+}
+
+/// Runs a director whose mail does not get through, and sees that this is told and costs no advert.
+fn nothing_else_is_late(scene: &Scene, error: &str) -> Result<Keepwatchd> {
+    let director = scene.start()?;
+    director.wait_for_log("(VI_1) Entering MASTER STATE")?;
+    wait::until("the first advert is on the wire", wait::SHORT, || {
+        !scene.wire.adverts_from(OURS).is_empty()
+    })?;
+    let since = capture::now();
+    let told = || events(&director, "mail_delayed").iter().any(|text| text.contains(error));
+    wait::until(&format!("the mail is said to be delayed: {error}"), wait::LONG, told)
+        .with_context(|| director.process().log())?;
+    // Many more things to mail meanwhile: the real server comes and goes.
+    for _ in 0..3 {
+        let web = WebServer::start(&scene.director, WEB.parse()?, "one")?;
+        let real = ["real_server=\"127.0.0.1:8081\""];
+        let up = |value| {
+            move |director: &Keepwatchd| director.metric("keepwatch_real_server_up", &real) == Some(value)
+        };
+        wait::until("the real server is up", wait::LONG, || up(1.0)(&director))?;
+        drop(web);
+        wait::until("the real server is down", wait::LONG, || up(0.0)(&director))?;
+    }
+    let gap = scene.wire.largest_gap(OURS, since).context("no adverts")?;
+    println!("largest gap between adverts: {:.1} ms", gap.as_secs_f64() * 1e3);
+    ensure!(gap < 3 * TENTH, "a peer would have taken over: {gap:?} without an advert");
+    assert_eq!(director.metric("keepwatch_mail_working", &[]), Some(0.0));
+    Ok(director)
+}
+
+#[test]
+fn a_mail_server_that_never_answers_delays_only_mail() -> Result<()> {
+    let scene = Scene::new("mail-silent")?;
+    let at: SocketAddr = MAIL.parse()?;
+    // The kernel accepts, nobody reads.
+    let silent = scene.mail.listen(at)?;
+    let director = nothing_else_is_late(&scene, "no answer within 2s")?;
+
+    // It is replaced by one that works: what waited arrives, in order.
+    drop(silent);
+    let server = Aiosmtpd::start(&scene.mail, at)?;
+    mail_with(&server, &director, "[lab] VRRP Instance VI_1 - Entering MASTER state")?;
+    wait::until("all mail has arrived", Duration::from_secs(90), || {
+        server.mails().last().is_some_and(|mail| mail.contains("- DOWN"))
+            && director.metric("keepwatch_mail_working", &[]) == Some(1.0)
+    })?;
+    let mails = server.mails();
+    let place = |text: &str| mails.iter().position(|mail| mail.contains(text));
+    assert!(place("Entering BACKUP") < place("Entering MASTER"), "{mails:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_mail_server_whose_packets_vanish_delays_only_mail() -> Result<()> {
+    let scene = Scene::new("mail-hole")?;
+    scene.mail.firewall(
+        "table inet hole { chain in { type filter hook input priority 0; tcp dport 2525 drop; } }",
+    )?;
+    let mut director = nothing_else_is_late(&scene, "10.78.0.2:2525")?;
+    // Nor does it keep the daemon from ending.
+    director.process_mut().stop(wait::SHORT)?;
+    Ok(())
+}

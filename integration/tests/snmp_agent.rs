@@ -1,0 +1,220 @@
+//! The SNMP agent alone, against net-snmp's master: a world told in facts, walked through a real snmpd, while snmpd
+//! is killed, stopped and started again.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use integration::{Host, Lab, snmpd::Snmpd, wait};
+use keepwatch_bus::details::InstanceDetails;
+use keepwatch_bus::settings::{AuthKind, DaemonSettings, InstanceSettings};
+use keepwatch_bus::subject::{Family, VirtualAddress, VrrpState};
+use keepwatch_bus::{Bus, BusSettings, Fact, Hub, Reader};
+use keepwatch_mib::{Parts, Settings};
+use nix::sys::signal::Signal;
+use snmp_agentx::{Address, Tree, oid};
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+const ROOT: &str = ".1.3.6.1.4.1.9586.100.5";
+/// vrrpInstanceState, and the row of VI_1.
+const STATE: &str = ".1.3.6.1.4.1.9586.100.5.2.3.1.4.1";
+const PARTS: Parts = Parts { vrrp: true, checker: true };
+
+/// The agent in this process, with a hub of its own; snmpd in a host.
+struct Scene {
+    bus: Bus,
+    reader: Reader,
+    settings: watch::Sender<Option<Settings>>,
+    runtime: Runtime,
+    host: Host,
+    _lab: Lab,
+}
+
+impl Scene {
+    fn new(name: &str, instances: u32) -> Result<Self> {
+        let lab = Lab::new(name)?;
+        let host = lab.host("director")?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let _inside = runtime.enter();
+        let (bus, mut hub) = Hub::new(BusSettings::default())?;
+        let (reader, events) = (hub.reader(), hub.deliver());
+        runtime.spawn(hub.run());
+        let wanted = Settings { master: Address::Unix(Snmpd::socket_of(&host)), parts: PARTS, traps: true };
+        let (settings, watched) = watch::channel(Some(wanted));
+        runtime.spawn(keepwatch_mib::run(watched, reader.clone(), bus.downgrade(), events));
+        drop(_inside);
+        let started = DaemonSettings { router_id: "R1".into(), ..DaemonSettings::default() };
+        bus.publish(None, Fact::DaemonStarted { settings: Box::new(started) });
+        for position in 1..=instances {
+            let settings = Box::new(instance(position));
+            bus.publish(None, Fact::InstanceConfigured { instance: name_of(position), settings });
+        }
+        Ok(Self { bus, reader, settings, runtime, host, _lab: lab })
+    }
+
+    fn wait_for_session(&self, number: u64) -> Result<()> {
+        wait::until("the agent has a session", wait::LONG, || {
+            let world = self.reader.world();
+            world.snmp.connected && world.snmp.sessions >= number
+        })
+    }
+
+    fn become_state(&self, to: VrrpState) {
+        let from = VrrpState::Init;
+        self.bus.publish(None, Fact::StateChanged { instance: name_of(1), from, to, priority: 100 });
+    }
+}
+
+fn name_of(position: u32) -> std::sync::Arc<str> {
+    format!("VI_{position}").into()
+}
+
+fn instance(position: u32) -> InstanceSettings {
+    let address = VirtualAddress {
+        address: IpAddr::V4(Ipv4Addr::from(0x0a4e_0900 + position)),
+        prefix: 32,
+        interface: "eth0".into(),
+    };
+    InstanceSettings {
+        position,
+        interface: "eth0".into(),
+        vrid: position as u8,
+        version: 3,
+        family: Family::Inet,
+        initial_state: VrrpState::Backup,
+        priority: 100,
+        advert_interval: Duration::from_secs(1),
+        preempt: true,
+        preempt_delay: Duration::ZERO,
+        auth: AuthKind::None,
+        source: None,
+        addresses: vec![address],
+        excluded_addresses: vec![],
+        garp_master_delay: Duration::from_secs(5),
+        garp_master_repeat: 5,
+        garp_master_refresh: Duration::ZERO,
+        garp_master_refresh_repeat: 1,
+        garp_lower_prio_delay: Duration::from_secs(5),
+        garp_lower_prio_repeat: 5,
+        smtp_alert: false,
+        accept: true,
+        group: None,
+        lvs_sync_daemon_interface: None,
+        details: InstanceDetails::default(),
+    }
+}
+
+/// The names of a walk, in its order.
+fn names(walk: &str) -> Vec<Vec<u32>> {
+    let names = walk.lines().filter_map(|line| line.strip_prefix('.')?.split_once(" = "));
+    names.map(|(name, _)| name.split('.').filter_map(|arc| arc.parse().ok()).collect()).collect()
+}
+
+#[test]
+fn a_walk_finds_every_object_in_order() -> Result<()> {
+    let scene = Scene::new("snmp-walk", 100)?;
+    let snmpd = Snmpd::start(&scene.host)?;
+    scene.wait_for_session(1)?;
+    let began = Instant::now();
+    let seen = names(&snmpd.walk(ROOT)?);
+    println!("{} objects walked in {:?}", seen.len(), began.elapsed());
+    ensure!(seen.is_sorted(), "a walk out of order");
+
+    let index = keepwatch_mib::serve::index(&scene.reader.world(), scene.reader.counters(), PARTS);
+    let (mut at, mut all) = (oid(&[]), Vec::new());
+    while let Some((name, _)) = index.next(None, &at, false) {
+        all.push(name.to_vec());
+        at = name;
+    }
+    assert_eq!(seen, all, "what snmpd shows is what the index holds");
+    assert!(all.len() > 100 * 30);
+    assert_eq!(snmpd.get(&format!("{ROOT}.1.2.0"))?.trim(), format!("{ROOT}.1.2.0 = STRING: \"R1\""));
+    Ok(())
+}
+
+#[test]
+fn state_changes_show_up_and_nothing_can_be_set() -> Result<()> {
+    let scene = Scene::new("snmp-state", 2)?;
+    let snmpd = Snmpd::start_with(&scene.host, "rwcommunity private 127.0.0.1")?;
+    scene.wait_for_session(1)?;
+    for (state, number) in [(VrrpState::Backup, 1), (VrrpState::Master, 2), (VrrpState::Fault, 3)] {
+        scene.become_state(state);
+        wait::until(&format!("snmpget tells {state}"), wait::SHORT, || {
+            snmpd.get(STATE).is_ok_and(|line| line.contains(&format!("INTEGER: {number}")))
+        })?;
+    }
+    let set =
+        ["-On", "-m", "", "-v2c", "-c", "private", "-t", "5", "-r", "0", Snmpd::ADDRESS, STATE, "i", "2"];
+    let answer = scene.host.output("snmpset", &set)?;
+    let text = String::from_utf8_lossy(&answer.stderr).into_owned();
+    ensure!(text.contains("notWritable"), "{text}");
+    ensure!(snmpd.get(STATE)?.contains("INTEGER: 3"));
+    Ok(())
+}
+
+#[test]
+fn a_master_that_dies_is_found_again() -> Result<()> {
+    let scene = Scene::new("snmp-restart", 2)?;
+    let mut snmpd = Snmpd::start(&scene.host)?;
+    scene.wait_for_session(1)?;
+    snmpd.process_mut().kill();
+    wait::until("the loss is a fact", wait::LONG, || !scene.reader.world().snmp.connected)?;
+    scene.become_state(VrrpState::Master);
+    let snmpd = Snmpd::start(&scene.host)?;
+    scene.wait_for_session(2)?;
+    ensure!(snmpd.get(STATE)?.contains("INTEGER: 2"));
+    Ok(())
+}
+
+#[test]
+fn a_master_that_hangs_is_given_up_and_found_again() -> Result<()> {
+    let scene = Scene::new("snmp-hang", 2)?;
+    let snmpd = Snmpd::start(&scene.host)?;
+    scene.wait_for_session(1)?;
+    snmpd.process().signal(Signal::SIGSTOP)?;
+    wait::until("the session is given up", wait::LONG, || !scene.reader.world().snmp.connected)?;
+    snmpd.process().signal(Signal::SIGCONT)?;
+    scene.wait_for_session(2)?;
+    ensure!(snmpd.walk(ROOT)?.lines().count() > 50);
+    Ok(())
+}
+
+#[test]
+fn notifications_reach_the_managers_of_the_master() -> Result<()> {
+    let scene = Scene::new("snmp-trap", 1)?;
+    let manager = scene.host.inside(|| Ok(std::net::UdpSocket::bind("127.0.0.1:1162")?))?;
+    manager.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let _snmpd = Snmpd::start_with(&scene.host, "trap2sink 127.0.0.1:1162 public")?;
+    scene.wait_for_session(1)?;
+    scene.become_state(VrrpState::Master);
+    let mut packet = [0; 2048];
+    loop {
+        let length = manager.recv(&mut packet).context("no notification came")?;
+        // vrrpInstanceStateChange in BER: … 9586.100.5.2.10.0.2, and then the name.
+        let packet = &packet[..length];
+        let has = |needle: &[u8]| packet.windows(needle.len()).any(|window| window == needle);
+        if has(&[0xca, 0x72, 100, 5, 2, 10, 0, 2]) {
+            ensure!(has(b"VI_1") && has(b"R1"), "{packet:?}");
+            break;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn switched_off_by_a_reload_it_goes_away_and_on_it_comes_back() -> Result<()> {
+    let scene = Scene::new("snmp-off", 1)?;
+    let snmpd = Snmpd::start(&scene.host)?;
+    scene.wait_for_session(1)?;
+    let wanted = scene.settings.borrow().clone();
+    scene.settings.send(None)?;
+    wait::until("the subtree is gone", wait::SHORT, || {
+        snmpd.walk(ROOT).is_ok_and(|text| names(&text).is_empty() || text.contains("No Such"))
+    })?;
+    scene.settings.send(wanted)?;
+    scene.wait_for_session(2)?;
+    ensure!(snmpd.get(STATE)?.contains("INTEGER: 0"));
+    drop(scene.runtime);
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! The task that stands between the world and the master agent.
+//!
+//! Goes in: [`Settings`] (which may change with a reload, or go away), a [`Reader`] and the lossless queue of events.
+//! Comes out: answers to the master, notifications, and the facts `MasterAgentConnected` and `MasterAgentLost`. A
+//! master that hangs holds up nothing but this task's own session.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use keepwatch_bus::{Event, EventId, Fact, Reader, WeakBus};
+use keepwatch_config::Config;
+use snmp_agentx::address::AddressError;
+use snmp_agentx::{Address, Change, Handle, Index, SharedTree, Subagent, Subtree, oid};
+use tokio::sync::{mpsc, watch};
+
+use crate::oids::{CHECK, GLOBAL, VRRP, below};
+use crate::serve::{self, Parts};
+use crate::traps;
+
+/// net-snmp's priority of a registration that says nothing else.
+const PRIORITY: u8 = 127;
+
+/// What is served, and to whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where the master agent listens (`snmp_socket`).
+    pub master: Address,
+    /// Which parts are served.
+    pub parts: Parts,
+    /// Whether notifications are sent (`enable_traps`).
+    pub traps: bool,
+}
+
+impl Settings {
+    /// What a configuration and the command line ask for; `None` is no SNMP at all. `everything` is `-x`, `socket` is
+    /// `-A`, and `running` says which sides of the daemon run, because nothing is served of one that does not.
+    ///
+    /// # Errors
+    /// The socket is no address in net-snmp's notation.
+    pub fn of(
+        config: &Config,
+        everything: bool,
+        socket: Option<&str>,
+        running: Parts,
+    ) -> Result<Option<Self>, AddressError> {
+        let snmp = &config.global.snmp;
+        let parts = Parts {
+            vrrp: running.vrrp && (everything || snmp.vrrp),
+            checker: running.checker && (everything || snmp.checker),
+        };
+        if parts == Parts::default() {
+            return Ok(None);
+        }
+        let master = socket.or(snmp.socket.as_deref()).map(str::parse).transpose()?.unwrap_or_default();
+        Ok(Some(Self { master, parts, traps: snmp.traps }))
+    }
+}
+
+/// Serves until the queue of events ends. `settings` of `None` means no SNMP; a change of them begins a new session.
+pub async fn run(
+    mut settings: watch::Receiver<Option<Settings>>,
+    reader: Reader,
+    bus: WeakBus,
+    mut events: mpsc::UnboundedReceiver<Arc<Event>>,
+) {
+    loop {
+        let wanted = settings.borrow_and_update().clone();
+        let ended = match wanted {
+            Some(wanted) => serve(wanted, &mut settings, &reader, &bus, &mut events).await,
+            None => rest(&mut settings, &mut events).await,
+        };
+        if ended == Ended::Events {
+            return;
+        }
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Ended {
+    /// The settings have changed.
+    Settings,
+    /// There will be no more events: the daemon stops.
+    Events,
+}
+
+/// Lets events pass until there is something to serve.
+async fn rest(
+    settings: &mut watch::Receiver<Option<Settings>>,
+    events: &mut mpsc::UnboundedReceiver<Arc<Event>>,
+) -> Ended {
+    loop {
+        tokio::select! {
+            changed = settings.changed() => match changed {
+                Ok(()) => return Ended::Settings,
+                Err(_) => {
+                    while events.recv().await.is_some() {}
+                    return Ended::Events;
+                }
+            },
+            event = events.recv() => if event.is_none() { return Ended::Events },
+        }
+    }
+}
+
+/// Holds a session with these settings until they change or the events end.
+async fn serve(
+    wanted: Settings,
+    settings: &mut watch::Receiver<Option<Settings>>,
+    reader: &Reader,
+    bus: &WeakBus,
+    events: &mut mpsc::UnboundedReceiver<Arc<Event>>,
+) -> Ended {
+    let mut cache = Cache::new(reader.clone(), wanted.parts);
+    let (handle, subagent) =
+        Subagent::new(wanted.master.clone(), session_settings(wanted.parts), move || cache.tree());
+    let mut story =
+        Story { bus: bus.clone(), socket: wanted.master.to_string(), told: Told::Nothing, last: None };
+    let session = subagent.run(move |change| story.tell(change));
+    let feed = async {
+        let mut watching = true;
+        loop {
+            tokio::select! {
+                changed = settings.changed(), if watching => match changed {
+                    Ok(()) if settings.borrow().as_ref() == Some(&wanted) => {}
+                    Ok(()) => return Ended::Settings,
+                    // Nobody is left who could change them.
+                    Err(_) => watching = false,
+                },
+                event = events.recv() => match event {
+                    Some(event) => notify(&event, &wanted, reader, &handle),
+                    None => return Ended::Events,
+                },
+            }
+        }
+    };
+    tokio::pin!(session, feed);
+    // The session ends only when it is told to.
+    let ended = tokio::select! {
+        ended = &mut feed => ended,
+        () = &mut session => return Ended::Settings,
+    };
+    handle.stop();
+    session.await;
+    ended
+}
+
+fn notify(event: &Event, wanted: &Settings, reader: &Reader, handle: &Handle) {
+    if !wanted.traps {
+        return;
+    }
+    let notification = traps::notification(event, &reader.world(), wanted.parts);
+    if let Some(binds) = notification {
+        // Too many wait already: the session is down, and old news are worth less than the memory.
+        let _ = handle.notify(binds);
+    }
+}
+
+fn session_settings(parts: Parts) -> snmp_agentx::Settings {
+    let mut served = vec![(GLOBAL, "The MIB module for Keepalived")];
+    if parts.vrrp {
+        served.push((VRRP, "The MIB module for KEEPALIVED-VRRP"));
+    }
+    if parts.checker {
+        served.push((CHECK, "The MIB module for Healthchecker"));
+    }
+    let subtree = |part: u32| Subtree { priority: PRIORITY, root: oid(&below(&[part])), range: None };
+    let subtrees = served.iter().map(|(part, _)| subtree(*part)).collect();
+    let mut settings = snmp_agentx::Settings::new("keepwatch", subtrees);
+    settings.capabilities =
+        served.iter().map(|(part, text)| (oid(&below(&[*part])), (*text).to_owned())).collect();
+    settings
+}
+
+/// The index of the newest version of the world that it was worth building one for.
+struct Cache {
+    reader: Reader,
+    parts: Parts,
+    version: Option<u64>,
+    index: Arc<Index>,
+    built: Instant,
+    took: Duration,
+}
+
+impl Cache {
+    fn new(reader: Reader, parts: Parts) -> Self {
+        let index = Arc::new(Index::default());
+        Self { reader, parts, version: None, index, built: Instant::now(), took: Duration::ZERO }
+    }
+
+    /// A world that changes all the time must not be built anew for each packet of a walk: an index is kept for ten
+    /// times as long as it took to build, so that building never costs more than a tenth of one processor.
+    fn tree(&mut self) -> SharedTree {
+        let fresh = self.version.is_some() && self.built.elapsed() < self.took * 10;
+        if !fresh {
+            let world = self.reader.world();
+            if self.version != Some(world.version) {
+                let began = Instant::now();
+                self.index = Arc::new(serve::index(&world, self.reader.counters(), self.parts));
+                self.version = Some(world.version);
+                self.built = Instant::now();
+                self.took = self.built - began;
+            }
+        }
+        self.index.clone()
+    }
+}
+
+/// Makes facts of the session's changes: one when it stands, one when it does not, however often it is tried.
+struct Story {
+    bus: WeakBus,
+    socket: String,
+    told: Told,
+    last: Option<EventId>,
+}
+
+#[derive(PartialEq, Eq)]
+enum Told {
+    Nothing,
+    Connected,
+    Lost,
+}
+
+impl Story {
+    fn tell(&mut self, change: Change) {
+        match change {
+            Change::Serving { .. } => {
+                self.told = Told::Connected;
+                self.publish(Fact::MasterAgentConnected { socket: self.socket.clone() });
+            }
+            Change::Lost(reason) => self.lost(reason.to_string()),
+            Change::Unreachable(reason) if self.told != Told::Lost => self.lost(reason.to_string()),
+            Change::Stopped if self.told == Told::Connected => self.lost("closed".to_owned()),
+            // A notification that the master did not take is the master's affair.
+            Change::Unreachable(_) | Change::Stopped | Change::Refused(_) => {}
+        }
+    }
+
+    fn lost(&mut self, error: String) {
+        self.told = Told::Lost;
+        self.publish(Fact::MasterAgentLost { socket: self.socket.clone(), error });
+    }
+
+    fn publish(&mut self, fact: Fact) {
+        self.last = self.bus.publish(self.last, fact);
+    }
+}

@@ -1,0 +1,348 @@
+//! The part `check`: virtual servers, real servers, the synchronisation daemon and IPVS's timeouts.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use keepwatch_bus::counters::{Gauge, ServiceCounters};
+use keepwatch_bus::subject::{Family, Forwarding, Protocol, RealKey, ServiceKey};
+use keepwatch_bus::world::{RealServer, Service};
+use keepwatch_bus::{Counters, World};
+use snmp_agentx::{IndexBuilder, VarBindValue, value};
+
+use super::columns::{Row, address, address_type, integer, microseconds, seconds, truth, unsigned};
+use crate::oids::{CHECK, below};
+
+/// virtualServerEntry.
+const SERVICE: [u32; 3] = [CHECK, 3, 1];
+/// realServerEntry.
+const REAL: [u32; 3] = [CHECK, 4, 1];
+/// lvsSyncDaemon.
+const SYNC_DAEMON: u32 = 6;
+/// lvsTimeouts.
+const TIMEOUTS: u32 = 7;
+
+pub(super) fn add(world: &World, counters: &Counters, builder: &mut IndexBuilder) {
+    let mut row = 0;
+    let mut last_group = None;
+    for service in world.services_in_order() {
+        // A virtual server that stands for a group is one row, however many services it is in the kernel.
+        let group = service.settings.details.group.as_ref().map(|name| (name, service.settings.position));
+        if group.is_some() && group == last_group {
+            continue;
+        }
+        last_group = group;
+        row += 1;
+        add_service(service, counters, row, builder);
+        add_reals(service, counters, row, builder);
+    }
+    add_sync_daemon(world, builder);
+    for (object, timeout) in (1..).zip(&world.settings.details.lvs_timeouts) {
+        if let Some(timeout) = timeout {
+            let seconds = i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX);
+            builder.add(&below(&[CHECK, TIMEOUTS, object]), &[0], integer(seconds));
+        }
+    }
+}
+
+fn add_service(service: &Service, counters: &Counters, row: u32, builder: &mut IndexBuilder) {
+    let settings = &service.settings;
+    let details = &settings.details;
+    let index = [row];
+    let mut r = Row::new(builder, &SERVICE, &index);
+    identify(service, &mut r);
+    r.put(9, value::integer(scheduler(&settings.scheduler)));
+    r.put(10, value::integer(forwarding(settings.forwarding)));
+    r.put(11, truth(service.present));
+    r.put_text(12, settings.virtualhost.as_ref());
+    r.put(13, truth(settings.persistence.is_some()));
+    if let Some(timeout) = settings.persistence {
+        r.put(14, seconds(timeout));
+    }
+    match service.key.family() {
+        Family::Inet => r.put(15, value::octets(&netmask(settings.granularity.unwrap_or(32)))),
+        Family::Inet6 => r.put(51, unsigned(settings.granularity.unwrap_or(128).into())),
+    }
+    r.put(16, seconds(settings.delay_loop));
+    r.put(17, truth(details.ha_suspend));
+    r.put(18, truth(settings.alpha));
+    r.put(19, truth(settings.omega));
+    r.put(20, unsigned(service.reals.len() as u128));
+    r.put(21, unsigned(service.reals_up() as u128));
+    r.put(22, unsigned(settings.quorum.into()));
+    r.put(23, truth(service.quorum));
+    let (up, down) = &settings.quorum_scripts;
+    for (column, path, script) in [(24, 72, up), (25, 73, down)] {
+        r.put_text(column, script.as_ref());
+        r.put_text(path, script.as_deref().and_then(program));
+    }
+    r.put(26, unsigned(settings.hysteresis.into()));
+    r.put(37, truth(settings.one_packet));
+    let [flag_1, flag_2, flag_3] = details.scheduler_flags;
+    r.put(52, truth(details.hashed));
+    // The first two flags mean one thing to `sh` and another to `mh`, and are the same bits.
+    for (column, flag) in [(53, flag_1), (54, flag_2), (55, flag_3), (62, flag_1), (63, flag_2)] {
+        r.put(column, truth(flag));
+    }
+    r.put(61, truth(settings.smtp_alert));
+    r.put(64, microseconds(settings.delay_loop));
+    if settings.forwarding == Forwarding::Tun {
+        // virtualServerTunnelType: ipip(1).
+        r.put(68, value::integer(1));
+    }
+    r.put_text(71, details.snmp_name.as_ref());
+    traffic(&counters.services.resolve(&service.key), &SERVICE_TRAFFIC, &mut r);
+}
+
+/// Type, group, mark, address, port and protocol of a virtual server.
+fn identify(service: &Service, r: &mut Row<'_>) {
+    let kind = service_type(service);
+    r.put(2, value::integer(kind));
+    r.put_text(3, service.settings.details.group.as_ref());
+    r.put(5, value::integer(if service.key.family() == Family::Inet { 1 } else { 2 }));
+    match &service.key {
+        ServiceKey::Fwmark { fwmark, .. } if kind == 1 => r.put(4, unsigned((*fwmark).into())),
+        ServiceKey::Address { address: ip, port, .. } if kind == 2 => {
+            r.put(6, address(ip));
+            r.put(7, unsigned((*port).into()));
+        }
+        ServiceKey::Fwmark { .. } | ServiceKey::Address { .. } => {}
+    }
+    if kind != 1 {
+        r.put(8, value::integer(protocol(service.key.protocol())));
+    }
+}
+
+/// virtualServerType: fwmark(1), ip(2), group(3).
+pub(crate) fn service_type(service: &Service) -> i32 {
+    match (&service.settings.details.group, &service.key) {
+        (Some(_), _) => 3,
+        (None, ServiceKey::Fwmark { .. }) => 1,
+        (None, ServiceKey::Address { .. }) => 2,
+    }
+}
+
+/// virtualServerProtocol.
+pub(crate) fn protocol(protocol: Protocol) -> i32 {
+    match protocol {
+        Protocol::Tcp => 1,
+        Protocol::Udp => 2,
+        Protocol::Sctp => 3,
+    }
+}
+
+/// virtualServerLoadBalancingAlgo.
+fn scheduler(name: &str) -> i32 {
+    const NAMES: [&str; 14] =
+        ["rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos"];
+    (1..).zip(NAMES).find(|(_, known)| *known == name).map_or(99, |(number, _)| number)
+}
+
+fn forwarding(forwarding: Forwarding) -> i32 {
+    match forwarding {
+        Forwarding::Nat => 1,
+        Forwarding::Dr => 2,
+        Forwarding::Tun => 3,
+    }
+}
+
+fn netmask(prefix: u8) -> [u8; 4] {
+    let bits = u32::MAX.checked_shl(32 - u32::from(prefix.min(32))).unwrap_or(0);
+    bits.to_be_bytes()
+}
+
+/// The program of a command line that is written the way [`keepwatch_bus::details::Command`] prints it, or plainly.
+fn program(command: &str) -> Option<&str> {
+    match command.strip_prefix('\'') {
+        Some(quoted) => quoted.split('\'').next(),
+        None => command.split_whitespace().next(),
+    }
+}
+
+fn add_reals(service: &Service, counters: &Counters, row: u32, builder: &mut IndexBuilder) {
+    let mut number = 0;
+    if let Some(sorry) = &service.settings.sorry_server {
+        number += 1;
+        let index = [row, number];
+        let mut r = Row::new(builder, &REAL, &index);
+        // realServerType: sorry(2).
+        r.put(2, value::integer(2));
+        endpoint(sorry, service.settings.forwarding, &mut r);
+        r.put(42, truth(false));
+        r.put(47, truth(false));
+        r.put(63, unsigned(0));
+        let key = RealKey { service: service.key, real: *sorry };
+        traffic(&counters.reals.resolve(&key), &REAL_TRAFFIC, &mut r);
+    }
+    for real in service.reals_in_order() {
+        number += 1;
+        add_real(service, real, counters, &[row, number], builder);
+    }
+}
+
+fn add_real(
+    service: &Service,
+    real: &RealServer,
+    counters: &Counters,
+    index: &[u32],
+    builder: &mut IndexBuilder,
+) {
+    let settings = &real.settings;
+    let mut r = Row::new(builder, &REAL, index);
+    r.put(2, value::integer(1));
+    endpoint(&real.address, settings.forwarding, &mut r);
+    r.put(6, truth(real.up));
+    r.put(7, integer(settings.weight));
+    for (column, limit) in [(8, settings.upper_threshold), (9, settings.lower_threshold)] {
+        if limit > 0 {
+            r.put(column, unsigned(limit.into()));
+        }
+    }
+    r.put(10, truth(!settings.inhibit_on_failure));
+    let (up, down) = &settings.scripts;
+    for (column, path, script) in [(11, 56, up), (12, 57, down)] {
+        r.put_text(column, script.as_ref());
+        r.put_text(path, script.as_deref().and_then(program));
+    }
+    r.put(13, unsigned(failed_checks(real).into()));
+    r.put_text(41, settings.virtualhost.as_ref());
+    r.put(42, truth(settings.details.alpha));
+    r.put(46, seconds(service.settings.delay_loop));
+    r.put(47, truth(settings.smtp_alert));
+    r.put(50, microseconds(service.settings.delay_loop));
+    r.put_text(55, settings.details.snmp_name.as_ref());
+    r.put(63, unsigned(settings.checkers.len().saturating_sub(real.checkers.len()) as u128));
+    let key = RealKey { service: service.key, real: real.address };
+    traffic(&counters.reals.resolve(&key), &REAL_TRAFFIC, &mut r);
+}
+
+fn endpoint(of: &SocketAddr, method: Forwarding, r: &mut Row<'_>) {
+    let ip: IpAddr = of.ip();
+    r.put(3, address_type(&ip));
+    r.put(4, address(&ip));
+    r.put(5, unsigned(of.port().into()));
+    r.put(40, value::integer(forwarding(method)));
+    if method == Forwarding::Tun {
+        r.put(52, value::integer(1));
+    }
+}
+
+/// Checkers that hold the real server down. One that has just failed and may try again is none of them.
+fn failed_checks(real: &RealServer) -> u32 {
+    if real.up {
+        return 0;
+    }
+    let silent = real.settings.checkers.len().saturating_sub(real.checkers.len());
+    let unproven = if real.settings.details.alpha { silent } else { 0 };
+    (real.checkers.iter().filter(|checker| !checker.ok).count() + unproven) as u32
+}
+
+/// The columns in which a table tells traffic. Rates come three times: as a gauge, as two halves, and whole.
+struct TrafficColumns {
+    /// Connections, packets in, packets out, bytes in, bytes out.
+    totals: u32,
+    /// Connections a second, packets in, packets out, bytes in, bytes out.
+    rates: u32,
+    /// Connections, packets in, packets out: as Counter64.
+    wide_totals: u32,
+    /// The rates, each as a low and a high half.
+    halves: u32,
+    /// The rates as Counter64.
+    wide_rates: u32,
+    /// Active, inactive and persistent connections.
+    present: Option<u32>,
+}
+
+const SERVICE_TRAFFIC: TrafficColumns =
+    TrafficColumns { totals: 27, rates: 32, wide_totals: 38, halves: 41, wide_rates: 74, present: None };
+
+const REAL_TRAFFIC: TrafficColumns =
+    TrafficColumns { totals: 14, rates: 22, wide_totals: 27, halves: 30, wide_rates: 58, present: Some(15) };
+
+type Field = fn(&ServiceCounters) -> &Gauge;
+
+fn traffic(counters: &Arc<ServiceCounters>, columns: &TrafficColumns, r: &mut Row<'_>) {
+    let mut live = |column: u32, field: Field, show: fn(u64) -> VarBindValue| {
+        let counters = counters.clone();
+        r.put_live(column, move || show(u64::try_from(field(&counters).get()).unwrap_or(0)));
+    };
+    let gauge: fn(u64) -> VarBindValue = |number| unsigned(number.into());
+
+    // Connections are a gauge in this MIB, though they only rise. Real servers have three more between.
+    live(columns.totals, |c| &c.connections, gauge);
+    let mut next = columns.totals + 1;
+    if let Some(present) = columns.present {
+        let fields: [Field; 3] = [|c| &c.active, |c| &c.inactive, |c| &c.persistent];
+        for (column, field) in (present..).zip(fields) {
+            live(column, field, gauge);
+        }
+        next = present + 3;
+    }
+    live(next, |c| &c.packets_in, value::counter32);
+    live(next + 1, |c| &c.packets_out, value::counter32);
+    live(next + 2, |c| &c.bytes_in, value::counter64);
+    live(next + 3, |c| &c.bytes_out, value::counter64);
+
+    let rates: [Field; 5] = [
+        |c| &c.connections_per_second,
+        |c| &c.packets_in_per_second,
+        |c| &c.packets_out_per_second,
+        |c| &c.bytes_in_per_second,
+        |c| &c.bytes_out_per_second,
+    ];
+    for (place, rate) in (0..).zip(rates) {
+        live(columns.rates + place, rate, gauge);
+        live(columns.halves + 2 * place, rate, |number| value::unsigned(number as u32));
+        live(columns.halves + 2 * place + 1, rate, |number| value::unsigned((number >> 32) as u32));
+        live(columns.wide_rates + place, rate, value::counter64);
+    }
+    let totals: [Field; 3] = [|c| &c.connections, |c| &c.packets_in, |c| &c.packets_out];
+    for (column, total) in (columns.wide_totals..).zip(totals) {
+        live(column, total, value::counter64);
+    }
+}
+
+fn add_sync_daemon(world: &World, builder: &mut IndexBuilder) {
+    let mut scalar = |object: u32, shown: VarBindValue| {
+        builder.add(&below(&[CHECK, SYNC_DAEMON, object]), &[0], shown);
+    };
+    let Some(sync) = &world.settings.details.sync_daemon else {
+        scalar(1, truth(false));
+        return;
+    };
+    scalar(1, truth(true));
+    scalar(2, value::text(&sync.interface));
+    scalar(3, value::text(&sync.instance));
+    scalar(4, integer(sync.sync_id));
+    scalar(5, integer(sync.max_len.unwrap_or(0)));
+    scalar(6, integer(sync.port.unwrap_or(0)));
+    scalar(7, integer(sync.ttl.unwrap_or(0)));
+    if let Some(group) = &sync.group {
+        scalar(8, address_type(group));
+        scalar(9, address(group));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn netmasks_of_every_length() {
+        assert_eq!(netmask(0), [0, 0, 0, 0]);
+        assert_eq!(netmask(24), [255, 255, 255, 0]);
+        assert_eq!(netmask(32), [255, 255, 255, 255]);
+        assert_eq!(netmask(200), [255, 255, 255, 255]);
+    }
+
+    #[test]
+    fn schedulers_have_the_numbers_of_the_mib() {
+        assert_eq!(["rr", "wlc", "twos", "sip"].map(scheduler), [1, 4, 14, 99]);
+    }
+
+    #[test]
+    fn the_program_of_a_command_is_its_first_word() {
+        assert_eq!(program("'/usr/bin/my script' 'x'"), Some("/usr/bin/my script"));
+        assert_eq!(program("/bin/true x"), Some("/bin/true"));
+        assert_eq!(program(""), None);
+    }
+}
