@@ -1,5 +1,27 @@
 //! The configuration language of keepalived.conf: source, tree, schema, model, diagnostics.
+//!
+//! Text goes through these in one direction:
+//! 1. [`source`] keeps every file that was read, and where each byte of what follows came from.
+//! 2. `preprocess` makes logical lines: comments, `@id` conditions, `$NAME`, `~SEQ`, `~LST`, `include`.
+//! 3. `items` cuts them at braces, and `parse` builds the [`tree`] by the [`schema`], recovering from wrong braces.
+//! 4. `values` checks what stands after each keyword; `lower` makes drafts of blocks and then the [`model`].
+//! 5. [`diagnostics`] is what all of them have to say.
+//!
+//! [`load`] does all of it. It reads files and does no other I/O.
 
+pub mod diagnostics;
+mod items;
+mod load;
+mod lower;
 pub mod model;
+mod parse;
+mod preprocess;
+pub mod schema;
+pub mod source;
+pub mod tree;
+mod values;
+pub mod words;
 
+pub use diagnostics::{Diagnostic, Diagnostics, Outcome, Severity};
+pub use load::{Loaded, Options, load, load_text};
 pub use model::Config;

@@ -1,4 +1,4 @@
-//! What keepwatch tells the outside: e-mail, as keepalived's `smtp_alert` sends it.
+//! What keepwatch tells the outside: e-mail, as keepalived's `smtp_alert` sends it, and notify scripts ([`scripts`]).
 //!
 //! [`run`] takes every event from a lossless queue of the bus. The pure part, [`Secretary`], knows which subjects want
 //! mail and turns an event into a [`Letter`] with the subject line that keepalived would write and, below keepalived's
@@ -11,7 +11,9 @@
 
 mod letter;
 mod mail;
+mod news;
 pub mod postman;
+pub mod scripts;
 mod secretary;
 mod settings;
 

@@ -10,6 +10,7 @@ use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VrrpState};
 use keepwatch_bus::{Event, EventId, Fact, History, render};
 
 use crate::Letter;
+use crate::news::News;
 
 /// Keeps what the configuration facts said about mail, and what was mailed last.
 #[derive(Debug, Default)]
@@ -53,126 +54,73 @@ impl Secretary {
     /// Takes an event in and returns the letters that it gives: mostly none. `history` must hold the event already;
     /// it is asked why it happened.
     pub fn note(&mut self, event: &Event, history: &History) -> Vec<Letter> {
-        let words = match &event.fact {
-            Fact::DaemonStarted { .. } => {
+        let Some(news) = News::of(&event.fact) else { return Vec::new() };
+        let words = self.words(news, event.cause, history);
+        words.into_iter().map(|words| letter(words, event, history)).collect()
+    }
+
+    fn words(&mut self, news: News<'_>, cause: Option<EventId>, history: &History) -> Vec<Words> {
+        match news {
+            News::Started => {
                 *self = Self { silent_faults: self.silent_faults, ..Self::default() };
                 Vec::new()
             }
-            Fact::DaemonStopping { .. } => self.stopping(),
-            Fact::InstanceConfigured { instance, settings } => {
+            News::Stopping => self.stopping(),
+            News::InstanceConfigured { instance, settings } => {
                 let known = self.instances.entry(instance.clone()).or_insert(Router::new());
                 known.alert = settings.smtp_alert;
                 Vec::new()
             }
-            Fact::GroupConfigured { group, settings } => {
+            News::GroupConfigured { group, settings } => {
                 let known = self.groups.entry(group.clone()).or_insert(Router::new());
                 known.alert = settings.smtp_alert;
                 Vec::new()
             }
-            Fact::InstanceUnconfigured { instance } => {
+            News::InstanceRemoved { instance } => {
                 let known = self.instances.remove(instance).filter(|router| router.alert);
                 let deleted = |_| instance_words(instance, "Deleted", "VRRP Deleted at reload");
                 known.map(deleted).into_iter().collect()
             }
-            Fact::GroupUnconfigured { group } => {
+            News::GroupRemoved { group } => {
                 self.groups.remove(group);
                 Vec::new()
             }
-            Fact::StateChanged { instance, to, .. } => self.instance_changed(instance, *to),
-            Fact::GroupStateChanged { group, to, .. } => self.group_changed(group, *to),
-            fact => self.note_service(fact, event.cause, history),
-        };
-        words.into_iter().map(|words| letter(words, event, history)).collect()
-    }
-
-    /// Events about virtual and real servers; all others are nothing to write about.
-    fn note_service(&mut self, fact: &Fact, cause: Option<EventId>, history: &History) -> Vec<Words> {
-        match fact {
-            Fact::VirtualServerConfigured { service, settings } => {
+            News::InstanceState { instance, to, .. } => self.instance_changed(instance, to),
+            News::GroupState { group, to } => self.group_changed(group, to),
+            News::LowerPriorityHeard { .. } => Vec::new(),
+            News::ServiceConfigured { service, settings } => {
                 let known = Service { alert: settings.smtp_alert, alpha: settings.alpha };
-                self.services.insert(*service, known);
+                self.services.insert(service, known);
+                Vec::new()
             }
-            Fact::VirtualServerUnconfigured { service } => {
-                self.services.remove(service);
+            News::ServiceRemoved { service } => {
+                self.services.remove(&service);
+                Vec::new()
             }
-            Fact::RealServerConfigured { real, settings } => {
+            News::RealConfigured { real, settings } => {
                 // Without `alpha` a real server is thought up until a check fails, so that its first success is no news.
                 let up = !self.services.get(&real.service).is_some_and(|service| service.alpha);
-                let known = self.reals.entry(*real).or_insert(Real { alert: false, up });
+                let known = self.reals.entry(real).or_insert(Real { alert: false, up });
                 known.alert = settings.smtp_alert;
+                Vec::new()
             }
-            Fact::RealServerUnconfigured { real } => {
-                let known = self.reals.remove(real).filter(|known| known.alert && known.up);
-                return known.map(|_| real_words(real, "DOWN", "Removing")).into_iter().collect();
+            News::RealRemoved { real } => {
+                let known = self.reals.remove(&real).filter(|known| known.alert && known.up);
+                known.map(|_| real_words(&real, "DOWN", "Removing")).into_iter().collect()
             }
-            Fact::RealServerUp { real } => return self.real_changed(real, true, cause, history),
-            Fact::RealServerDown { real } => return self.real_changed(real, false, cause, history),
-            Fact::QuorumGained { service, quorum, hysteresis, weight } if self.wants(service) => {
-                let needed = u64::from(*quorum) + u64::from(*hysteresis);
-                let line = format!("Gained quorum {quorum}+{hysteresis}={needed} <= {weight}");
-                return vec![service_words(service, "UP", &line)];
+            News::RealState { real, up } => self.real_changed(&real, up, cause, history),
+            News::Quorum { service, up, quorum, hysteresis, weight } => {
+                let line = if up {
+                    let needed = u64::from(quorum) + u64::from(hysteresis);
+                    format!("Gained quorum {quorum}+{hysteresis}={needed} <= {weight}")
+                } else {
+                    let needed = i64::from(quorum) - i64::from(hysteresis);
+                    format!("Lost quorum {quorum}-{hysteresis}={needed} > {weight}")
+                };
+                let wanted = self.wants(&service);
+                wanted.then(|| service_words(&service, up_or_down(up), &line)).into_iter().collect()
             }
-            Fact::QuorumLost { service, quorum, hysteresis, weight } if self.wants(service) => {
-                let needed = i64::from(*quorum) - i64::from(*hysteresis);
-                let line = format!("Lost quorum {quorum}-{hysteresis}={needed} > {weight}");
-                return vec![service_words(service, "DOWN", &line)];
-            }
-            // The rest is nothing to write about.
-            Fact::QuorumGained { .. }
-            | Fact::QuorumLost { .. }
-            | Fact::DaemonStarted { .. }
-            | Fact::DaemonStopping { .. }
-            | Fact::WorkerRestarted { .. }
-            | Fact::ConfigLoaded { .. }
-            | Fact::ConfigRejected { .. }
-            | Fact::ConfigDiagnosed { .. }
-            | Fact::IpvsWithheld { .. }
-            | Fact::IpvsRecovered { .. }
-            | Fact::HistoryFailed { .. }
-            | Fact::HistoryRecovered { .. }
-            | Fact::ConsumerFailed { .. }
-            | Fact::LinkUp { .. }
-            | Fact::LinkDown { .. }
-            | Fact::InstanceConfigured { .. }
-            | Fact::InstanceUnconfigured { .. }
-            | Fact::GroupConfigured { .. }
-            | Fact::GroupUnconfigured { .. }
-            | Fact::StateChanged { .. }
-            | Fact::GroupStateChanged { .. }
-            | Fact::AdvertTimedOut { .. }
-            | Fact::MasterHeard { .. }
-            | Fact::MasterResigned { .. }
-            | Fact::HigherPriorityReceived { .. }
-            | Fact::LowerPriorityReceived { .. }
-            | Fact::AdvertRejected { .. }
-            | Fact::PriorityChanged { .. }
-            | Fact::AddressAdded { .. }
-            | Fact::AddressRemoved { .. }
-            | Fact::AddressFailed { .. }
-            | Fact::AddressesAnnounced { .. }
-            | Fact::AdvertSendFailed { .. }
-            | Fact::AdvertDelayed { .. }
-            | Fact::CheckSucceeded { .. }
-            | Fact::CheckFailed { .. }
-            | Fact::CheckNotRun { .. }
-            | Fact::VirtualServerAdded { .. }
-            | Fact::VirtualServerRemoved { .. }
-            | Fact::RealServerAdded { .. }
-            | Fact::RealServerRemoved { .. }
-            | Fact::RealServerWeightChanged { .. }
-            | Fact::SorryServerAdded { .. }
-            | Fact::SorryServerRemoved { .. }
-            | Fact::DriftRepaired { .. }
-            | Fact::IpvsFailed { .. }
-            | Fact::ScriptExited { .. }
-            | Fact::ScriptNotRun { .. }
-            | Fact::MailSent { .. }
-            | Fact::MailDelayed { .. }
-            | Fact::MailFailed { .. }
-            | Fact::MasterAgentConnected { .. }
-            | Fact::MasterAgentLost { .. } => {}
         }
-        Vec::new()
     }
 
     fn wants(&self, service: &ServiceKey) -> bool {
@@ -218,7 +166,7 @@ impl Secretary {
             kind = &checker.kind;
         }
         let line = check_line(kind, up);
-        vec![real_words(real, if up { "UP" } else { "DOWN" }, &line)]
+        vec![real_words(real, up_or_down(up), &line)]
     }
 
     fn stopping(&mut self) -> Vec<Words> {
@@ -273,6 +221,10 @@ fn service_words(service: &ServiceKey, state: &str, line: &str) -> Words {
 fn real_words(real: &RealKey, state: &str, line: &str) -> Words {
     let subject = format!("Realserver {} of virtual server {} - {state}", real.label(), real.service);
     Words(subject, arrows(line))
+}
+
+fn up_or_down(up: bool) -> &'static str {
+    if up { "UP" } else { "DOWN" }
 }
 
 fn arrows(line: &str) -> String {

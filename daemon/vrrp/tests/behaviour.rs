@@ -417,7 +417,8 @@ fn a_tracked_interface_is_a_fault_or_a_weight() {
         (0, true, (Fault, 150), (Backup, 150)),
         (20, false, (Backup, 170), (Backup, 150)),
         (-20, false, (Backup, 150), (Backup, 130)),
-        (20, true, (Backup, 150), (Backup, 170)),
+        (20, true, (Backup, 130), (Backup, 150)),
+        (-20, true, (Backup, 150), (Backup, 170)),
     ] {
         let mut lan = Lan::new(1, 2);
         let mut spec = spec(VI, 0, 150);

@@ -2,6 +2,7 @@
 //! without the right checksum, version and password. Deterministic: the same seeds every run.
 //!
 //! Optimised (`cargo test --release -p keepwatch-vrrp --test hostile`) it is ten million packets on all cores.
+#![allow(clippy::expect_used, reason = "a test may stop at what can't be")]
 
 mod lan;
 

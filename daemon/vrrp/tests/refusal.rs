@@ -1,5 +1,6 @@
 //! What is refused, as what it is counted, and which check comes first when a packet has two faults: keepalived's
 //! order, so that the same hostile network gives the same counters.
+#![allow(clippy::expect_used, reason = "a test may stop at what can't be")]
 
 mod lan;
 

@@ -1,4 +1,5 @@
 //! The codec against packets that keepalived 2.4.3 put on a real network, byte for byte, both ways.
+#![allow(clippy::expect_used, reason = "a test may stop at what can't be")]
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;

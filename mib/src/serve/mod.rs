@@ -5,6 +5,8 @@
 
 mod check;
 mod columns;
+#[cfg(test)]
+mod conformance;
 mod global;
 #[cfg(test)]
 mod tests;

@@ -127,7 +127,7 @@ fn vrrp_world() -> World {
 }
 
 /// Every name below `keepalived` and part, with its value, as a walk would find them.
-fn walk(world: &World, part: u32) -> Vec<(Vec<u32>, VarBindValue)> {
+pub(super) fn walk(world: &World, part: u32) -> Vec<(Vec<u32>, VarBindValue)> {
     let index = index(world, &Counters::default(), ALL);
     let root = below(&[part]);
     let (mut at, mut seen) = (oid(&root), Vec::new());
@@ -253,7 +253,7 @@ fn real(text: &str) -> RealKey {
     RealKey { service: VIRTUAL, real: text.parse().unwrap() }
 }
 
-fn check_world() -> World {
+pub(super) fn check_world() -> World {
     let mut world = vrrp_world();
     let service = ServiceSettings {
         position: 1,

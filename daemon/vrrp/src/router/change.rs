@@ -25,14 +25,14 @@ impl Router {
         total.clamp(1, 254) as u8
     }
 
-    /// Adds what one tracked interface means now: a fault at weight 0; else a positive weight counts while it is up, a
-    /// negative one while it is down. `reverse` turns up and down round.
+    /// Adds what one tracked interface means now. At weight 0 it is a fault to be down (`reverse`: to be up). A positive
+    /// weight counts while it is up, a negative one while it is down; `reverse` changes its sign.
     pub(crate) fn weigh_link(&mut self, tracked: &TrackedInterface, up: bool) {
-        let good = up != tracked.reverse;
-        match tracked.weight {
-            0 if !good => self.faults.tracked_links += 1,
-            weight if (weight > 0) == good => self.link_weight += weight,
-            _ => {}
+        let counts = if tracked.weight > 0 { up } else { !up };
+        if tracked.weight == 0 {
+            self.faults.tracked_links += u32::from(up == tracked.reverse);
+        } else if counts {
+            self.link_weight += if tracked.reverse { -tracked.weight } else { tracked.weight };
         }
     }
 

@@ -8,7 +8,8 @@ use keepwatch_bus::settings::{AuthKind, GroupSettings, InstanceSettings};
 use keepwatch_bus::subject::{self, Name, VirtualAddress, VrrpState};
 use keepwatch_config::Config;
 use keepwatch_config::model::{
-    self, InitialState, Instance, InterfaceAddress, LinkTarget, SyncGroup, VrrpVersion,
+    self, InitialState, Instance, InterfaceAddress, LinkTarget, Priority, SyncGroup, TrackedInterface,
+    VrrpVersion,
 };
 
 use super::details;
@@ -26,7 +27,7 @@ impl Definitions {
             .iter()
             .enumerate()
             .map(|(index, instance)| RouterDefinition {
-                spec: router_spec(instance),
+                spec: router_spec(instance, config.sync_group_of(&instance.name)),
                 settings: instance_settings(config, instance, index as u32 + 1),
                 counters: counters.vrrp.resolve(&instance.name),
             })
@@ -41,7 +42,7 @@ impl Definitions {
     }
 }
 
-fn router_spec(instance: &Instance) -> RouterSpec {
+fn router_spec(instance: &Instance, group: Option<&SyncGroup>) -> RouterSpec {
     let interface = instance.interface.clone().unwrap_or_else(|| Name::from(""));
     let addresses: Arc<[InterfaceAddress]> =
         instance.addresses.iter().chain(&instance.excluded_addresses).cloned().collect();
@@ -67,8 +68,39 @@ fn router_spec(instance: &Instance) -> RouterSpec {
         owner_ignore_adverts: instance.owner_ignore_adverts,
         skip_check_addresses: instance.skip_check_adv_addr,
         dont_track_primary: instance.dont_track_primary,
-        tracked_interfaces: instance.track_interfaces.clone().into(),
+        tracked_interfaces: tracked_interfaces(instance, group),
     }
+}
+
+/// The interfaces that an instance follows: its own `track_interface`, that of its group, and those that its addresses
+/// stand on. As in keepalived, a weight in a group counts as none (any fault is a fault of the group) unless the group
+/// says `sync_group_tracking_weight`, and an owner follows no weighted one.
+fn tracked_interfaces(instance: &Instance, group: Option<&SyncGroup>) -> Arc<[TrackedInterface]> {
+    let weightless = group.is_some_and(|group| !group.tracking_weight);
+    let of_group = group.map(|group| group.track_interfaces.as_slice()).unwrap_or_default();
+    let mut tracked: Vec<TrackedInterface> = Vec::new();
+    for line in instance.track_interfaces.iter().chain(of_group) {
+        let weight = if weightless { 0 } else { line.weight };
+        match tracked.iter_mut().find(|other| other.interface == line.interface) {
+            // Named in both: the fault wins, else the group's weight.
+            Some(other) if other.weight != 0 => *other = TrackedInterface { weight, ..line.clone() },
+            Some(_) => {}
+            None => tracked.push(TrackedInterface { weight, ..line.clone() }),
+        }
+    }
+    if instance.priority == Priority::OWNER {
+        tracked.retain(|line| line.weight == 0);
+    }
+    for address in instance.addresses.iter().chain(&instance.excluded_addresses) {
+        let LinkTarget::Named(interface) = &address.link else { continue };
+        let known = Some(interface) == instance.interface.as_ref()
+            || tracked.iter().any(|other| other.interface == *interface);
+        if !known && !address.no_track {
+            let interface = interface.clone();
+            tracked.push(TrackedInterface { interface, weight: 0, reverse: false });
+        }
+    }
+    tracked.into()
 }
 
 fn family(family: model::Family) -> subject::Family {

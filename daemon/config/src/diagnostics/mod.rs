@@ -1,0 +1,238 @@
+//! What is wrong with a configuration, or worth saying about it.
+//!
+//! Goes in: [`Diagnostic`]s, each with a severity, a stable code, a place, and what to do about it. Comes out: text as
+//! rustc writes it, JSON lines for programs, and the exit code of `-t`. One mistake makes one diagnostic: whoever
+//! reports one also recovers, so that nothing follows from it.
+
+mod render;
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::source::{SourceMap, Span};
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing; nothing is wrong.
+    Note,
+    /// Something will not be as it is written.
+    Warning,
+    /// A mistake.
+    Error,
+}
+
+/// What a configuration with this diagnostic in it can do. The order is that of precedence among exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// Runs as written.
+    Runs,
+    /// Runs, but something is left out or changed: exit code 4.
+    RunsChanged,
+    /// Runs, but a script may be unsafe to run: exit code 5.
+    UnsafeScript,
+    /// Cannot run: exit code 3.
+    CannotRun,
+}
+
+impl Outcome {
+    /// Exit code of `-t`, as keepalived's.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Runs => 0,
+            Self::RunsChanged => 4,
+            Self::UnsafeScript => 5,
+            Self::CannotRun => 3,
+        }
+    }
+}
+
+/// A likely mend: put this text in place of that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suggestion {
+    /// What to replace; empty to insert.
+    pub span: Span,
+    /// What to put there.
+    pub replacement: String,
+    /// Why, e.g. "did you mean `smtp_alert`?".
+    pub message: String,
+}
+
+/// One thing to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it leads to.
+    pub outcome: Outcome,
+    /// Stable name, e.g. `unknown-keyword`.
+    pub code: &'static str,
+    /// One line, no full stop.
+    pub message: String,
+    /// Where.
+    pub span: Option<Span>,
+    /// Words at the place.
+    pub label: String,
+    /// Other places that matter.
+    pub related: Vec<(Span, String)>,
+    /// More to say.
+    pub notes: Vec<String>,
+    /// A likely mend.
+    pub suggestion: Option<Suggestion>,
+}
+
+impl Diagnostic {
+    fn new(severity: Severity, outcome: Outcome, code: &'static str, message: String) -> Self {
+        Self {
+            severity,
+            outcome,
+            code,
+            message,
+            span: None,
+            label: String::new(),
+            related: Vec::new(),
+            notes: Vec::new(),
+            suggestion: None,
+        }
+    }
+
+    /// A mistake that the daemon can run with, leaving something out: exit code 4.
+    pub fn error(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, Outcome::RunsChanged, code, message.into())
+    }
+
+    /// Something will not be as written. The exit code stays as it is unless [`Self::changes`] is called.
+    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, Outcome::Runs, code, message.into())
+    }
+
+    /// Worth knowing.
+    pub fn note(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Severity::Note, Outcome::Runs, code, message.into())
+    }
+
+    /// Marks it as something that keepalived would run with after changing it: exit code 4.
+    pub fn changes(mut self) -> Self {
+        self.outcome = Outcome::RunsChanged;
+        self
+    }
+
+    /// Marks it as something that cannot run: exit code 3.
+    pub fn fatal(mut self) -> Self {
+        self.outcome = Outcome::CannotRun;
+        self
+    }
+
+    /// Marks it as a matter of script security: exit code 5.
+    pub fn unsafe_script(mut self) -> Self {
+        self.outcome = Outcome::UnsafeScript;
+        self
+    }
+
+    /// Where it is, and what to say there.
+    pub fn at(mut self, span: Span, label: impl Into<String>) -> Self {
+        self.span = Some(span);
+        self.label = label.into();
+        self
+    }
+
+    /// Another place that matters.
+    pub fn also(mut self, span: Span, label: impl Into<String>) -> Self {
+        self.related.push((span, label.into()));
+        self
+    }
+
+    /// One more sentence.
+    pub fn help(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    /// A likely mend.
+    pub fn suggest(mut self, span: Span, replacement: impl Into<String>, message: impl Into<String>) -> Self {
+        self.suggestion = Some(Suggestion { span, replacement: replacement.into(), message: message.into() });
+        self
+    }
+}
+
+/// What was found while reading one configuration, in the order of finding.
+#[derive(Clone, Debug, Default)]
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+    dropped: usize,
+    worst: Option<Outcome>,
+    errors: usize,
+    sources: Arc<SourceMap>,
+}
+
+impl Diagnostics {
+    /// How many are kept; a file with more mistakes than this is told how many more there are.
+    pub const KEPT: usize = 1000;
+
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+        self.worst = self.worst.max(Some(diagnostic.outcome));
+        self.errors += usize::from(diagnostic.severity == Severity::Error);
+        if self.list.len() < Self::KEPT {
+            self.list.push(diagnostic);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    pub(crate) fn set_sources(&mut self, sources: Arc<SourceMap>) {
+        self.sources = sources;
+        let sources = &self.sources;
+        let key = |diagnostic: &Diagnostic| {
+            diagnostic.span.map_or((0, 0), |span| {
+                // An expanded text is sorted where the file asks for it.
+                let outermost = sources.chain(span).last().map_or(span, |expansion| expansion.at);
+                (1, outermost.start)
+            })
+        };
+        if sources.files().count() == 1 {
+            self.list.sort_by_key(key);
+        }
+    }
+
+    /// Everything, in the order of the file.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.list.iter()
+    }
+
+    /// Is there nothing to say?
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Is there a mistake? Then a reload keeps the configuration that is running.
+    pub fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
+    /// How many mistakes.
+    pub fn errors(&self) -> usize {
+        self.errors
+    }
+
+    /// How many diagnostics were not kept because there were too many.
+    pub fn dropped(&self) -> usize {
+        self.dropped
+    }
+
+    /// The worst that any of them leads to.
+    pub fn outcome(&self) -> Outcome {
+        self.worst.unwrap_or(Outcome::Runs)
+    }
+
+    /// Exit code of `-t`: 0, 3 (cannot run), 4 (runs after changes), 5 (script security).
+    pub fn exit_code(&self) -> u8 {
+        self.outcome().exit_code()
+    }
+
+    /// The texts that the places are in.
+    pub fn sources(&self) -> &SourceMap {
+        &self.sources
+    }
+}

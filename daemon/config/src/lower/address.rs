@@ -1,0 +1,230 @@
+//! A line of `virtual_ipaddress` and the like.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::diagnostics::Diagnostic;
+use crate::model::{AddressScope, InterfaceAddress, LinkTarget};
+use crate::preprocess::Context;
+use crate::values::{line_interface, line_number};
+use crate::words::Word;
+
+/// How a broadcast address is given.
+enum Broadcast {
+    /// `brd +` (all ones) or `brd -` (all zeros) in the host part.
+    Computed(bool),
+    Given(Ipv4Addr),
+}
+
+/// The address of a line; `None` when the line is left out (reported).
+pub(super) fn line(words: &[Word], context: &mut Context) -> Option<InterfaceAddress> {
+    let first = words.first()?;
+    let (address, prefix_len) = network(first, context)?;
+    let mut result = InterfaceAddress { prefix_len, ..InterfaceAddress::host(address) };
+    let mut broadcast = None;
+    let mut lifetime = None;
+    let mut at = 1;
+    while let Some(word) = words.get(at) {
+        let keyword = &*word.text;
+        at += 1;
+        let takes_value = matches!(
+            keyword,
+            "dev" | "scope" | "broadcast" | "brd" | "label" | "peer" | "preferred_lft" | "track_group"
+        );
+        if !takes_value {
+            flag(&mut result, word, first, context);
+            continue;
+        }
+        let Some(value) = words.get(at) else {
+            context.report(
+                Diagnostic::error(
+                    "missing-value",
+                    format!("`{keyword}` of the address {} needs a value", first.text),
+                )
+                .at(word.span.after(), "missing here")
+                .help("the address is left out"),
+            );
+            return None;
+        };
+        at += 1;
+        match keyword {
+            "dev" => result.link = LinkTarget::Named(line_interface(value, "dev", context)?),
+            "scope" => scope(&mut result, value, context),
+            "broadcast" | "brd" => broadcast = Some((broadcast_of(&result, value, context)?, value)),
+            "label" => label(&mut result, value, context)?,
+            "peer" => peer(&mut result, value, context),
+            "preferred_lft" => {
+                lifetime = match &*value.text {
+                    "forever" => Some(None),
+                    _ => line_number(value, 0, i64::from(u32::MAX), "preferred_lft", context)
+                        .map(|n| Some(n as u32)),
+                }
+            }
+            _ => result.track_group = Some((&*value.text).into()),
+        }
+    }
+    if let Some((broadcast, word)) = broadcast {
+        set_broadcast(&mut result, broadcast, word, context);
+    }
+    // keepalived deprecates an IPv6 address with a full prefix, so that it is not used as a source address.
+    let deprecated = result.address.is_ipv6() && result.prefix_len == 128;
+    result.preferred_lifetime = lifetime.unwrap_or(deprecated.then_some(0));
+    Some(result)
+}
+
+/// `ADDRESS[/PREFIX]`; reported when it is none.
+pub(super) fn network(word: &Word, context: &mut Context) -> Option<(IpAddr, u8)> {
+    let (text, prefix) =
+        word.text.split_once('/').map_or((&*word.text, None), |(text, prefix)| (text, Some(prefix)));
+    let Ok(address) = text.parse::<IpAddr>() else {
+        let diagnostic = Diagnostic::error("invalid-address", format!("`{}` is no address", word.text))
+            .at(word.span, "expected an IPv4 or IPv6 address, with or without prefix length");
+        context.report(diagnostic);
+        return None;
+    };
+    let full = if address.is_ipv4() { 32 } else { 128 };
+    match prefix.map(str::parse::<u8>) {
+        None => Some((address, full)),
+        Some(Ok(length)) if length <= full => Some((address, length)),
+        Some(_) => {
+            context.report(
+                Diagnostic::error("out-of-range", format!("`{}` has no valid prefix length", word.text))
+                    .at(word.span, format!("expected a prefix length from 0 to {full}")),
+            );
+            None
+        }
+    }
+}
+
+fn flag(result: &mut InterfaceAddress, word: &Word, first: &Word, context: &mut Context) {
+    match &*word.text {
+        "home" => result.home = true,
+        "-nodad" => result.no_dad = true,
+        "mngtmpaddr" => result.manage_temp_addresses = true,
+        "noprefixroute" => result.no_prefix_route = true,
+        "autojoin" => result.auto_join = true,
+        "no_track" => result.no_track = true,
+        "use_vmac" => result.use_vmac = true,
+        other => context.report(
+            Diagnostic::error("unknown-option", format!("`{other}` is no option of an address"))
+                .at(word.span, "has no effect")
+                .also(first.span, "of this address"),
+        ),
+    }
+}
+
+fn scope(result: &mut InterfaceAddress, value: &Word, context: &mut Context) {
+    let scope = match &*value.text {
+        "global" => AddressScope::Global,
+        "site" => AddressScope::Site,
+        "link" => AddressScope::Link,
+        "host" => AddressScope::Host,
+        "nowhere" => AddressScope::Nowhere,
+        number => match number.parse::<u8>() {
+            Ok(number) => AddressScope::Number(number),
+            Err(_) => {
+                context.report(
+                    Diagnostic::error("invalid-value", format!("`{number}` is no scope"))
+                        .at(value.span, "expected global, site, link, host, nowhere or a number to 255"),
+                );
+                return;
+            }
+        },
+    };
+    if result.address.is_ipv6() && scope != AddressScope::Global {
+        context.report(
+            Diagnostic::error("not-for-ipv6", "an IPv6 address has no `scope`")
+                .at(value.span, "has no effect"),
+        );
+        return;
+    }
+    result.scope = scope;
+}
+
+fn broadcast_of(result: &InterfaceAddress, value: &Word, context: &mut Context) -> Option<Broadcast> {
+    if result.address.is_ipv6() {
+        context.report(
+            Diagnostic::error("not-for-ipv6", "an IPv6 address has no broadcast address")
+                .at(value.span, "of an IPv6 address")
+                .help("the address is left out"),
+        );
+        return None;
+    }
+    match &*value.text {
+        "+" => Some(Broadcast::Computed(true)),
+        "-" => Some(Broadcast::Computed(false)),
+        text => match text.parse() {
+            Ok(address) => Some(Broadcast::Given(address)),
+            Err(_) => {
+                context.report(
+                    Diagnostic::error("invalid-address", format!("`{text}` is no broadcast address"))
+                        .at(value.span, "expected an IPv4 address, `+` or `-`")
+                        .help("the address is left out"),
+                );
+                None
+            }
+        },
+    }
+}
+
+fn set_broadcast(result: &mut InterfaceAddress, broadcast: Broadcast, word: &Word, context: &mut Context) {
+    if result.peer.is_some() {
+        context.report(
+            Diagnostic::error("conflict", "an address with a `peer` has no broadcast address")
+                .at(word.span, "has no effect"),
+        );
+        return;
+    }
+    let (Broadcast::Computed(_), IpAddr::V4(address)) = (&broadcast, result.address) else {
+        if let Broadcast::Given(address) = broadcast {
+            result.broadcast = Some(address.into());
+        }
+        return;
+    };
+    if result.prefix_len > 30 {
+        context.report(
+            Diagnostic::error(
+                "out-of-range",
+                format!("a network of prefix length {} has no broadcast address", result.prefix_len),
+            )
+            .at(word.span, "has no effect"),
+        );
+        return;
+    }
+    let host = u32::MAX.checked_shr(u32::from(result.prefix_len)).unwrap_or(0);
+    let ones = matches!(broadcast, Broadcast::Computed(true));
+    let bits = if ones { u32::from(address) | host } else { u32::from(address) & !host };
+    result.broadcast = Some(Ipv4Addr::from(bits).into());
+}
+
+fn label(result: &mut InterfaceAddress, value: &Word, context: &mut Context) -> Option<()> {
+    if result.address.is_ipv6() {
+        context.report(
+            Diagnostic::error("not-for-ipv6", "an IPv6 address has no `label`")
+                .at(value.span, "has no effect"),
+        );
+        return Some(());
+    }
+    if value.text.len() > crate::values::LONGEST_INTERFACE {
+        context.report(
+            Diagnostic::error("too-long", format!("the label `{}` is too long", value.text))
+                .at(value.span, "at most 15 bytes")
+                .help("the address is left out"),
+        );
+        return None;
+    }
+    result.label = Some((&*value.text).into());
+    Some(())
+}
+
+fn peer(result: &mut InterfaceAddress, value: &Word, context: &mut Context) {
+    let Some((peer, prefix_len)) = network(value, context) else { return };
+    if peer.is_ipv4() != result.address.is_ipv4() {
+        context.report(
+            Diagnostic::error("family-mix", "address and `peer` are of different families")
+                .at(value.span, "has no effect"),
+        );
+        return;
+    }
+    result.peer = Some((peer, prefix_len));
+    result.prefix_len = prefix_len;
+}

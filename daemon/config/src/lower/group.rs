@@ -1,0 +1,98 @@
+//! `vrrp_sync_group`.
+
+use super::Draft;
+use super::script::set_once;
+use super::track::{self, TrackedDraft};
+use crate::diagnostics::Diagnostic;
+use crate::model::{Name, Notify, TrackedInterface};
+use crate::preprocess::Context;
+use crate::source::Span;
+use crate::tree::Node;
+use crate::words::Word;
+
+/// A sync group as written.
+#[derive(Debug)]
+pub(super) struct GroupDraft {
+    pub(super) name: Name,
+    pub(super) at: Span,
+    pub(super) members: Vec<Word>,
+    pub(super) smtp_alert: Option<bool>,
+    pub(super) notify: Notify,
+    pub(super) notify_priority_changes: Option<bool>,
+    pub(super) tracking_weight: bool,
+    pub(super) global_tracking: bool,
+    pub(super) interfaces: Vec<TrackedInterface>,
+    pub(super) scripts: Vec<TrackedDraft>,
+    pub(super) files: Vec<TrackedDraft>,
+    pub(super) processes: Vec<TrackedDraft>,
+    pub(super) bfds: Vec<TrackedDraft>,
+}
+
+impl Draft {
+    pub(super) fn sync_group(&mut self, node: &Node, context: &mut Context) {
+        if !self.is_new_name(node, context) {
+            return;
+        }
+        let mut group = GroupDraft {
+            name: node.arg(0).unwrap_or("").into(),
+            at: node.arg_span(0),
+            members: Vec::new(),
+            smtp_alert: None,
+            notify: Notify::default(),
+            notify_priority_changes: None,
+            tracking_weight: false,
+            global_tracking: false,
+            interfaces: Vec::new(),
+            scripts: Vec::new(),
+            files: Vec::new(),
+            processes: Vec::new(),
+            bfds: Vec::new(),
+        };
+        for child in node.children.iter().filter(|child| !child.bad) {
+            group.take(child, context);
+        }
+        if group.members.is_empty() {
+            context.report(
+                Diagnostic::error("empty-group", format!("the sync group `{}` has no members", group.name))
+                    .at(group.at, "left out")
+                    .help("name its instances in `group { … }`"),
+            );
+            return;
+        }
+        self.groups.push(group);
+    }
+}
+
+impl GroupDraft {
+    fn take(&mut self, node: &Node, context: &mut Context) {
+        let lines = node.lines.iter();
+        match node.keyword.name {
+            "group" if self.members.is_empty() => self.members = lines.flatten().cloned().collect(),
+            "group" => context.report(
+                Diagnostic::error("duplicate-keyword", "`group` was given before")
+                    .at(node.name.span, "this one is left out"),
+            ),
+            "track_interface" => {
+                self.interfaces.extend(lines.filter_map(|words| track::interface(words, context)))
+            }
+            "track_script" => {
+                self.scripts.extend(lines.filter_map(|words| track::object(words, 253, context)))
+            }
+            "track_file" => self.files.extend(lines.filter_map(|words| track::object(words, 254, context))),
+            "track_process" => {
+                self.processes.extend(lines.filter_map(|words| track::object(words, 254, context)))
+            }
+            "track_bfd" => self.bfds.extend(lines.filter_map(|words| track::object(words, 253, context))),
+            "notify_master" => set_once(&mut self.notify.master, node, context),
+            "notify_backup" => set_once(&mut self.notify.backup, node, context),
+            "notify_fault" => set_once(&mut self.notify.fault, node, context),
+            "notify_stop" => set_once(&mut self.notify.stop, node, context),
+            "notify" => set_once(&mut self.notify.any, node, context),
+            "smtp_alert" => self.smtp_alert = Some(node.on()),
+            "global_tracking" => (self.global_tracking, self.tracking_weight) = (true, true),
+            "sync_group_tracking_weight" => self.tracking_weight = true,
+            "notify_priority_changes" => self.notify_priority_changes = Some(node.on()),
+            _ => {}
+        }
+    }
+}

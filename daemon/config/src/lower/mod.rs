@@ -1,0 +1,94 @@
+//! From the tree to the model: each block becomes a draft, and when everything is read the drafts become the model.
+//!
+//! A draft holds what was written, with its places; defaults and what one part of the file means for another come in
+//! `resolve_*`, once the whole file is known, so the order of blocks does not matter.
+
+mod address;
+mod alerts;
+mod checker;
+mod global;
+mod group;
+mod instance;
+mod observability;
+mod resolve_advert;
+mod resolve_instance;
+mod resolve_server;
+mod script;
+mod server;
+mod track;
+
+use std::collections::HashSet;
+
+use crate::model::{Config, TrackFile, TrackProcess, TrackScript, VirtualServerGroup};
+use crate::preprocess::Context;
+use crate::tree::Node;
+
+/// Everything that was read, as written.
+#[derive(Debug, Default)]
+pub(crate) struct Draft {
+    global: global::GlobalDraft,
+    groups: Vec<group::GroupDraft>,
+    instances: Vec<instance::InstanceDraft>,
+    servers: Vec<server::ServerDraft>,
+    server_groups: Vec<VirtualServerGroup>,
+    track_scripts: Vec<TrackScript>,
+    track_files: Vec<TrackFile>,
+    track_processes: Vec<TrackProcess>,
+    observability: crate::model::Observability,
+    /// Names that are taken, by the keyword of their block.
+    names: HashSet<(&'static str, Box<str>)>,
+}
+
+impl Draft {
+    /// Takes one block (or line) of the top level.
+    pub(crate) fn take(&mut self, node: &Node, context: &mut Context) {
+        if node.bad {
+            return;
+        }
+        match node.keyword.name {
+            "vrrp_instance" => self.instance(node, context),
+            "virtual_server" => self.server(node, context),
+            "vrrp_sync_group" => self.sync_group(node, context),
+            "virtual_server_group" => self.server_group(node, context),
+            "global_defs" => self.global_defs(node, context),
+            "observability" => observability::take(&mut self.observability, node, context),
+            "vrrp_script" => self.track_script(node, context),
+            "track_file" => self.track_file(node, context),
+            "vrrp_track_process" => self.track_process(node, context),
+            _ => self.global.root(node),
+        }
+    }
+
+    /// Is this the first block of that kind with that name? If not, says so.
+    fn is_new_name(&mut self, node: &Node, context: &mut Context) -> bool {
+        let name: Box<str> = node.arg(0).unwrap_or("").into();
+        if self.names.insert((node.keyword.name, name.clone())) {
+            return true;
+        }
+        context.report(
+            crate::diagnostics::Diagnostic::error(
+                "duplicate-name",
+                format!("there is already a `{}` of the name `{name}`", node.keyword.name),
+            )
+            .at(node.arg_span(0), "this one is left out"),
+        );
+        false
+    }
+
+    /// Makes the model. `skipped` are names of blocks that were not understood, `host` is the name of this host.
+    pub(crate) fn finish(self, skipped: &[Box<str>], host: &str, context: &mut Context) -> Config {
+        let global = self.global.finish(host);
+        let mut config = Config {
+            global,
+            track_scripts: self.track_scripts,
+            track_files: self.track_files,
+            track_processes: self.track_processes,
+            virtual_server_groups: self.server_groups,
+            observability: self.observability,
+            ..Config::default()
+        };
+        resolve_instance::resolve(self.instances, self.groups, skipped, &mut config, context);
+        resolve_server::resolve(self.servers, skipped, &mut config, context);
+        config
+    }
+}

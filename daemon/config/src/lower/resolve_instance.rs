@@ -1,0 +1,512 @@
+//! Instances and sync groups: defaults, inheritance, and the checks that need more than one line.
+//!
+//! Where keepalived changes a value and goes on, so do we, with a diagnostic that says what was changed; an instance
+//! that cannot be run is left out.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::group::GroupDraft;
+use super::instance::InstanceDraft;
+use super::track::TrackedDraft;
+use super::{alerts, resolve_advert};
+use crate::diagnostics::Diagnostic;
+use crate::model::{
+    Authentication, Config, Family, Garp, InitialState, Instance, InterfaceAddress, Name, Priority,
+    SyncGroup, TrackedObject, VirtualRouterId, Vmac, VrrpVersion,
+};
+use crate::preprocess::Context;
+use crate::source::Span;
+
+/// Makes the instances and groups of the model.
+pub(super) fn resolve(
+    instances: Vec<InstanceDraft>,
+    groups: Vec<GroupDraft>,
+    skipped: &[Box<str>],
+    config: &mut Config,
+    context: &mut Context,
+) {
+    let places: HashMap<Name, Span> = instances.iter().map(|draft| (draft.name.clone(), draft.at)).collect();
+    config.sync_groups = sync_groups(groups, &places, skipped, config, context);
+    let mut routers: HashMap<RouterKey, Span> = HashMap::new();
+    for draft in instances {
+        let at = draft.at;
+        let vrid_at = draft.vrid.map_or(at, |(_, span)| span);
+        let Some(instance) = resolve_one(draft, config, context) else { continue };
+        let key = RouterKey {
+            interface: instance.interface.clone(),
+            vrid: instance.vrid,
+            family: instance.family,
+            group: instance.unicast_peers.is_empty().then_some(instance.multicast_group),
+            source: if instance.unicast_peers.is_empty() { None } else { instance.source_address },
+        };
+        if let Some(first) = routers.get(&key) {
+            let interface = instance.interface.as_deref().unwrap_or("no interface");
+            context.report(
+                Diagnostic::error(
+                    "duplicate-vrid",
+                    format!(
+                        "virtual router {} is already used on {interface} ({})",
+                        instance.vrid, instance.family
+                    ),
+                )
+                .fatal()
+                .at(vrid_at, "used again here")
+                .also(*first, "first used here"),
+            );
+            continue;
+        }
+        routers.insert(key, vrid_at);
+        config.instances.push(instance);
+    }
+    leave_missing_members(config);
+}
+
+/// What no two instances may have in common.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct RouterKey {
+    interface: Option<Name>,
+    vrid: VirtualRouterId,
+    family: Family,
+    group: Option<IpAddr>,
+    source: Option<IpAddr>,
+}
+
+/// An instance that was left out is no member of its group any more.
+fn leave_missing_members(config: &mut Config) {
+    let names: std::collections::HashSet<Name> =
+        config.instances.iter().map(|instance| instance.name.clone()).collect();
+    for group in &mut config.sync_groups {
+        group.members.retain(|member| names.contains(member));
+    }
+    config.sync_groups.retain(|group| !group.members.is_empty());
+}
+
+fn sync_groups(
+    drafts: Vec<GroupDraft>,
+    instances: &HashMap<Name, Span>,
+    skipped: &[Box<str>],
+    config: &Config,
+    context: &mut Context,
+) -> Vec<SyncGroup> {
+    let mut taken: HashMap<Name, (Name, Span)> = HashMap::new();
+    let mut groups = Vec::new();
+    for draft in drafts {
+        let mut members: Vec<Name> = Vec::new();
+        for word in &draft.members {
+            let member: Name = (&*word.text).into();
+            if !instances.contains_key(&member) {
+                if !skipped.iter().any(|name| **name == *member) {
+                    context.report(unknown_member(&draft, word, instances));
+                }
+                continue;
+            }
+            if let Some((group, first)) = taken.get(&member) {
+                let message = if *group == draft.name {
+                    format!("`{member}` stands twice in the sync group `{group}`")
+                } else {
+                    format!("`{member}` is a member of the sync group `{group}` already")
+                };
+                context.report(
+                    Diagnostic::error("duplicate-member", message)
+                        .at(word.span, "left out here")
+                        .also(*first, "first here"),
+                );
+                continue;
+            }
+            taken.insert(member.clone(), (draft.name.clone(), word.span));
+            members.push(member);
+        }
+        if members.is_empty() {
+            if draft.members.iter().all(|word| instances.contains_key(&*word.text)) {
+                context.report(
+                    Diagnostic::error(
+                        "empty-group",
+                        format!("no member is left in the sync group `{}`", draft.name),
+                    )
+                    .at(draft.at, "left out"),
+                );
+            }
+            continue;
+        }
+        groups.push(SyncGroup {
+            smtp_alert: alerts::vrrp(draft.smtp_alert, &config.global),
+            name: draft.name,
+            members,
+            notify: draft.notify,
+            notify_priority_changes: draft.notify_priority_changes,
+            tracking_weight: draft.tracking_weight,
+            global_tracking: draft.global_tracking,
+            track_interfaces: draft.interfaces,
+            track_scripts: objects(draft.scripts, Tracked::Script, config, context),
+            track_files: objects(draft.files, Tracked::File, config, context),
+            track_processes: objects(draft.processes, Tracked::Process, config, context),
+            track_bfds: objects(draft.bfds, Tracked::Bfd, config, context),
+        });
+    }
+    groups
+}
+
+fn unknown_member(
+    draft: &GroupDraft,
+    word: &crate::words::Word,
+    instances: &HashMap<Name, Span>,
+) -> Diagnostic {
+    let diagnostic = Diagnostic::error(
+        "unknown-instance",
+        format!("there is no instance `{}` for the sync group `{}`", word.text, draft.name),
+    )
+    .at(word.span, "no `vrrp_instance` has this name");
+    let nearest = instances
+        .keys()
+        .filter(|name| !draft.members.iter().any(|member| *member.text == ***name))
+        .map(|name| (strsim::osa_distance(name, &word.text), name))
+        .min()
+        .filter(|(distance, _)| *distance <= 2);
+    match nearest {
+        Some((_, name)) => diagnostic.suggest(word.span, name.to_string(), format!("did you mean `{name}`?")),
+        None => diagnostic,
+    }
+}
+
+/// What a tracked name is the name of.
+#[derive(Clone, Copy)]
+enum Tracked {
+    Script,
+    File,
+    Process,
+    Bfd,
+}
+
+fn objects(
+    drafts: Vec<TrackedDraft>,
+    kind: Tracked,
+    config: &Config,
+    context: &mut Context,
+) -> Vec<TrackedObject> {
+    let resolve = |draft: TrackedDraft| {
+        let name = &*draft.name.text;
+        let defined = match kind {
+            Tracked::Script => config
+                .track_scripts
+                .iter()
+                .find(|def| &*def.name == name)
+                .map(|def| (def.weight, def.reverse)),
+            Tracked::File => {
+                config.track_files.iter().find(|def| &*def.name == name).map(|def| (def.weight, def.reverse))
+            }
+            Tracked::Process => config
+                .track_processes
+                .iter()
+                .find(|def| &*def.name == name)
+                .map(|def| (def.weight, def.reverse)),
+            Tracked::Bfd => Some((0, false)),
+        };
+        match defined {
+            Some((weight, reverse)) => Some(draft.resolve(weight, reverse)),
+            None => {
+                let what = match kind {
+                    Tracked::Script => "vrrp_script",
+                    Tracked::File => "track_file",
+                    Tracked::Process => "vrrp_track_process",
+                    Tracked::Bfd => "bfd_instance",
+                };
+                context.report(
+                    Diagnostic::error(
+                        "unknown-tracked",
+                        format!("there is no `{what}` of the name `{name}`"),
+                    )
+                    .at(draft.name.span, "left out"),
+                );
+                None
+            }
+        }
+    };
+    drafts.into_iter().filter_map(resolve).collect()
+}
+
+/// Makes one instance; `None` when it cannot be run (reported).
+fn resolve_one(mut draft: InstanceDraft, config: &Config, context: &mut Context) -> Option<Instance> {
+    let global = &config.global;
+    let at = draft.at;
+    let name = draft.name.clone();
+    let Some((vrid, _)) = draft.vrid else {
+        context.report(
+            Diagnostic::error("missing-vrid", format!("`{name}` has no `virtual_router_id`"))
+                .fatal()
+                .at(at, "this instance cannot run")
+                .help("for example: `virtual_router_id 51`, the same number on all routers of the group"),
+        );
+        return None;
+    };
+    let family = family_of(&mut draft, context);
+    let strict = draft.strict.unwrap_or(global.vrrp_strict);
+    let version = version_of(&draft, family, strict, global.vrrp_version, context);
+    let interface = draft.interface.take().or_else(|| global.default_interface.clone());
+    if interface.is_none() && (draft.peers.is_empty() || draft.source.is_none()) {
+        context.report(
+            Diagnostic::error("missing-interface", format!("`{name}` has no `interface`"))
+                .fatal()
+                .at(at, "this instance cannot run")
+                .help(
+                    "for example: `interface eth0`; only a unicast instance with `unicast_src_ip` needs none",
+                ),
+        );
+        return None;
+    }
+    let (state, priority) = state_and_priority(&draft, strict, context);
+    resolve_advert::check_preemption(&mut draft, state, priority, strict, context);
+    let advert_int = resolve_advert::advert_int(&draft, version, context);
+    let authentication = authentication(&draft, version, family, strict, context)?;
+    if let (Some(span), true) = (draft.unicast_keyword, draft.peers.is_empty()) {
+        context.report(
+            Diagnostic::warning(
+                "unicast-without-peers",
+                format!("`{name}` has settings of unicast but no `unicast_peer`"),
+            )
+            .changes()
+            .at(span, "adverts go to the multicast group"),
+        );
+    }
+    let (addresses, excluded) = resolve_advert::addresses(&mut draft, family, version, context)?;
+    let owner_ignore = draft.owner_ignore_adverts.map(|(on, _)| on);
+    if let (Some((true, span)), false) = (draft.owner_ignore_adverts, priority == Priority::OWNER) {
+        context.report(
+            Diagnostic::error("conflict", "`owner_ignore_adverts` is for priority 255 only")
+                .at(span, "has no effect"),
+        );
+    }
+    let group = config.sync_group_of(&name);
+    let tracking_weights = group.is_none_or(|group| group.tracking_weight);
+    let mut instance = Instance {
+        state,
+        interface,
+        vrid: VirtualRouterId(vrid),
+        priority,
+        advert_int,
+        version,
+        family,
+        authentication,
+        addresses,
+        excluded_addresses: excluded,
+        nopreempt: draft.nopreempt.is_some(),
+        preempt_delay: draft.preempt_delay.map_or(Duration::ZERO, |(delay, _)| delay),
+        down_timer_adverts: draft.down_timer_adverts.map_or(global.vrrp_down_timer_adverts, |(n, _)| n),
+        accept: draft.accept.map_or(priority == Priority::OWNER || !strict, |(on, _)| on),
+        strict,
+        garp: garp(&draft, &global.garp, strict),
+        lower_prio_no_advert: draft
+            .lower_prio_no_advert
+            .unwrap_or(strict || global.vrrp_lower_prio_no_advert),
+        higher_prio_send_advert: draft
+            .higher_prio_send_advert
+            .unwrap_or(!strict && global.vrrp_higher_prio_send_advert),
+        owner_ignore_adverts: priority == Priority::OWNER
+            && owner_ignore.unwrap_or(strict || global.vrrp_owner_ignore_adverts),
+        dont_track_primary: draft.dont_track_primary,
+        track_interfaces: draft.interfaces,
+        track_scripts: objects(draft.scripts, Tracked::Script, config, context),
+        track_files: objects(draft.files, Tracked::File, config, context),
+        track_processes: objects(draft.processes, Tracked::Process, config, context),
+        track_bfds: objects(draft.bfds, Tracked::Bfd, config, context),
+        source_address: draft.source.map(|(address, _)| address),
+        track_source_address: draft.track_source,
+        multicast_group: draft.multicast.map_or(
+            match family {
+                Family::V4 => global.vrrp_mcast_group4.into(),
+                Family::V6 => global.vrrp_mcast_group6.into(),
+            },
+            |(address, _)| address,
+        ),
+        unicast_peers: draft.peers.into_iter().map(|(peer, _)| peer).collect(),
+        unicast_ttl: draft.unicast_ttl.unwrap_or(255),
+        check_unicast_source: draft.check_unicast_source || global.vrrp_check_unicast_src,
+        skip_check_adv_addr: draft.skip_check_adv_addr.unwrap_or(global.vrrp_skip_check_adv_addr),
+        v3_checksum_as_v2: draft.v3_checksum_as_v2.unwrap_or(false),
+        promote_secondaries: draft.promote_secondaries,
+        smtp_alert: alerts::vrrp(draft.smtp_alert, global),
+        notify: draft.notify,
+        notify_priority_changes: draft
+            .notify_priority_changes
+            .or(group.and_then(|group| group.notify_priority_changes))
+            .unwrap_or(global.vrrp_notify_priority_changes),
+        lvs_sync_daemon_interface: draft.lvs_sync_daemon_interface,
+        vmac: draft.vmac.map(|vmac| Vmac {
+            xmit_base: draft.vmac_xmit_base,
+            addresses: draft.vmac_addr,
+            ..vmac
+        }),
+        no_virtual_ipaddress: draft.no_virtual_ipaddress,
+        kernel_rx_buf_size: draft.kernel_rx_buf_size,
+        debug: draft.debug,
+        name,
+    };
+    if !tracking_weights || priority == Priority::OWNER {
+        resolve_advert::drop_weights(&mut instance, at, !tracking_weights, context);
+    }
+    Some(instance)
+}
+
+/// The family of the adverts: of the first address, the source, the peers or the multicast group.
+fn family_of(draft: &mut InstanceDraft, context: &mut Context) -> Family {
+    let first =
+        |list: &[(InterfaceAddress, Span)]| list.first().map(|(address, _)| Family::of(address.address));
+    let family = if draft.native_ipv6.is_some() { Some(Family::V6) } else { first(&draft.addresses) };
+    let family = family
+        .or(draft.source.map(|(address, _)| Family::of(address)))
+        .or(draft.peers.first().map(|(peer, _)| Family::of(peer.address)))
+        .or(draft.multicast.map(|(address, _)| Family::of(address)))
+        .unwrap_or_default();
+    let wrong = |address: IpAddr| Family::of(address) != family;
+    let mut say = |what: &str, span: Span| {
+        context.report(
+            Diagnostic::error(
+                "family-mix",
+                format!("{what} of `{}` is not {family} as its adverts are", draft.name),
+            )
+            .at(span, "left out"),
+        );
+    };
+    if let Some((_, span)) = draft.source.filter(|(address, _)| wrong(*address)) {
+        say("the source address", span);
+        draft.source = None;
+    }
+    if let Some((_, span)) = draft.multicast.filter(|(address, _)| wrong(*address)) {
+        say("the multicast group", span);
+        draft.multicast = None;
+    }
+    draft.peers.retain(|(peer, span)| {
+        let right = !wrong(peer.address);
+        if !right {
+            say("a peer", *span);
+        }
+        right
+    });
+    family
+}
+
+fn version_of(
+    draft: &InstanceDraft,
+    family: Family,
+    strict: bool,
+    default: VrrpVersion,
+    context: &mut Context,
+) -> VrrpVersion {
+    if draft.native_ipv6.is_some() {
+        return VrrpVersion::V3;
+    }
+    match (draft.version, family) {
+        (Some((VrrpVersion::V2, span)), Family::V6) if strict => {
+            context.report(
+                Diagnostic::error("strict", "strict mode has no version 2 over IPv6")
+                    .at(span, "version 3 is used"),
+            );
+            VrrpVersion::V3
+        }
+        (Some((version, _)), _) => version,
+        (None, Family::V6) => VrrpVersion::V3,
+        (None, Family::V4) => default,
+    }
+}
+
+fn state_and_priority(
+    draft: &InstanceDraft,
+    strict: bool,
+    context: &mut Context,
+) -> (InitialState, Priority) {
+    let master = matches!(draft.state, Some((InitialState::Master, _)));
+    let priority = match draft.priority {
+        Some((priority, _)) => Priority(priority),
+        None if master => Priority::OWNER,
+        None => Priority::DEFAULT,
+    };
+    let owner = priority == Priority::OWNER;
+    let by_priority = if owner { InitialState::Master } else { InitialState::Backup };
+    match draft.state {
+        None => (by_priority, priority),
+        Some((state, span)) if strict && master != owner => {
+            let _ = state;
+            context.report(
+                Diagnostic::error("strict", "in strict mode only the owner (priority 255) begins as MASTER")
+                    .at(span, "changed to fit the priority"),
+            );
+            (by_priority, priority)
+        }
+        Some((state, _)) => (state, priority),
+    }
+}
+
+/// Reads the authentication; `None` when the instance must not run without what is not built.
+fn authentication(
+    draft: &InstanceDraft,
+    version: VrrpVersion,
+    family: Family,
+    strict: bool,
+    context: &mut Context,
+) -> Option<Authentication> {
+    let Some((kind, kind_at)) = &draft.auth_type else {
+        if let Some((_, span)) = &draft.auth_pass {
+            context.report(
+                Diagnostic::warning("missing-value", "`auth_pass` without `auth_type`")
+                    .at(*span, "adverts are not authenticated")
+                    .help("add `auth_type PASS`"),
+            );
+        }
+        return Some(Authentication::None);
+    };
+    let refuse = |context: &mut Context, code: &'static str, message: String| {
+        context.report(Diagnostic::error(code, message).at(*kind_at, "adverts are not authenticated"));
+        Some(Authentication::None)
+    };
+    if strict {
+        return refuse(context, "strict", "strict mode has no authentication".into());
+    }
+    if version == VrrpVersion::V3 {
+        return refuse(context, "auth-version", "version 3 of VRRP has no authentication".into());
+    }
+    let Some((password, password_at)) = &draft.auth_pass else {
+        return refuse(context, "missing-value", "`auth_type` without `auth_pass`".into());
+    };
+    let bytes = password.as_bytes();
+    if bytes.len() > 8 {
+        context.report(
+            Diagnostic::warning("long-password", "only the first eight bytes of the password count")
+                .changes()
+                .at(*password_at, "longer than eight bytes"),
+        );
+    }
+    let mut key = [0; 8];
+    for (to, from) in key.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    if &**kind == "PASS" {
+        return Some(Authentication::Pass(key));
+    }
+    if family == Family::V6 {
+        return refuse(context, "auth-version", "AH authentication is for IPv4 only".into());
+    }
+    context.report(
+        Diagnostic::error("auth-ah-not-built", "`auth_type AH` is not built yet")
+            .fatal()
+            .at(*kind_at, "refused, so that the instance does not run without authentication")
+            .help("`auth_type PASS` is built"),
+    );
+    None
+}
+
+fn garp(draft: &InstanceDraft, global: &Garp, strict: bool) -> Garp {
+    let delay = draft.garp_delay.unwrap_or(global.master_delay);
+    let lower_delay = if strict { Duration::ZERO } else { global.lower_prio_delay };
+    let lower_repeat = if strict { 0 } else { global.lower_prio_repeat };
+    Garp {
+        master_delay: delay,
+        master_repeat: draft.garp_repeat.unwrap_or(global.master_repeat),
+        master_refresh: draft.garp_refresh.unwrap_or(global.master_refresh),
+        master_refresh_repeat: draft.garp_refresh_repeat.unwrap_or(global.master_refresh_repeat),
+        lower_prio_delay: draft.garp_lower_delay.filter(|_| !strict).unwrap_or(lower_delay),
+        lower_prio_repeat: draft.garp_lower_repeat.filter(|_| !strict).unwrap_or(lower_repeat),
+        interval: global.interval,
+        gna_interval: global.gna_interval,
+    }
+}

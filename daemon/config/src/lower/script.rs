@@ -1,0 +1,43 @@
+//! Commands: splitting them into words, and who runs them.
+
+use crate::diagnostics::Diagnostic;
+use crate::model::{Name, Script};
+use crate::preprocess::Context;
+use crate::tree::Node;
+use crate::words::{QuoteError, quoted_words};
+
+/// The command of a keyword: its first value is the command line, user and group may follow.
+pub(super) fn script(node: &Node, context: &mut Context) -> Option<Script> {
+    let line = node.args.first()?;
+    let argv = match quoted_words(&line.text, true) {
+        Ok(words) => words.into_iter().map(|(text, _, _)| Name::from(text)).collect::<Vec<_>>(),
+        Err(error) => {
+            let message = match error {
+                QuoteError::Unterminated(quote, _) => format!("`{quote}` is not closed in this command"),
+                QuoteError::LoneBackslash(_) => "the command ends with a `\\`".to_owned(),
+            };
+            context.report(Diagnostic::error("unterminated-quote", message).at(line.span, "in here"));
+            return None;
+        }
+    };
+    if argv.is_empty() {
+        context.report(
+            Diagnostic::error("missing-value", format!("`{}` has an empty command", node.keyword.name))
+                .at(line.span, "nothing to run"),
+        );
+        return None;
+    }
+    Some(Script { argv, user: node.text(1), group: node.text(2) })
+}
+
+/// Sets a script that may be given once.
+pub(super) fn set_once(slot: &mut Option<Script>, node: &Node, context: &mut Context) {
+    if slot.is_some() {
+        context.report(
+            Diagnostic::error("duplicate-keyword", format!("`{}` was given before", node.keyword.name))
+                .at(node.name.span, "this one is left out"),
+        );
+        return;
+    }
+    *slot = script(node, context);
+}

@@ -1,0 +1,365 @@
+//! `virtual_server`, `real_server` and `virtual_server_group` as written.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::Draft;
+use super::checker::{CheckerDraft, Timing};
+use super::script::set_once;
+use super::track::TrackedDraft;
+use crate::diagnostics::Diagnostic;
+use crate::model::{
+    AddressRange, Family, Forwarding, FwMark, GroupEntry, Name, Protocol, SchedulerFlags, Script,
+    VirtualServerGroup,
+};
+use crate::preprocess::Context;
+use crate::source::Span;
+use crate::tree::Node;
+use crate::values::line_number;
+use crate::words::Word;
+
+/// What a virtual server answers to, as written.
+#[derive(Clone, Debug)]
+pub(super) enum Target {
+    Address(SocketAddr),
+    Mark(FwMark),
+    Group(Name),
+}
+
+/// A real or sorry server as written.
+#[derive(Debug)]
+pub(super) struct RealDraft {
+    pub(super) address: IpAddr,
+    pub(super) port: u16,
+    pub(super) at: Span,
+    pub(super) weight: Option<u32>,
+    pub(super) forwarding: Option<Forwarding>,
+    pub(super) upper_threshold: u32,
+    pub(super) lower_threshold: u32,
+    pub(super) inhibit: Option<bool>,
+    pub(super) alpha: Option<bool>,
+    pub(super) smtp_alert: Option<bool>,
+    pub(super) notify_up: Option<Script>,
+    pub(super) notify_down: Option<Script>,
+    pub(super) virtualhost: Option<Name>,
+    pub(super) snmp_name: Option<Name>,
+    pub(super) timing: Timing,
+    pub(super) checkers: Vec<CheckerDraft>,
+    pub(super) tracked: Vec<(&'static str, TrackedDraft)>,
+}
+
+/// A virtual server as written.
+#[derive(Debug)]
+pub(super) struct ServerDraft {
+    pub(super) target: Target,
+    pub(super) at: Span,
+    pub(super) family: Option<(Family, Span)>,
+    pub(super) scheduler: Option<Name>,
+    pub(super) flags: SchedulerFlags,
+    pub(super) forwarding: Option<Forwarding>,
+    pub(super) persistence_timeout: Option<Duration>,
+    pub(super) granularity: Option<(u8, bool, Span)>,
+    pub(super) persistence_engine: Option<Name>,
+    pub(super) protocol: Option<(Protocol, Span)>,
+    pub(super) one_packet: Option<Span>,
+    pub(super) timing: Timing,
+    pub(super) quorum: Option<(u32, Span)>,
+    pub(super) hysteresis: Option<(u32, Span)>,
+    pub(super) weight: u32,
+    pub(super) inhibit: bool,
+    pub(super) alpha: bool,
+    pub(super) omega: bool,
+    pub(super) ha_suspend: Option<Span>,
+    pub(super) smtp_alert: Option<bool>,
+    pub(super) quorum_up: Option<Script>,
+    pub(super) quorum_down: Option<Script>,
+    pub(super) virtualhost: Option<Name>,
+    pub(super) snmp_name: Option<Name>,
+    pub(super) sorry: Option<RealDraft>,
+    pub(super) reals: Vec<RealDraft>,
+}
+
+impl Draft {
+    pub(super) fn server(&mut self, node: &Node, context: &mut Context) {
+        let Some(target) = target(node, context) else { return };
+        let at = if node.args.len() > 1 { node.arg_span(0).to(node.arg_span(1)) } else { node.arg_span(0) };
+        let mut draft = ServerDraft {
+            target,
+            at,
+            family: None,
+            scheduler: None,
+            flags: SchedulerFlags::default(),
+            forwarding: None,
+            persistence_timeout: None,
+            granularity: None,
+            persistence_engine: None,
+            protocol: None,
+            one_packet: None,
+            timing: Timing::default(),
+            quorum: None,
+            hysteresis: None,
+            weight: 1,
+            inhibit: false,
+            alpha: false,
+            omega: false,
+            ha_suspend: None,
+            smtp_alert: None,
+            quorum_up: None,
+            quorum_down: None,
+            virtualhost: None,
+            snmp_name: None,
+            sorry: None,
+            reals: Vec::new(),
+        };
+        for child in node.children.iter().filter(|child| !child.bad) {
+            if !draft.timing.take(child) && !draft.value(child) {
+                draft.block(child, context);
+            }
+        }
+        self.servers.push(draft);
+    }
+
+    pub(super) fn server_group(&mut self, node: &Node, context: &mut Context) {
+        if !self.is_new_name(node, context) {
+            return;
+        }
+        let name: Name = node.arg(0).unwrap_or("").into();
+        let entries: Vec<GroupEntry> = node.lines.iter().filter_map(|words| entry(words, context)).collect();
+        if entries.is_empty() {
+            context.report(
+                Diagnostic::error("empty-group", format!("the virtual server group `{name}` has no entries"))
+                    .at(node.arg_span(0), "left out"),
+            );
+            return;
+        }
+        self.server_groups.push(VirtualServerGroup { name, entries });
+    }
+}
+
+/// `ADDRESS [PORT]`, `fwmark MARK` or `group NAME`.
+fn target(node: &Node, context: &mut Context) -> Option<Target> {
+    let first = node.args.first()?;
+    let needs_second = matches!(&*first.text, "fwmark" | "group");
+    let second = node.args.get(1);
+    if needs_second && second.is_none() {
+        context.report(
+            Diagnostic::error("missing-value", format!("`{}` needs a value", first.text))
+                .at(first.span.after(), "missing here"),
+        );
+        return None;
+    }
+    match (&*first.text, second) {
+        ("fwmark", Some(mark)) => line_number(mark, 1, i64::from(u32::MAX), "fwmark", context)
+            .map(|mark| Target::Mark(FwMark(mark as u32))),
+        ("group", Some(name)) => Some(Target::Group((&*name.text).into())),
+        (text, port) => {
+            let Some(address) = crate::values::address(text) else {
+                context.report(
+                    Diagnostic::error("invalid-address", format!("`{text}` is no address"))
+                        .at(first.span, "expected an address, `fwmark` or `group`")
+                        .help("the virtual server is left out"),
+                );
+                return None;
+            };
+            let port = match port {
+                None => 0,
+                Some(word) => line_number(word, 0, 65535, "port", context)? as u16,
+            };
+            Some(Target::Address(SocketAddr::new(address, port)))
+        }
+    }
+}
+
+impl ServerDraft {
+    fn value(&mut self, node: &Node) -> bool {
+        let span = node.arg_span(0);
+        let count = || node.int(0).and_then(|value| u32::try_from(value).ok());
+        let flags = &mut self.flags;
+        match node.keyword.name {
+            "ip_family" => {
+                let family = if node.arg(0) == Some("inet6") { Family::V6 } else { Family::V4 };
+                self.family = Some((family, span));
+            }
+            "lvs_sched" => self.scheduler = node.text(0),
+            "lvs_method" => self.forwarding = forwarding(node),
+            "hashed" => flags.hashed = true,
+            "ops" => {
+                flags.one_packet = true;
+                self.one_packet = Some(node.name.span);
+            }
+            "flag-1" | "sh-fallback" | "mh-fallback" => flags.sched_1 = true,
+            "flag-2" | "sh-port" | "mh-port" => flags.sched_2 = true,
+            "flag-3" => flags.sched_3 = true,
+            "persistence_timeout" => {
+                self.persistence_timeout = Some(node.whole_seconds(0).unwrap_or(Duration::from_secs(360)));
+            }
+            "persistence_granularity" => {
+                self.granularity =
+                    node.arg(0).and_then(crate::values::granularity).map(|(length, v4)| (length, v4, span));
+            }
+            "persistence_engine" => self.persistence_engine = node.text(0),
+            "protocol" => {
+                let protocol = match node.arg(0).unwrap_or("").to_ascii_uppercase().as_str() {
+                    "TCP" => Protocol::Tcp,
+                    "SCTP" => Protocol::Sctp,
+                    _ => Protocol::Udp,
+                };
+                self.protocol = Some((protocol, span));
+            }
+            "quorum" => self.quorum = count().map(|value| (value, span)),
+            "hysteresis" => self.hysteresis = count().map(|value| (value, span)),
+            "weight" => self.weight = count().unwrap_or(1),
+            "inhibit_on_failure" => self.inhibit = true,
+            "alpha" => self.alpha = true,
+            "omega" => self.omega = true,
+            "ha_suspend" => self.ha_suspend = Some(node.name.span),
+            "smtp_alert" => self.smtp_alert = Some(node.on()),
+            "virtualhost" => self.virtualhost = node.text(0),
+            "snmp_name" => self.snmp_name = node.text(0),
+            _ => return false,
+        }
+        true
+    }
+
+    fn block(&mut self, node: &Node, context: &mut Context) {
+        match node.keyword.name {
+            "quorum_up" => set_once(&mut self.quorum_up, node, context),
+            "quorum_down" => set_once(&mut self.quorum_down, node, context),
+            "sorry_server" => self.sorry = real(node, context),
+            "sorry_server_inhibit" | "sorry_server_lvs_method" => match &mut self.sorry {
+                Some(sorry) if node.keyword.name == "sorry_server_inhibit" => sorry.inhibit = Some(true),
+                Some(sorry) => sorry.forwarding = forwarding(node),
+                None => context.report(
+                    Diagnostic::error(
+                        "conflict",
+                        format!("`{}` stands before `sorry_server`", node.keyword.name),
+                    )
+                    .at(node.name.span, "has no effect here"),
+                ),
+            },
+            "real_server" => self.reals.extend(real(node, context)),
+            _ => {}
+        }
+    }
+}
+
+fn forwarding(node: &Node) -> Option<Forwarding> {
+    match node.arg(0)? {
+        "NAT" => Some(Forwarding::Nat),
+        "DR" => Some(Forwarding::Dr),
+        "TUN" => Some(Forwarding::Tun),
+        _ => None,
+    }
+}
+
+fn real(node: &Node, context: &mut Context) -> Option<RealDraft> {
+    let at = if node.args.len() > 1 { node.arg_span(0).to(node.arg_span(1)) } else { node.arg_span(0) };
+    let mut draft = RealDraft {
+        address: node.address(0)?,
+        port: node.int(1).unwrap_or(0) as u16,
+        at,
+        weight: None,
+        forwarding: None,
+        upper_threshold: 0,
+        lower_threshold: 0,
+        inhibit: None,
+        alpha: None,
+        smtp_alert: None,
+        notify_up: None,
+        notify_down: None,
+        virtualhost: None,
+        snmp_name: None,
+        timing: Timing::default(),
+        checkers: Vec::new(),
+        tracked: Vec::new(),
+    };
+    for child in node.children.iter().filter(|child| !child.bad) {
+        if !draft.timing.take(child) {
+            draft.take(child, context);
+        }
+    }
+    Some(draft)
+}
+
+impl RealDraft {
+    fn take(&mut self, node: &Node, context: &mut Context) {
+        let count = || node.int(0).and_then(|value| u32::try_from(value).ok());
+        match node.keyword.name {
+            "weight" => self.weight = count(),
+            "lvs_method" => self.forwarding = forwarding(node),
+            "uthreshold" => self.upper_threshold = count().unwrap_or(0),
+            "lthreshold" => self.lower_threshold = count().unwrap_or(0),
+            "inhibit_on_failure" => self.inhibit = Some(node.on()),
+            "alpha" => self.alpha = Some(node.on()),
+            "smtp_alert" => self.smtp_alert = Some(node.on()),
+            "notify_up" => set_once(&mut self.notify_up, node, context),
+            "notify_down" => set_once(&mut self.notify_down, node, context),
+            "virtualhost" => self.virtualhost = node.text(0),
+            "snmp_name" => self.snmp_name = node.text(0),
+            "FILE_CHECK" | "BFD_CHECK" => self.tracked.extend(tracked(node)),
+            _ => self.checkers.push(CheckerDraft::new(node)),
+        }
+    }
+}
+
+/// What a `FILE_CHECK` or `BFD_CHECK` follows.
+fn tracked(node: &Node) -> Option<(&'static str, TrackedDraft)> {
+    let mut name = None;
+    let mut weight = None;
+    let mut reverse = false;
+    for child in node.children.iter().filter(|child| !child.bad) {
+        match child.keyword.name {
+            "track_file" | "name" => name = child.args.first().cloned(),
+            "weight" => {
+                weight = child.int(0).map(|value| value as i32);
+                reverse = child.arg(1) == Some("reverse");
+            }
+            _ => {}
+        }
+    }
+    Some((node.keyword.name, TrackedDraft { name: name?, weight, reverse }))
+}
+
+/// A line of a virtual server group.
+fn entry(words: &[Word], context: &mut Context) -> Option<GroupEntry> {
+    let first = words.first()?;
+    if &*first.text == "fwmark" {
+        let Some(mark) = words.get(1) else {
+            context.report(
+                Diagnostic::error("missing-value", "`fwmark` needs a number")
+                    .at(first.span.after(), "missing here"),
+            );
+            return None;
+        };
+        return line_number(mark, 1, i64::from(u32::MAX), "fwmark", context)
+            .map(|mark| GroupEntry::FwMark(FwMark(mark as u32)));
+    }
+    let Some(range) = range(&first.text) else {
+        context.report(
+            Diagnostic::error("invalid-address", format!("`{}` is no address or range", first.text))
+                .at(first.span, "expected an address, `ADDRESS-LAST`, or `fwmark`"),
+        );
+        return None;
+    };
+    let port = match words.get(1) {
+        None => 0,
+        Some(word) => line_number(word, 0, 65535, "port", context)? as u16,
+    };
+    Some(GroupEntry::Addresses { range, port })
+}
+
+/// `192.0.2.1-9` or `2001:db8::1-ff`: up to the given last byte (or last 16 bits, in hexadecimal).
+fn range(text: &str) -> Option<AddressRange> {
+    let (first, last) = text.split_once('-').map_or((text, None), |(first, last)| (first, Some(last)));
+    let first: IpAddr = first.parse().ok()?;
+    let (low, high): (u32, u32) = match (first, last) {
+        (_, None) => return Some(AddressRange { first, count: 1 }),
+        (IpAddr::V4(address), Some(last)) => {
+            (u32::from(address.octets()[3]), last.parse::<u8>().ok()?.into())
+        }
+        (IpAddr::V6(address), Some(last)) => {
+            (u32::from(address.segments()[7]), u16::from_str_radix(last, 16).ok()?.into())
+        }
+    };
+    (high >= low).then(|| AddressRange { first, count: high - low + 1 })
+}

@@ -1,0 +1,85 @@
+//! Physical lines, and what of them is comment.
+//!
+//! `#` and `!` begin a comment anywhere outside of double quotes unless a `\` stands before them; `${_HASH}` and
+//! `${_BANG}` are the other way to write them.
+
+use super::Context;
+use crate::diagnostics::Diagnostic;
+use crate::source::{ExpansionId, FileId};
+use crate::words::Line;
+
+/// The next line of a file from `offset` on, comment and surrounding blanks removed. A line that is empty then is
+/// still returned: it ends a definition.
+pub(super) fn next_line(
+    file: FileId,
+    offset: &mut usize,
+    included_at: ExpansionId,
+    context: &mut Context,
+) -> Option<Line> {
+    let text = &context.sources.file(file).text;
+    let rest = text.get(*offset..)?;
+    if rest.is_empty() {
+        return None;
+    }
+    let length = rest.find('\n').unwrap_or(rest.len());
+    let start = *offset;
+    *offset = start + length + 1;
+    let raw = rest[..length].trim_end_matches('\r');
+    let mut line = Line::verbatim(file, start, raw, included_at);
+    strip(&mut line, context);
+    Some(line)
+}
+
+/// Removes comment and surrounding blanks of a line.
+pub(super) fn strip(line: &mut Line, context: &mut Context) {
+    let bytes = line.text.as_bytes();
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let begin = bytes.iter().position(|byte| !blank(byte)).unwrap_or(bytes.len());
+    let mut quote = None;
+    let mut escapes = Vec::new();
+    let mut end = bytes.len();
+    let mut at = begin;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => quote = if quote.is_some() { None } else { Some(at) },
+            b'\\' => {
+                if quote.is_none() && matches!(bytes.get(at + 1), Some(b'#' | b'!')) {
+                    escapes.push(at);
+                }
+                at += 1;
+            }
+            b'#' | b'!' if quote.is_none() => {
+                end = at;
+                break;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    while end > begin && bytes.get(end - 1).is_some_and(blank) {
+        end -= 1;
+    }
+    if let Some(at) = quote {
+        context.report(
+            Diagnostic::error("unterminated-quote", "this quote is not closed on its line")
+                .at(line.span(at, at + 1), "opened here"),
+        );
+        // Said once: without the quote, nobody else stumbles over it.
+        escapes.push(at);
+        escapes.sort_unstable();
+    }
+    if escapes.is_empty() {
+        if begin > 0 || end < line.text.len() {
+            *line = line.part(begin, end);
+        }
+        return;
+    }
+    let mut stripped = Line::empty(line.file(), line.expansion());
+    let mut from = begin;
+    for escape in escapes.into_iter().filter(|escape| *escape < end) {
+        stripped.push_part(line, from, escape);
+        from = escape + 1;
+    }
+    stripped.push_part(line, from, end);
+    *line = stripped;
+}

@@ -1,0 +1,265 @@
+//! Health checkers.
+
+use super::{BlockId, Keyword, Kind, any, flag, kw, one, opt, script, some, switch};
+
+/// Longest connect_timeout, in microseconds.
+const CONNECT: u64 = 4_294_967_295;
+/// Longest of the other timers.
+const LONG: u64 = 1_000_000_000_000_000;
+const U32: i64 = u32::MAX as i64;
+
+const CONNECT_IP: Keyword = kw("connect_ip", &[one("ADDRESS", Kind::Address)], "Address to check.")
+    .default("the real server's")
+    .example("connect_ip 192.0.2.11");
+const CONNECT_PORT: Keyword = kw("connect_port", &[one("PORT", Kind::Int(1, 65535))], "Port to check.")
+    .default("the real server's")
+    .example("connect_port 80");
+const BIND_TO: Keyword =
+    kw("bindto", &[one("ADDRESS", Kind::Address)], "Source address.").example("bindto 192.0.2.2");
+const BIND_PORT: Keyword =
+    kw("bind_port", &[one("PORT", Kind::Int(1, 65535))], "Source port.").example("bind_port 4000");
+const BIND_IF: Keyword =
+    kw("bind_if", &[one("INTERFACE", Kind::Interface)], "Interface to go out of.").example("bind_if eth0");
+const TIMEOUT: Keyword =
+    kw("connect_timeout", &[one("SECONDS", Kind::Seconds(1, CONNECT))], "How long a connection may take.")
+        .default("the real server's, the virtual server's, 5")
+        .example("connect_timeout 3");
+const FWMARK: Keyword =
+    kw("fwmark", &[one("MARK", Kind::Int(0, U32))], "Firewall mark of its packets.").example("fwmark 3");
+const RETRY: Keyword = kw(
+    "retry",
+    &[one("NUMBER", Kind::Int(0, U32))],
+    "Failures that are tried again before the server counts as down.",
+)
+.old(&["nb_get_retry"])
+.default("the real server's, the virtual server's, that of the checker (1; DNS_CHECK 3; MISC_CHECK 0)")
+.example("retry 3");
+const BEFORE_RETRY: Keyword =
+    kw("delay_before_retry", &[one("SECONDS", Kind::Seconds(0, LONG))], "From a failed try to the next.")
+        .default("the real server's, the virtual server's, that of the checker (1; HTTP_GET and SSL_GET 3)")
+        .example("delay_before_retry 3");
+const WARMUP: Keyword = kw(
+    "warmup",
+    &[one("SECONDS", Kind::Seconds(0, LONG))],
+    "The first check comes after a random part of this.",
+)
+.default("delay_loop")
+.example("warmup 0");
+const DELAY_LOOP: Keyword =
+    kw("delay_loop", &[one("SECONDS", Kind::Seconds(1, LONG))], "Time between two checks.")
+        .default("the real server's, the virtual server's, 60")
+        .example("delay_loop 6");
+const ALPHA: Keyword = switch("alpha", "Counts as failed until it has succeeded once.")
+    .default("the real server's")
+    .example("alpha");
+const LOG_ALL: Keyword = switch("log_all_failures", "Log every failed try.")
+    .default("checker_log_all_failures")
+    .example("log_all_failures");
+
+/// `TCP_CHECK { … }`.
+pub(super) const TCP_CHECK: &[Keyword] = &[
+    CONNECT_IP,
+    CONNECT_PORT,
+    BIND_TO,
+    BIND_PORT,
+    BIND_IF,
+    TIMEOUT,
+    FWMARK,
+    RETRY,
+    BEFORE_RETRY,
+    WARMUP,
+    DELAY_LOOP,
+    ALPHA,
+    LOG_ALL,
+];
+
+/// `PING_CHECK { … }`.
+pub(super) const PING_CHECK: &[Keyword] = TCP_CHECK;
+
+/// `HTTP_GET { … }` and `SSL_GET { … }`.
+pub(super) const HTTP_GET: &[Keyword] = &[
+    CONNECT_IP,
+    CONNECT_PORT,
+    BIND_TO,
+    BIND_PORT,
+    BIND_IF,
+    TIMEOUT,
+    FWMARK,
+    RETRY,
+    BEFORE_RETRY,
+    WARMUP,
+    DELAY_LOOP,
+    ALPHA,
+    LOG_ALL,
+    kw("virtualhost", &[one("NAME", Kind::Word)], "Host header of requests.")
+        .default("the real server's, the virtual server's, its address")
+        .example("virtualhost www.example.com"),
+    kw(
+        "http_protocol",
+        &[one("VERSION", Kind::Choice(&["1.0", "1.1", "1.0C", "1.0c", "1.1C", "1.1c"]))],
+        "Version of HTTP; C adds `Connection: close`.",
+    )
+    .default("1.0")
+    .example("http_protocol 1.1"),
+    switch("enable_sni", "Send the host name in the TLS handshake.").default("off").example("enable_sni"),
+    kw("sni_name", &[opt("NAME", Kind::Word)], "Name to send in the TLS handshake.")
+        .example("sni_name www.example.com"),
+    switch("fast_recovery", "One success of every URL in a row brings the server back.")
+        .default("off")
+        .example("fast_recovery"),
+    switch("tls_compliant", "Demand an orderly end of TLS.").default("off").example("tls_compliant"),
+    kw("url", &[], "A page to fetch.")
+        .block(BlockId::Url)
+        .repeats()
+        .example("url {\n    path /\n    status_code 200\n}"),
+];
+
+/// `url { … }`.
+pub(super) const URL: &[Keyword] = &[
+    kw("path", &[one("PATH", Kind::Word)], "Path of the page.").example("path /index.html"),
+    kw("digest", &[one("DIGEST", Kind::Word)], "Digest of its body, as genhash prints it.")
+        .example("digest ec90a42b99ea9a2f5ecbe213ac9eba03"),
+    kw("status_code", &[some("CODE | FROM-TO", Kind::Word)], "Status codes that are right.")
+        .default("200-299")
+        .example("status_code 200"),
+    kw("virtualhost", &[one("NAME", Kind::Word)], "Host header of this request.")
+        .example("virtualhost www.example.com"),
+    kw("regex", &[some("PATTERN", Kind::Word)], "Pattern (PCRE) that the body must match.")
+        .example("regex \"Welcome\""),
+    flag("regex_no_match", "The body must not match.").example("regex_no_match"),
+    kw("regex_options", &[some("OPTION", Kind::Word)], "Options of the pattern.")
+        .example("regex_options caseless"),
+    kw(
+        "regex_min_offset",
+        &[one("BYTES", Kind::Int(0, i64::MAX))],
+        "Where a match may begin at the earliest.",
+    )
+    .example("regex_min_offset 100"),
+    kw("regex_max_offset", &[one("BYTES", Kind::Int(0, i64::MAX))], "Where a match may begin at the latest.")
+        .example("regex_max_offset 1000"),
+    kw(
+        "regex_stack",
+        &[one("START", Kind::Int(0, i64::MAX)), one("MAX", Kind::Int(0, i64::MAX))],
+        "Sizes of the stack of the pattern matcher.",
+    )
+    .example("regex_stack 32768 524288"),
+    switch("tls_compliant", "Demand an orderly end of TLS.").example("tls_compliant"),
+];
+
+/// `SMTP_CHECK { … }`.
+pub(super) const SMTP_CHECK: &[Keyword] = &[
+    CONNECT_IP,
+    CONNECT_PORT,
+    BIND_TO,
+    BIND_PORT,
+    BIND_IF,
+    TIMEOUT,
+    FWMARK,
+    RETRY,
+    BEFORE_RETRY,
+    WARMUP,
+    DELAY_LOOP,
+    ALPHA,
+    LOG_ALL,
+    kw("helo_name", &[one("NAME", Kind::Word)], "Name in the greeting.")
+        .default("smtp_helo_name")
+        .example("helo_name me.example.com"),
+    kw("host", &[], "Where to check, when not the real server.")
+        .block(BlockId::SmtpHost)
+        .replaced_by("connect_ip and the like in SMTP_CHECK itself")
+        .repeats()
+        .example("host {\n    connect_port 25\n}"),
+];
+
+/// `SMTP_CHECK { host { … } }`.
+pub(super) const SMTP_HOST: &[Keyword] = TCP_CHECK;
+
+/// `DNS_CHECK { … }`.
+pub(super) const DNS_CHECK: &[Keyword] = &[
+    CONNECT_IP,
+    CONNECT_PORT,
+    BIND_TO,
+    BIND_PORT,
+    BIND_IF,
+    TIMEOUT,
+    FWMARK,
+    RETRY,
+    BEFORE_RETRY,
+    WARMUP,
+    DELAY_LOOP,
+    ALPHA,
+    LOG_ALL,
+    kw("type", &[one("TYPE", Kind::Word)], "Type of record to ask for.").default("SOA").example("type A"),
+    kw("name", &[one("NAME", Kind::Word)], "Name to ask for.")
+        .default("the root")
+        .example("name example.com"),
+];
+
+/// `MISC_CHECK { … }`.
+pub(super) const MISC_CHECK: &[Keyword] = &[
+    RETRY,
+    BEFORE_RETRY,
+    WARMUP,
+    DELAY_LOOP,
+    ALPHA,
+    LOG_ALL,
+    script("misc_path", "The command; it succeeds with exit code 0.")
+        .example("misc_path \"/usr/local/bin/check.sh 192.0.2.11\""),
+    kw("misc_timeout", &[one("SECONDS", Kind::Int(0, 4294))], "How long it may run.")
+        .default("delay_loop")
+        .example("misc_timeout 10"),
+    flag("misc_dynamic", "Its exit code, 2 to 255, sets the weight.").example("misc_dynamic"),
+    kw("user", &[one("USER", Kind::Word), opt("GROUP", Kind::Word)], "Who runs it.")
+        .default("script_user")
+        .example("user nobody"),
+];
+
+/// `UDP_CHECK { … }`.
+pub(super) const UDP_CHECK: &[Keyword] = &[
+    CONNECT_IP,
+    CONNECT_PORT,
+    BIND_TO,
+    BIND_PORT,
+    BIND_IF,
+    TIMEOUT,
+    FWMARK,
+    RETRY,
+    BEFORE_RETRY,
+    WARMUP,
+    DELAY_LOOP,
+    ALPHA,
+    LOG_ALL,
+    kw("payload", &[some("HEX", Kind::Word)], "What to send, in hexadecimal.")
+        .example("payload 0123456789abcdef"),
+    kw(
+        "require_reply",
+        &[any("HEX", Kind::Word)],
+        "An answer must come, and look like this; `X` is any digit.",
+    )
+    .example("require_reply 01XX"),
+    kw("min_reply_length", &[one("BYTES", Kind::Int(0, 65535))], "Shortest right answer.")
+        .default("0")
+        .example("min_reply_length 1"),
+    kw("max_reply_length", &[one("BYTES", Kind::Int(0, 65535))], "Longest right answer.")
+        .default("255")
+        .example("max_reply_length 512"),
+];
+
+/// `FILE_CHECK { … }`.
+pub(super) const FILE_CHECK: &[Keyword] = &[
+    kw("track_file", &[one("NAME", Kind::Word)], "The `track_file` whose number counts.")
+        .example("track_file offset"),
+    kw(
+        "weight",
+        &[one("WEIGHT", Kind::Int(-65535, 65535)), opt("reverse", Kind::Choice(&["reverse", "noreverse"]))],
+        "What the number is multiplied by.",
+    )
+    .default("1")
+    .example("weight 1"),
+];
+
+/// `BFD_CHECK { … }`.
+pub(super) const BFD_CHECK: &[Keyword] = &[
+    kw("name", &[one("NAME", Kind::Word)], "The `bfd_instance` whose state counts.").example("name B1"),
+    switch("alpha", "Counts as down until the session is up.").default("the real server's").example("alpha"),
+];

@@ -1,0 +1,309 @@
+//! The schema: one table of every keyword, for each block where it may stand.
+//!
+//! Parser, value checks, "did you mean", `keepwatch explain`, the reference page and the coverage test all read this
+//! table and nothing else. A keyword that is understood but whose behaviour is not built yet is listed in
+//! [`unbuilt`] as well; that list may only shrink.
+
+mod bfd;
+mod blocks;
+mod checkers;
+mod global;
+mod observability;
+mod root;
+mod servers;
+mod track;
+pub(crate) mod unbuilt;
+mod vrrp;
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+pub use blocks::BlockId;
+
+/// Seconds in a day, the longest time that most timers take.
+pub(crate) const DAY: u64 = 86_400;
+
+/// What a value must look like.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// Any word.
+    Word,
+    /// A word of at most so many bytes.
+    Limited(usize),
+    /// Name of a network interface: at most 15 bytes.
+    Interface,
+    /// A whole number within bounds, decimal.
+    Int(i64, i64),
+    /// Seconds with up to six decimals; bounds in microseconds.
+    Seconds(u64, u64),
+    /// Milliseconds with up to three decimals; bounds in microseconds.
+    Millis(u64, u64),
+    /// `on`, `off`, `true`, `false`, `yes`, `no`.
+    Bool,
+    /// An IPv4 or IPv6 address.
+    Address,
+    /// An IPv4 address.
+    Address4,
+    /// An IPv6 address.
+    Address6,
+    /// A multicast address, IPv4 or IPv6.
+    Multicast4,
+    /// A multicast address of IPv6.
+    Multicast6,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// One of these words, in upper or lower case.
+    ChoiceNoCase(&'static [&'static str]),
+    /// A command with arguments, then optionally user and group.
+    Script,
+    /// A number or, for IPv4, a netmask: of clients that count as one.
+    Granularity,
+    /// Options with values; checked where they are used.
+    Options(&'static str),
+}
+
+/// How often a value stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Once.
+    One,
+    /// Once or not at all.
+    Optional,
+    /// Any number of times, also none.
+    Any,
+    /// Once or more.
+    Some,
+}
+
+/// A value of a keyword.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Arg {
+    /// What it is called in help texts.
+    pub name: &'static str,
+    /// What it must look like.
+    pub kind: Kind,
+    /// How often.
+    pub need: Need,
+}
+
+/// What follows a keyword's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// Nothing.
+    None,
+    /// `{ … }` with keywords.
+    Block(BlockId),
+    /// `{ … }` with lines of this form.
+    Lines(&'static str),
+}
+
+/// A keyword in one block.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Keyword {
+    /// Its name.
+    pub name: &'static str,
+    /// Other names that are as good.
+    pub aliases: &'static [&'static str],
+    /// Old or misspelt names that are understood.
+    pub old: &'static [&'static str],
+    /// Its values.
+    pub args: &'static [Arg],
+    /// What follows them.
+    pub body: Body,
+    /// What holds when it is not written.
+    pub default: &'static str,
+    /// Version of keepalived that brought it, when known.
+    pub since: &'static str,
+    /// What it does, in a sentence.
+    pub help: &'static str,
+    /// How it is written.
+    pub example: &'static str,
+    /// May be written more than once in a block.
+    pub repeats: bool,
+    /// What to use in place of it; it is accepted without effect or with the effect of that.
+    pub replaced_by: &'static str,
+}
+
+/// A keyword with values.
+pub(crate) const fn kw(name: &'static str, args: &'static [Arg], help: &'static str) -> Keyword {
+    Keyword {
+        name,
+        aliases: &[],
+        old: &[],
+        args,
+        body: Body::None,
+        default: "",
+        since: "",
+        help,
+        example: "",
+        repeats: false,
+        replaced_by: "",
+    }
+}
+
+/// A keyword that stands alone.
+pub(crate) const fn flag(name: &'static str, help: &'static str) -> Keyword {
+    kw(name, &[], help)
+}
+
+/// A keyword that stands alone or with a boolean.
+pub(crate) const fn switch(name: &'static str, help: &'static str) -> Keyword {
+    kw(name, &[Arg { name: "BOOL", kind: Kind::Bool, need: Need::Optional }], help)
+}
+
+/// A keyword with a command.
+pub(crate) const fn script(name: &'static str, help: &'static str) -> Keyword {
+    kw(name, &[Arg { name: "COMMAND [USER [GROUP]]", kind: Kind::Script, need: Need::One }], help)
+}
+
+impl Keyword {
+    pub(crate) const fn block(mut self, id: BlockId) -> Self {
+        self.body = Body::Block(id);
+        self
+    }
+    pub(crate) const fn lines(mut self, form: &'static str) -> Self {
+        self.body = Body::Lines(form);
+        self
+    }
+    pub(crate) const fn alias(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+    pub(crate) const fn old(mut self, old: &'static [&'static str]) -> Self {
+        self.old = old;
+        self
+    }
+    pub(crate) const fn default(mut self, default: &'static str) -> Self {
+        self.default = default;
+        self
+    }
+    pub(crate) const fn since(mut self, since: &'static str) -> Self {
+        self.since = since;
+        self
+    }
+    pub(crate) const fn example(mut self, example: &'static str) -> Self {
+        self.example = example;
+        self
+    }
+    pub(crate) const fn repeats(mut self) -> Self {
+        self.repeats = true;
+        self
+    }
+    pub(crate) const fn replaced_by(mut self, by: &'static str) -> Self {
+        self.replaced_by = by;
+        self
+    }
+
+    /// Is its value read with quotes and escapes?
+    pub fn is_quoted(&self) -> bool {
+        matches!(self.args.first(), Some(Arg { kind: Kind::Script, .. }))
+    }
+
+    /// Every name that it is known by, its own first.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.name).chain(self.aliases.iter().copied()).chain(self.old.iter().copied())
+    }
+
+    /// How it is written, e.g. `priority PRIORITY`.
+    pub fn syntax(&self) -> String {
+        let mut text = self.name.to_owned();
+        for arg in self.args {
+            let name = arg.name;
+            text.push_str(&match arg.need {
+                Need::One => format!(" {name}"),
+                Need::Optional => format!(" [{name}]"),
+                Need::Any => format!(" [{name} …]"),
+                Need::Some => format!(" {name} …"),
+            });
+        }
+        match self.body {
+            Body::None => {}
+            Body::Block(_) => text.push_str(" { … }"),
+            Body::Lines(form) => {
+                text.push_str(" { ");
+                text.push_str(form);
+                text.push_str(" }");
+            }
+        }
+        text
+    }
+}
+
+pub(crate) const fn one(name: &'static str, kind: Kind) -> Arg {
+    Arg { name, kind, need: Need::One }
+}
+pub(crate) const fn opt(name: &'static str, kind: Kind) -> Arg {
+    Arg { name, kind, need: Need::Optional }
+}
+pub(crate) const fn any(name: &'static str, kind: Kind) -> Arg {
+    Arg { name, kind, need: Need::Any }
+}
+pub(crate) const fn some(name: &'static str, kind: Kind) -> Arg {
+    Arg { name, kind, need: Need::Some }
+}
+
+/// The keywords of a block.
+pub fn keywords(block: BlockId) -> &'static [Keyword] {
+    match block {
+        BlockId::Root => root::ROOT,
+        BlockId::Global => global::GLOBAL,
+        BlockId::Observability => observability::OBSERVABILITY,
+        BlockId::History => observability::HISTORY,
+        BlockId::StaticTrackGroup => vrrp::STATIC_TRACK_GROUP,
+        BlockId::GarpGroup => vrrp::GARP_GROUP,
+        BlockId::SyncGroup => vrrp::SYNC_GROUP,
+        BlockId::Instance => vrrp::INSTANCE,
+        BlockId::Authentication => vrrp::AUTHENTICATION,
+        BlockId::AuthHmac => vrrp::AUTH_HMAC,
+        BlockId::VrrpScript => track::VRRP_SCRIPT,
+        BlockId::TrackFile => track::TRACK_FILE,
+        BlockId::TrackProcess => track::TRACK_PROCESS,
+        BlockId::Bfd => bfd::BFD,
+        BlockId::Ssl => servers::SSL,
+        BlockId::VirtualServer => servers::VIRTUAL_SERVER,
+        BlockId::RealServer => servers::REAL_SERVER,
+        BlockId::TcpCheck => checkers::TCP_CHECK,
+        BlockId::HttpGet => checkers::HTTP_GET,
+        BlockId::Url => checkers::URL,
+        BlockId::SmtpCheck => checkers::SMTP_CHECK,
+        BlockId::SmtpHost => checkers::SMTP_HOST,
+        BlockId::DnsCheck => checkers::DNS_CHECK,
+        BlockId::MiscCheck => checkers::MISC_CHECK,
+        BlockId::PingCheck => checkers::PING_CHECK,
+        BlockId::UdpCheck => checkers::UDP_CHECK,
+        BlockId::FileCheck => checkers::FILE_CHECK,
+        BlockId::BfdCheck => checkers::BFD_CHECK,
+    }
+}
+
+/// What a name found in a block is.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    /// The keyword.
+    pub keyword: &'static Keyword,
+    /// It was written in an old spelling.
+    pub old_spelling: bool,
+}
+
+/// The keyword of this name in a block.
+pub fn find(block: BlockId, name: &str) -> Option<Found> {
+    static INDEX: OnceLock<HashMap<(BlockId, &'static str), Found>> = OnceLock::new();
+    let index = INDEX.get_or_init(|| {
+        let mut index = HashMap::new();
+        for block in BlockId::ALL {
+            for keyword in keywords(*block) {
+                for name in keyword.names() {
+                    let old_spelling = keyword.old.contains(&name);
+                    index.insert((*block, name), Found { keyword, old_spelling });
+                }
+            }
+        }
+        index
+    });
+    index.get(&(block, name)).copied()
+}
+
+/// Every block in which this name is a keyword.
+pub fn blocks_with(name: &str) -> Vec<BlockId> {
+    BlockId::ALL.iter().copied().filter(|block| find(*block, name).is_some()).collect()
+}

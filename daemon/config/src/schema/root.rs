@@ -1,0 +1,108 @@
+//! The top level.
+
+use super::{BlockId, DAY, Keyword, Kind, flag, kw, one, opt};
+
+/// Keywords outside of every block.
+pub(super) const ROOT: &[Keyword] = &[
+    kw("global_defs", &[], "Settings of the whole daemon.")
+        .block(BlockId::Global)
+        .repeats()
+        .example("global_defs {\n    router_id LVS_MAIN\n}"),
+    kw("observability", &[], "keepwatch's own settings; keepalived does not know this block.")
+        .block(BlockId::Observability)
+        .example("observability {\n    listen 127.0.0.1:9165\n}"),
+    flag("linkbeat_use_polling", "Poll links rather than listen to the kernel.")
+        .example("linkbeat_use_polling"),
+    kw("net_namespace", &[one("NAME", Kind::Word)], "Network namespace that the whole daemon runs in.")
+        .example("net_namespace blue"),
+    kw("net_namespace_ipvs", &[opt("NAME", Kind::Word)], "Network namespace whose IPVS table is used.")
+        .example("net_namespace_ipvs blue"),
+    flag("namespace_with_ipsets", "Use ipsets in a namespace even on kernels before 3.13.")
+        .example("namespace_with_ipsets"),
+    flag("use_pid_dir", "Put pid files in a directory of their own.").example("use_pid_dir"),
+    kw("instance", &[one("NAME", Kind::Word)], "Name of this daemon among several on one host.")
+        .example("instance east"),
+    kw(
+        "child_wait_time",
+        &[one("SECONDS", Kind::Int(0, DAY as i64))],
+        "How long stopping waits for child processes.",
+    )
+    .default("5")
+    .example("child_wait_time 5"),
+    kw("interface_up_down_delays", &[], "Delays before an interface that went down or up counts as such.")
+        .lines("INTERFACE DOWN_DELAY [UP_DELAY]")
+        .example("interface_up_down_delays {\n    eth0 0.5 1\n}"),
+    kw("linkbeat_interfaces", &[], "Interfaces whose link is polled.")
+        .lines("INTERFACE [MII | ETHTOOL | IOCTL]")
+        .example("linkbeat_interfaces {\n    eth0 ETHTOOL\n}"),
+    kw(
+        "track_group",
+        &[one("NAME", Kind::Word)],
+        "Group of instances that static addresses, routes and rules are tracked for.",
+    )
+    .block(BlockId::StaticTrackGroup)
+    .repeats()
+    .example("track_group GROUP1 {\n    group {\n        VI_1\n    }\n}"),
+    kw("static_ipaddress", &[], "Addresses that are always there.")
+        .lines("ADDRESS[/PREFIX] [brd ADDRESS] [dev INTERFACE] [scope SCOPE] [label LABEL] …")
+        .repeats()
+        .example("static_ipaddress {\n    192.168.1.1/24 dev eth0\n}"),
+    kw("static_routes", &[], "Routes that are always there.")
+        .lines("ROUTE as of `ip route add`")
+        .repeats()
+        .example("static_routes {\n    192.168.2.0/24 via 192.168.1.100 dev eth0\n}"),
+    kw("static_rules", &[], "Rules that are always there.")
+        .lines("RULE as of `ip rule add`")
+        .repeats()
+        .example("static_rules {\n    from 192.168.2.0/24 table 1\n}"),
+    kw("bfd_instance", &[one("NAME", Kind::Limited(31))], "A BFD session (RFC 5880) with a neighbour.")
+        .block(BlockId::Bfd)
+        .repeats()
+        .example("bfd_instance B1 {\n    neighbor_ip 192.0.2.2\n}"),
+    kw("vrrp_sync_group", &[one("NAME", Kind::Word)], "Instances that change state together.")
+        .block(BlockId::SyncGroup)
+        .repeats()
+        .example("vrrp_sync_group VG_1 {\n    group {\n        VI_1\n        VI_2\n    }\n}"),
+    kw("garp_group", &[], "Limits on gratuitous ARP that several interfaces share.")
+        .block(BlockId::GarpGroup)
+        .repeats()
+        .example(
+            "garp_group {\n    garp_interval 0.1\n    interfaces {\n        eth0\n        eth1\n    }\n}",
+        ),
+    kw("vrrp_instance", &[one("NAME", Kind::Word)], "A virtual router.")
+        .block(BlockId::Instance)
+        .repeats()
+        .example("vrrp_instance VI_1 {\n    interface eth0\n    virtual_router_id 51\n}"),
+    kw("vrrp_script", &[one("NAME", Kind::Word)], "A script whose result instances can track.")
+        .block(BlockId::VrrpScript)
+        .repeats()
+        .example("vrrp_script chk {\n    script \"/usr/bin/true\"\n}"),
+    kw("track_file", &[one("NAME", Kind::Word)], "A file whose number instances and real servers can track.")
+        .old(&["vrrp_track_file"])
+        .block(BlockId::TrackFile)
+        .repeats()
+        .example("track_file offset {\n    file /run/offset\n}"),
+    kw("vrrp_track_process", &[one("NAME", Kind::Word)], "A process whose presence instances can track.")
+        .block(BlockId::TrackProcess)
+        .repeats()
+        .example("vrrp_track_process web {\n    process nginx\n}"),
+    kw("SSL", &[], "Certificates that SSL_GET uses.")
+        .block(BlockId::Ssl)
+        .example("SSL {\n    ca /etc/ssl/ca.pem\n}"),
+    kw(
+        "virtual_server_group",
+        &[one("NAME", Kind::Word)],
+        "Addresses and firewall marks that share one definition.",
+    )
+    .lines("ADDRESS[-END] [PORT] | fwmark MARK")
+    .repeats()
+    .example("virtual_server_group WEB {\n    192.0.2.10 80\n    fwmark 3\n}"),
+    kw(
+        "virtual_server",
+        &[one("ADDRESS | fwmark | group", Kind::Word), opt("PORT | MARK | NAME", Kind::Word)],
+        "A service that is balanced over real servers.",
+    )
+    .block(BlockId::VirtualServer)
+    .repeats()
+    .example("virtual_server 192.0.2.10 80 {\n    protocol TCP\n    real_server 192.0.2.11 80 {\n    }\n}"),
+];

@@ -1,0 +1,245 @@
+//! Virtual and real servers.
+
+use super::{BlockId, Keyword, Kind, any, flag, kw, one, opt, script, switch};
+
+const CONNECT: u64 = 4_294_967_295;
+const LONG: u64 = 1_000_000_000_000_000;
+const U32: i64 = u32::MAX as i64;
+/// Most that the kernel takes as a timeout, in seconds: 31 days.
+const MOST_PERSISTENCE: i64 = 31 * 86_400;
+
+const METHODS: &[&str] = &["NAT", "DR", "TUN"];
+const SCHEDULERS: &[&str] =
+    &["rr", "wrr", "lc", "wlc", "lblc", "sh", "mh", "dh", "fo", "ovf", "lblcr", "sed", "nq", "twos"];
+
+const TIMEOUT: Keyword = kw(
+    "connect_timeout",
+    &[one("SECONDS", Kind::Seconds(1, CONNECT))],
+    "How long a checker's connection may take.",
+)
+.default("5")
+.example("connect_timeout 3");
+const DELAY_LOOP: Keyword =
+    kw("delay_loop", &[one("SECONDS", Kind::Seconds(1, LONG))], "Time between two checks.")
+        .default("60")
+        .example("delay_loop 6");
+const BEFORE_RETRY: Keyword = kw(
+    "delay_before_retry",
+    &[one("SECONDS", Kind::Seconds(0, LONG))],
+    "From a failed check to the next try.",
+)
+.default("that of the checker")
+.example("delay_before_retry 3");
+const RETRY: Keyword = kw(
+    "retry",
+    &[one("NUMBER", Kind::Int(1, U32))],
+    "Failures that are tried again before a server counts as down.",
+)
+.default("that of the checker")
+.example("retry 3");
+const WARMUP: Keyword = kw(
+    "warmup",
+    &[one("SECONDS", Kind::Seconds(0, LONG))],
+    "The first check comes after a random part of this.",
+)
+.default("delay_loop")
+.example("warmup 0");
+const METHOD: Keyword = kw(
+    "lvs_method",
+    &[
+        one("METHOD", Kind::Choice(METHODS)),
+        any("[type ipip | gue | gre] [port PORT] [nocsum | csum | remcsum]", Kind::Options("tunnel")),
+    ],
+    "How packets reach the real servers: rewritten (NAT), by hardware address (DR), wrapped (TUN).",
+)
+.alias(&["lb_kind"])
+.default("NAT")
+.example("lvs_method DR");
+const VIRTUALHOST: Keyword =
+    kw("virtualhost", &[one("NAME", Kind::Word)], "Host header for HTTP_GET and SSL_GET.")
+        .example("virtualhost www.example.com");
+const SNMP_NAME: Keyword =
+    kw("snmp_name", &[one("NAME", Kind::Word)], "Name in SNMP.").example("snmp_name web");
+
+/// `SSL { … }`.
+pub(super) const SSL: &[Keyword] = &[
+    kw("password", &[one("PASSWORD", Kind::Word)], "Password of the key.").example("password secret"),
+    kw("ca", &[one("PATH", Kind::Word)], "Certificates to trust.").example("ca /etc/ssl/ca.pem"),
+    kw("certificate", &[one("PATH", Kind::Word)], "Own certificate.").example("certificate /etc/ssl/me.pem"),
+    kw("key", &[one("PATH", Kind::Word)], "Own key.").example("key /etc/ssl/me.key"),
+];
+
+/// `virtual_server … { … }`.
+pub(super) const VIRTUAL_SERVER: &[Keyword] = &[
+    kw("ip_family", &[one("FAMILY", Kind::Choice(&["inet", "inet6"]))], "Family of a firewall mark.")
+        .default("the real servers'")
+        .example("ip_family inet"),
+    DELAY_LOOP,
+    TIMEOUT,
+    RETRY,
+    BEFORE_RETRY,
+    WARMUP,
+    flag("inhibit_on_failure", "A failed server gets weight 0 and stays.").example("inhibit_on_failure"),
+    kw("lvs_sched", &[one("SCHEDULER", Kind::Choice(SCHEDULERS))], "How a server is chosen.")
+        .alias(&["lb_algo"])
+        .default("wlc")
+        .example("lvs_sched wlc"),
+    flag("hashed", "Accepted; today's kernels always do so.").example("hashed"),
+    flag("ops", "Schedule each UDP packet by itself.").example("ops"),
+    flag("flag-1", "First flag of the scheduler.").example("flag-1"),
+    flag("flag-2", "Second flag of the scheduler.").example("flag-2"),
+    flag("flag-3", "Third flag of the scheduler.").example("flag-3"),
+    flag("sh-port", "`sh`: count the port in.").example("sh-port"),
+    flag("sh-fallback", "`sh`: take another server when the chosen one is away.").example("sh-fallback"),
+    flag("mh-port", "`mh`: count the port in.").example("mh-port"),
+    flag("mh-fallback", "`mh`: take another server when the chosen one is away.").example("mh-fallback"),
+    METHOD,
+    kw("nat_mask", &[opt("NETMASK", Kind::Address4)], "Of kernel 2.2.")
+        .replaced_by("nothing")
+        .example("nat_mask 255.255.255.0"),
+    kw(
+        "persistence_engine",
+        &[one("ENGINE", Kind::Limited(15))],
+        "What decides who is the same client, e.g. `sip`.",
+    )
+    .example("persistence_engine sip"),
+    kw(
+        "persistence_timeout",
+        &[opt("SECONDS", Kind::Int(1, MOST_PERSISTENCE))],
+        "How long a client stays with its server.",
+    )
+    .default("not persistent; 360 without a number")
+    .example("persistence_timeout 50"),
+    kw(
+        "persistence_granularity",
+        &[one("NETMASK | PREFIX", Kind::Granularity)],
+        "Clients of one network that count as one.",
+    )
+    .default("each address")
+    .example("persistence_granularity 255.255.255.0"),
+    kw("protocol", &[one("PROTOCOL", Kind::ChoiceNoCase(&["TCP", "UDP", "SCTP"]))], "Transport protocol.")
+        .default("UDP")
+        .example("protocol TCP"),
+    flag("ha_suspend", "Checkers rest while the address is not here.").example("ha_suspend"),
+    switch("smtp_alert", "Mail on quorum changes.")
+        .default("smtp_alert_checker of global_defs")
+        .example("smtp_alert"),
+    VIRTUALHOST,
+    SNMP_NAME,
+    flag("alpha", "Real servers begin as failed.").example("alpha"),
+    flag("omega", "Run `quorum_down` and `notify_down` on stopping.").example("omega"),
+    script("quorum_up", "Command to run when quorum is gained.")
+        .example("quorum_up \"/etc/keepalived/up.sh\""),
+    script("quorum_down", "Command to run when quorum is lost.")
+        .example("quorum_down \"/etc/keepalived/down.sh\""),
+    kw("quorum", &[one("WEIGHT", Kind::Int(1, U32))], "Weight of living servers that keeps the service up.")
+        .default("1")
+        .example("quorum 2"),
+    kw("hysteresis", &[one("WEIGHT", Kind::Int(0, U32))], "Margin around the quorum.")
+        .default("0")
+        .example("hysteresis 1"),
+    kw("weight", &[one("WEIGHT", Kind::Int(1, 65535))], "Weight of real servers that have none.")
+        .default("1")
+        .example("weight 1"),
+    kw(
+        "sorry_server",
+        &[one("ADDRESS", Kind::Address), opt("PORT", Kind::Int(0, 65535))],
+        "Serves when the quorum is lost.",
+    )
+    .example("sorry_server 192.0.2.99 80"),
+    flag("sorry_server_inhibit", "The sorry server fails with weight 0 and stays.")
+        .example("sorry_server_inhibit"),
+    Keyword {
+        name: "sorry_server_lvs_method",
+        aliases: &[],
+        help: "How packets reach the sorry server.",
+        default: "lvs_method",
+        example: "sorry_server_lvs_method NAT",
+        ..METHOD
+    },
+    kw(
+        "real_server",
+        &[one("ADDRESS", Kind::Address), opt("PORT", Kind::Int(0, 65535))],
+        "A server that does the work.",
+    )
+    .block(BlockId::RealServer)
+    .repeats()
+    .example(
+        "real_server 192.0.2.11 80 {\n    weight 1\n    TCP_CHECK {\n        connect_timeout 3\n    }\n}",
+    ),
+];
+
+/// `real_server … { … }`.
+pub(super) const REAL_SERVER: &[Keyword] = &[
+    kw("weight", &[one("WEIGHT", Kind::Int(0, 65535))], "Share of connections; 0 takes no new ones.")
+        .default("the virtual server's")
+        .example("weight 1"),
+    Keyword { default: "the virtual server's", ..METHOD },
+    kw("uthreshold", &[one("CONNECTIONS", Kind::Int(0, U32))], "Most connections.")
+        .default("0, no limit")
+        .example("uthreshold 1000"),
+    kw(
+        "lthreshold",
+        &[one("CONNECTIONS", Kind::Int(0, U32))],
+        "Below this an overloaded server takes connections again.",
+    )
+    .default("3/4 of uthreshold")
+    .example("lthreshold 800"),
+    switch("inhibit_on_failure", "When failed, gets weight 0 and stays.")
+        .default("the virtual server's")
+        .example("inhibit_on_failure"),
+    script("notify_up", "Command to run when it is up.").example("notify_up \"/etc/keepalived/up.sh\""),
+    script("notify_down", "Command to run when it is down.")
+        .example("notify_down \"/etc/keepalived/down.sh\""),
+    switch("alpha", "Begins as failed.").default("the virtual server's").example("alpha"),
+    RETRY,
+    BEFORE_RETRY,
+    WARMUP,
+    TIMEOUT,
+    DELAY_LOOP,
+    switch("smtp_alert", "Mail when it goes up or down.")
+        .default("smtp_alert_checker of global_defs, else on")
+        .example("smtp_alert off"),
+    VIRTUALHOST,
+    SNMP_NAME,
+    kw("TCP_CHECK", &[], "A connection can be opened.")
+        .block(BlockId::TcpCheck)
+        .repeats()
+        .example("TCP_CHECK {\n    connect_timeout 3\n}"),
+    kw("HTTP_GET", &[], "A page is as it should be.")
+        .block(BlockId::HttpGet)
+        .repeats()
+        .example("HTTP_GET {\n    url {\n        path /\n        status_code 200\n    }\n}"),
+    kw("SSL_GET", &[], "A page over TLS is as it should be.")
+        .block(BlockId::HttpGet)
+        .repeats()
+        .example("SSL_GET {\n    url {\n        path /\n        status_code 200\n    }\n}"),
+    kw("SMTP_CHECK", &[], "A mail server answers.")
+        .block(BlockId::SmtpCheck)
+        .repeats()
+        .example("SMTP_CHECK {\n    helo_name me.example.com\n}"),
+    kw("DNS_CHECK", &[], "A DNS server answers.")
+        .block(BlockId::DnsCheck)
+        .repeats()
+        .example("DNS_CHECK {\n    type A\n    name example.com\n}"),
+    kw("MISC_CHECK", &[], "A command succeeds.")
+        .block(BlockId::MiscCheck)
+        .repeats()
+        .example("MISC_CHECK {\n    misc_path \"/usr/bin/true\"\n}"),
+    kw("PING_CHECK", &[], "It answers ICMP echo.")
+        .block(BlockId::PingCheck)
+        .repeats()
+        .example("PING_CHECK {\n    retry 2\n}"),
+    kw("UDP_CHECK", &[], "It answers a packet.")
+        .block(BlockId::UdpCheck)
+        .repeats()
+        .example("UDP_CHECK {\n    payload 00\n}"),
+    kw("FILE_CHECK", &[], "The number in a file sets the weight.")
+        .block(BlockId::FileCheck)
+        .repeats()
+        .example("FILE_CHECK {\n    track_file offset\n}"),
+    kw("BFD_CHECK", &[], "A BFD session is up.")
+        .block(BlockId::BfdCheck)
+        .repeats()
+        .example("BFD_CHECK {\n    name B1\n}"),
+];

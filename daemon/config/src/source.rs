@@ -1,0 +1,166 @@
+//! The source map: every text that was read, and how to say where something stands in it.
+//!
+//! Goes in: texts with their names. Comes out: [`FileId`]s, and for each [`Span`] its file, line and column. A span
+//! also remembers the expansion (`$NAME`, `~SEQ`, `include`) that it came out of, so that a diagnostic can show the
+//! whole chain.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Number of a file in the [`SourceMap`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileId(u32);
+
+/// Number of an expansion in the [`SourceMap`]; 0 is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ExpansionId(u32);
+
+impl ExpansionId {
+    /// Text that stands in the file as it was read.
+    pub const NONE: Self = Self(0);
+}
+
+/// A stretch of a file, in bytes from its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Span {
+    /// The file.
+    pub file: FileId,
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+    /// What this text was expanded by.
+    pub expansion: ExpansionId,
+}
+
+impl Span {
+    /// From the start of this span to the end of another of the same file.
+    pub fn to(self, other: Self) -> Self {
+        if self.file == other.file && other.end >= self.start {
+            Self { end: other.end, ..self }
+        } else {
+            self
+        }
+    }
+
+    /// The empty span just after this one.
+    pub fn after(self) -> Self {
+        Self { start: self.end, ..self }
+    }
+}
+
+/// Why a text stands where it does: a definition was used there, a sequence or list was run through, or a file was
+/// included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expansion {
+    /// For people, e.g. `` `$VI` `` or `` `~SEQ` with `I` = 7 ``.
+    pub what: Arc<str>,
+    /// Where it was asked for.
+    pub at: Span,
+}
+
+/// A text and where its lines begin.
+#[derive(Debug)]
+pub struct SourceFile {
+    /// As the user would name it.
+    pub path: PathBuf,
+    /// The text; bytes that are not UTF-8 have been replaced.
+    pub text: String,
+    line_starts: Vec<u32>,
+}
+
+impl SourceFile {
+    fn new(path: PathBuf, text: String) -> Self {
+        let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at as u32 + 1);
+        let line_starts = std::iter::once(0).chain(starts).collect();
+        Self { path, text, line_starts }
+    }
+
+    /// Number of the line (from 0) that a byte is in.
+    pub fn line_of(&self, offset: u32) -> usize {
+        self.line_starts.partition_point(|start| *start <= offset).saturating_sub(1)
+    }
+
+    /// First byte of a line (from 0); the end of the text for lines beyond it.
+    pub fn line_start(&self, line: usize) -> usize {
+        self.line_starts.get(line).map_or(self.text.len(), |start| *start as usize)
+    }
+}
+
+/// A place for people: file, line and column from 1, the column in characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+}
+
+/// All texts of one configuration, and all expansions in them.
+#[derive(Debug, Default)]
+pub struct SourceMap {
+    files: Vec<SourceFile>,
+    expansions: Vec<Expansion>,
+}
+
+impl SourceMap {
+    /// Longest text that is taken, in bytes: spans count in 32 bits.
+    pub const MAX_TEXT: usize = u32::MAX as usize - 1;
+
+    /// Adds a text; what is beyond [`Self::MAX_TEXT`] is cut off.
+    pub fn add(&mut self, path: PathBuf, mut text: String) -> FileId {
+        if text.len() > Self::MAX_TEXT {
+            let end = (0..=Self::MAX_TEXT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+            text.truncate(end);
+        }
+        let id = FileId(self.files.len() as u32);
+        self.files.push(SourceFile::new(path, text));
+        id
+    }
+
+    /// Adds an expansion.
+    pub fn add_expansion(&mut self, expansion: Expansion) -> ExpansionId {
+        self.expansions.push(expansion);
+        ExpansionId(self.expansions.len() as u32)
+    }
+
+    /// The expansions that led to a span, innermost first.
+    pub fn chain(&self, span: Span) -> impl Iterator<Item = &Expansion> {
+        let mut next = span.expansion;
+        std::iter::from_fn(move || {
+            let expansion = self.expansions.get(next.0.checked_sub(1)? as usize)?;
+            next = expansion.at.expansion;
+            Some(expansion)
+        })
+    }
+
+    /// The file of this number.
+    pub fn file(&self, id: FileId) -> &SourceFile {
+        &self.files[id.0 as usize]
+    }
+
+    /// Every file, in the order of reading.
+    pub fn files(&self) -> impl Iterator<Item = &SourceFile> {
+        self.files.iter()
+    }
+
+    /// Span of a stretch of a file, not expanded from anything.
+    pub fn span(file: FileId, start: usize, end: usize) -> Span {
+        Span { file, start: start as u32, end: end as u32, expansion: ExpansionId::NONE }
+    }
+
+    /// What stands at a span.
+    pub fn text(&self, span: Span) -> &str {
+        self.file(span.file).text.get(span.start as usize..span.end as usize).unwrap_or("")
+    }
+
+    /// Where a span begins.
+    pub fn place(&self, span: Span) -> Place<'_> {
+        let file = self.file(span.file);
+        let line = file.line_of(span.start);
+        let before = file.text.get(file.line_start(line)..span.start as usize).unwrap_or("");
+        Place { path: &file.path, line: line + 1, column: before.chars().count() + 1 }
+    }
+}

@@ -1,0 +1,42 @@
+//! The tree: keywords, their values, and what stands in their braces.
+
+use crate::schema::Keyword;
+use crate::source::Span;
+use crate::words::Word;
+
+/// A keyword as it was written.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// What it is.
+    pub keyword: &'static Keyword,
+    /// How it was spelt, and where.
+    pub name: Word,
+    /// Its values.
+    pub args: Vec<Word>,
+    /// A value is wrong; it was reported, and the keyword has no effect.
+    pub bad: bool,
+    /// Keywords in its braces.
+    pub children: Vec<Node>,
+    /// Lines in its braces, for blocks of lines.
+    pub lines: Vec<Vec<Word>>,
+}
+
+impl Node {
+    /// The text of the value of this number.
+    pub fn arg(&self, index: usize) -> Option<&str> {
+        self.args.get(index).map(|word| &*word.text)
+    }
+
+    /// The place of the value of this number, or else of the keyword.
+    pub fn arg_span(&self, index: usize) -> Span {
+        self.args.get(index).map_or(self.name.span, |word| word.span)
+    }
+
+    /// The keyword and all its values.
+    pub fn span(&self) -> Span {
+        match self.args.last() {
+            Some(last) if last.span.expansion == self.name.span.expansion => self.name.span.to(last.span),
+            _ => self.name.span,
+        }
+    }
+}

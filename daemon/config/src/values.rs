@@ -1,0 +1,381 @@
+//! Values: do the words after a keyword look as the schema says, and what do they mean.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use crate::diagnostics::Diagnostic;
+use crate::preprocess::Context;
+use crate::schema::{Arg, Kind, Need};
+use crate::tree::Node;
+use crate::words::{Line, QuoteError, Word, quoted_words};
+
+/// Longest name of a network interface, in bytes (the kernel's IFNAMSIZ less its end mark).
+pub(crate) const LONGEST_INTERFACE: usize = 15;
+
+/// The words after a quoted keyword; `None` when its quotes don't match (reported).
+pub(crate) fn quoted_arguments(line: &Line, name: &Word, context: &mut Context) -> Option<Vec<Word>> {
+    match quoted_words(&line.text, false) {
+        Ok(words) => {
+            let words = words.into_iter().skip(1);
+            Some(
+                words
+                    .map(|(text, start, end)| Word { text: text.into(), span: line.span(start, end) })
+                    .collect(),
+            )
+        }
+        Err(error) => {
+            let (at, message) = match error {
+                QuoteError::Unterminated(_, at) => (at, "this quote is not closed on its line"),
+                QuoteError::LoneBackslash(at) => (at, "nothing follows this `\\`"),
+            };
+            let diagnostic = Diagnostic::error("unterminated-quote", message)
+                .at(line.span(at, at + 1), "here")
+                .also(name.span, "in the command of this");
+            context.report(diagnostic);
+            None
+        }
+    }
+}
+
+/// Checks the values of a keyword; false when one is wrong (reported).
+pub(crate) fn check(node: &Node, context: &mut Context) -> bool {
+    let mut index = 0;
+    let mut right = true;
+    for arg in node.keyword.args {
+        let most = match arg.need {
+            Need::One | Need::Optional => 1,
+            Need::Any | Need::Some => usize::MAX,
+        };
+        let needed = matches!(arg.need, Need::One | Need::Some);
+        let is_command = arg.kind == Kind::Script;
+        let rest = node.args.get(index..).unwrap_or(&[]);
+        if needed && rest.is_empty() {
+            missing(node, arg, context);
+            return false;
+        }
+        if is_command {
+            return right;
+        }
+        for word in rest.iter().take(most) {
+            index += 1;
+            if let Err(problem) = look(word, arg.kind) {
+                right = false;
+                report(node, arg, word, problem, context);
+                break;
+            }
+        }
+    }
+    let extra = node.args.get(index..).unwrap_or(&[]);
+    if let (true, Some(first), Some(last)) = (right, extra.first(), extra.last()) {
+        let name = &node.name.text;
+        context.report(
+            Diagnostic::warning(
+                "extra-words",
+                format!("`{name}` takes no more than {} here", counted(index)),
+            )
+            .at(first.span.to(last.span), "has no effect")
+            .help(format!("it is written `{}`", node.keyword.syntax())),
+        );
+    }
+    right
+}
+
+fn counted(values: usize) -> String {
+    match values {
+        0 => "itself".into(),
+        1 => "one value".into(),
+        more => format!("{more} values"),
+    }
+}
+
+fn missing(node: &Node, arg: &Arg, context: &mut Context) {
+    let after = node.span().after();
+    context.report(
+        Diagnostic::error("missing-value", format!("`{}` needs a value: {}", node.name.text, arg.name))
+            .at(after, format!("{} is missing here", arg.name))
+            .help(format!("for example: `{}`", node.keyword.example.replace('\n', " "))),
+    );
+}
+
+/// What is wrong with a value.
+struct Problem {
+    code: &'static str,
+    message: String,
+    expected: String,
+    replacement: Option<String>,
+}
+
+impl Problem {
+    fn new(code: &'static str, message: String, expected: impl Into<String>) -> Self {
+        Self { code, message, expected: expected.into(), replacement: None }
+    }
+}
+
+fn report(node: &Node, arg: &Arg, word: &Word, problem: Problem, context: &mut Context) {
+    let mut diagnostic =
+        Diagnostic::error(problem.code, format!("`{}`: {}", node.name.text, problem.message))
+            .at(word.span, problem.expected);
+    if let Some(replacement) = problem.replacement {
+        let message = format!("did you mean `{replacement}`?");
+        diagnostic = diagnostic.suggest(word.span, replacement, message);
+    } else if !arg.name.chars().any(char::is_lowercase) && node.keyword.default.is_empty() {
+        diagnostic = diagnostic.help(format!("it is written `{}`", node.keyword.syntax()));
+    }
+    context.report(diagnostic);
+}
+
+/// Does a word look like this?
+fn look(word: &Word, kind: Kind) -> Result<(), Problem> {
+    let text = &*word.text;
+    let fail =
+        |code: &'static str, message: String, expected: &str| Err(Problem::new(code, message, expected));
+    match kind {
+        Kind::Word | Kind::Script | Kind::Options(_) => Ok(()),
+        Kind::Limited(most) if text.len() <= most => Ok(()),
+        Kind::Limited(most) => {
+            fail("too-long", format!("`{text}` is too long"), &format!("at most {most} bytes"))
+        }
+        Kind::Interface => interface(text).map(|_| ()),
+        Kind::Int(least, most) => whole(text, least, most).map(|_| ()),
+        Kind::Seconds(least, most) => decimal(text, 6, least, most, "seconds").map(|_| ()),
+        Kind::Millis(least, most) => decimal(text, 3, least, most, "milliseconds").map(|_| ()),
+        Kind::Bool => match boolean(text) {
+            Some(_) => Ok(()),
+            None => Err(choice_problem(text, &["on", "off", "true", "false", "yes", "no"])),
+        },
+        Kind::Address => match text.parse::<IpAddr>().is_ok() || scoped(text).is_some() {
+            true => Ok(()),
+            false => {
+                fail("invalid-address", format!("`{text}` is no address"), "expected an IPv4 or IPv6 address")
+            }
+        },
+        Kind::Address4 => match text.parse::<Ipv4Addr>() {
+            Ok(_) => Ok(()),
+            Err(_) => {
+                fail("invalid-address", format!("`{text}` is no IPv4 address"), "expected an IPv4 address")
+            }
+        },
+        Kind::Address6 => match text.parse::<Ipv6Addr>() {
+            Ok(_) => Ok(()),
+            Err(_) => {
+                fail("invalid-address", format!("`{text}` is no IPv6 address"), "expected an IPv6 address")
+            }
+        },
+        Kind::Multicast4 => match text.parse::<IpAddr>() {
+            Ok(address) if address.is_multicast() => Ok(()),
+            _ => fail(
+                "invalid-address",
+                format!("`{text}` is no multicast address"),
+                "expected a multicast address",
+            ),
+        },
+        Kind::Multicast6 => match text.parse::<Ipv6Addr>() {
+            Ok(address) if address.is_multicast() => Ok(()),
+            _ => fail(
+                "invalid-address",
+                format!("`{text}` is no multicast address of IPv6"),
+                "expected a multicast address of IPv6",
+            ),
+        },
+        Kind::Choice(choices) if choices.contains(&text) => Ok(()),
+        Kind::ChoiceNoCase(choices) if choices.iter().any(|choice| choice.eq_ignore_ascii_case(text)) => {
+            Ok(())
+        }
+        Kind::Choice(choices) | Kind::ChoiceNoCase(choices) => Err(choice_problem(text, choices)),
+        Kind::Granularity => match granularity(text) {
+            Some(_) => Ok(()),
+            None => fail(
+                "invalid-number",
+                format!("`{text}` is no netmask"),
+                "expected a netmask, or a prefix length for IPv6",
+            ),
+        },
+    }
+}
+
+fn choice_problem(text: &str, choices: &[&str]) -> Problem {
+    let list = choices.join(", ");
+    let nearest = choices
+        .iter()
+        .map(|choice| (strsim::osa_distance(&text.to_lowercase(), &choice.to_lowercase()), *choice))
+        .min()
+        .filter(|(distance, choice)| *distance <= 2 && *distance < choice.len());
+    Problem {
+        code: "invalid-value",
+        message: format!("`{text}` is not known"),
+        expected: if choices.len() == 1 {
+            format!("expected {list}")
+        } else {
+            format!("expected one of {list}")
+        },
+        replacement: nearest.map(|(_, choice)| choice.to_owned()),
+    }
+}
+
+fn interface(text: &str) -> Result<&str, Problem> {
+    if text.len() > LONGEST_INTERFACE {
+        let message = format!("`{text}` is too long for an interface");
+        return Err(Problem::new("too-long", message, format!("at most {LONGEST_INTERFACE} bytes")));
+    }
+    let bad = text.is_empty()
+        || text == "."
+        || text == ".."
+        || text.contains(|c: char| c == '/' || c.is_whitespace());
+    if bad {
+        return Err(Problem::new(
+            "invalid-value",
+            format!("`{text}` is no name of an interface"),
+            "expected an interface",
+        ));
+    }
+    Ok(text)
+}
+
+/// A whole number within bounds, in decimal.
+fn whole(text: &str, least: i64, most: i64) -> Result<i64, Problem> {
+    let trimmed = text.trim_start();
+    let digits = trimmed.strip_prefix(['-', '+']).unwrap_or(trimmed);
+    let expected = format!("expected a whole number from {least} to {most}");
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let mut problem = Problem::new("invalid-number", format!("`{text}` is no whole number"), expected);
+        let leading: String = digits.chars().take_while(char::is_ascii_digit).collect();
+        if leading.parse::<i64>().is_ok_and(|value| (least..=most).contains(&value)) {
+            problem.replacement = Some(leading);
+        }
+        return Err(problem);
+    }
+    match trimmed.trim_start_matches('+').parse::<i64>() {
+        Ok(value) if (least..=most).contains(&value) => Ok(value),
+        _ => Err(Problem::new("out-of-range", format!("{text} is out of range"), expected)),
+    }
+}
+
+/// A decimal with up to `places` decimals, as microseconds when `places` is 6 (seconds) or 3 (milliseconds).
+fn decimal(text: &str, places: u32, least: u64, most: u64, unit: &str) -> Result<u64, Problem> {
+    let scale = 10u64.pow(places);
+    let shown = |micros: u64| {
+        let text = format!("{}.{:0width$}", micros / scale, micros % scale, width = places as usize);
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    };
+    let expected = format!("expected {unit} from {} to {}", shown(least), shown(most));
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if (whole.is_empty() && fraction.is_empty()) || !digits(whole) || !digits(fraction) {
+        let mut problem =
+            Problem::new("invalid-number", format!("`{text}` is no number of {unit}"), expected);
+        let leading: String = text.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+        let unit_follows = matches!(text.get(leading.len()..), Some("s" | "sec" | "seconds"));
+        if unit_follows && places == 6 && !leading.is_empty() {
+            problem.replacement = Some(leading);
+        }
+        return Err(problem);
+    }
+    if fraction.len() > places as usize {
+        let message = format!("{text} has too many decimals");
+        return Err(Problem::new("invalid-number", message, format!("at most {places} decimals")));
+    }
+    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().unwrap_or(u64::MAX) };
+    let padded = format!("{fraction:0<width$}", width = places as usize);
+    let fraction: u64 = padded.parse().unwrap_or(0);
+    match whole.checked_mul(scale).and_then(|micros| micros.checked_add(fraction)) {
+        Some(value) if (least..=most).contains(&value) => Ok(value),
+        _ => Err(Problem::new("out-of-range", format!("{text} is out of range"), expected)),
+    }
+}
+
+/// `fe80::1%eth0`: an address with a scope.
+pub(crate) fn scoped(text: &str) -> Option<(Ipv6Addr, &str)> {
+    let (address, scope) = text.split_once('%')?;
+    (!scope.is_empty()).then_some((address.parse().ok()?, scope))
+}
+
+/// A boolean in any spelling.
+pub(crate) fn boolean(text: &str) -> Option<bool> {
+    match text {
+        "on" | "true" | "yes" => Some(true),
+        "off" | "false" | "no" => Some(false),
+        _ => None,
+    }
+}
+
+/// A netmask with a dot, or a prefix length: its length and whether it is of IPv4.
+pub(crate) fn granularity(text: &str) -> Option<(u8, bool)> {
+    if text.contains('.') {
+        let mask = u32::from(text.parse::<Ipv4Addr>().ok()?);
+        return (mask.leading_ones() + mask.trailing_zeros() >= 32)
+            .then_some((mask.leading_ones() as u8, true));
+    }
+    text.parse().ok().filter(|length| (1..=128).contains(length)).map(|length| (length, false))
+}
+
+/// An address, with or without scope.
+pub(crate) fn address(text: &str) -> Option<IpAddr> {
+    text.parse().ok().or_else(|| scoped(text).map(|(address, _)| IpAddr::V6(address)))
+}
+
+/// Meanings of a node's values; right by [`check`], so a `None` is a value that was left out.
+impl Node {
+    /// The value as a number.
+    pub(crate) fn int(&self, index: usize) -> Option<i64> {
+        self.arg(index)?.trim().parse().ok()
+    }
+
+    /// The value as seconds with decimals.
+    pub(crate) fn seconds(&self, index: usize) -> Option<Duration> {
+        decimal(self.arg(index)?, 6, 0, u64::MAX, "seconds").ok().map(Duration::from_micros)
+    }
+
+    /// The value as whole seconds.
+    pub(crate) fn whole_seconds(&self, index: usize) -> Option<Duration> {
+        self.int(index).and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs)
+    }
+
+    /// The value as a boolean; true when the keyword stands alone.
+    pub(crate) fn on(&self) -> bool {
+        self.arg(0).and_then(boolean).unwrap_or(true)
+    }
+
+    /// The value as an address.
+    pub(crate) fn address(&self, index: usize) -> Option<IpAddr> {
+        address(self.arg(index)?)
+    }
+
+    /// The value as a name.
+    pub(crate) fn text(&self, index: usize) -> Option<crate::model::Name> {
+        self.arg(index).map(crate::model::Name::from)
+    }
+}
+
+/// A number within a line of a block of lines; a problem is reported.
+pub(crate) fn line_number(
+    word: &Word,
+    least: i64,
+    most: i64,
+    what: &str,
+    context: &mut Context,
+) -> Option<i64> {
+    match whole(&word.text, least, most) {
+        Ok(value) => Some(value),
+        Err(problem) => {
+            context.report(
+                Diagnostic::error(problem.code, format!("{what}: {}", problem.message))
+                    .at(word.span, problem.expected),
+            );
+            None
+        }
+    }
+}
+
+/// An interface within a line of a block of lines; a problem is reported.
+pub(crate) fn line_interface(word: &Word, what: &str, context: &mut Context) -> Option<crate::model::Name> {
+    match interface(&word.text) {
+        Ok(name) => Some(name.into()),
+        Err(problem) => {
+            context.report(
+                Diagnostic::error(problem.code, format!("{what}: {}", problem.message))
+                    .at(word.span, problem.expected),
+            );
+            None
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! Logical lines and the words in them.
+//!
+//! A logical line is what is left of a line of the file after comments, conditions, definitions and sequences: its
+//! text, and for each stretch of it the place that it came from. Words are split in keepalived's two ways: plain
+//! ([`Line::words`]: only `"` quotes, and a quoted string is a word of its own) and for scripts and other strings
+//! ([`quoted_words`]: `"`, `'`, escapes, and adjoining pieces are one word).
+
+use crate::source::{ExpansionId, FileId, Span};
+
+/// A word and its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// What it says, quotes removed.
+    pub text: Box<str>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// Where a stretch of a logical line came from.
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    /// Where it begins in the logical line.
+    at: u32,
+    /// Its first byte in the file, and one past the last.
+    source: (u32, u32),
+    /// It reads the same in the file, byte for byte; else all of it stands for the whole of `source`.
+    verbatim: bool,
+}
+
+/// A line after preprocessing.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// The text.
+    pub text: String,
+    file: FileId,
+    expansion: ExpansionId,
+    pieces: Vec<Piece>,
+}
+
+impl Line {
+    /// A line without any text yet.
+    pub fn empty(file: FileId, expansion: ExpansionId) -> Self {
+        Self { text: String::new(), file, expansion, pieces: Vec::new() }
+    }
+
+    /// A line that reads as its file does from byte `start` on.
+    pub fn verbatim(file: FileId, start: usize, text: &str, expansion: ExpansionId) -> Self {
+        let mut line = Self::empty(file, expansion);
+        line.push_verbatim(text, start as u32);
+        line
+    }
+
+    fn push_verbatim(&mut self, text: &str, start: u32) {
+        if text.is_empty() {
+            return;
+        }
+        let at = self.text.len() as u32;
+        self.pieces.push(Piece { at, source: (start, start + text.len() as u32), verbatim: true });
+        self.text.push_str(text);
+    }
+
+    /// Appends text that stands for `span` of the file (the use of a definition).
+    pub fn push_replaced(&mut self, text: &str, span: Span) {
+        let at = self.text.len() as u32;
+        self.pieces.push(Piece { at, source: (span.start, span.end), verbatim: false });
+        self.text.push_str(text);
+    }
+
+    /// Appends bytes `start..end` of another line of the same file.
+    pub fn push_part(&mut self, other: &Self, start: usize, end: usize) {
+        let Some(text) = other.text.get(start..end) else { return };
+        let mut at = start;
+        while at < end {
+            let index = other.piece_at(at);
+            let Some(piece) = other.pieces.get(index) else { break };
+            let piece_end =
+                other.pieces.get(index + 1).map_or(other.text.len(), |next| next.at as usize).min(end);
+            let part = &text[at - start..piece_end - start];
+            if piece.verbatim {
+                self.push_verbatim(part, piece.source.0 + (at as u32 - piece.at));
+            } else {
+                let at = self.text.len() as u32;
+                self.pieces.push(Piece { at, ..*piece });
+                self.text.push_str(part);
+            }
+            at = piece_end.max(at + 1);
+        }
+    }
+
+    /// Bytes `start..end` as a line of their own.
+    pub fn part(&self, start: usize, end: usize) -> Self {
+        let mut line = Self::empty(self.file, self.expansion);
+        line.push_part(self, start, end);
+        line
+    }
+
+    /// Cuts the line off after `end` bytes.
+    pub fn truncate(&mut self, end: usize) {
+        self.text.truncate(end);
+        self.pieces.retain(|piece| (piece.at as usize) < end.max(1));
+    }
+
+    /// The file that it is in.
+    pub fn file(&self) -> FileId {
+        self.file
+    }
+
+    /// The expansion that it is part of.
+    pub fn expansion(&self) -> ExpansionId {
+        self.expansion
+    }
+
+    /// The same line seen as part of another expansion.
+    pub fn with_expansion(mut self, expansion: ExpansionId) -> Self {
+        self.expansion = expansion;
+        self
+    }
+
+    fn piece_at(&self, offset: usize) -> usize {
+        if self.pieces.len() < 2 {
+            return 0;
+        }
+        self.pieces.partition_point(|piece| piece.at as usize <= offset).saturating_sub(1)
+    }
+
+    fn source_of(&self, offset: usize, is_end: bool) -> u32 {
+        let looked_up = if is_end { offset.saturating_sub(1) } else { offset };
+        match self.pieces.get(self.piece_at(looked_up)) {
+            None => 0,
+            Some(piece) if piece.verbatim => piece.source.0 + (offset as u32).saturating_sub(piece.at),
+            Some(piece) => {
+                if is_end {
+                    piece.source.1
+                } else {
+                    piece.source.0
+                }
+            }
+        }
+    }
+
+    /// Place of bytes `start..end` of the text.
+    pub fn span(&self, start: usize, end: usize) -> Span {
+        let from = self.source_of(start, false);
+        let to = self.source_of(end, end > start).max(from);
+        Span { file: self.file, start: from, end: to, expansion: self.expansion }
+    }
+
+    /// Place of the whole line.
+    pub fn whole(&self) -> Span {
+        self.span(0, self.text.len())
+    }
+
+    /// Its words in the plain way. The flag says that a `"` was never closed; the words end before it.
+    pub fn words(&self) -> (Vec<Word>, Option<Span>) {
+        let bytes = self.text.as_bytes();
+        let mut words = Vec::with_capacity(4);
+        let mut at = 0;
+        loop {
+            while bytes.get(at).is_some_and(|byte| is_blank(*byte)) {
+                at += 1;
+            }
+            let Some(first) = bytes.get(at) else { return (words, None) };
+            let (start, end, next) = if *first == b'"' {
+                match self.text[at + 1..].find('"') {
+                    None => return (words, Some(self.span(at, bytes.len()))),
+                    Some(length) => (at + 1, at + 1 + length, at + length + 2),
+                }
+            } else {
+                let end = bytes[at..]
+                    .iter()
+                    .position(|byte| is_blank(*byte) || *byte == b'"')
+                    .map_or(bytes.len(), |length| at + length);
+                (at, end, end)
+            };
+            words.push(Word { text: self.text[start..end].into(), span: self.span(start, end) });
+            at = next;
+        }
+    }
+}
+
+/// Blank within a line.
+pub(crate) fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\x0c' | b'\x0b' | b'\n')
+}
+
+/// What stops [`quoted_words`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QuoteError {
+    /// This quote was opened at that byte and never closed.
+    Unterminated(char, usize),
+    /// The text ends with a `\`.
+    LoneBackslash(usize),
+}
+
+/// Splits a text into words with `"` and `'` quotes, joining adjoining pieces; with `escapes`, `\n`, `\x41`, `\101`,
+/// `\cC` and the like become what they stand for, else the backslash stays. Each word comes with its byte range.
+///
+/// # Errors
+/// When a quote is not closed or the last `\` escapes nothing.
+pub fn quoted_words(text: &str, escapes: bool) -> Result<Vec<(String, usize, usize)>, QuoteError> {
+    let mut words = Vec::new();
+    let mut chars = text.char_indices().peekable();
+    while let Some((start, first)) = chars.peek().copied() {
+        if first.is_ascii() && is_blank(first as u8) {
+            chars.next();
+            continue;
+        }
+        let mut word = String::new();
+        let mut quote: Option<(char, usize)> = None;
+        let mut end = start;
+        while let Some((at, character)) = chars.peek().copied() {
+            match character {
+                '\\' => {
+                    chars.next();
+                    if !escapes {
+                        word.push('\\');
+                    }
+                    let Some((_, escaped)) = chars.next() else { return Err(QuoteError::LoneBackslash(at)) };
+                    word.push(if escapes { unescape(escaped, &mut chars) } else { escaped });
+                }
+                _ if quote.is_some_and(|(open, _)| open == character) => {
+                    quote = None;
+                    chars.next();
+                }
+                '"' | '\'' if quote.is_none() => {
+                    quote = Some((character, at));
+                    chars.next();
+                }
+                _ if quote.is_none() && character.is_ascii() && is_blank(character as u8) => break,
+                _ => {
+                    word.push(character);
+                    chars.next();
+                }
+            }
+            end = chars.peek().map_or(text.len(), |(next, _)| *next);
+        }
+        if let Some((open, at)) = quote {
+            return Err(QuoteError::Unterminated(open, at));
+        }
+        words.push((word, start, end));
+    }
+    Ok(words)
+}
+
+/// The character that `\` and `escaped` (and digits after it) stand for.
+fn unescape(escaped: char, chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>) -> char {
+    let mut digits = |radix: u32, most: usize, first: u32| {
+        let mut value = first;
+        for _ in 0..most {
+            let Some(digit) = chars.peek().and_then(|(_, next)| next.to_digit(radix)) else { break };
+            value = value * radix + digit;
+            chars.next();
+        }
+        char::from((value & 0xff) as u8)
+    };
+    match escaped {
+        'a' => '\x07',
+        'b' => '\x08',
+        'E' => '\x1b',
+        'f' => '\x0c',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'v' => '\x0b',
+        '0'..='7' => digits(8, 2, escaped.to_digit(8).unwrap_or(0)),
+        'x' => {
+            if chars.peek().is_some_and(|(_, next)| next.is_ascii_hexdigit()) {
+                let mut value = 0;
+                for _ in 0..2 {
+                    let Some(digit) = chars.peek().and_then(|(_, next)| next.to_digit(16)) else { break };
+                    value = value * 16 + digit;
+                    chars.next();
+                }
+                char::from((value & 0xff) as u8)
+            } else {
+                'x'
+            }
+        }
+        'c' => match chars.next() {
+            Some((_, control)) => char::from((control as u32 & 0x1f) as u8),
+            None => 'c',
+        },
+        other => other,
+    }
+}

@@ -1,0 +1,134 @@
+use std::net::SocketAddr;
+
+use keepwatch_bus::Fact;
+use keepwatch_bus::subject::Protocol;
+
+use super::super::settings::{RealScripts, ServiceScripts};
+use super::*;
+
+fn script(path: &str) -> Option<Script> {
+    Some(Script { argv: vec![path.into(), "own".into()], user: Some("nobody".into()), group: None })
+}
+
+fn service() -> ServiceKey {
+    ServiceKey::Address { address: [10, 0, 0, 1].into(), port: 80, protocol: Protocol::Tcp }
+}
+
+fn real() -> RealKey {
+    RealKey { service: service(), real: SocketAddr::from(([10, 0, 1, 1], 80)) }
+}
+
+fn settings() -> ScriptSettings {
+    let router = RouterScripts {
+        master: script("/master"),
+        backup: script("/backup"),
+        fault: script("/fault"),
+        stop: script("/stop"),
+        deleted: None,
+        any: script("/any"),
+        master_rx_lower_priority: script("/lower"),
+    };
+    let service_scripts = ServiceScripts {
+        up: script("/quorum-up"),
+        down: script("/quorum-down"),
+        omega: true,
+        alpha: false,
+        reals: [(real().real, RealScripts { up: script("/up"), down: script("/down"), alpha: false })].into(),
+    };
+    ScriptSettings {
+        instances: [("VI_1".into(), router.clone())].into(),
+        groups: [("VG_1".into(), router)].into(),
+        services: [(service(), service_scripts)].into(),
+        enable_script_security: false,
+    }
+}
+
+/// What is run for each fact in turn, as command lines.
+fn runs(roster: &mut Roster, fact: Fact) -> Vec<String> {
+    let at = "2026-11-21T00:00:00Z".parse().unwrap();
+    let event = Event { id: EventId(9), at, mono: 0, cause: None, fact };
+    let orders = roster.note(&event);
+    assert!(orders.iter().all(|order| order.event == EventId(9) && order.user.as_deref() == Some("nobody")));
+    orders.into_iter().map(|order| order.argv.join(" ")).collect()
+}
+
+fn state(to: VrrpState) -> Fact {
+    Fact::StateChanged { instance: "VI_1".into(), from: VrrpState::Init, to, priority: 150 }
+}
+
+#[test]
+fn each_state_runs_its_script_and_the_one_of_all_states() {
+    let mut roster = Roster::new(Arc::new(settings()));
+    let cases = [
+        (VrrpState::Backup, vec!["/backup own", "/any own INSTANCE VI_1 BACKUP 150"]),
+        (VrrpState::Master, vec!["/master own", "/any own INSTANCE VI_1 MASTER 150"]),
+        (VrrpState::Master, vec![]),
+        (VrrpState::Fault, vec!["/fault own", "/any own INSTANCE VI_1 FAULT 150"]),
+        (VrrpState::Init, vec![]),
+    ];
+    for (to, expected) in cases {
+        assert_eq!(runs(&mut roster, state(to)), expected, "{to}");
+    }
+}
+
+#[test]
+fn a_group_s_scripts_are_told_priority_0() {
+    let mut roster = Roster::new(Arc::new(settings()));
+    let fact =
+        Fact::GroupStateChanged { group: "VG_1".into(), from: VrrpState::Backup, to: VrrpState::Master };
+    assert_eq!(runs(&mut roster, fact), ["/master own", "/any own GROUP VG_1 MASTER 0"]);
+}
+
+#[test]
+fn a_clean_stop_runs_the_stop_scripts_and_what_has_omega() {
+    let mut roster = Roster::new(Arc::new(settings()));
+    runs(&mut roster, state(VrrpState::Master));
+    let stopping = Fact::DaemonStopping { reason: "SIGTERM".into() };
+    assert_eq!(runs(&mut roster, stopping), ["/down own", "/quorum-down own"]);
+    let expected = ["/stop own", "/any own INSTANCE VI_1 STOP 150"];
+    assert_eq!(runs(&mut roster, state(VrrpState::Init)), expected);
+}
+
+#[test]
+fn real_servers_and_quorum_run_scripts_when_they_change() {
+    let mut roster = Roster::new(Arc::new(settings()));
+    assert_eq!(runs(&mut roster, Fact::RealServerUp { real: real() }), [""; 0]);
+    assert_eq!(runs(&mut roster, Fact::RealServerDown { real: real() }), ["/down own"]);
+    assert_eq!(runs(&mut roster, Fact::RealServerUp { real: real() }), ["/up own"]);
+    let lost = || Fact::QuorumLost { service: service(), quorum: 1, hysteresis: 0, weight: 0 };
+    assert_eq!(runs(&mut roster, lost()), ["/quorum-down own"]);
+    assert_eq!(runs(&mut roster, lost()), [""; 0]);
+    let gained = Fact::QuorumGained { service: service(), quorum: 1, hysteresis: 0, weight: 1 };
+    assert_eq!(runs(&mut roster, gained), ["/quorum-up own"]);
+}
+
+#[test]
+fn a_lower_priority_heard_runs_its_script() {
+    let mut roster = Roster::new(Arc::new(settings()));
+    let fact = Fact::LowerPriorityReceived {
+        instance: "VI_1".into(),
+        address: [10, 0, 0, 2].into(),
+        priority: 50,
+        own: 150,
+    };
+    assert_eq!(runs(&mut roster, fact), ["/lower own"]);
+}
+
+#[test]
+fn an_instance_that_a_reload_takes_away_is_told_so() {
+    let removed = || Fact::InstanceUnconfigured { instance: "VI_1".into() };
+    // Without `notify_deleted` as a fault, if it was not one already.
+    let mut roster = Roster::new(Arc::new(settings()));
+    runs(&mut roster, state(VrrpState::Backup));
+    roster.change(Arc::new(ScriptSettings::default()));
+    assert_eq!(runs(&mut roster, removed()), ["/fault own", "/any own INSTANCE VI_1 FAULT 150"]);
+    assert_eq!(runs(&mut roster, removed()), [""; 0], "once");
+
+    let mut with_deleted = settings();
+    for scripts in with_deleted.instances.values_mut() {
+        scripts.deleted = script("/deleted");
+    }
+    let mut roster = Roster::new(Arc::new(with_deleted));
+    runs(&mut roster, state(VrrpState::Fault));
+    assert_eq!(runs(&mut roster, removed()), ["/deleted own", "/any own INSTANCE VI_1 DELETED 150"]);
+}

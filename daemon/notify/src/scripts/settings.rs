@@ -1,0 +1,120 @@
+//! Which scripts a configuration has, by what they are about.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use keepwatch_bus::subject::{self, Name, ServiceKey};
+use keepwatch_config::Config;
+use keepwatch_config::model::{
+    Family, GroupEntry, Notify, Protocol, Script, VirtualServer, VirtualServerKey,
+};
+
+/// All scripts of a configuration.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ScriptSettings {
+    /// Of virtual routers.
+    pub instances: HashMap<Name, RouterScripts>,
+    /// Of sync groups.
+    pub groups: HashMap<Name, RouterScripts>,
+    /// Of virtual servers and their real servers.
+    pub services: HashMap<ServiceKey, ServiceScripts>,
+    /// `enable_script_security`: scripts that run as root and that somebody else could change are not run.
+    pub enable_script_security: bool,
+}
+
+/// Scripts of a virtual router or sync group.
+pub type RouterScripts = Notify;
+
+/// Scripts of a virtual server.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServiceScripts {
+    /// `quorum_up`.
+    pub up: Option<Script>,
+    /// `quorum_down`.
+    pub down: Option<Script>,
+    /// `omega`: the scripts for going down are run on a clean stop too.
+    pub omega: bool,
+    /// Whether it begins without quorum (`alpha`).
+    pub alpha: bool,
+    /// Of its real servers.
+    pub reals: HashMap<SocketAddr, RealScripts>,
+}
+
+/// Scripts of a real server.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RealScripts {
+    /// `notify_up`.
+    pub up: Option<Script>,
+    /// `notify_down`.
+    pub down: Option<Script>,
+    /// Whether it begins as failed (`alpha`).
+    pub alpha: bool,
+}
+
+impl ScriptSettings {
+    /// What a configuration says.
+    pub fn of(config: &Config) -> Self {
+        let services = config
+            .virtual_servers
+            .iter()
+            .filter_map(|server| Some((service_key(config, server)?, service_scripts(server))));
+        Self {
+            instances: config.instances.iter().map(|i| (i.name.clone(), i.notify.clone())).collect(),
+            groups: config.sync_groups.iter().map(|g| (g.name.clone(), g.notify.clone())).collect(),
+            services: services.collect(),
+            enable_script_security: config.global.enable_script_security,
+        }
+    }
+}
+
+fn service_scripts(server: &VirtualServer) -> ServiceScripts {
+    let reals = server.real_servers.iter().map(|real| {
+        let scripts =
+            RealScripts { up: real.notify_up.clone(), down: real.notify_down.clone(), alpha: real.alpha };
+        (real.address, scripts)
+    });
+    ServiceScripts {
+        up: server.quorum_up.clone(),
+        down: server.quorum_down.clone(),
+        omega: server.omega,
+        alpha: server.alpha,
+        reals: reals.collect(),
+    }
+}
+
+/// The key that facts name a virtual server by: of a group, its first entry.
+fn service_key(config: &Config, server: &VirtualServer) -> Option<ServiceKey> {
+    let address = |address, port, protocol| ServiceKey::Address { address, port, protocol };
+    match &server.key {
+        VirtualServerKey::Address { address: at, protocol: p } => {
+            Some(address(at.ip(), at.port(), protocol(*p)))
+        }
+        VirtualServerKey::FwMark { mark, family: f } => {
+            Some(ServiceKey::Fwmark { fwmark: mark.0, family: family(*f) })
+        }
+        VirtualServerKey::Group { name, protocol: p, family: f } => {
+            let group = config.virtual_server_groups.iter().find(|group| group.name == *name)?;
+            match *group.entries.first()? {
+                GroupEntry::Addresses { range, port } => {
+                    Some(address(range.addresses().next()?, port, protocol(*p)))
+                }
+                GroupEntry::FwMark(mark) => Some(ServiceKey::Fwmark { fwmark: mark.0, family: family(*f) }),
+            }
+        }
+    }
+}
+
+fn protocol(protocol: Protocol) -> subject::Protocol {
+    match protocol {
+        Protocol::Tcp => subject::Protocol::Tcp,
+        Protocol::Udp => subject::Protocol::Udp,
+        Protocol::Sctp => subject::Protocol::Sctp,
+    }
+}
+
+fn family(family: Family) -> subject::Family {
+    match family {
+        Family::V4 => subject::Family::Inet,
+        Family::V6 => subject::Family::Inet6,
+    }
+}

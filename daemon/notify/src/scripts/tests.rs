@@ -1,0 +1,167 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use keepwatch_bus::fact::ScriptOutcome;
+use keepwatch_bus::subject::VrrpState;
+use keepwatch_bus::{Bus, BusSettings, Hub, Reader};
+use keepwatch_config::model::Script;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::*;
+
+/// A bus with the scripts' task on it, and an instance whose `notify_master` is the script under test.
+struct Stage {
+    bus: Bus,
+    reader: Reader,
+    task: JoinHandle<()>,
+    directory: TempDir,
+}
+
+impl Stage {
+    fn new(body: &str, secure: bool, bounds: Bounds) -> Self {
+        let directory = TempDir::new().unwrap();
+        let path = executable(&directory.path().join("notify"), body);
+        let script =
+            Script { argv: vec![path.to_str().unwrap().into(), "a b".into()], user: None, group: None };
+        let scripts = RouterScripts { any: Some(script), ..RouterScripts::default() };
+        let settings = ScriptSettings {
+            instances: [("VI_1".into(), scripts)].into(),
+            enable_script_security: secure,
+            ..ScriptSettings::default()
+        };
+        let (bus, mut hub) = Hub::new(BusSettings::default()).unwrap();
+        let (queue, reader) = (hub.deliver(), hub.reader());
+        tokio::spawn(hub.run());
+        let (_sender, receiver) = watch::channel(Arc::new(settings));
+        let task = tokio::spawn(run(queue, receiver, bus.downgrade(), bounds));
+        Self { bus, reader, task, directory }
+    }
+
+    fn change(&self, to: VrrpState) {
+        let fact = Fact::StateChanged { instance: "VI_1".into(), from: VrrpState::Init, to, priority: 100 };
+        self.bus.publish(None, fact);
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The facts about scripts, as soon as there are `count`.
+    async fn told(&self, count: usize) -> Vec<Fact> {
+        let search = async {
+            loop {
+                let found: Vec<_> = self
+                    .reader
+                    .history()
+                    .iter()
+                    .filter(|event| event.fact.kind().starts_with("script_"))
+                    .map(|event| event.fact.clone())
+                    .collect();
+                if found.len() >= count {
+                    return found;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_secs(20), search).await.unwrap()
+    }
+}
+
+fn executable(path: &Path, text: &str) -> PathBuf {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    path.to_owned()
+}
+
+fn outcome(fact: &Fact) -> ScriptOutcome {
+    match fact {
+        Fact::ScriptExited { outcome, .. } => *outcome,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_script_gets_its_arguments_and_its_status_is_told() {
+    let body = "#!/bin/sh\nprintf '%s|' \"$@\" > \"$(dirname \"$0\")/arguments\"\nexit 3\n";
+    let stage = Stage::new(body, false, Bounds::default());
+    stage.change(VrrpState::Master);
+    let told = stage.told(1).await;
+    assert_eq!(outcome(&told[0]), ScriptOutcome::Exited { status: 3 });
+    assert!(matches!(&told[0], Fact::ScriptExited { about, .. } if about == "INSTANCE VI_1 MASTER"));
+    let arguments = fs::read_to_string(stage.path("arguments")).unwrap();
+    assert_eq!(arguments, "a b|INSTANCE|VI_1|MASTER|100|");
+}
+
+#[tokio::test]
+async fn a_script_without_a_first_line_is_the_shell_s() {
+    let stage = Stage::new("exit 4\n", false, Bounds::default());
+    stage.change(VrrpState::Master);
+    assert_eq!(outcome(&stage.told(1).await[0]), ScriptOutcome::Exited { status: 4 });
+}
+
+#[tokio::test]
+async fn a_script_that_hangs_holds_up_no_other_and_is_killed_with_its_children() {
+    let body = "#!/bin/sh\n[ \"$4\" = BACKUP ] && exit 0\nsleep 1000 &\necho $! > \"$(dirname \"$0\")/child\"\nwait\n";
+    let stage = Stage::new(body, false, Bounds { time: Duration::from_secs(1), ..Bounds::default() });
+    stage.change(VrrpState::Master);
+    stage.change(VrrpState::Backup);
+    let told = stage.told(2).await;
+    assert_eq!(outcome(&told[0]), ScriptOutcome::Exited { status: 0 }, "the second is done first");
+    assert_eq!(outcome(&told[1]), ScriptOutcome::TimedOut);
+    let child: u32 = fs::read_to_string(stage.path("child")).unwrap().trim().parse().unwrap();
+    let gone = async {
+        // Somebody must still collect it before it is gone: a zombie counts as dead.
+        while fs::read_to_string(format!("/proc/{child}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), gone).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_script_that_is_missing_is_told() {
+    let stage = Stage::new("", false, Bounds::default());
+    fs::remove_file(stage.path("notify")).unwrap();
+    stage.change(VrrpState::Master);
+    let told = stage.told(1).await;
+    assert!(
+        matches!(&told[0], Fact::ScriptNotRun { error, .. } if error.contains("No such file")),
+        "{told:?}"
+    );
+}
+
+#[tokio::test]
+async fn with_script_security_a_script_that_others_can_change_is_not_run_as_root() {
+    if !nix::unistd::getuid().is_root() {
+        // For anybody but root the rule does not apply: nothing runs as root.
+        return;
+    }
+    let stage = Stage::new("#!/bin/sh\nexit 0\n", true, Bounds::default());
+    fs::set_permissions(stage.path("notify"), fs::Permissions::from_mode(0o757)).unwrap();
+    stage.change(VrrpState::Master);
+    let told = stage.told(1).await;
+    assert!(
+        matches!(&told[0], Fact::ScriptNotRun { error, .. } if error.contains("written by others than root")),
+        "{told:?}"
+    );
+    fs::set_permissions(stage.path("notify"), fs::Permissions::from_mode(0o755)).unwrap();
+    stage.change(VrrpState::Backup);
+    assert_eq!(outcome(&stage.told(2).await[1]), ScriptOutcome::Exited { status: 0 });
+}
+
+#[tokio::test]
+async fn a_stop_runs_its_scripts_and_waits_only_so_long() {
+    let body = "#!/bin/sh\ntouch \"$(dirname \"$0\")/$4\"\nsleep 5\n";
+    let bounds = Bounds { farewell: Duration::from_millis(500), ..Bounds::default() };
+    let stage = Stage::new(body, false, bounds);
+    stage.change(VrrpState::Master);
+    stage.bus.publish(None, Fact::DaemonStopping { reason: "SIGTERM".into() });
+    stage.change(VrrpState::Init);
+    let begun = Instant::now();
+    timeout(Duration::from_secs(20), stage.task).await.unwrap().unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(4));
+    assert!(stage.directory.path().join("STOP").exists());
+}
