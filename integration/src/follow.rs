@@ -39,7 +39,7 @@ impl Follower {
     pub fn start(
         host: &Host,
         director: &Keepwatchd,
-        tell: impl FnMut(Event) + Send + 'static,
+        mut tell: impl FnMut(Event) + Send + 'static,
     ) -> Result<Self> {
         let command = host
             .process("events", binaries::path("keepwatch")?)
@@ -48,7 +48,12 @@ impl Follower {
             .args(["--json", "events", "--follow", "--lines", "10000"])
             .start()?;
         let ending = Arc::new(AtomicBool::new(false));
-        let end = Arc::clone(&ending);
+        let (end, started) = (Arc::clone(&ending), director.started());
+        let tell = move |event: Event| {
+            if event.at >= started {
+                tell(event);
+            }
+        };
         let output = File::open(command.log_path()).context("open what the operator's command writes")?;
         let reader = thread::Builder::new().name("events".into()).spawn(move || read(output, &end, tell))?;
         Ok(Self { _command: command, ending, reader: Some(reader) })
