@@ -67,7 +67,8 @@ pub(super) struct InstanceDraft {
     pub(super) native_ipv6: Option<Span>,
     pub(super) promote_secondaries: bool,
     pub(super) smtp_alert: Option<bool>,
-    pub(super) notify: Notify,
+    /// Boxed, as most instances have none and there may be many instances.
+    pub(super) notify: Option<Box<Notify>>,
     pub(super) notify_priority_changes: Option<bool>,
     pub(super) lvs_sync_daemon_interface: Option<Name>,
     pub(super) vmac: Option<crate::model::Vmac>,
@@ -80,11 +81,9 @@ pub(super) struct InstanceDraft {
 
 impl Draft {
     pub(super) fn instance(&mut self, node: &Node, context: &mut Context) {
-        if !self.is_new_name(node, context) {
-            return;
-        }
+        let Some(name) = self.new_name(node, context) else { return };
         let mut draft = InstanceDraft {
-            name: node.arg(0).unwrap_or("").into(),
+            name,
             at: node.arg_span(0),
             ..InstanceDraft::default()
         };
@@ -100,7 +99,7 @@ impl Draft {
                 draft.block(child, context);
             }
         }
-        self.instances.push(draft);
+        self.instances.push(Box::new(draft));
     }
 }
 
@@ -178,8 +177,8 @@ impl InstanceDraft {
         let lines = node.lines.iter();
         match node.keyword.name {
             "authentication" => self.authentication(node),
-            "virtual_ipaddress" => self.addresses.extend(addresses(node, context)),
-            "virtual_ipaddress_excluded" => self.excluded.extend(addresses(node, context)),
+            "virtual_ipaddress" => add(&mut self.addresses, addresses(node, context)),
+            "virtual_ipaddress_excluded" => add(&mut self.excluded, addresses(node, context)),
             "unicast_peer" => {
                 self.unicast_keyword.get_or_insert(node.name.span);
                 self.peers.extend(lines.filter_map(|words| peer(words, context)));
@@ -188,25 +187,29 @@ impl InstanceDraft {
                 self.interfaces.extend(lines.filter_map(|words| track::interface(words, context)))
             }
             "track_script" => {
-                self.scripts.extend(lines.filter_map(|words| track::object(words, 253, context)))
+                add(&mut self.scripts, lines.filter_map(|words| track::object(words, 253, context)).collect())
             }
-            "track_file" => self.files.extend(lines.filter_map(|words| track::object(words, 254, context))),
+            "track_file" => add(&mut self.files, lines.filter_map(|words| track::object(words, 254, context)).collect()),
             "track_process" => {
-                self.processes.extend(lines.filter_map(|words| track::object(words, 254, context)))
+                add(&mut self.processes, lines.filter_map(|words| track::object(words, 254, context)).collect())
             }
-            "track_bfd" => self.bfds.extend(lines.filter_map(|words| track::object(words, 253, context))),
-            "notify_master" => set_once(&mut self.notify.master, node, context),
-            "notify_backup" => set_once(&mut self.notify.backup, node, context),
-            "notify_fault" => set_once(&mut self.notify.fault, node, context),
-            "notify_stop" => set_once(&mut self.notify.stop, node, context),
-            "notify_deleted" => set_once(&mut self.notify.deleted, node, context),
-            "notify" => set_once(&mut self.notify.any, node, context),
+            "track_bfd" => add(&mut self.bfds, lines.filter_map(|words| track::object(words, 253, context)).collect()),
+            "notify_master" => set_once(&mut self.notify().master, node, context),
+            "notify_backup" => set_once(&mut self.notify().backup, node, context),
+            "notify_fault" => set_once(&mut self.notify().fault, node, context),
+            "notify_stop" => set_once(&mut self.notify().stop, node, context),
+            "notify_deleted" => set_once(&mut self.notify().deleted, node, context),
+            "notify" => set_once(&mut self.notify().any, node, context),
             "notify_master_rx_lower_pri" => {
-                set_once(&mut self.notify.master_rx_lower_priority, node, context)
+                set_once(&mut self.notify().master_rx_lower_priority, node, context)
             }
             "use_vmac" | "use_ipvlan" => self.vmac = Some(vmac(node)),
             _ => {}
         }
+    }
+
+    fn notify(&mut self) -> &mut Notify {
+        self.notify.get_or_insert_default()
     }
 
     fn authentication(&mut self, node: &Node) {
@@ -218,6 +221,16 @@ impl InstanceDraft {
                 _ => {}
             }
         }
+    }
+}
+
+/// Appends a list without room to spare: there may be very many of them.
+fn add<T>(to: &mut Vec<T>, mut list: Vec<T>) {
+    if to.is_empty() {
+        list.shrink_to_fit();
+        *to = list;
+    } else {
+        to.append(&mut list);
     }
 }
 

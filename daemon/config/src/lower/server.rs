@@ -120,10 +120,7 @@ impl Draft {
     }
 
     pub(super) fn server_group(&mut self, node: &Node, context: &mut Context) {
-        if !self.is_new_name(node, context) {
-            return;
-        }
-        let name: Name = node.arg(0).unwrap_or("").into();
+        let Some(name) = self.new_name(node, context) else { return };
         let entries: Vec<GroupEntry> = node.lines.iter().filter_map(|words| entry(words, context)).collect();
         if entries.is_empty() {
             context.report(
