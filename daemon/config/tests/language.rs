@@ -47,7 +47,10 @@ fn a_quoted_string_is_one_word() {
 
 #[test]
 fn braces_may_stand_on_any_line() {
-    assert_eq!(words_after("global_defs { notification_email { one two } }", "three"), ["one", "two", "three"]);
+    assert_eq!(
+        words_after("global_defs { notification_email { one two } }", "three"),
+        ["one", "two", "three"]
+    );
     assert_eq!(words_after("global_defs\n{\nnotification_email\n{\none }\n}", "two"), ["one", "two"]);
 }
 
@@ -132,7 +135,12 @@ fn random_numbers_stay_within_bounds_and_repeat_with_a_seed() {
     let draw = || {
         let text = "global_defs {\nrandom_seed 7\nnotification_email {\n~SEQ(N, 20) ${_RANDOM 3 5}\n}\n}";
         let config = read(text).config.expect("it runs");
-        config.global.notification_email.iter().map(|word| word.parse().expect("a number")).collect::<Vec<u32>>()
+        config
+            .global
+            .notification_email
+            .iter()
+            .map(|word| word.parse().expect("a number"))
+            .collect::<Vec<u32>>()
     };
     let first = draw();
     assert!(first.iter().all(|number| (3..=5).contains(number)));
@@ -170,7 +178,10 @@ vrrp_instance A {
 fn a_definition_of_itself_is_an_error_and_not_an_endless_loop() {
     assert_eq!(codes("$A=$A\nglobal_defs {\nrouter_id $A\n}"), ["endless-expansion"]);
     assert_eq!(codes("$A=$B x\n$B=${A}\nglobal_defs {\nrouter_id $A\n}"), ["endless-expansion"]);
-    assert_eq!(codes("$A= \\\n x \\\n $A\nglobal_defs {\nnotification_email {\n$A\n}\n}"), ["endless-expansion"]);
+    assert_eq!(
+        codes("$A= \\\n x \\\n $A\nglobal_defs {\nnotification_email {\n$A\n}\n}"),
+        ["endless-expansion"]
+    );
 }
 
 #[test]
@@ -184,7 +195,14 @@ fn expansion_is_bounded_and_the_bound_can_be_raised() {
 
 #[test]
 fn sequences_that_make_no_sense_are_errors() {
-    for text in ["~SEQ(A, 1, 0, 5) x", "~SEQ(A, 5, 1, 1) x", "~SEQ A x", "~SEQ(A, x) y", "~LST(A) x", "~SEQx(A,-1,3) x"] {
+    for text in [
+        "~SEQ(A, 1, 0, 5) x",
+        "~SEQ(A, 5, 1, 1) x",
+        "~SEQ A x",
+        "~SEQ(A, x) y",
+        "~LST(A) x",
+        "~SEQx(A,-1,3) x",
+    ] {
         assert_eq!(codes(text), ["bad-sequence"], "{text}");
     }
 }
@@ -227,7 +245,8 @@ fn what_is_missing_is_said_and_the_strict_includes_make_it_a_mistake() {
 fn a_mistake_in_an_included_file_names_the_file_and_the_way_there() {
     let directory = tempfile::tempdir().expect("a directory");
     std::fs::write(directory.path().join("main.conf"), "include one\n").expect("written");
-    std::fs::write(directory.path().join("one"), "$D= \\\n blunder 1\nglobal_defs {\n$D\n}\n").expect("written");
+    std::fs::write(directory.path().join("one"), "$D= \\\n blunder 1\nglobal_defs {\n$D\n}\n")
+        .expect("written");
     let loaded = load(&directory.path().join("main.conf"), &options());
     let json = loaded.diagnostics.render_json();
     let line: serde_json::Value = serde_json::from_str(json.lines().next().expect("a line")).expect("JSON");

@@ -94,7 +94,8 @@ fn published_mistakes_come_with_their_mend() {
 fn a_virtual_server_that_was_closed_too_early_keeps_its_real_servers() {
     for name in ["published-002-master.conf", "published-002-backup.conf"] {
         let config = read(name).config.expect("it runs");
-        let servers: Vec<usize> = config.virtual_servers.iter().map(|server| server.real_servers.len()).collect();
+        let servers: Vec<usize> =
+            config.virtual_servers.iter().map(|server| server.real_servers.len()).collect();
         assert_eq!(servers, [2], "{name}");
     }
 }

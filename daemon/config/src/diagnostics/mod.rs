@@ -201,6 +201,10 @@ impl Diagnostics {
         }
     }
 
+    pub(crate) fn leads_to(&mut self, outcome: Outcome) {
+        self.worst = self.worst.max(Some(outcome));
+    }
+
     pub(crate) fn set_sources(&mut self, sources: Arc<SourceMap>) {
         self.sources = sources;
         let sources = &self.sources;

@@ -25,6 +25,8 @@ pub(super) type Placed<T> = Option<(T, Span)>;
 pub(super) struct InstanceDraft {
     pub(super) name: Name,
     pub(super) at: Span,
+    /// Keywords whose values are wrong.
+    pub(super) bad: Vec<&'static str>,
     pub(super) state: Placed<InitialState>,
     pub(super) interface: Option<Name>,
     pub(super) vrid: Placed<u8>,
@@ -85,6 +87,7 @@ impl Draft {
         let mut draft = InstanceDraft {
             name,
             at: node.arg_span(0),
+            bad: node.bad_children(),
             ..InstanceDraft::default()
         };
         for child in &node.children {
@@ -189,11 +192,16 @@ impl InstanceDraft {
             "track_script" => {
                 add(&mut self.scripts, lines.filter_map(|words| track::object(words, 253, context)).collect())
             }
-            "track_file" => add(&mut self.files, lines.filter_map(|words| track::object(words, 254, context)).collect()),
-            "track_process" => {
-                add(&mut self.processes, lines.filter_map(|words| track::object(words, 254, context)).collect())
+            "track_file" => {
+                add(&mut self.files, lines.filter_map(|words| track::object(words, 254, context)).collect())
             }
-            "track_bfd" => add(&mut self.bfds, lines.filter_map(|words| track::object(words, 253, context)).collect()),
+            "track_process" => add(
+                &mut self.processes,
+                lines.filter_map(|words| track::object(words, 254, context)).collect(),
+            ),
+            "track_bfd" => {
+                add(&mut self.bfds, lines.filter_map(|words| track::object(words, 253, context)).collect())
+            }
             "notify_master" => set_once(&mut self.notify().master, node, context),
             "notify_backup" => set_once(&mut self.notify().backup, node, context),
             "notify_fault" => set_once(&mut self.notify().fault, node, context),
@@ -213,6 +221,7 @@ impl InstanceDraft {
     }
 
     fn authentication(&mut self, node: &Node) {
+        self.bad.extend(node.bad_children());
         for child in node.children.iter().filter(|child| !child.bad) {
             let value = child.text(0).map(|text| (text, child.arg_span(0)));
             match child.keyword.name {

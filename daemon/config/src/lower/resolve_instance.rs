@@ -11,7 +11,7 @@ use super::group::GroupDraft;
 use super::instance::InstanceDraft;
 use super::track::TrackedDraft;
 use super::{alerts, resolve_advert};
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Diagnostic, Outcome};
 use crate::model::{
     Authentication, Config, Family, Garp, InitialState, Instance, InterfaceAddress, Name, Notify, Priority,
     SyncGroup, TrackedObject, VirtualRouterId, Vmac, VrrpVersion,
@@ -207,10 +207,14 @@ struct Definitions(HashMap<(Tracked, Name), (i32, bool)>);
 
 impl Definitions {
     fn of(config: &Config) -> Self {
-        let scripts = config.track_scripts.iter().map(|d| ((Tracked::Script, d.name.clone()), (d.weight, d.reverse)));
-        let files = config.track_files.iter().map(|d| ((Tracked::File, d.name.clone()), (d.weight, d.reverse)));
-        let processes =
-            config.track_processes.iter().map(|d| ((Tracked::Process, d.name.clone()), (d.weight, d.reverse)));
+        let scripts =
+            config.track_scripts.iter().map(|d| ((Tracked::Script, d.name.clone()), (d.weight, d.reverse)));
+        let files =
+            config.track_files.iter().map(|d| ((Tracked::File, d.name.clone()), (d.weight, d.reverse)));
+        let processes = config
+            .track_processes
+            .iter()
+            .map(|d| ((Tracked::Process, d.name.clone()), (d.weight, d.reverse)));
         Self(scripts.chain(files).chain(processes).collect())
     }
 
@@ -235,8 +239,11 @@ fn objects(
             return Some(draft.resolve(weight, reverse));
         }
         context.report(
-            Diagnostic::error("unknown-tracked", format!("there is no `{}` of the name `{name}`", kind.keyword()))
-                .at(draft.name.span, "left out"),
+            Diagnostic::error(
+                "unknown-tracked",
+                format!("there is no `{}` of the name `{name}`", kind.keyword()),
+            )
+            .at(draft.name.span, "left out"),
         );
         None
     };
@@ -257,6 +264,10 @@ fn resolve_one(
     let at = draft.at;
     let name = draft.name.clone();
     let Some((vrid, _)) = draft.vrid else {
+        if draft.bad.contains(&"virtual_router_id") {
+            context.leads_to(Outcome::CannotRun);
+            return None;
+        }
         context.report(
             Diagnostic::error("missing-vrid", format!("`{name}` has no `virtual_router_id`"))
                 .fatal()
@@ -270,6 +281,10 @@ fn resolve_one(
     let version = version_of(&draft, family, strict, global.vrrp_version, context);
     let interface = draft.interface.take().or_else(|| global.default_interface.clone());
     if interface.is_none() && (draft.peers.is_empty() || draft.source.is_none()) {
+        if draft.bad.contains(&"interface") {
+            context.leads_to(Outcome::CannotRun);
+            return None;
+        }
         context.report(
             Diagnostic::error("missing-interface", format!("`{name}` has no `interface`"))
                 .fatal()
@@ -470,7 +485,7 @@ fn authentication(
     context: &mut Context,
 ) -> Option<Authentication> {
     let Some((kind, kind_at)) = &draft.auth_type else {
-        if let Some((_, span)) = &draft.auth_pass {
+        if let (Some((_, span)), false) = (&draft.auth_pass, draft.bad.contains(&"auth_type")) {
             context.report(
                 Diagnostic::warning("missing-value", "`auth_pass` without `auth_type`")
                     .at(*span, "adverts are not authenticated")
@@ -490,6 +505,9 @@ fn authentication(
         return refuse(context, "auth-version", "version 3 of VRRP has no authentication".into());
     }
     let Some((password, password_at)) = &draft.auth_pass else {
+        if draft.bad.contains(&"auth_pass") {
+            return Some(Authentication::None);
+        }
         return refuse(context, "missing-value", "`auth_type` without `auth_pass`".into());
     };
     let bytes = password.as_bytes();

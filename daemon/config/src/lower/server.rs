@@ -53,6 +53,8 @@ pub(super) struct RealDraft {
 pub(super) struct ServerDraft {
     pub(super) target: Target,
     pub(super) at: Span,
+    /// Keywords whose values are wrong.
+    pub(super) bad: Vec<&'static str>,
     pub(super) family: Option<(Family, Span)>,
     pub(super) scheduler: Option<Name>,
     pub(super) flags: SchedulerFlags,
@@ -86,6 +88,7 @@ impl Draft {
         let mut draft = ServerDraft {
             target,
             at,
+            bad: node.bad_children(),
             family: None,
             scheduler: None,
             flags: SchedulerFlags::default(),

@@ -123,13 +123,7 @@ impl Draft {
 
     pub(super) fn track_file(&mut self, node: &Node, context: &mut Context) {
         let Some(name) = self.new_name(node, context) else { return };
-        let mut made = TrackFile {
-            name,
-            file: "".into(),
-            weight: 1,
-            reverse: false,
-            init: None,
-        };
+        let mut made = TrackFile { name, file: "".into(), weight: 1, reverse: false, init: None };
         for child in node.children.iter().filter(|child| !child.bad) {
             match child.keyword.name {
                 "file" => made.file = child.text(0).unwrap_or(made.file),

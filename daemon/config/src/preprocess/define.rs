@@ -243,8 +243,7 @@ impl Reader {
             );
             return None;
         }
-        let expansion =
-            context.sources.add_expansion(Expansion { what: self.shared_title(name), at: span });
+        let expansion = context.sources.add_expansion(Expansion { what: self.shared_title(name), at: span });
         let first = match lines.first() {
             None => prefix,
             Some(first) if prefix.text.is_empty() => first.clone().with_expansion(expansion),

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use self::define::Definition;
 use self::include::IncludeChecks;
 use self::sequence::Sequence;
-use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::diagnostics::{Diagnostic, Diagnostics, Outcome};
 use crate::source::{Expansion, ExpansionId, FileId, SourceMap, Span};
 use crate::words::Line;
 
@@ -39,6 +39,11 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// Something was reported before, and this is what it leads to.
+    pub(crate) fn leads_to(&mut self, outcome: Outcome) {
+        self.diagnostics.leads_to(outcome);
+    }
+
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
         if !self.stopped {
             self.diagnostics.push(diagnostic);
