@@ -12,7 +12,7 @@ use keepwatch_vrrp::{Definitions, RouterSpec};
 use lan::{Dice, Lan, definition, group, spec};
 
 /// Seeds for each property.
-const SEEDS: u64 = if cfg!(debug_assertions) { 400 } else { 5_000 };
+const SEEDS: u64 = 2_000;
 
 /// What a LAN is made of, thrown by dice.
 struct Shape {
