@@ -79,7 +79,7 @@ fn node(now: Instant, out: &mut Sink) -> (Node, LinkId) {
     node.address_added(now, link, [10, 0, 0, 1].into(), out);
     node.address_added(now, link, "fe80::1".parse().expect("an address"), out);
     let routers = routers().into_iter().map(definition).collect();
-    node.apply(now, Definitions { routers, groups: Vec::new() }, None, out);
+    node.apply(now, Definitions { routers, ..Definitions::default() }, None, out);
     (node, link)
 }
 

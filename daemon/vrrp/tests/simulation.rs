@@ -66,7 +66,7 @@ impl Shape {
                 _ => vec![group("VG", &names.iter().map(String::as_str).collect::<Vec<_>>())],
             };
             let pace = if self.drift { 995_000 + lan.dice.below(10_001) } else { 1_000_000 };
-            lan.host(Definitions { routers, groups }, pace);
+            lan.host(Definitions { routers, groups, ..Definitions::default() }, pace);
         }
         lan
     }
