@@ -60,6 +60,11 @@ fn quick() -> Instance {
     Instance::new("VI_1").interval("0.1")
 }
 
+/// Half a second between adverts, so that one that is missing is told from one that a busy machine delayed.
+fn calm() -> Instance {
+    Instance::new("VI_1").interval("0.5")
+}
+
 fn keepwatchd(arguments: &[&str]) -> Result<Output> {
     Ok(Command::new(binaries::path("keepwatchd")?).args(arguments).output()?)
 }
@@ -192,8 +197,8 @@ fn a_second_daemon_is_refused_and_a_stale_pid_file_is_not_in_the_way() -> Result
 #[test]
 fn a_reload_with_a_mistake_changes_nothing() -> Result<()> {
     let scene = Scene::new("bad-reload")?;
-    let daemon = scene.master(&quick().version_3(""), &[])?;
-    fs::write(daemon.config_path(), quick().vip("10.78.9.10/32").line("prioritty 5").version_3(""))?;
+    let daemon = scene.master(&calm().version_3(""), &[])?;
+    fs::write(daemon.config_path(), calm().vip("10.78.9.10/32").line("prioritty 5").version_3(""))?;
     let since = capture::now();
     daemon.process().signal(Signal::SIGHUP)?;
     daemon.wait_for_log("refused, the running configuration stays")?;
@@ -207,7 +212,7 @@ fn a_reload_with_a_mistake_changes_nothing() -> Result<()> {
 fn a_reload_touches_only_what_changed() -> Result<()> {
     let scene = Scene::new("reload")?;
     let other = Instance::new("VI_2").vrid(52).interval("0.1");
-    let config = |second: &str| format!("{}{}", quick().version_3(""), other.clone().vip(second));
+    let config = |second: &str| format!("{}{}", calm().version_3(""), other.clone().vip(second));
     let daemon = scene.master(&config("10.78.9.20/32"), &[])?;
     wait::until("VI_2 is master", wait::LONG, || scene.host.has("eth0", "10.78.9.20"))?;
     let worker = scene.worker()?;
@@ -236,9 +241,9 @@ fn no_gap(wire: &Capture, since: Duration) -> Result<()> {
         let ours = wire.adverts_from(OURS).into_iter();
         ours.filter(|(at, advert)| *at > since && advert.vrid == 51).map(|(at, _)| at).collect()
     };
-    wait::until("there are enough adverts to tell", wait::SHORT, || times().len() > 5)?;
+    wait::until("there are enough adverts to tell", wait::SHORT, || times().len() > 4)?;
     let gap = times().windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max().unwrap_or_default();
-    ensure!(gap < Duration::from_millis(195), "an advert is missing: {gap:?}");
+    ensure!(gap < Duration::from_millis(950), "an advert is missing: {gap:?}");
     Ok(())
 }
 
@@ -426,7 +431,7 @@ fn a_dead_web_server_leaves_the_table_and_why_says_so() -> Result<()> {
 #[test]
 fn a_terminal_that_stands_still_delays_no_advert() -> Result<()> {
     let scene = Scene::new("stuck-console")?;
-    let config = file(scene.host.directory(), "c.conf", &quick().version_3(""))?;
+    let config = file(scene.host.directory(), "c.conf", &calm().version_3(""))?;
     let pid = scene.host.directory().join("keepwatchd.pid").to_string_lossy().into_owned();
     let program = binaries::path("keepwatchd")?;
     let line = format!("exec {} -n -l -D -P -f {config} -p {pid} 2>&1 | sleep 1000", program.display());
@@ -509,7 +514,7 @@ fn without_a_daemon_the_command_says_so() -> Result<()> {
 fn a_client_that_never_reads_delays_no_advert() -> Result<()> {
     use std::{io::Write, os::unix::net::UnixStream};
     let scene = Scene::new("stuck-client")?;
-    let daemon = scene.master(&quick().version_3(""), &[])?;
+    let daemon = scene.master(&calm().version_3(""), &[])?;
     let since = capture::now();
     let mut clients = Vec::new();
     for _ in 0..40 {
