@@ -59,14 +59,16 @@ pub fn run(settings: SupervisorSettings, log: &mut Sinks, ready: impl FnOnce()) 
     let pids = settings.worker_pids.iter().map(|path| PidFile::take(path)).collect::<Result<Vec<_>, _>>()?;
     own.write(std::process::id())?;
     let signals = take_signals().context("taking over signals")?;
-    let worker = Worker::start(0, None, settings.listeners).context("starting the worker")?;
+    let worker = Worker::start(None, settings.listeners).context("starting the worker")?;
     let mut supervisor = Supervisor {
         settings,
         log,
         pids,
         back_off: BackOff::new(),
-        restarts: 0,
         ready: Some(ready),
+        first: true,
+        starting: true,
+        reload_later: false,
         phase: Phase::Running(worker),
     };
     supervisor.write_worker_pids();
@@ -82,14 +84,6 @@ fn take_signals() -> nix::Result<SignalFd> {
     SIGNALS.into_iter().for_each(|signal| set.add(signal));
     set.thread_block()?;
     SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
-}
-
-/// Lets the signals through again that [`run`]'s process blocks and hands down with exec.
-///
-/// # Errors
-/// What the system said.
-pub fn release_signals() -> nix::Result<()> {
-    SigSet::all().thread_unblock()
 }
 
 enum Phase {
@@ -111,8 +105,13 @@ struct Supervisor<'a, F: FnOnce()> {
     log: &'a mut Sinks,
     pids: Vec<PidFile>,
     back_off: BackOff,
-    restarts: u32,
     ready: Option<F>,
+    /// No worker has been replaced, and none has run yet.
+    first: bool,
+    /// The present worker does not run yet.
+    starting: bool,
+    /// It shall reload as soon as it does.
+    reload_later: bool,
     phase: Phase,
 }
 
@@ -158,6 +157,8 @@ impl<F: FnOnce()> Supervisor<'_, F> {
     fn on_signal(&mut self, signal: Signal) {
         match signal {
             Signal::SIGTERM | Signal::SIGINT => self.stop(),
+            // A worker that is still starting reads the configuration anyway; then it may have read the old one.
+            Signal::SIGHUP if self.starting => self.reload_later = true,
             Signal::SIGHUP | Signal::SIGUSR1 | Signal::SIGUSR2 => {
                 if let Phase::Running(worker) = &self.phase {
                     worker.signal(signal);
@@ -170,7 +171,6 @@ impl<F: FnOnce()> Supervisor<'_, F> {
 
     fn stop(&mut self) {
         systemd::notify("STOPPING=1");
-        self.log.now(Severity::Info, "Stopping");
         self.phase = match std::mem::replace(&mut self.phase, Phase::Over(0)) {
             Phase::Running(worker) => {
                 worker.signal(Signal::SIGTERM);
@@ -187,6 +187,11 @@ impl<F: FnOnce()> Supervisor<'_, F> {
             match report {
                 Report::Beat(_) => {}
                 Report::Ready => {
+                    self.first = false;
+                    self.starting = false;
+                    if std::mem::take(&mut self.reload_later) {
+                        worker.signal(Signal::SIGHUP);
+                    }
                     systemd::notify("READY=1");
                     if let Some(ready) = self.ready.take() {
                         ready();
@@ -238,8 +243,7 @@ impl<F: FnOnce()> Supervisor<'_, F> {
     }
 
     fn worker_died(&mut self, end: &worker::End, now: Instant) {
-        let first = self.ready.is_some() && self.restarts == 0;
-        if let Some(status) = end.status.filter(|status| first && *status != 0) {
+        if let Some(status) = end.status.filter(|status| self.first && *status != 0) {
             // It never ran: what it needs is missing, and it has said what. Trying again would change nothing.
             self.phase = Phase::Over(status);
         } else if self.settings.respawn {
@@ -256,10 +260,12 @@ impl<F: FnOnce()> Supervisor<'_, F> {
     }
 
     fn respawn(&mut self, reason: String, now: Instant) {
-        self.restarts += 1;
-        match Worker::start(self.restarts, Some(reason.clone()), self.settings.listeners) {
+        self.first = false;
+        match Worker::start(Some(reason.clone()), self.settings.listeners) {
             Ok(worker) => {
                 self.phase = Phase::Running(worker);
+                self.starting = true;
+                self.reload_later = false;
                 self.write_worker_pids();
             }
             Err(error) => {
