@@ -149,7 +149,9 @@ fn add_addresses(world: &World, instance: &Instance, row: u32, builder: &mut Ind
         let mut r = Row::new(builder, &ADDRESS, &index);
         add_address(world, virtual_address, options, &mut r);
         r.put(10, truth(instance.addresses.contains(virtual_address)));
-        r.put(11, truth(is_advertised));
+        // keepalived, 2.2 as 2.4, tells this of the first virtual router's addresses only, and 2 of all others. A
+        // walk here and a walk there are to look the same.
+        r.put(11, truth(is_advertised && row == 1));
     }
 }
 
