@@ -75,7 +75,7 @@ fn add_instance(world: &World, instance: &Instance, row: u32, builder: &mut Inde
     r.put(3, unsigned(settings.vrid.into()));
     r.put(4, integer(instance.state.number()));
     r.put(5, integer(settings.initial_state.number()));
-    r.put(6, integer(wanted_state(instance).number()));
+    r.put(6, integer(instance.wanted.number()));
     r.put(7, integer(settings.priority));
     r.put(8, integer(instance.priority));
     r.put(9, truth(instance.state == VrrpState::Master));
@@ -125,18 +125,6 @@ fn add_instance(world: &World, instance: &Instance, row: u32, builder: &mut Inde
         r.put(35, address(group));
     }
     r.put(36, truth(details.v3_checksum_as_v2));
-}
-
-/// The state that a virtual router would be in if no sync group held it back. One that has yet to change for the
-/// first time wants what it was configured to begin with.
-fn wanted_state(instance: &Instance) -> VrrpState {
-    match instance.state {
-        VrrpState::Init => instance.settings.initial_state,
-        VrrpState::Backup if instance.master.is_none() && instance.transitions <= 1 => {
-            instance.settings.initial_state
-        }
-        settled => settled,
-    }
 }
 
 fn add_addresses(world: &World, instance: &Instance, row: u32, builder: &mut IndexBuilder) {
