@@ -107,7 +107,7 @@ pub struct Cli {
         value_name = "LOG_FILE",
         num_args = 0..=1,
         require_equals = true,
-        default_missing_value = ""
+        default_missing_value = "-"
     )]
     pub config_test: Option<PathBuf>,
 
@@ -233,9 +233,9 @@ impl Cli {
         for path in paths.into_iter().flatten() {
             *path = directory.join(&path);
         }
-        // These two may be a word instead: "none", or nothing for standard error.
+        // These two may be a word instead: "none", or "-" for standard error.
         for path in [&mut self.history_file, &mut self.config_test].into_iter().flatten() {
-            if path != Path::new("none") && !path.as_os_str().is_empty() {
+            if path != Path::new("none") && path != Path::new("-") {
                 *path = directory.join(&path);
             }
         }
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn config_test_takes_its_file_only_after_an_equals_sign() {
-        assert_eq!(read("-t -f x").unwrap().config_test, Some(PathBuf::new()));
+        assert_eq!(read("-t -f x").unwrap().config_test, Some("-".into()));
         assert_eq!(read("--config-test=log -f x").unwrap().config_test, Some("log".into()));
         assert_eq!(read("-f x").unwrap().config_test, None);
     }

@@ -1,4 +1,54 @@
-//! `keepwatchd -t`
-pub fn run(_cli: &crate::cli::Cli) -> anyhow::Result<i32> {
-    Ok(0)
+//! `keepwatchd -t`: is the configuration good? In: a file. Out: diagnostics on standard error (or in the file that
+//! was named), and keepalived's exit status: 0 good, 3 can't run, 4 runs after changes, 5 insecure scripts.
+
+use std::fs::OpenOptions;
+use std::io::{self, IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::cli::Cli;
+use crate::paths;
+use crate::worker::configuration::options;
+
+/// Checks and tells; the exit status.
+///
+/// # Errors
+/// When the diagnostics can't be written.
+pub fn run(cli: &Cli) -> Result<i32> {
+    let file = cli.use_file.clone().unwrap_or_else(paths::default_configuration);
+    let loaded = keepwatch_config::load(&file, &options(cli.config_id.as_deref()));
+    match cli.config_test.as_deref() {
+        Some(log) if log != Path::new("-") => {
+            let text = loaded.diagnostics.render_text(false);
+            let mut log_file = OpenOptions::new()
+                .append(true)
+                .create(true)
+                .mode(0o644)
+                .custom_flags(libc::O_NOFOLLOW)
+                .open(log)
+                .with_context(|| log.display().to_string())?;
+            log_file.write_all(text.as_bytes()).with_context(|| log.display().to_string())?;
+        }
+        _ => {
+            let text = loaded.diagnostics.render_text(io::stderr().is_terminal());
+            io::stderr().write_all(text.as_bytes()).context("standard error")?;
+        }
+    }
+    if let Some(config) = loaded.config.as_ref().filter(|_| cli.dump_conf) {
+        dump(config).context("standard output")?;
+    }
+    Ok(i32::from(loaded.diagnostics.exit_code()))
+}
+
+/// The configuration as it was understood: every default filled in, in JSON, on standard output.
+///
+/// # Errors
+/// When standard output does not take it.
+pub fn dump(config: &keepwatch_config::Config) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, config)?;
+    out.write_all(b"\n")?;
+    out.flush()
 }

@@ -9,7 +9,6 @@ use anyhow::{Context, Result};
 use crate::cli::{self, Cli};
 use crate::logging::sink::Sinks;
 use crate::logging::{LogSettings, Severity};
-use crate::pidfile::PidFileError;
 use crate::stage::{self, Stage};
 use crate::supervisor::{self, EXIT_FATAL, SupervisorSettings};
 use crate::{config_test, detach, paths, systemd, worker};
@@ -51,7 +50,7 @@ fn run(cli: Cli) -> Result<i32> {
             detach::leave_session()?;
             supervise(&cli, systemd::passed_on(), detach::runs)
         }
-        Stage::Worker { restarts, reason } => worker::run(cli, restarts, reason),
+        Stage::Worker { reason } => worker::run(cli, reason),
     }
 }
 
@@ -74,21 +73,15 @@ fn supervise(cli: &Cli, listeners: usize, ready: impl FnOnce()) -> Result<i32> {
         }
         Err(error) => {
             log.now(Severity::Error, format!("{error:#}"));
-            match error.downcast_ref::<PidFileError>() {
-                // keepalived ends with 0 here, for scripts that "start" what runs already.
-                Some(PidFileError::AlreadyRunning(_)) if cli.dont_fork && cli.log_console => Ok(0),
-                Some(PidFileError::AlreadyRunning(_)) => {
-                    eprintln!("keepwatchd: {error:#}");
-                    Ok(0)
-                }
-                _ => Err(error),
-            }
+            if cli.log_console && cli.dont_fork { Ok(EXIT_FATAL) } else { Err(error) }
         }
     }
 }
 
+/// Pid files that get the worker's pid: keepalived has a process for each of its sides, we have one for both.
 fn worker_pids(cli: &Cli) -> Vec<PathBuf> {
-    let vrrp = cli.vrrp_pid.clone().filter(|_| !cli.check);
-    let checkers = cli.checkers_pid.clone().filter(|_| !cli.vrrp);
+    let beside = |side: &str| paths::worker_pid_file(cli.pid.as_deref(), side);
+    let vrrp = (!cli.check).then(|| cli.vrrp_pid.clone().unwrap_or_else(|| beside("vrrp")));
+    let checkers = (!cli.vrrp).then(|| cli.checkers_pid.clone().unwrap_or_else(|| beside("checkers")));
     vrrp.into_iter().chain(checkers).collect()
 }

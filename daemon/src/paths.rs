@@ -21,6 +21,13 @@ pub fn pid_file(pid: Option<&Path>) -> PathBuf {
     pid.map_or_else(|| Path::new(RUN).join("keepwatchd.pid"), Path::to_path_buf)
 }
 
+/// Pid file of the process that runs one side of the daemon: `/run/a.pid` has `/run/a_vrrp.pid`.
+pub fn worker_pid_file(pid: Option<&Path>, side: &str) -> PathBuf {
+    let own = pid_file(pid);
+    let stem = own.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    own.with_file_name(format!("{stem}_{side}.pid"))
+}
+
 /// The control socket: beside the pid file where one was named (`/run/a.pid` has `/run/a.sock`).
 pub fn control_socket(pid: Option<&Path>) -> PathBuf {
     pid.map_or_else(|| Path::new(RUN).join("control.sock"), |pid| pid.with_extension("sock"))
@@ -52,6 +59,7 @@ mod tests {
     #[test]
     fn two_daemons_with_their_own_pid_files_share_nothing() {
         let (a, b) = (Some(Path::new("/tmp/x/r0.pid")), Some(Path::new("/tmp/x/r1.pid")));
+        assert_eq!(worker_pid_file(a, "vrrp"), Path::new("/tmp/x/r0_vrrp.pid"));
         assert_eq!(control_socket(a), Path::new("/tmp/x/r0.sock"));
         assert_eq!(history_file(b), Path::new("/tmp/x/r1.history.jsonl"));
     }

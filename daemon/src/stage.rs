@@ -24,9 +24,7 @@ const WORKER: &str = "keepwatchd: worker";
 const DIRECTORY: &str = "KEEPWATCH_DIRECTORY";
 /// The variable that says by whom it was started.
 const PARENT: &str = "KEEPWATCH_PARENT";
-/// The variable that says how many workers its supervisor had before it, from 0, and why it was started.
-const RESTARTS: &str = "KEEPWATCH_RESTARTS";
-/// See [`RESTARTS`].
+/// The variable that says why the worker before it had to be replaced.
 const REASON: &str = "KEEPWATCH_RESTART_REASON";
 
 /// What this process is.
@@ -38,8 +36,6 @@ pub enum Stage {
     Detached,
     /// Runs everything.
     Worker {
-        /// Workers before this one.
-        restarts: u32,
         /// Why the one before had to be replaced.
         reason: Option<String>,
     },
@@ -50,10 +46,7 @@ impl Stage {
     pub fn current() -> Self {
         match std::env::args().next().as_deref() {
             Some(DETACHED) => Self::Detached,
-            Some(WORKER) => Self::Worker {
-                restarts: std::env::var(RESTARTS).ok().and_then(|n| n.parse().ok()).unwrap_or(0),
-                reason: std::env::var(REASON).ok(),
-            },
+            Some(WORKER) => Self::Worker { reason: std::env::var(REASON).ok() },
             _ => Self::Command,
         }
     }
@@ -84,8 +77,7 @@ pub fn start(stage: &Stage, listeners: usize) -> io::Result<(Child, UnixStream)>
         .env_remove("LISTEN_PID")
         .env_remove("LISTEN_FDS")
         .env(crate::systemd::HANDED_IN, listeners.to_string());
-    if let Stage::Worker { restarts, reason } = stage {
-        command.env(RESTARTS, restarts.to_string());
+    if let Stage::Worker { reason } = stage {
         match reason {
             Some(reason) => command.env(REASON, reason),
             None => command.env_remove(REASON),

@@ -123,6 +123,27 @@ pub struct ServiceDetails {
     pub scheduler_flags: [bool; 3],
     /// `snmp_name`.
     pub snmp_name: Option<Name>,
+    /// What it says for its checkers.
+    pub timing: CheckTiming,
+    /// `weight` of real servers that say none.
+    pub weight: u32,
+    /// `inhibit_on_failure` of real servers that say nothing of it.
+    pub inhibit_on_failure: bool,
+}
+
+/// What a virtual or real server says for the checkers in it; `None` where it says nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckTiming {
+    /// `delay_loop`.
+    pub delay_loop: Option<Duration>,
+    /// `warmup`.
+    pub warmup: Option<Duration>,
+    /// `retry`.
+    pub retry: Option<u32>,
+    /// `delay_before_retry`.
+    pub delay_before_retry: Option<Duration>,
+    /// `connect_timeout`.
+    pub connect_timeout: Option<Duration>,
 }
 
 /// Of a real server.
@@ -132,6 +153,8 @@ pub struct RealServerDetails {
     pub alpha: bool,
     /// `snmp_name`.
     pub snmp_name: Option<Name>,
+    /// What it, or else its virtual server, says for its checkers.
+    pub timing: CheckTiming,
 }
 
 /// The scripts of a virtual router or sync group.

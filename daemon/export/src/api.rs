@@ -16,7 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::routes::Shared;
 
-/// Events in an answer, unless asked for otherwise.
+/// Events in an answer, unless asked for otherwise; all that are held after a given number.
 const DEFAULT_LIMIT: usize = 100;
 
 /// `/api/v1/world`.
@@ -33,6 +33,16 @@ pub(crate) struct Wanted {
     after: Option<u64>,
     /// Only facts of this kind.
     kind: Option<String>,
+}
+
+impl Wanted {
+    /// A stream that was cut off goes on where it ended: browsers send the last number that they saw.
+    fn resumed(mut self, headers: &HeaderMap) -> Self {
+        if let Some(last) = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok()) {
+            self.after = Some(last);
+        }
+        self
+    }
 }
 
 /// An event with the line of the log that it gives.
@@ -60,6 +70,7 @@ pub(crate) async fn events(
         Ok(Query(wanted)) => wanted,
         Err(rejection) => return (StatusCode::BAD_REQUEST, format!("{rejection}\n")).into_response(),
     };
+    let wanted = wanted.resumed(&headers);
     if !asks_for_stream(&headers) {
         let found = last(&shared, &wanted);
         let told: Vec<_> = found.iter().map(|event| Told::new(event)).collect();
@@ -94,7 +105,7 @@ fn last(shared: &Shared, wanted: &Wanted) -> Vec<Arc<Event>> {
         .rev()
         .filter(|event| wanted.after.is_none_or(|after| event.id.0 > after))
         .filter(|event| wanted.kind.as_deref().is_none_or(|kind| event.fact.kind() == kind))
-        .take(wanted.limit.unwrap_or(DEFAULT_LIMIT))
+        .take(wanted.limit.unwrap_or(if wanted.after.is_some() { usize::MAX } else { DEFAULT_LIMIT }))
         .cloned()
         .collect();
     found.reverse();

@@ -1,12 +1,12 @@
 //! What facts tell of a virtual server's configuration, so that the world can show it.
 
 use keepwatch_bus::{
-    details::{Command, RealServerDetails, ServiceDetails},
+    details::{CheckTiming, Command, RealServerDetails, ServiceDetails},
     settings::{RealServerSettings, ServiceSettings},
     subject,
 };
 use keepwatch_config::model::{
-    CheckerKind, Forwarding, RealServer, SchedulerFlags, Script, VirtualServer, VirtualServerKey,
+    self, CheckerKind, Forwarding, RealServer, SchedulerFlags, Script, VirtualServer, VirtualServerKey,
 };
 
 /// What is told of a virtual server that is the `position`th of its configuration.
@@ -37,6 +37,9 @@ pub(crate) fn service_settings(position: u32, server: &VirtualServer) -> Service
             hashed,
             scheduler_flags: [sched_1, sched_2, sched_3],
             snmp_name: server.snmp_name.clone(),
+            timing: timing(&server.timing),
+            weight: server.weight.0,
+            inhibit_on_failure: server.inhibit_on_failure,
         },
     }
 }
@@ -61,7 +64,21 @@ pub(crate) fn server_settings(position: u32, server: &RealServer) -> RealServerS
                 CheckerKind::Unbuilt(check) => check.keyword.clone(),
             })
             .collect(),
-        details: RealServerDetails { alpha: server.alpha, snmp_name: server.snmp_name.clone() },
+        details: RealServerDetails {
+            alpha: server.alpha,
+            snmp_name: server.snmp_name.clone(),
+            timing: timing(&server.timing),
+        },
+    }
+}
+
+fn timing(written: &model::CheckTiming) -> CheckTiming {
+    CheckTiming {
+        delay_loop: written.delay_loop,
+        warmup: written.warmup,
+        retry: written.retry,
+        delay_before_retry: written.delay_before_retry,
+        connect_timeout: written.connect_timeout,
     }
 }
 

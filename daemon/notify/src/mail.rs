@@ -3,11 +3,10 @@
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use lettre::address::AddressError;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message};
 use lettre::transport::smtp::extension::ClientId;
-use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use tokio::time::timeout;
 
 use crate::{Letter, MailSettings};
@@ -16,12 +15,10 @@ use crate::{Letter, MailSettings};
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// An address of the configuration is none.
-    #[error("`{address}` is no mail address: {error}")]
+    #[error("`{address}` is no mail address")]
     Address {
         /// The address as configured.
         address: String,
-        /// What is wrong with it.
-        error: AddressError,
     },
     /// The message can not be written.
     #[error("{0}")]
@@ -89,7 +86,7 @@ pub(crate) async fn send(settings: &MailSettings, letter: &Letter) -> Result<u32
 fn message(settings: &MailSettings, letter: &Letter) -> Result<Message, SendError> {
     let date = u64::try_from(letter.at).unwrap_or(0);
     let mut builder = Message::builder()
-        .from(mailbox(&settings.from)?)
+        .from(mailbox(&settings.from, &settings.helo)?)
         .subject(format!("[{}] {}", settings.router_id, letter.subject))
         .date(SystemTime::UNIX_EPOCH + Duration::from_nanos(date))
         // The same on every try, so that a server that got it twice can tell.
@@ -99,13 +96,27 @@ fn message(settings: &MailSettings, letter: &Letter) -> Result<Message, SendErro
             format!("keepwatch {}", env!("CARGO_PKG_VERSION")),
         ));
     for recipient in &settings.to {
-        builder = builder.to(mailbox(recipient)?);
+        builder = builder.to(mailbox(recipient, &settings.helo)?);
     }
     builder.body(letter.body.clone()).map_err(SendError::Message)
 }
 
-fn mailbox(address: &str) -> Result<Mailbox, SendError> {
-    address.parse().map_err(|error| SendError::Address { address: address.to_owned(), error })
+/// Reads `USER@HOST`, `USER` (of the host that `helo` names) or `NAME <…>` of either. What the mail server may take is
+/// its own business, so that an address which the standards forbid (`root@my_host`) is passed on; only what would break
+/// out of its line is refused.
+fn mailbox(text: &str, helo: &str) -> Result<Mailbox, SendError> {
+    let (name, address) = match text.trim().strip_suffix('>').and_then(|text| text.rsplit_once('<')) {
+        Some((name, address)) => (Some(name.trim().trim_matches('"').to_owned()), address.trim()),
+        None => (None, text.trim()),
+    };
+    let forbidden = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',');
+    let refused = || SendError::Address { address: text.to_owned() };
+    let (user, host) = address.rsplit_once('@').unwrap_or((address, helo));
+    if user.is_empty() || host.is_empty() || address.contains(forbidden) {
+        return Err(refused());
+    }
+    let address = Address::new(user, host).unwrap_or_else(|_| Address::new_dangerous(user, host));
+    Ok(Mailbox::new(name.filter(|name| !name.is_empty()), address))
 }
 
 #[cfg(test)]
@@ -162,7 +173,25 @@ mod tests {
     fn an_address_that_is_none_is_named() {
         let settings = MailSettings { to: vec!["admin at example".into()], ..settings() };
         let error = message(&settings, &letter("x")).unwrap_err();
-        assert!(error.to_string().starts_with("`admin at example` is no mail address: "), "{error}");
+        assert_eq!(error.to_string(), "`admin at example` is no mail address");
         assert!(error.is_permanent());
+    }
+
+    #[test]
+    fn addresses_are_taken_as_people_write_them() {
+        let cases = [
+            ("admin@example.org", Some("admin@example.org")),
+            ("root", Some("root@director.example")),
+            ("root@my_host", Some("root@my_host")),
+            ("Admin <admin@firewall.loc>", Some("Admin <admin@firewall.loc>")),
+            ("\"Admin, A.\" <admin@[10.0.0.1]>", Some("\"Admin, A.\" <admin@[10.0.0.1]>")),
+            ("a@b>\r\nRCPT TO:<c@d", None),
+            ("@example.org", None),
+            ("", None),
+        ];
+        for (text, expected) in cases {
+            let read = mailbox(text, "director.example").ok().map(|mailbox| mailbox.to_string());
+            assert_eq!(read.as_deref(), expected, "{text}");
+        }
     }
 }

@@ -58,7 +58,7 @@ impl Answers {
     ///
     /// # Errors
     /// When it refuses the question or falls silent.
-    pub fn next(&mut self) -> Result<Option<Answer>, ClientError> {
+    pub fn one_more(&mut self) -> Result<Option<Answer>, ClientError> {
         let Some(line) = self.lines.next() else { return Ok(None) };
         match serde_json::from_str(&line.map_err(ClientError::Silent)?).map_err(ClientError::Garbled)? {
             Answer::Error { message } => Err(ClientError::Refused(message)),

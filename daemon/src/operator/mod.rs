@@ -98,7 +98,9 @@ fn run(command: Command) -> Result<ExitCode> {
     let paint = Paint { on: io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() };
     let mut out = io::stdout().lock();
     let question = match command.verb {
-        Verb::Check { files, config_id } => return check::run(&files, config_id, command.json, &mut out),
+        Verb::Check { files, config_id } => {
+            return check::run(&files, config_id.as_deref(), command.json, &mut out);
+        }
         Verb::Status => Question::Status,
         Verb::Events { follow, lines } => {
             Question::Events { last: if follow { lines.or(Some(10)) } else { lines }, follow }
@@ -107,7 +109,7 @@ fn run(command: Command) -> Result<ExitCode> {
     };
     let endless = matches!(question, Question::Events { follow: true, .. });
     let mut answers = client::ask(&socket, &question, (!endless).then_some(PATIENCE))?;
-    while let Some(answer) = answers.next()? {
+    while let Some(answer) = answers.one_more()? {
         if command.json {
             serde_json::to_writer(&mut out, &answer).map_err(io::Error::from)?;
             out.write_all(b"\n")?;

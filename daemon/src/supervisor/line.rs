@@ -4,7 +4,9 @@
 use std::fmt;
 
 /// The loops of the worker whose beats are counted.
-pub const LOOPS: [&str; 3] = ["vrrp", "hub", "runtime"];
+pub const LOOPS: [&str; 3] = [VRRP, "hub", "runtime"];
+/// The loop that matters most.
+pub const VRRP: &str = "vrrp";
 
 /// One line from the worker.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -59,14 +59,14 @@ pub fn run(settings: SupervisorSettings, log: &mut Sinks, ready: impl FnOnce()) 
     let pids = settings.worker_pids.iter().map(|path| PidFile::take(path)).collect::<Result<Vec<_>, _>>()?;
     own.write(std::process::id())?;
     let signals = take_signals().context("taking over signals")?;
-    let worker = Worker::start(0, None, settings.listeners).context("starting the worker")?;
+    let worker = Worker::start(None, settings.listeners).context("starting the worker")?;
     let mut supervisor = Supervisor {
         settings,
         log,
         pids,
         back_off: BackOff::new(),
-        restarts: 0,
         ready: Some(ready),
+        first: true,
         phase: Phase::Running(worker),
     };
     supervisor.write_worker_pids();
@@ -111,8 +111,9 @@ struct Supervisor<'a, F: FnOnce()> {
     log: &'a mut Sinks,
     pids: Vec<PidFile>,
     back_off: BackOff,
-    restarts: u32,
     ready: Option<F>,
+    /// No worker has been replaced, and none has run yet.
+    first: bool,
     phase: Phase,
 }
 
@@ -187,6 +188,7 @@ impl<F: FnOnce()> Supervisor<'_, F> {
             match report {
                 Report::Beat(_) => {}
                 Report::Ready => {
+                    self.first = false;
                     systemd::notify("READY=1");
                     if let Some(ready) = self.ready.take() {
                         ready();
@@ -238,8 +240,7 @@ impl<F: FnOnce()> Supervisor<'_, F> {
     }
 
     fn worker_died(&mut self, end: &worker::End, now: Instant) {
-        let first = self.ready.is_some() && self.restarts == 0;
-        if let Some(status) = end.status.filter(|status| first && *status != 0) {
+        if let Some(status) = end.status.filter(|status| self.first && *status != 0) {
             // It never ran: what it needs is missing, and it has said what. Trying again would change nothing.
             self.phase = Phase::Over(status);
         } else if self.settings.respawn {
@@ -256,8 +257,8 @@ impl<F: FnOnce()> Supervisor<'_, F> {
     }
 
     fn respawn(&mut self, reason: String, now: Instant) {
-        self.restarts += 1;
-        match Worker::start(self.restarts, Some(reason.clone()), self.settings.listeners) {
+        self.first = false;
+        match Worker::start(Some(reason.clone()), self.settings.listeners) {
             Ok(worker) => {
                 self.phase = Phase::Running(worker);
                 self.write_worker_pids();

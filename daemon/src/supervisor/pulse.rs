@@ -3,11 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::line::LOOPS;
+use super::line::{LOOPS, VRRP};
 
-/// A loop that has not gone round for so long hangs. Adverts stop with it, so it should be short; a machine under
-/// load may leave a process waiting for a second or more, so it can't be too short.
+/// A process, or a VRRP thread, that has not moved for so long hangs. Adverts stop with it, so it should be short; a
+/// machine under load may leave a process waiting for a second or more, so it can't be too short.
 pub const HUNG_AFTER: Duration = Duration::from_secs(5);
+/// The same for the other loops: failover goes on without them, and replacing the worker costs an election.
+pub const HUNG_AFTER_ASIDE: Duration = Duration::from_secs(30);
 /// What a worker may take from its start to its first report.
 pub const START_WITHIN: Duration = Duration::from_secs(30);
 
@@ -53,8 +55,11 @@ impl Pulse {
         if now.duration_since(self.heard) > HUNG_AFTER {
             return Some("process");
         }
-        let silent = self.last.iter().position(|(_, at)| now.duration_since(*at) > HUNG_AFTER)?;
-        Some(LOOPS[silent])
+        let hangs = |(name, (_, at)): (&&'static str, &(u64, Instant))| {
+            let limit = if *name == VRRP { HUNG_AFTER } else { HUNG_AFTER_ASIDE };
+            (now.duration_since(*at) > limit).then_some(*name)
+        };
+        LOOPS.iter().zip(&self.last).find_map(hangs)
     }
 }
 
@@ -121,6 +126,18 @@ mod tests {
             verdict = verdict.or(pulse.hung(now));
         }
         assert_eq!(verdict, Some("vrrp"));
+    }
+
+    #[test]
+    fn a_loop_aside_is_given_more_time() {
+        let mut now = Instant::now();
+        let mut pulse = Pulse::new(now);
+        let hung_at = (1..60).find(|round| {
+            now += SECOND;
+            pulse.beat(now, &[Some(*round), Some(1), Some(*round)]);
+            pulse.hung(now) == Some("hub")
+        });
+        assert_eq!(hung_at, Some(32));
     }
 
     #[test]

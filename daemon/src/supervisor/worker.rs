@@ -38,8 +38,8 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn start(restarts: u32, reason: Option<String>, listeners: usize) -> io::Result<Self> {
-        let (child, socket) = stage::start(&Stage::Worker { restarts, reason }, listeners)?;
+    pub(super) fn start(reason: Option<String>, listeners: usize) -> io::Result<Self> {
+        let (child, socket) = stage::start(&Stage::Worker { reason }, listeners)?;
         socket.set_nonblocking(true)?;
         let started = Instant::now();
         Ok(Self {

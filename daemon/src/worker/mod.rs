@@ -1,4 +1,187 @@
-//! worker
-pub fn run(_cli: crate::cli::Cli, _r: u32, _why: Option<String>) -> anyhow::Result<i32> {
-    Ok(0)
+//! The worker: the process that does the work. In: the command line, the configuration, signals. Out: everything.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`settings`] | what the command line and the configuration decide together |
+//! | [`configuration`] | loading a file, and what is said about its mistakes |
+//! | [`publishers`] | what acts: virtual routers, checkers, the IPVS engine |
+//! | [`consumers`] | what watches: log, history, control socket, HTTP, SNMP, mail |
+//! | [`reload`] | from one configuration to the next |
+//! | [`pulse`] | beats for the supervisor |
+//!
+//! Order matters twice. At the start, what acts comes before what watches, for failover must not wait for a
+//! listener. At the end, what acts stops first, so that what watches can still tell of it.
+
+pub mod configuration;
+pub mod consumers;
+mod facts;
+mod log;
+pub mod publishers;
+pub mod pulse;
+pub mod reload;
+mod services;
+pub mod settings;
+mod virtual_routers;
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use keepwatch_bus::{Bus, Fact, Hub};
+use nix::sys::signal::Signal;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::Cli;
+use crate::supervisor::line::Report;
+use crate::supervisor::{self, EXIT_NO_CONFIG};
+use crate::{config_test, stage, systemd};
+use configuration::Accepted;
+use consumers::{Consumers, Earlier};
+use publishers::Publishers;
+use pulse::ToSupervisor;
+use settings::Settings;
+
+/// Threads of the ordinary runtime. Nothing that decides about failover runs there; two let one task be slow.
+const THREADS: usize = 2;
+/// What the runtime may take to end when all is done.
+const LAST_TASKS: Duration = Duration::from_millis(100);
+
+/// Runs until told to stop; the exit status.
+///
+/// # Errors
+/// When something is missing without which nothing can run.
+pub fn run(cli: Cli, reason: Option<String>) -> Result<i32> {
+    // A worker never outlives its supervisor: it stops cleanly, as if told to.
+    nix::sys::prctl::set_pdeathsig(Signal::SIGTERM).context("asking to be told of the supervisor's end")?;
+    if stage::orphaned() {
+        return Ok(supervisor::EXIT_FATAL);
+    }
+    supervisor::release_signals().context("unblocking signals")?;
+    let handed_in = systemd::listener();
+    let to_supervisor =
+        stage::parent_socket().and_then(ToSupervisor::new).context("the supervisor's socket")?;
+    let settings = Settings::new(cli);
+    let Some(accepted) = configuration::at_start(&settings) else { return Ok(EXIT_NO_CONFIG) };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .thread_name("keepwatch")
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    let status = runtime.block_on(Worker::live(settings, accepted, reason, to_supervisor, handed_in));
+    runtime.shutdown_timeout(LAST_TASKS);
+    status
+}
+
+struct Worker {
+    settings: Arc<Settings>,
+    to_supervisor: ToSupervisor,
+    bus: Bus,
+    publishers: Publishers,
+    consumers: Consumers,
+}
+
+impl Worker {
+    async fn live(
+        settings: Settings,
+        accepted: Accepted,
+        restart: Option<String>,
+        to_supervisor: ToSupervisor,
+        handed_in: Option<TcpListener>,
+    ) -> Result<i32> {
+        // Signals first: one that comes during the start must not end us.
+        let signals = Signals::new().context("taking over signals")?;
+        let config = &accepted.config;
+        let earlier = Earlier::read(&settings, config);
+        let (bus, hub) = Hub::new(earlier.bus.clone()).context("starting the bus")?;
+        let mut cause = bus.publish(
+            None,
+            Fact::DaemonStarted { settings: Box::new(facts::daemon_settings(&settings, config)) },
+        );
+        if let Some(reason) = restart {
+            cause = bus.publish(Some(cause), Fact::WorkerRestarted { reason });
+        }
+        let cause = bus.publish(Some(cause), configuration::loaded(&settings, config, false));
+        accepted.tell(&bus, cause);
+        let hub_beat = hub.heartbeat();
+        let mut consumers = Consumers::start(&settings, config, earlier, hub, &bus);
+        let publishers = Publishers::start(&settings, config, &bus, consumers.reader(), cause)?;
+        let runtime_beat = Arc::new(AtomicU64::new(0));
+        tokio::spawn(pulse::runtime_beat(runtime_beat.clone()));
+        let beats = [publishers.heartbeat(), Some(hub_beat), Some(runtime_beat)];
+        to_supervisor.clone().beat(beats).context("starting the pulse")?;
+        consumers.open(&settings, config, &bus, handed_in).await;
+        if settings.cli.dump_conf {
+            // Nobody may be there to read it.
+            let _ = config_test::dump(config);
+        }
+        if !settings.cli.dont_fork {
+            let _ = stage::leave_terminal();
+        }
+        // An error means that the supervisor is gone: the pulse sees to that.
+        let _ = to_supervisor.say(&Report::Ready);
+        let settings = Arc::new(settings);
+        Self { settings, to_supervisor, bus, publishers, consumers }.until_stopped(signals).await
+    }
+
+    async fn until_stopped(mut self, mut signals: Signals) -> Result<i32> {
+        loop {
+            match signals.next().await {
+                Asked::Reload => {
+                    let _ = self.to_supervisor.say(&Report::Reloading);
+                    reload::reload(&self.settings, &mut self.publishers, &self.consumers, &self.bus).await;
+                    let _ = self.to_supervisor.say(&Report::Reloaded);
+                }
+                Asked::Stop(reason) => {
+                    let cause = self.bus.publish(None, Fact::DaemonStopping { reason: reason.into() });
+                    self.publishers.stop(&self.settings, cause).await;
+                    drop(self.bus);
+                    self.consumers.stop().await;
+                    return Ok(0);
+                }
+            }
+        }
+    }
+}
+
+/// What a signal asks for.
+enum Asked {
+    Reload,
+    Stop(&'static str),
+}
+
+struct Signals {
+    term: tokio::signal::unix::Signal,
+    int: tokio::signal::unix::Signal,
+    hup: tokio::signal::unix::Signal,
+    // keepalived's dumps. Held so that they end nobody.
+    usr1: tokio::signal::unix::Signal,
+    usr2: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            hup: signal(SignalKind::hangup())?,
+            usr1: signal(SignalKind::user_defined1())?,
+            usr2: signal(SignalKind::user_defined2())?,
+        })
+    }
+
+    async fn next(&mut self) -> Asked {
+        loop {
+            tokio::select! {
+                _ = self.term.recv() => return Asked::Stop("SIGTERM"),
+                _ = self.int.recv() => return Asked::Stop("SIGINT"),
+                _ = self.hup.recv() => return Asked::Reload,
+                _ = self.usr1.recv() => {}
+                _ = self.usr2.recv() => {}
+            }
+        }
+    }
 }

@@ -2,8 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use keepwatch_bus::counters::{Gauge, ServiceCounters};
+use keepwatch_bus::details::CheckTiming;
 use keepwatch_bus::subject::{Family, Forwarding, Protocol, RealKey, ServiceKey};
 use keepwatch_bus::world::{RealServer, Service};
 use keepwatch_bus::{Counters, World};
@@ -83,8 +85,12 @@ fn add_service(service: &Service, counters: &Counters, row: u32, builder: &mut I
     for (column, flag) in [(53, flag_1), (54, flag_2), (55, flag_3), (62, flag_1), (63, flag_2)] {
         r.put(column, truth(flag));
     }
+    r.put(56, truth(!details.inhibit_on_failure));
+    r.put(60, integer(details.weight));
     r.put(61, truth(settings.smtp_alert));
+    timing(&details.timing, &SERVICE_TIMING, &mut r);
     r.put(64, microseconds(settings.delay_loop));
+    r.put(67, microseconds(details.timing.connect_timeout.unwrap_or(CONNECT_TIMEOUT)));
     if settings.forwarding == Forwarding::Tun {
         // virtualServerTunnelType: ipip(1).
         r.put(68, value::integer(1));
@@ -167,7 +173,12 @@ fn add_reals(service: &Service, counters: &Counters, row: u32, builder: &mut Ind
         // realServerType: sorry(2).
         r.put(2, value::integer(2));
         endpoint(sorry, service.settings.forwarding, &mut r);
+        // It has no checkers, and says nothing for any.
         r.put(42, truth(false));
+        timing(&CheckTiming::default(), &REAL_TIMING, &mut r);
+        for nothing in [46, 50, 51] {
+            r.put(nothing, unsigned(0));
+        }
         r.put(47, truth(false));
         r.put(63, unsigned(0));
         let key = RealKey { service: service.key, real: *sorry };
@@ -206,13 +217,45 @@ fn add_real(
     r.put(13, unsigned(failed_checks(real).into()));
     r.put_text(41, settings.virtualhost.as_ref());
     r.put(42, truth(settings.details.alpha));
-    r.put(46, seconds(service.settings.delay_loop));
+    let written = &settings.details.timing;
+    timing(written, &REAL_TIMING, &mut r);
+    let delay_loop = written.delay_loop.unwrap_or(service.settings.delay_loop);
+    r.put(46, seconds(delay_loop));
     r.put(47, truth(settings.smtp_alert));
-    r.put(50, microseconds(service.settings.delay_loop));
+    r.put(50, microseconds(delay_loop));
+    r.put(51, microseconds(written.connect_timeout.unwrap_or(CONNECT_TIMEOUT)));
     r.put_text(55, settings.details.snmp_name.as_ref());
     r.put(63, unsigned(settings.checkers.len().saturating_sub(real.checkers.len()) as u128));
     let key = RealKey { service: service.key, real: real.address };
     traffic(&counters.reals.resolve(&key), &REAL_TRAFFIC, &mut r);
+}
+
+/// The columns for what is said for checkers. Times come twice: in whole seconds, and exactly.
+struct TimingColumns {
+    retry: u32,
+    delay_before_retry: (u32, u32),
+    warmup: (u32, u32),
+}
+
+const SERVICE_TIMING: TimingColumns =
+    TimingColumns { retry: 57, delay_before_retry: (58, 65), warmup: (59, 66) };
+
+const REAL_TIMING: TimingColumns =
+    TimingColumns { retry: 43, delay_before_retry: (44, 48), warmup: (45, 49) };
+
+/// How long a checker's connection may take where nothing else is said.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What is not said is 0.
+fn timing(written: &CheckTiming, columns: &TimingColumns, r: &mut Row<'_>) {
+    r.put(columns.retry, unsigned(written.retry.unwrap_or(0).into()));
+    for ((whole, exact), time) in
+        [(columns.delay_before_retry, written.delay_before_retry), (columns.warmup, written.warmup)]
+    {
+        let time = time.unwrap_or(Duration::ZERO);
+        r.put(whole, seconds(time));
+        r.put(exact, microseconds(time));
+    }
 }
 
 fn endpoint(of: &SocketAddr, method: Forwarding, r: &mut Row<'_>) {

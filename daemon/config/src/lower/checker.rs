@@ -8,14 +8,7 @@ use crate::source::Span;
 use crate::tree::Node;
 
 /// What virtual server, real server and checker have in common.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Timing {
-    pub(super) delay_loop: Option<Duration>,
-    pub(super) warmup: Option<Duration>,
-    pub(super) retry: Option<u32>,
-    pub(super) delay_before_retry: Option<Duration>,
-    pub(super) connect_timeout: Option<Duration>,
-}
+pub(super) use crate::model::CheckTiming as Timing;
 
 impl Timing {
     /// Takes a keyword; false when it is none of these.

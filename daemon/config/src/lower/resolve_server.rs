@@ -104,6 +104,9 @@ fn resolve_one(
         persistence_granularity: draft.granularity.map_or(full, |(length, _, _)| length),
         persistence_engine: draft.persistence_engine,
         delay_loop: draft.timing.delay_loop.unwrap_or(Duration::from_secs(60)),
+        timing: draft.timing,
+        weight: Weight(draft.weight),
+        inhibit_on_failure: draft.inhibit,
         quorum,
         hysteresis,
         alpha: draft.alpha,
@@ -412,6 +415,7 @@ fn real_servers(
             notify_down: real.notify_down,
             virtualhost: real.virtualhost.or_else(|| draft.virtualhost.clone()),
             snmp_name: real.snmp_name,
+            timing,
             checkers: real
                 .checkers
                 .into_iter()

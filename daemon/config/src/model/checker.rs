@@ -24,6 +24,21 @@ pub struct Checker {
     pub alpha: bool,
 }
 
+/// What virtual servers and real servers may say for the checkers in them, as written there; `None` where it is not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CheckTiming {
+    /// `delay_loop`.
+    pub delay_loop: Option<Duration>,
+    /// `warmup`.
+    pub warmup: Option<Duration>,
+    /// `retry`.
+    pub retry: Option<u32>,
+    /// `delay_before_retry`.
+    pub delay_before_retry: Option<Duration>,
+    /// `connect_timeout`.
+    pub connect_timeout: Option<Duration>,
+}
+
 /// The kinds of checker.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "UPPERCASE")]

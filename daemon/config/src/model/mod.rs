@@ -21,7 +21,7 @@ mod vrrp;
 use serde::Serialize;
 
 pub use address::{AddressRange, AddressScope, Family, InterfaceAddress, LinkTarget, MailServer};
-pub use checker::{Checker, CheckerKind, TcpCheck, UnbuiltCheck};
+pub use checker::{CheckTiming, Checker, CheckerKind, TcpCheck, UnbuiltCheck};
 pub use global::{ApplicationPriority, Global, LvsFlushOnStop, LvsTimeouts, ProcessScheduling, Snmp};
 pub use names::{FwMark, Name, Priority, VirtualRouterId, Weight};
 pub use observability::{History, Observability};

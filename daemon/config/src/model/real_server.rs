@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use super::{Checker, Forwarding, Name, Script, TrackedObject, Weight};
+use super::{CheckTiming, Checker, Forwarding, Name, Script, TrackedObject, Weight};
 
 /// A `real_server` block, inheritance resolved.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -34,6 +34,8 @@ pub struct RealServer {
     pub virtualhost: Option<Name>,
     /// `snmp_name`.
     pub snmp_name: Option<Name>,
+    /// What it or its virtual server says for its checkers, as written: the checkers have taken it over already.
+    pub timing: CheckTiming,
     /// Its checkers. A server without any is always up.
     pub checkers: Vec<Checker>,
     /// `track_file` of a FILE_CHECK, `BFD_CHECK` and the like: what changes the weight.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::{AddressRange, Family, FwMark, Name, RealServer, Script, SorryServer};
+use super::{AddressRange, CheckTiming, Family, FwMark, Name, RealServer, Script, SorryServer, Weight};
 
 /// Transport protocol of a virtual service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -146,6 +146,12 @@ pub struct VirtualServer {
     pub persistence_engine: Option<Name>,
     /// `delay_loop` of checkers that have none of their own; 60 s unless given.
     pub delay_loop: Duration,
+    /// What it says for its checkers, as written: the checkers have taken it over already.
+    pub timing: CheckTiming,
+    /// `weight` of real servers that have none of their own, which have taken it over already; 1 unless given.
+    pub weight: Weight,
+    /// `inhibit_on_failure`, which its real servers have taken over already.
+    pub inhibit_on_failure: bool,
     /// `quorum`: total weight of living servers that keeps it up; 1 unless given.
     pub quorum: u32,
     /// `hysteresis`: lost below quorum − hysteresis, regained at quorum + hysteresis.

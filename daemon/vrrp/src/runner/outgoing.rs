@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use keepwatch_bus::fact::AnnounceOccasion;
 use keepwatch_bus::mailbox::Sender;
+use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::{Bus, EventId, Fact};
 use keepwatch_config::model::InterfaceAddress;
 use keepwatch_net::address::AddressOperation;
@@ -150,7 +151,8 @@ impl Outgoing {
 fn report_refusal(bus: &Bus, node: &Node, router: RouterId, error: &io::Error, first: bool) {
     let Some(router) = node.router(router) else { return };
     router.counters().send_errors.inc();
-    if first {
+    // Behind a dead link a resignation can't leave; that the link is dead has been said.
+    if first && router.state() != VrrpState::Fault {
         let instance = router.spec().name.clone();
         bus.publish(None, Fact::AdvertSendFailed { instance, error: error.to_string() });
     }

@@ -1,0 +1,99 @@
+//! Loading the configuration. In: a file. Out: a configuration that can run, with what was said about it as facts;
+//! or what is wrong with it.
+
+use keepwatch_bus::fact::DiagnosticSeverity;
+use keepwatch_bus::{Bus, EventId, Fact};
+use keepwatch_config::{Config, Diagnostic, Diagnostics, Loaded, Options, Severity};
+
+use super::facts;
+use super::settings::Settings;
+
+/// Diagnostics that become events. A file with more mistakes than this is looked at with `keepwatchd -t`.
+const TOLD: usize = 100;
+
+/// A configuration that runs, and what was said about it.
+pub struct Accepted {
+    /// The configuration.
+    pub config: Config,
+    diagnostics: Diagnostics,
+}
+
+impl Accepted {
+    /// Publishes what was said about it.
+    pub fn tell(&self, bus: &Bus, cause: EventId) {
+        for diagnostic in self.diagnostics.iter().take(TOLD) {
+            bus.publish(Some(cause), diagnosed(&self.diagnostics, diagnostic));
+        }
+    }
+}
+
+/// How the command line wants configurations to be read.
+pub fn options(config_id: Option<&str>) -> Options {
+    Options { config_id: config_id.map(str::to_owned), ..Options::default() }
+}
+
+/// Loads the file.
+pub fn load(settings: &Settings) -> Loaded {
+    keepwatch_config::load(&settings.file, &options(settings.cli.config_id.as_deref()))
+}
+
+/// The configuration to start with: as keepalived, one with mistakes runs without what is wrong. Tells the operator's
+/// terminal, if there is one, about every mistake. None if nothing can be run.
+pub fn at_start(settings: &Settings) -> Option<Accepted> {
+    let Loaded { config, diagnostics, .. } = load(settings);
+    if diagnostics.has_errors() {
+        let styled = std::io::IsTerminal::is_terminal(&std::io::stderr());
+        eprint!("{}", diagnostics.render_text(styled));
+    }
+    config.map(|config| Accepted { config, diagnostics })
+}
+
+/// The configuration to go on with: one with mistakes is refused, by the fact that says so.
+///
+/// # Errors
+/// The fact.
+pub fn at_reload(settings: &Settings) -> Result<Accepted, Box<Fact>> {
+    let Loaded { config, diagnostics, .. } = load(settings);
+    if let Some(config) = config.filter(|_| !diagnostics.has_errors()) {
+        return Ok(Accepted { config, diagnostics });
+    }
+    let worst = diagnostics.iter().find(|d| d.severity == Severity::Error).or(diagnostics.iter().next());
+    let first = worst.map_or_else(String::new, |d| match place(&diagnostics, d) {
+        place if place.is_empty() => d.message.clone(),
+        place => format!("{place}: {}", d.message),
+    });
+    let errors = u32::try_from(diagnostics.errors().max(1)).unwrap_or(u32::MAX);
+    Err(Box::new(Fact::ConfigRejected { file: settings.file.display().to_string(), errors, first }))
+}
+
+/// The fact that a configuration is in force.
+pub fn loaded(settings: &Settings, config: &Config, reload: bool) -> Fact {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Fact::ConfigLoaded {
+        file: settings.file.display().to_string(),
+        settings: Box::new(facts::daemon_settings(settings, config)),
+        instances: count(config.instances.len()),
+        virtual_servers: count(config.virtual_servers.len()),
+        real_servers: count(config.virtual_servers.iter().map(|vs| vs.real_servers.len()).sum()),
+        reload,
+    }
+}
+
+fn diagnosed(all: &Diagnostics, diagnostic: &Diagnostic) -> Fact {
+    Fact::ConfigDiagnosed {
+        severity: match diagnostic.severity {
+            Severity::Note => DiagnosticSeverity::Note,
+            Severity::Warning => DiagnosticSeverity::Warning,
+            Severity::Error => DiagnosticSeverity::Error,
+        },
+        code: diagnostic.code.into(),
+        place: place(all, diagnostic),
+        message: diagnostic.message.clone(),
+    }
+}
+
+/// `file:line:column`, or nothing where it is about the whole.
+fn place(all: &Diagnostics, diagnostic: &Diagnostic) -> String {
+    let place = diagnostic.span.map(|span| all.sources().place(span));
+    place.map(|place| format!("{}:{}:{}", place.path.display(), place.line, place.column)).unwrap_or_default()
+}

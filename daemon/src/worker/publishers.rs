@@ -1,0 +1,71 @@
+//! What acts: the virtual routers, and the virtual servers with their checkers. In: configurations. Out: both sides
+//! running, each told of what it must know of the other. No protocol here: only who is told what, in which order.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use anyhow::Result;
+use keepwatch_bus::{Bus, EventId, Reader};
+use keepwatch_config::Config;
+
+use super::services::Services;
+use super::settings::Settings;
+use super::virtual_routers::VirtualRouters;
+
+/// Both sides, as far as they run.
+pub struct Publishers {
+    routers: Option<VirtualRouters>,
+    services: Option<Services>,
+}
+
+impl Publishers {
+    /// Starts what the command line lets run.
+    ///
+    /// # Errors
+    /// When the virtual routers can't be run. That the kernel has no IPVS is no error: it is told, and the virtual
+    /// routers run all the same.
+    pub fn start(
+        settings: &Settings,
+        config: &Config,
+        bus: &Bus,
+        reader: &Reader,
+        cause: EventId,
+    ) -> Result<Self> {
+        let routers = settings.vrrp().then(|| VirtualRouters::start(settings, config, bus, reader, cause));
+        let (routers, notices) = routers.transpose()?.unzip();
+        let services =
+            settings.checkers().then(|| Services::start(settings, config, bus, reader, notices, cause));
+        Ok(Self { routers, services })
+    }
+
+    /// Makes `config` true; what did not change sees nothing.
+    pub fn apply(&mut self, config: &Config, reader: &Reader, cause: EventId) {
+        if let Some(routers) = &self.routers {
+            routers.apply(config, reader.counters(), cause);
+        }
+        if let Some(services) = &mut self.services {
+            services.apply(config, reader.counters(), cause);
+        }
+    }
+
+    /// The beat of the VRRP thread.
+    pub fn heartbeat(&self) -> Option<Arc<AtomicU64>> {
+        self.routers.as_ref().map(VirtualRouters::heartbeat)
+    }
+
+    /// Stops everything, and takes away what the command line does not want left.
+    pub async fn stop(&mut self, settings: &Settings, cause: EventId) {
+        let (routers, services) = (self.routers.take(), self.services.take());
+        let stop_routers = async {
+            if let Some(routers) = routers {
+                routers.stop(settings, cause).await;
+            }
+        };
+        let stop_services = async {
+            if let Some(services) = services {
+                services.stop(settings, cause).await;
+            }
+        };
+        tokio::join!(stop_routers, stop_services);
+    }
+}

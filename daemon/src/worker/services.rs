@@ -1,0 +1,167 @@
+//! The side of the virtual servers: the IPVS engine, the checkers that it listens to, and the virtual router that its
+//! connection synchronisation follows. In: configurations, health, changes of state. Out: a table that follows them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keepwatch_bus::mailbox::Receiver;
+use keepwatch_bus::subject::{CheckerKey, Name, RealKey, VrrpState};
+use keepwatch_bus::{Bus, Counters, EventId, Reader};
+use keepwatch_check::{Checkers, Health};
+use keepwatch_config::Config;
+use keepwatch_config::model::{Checker, CheckerKind, LvsFlushOnStop};
+use keepwatch_ipvs::{Desired, Engine, EngineSettings, Farewell, SyncRole};
+use keepwatch_vrrp::Notice;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::settings::Settings;
+use crate::cli::DataplaneKind;
+
+/// What taking everything out of the table may take.
+const STOP_WITHIN: Duration = Duration::from_secs(2);
+
+/// The side of the virtual servers.
+pub(super) struct Services {
+    engine: Engine,
+    checkers: Checkers,
+    /// The virtual router that connection synchronisation follows.
+    follows: watch::Sender<Option<Name>>,
+    flush_on_stop: LvsFlushOnStop,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Services {
+    /// Starts engine and checkers with the definitions of `config`. `notices` are the virtual routers' changes of
+    /// state, where those run too.
+    pub(super) fn start(
+        settings: &Settings,
+        config: &Config,
+        bus: &Bus,
+        reader: &Reader,
+        notices: Option<Receiver<Notice>>,
+        cause: EventId,
+    ) -> Self {
+        let engine = Engine::start(
+            EngineSettings {
+                dataplane: dataplane(settings.dataplane()),
+                flush_at_start: config.global.lvs_flush,
+                ..EngineSettings::default()
+            },
+            bus.clone(),
+        );
+        let (checkers, health) = Checkers::start(bus.clone(), seed());
+        let (follows, followed) = watch::channel(None);
+        let mut tasks = vec![tokio::spawn(report(health, engine.clone()))];
+        tasks.extend(notices.map(|notices| tokio::spawn(follow(notices, followed, engine.clone()))));
+        let mut services = Self { engine, checkers, follows, flush_on_stop: LvsFlushOnStop::No, tasks };
+        services.apply(config, reader.counters(), cause);
+        services
+    }
+
+    /// Makes the definitions of `config` true; what did not change sees nothing.
+    pub(super) fn apply(&mut self, config: &Config, counters: &Counters, cause: EventId) {
+        self.flush_on_stop = config.global.lvs_flush_on_stop;
+        let followed = config.global.lvs_sync_daemon.as_ref().map(|daemon| daemon.instance.clone());
+        self.follows.send_replace(followed);
+        // First the table, then who may be in it: a checker that is new finds its real server there.
+        self.engine.apply(Desired::from_config(config, counters), Some(cause));
+        self.checkers.apply(checkers(config, counters));
+    }
+
+    /// Stops checking, and takes the virtual servers out of the table unless they shall stay.
+    pub(super) async fn stop(self, settings: &Settings, cause: EventId) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+        drop(self.checkers);
+        let farewell = match self.flush_on_stop {
+            _ if settings.cli.dont_release_ipvs => Farewell::Keep,
+            LvsFlushOnStop::All => Farewell::Flush,
+            LvsFlushOnStop::No | LvsFlushOnStop::VirtualServers => Farewell::Release,
+        };
+        // A kernel that hangs must not keep the daemon from ending.
+        let _ = timeout(STOP_WITHIN, self.engine.stop(farewell, Some(cause))).await;
+    }
+}
+
+/// What checkers say, to the engine.
+async fn report(mut health: Health, engine: Engine) {
+    while let Some(change) = health.recv().await {
+        engine.report(change.real, change.up, change.cause);
+    }
+}
+
+/// What the virtual router does that connection synchronisation follows, to the engine; also when a reload makes it
+/// follow another one.
+async fn follow(mut notices: Receiver<Notice>, mut followed: watch::Receiver<Option<Name>>, engine: Engine) {
+    let mut states = std::collections::HashMap::<Name, VrrpState>::new();
+    loop {
+        tokio::select! {
+            notice = notices.recv() => match notice {
+                Ok(Some(Notice::RouterState { instance, state, .. })) => {
+                    states.insert(instance.clone(), state);
+                    if followed.borrow().as_ref() == Some(&instance) {
+                        engine.synchronize(role(state));
+                    }
+                }
+                Ok(Some(Notice::GroupState { .. })) => {}
+                // The virtual routers have stopped.
+                Ok(None) | Err(_) => return,
+            },
+            changed = followed.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                let state = followed.borrow_and_update().as_ref().and_then(|name| states.get(name)).copied();
+                engine.synchronize(state.and_then(role));
+            }
+        }
+    }
+}
+
+/// As keepalived: the master tells of its connections, everybody else listens.
+fn role(state: VrrpState) -> Option<SyncRole> {
+    match state {
+        VrrpState::Init => None,
+        VrrpState::Master => Some(SyncRole::Master),
+        VrrpState::Backup | VrrpState::Fault => Some(SyncRole::Backup),
+    }
+}
+
+fn dataplane(kind: DataplaneKind) -> keepwatch_ipvs::DataplaneKind {
+    match kind {
+        DataplaneKind::Ipvs => keepwatch_ipvs::DataplaneKind::Kernel,
+        DataplaneKind::Memory => keepwatch_ipvs::DataplaneKind::Memory,
+        DataplaneKind::Shadow => keepwatch_ipvs::DataplaneKind::Shadow,
+    }
+}
+
+/// Every checker of every real server, under the keys that facts and counters have for them.
+fn checkers(config: &Config, counters: &Counters) -> Vec<keepwatch_check::Definition> {
+    let mut all = Vec::new();
+    for server in &config.virtual_servers {
+        let Some(service) = keepwatch_ipvs::service_key(config, server) else { continue };
+        for real in &server.real_servers {
+            for (index, checker) in (0..).zip(&real.checkers) {
+                let real = RealKey { service, real: real.address };
+                let key = CheckerKey { real, kind: kind(checker), index };
+                let counters = counters.checkers.resolve(&key);
+                all.push(keepwatch_check::Definition { key, checker: checker.clone(), counters });
+            }
+        }
+    }
+    all
+}
+
+fn kind(checker: &Checker) -> Name {
+    match &checker.kind {
+        CheckerKind::Tcp(_) => Arc::from("TCP_CHECK"),
+        CheckerKind::Unbuilt(unbuilt) => unbuilt.keyword.clone(),
+    }
+}
+
+/// For the random delay of first checks: any number that two daemons started together do not share.
+fn seed() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    (now.as_nanos() as u64) ^ (u64::from(std::process::id()) << 32)
+}

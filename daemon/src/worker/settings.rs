@@ -1,0 +1,138 @@
+//! What the worker goes by: the configuration file's word, overridden by the command line's. In: both. Out: plain
+//! values, decided once per (re)load.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use keepwatch_bus::FileSettings;
+use keepwatch_config::Config;
+use keepwatch_config::model::Observability;
+
+use crate::cli::{Cli, DataplaneKind};
+use crate::paths;
+
+/// What the command line has decided for good: it holds for every reload.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The command line.
+    pub cli: Cli,
+    /// The configuration file.
+    pub file: PathBuf,
+}
+
+impl Settings {
+    /// From the command line.
+    pub fn new(cli: Cli) -> Self {
+        let file = cli.use_file.clone().unwrap_or_else(paths::default_configuration);
+        Self { cli, file }
+    }
+
+    /// Whether the virtual routers run.
+    pub fn vrrp(&self) -> bool {
+        !self.cli.check
+    }
+
+    /// Whether the checkers and virtual servers run.
+    pub fn checkers(&self) -> bool {
+        !self.cli.vrrp
+    }
+
+    /// Where virtual servers are programmed.
+    pub fn dataplane(&self) -> DataplaneKind {
+        self.cli.dataplane.unwrap_or(DataplaneKind::Ipvs)
+    }
+
+    /// The control socket.
+    pub fn control_socket(&self, config: &Config) -> PathBuf {
+        let derived = || paths::control_socket(self.cli.pid.as_deref());
+        self.cli
+            .control_socket
+            .clone()
+            .or_else(|| config.observability.control_socket.clone())
+            .unwrap_or_else(derived)
+    }
+
+    /// The history file; none if it is switched off.
+    pub fn history(&self, config: &Config) -> Option<FileSettings> {
+        let written = &config.observability.history;
+        let path = match &self.cli.history_file {
+            Some(path) if path == Path::new("none") => return None,
+            Some(path) => path.clone(),
+            None if written.file_off => return None,
+            None => written.file.clone().unwrap_or_else(|| paths::history_file(self.cli.pid.as_deref())),
+        };
+        Some(FileSettings { path, max_bytes: self.cli.history_bytes.unwrap_or(written.max_bytes) })
+    }
+
+    /// The address of the HTTP server; none if it is switched off.
+    ///
+    /// # Errors
+    /// When the command line's address can't be read.
+    pub fn listen(&self, config: &Config) -> Result<Option<SocketAddr>, String> {
+        match self.cli.listen.as_deref() {
+            None => Ok(config.observability.listen),
+            Some("none" | "off") => Ok(None),
+            Some(text) => listen_address(text).map(Some),
+        }
+    }
+
+    /// The name of where virtual servers are programmed, as the world shows it: `none` where none are.
+    pub fn dataplane_name(&self) -> &'static str {
+        match (self.checkers(), self.dataplane()) {
+            (false, _) => "none",
+            (true, DataplaneKind::Ipvs) => "ipvs",
+            (true, DataplaneKind::Memory) => "memory",
+            (true, DataplaneKind::Shadow) => "shadow",
+        }
+    }
+}
+
+/// An address with or without port: `127.0.0.1:9165`, `::1`, `[::]:80`.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let ip: Result<IpAddr, _> = text.trim_start_matches('[').trim_end_matches(']').parse();
+    ip.map(|ip| SocketAddr::new(ip, Observability::DEFAULT_PORT))
+        .map_err(|_| format!("--listen {text}: not an address with or without port, nor \"none\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(line: &str) -> Settings {
+        let words = std::iter::once("keepwatchd").chain(line.split_whitespace());
+        Settings::new(Cli::read(words.map(Into::into)).unwrap())
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_file() {
+        let mut config = Config::default();
+        config.observability.listen = Some("10.0.0.1:1".parse().unwrap());
+        config.observability.history.file = Some("/a".into());
+        assert_eq!(settings("").listen(&config).unwrap(), config.observability.listen);
+        assert_eq!(settings("--listen none").listen(&config).unwrap(), None);
+        assert_eq!(
+            settings("--listen 10.0.0.2:5").listen(&config).unwrap(),
+            Some("10.0.0.2:5".parse().unwrap())
+        );
+        assert_eq!(settings("").history(&config).unwrap().path, Path::new("/a"));
+        assert_eq!(settings("--history-file none").history(&config), None);
+        assert_eq!(settings("--history-file /b --history-bytes 9").history(&config).unwrap().max_bytes, 9);
+    }
+
+    #[test]
+    fn a_listen_address_may_leave_out_the_port() {
+        assert_eq!(listen_address("::1"), Ok("[::1]:9165".parse().unwrap()));
+        assert_eq!(listen_address("[::]:80"), Ok("[::]:80".parse().unwrap()));
+        assert!(listen_address("here").is_err());
+    }
+
+    #[test]
+    fn one_side_alone_says_so() {
+        assert_eq!(settings("-P").dataplane_name(), "none");
+        assert!(!settings("-C").vrrp());
+        assert_eq!(settings("--dataplane memory").dataplane_name(), "memory");
+    }
+}

@@ -1,0 +1,413 @@
+//! The daemon as an operator meets it: flags, pid files, signals, reload, a worker that dies or hangs, and what the
+//! `keepwatch` command says about it all.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use integration::{Capture, Host, Instance, Lab, binaries, capture, conf, keepwatchd::Keepwatchd, wait};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+const VIP: &str = "10.78.9.9";
+const OURS: &str = "10.78.0.1";
+
+/// One host on a LAN that is recorded.
+struct Scene {
+    _lab: Lab,
+    wire: Capture,
+    host: Host,
+}
+
+impl Scene {
+    fn new(name: &str) -> Result<Self> {
+        let lab = Lab::new(name)?;
+        let (lan, mut hosts) = lab.routers(1)?;
+        Ok(Self { wire: lan.capture()?, host: hosts.remove(0), _lab: lab })
+    }
+
+    /// A daemon on this configuration that is master of the VIP.
+    fn master(&self, config: &str, flags: &[&str]) -> Result<Keepwatchd> {
+        let daemon = Keepwatchd::on(&self.host).config(config).flag("--vrrp").flags(flags).start()?;
+        wait::until("the VIP is up", wait::LONG, || self.host.has("eth0", VIP))
+            .with_context(|| daemon.process().log())?;
+        daemon.wait_for_log("(VI_1) Entering MASTER STATE")?;
+        wait::until("it answers questions", wait::LONG, || {
+            daemon.ask(&["status"]).is_ok_and(|output| output.status.success())
+        })?;
+        Ok(daemon)
+    }
+
+    fn pid_in(&self, file: &str) -> Option<Pid> {
+        let text = fs::read_to_string(self.host.directory().join(file)).ok()?;
+        text.trim().parse().ok().map(Pid::from_raw)
+    }
+
+    fn worker(&self) -> Result<Pid> {
+        wait::value("the worker's pid is known", wait::SHORT, || self.pid_in("keepwatchd-vrrp.pid"))
+    }
+}
+
+/// A second of patience for a master: nobody else is there.
+fn quick() -> Instance {
+    Instance::new("VI_1").interval("0.1")
+}
+
+fn keepwatchd(arguments: &[&str]) -> Result<Output> {
+    Ok(Command::new(binaries::path("keepwatchd")?).args(arguments).output()?)
+}
+
+fn keepwatch(arguments: &[&str]) -> Result<Output> {
+    Ok(Command::new(binaries::path("keepwatch")?).args(arguments).output()?)
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn file(directory: &Path, name: &str, text: &str) -> Result<String> {
+    let path = directory.join(name);
+    fs::write(&path, text)?;
+    Ok(path.to_string_lossy().into_owned())
+}
+
+#[test]
+fn an_unknown_flag_is_an_error_and_help_and_version_are_not() -> Result<()> {
+    for flags in [&["-Z"][..], &["--bfd_pid", "x"], &["stray"], &["-P", "-C"]] {
+        let refused = keepwatchd(flags)?;
+        assert_eq!(refused.status.code(), Some(1), "{flags:?}");
+        assert!(!refused.stderr.is_empty(), "{flags:?}");
+    }
+    let help = keepwatchd(&["--help"])?;
+    assert_eq!(help.status.code(), Some(0));
+    for flag in ["--use-file", "--vrrp_pid", "--checkers_pid", "--snmp-agent-socket", "--dataplane"] {
+        assert!(text(&help.stdout).contains(flag), "{flag}");
+    }
+    assert!(text(&keepwatchd(&["-v"])?.stdout).starts_with("keepwatchd "));
+    assert_eq!(text(&keepwatchd(&["--signum=RELOAD"])?.stdout), "1\n");
+    Ok(())
+}
+
+#[test]
+fn config_test_exits_as_keepalived_does() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let good = file(directory.path(), "good.conf", &Instance::new("VI_1").version_2(""))?;
+    let wrong =
+        file(directory.path(), "wrong.conf", &Instance::new("VI_1").line("prioritty 5").version_2(""))?;
+    let log = directory.path().join("log").to_string_lossy().into_owned();
+
+    let output = keepwatchd(&["-t", "-f", &good])?;
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+
+    let output = keepwatchd(&["--config-test", "--use-file", &wrong])?;
+    assert_eq!(output.status.code(), Some(4));
+    assert!(text(&output.stderr).contains("prioritty"), "{}", text(&output.stderr));
+
+    let output = keepwatchd(&[&format!("-t={log}"), "-f", &wrong])?;
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(4), String::new()));
+    assert!(fs::read_to_string(&log)?.contains("prioritty"));
+
+    assert_eq!(keepwatchd(&["-t", "-f", "/nonexistent/keepalived.conf"])?.status.code(), Some(3));
+    assert_eq!(keepwatch(&["check", &good])?.status.code(), Some(0));
+    let output = keepwatch(&["check", &good, &wrong])?;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("good.conf: good") && text(&output.stdout).contains("prioritty"));
+    Ok(())
+}
+
+#[test]
+fn a_daemon_without_a_configuration_says_so_and_ends() -> Result<()> {
+    let scene = Scene::new("no-config")?;
+    let pid = scene.host.directory().join("d.pid").to_string_lossy().into_owned();
+    let program = binaries::path("keepwatchd")?;
+    let flags = ["-n", "-l", "-P", "-p", &pid, "-f", "/nonexistent/keepalived.conf"];
+    let output = scene.host.output(program, &flags)?;
+    assert_eq!(output.status.code(), Some(6), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("/nonexistent/keepalived.conf"));
+    assert!(!Path::new(&pid).exists());
+    Ok(())
+}
+
+#[test]
+fn a_clean_stop_takes_everything_along() -> Result<()> {
+    let scene = Scene::new("clean-stop")?;
+    let mut daemon = scene.master(&quick().version_3(""), &[])?;
+    let left = |name: &str| scene.host.directory().join(name).exists();
+    for name in ["keepwatchd.pid", "keepwatchd-vrrp.pid", "control.sock"] {
+        assert!(left(name), "{name}");
+    }
+    assert!(!left("keepwatchd-checkers.pid"), "only VRRP runs");
+    assert_eq!(scene.pid_in("keepwatchd.pid"), Some(daemon.process().pid()));
+    let mode = fs::metadata(daemon.control_path())?.permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    let began = Instant::now();
+    let status = daemon.process_mut().stop(wait::SHORT)?;
+    let took = began.elapsed();
+
+    assert!(status.success(), "{status}: {}", daemon.process().log());
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(!scene.host.has("eth0", VIP));
+    for name in ["keepwatchd.pid", "keepwatchd-vrrp.pid", "control.sock"] {
+        assert!(!left(name), "{name}");
+    }
+    let last = scene.wire.adverts_from(OURS).pop().context("an advert")?.1;
+    assert_eq!(last.priority, 0);
+    let history = fs::read_to_string(daemon.history_path())?;
+    assert!(history.contains("daemon_stopping") && history.contains("address_removed"), "{history}");
+    Ok(())
+}
+
+#[test]
+fn addresses_stay_if_they_shall() -> Result<()> {
+    let scene = Scene::new("dont-release")?;
+    let mut daemon = scene.master(&quick().version_3(""), &["--dont-release-vrrp"])?;
+    assert!(daemon.process_mut().stop(wait::SHORT)?.success());
+    assert!(scene.host.has("eth0", VIP));
+    // The next run finds them and takes them over.
+    let daemon = scene.master(&quick().version_3(""), &[])?;
+    daemon.wait_for_log("adopting VIP 10.78.9.9")
+}
+
+#[test]
+fn a_second_daemon_is_refused_and_a_stale_pid_file_is_not_in_the_way() -> Result<()> {
+    let scene = Scene::new("second")?;
+    fs::write(scene.host.directory().join("keepwatchd.pid"), "1\n")?;
+    let daemon = scene.master(&quick().version_3(""), &[])?;
+    let mut second = Keepwatchd::on(&scene.host).config(quick().version_3("")).flag("-P").start()?;
+    second.wait_for_log("daemon is already running")?;
+    assert!(!second.process_mut().wait(wait::SHORT)?.success());
+    assert_eq!(scene.pid_in("keepwatchd.pid"), Some(daemon.process().pid()));
+    assert!(scene.host.has("eth0", VIP));
+    Ok(())
+}
+
+#[test]
+fn a_reload_with_a_mistake_changes_nothing() -> Result<()> {
+    let scene = Scene::new("bad-reload")?;
+    let daemon = scene.master(&quick().version_3(""), &[])?;
+    fs::write(daemon.config_path(), quick().vip("10.78.9.10/32").line("prioritty 5").version_3(""))?;
+    let since = capture::now();
+    daemon.process().signal(Signal::SIGHUP)?;
+    daemon.wait_for_log("refused, the running configuration stays")?;
+    assert!(daemon.process().log().contains("prioritty"));
+    assert!(scene.host.has("eth0", VIP) && !scene.host.has("eth0", "10.78.9.10"));
+    assert!(daemon.answer(&["status"])?.contains("the last reload was refused"));
+    no_gap(&scene.wire, since)
+}
+
+#[test]
+fn a_reload_touches_only_what_changed() -> Result<()> {
+    let scene = Scene::new("reload")?;
+    let other = Instance::new("VI_2").vrid(52).interval("0.1");
+    let config = |second: &str| format!("{}{}", quick().version_3(""), other.clone().vip(second));
+    let daemon = scene.master(&config("10.78.9.20/32"), &[])?;
+    wait::until("VI_2 is master", wait::LONG, || scene.host.has("eth0", "10.78.9.20"))?;
+    let worker = scene.worker()?;
+    let since = capture::now();
+    fs::write(daemon.config_path(), config("10.78.9.21/32"))?;
+    daemon.process().signal(Signal::SIGHUP)?;
+    wait::until("VI_2 has its new address only", wait::LONG, || {
+        scene.host.has("eth0", "10.78.9.21") && !scene.host.has("eth0", "10.78.9.20")
+    })
+    .with_context(|| daemon.process().log())?;
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(scene.worker()?, worker);
+    let resigned = scene
+        .wire
+        .adverts()
+        .iter()
+        .any(|(at, advert)| *at > since && advert.vrid == 51 && advert.priority == 0);
+    assert!(!resigned);
+    assert_eq!(daemon.process().log().matches("(VI_1) Entering MASTER STATE").count(), 1);
+    no_gap(&scene.wire, since)
+}
+
+/// No two adverts of virtual router 51 since then were further apart than one that got lost would make them.
+fn no_gap(wire: &Capture, since: Duration) -> Result<()> {
+    let times = || -> Vec<Duration> {
+        let ours = wire.adverts_from(OURS).into_iter();
+        ours.filter(|(at, advert)| *at > since && advert.vrid == 51).map(|(at, _)| at).collect()
+    };
+    wait::until("there are enough adverts to tell", wait::SHORT, || times().len() > 5)?;
+    let gap = times().windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max().unwrap_or_default();
+    ensure!(gap < Duration::from_millis(195), "an advert is missing: {gap:?}");
+    Ok(())
+}
+
+#[test]
+fn a_killed_worker_is_replaced_and_its_addresses_stay() -> Result<()> {
+    let scene = Scene::new("kill-worker")?;
+    let daemon = scene.master(&quick().version_3(""), &[])?;
+    let first = scene.worker()?;
+    kill(first, Signal::SIGKILL)?;
+    let mut always = true;
+    wait::until("another worker runs", wait::LONG, || {
+        always &= scene.host.has("eth0", VIP);
+        scene.pid_in("keepwatchd-vrrp.pid").is_some_and(|pid| pid != first)
+            && daemon.process().log().contains("adopting VIP 10.78.9.9")
+    })
+    .with_context(|| daemon.process().log())?;
+    assert!(always, "the VIP was away");
+    daemon.wait_for_log("Worker restarted: was killed by SIGKILL")?;
+    assert!(daemon.answer(&["events"])?.contains("Worker restarted: was killed by SIGKILL"));
+    Ok(())
+}
+
+#[test]
+fn a_worker_that_hangs_is_replaced() -> Result<()> {
+    let scene = Scene::new("hung-worker")?;
+    let daemon = scene.master(&quick().version_3(""), &[])?;
+    let first = scene.worker()?;
+    kill(first, Signal::SIGSTOP)?;
+    daemon.wait_for_log("The worker hangs")?;
+    daemon.wait_for_log("adopting VIP 10.78.9.9")?;
+    assert_ne!(scene.worker()?, first);
+    assert!(scene.host.has("eth0", VIP));
+    Ok(())
+}
+
+#[test]
+fn without_respawn_a_dead_worker_ends_the_daemon() -> Result<()> {
+    let scene = Scene::new("no-respawn")?;
+    let mut daemon = scene.master(&quick().version_3(""), &["--dont-respawn"])?;
+    kill(scene.worker()?, Signal::SIGKILL)?;
+    assert!(!daemon.process_mut().wait(wait::SHORT)?.success());
+    assert!(scene.pid_in("keepwatchd.pid").is_none());
+    Ok(())
+}
+
+#[test]
+fn a_worker_does_not_outlive_its_supervisor() -> Result<()> {
+    let scene = Scene::new("orphan")?;
+    let daemon = scene.master(&quick().version_3(""), &[])?;
+    let worker = scene.worker()?;
+    daemon.process().signal(Signal::SIGKILL)?;
+    wait::until("the worker has stopped, and taken its address off", wait::LONG, || {
+        kill(worker, None).is_err() || !scene.host.has("eth0", VIP)
+    })?;
+    let last = wait::value("it has resigned", wait::SHORT, || {
+        scene.wire.adverts_from(OURS).pop().filter(|(_, advert)| advert.priority == 0)
+    });
+    assert!(last.is_ok());
+    Ok(())
+}
+
+#[test]
+fn in_the_background_the_command_ends_when_the_daemon_runs() -> Result<()> {
+    let scene = Scene::new("background")?;
+    let at = |name: &str| scene.host.directory().join(name).to_string_lossy().into_owned();
+    let config = file(scene.host.directory(), "b.conf", &quick().version_3(""))?;
+    let (pid, log, control) = (at("keepwatchd.pid"), at("b.log"), at("keepwatchd.sock"));
+    let flags = ["-P", "-G", "-D", "-f", &config, "-p", &pid, "-g", &log];
+    let output = scene.host.output(binaries::path("keepwatchd")?, &flags)?;
+    let daemon = scene.pid_in("keepwatchd.pid").context("a pid file")?;
+    let _end = KillOnDrop(daemon);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let status = scene.host.output(binaries::path("keepwatch")?, &["--socket", &control, "status"])?;
+    assert!(status.status.success(), "{}", text(&status.stderr));
+    wait::until("the VIP is up", wait::LONG, || scene.host.has("eth0", VIP))?;
+    wait::until("the log file tells", wait::SHORT, || {
+        fs::read_to_string(&log).is_ok_and(|log| log.contains("(VI_1) Entering MASTER STATE"))
+    })?;
+
+    // A mistake in the flags of a second one is told at once.
+    let refused = scene.host.output(binaries::path("keepwatchd")?, &flags)?;
+    assert!(!refused.status.success() && text(&refused.stderr).contains("daemon is already running"));
+
+    kill(daemon, Signal::SIGTERM)?;
+    wait::until("it has stopped", wait::SHORT, || !PathBuf::from(&pid).exists())?;
+    assert!(!scene.host.has("eth0", VIP));
+    Ok(())
+}
+
+struct KillOnDrop(Pid);
+
+impl Drop for KillOnDrop {
+    fn drop(&mut self) {
+        let _ = kill(self.0, Signal::SIGTERM);
+    }
+}
+
+#[test]
+fn the_operator_is_told_what_is_and_why() -> Result<()> {
+    let scene = Scene::new("operator")?;
+    let config = quick().version_3("") + &conf::sync_group("VG_1", &["VI_1"]);
+    let daemon = scene.master(&config, &[])?;
+
+    let status = daemon.answer(&["status"])?;
+    assert!(status.contains("VI_1") && status.contains("MASTER") && status.contains(VIP), "{status}");
+    assert!(!status.contains('\x1b'), "no colours but on a terminal");
+
+    let status: serde_json::Value = serde_json::from_slice(&daemon.ask(&["status", "--json"])?.stdout)?;
+    assert_eq!(status["world"]["instances"][0]["state"], "MASTER", "{status}");
+
+    let why = daemon.answer(&["why", "VI_1"])?;
+    let timeout = why.find("Receive advertisement timeout").context(why.clone())?;
+    let change = why.find("Entering MASTER STATE").context(why.clone())?;
+    let address = why.find("setting VIP 10.78.9.9").context(why.clone())?;
+    assert!(timeout < change && change < address, "{why}");
+    assert!(why.starts_with("instance VI_1: MASTER (priority 100), since "), "{why}");
+
+    let events = daemon.answer(&["events", "-n", "3"])?;
+    assert_eq!(events.lines().count(), 3, "{events}");
+    let lines = text(&daemon.ask(&["events", "--json"])?.stdout);
+    assert!(lines.lines().count() > 3);
+    for line in lines.lines() {
+        serde_json::from_str::<serde_json::Value>(line).context(line.to_owned())?;
+    }
+
+    let nothing = daemon.ask(&["why", "VI_9"])?;
+    assert_eq!(nothing.status.code(), Some(1));
+    assert!(text(&nothing.stderr).contains("VI_1"), "{}", text(&nothing.stderr));
+    Ok(())
+}
+
+#[test]
+fn events_are_followed_as_they_happen() -> Result<()> {
+    let scene = Scene::new("follow")?;
+    let daemon = scene.master(&quick().version_3(""), &[])?;
+    let socket = daemon.control_path().to_string_lossy().into_owned();
+    let follower = scene.host.spawn(
+        "follower",
+        binaries::path("keepwatch")?,
+        &["--socket", &socket, "events", "--follow"],
+    )?;
+    follower.wait_for_log("(VI_1) Entering MASTER STATE", wait::SHORT)?;
+    scene.host.down("eth0")?;
+    follower.wait_for_log("(VI_1) Entering FAULT STATE", wait::SHORT)?;
+    let why = daemon.answer(&["why", "VI_1"])?;
+    assert!(why.contains("Netlink reports eth0 down"), "{why}");
+    Ok(())
+}
+
+#[test]
+fn without_a_daemon_the_command_says_so() -> Result<()> {
+    let output = keepwatch(&["--socket", "/nonexistent/control.sock", "status"])?;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("Is keepwatchd running?"), "{}", text(&output.stderr));
+    Ok(())
+}
+
+#[test]
+fn a_client_that_never_reads_delays_no_advert() -> Result<()> {
+    use std::{io::Write, os::unix::net::UnixStream};
+    let scene = Scene::new("stuck-client")?;
+    let daemon = scene.master(&quick().version_3(""), &[])?;
+    let since = capture::now();
+    let mut clients = Vec::new();
+    for _ in 0..40 {
+        let mut client = UnixStream::connect(daemon.control_path())?;
+        client.write_all(b"{\"ask\":\"events\",\"follow\":true}\n")?;
+        clients.push(client);
+    }
+    // Garbage, and half a question.
+    UnixStream::connect(daemon.control_path())?.write_all(&[0xff; 200_000]).ok();
+    std::thread::sleep(Duration::from_secs(2));
+    no_gap(&scene.wire, since)
+}

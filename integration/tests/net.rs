@@ -1,0 +1,293 @@
+//! keepwatch-net against a real kernel: what its sockets receive, send and change, in hosts of the lab.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use integration::{Lab, wait};
+use keepwatch_net::address::{AddressOperation, AddressSpec, PROTOCOL_KEEPALIVED};
+use keepwatch_net::link::{Change, LinkIndex, LinkTable};
+use keepwatch_net::netlink::{AddressSocket, Monitor, Outcome};
+use keepwatch_net::socket::{
+    Announcer, Arrival, Destination, Family, Packet, ReceiveBatch, SendBatch, VrrpReceiver, VrrpSender,
+};
+use keepwatch_net::wire::{arp, ndisc};
+
+const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+const GROUP6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
+
+/// The interfaces of the namespace that this is called in.
+fn table() -> Result<(Monitor, LinkTable)> {
+    let mut monitor = Monitor::open()?;
+    let mut table = LinkTable::default();
+    monitor.dump(|notification| table.apply(notification, |_| {}))?;
+    Ok((monitor, table))
+}
+
+fn index(table: &LinkTable, name: &str) -> Result<LinkIndex> {
+    Ok(table.by_name(name).context("no such interface")?.report.index)
+}
+
+/// A VRRPv2 packet of router `vrid` from `source`, IPv4 header first.
+fn advert(source: Ipv4Addr, vrid: u8) -> Vec<u8> {
+    let mut packet = vec![0x45, 0xc0, 0, 40, 0, 0, 0, 0, 255, 112, 0, 0];
+    packet.extend(source.octets());
+    packet.extend(GROUP.octets());
+    packet.extend([0x21, vrid, 100, 1, 0, 1, 0, 0, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+    packet
+}
+
+/// Receives until `count` datagrams are there; calls `each` with every one.
+fn receive(socket: &VrrpReceiver, count: usize, mut each: impl FnMut(Arrival<'_>)) -> Result<()> {
+    let mut batch = ReceiveBatch::new();
+    let mut seen = 0;
+    wait::until("the datagrams arrive", wait::LONG, || {
+        while socket.receive(&mut batch).is_ok_and(|n| n > 0) {
+            for arrival in batch.iter() {
+                seen += 1;
+                each(arrival);
+            }
+        }
+        seen >= count
+    })
+}
+
+#[test]
+fn adverts_of_many_routers_leave_in_one_batch_and_arrive_in_order() -> Result<()> {
+    let lab = Lab::new("net")?;
+    let (_lan, hosts) = lab.routers(2)?;
+    let listener = hosts[1].inside(|| {
+        let (_, table) = table()?;
+        let socket = VrrpReceiver::open(Family::V4, index(&table, "eth0")?, "eth0")?;
+        socket.join(GROUP.into())?;
+        Ok(socket)
+    })?;
+    let before = Instant::now();
+    hosts[0].inside(|| {
+        let (_, table) = table()?;
+        let link = Some(index(&table, "eth0")?);
+        let mut batch = SendBatch::new();
+        for vrid in 1..=250 {
+            let packet = advert(Ipv4Addr::new(10, 78, 0, 1), vrid);
+            batch.push(Destination::Ipv4 { link, destination: GROUP }, &packet);
+        }
+        let mut refused = 0;
+        VrrpSender::open(Family::V4)?.send(&mut batch, |_, _| refused += 1);
+        ensure!(refused == 0 && batch.is_empty(), "{refused} refused");
+        Ok(())
+    })?;
+    let mut vrids = Vec::new();
+    receive(&listener, 250, |arrival| {
+        assert!(arrival.at >= before && arrival.at <= Instant::now(), "the time of arrival is wrong");
+        if let Packet::Ipv4(packet) = arrival.packet {
+            assert_eq!((packet[1], packet[8], packet[9]), (0xc0, 255, 112));
+            assert_eq!(packet[6] & 0x40, 0, "\"don't fragment\" is set");
+            vrids.push(packet[21]);
+        }
+    })?;
+    ensure!(vrids == (1..=250).collect::<Vec<u8>>(), "lost or out of order: {vrids:?}");
+    Ok(())
+}
+
+#[test]
+fn a_datagram_over_ipv6_comes_with_hop_limit_and_a_good_checksum() -> Result<()> {
+    let lab = Lab::new("net6")?;
+    let (_lan, hosts) = lab.routers(2)?;
+    let listener = hosts[1].inside(|| {
+        let (_, table) = table()?;
+        let socket = VrrpReceiver::open(Family::V6, index(&table, "eth0")?, "eth0")?;
+        socket.join(GROUP6.into())?;
+        Ok(socket)
+    })?;
+    let source = hosts[0].inside(|| {
+        let source = wait::value("a usable link-local address", wait::LONG, || {
+            table().ok()?.1.by_name("eth0")?.link_local(|_| false)
+        })?;
+        let (_, table) = table()?;
+        let link = index(&table, "eth0")?;
+        let mut batch = SendBatch::new();
+        batch.push(Destination::Ipv6 { link, source, destination: GROUP6 }, &[0x31, 1, 100, 1, 0, 100, 0, 0]);
+        let mut refused = 0;
+        VrrpSender::open(Family::V6)?.send(&mut batch, |_, _| refused += 1);
+        ensure!(refused == 0, "refused");
+        Ok(source)
+    })?;
+    let mut seen = Vec::new();
+    receive(&listener, 1, |arrival| {
+        if let Packet::Ipv6 { source, destination, hop_limit, message } = arrival.packet {
+            seen.push((source, destination, hop_limit, message[6..8] != [0, 0]));
+        }
+    })?;
+    ensure!(seen == [(source, GROUP6, Some(255), true)], "{seen:?}");
+    Ok(())
+}
+
+#[test]
+fn one_refused_datagram_does_not_keep_the_others_back() -> Result<()> {
+    let lab = Lab::new("refused")?;
+    let (lan, hosts) = lab.routers(1)?;
+    let wire = lan.capture()?;
+    hosts[0].inside(|| {
+        let (_, table) = table()?;
+        let good = Some(index(&table, "eth0")?);
+        let mut batch = SendBatch::new();
+        for link in [good, Some(LinkIndex(9999)), good] {
+            batch.push(
+                Destination::Ipv4 { link, destination: GROUP },
+                &advert(Ipv4Addr::new(10, 78, 0, 1), 7),
+            );
+        }
+        let mut refused = Vec::new();
+        VrrpSender::open(Family::V4)?.send(&mut batch, |i, _| refused.push(i));
+        ensure!(refused == [1], "{refused:?}");
+        Ok(())
+    })?;
+    wait::until("two adverts are on the wire", wait::LONG, || wire.adverts_from("10.78.0.1").len() == 2)
+}
+
+#[test]
+fn thousands_of_addresses_go_on_and_off_and_each_request_is_answered() -> Result<()> {
+    const COUNT: usize = 2000;
+    let lab = Lab::new("addresses")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    hosts[0].inside(|| {
+        let (mut monitor, mut table) = table()?;
+        let link = index(&table, "eth0")?;
+        let mut socket = AddressSocket::open()?;
+        let mut run = |operation| -> Result<Vec<(usize, Outcome)>> {
+            for i in 0..COUNT {
+                let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 79, 0, 0)) + i as u32);
+                socket.request(operation, link, AddressSpec::new(address.into(), 32), i);
+            }
+            let mut answers = Vec::new();
+            wait::until("every request is answered", wait::LONG, || {
+                socket.work(64, |answer| answers.push((answer.token, answer.result)));
+                socket.is_idle()
+            })?;
+            answers.into_iter().map(|(token, result)| Ok((token, result?))).collect()
+        };
+        for (operation, outcome) in [
+            (AddressOperation::Add, Outcome::Changed),
+            (AddressOperation::Add, Outcome::AlreadySo),
+            (AddressOperation::Remove, Outcome::Changed),
+            (AddressOperation::Remove, Outcome::AlreadySo),
+            (AddressOperation::Add, Outcome::Changed),
+        ] {
+            let expected: Vec<_> = (0..COUNT).map(|i| (i, outcome)).collect();
+            ensure!(run(operation)? == expected, "{operation:?} was not {outcome:?} for all, in order");
+        }
+        let ours = |table: &LinkTable| {
+            let link = table.by_name("eth0");
+            link.map_or(0, |l| l.addresses.iter().filter(|a| a.protocol == PROTOCOL_KEEPALIVED).count())
+        };
+        wait::until("the monitor has heard of them all", wait::LONG, || {
+            let _ = monitor.poll(64, |notification| table.apply(notification, |_| {}));
+            ours(&table) == COUNT
+        })
+    })
+}
+
+#[test]
+fn an_address_is_as_it_was_asked_for() -> Result<()> {
+    let lab = Lab::new("spec")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    hosts[0].inside(|| {
+        let (_, table) = table()?;
+        let link = index(&table, "eth0")?;
+        let mut socket = AddressSocket::open()?;
+        let mut plain = AddressSpec::new("10.1.2.3".parse()?, 24);
+        plain.broadcast = Some("10.1.2.255".parse()?);
+        plain.label = Some("eth0:vip".into());
+        plain.no_prefix_route = true;
+        let mut late = AddressSpec::new("fd78::99".parse()?, 128);
+        late.preferred_lifetime = Some(0);
+        for spec in [plain, late] {
+            socket.request(AddressOperation::Add, link, spec, ());
+        }
+        wait::until("both are answered", wait::LONG, || {
+            socket.work(64, |answer| assert_eq!(answer.result, Ok(Outcome::Changed)));
+            socket.is_idle()
+        })
+    })?;
+    let shown = hosts[0].run("ip", &["-o", "address", "show", "dev", "eth0"])?;
+    for words in ["inet 10.1.2.3/24 brd 10.1.2.255", "noprefixroute eth0:vip", "fd78::99/128", "deprecated"] {
+        ensure!(shown.contains(words), "{words:?} is not in {shown}");
+    }
+    ensure!(!shown.contains("tentative"), "duplicate address detection was not skipped: {shown}");
+    Ok(())
+}
+
+#[test]
+fn announcements_are_on_the_wire() -> Result<()> {
+    let lab = Lab::new("announce")?;
+    let (lan, hosts) = lab.routers(1)?;
+    let wire = lan.capture()?;
+    hosts[0].inside(|| {
+        let (_, table) = table()?;
+        let link = table.by_name("eth0").context("eth0")?;
+        let hardware = link.report.hardware.context("eth0 has no hardware address")?;
+        let mut announcer = Announcer::open()?;
+        for _ in 0..5 {
+            let address = Ipv4Addr::new(10, 78, 9, 9);
+            announcer.push_arp(
+                link.report.index,
+                &arp::Repr { operation: arp::Operation::Request, hardware, address },
+            );
+        }
+        let address = "fd78::9".parse()?;
+        announcer.push_ndisc(link.report.index, &ndisc::Repr { hardware, address, router: false });
+        announcer.send(|_, error| panic!("refused: {error}"));
+        Ok(())
+    })?;
+    wait::until("five gratuitous ARPs were seen", wait::LONG, || wire.gratuitous_arps("10.78.9.9").len() == 5)
+}
+
+#[test]
+fn interfaces_are_followed_from_their_birth_to_their_end() -> Result<()> {
+    let lab = Lab::new("links")?;
+    let lan = lab.bridge("lan")?;
+    let host = lab.host("a")?;
+    let (mut monitor, mut table) = host.inside(table)?;
+    ensure!(table.by_name("eth0").is_none() && table.by_name("lo").is_some(), "the dump is wrong");
+    let mut follow = |what: &str, done: &dyn Fn(&LinkTable, &[Change]) -> bool| {
+        let mut changes = Vec::new();
+        wait::until(what, wait::LONG, || {
+            let _ = monitor.poll(64, |notification| table.apply(notification, |change| changes.push(change)));
+            done(&table, &changes)
+        })
+    };
+    let usable = |table: &LinkTable| table.by_name("eth0").is_some_and(|link| link.is_usable());
+
+    host.plug("eth0", &lan)?.address("eth0", "10.78.0.1/16")?;
+    let own: IpAddr = "10.78.0.1".parse()?;
+    follow("it is there, usable, with its address", &|table, _| {
+        usable(table)
+            && table.by_name("eth0").and_then(|l| l.primary_ipv4(|_| false)).map(IpAddr::V4) == Some(own)
+    })?;
+    host.down("eth0")?;
+    follow("it is down", &|table, _| !usable(table))?;
+    host.up("eth0")?;
+    follow("it is up again", &|table, _| usable(table))?;
+    host.remove_interface("eth0")?;
+    follow("it is gone", &|table, changes| {
+        table.by_name("eth0").is_none() && changes.iter().any(|c| matches!(c, Change::Vanished { .. }))
+    })
+}
+
+#[test]
+fn the_group_can_be_joined_twice_and_a_missing_interface_is_an_error() -> Result<()> {
+    let lab = Lab::new("join")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    hosts[0].inside(|| {
+        let (_, table) = table()?;
+        let socket = VrrpReceiver::open(Family::V4, index(&table, "eth0")?, "eth0")?;
+        socket.join(GROUP.into())?;
+        socket.join(GROUP.into())?;
+        let error = VrrpReceiver::open(Family::V4, LinkIndex(77), "nowhere").err().context("opened")?;
+        ensure!(error.to_string().contains("nowhere"), "{error}");
+        let mut batch = ReceiveBatch::new();
+        let began = Instant::now();
+        ensure!(socket.receive(&mut batch)? == 0 && began.elapsed() < Duration::from_secs(1), "it waited");
+        Ok(())
+    })
+}
