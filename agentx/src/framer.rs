@@ -26,6 +26,16 @@ impl Framer {
         self.buffer = Vec::new();
     }
 
+    /// Whether [`next_packet`](Self::next_packet) has something to say.
+    pub fn has_packet(&self) -> bool {
+        match RawHeader::decode(&self.buffer) {
+            Ok(header) => {
+                header.payload > MAX_PAYLOAD || self.buffer.len() >= HEADER_LENGTH + header.payload as usize
+            }
+            Err(_) => self.buffer.len() >= HEADER_LENGTH,
+        }
+    }
+
     /// Takes the next whole packet off, if there is one yet.
     ///
     /// # Errors

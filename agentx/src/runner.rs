@@ -108,12 +108,14 @@ enum Step {
     Connected(io::Result<Box<dyn Stream>>),
     Read(io::Result<usize>),
     Wrote(io::Result<usize>),
+    /// There is room for the answers to requests that were left over.
+    Room,
     Stalled,
 }
 
 impl Link {
     /// Waits for the next thing that happens on the link. Cancelling loses nothing.
-    async fn step(&mut self, patience: Duration) -> Step {
+    async fn step(&mut self, patience: Duration, backlog: bool) -> Step {
         match self {
             Link::Down => std::future::pending().await,
             Link::Connecting(attempt) => Step::Connected(attempt.as_mut().await),
@@ -122,7 +124,8 @@ impl Link {
                 let deadline = tokio::time::Instant::from_std(*progress + patience);
                 tokio::select! {
                     wrote = writer.write(output), if !output.is_empty() => Step::Wrote(wrote),
-                    read = reader.read_buf(input), if output.len() < HIGH_WATER => Step::Read(read),
+                    () = std::future::ready(()), if backlog && output.len() < HIGH_WATER => Step::Room,
+                    read = reader.read_buf(input), if !backlog && output.len() < HIGH_WATER => Step::Read(read),
                     () = tokio::time::sleep_until(deadline), if !output.is_empty() => Step::Stalled,
                 }
             }
@@ -156,7 +159,7 @@ impl<F: FnMut() -> SharedTree, R: FnMut(Change)> Runner<F, R> {
                     Some(Request::Notify(binds)) => self.handle(Input::Notify(binds)),
                     Some(Request::Stop) | None => self.handle(Input::Stop),
                 },
-                step = self.link.step(self.patience) => self.stepped(step),
+                step = self.link.step(self.patience, self.session.has_backlog()) => self.stepped(step),
             }
             // Answering a fast walker must not keep the runtime's thread from others.
             tokio::task::yield_now().await;
@@ -181,6 +184,7 @@ impl<F: FnMut() -> SharedTree, R: FnMut(Change)> Runner<F, R> {
                     self.handle(Input::Received(&input));
                 }
             }
+            Step::Room => self.handle(Input::Received(&[])),
             Step::Wrote(Ok(0)) | Step::Stalled => self.lost("the master takes no answers".to_owned()),
             Step::Wrote(Ok(count)) => {
                 if let Link::Up(connection) = &mut self.link {

@@ -32,6 +32,9 @@ use crate::wire::{ByteOrder, DecodeError, octet_string};
 /// Notifications that wait for a session at most; when one more comes, the oldest goes.
 pub const MAX_WAITING_NOTIFICATIONS: usize = 64;
 
+/// Bytes of answers after which [`Input::Received`] leaves the remaining requests for later.
+const MAX_ANSWERS: usize = 64 * 1024;
+
 /// What a session offers, and its patience.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -78,7 +81,8 @@ pub enum Input<'a> {
     Connected,
     /// The connection could not be made, or it broke: an end of stream, an error, or writes that stalled.
     ConnectionLost(String),
-    /// Bytes came in.
+    /// Bytes came in. When the answers get long, requests may be left over: [`Session::has_backlog`] says so, and
+    /// another `Received`, of no bytes at all, goes on with them.
     Received(&'a [u8]),
     /// [`Session::deadline`] has come.
     Timer,
@@ -221,6 +225,11 @@ impl Session {
         matches!(self.state, State::Stopped)
     }
 
+    /// Whether requests that came in wait to be answered: see [`Input::Received`].
+    pub fn has_backlog(&self) -> bool {
+        self.framer.has_packet()
+    }
+
     /// Notifications that never left, because no session came while they waited.
     pub fn dropped_notifications(&self) -> u64 {
         self.dropped_notifications
@@ -302,7 +311,11 @@ impl Session {
             return;
         }
         self.framer.push(raw);
-        loop {
+        let answers = |out: &[Output]| -> usize {
+            let length = |output: &Output| if let Output::Send(raw) = output { raw.len() } else { 0 };
+            out.iter().map(length).sum()
+        };
+        while answers(out) < MAX_ANSWERS {
             match self.framer.next_packet() {
                 Ok(None) => return,
                 Ok(Some(raw)) => self.packet(now, &raw, tree, out),

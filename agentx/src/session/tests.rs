@@ -183,6 +183,25 @@ fn a_bulk_that_asks_for_the_world_gets_a_bounded_answer() {
 }
 
 #[test]
+fn requests_that_come_all_at_once_are_answered_bit_by_bit() {
+    let mut bench = Bench::new();
+    bench.open();
+    let ranges = vec![range(&ROOT, false, &[]); 1000];
+    let body = Body::GetBulk { non_repeaters: 0, max_repetitions: 2, ranges };
+    let header = Header { session: 7, ..Header::default() };
+    let raw = Packet { header, context: None, body }.encode().unwrap();
+    bench.feed(Input::Received(&raw.repeat(10)));
+    let mut rounds = 1;
+    assert!(bench.sent.len() < 10 && bench.session.has_backlog());
+    while bench.session.has_backlog() {
+        bench.feed(Input::Received(&[]));
+        rounds += 1;
+    }
+    assert_eq!(bench.sent.len(), 10);
+    assert!(rounds > 2);
+}
+
+#[test]
 fn nothing_can_be_set() {
     let mut bench = Bench::new();
     bench.open();
