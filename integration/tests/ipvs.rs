@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::time::Duration;
+
 use integration::{
     binaries,
     vm::{Outcome, Scenario},
@@ -70,6 +72,7 @@ fn a_directors_life_from_its_start_to_a_clean_stop() {
         assert!(log.contains(line), "{line:?} is not in\n{log}");
     }
     assert!(!log.contains("IPVS: "), "something failed:\n{log}");
+    println!("{}", story.chapter("times"));
 }
 
 fn play(script: &str) -> Outcome {
@@ -77,6 +80,7 @@ fn play(script: &str) -> Outcome {
     Scenario::new(script)
         .env("NETWORK", network)
         .env("KEEPWATCHD", binaries::path("keepwatchd").unwrap())
+        .limit(Duration::from_secs(400))
         .run()
         .unwrap()
 }

@@ -55,8 +55,8 @@ ip netns exec web5 sh -c '
 	echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter; ip addr add 10.0.0.1/32 dev lo
 	ip link set tunl0 up; echo 0 >/proc/sys/net/ipv4/conf/tunl0/rp_filter'
 
-chapter() { echo "== $1"; }
-die() { echo "$1"; echo "== log"; cat $log; ipvsadm -Ln; exit 1; }
+chapter() { echo "== $1"; echo "$SECONDS $1" >>$WORK/times; }
+die() { echo "$1"; echo "== log"; cat $log; cat $WORK/times; ipvsadm -Ln; exit 1; }
 until_ok() { # what, command…
 	local what=$1 n
 	shift
