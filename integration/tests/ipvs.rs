@@ -72,7 +72,6 @@ fn a_directors_life_from_its_start_to_a_clean_stop() {
         assert!(log.contains(line), "{line:?} is not in\n{log}");
     }
     assert!(!log.contains("IPVS: "), "something failed:\n{log}");
-    println!("{}", story.chapter("times"));
 }
 
 fn play(script: &str) -> Outcome {
