@@ -10,7 +10,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use integration::{Capture, Host, Instance, Lab, binaries, capture, conf, keepwatchd::Keepwatchd, wait};
+use integration::{
+    Capture, Host, Instance, Lab, binaries, capture, conf, keepwatchd::Keepwatchd, wait, web::WebServer,
+};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -56,6 +58,11 @@ impl Scene {
 /// A second of patience for a master: nobody else is there.
 fn quick() -> Instance {
     Instance::new("VI_1").interval("0.1")
+}
+
+/// Half a second between adverts, so that one that is missing is told from one that a busy machine delayed.
+fn calm() -> Instance {
+    Instance::new("VI_1").interval("0.5")
 }
 
 fn keepwatchd(arguments: &[&str]) -> Result<Output> {
@@ -158,7 +165,7 @@ fn a_clean_stop_takes_everything_along() -> Result<()> {
     }
     let last = scene.wire.adverts_from(OURS).pop().context("an advert")?.1;
     assert_eq!(last.priority, 0);
-    let history = fs::read_to_string(daemon.history_path())?;
+    let history = fs::read_to_string(scene.host.directory().join("history.jsonl"))?;
     assert!(history.contains("daemon_stopping") && history.contains("address_removed"), "{history}");
     Ok(())
 }
@@ -190,8 +197,8 @@ fn a_second_daemon_is_refused_and_a_stale_pid_file_is_not_in_the_way() -> Result
 #[test]
 fn a_reload_with_a_mistake_changes_nothing() -> Result<()> {
     let scene = Scene::new("bad-reload")?;
-    let daemon = scene.master(&quick().version_3(""), &[])?;
-    fs::write(daemon.config_path(), quick().vip("10.78.9.10/32").line("prioritty 5").version_3(""))?;
+    let daemon = scene.master(&calm().version_3(""), &[])?;
+    fs::write(daemon.config_path(), calm().vip("10.78.9.10/32").line("prioritty 5").version_3(""))?;
     let since = capture::now();
     daemon.process().signal(Signal::SIGHUP)?;
     daemon.wait_for_log("refused, the running configuration stays")?;
@@ -205,7 +212,7 @@ fn a_reload_with_a_mistake_changes_nothing() -> Result<()> {
 fn a_reload_touches_only_what_changed() -> Result<()> {
     let scene = Scene::new("reload")?;
     let other = Instance::new("VI_2").vrid(52).interval("0.1");
-    let config = |second: &str| format!("{}{}", quick().version_3(""), other.clone().vip(second));
+    let config = |second: &str| format!("{}{}", calm().version_3(""), other.clone().vip(second));
     let daemon = scene.master(&config("10.78.9.20/32"), &[])?;
     wait::until("VI_2 is master", wait::LONG, || scene.host.has("eth0", "10.78.9.20"))?;
     let worker = scene.worker()?;
@@ -234,9 +241,9 @@ fn no_gap(wire: &Capture, since: Duration) -> Result<()> {
         let ours = wire.adverts_from(OURS).into_iter();
         ours.filter(|(at, advert)| *at > since && advert.vrid == 51).map(|(at, _)| at).collect()
     };
-    wait::until("there are enough adverts to tell", wait::SHORT, || times().len() > 5)?;
+    wait::until("there are enough adverts to tell", wait::SHORT, || times().len() > 4)?;
     let gap = times().windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max().unwrap_or_default();
-    ensure!(gap < Duration::from_millis(195), "an advert is missing: {gap:?}");
+    ensure!(gap < Duration::from_millis(950), "an advert is missing: {gap:?}");
     Ok(())
 }
 
@@ -369,6 +376,115 @@ fn the_operator_is_told_what_is_and_why() -> Result<()> {
 }
 
 #[test]
+fn without_ip_vs_in_the_kernel_it_says_so_and_the_virtual_routers_go_on() -> Result<()> {
+    let scene = Scene::new("no-ipvs")?;
+    if scene.host.inside(|| Ok(Path::new("/proc/net/ip_vs").exists()))? {
+        // A kernel with IPVS has its own tests.
+        return Ok(());
+    }
+    let daemon = Keepwatchd::on(&scene.host).config(quick().version_3("") + WEB).start()?;
+    daemon.wait_for_log("the kernel has no IPVS")?;
+    daemon.wait_for_log("(VI_1) Entering MASTER STATE")?;
+    wait::until("the VIP is up", wait::LONG, || scene.host.has("eth0", VIP))?;
+    assert!(daemon.answer(&["status"])?.contains("the kernel has no IPVS"));
+    Ok(())
+}
+
+/// A virtual server with one real server on the host itself.
+const WEB: &str = "virtual_server 10.78.9.9 80 {
+    delay_loop 1
+    lb_algo rr
+    lb_kind NAT
+    protocol TCP
+    real_server 127.0.0.1 8080 {
+        TCP_CHECK {
+            connect_timeout 1
+            retry 0
+        }
+    }
+}
+";
+
+#[test]
+fn a_dead_web_server_leaves_the_table_and_why_says_so() -> Result<()> {
+    let scene = Scene::new("web")?;
+    let at = "127.0.0.1:8080".parse()?;
+    let web = WebServer::start(&scene.host, at, "hello")?;
+    let daemon = Keepwatchd::on(&scene.host)
+        .config(quick().version_3("") + WEB)
+        .flags(&["--dataplane", "memory"])
+        .start()?;
+    daemon.wait_for_log("Adding service [127.0.0.1]:tcp:8080 to VS [10.78.9.9]:tcp:80")?;
+    daemon.wait_for_log("TCP connection to [127.0.0.1]:tcp:8080 success")?;
+    drop(web);
+    daemon.wait_for_log("Removing service [127.0.0.1]:tcp:8080 from VS [10.78.9.9]:tcp:80")?;
+    let why = daemon.answer(&["why", "127.0.0.1:8080"])?;
+    assert!(why.contains("connection refused") && why.contains("Removing service"), "{why}");
+    assert!(daemon.answer(&["status"])?.contains("0 of 1 real servers up"));
+    let _web = WebServer::start(&scene.host, at, "hello again")?;
+    wait::until("it is back", wait::LONG, || {
+        daemon.process().log().matches("Adding service [127.0.0.1]:tcp:8080").count() == 2
+    })?;
+    Ok(())
+}
+
+#[test]
+fn a_terminal_that_stands_still_delays_no_advert() -> Result<()> {
+    let scene = Scene::new("stuck-console")?;
+    let config = file(scene.host.directory(), "c.conf", &calm().version_3(""))?;
+    let pid = scene.host.directory().join("keepwatchd.pid").to_string_lossy().into_owned();
+    let program = binaries::path("keepwatchd")?;
+    let line = format!("exec {} -n -l -D -P -f {config} -p {pid} 2>&1 | sleep 1000", program.display());
+    let _shell = scene.host.spawn("shell", "sh", &["-c", &line])?;
+    wait::until("the VIP is up", wait::LONG, || scene.host.has("eth0", VIP))?;
+    let daemon = wait::value("its pid is known", wait::SHORT, || scene.pid_in("keepwatchd.pid"))?;
+    let since = capture::now();
+    // 64 KiB fill the pipe.
+    for _ in 0..1500 {
+        kill(daemon, Signal::SIGHUP)?;
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    no_gap(&scene.wire, since)?;
+    kill(daemon, Signal::SIGTERM)?;
+    wait::until("it has stopped all the same", wait::SHORT, || scene.pid_in("keepwatchd.pid").is_none())?;
+    assert!(!scene.host.has("eth0", VIP));
+    Ok(())
+}
+
+#[test]
+fn dump_signals_end_nobody_and_the_service_manager_is_told() -> Result<()> {
+    let scene = Scene::new("systemd")?;
+    let path = scene.host.directory().join("notify.sock");
+    let manager = std::os::unix::net::UnixDatagram::bind(&path)?;
+    manager.set_read_timeout(Some(wait::LONG))?;
+    let told = || -> Result<String> {
+        let mut buffer = [0; 256];
+        let length = manager.recv(&mut buffer)?;
+        Ok(text(buffer.get(..length).unwrap_or_default()))
+    };
+    let config = file(scene.host.directory(), "c.conf", &quick().version_3(""))?;
+    let pid = scene.host.directory().join("keepwatchd.pid");
+    let mut daemon = scene
+        .host
+        .process("keepwatchd", binaries::path("keepwatchd")?)
+        .args(["-n", "-l", "-P", "-f", &config, "-p"])
+        .arg(&pid)
+        .env("NOTIFY_SOCKET", &path)
+        .start()?;
+    assert_eq!(told()?, "READY=1");
+    for signal in [Signal::SIGUSR1, Signal::SIGUSR2] {
+        daemon.signal(signal)?;
+    }
+    daemon.signal(Signal::SIGHUP)?;
+    assert!(told()?.starts_with("RELOADING=1\nMONOTONIC_USEC="));
+    assert_eq!(told()?, "READY=1");
+    daemon.wait_for_log("Reloaded", wait::SHORT)?;
+    assert!(daemon.stop(wait::SHORT)?.success());
+    assert_eq!(told()?, "STOPPING=1");
+    Ok(())
+}
+
+#[test]
 fn events_are_followed_as_they_happen() -> Result<()> {
     let scene = Scene::new("follow")?;
     let daemon = scene.master(&quick().version_3(""), &[])?;
@@ -398,7 +514,7 @@ fn without_a_daemon_the_command_says_so() -> Result<()> {
 fn a_client_that_never_reads_delays_no_advert() -> Result<()> {
     use std::{io::Write, os::unix::net::UnixStream};
     let scene = Scene::new("stuck-client")?;
-    let daemon = scene.master(&quick().version_3(""), &[])?;
+    let daemon = scene.master(&calm().version_3(""), &[])?;
     let since = capture::now();
     let mut clients = Vec::new();
     for _ in 0..40 {

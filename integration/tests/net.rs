@@ -72,7 +72,7 @@ fn adverts_of_many_routers_leave_in_one_batch_and_arrive_in_order() -> Result<()
             batch.push(Destination::Ipv4 { link, destination: GROUP }, &packet);
         }
         let mut refused = 0;
-        VrrpSender::open(Family::V4)?.send(&mut batch, |_, _| refused += 1);
+        VrrpSender::open(Family::V4)?.send(&mut batch, usize::MAX, |_, _| refused += 1);
         ensure!(refused == 0 && batch.is_empty(), "{refused} refused");
         Ok(())
     })?;
@@ -108,7 +108,7 @@ fn a_datagram_over_ipv6_comes_with_hop_limit_and_a_good_checksum() -> Result<()>
         let mut batch = SendBatch::new();
         batch.push(Destination::Ipv6 { link, source, destination: GROUP6 }, &[0x31, 1, 100, 1, 0, 100, 0, 0]);
         let mut refused = 0;
-        VrrpSender::open(Family::V6)?.send(&mut batch, |_, _| refused += 1);
+        VrrpSender::open(Family::V6)?.send(&mut batch, usize::MAX, |_, _| refused += 1);
         ensure!(refused == 0, "refused");
         Ok(source)
     })?;
@@ -138,7 +138,7 @@ fn one_refused_datagram_does_not_keep_the_others_back() -> Result<()> {
             );
         }
         let mut refused = Vec::new();
-        VrrpSender::open(Family::V4)?.send(&mut batch, |i, _| refused.push(i));
+        VrrpSender::open(Family::V4)?.send(&mut batch, usize::MAX, |i, _| refused.push(i));
         ensure!(refused == [1], "{refused:?}");
         Ok(())
     })?;

@@ -75,7 +75,7 @@ pub fn load_text(path: &Path, text: String, options: &Options) -> Loaded {
 }
 
 fn finish(config: Config, context: Context) -> Loaded {
-    let Context { sources, mut diagnostics } = context;
+    let Context { sources, mut diagnostics, .. } = context;
     let sources: Arc<SourceMap> = Arc::new(sources);
     let files = sources.files().map(|file| file.path.clone()).collect();
     diagnostics.set_sources(sources);

@@ -66,6 +66,13 @@ impl Link {
     }
 }
 
+/// Whether this host forwards IPv6 packets that come in by an interface: its neighbour advertisements then say that it
+/// is a router (RFC 4861 §4.4).
+pub fn forwards_ipv6(name: &str) -> bool {
+    let setting = format!("/proc/sys/net/ipv6/conf/{name}/forwarding");
+    std::fs::read(setting).is_ok_and(|value| value.first() == Some(&b'1'))
+}
+
 /// What the kernel tells, at first in answer to a dump and then as it happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notification {

@@ -67,6 +67,8 @@ pub fn run(settings: SupervisorSettings, log: &mut Sinks, ready: impl FnOnce()) 
         back_off: BackOff::new(),
         ready: Some(ready),
         first: true,
+        starting: true,
+        reload_later: false,
         phase: Phase::Running(worker),
     };
     supervisor.write_worker_pids();
@@ -82,14 +84,6 @@ fn take_signals() -> nix::Result<SignalFd> {
     SIGNALS.into_iter().for_each(|signal| set.add(signal));
     set.thread_block()?;
     SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
-}
-
-/// Lets the signals through again that [`run`]'s process blocks and hands down with exec.
-///
-/// # Errors
-/// What the system said.
-pub fn release_signals() -> nix::Result<()> {
-    SigSet::all().thread_unblock()
 }
 
 enum Phase {
@@ -114,6 +108,10 @@ struct Supervisor<'a, F: FnOnce()> {
     ready: Option<F>,
     /// No worker has been replaced, and none has run yet.
     first: bool,
+    /// The present worker does not run yet.
+    starting: bool,
+    /// It shall reload as soon as it does.
+    reload_later: bool,
     phase: Phase,
 }
 
@@ -159,6 +157,8 @@ impl<F: FnOnce()> Supervisor<'_, F> {
     fn on_signal(&mut self, signal: Signal) {
         match signal {
             Signal::SIGTERM | Signal::SIGINT => self.stop(),
+            // A worker that is still starting reads the configuration anyway; then it may have read the old one.
+            Signal::SIGHUP if self.starting => self.reload_later = true,
             Signal::SIGHUP | Signal::SIGUSR1 | Signal::SIGUSR2 => {
                 if let Phase::Running(worker) = &self.phase {
                     worker.signal(signal);
@@ -171,7 +171,6 @@ impl<F: FnOnce()> Supervisor<'_, F> {
 
     fn stop(&mut self) {
         systemd::notify("STOPPING=1");
-        self.log.now(Severity::Info, "Stopping");
         self.phase = match std::mem::replace(&mut self.phase, Phase::Over(0)) {
             Phase::Running(worker) => {
                 worker.signal(Signal::SIGTERM);
@@ -189,6 +188,10 @@ impl<F: FnOnce()> Supervisor<'_, F> {
                 Report::Beat(_) => {}
                 Report::Ready => {
                     self.first = false;
+                    self.starting = false;
+                    if std::mem::take(&mut self.reload_later) {
+                        worker.signal(Signal::SIGHUP);
+                    }
                     systemd::notify("READY=1");
                     if let Some(ready) = self.ready.take() {
                         ready();
@@ -261,6 +264,8 @@ impl<F: FnOnce()> Supervisor<'_, F> {
         match Worker::start(Some(reason.clone()), self.settings.listeners) {
             Ok(worker) => {
                 self.phase = Phase::Running(worker);
+                self.starting = true;
+                self.reload_later = false;
                 self.write_worker_pids();
             }
             Err(error) => {

@@ -21,9 +21,9 @@ pub mod pulse;
 pub mod reload;
 mod services;
 pub mod settings;
+mod signals;
 mod virtual_routers;
 
-use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -31,8 +31,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use keepwatch_bus::{Bus, Fact, Hub};
-use nix::sys::signal::Signal;
-use tokio::signal::unix::{SignalKind, signal};
+use nix::sys::signal::{SigSet, Signal};
 
 use crate::cli::Cli;
 use crate::supervisor::line::Report;
@@ -42,7 +41,9 @@ use configuration::Accepted;
 use consumers::{Consumers, Earlier};
 use publishers::Publishers;
 use pulse::ToSupervisor;
+use reload::AtStart;
 use settings::Settings;
+use signals::{Asked, Signals};
 
 /// Threads of the ordinary runtime. Nothing that decides about failover runs there; two let one task be slow.
 const THREADS: usize = 2;
@@ -54,12 +55,13 @@ const LAST_TASKS: Duration = Duration::from_millis(100);
 /// # Errors
 /// When something is missing without which nothing can run.
 pub fn run(cli: Cli, reason: Option<String>) -> Result<i32> {
+    // One that comes before there are handlers waits, rather than end us.
+    let signals = signals::held().context("holding signals back")?;
     // A worker never outlives its supervisor: it stops cleanly, as if told to.
     nix::sys::prctl::set_pdeathsig(Signal::SIGTERM).context("asking to be told of the supervisor's end")?;
     if stage::orphaned() {
         return Ok(supervisor::EXIT_FATAL);
     }
-    supervisor::release_signals().context("unblocking signals")?;
     let handed_in = systemd::listener();
     let to_supervisor =
         stage::parent_socket().and_then(ToSupervisor::new).context("the supervisor's socket")?;
@@ -71,7 +73,8 @@ pub fn run(cli: Cli, reason: Option<String>) -> Result<i32> {
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    let status = runtime.block_on(Worker::live(settings, accepted, reason, to_supervisor, handed_in));
+    let status =
+        runtime.block_on(Worker::live(settings, accepted, reason, to_supervisor, handed_in, &signals));
     runtime.shutdown_timeout(LAST_TASKS);
     status
 }
@@ -82,6 +85,7 @@ struct Worker {
     bus: Bus,
     publishers: Publishers,
     consumers: Consumers,
+    at_start: AtStart,
 }
 
 impl Worker {
@@ -91,9 +95,9 @@ impl Worker {
         restart: Option<String>,
         to_supervisor: ToSupervisor,
         handed_in: Option<TcpListener>,
+        held: &SigSet,
     ) -> Result<i32> {
-        // Signals first: one that comes during the start must not end us.
-        let signals = Signals::new().context("taking over signals")?;
+        let signals = Signals::take(held).context("taking over signals")?;
         let config = &accepted.config;
         let earlier = Earlier::read(&settings, config);
         let (bus, hub) = Hub::new(earlier.bus.clone()).context("starting the bus")?;
@@ -123,8 +127,10 @@ impl Worker {
         }
         // An error means that the supervisor is gone: the pulse sees to that.
         let _ = to_supervisor.say(&Report::Ready);
-        let settings = Arc::new(settings);
-        Self { settings, to_supervisor, bus, publishers, consumers }.until_stopped(signals).await
+        let (settings, at_start) = (Arc::new(settings), AtStart::of(config));
+        // A large configuration takes room, and its sources with it.
+        drop(accepted);
+        Self { settings, to_supervisor, bus, publishers, consumers, at_start }.until_stopped(signals).await
     }
 
     async fn until_stopped(mut self, mut signals: Signals) -> Result<i32> {
@@ -132,7 +138,7 @@ impl Worker {
             match signals.next().await {
                 Asked::Reload => {
                     let _ = self.to_supervisor.say(&Report::Reloading);
-                    reload::reload(&self.settings, &mut self.publishers, &self.consumers, &self.bus).await;
+                    self.reload().await;
                     let _ = self.to_supervisor.say(&Report::Reloaded);
                 }
                 Asked::Stop(reason) => {
@@ -142,45 +148,6 @@ impl Worker {
                     self.consumers.stop().await;
                     return Ok(0);
                 }
-            }
-        }
-    }
-}
-
-/// What a signal asks for.
-enum Asked {
-    Reload,
-    Stop(&'static str),
-}
-
-struct Signals {
-    term: tokio::signal::unix::Signal,
-    int: tokio::signal::unix::Signal,
-    hup: tokio::signal::unix::Signal,
-    // keepalived's dumps. Held so that they end nobody.
-    usr1: tokio::signal::unix::Signal,
-    usr2: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            term: signal(SignalKind::terminate())?,
-            int: signal(SignalKind::interrupt())?,
-            hup: signal(SignalKind::hangup())?,
-            usr1: signal(SignalKind::user_defined1())?,
-            usr2: signal(SignalKind::user_defined2())?,
-        })
-    }
-
-    async fn next(&mut self) -> Asked {
-        loop {
-            tokio::select! {
-                _ = self.term.recv() => return Asked::Stop("SIGTERM"),
-                _ = self.int.recv() => return Asked::Stop("SIGINT"),
-                _ = self.hup.recv() => return Asked::Reload,
-                _ = self.usr1.recv() => {}
-                _ = self.usr2.recv() => {}
             }
         }
     }

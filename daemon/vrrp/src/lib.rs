@@ -62,7 +62,7 @@
 //! let vip = InterfaceAddress::host([192, 0, 2, 100].into());
 //! let spec = RouterSpec::new("VI_1".into(), "eth0".into(), VirtualRouterId(51), Arc::from([vip]));
 //! let routers = vec![RouterDefinition::detached(spec)];
-//! node.apply(start, Definitions { routers, groups: vec![] }, None, &mut story);
+//! node.apply(start, Definitions { routers, ..Definitions::default() }, None, &mut story);
 //! assert_eq!(story.0, ["instance_configured", "state_changed"]); // Init to Backup
 //!
 //! // Nobody is heard for the Master_Down_Interval: 3 × 1 s + (256 − 100) / 256 s.

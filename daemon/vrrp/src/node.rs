@@ -78,6 +78,8 @@ pub struct Node {
     pub(crate) by_name: HashMap<Name, RouterId>,
     pub(crate) groups: Vec<Group>,
     pub(crate) timers: Timers,
+    /// Nobody listens before this; none until the first start.
+    pub(crate) quiet_until: Option<Instant>,
     /// Counts packets that are for none of our routers.
     pub(crate) strangers: Arc<RouterCounters>,
 }
@@ -91,6 +93,7 @@ impl Node {
             by_name: HashMap::new(),
             groups: Vec::new(),
             timers: Timers::default(),
+            quiet_until: None,
             strangers,
         }
     }

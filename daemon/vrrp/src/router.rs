@@ -48,6 +48,7 @@ mod change;
 mod fault;
 mod limit;
 mod master;
+mod owner;
 mod receive;
 mod transmit;
 
@@ -133,6 +134,9 @@ pub struct Router {
     pub(crate) holds_addresses: bool,
     advertised: Vec<IpAddr>,
     packet: AdvertBuffer,
+    /// A unicast peer computes its checksums as keepalived before 1.3.7 did, as if they went to the multicast group: from
+    /// then on ours do too.
+    old_unicast_sum: bool,
     limits: Limits,
 }
 
@@ -156,6 +160,7 @@ impl Router {
             holds_addresses: false,
             advertised: Vec::new(),
             packet: AdvertBuffer::default(),
+            old_unicast_sum: false,
             limits: Limits::default(),
             spec,
         };

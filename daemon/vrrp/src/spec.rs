@@ -298,4 +298,6 @@ pub struct Definitions {
     pub routers: Vec<RouterDefinition>,
     /// The sync groups.
     pub groups: Vec<GroupDefinition>,
+    /// `vrrp_startup_delay`: after the first start nobody listens or advertises for so long.
+    pub startup_delay: Duration,
 }

@@ -17,7 +17,7 @@ const RIGHT: u64 = 1_000_000;
 const VI: &str = "VI_1";
 
 fn one(spec: RouterSpec) -> Definitions {
-    Definitions { routers: vec![definition(spec)], groups: Vec::new() }
+    Definitions { routers: vec![definition(spec)], ..Definitions::default() }
 }
 
 /// Two hosts, one router: priorities 150 and 100, both running.
@@ -335,6 +335,41 @@ fn authentication_that_differs_makes_two_masters_and_counts() {
     assert!(counters.auth_failures.get() > 20);
 }
 
+#[test]
+fn of_two_owners_one_gives_way_even_if_the_other_does_not_listen() {
+    for deaf in [false, true] {
+        let mut lan = Lan::new(1, 1);
+        for host in 0..2 {
+            let mut spec = spec(VI, 0, 255);
+            spec.initial_master = true;
+            spec.owner_ignore_adverts = deaf && host == 0;
+            let host = lan.host(one(spec), RIGHT);
+            lan.start(host);
+        }
+        lan.run_for(ms(10_000));
+        let expected = if deaf { [0] } else { [1] };
+        assert_eq!(lan.masters(VI), expected, "10.0.0.2 ranks higher, unless 10.0.0.1 is deaf");
+        let other = usize::from(deaf);
+        lan.crash(expected[0]);
+        lan.run_for(ms(5_000));
+        assert_eq!(lan.masters(VI), [other]);
+        assert_eq!(lan.hosts[other].node.router_named(VI).map(|router| router.priority()), Some(255));
+    }
+}
+
+#[test]
+fn a_startup_delay_keeps_everything_quiet() {
+    let mut lan = Lan::new(1, 1);
+    let mut definitions = one(spec(VI, 0, 100));
+    definitions.startup_delay = ms(5_000);
+    let host = lan.host(definitions, RIGHT);
+    lan.start(host);
+    lan.run_for(ms(8_609));
+    assert_eq!(lan.state(host, VI), Backup);
+    lan.run_for(ms(1));
+    assert_eq!(lan.state(host, VI), Master);
+}
+
 /// Two hosts with a group of two routers on two segments.
 fn group_pair() -> Lan {
     let mut lan = Lan::new(1, 2);
@@ -348,7 +383,7 @@ fn group_pair() -> Lan {
 fn grouped(priority: u8) -> Definitions {
     let routers = vec![definition(spec("VI_1", 0, priority)), definition(spec("VI_2", 1, priority))];
     let groups: Vec<GroupDefinition> = vec![group("VG", &["VI_1", "VI_2"])];
-    Definitions { routers, groups }
+    Definitions { routers, groups, ..Definitions::default() }
 }
 
 #[test]

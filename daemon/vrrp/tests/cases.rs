@@ -131,6 +131,7 @@ impl Bench {
                 let definitions = Definitions {
                     routers: routers.iter().map(RouterLine::definition).collect(),
                     groups: groups.collect(),
+                    ..Definitions::default()
                 };
                 self.node.apply(now, definitions, None, &mut self.out);
             }

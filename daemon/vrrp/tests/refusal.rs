@@ -42,7 +42,7 @@ fn verdict(change: &dyn Fn(&mut RouterSpec), envelope: &dyn Fn(&mut Envelope)) -
     for priority in [150, 100] {
         let mut spec = spec("VI_1", 0, priority);
         change(&mut spec);
-        lan.host(Definitions { routers: vec![definition(spec)], groups: Vec::new() }, 1_000_000);
+        lan.host(Definitions { routers: vec![definition(spec)], ..Definitions::default() }, 1_000_000);
     }
     lan.start(0);
     lan.run_until(4_000_000, &mut |_| {});
@@ -193,9 +193,30 @@ fn a_unicast_router_checks_its_peers_when_told_to() {
 }
 
 #[test]
+fn a_unicast_peer_may_sum_as_if_it_sent_to_the_group() {
+    let unicast = |spec: &mut RouterSpec| {
+        version_3(spec);
+        let peer = UnicastPeer { address: [10, 0, 0, 1].into(), min_ttl: None, max_ttl: None };
+        spec.transport = Transport::Unicast { peers: [peer].into(), ttl: 255, check_source: false };
+    };
+    let here = |e: &mut Envelope| e.destination = IpAddr::from([10, 0, 0, 2]);
+    let old = |e: &mut Envelope| {
+        e.destination = GROUP_V4.into();
+        e.fix_checksum();
+        (e.destination, e.sum) = (IpAddr::from([10, 0, 0, 2]), false);
+    };
+    assert_eq!(verdict(&unicast, &here), (vec![], true));
+    assert_eq!(verdict(&unicast, &old), (vec![], true));
+    assert_eq!(verdict(&unicast, &|e| (old(e), e.message[6] ^= 1).1), (vec![Checksum], false));
+}
+
+#[test]
 fn packets_for_nobody_are_counted_as_such() {
     let mut lan = Lan::new(1, 1);
-    lan.host(Definitions { routers: vec![definition(spec("VI_1", 0, 100))], groups: Vec::new() }, 1_000_000);
+    lan.host(
+        Definitions { routers: vec![definition(spec("VI_1", 0, 100))], ..Definitions::default() },
+        1_000_000,
+    );
     lan.start(0);
     let (now, link) = (lan.clock(0), lan.hosts[0].links[0]);
     let host = &mut lan.hosts[0];

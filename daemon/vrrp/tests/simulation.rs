@@ -12,7 +12,7 @@ use keepwatch_vrrp::{Definitions, RouterSpec};
 use lan::{Dice, Lan, definition, group, spec};
 
 /// Seeds for each property.
-const SEEDS: u64 = if cfg!(debug_assertions) { 400 } else { 5_000 };
+const SEEDS: u64 = 2_000;
 
 /// What a LAN is made of, thrown by dice.
 struct Shape {
@@ -66,7 +66,7 @@ impl Shape {
                 _ => vec![group("VG", &names.iter().map(String::as_str).collect::<Vec<_>>())],
             };
             let pace = if self.drift { 995_000 + lan.dice.below(10_001) } else { 1_000_000 };
-            lan.host(Definitions { routers, groups }, pace);
+            lan.host(Definitions { routers, groups, ..Definitions::default() }, pace);
         }
         lan
     }

@@ -19,7 +19,7 @@ mod track;
 
 use std::collections::HashSet;
 
-use crate::model::{Config, TrackFile, TrackProcess, TrackScript, VirtualServerGroup};
+use crate::model::{Config, Name, TrackFile, TrackProcess, TrackScript, VirtualServerGroup};
 use crate::preprocess::Context;
 use crate::tree::Node;
 
@@ -28,7 +28,7 @@ use crate::tree::Node;
 pub(crate) struct Draft {
     global: global::GlobalDraft,
     groups: Vec<group::GroupDraft>,
-    instances: Vec<instance::InstanceDraft>,
+    instances: Vec<Box<instance::InstanceDraft>>,
     servers: Vec<server::ServerDraft>,
     server_groups: Vec<VirtualServerGroup>,
     track_scripts: Vec<TrackScript>,
@@ -36,7 +36,7 @@ pub(crate) struct Draft {
     track_processes: Vec<TrackProcess>,
     observability: crate::model::Observability,
     /// Names that are taken, by the keyword of their block.
-    names: HashSet<(&'static str, Box<str>)>,
+    names: HashSet<(&'static str, Name)>,
 }
 
 impl Draft {
@@ -59,11 +59,11 @@ impl Draft {
         }
     }
 
-    /// Is this the first block of that kind with that name? If not, says so.
-    fn is_new_name(&mut self, node: &Node, context: &mut Context) -> bool {
-        let name: Box<str> = node.arg(0).unwrap_or("").into();
+    /// The name of a block; `None` if another of its kind has it already (reported).
+    fn new_name(&mut self, node: &Node, context: &mut Context) -> Option<Name> {
+        let name = Name::from(node.arg(0).unwrap_or(""));
         if self.names.insert((node.keyword.name, name.clone())) {
-            return true;
+            return Some(name);
         }
         context.report(
             crate::diagnostics::Diagnostic::error(
@@ -72,7 +72,7 @@ impl Draft {
             )
             .at(node.arg_span(0), "this one is left out"),
         );
-        false
+        None
     }
 
     /// Makes the model. `skipped` are names of blocks that were not understood, `host` is the name of this host.

@@ -75,13 +75,11 @@ fn options(words: &[Word], most: i64, context: &mut Context) -> (Option<i32>, bo
 
 impl Draft {
     pub(super) fn track_script(&mut self, node: &Node, context: &mut Context) {
-        if !self.is_new_name(node, context) {
-            return;
-        }
+        let Some(name) = self.new_name(node, context) else { return };
         let mut script = None;
         let mut user = (None, None);
         let mut made = TrackScript {
-            name: node.arg(0).unwrap_or("").into(),
+            name,
             script: crate::model::Script { argv: Vec::new(), user: None, group: None },
             interval: Duration::from_secs(1),
             timeout: None,
@@ -124,16 +122,8 @@ impl Draft {
     }
 
     pub(super) fn track_file(&mut self, node: &Node, context: &mut Context) {
-        if !self.is_new_name(node, context) {
-            return;
-        }
-        let mut made = TrackFile {
-            name: node.arg(0).unwrap_or("").into(),
-            file: "".into(),
-            weight: 1,
-            reverse: false,
-            init: None,
-        };
+        let Some(name) = self.new_name(node, context) else { return };
+        let mut made = TrackFile { name, file: "".into(), weight: 1, reverse: false, init: None };
         for child in node.children.iter().filter(|child| !child.bad) {
             match child.keyword.name {
                 "file" => made.file = child.text(0).unwrap_or(made.file),
@@ -156,11 +146,9 @@ impl Draft {
     }
 
     pub(super) fn track_process(&mut self, node: &Node, context: &mut Context) {
-        if !self.is_new_name(node, context) {
-            return;
-        }
+        let Some(name) = self.new_name(node, context) else { return };
         let mut made = TrackProcess {
-            name: node.arg(0).unwrap_or("").into(),
+            name,
             process: Vec::new(),
             param_match: None,
             weight: 0,

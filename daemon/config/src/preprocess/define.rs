@@ -243,8 +243,7 @@ impl Reader {
             );
             return None;
         }
-        let expansion =
-            context.sources.add_expansion(Expansion { what: format!("`${name}`").into(), at: span });
+        let expansion = context.sources.add_expansion(Expansion { what: self.shared_title(name), at: span });
         let first = match lines.first() {
             None => prefix,
             Some(first) if prefix.text.is_empty() => first.clone().with_expansion(expansion),
@@ -256,6 +255,16 @@ impl Reader {
         };
         self.inputs.push(Input::Definition { lines, next: 1, expansion });
         self.count(first, context)
+    }
+
+    /// `` `$NAME` ``, made once for each name: there may be very many uses.
+    fn shared_title(&mut self, name: &str) -> Arc<str> {
+        if let Some(title) = self.titles.get(name) {
+            return title.clone();
+        }
+        let title: Arc<str> = format!("`${name}`").into();
+        self.titles.insert(name.into(), title.clone());
+        title
     }
 
     fn built(&mut self, built: Built, usage: &Use<'_>, span: Span, context: &mut Context) -> String {

@@ -52,6 +52,6 @@ impl Announcer {
 
     /// Sends the burst; a refused frame is reported to `failed` by its number and left out.
     pub fn send(&mut self, failed: impl FnMut(usize, io::Error)) {
-        self.batch.flush(self.socket.as_fd(), Shape::Frame, failed);
+        self.batch.flush(self.socket.as_fd(), Shape::Frame, usize::MAX, failed);
     }
 }

@@ -10,8 +10,10 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use crate::link::LinkIndex;
 
-/// Datagrams that one system call takes; the scratch for them lives on the stack.
-const PER_CALL: usize = 64;
+/// Datagrams that one system call takes; the scratch for them lives on the stack. A takeover sends one or two, and
+/// should not have to clear room for many.
+const MANY: usize = 64;
+const FEW: usize = 4;
 const CONTROL: usize = 64;
 
 /// Where a datagram goes, and through what.
@@ -65,6 +67,8 @@ impl Shape {
 pub struct SendBatch {
     arena: Vec<u8>,
     messages: Vec<(Destination, Range<usize>)>,
+    /// Messages that have left, or were left out.
+    done: usize,
 }
 
 #[repr(C, align(8))]
@@ -77,14 +81,14 @@ impl SendBatch {
         Self::default()
     }
 
-    /// Datagrams in it.
+    /// Datagrams that are still to be sent.
     pub fn len(&self) -> usize {
-        self.messages.len()
+        self.messages.len() - self.done
     }
 
     /// Whether there is nothing to send.
     pub fn is_empty(&self) -> bool {
-        self.messages.is_empty()
+        self.len() == 0
     }
 
     /// Adds a datagram.
@@ -98,40 +102,54 @@ impl SendBatch {
     pub fn clear(&mut self) {
         self.messages.clear();
         self.arena.clear();
+        self.done = 0;
     }
 
+    /// Sends up to `limit` datagrams.
     pub(super) fn flush(
         &mut self,
         fd: BorrowedFd<'_>,
         shape: Shape,
+        limit: usize,
         mut failed: impl FnMut(usize, io::Error),
     ) {
-        let mut sent = 0;
-        while sent < self.messages.len() {
-            match self.send_some(fd, shape, sent) {
-                Ok(count) => sent += count.max(1),
+        let end = self.messages.len().min(self.done.saturating_add(limit));
+        while self.done < end {
+            let sent = match end - self.done {
+                ..=FEW => self.send_some::<FEW>(fd, shape, end),
+                _ => self.send_some::<MANY>(fd, shape, end),
+            };
+            match sent {
+                Ok(count) => self.done += count.max(1),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     // The kernel stops at the first datagram that it refuses: that one is left out.
-                    failed(sent, error);
-                    sent += 1;
+                    failed(self.done, error);
+                    self.done += 1;
                 }
             }
         }
-        self.clear();
+        if self.is_empty() {
+            self.clear();
+        }
     }
 
-    /// One `sendmmsg` of the datagrams from `first` on; how many left.
-    fn send_some(&mut self, fd: BorrowedFd<'_>, shape: Shape, first: usize) -> io::Result<usize> {
-        let messages = &self.messages[first..];
-        let count = messages.len().min(PER_CALL);
+    /// One `sendmmsg` of up to `N` datagrams that were not sent yet, none from `end` on; how many left.
+    fn send_some<const N: usize>(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        shape: Shape,
+        end: usize,
+    ) -> io::Result<usize> {
+        let messages = &self.messages[self.done..end];
+        let count = messages.len().min(N);
         // SAFETY: these are plain C structures for which all-zero is a valid value.
-        let mut headers: [libc::mmsghdr; PER_CALL] = unsafe { mem::zeroed() };
+        let mut headers: [libc::mmsghdr; N] = unsafe { mem::zeroed() };
         // SAFETY: as above.
-        let mut vectors: [libc::iovec; PER_CALL] = unsafe { mem::zeroed() };
+        let mut vectors: [libc::iovec; N] = unsafe { mem::zeroed() };
         // SAFETY: as above.
-        let mut names: [libc::sockaddr_storage; PER_CALL] = unsafe { mem::zeroed() };
-        let mut controls = [ControlBuffer([0; CONTROL]); PER_CALL];
+        let mut names: [libc::sockaddr_storage; N] = unsafe { mem::zeroed() };
+        let mut controls = [ControlBuffer([0; CONTROL]); N];
         for (i, (destination, range)) in messages[..count].iter().enumerate() {
             if Shape::of(destination) != shape {
                 return Err(io::ErrorKind::InvalidInput.into());

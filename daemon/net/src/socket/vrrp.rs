@@ -159,14 +159,14 @@ impl VrrpSender {
         Ok(Self { socket, family })
     }
 
-    /// Sends everything in `batch`, in order, and empties it. A datagram that the kernel refuses is reported to
-    /// `failed` with its number in the batch and left out; the others go. Never waits.
-    pub fn send(&self, batch: &mut SendBatch, failed: impl FnMut(usize, io::Error)) {
+    /// Sends up to `limit` datagrams of `batch`, in order; what is left stays in it. A datagram that the kernel refuses
+    /// is reported to `failed`, by its number since the batch was last empty, and left out; the others go. Never waits.
+    pub fn send(&self, batch: &mut SendBatch, limit: usize, failed: impl FnMut(usize, io::Error)) {
         let shape = match self.family {
             Family::V4 => Shape::Ipv4WithHeader,
             Family::V6 => Shape::Ipv6,
         };
-        batch.flush(self.socket.as_fd(), shape, failed);
+        batch.flush(self.socket.as_fd(), shape, limit, failed);
     }
 }
 

@@ -62,5 +62,5 @@ fn definitions() -> Definitions {
         spec.version = version;
         RouterDefinition::detached(spec)
     });
-    Definitions { routers: routers.collect(), groups: Vec::new() }
+    Definitions { routers: routers.collect(), ..Definitions::default() }
 }

@@ -1,7 +1,7 @@
 //! Starting, reloading, stopping.
 
 use std::collections::HashSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use keepwatch_bus::subject::{Name, VrrpState};
 use keepwatch_bus::{EventId, Fact};
@@ -26,6 +26,7 @@ impl Node {
         out: &mut dyn Outbox,
     ) {
         let mut cx = Context { now, cause, out };
+        self.quiet_until.get_or_insert(now + definitions.startup_delay);
         self.retire_what_is_gone(&mut cx, &definitions);
         let mut beginners = Vec::new();
         for definition in definitions.routers {
@@ -193,17 +194,18 @@ impl Node {
             let link = self.address_link(&spec, address);
             present += usize::from(self.links.get(link).is_some_and(|link| link.has(&address.address)));
         }
+        let quiet = self.quiet_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(cx.now));
         let Some(router) = self.router_mut(id) else { return };
         router.holds_addresses = present > 0;
         router.priority = router.weighed_priority();
         if faulty {
             router.enter_fault(cx);
         } else if owner {
-            router.start_as_owner(cx);
+            router.start_as_owner(cx, quiet);
         } else {
             let all_there = present > 0 && present == spec.addresses.len();
             let wait = if all_there { router.interval() + router.skew() } else { router.down_interval() };
-            router.enter_backup(cx, wait);
+            router.enter_backup(cx, quiet + wait);
         }
         self.rearm(id);
     }

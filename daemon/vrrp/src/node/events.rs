@@ -19,6 +19,9 @@ impl Node {
     /// A packet came in. It is checked, counted and acted on; most change nothing but a deadline.
     pub fn receive(&mut self, now: Instant, datagram: Datagram<'_>, out: &mut dyn Outbox) {
         let Some(link) = self.links.get(datagram.link) else { return };
+        if self.quiet_until.is_some_and(|until| now < until) {
+            return;
+        }
         if datagram.message.len() < HEADER_LEN {
             self.strangers.packet_length_errors.inc();
             return;

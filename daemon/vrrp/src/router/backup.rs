@@ -51,8 +51,8 @@ impl Backup {
 
 impl Router {
     /// Starts as an owner that is to be master: Backup only until time is looked at.
-    pub(crate) fn start_as_owner(&mut self, cx: &mut Context<'_>) {
-        let event = self.enter_backup(cx, Duration::ZERO);
+    pub(crate) fn start_as_owner(&mut self, cx: &mut Context<'_>, quiet: Duration) {
+        let event = self.enter_backup(cx, quiet);
         if let State::Backup(backup) = &mut self.state {
             backup.because = Because::Owner(event);
         }
@@ -63,6 +63,10 @@ impl Router {
         if advert.priority == 0 {
             self.backup_hears_resignation(cx, advert);
             return Reaction::None;
+        }
+        let same = self.heard.is_some_and(|heard| heard.address == advert.source);
+        if !same || advert.priority != u8::MAX {
+            self.restore_owner(cx);
         }
         let heard = self.note_master(cx, advert);
         if self.holds_addresses {

@@ -17,7 +17,8 @@ impl Router {
     /// The priority that configuration and weights give: 1 to 254 unless it is an owner, which weights don't touch.
     pub(crate) fn weighed_priority(&self) -> u8 {
         if self.spec.is_owner() {
-            return self.spec.priority.0;
+            // Less only while another owner is master.
+            return self.priority.max(u8::MAX - 1);
         }
         let total = i32::from(self.spec.priority.0)
             .saturating_add(self.tracking.weight)
@@ -92,6 +93,9 @@ impl Router {
         }
         let after = self.down_interval();
         self.shift_down_timer(before, after);
+        if !old.is_owner() {
+            self.restore_owner(cx);
+        }
         self.update_priority(cx);
         self.rebuild_packet();
         if let State::Master(master) = &mut self.state

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use keepwatch_bus::EventId;
 use keepwatch_bus::fact::AdvertError;
 
-/// Between two facts about refused packets of one kind, or about lower-priority masters.
+/// Between two facts about refused packets of one kind, lower-priority masters, or advertisements that left late.
 const QUIET: Duration = Duration::from_secs(10);
 /// Facts about new masters: so many at once …
 const HEARD_BURST: u32 = 8;
@@ -26,6 +26,7 @@ pub(crate) struct Limits {
     lower: Option<(Instant, EventId)>,
     heard_spent: u32,
     heard_since: Option<Instant>,
+    late: Option<Instant>,
     restored: usize,
     restored_since: Option<Instant>,
 }
@@ -53,6 +54,15 @@ impl Limits {
 
     pub(crate) fn told_lower(&mut self, now: Instant, event: EventId) {
         self.lower = Some((now, event));
+    }
+
+    /// Whether a late advertisement may be published now.
+    pub(crate) fn late(&mut self, now: Instant) -> bool {
+        let allowed = self.late.is_none_or(|last| now.saturating_duration_since(last) >= QUIET);
+        if allowed {
+            self.late = Some(now);
+        }
+        allowed
     }
 
     /// Whether a newly heard master may be published now.

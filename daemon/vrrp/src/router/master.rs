@@ -7,6 +7,7 @@ use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::{EventId, Fact};
 
 use super::bursts::Bursts;
+use super::owner::Rival;
 use super::receive::Advert;
 use super::{Heard, LEAST_INTERVAL, Reaction, Router, State};
 use crate::node::Context;
@@ -21,6 +22,8 @@ pub(crate) struct Master {
     pub(crate) bursts: Bursts,
     /// When a lower-priority advertisement was last answered.
     answered: Option<Instant>,
+    /// Another owner.
+    pub(crate) rival: Option<Rival>,
     /// The event that made it master.
     pub(crate) since: EventId,
 }
@@ -36,13 +39,15 @@ impl Router {
     /// announced; then the addresses, then the first burst.
     pub(crate) fn enter_master(&mut self, cx: &mut Context<'_>) -> EventId {
         let from = self.state();
+        self.restore_owner(cx);
         self.send(cx, self.priority);
         self.limits.forget_rejections();
         self.heard = None;
         self.master_interval = self.interval();
         let bursts = Bursts::of_new_master(cx.now, &self.spec.garp);
         let next_advert = cx.now + self.interval();
-        self.state = State::Master(Master { next_advert, bursts, answered: None, since: EventId(0) });
+        self.state =
+            State::Master(Master { next_advert, bursts, answered: None, rival: None, since: EventId(0) });
         self.counters.became_master.inc();
         let event = self.announce_state(cx, from);
         if let State::Master(master) = &mut self.state {
@@ -63,9 +68,12 @@ impl Router {
             let in_step = due + interval;
             master.next_advert = if in_step > cx.now { in_step } else { cx.now + interval };
             self.send(cx, self.priority);
+            self.rival_told(cx.now);
             if late > interval / 2 {
                 self.counters.adverts_late.inc();
-                cx.publish(Fact::AdvertDelayed { instance: self.spec.name.clone(), late });
+                if self.limits.late(cx.now) {
+                    cx.publish(Fact::AdvertDelayed { instance: self.spec.name.clone(), late });
+                }
             }
         }
         self.due_bursts(cx);
@@ -79,6 +87,9 @@ impl Router {
             return Reaction::None;
         }
         let by_address = self.source.map_or(Ordering::Greater, |ours| advert.source.cmp(&ours));
+        if advert.priority == u8::MAX && self.priority == u8::MAX && by_address == Ordering::Less {
+            self.hears_rival(cx, advert);
+        }
         match advert.priority.cmp(&self.priority).then(by_address) {
             Ordering::Greater => self.yield_to(cx, advert),
             Ordering::Less => self.hears_lower(cx, advert),

@@ -5,12 +5,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use keepwatch_bus::Fact;
+use keepwatch_bus::subject::Family;
 use subtle::ConstantTimeEq;
 
 use super::{Reaction, Router, State};
 use crate::node::Context;
 use crate::spec::{Authentication, Transport, Version};
-use crate::wire::{AuthType, Datagram, DecodeError, Message, PacketType, VRRP_TTL};
+use crate::wire::{AuthType, Datagram, DecodeError, GROUP_V4, Message, PacketType, VRRP_TTL};
 
 /// What a believed advertisement says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,9 +142,10 @@ impl Router {
         if wrong { Err(DecodeError::Interval { expected, actual }) } else { Ok(()) }
     }
 
-    fn check_checksum(&self, message: &Message<'_>, datagram: &Datagram<'_>) -> Result<(), DecodeError> {
+    fn check_checksum(&mut self, message: &Message<'_>, datagram: &Datagram<'_>) -> Result<(), DecodeError> {
         let fits = if self.pseudo_header() {
             message.checksum_fits_between(datagram.source, datagram.destination)
+                || self.is_old_unicast_sum(message, datagram)
         } else {
             // A version 3 router told to use the short checksum understands the whole one too.
             message.checksum_fits()
@@ -151,6 +153,16 @@ impl Router {
                     && message.checksum_fits_between(datagram.source, datagram.destination))
         };
         if fits { Ok(()) } else { Err(DecodeError::Checksum { actual: message.checksum() }) }
+    }
+
+    /// Whether a unicast packet over IPv4 is summed as if it had gone to the multicast group. If so, our own are too
+    /// from now on, as in keepalived: such a peer understands no others.
+    fn is_old_unicast_sum(&mut self, message: &Message<'_>, datagram: &Datagram<'_>) -> bool {
+        let old = matches!(self.spec.transport, Transport::Unicast { .. })
+            && self.spec.family == Family::Inet
+            && message.checksum_fits_between(datagram.source, GROUP_V4.into());
+        self.old_unicast_sum |= old;
+        old
     }
 
     fn check_destination(&self, datagram: &Datagram<'_>) -> Result<(), DecodeError> {

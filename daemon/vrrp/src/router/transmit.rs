@@ -8,7 +8,7 @@ use super::Router;
 use crate::node::Context;
 use crate::outbox::{Output, Transmission};
 use crate::spec::{Authentication, Transport, Version};
-use crate::wire::{AdvertFields, VRRP_TTL};
+use crate::wire::{AdvertFields, GROUP_V4, VRRP_TTL};
 
 impl Router {
     /// Builds the packet anew: after a change of the definition or of the source address.
@@ -77,12 +77,13 @@ impl Router {
     }
 
     fn send_to(&mut self, cx: &mut Context<'_>, source: IpAddr, destination: IpAddr) {
+        let summed = if self.old_unicast_sum { GROUP_V4.into() } else { destination };
         cx.out.act(Output::Send(Transmission {
             router: self.id,
             link: self.link,
             destination,
             source,
-            packet: self.packet.packet(destination),
+            packet: self.packet.packet_summed(destination, summed),
         }));
     }
 }

@@ -10,7 +10,7 @@ use keepwatch_bus::subject::{Name, VirtualAddress};
 use keepwatch_bus::{Bus, EventId, Fact};
 use keepwatch_config::model::{InterfaceAddress, LinkTarget};
 use keepwatch_net::address::{AddressOperation, AddressSpec, Scope};
-use keepwatch_net::link::LinkTable;
+use keepwatch_net::link::{self, LinkIndex, LinkTable};
 use keepwatch_net::netlink::{AddressSocket, Answer, Outcome};
 use keepwatch_net::socket::Announcer;
 use keepwatch_net::wire::{arp, ndisc};
@@ -143,27 +143,39 @@ impl Addresses {
         if self.shadow {
             return;
         }
+        let frames: Vec<_> =
+            announce.addresses.iter().filter_map(|a| frame(&announce.spec, a, links)).collect();
+        // Each address once before any a second time, so that all of them are known as soon as can be.
         for _ in 0..announce.repeat {
-            for address in announce.addresses.iter() {
-                let Some(link) = links.by_name(interface_of(&announce.spec, address)) else { continue };
-                let Some(hardware) = link.report.hardware else { continue };
-                if link.report.no_arp || link.report.loopback {
-                    continue;
-                }
-                let index = link.report.index;
-                match address.address {
-                    IpAddr::V4(address) => {
-                        let repr = arp::Repr { operation: arp::Operation::Request, hardware, address };
-                        self.announcer.push_arp(index, &repr);
-                    }
-                    IpAddr::V6(address) => {
-                        let repr = ndisc::Repr { hardware, address, router: false };
-                        self.announcer.push_ndisc(index, &repr);
-                    }
+            for (link, frame) in &frames {
+                match frame {
+                    Frame::Arp(repr) => self.announcer.push_arp(*link, repr),
+                    Frame::Ndisc(repr) => self.announcer.push_ndisc(*link, repr),
                 }
             }
         }
     }
+}
+
+/// What announces one address.
+enum Frame {
+    Arp(arp::Repr),
+    Ndisc(ndisc::Repr),
+}
+
+/// The announcement of an address, where its interface has such a thing.
+fn frame(spec: &RouterSpec, address: &InterfaceAddress, links: &LinkTable) -> Option<(LinkIndex, Frame)> {
+    let report = &links.by_name(interface_of(spec, address))?.report;
+    let hardware = report.hardware.filter(|_| !report.no_arp && !report.loopback)?;
+    let frame = match address.address {
+        IpAddr::V4(address) => {
+            Frame::Arp(arp::Repr { operation: arp::Operation::Request, hardware, address })
+        }
+        IpAddr::V6(address) => {
+            Frame::Ndisc(ndisc::Repr { hardware, address, router: link::forwards_ipv6(&report.name) })
+        }
+    };
+    Some((report.index, frame))
 }
 
 impl AsFd for Addresses {

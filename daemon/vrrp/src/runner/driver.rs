@@ -23,6 +23,8 @@ use super::{Command, HEARTBEAT, RunnerSettings, StartError};
 
 /// Packets are taken until there are none, but no longer than this: a flood may delay adverts by so much, not more.
 const RECEIVING: Duration = Duration::from_millis(2);
+/// Between two bursts of advertisements.
+const BETWEEN_BURSTS: Duration = Duration::from_micros(250);
 /// How long a stop may take.
 const STOPPING: Duration = Duration::from_secs(2);
 /// Descriptors that one wake-up tells of.
@@ -57,6 +59,8 @@ pub(super) struct Driver {
     ready: Ready,
     /// Something is left from the last turn: look, but do not sleep.
     busy: bool,
+    /// When the next burst of advertisements may leave, if one waits.
+    next_burst: Option<Instant>,
     /// A command is among it.
     more_commands: bool,
     strangers: Arc<RouterCounters>,
@@ -101,6 +105,7 @@ impl Driver {
             beat,
             ready: Ready::default(),
             busy: false,
+            next_burst: None,
             more_commands: false,
             strangers: settings.strangers.clone(),
             clock,
@@ -128,15 +133,24 @@ impl Driver {
         }
         let now = self.now();
         self.node.handle_timeouts(now, &mut self.out);
-        self.out.flush(&self.node);
+        self.send(now);
         if self.ready.commands && !self.command() {
             return false;
         }
         self.carry_out();
         self.listen();
         // The clock only fails to be set if the descriptor is invalid; the heartbeat's pace then replaces it.
-        let _ = self.timer.set(self.node.next_deadline());
+        let deadlines = [self.node.next_deadline(), self.next_burst];
+        let _ = self.timer.set(deadlines.into_iter().flatten().min());
         true
+    }
+
+    /// Sends what the machine wants sent, unless a burst has just left.
+    fn send(&mut self, now: Instant) {
+        if self.next_burst.is_none_or(|at| at <= now) {
+            let more = self.out.flush(&self.node);
+            self.next_burst = more.then(|| now + BETWEEN_BURSTS);
+        }
     }
 
     fn now(&mut self) -> Instant {
@@ -212,7 +226,7 @@ impl Driver {
                 self.interfaces.watch(&definitions, cause, &mut self.out);
                 self.node.apply(now, definitions, cause, &mut self.out);
                 self.interfaces.subscribe(now, &mut self.node, &mut self.out);
-                self.out.flush(&self.node);
+                self.send(now);
             }
             Some(Command::Stop { release, cause, done }) => {
                 self.stop(now, release, cause);
@@ -230,15 +244,16 @@ impl Driver {
 
     fn stop(&mut self, now: Instant, release: Release, cause: Option<EventId>) {
         self.node.stop(now, release, cause, &mut self.out);
-        self.out.flush(&self.node);
         while now.elapsed() < STOPPING {
             self.busy = false;
-            if self.carry_out() {
+            let unsent = self.out.flush(&self.node);
+            let undone = !self.carry_out();
+            if !unsent && !undone {
                 break;
             }
             if !self.busy {
-                // Only answers of the kernel are missing.
-                std::thread::sleep(Duration::from_millis(1));
+                // Between bursts, or an answer of the kernel's is missing.
+                std::thread::sleep(BETWEEN_BURSTS);
             }
         }
     }

@@ -17,6 +17,10 @@ use keepwatch_net::socket::{Destination, Family, SendBatch, VrrpSender};
 
 use crate::{LinkId, Node, Notice, Outbox, Output, RouterId, RouterSpec, Transmission};
 
+/// Advertisements that leave in one go. A thousand back to back would overrun the receive buffer of a neighbour that
+/// is not looking for half a millisecond, and always the same ones would be lost.
+const BURST: usize = 128;
+
 /// Something to do with addresses, in the order in which the machine said it.
 pub(super) enum Work {
     Change(AddressOperation, Change),
@@ -95,16 +99,17 @@ impl Outgoing {
         })
     }
 
-    /// Sends the collected advertisements.
-    pub(super) fn flush(&mut self, node: &Node) {
+    /// Sends collected advertisements, a burst of each family; true if more wait. Give the network a moment then.
+    pub(super) fn flush(&mut self, node: &Node) -> bool {
         for lane in [&mut self.ipv4, &mut self.ipv6] {
             if lane.batch.is_empty() {
                 continue;
             }
             let mut refused = Vec::new();
+            let first = lane.routers.len() - lane.batch.len();
             match &lane.sender {
                 Some(sender) => {
-                    sender.send(&mut lane.batch, |i, error| refused.push((lane.routers[i], error)))
+                    sender.send(&mut lane.batch, BURST, |i, error| refused.push((lane.routers[i], error)));
                 }
                 None => {
                     lane.batch.clear();
@@ -113,7 +118,8 @@ impl Outgoing {
                 }
             }
             if !self.failing.is_empty() {
-                for router in &lane.routers {
+                let end = lane.routers.len() - lane.batch.len();
+                for router in &lane.routers[first..end] {
                     if !refused.iter().any(|(other, _)| other == router) {
                         self.failing.remove(router);
                     }
@@ -122,8 +128,11 @@ impl Outgoing {
             for (router, error) in refused {
                 report_refusal(&self.bus, node, router, &error, self.failing.insert(router));
             }
-            lane.routers.clear();
+            if lane.batch.is_empty() {
+                lane.routers.clear();
+            }
         }
+        !self.ipv4.batch.is_empty() || !self.ipv6.batch.is_empty()
     }
 
     fn send(&mut self, transmission: &Transmission<'_>) {

@@ -38,7 +38,7 @@ impl Definitions {
             .enumerate()
             .map(|(index, group)| group_definition(group, index as u32 + 1))
             .collect();
-        Self { routers, groups }
+        Self { routers, groups, startup_delay: config.global.vrrp_startup_delay }
     }
 }
 

@@ -97,15 +97,21 @@ impl AdvertBuffer {
 
     /// The packet for one destination.
     pub fn packet(&mut self, destination: IpAddr) -> &[u8] {
+        self.packet_summed(destination, destination)
+    }
+
+    /// The packet for one destination, with another one in the pseudo-header: see
+    /// [`Router`](crate::Router) on old unicast peers.
+    pub(crate) fn packet_summed(&mut self, destination: IpAddr, summed: IpAddr) -> &[u8] {
         if self.bytes.len() < self.message + HEADER_LEN {
             return &[];
         }
         let priority = self.bytes[self.message + field::PRIORITY];
         let mut sum = self.sum.word(u16::from(priority) << 8);
         if self.pseudo_header {
-            sum = match destination {
-                IpAddr::V4(destination) => sum.bytes(&destination.octets()),
-                IpAddr::V6(destination) => sum.bytes(&destination.octets()),
+            sum = match summed {
+                IpAddr::V4(summed) => sum.bytes(&summed.octets()),
+                IpAddr::V6(summed) => sum.bytes(&summed.octets()),
             };
         }
         let checksum = sum.finish().to_be_bytes();
