@@ -1,4 +1,4 @@
-//! What watches: log, history file, control socket, HTTP, SNMP, mail. In: a [`Reader`] and queues of the bus. Out:
+//! What watches: log, history file, control socket, HTTP, SNMP, mail, notify scripts. In: a [`Reader`] and queues of the bus. Out:
 //! whatever each of them makes of it. None of them can hold up what acts, and one that can't start is a fact on the
 //! bus and a line in the log, never a reason not to fail over.
 
@@ -13,7 +13,7 @@ use keepwatch_config::Config;
 use keepwatch_mib::Parts;
 use keepwatch_notify::MailSettings;
 use keepwatch_notify::postman::{self, Patience};
-use keepwatch_notify::scripts::{self, ScriptSettings};
+use keepwatch_notify::scripts::{self, Bounds, ScriptSettings};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
@@ -26,8 +26,10 @@ use crate::logging::queue::Queue;
 
 /// What the history file may take to be read at the start. A disk that hangs must not keep the addresses down.
 const READ_HISTORY: Duration = Duration::from_secs(1);
-/// How long mail about the end may be tried, and scripts about it may run before they are on their own.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long notify scripts about the end are started and waited for.
+const LAST_SCRIPTS: Duration = Duration::from_secs(1);
+/// How long mail about the end may be tried.
+const LAST_MAIL: Duration = Duration::from_secs(1);
 /// What the hub, the log and the history file may take at the end, each.
 const LAST_EVENTS: Duration = Duration::from_millis(400);
 
@@ -95,11 +97,8 @@ struct Wanted {
 
 impl Wanted {
     fn new() -> Self {
-        Self {
-            mail: watch::Sender::new(None),
-            scripts: watch::Sender::new(Arc::default()),
-            snmp: watch::Sender::new(None),
-        }
+        let (mail, snmp) = (watch::Sender::new(None), watch::Sender::new(None));
+        Self { mail, scripts: watch::Sender::new(Arc::default()), snmp }
     }
 
     fn set(&self, settings: &Settings, config: &Config, bus: &Bus) {
@@ -130,13 +129,13 @@ impl Consumers {
         });
         let wanted = Wanted::new();
         wanted.set(settings, config, bus);
-        let patience = Patience { farewell: LAST_WORDS, ..Patience::default() };
+        let patience = Patience { farewell: LAST_MAIL, ..Patience::default() };
         let mail = wanted.mail.subscribe();
         let postman = postman::run(hub.deliver(), mail, reader.clone(), bus.downgrade(), patience);
         let postman = tokio::spawn(postman);
-        let (weak, bounds) =
-            (bus.downgrade(), scripts::Bounds { farewell: LAST_WORDS, ..Default::default() });
-        let scripts = tokio::spawn(scripts::run(hub.deliver(), wanted.scripts.subscribe(), weak, bounds));
+        let bounds = Bounds { farewell: LAST_SCRIPTS, ..Bounds::default() };
+        let scripts = scripts::run(hub.deliver(), wanted.scripts.subscribe(), bus.downgrade(), bounds);
+        let scripts = tokio::spawn(scripts);
         let snmp = wanted.snmp.subscribe();
         let agent = tokio::spawn(keepwatch_mib::run(snmp, reader.clone(), bus.downgrade(), hub.deliver()));
         let hub = Some(tokio::spawn(hub.run()));
@@ -151,7 +150,7 @@ impl Consumers {
         &self.reader
     }
 
-    /// Tells those that go by the configuration themselves of a new one. To be called before its facts are published.
+    /// Tells those that go by the configuration themselves of a new one.
     pub fn reconfigure(&self, settings: &Settings, config: &Config, bus: &Bus) {
         self.wanted.set(settings, config, bus);
     }
@@ -210,11 +209,12 @@ impl Consumers {
     /// as the sinks and the disk allow within a moment.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
-        // Both have bounded themselves since they heard that the daemon stops.
-        for task in [&mut self.postman, &mut self.scripts] {
-            let _ = timeout(LAST_WORDS, &mut *task).await;
-            task.abort();
-        }
+        // They have bounded themselves since they heard that the daemon stops.
+        let last =
+            tokio::join!(timeout(LAST_MAIL, &mut self.postman), timeout(LAST_SCRIPTS, &mut self.scripts));
+        drop(last);
+        self.postman.abort();
+        self.scripts.abort();
         if let Some(hub) = self.hub.take() {
             let _ = timeout(LAST_EVENTS, hub).await;
         }
