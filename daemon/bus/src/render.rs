@@ -300,7 +300,8 @@ fn service(out: &mut String, fact: &Fact) -> Option<Level> {
         Fact::VirtualServerRemoved { service } => {
             (Level::Detail, write!(out, "Removed Virtual Server {service}"))
         }
-        Fact::RealServerAdded { real, .. } => (Level::Info, pool(out, "Adding", real, "to")),
+        Fact::RealServerAdded { real, adopted: false, .. } => (Level::Info, pool(out, "Adding", real, "to")),
+        Fact::RealServerAdded { real, adopted: true, .. } => (Level::Info, pool(out, "Adopting", real, "of")),
         Fact::RealServerRemoved { real } => (Level::Info, pool(out, "Removing", real, "from")),
         // What `inhibit_on_failure` does, in keepalived's words.
         Fact::RealServerWeightChanged { real, to: 0, .. } => {

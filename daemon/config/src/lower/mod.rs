@@ -13,8 +13,10 @@ mod observability;
 mod resolve_advert;
 mod resolve_instance;
 mod resolve_server;
+mod resolve_sync;
 mod script;
 mod server;
+mod sync_daemon;
 mod track;
 
 use std::collections::HashSet;
@@ -77,6 +79,7 @@ impl Draft {
 
     /// Makes the model. `skipped` are names of blocks that were not understood, `host` is the name of this host.
     pub(crate) fn finish(self, skipped: &[Box<str>], host: &str, context: &mut Context) -> Config {
+        let sync_id_written = self.global.sync_id_written;
         let global = self.global.finish(host);
         let mut config = Config {
             global,
@@ -88,7 +91,9 @@ impl Draft {
             ..Config::default()
         };
         resolve_instance::resolve(self.instances, self.groups, skipped, &mut config, context);
+        sync_daemon::resolve(&mut config, sync_id_written, context);
         resolve_server::resolve(self.servers, skipped, &mut config, context);
+        resolve_sync::resolve(&mut config, context);
         config
     }
 }
