@@ -13,6 +13,7 @@ mod observability;
 mod resolve_advert;
 mod resolve_instance;
 mod resolve_server;
+mod resolve_sync;
 mod script;
 mod server;
 mod sync_daemon;
@@ -92,6 +93,7 @@ impl Draft {
         resolve_instance::resolve(self.instances, self.groups, skipped, &mut config, context);
         sync_daemon::resolve(&mut config, sync_id_written, context);
         resolve_server::resolve(self.servers, skipped, &mut config, context);
+        resolve_sync::resolve(&mut config, context);
         config
     }
 }
