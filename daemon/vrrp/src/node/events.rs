@@ -27,9 +27,15 @@ impl Node {
             return;
         }
         let family = Family::of(&datagram.source);
-        let Some(id) = link.router(family, datagram.message[VRID]) else {
+        let vrid = datagram.message[VRID];
+        let Some(first) = link.router(family, vrid) else {
             self.strangers.vrid_errors.inc();
             return;
+        };
+        let expects = |id: &RouterId| self.router(*id).is_some_and(|router| router.expects(&datagram));
+        let id = match link.namesakes(family, vrid).find(expects) {
+            Some(other) if !expects(&first) => other,
+            Some(_) | None => first,
         };
         let mut cx = Context { now, cause: None, out };
         let Some(router) = self.router_mut(id) else { return };
