@@ -1,6 +1,8 @@
 //! The configurations that the project began with: all of them are understood, and those with mistakes in them are
 //! answered with one diagnostic for each mistake.
 
+#![allow(clippy::expect_used)] // helpers of tests
+
 use std::path::{Path, PathBuf};
 
 use keepwatch_config::{Loaded, Options, Severity, load};
