@@ -429,6 +429,31 @@ fn a_dead_web_server_leaves_the_table_and_why_says_so() -> Result<()> {
 }
 
 #[test]
+fn scripts_are_run_and_a_reload_changes_them() -> Result<()> {
+    let scene = Scene::new("scripts")?;
+    // Also whoever runs scripts without being root must be able to write there.
+    let directory = tempfile::tempdir()?;
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777))?;
+    let made = |name: &str| directory.path().join(name).exists();
+    let config = |name: &str| {
+        let touch = |what: &str| {
+            format!("notify_{what} \"/usr/bin/touch {}/{name}-{what}\"", directory.path().display())
+        };
+        quick().line(&touch("master")).line(&touch("stop")).version_3("")
+    };
+    let mut daemon = scene.master(&config("first"), &[])?;
+    wait::until("notify_master was run", wait::SHORT, || made("first-master"))
+        .with_context(|| daemon.process().log())?;
+    fs::write(daemon.config_path(), config("second"))?;
+    daemon.process().signal(Signal::SIGHUP)?;
+    daemon.wait_for_log("Reloaded")?;
+    assert!(daemon.process_mut().stop(wait::SHORT)?.success());
+    wait::until("notify_stop was run", wait::SHORT, || made("second-stop"))?;
+    assert!(!made("second-master") && !made("first-stop"));
+    Ok(())
+}
+
+#[test]
 fn a_terminal_that_stands_still_delays_no_advert() -> Result<()> {
     let scene = Scene::new("stuck-console")?;
     let config = file(scene.host.directory(), "c.conf", &calm().version_3(""))?;
