@@ -267,6 +267,30 @@ fn a_killed_worker_is_replaced_and_its_addresses_stay() -> Result<()> {
 }
 
 #[test]
+fn a_killed_worker_costs_no_election() -> Result<()> {
+    let lab = Lab::new("kill-quietly")?;
+    let (_lan, hosts) = lab.routers(2)?;
+    let start = |host: &Host, priority| {
+        let config = Instance::new("VI_1").priority(priority).version_2("");
+        Keepwatchd::on(host).config(config).flag("--vrrp").start()
+    };
+    let (left, right) = (&hosts[0], &hosts[1]);
+    let backup = start(right, 100)?;
+    let master = start(left, 200)?;
+    master.wait_for_log("(VI_1) Entering MASTER STATE")?;
+    let elections = || backup.process().log().matches("(VI_1) Entering MASTER STATE").count();
+    wait::until("the other is backup", wait::LONG, || left.has("eth0", VIP) && !right.has("eth0", VIP))?;
+    let before = elections();
+    let worker: i32 = fs::read_to_string(left.directory().join("keepwatchd-vrrp.pid"))?.trim().parse()?;
+    kill(Pid::from_raw(worker), Signal::SIGKILL)?;
+    wait::throughout("the VIP stays", Duration::from_secs(6), || left.has("eth0", VIP))?;
+    master.wait_for_log("Worker restarted")?;
+    assert_eq!(elections(), before, "{}", backup.process().log());
+    assert_eq!(master.process().log().matches("(VI_1) Entering MASTER STATE").count(), 2);
+    Ok(())
+}
+
+#[test]
 fn a_worker_that_hangs_is_replaced() -> Result<()> {
     let scene = Scene::new("hung-worker")?;
     let daemon = scene.master(&quick().version_3(""), &[])?;
