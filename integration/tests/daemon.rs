@@ -267,6 +267,30 @@ fn a_killed_worker_is_replaced_and_its_addresses_stay() -> Result<()> {
 }
 
 #[test]
+fn a_killed_worker_costs_no_election() -> Result<()> {
+    let lab = Lab::new("kill-quietly")?;
+    let (_lan, hosts) = lab.routers(2)?;
+    let start = |host: &Host, priority| {
+        let config = Instance::new("VI_1").priority(priority).version_2("");
+        Keepwatchd::on(host).config(config).flag("--vrrp").start()
+    };
+    let (left, right) = (&hosts[0], &hosts[1]);
+    let backup = start(right, 100)?;
+    let master = start(left, 200)?;
+    master.wait_for_log("(VI_1) Entering MASTER STATE")?;
+    let elections = || backup.process().log().matches("(VI_1) Entering MASTER STATE").count();
+    wait::until("the other is backup", wait::LONG, || left.has("eth0", VIP) && !right.has("eth0", VIP))?;
+    let before = elections();
+    let worker: i32 = fs::read_to_string(left.directory().join("keepwatchd-vrrp.pid"))?.trim().parse()?;
+    kill(Pid::from_raw(worker), Signal::SIGKILL)?;
+    wait::throughout("the VIP stays", Duration::from_secs(6), || left.has("eth0", VIP))?;
+    master.wait_for_log("Worker restarted")?;
+    assert_eq!(elections(), before, "{}", backup.process().log());
+    assert_eq!(master.process().log().matches("(VI_1) Entering MASTER STATE").count(), 2);
+    Ok(())
+}
+
+#[test]
 fn a_worker_that_hangs_is_replaced() -> Result<()> {
     let scene = Scene::new("hung-worker")?;
     let daemon = scene.master(&quick().version_3(""), &[])?;
@@ -425,6 +449,31 @@ fn a_dead_web_server_leaves_the_table_and_why_says_so() -> Result<()> {
     wait::until("it is back", wait::LONG, || {
         daemon.process().log().matches("Adding service [127.0.0.1]:tcp:8080").count() == 2
     })?;
+    Ok(())
+}
+
+#[test]
+fn scripts_are_run_and_a_reload_changes_them() -> Result<()> {
+    let scene = Scene::new("scripts")?;
+    // Also whoever runs scripts without being root must be able to write there.
+    let directory = tempfile::tempdir()?;
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777))?;
+    let made = |name: &str| directory.path().join(name).exists();
+    let config = |name: &str| {
+        let touch = |what: &str| {
+            format!("notify_{what} \"/usr/bin/touch {}/{name}-{what}\"", directory.path().display())
+        };
+        quick().line(&touch("master")).line(&touch("stop")).version_3("")
+    };
+    let mut daemon = scene.master(&config("first"), &[])?;
+    wait::until("notify_master was run", wait::SHORT, || made("first-master"))
+        .with_context(|| daemon.process().log())?;
+    fs::write(daemon.config_path(), config("second"))?;
+    daemon.process().signal(Signal::SIGHUP)?;
+    daemon.wait_for_log("Reloaded")?;
+    assert!(daemon.process_mut().stop(wait::SHORT)?.success());
+    wait::until("notify_stop was run", wait::SHORT, || made("second-stop"))?;
+    assert!(!made("second-master") && !made("first-stop"));
     Ok(())
 }
 

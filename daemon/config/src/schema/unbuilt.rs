@@ -122,7 +122,6 @@ pub(crate) const NOT_ACTED_ON: &[(BlockId, &str)] = &[
     (Global, "log_unknown_vrids"),
     (Global, "vmac_prefix"),
     (Global, "vmac_addr_prefix"),
-    (Global, "umask"),
     (Global, "reload_time_file"),
     (Global, "reload_repeat"),
     (Global, "reload_file"),
