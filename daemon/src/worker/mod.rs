@@ -99,6 +99,9 @@ impl Worker {
     ) -> Result<i32> {
         let signals = Signals::take(held).context("taking over signals")?;
         let config = &accepted.config;
+        if let (None, Some(mask)) = (settings.cli.umask, config.global.umask) {
+            nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
+        }
         let earlier = Earlier::read(&settings, config);
         let (bus, hub) = Hub::new(earlier.bus.clone()).context("starting the bus")?;
         let mut cause = bus.publish(

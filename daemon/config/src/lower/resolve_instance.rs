@@ -20,17 +20,17 @@ use crate::preprocess::Context;
 use crate::source::Span;
 
 /// Makes the instances and groups of the model.
+#[allow(clippy::vec_box)] // as in the draft
 pub(super) fn resolve(
     instances: Vec<Box<InstanceDraft>>,
     groups: Vec<GroupDraft>,
+    places: &HashMap<Name, Span>,
     skipped: &[Box<str>],
     config: &mut Config,
     context: &mut Context,
 ) {
-    let places: HashMap<Name, Span> = instances.iter().map(|draft| (draft.name.clone(), draft.at)).collect();
     let tracked = Definitions::of(config);
-    config.sync_groups = sync_groups(groups, &places, skipped, &tracked, config, context);
-    drop(places);
+    config.sync_groups = sync_groups(groups, places, skipped, &tracked, config, context);
     let membership: HashMap<Name, usize> = config
         .sync_groups
         .iter()

@@ -77,6 +77,8 @@ pub(crate) struct Reader {
     random: define::Random,
     /// Lines that came out of expansions so far.
     expanded: u64,
+    /// How much was put in for definitions so far.
+    work: u64,
     stopped: bool,
 }
 
@@ -94,6 +96,7 @@ impl Reader {
             checks: IncludeChecks::default(),
             random: define::Random::from_time(),
             expanded: 0,
+            work: 0,
             stopped: false,
         }
     }
@@ -172,6 +175,12 @@ impl Reader {
         if self.expanded <= self.settings.line_limit {
             return Some(line);
         }
+        self.stop(&line, context);
+        None
+    }
+
+    /// Gives up because too much comes out of expansions.
+    fn stop(&mut self, line: &Line, context: &mut Context) {
         self.stopped = true;
         let limit = self.settings.line_limit;
         let span = line.whole();
@@ -183,7 +192,6 @@ impl Reader {
                 .help("the limit can be raised with `--expansion-limit`"),
         );
         context.stopped = true;
-        None
     }
 
     /// Conditions, definitions, sequences, substitutions, includes: in that order, until nothing is left to do.
