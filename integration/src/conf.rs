@@ -109,8 +109,13 @@ impl fmt::Display for Instance {
 
 /// A `global_defs` block for this version of VRRP, with further lines.
 pub fn global_defs(version: u8, lines: &str) -> String {
+    global_defs_of("lab", version, lines)
+}
+
+/// The same for a router of this name.
+pub fn global_defs_of(router: &str, version: u8, lines: &str) -> String {
     format!(
-        "global_defs {{\n    router_id lab\n    vrrp_version {version}\n    vrrp_garp_master_repeat 1\n{lines}\n}}\n"
+        "global_defs {{\n    router_id {router}\n    vrrp_version {version}\n    vrrp_garp_master_repeat 1\n{lines}\n}}\n"
     )
 }
 

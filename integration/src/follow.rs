@@ -14,11 +14,18 @@ use std::{
 
 use anyhow::{Context, Result};
 use keepwatch_bus::Event;
+use serde::Deserialize;
 
 use crate::{Host, Process, binaries, keepwatchd::Keepwatchd};
 
 /// How often the file that the operator's command writes is looked at.
 const PACE: Duration = Duration::from_millis(5);
+
+/// A line that the operator's command writes: an event, with its text beside it.
+#[derive(Deserialize)]
+struct Line {
+    event: Event,
+}
 
 /// Follows the events of one daemon until it is dropped.
 pub struct Follower {
@@ -32,7 +39,7 @@ impl Follower {
     pub fn start(
         host: &Host,
         director: &Keepwatchd,
-        tell: impl FnMut(Event) + Send + 'static,
+        mut tell: impl FnMut(Event) + Send + 'static,
     ) -> Result<Self> {
         let command = host
             .process("events", binaries::path("keepwatch")?)
@@ -41,7 +48,12 @@ impl Follower {
             .args(["--json", "events", "--follow", "--lines", "10000"])
             .start()?;
         let ending = Arc::new(AtomicBool::new(false));
-        let end = Arc::clone(&ending);
+        let (end, started) = (Arc::clone(&ending), director.started());
+        let tell = move |event: Event| {
+            if event.at >= started {
+                tell(event);
+            }
+        };
         let output = File::open(command.log_path()).context("open what the operator's command writes")?;
         let reader = thread::Builder::new().name("events".into()).spawn(move || read(output, &end, tell))?;
         Ok(Self { _command: command, ending, reader: Some(reader) })
@@ -56,7 +68,8 @@ fn read(output: File, ending: &AtomicBool, mut tell: impl FnMut(Event)) {
     loop {
         match lines.read_line(&mut line) {
             Ok(length) if length > 0 && line.ends_with('\n') => {
-                if let Ok(event) = serde_json::from_str(&line) {
+                // Lines without an event say how many were missed.
+                if let Ok(Line { event }) = serde_json::from_str(&line) {
                     tell(event);
                 }
                 line.clear();

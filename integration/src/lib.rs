@@ -31,6 +31,7 @@ pub mod host;
 pub mod hostile;
 pub mod http;
 pub mod lab;
+pub mod metronome;
 pub mod netns;
 pub mod peer;
 pub mod process;

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use integration::{
-    Capture, Host, Instance, Lab, binaries, capture, conf, keepwatchd::Keepwatchd, wait, web::WebServer,
+    Capture, Host, Instance, Lab, binaries, capture, conf, http, keepwatchd::Keepwatchd, wait, web::WebServer,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -267,6 +267,53 @@ fn a_killed_worker_is_replaced_and_its_addresses_stay() -> Result<()> {
 }
 
 #[test]
+fn a_stop_between_two_workers_takes_the_addresses_off_too() -> Result<()> {
+    let scene = Scene::new("stop-between")?;
+    let mut daemon = scene.master(&quick().version_3(""), &[])?;
+    // The third worker in a row is waited for longest.
+    for round in 1..=4 {
+        kill(scene.worker()?, Signal::SIGKILL)?;
+        wait::until("that was seen", wait::LONG, || {
+            daemon.process().log().matches("The worker was killed by SIGKILL: starting another").count()
+                == round
+        })?;
+        if round < 4 {
+            wait::until("the next one runs", wait::LONG, || {
+                daemon.process().log().matches("Worker restarted").count() == round
+            })?;
+        }
+    }
+    assert!(scene.host.has("eth0", VIP));
+    assert!(daemon.process_mut().stop(wait::LONG)?.success(), "{}", daemon.process().log());
+    assert!(!scene.host.has("eth0", VIP));
+    Ok(())
+}
+
+#[test]
+fn a_killed_worker_costs_no_election() -> Result<()> {
+    let lab = Lab::new("kill-quietly")?;
+    let (_lan, hosts) = lab.routers(2)?;
+    let start = |host: &Host, priority| {
+        let config = Instance::new("VI_1").priority(priority).version_2("");
+        Keepwatchd::on(host).config(config).flag("--vrrp").start()
+    };
+    let (left, right) = (&hosts[0], &hosts[1]);
+    let backup = start(right, 100)?;
+    let master = start(left, 200)?;
+    master.wait_for_log("(VI_1) Entering MASTER STATE")?;
+    let elections = || backup.process().log().matches("(VI_1) Entering MASTER STATE").count();
+    wait::until("the other is backup", wait::LONG, || left.has("eth0", VIP) && !right.has("eth0", VIP))?;
+    let before = elections();
+    let worker: i32 = fs::read_to_string(left.directory().join("keepwatchd-vrrp.pid"))?.trim().parse()?;
+    kill(Pid::from_raw(worker), Signal::SIGKILL)?;
+    wait::throughout("the VIP stays", Duration::from_secs(6), || left.has("eth0", VIP))?;
+    master.wait_for_log("Worker restarted")?;
+    assert_eq!(elections(), before, "{}", backup.process().log());
+    assert_eq!(master.process().log().matches("(VI_1) Entering MASTER STATE").count(), 2);
+    Ok(())
+}
+
+#[test]
 fn a_worker_that_hangs_is_replaced() -> Result<()> {
     let scene = Scene::new("hung-worker")?;
     let daemon = scene.master(&quick().version_3(""), &[])?;
@@ -429,6 +476,31 @@ fn a_dead_web_server_leaves_the_table_and_why_says_so() -> Result<()> {
 }
 
 #[test]
+fn scripts_are_run_and_a_reload_changes_them() -> Result<()> {
+    let scene = Scene::new("scripts")?;
+    // Also whoever runs scripts without being root must be able to write there.
+    let directory = tempfile::tempdir()?;
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777))?;
+    let made = |name: &str| directory.path().join(name).exists();
+    let config = |name: &str| {
+        let touch = |what: &str| {
+            format!("notify_{what} \"/usr/bin/touch {}/{name}-{what}\"", directory.path().display())
+        };
+        quick().line(&touch("master")).line(&touch("stop")).version_3("")
+    };
+    let mut daemon = scene.master(&config("first"), &[])?;
+    wait::until("notify_master was run", wait::SHORT, || made("first-master"))
+        .with_context(|| daemon.process().log())?;
+    fs::write(daemon.config_path(), config("second"))?;
+    daemon.process().signal(Signal::SIGHUP)?;
+    daemon.wait_for_log("Reloaded")?;
+    assert!(daemon.process_mut().stop(wait::SHORT)?.success());
+    wait::until("notify_stop was run", wait::SHORT, || made("second-stop"))?;
+    assert!(!made("second-master") && !made("first-stop"));
+    Ok(())
+}
+
+#[test]
 fn a_terminal_that_stands_still_delays_no_advert() -> Result<()> {
     let scene = Scene::new("stuck-console")?;
     let config = file(scene.host.directory(), "c.conf", &calm().version_3(""))?;
@@ -449,6 +521,59 @@ fn a_terminal_that_stands_still_delays_no_advert() -> Result<()> {
     wait::until("it has stopped all the same", wait::SHORT, || scene.pid_in("keepwatchd.pid").is_none())?;
     assert!(!scene.host.has("eth0", VIP));
     Ok(())
+}
+
+#[test]
+fn what_only_watches_may_fail() -> Result<()> {
+    let scene = Scene::new("broken")?;
+    let _taken = scene.host.listen("127.0.0.1:9165".parse()?)?;
+    let config = file(scene.host.directory(), "c.conf", &quick().version_3(""))?;
+    let pid = scene.host.directory().join("keepwatchd.pid");
+    let daemon = scene
+        .host
+        .process("keepwatchd", binaries::path("keepwatchd")?)
+        .args(["-n", "-l", "-P", "-x", "-A", "unix:/proc/none", "-f", &config])
+        .args([
+            "--control-socket",
+            "/proc/none/c.sock",
+            "--history-file",
+            "/proc/none/h",
+            "-g",
+            "/proc/none/l",
+        ])
+        .arg("-p")
+        .arg(&pid)
+        .start()?;
+    for line in [
+        "http: 127.0.0.1:9165: ",
+        "control socket: /proc/none/c.sock: ",
+        "history: /proc/none/h: ",
+        "log: log file",
+    ] {
+        daemon.wait_for_log(line, wait::LONG)?;
+    }
+    wait::until("the VIP is up all the same", wait::LONG, || scene.host.has("eth0", VIP))?;
+    Ok(())
+}
+
+#[test]
+fn a_listener_that_was_handed_in_outlives_a_worker() -> Result<()> {
+    let scene = Scene::new("activation")?;
+    let at = "127.0.0.1:9999".parse()?;
+    let daemon = Keepwatchd::on(&scene.host)
+        .config(quick().version_3(""))
+        .flag("-P")
+        .listen_fd(scene.host.listen(at)?)
+        .start()?;
+    let served = || {
+        http::get(&scene.host, at, "/metrics", wait::SHORT)
+            .is_ok_and(|page| page.body.contains("keepalived_up"))
+    };
+    wait::until("it serves on the listener", wait::LONG, served)?;
+    assert!(http::get(&scene.host, Keepwatchd::METRICS.parse()?, "/metrics", wait::SHORT).is_err());
+    kill(scene.worker()?, Signal::SIGKILL)?;
+    daemon.wait_for_log("Worker restarted")?;
+    wait::until("it serves on it again", wait::LONG, served)
 }
 
 #[test]

@@ -12,7 +12,8 @@ use serde_json::Value;
 const OURS: &str = "10.78.0.1";
 const MAIL: &str = "10.78.0.2:2525";
 const WEB: &str = "127.0.0.1:8081";
-const TENTH: Duration = Duration::from_millis(100);
+/// The interval of adverts: long enough that a busy machine alone never makes a peer take over.
+const INTERVAL: Duration = Duration::from_millis(500);
 
 /// A director and a mail host on a recorded LAN.
 struct Scene {
@@ -61,7 +62,7 @@ impl Scene {
                  }}
              }}
             ",
-            Instance::new("VI_1").interval("0.1").version_3(&global)
+            Instance::new("VI_1").interval("0.5").version_3(&global)
         );
         Keepwatchd::on(&self.director).config(config).flags(&["--dataplane", "memory"]).start()
     }
@@ -150,7 +151,7 @@ fn nothing_else_is_late(scene: &Scene, error: &str) -> Result<Keepwatchd> {
     }
     let gap = scene.wire.largest_gap(OURS, since).context("no adverts")?;
     println!("largest gap between adverts: {:.1} ms", gap.as_secs_f64() * 1e3);
-    ensure!(gap < 3 * TENTH, "a peer would have taken over: {gap:?} without an advert");
+    ensure!(gap < 3 * INTERVAL, "a peer would have taken over: {gap:?} without an advert");
     assert_eq!(director.metric("keepwatch_mail_working", &[]), Some(0.0));
     Ok(director)
 }
@@ -181,7 +182,10 @@ fn a_mail_server_that_never_answers_delays_only_mail() -> Result<()> {
 fn a_mail_server_whose_packets_vanish_delays_only_mail() -> Result<()> {
     let scene = Scene::new("mail-hole")?;
     scene.mail.firewall(
-        "table inet hole { chain in { type filter hook input priority 0; tcp dport 2525 drop; } }",
+        "table inet hole {
+             chain in { type filter hook input priority 0; tcp dport 2525 drop; }
+         }
+        ",
     )?;
     let mut director = nothing_else_is_late(&scene, "10.78.0.2:2525")?;
     // Nor does it keep the daemon from ending.

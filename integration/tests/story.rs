@@ -1,7 +1,7 @@
 //! One story everywhere: a master that takes over, and a web server that dies, are told alike by /metrics, snmpwalk,
 //! the log, an e-mail, and `keepwatch status`, `events` and `why`.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use integration::{
     Instance, Lab, aiosmtpd::Aiosmtpd, keepalived::Keepalived, keepwatchd::Keepwatchd, snmpd::Snmpd, wait,
     web::WebServer,
@@ -53,7 +53,7 @@ fn every_teller_tells_the_same_story() -> Result<()> {
     let answer = |question: &[&str]| we.answer(question).unwrap_or_default();
     let walk = |oid: &str| snmpd.walk(oid).unwrap_or_default();
     let mailed = |subject: &str| mail.mails().iter().any(|text| unfolded(text).contains(subject));
-    let story = || -> Result<()> {
+    let mut story = || -> Result<()> {
         all_tell(
             "we are the backup",
             &[
@@ -64,6 +64,10 @@ fn every_teller_tells_the_same_story() -> Result<()> {
             ],
         )?;
 
+        wait::until("the other router is master", wait::LONG, || theirs.has("eth0", "10.78.9.9"))?;
+        wait::until("we heard it", wait::LONG, || {
+            metric("keepalived_advertisements_received_total", &["iname=\"VI_1\""]) >= Some(3.0)
+        })?;
         it.process_mut().kill();
         all_tell(
             "we took over",
@@ -101,7 +105,7 @@ fn every_teller_tells_the_same_story() -> Result<()> {
                 ("the log", &|| we.process().log().contains(&removed)),
                 ("/metrics", &|| metric("keepwatch_real_server_up", &labels) == Some(0.0)),
                 ("snmpwalk", &|| {
-                    walk(REAL_SERVER_TABLE).contains(".1.3.6.1.4.1.9586.100.5.3.4.1.7.1.1 = INTEGER: 2")
+                    walk(REAL_SERVER_TABLE).contains(".1.3.6.1.4.1.9586.100.5.3.4.1.6.1.1 = INTEGER: 2")
                 }),
                 ("the mail", &|| mailed("DOWN") && mailed(real)),
                 ("status", &|| !line_with(&answer(&["status"]), "10.78.0.2").is_empty()),
@@ -117,9 +121,7 @@ fn every_teller_tells_the_same_story() -> Result<()> {
             answer(&["status"]),
             answer(&["why", "VI_1"])
         )
-    })?;
-    ensure!(it.process().log().contains("(VI_1) Entering MASTER STATE"), "the other router had been master");
-    Ok(())
+    })
 }
 
 /// The first line that has `text` in it.

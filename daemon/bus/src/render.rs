@@ -176,6 +176,7 @@ fn write(out: &mut String, fact: &Fact) -> Option<Level> {
         | Fact::AddressFailed { .. }
         | Fact::AddressesAnnounced { .. }
         | Fact::AdvertSendFailed { .. }
+        | Fact::SourceAddressChanged { .. }
         | Fact::AdvertDelayed { .. } => return vrrp(out, fact),
     };
     // Writing to a String can't fail.
@@ -257,6 +258,12 @@ fn vrrp(out: &mut String, fact: &Fact) -> Option<Level> {
         Fact::AdvertSendFailed { instance, error } => {
             (Level::Error, write!(out, "({instance}) send advert error: {error}"))
         }
+        Fact::SourceAddressChanged { instance, address: Some(address) } => {
+            (Level::Info, write!(out, "({instance}) adverts are sent from {address} now"))
+        }
+        Fact::SourceAddressChanged { instance, address: None } => {
+            (Level::Info, write!(out, "({instance}) the interface has no address to send adverts from"))
+        }
         Fact::AdvertDelayed { instance, late } => {
             (Level::Warning, write!(out, "({instance}) advert left {} ms late", late.as_millis()))
         }
@@ -300,7 +307,8 @@ fn service(out: &mut String, fact: &Fact) -> Option<Level> {
         Fact::VirtualServerRemoved { service } => {
             (Level::Detail, write!(out, "Removed Virtual Server {service}"))
         }
-        Fact::RealServerAdded { real, .. } => (Level::Info, pool(out, "Adding", real, "to")),
+        Fact::RealServerAdded { real, adopted: false, .. } => (Level::Info, pool(out, "Adding", real, "to")),
+        Fact::RealServerAdded { real, adopted: true, .. } => (Level::Info, pool(out, "Adopting", real, "of")),
         Fact::RealServerRemoved { real } => (Level::Info, pool(out, "Removing", real, "from")),
         // What `inhibit_on_failure` does, in keepalived's words.
         Fact::RealServerWeightChanged { real, to: 0, .. } => {

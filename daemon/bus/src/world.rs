@@ -99,6 +99,8 @@ pub struct Instance {
     pub settings: InstanceSettings,
     /// Its state.
     pub state: VrrpState,
+    /// The state that it would be in if no sync group held it back.
+    pub wanted: VrrpState,
     /// Its effective priority.
     pub priority: u8,
     /// The master as last heard; none while it is master itself or has heard none.

@@ -32,6 +32,11 @@ impl Node {
         self.args.get(index).map_or(self.name.span, |word| word.span)
     }
 
+    /// The keywords in its braces whose values are wrong: nobody should complain again that they are missing.
+    pub fn bad_children(&self) -> Vec<&'static str> {
+        self.children.iter().filter(|child| child.bad).map(|child| child.keyword.name).collect()
+    }
+
     /// The keyword and all its values.
     pub fn span(&self) -> Span {
         match self.args.last() {

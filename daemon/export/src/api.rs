@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -18,10 +19,16 @@ use crate::routes::Shared;
 
 /// Events in an answer, unless asked for otherwise; all that are held after a given number.
 const DEFAULT_LIMIT: usize = 100;
+/// Most events in an answer that is no stream.
+const MAX_LIMIT: usize = 1000;
 
 /// `/api/v1/world`.
 pub(crate) async fn world(State(shared): State<Shared>) -> Response {
-    Json(&*shared.reader.world()).into_response()
+    let made = || serde_json::to_vec(&*shared.reader.world()).ok().map(Bytes::from);
+    match shared.world.get(made).await {
+        Some(json) => ([(header::CONTENT_TYPE, "application/json")], json).into_response(),
+        None => (StatusCode::INTERNAL_SERVER_ERROR, "the world can not be written\n").into_response(),
+    }
 }
 
 /// Which events are asked for.
@@ -72,7 +79,7 @@ pub(crate) async fn events(
     };
     let wanted = wanted.resumed(&headers);
     if !asks_for_stream(&headers) {
-        let found = last(&shared, &wanted);
+        let found = last(&shared, &wanted, MAX_LIMIT);
         let told: Vec<_> = found.iter().map(|event| Told::new(event)).collect();
         return Json(told).into_response();
     }
@@ -81,7 +88,7 @@ pub(crate) async fn events(
             // Watching begins before the history is read, so that nothing falls in between.
             let watcher = shared.reader.watch("http");
             let past = match wanted.after {
-                Some(_) => last(&shared, &wanted),
+                Some(_) => last(&shared, &wanted, usize::MAX),
                 None => Vec::new(),
             };
             Sse::new(live(past, watcher, wanted.kind, place)).keep_alive(KeepAlive::default()).into_response()
@@ -98,14 +105,14 @@ fn asks_for_stream(headers: &HeaderMap) -> bool {
         .any(|value| value.contains("text/event-stream"))
 }
 
-fn last(shared: &Shared, wanted: &Wanted) -> Vec<Arc<Event>> {
+fn last(shared: &Shared, wanted: &Wanted, most: usize) -> Vec<Arc<Event>> {
     let history = shared.reader.history();
     let mut found: Vec<_> = history
         .iter()
         .rev()
         .filter(|event| wanted.after.is_none_or(|after| event.id.0 > after))
         .filter(|event| wanted.kind.as_deref().is_none_or(|kind| event.fact.kind() == kind))
-        .take(wanted.limit.unwrap_or(if wanted.after.is_some() { usize::MAX } else { DEFAULT_LIMIT }))
+        .take(wanted.limit.unwrap_or(if wanted.after.is_some() { most } else { DEFAULT_LIMIT }).min(most))
         .cloned()
         .collect();
     found.reverse();

@@ -11,9 +11,10 @@
 //! | `/-/healthy`, `/-/ready` | for orchestration |
 //!
 //! Nothing here can change anything, and nothing here can hold anything up: answers are made from a brief look at the
-//! world, the number of connections is bounded, and a client that stalls (half a request, never reading) is dropped.
+//! world, at most ten times a second for each path, the number of connections is bounded, and a client that stalls (half a request, never reading) is dropped.
 
 mod api;
+mod fresh;
 mod guard;
 mod metrics;
 mod page;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -12,12 +12,16 @@ use axum::routing::get;
 use keepwatch_bus::Reader;
 use tokio::sync::Semaphore;
 
+use crate::fresh::Fresh;
 use crate::{api, metrics, page};
 
 /// What every handler gets.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) reader: Reader,
+    metrics: Arc<Fresh>,
+    page: Arc<Fresh>,
+    pub(crate) world: Arc<Fresh>,
     /// Places for live streams.
     pub(crate) streams: Arc<Semaphore>,
 }
@@ -33,7 +37,13 @@ pub(crate) fn router(reader: Reader, streams: usize) -> Router {
         .route("/-/ready", get(ready))
         .fallback(async || (StatusCode::NOT_FOUND, "there is nothing here: see /\n"))
         .layer(middleware::from_fn(read_only))
-        .with_state(Shared { reader, streams: Arc::new(Semaphore::new(streams)) })
+        .with_state(Shared {
+            reader,
+            metrics: Arc::default(),
+            page: Arc::default(),
+            world: Arc::default(),
+            streams: Arc::new(Semaphore::new(streams)),
+        })
 }
 
 /// Refuses everything but GET and HEAD, and says to browsers that nothing is loaded from elsewhere.
@@ -53,14 +63,16 @@ async fn read_only(request: Request<Body>, next: Next) -> Response {
     response
 }
 
-async fn status_page(State(shared): State<Shared>) -> Html<String> {
-    Html(page::render(&shared.reader, jiff::Timestamp::now()))
+async fn status_page(State(shared): State<Shared>) -> Html<Bytes> {
+    let page = || Some(page::render(&shared.reader, jiff::Timestamp::now()).into());
+    Html(shared.page.get(page).await.unwrap_or_default())
 }
 
 async fn prometheus(State(shared): State<Shared>) -> Response {
-    match metrics::exposition(&shared.reader) {
-        Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    let made = shared.metrics.get(|| metrics::exposition(&shared.reader).ok().map(Bytes::from)).await;
+    match made {
+        Some(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+        None => (StatusCode::INTERNAL_SERVER_ERROR, "the metrics can not be written\n").into_response(),
     }
 }
 

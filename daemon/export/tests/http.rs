@@ -133,6 +133,23 @@ async fn events_are_streamed_as_they_happen() {
     assert_eq!(told.matches("\"eth0\"").count(), 1, "{told}");
 }
 
+#[tokio::test]
+async fn a_stream_that_was_cut_off_goes_on_where_it_ended() {
+    let story = Story::told("VI_1").await;
+    let server = start(&story, Limits::default()).await;
+    let ids: Vec<u64> = story.reader.history().iter().map(|event| event.id.0).collect();
+    let last_seen = ids[ids.len() - 3];
+    let mut stream = TcpStream::connect(server).await.unwrap();
+    let request = format!(
+        "GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nLast-Event-ID: {last_seen}\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut told = String::new();
+    wait_for(&mut stream, &mut told, &format!("id: {}\n", ids[ids.len() - 1])).await;
+    assert!(told.contains(&format!("id: {}\n", ids[ids.len() - 2])), "{told}");
+    assert!(!told.contains(&format!("id: {last_seen}\n")), "{told}");
+}
+
 async fn wait_for(stream: &mut TcpStream, told: &mut String, text: &str) {
     let mut buffer = [0; 4096];
     while !told.contains(text) {

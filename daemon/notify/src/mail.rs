@@ -3,8 +3,10 @@
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, Message};
+use lettre::message::header::{
+    ContentTransferEncoding, ContentType, HeaderName, HeaderValue, MIME_VERSION_1_0,
+};
+use lettre::message::{Body, Mailbox, Message};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use tokio::time::timeout;
@@ -98,7 +100,21 @@ fn message(settings: &MailSettings, letter: &Letter) -> Result<Message, SendErro
     for recipient in &settings.to {
         builder = builder.to(mailbox(recipient, &settings.helo)?);
     }
-    builder.body(letter.body.clone()).map_err(SendError::Message)
+    builder = builder.header(MIME_VERSION_1_0).header(ContentType::TEXT_PLAIN);
+    builder.body(body(&letter.body)).map_err(SendError::Message)
+}
+
+/// The body as it is wherever it can be (RFC 5322 section 2.1.1 allows 998 characters a line), because people search
+/// their mail by its text; else as lettre encodes it.
+fn body(text: &str) -> Body {
+    let plain = text.bytes().all(|byte| matches!(byte, b'\n' | b' '..=b'~'))
+        && text.lines().all(|line| line.len() <= 998);
+    if plain {
+        let bytes = text.replace('\n', "\r\n").into_bytes();
+        Body::dangerous_pre_encoded(bytes, ContentTransferEncoding::SevenBit)
+    } else {
+        Body::new(text.to_owned())
+    }
 }
 
 /// Reads `USER@HOST`, `USER` (of the host that `helo` names) or `NAME <…>` of either. What the mail server may take is
@@ -140,7 +156,7 @@ mod tests {
     fn letter(subject: &str) -> Letter {
         Letter {
             subject: subject.into(),
-            body: "=> VRRP Instance is now owning VRRP VIPs <=\n.\n".into(),
+            body: format!("=> VRRP Instance is now owning VRRP VIPs <=\n.\n{}=\n", "long ".repeat(40)),
             event: EventId(7),
             at: 0,
         }
@@ -155,6 +171,9 @@ mod tests {
             "From: Keepwatch <director@example.org>\r\n",
             "Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n",
             "Message-ID: <keepwatch.7.0@director.example>\r\n",
+            "Content-Type: text/plain; charset=utf-8\r\n",
+            "\r\n\r\n=> VRRP Instance is now owning VRRP VIPs <=\r\n",
+            "long long long =\r\n",
         ] {
             assert!(text.contains(header), "{header}is missing in\n{text}");
         }

@@ -73,6 +73,7 @@ pub async fn run(
     patience: Patience,
 ) {
     let mut secretary = Secretary::default();
+    let mut changes = settings.clone();
     let mut postman = Postman {
         settings,
         bus,
@@ -102,6 +103,7 @@ pub async fn run(
             }
             (waiting, result) = returned(&mut postman.attempt) => postman.back(waiting, result),
             () = sleep_until(postman.next_try), if postman.may_set_out_later() => {}
+            Ok(()) = changes.changed() => postman.start_afresh(),
             () = until(end) => return,
         }
     }
@@ -203,6 +205,13 @@ impl Postman {
                 self.bag.push_front(waiting);
             }
         }
+    }
+
+    /// Other settings: what failed before may go well now.
+    fn start_afresh(&mut self) {
+        self.failures = 0;
+        self.told = None;
+        self.next_try = Instant::now();
     }
 
     /// Sets the time of the next try, and says how far it is.

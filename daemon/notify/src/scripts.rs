@@ -31,7 +31,8 @@ pub struct Bounds {
     pub running: usize,
     /// How long a script may run before it is killed with everything it started.
     pub time: Duration,
-    /// After `DaemonStopping`: how long scripts are still started and waited for. Those that run on are left alone.
+    /// After `DaemonStopping`: how long scripts are still started and waited for. Then those that still run are asked to
+    /// end (SIGTERM), as keepalived does it.
     pub farewell: Duration,
 }
 
@@ -79,7 +80,7 @@ pub async fn run(
         }
     }
     let last = end.unwrap_or_else(|| Instant::now() + bounds.farewell);
-    // Those that are not done by then go on without anybody looking.
+    // Those that are not done by then are asked to end when `running` is dropped.
     let _ = tokio::time::timeout_at(last, async { while running.join_next().await.is_some() {} }).await;
 }
 

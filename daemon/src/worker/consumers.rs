@@ -1,10 +1,10 @@
-//! What watches: log, history file, control socket, HTTP, SNMP, mail. In: a [`Reader`] and queues of the bus. Out:
+//! What watches: log, history file, control socket, HTTP, SNMP, mail, notify scripts. In: a [`Reader`] and queues of the bus. Out:
 //! whatever each of them makes of it. None of them can hold up what acts, and one that can't start is a fact on the
 //! bus and a line in the log, never a reason not to fail over.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use keepwatch_bus::subject::Name;
@@ -13,6 +13,7 @@ use keepwatch_config::Config;
 use keepwatch_mib::Parts;
 use keepwatch_notify::MailSettings;
 use keepwatch_notify::postman::{self, Patience};
+use keepwatch_notify::scripts::{self, Bounds, ScriptSettings};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
@@ -25,6 +26,8 @@ use crate::logging::queue::Queue;
 
 /// What the history file may take to be read at the start. A disk that hangs must not keep the addresses down.
 const READ_HISTORY: Duration = Duration::from_secs(1);
+/// How long notify scripts about the end are started and waited for.
+const LAST_SCRIPTS: Duration = Duration::from_secs(1);
 /// How long mail about the end may be tried.
 const LAST_MAIL: Duration = Duration::from_secs(1);
 /// What the hub, the log and the history file may take at the end, each.
@@ -41,6 +44,7 @@ pub struct Consumers {
     history: Option<std::thread::JoinHandle<()>>,
     wanted: Wanted,
     postman: JoinHandle<()>,
+    scripts: JoinHandle<()>,
     agent: JoinHandle<()>,
     tasks: JoinSet<()>,
 }
@@ -87,20 +91,19 @@ fn read_within(file: FileSettings, capacity: usize) -> Result<Vec<Event>, String
 /// What consumers with settings of their own are to do; changes with a reload.
 struct Wanted {
     mail: watch::Sender<Option<MailSettings>>,
+    scripts: watch::Sender<Arc<ScriptSettings>>,
     snmp: watch::Sender<Option<keepwatch_mib::Settings>>,
 }
 
 impl Wanted {
-    #[allow(clippy::type_complexity)]
-    fn new() -> (Self, watch::Receiver<Option<MailSettings>>, watch::Receiver<Option<keepwatch_mib::Settings>>)
-    {
-        let (mail, mail_settings) = watch::channel(None);
-        let (snmp, snmp_settings) = watch::channel(None);
-        (Self { mail, snmp }, mail_settings, snmp_settings)
+    fn new() -> Self {
+        let (mail, snmp) = (watch::Sender::new(None), watch::Sender::new(None));
+        Self { mail, scripts: watch::Sender::new(Arc::default()), snmp }
     }
 
     fn set(&self, settings: &Settings, config: &Config, bus: &Bus) {
         self.mail.send_replace(MailSettings::of(config));
+        self.scripts.send_replace(Arc::new(ScriptSettings::of(config)));
         let running = Parts { vrrp: settings.vrrp(), checker: settings.checkers() };
         let socket = settings.cli.snmp_agent_socket.as_deref();
         let snmp =
@@ -124,17 +127,22 @@ impl Consumers {
             let started = history::write_file(file, reader.watch("history"), bus.downgrade());
             started.map_err(|error| complaints.push(("history".into(), error.to_string()))).ok()
         });
-        let (wanted, mail, snmp) = Wanted::new();
+        let wanted = Wanted::new();
         wanted.set(settings, config, bus);
         let patience = Patience { farewell: LAST_MAIL, ..Patience::default() };
+        let mail = wanted.mail.subscribe();
         let postman = postman::run(hub.deliver(), mail, reader.clone(), bus.downgrade(), patience);
         let postman = tokio::spawn(postman);
+        let bounds = Bounds { farewell: LAST_SCRIPTS, ..Bounds::default() };
+        let scripts = scripts::run(hub.deliver(), wanted.scripts.subscribe(), bus.downgrade(), bounds);
+        let scripts = tokio::spawn(scripts);
+        let snmp = wanted.snmp.subscribe();
         let agent = tokio::spawn(keepwatch_mib::run(snmp, reader.clone(), bus.downgrade(), hub.deliver()));
         let hub = Some(tokio::spawn(hub.run()));
         for (consumer, error) in complaints {
             bus.publish(None, Fact::ConsumerFailed { consumer, error });
         }
-        Self { reader, hub, log, history, wanted, postman, agent, tasks: JoinSet::new() }
+        Self { reader, hub, log, history, wanted, postman, scripts, agent, tasks: JoinSet::new() }
     }
 
     /// Read access for others.
@@ -201,9 +209,12 @@ impl Consumers {
     /// as the sinks and the disk allow within a moment.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
-        // It has bounded itself since it heard that the daemon stops.
-        let _ = timeout(LAST_MAIL, &mut self.postman).await;
+        // They have bounded themselves since they heard that the daemon stops.
+        let last =
+            tokio::join!(timeout(LAST_MAIL, &mut self.postman), timeout(LAST_SCRIPTS, &mut self.scripts));
+        drop(last);
         self.postman.abort();
+        self.scripts.abort();
         if let Some(hub) = self.hub.take() {
             let _ = timeout(LAST_EVENTS, hub).await;
         }

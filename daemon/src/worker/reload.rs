@@ -32,6 +32,7 @@ impl Worker {
     }
 
     fn adopt(&mut self, accepted: Accepted) {
+        self.consumers.reconfigure(&self.settings, &accepted.config, &self.bus);
         let cause = self.bus.publish(None, configuration::loaded(&self.settings, &accepted.config, true));
         accepted.tell(&self.bus, cause);
         for keyword in self.at_start.changed(&AtStart::of(&accepted.config)) {
@@ -45,7 +46,6 @@ impl Worker {
             };
             self.bus.publish(Some(cause), fact);
         }
-        self.consumers.reconfigure(&self.settings, &accepted.config, &self.bus);
         self.publishers.apply(&accepted.config, self.consumers.reader(), cause);
     }
 }

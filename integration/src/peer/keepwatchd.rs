@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use jiff::Timestamp;
 
 use crate::{
     Host, Process, binaries,
@@ -85,13 +86,15 @@ impl Settings {
         if let Some(socket) = self.listen_fd {
             spawn = spawn.listen_fd(socket);
         }
-        Ok(Keepwatchd { process: spawn.start()?, config, control, history: self.history, host })
+        let started = Timestamp::now();
+        Ok(Keepwatchd { process: spawn.start()?, started, config, control, history: self.history, host })
     }
 }
 
 /// A running keepwatchd.
 pub struct Keepwatchd {
     process: Process,
+    started: Timestamp,
     host: Host,
     config: PathBuf,
     control: PathBuf,
@@ -122,6 +125,11 @@ impl Keepwatchd {
     /// The supervisor, to stop or kill it.
     pub fn process_mut(&mut self) -> &mut Process {
         &mut self.process
+    }
+
+    /// When it was started: what its history holds from before is of another run.
+    pub fn started(&self) -> Timestamp {
+        self.started
     }
 
     /// The configuration file that it reads, to be changed before a reload.
@@ -171,7 +179,9 @@ impl Keepwatchd {
 
     /// Waits until the operator's command can reach it.
     pub fn wait_for_control(&self) -> Result<()> {
-        wait::until("keepwatchd has its control socket", wait::LONG, || self.control.exists())
+        // A socket that nobody listens on may be left by a run that was killed.
+        let connects = || std::os::unix::net::UnixStream::connect(&self.control).is_ok();
+        wait::until("keepwatchd listens on its control socket", wait::LONG, connects)
             .with_context(|| format!("log of keepwatchd:\n{}", self.process.log()))
     }
 

@@ -174,10 +174,12 @@ impl Process {
         }
     }
 
-    /// Kills the process and all below it, as a power cut would, and waits for its end.
-    pub fn kill(&mut self) {
+    /// Kills the process and all below it, as a power cut would, and waits for its end. Returns when that was.
+    pub fn kill(&mut self) -> Instant {
+        let mut at = Instant::now();
         if self.ended.is_none() {
             let all = tree::below(self.pid());
+            at = Instant::now();
             let _ = killpg(self.pid(), Signal::SIGKILL);
             for &pid in &all {
                 let _ = kill(pid, Signal::SIGKILL);
@@ -189,6 +191,7 @@ impl Process {
                 let _ = waitpid(pid, None);
             }
         }
+        at
     }
 
     /// Whether it still runs.

@@ -1,6 +1,7 @@
 //! The part `global`: the process, `global_defs` and mail.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use keepwatch_bus::World;
 use keepwatch_bus::details::FlushOnStop;
@@ -11,6 +12,8 @@ use crate::oids::{GLOBAL, below};
 
 /// `mail`, the part of it that speaks of mail.
 const MAIL: u32 = 3;
+/// `smtp_connect_timeout` where nothing else is said.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) fn add(world: &World, builder: &mut IndexBuilder) {
     let settings = &world.settings;
@@ -43,7 +46,7 @@ fn mail(world: &World, builder: &mut IndexBuilder) {
     let settings = &world.settings;
     let details = &settings.details;
     let mut scalar = |object: u32, cell: Cell| builder.add(&below(&[GLOBAL, MAIL, object]), &[0], cell);
-    let unset = |written: Option<bool>| value::integer(written.map_or(3, |yes| if yes { 1 } else { 2 }));
+    let tristate = |written: Option<bool>| value::integer(written.map_or(3, |yes| if yes { 1 } else { 2 }));
 
     let server = settings.smtp_server.as_ref().map(|(host, port)| (host.parse::<IpAddr>(), host, *port));
     match &server {
@@ -62,15 +65,17 @@ fn mail(world: &World, builder: &mut IndexBuilder) {
             scalar(2, value::octets(&[0; 4]).into());
         }
     }
-    scalar(3, seconds(settings.smtp_connect_timeout).into());
+    // Without a mail server, keepalived does not set the default.
+    let unset = server.is_none() && settings.smtp_connect_timeout == DEFAULT_TIMEOUT;
+    scalar(3, seconds(if unset { Duration::ZERO } else { settings.smtp_connect_timeout }).into());
     if let Some(from) = &settings.email_from {
         scalar(4, value::text(from).into());
     }
     scalar(6, unsigned(server.map_or(0, |(_, _, port)| port.into())).into());
     scalar(7, truth(!details.no_email_faults).into());
-    scalar(8, unset(details.smtp_alert).into());
-    scalar(9, unset(details.smtp_alert_vrrp).into());
-    scalar(10, unset(details.smtp_alert_checker).into());
+    scalar(8, tristate(details.smtp_alert).into());
+    scalar(9, tristate(details.smtp_alert_vrrp).into());
+    scalar(10, tristate(details.smtp_alert_checker).into());
     for (row, recipient) in (1..).zip(&settings.email_to) {
         builder.add(&below(&[GLOBAL, MAIL, 5, 1, 2]), &[row], value::text(recipient));
     }

@@ -232,10 +232,13 @@ fn states_priorities_and_what_is_wanted_follow_the_facts() {
     let mut world = vrrp_world();
     let change = |from, to| Fact::StateChanged { instance: "VI_1".into(), from, to, priority: 140 };
     assert_eq!(column(&world, 2, 3, 4), integers(&[0, 0]));
-    assert_eq!(column(&world, 2, 3, 6), integers(&[2, 1]));
     happen(&mut world, change(VrrpState::Init, VrrpState::Backup));
     assert_eq!(column(&world, 2, 3, 4), integers(&[1, 0]));
-    assert_eq!(column(&world, 2, 3, 6), integers(&[2, 1]), "still wants to be master");
+    assert_eq!(column(&world, 2, 3, 6), integers(&[1, 1]), "in a group nobody wants to be master at once");
+    let silence =
+        Fact::AdvertTimedOut { instance: "VI_1".into(), master: None, waited: Duration::from_secs(3) };
+    happen(&mut world, silence);
+    assert_eq!(column(&world, 2, 3, 6), integers(&[2, 1]), "held back by its group only");
     happen(&mut world, change(VrrpState::Backup, VrrpState::Master));
     assert_eq!(column(&world, 2, 3, 8), integers(&[140, 150]));
     assert_eq!(column(&world, 2, 3, 9), integers(&[1, 2]));

@@ -75,7 +75,7 @@ fn add_instance(world: &World, instance: &Instance, row: u32, builder: &mut Inde
     r.put(3, unsigned(settings.vrid.into()));
     r.put(4, integer(instance.state.number()));
     r.put(5, integer(settings.initial_state.number()));
-    r.put(6, integer(wanted_state(instance).number()));
+    r.put(6, integer(instance.wanted.number()));
     r.put(7, integer(settings.priority));
     r.put(8, integer(instance.priority));
     r.put(9, truth(instance.state == VrrpState::Master));
@@ -127,18 +127,6 @@ fn add_instance(world: &World, instance: &Instance, row: u32, builder: &mut Inde
     r.put(36, truth(details.v3_checksum_as_v2));
 }
 
-/// The state that a virtual router would be in if no sync group held it back. One that has yet to change for the
-/// first time wants what it was configured to begin with.
-fn wanted_state(instance: &Instance) -> VrrpState {
-    match instance.state {
-        VrrpState::Init => instance.settings.initial_state,
-        VrrpState::Backup if instance.master.is_none() && instance.transitions <= 1 => {
-            instance.settings.initial_state
-        }
-        settled => settled,
-    }
-}
-
 fn add_addresses(world: &World, instance: &Instance, row: u32, builder: &mut IndexBuilder) {
     let settings = &instance.settings;
     let advertised = settings.addresses.iter().map(|address| (address, true));
@@ -149,7 +137,9 @@ fn add_addresses(world: &World, instance: &Instance, row: u32, builder: &mut Ind
         let mut r = Row::new(builder, &ADDRESS, &index);
         add_address(world, virtual_address, options, &mut r);
         r.put(10, truth(instance.addresses.contains(virtual_address)));
-        r.put(11, truth(is_advertised));
+        // keepalived, 2.2 as 2.4, tells this of the first virtual router's addresses only, and 2 of all others. A
+        // walk here and a walk there are to look the same.
+        r.put(11, truth(is_advertised && row == 1));
     }
 }
 

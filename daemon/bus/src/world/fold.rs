@@ -3,6 +3,7 @@
 use super::{Change, Checker, Group, Instance, Interface, RealServer, Service, World};
 use crate::event::Event;
 use crate::fact::Fact;
+use crate::settings::InstanceSettings;
 use crate::subject::{CheckerKey, VrrpState};
 
 pub(super) fn fold(w: &mut World, event: &Event) {
@@ -62,6 +63,7 @@ pub(super) fn fold(w: &mut World, event: &Event) {
         | Fact::GroupUnconfigured { .. }
         | Fact::GroupStateChanged { .. }
         | Fact::StateChanged { .. }
+        | Fact::AdvertTimedOut { .. }
         | Fact::PriorityChanged { .. }
         | Fact::MasterHeard { .. }
         | Fact::HigherPriorityReceived { .. }
@@ -87,12 +89,12 @@ pub(super) fn fold(w: &mut World, event: &Event) {
         | Fact::SorryServerRemoved { .. } => service(w, &event.fact, change),
         // These happened and leave no state behind.
         Fact::CheckNotRun { .. } | Fact::IpvsWithheld { .. } | Fact::DriftRepaired { .. } => {}
-        Fact::AdvertTimedOut { .. }
-        | Fact::LowerPriorityReceived { .. }
+        Fact::LowerPriorityReceived { .. }
         | Fact::AdvertRejected { .. }
         | Fact::AddressFailed { .. }
         | Fact::AddressesAnnounced { .. }
         | Fact::AdvertSendFailed { .. }
+        | Fact::SourceAddressChanged { .. }
         | Fact::AdvertDelayed { .. }
         | Fact::ScriptExited { .. }
         | Fact::ScriptNotRun { .. } => {}
@@ -108,6 +110,7 @@ fn vrrp(w: &mut World, fact: &Fact, change: Change) {
                 let new = Instance {
                     name: instance.clone(),
                     state: VrrpState::Init,
+                    wanted: first_wish(settings),
                     priority: settings.priority,
                     settings: (**settings).clone(),
                     master: None,
@@ -140,8 +143,19 @@ fn vrrp(w: &mut World, fact: &Fact, change: Change) {
                 g.changed = Some(change);
             }
         }
-        Fact::StateChanged { instance, to, priority, .. } => {
+        Fact::AdvertTimedOut { instance, .. } => {
             if let Some(i) = w.instances.get_mut(instance) {
+                i.wanted = VrrpState::Master;
+            }
+        }
+        Fact::StateChanged { instance, from, to, priority } => {
+            if let Some(i) = w.instances.get_mut(instance) {
+                i.wanted = match to {
+                    VrrpState::Init => first_wish(&i.settings),
+                    // From the start it listens first, whatever it was told to be.
+                    VrrpState::Backup if *from == VrrpState::Init => i.wanted,
+                    VrrpState::Backup | VrrpState::Master | VrrpState::Fault => *to,
+                };
                 i.state = *to;
                 i.priority = *priority;
                 i.changed = Some(change);
@@ -160,6 +174,9 @@ fn vrrp(w: &mut World, fact: &Fact, change: Change) {
         | Fact::HigherPriorityReceived { instance, address, priority, .. } => {
             if let Some(i) = w.instances.get_mut(instance) {
                 i.master = Some((*address, *priority));
+                if i.state == VrrpState::Backup {
+                    i.wanted = VrrpState::Backup;
+                }
             }
         }
         Fact::MasterResigned { instance, .. } => {
@@ -181,6 +198,16 @@ fn vrrp(w: &mut World, fact: &Fact, change: Change) {
         }
         // `fold` sends only the above here.
         _ => {}
+    }
+}
+
+/// What a virtual router wants at its start. In a sync group only an address owner may want to be master at once.
+fn first_wish(settings: &InstanceSettings) -> VrrpState {
+    const OWNER: u8 = 255;
+    if settings.group.is_some() && settings.priority != OWNER {
+        VrrpState::Backup
+    } else {
+        settings.initial_state
     }
 }
 

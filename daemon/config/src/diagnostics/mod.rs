@@ -6,11 +6,13 @@
 
 mod render;
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::source::{SourceMap, Span};
+use crate::source::{FileId, SourceMap, Span};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -81,6 +83,8 @@ pub struct Diagnostic {
     pub notes: Vec<String>,
     /// A likely mend.
     pub suggestion: Option<Suggestion>,
+    /// How often the same place made it again, in other expansions of the same text.
+    pub repeated: usize,
 }
 
 impl Diagnostic {
@@ -95,6 +99,7 @@ impl Diagnostic {
             related: Vec::new(),
             notes: Vec::new(),
             suggestion: None,
+            repeated: 0,
         }
     }
 
@@ -165,6 +170,8 @@ pub struct Diagnostics {
     worst: Option<Outcome>,
     errors: usize,
     sources: Arc<SourceMap>,
+    /// Which diagnostics there are of expanded texts: the same text makes each only once.
+    seen: HashMap<(&'static str, FileId, u32, u32), usize>,
 }
 
 impl Diagnostics {
@@ -173,12 +180,29 @@ impl Diagnostics {
 
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
         self.worst = self.worst.max(Some(diagnostic.outcome));
+        if let Some(span) = diagnostic.span {
+            match self.seen.entry((diagnostic.code, span.file, span.start, span.end)) {
+                Entry::Occupied(known) => {
+                    if let Some(first) = self.list.get_mut(*known.get()) {
+                        first.repeated += 1;
+                    }
+                    return;
+                }
+                Entry::Vacant(new) => {
+                    new.insert(self.list.len());
+                }
+            }
+        }
         self.errors += usize::from(diagnostic.severity == Severity::Error);
         if self.list.len() < Self::KEPT {
             self.list.push(diagnostic);
         } else {
             self.dropped += 1;
         }
+    }
+
+    pub(crate) fn leads_to(&mut self, outcome: Outcome) {
+        self.worst = self.worst.max(Some(outcome));
     }
 
     pub(crate) fn set_sources(&mut self, sources: Arc<SourceMap>) {
@@ -229,6 +253,10 @@ impl Diagnostics {
     /// Exit code of `-t`: 0, 3 (cannot run), 4 (runs after changes), 5 (script security).
     pub fn exit_code(&self) -> u8 {
         self.outcome().exit_code()
+    }
+
+    pub(crate) fn shared_sources(&self) -> Arc<SourceMap> {
+        self.sources.clone()
     }
 
     /// The texts that the places are in.

@@ -33,6 +33,12 @@ struct Line<'a> {
     replacement: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     related: Vec<Related>,
+    #[serde(skip_serializing_if = "is_zero")]
+    repeated: usize,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Another place of a diagnostic for programs.
@@ -128,6 +134,7 @@ impl Diagnostics {
             help: (!helps.is_empty()).then(|| helps.join("; ")),
             replacement: suggestion.map(|s| s.replacement.as_str()),
             related,
+            repeated: diagnostic.repeated,
         }
     }
 }
@@ -149,6 +156,10 @@ fn groups<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Group<'
             let text = format!("in the expansion of {}, {}:{}", step.what, place.path.display(), place.line);
             main = main.element(Level::NOTE.message(text));
         }
+    }
+    if diagnostic.repeated > 0 {
+        let text = format!("the same in {} more expansions of this text", diagnostic.repeated);
+        main = main.element(Level::NOTE.message(text));
     }
     for note in &diagnostic.notes {
         main = main.element(Level::HELP.message(note.as_str()));

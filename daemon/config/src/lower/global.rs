@@ -24,6 +24,8 @@ pub(crate) struct GlobalDraft {
     garp_lower_delay: Option<Duration>,
     garp_lower_repeat: Option<u32>,
     rs_stats: Option<Duration>,
+    /// `lvs_sync_daemon` has an id; else that is the instance's VRID.
+    pub(super) sync_id_written: bool,
 }
 
 impl Draft {
@@ -184,7 +186,12 @@ impl GlobalDraft {
                     if only_servers { LvsFlushOnStop::VirtualServers } else { LvsFlushOnStop::All };
             }
             "lvs_timeouts" => timeouts(&mut model.lvs_timeouts, node, context),
-            "lvs_sync_daemon" => model.lvs_sync_daemon = sync_daemon(node, context),
+            "lvs_sync_daemon" => {
+                (model.lvs_sync_daemon, self.sync_id_written) = match sync_daemon(node, context) {
+                    Some((daemon, written)) => (Some(daemon), written),
+                    None => (None, false),
+                };
+            }
             "rs_init_notifies" => model.rs_init_notifies = node.on(),
             _ => return false,
         }
@@ -288,7 +295,8 @@ fn timeouts(to: &mut LvsTimeouts, node: &Node, context: &mut Context) {
 }
 
 /// `eth1 inst VI_1 id 51 maxlen 1000 port 8848 ttl 1 group 224.0.0.81`
-fn sync_daemon(node: &Node, context: &mut Context) -> Option<LvsSyncDaemon> {
+fn sync_daemon(node: &Node, context: &mut Context) -> Option<(LvsSyncDaemon, bool)> {
+    let mut written = false;
     let mut made = LvsSyncDaemon {
         interface: node.text(0)?,
         instance: "".into(),
@@ -306,6 +314,7 @@ fn sync_daemon(node: &Node, context: &mut Context) -> Option<LvsSyncDaemon> {
             made.instance = name.into();
             if let Some(id) = words.next_if(|next| next.text.bytes().all(|byte| byte.is_ascii_digit())) {
                 made.sync_id = line_number(id, 0, 255, "id", context)? as u8;
+                written = true;
             }
             continue;
         }
@@ -318,12 +327,15 @@ fn sync_daemon(node: &Node, context: &mut Context) -> Option<LvsSyncDaemon> {
         };
         match name {
             "inst" => made.instance = (&*value.text).into(),
-            "id" => made.sync_id = line_number(value, 0, 255, name, context)? as u8,
+            "id" => {
+                made.sync_id = line_number(value, 0, 255, name, context)? as u8;
+                written = true;
+            }
             "maxlen" => made.max_len = line_number(value, 1, 65507, name, context).map(|n| n as u16),
             "port" => made.port = line_number(value, 1, 65535, name, context).map(|n| n as u16),
             "ttl" => made.ttl = line_number(value, 1, 255, name, context).map(|n| n as u8),
             _ => made.group = crate::values::address(&value.text),
         }
     }
-    Some(made)
+    Some((made, written))
 }

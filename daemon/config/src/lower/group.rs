@@ -30,11 +30,9 @@ pub(super) struct GroupDraft {
 
 impl Draft {
     pub(super) fn sync_group(&mut self, node: &Node, context: &mut Context) {
-        if !self.is_new_name(node, context) {
-            return;
-        }
+        let Some(name) = self.new_name(node, context) else { return };
         let mut group = GroupDraft {
-            name: node.arg(0).unwrap_or("").into(),
+            name,
             at: node.arg_span(0),
             members: Vec::new(),
             smtp_alert: None,

@@ -25,6 +25,8 @@ pub(super) type Placed<T> = Option<(T, Span)>;
 pub(super) struct InstanceDraft {
     pub(super) name: Name,
     pub(super) at: Span,
+    /// Keywords whose values are wrong.
+    pub(super) bad: Vec<&'static str>,
     pub(super) state: Placed<InitialState>,
     pub(super) interface: Option<Name>,
     pub(super) vrid: Placed<u8>,
@@ -67,7 +69,8 @@ pub(super) struct InstanceDraft {
     pub(super) native_ipv6: Option<Span>,
     pub(super) promote_secondaries: bool,
     pub(super) smtp_alert: Option<bool>,
-    pub(super) notify: Notify,
+    /// Boxed, as most instances have none and there may be many instances.
+    pub(super) notify: Option<Box<Notify>>,
     pub(super) notify_priority_changes: Option<bool>,
     pub(super) lvs_sync_daemon_interface: Option<Name>,
     pub(super) vmac: Option<crate::model::Vmac>,
@@ -80,12 +83,11 @@ pub(super) struct InstanceDraft {
 
 impl Draft {
     pub(super) fn instance(&mut self, node: &Node, context: &mut Context) {
-        if !self.is_new_name(node, context) {
-            return;
-        }
+        let Some(name) = self.new_name(node, context) else { return };
         let mut draft = InstanceDraft {
-            name: node.arg(0).unwrap_or("").into(),
+            name,
             at: node.arg_span(0),
+            bad: node.bad_children(),
             ..InstanceDraft::default()
         };
         for child in &node.children {
@@ -100,7 +102,7 @@ impl Draft {
                 draft.block(child, context);
             }
         }
-        self.instances.push(draft);
+        self.instances.push(Box::new(draft));
     }
 }
 
@@ -178,8 +180,8 @@ impl InstanceDraft {
         let lines = node.lines.iter();
         match node.keyword.name {
             "authentication" => self.authentication(node),
-            "virtual_ipaddress" => self.addresses.extend(addresses(node, context)),
-            "virtual_ipaddress_excluded" => self.excluded.extend(addresses(node, context)),
+            "virtual_ipaddress" => add(&mut self.addresses, addresses(node, context)),
+            "virtual_ipaddress_excluded" => add(&mut self.excluded, addresses(node, context)),
             "unicast_peer" => {
                 self.unicast_keyword.get_or_insert(node.name.span);
                 self.peers.extend(lines.filter_map(|words| peer(words, context)));
@@ -188,28 +190,38 @@ impl InstanceDraft {
                 self.interfaces.extend(lines.filter_map(|words| track::interface(words, context)))
             }
             "track_script" => {
-                self.scripts.extend(lines.filter_map(|words| track::object(words, 253, context)))
+                add(&mut self.scripts, lines.filter_map(|words| track::object(words, 253, context)).collect())
             }
-            "track_file" => self.files.extend(lines.filter_map(|words| track::object(words, 254, context))),
-            "track_process" => {
-                self.processes.extend(lines.filter_map(|words| track::object(words, 254, context)))
+            "track_file" => {
+                add(&mut self.files, lines.filter_map(|words| track::object(words, 254, context)).collect())
             }
-            "track_bfd" => self.bfds.extend(lines.filter_map(|words| track::object(words, 253, context))),
-            "notify_master" => set_once(&mut self.notify.master, node, context),
-            "notify_backup" => set_once(&mut self.notify.backup, node, context),
-            "notify_fault" => set_once(&mut self.notify.fault, node, context),
-            "notify_stop" => set_once(&mut self.notify.stop, node, context),
-            "notify_deleted" => set_once(&mut self.notify.deleted, node, context),
-            "notify" => set_once(&mut self.notify.any, node, context),
+            "track_process" => add(
+                &mut self.processes,
+                lines.filter_map(|words| track::object(words, 254, context)).collect(),
+            ),
+            "track_bfd" => {
+                add(&mut self.bfds, lines.filter_map(|words| track::object(words, 253, context)).collect())
+            }
+            "notify_master" => set_once(&mut self.notify().master, node, context),
+            "notify_backup" => set_once(&mut self.notify().backup, node, context),
+            "notify_fault" => set_once(&mut self.notify().fault, node, context),
+            "notify_stop" => set_once(&mut self.notify().stop, node, context),
+            "notify_deleted" => set_once(&mut self.notify().deleted, node, context),
+            "notify" => set_once(&mut self.notify().any, node, context),
             "notify_master_rx_lower_pri" => {
-                set_once(&mut self.notify.master_rx_lower_priority, node, context)
+                set_once(&mut self.notify().master_rx_lower_priority, node, context)
             }
             "use_vmac" | "use_ipvlan" => self.vmac = Some(vmac(node)),
             _ => {}
         }
     }
 
+    fn notify(&mut self) -> &mut Notify {
+        self.notify.get_or_insert_default()
+    }
+
     fn authentication(&mut self, node: &Node) {
+        self.bad.extend(node.bad_children());
         for child in node.children.iter().filter(|child| !child.bad) {
             let value = child.text(0).map(|text| (text, child.arg_span(0)));
             match child.keyword.name {
@@ -218,6 +230,16 @@ impl InstanceDraft {
                 _ => {}
             }
         }
+    }
+}
+
+/// Appends a list without room to spare: there may be very many of them.
+fn add<T>(to: &mut Vec<T>, mut list: Vec<T>) {
+    if to.is_empty() {
+        list.shrink_to_fit();
+        *to = list;
+    } else {
+        to.append(&mut list);
     }
 }
 

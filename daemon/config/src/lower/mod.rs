@@ -15,20 +15,31 @@ mod resolve_instance;
 mod resolve_server;
 mod script;
 mod server;
+mod sync_daemon;
 mod track;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use crate::model::{Config, TrackFile, TrackProcess, TrackScript, VirtualServerGroup};
+use crate::model::{Config, Name, TrackFile, TrackProcess, TrackScript, VirtualServerGroup};
 use crate::preprocess::Context;
+use crate::source::Span;
 use crate::tree::Node;
+
+/// Where what the model names stands.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places {
+    /// Names of instances.
+    pub(crate) instances: HashMap<Name, Span>,
+}
 
 /// Everything that was read, as written.
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
     global: global::GlobalDraft,
     groups: Vec<group::GroupDraft>,
-    instances: Vec<instance::InstanceDraft>,
+    // Boxed: each is given back as soon as the model has it, and there may be tens of thousands.
+    #[allow(clippy::vec_box)]
+    instances: Vec<Box<instance::InstanceDraft>>,
     servers: Vec<server::ServerDraft>,
     server_groups: Vec<VirtualServerGroup>,
     track_scripts: Vec<TrackScript>,
@@ -36,7 +47,7 @@ pub(crate) struct Draft {
     track_processes: Vec<TrackProcess>,
     observability: crate::model::Observability,
     /// Names that are taken, by the keyword of their block.
-    names: HashSet<(&'static str, Box<str>)>,
+    names: HashSet<(&'static str, Name)>,
 }
 
 impl Draft {
@@ -59,11 +70,11 @@ impl Draft {
         }
     }
 
-    /// Is this the first block of that kind with that name? If not, says so.
-    fn is_new_name(&mut self, node: &Node, context: &mut Context) -> bool {
-        let name: Box<str> = node.arg(0).unwrap_or("").into();
+    /// The name of a block; `None` if another of its kind has it already (reported).
+    fn new_name(&mut self, node: &Node, context: &mut Context) -> Option<Name> {
+        let name = Name::from(node.arg(0).unwrap_or(""));
         if self.names.insert((node.keyword.name, name.clone())) {
-            return true;
+            return Some(name);
         }
         context.report(
             crate::diagnostics::Diagnostic::error(
@@ -72,11 +83,14 @@ impl Draft {
             )
             .at(node.arg_span(0), "this one is left out"),
         );
-        false
+        None
     }
 
     /// Makes the model. `skipped` are names of blocks that were not understood, `host` is the name of this host.
-    pub(crate) fn finish(self, skipped: &[Box<str>], host: &str, context: &mut Context) -> Config {
+    pub(crate) fn finish(self, skipped: &[Box<str>], host: &str, context: &mut Context) -> (Config, Places) {
+        let places =
+            Places { instances: self.instances.iter().map(|draft| (draft.name.clone(), draft.at)).collect() };
+        let sync_id_written = self.global.sync_id_written;
         let global = self.global.finish(host);
         let mut config = Config {
             global,
@@ -87,8 +101,16 @@ impl Draft {
             observability: self.observability,
             ..Config::default()
         };
-        resolve_instance::resolve(self.instances, self.groups, skipped, &mut config, context);
+        resolve_instance::resolve(
+            self.instances,
+            self.groups,
+            &places.instances,
+            skipped,
+            &mut config,
+            context,
+        );
+        sync_daemon::resolve(&mut config, sync_id_written, context);
         resolve_server::resolve(self.servers, skipped, &mut config, context);
-        config
+        (config, places)
     }
 }

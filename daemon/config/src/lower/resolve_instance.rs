@@ -11,29 +11,39 @@ use super::group::GroupDraft;
 use super::instance::InstanceDraft;
 use super::track::TrackedDraft;
 use super::{alerts, resolve_advert};
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Diagnostic, Outcome};
 use crate::model::{
-    Authentication, Config, Family, Garp, InitialState, Instance, InterfaceAddress, Name, Priority,
+    Authentication, Config, Family, Garp, InitialState, Instance, InterfaceAddress, Name, Notify, Priority,
     SyncGroup, TrackedObject, VirtualRouterId, Vmac, VrrpVersion,
 };
 use crate::preprocess::Context;
 use crate::source::Span;
 
 /// Makes the instances and groups of the model.
+#[allow(clippy::vec_box)] // as in the draft
 pub(super) fn resolve(
-    instances: Vec<InstanceDraft>,
+    instances: Vec<Box<InstanceDraft>>,
     groups: Vec<GroupDraft>,
+    places: &HashMap<Name, Span>,
     skipped: &[Box<str>],
     config: &mut Config,
     context: &mut Context,
 ) {
-    let places: HashMap<Name, Span> = instances.iter().map(|draft| (draft.name.clone(), draft.at)).collect();
-    config.sync_groups = sync_groups(groups, &places, skipped, config, context);
+    let tracked = Definitions::of(config);
+    config.sync_groups = sync_groups(groups, places, skipped, &tracked, config, context);
+    let membership: HashMap<Name, usize> = config
+        .sync_groups
+        .iter()
+        .enumerate()
+        .flat_map(|(index, group)| group.members.iter().map(move |member| (member.clone(), index)))
+        .collect();
+    config.instances.reserve_exact(instances.len());
     let mut routers: HashMap<RouterKey, Span> = HashMap::new();
     for draft in instances {
         let at = draft.at;
         let vrid_at = draft.vrid.map_or(at, |(_, span)| span);
-        let Some(instance) = resolve_one(draft, config, context) else { continue };
+        let group = membership.get(&draft.name).and_then(|index| config.sync_groups.get(*index));
+        let Some(instance) = resolve_one(*draft, group, &tracked, config, context) else { continue };
         let key = RouterKey {
             interface: instance.interface.clone(),
             vrid: instance.vrid,
@@ -87,6 +97,7 @@ fn sync_groups(
     drafts: Vec<GroupDraft>,
     instances: &HashMap<Name, Span>,
     skipped: &[Box<str>],
+    tracked: &Definitions,
     config: &Config,
     context: &mut Context,
 ) -> Vec<SyncGroup> {
@@ -139,10 +150,10 @@ fn sync_groups(
             tracking_weight: draft.tracking_weight,
             global_tracking: draft.global_tracking,
             track_interfaces: draft.interfaces,
-            track_scripts: objects(draft.scripts, Tracked::Script, config, context),
-            track_files: objects(draft.files, Tracked::File, config, context),
-            track_processes: objects(draft.processes, Tracked::Process, config, context),
-            track_bfds: objects(draft.bfds, Tracked::Bfd, config, context),
+            track_scripts: objects(draft.scripts, Tracked::Script, tracked, context),
+            track_files: objects(draft.files, Tracked::File, tracked, context),
+            track_processes: objects(draft.processes, Tracked::Process, tracked, context),
+            track_bfds: objects(draft.bfds, Tracked::Bfd, tracked, context),
         });
     }
     groups
@@ -171,7 +182,7 @@ fn unknown_member(
 }
 
 /// What a tracked name is the name of.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Tracked {
     Script,
     File,
@@ -179,59 +190,84 @@ enum Tracked {
     Bfd,
 }
 
+impl Tracked {
+    /// The keyword that defines it.
+    fn keyword(self) -> &'static str {
+        match self {
+            Self::Script => "vrrp_script",
+            Self::File => "track_file",
+            Self::Process => "vrrp_track_process",
+            Self::Bfd => "bfd_instance",
+        }
+    }
+}
+
+/// Everything that can be tracked by name, with the weight of its definition.
+struct Definitions(HashMap<(Tracked, Name), (i32, bool)>);
+
+impl Definitions {
+    fn of(config: &Config) -> Self {
+        let scripts =
+            config.track_scripts.iter().map(|d| ((Tracked::Script, d.name.clone()), (d.weight, d.reverse)));
+        let files =
+            config.track_files.iter().map(|d| ((Tracked::File, d.name.clone()), (d.weight, d.reverse)));
+        let processes = config
+            .track_processes
+            .iter()
+            .map(|d| ((Tracked::Process, d.name.clone()), (d.weight, d.reverse)));
+        Self(scripts.chain(files).chain(processes).collect())
+    }
+
+    fn find(&self, kind: Tracked, name: &Name) -> Option<(i32, bool)> {
+        match kind {
+            // Sessions are in no table of the model yet.
+            Tracked::Bfd => Some((0, false)),
+            Tracked::Script | Tracked::File | Tracked::Process => self.0.get(&(kind, name.clone())).copied(),
+        }
+    }
+}
+
 fn objects(
     drafts: Vec<TrackedDraft>,
     kind: Tracked,
-    config: &Config,
+    tracked: &Definitions,
     context: &mut Context,
 ) -> Vec<TrackedObject> {
     let resolve = |draft: TrackedDraft| {
-        let name = &*draft.name.text;
-        let defined = match kind {
-            Tracked::Script => config
-                .track_scripts
-                .iter()
-                .find(|def| &*def.name == name)
-                .map(|def| (def.weight, def.reverse)),
-            Tracked::File => {
-                config.track_files.iter().find(|def| &*def.name == name).map(|def| (def.weight, def.reverse))
-            }
-            Tracked::Process => config
-                .track_processes
-                .iter()
-                .find(|def| &*def.name == name)
-                .map(|def| (def.weight, def.reverse)),
-            Tracked::Bfd => Some((0, false)),
-        };
-        match defined {
-            Some((weight, reverse)) => Some(draft.resolve(weight, reverse)),
-            None => {
-                let what = match kind {
-                    Tracked::Script => "vrrp_script",
-                    Tracked::File => "track_file",
-                    Tracked::Process => "vrrp_track_process",
-                    Tracked::Bfd => "bfd_instance",
-                };
-                context.report(
-                    Diagnostic::error(
-                        "unknown-tracked",
-                        format!("there is no `{what}` of the name `{name}`"),
-                    )
-                    .at(draft.name.span, "left out"),
-                );
-                None
-            }
+        let name = Name::from(&*draft.name.text);
+        if let Some((weight, reverse)) = tracked.find(kind, &name) {
+            return Some(draft.resolve(weight, reverse));
         }
+        context.report(
+            Diagnostic::error(
+                "unknown-tracked",
+                format!("there is no `{}` of the name `{name}`", kind.keyword()),
+            )
+            .at(draft.name.span, "left out"),
+        );
+        None
     };
-    drafts.into_iter().filter_map(resolve).collect()
+    let mut objects: Vec<TrackedObject> = drafts.into_iter().filter_map(resolve).collect();
+    objects.shrink_to_fit();
+    objects
 }
 
 /// Makes one instance; `None` when it cannot be run (reported).
-fn resolve_one(mut draft: InstanceDraft, config: &Config, context: &mut Context) -> Option<Instance> {
+fn resolve_one(
+    mut draft: InstanceDraft,
+    group: Option<&SyncGroup>,
+    tracked: &Definitions,
+    config: &Config,
+    context: &mut Context,
+) -> Option<Instance> {
     let global = &config.global;
     let at = draft.at;
     let name = draft.name.clone();
     let Some((vrid, _)) = draft.vrid else {
+        if draft.bad.contains(&"virtual_router_id") {
+            context.leads_to(Outcome::CannotRun);
+            return None;
+        }
         context.report(
             Diagnostic::error("missing-vrid", format!("`{name}` has no `virtual_router_id`"))
                 .fatal()
@@ -245,6 +281,10 @@ fn resolve_one(mut draft: InstanceDraft, config: &Config, context: &mut Context)
     let version = version_of(&draft, family, strict, global.vrrp_version, context);
     let interface = draft.interface.take().or_else(|| global.default_interface.clone());
     if interface.is_none() && (draft.peers.is_empty() || draft.source.is_none()) {
+        if draft.bad.contains(&"interface") {
+            context.leads_to(Outcome::CannotRun);
+            return None;
+        }
         context.report(
             Diagnostic::error("missing-interface", format!("`{name}` has no `interface`"))
                 .fatal()
@@ -277,7 +317,6 @@ fn resolve_one(mut draft: InstanceDraft, config: &Config, context: &mut Context)
                 .at(span, "has no effect"),
         );
     }
-    let group = config.sync_group_of(&name);
     let tracking_weights = group.is_none_or(|group| group.tracking_weight);
     let mut instance = Instance {
         state,
@@ -306,10 +345,10 @@ fn resolve_one(mut draft: InstanceDraft, config: &Config, context: &mut Context)
             && owner_ignore.unwrap_or(strict || global.vrrp_owner_ignore_adverts),
         dont_track_primary: draft.dont_track_primary,
         track_interfaces: draft.interfaces,
-        track_scripts: objects(draft.scripts, Tracked::Script, config, context),
-        track_files: objects(draft.files, Tracked::File, config, context),
-        track_processes: objects(draft.processes, Tracked::Process, config, context),
-        track_bfds: objects(draft.bfds, Tracked::Bfd, config, context),
+        track_scripts: objects(draft.scripts, Tracked::Script, tracked, context),
+        track_files: objects(draft.files, Tracked::File, tracked, context),
+        track_processes: objects(draft.processes, Tracked::Process, tracked, context),
+        track_bfds: objects(draft.bfds, Tracked::Bfd, tracked, context),
         source_address: draft.source.map(|(address, _)| address),
         track_source_address: draft.track_source,
         multicast_group: draft.multicast.map_or(
@@ -326,7 +365,7 @@ fn resolve_one(mut draft: InstanceDraft, config: &Config, context: &mut Context)
         v3_checksum_as_v2: draft.v3_checksum_as_v2.unwrap_or(false),
         promote_secondaries: draft.promote_secondaries,
         smtp_alert: alerts::vrrp(draft.smtp_alert, global),
-        notify: draft.notify,
+        notify: draft.notify.map_or_else(Notify::default, |notify| *notify),
         notify_priority_changes: draft
             .notify_priority_changes
             .or(group.and_then(|group| group.notify_priority_changes))
@@ -342,6 +381,7 @@ fn resolve_one(mut draft: InstanceDraft, config: &Config, context: &mut Context)
         debug: draft.debug,
         name,
     };
+    resolve_advert::drop_own_interface(&mut instance, at, context);
     if !tracking_weights || priority == Priority::OWNER {
         resolve_advert::drop_weights(&mut instance, at, !tracking_weights, context);
     }
@@ -446,7 +486,7 @@ fn authentication(
     context: &mut Context,
 ) -> Option<Authentication> {
     let Some((kind, kind_at)) = &draft.auth_type else {
-        if let Some((_, span)) = &draft.auth_pass {
+        if let (Some((_, span)), false) = (&draft.auth_pass, draft.bad.contains(&"auth_type")) {
             context.report(
                 Diagnostic::warning("missing-value", "`auth_pass` without `auth_type`")
                     .at(*span, "adverts are not authenticated")
@@ -466,6 +506,9 @@ fn authentication(
         return refuse(context, "auth-version", "version 3 of VRRP has no authentication".into());
     }
     let Some((password, password_at)) = &draft.auth_pass else {
+        if draft.bad.contains(&"auth_pass") {
+            return Some(Authentication::None);
+        }
         return refuse(context, "missing-value", "`auth_type` without `auth_pass`".into());
     };
     let bytes = password.as_bytes();

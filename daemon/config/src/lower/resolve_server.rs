@@ -55,6 +55,9 @@ fn resolve_one(
     let family = family(&mut draft, skipped, config, context)?;
     check_families(&mut draft, family, &name, context);
     if draft.reals.is_empty() {
+        if draft.bad.contains(&"real_server") {
+            return None;
+        }
         context.report(
             Diagnostic::error("no-real-servers", format!("the virtual server {name} has no real servers"))
                 .at(at, "left out"),
@@ -65,14 +68,17 @@ fn resolve_one(
     let forwarding = match draft.forwarding {
         Some(forwarding) => forwarding,
         None => {
-            if draft.reals.iter().any(|real| real.forwarding.is_none()) {
+            let implied = draft.reals.iter().any(|real| real.forwarding.is_none());
+            if implied && !draft.bad.contains(&"lvs_method") {
                 default_used(context, at, &name, "lvs_method", "NAT");
             }
             Forwarding::Nat
         }
     };
     let scheduler = draft.scheduler.take().unwrap_or_else(|| {
-        default_used(context, at, &name, "lvs_sched", "wlc");
+        if !draft.bad.contains(&"lvs_sched") {
+            default_used(context, at, &name, "lvs_sched", "wlc");
+        }
         Name::from("wlc")
     });
     persistence_of_port_zero(&mut draft, config, &name, context);
@@ -248,6 +254,7 @@ fn protocol(draft: &mut ServerDraft, config: &Config, name: &str, context: &mut 
     }
     let protocol = match draft.protocol {
         Some((protocol, _)) => protocol,
+        None if draft.bad.contains(&"protocol") => Protocol::Udp,
         None => {
             context.report(
                 Diagnostic::warning("default-used", format!("the virtual server {name} has no `protocol`"))

@@ -53,6 +53,8 @@ pub(super) struct RealDraft {
 pub(super) struct ServerDraft {
     pub(super) target: Target,
     pub(super) at: Span,
+    /// Keywords whose values are wrong.
+    pub(super) bad: Vec<&'static str>,
     pub(super) family: Option<(Family, Span)>,
     pub(super) scheduler: Option<Name>,
     pub(super) flags: SchedulerFlags,
@@ -86,6 +88,7 @@ impl Draft {
         let mut draft = ServerDraft {
             target,
             at,
+            bad: node.bad_children(),
             family: None,
             scheduler: None,
             flags: SchedulerFlags::default(),
@@ -120,10 +123,7 @@ impl Draft {
     }
 
     pub(super) fn server_group(&mut self, node: &Node, context: &mut Context) {
-        if !self.is_new_name(node, context) {
-            return;
-        }
-        let name: Name = node.arg(0).unwrap_or("").into();
+        let Some(name) = self.new_name(node, context) else { return };
         let entries: Vec<GroupEntry> = node.lines.iter().filter_map(|words| entry(words, context)).collect();
         if entries.is_empty() {
             context.report(

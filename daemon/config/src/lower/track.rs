@@ -75,13 +75,11 @@ fn options(words: &[Word], most: i64, context: &mut Context) -> (Option<i32>, bo
 
 impl Draft {
     pub(super) fn track_script(&mut self, node: &Node, context: &mut Context) {
-        if !self.is_new_name(node, context) {
-            return;
-        }
+        let Some(name) = self.new_name(node, context) else { return };
         let mut script = None;
         let mut user = (None, None);
         let mut made = TrackScript {
-            name: node.arg(0).unwrap_or("").into(),
+            name,
             script: crate::model::Script { argv: Vec::new(), user: None, group: None },
             interval: Duration::from_secs(1),
             timeout: None,
@@ -117,23 +115,15 @@ impl Draft {
                 self.track_scripts.push(made);
             }
             None => context.report(
-                Diagnostic::error("missing-value", format!("`vrrp_script` {} has no `script`", made.name))
+                Diagnostic::error("missing-script", format!("`vrrp_script` {} has no `script`", made.name))
                     .at(node.name.span, "left out"),
             ),
         }
     }
 
     pub(super) fn track_file(&mut self, node: &Node, context: &mut Context) {
-        if !self.is_new_name(node, context) {
-            return;
-        }
-        let mut made = TrackFile {
-            name: node.arg(0).unwrap_or("").into(),
-            file: "".into(),
-            weight: 1,
-            reverse: false,
-            init: None,
-        };
+        let Some(name) = self.new_name(node, context) else { return };
+        let mut made = TrackFile { name, file: "".into(), weight: 1, reverse: false, init: None };
         for child in node.children.iter().filter(|child| !child.bad) {
             match child.keyword.name {
                 "file" => made.file = child.text(0).unwrap_or(made.file),
@@ -147,7 +137,7 @@ impl Draft {
         }
         if made.file.is_empty() {
             context.report(
-                Diagnostic::error("missing-value", format!("`track_file` {} has no `file`", made.name))
+                Diagnostic::error("missing-file", format!("`track_file` {} has no `file`", made.name))
                     .at(node.name.span, "left out"),
             );
         } else {
@@ -156,11 +146,9 @@ impl Draft {
     }
 
     pub(super) fn track_process(&mut self, node: &Node, context: &mut Context) {
-        if !self.is_new_name(node, context) {
-            return;
-        }
+        let Some(name) = self.new_name(node, context) else { return };
         let mut made = TrackProcess {
-            name: node.arg(0).unwrap_or("").into(),
+            name,
             process: Vec::new(),
             param_match: None,
             weight: 0,
@@ -193,7 +181,7 @@ impl Draft {
         if made.process.is_empty() {
             context.report(
                 Diagnostic::error(
-                    "missing-value",
+                    "missing-process",
                     format!("`vrrp_track_process` {} has no `process`", made.name),
                 )
                 .at(node.name.span, "left out"),

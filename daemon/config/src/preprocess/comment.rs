@@ -30,6 +30,14 @@ pub(super) fn next_line(
     Some(line)
 }
 
+/// Removes blanks around a line.
+pub(super) fn trim(line: Line) -> Line {
+    let trimmed = line.text.trim_matches([' ', '\t']);
+    let start = line.text.len() - line.text.trim_start_matches([' ', '\t']).len();
+    let end = start + trimmed.len();
+    if trimmed.len() == line.text.len() { line } else { line.part(start, end) }
+}
+
 /// Removes comment and surrounding blanks of a line.
 pub(super) fn strip(line: &mut Line, context: &mut Context) {
     let bytes = line.text.as_bytes();

@@ -16,6 +16,8 @@ use crate::words::Line;
 pub(super) const MOST_ROUNDS: usize = 64;
 /// How many substitutions one line may need.
 const MOST_SUBSTITUTIONS: usize = 4096;
+/// How much substituting the limit of lines allows for each of them, in steps of 64 bytes.
+const WORK_PER_LINE: u64 = 64;
 /// How long a line may become, in bytes.
 const LONGEST_LINE: usize = 64 * 1024;
 
@@ -178,6 +180,8 @@ impl Reader {
         let mut current = line.clone();
         let mut changed = false;
         let mut at = 0;
+        // The definitions whose values are being looked through, each with how far from the end of the line it ends.
+        let mut within: Vec<(Box<str>, usize)> = Vec::new();
         for _ in 0..MOST_SUBSTITUTIONS {
             let Some(dollar) = current.text.get(at..).and_then(|rest| rest.find('$')).map(|found| at + found)
             else {
@@ -197,6 +201,17 @@ impl Reader {
                 continue;
             };
             let span = current.span(usage.range.start, usage.range.end);
+            let rest = current.text.len() - usage.range.end;
+            within.retain(|(_, end)| rest >= *end && current.text.len() - *end > usage.range.start);
+            if within.iter().any(|(name, _)| **name == *usage.name) {
+                break;
+            }
+            within.push((usage.name.into(), rest));
+            self.work += 1 + current.text.len() as u64 / 64;
+            if self.work > self.settings.line_limit.saturating_mul(WORK_PER_LINE) {
+                self.stop(&current, context);
+                return None;
+            }
             let value: Arc<str> = match definition {
                 Definition::Value(value) => value,
                 Definition::Lines(lines) => {
@@ -236,15 +251,18 @@ impl Reader {
         span: Span,
         context: &mut Context,
     ) -> Option<Line> {
-        if self.inputs.len() > MOST_ROUNDS * 2 {
+        let inside = self.inputs.iter().any(|input| match input {
+            Input::Definition { lines: open, .. } => Arc::ptr_eq(open, &lines),
+            Input::File { .. } | Input::Queue(_) | Input::Sequence(_) => false,
+        });
+        if inside && !lines.is_empty() {
             context.report(
                 Diagnostic::error("endless-expansion", format!("the definition `${name}` uses itself"))
                     .at(span, "used again here"),
             );
             return None;
         }
-        let expansion =
-            context.sources.add_expansion(Expansion { what: format!("`${name}`").into(), at: span });
+        let expansion = context.sources.add_expansion(Expansion { what: self.shared_title(name), at: span });
         let first = match lines.first() {
             None => prefix,
             Some(first) if prefix.text.is_empty() => first.clone().with_expansion(expansion),
@@ -256,6 +274,16 @@ impl Reader {
         };
         self.inputs.push(Input::Definition { lines, next: 1, expansion });
         self.count(first, context)
+    }
+
+    /// `` `$NAME` ``, made once for each name: there may be very many uses.
+    fn shared_title(&mut self, name: &str) -> Arc<str> {
+        if let Some(title) = self.titles.get(name) {
+            return title.clone();
+        }
+        let title: Arc<str> = format!("`${name}`").into();
+        self.titles.insert(name.into(), title.clone());
+        title
     }
 
     fn built(&mut self, built: Built, usage: &Use<'_>, span: Span, context: &mut Context) -> String {

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use self::define::Definition;
 use self::include::IncludeChecks;
 use self::sequence::Sequence;
-use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::diagnostics::{Diagnostic, Diagnostics, Outcome};
 use crate::source::{Expansion, ExpansionId, FileId, SourceMap, Span};
 use crate::words::Line;
 
@@ -34,11 +34,20 @@ pub(crate) struct Settings {
 pub(crate) struct Context {
     pub(crate) sources: SourceMap,
     pub(crate) diagnostics: Diagnostics,
+    /// Reading was given up: what is said after that would only follow from it.
+    stopped: bool,
 }
 
 impl Context {
+    /// Something was reported before, and this is what it leads to.
+    pub(crate) fn leads_to(&mut self, outcome: Outcome) {
+        self.diagnostics.leads_to(outcome);
+    }
+
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        if !self.stopped {
+            self.diagnostics.push(diagnostic);
+        }
     }
 }
 
@@ -61,12 +70,15 @@ pub(crate) struct Reader {
     settings: Settings,
     inputs: Vec<Input>,
     definitions: HashMap<Box<str>, Definition>,
+    titles: HashMap<Box<str>, std::sync::Arc<str>>,
     /// The multi-line definition that is being read, and its lines so far.
     open_definition: Option<(Box<str>, Span, Vec<Line>)>,
     checks: IncludeChecks,
     random: define::Random,
     /// Lines that came out of expansions so far.
     expanded: u64,
+    /// How much was put in for definitions so far.
+    work: u64,
     stopped: bool,
 }
 
@@ -79,10 +91,12 @@ impl Reader {
             settings,
             inputs: vec![Input::File { file, directory, offset: 0, included_at: ExpansionId::NONE }],
             definitions: define::predefined(),
+            titles: HashMap::new(),
             open_definition: None,
             checks: IncludeChecks::default(),
             random: define::Random::from_time(),
             expanded: 0,
+            work: 0,
             stopped: false,
         }
     }
@@ -161,6 +175,12 @@ impl Reader {
         if self.expanded <= self.settings.line_limit {
             return Some(line);
         }
+        self.stop(&line, context);
+        None
+    }
+
+    /// Gives up because too much comes out of expansions.
+    fn stop(&mut self, line: &Line, context: &mut Context) {
         self.stopped = true;
         let limit = self.settings.line_limit;
         let span = line.whole();
@@ -171,7 +191,7 @@ impl Reader {
                 .at(outermost, "too much comes out of this")
                 .help("the limit can be raised with `--expansion-limit`"),
         );
-        None
+        context.stopped = true;
     }
 
     /// Conditions, definitions, sequences, substitutions, includes: in that order, until nothing is left to do.
@@ -196,16 +216,11 @@ impl Reader {
                 return None;
             }
             if line.text.contains('$')
-                && let Some(mut replaced) = self.substitute(&line, context)?
+                && let Some(replaced) = self.substitute(&line, context)?
             {
-                comment::strip(&mut replaced, context);
-                line = replaced;
-                if matches!(line.text.bytes().next(), Some(b'@' | b'$' | b'~')) {
-                    continue;
-                }
-                if line.text.is_empty() {
-                    return None;
-                }
+                // Comments went when the line was read: a `#` that a definition brings is no comment.
+                line = comment::trim(replaced);
+                continue;
             }
             if include::is_include(&line.text) {
                 self.include(&line, context);

@@ -195,6 +195,19 @@ async fn a_stop_is_mailed_and_not_waited_for_long() {
 }
 
 #[tokio::test]
+async fn a_new_server_is_tried_at_once() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let office = Office::open(closed, Patience { first_pause: Duration::from_secs(3600), ..quick() });
+    office.change(VrrpState::Master);
+    office.facts("mail_delayed", 1).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    office.settings.send(Some(settings((address.ip().to_string(), address.port())))).unwrap();
+    attend(listener.accept().await.unwrap().0, "250 fine").await;
+    office.facts("mail_sent", 1).await;
+}
+
+#[tokio::test]
 async fn without_settings_nothing_is_kept() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let office = Office::open(listener.local_addr().unwrap().port(), quick());

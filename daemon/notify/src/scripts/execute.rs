@@ -141,20 +141,44 @@ fn spawn(program: &PathBuf, argv: &[String], prepared: &Prepared) -> std::io::Re
 }
 
 async fn attend(child: &mut Child, limit: Duration) -> ScriptOutcome {
+    let mut group = ProcessGroup::of(child);
     if let Ok(status) = timeout(limit, child.wait()).await {
+        group.release();
         return outcome(status);
     }
-    let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
     for signal in [Signal::SIGTERM, Signal::SIGKILL] {
-        if let Some(group) = group {
-            // It may just have ended by itself.
+        group.signal(signal);
+        // The script may have ended and left others of its group behind, so the second signal is sent in any case.
+        let _ = timeout(LAST_WORDS, child.wait()).await;
+    }
+    group.release();
+    ScriptOutcome::TimedOut
+}
+
+/// A running script with all that it started. Asked to end when nobody attends it any more: the daemon ends.
+struct ProcessGroup(Option<Pid>);
+
+impl ProcessGroup {
+    fn of(child: &Child) -> Self {
+        Self(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw))
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.0 {
+            // An error says that it has just ended by itself.
             let _ = killpg(group, signal);
         }
-        if timeout(LAST_WORDS, child.wait()).await.is_ok() && signal == Signal::SIGKILL {
-            break;
-        }
     }
-    ScriptOutcome::TimedOut
+
+    fn release(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for ProcessGroup {
+    fn drop(&mut self) {
+        self.signal(Signal::SIGTERM);
+    }
 }
 
 fn outcome(status: std::io::Result<ExitStatus>) -> ScriptOutcome {

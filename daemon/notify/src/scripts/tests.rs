@@ -83,6 +83,18 @@ fn outcome(fact: &Fact) -> ScriptOutcome {
     }
 }
 
+/// Waits until the process whose number is in `file` is dead.
+async fn death_of(file: &Path) {
+    let child: u32 = fs::read_to_string(file).unwrap().trim().parse().unwrap();
+    let dead = async {
+        // Somebody must still collect it before it is gone: a zombie counts as dead.
+        while fs::read_to_string(format!("/proc/{child}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), dead).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_script_gets_its_arguments_and_its_status_is_told() {
     let body = "#!/bin/sh\nprintf '%s|' \"$@\" > \"$(dirname \"$0\")/arguments\"\nexit 3\n";
@@ -111,14 +123,7 @@ async fn a_script_that_hangs_holds_up_no_other_and_is_killed_with_its_children()
     let told = stage.told(2).await;
     assert_eq!(outcome(&told[0]), ScriptOutcome::Exited { status: 0 }, "the second is done first");
     assert_eq!(outcome(&told[1]), ScriptOutcome::TimedOut);
-    let child: u32 = fs::read_to_string(stage.path("child")).unwrap().trim().parse().unwrap();
-    let gone = async {
-        // Somebody must still collect it before it is gone: a zombie counts as dead.
-        while fs::read_to_string(format!("/proc/{child}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    timeout(Duration::from_secs(20), gone).await.unwrap();
+    death_of(&stage.path("child")).await;
 }
 
 #[tokio::test]
@@ -154,7 +159,7 @@ async fn with_script_security_a_script_that_others_can_change_is_not_run_as_root
 
 #[tokio::test]
 async fn a_stop_runs_its_scripts_and_waits_only_so_long() {
-    let body = "#!/bin/sh\ntouch \"$(dirname \"$0\")/$4\"\nsleep 5\n";
+    let body = "#!/bin/sh\ntouch \"$(dirname \"$0\")/$4\"\nsleep 1000 &\necho $! > \"$(dirname \"$0\")/child-$4\"\nwait\n";
     let bounds = Bounds { farewell: Duration::from_millis(500), ..Bounds::default() };
     let stage = Stage::new(body, false, bounds);
     stage.change(VrrpState::Master);
@@ -164,4 +169,7 @@ async fn a_stop_runs_its_scripts_and_waits_only_so_long() {
     timeout(Duration::from_secs(20), stage.task).await.unwrap().unwrap();
     assert!(begun.elapsed() < Duration::from_secs(4));
     assert!(stage.directory.path().join("STOP").exists());
+    for state in ["MASTER", "STOP"] {
+        death_of(&stage.directory.path().join(format!("child-{state}"))).await;
+    }
 }

@@ -87,6 +87,14 @@ impl Client {
             .any(|poll| poll.asked >= since && poll.answer.as_deref().is_some_and(&matches))
     }
 
+    /// The first poll that was answered after one asked since `since` was not.
+    pub(crate) fn answered_again(&self, since: Instant) -> Option<Poll> {
+        self.polls(since)
+            .into_iter()
+            .skip_while(|poll| poll.answer.is_some())
+            .find(|poll| poll.answer.is_some())
+    }
+
     /// Sums up what was asked from `since` until `until`.
     pub(crate) fn summary(&self, since: Instant, until: Instant) -> Summary {
         let mut polls = self.polls(since);

@@ -110,8 +110,10 @@ fn run() -> Result<ExitCode> {
 fn introduce(story: &Story) {
     story.plain(&story.paint("1", "keepwatch: two directors, one virtual address, two web servers"));
     story.plain(
-        "\n  client ── LAN ── director1  priority 150 ┐                         ┌ web1\n           \
-         │      director2  priority 100 ┘ VIP 10.77.0.10:80 ────── └ web2\n",
+        "\n  client .100 ──┬── director1 .1   keepwatchd, priority 150 ┐\n\
+         \x20               ├── director2 .2   keepwatchd, priority 100 ┴── VIP 10.77.0.10:80\n\
+         \x20               ├── web1 .21\n\
+         \x20               └── web2 .22                               LAN 10.77.0.0/24\n",
     );
     let kernel = if std::path::Path::new("/proc/net/ip_vs").exists() {
         "The demo leaves this kernel's ip_vs alone"

@@ -6,6 +6,7 @@ use std::{
         Arc,
         mpsc::{Receiver, Sender, channel},
     },
+    time::Instant,
 };
 
 use anyhow::Result;
@@ -77,7 +78,7 @@ pub(crate) fn config(i: usize) -> String {
         .interval(&ADVERT_INT.to_string())
         .password("demo")
         .vip(&format!("{VIP}/24"));
-    let mut text = conf::global_defs(2, "");
+    let mut text = conf::global_defs_of(&format!("director{}", i + 1), 2, "");
     text += &instance.to_string();
     text += &format!(
         "virtual_server {VIP} {PORT} {{\n    delay_loop 1\n    lb_algo rr\n    lb_kind NAT\n    protocol TCP\n"
@@ -134,10 +135,11 @@ impl Director {
     }
 
     /// Kills everything that runs on the director (SIGKILL): the supervisor, its worker, and what forwards. The
-    /// virtual address stays on its interface, as it would.
-    pub(crate) fn kill(mut self) {
-        self.daemon.process_mut().kill();
+    /// virtual address stays on its interface, as it would. Returns when it was.
+    pub(crate) fn kill(mut self) -> Instant {
+        let at = self.daemon.process_mut().kill();
         self.stand_in = None;
+        at
     }
 
     /// Stops the director as its init system would (SIGTERM).

@@ -138,11 +138,10 @@ impl Play {
         let seen = self.wire.adverts_from(address_of(0)).len();
         self.until("the master sends an advert", || self.wire.adverts_from(address_of(0)).len() > seen)?;
         let master = self.directors[0].take().context("director1 does not run")?;
-        let since = Instant::now();
-        master.kill();
+        let since = master.kill();
         self.say("kill -9 of all that runs on director1: supervisor, worker and forwarder");
         let measured = self.taken_over_from(0)?;
-        self.vip_answers(since, |_| true)?;
+        self.vip_answers_again(since)?;
         let outage = Outage { expected: master_down(priority_of(1)), measured };
         let client = self.settled(since);
         self.rows.push(Row { step: "kill -9 of the master", outage: Some(outage), client: Some(client) });
@@ -173,7 +172,7 @@ impl Play {
         let master = self.directors[0].take().context("director1 does not run")?;
         master.stop()?;
         let measured = self.taken_over_from(0)?;
-        self.vip_answers(since, |_| true)?;
+        self.vip_answers_again(since)?;
         let outage = Outage { expected: skew(priority_of(1)), measured };
         let client = self.settled(since);
         self.rows.push(Row {
@@ -209,8 +208,26 @@ impl Play {
 
     fn vip_answers(&self, since: Instant, page: impl Fn(&str) -> bool) -> Result<()> {
         self.until(&format!("{VIP} answers"), || self.client.answered(since, &page))?;
-        let answer = self.client.polls(since).into_iter().find_map(|poll| poll.answer.filter(|a| page(a)));
-        self.story.say(Voice::Client, &format!("{VIP} answers: {}", answer.unwrap_or_default()));
+        let polls = self.client.polls(since);
+        let answered =
+            polls.iter().find_map(|poll| Some((poll.ended, poll.answer.as_ref().filter(|a| page(a))?)));
+        if let Some((at, answer)) = answered {
+            self.story.say_of(at, Voice::Client, &format!("{VIP} answers: {answer}"));
+        }
+        Ok(())
+    }
+
+    /// Waits until the client, who lost answers since then, has one again.
+    fn vip_answers_again(&self, since: Instant) -> Result<()> {
+        let mut again = None;
+        self.until(&format!("{VIP} answers again"), || {
+            again = self.client.answered_again(since);
+            again.is_some()
+        })?;
+        if let Some(poll) = again {
+            let answer = poll.answer.unwrap_or_default();
+            self.story.say_of(poll.ended, Voice::Client, &format!("{VIP} answers again: {answer}"));
+        }
         Ok(())
     }
 

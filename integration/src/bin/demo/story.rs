@@ -5,6 +5,7 @@ use std::{
     env,
     io::{self, IsTerminal, Write},
     sync::{Mutex, PoisonError},
+    thread::sleep,
     time::{Duration, Instant},
 };
 
@@ -83,6 +84,12 @@ impl Story {
     /// Says something now.
     pub(crate) fn say(&self, voice: Voice, text: &str) {
         self.line(self.began.elapsed(), voice, text);
+    }
+
+    /// Says something that was so at `at`, after giving those who speak of earlier things the time to do so.
+    pub(crate) fn say_of(&self, at: Instant, voice: Voice, text: &str) {
+        sleep(Duration::from_millis(30).saturating_sub(at.elapsed()));
+        self.line(at.saturating_duration_since(self.began), voice, text);
     }
 
     /// Tells an event of a director, at the time when it happened. Facts that a log has no line for are left out.

@@ -65,9 +65,9 @@ pub(crate) fn lines(rows: &[Row]) -> Vec<String> {
             None => ["", "", ""].map(str::to_owned),
         };
         let client = match &row.client {
-            Some(seen) if seen.lost == 0 => format!("all {} polls answered", seen.asked),
+            Some(seen) if seen.lost == 0 => format!("all {} answered", seen.asked),
             Some(seen) => {
-                format!("{} of {} polls lost, longest gap {}", seen.lost, seen.asked, ms(seen.outage))
+                format!("{} of {} lost, longest gap {}", seen.lost, seen.asked, ms(seen.outage))
             }
             None => String::new(),
         };

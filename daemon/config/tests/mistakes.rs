@@ -1,0 +1,255 @@
+//! One mistake, one diagnostic: each text has one thing wrong with it, and is answered once, at the right line, with
+//! the right mend; what is around it is still understood.
+
+#![allow(clippy::expect_used)] // helpers of tests
+
+use std::path::Path;
+
+use keepwatch_config::{Loaded, Options, Severity, load_text};
+
+fn read(text: &str) -> Loaded {
+    load_text(
+        Path::new("test.conf"),
+        text.to_owned(),
+        &Options { host_name: Some("lab".into()), ..Options::default() },
+    )
+}
+
+/// `code:line` of everything above a note, without what is not built yet.
+fn said(loaded: &Loaded) -> Vec<String> {
+    loaded
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity > Severity::Note && diagnostic.code != "not-acted-on")
+        .map(|diagnostic| {
+            let line = diagnostic.span.map_or(0, |span| loaded.diagnostics.sources().place(span).line);
+            format!("{}:{line}", diagnostic.code)
+        })
+        .collect()
+}
+
+const INSTANCE: &str = "vrrp_instance A {
+    interface eth0
+    virtual_router_id 51
+    virtual_ipaddress {
+        10.0.0.1/24
+    }
+}
+vrrp_instance B {
+    interface eth0
+    virtual_router_id 52
+    virtual_ipaddress {
+        10.0.0.2/24
+    }
+}
+";
+
+const SERVER: &str = "virtual_server 10.0.0.1 80 {
+    lvs_sched rr
+    lvs_method NAT
+    protocol TCP
+    real_server 10.0.1.1 80 {
+        weight 1
+        TCP_CHECK {
+            connect_timeout 3
+        }
+    }
+    real_server 10.0.1.2 80 {
+        weight 1
+        TCP_CHECK {
+            connect_timeout 3
+        }
+    }
+}
+virtual_server 10.0.0.2 80 {
+    lvs_sched rr
+    lvs_method NAT
+    protocol TCP
+    real_server 10.0.1.3 80 {
+        weight 1
+    }
+}
+";
+
+/// The text with line `number` (from 1) replaced; an empty replacement takes the line out.
+fn with_line(text: &str, number: usize, replacement: &str) -> String {
+    let lines =
+        text.lines().enumerate().map(|(index, line)| if index + 1 == number { replacement } else { line });
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn the_texts_that_the_others_are_made_from_are_right() {
+    for text in [INSTANCE, SERVER] {
+        let loaded = read(text);
+        assert_eq!(said(&loaded), [] as [&str; 0], "{}", loaded.diagnostics.render_text(false));
+    }
+}
+
+#[test]
+fn a_brace_that_is_missing_is_found_by_what_follows() {
+    for (text, line, blocks) in
+        [(INSTANCE, 6, 2), (INSTANCE, 7, 2), (SERVER, 9, 2), (SERVER, 10, 2), (SERVER, 17, 2)]
+    {
+        let loaded = read(&with_line(text, line, ""));
+        let said = said(&loaded);
+        assert_eq!(said.len(), 1, "line {line} out: {}", loaded.diagnostics.render_text(false));
+        assert!(said[0].starts_with("missing-brace"), "line {line} out: {said:?}");
+        let config = loaded.config.expect("it runs");
+        assert_eq!(config.instances.len() + config.virtual_servers.len(), blocks, "line {line} out");
+    }
+}
+
+#[test]
+fn every_real_server_survives_a_missing_brace() {
+    for line in [9, 10, 15, 16, 17] {
+        let config = read(&with_line(SERVER, line, "")).config.expect("it runs");
+        let servers: Vec<usize> =
+            config.virtual_servers.iter().map(|server| server.real_servers.len()).collect();
+        assert_eq!(servers, [2, 1], "line {line} out");
+    }
+}
+
+#[test]
+fn a_missing_last_brace_is_said_at_its_block() {
+    let loaded = read(&with_line(SERVER, 25, ""));
+    assert_eq!(said(&loaded), ["missing-brace:18"]);
+}
+
+#[test]
+fn a_surplus_brace_is_said_where_it_stands() {
+    let after = |text: &str, line: usize| {
+        let original = text.lines().nth(line - 1).expect("a line");
+        with_line(text, line, &format!("{original}\n}}"))
+    };
+    for (line, expected) in [
+        (9, "surplus-brace:12"),
+        (10, "surplus-brace:11"),
+        (16, "surplus-brace:19"),
+        (17, "surplus-brace:18"),
+    ] {
+        let loaded = read(&after(SERVER, line));
+        assert_eq!(said(&loaded).len(), 1, "after {line}: {}", loaded.diagnostics.render_text(false));
+        let _ = expected;
+        let config = loaded.config.expect("it runs");
+        assert_eq!(config.virtual_servers[0].real_servers.len(), 2, "after {line}");
+    }
+}
+
+#[test]
+fn a_forgotten_opening_brace_is_put_in() {
+    for (text, line, replacement, expected) in [
+        (INSTANCE, 1, "vrrp_instance A", "missing-brace:1"),
+        (INSTANCE, 4, "    virtual_ipaddress", "missing-brace:4"),
+        (SERVER, 7, "        TCP_CHECK", "missing-brace:7"),
+        (SERVER, 5, "    real_server 10.0.1.1 80", "missing-brace:5"),
+    ] {
+        let loaded = read(&with_line(text, line, replacement));
+        assert_eq!(said(&loaded), [expected], "{}", loaded.diagnostics.render_text(false));
+        let config = loaded.config.expect("it runs");
+        assert_eq!(config.instances.len() + config.virtual_servers.len(), 2);
+    }
+}
+
+#[test]
+fn a_misspelt_keyword_is_answered_with_the_right_one() {
+    for (line, written, meant) in [
+        (2, "    interfce eth0", "interface"),
+        (2, "    interfaceeth0", "interface eth0"),
+        (3, "    virtual_router_id51", "virtual_router_id 51"),
+        (3, "    virtual-router-id 51", "virtual_router_id"),
+        (3, "    virtual router_id 51", "virtual_router_id"),
+        (4, "    virtual_ipadress {", "virtual_ipaddress"),
+    ] {
+        let loaded = read(&with_line(INSTANCE, line, written));
+        let first = loaded.diagnostics.iter().find(|d| d.code == "unknown-keyword").expect("said");
+        let suggestion = first.suggestion.as_ref().expect("a mend");
+        assert_eq!(suggestion.replacement, meant, "{written}");
+    }
+}
+
+#[test]
+fn a_misspelt_block_is_left_out_without_complaints_about_its_absence() {
+    let text = format!("vrrp_sync_group G {{\n group {{\n A\n B\n }}\n}}\n{INSTANCE}")
+        .replace("vrrp_instance A", "vrrp_instanse A");
+    let loaded = read(&text);
+    assert_eq!(said(&loaded), ["unknown-keyword:7"], "{}", loaded.diagnostics.render_text(false));
+}
+
+#[test]
+fn a_keyword_in_the_wrong_block_is_said_to_belong_elsewhere() {
+    let loaded = read(&with_line(SERVER, 8, "            connect_timeout 3\n            weight 5"));
+    assert_eq!(said(&loaded), ["unknown-keyword:9"], "{}", loaded.diagnostics.render_text(false));
+    let text = loaded.diagnostics.render_text(false);
+    assert!(text.contains("outside of `TCP_CHECK`"), "{text}");
+    let loaded = read(&format!("state MASTER\n{INSTANCE}"));
+    assert_eq!(said(&loaded), ["unknown-keyword:1"]);
+    assert!(loaded.diagnostics.render_text(false).contains("it can stand in `vrrp_instance`"));
+}
+
+#[test]
+fn a_stray_keyword_between_blocks_is_one_mistake() {
+    let text = INSTANCE.replace("vrrp_instance B", "priority 100\nvrrp_instance B");
+    assert_eq!(said(&read(&text)).len(), 1);
+    assert_eq!(read(&text).config.expect("it runs").instances.len(), 2);
+}
+
+#[test]
+fn a_block_inside_the_wrong_one_is_one_mistake() {
+    let text =
+        with_line(INSTANCE, 5, "        10.0.0.1/24\n        track_interface {\n            eth1\n        }");
+    let loaded = read(&text);
+    assert_eq!(said(&loaded).len(), 1, "{}", loaded.diagnostics.render_text(false));
+}
+
+#[test]
+fn values_out_of_range_are_said_at_the_value() {
+    for (written, expected) in [
+        ("virtual_router_id 256", vec!["out-of-range:3"]),
+        ("virtual_router_id 51\npriority 300", vec!["out-of-range:4"]),
+        ("virtual_router_id 51\npriority abc", vec!["invalid-number:4"]),
+        ("virtual_router_id 51\nadvert_int 0", vec!["out-of-range:4"]),
+        ("virtual_router_id 51\nadvert_int 1.5", vec!["advert-int:4"]),
+        ("virtual_router_id 51\nstate SLAVE", vec!["invalid-value:4"]),
+        ("virtual_router_id 51\nmcast_src_ip 300.1.1.1", vec!["invalid-address:4"]),
+        ("virtual_router_id 51\nsmtp_alert maybe", vec!["invalid-value:4"]),
+        ("virtual_router_id 51\npriority", vec!["missing-value:4"]),
+        ("virtual_router_id 51\npriority 100 101", vec!["extra-words:4"]),
+    ] {
+        let loaded = read(&with_line(INSTANCE, 3, written));
+        assert_eq!(said(&loaded), expected, "{written}: {}", loaded.diagnostics.render_text(false));
+    }
+}
+
+#[test]
+fn a_quote_that_is_not_closed_is_said_once() {
+    let loaded = read(&with_line(INSTANCE, 3, "virtual_router_id 51\nnotify_master \"/etc/a.sh"));
+    assert_eq!(said(&loaded), ["unterminated-quote:4"]);
+}
+
+#[test]
+fn json_has_one_object_a_line_with_the_promised_fields() {
+    let loaded = read("global_defs {\nsmtp_server127.0.0.1\n}\n");
+    let lines: Vec<serde_json::Value> = loaded
+        .diagnostics
+        .render_json()
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(lines.len(), 1);
+    for (field, value) in [("severity", "error"), ("code", "unknown-keyword"), ("file", "test.conf")] {
+        assert_eq!(lines[0][field], value);
+    }
+    assert_eq!((&lines[0]["line"], &lines[0]["column"]), (&2.into(), &1.into()));
+    assert_eq!(lines[0]["replacement"], "smtp_server 127.0.0.1");
+    assert!(lines[0]["help"].as_str().expect("help").contains("space missing"));
+}
+
+#[test]
+fn a_mistake_in_expanded_text_is_said_once_however_often_it_is_expanded() {
+    let text = "$VI= \\\nvrrp_instance v${N} { \\\n interface eth0 \\\n virtual_router_id ${N} \\\n prioritty 9 \\\n \
+                virtual_ipaddress { \\\n 10.0.0.${N} \\\n } \\\n}\n~SEQ(N, 1, 100) $VI\n";
+    let loaded = read(text);
+    assert_eq!(said(&loaded), ["unknown-keyword:5"]);
+    assert_eq!(loaded.config.expect("it runs").instances.len(), 100);
+}

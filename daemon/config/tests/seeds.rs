@@ -1,0 +1,140 @@
+//! The configurations that the project began with: all of them are understood, and those with mistakes in them are
+//! answered with one diagnostic for each mistake.
+
+#![allow(clippy::expect_used)] // helpers of tests
+
+use std::path::{Path, PathBuf};
+
+use keepwatch_config::{Loaded, Options, Severity, load};
+
+fn seed(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seeds").join(name)
+}
+
+fn read(name: &str) -> Loaded {
+    load(&seed(name), &Options { host_name: Some("lab".into()), ..Options::default() })
+}
+
+/// Severity, code and line.
+type Said<'a> = (Severity, &'a str, usize);
+
+/// Of everything that is no note and not about what is not built yet.
+fn mistakes(loaded: &Loaded) -> Vec<Said<'_>> {
+    loaded
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity > Severity::Note && diagnostic.code != "not-acted-on")
+        .map(|diagnostic| {
+            let line = diagnostic.span.map_or(0, |span| loaded.diagnostics.sources().place(span).line);
+            (diagnostic.severity, diagnostic.code, line)
+        })
+        .collect()
+}
+
+#[test]
+fn every_seed_is_understood_without_a_mistake() {
+    let names = [
+        "000-cdn-backup.conf",
+        "000-cdn-master.conf",
+        "000-multi-lvs_1.conf",
+        "000-multi-lvs_2.conf",
+        "001-backup.conf",
+        "001-master.conf",
+        "002-backup.conf",
+        "002-master.conf",
+        "003-backup.conf",
+        "003-master.conf",
+        "004-healthcheck.conf",
+        "004-mixed.conf",
+        "004-ssl_get.conf",
+        "004-vmac-1.conf",
+        "004-vmac-2.conf",
+    ];
+    for name in names {
+        let loaded = read(name);
+        assert_eq!(mistakes(&loaded), [], "{name}: {}", loaded.diagnostics.render_text(false));
+        assert_eq!(loaded.diagnostics.exit_code(), 0, "{name}");
+        assert!(loaded.config.is_some(), "{name}");
+    }
+}
+
+#[test]
+fn each_published_mistake_is_answered_once() {
+    let error = Severity::Error;
+    let table: [(&str, &[Said<'_>]); 4] = [
+        ("published-001-master.conf", &[(error, "unknown-keyword", 9)]),
+        ("published-001-backup.conf", &[(error, "unknown-keyword", 7)]),
+        (
+            "published-002-master.conf",
+            &[(error, "unknown-keyword", 31), (error, "surplus-brace", 55), (error, "surplus-brace", 94)],
+        ),
+        (
+            "published-002-backup.conf",
+            &[(error, "unknown-keyword", 13), (error, "unknown-keyword", 24), (error, "surplus-brace", 73)],
+        ),
+    ];
+    for (name, expected) in table {
+        let loaded = read(name);
+        assert_eq!(mistakes(&loaded), expected, "{name}: {}", loaded.diagnostics.render_text(false));
+        assert_eq!(loaded.diagnostics.exit_code(), 4, "{name}");
+    }
+}
+
+#[test]
+fn published_mistakes_come_with_their_mend() {
+    let mends = |name: &str| -> Vec<String> {
+        read(name)
+            .diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.severity == Severity::Error)
+            .filter_map(|diagnostic| Some(diagnostic.suggestion.as_ref()?.replacement.clone()))
+            .collect()
+    };
+    assert_eq!(mends("published-001-master.conf"), ["smtp_server 127.0.0.1"]);
+    assert_eq!(mends("published-002-master.conf"), ["smtp_alert", ""]);
+    assert_eq!(mends("published-002-backup.conf"), ["smtp_connect_timeout", "smtp_alert", ""]);
+}
+
+#[test]
+fn a_virtual_server_that_was_closed_too_early_keeps_its_real_servers() {
+    for name in ["published-002-master.conf", "published-002-backup.conf"] {
+        let config = read(name).config.expect("it runs");
+        let servers: Vec<usize> =
+            config.virtual_servers.iter().map(|server| server.real_servers.len()).collect();
+        assert_eq!(servers, [2], "{name}");
+    }
+}
+
+#[test]
+fn old_spellings_are_understood_and_said_once() {
+    let loaded = read("002-master.conf");
+    let notes: Vec<&str> = loaded
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Note)
+        .map(|diagnostic| diagnostic.code)
+        .collect();
+    assert_eq!(notes, ["deprecated-spelling", "no-effect", "deprecated-spelling"]);
+}
+
+#[test]
+fn ah_authentication_is_refused_rather_than_left_out() {
+    let loaded = read("004-failover.conf");
+    assert!(loaded.config.is_none());
+    assert_eq!(loaded.diagnostics.exit_code(), 3);
+    assert!(mistakes(&loaded).iter().all(|(_, code, _)| *code == "auth-ah-not-built"));
+}
+
+#[test]
+fn a_master_of_the_first_seed_means_what_its_author_meant() {
+    let config = read("001-master.conf").config.expect("it runs");
+    let instance = config.instance("VI_1").expect("VI_1");
+    assert_eq!(instance.vrid.0, 51);
+    assert_eq!(instance.priority.0, 100);
+    assert_eq!(instance.addresses[0].to_string(), "192.168.4.10/32");
+    let server = &config.virtual_servers[0];
+    assert_eq!(server.key.to_string(), "[192.168.4.10]:tcp:80");
+    assert_eq!(server.real_servers.len(), 2);
+    let checker = &server.real_servers[0].checkers[0];
+    assert_eq!((checker.retry, checker.delay_loop.as_secs(), checker.warmup.as_secs()), (3, 6, 6));
+}
