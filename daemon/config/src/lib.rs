@@ -7,9 +7,13 @@
 //! 4. `values` checks what stands after each keyword; `lower` makes drafts of blocks and then the [`model`].
 //! 5. [`diagnostics`] is what all of them have to say.
 //!
-//! [`load`] does all of it. It reads files and does no other I/O.
+//! [`load`] does all of it. It reads files and does no other I/O. Beside it stand [`check_cluster`] (the files of several
+//! routers against each other), [`explain`] and [`reference`] (the schema as text) and [`format`] (canonical layout).
 
+mod cluster;
 pub mod diagnostics;
+mod explain;
+mod format;
 mod items;
 mod load;
 mod lower;
@@ -22,6 +26,9 @@ pub mod tree;
 mod values;
 pub mod words;
 
+pub use cluster::check_cluster;
 pub use diagnostics::{Diagnostic, Diagnostics, Outcome, Severity};
+pub use explain::{explain, reference, similar};
+pub use format::format;
 pub use load::{Loaded, Options, load, load_text};
 pub use model::Config;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::diagnostics::{Diagnostic, Diagnostics, Outcome};
 use crate::items::Items;
-use crate::lower::Draft;
+use crate::lower::{Draft, Places};
 use crate::model::Config;
 use crate::parse::Parser;
 use crate::preprocess::{Context, Reader, Settings};
@@ -39,6 +39,7 @@ pub struct Loaded {
     pub diagnostics: Diagnostics,
     /// The files that were read, includes among them.
     pub files: Vec<PathBuf>,
+    pub(crate) places: Places,
 }
 
 /// Reads and checks the configuration in a file.
@@ -51,7 +52,7 @@ pub fn load(path: &Path, options: &Options) -> Loaded {
             let mut diagnostics = Diagnostics::default();
             let message = format!("cannot read {}: {error}", path.display());
             diagnostics.push(Diagnostic::error("unreadable-file", message).fatal());
-            Loaded { config: None, diagnostics, files: Vec::new() }
+            Loaded { config: None, diagnostics, files: Vec::new(), places: Places::default() }
         }
     }
 }
@@ -70,17 +71,17 @@ pub fn load_text(path: &Path, text: String, options: &Options) -> Loaded {
     let mut parser = Parser::new(Items::new(reader), &mut context);
     parser.run(&mut |node, context| draft.take(&node, context));
     let skipped = std::mem::take(&mut parser.skipped_names);
-    let config = draft.finish(&skipped, &host, &mut context);
-    finish(config, context)
+    let (config, places) = draft.finish(&skipped, &host, &mut context);
+    finish(config, places, context)
 }
 
-fn finish(config: Config, context: Context) -> Loaded {
+fn finish(config: Config, places: Places, context: Context) -> Loaded {
     let Context { sources, mut diagnostics, .. } = context;
     let sources: Arc<SourceMap> = Arc::new(sources);
     let files = sources.files().map(|file| file.path.clone()).collect();
     diagnostics.set_sources(sources);
     let runs = diagnostics.outcome() != Outcome::CannotRun;
-    Loaded { config: runs.then_some(config), diagnostics, files }
+    Loaded { config: runs.then_some(config), diagnostics, files, places }
 }
 
 /// The kernel's name of this host.

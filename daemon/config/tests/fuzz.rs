@@ -3,6 +3,8 @@
 //! A million of them when optimised; a debug build takes a share of that. The cargo-fuzz targets in `fuzz/` go on
 //! from there.
 
+#![allow(clippy::expect_used)] // helpers of tests
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 

@@ -2,6 +2,8 @@
 //!
 //! The words of a `notification_email` block come out as they are, so they show what the text became.
 
+#![allow(clippy::expect_used)] // helpers of tests
+
 use std::path::Path;
 
 use keepwatch_config::{Loaded, Options, load, load_text};

@@ -1,6 +1,8 @@
 //! One mistake, one diagnostic: each text has one thing wrong with it, and is answered once, at the right line, with
 //! the right mend; what is around it is still understood.
 
+#![allow(clippy::expect_used)] // helpers of tests
+
 use std::path::Path;
 
 use keepwatch_config::{Loaded, Options, Severity, load_text};

@@ -1,6 +1,8 @@
 //! The configurations that the project began with: all of them are understood, and those with mistakes in them are
 //! answered with one diagnostic for each mistake.
 
+#![allow(clippy::expect_used)] // helpers of tests
+
 use std::path::{Path, PathBuf};
 
 use keepwatch_config::{Loaded, Options, Severity, load};
@@ -13,8 +15,11 @@ fn read(name: &str) -> Loaded {
     load(&seed(name), &Options { host_name: Some("lab".into()), ..Options::default() })
 }
 
-/// `(severity, code, line)` of everything that is no note and not about what is not built yet.
-fn mistakes(loaded: &Loaded) -> Vec<(Severity, &str, usize)> {
+/// Severity, code and line.
+type Said<'a> = (Severity, &'a str, usize);
+
+/// Of everything that is no note and not about what is not built yet.
+fn mistakes(loaded: &Loaded) -> Vec<Said<'_>> {
     loaded
         .diagnostics
         .iter()
@@ -56,7 +61,7 @@ fn every_seed_is_understood_without_a_mistake() {
 #[test]
 fn each_published_mistake_is_answered_once() {
     let error = Severity::Error;
-    let table: [(&str, &[(Severity, &str, usize)]); 4] = [
+    let table: [(&str, &[Said<'_>]); 4] = [
         ("published-001-master.conf", &[(error, "unknown-keyword", 9)]),
         ("published-001-backup.conf", &[(error, "unknown-keyword", 7)]),
         (

@@ -4,6 +4,7 @@
 mod check;
 mod describe;
 mod events;
+mod language;
 mod paint;
 mod status;
 mod why;
@@ -72,6 +73,30 @@ enum Verb {
         /// Which lines that begin with @ID count [default: the host's name]
         #[arg(short = 'i', long = "config-id", value_name = "ID")]
         config_id: Option<String>,
+        /// How to tell: for people, or one JSON object a line
+        #[arg(long, value_name = "FORMAT", default_value = "human")]
+        message_format: check::MessageFormat,
+    },
+    /// What a keyword of the configuration means, where it may stand and how it is written
+    Explain {
+        /// The keyword
+        keyword: String,
+    },
+    /// Bring configuration files into canonical layout; without a file, from standard input to standard output
+    Fmt {
+        /// The files, which are rewritten
+        files: Vec<PathBuf>,
+        /// Change nothing; exit status 1 if a file is not in canonical layout
+        #[arg(long)]
+        check: bool,
+    },
+    /// A configuration as it is understood, expanded and with every default, in JSON
+    Config {
+        /// The file
+        file: PathBuf,
+        /// Which lines that begin with @ID count [default: the host's name]
+        #[arg(short = 'i', long = "config-id", value_name = "ID")]
+        config_id: Option<String>,
     },
 }
 
@@ -98,9 +123,13 @@ fn run(command: Command) -> Result<ExitCode> {
     let paint = Paint { on: io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() };
     let mut out = io::stdout().lock();
     let question = match command.verb {
-        Verb::Check { files, config_id } => {
-            return check::run(&files, config_id.as_deref(), command.json, &mut out);
+        Verb::Check { files, config_id, message_format } => {
+            let json = command.json || message_format == check::MessageFormat::Json;
+            return check::run(&files, config_id.as_deref(), json, &mut out);
         }
+        Verb::Explain { keyword } => return language::explain(&keyword, &mut out),
+        Verb::Fmt { files, check } => return language::format(&files, check, &mut out),
+        Verb::Config { file, config_id } => return language::config(&file, config_id.as_deref(), &mut out),
         Verb::Status => Question::Status,
         Verb::Events { follow, lines } => {
             Question::Events { last: if follow { lines.or(Some(10)) } else { lines }, follow }

@@ -255,6 +255,10 @@ impl Diagnostics {
         self.outcome().exit_code()
     }
 
+    pub(crate) fn shared_sources(&self) -> Arc<SourceMap> {
+        self.sources.clone()
+    }
+
     /// The texts that the places are in.
     pub fn sources(&self) -> &SourceMap {
         &self.sources

@@ -13,23 +13,32 @@ mod observability;
 mod resolve_advert;
 mod resolve_instance;
 mod resolve_server;
-mod resolve_sync;
 mod script;
 mod server;
 mod sync_daemon;
 mod track;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::model::{Config, Name, TrackFile, TrackProcess, TrackScript, VirtualServerGroup};
 use crate::preprocess::Context;
+use crate::source::Span;
 use crate::tree::Node;
+
+/// Where what the model names stands.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places {
+    /// Names of instances.
+    pub(crate) instances: HashMap<Name, Span>,
+}
 
 /// Everything that was read, as written.
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
     global: global::GlobalDraft,
     groups: Vec<group::GroupDraft>,
+    // Boxed: each is given back as soon as the model has it, and there may be tens of thousands.
+    #[allow(clippy::vec_box)]
     instances: Vec<Box<instance::InstanceDraft>>,
     servers: Vec<server::ServerDraft>,
     server_groups: Vec<VirtualServerGroup>,
@@ -78,7 +87,9 @@ impl Draft {
     }
 
     /// Makes the model. `skipped` are names of blocks that were not understood, `host` is the name of this host.
-    pub(crate) fn finish(self, skipped: &[Box<str>], host: &str, context: &mut Context) -> Config {
+    pub(crate) fn finish(self, skipped: &[Box<str>], host: &str, context: &mut Context) -> (Config, Places) {
+        let places =
+            Places { instances: self.instances.iter().map(|draft| (draft.name.clone(), draft.at)).collect() };
         let sync_id_written = self.global.sync_id_written;
         let global = self.global.finish(host);
         let mut config = Config {
@@ -90,10 +101,16 @@ impl Draft {
             observability: self.observability,
             ..Config::default()
         };
-        resolve_instance::resolve(self.instances, self.groups, skipped, &mut config, context);
+        resolve_instance::resolve(
+            self.instances,
+            self.groups,
+            &places.instances,
+            skipped,
+            &mut config,
+            context,
+        );
         sync_daemon::resolve(&mut config, sync_id_written, context);
         resolve_server::resolve(self.servers, skipped, &mut config, context);
-        resolve_sync::resolve(&mut config, context);
-        config
+        (config, places)
     }
 }

@@ -20,17 +20,17 @@ use crate::preprocess::Context;
 use crate::source::Span;
 
 /// Makes the instances and groups of the model.
+#[allow(clippy::vec_box)] // as in the draft
 pub(super) fn resolve(
     instances: Vec<Box<InstanceDraft>>,
     groups: Vec<GroupDraft>,
+    places: &HashMap<Name, Span>,
     skipped: &[Box<str>],
     config: &mut Config,
     context: &mut Context,
 ) {
-    let places: HashMap<Name, Span> = instances.iter().map(|draft| (draft.name.clone(), draft.at)).collect();
     let tracked = Definitions::of(config);
-    config.sync_groups = sync_groups(groups, &places, skipped, &tracked, config, context);
-    drop(places);
+    config.sync_groups = sync_groups(groups, places, skipped, &tracked, config, context);
     let membership: HashMap<Name, usize> = config
         .sync_groups
         .iter()
@@ -381,6 +381,7 @@ fn resolve_one(
         debug: draft.debug,
         name,
     };
+    resolve_advert::drop_own_interface(&mut instance, at, context);
     if !tracking_weights || priority == Priority::OWNER {
         resolve_advert::drop_weights(&mut instance, at, !tracking_weights, context);
     }

@@ -22,25 +22,23 @@ pub(super) fn resolve(config: &mut Config, id_written: bool, context: &mut Conte
         });
         return;
     }
-    let vrid = config.global.lvs_sync_daemon.as_ref().and_then(|daemon| {
-        if daemon.instance.is_empty() {
-            Some(None)
-        } else {
-            config.instance(&daemon.instance).map(|i| Some(i.vrid.0))
-        }
-    });
-    match (vrid, &mut config.global.lvs_sync_daemon) {
-        (Some(vrid), Some(daemon)) if !id_written => daemon.sync_id = vrid.unwrap_or(0),
-        (None, Some(daemon)) => {
-            let message = format!(
-                "`lvs_sync_daemon` is to follow the instance `{}`, which there is not",
-                daemon.instance
-            );
-            context.report(
-                Diagnostic::error("unknown-instance", message).help("no connections are synchronised"),
-            );
-            config.global.lvs_sync_daemon = None;
-        }
-        _ => {}
+    let Some(mut daemon) = config.global.lvs_sync_daemon.take() else { return };
+    if daemon.instance.is_empty() {
+        let message = "`lvs_sync_daemon` without an instance to follow is understood, not acted on yet";
+        context.report(
+            Diagnostic::warning("not-acted-on", message).help("name one: `lvs_sync_daemon eth1 inst VI_1`"),
+        );
+        return;
     }
+    let Some(vrid) = config.instance(&daemon.instance).map(|instance| instance.vrid.0) else {
+        let message =
+            format!("`lvs_sync_daemon` is to follow the instance `{}`, which there is not", daemon.instance);
+        context
+            .report(Diagnostic::error("unknown-instance", message).help("no connections are synchronised"));
+        return;
+    };
+    if !id_written {
+        daemon.sync_id = vrid;
+    }
+    config.global.lvs_sync_daemon = Some(daemon);
 }

@@ -115,7 +115,7 @@ impl Draft {
                 self.track_scripts.push(made);
             }
             None => context.report(
-                Diagnostic::error("missing-value", format!("`vrrp_script` {} has no `script`", made.name))
+                Diagnostic::error("missing-script", format!("`vrrp_script` {} has no `script`", made.name))
                     .at(node.name.span, "left out"),
             ),
         }
@@ -137,7 +137,7 @@ impl Draft {
         }
         if made.file.is_empty() {
             context.report(
-                Diagnostic::error("missing-value", format!("`track_file` {} has no `file`", made.name))
+                Diagnostic::error("missing-file", format!("`track_file` {} has no `file`", made.name))
                     .at(node.name.span, "left out"),
             );
         } else {
@@ -181,7 +181,7 @@ impl Draft {
         if made.process.is_empty() {
             context.report(
                 Diagnostic::error(
-                    "missing-value",
+                    "missing-process",
                     format!("`vrrp_track_process` {} has no `process`", made.name),
                 )
                 .at(node.name.span, "left out"),

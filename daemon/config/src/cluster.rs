@@ -1,0 +1,154 @@
+//! The files of several routers against each other.
+//!
+//! Goes in: what [`crate::load`] made of each. Comes out: for each file what does not fit the ones before it. Two
+//! instances belong together when they have the same virtual router id and family, and the same interface or the same
+//! name.
+
+use std::collections::BTreeSet;
+
+use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::load::Loaded;
+use crate::model::{Authentication, Config, InitialState, Instance};
+
+/// Compares the files of a cluster; one [`Diagnostics`] for each file, in their order.
+pub fn check_cluster(files: &[Loaded]) -> Vec<Diagnostics> {
+    let mut found = Vec::with_capacity(files.len());
+    for (index, file) in files.iter().enumerate() {
+        let mut diagnostics = Diagnostics::default();
+        for earlier in files.get(..index).unwrap_or(&[]) {
+            compare(earlier, file, &mut diagnostics);
+        }
+        diagnostics.set_sources(file.diagnostics.shared_sources());
+        found.push(diagnostics);
+    }
+    found
+}
+
+fn compare(one: &Loaded, other: &Loaded, diagnostics: &mut Diagnostics) {
+    let (Some(one_config), Some(other_config)) = (&one.config, &other.config) else { return };
+    for theirs in &other_config.instances {
+        let partner = one_config.instances.iter().find(|ours| belong_together(ours, theirs));
+        let Some(ours) = partner else { continue };
+        let say = |diagnostic: Diagnostic| {
+            let diagnostic = match other.places.instances.get(&theirs.name) {
+                Some(span) => diagnostic.at(*span, "this instance"),
+                None => diagnostic,
+            };
+            let place =
+                one.places.instances.get(&ours.name).map(|span| one.diagnostics.sources().place(*span));
+            match place {
+                Some(place) => {
+                    diagnostic.help(format!("the other one is at {}:{}", place.path.display(), place.line))
+                }
+                None => diagnostic,
+            }
+        };
+        pair(ours, theirs).into_iter().for_each(|diagnostic| diagnostics.push(say(diagnostic)));
+    }
+    servers(one, one_config, other_config, diagnostics);
+}
+
+fn belong_together(ours: &Instance, theirs: &Instance) -> bool {
+    ours.vrid == theirs.vrid
+        && ours.family == theirs.family
+        && (ours.interface == theirs.interface || ours.name == theirs.name)
+}
+
+/// What does not fit between two routers of one virtual router.
+fn pair(ours: &Instance, theirs: &Instance) -> Vec<Diagnostic> {
+    let name = &theirs.name;
+    let mut found = Vec::new();
+    let mut error = |code: &'static str, message: String, help: &str| {
+        found.push(Diagnostic::error(code, message).help(help));
+    };
+    if ours.version != theirs.version {
+        let message = format!("`{name}` speaks version {} here and {} there", theirs.version, ours.version);
+        error(
+            "cluster-version",
+            message,
+            "routers of different versions do not hear each other: both become master",
+        );
+    }
+    if ours.advert_int != theirs.advert_int {
+        let message =
+            format!("`{name}` has advert_int {:?} here and {:?} there", theirs.advert_int, ours.advert_int);
+        error(
+            "cluster-advert-int",
+            message,
+            "version 2 refuses adverts of another interval: both become master",
+        );
+    }
+    let kind = |authentication: &Authentication| match authentication {
+        Authentication::None => "none",
+        Authentication::Pass(_) => "PASS",
+        Authentication::Ah(_) => "AH",
+    };
+    if ours.authentication != theirs.authentication {
+        let (here, there) = (kind(&theirs.authentication), kind(&ours.authentication));
+        let what = if here == there {
+            "another password".to_owned()
+        } else {
+            format!("{here} here and {there} there")
+        };
+        let message = format!("the authentication of `{name}` differs: {what}");
+        error("cluster-authentication", message, "adverts are refused: both become master");
+    }
+    let addresses = |instance: &Instance| -> BTreeSet<String> {
+        instance.addresses.iter().map(|address| address.address.to_string()).collect()
+    };
+    let (here, there) = (addresses(theirs), addresses(ours));
+    if here != there {
+        let only = |one: &BTreeSet<String>, other: &BTreeSet<String>| {
+            let list: Vec<&str> = one.difference(other).map(String::as_str).collect();
+            if list.is_empty() { "nothing more".to_owned() } else { list.join(", ") }
+        };
+        let message = format!(
+            "the addresses of `{name}` differ: {} only here, {} only there",
+            only(&here, &there),
+            only(&there, &here)
+        );
+        error("cluster-addresses", message, "a takeover would lose or duplicate them");
+    }
+    if ours.priority == theirs.priority {
+        let message = format!("`{name}` has priority {} in both files", theirs.priority);
+        found.push(
+            Diagnostic::warning("cluster-priority", message)
+                .help("the one with the higher address wins; say which it should be"),
+        );
+    }
+    if ours.state == InitialState::Master && theirs.state == InitialState::Master {
+        found.push(
+            Diagnostic::warning("cluster-state", format!("`{name}` begins as MASTER in both files"))
+                .help("both are master for a moment when they start"),
+        );
+    }
+    if ours.nopreempt != theirs.nopreempt {
+        let message = format!("`{name}` has `nopreempt` in one file only");
+        found.push(
+            Diagnostic::note("cluster-nopreempt", message)
+                .help("the one without it takes over as soon as it has the higher priority"),
+        );
+    }
+    found
+}
+
+fn servers(one: &Loaded, ours: &Config, theirs: &Config, diagnostics: &mut Diagnostics) {
+    let keys = |config: &Config| -> BTreeSet<String> {
+        config.virtual_servers.iter().map(|server| server.key.to_string()).collect()
+    };
+    let (here, there) = (keys(theirs), keys(ours));
+    if here == there || here.is_empty() || there.is_empty() {
+        return;
+    }
+    let file = one.files.first().map(|path| path.display().to_string()).unwrap_or_default();
+    for (missing, what) in there
+        .difference(&here)
+        .map(|key| (key, "missing here, but in"))
+        .chain(here.difference(&there).map(|key| (key, "missing in")))
+    {
+        diagnostics.push(Diagnostic::warning(
+            "cluster-virtual-servers",
+            format!("the virtual server {missing} is {what} {file}"),
+        ));
+    }
+}

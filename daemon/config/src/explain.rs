@@ -1,0 +1,175 @@
+//! The schema as text for people: one keyword explained, and the reference page of the whole language.
+
+use std::fmt::Write;
+
+use crate::schema::{self, BlockId, Body, Kind, Need, unbuilt};
+
+/// What a keyword is, wherever it may stand; `None` when there is no such keyword.
+pub fn explain(name: &str) -> Option<String> {
+    let mut text = String::new();
+    let mut done: Vec<(&str, &str, &str)> = Vec::new();
+    for block in schema::blocks_with(name) {
+        let Some(found) = schema::find(block, name) else { continue };
+        let keyword = found.keyword;
+        let identity = (keyword.name, keyword.help, keyword.default);
+        if done.contains(&identity) {
+            continue;
+        }
+        done.push(identity);
+        let same = schema::blocks_with(name).into_iter().filter(|other| {
+            schema::find(*other, name).is_some_and(|found| {
+                (found.keyword.name, found.keyword.help, found.keyword.default) == identity
+            })
+        });
+        let places: Vec<BlockId> = same.collect();
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        one(&mut text, keyword, name, &places);
+    }
+    (!text.is_empty()).then_some(text)
+}
+
+/// Keywords that a name may have been meant for, the nearest first.
+pub fn similar(name: &str) -> Vec<&'static str> {
+    let lower = name.to_lowercase();
+    let mut names: Vec<(usize, &'static str)> = BlockId::ALL
+        .iter()
+        .flat_map(|block| schema::keywords(*block))
+        .flat_map(schema::Keyword::names)
+        .map(|known| (strsim::osa_distance(&lower, &known.to_lowercase()), known))
+        .filter(|(distance, known)| *distance <= 3 || known.contains(&lower))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter().map(|(_, known)| known).take(5).collect()
+}
+
+fn one(text: &mut String, keyword: &schema::Keyword, asked: &str, places: &[BlockId]) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{}", keyword.syntax());
+    let _ = writeln!(text, "    {}", keyword.help);
+    if keyword.name != asked {
+        let _ = writeln!(text, "    `{asked}` is another spelling of `{}`.", keyword.name);
+    }
+    for arg in keyword.args {
+        if let Some(form) = form(arg.kind) {
+            let need = match arg.need {
+                Need::One => "",
+                Need::Optional => ", may be left out",
+                Need::Any => ", any number of them",
+                Need::Some => ", one or more",
+            };
+            let _ = writeln!(text, "    {}: {form}{need}", arg.name);
+        }
+    }
+    if !keyword.default.is_empty() {
+        let _ = writeln!(text, "    Default: {}", keyword.default);
+    }
+    let titles: Vec<String> = places.iter().map(BlockId::to_string).collect();
+    let _ = writeln!(text, "    Stands in: {}", titles.join(", "));
+    let others: Vec<&str> = keyword.names().filter(|name| *name != keyword.name && *name != asked).collect();
+    if !others.is_empty() {
+        let _ = writeln!(text, "    Also spelt: {}", others.join(", "));
+    }
+    if !keyword.replaced_by.is_empty() {
+        let _ = writeln!(text, "    Old; replaced by: {}", keyword.replaced_by);
+    }
+    if !keyword.since.is_empty() {
+        let _ = writeln!(text, "    Since keepalived {}", keyword.since);
+    }
+    if places.iter().any(|block| unbuilt::is_unbuilt(*block, keyword.name)) {
+        let _ = writeln!(text, "    Understood, not acted on yet.");
+    }
+    if !keyword.example.is_empty() {
+        let _ = writeln!(text, "    Example:");
+        for line in keyword.example.lines() {
+            let _ = writeln!(text, "        {line}");
+        }
+    }
+}
+
+/// What a value looks like, in words.
+fn form(kind: Kind) -> Option<String> {
+    let seconds = |micros: u64, unit: f64| micros as f64 / unit;
+    Some(match kind {
+        Kind::Word | Kind::Options(_) => return None,
+        Kind::Limited(most) => format!("at most {most} bytes"),
+        Kind::Interface => "name of an interface, at most 15 bytes".into(),
+        Kind::Int(least, most) => format!("whole number from {least} to {most}"),
+        Kind::Seconds(least, most) => {
+            format!("seconds from {} to {}, up to six decimals", seconds(least, 1e6), seconds(most, 1e6))
+        }
+        Kind::Millis(least, most) => {
+            format!(
+                "milliseconds from {} to {}, up to three decimals",
+                seconds(least, 1e3),
+                seconds(most, 1e3)
+            )
+        }
+        Kind::Bool => "on, off, true, false, yes or no".into(),
+        Kind::Address => "IPv4 or IPv6 address".into(),
+        Kind::Address4 => "IPv4 address".into(),
+        Kind::Address6 => "IPv6 address".into(),
+        Kind::Multicast4 => "multicast address".into(),
+        Kind::Multicast6 => "IPv6 multicast address".into(),
+        Kind::Choice(choices) | Kind::ChoiceNoCase(choices) => choices.join(", "),
+        Kind::Script => "command with arguments in quotes, then user and group if need be".into(),
+        Kind::Granularity => "netmask, or a prefix length for IPv6".into(),
+    })
+}
+
+/// The reference page of the language, in Markdown.
+pub fn reference() -> String {
+    let mut page = String::from(
+        "# keepalived.conf, as keepwatch understands it\n\n\
+         This page is made from the schema; `cargo run -p keepwatch-config --bin keepwatch-reference` makes it again.\n\
+         `keepwatch explain KEYWORD` says the same of one keyword. ○ marks what is understood but not acted on yet.\n",
+    );
+    for block in BlockId::ALL {
+        let title = block.title();
+        let heading = match block {
+            BlockId::Root => "Top level".to_owned(),
+            _ => format!("`{title}`"),
+        };
+        let _ = write!(page, "\n## {heading}\n\n");
+        if *block != BlockId::Root {
+            let parents: Vec<String> = BlockId::ALL
+                .iter()
+                .filter(|outer| schema::keywords(**outer).iter().any(|kw| kw.body == Body::Block(*block)))
+                .map(BlockId::to_string)
+                .collect();
+            let _ = write!(page, "Stands in {}.\n\n", parents.join(", "));
+        }
+        page.push_str("| keyword | meaning | default |\n|---|---|---|\n");
+        for keyword in schema::keywords(*block) {
+            row(&mut page, *block, keyword);
+        }
+    }
+    page
+}
+
+fn row(page: &mut String, block: BlockId, keyword: &schema::Keyword) {
+    let mark = if unbuilt::is_unbuilt(block, keyword.name) { " ○" } else { "" };
+    let escape = |text: &str| text.replace('|', "\\|");
+    let mut help = keyword.help.to_owned();
+    let forms: Vec<String> =
+        keyword.args.iter().filter_map(|arg| Some(format!("{}: {}", arg.name, form(arg.kind)?))).collect();
+    if !forms.is_empty() {
+        let _ = write!(help, " {}.", forms.join("; "));
+    }
+    let others: Vec<String> = keyword.names().skip(1).map(|name| format!("`{name}`")).collect();
+    if !others.is_empty() {
+        let _ = write!(help, " Also {}.", others.join(", "));
+    }
+    if !keyword.replaced_by.is_empty() {
+        let _ = write!(help, " Old: replaced by {}.", keyword.replaced_by);
+    }
+    let _ = writeln!(
+        page,
+        "| `{}`{mark} | {} | {} |",
+        escape(&keyword.syntax()),
+        escape(&help),
+        escape(keyword.default)
+    );
+}

@@ -1,0 +1,224 @@
+//! Canonical layout: four spaces a level, one statement a line, `{` at the end of its line, comments kept.
+//!
+//! Works on the text itself, before definitions and includes, so that nothing is expanded. The meaning does not
+//! change: only blanks between words, and line breaks beside braces, are touched, and neither where they count: lines
+//! that begin with `@`, `$`, `~` or `include`, and the lines of a definition, stay whole.
+
+/// One level of indentation.
+const INDENT: &str = "    ";
+
+/// The text in canonical layout. Formatting twice changes nothing more.
+pub fn format(text: &str) -> String {
+    let mut writer = Writer::default();
+    let mut in_definition = false;
+    for raw in text.lines() {
+        let (code, comment) = split_comment(raw);
+        let code = code.trim_matches(blank);
+        let whole = in_definition || code.starts_with(['@', '$', '~']) || code.starts_with("include");
+        // A definition goes on while its lines end in `\`.
+        let begins_definition = code.starts_with('$') || code.starts_with('@');
+        in_definition = (in_definition || begins_definition) && code.ends_with('\\');
+        if code.is_empty() {
+            match comment {
+                Some(comment) => writer.comment(comment),
+                None => writer.blank(),
+            }
+        } else if whole {
+            writer.whole(code, comment);
+        } else {
+            writer.code(code, comment);
+        }
+    }
+    writer.finish()
+}
+
+fn blank(character: char) -> bool {
+    character == ' ' || character == '\t' || character == '\r'
+}
+
+/// Code, and the comment after it with its mark.
+fn split_comment(line: &str) -> (&str, Option<&str>) {
+    let bytes = line.as_bytes();
+    let mut quoted = false;
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'\\' => at += 1,
+            b'#' | b'!' if !quoted => return (&line[..at], Some(line[at..].trim_end_matches(blank))),
+            _ => {}
+        }
+        at += 1;
+    }
+    (line, None)
+}
+
+/// A line of output.
+struct Out {
+    depth: usize,
+    code: String,
+    comment: Option<String>,
+    /// Line breaks beside its braces count: nothing may be joined to it.
+    whole: bool,
+}
+
+#[derive(Default)]
+struct Writer {
+    lines: Vec<Out>,
+    depth: usize,
+}
+
+impl Writer {
+    fn push(&mut self, depth: usize, code: String, comment: Option<&str>, whole: bool) {
+        self.lines.push(Out { depth, code, comment: comment.map(str::to_owned), whole });
+    }
+
+    fn blank(&mut self) {
+        if !self.lines.last().is_none_or(|last| last.code.is_empty() && last.comment.is_none()) {
+            self.push(0, String::new(), None, true);
+        }
+    }
+
+    fn comment(&mut self, comment: &str) {
+        self.push(self.depth, String::new(), Some(comment), true);
+    }
+
+    /// A line that must stay one line.
+    fn whole(&mut self, code: &str, comment: Option<&str>) {
+        let mut lowest = 0i64;
+        let mut level = 0i64;
+        for brace in braces(code) {
+            level += if code.as_bytes().get(brace) == Some(&b'{') { 1 } else { -1 };
+            lowest = lowest.min(level);
+        }
+        let depth = self.depth.saturating_add_signed(lowest as isize);
+        self.push(depth, code.to_owned(), comment, true);
+        self.depth = self.depth.saturating_add_signed(level as isize);
+    }
+
+    /// A line that may be cut at its braces.
+    fn code(&mut self, code: &str, comment: Option<&str>) {
+        let first = self.lines.len();
+        let mut joined = false;
+        let mut from = 0;
+        for brace in braces(code) {
+            let before = tidy(&code[from..brace]);
+            if code.as_bytes().get(brace) == Some(&b'{') {
+                joined |= self.open(before) && from == 0;
+                self.depth += 1;
+            } else {
+                if !before.is_empty() {
+                    self.push(self.depth, before, None, false);
+                }
+                self.drop_blank();
+                self.depth = self.depth.saturating_sub(1);
+                self.push(self.depth, "}".into(), None, true);
+            }
+            from = brace + 1;
+        }
+        let rest = tidy(&code[from..]);
+        if !rest.is_empty() {
+            self.push(self.depth, rest, None, false);
+        }
+        let Some(comment) = comment else { return };
+        // The comment goes with the first line that came of this one, or on a line of its own.
+        match self.lines.get_mut(first) {
+            Some(line) if line.comment.is_none() && !joined => line.comment = Some(comment.to_owned()),
+            _ => self.push(self.depth, String::new(), Some(comment), true),
+        }
+    }
+
+    /// Writes `before {`, or joins a `{` that stands alone to the statement before it; true when it joined.
+    fn open(&mut self, before: String) -> bool {
+        if !before.is_empty() {
+            self.push(self.depth, before + " {", None, true);
+            return false;
+        }
+        let last_code = self.lines.iter().rposition(|line| !line.code.is_empty() || line.comment.is_some());
+        if let Some(index) = last_code
+            && let Some(line) = self.lines.get_mut(index)
+            && !line.whole
+            && !line.code.is_empty()
+        {
+            line.code.push_str(" {");
+            line.whole = true;
+            self.lines.truncate(index + 1);
+            return true;
+        }
+        self.push(self.depth, "{".into(), None, true);
+        false
+    }
+
+    /// No blank line before a closing brace.
+    fn drop_blank(&mut self) {
+        if self.lines.last().is_some_and(|last| last.code.is_empty() && last.comment.is_none()) {
+            self.lines.pop();
+        }
+    }
+
+    fn finish(mut self) -> String {
+        self.drop_blank();
+        let mut text = String::new();
+        let mut after_open = true;
+        for line in self.lines {
+            let empty = line.code.is_empty() && line.comment.is_none();
+            if empty && after_open {
+                continue;
+            }
+            after_open = line.code.ends_with('{');
+            if !empty {
+                for _ in 0..line.depth {
+                    text.push_str(INDENT);
+                }
+            }
+            text.push_str(&line.code);
+            if let Some(comment) = line.comment {
+                if !line.code.is_empty() {
+                    text.push_str("  ");
+                }
+                text.push_str(&comment);
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// Where the braces of a line are: outside of double quotes, and no part of `${NAME}`.
+fn braces(code: &str) -> Vec<usize> {
+    let bytes = code.as_bytes();
+    let mut found = Vec::new();
+    let mut quoted = false;
+    let mut in_use = false;
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'{' if !quoted && at > 0 && bytes.get(at - 1) == Some(&b'$') => in_use = true,
+            b'}' if in_use => in_use = false,
+            b'{' | b'}' if !quoted => found.push(at),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// One blank between words; what is in quotes of either kind stays.
+fn tidy(code: &str) -> String {
+    let mut text = String::with_capacity(code.len());
+    let mut quote = None;
+    for character in code.trim_matches(blank).chars() {
+        match quote {
+            Some(open) if open == character => quote = None,
+            None if character == '"' || character == '\'' => quote = Some(character),
+            _ => {}
+        }
+        if quote.is_none() && blank(character) {
+            if !text.ends_with(' ') {
+                text.push(' ');
+            }
+        } else {
+            text.push(character);
+        }
+    }
+    text
+}

@@ -1,0 +1,82 @@
+//! `keepwatch fmt`: canonical layout, comments kept, meaning unchanged, nothing more to do the second time.
+
+#![allow(clippy::expect_used)] // helpers of tests
+
+use std::path::Path;
+
+use keepwatch_config::{Options, format, load_text};
+
+const SEEDS: &[&str] = &[
+    include_str!("seeds/000-multi-lvs_1.conf"),
+    include_str!("seeds/001-master.conf"),
+    include_str!("seeds/002-master.conf"),
+    include_str!("seeds/004-failover.conf"),
+    include_str!("seeds/004-mixed.conf"),
+    include_str!("seeds/004-ssl_get.conf"),
+    include_str!("seeds/004-vmac-1.conf"),
+    include_str!("seeds/published-002-master.conf"),
+    include_str!("seeds/published-002-backup.conf"),
+];
+
+fn meaning(text: &str) -> String {
+    let options =
+        Options { host_name: Some("lab".into()), config_id: Some("main".into()), ..Options::default() };
+    let loaded = load_text(Path::new("t"), text.to_owned(), &options);
+    let codes: Vec<&str> = loaded.diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
+    format!("{codes:?} {}", serde_json::to_string(&loaded.config).expect("JSON"))
+}
+
+fn comments(text: &str) -> Vec<String> {
+    let comment = |line: &str| line.find(['#', '!']).map(|at| line[at..].trim_end().to_owned());
+    text.lines().filter_map(comment).collect()
+}
+
+#[test]
+fn the_seeds_keep_their_meaning_and_their_comments() {
+    for seed in SEEDS {
+        let formatted = format(seed);
+        assert_eq!(meaning(&formatted), meaning(seed), "{formatted}");
+        assert_eq!(comments(&formatted), comments(seed));
+        assert_eq!(format(&formatted), formatted);
+    }
+}
+
+#[test]
+fn layout_is_canonical() {
+    let untidy = "\n\nvrrp_instance   VI_1{ # first\n  state\tMASTER\n\n\n# own line\n  virtual_ipaddress\n\n  { 10.0.0.1   10.0.0.2 } }\nglobal_defs { router_id \"a  b\" }\n";
+    let expected = "vrrp_instance VI_1 {  # first
+    state MASTER
+
+    # own line
+    virtual_ipaddress {
+        10.0.0.1 10.0.0.2
+    }
+}
+global_defs {
+    router_id \"a  b\"
+}
+";
+    assert_eq!(format(untidy), expected);
+}
+
+#[test]
+fn lines_that_must_stay_whole_do() {
+    let text = "@main vrrp_instance A { interface eth0 }\n$X= \\\n  group {\\\n  a \\\n}\n~SEQ(N, 1, 2)  foo ${N} { bar }\nnotify_master \"/x  {y}\"  'a  b'\n";
+    let formatted = format(text);
+    for line in [
+        "@main vrrp_instance A { interface eth0 }",
+        "~SEQ(N, 1, 2)  foo ${N} { bar }",
+        "notify_master \"/x  {y}\" 'a  b'",
+    ] {
+        assert!(formatted.contains(line), "{formatted}");
+    }
+    assert_eq!(format(&formatted), formatted);
+}
+
+#[test]
+fn braces_too_many_or_too_few_do_not_upset_it() {
+    for text in ["}\n}\na {\n", "{{{\n", "} } {", "a { b", ""] {
+        let formatted = format(text);
+        assert_eq!(format(&formatted), formatted, "{text:?}");
+    }
+}

@@ -1,0 +1,137 @@
+//! The schema is whole: every keyword of keepalived 2.4.3 is in it, every keyword is explained, and every example is
+//! right.
+
+#![allow(clippy::expect_used)] // helpers of tests
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use keepwatch_config::schema::{BlockId, Body, Keyword, keywords};
+use keepwatch_config::{Options, Severity, explain, load_text, reference};
+
+/// The names that 2.4.3's parser installs, of every build option.
+const NAMES: &str = include_str!("keywords-2.4.3.txt");
+
+fn all() -> impl Iterator<Item = (BlockId, &'static Keyword)> {
+    BlockId::ALL.iter().flat_map(|block| keywords(*block).iter().map(|keyword| (*block, keyword)))
+}
+
+#[test]
+fn every_keyword_of_keepalived_is_in_the_table() {
+    let known: BTreeSet<&str> = all().flat_map(|(_, keyword)| keyword.names()).collect();
+    let missing: Vec<&str> = NAMES.lines().filter(|name| !known.contains(name)).collect();
+    assert_eq!(missing, [] as [&str; 0]);
+}
+
+#[test]
+fn what_is_in_the_table_and_not_in_keepalived_is_ours_or_old() {
+    let names: BTreeSet<&str> = NAMES.lines().collect();
+    let ours: BTreeSet<&str> =
+        all().flat_map(|(_, keyword)| keyword.names()).filter(|name| !names.contains(name)).collect();
+    let expected = [
+        "control_socket",
+        "events",
+        "history",
+        "listen",
+        "lvs_id",
+        "lvs_sync_daemon_inteface",
+        "max_bytes",
+        "nat_mask",
+        "observability",
+    ];
+    assert_eq!(ours.into_iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn no_block_has_a_name_twice() {
+    for block in BlockId::ALL {
+        let mut seen = BTreeSet::new();
+        for name in keywords(*block).iter().flat_map(Keyword::names) {
+            assert!(seen.insert(name), "{block}: {name}");
+        }
+    }
+}
+
+#[test]
+fn every_keyword_has_help_and_an_example() {
+    for (block, keyword) in all() {
+        assert!(keyword.help.ends_with('.'), "{block}: {}", keyword.name);
+        assert!(keyword.example.starts_with(keyword.name), "{block}: {}", keyword.name);
+    }
+}
+
+/// The blocks around one, from the top level: how to write them.
+fn around(block: BlockId) -> Option<(String, String)> {
+    if block == BlockId::Root {
+        return Some((String::new(), String::new()));
+    }
+    let (outer, keyword) = all().find(|(_, keyword)| keyword.body == Body::Block(block))?;
+    let (before, after) = around(outer)?;
+    let head = keyword.example.lines().next()?;
+    Some((format!("{before}{head}\n"), format!("}}\n{after}")))
+}
+
+#[test]
+fn every_example_is_accepted_where_it_stands() {
+    let options = Options { host_name: Some("lab".into()), ..Options::default() };
+    // Only what the value or the block looks like is asked here, not whether the rest of the file goes with it.
+    let form = [
+        "unknown-keyword",
+        "missing-value",
+        "extra-words",
+        "invalid-value",
+        "invalid-number",
+        "invalid-address",
+        "out-of-range",
+        "too-long",
+        "missing-brace",
+        "surplus-brace",
+        "unexpected-brace",
+        "unknown-option",
+        "unterminated-quote",
+    ];
+    for (block, keyword) in all() {
+        let (before, after) = around(block).expect("a way from the top level");
+        let text = format!("{before}{}\n{after}", keyword.example);
+        let loaded = load_text(Path::new("example"), text.clone(), &options);
+        let wrong: Vec<&str> =
+            loaded.diagnostics.iter().map(|d| d.code).filter(|code| form.contains(code)).collect();
+        assert_eq!(wrong, [] as [&str; 0], "{text}\n{}", loaded.diagnostics.render_text(false));
+    }
+}
+
+#[test]
+fn what_is_not_acted_on_is_said_at_its_place() {
+    let text = "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n 10.0.0.1\n }\n use_vmac\n}\n\
+                vrrp_instance B {\n interface eth0\n virtual_router_id 2\n virtual_ipaddress {\n 10.0.0.2\n }\n use_vmac\n}\n";
+    let loaded = load_text(Path::new("t"), text.into(), &Options::default());
+    let said: Vec<(Severity, usize)> = loaded
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.code == "not-acted-on")
+        .map(|d| (d.severity, loaded.diagnostics.sources().place(d.span.expect("a place")).line))
+        .collect();
+    assert_eq!(said, [(Severity::Warning, 7)]);
+    assert_eq!(loaded.diagnostics.exit_code(), 0);
+}
+
+#[test]
+fn every_keyword_is_explained() {
+    for (_, keyword) in all() {
+        for name in keyword.names() {
+            let text = explain(name).expect("known");
+            assert!(text.contains(keyword.help), "{name}");
+        }
+    }
+    assert_eq!(explain("no_such_keyword"), None);
+}
+
+#[test]
+fn the_reference_page_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/keepalived.conf.md");
+    let page = std::fs::read_to_string(&path).expect("the page");
+    assert!(
+        page == reference(),
+        "docs/keepalived.conf.md is not current; run `cargo run -p keepwatch-config --bin keepwatch-reference > docs/keepalived.conf.md`"
+    );
+}
