@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use integration::{
-    Capture, Host, Instance, Lab, binaries, capture, conf, keepwatchd::Keepwatchd, wait, web::WebServer,
+    Capture, Host, Instance, Lab, binaries, capture, conf, http, keepwatchd::Keepwatchd, wait, web::WebServer,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -267,6 +267,29 @@ fn a_killed_worker_is_replaced_and_its_addresses_stay() -> Result<()> {
 }
 
 #[test]
+fn a_stop_between_two_workers_takes_the_addresses_off_too() -> Result<()> {
+    let scene = Scene::new("stop-between")?;
+    let mut daemon = scene.master(&quick().version_3(""), &[])?;
+    // The third worker in a row is waited for longest.
+    for round in 1..=4 {
+        kill(scene.worker()?, Signal::SIGKILL)?;
+        wait::until("that was seen", wait::LONG, || {
+            daemon.process().log().matches("The worker was killed by SIGKILL: starting another").count()
+                == round
+        })?;
+        if round < 4 {
+            wait::until("the next one runs", wait::LONG, || {
+                daemon.process().log().matches("Worker restarted").count() == round
+            })?;
+        }
+    }
+    assert!(scene.host.has("eth0", VIP));
+    assert!(daemon.process_mut().stop(wait::LONG)?.success(), "{}", daemon.process().log());
+    assert!(!scene.host.has("eth0", VIP));
+    Ok(())
+}
+
+#[test]
 fn a_killed_worker_costs_no_election() -> Result<()> {
     let lab = Lab::new("kill-quietly")?;
     let (_lan, hosts) = lab.routers(2)?;
@@ -498,6 +521,59 @@ fn a_terminal_that_stands_still_delays_no_advert() -> Result<()> {
     wait::until("it has stopped all the same", wait::SHORT, || scene.pid_in("keepwatchd.pid").is_none())?;
     assert!(!scene.host.has("eth0", VIP));
     Ok(())
+}
+
+#[test]
+fn what_only_watches_may_fail() -> Result<()> {
+    let scene = Scene::new("broken")?;
+    let _taken = scene.host.listen("127.0.0.1:9165".parse()?)?;
+    let config = file(scene.host.directory(), "c.conf", &quick().version_3(""))?;
+    let pid = scene.host.directory().join("keepwatchd.pid");
+    let daemon = scene
+        .host
+        .process("keepwatchd", binaries::path("keepwatchd")?)
+        .args(["-n", "-l", "-P", "-x", "-A", "unix:/proc/none", "-f", &config])
+        .args([
+            "--control-socket",
+            "/proc/none/c.sock",
+            "--history-file",
+            "/proc/none/h",
+            "-g",
+            "/proc/none/l",
+        ])
+        .arg("-p")
+        .arg(&pid)
+        .start()?;
+    for line in [
+        "http: 127.0.0.1:9165: ",
+        "control socket: /proc/none/c.sock: ",
+        "history: /proc/none/h: ",
+        "log: log file",
+    ] {
+        daemon.wait_for_log(line, wait::LONG)?;
+    }
+    wait::until("the VIP is up all the same", wait::LONG, || scene.host.has("eth0", VIP))?;
+    Ok(())
+}
+
+#[test]
+fn a_listener_that_was_handed_in_outlives_a_worker() -> Result<()> {
+    let scene = Scene::new("activation")?;
+    let at = "127.0.0.1:9999".parse()?;
+    let daemon = Keepwatchd::on(&scene.host)
+        .config(quick().version_3(""))
+        .flag("-P")
+        .listen_fd(scene.host.listen(at)?)
+        .start()?;
+    let served = || {
+        http::get(&scene.host, at, "/metrics", wait::SHORT)
+            .is_ok_and(|page| page.body.contains("keepalived_up"))
+    };
+    wait::until("it serves on the listener", wait::LONG, served)?;
+    assert!(http::get(&scene.host, Keepwatchd::METRICS.parse()?, "/metrics", wait::SHORT).is_err());
+    kill(scene.worker()?, Signal::SIGKILL)?;
+    daemon.wait_for_log("Worker restarted")?;
+    wait::until("it serves on it again", wait::LONG, served)
 }
 
 #[test]

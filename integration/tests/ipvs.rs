@@ -53,6 +53,16 @@ fn a_directors_life_from_its_start_to_a_clean_stop() {
     assert!(story.chapter("crash").contains("the table stays"), "{}", story.output);
     assert!(story.chapter("crash").contains("the kernel has counted on"), "{}", story.output);
     chapter("clean stop", "exit 0\nTCP 10.9.9.9:99 rr");
+    let metrics = story.chapter("metrics");
+    for line in [
+        r#"keepwatch_virtual_server_connections_total{virtual_server="10.0.0.1:81",protocol="tcp"} 4"#,
+        r#"keepwatch_real_server_connections_total{virtual_server="10.0.0.1:83",protocol="tcp",real_server="10.0.0.55:83"} 2"#,
+    ] {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
+    let sync = story.chapter("sync daemon");
+    assert!(sync.starts_with("master sync daemon (mcast=lan, syncid=51"), "{sync}");
+    assert!(sync.ends_with(")\nTCP 10.9.9.9:99 rr\n"), "it runs on, or something was left: {sync}");
     let log = story.chapter("log");
     for line in [
         "Gained quorum 1+0=1 <= 4 for VS [10.0.0.1]:tcp:80",

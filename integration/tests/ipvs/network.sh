@@ -9,6 +9,7 @@
 set -u
 log=/run/keepwatchd.log
 WORK=/run/work
+sides=--check
 mkdir -p $WORK
 echo 1 >/proc/sys/net/ipv4/ip_forward
 echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
@@ -73,7 +74,7 @@ ask() { # requests, url
 }
 start() {
 	echo "-- start" >>$log
-	"$KEEPWATCHD" -n -l -G -C -D -R -f $WORK/director.conf -p /run/keepwatchd.pid --listen none \
-		--history-file none "$@" >>$log 2>&1 &
+	"$KEEPWATCHD" -n -l -G -D -R $sides -f $WORK/director.conf -p /run/keepwatchd.pid --history-file none \
+		"$@" >>$log 2>&1 &
 	daemon=$!
 }

@@ -119,6 +119,10 @@ until_ok "the mark is back" listed 'FWM 7 lc'
 until_ok "all is as it was" unlisted '10.0.0.66'
 table
 
+chapter "metrics"
+curl -s http://127.0.0.1:9165/metrics >$WORK/metrics
+grep -E 'keepwatch_(virtual|real)_server_connections_total.*(81|10.0.0.55:83)' $WORK/metrics
+
 chapter "reload"
 before=$(ipvsadm -Ln --stats | tr -s ' ' | grep -F 'TCP 10.0.0.1:83')
 sed -i 's/weight 3/weight 2/' $WORK/director.conf
@@ -145,6 +149,29 @@ kill -TERM $daemon
 wait $daemon
 echo "exit $?"
 table
+
+chapter "sync daemon"
+cat >>$WORK/director.conf <<'C'
+vrrp_instance VI_1 {
+    state MASTER
+    interface lan
+    virtual_router_id 51
+    priority 150
+    advert_int 1
+    lvs_sync_daemon_interface lan
+    virtual_ipaddress { 10.0.0.7 }
+}
+C
+sides=
+start
+until_ok "it is master" logged '(VI_1) Entering MASTER STATE'
+until_ok "the sync daemon runs" sh -c "ipvsadm -L --daemon | grep master"
+ipvsadm -L --daemon
+kill -TERM $daemon
+wait $daemon
+ipvsadm -L --daemon
+table
+
 chapter "log"
 cat $log
 chapter "times"

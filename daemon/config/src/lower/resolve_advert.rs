@@ -137,6 +137,20 @@ pub(super) fn addresses(
     Some((advertised, excluded))
 }
 
+/// An instance follows its own interface anyway (or does not, by `dont_track_primary`): tracking it is left out.
+pub(super) fn drop_own_interface(instance: &mut Instance, at: Span, context: &mut Context) {
+    let before = instance.track_interfaces.len();
+    let own = instance.interface.clone();
+    instance.track_interfaces.retain(|tracked| Some(&tracked.interface) != own.as_ref());
+    if instance.track_interfaces.len() != before {
+        context.report(
+            Diagnostic::warning("own-interface", format!("`{}` tracks its own interface", instance.name))
+                .changes()
+                .at(at, "left out: it follows that one anyway"),
+        );
+    }
+}
+
 /// Takes the weights from what a grouped instance or an owner tracks: its priority must not change.
 pub(super) fn drop_weights(instance: &mut Instance, at: Span, grouped: bool, context: &mut Context) {
     let mut weighted = false;

@@ -382,6 +382,7 @@ fn resolve_one(
         debug: draft.debug,
         name,
     };
+    resolve_advert::drop_own_interface(&mut instance, at, context);
     if !tracking_weights || priority == Priority::OWNER {
         resolve_advert::drop_weights(&mut instance, at, !tracking_weights, context);
     }

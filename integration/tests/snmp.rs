@@ -1,0 +1,117 @@
+//! keepwatchd through a real snmpd: the same walk as Debian's keepalived, reloads that show up, and a master agent
+//! that is killed and comes back. (What a hung one does to failover is in `hostile.rs`, the agent alone in
+//! `snmp_agent.rs`.)
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result, ensure};
+use integration::{
+    Host, Instance, Lab, conf, keepalived::Keepalived, keepwatchd::Keepwatchd, snmpd::Snmpd, wait,
+};
+use nix::sys::signal::Signal;
+
+const ROOT: &str = ".1.3.6.1.4.1.9586.100.5";
+
+/// What Debian's keepalived 2.2.7 can't be asked: its own version, and what came with 2.2.8.
+const APART: [&str; 3] = [".1.1.0", ".1.12.0", ".2.3.1.36."];
+
+/// Groups, both versions, IPv6, addresses of every kind, tracking: three virtual routers that are all master soon.
+fn config(socket: &std::path::Path) -> String {
+    let global = format!(
+        "notification_email {{\n one@example.net\n two@example.net\n}}\nnotification_email_from kw@example.net\n\
+         smtp_server 10.78.0.99 2525\nsmtp_connect_timeout 7\nenable_snmp_vrrp\nenable_traps\n\
+         snmp_socket unix:{}",
+        socket.display()
+    );
+    let first =
+        Instance::new("VI_1").priority(150).password("1111").line("preempt_delay 3").line("smtp_alert");
+    let second =
+        Instance::new("VI_2").vrid(52).vip("10.78.9.10/24 brd 10.78.9.255 label eth0:two scope link");
+    let second = second.line("nopreempt").line("garp_master_delay 2");
+    let second = second.line("track_interface {\n eth0\n}");
+    let second = second.line("virtual_ipaddress_excluded {\n 10.78.9.11\n 10.78.9.12/32\n}");
+    let third = Instance::new("VI_3").vrid(53).interval("0.5").line("version 3").vip("fe80::9");
+    let third = third.line("virtual_ipaddress_excluded {\n fd78::9/64\n}");
+    conf::global_defs(2, &global)
+        + &conf::sync_group("G1", &["VI_1", "VI_2"])
+        + &format!("{first}{second}{third}")
+}
+
+/// What a walk shows, without the root and without what can't be compared.
+fn rows(snmpd: &Snmpd) -> BTreeMap<String, String> {
+    let walk = snmpd.walk(ROOT).unwrap_or_default();
+    let mut rows: BTreeMap<String, String> = BTreeMap::new();
+    let mut last = String::new();
+    for line in walk.lines() {
+        match line.strip_prefix(ROOT).and_then(|line| line.split_once(" = ")) {
+            Some((name, value)) => {
+                name.clone_into(&mut last);
+                rows.insert(last.clone(), value.to_owned());
+            }
+            // A string with a line end in it goes on.
+            None => rows.entry(last.clone()).or_default().push_str(line),
+        }
+    }
+    rows.retain(|name, _| !APART.iter().any(|apart| name.starts_with(apart)));
+    rows
+}
+
+/// Three masters: their states are in column 4 of the table of instances.
+fn all_master(rows: &BTreeMap<String, String>) -> bool {
+    (1..=3).all(|row| rows.get(&format!(".2.3.1.4.{row}")).is_some_and(|state| state == "INTEGER: 2"))
+}
+
+/// A host alone on its LAN, so that what is put on it becomes master.
+fn lonely(lab: &Lab) -> Result<Host> {
+    let (_lan, mut hosts) = lab.routers(1)?;
+    Ok(hosts.remove(0))
+}
+
+fn settled(snmpd: &Snmpd) -> Result<BTreeMap<String, String>> {
+    wait::value("all three are master", wait::LONG, || Some(rows(snmpd)).filter(all_master))
+}
+
+#[test]
+fn a_walk_shows_what_it_shows_of_keepalived() -> Result<()> {
+    let (here, there) = (Lab::new("snmp-ours")?, Lab::new("snmp-theirs")?);
+    let (ours, theirs) = (lonely(&here)?, lonely(&there)?);
+    let (our_snmpd, their_snmpd) = (Snmpd::start(&ours)?, Snmpd::start(&theirs)?);
+    let we = Keepwatchd::on(&ours).config(config(our_snmpd.socket())).flag("--vrrp").start()?;
+    let _it = Keepalived::start(&theirs, &config(their_snmpd.socket()), &["--snmp"])?;
+    let our_rows = settled(&our_snmpd).with_context(|| we.process().log())?;
+    let their_rows = settled(&their_snmpd)?;
+
+    let names = our_rows.keys().chain(their_rows.keys()).collect::<BTreeSet<_>>();
+    let different: Vec<String> = names
+        .into_iter()
+        .filter(|name| our_rows.get(*name) != their_rows.get(*name))
+        .map(|name| format!("{name}: ours {:?}, theirs {:?}", our_rows.get(name), their_rows.get(name)))
+        .collect();
+    ensure!(different.is_empty(), "{}", different.join("\n"));
+    ensure!(our_rows.len() > 150, "only {} objects", our_rows.len());
+    Ok(())
+}
+
+#[test]
+fn a_reload_shows_up_and_a_master_agent_that_was_killed_is_found_again() -> Result<()> {
+    let lab = Lab::new("snmp-reload")?;
+    let host = lonely(&lab)?;
+    let mut snmpd = Snmpd::start(&host)?;
+    let text = config(snmpd.socket());
+    let we = Keepwatchd::on(&host).config(text.clone()).flag("--vrrp").start()?;
+    let before = settled(&snmpd).with_context(|| we.process().log())?;
+
+    snmpd.process_mut().kill();
+    let more = text + &Instance::new("VI_4").vrid(54).vip("10.78.9.13").to_string();
+    std::fs::write(we.config_path(), more)?;
+    we.process().signal(Signal::SIGHUP)?;
+    we.wait_for_log("AgentX")?;
+    let snmpd = Snmpd::start(&host)?;
+    let after = wait::value("the new virtual router is served", wait::LONG, || {
+        Some(rows(&snmpd)).filter(|rows| rows.get(".2.3.1.2.4").is_some_and(|name| name.contains("VI_4")))
+    })
+    .with_context(|| we.process().log())?;
+    ensure!(all_master(&after), "nobody lost its state");
+    ensure!(before.keys().all(|name| after.contains_key(name)), "nothing was lost");
+    Ok(())
+}
