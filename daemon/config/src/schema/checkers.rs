@@ -166,9 +166,8 @@ pub(super) const SMTP_CHECK: &[Keyword] = &[
     kw("helo_name", &[one("NAME", Kind::Word)], "Name in the greeting.")
         .default("smtp_helo_name")
         .example("helo_name me.example.com"),
-    kw("host", &[], "Where to check, when not the real server.")
+    kw("host", &[], "Where to check, when not the real server; `connect_ip` and the like in SMTP_CHECK itself say the same.")
         .block(BlockId::SmtpHost)
-        .replaced_by("connect_ip and the like in SMTP_CHECK itself")
         .repeats()
         .example("host {\n    connect_port 25\n}"),
 ];
