@@ -1,6 +1,8 @@
 //! Debian's keepalived as the oracle of what is accepted: the recorded answers of the configuration crate's corpus are
 //! still its answers, and its own samples are answered alike.
 
+#![allow(clippy::expect_used)] // a missing program or file is this test's failure
+
 #[path = "../../daemon/config/tests/corpus/mod.rs"]
 #[allow(dead_code)] // the differences are another test's matter
 mod corpus;
