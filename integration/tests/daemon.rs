@@ -267,6 +267,29 @@ fn a_killed_worker_is_replaced_and_its_addresses_stay() -> Result<()> {
 }
 
 #[test]
+fn a_stop_between_two_workers_takes_the_addresses_off_too() -> Result<()> {
+    let scene = Scene::new("stop-between")?;
+    let mut daemon = scene.master(&quick().version_3(""), &[])?;
+    // The third worker in a row is waited for longest.
+    for round in 1..=4 {
+        kill(scene.worker()?, Signal::SIGKILL)?;
+        wait::until("that was seen", wait::LONG, || {
+            daemon.process().log().matches("The worker was killed by SIGKILL: starting another").count()
+                == round
+        })?;
+        if round < 4 {
+            wait::until("the next one runs", wait::LONG, || {
+                daemon.process().log().matches("Worker restarted").count() == round
+            })?;
+        }
+    }
+    assert!(scene.host.has("eth0", VIP));
+    assert!(daemon.process_mut().stop(wait::LONG)?.success(), "{}", daemon.process().log());
+    assert!(!scene.host.has("eth0", VIP));
+    Ok(())
+}
+
+#[test]
 fn a_killed_worker_costs_no_election() -> Result<()> {
     let lab = Lab::new("kill-quietly")?;
     let (_lan, hosts) = lab.routers(2)?;

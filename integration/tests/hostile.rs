@@ -112,7 +112,7 @@ fn a_mail_server_that_swallows_connections_does_not_matter() -> Result<()> {
     let scene = Scene::new("lost-mail")?;
     // Host c drops what comes for port 25: every connection hangs.
     scene.third().firewall(
-        "table inet lab {\n chain in { type filter hook input priority 0; tcp dport 25 drop; }\n}\n",
+        "table inet lab {\n chain in { type filter hook input priority 0; tcp dport 25 counter drop; }\n}\n",
     )?;
     let global = "notification_email {\n admin@example.net\n}\nnotification_email_from kw@example.net\n\
                   smtp_server 10.78.0.3\nsmtp_connect_timeout 30";
@@ -126,13 +126,16 @@ fn a_mail_server_that_swallows_connections_does_not_matter() -> Result<()> {
             sleep(SPAN / 4);
         }
         Ok(())
-    })
+    })?;
+    let rules = scene.third().run("nft", &["list", "ruleset"])?;
+    assert!(!rules.contains("counter packets 0 "), "no mail was tried: {rules}");
+    Ok(())
 }
 
 #[test]
 fn a_mail_server_that_never_answers_does_not_matter() -> Result<()> {
     let scene = Scene::new("mute-mail")?;
-    let _mute = scene.third().listen("10.78.0.3:25".parse()?)?;
+    let mute = scene.third().listen("10.78.0.3:25".parse()?)?;
     let global = "notification_email {\n admin@example.net\n}\nnotification_email_from kw@example.net\n\
                   smtp_server 10.78.0.3\nsmtp_connect_timeout 30";
     let _we = scene.keepwatchd(global, Instance::new("VI_1").line("smtp_alert")).start()?;
@@ -140,7 +143,10 @@ fn a_mail_server_that_never_answers_does_not_matter() -> Result<()> {
     scene.undisturbed_by(|| {
         sleep(SPAN);
         Ok(())
-    })
+    })?;
+    mute.set_nonblocking(true)?;
+    mute.accept().context("no mail was tried")?;
+    Ok(())
 }
 
 #[test]
@@ -254,5 +260,15 @@ fn a_flood_of_hostile_packets_does_not_matter() -> Result<()> {
         hostile::flood(scene.third(), Ipv4Addr::new(10, 78, 0, 3), 51, vip, 20_000, 2_000)
     })?;
     assert!(scene.ours().has("eth0", VIP), "nobody took the address: {}", we.process().log());
+    let refused = |metric: &str| we.metric(metric, &["iname=\"VI_1\""]).unwrap_or_default();
+    for metric in [
+        "keepwatch_vrrp_checksum_errors_total",
+        "keepwatch_vrrp_version_errors_total",
+        "keepalived_ip_ttl_errors_total",
+        "keepalived_packet_length_errors_total",
+        "keepalived_invalid_type_received_total",
+    ] {
+        assert!(refused(metric) > 1000.0, "{metric} is {}", refused(metric));
+    }
     Ok(())
 }

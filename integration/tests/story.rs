@@ -53,7 +53,7 @@ fn every_teller_tells_the_same_story() -> Result<()> {
     let answer = |question: &[&str]| we.answer(question).unwrap_or_default();
     let walk = |oid: &str| snmpd.walk(oid).unwrap_or_default();
     let mailed = |subject: &str| mail.mails().iter().any(|text| unfolded(text).contains(subject));
-    let mut story = || -> Result<()> {
+    let story = || -> Result<()> {
         all_tell(
             "we are the backup",
             &[

@@ -253,6 +253,13 @@ pub enum Fact {
         /// The delayed second burst (`garp_master_delay`), a refresh, or an answer to a lower master.
         occasion: AnnounceOccasion,
     },
+    /// The interface of a virtual router has another source address for its advertisements, or none any more.
+    SourceAddressChanged {
+        /// The virtual router.
+        instance: Name,
+        /// The address from now on; none is a fault.
+        address: Option<IpAddr>,
+    },
     /// Advertisements could not be sent; published when it begins, not for each.
     AdvertSendFailed {
         /// The virtual router.
@@ -631,6 +638,7 @@ impl Fact {
             Self::AddressFailed { .. } => "address_failed",
             Self::AddressesAnnounced { .. } => "addresses_announced",
             Self::AdvertSendFailed { .. } => "advert_send_failed",
+            Self::SourceAddressChanged { .. } => "source_address_changed",
             Self::AdvertDelayed { .. } => "advert_delayed",
             Self::VirtualServerConfigured { .. } => "virtual_server_configured",
             Self::VirtualServerUnconfigured { .. } => "virtual_server_unconfigured",

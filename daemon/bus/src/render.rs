@@ -176,6 +176,7 @@ fn write(out: &mut String, fact: &Fact) -> Option<Level> {
         | Fact::AddressFailed { .. }
         | Fact::AddressesAnnounced { .. }
         | Fact::AdvertSendFailed { .. }
+        | Fact::SourceAddressChanged { .. }
         | Fact::AdvertDelayed { .. } => return vrrp(out, fact),
     };
     // Writing to a String can't fail.
@@ -256,6 +257,12 @@ fn vrrp(out: &mut String, fact: &Fact) -> Option<Level> {
         }
         Fact::AdvertSendFailed { instance, error } => {
             (Level::Error, write!(out, "({instance}) send advert error: {error}"))
+        }
+        Fact::SourceAddressChanged { instance, address: Some(address) } => {
+            (Level::Info, write!(out, "({instance}) adverts are sent from {address} now"))
+        }
+        Fact::SourceAddressChanged { instance, address: None } => {
+            (Level::Info, write!(out, "({instance}) the interface has no address to send adverts from"))
         }
         Fact::AdvertDelayed { instance, late } => {
             (Level::Warning, write!(out, "({instance}) advert left {} ms late", late.as_millis()))

@@ -84,6 +84,7 @@ impl<'a> News<'a> {
             | Fact::AddressFailed { .. }
             | Fact::AddressesAnnounced { .. }
             | Fact::AdvertSendFailed { .. }
+            | Fact::SourceAddressChanged { .. }
             | Fact::AdvertDelayed { .. }
             | Fact::CheckSucceeded { .. }
             | Fact::CheckFailed { .. }

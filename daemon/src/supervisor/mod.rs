@@ -171,17 +171,29 @@ impl<F: FnOnce()> Supervisor<'_, F> {
 
     fn stop(&mut self) {
         systemd::notify("STOPPING=1");
+        let until = Instant::now() + STOP_WITHIN;
         self.phase = match std::mem::replace(&mut self.phase, Phase::Over(0)) {
             Phase::Running(worker) => {
-                worker.signal(Signal::SIGTERM);
-                Phase::Stopping { worker, until: Instant::now() + STOP_WITHIN }
+                // One that is still starting is told when it runs: it may have to clean up after another.
+                if !self.starting {
+                    worker.signal(Signal::SIGTERM);
+                }
+                Phase::Stopping { worker, until }
             }
-            Phase::Waiting { .. } => Phase::Over(0),
+            // The last one left addresses behind. Only a worker knows how to take them off.
+            Phase::Waiting { reason, .. } => match Worker::start(Some(reason), self.settings.listeners) {
+                Ok(worker) => {
+                    self.starting = true;
+                    Phase::Stopping { worker, until }
+                }
+                Err(_) => Phase::Over(EXIT_FATAL),
+            },
             same @ (Phase::Stopping { .. } | Phase::Over(_)) => same,
         };
     }
 
     fn listen(&mut self) {
+        let stopping = matches!(self.phase, Phase::Stopping { .. });
         let (Phase::Running(worker) | Phase::Stopping { worker, .. }) = &mut self.phase else { return };
         for report in worker.reports() {
             match report {
@@ -189,7 +201,12 @@ impl<F: FnOnce()> Supervisor<'_, F> {
                 Report::Ready => {
                     self.first = false;
                     self.starting = false;
-                    if std::mem::take(&mut self.reload_later) {
+                    let reload = std::mem::take(&mut self.reload_later);
+                    if stopping {
+                        worker.signal(Signal::SIGTERM);
+                        continue;
+                    }
+                    if reload {
                         worker.signal(Signal::SIGHUP);
                     }
                     systemd::notify("READY=1");
@@ -236,6 +253,7 @@ impl<F: FnOnce()> Supervisor<'_, F> {
             self.log.now(Severity::Error, format!("The worker hangs ({silent}): killing it"));
             worker.blame(format!("hung ({silent})"));
             worker.kill();
+            worker.forgive(Instant::now());
         } else {
             worker.forgive(Instant::now());
             self.log.now(Severity::Error, format!("The worker hangs ({silent})"));

@@ -68,10 +68,10 @@ impl Worker {
         }
     }
 
-    /// Ends it at once and waits for that.
+    /// Ends it at once; [`Worker::ended`] tells when that has happened (a process that waits for a disk takes its time).
     pub(super) fn kill(&mut self) {
+        // An error means that it has ended already.
         let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 
     /// Says why it is about to be killed.

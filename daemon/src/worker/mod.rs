@@ -57,6 +57,7 @@ const LAST_TASKS: Duration = Duration::from_millis(100);
 pub fn run(cli: Cli, reason: Option<String>) -> Result<i32> {
     // One that comes before there are handlers waits, rather than end us.
     let signals = signals::held().context("holding signals back")?;
+    abort_with_the_vrrp_thread();
     // A worker never outlives its supervisor: it stops cleanly, as if told to.
     nix::sys::prctl::set_pdeathsig(Signal::SIGTERM).context("asking to be told of the supervisor's end")?;
     if stage::orphaned() {
@@ -77,6 +78,18 @@ pub fn run(cli: Cli, reason: Option<String>) -> Result<i32> {
         runtime.block_on(Worker::live(settings, accepted, reason, to_supervisor, handed_in, &signals));
     runtime.shutdown_timeout(LAST_TASKS);
     status
+}
+
+/// A mistake of ours in the VRRP thread ends the process at once, so that another one takes over in a moment; one
+/// anywhere else must not take the virtual routers along.
+fn abort_with_the_vrrp_thread() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        tell(panic);
+        if std::thread::current().name() == Some("vrrp") {
+            std::process::abort();
+        }
+    }));
 }
 
 struct Worker {

@@ -41,6 +41,8 @@ pub(crate) struct Link {
     /// The virtual addresses that belong here, and whose they are.
     virtuals: HashMap<IpAddr, RouterId>,
     tables: [Option<VridTable>; 2],
+    /// Routers that share family and id with one in the tables: they differ in multicast group or unicast peers.
+    namesakes: Vec<(Family, u8, RouterId)>,
     /// The routers that send here.
     pub(crate) routers: Vec<RouterId>,
     /// The routers that follow this interface by `track_interface`.
@@ -56,6 +58,7 @@ impl Link {
             plain: BTreeMap::new(),
             virtuals: HashMap::new(),
             tables: [None, None],
+            namesakes: Vec::new(),
             routers: Vec::new(),
             trackers: Vec::new(),
         }
@@ -68,16 +71,26 @@ impl Link {
 
     pub(crate) fn attach(&mut self, family: Family, vrid: u8, router: RouterId) {
         let table = self.tables[slot(family)].get_or_insert_with(|| Box::new([None; 256]));
-        table[usize::from(vrid)] = Some(router);
+        match &mut table[usize::from(vrid)] {
+            free @ None => *free = Some(router),
+            Some(_) => self.namesakes.push((family, vrid, router)),
+        }
         self.routers.push(router);
+    }
+
+    /// Those that share family and id with [`Link::router`]'s answer; nearly always none.
+    pub(crate) fn namesakes(&self, family: Family, vrid: u8) -> impl Iterator<Item = RouterId> {
+        self.namesakes.iter().filter(move |(f, v, _)| (*f, *v) == (family, vrid)).map(|(_, _, id)| *id)
     }
 
     pub(crate) fn detach(&mut self, family: Family, vrid: u8, router: RouterId) {
         self.routers.retain(|other| *other != router);
+        self.namesakes.retain(|(_, _, other)| *other != router);
         if let Some(table) = &mut self.tables[slot(family)]
             && table[usize::from(vrid)] == Some(router)
         {
-            table[usize::from(vrid)] = None;
+            let heir = self.namesakes.iter().position(|(f, v, _)| (*f, *v) == (family, vrid));
+            table[usize::from(vrid)] = heir.map(|at| self.namesakes.remove(at).2);
         }
     }
 }

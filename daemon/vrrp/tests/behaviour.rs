@@ -265,6 +265,8 @@ fn losing_the_last_source_address_is_a_fault_and_virtual_addresses_are_no_source
     host.node.address_removed(now, link, own, &mut host.out);
     lan.carry_out(0);
     assert_eq!(lan.state(0, VI), Fault, "10.0.0.100 is on the interface, but it is virtual");
+    let event = lan.last(0, changed_to(Fault)).unwrap();
+    assert_eq!(lan.chain(0, event), ["state_changed", "source_address_changed"]);
     lan.run_for(ms(700));
     assert_eq!(lan.state(1, VI), Master, "the master resigned with the address that it had");
     let (now, host) = (lan.clock(0), &mut lan.hosts[0]);

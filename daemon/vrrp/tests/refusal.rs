@@ -211,6 +211,57 @@ fn a_unicast_peer_may_sum_as_if_it_sent_to_the_group() {
 }
 
 #[test]
+fn routers_with_one_id_are_told_apart_by_group_and_peers() {
+    let mut lan = Lan::new(1, 1);
+    let mut routers = Vec::new();
+    for (name, transport) in [
+        ("group_18", Transport::Multicast { group: GROUP_V4.into() }),
+        ("group_81", Transport::Multicast { group: [224, 0, 0, 81].into() }),
+        ("peer_8", unicast_with([10, 0, 0, 8])),
+        ("peer_9", unicast_with([10, 0, 0, 9])),
+    ] {
+        let mut spec = spec(name, 0, 100);
+        spec.transport = transport;
+        routers.push(definition(spec));
+    }
+    lan.host(Definitions { routers, ..Definitions::default() }, 1_000_000);
+    lan.start(0);
+    let (now, link) = (lan.clock(0), lan.hosts[0].links[0]);
+    let here = [10, 0, 0, 1];
+    for (name, source, destination) in [
+        ("group_18", [10, 0, 0, 8], [224, 0, 0, 18]),
+        ("group_81", [10, 0, 0, 8], [224, 0, 0, 81]),
+        ("peer_8", [10, 0, 0, 8], here),
+        ("peer_9", [10, 0, 0, 9], here),
+    ] {
+        let mut envelope = Envelope {
+            source: source.into(),
+            destination: destination.into(),
+            ttl: 255,
+            message: vec![0x21, 51, 200, 1, 0, 1, 0, 0, 10, 0, 0, 100, 0, 0, 0, 0, 0, 0, 0, 0],
+            sum: true,
+        };
+        envelope.fix_checksum();
+        let datagram = Datagram {
+            link,
+            source: envelope.source,
+            destination: envelope.destination,
+            ttl: Some(255),
+            message: &envelope.message,
+        };
+        let host = &mut lan.hosts[0];
+        host.node.receive(now, datagram, &mut host.out);
+        let router = host.node.router_named(name).expect("it is defined");
+        assert_eq!(router.counters().adverts_received.get(), 1, "{name}");
+    }
+}
+
+fn unicast_with(peer: [u8; 4]) -> Transport {
+    let peer = UnicastPeer { address: peer.into(), min_ttl: None, max_ttl: None };
+    Transport::Unicast { peers: [peer].into(), ttl: 255, check_source: false }
+}
+
+#[test]
 fn packets_for_nobody_are_counted_as_such() {
     let mut lan = Lan::new(1, 1);
     lan.host(

@@ -94,6 +94,7 @@ pub(super) fn fold(w: &mut World, event: &Event) {
         | Fact::AddressFailed { .. }
         | Fact::AddressesAnnounced { .. }
         | Fact::AdvertSendFailed { .. }
+        | Fact::SourceAddressChanged { .. }
         | Fact::AdvertDelayed { .. }
         | Fact::ScriptExited { .. }
         | Fact::ScriptNotRun { .. } => {}

@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use keepwatch_bus::EventId;
 use keepwatch_bus::subject::Family;
+use keepwatch_bus::{EventId, Fact};
 
 use super::{Context, Node, RouterId, Tracking};
 use crate::link::{LinkId, LinkState};
 use crate::outbox::Outbox;
-use crate::router::Reaction;
+use crate::router::{Reaction, Router};
 use crate::wire::{Datagram, HEADER_LEN};
 
 /// Where the virtual router id stands in a message: the same place in every version.
@@ -27,9 +27,15 @@ impl Node {
             return;
         }
         let family = Family::of(&datagram.source);
-        let Some(id) = link.router(family, datagram.message[VRID]) else {
+        let vrid = datagram.message[VRID];
+        let Some(first) = link.router(family, vrid) else {
             self.strangers.vrid_errors.inc();
             return;
+        };
+        let expects = |id: &RouterId| self.router(*id).is_some_and(|router| router.expects(&datagram));
+        let id = match link.namesakes(family, vrid).find(expects) {
+            Some(other) if !expects(&first) => other,
+            Some(_) | None => first,
         };
         let mut cx = Context { now, cause: None, out };
         let Some(router) = self.router_mut(id) else { return };
@@ -113,10 +119,17 @@ impl Node {
 
     fn sources_may_have_changed(&mut self, now: Instant, link: LinkId, out: &mut dyn Outbox) {
         let concerned = self.links.get(link).map(|link| link.routers.clone()).unwrap_or_default();
-        let mut cx = Context { now, cause: None, out };
         for id in concerned {
+            let before = self.router(id).and_then(Router::usable_source);
             self.look_at_links(id);
-            self.reconsider(&mut cx, id);
+            let Some(router) = self.router(id) else { continue };
+            let address = router.usable_source();
+            if address == before {
+                continue;
+            }
+            let instance = router.spec.name.clone();
+            let event = out.publish(None, Fact::SourceAddressChanged { instance, address });
+            self.reconsider(&mut Context { now, cause: Some(event), out }, id);
         }
     }
 

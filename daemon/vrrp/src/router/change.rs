@@ -57,6 +57,11 @@ impl Router {
         }
     }
 
+    /// The address that it sends from, unless that is a fault now.
+    pub(crate) fn usable_source(&self) -> Option<IpAddr> {
+        self.source.filter(|_| !self.faults.source)
+    }
+
     /// Its advertisements leave from this address from now on.
     pub(crate) fn set_source(&mut self, source: Option<IpAddr>) {
         if self.source != source {

@@ -22,6 +22,17 @@ pub(crate) struct Advert {
 }
 
 impl Router {
+    /// Whether a packet with this router's id is for it rather than for another that has the same id here.
+    pub(crate) fn expects(&self, datagram: &Datagram<'_>) -> bool {
+        match &self.spec.transport {
+            Transport::Multicast { group } => datagram.destination == *group,
+            Transport::Unicast { peers, .. } => {
+                !datagram.destination.is_multicast()
+                    && peers.iter().any(|peer| peer.address == datagram.source)
+            }
+        }
+    }
+
     /// A packet for this virtual router id came in.
     pub(crate) fn receive(&mut self, cx: &mut Context<'_>, datagram: &Datagram<'_>) -> Reaction {
         if matches!(self.state, State::Init | State::Fault) {

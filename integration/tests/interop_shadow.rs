@@ -1,0 +1,46 @@
+//! Beside a keepalived, on the same host and configuration, with `--dataplane shadow`: we tell what we would do, and
+//! do nothing.
+
+use std::{thread::sleep, time::Duration};
+
+use anyhow::{Result, ensure};
+use integration::{Instance, Lab, capture, keepalived::Keepalived, keepwatchd::Keepwatchd, wait};
+
+const VIP: &str = "10.78.9.9";
+
+#[test]
+fn a_shadow_follows_and_touches_nothing() -> Result<()> {
+    let lab = Lab::new("shadow")?;
+    let (lan, hosts) = lab.routers(2)?;
+    let wire = lan.capture()?;
+    let config = |priority| Instance::new("VI_1").interval("0.1").priority(priority).version_3("");
+    let _active = Keepalived::start(&hosts[0], &config(200), &[])?;
+    let _other = Keepalived::start(&hosts[1], &config(100), &[])?;
+    wait::until("keepalived is master", wait::LONG, || hosts[0].has("eth0", VIP))?;
+    let shadow = |i: usize, priority| {
+        Keepwatchd::on(&hosts[i]).config(config(priority)).flags(&["--dataplane", "shadow", "--vrrp"]).start()
+    };
+    let mut beside_master = shadow(0, 200)?;
+    let beside_backup = shadow(1, 100)?;
+    beside_master.wait_for_log("(VI_1) Entering MASTER STATE")?;
+
+    let began = capture::now();
+    sleep(Duration::from_secs(3));
+    let span = (capture::now() - began).as_secs_f64();
+    let sent = wire.adverts_from("10.78.0.1").into_iter().filter(|(at, _)| *at > began).count();
+    let own_rate = sent as f64 / span;
+    ensure!(own_rate < 15.0, "the shadow sends too: {own_rate} adverts a second at 0.1 s");
+    ensure!(wire.adverts_from("10.78.0.2").is_empty(), "the shadow of the backup sends");
+    assert!(beside_backup.process().log().contains("(VI_1) Entering BACKUP STATE"));
+    assert!(!beside_backup.process().log().contains("(VI_1) Entering MASTER STATE"));
+
+    let ended = beside_master.process_mut().stop(wait::SHORT)?;
+    assert!(ended.success(), "{ended}");
+    sleep(Duration::from_millis(500));
+    assert!(hosts[0].has("eth0", VIP), "its end took the address that keepalived holds");
+    assert!(
+        wire.adverts().iter().all(|(_, advert)| advert.priority > 0),
+        "its end said that the master stops"
+    );
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! Virtual routers and the interfaces under them: interfaces that come late, go and come back, addresses that somebody
+//! takes away, IPv6, unicast, other devices; with our daemon in a host of the lab.
+
+use anyhow::{Result, ensure};
+use integration::{Capture, Host, Lab, capture, keepalived::Keepalived, keepwatchd::Keepwatchd, wait};
+
+const VIP: &str = "10.78.9.9";
+
+/// A quick version 3 instance on eth0; `more` goes into its block.
+fn instance(name: &str, vrid: u8, priority: u8, address: &str, more: &str) -> String {
+    format!(
+        "vrrp_instance {name} {{
+            version 3
+            interface eth0
+            virtual_router_id {vrid}
+            priority {priority}
+            advert_int 0.1
+            garp_master_delay 1
+            {more}
+            virtual_ipaddress {{
+                {address}
+            }}
+        }}\n"
+    )
+}
+
+fn start(host: &Host, config: String) -> Result<Keepwatchd> {
+    Keepwatchd::on(host).config(config).flag("--vrrp").start()
+}
+
+fn becomes_master(wire: &Capture, host: &Host, source: &str, address: &str) -> Result<()> {
+    let since = capture::now();
+    wait::until(&format!("{source} is master of {address}"), wait::LONG, || {
+        host.has("eth0", address)
+            && wire.adverts_from(source).last().is_some_and(|(at, advert)| *at > since && advert.priority > 0)
+    })
+}
+
+#[test]
+fn an_interface_that_comes_late_ends_the_fault() -> Result<()> {
+    let lab = Lab::new("late")?;
+    let lan = lab.bridge("lan")?;
+    let host = lab.host("a")?;
+    let config = format!("global_defs {{\n dynamic_interfaces\n}}\n{}", instance("VI_1", 51, 100, VIP, ""));
+    let daemon = start(&host, config)?;
+    wait::until("it says that there is no such interface", wait::LONG, || {
+        daemon.process().log().contains("FAULT STATE")
+    })?;
+    let wire = lan.capture()?;
+    host.plug("eth0", &lan)?.address("eth0", "10.78.0.1/16")?;
+    becomes_master(&wire, &host, "10.78.0.1", VIP)?;
+
+    // It goes, and another of its name comes.
+    host.remove_interface("eth0")?;
+    wait::until("the fault is said again", wait::LONG, || {
+        daemon.process().log().matches("FAULT STATE").count() >= 2
+    })?;
+    host.plug("eth0", &lan)?.address("eth0", "10.78.0.1/16")?;
+    becomes_master(&wire, &host, "10.78.0.1", VIP)
+}
+
+#[test]
+fn a_virtual_address_that_somebody_takes_away_is_put_back() -> Result<()> {
+    let lab = Lab::new("stolen")?;
+    let (lan, hosts) = lab.routers(1)?;
+    let wire = lan.capture()?;
+    let _daemon = start(&hosts[0], instance("VI_1", 51, 100, VIP, ""))?;
+    becomes_master(&wire, &hosts[0], "10.78.0.1", VIP)?;
+    ensure!(hosts[0].remove_address(VIP)?, "it was not there");
+    wait::until("it is back", wait::LONG, || hosts[0].has("eth0", VIP))
+}
+
+#[test]
+fn an_interface_without_an_address_to_speak_from_is_a_fault() -> Result<()> {
+    let lab = Lab::new("mute")?;
+    let (lan, hosts) = lab.routers(1)?;
+    let wire = lan.capture()?;
+    let _daemon = start(&hosts[0], instance("VI_1", 51, 100, VIP, ""))?;
+    becomes_master(&wire, &hosts[0], "10.78.0.1", VIP)?;
+    hosts[0].remove_address("10.78.0.1")?;
+    wait::until("the virtual address is gone", wait::LONG, || !hosts[0].has("eth0", VIP))?;
+    hosts[0].address("eth0", "10.78.0.7/16")?;
+    becomes_master(&wire, &hosts[0], "10.78.0.7", VIP)
+}
+
+#[test]
+fn an_address_goes_on_the_interface_that_it_names() -> Result<()> {
+    let lab = Lab::new("dev")?;
+    let (lan, hosts) = lab.routers(1)?;
+    let other = lab.bridge("other")?;
+    hosts[0].plug("eth1", &other)?.address("eth1", "10.80.0.1/16")?;
+    let (wire, far) = (lan.capture()?, other.capture()?);
+    let address = format!("{VIP}\n 10.80.9.9/16 dev eth1 label eth1:vip");
+    let mut daemon = start(&hosts[0], instance("VI_1", 51, 100, &address, ""))?;
+    becomes_master(&wire, &hosts[0], "10.78.0.1", VIP)?;
+    wait::until("the other address is on eth1", wait::LONG, || hosts[0].has("eth1", "10.80.9.9"))?;
+    wait::until("it is announced there", wait::LONG, || !far.gratuitous_arps("10.80.9.9").is_empty())?;
+    ensure!(wire.gratuitous_arps("10.80.9.9").is_empty(), "it was announced on the wrong LAN");
+    let shown = hosts[0].run("ip", &["-o", "-4", "address", "show", "dev", "eth1"])?;
+    ensure!(shown.contains("eth1:vip"), "no label: {shown}");
+    daemon.process_mut().stop(wait::LONG)?;
+    ensure!(!hosts[0].has("eth1", "10.80.9.9") && !hosts[0].has("eth0", VIP), "left behind");
+    Ok(())
+}
+
+#[test]
+fn over_ipv6_we_take_over_from_keepalived_and_yield_to_it() -> Result<()> {
+    const VIP6: &str = "fd78::9";
+    let lab = Lab::new("six")?;
+    let (_lan, hosts) = lab.routers(2)?;
+    let block = |priority| instance("VI_6", 61, priority, VIP6, "");
+    let _ours = start(&hosts[0], block(100))?;
+    wait::until("we are master", wait::LONG, || hosts[0].has("eth0", VIP6))?;
+    let mut theirs = Keepalived::start(&hosts[1], &block(200), &[])?;
+    wait::until("it has taken over", wait::LONG, || {
+        hosts[1].has("eth0", VIP6) && !hosts[0].has("eth0", VIP6)
+    })?;
+    theirs.process_mut().kill();
+    wait::until("we are master again", wait::LONG, || hosts[0].has("eth0", VIP6))
+}
+
+#[test]
+fn unicast_peers_elect_a_master_without_multicast() -> Result<()> {
+    let lab = Lab::new("unicast")?;
+    let (lan, hosts) = lab.routers(2)?;
+    let wire = lan.capture()?;
+    let block = |own: u8, peer: u8, priority| {
+        let more = format!("unicast_src_ip 10.78.0.{own}\n unicast_peer {{\n 10.78.0.{peer}\n }}");
+        instance("VI_1", 51, priority, VIP, &more)
+    };
+    let mut theirs = Keepalived::start(&hosts[1], &block(2, 1, 200), &[])?;
+    becomes_master(&wire, &hosts[1], "10.78.0.2", VIP)?;
+    let _ours = start(&hosts[0], block(1, 2, 100))?;
+    wait::throughout("we stay backup", wait::SHORT / 4, || !hosts[0].has("eth0", VIP))?;
+    theirs.process_mut().kill();
+    becomes_master(&wire, &hosts[0], "10.78.0.1", VIP)?;
+    let astray = wire.adverts().into_iter().filter(|(_, advert)| advert.destination.is_multicast()).count();
+    ensure!(astray == 0, "{astray} adverts were multicast");
+    Ok(())
+}
+
+#[test]
+fn two_hundred_routers_on_one_interface_stay_with_their_master() -> Result<()> {
+    const COUNT: usize = 200;
+    let lab = Lab::new("many")?;
+    let (_lan, hosts) = lab.routers(2)?;
+    let config = |priority| -> String {
+        let all =
+            (1..=COUNT).map(|i| instance(&format!("VI_{i}"), i as u8, priority, &format!("10.78.1.{i}"), ""));
+        all.collect()
+    };
+    let count = |host: &Host| {
+        let all = host.addresses("eth0").unwrap_or_default();
+        all.iter().filter(|address| address.to_string().starts_with("10.78.1.")).count()
+    };
+    let mut ours = start(&hosts[0], config(200))?;
+    let theirs = Keepalived::start(&hosts[1], &config(100), &[])?;
+    wait::until("all are with us", wait::LONG, || count(&hosts[0]) == COUNT && count(&hosts[1]) == 0)?;
+    wait::throughout("all stay with us", wait::SHORT / 2, || {
+        count(&hosts[0]) == COUNT && count(&hosts[1]) == 0
+    })?;
+    ours.process_mut().stop(wait::LONG)?;
+    wait::until("all are with it", wait::LONG, || count(&hosts[0]) == 0 && count(&hosts[1]) == COUNT)?;
+    drop(theirs);
+    Ok(())
+}
