@@ -23,9 +23,21 @@ pub fn main() -> ExitCode {
         }
     };
     exit(run(cli).unwrap_or_else(|error| {
-        eprintln!("keepwatchd: {error:#}");
+        eprintln!("keepwatchd: {}", told(&error));
         EXIT_FATAL
     }))
+}
+
+/// An error with its causes, each said once: many libraries put the cause into their own message as well.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
+        if !text.contains(&cause) {
+            text += if text.is_empty() { "" } else { ": " };
+            text += &cause;
+        }
+    }
+    text
 }
 
 fn exit(status: i32) -> ExitCode {
@@ -50,7 +62,12 @@ fn run(cli: Cli) -> Result<i32> {
             detach::leave_session()?;
             supervise(&cli, systemd::passed_on(), detach::runs)
         }
-        Stage::Worker { reason } => worker::run(cli, reason),
+        Stage::Worker { reason } => {
+            // The terminal is told by main; the log must know too, for a worker that replaces another has no terminal.
+            let settings = LogSettings { console: false, ..LogSettings::of(&cli) };
+            worker::run(cli, reason)
+                .inspect_err(|error| Sinks::open(&settings).now(Severity::Error, told(error)))
+        }
     }
 }
 
@@ -72,7 +89,7 @@ fn supervise(cli: &Cli, listeners: usize, ready: impl FnOnce()) -> Result<i32> {
             Ok(status)
         }
         Err(error) => {
-            log.now(Severity::Error, format!("{error:#}"));
+            log.now(Severity::Error, told(&error));
             if cli.log_console && cli.dont_fork { Ok(EXIT_FATAL) } else { Err(error) }
         }
     }
@@ -84,4 +101,15 @@ fn worker_pids(cli: &Cli) -> Vec<PathBuf> {
     let vrrp = (!cli.check).then(|| cli.vrrp_pid.clone().unwrap_or_else(|| beside("vrrp")));
     let checkers = (!cli.vrrp).then(|| cli.checkers_pid.clone().unwrap_or_else(|| beside("checkers")));
     vrrp.into_iter().chain(checkers).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let error = anyhow::anyhow!("denied").context("open: denied").context("starting");
+        assert_eq!(told(&error), "starting: open: denied");
+    }
 }

@@ -18,12 +18,12 @@ pub enum PidFileError {
     #[error("daemon is already running: another process has pid file {} locked", .0.display())]
     AlreadyRunning(PathBuf),
     /// The file can't be made or locked.
-    #[error("pid file {}: {source}", path.display())]
+    #[error("pid file {}: {error}", path.display())]
     Io {
         /// Which file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
 }
 
@@ -40,7 +40,7 @@ impl PidFile {
     /// # Errors
     /// [`PidFileError::AlreadyRunning`] if another process holds the lock; otherwise what the system said.
     pub fn take(path: &Path) -> Result<Self, PidFileError> {
-        let failed = |source: io::Error| PidFileError::Io { path: path.to_path_buf(), source };
+        let failed = |error: io::Error| PidFileError::Io { path: path.to_path_buf(), error };
         if let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
             std::fs::create_dir_all(directory).map_err(failed)?;
         }
@@ -78,7 +78,7 @@ impl PidFile {
             self.file.rewind()?;
             self.file.write_all(format!("{pid}\n").as_bytes())
         })();
-        written.map_err(|source| PidFileError::Io { path: self.path.clone(), source })
+        written.map_err(|error| PidFileError::Io { path: self.path.clone(), error })
     }
 }
 

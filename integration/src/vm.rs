@@ -190,6 +190,14 @@ impl Drop for Machine {
     }
 }
 
+/// Downloads and builds what the machine boots, unless that was done before: the only step that needs the Internet.
+///
+/// # Errors
+/// If a tool or the package is missing; the message names the Debian package that brings it.
+pub fn prepare() -> Result<()> {
+    image::Image::prepare().map(drop)
+}
+
 /// The end of a long console: what matters is the last thing that it said.
 fn tail(text: &str) -> &str {
     let start = text.len().saturating_sub(4000);

@@ -53,6 +53,7 @@ fn a_directors_life_from_its_start_to_a_clean_stop() {
     assert!(story.chapter("crash").contains("the table stays"), "{}", story.output);
     assert!(story.chapter("crash").contains("the kernel has counted on"), "{}", story.output);
     chapter("clean stop", "exit 0\nTCP 10.9.9.9:99 rr");
+    chapter("kept", "the table stays");
     let metrics = story.chapter("metrics");
     for line in [
         r#"keepwatch_virtual_server_connections_total{virtual_server="10.0.0.1:81",protocol="tcp"} 4"#,

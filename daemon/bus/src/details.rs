@@ -30,6 +30,9 @@ pub struct DaemonDetails {
     pub dynamic_interfaces: bool,
     /// `lvs_sync_daemon`, or an instance's `lvs_sync_daemon_interface`.
     pub sync_daemon: Option<SyncDaemon>,
+    /// `virtual_server_group` blocks.
+    #[serde(default)]
+    pub virtual_server_groups: Vec<VirtualServerGroup>,
     /// `lvs_timeouts`: TCP, TCP after FIN, UDP; where written.
     pub lvs_timeouts: [Option<Duration>; 3],
 }
@@ -45,6 +48,32 @@ pub enum FlushOnStop {
     All,
     /// The virtual servers that are ours.
     VirtualServers,
+}
+
+/// A group that a virtual server may stand for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VirtualServerGroup {
+    /// Its name.
+    pub name: Name,
+    /// Its entries, in the order of the configuration.
+    pub entries: Vec<GroupEntry>,
+}
+
+/// An entry of such a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupEntry {
+    /// Addresses from the first to the last, which may be the same, and their port.
+    Addresses {
+        /// The first.
+        first: IpAddr,
+        /// The last.
+        last: IpAddr,
+        /// The port; 0 for every port.
+        port: u16,
+    },
+    /// A firewall mark.
+    Fwmark(u32),
 }
 
 /// The kernel's synchronisation of IPVS connections.

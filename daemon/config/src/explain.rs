@@ -94,6 +94,10 @@ fn form(kind: Kind) -> Option<String> {
     let seconds = |micros: u64, unit: f64| micros as f64 / unit;
     Some(match kind {
         Kind::Word | Kind::Options(_) => return None,
+        Kind::Digest => "32 hexadecimal digits".into(),
+        Kind::Status => "status code or range, 100 to 599".into(),
+        Kind::Hex(false) => "bytes in hexadecimal".into(),
+        Kind::Hex(true) => "bytes in hexadecimal, `X` for any digit".into(),
         Kind::Limited(most) => format!("at most {most} bytes"),
         Kind::Interface => "name of an interface, at most 15 bytes".into(),
         Kind::Int(least, most) => format!("whole number from {least} to {most}"),

@@ -20,13 +20,21 @@ pub struct Options {
     pub expansion_limit: u64,
     /// Name of this host; read from the kernel unless given.
     pub host_name: Option<String>,
+    /// Are the files of scripts looked at: are they there, and can only root change them?
+    pub scripts: bool,
     /// May `${_ENV NAME}` read the environment? Without it every variable is empty.
     pub environment: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { config_id: None, expansion_limit: 2_000_000, host_name: None, environment: true }
+        Self {
+            config_id: None,
+            expansion_limit: 2_000_000,
+            host_name: None,
+            scripts: true,
+            environment: true,
+        }
     }
 }
 
@@ -60,7 +68,7 @@ pub fn load(path: &Path, options: &Options) -> Loaded {
 /// Reads and checks a configuration that is in memory; `path` is what it is called, and where relative includes begin.
 pub fn load_text(path: &Path, text: String, options: &Options) -> Loaded {
     let host = options.host_name.clone().unwrap_or_else(host_name);
-    let mut context = Context::default();
+    let mut context = Context { look_at_scripts: options.scripts, ..Context::default() };
     let settings = Settings {
         config_id: Some(options.config_id.clone().unwrap_or_else(|| host.clone())),
         line_limit: options.expansion_limit,

@@ -182,6 +182,27 @@ fn look(word: &Word, kind: Kind) -> Result<(), Problem> {
             Ok(())
         }
         Kind::Choice(choices) | Kind::ChoiceNoCase(choices) => Err(choice_problem(text, choices)),
+        Kind::Digest if text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => Ok(()),
+        Kind::Digest => {
+            fail("invalid-value", format!("`{text}` is no digest"), "expected 32 hexadecimal digits")
+        }
+        Kind::Status if status(text).is_some() => Ok(()),
+        Kind::Status => {
+            fail("invalid-value", format!("`{text}` is no status code"), "expected 100 to 599, or a range")
+        }
+        Kind::Hex(wildcards) => {
+            let digit = |c: char| {
+                c.is_ascii_hexdigit() || c.is_whitespace() || (wildcards && c.eq_ignore_ascii_case(&'x'))
+            };
+            match text.chars().all(digit) {
+                true => Ok(()),
+                false => fail(
+                    "invalid-value",
+                    format!("`{text}` is not hexadecimal"),
+                    "expected hexadecimal digits",
+                ),
+            }
+        }
         Kind::Granularity => match granularity(text) {
             Some(_) => Ok(()),
             None => fail(
@@ -306,6 +327,13 @@ pub(crate) fn granularity(text: &str) -> Option<(u8, bool)> {
             .then_some((mask.leading_ones() as u8, true));
     }
     text.parse().ok().filter(|length| (1..=128).contains(length)).map(|length| (length, false))
+}
+
+/// A status code or a range of them.
+fn status(text: &str) -> Option<(u16, u16)> {
+    let (from, to) = text.split_once('-').unwrap_or((text, text));
+    let (from, to) = (from.parse().ok()?, to.parse().ok()?);
+    (100 <= from && from <= to && to <= 599).then_some((from, to))
 }
 
 /// An address, with or without scope.

@@ -34,7 +34,7 @@ fn read(name: &str, text: &str) -> Loaded {
     load_text(
         Path::new(name),
         text.to_owned(),
-        &Options { host_name: Some("lab".into()), ..Options::default() },
+        &Options { host_name: Some("lab".into()), scripts: false, ..Options::default() },
     )
 }
 

@@ -126,6 +126,7 @@ fn run(seed: u64, rounds: usize) {
         host_name: Some("lab".into()),
         config_id: Some("lab".into()),
         expansion_limit: 2000,
+        scripts: false,
         environment: false,
     };
     let mut random = Random(seed);

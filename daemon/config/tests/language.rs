@@ -9,7 +9,12 @@ use std::path::Path;
 use keepwatch_config::{Loaded, Options, load, load_text};
 
 fn options() -> Options {
-    Options { host_name: Some("lab".into()), config_id: Some("main".into()), ..Options::default() }
+    Options {
+        host_name: Some("lab".into()),
+        scripts: false,
+        config_id: Some("main".into()),
+        ..Options::default()
+    }
 }
 
 fn read(text: &str) -> Loaded {

@@ -11,7 +11,7 @@ fn read(text: &str) -> Loaded {
     load_text(
         Path::new("test.conf"),
         text.to_owned(),
-        &Options { host_name: Some("lab".into()), ..Options::default() },
+        &Options { host_name: Some("lab".into()), scripts: false, ..Options::default() },
     )
 }
 

@@ -73,7 +73,7 @@ fn around(block: BlockId) -> Option<(String, String)> {
 
 #[test]
 fn every_example_is_accepted_where_it_stands() {
-    let options = Options { host_name: Some("lab".into()), ..Options::default() };
+    let options = Options { host_name: Some("lab".into()), scripts: false, ..Options::default() };
     // Only what the value or the block looks like is asked here, not whether the rest of the file goes with it.
     let form = [
         "unknown-keyword",

@@ -12,7 +12,7 @@ fn seed(name: &str) -> PathBuf {
 }
 
 fn read(name: &str) -> Loaded {
-    load(&seed(name), &Options { host_name: Some("lab".into()), ..Options::default() })
+    load(&seed(name), &Options { host_name: Some("lab".into()), scripts: false, ..Options::default() })
 }
 
 /// Severity, code and line.

@@ -14,6 +14,7 @@
 
 mod attribute;
 mod destination;
+mod encode;
 mod service;
 mod statistics;
 
@@ -124,11 +125,11 @@ impl GenlFamily for Message {
 
 impl Emitable for Message {
     fn buffer_len(&self) -> usize {
-        attribute::payload(&self.attributes).len()
+        encode::payload(&self.attributes).len()
     }
 
     fn emit(&self, buffer: &mut [u8]) {
-        buffer.copy_from_slice(&attribute::payload(&self.attributes));
+        buffer.copy_from_slice(&encode::payload(&self.attributes));
     }
 }
 

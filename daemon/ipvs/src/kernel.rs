@@ -4,37 +4,16 @@
 //! with what the kernel has counted, and errors with the operation and its subject in them. The kernel answers at
 //! once, so the socket blocks; the engine keeps it off the runtime's threads.
 
-use std::{
-    collections::BTreeMap,
-    fmt::Debug,
-    io,
-    net::SocketAddr,
-    process::{Command as Program, Stdio},
-    time::Duration,
-};
+use std::{collections::BTreeMap, io, net::SocketAddr, time::Duration};
 
-use netlink_packet_core::{
-    DecodeError, Emitable, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkBuffer, NetlinkMessage,
-    NetlinkPayload, ParseableParametrized,
-};
-use netlink_packet_generic::{
-    GenlFamily, GenlHeader, GenlMessage,
-    ctrl::{GenlCtrl, GenlCtrlCmd, nlas::GenlCtrlAttrs},
-};
-use netlink_sys::{Socket, SocketAddr as NetlinkAddress, protocols::NETLINK_GENERIC};
-use nix::{
-    libc,
-    sys::{
-        socket::{setsockopt, sockopt::ReceiveTimeout},
-        time::{TimeVal, TimeValLike},
-    },
-};
+use netlink_packet_core::{DecodeError, NLM_F_ACK, NLM_F_DUMP};
 
 use crate::{
     codec::{
         Attribute, Command, DaemonAttribute, Message, destination_attributes, destination_identity,
         read_destination, read_service, service_attributes, service_identity,
     },
+    netlink::Connection,
     statistics::{Activity, Statistics},
     table::{Operation, ServiceKey, Table, VirtualService},
 };
@@ -118,11 +97,7 @@ pub struct SyncDaemon {
 }
 
 /// A connection to the kernel's IPVS.
-pub struct Kernel {
-    socket: Socket,
-    family: u16,
-    sequence: u32,
-}
+pub struct Kernel(Connection);
 
 impl Kernel {
     /// Connects to the IPVS of this network namespace, loading the module if it is not there.
@@ -130,26 +105,7 @@ impl Kernel {
     /// # Errors
     /// If there is no IPVS, or no netlink socket.
     pub fn open() -> Result<Self, KernelError> {
-        let socket = Socket::new(NETLINK_GENERIC)
-            .and_then(|mut socket| {
-                socket.bind_auto()?;
-                socket.connect(&NetlinkAddress::new(0, 0))?;
-                // Answers to a whole batch must fit, whatever the system's default is; less is not fatal.
-                let _ = socket.set_rx_buf_sz(1u32 << 20);
-                // The kernel answers at once; should it ever not, the engine must find out.
-                setsockopt(&socket, ReceiveTimeout, &TimeVal::seconds(10))?;
-                Ok(socket)
-            })
-            .map_err(KernelError::Socket)?;
-        let mut kernel = Self { socket, family: 0, sequence: 0 };
-        kernel.family = match kernel.resolve()? {
-            Some(family) => family,
-            None => {
-                load_module();
-                kernel.resolve()?.ok_or(KernelError::NoIpvs)?
-            }
-        };
-        Ok(kernel)
+        Connection::open().map(Self)
     }
 
     /// Version of IPVS, as (1, 2, 1).
@@ -157,7 +113,7 @@ impl Kernel {
     /// # Errors
     /// If the kernel does not answer as it should.
     pub fn version(&mut self) -> Result<(u8, u8, u8), KernelError> {
-        let answers = self.ask("get info", Command::GetInfo, Vec::new(), 0)?;
+        let answers = self.0.ask("get info", Command::GetInfo, Vec::new(), 0)?;
         let version =
             answers.iter().flat_map(|answer| &answer.attributes).find_map(|attribute| match attribute {
                 Attribute::InfoVersion(version) => Some(*version),
@@ -174,14 +130,7 @@ impl Kernel {
     pub fn apply(&mut self, operations: &[Operation]) -> Result<Vec<(Operation, KernelError)>, KernelError> {
         let mut refused = Vec::new();
         for batch in operations.chunks(BATCH) {
-            let first = self.sequence.wrapping_add(1);
-            let mut bytes = Vec::new();
-            for operation in batch {
-                self.sequence = self.sequence.wrapping_add(1);
-                bytes.extend(packet(self.family, self.sequence, NLM_F_ACK, request(operation)));
-            }
-            self.send(&bytes)?;
-            for (place, error) in self.acknowledgements(first, batch.len())? {
+            for (place, error) in self.0.batch(batch.iter().map(request))? {
                 if let Some(operation) = batch.get(place) {
                     let error = KernelError::Refused { request: operation.to_string(), error };
                     refused.push((operation.clone(), error));
@@ -198,7 +147,7 @@ impl Kernel {
     pub fn snapshot(&mut self) -> Result<Snapshot, KernelError> {
         const REQUEST: &str = "read services";
         let mut snapshot = Snapshot::default();
-        for answer in self.ask(REQUEST, Command::GetService, Vec::new(), NLM_F_DUMP)? {
+        for answer in self.0.ask(REQUEST, Command::GetService, Vec::new(), NLM_F_DUMP)? {
             for attribute in &answer.attributes {
                 let Attribute::Service(attributes) = attribute else { continue };
                 let read = read_service(attributes)
@@ -225,7 +174,7 @@ impl Kernel {
     ) -> Result<(), KernelError> {
         let request = format!("read real servers of {key}");
         let identity = vec![Attribute::Service(service_identity(key))];
-        for answer in self.ask(&request, Command::GetDest, identity, NLM_F_DUMP)? {
+        for answer in self.0.ask(&request, Command::GetDest, identity, NLM_F_DUMP)? {
             for attribute in &answer.attributes {
                 let Attribute::Destination(attributes) = attribute else { continue };
                 let read = read_destination(attributes, key.family())
@@ -242,7 +191,7 @@ impl Kernel {
     /// # Errors
     /// If the kernel refuses.
     pub fn flush(&mut self) -> Result<(), KernelError> {
-        self.ask("flush", Command::Flush, Vec::new(), NLM_F_ACK).map(drop)
+        self.0.ask("flush", Command::Flush, Vec::new(), NLM_F_ACK).map(drop)
     }
 
     /// The timeouts in force.
@@ -251,7 +200,7 @@ impl Kernel {
     /// If the kernel does not answer as it should.
     pub fn timeouts(&mut self) -> Result<Timeouts, KernelError> {
         let mut timeouts = Timeouts::default();
-        let answers = self.ask("read timeouts", Command::GetConfig, Vec::new(), 0)?;
+        let answers = self.0.ask("read timeouts", Command::GetConfig, Vec::new(), 0)?;
         for attribute in answers.iter().flat_map(|answer| &answer.attributes) {
             let seconds = |n: &u32| Some(Duration::from_secs((*n).into()));
             match attribute {
@@ -277,7 +226,7 @@ impl Kernel {
             Attribute::TimeoutTcpFin(seconds(timeouts.tcp_fin)),
             Attribute::TimeoutUdp(seconds(timeouts.udp)),
         ];
-        self.ask("set timeouts", Command::SetConfig, attributes, NLM_F_ACK).map(drop)
+        self.0.ask("set timeouts", Command::SetConfig, attributes, NLM_F_ACK).map(drop)
     }
 
     /// Starts one half of connection synchronisation.
@@ -298,7 +247,7 @@ impl Kernel {
             std::net::IpAddr::V6(v6) => DaemonAttribute::Group6(v6.octets()),
         }));
         let request = format!("start sync daemon on {}", daemon.interface);
-        self.ask(&request, Command::NewDaemon, vec![Attribute::Daemon(attributes)], NLM_F_ACK).map(drop)
+        self.0.ask(&request, Command::NewDaemon, vec![Attribute::Daemon(attributes)], NLM_F_ACK).map(drop)
     }
 
     /// Stops one half of connection synchronisation.
@@ -312,110 +261,7 @@ impl Kernel {
             DaemonAttribute::SyncId(daemon.sync_id.into()),
         ];
         let request = format!("stop sync daemon on {}", daemon.interface);
-        self.ask(&request, Command::DelDaemon, vec![Attribute::Daemon(attributes)], NLM_F_ACK).map(drop)
-    }
-
-    /// The number that the kernel gave the family `IPVS`; nothing if there is none.
-    fn resolve(&mut self) -> Result<Option<u16>, KernelError> {
-        let ask = GenlCtrl {
-            cmd: GenlCtrlCmd::GetFamily,
-            nlas: vec![GenlCtrlAttrs::FamilyName(Message::family_name().to_owned())],
-        };
-        let answers = match self.exchange("look for the family IPVS", ask, 0) {
-            Ok(answers) => answers,
-            Err(KernelError::Refused { error, .. }) if error.raw_os_error() == Some(libc::ENOENT) => {
-                return Ok(None);
-            }
-            Err(other) => return Err(other),
-        };
-        Ok(answers.iter().flat_map(|answer: &GenlCtrl| &answer.nlas).find_map(|attribute| match attribute {
-            GenlCtrlAttrs::FamilyId(id) => Some(*id),
-            _ => None,
-        }))
-    }
-
-    fn ask(
-        &mut self,
-        request: &str,
-        command: Command,
-        attributes: Vec<Attribute>,
-        flags: u16,
-    ) -> Result<Vec<Message>, KernelError> {
-        self.exchange(request, Message { command, attributes }, flags)
-    }
-
-    /// Sends one request and gathers all parts of its answer.
-    fn exchange<F>(&mut self, request: &str, message: F, flags: u16) -> Result<Vec<F>, KernelError>
-    where
-        F: GenlFamily + Emitable + Debug + Clone + ParseableParametrized<[u8], GenlHeader>,
-    {
-        self.sequence = self.sequence.wrapping_add(1);
-        let sequence = self.sequence;
-        self.send(&packet(self.family, sequence, flags, message))?;
-        let undecodable = |error| KernelError::Answer { request: request.to_owned(), error };
-        let mut answers = Vec::new();
-        loop {
-            let received = self.receive()?;
-            for bytes in packets(&received) {
-                let packet = NetlinkMessage::<GenlMessage<F>>::deserialize(bytes).map_err(undecodable)?;
-                if packet.header.sequence_number != sequence {
-                    continue;
-                }
-                match packet.payload {
-                    NetlinkPayload::InnerMessage(inner) => {
-                        answers.push(inner.payload);
-                        if flags & (NLM_F_ACK | NLM_F_DUMP) == 0 {
-                            return Ok(answers);
-                        }
-                    }
-                    NetlinkPayload::Error(error) if error.code.is_some() => {
-                        return Err(KernelError::Refused {
-                            request: request.to_owned(),
-                            error: error.to_io(),
-                        });
-                    }
-                    NetlinkPayload::Error(_) | NetlinkPayload::Done(_) => return Ok(answers),
-                    _ => (),
-                }
-            }
-        }
-    }
-
-    /// Waits for the answers to a batch; gives the errors with their places in it.
-    fn acknowledgements(&mut self, first: u32, count: usize) -> Result<Vec<(usize, io::Error)>, KernelError> {
-        let mut errors = Vec::new();
-        let mut missing = count;
-        while missing > 0 {
-            let received = self.receive()?;
-            for bytes in packets(&received) {
-                let packet = NetlinkMessage::<GenlMessage<Message>>::deserialize(bytes)
-                    .map_err(|error| KernelError::Answer { request: "a batch".to_owned(), error })?;
-                let place = packet.header.sequence_number.wrapping_sub(first) as usize;
-                if let NetlinkPayload::Error(answer) = packet.payload
-                    && place < count
-                {
-                    missing = missing.saturating_sub(1);
-                    if answer.code.is_some() {
-                        errors.push((place, answer.to_io()));
-                    }
-                }
-            }
-        }
-        Ok(errors)
-    }
-
-    fn send(&self, bytes: &[u8]) -> Result<(), KernelError> {
-        self.socket.send(bytes, 0).map(drop).map_err(KernelError::Socket)
-    }
-
-    fn receive(&self) -> Result<Vec<u8>, KernelError> {
-        loop {
-            match self.socket.recv_from_full() {
-                Ok((bytes, _)) => return Ok(bytes),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
-                Err(error) => return Err(KernelError::Socket(error)),
-            }
-        }
+        self.0.ask(&request, Command::DelDaemon, vec![Attribute::Daemon(attributes)], NLM_F_ACK).map(drop)
     }
 }
 
@@ -450,47 +296,4 @@ fn request(operation: &Operation) -> Message {
         }
     };
     Message { command, attributes }
-}
-
-fn packet<F>(family: u16, sequence: u32, flags: u16, payload: F) -> Vec<u8>
-where
-    F: GenlFamily + Emitable + Debug + Clone,
-{
-    let mut message = GenlMessage::from_payload(payload);
-    message.set_resolved_family_id(family);
-    let mut packet = NetlinkMessage::from(message);
-    packet.header.flags = NLM_F_REQUEST | flags;
-    packet.header.sequence_number = sequence;
-    packet.finalize();
-    let mut bytes = vec![0; packet.buffer_len()];
-    packet.serialize(&mut bytes);
-    // Packets that follow in the same message begin at a multiple of four.
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-    bytes
-}
-
-/// The packets in one received message.
-fn packets(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    std::iter::from_fn(move || {
-        let length = usize::try_from(NetlinkBuffer::new_checked(bytes).ok()?.length()).ok()?;
-        let packet = bytes.get(..length)?;
-        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some(packet)
-    })
-}
-
-/// Asks for the module by name, as the kernel does itself where it may.
-fn load_module() {
-    let modprobe = std::fs::read_to_string("/proc/sys/kernel/modprobe").unwrap_or_default();
-    let modprobe = match modprobe.trim() {
-        "" => "/sbin/modprobe",
-        path => path,
-    };
-    // Whether it worked shows when the family is looked for again.
-    let _ = Program::new(modprobe)
-        .args(["-q", "ip_vs"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
 }

@@ -26,6 +26,7 @@ mod engine;
 #[cfg(test)]
 mod fixture;
 mod kernel;
+mod netlink;
 mod reconciler;
 mod settings;
 

@@ -7,6 +7,8 @@ use keepwatch_config::{Config, Diagnostic, Diagnostics, Loaded, Options, Severit
 
 use super::facts;
 use super::settings::Settings;
+use crate::logging::sink::Sinks;
+use crate::logging::{self as log, LogSettings};
 
 /// Diagnostics that become events. A file with more mistakes than this is looked at with `keepwatchd -t`.
 const TOLD: usize = 100;
@@ -38,12 +40,17 @@ pub fn load(settings: &Settings) -> Loaded {
 }
 
 /// The configuration to start with: as keepalived, one with mistakes runs without what is wrong. Tells the operator's
-/// terminal, if there is one, about every mistake. None if nothing can be run.
+/// terminal, if there is one, about every mistake. None if nothing can be run; then the log says why.
 pub fn at_start(settings: &Settings) -> Option<Accepted> {
     let Loaded { config, diagnostics, .. } = load(settings);
     if diagnostics.has_errors() {
         let styled = std::io::IsTerminal::is_terminal(&std::io::stderr());
         eprint!("{}", diagnostics.render_text(styled));
+    }
+    if config.is_none() {
+        // Not to the console: it has just been told.
+        let mut log = Sinks::open(&LogSettings { console: false, ..LogSettings::of(&settings.cli) });
+        diagnostics.render_short().take(TOLD).for_each(|line| log.now(log::Severity::Error, line));
     }
     config.map(|config| Accepted { config, diagnostics })
 }

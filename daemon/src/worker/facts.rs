@@ -1,9 +1,9 @@
 //! `global_defs` as the facts carry it. In: the configuration. Out: what SNMP, mails and pages show of it.
 
-use keepwatch_bus::details::{DaemonDetails, FlushOnStop, SyncDaemon};
+use keepwatch_bus::details::{DaemonDetails, FlushOnStop, GroupEntry, SyncDaemon, VirtualServerGroup};
 use keepwatch_bus::settings::DaemonSettings;
 use keepwatch_config::Config;
-use keepwatch_config::model::{Global, LvsFlushOnStop, LvsSyncDaemon, MailServer};
+use keepwatch_config::model::{self, LvsFlushOnStop, LvsSyncDaemon, MailServer};
 
 use super::settings::Settings;
 
@@ -27,11 +27,12 @@ pub(super) fn daemon_settings(settings: &Settings, config: &Config) -> DaemonSet
         vrrp_version: global.vrrp_version.number(),
         vrrp_enabled: settings.vrrp(),
         checkers_enabled: settings.checkers(),
-        details: details(global),
+        details: details(config),
     }
 }
 
-fn details(global: &Global) -> DaemonDetails {
+fn details(config: &Config) -> DaemonDetails {
+    let global = &config.global;
     DaemonDetails {
         no_email_faults: global.no_email_faults,
         smtp_alert: global.smtp_alert,
@@ -45,9 +46,22 @@ fn details(global: &Global) -> DaemonDetails {
         },
         net_namespace: global.net_namespace.clone(),
         dynamic_interfaces: global.dynamic_interfaces,
+        virtual_server_groups: config.virtual_server_groups.iter().map(group).collect(),
         sync_daemon: global.lvs_sync_daemon.as_ref().map(sync_daemon),
         lvs_timeouts: [global.lvs_timeouts.tcp, global.lvs_timeouts.tcp_fin, global.lvs_timeouts.udp],
     }
+}
+
+fn group(group: &model::VirtualServerGroup) -> VirtualServerGroup {
+    let entry = |entry: &model::GroupEntry| match entry {
+        model::GroupEntry::Addresses { range, port } => GroupEntry::Addresses {
+            first: range.first,
+            last: range.addresses().last().unwrap_or(range.first),
+            port: *port,
+        },
+        model::GroupEntry::FwMark(mark) => GroupEntry::Fwmark(mark.0),
+    };
+    VirtualServerGroup { name: group.name.clone(), entries: group.entries.iter().map(entry).collect() }
 }
 
 fn sync_daemon(daemon: &LvsSyncDaemon) -> SyncDaemon {

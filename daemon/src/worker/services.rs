@@ -1,17 +1,17 @@
 //! The side of the virtual servers: the IPVS engine, the checkers that it listens to, and the virtual router that its
 //! connection synchronisation follows. In: configurations, health, changes of state. Out: a table that follows them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use keepwatch_bus::mailbox::Receiver;
-use keepwatch_bus::subject::{CheckerKey, Name, RealKey, VrrpState};
+use keepwatch_bus::subject::{Name, VrrpState};
 use keepwatch_bus::{Bus, Counters, EventId, Reader};
 use keepwatch_check::{Checkers, Health};
 use keepwatch_config::Config;
-use keepwatch_config::model::{Checker, CheckerKind, LvsFlushOnStop};
+use keepwatch_config::model::{LvsFlushOnStop, VirtualServer};
 use keepwatch_ipvs::{Desired, Engine, EngineSettings, Farewell, SyncRole};
 use keepwatch_vrrp::Notice;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -43,6 +43,7 @@ impl Services {
         notices: Option<Receiver<Notice>>,
         cause: EventId,
     ) -> Self {
+        raise_file_limit();
         let engine = Engine::start(
             EngineSettings {
                 dataplane: dataplane(settings.dataplane()),
@@ -67,7 +68,8 @@ impl Services {
         self.follows.send_replace(followed);
         // First the table, then who may be in it: a checker that is new finds its real server there.
         self.engine.apply(Desired::from_config(config, counters), Some(cause));
-        self.checkers.apply(checkers(config, counters));
+        let key = |server: &VirtualServer| keepwatch_ipvs::service_key(config, server);
+        self.checkers.apply(keepwatch_check::definitions(config, key, counters));
     }
 
     /// Stops checking, and takes the virtual servers out of the table unless they shall stay.
@@ -136,27 +138,12 @@ fn dataplane(kind: DataplaneKind) -> keepwatch_ipvs::DataplaneKind {
     }
 }
 
-/// Every checker of every real server, under the keys that facts and counters have for them.
-fn checkers(config: &Config, counters: &Counters) -> Vec<keepwatch_check::Definition> {
-    let mut all = Vec::new();
-    for server in &config.virtual_servers {
-        let Some(service) = keepwatch_ipvs::service_key(config, server) else { continue };
-        for real in &server.real_servers {
-            for (index, checker) in (0..).zip(&real.checkers) {
-                let real = RealKey { service, real: real.address };
-                let key = CheckerKey { real, kind: kind(checker), index };
-                let counters = counters.checkers.resolve(&key);
-                all.push(keepwatch_check::Definition { key, checker: checker.clone(), counters });
-            }
-        }
-    }
-    all
-}
-
-fn kind(checker: &Checker) -> Name {
-    match &checker.kind {
-        CheckerKind::Tcp(_) => Arc::from("TCP_CHECK"),
-        CheckerKind::Unbuilt(unbuilt) => unbuilt.keyword.clone(),
+/// Lets the process have as many sockets as the system allows: a check of a machine that does not answer holds one
+/// until it times out, and there may be thousands.
+fn raise_file_limit() {
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // Where it is refused, checks that find no socket say so and condemn nobody.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
     }
 }
 

@@ -493,6 +493,29 @@ fn version_3_backups_learn_the_interval_of_the_master() {
 }
 
 #[test]
+fn a_reload_with_another_interval_makes_no_backup_master() {
+    for version3 in [true, false] {
+        let mut lan = pair(|spec| {
+            if version3 {
+                spec.version = Version::V3 { checksum_as_v2: false };
+            }
+            spec.advert_interval = ms(3_000);
+        });
+        lan.run_for(ms(20_500));
+        for host in [1, 0] {
+            let now = lan.clock(host);
+            let host = &mut lan.hosts[host];
+            host.definitions.routers[0].spec.advert_interval = ms(1_000);
+            host.node.apply(now, host.definitions.clone(), None, &mut host.out);
+            lan.run_for(ms(1));
+        }
+        lan.run_for(ms(20_000));
+        assert_eq!(lan.history(1, VI), [Backup], "version 3: {version3}");
+        assert_eq!(lan.history(0, VI), [Backup, Master]);
+    }
+}
+
+#[test]
 fn the_second_burst_follows_after_its_delay() {
     let mut lan = pair(|spec| spec.garp.refresh = ms(10_000));
     lan.run_for(ms(3_500));

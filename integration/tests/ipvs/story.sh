@@ -150,6 +150,14 @@ wait $daemon
 echo "exit $?"
 table
 
+chapter "kept"
+start -I
+until_ok "it serves" logged 'Adding Virtual Server [fd00:c::1]:tcp:80'
+until_ok "the table is there" listed 'TCP 10.0.0.1:83'
+kill -TERM $daemon
+wait $daemon
+listed 'TCP 10.0.0.1:83' && echo "the table stays"
+
 chapter "sync daemon"
 cat >>$WORK/director.conf <<'C'
 vrrp_instance VI_1 {

@@ -1,19 +1,22 @@
 //! The part `check`: virtual servers, real servers, the synchronisation daemon and IPVS's timeouts.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
-use keepwatch_bus::counters::{Gauge, ServiceCounters};
-use keepwatch_bus::details::CheckTiming;
+use keepwatch_bus::details::{CheckTiming, GroupEntry, VirtualServerGroup};
 use keepwatch_bus::subject::{Family, Forwarding, Protocol, RealKey, ServiceKey};
 use keepwatch_bus::world::{RealServer, Service};
 use keepwatch_bus::{Counters, World};
 use snmp_agentx::{IndexBuilder, VarBindValue, value};
 
 use super::columns::{Row, address, address_type, integer, microseconds, seconds, truth, unsigned};
+use super::traffic::{REAL_TRAFFIC, SERVICE_TRAFFIC, traffic};
 use crate::oids::{CHECK, below};
 
+/// virtualServerGroupEntry.
+const GROUP: [u32; 3] = [CHECK, 1, 1];
+/// virtualServerGroupMemberEntry.
+const GROUP_MEMBER: [u32; 3] = [CHECK, 2, 1];
 /// virtualServerEntry.
 const SERVICE: [u32; 3] = [CHECK, 3, 1];
 /// realServerEntry.
@@ -24,6 +27,9 @@ const SYNC_DAEMON: u32 = 6;
 const TIMEOUTS: u32 = 7;
 
 pub(super) fn add(world: &World, counters: &Counters, builder: &mut IndexBuilder) {
+    for (row, group) in (1..).zip(&world.settings.details.virtual_server_groups) {
+        add_group(group, row, builder);
+    }
     let mut row = 0;
     let mut last_group = None;
     for service in world.services_in_order() {
@@ -46,6 +52,34 @@ pub(super) fn add(world: &World, counters: &Counters, builder: &mut IndexBuilder
     }
 }
 
+fn add_group(group: &VirtualServerGroup, row: u32, builder: &mut IndexBuilder) {
+    Row::new(builder, &GROUP, &[row]).put_text(2, Some(&group.name));
+    // Firewall marks come first, wherever they stand.
+    let (marks, addresses): (Vec<&GroupEntry>, Vec<&GroupEntry>) =
+        group.entries.iter().partition(|entry| matches!(entry, GroupEntry::Fwmark(_)));
+    for (member, entry) in (1..).zip(marks.into_iter().chain(addresses)) {
+        let index = [row, member];
+        let mut r = Row::new(builder, &GROUP_MEMBER, &index);
+        match entry {
+            GroupEntry::Fwmark(mark) => {
+                r.put(2, value::integer(1));
+                r.put(3, unsigned((*mark).into()));
+            }
+            GroupEntry::Addresses { first, last, port } => {
+                r.put(2, value::integer(if first == last { 2 } else { 3 }));
+                r.put(4, address_type(first));
+                if first == last {
+                    r.put(5, address(first));
+                } else {
+                    r.put(6, address(first));
+                    r.put(7, address(last));
+                }
+                r.put(8, unsigned((*port).into()));
+            }
+        }
+    }
+}
+
 fn add_service(service: &Service, counters: &Counters, row: u32, builder: &mut IndexBuilder) {
     let settings = &service.settings;
     let details = &settings.details;
@@ -60,10 +94,7 @@ fn add_service(service: &Service, counters: &Counters, row: u32, builder: &mut I
     if let Some(timeout) = settings.persistence {
         r.put(14, seconds(timeout));
     }
-    match service.key.family() {
-        Family::Inet => r.put(15, value::octets(&netmask(settings.granularity.unwrap_or(32)))),
-        Family::Inet6 => r.put(51, unsigned(settings.granularity.unwrap_or(128).into())),
-    }
+    granularity(service, &mut r);
     r.put(16, seconds(settings.delay_loop));
     r.put(17, truth(details.ha_suspend));
     r.put(18, truth(settings.alpha));
@@ -97,6 +128,23 @@ fn add_service(service: &Service, counters: &Counters, row: u32, builder: &mut I
     }
     r.put_text(71, details.snmp_name.as_ref());
     traffic(&counters.services.resolve(&service.key), &SERVICE_TRAFFIC, &mut r);
+}
+
+/// What counts as one client: a netmask for IPv4, the length of a prefix for IPv6. Where keepalived has no address
+/// to tell it the family it shows the same four octets as both, and where nothing was said all bits are set.
+fn granularity(service: &Service, r: &mut Row<'_>) {
+    let said = service.settings.granularity;
+    let octets = match service.key.family() {
+        Family::Inet => netmask(said.unwrap_or(32)),
+        Family::Inet6 => said.filter(|prefix| *prefix < 128).map_or(u32::MAX, u32::from).to_ne_bytes(),
+    };
+    let by_address = service_type(service) == 2;
+    if !(by_address && service.key.family() == Family::Inet6) {
+        r.put(15, value::octets(&octets));
+    }
+    if !(by_address && service.key.family() == Family::Inet) {
+        r.put(51, value::unsigned(u32::from_ne_bytes(octets)));
+    }
 }
 
 /// Type, group, mark, address, port and protocol of a virtual server.
@@ -215,7 +263,10 @@ fn add_real(
         r.put_text(path, script.as_deref().and_then(program));
     }
     r.put(13, unsigned(failed_checks(real).into()));
-    r.put_text(41, settings.virtualhost.as_ref());
+    // What it has from its virtual server is told there.
+    let own =
+        settings.virtualhost.as_ref().filter(|host| Some(*host) != service.settings.virtualhost.as_ref());
+    r.put_text(41, own);
     r.put(42, truth(settings.details.alpha));
     let written = &settings.details.timing;
     timing(written, &REAL_TIMING, &mut r);
@@ -277,71 +328,6 @@ fn failed_checks(real: &RealServer) -> u32 {
     let silent = real.settings.checkers.len().saturating_sub(real.checkers.len());
     let unproven = if real.settings.details.alpha { silent } else { 0 };
     (real.checkers.iter().filter(|checker| !checker.ok).count() + unproven) as u32
-}
-
-/// The columns in which a table tells traffic. Rates come three times: as a gauge, as two halves, and whole.
-struct TrafficColumns {
-    /// Connections, packets in, packets out, bytes in, bytes out.
-    totals: u32,
-    /// Connections a second, packets in, packets out, bytes in, bytes out.
-    rates: u32,
-    /// Connections, packets in, packets out: as Counter64.
-    wide_totals: u32,
-    /// The rates, each as a low and a high half.
-    halves: u32,
-    /// The rates as Counter64.
-    wide_rates: u32,
-    /// Active, inactive and persistent connections.
-    present: Option<u32>,
-}
-
-const SERVICE_TRAFFIC: TrafficColumns =
-    TrafficColumns { totals: 27, rates: 32, wide_totals: 38, halves: 41, wide_rates: 74, present: None };
-
-const REAL_TRAFFIC: TrafficColumns =
-    TrafficColumns { totals: 14, rates: 22, wide_totals: 27, halves: 30, wide_rates: 58, present: Some(15) };
-
-type Field = fn(&ServiceCounters) -> &Gauge;
-
-fn traffic(counters: &Arc<ServiceCounters>, columns: &TrafficColumns, r: &mut Row<'_>) {
-    let mut live = |column: u32, field: Field, show: fn(u64) -> VarBindValue| {
-        let counters = counters.clone();
-        r.put_live(column, move || show(u64::try_from(field(&counters).get()).unwrap_or(0)));
-    };
-    let gauge: fn(u64) -> VarBindValue = |number| unsigned(number.into());
-
-    // Connections are a gauge in this MIB, though they only rise. Real servers have three more between.
-    live(columns.totals, |c| &c.connections, gauge);
-    let mut next = columns.totals + 1;
-    if let Some(present) = columns.present {
-        let fields: [Field; 3] = [|c| &c.active, |c| &c.inactive, |c| &c.persistent];
-        for (column, field) in (present..).zip(fields) {
-            live(column, field, gauge);
-        }
-        next = present + 3;
-    }
-    live(next, |c| &c.packets_in, value::counter32);
-    live(next + 1, |c| &c.packets_out, value::counter32);
-    live(next + 2, |c| &c.bytes_in, value::counter64);
-    live(next + 3, |c| &c.bytes_out, value::counter64);
-
-    let rates: [Field; 5] = [
-        |c| &c.connections_per_second,
-        |c| &c.packets_in_per_second,
-        |c| &c.packets_out_per_second,
-        |c| &c.bytes_in_per_second,
-        |c| &c.bytes_out_per_second,
-    ];
-    for (place, rate) in (0..).zip(rates) {
-        live(columns.rates + place, rate, gauge);
-        live(columns.halves + 2 * place, rate, |number| value::unsigned(number as u32));
-        live(columns.halves + 2 * place + 1, rate, |number| value::unsigned((number >> 32) as u32));
-        live(columns.wide_rates + place, rate, value::counter64);
-    }
-    let totals: [Field; 3] = [|c| &c.connections, |c| &c.packets_in, |c| &c.packets_out];
-    for (column, total) in (columns.wide_totals..).zip(totals) {
-        live(column, total, value::counter64);
-    }
 }
 
 fn add_sync_daemon(world: &World, builder: &mut IndexBuilder) {

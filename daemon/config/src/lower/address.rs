@@ -217,7 +217,14 @@ fn label(result: &mut InterfaceAddress, value: &Word, context: &mut Context) -> 
 }
 
 fn peer(result: &mut InterfaceAddress, value: &Word, context: &mut Context) {
-    let Some((peer, prefix_len)) = network(value, context) else { return };
+    let Ok(peer) = value.text.parse::<IpAddr>() else {
+        context.report(
+            Diagnostic::error("invalid-address", format!("`{}` is no address", value.text))
+                .at(value.span, "expected an address without prefix length"),
+        );
+        return;
+    };
+    let full = if peer.is_ipv4() { 32 } else { 128 };
     if peer.is_ipv4() != result.address.is_ipv4() {
         context.report(
             Diagnostic::error("family-mix", "address and `peer` are of different families")
@@ -225,6 +232,12 @@ fn peer(result: &mut InterfaceAddress, value: &Word, context: &mut Context) {
         );
         return;
     }
-    result.peer = Some((peer, prefix_len));
-    result.prefix_len = prefix_len;
+    if result.prefix_len != full {
+        context.report(
+            Diagnostic::error("conflict", "an address with a `peer` has no prefix length of its own")
+                .at(value.span, format!("{full} is used")),
+        );
+    }
+    result.peer = Some((peer, full));
+    result.prefix_len = full;
 }

@@ -37,6 +37,8 @@ pub(super) struct InstanceDraft {
     pub(super) auth_pass: Placed<Name>,
     pub(super) addresses: Vec<(InterfaceAddress, Span)>,
     pub(super) excluded: Vec<(InterfaceAddress, Span)>,
+    /// There are lines in `virtual_ipaddress`, whether they are right or not.
+    pub(super) addresses_written: bool,
     pub(super) nopreempt: Option<Span>,
     pub(super) preempt_delay: Placed<Duration>,
     pub(super) down_timer_adverts: Placed<u8>,
@@ -61,6 +63,8 @@ pub(super) struct InstanceDraft {
     pub(super) track_source: bool,
     pub(super) multicast: Placed<IpAddr>,
     pub(super) peers: Vec<(UnicastPeer, Span)>,
+    /// There are lines in `unicast_peer`, whether they are right or not.
+    pub(super) peers_written: bool,
     pub(super) unicast_keyword: Option<Span>,
     pub(super) unicast_ttl: Option<u8>,
     pub(super) check_unicast_source: bool,
@@ -98,6 +102,7 @@ impl Draft {
                 }
                 continue;
             }
+            at_least_one(child, context);
             if !draft.value(child) {
                 draft.block(child, context);
             }
@@ -180,10 +185,14 @@ impl InstanceDraft {
         let lines = node.lines.iter();
         match node.keyword.name {
             "authentication" => self.authentication(node),
-            "virtual_ipaddress" => add(&mut self.addresses, addresses(node, context)),
+            "virtual_ipaddress" => {
+                self.addresses_written |= !node.lines.is_empty();
+                add(&mut self.addresses, addresses(node, context));
+            }
             "virtual_ipaddress_excluded" => add(&mut self.excluded, addresses(node, context)),
             "unicast_peer" => {
                 self.unicast_keyword.get_or_insert(node.name.span);
+                self.peers_written |= !node.lines.is_empty();
                 self.peers.extend(lines.filter_map(|words| peer(words, context)));
             }
             "track_interface" => {
@@ -230,6 +239,23 @@ impl InstanceDraft {
                 _ => {}
             }
         }
+    }
+}
+
+/// Repeats of 0 become 1, as in keepalived (reported).
+pub(super) fn at_least_one(node: &Node, context: &mut Context) {
+    let repeats = matches!(
+        node.keyword.name,
+        "garp_master_repeat"
+            | "garp_master_refresh_repeat"
+            | "vrrp_garp_master_repeat"
+            | "vrrp_garp_master_refresh_repeat"
+    );
+    if repeats && node.int(0) == Some(0) {
+        context.report(
+            Diagnostic::error("out-of-range", format!("`{}` must be 1 or more", node.keyword.name))
+                .at(node.arg_span(0), "1 is used"),
+        );
     }
 }
 

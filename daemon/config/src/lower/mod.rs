@@ -6,6 +6,7 @@
 mod address;
 mod alerts;
 mod checker;
+mod checker_form;
 mod global;
 mod group;
 mod instance;
@@ -14,6 +15,7 @@ mod resolve_advert;
 mod resolve_instance;
 mod resolve_server;
 mod script;
+pub(crate) mod script_files;
 mod server;
 mod sync_daemon;
 mod track;
@@ -46,6 +48,8 @@ pub(crate) struct Draft {
     track_files: Vec<TrackFile>,
     track_processes: Vec<TrackProcess>,
     observability: crate::model::Observability,
+    /// Names of BFD sessions.
+    bfds: HashSet<Name>,
     /// Names that are taken, by the keyword of their block.
     names: HashSet<(&'static str, Name)>,
 }
@@ -66,8 +70,30 @@ impl Draft {
             "vrrp_script" => self.track_script(node, context),
             "track_file" => self.track_file(node, context),
             "vrrp_track_process" => self.track_process(node, context),
+            "static_ipaddress" => {
+                // Not in the model yet, but a mistake in them is one.
+                node.lines.iter().for_each(|words| drop(address::line(words, context)));
+            }
+            "bfd_instance" => self.bfd(node, context),
             _ => self.global.root(node),
         }
+    }
+
+    /// A BFD session: not in the model yet, but it must have a name of its own and a neighbour.
+    fn bfd(&mut self, node: &Node, context: &mut Context) {
+        let Some(name) = self.new_name(node, context) else { return };
+        let has_neighbour = node.children.iter().any(|child| child.keyword.name == "neighbor_ip");
+        if !has_neighbour {
+            context.report(
+                crate::diagnostics::Diagnostic::error(
+                    "missing-neighbour",
+                    format!("`bfd_instance` {name} has no `neighbor_ip`"),
+                )
+                .at(node.name.span, "left out"),
+            );
+            return;
+        }
+        self.bfds.insert(name);
     }
 
     /// The name of a block; `None` if another of its kind has it already (reported).
@@ -110,7 +136,8 @@ impl Draft {
             context,
         );
         sync_daemon::resolve(&mut config, sync_id_written, context);
-        resolve_server::resolve(self.servers, skipped, &mut config, context);
+        resolve_server::resolve(self.servers, &self.bfds, skipped, &mut config, context);
+        script_files::check(&config.global, context);
         (config, places)
     }
 }

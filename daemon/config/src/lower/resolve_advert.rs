@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::instance::InstanceDraft;
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Diagnostic, Outcome};
 use crate::model::{Family, InitialState, Instance, InterfaceAddress, Priority, VrrpVersion};
 use crate::preprocess::Context;
 use crate::source::Span;
@@ -116,7 +116,13 @@ pub(super) fn addresses(
         let rest = advertised.split_off(MOST_ADDRESSES);
         excluded.splice(0..0, rest);
     }
-    if advertised.is_empty() && !draft.no_virtual_ipaddress {
+    if advertised.is_empty() && draft.addresses_written {
+        // What is wrong with them was said; version 3 cannot do without any (RFC 9568 §5.2.5).
+        if version == VrrpVersion::V3 || strict {
+            context.leads_to(Outcome::CannotRun);
+            return None;
+        }
+    } else if advertised.is_empty() && !draft.no_virtual_ipaddress {
         let diagnostic =
             Diagnostic::error("no-addresses", format!("`{}` has no virtual addresses", draft.name));
         if version == VrrpVersion::V3 || strict {

@@ -130,16 +130,17 @@ fn sync_groups(
             members.push(member);
         }
         if members.is_empty() {
-            if draft.members.iter().all(|word| instances.contains_key(&*word.text)) {
-                context.report(
-                    Diagnostic::error(
-                        "empty-group",
-                        format!("no member is left in the sync group `{}`", draft.name),
-                    )
-                    .at(draft.at, "left out"),
-                );
-            }
+            // Why was said at each member.
             continue;
+        }
+        if let ([_], [_]) = (members.as_slice(), draft.members.as_slice()) {
+            context.report(
+                Diagnostic::note(
+                    "single-member",
+                    format!("the sync group `{}` has only one member", draft.name),
+                )
+                .at(draft.at, "there is nothing to keep in step"),
+            );
         }
         groups.push(SyncGroup {
             smtp_alert: alerts::vrrp(draft.smtp_alert, &config.global),
@@ -299,7 +300,7 @@ fn resolve_one(
     resolve_advert::check_preemption(&mut draft, state, priority, strict, context);
     let advert_int = resolve_advert::advert_int(&draft, version, context);
     let authentication = authentication(&draft, version, family, strict, context)?;
-    if let (Some(span), true) = (draft.unicast_keyword, draft.peers.is_empty()) {
+    if let (Some(span), true, false) = (draft.unicast_keyword, draft.peers.is_empty(), draft.peers_written) {
         context.report(
             Diagnostic::warning(
                 "unicast-without-peers",

@@ -20,13 +20,15 @@ const PERSISTENCE: Duration = Duration::from_secs(360);
 /// Makes the virtual servers of the model.
 pub(super) fn resolve(
     drafts: Vec<ServerDraft>,
+    bfds: &HashSet<Name>,
     skipped: &[Box<str>],
     config: &mut Config,
     context: &mut Context,
 ) {
     let mut seen: HashMap<VirtualServerKey, Span> = HashMap::new();
-    for draft in drafts {
+    for mut draft in drafts {
         let at = draft.at;
+        check_tracked(&mut draft, bfds, config, context);
         let Some(server) = resolve_one(draft, skipped, config, context) else { continue };
         if let Some(first) = seen.get(&server.key) {
             context.report(
@@ -81,6 +83,7 @@ fn resolve_one(
         }
         Name::from("wlc")
     });
+    scheduler_flags(&mut draft, &scheduler, context);
     persistence_of_port_zero(&mut draft, config, &name, context);
     let sorry_server = draft.sorry.take().map(|sorry| {
         let forwarding = sorry.forwarding.unwrap_or(forwarding);
@@ -126,6 +129,46 @@ fn resolve_one(
         sorry_server,
         real_servers,
     })
+}
+
+/// `sh-port` and the like go with their own scheduler only.
+fn scheduler_flags(draft: &mut ServerDraft, scheduler: &str, context: &mut Context) {
+    for (keyword, wanted, span) in std::mem::take(&mut draft.scheduler_flags) {
+        if scheduler != wanted {
+            context.report(
+                Diagnostic::error("conflict", format!("`{keyword}` goes with the scheduler {wanted} only"))
+                    .at(span, format!("has no effect with {scheduler}")),
+            );
+        } else if keyword.ends_with("port") {
+            draft.flags.sched_2 = true;
+        } else {
+            draft.flags.sched_1 = true;
+        }
+    }
+}
+
+/// What `FILE_CHECK` and `BFD_CHECK` follow must be there.
+fn check_tracked(draft: &mut ServerDraft, bfds: &HashSet<Name>, config: &Config, context: &mut Context) {
+    for real in &mut draft.reals {
+        real.tracked.retain(|(keyword, object)| {
+            let name = &*object.name.text;
+            let (known, what) = if *keyword == "BFD_CHECK" {
+                (bfds.contains(name), "bfd_instance")
+            } else {
+                (config.track_files.iter().any(|file| &*file.name == name), "track_file")
+            };
+            if !known {
+                context.report(
+                    Diagnostic::error(
+                        "unknown-tracked",
+                        format!("there is no `{what}` of the name `{name}`"),
+                    )
+                    .at(object.name.span, "left out"),
+                );
+            }
+            known
+        });
+    }
 }
 
 /// As keepalived would name it.

@@ -1,5 +1,6 @@
 //! Commands: splitting them into words, and who runs them.
 
+use super::script_files::Command;
 use crate::diagnostics::Diagnostic;
 use crate::model::{Name, Script};
 use crate::preprocess::Context;
@@ -26,6 +27,9 @@ pub(super) fn script(node: &Node, context: &mut Context) -> Option<Script> {
                 .at(line.span, "nothing to run"),
         );
         return None;
+    }
+    if let Some(program) = argv.first().filter(|_| context.look_at_scripts) {
+        context.commands.push(Command { program: (&**program).into(), at: line.span });
     }
     Some(Script { argv, user: node.text(1), group: node.text(2) })
 }

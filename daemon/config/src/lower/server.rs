@@ -58,6 +58,8 @@ pub(super) struct ServerDraft {
     pub(super) family: Option<(Family, Span)>,
     pub(super) scheduler: Option<Name>,
     pub(super) flags: SchedulerFlags,
+    /// Flags that go with one scheduler: the keyword, and which scheduler.
+    pub(super) scheduler_flags: Vec<(&'static str, &'static str, Span)>,
     pub(super) forwarding: Option<Forwarding>,
     pub(super) persistence_timeout: Option<Duration>,
     pub(super) granularity: Option<(u8, bool, Span)>,
@@ -92,6 +94,7 @@ impl Draft {
             family: None,
             scheduler: None,
             flags: SchedulerFlags::default(),
+            scheduler_flags: Vec::new(),
             forwarding: None,
             persistence_timeout: None,
             granularity: None,
@@ -115,6 +118,7 @@ impl Draft {
             reals: Vec::new(),
         };
         for child in node.children.iter().filter(|child| !child.bad) {
+            check_method(child, context);
             if !draft.timing.take(child) && !draft.value(child) {
                 draft.block(child, context);
             }
@@ -125,6 +129,11 @@ impl Draft {
     pub(super) fn server_group(&mut self, node: &Node, context: &mut Context) {
         let Some(name) = self.new_name(node, context) else { return };
         let entries: Vec<GroupEntry> = node.lines.iter().filter_map(|words| entry(words, context)).collect();
+        if entries.is_empty() && !node.lines.is_empty() {
+            // Its lines were reported; whoever uses the group need not complain again.
+            self.server_groups.push(VirtualServerGroup { name, entries });
+            return;
+        }
         if entries.is_empty() {
             context.report(
                 Diagnostic::error("empty-group", format!("the virtual server group `{name}` has no entries"))
@@ -143,7 +152,7 @@ fn target(node: &Node, context: &mut Context) -> Option<Target> {
     let second = node.args.get(1);
     if needs_second && second.is_none() {
         context.report(
-            Diagnostic::error("missing-value", format!("`{}` needs a value", first.text))
+            Diagnostic::error("missing-part", format!("`{}` needs a value", first.text))
                 .at(first.span.after(), "missing here"),
         );
         return None;
@@ -187,8 +196,12 @@ impl ServerDraft {
                 flags.one_packet = true;
                 self.one_packet = Some(node.name.span);
             }
-            "flag-1" | "sh-fallback" | "mh-fallback" => flags.sched_1 = true,
-            "flag-2" | "sh-port" | "mh-port" => flags.sched_2 = true,
+            "flag-1" => flags.sched_1 = true,
+            "flag-2" => flags.sched_2 = true,
+            "sh-fallback" | "mh-fallback" | "sh-port" | "mh-port" => {
+                let scheduler = node.keyword.name.get(..2).unwrap_or("");
+                self.scheduler_flags.push((node.keyword.name, scheduler, node.name.span));
+            }
             "flag-3" => flags.sched_3 = true,
             "persistence_timeout" => {
                 self.persistence_timeout = Some(node.whole_seconds(0).unwrap_or(Duration::from_secs(360)));
@@ -243,6 +256,47 @@ impl ServerDraft {
     }
 }
 
+/// The options of a tunnel after `lvs_method TUN`.
+fn check_method(node: &Node, context: &mut Context) {
+    if !matches!(node.keyword.name, "lvs_method" | "sorry_server_lvs_method") {
+        return;
+    }
+    let mut kind = "ipip";
+    let mut port = None;
+    let mut wrong = None;
+    let mut words = node.args.iter().skip(1);
+    while let Some(word) = words.next() {
+        let value = match &*word.text {
+            "type" | "port" => words.next(),
+            "nocsum" | "csum" | "remcsum" => continue,
+            _ => None,
+        };
+        match (&*word.text, value.map(|value| &*value.text)) {
+            ("type", Some(known @ ("ipip" | "gue" | "gre"))) => kind = known,
+            ("port", Some(number)) if number.parse::<u16>().is_ok_and(|port| port > 0) => {
+                port = Some(word.span)
+            }
+            _ => wrong = wrong.or(Some(value.unwrap_or(word).span)),
+        }
+    }
+    if let Some(span) = wrong {
+        context.report(
+            Diagnostic::error("unknown-option", "this is no option of a tunnel")
+                .at(span, "expected `type ipip|gue|gre`, `port PORT`, `nocsum`, `csum` or `remcsum`"),
+        );
+    } else if (kind == "gue") != port.is_some() {
+        context.report(
+            Diagnostic::error("conflict", "a tunnel has a `port` if it is of `type gue`, and only then")
+                .at(port.unwrap_or_else(|| node.span()), "here"),
+        );
+    } else if kind != "ipip" {
+        context.report(
+            Diagnostic::warning("not-acted-on", format!("`type {kind}` is understood, not acted on yet"))
+                .at(node.span(), "plain IP in IP is used"),
+        );
+    }
+}
+
 fn forwarding(node: &Node) -> Option<Forwarding> {
     match node.arg(0)? {
         "NAT" => Some(Forwarding::Nat),
@@ -274,6 +328,7 @@ fn real(node: &Node, context: &mut Context) -> Option<RealDraft> {
         tracked: Vec::new(),
     };
     for child in node.children.iter().filter(|child| !child.bad) {
+        check_method(child, context);
         if !draft.timing.take(child) {
             draft.take(child, context);
         }
@@ -296,8 +351,18 @@ impl RealDraft {
             "notify_down" => set_once(&mut self.notify_down, node, context),
             "virtualhost" => self.virtualhost = node.text(0),
             "snmp_name" => self.snmp_name = node.text(0),
-            "FILE_CHECK" | "BFD_CHECK" => self.tracked.extend(tracked(node)),
-            _ => self.checkers.push(CheckerDraft::new(node)),
+            "FILE_CHECK" | "BFD_CHECK" => match tracked(node) {
+                Some(tracked) => self.tracked.push(tracked),
+                None => context.report(
+                    Diagnostic::error(
+                        "missing-part",
+                        format!("`{}` does not say what it follows", node.keyword.name),
+                    )
+                    .at(node.name.span, "left out"),
+                ),
+            },
+            _ if super::checker_form::check(node, context) => self.checkers.push(CheckerDraft::new(node)),
+            _ => {}
         }
     }
 }

@@ -263,6 +263,13 @@ impl<'a> Parser<'a> {
                 Diagnostic::note("no-effect", format!("`{}` has no effect", keyword.name))
                     .at(name.span, "only for Linux 2.2; can be left out"),
             );
+        } else if !keyword.replaced_by.is_empty() {
+            self.said_unbuilt.push((block, keyword.name));
+            self.context.report(
+                Diagnostic::warning("deprecated-keyword", format!("`{}` is old", keyword.name))
+                    .changes()
+                    .at(name.span, format!("use {} in place of it", keyword.replaced_by)),
+            );
         }
     }
 }

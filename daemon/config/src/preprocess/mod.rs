@@ -34,8 +34,11 @@ pub(crate) struct Settings {
 pub(crate) struct Context {
     pub(crate) sources: SourceMap,
     pub(crate) diagnostics: Diagnostics,
+    /// Every command so far, if they are to be looked at.
+    pub(crate) commands: Vec<crate::lower::script_files::Command>,
+    pub(crate) look_at_scripts: bool,
     /// Reading was given up: what is said after that would only follow from it.
-    stopped: bool,
+    pub(crate) stopped: bool,
 }
 
 impl Context {

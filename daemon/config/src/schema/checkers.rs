@@ -56,6 +56,8 @@ const LOG_ALL: Keyword = switch("log_all_failures", "Log every failed try.")
     .default("checker_log_all_failures")
     .example("log_all_failures");
 
+const DNS_TYPES: &[&str] = &["A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", "RRSIG", "DNSKEY"];
+
 /// `TCP_CHECK { … }`.
 pub(super) const TCP_CHECK: &[Keyword] = &[
     CONNECT_IP,
@@ -117,9 +119,9 @@ pub(super) const HTTP_GET: &[Keyword] = &[
 /// `url { … }`.
 pub(super) const URL: &[Keyword] = &[
     kw("path", &[one("PATH", Kind::Word)], "Path of the page.").example("path /index.html"),
-    kw("digest", &[one("DIGEST", Kind::Word)], "Digest of its body, as genhash prints it.")
+    kw("digest", &[one("DIGEST", Kind::Digest)], "Digest of its body, as genhash prints it.")
         .example("digest ec90a42b99ea9a2f5ecbe213ac9eba03"),
-    kw("status_code", &[some("CODE | FROM-TO", Kind::Word)], "Status codes that are right.")
+    kw("status_code", &[some("CODE | FROM-TO", Kind::Status)], "Status codes that are right.")
         .default("200-299")
         .example("status_code 200"),
     kw("virtualhost", &[one("NAME", Kind::Word)], "Host header of this request.")
@@ -164,9 +166,8 @@ pub(super) const SMTP_CHECK: &[Keyword] = &[
     kw("helo_name", &[one("NAME", Kind::Word)], "Name in the greeting.")
         .default("smtp_helo_name")
         .example("helo_name me.example.com"),
-    kw("host", &[], "Where to check, when not the real server.")
+    kw("host", &[], "Where to check, when not the real server; `connect_ip` and the like in SMTP_CHECK itself say the same.")
         .block(BlockId::SmtpHost)
-        .replaced_by("connect_ip and the like in SMTP_CHECK itself")
         .repeats()
         .example("host {\n    connect_port 25\n}"),
 ];
@@ -189,7 +190,9 @@ pub(super) const DNS_CHECK: &[Keyword] = &[
     DELAY_LOOP,
     ALPHA,
     LOG_ALL,
-    kw("type", &[one("TYPE", Kind::Word)], "Type of record to ask for.").default("SOA").example("type A"),
+    kw("type", &[one("TYPE", Kind::ChoiceNoCase(DNS_TYPES))], "Type of record to ask for.")
+        .default("SOA")
+        .example("type A"),
     kw("name", &[one("NAME", Kind::Word)], "Name to ask for.")
         .default("the root")
         .example("name example.com"),
@@ -229,11 +232,11 @@ pub(super) const UDP_CHECK: &[Keyword] = &[
     DELAY_LOOP,
     ALPHA,
     LOG_ALL,
-    kw("payload", &[some("HEX", Kind::Word)], "What to send, in hexadecimal.")
+    kw("payload", &[some("HEX", Kind::Hex(false))], "What to send, in hexadecimal.")
         .example("payload 0123456789abcdef"),
     kw(
         "require_reply",
-        &[any("HEX", Kind::Word)],
+        &[any("HEX", Kind::Hex(true))],
         "An answer must come, and look like this; `X` is any digit.",
     )
     .example("require_reply 01XX"),

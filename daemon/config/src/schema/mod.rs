@@ -58,6 +58,12 @@ pub enum Kind {
     Script,
     /// A number or, for IPv4, a netmask: of clients that count as one.
     Granularity,
+    /// 32 hexadecimal digits.
+    Digest,
+    /// A status code of HTTP, or `FROM-TO`.
+    Status,
+    /// Bytes in hexadecimal; with `X` for any digit if so.
+    Hex(bool),
     /// Options with values; checked where they are used.
     Options(&'static str),
 }

@@ -138,7 +138,7 @@ pub(super) const VIRTUAL_SERVER: &[Keyword] = &[
     kw("hysteresis", &[one("WEIGHT", Kind::Int(0, U32))], "Margin around the quorum.")
         .default("0")
         .example("hysteresis 1"),
-    kw("weight", &[one("WEIGHT", Kind::Int(1, 65535))], "Weight of real servers that have none.")
+    kw("weight", &[one("WEIGHT", Kind::Int(1, i32::MAX as i64))], "Weight of real servers that have none.")
         .default("1")
         .example("weight 1"),
     kw(
@@ -171,9 +171,13 @@ pub(super) const VIRTUAL_SERVER: &[Keyword] = &[
 
 /// `real_server … { … }`.
 pub(super) const REAL_SERVER: &[Keyword] = &[
-    kw("weight", &[one("WEIGHT", Kind::Int(0, 65535))], "Share of connections; 0 takes no new ones.")
-        .default("the virtual server's")
-        .example("weight 1"),
+    kw(
+        "weight",
+        &[one("WEIGHT", Kind::Int(0, i32::MAX as i64))],
+        "Share of connections; 0 takes no new ones.",
+    )
+    .default("the virtual server's")
+    .example("weight 1"),
     Keyword { default: "the virtual server's", ..METHOD },
     kw("uthreshold", &[one("CONNECTIONS", Kind::Int(0, U32))], "Most connections.")
         .default("0, no limit")

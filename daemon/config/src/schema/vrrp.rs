@@ -288,10 +288,9 @@ pub(super) const INSTANCE: &[Keyword] = &[
     kw(
         "lvs_sync_daemon_interface",
         &[one("INTERFACE", Kind::Interface)],
-        "Interface of the IPVS connection synchronisation that follows this instance.",
+        "Interface of the IPVS connection synchronisation that follows this instance; `lvs_sync_daemon` in global_defs says more.",
     )
     .old(&["lvs_sync_daemon_inteface"])
-    .replaced_by("lvs_sync_daemon in global_defs")
     .example("lvs_sync_daemon_interface eth1"),
     kw(
         "garp_master_delay",

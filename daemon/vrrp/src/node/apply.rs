@@ -1,6 +1,6 @@
 //! Starting, reloading, stopping.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use keepwatch_bus::subject::{Name, VrrpState};
@@ -28,12 +28,15 @@ impl Node {
         let mut cx = Context { now, cause, out };
         self.quiet_until.get_or_insert(now + definitions.startup_delay);
         self.retire_what_is_gone(&mut cx, &definitions);
-        let mut beginners = Vec::new();
+        let mut beginners: HashMap<RouterId, EventId> = HashMap::new();
         for definition in definitions.routers {
             let known = self.by_name.get(&definition.spec.name).copied();
             match known {
                 Some(id) => self.redefine(&mut cx, id, definition),
-                None => beginners.push(self.define(&mut cx, definition)),
+                None => {
+                    let (id, event) = self.define(&mut cx, definition);
+                    beginners.insert(id, event);
+                }
             }
         }
         self.regroup(&mut cx, definitions.groups);
@@ -44,8 +47,7 @@ impl Node {
             self.look_at_links(*id);
         }
         for id in idle {
-            let configured = beginners.iter().find(|(new, _)| *new == id).map(|(_, event)| *event);
-            let cause = configured.or(cx.cause);
+            let cause = beginners.get(&id).copied().or(cx.cause);
             self.start(&mut Context { now, cause, out: cx.out }, id);
         }
         for id in all {

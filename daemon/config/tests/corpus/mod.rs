@@ -1,0 +1,102 @@
+//! Some four hundred small configurations, valid ones and one for each kind of mistake, with the exit status that
+//! Debian's keepalived 2.2.7 gives for `-t`.
+//!
+//! Each line of `cases.txt` is `STATUS|PLACE|TEXT`: the text is put in that place of an otherwise valid configuration.
+
+/// A line of `cases.txt`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Case {
+    /// What keepalived exits with.
+    pub keepalived: i32,
+    /// Where the text goes.
+    pub place: &'static str,
+    /// The text; `\n` is a line break.
+    pub text: &'static str,
+}
+
+/// Where we and keepalived differ, and why that is right.
+pub(crate) const DIFFERENCES: &[(&str, &str, &str)] = &[
+    ("root", r"vrrp_sync_group G {\n group {\n T\n }\n}", "a group of one member does no harm: a note"),
+    (
+        "global",
+        "lvs_sync_daemon eth0 inst NOBODY",
+        "keepalived notices only when it runs, and then synchronises nothing",
+    ),
+    ("global", "lvs_id X", "an old spelling that keepalived has forgotten and people's files have not"),
+    (
+        "instance",
+        r"authentication {\n auth_type AH\n auth_pass 1111\n}",
+        "not built yet, so refused rather than run without",
+    ),
+    (
+        "instance",
+        "lvs_sync_daemon_interface eth0",
+        "old, but it does what it says: no reason to refuse the file",
+    ),
+    (
+        "server",
+        "hashed",
+        "2.2.7 calls it a flag of the scheduler sh, which it is not; it has no effect either way",
+    ),
+    ("real", r"UDP_CHECK {\n payload 00ff\n}", "2.2.7 cannot read any payload without blanks; 2.4.3 can"),
+    ("tcp", "nb_get_retry 3", "an old spelling that people's files are full of"),
+    (
+        "raw",
+        r"virtual_server group G {\n lvs_sched rr\n lvs_method NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}",
+        "keepalived notices only when it runs that there is no such group",
+    ),
+];
+
+/// All cases.
+pub(crate) fn cases() -> Vec<Case> {
+    include_str!("cases.txt").lines().filter_map(case).collect()
+}
+
+fn case(line: &'static str) -> Option<Case> {
+    let (status, rest) = line.split_once('|')?;
+    let (place, text) = rest.split_once('|')?;
+    Some(Case { keepalived: status.parse().ok()?, place, text })
+}
+
+impl Case {
+    /// Is it in [`DIFFERENCES`]?
+    pub(crate) fn differs(&self) -> bool {
+        DIFFERENCES.iter().any(|(place, text, _)| (*place, *text) == (self.place, self.text))
+    }
+
+    /// The whole configuration.
+    pub(crate) fn configuration(&self) -> String {
+        let text = self.text.replace(r"\n", "\n");
+        let global =
+            |more: &str| format!("global_defs {{\n dynamic_interfaces\n script_user root\n{more}\n}}\n");
+        let instance = |name: &str, number: u8, address: &str, more: &str| {
+            format!(
+                "vrrp_instance {name} {{\n interface eth0\n virtual_router_id {number}\n virtual_ipaddress {{\n \
+                 10.1.0.{}\n{address}\n }}\n{more}\n}}\n",
+                number - 6
+            )
+        };
+        let server = |real: &str, more: &str| {
+            format!(
+                "virtual_server 10.0.0.1 80 {{\n lvs_sched rr\n lvs_method NAT\n protocol TCP\n real_server 10.2.0.1 80 \
+                 {{\n{real}\n }}\n{more}\n}}\n"
+            )
+        };
+        let body = match self.place {
+            "root" => format!("{text}\n{}", instance("T", 7, "", "")),
+            "global" => return global(&text) + &instance("T", 7, "", ""),
+            "instance" => instance("T", 7, "", &text),
+            "vips" => instance("T", 7, &text, ""),
+            "group" => format!(
+                "{}{}vrrp_sync_group S {{\n group {{\n T\n U\n }}\n{text}\n}}\n",
+                instance("T", 7, "", ""),
+                instance("U", 8, "", "")
+            ),
+            "server" => server("", &text),
+            "real" => server(&text, ""),
+            "tcp" => server(&format!("TCP_CHECK {{\n{text}\n}}"), ""),
+            _ => text + "\n",
+        };
+        global("") + &body
+    }
+}
