@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use crate::address::Address;
 use crate::session::{Change, Input, Output, Session, Settings};
-use crate::tree::Tree;
+use crate::tree::{Index, Tree};
 
 /// Bytes that wait to be written, above which nothing more is read.
 const HIGH_WATER: usize = 256 * 1024;
@@ -49,6 +49,11 @@ impl Handle {
     /// session it waits for one. Never blocks: false says that too many wait already, or that the session has ended.
     pub fn notify(&self, binds: Vec<VarBind>) -> bool {
         self.requests.try_send(Request::Notify(binds)).is_ok()
+    }
+
+    /// The same, but waits for room rather than refusing. False says that the session has ended.
+    pub async fn notify_in_turn(&self, binds: Vec<VarBind>) -> bool {
+        self.requests.send(Request::Notify(binds)).await.is_ok()
     }
 
     /// Ends the session in good order; [`Subagent::run`] returns within about a second.
@@ -114,6 +119,11 @@ enum Step {
 }
 
 impl Link {
+    /// Whether so much waits to be written that nothing more is to be taken on.
+    fn is_full(&self) -> bool {
+        matches!(self, Link::Up(connection) if connection.output.len() >= HIGH_WATER)
+    }
+
     /// Waits for the next thing that happens on the link. Cancelling loses nothing.
     async fn step(&mut self, patience: Duration, backlog: bool) -> Step {
         match self {
@@ -155,7 +165,7 @@ impl<F: FnMut() -> SharedTree, R: FnMut(Change)> Runner<F, R> {
             };
             tokio::select! {
                 () = timer => self.handle(Input::Timer),
-                request = requests.recv() => match request {
+                request = requests.recv(), if !self.link.is_full() => match request {
                     Some(Request::Notify(binds)) => self.handle(Input::Notify(binds)),
                     Some(Request::Stop) | None => self.handle(Input::Stop),
                 },
@@ -202,8 +212,13 @@ impl<F: FnMut() -> SharedTree, R: FnMut(Change)> Runner<F, R> {
 
     fn handle(&mut self, input: Input<'_>) {
         let mut outputs = Vec::new();
-        let tree = (self.tree)();
-        self.session.handle(Instant::now(), input, &*tree, &mut outputs);
+        // Only requests are answered from the tree, and to get it may be work.
+        if matches!(input, Input::Received(_)) {
+            let tree = (self.tree)();
+            self.session.handle(Instant::now(), input, &*tree, &mut outputs);
+        } else {
+            self.session.handle(Instant::now(), input, &Index::default(), &mut outputs);
+        }
         for output in outputs {
             match output {
                 Output::Connect => self.link = Link::Connecting(connect(self.address.clone())),

@@ -178,7 +178,10 @@ fn addresses_stay_if_they_shall() -> Result<()> {
     assert!(scene.host.has("eth0", VIP));
     // The next run finds them and takes them over.
     let daemon = scene.master(&quick().version_3(""), &[])?;
-    daemon.wait_for_log("adopting VIP 10.78.9.9")
+    daemon.wait_for_log("adopting VIP 10.78.9.9")?;
+    let events = daemon.answer(&["events"])?;
+    assert!(events.contains("Stopping (SIGTERM)"), "the run before is remembered: {events}");
+    Ok(())
 }
 
 #[test]

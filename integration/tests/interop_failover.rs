@@ -248,3 +248,35 @@ fn addresses_that_a_crashed_run_left_are_adopted() -> Result<()> {
     let _we = scene.keepwatchd(Instance::new("VI_1").interval("0.1").version_3(""))?;
     wait::until("the leftover VIP is taken off", wait::LONG, || !scene.ours.has("eth0", VIP))
 }
+
+#[test]
+fn over_ipv6_each_takes_over_from_the_other() -> Result<()> {
+    let scene = Scene::new("ipv6")?;
+    let instance = Instance::new("VI_6").interval("0.1").vip("fe80::9:9/128");
+    let mut it = scene.keepalived(&instance.clone().priority(200).version_3(""))?;
+    let we = scene.keepwatchd(instance.clone().priority(100).version_3(""))?;
+    let vip = "fe80::9:9";
+    wait::until("it is master", wait::LONG, || {
+        scene.theirs.has("eth0", vip) && !scene.ours.has("eth0", vip)
+    })?;
+    we.wait_for_log("(VI_6) Entering BACKUP STATE")?;
+
+    it.process_mut().kill();
+    we.wait_for_log("(VI_6) Entering MASTER STATE")?;
+    wait::until("the VIP is ours", wait::SHORT, || scene.ours.has("eth0", vip))?;
+    let advert = wait::value("we send adverts", wait::SHORT, || {
+        let link_local =
+            |advert: &integration::capture::frame::Advert| advert.source.to_string().starts_with("fe80:");
+        let ours = scene.wire.adverts().into_iter().map(|(_, advert)| advert);
+        ours.rev().find(|advert| link_local(advert) && advert.priority == 100)
+    })?;
+    assert_eq!((advert.version, advert.interval, advert.ttl), (3, 10, 255));
+    assert_eq!(advert.destination.to_string(), "ff02::12");
+
+    scene.theirs.remove_address(vip)?;
+    let _it = scene.keepalived(&instance.priority(200).version_3(""))?;
+    wait::until("it is master again", wait::LONG, || {
+        scene.theirs.has("eth0", vip) && !scene.ours.has("eth0", vip)
+    })?;
+    we.wait_for_log("(VI_6) Master received advert")
+}

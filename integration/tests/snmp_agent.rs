@@ -218,3 +218,27 @@ fn switched_off_by_a_reload_it_goes_away_and_on_it_comes_back() -> Result<()> {
     drop(scene.runtime);
     Ok(())
 }
+
+#[test]
+fn a_thousand_changes_at_once_are_a_thousand_notifications() -> Result<()> {
+    let scene = Scene::new("snmp-traps", 1)?;
+    let manager = scene.host.inside(|| {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None)?;
+        socket.set_recv_buffer_size(4 << 20)?;
+        socket.bind(&"127.0.0.1:1162".parse::<std::net::SocketAddr>()?.into())?;
+        Ok(std::net::UdpSocket::from(socket))
+    })?;
+    manager.set_read_timeout(Some(Duration::from_secs(5)))?;
+    let _snmpd = Snmpd::start_with(&scene.host, "trap2sink 127.0.0.1:1162 public")?;
+    scene.wait_for_session(1)?;
+    for _ in 0..500 {
+        scene.become_state(VrrpState::Master);
+        scene.become_state(VrrpState::Backup);
+    }
+    let (mut packet, mut seen) = ([0; 2048], 0);
+    while seen < 1000 {
+        let length = manager.recv(&mut packet).with_context(|| format!("{seen} notifications came"))?;
+        seen += usize::from(packet[..length].windows(4).any(|window| window == b"VI_1"));
+    }
+    Ok(())
+}

@@ -116,7 +116,9 @@ async fn serve(
     let mut story =
         Story { bus: bus.clone(), socket: wanted.master.to_string(), told: Told::Nothing, last: None };
     let session = subagent.run(move |change| story.tell(change));
-    let feed = async {
+    // When it is done, its handle is gone, and that ends the session in good order.
+    let feed = async move {
+        let handle = handle;
         let mut watching = true;
         loop {
             tokio::select! {
@@ -127,7 +129,7 @@ async fn serve(
                     Err(_) => watching = false,
                 },
                 event = events.recv() => match event {
-                    Some(event) => notify(&event, &wanted, reader, &handle),
+                    Some(event) => notify(&event, &wanted, reader, &handle).await,
                     None => return Ended::Events,
                 },
             }
@@ -139,19 +141,18 @@ async fn serve(
         ended = &mut feed => ended,
         () = &mut session => return Ended::Settings,
     };
-    handle.stop();
     session.await;
     ended
 }
 
-fn notify(event: &Event, wanted: &Settings, reader: &Reader, handle: &Handle) {
+async fn notify(event: &Event, wanted: &Settings, reader: &Reader, handle: &Handle) {
     if !wanted.traps {
         return;
     }
     let notification = traps::notification(event, &reader.world(), wanted.parts);
     if let Some(binds) = notification {
-        // Too many wait already: the session is down, and old news are worth less than the memory.
-        let _ = handle.notify(binds);
+        // The session takes them as fast as the master does. It drops the oldest only while there is no master.
+        handle.notify_in_turn(binds).await;
     }
 }
 

@@ -1,6 +1,8 @@
 //! `keepwatch explain`, `fmt` and `config`: the configuration language for people who write it. None needs a daemon.
 
+use std::fs::{Metadata, OpenOptions};
 use std::io::{self, IsTerminal, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -61,9 +63,22 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(".keepwatch-fmt");
     let fresh = file.with_file_name(name);
-    std::fs::write(&fresh, text)?;
-    std::fs::set_permissions(&fresh, std::fs::metadata(&file)?.permissions())?;
-    std::fs::rename(&fresh, &file)
+    let written =
+        write_new(&fresh, text, &std::fs::metadata(&file)?).and_then(|()| std::fs::rename(&fresh, &file));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&fresh);
+    }
+    written
+}
+
+/// A new file with the permissions and owner of another. There are passwords in configurations: nobody else may look
+/// into it meanwhile.
+fn write_new(path: &Path, text: &str, like: &Metadata) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    std::os::unix::fs::fchown(&file, Some(like.uid()), Some(like.gid()))?;
+    file.set_permissions(like.permissions())?;
+    file.sync_all()
 }
 
 /// Writes the model of a configuration in JSON; diagnostics go to standard error.

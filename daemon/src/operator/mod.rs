@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 
 use crate::control::client;
@@ -146,6 +146,9 @@ fn run(command: Command) -> Result<ExitCode> {
             tell(&mut out, paint, answer)?;
         }
         out.flush()?;
+    }
+    if endless {
+        bail!("the daemon has ended");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use keepwatch_bus::Fact;
 use keepwatch_bus::subject::VrrpState::{self, Backup, Fault, Init, Master};
-use keepwatch_config::model::TrackedInterface;
-use keepwatch_vrrp::spec::{Authentication, Preemption, Version};
+use keepwatch_config::model::{TrackedInterface, UnicastPeer};
+use keepwatch_vrrp::spec::{Authentication, Preemption, Transport, Version};
 use keepwatch_vrrp::{Datagram, Definitions, GroupDefinition, RouterSpec, Tracking};
 use lan::{Did, Lan, definition, group, spec};
 
@@ -241,6 +241,21 @@ fn a_link_that_goes_down_is_a_fault_and_coming_back_is_not_yet_mastership() {
     assert_eq!(lan.state(0, VI), Backup);
     lan.run_for(ms(3_500));
     assert_eq!((lan.state(0, VI), lan.state(1, VI)), (Master, Backup));
+}
+
+#[test]
+fn after_a_fault_a_unicast_router_tells_its_peers_where_it_is() {
+    let mut lan = Lan::new(1, 1);
+    let mut spec = spec(VI, 0, 100);
+    let peer = UnicastPeer { address: [10, 0, 0, 9].into(), min_ttl: None, max_ttl: None };
+    spec.transport = Transport::Unicast { peers: [peer].into(), ttl: 255, check_source: false };
+    let host = lan.host(one(spec), RIGHT);
+    lan.start(host);
+    lan.set_link(host, 0, false);
+    lan.set_link(host, 0, true);
+    let told = lan.hosts[host].out.did.iter();
+    let told = told.filter(|did| matches!(did, Did::Announced { addresses: 1, repeat: 1 })).count();
+    assert_eq!(told, 1);
 }
 
 #[test]
@@ -490,6 +505,29 @@ fn version_3_backups_learn_the_interval_of_the_master() {
     let before = lan.history(1, VI).len();
     lan.run_for(ms(60_000));
     assert_eq!(lan.history(1, VI).len(), before, "it waits three of the master's seconds, not of its own");
+}
+
+#[test]
+fn a_reload_with_another_interval_makes_no_backup_master() {
+    for version3 in [true, false] {
+        let mut lan = pair(|spec| {
+            if version3 {
+                spec.version = Version::V3 { checksum_as_v2: false };
+            }
+            spec.advert_interval = ms(3_000);
+        });
+        lan.run_for(ms(20_500));
+        for host in [1, 0] {
+            let now = lan.clock(host);
+            let host = &mut lan.hosts[host];
+            host.definitions.routers[0].spec.advert_interval = ms(1_000);
+            host.node.apply(now, host.definitions.clone(), None, &mut host.out);
+            lan.run_for(ms(1));
+        }
+        lan.run_for(ms(20_000));
+        assert_eq!(lan.history(1, VI), [Backup], "version 3: {version3}");
+        assert_eq!(lan.history(0, VI), [Backup, Master]);
+    }
 }
 
 #[test]

@@ -268,12 +268,14 @@ fn any_reload_leads_to_where_a_fresh_start_with_the_new_definitions_would() {
         }
         lan.run_for(shape.down() * 2);
         let mut priorities = shape.priorities.clone();
+        let interval = shape.interval * if dice.chance(30) { 2 } else { 1 };
         for (host, priority) in priorities.iter_mut().enumerate() {
-            if dice.chance(30) {
+            if interval == shape.interval && dice.chance(30) {
                 continue;
             }
             *priority = *dice.pick(&[2, 70, 120, 210]);
             for router in &mut lan.hosts[host].definitions.routers {
+                router.spec.advert_interval = interval;
                 router.spec.priority.0 = *priority;
                 router.spec.garp.repeat = dice.below(4) as u32;
                 if dice.chance(20) {
@@ -289,7 +291,7 @@ fn any_reload_leads_to_where_a_fresh_start_with_the_new_definitions_would() {
             h.node.apply(now, h.definitions.clone(), None, &mut h.out);
             lan.carry_out(host);
         }
-        lan.run_for(shape.down() * 4);
+        lan.run_for(shape.down() * 8);
         let best = priorities.iter().max();
         for name in shape.names() {
             let masters = lan.masters(&name);

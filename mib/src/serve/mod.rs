@@ -10,6 +10,7 @@ mod conformance;
 mod global;
 #[cfg(test)]
 mod tests;
+mod traffic;
 mod vrrp;
 
 /// How values are written, for the notifications too.

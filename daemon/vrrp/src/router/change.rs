@@ -11,7 +11,7 @@ use keepwatch_config::model::{InterfaceAddress, TrackedInterface};
 use super::{Reaction, Router, State};
 use crate::node::Context;
 use crate::outbox::{AddressChange, Announcement, Output};
-use crate::spec::{RouterDefinition, RouterSpec, Transport};
+use crate::spec::{RouterDefinition, RouterSpec, Transport, Version};
 
 impl Router {
     /// The priority that configuration and weights give: 1 to 254 unless it is an owner, which weights don't touch.
@@ -91,13 +91,10 @@ impl Router {
         if *self.spec == definition.spec {
             return;
         }
-        let before = self.down_interval();
         let old = std::mem::replace(&mut self.spec, Arc::new(definition.spec));
-        if old.advert_interval != self.spec.advert_interval {
+        if old.advert_interval != self.spec.advert_interval || old.down_adverts != self.spec.down_adverts {
             self.change_interval(cx);
         }
-        let after = self.down_interval();
-        self.shift_down_timer(before, after);
         if !old.is_owner() {
             self.restore_owner(cx);
         }
@@ -113,11 +110,19 @@ impl Router {
         }
     }
 
+    /// A master advertises in the new interval; a backup starts its timer over, so that a shorter one does not make it
+    /// master at once. What a version 3 backup learned from its master stays.
     fn change_interval(&mut self, cx: &mut Context<'_>) {
         let interval = self.interval();
-        self.master_interval = interval;
-        if let State::Master(master) = &mut self.state {
-            master.next_advert = master.next_advert.min(cx.now + interval);
+        let learned = self.heard.is_some() && matches!(self.spec.version, Version::V3 { .. });
+        if !learned {
+            self.master_interval = interval;
+        }
+        let wait = self.down_interval();
+        match &mut self.state {
+            State::Master(master) => master.next_advert = master.next_advert.min(cx.now + interval),
+            State::Backup(backup) => backup.down_at = cx.now + wait,
+            State::Init | State::Fault => {}
         }
     }
 
@@ -180,7 +185,7 @@ impl Router {
             spec: &self.spec,
             addresses,
             repeat: self.spec.garp.repeat,
-            occasion: AnnounceOccasion::BecameMaster,
+            occasion: AnnounceOccasion::AddressesChanged,
             cause: Some(cause),
         }));
     }
