@@ -4,7 +4,7 @@
 //! nothing where the MIB has no notification for it. As in keepalived's, the objects' names stand without the row's
 //! index, so that what people have built on those goes on working.
 
-use keepwatch_bus::subject::{RealKey, ServiceKey};
+use keepwatch_bus::subject::{RealKey, ServiceKey, VrrpState};
 use keepwatch_bus::world::{RealServer, Service};
 use keepwatch_bus::{Event, Fact, World};
 use snmp_agentx::{VarBind, VarBindValue, oid, value};
@@ -27,14 +27,14 @@ pub fn notification(event: &Event, world: &World, parts: Parts) -> Option<Vec<Va
             let initial = world.instances.get(instance)?.settings.initial_state;
             let mut trap = Trap::new(&VRRP_TRAPS, 2);
             trap.put(&[VRRP, 3, 1, 2], value::text(instance));
-            trap.put(&[VRRP, 3, 1, 4], value::integer(to.number().into()));
+            trap.put(&[VRRP, 3, 1, 4], value::integer(told(*to, world)));
             trap.put(&[VRRP, 3, 1, 5], value::integer(initial.number().into()));
             Some(trap.finish(world))
         }
         Fact::GroupStateChanged { group, to, .. } if parts.vrrp => {
             let mut trap = Trap::new(&VRRP_TRAPS, 1);
             trap.put(&[VRRP, 1, 1, 2], value::text(group));
-            trap.put(&[VRRP, 1, 1, 3], value::integer(to.number().into()));
+            trap.put(&[VRRP, 1, 1, 3], value::integer(told(*to, world)));
             Some(trap.finish(world))
         }
         Fact::RealServerUp { real } if parts.checker => real_server(world, real, true),
@@ -42,6 +42,14 @@ pub fn notification(event: &Event, world: &World, parts: Parts) -> Option<Vec<Va
         Fact::QuorumGained { service, .. } if parts.checker => quorum(world, service, true),
         Fact::QuorumLost { service, .. } if parts.checker => quorum(world, service, false),
         _ => None,
+    }
+}
+
+/// VrrpState of a notification: while the daemon stops, what is back to its beginning has shut down(5).
+fn told(state: VrrpState, world: &World) -> i32 {
+    match state {
+        VrrpState::Init if world.stopping => 5,
+        VrrpState::Init | VrrpState::Backup | VrrpState::Master | VrrpState::Fault => state.number().into(),
     }
 }
 

@@ -591,6 +591,10 @@ pub enum AnnounceOccasion {
     Refresh,
     /// A lower-priority master was heard.
     LowerPriorityMaster,
+    /// Addresses came to a router that is master already: by a reload, or because somebody had taken them off.
+    AddressesChanged,
+    /// Not virtual addresses, but the one that adverts are sent from: unicast peers may have forgotten it in a fault.
+    LeftFault,
 }
 
 /// How the kernel's table differed from what it should be.

@@ -246,6 +246,8 @@ fn vrrp(out: &mut String, fact: &Fact) -> Option<Level> {
                 AnnounceOccasion::Delayed => "again",
                 AnnounceOccasion::Refresh => "as refresh",
                 AnnounceOccasion::LowerPriorityMaster => "because of a lower-priority master",
+                AnnounceOccasion::AddressesChanged => "for new addresses",
+                AnnounceOccasion::LeftFault => "for its unicast peers",
             };
             (
                 Level::Detail,

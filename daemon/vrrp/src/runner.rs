@@ -6,21 +6,25 @@
 //!            commands (mailbox)             facts ──► bus      notices (mailbox)
 //!                  │                          ▲                    ▲
 //!   ┌──────────────▼──────────────────────────┴────────────────────┴───────┐
-//!   │ one turn: packets → links → what is due → adverts out → commands     │
-//!   │           → a few addresses and announcements → arm the timer        │
-//!   └──────▲──────────────────▲─────────────▲──────────────────┬───────────┘
-//!     recvmmsg           rtnetlink       timerfd            sendmmsg, rtnetlink
+//!   │ thread "vrrp", one turn: packets → links → what is due → adverts out  │
+//!   │           → a command → address work handed over → timer armed        │
+//!   └──────▲──────────────────▲─────────────▲──────────┬───────────┬────────┘
+//!     recvmmsg           rtnetlink       timerfd    sendmmsg    jobs (mailbox)
+//!                                                                  ▼
+//!                          thread "vrrp-addresses": rtnetlink, gratuitous ARP
 //! ```
 //!
-//! Nothing on this thread waits for anything but its own descriptors. It is a plain epoll loop rather than a tokio
-//! runtime: a takeover then costs one wake-up, an advert of any number of routers three system calls, and the order
-//! within a turn, on which punctuality rests, stands in one function.
+//! The thread "vrrp" waits for nothing but its own descriptors: changing addresses, where the kernel can make one wait,
+//! has a thread of its own. It is a plain epoll loop rather than a tokio runtime: a takeover then costs one wake-up, an
+//! advert of any number of routers three system calls, and the order within a turn, on which punctuality rests, stands
+//! in one function.
 
 mod addresses;
 mod driver;
 mod interfaces;
 mod outgoing;
 mod priority;
+mod worker;
 
 use std::io;
 use std::sync::Arc;
@@ -92,7 +96,8 @@ impl VrrpHandle {
     }
 
     /// Stops everything. The receiver hears when it is done: priority-0 adverts sent and addresses taken off, if they
-    /// were to be released; it fails if the thread was gone. Done within about two seconds.
+    /// were to be released; it fails if the thread was gone. Takes about two
+    /// seconds at most, unless the kernel is slow to take addresses off.
     pub fn stop(&self, release: Release, cause: Option<EventId>) -> oneshot::Receiver<()> {
         let (done, receiver) = oneshot::channel();
         self.commands.0.send(Command::Stop { release, cause, done });

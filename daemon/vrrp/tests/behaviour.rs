@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use keepwatch_bus::Fact;
 use keepwatch_bus::subject::VrrpState::{self, Backup, Fault, Init, Master};
-use keepwatch_config::model::TrackedInterface;
-use keepwatch_vrrp::spec::{Authentication, Preemption, Version};
+use keepwatch_config::model::{TrackedInterface, UnicastPeer};
+use keepwatch_vrrp::spec::{Authentication, Preemption, Transport, Version};
 use keepwatch_vrrp::{Datagram, Definitions, GroupDefinition, RouterSpec, Tracking};
 use lan::{Did, Lan, definition, group, spec};
 
@@ -241,6 +241,21 @@ fn a_link_that_goes_down_is_a_fault_and_coming_back_is_not_yet_mastership() {
     assert_eq!(lan.state(0, VI), Backup);
     lan.run_for(ms(3_500));
     assert_eq!((lan.state(0, VI), lan.state(1, VI)), (Master, Backup));
+}
+
+#[test]
+fn after_a_fault_a_unicast_router_tells_its_peers_where_it_is() {
+    let mut lan = Lan::new(1, 1);
+    let mut spec = spec(VI, 0, 100);
+    let peer = UnicastPeer { address: [10, 0, 0, 9].into(), min_ttl: None, max_ttl: None };
+    spec.transport = Transport::Unicast { peers: [peer].into(), ttl: 255, check_source: false };
+    let host = lan.host(one(spec), RIGHT);
+    lan.start(host);
+    lan.set_link(host, 0, false);
+    lan.set_link(host, 0, true);
+    let told = lan.hosts[host].out.did.iter();
+    let told = told.filter(|did| matches!(did, Did::Announced { addresses: 1, repeat: 1 })).count();
+    assert_eq!(told, 1);
 }
 
 #[test]

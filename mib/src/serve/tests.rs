@@ -362,6 +362,14 @@ fn notifications_carry_what_the_mib_lists() {
     assert_eq!(binds[2].value, value::integer(2));
     assert_eq!(traps::notification(&event, &world, Parts::default()), None);
 
+    let mut stopping = world.clone();
+    happen(&mut stopping, Fact::DaemonStopping { reason: "SIGTERM".into() });
+    let (instance, from) = ("VI_1".into(), VrrpState::Master);
+    let event =
+        happen(&mut stopping, Fact::StateChanged { instance, from, to: VrrpState::Init, priority: 150 });
+    let binds = traps::notification(&event, &stopping, ALL).unwrap();
+    assert_eq!(binds[2].value, value::integer(5), "shutdown");
+
     let event = happen(&mut world, Fact::RealServerDown { real: real("10.0.0.1:80") });
     let want =
         ["4.1.3", "4.1.4", "4.1.5", "4.1.6", "3.1.2", "3.1.5", "3.1.6", "3.1.7", "3.1.8", "3.1.21", "3.1.20"];

@@ -81,6 +81,7 @@ impl Node {
     fn leave_fault(&mut self, cx: &mut Context<'_>, id: RouterId, group: Option<usize>) {
         let Some(router) = self.router_mut(id) else { return };
         let event = router.follow_to_backup(cx);
+        router.announce_source(cx, event);
         if let Some(group) = group {
             self.group_enters(&mut cx.because_of(event), group, VrrpState::Backup);
         }

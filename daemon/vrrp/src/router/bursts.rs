@@ -1,15 +1,17 @@
 //! When a master announces its addresses: on becoming master, once more after `garp_master_delay`, at every refresh,
 //! and when it heard a lower-priority master.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use keepwatch_bus::EventId;
 use keepwatch_bus::fact::AnnounceOccasion;
+use keepwatch_config::model::InterfaceAddress;
 
 use super::{Router, State};
 use crate::node::Context;
 use crate::outbox::{Announcement, Output};
-use crate::spec::GarpTiming;
+use crate::spec::{GarpTiming, Transport};
 
 /// The bursts that are still to come.
 #[derive(Clone, Debug, Default)]
@@ -91,6 +93,21 @@ impl Router {
             master.bursts.lower = Some((cx.now + garp.lower_prio_delay, event));
         }
         self.announce(cx, garp.lower_prio_repeat, AnnounceOccasion::LowerPriorityMaster, Some(event));
+    }
+
+    /// After a fault a unicast master may have lost us from its neighbour table, and would ask for us before its next
+    /// advertisement, which would then come late: as keepalived does, tell it.
+    pub(crate) fn announce_source(&self, cx: &mut Context<'_>, cause: EventId) {
+        let Transport::Unicast { .. } = &self.spec.transport else { return };
+        let Some(source) = self.source else { return };
+        cx.out.act(Output::Announce(Announcement {
+            router: self.id,
+            spec: &self.spec,
+            addresses: Arc::from([InterfaceAddress::host(source)]),
+            repeat: 1,
+            occasion: AnnounceOccasion::LeftFault,
+            cause: Some(cause),
+        }));
     }
 
     pub(crate) fn announce(

@@ -185,7 +185,7 @@ impl Router {
             spec: &self.spec,
             addresses,
             repeat: self.spec.garp.repeat,
-            occasion: AnnounceOccasion::BecameMaster,
+            occasion: AnnounceOccasion::AddressesChanged,
             cause: Some(cause),
         }));
     }

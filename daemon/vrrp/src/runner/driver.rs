@@ -16,16 +16,17 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use crate::wire::{Datagram, DecodeError};
 use crate::{LinkId, Node, Notice, Release};
 
-use super::addresses::Addresses;
+use super::addresses::hand_over;
 use super::interfaces::{Interfaces, Slot};
 use super::outgoing::Outgoing;
+use super::worker::{self, Job};
 use super::{Command, HEARTBEAT, RunnerSettings, StartError};
 
 /// Packets are taken until there are none, but no longer than this: a flood may delay adverts by so much, not more.
 const RECEIVING: Duration = Duration::from_millis(2);
 /// Between two bursts of advertisements.
 const BETWEEN_BURSTS: Duration = Duration::from_micros(250);
-/// How long a stop may take.
+/// How long the last advertisements may take to leave.
 const STOPPING: Duration = Duration::from_secs(2);
 /// Descriptors that one wake-up tells of.
 const EVENTS: usize = 128;
@@ -34,7 +35,6 @@ const EVENTS: usize = 128;
 const TIMER: u64 = 0;
 const COMMANDS: u64 = 1;
 const LINKS: u64 = 2;
-const ADDRESSES: u64 = 3;
 const FIRST_LISTENER: u64 = 16;
 
 /// What the last wake-up told.
@@ -50,7 +50,8 @@ pub(super) struct Driver {
     node: Node,
     out: Outgoing,
     interfaces: Interfaces,
-    addresses: Addresses,
+    /// The thread that may wait for the kernel to change addresses.
+    worker: Sender<Job>,
     inbox: Receiver<Command>,
     epoll: Epoll,
     timer: Timer,
@@ -78,11 +79,11 @@ impl Driver {
         beat: Arc<AtomicU64>,
     ) -> Result<Self, StartError> {
         let mut node = Node::new(settings.strangers.clone());
-        let mut out = Outgoing::open(bus, notices, settings.shadow)?;
+        let mut out = Outgoing::open(bus.clone(), notices, settings.shadow)?;
         let mut interfaces = Interfaces::open()?;
         let clock = Instant::now();
         interfaces.resync(clock, &mut node, &mut out)?;
-        let addresses = Addresses::open(settings.shadow)?;
+        let worker = worker::start(settings.scheduling.clone(), bus, settings.shadow)?;
         let timer = Timer::new()?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(std::io::Error::from)?;
         let watch = |fd: &dyn AsFd, flags: EpollFlags, as_what: u64| {
@@ -92,12 +93,11 @@ impl Driver {
         watch(&timer, EpollFlags::EPOLLIN | EpollFlags::EPOLLET, TIMER)?;
         watch(&inbox, EpollFlags::EPOLLIN, COMMANDS)?;
         watch(&interfaces, EpollFlags::EPOLLIN, LINKS)?;
-        watch(&addresses, EpollFlags::EPOLLIN, ADDRESSES)?;
         Ok(Self {
             node,
             out,
             interfaces,
-            addresses,
+            worker,
             inbox,
             epoll,
             timer,
@@ -132,12 +132,13 @@ impl Driver {
             self.busy |= more.unwrap_or(false);
         }
         let now = self.now();
+        self.interfaces.retry(now, &mut self.node, &mut self.out);
         self.node.handle_timeouts(now, &mut self.out);
         self.send(now);
         if self.ready.commands && !self.command() {
             return false;
         }
-        self.carry_out();
+        self.hand_over();
         self.listen();
         // The clock only fails to be set if the descriptor is invalid; the heartbeat's pace then replaces it.
         let deadlines = [self.node.next_deadline(), self.next_burst];
@@ -166,11 +167,6 @@ impl Driver {
         let timeout = if self.busy { Duration::ZERO } else { HEARTBEAT };
         let timeout = EpollTimeout::try_from(timeout).unwrap_or(EpollTimeout::ZERO);
         let count = match self.epoll.wait(&mut events, timeout) {
-            Ok(0) if !self.busy => {
-                let now = self.now();
-                self.interfaces.retry(now, &mut self.node, &mut self.out);
-                0
-            }
             Ok(count) => count,
             Err(Errno::EINTR) => 0,
             // Nothing else can happen to a valid descriptor; sleeping keeps the thread from spinning if it does.
@@ -187,7 +183,6 @@ impl Driver {
                 listener if listener >= FIRST_LISTENER => {
                     self.ready.listeners.push(Slot((listener - FIRST_LISTENER) as usize));
                 }
-                // ADDRESSES: its answers are read by every turn anyway.
                 _ => {}
             }
         }
@@ -230,8 +225,7 @@ impl Driver {
             }
             Some(Command::Stop { release, cause, done }) => {
                 self.stop(now, release, cause);
-                // Nobody waits for it if the daemon itself is gone.
-                let _ = done.send(());
+                self.worker.send(Job::Finish(done));
                 return false;
             }
             None => return !self.inbox.is_closed(),
@@ -242,28 +236,18 @@ impl Driver {
         true
     }
 
+    /// Stops the machine, and sees its last advertisements and requests off.
     fn stop(&mut self, now: Instant, release: Release, cause: Option<EventId>) {
         self.node.stop(now, release, cause, &mut self.out);
-        while now.elapsed() < STOPPING {
-            self.busy = false;
-            let unsent = self.out.flush(&self.node);
-            let undone = !self.carry_out();
-            if !unsent && !undone {
-                break;
-            }
-            if !self.busy {
-                // Between bursts, or an answer of the kernel's is missing.
-                std::thread::sleep(BETWEEN_BURSTS);
-            }
+        while self.out.flush(&self.node) && now.elapsed() < STOPPING {
+            std::thread::sleep(BETWEEN_BURSTS);
         }
+        self.hand_over();
     }
 
-    /// Does a bounded part of the address work; true when nothing is left.
-    fn carry_out(&mut self) -> bool {
-        let Self { out, addresses, interfaces, node, .. } = self;
-        addresses.take(&mut out.work, interfaces.table(), &out.bus);
-        self.busy |= addresses.work(node, interfaces.table(), &out.bus);
-        addresses.is_idle()
+    /// Hands address work to the thread that may wait for it.
+    fn hand_over(&mut self) {
+        hand_over(&mut self.out.work, &self.node, self.interfaces.table(), &self.worker);
     }
 
     /// Adds new listeners to what is waited for.

@@ -16,6 +16,7 @@ use nix::errno::Errno;
 
 use crate::{Definitions, LinkId, LinkState, Node, Outbox, Subscription};
 
+use super::HEARTBEAT;
 use super::outgoing::Outgoing;
 
 /// Notifications (datagrams of them) taken in one turn.
@@ -47,6 +48,7 @@ pub(super) struct Interfaces {
     told: HashMap<Name, LinkState>,
     /// Interfaces on which a socket could not be opened; tried again now and then.
     deaf: HashSet<Name>,
+    retried: Option<Instant>,
 }
 
 impl Interfaces {
@@ -61,6 +63,7 @@ impl Interfaces {
             watched: HashSet::new(),
             told: HashMap::new(),
             deaf: HashSet::new(),
+            retried: None,
         })
     }
 
@@ -225,8 +228,12 @@ impl Interfaces {
         }
     }
 
-    /// Tries again where a socket could not be opened.
+    /// Tries again where a socket could not be opened, at the pace of the heartbeat.
     pub(super) fn retry(&mut self, now: Instant, node: &mut Node, out: &mut Outgoing) {
+        if self.deaf.is_empty() || self.retried.is_some_and(|last| now < last + HEARTBEAT) {
+            return;
+        }
+        self.retried = Some(now);
         for name in self.deaf.clone() {
             let id = node.link(&name);
             self.listen_on(id, &name);

@@ -1,0 +1,246 @@
+//! The thread "vrrp-addresses": carries out, in order, what the VRRP thread wants done with virtual addresses. Goes in:
+//! jobs through a mailbox. Comes out: addresses on interfaces, announcements, facts that say so.
+//!
+//! The kernel changes addresses under one lock for all network namespaces. Whoever creates containers at the same time
+//! may hold it for many milliseconds, and a writer waits inside the system call; so it is not the thread that sends the
+//! adverts which waits there.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::Ipv6Addr;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use keepwatch_bus::counters::VrrpCounters;
+use keepwatch_bus::mailbox::{Receiver, Sender, mailbox};
+use keepwatch_bus::subject::{Name, VirtualAddress};
+use keepwatch_bus::{Bus, EventId, Fact};
+use keepwatch_config::model::{InterfaceAddress, ProcessScheduling};
+use keepwatch_net::address::AddressOperation;
+use keepwatch_net::link::{self, LinkIndex};
+use keepwatch_net::netlink::{AddressSocket, Answer, Outcome};
+use keepwatch_net::socket::Announcer;
+use keepwatch_net::wire::ethernet::MacAddress;
+use keepwatch_net::wire::{arp, ndisc};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tokio::sync::oneshot;
+
+use super::addresses::{interface_of, plan};
+use super::outgoing::{Announce, Change};
+use super::priority;
+
+/// Requests in one write, before what waits for them is announced: some four hundred microseconds.
+const PER_WRITE: usize = 16;
+
+/// Something to do.
+pub(super) enum Job {
+    /// Add or remove addresses; beside each of them the interface that it belongs on, if there is such a one.
+    Change(AddressOperation, Change, Vec<Option<LinkIndex>>),
+    /// Announce addresses, once all that was asked before is done.
+    Announce(Announce, Vec<(LinkIndex, Frame)>, Arc<VrrpCounters>),
+    /// Tell when all that was asked before is done, and end.
+    Finish(oneshot::Sender<()>),
+}
+
+/// What announces one address.
+pub(super) enum Frame {
+    Arp(arp::Repr),
+    Ndisc { hardware: MacAddress, address: Ipv6Addr, interface: Arc<str> },
+}
+
+/// Whose address a request was about.
+struct Token {
+    spec: Arc<crate::RouterSpec>,
+    addresses: Arc<[InterfaceAddress]>,
+    index: usize,
+    cause: EventId,
+}
+
+/// What waits for requests to be answered.
+enum Waiting {
+    Announce(Announce, Vec<(LinkIndex, Frame)>, Arc<VrrpCounters>),
+    Finish(oneshot::Sender<()>),
+}
+
+struct Worker {
+    jobs: Receiver<Job>,
+    bus: Bus,
+    socket: AddressSocket<Token>,
+    announcer: Announcer,
+    /// Requests ever made, and ever answered; they are answered in order.
+    requested: u64,
+    answered: u64,
+    /// In order, each with the number of requests that must be answered before it.
+    waiting: VecDeque<(u64, Waiting)>,
+    shadow: bool,
+}
+
+/// Opens the sockets and starts the thread; it ends when the sender is dropped.
+pub(super) fn start(
+    scheduling: ProcessScheduling,
+    bus: Bus,
+    shadow: bool,
+) -> Result<Sender<Job>, super::StartError> {
+    let (sender, jobs) = mailbox()?;
+    let mut worker = Worker {
+        jobs,
+        bus,
+        socket: AddressSocket::open()?,
+        announcer: Announcer::open()?,
+        requested: 0,
+        answered: 0,
+        waiting: VecDeque::new(),
+        shadow,
+    };
+    std::thread::Builder::new().name("vrrp-addresses".into()).spawn(move || {
+        priority::apply(&scheduling);
+        while worker.turn() {}
+    })?;
+    Ok(sender)
+}
+
+impl Worker {
+    /// One turn; false when it was the last.
+    fn turn(&mut self) -> bool {
+        if self.jobs.is_empty() && self.socket.waiting() == 0 && self.sleep().is_err() {
+            return false;
+        }
+        self.jobs.rearm();
+        while let Some(job) = self.jobs.try_recv() {
+            self.take(job);
+        }
+        let Self { socket, bus, answered, .. } = self;
+        socket.work(PER_WRITE, |answer| {
+            *answered += 1;
+            publish(bus, answer);
+        });
+        self.announce()
+    }
+
+    /// Waits for a job or an answer; an error when there will be none.
+    fn sleep(&self) -> io::Result<()> {
+        if self.jobs.is_closed() && self.socket.is_idle() {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let mut fds = [
+            PollFd::new(self.jobs.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
+        ];
+        match poll(&mut fds, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    fn take(&mut self, job: Job) {
+        match job {
+            Job::Change(operation, change, links) => self.request(operation, &change, &links),
+            Job::Announce(announce, frames, counters) => {
+                self.waiting.push_back((self.requested, Waiting::Announce(announce, frames, counters)));
+            }
+            Job::Finish(done) => self.waiting.push_back((self.requested, Waiting::Finish(done))),
+        }
+    }
+
+    fn request(&mut self, operation: AddressOperation, change: &Change, links: &[Option<LinkIndex>]) {
+        for (index, (address, link)) in change.addresses.iter().zip(links).enumerate() {
+            let token = Token {
+                spec: change.spec.clone(),
+                addresses: change.addresses.clone(),
+                index,
+                cause: change.cause,
+            };
+            let result = match (link, operation) {
+                _ if self.shadow => Ok(Outcome::Changed),
+                (Some(link), _) => {
+                    self.requested += 1;
+                    self.socket.request(operation, *link, plan(address), token);
+                    continue;
+                }
+                (None, AddressOperation::Add) => Err(Errno::ENODEV),
+                // An interface that is gone took its addresses along.
+                (None, AddressOperation::Remove) => Ok(Outcome::AlreadySo),
+            };
+            publish(&self.bus, Answer { token, operation, result });
+        }
+    }
+
+    /// Sends the announcements whose addresses are in; false when all is done and the end was asked for.
+    fn announce(&mut self) -> bool {
+        let mut sent = Vec::new();
+        let mut finished = None;
+        while finished.is_none()
+            && self.waiting.front().is_some_and(|(after, _)| *after <= self.answered)
+            && let Some((_, waiting)) = self.waiting.pop_front()
+        {
+            match waiting {
+                Waiting::Announce(announce, frames, counters) => {
+                    if !self.shadow {
+                        self.push(announce.repeat, frames);
+                    }
+                    sent.push((announce, counters));
+                }
+                Waiting::Finish(done) => finished = Some(done),
+            }
+        }
+        // A frame that can't leave is as one lost on the wire: the next burst repeats it.
+        self.announcer.send(|_, _| {});
+        for (announce, counters) in sent {
+            counters.announcements_sent.add(u64::from(announce.repeat) * announce.addresses.len() as u64);
+            let fact = Fact::AddressesAnnounced {
+                instance: announce.spec.name.clone(),
+                addresses: announce.addresses.len() as u32,
+                repeat: announce.repeat,
+                occasion: announce.occasion,
+            };
+            self.bus.publish(announce.cause, fact);
+        }
+        match finished {
+            Some(done) => {
+                // Nobody waits for it if the daemon itself is gone.
+                let _ = done.send(());
+                false
+            }
+            None => true,
+        }
+    }
+
+    /// Each address once before any a second time, so that all of them are known as soon as can be.
+    fn push(&mut self, repeat: u32, frames: Vec<(LinkIndex, Frame)>) {
+        for _ in 0..repeat {
+            for (index, frame) in &frames {
+                match frame {
+                    Frame::Arp(repr) => self.announcer.push_arp(*index, repr),
+                    Frame::Ndisc { hardware, address, interface } => {
+                        let router = link::forwards_ipv6(interface);
+                        let repr = ndisc::Repr { hardware: *hardware, address: *address, router };
+                        self.announcer.push_ndisc(*index, &repr);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Says what became of a request.
+fn publish(bus: &Bus, answer: Answer<Token>) {
+    let Token { spec, addresses, index, cause } = answer.token;
+    let Some(address) = addresses.get(index) else { return };
+    let instance: Name = spec.name.clone();
+    let interface = interface_of(&spec, address).clone();
+    let address = VirtualAddress { address: address.address, prefix: address.prefix_len, interface };
+    let fact = match (answer.operation, answer.result) {
+        (AddressOperation::Add, Ok(outcome)) => {
+            Fact::AddressAdded { instance, address, adopted: outcome == Outcome::AlreadySo }
+        }
+        (AddressOperation::Remove, Ok(Outcome::Changed)) => Fact::AddressRemoved { instance, address },
+        // Nothing happened, so there is nothing to tell.
+        (AddressOperation::Remove, Ok(Outcome::AlreadySo)) => return,
+        (operation, Err(errno)) => {
+            let adding = operation == AddressOperation::Add;
+            Fact::AddressFailed { instance, address, adding, error: errno.desc().to_owned() }
+        }
+    };
+    bus.publish(Some(cause), fact);
+}
