@@ -79,6 +79,11 @@ fn inside_the_machine() {
     assert_eq!(refused.len(), 1);
     assert!(refused[0].1.to_string().contains("FWM 99"), "{}", refused[0].1);
 
+    let unknown = service("nosuch", ServiceFlags::default(), None);
+    let refused =
+        kernel.apply(&[Operation::AddService(address(Protocol::Tcp, "10.0.0.9", 80), unknown)]).unwrap();
+    assert!(refused[0].1.to_string().contains("no scheduler `nosuch`"), "{}", refused[0].1);
+
     let udp = Timeouts { udp: Some(Duration::from_secs(17)), ..Timeouts::default() };
     let before = kernel.timeouts().unwrap();
     kernel.set_timeouts(udp).unwrap();

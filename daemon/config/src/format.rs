@@ -14,7 +14,12 @@ pub fn format(text: &str) -> String {
     for raw in text.lines() {
         let (code, comment) = split_comment(raw);
         let code = code.trim_matches(blank);
-        let whole = in_definition || code.starts_with(['@', '$', '~']) || code.starts_with("include");
+        let quotes = code.bytes().filter(|byte| *byte == b'"').count();
+        let whole = in_definition
+            || code.starts_with(['@', '$', '~'])
+            || code.starts_with("include")
+            // What a quote that is not closed would take in must not change.
+            || quotes % 2 == 1;
         // A definition goes on while its lines end in `\`.
         let begins_definition = code.starts_with('$') || code.starts_with('@');
         in_definition = (in_definition || begins_definition) && code.ends_with('\\');

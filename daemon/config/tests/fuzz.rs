@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use keepwatch_config::{Options, load_text};
+use keepwatch_config::{Options, format, load_text};
 
 const SEEDS: &[&str] = &[
     include_str!("seeds/000-multi-lvs_1.conf"),
@@ -137,6 +137,8 @@ fn run(seed: u64, rounds: usize) {
         let took = begun.elapsed();
         assert!(took < Duration::from_secs(5), "{took:?} for: {text}");
         if round % 64 == 0 {
+            let formatted = format(&text);
+            assert_eq!(format(&formatted), formatted, "{text}");
             // Rendering is slower, and must hold for every place and every suggestion.
             let rendered = (loaded.diagnostics.render_text(false), loaded.diagnostics.render_json());
             let again = load_text(Path::new("/nowhere/fuzz.conf"), text.clone(), &options);

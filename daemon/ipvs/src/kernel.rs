@@ -15,7 +15,7 @@ use crate::{
     },
     netlink::Connection,
     statistics::{Activity, Statistics},
-    table::{Operation, ServiceKey, Table, VirtualService},
+    table::{Operation, Service, ServiceKey, Table, VirtualService},
 };
 
 /// Requests that are sent before their answers are read; the answers must fit into the socket's buffer.
@@ -132,7 +132,10 @@ impl Kernel {
         for batch in operations.chunks(BATCH) {
             for (place, error) in self.0.batch(batch.iter().map(request))? {
                 if let Some(operation) = batch.get(place) {
-                    let error = KernelError::Refused { request: operation.to_string(), error };
+                    let error = KernelError::Refused {
+                        request: operation.to_string(),
+                        error: explain(operation, error),
+                    };
                     refused.push((operation.clone(), error));
                 }
             }
@@ -262,6 +265,22 @@ impl Kernel {
         ];
         let request = format!("stop sync daemon on {}", daemon.interface);
         self.0.ask(&request, Command::DelDaemon, vec![Attribute::Daemon(attributes)], NLM_F_ACK).map(drop)
+    }
+}
+
+/// Says in words what the kernel only says by a number that stands for many things.
+fn explain(operation: &Operation, error: io::Error) -> io::Error {
+    match (operation, error.kind()) {
+        (Operation::AddService(_, service) | Operation::SetService(_, service), io::ErrorKind::NotFound) => {
+            let Service { scheduler, persistence, .. } = service;
+            let engine = persistence.as_ref().and_then(|persistence| persistence.engine.as_ref());
+            let engine =
+                engine.map(|name| format!(", or no persistence engine `{name}`")).unwrap_or_default();
+            io::Error::other(format!(
+                "the kernel has no scheduler `{scheduler}` (module ip_vs_{scheduler}){engine}"
+            ))
+        }
+        _ => error,
     }
 }
 

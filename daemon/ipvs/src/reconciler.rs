@@ -168,9 +168,14 @@ impl Reconciler {
         let Some(believed) = &self.believed else { return Vec::new() };
         let operations = diff(desired, believed);
         let (done, refused) = self.execute(operations).await;
+        let no_service: BTreeSet<_> = refused.iter().filter_map(|(operation, _)| added(operation)).collect();
         for (operation, error) in refused {
             // What it is now will show at the next audit, which tries again.
             self.believed = None;
+            if added(&operation).is_none() && no_service.contains(operation.service()) {
+                // Without its service no real server can be added: that is said already.
+                continue;
+            }
             self.complain(Complaint::Operation(operation.to_string()), &error);
         }
         done
@@ -273,15 +278,21 @@ fn restrict(table: &Table, services: &BTreeSet<ServiceKey>) -> Table {
     Table { services: ours.map(|(key, service)| (*key, service.clone())).collect() }
 }
 
+/// The service that an operation adds.
+fn added(operation: &Operation) -> Option<ServiceKey> {
+    match operation {
+        Operation::AddService(key, _) => Some(*key),
+        Operation::SetService(..)
+        | Operation::DeleteService(_)
+        | Operation::AddDestination(..)
+        | Operation::SetDestination(..)
+        | Operation::DeleteDestination(..) => None,
+    }
+}
+
 /// What was wrong, told by what was done about it. A service that was gone stands for its real servers too.
 fn drifts(director: &Director, done: &[Operation]) -> Vec<Fact> {
-    let restored: BTreeSet<_> = done
-        .iter()
-        .filter_map(|operation| match operation {
-            Operation::AddService(key, _) => Some(*key),
-            _ => None,
-        })
-        .collect();
+    let restored: BTreeSet<_> = done.iter().filter_map(added).collect();
     let drift = |operation: &Operation| {
         let entry = *operation.service();
         let (place, drift) = match operation {
@@ -346,3 +357,6 @@ fn store(counters: &ServiceCounters, statistics: &Statistics, activity: &Activit
     counters.inactive.set(activity.inactive.into());
     counters.persistent.set(activity.persistent.into());
 }
+
+#[cfg(test)]
+mod tests;

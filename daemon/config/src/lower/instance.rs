@@ -48,10 +48,10 @@ pub(super) struct InstanceDraft {
     pub(super) garp_repeat: Option<u32>,
     pub(super) garp_refresh: Option<Duration>,
     pub(super) garp_refresh_repeat: Option<u32>,
-    pub(super) garp_lower_delay: Option<Duration>,
-    pub(super) garp_lower_repeat: Option<u32>,
-    pub(super) lower_prio_no_advert: Option<bool>,
-    pub(super) higher_prio_send_advert: Option<bool>,
+    pub(super) garp_lower_delay: Placed<Duration>,
+    pub(super) garp_lower_repeat: Placed<u32>,
+    pub(super) lower_prio_no_advert: Placed<bool>,
+    pub(super) higher_prio_send_advert: Placed<bool>,
     pub(super) owner_ignore_adverts: Placed<bool>,
     pub(super) dont_track_primary: bool,
     pub(super) interfaces: Vec<TrackedInterface>,
@@ -80,7 +80,7 @@ pub(super) struct InstanceDraft {
     pub(super) vmac: Option<crate::model::Vmac>,
     pub(super) vmac_xmit_base: bool,
     pub(super) vmac_addr: bool,
-    pub(super) no_virtual_ipaddress: bool,
+    pub(super) no_virtual_ipaddress: Option<Span>,
     pub(super) kernel_rx_buf_size: Option<u32>,
     pub(super) debug: u8,
 }
@@ -131,7 +131,7 @@ impl InstanceDraft {
                 let version = if node.int(0) == Some(3) { VrrpVersion::V3 } else { VrrpVersion::V2 };
                 self.version = Some((version, span));
             }
-            "no_virtual_ipaddress" => self.no_virtual_ipaddress = true,
+            "no_virtual_ipaddress" => self.no_virtual_ipaddress = Some(node.name.span),
             "promote_secondaries" => self.promote_secondaries = true,
             "nopreempt" => self.nopreempt = Some(node.name.span),
             "preempt" => self.nopreempt = None,
@@ -168,11 +168,13 @@ impl InstanceDraft {
             "garp_master_repeat" => self.garp_repeat = count().map(|value| value.max(1)),
             "garp_master_refresh" => self.garp_refresh = node.whole_seconds(0),
             "garp_master_refresh_repeat" => self.garp_refresh_repeat = count().map(|value| value.max(1)),
-            "garp_lower_prio_delay" => self.garp_lower_delay = node.whole_seconds(0),
-            "garp_lower_prio_repeat" => self.garp_lower_repeat = count(),
+            "garp_lower_prio_delay" => {
+                self.garp_lower_delay = node.whole_seconds(0).map(|value| (value, span))
+            }
+            "garp_lower_prio_repeat" => self.garp_lower_repeat = count().map(|value| (value, span)),
             "down_timer_adverts" => self.down_timer_adverts = byte().map(|value| (value, span)),
-            "lower_prio_no_advert" => self.lower_prio_no_advert = Some(node.on()),
-            "higher_prio_send_advert" => self.higher_prio_send_advert = Some(node.on()),
+            "lower_prio_no_advert" => self.lower_prio_no_advert = Some((node.on(), node.name.span)),
+            "higher_prio_send_advert" => self.higher_prio_send_advert = Some((node.on(), node.name.span)),
             "owner_ignore_adverts" => self.owner_ignore_adverts = Some((node.on(), node.name.span)),
             "kernel_rx_buf_size" => self.kernel_rx_buf_size = count(),
             _ => return false,

@@ -5,6 +5,7 @@
 
 mod address;
 mod alerts;
+mod authentication;
 mod checker;
 mod checker_form;
 mod global;
@@ -12,13 +13,18 @@ mod group;
 mod instance;
 mod observability;
 mod resolve_advert;
+mod resolve_group;
 mod resolve_instance;
 mod resolve_server;
 mod script;
 pub(crate) mod script_files;
 mod server;
+mod server_ports;
+mod server_rules;
+mod strict_mode;
 mod sync_daemon;
 mod track;
+mod tracked_names;
 
 use std::collections::{HashMap, HashSet};
 

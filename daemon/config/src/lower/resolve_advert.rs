@@ -73,10 +73,6 @@ pub(super) fn check_preemption(
             draft.preempt_delay = None;
         }
     }
-    if let Some((_, span)) = draft.down_timer_adverts.filter(|(number, _)| strict && *number != 3) {
-        conflict(span, "`down_timer_adverts` does not go with strict mode".into());
-        draft.down_timer_adverts = Some((3, span));
-    }
 }
 
 /// Advertised and other addresses; `None` when the instance cannot run without.
@@ -122,7 +118,7 @@ pub(super) fn addresses(
             context.leads_to(Outcome::CannotRun);
             return None;
         }
-    } else if advertised.is_empty() && !draft.no_virtual_ipaddress {
+    } else if advertised.is_empty() && draft.no_virtual_ipaddress.is_none() {
         let diagnostic =
             Diagnostic::error("no-addresses", format!("`{}` has no virtual addresses", draft.name));
         if version == VrrpVersion::V3 || strict {

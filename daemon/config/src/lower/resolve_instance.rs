@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use super::group::GroupDraft;
 use super::instance::InstanceDraft;
-use super::track::TrackedDraft;
-use super::{alerts, resolve_advert};
+use super::tracked_names::{Definitions, Tracked, objects};
+use super::{alerts, authentication, resolve_advert, resolve_group, strict_mode};
 use crate::diagnostics::{Diagnostic, Outcome};
 use crate::model::{
-    Authentication, Config, Family, Garp, InitialState, Instance, InterfaceAddress, Name, Notify, Priority,
-    SyncGroup, TrackedObject, VirtualRouterId, Vmac, VrrpVersion,
+    Config, Family, Garp, InitialState, Instance, InterfaceAddress, Name, Notify, Priority, SyncGroup,
+    VirtualRouterId, Vmac, VrrpVersion,
 };
 use crate::preprocess::Context;
 use crate::source::Span;
@@ -30,7 +30,7 @@ pub(super) fn resolve(
     context: &mut Context,
 ) {
     let tracked = Definitions::of(config);
-    config.sync_groups = sync_groups(groups, places, skipped, &tracked, config, context);
+    config.sync_groups = resolve_group::sync_groups(groups, places, skipped, &tracked, config, context);
     let membership: HashMap<Name, usize> = config
         .sync_groups
         .iter()
@@ -93,166 +93,6 @@ fn leave_missing_members(config: &mut Config) {
     config.sync_groups.retain(|group| !group.members.is_empty());
 }
 
-fn sync_groups(
-    drafts: Vec<GroupDraft>,
-    instances: &HashMap<Name, Span>,
-    skipped: &[Box<str>],
-    tracked: &Definitions,
-    config: &Config,
-    context: &mut Context,
-) -> Vec<SyncGroup> {
-    let mut taken: HashMap<Name, (Name, Span)> = HashMap::new();
-    let mut groups = Vec::new();
-    for draft in drafts {
-        let mut members: Vec<Name> = Vec::new();
-        for word in &draft.members {
-            let member: Name = (&*word.text).into();
-            if !instances.contains_key(&member) {
-                if !skipped.iter().any(|name| **name == *member) {
-                    context.report(unknown_member(&draft, word, instances));
-                }
-                continue;
-            }
-            if let Some((group, first)) = taken.get(&member) {
-                let message = if *group == draft.name {
-                    format!("`{member}` stands twice in the sync group `{group}`")
-                } else {
-                    format!("`{member}` is a member of the sync group `{group}` already")
-                };
-                context.report(
-                    Diagnostic::error("duplicate-member", message)
-                        .at(word.span, "left out here")
-                        .also(*first, "first here"),
-                );
-                continue;
-            }
-            taken.insert(member.clone(), (draft.name.clone(), word.span));
-            members.push(member);
-        }
-        if members.is_empty() {
-            // Why was said at each member.
-            continue;
-        }
-        if let ([_], [_]) = (members.as_slice(), draft.members.as_slice()) {
-            context.report(
-                Diagnostic::note(
-                    "single-member",
-                    format!("the sync group `{}` has only one member", draft.name),
-                )
-                .at(draft.at, "there is nothing to keep in step"),
-            );
-        }
-        groups.push(SyncGroup {
-            smtp_alert: alerts::vrrp(draft.smtp_alert, &config.global),
-            name: draft.name,
-            members,
-            notify: draft.notify,
-            notify_priority_changes: draft.notify_priority_changes,
-            tracking_weight: draft.tracking_weight,
-            global_tracking: draft.global_tracking,
-            track_interfaces: draft.interfaces,
-            track_scripts: objects(draft.scripts, Tracked::Script, tracked, context),
-            track_files: objects(draft.files, Tracked::File, tracked, context),
-            track_processes: objects(draft.processes, Tracked::Process, tracked, context),
-            track_bfds: objects(draft.bfds, Tracked::Bfd, tracked, context),
-        });
-    }
-    groups
-}
-
-fn unknown_member(
-    draft: &GroupDraft,
-    word: &crate::words::Word,
-    instances: &HashMap<Name, Span>,
-) -> Diagnostic {
-    let diagnostic = Diagnostic::error(
-        "unknown-instance",
-        format!("there is no instance `{}` for the sync group `{}`", word.text, draft.name),
-    )
-    .at(word.span, "no `vrrp_instance` has this name");
-    let nearest = instances
-        .keys()
-        .filter(|name| !draft.members.iter().any(|member| *member.text == ***name))
-        .map(|name| (strsim::osa_distance(name, &word.text), name))
-        .min()
-        .filter(|(distance, _)| *distance <= 2);
-    match nearest {
-        Some((_, name)) => diagnostic.suggest(word.span, name.to_string(), format!("did you mean `{name}`?")),
-        None => diagnostic,
-    }
-}
-
-/// What a tracked name is the name of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Tracked {
-    Script,
-    File,
-    Process,
-    Bfd,
-}
-
-impl Tracked {
-    /// The keyword that defines it.
-    fn keyword(self) -> &'static str {
-        match self {
-            Self::Script => "vrrp_script",
-            Self::File => "track_file",
-            Self::Process => "vrrp_track_process",
-            Self::Bfd => "bfd_instance",
-        }
-    }
-}
-
-/// Everything that can be tracked by name, with the weight of its definition.
-struct Definitions(HashMap<(Tracked, Name), (i32, bool)>);
-
-impl Definitions {
-    fn of(config: &Config) -> Self {
-        let scripts =
-            config.track_scripts.iter().map(|d| ((Tracked::Script, d.name.clone()), (d.weight, d.reverse)));
-        let files =
-            config.track_files.iter().map(|d| ((Tracked::File, d.name.clone()), (d.weight, d.reverse)));
-        let processes = config
-            .track_processes
-            .iter()
-            .map(|d| ((Tracked::Process, d.name.clone()), (d.weight, d.reverse)));
-        Self(scripts.chain(files).chain(processes).collect())
-    }
-
-    fn find(&self, kind: Tracked, name: &Name) -> Option<(i32, bool)> {
-        match kind {
-            // Sessions are in no table of the model yet.
-            Tracked::Bfd => Some((0, false)),
-            Tracked::Script | Tracked::File | Tracked::Process => self.0.get(&(kind, name.clone())).copied(),
-        }
-    }
-}
-
-fn objects(
-    drafts: Vec<TrackedDraft>,
-    kind: Tracked,
-    tracked: &Definitions,
-    context: &mut Context,
-) -> Vec<TrackedObject> {
-    let resolve = |draft: TrackedDraft| {
-        let name = Name::from(&*draft.name.text);
-        if let Some((weight, reverse)) = tracked.find(kind, &name) {
-            return Some(draft.resolve(weight, reverse));
-        }
-        context.report(
-            Diagnostic::error(
-                "unknown-tracked",
-                format!("there is no `{}` of the name `{name}`", kind.keyword()),
-            )
-            .at(draft.name.span, "left out"),
-        );
-        None
-    };
-    let mut objects: Vec<TrackedObject> = drafts.into_iter().filter_map(resolve).collect();
-    objects.shrink_to_fit();
-    objects
-}
-
 /// Makes one instance; `None` when it cannot be run (reported).
 fn resolve_one(
     mut draft: InstanceDraft,
@@ -297,9 +137,10 @@ fn resolve_one(
         return None;
     }
     let (state, priority) = state_and_priority(&draft, strict, context);
+    strict_mode::check(&mut draft, strict, version, priority, context);
     resolve_advert::check_preemption(&mut draft, state, priority, strict, context);
     let advert_int = resolve_advert::advert_int(&draft, version, context);
-    let authentication = authentication(&draft, version, family, strict, context)?;
+    let authentication = authentication::resolve(&draft, version, family, strict, context)?;
     if let (Some(span), true, false) = (draft.unicast_keyword, draft.peers.is_empty(), draft.peers_written) {
         context.report(
             Diagnostic::warning(
@@ -338,10 +179,10 @@ fn resolve_one(
         garp: garp(&draft, &global.garp, strict),
         lower_prio_no_advert: draft
             .lower_prio_no_advert
-            .unwrap_or(strict || global.vrrp_lower_prio_no_advert),
+            .map_or(strict || global.vrrp_lower_prio_no_advert, |(on, _)| on),
         higher_prio_send_advert: draft
             .higher_prio_send_advert
-            .unwrap_or(!strict && global.vrrp_higher_prio_send_advert),
+            .map_or(!strict && global.vrrp_higher_prio_send_advert, |(on, _)| on),
         owner_ignore_adverts: priority == Priority::OWNER
             && owner_ignore.unwrap_or(strict || global.vrrp_owner_ignore_adverts),
         dont_track_primary: draft.dont_track_primary,
@@ -377,7 +218,7 @@ fn resolve_one(
             addresses: draft.vmac_addr,
             ..vmac
         }),
-        no_virtual_ipaddress: draft.no_virtual_ipaddress,
+        no_virtual_ipaddress: draft.no_virtual_ipaddress.is_some(),
         kernel_rx_buf_size: draft.kernel_rx_buf_size,
         debug: draft.debug,
         name,
@@ -478,67 +319,6 @@ fn state_and_priority(
     }
 }
 
-/// Reads the authentication; `None` when the instance must not run without what is not built.
-fn authentication(
-    draft: &InstanceDraft,
-    version: VrrpVersion,
-    family: Family,
-    strict: bool,
-    context: &mut Context,
-) -> Option<Authentication> {
-    let Some((kind, kind_at)) = &draft.auth_type else {
-        if let (Some((_, span)), false) = (&draft.auth_pass, draft.bad.contains(&"auth_type")) {
-            context.report(
-                Diagnostic::warning("missing-value", "`auth_pass` without `auth_type`")
-                    .at(*span, "adverts are not authenticated")
-                    .help("add `auth_type PASS`"),
-            );
-        }
-        return Some(Authentication::None);
-    };
-    let refuse = |context: &mut Context, code: &'static str, message: String| {
-        context.report(Diagnostic::error(code, message).at(*kind_at, "adverts are not authenticated"));
-        Some(Authentication::None)
-    };
-    if strict {
-        return refuse(context, "strict", "strict mode has no authentication".into());
-    }
-    if version == VrrpVersion::V3 {
-        return refuse(context, "auth-version", "version 3 of VRRP has no authentication".into());
-    }
-    let Some((password, password_at)) = &draft.auth_pass else {
-        if draft.bad.contains(&"auth_pass") {
-            return Some(Authentication::None);
-        }
-        return refuse(context, "missing-value", "`auth_type` without `auth_pass`".into());
-    };
-    let bytes = password.as_bytes();
-    if bytes.len() > 8 {
-        context.report(
-            Diagnostic::warning("long-password", "only the first eight bytes of the password count")
-                .changes()
-                .at(*password_at, "longer than eight bytes"),
-        );
-    }
-    let mut key = [0; 8];
-    for (to, from) in key.iter_mut().zip(bytes) {
-        *to = *from;
-    }
-    if &**kind == "PASS" {
-        return Some(Authentication::Pass(key));
-    }
-    if family == Family::V6 {
-        return refuse(context, "auth-version", "AH authentication is for IPv4 only".into());
-    }
-    context.report(
-        Diagnostic::error("auth-ah-not-built", "`auth_type AH` is not built yet")
-            .fatal()
-            .at(*kind_at, "refused, so that the instance does not run without authentication")
-            .help("`auth_type PASS` is built"),
-    );
-    None
-}
-
 fn garp(draft: &InstanceDraft, global: &Garp, strict: bool) -> Garp {
     let delay = draft.garp_delay.unwrap_or(global.master_delay);
     let lower_delay = if strict { Duration::ZERO } else { global.lower_prio_delay };
@@ -548,8 +328,8 @@ fn garp(draft: &InstanceDraft, global: &Garp, strict: bool) -> Garp {
         master_repeat: draft.garp_repeat.unwrap_or(global.master_repeat),
         master_refresh: draft.garp_refresh.unwrap_or(global.master_refresh),
         master_refresh_repeat: draft.garp_refresh_repeat.unwrap_or(global.master_refresh_repeat),
-        lower_prio_delay: draft.garp_lower_delay.filter(|_| !strict).unwrap_or(lower_delay),
-        lower_prio_repeat: draft.garp_lower_repeat.filter(|_| !strict).unwrap_or(lower_repeat),
+        lower_prio_delay: draft.garp_lower_delay.map_or(lower_delay, |(delay, _)| delay),
+        lower_prio_repeat: draft.garp_lower_repeat.map_or(lower_repeat, |(number, _)| number),
         interval: global.interval,
         gna_interval: global.gna_interval,
     }

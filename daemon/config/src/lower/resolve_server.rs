@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use super::alerts;
 use super::server::{RealDraft, ServerDraft, Target};
+use super::server_ports::{persistence_of_port_zero, port_for};
+use super::server_rules::{check_families, check_tracked, family, protocol, scheduler_flags};
 use crate::diagnostics::Diagnostic;
 use crate::model::{
-    Config, Family, Forwarding, GroupEntry, Name, Protocol, RealServer, SorryServer, TrackedWeight,
-    VirtualServer, VirtualServerKey, Weight,
+    Config, Family, Forwarding, Name, RealServer, SorryServer, TrackedWeight, VirtualServer,
+    VirtualServerKey, Weight,
 };
 use crate::preprocess::Context;
 use crate::source::Span;
 
 /// The kernel's own persistence time.
-const PERSISTENCE: Duration = Duration::from_secs(360);
+pub(super) const PERSISTENCE: Duration = Duration::from_secs(360);
 
 /// Makes the virtual servers of the model.
 pub(super) fn resolve(
@@ -131,46 +133,6 @@ fn resolve_one(
     })
 }
 
-/// `sh-port` and the like go with their own scheduler only.
-fn scheduler_flags(draft: &mut ServerDraft, scheduler: &str, context: &mut Context) {
-    for (keyword, wanted, span) in std::mem::take(&mut draft.scheduler_flags) {
-        if scheduler != wanted {
-            context.report(
-                Diagnostic::error("conflict", format!("`{keyword}` goes with the scheduler {wanted} only"))
-                    .at(span, format!("has no effect with {scheduler}")),
-            );
-        } else if keyword.ends_with("port") {
-            draft.flags.sched_2 = true;
-        } else {
-            draft.flags.sched_1 = true;
-        }
-    }
-}
-
-/// What `FILE_CHECK` and `BFD_CHECK` follow must be there.
-fn check_tracked(draft: &mut ServerDraft, bfds: &HashSet<Name>, config: &Config, context: &mut Context) {
-    for real in &mut draft.reals {
-        real.tracked.retain(|(keyword, object)| {
-            let name = &*object.name.text;
-            let (known, what) = if *keyword == "BFD_CHECK" {
-                (bfds.contains(name), "bfd_instance")
-            } else {
-                (config.track_files.iter().any(|file| &*file.name == name), "track_file")
-            };
-            if !known {
-                context.report(
-                    Diagnostic::error(
-                        "unknown-tracked",
-                        format!("there is no `{what}` of the name `{name}`"),
-                    )
-                    .at(object.name.span, "left out"),
-                );
-            }
-            known
-        });
-    }
-}
-
 /// As keepalived would name it.
 fn display(draft: &ServerDraft) -> String {
     match &draft.target {
@@ -189,156 +151,6 @@ fn default_used(context: &mut Context, at: Span, name: &str, keyword: &str, defa
             .changes()
             .at(at, format!("{default} is used")),
     );
-}
-
-/// The family that it serves; `None` when its group is missing or mixed (reported).
-fn family(
-    draft: &mut ServerDraft,
-    skipped: &[Box<str>],
-    config: &Config,
-    context: &mut Context,
-) -> Option<Family> {
-    let by_servers = |draft: &ServerDraft| {
-        draft.reals.first().or(draft.sorry.as_ref()).map_or(Family::V4, |real| Family::of(real.address))
-    };
-    let family = match &draft.target {
-        Target::Address(address) => Family::of(address.ip()),
-        Target::Mark(_) => draft.family.map_or_else(|| by_servers(draft), |(family, _)| family),
-        Target::Group(name) => {
-            let Some(group) = config.virtual_server_groups.iter().find(|group| group.name == *name) else {
-                if !skipped.iter().any(|skipped| **skipped == **name) {
-                    context.report(
-                        Diagnostic::error(
-                            "unknown-group",
-                            format!("there is no `virtual_server_group` of the name `{name}`"),
-                        )
-                        .at(draft.at, "this virtual server is left out"),
-                    );
-                }
-                return None;
-            };
-            let mut families = group.entries.iter().filter_map(|entry| match entry {
-                GroupEntry::Addresses { range, .. } => Some(Family::of(range.first)),
-                GroupEntry::FwMark(_) => None,
-            });
-            families.next().or(draft.family.map(|(family, _)| family)).unwrap_or_else(|| by_servers(draft))
-        }
-    };
-    if let Some((written, span)) = draft.family.filter(|(written, _)| *written != family) {
-        context.report(
-            Diagnostic::error(
-                "family-mix",
-                format!("`ip_family` says {written}, but the virtual server is {family}"),
-            )
-            .at(span, "has no effect"),
-        );
-    }
-    Some(family)
-}
-
-/// Real and sorry servers of another family are left out, except for tunnels.
-fn check_families(draft: &mut ServerDraft, family: Family, name: &str, context: &mut Context) {
-    let outer = draft.forwarding;
-    let mut fits = |real: &RealDraft, what: &str| {
-        let tunnel = real.forwarding.or(outer) == Some(Forwarding::Tun);
-        let fits = tunnel || Family::of(real.address) == family;
-        if !fits {
-            context.report(
-                Diagnostic::error(
-                    "family-mix",
-                    format!("the {what} {} is not {family} as its virtual server {name} is", real.address),
-                )
-                .at(real.at, "left out")
-                .help("only `lvs_method TUN` can go from one family to the other"),
-            );
-        }
-        fits
-    };
-    draft.reals.retain(|real| fits(real, "real server"));
-    draft.sorry = draft.sorry.take().filter(|sorry| fits(sorry, "sorry server"));
-    if let Some((_, _, span)) =
-        draft.granularity.filter(|(length, v4, _)| (*v4 || *length > 32) && (*v4 != (family == Family::V4)))
-    {
-        context.report(
-            Diagnostic::error("family-mix", format!("this `persistence_granularity` is not of {family}"))
-                .at(span, "has no effect"),
-        );
-        draft.granularity = None;
-    }
-    if draft.granularity.is_some() && draft.persistence_timeout.is_none() {
-        draft.persistence_timeout = Some(PERSISTENCE);
-    }
-}
-
-/// Does it have addresses, rather than only firewall marks?
-fn has_addresses(draft: &ServerDraft, config: &Config) -> bool {
-    match &draft.target {
-        Target::Address(_) => true,
-        Target::Mark(_) => false,
-        Target::Group(name) => config
-            .virtual_server_groups
-            .iter()
-            .filter(|group| group.name == *name)
-            .flat_map(|group| &group.entries)
-            .any(|entry| matches!(entry, GroupEntry::Addresses { .. })),
-    }
-}
-
-fn protocol(draft: &mut ServerDraft, config: &Config, name: &str, context: &mut Context) -> Protocol {
-    if !has_addresses(draft, config) {
-        if let Some((_, span)) = draft.protocol {
-            context.report(
-                Diagnostic::warning("conflict", "a firewall mark has no `protocol`")
-                    .changes()
-                    .at(span, "has no effect"),
-            );
-        }
-        return Protocol::Udp;
-    }
-    let protocol = match draft.protocol {
-        Some((protocol, _)) => protocol,
-        None if draft.bad.contains(&"protocol") => Protocol::Udp,
-        None => {
-            context.report(
-                Diagnostic::warning("default-used", format!("the virtual server {name} has no `protocol`"))
-                    .changes()
-                    .at(draft.at, "UDP is used")
-                    .help("for TCP, say so: `protocol TCP`"),
-            );
-            Protocol::Udp
-        }
-    };
-    if let Some(span) = draft.one_packet.filter(|_| protocol != Protocol::Udp) {
-        context.report(Diagnostic::error("conflict", "`ops` is for UDP only").at(span, "has no effect"));
-        draft.flags.one_packet = false;
-    }
-    protocol
-}
-
-fn persistence_of_port_zero(draft: &mut ServerDraft, config: &Config, name: &str, context: &mut Context) {
-    if draft.persistence_timeout.is_some() {
-        return;
-    }
-    let zero = match &draft.target {
-        Target::Address(address) => address.port() == 0,
-        Target::Mark(_) => false,
-        Target::Group(name) => config
-            .virtual_server_groups
-            .iter()
-            .filter(|group| group.name == *name)
-            .flat_map(|group| &group.entries)
-            .any(|entry| matches!(entry, GroupEntry::Addresses { port: 0, .. })),
-    };
-    if zero {
-        context.report(
-            Diagnostic::error(
-                "port-missing",
-                format!("the virtual server {name} has no port; only a persistent one can do without"),
-            )
-            .at(draft.at, "`persistence_timeout 360` is used"),
-        );
-        draft.persistence_timeout = Some(PERSISTENCE);
-    }
 }
 
 fn quorum(draft: &ServerDraft, total: u64, name: &str, context: &mut Context) -> (u32, u32) {
@@ -370,51 +182,6 @@ fn quorum(draft: &ServerDraft, total: u64, name: &str, context: &mut Context) ->
         hysteresis = most;
     }
     (quorum, hysteresis.min(quorum))
-}
-
-/// The address of a real or sorry server, with the port that its method can have.
-fn port_for(target: &Target, real: &RealDraft, forwarding: Forwarding, context: &mut Context) -> SocketAddr {
-    let written = real.port;
-    let port = match (target, forwarding) {
-        (Target::Address(address), Forwarding::Nat) => {
-            if written == 0 {
-                address.port()
-            } else {
-                written
-            }
-        }
-        (Target::Address(address), Forwarding::Dr | Forwarding::Tun) => {
-            if written != 0 && written != address.port() {
-                context.report(
-                    Diagnostic::warning(
-                        "port-mismatch",
-                        format!(
-                            "with {forwarding} the port must be that of the virtual server, {}",
-                            address.port()
-                        ),
-                    )
-                    .changes()
-                    .at(real.at, format!("{} is used", address.port())),
-                );
-            }
-            address.port()
-        }
-        (Target::Mark(_), Forwarding::Dr | Forwarding::Tun) => {
-            if written != 0 {
-                context.report(
-                    Diagnostic::warning(
-                        "port-mismatch",
-                        format!("with {forwarding} a server of a firewall mark has no port"),
-                    )
-                    .changes()
-                    .at(real.at, "the port is left out"),
-                );
-            }
-            0
-        }
-        (Target::Mark(_), Forwarding::Nat) | (Target::Group(_), _) => written,
-    };
-    SocketAddr::new(real.address, port)
 }
 
 fn real_servers(

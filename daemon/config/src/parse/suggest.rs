@@ -52,11 +52,13 @@ fn nearest(block: BlockId, written: &str, words: usize) -> Option<Meant> {
         6..=9 => 2,
         _ => 3,
     };
-    let lower = written.to_lowercase();
+    let lower = written.to_ascii_lowercase();
     let (distance, name) = schema::keywords(block)
         .iter()
         .flat_map(Keyword::names)
-        .map(|name| (strsim::osa_distance(&lower, &name.to_lowercase()), name))
+        // A cheap look first: this runs for every unknown word of a file.
+        .filter(|name| name.len().abs_diff(lower.len()) <= allowed)
+        .map(|name| (strsim::osa_distance(&lower, &name.to_ascii_lowercase()), name))
         .min_by_key(|(distance, name)| (*distance, name.len().abs_diff(written.len())))?;
     (distance <= allowed).then(|| Meant {
         keyword: name,

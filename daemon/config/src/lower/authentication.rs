@@ -1,0 +1,67 @@
+//! `authentication { … }` of an instance: what goes with its version, and the bytes of the key.
+
+use super::instance::InstanceDraft;
+use crate::diagnostics::Diagnostic;
+use crate::model::{Authentication, Family, VrrpVersion};
+use crate::preprocess::Context;
+
+/// Reads the authentication; `None` when the instance must not run without what is not built.
+pub(super) fn resolve(
+    draft: &InstanceDraft,
+    version: VrrpVersion,
+    family: Family,
+    strict: bool,
+    context: &mut Context,
+) -> Option<Authentication> {
+    let Some((kind, kind_at)) = &draft.auth_type else {
+        if let (Some((_, span)), false) = (&draft.auth_pass, draft.bad.contains(&"auth_type")) {
+            context.report(
+                Diagnostic::warning("missing-value", "`auth_pass` without `auth_type`")
+                    .at(*span, "adverts are not authenticated")
+                    .help("add `auth_type PASS`"),
+            );
+        }
+        return Some(Authentication::None);
+    };
+    let refuse = |context: &mut Context, code: &'static str, message: String| {
+        context.report(Diagnostic::error(code, message).at(*kind_at, "adverts are not authenticated"));
+        Some(Authentication::None)
+    };
+    if strict {
+        return refuse(context, "strict", "strict mode has no authentication".into());
+    }
+    if version == VrrpVersion::V3 {
+        return refuse(context, "auth-version", "version 3 of VRRP has no authentication".into());
+    }
+    let Some((password, password_at)) = &draft.auth_pass else {
+        if draft.bad.contains(&"auth_pass") {
+            return Some(Authentication::None);
+        }
+        return refuse(context, "missing-value", "`auth_type` without `auth_pass`".into());
+    };
+    let bytes = password.as_bytes();
+    if bytes.len() > 8 {
+        context.report(
+            Diagnostic::warning("long-password", "only the first eight bytes of the password count")
+                .changes()
+                .at(*password_at, "longer than eight bytes"),
+        );
+    }
+    let mut key = [0; 8];
+    for (to, from) in key.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    if &**kind == "PASS" {
+        return Some(Authentication::Pass(key));
+    }
+    if family == Family::V6 {
+        return refuse(context, "auth-version", "AH authentication is for IPv4 only".into());
+    }
+    context.report(
+        Diagnostic::error("auth-ah-not-built", "`auth_type AH` is not built yet")
+            .fatal()
+            .at(*kind_at, "refused, so that the instance does not run without authentication")
+            .help("`auth_type PASS` is built"),
+    );
+    None
+}

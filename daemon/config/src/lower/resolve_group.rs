@@ -1,0 +1,101 @@
+//! Sync groups: members that exist, each in one group.
+
+use std::collections::HashMap;
+
+use super::alerts;
+use super::group::GroupDraft;
+use super::tracked_names::{Definitions, Tracked, objects};
+use crate::diagnostics::Diagnostic;
+use crate::model::{Config, Name, SyncGroup};
+use crate::preprocess::Context;
+use crate::source::Span;
+
+/// Makes the groups of the model; a member that does not exist, or is in two groups, is left out.
+pub(super) fn sync_groups(
+    drafts: Vec<GroupDraft>,
+    instances: &HashMap<Name, Span>,
+    skipped: &[Box<str>],
+    tracked: &Definitions,
+    config: &Config,
+    context: &mut Context,
+) -> Vec<SyncGroup> {
+    let mut taken: HashMap<Name, (Name, Span)> = HashMap::new();
+    let mut groups = Vec::new();
+    for draft in drafts {
+        let mut members: Vec<Name> = Vec::new();
+        for word in &draft.members {
+            let member: Name = (&*word.text).into();
+            if !instances.contains_key(&member) {
+                if !skipped.iter().any(|name| **name == *member) {
+                    context.report(unknown_member(&draft, word, instances));
+                }
+                continue;
+            }
+            if let Some((group, first)) = taken.get(&member) {
+                let message = if *group == draft.name {
+                    format!("`{member}` stands twice in the sync group `{group}`")
+                } else {
+                    format!("`{member}` is a member of the sync group `{group}` already")
+                };
+                context.report(
+                    Diagnostic::error("duplicate-member", message)
+                        .at(word.span, "left out here")
+                        .also(*first, "first here"),
+                );
+                continue;
+            }
+            taken.insert(member.clone(), (draft.name.clone(), word.span));
+            members.push(member);
+        }
+        if members.is_empty() {
+            // Why was said at each member.
+            continue;
+        }
+        if let ([_], [_]) = (members.as_slice(), draft.members.as_slice()) {
+            context.report(
+                Diagnostic::note(
+                    "single-member",
+                    format!("the sync group `{}` has only one member", draft.name),
+                )
+                .at(draft.at, "there is nothing to keep in step"),
+            );
+        }
+        groups.push(SyncGroup {
+            smtp_alert: alerts::vrrp(draft.smtp_alert, &config.global),
+            name: draft.name,
+            members,
+            notify: draft.notify,
+            notify_priority_changes: draft.notify_priority_changes,
+            tracking_weight: draft.tracking_weight,
+            global_tracking: draft.global_tracking,
+            track_interfaces: draft.interfaces,
+            track_scripts: objects(draft.scripts, Tracked::Script, tracked, context),
+            track_files: objects(draft.files, Tracked::File, tracked, context),
+            track_processes: objects(draft.processes, Tracked::Process, tracked, context),
+            track_bfds: objects(draft.bfds, Tracked::Bfd, tracked, context),
+        });
+    }
+    groups
+}
+
+fn unknown_member(
+    draft: &GroupDraft,
+    word: &crate::words::Word,
+    instances: &HashMap<Name, Span>,
+) -> Diagnostic {
+    let diagnostic = Diagnostic::error(
+        "unknown-instance",
+        format!("there is no instance `{}` for the sync group `{}`", word.text, draft.name),
+    )
+    .at(word.span, "no `vrrp_instance` has this name");
+    let nearest = instances
+        .keys()
+        .filter(|name| !draft.members.iter().any(|member| *member.text == ***name))
+        .map(|name| (strsim::osa_distance(name, &word.text), name))
+        .min()
+        .filter(|(distance, _)| *distance <= 2);
+    match nearest {
+        Some((_, name)) => diagnostic.suggest(word.span, name.to_string(), format!("did you mean `{name}`?")),
+        None => diagnostic,
+    }
+}

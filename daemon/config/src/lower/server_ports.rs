@@ -1,0 +1,90 @@
+//! Ports: those of real servers that the forwarding method allows, and port 0.
+
+use std::net::SocketAddr;
+
+use super::resolve_server::PERSISTENCE;
+use super::server::{RealDraft, ServerDraft, Target};
+use crate::diagnostics::Diagnostic;
+use crate::model::{Config, Forwarding, GroupEntry};
+use crate::preprocess::Context;
+
+pub(super) fn persistence_of_port_zero(
+    draft: &mut ServerDraft,
+    config: &Config,
+    name: &str,
+    context: &mut Context,
+) {
+    if draft.persistence_timeout.is_some() {
+        return;
+    }
+    let zero = match &draft.target {
+        Target::Address(address) => address.port() == 0,
+        Target::Mark(_) => false,
+        Target::Group(name) => config
+            .virtual_server_groups
+            .iter()
+            .filter(|group| group.name == *name)
+            .flat_map(|group| &group.entries)
+            .any(|entry| matches!(entry, GroupEntry::Addresses { port: 0, .. })),
+    };
+    if zero {
+        context.report(
+            Diagnostic::error(
+                "port-missing",
+                format!("the virtual server {name} has no port; only a persistent one can do without"),
+            )
+            .at(draft.at, "`persistence_timeout 360` is used"),
+        );
+        draft.persistence_timeout = Some(PERSISTENCE);
+    }
+}
+
+/// The address of a real or sorry server, with the port that its method can have.
+pub(super) fn port_for(
+    target: &Target,
+    real: &RealDraft,
+    forwarding: Forwarding,
+    context: &mut Context,
+) -> SocketAddr {
+    let written = real.port;
+    let port = match (target, forwarding) {
+        (Target::Address(address), Forwarding::Nat) => {
+            if written == 0 {
+                address.port()
+            } else {
+                written
+            }
+        }
+        (Target::Address(address), Forwarding::Dr | Forwarding::Tun) => {
+            if written != 0 && written != address.port() {
+                context.report(
+                    Diagnostic::warning(
+                        "port-mismatch",
+                        format!(
+                            "with {forwarding} the port must be that of the virtual server, {}",
+                            address.port()
+                        ),
+                    )
+                    .changes()
+                    .at(real.at, format!("{} is used", address.port())),
+                );
+            }
+            address.port()
+        }
+        (Target::Mark(_), Forwarding::Dr | Forwarding::Tun) => {
+            if written != 0 {
+                context.report(
+                    Diagnostic::warning(
+                        "port-mismatch",
+                        format!("with {forwarding} a server of a firewall mark has no port"),
+                    )
+                    .changes()
+                    .at(real.at, "the port is left out"),
+                );
+            }
+            0
+        }
+        (Target::Mark(_), Forwarding::Nat) | (Target::Group(_), _) => written,
+    };
+    SocketAddr::new(real.address, port)
+}

@@ -1,0 +1,76 @@
+//! What `strict_mode` (or `vrrp_strict`) does not go with: keepalived leaves it out and says so, and so do we.
+
+use super::instance::InstanceDraft;
+use crate::diagnostics::Diagnostic;
+use crate::model::{Family, Priority, VrrpVersion};
+use crate::preprocess::Context;
+use crate::source::Span;
+
+/// Takes out of the draft what strict mode does not allow. State, authentication, version and `preempt_delay` are
+/// looked at where they are settled.
+pub(super) fn check(
+    draft: &mut InstanceDraft,
+    strict: bool,
+    version: VrrpVersion,
+    priority: Priority,
+    context: &mut Context,
+) {
+    if !strict {
+        return;
+    }
+    let mut leave_out = |keyword: &str, span: Span, instead: &str| {
+        context.report(
+            Diagnostic::error("strict", format!("strict mode does not go with `{keyword}`"))
+                .at(span, instead.to_owned()),
+        );
+    };
+    if let Some((_, span)) = draft.garp_lower_repeat.take_if(|(number, _)| *number != 0) {
+        leave_out("garp_lower_prio_repeat", span, "0 is used");
+    }
+    if let Some((_, span)) = draft.garp_lower_delay.take_if(|(delay, _)| !delay.is_zero()) {
+        leave_out("garp_lower_prio_delay", span, "0 is used");
+    }
+    if let Some((_, span)) = draft.lower_prio_no_advert.take_if(|(on, _)| !*on) {
+        leave_out("lower_prio_no_advert off", span, "on is used");
+    }
+    if let Some((_, span)) = draft.higher_prio_send_advert.take_if(|(on, _)| *on) {
+        leave_out("higher_prio_send_advert", span, "off is used");
+    }
+    if let Some((_, span)) = draft.down_timer_adverts.take_if(|(number, _)| *number != 3) {
+        leave_out("down_timer_adverts", span, "3 is used");
+        draft.down_timer_adverts = Some((3, span));
+    }
+    let owner = priority == Priority::OWNER;
+    if version == VrrpVersion::V2
+        && !owner
+        && let Some((_, span)) = draft.accept.take_if(|(on, _)| *on)
+    {
+        leave_out("accept", span, "only the owner answers packets to the addresses (RFC 3768 §6.4.3)");
+    }
+    if let Some(span) = draft.no_virtual_ipaddress.take() {
+        leave_out("no_virtual_ipaddress", span, "left out");
+    }
+    if let Some((peer, span)) = draft.peers.first() {
+        let _ = peer;
+        leave_out("unicast_peer", *span, "adverts go to the multicast group");
+        draft.peers.clear();
+        draft.peers_written = true;
+    }
+    if let Some((address, span)) = draft.addresses.first()
+        && Family::of(address.address) == Family::V6
+        && !link_local(address.address)
+    {
+        leave_out(
+            "a first IPv6 address that is not link-local",
+            *span,
+            "RFC 9568 §5.2.9 wants a link-local one first",
+        );
+    }
+}
+
+fn link_local(address: std::net::IpAddr) -> bool {
+    match address {
+        std::net::IpAddr::V4(_) => false,
+        std::net::IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
+}

@@ -1,0 +1,79 @@
+//! What is tracked by name: does it exist, and what weight does its definition have.
+
+use std::collections::HashMap;
+
+use super::track::TrackedDraft;
+use crate::diagnostics::Diagnostic;
+use crate::model::{Config, Name, TrackedObject};
+use crate::preprocess::Context;
+
+/// What a tracked name is the name of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Tracked {
+    Script,
+    File,
+    Process,
+    Bfd,
+}
+
+impl Tracked {
+    /// The keyword that defines it.
+    fn keyword(self) -> &'static str {
+        match self {
+            Self::Script => "vrrp_script",
+            Self::File => "track_file",
+            Self::Process => "vrrp_track_process",
+            Self::Bfd => "bfd_instance",
+        }
+    }
+}
+
+/// Everything that can be tracked by name, with the weight of its definition.
+pub(super) struct Definitions(HashMap<(Tracked, Name), (i32, bool)>);
+
+impl Definitions {
+    pub(super) fn of(config: &Config) -> Self {
+        let scripts =
+            config.track_scripts.iter().map(|d| ((Tracked::Script, d.name.clone()), (d.weight, d.reverse)));
+        let files =
+            config.track_files.iter().map(|d| ((Tracked::File, d.name.clone()), (d.weight, d.reverse)));
+        let processes = config
+            .track_processes
+            .iter()
+            .map(|d| ((Tracked::Process, d.name.clone()), (d.weight, d.reverse)));
+        Self(scripts.chain(files).chain(processes).collect())
+    }
+
+    fn find(&self, kind: Tracked, name: &Name) -> Option<(i32, bool)> {
+        match kind {
+            // Sessions are in no table of the model yet.
+            Tracked::Bfd => Some((0, false)),
+            Tracked::Script | Tracked::File | Tracked::Process => self.0.get(&(kind, name.clone())).copied(),
+        }
+    }
+}
+
+pub(super) fn objects(
+    drafts: Vec<TrackedDraft>,
+    kind: Tracked,
+    tracked: &Definitions,
+    context: &mut Context,
+) -> Vec<TrackedObject> {
+    let resolve = |draft: TrackedDraft| {
+        let name = Name::from(&*draft.name.text);
+        if let Some((weight, reverse)) = tracked.find(kind, &name) {
+            return Some(draft.resolve(weight, reverse));
+        }
+        context.report(
+            Diagnostic::error(
+                "unknown-tracked",
+                format!("there is no `{}` of the name `{name}`", kind.keyword()),
+            )
+            .at(draft.name.span, "left out"),
+        );
+        None
+    };
+    let mut objects: Vec<TrackedObject> = drafts.into_iter().filter_map(resolve).collect();
+    objects.shrink_to_fit();
+    objects
+}
