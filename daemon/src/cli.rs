@@ -119,6 +119,10 @@ pub struct Cli {
     #[arg(long, value_name = "KIND", help_heading = "keepwatch")]
     pub dataplane: Option<DataplaneKind>,
 
+    /// Most lines that the configuration's definitions, sequences and lists may make [default: 2000000]
+    #[arg(long, value_name = "LINES", help_heading = "keepwatch")]
+    pub expansion_limit: Option<u64>,
+
     /// Address of the HTTP server with /metrics, or "none" [default: 127.0.0.1:9165]
     #[arg(long, value_name = "ADDRESS", help_heading = "keepwatch")]
     pub listen: Option<String>,

@@ -18,7 +18,7 @@ use crate::worker::configuration::options;
 /// When the diagnostics can't be written.
 pub fn run(cli: &Cli) -> Result<i32> {
     let file = cli.use_file.clone().unwrap_or_else(paths::default_configuration);
-    let loaded = keepwatch_config::load(&file, &options(cli.config_id.as_deref()));
+    let loaded = keepwatch_config::load(&file, &options(cli.config_id.as_deref(), cli.expansion_limit));
     match cli.config_test.as_deref() {
         Some(log) if log != Path::new("-") => {
             let text = loaded.diagnostics.render_text(false);

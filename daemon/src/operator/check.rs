@@ -6,9 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use keepwatch_config::{Diagnostics, Loaded, check_cluster};
-
-use crate::worker::configuration::options;
+use keepwatch_config::{Diagnostics, Loaded, Options, check_cluster};
 
 /// How diagnostics are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -22,12 +20,11 @@ pub(super) enum MessageFormat {
 /// Checks each file, then all of them against each other, and writes what there is to say.
 pub(super) fn run(
     files: &[PathBuf],
-    config_id: Option<&str>,
+    options: &Options,
     json: bool,
     out: &mut impl Write,
 ) -> Result<ExitCode> {
-    let loaded: Vec<Loaded> =
-        files.iter().map(|file| keepwatch_config::load(file, &options(config_id))).collect();
+    let loaded: Vec<Loaded> = files.iter().map(|file| keepwatch_config::load(file, options)).collect();
     let against_others = check_cluster(&loaded);
     let mut good = true;
     for ((file, loaded), others) in files.iter().zip(&loaded).zip(&against_others) {

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-
-use crate::worker::configuration::options;
+use keepwatch_config::Options;
 
 /// Writes what a keyword means.
 ///
@@ -82,8 +81,8 @@ fn write_new(path: &Path, text: &str, like: &Metadata) -> io::Result<()> {
 }
 
 /// Writes the model of a configuration in JSON; diagnostics go to standard error.
-pub(super) fn config(file: &Path, config_id: Option<&str>, out: &mut impl Write) -> Result<ExitCode> {
-    let loaded = keepwatch_config::load(file, &options(config_id));
+pub(super) fn config(file: &Path, options: &Options, out: &mut impl Write) -> Result<ExitCode> {
+    let loaded = keepwatch_config::load(file, options);
     let text = loaded.diagnostics.render_text(io::stderr().is_terminal());
     io::stderr().write_all(text.as_bytes())?;
     let Some(config) = loaded.config else { return Ok(ExitCode::FAILURE) };

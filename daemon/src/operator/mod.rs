@@ -20,6 +20,7 @@ use clap::{Parser, Subcommand};
 use crate::control::client;
 use crate::control::protocol::Question;
 use crate::paths;
+use crate::worker::configuration::options;
 use paint::Paint;
 
 /// How long an answer may take.
@@ -41,6 +42,10 @@ struct Command {
     /// Answer in JSON, for programs
     #[arg(long, global = true)]
     json: bool,
+
+    /// Most lines that definitions, sequences and lists of a checked configuration may make [default: 2000000]
+    #[arg(long, global = true, value_name = "LINES")]
+    expansion_limit: Option<u64>,
 
     #[command(subcommand)]
     verb: Verb,
@@ -119,17 +124,18 @@ fn broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn run(command: Command) -> Result<ExitCode> {
+    let read = |config_id: Option<String>| options(config_id.as_deref(), command.expansion_limit);
     let socket = command.socket.unwrap_or_else(|| paths::control_socket(None));
     let paint = Paint { on: io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() };
     let mut out = io::stdout().lock();
     let question = match command.verb {
         Verb::Check { files, config_id, message_format } => {
             let json = command.json || message_format == check::MessageFormat::Json;
-            return check::run(&files, config_id.as_deref(), json, &mut out);
+            return check::run(&files, &read(config_id), json, &mut out);
         }
         Verb::Explain { keyword } => return language::explain(&keyword, &mut out),
         Verb::Fmt { files, check } => return language::format(&files, check, &mut out),
-        Verb::Config { file, config_id } => return language::config(&file, config_id.as_deref(), &mut out),
+        Verb::Config { file, config_id } => return language::config(&file, &read(config_id), &mut out),
         Verb::Status => Question::Status,
         Verb::Events { follow, lines } => {
             Question::Events { last: if follow { lines.or(Some(10)) } else { lines }, follow }

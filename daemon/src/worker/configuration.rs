@@ -30,13 +30,21 @@ impl Accepted {
 }
 
 /// How the command line wants configurations to be read.
-pub fn options(config_id: Option<&str>) -> Options {
-    Options { config_id: config_id.map(str::to_owned), ..Options::default() }
+pub fn options(config_id: Option<&str>, expansion_limit: Option<u64>) -> Options {
+    let default = Options::default();
+    Options {
+        config_id: config_id.map(str::to_owned),
+        expansion_limit: expansion_limit.unwrap_or(default.expansion_limit),
+        ..default
+    }
 }
 
 /// Loads the file.
 pub fn load(settings: &Settings) -> Loaded {
-    keepwatch_config::load(&settings.file, &options(settings.cli.config_id.as_deref()))
+    keepwatch_config::load(
+        &settings.file,
+        &options(settings.cli.config_id.as_deref(), settings.cli.expansion_limit),
+    )
 }
 
 /// The configuration to start with: as keepalived, one with mistakes runs without what is wrong. Tells the operator's
