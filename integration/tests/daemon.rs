@@ -653,5 +653,15 @@ fn a_client_that_never_reads_delays_no_advert() -> Result<()> {
     // Garbage, and half a question.
     UnixStream::connect(daemon.control_path())?.write_all(&[0xff; 200_000]).ok();
     std::thread::sleep(Duration::from_secs(2));
+    assert!(daemon.answer(&["status"])?.contains("MASTER"), "others are still answered");
+    // Those that hang up leave their places to others.
+    drop(clients);
+    let program = binaries::path("keepwatch")?;
+    let socket = daemon.control_path().to_string_lossy().into_owned();
+    wait::until("there is room for a follower again", wait::SHORT, || {
+        let arguments = ["--socket", &socket, "events", "--follow"];
+        let Ok(follower) = scene.host.spawn("follower", &program, &arguments) else { return false };
+        follower.wait_for_log("Entering MASTER STATE", Duration::from_millis(500)).is_ok()
+    })?;
     no_gap(&scene.wire, since)
 }

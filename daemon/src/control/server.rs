@@ -1,6 +1,7 @@
 //! The daemon's end of the control socket. In: a [`Reader`] of the bus. Out: answers to clients. It only reads, so a
 //! client can't change anything; it runs on the ordinary runtime, and what a client may take is bounded: a question of
-//! 64 KiB within ten seconds, as many clients as [`CLIENTS`], an answer that is accepted within ten seconds.
+//! 64 KiB within ten seconds, as many clients as [`CLIENTS`], of which [`FOLLOWERS`] may stay, an answer that is
+//! accepted within ten seconds.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use keepwatch_bus::{Event, Reader, render};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
@@ -19,8 +20,10 @@ use tokio::time::timeout;
 use super::protocol::{Answer, Question};
 use super::why::why;
 
-/// Clients at a time.
-pub const CLIENTS: usize = 32;
+/// Clients at a time; further ones wait.
+pub const CLIENTS: usize = 48;
+/// Clients at a time that follow events; further ones are refused, so that there is always room for a short question.
+pub const FOLLOWERS: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(10);
 const LONGEST_QUESTION: u64 = 64 * 1024;
 
@@ -56,14 +59,15 @@ impl Server {
     /// Answers clients until it is dropped.
     pub async fn run(self, reader: Reader) {
         let places = Arc::new(Semaphore::new(CLIENTS));
+        let followers = Arc::new(Semaphore::new(FOLLOWERS));
         loop {
             let Ok(place) = places.clone().acquire_owned().await else { return };
             match self.listener.accept().await {
                 Ok((client, _)) => {
-                    let reader = reader.clone();
+                    let (reader, followers) = (reader.clone(), followers.clone());
                     tokio::spawn(async move {
                         // A client that went away is nobody's concern.
-                        let _ = serve(client, &reader).await;
+                        let _ = serve(client, &reader, &followers).await;
                         drop(place);
                     });
                 }
@@ -80,7 +84,7 @@ impl Drop for Server {
     }
 }
 
-async fn serve(client: UnixStream, reader: &Reader) -> io::Result<()> {
+async fn serve(client: UnixStream, reader: &Reader, followers: &Semaphore) -> io::Result<()> {
     let (read, mut write) = client.into_split();
     let mut line = String::new();
     let mut read = BufReader::new(read.take(LONGEST_QUESTION));
@@ -90,13 +94,29 @@ async fn serve(client: UnixStream, reader: &Reader) -> io::Result<()> {
             let world = Box::new(reader.world().clone());
             say(&mut write, &Answer::Status { now: Timestamp::now(), world }).await
         }
-        Ok(Question::Events { last, follow }) => events(&mut write, reader, last, follow).await,
+        Ok(Question::Events { last, follow: false }) => events(&mut write, reader, last, false).await,
+        Ok(Question::Events { last, follow: true }) => match followers.try_acquire() {
+            Ok(_place) => tokio::select! {
+                told = events(&mut write, reader, last, true) => told,
+                () = gone(read) => Ok(()),
+            },
+            Err(_) => {
+                let message = format!("{FOLLOWERS} others follow events already");
+                say(&mut write, &Answer::Error { message }).await
+            }
+        },
         Ok(Question::Why { subject }) => {
             let answer = explain(reader, &subject);
             say(&mut write, &answer).await
         }
         Err(error) => say(&mut write, &Answer::Error { message: format!("not a question: {error}") }).await,
     }
+}
+
+/// Waits until a client hangs up: one that follows events holds a place, and nothing may happen for days.
+async fn gone(mut read: impl AsyncRead + Unpin) {
+    let mut ignored = [0; 64];
+    while matches!(read.read(&mut ignored).await, Ok(1..)) {}
 }
 
 fn explain(reader: &Reader, subject: &str) -> Answer {
