@@ -1,7 +1,7 @@
 //! The session machine, driven by hand against a master that the tests play.
 
 use super::*;
-use crate::pdu::SearchRange;
+use crate::pdu::{SearchRange, Subtree};
 use crate::tree::{Index, IndexBuilder};
 use crate::value::{integer, text};
 use crate::wire::oid;
