@@ -64,7 +64,8 @@ pub fn definitions(
     definitions
 }
 
-/// A real server came up or went down, by the word of its checkers.
+/// A real server came up or went down, by the word of its checkers; or they have all said for the first time that it is
+/// up, as was thought: a director that had doubts knows then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthChange {
     /// Virtual server and real server.
@@ -212,12 +213,14 @@ impl Roster {
         }
     }
 
-    /// Reports a real server whose checkers together think otherwise than before.
+    /// Reports a real server whose checkers together think otherwise than before, or are sure for the first time.
     fn settle(&mut self, key: RealKey, cause: Option<EventId>) -> Option<HealthChange> {
         let real = self.reals.get_mut(&key)?;
-        let up = real.checkers.iter().filter_map(|id| self.entries.get(id)).all(|entry| entry.tries.is_up());
+        let tries = || real.checkers.iter().filter_map(|id| self.entries.get(id)).map(|entry| &entry.tries);
+        let up = tries().all(Tries::is_up);
         if real.up == up {
-            return None;
+            let sure = up && tries().all(Tries::has_run);
+            return sure.then_some(HealthChange { real: key, up, cause });
         }
         real.up = up;
         Some(self.report(key, up, cause))

@@ -157,6 +157,8 @@ mod tests {
             }
         };
         timeout(patience, counted).await.expect("no check succeeds");
+        let sure = health.recv().await.unwrap();
+        assert!(sure.up);
         drop(listener);
         let change = timeout(patience, health.recv()).await.expect("nobody misses the server").unwrap();
         assert!(!change.up);

@@ -70,6 +70,11 @@ impl Tries {
         self.up
     }
 
+    /// Whether there has been a result.
+    pub(crate) fn has_run(&self) -> bool {
+        self.has_run
+    }
+
     /// Takes a result in; gives what follows, and when to look again.
     pub(crate) fn conclude(&mut self, success: bool, checker: &Checker) -> (Verdict, Duration) {
         let (was_up, first) = (self.up, !self.has_run);

@@ -58,6 +58,8 @@ pub struct Server {
     pub inhibit: bool,
     /// Whether it counts as up before its checkers have said anything (no checker is `alpha`).
     pub starts_up: bool,
+    /// Whether any checker watches it.
+    pub checked: bool,
     /// What the world is told of it.
     pub settings: RealServerSettings,
 }
@@ -179,6 +181,7 @@ fn define_server(position: u32, real: &model::RealServer) -> Server {
         lower_threshold: real.lower_threshold,
         inhibit: real.inhibit_on_failure,
         starts_up: !real.checkers.iter().any(alpha),
+        checked: real.checkers.iter().any(|checker| matches!(checker.kind, CheckerKind::Tcp(_))),
         settings: server_settings(position, real),
     }
 }

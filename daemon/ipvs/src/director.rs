@@ -6,9 +6,14 @@
 //! - A real server is in the table while it is up; with `inhibit_on_failure` it stays there, with weight 0.
 //! - The quorum is gained when the weight that is up reaches quorum + hysteresis, and lost when it falls below
 //!   quorum − hysteresis, or to nothing.
+//! - What a run before this one left in the table is adopted. A real server that its checkers had taken out stays out
+//!   until they say that it is up: a crash must not send traffic to the dead.
 //! - Without quorum the sorry server serves, if there is one, and the real servers are out even if they are up.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 
 use keepwatch_bus::{
     Bus, EventId, Fact,
@@ -16,7 +21,7 @@ use keepwatch_bus::{
 };
 
 use crate::{
-    definition::{Definition, destination_address, reaches},
+    definition::{Definition, Server, destination_address, reaches},
     table::{Destination, Table, VirtualService},
 };
 
@@ -29,6 +34,8 @@ pub(crate) struct Director {
 struct VirtualServer {
     definition: Definition,
     up: BTreeMap<SocketAddr, bool>,
+    /// Real servers that are down only because the run before this one thought so.
+    doubted: BTreeSet<SocketAddr>,
     quorum: bool,
     sorry: bool,
 }
@@ -95,11 +102,19 @@ impl Director {
 
 impl VirtualServer {
     fn begin(definition: Definition, existing: &Table, bus: &Bus, cause: Option<EventId>) -> Self {
-        let up = definition.servers.iter().map(|(address, server)| (*address, server.starts_up)).collect();
-        let mut this = Self { definition, up, quorum: false, sorry: false };
+        let doubted = doubted(&definition, existing);
+        let up = definition.servers.iter();
+        let up = up.map(|(address, server)| (*address, server.starts_up && !doubted.contains(address)));
+        let mut this = Self { up: up.collect(), doubted, definition, quorum: false, sorry: false };
         let told: Vec<_> =
             this.definition.entries.iter().map(|entry| this.enter(*entry, existing, bus, cause)).collect();
-        this.judge(true, bus, told.first().copied().or(cause));
+        let cause = told.first().copied().or(cause);
+        for address in &this.doubted {
+            this.say(bus, cause, |service| Fact::RealServerDown {
+                real: RealKey { service, real: *address },
+            });
+        }
+        this.judge(true, bus, cause);
         this
     }
 
@@ -129,7 +144,9 @@ impl VirtualServer {
         let up = definition.servers.iter();
         let up =
             up.map(|(address, server)| (*address, self.up.get(address).copied().unwrap_or(server.starts_up)));
-        let mut this = Self { up: up.collect(), definition, quorum: self.quorum, sorry: self.sorry };
+        let doubted =
+            self.doubted.into_iter().filter(|address| definition.servers.contains_key(address)).collect();
+        let mut this = Self { up: up.collect(), doubted, definition, quorum: self.quorum, sorry: self.sorry };
         for entry in old.entries.iter().filter(|entry| !this.definition.entries.contains(entry)) {
             leave(*entry, bus, cause);
         }
@@ -179,12 +196,14 @@ impl VirtualServer {
 
     fn health(&mut self, address: SocketAddr, up: bool, bus: &Bus, cause: Option<EventId>) {
         let pool = self.pool();
+        let doubted = self.doubted.remove(&address);
         match self.up.get_mut(&address) {
             Some(known) if *known != up => *known = up,
             Some(_) | None => return,
         }
-        // The checkers know a group by its first entry; the same is true of the others.
-        for service in self.definition.entries.iter().skip(1) {
+        // The checkers have said it of a group's first entry, unless they know nothing of our doubts; the same is true
+        // of the others.
+        for service in self.definition.entries.iter().skip(usize::from(!doubted)) {
             let real = RealKey { service: *service, real: address };
             let fact = if up { Fact::RealServerUp { real } } else { Fact::RealServerDown { real } };
             bus.publish(cause, fact);
@@ -323,6 +342,23 @@ impl VirtualServer {
 fn leave(service: ServiceKey, bus: &Bus, cause: Option<EventId>) {
     bus.publish(cause, Fact::VirtualServerRemoved { service });
     bus.publish(cause, Fact::VirtualServerUnconfigured { service });
+}
+
+/// The real servers that the run before this one had taken out, as far as the table tells.
+fn doubted(definition: &Definition, existing: &Table) -> BTreeSet<SocketAddr> {
+    let Some(before) = existing.services.get(&definition.key) else { return BTreeSet::new() };
+    let was_out = |address: &SocketAddr, server: &Server| {
+        let place = destination_address(&definition.key, *address, server.forwarding);
+        match before.destinations.get(&place) {
+            None => true,
+            Some(known) => server.inhibit && server.weight > 0 && !known.is_live(),
+        }
+    };
+    let servers = definition.servers.iter();
+    servers
+        .filter(|(address, server)| server.checked && server.starts_up && was_out(address, server))
+        .map(|(address, _)| *address)
+        .collect()
 }
 
 fn sorry_address(definition: &Definition) -> Option<SocketAddr> {

@@ -33,6 +33,7 @@ pub(crate) fn server(weight: u32) -> Server {
         lower_threshold: 0,
         inhibit: false,
         starts_up: true,
+        checked: true,
         settings: RealServerSettings {
             position: 1,
             weight: 1,

@@ -132,14 +132,22 @@ after=$(ipvsadm -Ln --stats | tr -s ' ' | grep -F 'TCP 10.0.0.1:83')
 [ "$before" = "$after" ] && echo "what did not change was not touched"
 
 chapter "crash"
+raised() { grep -cE 'ing service .192.168.2.2.:tcp:80 (to|of) VS .10.0.0.1.:tcp:80' $log; }
 conns=$(ipvsadm -Ln --stats | tr -s ' ' | grep -F 'TCP 10.0.0.1:80' | cut -d' ' -f3)
+kill $httpd_web2
+until_ok "web2 is out again" sh -c "[ \$(grep -c 'Removing service .192.168.2.2.* from VS .10.0.0.1.:tcp:80' $log) = 2 ]"
 kill -9 $(pgrep keepwatchd)
 until_ok "it is dead" sh -c '! pgrep keepwatchd'
 listed 'TCP 10.0.0.1:80 wrr' && echo "the table stays"
 ask 4 http://10.0.0.1/
+before=$(raised)
 start
 until_ok "it adopts" logged 'Adopting Virtual Server [10.0.0.1]:tcp:80'
 until_ok "it checks again" sh -c "[ \$(grep -c 'TCP connection to .192.168.3.3.* success' $log) -ge 3 ]"
+until_ok "it sees the dead" sh -c "[ \$(grep -c 'TCP_CHECK on service .192.168.2.2.* failed' $log) -ge 3 ]"
+[ "$(raised)" = "$before" ] && echo "the dead stays out"
+serve web2 80
+until_ok "web2 is back" sh -c "ipvsadm -Ln -t 10.0.0.1:80 | grep -q 192.168.2.2:80"
 sleep 2
 again=$(ipvsadm -Ln --stats | tr -s ' ' | grep -F 'TCP 10.0.0.1:80' | cut -d' ' -f3)
 [ "$again" -ge "$((conns + 4))" ] && echo "the kernel has counted on"

@@ -193,23 +193,54 @@ fn another_sorry_server_relieves_the_one_that_serves() {
 }
 
 #[test]
-fn what_a_crashed_run_left_is_adopted() {
-    let before = Story::new(definition([(2, server(1))])).director.desired();
-    let story = Story::adopting(definition([(2, server(1)), (3, server(1))]), &before);
-    let mut hub = story.hub;
-    let mut queue = hub.deliver();
-    drop(story.director);
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(hub.run());
-    let mut adopted = Vec::new();
-    while let Ok(event) = queue.try_recv() {
-        match event.fact {
-            Fact::VirtualServerAdded { adopted: a, .. } | Fact::RealServerAdded { adopted: a, .. } => {
-                adopted.push(a)
-            }
-            _ => (),
-        }
-    }
-    assert_eq!(adopted, [true, true, false]);
+fn what_a_crashed_run_left_is_adopted_and_its_dead_stay_out_until_they_are_checked() {
+    let unchecked = || Server { checked: false, ..server(1) };
+    let mut before = Story::new(definition([(2, server(1)), (3, server(1)), (4, unchecked())]));
+    before.health(3, false);
+    let left = before.director.desired();
+    let again = definition([(2, server(1)), (3, server(1)), (4, unchecked()), (5, unchecked())]);
+    let mut story = Story::adopting(again, &left);
+    assert_eq!(story.pool(), [(2, 1), (4, 1), (5, 1)]);
+    story.health(2, true);
+    story.health(3, true);
+    assert_eq!(story.pool(), [(2, 1), (3, 1), (4, 1), (5, 1)]);
+    assert_eq!(
+        story.told(),
+        [
+            "virtual_server_added",
+            "real_server_added <- virtual_server_added",
+            "real_server_added <- virtual_server_added",
+            "real_server_added <- virtual_server_added",
+            "real_server_down <- virtual_server_added",
+            "quorum_gained <- virtual_server_added",
+            "real_server_up",
+            "real_server_added",
+        ]
+    );
+}
+
+#[test]
+fn a_sorry_server_that_a_crashed_run_left_serves_on() {
+    let guarded = || Definition { sorry: Some(sorry()), ..definition([(2, server(1))]) };
+    let mut before = Story::new(guarded());
+    before.health(2, false);
+    let left = before.director.desired();
+    let mut story = Story::adopting(guarded(), &left);
+    assert_eq!(story.director.desired(), left);
+    story.health(2, true);
+    assert_eq!(story.pool(), [(2, 1)]);
+}
+
+#[test]
+fn an_inhibited_server_that_a_crashed_run_left_at_weight_0_stays_there() {
+    let inhibited = || definition([(2, Server { inhibit: true, ..server(5) })]);
+    let mut before = Story::new(inhibited());
+    before.health(2, false);
+    let left = before.director.desired();
+    let mut story = Story::adopting(inhibited(), &left);
+    assert_eq!(story.pool(), [(2, 0)]);
+    story.health(2, true);
+    assert_eq!(story.pool(), [(2, 5)]);
 }
 
 #[test]
