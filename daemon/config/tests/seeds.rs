@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use keepwatch_config::model::{Authentication, InitialState};
 use keepwatch_config::{Loaded, Options, Severity, load};
 
 fn seed(name: &str) -> PathBuf {
@@ -118,11 +119,17 @@ fn old_spellings_are_understood_and_said_once() {
 }
 
 #[test]
-fn ah_authentication_is_refused_rather_than_left_out() {
+fn an_authenticated_instance_begins_as_backup_to_learn_the_sequence_number() {
     let loaded = read("004-failover.conf");
-    assert!(loaded.config.is_none());
-    assert_eq!(loaded.diagnostics.exit_code(), 3);
-    assert!(mistakes(&loaded).iter().all(|(_, code, _)| *code == "auth-ah-not-built"));
+    let conflicts = [14, 29].map(|line| (Severity::Warning, "conflict", line));
+    assert_eq!(mistakes(&loaded), conflicts, "{}", loaded.diagnostics.render_text(false));
+    assert_eq!(loaded.diagnostics.exit_code(), 4, "as keepalived, it runs after a change");
+    let config = loaded.config.expect("it runs");
+    for instance in &config.instances {
+        // To keepalived an exclamation mark begins a comment, so that is all there is of the password.
+        assert_eq!(instance.authentication, Authentication::Ah(*b"k@l\0\0\0\0\0"), "{}", instance.name);
+        assert_eq!(instance.state, InitialState::Backup, "{}", instance.name);
+    }
 }
 
 #[test]

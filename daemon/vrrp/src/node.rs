@@ -52,6 +52,8 @@ pub struct Subscription {
     pub family: Family,
     /// The group to join; none where only unicast is expected.
     pub group: Option<IpAddr>,
+    /// Whether packets with an authentication header (IP protocol 51) are expected too.
+    pub authenticated: bool,
 }
 
 /// All virtual routers and sync groups of one host.

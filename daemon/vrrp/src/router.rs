@@ -42,6 +42,7 @@
 //!   drift; and packets that are refused never move it.
 //! * A virtual address that somebody takes off a master is put back at once, not answered with a new election.
 
+mod authenticated;
 mod backup;
 mod bursts;
 mod change;
@@ -61,6 +62,7 @@ use keepwatch_bus::settings::InstanceSettings;
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::{EventId, Fact};
 
+use authenticated::Authenticated;
 pub(crate) use backup::Backup;
 pub(crate) use fault::Faults;
 pub(crate) use master::Master;
@@ -134,6 +136,8 @@ pub struct Router {
     pub(crate) holds_addresses: bool,
     advertised: Vec<IpAddr>,
     packet: AdvertBuffer,
+    /// Key and sequence number of a router with an authentication header.
+    authenticated: Option<Box<Authenticated>>,
     /// A unicast peer computes its checksums as keepalived before 1.3.7 did, as if they went to the multicast group: from
     /// then on ours do too.
     old_unicast_sum: bool,
@@ -160,6 +164,7 @@ impl Router {
             holds_addresses: false,
             advertised: Vec::new(),
             packet: AdvertBuffer::default(),
+            authenticated: Authenticated::renew(None, &spec),
             old_unicast_sum: false,
             limits: Limits::default(),
             spec,
@@ -223,7 +228,8 @@ impl Router {
             Transport::Multicast { group } => Some(*group),
             Transport::Unicast { .. } => None,
         };
-        Subscription { link: self.link, family: self.spec.family, group }
+        let authenticated = self.authenticated.is_some();
+        Subscription { link: self.link, family: self.spec.family, group, authenticated }
     }
 
     /// Advertisement_Interval (RFC 9568 §6.1).

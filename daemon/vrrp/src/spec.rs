@@ -40,13 +40,15 @@ impl Version {
     }
 }
 
-/// Authentication of version 2 (RFC 2338 §10). AH is not among them: the configuration refuses it by name.
+/// Authentication of version 2 (RFC 2338 §10).
 #[derive(Clone, PartialEq, Eq)]
 pub enum Authentication {
     /// Type 0.
     None,
     /// Type 1: a password in clear, padded with zeros.
     Password([u8; 8]),
+    /// Type 2, over IPv4 only: an IP authentication header, keyed with a password padded with zeros.
+    Ah([u8; 8]),
 }
 
 impl std::fmt::Debug for Authentication {
@@ -54,6 +56,7 @@ impl std::fmt::Debug for Authentication {
         f.write_str(match self {
             Self::None => "None",
             Self::Password(_) => "Password(…)",
+            Self::Ah(_) => "Ah(…)",
         })
     }
 }
@@ -258,6 +261,7 @@ impl RouterDefinition {
             },
             auth: match &spec.version {
                 Version::V2 { authentication: Authentication::Password(_) } => AuthKind::Pass,
+                Version::V2 { authentication: Authentication::Ah(_) } => AuthKind::Ah,
                 Version::V2 { authentication: Authentication::None } | Version::V3 { .. } => AuthKind::None,
             },
             source: spec.source,

@@ -151,7 +151,7 @@ impl Bench {
             None => Datagram::from_ipv4(link, packet).expect("a whole packet"),
             Some(source) => {
                 let destination = if source.is_ipv6() { GROUP_V6.into() } else { GROUP_V4.into() };
-                Datagram { link, source, destination, ttl: Some(255), message: packet }
+                Datagram { link, source, destination, ttl: Some(255), ah: None, message: packet }
             }
         };
         self.node.receive(now, datagram, &mut self.out);

@@ -147,6 +147,7 @@ fn bombard(seed: u64, count: u64) -> (u64, Duration) {
                 source: "fe80::2".parse().expect("an address"),
                 destination: GROUP_V6.into(),
                 ttl: Some(255),
+                ah: None,
                 message: bytes.get(20..).unwrap_or(&bytes),
             };
             node.receive(now, datagram, &mut out);
@@ -217,6 +218,7 @@ fn noise_alone_changes_nothing() {
             source: [10, 0, 0, 9].into(),
             destination: GROUP_V4.into(),
             ttl: Some(254),
+            ah: None,
             message: &bytes,
         };
         node.receive(now, datagram, &mut out);

@@ -64,6 +64,7 @@ fn verdict(change: &dyn Fn(&mut RouterSpec), envelope: &dyn Fn(&mut Envelope)) -
         source: sent.source,
         destination: sent.destination,
         ttl: Some(sent.ttl),
+        ah: None,
         message: &sent.message,
     };
     let now = lan.clock(1);
@@ -247,6 +248,7 @@ fn routers_with_one_id_are_told_apart_by_group_and_peers() {
             source: envelope.source,
             destination: envelope.destination,
             ttl: Some(255),
+            ah: None,
             message: &envelope.message,
         };
         let host = &mut lan.hosts[0];
@@ -279,6 +281,7 @@ fn packets_for_nobody_are_counted_as_such() {
         source: [10, 0, 0, 9].into(),
         destination: GROUP_V4.into(),
         ttl: Some(255),
+        ah: None,
         message,
     };
     host.node.receive(now, datagram(&[0x21, 77, 100, 0, 0, 1, 0, 0]), &mut host.out);

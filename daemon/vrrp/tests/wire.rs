@@ -56,6 +56,7 @@ fn a_version_2_packet_with_a_password_is_built_as_keepalived_builds_it() {
         pseudo_header: false,
         source: v4(1),
         ttl: VRRP_TTL,
+        ah: false,
     };
     assert_eq!(build(&fields, 150, GROUP_V4.into()), V2_PASS);
 }
@@ -71,6 +72,7 @@ fn a_version_3_packet_is_built_as_keepalived_builds_it() {
         pseudo_header: true,
         source: v4(1),
         ttl: VRRP_TTL,
+        ah: false,
     };
     assert_eq!(build(&fields, 200, GROUP_V4.into()), V3);
 }
@@ -88,6 +90,7 @@ fn a_version_3_message_over_ipv6_is_built_as_keepalived_and_its_kernel_build_it(
         pseudo_header: true,
         source: v6_source(),
         ttl: VRRP_TTL,
+        ah: false,
     };
     assert_eq!(build(&fields, 200, GROUP_V6.into()), V3_IPV6);
 }
@@ -104,6 +107,7 @@ fn the_next_packet_has_the_next_identification_and_never_zero() {
         pseudo_header: true,
         source: v4(1),
         ttl: VRRP_TTL,
+        ah: false,
     });
     for expected in (1..=u16::MAX).chain([1, 2]) {
         buffer.advertise(200);
@@ -127,6 +131,7 @@ fn every_priority_and_destination_has_a_checksum_that_fits() {
             pseudo_header: version == 3,
             source: v4(1),
             ttl: 64,
+            ah: false,
         });
         for priority in 0..=255 {
             buffer.advertise(priority);
@@ -200,6 +205,7 @@ fn no_more_addresses_than_the_count_can_say_are_built_in() {
         pseudo_header: true,
         source: v4(1),
         ttl: VRRP_TTL,
+        ah: false,
     };
     let packet = build(&fields, 100, GROUP_V4.into());
     let datagram = Datagram::from_ipv4(LinkId(0), &packet).expect("whole");

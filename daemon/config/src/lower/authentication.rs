@@ -2,17 +2,17 @@
 
 use super::instance::InstanceDraft;
 use crate::diagnostics::Diagnostic;
-use crate::model::{Authentication, Family, VrrpVersion};
+use crate::model::{Authentication, Family, InitialState, Priority, VrrpVersion};
 use crate::preprocess::Context;
 
-/// Reads the authentication; `None` when the instance must not run without what is not built.
+/// Reads the authentication.
 pub(super) fn resolve(
     draft: &InstanceDraft,
     version: VrrpVersion,
     family: Family,
     strict: bool,
     context: &mut Context,
-) -> Option<Authentication> {
+) -> Authentication {
     let Some((kind, kind_at)) = &draft.auth_type else {
         if let (Some((_, span)), false) = (&draft.auth_pass, draft.bad.contains(&"auth_type")) {
             context.report(
@@ -21,11 +21,11 @@ pub(super) fn resolve(
                     .help("add `auth_type PASS`"),
             );
         }
-        return Some(Authentication::None);
+        return Authentication::None;
     };
     let refuse = |context: &mut Context, code: &'static str, message: String| {
         context.report(Diagnostic::error(code, message).at(*kind_at, "adverts are not authenticated"));
-        Some(Authentication::None)
+        Authentication::None
     };
     if strict {
         return refuse(context, "strict", "strict mode has no authentication".into());
@@ -35,7 +35,7 @@ pub(super) fn resolve(
     }
     let Some((password, password_at)) = &draft.auth_pass else {
         if draft.bad.contains(&"auth_pass") {
-            return Some(Authentication::None);
+            return Authentication::None;
         }
         return refuse(context, "missing-value", "`auth_type` without `auth_pass`".into());
     };
@@ -52,16 +52,32 @@ pub(super) fn resolve(
         *to = *from;
     }
     if &**kind == "PASS" {
-        return Some(Authentication::Pass(key));
+        return Authentication::Pass(key);
     }
     if family == Family::V6 {
         return refuse(context, "auth-version", "AH authentication is for IPv4 only".into());
     }
+    Authentication::Ah(key)
+}
+
+/// The state that an authenticated instance begins in: it must have heard the master's sequence number before it takes
+/// over, or the others would refuse its adverts. Only an owner (priority 255) can't wait.
+pub(super) fn initial_state(
+    authentication: &Authentication,
+    draft: &InstanceDraft,
+    (state, priority): (InitialState, Priority),
+    context: &mut Context,
+) -> InitialState {
+    let (Authentication::Ah(_), Some((InitialState::Master, span))) = (authentication, draft.state) else {
+        return state;
+    };
+    if priority == Priority::OWNER {
+        return state;
+    }
     context.report(
-        Diagnostic::error("auth-ah-not-built", "`auth_type AH` is not built yet")
-            .fatal()
-            .at(*kind_at, "refused, so that the instance does not run without authentication")
-            .help("`auth_type PASS` is built"),
+        Diagnostic::warning("conflict", "`state MASTER` does not go with `auth_type AH`")
+            .changes()
+            .at(span, "begins as BACKUP, to hear the sequence number of the others first"),
     );
-    None
+    InitialState::Backup
 }

@@ -140,7 +140,8 @@ fn resolve_one(
     strict_mode::check(&mut draft, strict, version, priority, context);
     resolve_advert::check_preemption(&mut draft, state, priority, strict, context);
     let advert_int = resolve_advert::advert_int(&draft, version, context);
-    let authentication = authentication::resolve(&draft, version, family, strict, context)?;
+    let authentication = authentication::resolve(&draft, version, family, strict, context);
+    let state = authentication::initial_state(&authentication, &draft, (state, priority), context);
     if let (Some(span), true, false) = (draft.unicast_keyword, draft.peers.is_empty(), draft.peers_written) {
         context.report(
             Diagnostic::warning(

@@ -25,11 +25,6 @@ pub(crate) const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("global", "lvs_id X", "an old spelling that keepalived has forgotten and people's files have not"),
     (
         "instance",
-        r"authentication {\n auth_type AH\n auth_pass 1111\n}",
-        "not built yet, so refused rather than run without",
-    ),
-    (
-        "instance",
         "lvs_sync_daemon_interface eth0",
         "old, but it does what it says: no reason to refuse the file",
     ),

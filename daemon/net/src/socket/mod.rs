@@ -12,4 +12,4 @@ mod vrrp;
 pub use announce::Announcer;
 pub use receive::{Arrival, Packet, ReceiveBatch};
 pub use send::{Destination, SendBatch};
-pub use vrrp::{Family, VRRP_PROTOCOL, VrrpReceiver, VrrpSender};
+pub use vrrp::{Carrier, Family, VRRP_PROTOCOL, VrrpReceiver, VrrpSender};

@@ -1,4 +1,4 @@
-//! The raw sockets that carry VRRP (IP protocol 112): who may reach them, how they are bound, what they tell.
+//! The raw sockets that carry VRRP (IP protocol 112, or 51 with an authentication header before it): who may reach them, how they are bound, what they tell.
 
 #![allow(unsafe_code)]
 
@@ -45,7 +45,25 @@ impl Family {
     }
 }
 
-/// Receives the VRRP datagrams of one family that arrive on one interface.
+/// What a received IP packet carries: VRRP at once, or behind an authentication header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Carrier {
+    /// IP protocol 112.
+    Plain,
+    /// IP protocol 51 (RFC 2402), and in it 112; over IPv4 only.
+    Authenticated,
+}
+
+impl Carrier {
+    fn protocol(self) -> i32 {
+        match self {
+            Self::Plain => VRRP_PROTOCOL.into(),
+            Self::Authenticated => libc::IPPROTO_AH,
+        }
+    }
+}
+
+/// Receives the VRRP datagrams of one family and carrier that arrive on one interface.
 #[derive(Debug)]
 pub struct VrrpReceiver {
     socket: Socket,
@@ -58,15 +76,18 @@ impl VrrpReceiver {
     ///
     /// # Errors
     /// When the process may not open raw sockets, or the interface is gone.
-    pub fn open(family: Family, index: LinkIndex, name: &str) -> Result<Self> {
-        Self::try_open(family, index, name)
+    pub fn open(family: Family, carrier: Carrier, index: LinkIndex, name: &str) -> Result<Self> {
+        Self::try_open(family, carrier, index, name)
             .map_err(|e| Error::system("open the VRRP receive socket on", name, e))
     }
 
-    fn try_open(family: Family, index: LinkIndex, name: &str) -> io::Result<Self> {
-        let socket = family.raw_socket(VRRP_PROTOCOL.into())?;
+    fn try_open(family: Family, carrier: Carrier, index: LinkIndex, name: &str) -> io::Result<Self> {
+        let socket = family.raw_socket(carrier.protocol())?;
         // Bound first: from here on nothing of another interface enters the queue.
         socket.bind_device(Some(name.as_bytes()))?;
+        if carrier == Carrier::Authenticated {
+            accept_only_vrrp(&socket)?;
+        }
         set_buffer(&socket, libc::SO_RCVBUFFORCE, libc::SO_RCVBUF, RECEIVE_BUFFER)?;
         set_int(&socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1)?;
         match family {
@@ -184,6 +205,20 @@ fn set_buffer(socket: &Socket, forced: i32, plain: i32, bytes: usize) -> io::Res
     let bytes = bytes as i32;
     set_int(socket, libc::SOL_SOCKET, forced, bytes)
         .or_else(|_| set_int(socket, libc::SOL_SOCKET, plain, bytes))
+}
+
+/// Attaches a classic BPF program that accepts only authentication headers with VRRP behind them: the host may have
+/// other IPsec traffic, as much of it as it likes.
+fn accept_only_vrrp(socket: &Socket) -> io::Result<()> {
+    let op = |code: u32, jf, k| SockFilter::new(code as u16, 0, jf, k);
+    socket.attach_filter(&[
+        // X = the length of the IP header, where the program starts to count; A = Next Header behind it.
+        op(libc::BPF_LDX | libc::BPF_B | libc::BPF_MSH, 0, 0),
+        op(libc::BPF_LD | libc::BPF_B | libc::BPF_IND, 0, 0),
+        op(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, VRRP_PROTOCOL.into()),
+        op(libc::BPF_RET | libc::BPF_K, 0, u32::MAX),
+        op(libc::BPF_RET | libc::BPF_K, 0, 0),
+    ])
 }
 
 /// Attaches a classic BPF program that accepts nothing, for sockets that only send.

@@ -41,6 +41,7 @@ fuzz_target!(|bytes: &[u8]| {
             source: [10, 0, 0, 2].into(),
             destination: GROUP_V4.into(),
             ttl: Some(255),
+            ah: None,
             message,
         };
         node.receive(now, datagram, &mut out);

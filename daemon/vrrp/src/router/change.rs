@@ -8,7 +8,7 @@ use keepwatch_bus::fact::AnnounceOccasion;
 use keepwatch_bus::{EventId, Fact};
 use keepwatch_config::model::{InterfaceAddress, TrackedInterface};
 
-use super::{Reaction, Router, State};
+use super::{Authenticated, Reaction, Router, State};
 use crate::node::Context;
 use crate::outbox::{AddressChange, Announcement, Output};
 use crate::spec::{RouterDefinition, RouterSpec, Transport, Version};
@@ -99,6 +99,7 @@ impl Router {
             self.restore_owner(cx);
         }
         self.update_priority(cx);
+        self.authenticated = Authenticated::renew(self.authenticated.take(), &self.spec);
         self.rebuild_packet();
         if let State::Master(master) = &mut self.state
             && old.garp.refresh != self.spec.garp.refresh

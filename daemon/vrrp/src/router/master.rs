@@ -40,6 +40,9 @@ impl Router {
     pub(crate) fn enter_master(&mut self, cx: &mut Context<'_>) -> EventId {
         let from = self.state();
         self.restore_owner(cx);
+        if let Some(authenticated) = &mut self.authenticated {
+            authenticated.begin();
+        }
         self.send(cx, self.priority);
         self.limits.forget_rejections();
         self.heard = None;
@@ -127,6 +130,9 @@ impl Router {
     /// Another believes itself master, with less right: it is told by an advertisement, and the network by a burst.
     /// Not more than twice an interval, or a flood of such packets would make us flood too.
     fn hears_lower(&mut self, cx: &mut Context<'_>, advert: Advert) -> Reaction {
+        if let Some(authenticated) = &mut self.authenticated {
+            authenticated.step_over();
+        }
         let quiet = self.interval() / 2;
         let State::Master(master) = &mut self.state else { return Reaction::None };
         if master.answered.is_some_and(|at| cx.now.saturating_duration_since(at) < quiet) {

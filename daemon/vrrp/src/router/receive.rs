@@ -69,10 +69,11 @@ impl Router {
         cx: &mut Context<'_>,
         datagram: &Datagram<'_>,
     ) -> Result<Option<Advert>, DecodeError> {
+        self.check_header(datagram)?;
         let message = Message::new_checked(self.spec.family, datagram.message)?;
         self.check_ttl(datagram)?;
         self.check_version(&message)?;
-        self.check_authentication(&message)?;
+        self.check_authentication(&message, datagram)?;
         self.check_interval(&message)?;
         if let PacketType::Unknown(actual) = message.packet_type() {
             return Err(DecodeError::Type { actual });
@@ -98,6 +99,12 @@ impl Router {
         }))
     }
 
+    /// A router with an authentication header takes only packets with one, and others only packets without.
+    fn check_header(&self, datagram: &Datagram<'_>) -> Result<(), DecodeError> {
+        let expected = self.authenticated.is_some();
+        if datagram.ah.is_some() == expected { Ok(()) } else { Err(DecodeError::AuthHeader { expected }) }
+    }
+
     /// "MUST verify that the IPv4 TTL / IPv6 Hop Limit is 255"; peers of a unicast router may be further away.
     fn check_ttl(&self, datagram: &Datagram<'_>) -> Result<(), DecodeError> {
         match (&self.spec.transport, datagram.ttl) {
@@ -116,11 +123,16 @@ impl Router {
         }
     }
 
-    fn check_authentication(&self, message: &Message<'_>) -> Result<(), DecodeError> {
+    fn check_authentication(
+        &mut self,
+        message: &Message<'_>,
+        datagram: &Datagram<'_>,
+    ) -> Result<(), DecodeError> {
         let Version::V2 { authentication } = &self.spec.version else { return Ok(()) };
         let expected = match authentication {
             Authentication::None => AuthType::None,
             Authentication::Password(_) => AuthType::Password,
+            Authentication::Ah(_) => AuthType::Ah,
         };
         let actual = message.auth_type();
         if let AuthType::Unknown(actual) = actual {
@@ -138,6 +150,10 @@ impl Router {
                 let same = password.as_slice().ct_eq(message.auth_data());
                 if bool::from(same) { Ok(()) } else { Err(DecodeError::AuthFailure) }
             }
+            Authentication::Ah(_) => match (&mut self.authenticated, &datagram.ah) {
+                (Some(authenticated), Some(header)) => authenticated.check(header, datagram.source),
+                (None, _) | (_, None) => Err(DecodeError::AuthHeader { expected: true }),
+            },
         }
     }
 

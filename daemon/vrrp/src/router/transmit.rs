@@ -29,6 +29,7 @@ impl Router {
                 Transport::Multicast { .. } => VRRP_TTL,
                 Transport::Unicast { ttl, .. } => *ttl,
             },
+            ah: self.authenticated.is_some(),
         });
     }
 
@@ -50,6 +51,7 @@ impl Router {
                 match authentication {
                     Authentication::None => ([0, seconds], [0; 8]),
                     Authentication::Password(password) => ([1, seconds], *password),
+                    Authentication::Ah(_) => ([2, seconds], [0; 8]),
                 }
             }
             Version::V3 { .. } => {
@@ -63,6 +65,9 @@ impl Router {
     pub(crate) fn send(&mut self, cx: &mut Context<'_>, priority: u8) {
         let Some(source) = self.source else { return };
         self.packet.advertise(priority);
+        if let Some(authenticated) = &mut self.authenticated {
+            self.packet.number(authenticated.next());
+        }
         let spec = self.spec.clone();
         match &spec.transport {
             Transport::Multicast { group } => self.send_to(cx, source, *group),
@@ -77,13 +82,19 @@ impl Router {
     }
 
     fn send_to(&mut self, cx: &mut Context<'_>, source: IpAddr, destination: IpAddr) {
-        let summed = if self.old_unicast_sum { GROUP_V4.into() } else { destination };
+        let packet = match &self.authenticated {
+            Some(authenticated) => self.packet.packet_sealed(destination, &authenticated.seal),
+            None => {
+                let summed = if self.old_unicast_sum { GROUP_V4.into() } else { destination };
+                self.packet.packet_summed(destination, summed)
+            }
+        };
         cx.out.act(Output::Send(Transmission {
             router: self.id,
             link: self.link,
             destination,
             source,
-            packet: self.packet.packet_summed(destination, summed),
+            packet,
         }));
     }
 }

@@ -271,6 +271,7 @@ fn datagram(link: LinkId, packet: Packet<'_>) -> Result<Datagram<'_>, DecodeErro
             source: source.into(),
             destination: destination.into(),
             ttl: hop_limit,
+            ah: None,
             message,
         }),
     }

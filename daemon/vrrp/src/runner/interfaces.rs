@@ -11,7 +11,7 @@ use keepwatch_bus::{EventId, Fact};
 use keepwatch_config::model::LinkTarget;
 use keepwatch_net::link::{Change, LinkIndex, LinkTable, Notification};
 use keepwatch_net::netlink::Monitor;
-use keepwatch_net::socket::{Family, VrrpReceiver};
+use keepwatch_net::socket::{Carrier, Family, VrrpReceiver};
 use nix::errno::Errno;
 
 use crate::{Definitions, LinkId, LinkState, Node, Outbox, Subscription};
@@ -28,6 +28,13 @@ pub(super) struct Listener {
     pub(super) socket: VrrpReceiver,
     index: LinkIndex,
     family: Family,
+    carrier: Carrier,
+}
+
+impl Listener {
+    fn is(&self, index: LinkIndex, family: Family, carrier: Carrier) -> bool {
+        self.index == index && self.family == family && self.carrier == carrier
+    }
 }
 
 /// Which listener: its place in a table, under which the event loop knows its descriptor.
@@ -240,9 +247,12 @@ impl Interfaces {
     /// Opens and closes sockets so that every subscription of the machine is served.
     pub(super) fn subscribe(&mut self, now: Instant, node: &mut Node, out: &mut Outgoing) {
         self.wanted = node.subscriptions();
-        let wanted: HashSet<(LinkId, Family)> =
-            self.wanted.iter().map(|w| (w.link, family(w.family))).collect();
-        self.close(|listener| !wanted.contains(&(listener.link, listener.family)));
+        let wanted: HashSet<(LinkId, Family, Carrier)> = self
+            .wanted
+            .iter()
+            .flat_map(|w| carriers(w).map(|carrier| (w.link, family(w.family), carrier)))
+            .collect();
+        self.close(|listener| !wanted.contains(&(listener.link, listener.family, listener.carrier)));
         for name in self.told.keys().cloned().collect::<Vec<_>>() {
             let id = node.link(&name);
             if self.wanted.iter().any(|subscription| subscription.link == id) {
@@ -271,18 +281,19 @@ impl Interfaces {
         self.deaf.retain(|(deaf, _)| deaf != name);
         let Some(link) = self.table.by_name(name) else { return };
         let index = link.report.index;
-        for subscription in self.wanted.iter().filter(|wanted| wanted.link == id) {
+        let wanted = self.wanted.iter().filter(|wanted| wanted.link == id);
+        for (subscription, carrier) in wanted.flat_map(|wanted| carriers(wanted).map(move |c| (wanted, c))) {
             let family = family(subscription.family);
-            let open = self.listeners.iter().flatten().find(|l| l.index == index && l.family == family);
+            let open = self.listeners.iter().flatten().find(|l| l.is(index, family, carrier));
             let joined = match (open, subscription.group) {
                 (Some(listener), Some(group)) => listener.socket.join(group),
                 (Some(_), None) => Ok(()),
-                (None, group) => VrrpReceiver::open(family, index, name).and_then(|socket| {
+                (None, group) => VrrpReceiver::open(family, carrier, index, name).and_then(|socket| {
                     let joined = group.map_or(Ok(()), |group| socket.join(group));
                     let free =
                         self.listeners.iter().position(Option::is_none).unwrap_or(self.listeners.len());
                     self.listeners.resize_with(self.listeners.len().max(free + 1), || None);
-                    self.listeners[free] = Some(Listener { link: id, socket, index, family });
+                    self.listeners[free] = Some(Listener { link: id, socket, index, family, carrier });
                     self.fresh.push(Slot(free));
                     joined
                 }),
@@ -323,6 +334,12 @@ fn publish(name: &Name, standing: Standing, cause: Option<EventId>, out: &mut Ou
         Standing::Down(reason) => Fact::LinkDown { interface, reason },
     };
     out.publish(cause, fact)
+}
+
+/// A socket hears one IP protocol.
+fn carriers(subscription: &Subscription) -> impl Iterator<Item = Carrier> + use<> {
+    let authenticated = subscription.authenticated.then_some(Carrier::Authenticated);
+    [Carrier::Plain].into_iter().chain(authenticated)
 }
 
 fn family(family: subject::Family) -> Family {

@@ -20,7 +20,7 @@ use super::{
 
 impl Definitions {
     /// The VRRP part of a configuration. Takes the counters of each instance from `counters`, which locks: call it
-    /// outside the VRRP thread. An instance that this crate can't run yet (AH, VMAC) has been refused by then.
+    /// outside the VRRP thread. An instance that this crate can't run yet (VMAC) has been refused by then.
     pub fn from_config(config: &Config, counters: &Counters) -> Self {
         let routers = config
             .instances
@@ -115,7 +115,8 @@ fn version(instance: &Instance) -> Version {
         VrrpVersion::V2 => Version::V2 {
             authentication: match &instance.authentication {
                 model::Authentication::Pass(password) => Authentication::Password(*password),
-                model::Authentication::None | model::Authentication::Ah(_) => Authentication::None,
+                model::Authentication::Ah(password) => Authentication::Ah(*password),
+                model::Authentication::None => Authentication::None,
             },
         },
         VrrpVersion::V3 => Version::V3 { checksum_as_v2: instance.v3_checksum_as_v2 },

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{DecodeError, HEADER_LEN};
+use super::{AH_LEN, AuthHeader, DecodeError, HEADER_LEN, IPPROTO_AH};
 use crate::link::LinkId;
 
 /// Bytes of an IPv4 header without options.
@@ -15,6 +15,7 @@ mod field {
     pub(super) const VERSION_IHL: usize = 0;
     pub(super) const TOTAL_LENGTH: Range<usize> = 2..4;
     pub(super) const TTL: usize = 8;
+    pub(super) const PROTOCOL: usize = 9;
     pub(super) const SOURCE: Range<usize> = 12..16;
     pub(super) const DESTINATION: Range<usize> = 16..20;
 }
@@ -30,7 +31,9 @@ pub struct Datagram<'a> {
     pub destination: IpAddr,
     /// TTL or hop limit; none where the kernel did not say (it is not checked then).
     pub ttl: Option<u8>,
-    /// The message after the IP header.
+    /// The authentication header that stands before the message, where there is one: over IPv4 only.
+    pub ah: Option<AuthHeader<'a>>,
+    /// The message after these headers.
     pub message: &'a [u8],
 }
 
@@ -40,7 +43,7 @@ impl<'a> Datagram<'a> {
     ///
     /// # Errors
     /// [`DecodeError::PacketLength`] when the header, or the packet that it announces, or a VRRP header in it, is not
-    /// all there.
+    /// all there. An authentication header with something else than VRRP behind it counts as such.
     pub fn from_ipv4(link: LinkId, packet: &'a [u8]) -> Result<Self, DecodeError> {
         let short = |expected| DecodeError::PacketLength { expected, actual: packet.len() };
         if packet.len() < IPV4_HEADER_LEN {
@@ -54,6 +57,14 @@ impl<'a> Datagram<'a> {
         if header_len < IPV4_HEADER_LEN || total < header_len + HEADER_LEN || packet.len() < total {
             return Err(short(total.max(header_len.max(IPV4_HEADER_LEN) + HEADER_LEN)));
         }
+        let packet = &packet[..total];
+        let ah = match packet[field::PROTOCOL] {
+            IPPROTO_AH if total < header_len + AH_LEN + HEADER_LEN => {
+                return Err(short(header_len + AH_LEN + HEADER_LEN));
+            }
+            IPPROTO_AH => Some(AuthHeader::new_checked(packet, header_len).ok_or_else(|| short(total))?),
+            _ => None,
+        };
         let address = |range: std::ops::Range<usize>| {
             let mut octets = [0; 4];
             octets.copy_from_slice(&packet[range]);
@@ -64,7 +75,8 @@ impl<'a> Datagram<'a> {
             source: address(field::SOURCE),
             destination: address(field::DESTINATION),
             ttl: Some(packet[field::TTL]),
-            message: &packet[header_len..total],
+            ah,
+            message: ah.map_or(&packet[header_len..], |ah| ah.message()),
         })
     }
 }

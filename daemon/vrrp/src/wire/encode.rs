@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use keepwatch_bus::subject::Family;
 
+use super::ah::{self, AH_LEN, IPPROTO_AH, Seal};
 use super::checksum::Sum;
 use super::message::{address_len, auth_data_len, field};
 use super::{HEADER_LEN, IPPROTO_VRRP, IPV4_HEADER_LEN, VRRP_TOS};
@@ -28,17 +29,20 @@ pub struct AdvertFields<'a> {
     pub source: IpAddr,
     /// TTL of the IPv4 header.
     pub ttl: u8,
+    /// Whether an authentication header stands before the message; over IPv4 only.
+    pub ah: bool,
 }
 
 /// A packet under construction: over IPv4 with its IP header, over IPv6 the message alone.
 ///
 /// ```text
 /// IPv4: 45 c0 <total length> <identification> 00 00 <TTL> 70 <checksum> <source> <destination> <message>
+///                                          with AH: 33 …          <authentication header> <message>
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct AdvertBuffer {
     bytes: Vec<u8>,
-    /// Where the message starts: 20 over IPv4, 0 over IPv6.
+    /// Where the message starts: 20 over IPv4, 44 with an authentication header; 0 over IPv6.
     message: usize,
     /// The sum of the message without priority and checksum, and of the pseudo-header without the destination.
     sum: Sum,
@@ -54,7 +58,7 @@ impl AdvertBuffer {
         let len = HEADER_LEN + count * address_len(family) + auth_data_len(fields.version, family);
         self.bytes.clear();
         if let IpAddr::V4(source) = fields.source {
-            self.ipv4_header(source, len, fields.ttl);
+            self.ipv4_header(source, len, fields);
         }
         self.message = self.bytes.len();
         self.bytes.extend([(fields.version << 4) | 1, fields.vrid, 0, count as u8]);
@@ -77,13 +81,17 @@ impl AdvertBuffer {
         }
     }
 
-    fn ipv4_header(&mut self, source: Ipv4Addr, message_len: usize, ttl: u8) {
-        let total = (IPV4_HEADER_LEN + message_len) as u16;
+    fn ipv4_header(&mut self, source: Ipv4Addr, message_len: usize, fields: &AdvertFields<'_>) {
+        let (protocol, ah_len) = if fields.ah { (IPPROTO_AH, AH_LEN) } else { (IPPROTO_VRRP, 0) };
+        let total = (IPV4_HEADER_LEN + ah_len + message_len) as u16;
         self.bytes.extend([0x45, VRRP_TOS]);
         self.bytes.extend(total.to_be_bytes());
-        self.bytes.extend([0, 0, 0, 0, ttl, IPPROTO_VRRP, 0, 0]);
+        self.bytes.extend([0, 0, 0, 0, fields.ttl, protocol, 0, 0]);
         self.bytes.extend(source.octets());
         self.bytes.extend([0; 4]);
+        if fields.ah {
+            self.bytes.extend(ah::blank(source));
+        }
     }
 
     /// Begins an advertisement with `priority`: the next identification (never 0, which the kernel would replace).
@@ -93,6 +101,23 @@ impl AdvertBuffer {
         if let Some(byte) = self.bytes.get_mut(self.message + field::PRIORITY) {
             *byte = priority;
         }
+    }
+
+    /// The sequence number of this advertisement, for a packet with an authentication header: after
+    /// [`AdvertBuffer::advertise`], before [`AdvertBuffer::packet_sealed`].
+    pub fn number(&mut self, sequence: u32) {
+        if self.message == IPV4_HEADER_LEN + AH_LEN {
+            ah::write_sequence(&mut self.bytes, sequence);
+        }
+    }
+
+    /// The packet for one destination, its authentication header closed with `seal`.
+    pub fn packet_sealed(&mut self, destination: IpAddr, seal: &Seal) -> &[u8] {
+        self.packet(destination);
+        if self.message == IPV4_HEADER_LEN + AH_LEN {
+            seal.close(&mut self.bytes);
+        }
+        &self.bytes
     }
 
     /// The packet for one destination.
@@ -116,7 +141,7 @@ impl AdvertBuffer {
         }
         let checksum = sum.finish().to_be_bytes();
         self.bytes[self.message..][field::CHECKSUM].copy_from_slice(&checksum);
-        if self.message == IPV4_HEADER_LEN
+        if self.message >= IPV4_HEADER_LEN
             && let IpAddr::V4(destination) = destination
         {
             self.bytes[4..6].copy_from_slice(&self.identification.to_be_bytes());

@@ -1,7 +1,7 @@
 //! Why an advertisement was refused. One variant is one counter, one object of the MIBs ([`DecodeError::kind`]), and
 //! its text is the `detail` of the fact.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use keepwatch_bus::fact::AdvertError;
@@ -46,6 +46,33 @@ pub enum DecodeError {
         expected: u8,
         /// Theirs.
         actual: u8,
+    },
+    /// An authentication header (AH) on a packet for a router without, or none for a router with one.
+    #[error("{} authentication header (AH)", if *.expected { "no" } else { "an unexpected" })]
+    AuthHeader {
+        /// Whether there should have been one.
+        expected: bool,
+    },
+    /// AH: the integrity check value (ICV) does not fit the packet under our key. The key is not repeated here.
+    #[error(
+        "wrong password, or changed on the way: the integrity check value of its authentication header does not fit"
+    )]
+    AuthIntegrity,
+    /// AH: the security parameters index (SPI) is not the sender's address.
+    #[error("SPI {actual} in its authentication header, expected {expected}")]
+    AuthSpi {
+        /// The sender's address.
+        expected: IpAddr,
+        /// What came.
+        actual: Ipv4Addr,
+    },
+    /// AH: a sequence number that was seen before: a replayed packet, or a sender that began anew without listening.
+    #[error("sequence number {actual} in its authentication header, expected more than {last}")]
+    AuthReplayed {
+        /// The greatest that was seen or sent.
+        last: u32,
+        /// What came.
+        actual: u32,
     },
     /// The password differs. It is not repeated here.
     #[error("wrong password")]
@@ -100,8 +127,10 @@ impl DecodeError {
             Self::Ttl { .. } => AdvertError::Ttl,
             Self::Version { .. } => AdvertError::Version,
             Self::AuthTypeInvalid { .. } => AdvertError::AuthTypeInvalid,
-            Self::AuthTypeMismatch { .. } => AdvertError::AuthTypeMismatch,
-            Self::AuthFailure => AdvertError::AuthFailure,
+            Self::AuthTypeMismatch { .. } | Self::AuthHeader { .. } => AdvertError::AuthTypeMismatch,
+            Self::AuthFailure | Self::AuthIntegrity | Self::AuthSpi { .. } | Self::AuthReplayed { .. } => {
+                AdvertError::AuthFailure
+            }
             Self::Interval { .. } => AdvertError::Interval,
             Self::Type { .. } => AdvertError::Type,
             Self::Checksum { .. } => AdvertError::Checksum,

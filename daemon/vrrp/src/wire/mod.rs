@@ -23,15 +23,19 @@
 //! +---------------------------------------------------------------+
 //! ```
 //!
+//! With Auth Type 2 an IP authentication header stands before the message: see [`AuthHeader`].
+//!
 //! The checksum of version 2 covers the message; that of version 3 also a pseudo-header of the IP addresses, unless
 //! the virtual router is told to do as version 2 does (`version 3 checksum as version 2`).
 
+mod ah;
 pub(crate) mod checksum;
 mod datagram;
 mod encode;
 mod error;
 mod message;
 
+pub use ah::{AH_LEN, AuthHeader, IPPROTO_AH, Seal};
 pub use datagram::{Datagram, IPV4_HEADER_LEN};
 pub use encode::{AdvertBuffer, AdvertFields};
 pub use error::DecodeError;
