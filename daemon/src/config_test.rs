@@ -48,7 +48,7 @@ pub fn run(cli: &Cli) -> Result<i32> {
 /// When standard output does not take it.
 pub fn dump(config: &keepwatch_config::Config) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, config)?;
+    serde_json::to_writer_pretty(&mut out, &config.to_json())?;
     out.write_all(b"\n")?;
     out.flush()
 }

@@ -3,7 +3,7 @@
 use std::{
     env,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     sync::OnceLock,
 };
 
@@ -21,22 +21,34 @@ pub fn workspace() -> &'static Path {
 /// The path of one of the workspace's binaries, for example `keepwatchd`. Built first (in the profile of the running
 /// program) unless [`DIRECTORY`] is set; does nothing when it is up to date.
 pub fn path(name: &str) -> Result<PathBuf> {
-    let path = directory()?.join(name);
+    let path = directory(Progress::OnlyIfItFails)?.join(name);
     ensure!(path.is_file(), "there is no {}", path.display());
     Ok(path)
 }
 
+/// Builds them now, and lets cargo tell how far it is on standard error. For programs that people wait for.
+pub fn prepare() -> Result<()> {
+    directory(Progress::Shown).map(drop)
+}
+
+/// Whether cargo's own lines are seen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Shown,
+    OnlyIfItFails,
+}
+
 /// `target/release` or `target/debug` of the running program, with fresh binaries in it.
-fn directory() -> Result<PathBuf> {
+fn directory(progress: Progress) -> Result<PathBuf> {
     static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let found = FOUND.get_or_init(|| match env::var_os(DIRECTORY) {
         Some(given) => Ok(PathBuf::from(given)),
-        None => build().map_err(|error| format!("{error:#}")),
+        None => build(progress).map_err(|error| format!("{error:#}")),
     });
     found.clone().map_err(|text| anyhow!(text))
 }
 
-fn build() -> Result<PathBuf> {
+fn build(progress: Progress) -> Result<PathBuf> {
     let own = env::current_exe().context("find the running program")?;
     let mut directory = own.parent().context("the running program has no directory")?;
     if directory.ends_with("deps") {
@@ -44,13 +56,18 @@ fn build() -> Result<PathBuf> {
     }
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--package", "keepwatch", "--package", "genhash", "--bins"]);
+    command.args(["build", "--package", "keepwatch", "--package", "genhash", "--bins"]);
     command.current_dir(workspace());
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
     if let Some(target) = directory.parent() {
         command.arg("--target-dir").arg(target);
+    }
+    if progress == Progress::Shown {
+        command.stderr(Stdio::inherit());
+    } else {
+        command.arg("--quiet");
     }
     let output = command.output().context("run cargo")?;
     ensure!(output.status.success(), "build keepwatch: {}", String::from_utf8_lossy(&output.stderr));

@@ -138,3 +138,13 @@ fn a_master_of_the_first_seed_means_what_its_author_meant() {
     let checker = &server.real_servers[0].checkers[0];
     assert_eq!((checker.retry, checker.delay_loop.as_secs(), checker.warmup.as_secs()), (3, 6, 6));
 }
+
+#[test]
+fn the_model_in_json_has_times_in_seconds() {
+    let config = read("001-master.conf").config.expect("it runs");
+    let json = config.to_json();
+    assert_eq!(json["instances"][0]["advert_int"], 1);
+    assert_eq!(json["instances"][0]["authentication"], "PASS");
+    assert_eq!(json["virtual_servers"][0]["real_servers"][0]["checkers"][0]["kind"]["connect_timeout"], 10);
+    assert!(!json.to_string().contains("1111"), "a password is in it");
+}

@@ -86,7 +86,7 @@ pub(super) fn config(file: &Path, options: &Options, out: &mut impl Write) -> Re
     let text = loaded.diagnostics.render_text(io::stderr().is_terminal());
     io::stderr().write_all(text.as_bytes())?;
     let Some(config) = loaded.config else { return Ok(ExitCode::FAILURE) };
-    serde_json::to_writer_pretty(&mut *out, &config).map_err(io::Error::from)?;
+    serde_json::to_writer_pretty(&mut *out, &config.to_json()).map_err(io::Error::from)?;
     out.write_all(b"\n")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -23,6 +23,7 @@ mod addresses;
 mod driver;
 mod interfaces;
 mod outgoing;
+mod pace;
 mod priority;
 mod worker;
 

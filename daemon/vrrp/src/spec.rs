@@ -103,6 +103,10 @@ pub struct GarpTiming {
     pub lower_prio_repeat: u32,
     /// From that to a second such burst; zero for none.
     pub lower_prio_delay: Duration,
+    /// Least time between two gratuitous ARP messages on an interface; zero for no limit. The runner's business.
+    pub interval: Duration,
+    /// The same for unsolicited neighbour advertisements.
+    pub gna_interval: Duration,
 }
 
 impl Default for GarpTiming {
@@ -116,6 +120,8 @@ impl Default for GarpTiming {
             refresh_repeat: 1,
             lower_prio_repeat: 5,
             lower_prio_delay: five_seconds,
+            interval: Duration::ZERO,
+            gna_interval: Duration::ZERO,
         }
     }
 }

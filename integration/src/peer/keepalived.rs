@@ -24,7 +24,7 @@ impl Keepalived {
         let config = host.file("keepalived.conf", config)?;
         // Its pid and dump files have fixed names in /run and /tmp.
         let at = |name: &str| host.directory().join(name);
-        let process = host
+        let spawn = host
             .process("keepalived", program)
             .args(["--dont-fork", "--log-console", "--log-detail", "--vrrp"])
             .arg("--use-file")
@@ -35,9 +35,10 @@ impl Keepalived {
             .arg(at("keepalived-vrrp.pid"))
             .arg("--checkers_pid")
             .arg(at("keepalived-checkers.pid"))
-            .args(flags)
-            .private_tmp()
-            .start()?;
+            .args(flags);
+        // A program that is itself under /tmp would not find itself in a /tmp of its own.
+        let process =
+            if program.starts_with("/tmp") { spawn.start()? } else { spawn.private_tmp().start()? };
         Ok(Self { process, host: host.clone() })
     }
 

@@ -51,13 +51,18 @@ struct Related {
 }
 
 impl Diagnostics {
-    /// As text for people; with colours when `styled`. Ends with a newline unless empty.
+    /// As text for people; with colours when `styled`. Mistakes and warnings come with the text that is meant, notes
+    /// as a line each after them. Ends with a newline unless empty.
     pub fn render_text(&self, styled: bool) -> String {
         let renderer = if styled { Renderer::styled() } else { Renderer::plain() };
         let mut text = String::new();
-        for diagnostic in &self.list {
+        for diagnostic in self.list.iter().filter(|diagnostic| diagnostic.severity > Severity::Note) {
             text.push_str(&renderer.render(&groups(diagnostic, &self.sources)));
             text.push_str("\n\n");
+        }
+        for note in self.list.iter().filter(|diagnostic| diagnostic.severity == Severity::Note) {
+            text.push_str(&self.short(note));
+            text.push('\n');
         }
         if self.dropped > 0 {
             text.push_str(&format!("… and {} more\n", self.dropped));
@@ -79,21 +84,23 @@ impl Diagnostics {
 
     /// One line each, `file:line:column: severity: message`, as for a log.
     pub fn render_short(&self) -> impl Iterator<Item = String> {
-        self.list.iter().map(|diagnostic| {
-            let severity = match diagnostic.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-                Severity::Note => "note",
-            };
-            let text = format!("{severity}: {} [{}]", diagnostic.message, diagnostic.code);
-            match diagnostic.span {
-                None => text,
-                Some(span) => {
-                    let place = self.sources.place(span);
-                    format!("{}:{}:{}: {text}", place.path.display(), place.line, place.column)
-                }
+        self.list.iter().map(|diagnostic| self.short(diagnostic))
+    }
+
+    fn short(&self, diagnostic: &Diagnostic) -> String {
+        let severity = match diagnostic.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        };
+        let text = format!("{severity}: {} [{}]", diagnostic.message, diagnostic.code);
+        match diagnostic.span {
+            None => text,
+            Some(span) => {
+                let place = self.sources.place(span);
+                format!("{}:{}:{}: {text}", place.path.display(), place.line, place.column)
             }
-        })
+        }
     }
 
     fn line<'a>(&'a self, diagnostic: &'a Diagnostic) -> Line<'a> {

@@ -65,8 +65,38 @@ impl Config {
         self.instances.iter().find(|instance| &*instance.name == name)
     }
 
+    /// The whole model for programs; times are numbers of seconds. `Null` if it could not be said in JSON, which does
+    /// not happen.
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        seconds(&mut value);
+        value
+    }
+
     /// The sync group that this instance is a member of.
     pub fn sync_group_of(&self, instance: &str) -> Option<&SyncGroup> {
         self.sync_groups.iter().find(|group| group.members.iter().any(|member| &**member == instance))
+    }
+}
+
+/// Turns every `{"secs": …, "nanos": …}` into a number of seconds.
+fn seconds(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(map) => {
+            let part = |name: &str| map.get(name).and_then(serde_json::Value::as_u64);
+            if let (2, Some(secs), Some(nanos)) = (map.len(), part("secs"), part("nanos")) {
+                *value = match nanos {
+                    0 => secs.into(),
+                    _ => std::time::Duration::new(secs, nanos as u32).as_secs_f64().into(),
+                };
+            } else {
+                map.values_mut().for_each(seconds);
+            }
+        }
+        serde_json::Value::Array(list) => list.iter_mut().for_each(seconds),
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => {}
     }
 }

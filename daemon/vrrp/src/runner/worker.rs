@@ -5,11 +5,12 @@
 //! may hold it for many milliseconds, and a writer waits inside the system call; so it is not the thread that sends the
 //! adverts which waits there.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::time::Instant;
 
 use keepwatch_bus::counters::VrrpCounters;
 use keepwatch_bus::mailbox::{Receiver, Sender, mailbox};
@@ -23,11 +24,13 @@ use keepwatch_net::socket::Announcer;
 use keepwatch_net::wire::ethernet::MacAddress;
 use keepwatch_net::wire::{arp, ndisc};
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
 use tokio::sync::oneshot;
 
 use super::addresses::{interface_of, plan};
 use super::outgoing::{Announce, Change};
+use super::pace::Pace;
 use super::priority;
 
 /// Requests in one write, before what waits for them is announced: some four hundred microseconds.
@@ -44,6 +47,7 @@ pub(super) enum Job {
 }
 
 /// What announces one address.
+#[derive(Clone)]
 pub(super) enum Frame {
     Arp(arp::Repr),
     Ndisc { hardware: MacAddress, address: Ipv6Addr, interface: Arc<str> },
@@ -73,6 +77,8 @@ struct Worker {
     answered: u64,
     /// In order, each with the number of requests that must be answered before it.
     waiting: VecDeque<(u64, Waiting)>,
+    /// Frames that keep a distance from each other, by interface and whether they are ARP.
+    pace: Pace<(LinkIndex, bool), Frame>,
     shadow: bool,
 }
 
@@ -91,6 +97,7 @@ pub(super) fn start(
         requested: 0,
         answered: 0,
         waiting: VecDeque::new(),
+        pace: Pace::new(),
         shadow,
     };
     std::thread::Builder::new().name("vrrp-addresses".into()).spawn(move || {
@@ -103,14 +110,16 @@ pub(super) fn start(
 impl Worker {
     /// One turn; false when it was the last.
     fn turn(&mut self) -> bool {
-        if self.jobs.is_empty() && self.socket.waiting() == 0 && self.sleep().is_err() {
+        let paced = self.pace.next().is_some_and(|at| at <= Instant::now());
+        if !paced && self.jobs.is_empty() && self.socket.waiting() == 0 && self.sleep().is_err() {
             return false;
         }
         self.jobs.rearm();
         while let Some(job) = self.jobs.try_recv() {
             self.take(job);
         }
-        let Self { socket, bus, answered, .. } = self;
+        let Self { socket, bus, answered, pace, announcer, .. } = self;
+        pace.due(Instant::now(), |(link, _), frame| push(announcer, *link, &frame));
         socket.work(PER_WRITE, |answer| {
             *answered += 1;
             publish(bus, answer);
@@ -127,7 +136,8 @@ impl Worker {
             PollFd::new(self.jobs.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
         ];
-        match poll(&mut fds, PollTimeout::NONE) {
+        let until = self.pace.next().map(|at| at.saturating_duration_since(Instant::now()));
+        match ppoll(&mut fds, until.map(TimeSpec::from_duration), None) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(errno.into()),
         }
@@ -135,7 +145,13 @@ impl Worker {
 
     fn take(&mut self, job: Job) {
         match job {
-            Job::Change(operation, change, links) => self.request(operation, &change, &links),
+            Job::Change(operation, change, links) => {
+                if operation == AddressOperation::Remove {
+                    let gone = |frame: &Frame| change.addresses.iter().any(|a| a.address == frame.address());
+                    self.pace.forget(gone);
+                }
+                self.request(operation, &change, &links);
+            }
             Job::Announce(announce, frames, counters) => {
                 self.waiting.push_back((self.requested, Waiting::Announce(announce, frames, counters)));
             }
@@ -177,7 +193,7 @@ impl Worker {
             match waiting {
                 Waiting::Announce(announce, frames, counters) => {
                     if !self.shadow {
-                        self.push(announce.repeat, frames);
+                        self.push(&announce, &frames);
                     }
                     sent.push((announce, counters));
                 }
@@ -207,18 +223,40 @@ impl Worker {
     }
 
     /// Each address once before any a second time, so that all of them are known as soon as can be.
-    fn push(&mut self, repeat: u32, frames: Vec<(LinkIndex, Frame)>) {
-        for _ in 0..repeat {
-            for (index, frame) in &frames {
-                match frame {
-                    Frame::Arp(repr) => self.announcer.push_arp(*index, repr),
-                    Frame::Ndisc { hardware, address, interface } => {
-                        let router = link::forwards_ipv6(interface);
-                        let repr = ndisc::Repr { hardware: *hardware, address: *address, router };
-                        self.announcer.push_ndisc(*index, &repr);
-                    }
+    fn push(&mut self, announce: &Announce, frames: &[(LinkIndex, Frame)]) {
+        let now = Instant::now();
+        // Addresses that still wait for their turn are not queued again: refreshes may come faster than they leave.
+        let queued: HashSet<IpAddr> = self.pace.waiting().map(Frame::address).collect();
+        for _ in 0..announce.repeat {
+            for (link, frame) in frames {
+                let arp = matches!(frame, Frame::Arp(_));
+                let garp = &announce.spec.garp;
+                let gap = if arp { garp.interval } else { garp.gna_interval };
+                if gap.is_zero() {
+                    push(&mut self.announcer, *link, frame);
+                } else if !queued.contains(&frame.address()) {
+                    self.pace.push(now, (*link, arp), gap, frame.clone());
                 }
             }
+        }
+    }
+}
+
+fn push(announcer: &mut Announcer, link: LinkIndex, frame: &Frame) {
+    match frame {
+        Frame::Arp(repr) => announcer.push_arp(link, repr),
+        Frame::Ndisc { hardware, address, interface } => {
+            let router = link::forwards_ipv6(interface);
+            announcer.push_ndisc(link, &ndisc::Repr { hardware: *hardware, address: *address, router });
+        }
+    }
+}
+
+impl Frame {
+    fn address(&self) -> IpAddr {
+        match self {
+            Self::Arp(repr) => repr.address.into(),
+            Self::Ndisc { address, .. } => (*address).into(),
         }
     }
 }

@@ -152,6 +152,8 @@ fn garp(garp: &model::Garp) -> GarpTiming {
         refresh_repeat: garp.master_refresh_repeat,
         lower_prio_repeat: garp.lower_prio_repeat,
         lower_prio_delay: garp.lower_prio_delay,
+        interval: garp.interval,
+        gna_interval: garp.gna_interval,
     }
 }
 

@@ -36,6 +36,7 @@ struct Plan {
 
 fn main() -> Result<()> {
     let plan = read_arguments()?;
+    binaries::prepare()?;
     let own = binaries::path("keepwatchd")?;
     println!("keepwatchd: {}\nkeepalived: {}\n", own.display(), plan.keepalived.display());
     netns::become_root_in_user_namespace()?;

@@ -67,10 +67,7 @@ fn run() -> Result<ExitCode> {
                 .with_context(|| format!("listen on {}", Keepwatchd::METRICS))
         })
         .transpose()?;
-    if env::var_os(binaries::DIRECTORY).is_none() {
-        eprintln!("building keepwatchd and keepwatch, if they are not up to date …");
-    }
-    binaries::path("keepwatchd")?;
+    binaries::prepare()?;
     // No thread may be there yet.
     netns::become_root_in_user_namespace()?;
     watch_for_the_end()?;
