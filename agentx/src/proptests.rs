@@ -119,7 +119,7 @@ proptest! {
 }
 
 /// A generator of numbers that is the same in every run (xorshift64).
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
     fn roll(&mut self) -> u64 {
@@ -129,13 +129,13 @@ impl Dice {
         self.0
     }
 
-    fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         (self.roll() % limit.max(1) as u64) as usize
     }
 }
 
 /// Valid packets of every type, to mutate.
-fn seeds() -> Vec<Vec<u8>> {
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let binds = vec![
         VarBind { name: oid(&[1, 3, 6, 1, 4, 1, 9586]), value: value::text("VI_1") },
         VarBind { name: oid(&[1, 3, 6, 1, 4, 1, 9587]), value: value::counter64(1 << 40) },
@@ -171,28 +171,34 @@ fn seeds() -> Vec<Vec<u8>> {
     packets.collect()
 }
 
+/// One of the seeds with up to five bytes or bits changed, dropped or added; half of them with a payload length that
+/// fits, so that the damage reaches the bodies.
+pub(crate) fn mutated(seeds: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
+    let mut raw = seeds[dice.below(seeds.len())].clone();
+    for _ in 0..=dice.below(4) {
+        let at = dice.below(raw.len());
+        match dice.below(4) {
+            0 => raw[at] = dice.roll() as u8,
+            1 => raw[at] ^= 1 << dice.below(8),
+            2 => raw.truncate(at.max(1)),
+            _ => raw.insert(at, dice.roll() as u8),
+        }
+    }
+    if dice.below(2) == 0 && raw.len() >= 20 {
+        raw.resize(raw.len().next_multiple_of(4), 0);
+        let length = (raw.len() - 20) as u32;
+        let network = raw[2] & 0x10 != 0;
+        raw[16..20].copy_from_slice(&if network { length.to_be_bytes() } else { length.to_le_bytes() });
+    }
+    raw
+}
+
 #[test]
 fn mutated_packets_are_read_or_refused_but_never_fatal() {
     let (seeds, mut dice) = (seeds(), Dice(0x9e37_79b9_7f4a_7c15));
     let (mut read, mut refused) = (0_u32, 0_u32);
     for _ in 0..200_000 {
-        let mut raw = seeds[dice.below(seeds.len())].clone();
-        for _ in 0..=dice.below(4) {
-            let at = dice.below(raw.len());
-            match dice.below(4) {
-                0 => raw[at] = dice.roll() as u8,
-                1 => raw[at] ^= 1 << dice.below(8),
-                2 => raw.truncate(at.max(1)),
-                _ => raw.insert(at, dice.roll() as u8),
-            }
-        }
-        // Half of them with a payload length that fits, so that the damage reaches the bodies.
-        if dice.below(2) == 0 && raw.len() >= 20 {
-            raw.resize(raw.len().next_multiple_of(4), 0);
-            let length = (raw.len() - 20) as u32;
-            let network = raw[2] & 0x10 != 0;
-            raw[16..20].copy_from_slice(&if network { length.to_be_bytes() } else { length.to_le_bytes() });
-        }
+        let raw = mutated(&seeds, &mut dice);
         match Packet::decode(&raw) {
             // What was read can be written; that it reads the same again is the other tests' business.
             Ok(packet) => {

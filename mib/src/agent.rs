@@ -245,3 +245,36 @@ impl Story {
         self.last = self.bus.publish(self.last, fact);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOTH: Parts = Parts { vrrp: true, checker: true };
+
+    #[test]
+    fn what_is_served_is_what_is_enabled_and_runs() {
+        let mut config = Config::default();
+        let of = |config: &Config, everything, running| {
+            Settings::of(config, everything, None, running).unwrap().map(|settings| settings.parts)
+        };
+        assert_eq!(of(&config, false, BOTH), None);
+        assert_eq!(of(&config, true, BOTH), Some(BOTH));
+        config.global.snmp.checker = true;
+        assert_eq!(of(&config, false, BOTH), Some(Parts { vrrp: false, checker: true }));
+        assert_eq!(of(&config, false, Parts { vrrp: true, checker: false }), None);
+    }
+
+    #[test]
+    fn the_command_line_says_where_the_master_is_then_the_file_then_habit() {
+        let mut config = Config::default();
+        let of = |config: &Config, socket| {
+            Settings::of(config, true, socket, BOTH).map(|settings| settings.unwrap().master)
+        };
+        assert_eq!(of(&config, None), Ok(Address::default()));
+        config.global.snmp.socket = Some("tcp:localhost:705".into());
+        assert_eq!(of(&config, None), Ok(Address::Tcp("localhost".into(), 705)));
+        assert_eq!(of(&config, Some("/run/master")), Ok(Address::Unix("/run/master".into())));
+        assert!(of(&config, Some("nonsense")).is_err());
+    }
+}

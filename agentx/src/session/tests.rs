@@ -371,6 +371,36 @@ fn notifications_wait_for_a_session_and_the_oldest_go_when_too_many_wait() {
 }
 
 #[test]
+fn whatever_the_master_sends_the_session_lives_or_is_opened_anew() {
+    use crate::proptests::{Dice, mutated, seeds};
+    let (seeds, mut dice) = (seeds(), Dice(0x2545_f491_4f6c_dd1d));
+    let mut bench = Bench::new();
+    bench.open();
+    let mut losses = 0;
+    for _ in 0..30_000 {
+        // Packets for our session, so that they are not all refused as another's.
+        let mut raw = mutated(&seeds, &mut dice);
+        if let Some(session) = raw.get_mut(4..8) {
+            let network = dice.below(2) == 0;
+            session.copy_from_slice(&if network { 7_u32.to_be_bytes() } else { 7_u32.to_le_bytes() });
+        }
+        bench.feed(Input::Received(&raw));
+        while bench.session.has_backlog() {
+            bench.feed(Input::Received(&[]));
+        }
+        bench.sent.clear();
+        if !bench.session.is_serving() {
+            losses += 1;
+            let wait = bench.session.deadline().unwrap() - bench.now;
+            bench.pass(wait);
+            bench.open_connection();
+        }
+        bench.others();
+    }
+    assert!(losses > 100, "{losses} losses: the damage was not seen");
+}
+
+#[test]
 fn a_connection_that_comes_after_it_was_given_up_is_closed() {
     let mut bench = Bench::new();
     bench.feed(Input::Start);

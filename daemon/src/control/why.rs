@@ -154,3 +154,100 @@ fn nothing_named(world: &World, wanted: &str) -> String {
     }
     format!("nothing is called {wanted:?}; there are, for example: {}", all.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use keepwatch_bus::fact::LinkDownReason;
+    use keepwatch_bus::subject::VrrpState;
+    use keepwatch_bus::{Counters, EventId, Fact};
+    use keepwatch_config::{Options, load_text};
+    use keepwatch_vrrp::Definitions;
+
+    use super::*;
+
+    /// What happened, folded and kept.
+    struct Story {
+        world: World,
+        history: History,
+        next: u64,
+    }
+
+    impl Story {
+        fn new() -> Self {
+            let text = "vrrp_instance VI_1 {\n interface eth0\n virtual_router_id 5\n virtual_ipaddress {\n 10.0.0.9\n }\n}\n";
+            let config = load_text(Path::new("t.conf"), text.into(), &Options::default()).config.unwrap();
+            let routers = Definitions::from_config(&config, &Counters::default()).routers;
+            let mut story = Self { world: World::default(), history: History::new(100), next: 1 };
+            for router in routers {
+                let instance = router.spec.name.clone();
+                story.tell(None, Fact::InstanceConfigured { instance, settings: Box::new(router.settings) });
+            }
+            story
+        }
+
+        fn tell(&mut self, cause: Option<EventId>, fact: Fact) -> EventId {
+            let id = EventId(self.next);
+            self.next += 1;
+            let event = Event { id, at: Timestamp::now(), mono: id.0, cause, fact };
+            self.world.apply(&event);
+            self.history.push(Arc::new(event));
+            id
+        }
+
+        fn changed(&mut self, cause: EventId, from: VrrpState, to: VrrpState) -> EventId {
+            self.tell(Some(cause), Fact::StateChanged { instance: "VI_1".into(), from, to, priority: 100 })
+        }
+
+        fn ask(&self, wanted: &str) -> Result<Vec<Why>, String> {
+            why(&self.world, &self.history, wanted)
+        }
+    }
+
+    fn ids(events: &[Arc<Event>]) -> Vec<u64> {
+        events.iter().map(|event| event.id.0).collect()
+    }
+
+    #[test]
+    fn the_chain_begins_at_its_root_and_ends_with_the_change() {
+        let mut story = Story::new();
+        let down = Fact::LinkDown { interface: "eth0".into(), reason: LinkDownReason::NoCarrier };
+        let root = story.tell(None, down);
+        let change = story.changed(root, VrrpState::Backup, VrrpState::Fault);
+        let later = story.tell(Some(change), Fact::MailFailed { subject: "s".into(), error: "e".into() });
+        story.tell(None, Fact::MailFailed { subject: "another".into(), error: "e".into() });
+
+        let found = story.ask(" VI_1 ").unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].kind, found[0].state.as_str()), (Kind::Instance, "FAULT (priority 100)"));
+        assert_eq!(ids(&found[0].chain), [root.0, change.0]);
+        assert_eq!(ids(&found[0].followed), [later.0]);
+
+        let link = story.ask("eth0").unwrap();
+        assert_eq!((link[0].kind, link[0].state.as_str()), (Kind::Interface, "down"));
+        assert_eq!(ids(&link[0].followed), [change.0, later.0]);
+    }
+
+    #[test]
+    fn what_never_changed_has_no_chain_and_what_is_not_there_names_what_is() {
+        let story = Story::new();
+        let found = story.ask("VI_1").unwrap();
+        assert!(found[0].since.is_none() && found[0].chain.is_empty());
+        let refused = story.ask("VI_2").unwrap_err();
+        assert!(refused.contains("VI_1"), "{refused}");
+    }
+
+    #[test]
+    fn services_are_known_by_every_name_that_people_give_them() {
+        let key = |port| ServiceKey::Address {
+            address: "10.0.0.1".parse().unwrap(),
+            port,
+            protocol: keepwatch_bus::subject::Protocol::Tcp,
+        };
+        let names = service_names(&key(80));
+        for name in ["[10.0.0.1]:tcp:80", "10.0.0.1:80", "10.0.0.1 80", "10.0.0.1"] {
+            assert!(names.iter().any(|known| known == name), "{name}: {names:?}");
+        }
+    }
+}

@@ -105,18 +105,22 @@ impl Sink for LogFile {
 
 /// The local syslog daemon (RFC 3164's form, as the C library sends it).
 struct Syslog {
+    path: &'static str,
     facility: Facility,
     socket: Option<UnixDatagram>,
     retry: Option<Instant>,
 }
 
 impl Syslog {
-    const SOCKET: &'static str = "/dev/log";
+    fn new(path: &'static str, facility: Facility) -> Self {
+        Self { path, facility, socket: None, retry: None }
+    }
+
     const RETRY: Duration = Duration::from_secs(1);
 
     fn connect(&mut self) -> Option<&UnixDatagram> {
         if self.socket.is_none() && self.retry.is_none_or(|at| Instant::now() >= at) {
-            let connected = UnixDatagram::unbound().and_then(|s| s.connect(Self::SOCKET).map(|()| s));
+            let connected = UnixDatagram::unbound().and_then(|s| s.connect(self.path).map(|()| s));
             self.retry = connected.is_err().then(|| Instant::now() + Self::RETRY);
             self.socket = connected.ok();
         }
@@ -163,7 +167,7 @@ pub fn open(settings: &LogSettings) -> (Vec<Box<dyn Sink>>, Vec<String>) {
         sinks.push(Box::new(Console));
     }
     if let Some(facility) = settings.syslog {
-        sinks.push(Box::new(Syslog { facility, socket: None, retry: None }));
+        sinks.push(Box::new(Syslog::new("/dev/log", facility)));
     }
     if let Some(path) = &settings.file {
         match LogFile::open(path) {
@@ -200,6 +204,33 @@ impl Sinks {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn syslog_gets_its_priority_and_a_restarted_daemon_is_found_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path: &'static str = dir.path().join("log").to_string_lossy().into_owned().leak();
+        let mut syslog = Syslog::new(path, Facility(nix::libc::LOG_LOCAL3));
+        let mut say = |text: &str| syslog.write(&Line::now(Severity::Warning, text)).unwrap();
+        say("nobody is there yet");
+        std::thread::sleep(Syslog::RETRY);
+        let heard = |daemon: &UnixDatagram| {
+            let mut buffer = [0; 512];
+            let length = daemon.recv(&mut buffer).unwrap();
+            String::from_utf8_lossy(&buffer[..length]).into_owned()
+        };
+        let daemon = UnixDatagram::bind(path).unwrap();
+        say("first");
+        let line = heard(&daemon);
+        assert!(
+            line.starts_with("<156>") && line.contains(" keepwatchd[") && line.ends_with("]: first"),
+            "{line}"
+        );
+        drop(daemon);
+        std::fs::remove_file(path).unwrap();
+        let daemon = UnixDatagram::bind(path).unwrap();
+        say("second");
+        assert!(heard(&daemon).ends_with("]: second"));
+    }
 
     #[test]
     fn a_log_file_that_was_moved_away_is_opened_anew() {

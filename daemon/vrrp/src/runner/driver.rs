@@ -218,7 +218,7 @@ impl Driver {
         let now = self.now();
         match self.inbox.try_recv() {
             Some(Command::Apply { definitions, cause }) => {
-                self.interfaces.watch(&definitions, cause, &mut self.out);
+                self.interfaces.watch(&definitions, now, cause, &mut self.node, &mut self.out);
                 self.node.apply(now, definitions, cause, &mut self.out);
                 self.interfaces.subscribe(now, &mut self.node, &mut self.out);
                 self.send(now);

@@ -34,6 +34,22 @@ pub(super) struct Listener {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot(pub(super) usize);
 
+/// Whether an interface can be used, and if not, why.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Up(LinkIndex),
+    Down(LinkDownReason),
+}
+
+impl Standing {
+    fn state(self) -> LinkState {
+        match self {
+            Self::Up(_) => LinkState::Up,
+            Self::Down(_) => LinkState::Down,
+        }
+    }
+}
+
 /// The interfaces of the network namespace, and the sockets on them.
 pub(super) struct Interfaces {
     monitor: Monitor,
@@ -44,10 +60,11 @@ pub(super) struct Interfaces {
     wanted: Vec<Subscription>,
     /// Interfaces that a definition names: their ups and downs are facts.
     watched: HashSet<Name>,
-    /// What the machine was last told of each.
-    told: HashMap<Name, LinkState>,
-    /// Interfaces on which a socket could not be opened; tried again now and then.
-    deaf: HashSet<Name>,
+    /// How each interface stood that a definition names or ever named, when the machine was last told. It hears
+    /// nothing of others: a host may see thousands of short-lived ones.
+    told: HashMap<Name, Standing>,
+    /// Interfaces on which a socket of a family could not be opened; tried again now and then.
+    deaf: HashSet<(Name, Family)>,
     retried: Option<Instant>,
 }
 
@@ -119,97 +136,105 @@ impl Interfaces {
 
     fn follow(&mut self, changes: Vec<Change>, now: Instant, node: &mut Node, out: &mut Outgoing) {
         for change in changes {
+            let name = match &change {
+                Change::Appeared(index) | Change::Altered(index) => match self.table.get(*index) {
+                    Some(link) => link.report.name.clone(),
+                    None => continue,
+                },
+                Change::Vanished { name, .. }
+                | Change::AddressAppeared { name, .. }
+                | Change::AddressVanished { name, .. } => name.clone(),
+            };
+            if !self.told.contains_key(&name) {
+                continue;
+            }
+            let id = node.link(&name);
             match change {
                 Change::Appeared(index) => {
-                    let Some(link) = self.table.get(index) else { continue };
-                    let name = link.report.name.clone();
-                    let id = node.link(&name);
                     out.ports.set(id, Some(index));
                     self.listen_on(id, &name);
-                    self.tell(&name, None, now, node, out);
+                    self.tell(&name, now, node, out);
                 }
-                Change::Altered(index) => {
-                    if let Some(link) = self.table.get(index) {
-                        let name = link.report.name.clone();
-                        self.tell(&name, None, now, node, out);
-                    }
-                }
-                Change::Vanished { index, name } => {
+                Change::Altered(_) => self.tell(&name, now, node, out),
+                Change::Vanished { index, .. } => {
                     self.close(|listener| listener.index == index);
-                    let id = node.link(&name);
                     if out.ports.get(id) == Some(index) {
                         out.ports.set(id, None);
                     }
-                    self.tell(&name, None, now, node, out);
+                    self.tell(&name, now, node, out);
                 }
-                Change::AddressAppeared { name, address } => {
+                Change::AddressAppeared { address, .. } => {
                     if !address.tentative {
-                        let id = node.link(&name);
                         node.address_added(now, id, address.address, out);
                     }
                 }
-                Change::AddressVanished { name, address } => {
-                    let id = node.link(&name);
-                    node.address_removed(now, id, address.address, out);
+                Change::AddressVanished { address, .. } => {
+                    node.address_removed(now, id, address.address, out)
                 }
             }
         }
     }
 
-    /// Tells the machine, and for an interface that matters everybody, whether it can be used, if that changed.
-    fn tell(
+    /// Tells the machine, and everybody if it is in use, how an interface stands, if that changed.
+    fn tell(&mut self, name: &Name, now: Instant, node: &mut Node, out: &mut Outgoing) {
+        let standing = self.standing(name);
+        let Some(told) = self.told.insert(name.clone(), standing).filter(|told| *told != standing) else {
+            return;
+        };
+        let event = self.watched.contains(name).then(|| publish(name, standing, None, out));
+        if told.state() != standing.state() {
+            let id = node.link(name);
+            node.link_changed(now, id, standing.state(), event, out);
+        }
+    }
+
+    fn standing(&self, name: &Name) -> Standing {
+        match self.table.by_name(name) {
+            None => Standing::Down(LinkDownReason::Missing),
+            Some(link) if !link.report.up => Standing::Down(LinkDownReason::AdminDown),
+            Some(link) if !link.report.running => Standing::Down(LinkDownReason::NoCarrier),
+            Some(link) if self.is_deaf(name, link.report.index) => Standing::Down(LinkDownReason::NoSocket),
+            Some(link) => Standing::Up(link.report.index),
+        }
+    }
+
+    /// Whether nothing can be heard on an interface. Where IPv6 is switched off, IPv4 goes on; the routers over IPv6 have
+    /// no address to speak from then, which is fault enough.
+    fn is_deaf(&self, name: &Name, index: LinkIndex) -> bool {
+        let deaf = |family| self.deaf.contains(&(name.clone(), family));
+        let hears = |family| self.listeners.iter().flatten().any(|l| l.index == index && l.family == family);
+        deaf(Family::V4) || (deaf(Family::V6) && !hears(Family::V4))
+    }
+
+    /// Watches the interfaces that `definitions` name: tells how those stand that were not watched before, and the
+    /// machine all that there is to know of those that it never heard of.
+    pub(super) fn watch(
         &mut self,
-        name: &Name,
-        cause: Option<EventId>,
+        definitions: &Definitions,
         now: Instant,
+        cause: Option<EventId>,
         node: &mut Node,
         out: &mut Outgoing,
     ) {
-        let state = self.state(name);
-        if self.told.insert(name.clone(), state).unwrap_or_default() == state {
-            return;
-        }
-        let event = if self.watched.contains(name) { Some(self.publish(name, cause, out)) } else { None };
-        let id = node.link(name);
-        node.link_changed(now, id, state, event, out);
-    }
-
-    fn state(&self, name: &Name) -> LinkState {
-        match self.table.by_name(name) {
-            Some(link) if link.is_usable() && !self.deaf.contains(name) => LinkState::Up,
-            _ => LinkState::Down,
-        }
-    }
-
-    fn publish(&self, name: &Name, cause: Option<EventId>, out: &mut Outgoing) -> EventId {
-        let down = |reason| Fact::LinkDown { interface: name.clone(), reason };
-        let fact = match self.table.by_name(name) {
-            None => down(LinkDownReason::Missing),
-            Some(link) if !link.report.up => down(LinkDownReason::AdminDown),
-            Some(link) if !link.report.running => down(LinkDownReason::NoCarrier),
-            Some(_) if self.deaf.contains(name) => down(LinkDownReason::NoSocket),
-            Some(link) => Fact::LinkUp { interface: name.clone(), index: link.report.index.0 },
-        };
-        out.publish(cause, fact)
-    }
-
-    /// Watches the interfaces that `definitions` name, and says how those stand that were not watched before.
-    pub(super) fn watch(&mut self, definitions: &Definitions, cause: Option<EventId>, out: &mut Outgoing) {
-        let mut named = HashSet::new();
-        for router in &definitions.routers {
-            named.insert(router.spec.interface.clone());
-            named.extend(router.spec.tracked_interfaces.iter().map(|tracked| tracked.interface.clone()));
-            named.extend(router.spec.addresses.iter().filter_map(|address| match &address.link {
-                LinkTarget::Instance => None,
-                LinkTarget::Named(name) => Some(name.clone()),
-            }));
-        }
+        let named = interfaces_of(definitions);
         let mut new: Vec<Name> = named.difference(&self.watched).cloned().collect();
         new.sort();
-        for name in new {
-            self.publish(&name, cause, out);
-        }
         self.watched = named;
+        for name in new {
+            let standing = self.standing(&name);
+            let event = publish(&name, standing, cause, out);
+            if self.told.insert(name.clone(), standing).is_some() {
+                continue;
+            }
+            let id = node.link(&name);
+            if let Some(link) = self.table.by_name(&name) {
+                out.ports.set(id, Some(link.report.index));
+                for address in link.addresses.iter().filter(|address| !address.tentative) {
+                    node.address_added(now, id, address.address, out);
+                }
+            }
+            node.link_changed(now, id, standing.state(), Some(event), out);
+        }
     }
 
     /// Opens and closes sockets so that every subscription of the machine is served.
@@ -218,12 +243,11 @@ impl Interfaces {
         let wanted: HashSet<(LinkId, Family)> =
             self.wanted.iter().map(|w| (w.link, family(w.family))).collect();
         self.close(|listener| !wanted.contains(&(listener.link, listener.family)));
-        let names: HashMap<LinkId, Name> =
-            self.table.iter().map(|link| (node.link(&link.report.name), link.report.name.clone())).collect();
-        for link in wanted.iter().map(|(link, _)| *link).collect::<HashSet<_>>() {
-            if let Some(name) = names.get(&link) {
-                self.listen_on(link, name);
-                self.tell(name, None, now, node, out);
+        for name in self.told.keys().cloned().collect::<Vec<_>>() {
+            let id = node.link(&name);
+            if self.wanted.iter().any(|subscription| subscription.link == id) {
+                self.listen_on(id, &name);
+                self.tell(&name, now, node, out);
             }
         }
     }
@@ -234,16 +258,17 @@ impl Interfaces {
             return;
         }
         self.retried = Some(now);
-        for name in self.deaf.clone() {
+        let names: HashSet<Name> = self.deaf.iter().map(|(name, _)| name.clone()).collect();
+        for name in names {
             let id = node.link(&name);
             self.listen_on(id, &name);
-            self.tell(&name, None, now, node, out);
+            self.tell(&name, now, node, out);
         }
     }
 
     /// Opens the sockets that are wanted on one interface, if it is there.
     fn listen_on(&mut self, id: LinkId, name: &Name) {
-        self.deaf.remove(name);
+        self.deaf.retain(|(deaf, _)| deaf != name);
         let Some(link) = self.table.by_name(name) else { return };
         let index = link.report.index;
         for subscription in self.wanted.iter().filter(|wanted| wanted.link == id) {
@@ -263,7 +288,7 @@ impl Interfaces {
                 }),
             };
             if joined.is_err() {
-                self.deaf.insert(name.clone());
+                self.deaf.insert((name.clone(), family));
             }
         }
     }
@@ -275,6 +300,29 @@ impl Interfaces {
             }
         }
     }
+}
+
+/// Every interface that `definitions` name.
+fn interfaces_of(definitions: &Definitions) -> HashSet<Name> {
+    let mut named = HashSet::new();
+    for router in &definitions.routers {
+        named.insert(router.spec.interface.clone());
+        named.extend(router.spec.tracked_interfaces.iter().map(|tracked| tracked.interface.clone()));
+        named.extend(router.spec.addresses.iter().filter_map(|address| match &address.link {
+            LinkTarget::Instance => None,
+            LinkTarget::Named(name) => Some(name.clone()),
+        }));
+    }
+    named
+}
+
+fn publish(name: &Name, standing: Standing, cause: Option<EventId>, out: &mut Outgoing) -> EventId {
+    let interface = name.clone();
+    let fact = match standing {
+        Standing::Up(index) => Fact::LinkUp { interface, index: index.0 },
+        Standing::Down(reason) => Fact::LinkDown { interface, reason },
+    };
+    out.publish(cause, fact)
 }
 
 fn family(family: subject::Family) -> Family {
