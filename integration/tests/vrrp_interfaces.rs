@@ -120,6 +120,19 @@ fn over_ipv6_we_take_over_from_keepalived_and_yield_to_it() -> Result<()> {
 }
 
 #[test]
+fn where_ipv6_is_switched_off_ipv4_goes_on() -> Result<()> {
+    let lab = Lab::new("four")?;
+    let (lan, hosts) = lab.routers(1)?;
+    let wire = lan.capture()?;
+    hosts[0].run("sysctl", &["-q", "-w", "net.ipv6.conf.eth0.disable_ipv6=1"])?;
+    let both = instance("VI_6", 61, 100, "fd78::9", "") + &instance("VI_4", 51, 100, VIP, "");
+    let _daemon = start(&hosts[0], both)?;
+    becomes_master(&wire, &hosts[0], "10.78.0.1", VIP)?;
+    ensure!(!hosts[0].has("eth0", "fd78::9"), "there is IPv6");
+    Ok(())
+}
+
+#[test]
 fn unicast_peers_elect_a_master_without_multicast() -> Result<()> {
     let lab = Lab::new("unicast")?;
     let (lan, hosts) = lab.routers(2)?;

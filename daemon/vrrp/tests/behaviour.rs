@@ -291,6 +291,16 @@ fn losing_the_last_source_address_is_a_fault_and_virtual_addresses_are_no_source
 }
 
 #[test]
+fn without_any_source_address_it_starts_in_fault_and_says_why() {
+    let mut lan = Lan::new(1, 1);
+    let host = lan.host(one(spec(VI, 0, 100)), RIGHT);
+    lan.hosts[host].addresses[0].clear();
+    lan.start(host);
+    let event = lan.last(host, changed_to(Fault)).unwrap();
+    assert_eq!(lan.chain(host, event), ["state_changed", "source_address_changed", "instance_configured"]);
+}
+
+#[test]
 fn a_crashed_run_leaves_its_addresses_and_the_next_one_is_master_after_one_interval() {
     let mut lan = pair(|_| {});
     lan.run_for(ms(10_000));

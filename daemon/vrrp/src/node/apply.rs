@@ -201,7 +201,13 @@ impl Node {
         router.holds_addresses = present > 0;
         router.priority = router.weighed_priority();
         if faulty {
-            router.enter_fault(cx);
+            let cause = if router.faults.source {
+                let instance = spec.name.clone();
+                Some(cx.publish(Fact::SourceAddressChanged { instance, address: None }))
+            } else {
+                cx.cause
+            };
+            router.enter_fault(&mut Context { now: cx.now, cause, out: cx.out });
         } else if owner {
             router.start_as_owner(cx, quiet);
         } else {

@@ -63,8 +63,8 @@ pub(super) struct Interfaces {
     /// How each interface stood that a definition names or ever named, when the machine was last told. It hears
     /// nothing of others: a host may see thousands of short-lived ones.
     told: HashMap<Name, Standing>,
-    /// Interfaces on which a socket could not be opened; tried again now and then.
-    deaf: HashSet<Name>,
+    /// Interfaces on which a socket of a family could not be opened; tried again now and then.
+    deaf: HashSet<(Name, Family)>,
     retried: Option<Instant>,
 }
 
@@ -193,9 +193,17 @@ impl Interfaces {
             None => Standing::Down(LinkDownReason::Missing),
             Some(link) if !link.report.up => Standing::Down(LinkDownReason::AdminDown),
             Some(link) if !link.report.running => Standing::Down(LinkDownReason::NoCarrier),
-            Some(_) if self.deaf.contains(name) => Standing::Down(LinkDownReason::NoSocket),
+            Some(link) if self.is_deaf(name, link.report.index) => Standing::Down(LinkDownReason::NoSocket),
             Some(link) => Standing::Up(link.report.index),
         }
+    }
+
+    /// Whether nothing can be heard on an interface. Where IPv6 is switched off, IPv4 goes on; the routers over IPv6 have
+    /// no address to speak from then, which is fault enough.
+    fn is_deaf(&self, name: &Name, index: LinkIndex) -> bool {
+        let deaf = |family| self.deaf.contains(&(name.clone(), family));
+        let hears = |family| self.listeners.iter().flatten().any(|l| l.index == index && l.family == family);
+        deaf(Family::V4) || (deaf(Family::V6) && !hears(Family::V4))
     }
 
     /// Watches the interfaces that `definitions` name: tells how those stand that were not watched before, and the
@@ -250,7 +258,8 @@ impl Interfaces {
             return;
         }
         self.retried = Some(now);
-        for name in self.deaf.clone() {
+        let names: HashSet<Name> = self.deaf.iter().map(|(name, _)| name.clone()).collect();
+        for name in names {
             let id = node.link(&name);
             self.listen_on(id, &name);
             self.tell(&name, now, node, out);
@@ -259,7 +268,7 @@ impl Interfaces {
 
     /// Opens the sockets that are wanted on one interface, if it is there.
     fn listen_on(&mut self, id: LinkId, name: &Name) {
-        self.deaf.remove(name);
+        self.deaf.retain(|(deaf, _)| deaf != name);
         let Some(link) = self.table.by_name(name) else { return };
         let index = link.report.index;
         for subscription in self.wanted.iter().filter(|wanted| wanted.link == id) {
@@ -279,7 +288,7 @@ impl Interfaces {
                 }),
             };
             if joined.is_err() {
-                self.deaf.insert(name.clone());
+                self.deaf.insert((name.clone(), family));
             }
         }
     }
