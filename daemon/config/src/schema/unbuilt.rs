@@ -150,3 +150,22 @@ pub(crate) const NOT_ACTED_ON: &[(BlockId, &str)] = &[
 pub(crate) fn is_unbuilt(block: BlockId, keyword: &str) -> bool {
     NOT_ACTED_ON.iter().any(|(listed, name)| *listed == block && *name == keyword)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many there were when this was last looked at. It may only go down.
+    const MOST: usize = 137;
+
+    #[test]
+    fn the_list_only_shrinks_and_names_each_keyword_once() {
+        assert!(NOT_ACTED_ON.len() <= MOST, "{} keywords are not acted on, {MOST} were", NOT_ACTED_ON.len());
+        let mut seen = std::collections::BTreeSet::new();
+        for (block, name) in NOT_ACTED_ON {
+            assert!(seen.insert((block, name)), "{block}: {name} is listed twice");
+            let found = super::super::find(*block, name);
+            assert!(found.is_some_and(|found| found.keyword.name == *name), "{block} has no keyword {name}");
+        }
+    }
+}
