@@ -58,18 +58,13 @@ fn the_recorded_answers_are_keepalived_s() {
 /// Samples that keepalived answers otherwise than we do, and why.
 const SAMPLES_THAT_DIFFER: &[(&str, &str)] = &[
     (
-        "keepalived.conf.vrrp.routes",
-        "what is in routes is not read yet: keepalived warns of `or` and of missing interfaces",
-    ),
-    (
         "keepalived.conf.track_interface",
-        "what is in routes is not read yet: keepalived warns of a missing interface",
+        "2.2.7 warns of a route without interface that it does not track it; 2.4.3 does not",
     ),
     (
         "keepalived.conf.vrrp.static_ipaddress",
-        "what is in routes is not read yet: keepalived warns of a missing interface",
+        "2.2.7 warns of a route without interface that it does not track it; 2.4.3 does not",
     ),
-    ("keepalived.conf.vrrp.rules", "what is in rules is not read yet: keepalived refuses an address"),
 ];
 
 #[test]

@@ -407,3 +407,14 @@ pub(crate) fn line_interface(word: &Word, what: &str, context: &mut Context) -> 
         }
     }
 }
+
+/// A time in seconds, up to so many microseconds, within a line of a block of lines; a problem is reported.
+pub(crate) fn line_seconds(word: &Word, most: u64, context: &mut Context) -> Option<Duration> {
+    match decimal(&word.text, 6, 0, most, "seconds") {
+        Ok(micros) => Some(Duration::from_micros(micros)),
+        Err(problem) => {
+            context.report(Diagnostic::error(problem.code, problem.message).at(word.span, problem.expected));
+            None
+        }
+    }
+}

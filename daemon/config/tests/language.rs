@@ -67,6 +67,20 @@ fn conditions_compare_with_the_configuration_id() {
 }
 
 #[test]
+fn the_configuration_id_is_the_host_s_name_unless_given() {
+    let options = Options {
+        host_name: Some("main.example.com".into()),
+        config_id: None,
+        scripts: false,
+        ..Options::default()
+    };
+    let text = "@main global_defs {\n@main router_id here\n@main }\n@other router_id there\n";
+    let loaded = load_text(Path::new("t"), text.into(), &options);
+    assert!(loaded.diagnostics.is_empty(), "{}", loaded.diagnostics.render_text(false));
+    assert_eq!(&*loaded.config.expect("it runs").global.router_id, "here");
+}
+
+#[test]
 fn definitions_are_put_in_where_they_are_used() {
     assert_eq!(words_after("$A=x", "$A ${A}y $B ${A}${A}"), ["x", "xy", "$B", "xx"]);
 }

@@ -223,7 +223,10 @@ impl GlobalDraft {
         let path = || node.arg(0).map(PathBuf::from);
         match node.keyword.name {
             "max_auto_priority" => model.max_auto_priority = node.int(0).map(|priority| priority as i32),
-            "script_user" => model.script_user = node.text(0).map(|user| (user, node.text(1))),
+            "script_user" => {
+                super::script_files::check_user(node, 0, context);
+                model.script_user = node.text(0).map(|user| (user, node.text(1)));
+            }
             "enable_script_security" => model.enable_script_security = true,
             "startup_script" => set_once(&mut model.startup_script, node, context),
             "shutdown_script" => set_once(&mut model.shutdown_script, node, context),

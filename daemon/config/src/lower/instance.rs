@@ -192,6 +192,8 @@ impl InstanceDraft {
                 add(&mut self.addresses, addresses(node, context));
             }
             "virtual_ipaddress_excluded" => add(&mut self.excluded, addresses(node, context)),
+            "virtual_routes" => lines.for_each(|words| super::route::route(words, context)),
+            "virtual_rules" => lines.for_each(|words| super::route::rule(words, context)),
             "unicast_peer" => {
                 self.unicast_keyword.get_or_insert(node.name.span);
                 self.peers_written |= !node.lines.is_empty();

@@ -101,7 +101,10 @@ impl Draft {
                 }
                 "rise" => made.rise = count,
                 "fall" => made.fall = count,
-                "user" => user = (child.text(0), child.text(1)),
+                "user" => {
+                    super::script_files::check_user(child, 0, context);
+                    user = (child.text(0), child.text(1));
+                }
                 "init_fail" => made.init_fail = true,
                 _ => {}
             }
