@@ -31,6 +31,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use keepwatch_bus::{Bus, Fact, Hub};
+use keepwatch_vrrp::runner;
 use nix::sys::signal::{SigSet, Signal};
 
 use crate::cli::Cli;
@@ -80,13 +81,13 @@ pub fn run(cli: Cli, reason: Option<String>) -> Result<i32> {
     status
 }
 
-/// A mistake of ours in the VRRP thread ends the process at once, so that another one takes over in a moment; one
+/// A mistake of ours in a VRRP thread ends the process at once, so that another one takes over in a moment; one
 /// anywhere else must not take the virtual routers along.
 fn abort_with_the_vrrp_thread() {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         tell(panic);
-        if std::thread::current().name() == Some("vrrp") {
+        if std::thread::current().name().is_some_and(|name| runner::THREADS.contains(&name)) {
             std::process::abort();
         }
     }));

@@ -65,7 +65,6 @@ pub(crate) const NOT_ACTED_ON: &[(BlockId, &str)] = &[
     (Global, "shutdown_script_timeout"),
     (Global, "max_auto_priority"),
     (Global, "min_auto_priority_delay"),
-    (Global, "dynamic_interfaces"),
     (Global, "disable_local_igmp"),
     (Global, "vrrp_garp_extra_if"),
     (Global, "vrrp_iptables"),
