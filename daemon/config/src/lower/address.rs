@@ -3,9 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::diagnostics::Diagnostic;
+use crate::line_values::{line_interface, line_number};
 use crate::model::{AddressScope, InterfaceAddress, LinkTarget};
 use crate::preprocess::Context;
-use crate::values::{line_interface, line_number};
 use crate::words::Word;
 
 /// How a broadcast address is given.

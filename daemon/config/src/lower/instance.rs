@@ -8,13 +8,13 @@ use super::address;
 use super::script::set_once;
 use super::track::{self, TrackedDraft};
 use crate::diagnostics::Diagnostic;
+use crate::line_values::line_number;
 use crate::model::{
     InitialState, InterfaceAddress, Name, Notify, TrackedInterface, UnicastPeer, VrrpVersion,
 };
 use crate::preprocess::Context;
 use crate::source::Span;
 use crate::tree::Node;
-use crate::values::line_number;
 use crate::words::Word;
 
 /// A value and where it is written.

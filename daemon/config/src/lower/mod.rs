@@ -20,6 +20,7 @@ mod route;
 mod script;
 pub(crate) mod script_files;
 mod server;
+mod server_group;
 mod server_ports;
 mod server_rules;
 mod strict_mode;
@@ -167,7 +168,7 @@ impl Draft {
 /// A line of `interface_up_down_delays`: an interface and one or two times.
 fn delays(words: &[Word], context: &mut Context) {
     let Some((interface, delays)) = words.split_first() else { return };
-    if crate::values::line_interface(interface, "interface_up_down_delays", context).is_none() {
+    if crate::line_values::line_interface(interface, "interface_up_down_delays", context).is_none() {
         return;
     }
     if delays.is_empty() {
@@ -176,6 +177,6 @@ fn delays(words: &[Word], context: &mut Context) {
         context.report(diagnostic.at(interface.span.after(), "missing here"));
     }
     for delay in delays.iter().take(2) {
-        crate::values::line_seconds(delay, 255_000_000, context);
+        crate::line_values::line_seconds(delay, 255_000_000, context);
     }
 }

@@ -204,7 +204,7 @@ fn resolve_one(
         unicast_ttl: draft.unicast_ttl.unwrap_or(255),
         check_unicast_source: draft.check_unicast_source || global.vrrp_check_unicast_src,
         skip_check_adv_addr: draft.skip_check_adv_addr.unwrap_or(global.vrrp_skip_check_adv_addr),
-        v3_checksum_as_v2: draft.v3_checksum_as_v2.unwrap_or(false),
+        v3_checksum_as_v2: draft.v3_checksum_as_v2.unwrap_or(global.v3_checksum_as_v2),
         promote_secondaries: draft.promote_secondaries,
         smtp_alert: alerts::vrrp(draft.smtp_alert, global),
         notify: draft.notify.map_or_else(Notify::default, |notify| *notify),

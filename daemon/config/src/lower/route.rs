@@ -3,8 +3,8 @@
 
 use super::address::network;
 use crate::diagnostics::Diagnostic;
+use crate::line_values::{line_interface, line_number};
 use crate::preprocess::Context;
-use crate::values::{line_interface, line_number};
 use crate::words::Word;
 
 /// What follows an option.
