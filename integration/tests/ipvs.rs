@@ -53,6 +53,7 @@ fn a_directors_life_from_its_start_to_a_clean_stop() {
     for line in ["the table stays", "4 web3", "the dead stays out", "the kernel has counted on"] {
         assert!(story.chapter("crash").contains(line), "{line:?} is not in\n{}", story.output);
     }
+    chapter("the worker dies", "2\nthe kernel has counted on");
     chapter("clean stop", "exit 0\nTCP 10.9.9.9:99 rr");
     chapter("kept", "the table stays");
     let metrics = story.chapter("metrics");

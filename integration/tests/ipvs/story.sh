@@ -152,6 +152,15 @@ sleep 2
 again=$(ipvsadm -Ln --stats | tr -s ' ' | grep -F 'TCP 10.0.0.1:80' | cut -d' ' -f3)
 [ "$again" -ge "$((conns + 4))" ] && echo "the kernel has counted on"
 
+chapter "the worker dies"
+conns=$again
+kill -9 $(pgrep -P $daemon)
+until_ok "the next one adopts" sh -c "[ \$(grep -c 'Adopting Virtual Server .10.0.0.1.:tcp:80' $log) = 2 ]"
+ask 3 http://10.0.0.1/ | wc -l
+sleep 2
+again=$(ipvsadm -Ln --stats | tr -s ' ' | grep -F 'TCP 10.0.0.1:80' | cut -d' ' -f3)
+[ "$again" -ge "$((conns + 3))" ] && echo "the kernel has counted on"
+
 chapter "clean stop"
 kill -TERM $daemon
 wait $daemon
