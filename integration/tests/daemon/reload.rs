@@ -21,7 +21,7 @@ fn a_reload_with_a_mistake_changes_nothing() -> Result<()> {
     assert!(daemon.process().log().contains("prioritty"));
     assert!(scene.host.has("eth0", VIP) && !scene.host.has("eth0", "10.78.9.10"));
     assert!(daemon.answer(&["status"])?.contains("the last reload was refused"));
-    no_gap(&scene.wire, since)
+    no_gap(&scene, since)
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_reload_touches_only_what_changed() -> Result<()> {
         .any(|(at, advert)| *at > since && advert.vrid == 51 && advert.priority == 0);
     assert!(!resigned);
     assert_eq!(daemon.process().log().matches("(VI_1) Entering MASTER STATE").count(), 1);
-    no_gap(&scene.wire, since)
+    no_gap(&scene, since)
 }
 
 #[test]
