@@ -194,17 +194,25 @@ fn braces(code: &str) -> Vec<usize> {
     let bytes = code.as_bytes();
     let mut found = Vec::new();
     let mut quoted = false;
-    let mut in_use = false;
-    for (at, byte) in bytes.iter().enumerate() {
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
         match byte {
             b'"' => quoted = !quoted,
-            b'{' if !quoted && at > 0 && bytes.get(at - 1) == Some(&b'$') => in_use = true,
-            b'}' if in_use => in_use = false,
+            b'$' if !quoted => at += usage(code, at),
             b'{' | b'}' if !quoted => found.push(at),
             _ => {}
         }
+        at += 1;
     }
     found
+}
+
+/// How many bytes the `{NAME}` after a `$` takes, with its parameters; 0 if that is no use of a definition.
+fn usage(code: &str, dollar: usize) -> usize {
+    let Some(inside) = code.get(dollar + 1..).and_then(|rest| rest.strip_prefix('{')) else { return 0 };
+    let Some(close) = inside.find('}') else { return 0 };
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ' ' | '\t');
+    if close > 0 && inside[..close].chars().all(fits) { close + 2 } else { 0 }
 }
 
 /// One blank between words; what is in quotes of either kind stays.
