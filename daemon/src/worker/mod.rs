@@ -42,7 +42,7 @@ use configuration::Accepted;
 use consumers::{Consumers, Earlier};
 use publishers::Publishers;
 use pulse::ToSupervisor;
-use reload::AtStart;
+use reload::{AtStart, Reload};
 use settings::Settings;
 use signals::{Asked, Signals};
 
@@ -151,12 +151,23 @@ impl Worker {
     }
 
     async fn until_stopped(mut self, mut signals: Signals) -> Result<i32> {
+        let mut reload = Reload::default();
         loop {
-            match signals.next().await {
+            // A file that takes long to be read must not keep us from stopping.
+            let asked = tokio::select! {
+                asked = signals.next() => asked,
+                loaded = reload.loaded() => {
+                    self.settle(loaded);
+                    if !reload.again(&self.settings) {
+                        let _ = self.to_supervisor.say(&Report::Reloaded);
+                    }
+                    continue;
+                }
+            };
+            match asked {
                 Asked::Reload => {
                     let _ = self.to_supervisor.say(&Report::Reloading);
-                    self.reload().await;
-                    let _ = self.to_supervisor.say(&Report::Reloaded);
+                    reload.ask(&self.settings);
                 }
                 Asked::Stop(reason) => {
                     let cause = self.bus.publish(None, Fact::DaemonStopping { reason: reason.into() });

@@ -21,7 +21,7 @@ fn a_reload_with_a_mistake_changes_nothing() -> Result<()> {
     assert!(daemon.process().log().contains("prioritty"));
     assert!(scene.host.has("eth0", VIP) && !scene.host.has("eth0", "10.78.9.10"));
     assert!(daemon.answer(&["status"])?.contains("the last reload was refused"));
-    no_gap(&scene.wire, since)
+    no_gap(&scene, since)
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_reload_touches_only_what_changed() -> Result<()> {
         .any(|(at, advert)| *at > since && advert.vrid == 51 && advert.priority == 0);
     assert!(!resigned);
     assert_eq!(daemon.process().log().matches("(VI_1) Entering MASTER STATE").count(), 1);
-    no_gap(&scene.wire, since)
+    no_gap(&scene, since)
 }
 
 #[test]
@@ -106,5 +106,26 @@ fn dump_signals_end_nobody_and_the_service_manager_is_told() -> Result<()> {
     daemon.wait_for_log("Reloaded", wait::SHORT)?;
     assert!(daemon.stop(wait::SHORT)?.success());
     assert_eq!(told()?, "STOPPING=1");
+    Ok(())
+}
+
+#[test]
+fn a_configuration_that_can_t_be_read_to_its_end_does_not_keep_the_daemon_from_stopping() -> Result<()> {
+    let scene = Scene::new("endless-reload")?;
+    let mut daemon = scene.master(&calm().version_3(""), &[])?;
+    // As a disk that hangs: nobody ever writes to this pipe.
+    let pipe = scene.host.directory().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU)?;
+    fs::write(daemon.config_path(), calm().version_3("") + &format!("include {}\n", pipe.display()))?;
+    let since = capture::now();
+    for _ in 0..3 {
+        daemon.process().signal(Signal::SIGHUP)?;
+    }
+    no_gap(&scene, since)?;
+    assert!(daemon.answer(&["status"])?.contains("MASTER"));
+    let log = daemon.process().log();
+    assert!(!log.contains("Reloaded") && !log.contains("refused"), "it was read after all: {log}");
+    assert!(daemon.process_mut().stop(wait::SHORT)?.success(), "{}", daemon.process().log());
+    assert!(!scene.host.has("eth0", VIP));
     Ok(())
 }

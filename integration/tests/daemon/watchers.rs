@@ -40,7 +40,7 @@ fn a_terminal_that_stands_still_delays_no_advert() -> Result<()> {
         kill(daemon, Signal::SIGHUP)?;
         std::thread::sleep(Duration::from_millis(2));
     }
-    no_gap(&scene.wire, since)?;
+    no_gap(&scene, since)?;
     kill(daemon, Signal::SIGTERM)?;
     wait::until("it has stopped all the same", wait::SHORT, || scene.pid_in("keepwatchd.pid").is_none())?;
     assert!(!scene.host.has("eth0", VIP));
@@ -105,5 +105,5 @@ fn a_client_that_never_reads_delays_no_advert() -> Result<()> {
         let Ok(follower) = scene.host.spawn("follower", &program, &arguments) else { return false };
         follower.wait_for_log("Entering MASTER STATE", Duration::from_millis(500)).is_ok()
     })?;
-    no_gap(&scene.wire, since)
+    no_gap(&scene, since)
 }

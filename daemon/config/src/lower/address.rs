@@ -98,7 +98,7 @@ pub(super) fn network(word: &Word, context: &mut Context) -> Option<(IpAddr, u8)
 fn flag(result: &mut InterfaceAddress, word: &Word, first: &Word, context: &mut Context) {
     match &*word.text {
         "home" => result.home = true,
-        "-nodad" => result.no_dad = true,
+        "-nodad" => result.detect_duplicates = true,
         "mngtmpaddr" => result.manage_temp_addresses = true,
         "noprefixroute" => result.no_prefix_route = true,
         "autojoin" => result.auto_join = true,

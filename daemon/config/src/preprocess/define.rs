@@ -167,6 +167,18 @@ impl Reader {
         }
     }
 
+    /// An empty line ends a definition, as in keepalived; but not inside of its braces, where people leave one for
+    /// looks (as the manual page itself does).
+    pub(super) fn end_balanced_definition(&mut self) {
+        let Some((_, _, lines)) = &self.open_definition else { return };
+        let count = |wanted: u8| {
+            lines.iter().flat_map(|line| line.text.bytes()).filter(|byte| *byte == wanted).count()
+        };
+        if count(b'{') == count(b'}') {
+            self.end_definition();
+        }
+    }
+
     /// Ends the multi-line definition that is being read.
     pub(super) fn end_definition(&mut self) {
         if let Some((name, _, lines)) = self.open_definition.take() {

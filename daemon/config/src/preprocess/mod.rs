@@ -128,7 +128,12 @@ impl Reader {
                 Some(Input::File { file, offset, included_at, .. }) => {
                     let (file, included_at) = (*file, *included_at);
                     match comment::next_line(file, offset, included_at, context) {
-                        Some(line) => return Some((line, true)),
+                        Some((line, nothing)) => {
+                            if nothing {
+                                self.end_balanced_definition();
+                            }
+                            return Some((line, true));
+                        }
                         None => {
                             // A definition does not run on past the end of its file.
                             self.end_definition();
