@@ -31,6 +31,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use keepwatch_bus::{Bus, Fact, Hub};
+use keepwatch_net::namespace;
 use keepwatch_vrrp::runner;
 use nix::sys::signal::{SigSet, Signal};
 
@@ -69,6 +70,10 @@ pub fn run(cli: Cli, reason: Option<String>) -> Result<i32> {
         stage::parent_socket().and_then(ToSupervisor::new).context("the supervisor's socket")?;
     let settings = Settings::new(cli);
     let Some(accepted) = configuration::at_start(&settings) else { return Ok(EXIT_NO_CONFIG) };
+    if let Some(name) = &accepted.config.global.net_namespace {
+        // Before there is any other thread: they all live where this one does.
+        namespace::enter(name)?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .thread_name("keepwatch")

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use keepwatch_bus::Fact;
 use keepwatch_bus::fact::DiagnosticSeverity;
 use keepwatch_config::Config;
-use keepwatch_config::model::{Observability, ProcessScheduling};
+use keepwatch_config::model::{Name, Observability, ProcessScheduling};
 
 use tokio::task::{JoinError, JoinHandle};
 
@@ -95,6 +95,7 @@ pub(super) struct AtStart {
     observability: Observability,
     scheduling: ProcessScheduling,
     lvs_flush: bool,
+    net_namespace: Option<Name>,
 }
 
 impl AtStart {
@@ -104,6 +105,7 @@ impl AtStart {
             observability: config.observability.clone(),
             scheduling: config.global.vrrp_process.clone(),
             lvs_flush: config.global.lvs_flush,
+            net_namespace: config.global.net_namespace.clone(),
         }
     }
 
@@ -116,6 +118,7 @@ impl AtStart {
             ("history", old.history != observability.history),
             ("vrrp_priority, vrrp_rt_priority, vrrp_no_swap, …", self.scheduling != new.scheduling),
             ("lvs_flush", self.lvs_flush != new.lvs_flush),
+            ("net_namespace", self.net_namespace != new.net_namespace),
         ];
         all.into_iter().filter(|(_, differs)| *differs).map(|(keyword, _)| keyword).collect()
     }

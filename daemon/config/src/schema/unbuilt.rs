@@ -8,7 +8,6 @@ use super::BlockId::{self, *};
 /// `(block, keyword)` of everything that is not acted on yet.
 pub(crate) const NOT_ACTED_ON: &[(BlockId, &str)] = &[
     (Root, "linkbeat_use_polling"),
-    (Root, "net_namespace"),
     (Root, "net_namespace_ipvs"),
     (Root, "namespace_with_ipsets"),
     (Root, "use_pid_dir"),
