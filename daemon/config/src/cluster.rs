@@ -26,6 +26,7 @@ pub fn check_cluster(files: &[Loaded]) -> Vec<Diagnostics> {
 
 fn compare(one: &Loaded, other: &Loaded, diagnostics: &mut Diagnostics) {
     let (Some(one_config), Some(other_config)) = (&one.config, &other.config) else { return };
+    let mut share_a_router = false;
     for theirs in &other_config.instances {
         let partner = one_config.instances.iter().find(|ours| belong_together(ours, theirs));
         let Some(ours) = partner else { continue };
@@ -43,9 +44,13 @@ fn compare(one: &Loaded, other: &Loaded, diagnostics: &mut Diagnostics) {
                 None => diagnostic,
             }
         };
-        pair(ours, theirs).into_iter().for_each(|diagnostic| diagnostics.push(say(diagnostic)));
+        let differences = pair(ours, theirs);
+        share_a_router |= differences.iter().all(|difference| difference.code != "cluster-addresses");
+        differences.into_iter().for_each(|diagnostic| diagnostics.push(say(diagnostic)));
     }
-    servers(one, one_config, other_config, diagnostics);
+    if share_a_router {
+        servers(one, one_config, other_config, diagnostics);
+    }
 }
 
 fn belong_together(ours: &Instance, theirs: &Instance) -> bool {
@@ -54,9 +59,23 @@ fn belong_together(ours: &Instance, theirs: &Instance) -> bool {
         && (ours.interface == theirs.interface || ours.name == theirs.name)
 }
 
+fn addresses(instance: &Instance) -> BTreeSet<String> {
+    instance.addresses.iter().map(|address| address.address.to_string()).collect()
+}
+
 /// What does not fit between two routers of one virtual router.
 fn pair(ours: &Instance, theirs: &Instance) -> Vec<Diagnostic> {
     let name = &theirs.name;
+    let (here, there) = (addresses(theirs), addresses(ours));
+    if !here.is_empty() && !there.is_empty() && here.is_disjoint(&there) {
+        let message = format!(
+            "virtual router {} ({}) has other addresses in the other file",
+            theirs.vrid, theirs.family
+        );
+        return vec![Diagnostic::error("cluster-addresses", message).help(
+            "routers of one virtual router need the same addresses; different ones need different ids",
+        )];
+    }
     let mut found = Vec::new();
     let mut error = |code: &'static str, message: String, help: &str| {
         found.push(Diagnostic::error(code, message).help(help));
@@ -93,10 +112,6 @@ fn pair(ours: &Instance, theirs: &Instance) -> Vec<Diagnostic> {
         let message = format!("the authentication of `{name}` differs: {what}");
         error("cluster-authentication", message, "adverts are refused: both become master");
     }
-    let addresses = |instance: &Instance| -> BTreeSet<String> {
-        instance.addresses.iter().map(|address| address.address.to_string()).collect()
-    };
-    let (here, there) = (addresses(theirs), addresses(ours));
     if here != there {
         let only = |one: &BTreeSet<String>, other: &BTreeSet<String>| {
             let list: Vec<&str> = one.difference(other).map(String::as_str).collect();
@@ -141,14 +156,14 @@ fn servers(one: &Loaded, ours: &Config, theirs: &Config, diagnostics: &mut Diagn
         return;
     }
     let file = one.files.first().map(|path| path.display().to_string()).unwrap_or_default();
-    for (missing, what) in there
-        .difference(&here)
-        .map(|key| (key, "missing here, but in"))
-        .chain(here.difference(&there).map(|key| (key, "missing in")))
-    {
-        diagnostics.push(Diagnostic::warning(
+    let list = |only: Vec<&str>| if only.is_empty() { "none".to_owned() } else { only.join(", ") };
+    let only_here = list(here.difference(&there).map(String::as_str).collect());
+    let only_there = list(there.difference(&here).map(String::as_str).collect());
+    diagnostics.push(
+        Diagnostic::warning(
             "cluster-virtual-servers",
-            format!("the virtual server {missing} is {what} {file}"),
-        ));
-    }
+            format!("the virtual servers differ from those in {file}"),
+        )
+        .help(format!("only here: {only_here}; only there: {only_there}")),
+    );
 }
