@@ -44,14 +44,8 @@ pub(super) fn resolve(
         let vrid_at = draft.vrid.map_or(at, |(_, span)| span);
         let group = membership.get(&draft.name).and_then(|index| config.sync_groups.get(*index));
         let Some(instance) = resolve_one(*draft, group, &tracked, config, context) else { continue };
-        let key = RouterKey {
-            interface: instance.interface.clone(),
-            vrid: instance.vrid,
-            family: instance.family,
-            group: instance.unicast_peers.is_empty().then_some(instance.multicast_group),
-            source: if instance.unicast_peers.is_empty() { None } else { instance.source_address },
-        };
-        if let Some(first) = routers.get(&key) {
+        let keys = router_keys(&instance);
+        if let Some(first) = keys.iter().find_map(|key| routers.get(key)) {
             let interface = instance.interface.as_deref().unwrap_or("no interface");
             context.report(
                 Diagnostic::error(
@@ -67,7 +61,7 @@ pub(super) fn resolve(
             );
             continue;
         }
-        routers.insert(key, vrid_at);
+        routers.extend(keys.into_iter().map(|key| (key, vrid_at)));
         config.instances.push(instance);
     }
     leave_missing_members(config);
@@ -79,8 +73,24 @@ struct RouterKey {
     interface: Option<Name>,
     vrid: VirtualRouterId,
     family: Family,
-    group: Option<IpAddr>,
     source: Option<IpAddr>,
+    /// The multicast group, or one of the peers.
+    heard_by: IpAddr,
+}
+
+/// Multicast instances are apart by their group, unicast ones by source and peers.
+fn router_keys(instance: &Instance) -> Vec<RouterKey> {
+    let key = |source, heard_by| RouterKey {
+        interface: instance.interface.clone(),
+        vrid: instance.vrid,
+        family: instance.family,
+        source,
+        heard_by,
+    };
+    if instance.unicast_peers.is_empty() {
+        return vec![key(None, instance.multicast_group)];
+    }
+    instance.unicast_peers.iter().map(|peer| key(instance.source_address, peer.address)).collect()
 }
 
 /// An instance that was left out is no member of its group any more.
