@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn a_gratuitous_request_is_keepalived_s_to_the_byte() {
         let mut frame = [0; FRAME_LEN];
-        Repr { operation: Operation::Request, hardware, address: Ipv4Addr::new(10, 78, 9, 9) }
+        Repr { operation: Operation::Request, hardware: HARDWARE, address: Ipv4Addr::new(10, 78, 9, 9) }
             .emit(&mut frame);
         assert_eq!(frame, KEEPALIVED);
     }
