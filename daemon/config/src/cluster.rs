@@ -8,15 +8,17 @@ use std::collections::BTreeSet;
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::load::Loaded;
-use crate::model::{Authentication, Config, InitialState, Instance};
+use crate::model::{Authentication, Config, InitialState, Instance, Name};
 
 /// Compares the files of a cluster; one [`Diagnostics`] for each file, in their order.
 pub fn check_cluster(files: &[Loaded]) -> Vec<Diagnostics> {
     let mut found = Vec::with_capacity(files.len());
     for (index, file) in files.iter().enumerate() {
         let mut diagnostics = Diagnostics::default();
+        // Each instance is compared with the first other router that it has.
+        let mut compared = BTreeSet::new();
         for earlier in files.get(..index).unwrap_or(&[]) {
-            compare(earlier, file, &mut diagnostics);
+            compare(earlier, file, &mut compared, &mut diagnostics);
         }
         diagnostics.set_sources(file.diagnostics.shared_sources());
         found.push(diagnostics);
@@ -24,12 +26,15 @@ pub fn check_cluster(files: &[Loaded]) -> Vec<Diagnostics> {
     found
 }
 
-fn compare(one: &Loaded, other: &Loaded, diagnostics: &mut Diagnostics) {
+fn compare(one: &Loaded, other: &Loaded, compared: &mut BTreeSet<Name>, diagnostics: &mut Diagnostics) {
     let (Some(one_config), Some(other_config)) = (&one.config, &other.config) else { return };
     let mut share_a_router = false;
     for theirs in &other_config.instances {
         let partner = one_config.instances.iter().find(|ours| belong_together(ours, theirs));
         let Some(ours) = partner else { continue };
+        if !compared.insert(theirs.name.clone()) {
+            continue;
+        }
         let say = |diagnostic: Diagnostic| {
             let diagnostic = match other.places.instances.get(&theirs.name) {
                 Some(span) => diagnostic.at(*span, "this instance"),
