@@ -8,54 +8,60 @@ use std::collections::BTreeSet;
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::load::Loaded;
-use crate::model::{Authentication, Config, InitialState, Instance, Name};
+use crate::model::{Authentication, Config, InitialState, Instance};
 
 /// Compares the files of a cluster; one [`Diagnostics`] for each file, in their order.
 pub fn check_cluster(files: &[Loaded]) -> Vec<Diagnostics> {
     let mut found = Vec::with_capacity(files.len());
     for (index, file) in files.iter().enumerate() {
         let mut diagnostics = Diagnostics::default();
-        // Each instance is compared with the first other router that it has.
-        let mut compared = BTreeSet::new();
-        for earlier in files.get(..index).unwrap_or(&[]) {
-            compare(earlier, file, &mut compared, &mut diagnostics);
-        }
+        compare(files.get(..index).unwrap_or(&[]), file, &mut diagnostics);
         diagnostics.set_sources(file.diagnostics.shared_sources());
         found.push(diagnostics);
     }
     found
 }
 
-fn compare(one: &Loaded, other: &Loaded, compared: &mut BTreeSet<Name>, diagnostics: &mut Diagnostics) {
-    let (Some(one_config), Some(other_config)) = (&one.config, &other.config) else { return };
-    let mut share_a_router = false;
-    for theirs in &other_config.instances {
-        let partner = one_config.instances.iter().find(|ours| belong_together(ours, theirs));
-        let Some(ours) = partner else { continue };
-        if !compared.insert(theirs.name.clone()) {
-            continue;
+/// Compares a file with those before it.
+fn compare(earlier: &[Loaded], file: &Loaded, diagnostics: &mut Diagnostics) {
+    let Some(config) = &file.config else { return };
+    let mut clusters: Vec<&Loaded> = Vec::new();
+    for theirs in &config.instances {
+        let Some((other, ours)) = partner(earlier, theirs) else { continue };
+        let share_addresses = !addresses(ours).is_disjoint(&addresses(theirs));
+        if share_addresses && !clusters.iter().any(|known| std::ptr::eq(*known, other)) {
+            clusters.push(other);
         }
-        let say = |diagnostic: Diagnostic| {
-            let diagnostic = match other.places.instances.get(&theirs.name) {
-                Some(span) => diagnostic.at(*span, "this instance"),
-                None => diagnostic,
-            };
-            let place =
-                one.places.instances.get(&ours.name).map(|span| one.diagnostics.sources().place(*span));
-            match place {
-                Some(place) => {
-                    diagnostic.help(format!("the other one is at {}:{}", place.path.display(), place.line))
-                }
-                None => diagnostic,
+        let place =
+            other.places.instances.get(&ours.name).map(|span| other.diagnostics.sources().place(*span));
+        for mut diagnostic in pair(ours, theirs) {
+            if let Some(span) = file.places.instances.get(&theirs.name) {
+                diagnostic = diagnostic.at(*span, "this instance");
             }
-        };
-        let differences = pair(ours, theirs);
-        share_a_router |= differences.iter().all(|difference| difference.code != "cluster-addresses");
-        differences.into_iter().for_each(|diagnostic| diagnostics.push(say(diagnostic)));
+            if let Some(place) = &place {
+                diagnostic =
+                    diagnostic.help(format!("the other one is at {}:{}", place.path.display(), place.line));
+            }
+            diagnostics.push(diagnostic);
+        }
     }
-    if share_a_router {
-        servers(one, one_config, other_config, diagnostics);
+    for other in clusters {
+        if let Some(ours) = &other.config {
+            servers(other, ours, config, diagnostics);
+        }
     }
+}
+
+/// The other router of an instance: one with an address in common if there is one, else the first.
+fn partner<'a>(earlier: &'a [Loaded], theirs: &Instance) -> Option<(&'a Loaded, &'a Instance)> {
+    let wanted = addresses(theirs);
+    let candidates = || {
+        earlier.iter().filter_map(|file| {
+            let ours = file.config.as_ref()?.instances.iter().find(|ours| belong_together(ours, theirs))?;
+            Some((file, ours))
+        })
+    };
+    candidates().find(|(_, ours)| !addresses(ours).is_disjoint(&wanted)).or_else(|| candidates().next())
 }
 
 fn belong_together(ours: &Instance, theirs: &Instance) -> bool {
