@@ -317,8 +317,7 @@ fn state_and_priority(
     let by_priority = if owner { InitialState::Master } else { InitialState::Backup };
     match draft.state {
         None => (by_priority, priority),
-        Some((state, span)) if strict && master != owner => {
-            let _ = state;
+        Some((_, span)) if strict && master != owner => {
             context.report(
                 Diagnostic::error("strict", "in strict mode only the owner (priority 255) begins as MASTER")
                     .at(span, "changed to fit the priority"),

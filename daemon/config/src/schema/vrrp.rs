@@ -239,7 +239,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
         .example("mcast_src_ip 192.0.2.2"),
     kw("unicast_src_ip", &[one("ADDRESS", Kind::Address)], "Source address of adverts to peers.")
         .example("unicast_src_ip 192.0.2.2"),
-    kw("mcast_dst_ip", &[one("ADDRESS", Kind::Multicast4)], "Multicast group of adverts.")
+    kw("mcast_dst_ip", &[one("ADDRESS", Kind::Multicast)], "Multicast group of adverts.")
         .default("vrrp_mcast_group4 or vrrp_mcast_group6")
         .example("mcast_dst_ip 224.0.0.20"),
     flag("track_src_ip", "A source address that is gone is a fault.").example("track_src_ip"),
