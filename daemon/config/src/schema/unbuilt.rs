@@ -30,7 +30,6 @@ pub(crate) const NOT_ACTED_ON: &[(BlockId, &str)] = &[
     (SyncGroup, "track_process"),
     (SyncGroup, "track_bfd"),
     (SyncGroup, "notify_priority_changes"),
-    (Instance, "auth_hmac"),
     (Instance, "virtual_routes"),
     (Instance, "virtual_rules"),
     (Instance, "promote_secondaries"),
