@@ -161,6 +161,7 @@ fn resolve_one(
             .at(span, "adverts go to the multicast group"),
         );
     }
+    needs(&draft, interface.is_some(), context);
     let (addresses, excluded) = resolve_advert::addresses(&mut draft, family, version, context)?;
     let owner_ignore = draft.owner_ignore_adverts.map(|(on, _)| on);
     if let (Some((true, span)), false) = (draft.owner_ignore_adverts, priority == Priority::OWNER) {
@@ -211,7 +212,7 @@ fn resolve_one(
             |(address, _)| address,
         ),
         unicast_peers: draft.peers.into_iter().map(|(peer, _)| peer).collect(),
-        unicast_ttl: draft.unicast_ttl.unwrap_or(255),
+        unicast_ttl: draft.unicast_ttl.map_or(255, |(ttl, _)| ttl),
         check_unicast_source: draft.check_unicast_source || global.vrrp_check_unicast_src,
         skip_check_adv_addr: draft.skip_check_adv_addr.unwrap_or(global.vrrp_skip_check_adv_addr),
         v3_checksum_as_v2: draft.v3_checksum_as_v2.unwrap_or(global.v3_checksum_as_v2),
@@ -224,7 +225,7 @@ fn resolve_one(
             .unwrap_or(global.vrrp_notify_priority_changes),
         lvs_sync_daemon_interface: draft.lvs_sync_daemon_interface,
         vmac: draft.vmac.map(|vmac| Vmac {
-            xmit_base: draft.vmac_xmit_base,
+            xmit_base: draft.vmac_xmit_base.is_some(),
             addresses: draft.vmac_addr,
             ..vmac
         }),
@@ -238,6 +239,21 @@ fn resolve_one(
         resolve_advert::drop_weights(&mut instance, at, !tracking_weights, context);
     }
     Some(instance)
+}
+
+/// Settings that mean nothing without another one, or beside it.
+fn needs(draft: &InstanceDraft, has_interface: bool, context: &mut Context) {
+    let unicast = draft.peers_written || !draft.peers.is_empty();
+    let lone = [
+        (draft.unicast_ttl.filter(|_| !unicast).map(|(_, span)| span), "`unicast_ttl` needs `unicast_peer`"),
+        (draft.vmac_xmit_base.filter(|_| draft.vmac.is_none()), "`vmac_xmit_base` needs `use_vmac`"),
+        (draft.vrf.filter(|_| has_interface), "`vrf` is for instances without `interface`"),
+    ];
+    for (span, message) in lone {
+        if let Some(span) = span {
+            context.report(Diagnostic::error("conflict", message).at(span, "has no effect"));
+        }
+    }
 }
 
 /// The family of the adverts: of the first address, the source, the peers or the multicast group.
