@@ -161,7 +161,7 @@ fn look(word: &Word, kind: Kind) -> Result<(), Problem> {
                 fail("invalid-address", format!("`{text}` is no IPv6 address"), "expected an IPv6 address")
             }
         },
-        Kind::Multicast4 => match text.parse::<IpAddr>() {
+        Kind::Multicast => match text.parse::<IpAddr>() {
             Ok(address) if address.is_multicast() => Ok(()),
             _ => fail(
                 "invalid-address",

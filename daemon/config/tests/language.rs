@@ -104,6 +104,18 @@ fn definitions_of_several_lines_nest_and_set_others() {
 }
 
 #[test]
+fn an_empty_line_ends_a_definition_unless_its_braces_are_open() {
+    // As keepalived reads it: the definition of X ends before that of Y.
+    let text = "$X= \\\n a \\\n\n$Y=b\n";
+    assert_eq!(words_after(text, "$X $Y"), ["$X", "b"]);
+    assert_eq!(words_after(text, "$Y\n$X"), ["b", "a"]);
+    // A comment between its lines does not end it, and neither does an empty line inside of braces.
+    assert_eq!(words_after("$X= \\\n a \\\n# remark\n b\n", "$X"), ["a", "b"]);
+    let text = "$G= \\\nglobal_defs { \\\n notification_email { \\\n a \\\n\n b \\\n } \\\n}\n$G\n";
+    assert_eq!(words_after(text, "c"), ["a", "b", "c"]);
+}
+
+#[test]
 fn sequences_count_up_and_down() {
     assert_eq!(words("~SEQ(N, 0, 3) a${N}"), ["a0", "a1", "a2", "a3"]);
     assert_eq!(words("~SEQ(N, 3) ${N}"), ["1", "2", "3"]);

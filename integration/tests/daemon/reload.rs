@@ -108,3 +108,24 @@ fn dump_signals_end_nobody_and_the_service_manager_is_told() -> Result<()> {
     assert_eq!(told()?, "STOPPING=1");
     Ok(())
 }
+
+#[test]
+fn a_configuration_that_can_t_be_read_to_its_end_does_not_keep_the_daemon_from_stopping() -> Result<()> {
+    let scene = Scene::new("endless-reload")?;
+    let mut daemon = scene.master(&calm().version_3(""), &[])?;
+    // As a disk that hangs: nobody ever writes to this pipe.
+    let pipe = scene.host.directory().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU)?;
+    fs::write(daemon.config_path(), calm().version_3("") + &format!("include {}\n", pipe.display()))?;
+    let since = capture::now();
+    for _ in 0..3 {
+        daemon.process().signal(Signal::SIGHUP)?;
+    }
+    no_gap(&scene, since)?;
+    assert!(daemon.answer(&["status"])?.contains("MASTER"));
+    let log = daemon.process().log();
+    assert!(!log.contains("Reloaded") && !log.contains("refused"), "it was read after all: {log}");
+    assert!(daemon.process_mut().stop(wait::SHORT)?.success(), "{}", daemon.process().log());
+    assert!(!scene.host.has("eth0", VIP));
+    Ok(())
+}

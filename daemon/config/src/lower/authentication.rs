@@ -13,6 +13,14 @@ pub(super) fn resolve(
     strict: bool,
     context: &mut Context,
 ) -> Option<Authentication> {
+    if let Some(span) = draft.auth_hmac {
+        context.report(
+            Diagnostic::error("auth-hmac-not-built", "`auth_hmac` is not built yet")
+                .fatal()
+                .at(span, "refused, so that the instance does not run without authentication"),
+        );
+        return None;
+    }
     let Some((kind, kind_at)) = &draft.auth_type else {
         if let (Some((_, span)), false) = (&draft.auth_pass, draft.bad.contains(&"auth_type")) {
             context.report(

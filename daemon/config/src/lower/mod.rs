@@ -137,6 +137,8 @@ impl Draft {
 
     /// Makes the model. `skipped` are names of blocks that were not understood, `host` is the name of this host.
     pub(crate) fn finish(self, skipped: &[Box<str>], host: &str, context: &mut Context) -> (Config, Places) {
+        // Given back before the model takes its room.
+        drop(self.names);
         let places =
             Places { instances: self.instances.iter().map(|draft| (draft.name.clone(), draft.at)).collect() };
         let sync_id_written = self.global.sync_id_written;

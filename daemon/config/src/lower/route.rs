@@ -159,7 +159,9 @@ pub(super) fn route(words: &[Word], context: &mut Context) {
                         .changes()
                         .at(word.span, format!("use {now} in place of it")),
                 );
-                let _ = reader.value(word, Gateway);
+                if reader.value(word, Gateway).is_none() {
+                    return;
+                }
             }
             Some((name, value)) => {
                 destination |= name == "to";

@@ -413,7 +413,7 @@ pub(super) const GLOBAL: &[Keyword] = &[
         &[any("[+|-]read | match | wildcard_match | brace_match", Kind::Word)],
         "What `include` asks of its files.",
     )
-    .example("include_check read match"),
+    .example("include_check read +match"),
     path("config_save_dir", "Where configurations are kept around a reload, for debugging.")
         .example("config_save_dir /tmp/kw"),
     path("tmp_config_directory", "Where keepalived keeps its copy of the configuration.")

@@ -120,7 +120,7 @@ pub(super) const AUTH_HMAC: &[Keyword] = &[
         "A key: its number and its secret (text, or `hex:` and hexadecimal digits).",
     )
     .repeats()
-    .example("key 1 hex:00112233445566778899aabbccddeeff"),
+    .example("key 1 hex:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"),
     kw("active_key", &[one("ID", Kind::Int(1, 255))], "The key that adverts are signed with.")
         .example("active_key 1"),
     kw("time_window", &[one("SECONDS", Kind::Int(1, 3600))], "How old an advert may be.")
@@ -169,10 +169,10 @@ pub(super) const INSTANCE: &[Keyword] = &[
     kw("authentication", &[], "Authentication of version 2.")
         .block(BlockId::Authentication)
         .example("authentication {\n    auth_type PASS\n    auth_pass 1111\n}"),
-    kw("auth_hmac", &[one("ALGORITHM", Kind::Word)], "keepalived's own HMAC authentication.")
+    kw("auth_hmac", &[one("ALGORITHM", Kind::Word)], "keepalived's own HMAC authentication; not built yet, so refused rather than run without.")
         .block(BlockId::AuthHmac)
         .since("2.4.0")
-        .example("auth_hmac sha256 {\n    key 1 secret\n    active_key 1\n}"),
+        .example("auth_hmac sha256 {\n    key 1 0123456789abcdef0123456789abcdef\n    active_key 1\n}"),
     kw("virtual_ipaddress", &[], "The addresses of the virtual router.")
         .lines("ADDRESS[/PREFIX] [dev INTERFACE] [label LABEL] [brd ADDRESS] [scope SCOPE] …")
         .repeats()
@@ -239,7 +239,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
         .example("mcast_src_ip 192.0.2.2"),
     kw("unicast_src_ip", &[one("ADDRESS", Kind::Address)], "Source address of adverts to peers.")
         .example("unicast_src_ip 192.0.2.2"),
-    kw("mcast_dst_ip", &[one("ADDRESS", Kind::Multicast4)], "Multicast group of adverts.")
+    kw("mcast_dst_ip", &[one("ADDRESS", Kind::Multicast)], "Multicast group of adverts.")
         .default("vrrp_mcast_group4 or vrrp_mcast_group6")
         .example("mcast_dst_ip 224.0.0.20"),
     flag("track_src_ip", "A source address that is gone is a fault.").example("track_src_ip"),
