@@ -17,8 +17,15 @@ fn a_shadow_follows_and_touches_nothing() -> Result<()> {
     let _active = Keepalived::start(&hosts[0], &config(200), &[])?;
     let _other = Keepalived::start(&hosts[1], &config(100), &[])?;
     wait::until("keepalived is master", wait::LONG, || hosts[0].has("eth0", VIP))?;
+    // keepalived runs the scripts of this configuration already.
+    let trace = hosts[0].directory().join("notified");
     let shadow = |i: usize, priority| {
-        Keepwatchd::on(&hosts[i]).config(config(priority)).flags(&["--dataplane", "shadow", "--vrrp"]).start()
+        let script = format!("notify_master \"/usr/bin/touch {}\"", trace.display());
+        let config = Instance::new("VI_1").interval("0.1").priority(priority).line(&script);
+        Keepwatchd::on(&hosts[i])
+            .config(config.version_3("    script_user root"))
+            .flags(&["--dataplane", "shadow", "--vrrp"])
+            .start()
     };
     let mut beside_master = shadow(0, 200)?;
     let beside_backup = shadow(1, 100)?;
@@ -33,6 +40,8 @@ fn a_shadow_follows_and_touches_nothing() -> Result<()> {
     ensure!(wire.adverts_from("10.78.0.2").is_empty(), "the shadow of the backup sends");
     assert!(beside_backup.process().log().contains("(VI_1) Entering BACKUP STATE"));
     assert!(!beside_backup.process().log().contains("(VI_1) Entering MASTER STATE"));
+
+    assert!(!trace.exists(), "the shadow ran a script");
 
     let ended = beside_master.process_mut().stop(wait::SHORT)?;
     assert!(ended.success(), "{ended}");

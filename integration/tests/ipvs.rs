@@ -53,6 +53,7 @@ fn a_directors_life_from_its_start_to_a_clean_stop() {
     for line in ["the table stays", "4 web3", "the dead stays out", "the kernel has counted on"] {
         assert!(story.chapter("crash").contains(line), "{line:?} is not in\n{}", story.output);
     }
+    chapter("the worker dies", "2\nthe kernel has counted on");
     chapter("clean stop", "exit 0\nTCP 10.9.9.9:99 rr");
     chapter("kept", "the table stays");
     let metrics = story.chapter("metrics");
@@ -65,6 +66,20 @@ fn a_directors_life_from_its_start_to_a_clean_stop() {
     let sync = story.chapter("sync daemon");
     assert!(sync.starts_with("master sync daemon (mcast=lan, syncid=51"), "{sync}");
     assert!(sync.ends_with(")\nTCP 10.9.9.9:99 rr\n"), "it runs on, or something was left: {sync}");
+    chapter(
+        "flush, timeouts and groups",
+        "
+        Timeout (tcp tcpfin udp): 900 120 300
+        TCP 10.0.1.1:80 rr
+        -> 192.168.2.2:80 Masq 1
+        TCP 10.0.1.2:80 rr
+        -> 192.168.2.2:80 Masq 1
+        FWM 8 rr
+        -> 192.168.2.2:80 Masq 1
+        Timeout (tcp tcpfin udp): 1234 120 17
+        Timeout (tcp tcpfin udp): 900 120 300
+        ",
+    );
     let log = story.chapter("log");
     for line in [
         "Gained quorum 1+0=1 <= 4 for VS [10.0.0.1]:tcp:80",

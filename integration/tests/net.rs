@@ -28,6 +28,15 @@ fn index(table: &LinkTable, name: &str) -> Result<LinkIndex> {
     Ok(table.by_name(name).context("no such interface")?.report.index)
 }
 
+/// A link-local address of eth0 that can be used.
+fn link_local(table: &LinkTable) -> Option<Ipv6Addr> {
+    let usable = table.by_name("eth0")?.addresses.iter().filter(|address| !address.tentative);
+    usable.map(|address| address.address).find_map(|address| match address {
+        IpAddr::V6(address) if address.is_unicast_link_local() => Some(address),
+        IpAddr::V4(_) | IpAddr::V6(_) => None,
+    })
+}
+
 /// A VRRPv2 packet of router `vrid` from `source`, IPv4 header first.
 fn advert(source: Ipv4Addr, vrid: u8) -> Vec<u8> {
     let mut packet = vec![0x45, 0xc0, 0, 40, 0, 0, 0, 0, 255, 112, 0, 0];
@@ -100,9 +109,7 @@ fn a_datagram_over_ipv6_comes_with_hop_limit_and_a_good_checksum() -> Result<()>
         Ok(socket)
     })?;
     let source = hosts[0].inside(|| {
-        let source = wait::value("a usable link-local address", wait::LONG, || {
-            table().ok()?.1.by_name("eth0")?.link_local(|_| false)
-        })?;
+        let source = wait::value("a usable link-local address", wait::LONG, || link_local(&table().ok()?.1))?;
         let (_, table) = table()?;
         let link = index(&table, "eth0")?;
         let mut batch = SendBatch::new();
@@ -262,7 +269,7 @@ fn interfaces_are_followed_from_their_birth_to_their_end() -> Result<()> {
     let own: IpAddr = "10.78.0.1".parse()?;
     follow("it is there, usable, with its address", &|table, _| {
         usable(table)
-            && table.by_name("eth0").and_then(|l| l.primary_ipv4(|_| false)).map(IpAddr::V4) == Some(own)
+            && table.by_name("eth0").is_some_and(|link| link.addresses.iter().any(|a| a.address == own))
     })?;
     host.down("eth0")?;
     follow("it is down", &|table, _| !usable(table))?;

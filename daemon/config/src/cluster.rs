@@ -15,37 +15,53 @@ pub fn check_cluster(files: &[Loaded]) -> Vec<Diagnostics> {
     let mut found = Vec::with_capacity(files.len());
     for (index, file) in files.iter().enumerate() {
         let mut diagnostics = Diagnostics::default();
-        for earlier in files.get(..index).unwrap_or(&[]) {
-            compare(earlier, file, &mut diagnostics);
-        }
+        compare(files.get(..index).unwrap_or(&[]), file, &mut diagnostics);
         diagnostics.set_sources(file.diagnostics.shared_sources());
         found.push(diagnostics);
     }
     found
 }
 
-fn compare(one: &Loaded, other: &Loaded, diagnostics: &mut Diagnostics) {
-    let (Some(one_config), Some(other_config)) = (&one.config, &other.config) else { return };
-    for theirs in &other_config.instances {
-        let partner = one_config.instances.iter().find(|ours| belong_together(ours, theirs));
-        let Some(ours) = partner else { continue };
-        let say = |diagnostic: Diagnostic| {
-            let diagnostic = match other.places.instances.get(&theirs.name) {
-                Some(span) => diagnostic.at(*span, "this instance"),
-                None => diagnostic,
-            };
-            let place =
-                one.places.instances.get(&ours.name).map(|span| one.diagnostics.sources().place(*span));
-            match place {
-                Some(place) => {
-                    diagnostic.help(format!("the other one is at {}:{}", place.path.display(), place.line))
-                }
-                None => diagnostic,
+/// Compares a file with those before it.
+fn compare(earlier: &[Loaded], file: &Loaded, diagnostics: &mut Diagnostics) {
+    let Some(config) = &file.config else { return };
+    let mut clusters: Vec<&Loaded> = Vec::new();
+    for theirs in &config.instances {
+        let Some((other, ours)) = partner(earlier, theirs) else { continue };
+        let share_addresses = !addresses(ours).is_disjoint(&addresses(theirs));
+        if share_addresses && !clusters.iter().any(|known| std::ptr::eq(*known, other)) {
+            clusters.push(other);
+        }
+        let place =
+            other.places.instances.get(&ours.name).map(|span| other.diagnostics.sources().place(*span));
+        for mut diagnostic in pair(ours, theirs) {
+            if let Some(span) = file.places.instances.get(&theirs.name) {
+                diagnostic = diagnostic.at(*span, "this instance");
             }
-        };
-        pair(ours, theirs).into_iter().for_each(|diagnostic| diagnostics.push(say(diagnostic)));
+            if let Some(place) = &place {
+                diagnostic =
+                    diagnostic.help(format!("the other one is at {}:{}", place.path.display(), place.line));
+            }
+            diagnostics.push(diagnostic);
+        }
     }
-    servers(one, one_config, other_config, diagnostics);
+    for other in clusters {
+        if let Some(ours) = &other.config {
+            servers(other, ours, config, diagnostics);
+        }
+    }
+}
+
+/// The other router of an instance: one with an address in common if there is one, else the first.
+fn partner<'a>(earlier: &'a [Loaded], theirs: &Instance) -> Option<(&'a Loaded, &'a Instance)> {
+    let wanted = addresses(theirs);
+    let candidates = || {
+        earlier.iter().filter_map(|file| {
+            let ours = file.config.as_ref()?.instances.iter().find(|ours| belong_together(ours, theirs))?;
+            Some((file, ours))
+        })
+    };
+    candidates().find(|(_, ours)| !addresses(ours).is_disjoint(&wanted)).or_else(|| candidates().next())
 }
 
 fn belong_together(ours: &Instance, theirs: &Instance) -> bool {
@@ -54,9 +70,23 @@ fn belong_together(ours: &Instance, theirs: &Instance) -> bool {
         && (ours.interface == theirs.interface || ours.name == theirs.name)
 }
 
+fn addresses(instance: &Instance) -> BTreeSet<String> {
+    instance.addresses.iter().map(|address| address.address.to_string()).collect()
+}
+
 /// What does not fit between two routers of one virtual router.
 fn pair(ours: &Instance, theirs: &Instance) -> Vec<Diagnostic> {
     let name = &theirs.name;
+    let (here, there) = (addresses(theirs), addresses(ours));
+    if !here.is_empty() && !there.is_empty() && here.is_disjoint(&there) {
+        let message = format!(
+            "virtual router {} ({}) has other addresses in the other file",
+            theirs.vrid, theirs.family
+        );
+        return vec![Diagnostic::error("cluster-addresses", message).help(
+            "routers of one virtual router need the same addresses; different ones need different ids",
+        )];
+    }
     let mut found = Vec::new();
     let mut error = |code: &'static str, message: String, help: &str| {
         found.push(Diagnostic::error(code, message).help(help));
@@ -93,10 +123,6 @@ fn pair(ours: &Instance, theirs: &Instance) -> Vec<Diagnostic> {
         let message = format!("the authentication of `{name}` differs: {what}");
         error("cluster-authentication", message, "adverts are refused: both become master");
     }
-    let addresses = |instance: &Instance| -> BTreeSet<String> {
-        instance.addresses.iter().map(|address| address.address.to_string()).collect()
-    };
-    let (here, there) = (addresses(theirs), addresses(ours));
     if here != there {
         let only = |one: &BTreeSet<String>, other: &BTreeSet<String>| {
             let list: Vec<&str> = one.difference(other).map(String::as_str).collect();
@@ -141,14 +167,14 @@ fn servers(one: &Loaded, ours: &Config, theirs: &Config, diagnostics: &mut Diagn
         return;
     }
     let file = one.files.first().map(|path| path.display().to_string()).unwrap_or_default();
-    for (missing, what) in there
-        .difference(&here)
-        .map(|key| (key, "missing here, but in"))
-        .chain(here.difference(&there).map(|key| (key, "missing in")))
-    {
-        diagnostics.push(Diagnostic::warning(
+    let list = |only: Vec<&str>| if only.is_empty() { "none".to_owned() } else { only.join(", ") };
+    let only_here = list(here.difference(&there).map(String::as_str).collect());
+    let only_there = list(there.difference(&here).map(String::as_str).collect());
+    diagnostics.push(
+        Diagnostic::warning(
             "cluster-virtual-servers",
-            format!("the virtual server {missing} is {what} {file}"),
-        ));
-    }
+            format!("the virtual servers differ from those in {file}"),
+        )
+        .help(format!("only here: {only_here}; only there: {only_there}")),
+    );
 }

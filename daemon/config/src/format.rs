@@ -10,22 +10,33 @@ const INDENT: &str = "    ";
 /// The text in canonical layout. Formatting twice changes nothing more.
 pub fn format(text: &str) -> String {
     let mut writer = Writer::default();
-    let mut in_definition = false;
+    // The braces that a definition over several lines has open, while one is being read.
+    let mut definition: Option<i64> = None;
     for raw in text.lines() {
         let (code, comment) = split_comment(raw);
         let code = code.trim_matches(blank);
+        if raw.trim_end_matches('\r').is_empty() && definition == Some(0) {
+            // An empty line ends it, but not inside of its braces; one with a comment does not.
+            definition = None;
+        }
         let quotes = code.bytes().filter(|byte| *byte == b'"').count();
-        let whole = in_definition
+        let whole = definition.is_some()
             || code.starts_with(['@', '$', '~'])
             || code.starts_with("include")
             // What a quote that is not closed would take in must not change.
             || quotes % 2 == 1;
-        // A definition goes on while its lines end in `\`.
-        let begins_definition = code.starts_with('$') || code.starts_with('@');
-        in_definition = (in_definition || begins_definition) && code.ends_with('\\');
+        if !code.is_empty() {
+            let begins = code.starts_with('$') || code.starts_with('@');
+            let count = |wanted: u8| code.bytes().filter(|byte| *byte == wanted).count() as i64;
+            let open = definition.or(begins.then_some(0)).map(|open| open + count(b'{') - count(b'}'));
+            // It goes on while its lines end in `\`.
+            definition = open.filter(|_| code.ends_with('\\'));
+        }
         if code.is_empty() {
             match comment {
                 Some(comment) => writer.comment(comment),
+                // Within a definition an empty line may mean its end: a line of blanks must not become one.
+                None if definition.is_some() => {}
                 None => writer.blank(),
             }
         } else if whole {
@@ -194,17 +205,25 @@ fn braces(code: &str) -> Vec<usize> {
     let bytes = code.as_bytes();
     let mut found = Vec::new();
     let mut quoted = false;
-    let mut in_use = false;
-    for (at, byte) in bytes.iter().enumerate() {
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
         match byte {
             b'"' => quoted = !quoted,
-            b'{' if !quoted && at > 0 && bytes.get(at - 1) == Some(&b'$') => in_use = true,
-            b'}' if in_use => in_use = false,
+            b'$' if !quoted => at += usage(code, at),
             b'{' | b'}' if !quoted => found.push(at),
             _ => {}
         }
+        at += 1;
     }
     found
+}
+
+/// How many bytes the `{NAME}` after a `$` takes, with its parameters; 0 if that is no use of a definition.
+fn usage(code: &str, dollar: usize) -> usize {
+    let Some(inside) = code.get(dollar + 1..).and_then(|rest| rest.strip_prefix('{')) else { return 0 };
+    let Some(close) = inside.find('}') else { return 0 };
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ' ' | '\t');
+    if close > 0 && inside[..close].chars().all(fits) { close + 2 } else { 0 }
 }
 
 /// One blank between words; what is in quotes of either kind stays.

@@ -15,6 +15,7 @@ pub mod diagnostics;
 mod explain;
 mod format;
 mod items;
+mod line_values;
 mod load;
 mod lower;
 pub mod model;

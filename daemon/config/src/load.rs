@@ -14,7 +14,7 @@ use crate::source::SourceMap;
 /// What the language takes from outside of the file.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// `-i`, `--config-id`: what `@id` lines are compared with; the host's name unless given.
+    /// `-i`, `--config-id`: what `@id` lines are compared with; the host's name without its domain unless given.
     pub config_id: Option<String>,
     /// Most lines that definitions, sequences and lists may make; more is an error.
     pub expansion_limit: u64,
@@ -70,7 +70,7 @@ pub fn load_text(path: &Path, text: String, options: &Options) -> Loaded {
     let host = options.host_name.clone().unwrap_or_else(host_name);
     let mut context = Context { look_at_scripts: options.scripts, ..Context::default() };
     let settings = Settings {
-        config_id: Some(options.config_id.clone().unwrap_or_else(|| host.clone())),
+        config_id: Some(options.config_id.clone().unwrap_or_else(|| short(&host).to_owned())),
         line_limit: options.expansion_limit,
         environment: options.environment,
     };
@@ -90,6 +90,11 @@ fn finish(config: Config, places: Places, context: Context) -> Loaded {
     diagnostics.set_sources(sources);
     let runs = diagnostics.outcome() != Outcome::CannotRun;
     Loaded { config: runs.then_some(config), diagnostics, files, places }
+}
+
+/// A host's name without its domain.
+fn short(host: &str) -> &str {
+    host.split_once('.').map_or(host, |(name, _)| name)
 }
 
 /// The kernel's name of this host.

@@ -98,10 +98,10 @@ fn missing(node: &Node, arg: &Arg, context: &mut Context) {
 }
 
 /// What is wrong with a value.
-struct Problem {
-    code: &'static str,
-    message: String,
-    expected: String,
+pub(crate) struct Problem {
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    pub(crate) expected: String,
     replacement: Option<String>,
 }
 
@@ -161,7 +161,7 @@ fn look(word: &Word, kind: Kind) -> Result<(), Problem> {
                 fail("invalid-address", format!("`{text}` is no IPv6 address"), "expected an IPv6 address")
             }
         },
-        Kind::Multicast4 => match text.parse::<IpAddr>() {
+        Kind::Multicast => match text.parse::<IpAddr>() {
             Ok(address) if address.is_multicast() => Ok(()),
             _ => fail(
                 "invalid-address",
@@ -233,7 +233,7 @@ fn choice_problem(text: &str, choices: &[&str]) -> Problem {
     }
 }
 
-fn interface(text: &str) -> Result<&str, Problem> {
+pub(crate) fn interface(text: &str) -> Result<&str, Problem> {
     if text.len() > LONGEST_INTERFACE {
         let message = format!("`{text}` is too long for an interface");
         return Err(Problem::new("too-long", message, format!("at most {LONGEST_INTERFACE} bytes")));
@@ -253,7 +253,7 @@ fn interface(text: &str) -> Result<&str, Problem> {
 }
 
 /// A whole number within bounds, in decimal.
-fn whole(text: &str, least: i64, most: i64) -> Result<i64, Problem> {
+pub(crate) fn whole(text: &str, least: i64, most: i64) -> Result<i64, Problem> {
     let trimmed = text.trim_start();
     let digits = trimmed.strip_prefix(['-', '+']).unwrap_or(trimmed);
     let expected = format!("expected a whole number from {least} to {most}");
@@ -272,7 +272,7 @@ fn whole(text: &str, least: i64, most: i64) -> Result<i64, Problem> {
 }
 
 /// A decimal with up to `places` decimals, as microseconds when `places` is 6 (seconds) or 3 (milliseconds).
-fn decimal(text: &str, places: u32, least: u64, most: u64, unit: &str) -> Result<u64, Problem> {
+pub(crate) fn decimal(text: &str, places: u32, least: u64, most: u64, unit: &str) -> Result<u64, Problem> {
     let scale = 10u64.pow(places);
     let shown = |micros: u64| {
         let text = format!("{}.{:0width$}", micros / scale, micros % scale, width = places as usize);
@@ -371,39 +371,5 @@ impl Node {
     /// The value as a name.
     pub(crate) fn text(&self, index: usize) -> Option<crate::model::Name> {
         self.arg(index).map(crate::model::Name::from)
-    }
-}
-
-/// A number within a line of a block of lines; a problem is reported.
-pub(crate) fn line_number(
-    word: &Word,
-    least: i64,
-    most: i64,
-    what: &str,
-    context: &mut Context,
-) -> Option<i64> {
-    match whole(&word.text, least, most) {
-        Ok(value) => Some(value),
-        Err(problem) => {
-            context.report(
-                Diagnostic::error(problem.code, format!("{what}: {}", problem.message))
-                    .at(word.span, problem.expected),
-            );
-            None
-        }
-    }
-}
-
-/// An interface within a line of a block of lines; a problem is reported.
-pub(crate) fn line_interface(word: &Word, what: &str, context: &mut Context) -> Option<crate::model::Name> {
-    match interface(&word.text) {
-        Ok(name) => Some(name.into()),
-        Err(problem) => {
-            context.report(
-                Diagnostic::error(problem.code, format!("{what}: {}", problem.message))
-                    .at(word.span, problem.expected),
-            );
-            None
-        }
     }
 }

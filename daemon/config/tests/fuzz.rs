@@ -139,6 +139,10 @@ fn run(seed: u64, rounds: usize) {
         if round % 64 == 0 {
             let formatted = format(&text);
             assert_eq!(format(&formatted), formatted, "{text}");
+            if !text.contains("_RANDOM") {
+                let meant = load_text(Path::new("/nowhere/fuzz.conf"), formatted.clone(), &options);
+                assert_eq!(meant.config, loaded.config, "{text}\n-----\n{formatted}");
+            }
             // Rendering is slower, and must hold for every place and every suggestion.
             let rendered = (loaded.diagnostics.render_text(false), loaded.diagnostics.render_json());
             let again = load_text(Path::new("/nowhere/fuzz.conf"), text.clone(), &options);

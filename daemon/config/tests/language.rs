@@ -67,6 +67,20 @@ fn conditions_compare_with_the_configuration_id() {
 }
 
 #[test]
+fn the_configuration_id_is_the_host_s_name_unless_given() {
+    let options = Options {
+        host_name: Some("main.example.com".into()),
+        config_id: None,
+        scripts: false,
+        ..Options::default()
+    };
+    let text = "@main global_defs {\n@main router_id here\n@main }\n@other router_id there\n";
+    let loaded = load_text(Path::new("t"), text.into(), &options);
+    assert!(loaded.diagnostics.is_empty(), "{}", loaded.diagnostics.render_text(false));
+    assert_eq!(&*loaded.config.expect("it runs").global.router_id, "here");
+}
+
+#[test]
 fn definitions_are_put_in_where_they_are_used() {
     assert_eq!(words_after("$A=x", "$A ${A}y $B ${A}${A}"), ["x", "xy", "$B", "xx"]);
 }
@@ -87,6 +101,18 @@ fn a_definition_may_hold_a_condition() {
 fn definitions_of_several_lines_nest_and_set_others() {
     let text = "$RS= \\\n rs${VS}.${N} \\\n end\n$BOTH= \\\n $N=1 \\\n $RS \\\n $N=2 \\\n $RS\n";
     assert_eq!(words_after(text, "$VS=7\n$BOTH"), ["rs7.1", "end", "rs7.2", "end"]);
+}
+
+#[test]
+fn an_empty_line_ends_a_definition_unless_its_braces_are_open() {
+    // As keepalived reads it: the definition of X ends before that of Y.
+    let text = "$X= \\\n a \\\n\n$Y=b\n";
+    assert_eq!(words_after(text, "$X $Y"), ["$X", "b"]);
+    assert_eq!(words_after(text, "$Y\n$X"), ["b", "a"]);
+    // A comment between its lines does not end it, and neither does an empty line inside of braces.
+    assert_eq!(words_after("$X= \\\n a \\\n# remark\n b\n", "$X"), ["a", "b"]);
+    let text = "$G= \\\nglobal_defs { \\\n notification_email { \\\n a \\\n\n b \\\n } \\\n}\n$G\n";
+    assert_eq!(words_after(text, "c"), ["a", "b", "c"]);
 }
 
 #[test]

@@ -74,6 +74,14 @@ fn lines_that_must_stay_whole_do() {
 }
 
 #[test]
+fn definitions_over_several_lines_keep_their_meaning() {
+    let text = "$G= \\\nglobal_defs { \\\n# remark\n notification_email { \\\n a \\\n\n b \\\n } \\\n}\n$X= \\\n router_id r \\\n\n$Y=1\n$G\n";
+    let formatted = format(text);
+    assert_eq!(meaning(&formatted), meaning(text), "{formatted}");
+    assert_eq!(format(&formatted), formatted);
+}
+
+#[test]
 fn braces_too_many_or_too_few_do_not_upset_it() {
     for text in ["}\n}\na {\n", "{{{\n", "} } {", "a { b", ""] {
         let formatted = format(text);

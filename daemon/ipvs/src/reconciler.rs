@@ -90,12 +90,7 @@ impl Reconciler {
         if self.believed.is_none() {
             self.believed = self.read().await.map(|snapshot| restrict(&snapshot.table, &self.ours));
         }
-        if self.push(&desired).await {
-            return;
-        }
-        // The table was not what we thought it was: look, and try once more.
-        self.believed = self.read().await.map(|snapshot| restrict(&snapshot.table, &self.ours));
-        self.push_and_complain(&desired).await;
+        self.program(&desired).await;
     }
 
     /// Reads the table back, puts right what is not as it should be, and takes the statistics.
@@ -119,7 +114,7 @@ impl Reconciler {
         if operations.is_empty() {
             return;
         }
-        let done = self.push_and_complain(&desired).await;
+        let done = self.program(&desired).await;
         for fact in drifts(director, &done) {
             self.bus.publish(None, fact);
         }
@@ -131,8 +126,14 @@ impl Reconciler {
         self.believed = done.map(|()| Table::default());
     }
 
-    /// Sets the timeouts, if they are others than before.
+    /// Sets the timeouts, if they are others than before; what is not given any more is what it was before us.
     pub(crate) async fn set_timeouts(&mut self, timeouts: Timeouts) {
+        let before = self.timeouts_before.unwrap_or_default();
+        let timeouts = Timeouts {
+            tcp: timeouts.tcp.or(before.tcp),
+            tcp_fin: timeouts.tcp_fin.or(before.tcp_fin),
+            udp: timeouts.udp.or(before.udp),
+        };
         if self.timeouts == timeouts {
             return;
         }
@@ -155,19 +156,16 @@ impl Reconciler {
         self.on_dataplane("switch the sync daemon", move |plane| plane.synchronize(&daemon, role)).await;
     }
 
-    /// Does what is missing; whether all of it was done.
-    async fn push(&mut self, desired: &Table) -> bool {
-        let Some(believed) = &self.believed else { return false };
-        let operations = diff(desired, believed);
-        let (_, refused) = self.execute(operations).await;
-        refused.is_empty()
-    }
-
-    /// The same, with a complaint about what was refused; gives what was done.
-    async fn push_and_complain(&mut self, desired: &Table) -> Vec<Operation> {
-        let Some(believed) = &self.believed else { return Vec::new() };
-        let operations = diff(desired, believed);
-        let (done, refused) = self.execute(operations).await;
+    /// Does what is missing; gives what was done, and complains about what was refused twice.
+    async fn program(&mut self, desired: &Table) -> Vec<Operation> {
+        let (mut done, refused) = self.push(desired).await;
+        if refused.is_empty() && self.believed.is_some() {
+            return done;
+        }
+        // The table was not what we thought it was, or changed while we read it: look, and try once more.
+        self.believed = self.read().await.map(|snapshot| restrict(&snapshot.table, &self.ours));
+        let (more, refused) = self.push(desired).await;
+        done.extend(more);
         let no_service: BTreeSet<_> = refused.iter().filter_map(|(operation, _)| added(operation)).collect();
         for (operation, error) in refused {
             // What it is now will show at the next audit, which tries again.
@@ -179,6 +177,14 @@ impl Reconciler {
             self.complain(Complaint::Operation(operation.to_string()), &error);
         }
         done
+    }
+
+    /// Does what is missing, as far as we know what is there; gives what was done and what was refused.
+    async fn push(&mut self, desired: &Table) -> (Vec<Operation>, Vec<(Operation, KernelError)>) {
+        match &self.believed {
+            Some(believed) => self.execute(diff(desired, believed)).await,
+            None => (Vec::new(), Vec::new()),
+        }
     }
 
     /// Hands operations to the data plane; gives what was done and what was refused.

@@ -1,7 +1,6 @@
 //! Network interfaces as the kernel reports them, and a table of them that is kept true by its notifications.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use crate::address::PresentAddress;
@@ -45,24 +44,6 @@ impl Link {
     /// Whether it can carry traffic, by keepalived's rule: `IFF_UP` and `IFF_RUNNING`.
     pub fn is_usable(&self) -> bool {
         self.report.up && self.report.running
-    }
-
-    /// The IPv4 address that speaks for the interface: its first one that `is_ours` does not claim (a virtual
-    /// address must never be the source of an advertisement) and that is not a secondary, else the first at all.
-    pub fn primary_ipv4(&self, is_ours: impl Fn(&IpAddr) -> bool) -> Option<Ipv4Addr> {
-        let mut candidates = self.addresses.iter().filter(|a| !is_ours(&a.address));
-        candidates.find_map(|a| match a.address {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
-        })
-    }
-
-    /// The link-local IPv6 address that speaks for the interface, one that is no longer tentative.
-    pub fn link_local(&self, is_ours: impl Fn(&IpAddr) -> bool) -> Option<Ipv6Addr> {
-        self.addresses.iter().filter(|a| !a.tentative && !is_ours(&a.address)).find_map(|a| match a.address {
-            IpAddr::V6(address) if address.is_unicast_link_local() => Some(address),
-            IpAddr::V4(_) | IpAddr::V6(_) => None,
-        })
     }
 }
 
@@ -227,11 +208,6 @@ impl LinkTable {
     pub fn by_name(&self, name: &str) -> Option<&Link> {
         self.by_name.get(name).and_then(|index| self.links.get(index))
     }
-
-    /// All of them, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = &Link> {
-        self.links.values()
-    }
 }
 
 #[cfg(test)]
@@ -331,18 +307,17 @@ mod tests {
     }
 
     #[test]
-    fn a_virtual_address_never_speaks_for_the_interface() {
+    fn addresses_come_and_go_with_their_interface() {
         let mut table = LinkTable::default();
         apply(&mut table, Notification::Link(report(2, "eth0", true)));
-        for text in ["10.78.9.9", "10.78.0.1", "fe80::1"] {
-            apply(&mut table, Notification::Address(address(2, text)));
-        }
-        let link = table.by_name("eth0").unwrap();
-        let ours: IpAddr = "10.78.9.9".parse().unwrap();
-        assert_eq!(link.primary_ipv4(|a| *a == ours), Some(Ipv4Addr::new(10, 78, 0, 1)));
-        assert_eq!(link.link_local(|_| false), Some("fe80::1".parse().unwrap()));
-        let gone = apply(&mut table, Notification::AddressGone(address(2, "10.78.0.1")));
-        assert_eq!(gone.len(), 1);
-        assert_eq!(table.by_name("eth0").unwrap().primary_ipv4(|a| *a == ours), None);
+        assert_eq!(apply(&mut table, Notification::Address(address(2, "10.78.0.1"))).len(), 1);
+        assert_eq!(apply(&mut table, Notification::Address(address(2, "10.78.0.1"))), [], "it was known");
+        assert_eq!(
+            apply(&mut table, Notification::Address(address(3, "10.78.0.1"))),
+            [],
+            "there is no such interface"
+        );
+        let gone = apply(&mut table, Notification::LinkGone(LinkIndex(2)));
+        assert!(matches!(gone.as_slice(), [Change::AddressVanished { .. }, Change::Vanished { .. }]));
     }
 }

@@ -28,6 +28,9 @@ pub struct Why {
     pub chain: Vec<Arc<Event>>,
     /// What followed from the change, oldest first.
     pub followed: Vec<Arc<Event>>,
+    /// How much more followed than is told.
+    #[serde(default)]
+    pub more: usize,
 }
 
 /// Kinds of subjects.
@@ -83,13 +86,15 @@ pub fn why(world: &World, history: &History, wanted: &str) -> Result<Vec<Why>, S
 fn explain(history: &History, found: Found) -> Why {
     let mut chain = Vec::new();
     let mut followed = Vec::new();
+    let mut more = 0;
     if let Some(change) = found.changed {
         chain = history.chain(change.event);
         followed = history.consequences(change.event);
+        more = followed.len().saturating_sub(FOLLOWERS);
         followed.truncate(FOLLOWERS);
     }
     let since = found.changed.map(|change| change.at);
-    Why { kind: found.kind, name: found.name, state: found.state, since, chain, followed }
+    Why { kind: found.kind, name: found.name, state: found.state, since, chain, followed, more }
 }
 
 /// Every subject, with the names by which people call it.

@@ -11,6 +11,9 @@ use super::describe;
 use super::paint::{Paint, ago, clock};
 use crate::control::why::Why;
 
+/// Steps of a story that are indented and followed further.
+const DEEPEST: usize = 12;
+
 /// Writes what is known of each subject.
 pub(super) fn write(out: &mut impl Write, paint: Paint, now: Timestamp, subjects: &[Why]) -> io::Result<()> {
     for (place, why) in subjects.iter().enumerate() {
@@ -31,14 +34,35 @@ fn subject(out: &mut impl Write, paint: Paint, now: Timestamp, why: &Why) -> io:
     if why.since.is_some() && why.chain.is_empty() {
         writeln!(out, "  the events that led there are no longer held")?;
     }
-    let mut before: Option<&Arc<Event>> = None;
+    let mut before: Option<&Event> = None;
     for (depth, event) in why.chain.iter().enumerate() {
         let last = depth + 1 == why.chain.len();
         line(out, paint, event, before, depth, last)?;
         before = Some(event);
     }
-    for event in &why.followed {
-        line(out, paint, event, why.chain.last(), why.chain.len(), false)?;
+    if let Some(change) = before {
+        follow(out, paint, &why.followed, change, why.chain.len())?;
+    }
+    match why.more {
+        0 => Ok(()),
+        more => writeln!(out, "  … and {more} events more"),
+    }
+}
+
+/// What followed from `cause`, each with what followed from it in turn.
+fn follow(
+    out: &mut impl Write,
+    paint: Paint,
+    all: &[Arc<Event>],
+    cause: &Event,
+    depth: usize,
+) -> io::Result<()> {
+    for event in all.iter().filter(|event| event.cause == Some(cause.id)) {
+        line(out, paint, event, Some(cause), depth, false)?;
+        // A cause is always older: this ends, whatever a daemon says.
+        if event.id > cause.id && depth < DEEPEST {
+            follow(out, paint, all, event, depth + 1)?;
+        }
     }
     Ok(())
 }
@@ -47,7 +71,7 @@ fn line(
     out: &mut impl Write,
     paint: Paint,
     event: &Event,
-    before: Option<&Arc<Event>>,
+    before: Option<&Event>,
     depth: usize,
     change: bool,
 ) -> io::Result<()> {
@@ -64,5 +88,53 @@ fn span(time: std::time::Duration) -> String {
         micros @ 0..1_000 => format!("{micros} µs"),
         micros @ 1_000..1_000_000 => format!("{:.1} ms", micros as f64 / 1e3),
         micros => format!("{:.1} s", micros as f64 / 1e6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keepwatch_bus::{EventId, Fact};
+
+    use super::*;
+    use crate::control::why::Kind;
+
+    fn event(id: u64, cause: Option<u64>, subject: &str) -> Arc<Event> {
+        let fact = Fact::MailFailed { subject: subject.into(), error: "e".into() };
+        Arc::new(Event {
+            id: EventId(id),
+            at: "2026-11-21T12:00:00Z".parse().unwrap(),
+            mono: id * 1_500_000,
+            cause: cause.map(EventId),
+            fact,
+        })
+    }
+
+    #[test]
+    fn what_follows_stands_under_what_it_follows_from() {
+        let why = Why {
+            kind: Kind::Instance,
+            name: "VI_1".into(),
+            state: "MASTER".into(),
+            since: Some("2026-11-21T12:00:00Z".parse().unwrap()),
+            chain: vec![event(1, None, "root"), event(2, Some(1), "change")],
+            followed: vec![event(3, Some(2), "a"), event(4, Some(2), "b"), event(5, Some(3), "of a")],
+            more: 7,
+        };
+        let mut out = Vec::new();
+        write(&mut out, Paint { on: false }, "2026-11-21T12:01:00Z".parse().unwrap(), &[why]).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let steps: Vec<&str> =
+            text.lines().skip(1).filter_map(|l| l.get(27..)).map(|l| l.trim_end_matches(": e")).collect();
+        assert!(text.starts_with("instance VI_1: MASTER, since 2026-11-21 "), "{text}");
+        for (step, start) in steps.iter().zip([
+            "Mail not sent: root",
+            "  └ Mail not sent: change",
+            "    └ Mail not sent: a",
+            "      └ Mail not sent: of a",
+            "    └ Mail not sent: b",
+        ]) {
+            assert!(step.starts_with(start), "{step:?} {start:?}\n{text}");
+        }
+        assert!(text.contains("of a: e  +3.0 ms") && text.ends_with("… and 7 events more\n"), "{text}");
     }
 }

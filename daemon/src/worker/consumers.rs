@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use super::log;
 use super::settings::Settings;
+use crate::cli::DataplaneKind;
 use crate::control::server::Server;
 use crate::logging::LogSettings;
 use crate::logging::queue::Queue;
@@ -102,6 +103,10 @@ impl Wanted {
     }
 
     fn set(&self, settings: &Settings, config: &Config, bus: &Bus) {
+        // In shadow another daemon acts on this configuration: its mails, its scripts and its MIB would come twice.
+        if settings.dataplane() == DataplaneKind::Shadow {
+            return;
+        }
         self.mail.send_replace(MailSettings::of(config));
         self.scripts.send_replace(Arc::new(ScriptSettings::of(config)));
         let running = Parts { vrrp: settings.vrrp(), checker: settings.checkers() };

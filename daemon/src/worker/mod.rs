@@ -31,6 +31,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use keepwatch_bus::{Bus, Fact, Hub};
+use keepwatch_net::namespace;
+use keepwatch_vrrp::runner;
 use nix::sys::signal::{SigSet, Signal};
 
 use crate::cli::Cli;
@@ -41,7 +43,7 @@ use configuration::Accepted;
 use consumers::{Consumers, Earlier};
 use publishers::Publishers;
 use pulse::ToSupervisor;
-use reload::AtStart;
+use reload::{AtStart, Reload};
 use settings::Settings;
 use signals::{Asked, Signals};
 
@@ -68,6 +70,10 @@ pub fn run(cli: Cli, reason: Option<String>) -> Result<i32> {
         stage::parent_socket().and_then(ToSupervisor::new).context("the supervisor's socket")?;
     let settings = Settings::new(cli);
     let Some(accepted) = configuration::at_start(&settings) else { return Ok(EXIT_NO_CONFIG) };
+    if let Some(name) = &accepted.config.global.net_namespace {
+        // Before there is any other thread: they all live where this one does.
+        namespace::enter(name)?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .thread_name("keepwatch")
@@ -80,13 +86,13 @@ pub fn run(cli: Cli, reason: Option<String>) -> Result<i32> {
     status
 }
 
-/// A mistake of ours in the VRRP thread ends the process at once, so that another one takes over in a moment; one
+/// A mistake of ours in a VRRP thread ends the process at once, so that another one takes over in a moment; one
 /// anywhere else must not take the virtual routers along.
 fn abort_with_the_vrrp_thread() {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         tell(panic);
-        if std::thread::current().name() == Some("vrrp") {
+        if std::thread::current().name().is_some_and(|name| runner::THREADS.contains(&name)) {
             std::process::abort();
         }
     }));
@@ -150,12 +156,23 @@ impl Worker {
     }
 
     async fn until_stopped(mut self, mut signals: Signals) -> Result<i32> {
+        let mut reload = Reload::default();
         loop {
-            match signals.next().await {
+            // A file that takes long to be read must not keep us from stopping.
+            let asked = tokio::select! {
+                asked = signals.next() => asked,
+                loaded = reload.loaded() => {
+                    self.settle(loaded);
+                    if !reload.again(&self.settings) {
+                        let _ = self.to_supervisor.say(&Report::Reloaded);
+                    }
+                    continue;
+                }
+            };
+            match asked {
                 Asked::Reload => {
                     let _ = self.to_supervisor.say(&Report::Reloading);
-                    self.reload().await;
-                    let _ = self.to_supervisor.say(&Report::Reloaded);
+                    reload.ask(&self.settings);
                 }
                 Asked::Stop(reason) => {
                     let cause = self.bus.publish(None, Fact::DaemonStopping { reason: reason.into() });

@@ -1,34 +1,73 @@
 //! SIGHUP: from one configuration to the next. In: the file as it is now. Out: the new configuration in force, each
 //! part told only of what changed for it; or the old one still in force, and a fact that says why.
 
+use std::sync::Arc;
+
 use keepwatch_bus::Fact;
 use keepwatch_bus::fact::DiagnosticSeverity;
 use keepwatch_config::Config;
-use keepwatch_config::model::{Observability, ProcessScheduling};
+use keepwatch_config::model::{Name, Observability, ProcessScheduling};
+
+use tokio::task::{JoinError, JoinHandle};
 
 use super::Worker;
 use super::configuration::{self, Accepted};
+use super::settings::Settings;
+
+/// What loading a file came to: a configuration, or the fact that it is refused.
+pub(super) type LoadedAside = Result<Accepted, Box<Fact>>;
+
+/// The loading of a file, which happens aside: reading and checking a large configuration takes a while, and its files
+/// may lie on a slow disk, or on one that hangs.
+#[derive(Default)]
+pub(super) struct Reload {
+    loading: Option<JoinHandle<LoadedAside>>,
+    /// The file may have changed since the loading began.
+    again: bool,
+}
+
+impl Reload {
+    /// Begins to load; if that is under way already, once more when it has ended.
+    pub(super) fn ask(&mut self, settings: &Arc<Settings>) {
+        if self.loading.is_some() {
+            self.again = true;
+            return;
+        }
+        let settings = settings.clone();
+        self.loading = Some(tokio::task::spawn_blocking(move || configuration::at_reload(&settings)));
+    }
+
+    /// Waits for what is being loaded; for ever, if nothing is. Cancel-safe.
+    pub(super) async fn loaded(&mut self) -> Result<LoadedAside, JoinError> {
+        let Some(loading) = &mut self.loading else { return std::future::pending().await };
+        let loaded = loading.await;
+        self.loading = None;
+        loaded
+    }
+
+    /// Begins again if that was asked for meanwhile; whether it was.
+    pub(super) fn again(&mut self, settings: &Arc<Settings>) -> bool {
+        let again = std::mem::take(&mut self.again);
+        if again {
+            self.ask(settings);
+        }
+        again
+    }
+}
 
 impl Worker {
-    /// Loads, checks, and applies or refuses.
-    pub(super) async fn reload(&mut self) {
-        match self.load().await {
+    /// Applies what was loaded, or says why not.
+    pub(super) fn settle(&mut self, loaded: Result<LoadedAside, JoinError>) {
+        let loaded = loaded.unwrap_or_else(|failed| {
+            let (file, first) = (self.settings.file.display().to_string(), failed.to_string());
+            Err(Box::new(Fact::ConfigRejected { file, errors: 1, first }))
+        });
+        match loaded {
             Ok(accepted) => self.adopt(accepted),
             Err(rejected) => {
                 self.bus.publish(None, *rejected);
             }
         }
-    }
-
-    /// Reading and checking a large configuration takes a while, and its files may lie on a slow disk: that happens
-    /// aside.
-    async fn load(&self) -> Result<Accepted, Box<Fact>> {
-        let settings = self.settings.clone();
-        let loaded = tokio::task::spawn_blocking(move || configuration::at_reload(&settings)).await;
-        loaded.unwrap_or_else(|failed| {
-            let (file, first) = (self.settings.file.display().to_string(), failed.to_string());
-            Err(Box::new(Fact::ConfigRejected { file, errors: 1, first }))
-        })
     }
 
     fn adopt(&mut self, accepted: Accepted) {
@@ -56,6 +95,7 @@ pub(super) struct AtStart {
     observability: Observability,
     scheduling: ProcessScheduling,
     lvs_flush: bool,
+    net_namespace: Option<Name>,
 }
 
 impl AtStart {
@@ -65,6 +105,7 @@ impl AtStart {
             observability: config.observability.clone(),
             scheduling: config.global.vrrp_process.clone(),
             lvs_flush: config.global.lvs_flush,
+            net_namespace: config.global.net_namespace.clone(),
         }
     }
 
@@ -77,6 +118,7 @@ impl AtStart {
             ("history", old.history != observability.history),
             ("vrrp_priority, vrrp_rt_priority, vrrp_no_swap, …", self.scheduling != new.scheduling),
             ("lvs_flush", self.lvs_flush != new.lvs_flush),
+            ("net_namespace", self.net_namespace != new.net_namespace),
         ];
         all.into_iter().filter(|(_, differs)| *differs).map(|(keyword, _)| keyword).collect()
     }

@@ -6,6 +6,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
+use keepwatch_bus::EventId;
 use keepwatch_bus::subject::{Family, Name};
 
 use crate::node::RouterId;
@@ -33,6 +34,8 @@ type VridTable = Box<[Option<RouterId>; 256]>;
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) state: LinkState,
+    /// The event that last told how it stands.
+    pub(crate) told: Option<EventId>,
     /// Its addresses, numbered in the order in which they came: the kernel's first ones are its primary ones.
     present: HashMap<IpAddr, u64>,
     arrivals: u64,
@@ -53,6 +56,7 @@ impl Link {
     fn new() -> Self {
         Self {
             state: LinkState::Down,
+            told: None,
             present: HashMap::new(),
             arrivals: 0,
             plain: BTreeMap::new(),
@@ -183,6 +187,10 @@ impl Links {
         self.links.push(Link::new());
         self.by_name.insert(name.clone(), id);
         id
+    }
+
+    pub(crate) fn named(&self, name: &str) -> Option<&Link> {
+        self.by_name.get(name).and_then(|id| self.get(*id))
     }
 
     pub(crate) fn get(&self, id: LinkId) -> Option<&Link> {

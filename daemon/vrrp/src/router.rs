@@ -1,6 +1,6 @@
 //! One virtual router: its states, its timers, what it does about an advertisement. Goes in: checked packets, time,
 //! faults, changes of priority, decisions of its sync group. Comes out: facts and things to do, through the context,
-//! and a [`Reaction`] where the sync group has to follow.
+//! and what the sync group has to follow.
 //!
 //! ```text
 //!                          +------------+

@@ -47,6 +47,9 @@ use driver::Driver;
 /// The heartbeat rises at least this often.
 pub const HEARTBEAT: Duration = Duration::from_millis(500);
 
+/// Names of the threads without which virtual routers do not work: a process in which one of them panicked should end.
+pub const THREADS: [&str; 2] = ["vrrp", "vrrp-addresses"];
+
 /// What the runner is started with.
 #[derive(Clone, Debug)]
 pub struct RunnerSettings {
@@ -132,7 +135,7 @@ pub fn spawn(settings: RunnerSettings, bus: Bus) -> Result<(VrrpHandle, Receiver
     let heartbeat = Arc::new(AtomicU64::new(0));
     let (ready, opened) = mpsc::sync_channel(1);
     let beat = heartbeat.clone();
-    let thread = std::thread::Builder::new().name("vrrp".into()).spawn(move || {
+    let thread = std::thread::Builder::new().name(THREADS[0].into()).spawn(move || {
         priority::apply(&settings.scheduling);
         match Driver::open(&settings, bus, inbox, notices, beat) {
             Ok(mut driver) => {

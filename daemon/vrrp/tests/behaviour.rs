@@ -265,6 +265,8 @@ fn a_router_that_starts_on_a_dead_link_starts_in_fault() {
     lan.set_link(host, 0, false);
     lan.start(host);
     assert_eq!(lan.history(host, VI), [Fault]);
+    let event = lan.last(host, changed_to(Fault)).unwrap();
+    assert_eq!(lan.chain(host, event), ["state_changed", "link_down"]);
     lan.set_link(host, 0, true);
     lan.run_for(ms(3_700));
     assert_eq!(lan.history(host, VI), [Fault, Backup, Master]);

@@ -42,8 +42,23 @@ impl Aiosmtpd {
             .flatten()
             .map(|e| e.path())
             .collect();
-        // Names of a maildir begin with the time of delivery and a running number.
-        found.sort();
+        found.sort_by_key(|path| place(&path.file_name().unwrap_or_default().to_string_lossy()));
         found.iter().filter_map(|path| fs::read_to_string(path).ok()).collect()
+    }
+}
+
+/// The running number of a mail: in a name such as `1763686530.M4711P99Q12.host` the one after `Q`.
+fn place(name: &str) -> Option<u64> {
+    let (_, rest) = name.split_once('Q')?;
+    rest.split('.').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tenth_mail_comes_after_the_second() {
+        assert!(place("1763686530.M999P99Q2.lab") < place("1763686530.M12P99Q10.lab"));
     }
 }

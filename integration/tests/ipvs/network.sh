@@ -74,7 +74,7 @@ ask() { # requests, url
 }
 start() {
 	echo "-- start" >>$log
-	"$KEEPWATCHD" -n -l -G -D -R $sides -f $WORK/director.conf -p /run/keepwatchd.pid --history-file none \
+	"$KEEPWATCHD" -n -l -G -D $sides -f $WORK/director.conf -p /run/keepwatchd.pid --history-file none \
 		"$@" >>$log 2>&1 &
 	daemon=$!
 }

@@ -152,6 +152,15 @@ sleep 2
 again=$(ipvsadm -Ln --stats | tr -s ' ' | grep -F 'TCP 10.0.0.1:80' | cut -d' ' -f3)
 [ "$again" -ge "$((conns + 4))" ] && echo "the kernel has counted on"
 
+chapter "the worker dies"
+conns=$again
+kill -9 $(pgrep -P $daemon)
+until_ok "the next one adopts" sh -c "[ \$(grep -c 'Adopting Virtual Server .10.0.0.1.:tcp:80' $log) = 2 ]"
+ask 3 http://10.0.0.1/ | wc -l
+sleep 2
+again=$(ipvsadm -Ln --stats | tr -s ' ' | grep -F 'TCP 10.0.0.1:80' | cut -d' ' -f3)
+[ "$again" -ge "$((conns + 3))" ] && echo "the kernel has counted on"
+
 chapter "clean stop"
 kill -TERM $daemon
 wait $daemon
@@ -187,6 +196,40 @@ kill -TERM $daemon
 wait $daemon
 ipvsadm -L --daemon
 table
+
+chapter "flush, timeouts and groups"
+timeouts() { ipvsadm -l --timeout; }
+timeouts
+sides=--check
+cat >$WORK/director.conf <<'C'
+global_defs {
+    lvs_flush
+    lvs_flush_on_stop
+    lvs_timeouts tcp 1234 udp 17
+}
+virtual_server_group G {
+    10.0.1.1-2 80
+    fwmark 8
+}
+virtual_server group G {
+    lvs_sched rr
+    lvs_method NAT
+    protocol TCP
+    real_server 192.168.2.2 80 {
+        weight 1
+        TCP_CHECK { connect_timeout 3 }
+    }
+}
+C
+start
+until_ok "the group is there" listed 'FWM 8 rr'
+until_ok "it has its server" sh -c 'ipvsadm -Ln -f 8 | grep -q 192.168.2.2:80'
+table
+timeouts
+kill -TERM $daemon
+wait $daemon
+table
+timeouts
 
 chapter "log"
 cat $log

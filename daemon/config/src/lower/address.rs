@@ -3,9 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::diagnostics::Diagnostic;
+use crate::line_values::{line_interface, line_number};
 use crate::model::{AddressScope, InterfaceAddress, LinkTarget};
 use crate::preprocess::Context;
-use crate::values::{line_interface, line_number};
 use crate::words::Word;
 
 /// How a broadcast address is given.
@@ -98,7 +98,7 @@ pub(super) fn network(word: &Word, context: &mut Context) -> Option<(IpAddr, u8)
 fn flag(result: &mut InterfaceAddress, word: &Word, first: &Word, context: &mut Context) {
     match &*word.text {
         "home" => result.home = true,
-        "-nodad" => result.no_dad = true,
+        "-nodad" => result.detect_duplicates = true,
         "mngtmpaddr" => result.manage_temp_addresses = true,
         "noprefixroute" => result.no_prefix_route = true,
         "autojoin" => result.auto_join = true,

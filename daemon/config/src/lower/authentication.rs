@@ -5,14 +5,22 @@ use crate::diagnostics::Diagnostic;
 use crate::model::{Authentication, Family, InitialState, Priority, VrrpVersion};
 use crate::preprocess::Context;
 
-/// Reads the authentication.
+/// Reads the authentication; `None` when the instance must not run without what is not built.
 pub(super) fn resolve(
     draft: &InstanceDraft,
     version: VrrpVersion,
     family: Family,
     strict: bool,
     context: &mut Context,
-) -> Authentication {
+) -> Option<Authentication> {
+    if let Some(span) = draft.auth_hmac {
+        context.report(
+            Diagnostic::error("auth-hmac-not-built", "`auth_hmac` is not built yet")
+                .fatal()
+                .at(span, "refused, so that the instance does not run without authentication"),
+        );
+        return None;
+    }
     let Some((kind, kind_at)) = &draft.auth_type else {
         if let (Some((_, span)), false) = (&draft.auth_pass, draft.bad.contains(&"auth_type")) {
             context.report(
@@ -21,11 +29,11 @@ pub(super) fn resolve(
                     .help("add `auth_type PASS`"),
             );
         }
-        return Authentication::None;
+        return Some(Authentication::None);
     };
     let refuse = |context: &mut Context, code: &'static str, message: String| {
         context.report(Diagnostic::error(code, message).at(*kind_at, "adverts are not authenticated"));
-        Authentication::None
+        Some(Authentication::None)
     };
     if strict {
         return refuse(context, "strict", "strict mode has no authentication".into());
@@ -35,7 +43,7 @@ pub(super) fn resolve(
     }
     let Some((password, password_at)) = &draft.auth_pass else {
         if draft.bad.contains(&"auth_pass") {
-            return Authentication::None;
+            return Some(Authentication::None);
         }
         return refuse(context, "missing-value", "`auth_type` without `auth_pass`".into());
     };
@@ -52,12 +60,12 @@ pub(super) fn resolve(
         *to = *from;
     }
     if &**kind == "PASS" {
-        return Authentication::Pass(key);
+        return Some(Authentication::Pass(key));
     }
     if family == Family::V6 {
         return refuse(context, "auth-version", "AH authentication is for IPv4 only".into());
     }
-    Authentication::Ah(key)
+    Some(Authentication::Ah(key))
 }
 
 /// The state that an authenticated instance begins in: it must have heard the master's sequence number before it takes

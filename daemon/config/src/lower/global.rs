@@ -7,13 +7,13 @@ use std::time::Duration;
 use super::Draft;
 use super::script::set_once;
 use crate::diagnostics::Diagnostic;
+use crate::line_values::line_number;
 use crate::model::{
     ApplicationPriority, Garp, Global, LvsFlushOnStop, LvsSyncDaemon, LvsTimeouts, MailServer, Name,
     ProcessScheduling, VrrpVersion,
 };
 use crate::preprocess::Context;
 use crate::tree::Node;
-use crate::values::line_number;
 
 /// `global_defs` as written: the model's own struct with what needs defaults kept apart.
 #[derive(Debug, Default)]
@@ -141,6 +141,7 @@ impl GlobalDraft {
             "vrrp_down_timer_adverts" => model.vrrp_down_timer_adverts = count(node).unwrap_or(3) as u8,
             "vrrp_strict" => model.vrrp_strict = node.on(),
             "vrrp_skip_check_adv_addr" => model.vrrp_skip_check_adv_addr = node.on(),
+            "v3_checksum_as_v2" => model.v3_checksum_as_v2 = node.on(),
             "vrrp_check_unicast_src" => model.vrrp_check_unicast_src = true,
             "vrrp_owner_ignore_adverts" => model.vrrp_owner_ignore_adverts = node.on(),
             "vrrp_notify_priority_changes" => model.vrrp_notify_priority_changes = node.on(),
@@ -223,7 +224,10 @@ impl GlobalDraft {
         let path = || node.arg(0).map(PathBuf::from);
         match node.keyword.name {
             "max_auto_priority" => model.max_auto_priority = node.int(0).map(|priority| priority as i32),
-            "script_user" => model.script_user = node.text(0).map(|user| (user, node.text(1))),
+            "script_user" => {
+                super::script_files::check_user(node, 0, context);
+                model.script_user = node.text(0).map(|user| (user, node.text(1)));
+            }
             "enable_script_security" => model.enable_script_security = true,
             "startup_script" => set_once(&mut model.startup_script, node, context),
             "shutdown_script" => set_once(&mut model.shutdown_script, node, context),

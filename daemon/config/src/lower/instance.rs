@@ -8,13 +8,13 @@ use super::address;
 use super::script::set_once;
 use super::track::{self, TrackedDraft};
 use crate::diagnostics::Diagnostic;
+use crate::line_values::line_number;
 use crate::model::{
     InitialState, InterfaceAddress, Name, Notify, TrackedInterface, UnicastPeer, VrrpVersion,
 };
 use crate::preprocess::Context;
 use crate::source::Span;
 use crate::tree::Node;
-use crate::values::line_number;
 use crate::words::Word;
 
 /// A value and where it is written.
@@ -35,6 +35,7 @@ pub(super) struct InstanceDraft {
     pub(super) version: Placed<VrrpVersion>,
     pub(super) auth_type: Placed<Name>,
     pub(super) auth_pass: Placed<Name>,
+    pub(super) auth_hmac: Option<Span>,
     pub(super) addresses: Vec<(InterfaceAddress, Span)>,
     pub(super) excluded: Vec<(InterfaceAddress, Span)>,
     /// There are lines in `virtual_ipaddress`, whether they are right or not.
@@ -66,10 +67,11 @@ pub(super) struct InstanceDraft {
     /// There are lines in `unicast_peer`, whether they are right or not.
     pub(super) peers_written: bool,
     pub(super) unicast_keyword: Option<Span>,
-    pub(super) unicast_ttl: Option<u8>,
+    pub(super) unicast_ttl: Placed<u8>,
     pub(super) check_unicast_source: bool,
     pub(super) skip_check_adv_addr: Option<bool>,
     pub(super) v3_checksum_as_v2: Option<bool>,
+    pub(super) vrf: Option<Span>,
     pub(super) native_ipv6: Option<Span>,
     pub(super) promote_secondaries: bool,
     pub(super) smtp_alert: Option<bool>,
@@ -78,7 +80,7 @@ pub(super) struct InstanceDraft {
     pub(super) notify_priority_changes: Option<bool>,
     pub(super) lvs_sync_daemon_interface: Option<Name>,
     pub(super) vmac: Option<crate::model::Vmac>,
-    pub(super) vmac_xmit_base: bool,
+    pub(super) vmac_xmit_base: Option<Span>,
     pub(super) vmac_addr: bool,
     pub(super) no_virtual_ipaddress: Option<Span>,
     pub(super) kernel_rx_buf_size: Option<u32>,
@@ -136,7 +138,7 @@ impl InstanceDraft {
             "nopreempt" => self.nopreempt = Some(node.name.span),
             "preempt" => self.nopreempt = None,
             "preempt_delay" => self.preempt_delay = node.seconds(0).map(|value| (value, span)),
-            "vmac_xmit_base" => self.vmac_xmit_base = true,
+            "vmac_xmit_base" => self.vmac_xmit_base = Some(node.name.span),
             "use_vmac_addr" => self.vmac_addr = true,
             "dont_track_primary" => self.dont_track_primary = true,
             "mcast_src_ip" => self.source = node.address(0).map(|value| (value, span)),
@@ -146,7 +148,7 @@ impl InstanceDraft {
             }
             "mcast_dst_ip" => self.multicast = node.address(0).map(|value| (value, span)),
             "track_src_ip" => self.track_source = true,
-            "unicast_ttl" => self.unicast_ttl = byte(),
+            "unicast_ttl" => self.unicast_ttl = byte().map(|ttl| (ttl, node.name.span)),
             "check_unicast_src" => {
                 self.check_unicast_source = true;
                 self.unicast_keyword.get_or_insert(node.name.span);
@@ -154,6 +156,7 @@ impl InstanceDraft {
             "unicast_fault_no_peer" | "old_unicast_checksum" => {
                 self.unicast_keyword.get_or_insert(node.name.span);
             }
+            "vrf" => self.vrf = Some(node.name.span),
             "native_ipv6" => self.native_ipv6 = Some(node.name.span),
             "v3_checksum_as_v2" => self.v3_checksum_as_v2 = Some(node.on()),
             "accept" => self.accept = Some((true, node.name.span)),
@@ -187,11 +190,14 @@ impl InstanceDraft {
         let lines = node.lines.iter();
         match node.keyword.name {
             "authentication" => self.authentication(node),
+            "auth_hmac" => self.auth_hmac = Some(node.name.span),
             "virtual_ipaddress" => {
                 self.addresses_written |= !node.lines.is_empty();
                 add(&mut self.addresses, addresses(node, context));
             }
             "virtual_ipaddress_excluded" => add(&mut self.excluded, addresses(node, context)),
+            "virtual_routes" => lines.for_each(|words| super::route::route(words, context)),
+            "virtual_rules" => lines.for_each(|words| super::route::rule(words, context)),
             "unicast_peer" => {
                 self.unicast_keyword.get_or_insert(node.name.span);
                 self.peers_written |= !node.lines.is_empty();

@@ -16,9 +16,11 @@ mod resolve_advert;
 mod resolve_group;
 mod resolve_instance;
 mod resolve_server;
+mod route;
 mod script;
 pub(crate) mod script_files;
 mod server;
+mod server_group;
 mod server_ports;
 mod server_rules;
 mod strict_mode;
@@ -28,10 +30,12 @@ mod tracked_names;
 
 use std::collections::{HashMap, HashSet};
 
+use crate::diagnostics::Diagnostic;
 use crate::model::{Config, Name, TrackFile, TrackProcess, TrackScript, VirtualServerGroup};
 use crate::preprocess::Context;
 use crate::source::Span;
 use crate::tree::Node;
+use crate::words::Word;
 
 /// Where what the model names stands.
 #[derive(Clone, Debug, Default)]
@@ -80,6 +84,9 @@ impl Draft {
                 // Not in the model yet, but a mistake in them is one.
                 node.lines.iter().for_each(|words| drop(address::line(words, context)));
             }
+            "static_routes" => node.lines.iter().for_each(|words| route::route(words, context)),
+            "static_rules" => node.lines.iter().for_each(|words| route::rule(words, context)),
+            "interface_up_down_delays" => node.lines.iter().for_each(|words| delays(words, context)),
             "bfd_instance" => self.bfd(node, context),
             _ => self.global.root(node),
         }
@@ -88,14 +95,24 @@ impl Draft {
     /// A BFD session: not in the model yet, but it must have a name of its own and a neighbour.
     fn bfd(&mut self, node: &Node, context: &mut Context) {
         let Some(name) = self.new_name(node, context) else { return };
-        let has_neighbour = node.children.iter().any(|child| child.keyword.name == "neighbor_ip");
-        if !has_neighbour {
+        let address = |keyword: &str| node.children.iter().find(|child| child.keyword.name == keyword);
+        let Some(neighbour) = address("neighbor_ip") else {
             context.report(
-                crate::diagnostics::Diagnostic::error(
-                    "missing-neighbour",
-                    format!("`bfd_instance` {name} has no `neighbor_ip`"),
+                Diagnostic::error("missing-neighbour", format!("`bfd_instance` {name} has no `neighbor_ip`"))
+                    .at(node.name.span, "left out"),
+            );
+            return;
+        };
+        let source = address("source_ip").and_then(|source| Some((source.address(0)?, source.arg_span(0))));
+        if let (Some((source, at)), Some(neighbour)) = (source, neighbour.address(0))
+            && source.is_ipv4() != neighbour.is_ipv4()
+        {
+            context.report(
+                Diagnostic::error(
+                    "family-mix",
+                    format!("the addresses of `bfd_instance` {name} are of different families"),
                 )
-                .at(node.name.span, "left out"),
+                .at(at, "left out"),
             );
             return;
         }
@@ -109,7 +126,7 @@ impl Draft {
             return Some(name);
         }
         context.report(
-            crate::diagnostics::Diagnostic::error(
+            Diagnostic::error(
                 "duplicate-name",
                 format!("there is already a `{}` of the name `{name}`", node.keyword.name),
             )
@@ -120,6 +137,8 @@ impl Draft {
 
     /// Makes the model. `skipped` are names of blocks that were not understood, `host` is the name of this host.
     pub(crate) fn finish(self, skipped: &[Box<str>], host: &str, context: &mut Context) -> (Config, Places) {
+        // Given back before the model takes its room.
+        drop(self.names);
         let places =
             Places { instances: self.instances.iter().map(|draft| (draft.name.clone(), draft.at)).collect() };
         let sync_id_written = self.global.sync_id_written;
@@ -145,5 +164,21 @@ impl Draft {
         resolve_server::resolve(self.servers, &self.bfds, skipped, &mut config, context);
         script_files::check(&config.global, context);
         (config, places)
+    }
+}
+
+/// A line of `interface_up_down_delays`: an interface and one or two times.
+fn delays(words: &[Word], context: &mut Context) {
+    let Some((interface, delays)) = words.split_first() else { return };
+    if crate::line_values::line_interface(interface, "interface_up_down_delays", context).is_none() {
+        return;
+    }
+    if delays.is_empty() {
+        let diagnostic =
+            Diagnostic::error("missing-value", "`interface_up_down_delays` needs a time after the interface");
+        context.report(diagnostic.at(interface.span.after(), "missing here"));
+    }
+    for delay in delays.iter().take(2) {
+        crate::line_values::line_seconds(delay, 255_000_000, context);
     }
 }

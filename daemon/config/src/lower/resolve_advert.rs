@@ -57,8 +57,7 @@ pub(super) fn check_preemption(
             draft.nopreempt = None;
         }
     }
-    if let Some((delay, span)) = draft.preempt_delay.filter(|(delay, _)| !delay.is_zero()) {
-        let _ = delay;
+    if let Some((_, span)) = draft.preempt_delay.filter(|(delay, _)| !delay.is_zero()) {
         let against = if master {
             Some("`state MASTER`")
         } else if strict {

@@ -44,14 +44,8 @@ pub(super) fn resolve(
         let vrid_at = draft.vrid.map_or(at, |(_, span)| span);
         let group = membership.get(&draft.name).and_then(|index| config.sync_groups.get(*index));
         let Some(instance) = resolve_one(*draft, group, &tracked, config, context) else { continue };
-        let key = RouterKey {
-            interface: instance.interface.clone(),
-            vrid: instance.vrid,
-            family: instance.family,
-            group: instance.unicast_peers.is_empty().then_some(instance.multicast_group),
-            source: if instance.unicast_peers.is_empty() { None } else { instance.source_address },
-        };
-        if let Some(first) = routers.get(&key) {
+        let keys = router_keys(&instance);
+        if let Some(first) = keys.iter().find_map(|key| routers.get(key)) {
             let interface = instance.interface.as_deref().unwrap_or("no interface");
             context.report(
                 Diagnostic::error(
@@ -67,7 +61,7 @@ pub(super) fn resolve(
             );
             continue;
         }
-        routers.insert(key, vrid_at);
+        routers.extend(keys.into_iter().map(|key| (key, vrid_at)));
         config.instances.push(instance);
     }
     leave_missing_members(config);
@@ -79,8 +73,24 @@ struct RouterKey {
     interface: Option<Name>,
     vrid: VirtualRouterId,
     family: Family,
-    group: Option<IpAddr>,
     source: Option<IpAddr>,
+    /// The multicast group, or one of the peers.
+    heard_by: IpAddr,
+}
+
+/// Multicast instances are apart by their group, unicast ones by source and peers.
+fn router_keys(instance: &Instance) -> Vec<RouterKey> {
+    let key = |source, heard_by| RouterKey {
+        interface: instance.interface.clone(),
+        vrid: instance.vrid,
+        family: instance.family,
+        source,
+        heard_by,
+    };
+    if instance.unicast_peers.is_empty() {
+        return vec![key(None, instance.multicast_group)];
+    }
+    instance.unicast_peers.iter().map(|peer| key(instance.source_address, peer.address)).collect()
 }
 
 /// An instance that was left out is no member of its group any more.
@@ -140,7 +150,7 @@ fn resolve_one(
     strict_mode::check(&mut draft, strict, version, priority, context);
     resolve_advert::check_preemption(&mut draft, state, priority, strict, context);
     let advert_int = resolve_advert::advert_int(&draft, version, context);
-    let authentication = authentication::resolve(&draft, version, family, strict, context);
+    let authentication = authentication::resolve(&draft, version, family, strict, context)?;
     let state = authentication::initial_state(&authentication, &draft, (state, priority), context);
     if let (Some(span), true, false) = (draft.unicast_keyword, draft.peers.is_empty(), draft.peers_written) {
         context.report(
@@ -152,6 +162,7 @@ fn resolve_one(
             .at(span, "adverts go to the multicast group"),
         );
     }
+    needs(&draft, interface.is_some(), context);
     let (addresses, excluded) = resolve_advert::addresses(&mut draft, family, version, context)?;
     let owner_ignore = draft.owner_ignore_adverts.map(|(on, _)| on);
     if let (Some((true, span)), false) = (draft.owner_ignore_adverts, priority == Priority::OWNER) {
@@ -202,10 +213,10 @@ fn resolve_one(
             |(address, _)| address,
         ),
         unicast_peers: draft.peers.into_iter().map(|(peer, _)| peer).collect(),
-        unicast_ttl: draft.unicast_ttl.unwrap_or(255),
+        unicast_ttl: draft.unicast_ttl.map_or(255, |(ttl, _)| ttl),
         check_unicast_source: draft.check_unicast_source || global.vrrp_check_unicast_src,
         skip_check_adv_addr: draft.skip_check_adv_addr.unwrap_or(global.vrrp_skip_check_adv_addr),
-        v3_checksum_as_v2: draft.v3_checksum_as_v2.unwrap_or(false),
+        v3_checksum_as_v2: draft.v3_checksum_as_v2.unwrap_or(global.v3_checksum_as_v2),
         promote_secondaries: draft.promote_secondaries,
         smtp_alert: alerts::vrrp(draft.smtp_alert, global),
         notify: draft.notify.map_or_else(Notify::default, |notify| *notify),
@@ -215,7 +226,7 @@ fn resolve_one(
             .unwrap_or(global.vrrp_notify_priority_changes),
         lvs_sync_daemon_interface: draft.lvs_sync_daemon_interface,
         vmac: draft.vmac.map(|vmac| Vmac {
-            xmit_base: draft.vmac_xmit_base,
+            xmit_base: draft.vmac_xmit_base.is_some(),
             addresses: draft.vmac_addr,
             ..vmac
         }),
@@ -229,6 +240,21 @@ fn resolve_one(
         resolve_advert::drop_weights(&mut instance, at, !tracking_weights, context);
     }
     Some(instance)
+}
+
+/// Settings that mean nothing without another one, or beside it.
+fn needs(draft: &InstanceDraft, has_interface: bool, context: &mut Context) {
+    let unicast = draft.peers_written || !draft.peers.is_empty();
+    let lone = [
+        (draft.unicast_ttl.filter(|_| !unicast).map(|(_, span)| span), "`unicast_ttl` needs `unicast_peer`"),
+        (draft.vmac_xmit_base.filter(|_| draft.vmac.is_none()), "`vmac_xmit_base` needs `use_vmac`"),
+        (draft.vrf.filter(|_| has_interface), "`vrf` is for instances without `interface`"),
+    ];
+    for (span, message) in lone {
+        if let Some(span) = span {
+            context.report(Diagnostic::error("conflict", message).at(span, "has no effect"));
+        }
+    }
 }
 
 /// The family of the adverts: of the first address, the source, the peers or the multicast group.
@@ -308,8 +334,7 @@ fn state_and_priority(
     let by_priority = if owner { InitialState::Master } else { InitialState::Backup };
     match draft.state {
         None => (by_priority, priority),
-        Some((state, span)) if strict && master != owner => {
-            let _ = state;
+        Some((_, span)) if strict && master != owner => {
             context.report(
                 Diagnostic::error("strict", "in strict mode only the owner (priority 255) begins as MASTER")
                     .at(span, "changed to fit the priority"),

@@ -90,7 +90,7 @@ fn resolve_one(
     let sorry_server = draft.sorry.take().map(|sorry| {
         let forwarding = sorry.forwarding.unwrap_or(forwarding);
         SorryServer {
-            address: port_for(&draft.target, &sorry, forwarding, context),
+            address: port_for(&draft.target, &sorry, forwarding, config, context),
             forwarding,
             inhibit: sorry.inhibit.unwrap_or(false),
             weight: Weight(1),
@@ -206,7 +206,7 @@ fn real_servers(
             continue;
         }
         let forwarding = real.forwarding.unwrap_or(outer);
-        let address = port_for(&draft.target, &real, forwarding, context);
+        let address = port_for(&draft.target, &real, forwarding, config, context);
         let timing = real.timing.or(draft.timing);
         let alpha = real.alpha.unwrap_or(draft.alpha);
         for span in real.checkers.iter().filter_map(|checker| checker.family_mix(address)) {

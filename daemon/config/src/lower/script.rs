@@ -1,6 +1,6 @@
 //! Commands: splitting them into words, and who runs them.
 
-use super::script_files::Command;
+use super::script_files::{Command, check_user};
 use crate::diagnostics::Diagnostic;
 use crate::model::{Name, Script};
 use crate::preprocess::Context;
@@ -9,6 +9,7 @@ use crate::words::{QuoteError, quoted_words};
 
 /// The command of a keyword: its first value is the command line, user and group may follow.
 pub(super) fn script(node: &Node, context: &mut Context) -> Option<Script> {
+    let can_run = check_user(node, 1, context);
     let line = node.args.first()?;
     let argv = match quoted_words(&line.text, true) {
         Ok(words) => words.into_iter().map(|(text, _, _)| Name::from(text)).collect::<Vec<_>>(),
@@ -28,7 +29,7 @@ pub(super) fn script(node: &Node, context: &mut Context) -> Option<Script> {
         );
         return None;
     }
-    if let Some(program) = argv.first().filter(|_| context.look_at_scripts) {
+    if let Some(program) = argv.first().filter(|_| can_run && context.look_at_scripts) {
         context.commands.push(Command { program: (&**program).into(), at: line.span });
     }
     Some(Script { argv, user: node.text(1), group: node.text(2) })

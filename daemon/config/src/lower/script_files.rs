@@ -11,6 +11,7 @@ use crate::diagnostics::Diagnostic;
 use crate::model::Global;
 use crate::preprocess::Context;
 use crate::source::Span;
+use crate::tree::Node;
 
 /// A command and where it is written.
 #[derive(Clone, Debug)]
@@ -19,6 +20,42 @@ pub(crate) struct Command {
     pub(crate) program: Box<str>,
     /// Where.
     pub(crate) at: Span,
+}
+
+/// Is there such a user or group on this machine? `file` is `/etc/passwd` or `/etc/group`.
+///
+/// Yes when that cannot be told: the file cannot be read, or the name is a number.
+pub(super) fn is_known(file: &str, name: &str) -> bool {
+    let Ok(text) = std::fs::read_to_string(file) else { return true };
+    name.bytes().all(|byte| byte.is_ascii_digit())
+        || text.lines().any(|line| line.split(':').next() == Some(name) || line.starts_with(['+', '-']))
+}
+
+/// Says so when a user (the value of this number of a keyword) or the group after it is not known; false then.
+pub(super) fn check_user(node: &Node, index: usize, context: &mut Context) -> bool {
+    if !context.look_at_scripts {
+        return true;
+    }
+    let mut known = true;
+    for (index, file, what) in [(index, "/etc/passwd", "user"), (index + 1, "/etc/group", "group")] {
+        let Some(name) =
+            node.arg(index).map(|name| name.trim_start_matches(':')).filter(|name| !name.is_empty())
+        else {
+            break;
+        };
+        if !is_known(file, name) {
+            known = false;
+            let message = format!("there is no {what} `{name}` on this machine");
+            // As keepalived: without the user of all scripts the file is not as it was meant; one script is only not run.
+            let diagnostic = if node.keyword.is_quoted() {
+                Diagnostic::warning("unknown-user", message)
+            } else {
+                Diagnostic::error("unknown-user", message)
+            };
+            context.report(diagnostic.at(node.arg_span(index), "cannot run scripts"));
+        }
+    }
+    known
 }
 
 /// Where programs without a path are looked for.

@@ -44,6 +44,7 @@ pub(super) fn port_for(
     target: &Target,
     real: &RealDraft,
     forwarding: Forwarding,
+    config: &Config,
     context: &mut Context,
 ) -> SocketAddr {
     let written = real.port;
@@ -84,7 +85,27 @@ pub(super) fn port_for(
             }
             0
         }
-        (Target::Mark(_), Forwarding::Nat) | (Target::Group(_), _) => written,
+        (Target::Group(name), Forwarding::Dr | Forwarding::Tun) => {
+            let fits = |entry: &GroupEntry| match entry {
+                GroupEntry::Addresses { port, .. } => *port == written,
+                GroupEntry::FwMark(_) => false,
+            };
+            let groups = config.virtual_server_groups.iter().filter(|group| group.name == *name);
+            if written != 0 && !groups.flat_map(|group| &group.entries).all(fits) {
+                context.report(
+                    Diagnostic::warning(
+                        "port-mismatch",
+                        format!(
+                            "with {forwarding} the port must be that of every entry of the group `{name}`"
+                        ),
+                    )
+                    .changes()
+                    .at(real.at, "only the entries' own ports are used"),
+                );
+            }
+            written
+        }
+        (Target::Mark(_) | Target::Group(_), Forwarding::Nat) => written,
     };
     SocketAddr::new(real.address, port)
 }

@@ -50,8 +50,7 @@ pub(super) fn check(
     if let Some(span) = draft.no_virtual_ipaddress.take() {
         leave_out("no_virtual_ipaddress", span, "left out");
     }
-    if let Some((peer, span)) = draft.peers.first() {
-        let _ = peer;
+    if let Some((_, span)) = draft.peers.first() {
         leave_out("unicast_peer", *span, "adverts go to the multicast group");
         draft.peers.clear();
         draft.peers_written = true;

@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::Draft;
 use super::script::set_once;
 use crate::diagnostics::Diagnostic;
+use crate::line_values::{line_interface, line_number};
 use crate::model::{TrackFile, TrackProcess, TrackScript, TrackedInterface, TrackedObject};
 use crate::preprocess::Context;
 use crate::tree::Node;
-use crate::values::{line_interface, line_number};
 use crate::words::Word;
 
 /// A line of `track_script` and the like, and where its name stands; the weight is `None` when none is written.
@@ -101,7 +101,10 @@ impl Draft {
                 }
                 "rise" => made.rise = count,
                 "fall" => made.fall = count,
-                "user" => user = (child.text(0), child.text(1)),
+                "user" => {
+                    super::script_files::check_user(child, 0, context);
+                    user = (child.text(0), child.text(1));
+                }
                 "init_fail" => made.init_fail = true,
                 _ => {}
             }

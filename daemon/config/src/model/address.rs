@@ -100,8 +100,8 @@ pub struct InterfaceAddress {
     pub peer: Option<(IpAddr, u8)>,
     /// `home`: Mobile IPv6 home address.
     pub home: bool,
-    /// `-nodad`: skip duplicate address detection (IPv6).
-    pub no_dad: bool,
+    /// `-nodad`: let the kernel detect duplicates, which it is told not to do otherwise (IPv6).
+    pub detect_duplicates: bool,
     /// `mngtmpaddr` (IPv6).
     pub manage_temp_addresses: bool,
     /// `noprefixroute`.
@@ -130,7 +130,7 @@ impl InterfaceAddress {
             scope: AddressScope::Global,
             peer: None,
             home: false,
-            no_dad: false,
+            detect_duplicates: false,
             manage_temp_addresses: false,
             no_prefix_route: false,
             auto_join: false,

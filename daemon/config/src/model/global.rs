@@ -57,6 +57,8 @@ pub struct Global {
     pub vrrp_strict: bool,
     /// `vrrp_skip_check_adv_addr`: already applied.
     pub vrrp_skip_check_adv_addr: bool,
+    /// `v3_checksum_as_v2`: already applied.
+    pub v3_checksum_as_v2: bool,
     /// `vrrp_check_unicast_src`: already applied.
     pub vrrp_check_unicast_src: bool,
     /// `vrrp_owner_ignore_adverts`: already applied.
@@ -222,6 +224,7 @@ impl Default for Global {
             vrrp_down_timer_adverts: 3,
             vrrp_strict: false,
             vrrp_skip_check_adv_addr: false,
+            v3_checksum_as_v2: false,
             vrrp_check_unicast_src: false,
             vrrp_owner_ignore_adverts: false,
             vrrp_notify_priority_changes: false,

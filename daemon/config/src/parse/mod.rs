@@ -128,6 +128,9 @@ impl<'a> Parser<'a> {
                 if !self.leaves_lines(&name) {
                     self.closed.clear();
                     if let Some(node) = self.stack.last_mut().and_then(|frame| frame.node.as_mut()) {
+                        // Without room to spare: there may be very many lines.
+                        let mut words = words;
+                        words.shrink_to_fit();
                         node.lines.push(words);
                     }
                     return;

@@ -8,14 +8,14 @@ use crate::diagnostics::Diagnostic;
 use crate::source::{ExpansionId, FileId};
 use crate::words::Line;
 
-/// The next line of a file from `offset` on, comment and surrounding blanks removed. A line that is empty then is
-/// still returned: it ends a definition.
+/// The next line of a file from `offset` on, comment and surrounding blanks removed, and whether there was nothing on
+/// it at all: such a line ends a definition, one with only a comment on it does not.
 pub(super) fn next_line(
     file: FileId,
     offset: &mut usize,
     included_at: ExpansionId,
     context: &mut Context,
-) -> Option<Line> {
+) -> Option<(Line, bool)> {
     let text = &context.sources.file(file).text;
     let rest = text.get(*offset..)?;
     if rest.is_empty() {
@@ -25,9 +25,10 @@ pub(super) fn next_line(
     let start = *offset;
     *offset = start + length + 1;
     let raw = rest[..length].trim_end_matches('\r');
+    let nothing = raw.is_empty();
     let mut line = Line::verbatim(file, start, raw, included_at);
     strip(&mut line, context);
-    Some(line)
+    Some((line, nothing))
 }
 
 /// Removes blanks around a line.

@@ -44,7 +44,7 @@ pub(super) enum Built {
 }
 
 impl Definition {
-    pub(super) fn value(text: String, _at: Span) -> Self {
+    pub(super) fn value(text: String) -> Self {
         Self::Value(text.into())
     }
 }
@@ -125,7 +125,7 @@ fn use_at(text: &str, dollar: usize) -> Option<Use<'_>> {
 
 impl Reader {
     /// Takes `$NAME=value`; false when the line is no definition.
-    pub(super) fn define(&mut self, line: &Line, _context: &mut Context) -> bool {
+    pub(super) fn define(&mut self, line: &Line) -> bool {
         let Some(equals) = line.text.find('=') else { return false };
         let name = &line.text[1..equals];
         let mut characters = name.chars();
@@ -146,15 +146,15 @@ impl Reader {
                 if end > start {
                     lines.push(line.part(start, end));
                 }
-                self.open_definition = Some((name.into(), line.whole(), lines));
+                self.open_definition = Some((name.into(), lines));
             }
         }
         true
     }
 
     /// Takes one more line of the multi-line definition that is being read.
-    pub(super) fn continue_definition(&mut self, line: Line, _context: &mut Context) {
-        let Some((_, _, lines)) = &mut self.open_definition else { return };
+    pub(super) fn continue_definition(&mut self, line: Line) {
+        let Some((_, lines)) = &mut self.open_definition else { return };
         let (end, ends) = match line.text.strip_suffix('\\') {
             Some(text) => (text.trim_end_matches([' ', '\t']).len(), false),
             None => (line.text.len(), !line.text.is_empty()),
@@ -167,9 +167,21 @@ impl Reader {
         }
     }
 
+    /// An empty line ends a definition, as in keepalived; but not inside of its braces, where people leave one for
+    /// looks (as the manual page itself does).
+    pub(super) fn end_balanced_definition(&mut self) {
+        let Some((_, lines)) = &self.open_definition else { return };
+        let count = |wanted: u8| {
+            lines.iter().flat_map(|line| line.text.bytes()).filter(|byte| *byte == wanted).count()
+        };
+        if count(b'{') == count(b'}') {
+            self.end_definition();
+        }
+    }
+
     /// Ends the multi-line definition that is being read.
     pub(super) fn end_definition(&mut self) {
-        if let Some((name, _, lines)) = self.open_definition.take() {
+        if let Some((name, lines)) = self.open_definition.take() {
             self.definitions.insert(name, Definition::Lines(lines.into()));
         }
     }

@@ -18,7 +18,7 @@ use self::define::Definition;
 use self::include::IncludeChecks;
 use self::sequence::Sequence;
 use crate::diagnostics::{Diagnostic, Diagnostics, Outcome};
-use crate::source::{Expansion, ExpansionId, FileId, SourceMap, Span};
+use crate::source::{Expansion, ExpansionId, FileId, SourceMap};
 use crate::words::Line;
 
 /// What the language takes from outside of the file.
@@ -75,7 +75,7 @@ pub(crate) struct Reader {
     definitions: HashMap<Box<str>, Definition>,
     titles: HashMap<Box<str>, std::sync::Arc<str>>,
     /// The multi-line definition that is being read, and its lines so far.
-    open_definition: Option<(Box<str>, Span, Vec<Line>)>,
+    open_definition: Option<(Box<str>, Vec<Line>)>,
     checks: IncludeChecks,
     random: define::Random,
     /// Lines that came out of expansions so far.
@@ -128,7 +128,12 @@ impl Reader {
                 Some(Input::File { file, offset, included_at, .. }) => {
                     let (file, included_at) = (*file, *included_at);
                     match comment::next_line(file, offset, included_at, context) {
-                        Some(line) => return Some((line, true)),
+                        Some((line, nothing)) => {
+                            if nothing {
+                                self.end_balanced_definition();
+                            }
+                            return Some((line, true));
+                        }
                         None => {
                             // A definition does not run on past the end of its file.
                             self.end_definition();
@@ -158,7 +163,7 @@ impl Reader {
                         let at = sequence.at;
                         let template = sequence.template.clone();
                         for (name, value) in values {
-                            self.definitions.insert(name, Definition::value(value, at));
+                            self.definitions.insert(name, Definition::value(value));
                         }
                         let expansion = context.sources.add_expansion(Expansion { what: what.into(), at });
                         let line = template.with_expansion(expansion);
@@ -200,7 +205,7 @@ impl Reader {
     /// Conditions, definitions, sequences, substitutions, includes: in that order, until nothing is left to do.
     fn process(&mut self, mut line: Line, physical: bool, context: &mut Context) -> Option<Line> {
         if physical && self.open_definition.is_some() {
-            self.continue_definition(line, context);
+            self.continue_definition(line);
             return None;
         }
         for _ in 0..define::MOST_ROUNDS {
@@ -211,7 +216,7 @@ impl Reader {
                 line = self.condition(&line)?;
                 continue;
             }
-            if line.text.starts_with('$') && self.define(&line, context) {
+            if line.text.starts_with('$') && self.define(&line) {
                 return None;
             }
             if line.text.starts_with("~SEQ") || line.text.starts_with("~LST") {

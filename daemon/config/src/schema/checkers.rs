@@ -13,7 +13,7 @@ const CONNECT_IP: Keyword = kw("connect_ip", &[one("ADDRESS", Kind::Address)], "
     .example("connect_ip 192.0.2.11");
 const CONNECT_PORT: Keyword = kw("connect_port", &[one("PORT", Kind::Int(1, 65535))], "Port to check.")
     .default("the real server's")
-    .example("connect_port 80");
+    .example("connect_port 8080");
 const BIND_TO: Keyword =
     kw("bindto", &[one("ADDRESS", Kind::Address)], "Source address.").example("bindto 192.0.2.2");
 const BIND_PORT: Keyword =

@@ -54,7 +54,7 @@ pub(super) const GLOBAL: &[Keyword] = &[
         .example("smtp_helo_name me.example.com"),
     kw("smtp_connect_timeout", &[one("SECONDS", Kind::Int(0, SECS))], "How long the mail server may take.")
         .default("30")
-        .example("smtp_connect_timeout 30"),
+        .example("smtp_connect_timeout 10"),
     switch("smtp_alert", "Mail from everything.").example("smtp_alert"),
     switch("smtp_alert_vrrp", "Mail from instances and groups.")
         .default("smtp_alert, else off")
@@ -136,20 +136,20 @@ pub(super) const GLOBAL: &[Keyword] = &[
     .example("lvs_sync_daemon eth1 inst VI_1 id 51"),
     kw("vrrp_mcast_group4", &[one("ADDRESS", Kind::Address4)], "Multicast group of IPv4 adverts.")
         .default("224.0.0.18")
-        .example("vrrp_mcast_group4 224.0.0.18"),
+        .example("vrrp_mcast_group4 224.0.0.19"),
     kw("vrrp_mcast_group6", &[one("ADDRESS", Kind::Multicast6)], "Multicast group of IPv6 adverts.")
         .default("ff02::12")
-        .example("vrrp_mcast_group6 ff02::12"),
+        .example("vrrp_mcast_group6 ff02::13"),
     kw(
         "vrrp_garp_master_delay",
         &[one("SECONDS", Kind::Int(0, SECS))],
         "From becoming master to the second burst of gratuitous ARP.",
     )
     .default("5")
-    .example("vrrp_garp_master_delay 5"),
+    .example("vrrp_garp_master_delay 10"),
     kw("vrrp_garp_master_repeat", &[one("NUMBER", Kind::Int(0, U32))], "Messages per address in each burst.")
         .default("5")
-        .example("vrrp_garp_master_repeat 5"),
+        .example("vrrp_garp_master_repeat 3"),
     kw(
         "vrrp_garp_master_refresh",
         &[one("SECONDS", Kind::Int(0, U32))],
@@ -163,28 +163,28 @@ pub(super) const GLOBAL: &[Keyword] = &[
         "Messages per address in each refresh.",
     )
     .default("1")
-    .example("vrrp_garp_master_refresh_repeat 1"),
+    .example("vrrp_garp_master_refresh_repeat 2"),
     kw(
         "vrrp_garp_lower_prio_delay",
         &[one("SECONDS", Kind::Int(0, SECS))],
         "Delay of the second burst after a lower priority was heard.",
     )
     .default("vrrp_garp_master_delay")
-    .example("vrrp_garp_lower_prio_delay 5"),
+    .example("vrrp_garp_lower_prio_delay 10"),
     kw(
         "vrrp_garp_lower_prio_repeat",
         &[one("NUMBER", Kind::Int(0, I32))],
         "Messages per address after a lower priority was heard.",
     )
     .default("vrrp_garp_master_repeat")
-    .example("vrrp_garp_lower_prio_repeat 5"),
+    .example("vrrp_garp_lower_prio_repeat 1"),
     kw(
         "vrrp_down_timer_adverts",
         &[one("NUMBER", Kind::Int(1, 100))],
         "Adverts missed before a master counts as dead.",
     )
     .default("3")
-    .example("vrrp_down_timer_adverts 3"),
+    .example("vrrp_down_timer_adverts 4"),
     kw(
         "vrrp_garp_interval",
         &[one("SECONDS", Kind::Seconds(1, LONG))],
@@ -413,7 +413,7 @@ pub(super) const GLOBAL: &[Keyword] = &[
         &[any("[+|-]read | match | wildcard_match | brace_match", Kind::Word)],
         "What `include` asks of its files.",
     )
-    .example("include_check read match"),
+    .example("include_check read +match"),
     path("config_save_dir", "Where configurations are kept around a reload, for debugging.")
         .example("config_save_dir /tmp/kw"),
     path("tmp_config_directory", "Where keepalived keeps its copy of the configuration.")

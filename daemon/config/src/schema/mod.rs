@@ -47,7 +47,7 @@ pub enum Kind {
     /// An IPv6 address.
     Address6,
     /// A multicast address, IPv4 or IPv6.
-    Multicast4,
+    Multicast,
     /// A multicast address of IPv6.
     Multicast6,
     /// One of these words.

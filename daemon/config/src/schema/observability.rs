@@ -10,7 +10,7 @@ pub(super) const OBSERVABILITY: &[Keyword] = &[
         "Where `/metrics` and the status page are served.",
     )
     .default("127.0.0.1:9165")
-    .example("listen 127.0.0.1:9165"),
+    .example("listen [::1]:9165"),
     kw("control_socket", &[one("PATH", Kind::Word)], "Unix socket of the `keepwatch` command.")
         .default("keepwatch.sock in the run directory")
         .example("control_socket /run/keepwatch.sock"),
@@ -30,8 +30,8 @@ pub(super) const HISTORY: &[Keyword] = &[
         "Bound of that file; one older file is kept beside it.",
     )
     .default("16777216")
-    .example("max_bytes 16777216"),
+    .example("max_bytes 67108864"),
     kw("events", &[one("NUMBER", Kind::Int(1, 100_000_000))], "How many events are kept in memory.")
         .default("10000")
-        .example("events 10000"),
+        .example("events 50000"),
 ];

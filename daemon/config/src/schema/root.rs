@@ -94,7 +94,7 @@ pub(super) const ROOT: &[Keyword] = &[
         &[one("NAME", Kind::Word)],
         "Addresses and firewall marks that share one definition.",
     )
-    .lines("ADDRESS[-END] [PORT] | fwmark MARK")
+    .lines("ADDRESS | A-LAST | A-B | NETWORK/LENGTH [PORT], or fwmark MARK [inet | inet6]")
     .repeats()
     .example("virtual_server_group WEB {\n    192.0.2.10 80\n    fwmark 3\n}"),
     kw(

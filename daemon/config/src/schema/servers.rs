@@ -140,7 +140,7 @@ pub(super) const VIRTUAL_SERVER: &[Keyword] = &[
         .example("hysteresis 1"),
     kw("weight", &[one("WEIGHT", Kind::Int(1, i32::MAX as i64))], "Weight of real servers that have none.")
         .default("1")
-        .example("weight 1"),
+        .example("weight 5"),
     kw(
         "sorry_server",
         &[one("ADDRESS", Kind::Address), opt("PORT", Kind::Int(0, 65535))],
@@ -177,7 +177,7 @@ pub(super) const REAL_SERVER: &[Keyword] = &[
         "Share of connections; 0 takes no new ones.",
     )
     .default("the virtual server's")
-    .example("weight 1"),
+    .example("weight 5"),
     Keyword { default: "the virtual server's", ..METHOD },
     kw("uthreshold", &[one("CONNECTIONS", Kind::Int(0, U32))], "Most connections.")
         .default("0, no limit")

@@ -120,7 +120,7 @@ pub(super) const AUTH_HMAC: &[Keyword] = &[
         "A key: its number and its secret (text, or `hex:` and hexadecimal digits).",
     )
     .repeats()
-    .example("key 1 hex:00112233445566778899aabbccddeeff"),
+    .example("key 1 hex:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"),
     kw("active_key", &[one("ID", Kind::Int(1, 255))], "The key that adverts are signed with.")
         .example("active_key 1"),
     kw("time_window", &[one("SECONDS", Kind::Int(1, 3600))], "How old an advert may be.")
@@ -155,24 +155,24 @@ pub(super) const INSTANCE: &[Keyword] = &[
         "The highest becomes master; 255 is the owner of the addresses.",
     )
     .default("100, or 255 with state MASTER")
-    .example("priority 100"),
+    .example("priority 150"),
     kw(
         "advert_int",
         &[one("SECONDS", Kind::Seconds(10_000, 255_000_000))],
         "Time between adverts: whole seconds in version 2, hundredths in version 3.",
     )
     .default("1")
-    .example("advert_int 1"),
+    .example("advert_int 2"),
     kw("version", &[one("VERSION", Kind::Int(2, 3))], "Version of VRRP.")
         .default("vrrp_version; 3 for IPv6")
         .example("version 3"),
     kw("authentication", &[], "Authentication of version 2.")
         .block(BlockId::Authentication)
         .example("authentication {\n    auth_type PASS\n    auth_pass 1111\n}"),
-    kw("auth_hmac", &[one("ALGORITHM", Kind::Word)], "keepalived's own HMAC authentication.")
+    kw("auth_hmac", &[one("ALGORITHM", Kind::Word)], "keepalived's own HMAC authentication; not built yet, so refused rather than run without.")
         .block(BlockId::AuthHmac)
         .since("2.4.0")
-        .example("auth_hmac sha256 {\n    key 1 secret\n    active_key 1\n}"),
+        .example("auth_hmac sha256 {\n    key 1 0123456789abcdef0123456789abcdef\n    active_key 1\n}"),
     kw("virtual_ipaddress", &[], "The addresses of the virtual router.")
         .lines("ADDRESS[/PREFIX] [dev INTERFACE] [label LABEL] [brd ADDRESS] [scope SCOPE] …")
         .repeats()
@@ -239,9 +239,9 @@ pub(super) const INSTANCE: &[Keyword] = &[
         .example("mcast_src_ip 192.0.2.2"),
     kw("unicast_src_ip", &[one("ADDRESS", Kind::Address)], "Source address of adverts to peers.")
         .example("unicast_src_ip 192.0.2.2"),
-    kw("mcast_dst_ip", &[one("ADDRESS", Kind::Multicast4)], "Multicast group of adverts.")
+    kw("mcast_dst_ip", &[one("ADDRESS", Kind::Multicast)], "Multicast group of adverts.")
         .default("vrrp_mcast_group4 or vrrp_mcast_group6")
-        .example("mcast_dst_ip 224.0.0.18"),
+        .example("mcast_dst_ip 224.0.0.20"),
     flag("track_src_ip", "A source address that is gone is a fault.").example("track_src_ip"),
     kw("unicast_peer", &[], "The other routers; adverts go to them and not to a multicast group.")
         .lines("ADDRESS [min_ttl 0…255] [max_ttl 0…255]")
@@ -250,7 +250,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
     flag("unicast_fault_no_peer", "Unicast without peers is a fault.").example("unicast_fault_no_peer"),
     kw("unicast_ttl", &[one("TTL", Kind::Int(0, 255))], "TTL of adverts to peers.")
         .default("255")
-        .example("unicast_ttl 255"),
+        .example("unicast_ttl 64"),
     flag("check_unicast_src", "Refuse adverts from others than the peers.").example("check_unicast_src"),
     kw(
         "old_unicast_checksum",
@@ -272,7 +272,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
     switch("skip_check_adv_addr", "Check the address list of a master's adverts only once.")
         .default("off")
         .example("skip_check_adv_addr"),
-    switch("strict_mode", "Keep to the RFC.").default("vrrp_strict").example("strict_mode off"),
+    switch("strict_mode", "Keep to the RFC.").default("vrrp_strict").example("strict_mode"),
     kw("debug", &[one("LEVEL", Kind::Int(0, 4))], "More logging.").default("0").example("debug 0"),
     NOTIFY_MASTER,
     NOTIFY_BACKUP,
@@ -298,10 +298,10 @@ pub(super) const INSTANCE: &[Keyword] = &[
         "From becoming master to the second burst of gratuitous ARP.",
     )
     .default("vrrp_garp_master_delay")
-    .example("garp_master_delay 5"),
+    .example("garp_master_delay 10"),
     kw("garp_master_repeat", &[one("NUMBER", Kind::Int(0, U32))], "Messages per address in each burst.")
         .default("vrrp_garp_master_repeat")
-        .example("garp_master_repeat 5"),
+        .example("garp_master_repeat 3"),
     kw(
         "garp_master_refresh",
         &[one("SECONDS", Kind::Int(0, U32))],
@@ -315,28 +315,28 @@ pub(super) const INSTANCE: &[Keyword] = &[
         "Messages per address in each refresh.",
     )
     .default("vrrp_garp_master_refresh_repeat")
-    .example("garp_master_refresh_repeat 1"),
+    .example("garp_master_refresh_repeat 2"),
     kw(
         "garp_lower_prio_delay",
         &[one("SECONDS", Kind::Int(0, SECS))],
         "Delay of the second burst after a lower priority was heard.",
     )
     .default("vrrp_garp_lower_prio_delay")
-    .example("garp_lower_prio_delay 5"),
+    .example("garp_lower_prio_delay 10"),
     kw(
         "garp_lower_prio_repeat",
         &[one("NUMBER", Kind::Int(0, i32::MAX as i64))],
         "Messages per address after a lower priority was heard.",
     )
     .default("vrrp_garp_lower_prio_repeat")
-    .example("garp_lower_prio_repeat 5"),
+    .example("garp_lower_prio_repeat 1"),
     kw(
         "down_timer_adverts",
         &[one("NUMBER", Kind::Int(1, 100))],
         "Adverts missed before the master counts as dead.",
     )
     .default("vrrp_down_timer_adverts")
-    .example("down_timer_adverts 3"),
+    .example("down_timer_adverts 4"),
     kw(
         "timer_expired_backup",
         &[opt("PRIORITY", Kind::Int(1, 254))],

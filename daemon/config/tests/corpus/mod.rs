@@ -35,6 +35,23 @@ pub(crate) const DIFFERENCES: &[(&str, &str, &str)] = &[
     ),
     ("real", r"UDP_CHECK {\n payload 00ff\n}", "2.2.7 cannot read any payload without blanks; 2.4.3 can"),
     ("tcp", "nb_get_retry 3", "an old spelling that people's files are full of"),
+    ("instance", r"priority 255\nowner_ignore_adverts", "newer than 2.2.7"),
+    ("instance", "v3_checksum_as_v2", "newer than 2.2.7"),
+    (
+        "instance",
+        r"virtual_routes {\n default via 10.1.0.254\n}",
+        "2.2.7 warns that it does not track it; 2.4.3 does not",
+    ),
+    (
+        "root",
+        r"static_routes {\n 192.0.2.0/24 via 10.1.0.254 metric 5\n}",
+        "2.2.7 warns that it does not track it; 2.4.3 does not",
+    ),
+    (
+        "server",
+        r"persistence_timeout 50\npersistence_granularity 255.255.0.255",
+        "a netmask with a hole: keepalived takes it, and the kernel then mixes unrelated clients",
+    ),
     (
         "raw",
         r"virtual_server group G {\n lvs_sched rr\n lvs_method NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}",

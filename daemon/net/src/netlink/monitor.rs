@@ -1,7 +1,7 @@
 //! Watches interfaces and addresses: one dump at the start, then the kernel's notifications.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
@@ -168,11 +168,5 @@ impl Monitor {
 impl AsFd for Monitor {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
-    }
-}
-
-impl std::os::fd::AsRawFd for Monitor {
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        AsRawFd::as_raw_fd(&self.socket)
     }
 }

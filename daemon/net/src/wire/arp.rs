@@ -71,18 +71,19 @@ impl Repr {
 mod tests {
     use super::*;
 
-    /// What keepalived 2.4.3 put on the wire for 10.78.9.9 from 02:00:00:00:00:01 (tcpdump -XX).
+    const HARDWARE: MacAddress = MacAddress([0x06, 0x01, 0xa0, 0xab, 0xf3, 0x08]);
+
+    /// What keepalived 2.4.3 put on the wire for 10.78.9.9 (tcpdump -XX).
     const KEEPALIVED: [u8; FRAME_LEN] = [
-        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02, 0x00, 0x00, 0x00, 0x00, 0x01, 0x08, 0x06, 0x00, 0x01, 0x08,
-        0x00, 0x06, 0x04, 0x00, 0x01, 0x02, 0x00, 0x00, 0x00, 0x00, 0x01, 0x0a, 0x4e, 0x09, 0x09, 0xff, 0xff,
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x06, 0x01, 0xa0, 0xab, 0xf3, 0x08, 0x08, 0x06, 0x00, 0x01, 0x08,
+        0x00, 0x06, 0x04, 0x00, 0x01, 0x06, 0x01, 0xa0, 0xab, 0xf3, 0x08, 0x0a, 0x4e, 0x09, 0x09, 0xff, 0xff,
         0xff, 0xff, 0xff, 0xff, 0x0a, 0x4e, 0x09, 0x09,
     ];
 
     #[test]
     fn a_gratuitous_request_is_keepalived_s_to_the_byte() {
         let mut frame = [0; FRAME_LEN];
-        let hardware = MacAddress([2, 0, 0, 0, 0, 1]);
-        Repr { operation: Operation::Request, hardware, address: Ipv4Addr::new(10, 78, 9, 9) }
+        Repr { operation: Operation::Request, hardware: HARDWARE, address: Ipv4Addr::new(10, 78, 9, 9) }
             .emit(&mut frame);
         assert_eq!(frame, KEEPALIVED);
     }
@@ -90,8 +91,8 @@ mod tests {
     #[test]
     fn a_gratuitous_reply_differs_only_in_the_operation() {
         let mut frame = [0; FRAME_LEN];
-        let hardware = MacAddress([2, 0, 0, 0, 0, 1]);
-        Repr { operation: Operation::Reply, hardware, address: Ipv4Addr::new(10, 78, 9, 9) }.emit(&mut frame);
+        Repr { operation: Operation::Reply, hardware: HARDWARE, address: Ipv4Addr::new(10, 78, 9, 9) }
+            .emit(&mut frame);
         let mut expected = KEEPALIVED;
         expected[21] = 2;
         assert_eq!(frame, expected);

@@ -54,6 +54,7 @@ fn definitions() -> Definitions {
     let routers = [
         Version::V2 { authentication: Authentication::None },
         Version::V2 { authentication: Authentication::Password(*b"12345678") },
+        Version::V2 { authentication: Authentication::Ah(*b"12345678") },
         Version::V3 { checksum_as_v2: true },
     ];
     let routers = routers.into_iter().zip(1..).map(|(version, vrid)| {

@@ -9,7 +9,7 @@ use keepwatch_config::model::{InterfaceAddress, LinkTarget};
 
 use super::{Context, Node, Release, RouterId};
 use crate::group::Group;
-use crate::link::LinkId;
+use crate::link::{LinkId, LinkState};
 use crate::outbox::Outbox;
 use crate::router::Router;
 use crate::spec::{Definitions, GroupDefinition, RouterDefinition, RouterSpec};
@@ -196,16 +196,17 @@ impl Node {
             let link = self.address_link(&spec, address);
             present += usize::from(self.links.get(link).is_some_and(|link| link.has(&address.address)));
         }
+        let told = self.link_fault(id);
         let quiet = self.quiet_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(cx.now));
         let Some(router) = self.router_mut(id) else { return };
         router.holds_addresses = present > 0;
         router.priority = router.weighed_priority();
         if faulty {
-            let cause = if router.faults.source {
+            let cause = if told.is_none() && router.faults.source {
                 let instance = spec.name.clone();
                 Some(cx.publish(Fact::SourceAddressChanged { instance, address: None }))
             } else {
-                cx.cause
+                told.or(cx.cause)
             };
             router.enter_fault(&mut Context { now: cx.now, cause, out: cx.out });
         } else if owner {
@@ -216,6 +217,21 @@ impl Node {
             router.enter_backup(cx, quiet + wait);
         }
         self.rearm(id);
+    }
+
+    /// The event that told of the interface for which a router is in Fault: its own, or one that it follows.
+    fn link_fault(&self, id: RouterId) -> Option<EventId> {
+        let router = self.router(id)?;
+        if router.faults.link {
+            return self.links.get(router.link)?.told;
+        }
+        let tracked = router.spec.tracked_interfaces.iter().filter(|tracked| tracked.weight == 0);
+        tracked
+            .filter_map(|tracked| self.links.named(&tracked.interface).map(|link| (tracked, link)))
+            .find_map(|(tracked, link)| {
+                let fault = (link.state == LinkState::Up) == tracked.reverse;
+                link.told.filter(|_| fault)
+            })
     }
 
     /// Only an owner that says `state MASTER` is master at once; in a group, only if all of it are such.

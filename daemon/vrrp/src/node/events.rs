@@ -66,7 +66,7 @@ impl Node {
         }
     }
 
-    /// An interface went up or down; `cause` is the event that says so.
+    /// An interface went up or down, or is there at all; `cause` is the event that says so.
     pub fn link_changed(
         &mut self,
         now: Instant,
@@ -76,6 +76,7 @@ impl Node {
         out: &mut dyn Outbox,
     ) {
         let Some(entry) = self.links.get_mut(link) else { return };
+        entry.told = cause.or(entry.told);
         if entry.state == state {
             return;
         }

@@ -75,7 +75,32 @@ pub(super) fn plan(address: &InterfaceAddress) -> AddressSpec {
         home: address.home,
         manage_temporary: address.manage_temp_addresses,
         auto_join: address.auto_join,
-        // keepalived detects no duplicates; its keyword `-nodad` takes that back.
-        duplicate_detection: address.no_dad,
+        duplicate_detection: address.detect_duplicates,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> Result<InterfaceAddress, std::net::AddrParseError> {
+        Ok(InterfaceAddress::host(text.parse()?))
+    }
+
+    #[test]
+    fn a_plain_address_is_asked_for_with_its_full_prefix_and_nothing_else()
+    -> Result<(), std::net::AddrParseError> {
+        assert_eq!(plan(&address("10.78.9.9")?), AddressSpec::new("10.78.9.9".parse()?, 32));
+        assert_eq!(plan(&address("fd78::9")?), AddressSpec::new("fd78::9".parse()?, 128));
+        Ok(())
+    }
+
+    #[test]
+    fn with_a_peer_the_prefix_is_the_peer_s() -> Result<(), std::net::AddrParseError> {
+        let mut near = address("10.0.0.1")?;
+        near.peer = Some(("10.0.0.2".parse()?, 30));
+        let spec = plan(&near);
+        assert_eq!((spec.prefix, spec.peer), (30, Some("10.0.0.2".parse()?)));
+        Ok(())
     }
 }

@@ -100,7 +100,7 @@ pub(super) fn start(
         pace: Pace::new(),
         shadow,
     };
-    std::thread::Builder::new().name("vrrp-addresses".into()).spawn(move || {
+    std::thread::Builder::new().name(super::THREADS[1].into()).spawn(move || {
         priority::apply(&scheduling);
         while worker.turn() {}
     })?;

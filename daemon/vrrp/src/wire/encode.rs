@@ -125,8 +125,8 @@ impl AdvertBuffer {
         self.packet_summed(destination, destination)
     }
 
-    /// The packet for one destination, with another one in the pseudo-header: see
-    /// [`Router`](crate::Router) on old unicast peers.
+    /// The packet for one destination, with another one in the pseudo-header: keepalived before 1.3.7 summed unicast
+    /// packets as if they went to the multicast group.
     pub(crate) fn packet_summed(&mut self, destination: IpAddr, summed: IpAddr) -> &[u8] {
         if self.bytes.len() < self.message + HEADER_LEN {
             return &[];

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use keepwatch_bus::counters::RouterCounters;
+use keepwatch_bus::fact::LinkDownReason;
 use keepwatch_bus::settings::GroupSettings;
 use keepwatch_bus::subject::{Name, VrrpState};
 use keepwatch_bus::{EventId, Fact};
@@ -225,7 +226,11 @@ impl Lan {
         h.links = (0..self.segments).map(|s| h.node.link(&Name::from(format!("eth{s}")))).collect();
         for (segment, link) in h.links.clone().into_iter().enumerate() {
             let state = if h.link_up[segment] { LinkState::Up } else { LinkState::Down };
-            h.node.link_changed(now, link, state, None, &mut h.out);
+            let down = (state == LinkState::Down).then(|| {
+                let interface = Name::from(format!("eth{segment}"));
+                h.out.publish(None, Fact::LinkDown { interface, reason: LinkDownReason::NoCarrier })
+            });
+            h.node.link_changed(now, link, state, down, &mut h.out);
             for address in h.addresses[segment].clone() {
                 h.node.address_added(now, link, address, &mut h.out);
             }

@@ -1,0 +1,55 @@
+//! Values within the lines of a block of lines (`virtual_ipaddress { … }` and the like), where the schema has no single
+//! words: checked by whoever reads the line.
+
+use std::time::Duration;
+
+use crate::diagnostics::Diagnostic;
+use crate::model::Name;
+use crate::preprocess::Context;
+use crate::values::{decimal, interface, whole};
+use crate::words::Word;
+
+/// A number within a line of a block of lines; a problem is reported.
+pub(crate) fn line_number(
+    word: &Word,
+    least: i64,
+    most: i64,
+    what: &str,
+    context: &mut Context,
+) -> Option<i64> {
+    match whole(&word.text, least, most) {
+        Ok(value) => Some(value),
+        Err(problem) => {
+            context.report(
+                Diagnostic::error(problem.code, format!("{what}: {}", problem.message))
+                    .at(word.span, problem.expected),
+            );
+            None
+        }
+    }
+}
+
+/// An interface within a line of a block of lines; a problem is reported.
+pub(crate) fn line_interface(word: &Word, what: &str, context: &mut Context) -> Option<Name> {
+    match interface(&word.text) {
+        Ok(name) => Some(name.into()),
+        Err(problem) => {
+            context.report(
+                Diagnostic::error(problem.code, format!("{what}: {}", problem.message))
+                    .at(word.span, problem.expected),
+            );
+            None
+        }
+    }
+}
+
+/// A time in seconds, up to so many microseconds, within a line of a block of lines; a problem is reported.
+pub(crate) fn line_seconds(word: &Word, most: u64, context: &mut Context) -> Option<Duration> {
+    match decimal(&word.text, 6, 0, most, "seconds") {
+        Ok(micros) => Some(Duration::from_micros(micros)),
+        Err(problem) => {
+            context.report(Diagnostic::error(problem.code, problem.message).at(word.span, problem.expected));
+            None
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The daemon as an operator meets it: flags, pid files, signals, reload, a worker that dies or hangs, and what the
+//! `keepwatch` command says about it all.
+
+mod command_line;
+mod operator;
+mod reload;
+mod scene;
+mod supervision;
+mod watchers;

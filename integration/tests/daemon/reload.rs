@@ -1,0 +1,131 @@
+//! SIGHUP and the other signals.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use integration::{Instance, binaries, capture, wait};
+use nix::sys::signal::Signal;
+
+use crate::scene::{Scene, VIP, calm, file, no_gap, quick, text};
+
+#[test]
+fn a_reload_with_a_mistake_changes_nothing() -> Result<()> {
+    let scene = Scene::new("bad-reload")?;
+    let daemon = scene.master(&calm().version_3(""), &[])?;
+    fs::write(daemon.config_path(), calm().vip("10.78.9.10/32").line("prioritty 5").version_3(""))?;
+    let since = capture::now();
+    daemon.process().signal(Signal::SIGHUP)?;
+    daemon.wait_for_log("refused, the running configuration stays")?;
+    assert!(daemon.process().log().contains("prioritty"));
+    assert!(scene.host.has("eth0", VIP) && !scene.host.has("eth0", "10.78.9.10"));
+    assert!(daemon.answer(&["status"])?.contains("the last reload was refused"));
+    no_gap(&scene, since)
+}
+
+#[test]
+fn a_reload_touches_only_what_changed() -> Result<()> {
+    let scene = Scene::new("reload")?;
+    let other = Instance::new("VI_2").vrid(52).interval("0.1");
+    let config = |second: &str| format!("{}{}", calm().version_3(""), other.clone().vip(second));
+    let daemon = scene.master(&config("10.78.9.20/32"), &[])?;
+    wait::until("VI_2 is master", wait::LONG, || scene.host.has("eth0", "10.78.9.20"))?;
+    let worker = scene.worker()?;
+    let since = capture::now();
+    fs::write(daemon.config_path(), config("10.78.9.21/32"))?;
+    daemon.process().signal(Signal::SIGHUP)?;
+    wait::until("VI_2 has its new address only", wait::LONG, || {
+        scene.host.has("eth0", "10.78.9.21") && !scene.host.has("eth0", "10.78.9.20")
+    })
+    .with_context(|| daemon.process().log())?;
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(scene.worker()?, worker);
+    let resigned = scene
+        .wire
+        .adverts()
+        .iter()
+        .any(|(at, advert)| *at > since && advert.vrid == 51 && advert.priority == 0);
+    assert!(!resigned);
+    assert_eq!(daemon.process().log().matches("(VI_1) Entering MASTER STATE").count(), 1);
+    no_gap(&scene, since)
+}
+
+#[test]
+fn scripts_are_run_and_a_reload_changes_them() -> Result<()> {
+    let scene = Scene::new("scripts")?;
+    // Also whoever runs scripts without being root must be able to write there.
+    let directory = tempfile::tempdir()?;
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777))?;
+    let made = |name: &str| directory.path().join(name).exists();
+    let config = |name: &str| {
+        let touch = |what: &str| {
+            format!("notify_{what} \"/usr/bin/touch {}/{name}-{what}\"", directory.path().display())
+        };
+        quick().line(&touch("master")).line(&touch("stop")).version_3("")
+    };
+    let mut daemon = scene.master(&config("first"), &[])?;
+    wait::until("notify_master was run", wait::SHORT, || made("first-master"))
+        .with_context(|| daemon.process().log())?;
+    fs::write(daemon.config_path(), config("second"))?;
+    daemon.process().signal(Signal::SIGHUP)?;
+    daemon.wait_for_log("Reloaded")?;
+    assert!(daemon.process_mut().stop(wait::SHORT)?.success());
+    wait::until("notify_stop was run", wait::SHORT, || made("second-stop"))?;
+    assert!(!made("second-master") && !made("first-stop"));
+    Ok(())
+}
+
+#[test]
+fn dump_signals_end_nobody_and_the_service_manager_is_told() -> Result<()> {
+    let scene = Scene::new("systemd")?;
+    let path = scene.host.directory().join("notify.sock");
+    let manager = std::os::unix::net::UnixDatagram::bind(&path)?;
+    manager.set_read_timeout(Some(wait::LONG))?;
+    let told = || -> Result<String> {
+        let mut buffer = [0; 256];
+        let length = manager.recv(&mut buffer)?;
+        Ok(text(buffer.get(..length).unwrap_or_default()))
+    };
+    let config = file(scene.host.directory(), "c.conf", &quick().version_3(""))?;
+    let pid = scene.host.directory().join("keepwatchd.pid");
+    let mut daemon = scene
+        .host
+        .process("keepwatchd", binaries::path("keepwatchd")?)
+        .args(["-n", "-l", "-P", "-f", &config, "-p"])
+        .arg(&pid)
+        .env("NOTIFY_SOCKET", &path)
+        .start()?;
+    assert_eq!(told()?, "READY=1");
+    for signal in [Signal::SIGUSR1, Signal::SIGUSR2] {
+        daemon.signal(signal)?;
+    }
+    daemon.signal(Signal::SIGHUP)?;
+    assert!(told()?.starts_with("RELOADING=1\nMONOTONIC_USEC="));
+    assert_eq!(told()?, "READY=1");
+    daemon.wait_for_log("Reloaded", wait::SHORT)?;
+    assert!(daemon.stop(wait::SHORT)?.success());
+    assert_eq!(told()?, "STOPPING=1");
+    Ok(())
+}
+
+#[test]
+fn a_configuration_that_can_t_be_read_to_its_end_does_not_keep_the_daemon_from_stopping() -> Result<()> {
+    let scene = Scene::new("endless-reload")?;
+    let mut daemon = scene.master(&calm().version_3(""), &[])?;
+    // As a disk that hangs: nobody ever writes to this pipe.
+    let pipe = scene.host.directory().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU)?;
+    fs::write(daemon.config_path(), calm().version_3("") + &format!("include {}\n", pipe.display()))?;
+    let since = capture::now();
+    for _ in 0..3 {
+        daemon.process().signal(Signal::SIGHUP)?;
+    }
+    no_gap(&scene, since)?;
+    assert!(daemon.answer(&["status"])?.contains("MASTER"));
+    let log = daemon.process().log();
+    assert!(!log.contains("Reloaded") && !log.contains("refused"), "it was read after all: {log}");
+    assert!(daemon.process_mut().stop(wait::SHORT)?.success(), "{}", daemon.process().log());
+    assert!(!scene.host.has("eth0", VIP));
+    Ok(())
+}
