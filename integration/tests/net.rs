@@ -9,7 +9,8 @@ use keepwatch_net::address::{AddressOperation, AddressSpec, PROTOCOL_KEEPALIVED}
 use keepwatch_net::link::{Change, LinkIndex, LinkTable};
 use keepwatch_net::netlink::{AddressSocket, Monitor, Outcome};
 use keepwatch_net::socket::{
-    Announcer, Arrival, Destination, Family, Packet, ReceiveBatch, SendBatch, VrrpReceiver, VrrpSender,
+    Announcer, Arrival, Carrier, Destination, Family, Packet, ReceiveBatch, SendBatch, VrrpReceiver,
+    VrrpSender,
 };
 use keepwatch_net::wire::{arp, ndisc};
 
@@ -67,7 +68,7 @@ fn adverts_of_many_routers_leave_in_one_batch_and_arrive_in_order() -> Result<()
     let (_lan, hosts) = lab.routers(2)?;
     let listener = hosts[1].inside(|| {
         let (_, table) = table()?;
-        let socket = VrrpReceiver::open(Family::V4, index(&table, "eth0")?, "eth0")?;
+        let socket = VrrpReceiver::open(Family::V4, Carrier::Plain, index(&table, "eth0")?, "eth0")?;
         socket.join(GROUP.into())?;
         Ok(socket)
     })?;
@@ -104,7 +105,7 @@ fn a_datagram_over_ipv6_comes_with_hop_limit_and_a_good_checksum() -> Result<()>
     let (_lan, hosts) = lab.routers(2)?;
     let listener = hosts[1].inside(|| {
         let (_, table) = table()?;
-        let socket = VrrpReceiver::open(Family::V6, index(&table, "eth0")?, "eth0")?;
+        let socket = VrrpReceiver::open(Family::V6, Carrier::Plain, index(&table, "eth0")?, "eth0")?;
         socket.join(GROUP6.into())?;
         Ok(socket)
     })?;
@@ -287,10 +288,12 @@ fn the_group_can_be_joined_twice_and_a_missing_interface_is_an_error() -> Result
     let (_lan, hosts) = lab.routers(1)?;
     hosts[0].inside(|| {
         let (_, table) = table()?;
-        let socket = VrrpReceiver::open(Family::V4, index(&table, "eth0")?, "eth0")?;
+        let socket = VrrpReceiver::open(Family::V4, Carrier::Plain, index(&table, "eth0")?, "eth0")?;
         socket.join(GROUP.into())?;
         socket.join(GROUP.into())?;
-        let error = VrrpReceiver::open(Family::V4, LinkIndex(77), "nowhere").err().context("opened")?;
+        let error = VrrpReceiver::open(Family::V4, Carrier::Plain, LinkIndex(77), "nowhere")
+            .err()
+            .context("opened")?;
         ensure!(error.to_string().contains("nowhere"), "{error}");
         let mut batch = ReceiveBatch::new();
         let began = Instant::now();
