@@ -47,7 +47,7 @@ pub(super) fn strip(line: &mut Line, context: &mut Context) {
     let mut escapes = Vec::new();
     let mut end = bytes.len();
     let mut unquoted = Unquoted::new(&line.text);
-    while let Some((at, byte)) = unquoted.next() {
+    for (at, byte) in unquoted.by_ref() {
         match byte {
             b'\\' if matches!(bytes.get(at + 1), Some(b'#' | b'!')) => escapes.push(at),
             b'#' | b'!' => {
