@@ -8,6 +8,7 @@
 //! identity (name, or key) and touches only what differs.
 
 mod address;
+mod bfd;
 mod checker;
 mod global;
 mod names;
@@ -21,8 +22,15 @@ mod vrrp;
 use serde::Serialize;
 
 pub use address::{AddressRange, AddressScope, Family, InterfaceAddress, LinkTarget, MailServer};
+pub use bfd::{BfdSession, MaxHops};
 pub use checker::{CheckTiming, Checker, CheckerKind, TcpCheck, UnbuiltCheck};
-pub use global::{ApplicationPriority, Global, LvsFlushOnStop, LvsTimeouts, ProcessScheduling, Snmp};
+pub use global::{
+    AdvertBuffers, AdvertsMultiplier, ApplicationPriority, AutoPriority, AutoPriorityDelay, Dbus, DumpFiles,
+    DynamicInterfaces, ExtraGarp, Firewall, Global, InterfaceDelays, IpSets, IprouteDirectories, Iptables,
+    IpvsNamespace, JsonVersion, KernelBuffer, LinkbeatInterface, LinkbeatMethod, LvsFlushOnStop, LvsTimeouts,
+    Nftables, NftablesIpvs, NotifyFifo, NotifyFifos, ProcessNames, ProcessScheduling, Processes,
+    ReceiveBuffers, ReloadFiles, ReloadMarker, Snmp, VmacPrefixes,
+};
 pub use names::{FwMark, Name, Priority, VirtualRouterId, Weight};
 pub use observability::{History, Observability};
 pub use real_server::{RealServer, SorryServer, TrackedWeight};
@@ -51,6 +59,8 @@ pub struct Config {
     pub track_files: Vec<TrackFile>,
     /// `vrrp_track_process` blocks.
     pub track_processes: Vec<TrackProcess>,
+    /// `bfd_instance` blocks.
+    pub bfd_sessions: Vec<BfdSession>,
     /// `virtual_server_group` blocks.
     pub virtual_server_groups: Vec<VirtualServerGroup>,
     /// `virtual_server` blocks.

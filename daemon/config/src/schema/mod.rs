@@ -48,6 +48,8 @@ pub enum Kind {
     Address6,
     /// A multicast address, IPv4 or IPv6.
     Multicast,
+    /// A multicast address of IPv4.
+    Multicast4,
     /// A multicast address of IPv6.
     Multicast6,
     /// One of these words.
@@ -126,6 +128,8 @@ pub struct Keyword {
     pub example: &'static str,
     /// May be written more than once in a block.
     pub repeats: bool,
+    /// Of several in a block the first counts, and the others are mistakes; else the last one counts.
+    pub first_counts: bool,
     /// What to use in place of it; it is accepted without effect or with the effect of that.
     pub replaced_by: &'static str,
 }
@@ -143,6 +147,7 @@ pub(crate) const fn kw(name: &'static str, args: &'static [Arg], help: &'static 
         help,
         example: "",
         repeats: false,
+        first_counts: false,
         replaced_by: "",
     }
 }
@@ -193,6 +198,10 @@ impl Keyword {
     }
     pub(crate) const fn repeats(mut self) -> Self {
         self.repeats = true;
+        self
+    }
+    pub(crate) const fn first_counts(mut self) -> Self {
+        self.first_counts = true;
         self
     }
     pub(crate) const fn replaced_by(mut self, by: &'static str) -> Self {
@@ -246,6 +255,31 @@ pub(crate) const fn any(name: &'static str, kind: Kind) -> Arg {
 }
 pub(crate) const fn some(name: &'static str, kind: Kind) -> Arg {
     Arg { name, kind, need: Need::Some }
+}
+
+/// How many keywords several parts of a table have.
+const fn count(parts: &[&[Keyword]]) -> usize {
+    let (mut count, mut part) = (0, 0);
+    while part < parts.len() {
+        count += parts[part].len();
+        part += 1;
+    }
+    count
+}
+
+/// One table of several parts.
+const fn join<const COUNT: usize>(parts: &[&[Keyword]]) -> [Keyword; COUNT] {
+    let mut table = [flag("", ""); COUNT];
+    let (mut at, mut part) = (0, 0);
+    while part < parts.len() {
+        let mut index = 0;
+        while index < parts[part].len() {
+            table[at] = parts[part][index];
+            (at, index) = (at + 1, index + 1);
+        }
+        part += 1;
+    }
+    table
 }
 
 /// The keywords of a block.
