@@ -28,13 +28,11 @@ struct Scene {
     settings: watch::Sender<Option<Settings>>,
     runtime: Runtime,
     host: Host,
-    _lab: Lab,
 }
 
 impl Scene {
     fn new(name: &str, instances: u32) -> Result<Self> {
-        let lab = Lab::new(name)?;
-        let host = lab.host("director")?;
+        let host = Lab::new(name)?.host("director")?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let _inside = runtime.enter();
         let (bus, mut hub) = Hub::new(BusSettings::default())?;
@@ -50,7 +48,7 @@ impl Scene {
             let settings = Box::new(instance(position));
             bus.publish(None, Fact::InstanceConfigured { instance: name_of(position), settings });
         }
-        Ok(Self { bus, reader, settings, runtime, host, _lab: lab })
+        Ok(Self { bus, reader, settings, runtime, host })
     }
 
     fn wait_for_session(&self, number: u64) -> Result<()> {
