@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::preprocess::{Context, Reader};
 use crate::source::Span;
-use crate::words::Line;
+use crate::words::{Line, Unquoted};
 
 /// What the tree is built of.
 #[derive(Debug)]
@@ -47,31 +47,26 @@ impl Items {
     }
 
     fn cut(&mut self, line: Line) {
-        let bytes = line.text.as_bytes();
         let mut from = 0;
-        let mut quoted = false;
         let mut cut_before = false;
-        for (at, byte) in bytes.iter().enumerate() {
-            match byte {
-                b'"' => quoted = !quoted,
-                b'{' | b'}' if !quoted => {
-                    let first = self.push_words(&line, from, at);
-                    let span = line.span(at, at + 1);
-                    self.queue.push_back(if *byte == b'{' {
-                        Item::Open(span)
-                    } else {
-                        Item::Close(span, first && !cut_before)
-                    });
-                    from = at + 1;
-                    cut_before = true;
-                }
-                _ => {}
+        for (at, byte) in Unquoted::new(&line.text) {
+            if !matches!(byte, b'{' | b'}') {
+                continue;
             }
+            let first = self.push_words(&line, from, at);
+            let span = line.span(at, at + 1);
+            self.queue.push_back(if byte == b'{' {
+                Item::Open(span)
+            } else {
+                Item::Close(span, first && !cut_before)
+            });
+            from = at + 1;
+            cut_before = true;
         }
         if !cut_before {
             self.queue.push_back(Item::Words(line));
         } else {
-            let end = bytes.len();
+            let end = line.text.len();
             self.push_words(&line, from, end);
         }
     }
