@@ -1,6 +1,7 @@
 //! Who is master, and when: priorities, addresses, owners, preemption, intervals.
 
 use keepwatch_bus::Fact;
+use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::VrrpState::{Backup, Init, Master};
 use keepwatch_vrrp::spec::{Authentication, Preemption, Version};
 
@@ -164,7 +165,10 @@ fn authentication_that_differs_makes_two_masters_and_counts() {
     assert_eq!(lan.masters(VI), [0, 1]);
     let rejected = |host: usize| {
         let told = lan.hosts[host].out.did.iter();
-        told.filter(|did| matches!(did, Did::Published { fact: Fact::AdvertRejected { .. }, .. })).count()
+        told.filter(|did| {
+            matches!(did, Did::Published { fact: Fact::Vrrp(VrrpFact::AdvertRejected { .. }), .. })
+        })
+        .count()
     };
     assert!((2..=4).contains(&rejected(0)), "one in ten seconds: {}", rejected(0));
     let counters = lan.hosts[0].node.router_named(VI).unwrap().counters().clone();

@@ -1,6 +1,7 @@
 //! Sync groups: what happens to one member happens to all.
 
 use keepwatch_bus::Fact;
+use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::VrrpState::{Backup, Fault, Master};
 use keepwatch_vrrp::{Definitions, GroupDefinition};
 
@@ -40,7 +41,7 @@ fn a_fault_of_one_member_takes_the_group_down_and_the_chain_tells_it() {
     assert_eq!((lan.state(0, "VI_1"), lan.state(0, "VI_2")), (Fault, Fault));
     let follower = lan.last(
         0,
-        |fact| matches!(fact, Fact::StateChanged { instance, to: Fault, .. } if &**instance == "VI_1"),
+        |fact| matches!(fact, Fact::Vrrp(VrrpFact::StateChanged { instance, to: Fault, .. }) if &**instance == "VI_1"),
     );
     assert_eq!(
         lan.chain(0, follower.unwrap()),

@@ -13,6 +13,7 @@ mod groups;
 use std::time::Duration;
 
 use keepwatch_bus::Fact;
+use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_vrrp::{Definitions, RouterSpec};
 use lan::{Lan, definition, spec};
@@ -41,5 +42,5 @@ fn ms(ms: u64) -> Duration {
 }
 
 fn changed_to(state: VrrpState) -> impl Fn(&Fact) -> bool {
-    move |fact| matches!(fact, Fact::StateChanged { to, .. } if *to == state)
+    move |fact| matches!(fact, Fact::Vrrp(VrrpFact::StateChanged { to, .. }) if *to == state)
 }

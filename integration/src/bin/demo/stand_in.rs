@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::Result;
 use integration::{Host, background::Acceptor};
+use keepwatch_bus::fact::{DaemonFact, ServiceFact};
 use keepwatch_bus::{Event, Fact};
 
 /// How long either side may be silent.
@@ -25,9 +26,13 @@ impl Table {
     pub(crate) fn apply(&self, event: &Event) {
         let mut servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &event.fact {
-            Fact::DaemonStarted { .. } => servers.clear(),
-            Fact::RealServerAdded { real, .. } if !servers.contains(&real.real) => servers.push(real.real),
-            Fact::RealServerRemoved { real } => servers.retain(|&server| server != real.real),
+            Fact::Daemon(DaemonFact::DaemonStarted { .. }) => servers.clear(),
+            Fact::Service(ServiceFact::RealServerAdded { real, .. }) if !servers.contains(&real.real) => {
+                servers.push(real.real)
+            }
+            Fact::Service(ServiceFact::RealServerRemoved { real }) => {
+                servers.retain(|&server| server != real.real)
+            }
             _ => {}
         }
     }
