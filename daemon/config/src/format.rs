@@ -4,6 +4,8 @@
 //! change: only blanks between words, and line breaks beside braces, are touched, and neither where they count: lines
 //! that begin with `@`, `$`, `~` or `include`, and the lines of a definition, stay whole.
 
+use crate::words::Unquoted;
+
 /// One level of indentation.
 const INDENT: &str = "    ";
 
@@ -19,12 +21,13 @@ pub fn format(text: &str) -> String {
             // An empty line ends it, but not inside of its braces; one with a comment does not.
             definition = None;
         }
-        let quotes = code.bytes().filter(|byte| *byte == b'"').count();
+        let mut unquoted = Unquoted::new(code);
+        unquoted.by_ref().for_each(drop);
         let whole = definition.is_some()
             || code.starts_with(['@', '$', '~'])
             || code.starts_with("include")
             // What a quote that is not closed would take in must not change.
-            || quotes % 2 == 1;
+            || unquoted.open.is_some();
         if !code.is_empty() {
             let begins = code.starts_with('$') || code.starts_with('@');
             let count = |wanted: u8| code.bytes().filter(|byte| *byte == wanted).count() as i64;
@@ -54,17 +57,10 @@ fn blank(character: char) -> bool {
 
 /// Code, and the comment after it with its mark.
 fn split_comment(line: &str) -> (&str, Option<&str>) {
-    let bytes = line.as_bytes();
-    let mut quoted = false;
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'"' => quoted = !quoted,
-            b'\\' => at += 1,
-            b'#' | b'!' if !quoted => return (&line[..at], Some(line[at..].trim_end_matches(blank))),
-            _ => {}
+    for (at, byte) in Unquoted::new(line) {
+        if matches!(byte, b'#' | b'!') {
+            return (&line[..at], Some(line[at..].trim_end_matches(blank)));
         }
-        at += 1;
     }
     (line, None)
 }
@@ -202,18 +198,14 @@ impl Writer {
 
 /// Where the braces of a line are: outside of double quotes, and no part of `${NAME}`.
 fn braces(code: &str) -> Vec<usize> {
-    let bytes = code.as_bytes();
     let mut found = Vec::new();
-    let mut quoted = false;
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
+    let mut unquoted = Unquoted::new(code);
+    while let Some((at, byte)) = unquoted.next() {
         match byte {
-            b'"' => quoted = !quoted,
-            b'$' if !quoted => at += usage(code, at),
-            b'{' | b'}' if !quoted => found.push(at),
+            b'$' => unquoted.pass(usage(code, at)),
+            b'{' | b'}' => found.push(at),
             _ => {}
         }
-        at += 1;
     }
     found
 }
@@ -230,12 +222,15 @@ fn usage(code: &str, dollar: usize) -> usize {
 fn tidy(code: &str) -> String {
     let mut text = String::with_capacity(code.len());
     let mut quote = None;
+    let mut escaped = false;
     for character in code.trim_matches(blank).chars() {
         match quote {
+            _ if escaped => {}
             Some(open) if open == character => quote = None,
             None if character == '"' || character == '\'' => quote = Some(character),
             _ => {}
         }
+        escaped = !escaped && character == '\\';
         if quote.is_none() && blank(character) {
             if !text.ends_with(' ') {
                 text.push(' ');

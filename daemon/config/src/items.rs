@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use crate::diagnostics::Diagnostic;
-use crate::preprocess::{Context, Reader, use_at};
+use crate::preprocess::{Context, Reader, begins_anew, use_at};
 use crate::source::Span;
-use crate::words::Line;
+use crate::words::{Line, Unquoted};
 
 /// What the tree is built of.
 #[derive(Debug)]
@@ -23,13 +23,11 @@ pub(crate) enum Item {
 pub(crate) struct Items {
     reader: Reader,
     queue: VecDeque<Item>,
-    /// The reader has the rest of a line.
-    gave_back: bool,
 }
 
 impl Items {
     pub(crate) fn new(reader: Reader) -> Self {
-        Self { reader, queue: VecDeque::new(), gave_back: false }
+        Self { reader, queue: VecDeque::new() }
     }
 
     pub(crate) fn next(&mut self, context: &mut Context) -> Option<Item> {
@@ -44,60 +42,64 @@ impl Items {
 
     fn fill(&mut self, context: &mut Context) {
         while self.queue.is_empty() {
-            let is_rest = self.gave_back;
-            self.gave_back = false;
             let Some(line) = self.reader.next(context) else { return };
-            self.cut(line, is_rest, context);
+            self.cut(line, context);
         }
     }
 
-    /// Takes a line up to its first brace, and with it; what follows goes back to the reader.
-    fn cut(&mut self, line: Line, is_rest: bool, context: &mut Context) {
-        let bytes = line.text.as_bytes();
-        let mut quoted = false;
-        let mut at = 0;
-        while let Some(byte) = bytes.get(at) {
-            match byte {
-                b'"' => quoted = !quoted,
-                b'{' if !quoted => match undefined(&line, at) {
-                    Some((end, name)) => {
-                        context.spoil(undefined_name(line.span(at - 1, end), name));
-                        at = end;
-                        continue;
-                    }
-                    None => return self.cut_at(&line, at, is_rest),
-                },
-                b'}' if !quoted => return self.cut_at(&line, at, is_rest),
-                _ => {}
+    /// Cuts a line at its braces. What the reader has to look at again goes back to it: after a brace a condition, a
+    /// definition or a sequence may begin.
+    fn cut(&mut self, line: Line, context: &mut Context) {
+        let mut unquoted = Unquoted::new(&line.text);
+        let mut from = 0;
+        let mut first = true;
+        while let Some((at, byte)) = unquoted.next() {
+            if !matches!(byte, b'{' | b'}') {
+                continue;
             }
-            at += 1;
+            if let Some((end, name)) = undefined(&line, at) {
+                context.spoil(undefined_name(line.span(at - 1, end), name));
+                unquoted.pass(end - at - 1);
+                continue;
+            }
+            first &= !self.push_words(&line, from, at);
+            let span = line.span(at, at + 1);
+            self.queue.push_back(if byte == b'{' { Item::Open(span) } else { Item::Close(span, first) });
+            first = false;
+            from = at + 1 + blanks(&line, at + 1);
+            if line.text.get(from..).is_some_and(begins_anew) {
+                self.reader.give_back(line.part(from, line.text.len()));
+                return;
+            }
         }
-        self.queue.push_back(Item::Words(line));
+        if from == 0 {
+            self.queue.push_back(Item::Words(line));
+        } else {
+            self.push_words(&line, from, line.text.len());
+        }
     }
 
-    /// Cuts a line at the brace that is this byte.
-    fn cut_at(&mut self, line: &Line, at: usize, is_rest: bool) {
-        let before = line.text.get(..at).unwrap_or("").trim_end_matches([' ', '\t']);
-        if !before.is_empty() {
-            self.queue.push_back(Item::Words(line.part(0, before.len())));
+    /// Queues a part of a line unless it is blank; true when there was something.
+    fn push_words(&mut self, line: &Line, start: usize, end: usize) -> bool {
+        let start = (start + blanks(line, start)).min(end);
+        let some = start < end;
+        if some {
+            self.queue.push_back(Item::Words(line.part(start, end)));
         }
-        let span = line.span(at, at + 1);
-        self.queue.push_back(match line.text.as_bytes().get(at) {
-            Some(b'{') => Item::Open(span),
-            _ => Item::Close(span, before.is_empty() && !is_rest),
-        });
-        let after = line.text.get(at + 1..).unwrap_or("");
-        let blanks = after.len() - after.trim_start_matches([' ', '\t']).len();
-        if blanks < after.len() {
-            self.reader.give_back(line.part(at + 1 + blanks, line.text.len()));
-            self.gave_back = true;
-        }
+        some
     }
 }
 
-/// `${NAME}` where this brace is, of a name that nothing has replaced: where it ends, and the name.
+/// How many blanks there are at this byte.
+fn blanks(line: &Line, at: usize) -> usize {
+    let rest = line.text.get(at..).unwrap_or("");
+    rest.len() - rest.trim_start_matches([' ', '\t']).len()
+}
+
+/// `${NAME}` whose `{` is this byte, of a name that nothing has replaced: where it ends, and the name.
 fn undefined(line: &Line, brace: usize) -> Option<(usize, &str)> {
-    let dollar = brace.checked_sub(1).filter(|at| line.text.as_bytes().get(*at) == Some(&b'$'))?;
+    let dollar =
+        brace.checked_sub(1).filter(|at| line.text.get(*at..).is_some_and(|rest| rest.starts_with("${")))?;
     use_at(&line.text, dollar).map(|usage| (usage.range.end, usage.name))
 }
 

@@ -183,6 +183,44 @@ pub(crate) fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\x0c' | b'\x0b' | b'\n')
 }
 
+/// The bytes of a text that stand outside of double quotes, with their offsets. A `\` is one of them, but what follows
+/// it is not, inside quotes or out: it means nothing but itself.
+#[derive(Debug)]
+pub(crate) struct Unquoted<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// Where the quote was opened that has not been closed.
+    pub(crate) open: Option<usize>,
+}
+
+impl<'a> Unquoted<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { bytes: text.as_bytes(), at: 0, open: None }
+    }
+
+    /// Goes on after so many more bytes.
+    pub(crate) fn pass(&mut self, bytes: usize) {
+        self.at += bytes;
+    }
+}
+
+impl Iterator for Unquoted<'_> {
+    type Item = (usize, u8);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while let Some(byte) = self.bytes.get(self.at).copied() {
+            let at = self.at;
+            self.at += if byte == b'\\' { 2 } else { 1 };
+            if byte == b'"' {
+                self.open = if self.open.is_some() { None } else { Some(at) };
+            } else if self.open.is_none() {
+                return Some((at, byte));
+            }
+        }
+        None
+    }
+}
+
 /// What stops [`quoted_words`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum QuoteError {

@@ -290,3 +290,15 @@ fn a_mistake_in_an_included_file_names_the_file_and_the_way_there() {
     assert!(text.contains("in the expansion of `$D`"), "{text}");
     assert!(text.contains("main.conf:1"), "{text}");
 }
+
+#[test]
+fn an_escaped_quote_neither_opens_nor_closes() {
+    let text = "global_defs {\n script_user root\n startup_script \"/bin/echo \\\"{ # \\\" x\" # {\n router_id A\n}\n";
+    let config = read(text).config.expect("it runs");
+    assert_eq!(&*config.global.router_id, "A");
+    let script = config.global.startup_script.expect("a script");
+    assert_eq!(
+        script.argv.iter().map(|word| &**word).collect::<Vec<_>>(),
+        ["/bin/echo", "\"{", "#", "\"", "x"]
+    );
+}

@@ -83,7 +83,7 @@ fn definitions_over_several_lines_keep_their_meaning() {
 
 #[test]
 fn braces_too_many_or_too_few_do_not_upset_it() {
-    for text in ["}\n}\na {\n", "{{{\n", "} } {", "a { b", ""] {
+    for text in ["}\n}\na {\n", "{{{\n", "} } {", "a { b", "", "a \"\\\"\"{\"b\"! c\n"] {
         let formatted = format(text);
         assert_eq!(format(&formatted), formatted, "{text:?}");
     }

@@ -6,7 +6,7 @@
 use super::{Context, LONGEST_LINE, too_long};
 use crate::diagnostics::Diagnostic;
 use crate::source::{ExpansionId, FileId};
-use crate::words::Line;
+use crate::words::{Line, Unquoted};
 
 /// The next line of a file from `offset` on, comment and surrounding blanks removed, and whether there was nothing on
 /// it at all: such a line ends a definition, one with only a comment on it does not.
@@ -50,27 +50,20 @@ pub(super) fn strip(line: &mut Line, context: &mut Context) {
     let bytes = line.text.as_bytes();
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
     let begin = bytes.iter().position(|byte| !blank(byte)).unwrap_or(bytes.len());
-    let mut quote = None;
     let mut escapes = Vec::new();
     let mut end = bytes.len();
-    let mut at = begin;
-    while let Some(byte) = bytes.get(at) {
+    let mut unquoted = Unquoted::new(&line.text);
+    for (at, byte) in unquoted.by_ref() {
         match byte {
-            b'"' => quote = if quote.is_some() { None } else { Some(at) },
-            b'\\' => {
-                if quote.is_none() && matches!(bytes.get(at + 1), Some(b'#' | b'!')) {
-                    escapes.push(at);
-                }
-                at += 1;
-            }
-            b'#' | b'!' if quote.is_none() => {
+            b'\\' if matches!(bytes.get(at + 1), Some(b'#' | b'!')) => escapes.push(at),
+            b'#' | b'!' => {
                 end = at;
                 break;
             }
             _ => {}
         }
-        at += 1;
     }
+    let quote = unquoted.open;
     while end > begin && bytes.get(end - 1).is_some_and(blank) {
         end -= 1;
     }

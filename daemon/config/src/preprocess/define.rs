@@ -14,8 +14,6 @@ use crate::words::Line;
 
 /// How often one line may be looked at again after a substitution.
 pub(super) const MOST_ROUNDS: usize = 64;
-/// How many substitutions the limit of lines allows for each of them; one in a long line counts for several.
-const WORK_PER_LINE: u64 = 8;
 /// How long a line may be or become, in bytes. (keepalived takes 1023.)
 pub(super) const LONGEST_LINE: usize = 64 * 1024;
 
@@ -159,9 +157,7 @@ impl Reader {
                 return None;
             }
             within.push((usage.name.into(), rest));
-            self.work += 1 + current.text.len() as u64 / 64;
-            if self.work > self.settings.line_limit.saturating_mul(WORK_PER_LINE) {
-                self.stop(&current, context);
+            if !self.spend(&current, context) {
                 return None;
             }
             let value: Arc<str> = match definition {

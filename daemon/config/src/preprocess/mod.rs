@@ -125,6 +125,8 @@ pub(crate) struct Reader {
     stopped: bool,
 }
 
+/// How many lines may be looked at again for each that the limit allows; a long one counts for several.
+const WORK_PER_LINE: u64 = 8;
 /// How many bytes of expanded text the limit of lines allows for each of them.
 const BYTES_PER_LINE: u64 = 64;
 
@@ -164,7 +166,8 @@ impl Reader {
                 return None;
             }
             let line = match self.rest.take() {
-                Some(line) => self.process(line, context),
+                Some(line) if self.spend(&line, context) => self.process(line, context),
+                Some(_) => None,
                 None => match self.next_raw(context)? {
                     (line, true) if self.open_definition.is_some() => {
                         self.continue_definition(line);
@@ -257,6 +260,16 @@ impl Reader {
         }
         self.stop(&line, context);
         None
+    }
+
+    /// Counts the work of looking at a line again; stops everything when it becomes too much.
+    fn spend(&mut self, line: &Line, context: &mut Context) -> bool {
+        self.work += 1 + line.text.len() as u64 / 64;
+        let most = self.settings.line_limit.saturating_mul(WORK_PER_LINE);
+        if self.work > most {
+            self.stop(line, context);
+        }
+        self.work <= most
     }
 
     /// Gives up because too much comes out of expansions.
@@ -361,6 +374,11 @@ impl Reader {
             }
         }
     }
+}
+
+/// Does this text, after a brace, have to be looked at as a line of its own?
+pub(crate) fn begins_anew(text: &str) -> bool {
+    text.starts_with(['@', '$', '~']) || include::is_include(text)
 }
 
 /// A `\` at the end of a line continues a definition, and nothing else.
