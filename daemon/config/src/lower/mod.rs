@@ -27,7 +27,6 @@ mod server_rules;
 mod ssl;
 mod strict_mode;
 mod sync_daemon;
-mod text;
 mod timing;
 mod track;
 mod tracked_names;
@@ -81,7 +80,7 @@ impl Draft {
             "vrrp_instance" => self.instance(node, context),
             "virtual_server" => self.server(node, context),
             "vrrp_sync_group" => self.sync_group(node, context),
-            "SSL" => ssl::take(&mut self.ssl, node, context),
+            "SSL" => self.ssl = Some(ssl::ssl(node)),
             "virtual_server_group" => self.server_group(node, context),
             "global_defs" => self.global_defs(node, context),
             "observability" => observability::take(&mut self.observability, node, context),

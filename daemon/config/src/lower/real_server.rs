@@ -4,8 +4,7 @@ use std::net::IpAddr;
 
 use super::checker::{BfdDraft, CheckerDraft, FileDraft};
 use super::forwarding::forwarding;
-use super::script::set_once;
-use super::text::replace_text;
+use super::script::script;
 use super::timing::Timing;
 use crate::model::{Forwarding, Name, Script};
 use crate::preprocess::Context;
@@ -78,10 +77,10 @@ impl RealDraft {
             "inhibit_on_failure" => self.inhibit = Some(node.on()),
             "alpha" => self.alpha = Some(node.on()),
             "smtp_alert" => self.smtp_alert = Some(node.on()),
-            "notify_up" => set_once(&mut self.notify_up, node, context),
-            "notify_down" => set_once(&mut self.notify_down, node, context),
-            "virtualhost" => replace_text(&mut self.virtualhost, node, context),
-            "snmp_name" => replace_text(&mut self.snmp_name, node, context),
+            "notify_up" => self.notify_up = script(node, context),
+            "notify_down" => self.notify_down = script(node, context),
+            "virtualhost" => self.virtualhost = node.text(0),
+            "snmp_name" => self.snmp_name = node.text(0),
             "FILE_CHECK" => self.file_checks.extend(FileDraft::new(node, context)),
             "BFD_CHECK" => self.bfd_checks.extend(BfdDraft::new(node, context)),
             _ => self.checkers.extend(CheckerDraft::new(node, self.address, context)),

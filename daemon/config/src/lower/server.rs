@@ -9,8 +9,7 @@ use std::time::Duration;
 use super::Draft;
 use super::forwarding::forwarding;
 use super::real_server::RealDraft;
-use super::script::set_once;
-use super::text::replace_text;
+use super::script::script;
 use super::timing::Timing;
 use crate::diagnostics::Diagnostic;
 use crate::line_values::line_number;
@@ -191,10 +190,10 @@ impl ServerDraft {
             "ip_family" => self.ip_family(node, context),
             "lvs_method" => self.forwarding = forwarding(node, context).or(self.forwarding),
             "persistence_granularity" => self.granularity(node, context),
-            "virtualhost" => replace_text(&mut self.virtualhost, node, context),
-            "snmp_name" => replace_text(&mut self.snmp_name, node, context),
-            "quorum_up" => set_once(&mut self.quorum_up, node, context),
-            "quorum_down" => set_once(&mut self.quorum_down, node, context),
+            "virtualhost" => self.virtualhost = node.text(0),
+            "snmp_name" => self.snmp_name = node.text(0),
+            "quorum_up" => self.quorum_up = script(node, context),
+            "quorum_down" => self.quorum_down = script(node, context),
             "sorry_server" => self.sorry = RealDraft::new(node, self.forwarding, context),
             "sorry_server_inhibit" | "sorry_server_lvs_method" => match &mut self.sorry {
                 Some(sorry) if node.keyword.name == "sorry_server_inhibit" => sorry.inhibit = Some(true),

@@ -77,7 +77,8 @@ pub(super) const PING_CHECK: &[Keyword] = TCP_CHECK;
 const PAGES: &[Keyword] = &[
     kw("virtualhost", &[one("NAME", Kind::Word)], "Host header of requests.")
         .default("the real server's, the virtual server's, the address")
-        .example("virtualhost www.example.com"),
+        .example("virtualhost www.example.com")
+        .last_counts(),
     kw(
         "http_protocol",
         &[one("VERSION", Kind::Choice(&["1.0", "1.1", "1.0C", "1.0c"]))],
@@ -91,7 +92,8 @@ const PAGES: &[Keyword] = &[
         &[opt("NAME", Kind::Word)],
         "Name to send in the TLS handshake; without one, as `enable_sni`.",
     )
-    .example("sni_name www.example.com"),
+    .example("sni_name www.example.com")
+    .last_counts(),
     switch("fast_recovery", "A failed checker asks for its URLs without a pause between them.")
         .default("off")
         .example("fast_recovery"),
@@ -114,17 +116,21 @@ pub(super) const SSL_GET: &[Keyword] = compose!(
 
 /// `HTTP_GET { url { … } }`.
 pub(super) const URL: &[Keyword] = &[
-    kw("path", &[one("PATH", Kind::Word)], "Path of the page.").example("path /index.html"),
+    kw("path", &[one("PATH", Kind::Word)], "Path of the page.").example("path /index.html").last_counts(),
     kw("digest", &[one("DIGEST", Kind::Digest)], "Digest of its body, as genhash prints it.")
-        .example("digest ec90a42b99ea9a2f5ecbe213ac9eba03"),
+        .example("digest ec90a42b99ea9a2f5ecbe213ac9eba03")
+        .first_counts(),
     kw("status_code", &[some("CODE | FROM-TO", Kind::Status)], "Status codes that are right.")
         .default("200-299")
         .example("status_code 200"),
     kw("virtualhost", &[one("NAME", Kind::Word)], "Host header of this request.")
         .default("that of the checker")
-        .example("virtualhost www.example.com"),
+        .example("virtualhost www.example.com")
+        .last_counts(),
     kw("regex", &[one("PATTERN", Kind::Pattern)], "Pattern (PCRE) that the body must match.")
-        .example("regex \"Welcome\""),
+        .example("regex \"Welcome\"")
+        .exact()
+        .last_counts(),
     flag("regex_no_match", "The body must not match.").example("regex_no_match"),
     kw(
         "regex_options",
@@ -161,7 +167,8 @@ pub(super) const SMTP_CHECK: &[Keyword] = compose!(
     &[
         kw("helo_name", &[one("NAME", Kind::Word)], "Name in the greeting.")
             .default("smtpchecker.keepalived.org")
-            .example("helo_name me.example.com"),
+            .example("helo_name me.example.com")
+            .last_counts(),
         kw("host", &[], "One more place to check; old, another SMTP_CHECK says the same.")
             .block(BlockId::SmtpHost)
             .repeats()
@@ -182,7 +189,8 @@ pub(super) const DNS_CHECK: &[Keyword] = compose!(
             .example("type A"),
         kw("name", &[one("NAME", Kind::Word)], "Name to ask for.")
             .default("the root")
-            .example("name example.com"),
+            .example("name example.com")
+            .first_counts(),
     ]
 );
 
@@ -242,6 +250,9 @@ pub(super) const FILE_CHECK: &[Keyword] = &[
 
 /// `BFD_CHECK { … }`.
 pub(super) const BFD_CHECK: &[Keyword] = &[
-    kw("name", &[one("NAME", Kind::Word)], "The `bfd_instance` whose state counts.").example("name B1"),
+    kw("name", &[one("NAME", Kind::Word)], "The `bfd_instance` whose state counts.")
+        .example("name B1")
+        .exact()
+        .first_counts(),
     switch("alpha", "Counts as down until the session is up.").default("the real server's").example("alpha"),
 ];

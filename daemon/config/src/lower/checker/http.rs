@@ -1,8 +1,7 @@
 //! `HTTP_GET` and `SSL_GET` as written.
 
 use super::regex::RegexDraft;
-use super::{Around, given_before, missing};
-use crate::lower::text::replace_text;
+use super::{Around, missing};
 use crate::model::{Connection, Digest, HttpGet, HttpVersion, Name, StatusCodes, TlsUrl, Url};
 use crate::preprocess::Context;
 use crate::tree::Node;
@@ -47,14 +46,10 @@ impl HttpDraft {
         for child in own {
             match child.keyword.name {
                 "http_protocol" => draft.version = version(child.arg(0)),
-                "virtualhost" => replace_text(&mut draft.virtualhost, child, context),
+                "virtualhost" => draft.virtualhost = child.text(0),
                 "enable_sni" => draft.enable_sni = child.on(),
                 "sni_name" => {
-                    match (child.args.is_empty(), draft.sni_name.is_some()) {
-                        (true, true) => given_before(child, context),
-                        (true, false) => {}
-                        (false, _) => replace_text(&mut draft.sni_name, child, context),
-                    }
+                    draft.sni_name = child.text(0).or(draft.sni_name);
                     draft.enable_sni = true;
                 }
                 "fast_recovery" => draft.fast_recovery = child.on(),
@@ -118,9 +113,8 @@ impl UrlDraft {
         let mut compliant = false;
         for child in node.children.iter().filter(|child| !child.bad) {
             match child.keyword.name {
-                "path" => replace_text(&mut path, child, context),
-                "virtualhost" => replace_text(&mut virtualhost, child, context),
-                "digest" if digest.is_some() => given_before(child, context),
+                "path" => path = child.text(0),
+                "virtualhost" => virtualhost = child.text(0),
                 "digest" => digest = child.arg(0).and_then(Digest::parse),
                 "status_code" => {
                     status.extend(child.args.iter().filter_map(|word| crate::values::status(&word.text)))

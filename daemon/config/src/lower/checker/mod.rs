@@ -185,7 +185,6 @@ fn dns(nodes: &[&Node], context: &mut Context) -> (DnsRecord, Option<Name>) {
                 let found = DnsRecord::NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
                 record = found.map_or(record, |(_, found)| *found);
             }
-            "name" if name.is_some() => given_before(node, context),
             "name" => {
                 let text = node.arg(0).unwrap_or("");
                 if text != "." && (text.starts_with('.') || text.contains("..")) {
@@ -208,13 +207,5 @@ fn missing(node: &Node, what: &str, context: &mut Context) {
     context.report(
         Diagnostic::error("missing-part", format!("`{}` has no `{what}`", node.keyword.name))
             .at(node.name.span, "left out"),
-    );
-}
-
-/// Says that a keyword that counts once was given before, and this one is left out.
-fn given_before(node: &Node, context: &mut Context) {
-    context.report(
-        Diagnostic::error("duplicate-keyword", format!("`{}` was given before", node.keyword.name))
-            .at(node.name.span, "this one is left out"),
     );
 }

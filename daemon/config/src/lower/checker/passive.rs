@@ -1,6 +1,6 @@
 //! `FILE_CHECK` and `BFD_CHECK` as written: what a real server follows.
 
-use super::{given_before, missing};
+use super::missing;
 use crate::model::{BfdCheck, FileCheck, TrackFile};
 use crate::preprocess::Context;
 use crate::tree::Node;
@@ -57,7 +57,6 @@ impl BfdDraft {
         let mut alpha = None;
         for child in node.children.iter().filter(|child| !child.bad) {
             match child.keyword.name {
-                "name" if name.is_some() => given_before(child, context),
                 "name" => name = child.args.first().cloned(),
                 "alpha" => alpha = Some(child.on()),
                 _ => {}

@@ -1,7 +1,6 @@
 //! `regex` of a URL as written, and the keywords that go with it.
 
 use crate::diagnostics::Diagnostic;
-use crate::lower::text::replace_text;
 use crate::model::{BodyRegex, MatcherStack, Name, RegexOption};
 use crate::preprocess::Context;
 use crate::source::Span;
@@ -26,7 +25,7 @@ impl RegexDraft {
         let number = |index| node.int(index).and_then(|value| u64::try_from(value).ok());
         match node.keyword.name {
             "regex" => {
-                replace_text(&mut self.pattern, node, context);
+                self.pattern = node.text(0);
                 return;
             }
             "regex_options" => self.options(node, context),

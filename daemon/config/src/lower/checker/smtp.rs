@@ -4,7 +4,6 @@ use std::net::IpAddr;
 
 use super::{Around, ConnectionDraft};
 use crate::diagnostics::Diagnostic;
-use crate::lower::text::replace_text;
 use crate::model::{Name, SmtpCheck};
 use crate::preprocess::Context;
 use crate::tree::Node;
@@ -33,7 +32,7 @@ impl SmtpDraft {
         let mut own: Vec<&Node> = Vec::new();
         for child in node.children.iter().filter(|child| !child.bad) {
             match child.keyword.name {
-                "helo_name" => replace_text(&mut helo_name, child, context),
+                "helo_name" => helo_name = child.text(0),
                 "host" => {
                     context.report(
                         Diagnostic::note("deprecated-keyword", "`host` is old")
