@@ -52,10 +52,7 @@ pub fn definitions(
         let Some(service) = service_key(server) else { continue };
         for real in &server.real_servers {
             for (index, checker) in (0u16..).zip(&real.checkers) {
-                let kind = match &checker.kind {
-                    CheckerKind::Tcp(_) => "TCP_CHECK".into(),
-                    CheckerKind::Unbuilt(check) => check.keyword.clone(),
-                };
+                let kind = checker.kind.keyword().into();
                 let key = CheckerKey { real: RealKey { service, real: real.address }, kind, index };
                 let counters = counters.checkers.resolve(&key);
                 definitions.push(Definition { key, checker: checker.clone(), counters });
@@ -301,7 +298,12 @@ impl Entry {
 fn is_built(checker: &Checker) -> bool {
     match checker.kind {
         CheckerKind::Tcp(_) => true,
-        CheckerKind::Unbuilt(_) => false,
+        CheckerKind::Http(_)
+        | CheckerKind::Smtp(_)
+        | CheckerKind::Dns(_)
+        | CheckerKind::Misc(_)
+        | CheckerKind::Ping(_)
+        | CheckerKind::Udp(_) => false,
     }
 }
 

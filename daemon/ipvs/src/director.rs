@@ -351,7 +351,7 @@ impl VirtualServer {
                     *known = destination;
                 }
             }
-            (*key, VirtualService { service: self.definition.service.clone(), destinations })
+            (*key, VirtualService { service: self.definition.service_of(key), destinations })
         };
         self.definition.entries.iter().map(entry).collect()
     }

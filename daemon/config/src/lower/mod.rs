@@ -7,11 +7,12 @@ mod address;
 mod alerts;
 mod authentication;
 mod checker;
-mod checker_form;
+mod forwarding;
 mod global;
 mod group;
 mod instance;
 mod observability;
+mod real_server;
 mod resolve_advert;
 mod resolve_group;
 mod resolve_instance;
@@ -23,15 +24,17 @@ mod server;
 mod server_group;
 mod server_ports;
 mod server_rules;
+mod ssl;
 mod strict_mode;
 mod sync_daemon;
+mod timing;
 mod track;
 mod tracked_names;
 
 use std::collections::{HashMap, HashSet};
 
 use crate::diagnostics::Diagnostic;
-use crate::model::{Config, Name, TrackFile, TrackProcess, TrackScript, VirtualServerGroup};
+use crate::model::{Config, Name, Ssl, TrackFile, TrackProcess, TrackScript, VirtualServerGroup};
 use crate::preprocess::Context;
 use crate::source::Span;
 use crate::tree::Node;
@@ -54,6 +57,9 @@ pub(crate) struct Draft {
     instances: Vec<Box<instance::InstanceDraft>>,
     servers: Vec<server::ServerDraft>,
     server_groups: Vec<VirtualServerGroup>,
+    /// Groups of virtual servers that were left out: whoever uses one need not complain.
+    dropped_groups: Vec<Box<str>>,
+    ssl: Option<Ssl>,
     track_scripts: Vec<TrackScript>,
     track_files: Vec<TrackFile>,
     track_processes: Vec<TrackProcess>,
@@ -74,6 +80,7 @@ impl Draft {
             "vrrp_instance" => self.instance(node, context),
             "virtual_server" => self.server(node, context),
             "vrrp_sync_group" => self.sync_group(node, context),
+            "SSL" => self.ssl = Some(ssl::ssl(node)),
             "virtual_server_group" => self.server_group(node, context),
             "global_defs" => self.global_defs(node, context),
             "observability" => observability::take(&mut self.observability, node, context),
@@ -149,6 +156,7 @@ impl Draft {
             track_files: self.track_files,
             track_processes: self.track_processes,
             virtual_server_groups: self.server_groups,
+            ssl: self.ssl,
             observability: self.observability,
             ..Config::default()
         };
@@ -161,7 +169,8 @@ impl Draft {
             context,
         );
         sync_daemon::resolve(&mut config, sync_id_written, context);
-        resolve_server::resolve(self.servers, &self.bfds, skipped, &mut config, context);
+        let skipped: Vec<&str> = skipped.iter().chain(&self.dropped_groups).map(|name| &**name).collect();
+        resolve_server::resolve(self.servers, &self.bfds, &skipped, &mut config, context);
         script_files::check(&config.global, context);
         (config, places)
     }

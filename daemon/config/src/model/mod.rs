@@ -9,11 +9,13 @@
 
 mod address;
 mod checker;
+mod forwarding;
 mod global;
 mod names;
 mod observability;
 mod real_server;
 mod script;
+mod ssl;
 mod track;
 mod virtual_server;
 mod vrrp;
@@ -21,15 +23,21 @@ mod vrrp;
 use serde::Serialize;
 
 pub use address::{AddressRange, AddressScope, Family, InterfaceAddress, LinkTarget, MailServer};
-pub use checker::{CheckTiming, Checker, CheckerKind, TcpCheck, UnbuiltCheck};
+pub use checker::{
+    BfdCheck, BodyRegex, Bytes, CheckTiming, Checker, CheckerKind, Connection, Digest, DnsCheck, DnsRecord,
+    FileCheck, HttpGet, HttpVersion, MatcherStack, MiscCheck, RegexOption, SmtpCheck, StatusCodes, TlsUrl,
+    UdpCheck, UdpReply, Url,
+};
+pub use forwarding::{Forwarding, Tunnel, TunnelChecksum};
 pub use global::{ApplicationPriority, Global, LvsFlushOnStop, LvsTimeouts, ProcessScheduling, Snmp};
 pub use names::{FwMark, Name, Priority, VirtualRouterId, Weight};
 pub use observability::{History, Observability};
-pub use real_server::{RealServer, SorryServer, TrackedWeight};
+pub use real_server::{RealServer, SorryServer};
 pub use script::Script;
+pub use ssl::{Secret, Ssl};
 pub use track::{TrackFile, TrackProcess, TrackScript, TrackedInterface, TrackedObject};
 pub use virtual_server::{
-    Forwarding, GroupEntry, Protocol, SchedulerFlags, VirtualServer, VirtualServerGroup, VirtualServerKey,
+    GroupEntry, Protocol, SchedulerFlags, VirtualServer, VirtualServerGroup, VirtualServerKey,
 };
 pub use vrrp::{
     Authentication, Garp, InitialState, Instance, LvsSyncDaemon, Notify, SyncGroup, UnicastPeer, Vmac,
@@ -53,6 +61,8 @@ pub struct Config {
     pub track_processes: Vec<TrackProcess>,
     /// `virtual_server_group` blocks.
     pub virtual_server_groups: Vec<VirtualServerGroup>,
+    /// `SSL` block; nothing special unless given.
+    pub ssl: Option<Ssl>,
     /// `virtual_server` blocks.
     pub virtual_servers: Vec<VirtualServer>,
     /// keepwatch's own `observability` block.
