@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Draft;
 use super::address;
-use super::script::set_once;
+use super::script::script;
 use super::track::{self, TrackedDraft};
 use crate::diagnostics::Diagnostic;
 use crate::line_values::line_number;
@@ -219,15 +219,13 @@ impl InstanceDraft {
             "track_bfd" => {
                 add(&mut self.bfds, lines.filter_map(|words| track::object(words, 253, context)).collect())
             }
-            "notify_master" => set_once(&mut self.notify().master, node, context),
-            "notify_backup" => set_once(&mut self.notify().backup, node, context),
-            "notify_fault" => set_once(&mut self.notify().fault, node, context),
-            "notify_stop" => set_once(&mut self.notify().stop, node, context),
-            "notify_deleted" => set_once(&mut self.notify().deleted, node, context),
-            "notify" => set_once(&mut self.notify().any, node, context),
-            "notify_master_rx_lower_pri" => {
-                set_once(&mut self.notify().master_rx_lower_priority, node, context)
-            }
+            "notify_master" => self.notify().master = script(node, context),
+            "notify_backup" => self.notify().backup = script(node, context),
+            "notify_fault" => self.notify().fault = script(node, context),
+            "notify_stop" => self.notify().stop = script(node, context),
+            "notify_deleted" => self.notify().deleted = script(node, context),
+            "notify" => self.notify().any = script(node, context),
+            "notify_master_rx_lower_pri" => self.notify().master_rx_lower_priority = script(node, context),
             "use_vmac" | "use_ipvlan" => self.vmac = Some(vmac(node)),
             _ => {}
         }

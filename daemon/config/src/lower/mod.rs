@@ -8,11 +8,12 @@ mod alerts;
 mod authentication;
 mod bfd;
 mod checker;
-mod checker_form;
+mod forwarding;
 mod global;
 mod group;
 mod instance;
 mod observability;
+mod real_server;
 mod resolve_advert;
 mod resolve_group;
 mod resolve_instance;
@@ -24,15 +25,17 @@ mod server;
 mod server_group;
 mod server_ports;
 mod server_rules;
+mod ssl;
 mod strict_mode;
 mod sync_daemon;
+mod timing;
 mod track;
 mod tracked_names;
 
 use std::collections::{HashMap, HashSet};
 
 use crate::diagnostics::Diagnostic;
-use crate::model::{BfdSession, Config, Name, TrackFile, TrackProcess, TrackScript, VirtualServerGroup};
+use crate::model::{BfdSession, Config, Name, Ssl, TrackFile, TrackProcess, TrackScript, VirtualServerGroup};
 use crate::preprocess::Context;
 use crate::source::Span;
 use crate::tree::Node;
@@ -54,6 +57,9 @@ pub(crate) struct Draft {
     instances: Vec<Box<instance::InstanceDraft>>,
     servers: Vec<server::ServerDraft>,
     server_groups: Vec<VirtualServerGroup>,
+    /// Groups of virtual servers that were left out: whoever uses one need not complain.
+    dropped_groups: Vec<Box<str>>,
+    ssl: Option<Ssl>,
     track_scripts: Vec<TrackScript>,
     track_files: Vec<TrackFile>,
     track_processes: Vec<TrackProcess>,
@@ -75,6 +81,7 @@ impl Draft {
             "vrrp_instance" => self.instance(node, context),
             "virtual_server" => self.server(node, context),
             "vrrp_sync_group" => self.sync_group(node, context),
+            "SSL" => self.ssl = Some(ssl::ssl(node)),
             "virtual_server_group" => self.server_group(node, context),
             "global_defs" => self.global_defs(node, context),
             "observability" => observability::take(&mut self.observability, node, context),
@@ -124,6 +131,7 @@ impl Draft {
             track_processes: self.track_processes,
             bfd_sessions: self.bfds,
             virtual_server_groups: self.server_groups,
+            ssl: self.ssl,
             observability: self.observability,
             ..Config::default()
         };
@@ -138,21 +146,9 @@ impl Draft {
         sync_daemon::resolve(&mut config, sync_id_written, context);
         let bfds =
             config.bfd_sessions.iter().filter(|bfd| bfd.for_checkers).map(|bfd| bfd.name.clone()).collect();
+        let skipped: Vec<&str> = skipped.iter().chain(&self.dropped_groups).map(|name| &**name).collect();
         resolve_server::resolve(self.servers, &bfds, &skipped, &mut config, context);
         script_files::check(&config.global, context);
         (config, places)
     }
-}
-
-/// Does this keyword count? Not when it is another one of those of which the first counts (reported).
-fn is_first(seen: &mut HashSet<&'static str>, node: &Node, context: &mut Context) -> bool {
-    let keyword = node.keyword;
-    let counts = !keyword.first_counts || seen.insert(keyword.name);
-    if !counts {
-        context.report(
-            Diagnostic::error("duplicate-keyword", format!("`{}` was given before", keyword.name))
-                .at(node.span(), "this one is left out"),
-        );
-    }
-    counts
 }

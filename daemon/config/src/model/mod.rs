@@ -10,11 +10,13 @@
 mod address;
 mod bfd;
 mod checker;
+mod forwarding;
 mod global;
 mod names;
 mod observability;
 mod real_server;
 mod script;
+mod ssl;
 mod track;
 mod virtual_server;
 mod vrrp;
@@ -23,7 +25,12 @@ use serde::Serialize;
 
 pub use address::{AddressRange, AddressScope, Family, InterfaceAddress, LinkTarget, MailServer};
 pub use bfd::{BfdSession, MaxHops};
-pub use checker::{CheckTiming, Checker, CheckerKind, TcpCheck, UnbuiltCheck};
+pub use checker::{
+    BfdCheck, BodyRegex, Bytes, CheckTiming, Checker, CheckerKind, Connection, Digest, DnsCheck, DnsRecord,
+    FileCheck, HttpGet, HttpVersion, MatcherStack, MiscCheck, RegexOption, SmtpCheck, StatusCodes, TlsUrl,
+    UdpCheck, UdpReply, Url,
+};
+pub use forwarding::{Forwarding, Tunnel, TunnelChecksum};
 pub use global::{
     AdvertBuffers, AdvertsMultiplier, ApplicationPriority, AutoPriority, AutoPriorityDelay, Dbus, DumpFiles,
     DynamicInterfaces, ExtraGarp, Firewall, Global, InterfaceDelays, IpSets, IprouteDirectories, Iptables,
@@ -33,11 +40,12 @@ pub use global::{
 };
 pub use names::{FwMark, Name, Priority, VirtualRouterId, Weight};
 pub use observability::{History, Observability};
-pub use real_server::{RealServer, SorryServer, TrackedWeight};
+pub use real_server::{RealServer, SorryServer};
 pub use script::Script;
+pub use ssl::{Secret, Ssl};
 pub use track::{TrackFile, TrackProcess, TrackScript, TrackedInterface, TrackedObject};
 pub use virtual_server::{
-    Forwarding, GroupEntry, Protocol, SchedulerFlags, VirtualServer, VirtualServerGroup, VirtualServerKey,
+    GroupEntry, Protocol, SchedulerFlags, VirtualServer, VirtualServerGroup, VirtualServerKey,
 };
 pub use vrrp::{
     Authentication, Garp, InitialState, Instance, LvsSyncDaemon, Notify, SyncGroup, UnicastPeer, Vmac,
@@ -63,6 +71,8 @@ pub struct Config {
     pub bfd_sessions: Vec<BfdSession>,
     /// `virtual_server_group` blocks.
     pub virtual_server_groups: Vec<VirtualServerGroup>,
+    /// `SSL` block; nothing special unless given.
+    pub ssl: Option<Ssl>,
     /// `virtual_server` blocks.
     pub virtual_servers: Vec<VirtualServer>,
     /// keepwatch's own `observability` block.

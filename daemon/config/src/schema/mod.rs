@@ -7,6 +7,7 @@
 mod bfd;
 mod blocks;
 mod checkers;
+mod compose;
 mod global;
 mod observability;
 mod root;
@@ -58,6 +59,8 @@ pub enum Kind {
     ChoiceNoCase(&'static [&'static str]),
     /// A command with arguments, then optionally user and group.
     Script,
+    /// A pattern: one word, in quotes if need be, with escapes.
+    Pattern,
     /// A number or, for IPv4, a netmask: of clients that count as one.
     Granularity,
     /// 32 hexadecimal digits.
@@ -94,6 +97,19 @@ pub struct Arg {
     pub need: Need,
 }
 
+/// What a keyword means that was given in this block before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// The later one takes its place, and nothing is said.
+    Replaces,
+    /// The later one takes its place, which is said.
+    LastCounts,
+    /// The later one is left out, which is said.
+    FirstCounts,
+    /// One more of its kind.
+    Adds,
+}
+
 /// What follows a keyword's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
@@ -126,10 +142,10 @@ pub struct Keyword {
     pub help: &'static str,
     /// How it is written.
     pub example: &'static str,
-    /// May be written more than once in a block.
-    pub repeats: bool,
-    /// Of several in a block the first counts, and the others are mistakes; else the last one counts.
-    pub first_counts: bool,
+    /// What a second one in a block means.
+    pub again: Again,
+    /// A word too many makes the line void; elsewhere it is only said to have no effect.
+    pub exact: bool,
     /// What to use in place of it; it is accepted without effect or with the effect of that.
     pub replaced_by: &'static str,
 }
@@ -146,8 +162,8 @@ pub(crate) const fn kw(name: &'static str, args: &'static [Arg], help: &'static 
         since: "",
         help,
         example: "",
-        repeats: false,
-        first_counts: false,
+        again: Again::Replaces,
+        exact: false,
         replaced_by: "",
     }
 }
@@ -197,11 +213,19 @@ impl Keyword {
         self
     }
     pub(crate) const fn repeats(mut self) -> Self {
-        self.repeats = true;
+        self.again = Again::Adds;
         self
     }
     pub(crate) const fn first_counts(mut self) -> Self {
-        self.first_counts = true;
+        self.again = Again::FirstCounts;
+        self
+    }
+    pub(crate) const fn exact(mut self) -> Self {
+        self.exact = true;
+        self
+    }
+    pub(crate) const fn last_counts(mut self) -> Self {
+        self.again = Again::LastCounts;
         self
     }
     pub(crate) const fn replaced_by(mut self, by: &'static str) -> Self {
@@ -211,7 +235,7 @@ impl Keyword {
 
     /// Is its value read with quotes and escapes?
     pub fn is_quoted(&self) -> bool {
-        matches!(self.args.first(), Some(Arg { kind: Kind::Script, .. }))
+        matches!(self.args.first(), Some(Arg { kind: Kind::Script | Kind::Pattern, .. }))
     }
 
     /// Every name that it is known by, its own first.
@@ -305,6 +329,8 @@ pub fn keywords(block: BlockId) -> &'static [Keyword] {
         BlockId::TcpCheck => checkers::TCP_CHECK,
         BlockId::HttpGet => checkers::HTTP_GET,
         BlockId::Url => checkers::URL,
+        BlockId::SslGet => checkers::SSL_GET,
+        BlockId::SslUrl => checkers::SSL_URL,
         BlockId::SmtpCheck => checkers::SMTP_CHECK,
         BlockId::SmtpHost => checkers::SMTP_HOST,
         BlockId::DnsCheck => checkers::DNS_CHECK,

@@ -45,7 +45,8 @@ pub(super) const ROOT: &[Keyword] = &[
     )
     .block(BlockId::StaticTrackGroup)
     .repeats()
-    .example("track_group GROUP1 {\n    group {\n        VI_1\n    }\n}"),
+    .example("track_group GROUP1 {\n    group {\n        VI_1\n    }\n}")
+    .exact(),
     kw("static_ipaddress", &[], "Addresses that are always there.")
         .lines("ADDRESS[/PREFIX] [brd ADDRESS] [dev INTERFACE] [scope SCOPE] [label LABEL] …")
         .repeats()
@@ -91,7 +92,8 @@ pub(super) const ROOT: &[Keyword] = &[
         .example("vrrp_track_process web {\n    process nginx\n}"),
     kw("SSL", &[], "Certificates that SSL_GET uses.")
         .block(BlockId::Ssl)
-        .example("SSL {\n    ca /etc/ssl/ca.pem\n}"),
+        .example("SSL {\n    ca /etc/ssl/ca.pem\n}")
+        .last_counts(),
     kw(
         "virtual_server_group",
         &[one("NAME", Kind::Word)],

@@ -38,7 +38,6 @@ pub(super) const AREA: Area = Area {
         (BlockId::Global, "notify_fifo", "the first counts, and there is one already for the script"),
         (BlockId::Global, "vrrp_notify_fifo", "the first counts, and there is one already for the script"),
         (BlockId::Global, "lvs_notify_fifo", "the first counts, and there is one already for the script"),
-        (BlockId::VrrpScript, "script", "the first counts, and there is one already"),
     ],
     not_yet: &[],
 };
@@ -48,8 +47,8 @@ fn base(block: BlockId, extra: &str) -> String {
     format!(
         "global_defs {{\nnotify_fifo /run/a\nvrrp_notify_fifo /run/b\nlvs_notify_fifo /run/c\n{}\n}}\nobservability {{\n{}\nhistory {{\n{}\n}}\n}}\n\
          vrrp_script down {{\nscript \"/bin/true\"\ninterval 9\nuser root\n{}\n}}\n\
-         track_file down {{\nfile /run/other\nweight 9\n{}\n}}\n\
-         vrrp_track_process down {{\nprocess other\nquorum 2\n{}\n}}\n\
+         track_file down {{\n{}\nfile /run/other\nweight 9\n}}\n\
+         vrrp_track_process down {{\nquorum 2\n{}\nprocess other\n}}\n\
          bfd_instance down {{\nneighbor_ip 192.0.2.9\nmin_rx 20\nmin_tx 20\nidle_tx 2000\nmultiplier 3\n{}\n}}\n\
          vrrp_instance VI_1 {{\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {{\n10.0.0.1\n}}\n}}\n\
          {}\n",

@@ -83,8 +83,7 @@ fn sets(node: &Node, context: &mut Context) -> Option<IpSets> {
     let addresses = node.text(0)?;
     let given = |index: usize, from: &str, suffix: &str| -> Name {
         node.text(index).unwrap_or_else(|| {
-            let end = from.floor_char_boundary(LONGEST_SET.saturating_sub(suffix.len()).min(from.len()));
-            format!("{}{suffix}", from.get(..end).unwrap_or_default()).into()
+            format!("{}{suffix}", super::cut(from, LONGEST_SET.saturating_sub(suffix.len()))).into()
         })
     };
     let addresses6 = given(1, &addresses, "6");

@@ -11,7 +11,6 @@ mod smtp;
 mod umask;
 mod vrrp;
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 pub(super) use links::extra_garp;
@@ -36,8 +35,6 @@ pub(crate) struct GlobalDraft {
     fifos: fifo::FifoDrafts,
     /// `lvs_sync_daemon` has an id; else that is the instance's VRID.
     pub(super) sync_id_written: bool,
-    /// Keywords of which the first counts, and that were written.
-    seen: HashSet<&'static str>,
 }
 
 impl Draft {
@@ -45,9 +42,6 @@ impl Draft {
         for child in node.children.iter().filter(|child| !child.bad) {
             super::instance::at_least_one(child, context);
             let global = &mut self.global;
-            if !global.is_first(child, context) {
-                continue;
-            }
             if !(global.mail(child, context)
                 || global.garp(child, context)
                 || global.vrrp(child, context)
@@ -72,16 +66,8 @@ fn count(node: &Node) -> Option<u32> {
 }
 
 impl GlobalDraft {
-    /// Does this keyword count? Not when it is another one of those of which the first counts (reported).
-    fn is_first(&mut self, node: &Node, context: &mut Context) -> bool {
-        super::is_first(&mut self.seen, node, context)
-    }
-
     /// A keyword of the top level.
     pub(super) fn root(&mut self, node: &Node, context: &mut Context) {
-        if !self.is_first(node, context) {
-            return;
-        }
         let model = &mut self.model;
         match node.keyword.name {
             "net_namespace" => (model.net_namespace, model.use_pid_dir) = (node.text(0), true),
@@ -171,6 +157,11 @@ impl GlobalDraft {
         model.notify_fifos = self.fifos.finish(context);
         model
     }
+}
+
+/// As many bytes of a text as fit, and no half characters.
+fn cut(text: &str, most: usize) -> &str {
+    (0..=most.min(text.len())).rev().find_map(|end| text.get(..end)).unwrap_or_default()
 }
 
 /// Says that a number is not as it must be, and what is used in place of it.

@@ -76,8 +76,7 @@ fn name(node: &Node, context: &mut Context) -> Option<Name> {
     if text.len() <= ProcessNames::LONGEST {
         return node.text(0);
     }
-    let end = text.floor_char_boundary(ProcessNames::LONGEST);
-    let kept = text.get(..end).unwrap_or_default();
+    let kept = super::cut(text, ProcessNames::LONGEST);
     context.report(
         Diagnostic::error("too-long", format!("`{text}` is too long for the name of a process"))
             .at(node.arg_span(0), format!("`{kept}` is used, {} bytes at most", ProcessNames::LONGEST)),

@@ -37,5 +37,6 @@ pub(super) const BUFFERS: &[Keyword] = &[
     .example("vrrp_rx_bufs_policy ADVERT"),
     kw("vrrp_rx_bufs_multiplier", &[one("NUMBER", Kind::Int(1, U32))], "For how many messages of each instance.")
         .default("3")
+        .exact()
         .example("vrrp_rx_bufs_multiplier 5"),
 ];

@@ -27,6 +27,7 @@ pub(super) const FILES: &[Keyword] = &[
     .default("/dev/null when it stands alone")
     .example("reload_check_config"),
     kw("reload_time_file", &[one("PATH", Kind::Word)], "File with the time of the next reload.")
+        .exact()
         .example("reload_time_file /run/reload_at"),
     flag("reload_repeat", "Reload again at that time of each day.").example("reload_repeat"),
     kw("reload_file", &[opt("PATH", Kind::Word)], "File that is there while a reload is going on.")
@@ -42,20 +43,25 @@ pub(super) const FILES: &[Keyword] = &[
         .example("data_use_instance"),
     path("state_dump_file", "Where SIGUSR1 writes.")
         .default("/tmp/keepalived.data")
+        .exact()
         .example("state_dump_file /run/keepalived.data"),
     path("stats_dump_file", "Where SIGUSR2 writes.")
         .default("/tmp/keepalived.stats")
+        .exact()
         .example("stats_dump_file /run/keepalived.stats"),
     path("json_dump_file", "Where the JSON signal writes.")
         .default("/tmp/keepalived.json")
+        .exact()
         .example("json_dump_file /run/keepalived.json"),
     kw("json_version", &[one("VERSION", Kind::Int(1, 2))], "Version of the JSON dump.")
         .default("1")
         .example("json_version 2"),
     path("iproute_usr_dir", "Where iproute2 keeps its tables.")
         .default("/usr/share/iproute2")
+        .exact()
         .example("iproute_usr_dir /usr/lib/iproute2"),
     path("iproute_etc_dir", "Where iproute2's tables are overridden.")
         .default("/etc/iproute2")
+        .exact()
         .example("iproute_etc_dir /usr/local/etc/iproute2"),
 ];

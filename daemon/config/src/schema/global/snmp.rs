@@ -8,6 +8,7 @@ pub(super) const SNMP: &[Keyword] = &[
     kw("snmp_socket", &[one("SOCKET", Kind::Word)], "Where the SNMP master agent listens.")
         .first_counts()
         .default("unix:/var/agentx/master")
+        .exact()
         .example("snmp_socket udp:192.0.2.4:705"),
     flag("enable_snmp_vrrp", "Serve the VRRP part of KEEPALIVED-MIB.")
         .old(&["enable_snmp_keepalived"])
