@@ -12,7 +12,10 @@ mod checker;
 mod global;
 mod names;
 mod observability;
+mod prefix;
 mod real_server;
+mod route;
+mod rule;
 mod script;
 mod track;
 mod virtual_server;
@@ -25,14 +28,19 @@ pub use checker::{CheckTiming, Checker, CheckerKind, TcpCheck, UnbuiltCheck};
 pub use global::{ApplicationPriority, Global, LvsFlushOnStop, LvsTimeouts, ProcessScheduling, Snmp};
 pub use names::{FwMark, Name, Priority, VirtualRouterId, Weight};
 pub use observability::{History, Observability};
+pub use prefix::{Prefix, Realms, RoutingProtocol, RoutingTable};
 pub use real_server::{RealServer, SorryServer, TrackedWeight};
+pub use route::{
+    Encap, IpEncap, Lockable, NextHop, Route, RouteHop, RouteKind, RouteMetrics, RoutePlacement, RouterPreference,
+};
+pub use rule::{MaskedMark, Rule, RuleAction};
 pub use script::Script;
 pub use track::{TrackFile, TrackProcess, TrackScript, TrackedInterface, TrackedObject};
 pub use virtual_server::{
     Forwarding, GroupEntry, Protocol, SchedulerFlags, VirtualServer, VirtualServerGroup, VirtualServerKey,
 };
 pub use vrrp::{
-    Authentication, Garp, InitialState, Instance, LvsSyncDaemon, Notify, SyncGroup, UnicastPeer, Vmac,
+    Authentication, Garp, GarpGroup, InitialState, Instance, LvsSyncDaemon, Notify, StaticTrackGroup, SyncGroup, UnicastPeer, Vmac,
     VrrpVersion,
 };
 
@@ -45,6 +53,16 @@ pub struct Config {
     pub sync_groups: Vec<SyncGroup>,
     /// `vrrp_instance` blocks.
     pub instances: Vec<Instance>,
+    /// `static_ipaddress` blocks: addresses that are there whatever an instance does.
+    pub static_addresses: Vec<InterfaceAddress>,
+    /// `static_routes` blocks.
+    pub static_routes: Vec<Route>,
+    /// `static_rules` blocks.
+    pub static_rules: Vec<Rule>,
+    /// `track_group` blocks.
+    pub track_groups: Vec<StaticTrackGroup>,
+    /// `garp_group` blocks.
+    pub garp_groups: Vec<GarpGroup>,
     /// `vrrp_script` blocks.
     pub track_scripts: Vec<TrackScript>,
     /// `track_file` blocks (old spelling `vrrp_track_file`).
