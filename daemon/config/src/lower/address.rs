@@ -115,13 +115,7 @@ pub(super) fn prefix(word: &Word, context: &mut Context) -> Option<Prefix> {
     Some(Prefix { address, length })
 }
 
-fn flag(
-    result: &mut InterfaceAddress,
-    is_static: bool,
-    word: &Word,
-    first: &Word,
-    context: &mut Context,
-) {
+fn flag(result: &mut InterfaceAddress, is_static: bool, word: &Word, first: &Word, context: &mut Context) {
     match &*word.text {
         "home" => result.home = true,
         "-nodad" => result.detect_duplicates = true,
@@ -139,14 +133,13 @@ fn flag(
 }
 
 fn scope(result: &mut InterfaceAddress, value: &Word, routing: &mut Routing, context: &mut Context) {
-    let number = routing.names.find(NameKind::Scope, &value.text).and_then(|number| u8::try_from(number).ok());
+    let number =
+        routing.names.find(NameKind::Scope, &value.text).and_then(|number| u8::try_from(number).ok());
     let Some(scope) = number.map(AddressScope::of) else {
-        context.report(
-            Diagnostic::error("invalid-value", format!("`{}` is no scope", value.text)).at(
-                value.span,
-                "expected a number to 255, or a name: global, site, link, host, nowhere or one of rt_scopes",
-            ),
-        );
+        context.report(Diagnostic::error("invalid-value", format!("`{}` is no scope", value.text)).at(
+            value.span,
+            "expected a number to 255, or a name: global, site, link, host, nowhere or one of rt_scopes",
+        ));
         return;
     };
     if result.address.is_ipv6() && scope != AddressScope::Global {

@@ -169,7 +169,9 @@ mod tests {
     #[test]
     fn a_number_is_itself_in_any_base() {
         let mut names = IprouteNames::default();
-        for (text, number) in [("7", Some(7)), ("0x10", Some(16)), ("010", Some(8)), ("300", None), ("0x", None)] {
+        for (text, number) in
+            [("7", Some(7)), ("0x10", Some(16)), ("010", Some(8)), ("300", None), ("0x", None)]
+        {
             assert_eq!(names.find(NameKind::Scope, text), number, "{text}");
         }
     }

@@ -8,15 +8,21 @@ mod alerts;
 mod authentication;
 mod checker;
 mod checker_form;
+mod garp_group;
 mod global;
 mod group;
 mod instance;
+mod iproute_names;
 mod observability;
+mod option_line;
 mod resolve_advert;
 mod resolve_group;
 mod resolve_instance;
+mod resolve_link;
 mod resolve_server;
 mod route;
+mod routing;
+mod rule;
 mod script;
 pub(crate) mod script_files;
 mod server;
@@ -27,11 +33,16 @@ mod strict_mode;
 mod sync_daemon;
 mod track;
 mod tracked_names;
+mod unicast;
+mod vmac;
 
 use std::collections::{HashMap, HashSet};
 
 use crate::diagnostics::Diagnostic;
-use crate::model::{Config, Name, TrackFile, TrackProcess, TrackScript, VirtualServerGroup};
+use crate::model::{
+    Config, GarpGroup, InterfaceAddress, Name, Route, Rule, TrackFile, TrackProcess, TrackScript,
+    VirtualServerGroup,
+};
 use crate::preprocess::Context;
 use crate::source::Span;
 use crate::tree::Node;
@@ -52,6 +63,11 @@ pub(crate) struct Draft {
     // Boxed: each is given back as soon as the model has it, and there may be tens of thousands.
     #[allow(clippy::vec_box)]
     instances: Vec<Box<instance::InstanceDraft>>,
+    routing: routing::Routing,
+    static_addresses: Vec<InterfaceAddress>,
+    static_routes: Vec<Route>,
+    static_rules: Vec<Rule>,
+    garp_groups: Vec<GarpGroup>,
     servers: Vec<server::ServerDraft>,
     server_groups: Vec<VirtualServerGroup>,
     track_scripts: Vec<TrackScript>,
@@ -75,17 +91,17 @@ impl Draft {
             "virtual_server" => self.server(node, context),
             "vrrp_sync_group" => self.sync_group(node, context),
             "virtual_server_group" => self.server_group(node, context),
-            "global_defs" => self.global_defs(node, context),
+            "global_defs" => {
+                self.routing.names.global_defs(node);
+                self.global_defs(node, context);
+            }
             "observability" => observability::take(&mut self.observability, node, context),
             "vrrp_script" => self.track_script(node, context),
             "track_file" => self.track_file(node, context),
             "vrrp_track_process" => self.track_process(node, context),
-            "static_ipaddress" => {
-                // Not in the model yet, but a mistake in them is one.
-                node.lines.iter().for_each(|words| drop(address::line(words, context)));
-            }
-            "static_routes" => node.lines.iter().for_each(|words| route::route(words, context)),
-            "static_rules" => node.lines.iter().for_each(|words| route::rule(words, context)),
+            "static_ipaddress" | "static_routes" | "static_rules" => self.static_entries(node, context),
+            "track_group" => self.track_group(node, context),
+            "garp_group" => self.garp_group(node, context),
             "interface_up_down_delays" => node.lines.iter().for_each(|words| delays(words, context)),
             "bfd_instance" => self.bfd(node, context),
             _ => self.global.root(node),
@@ -150,6 +166,10 @@ impl Draft {
             track_processes: self.track_processes,
             virtual_server_groups: self.server_groups,
             observability: self.observability,
+            static_addresses: self.static_addresses,
+            static_routes: self.static_routes,
+            static_rules: self.static_rules,
+            garp_groups: self.garp_groups,
             ..Config::default()
         };
         resolve_instance::resolve(
@@ -160,6 +180,7 @@ impl Draft {
             &mut config,
             context,
         );
+        routing::resolve(self.routing.groups, &mut config, context);
         sync_daemon::resolve(&mut config, sync_id_written, context);
         resolve_server::resolve(self.servers, &self.bfds, skipped, &mut config, context);
         script_files::check(&config.global, context);

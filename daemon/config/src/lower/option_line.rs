@@ -150,7 +150,8 @@ impl<'a> OptionLine<'a> {
             Some((from, to)) => (Some(from), to),
             None => (None, &*value.text),
         };
-        let mut find = |text| self.names.find(NameKind::Realm, text).and_then(|number| u8::try_from(number).ok());
+        let mut find =
+            |text| self.names.find(NameKind::Realm, text).and_then(|number| u8::try_from(number).ok());
         let realms = match (from.map(&mut find), find(to)) {
             (None, Some(to)) => Some(Realms { from: None, to }),
             (Some(Some(from)), Some(to)) => Some(Realms { from: Some(from), to }),

@@ -220,7 +220,8 @@ impl Draft {
         if let Some(first) = &self.destination {
             let message = "this route has another destination already";
             let diagnostic = Diagnostic::warning("duplicate-value", message);
-            line.context.report(diagnostic.at(value.span, "this one is used").also(first.at, "and not this one"));
+            line.context
+                .report(diagnostic.at(value.span, "this one is used").also(first.at, "and not this one"));
         }
         self.destination = Some(Destination { prefix: destination, at: value.span });
         Some(())
@@ -308,7 +309,17 @@ pub(super) fn kind(text: &str) -> Option<RouteKind> {
         number => {
             let number = u8::try_from(super::iproute_names::number(number)?.ok()?).ok()?;
             let kinds = [
-                Unicast, Local, Broadcast, Anycast, Multicast, Blackhole, Unreachable, Prohibit, Throw, Nat, Xresolve,
+                Unicast,
+                Local,
+                Broadcast,
+                Anycast,
+                Multicast,
+                Blackhole,
+                Unreachable,
+                Prohibit,
+                Throw,
+                Nat,
+                Xresolve,
             ];
             let known = kinds.into_iter().find(|kind| kind.number() == number);
             known.unwrap_or(Number(number))
@@ -345,7 +356,8 @@ fn ttl_propagate(line: &mut OptionLine, option: &Word) -> Option<bool> {
 fn translation(line: &mut OptionLine, option: &Word) -> Option<()> {
     line.skip("to");
     line.value(option)?;
-    let diagnostic = Diagnostic::error("unknown-option", "`as` (translation of addresses) is not for routes of IP");
+    let diagnostic =
+        Diagnostic::error("unknown-option", "`as` (translation of addresses) is not for routes of IP");
     line.context.report(diagnostic.at(option.span, "has no effect"));
     Some(())
 }

@@ -1,11 +1,14 @@
 //! What the lines of addresses, routes and rules have in common: the names of iproute2, the track groups that stand above
 //! them, and the preferences of rules that say none.
 
+use std::collections::HashSet;
+
 use super::Draft;
 use super::iproute_names::IprouteNames;
 use super::option_line::OptionLine;
+use super::{address, route, rule};
 use crate::diagnostics::Diagnostic;
-use crate::model::{Family, Name, StaticTrackGroup};
+use crate::model::{Config, Family, Name, StaticTrackGroup};
 use crate::preprocess::Context;
 use crate::source::Span;
 use crate::tree::Node;
@@ -19,6 +22,8 @@ const FIRST_PREFERENCE: u32 = 16384;
 pub(super) struct Routing {
     pub(super) names: IprouteNames,
     pub(super) groups: Vec<GroupDraft>,
+    /// Names of the interfaces that instances make.
+    pub(super) vmac_names: HashSet<Name>,
     /// How many rules of IPv4 and of IPv6 had no preference.
     without_preference: [u32; 2],
 }
@@ -59,7 +64,12 @@ impl TrackGroup {
         let value = line.value(option)?;
         if self.at.is_some() {
             let message = "`track_group` was given before".into();
-            return line.refuse(value, "duplicate-keyword", message, format!("the {} is left out", line.what));
+            return line.refuse(
+                value,
+                "duplicate-keyword",
+                message,
+                format!("the {} is left out", line.what),
+            );
         }
         self.take(value, groups, line.context);
         Some(())
@@ -102,6 +112,20 @@ impl TrackGroup {
 }
 
 impl Draft {
+    /// `static_ipaddress`, `static_routes` or `static_rules`.
+    pub(super) fn static_entries(&mut self, node: &Node, context: &mut Context) {
+        let Self { routing, static_addresses, static_routes, static_rules, .. } = self;
+        let lines = node.lines.iter();
+        match node.keyword.name {
+            "static_ipaddress" => static_addresses
+                .extend(lines.filter_map(|words| address::line(words, true, routing, context))),
+            "static_routes" => {
+                static_routes.extend(lines.filter_map(|words| route::route(words, true, routing, context)))
+            }
+            _ => static_rules.extend(lines.filter_map(|words| rule::rule(words, true, routing, context))),
+        }
+    }
+
     /// `track_group NAME { group { … } }`.
     pub(super) fn track_group(&mut self, node: &Node, context: &mut Context) {
         let Some(name) = self.new_name(node, context) else { return };
@@ -125,15 +149,16 @@ impl Draft {
     }
 }
 
-/// The groups of the model: only members that exist, and only groups that have some.
-pub(super) fn track_groups(
-    drafts: Vec<GroupDraft>,
-    exists: impl Fn(&str) -> bool,
-    context: &mut Context,
-) -> Vec<StaticTrackGroup> {
+/// Makes the groups of the model: only members that exist, and only groups that have some.
+pub(super) fn resolve(drafts: Vec<GroupDraft>, config: &mut Config, context: &mut Context) {
+    if drafts.is_empty() {
+        return;
+    }
+    let instances: HashSet<&str> = config.instances.iter().map(|instance| &*instance.name).collect();
     let mut groups = Vec::new();
     for GroupDraft { name, members } in drafts {
-        let (known, unknown): (Vec<Word>, Vec<Word>) = members.into_iter().partition(|word| exists(&word.text));
+        let (known, unknown): (Vec<Word>, Vec<Word>) =
+            members.into_iter().partition(|word| instances.contains(&*word.text));
         for word in unknown {
             let message = format!("there is no instance `{}` for the track group `{name}`", word.text);
             context.report(Diagnostic::warning("unknown-instance", message).at(word.span, "left out"));
@@ -143,5 +168,11 @@ pub(super) fn track_groups(
             groups.push(StaticTrackGroup { name, members });
         }
     }
-    groups
+    let addresses = config.static_addresses.iter_mut().map(|address| &mut address.track_group);
+    let routes = config.static_routes.iter_mut().map(|route| &mut route.track_group);
+    let rules = config.static_rules.iter_mut().map(|rule| &mut rule.track_group);
+    for group in addresses.chain(routes).chain(rules) {
+        group.take_if(|name| !groups.iter().any(|group| group.name == *name));
+    }
+    config.track_groups = groups;
 }

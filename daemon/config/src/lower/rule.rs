@@ -134,7 +134,9 @@ impl Draft {
             "oif" => self.outgoing_interface = Some(line.interface(word)?),
             "tunnel-id" => self.tunnel_id = Some(line.u64(word)?),
             "uidrange" => self.users = Some(users(line, word)?),
-            "protocol" => self.protocol = optional(line, word, |text| text.parse().ok())?.map(|n| (n, word.span)),
+            "protocol" => {
+                self.protocol = optional(line, word, |text| text.parse().ok())?.map(|n| (n, word.span))
+            }
             "ipproto" => self.ip_protocol = optional(line, word, ip_protocol)?,
             "sport" => self.source_ports = optional(line, word, ports)?,
             "dport" => self.destination_ports = optional(line, word, ports)?,
@@ -189,7 +191,14 @@ impl Draft {
     fn action(&mut self, line: &mut OptionLine, word: &Word) -> Option<()> {
         let action = match &*word.text {
             "table" | "lookup" => match line.named(word, NameKind::Table)? {
-                0 => return line.refuse(word, "out-of-range", "there is no table 0".into(), "the rule is left out"),
+                0 => {
+                    return line.refuse(
+                        word,
+                        "out-of-range",
+                        "there is no table 0".into(),
+                        "the rule is left out",
+                    );
+                }
                 table => RuleAction::Table(table),
             },
             "l3mdev" => RuleAction::L3mdev,
@@ -201,7 +210,12 @@ impl Draft {
                 Some(RouteKind::Prohibit) => RuleAction::Prohibit,
                 Some(_) => {
                     let message = format!("`{text}` is nothing that a rule can do");
-                    return line.refuse(word, "invalid-value", message, "expected blackhole, unreachable or prohibit");
+                    return line.refuse(
+                        word,
+                        "invalid-value",
+                        message,
+                        "expected blackhole, unreachable or prohibit",
+                    );
                 }
                 None => return line.unknown(word, OPTIONS),
             },
@@ -219,7 +233,8 @@ impl Draft {
 
     fn finish(self, first: &Word, routing: &mut Routing, context: &mut Context) -> Option<Rule> {
         let Some((action, at)) = self.action else {
-            let diagnostic = Diagnostic::error("missing-part", "this rule does not say what happens to a packet");
+            let diagnostic =
+                Diagnostic::error("missing-part", "this rule does not say what happens to a packet");
             context.report(diagnostic.at(first.span, "left out").help("for example: `table 100`"));
             return None;
         };
@@ -330,7 +345,8 @@ fn mark(line: &mut OptionLine, option: &Word) -> Option<MaskedMark> {
 /// `FIRST-LAST` of user ids.
 fn users(line: &mut OptionLine, option: &Word) -> Option<(u32, u32)> {
     let value = line.value(option)?;
-    let range = value.text.split_once('-').and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
+    let range =
+        value.text.split_once('-').and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
     if range.is_none() {
         let message = format!("`{}` is no range of users", value.text);
         return line.refuse(value, "invalid-number", message, "expected `FIRST-LAST`");

@@ -9,40 +9,53 @@
 
 mod address;
 mod checker;
+mod garp;
 mod global;
 mod names;
+mod notify;
 mod observability;
 mod prefix;
+mod rare;
 mod real_server;
 mod route;
 mod rule;
 mod script;
 mod track;
+mod tracking;
 mod virtual_server;
+mod vmac;
 mod vrrp;
+mod vrrp_group;
 
 use serde::Serialize;
 
 pub use address::{AddressRange, AddressScope, Family, InterfaceAddress, LinkTarget, MailServer};
 pub use checker::{CheckTiming, Checker, CheckerKind, TcpCheck, UnbuiltCheck};
+pub use garp::{Garp, GarpExtraInterfaces, GarpGroup};
 pub use global::{ApplicationPriority, Global, LvsFlushOnStop, LvsTimeouts, ProcessScheduling, Snmp};
 pub use names::{FwMark, Name, Priority, VirtualRouterId, Weight};
+pub use notify::Notify;
 pub use observability::{History, Observability};
 pub use prefix::{Prefix, Realms, RoutingProtocol, RoutingTable};
+pub use rare::{Rare, Usual};
 pub use real_server::{RealServer, SorryServer, TrackedWeight};
 pub use route::{
-    Encap, IpEncap, Lockable, NextHop, Route, RouteHop, RouteKind, RouteMetrics, RoutePlacement, RouterPreference,
+    Encap, IpEncap, Lockable, NextHop, Route, RouteHop, RouteKind, RouteMetrics, RoutePlacement,
+    RouterPreference,
 };
 pub use rule::{MaskedMark, Rule, RuleAction};
 pub use script::Script;
 pub use track::{TrackFile, TrackProcess, TrackScript, TrackedInterface, TrackedObject};
+pub use tracking::Tracking;
 pub use virtual_server::{
     Forwarding, GroupEntry, Protocol, SchedulerFlags, VirtualServer, VirtualServerGroup, VirtualServerKey,
 };
+pub use vmac::{IpvlanMode, Vmac, VmacKind};
 pub use vrrp::{
-    Authentication, Garp, GarpGroup, InitialState, Instance, LvsSyncDaemon, Notify, StaticTrackGroup, SyncGroup, UnicastPeer, Vmac,
+    Authentication, ConfigFault, InitialState, Instance, LvsSyncDaemon, UnicastChecksum, UnicastPeer,
     VrrpVersion,
 };
+pub use vrrp_group::{StaticTrackGroup, SyncGroup};
 
 /// A whole configuration, in the order of the file, after expansion and defaults.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

@@ -22,7 +22,12 @@ pub(super) fn read(line: &mut OptionLine, option: &Word) -> Option<Encap> {
                 Some(labels) => Some(Encap::Mpls { labels }),
                 None => {
                     let message = format!("`{}` are no labels of MPLS", value.text);
-                    line.refuse(value, "invalid-value", message, "expected one or two numbers of 20 bits, as `100/200`")
+                    line.refuse(
+                        value,
+                        "invalid-value",
+                        message,
+                        "expected one or two numbers of 20 bits, as `100/200`",
+                    )
                 }
             }
         }
@@ -32,7 +37,12 @@ pub(super) fn read(line: &mut OptionLine, option: &Word) -> Option<Encap> {
                 Some(locator) => Some(Encap::Ila { locator }),
                 None => {
                     let message = format!("`{}` is no locator", value.text);
-                    line.refuse(value, "invalid-value", message, "expected four groups of hexadecimal digits, as `1:2:3:4`")
+                    line.refuse(
+                        value,
+                        "invalid-value",
+                        message,
+                        "expected four groups of hexadecimal digits, as `1:2:3:4`",
+                    )
                 }
             }
         }
@@ -54,10 +64,8 @@ pub(super) fn read(line: &mut OptionLine, option: &Word) -> Option<Encap> {
 }
 
 fn labels(text: &str) -> Option<Vec<u32>> {
-    let labels: Option<Vec<u32>> = text
-        .split('/')
-        .map(|label| number(label)?.ok().filter(|label| *label <= GREATEST_LABEL))
-        .collect();
+    let labels: Option<Vec<u32>> =
+        text.split('/').map(|label| number(label)?.ok().filter(|label| *label <= GREATEST_LABEL)).collect();
     labels.filter(|labels| labels.len() <= MOST_LABELS)
 }
 
@@ -79,8 +87,14 @@ fn tunnel<Address>(
     [class, limit]: &[&str; 2],
     of_family: fn(IpAddr) -> Option<Address>,
 ) -> Option<IpEncap<Address>> {
-    let mut made =
-        IpEncap { id: None, destination: None, source: None, traffic_class: None, hop_limit: None, flags: None };
+    let mut made = IpEncap {
+        id: None,
+        destination: None,
+        source: None,
+        traffic_class: None,
+        hop_limit: None,
+        flags: None,
+    };
     while let Some(option) = line.peek() {
         let name = &*option.text;
         if !(matches!(name, "id" | "dst" | "src" | "flags") || name == *class || name == *limit) {
