@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::diagnostics::Diagnostic;
 use crate::preprocess::Context;
-use crate::schema::{Arg, Kind, Need};
+use crate::schema::{Arg, Body, Kind, Need};
 use crate::tree::Node;
 use crate::words::{Line, QuoteError, Word, quoted_words};
 
@@ -67,15 +67,18 @@ pub(crate) fn check(node: &Node, context: &mut Context) -> bool {
     }
     let extra = node.args.get(index..).unwrap_or(&[]);
     if let (true, Some(first), Some(last)) = (right, extra.first(), extra.last()) {
-        let name = &node.name.text;
-        context.report(
-            Diagnostic::warning(
-                "extra-words",
-                format!("`{name}` takes no more than {} here", counted(index)),
-            )
-            .at(first.span.to(last.span), "has no effect")
-            .help(format!("it is written `{}`", node.keyword.syntax())),
-        );
+        let keyword = node.keyword;
+        let message = format!("`{}` takes no more than {} here", node.name.text, counted(index));
+        let diagnostic = if keyword.exact {
+            right = false;
+            Diagnostic::error("extra-words", message).at(first.span.to(last.span), "the line is left out")
+        } else {
+            Diagnostic::warning("extra-words", message).at(first.span.to(last.span), "has no effect")
+        };
+        let diagnostic = diagnostic.help(format!("it is written `{}`", keyword.syntax()));
+        // keepalived says so of every block of lines, and of keywords nowhere else.
+        let is_said = matches!(keyword.body, Body::Lines(_)) && keyword.args.is_empty();
+        context.report(if is_said { diagnostic.changes() } else { diagnostic });
     }
     right
 }

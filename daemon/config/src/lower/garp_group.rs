@@ -30,7 +30,7 @@ impl Draft {
         if group.interval.is_none() && group.gna_interval.is_none() {
             if node.bad_children().is_empty() {
                 let message = "this `garp_group` sets no limit";
-                let diagnostic = Diagnostic::error("missing-value", message).at(node.name.span, "left out");
+                let diagnostic = Diagnostic::error("missing-part", message).at(node.name.span, "left out");
                 context.report(diagnostic.help("add `garp_interval` or `gna_interval`"));
             }
             return;

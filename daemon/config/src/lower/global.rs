@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Draft;
-use super::script::set_once;
+use super::script::script;
 use crate::diagnostics::Diagnostic;
 use crate::line_values::line_number;
 use crate::model::{
@@ -229,8 +229,8 @@ impl GlobalDraft {
                 model.script_user = node.text(0).map(|user| (user, node.text(1)));
             }
             "enable_script_security" => model.enable_script_security = true,
-            "startup_script" => set_once(&mut model.startup_script, node, context),
-            "shutdown_script" => set_once(&mut model.shutdown_script, node, context),
+            "startup_script" => model.startup_script = script(node, context),
+            "shutdown_script" => model.shutdown_script = script(node, context),
             "process_name" => model.process_name = node.text(0),
             "umask" => model.umask = node.arg(0).and_then(|text| u32::from_str_radix(text, 8).ok()),
             "state_dump_file" => model.state_dump_file = path(),

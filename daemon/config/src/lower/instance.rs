@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Draft;
 use super::routing::Routing;
-use super::script::set_once;
+use super::script::script;
 use super::track::{self, TrackedDraft};
 use super::unicast::PeerDraft;
 use super::vmac::VmacDraft;
@@ -250,25 +250,25 @@ impl InstanceDraft {
             "version" => self.version(node, context),
             "garp_extra_if" => self.garp_extra = garp_extra(node, context).or(self.garp_extra.take()),
             "use_vmac" | "use_ipvlan" => vmac::read(self, node, routing, context),
-            _ => self.script(node, context),
+            _ => self.command(node, context),
         }
     }
 
-    fn script(&mut self, node: &Node, context: &mut Context) {
+    fn command(&mut self, node: &Node, context: &mut Context) {
         let notify = &mut self.notify;
         match node.keyword.name {
-            "notify_master" => set_once(&mut notify.make_mut().master, node, context),
-            "notify_backup" => set_once(&mut notify.make_mut().backup, node, context),
-            "notify_fault" => set_once(&mut notify.make_mut().fault, node, context),
-            "notify_stop" => set_once(&mut notify.make_mut().stop, node, context),
-            "notify" => set_once(&mut notify.make_mut().any, node, context),
+            "notify_master" => notify.make_mut().master = script(node, context),
+            "notify_backup" => notify.make_mut().backup = script(node, context),
+            "notify_fault" => notify.make_mut().fault = script(node, context),
+            "notify_stop" => notify.make_mut().stop = script(node, context),
+            "notify" => notify.make_mut().any = script(node, context),
             "notify_master_rx_lower_pri" => {
-                set_once(&mut notify.make_mut().master_rx_lower_priority, node, context)
+                notify.make_mut().master_rx_lower_priority = script(node, context)
             }
             "notify_deleted" => {
                 notify.make_mut().tell_deleted = true;
                 if !node.args.is_empty() {
-                    set_once(&mut notify.make_mut().deleted, node, context);
+                    notify.make_mut().deleted = script(node, context);
                 }
             }
             _ => {}

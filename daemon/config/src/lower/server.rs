@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Draft;
 use super::checker::{CheckerDraft, Timing};
-use super::script::set_once;
+use super::script::script;
 use super::track::TrackedDraft;
 use crate::diagnostics::Diagnostic;
 use crate::line_values::line_number;
@@ -214,8 +214,8 @@ impl ServerDraft {
 
     fn block(&mut self, node: &Node, context: &mut Context) {
         match node.keyword.name {
-            "quorum_up" => set_once(&mut self.quorum_up, node, context),
-            "quorum_down" => set_once(&mut self.quorum_down, node, context),
+            "quorum_up" => self.quorum_up = script(node, context),
+            "quorum_down" => self.quorum_down = script(node, context),
             "sorry_server" => self.sorry = real(node, context),
             "sorry_server_inhibit" | "sorry_server_lvs_method" => match &mut self.sorry {
                 Some(sorry) if node.keyword.name == "sorry_server_inhibit" => sorry.inhibit = Some(true),
@@ -325,8 +325,8 @@ impl RealDraft {
             "inhibit_on_failure" => self.inhibit = Some(node.on()),
             "alpha" => self.alpha = Some(node.on()),
             "smtp_alert" => self.smtp_alert = Some(node.on()),
-            "notify_up" => set_once(&mut self.notify_up, node, context),
-            "notify_down" => set_once(&mut self.notify_down, node, context),
+            "notify_up" => self.notify_up = script(node, context),
+            "notify_down" => self.notify_down = script(node, context),
             "virtualhost" => self.virtualhost = node.text(0),
             "snmp_name" => self.snmp_name = node.text(0),
             "FILE_CHECK" | "BFD_CHECK" => match tracked(node) {

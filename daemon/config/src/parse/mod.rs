@@ -11,7 +11,7 @@ mod suggest;
 use crate::diagnostics::Diagnostic;
 use crate::items::{Item, Items};
 use crate::preprocess::Context;
-use crate::schema::{self, BlockId, Body, Found, unbuilt};
+use crate::schema::{self, Again, BlockId, Body, Found, unbuilt};
 use crate::source::Span;
 use crate::tree::Node;
 use crate::values;
@@ -61,6 +61,8 @@ pub(crate) struct Parser<'a> {
     surplus: Option<(Span, Span)>,
     said_unbuilt: Vec<(BlockId, &'static str)>,
     said_old: Vec<Box<str>>,
+    /// What counts once in the blocks that are one wherever they stand, the top level and `global_defs`, and was given.
+    given: Vec<(BlockId, &'static str, Span)>,
     /// Names of blocks that were not understood; nobody should complain that they are missing.
     pub(crate) skipped_names: Vec<Box<str>>,
 }
@@ -80,6 +82,7 @@ impl<'a> Parser<'a> {
             surplus: None,
             said_unbuilt: Vec::new(),
             said_old: Vec::new(),
+            given: Vec::new(),
             skipped_names: Vec::new(),
         }
     }
@@ -203,12 +206,51 @@ impl<'a> Parser<'a> {
         self.stack.push(Frame { shape, node: Some(node), opened });
     }
 
-    /// Puts a finished node where it belongs.
+    /// Puts a finished node where it belongs, unless only the first of its kind counts and this one is not.
     fn add(&mut self, node: Node) {
+        if self.is_left_out(&node) {
+            return;
+        }
         match self.stack.last_mut().and_then(|frame| frame.node.as_mut()) {
             Some(parent) => parent.children.push(node),
             None => self.pending = Some(node),
         }
+    }
+
+    /// Says so when a keyword that counts once was given before; true when this one has no effect.
+    fn is_left_out(&mut self, node: &Node) -> bool {
+        let label = match node.keyword.again {
+            Again::Replaces | Again::Adds => return false,
+            Again::LastCounts => "this one counts",
+            Again::FirstCounts => "this one is left out",
+        };
+        let block = self.block();
+        let name = node.keyword.name;
+        let before = match block {
+            BlockId::Root | BlockId::Global => {
+                let before = self.given.iter().find(|(b, n, _)| (*b, *n) == (block, name));
+                before.map(|(_, _, span)| *span)
+            }
+            _ => {
+                let siblings =
+                    self.stack.last().and_then(|frame| frame.node.as_ref()).map(|node| &node.children);
+                siblings
+                    .and_then(|all| all.iter().find(|other| other.keyword.name == name && !other.bad))
+                    .map(|other| other.name.span)
+            }
+        };
+        let Some(before) = before else {
+            if matches!(block, BlockId::Root | BlockId::Global) && !node.bad {
+                self.given.push((block, name, node.name.span));
+            }
+            return false;
+        };
+        self.context.report(
+            Diagnostic::error("duplicate-keyword", format!("`{name}` was given before"))
+                .at(node.name.span, label)
+                .also(before, "here"),
+        );
+        node.keyword.again == Again::FirstCounts
     }
 
     fn close(&mut self, span: Span, first: bool) {

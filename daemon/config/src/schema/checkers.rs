@@ -95,7 +95,8 @@ pub(super) const HTTP_GET: &[Keyword] = &[
     LOG_ALL,
     kw("virtualhost", &[one("NAME", Kind::Word)], "Host header of requests.")
         .default("the real server's, the virtual server's, its address")
-        .example("virtualhost www.example.com"),
+        .example("virtualhost www.example.com")
+        .last_counts(),
     kw(
         "http_protocol",
         &[one("VERSION", Kind::Choice(&["1.0", "1.1", "1.0C", "1.0c", "1.1C", "1.1c"]))],
@@ -105,7 +106,8 @@ pub(super) const HTTP_GET: &[Keyword] = &[
     .example("http_protocol 1.1"),
     switch("enable_sni", "Send the host name in the TLS handshake.").default("off").example("enable_sni"),
     kw("sni_name", &[opt("NAME", Kind::Word)], "Name to send in the TLS handshake.")
-        .example("sni_name www.example.com"),
+        .example("sni_name www.example.com")
+        .last_counts(),
     switch("fast_recovery", "One success of every URL in a row brings the server back.")
         .default("off")
         .example("fast_recovery"),
@@ -118,16 +120,19 @@ pub(super) const HTTP_GET: &[Keyword] = &[
 
 /// `url { … }`.
 pub(super) const URL: &[Keyword] = &[
-    kw("path", &[one("PATH", Kind::Word)], "Path of the page.").example("path /index.html"),
+    kw("path", &[one("PATH", Kind::Word)], "Path of the page.").example("path /index.html").last_counts(),
     kw("digest", &[one("DIGEST", Kind::Digest)], "Digest of its body, as genhash prints it.")
         .example("digest ec90a42b99ea9a2f5ecbe213ac9eba03"),
     kw("status_code", &[some("CODE | FROM-TO", Kind::Status)], "Status codes that are right.")
         .default("200-299")
         .example("status_code 200"),
     kw("virtualhost", &[one("NAME", Kind::Word)], "Host header of this request.")
-        .example("virtualhost www.example.com"),
-    kw("regex", &[some("PATTERN", Kind::Word)], "Pattern (PCRE) that the body must match.")
-        .example("regex \"Welcome\""),
+        .example("virtualhost www.example.com")
+        .last_counts(),
+    kw("regex", &[one("PATTERN", Kind::Word)], "Pattern (PCRE) that the body must match.")
+        .example("regex \"Welcome\"")
+        .exact()
+        .last_counts(),
     flag("regex_no_match", "The body must not match.").example("regex_no_match"),
     kw("regex_options", &[some("OPTION", Kind::Word)], "Options of the pattern.")
         .example("regex_options caseless"),
@@ -165,7 +170,7 @@ pub(super) const SMTP_CHECK: &[Keyword] = &[
     LOG_ALL,
     kw("helo_name", &[one("NAME", Kind::Word)], "Name in the greeting.")
         .default("smtp_helo_name")
-        .example("helo_name me.example.com"),
+        .example("helo_name me.example.com").first_counts(),
     kw("host", &[], "Where to check, when not the real server; `connect_ip` and the like in SMTP_CHECK itself say the same.")
         .block(BlockId::SmtpHost)
         .repeats()
@@ -195,7 +200,8 @@ pub(super) const DNS_CHECK: &[Keyword] = &[
         .example("type A"),
     kw("name", &[one("NAME", Kind::Word)], "Name to ask for.")
         .default("the root")
-        .example("name example.com"),
+        .example("name example.com")
+        .first_counts(),
 ];
 
 /// `MISC_CHECK { … }`.
@@ -263,6 +269,9 @@ pub(super) const FILE_CHECK: &[Keyword] = &[
 
 /// `BFD_CHECK { … }`.
 pub(super) const BFD_CHECK: &[Keyword] = &[
-    kw("name", &[one("NAME", Kind::Word)], "The `bfd_instance` whose state counts.").example("name B1"),
+    kw("name", &[one("NAME", Kind::Word)], "The `bfd_instance` whose state counts.")
+        .example("name B1")
+        .exact()
+        .first_counts(),
     switch("alpha", "Counts as down until the session is up.").default("the real server's").example("alpha"),
 ];

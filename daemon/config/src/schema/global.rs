@@ -81,12 +81,14 @@ pub(super) const GLOBAL: &[Keyword] = &[
     switch("set_supplementary_groups", "Scripts run with the user's supplementary groups.")
         .example("set_supplementary_groups"),
     script("startup_script", "Command to run before anything starts.")
-        .example("startup_script \"/etc/keepalived/start.sh\""),
+        .example("startup_script \"/etc/keepalived/start.sh\"")
+        .first_counts(),
     kw("startup_script_timeout", &[one("SECONDS", Kind::Int(1, 1000))], "How long that may run.")
         .default("10")
         .example("startup_script_timeout 10"),
     script("shutdown_script", "Command to run after everything has stopped.")
-        .example("shutdown_script \"/etc/keepalived/stop.sh\""),
+        .example("shutdown_script \"/etc/keepalived/stop.sh\"")
+        .first_counts(),
     kw("shutdown_script_timeout", &[one("SECONDS", Kind::Int(1, 1000))], "How long that may run.")
         .default("10")
         .example("shutdown_script_timeout 10"),
@@ -133,7 +135,8 @@ pub(super) const GLOBAL: &[Keyword] = &[
         ],
         "Synchronise IPVS connections with the other director.",
     )
-    .example("lvs_sync_daemon eth1 inst VI_1 id 51"),
+    .example("lvs_sync_daemon eth1 inst VI_1 id 51")
+    .first_counts(),
     kw("vrrp_mcast_group4", &[one("ADDRESS", Kind::Address4)], "Multicast group of IPv4 adverts.")
         .default("224.0.0.18")
         .example("vrrp_mcast_group4 224.0.0.19"),
@@ -221,11 +224,13 @@ pub(super) const GLOBAL: &[Keyword] = &[
         &[opt("INPUT", Kind::Limited(28)), opt("OUTPUT", Kind::Limited(28))],
         "Chains of iptables that drop packets to unaccepted addresses.",
     )
-    .example("vrrp_iptables keepalived"),
+    .example("vrrp_iptables keepalived")
+    .first_counts(),
     kw("vrrp_ipsets", &[any("off | NAME …", Kind::Word)], "Sets that those chains use.")
         .example("vrrp_ipsets keepalived"),
     kw("nftables", &[opt("TABLE", Kind::Word)], "nftables table that drops packets to unaccepted addresses.")
-        .example("nftables keepalived"),
+        .example("nftables keepalived")
+        .first_counts(),
     kw("nftables_priority", &[one("PRIORITY", Kind::Int(i32::MIN as i64, I32))], "Priority of its chains.")
         .default("-1")
         .example("nftables_priority -1"),
@@ -236,7 +241,8 @@ pub(super) const GLOBAL: &[Keyword] = &[
         &[opt("TABLE", Kind::Word)],
         "nftables table that marks packets of virtual server groups.",
     )
-    .example("nftables_ipvs keepalived_ipvs"),
+    .example("nftables_ipvs keepalived_ipvs")
+    .first_counts(),
     kw(
         "nftables_ipvs_priority",
         &[one("PRIORITY", Kind::Int(i32::MIN as i64, I32))],
@@ -281,25 +287,31 @@ pub(super) const GLOBAL: &[Keyword] = &[
         &[one("PATH", Kind::Word), any("[USER [GROUP]]", Kind::Word)],
         "FIFO that is told of every change.",
     )
-    .example("notify_fifo /run/keepalived.fifo"),
+    .example("notify_fifo /run/keepalived.fifo")
+    .first_counts(),
     script("notify_fifo_script", "Command that reads it.")
-        .example("notify_fifo_script \"/etc/keepalived/fifo.sh\""),
+        .example("notify_fifo_script \"/etc/keepalived/fifo.sh\"")
+        .first_counts(),
     kw(
         "vrrp_notify_fifo",
         &[one("PATH", Kind::Word), any("[USER [GROUP]]", Kind::Word)],
         "FIFO that is told of VRRP changes.",
     )
-    .example("vrrp_notify_fifo /run/vrrp.fifo"),
+    .example("vrrp_notify_fifo /run/vrrp.fifo")
+    .first_counts(),
     script("vrrp_notify_fifo_script", "Command that reads it.")
-        .example("vrrp_notify_fifo_script \"/etc/keepalived/fifo.sh\""),
+        .example("vrrp_notify_fifo_script \"/etc/keepalived/fifo.sh\"")
+        .first_counts(),
     kw(
         "lvs_notify_fifo",
         &[one("PATH", Kind::Word), any("[USER [GROUP]]", Kind::Word)],
         "FIFO that is told of virtual and real server changes.",
     )
-    .example("lvs_notify_fifo /run/lvs.fifo"),
+    .example("lvs_notify_fifo /run/lvs.fifo")
+    .first_counts(),
     script("lvs_notify_fifo_script", "Command that reads it.")
-        .example("lvs_notify_fifo_script \"/etc/keepalived/fifo.sh\""),
+        .example("lvs_notify_fifo_script \"/etc/keepalived/fifo.sh\"")
+        .first_counts(),
     switch("vrrp_notify_priority_changes", "Tell FIFOs of priority changes too.")
         .default("off")
         .example("vrrp_notify_priority_changes"),
@@ -307,7 +319,9 @@ pub(super) const GLOBAL: &[Keyword] = &[
         .example("fifo_write_vrrp_states_on_reload"),
     kw("snmp_socket", &[opt("SOCKET", Kind::Word)], "Where the SNMP master agent listens.")
         .default("/var/agentx/master")
-        .example("snmp_socket unix:/var/agentx/master"),
+        .example("snmp_socket unix:/var/agentx/master")
+        .exact()
+        .first_counts(),
     flag("enable_snmp_vrrp", "Serve the VRRP part of KEEPALIVED-MIB.")
         .old(&["enable_snmp_keepalived"])
         .example("enable_snmp_vrrp"),
@@ -366,7 +380,8 @@ pub(super) const GLOBAL: &[Keyword] = &[
     .example("vrrp_rx_bufs_policy ADVERT"),
     kw("vrrp_rx_bufs_multiplier", &[one("NUMBER", Kind::Int(1, U32))], "How many times that.")
         .default("3")
-        .example("vrrp_rx_bufs_multiplier 3"),
+        .example("vrrp_rx_bufs_multiplier 3")
+        .exact(),
     kw(
         "vrrp_startup_delay",
         &[one("SECONDS", Kind::Seconds(1000, LONG))],
@@ -388,10 +403,12 @@ pub(super) const GLOBAL: &[Keyword] = &[
         .example("vrrp_owner_ignore_adverts"),
     kw("vmac_prefix", &[one("PREFIX", Kind::Limited(8))], "What names of VMAC interfaces begin with.")
         .default("vrrp")
-        .example("vmac_prefix vrrp"),
+        .example("vmac_prefix vrrp")
+        .first_counts(),
     kw("vmac_addr_prefix", &[one("PREFIX", Kind::Limited(8))], "The same for VMACs of single addresses.")
         .default("vmac_prefix")
-        .example("vmac_addr_prefix vrrp"),
+        .example("vmac_addr_prefix vrrp")
+        .first_counts(),
     kw("umask", &[some("OCTAL | [IRWX…] | …", Kind::Word)], "File mode mask.")
         .default("IXUSR | IRWXG | IRWXO")
         .example("umask 0177"),
@@ -404,7 +421,8 @@ pub(super) const GLOBAL: &[Keyword] = &[
     )
     .example("reload_check_config"),
     kw("reload_time_file", &[one("PATH", Kind::Word)], "File with the time of the next reload.")
-        .example("reload_time_file /run/reload_at"),
+        .example("reload_time_file /run/reload_at")
+        .exact(),
     flag("reload_repeat", "Reload again at the next such time.").example("reload_repeat"),
     kw("reload_file", &[opt("PATH", Kind::Word)], "File that is there while a reload is going on.")
         .example("reload_file /run/reloading"),
@@ -417,24 +435,30 @@ pub(super) const GLOBAL: &[Keyword] = &[
     path("config_save_dir", "Where configurations are kept around a reload, for debugging.")
         .example("config_save_dir /tmp/kw"),
     path("tmp_config_directory", "Where keepalived keeps its copy of the configuration.")
-        .example("tmp_config_directory /tmp"),
+        .example("tmp_config_directory /tmp")
+        .first_counts(),
     switch("data_use_instance", "Names of dumps have the instance in them.").example("data_use_instance"),
     kw("json_version", &[one("VERSION", Kind::Int(1, 2))], "Version of the JSON dump.")
         .default("1")
         .example("json_version 2"),
     path("iproute_usr_dir", "Where iproute2 keeps its tables.")
-        .example("iproute_usr_dir /usr/share/iproute2"),
+        .example("iproute_usr_dir /usr/share/iproute2")
+        .exact(),
     path("iproute_etc_dir", "Where iproute2's tables are overridden.")
-        .example("iproute_etc_dir /etc/iproute2"),
+        .example("iproute_etc_dir /etc/iproute2")
+        .exact(),
     path("state_dump_file", "Where SIGUSR1 writes.")
         .default("/tmp/keepalived.data")
-        .example("state_dump_file /tmp/keepalived.data"),
+        .example("state_dump_file /tmp/keepalived.data")
+        .exact(),
     path("stats_dump_file", "Where SIGUSR2 writes.")
         .default("/tmp/keepalived.stats")
-        .example("stats_dump_file /tmp/keepalived.stats"),
+        .example("stats_dump_file /tmp/keepalived.stats")
+        .exact(),
     path("json_dump_file", "Where the JSON signal writes.")
         .default("/tmp/keepalived.json")
-        .example("json_dump_file /tmp/keepalived.json"),
+        .example("json_dump_file /tmp/keepalived.json")
+        .exact(),
     kw("linkbeat_use_polling", &[], "Poll links.")
         .replaced_by("linkbeat_interfaces")
         .example("linkbeat_use_polling"),

@@ -92,6 +92,19 @@ pub struct Arg {
     pub need: Need,
 }
 
+/// What a keyword means that was given in this block before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// The later one takes its place, and nothing is said.
+    Replaces,
+    /// The later one takes its place, which is said.
+    LastCounts,
+    /// The later one is left out, which is said.
+    FirstCounts,
+    /// One more of its kind.
+    Adds,
+}
+
 /// What follows a keyword's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
@@ -124,8 +137,10 @@ pub struct Keyword {
     pub help: &'static str,
     /// How it is written.
     pub example: &'static str,
-    /// May be written more than once in a block.
-    pub repeats: bool,
+    /// What a second one in a block means.
+    pub again: Again,
+    /// A word too many makes the line void; elsewhere it is only said to have no effect.
+    pub exact: bool,
     /// What to use in place of it; it is accepted without effect or with the effect of that.
     pub replaced_by: &'static str,
 }
@@ -142,7 +157,8 @@ pub(crate) const fn kw(name: &'static str, args: &'static [Arg], help: &'static 
         since: "",
         help,
         example: "",
-        repeats: false,
+        again: Again::Replaces,
+        exact: false,
         replaced_by: "",
     }
 }
@@ -192,7 +208,19 @@ impl Keyword {
         self
     }
     pub(crate) const fn repeats(mut self) -> Self {
-        self.repeats = true;
+        self.again = Again::Adds;
+        self
+    }
+    pub(crate) const fn first_counts(mut self) -> Self {
+        self.again = Again::FirstCounts;
+        self
+    }
+    pub(crate) const fn exact(mut self) -> Self {
+        self.exact = true;
+        self
+    }
+    pub(crate) const fn last_counts(mut self) -> Self {
+        self.again = Again::LastCounts;
         self
     }
     pub(crate) const fn replaced_by(mut self, by: &'static str) -> Self {

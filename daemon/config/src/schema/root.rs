@@ -14,14 +14,17 @@ pub(super) const ROOT: &[Keyword] = &[
     flag("linkbeat_use_polling", "Poll links rather than listen to the kernel.")
         .example("linkbeat_use_polling"),
     kw("net_namespace", &[one("NAME", Kind::Word)], "Network namespace that the whole daemon runs in.")
-        .example("net_namespace blue"),
+        .example("net_namespace blue")
+        .first_counts(),
     kw("net_namespace_ipvs", &[opt("NAME", Kind::Word)], "Network namespace whose IPVS table is used.")
-        .example("net_namespace_ipvs blue"),
+        .example("net_namespace_ipvs blue")
+        .first_counts(),
     flag("namespace_with_ipsets", "Use ipsets in a namespace even on kernels before 3.13.")
         .example("namespace_with_ipsets"),
     flag("use_pid_dir", "Put pid files in a directory of their own.").example("use_pid_dir"),
     kw("instance", &[one("NAME", Kind::Word)], "Name of this daemon among several on one host.")
-        .example("instance east"),
+        .example("instance east")
+        .first_counts(),
     kw(
         "child_wait_time",
         &[one("SECONDS", Kind::Int(0, DAY as i64))],
@@ -42,7 +45,8 @@ pub(super) const ROOT: &[Keyword] = &[
     )
     .block(BlockId::StaticTrackGroup)
     .repeats()
-    .example("track_group GROUP1 {\n    group {\n        VI_1\n    }\n}"),
+    .example("track_group GROUP1 {\n    group {\n        VI_1\n    }\n}")
+    .exact(),
     kw("static_ipaddress", &[], "Addresses that are always there.")
         .lines("ADDRESS[/PREFIX] [brd ADDRESS] [dev INTERFACE] [scope SCOPE] [label LABEL] …")
         .repeats()
@@ -88,7 +92,8 @@ pub(super) const ROOT: &[Keyword] = &[
         .example("vrrp_track_process web {\n    process nginx\n}"),
     kw("SSL", &[], "Certificates that SSL_GET uses.")
         .block(BlockId::Ssl)
-        .example("SSL {\n    ca /etc/ssl/ca.pem\n}"),
+        .example("SSL {\n    ca /etc/ssl/ca.pem\n}")
+        .last_counts(),
     kw(
         "virtual_server_group",
         &[one("NAME", Kind::Word)],

@@ -101,7 +101,6 @@ pub(super) const AREA: Area = Area {
         (BlockId::Global, "json_version"),
         (BlockId::Global, "iproute_usr_dir"),
         (BlockId::Global, "iproute_etc_dir"),
-        (BlockId::VrrpScript, "script"),
         (BlockId::Bfd, "neighbor_ip"),
         (BlockId::Bfd, "source_ip"),
         (BlockId::Bfd, "min_rx"),
@@ -123,8 +122,8 @@ fn base(block: BlockId, extra: &str) -> String {
     format!(
         "global_defs {{\n{}\n}}\nobservability {{\n{}\nhistory {{\n{}\n}}\n}}\n\
          vrrp_script down {{\nscript \"/bin/true\"\ninterval 9\nuser root\n{}\n}}\n\
-         track_file down {{\nfile /run/other\nweight 9\n{}\n}}\n\
-         vrrp_track_process down {{\nprocess other\nquorum 2\n{}\n}}\n\
+         track_file down {{\n{}\nfile /run/other\nweight 9\n}}\n\
+         vrrp_track_process down {{\nquorum 2\n{}\nprocess other\n}}\n\
          bfd_instance down {{\nneighbor_ip 192.0.2.9\nmin_rx 20\nmin_tx 20\nidle_tx 2000\nmultiplier 3\n{}\n}}\n\
          vrrp_instance VI_1 {{\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {{\n10.0.0.1\n}}\n}}\n\
          {}\n",

@@ -9,7 +9,7 @@ mod servers;
 
 use std::path::Path;
 
-use keepwatch_config::schema::{BlockId, Body, Keyword, keywords};
+use keepwatch_config::schema::{Again, BlockId, Body, Keyword, keywords};
 use keepwatch_config::{Options, load_text};
 
 /// A part of the language that is looked at on its own.
@@ -49,7 +49,7 @@ impl Area {
         }
         for (block, keyword) in self.keywords() {
             // Such a block stands in the base already.
-            if matches!(keyword.body, Body::Block(_)) && !keyword.repeats {
+            if matches!(keyword.body, Body::Block(_)) && keyword.again != Again::Adds {
                 continue;
             }
             let key = (block, keyword.name);
