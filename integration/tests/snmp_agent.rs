@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use integration::{Host, Lab, snmpd::Snmpd, wait};
 use keepwatch_bus::details::InstanceDetails;
+use keepwatch_bus::fact::{DaemonFact, VrrpFact};
 use keepwatch_bus::settings::{AuthKind, DaemonSettings, InstanceSettings};
 use keepwatch_bus::subject::{Family, VirtualAddress, VrrpState};
-use keepwatch_bus::{Bus, BusSettings, Fact, Hub, Reader};
+use keepwatch_bus::{Bus, BusSettings, Hub, Reader};
 use keepwatch_mib::{Parts, Settings};
 use nix::sys::signal::Signal;
 use snmp_agentx::{Address, Tree, oid};
@@ -28,13 +29,11 @@ struct Scene {
     settings: watch::Sender<Option<Settings>>,
     runtime: Runtime,
     host: Host,
-    _lab: Lab,
 }
 
 impl Scene {
     fn new(name: &str, instances: u32) -> Result<Self> {
-        let lab = Lab::new(name)?;
-        let host = lab.host("director")?;
+        let host = Lab::new(name)?.host("director")?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let _inside = runtime.enter();
         let (bus, mut hub) = Hub::new(BusSettings::default())?;
@@ -45,12 +44,12 @@ impl Scene {
         runtime.spawn(keepwatch_mib::run(watched, reader.clone(), bus.downgrade(), events));
         drop(_inside);
         let started = DaemonSettings { router_id: "R1".into(), ..DaemonSettings::default() };
-        bus.publish(None, Fact::DaemonStarted { settings: Box::new(started) });
+        bus.publish(None, DaemonFact::DaemonStarted { settings: Box::new(started) });
         for position in 1..=instances {
             let settings = Box::new(instance(position));
-            bus.publish(None, Fact::InstanceConfigured { instance: name_of(position), settings });
+            bus.publish(None, VrrpFact::InstanceConfigured { instance: name_of(position), settings });
         }
-        Ok(Self { bus, reader, settings, runtime, host, _lab: lab })
+        Ok(Self { bus, reader, settings, runtime, host })
     }
 
     fn wait_for_session(&self, number: u64) -> Result<()> {
@@ -62,7 +61,7 @@ impl Scene {
 
     fn become_state(&self, to: VrrpState) {
         let from = VrrpState::Init;
-        self.bus.publish(None, Fact::StateChanged { instance: name_of(1), from, to, priority: 100 });
+        self.bus.publish(None, VrrpFact::StateChanged { instance: name_of(1), from, to, priority: 100 });
     }
 }
 

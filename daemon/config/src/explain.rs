@@ -119,6 +119,7 @@ fn form(kind: Kind) -> Option<String> {
         Kind::Multicast6 => "IPv6 multicast address".into(),
         Kind::Choice(choices) | Kind::ChoiceNoCase(choices) => choices.join(", "),
         Kind::Script => "command with arguments in quotes, then user and group if need be".into(),
+        Kind::Pattern => "one word, in quotes if it has blanks".into(),
         Kind::Granularity => "netmask, or a prefix length for IPv6".into(),
     })
 }

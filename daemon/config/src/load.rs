@@ -8,7 +8,7 @@ use crate::items::Items;
 use crate::lower::{Draft, Places};
 use crate::model::Config;
 use crate::parse::Parser;
-use crate::preprocess::{Context, Reader, Settings};
+use crate::preprocess::{self, Context, Reader, Settings, Text};
 use crate::source::SourceMap;
 
 /// What the language takes from outside of the file.
@@ -54,11 +54,11 @@ pub struct Loaded {
 ///
 /// Nothing fails: a file that cannot be read is a diagnostic too.
 pub fn load(path: &Path, options: &Options) -> Loaded {
-    match std::fs::read(path) {
-        Ok(bytes) => load_text(path, String::from_utf8_lossy(&bytes).into_owned(), options),
+    match preprocess::read(path) {
+        Ok(text) => read(path, text, options),
         Err(error) => {
             let mut diagnostics = Diagnostics::default();
-            let message = format!("cannot read {}: {error}", path.display());
+            let message = format!("{} {error}", path.display());
             diagnostics.push(Diagnostic::error("unreadable-file", message).fatal());
             Loaded { config: None, diagnostics, files: Vec::new(), places: Places::default() }
         }
@@ -67,6 +67,10 @@ pub fn load(path: &Path, options: &Options) -> Loaded {
 
 /// Reads and checks a configuration that is in memory; `path` is what it is called, and where relative includes begin.
 pub fn load_text(path: &Path, text: String, options: &Options) -> Loaded {
+    read(path, text.into(), options)
+}
+
+fn read(path: &Path, text: Text, options: &Options) -> Loaded {
     let host = options.host_name.clone().unwrap_or_else(host_name);
     let mut context = Context { look_at_scripts: options.scripts, ..Context::default() };
     let settings = Settings {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::diagnostics::Diagnostic;
 use crate::preprocess::Context;
-use crate::schema::{Arg, Body, Kind, Need};
+use crate::schema::{Arg, Body, Keyword, Kind, Need};
 use crate::tree::Node;
 use crate::words::{Line, QuoteError, Word, quoted_words};
 
@@ -13,8 +13,15 @@ use crate::words::{Line, QuoteError, Word, quoted_words};
 pub(crate) const LONGEST_INTERFACE: usize = 15;
 
 /// The words after a quoted keyword; `None` when its quotes don't match (reported).
-pub(crate) fn quoted_arguments(line: &Line, name: &Word, context: &mut Context) -> Option<Vec<Word>> {
-    match quoted_words(&line.text, false) {
+pub(crate) fn quoted_arguments(
+    line: &Line,
+    name: &Word,
+    keyword: &Keyword,
+    context: &mut Context,
+) -> Option<Vec<Word>> {
+    // A command is cut into words once more; only then its escapes are read.
+    let escapes = matches!(keyword.args.first(), Some(Arg { kind: Kind::Pattern, .. }));
+    match quoted_words(&line.text, escapes) {
         Ok(words) => {
             let words = words.into_iter().skip(1);
             Some(
@@ -30,7 +37,7 @@ pub(crate) fn quoted_arguments(line: &Line, name: &Word, context: &mut Context) 
             };
             let diagnostic = Diagnostic::error("unterminated-quote", message)
                 .at(line.span(at, at + 1), "here")
-                .also(name.span, "in the command of this");
+                .also(name.span, "in the value of this");
             context.report(diagnostic);
             None
         }
@@ -133,7 +140,7 @@ fn look(word: &Word, kind: Kind) -> Result<(), Problem> {
     let fail =
         |code: &'static str, message: String, expected: &str| Err(Problem::new(code, message, expected));
     match kind {
-        Kind::Word | Kind::Script | Kind::Options(_) => Ok(()),
+        Kind::Word | Kind::Script | Kind::Pattern | Kind::Options(_) => Ok(()),
         Kind::Limited(most) if text.len() <= most => Ok(()),
         Kind::Limited(most) => {
             fail("too-long", format!("`{text}` is too long"), &format!("at most {most} bytes"))
@@ -333,7 +340,7 @@ pub(crate) fn granularity(text: &str) -> Option<(u8, bool)> {
 }
 
 /// A status code or a range of them.
-fn status(text: &str) -> Option<(u16, u16)> {
+pub(crate) fn status(text: &str) -> Option<(u16, u16)> {
     let (from, to) = text.split_once('-').unwrap_or((text, text));
     let (from, to) = (from.parse().ok()?, to.parse().ok()?);
     (100 <= from && from <= to && to <= 599).then_some((from, to))

@@ -59,7 +59,7 @@ fn group(group: &model::VirtualServerGroup) -> VirtualServerGroup {
             last: range.addresses().last().unwrap_or(range.first),
             port: *port,
         },
-        model::GroupEntry::FwMark(mark) => GroupEntry::Fwmark(mark.0),
+        model::GroupEntry::FwMark { mark, family: _ } => GroupEntry::Fwmark(mark.0),
     };
     VirtualServerGroup { name: group.name.clone(), entries: group.entries.iter().map(entry).collect() }
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use keepwatch_bus::details::{AddressOptions, Command, InstanceDetails, NotifyScripts, Tracked, Tracking};
+use keepwatch_bus::fact::{DaemonFact, LinkFact, ServiceFact, VrrpFact};
 use keepwatch_bus::settings::{
     AuthKind, DaemonSettings, GroupSettings, InstanceSettings, RealServerSettings, ServiceSettings,
 };
@@ -18,13 +19,13 @@ use crate::traps;
 
 const ALL: Parts = Parts { vrrp: true, checker: true };
 
-fn happen(world: &mut World, fact: Fact) -> Event {
+fn happen(world: &mut World, fact: impl Into<Fact>) -> Event {
     let event = Event {
         id: EventId(world.version + 1),
         at: "2026-01-01T00:00:00Z".parse().unwrap(),
         mono: 0,
         cause: None,
-        fact,
+        fact: fact.into(),
     };
     world.apply(&event);
     event
@@ -99,15 +100,15 @@ fn vrrp_world() -> World {
         traps: true,
         ..DaemonSettings::default()
     };
-    happen(&mut world, Fact::DaemonStarted { settings: Box::new(settings) });
-    happen(&mut world, Fact::LinkUp { interface: "eth0".into(), index: 2 });
+    happen(&mut world, DaemonFact::DaemonStarted { settings: Box::new(settings) });
+    happen(&mut world, LinkFact::LinkUp { interface: "eth0".into(), index: 2 });
     let group = GroupSettings {
         position: 1,
         members: vec!["VI_1".into(), "VI_2".into()],
         smtp_alert: false,
         details: Default::default(),
     };
-    happen(&mut world, Fact::GroupConfigured { group: "G1".into(), settings: Box::new(group) });
+    happen(&mut world, VrrpFact::GroupConfigured { group: "G1".into(), settings: Box::new(group) });
     // Facts come in any order; the position in the configuration is what counts.
     let second = InstanceSettings {
         version: 3,
@@ -121,8 +122,11 @@ fn vrrp_world() -> World {
         details: InstanceDetails::default(),
         ..instance(2)
     };
-    happen(&mut world, Fact::InstanceConfigured { instance: "VI_2".into(), settings: Box::new(second) });
-    happen(&mut world, Fact::InstanceConfigured { instance: "VI_1".into(), settings: Box::new(instance(1)) });
+    happen(&mut world, VrrpFact::InstanceConfigured { instance: "VI_2".into(), settings: Box::new(second) });
+    happen(
+        &mut world,
+        VrrpFact::InstanceConfigured { instance: "VI_1".into(), settings: Box::new(instance(1)) },
+    );
     world
 }
 
@@ -202,7 +206,7 @@ fn rows_follow_the_order_of_the_configuration_and_unset_columns_are_absent() {
 #[test]
 fn addresses_are_numbered_through_the_excluded_ones() {
     let mut world = vrrp_world();
-    let added = Fact::AddressAdded {
+    let added = VrrpFact::AddressAdded {
         instance: "VI_1".into(),
         address: address("10.78.9.10/24", "eth1"),
         adopted: false,
@@ -230,13 +234,13 @@ fn addresses_are_numbered_through_the_excluded_ones() {
 #[test]
 fn states_priorities_and_what_is_wanted_follow_the_facts() {
     let mut world = vrrp_world();
-    let change = |from, to| Fact::StateChanged { instance: "VI_1".into(), from, to, priority: 140 };
+    let change = |from, to| VrrpFact::StateChanged { instance: "VI_1".into(), from, to, priority: 140 };
     assert_eq!(column(&world, 2, 3, 4), integers(&[0, 0]));
     happen(&mut world, change(VrrpState::Init, VrrpState::Backup));
     assert_eq!(column(&world, 2, 3, 4), integers(&[1, 0]));
     assert_eq!(column(&world, 2, 3, 6), integers(&[1, 1]), "in a group nobody wants to be master at once");
     let silence =
-        Fact::AdvertTimedOut { instance: "VI_1".into(), master: None, waited: Duration::from_secs(3) };
+        VrrpFact::AdvertTimedOut { instance: "VI_1".into(), master: None, waited: Duration::from_secs(3) };
     happen(&mut world, silence);
     assert_eq!(column(&world, 2, 3, 6), integers(&[2, 1]), "held back by its group only");
     happen(&mut world, change(VrrpState::Backup, VrrpState::Master));
@@ -276,7 +280,10 @@ pub(super) fn check_world() -> World {
         smtp_alert: false,
         details: Default::default(),
     };
-    happen(&mut world, Fact::VirtualServerConfigured { service: VIRTUAL, settings: Box::new(service) });
+    happen(
+        &mut world,
+        ServiceFact::VirtualServerConfigured { service: VIRTUAL, settings: Box::new(service) },
+    );
     for (position, text) in [(1, "10.0.0.1:80"), (2, "10.0.0.2:80")] {
         let settings = RealServerSettings {
             position,
@@ -291,7 +298,10 @@ pub(super) fn check_world() -> World {
             checkers: vec!["TCP_CHECK".into()],
             details: Default::default(),
         };
-        happen(&mut world, Fact::RealServerConfigured { real: real(text), settings: Box::new(settings) });
+        happen(
+            &mut world,
+            ServiceFact::RealServerConfigured { real: real(text), settings: Box::new(settings) },
+        );
     }
     world
 }
@@ -299,8 +309,8 @@ pub(super) fn check_world() -> World {
 #[test]
 fn virtual_and_real_servers_with_the_sorry_server_first() {
     let mut world = check_world();
-    happen(&mut world, Fact::VirtualServerAdded { service: VIRTUAL, adopted: false });
-    happen(&mut world, Fact::RealServerDown { real: real("10.0.0.2:80") });
+    happen(&mut world, ServiceFact::VirtualServerAdded { service: VIRTUAL, adopted: false });
+    happen(&mut world, ServiceFact::RealServerDown { real: real("10.0.0.2:80") });
     assert_eq!(column(&world, 3, 3, 2), integers(&[2]));
     assert_eq!(column(&world, 3, 3, 6), [value::octets(&[10, 78, 9, 9])]);
     assert_eq!(column(&world, 3, 3, 9), integers(&[2]));
@@ -349,7 +359,7 @@ fn notifications_carry_what_the_mib_lists() {
         let binds = traps::notification(event, world, ALL).unwrap();
         binds.iter().map(|bind| bind.name.to_string().replace("1.3.6.1.4.1.9586.100.5.", "")).collect()
     };
-    let change = Fact::StateChanged {
+    let change = VrrpFact::StateChanged {
         instance: "VI_1".into(),
         from: VrrpState::Backup,
         to: VrrpState::Master,
@@ -363,18 +373,18 @@ fn notifications_carry_what_the_mib_lists() {
     assert_eq!(traps::notification(&event, &world, Parts::default()), None);
 
     let mut stopping = world.clone();
-    happen(&mut stopping, Fact::DaemonStopping { reason: "SIGTERM".into() });
+    happen(&mut stopping, DaemonFact::DaemonStopping { reason: "SIGTERM".into() });
     let (instance, from) = ("VI_1".into(), VrrpState::Master);
     let event =
-        happen(&mut stopping, Fact::StateChanged { instance, from, to: VrrpState::Init, priority: 150 });
+        happen(&mut stopping, VrrpFact::StateChanged { instance, from, to: VrrpState::Init, priority: 150 });
     let binds = traps::notification(&event, &stopping, ALL).unwrap();
     assert_eq!(binds[2].value, value::integer(5), "shutdown");
 
-    let event = happen(&mut world, Fact::RealServerDown { real: real("10.0.0.1:80") });
+    let event = happen(&mut world, ServiceFact::RealServerDown { real: real("10.0.0.1:80") });
     let want =
         ["4.1.3", "4.1.4", "4.1.5", "4.1.6", "3.1.2", "3.1.5", "3.1.6", "3.1.7", "3.1.8", "3.1.21", "3.1.20"];
     assert_eq!(names(&event, &world)[1..12], want.map(|tail| format!("3.{tail}")));
-    let lost = Fact::QuorumLost { service: VIRTUAL, quorum: 1, hysteresis: 0, weight: 0 };
+    let lost = ServiceFact::QuorumLost { service: VIRTUAL, quorum: 1, hysteresis: 0, weight: 0 };
     let event = happen(&mut world, lost);
     let binds = traps::notification(&event, &world, ALL).unwrap();
     assert_eq!(binds[0].value, value::object(oid(&below(&[3, 5, 0, 2]))));

@@ -7,7 +7,7 @@ mod address;
 mod alerts;
 mod authentication;
 mod checker;
-mod checker_form;
+mod forwarding;
 mod garp_group;
 mod global;
 mod group;
@@ -15,6 +15,7 @@ mod instance;
 mod iproute_names;
 mod observability;
 mod option_line;
+mod real_server;
 mod resolve_advert;
 mod resolve_group;
 mod resolve_instance;
@@ -29,8 +30,10 @@ mod server;
 mod server_group;
 mod server_ports;
 mod server_rules;
+mod ssl;
 mod strict_mode;
 mod sync_daemon;
+mod timing;
 mod track;
 mod tracked_names;
 mod unicast;
@@ -40,7 +43,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::diagnostics::Diagnostic;
 use crate::model::{
-    Config, GarpGroup, InterfaceAddress, Name, Route, Rule, TrackFile, TrackProcess, TrackScript,
+    Config, GarpGroup, InterfaceAddress, Name, Route, Rule, Ssl, TrackFile, TrackProcess, TrackScript,
     VirtualServerGroup,
 };
 use crate::preprocess::Context;
@@ -70,6 +73,9 @@ pub(crate) struct Draft {
     garp_groups: Vec<GarpGroup>,
     servers: Vec<server::ServerDraft>,
     server_groups: Vec<VirtualServerGroup>,
+    /// Groups of virtual servers that were left out: whoever uses one need not complain.
+    dropped_groups: Vec<Box<str>>,
+    ssl: Option<Ssl>,
     track_scripts: Vec<TrackScript>,
     track_files: Vec<TrackFile>,
     track_processes: Vec<TrackProcess>,
@@ -90,6 +96,7 @@ impl Draft {
             "vrrp_instance" => self.instance(node, context),
             "virtual_server" => self.server(node, context),
             "vrrp_sync_group" => self.sync_group(node, context),
+            "SSL" => self.ssl = Some(ssl::ssl(node)),
             "virtual_server_group" => self.server_group(node, context),
             "global_defs" => {
                 self.routing.names.global_defs(node);
@@ -165,6 +172,7 @@ impl Draft {
             track_files: self.track_files,
             track_processes: self.track_processes,
             virtual_server_groups: self.server_groups,
+            ssl: self.ssl,
             observability: self.observability,
             static_addresses: self.static_addresses,
             static_routes: self.static_routes,
@@ -182,7 +190,8 @@ impl Draft {
         );
         routing::resolve(self.routing.groups, &mut config, context);
         sync_daemon::resolve(&mut config, sync_id_written, context);
-        resolve_server::resolve(self.servers, &self.bfds, skipped, &mut config, context);
+        let skipped: Vec<&str> = skipped.iter().chain(&self.dropped_groups).map(|name| &**name).collect();
+        resolve_server::resolve(self.servers, &self.bfds, &skipped, &mut config, context);
         script_files::check(&config.global, context);
         (config, places)
     }

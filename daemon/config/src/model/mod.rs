@@ -9,6 +9,7 @@
 
 mod address;
 mod checker;
+mod forwarding;
 mod garp;
 mod global;
 mod names;
@@ -20,6 +21,7 @@ mod real_server;
 mod route;
 mod rule;
 mod script;
+mod ssl;
 mod track;
 mod tracking;
 mod virtual_server;
@@ -30,7 +32,12 @@ mod vrrp_group;
 use serde::Serialize;
 
 pub use address::{AddressRange, AddressScope, Family, InterfaceAddress, LinkTarget, MailServer};
-pub use checker::{CheckTiming, Checker, CheckerKind, TcpCheck, UnbuiltCheck};
+pub use checker::{
+    BfdCheck, BodyRegex, Bytes, CheckTiming, Checker, CheckerKind, Connection, Digest, DnsCheck, DnsRecord,
+    FileCheck, HttpGet, HttpVersion, MatcherStack, MiscCheck, RegexOption, SmtpCheck, StatusCodes, TlsUrl,
+    UdpCheck, UdpReply, Url,
+};
+pub use forwarding::{Forwarding, Tunnel, TunnelChecksum};
 pub use garp::{Garp, GarpExtraInterfaces, GarpGroup};
 pub use global::{ApplicationPriority, Global, LvsFlushOnStop, LvsTimeouts, ProcessScheduling, Snmp};
 pub use names::{FwMark, Name, Priority, VirtualRouterId, Weight};
@@ -38,17 +45,18 @@ pub use notify::Notify;
 pub use observability::{History, Observability};
 pub use prefix::{Prefix, Realms, RoutingProtocol, RoutingTable};
 pub use rare::{Rare, Usual};
-pub use real_server::{RealServer, SorryServer, TrackedWeight};
+pub use real_server::{RealServer, SorryServer};
 pub use route::{
     Encap, IpEncap, Lockable, NextHop, Route, RouteHop, RouteKind, RouteMetrics, RoutePlacement,
     RouterPreference,
 };
 pub use rule::{MaskedMark, Rule, RuleAction};
 pub use script::Script;
+pub use ssl::{Secret, Ssl};
 pub use track::{TrackFile, TrackProcess, TrackScript, TrackedInterface, TrackedObject};
 pub use tracking::Tracking;
 pub use virtual_server::{
-    Forwarding, GroupEntry, Protocol, SchedulerFlags, VirtualServer, VirtualServerGroup, VirtualServerKey,
+    GroupEntry, Protocol, SchedulerFlags, VirtualServer, VirtualServerGroup, VirtualServerKey,
 };
 pub use vmac::{IpvlanMode, Vmac, VmacKind};
 pub use vrrp::{
@@ -84,6 +92,8 @@ pub struct Config {
     pub track_processes: Vec<TrackProcess>,
     /// `virtual_server_group` blocks.
     pub virtual_server_groups: Vec<VirtualServerGroup>,
+    /// `SSL` block; nothing special unless given.
+    pub ssl: Option<Ssl>,
     /// `virtual_server` blocks.
     pub virtual_servers: Vec<VirtualServer>,
     /// keepwatch's own `observability` block.

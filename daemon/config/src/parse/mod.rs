@@ -170,7 +170,7 @@ impl<'a> Parser<'a> {
         let block = self.block();
         self.say_once(block, found, &name, old_spelling);
         let (args, mut bad) = if keyword.is_quoted() {
-            match values::quoted_arguments(line, &name, self.context) {
+            match values::quoted_arguments(line, &name, keyword, self.context) {
                 Some(args) => (args, false),
                 None => (Vec::new(), true),
             }

@@ -7,6 +7,7 @@
 mod bfd;
 mod blocks;
 mod checkers;
+mod compose;
 mod global;
 mod observability;
 mod root;
@@ -56,6 +57,8 @@ pub enum Kind {
     ChoiceNoCase(&'static [&'static str]),
     /// A command with arguments, then optionally user and group.
     Script,
+    /// A pattern: one word, in quotes if need be, with escapes.
+    Pattern,
     /// A number or, for IPv4, a netmask: of clients that count as one.
     Granularity,
     /// 32 hexadecimal digits.
@@ -230,7 +233,7 @@ impl Keyword {
 
     /// Is its value read with quotes and escapes?
     pub fn is_quoted(&self) -> bool {
-        matches!(self.args.first(), Some(Arg { kind: Kind::Script, .. }))
+        matches!(self.args.first(), Some(Arg { kind: Kind::Script | Kind::Pattern, .. }))
     }
 
     /// Every name that it is known by, its own first.
@@ -299,6 +302,8 @@ pub fn keywords(block: BlockId) -> &'static [Keyword] {
         BlockId::TcpCheck => checkers::TCP_CHECK,
         BlockId::HttpGet => checkers::HTTP_GET,
         BlockId::Url => checkers::URL,
+        BlockId::SslGet => checkers::SSL_GET,
+        BlockId::SslUrl => checkers::SSL_URL,
         BlockId::SmtpCheck => checkers::SMTP_CHECK,
         BlockId::SmtpHost => checkers::SMTP_HOST,
         BlockId::DnsCheck => checkers::DNS_CHECK,

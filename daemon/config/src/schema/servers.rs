@@ -229,7 +229,7 @@ pub(super) const REAL_SERVER: &[Keyword] = &[
         .repeats()
         .example("HTTP_GET {\n    url {\n        path /\n        status_code 200\n    }\n}"),
     kw("SSL_GET", &[], "A page over TLS is as it should be.")
-        .block(BlockId::HttpGet)
+        .block(BlockId::SslGet)
         .repeats()
         .example("SSL_GET {\n    url {\n        path /\n        status_code 200\n    }\n}"),
     kw("SMTP_CHECK", &[], "A mail server answers.")

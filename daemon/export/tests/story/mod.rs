@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use keepwatch_bus::counters::Counters;
+use keepwatch_bus::fact::{DaemonFact, LinkFact, ServiceFact, VrrpFact};
 use keepwatch_bus::settings::{
     AuthKind, DaemonSettings, GroupSettings, InstanceSettings, RealServerSettings, ServiceSettings,
 };
 use keepwatch_bus::subject::{
     CheckerKey, Family, Forwarding, Name, Protocol, RealKey, ServiceKey, VirtualAddress, VrrpState,
 };
-use keepwatch_bus::{Bus, BusSettings, Fact, Hub, Reader};
+use keepwatch_bus::{Bus, BusSettings, Hub, Reader};
 
 /// A bus with its hub running and the story told.
 pub(crate) struct Story {
@@ -27,7 +28,7 @@ impl Story {
         tokio::spawn(hub.run());
         let story = Self { bus, reader, instance: instance.into() };
         story.tell();
-        let last = story.bus.publish(None, Fact::LinkUp { interface: "eth0".into(), index: 2 });
+        let last = story.bus.publish(None, LinkFact::LinkUp { interface: "eth0".into(), index: 2 });
         while story.reader.history().get(last).is_none() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -43,10 +44,10 @@ impl Story {
             dataplane: "memory".into(),
             ..DaemonSettings::default()
         };
-        bus.publish(None, Fact::DaemonStarted { settings: Box::new(settings.clone()) });
+        bus.publish(None, DaemonFact::DaemonStarted { settings: Box::new(settings.clone()) });
         bus.publish(
             None,
-            Fact::ConfigLoaded {
+            DaemonFact::ConfigLoaded {
                 file: settings.config_file.clone(),
                 settings: Box::new(settings),
                 instances: 1,
@@ -57,7 +58,7 @@ impl Story {
         );
         bus.publish(
             None,
-            Fact::InstanceConfigured {
+            VrrpFact::InstanceConfigured {
                 instance: self.instance.clone(),
                 settings: Box::new(instance_settings()),
             },
@@ -68,8 +69,8 @@ impl Story {
             smtp_alert: true,
             details: Default::default(),
         };
-        bus.publish(None, Fact::GroupConfigured { group: "VG_1".into(), settings: Box::new(group) });
-        let timeout = Fact::AdvertTimedOut {
+        bus.publish(None, VrrpFact::GroupConfigured { group: "VG_1".into(), settings: Box::new(group) });
+        let timeout = VrrpFact::AdvertTimedOut {
             instance: self.instance.clone(),
             master: Some([10, 0, 0, 2].into()),
             waited: Duration::from_millis(3609),
@@ -77,7 +78,7 @@ impl Story {
         let timeout = bus.publish(None, timeout);
         bus.publish(
             Some(timeout),
-            Fact::StateChanged {
+            VrrpFact::StateChanged {
                 instance: self.instance.clone(),
                 from: VrrpState::Backup,
                 to: VrrpState::Master,
@@ -90,8 +91,10 @@ impl Story {
 
     fn tell_of_services(&self) {
         let RealKey { service, .. } = real();
-        self.bus
-            .publish(None, Fact::VirtualServerConfigured { service, settings: Box::new(service_settings()) });
+        self.bus.publish(
+            None,
+            ServiceFact::VirtualServerConfigured { service, settings: Box::new(service_settings()) },
+        );
         let settings = RealServerSettings {
             position: 1,
             weight: 1,
@@ -105,10 +108,11 @@ impl Story {
             checkers: vec!["TCP_CHECK".into()],
             details: Default::default(),
         };
-        self.bus.publish(None, Fact::RealServerConfigured { real: real(), settings: Box::new(settings) });
+        self.bus
+            .publish(None, ServiceFact::RealServerConfigured { real: real(), settings: Box::new(settings) });
         let failed = self.bus.publish(
             None,
-            Fact::CheckFailed {
+            ServiceFact::CheckFailed {
                 checker: checker(),
                 error: "connection refused".into(),
                 attempt: 1,
@@ -116,7 +120,7 @@ impl Story {
                 took: Duration::from_millis(2),
             },
         );
-        self.bus.publish(Some(failed), Fact::RealServerDown { real: real() });
+        self.bus.publish(Some(failed), ServiceFact::RealServerDown { real: real() });
     }
 
     fn count(&self, counters: &Counters) {

@@ -98,7 +98,10 @@ fn service_key(config: &Config, server: &VirtualServer) -> Option<ServiceKey> {
                 GroupEntry::Addresses { range, port } => {
                     Some(address(range.addresses().next()?, port, protocol(*p)))
                 }
-                GroupEntry::FwMark(mark) => Some(ServiceKey::Fwmark { fwmark: mark.0, family: family(*f) }),
+                GroupEntry::FwMark { mark, family: own } => {
+                    let family = own.or(*f).map_or(subject::Family::Inet, family);
+                    Some(ServiceKey::Fwmark { fwmark: mark.0, family })
+                }
             }
         }
     }

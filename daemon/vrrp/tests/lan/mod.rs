@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use keepwatch_bus::counters::RouterCounters;
-use keepwatch_bus::fact::LinkDownReason;
+use keepwatch_bus::fact::{LinkDownReason, LinkFact, VrrpFact};
 use keepwatch_bus::settings::GroupSettings;
 use keepwatch_bus::subject::{Name, VrrpState};
 use keepwatch_bus::{EventId, Fact};
@@ -228,7 +228,8 @@ impl Lan {
             let state = if h.link_up[segment] { LinkState::Up } else { LinkState::Down };
             let down = (state == LinkState::Down).then(|| {
                 let interface = Name::from(format!("eth{segment}"));
-                h.out.publish(None, Fact::LinkDown { interface, reason: LinkDownReason::NoCarrier })
+                h.out
+                    .publish(None, LinkFact::LinkDown { interface, reason: LinkDownReason::NoCarrier }.into())
             });
             h.node.link_changed(now, link, state, down, &mut h.out);
             for address in h.addresses[segment].clone() {
@@ -284,7 +285,9 @@ impl Lan {
     /// The states that this router went through on a host.
     pub fn history(&self, host: usize, router: &str) -> Vec<VrrpState> {
         let states = self.hosts[host].out.did.iter().filter_map(|did| match did {
-            Did::Published { fact: Fact::StateChanged { instance, to, .. }, .. } if &**instance == router => {
+            Did::Published { fact: Fact::Vrrp(VrrpFact::StateChanged { instance, to, .. }), .. }
+                if &**instance == router =>
+            {
                 Some(*to)
             }
             _ => None,
