@@ -23,6 +23,7 @@ fn settings() -> ScriptSettings {
         backup: script("/backup"),
         fault: script("/fault"),
         stop: script("/stop"),
+        tell_deleted: false,
         deleted: None,
         any: script("/any"),
         master_rx_lower_priority: script("/lower"),
