@@ -9,16 +9,22 @@ mod authentication;
 mod bfd;
 mod checker;
 mod forwarding;
+mod garp_group;
 mod global;
 mod group;
 mod instance;
+mod iproute_names;
 mod observability;
+mod option_line;
 mod real_server;
 mod resolve_advert;
 mod resolve_group;
 mod resolve_instance;
+mod resolve_link;
 mod resolve_server;
 mod route;
+mod routing;
+mod rule;
 mod script;
 pub(crate) mod script_files;
 mod server;
@@ -31,11 +37,16 @@ mod sync_daemon;
 mod timing;
 mod track;
 mod tracked_names;
+mod unicast;
+mod vmac;
 
 use std::collections::{HashMap, HashSet};
 
 use crate::diagnostics::Diagnostic;
-use crate::model::{BfdSession, Config, Name, Ssl, TrackFile, TrackProcess, TrackScript, VirtualServerGroup};
+use crate::model::{
+    BfdSession, Config, GarpGroup, InterfaceAddress, Name, Route, Rule, Ssl, TrackFile, TrackProcess,
+    TrackScript, VirtualServerGroup,
+};
 use crate::preprocess::Context;
 use crate::source::Span;
 use crate::tree::Node;
@@ -55,6 +66,11 @@ pub(crate) struct Draft {
     // Boxed: each is given back as soon as the model has it, and there may be tens of thousands.
     #[allow(clippy::vec_box)]
     instances: Vec<Box<instance::InstanceDraft>>,
+    routing: routing::Routing,
+    static_addresses: Vec<InterfaceAddress>,
+    static_routes: Vec<Route>,
+    static_rules: Vec<Rule>,
+    garp_groups: Vec<GarpGroup>,
     servers: Vec<server::ServerDraft>,
     server_groups: Vec<VirtualServerGroup>,
     /// Groups of virtual servers that were left out: whoever uses one need not complain.
@@ -83,17 +99,17 @@ impl Draft {
             "vrrp_sync_group" => self.sync_group(node, context),
             "SSL" => self.ssl = Some(ssl::ssl(node)),
             "virtual_server_group" => self.server_group(node, context),
-            "global_defs" => self.global_defs(node, context),
+            "global_defs" => {
+                self.routing.names.global_defs(node);
+                self.global_defs(node, context);
+            }
             "observability" => observability::take(&mut self.observability, node, context),
             "vrrp_script" => self.track_script(node, context),
             "track_file" => self.track_file(node, context),
             "vrrp_track_process" => self.track_process(node, context),
-            "static_ipaddress" => {
-                // Not in the model yet, but a mistake in them is one.
-                node.lines.iter().for_each(|words| drop(address::line(words, context)));
-            }
-            "static_routes" => node.lines.iter().for_each(|words| route::route(words, context)),
-            "static_rules" => node.lines.iter().for_each(|words| route::rule(words, context)),
+            "static_ipaddress" | "static_routes" | "static_rules" => self.static_entries(node, context),
+            "track_group" => self.track_group(node, context),
+            "garp_group" => self.garp_group(node, context),
             "bfd_instance" => self.bfd(node, context),
             _ => self.global.root(node, context),
         }
@@ -133,6 +149,10 @@ impl Draft {
             virtual_server_groups: self.server_groups,
             ssl: self.ssl,
             observability: self.observability,
+            static_addresses: self.static_addresses,
+            static_routes: self.static_routes,
+            static_rules: self.static_rules,
+            garp_groups: self.garp_groups,
             ..Config::default()
         };
         resolve_instance::resolve(
@@ -143,6 +163,7 @@ impl Draft {
             &mut config,
             context,
         );
+        routing::resolve(self.routing.groups, &mut config, context);
         sync_daemon::resolve(&mut config, sync_id_written, context);
         let bfds =
             config.bfd_sessions.iter().filter(|bfd| bfd.for_checkers).map(|bfd| bfd.name.clone()).collect();

@@ -11,15 +11,24 @@ mod address;
 mod bfd;
 mod checker;
 mod forwarding;
+mod garp;
 mod global;
 mod names;
+mod notify;
 mod observability;
+mod prefix;
+mod rare;
 mod real_server;
+mod route;
+mod rule;
 mod script;
 mod ssl;
 mod track;
+mod tracking;
 mod virtual_server;
+mod vmac;
 mod vrrp;
+mod vrrp_group;
 
 use serde::Serialize;
 
@@ -31,26 +40,38 @@ pub use checker::{
     UdpCheck, UdpReply, Url,
 };
 pub use forwarding::{Forwarding, Tunnel, TunnelChecksum};
+pub use garp::{Garp, GarpExtraInterfaces, GarpGroup};
 pub use global::{
     AdvertBuffers, AdvertsMultiplier, ApplicationPriority, AutoPriority, AutoPriorityDelay, Dbus, DumpFiles,
-    DynamicInterfaces, ExtraGarp, Firewall, Global, InterfaceDelays, IpSets, IprouteDirectories, Iptables,
+    DynamicInterfaces, Firewall, Global, InterfaceDelays, IpSets, IprouteDirectories, Iptables,
     IpvsNamespace, JsonVersion, KernelBuffer, LinkbeatInterface, LinkbeatMethod, LvsFlushOnStop, LvsTimeouts,
     Nftables, NftablesIpvs, NotifyFifo, NotifyFifos, ProcessNames, ProcessScheduling, Processes,
     ReceiveBuffers, ReloadFiles, ReloadMarker, Snmp, VmacPrefixes,
 };
 pub use names::{FwMark, Name, Priority, VirtualRouterId, Weight};
+pub use notify::Notify;
 pub use observability::{History, Observability};
+pub use prefix::{Prefix, Realms, RoutingProtocol, RoutingTable};
+pub use rare::{Rare, Usual};
 pub use real_server::{RealServer, SorryServer};
+pub use route::{
+    Encap, IpEncap, Lockable, NextHop, Route, RouteHop, RouteKind, RouteMetrics, RoutePlacement,
+    RouterPreference,
+};
+pub use rule::{MaskedMark, Rule, RuleAction};
 pub use script::Script;
 pub use ssl::{Secret, Ssl};
 pub use track::{TrackFile, TrackProcess, TrackScript, TrackedInterface, TrackedObject};
+pub use tracking::Tracking;
 pub use virtual_server::{
     GroupEntry, Protocol, SchedulerFlags, VirtualServer, VirtualServerGroup, VirtualServerKey,
 };
+pub use vmac::{IpvlanMode, Vmac, VmacKind};
 pub use vrrp::{
-    Authentication, Garp, InitialState, Instance, LvsSyncDaemon, Notify, SyncGroup, UnicastPeer, Vmac,
+    Authentication, ConfigFault, InitialState, Instance, LvsSyncDaemon, UnicastChecksum, UnicastPeer,
     VrrpVersion,
 };
+pub use vrrp_group::{StaticTrackGroup, SyncGroup};
 
 /// A whole configuration, in the order of the file, after expansion and defaults.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -61,6 +82,16 @@ pub struct Config {
     pub sync_groups: Vec<SyncGroup>,
     /// `vrrp_instance` blocks.
     pub instances: Vec<Instance>,
+    /// `static_ipaddress` blocks: addresses that are there whatever an instance does.
+    pub static_addresses: Vec<InterfaceAddress>,
+    /// `static_routes` blocks.
+    pub static_routes: Vec<Route>,
+    /// `static_rules` blocks.
+    pub static_rules: Vec<Rule>,
+    /// `track_group` blocks.
+    pub track_groups: Vec<StaticTrackGroup>,
+    /// `garp_group` blocks.
+    pub garp_groups: Vec<GarpGroup>,
     /// `vrrp_script` blocks.
     pub track_scripts: Vec<TrackScript>,
     /// `track_file` blocks (old spelling `vrrp_track_file`).

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use super::GlobalDraft;
 use crate::diagnostics::Diagnostic;
-use crate::line_values::{line_interface, line_number, line_seconds};
-use crate::model::{DynamicInterfaces, ExtraGarp, InterfaceDelays, LinkbeatInterface, LinkbeatMethod};
+use crate::line_values::{line_interface, line_seconds};
+use crate::model::{DynamicInterfaces, InterfaceDelays, LinkbeatInterface, LinkbeatMethod};
 use crate::preprocess::Context;
-use crate::schema::DAY;
 use crate::tree::Node;
 use crate::words::Word;
 
@@ -86,24 +85,4 @@ pub(super) fn linkbeat(words: &[Word], context: &mut Context) -> Option<Linkbeat
         );
     }
     Some(LinkbeatInterface { interface, method })
-}
-
-/// `[all] SECONDS` of `vrrp_garp_extra_if` and `garp_extra_if`; `None` when it is left out (reported).
-pub(in crate::lower) fn extra_garp(node: &Node, context: &mut Context) -> Option<ExtraGarp> {
-    let mut all_interfaces = false;
-    let mut interval = None;
-    for word in &node.args {
-        match &*word.text {
-            "all" => all_interfaces = true,
-            _ => interval = Some(line_number(word, 1, DAY as i64, node.keyword.name, context)?),
-        }
-    }
-    let Some(seconds) = interval else {
-        context.report(
-            Diagnostic::error("missing-value", format!("`{}` needs a number of seconds", node.keyword.name))
-                .at(node.span().after(), "missing here"),
-        );
-        return None;
-    };
-    Some(ExtraGarp { interval: Duration::from_secs(seconds.unsigned_abs()), all_interfaces })
 }

@@ -13,8 +13,6 @@ mod vrrp;
 
 use std::time::Duration;
 
-pub(super) use links::extra_garp;
-
 use super::Draft;
 use super::script::script;
 use crate::diagnostics::Diagnostic;

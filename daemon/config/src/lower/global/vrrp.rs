@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{GlobalDraft, count, extra_garp};
+use super::{GlobalDraft, count};
 use crate::diagnostics::Diagnostic;
+use crate::lower::instance::garp_extra;
 use crate::model::{Garp, VrrpVersion};
 use crate::preprocess::Context;
 use crate::tree::Node;
@@ -26,7 +27,7 @@ impl GlobalDraft {
             "vrrp_min_garp" if node.on() => fewest(garp),
             "vrrp_min_garp" => {}
             "vrrp_garp_extra_if" => {
-                self.model.extra_garp = extra_garp(node, context).or(self.model.extra_garp)
+                garp.extra_interfaces = garp_extra(node, 1, context).or(garp.extra_interfaces.take())
             }
             _ => return false,
         }

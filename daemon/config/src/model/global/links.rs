@@ -51,15 +51,6 @@ pub enum LinkbeatMethod {
     Ioctl,
 }
 
-/// `vrrp_garp_extra_if [all] SECONDS`: gratuitous ARP is repeated on interfaces other than the instance's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-pub struct ExtraGarp {
-    /// How often, 1 s to a day.
-    pub interval: Duration,
-    /// `all`: on every interface that an address of the instance is on, not only on VMACs.
-    pub all_interfaces: bool,
-}
-
 /// What names of VMACs begin with; the VRID follows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct VmacPrefixes {

@@ -21,9 +21,7 @@ pub use fifo::{NotifyFifo, NotifyFifos};
 pub use files::{DumpFiles, IprouteDirectories, JsonVersion, ReloadFiles, ReloadMarker};
 pub use firewall::{Firewall, IpSets, Iptables, Nftables, NftablesIpvs};
 pub use ipvs::{LvsFlushOnStop, LvsTimeouts};
-pub use links::{
-    DynamicInterfaces, ExtraGarp, InterfaceDelays, LinkbeatInterface, LinkbeatMethod, VmacPrefixes,
-};
+pub use links::{DynamicInterfaces, InterfaceDelays, LinkbeatInterface, LinkbeatMethod, VmacPrefixes};
 pub use processes::{
     ApplicationPriority, AutoPriority, AutoPriorityDelay, ProcessNames, ProcessScheduling, Processes,
 };
@@ -78,10 +76,8 @@ pub struct Global {
     pub vrrp_mcast_group4: Ipv4Addr,
     /// `vrrp_mcast_group6`; ff02::12 unless given.
     pub vrrp_mcast_group6: Ipv6Addr,
-    /// `vrrp_garp_*`, `vrrp_gna_interval`: already applied to every instance.
+    /// `vrrp_garp_*`, `vrrp_gna_interval`, `vrrp_min_garp`: already applied to every instance.
     pub garp: Garp,
-    /// `vrrp_garp_extra_if` (old: `vrrp_vmac_garp_intvl`): already applied.
-    pub extra_garp: Option<ExtraGarp>,
     /// `vrrp_lower_prio_no_advert`: already applied.
     pub vrrp_lower_prio_no_advert: bool,
     /// `vrrp_higher_prio_send_advert`: already applied.
@@ -204,7 +200,6 @@ impl Default for Global {
             vrrp_mcast_group4: Ipv4Addr::new(224, 0, 0, 18),
             vrrp_mcast_group6: Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12),
             garp: Garp::default(),
-            extra_garp: None,
             vrrp_lower_prio_no_advert: false,
             vrrp_higher_prio_send_advert: false,
             vrrp_down_timer_adverts: 3,
