@@ -153,7 +153,7 @@ fn look(word: &Word, kind: Kind) -> Result<(), Problem> {
             Some(_) => Ok(()),
             None => Err(choice_problem(text, &["on", "off", "true", "false", "yes", "no"])),
         },
-        Kind::Address => match text.parse::<IpAddr>().is_ok() || scoped(text).is_some() {
+        Kind::Address => match address(text).is_some() {
             true => Ok(()),
             false => {
                 fail("invalid-address", format!("`{text}` is no address"), "expected an IPv4 or IPv6 address")
@@ -297,7 +297,9 @@ pub(crate) fn decimal(text: &str, places: u32, least: u64, most: u64, unit: &str
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
     };
     let expected = format!("expected {unit} from {} to {}", shown(least), shown(most));
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let number = text.trim_start();
+    let number = number.strip_prefix('+').unwrap_or(number);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     if (whole.is_empty() && fraction.is_empty()) || !digits(whole) || !digits(fraction) {
         let mut problem =
@@ -354,9 +356,14 @@ pub(crate) fn status(text: &str) -> Option<(u16, u16)> {
     (100 <= from && from <= to && to <= 599).then_some((from, to))
 }
 
+/// The address of a socket. What follows a `/` or `-`, as of a network or a range, means nothing.
+pub(crate) fn socket_address(text: &str) -> Option<IpAddr> {
+    text.split(['-', '/']).next()?.parse().ok()
+}
+
 /// An address, with or without scope.
 pub(crate) fn address(text: &str) -> Option<IpAddr> {
-    text.parse().ok().or_else(|| scoped(text).map(|(address, _)| IpAddr::V6(address)))
+    socket_address(text).or_else(|| scoped(text).map(|(address, _)| IpAddr::V6(address)))
 }
 
 /// Meanings of a node's values; right by [`check`], so a `None` is a value that was left out.
