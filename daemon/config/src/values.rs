@@ -159,6 +159,12 @@ fn look(word: &Word, kind: Kind) -> Result<(), Problem> {
                 fail("invalid-address", format!("`{text}` is no address"), "expected an IPv4 or IPv6 address")
             }
         },
+        Kind::Host => match host(text) {
+            Some(_) => Ok(()),
+            None => {
+                fail("invalid-address", format!("`{text}` is no address"), "expected an IPv4 or IPv6 address")
+            }
+        },
         Kind::Address4 => match text.parse::<Ipv4Addr>() {
             Ok(_) => Ok(()),
             Err(_) => {
@@ -204,7 +210,7 @@ fn look(word: &Word, kind: Kind) -> Result<(), Problem> {
             let digit = |c: char| {
                 c.is_ascii_hexdigit() || c.is_whitespace() || (wildcards && c.eq_ignore_ascii_case(&'x'))
             };
-            match text.chars().all(digit) {
+            match text.chars().all(digit) && text.chars().any(|c| !c.is_whitespace()) {
                 true => Ok(()),
                 false => fail(
                     "invalid-value",
@@ -346,6 +352,11 @@ pub(crate) fn status(text: &str) -> Option<(u16, u16)> {
     (100 <= from && from <= to && to <= 599).then_some((from, to))
 }
 
+/// An address of a server, without what stands after a `/` or `-`.
+pub(crate) fn host(text: &str) -> Option<IpAddr> {
+    text.split(['/', '-']).next()?.parse().ok()
+}
+
 /// An address, with or without scope.
 pub(crate) fn address(text: &str) -> Option<IpAddr> {
     text.parse().ok().or_else(|| scoped(text).map(|(address, _)| IpAddr::V6(address)))
@@ -376,6 +387,11 @@ impl Node {
     /// The value as an address.
     pub(crate) fn address(&self, index: usize) -> Option<IpAddr> {
         address(self.arg(index)?)
+    }
+
+    /// The value as an address of a server.
+    pub(crate) fn host(&self, index: usize) -> Option<IpAddr> {
+        host(self.arg(index)?)
     }
 
     /// The value as a name.
