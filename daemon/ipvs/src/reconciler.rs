@@ -152,9 +152,9 @@ impl Reconciler {
         }
     }
 
-    /// Runs the one half of connection synchronisation and not the other; or neither.
-    pub(crate) async fn synchronize(&mut self, daemon: SyncDaemon, role: Option<SyncRole>) {
-        self.on_dataplane("switch the sync daemon", move |plane| plane.synchronize(&daemon, role)).await;
+    /// Runs these halves of connection synchronisation and no others.
+    pub(crate) async fn synchronize(&mut self, daemon: SyncDaemon, halves: &'static [SyncRole]) {
+        self.on_dataplane("switch the sync daemon", move |plane| plane.synchronize(&daemon, halves)).await;
     }
 
     /// Does what is missing; gives what was done, and complains about what was refused twice.

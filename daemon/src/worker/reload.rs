@@ -102,7 +102,7 @@ impl AtStart {
     pub(super) fn of(config: &Config) -> Self {
         Self {
             observability: config.observability.clone(),
-            scheduling: config.global.vrrp_process.clone(),
+            scheduling: config.global.processes.vrrp.clone(),
             lvs_flush: config.global.lvs_flush,
             net_namespace: config.global.net_namespace.clone(),
         }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use keepwatch_bus::details::{AddressOptions, Command, InstanceDetails, NotifyScripts, Tracked, Tracking};
 use keepwatch_bus::fact::{DaemonFact, LinkFact, ServiceFact, VrrpFact};
+use keepwatch_bus::sample;
 use keepwatch_bus::settings::{
-    AuthKind, DaemonSettings, GroupSettings, InstanceSettings, RealServerSettings, ServiceSettings,
+    AuthKind, DaemonSettings, InstanceSettings, RealServerSettings, ServiceSettings,
 };
-use keepwatch_bus::subject::{Family, Forwarding, Protocol, RealKey, ServiceKey, VirtualAddress, VrrpState};
-use keepwatch_bus::{Counters, Event, EventId, Fact, World};
+use keepwatch_bus::subject::{Forwarding, Protocol, RealKey, ServiceKey, VirtualAddress, VrrpState};
+use keepwatch_bus::{Counters, Event, Fact, World};
 use snmp_agentx::{Tree, VarBindValue, oid, value};
 
 use super::{Parts, index};
@@ -20,52 +21,28 @@ use crate::traps;
 const ALL: Parts = Parts { vrrp: true, checker: true };
 
 fn happen(world: &mut World, fact: impl Into<Fact>) -> Event {
-    let event = Event {
-        id: EventId(world.version + 1),
-        at: "2026-01-01T00:00:00Z".parse().unwrap(),
-        mono: 0,
-        cause: None,
-        fact: fact.into(),
-    };
+    let event = sample::event(world.version + 1, None, fact);
     world.apply(&event);
     event
 }
 
 fn address(text: &str, interface: &str) -> VirtualAddress {
     let (ip, prefix) = text.split_once('/').unwrap();
-    VirtualAddress {
-        address: ip.parse().unwrap(),
-        prefix: prefix.parse().unwrap(),
-        interface: interface.into(),
-    }
+    sample::virtual_address(ip.parse::<IpAddr>().unwrap(), prefix.parse().unwrap(), interface)
 }
 
 fn instance(position: u32) -> InstanceSettings {
     InstanceSettings {
         position,
-        interface: "eth0".into(),
-        vrid: 51,
-        version: 2,
-        family: Family::Inet,
         initial_state: VrrpState::Master,
         priority: 150,
-        advert_interval: Duration::from_secs(1),
-        preempt: true,
         preempt_delay: Duration::from_secs(3),
         auth: AuthKind::Pass,
-        source: None,
         addresses: vec![address("10.78.9.9/32", "eth0"), address("10.78.9.10/24", "eth1")],
         excluded_addresses: vec![address("fd78::9/64", "eth0")],
-        garp_master_delay: Duration::from_secs(5),
-        garp_master_repeat: 5,
-        garp_master_refresh: Duration::ZERO,
-        garp_master_refresh_repeat: 1,
-        garp_lower_prio_delay: Duration::from_secs(5),
-        garp_lower_prio_repeat: 5,
         smtp_alert: true,
         accept: false,
         group: Some("G1".into()),
-        lvs_sync_daemon_interface: None,
         details: InstanceDetails {
             multicast: Some(IpAddr::from([224, 0, 0, 18])),
             address_options: vec![AddressOptions {
@@ -85,6 +62,7 @@ fn instance(position: u32) -> InstanceSettings {
             },
             ..InstanceDetails::default()
         },
+        ..sample::instance()
     }
 }
 
@@ -102,13 +80,13 @@ fn vrrp_world() -> World {
     };
     happen(&mut world, DaemonFact::DaemonStarted { settings: Box::new(settings) });
     happen(&mut world, LinkFact::LinkUp { interface: "eth0".into(), index: 2 });
-    let group = GroupSettings {
-        position: 1,
-        members: vec!["VI_1".into(), "VI_2".into()],
-        smtp_alert: false,
-        details: Default::default(),
-    };
-    happen(&mut world, VrrpFact::GroupConfigured { group: "G1".into(), settings: Box::new(group) });
+    happen(
+        &mut world,
+        VrrpFact::GroupConfigured {
+            group: "G1".into(),
+            settings: Box::new(sample::group(&["VI_1", "VI_2"])),
+        },
+    );
     // Facts come in any order; the position in the configuration is what counts.
     let second = InstanceSettings {
         version: 3,
@@ -263,22 +241,14 @@ fn real(text: &str) -> RealKey {
 pub(super) fn check_world() -> World {
     let mut world = vrrp_world();
     let service = ServiceSettings {
-        position: 1,
         scheduler: "wrr".into(),
         forwarding: Forwarding::Dr,
         persistence: Some(Duration::from_secs(50)),
         granularity: Some(24),
         delay_loop: Duration::from_millis(1500),
-        quorum: 1,
-        hysteresis: 0,
-        alpha: false,
-        omega: false,
-        one_packet: false,
-        virtualhost: None,
         sorry_server: Some("127.0.0.1:8080".parse().unwrap()),
         quorum_scripts: (Some("'/bin/up' 'x'".into()), None),
-        smtp_alert: false,
-        details: Default::default(),
+        ..sample::service()
     };
     happen(
         &mut world,
@@ -288,15 +258,9 @@ pub(super) fn check_world() -> World {
         let settings = RealServerSettings {
             position,
             weight: 3,
-            forwarding: Forwarding::Nat,
-            inhibit_on_failure: false,
             upper_threshold: 100,
-            lower_threshold: 0,
-            scripts: (None, None),
-            virtualhost: None,
             smtp_alert: true,
-            checkers: vec!["TCP_CHECK".into()],
-            details: Default::default(),
+            ..sample::real_server()
         };
         happen(
             &mut world,

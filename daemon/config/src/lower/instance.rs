@@ -11,11 +11,13 @@ use super::unicast::PeerDraft;
 use super::vmac::VmacDraft;
 use super::{address, route, rule, unicast, vmac};
 use crate::diagnostics::Diagnostic;
+use crate::line_values::line_number;
 use crate::model::{
     Family, GarpExtraInterfaces, InitialState, InterfaceAddress, Name, Notify, Priority, Rare, Route, Rule,
     TrackedInterface, UnicastChecksum, VrrpVersion,
 };
 use crate::preprocess::Context;
+use crate::schema::DAY;
 use crate::source::Span;
 use crate::tree::Node;
 use crate::words::Word;
@@ -248,7 +250,7 @@ impl InstanceDraft {
             }
             "native_ipv6" => self.native_ipv6(node, context),
             "version" => self.version(node, context),
-            "garp_extra_if" => self.garp_extra = garp_extra(node, context).or(self.garp_extra.take()),
+            "garp_extra_if" => self.garp_extra = garp_extra(node, 0, context).or(self.garp_extra.take()),
             "use_vmac" | "use_ipvlan" => vmac::read(self, node, routing, context),
             _ => self.command(node, context),
         }
@@ -419,23 +421,18 @@ fn duplicate<'a>(
     found
 }
 
-/// `garp_extra_if [all] SECONDS`.
-fn garp_extra(node: &Node, context: &mut Context) -> Option<GarpExtraInterfaces> {
-    let all = node.args.iter().any(|word| &*word.text == "all");
-    let mut every = None;
-    for word in node.args.iter().filter(|word| &*word.text != "all") {
-        every = Some(crate::line_values::line_number(
-            word,
-            0,
-            crate::schema::DAY as i64,
-            "`garp_extra_if`",
-            context,
-        )?);
+/// `[all] SECONDS` of `garp_extra_if` and `vrrp_garp_extra_if`; `None` when it is left out (reported).
+pub(super) fn garp_extra(node: &Node, least: i64, context: &mut Context) -> Option<GarpExtraInterfaces> {
+    let (mut all, mut every) = (false, None);
+    for word in &node.args {
+        match &*word.text {
+            "all" => all = true,
+            _ => every = Some(line_number(word, least, DAY as i64, node.keyword.name, context)?),
+        }
     }
-    let Some(every) = every.and_then(|seconds| u64::try_from(seconds).ok()) else {
-        let diagnostic = Diagnostic::error("missing-value", "`garp_extra_if` needs a time");
-        context.report(diagnostic.at(node.span().after(), "missing here"));
-        return None;
-    };
-    Some(GarpExtraInterfaces { every: Duration::from_secs(every), all })
+    if every.is_none() {
+        let message = format!("`{}` needs a time", node.keyword.name);
+        context.report(Diagnostic::error("missing-value", message).at(node.span().after(), "missing here"));
+    }
+    Some(GarpExtraInterfaces { every: Duration::from_secs(every?.unsigned_abs()), all })
 }

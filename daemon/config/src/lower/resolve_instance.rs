@@ -31,7 +31,7 @@ pub(super) fn resolve(
     config: &mut Config,
     context: &mut Context,
 ) {
-    let tracked = Definitions::of(config);
+    let tracked = Definitions::of(config, skipped);
     config.sync_groups = resolve_group::sync_groups(groups, places, skipped, &tracked, config, context);
     let membership: HashMap<Name, usize> = config
         .sync_groups

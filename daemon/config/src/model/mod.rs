@@ -8,6 +8,7 @@
 //! identity (name, or key) and touches only what differs.
 
 mod address;
+mod bfd;
 mod checker;
 mod forwarding;
 mod garp;
@@ -32,6 +33,7 @@ mod vrrp_group;
 use serde::Serialize;
 
 pub use address::{AddressRange, AddressScope, Family, InterfaceAddress, LinkTarget, MailServer};
+pub use bfd::{BfdSession, MaxHops};
 pub use checker::{
     BfdCheck, BodyRegex, Bytes, CheckTiming, Checker, CheckerKind, Connection, Digest, DnsCheck, DnsRecord,
     FileCheck, HttpGet, HttpVersion, MatcherStack, MiscCheck, RegexOption, SmtpCheck, StatusCodes, TlsUrl,
@@ -39,7 +41,13 @@ pub use checker::{
 };
 pub use forwarding::{Forwarding, Tunnel, TunnelChecksum};
 pub use garp::{Garp, GarpExtraInterfaces, GarpGroup};
-pub use global::{ApplicationPriority, Global, LvsFlushOnStop, LvsTimeouts, ProcessScheduling, Snmp};
+pub use global::{
+    AdvertBuffers, AdvertsMultiplier, ApplicationPriority, AutoPriority, AutoPriorityDelay, Dbus, DumpFiles,
+    DynamicInterfaces, Firewall, Global, InterfaceDelays, IpSets, IprouteDirectories, Iptables,
+    IpvsNamespace, JsonVersion, KernelBuffer, LinkbeatInterface, LinkbeatMethod, LvsFlushOnStop, LvsTimeouts,
+    Nftables, NftablesIpvs, NotifyFifo, NotifyFifos, ProcessNames, ProcessScheduling, Processes,
+    ReceiveBuffers, ReloadFiles, ReloadMarker, Snmp, VmacPrefixes,
+};
 pub use names::{FwMark, Name, Priority, VirtualRouterId, Weight};
 pub use notify::Notify;
 pub use observability::{History, Observability};
@@ -90,6 +98,8 @@ pub struct Config {
     pub track_files: Vec<TrackFile>,
     /// `vrrp_track_process` blocks.
     pub track_processes: Vec<TrackProcess>,
+    /// `bfd_instance` blocks.
+    pub bfd_sessions: Vec<BfdSession>,
     /// `virtual_server_group` blocks.
     pub virtual_server_groups: Vec<VirtualServerGroup>,
     /// `SSL` block; nothing special unless given.

@@ -100,9 +100,10 @@ pub struct UnicastPeer {
 pub struct LvsSyncDaemon {
     /// Interface that the synchronisation messages use.
     pub interface: Name,
-    /// Instance whose state it follows.
-    pub instance: Name,
-    /// Synchronisation id; the instance's VRID unless given.
+    /// Instance whose state it follows: its master tells of connections, everybody else listens. Without one both halves
+    /// run all the time.
+    pub instance: Option<Name>,
+    /// Synchronisation id; the instance's VRID unless given, 0 without one.
     pub sync_id: u8,
     /// `maxlen` of a message.
     pub max_len: Option<u16>,

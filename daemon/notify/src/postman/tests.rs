@@ -1,4 +1,5 @@
 use keepwatch_bus::fact::{ConsumerFact, DaemonFact, VrrpFact};
+use keepwatch_bus::sample;
 use keepwatch_bus::settings::GroupSettings;
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::{Bus, BusSettings, EventId, Hub};
@@ -36,8 +37,7 @@ impl Office {
         let (queue, reader) = (hub.deliver(), hub.reader());
         tokio::spawn(hub.run());
         let task = tokio::spawn(run(queue, receiver, reader.clone(), bus.downgrade(), patience));
-        let group =
-            GroupSettings { position: 1, members: Vec::new(), smtp_alert: true, details: Default::default() };
+        let group = GroupSettings { smtp_alert: true, ..sample::group(&[]) };
         bus.publish(None, VrrpFact::GroupConfigured { group: "VG_1".into(), settings: Box::new(group) });
         Self { bus, reader, task, settings: sender }
     }

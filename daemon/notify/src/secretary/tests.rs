@@ -1,12 +1,10 @@
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use keepwatch_bus::fact::{DaemonFact, ServiceFact, VrrpFact};
-use keepwatch_bus::settings::{
-    AuthKind, GroupSettings, InstanceSettings, RealServerSettings, ServiceSettings,
-};
-use keepwatch_bus::subject::{CheckerKey, Family, Forwarding, Protocol};
+use keepwatch_bus::sample;
+use keepwatch_bus::settings::{GroupSettings, InstanceSettings, RealServerSettings, ServiceSettings};
+use keepwatch_bus::subject::CheckerKey;
 
 use super::*;
 
@@ -25,8 +23,7 @@ impl Desk {
     fn event(&mut self, cause: Option<EventId>, fact: impl Into<Fact>) -> (EventId, Vec<Letter>) {
         let id = EventId(self.next);
         self.next += 1;
-        let at = "2026-11-21T00:00:00Z".parse().unwrap();
-        let event = Arc::new(Event { id, at, mono: 0, cause, fact: fact.into() });
+        let event = Arc::new(sample::event(id.0, cause, fact));
         self.history.push(Arc::clone(&event));
         (id, self.secretary.note(&event, &self.history))
     }
@@ -37,33 +34,7 @@ impl Desk {
 }
 
 fn instance(alert: bool) -> VrrpFact {
-    let settings = InstanceSettings {
-        position: 1,
-        interface: "eth0".into(),
-        vrid: 51,
-        version: 2,
-        family: Family::Inet,
-        initial_state: VrrpState::Backup,
-        priority: 100,
-        advert_interval: Duration::from_secs(1),
-        preempt: true,
-        preempt_delay: Duration::ZERO,
-        auth: AuthKind::None,
-        source: None,
-        addresses: Vec::new(),
-        excluded_addresses: Vec::new(),
-        garp_master_delay: Duration::ZERO,
-        garp_master_repeat: 5,
-        garp_master_refresh: Duration::ZERO,
-        garp_master_refresh_repeat: 1,
-        garp_lower_prio_delay: Duration::ZERO,
-        garp_lower_prio_repeat: 5,
-        smtp_alert: alert,
-        accept: true,
-        group: None,
-        lvs_sync_daemon_interface: None,
-        details: Default::default(),
-    };
+    let settings = InstanceSettings { smtp_alert: alert, ..sample::instance() };
     VrrpFact::InstanceConfigured { instance: "VI_1".into(), settings: Box::new(settings) }
 }
 
@@ -72,47 +43,18 @@ fn state(to: VrrpState) -> VrrpFact {
 }
 
 fn service() -> ServiceKey {
-    ServiceKey::Address { address: [10, 10, 10, 2].into(), port: 1358, protocol: Protocol::Tcp }
+    real().service
 }
 
 fn real() -> RealKey {
-    RealKey { service: service(), real: SocketAddr::from(([192, 168, 200, 2], 1358)) }
+    sample::real_key(([10, 10, 10, 2], 1358), ([192, 168, 200, 2], 1358))
 }
 
 fn configure_service(desk: &mut Desk, alpha: bool) {
-    let settings = ServiceSettings {
-        position: 1,
-        scheduler: "rr".into(),
-        forwarding: Forwarding::Nat,
-        persistence: None,
-        granularity: None,
-        delay_loop: Duration::from_secs(6),
-        quorum: 2,
-        hysteresis: 1,
-        alpha,
-        omega: false,
-        one_packet: false,
-        virtualhost: None,
-        sorry_server: None,
-        quorum_scripts: (None, None),
-        smtp_alert: true,
-        details: Default::default(),
-    };
+    let settings = ServiceSettings { quorum: 2, hysteresis: 1, alpha, smtp_alert: true, ..sample::service() };
     let fact = ServiceFact::VirtualServerConfigured { service: service(), settings: Box::new(settings) };
     assert_eq!(desk.subjects(fact), [""; 0]);
-    let settings = RealServerSettings {
-        position: 1,
-        weight: 1,
-        forwarding: Forwarding::Nat,
-        inhibit_on_failure: false,
-        upper_threshold: 0,
-        lower_threshold: 0,
-        scripts: (None, None),
-        virtualhost: None,
-        smtp_alert: true,
-        checkers: vec!["TCP_CHECK".into()],
-        details: Default::default(),
-    };
+    let settings = RealServerSettings { smtp_alert: true, ..sample::real_server() };
     let fact = ServiceFact::RealServerConfigured { real: real(), settings: Box::new(settings) };
     assert_eq!(desk.subjects(fact), [""; 0]);
 }
@@ -159,12 +101,7 @@ fn faults_are_not_mailed_where_that_is_not_wanted() {
 fn groups_stops_and_removals_have_their_subjects() {
     let mut desk = Desk::new();
     desk.event(None, instance(true));
-    let settings = GroupSettings {
-        position: 1,
-        members: vec!["VI_1".into()],
-        smtp_alert: true,
-        details: Default::default(),
-    };
+    let settings = GroupSettings { smtp_alert: true, ..sample::group(&["VI_1"]) };
     desk.event(None, VrrpFact::GroupConfigured { group: "VG_1".into(), settings: Box::new(settings) });
     let fact =
         VrrpFact::GroupStateChanged { group: "VG_1".into(), from: VrrpState::Backup, to: VrrpState::Master };

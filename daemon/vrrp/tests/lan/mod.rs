@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use keepwatch_bus::counters::RouterCounters;
 use keepwatch_bus::fact::{LinkDownReason, LinkFact, VrrpFact};
-use keepwatch_bus::settings::GroupSettings;
+use keepwatch_bus::sample;
 use keepwatch_bus::subject::{Name, VrrpState};
 use keepwatch_bus::{EventId, Fact};
 use keepwatch_config::model::{InterfaceAddress, VirtualRouterId};
@@ -96,11 +96,8 @@ pub fn definition(spec: RouterSpec) -> RouterDefinition {
 
 /// A sync group of these.
 pub fn group(name: &str, members: &[&str]) -> GroupDefinition {
-    let members: Vec<Name> = members.iter().map(|member| Name::from(*member)).collect();
-    GroupDefinition {
-        spec: GroupSpec { name: name.into(), members: members.clone() },
-        settings: GroupSettings { position: 1, members, smtp_alert: false, details: Default::default() },
-    }
+    let settings = sample::group(members);
+    GroupDefinition { spec: GroupSpec { name: name.into(), members: settings.members.clone() }, settings }
 }
 
 /// A version 2 router with one address, 10.<segment>.0.100.

@@ -1,8 +1,6 @@
-use std::net::SocketAddr;
-
 use keepwatch_bus::Fact;
 use keepwatch_bus::fact::{DaemonFact, ServiceFact, VrrpFact};
-use keepwatch_bus::subject::Protocol;
+use keepwatch_bus::sample;
 
 use super::super::settings::{RealScripts, ServiceScripts};
 use super::*;
@@ -12,11 +10,11 @@ fn script(path: &str) -> Option<Script> {
 }
 
 fn service() -> ServiceKey {
-    ServiceKey::Address { address: [10, 0, 0, 1].into(), port: 80, protocol: Protocol::Tcp }
+    real().service
 }
 
 fn real() -> RealKey {
-    RealKey { service: service(), real: SocketAddr::from(([10, 0, 1, 1], 80)) }
+    sample::real_key(([10, 0, 0, 1], 80), ([10, 0, 1, 1], 80))
 }
 
 fn settings() -> ScriptSettings {
@@ -47,8 +45,7 @@ fn settings() -> ScriptSettings {
 
 /// What is run for each fact in turn, as command lines.
 fn runs(roster: &mut Roster, fact: impl Into<Fact>) -> Vec<String> {
-    let at = "2026-11-21T00:00:00Z".parse().unwrap();
-    let event = Event { id: EventId(9), at, mono: 0, cause: None, fact: fact.into() };
+    let event = sample::event(9, None, fact);
     let orders = roster.note(&event);
     assert!(orders.iter().all(|order| order.event == EventId(9) && order.user.as_deref() == Some("nobody")));
     orders.into_iter().map(|order| order.argv.join(" ")).collect()
