@@ -153,9 +153,15 @@ fn look(word: &Word, kind: Kind) -> Result<(), Problem> {
             Some(_) => Ok(()),
             None => Err(choice_problem(text, &["on", "off", "true", "false", "yes", "no"])),
         },
-        Kind::Address => match address(text).is_some() {
+        Kind::Address => match text.parse::<IpAddr>().is_ok() || scoped(text).is_some() {
             true => Ok(()),
             false => {
+                fail("invalid-address", format!("`{text}` is no address"), "expected an IPv4 or IPv6 address")
+            }
+        },
+        Kind::Host => match host(text) {
+            Some(_) => Ok(()),
+            None => {
                 fail("invalid-address", format!("`{text}` is no address"), "expected an IPv4 or IPv6 address")
             }
         },
@@ -212,7 +218,7 @@ fn look(word: &Word, kind: Kind) -> Result<(), Problem> {
             let digit = |c: char| {
                 c.is_ascii_hexdigit() || c.is_whitespace() || (wildcards && c.eq_ignore_ascii_case(&'x'))
             };
-            match text.chars().all(digit) {
+            match text.chars().all(digit) && text.chars().any(|c| !c.is_whitespace()) {
                 true => Ok(()),
                 false => fail(
                     "invalid-value",
@@ -356,14 +362,14 @@ pub(crate) fn status(text: &str) -> Option<(u16, u16)> {
     (100 <= from && from <= to && to <= 599).then_some((from, to))
 }
 
-/// The address of a socket. What follows a `/` or `-`, as of a network or a range, means nothing.
-pub(crate) fn socket_address(text: &str) -> Option<IpAddr> {
-    text.split(['-', '/']).next()?.parse().ok()
+/// An address of a server, without what stands after a `/` or `-`.
+pub(crate) fn host(text: &str) -> Option<IpAddr> {
+    text.split(['/', '-']).next()?.parse().ok()
 }
 
 /// An address, with or without scope.
 pub(crate) fn address(text: &str) -> Option<IpAddr> {
-    socket_address(text).or_else(|| scoped(text).map(|(address, _)| IpAddr::V6(address)))
+    text.parse().ok().or_else(|| scoped(text).map(|(address, _)| IpAddr::V6(address)))
 }
 
 /// Meanings of a node's values; right by [`check`], so a `None` is a value that was left out.
@@ -396,6 +402,11 @@ impl Node {
     /// The value as an address.
     pub(crate) fn address(&self, index: usize) -> Option<IpAddr> {
         address(self.arg(index)?)
+    }
+
+    /// The value as an address of a server.
+    pub(crate) fn host(&self, index: usize) -> Option<IpAddr> {
+        host(self.arg(index)?)
     }
 
     /// The value as a name.

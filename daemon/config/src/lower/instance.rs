@@ -303,11 +303,7 @@ impl InstanceDraft {
 
     fn source(&mut self, node: &Node, context: &mut Context) {
         let span = node.arg_span(0);
-        let Some(address) = node.arg(0).and_then(crate::values::socket_address) else {
-            let message = format!("`{}` is no address without scope", node.arg(0).unwrap_or_default());
-            context.report(Diagnostic::error("invalid-address", message).at(span, "left out"));
-            return;
-        };
+        let Some(address) = node.host(0) else { return };
         let right = self.is_of_family(address, "source address", span, context);
         self.source = right.then_some((address, span));
     }

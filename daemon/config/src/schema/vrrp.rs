@@ -251,9 +251,9 @@ pub(super) const INSTANCE: &[Keyword] = &[
     TRACKED_FILE,
     TRACKED_PROCESS,
     TRACK_BFD,
-    kw("mcast_src_ip", &[one("ADDRESS", Kind::Address)], "Source address of adverts.")
+    kw("mcast_src_ip", &[one("ADDRESS", Kind::Host)], "Source address of adverts.")
         .example("mcast_src_ip 192.0.2.2"),
-    kw("unicast_src_ip", &[one("ADDRESS", Kind::Address)], "Source address of adverts to peers.")
+    kw("unicast_src_ip", &[one("ADDRESS", Kind::Host)], "Source address of adverts to peers.")
         .example("unicast_src_ip 192.0.2.2"),
     kw("mcast_dst_ip", &[one("ADDRESS", Kind::Multicast)], "Multicast group of adverts.")
         .default("vrrp_mcast_group4 or vrrp_mcast_group6")
