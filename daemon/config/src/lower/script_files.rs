@@ -24,11 +24,10 @@ pub(crate) struct Command {
 
 /// Is there such a user or group on this machine? `file` is `/etc/passwd` or `/etc/group`.
 ///
-/// Yes when that cannot be told: the file cannot be read, or the name is a number.
+/// Yes when that cannot be told because the file cannot be read. A number is no name, as in keepalived.
 pub(super) fn is_known(file: &str, name: &str) -> bool {
     let Ok(text) = std::fs::read_to_string(file) else { return true };
-    name.bytes().all(|byte| byte.is_ascii_digit())
-        || text.lines().any(|line| line.split(':').next() == Some(name) || line.starts_with(['+', '-']))
+    text.lines().any(|line| line.split(':').next() == Some(name) || line.starts_with(['+', '-']))
 }
 
 /// Says so when a user (the value of this number of a keyword) or the group after it is not known; false then.
