@@ -188,6 +188,8 @@ impl Diagnostics {
                     }
                     return;
                 }
+                // What is not kept need not be known again.
+                Entry::Vacant(_) if self.list.len() >= Self::KEPT => {}
                 Entry::Vacant(new) => {
                     new.insert(self.list.len());
                 }
@@ -199,6 +201,13 @@ impl Diagnostics {
         } else {
             self.dropped += 1;
         }
+    }
+
+    /// Adds one that is kept in any case.
+    pub(crate) fn push_last(&mut self, diagnostic: Diagnostic) {
+        self.worst = self.worst.max(Some(diagnostic.outcome));
+        self.errors += 1;
+        self.list.push(diagnostic);
     }
 
     pub(crate) fn leads_to(&mut self, outcome: Outcome) {

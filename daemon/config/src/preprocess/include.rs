@@ -15,6 +15,9 @@ use crate::words::{Line, Word};
 /// Deepest nesting of included files.
 const DEEPEST: usize = 64;
 
+/// For how many lines it counts that a file is included once more.
+const OPENED_AGAIN: u64 = 20;
+
 /// What must be so of the files that are included.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct IncludeChecks {
@@ -189,15 +192,17 @@ impl Reader {
         }
         if self.inputs.len() > DEEPEST {
             context.report(
-                Diagnostic::error("circular-include", format!("`{}` is included too deeply", path.display()))
-                    .fatal()
-                    .at(
-                        span,
-                        format!("more than {DEEPEST} files, definitions and sequences within each other"),
-                    ),
+                Diagnostic::error(
+                    "too-many-includes",
+                    format!("`{}` is included too deeply", path.display()),
+                )
+                .fatal()
+                .at(span, format!("more than {DEEPEST} files, definitions and sequences within each other")),
             );
+            context.stopped = true;
             return;
         }
+        self.expanded += if known.is_some() { OPENED_AGAIN } else { 0 };
         let what = format!("`include` of {}", path.display());
         let included_at = context.sources.add_expansion(Expansion { what: what.into(), at: span });
         let file = match known {
