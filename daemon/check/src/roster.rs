@@ -11,8 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use keepwatch_bus::fact::ServiceFact;
 use keepwatch_bus::{
-    Bus, Counters, EventId, Fact,
+    Bus, Counters, EventId,
     counters::CheckerCounters,
     subject::{CheckerKey, RealKey, ServiceKey},
 };
@@ -224,7 +225,7 @@ impl Roster {
     }
 
     fn report(&self, real: RealKey, up: bool, cause: Option<EventId>) -> HealthChange {
-        let fact = if up { Fact::RealServerUp { real } } else { Fact::RealServerDown { real } };
+        let fact = if up { ServiceFact::RealServerUp { real } } else { ServiceFact::RealServerDown { real } };
         HealthChange { real, up, cause: Some(self.bus.publish(cause, fact)) }
     }
 
@@ -272,19 +273,19 @@ impl Entry {
         let checker = self.definition.key.clone();
         match (outcome, verdict) {
             (Outcome::Succeeded, Verdict::Up) => {
-                self.last = Some(bus.publish(None, Fact::CheckSucceeded { checker, took }));
+                self.last = Some(bus.publish(None, ServiceFact::CheckSucceeded { checker, took }));
             }
             (Outcome::Failed(error), Verdict::Doubtful { attempt } | Verdict::Down { attempt }) => {
                 let attempts = Tries::attempts(verdict, &self.definition.checker);
                 // The first try is a root; those after it follow from the one before.
                 let cause = self.last.filter(|_| attempt > 1);
                 let error = error.clone();
-                let fact = Fact::CheckFailed { checker, error, attempt, attempts, took };
+                let fact = ServiceFact::CheckFailed { checker, error, attempt, attempts, took };
                 self.last = Some(bus.publish(cause, fact));
             }
             (Outcome::NotRun(error), _) if self.not_run.as_ref() != Some(error) => {
                 self.not_run = Some(error.clone());
-                bus.publish(None, Fact::CheckNotRun { checker, error: error.clone() });
+                bus.publish(None, ServiceFact::CheckNotRun { checker, error: error.clone() });
             }
             _ => (),
         }

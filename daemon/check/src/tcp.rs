@@ -144,7 +144,8 @@ mod tests {
     async fn a_source_address_that_is_not_ours_condemns_nobody() {
         let settings = Connection { bind_to: Some([192, 0, 2, 7].into()), ..to(([127, 0, 0, 1], 9).into()) };
         assert!(matches!(check(&settings).await, Outcome::NotRun(_)));
-        let settings = Connection { bind_interface: Some("nosuch0".into()), ..to(([127, 0, 0, 1], 9).into()) };
+        let settings =
+            Connection { bind_interface: Some("nosuch0".into()), ..to(([127, 0, 0, 1], 9).into()) };
         assert!(matches!(check(&settings).await, Outcome::NotRun(_)));
     }
 

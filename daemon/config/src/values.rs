@@ -179,6 +179,14 @@ fn look(word: &Word, kind: Kind) -> Result<(), Problem> {
                 "expected a multicast address",
             ),
         },
+        Kind::Multicast4 => match text.parse::<Ipv4Addr>() {
+            Ok(address) if address.is_multicast() => Ok(()),
+            _ => fail(
+                "invalid-address",
+                format!("`{text}` is no multicast address of IPv4"),
+                "expected a multicast address of IPv4",
+            ),
+        },
         Kind::Multicast6 => match text.parse::<Ipv6Addr>() {
             Ok(address) if address.is_multicast() => Ok(()),
             _ => fail(
@@ -361,6 +369,11 @@ impl Node {
     /// The value as seconds with decimals.
     pub(crate) fn seconds(&self, index: usize) -> Option<Duration> {
         decimal(self.arg(index)?, 6, 0, u64::MAX, "seconds").ok().map(Duration::from_micros)
+    }
+
+    /// The value as milliseconds with decimals.
+    pub(crate) fn millis(&self, index: usize) -> Option<Duration> {
+        decimal(self.arg(index)?, 3, 0, u64::MAX, "milliseconds").ok().map(Duration::from_micros)
     }
 
     /// The value as whole seconds.

@@ -56,11 +56,7 @@ pub(crate) fn server_settings(position: u32, server: &RealServer) -> RealServerS
         scripts: (server.notify_up.as_ref().map(command), server.notify_down.as_ref().map(command)),
         virtualhost: server.virtualhost.as_deref().map(str::to_owned),
         smtp_alert: server.smtp_alert,
-        checkers: server
-            .checkers
-            .iter()
-            .map(|checker| checker.kind.keyword().into())
-            .collect(),
+        checkers: server.checkers.iter().map(|checker| checker.kind.keyword().into()).collect(),
         details: RealServerDetails {
             alpha: server.alpha,
             snmp_name: server.snmp_name.clone(),

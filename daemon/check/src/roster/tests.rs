@@ -1,7 +1,7 @@
 //! Stories of real servers, played against the roster with a clock of their own.
 
 use keepwatch_bus::{
-    BusSettings, Hub,
+    BusSettings, Fact, Hub,
     subject::{Protocol, ServiceKey},
 };
 use proptest::prelude::*;

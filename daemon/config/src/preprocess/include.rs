@@ -239,7 +239,6 @@ fn existing(
     span: Span,
     context: &mut Context,
 ) -> Vec<PathBuf> {
-    let in_braces = found.len() > 1;
     let wild = found.iter().any(|found| matches!(found, glob::Found::Matched(_)));
     let mut files = Vec::new();
     let mut missing = Vec::new();
@@ -251,7 +250,7 @@ fn existing(
         }
     }
     if !missing.is_empty() {
-        let strict = if in_braces { checks.brace } else { checks.matches };
+        let strict = if glob::has_brace(pattern) { checks.brace } else { checks.matches };
         let what = if missing.len() == 1 { "no file" } else { "none of these files:" };
         let message = format!("there is {what} {}", missing.join(", "));
         let help =

@@ -49,6 +49,8 @@ pub enum Kind {
     Address6,
     /// A multicast address, IPv4 or IPv6.
     Multicast,
+    /// A multicast address of IPv4.
+    Multicast4,
     /// A multicast address of IPv6.
     Multicast6,
     /// One of these words.
@@ -277,6 +279,31 @@ pub(crate) const fn any(name: &'static str, kind: Kind) -> Arg {
 }
 pub(crate) const fn some(name: &'static str, kind: Kind) -> Arg {
     Arg { name, kind, need: Need::Some }
+}
+
+/// How many keywords several parts of a table have.
+const fn count(parts: &[&[Keyword]]) -> usize {
+    let (mut count, mut part) = (0, 0);
+    while part < parts.len() {
+        count += parts[part].len();
+        part += 1;
+    }
+    count
+}
+
+/// One table of several parts.
+const fn join<const COUNT: usize>(parts: &[&[Keyword]]) -> [Keyword; COUNT] {
+    let mut table = [flag("", ""); COUNT];
+    let (mut at, mut part) = (0, 0);
+    while part < parts.len() {
+        let mut index = 0;
+        while index < parts[part].len() {
+            table[at] = parts[part][index];
+            (at, index) = (at + 1, index + 1);
+        }
+        part += 1;
+    }
+    table
 }
 
 /// The keywords of a block.

@@ -1,6 +1,6 @@
 //! The top level.
 
-use super::{BlockId, DAY, Keyword, Kind, flag, kw, one, opt};
+use super::{BlockId, Keyword, Kind, flag, kw, one, opt};
 
 /// Keywords outside of every block.
 pub(super) const ROOT: &[Keyword] = &[
@@ -14,24 +14,24 @@ pub(super) const ROOT: &[Keyword] = &[
     flag("linkbeat_use_polling", "Poll links rather than listen to the kernel.")
         .example("linkbeat_use_polling"),
     kw("net_namespace", &[one("NAME", Kind::Word)], "Network namespace that the whole daemon runs in.")
-        .example("net_namespace blue")
-        .first_counts(),
+        .first_counts()
+        .example("net_namespace blue"),
     kw("net_namespace_ipvs", &[opt("NAME", Kind::Word)], "Network namespace whose IPVS table is used.")
-        .example("net_namespace_ipvs blue")
-        .first_counts(),
+        .first_counts()
+        .example("net_namespace_ipvs blue"),
     flag("namespace_with_ipsets", "Use ipsets in a namespace even on kernels before 3.13.")
         .example("namespace_with_ipsets"),
     flag("use_pid_dir", "Put pid files in a directory of their own.").example("use_pid_dir"),
     kw("instance", &[one("NAME", Kind::Word)], "Name of this daemon among several on one host.")
-        .example("instance east")
-        .first_counts(),
+        .first_counts()
+        .example("instance east"),
     kw(
         "child_wait_time",
-        &[one("SECONDS", Kind::Int(0, DAY as i64))],
+        &[one("SECONDS", Kind::Int(0, u32::MAX as i64))],
         "How long stopping waits for child processes.",
     )
     .default("5")
-    .example("child_wait_time 5"),
+    .example("child_wait_time 10"),
     kw("interface_up_down_delays", &[], "Delays before an interface that went down or up counts as such.")
         .lines("INTERFACE DOWN_DELAY [UP_DELAY]")
         .example("interface_up_down_delays {\n    eth0 0.5 1\n}"),

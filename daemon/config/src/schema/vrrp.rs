@@ -131,13 +131,21 @@ pub(super) const AUTH_HMAC: &[Keyword] = &[
     .example("key 1 hex:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"),
     kw("active_key", &[one("ID", Kind::Int(1, 255))], "The key that adverts are signed with.")
         .example("active_key 1"),
-    kw("time_window", &[one("SECONDS", Kind::Int(1, 3600))], "How old an advert may be.")
+    kw("time_window", &[one("SECONDS", Kind::Int(1, 300))], "How old an advert may be.")
         .default("3 × advert_int")
         .example("time_window 5"),
-    kw("anti_replay", &[one("METHOD", Kind::Word)], "How replayed adverts are recognised.")
-        .example("anti_replay time"),
-    kw("mode", &[one("MODE", Kind::Word)], "What happens to adverts that are not signed.")
-        .example("mode enforce"),
+    kw(
+        "anti_replay",
+        &[one("METHOD", Kind::Choice(&["time", "monotonic"]))],
+        "How replayed adverts are recognised.",
+    )
+    .example("anti_replay time"),
+    kw(
+        "mode",
+        &[one("MODE", Kind::Choice(&["enforce", "permissive", "receive-only"]))],
+        "What happens to adverts that are not signed.",
+    )
+    .example("mode enforce"),
 ];
 
 /// `vrrp_instance NAME { … }`.
@@ -286,7 +294,11 @@ pub(super) const INSTANCE: &[Keyword] = &[
     NOTIFY_BACKUP,
     NOTIFY_FAULT,
     NOTIFY_STOP,
-    script("notify_deleted", "Command to run when a reload removed the instance.")
+    kw(
+        "notify_deleted",
+        &[opt("COMMAND [USER [GROUP]]", Kind::Script)],
+        "Tell DELETED and not FAULT when a reload removed the instance, and run a command.",
+    )
         .example("notify_deleted \"/etc/keepalived/deleted.sh\"").first_counts(),
     NOTIFY,
     script("notify_master_rx_lower_pri", "Command to run when a master hears a lower priority.")
