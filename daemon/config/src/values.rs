@@ -303,7 +303,9 @@ pub(crate) fn decimal(text: &str, places: u32, least: u64, most: u64, unit: &str
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
     };
     let expected = format!("expected {unit} from {} to {}", shown(least), shown(most));
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let number = text.trim_start();
+    let number = number.strip_prefix('+').unwrap_or(number);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     if (whole.is_empty() && fraction.is_empty()) || !digits(whole) || !digits(fraction) {
         let mut problem =
