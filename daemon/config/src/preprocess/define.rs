@@ -73,11 +73,6 @@ impl Random {
         Self(seed)
     }
 
-    pub(super) fn from_time() -> Self {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        Self(now.map_or(0, |elapsed| elapsed.as_nanos() as u64))
-    }
-
     fn within(&mut self, least: u64, most: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -89,6 +84,12 @@ impl Random {
             None => mixed,
         }
     }
+}
+
+/// A seed that differs from run to run.
+pub(crate) fn random_seed() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |elapsed| elapsed.as_nanos() as u64)
 }
 
 /// A use of a definition in a line.

@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use self::define::Definition;
+pub(crate) use self::define::random_seed;
 use self::include::IncludeChecks;
 use self::sequence::Sequence;
 use crate::diagnostics::{Diagnostic, Diagnostics, Outcome};
@@ -27,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) config_id: Option<String>,
     pub(crate) line_limit: u64,
     pub(crate) environment: bool,
+    /// Where `${_RANDOM}` begins without a `random_seed`.
+    pub(crate) seed: u64,
 }
 
 /// Sources and diagnostics, which every stage adds to.
@@ -91,13 +94,13 @@ impl Reader {
         let directory = include::directory_of(path);
         let file = context.sources.add(path.to_path_buf(), text);
         Self {
+            random: define::Random::new(settings.seed),
             settings,
             inputs: vec![Input::File { file, directory, offset: 0, included_at: ExpansionId::NONE }],
             definitions: define::predefined(),
             titles: HashMap::new(),
             open_definition: None,
             checks: IncludeChecks::default(),
-            random: define::Random::from_time(),
             expanded: 0,
             work: 0,
             stopped: false,
