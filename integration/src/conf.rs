@@ -2,8 +2,11 @@
 
 use std::fmt::{self, Write};
 
-/// One `vrrp_instance`, with what the tests most often need: `eth0`, virtual router 51, priority 100, the VIP
-/// 10.78.9.9/32, version 2, one second. Prints as the block.
+/// The virtual address of an [`Instance`] that says no other.
+pub const VIP: &str = "10.78.9.9";
+
+/// One `vrrp_instance`, with what the tests most often need: `eth0`, virtual router 51, priority 100, the virtual
+/// address [`VIP`], version 2, one second. Prints as the block.
 #[derive(Debug, Clone)]
 pub struct Instance {
     name: String,
@@ -11,7 +14,7 @@ pub struct Instance {
     vrid: u8,
     priority: u8,
     interval: String,
-    password: Option<String>,
+    authentication: Option<(&'static str, String)>,
     addresses: Vec<String>,
     lines: Vec<String>,
 }
@@ -25,8 +28,8 @@ impl Instance {
             vrid: 51,
             priority: 100,
             interval: "1".to_owned(),
-            password: None,
-            addresses: vec!["10.78.9.9/32".to_owned()],
+            authentication: None,
+            addresses: vec![format!("{VIP}/32")],
             lines: Vec::new(),
         }
     }
@@ -57,8 +60,19 @@ impl Instance {
 
     /// Authenticates by this password (`auth_type PASS`).
     pub fn password(mut self, password: &str) -> Self {
-        self.password = Some(password.to_owned());
+        self.authentication = Some(("PASS", password.to_owned()));
         self
+    }
+
+    /// Authenticates by an authentication header with this key (`auth_type AH`).
+    pub fn header_key(mut self, key: &str) -> Self {
+        self.authentication = Some(("AH", key.to_owned()));
+        self
+    }
+
+    /// Sends to this peer only, from this address.
+    pub fn unicast(self, from: &str, to: &str) -> Self {
+        self.line(&format!("unicast_src_ip {from}")).line(&format!("unicast_peer {{\n        {to}\n    }}"))
     }
 
     /// Sets its only virtual address.
@@ -90,10 +104,10 @@ impl fmt::Display for Instance {
         writeln!(f, "    state BACKUP\n    interface {}", self.interface)?;
         writeln!(f, "    virtual_router_id {}\n    priority {}", self.vrid, self.priority)?;
         writeln!(f, "    advert_int {}", self.interval)?;
-        if let Some(password) = &self.password {
+        if let Some((kind, secret)) = &self.authentication {
             writeln!(
                 f,
-                "    authentication {{\n        auth_type PASS\n        auth_pass {password}\n    }}"
+                "    authentication {{\n        auth_type {kind}\n        auth_pass {secret}\n    }}"
             )?;
         }
         for line in &self.lines {
@@ -127,4 +141,20 @@ pub fn sync_group(name: &str, members: &[&str]) -> String {
         let _ = writeln!(text, "        {member}");
     }
     text + "    }\n}\n"
+}
+
+/// A virtual server on port 80 of [`VIP`] whose checkers look every second; `block` is the rest of it, with its real
+/// servers.
+pub fn virtual_server(block: &str) -> String {
+    format!(
+        "virtual_server {VIP} 80 {{\n    delay_loop 1\n    lvs_sched wrr\n    lvs_method NAT\n    protocol TCP\n{block}}}\n"
+    )
+}
+
+/// A real server at this `address:port`, with these lines; a TCP connection that fails takes it away at once.
+pub fn real_server(at: &str, lines: &str) -> String {
+    let (address, port) = at.split_once(':').unwrap_or((at, "80"));
+    format!(
+        "    real_server {address} {port} {{\n{lines}\n        TCP_CHECK {{\n            connect_timeout 1\n            retry 0\n        }}\n    }}\n"
+    )
 }

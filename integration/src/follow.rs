@@ -4,11 +4,7 @@
 use std::{
     fs::File,
     io::{BufRead, BufReader},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::{self, JoinHandle},
+    thread,
     time::Duration,
 };
 
@@ -16,7 +12,12 @@ use anyhow::{Context, Result};
 use keepwatch_bus::Event;
 use serde::Deserialize;
 
-use crate::{Host, Process, binaries, keepwatchd::Keepwatchd};
+use crate::{
+    Host, Process,
+    background::{Background, Ending},
+    binaries,
+    keepwatchd::Keepwatchd,
+};
 
 /// How often the file that the operator's command writes is looked at.
 const PACE: Duration = Duration::from_millis(5);
@@ -29,9 +30,9 @@ struct Line {
 
 /// Follows the events of one daemon until it is dropped.
 pub struct Follower {
+    _reader: Background,
+    // Lives until the last of what it wrote has been read.
     _command: Process,
-    ending: Arc<AtomicBool>,
-    reader: Option<JoinHandle<()>>,
 }
 
 impl Follower {
@@ -47,20 +48,19 @@ impl Follower {
             .arg(director.control_path())
             .args(["--json", "events", "--follow", "--lines", "10000"])
             .start()?;
-        let ending = Arc::new(AtomicBool::new(false));
-        let (end, started) = (Arc::clone(&ending), director.started());
+        let started = director.started();
         let tell = move |event: Event| {
             if event.at >= started {
                 tell(event);
             }
         };
         let output = File::open(command.log_path()).context("open what the operator's command writes")?;
-        let reader = thread::Builder::new().name("events".into()).spawn(move || read(output, &end, tell))?;
-        Ok(Self { _command: command, ending, reader: Some(reader) })
+        let reader = Background::start("events", move |ending| read(output, &ending, tell))?;
+        Ok(Self { _reader: reader, _command: command })
     }
 }
 
-fn read(output: File, ending: &AtomicBool, mut tell: impl FnMut(Event)) {
+fn read(output: File, ending: &Ending, mut tell: impl FnMut(Event)) {
     let mut lines = BufReader::new(output);
     let mut line = String::new();
     // At the end there is one more look, for what was written last.
@@ -77,19 +77,10 @@ fn read(output: File, ending: &AtomicBool, mut tell: impl FnMut(Event)) {
             // Nothing new, or half a line so far.
             Ok(_) if last_look => return,
             Ok(_) => {
-                last_look = ending.load(Ordering::Relaxed);
+                last_look = ending.is_near();
                 thread::sleep(PACE);
             }
             Err(_) => return,
-        }
-    }
-}
-
-impl Drop for Follower {
-    fn drop(&mut self) {
-        self.ending.store(true, Ordering::Relaxed);
-        if let Some(reader) = self.reader.take() {
-            let _ = reader.join();
         }
     }
 }

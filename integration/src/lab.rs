@@ -18,7 +18,7 @@ use crate::{
     netns,
 };
 
-/// One network laboratory. Dropping it (and the hosts, bridges and processes made from it) removes everything.
+/// One network laboratory. It goes with the last of it and of the hosts and bridges made from it.
 pub struct Lab {
     shared: Arc<Shared>,
 }
@@ -74,15 +74,7 @@ impl Lab {
     /// `eth0`. The network most tests want.
     pub fn routers(&self, count: u8) -> Result<(Bridge, Vec<Host>)> {
         let lan = self.bridge("lan")?;
-        let hosts = (1..=count)
-            .map(|i| {
-                let host = self.host(&char::from(b'a' + i - 1).to_string())?;
-                host.plug("eth0", &lan)?
-                    .address("eth0", &format!("10.78.0.{i}/16"))?
-                    .address("eth0", &format!("fd78::{i}/64"))?;
-                Ok(host)
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let hosts = (1..=count).map(|i| lan.router(i)).collect::<Result<Vec<_>>>()?;
         Ok((lan, hosts))
     }
 }
@@ -95,6 +87,15 @@ pub struct Bridge {
 }
 
 impl Bridge {
+    /// A new host on this LAN, number `i` of [`Lab::routers`].
+    pub fn router(&self, i: u8) -> Result<Host> {
+        let host = Host::new(&char::from(b'a' + i - 1).to_string(), Arc::clone(&self.shared))?;
+        host.plug("eth0", self)?
+            .address("eth0", &format!("10.78.0.{i}/16"))?
+            .address("eth0", &format!("fd78::{i}/64"))?;
+        Ok(host)
+    }
+
     /// Starts to record every frame that is on this LAN from now on. Ready when it returns.
     pub fn capture(&self) -> Result<Capture> {
         let socket = netns::inside(&self.shared.switch, || crate::capture::socket::listen_on(&self.name))?;

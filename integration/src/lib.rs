@@ -4,7 +4,8 @@
 //! network namespace of its own, plugged into bridges with veth pairs. All namespaces are anonymous: only file
 //! descriptors of this process hold them, so they, their interfaces and addresses are gone when the test ends,
 //! however it ends. Processes started in a host ([`Process`]) are killed with everything below them on drop.
-//! A [`Capture`] sees every frame of a bridge with the kernel's timestamp.
+//! A [`Capture`] sees every frame of a bridge with the kernel's timestamp. A [`Pair`] is the network that tests with
+//! keepalived want.
 //!
 //! ```no_run
 //! use integration::{Lab, keepwatchd::Keepwatchd, wait};
@@ -23,6 +24,7 @@
 //!
 //! It runs as root, or as an ordinary user after [`netns::become_root_in_user_namespace`].
 
+pub mod background;
 pub mod binaries;
 pub mod capture;
 pub mod conf;
@@ -33,6 +35,7 @@ pub mod http;
 pub mod lab;
 pub mod metronome;
 pub mod netns;
+pub mod pair;
 pub mod peer;
 pub mod process;
 pub mod vm;
@@ -42,5 +45,6 @@ pub use capture::{Capture, frame::Frame};
 pub use conf::Instance;
 pub use host::Host;
 pub use lab::{Bridge, Lab};
+pub use pair::Pair;
 pub use peer::{aiosmtpd, keepalived, keepwatchd, nginx, snmpd, web};
 pub use process::Process;

@@ -14,41 +14,38 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use integration::{
-    Bridge, Capture, Host, Instance, Lab, capture, hostile, keepalived::Keepalived, keepwatchd,
-    keepwatchd::Keepwatchd, metronome::Metronome, snmpd::Snmpd, wait,
+    Host, Instance, Pair, capture,
+    conf::VIP,
+    hostile,
+    keepalived::Keepalived,
+    keepwatchd::{self, Keepwatchd},
+    metronome::Metronome,
+    pair::{OURS, THEIRS},
+    snmpd::Snmpd,
+    wait,
 };
 use nix::sys::signal::Signal;
 
-const VIP: &str = "10.78.9.9";
-const OURS: &str = "10.78.0.1";
-const THEIRS: &str = "10.78.0.2";
 /// One and a half times advert_int.
 const ON_TIME: Duration = Duration::from_millis(150);
 /// How long each trouble lasts.
 const SPAN: Duration = Duration::from_secs(12);
 
-/// A master under trouble (host a), its backup (host b) and a third machine (host c).
+/// A master under trouble, its backup, and a third machine.
 struct Scene {
-    _lab: Lab,
-    _lan: Bridge,
-    wire: Capture,
-    hosts: Vec<Host>,
+    pair: Pair,
+    third: Host,
 }
 
 impl Scene {
     fn new(name: &str) -> Result<Self> {
-        let lab = Lab::new(name)?;
-        let (lan, hosts) = lab.routers(3)?;
-        let wire = lan.capture()?;
-        Ok(Self { _lab: lab, _lan: lan, wire, hosts })
+        let pair = Pair::new(name)?;
+        let third = pair.lan.router(3)?;
+        Ok(Self { pair, third })
     }
 
     fn ours(&self) -> &Host {
-        &self.hosts[0]
-    }
-
-    fn third(&self) -> &Host {
-        &self.hosts[2]
+        &self.pair.ours
     }
 
     /// Our daemon with these lines in `global_defs`, not yet started.
@@ -58,10 +55,9 @@ impl Scene {
     }
 
     fn backup(&self) -> Result<Keepalived> {
-        let config = Instance::new("VI_1").interval("0.1").version_3("");
-        let backup = Keepalived::start(&self.hosts[1], &config, &[])?;
+        let backup = self.pair.keepalived(Instance::new("VI_1").interval("0.1").version_3(""))?;
         wait::until("we are master", wait::LONG, || {
-            self.wire.adverts_from(OURS).len() > 10 && self.ours().has("eth0", VIP)
+            self.pair.wire.adverts_from(OURS).len() > 10 && self.ours().has("eth0", VIP)
         })?;
         sleep(Duration::from_secs(1));
         Ok(backup)
@@ -75,8 +71,8 @@ impl Scene {
         sleep(Duration::from_secs(1));
         trouble()?;
         let noise = metronome.worst();
-        let gap = self.wire.largest_gap(OURS, began).context("no adverts during the trouble")?;
-        let usurped = self.wire.adverts_from(THEIRS).into_iter().filter(|(at, _)| *at > began).count();
+        let gap = self.pair.wire.largest_gap(OURS, began).context("no adverts during the trouble")?;
+        let usurped = self.pair.wire.adverts_since(THEIRS, began).len();
         println!(
             "largest gap {gap:?}, the machine's own lateness {noise:?}; adverts of the backup: {usurped}"
         );
@@ -110,8 +106,8 @@ fn an_snmpd_that_hangs_does_not_matter() -> Result<()> {
 #[test]
 fn a_mail_server_that_swallows_connections_does_not_matter() -> Result<()> {
     let scene = Scene::new("lost-mail")?;
-    // Host c drops what comes for port 25: every connection hangs.
-    scene.third().firewall(
+    // The third machine drops what comes for port 25: every connection hangs.
+    scene.third.firewall(
         "table inet lab {\n chain in { type filter hook input priority 0; tcp dport 25 counter drop; }\n}\n",
     )?;
     let global = "notification_email {\n admin@example.net\n}\nnotification_email_from kw@example.net\n\
@@ -127,7 +123,7 @@ fn a_mail_server_that_swallows_connections_does_not_matter() -> Result<()> {
         }
         Ok(())
     })?;
-    let rules = scene.third().run("nft", &["list", "ruleset"])?;
+    let rules = scene.third.run("nft", &["list", "ruleset"])?;
     assert!(!rules.contains("counter packets 0 "), "no mail was tried: {rules}");
     Ok(())
 }
@@ -135,7 +131,7 @@ fn a_mail_server_that_swallows_connections_does_not_matter() -> Result<()> {
 #[test]
 fn a_mail_server_that_never_answers_does_not_matter() -> Result<()> {
     let scene = Scene::new("mute-mail")?;
-    let mute = scene.third().listen("10.78.0.3:25".parse()?)?;
+    let mute = scene.third.listen("10.78.0.3:25".parse()?)?;
     let global = "notification_email {\n admin@example.net\n}\nnotification_email_from kw@example.net\n\
                   smtp_server 10.78.0.3\nsmtp_connect_timeout 30";
     let _we = scene.keepwatchd(global, Instance::new("VI_1").line("smtp_alert")).start()?;
@@ -250,14 +246,14 @@ fn a_flood_of_hostile_packets_does_not_matter() -> Result<()> {
     let scene = Scene::new("flood")?;
     let we = scene.keepwatchd("", Instance::new("VI_1")).start()?;
     // The backup shall hear what we send in time: the flood is for us alone.
-    scene.hosts[1].firewall(
+    scene.pair.theirs.firewall(
         "table inet lab {\n chain in { type filter hook input priority 0; ip saddr 10.78.0.3 drop; }\n}\n",
     )?;
     let _it = scene.backup()?;
     let vip: Ipv4Addr = VIP.parse()?;
 
     scene.undisturbed_by(|| {
-        hostile::flood(scene.third(), Ipv4Addr::new(10, 78, 0, 3), 51, vip, 20_000, 2_000)
+        hostile::flood(&scene.third, Ipv4Addr::new(10, 78, 0, 3), 51, vip, 20_000, 2_000)
     })?;
     assert!(scene.ours().has("eth0", VIP), "nobody took the address: {}", we.process().log());
     let refused = |metric: &str| we.metric(metric, &["iname=\"VI_1\""]).unwrap_or_default();

@@ -4,25 +4,29 @@
 use std::{thread::sleep, time::Duration};
 
 use anyhow::{Result, ensure};
-use integration::{Instance, Lab, capture, keepalived::Keepalived, keepwatchd::Keepwatchd, wait};
-
-const VIP: &str = "10.78.9.9";
+use integration::{
+    Instance, Pair, capture,
+    conf::VIP,
+    keepalived::Keepalived,
+    keepwatchd::Keepwatchd,
+    pair::{OURS, THEIRS},
+    wait,
+};
 
 #[test]
 fn a_shadow_follows_and_touches_nothing() -> Result<()> {
-    let lab = Lab::new("shadow")?;
-    let (lan, hosts) = lab.routers(2)?;
-    let wire = lan.capture()?;
+    let pair = Pair::new("shadow")?;
+    let (wire, hosts) = (&pair.wire, [&pair.ours, &pair.theirs]);
     let config = |priority| Instance::new("VI_1").interval("0.1").priority(priority).version_3("");
-    let _active = Keepalived::start(&hosts[0], &config(200), &[])?;
-    let _other = Keepalived::start(&hosts[1], &config(100), &[])?;
+    let _active = Keepalived::start(hosts[0], &config(200), &[])?;
+    let _other = Keepalived::start(hosts[1], &config(100), &[])?;
     wait::until("keepalived is master", wait::LONG, || hosts[0].has("eth0", VIP))?;
     // keepalived runs the scripts of this configuration already.
     let trace = hosts[0].directory().join("notified");
     let shadow = |i: usize, priority| {
         let script = format!("notify_master \"/usr/bin/touch {}\"", trace.display());
         let config = Instance::new("VI_1").interval("0.1").priority(priority).line(&script);
-        Keepwatchd::on(&hosts[i])
+        Keepwatchd::on(hosts[i])
             .config(config.version_3("    script_user root"))
             .flags(&["--dataplane", "shadow", "--vrrp"])
             .start()
@@ -34,10 +38,10 @@ fn a_shadow_follows_and_touches_nothing() -> Result<()> {
     let began = capture::now();
     sleep(Duration::from_secs(3));
     let span = (capture::now() - began).as_secs_f64();
-    let sent = wire.adverts_from("10.78.0.1").into_iter().filter(|(at, _)| *at > began).count();
+    let sent = wire.adverts_since(OURS, began).len();
     let own_rate = sent as f64 / span;
     ensure!(own_rate < 15.0, "the shadow sends too: {own_rate} adverts a second at 0.1 s");
-    ensure!(wire.adverts_from("10.78.0.2").is_empty(), "the shadow of the backup sends");
+    ensure!(wire.adverts_from(THEIRS).is_empty(), "the shadow of the backup sends");
     assert!(beside_backup.process().log().contains("(VI_1) Entering BACKUP STATE"));
     assert!(!beside_backup.process().log().contains("(VI_1) Entering MASTER STATE"));
 

@@ -4,27 +4,28 @@ use std::{fs, time::Duration};
 
 use anyhow::Result;
 use integration::{
-    Lab, aiosmtpd::Aiosmtpd, http, keepalived::Keepalived, nginx::Nginx, process::tree, snmpd::Snmpd, wait,
-    web::WebServer,
+    Instance, Lab, aiosmtpd::Aiosmtpd, conf::VIP, http, keepalived::Keepalived, nginx::Nginx, process::tree,
+    snmpd::Snmpd, wait, web::WebServer,
 };
 
-const DIRECTOR: &str = "global_defs {\n vrrp_version 3\n vrrp_garp_master_repeat 1\n}\n\
-    vrrp_instance VI_1 {\n state BACKUP\n interface eth0\n virtual_router_id 51\n priority 100\n advert_int 0.1\n\
-    virtual_ipaddress {\n 10.78.9.9/32\n }\n}\n";
+/// A router that is master soon.
+fn director() -> String {
+    Instance::new("VI_1").interval("0.1").version_3("")
+}
 
 #[test]
 fn a_router_is_seen_on_the_wire_and_its_statistics_are_read() -> Result<()> {
     let lab = Lab::new("self")?;
     let (lan, hosts) = lab.routers(2)?;
     let wire = lan.capture()?;
-    let router = Keepalived::start(&hosts[0], DIRECTOR, &[])?;
+    let router = Keepalived::start(&hosts[0], &director(), &[])?;
 
-    wait::until("the VIP is announced", wait::LONG, || !wire.gratuitous_arps("10.78.9.9").is_empty())?;
+    wait::until("the VIP is announced", wait::LONG, || !wire.gratuitous_arps(VIP).is_empty())?;
     wait::until("adverts are sent", wait::LONG, || wire.adverts_from("10.78.0.1").len() > 5)?;
     let (_, advert) = wire.adverts_from("10.78.0.1").remove(0);
     assert_eq!((advert.version, advert.vrid, advert.priority, advert.interval), (3, 51, 100, 10));
-    assert!(hosts[0].has("eth0", "10.78.9.9"));
-    assert!(!hosts[1].has("eth0", "10.78.9.9"));
+    assert!(hosts[0].has("eth0", VIP));
+    assert!(!hosts[1].has("eth0", VIP));
 
     let sent = router.statistics("VI_1")?.get("Advertisements/Sent").copied();
     assert!(sent.is_some_and(|sent| sent > 5), "sent {sent:?}");

@@ -47,6 +47,21 @@ fn advert(source: Ipv4Addr, vrid: u8) -> Vec<u8> {
     packet
 }
 
+/// A socket on eth0 that has joined the group.
+fn listener(family: Family, group: IpAddr) -> Result<VrrpReceiver> {
+    let (_, table) = table()?;
+    let socket = VrrpReceiver::open(family, Carrier::Plain, index(&table, "eth0")?, "eth0")?;
+    socket.join(group)?;
+    Ok(socket)
+}
+
+/// Sends them all and returns the places of those that the kernel refused.
+fn send(family: Family, batch: &mut SendBatch) -> Result<Vec<usize>> {
+    let mut refused = Vec::new();
+    VrrpSender::open(family)?.send(batch, usize::MAX, |i, _| refused.push(i));
+    Ok(refused)
+}
+
 /// Receives until `count` datagrams are there; calls `each` with every one.
 fn receive(socket: &VrrpReceiver, count: usize, mut each: impl FnMut(Arrival<'_>)) -> Result<()> {
     let mut batch = ReceiveBatch::new();
@@ -66,12 +81,7 @@ fn receive(socket: &VrrpReceiver, count: usize, mut each: impl FnMut(Arrival<'_>
 fn adverts_of_many_routers_leave_in_one_batch_and_arrive_in_order() -> Result<()> {
     let lab = Lab::new("net")?;
     let (_lan, hosts) = lab.routers(2)?;
-    let listener = hosts[1].inside(|| {
-        let (_, table) = table()?;
-        let socket = VrrpReceiver::open(Family::V4, Carrier::Plain, index(&table, "eth0")?, "eth0")?;
-        socket.join(GROUP.into())?;
-        Ok(socket)
-    })?;
+    let listener = hosts[1].inside(|| listener(Family::V4, GROUP.into()))?;
     let before = Instant::now();
     hosts[0].inside(|| {
         let (_, table) = table()?;
@@ -81,9 +91,8 @@ fn adverts_of_many_routers_leave_in_one_batch_and_arrive_in_order() -> Result<()
             let packet = advert(Ipv4Addr::new(10, 78, 0, 1), vrid);
             batch.push(Destination::Ipv4 { link, destination: GROUP }, &packet);
         }
-        let mut refused = 0;
-        VrrpSender::open(Family::V4)?.send(&mut batch, usize::MAX, |_, _| refused += 1);
-        ensure!(refused == 0 && batch.is_empty(), "{refused} refused");
+        let refused = send(Family::V4, &mut batch)?;
+        ensure!(refused.is_empty() && batch.is_empty(), "{refused:?} refused");
         Ok(())
     })?;
     let mut vrids = Vec::new();
@@ -103,21 +112,14 @@ fn adverts_of_many_routers_leave_in_one_batch_and_arrive_in_order() -> Result<()
 fn a_datagram_over_ipv6_comes_with_hop_limit_and_a_good_checksum() -> Result<()> {
     let lab = Lab::new("net6")?;
     let (_lan, hosts) = lab.routers(2)?;
-    let listener = hosts[1].inside(|| {
-        let (_, table) = table()?;
-        let socket = VrrpReceiver::open(Family::V6, Carrier::Plain, index(&table, "eth0")?, "eth0")?;
-        socket.join(GROUP6.into())?;
-        Ok(socket)
-    })?;
+    let listener = hosts[1].inside(|| listener(Family::V6, GROUP6.into()))?;
     let source = hosts[0].inside(|| {
         let source = wait::value("a usable link-local address", wait::LONG, || link_local(&table().ok()?.1))?;
         let (_, table) = table()?;
         let link = index(&table, "eth0")?;
         let mut batch = SendBatch::new();
         batch.push(Destination::Ipv6 { link, source, destination: GROUP6 }, &[0x31, 1, 100, 1, 0, 100, 0, 0]);
-        let mut refused = 0;
-        VrrpSender::open(Family::V6)?.send(&mut batch, usize::MAX, |_, _| refused += 1);
-        ensure!(refused == 0, "refused");
+        ensure!(send(Family::V6, &mut batch)?.is_empty(), "refused");
         Ok(source)
     })?;
     let mut seen = Vec::new();
@@ -145,8 +147,7 @@ fn one_refused_datagram_does_not_keep_the_others_back() -> Result<()> {
                 &advert(Ipv4Addr::new(10, 78, 0, 1), 7),
             );
         }
-        let mut refused = Vec::new();
-        VrrpSender::open(Family::V4)?.send(&mut batch, usize::MAX, |i, _| refused.push(i));
+        let refused = send(Family::V4, &mut batch)?;
         ensure!(refused == [1], "{refused:?}");
         Ok(())
     })?;
@@ -287,9 +288,7 @@ fn the_group_can_be_joined_twice_and_a_missing_interface_is_an_error() -> Result
     let lab = Lab::new("join")?;
     let (_lan, hosts) = lab.routers(1)?;
     hosts[0].inside(|| {
-        let (_, table) = table()?;
-        let socket = VrrpReceiver::open(Family::V4, Carrier::Plain, index(&table, "eth0")?, "eth0")?;
-        socket.join(GROUP.into())?;
+        let socket = listener(Family::V4, GROUP.into())?;
         socket.join(GROUP.into())?;
         let error = VrrpReceiver::open(Family::V4, Carrier::Plain, LinkIndex(77), "nowhere")
             .err()

@@ -4,25 +4,23 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use integration::{Host, Instance, Lab, keepwatchd::Keepwatchd, wait, web::WebServer};
+use integration::{Host, Instance, Lab, conf, keepwatchd::Keepwatchd, wait, web::WebServer};
 
 const WEB: &str = "127.0.0.1:8081";
 
 /// A director and the file into which its scripts write a line each.
 struct Scene {
-    _lab: Lab,
     host: Host,
     diary: PathBuf,
 }
 
 impl Scene {
     fn new(name: &str) -> Result<Self> {
-        let lab = Lab::new(name)?;
-        let (_lan, mut hosts) = lab.routers(1)?;
+        let (_lan, mut hosts) = Lab::new(name)?.routers(1)?;
         let host = hosts.remove(0);
         let diary = host.directory().join("diary");
         fs::write(&diary, "")?;
-        Ok(Self { _lab: lab, host, diary })
+        Ok(Self { host, diary })
     }
 
     /// A script that writes its arguments down, and then does `more`.
@@ -48,36 +46,16 @@ impl Scene {
 #[test]
 fn scripts_are_run_for_what_happens_and_a_hung_one_holds_up_nothing() -> Result<()> {
     let scene = Scene::new("scripts")?;
-    let config = format!(
-        "{}
-         virtual_server 10.78.9.9 80 {{
-             delay_loop 1
-             lvs_sched rr
-             lvs_method NAT
-             protocol TCP
-             quorum_down \"{}\"
-             real_server 127.0.0.1 8081 {{
-                 weight 1
-                 notify_up {}
-                 notify_down {}
-                 TCP_CHECK {{
-                     connect_timeout 1
-                     retry 0
-                 }}
-             }}
-         }}
-        ",
-        Instance::new("VI_1")
-            .interval("0.5")
-            .line(&format!("notify_backup \"{} 'a b' c\"", scene.script("backup", "sleep 1000")?))
-            .line(&format!("notify_master {}", scene.script("master", "exit 7")?))
-            .line(&format!("notify_stop {}", scene.script("stop", "")?))
-            .line(&format!("notify {}", scene.script("any", "")?))
-            .version_3(""),
-        scene.script("quorum-down", "")?,
-        scene.script("up", "")?,
-        scene.script("down", "")?,
-    );
+    let instance = Instance::new("VI_1")
+        .interval("0.5")
+        .line(&format!("notify_backup \"{} 'a b' c\"", scene.script("backup", "sleep 1000")?))
+        .line(&format!("notify_master {}", scene.script("master", "exit 7")?))
+        .line(&format!("notify_stop {}", scene.script("stop", "")?))
+        .line(&format!("notify {}", scene.script("any", "")?));
+    let (up, down) = (scene.script("up", "")?, scene.script("down", "")?);
+    let real = conf::real_server(WEB, &format!("notify_up {up}\n notify_down {down}"));
+    let quorum_down = format!("quorum_down \"{}\"\n", scene.script("quorum-down", "")?);
+    let config = instance.version_3("") + &conf::virtual_server(&(quorum_down + &real));
     let web = WebServer::start(&scene.host, WEB.parse()?, "one")?;
     let mut director =
         Keepwatchd::on(&scene.host).config(config).flags(&["--dataplane", "memory"]).start()?;

@@ -9,12 +9,16 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use integration::{
-    Capture, Host, Instance, Lab, capture, http, keepwatchd::Keepwatchd, wait, web::WebServer,
+    Capture, Host, Instance, Lab, capture,
+    conf::{self, VIP},
+    http,
+    keepwatchd::Keepwatchd,
+    pair::OURS,
+    wait,
+    web::WebServer,
 };
 use serde_json::Value;
 
-const VIP: &str = "10.78.9.9";
-const OURS: &str = "10.78.0.1";
 const PROMETHEUS: &str = "127.0.0.1:9090";
 /// The interval of adverts: long enough that a busy machine alone never makes a peer take over.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -23,31 +27,9 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// one does not.
 fn director(host: &Host) -> Result<(Keepwatchd, WebServer)> {
     let web = WebServer::start(host, "127.0.0.1:8081".parse()?, "one")?;
-    let config = format!(
-        "{}
-         virtual_server {VIP} 80 {{
-             delay_loop 1
-             lvs_sched wrr
-             lvs_method NAT
-             protocol TCP
-             real_server 127.0.0.1 8081 {{
-                 weight 3
-                 TCP_CHECK {{
-                     connect_timeout 1
-                     retry 0
-                 }}
-             }}
-             real_server 127.0.0.1 8082 {{
-                 weight 1
-                 TCP_CHECK {{
-                     connect_timeout 1
-                     retry 0
-                 }}
-             }}
-         }}
-        ",
-        Instance::new("VI_1").interval("0.5").version_3("")
-    );
+    let reals =
+        conf::real_server("127.0.0.1:8081", "weight 3") + &conf::real_server("127.0.0.1:8082", "weight 1");
+    let config = Instance::new("VI_1").interval("0.5").version_3("") + &conf::virtual_server(&reals);
     let director = Keepwatchd::on(host).config(config).flags(&["--dataplane", "memory"]).start()?;
     let dead = ["real_server=\"127.0.0.1:8082\""];
     wait::until("the instance is master and the dead real server is known to be", wait::LONG, || {
@@ -59,15 +41,14 @@ fn director(host: &Host) -> Result<(Keepwatchd, WebServer)> {
 }
 
 /// A lab of one director on a recorded LAN.
-fn scene(name: &str) -> Result<(Lab, Capture, Host)> {
-    let lab = Lab::new(name)?;
-    let (lan, mut hosts) = lab.routers(1)?;
-    Ok((lab, lan.capture()?, hosts.remove(0)))
+fn scene(name: &str) -> Result<(Capture, Host)> {
+    let (lan, mut hosts) = Lab::new(name)?.routers(1)?;
+    Ok((lan.capture()?, hosts.remove(0)))
 }
 
 #[test]
 fn promtool_has_nothing_to_complain_about() -> Result<()> {
-    let (_lab, _wire, host) = scene("promtool")?;
+    let (_wire, host) = scene("promtool")?;
     let (director, _web) = director(&host)?;
     let page = director.get("/metrics")?;
     assert!(page.head.contains("content-type: text/plain; version=0.0.4"), "{}", page.head);
@@ -88,7 +69,7 @@ fn promtool_has_nothing_to_complain_about() -> Result<()> {
 
 #[test]
 fn prometheus_scrapes_what_happens() -> Result<()> {
-    let (_lab, _wire, host) = scene("prometheus")?;
+    let (_wire, host) = scene("prometheus")?;
     let (director, _web) = director(&host)?;
     let config = host.file(
         "prometheus.yml",
@@ -147,7 +128,7 @@ fn ask(host: &Host, query: &str) -> Result<Vec<String>> {
 
 #[test]
 fn the_page_and_the_api_tell_the_same_story() -> Result<()> {
-    let (_lab, _wire, host) = scene("page")?;
+    let (_wire, host) = scene("page")?;
     let (director, _web) = director(&host)?;
     let page = director.get("/")?;
     for text in ["VI_1", "MASTER", VIP, "127.0.0.1:8082", "TCP_CHECK"] {
@@ -164,7 +145,7 @@ fn the_page_and_the_api_tell_the_same_story() -> Result<()> {
 
 #[test]
 fn clients_that_stall_delay_no_advert() -> Result<()> {
-    let (_lab, wire, host) = scene("stall")?;
+    let (wire, host) = scene("stall")?;
     let (director, _web) = director(&host)?;
     let at: SocketAddr = Keepwatchd::METRICS.parse()?;
     let since = capture::now();

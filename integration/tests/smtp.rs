@@ -4,12 +4,11 @@ use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use integration::{
-    Bridge, Capture, Host, Instance, Lab, aiosmtpd::Aiosmtpd, capture, keepwatchd::Keepwatchd, wait,
-    web::WebServer,
+    Capture, Host, Instance, Lab, aiosmtpd::Aiosmtpd, capture, conf, keepwatchd::Keepwatchd, pair::OURS,
+    wait, web::WebServer,
 };
 use serde_json::Value;
 
-const OURS: &str = "10.78.0.1";
 const MAIL: &str = "10.78.0.2:2525";
 const WEB: &str = "127.0.0.1:8081";
 /// The interval of adverts: long enough that a busy machine alone never makes a peer take over.
@@ -17,8 +16,6 @@ const INTERVAL: Duration = Duration::from_millis(500);
 
 /// A director and a mail host on a recorded LAN.
 struct Scene {
-    _lab: Lab,
-    _lan: Bridge,
     wire: Capture,
     director: Host,
     mail: Host,
@@ -26,11 +23,10 @@ struct Scene {
 
 impl Scene {
     fn new(name: &str) -> Result<Self> {
-        let lab = Lab::new(name)?;
-        let (lan, mut hosts) = lab.routers(2)?;
+        let (lan, mut hosts) = Lab::new(name)?.routers(2)?;
         let wire = lan.capture()?;
         let (mail, director) = (hosts.remove(1), hosts.remove(0));
-        Ok(Self { _lab: lab, _lan: lan, wire, director, mail })
+        Ok(Self { wire, director, mail })
     }
 
     /// A keepwatchd that mails everything it can.
@@ -46,24 +42,8 @@ impl Scene {
                  smtp_connect_timeout 1
                  smtp_alert true"
         );
-        let config = format!(
-            "{}
-             virtual_server 10.78.9.9 80 {{
-                 delay_loop 1
-                 lvs_sched rr
-                 lvs_method NAT
-                 protocol TCP
-                 real_server 127.0.0.1 8081 {{
-                     weight 1
-                     TCP_CHECK {{
-                         connect_timeout 1
-                         retry 0
-                     }}
-                 }}
-             }}
-            ",
-            Instance::new("VI_1").interval("0.5").version_3(&global)
-        );
+        let config = Instance::new("VI_1").interval("0.5").version_3(&global)
+            + &conf::virtual_server(&conf::real_server(WEB, ""));
         Keepwatchd::on(&self.director).config(config).flags(&["--dataplane", "memory"]).start()
     }
 }

@@ -2,11 +2,11 @@
 //! that is killed and comes back. (What a hung one does to failover is in `hostile.rs`, the agent alone in
 //! `snmp_agent.rs`.)
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 use integration::{
-    Host, Instance, Lab, conf, keepalived::Keepalived, keepwatchd::Keepwatchd, snmpd::Snmpd, wait,
+    Host, Instance, Lab, conf, keepalived::Keepalived, keepwatchd::Keepwatchd, snmpd, snmpd::Snmpd, wait,
 };
 use nix::sys::signal::Signal;
 
@@ -39,19 +39,7 @@ fn config(socket: &std::path::Path) -> String {
 
 /// What a walk shows, without the root and without what can't be compared.
 fn rows(snmpd: &Snmpd) -> BTreeMap<String, String> {
-    let walk = snmpd.walk(ROOT).unwrap_or_default();
-    let mut rows: BTreeMap<String, String> = BTreeMap::new();
-    let mut last = String::new();
-    for line in walk.lines() {
-        match line.strip_prefix(ROOT).and_then(|line| line.split_once(" = ")) {
-            Some((name, value)) => {
-                name.clone_into(&mut last);
-                rows.insert(last.clone(), value.to_owned());
-            }
-            // A string with a line end in it goes on.
-            None => rows.entry(last.clone()).or_default().push_str(line),
-        }
-    }
+    let mut rows = snmpd::rows(&snmpd.walk(ROOT).unwrap_or_default(), ROOT);
     rows.retain(|name, _| !APART.iter().any(|apart| name.starts_with(apart)));
     rows
 }
@@ -62,8 +50,8 @@ fn all_master(rows: &BTreeMap<String, String>) -> bool {
 }
 
 /// A host alone on its LAN, so that what is put on it becomes master.
-fn lonely(lab: &Lab) -> Result<Host> {
-    let (_lan, mut hosts) = lab.routers(1)?;
+fn lonely(name: &str) -> Result<Host> {
+    let (_lan, mut hosts) = Lab::new(name)?.routers(1)?;
     Ok(hosts.remove(0))
 }
 
@@ -73,20 +61,14 @@ fn settled(snmpd: &Snmpd) -> Result<BTreeMap<String, String>> {
 
 #[test]
 fn a_walk_shows_what_it_shows_of_keepalived() -> Result<()> {
-    let (here, there) = (Lab::new("snmp-ours")?, Lab::new("snmp-theirs")?);
-    let (ours, theirs) = (lonely(&here)?, lonely(&there)?);
+    let (ours, theirs) = (lonely("snmp-ours")?, lonely("snmp-theirs")?);
     let (our_snmpd, their_snmpd) = (Snmpd::start(&ours)?, Snmpd::start(&theirs)?);
     let we = Keepwatchd::on(&ours).config(config(our_snmpd.socket())).flag("--vrrp").start()?;
     let _it = Keepalived::start(&theirs, &config(their_snmpd.socket()), &["--snmp"])?;
     let our_rows = settled(&our_snmpd).with_context(|| we.process().log())?;
     let their_rows = settled(&their_snmpd)?;
 
-    let names = our_rows.keys().chain(their_rows.keys()).collect::<BTreeSet<_>>();
-    let different: Vec<String> = names
-        .into_iter()
-        .filter(|name| our_rows.get(*name) != their_rows.get(*name))
-        .map(|name| format!("{name}: ours {:?}, theirs {:?}", our_rows.get(name), their_rows.get(name)))
-        .collect();
+    let different = snmpd::differences(&our_rows, &their_rows);
     ensure!(different.is_empty(), "{}", different.join("\n"));
     ensure!(our_rows.len() > 150, "only {} objects", our_rows.len());
     Ok(())
@@ -94,8 +76,7 @@ fn a_walk_shows_what_it_shows_of_keepalived() -> Result<()> {
 
 #[test]
 fn a_reload_shows_up_and_a_master_agent_that_was_killed_is_found_again() -> Result<()> {
-    let lab = Lab::new("snmp-reload")?;
-    let host = lonely(&lab)?;
+    let host = lonely("snmp-reload")?;
     let mut snmpd = Snmpd::start(&host)?;
     let text = config(snmpd.socket());
     let we = Keepwatchd::on(&host).config(text.clone()).flag("--vrrp").start()?;

@@ -1,15 +1,16 @@
 //! The SNMP agent alone, against net-snmp's master: a world told in facts, walked through a real snmpd, while snmpd
 //! is killed, stopped and started again.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use integration::{Host, Lab, snmpd::Snmpd, wait};
-use keepwatch_bus::details::InstanceDetails;
-use keepwatch_bus::settings::{AuthKind, DaemonSettings, InstanceSettings};
-use keepwatch_bus::subject::{Family, VirtualAddress, VrrpState};
-use keepwatch_bus::{Bus, BusSettings, Fact, Hub, Reader};
+use keepwatch_bus::fact::{DaemonFact, VrrpFact};
+use keepwatch_bus::sample;
+use keepwatch_bus::settings::{DaemonSettings, InstanceSettings};
+use keepwatch_bus::subject::VrrpState;
+use keepwatch_bus::{Bus, BusSettings, Hub, Reader};
 use keepwatch_mib::{Parts, Settings};
 use nix::sys::signal::Signal;
 use snmp_agentx::{Address, Tree, oid};
@@ -28,13 +29,11 @@ struct Scene {
     settings: watch::Sender<Option<Settings>>,
     runtime: Runtime,
     host: Host,
-    _lab: Lab,
 }
 
 impl Scene {
     fn new(name: &str, instances: u32) -> Result<Self> {
-        let lab = Lab::new(name)?;
-        let host = lab.host("director")?;
+        let host = Lab::new(name)?.host("director")?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let _inside = runtime.enter();
         let (bus, mut hub) = Hub::new(BusSettings::default())?;
@@ -45,12 +44,12 @@ impl Scene {
         runtime.spawn(keepwatch_mib::run(watched, reader.clone(), bus.downgrade(), events));
         drop(_inside);
         let started = DaemonSettings { router_id: "R1".into(), ..DaemonSettings::default() };
-        bus.publish(None, Fact::DaemonStarted { settings: Box::new(started) });
+        bus.publish(None, DaemonFact::DaemonStarted { settings: Box::new(started) });
         for position in 1..=instances {
             let settings = Box::new(instance(position));
-            bus.publish(None, Fact::InstanceConfigured { instance: name_of(position), settings });
+            bus.publish(None, VrrpFact::InstanceConfigured { instance: name_of(position), settings });
         }
-        Ok(Self { bus, reader, settings, runtime, host, _lab: lab })
+        Ok(Self { bus, reader, settings, runtime, host })
     }
 
     fn wait_for_session(&self, number: u64) -> Result<()> {
@@ -62,7 +61,7 @@ impl Scene {
 
     fn become_state(&self, to: VrrpState) {
         let from = VrrpState::Init;
-        self.bus.publish(None, Fact::StateChanged { instance: name_of(1), from, to, priority: 100 });
+        self.bus.publish(None, VrrpFact::StateChanged { instance: name_of(1), from, to, priority: 100 });
     }
 }
 
@@ -71,37 +70,13 @@ fn name_of(position: u32) -> std::sync::Arc<str> {
 }
 
 fn instance(position: u32) -> InstanceSettings {
-    let address = VirtualAddress {
-        address: IpAddr::V4(Ipv4Addr::from(0x0a4e_0900 + position)),
-        prefix: 32,
-        interface: "eth0".into(),
-    };
+    let address = Ipv4Addr::from(0x0a4e_0900 + position);
     InstanceSettings {
         position,
-        interface: "eth0".into(),
         vrid: position as u8,
         version: 3,
-        family: Family::Inet,
-        initial_state: VrrpState::Backup,
-        priority: 100,
-        advert_interval: Duration::from_secs(1),
-        preempt: true,
-        preempt_delay: Duration::ZERO,
-        auth: AuthKind::None,
-        source: None,
-        addresses: vec![address],
-        excluded_addresses: vec![],
-        garp_master_delay: Duration::from_secs(5),
-        garp_master_repeat: 5,
-        garp_master_refresh: Duration::ZERO,
-        garp_master_refresh_repeat: 1,
-        garp_lower_prio_delay: Duration::from_secs(5),
-        garp_lower_prio_repeat: 5,
-        smtp_alert: false,
-        accept: true,
-        group: None,
-        lvs_sync_daemon_interface: None,
-        details: InstanceDetails::default(),
+        addresses: vec![sample::virtual_address(address, 32, "eth0")],
+        ..sample::instance()
     }
 }
 

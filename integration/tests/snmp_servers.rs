@@ -1,10 +1,10 @@
 //! Virtual and real servers through SNMP: with a kernel that has IPVS, keepwatchd is asked what keepalived was asked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use integration::{binaries, vm::Scenario};
+use integration::{binaries, snmpd, vm::Scenario};
 
 const ROOT: &str = ".1.3.6.1.4.1.9586.100.5";
 
@@ -18,17 +18,7 @@ fn apart(name: &str) -> bool {
 }
 
 fn rows(walk: &str, old: bool) -> BTreeMap<String, String> {
-    let mut rows: BTreeMap<String, String> = BTreeMap::new();
-    let mut last = String::new();
-    for line in walk.lines() {
-        match line.strip_prefix(ROOT).and_then(|line| line.split_once(" = ")) {
-            Some((name, value)) => {
-                name.clone_into(&mut last);
-                rows.insert(last.clone(), value.to_owned());
-            }
-            None => rows.entry(last.clone()).or_default().push_str(line),
-        }
-    }
+    let mut rows = snmpd::rows(walk, ROOT);
     rows.retain(|name, _| !(old && apart(name)));
     rows
 }
@@ -49,12 +39,7 @@ fn servers_are_shown_as_keepalived_shows_them() -> Result<()> {
         .run()?;
     let theirs = rows(&outcome.chapter("keepalived"), old);
     let ours = rows(&outcome.chapter("keepwatch"), old);
-    let names: BTreeSet<_> = ours.keys().chain(theirs.keys()).collect();
-    let different: Vec<String> = names
-        .into_iter()
-        .filter(|name| ours.get(*name) != theirs.get(*name))
-        .map(|name| format!("{name}: ours {:?}, theirs {:?}", ours.get(name), theirs.get(name)))
-        .collect();
+    let different = snmpd::differences(&ours, &theirs);
     ensure!(different.is_empty(), "{}\n{}", different.join("\n"), outcome.chapter("logs"));
     ensure!(ours.len() > 500, "only {} objects:\n{}", ours.len(), outcome.output);
     Ok(())

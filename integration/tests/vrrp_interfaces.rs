@@ -2,26 +2,14 @@
 //! takes away, IPv6, unicast, other devices; with our daemon in a host of the lab.
 
 use anyhow::{Result, ensure};
-use integration::{Capture, Host, Lab, capture, keepalived::Keepalived, keepwatchd::Keepwatchd, wait};
-
-const VIP: &str = "10.78.9.9";
+use integration::{
+    Capture, Host, Instance, Lab, capture, conf::VIP, keepalived::Keepalived, keepwatchd::Keepwatchd, wait,
+};
 
 /// A quick version 3 instance on eth0; `more` goes into its block.
 fn instance(name: &str, vrid: u8, priority: u8, address: &str, more: &str) -> String {
-    format!(
-        "vrrp_instance {name} {{
-            version 3
-            interface eth0
-            virtual_router_id {vrid}
-            priority {priority}
-            advert_int 0.1
-            garp_master_delay 1
-            {more}
-            virtual_ipaddress {{
-                {address}
-            }}
-        }}\n"
-    )
+    let instance = Instance::new(name).vrid(vrid).priority(priority).interval("0.1").vip(address);
+    instance.line("version 3").line("garp_master_delay 1").line(more).to_string()
 }
 
 fn start(host: &Host, config: String) -> Result<Keepwatchd> {
@@ -31,8 +19,7 @@ fn start(host: &Host, config: String) -> Result<Keepwatchd> {
 fn becomes_master(wire: &Capture, host: &Host, source: &str, address: &str) -> Result<()> {
     let since = capture::now();
     wait::until(&format!("{source} is master of {address}"), wait::LONG, || {
-        host.has("eth0", address)
-            && wire.adverts_from(source).last().is_some_and(|(at, advert)| *at > since && advert.priority > 0)
+        host.has("eth0", address) && wire.is_master_since(source, since)
     })
 }
 

@@ -7,7 +7,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use keepwatch_bus::{Event, EventId, Fact, Reader, WeakBus};
+use keepwatch_bus::fact::ConsumerFact;
+use keepwatch_bus::{Event, EventId, Reader, WeakBus};
 use keepwatch_config::Config;
 use snmp_agentx::address::AddressError;
 use snmp_agentx::{Address, Change, Handle, Index, SharedTree, Subagent, Subtree, oid};
@@ -226,7 +227,7 @@ impl Story {
         match change {
             Change::Serving { .. } => {
                 self.told = Told::Connected;
-                self.publish(Fact::MasterAgentConnected { socket: self.socket.clone() });
+                self.publish(ConsumerFact::MasterAgentConnected { socket: self.socket.clone() });
             }
             Change::Lost(reason) => self.lost(reason.to_string()),
             Change::Unreachable(reason) if self.told != Told::Lost => self.lost(reason.to_string()),
@@ -238,10 +239,10 @@ impl Story {
 
     fn lost(&mut self, error: String) {
         self.told = Told::Lost;
-        self.publish(Fact::MasterAgentLost { socket: self.socket.clone(), error });
+        self.publish(ConsumerFact::MasterAgentLost { socket: self.socket.clone(), error });
     }
 
-    fn publish(&mut self, fact: Fact) {
+    fn publish(&mut self, fact: ConsumerFact) {
         self.last = self.bus.publish(self.last, fact);
     }
 }

@@ -4,6 +4,7 @@
 //! nothing where the MIB has no notification for it. As in keepalived's, the objects' names stand without the row's
 //! index, so that what people have built on those goes on working.
 
+use keepwatch_bus::fact::{ServiceFact, VrrpFact};
 use keepwatch_bus::subject::{RealKey, ServiceKey, VrrpState};
 use keepwatch_bus::world::{RealServer, Service};
 use keepwatch_bus::{Event, Fact, World};
@@ -23,7 +24,20 @@ const CHECK_TRAPS: [u32; 3] = [CHECK, 5, 0];
 /// The notification for an event, if it has one and its part is served.
 pub fn notification(event: &Event, world: &World, parts: Parts) -> Option<Vec<VarBind>> {
     match &event.fact {
-        Fact::StateChanged { instance, to, .. } if parts.vrrp => {
+        Fact::Vrrp(fact) if parts.vrrp => of_vrrp(fact, world),
+        Fact::Service(fact) if parts.checker => of_service(fact, world),
+        Fact::Daemon(_)
+        | Fact::Link(_)
+        | Fact::Vrrp(_)
+        | Fact::Service(_)
+        | Fact::Ipvs(_)
+        | Fact::Consumer(_) => None,
+    }
+}
+
+fn of_vrrp(fact: &VrrpFact, world: &World) -> Option<Vec<VarBind>> {
+    match fact {
+        VrrpFact::StateChanged { instance, to, .. } => {
             let initial = world.instances.get(instance)?.settings.initial_state;
             let mut trap = Trap::new(&VRRP_TRAPS, 2);
             trap.put(&[VRRP, 3, 1, 2], value::text(instance));
@@ -31,16 +45,22 @@ pub fn notification(event: &Event, world: &World, parts: Parts) -> Option<Vec<Va
             trap.put(&[VRRP, 3, 1, 5], value::integer(initial.number().into()));
             Some(trap.finish(world))
         }
-        Fact::GroupStateChanged { group, to, .. } if parts.vrrp => {
+        VrrpFact::GroupStateChanged { group, to, .. } => {
             let mut trap = Trap::new(&VRRP_TRAPS, 1);
             trap.put(&[VRRP, 1, 1, 2], value::text(group));
             trap.put(&[VRRP, 1, 1, 3], value::integer(told(*to, world)));
             Some(trap.finish(world))
         }
-        Fact::RealServerUp { real } if parts.checker => real_server(world, real, true),
-        Fact::RealServerDown { real } if parts.checker => real_server(world, real, false),
-        Fact::QuorumGained { service, .. } if parts.checker => quorum(world, service, true),
-        Fact::QuorumLost { service, .. } if parts.checker => quorum(world, service, false),
+        _ => None,
+    }
+}
+
+fn of_service(fact: &ServiceFact, world: &World) -> Option<Vec<VarBind>> {
+    match fact {
+        ServiceFact::RealServerUp { real } => real_server(world, real, true),
+        ServiceFact::RealServerDown { real } => real_server(world, real, false),
+        ServiceFact::QuorumGained { service, .. } => quorum(world, service, true),
+        ServiceFact::QuorumLost { service, .. } => quorum(world, service, false),
         _ => None,
     }
 }

@@ -81,8 +81,8 @@ pub enum GroupEntry {
 pub struct SyncDaemon {
     /// Its interface.
     pub interface: Name,
-    /// The virtual router that it follows.
-    pub instance: Name,
+    /// The virtual router that it follows; without one both halves run all the time.
+    pub instance: Option<Name>,
     /// Its id.
     pub sync_id: u8,
     /// Most bytes of a message, where given.

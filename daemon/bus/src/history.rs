@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::event::{Event, EventId};
-use crate::fact::Fact;
+use crate::fact::DaemonFact;
 use crate::hub::{Watcher, WeakBus};
 
 /// The last events, oldest first.
@@ -121,7 +121,7 @@ impl FileSettings {
 ///
 /// # Errors
 /// When the thread can't be started. A file that can't be written is no error: it is told as
-/// [`Fact::HistoryFailed`] and tried again with each event.
+/// [`DaemonFact::HistoryFailed`] and tried again with each event.
 pub fn write_file(
     settings: FileSettings,
     watcher: Watcher,
@@ -194,7 +194,7 @@ impl Writer {
         if self.failing.is_none() {
             self.failing = Some(0);
             let file = self.settings.path.display().to_string();
-            self.bus.publish(None, Fact::HistoryFailed { file, error: error.to_string() });
+            self.bus.publish(None, DaemonFact::HistoryFailed { file, error: error.to_string() });
         }
     }
 
@@ -205,7 +205,7 @@ impl Writer {
             if self.file.is_some() {
                 let (file, lost) = (self.settings.path.display().to_string(), *sum);
                 self.failing = None;
-                self.bus.publish(None, Fact::HistoryRecovered { file, lost });
+                self.bus.publish(None, DaemonFact::HistoryRecovered { file, lost });
             }
         }
     }

@@ -51,8 +51,9 @@ pub struct Bus {
 impl Bus {
     /// Publishes a fact; `cause` is the event that led to it. The id is known at once, so that what follows can
     /// name it as its cause.
-    pub fn publish(&self, cause: Option<EventId>, fact: Fact) -> EventId {
+    pub fn publish(&self, cause: Option<EventId>, fact: impl Into<Fact>) -> EventId {
         let id = EventId(self.next.fetch_add(1, Ordering::Relaxed));
+        let fact = fact.into();
         self.queue.send(Event { id, at: Timestamp::now(), mono: monotonic_nanoseconds(), cause, fact });
         id
     }
@@ -73,7 +74,7 @@ pub struct WeakBus {
 
 impl WeakBus {
     /// As [`Bus::publish`]; `None` when the hub is ending.
-    pub fn publish(&self, cause: Option<EventId>, fact: Fact) -> Option<EventId> {
+    pub fn publish(&self, cause: Option<EventId>, fact: impl Into<Fact>) -> Option<EventId> {
         let queue = self.queue.upgrade()?;
         Some(Bus { next: self.next.clone(), queue }.publish(cause, fact))
     }

@@ -8,13 +8,14 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`fact`] | everything that can happen, one variant a thing |
+//! | [`fact`] | everything that can happen, one enum a subject, one variant a thing |
 //! | [`subject`], [`settings`], [`details`] | whom facts are about, and what the configuration says of them |
 //! | [`world`] | the state of everything, built only by folding events |
 //! | [`counters`] | atomics that every exporter reads |
 //! | [`history`] | the last events, in memory and in a bounded file |
 //! | [`render`] | a fact as a line of the log |
 //! | [`mailbox`] | the queue whose sender never waits |
+//! | `sample` | settings and events for tests (feature `test-support`) |
 
 pub mod counters;
 pub mod details;
@@ -24,6 +25,8 @@ pub mod history;
 mod hub;
 pub mod mailbox;
 pub mod render;
+#[cfg(feature = "test-support")]
+pub mod sample;
 pub mod settings;
 pub mod subject;
 pub mod world;

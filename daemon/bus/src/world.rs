@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, EventId};
-use crate::fact::{Fact, LinkDownReason};
+use crate::fact::{DaemonFact, Fact, LinkDownReason};
 use crate::settings::{DaemonSettings, GroupSettings, InstanceSettings, RealServerSettings, ServiceSettings};
 use crate::subject::{CheckerKey, Name, RealKey, ServiceKey, VirtualAddress, VrrpState};
 use std::net::SocketAddr;
@@ -241,7 +241,7 @@ impl World {
 
     /// Folds one event in. Facts about unknown subjects change nothing but the version.
     pub fn apply(&mut self, event: &Event) {
-        if let Fact::DaemonStarted { settings } = &event.fact {
+        if let Fact::Daemon(DaemonFact::DaemonStarted { settings }) = &event.fact {
             // A worker knows nothing of what the one before it knew; versions go on so that readers see the change.
             *self = Self { version: self.version, settings: (**settings).clone(), ..Self::default() };
             self.started_at = Some(event.at);

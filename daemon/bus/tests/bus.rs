@@ -3,11 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use keepwatch_bus::fact::LinkDownReason;
+use keepwatch_bus::fact::{DaemonFact, LinkDownReason, LinkFact};
 use keepwatch_bus::{Bus, BusSettings, Event, EventId, Fact, FileSettings, Hub, Reader, World, history};
 
 fn link_down(interface: &str) -> Fact {
-    Fact::LinkDown { interface: interface.into(), reason: LinkDownReason::NoCarrier }
+    Fact::Link(LinkFact::LinkDown { interface: interface.into(), reason: LinkDownReason::NoCarrier })
 }
 
 /// Runs `publish` with a live hub and returns the reader once all is handled.
@@ -122,7 +122,11 @@ fn a_history_file_that_cant_be_written_is_told_once_and_everything_else_goes_on(
             std::thread::sleep(Duration::from_millis(5));
         }
     });
-    let told = reader.history().iter().filter(|e| matches!(e.fact, Fact::HistoryFailed { .. })).count();
+    let told = reader
+        .history()
+        .iter()
+        .filter(|e| matches!(e.fact, Fact::Daemon(DaemonFact::HistoryFailed { .. })))
+        .count();
     assert_eq!(told, 1);
     assert!(reader.world().history_error.is_some());
     assert_eq!(reader.world().version, 101);

@@ -6,10 +6,13 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use keepwatch_bus::fact::{AdvertError, AnnounceOccasion, Drift, LinkDownReason, ScriptOutcome};
+use keepwatch_bus::fact::{
+    AdvertError, AnnounceOccasion, ConsumerFact, DaemonFact, Drift, IpvsFact, LinkDownReason, LinkFact,
+    ScriptOutcome, ServiceFact, VrrpFact,
+};
 use keepwatch_bus::settings::*;
 use keepwatch_bus::subject::*;
-use keepwatch_bus::{BusSettings, Event, EventId, Fact, Hub, World, render};
+use keepwatch_bus::{BusSettings, Event, EventId, Fact, Hub, World, render, sample};
 use proptest::prelude::*;
 
 fn name() -> impl Strategy<Value = Name> {
@@ -60,27 +63,13 @@ fn instance_settings() -> impl Strategy<Value = Box<InstanceSettings>> {
                 interface,
                 vrid: priority,
                 version: 3,
-                family: Family::Inet,
                 initial_state: VrrpState::Master,
                 priority,
                 advert_interval: Duration::from_micros(interval),
-                preempt: true,
-                preempt_delay: Duration::ZERO,
                 auth: AuthKind::Pass,
-                source: None,
                 excluded_addresses: addresses.clone(),
                 addresses,
-                garp_master_delay: Duration::from_secs(5),
-                garp_master_repeat: 5,
-                garp_master_refresh: Duration::ZERO,
-                garp_master_refresh_repeat: 1,
-                garp_lower_prio_delay: Duration::from_secs(5),
-                garp_lower_prio_repeat: 5,
-                smtp_alert: false,
-                accept: true,
-                group: None,
-                lvs_sync_daemon_interface: None,
-                details: Default::default(),
+                ..sample::instance()
             })
         },
     )
@@ -88,156 +77,143 @@ fn instance_settings() -> impl Strategy<Value = Box<InstanceSettings>> {
 
 fn service_settings() -> impl Strategy<Value = Box<ServiceSettings>> {
     (1u32..9, any::<bool>(), prop::option::of(socket())).prop_map(|(position, alpha, sorry_server)| {
-        Box::new(ServiceSettings {
-            position,
-            scheduler: "wlc".into(),
-            forwarding: Forwarding::Dr,
-            persistence: None,
-            granularity: None,
-            delay_loop: Duration::from_secs(60),
-            quorum: 1,
-            hysteresis: 0,
-            alpha,
-            omega: false,
-            one_packet: false,
-            virtualhost: None,
-            sorry_server,
-            quorum_scripts: (None, None),
-            smtp_alert: false,
-            details: Default::default(),
-        })
+        Box::new(ServiceSettings { position, alpha, sorry_server, ..sample::service() })
     })
 }
 
 fn real_settings() -> impl Strategy<Value = Box<RealServerSettings>> {
     (1u32..9, any::<i32>(), prop::collection::vec(name(), 0..2)).prop_map(|(position, weight, checkers)| {
-        Box::new(RealServerSettings {
-            position,
-            weight,
-            forwarding: Forwarding::Nat,
-            inhibit_on_failure: false,
-            upper_threshold: 0,
-            lower_threshold: 0,
-            scripts: (None, None),
-            virtualhost: None,
-            smtp_alert: true,
-            checkers,
-            details: Default::default(),
-        })
+        Box::new(RealServerSettings { position, weight, checkers, ..sample::real_server() })
     })
 }
 
-fn vrrp() -> impl Strategy<Value = Fact> {
+fn vrrp() -> impl Strategy<Value = VrrpFact> {
     let took = Duration::from_millis(3600);
     prop_oneof![
-        Just(Fact::DaemonStarted { settings: Box::default() }),
         (name(), instance_settings())
-            .prop_map(|(instance, settings)| Fact::InstanceConfigured { instance, settings }),
-        name().prop_map(|instance| Fact::InstanceUnconfigured { instance }),
+            .prop_map(|(instance, settings)| VrrpFact::InstanceConfigured { instance, settings }),
+        name().prop_map(|instance| VrrpFact::InstanceUnconfigured { instance }),
         (name(), prop::collection::vec(name(), 0..3)).prop_map(|(group, members)| {
-            let settings = Box::new(GroupSettings {
-                position: 1,
-                members,
-                smtp_alert: true,
-                details: Default::default(),
-            });
-            Fact::GroupConfigured { group, settings }
+            let settings = Box::new(GroupSettings { members, ..sample::group(&[]) });
+            VrrpFact::GroupConfigured { group, settings }
         }),
-        (name(), state(), state(), any::<u8>())
-            .prop_map(|(instance, from, to, priority)| Fact::StateChanged { instance, from, to, priority }),
-        (name(), state(), state()).prop_map(|(group, from, to)| Fact::GroupStateChanged { group, from, to }),
-        (name(), address(), any::<bool>()).prop_map(|(instance, address, adopted)| Fact::AddressAdded {
+        (name(), state(), state(), any::<u8>()).prop_map(|(instance, from, to, priority)| {
+            VrrpFact::StateChanged { instance, from, to, priority }
+        }),
+        (name(), state(), state()).prop_map(|(group, from, to)| VrrpFact::GroupStateChanged {
+            group,
+            from,
+            to
+        }),
+        (name(), address(), any::<bool>()).prop_map(|(instance, address, adopted)| VrrpFact::AddressAdded {
             instance,
             address,
             adopted
         }),
-        (name(), address()).prop_map(|(instance, address)| Fact::AddressRemoved { instance, address }),
-        (name(), ip(), any::<u8>()).prop_map(|(instance, address, priority)| Fact::MasterHeard {
+        (name(), address()).prop_map(|(instance, address)| VrrpFact::AddressRemoved { instance, address }),
+        (name(), ip(), any::<u8>()).prop_map(|(instance, address, priority)| VrrpFact::MasterHeard {
             instance,
             address,
             priority
         }),
-        (name(), prop::option::of(ip())).prop_map(move |(instance, master)| Fact::AdvertTimedOut {
+        (name(), prop::option::of(ip())).prop_map(move |(instance, master)| VrrpFact::AdvertTimedOut {
             instance,
             master,
             waited: took
         }),
-        (name(), ip()).prop_map(|(instance, address)| Fact::AdvertRejected {
+        (name(), ip()).prop_map(|(instance, address)| VrrpFact::AdvertRejected {
             instance,
             address,
             error: AdvertError::AuthFailure,
             detail: "x".into()
         }),
-        name().prop_map(|instance| Fact::AddressesAnnounced {
+        name().prop_map(|instance| VrrpFact::AddressesAnnounced {
             instance,
             addresses: 1,
             repeat: 5,
             occasion: AnnounceOccasion::Delayed
         }),
-        (name(), any::<u32>()).prop_map(|(interface, index)| Fact::LinkUp { interface, index }),
-        name().prop_map(|interface| Fact::LinkDown { interface, reason: LinkDownReason::Missing }),
     ]
 }
 
-fn checks() -> impl Strategy<Value = Fact> {
+fn service_facts() -> impl Strategy<Value = ServiceFact> {
     let took = Duration::from_micros(417);
     prop_oneof![
         (service(), service_settings())
-            .prop_map(|(service, settings)| Fact::VirtualServerConfigured { service, settings }),
-        (real(), real_settings()).prop_map(|(real, settings)| Fact::RealServerConfigured { real, settings }),
-        real().prop_map(|real| Fact::RealServerUnconfigured { real }),
-        checker().prop_map(move |checker| Fact::CheckSucceeded { checker, took }),
-        checker().prop_map(|checker| Fact::CheckNotRun { checker, error: "no such address".into() }),
-        any::<bool>().prop_map(|_| Fact::IpvsWithheld { operation: "add service".into() }),
-        any::<bool>().prop_map(|_| Fact::IpvsRecovered {}),
-        (checker(), 1u32..4).prop_map(move |(checker, attempt)| Fact::CheckFailed {
+            .prop_map(|(service, settings)| ServiceFact::VirtualServerConfigured { service, settings }),
+        (real(), real_settings())
+            .prop_map(|(real, settings)| ServiceFact::RealServerConfigured { real, settings }),
+        real().prop_map(|real| ServiceFact::RealServerUnconfigured { real }),
+        checker().prop_map(move |checker| ServiceFact::CheckSucceeded { checker, took }),
+        checker().prop_map(|checker| ServiceFact::CheckNotRun { checker, error: "no such address".into() }),
+        (checker(), 1u32..4).prop_map(move |(checker, attempt)| ServiceFact::CheckFailed {
             checker,
             error: "connection refused".into(),
             attempt,
             attempts: 4,
             took
         }),
-        real().prop_map(|real| Fact::RealServerUp { real }),
-        real().prop_map(|real| Fact::RealServerDown { real }),
-        (real(), any::<i32>()).prop_map(|(real, weight)| Fact::RealServerAdded {
+        real().prop_map(|real| ServiceFact::RealServerUp { real }),
+        real().prop_map(|real| ServiceFact::RealServerDown { real }),
+        (real(), any::<i32>()).prop_map(|(real, weight)| ServiceFact::RealServerAdded {
             real,
             weight,
             adopted: false
         }),
-        real().prop_map(|real| Fact::RealServerRemoved { real }),
-        (service(), any::<i64>()).prop_map(|(service, weight)| Fact::QuorumLost {
+        real().prop_map(|real| ServiceFact::RealServerRemoved { real }),
+        (service(), any::<i64>()).prop_map(|(service, weight)| ServiceFact::QuorumLost {
             service,
             quorum: 1,
             hysteresis: 0,
             weight
         }),
-        (service(), socket()).prop_map(|(service, sorry)| Fact::SorryServerAdded { service, sorry }),
-        (service(), prop::option::of(socket())).prop_map(|(service, real)| Fact::DriftRepaired {
-            service,
-            real,
-            drift: Drift::Altered
-        }),
-        Just(Fact::ScriptExited {
+        (service(), socket()).prop_map(|(service, sorry)| ServiceFact::SorryServerAdded { service, sorry }),
+    ]
+}
+
+fn other() -> impl Strategy<Value = Fact> {
+    let told = [
+        DaemonFact::DaemonStarted { settings: Box::default() }.into(),
+        IpvsFact::IpvsWithheld { operation: "add service".into() }.into(),
+        IpvsFact::IpvsRecovered {}.into(),
+        ConsumerFact::ScriptExited {
             script: "/bin/true x".into(),
             about: "INSTANCE VI_1 MASTER".into(),
             outcome: ScriptOutcome::Killed { signal: 15 },
-            took: Duration::from_secs(1)
-        }),
-        Just(Fact::MailDelayed {
+            took: Duration::from_secs(1),
+        }
+        .into(),
+        ConsumerFact::MailDelayed {
             subject: "s".into(),
             error: "e".into(),
             waiting: 1,
-            retry_in: Duration::from_secs(1)
-        }),
-        Just(Fact::MailFailed { subject: "s\n".into(), error: "e".into() }),
-        Just(Fact::MasterAgentConnected { socket: "/var/agentx/master".into() }),
+            retry_in: Duration::from_secs(1),
+        }
+        .into(),
+        ConsumerFact::MailFailed { subject: "s\n".into(), error: "e".into() }.into(),
+        ConsumerFact::MasterAgentConnected { socket: "/var/agentx/master".into() }.into(),
+    ];
+    prop_oneof![
+        prop::sample::select(told.to_vec()),
+        (name(), any::<u32>()).prop_map(|(interface, index)| LinkFact::LinkUp { interface, index }.into()),
+        name().prop_map(|interface| LinkFact::LinkDown { interface, reason: LinkDownReason::Missing }.into()),
+        (service(), prop::option::of(socket())).prop_map(|(service, real)| IpvsFact::DriftRepaired {
+            service,
+            real,
+            drift: Drift::Altered
+        }
+        .into()),
     ]
+}
+
+fn fact() -> impl Strategy<Value = Fact> {
+    prop_oneof![vrrp().prop_map(Fact::from), service_facts().prop_map(Fact::from), other()]
 }
 
 proptest! {
     #[test]
     fn the_recorded_events_give_the_live_world(
-        facts in prop::collection::vec((prop_oneof![vrrp(), checks()], prop::option::of(0u64..200)), 0..120)
+        facts in prop::collection::vec((fact(), prop::option::of(0u64..200)), 0..120)
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (bus, mut hub) = Hub::new(BusSettings::default()).unwrap();

@@ -11,8 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use keepwatch_bus::fact::ServiceFact;
 use keepwatch_bus::{
-    Bus, Counters, EventId, Fact,
+    Bus, Counters, EventId,
     counters::CheckerCounters,
     subject::{CheckerKey, RealKey, ServiceKey},
 };
@@ -51,10 +52,7 @@ pub fn definitions(
         let Some(service) = service_key(server) else { continue };
         for real in &server.real_servers {
             for (index, checker) in (0u16..).zip(&real.checkers) {
-                let kind = match &checker.kind {
-                    CheckerKind::Tcp(_) => "TCP_CHECK".into(),
-                    CheckerKind::Unbuilt(check) => check.keyword.clone(),
-                };
+                let kind = checker.kind.keyword().into();
                 let key = CheckerKey { real: RealKey { service, real: real.address }, kind, index };
                 let counters = counters.checkers.resolve(&key);
                 definitions.push(Definition { key, checker: checker.clone(), counters });
@@ -227,7 +225,7 @@ impl Roster {
     }
 
     fn report(&self, real: RealKey, up: bool, cause: Option<EventId>) -> HealthChange {
-        let fact = if up { Fact::RealServerUp { real } } else { Fact::RealServerDown { real } };
+        let fact = if up { ServiceFact::RealServerUp { real } } else { ServiceFact::RealServerDown { real } };
         HealthChange { real, up, cause: Some(self.bus.publish(cause, fact)) }
     }
 
@@ -275,19 +273,19 @@ impl Entry {
         let checker = self.definition.key.clone();
         match (outcome, verdict) {
             (Outcome::Succeeded, Verdict::Up) => {
-                self.last = Some(bus.publish(None, Fact::CheckSucceeded { checker, took }));
+                self.last = Some(bus.publish(None, ServiceFact::CheckSucceeded { checker, took }));
             }
             (Outcome::Failed(error), Verdict::Doubtful { attempt } | Verdict::Down { attempt }) => {
                 let attempts = Tries::attempts(verdict, &self.definition.checker);
                 // The first try is a root; those after it follow from the one before.
                 let cause = self.last.filter(|_| attempt > 1);
                 let error = error.clone();
-                let fact = Fact::CheckFailed { checker, error, attempt, attempts, took };
+                let fact = ServiceFact::CheckFailed { checker, error, attempt, attempts, took };
                 self.last = Some(bus.publish(cause, fact));
             }
             (Outcome::NotRun(error), _) if self.not_run.as_ref() != Some(error) => {
                 self.not_run = Some(error.clone());
-                bus.publish(None, Fact::CheckNotRun { checker, error: error.clone() });
+                bus.publish(None, ServiceFact::CheckNotRun { checker, error: error.clone() });
             }
             _ => (),
         }
@@ -300,7 +298,12 @@ impl Entry {
 fn is_built(checker: &Checker) -> bool {
     match checker.kind {
         CheckerKind::Tcp(_) => true,
-        CheckerKind::Unbuilt(_) => false,
+        CheckerKind::Http(_)
+        | CheckerKind::Smtp(_)
+        | CheckerKind::Dns(_)
+        | CheckerKind::Misc(_)
+        | CheckerKind::Ping(_)
+        | CheckerKind::Udp(_) => false,
     }
 }
 

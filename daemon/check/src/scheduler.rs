@@ -108,7 +108,12 @@ async fn make(due: Due) -> Finished {
     let started = Instant::now();
     let outcome = match &due.kind {
         CheckerKind::Tcp(settings) => tcp::check(settings).await,
-        CheckerKind::Unbuilt(check) => Outcome::NotRun(format!("{} is not built yet", check.keyword)),
+        CheckerKind::Http(_)
+        | CheckerKind::Smtp(_)
+        | CheckerKind::Dns(_)
+        | CheckerKind::Misc(_)
+        | CheckerKind::Ping(_)
+        | CheckerKind::Udp(_) => Outcome::NotRun(format!("{} is not built yet", due.kind.keyword())),
     };
     Finished { id: due.id, outcome, took: started.elapsed() }
 }
@@ -121,7 +126,7 @@ mod tests {
         BusSettings, Hub,
         subject::{CheckerKey, Protocol, RealKey, ServiceKey},
     };
-    use keepwatch_config::model::{Checker, TcpCheck};
+    use keepwatch_config::model::{Checker, Connection};
     use tokio::time::timeout;
 
     use super::*;
@@ -134,7 +139,7 @@ mod tests {
         let CheckerKind::Tcp(check) = template.kind else { panic!("not a TCP_CHECK") };
         let short = Duration::from_millis(20);
         let checker = Checker {
-            kind: CheckerKind::Tcp(TcpCheck { connect_to: address, ..check }),
+            kind: CheckerKind::Tcp(Connection { connect_to: address, ..check }),
             delay_loop: short,
             delay_before_retry: short,
             ..template

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use keepwatch_config::model::TcpCheck;
+use keepwatch_config::model::Connection;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{net::TcpSocket, time::timeout};
 
@@ -31,7 +31,7 @@ const OF_THE_OTHER_SIDE: [io::ErrorKind; 7] = [
 const HOST_DOWN: i32 = 112;
 
 /// Makes one check.
-pub(crate) async fn check(settings: &TcpCheck) -> Outcome {
+pub(crate) async fn check(settings: &Connection) -> Outcome {
     let socket = match open(settings) {
         Ok(socket) => socket,
         Err(error) => return Outcome::NotRun(error.to_string()),
@@ -44,7 +44,7 @@ pub(crate) async fn check(settings: &TcpCheck) -> Outcome {
     }
 }
 
-fn open(settings: &TcpCheck) -> io::Result<TcpSocket> {
+fn open(settings: &Connection) -> io::Result<TcpSocket> {
     let domain = Domain::for_address(settings.connect_to);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
@@ -92,8 +92,8 @@ mod tests {
 
     use super::*;
 
-    fn to(address: SocketAddr) -> TcpCheck {
-        TcpCheck {
+    fn to(address: SocketAddr) -> Connection {
+        Connection {
             connect_to: address,
             bind_to: None,
             bind_port: None,
@@ -113,7 +113,7 @@ mod tests {
     async fn the_source_address_and_port_are_taken() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let free = TcpListener::bind("127.0.0.77:0").unwrap().local_addr().unwrap();
-        let settings = TcpCheck {
+        let settings = Connection {
             bind_to: Some(free.ip()),
             bind_port: Some(free.port()),
             ..to(listener.local_addr().unwrap())
@@ -142,16 +142,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_source_address_that_is_not_ours_condemns_nobody() {
-        let settings = TcpCheck { bind_to: Some([192, 0, 2, 7].into()), ..to(([127, 0, 0, 1], 9).into()) };
+        let settings = Connection { bind_to: Some([192, 0, 2, 7].into()), ..to(([127, 0, 0, 1], 9).into()) };
         assert!(matches!(check(&settings).await, Outcome::NotRun(_)));
-        let settings = TcpCheck { bind_interface: Some("nosuch0".into()), ..to(([127, 0, 0, 1], 9).into()) };
+        let settings =
+            Connection { bind_interface: Some("nosuch0".into()), ..to(([127, 0, 0, 1], 9).into()) };
         assert!(matches!(check(&settings).await, Outcome::NotRun(_)));
     }
 
     #[tokio::test]
     async fn a_mark_of_zero_needs_no_privilege() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let settings = TcpCheck { fwmark: Some(FwMark(0)), ..to(listener.local_addr().unwrap()) };
+        let settings = Connection { fwmark: Some(FwMark(0)), ..to(listener.local_addr().unwrap()) };
         assert_eq!(check(&settings).await, Outcome::Succeeded);
     }
 }

@@ -109,14 +109,14 @@ impl Tries {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use keepwatch_config::model::{CheckerKind, TcpCheck};
+    use keepwatch_config::model::{CheckerKind, Connection};
     use proptest::prelude::*;
 
     use super::*;
 
     pub(crate) fn tcp_checker(retry: u32, alpha: bool) -> Checker {
         Checker {
-            kind: CheckerKind::Tcp(TcpCheck {
+            kind: CheckerKind::Tcp(Connection {
                 connect_to: ([192, 0, 2, 1], 80).into(),
                 bind_to: None,
                 bind_port: None,
@@ -129,6 +129,7 @@ pub(crate) mod tests {
             retry,
             delay_before_retry: Duration::from_secs(1),
             alpha,
+            log_all_failures: false,
         }
     }
 

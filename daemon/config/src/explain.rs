@@ -116,9 +116,11 @@ fn form(kind: Kind) -> Option<String> {
         Kind::Address4 => "IPv4 address".into(),
         Kind::Address6 => "IPv6 address".into(),
         Kind::Multicast => "multicast address".into(),
+        Kind::Multicast4 => "IPv4 multicast address".into(),
         Kind::Multicast6 => "IPv6 multicast address".into(),
         Kind::Choice(choices) | Kind::ChoiceNoCase(choices) => choices.join(", "),
         Kind::Script => "command with arguments in quotes, then user and group if need be".into(),
+        Kind::Pattern => "one word, in quotes if it has blanks".into(),
         Kind::Granularity => "netmask, or a prefix length for IPv6".into(),
     })
 }

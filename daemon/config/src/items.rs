@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::preprocess::{Context, Reader};
+use crate::diagnostics::Diagnostic;
+use crate::preprocess::{Context, Reader, begins_anew, use_at};
 use crate::source::Span;
 use crate::words::{Line, Unquoted};
 
@@ -95,39 +96,64 @@ impl Items {
     fn fill(&mut self, context: &mut Context) {
         while self.queue.is_empty() {
             let Some(line) = self.reader.next(context) else { return };
-            self.cut(line);
+            self.cut(line, context);
         }
     }
 
-    fn cut(&mut self, line: Line) {
+    /// Cuts a line at its braces. What the reader has to look at again goes back to it: after a brace a condition, a
+    /// definition or a sequence may begin.
+    fn cut(&mut self, line: Line, context: &mut Context) {
+        let mut unquoted = Unquoted::new(&line.text);
         let mut from = 0;
-        let mut cut_before = false;
-        for (at, byte) in Unquoted::new(&line.text) {
+        while let Some((at, byte)) = unquoted.next() {
             if !matches!(byte, b'{' | b'}') {
+                continue;
+            }
+            if let Some((end, name)) = undefined(&line, at) {
+                context.spoil(undefined_name(line.span(at - 1, end), name));
+                unquoted.pass(end - at - 1);
                 continue;
             }
             self.push_words(&line, from, at);
             let span = line.span(at, at + 1);
             self.queue.push_back(if byte == b'{' { Item::Open(span) } else { Item::Close(span) });
-            from = at + 1;
-            cut_before = true;
+            from = at + 1 + blanks(&line, at + 1);
+            if line.text.get(from..).is_some_and(begins_anew) {
+                self.reader.give_back(line.part(from, line.text.len()));
+                return;
+            }
         }
-        if !cut_before {
+        if from == 0 {
             self.queue.push_back(Item::Words(line));
         } else {
-            let end = line.text.len();
-            self.push_words(&line, from, end);
+            self.push_words(&line, from, line.text.len());
         }
     }
 
     /// Queues a part of a line unless it is blank.
     fn push_words(&mut self, line: &Line, start: usize, end: usize) {
-        let part = line.text.get(start..end).unwrap_or("");
-        let trimmed = part.trim_start_matches([' ', '\t']);
-        if trimmed.trim_end_matches([' ', '\t']).is_empty() {
-            return;
+        let start = (start + blanks(line, start)).min(end);
+        if start < end {
+            self.queue.push_back(Item::Words(line.part(start, end)));
         }
-        let start = start + part.len() - trimmed.len();
-        self.queue.push_back(Item::Words(line.part(start, end)));
     }
+}
+
+/// How many blanks there are at this byte.
+fn blanks(line: &Line, at: usize) -> usize {
+    let rest = line.text.get(at..).unwrap_or("");
+    rest.len() - rest.trim_start_matches([' ', '\t']).len()
+}
+
+/// `${NAME}` whose `{` is this byte, of a name that nothing has replaced: where it ends, and the name.
+fn undefined(line: &Line, brace: usize) -> Option<(usize, &str)> {
+    let dollar =
+        brace.checked_sub(1).filter(|at| line.text.get(*at..).is_some_and(|rest| rest.starts_with("${")))?;
+    use_at(&line.text, dollar).map(|usage| (usage.range.end, usage.name))
+}
+
+fn undefined_name(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::error("undefined-name", format!("`${name}` is not defined here"))
+        .at(span, "stands for nothing")
+        .help(format!("it is defined by a line `${name}=…` before its use; a value of several lines must come last on its line"))
 }

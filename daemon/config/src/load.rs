@@ -8,7 +8,7 @@ use crate::items::Items;
 use crate::lower::{Draft, Places};
 use crate::model::Config;
 use crate::parse::{Parser, Reading, Repair, repair};
-use crate::preprocess::{Context, Reader, Settings, random_seed};
+use crate::preprocess::{self, Context, Reader, Settings, Text, random_seed};
 use crate::source::SourceMap;
 
 /// What the language takes from outside of the file.
@@ -54,11 +54,11 @@ pub struct Loaded {
 ///
 /// Nothing fails: a file that cannot be read is a diagnostic too.
 pub fn load(path: &Path, options: &Options) -> Loaded {
-    match std::fs::read(path) {
-        Ok(bytes) => load_text(path, String::from_utf8_lossy(&bytes).into_owned(), options),
+    match preprocess::read(path) {
+        Ok(text) => read(path, text, options),
         Err(error) => {
             let mut diagnostics = Diagnostics::default();
-            let message = format!("cannot read {}: {error}", path.display());
+            let message = format!("{} {error}", path.display());
             diagnostics.push(Diagnostic::error("unreadable-file", message).fatal());
             Loaded { config: None, diagnostics, files: Vec::new(), places: Places::default() }
         }
@@ -66,23 +66,27 @@ pub fn load(path: &Path, options: &Options) -> Loaded {
 }
 
 /// Reads and checks a configuration that is in memory; `path` is what it is called, and where relative includes begin.
-///
-/// Where a keyword is misspelt, the model leaves it out, while the diagnostics are those of the text as it was meant:
-/// nothing is said that only follows from the misspelling.
 pub fn load_text(path: &Path, text: String, options: &Options) -> Loaded {
-    let source = Source { path, options, seed: random_seed() };
+    read(path, text.into(), options)
+}
+
+/// Reads it once if all is well. If something does not fit that a wrong brace may be behind, it is read again with the
+/// braces repaired. Where a keyword is misspelt, the model leaves it out, while the diagnostics are those of the text as
+/// it was meant: nothing is said that only follows from the misspelling.
+fn read(path: &Path, text: Text, options: &Options) -> Loaded {
+    let source = Source { path, options, seed: random_seed(), foreign: text.foreign() };
     let mut written = source.read(text, Reading::AsWritten, &Repair::default());
     let mut repair = Repair::default();
     if written.braces_in_doubt {
-        repair = source.repair(written.text());
+        repair = source.repair(source.again(&written));
         if !repair.changes.is_empty() {
-            written = source.read(written.text(), Reading::AsWritten, &repair);
+            written = source.read(source.again(&written), Reading::AsWritten, &repair);
         }
     }
     if !written.misspelt {
         return written.loaded;
     }
-    let mut meant = source.read(written.text(), Reading::AsMeant, &repair).loaded.diagnostics;
+    let mut meant = source.read(source.again(&written), Reading::AsMeant, &repair).loaded.diagnostics;
     meant.set_outcome(written.loaded.diagnostics.outcome());
     Loaded { diagnostics: meant, ..written.loaded }
 }
@@ -93,6 +97,8 @@ struct Source<'a> {
     options: &'a Options,
     /// Every reading sees the same `${_RANDOM}`.
     seed: u64,
+    /// The first byte of the text that was no UTF-8.
+    foreign: Option<usize>,
 }
 
 /// What came of reading a text once.
@@ -102,20 +108,18 @@ struct Read {
     braces_in_doubt: bool,
 }
 
-impl Read {
-    /// The text that was read, to read it again.
-    fn text(&self) -> String {
-        let file = self.loaded.diagnostics.sources().files().next();
-        file.map(|file| file.text.clone()).unwrap_or_default()
-    }
-}
-
 impl Source<'_> {
+    /// The text that was read, to read it again.
+    fn again(&self, read: &Read) -> Text {
+        let file = read.loaded.diagnostics.sources().files().next();
+        Text::again(file.map(|file| file.text.clone()).unwrap_or_default(), self.foreign)
+    }
+
     fn host(&self) -> String {
         self.options.host_name.clone().unwrap_or_else(host_name)
     }
 
-    fn reader(&self, text: String, context: &mut Context) -> Reader {
+    fn reader(&self, text: Text, context: &mut Context) -> Reader {
         let id = || short(&self.host()).to_owned();
         let settings = Settings {
             config_id: Some(self.options.config_id.clone().unwrap_or_else(id)),
@@ -127,14 +131,14 @@ impl Source<'_> {
     }
 
     /// Finds the wrong braces.
-    fn repair(&self, text: String) -> Repair {
+    fn repair(&self, text: Text) -> Repair {
         let mut context = Context::default();
         let items = Items::new(self.reader(text, &mut context));
         repair(items, &mut context)
     }
 
     /// Reads a text in one way, with its braces repaired.
-    fn read(&self, text: String, reading: Reading, repair: &Repair) -> Read {
+    fn read(&self, text: Text, reading: Reading, repair: &Repair) -> Read {
         let mut context = Context { look_at_scripts: self.options.scripts, ..Context::default() };
         let reader = self.reader(text, &mut context);
         for diagnostic in &repair.diagnostics {
@@ -146,7 +150,10 @@ impl Source<'_> {
         parser.run(&mut |node, context| draft.take(&node, context));
         let skipped = std::mem::take(&mut parser.skipped_names);
         let lost = std::mem::take(&mut parser.lost_keywords);
-        let (misspelt, braces_in_doubt) = (parser.misspelt, parser.braces_in_doubt);
+        let misspelt = parser.misspelt;
+        let in_doubt = parser.braces_in_doubt;
+        // Of a text that was given up, the rest is not known.
+        let braces_in_doubt = in_doubt && !context.stopped;
         let (config, places) = draft.finish(&skipped, &self.host(), &mut context);
         context.diagnostics.drop_missing(&lost);
         Read { loaded: finish(config, places, context), misspelt, braces_in_doubt }

@@ -4,6 +4,7 @@
 //! also remembers the expansion (`$NAME`, `~SEQ`, `include`) that it came out of, so that a diagnostic can show the
 //! whole chain.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -103,11 +104,16 @@ pub struct Place<'a> {
 pub struct SourceMap {
     files: Vec<SourceFile>,
     expansions: Vec<Expansion>,
+    /// Where what is used in a place was defined, by the place's file and first byte.
+    uses: HashMap<(FileId, u32), Vec<Span>>,
 }
 
 impl SourceMap {
     /// Longest text that is taken, in bytes: spans count in 32 bits.
     pub const MAX_TEXT: usize = u32::MAX as usize - 1;
+
+    /// How many definitions of a name are remembered for one use of it.
+    const DEFINITIONS_KEPT: usize = 3;
 
     /// Adds a text; what is beyond [`Self::MAX_TEXT`] is cut off.
     pub fn add(&mut self, path: PathBuf, mut text: String) -> FileId {
@@ -124,6 +130,23 @@ impl SourceMap {
     pub fn add_expansion(&mut self, expansion: Expansion) -> ExpansionId {
         self.expansions.push(expansion);
         ExpansionId(self.expansions.len() as u32)
+    }
+
+    /// Remembers that what stands at `used` was put in for a definition at `defined`.
+    pub(crate) fn note_use(&mut self, used: Span, defined: Span) {
+        let known = self.uses.entry((used.file, used.start)).or_default();
+        let same = |span: &Span| (span.file, span.start) == (defined.file, defined.start);
+        if known.len() < Self::DEFINITIONS_KEPT && !known.iter().any(same) {
+            known.push(defined);
+        }
+    }
+
+    /// Where the definitions are that the text at this span uses, a few of them at most.
+    pub(crate) fn definitions(&self, span: Span) -> impl Iterator<Item = Span> {
+        let from = span.start as usize;
+        let dollars = self.text(span).match_indices('$').map(move |(at, _)| (from + at) as u32);
+        let uses = dollars.filter_map(move |at| self.uses.get(&(span.file, at)));
+        uses.flatten().copied().take(Self::DEFINITIONS_KEPT)
     }
 
     /// The expansions that led to a span, innermost first.
@@ -161,6 +184,7 @@ impl SourceMap {
         let file = self.file(span.file);
         let line = file.line_of(span.start);
         let before = file.text.get(file.line_start(line)..span.start as usize).unwrap_or("");
+        let before = before.trim_start_matches('\u{feff}');
         Place { path: &file.path, line: line + 1, column: before.chars().count() + 1 }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::diagnostics::Diagnostic;
 use crate::preprocess::Context;
-use crate::schema::{Arg, Kind, Need};
+use crate::schema::{Arg, Body, Keyword, Kind, Need};
 use crate::tree::Node;
 use crate::words::{Line, QuoteError, Word, quoted_words};
 
@@ -13,8 +13,15 @@ use crate::words::{Line, QuoteError, Word, quoted_words};
 pub(crate) const LONGEST_INTERFACE: usize = 15;
 
 /// The words after a quoted keyword; `None` when its quotes don't match (reported).
-pub(crate) fn quoted_arguments(line: &Line, name: &Word, context: &mut Context) -> Option<Vec<Word>> {
-    match quoted_words(&line.text, false) {
+pub(crate) fn quoted_arguments(
+    line: &Line,
+    name: &Word,
+    keyword: &Keyword,
+    context: &mut Context,
+) -> Option<Vec<Word>> {
+    // A command is cut into words once more; only then its escapes are read.
+    let escapes = matches!(keyword.args.first(), Some(Arg { kind: Kind::Pattern, .. }));
+    match quoted_words(&line.text, escapes) {
         Ok(words) => {
             let words = words.into_iter().skip(1);
             Some(
@@ -30,7 +37,7 @@ pub(crate) fn quoted_arguments(line: &Line, name: &Word, context: &mut Context) 
             };
             let diagnostic = Diagnostic::error("unterminated-quote", message)
                 .at(line.span(at, at + 1), "here")
-                .also(name.span, "in the command of this");
+                .also(name.span, "in the value of this");
             context.report(diagnostic);
             None
         }
@@ -67,15 +74,18 @@ pub(crate) fn check(node: &Node, context: &mut Context) -> bool {
     }
     let extra = node.args.get(index..).unwrap_or(&[]);
     if let (true, Some(first), Some(last)) = (right, extra.first(), extra.last()) {
-        let name = &node.name.text;
-        context.report(
-            Diagnostic::warning(
-                "extra-words",
-                format!("`{name}` takes no more than {} here", counted(index)),
-            )
-            .at(first.span.to(last.span), "has no effect")
-            .help(format!("it is written `{}`", node.keyword.syntax())),
-        );
+        let keyword = node.keyword;
+        let message = format!("`{}` takes no more than {} here", node.name.text, counted(index));
+        let diagnostic = if keyword.exact {
+            right = false;
+            Diagnostic::error("extra-words", message).at(first.span.to(last.span), "the line is left out")
+        } else {
+            Diagnostic::warning("extra-words", message).at(first.span.to(last.span), "has no effect")
+        };
+        let diagnostic = diagnostic.help(format!("it is written `{}`", keyword.syntax()));
+        // keepalived says so of every block of lines, and of keywords nowhere else.
+        let is_said = matches!(keyword.body, Body::Lines(_)) && keyword.args.is_empty();
+        context.report(if is_said { diagnostic.changes() } else { diagnostic });
     }
     right
 }
@@ -130,7 +140,7 @@ fn look(word: &Word, kind: Kind) -> Result<(), Problem> {
     let fail =
         |code: &'static str, message: String, expected: &str| Err(Problem::new(code, message, expected));
     match kind {
-        Kind::Word | Kind::Script | Kind::Options(_) => Ok(()),
+        Kind::Word | Kind::Script | Kind::Pattern | Kind::Options(_) => Ok(()),
         Kind::Limited(most) if text.len() <= most => Ok(()),
         Kind::Limited(most) => {
             fail("too-long", format!("`{text}` is too long"), &format!("at most {most} bytes"))
@@ -167,6 +177,14 @@ fn look(word: &Word, kind: Kind) -> Result<(), Problem> {
                 "invalid-address",
                 format!("`{text}` is no multicast address"),
                 "expected a multicast address",
+            ),
+        },
+        Kind::Multicast4 => match text.parse::<Ipv4Addr>() {
+            Ok(address) if address.is_multicast() => Ok(()),
+            _ => fail(
+                "invalid-address",
+                format!("`{text}` is no multicast address of IPv4"),
+                "expected a multicast address of IPv4",
             ),
         },
         Kind::Multicast6 => match text.parse::<Ipv6Addr>() {
@@ -330,7 +348,7 @@ pub(crate) fn granularity(text: &str) -> Option<(u8, bool)> {
 }
 
 /// A status code or a range of them.
-fn status(text: &str) -> Option<(u16, u16)> {
+pub(crate) fn status(text: &str) -> Option<(u16, u16)> {
     let (from, to) = text.split_once('-').unwrap_or((text, text));
     let (from, to) = (from.parse().ok()?, to.parse().ok()?);
     (100 <= from && from <= to && to <= 599).then_some((from, to))
@@ -351,6 +369,11 @@ impl Node {
     /// The value as seconds with decimals.
     pub(crate) fn seconds(&self, index: usize) -> Option<Duration> {
         decimal(self.arg(index)?, 6, 0, u64::MAX, "seconds").ok().map(Duration::from_micros)
+    }
+
+    /// The value as milliseconds with decimals.
+    pub(crate) fn millis(&self, index: usize) -> Option<Duration> {
+        decimal(self.arg(index)?, 3, 0, u64::MAX, "milliseconds").ok().map(Duration::from_micros)
     }
 
     /// The value as whole seconds.

@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use keepwatch_bus::Fact;
+use keepwatch_bus::fact::{DaemonFact, LinkFact};
 use keepwatch_export::{Limits, serve};
 use story::Story;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -107,7 +107,7 @@ async fn nothing_but_reading_is_allowed() {
     assert!(ask(server, "GET", "/nowhere", "").await.starts_with("HTTP/1.1 404 "));
     assert!(ask(server, "GET", "/-/healthy", "").await.starts_with("HTTP/1.1 200 "));
     assert!(ask(server, "GET", "/-/ready", "").await.starts_with("HTTP/1.1 200 "));
-    story.bus.publish(None, Fact::DaemonStopping { reason: "SIGTERM".into() });
+    story.bus.publish(None, DaemonFact::DaemonStopping { reason: "SIGTERM".into() });
     while !story.reader.world().stopping {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -127,7 +127,7 @@ async fn events_are_streamed_as_they_happen() {
     wait_for(&mut stream, &mut told, "\"interface\":\"eth0\"").await;
     let refused = ask(server, "GET", "/api/v1/events", "Accept: text/event-stream\r\n").await;
     assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
-    story.bus.publish(None, Fact::LinkUp { interface: "eth7".into(), index: 7 });
+    story.bus.publish(None, LinkFact::LinkUp { interface: "eth7".into(), index: 7 });
     wait_for(&mut stream, &mut told, "\"interface\":\"eth7\"").await;
     assert!(told.contains("event: link_up"), "{told}");
     assert_eq!(told.matches("\"eth0\"").count(), 1, "{told}");

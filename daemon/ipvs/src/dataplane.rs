@@ -89,11 +89,11 @@ impl Dataplane {
         }
     }
 
-    /// Runs the one half of connection synchronisation and not the other; or neither.
+    /// Runs these halves of connection synchronisation and no others.
     pub(crate) fn synchronize(
         &mut self,
         daemon: &SyncDaemon,
-        role: Option<SyncRole>,
+        halves: &[SyncRole],
     ) -> Result<(), KernelError> {
         match self {
             Self::Kernel(kernel) => with(kernel, |kernel| {
@@ -104,7 +104,7 @@ impl Dataplane {
                         Err(error) => return Err(error),
                     }
                 }
-                role.map_or(Ok(()), |role| kernel.start_sync(role, daemon))
+                halves.iter().try_for_each(|half| kernel.start_sync(*half, daemon))
             }),
             Self::Memory(_) | Self::Shadow(_) => Ok(()),
         }

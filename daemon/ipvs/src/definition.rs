@@ -15,7 +15,9 @@ use keepwatch_bus::{
     settings::{RealServerSettings, ServiceSettings},
     subject::{Family, Protocol, RealKey, ServiceKey},
 };
-use keepwatch_config::model::{self, CheckerKind, Config, GroupEntry, VirtualServerKey};
+use keepwatch_config::model::{
+    self, CheckerKind, Config, GroupEntry, Tunnel, TunnelChecksum, VirtualServerKey,
+};
 
 use crate::{
     settings::{server_settings, service_settings},
@@ -41,6 +43,19 @@ pub struct Definition {
     pub sorry: Option<Sorry>,
     /// What the world is told of it.
     pub settings: ServiceSettings,
+}
+
+impl Definition {
+    /// How one of its entries treats what arrives. In a group of both families each entry has a granularity of its own.
+    pub(crate) fn service_of(&self, entry: &ServiceKey) -> Service {
+        let mut service = self.service.clone();
+        if let Some(persistence) = &mut service.persistence
+            && self.key.family() != entry.family()
+        {
+            persistence.granularity = Granularity::single(entry.family());
+        }
+        service
+    }
 }
 
 /// A real server.
@@ -130,17 +145,21 @@ pub fn entries(config: &Config, server: &model::VirtualServer) -> Vec<ServiceKey
         VirtualServerKey::Group { name, protocol: p, family: f } => {
             let group = config.virtual_server_groups.iter().find(|group| group.name == *name);
             let lines = group.map(|group| group.entries.as_slice()).unwrap_or_default();
-            lines.iter().flat_map(|line| group_entry(*line, protocol(*p), family(*f))).collect()
+            lines.iter().flat_map(|line| group_entry(*line, protocol(*p), *f)).collect()
         }
     }
 }
 
-fn group_entry(line: GroupEntry, protocol: Protocol, family: Family) -> Vec<ServiceKey> {
+fn group_entry(line: GroupEntry, protocol: Protocol, outer: Option<model::Family>) -> Vec<ServiceKey> {
     match line {
         GroupEntry::Addresses { range, port } => {
             range.addresses().map(|address| ServiceKey::Address { address, port, protocol }).collect()
         }
-        GroupEntry::FwMark(mark) => vec![ServiceKey::Fwmark { fwmark: mark.0, family }],
+        GroupEntry::FwMark { mark, family: own } => {
+            // A group of both families says which one each mark is.
+            let family = own.or(outer).map_or(Family::Inet, family);
+            vec![ServiceKey::Fwmark { fwmark: mark.0, family }]
+        }
     }
 }
 
@@ -169,32 +188,40 @@ fn define(config: &Config, position: u32, server: &model::VirtualServer) -> Opti
 }
 
 fn define_server(position: u32, real: &model::RealServer) -> Server {
-    let alpha = |checker: &model::Checker| match checker.kind {
-        CheckerKind::Tcp(_) => checker.alpha,
-        // Nobody would ever say that it succeeded.
-        CheckerKind::Unbuilt(_) => false,
-    };
     Server {
         weight: real.weight.0,
         forwarding: forwarding(real.forwarding),
         upper_threshold: real.upper_threshold,
         lower_threshold: real.lower_threshold,
         inhibit: real.inhibit_on_failure,
-        starts_up: !real.checkers.iter().any(alpha),
-        checked: real.checkers.iter().any(|checker| matches!(checker.kind, CheckerKind::Tcp(_))),
+        // Of a checker that is not built nobody would ever say that it succeeded.
+        starts_up: !real.checkers.iter().any(|checker| is_built(checker) && checker.alpha),
+        checked: real.checkers.iter().any(is_built),
         settings: server_settings(position, real),
     }
 }
 
+fn is_built(checker: &model::Checker) -> bool {
+    match checker.kind {
+        CheckerKind::Tcp(_) => true,
+        CheckerKind::Http(_)
+        | CheckerKind::Smtp(_)
+        | CheckerKind::Dns(_)
+        | CheckerKind::Misc(_)
+        | CheckerKind::Ping(_)
+        | CheckerKind::Udp(_) => false,
+    }
+}
+
 fn persistence(server: &model::VirtualServer, family: Family) -> Option<Persistence> {
-    let prefix = server.persistence_granularity;
     Some(Persistence {
         timeout: server.persistence_timeout?,
-        granularity: match family {
-            Family::Inet => Granularity::Mask(Ipv4Addr::from(
+        granularity: match (family, server.persistence_granularity) {
+            (_, None) => Granularity::single(family),
+            (Family::Inet, Some(prefix)) => Granularity::Mask(Ipv4Addr::from(
                 u32::MAX.checked_shl(32u32.saturating_sub(prefix.into())).unwrap_or_default(),
             )),
-            Family::Inet6 => Granularity::Prefix(prefix.clamp(1, 128)),
+            (Family::Inet6, Some(prefix)) => Granularity::Prefix(prefix.clamp(1, 128)),
         },
         engine: server.persistence_engine.as_deref().map(str::to_owned),
     })
@@ -218,7 +245,20 @@ fn forwarding(method: model::Forwarding) -> Forwarding {
     match method {
         model::Forwarding::Nat => Forwarding::Masquerade,
         model::Forwarding::Dr => Forwarding::DirectRouting,
-        model::Forwarding::Tun => Forwarding::Tunnel(Encapsulation::Ipip),
+        model::Forwarding::Tun(tunnel) => Forwarding::Tunnel(match tunnel {
+            Tunnel::Ipip => Encapsulation::Ipip,
+            Tunnel::Gue { port, checksum } => Encapsulation::Gue { port, flags: checksum_flag(checksum) },
+            Tunnel::Gre { checksum } => Encapsulation::Gre { flags: checksum_flag(checksum) },
+        }),
+    }
+}
+
+/// `IP_VS_TUNNEL_ENCAP_FLAG_*`.
+fn checksum_flag(checksum: TunnelChecksum) -> u16 {
+    match checksum {
+        TunnelChecksum::None => 0,
+        TunnelChecksum::Full => 1,
+        TunnelChecksum::Remote => 2,
     }
 }
 

@@ -15,8 +15,9 @@ use std::{
     net::SocketAddr,
 };
 
+use keepwatch_bus::fact::ServiceFact;
 use keepwatch_bus::{
-    Bus, EventId, Fact,
+    Bus, EventId,
     subject::{RealKey, ServiceKey},
 };
 
@@ -84,7 +85,7 @@ impl Director {
     pub(crate) fn release(&mut self, cause: Option<EventId>) {
         for server in std::mem::take(&mut self.servers).into_values() {
             for service in &server.definition.entries {
-                self.bus.publish(cause, Fact::VirtualServerRemoved { service: *service });
+                self.bus.publish(cause, ServiceFact::VirtualServerRemoved { service: *service });
             }
         }
     }
@@ -110,7 +111,7 @@ impl VirtualServer {
             this.definition.entries.iter().map(|entry| this.enter(*entry, existing, bus, cause)).collect();
         let cause = told.first().copied().or(cause);
         for address in &this.doubted {
-            this.say(bus, cause, |service| Fact::RealServerDown {
+            this.say(bus, cause, |service| ServiceFact::RealServerDown {
                 real: RealKey { service, real: *address },
             });
         }
@@ -121,19 +122,23 @@ impl VirtualServer {
     /// Tells of an entry that is new in the table; gives the event that says that it was added.
     fn enter(&self, service: ServiceKey, existing: &Table, bus: &Bus, cause: Option<EventId>) -> EventId {
         let Definition { settings, servers, .. } = &self.definition;
-        bus.publish(cause, Fact::VirtualServerConfigured { service, settings: Box::new(settings.clone()) });
+        bus.publish(
+            cause,
+            ServiceFact::VirtualServerConfigured { service, settings: Box::new(settings.clone()) },
+        );
         for (address, server) in servers {
             let (real, settings) = (RealKey { service, real: *address }, Box::new(server.settings.clone()));
-            bus.publish(cause, Fact::RealServerConfigured { real, settings });
+            bus.publish(cause, ServiceFact::RealServerConfigured { real, settings });
         }
         let before = existing.services.get(&service);
-        let cause = bus.publish(cause, Fact::VirtualServerAdded { service, adopted: before.is_some() });
+        let cause =
+            bus.publish(cause, ServiceFact::VirtualServerAdded { service, adopted: before.is_some() });
         for (address, weight) in self.pool() {
             let adopted = before.zip(servers.get(&address)).is_some_and(|(before, server)| {
                 before.destinations.contains_key(&destination_address(&service, address, server.forwarding))
             });
             let real = RealKey { service, real: address };
-            bus.publish(Some(cause), Fact::RealServerAdded { real, weight: signed(weight), adopted });
+            bus.publish(Some(cause), ServiceFact::RealServerAdded { real, weight: signed(weight), adopted });
         }
         cause
     }
@@ -154,16 +159,16 @@ impl VirtualServer {
         let (old_sorry, new_sorry) = (sorry_address(&old), sorry_address(&this.definition));
         if this.sorry && new_sorry != old_sorry {
             if let Some(sorry) = old_sorry {
-                this.say(bus, cause, |service| Fact::SorryServerRemoved { service, sorry });
+                this.say(bus, cause, |service| ServiceFact::SorryServerRemoved { service, sorry });
             }
             this.sorry = new_sorry.is_some();
             if let Some(sorry) = new_sorry {
-                this.say(bus, cause, |service| Fact::SorryServerAdded { service, sorry });
+                this.say(bus, cause, |service| ServiceFact::SorryServerAdded { service, sorry });
             }
         }
         this.tell_pool(&pool, bus, cause);
         for real in old.servers.keys().filter(|real| !this.definition.servers.contains_key(real)) {
-            this.say(bus, cause, |service| Fact::RealServerUnconfigured {
+            this.say(bus, cause, |service| ServiceFact::RealServerUnconfigured {
                 real: RealKey { service, real: *real },
             });
         }
@@ -180,7 +185,7 @@ impl VirtualServer {
         if self.definition.settings != old.settings {
             self.say(bus, cause, |service| {
                 let settings = Box::new(self.definition.settings.clone());
-                Fact::VirtualServerConfigured { service, settings }
+                ServiceFact::VirtualServerConfigured { service, settings }
             });
         }
         for (real, server) in &self.definition.servers {
@@ -188,7 +193,7 @@ impl VirtualServer {
                 self.say(bus, cause, |service| {
                     let (real, settings) =
                         (RealKey { service, real: *real }, Box::new(server.settings.clone()));
-                    Fact::RealServerConfigured { real, settings }
+                    ServiceFact::RealServerConfigured { real, settings }
                 });
             }
         }
@@ -205,7 +210,8 @@ impl VirtualServer {
         // of the others.
         for service in self.definition.entries.iter().skip(usize::from(!doubted)) {
             let real = RealKey { service: *service, real: address };
-            let fact = if up { Fact::RealServerUp { real } } else { Fact::RealServerDown { real } };
+            let fact =
+                if up { ServiceFact::RealServerUp { real } } else { ServiceFact::RealServerDown { real } };
             bus.publish(cause, fact);
         }
         let told = self.tell_pool(&pool, bus, cause);
@@ -213,7 +219,12 @@ impl VirtualServer {
     }
 
     /// Publishes a fact about each entry; gives the first event, which stands for all of them.
-    fn say(&self, bus: &Bus, cause: Option<EventId>, fact: impl Fn(ServiceKey) -> Fact) -> Option<EventId> {
+    fn say(
+        &self,
+        bus: &Bus,
+        cause: Option<EventId>,
+        fact: impl Fn(ServiceKey) -> ServiceFact,
+    ) -> Option<EventId> {
         let told = self.definition.entries.iter().map(|entry| bus.publish(cause, fact(*entry)));
         told.reduce(|first, _| first)
     }
@@ -226,13 +237,21 @@ impl VirtualServer {
         let short = weight == 0 || weight < i64::from(quorum) - i64::from(hysteresis);
         if !self.quorum && reached {
             self.quorum = true;
-            let told =
-                self.say(bus, cause, |service| Fact::QuorumGained { service, quorum, hysteresis, weight });
+            let told = self.say(bus, cause, |service| ServiceFact::QuorumGained {
+                service,
+                quorum,
+                hysteresis,
+                weight,
+            });
             self.set_sorry(false, bus, told);
         } else if (self.quorum && short) || (begins && !self.quorum && !self.sorry) {
             self.quorum = false;
-            let told =
-                self.say(bus, cause, |service| Fact::QuorumLost { service, quorum, hysteresis, weight });
+            let told = self.say(bus, cause, |service| ServiceFact::QuorumLost {
+                service,
+                quorum,
+                hysteresis,
+                weight,
+            });
             self.set_sorry(true, bus, told);
         }
     }
@@ -245,8 +264,8 @@ impl VirtualServer {
         let pool = self.pool();
         self.sorry = serves;
         self.say(bus, cause, |service| match serves {
-            true => Fact::SorryServerAdded { service, sorry },
-            false => Fact::SorryServerRemoved { service, sorry },
+            true => ServiceFact::SorryServerAdded { service, sorry },
+            false => ServiceFact::SorryServerRemoved { service, sorry },
         });
         self.tell_pool(&pool, bus, cause);
     }
@@ -260,12 +279,12 @@ impl VirtualServer {
             let real = |service| RealKey { service, real: *address };
             last = match before.get(address) {
                 Some(same) if same == weight => last,
-                Some(from) => self.say(bus, cause, |service| Fact::RealServerWeightChanged {
+                Some(from) => self.say(bus, cause, |service| ServiceFact::RealServerWeightChanged {
                     real: real(service),
                     from: signed(*from),
                     to,
                 }),
-                None => self.say(bus, cause, |service| Fact::RealServerAdded {
+                None => self.say(bus, cause, |service| ServiceFact::RealServerAdded {
                     real: real(service),
                     weight: to,
                     adopted: false,
@@ -274,7 +293,7 @@ impl VirtualServer {
         }
         for address in before.keys().filter(|address| !now.contains_key(address)) {
             let real = |service| RealKey { service, real: *address };
-            last = self.say(bus, cause, |service| Fact::RealServerRemoved { real: real(service) });
+            last = self.say(bus, cause, |service| ServiceFact::RealServerRemoved { real: real(service) });
         }
         last
     }
@@ -332,7 +351,7 @@ impl VirtualServer {
                     *known = destination;
                 }
             }
-            (*key, VirtualService { service: self.definition.service.clone(), destinations })
+            (*key, VirtualService { service: self.definition.service_of(key), destinations })
         };
         self.definition.entries.iter().map(entry).collect()
     }
@@ -340,8 +359,8 @@ impl VirtualServer {
 
 /// Tells of an entry that is gone from the table, because it is gone from the configuration.
 fn leave(service: ServiceKey, bus: &Bus, cause: Option<EventId>) {
-    bus.publish(cause, Fact::VirtualServerRemoved { service });
-    bus.publish(cause, Fact::VirtualServerUnconfigured { service });
+    bus.publish(cause, ServiceFact::VirtualServerRemoved { service });
+    bus.publish(cause, ServiceFact::VirtualServerUnconfigured { service });
 }
 
 /// The real servers that the run before this one had taken out, as far as the table tells.

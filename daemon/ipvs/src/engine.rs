@@ -76,6 +76,7 @@ impl Desired {
             definitions,
             timeouts: Timeouts { tcp, tcp_fin, udp },
             sync: config.global.lvs_sync_daemon.as_ref().map(|daemon| SyncDaemon {
+                follows: daemon.instance.is_some(),
                 interface: daemon.interface.to_string(),
                 sync_id: daemon.sync_id,
                 maximum_length: daemon.max_len,
@@ -230,7 +231,9 @@ impl Task {
             Order::Health(real, up, cause) => self.director.health(&real, up, cause),
             Order::Synchronize(role) => {
                 self.role = role;
-                self.synchronize().await;
+                if self.desired_sync.as_ref().is_some_and(|daemon| daemon.follows) {
+                    self.synchronize().await;
+                }
             }
             Order::Stop(..) => (),
         }
@@ -238,7 +241,7 @@ impl Task {
 
     async fn switch_sync(&mut self, sync: Option<SyncDaemon>) {
         if let Some(old) = self.desired_sync.take() {
-            self.reconciler.synchronize(old, None).await;
+            self.reconciler.synchronize(old, &[]).await;
         }
         self.desired_sync = sync;
         self.synchronize().await;
@@ -246,7 +249,13 @@ impl Task {
 
     async fn synchronize(&mut self) {
         if let Some(daemon) = self.desired_sync.clone() {
-            self.reconciler.synchronize(daemon, self.role).await;
+            let halves: &'static [SyncRole] = match self.role {
+                _ if !daemon.follows => &[SyncRole::Master, SyncRole::Backup],
+                Some(SyncRole::Master) => &[SyncRole::Master],
+                Some(SyncRole::Backup) => &[SyncRole::Backup],
+                None => &[],
+            };
+            self.reconciler.synchronize(daemon, halves).await;
         }
     }
 
@@ -255,7 +264,7 @@ impl Task {
         if farewell == Farewell::Keep {
             return;
         }
-        self.synchronize().await;
+        self.switch_sync(None).await;
         self.director.release(cause);
         match farewell {
             Farewell::Flush => self.reconciler.flush().await,

@@ -1,13 +1,11 @@
 //! A virtual server for tests: 10.0.0.1:80 with real servers 192.168.0.N.
 
-use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    time::Duration,
-};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use keepwatch_bus::sample;
 use keepwatch_bus::{
     settings::{RealServerSettings, ServiceSettings},
-    subject::{self, Protocol, ServiceKey},
+    subject::{Protocol, ServiceKey},
 };
 
 use crate::{
@@ -34,19 +32,7 @@ pub(crate) fn server(weight: u32) -> Server {
         inhibit: false,
         starts_up: true,
         checked: true,
-        settings: RealServerSettings {
-            position: 1,
-            weight: 1,
-            forwarding: subject::Forwarding::Nat,
-            inhibit_on_failure: false,
-            upper_threshold: 0,
-            lower_threshold: 0,
-            scripts: (None, None),
-            virtualhost: None,
-            smtp_alert: false,
-            checkers: Vec::new(),
-            details: Default::default(),
-        },
+        settings: RealServerSettings { checkers: Vec::new(), ..sample::real_server() },
     }
 }
 
@@ -59,23 +45,6 @@ pub(crate) fn definition(servers: impl IntoIterator<Item = (u8, Server)>) -> Def
         hysteresis: 0,
         servers: servers.into_iter().map(|(n, server)| (web(n), server)).collect(),
         sorry: None,
-        settings: ServiceSettings {
-            position: 1,
-            scheduler: "rr".to_owned(),
-            forwarding: subject::Forwarding::Nat,
-            persistence: None,
-            granularity: None,
-            delay_loop: Duration::from_secs(60),
-            quorum: 1,
-            hysteresis: 0,
-            alpha: false,
-            omega: false,
-            one_packet: false,
-            virtualhost: None,
-            sorry_server: None,
-            quorum_scripts: (None, None),
-            smtp_alert: false,
-            details: Default::default(),
-        },
+        settings: ServiceSettings { scheduler: "rr".to_owned(), ..sample::service() },
     }
 }

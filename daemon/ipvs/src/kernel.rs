@@ -82,6 +82,8 @@ pub enum SyncRole {
 /// What the sync daemon uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncDaemon {
+    /// Only the half runs that goes with the state of a virtual router; else both do, all the time.
+    pub follows: bool,
     /// Interface that its multicasts go through.
     pub interface: String,
     /// Number of the group of daemons that listen to each other.

@@ -5,8 +5,9 @@
 
 use std::collections::BTreeSet;
 
+use keepwatch_bus::fact::IpvsFact;
 use keepwatch_bus::{
-    Bus, Fact,
+    Bus,
     counters::ServiceCounters,
     fact::Drift,
     subject::{RealKey, ServiceKey},
@@ -151,9 +152,9 @@ impl Reconciler {
         }
     }
 
-    /// Runs the one half of connection synchronisation and not the other; or neither.
-    pub(crate) async fn synchronize(&mut self, daemon: SyncDaemon, role: Option<SyncRole>) {
-        self.on_dataplane("switch the sync daemon", move |plane| plane.synchronize(&daemon, role)).await;
+    /// Runs these halves of connection synchronisation and no others.
+    pub(crate) async fn synchronize(&mut self, daemon: SyncDaemon, halves: &'static [SyncRole]) {
+        self.on_dataplane("switch the sync daemon", move |plane| plane.synchronize(&daemon, halves)).await;
     }
 
     /// Does what is missing; gives what was done, and complains about what was refused twice.
@@ -217,7 +218,7 @@ impl Reconciler {
                 self.ours.remove(key);
             }
             if self.kind == DataplaneKind::Shadow {
-                self.bus.publish(None, Fact::IpvsWithheld { operation: operation.to_string() });
+                self.bus.publish(None, IpvsFact::IpvsWithheld { operation: operation.to_string() });
             }
         }
         (done, refused)
@@ -256,7 +257,7 @@ impl Reconciler {
     /// Takes a complaint back, if there was one; when it was the last, says that all is well.
     fn recover(&mut self, complaint: &Complaint) {
         if self.complaints.remove(complaint) && self.complaints.is_empty() {
-            self.bus.publish(None, Fact::IpvsRecovered {});
+            self.bus.publish(None, IpvsFact::IpvsRecovered {});
         }
     }
 
@@ -274,7 +275,7 @@ impl Reconciler {
             KernelError::Refused { error, .. } => error.to_string(),
             KernelError::NoIpvs | KernelError::Socket(_) | KernelError::Answer { .. } => error.to_string(),
         };
-        self.bus.publish(None, Fact::IpvsFailed { operation, error });
+        self.bus.publish(None, IpvsFact::IpvsFailed { operation, error });
     }
 }
 
@@ -297,7 +298,7 @@ fn added(operation: &Operation) -> Option<ServiceKey> {
 }
 
 /// What was wrong, told by what was done about it. A service that was gone stands for its real servers too.
-fn drifts(director: &Director, done: &[Operation]) -> Vec<Fact> {
+fn drifts(director: &Director, done: &[Operation]) -> Vec<IpvsFact> {
     let restored: BTreeSet<_> = done.iter().filter_map(added).collect();
     let drift = |operation: &Operation| {
         let entry = *operation.service();
@@ -321,7 +322,7 @@ fn drifts(director: &Director, done: &[Operation]) -> Vec<Fact> {
                 .find(|(address, server)| destination_address(&entry, **address, server.forwarding) == place);
             named.map_or(place, |(address, _)| *address)
         });
-        Some(Fact::DriftRepaired { service: entry, real, drift })
+        Some(IpvsFact::DriftRepaired { service: entry, real, drift })
     };
     done.iter().filter_map(drift).collect()
 }

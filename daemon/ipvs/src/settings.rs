@@ -6,7 +6,7 @@ use keepwatch_bus::{
     subject,
 };
 use keepwatch_config::model::{
-    self, CheckerKind, Forwarding, RealServer, SchedulerFlags, Script, VirtualServer, VirtualServerKey,
+    self, Family, Forwarding, RealServer, SchedulerFlags, Script, VirtualServer, VirtualServerKey,
 };
 
 /// What is told of a virtual server that is the `position`th of its configuration.
@@ -17,7 +17,7 @@ pub(crate) fn service_settings(position: u32, server: &VirtualServer) -> Service
         scheduler: server.scheduler.to_string(),
         forwarding: forwarding(server.forwarding),
         persistence: server.persistence_timeout,
-        granularity: server.persistence_timeout.map(|_| server.persistence_granularity),
+        granularity: server.persistence_timeout.map(|_| granularity(server)),
         delay_loop: server.delay_loop,
         quorum: server.quorum,
         hysteresis: server.hysteresis,
@@ -56,20 +56,21 @@ pub(crate) fn server_settings(position: u32, server: &RealServer) -> RealServerS
         scripts: (server.notify_up.as_ref().map(command), server.notify_down.as_ref().map(command)),
         virtualhost: server.virtualhost.as_deref().map(str::to_owned),
         smtp_alert: server.smtp_alert,
-        checkers: server
-            .checkers
-            .iter()
-            .map(|checker| match &checker.kind {
-                CheckerKind::Tcp(_) => "TCP_CHECK".into(),
-                CheckerKind::Unbuilt(check) => check.keyword.clone(),
-            })
-            .collect(),
+        checkers: server.checkers.iter().map(|checker| checker.kind.keyword().into()).collect(),
         details: RealServerDetails {
             alpha: server.alpha,
             snmp_name: server.snmp_name.clone(),
             timing: timing(&server.timing),
         },
     }
+}
+
+fn granularity(server: &VirtualServer) -> u8 {
+    let single = match server.family() {
+        Some(Family::V4) | None => 32,
+        Some(Family::V6) => 128,
+    };
+    server.persistence_granularity.unwrap_or(single)
 }
 
 fn timing(written: &model::CheckTiming) -> CheckTiming {
@@ -90,6 +91,6 @@ fn forwarding(method: Forwarding) -> subject::Forwarding {
     match method {
         Forwarding::Nat => subject::Forwarding::Nat,
         Forwarding::Dr => subject::Forwarding::Dr,
-        Forwarding::Tun => subject::Forwarding::Tun,
+        Forwarding::Tun(_) => subject::Forwarding::Tun,
     }
 }

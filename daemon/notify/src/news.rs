@@ -2,6 +2,7 @@
 //! this crate need not.
 
 use keepwatch_bus::Fact;
+use keepwatch_bus::fact::{DaemonFact, ServiceFact, VrrpFact};
 use keepwatch_bus::settings::{GroupSettings, InstanceSettings, RealServerSettings, ServiceSettings};
 use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VrrpState};
 
@@ -28,85 +29,84 @@ pub(crate) enum News<'a> {
 impl<'a> News<'a> {
     /// What is new in a fact, if anything is.
     pub(crate) fn of(fact: &'a Fact) -> Option<Self> {
+        match fact {
+            Fact::Daemon(fact) => Self::of_daemon(fact),
+            Fact::Vrrp(fact) => Self::of_vrrp(fact),
+            Fact::Service(fact) => Self::of_service(fact),
+            Fact::Link(_) | Fact::Ipvs(_) | Fact::Consumer(_) => None,
+        }
+    }
+
+    fn of_daemon(fact: &DaemonFact) -> Option<Self> {
         Some(match fact {
-            Fact::DaemonStarted { .. } => Self::Started,
-            Fact::DaemonStopping { .. } => Self::Stopping,
-            Fact::InstanceConfigured { instance, settings } => {
+            DaemonFact::DaemonStarted { .. } => Self::Started,
+            DaemonFact::DaemonStopping { .. } => Self::Stopping,
+            DaemonFact::WorkerRestarted { .. }
+            | DaemonFact::ConfigLoaded { .. }
+            | DaemonFact::ConfigRejected { .. }
+            | DaemonFact::ConfigDiagnosed { .. }
+            | DaemonFact::HistoryFailed { .. }
+            | DaemonFact::HistoryRecovered { .. } => return None,
+        })
+    }
+
+    fn of_vrrp(fact: &'a VrrpFact) -> Option<Self> {
+        Some(match fact {
+            VrrpFact::InstanceConfigured { instance, settings } => {
                 Self::InstanceConfigured { instance, settings }
             }
-            Fact::InstanceUnconfigured { instance } => Self::InstanceRemoved { instance },
-            Fact::StateChanged { instance, to, priority, .. } => {
+            VrrpFact::InstanceUnconfigured { instance } => Self::InstanceRemoved { instance },
+            VrrpFact::StateChanged { instance, to, priority, .. } => {
                 Self::InstanceState { instance, to: *to, priority: *priority }
             }
-            Fact::LowerPriorityReceived { instance, .. } => Self::LowerPriorityHeard { instance },
-            Fact::GroupConfigured { group, settings } => Self::GroupConfigured { group, settings },
-            Fact::GroupUnconfigured { group } => Self::GroupRemoved { group },
-            Fact::GroupStateChanged { group, to, .. } => Self::GroupState { group, to: *to },
-            Fact::VirtualServerConfigured { service, settings } => {
-                Self::ServiceConfigured { service: *service, settings }
+            VrrpFact::LowerPriorityReceived { instance, .. } => Self::LowerPriorityHeard { instance },
+            VrrpFact::GroupConfigured { group, settings } => Self::GroupConfigured { group, settings },
+            VrrpFact::GroupUnconfigured { group } => Self::GroupRemoved { group },
+            VrrpFact::GroupStateChanged { group, to, .. } => Self::GroupState { group, to: *to },
+            VrrpFact::AdvertTimedOut { .. }
+            | VrrpFact::MasterHeard { .. }
+            | VrrpFact::MasterResigned { .. }
+            | VrrpFact::HigherPriorityReceived { .. }
+            | VrrpFact::AdvertRejected { .. }
+            | VrrpFact::PriorityChanged { .. }
+            | VrrpFact::AddressAdded { .. }
+            | VrrpFact::AddressRemoved { .. }
+            | VrrpFact::AddressFailed { .. }
+            | VrrpFact::AddressesAnnounced { .. }
+            | VrrpFact::AdvertSendFailed { .. }
+            | VrrpFact::SourceAddressChanged { .. }
+            | VrrpFact::AdvertDelayed { .. } => return None,
+        })
+    }
+
+    fn of_service(fact: &'a ServiceFact) -> Option<Self> {
+        Some(match *fact {
+            ServiceFact::VirtualServerConfigured { service, ref settings } => {
+                Self::ServiceConfigured { service, settings }
             }
-            Fact::VirtualServerUnconfigured { service } => Self::ServiceRemoved { service: *service },
-            Fact::RealServerConfigured { real, settings } => Self::RealConfigured { real: *real, settings },
-            Fact::RealServerUnconfigured { real } => Self::RealRemoved { real: *real },
-            Fact::RealServerUp { real } => Self::RealState { real: *real, up: true },
-            Fact::RealServerDown { real } => Self::RealState { real: *real, up: false },
-            Fact::QuorumGained { service, quorum, hysteresis, weight } => Self::Quorum {
-                service: *service,
-                up: true,
-                quorum: *quorum,
-                hysteresis: *hysteresis,
-                weight: *weight,
-            },
-            Fact::QuorumLost { service, quorum, hysteresis, weight } => Self::Quorum {
-                service: *service,
-                up: false,
-                quorum: *quorum,
-                hysteresis: *hysteresis,
-                weight: *weight,
-            },
-            Fact::WorkerRestarted { .. }
-            | Fact::ConfigLoaded { .. }
-            | Fact::ConfigRejected { .. }
-            | Fact::ConfigDiagnosed { .. }
-            | Fact::HistoryFailed { .. }
-            | Fact::HistoryRecovered { .. }
-            | Fact::ConsumerFailed { .. }
-            | Fact::LinkUp { .. }
-            | Fact::LinkDown { .. }
-            | Fact::AdvertTimedOut { .. }
-            | Fact::MasterHeard { .. }
-            | Fact::MasterResigned { .. }
-            | Fact::HigherPriorityReceived { .. }
-            | Fact::AdvertRejected { .. }
-            | Fact::PriorityChanged { .. }
-            | Fact::AddressAdded { .. }
-            | Fact::AddressRemoved { .. }
-            | Fact::AddressFailed { .. }
-            | Fact::AddressesAnnounced { .. }
-            | Fact::AdvertSendFailed { .. }
-            | Fact::SourceAddressChanged { .. }
-            | Fact::AdvertDelayed { .. }
-            | Fact::CheckSucceeded { .. }
-            | Fact::CheckFailed { .. }
-            | Fact::CheckNotRun { .. }
-            | Fact::VirtualServerAdded { .. }
-            | Fact::VirtualServerRemoved { .. }
-            | Fact::RealServerAdded { .. }
-            | Fact::RealServerRemoved { .. }
-            | Fact::RealServerWeightChanged { .. }
-            | Fact::SorryServerAdded { .. }
-            | Fact::SorryServerRemoved { .. }
-            | Fact::DriftRepaired { .. }
-            | Fact::IpvsFailed { .. }
-            | Fact::IpvsWithheld { .. }
-            | Fact::IpvsRecovered { .. }
-            | Fact::ScriptExited { .. }
-            | Fact::ScriptNotRun { .. }
-            | Fact::MailSent { .. }
-            | Fact::MailDelayed { .. }
-            | Fact::MailFailed { .. }
-            | Fact::MasterAgentConnected { .. }
-            | Fact::MasterAgentLost { .. } => return None,
+            ServiceFact::VirtualServerUnconfigured { service } => Self::ServiceRemoved { service },
+            ServiceFact::RealServerConfigured { real, ref settings } => {
+                Self::RealConfigured { real, settings }
+            }
+            ServiceFact::RealServerUnconfigured { real } => Self::RealRemoved { real },
+            ServiceFact::RealServerUp { real } => Self::RealState { real, up: true },
+            ServiceFact::RealServerDown { real } => Self::RealState { real, up: false },
+            ServiceFact::QuorumGained { service, quorum, hysteresis, weight } => {
+                Self::Quorum { service, up: true, quorum, hysteresis, weight }
+            }
+            ServiceFact::QuorumLost { service, quorum, hysteresis, weight } => {
+                Self::Quorum { service, up: false, quorum, hysteresis, weight }
+            }
+            ServiceFact::CheckSucceeded { .. }
+            | ServiceFact::CheckFailed { .. }
+            | ServiceFact::CheckNotRun { .. }
+            | ServiceFact::VirtualServerAdded { .. }
+            | ServiceFact::VirtualServerRemoved { .. }
+            | ServiceFact::RealServerAdded { .. }
+            | ServiceFact::RealServerRemoved { .. }
+            | ServiceFact::RealServerWeightChanged { .. }
+            | ServiceFact::SorryServerAdded { .. }
+            | ServiceFact::SorryServerRemoved { .. } => return None,
         })
     }
 }

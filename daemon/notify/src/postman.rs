@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use keepwatch_bus::fact::{ConsumerFact, DaemonFact};
 use keepwatch_bus::{Event, Fact, Reader, WeakBus};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
@@ -96,7 +97,7 @@ pub async fn run(
                 secretary.set_silent_faults(postman.silent_faults());
                 let letters = secretary.note(&event, &reader.history());
                 letters.into_iter().for_each(|letter| postman.take(letter));
-                if let Fact::DaemonStopping { .. } = event.fact {
+                if let Fact::Daemon(DaemonFact::DaemonStopping { .. }) = event.fact {
                     end = Some(Instant::now() + postman.patience.farewell);
                     postman.next_try = Instant::now();
                 }
@@ -181,7 +182,8 @@ impl Postman {
                 self.failures = 0;
                 self.told = None;
                 let Waiting { letter, since } = waiting;
-                let fact = Fact::MailSent { subject: letter.subject, recipients, took: since.elapsed() };
+                let fact =
+                    ConsumerFact::MailSent { subject: letter.subject, recipients, took: since.elapsed() };
                 self.bus.publish(Some(letter.event), fact);
             }
             Err(error) if error.is_permanent() => self.give_up(&waiting.letter, error.to_string()),
@@ -193,7 +195,7 @@ impl Postman {
                 let retry_in = self.pause();
                 let error = error.to_string();
                 if self.told.as_ref() != Some(&error) {
-                    let fact = Fact::MailDelayed {
+                    let fact = ConsumerFact::MailDelayed {
                         subject: waiting.letter.subject.clone(),
                         error: error.clone(),
                         waiting: u32::try_from(self.bag.len() + 1).unwrap_or(u32::MAX),
@@ -224,7 +226,8 @@ impl Postman {
     }
 
     fn give_up(&mut self, letter: &Letter, error: String) {
-        self.bus.publish(Some(letter.event), Fact::MailFailed { subject: letter.subject.clone(), error });
+        self.bus
+            .publish(Some(letter.event), ConsumerFact::MailFailed { subject: letter.subject.clone(), error });
     }
 }
 

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use keepwatch_bus::fact::DaemonFact;
 use keepwatch_bus::{Event, Fact, WeakBus};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Semaphore, watch};
@@ -62,7 +63,7 @@ pub async fn run(
                 if settings.has_changed().unwrap_or(false) {
                     roster.change(Arc::clone(&settings.borrow_and_update()));
                 }
-                if let Fact::DaemonStopping { .. } = event.fact {
+                if let Fact::Daemon(DaemonFact::DaemonStopping { .. }) = event.fact {
                     end = Some(Instant::now() + bounds.farewell);
                 }
                 let secure = roster.settings().enable_script_security;

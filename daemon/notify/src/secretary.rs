@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use keepwatch_bus::fact::ServiceFact;
 use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VrrpState};
 use keepwatch_bus::{Event, EventId, Fact, History, render};
 
@@ -160,8 +161,9 @@ impl Secretary {
         }
         let cause = cause.and_then(|cause| history.get(cause));
         let mut kind = "";
-        if let Some(Fact::CheckSucceeded { checker, .. } | Fact::CheckFailed { checker, .. }) =
-            cause.map(|event| &event.fact)
+        if let Some(Fact::Service(
+            ServiceFact::CheckSucceeded { checker, .. } | ServiceFact::CheckFailed { checker, .. },
+        )) = cause.map(|event| &event.fact)
         {
             kind = &checker.kind;
         }

@@ -164,7 +164,7 @@ fn nothing_named(world: &World, wanted: &str) -> String {
 mod tests {
     use std::path::Path;
 
-    use keepwatch_bus::fact::LinkDownReason;
+    use keepwatch_bus::fact::{ConsumerFact, LinkDownReason, LinkFact, VrrpFact};
     use keepwatch_bus::subject::VrrpState;
     use keepwatch_bus::{Counters, EventId, Fact};
     use keepwatch_config::{Options, load_text};
@@ -187,22 +187,28 @@ mod tests {
             let mut story = Self { world: World::default(), history: History::new(100), next: 1 };
             for router in routers {
                 let instance = router.spec.name.clone();
-                story.tell(None, Fact::InstanceConfigured { instance, settings: Box::new(router.settings) });
+                story.tell(
+                    None,
+                    VrrpFact::InstanceConfigured { instance, settings: Box::new(router.settings) },
+                );
             }
             story
         }
 
-        fn tell(&mut self, cause: Option<EventId>, fact: Fact) -> EventId {
+        fn tell(&mut self, cause: Option<EventId>, fact: impl Into<Fact>) -> EventId {
             let id = EventId(self.next);
             self.next += 1;
-            let event = Event { id, at: Timestamp::now(), mono: id.0, cause, fact };
+            let event = Event { id, at: Timestamp::now(), mono: id.0, cause, fact: fact.into() };
             self.world.apply(&event);
             self.history.push(Arc::new(event));
             id
         }
 
         fn changed(&mut self, cause: EventId, from: VrrpState, to: VrrpState) -> EventId {
-            self.tell(Some(cause), Fact::StateChanged { instance: "VI_1".into(), from, to, priority: 100 })
+            self.tell(
+                Some(cause),
+                VrrpFact::StateChanged { instance: "VI_1".into(), from, to, priority: 100 },
+            )
         }
 
         fn ask(&self, wanted: &str) -> Result<Vec<Why>, String> {
@@ -217,11 +223,12 @@ mod tests {
     #[test]
     fn the_chain_begins_at_its_root_and_ends_with_the_change() {
         let mut story = Story::new();
-        let down = Fact::LinkDown { interface: "eth0".into(), reason: LinkDownReason::NoCarrier };
+        let down = LinkFact::LinkDown { interface: "eth0".into(), reason: LinkDownReason::NoCarrier };
         let root = story.tell(None, down);
         let change = story.changed(root, VrrpState::Backup, VrrpState::Fault);
-        let later = story.tell(Some(change), Fact::MailFailed { subject: "s".into(), error: "e".into() });
-        story.tell(None, Fact::MailFailed { subject: "another".into(), error: "e".into() });
+        let later =
+            story.tell(Some(change), ConsumerFact::MailFailed { subject: "s".into(), error: "e".into() });
+        story.tell(None, ConsumerFact::MailFailed { subject: "another".into(), error: "e".into() });
 
         let found = story.ask(" VI_1 ").unwrap();
         assert_eq!(found.len(), 1);

@@ -1,5 +1,6 @@
 //! One event for people: its line in the log, or, for facts that have none there, one made here.
 
+use keepwatch_bus::fact::{ServiceFact, VrrpFact};
 use keepwatch_bus::subject::{CheckerKey, RealKey};
 use keepwatch_bus::{Event, Fact, render};
 
@@ -10,13 +11,15 @@ pub(super) fn text(event: &Event) -> String {
 
 fn unlogged(fact: &Fact) -> String {
     match fact {
-        Fact::InstanceConfigured { instance, .. } => format!("({instance}) configured"),
-        Fact::GroupConfigured { group, .. } => format!("VRRP_Group({group}) configured"),
-        Fact::VirtualServerConfigured { service, .. } => format!("Virtual Server {service} configured"),
-        Fact::RealServerConfigured { real, .. } => format!("{} configured", of(real)),
-        Fact::RealServerUp { real } => format!("{} is up", of(real)),
-        Fact::RealServerDown { real } => format!("{} is down", of(real)),
-        Fact::CheckSucceeded { checker: CheckerKey { real, kind, .. }, .. } => {
+        Fact::Vrrp(VrrpFact::InstanceConfigured { instance, .. }) => format!("({instance}) configured"),
+        Fact::Vrrp(VrrpFact::GroupConfigured { group, .. }) => format!("VRRP_Group({group}) configured"),
+        Fact::Service(ServiceFact::VirtualServerConfigured { service, .. }) => {
+            format!("Virtual Server {service} configured")
+        }
+        Fact::Service(ServiceFact::RealServerConfigured { real, .. }) => format!("{} configured", of(real)),
+        Fact::Service(ServiceFact::RealServerUp { real }) => format!("{} is up", of(real)),
+        Fact::Service(ServiceFact::RealServerDown { real }) => format!("{} is down", of(real)),
+        Fact::Service(ServiceFact::CheckSucceeded { checker: CheckerKey { real, kind, .. }, .. }) => {
             format!("{kind} of {} succeeded", of(real))
         }
         other => other.kind().replace('_', " "),

@@ -93,19 +93,20 @@ fn span(time: std::time::Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use keepwatch_bus::{EventId, Fact};
+    use keepwatch_bus::EventId;
+    use keepwatch_bus::fact::ConsumerFact;
 
     use super::*;
     use crate::control::why::Kind;
 
     fn event(id: u64, cause: Option<u64>, subject: &str) -> Arc<Event> {
-        let fact = Fact::MailFailed { subject: subject.into(), error: "e".into() };
+        let fact = ConsumerFact::MailFailed { subject: subject.into(), error: "e".into() };
         Arc::new(Event {
             id: EventId(id),
             at: "2026-11-21T12:00:00Z".parse().unwrap(),
             mono: id * 1_500_000,
             cause: cause.map(EventId),
-            fact,
+            fact: fact.into(),
         })
     }
 

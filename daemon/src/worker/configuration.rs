@@ -1,8 +1,8 @@
 //! Loading the configuration. In: a file. Out: a configuration that can run, with what was said about it as facts;
 //! or what is wrong with it.
 
-use keepwatch_bus::fact::DiagnosticSeverity;
-use keepwatch_bus::{Bus, EventId, Fact};
+use keepwatch_bus::fact::{DaemonFact, DiagnosticSeverity};
+use keepwatch_bus::{Bus, EventId};
 use keepwatch_config::{Config, Diagnostic, Diagnostics, Loaded, Options, Severity};
 
 use super::facts;
@@ -67,7 +67,7 @@ pub fn at_start(settings: &Settings) -> Option<Accepted> {
 ///
 /// # Errors
 /// The fact.
-pub fn at_reload(settings: &Settings) -> Result<Accepted, Box<Fact>> {
+pub fn at_reload(settings: &Settings) -> Result<Accepted, Box<DaemonFact>> {
     let Loaded { config, diagnostics, .. } = load(settings);
     if let Some(config) = config.filter(|_| !diagnostics.has_errors()) {
         return Ok(Accepted { config, diagnostics });
@@ -78,13 +78,13 @@ pub fn at_reload(settings: &Settings) -> Result<Accepted, Box<Fact>> {
         place => format!("{place}: {}", d.message),
     });
     let errors = u32::try_from(diagnostics.errors().max(1)).unwrap_or(u32::MAX);
-    Err(Box::new(Fact::ConfigRejected { file: settings.file.display().to_string(), errors, first }))
+    Err(Box::new(DaemonFact::ConfigRejected { file: settings.file.display().to_string(), errors, first }))
 }
 
 /// The fact that a configuration is in force.
-pub fn loaded(settings: &Settings, config: &Config, reload: bool) -> Fact {
+pub fn loaded(settings: &Settings, config: &Config, reload: bool) -> DaemonFact {
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    Fact::ConfigLoaded {
+    DaemonFact::ConfigLoaded {
         file: settings.file.display().to_string(),
         settings: Box::new(facts::daemon_settings(settings, config)),
         instances: count(config.instances.len()),
@@ -94,8 +94,8 @@ pub fn loaded(settings: &Settings, config: &Config, reload: bool) -> Fact {
     }
 }
 
-fn diagnosed(all: &Diagnostics, diagnostic: &Diagnostic) -> Fact {
-    Fact::ConfigDiagnosed {
+fn diagnosed(all: &Diagnostics, diagnostic: &Diagnostic) -> DaemonFact {
+    DaemonFact::ConfigDiagnosed {
         severity: match diagnostic.severity {
             Severity::Note => DiagnosticSeverity::Note,
             Severity::Warning => DiagnosticSeverity::Warning,

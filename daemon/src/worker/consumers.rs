@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use keepwatch_bus::fact::ConsumerFact;
 use keepwatch_bus::subject::Name;
-use keepwatch_bus::{Bus, BusSettings, Event, Fact, FileSettings, Hub, Reader, history};
+use keepwatch_bus::{Bus, BusSettings, Event, FileSettings, Hub, Reader, history};
 use keepwatch_config::Config;
 use keepwatch_mib::Parts;
 use keepwatch_notify::MailSettings;
@@ -113,7 +114,10 @@ impl Wanted {
         let socket = settings.cli.snmp_agent_socket.as_deref();
         let snmp =
             keepwatch_mib::Settings::of(config, settings.cli.snmp, socket, running).unwrap_or_else(|error| {
-                bus.publish(None, Fact::ConsumerFailed { consumer: "snmp".into(), error: error.to_string() });
+                bus.publish(
+                    None,
+                    ConsumerFact::ConsumerFailed { consumer: "snmp".into(), error: error.to_string() },
+                );
                 None
             });
         self.snmp.send_replace(snmp);
@@ -145,7 +149,7 @@ impl Consumers {
         let agent = tokio::spawn(keepwatch_mib::run(snmp, reader.clone(), bus.downgrade(), hub.deliver()));
         let hub = Some(tokio::spawn(hub.run()));
         for (consumer, error) in complaints {
-            bus.publish(None, Fact::ConsumerFailed { consumer, error });
+            bus.publish(None, ConsumerFact::ConsumerFailed { consumer, error });
         }
         Self { reader, hub, log, history, wanted, postman, scripts, agent, tasks: JoinSet::new() }
     }
@@ -169,7 +173,7 @@ impl Consumers {
         handed_in: Option<TcpListener>,
     ) {
         let complain = |consumer: &str, error: String| {
-            bus.publish(None, Fact::ConsumerFailed { consumer: consumer.into(), error });
+            bus.publish(None, ConsumerFact::ConsumerFailed { consumer: consumer.into(), error });
         };
         if let Err(error) = self.control(settings.control_socket(config)).await {
             complain("control socket", error);

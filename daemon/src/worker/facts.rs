@@ -3,7 +3,7 @@
 use keepwatch_bus::details::{DaemonDetails, FlushOnStop, GroupEntry, SyncDaemon, VirtualServerGroup};
 use keepwatch_bus::settings::DaemonSettings;
 use keepwatch_config::Config;
-use keepwatch_config::model::{self, LvsFlushOnStop, LvsSyncDaemon, MailServer};
+use keepwatch_config::model::{self, DynamicInterfaces, LvsFlushOnStop, LvsSyncDaemon, MailServer};
 
 use super::settings::Settings;
 
@@ -45,7 +45,7 @@ fn details(config: &Config) -> DaemonDetails {
             LvsFlushOnStop::VirtualServers => FlushOnStop::VirtualServers,
         },
         net_namespace: global.net_namespace.clone(),
-        dynamic_interfaces: global.dynamic_interfaces,
+        dynamic_interfaces: global.dynamic_interfaces != DynamicInterfaces::No,
         virtual_server_groups: config.virtual_server_groups.iter().map(group).collect(),
         sync_daemon: global.lvs_sync_daemon.as_ref().map(sync_daemon),
         lvs_timeouts: [global.lvs_timeouts.tcp, global.lvs_timeouts.tcp_fin, global.lvs_timeouts.udp],
@@ -59,7 +59,7 @@ fn group(group: &model::VirtualServerGroup) -> VirtualServerGroup {
             last: range.addresses().last().unwrap_or(range.first),
             port: *port,
         },
-        model::GroupEntry::FwMark(mark) => GroupEntry::Fwmark(mark.0),
+        model::GroupEntry::FwMark { mark, family: _ } => GroupEntry::Fwmark(mark.0),
     };
     VirtualServerGroup { name: group.name.clone(), entries: group.entries.iter().map(entry).collect() }
 }

@@ -30,7 +30,8 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use keepwatch_bus::{Bus, Fact, Hub};
+use keepwatch_bus::fact::DaemonFact;
+use keepwatch_bus::{Bus, Hub};
 use keepwatch_net::namespace;
 use keepwatch_vrrp::runner;
 use nix::sys::signal::{SigSet, Signal};
@@ -125,10 +126,10 @@ impl Worker {
         let (bus, hub) = Hub::new(earlier.bus.clone()).context("starting the bus")?;
         let mut cause = bus.publish(
             None,
-            Fact::DaemonStarted { settings: Box::new(facts::daemon_settings(&settings, config)) },
+            DaemonFact::DaemonStarted { settings: Box::new(facts::daemon_settings(&settings, config)) },
         );
         if let Some(reason) = restart {
-            cause = bus.publish(Some(cause), Fact::WorkerRestarted { reason });
+            cause = bus.publish(Some(cause), DaemonFact::WorkerRestarted { reason });
         }
         let cause = bus.publish(Some(cause), configuration::loaded(&settings, config, false));
         accepted.tell(&bus, cause);
@@ -175,7 +176,7 @@ impl Worker {
                     reload.ask(&self.settings);
                 }
                 Asked::Stop(reason) => {
-                    let cause = self.bus.publish(None, Fact::DaemonStopping { reason: reason.into() });
+                    let cause = self.bus.publish(None, DaemonFact::DaemonStopping { reason: reason.into() });
                     self.publishers.stop(&self.settings, cause).await;
                     drop(self.bus);
                     self.consumers.stop().await;

@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use keepwatch_bus::Fact;
-use keepwatch_bus::fact::DiagnosticSeverity;
+use keepwatch_bus::fact::{DaemonFact, DiagnosticSeverity};
 use keepwatch_config::Config;
 use keepwatch_config::model::{Name, Observability, ProcessScheduling};
 
@@ -15,7 +14,7 @@ use super::configuration::{self, Accepted};
 use super::settings::Settings;
 
 /// What loading a file came to: a configuration, or the fact that it is refused.
-pub(super) type LoadedAside = Result<Accepted, Box<Fact>>;
+pub(super) type LoadedAside = Result<Accepted, Box<DaemonFact>>;
 
 /// The loading of a file, which happens aside: reading and checking a large configuration takes a while, and its files
 /// may lie on a slow disk, or on one that hangs.
@@ -60,7 +59,7 @@ impl Worker {
     pub(super) fn settle(&mut self, loaded: Result<LoadedAside, JoinError>) {
         let loaded = loaded.unwrap_or_else(|failed| {
             let (file, first) = (self.settings.file.display().to_string(), failed.to_string());
-            Err(Box::new(Fact::ConfigRejected { file, errors: 1, first }))
+            Err(Box::new(DaemonFact::ConfigRejected { file, errors: 1, first }))
         });
         match loaded {
             Ok(accepted) => self.adopt(accepted),
@@ -75,7 +74,7 @@ impl Worker {
         let cause = self.bus.publish(None, configuration::loaded(&self.settings, &accepted.config, true));
         accepted.tell(&self.bus, cause);
         for keyword in self.at_start.changed(&AtStart::of(&accepted.config)) {
-            let fact = Fact::ConfigDiagnosed {
+            let fact = DaemonFact::ConfigDiagnosed {
                 severity: DiagnosticSeverity::Warning,
                 code: "only-at-start".into(),
                 place: String::new(),
@@ -103,7 +102,7 @@ impl AtStart {
     pub(super) fn of(config: &Config) -> Self {
         Self {
             observability: config.observability.clone(),
-            scheduling: config.global.vrrp_process.clone(),
+            scheduling: config.global.processes.vrrp.clone(),
             lvs_flush: config.global.lvs_flush,
             net_namespace: config.global.net_namespace.clone(),
         }

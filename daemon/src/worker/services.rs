@@ -64,7 +64,7 @@ impl Services {
     /// Makes the definitions of `config` true; what did not change sees nothing.
     pub(super) fn apply(&mut self, config: &Config, counters: &Counters, cause: EventId) {
         self.flush_on_stop = config.global.lvs_flush_on_stop;
-        let followed = config.global.lvs_sync_daemon.as_ref().map(|daemon| daemon.instance.clone());
+        let followed = config.global.lvs_sync_daemon.as_ref().and_then(|daemon| daemon.instance.clone());
         self.follows.send_replace(followed);
         // First the table, then who may be in it: a checker that is new finds its real server there.
         self.engine.apply(Desired::from_config(config, counters), Some(cause));

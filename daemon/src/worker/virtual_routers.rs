@@ -37,7 +37,7 @@ impl VirtualRouters {
         cause: EventId,
     ) -> Result<(Self, Receiver<Notice>)> {
         let runner = RunnerSettings {
-            scheduling: config.global.vrrp_process.clone(),
+            scheduling: config.global.processes.vrrp.clone(),
             strangers: reader.counters().router.clone(),
             shadow: settings.dataplane() == DataplaneKind::Shadow,
         };

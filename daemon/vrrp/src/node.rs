@@ -169,7 +169,7 @@ impl Context<'_> {
     }
 
     /// Publishes a fact with the cause of this context.
-    pub(crate) fn publish(&mut self, fact: keepwatch_bus::Fact) -> EventId {
-        self.out.publish(self.cause, fact)
+    pub(crate) fn publish(&mut self, fact: impl Into<keepwatch_bus::Fact>) -> EventId {
+        self.out.publish(self.cause, fact.into())
     }
 }

@@ -57,10 +57,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use keepwatch_bus::EventId;
 use keepwatch_bus::counters::VrrpCounters;
+use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::settings::InstanceSettings;
 use keepwatch_bus::subject::VrrpState;
-use keepwatch_bus::{EventId, Fact};
 
 use authenticated::Authenticated;
 pub(crate) use backup::Backup;
@@ -275,8 +276,12 @@ impl Router {
     fn announce_state(&mut self, cx: &mut Context<'_>, from: VrrpState) -> EventId {
         let to = self.state();
         let instance = self.spec.name.clone();
-        let event =
-            cx.publish(Fact::StateChanged { instance: instance.clone(), from, to, priority: self.priority });
+        let event = cx.publish(VrrpFact::StateChanged {
+            instance: instance.clone(),
+            from,
+            to,
+            priority: self.priority,
+        });
         cx.out.act(Output::Notify(Notice::RouterState { instance, state: to, event }));
         event
     }

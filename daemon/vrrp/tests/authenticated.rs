@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use keepwatch_bus::Fact;
-use keepwatch_bus::fact::AdvertError;
+use keepwatch_bus::fact::{AdvertError, VrrpFact};
 use keepwatch_config::model::UnicastPeer;
 use keepwatch_vrrp::spec::{Authentication, Transport, Version};
 use keepwatch_vrrp::wire::{AdvertBuffer, AdvertFields, GROUP_V4, Seal, VRRP_TTL};
@@ -172,7 +172,9 @@ fn a_packet_is_believed_once() {
     assert_eq!(host.node.next_deadline(), deadline, "a replayed packet keeps nobody backup");
     assert_eq!(refused(&lan, 1), (3, 0));
     let told = lan.hosts[1].out.did.iter();
-    let told = told.filter(|did| matches!(did, Did::Published { fact: Fact::AdvertRejected { .. }, .. }));
+    let told = told.filter(|did| {
+        matches!(did, Did::Published { fact: Fact::Vrrp(VrrpFact::AdvertRejected { .. }), .. })
+    });
     assert_eq!(told.count(), 1);
 }
 

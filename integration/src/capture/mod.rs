@@ -3,11 +3,7 @@
 use std::{
     net::IpAddr,
     os::fd::OwnedFd,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::{self, JoinHandle},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -16,6 +12,7 @@ use anyhow::Result;
 pub mod frame;
 pub(crate) mod socket;
 
+use crate::background::Background;
 use frame::{Advert, Frame, Payload};
 
 /// Longest frame that is read whole; the LAN's MTU is 1500.
@@ -24,24 +21,22 @@ const LARGEST: usize = 2048;
 /// A running recording of a LAN; see [`Bridge::capture`](crate::Bridge::capture).
 pub struct Capture {
     frames: Arc<Mutex<Vec<Frame>>>,
-    ending: Arc<AtomicBool>,
-    reader: Option<JoinHandle<()>>,
+    _reader: Background,
 }
 
 impl Capture {
     pub(crate) fn start(socket: OwnedFd) -> Result<Self> {
         let frames = Arc::new(Mutex::new(Vec::new()));
-        let ending = Arc::new(AtomicBool::new(false));
-        let (out, end) = (Arc::clone(&frames), Arc::clone(&ending));
-        let reader = thread::Builder::new().name("capture".into()).spawn(move || {
+        let out = Arc::clone(&frames);
+        let reader = Background::start("capture", move |end| {
             let mut buffer = [0; LARGEST];
-            while !end.load(Ordering::Relaxed) {
+            while !end.is_near() {
                 let Some((at, length)) = socket::receive(&socket, &mut buffer) else { continue };
                 let decoded = buffer.get(..length).and_then(|bytes| Frame::decode(at, bytes));
                 out.lock().unwrap_or_else(PoisonError::into_inner).extend(decoded);
             }
         })?;
-        Ok(Self { frames, ending, reader: Some(reader) })
+        Ok(Self { frames, _reader: reader })
     }
 
     /// All frames so far.
@@ -73,6 +68,18 @@ impl Capture {
         let mut found = self.adverts();
         found.retain(|(_, advert)| Some(advert.source) == source);
         found
+    }
+
+    /// The adverts that this address sent after `since`.
+    pub fn adverts_since(&self, source: &str, since: Duration) -> Vec<(Duration, Advert)> {
+        let mut found = self.adverts_from(source);
+        found.retain(|(at, _)| *at > since);
+        found
+    }
+
+    /// Whether this address has sent adverts after `since`, and not said with the last one that it stops.
+    pub fn is_master_since(&self, source: &str, since: Duration) -> bool {
+        self.adverts_since(source, since).last().is_some_and(|(_, advert)| advert.priority > 0)
     }
 
     /// The times of the gratuitous ARP packets for this address.
@@ -112,18 +119,8 @@ impl Capture {
 
     /// The largest time between two adverts of this address after `since`; `None` when there are fewer than two.
     pub fn largest_gap(&self, source: &str, since: Duration) -> Option<Duration> {
-        let times: Vec<Duration> =
-            self.adverts_from(source).into_iter().map(|(at, _)| at).filter(|&at| at >= since).collect();
+        let times: Vec<Duration> = self.adverts_since(source, since).into_iter().map(|(at, _)| at).collect();
         times.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max()
-    }
-}
-
-impl Drop for Capture {
-    fn drop(&mut self) {
-        self.ending.store(true, Ordering::Relaxed);
-        if let Some(reader) = self.reader.take() {
-            let _ = reader.join();
-        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! net-snmp's master agent, and walks through it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
 
 use anyhow::Result;
 
@@ -83,4 +86,31 @@ impl Snmpd {
             &["-On", "-m", "", "-v2c", "-c", "public", "-t", "5", "-r", "0", Self::ADDRESS, oid],
         )
     }
+}
+
+/// What a walk below `root` shows: the rest of each name behind the root, and its value with its type.
+pub fn rows(walk: &str, root: &str) -> BTreeMap<String, String> {
+    let mut rows: BTreeMap<String, String> = BTreeMap::new();
+    let mut last = String::new();
+    for line in walk.lines() {
+        match line.strip_prefix(root).and_then(|line| line.split_once(" = ")) {
+            Some((name, value)) => {
+                name.clone_into(&mut last);
+                rows.insert(last.clone(), value.to_owned());
+            }
+            // A string with a line end in it goes on.
+            None => rows.entry(last.clone()).or_default().push_str(line),
+        }
+    }
+    rows
+}
+
+/// What two such walks do not show alike: a line for each difference.
+pub fn differences(ours: &BTreeMap<String, String>, theirs: &BTreeMap<String, String>) -> Vec<String> {
+    let names: BTreeSet<_> = ours.keys().chain(theirs.keys()).collect();
+    names
+        .into_iter()
+        .filter(|name| ours.get(*name) != theirs.get(*name))
+        .map(|name| format!("{name}: ours {:?}, theirs {:?}", ours.get(name), theirs.get(name)))
+        .collect()
 }

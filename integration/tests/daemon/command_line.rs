@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use integration::{Instance, binaries, keepwatchd::Keepwatchd, wait};
+use integration::{Instance, binaries, conf::VIP, keepwatchd::Keepwatchd, pair::OURS, wait};
 use nix::sys::signal::{Signal, kill};
 
-use crate::scene::{KillOnDrop, OURS, Scene, VIP, file, keepwatch, keepwatchd, quick, text};
+use crate::scene::{KillOnDrop, Scene, file, keepwatch, keepwatchd, quick, text};
 
 #[test]
 fn an_unknown_flag_is_an_error_and_help_and_version_are_not() -> Result<()> {

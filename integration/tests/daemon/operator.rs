@@ -1,9 +1,15 @@
 //! What `keepwatch` says: status, events, why.
 
 use anyhow::{Context, Result};
-use integration::{binaries, conf, keepwatchd::Keepwatchd, wait, web::WebServer};
+use integration::{
+    binaries,
+    conf::{self, VIP},
+    keepwatchd::Keepwatchd,
+    wait,
+    web::WebServer,
+};
 
-use crate::scene::{Scene, VIP, WEB, keepwatch, quick, text};
+use crate::scene::{Scene, a_web_server, keepwatch, quick, text};
 
 #[test]
 fn the_operator_is_told_what_is_and_why() -> Result<()> {
@@ -45,7 +51,7 @@ fn a_dead_web_server_leaves_the_table_and_why_says_so() -> Result<()> {
     let at = "127.0.0.1:8080".parse()?;
     let web = WebServer::start(&scene.host, at, "hello")?;
     let daemon = Keepwatchd::on(&scene.host)
-        .config(quick().version_3("") + WEB)
+        .config(quick().version_3("") + &a_web_server())
         .flags(&["--dataplane", "memory"])
         .start()?;
     daemon.wait_for_log("Adding service [127.0.0.1]:tcp:8080 to VS [10.78.9.9]:tcp:80")?;

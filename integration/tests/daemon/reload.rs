@@ -5,10 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use integration::{Instance, binaries, capture, wait};
+use integration::{Instance, binaries, capture, conf::VIP, wait};
 use nix::sys::signal::Signal;
 
-use crate::scene::{Scene, VIP, calm, file, no_gap, quick, text};
+use crate::scene::{Scene, calm, file, no_gap, quick, text};
 
 #[test]
 fn a_reload_with_a_mistake_changes_nothing() -> Result<()> {

@@ -7,17 +7,18 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use integration::{
-    Capture, Host, Instance, Lab, binaries, keepwatchd::Keepwatchd, metronome::Metronome, wait,
+    Capture, Host, Instance, Lab, binaries,
+    conf::{self, VIP},
+    keepwatchd::Keepwatchd,
+    metronome::Metronome,
+    pair::OURS,
+    wait,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-pub(crate) const VIP: &str = "10.78.9.9";
-pub(crate) const OURS: &str = "10.78.0.1";
-
 /// One host on a LAN that is recorded.
 pub(crate) struct Scene {
-    _lab: Lab,
     pub(crate) wire: Capture,
     pub(crate) host: Host,
     machine: Metronome,
@@ -25,9 +26,8 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new(name: &str) -> Result<Self> {
-        let lab = Lab::new(name)?;
-        let (lan, mut hosts) = lab.routers(1)?;
-        Ok(Self { wire: lan.capture()?, host: hosts.remove(0), machine: Metronome::start()?, _lab: lab })
+        let (lan, mut hosts) = Lab::new(name)?.routers(1)?;
+        Ok(Self { wire: lan.capture()?, host: hosts.remove(0), machine: Metronome::start()? })
     }
 
     /// A daemon on this configuration that is master of the VIP.
@@ -83,8 +83,8 @@ pub(crate) fn file(directory: &Path, name: &str, text: &str) -> Result<String> {
 /// No two adverts of virtual router 51 since then were further apart than one that got lost would make them.
 pub(crate) fn no_gap(scene: &Scene, since: Duration) -> Result<()> {
     let times = || -> Vec<Duration> {
-        let ours = scene.wire.adverts_from(OURS).into_iter();
-        ours.filter(|(at, advert)| *at > since && advert.vrid == 51).map(|(at, _)| at).collect()
+        let ours = scene.wire.adverts_since(OURS, since).into_iter();
+        ours.filter(|(_, advert)| advert.vrid == 51).map(|(at, _)| at).collect()
     };
     wait::until("there are enough adverts to tell", wait::SHORT, || times().len() > 4)?;
     let gap = times().windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max().unwrap_or_default();
@@ -103,16 +103,6 @@ impl Drop for KillOnDrop {
 }
 
 /// A virtual server with one real server on the host itself.
-pub(crate) const WEB: &str = "virtual_server 10.78.9.9 80 {
-    delay_loop 1
-    lb_algo rr
-    lb_kind NAT
-    protocol TCP
-    real_server 127.0.0.1 8080 {
-        TCP_CHECK {
-            connect_timeout 1
-            retry 0
-        }
-    }
+pub(crate) fn a_web_server() -> String {
+    conf::virtual_server(&conf::real_server("127.0.0.1:8080", ""))
 }
-";

@@ -4,11 +4,11 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use integration::{Host, Instance, Lab, http, keepwatchd::Keepwatchd, wait};
+use integration::{Host, Instance, Lab, conf::VIP, http, keepwatchd::Keepwatchd, pair::OURS, wait};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::scene::{OURS, Scene, VIP, quick};
+use crate::scene::{Scene, quick};
 
 #[test]
 fn a_killed_worker_is_replaced_and_its_addresses_stay() -> Result<()> {

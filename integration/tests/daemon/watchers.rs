@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use integration::{binaries, capture, keepwatchd::Keepwatchd, wait};
+use integration::{binaries, capture, conf::VIP, keepwatchd::Keepwatchd, wait};
 use nix::sys::signal::{Signal, kill};
 
-use crate::scene::{Scene, VIP, WEB, calm, file, no_gap, quick};
+use crate::scene::{Scene, a_web_server, calm, file, no_gap, quick};
 
 #[test]
 fn without_ip_vs_in_the_kernel_it_says_so_and_the_virtual_routers_go_on() -> Result<()> {
@@ -16,7 +16,7 @@ fn without_ip_vs_in_the_kernel_it_says_so_and_the_virtual_routers_go_on() -> Res
         // A kernel with IPVS has its own tests.
         return Ok(());
     }
-    let daemon = Keepwatchd::on(&scene.host).config(quick().version_3("") + WEB).start()?;
+    let daemon = Keepwatchd::on(&scene.host).config(quick().version_3("") + &a_web_server()).start()?;
     daemon.wait_for_log("the kernel has no IPVS")?;
     daemon.wait_for_log("(VI_1) Entering MASTER STATE")?;
     wait::until("the VIP is up", wait::LONG, || scene.host.has("eth0", VIP))?;

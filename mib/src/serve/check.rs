@@ -340,7 +340,9 @@ fn add_sync_daemon(world: &World, builder: &mut IndexBuilder) {
     };
     scalar(1, truth(true));
     scalar(2, value::text(&sync.interface));
-    scalar(3, value::text(&sync.instance));
+    if let Some(instance) = &sync.instance {
+        scalar(3, value::text(instance));
+    }
     scalar(4, integer(sync.sync_id));
     scalar(5, integer(sync.max_len.unwrap_or(0)));
     scalar(6, integer(sync.port.unwrap_or(0)));

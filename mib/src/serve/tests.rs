@@ -5,11 +5,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use keepwatch_bus::details::{AddressOptions, Command, InstanceDetails, NotifyScripts, Tracked, Tracking};
+use keepwatch_bus::fact::{DaemonFact, LinkFact, ServiceFact, VrrpFact};
+use keepwatch_bus::sample;
 use keepwatch_bus::settings::{
-    AuthKind, DaemonSettings, GroupSettings, InstanceSettings, RealServerSettings, ServiceSettings,
+    AuthKind, DaemonSettings, InstanceSettings, RealServerSettings, ServiceSettings,
 };
-use keepwatch_bus::subject::{Family, Forwarding, Protocol, RealKey, ServiceKey, VirtualAddress, VrrpState};
-use keepwatch_bus::{Counters, Event, EventId, Fact, World};
+use keepwatch_bus::subject::{Forwarding, Protocol, RealKey, ServiceKey, VirtualAddress, VrrpState};
+use keepwatch_bus::{Counters, Event, Fact, World};
 use snmp_agentx::{Tree, VarBindValue, oid, value};
 
 use super::{Parts, index};
@@ -18,53 +20,29 @@ use crate::traps;
 
 const ALL: Parts = Parts { vrrp: true, checker: true };
 
-fn happen(world: &mut World, fact: Fact) -> Event {
-    let event = Event {
-        id: EventId(world.version + 1),
-        at: "2026-01-01T00:00:00Z".parse().unwrap(),
-        mono: 0,
-        cause: None,
-        fact,
-    };
+fn happen(world: &mut World, fact: impl Into<Fact>) -> Event {
+    let event = sample::event(world.version + 1, None, fact);
     world.apply(&event);
     event
 }
 
 fn address(text: &str, interface: &str) -> VirtualAddress {
     let (ip, prefix) = text.split_once('/').unwrap();
-    VirtualAddress {
-        address: ip.parse().unwrap(),
-        prefix: prefix.parse().unwrap(),
-        interface: interface.into(),
-    }
+    sample::virtual_address(ip.parse::<IpAddr>().unwrap(), prefix.parse().unwrap(), interface)
 }
 
 fn instance(position: u32) -> InstanceSettings {
     InstanceSettings {
         position,
-        interface: "eth0".into(),
-        vrid: 51,
-        version: 2,
-        family: Family::Inet,
         initial_state: VrrpState::Master,
         priority: 150,
-        advert_interval: Duration::from_secs(1),
-        preempt: true,
         preempt_delay: Duration::from_secs(3),
         auth: AuthKind::Pass,
-        source: None,
         addresses: vec![address("10.78.9.9/32", "eth0"), address("10.78.9.10/24", "eth1")],
         excluded_addresses: vec![address("fd78::9/64", "eth0")],
-        garp_master_delay: Duration::from_secs(5),
-        garp_master_repeat: 5,
-        garp_master_refresh: Duration::ZERO,
-        garp_master_refresh_repeat: 1,
-        garp_lower_prio_delay: Duration::from_secs(5),
-        garp_lower_prio_repeat: 5,
         smtp_alert: true,
         accept: false,
         group: Some("G1".into()),
-        lvs_sync_daemon_interface: None,
         details: InstanceDetails {
             multicast: Some(IpAddr::from([224, 0, 0, 18])),
             address_options: vec![AddressOptions {
@@ -84,6 +62,7 @@ fn instance(position: u32) -> InstanceSettings {
             },
             ..InstanceDetails::default()
         },
+        ..sample::instance()
     }
 }
 
@@ -99,15 +78,15 @@ fn vrrp_world() -> World {
         traps: true,
         ..DaemonSettings::default()
     };
-    happen(&mut world, Fact::DaemonStarted { settings: Box::new(settings) });
-    happen(&mut world, Fact::LinkUp { interface: "eth0".into(), index: 2 });
-    let group = GroupSettings {
-        position: 1,
-        members: vec!["VI_1".into(), "VI_2".into()],
-        smtp_alert: false,
-        details: Default::default(),
-    };
-    happen(&mut world, Fact::GroupConfigured { group: "G1".into(), settings: Box::new(group) });
+    happen(&mut world, DaemonFact::DaemonStarted { settings: Box::new(settings) });
+    happen(&mut world, LinkFact::LinkUp { interface: "eth0".into(), index: 2 });
+    happen(
+        &mut world,
+        VrrpFact::GroupConfigured {
+            group: "G1".into(),
+            settings: Box::new(sample::group(&["VI_1", "VI_2"])),
+        },
+    );
     // Facts come in any order; the position in the configuration is what counts.
     let second = InstanceSettings {
         version: 3,
@@ -121,8 +100,11 @@ fn vrrp_world() -> World {
         details: InstanceDetails::default(),
         ..instance(2)
     };
-    happen(&mut world, Fact::InstanceConfigured { instance: "VI_2".into(), settings: Box::new(second) });
-    happen(&mut world, Fact::InstanceConfigured { instance: "VI_1".into(), settings: Box::new(instance(1)) });
+    happen(&mut world, VrrpFact::InstanceConfigured { instance: "VI_2".into(), settings: Box::new(second) });
+    happen(
+        &mut world,
+        VrrpFact::InstanceConfigured { instance: "VI_1".into(), settings: Box::new(instance(1)) },
+    );
     world
 }
 
@@ -202,7 +184,7 @@ fn rows_follow_the_order_of_the_configuration_and_unset_columns_are_absent() {
 #[test]
 fn addresses_are_numbered_through_the_excluded_ones() {
     let mut world = vrrp_world();
-    let added = Fact::AddressAdded {
+    let added = VrrpFact::AddressAdded {
         instance: "VI_1".into(),
         address: address("10.78.9.10/24", "eth1"),
         adopted: false,
@@ -230,13 +212,13 @@ fn addresses_are_numbered_through_the_excluded_ones() {
 #[test]
 fn states_priorities_and_what_is_wanted_follow_the_facts() {
     let mut world = vrrp_world();
-    let change = |from, to| Fact::StateChanged { instance: "VI_1".into(), from, to, priority: 140 };
+    let change = |from, to| VrrpFact::StateChanged { instance: "VI_1".into(), from, to, priority: 140 };
     assert_eq!(column(&world, 2, 3, 4), integers(&[0, 0]));
     happen(&mut world, change(VrrpState::Init, VrrpState::Backup));
     assert_eq!(column(&world, 2, 3, 4), integers(&[1, 0]));
     assert_eq!(column(&world, 2, 3, 6), integers(&[1, 1]), "in a group nobody wants to be master at once");
     let silence =
-        Fact::AdvertTimedOut { instance: "VI_1".into(), master: None, waited: Duration::from_secs(3) };
+        VrrpFact::AdvertTimedOut { instance: "VI_1".into(), master: None, waited: Duration::from_secs(3) };
     happen(&mut world, silence);
     assert_eq!(column(&world, 2, 3, 6), integers(&[2, 1]), "held back by its group only");
     happen(&mut world, change(VrrpState::Backup, VrrpState::Master));
@@ -259,39 +241,31 @@ fn real(text: &str) -> RealKey {
 pub(super) fn check_world() -> World {
     let mut world = vrrp_world();
     let service = ServiceSettings {
-        position: 1,
         scheduler: "wrr".into(),
         forwarding: Forwarding::Dr,
         persistence: Some(Duration::from_secs(50)),
         granularity: Some(24),
         delay_loop: Duration::from_millis(1500),
-        quorum: 1,
-        hysteresis: 0,
-        alpha: false,
-        omega: false,
-        one_packet: false,
-        virtualhost: None,
         sorry_server: Some("127.0.0.1:8080".parse().unwrap()),
         quorum_scripts: (Some("'/bin/up' 'x'".into()), None),
-        smtp_alert: false,
-        details: Default::default(),
+        ..sample::service()
     };
-    happen(&mut world, Fact::VirtualServerConfigured { service: VIRTUAL, settings: Box::new(service) });
+    happen(
+        &mut world,
+        ServiceFact::VirtualServerConfigured { service: VIRTUAL, settings: Box::new(service) },
+    );
     for (position, text) in [(1, "10.0.0.1:80"), (2, "10.0.0.2:80")] {
         let settings = RealServerSettings {
             position,
             weight: 3,
-            forwarding: Forwarding::Nat,
-            inhibit_on_failure: false,
             upper_threshold: 100,
-            lower_threshold: 0,
-            scripts: (None, None),
-            virtualhost: None,
             smtp_alert: true,
-            checkers: vec!["TCP_CHECK".into()],
-            details: Default::default(),
+            ..sample::real_server()
         };
-        happen(&mut world, Fact::RealServerConfigured { real: real(text), settings: Box::new(settings) });
+        happen(
+            &mut world,
+            ServiceFact::RealServerConfigured { real: real(text), settings: Box::new(settings) },
+        );
     }
     world
 }
@@ -299,8 +273,8 @@ pub(super) fn check_world() -> World {
 #[test]
 fn virtual_and_real_servers_with_the_sorry_server_first() {
     let mut world = check_world();
-    happen(&mut world, Fact::VirtualServerAdded { service: VIRTUAL, adopted: false });
-    happen(&mut world, Fact::RealServerDown { real: real("10.0.0.2:80") });
+    happen(&mut world, ServiceFact::VirtualServerAdded { service: VIRTUAL, adopted: false });
+    happen(&mut world, ServiceFact::RealServerDown { real: real("10.0.0.2:80") });
     assert_eq!(column(&world, 3, 3, 2), integers(&[2]));
     assert_eq!(column(&world, 3, 3, 6), [value::octets(&[10, 78, 9, 9])]);
     assert_eq!(column(&world, 3, 3, 9), integers(&[2]));
@@ -349,7 +323,7 @@ fn notifications_carry_what_the_mib_lists() {
         let binds = traps::notification(event, world, ALL).unwrap();
         binds.iter().map(|bind| bind.name.to_string().replace("1.3.6.1.4.1.9586.100.5.", "")).collect()
     };
-    let change = Fact::StateChanged {
+    let change = VrrpFact::StateChanged {
         instance: "VI_1".into(),
         from: VrrpState::Backup,
         to: VrrpState::Master,
@@ -363,18 +337,18 @@ fn notifications_carry_what_the_mib_lists() {
     assert_eq!(traps::notification(&event, &world, Parts::default()), None);
 
     let mut stopping = world.clone();
-    happen(&mut stopping, Fact::DaemonStopping { reason: "SIGTERM".into() });
+    happen(&mut stopping, DaemonFact::DaemonStopping { reason: "SIGTERM".into() });
     let (instance, from) = ("VI_1".into(), VrrpState::Master);
     let event =
-        happen(&mut stopping, Fact::StateChanged { instance, from, to: VrrpState::Init, priority: 150 });
+        happen(&mut stopping, VrrpFact::StateChanged { instance, from, to: VrrpState::Init, priority: 150 });
     let binds = traps::notification(&event, &stopping, ALL).unwrap();
     assert_eq!(binds[2].value, value::integer(5), "shutdown");
 
-    let event = happen(&mut world, Fact::RealServerDown { real: real("10.0.0.1:80") });
+    let event = happen(&mut world, ServiceFact::RealServerDown { real: real("10.0.0.1:80") });
     let want =
         ["4.1.3", "4.1.4", "4.1.5", "4.1.6", "3.1.2", "3.1.5", "3.1.6", "3.1.7", "3.1.8", "3.1.21", "3.1.20"];
     assert_eq!(names(&event, &world)[1..12], want.map(|tail| format!("3.{tail}")));
-    let lost = Fact::QuorumLost { service: VIRTUAL, quorum: 1, hysteresis: 0, weight: 0 };
+    let lost = ServiceFact::QuorumLost { service: VIRTUAL, quorum: 1, hysteresis: 0, weight: 0 };
     let event = happen(&mut world, lost);
     let binds = traps::notification(&event, &world, ALL).unwrap();
     assert_eq!(binds[0].value, value::object(oid(&below(&[3, 5, 0, 2]))));

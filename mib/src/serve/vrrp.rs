@@ -92,7 +92,8 @@ fn add_instance(world: &World, instance: &Instance, row: u32, builder: &mut Inde
         AuthKind::Ah => 2,
     };
     r.put(15, integer(if settings.version == 2 { auth } else { 0 }));
-    let sync = world.settings.details.sync_daemon.as_ref().filter(|sync| sync.instance == instance.name);
+    let sync = world.settings.details.sync_daemon.as_ref();
+    let sync = sync.filter(|sync| sync.instance.as_ref() == Some(&instance.name));
     r.put(16, truth(sync.is_some()));
     r.put_text(17, sync.map(|sync| &sync.interface));
     r.put_text(18, settings.group.as_ref());

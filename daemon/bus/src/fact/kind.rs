@@ -1,10 +1,23 @@
 //! The name of each fact.
 
-use super::Fact;
+use super::{ConsumerFact, DaemonFact, Fact, IpvsFact, LinkFact, ServiceFact, VrrpFact};
 
 impl Fact {
     /// The fact's name, as in its JSON form and as the `kind` label of `keepwatch_events_total`.
     pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Daemon(fact) => fact.kind(),
+            Self::Link(fact) => fact.kind(),
+            Self::Vrrp(fact) => fact.kind(),
+            Self::Service(fact) => fact.kind(),
+            Self::Ipvs(fact) => fact.kind(),
+            Self::Consumer(fact) => fact.kind(),
+        }
+    }
+}
+
+impl DaemonFact {
+    fn kind(&self) -> &'static str {
         match self {
             Self::DaemonStarted { .. } => "daemon_started",
             Self::DaemonStopping { .. } => "daemon_stopping",
@@ -14,9 +27,22 @@ impl Fact {
             Self::ConfigDiagnosed { .. } => "config_diagnosed",
             Self::HistoryFailed { .. } => "history_failed",
             Self::HistoryRecovered { .. } => "history_recovered",
-            Self::ConsumerFailed { .. } => "consumer_failed",
+        }
+    }
+}
+
+impl LinkFact {
+    fn kind(&self) -> &'static str {
+        match self {
             Self::LinkUp { .. } => "link_up",
             Self::LinkDown { .. } => "link_down",
+        }
+    }
+}
+
+impl VrrpFact {
+    fn kind(&self) -> &'static str {
+        match self {
             Self::InstanceConfigured { .. } => "instance_configured",
             Self::InstanceUnconfigured { .. } => "instance_unconfigured",
             Self::GroupConfigured { .. } => "group_configured",
@@ -34,9 +60,16 @@ impl Fact {
             Self::AddressRemoved { .. } => "address_removed",
             Self::AddressFailed { .. } => "address_failed",
             Self::AddressesAnnounced { .. } => "addresses_announced",
-            Self::AdvertSendFailed { .. } => "advert_send_failed",
             Self::SourceAddressChanged { .. } => "source_address_changed",
+            Self::AdvertSendFailed { .. } => "advert_send_failed",
             Self::AdvertDelayed { .. } => "advert_delayed",
+        }
+    }
+}
+
+impl ServiceFact {
+    fn kind(&self) -> &'static str {
+        match self {
             Self::VirtualServerConfigured { .. } => "virtual_server_configured",
             Self::VirtualServerUnconfigured { .. } => "virtual_server_unconfigured",
             Self::RealServerConfigured { .. } => "real_server_configured",
@@ -55,10 +88,25 @@ impl Fact {
             Self::QuorumLost { .. } => "quorum_lost",
             Self::SorryServerAdded { .. } => "sorry_server_added",
             Self::SorryServerRemoved { .. } => "sorry_server_removed",
+        }
+    }
+}
+
+impl IpvsFact {
+    fn kind(&self) -> &'static str {
+        match self {
             Self::DriftRepaired { .. } => "drift_repaired",
             Self::IpvsWithheld { .. } => "ipvs_withheld",
             Self::IpvsFailed { .. } => "ipvs_failed",
             Self::IpvsRecovered { .. } => "ipvs_recovered",
+        }
+    }
+}
+
+impl ConsumerFact {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::ConsumerFailed { .. } => "consumer_failed",
             Self::ScriptExited { .. } => "script_exited",
             Self::ScriptNotRun { .. } => "script_not_run",
             Self::MailSent { .. } => "mail_sent",

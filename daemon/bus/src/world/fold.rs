@@ -2,109 +2,62 @@
 
 use super::{Change, Checker, Group, Instance, Interface, RealServer, Service, World};
 use crate::event::Event;
-use crate::fact::Fact;
+use crate::fact::{ConsumerFact, DaemonFact, Fact, IpvsFact, LinkFact, ServiceFact, VrrpFact};
 use crate::settings::InstanceSettings;
 use crate::subject::{CheckerKey, VrrpState};
 
 pub(super) fn fold(w: &mut World, event: &Event) {
     let change = Change { at: event.at, event: event.id };
     match &event.fact {
-        Fact::DaemonStarted { .. } => {}
-        Fact::DaemonStopping { .. } => w.stopping = true,
-        Fact::ConfigLoaded { settings, .. } => {
+        Fact::Daemon(fact) => daemon(w, fact, change),
+        Fact::Link(fact) => link(w, fact, change),
+        Fact::Vrrp(fact) => vrrp(w, fact, change),
+        Fact::Service(fact) => service(w, fact, change),
+        Fact::Ipvs(fact) => ipvs(w, fact),
+        Fact::Consumer(fact) => consumer(w, fact),
+    }
+}
+
+/// Facts of the daemon, its configuration and its history file.
+fn daemon(w: &mut World, fact: &DaemonFact, change: Change) {
+    match fact {
+        // The world begins anew: `World::apply` does that.
+        DaemonFact::DaemonStarted { .. } => {}
+        DaemonFact::DaemonStopping { .. } => w.stopping = true,
+        DaemonFact::ConfigLoaded { settings, .. } => {
             w.settings = (**settings).clone();
             w.config.generation += 1;
-            w.config.loaded_at = Some(event.at);
+            w.config.loaded_at = Some(change.at);
             w.config.rejected = None;
         }
-        Fact::ConfigRejected { first, .. } => w.config.rejected = Some(first.clone()),
-        Fact::HistoryFailed { error, .. } => w.history_error = Some(error.clone()),
-        Fact::HistoryRecovered { .. } => w.history_error = None,
-        Fact::ConsumerFailed { consumer, error } => {
-            w.failed_consumers.insert(consumer.clone(), error.clone());
-        }
-        Fact::LinkUp { interface, index } => {
+        DaemonFact::ConfigRejected { first, .. } => w.config.rejected = Some(first.clone()),
+        DaemonFact::HistoryFailed { error, .. } => w.history_error = Some(error.clone()),
+        DaemonFact::HistoryRecovered { .. } => w.history_error = None,
+        DaemonFact::WorkerRestarted { .. } | DaemonFact::ConfigDiagnosed { .. } => {}
+    }
+}
+
+/// Facts of interfaces.
+fn link(w: &mut World, fact: &LinkFact, change: Change) {
+    match fact {
+        LinkFact::LinkUp { interface, index } => {
             let (name, index) = (interface.clone(), *index);
             let new = Interface { name, up: true, down_reason: None, index, changed: change };
             w.interfaces.insert(interface.clone(), new);
         }
-        Fact::LinkDown { interface, reason } => {
+        LinkFact::LinkDown { interface, reason } => {
             let index = w.interfaces.get(interface).map_or(0, |i| i.index);
             let (name, down_reason) = (interface.clone(), Some(*reason));
             let new = Interface { name, up: false, down_reason, index, changed: change };
             w.interfaces.insert(interface.clone(), new);
         }
-        Fact::MailSent { .. } => {
-            w.mail.sent += 1;
-            w.mail.error = None;
-        }
-        Fact::MailDelayed { error, .. } => w.mail.error = Some(error.clone()),
-        Fact::MailFailed { error, .. } => {
-            w.mail.failed += 1;
-            w.mail.error = Some(error.clone());
-        }
-        Fact::MasterAgentConnected { socket } => {
-            w.snmp.connected = true;
-            w.snmp.sessions += 1;
-            w.snmp.socket = Some(socket.clone());
-            w.snmp.error = None;
-        }
-        Fact::MasterAgentLost { socket, error } => {
-            w.snmp.connected = false;
-            w.snmp.socket = Some(socket.clone());
-            w.snmp.error = Some(error.clone());
-        }
-        Fact::IpvsRecovered {} => w.ipvs_error = None,
-        Fact::IpvsFailed { operation, error } => w.ipvs_error = Some(format!("{operation}: {error}")),
-        Fact::WorkerRestarted { .. } | Fact::ConfigDiagnosed { .. } => {}
-        Fact::InstanceConfigured { .. }
-        | Fact::InstanceUnconfigured { .. }
-        | Fact::GroupConfigured { .. }
-        | Fact::GroupUnconfigured { .. }
-        | Fact::GroupStateChanged { .. }
-        | Fact::StateChanged { .. }
-        | Fact::AdvertTimedOut { .. }
-        | Fact::PriorityChanged { .. }
-        | Fact::MasterHeard { .. }
-        | Fact::HigherPriorityReceived { .. }
-        | Fact::MasterResigned { .. }
-        | Fact::AddressAdded { .. }
-        | Fact::AddressRemoved { .. } => vrrp(w, &event.fact, change),
-        Fact::VirtualServerConfigured { .. }
-        | Fact::VirtualServerUnconfigured { .. }
-        | Fact::RealServerConfigured { .. }
-        | Fact::RealServerUnconfigured { .. }
-        | Fact::CheckSucceeded { .. }
-        | Fact::CheckFailed { .. }
-        | Fact::RealServerUp { .. }
-        | Fact::RealServerDown { .. }
-        | Fact::VirtualServerAdded { .. }
-        | Fact::VirtualServerRemoved { .. }
-        | Fact::RealServerAdded { .. }
-        | Fact::RealServerWeightChanged { .. }
-        | Fact::RealServerRemoved { .. }
-        | Fact::QuorumGained { .. }
-        | Fact::QuorumLost { .. }
-        | Fact::SorryServerAdded { .. }
-        | Fact::SorryServerRemoved { .. } => service(w, &event.fact, change),
-        // These happened and leave no state behind.
-        Fact::CheckNotRun { .. } | Fact::IpvsWithheld { .. } | Fact::DriftRepaired { .. } => {}
-        Fact::LowerPriorityReceived { .. }
-        | Fact::AdvertRejected { .. }
-        | Fact::AddressFailed { .. }
-        | Fact::AddressesAnnounced { .. }
-        | Fact::AdvertSendFailed { .. }
-        | Fact::SourceAddressChanged { .. }
-        | Fact::AdvertDelayed { .. }
-        | Fact::ScriptExited { .. }
-        | Fact::ScriptNotRun { .. } => {}
     }
 }
 
 /// Facts of virtual routers and groups.
-fn vrrp(w: &mut World, fact: &Fact, change: Change) {
+fn vrrp(w: &mut World, fact: &VrrpFact, change: Change) {
     match fact {
-        Fact::InstanceConfigured { instance, settings } => match w.instances.get_mut(instance) {
+        VrrpFact::InstanceConfigured { instance, settings } => match w.instances.get_mut(instance) {
             Some(known) => known.settings = (**settings).clone(),
             None => {
                 let new = Instance {
@@ -121,10 +74,10 @@ fn vrrp(w: &mut World, fact: &Fact, change: Change) {
                 w.instances.insert(instance.clone(), new);
             }
         },
-        Fact::InstanceUnconfigured { instance } => {
+        VrrpFact::InstanceUnconfigured { instance } => {
             w.instances.shift_remove(instance);
         }
-        Fact::GroupConfigured { group, settings } => {
+        VrrpFact::GroupConfigured { group, settings } => {
             let settings = (**settings).clone();
             match w.groups.get_mut(group) {
                 Some(known) => known.settings = settings,
@@ -134,21 +87,21 @@ fn vrrp(w: &mut World, fact: &Fact, change: Change) {
                 }
             }
         }
-        Fact::GroupUnconfigured { group } => {
+        VrrpFact::GroupUnconfigured { group } => {
             w.groups.shift_remove(group);
         }
-        Fact::GroupStateChanged { group, to, .. } => {
+        VrrpFact::GroupStateChanged { group, to, .. } => {
             if let Some(g) = w.groups.get_mut(group) {
                 g.state = *to;
                 g.changed = Some(change);
             }
         }
-        Fact::AdvertTimedOut { instance, .. } => {
+        VrrpFact::AdvertTimedOut { instance, .. } => {
             if let Some(i) = w.instances.get_mut(instance) {
                 i.wanted = VrrpState::Master;
             }
         }
-        Fact::StateChanged { instance, from, to, priority } => {
+        VrrpFact::StateChanged { instance, from, to, priority } => {
             if let Some(i) = w.instances.get_mut(instance) {
                 i.wanted = match to {
                     VrrpState::Init => first_wish(&i.settings),
@@ -165,13 +118,13 @@ fn vrrp(w: &mut World, fact: &Fact, change: Change) {
                 }
             }
         }
-        Fact::PriorityChanged { instance, to, .. } => {
+        VrrpFact::PriorityChanged { instance, to, .. } => {
             if let Some(i) = w.instances.get_mut(instance) {
                 i.priority = *to;
             }
         }
-        Fact::MasterHeard { instance, address, priority }
-        | Fact::HigherPriorityReceived { instance, address, priority, .. } => {
+        VrrpFact::MasterHeard { instance, address, priority }
+        | VrrpFact::HigherPriorityReceived { instance, address, priority, .. } => {
             if let Some(i) = w.instances.get_mut(instance) {
                 i.master = Some((*address, *priority));
                 if i.state == VrrpState::Backup {
@@ -179,25 +132,31 @@ fn vrrp(w: &mut World, fact: &Fact, change: Change) {
                 }
             }
         }
-        Fact::MasterResigned { instance, .. } => {
+        VrrpFact::MasterResigned { instance, .. } => {
             if let Some(i) = w.instances.get_mut(instance) {
                 i.master = None;
             }
         }
-        Fact::AddressAdded { instance, address, .. } => {
+        VrrpFact::AddressAdded { instance, address, .. } => {
             if let Some(i) = w.instances.get_mut(instance)
                 && !i.addresses.contains(address)
             {
                 i.addresses.push(address.clone());
             }
         }
-        Fact::AddressRemoved { instance, address } => {
+        VrrpFact::AddressRemoved { instance, address } => {
             if let Some(i) = w.instances.get_mut(instance) {
                 i.addresses.retain(|a| a != address);
             }
         }
-        // `fold` sends only the above here.
-        _ => {}
+        // These happened and leave no state behind.
+        VrrpFact::LowerPriorityReceived { .. }
+        | VrrpFact::AdvertRejected { .. }
+        | VrrpFact::AddressFailed { .. }
+        | VrrpFact::AddressesAnnounced { .. }
+        | VrrpFact::AdvertSendFailed { .. }
+        | VrrpFact::SourceAddressChanged { .. }
+        | VrrpFact::AdvertDelayed { .. } => {}
     }
 }
 
@@ -212,9 +171,9 @@ fn first_wish(settings: &InstanceSettings) -> VrrpState {
 }
 
 /// Facts of virtual servers, real servers and checkers.
-fn service(w: &mut World, fact: &Fact, change: Change) {
+fn service(w: &mut World, fact: &ServiceFact, change: Change) {
     match fact {
-        Fact::VirtualServerConfigured { service, settings } => {
+        ServiceFact::VirtualServerConfigured { service, settings } => {
             let settings = (**settings).clone();
             match w.services.get_mut(service) {
                 Some(known) => known.settings = settings,
@@ -232,10 +191,10 @@ fn service(w: &mut World, fact: &Fact, change: Change) {
                 }
             }
         }
-        Fact::VirtualServerUnconfigured { service } => {
+        ServiceFact::VirtualServerUnconfigured { service } => {
             w.services.shift_remove(service);
         }
-        Fact::RealServerConfigured { real, settings } => {
+        ServiceFact::RealServerConfigured { real, settings } => {
             let Some(s) = w.services.get_mut(&real.service) else { return };
             let settings = (**settings).clone();
             let up = !s.settings.alpha || settings.checkers.is_empty();
@@ -248,50 +207,49 @@ fn service(w: &mut World, fact: &Fact, change: Change) {
                 }
             }
         }
-        Fact::RealServerUnconfigured { real } => {
+        ServiceFact::RealServerUnconfigured { real } => {
             if let Some(s) = w.services.get_mut(&real.service) {
                 s.reals.shift_remove(&real.real);
             }
         }
-        Fact::CheckSucceeded { checker, .. } => report(w, checker, None, change),
+        ServiceFact::CheckSucceeded { checker, .. } => report(w, checker, None, change),
         // A try that is followed by another says nothing yet.
-        Fact::CheckFailed { attempt, attempts, .. } if attempt < attempts => {}
-        Fact::CheckFailed { checker, error, .. } => report(w, checker, Some(error.clone()), change),
-        Fact::RealServerUp { real } | Fact::RealServerDown { real } => {
+        ServiceFact::CheckFailed { attempt, attempts, .. } if attempt < attempts => {}
+        ServiceFact::CheckFailed { checker, error, .. } => report(w, checker, Some(error.clone()), change),
+        ServiceFact::RealServerUp { real } | ServiceFact::RealServerDown { real } => {
             if let Some(r) = w.real_mut(real) {
-                r.up = matches!(fact, Fact::RealServerUp { .. });
+                r.up = matches!(fact, ServiceFact::RealServerUp { .. });
                 r.changed = Some(change);
             }
         }
-        Fact::VirtualServerAdded { service, .. } => {
+        ServiceFact::VirtualServerAdded { service, .. } => {
             if let Some(s) = w.services.get_mut(service) {
                 s.present = true;
             }
         }
         // Its real servers go with it.
-        Fact::VirtualServerRemoved { service } => {
+        ServiceFact::VirtualServerRemoved { service } => {
             if let Some(s) = w.services.get_mut(service) {
                 s.present = false;
                 s.sorry = false;
                 s.reals.values_mut().for_each(|r| r.weight = None);
             }
         }
-        Fact::RealServerAdded { real, weight, .. } => set_weight(w, real, Some(*weight)),
-        Fact::RealServerWeightChanged { real, to, .. } => set_weight(w, real, Some(*to)),
-        Fact::RealServerRemoved { real } => set_weight(w, real, None),
-        Fact::QuorumGained { service, .. } | Fact::QuorumLost { service, .. } => {
+        ServiceFact::RealServerAdded { real, weight, .. } => set_weight(w, real, Some(*weight)),
+        ServiceFact::RealServerWeightChanged { real, to, .. } => set_weight(w, real, Some(*to)),
+        ServiceFact::RealServerRemoved { real } => set_weight(w, real, None),
+        ServiceFact::QuorumGained { service, .. } | ServiceFact::QuorumLost { service, .. } => {
             if let Some(s) = w.services.get_mut(service) {
-                s.quorum = matches!(fact, Fact::QuorumGained { .. });
+                s.quorum = matches!(fact, ServiceFact::QuorumGained { .. });
                 s.changed = Some(change);
             }
         }
-        Fact::SorryServerAdded { service, .. } | Fact::SorryServerRemoved { service, .. } => {
+        ServiceFact::SorryServerAdded { service, .. } | ServiceFact::SorryServerRemoved { service, .. } => {
             if let Some(s) = w.services.get_mut(service) {
-                s.sorry = matches!(fact, Fact::SorryServerAdded { .. });
+                s.sorry = matches!(fact, ServiceFact::SorryServerAdded { .. });
             }
         }
-        // `fold` sends only the above here.
-        _ => {}
+        ServiceFact::CheckNotRun { .. } => {}
     }
 }
 
@@ -307,5 +265,44 @@ fn report(w: &mut World, key: &CheckerKey, error: Option<String>, changed: Chang
     match real.checkers.iter_mut().find(|c| c.key == *key) {
         Some(known) => *known = new,
         None => real.checkers.push(new),
+    }
+}
+
+/// Facts of the kernel's table.
+fn ipvs(w: &mut World, fact: &IpvsFact) {
+    match fact {
+        IpvsFact::IpvsRecovered {} => w.ipvs_error = None,
+        IpvsFact::IpvsFailed { operation, error } => w.ipvs_error = Some(format!("{operation}: {error}")),
+        IpvsFact::IpvsWithheld { .. } | IpvsFact::DriftRepaired { .. } => {}
+    }
+}
+
+/// Facts of consumers.
+fn consumer(w: &mut World, fact: &ConsumerFact) {
+    match fact {
+        ConsumerFact::ConsumerFailed { consumer, error } => {
+            w.failed_consumers.insert(consumer.clone(), error.clone());
+        }
+        ConsumerFact::MailSent { .. } => {
+            w.mail.sent += 1;
+            w.mail.error = None;
+        }
+        ConsumerFact::MailDelayed { error, .. } => w.mail.error = Some(error.clone()),
+        ConsumerFact::MailFailed { error, .. } => {
+            w.mail.failed += 1;
+            w.mail.error = Some(error.clone());
+        }
+        ConsumerFact::MasterAgentConnected { socket } => {
+            w.snmp.connected = true;
+            w.snmp.sessions += 1;
+            w.snmp.socket = Some(socket.clone());
+            w.snmp.error = None;
+        }
+        ConsumerFact::MasterAgentLost { socket, error } => {
+            w.snmp.connected = false;
+            w.snmp.socket = Some(socket.clone());
+            w.snmp.error = Some(error.clone());
+        }
+        ConsumerFact::ScriptExited { .. } | ConsumerFact::ScriptNotRun { .. } => {}
     }
 }

@@ -1,10 +1,9 @@
 //! Stories of real servers, played against the roster with a clock of their own.
 
 use keepwatch_bus::{
-    BusSettings, Hub,
+    BusSettings, Fact, Hub,
     subject::{Protocol, ServiceKey},
 };
-use keepwatch_config::model::UnbuiltCheck;
 use proptest::prelude::*;
 
 use super::*;
@@ -190,10 +189,9 @@ fn the_result_of_a_check_whose_checker_is_gone_is_dropped() {
 
 #[test]
 fn checkers_that_are_not_built_yet_judge_nobody() {
-    let unbuilt = Checker {
-        kind: CheckerKind::Unbuilt(UnbuiltCheck { keyword: "HTTP_GET".into() }),
-        ..tcp_checker(0, true)
-    };
+    let mut unbuilt = tcp_checker(0, true);
+    let CheckerKind::Tcp(connection) = unbuilt.kind else { panic!("not a TCP_CHECK") };
+    unbuilt.kind = CheckerKind::Ping(connection);
     assert_eq!(Story::new(vec![definition(2, 0, unbuilt)]).roster.deadline(), None);
 }
 

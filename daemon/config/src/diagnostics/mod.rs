@@ -258,6 +258,12 @@ impl Diagnostics {
         self.errors > 0
     }
 
+    /// Is a brace wrong? Then the indentation may tell where it should be, and nobody should change it.
+    pub fn has_wrong_braces(&self) -> bool {
+        const CODES: &[&str] = &["missing-brace", "surplus-brace", "misplaced-brace", "unexpected-brace"];
+        self.list.iter().any(|diagnostic| CODES.contains(&diagnostic.code))
+    }
+
     /// How many mistakes.
     pub fn errors(&self) -> usize {
         self.errors

@@ -117,6 +117,7 @@ impl Diagnostics {
             .related
             .iter()
             .map(|(span, message)| (*span, message.clone()))
+            .chain(definitions(diagnostic, &self.sources).map(|span| (span, DEFINED_HERE.to_owned())))
             .chain(chain.map(|step| (step.at, format!("in the expansion of {}", step.what))))
             .map(|(span, message)| {
                 let place = self.sources.place(span);
@@ -154,7 +155,7 @@ fn groups<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Group<'
         Severity::Note => Level::NOTE,
     };
     let mut main = Group::with_title(level.primary_title(diagnostic.message.as_str()).id(diagnostic.code));
-    for (file, spans) in by_file(diagnostic) {
+    for (file, spans) in by_file(diagnostic, sources) {
         main = main.element(snippet(sources, file, &spans));
     }
     if let Some(span) = diagnostic.span {
@@ -186,15 +187,24 @@ fn groups<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Group<'
     groups
 }
 
+/// Said of the definition of a name that a diagnostic underlines.
+const DEFINED_HERE: &str = "defined here";
+
+/// Where the names that are underlined got their values.
+fn definitions(diagnostic: &Diagnostic, sources: &SourceMap) -> impl Iterator<Item = Span> {
+    diagnostic.span.into_iter().flat_map(|span| sources.definitions(span))
+}
+
 /// A place, its words, and whether it is the main one.
 type Labelled<'a> = (Span, &'a str, bool);
 
 /// The places of a diagnostic, file by file, the main file first.
-fn by_file(diagnostic: &Diagnostic) -> Vec<(FileId, Vec<Labelled<'_>>)> {
+fn by_file<'a>(diagnostic: &'a Diagnostic, sources: &SourceMap) -> Vec<(FileId, Vec<Labelled<'a>>)> {
     let main = diagnostic.span.map(|span| (span, diagnostic.label.as_str(), true));
     let related = diagnostic.related.iter().map(|(span, label)| (*span, label.as_str(), false));
-    let mut files: Vec<(FileId, Vec<Labelled<'_>>)> = Vec::new();
-    for labelled in main.into_iter().chain(related) {
+    let definitions = definitions(diagnostic, sources).map(|span| (span, DEFINED_HERE, false));
+    let mut files: Vec<(FileId, Vec<Labelled<'a>>)> = Vec::new();
+    for labelled in main.into_iter().chain(related).chain(definitions) {
         match files.iter_mut().find(|(file, _)| *file == labelled.0.file) {
             Some((_, list)) => list.push(labelled),
             None => files.push((labelled.0.file, vec![labelled])),

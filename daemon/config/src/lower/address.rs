@@ -2,9 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::iproute_names::NameKind;
+use super::routing::{Routing, TrackGroup};
 use crate::diagnostics::Diagnostic;
 use crate::line_values::{line_interface, line_number};
-use crate::model::{AddressScope, InterfaceAddress, LinkTarget};
+use crate::model::{AddressScope, InterfaceAddress, LinkTarget, Prefix};
 use crate::preprocess::Context;
 use crate::words::Word;
 
@@ -15,13 +17,20 @@ enum Broadcast {
     Given(Ipv4Addr),
 }
 
-/// The address of a line; `None` when the line is left out (reported).
-pub(super) fn line(words: &[Word], context: &mut Context) -> Option<InterfaceAddress> {
+/// The address of a line; `None` when the line is left out (reported). A static one may have a track group, a virtual one
+/// a VMAC.
+pub(super) fn line(
+    words: &[Word],
+    is_static: bool,
+    routing: &mut Routing,
+    context: &mut Context,
+) -> Option<InterfaceAddress> {
     let first = words.first()?;
-    let (address, prefix_len) = network(first, context)?;
-    let mut result = InterfaceAddress { prefix_len, ..InterfaceAddress::host(address) };
+    let Prefix { address, length } = prefix(first, context)?;
+    let mut result = InterfaceAddress { prefix_len: length, ..InterfaceAddress::host(address) };
     let mut broadcast = None;
     let mut lifetime = None;
+    let mut track_group = TrackGroup::default();
     let mut at = 1;
     while let Some(word) = words.get(at) {
         let keyword = &*word.text;
@@ -31,7 +40,7 @@ pub(super) fn line(words: &[Word], context: &mut Context) -> Option<InterfaceAdd
             "dev" | "scope" | "broadcast" | "brd" | "label" | "peer" | "preferred_lft" | "track_group"
         );
         if !takes_value {
-            flag(&mut result, word, first, context);
+            flag(&mut result, is_static, word, first, context);
             continue;
         }
         let Some(value) = words.get(at) else {
@@ -47,8 +56,13 @@ pub(super) fn line(words: &[Word], context: &mut Context) -> Option<InterfaceAdd
         };
         at += 1;
         match keyword {
+            "dev" if result.link != LinkTarget::Instance => {
+                let diagnostic = Diagnostic::error("duplicate-keyword", "an address goes on one interface");
+                context.report(diagnostic.at(word.span, "the address is left out"));
+                return None;
+            }
             "dev" => result.link = LinkTarget::Named(line_interface(value, "dev", context)?),
-            "scope" => scope(&mut result, value, context),
+            "scope" => scope(&mut result, value, routing, context),
             "broadcast" | "brd" => broadcast = Some((broadcast_of(&result, value, context)?, value)),
             "label" => label(&mut result, value, context)?,
             "peer" => peer(&mut result, value, context),
@@ -59,7 +73,11 @@ pub(super) fn line(words: &[Word], context: &mut Context) -> Option<InterfaceAdd
                         .map(|n| Some(n as u32)),
                 }
             }
-            _ => result.track_group = Some((&*value.text).into()),
+            _ if is_static => track_group.take(value, &routing.groups, context),
+            _ => context.report(
+                Diagnostic::error("unknown-option", "`track_group` is for static addresses only")
+                    .at(word.span, "has no effect"),
+            ),
         }
     }
     if let Some((broadcast, word)) = broadcast {
@@ -68,13 +86,14 @@ pub(super) fn line(words: &[Word], context: &mut Context) -> Option<InterfaceAdd
     // keepalived deprecates an IPv6 address with a full prefix, so that it is not used as a source address.
     let deprecated = result.address.is_ipv6() && result.prefix_len == 128;
     result.preferred_lifetime = lifetime.unwrap_or(deprecated.then_some(0));
+    result.track_group = track_group.finish(result.no_track, true, "`dev`", context);
     Some(result)
 }
 
-/// `ADDRESS[/PREFIX]`; reported when it is none.
-pub(super) fn network(word: &Word, context: &mut Context) -> Option<(IpAddr, u8)> {
-    let (text, prefix) =
-        word.text.split_once('/').map_or((&*word.text, None), |(text, prefix)| (text, Some(prefix)));
+/// `ADDRESS[/LENGTH]`; reported when it is none.
+pub(super) fn prefix(word: &Word, context: &mut Context) -> Option<Prefix> {
+    let (text, length) =
+        word.text.split_once('/').map_or((&*word.text, None), |(text, length)| (text, Some(length)));
     let Ok(address) = text.parse::<IpAddr>() else {
         let diagnostic = Diagnostic::error("invalid-address", format!("`{}` is no address", word.text))
             .at(word.span, "expected an IPv4 or IPv6 address, with or without prefix length");
@@ -82,20 +101,21 @@ pub(super) fn network(word: &Word, context: &mut Context) -> Option<(IpAddr, u8)
         return None;
     };
     let full = if address.is_ipv4() { 32 } else { 128 };
-    match prefix.map(str::parse::<u8>) {
-        None => Some((address, full)),
-        Some(Ok(length)) if length <= full => Some((address, length)),
+    let length = match length.map(str::parse::<u8>) {
+        None => full,
+        Some(Ok(length)) if length <= full => length,
         Some(_) => {
             context.report(
                 Diagnostic::error("out-of-range", format!("`{}` has no valid prefix length", word.text))
-                    .at(word.span, format!("expected a prefix length from 0 to {full}")),
+                    .at(word.span, format!("expected a prefix length from 0 to {full}; {full} is used")),
             );
-            None
+            full
         }
-    }
+    };
+    Some(Prefix { address, length })
 }
 
-fn flag(result: &mut InterfaceAddress, word: &Word, first: &Word, context: &mut Context) {
+fn flag(result: &mut InterfaceAddress, is_static: bool, word: &Word, first: &Word, context: &mut Context) {
     match &*word.text {
         "home" => result.home = true,
         "-nodad" => result.detect_duplicates = true,
@@ -103,7 +123,7 @@ fn flag(result: &mut InterfaceAddress, word: &Word, first: &Word, context: &mut 
         "noprefixroute" => result.no_prefix_route = true,
         "autojoin" => result.auto_join = true,
         "no_track" => result.no_track = true,
-        "use_vmac" => result.use_vmac = true,
+        "use_vmac" if !is_static => result.use_vmac = true,
         other => context.report(
             Diagnostic::error("unknown-option", format!("`{other}` is no option of an address"))
                 .at(word.span, "has no effect")
@@ -112,23 +132,15 @@ fn flag(result: &mut InterfaceAddress, word: &Word, first: &Word, context: &mut 
     }
 }
 
-fn scope(result: &mut InterfaceAddress, value: &Word, context: &mut Context) {
-    let scope = match &*value.text {
-        "global" => AddressScope::Global,
-        "site" => AddressScope::Site,
-        "link" => AddressScope::Link,
-        "host" => AddressScope::Host,
-        "nowhere" => AddressScope::Nowhere,
-        number => match number.parse::<u8>() {
-            Ok(number) => AddressScope::Number(number),
-            Err(_) => {
-                context.report(
-                    Diagnostic::error("invalid-value", format!("`{number}` is no scope"))
-                        .at(value.span, "expected global, site, link, host, nowhere or a number to 255"),
-                );
-                return;
-            }
-        },
+fn scope(result: &mut InterfaceAddress, value: &Word, routing: &mut Routing, context: &mut Context) {
+    let number =
+        routing.names.find(NameKind::Scope, &value.text).and_then(|number| u8::try_from(number).ok());
+    let Some(scope) = number.map(AddressScope::of) else {
+        context.report(Diagnostic::error("invalid-value", format!("`{}` is no scope", value.text)).at(
+            value.span,
+            "expected a number to 255, or a name: global, site, link, host, nowhere or one of rt_scopes",
+        ));
+        return;
     };
     if result.address.is_ipv6() && scope != AddressScope::Global {
         context.report(
@@ -217,6 +229,11 @@ fn label(result: &mut InterfaceAddress, value: &Word, context: &mut Context) -> 
 }
 
 fn peer(result: &mut InterfaceAddress, value: &Word, context: &mut Context) {
+    if result.peer.is_some() {
+        let diagnostic = Diagnostic::error("duplicate-keyword", "this address has another `peer` already");
+        context.report(diagnostic.at(value.span, "has no effect"));
+        return;
+    }
     let Ok(peer) = value.text.parse::<IpAddr>() else {
         context.report(
             Diagnostic::error("invalid-address", format!("`{}` is no address", value.text))

@@ -1,7 +1,7 @@
 //! `vrrp_sync_group`.
 
 use super::Draft;
-use super::script::set_once;
+use super::script::script;
 use super::track::{self, TrackedDraft};
 use crate::diagnostics::Diagnostic;
 use crate::model::{Name, Notify, TrackedInterface};
@@ -65,11 +65,7 @@ impl GroupDraft {
     fn take(&mut self, node: &Node, context: &mut Context) {
         let lines = node.lines.iter();
         match node.keyword.name {
-            "group" if self.members.is_empty() => self.members = lines.flatten().cloned().collect(),
-            "group" => context.report(
-                Diagnostic::error("duplicate-keyword", "`group` was given before")
-                    .at(node.name.span, "this one is left out"),
-            ),
+            "group" => self.members = lines.flatten().cloned().collect(),
             "track_interface" => {
                 self.interfaces.extend(lines.filter_map(|words| track::interface(words, context)))
             }
@@ -81,11 +77,11 @@ impl GroupDraft {
                 self.processes.extend(lines.filter_map(|words| track::object(words, 254, context)))
             }
             "track_bfd" => self.bfds.extend(lines.filter_map(|words| track::object(words, 253, context))),
-            "notify_master" => set_once(&mut self.notify.master, node, context),
-            "notify_backup" => set_once(&mut self.notify.backup, node, context),
-            "notify_fault" => set_once(&mut self.notify.fault, node, context),
-            "notify_stop" => set_once(&mut self.notify.stop, node, context),
-            "notify" => set_once(&mut self.notify.any, node, context),
+            "notify_master" => self.notify.master = script(node, context),
+            "notify_backup" => self.notify.backup = script(node, context),
+            "notify_fault" => self.notify.fault = script(node, context),
+            "notify_stop" => self.notify.stop = script(node, context),
+            "notify" => self.notify.any = script(node, context),
             "smtp_alert" => self.smtp_alert = Some(node.on()),
             "global_tracking" => (self.global_tracking, self.tracking_weight) = (true, true),
             "sync_group_tracking_weight" => self.tracking_weight = true,

@@ -4,15 +4,20 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Draft;
-use super::address;
-use super::script::set_once;
+use super::routing::Routing;
+use super::script::script;
 use super::track::{self, TrackedDraft};
+use super::unicast::PeerDraft;
+use super::vmac::VmacDraft;
+use super::{address, route, rule, unicast, vmac};
 use crate::diagnostics::Diagnostic;
 use crate::line_values::line_number;
 use crate::model::{
-    InitialState, InterfaceAddress, Name, Notify, TrackedInterface, UnicastPeer, VrrpVersion,
+    Family, GarpExtraInterfaces, InitialState, InterfaceAddress, Name, Notify, Priority, Rare, Route, Rule,
+    TrackedInterface, UnicastChecksum, VrrpVersion,
 };
 use crate::preprocess::Context;
+use crate::schema::DAY;
 use crate::source::Span;
 use crate::tree::Node;
 use crate::words::Word;
@@ -36,8 +41,12 @@ pub(super) struct InstanceDraft {
     pub(super) auth_type: Placed<Name>,
     pub(super) auth_pass: Placed<Name>,
     pub(super) auth_hmac: Option<Span>,
+    /// Of the first address, source, peer or multicast group in the file, which the others must be of too.
+    pub(super) family: Option<Family>,
     pub(super) addresses: Vec<(InterfaceAddress, Span)>,
     pub(super) excluded: Vec<(InterfaceAddress, Span)>,
+    pub(super) routes: Vec<Route>,
+    pub(super) rules: Vec<Rule>,
     /// There are lines in `virtual_ipaddress`, whether they are right or not.
     pub(super) addresses_written: bool,
     pub(super) nopreempt: Option<Span>,
@@ -63,23 +72,26 @@ pub(super) struct InstanceDraft {
     pub(super) source: Placed<IpAddr>,
     pub(super) track_source: bool,
     pub(super) multicast: Placed<IpAddr>,
-    pub(super) peers: Vec<(UnicastPeer, Span)>,
+    pub(super) peers: Vec<PeerDraft>,
     /// There are lines in `unicast_peer`, whether they are right or not.
     pub(super) peers_written: bool,
     pub(super) unicast_keyword: Option<Span>,
+    pub(super) fault_without_peers: bool,
+    pub(super) unicast_checksum: UnicastChecksum,
     pub(super) unicast_ttl: Placed<u8>,
     pub(super) check_unicast_source: bool,
     pub(super) skip_check_adv_addr: Option<bool>,
     pub(super) v3_checksum_as_v2: Option<bool>,
-    pub(super) vrf: Option<Span>,
-    pub(super) native_ipv6: Option<Span>,
-    pub(super) promote_secondaries: bool,
+    pub(super) vrf: Placed<Name>,
+    pub(super) poll_link: bool,
+    pub(super) promote_secondaries: Option<Span>,
+    pub(super) garp_extra: Option<GarpExtraInterfaces>,
+    pub(super) timer_expired: Placed<Priority>,
     pub(super) smtp_alert: Option<bool>,
-    /// Boxed, as most instances have none and there may be many instances.
-    pub(super) notify: Option<Box<Notify>>,
+    pub(super) notify: Rare<Notify>,
     pub(super) notify_priority_changes: Option<bool>,
     pub(super) lvs_sync_daemon_interface: Option<Name>,
-    pub(super) vmac: Option<crate::model::Vmac>,
+    pub(super) vmac: Option<Box<VmacDraft>>,
     pub(super) vmac_xmit_base: Option<Span>,
     pub(super) vmac_addr: bool,
     pub(super) no_virtual_ipaddress: Option<Span>,
@@ -105,8 +117,8 @@ impl Draft {
                 continue;
             }
             at_least_one(child, context);
-            if !draft.value(child) {
-                draft.block(child, context);
+            if !draft.value(child) && !draft.follow(child, context) {
+                draft.block(child, &mut self.routing, context);
             }
         }
         self.instances.push(Box::new(draft));
@@ -129,35 +141,38 @@ impl InstanceDraft {
             "virtual_router_id" => self.vrid = byte().map(|value| (value, span)),
             "priority" => self.priority = byte().map(|value| (value, span)),
             "advert_int" => self.advert_int = node.seconds(0).map(|value| (value, span)),
-            "version" => {
-                let version = if node.int(0) == Some(3) { VrrpVersion::V3 } else { VrrpVersion::V2 };
-                self.version = Some((version, span));
-            }
             "no_virtual_ipaddress" => self.no_virtual_ipaddress = Some(node.name.span),
-            "promote_secondaries" => self.promote_secondaries = true,
+            "promote_secondaries" => self.promote_secondaries = Some(node.name.span),
             "nopreempt" => self.nopreempt = Some(node.name.span),
             "preempt" => self.nopreempt = None,
             "preempt_delay" => self.preempt_delay = node.seconds(0).map(|value| (value, span)),
             "vmac_xmit_base" => self.vmac_xmit_base = Some(node.name.span),
             "use_vmac_addr" => self.vmac_addr = true,
             "dont_track_primary" => self.dont_track_primary = true,
-            "mcast_src_ip" => self.source = node.address(0).map(|value| (value, span)),
-            "unicast_src_ip" => {
-                self.source = node.address(0).map(|value| (value, span));
-                self.unicast_keyword.get_or_insert(node.name.span);
-            }
-            "mcast_dst_ip" => self.multicast = node.address(0).map(|value| (value, span)),
             "track_src_ip" => self.track_source = true,
             "unicast_ttl" => self.unicast_ttl = byte().map(|ttl| (ttl, node.name.span)),
             "check_unicast_src" => {
                 self.check_unicast_source = true;
                 self.unicast_keyword.get_or_insert(node.name.span);
             }
-            "unicast_fault_no_peer" | "old_unicast_checksum" => {
+            "unicast_fault_no_peer" => {
+                self.fault_without_peers = true;
                 self.unicast_keyword.get_or_insert(node.name.span);
             }
-            "vrf" => self.vrf = Some(node.name.span),
-            "native_ipv6" => self.native_ipv6 = Some(node.name.span),
+            "old_unicast_checksum" => {
+                self.unicast_checksum = match node.arg(0) {
+                    Some(_) => UnicastChecksum::Never,
+                    None => UnicastChecksum::Old,
+                };
+                self.unicast_keyword.get_or_insert(node.name.span);
+            }
+            "vrf" => self.vrf = node.text(0).map(|name| (name, node.name.span)),
+            "linkbeat_use_polling" => self.poll_link = true,
+            "timer_expired_backup" | "thread_timer_expired" => {
+                // Without a value the highest that is not the owner's: the shortest wait.
+                let priority = byte().unwrap_or(Priority::OWNER.0 - 1);
+                self.timer_expired = Some((Priority(priority), node.name.span));
+            }
             "v3_checksum_as_v2" => self.v3_checksum_as_v2 = Some(node.on()),
             "accept" => self.accept = Some((true, node.name.span)),
             "no_accept" => self.accept = Some((false, node.name.span)),
@@ -185,56 +200,168 @@ impl InstanceDraft {
         true
     }
 
-    /// Takes a block or a script.
-    fn block(&mut self, node: &Node, context: &mut Context) {
+    /// Takes what it follows; false when it is something else.
+    fn follow(&mut self, node: &Node, context: &mut Context) -> bool {
+        let lines = node.lines.iter();
+        let mut objects = |to: &mut Vec<TrackedDraft>, most: i64| {
+            add(to, node.lines.iter().filter_map(|words| track::object(words, most, context)).collect());
+        };
+        match node.keyword.name {
+            "track_script" => objects(&mut self.scripts, 253),
+            "track_file" => objects(&mut self.files, 254),
+            "track_process" => objects(&mut self.processes, 254),
+            "track_bfd" => objects(&mut self.bfds, 253),
+            "track_interface" => {
+                self.interfaces.extend(lines.filter_map(|words| track::interface(words, context)))
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Takes a block, a script, or what says of which family the instance is.
+    fn block(&mut self, node: &Node, routing: &mut Routing, context: &mut Context) {
         let lines = node.lines.iter();
         match node.keyword.name {
             "authentication" => self.authentication(node),
             "auth_hmac" => self.auth_hmac = Some(node.name.span),
             "virtual_ipaddress" => {
                 self.addresses_written |= !node.lines.is_empty();
-                add(&mut self.addresses, addresses(node, context));
+                self.addresses(node, routing, context);
             }
-            "virtual_ipaddress_excluded" => add(&mut self.excluded, addresses(node, context)),
-            "virtual_routes" => lines.for_each(|words| super::route::route(words, context)),
-            "virtual_rules" => lines.for_each(|words| super::route::rule(words, context)),
-            "unicast_peer" => {
+            "virtual_ipaddress_excluded" => self.excluded(node, routing, context),
+            "virtual_routes" => {
+                self.routes.extend(lines.filter_map(|words| route::route(words, false, routing, context)))
+            }
+            "virtual_rules" => {
+                self.rules.extend(lines.filter_map(|words| rule::rule(words, false, routing, context)))
+            }
+            "unicast_peer" => unicast::peers(self, node, context),
+            "mcast_src_ip" => self.source(node, context),
+            "unicast_src_ip" => {
                 self.unicast_keyword.get_or_insert(node.name.span);
-                self.peers_written |= !node.lines.is_empty();
-                self.peers.extend(lines.filter_map(|words| peer(words, context)));
+                self.source(node, context);
             }
-            "track_interface" => {
-                self.interfaces.extend(lines.filter_map(|words| track::interface(words, context)))
+            "mcast_dst_ip" => {
+                let (address, span) = (node.address(0), node.arg_span(0));
+                let address =
+                    address.filter(|address| self.is_of_family(*address, "multicast group", span, context));
+                self.multicast = address.map(|address| (address, span)).or(self.multicast);
             }
-            "track_script" => {
-                add(&mut self.scripts, lines.filter_map(|words| track::object(words, 253, context)).collect())
-            }
-            "track_file" => {
-                add(&mut self.files, lines.filter_map(|words| track::object(words, 254, context)).collect())
-            }
-            "track_process" => add(
-                &mut self.processes,
-                lines.filter_map(|words| track::object(words, 254, context)).collect(),
-            ),
-            "track_bfd" => {
-                add(&mut self.bfds, lines.filter_map(|words| track::object(words, 253, context)).collect())
-            }
-            "notify_master" => set_once(&mut self.notify().master, node, context),
-            "notify_backup" => set_once(&mut self.notify().backup, node, context),
-            "notify_fault" => set_once(&mut self.notify().fault, node, context),
-            "notify_stop" => set_once(&mut self.notify().stop, node, context),
-            "notify_deleted" => set_once(&mut self.notify().deleted, node, context),
-            "notify" => set_once(&mut self.notify().any, node, context),
+            "native_ipv6" => self.native_ipv6(node, context),
+            "version" => self.version(node, context),
+            "garp_extra_if" => self.garp_extra = garp_extra(node, 0, context).or(self.garp_extra.take()),
+            "use_vmac" | "use_ipvlan" => vmac::read(self, node, routing, context),
+            _ => self.command(node, context),
+        }
+    }
+
+    fn command(&mut self, node: &Node, context: &mut Context) {
+        let notify = &mut self.notify;
+        match node.keyword.name {
+            "notify_master" => notify.make_mut().master = script(node, context),
+            "notify_backup" => notify.make_mut().backup = script(node, context),
+            "notify_fault" => notify.make_mut().fault = script(node, context),
+            "notify_stop" => notify.make_mut().stop = script(node, context),
+            "notify" => notify.make_mut().any = script(node, context),
             "notify_master_rx_lower_pri" => {
-                set_once(&mut self.notify().master_rx_lower_priority, node, context)
+                notify.make_mut().master_rx_lower_priority = script(node, context)
             }
-            "use_vmac" | "use_ipvlan" => self.vmac = Some(vmac(node)),
+            "notify_deleted" => {
+                notify.make_mut().tell_deleted = true;
+                if !node.args.is_empty() {
+                    notify.make_mut().deleted = script(node, context);
+                }
+            }
             _ => {}
         }
     }
 
-    fn notify(&mut self) -> &mut Notify {
-        self.notify.get_or_insert_default()
+    /// Is this of the family of the instance? The first that is asked about settles it; another one is reported.
+    pub(super) fn is_of_family(
+        &mut self,
+        address: IpAddr,
+        what: &str,
+        at: Span,
+        context: &mut Context,
+    ) -> bool {
+        let family = *self.family.get_or_insert(Family::of(address));
+        let right = family == Family::of(address);
+        if !right {
+            let message = format!("`{}` is of {family}, and this {what} is not", self.name);
+            context.report(Diagnostic::error("family-mix", message).at(at, "left out"));
+        }
+        right
+    }
+
+    fn source(&mut self, node: &Node, context: &mut Context) {
+        let Some(address) = node.address(0) else { return };
+        let span = node.arg_span(0);
+        let right = self.is_of_family(address, "source address", span, context);
+        self.source = right.then_some((address, span));
+    }
+
+    /// The version must fit what is known so far; IPv6 that is known already has version 3.
+    fn version(&mut self, node: &Node, context: &mut Context) {
+        let version = if node.int(0) == Some(3) { VrrpVersion::V3 } else { VrrpVersion::V2 };
+        let settled = match self.version {
+            Some((settled, _)) => Some(settled),
+            None => (self.family == Some(Family::V6)).then_some(VrrpVersion::V3),
+        };
+        match settled.filter(|settled| *settled != version) {
+            Some(settled) => {
+                let message = format!("`{}` is of version {settled} already", self.name);
+                context.report(Diagnostic::error("conflict", message).at(node.arg_span(0), "has no effect"));
+            }
+            None => self.version = Some((version, node.arg_span(0))),
+        }
+    }
+
+    fn native_ipv6(&mut self, node: &Node, context: &mut Context) {
+        if self.family == Some(Family::V4) {
+            let message = format!("`native_ipv6` comes after what says that `{}` is of IPv4", self.name);
+            context.report(Diagnostic::error("family-mix", message).at(node.name.span, "has no effect"));
+            return;
+        }
+        self.family = Some(Family::V6);
+        self.version = Some((VrrpVersion::V3, node.name.span));
+    }
+
+    /// The lines of `virtual_ipaddress`.
+    fn addresses(&mut self, node: &Node, routing: &mut Routing, context: &mut Context) {
+        let mut list = Vec::with_capacity(node.lines.len());
+        for words in &node.lines {
+            let (Some(address), Some(first)) = (address::line(words, false, routing, context), words.first())
+            else {
+                continue;
+            };
+            let known = self.addresses.iter().chain(&list).map(|(known, _)| (known, false));
+            let known = known.chain(self.excluded.iter().map(|(known, _)| (known, true)));
+            if duplicate(&address, known, first, context) {
+                continue;
+            }
+            if self.is_of_family(address.address, "address", first.span, context) {
+                list.push((address, first.span));
+            }
+        }
+        add(&mut self.addresses, list);
+    }
+
+    /// The lines of `virtual_ipaddress_excluded`: of either family.
+    fn excluded(&mut self, node: &Node, routing: &mut Routing, context: &mut Context) {
+        let mut list = Vec::with_capacity(node.lines.len());
+        for words in &node.lines {
+            let (Some(address), Some(first)) = (address::line(words, false, routing, context), words.first())
+            else {
+                continue;
+            };
+            let known =
+                self.addresses.iter().chain(&self.excluded).chain(&list).map(|(known, _)| (known, true));
+            if !duplicate(&address, known, first, context) {
+                list.push((address, first.span));
+            }
+        }
+        add(&mut self.excluded, list);
     }
 
     fn authentication(&mut self, node: &Node) {
@@ -277,77 +404,35 @@ fn add<T>(to: &mut Vec<T>, mut list: Vec<T>) {
     }
 }
 
-fn addresses(node: &Node, context: &mut Context) -> Vec<(InterfaceAddress, Span)> {
-    let line = |words: &Vec<Word>| Some((address::line(words, context)?, words.first()?.span));
-    node.lines.iter().filter_map(line).collect()
-}
-
-fn peer(words: &[Word], context: &mut Context) -> Option<(UnicastPeer, Span)> {
-    let first = words.first()?;
-    let Some(address) = crate::values::address(&first.text) else {
-        context.report(
-            Diagnostic::error("invalid-address", format!("`{}` is no address", first.text))
-                .at(first.span, "expected the address of a peer"),
-        );
-        return None;
-    };
-    let mut peer = UnicastPeer { address, min_ttl: None, max_ttl: None };
-    let mut at = 1;
-    while let Some(word) = words.get(at) {
-        let slot = match &*word.text {
-            "min_ttl" => &mut peer.min_ttl,
-            "max_ttl" => &mut peer.max_ttl,
-            other => {
-                context.report(
-                    Diagnostic::error("unknown-option", format!("`{other}` is no option of a peer"))
-                        .at(word.span, "expected `min_ttl` or `max_ttl`"),
-                );
-                break;
-            }
-        };
-        let Some(value) = words.get(at + 1) else {
-            context.report(
-                Diagnostic::error("missing-value", format!("`{}` needs a number", word.text))
-                    .at(word.span.after(), "missing here"),
-            );
-            break;
-        };
-        *slot = line_number(value, 0, 255, &word.text, context).map(|value| value as u8);
-        at += 2;
+/// Is this address there already? On another interface it may stand once more as an excluded one.
+fn duplicate<'a>(
+    address: &InterfaceAddress,
+    mut known: impl Iterator<Item = (&'a InterfaceAddress, bool)>,
+    at: &Word,
+    context: &mut Context,
+) -> bool {
+    let found = known.any(|(known, may_be_elsewhere)| {
+        known.address == address.address && (!may_be_elsewhere || known.link == address.link)
+    });
+    if found {
+        let message = format!("the address {} is there already", address.address);
+        context.report(Diagnostic::error("duplicate-address", message).at(at.span, "left out"));
     }
-    Some((peer, first.span))
+    found
 }
 
-fn vmac(node: &Node) -> crate::model::Vmac {
-    let mut made = crate::model::Vmac {
-        ipvlan: node.keyword.name == "use_ipvlan",
-        interface: None,
-        mac: None,
-        xmit_base: false,
-        addresses: false,
-    };
-    let mut words = node.args.iter();
-    while let Some(word) = words.next() {
+/// `[all] SECONDS` of `garp_extra_if` and `vrrp_garp_extra_if`; `None` when it is left out (reported).
+pub(super) fn garp_extra(node: &Node, least: i64, context: &mut Context) -> Option<GarpExtraInterfaces> {
+    let (mut all, mut every) = (false, None);
+    for word in &node.args {
         match &*word.text {
-            "group" => {
-                words.next();
-            }
-            "name" | "netlink_notify_msg" | "bridge" | "private" | "vepa" => {}
-            text => match mac(text) {
-                Some(mac) => made.mac = Some(mac),
-                None if text.parse::<IpAddr>().is_ok() => {}
-                None => made.interface = Some(text.into()),
-            },
+            "all" => all = true,
+            _ => every = Some(line_number(word, least, DAY as i64, node.keyword.name, context)?),
         }
     }
-    made
-}
-
-fn mac(text: &str) -> Option<[u8; 6]> {
-    let mut bytes = [0; 6];
-    let mut parts = text.split(':');
-    for byte in &mut bytes {
-        *byte = u8::from_str_radix(parts.next()?, 16).ok()?;
+    if every.is_none() {
+        let message = format!("`{}` needs a time", node.keyword.name);
+        context.report(Diagnostic::error("missing-value", message).at(node.span().after(), "missing here"));
     }
-    parts.next().is_none().then_some(bytes)
+    Some(GarpExtraInterfaces { every: Duration::from_secs(every?.unsigned_abs()), all })
 }

@@ -6,36 +6,50 @@
 mod address;
 mod alerts;
 mod authentication;
+mod bfd;
 mod checker;
-mod checker_form;
+mod forwarding;
+mod garp_group;
 mod global;
 mod group;
 mod instance;
+mod iproute_names;
 mod observability;
+mod option_line;
+mod real_server;
 mod resolve_advert;
 mod resolve_group;
 mod resolve_instance;
+mod resolve_link;
 mod resolve_server;
 mod route;
+mod routing;
+mod rule;
 mod script;
 pub(crate) mod script_files;
 mod server;
 mod server_group;
 mod server_ports;
 mod server_rules;
+mod ssl;
 mod strict_mode;
 mod sync_daemon;
+mod timing;
 mod track;
 mod tracked_names;
+mod unicast;
+mod vmac;
 
 use std::collections::{HashMap, HashSet};
 
 use crate::diagnostics::Diagnostic;
-use crate::model::{Config, Name, TrackFile, TrackProcess, TrackScript, VirtualServerGroup};
+use crate::model::{
+    BfdSession, Config, GarpGroup, InterfaceAddress, Name, Route, Rule, Ssl, TrackFile, TrackProcess,
+    TrackScript, VirtualServerGroup,
+};
 use crate::preprocess::Context;
 use crate::source::Span;
 use crate::tree::Node;
-use crate::words::Word;
 
 /// Where what the model names stands.
 #[derive(Clone, Debug, Default)]
@@ -52,14 +66,23 @@ pub(crate) struct Draft {
     // Boxed: each is given back as soon as the model has it, and there may be tens of thousands.
     #[allow(clippy::vec_box)]
     instances: Vec<Box<instance::InstanceDraft>>,
+    routing: routing::Routing,
+    static_addresses: Vec<InterfaceAddress>,
+    static_routes: Vec<Route>,
+    static_rules: Vec<Rule>,
+    garp_groups: Vec<GarpGroup>,
     servers: Vec<server::ServerDraft>,
     server_groups: Vec<VirtualServerGroup>,
+    /// Groups of virtual servers that were left out: whoever uses one need not complain.
+    dropped_groups: Vec<Box<str>>,
+    ssl: Option<Ssl>,
     track_scripts: Vec<TrackScript>,
     track_files: Vec<TrackFile>,
     track_processes: Vec<TrackProcess>,
     observability: crate::model::Observability,
-    /// Names of BFD sessions.
-    bfds: HashSet<Name>,
+    bfds: Vec<BfdSession>,
+    /// Names of what can be tracked and was left out (reported): nobody should complain that it is missing.
+    left_out: Vec<Box<str>>,
     /// Names that are taken, by the keyword of their block.
     names: HashSet<(&'static str, Name)>,
 }
@@ -74,49 +97,22 @@ impl Draft {
             "vrrp_instance" => self.instance(node, context),
             "virtual_server" => self.server(node, context),
             "vrrp_sync_group" => self.sync_group(node, context),
+            "SSL" => self.ssl = Some(ssl::ssl(node)),
             "virtual_server_group" => self.server_group(node, context),
-            "global_defs" => self.global_defs(node, context),
+            "global_defs" => {
+                self.routing.names.global_defs(node);
+                self.global_defs(node, context);
+            }
             "observability" => observability::take(&mut self.observability, node, context),
             "vrrp_script" => self.track_script(node, context),
             "track_file" => self.track_file(node, context),
             "vrrp_track_process" => self.track_process(node, context),
-            "static_ipaddress" => {
-                // Not in the model yet, but a mistake in them is one.
-                node.lines.iter().for_each(|words| drop(address::line(words, context)));
-            }
-            "static_routes" => node.lines.iter().for_each(|words| route::route(words, context)),
-            "static_rules" => node.lines.iter().for_each(|words| route::rule(words, context)),
-            "interface_up_down_delays" => node.lines.iter().for_each(|words| delays(words, context)),
+            "static_ipaddress" | "static_routes" | "static_rules" => self.static_entries(node, context),
+            "track_group" => self.track_group(node, context),
+            "garp_group" => self.garp_group(node, context),
             "bfd_instance" => self.bfd(node, context),
-            _ => self.global.root(node),
+            _ => self.global.root(node, context),
         }
-    }
-
-    /// A BFD session: not in the model yet, but it must have a name of its own and a neighbour.
-    fn bfd(&mut self, node: &Node, context: &mut Context) {
-        let Some(name) = self.new_name(node, context) else { return };
-        let address = |keyword: &str| node.children.iter().find(|child| child.keyword.name == keyword);
-        let Some(neighbour) = address("neighbor_ip") else {
-            context.report(
-                Diagnostic::error("missing-neighbour", format!("`bfd_instance` {name} has no `neighbor_ip`"))
-                    .at(node.name.span, "left out"),
-            );
-            return;
-        };
-        let source = address("source_ip").and_then(|source| Some((source.address(0)?, source.arg_span(0))));
-        if let (Some((source, at)), Some(neighbour)) = (source, neighbour.address(0))
-            && source.is_ipv4() != neighbour.is_ipv4()
-        {
-            context.report(
-                Diagnostic::error(
-                    "family-mix",
-                    format!("the addresses of `bfd_instance` {name} are of different families"),
-                )
-                .at(at, "left out"),
-            );
-            return;
-        }
-        self.bfds.insert(name);
     }
 
     /// The name of a block; `None` if another of its kind has it already (reported).
@@ -137,48 +133,43 @@ impl Draft {
 
     /// Makes the model. `skipped` are names of blocks that were not understood, `host` is the name of this host.
     pub(crate) fn finish(self, skipped: &[Box<str>], host: &str, context: &mut Context) -> (Config, Places) {
+        let skipped: Vec<Box<str>> = skipped.iter().chain(&self.left_out).cloned().collect();
         // Given back before the model takes its room.
         drop(self.names);
         let places =
             Places { instances: self.instances.iter().map(|draft| (draft.name.clone(), draft.at)).collect() };
         let sync_id_written = self.global.sync_id_written;
-        let global = self.global.finish(host);
+        let global = self.global.finish(host, context);
         let mut config = Config {
             global,
             track_scripts: self.track_scripts,
             track_files: self.track_files,
             track_processes: self.track_processes,
+            bfd_sessions: self.bfds,
             virtual_server_groups: self.server_groups,
+            ssl: self.ssl,
             observability: self.observability,
+            static_addresses: self.static_addresses,
+            static_routes: self.static_routes,
+            static_rules: self.static_rules,
+            garp_groups: self.garp_groups,
             ..Config::default()
         };
         resolve_instance::resolve(
             self.instances,
             self.groups,
             &places.instances,
-            skipped,
+            &skipped,
             &mut config,
             context,
         );
+        routing::resolve(self.routing.groups, &mut config, context);
         sync_daemon::resolve(&mut config, sync_id_written, context);
-        resolve_server::resolve(self.servers, &self.bfds, skipped, &mut config, context);
+        let bfds =
+            config.bfd_sessions.iter().filter(|bfd| bfd.for_checkers).map(|bfd| bfd.name.clone()).collect();
+        let skipped: Vec<&str> = skipped.iter().chain(&self.dropped_groups).map(|name| &**name).collect();
+        resolve_server::resolve(self.servers, &bfds, &skipped, &mut config, context);
         script_files::check(&config.global, context);
         (config, places)
-    }
-}
-
-/// A line of `interface_up_down_delays`: an interface and one or two times.
-fn delays(words: &[Word], context: &mut Context) {
-    let Some((interface, delays)) = words.split_first() else { return };
-    if crate::line_values::line_interface(interface, "interface_up_down_delays", context).is_none() {
-        return;
-    }
-    if delays.is_empty() {
-        let diagnostic =
-            Diagnostic::error("missing-value", "`interface_up_down_delays` needs a time after the interface");
-        context.report(diagnostic.at(interface.span.after(), "missing here"));
-    }
-    for delay in delays.iter().take(2) {
-        crate::line_values::line_seconds(delay, 255_000_000, context);
     }
 }

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use super::instance::InstanceDraft;
 use crate::diagnostics::{Diagnostic, Outcome};
-use crate::model::{Family, InitialState, Instance, InterfaceAddress, Priority, VrrpVersion};
+use crate::model::{Family, InitialState, InterfaceAddress, Name, Priority, Tracking, VrrpVersion};
 use crate::preprocess::Context;
 use crate::source::Span;
 
 /// Most addresses that the count field of an advert has room for (RFC 9568 §5.2.5).
 const MOST_ADDRESSES: usize = 255;
+/// Most IPv6 addresses that fit into a packet of 1500 bytes, without what stands before them: Ethernet 14, IPv6 40,
+/// VRRP 8 bytes.
+const MOST_IPV6_ADDRESSES: usize = (1500 - 14 - 40 - 8) / 16;
 
 /// The advert interval, as the version can say it.
 pub(super) fn advert_int(draft: &InstanceDraft, version: VrrpVersion, context: &mut Context) -> Duration {
@@ -77,69 +80,68 @@ pub(super) fn check_preemption(
 /// Advertised and other addresses; `None` when the instance cannot run without.
 pub(super) fn addresses(
     draft: &mut InstanceDraft,
-    family: Family,
-    version: VrrpVersion,
+    (family, version, strict): (Family, VrrpVersion, bool),
     context: &mut Context,
 ) -> Option<(Vec<InterfaceAddress>, Vec<InterfaceAddress>)> {
-    let strict = draft.strict.unwrap_or(false);
-    let mut advertised: Vec<InterfaceAddress> = Vec::with_capacity(draft.addresses.len());
-    let mut excluded = Vec::with_capacity(draft.excluded.len());
-    for (address, span) in draft.addresses.drain(..) {
-        if Family::of(address.address) != family {
-            context.report(
-                Diagnostic::error(
-                    "family-mix",
-                    format!("{address} is not {family} as the adverts of `{}` are", draft.name),
-                )
-                .at(span, "moved to the excluded addresses")
-                .help("addresses of the other family go into `virtual_ipaddress_excluded`"),
-            );
-            excluded.push(address);
-        } else {
-            advertised.push(address);
-        }
-    }
-    excluded.extend(draft.excluded.drain(..).map(|(address, _)| address));
-    if advertised.len() > MOST_ADDRESSES {
+    let take = |list: &mut Vec<(InterfaceAddress, Span)>| -> Vec<InterfaceAddress> {
+        list.drain(..).map(|(address, _)| address).collect()
+    };
+    let mut advertised = take(&mut draft.addresses);
+    let mut excluded = take(&mut draft.excluded);
+    let most = match family {
+        Family::V4 => MOST_ADDRESSES,
+        Family::V6 => MOST_IPV6_ADDRESSES,
+    };
+    if advertised.len() > most {
         context.report(
             Diagnostic::error(
                 "too-many-addresses",
-                format!("`{}` has more than {MOST_ADDRESSES} addresses", draft.name),
+                format!(
+                    "an advert of `{}` has room for {most} addresses of {}",
+                    draft.name,
+                    advertised.len()
+                ),
             )
             .at(draft.at, "the rest is moved to the excluded addresses"),
         );
-        let rest = advertised.split_off(MOST_ADDRESSES);
-        excluded.splice(0..0, rest);
+        excluded.append(&mut advertised.split_off(most));
     }
-    if advertised.is_empty() && draft.addresses_written {
-        // What is wrong with them was said; version 3 cannot do without any (RFC 9568 §5.2.5).
-        if version == VrrpVersion::V3 || strict {
+    if !advertised.is_empty() || draft.no_virtual_ipaddress.is_some() {
+        return Some((advertised, excluded));
+    }
+    // Version 3 cannot do without any (RFC 9568 §5.2.5).
+    let needs_one = version == VrrpVersion::V3 || strict;
+    if draft.addresses_written {
+        // What is wrong with them was said.
+        if needs_one {
             context.leads_to(Outcome::CannotRun);
-            return None;
         }
-    } else if advertised.is_empty() && draft.no_virtual_ipaddress.is_none() {
-        let diagnostic =
-            Diagnostic::error("no-addresses", format!("`{}` has no virtual addresses", draft.name));
-        if version == VrrpVersion::V3 || strict {
-            context.report(diagnostic.fatal().at(draft.at, "this instance cannot run"));
-            return None;
-        }
-        context.report(
-            Diagnostic { severity: crate::diagnostics::Severity::Warning, ..diagnostic }
-                .at(draft.at, "nothing to take over"),
-        );
+        return (!needs_one).then_some((advertised, excluded));
     }
+    let message = format!("`{}` has no virtual addresses", draft.name);
+    if needs_one {
+        let diagnostic = Diagnostic::error("no-addresses", message).fatal();
+        context.report(diagnostic.at(draft.at, "this instance cannot run"));
+        return None;
+    }
+    let diagnostic =
+        Diagnostic::warning("no-addresses", message).changes().at(draft.at, "nothing to take over");
+    context.report(diagnostic.help("`no_virtual_ipaddress` says that this is meant so"));
     Some((advertised, excluded))
 }
 
 /// An instance follows its own interface anyway (or does not, by `dont_track_primary`): tracking it is left out.
-pub(super) fn drop_own_interface(instance: &mut Instance, at: Span, context: &mut Context) {
-    let before = instance.track_interfaces.len();
-    let own = instance.interface.clone();
-    instance.track_interfaces.retain(|tracked| Some(&tracked.interface) != own.as_ref());
-    if instance.track_interfaces.len() != before {
+pub(super) fn drop_own_interface(
+    tracking: &mut Tracking,
+    (name, own): (&str, Option<&Name>),
+    at: Span,
+    context: &mut Context,
+) {
+    let before = tracking.interfaces.len();
+    tracking.interfaces.retain(|tracked| Some(&tracked.interface) != own);
+    if tracking.interfaces.len() != before {
         context.report(
-            Diagnostic::warning("own-interface", format!("`{}` tracks its own interface", instance.name))
+            Diagnostic::warning("own-interface", format!("`{name}` tracks its own interface"))
                 .changes()
                 .at(at, "left out: it follows that one anyway"),
         );
@@ -147,38 +149,41 @@ pub(super) fn drop_own_interface(instance: &mut Instance, at: Span, context: &mu
 }
 
 /// Takes the weights from what a grouped instance or an owner tracks: its priority must not change.
-pub(super) fn drop_weights(instance: &mut Instance, at: Span, grouped: bool, context: &mut Context) {
+pub(super) fn drop_weights(
+    tracking: &mut Tracking,
+    name: &str,
+    at: Span,
+    grouped: bool,
+    context: &mut Context,
+) {
     let mut weighted = false;
-    for interface in &mut instance.track_interfaces {
+    for interface in &mut tracking.interfaces {
         weighted |= interface.weight != 0;
         if grouped {
             interface.weight = 0;
         }
     }
     if !grouped {
-        instance.track_interfaces.retain(|interface| interface.weight == 0);
+        tracking.interfaces.retain(|interface| interface.weight == 0);
     }
-    for list in [&mut instance.track_scripts, &mut instance.track_processes, &mut instance.track_bfds] {
+    for list in [&mut tracking.scripts, &mut tracking.bfds] {
         let before = list.len();
         list.retain(|object| object.weight == 0);
         weighted |= list.len() != before;
     }
-    let before = instance.track_files.len();
-    instance.track_files.retain(|file| matches!(file.weight, 0 | 1));
-    weighted |= instance.track_files.len() != before;
-    for file in &mut instance.track_files {
+    let before = tracking.files.len();
+    tracking.files.retain(|file| matches!(file.weight, 0 | 1));
+    weighted |= tracking.files.len() != before;
+    for file in &mut tracking.files {
         weighted |= file.weight != 0;
         file.weight = 0;
     }
     if weighted {
         let why = if grouped { "a member of a sync group" } else { "the owner (priority 255)" };
         context.report(
-            Diagnostic::error(
-                "weight-ignored",
-                format!("`{}` is {why} and cannot track with weights", instance.name),
-            )
-            .at(at, "its weighted trackers are left out")
-            .help("`sync_group_tracking_weight` in the group allows them"),
+            Diagnostic::error("weight-ignored", format!("`{name}` is {why} and cannot track with weights"))
+                .at(at, "its weighted trackers are left out")
+                .help("`sync_group_tracking_weight` in the group allows them"),
         );
     }
 }

@@ -6,7 +6,7 @@ use super::alerts;
 use super::group::GroupDraft;
 use super::tracked_names::{Definitions, Tracked, objects};
 use crate::diagnostics::Diagnostic;
-use crate::model::{Config, Name, SyncGroup};
+use crate::model::{Config, Name, SyncGroup, Tracking};
 use crate::preprocess::Context;
 use crate::source::Span;
 
@@ -68,11 +68,13 @@ pub(super) fn sync_groups(
             notify_priority_changes: draft.notify_priority_changes,
             tracking_weight: draft.tracking_weight,
             global_tracking: draft.global_tracking,
-            track_interfaces: draft.interfaces,
-            track_scripts: objects(draft.scripts, Tracked::Script, tracked, context),
-            track_files: objects(draft.files, Tracked::File, tracked, context),
-            track_processes: objects(draft.processes, Tracked::Process, tracked, context),
-            track_bfds: objects(draft.bfds, Tracked::Bfd, tracked, context),
+            tracking: Tracking {
+                interfaces: draft.interfaces,
+                scripts: objects(draft.scripts, Tracked::Script, tracked, context),
+                files: objects(draft.files, Tracked::File, tracked, context),
+                processes: objects(draft.processes, Tracked::Process, tracked, context),
+                bfds: objects(draft.bfds, Tracked::Bfd, tracked, context),
+            },
         });
     }
     groups

@@ -5,16 +5,18 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::group::GroupDraft;
 use super::instance::InstanceDraft;
+use super::track::TrackedDraft;
 use super::tracked_names::{Definitions, Tracked, objects};
-use super::{alerts, authentication, resolve_advert, resolve_group, strict_mode};
+use super::{alerts, authentication, resolve_advert, resolve_group, resolve_link, strict_mode};
 use crate::diagnostics::{Diagnostic, Outcome};
 use crate::model::{
-    Config, Family, Garp, InitialState, Instance, InterfaceAddress, Name, Notify, Priority, SyncGroup,
-    VirtualRouterId, Vmac, VrrpVersion,
+    Config, Family, Garp, Global, InitialState, Instance, Name, Priority, Rare, SyncGroup, Tracking,
+    VirtualRouterId, VrrpVersion,
 };
 use crate::preprocess::Context;
 use crate::source::Span;
@@ -29,7 +31,7 @@ pub(super) fn resolve(
     config: &mut Config,
     context: &mut Context,
 ) {
-    let tracked = Definitions::of(config);
+    let tracked = Definitions::of(config, skipped);
     config.sync_groups = resolve_group::sync_groups(groups, places, skipped, &tracked, config, context);
     let membership: HashMap<Name, usize> = config
         .sync_groups
@@ -38,12 +40,16 @@ pub(super) fn resolve(
         .flat_map(|(index, group)| group.members.iter().map(move |member| (member.clone(), index)))
         .collect();
     config.instances.reserve_exact(instances.len());
+    // That of the last instance, mostly that of the next one as well.
+    let mut garp = Arc::new(config.global.garp.clone());
     let mut routers: HashMap<RouterKey, Span> = HashMap::new();
     for draft in instances {
         let at = draft.at;
         let vrid_at = draft.vrid.map_or(at, |(_, span)| span);
         let group = membership.get(&draft.name).and_then(|index| config.sync_groups.get(*index));
-        let Some(instance) = resolve_one(*draft, group, &tracked, config, context) else { continue };
+        let Some(instance) = resolve_one(*draft, group, &tracked, &mut garp, config, context) else {
+            continue;
+        };
         let keys = router_keys(&instance);
         if let Some(first) = keys.iter().find_map(|key| routers.get(key)) {
             let interface = instance.interface.as_deref().unwrap_or("no interface");
@@ -108,73 +114,34 @@ fn resolve_one(
     mut draft: InstanceDraft,
     group: Option<&SyncGroup>,
     tracked: &Definitions,
+    shared: &mut Arc<Garp>,
     config: &Config,
     context: &mut Context,
 ) -> Option<Instance> {
     let global = &config.global;
-    let at = draft.at;
     let name = draft.name.clone();
-    let Some((vrid, _)) = draft.vrid else {
-        if draft.bad.contains(&"virtual_router_id") {
-            context.leads_to(Outcome::CannotRun);
-            return None;
-        }
-        context.report(
-            Diagnostic::error("missing-vrid", format!("`{name}` has no `virtual_router_id`"))
-                .fatal()
-                .at(at, "this instance cannot run")
-                .help("for example: `virtual_router_id 51`, the same number on all routers of the group"),
-        );
-        return None;
-    };
-    let family = family_of(&mut draft, context);
+    let vrid = vrid(&draft, context)?;
+    let family = draft.family.unwrap_or_default();
     let strict = draft.strict.unwrap_or(global.vrrp_strict);
     let version = version_of(&draft, family, strict, global.vrrp_version, context);
-    let interface = draft.interface.take().or_else(|| global.default_interface.clone());
-    if interface.is_none() && (draft.peers.is_empty() || draft.source.is_none()) {
-        if draft.bad.contains(&"interface") {
-            context.leads_to(Outcome::CannotRun);
-            return None;
-        }
-        context.report(
-            Diagnostic::error("missing-interface", format!("`{name}` has no `interface`"))
-                .fatal()
-                .at(at, "this instance cannot run")
-                .help(
-                    "for example: `interface eth0`; only a unicast instance with `unicast_src_ip` needs none",
-                ),
-        );
-        return None;
-    }
+    resolve_link::check_vmac(&mut draft, strict, context);
+    let interface = resolve_link::interface(&mut draft, context)?;
     let (state, priority) = state_and_priority(&draft, strict, context);
+    let fault = resolve_link::unicast(&mut draft, strict, interface.is_some(), context)?;
     strict_mode::check(&mut draft, strict, version, priority, context);
     resolve_advert::check_preemption(&mut draft, state, priority, strict, context);
     let advert_int = resolve_advert::advert_int(&draft, version, context);
     let authentication = authentication::resolve(&draft, version, family, strict, context)?;
     let state = authentication::initial_state(&authentication, &draft, (state, priority), context);
-    if let (Some(span), true, false) = (draft.unicast_keyword, draft.peers.is_empty(), draft.peers_written) {
-        context.report(
-            Diagnostic::warning(
-                "unicast-without-peers",
-                format!("`{name}` has settings of unicast but no `unicast_peer`"),
-            )
-            .changes()
-            .at(span, "adverts go to the multicast group"),
-        );
+    let vrf = resolve_link::vrf(&mut draft, interface.is_some(), context);
+    let (addresses, excluded) = resolve_advert::addresses(&mut draft, (family, version, strict), context)?;
+    let tracking = tracking(&mut draft, (group, priority), interface.as_ref(), tracked, context);
+    let garp = garp(&draft, &global.garp, strict);
+    if garp != **shared {
+        *shared = Arc::new(garp);
     }
-    needs(&draft, interface.is_some(), context);
-    let (addresses, excluded) = resolve_advert::addresses(&mut draft, family, version, context)?;
-    let owner_ignore = draft.owner_ignore_adverts.map(|(on, _)| on);
-    if let (Some((true, span)), false) = (draft.owner_ignore_adverts, priority == Priority::OWNER) {
-        context.report(
-            Diagnostic::error("conflict", "`owner_ignore_adverts` is for priority 255 only")
-                .at(span, "has no effect"),
-        );
-    }
-    let tracking_weights = group.is_none_or(|group| group.tracking_weight);
-    let mut instance = Instance {
+    Some(Instance {
         state,
-        interface,
         vrid: VirtualRouterId(vrid),
         priority,
         advert_int,
@@ -185,114 +152,155 @@ fn resolve_one(
         excluded_addresses: excluded,
         nopreempt: draft.nopreempt.is_some(),
         preempt_delay: draft.preempt_delay.map_or(Duration::ZERO, |(delay, _)| delay),
+        timer_expired_backup: timer_expired(&draft, context),
         down_timer_adverts: draft.down_timer_adverts.map_or(global.vrrp_down_timer_adverts, |(n, _)| n),
         accept: draft.accept.map_or(priority == Priority::OWNER || !strict, |(on, _)| on),
         strict,
-        garp: garp(&draft, &global.garp, strict),
+        garp: shared.clone(),
         lower_prio_no_advert: draft
             .lower_prio_no_advert
             .map_or(strict || global.vrrp_lower_prio_no_advert, |(on, _)| on),
         higher_prio_send_advert: draft
             .higher_prio_send_advert
             .map_or(!strict && global.vrrp_higher_prio_send_advert, |(on, _)| on),
-        owner_ignore_adverts: priority == Priority::OWNER
-            && owner_ignore.unwrap_or(strict || global.vrrp_owner_ignore_adverts),
+        owner_ignore_adverts: owner_ignore_adverts(&draft, (priority, strict), global, context),
         dont_track_primary: draft.dont_track_primary,
-        track_interfaces: draft.interfaces,
-        track_scripts: objects(draft.scripts, Tracked::Script, tracked, context),
-        track_files: objects(draft.files, Tracked::File, tracked, context),
-        track_processes: objects(draft.processes, Tracked::Process, tracked, context),
-        track_bfds: objects(draft.bfds, Tracked::Bfd, tracked, context),
+        tracking,
         source_address: draft.source.map(|(address, _)| address),
-        track_source_address: draft.track_source,
-        multicast_group: draft.multicast.map_or(
-            match family {
-                Family::V4 => global.vrrp_mcast_group4.into(),
-                Family::V6 => global.vrrp_mcast_group6.into(),
-            },
-            |(address, _)| address,
-        ),
-        unicast_peers: draft.peers.into_iter().map(|(peer, _)| peer).collect(),
-        unicast_ttl: draft.unicast_ttl.map_or(255, |(ttl, _)| ttl),
+        track_source_address: draft.track_source && draft.source.is_some(),
+        multicast_group: multicast_group(&draft, family, global, context),
+        unicast_checksum: draft.unicast_checksum,
+        unicast_ttl: unicast_ttl(&draft, context),
         check_unicast_source: draft.check_unicast_source || global.vrrp_check_unicast_src,
+        unicast_peers: draft.peers.into_iter().map(|(peer, _)| peer).collect(),
         skip_check_adv_addr: draft.skip_check_adv_addr.unwrap_or(global.vrrp_skip_check_adv_addr),
         v3_checksum_as_v2: draft.v3_checksum_as_v2.unwrap_or(global.v3_checksum_as_v2),
-        promote_secondaries: draft.promote_secondaries,
+        promote_secondaries: draft.promote_secondaries.is_some(),
         smtp_alert: alerts::vrrp(draft.smtp_alert, global),
-        notify: draft.notify.map_or_else(Notify::default, |notify| *notify),
+        notify: draft.notify,
         notify_priority_changes: draft
             .notify_priority_changes
             .or(group.and_then(|group| group.notify_priority_changes))
             .unwrap_or(global.vrrp_notify_priority_changes),
         lvs_sync_daemon_interface: draft.lvs_sync_daemon_interface,
-        vmac: draft.vmac.map(|vmac| Vmac {
-            xmit_base: draft.vmac_xmit_base.is_some(),
-            addresses: draft.vmac_addr,
-            ..vmac
-        }),
+        config_fault: fault.or(resolve_link::ipvlan_fault(&draft.vmac, family, context)),
+        vmac: draft.vmac.map(|vmac| Box::new(vmac.finish(vrid, draft.vmac_xmit_base.is_some()))),
+        vmac_for_addresses: draft.vmac_addr,
+        vrf,
+        routes: draft.routes.into(),
+        rules: draft.rules.into(),
         no_virtual_ipaddress: draft.no_virtual_ipaddress.is_some(),
         kernel_rx_buf_size: draft.kernel_rx_buf_size,
         debug: draft.debug,
+        poll_link: draft.poll_link && interface.is_some(),
+        interface,
         name,
-    };
-    resolve_advert::drop_own_interface(&mut instance, at, context);
-    if !tracking_weights || priority == Priority::OWNER {
-        resolve_advert::drop_weights(&mut instance, at, !tracking_weights, context);
-    }
-    Some(instance)
+    })
 }
 
-/// Settings that mean nothing without another one, or beside it.
-fn needs(draft: &InstanceDraft, has_interface: bool, context: &mut Context) {
-    let unicast = draft.peers_written || !draft.peers.is_empty();
-    let lone = [
-        (draft.unicast_ttl.filter(|_| !unicast).map(|(_, span)| span), "`unicast_ttl` needs `unicast_peer`"),
-        (draft.vmac_xmit_base.filter(|_| draft.vmac.is_none()), "`vmac_xmit_base` needs `use_vmac`"),
-        (draft.vrf.filter(|_| has_interface), "`vrf` is for instances without `interface`"),
-    ];
-    for (span, message) in lone {
-        if let Some(span) = span {
+/// `virtual_router_id`, which nothing runs without.
+fn vrid(draft: &InstanceDraft, context: &mut Context) -> Option<u8> {
+    if let Some((vrid, _)) = draft.vrid {
+        return Some(vrid);
+    }
+    if draft.bad.contains(&"virtual_router_id") {
+        context.leads_to(Outcome::CannotRun);
+        return None;
+    }
+    context.report(
+        Diagnostic::error("missing-vrid", format!("`{}` has no `virtual_router_id`", draft.name))
+            .fatal()
+            .at(draft.at, "this instance cannot run")
+            .help("for example: `virtual_router_id 51`, the same number on all routers of the group"),
+    );
+    None
+}
+
+/// What it follows, as far as it may.
+fn tracking(
+    draft: &mut InstanceDraft,
+    (group, priority): (Option<&SyncGroup>, Priority),
+    interface: Option<&Name>,
+    tracked: &Definitions,
+    context: &mut Context,
+) -> Rare<Tracking> {
+    let mut take = |list: &mut Vec<TrackedDraft>, kind| objects(std::mem::take(list), kind, tracked, context);
+    let mut tracking = Tracking {
+        scripts: take(&mut draft.scripts, Tracked::Script),
+        files: take(&mut draft.files, Tracked::File),
+        processes: take(&mut draft.processes, Tracked::Process),
+        bfds: take(&mut draft.bfds, Tracked::Bfd),
+        interfaces: std::mem::take(&mut draft.interfaces),
+    };
+    resolve_advert::drop_own_interface(&mut tracking, (&draft.name, interface), draft.at, context);
+    let grouped = group.is_some_and(|group| !group.tracking_weight);
+    if grouped || priority == Priority::OWNER {
+        resolve_advert::drop_weights(&mut tracking, &draft.name, draft.at, grouped, context);
+    }
+    tracking.into()
+}
+
+/// `timer_expired_backup` is for instances that don't preempt.
+fn timer_expired(draft: &InstanceDraft, context: &mut Context) -> Option<Priority> {
+    let (priority, at) = draft.timer_expired?;
+    if draft.nopreempt.is_none() {
+        let diagnostic = Diagnostic::error("conflict", "`timer_expired_backup` needs `nopreempt`");
+        context.report(diagnostic.at(at, "has no effect"));
+        return None;
+    }
+    Some(priority)
+}
+
+/// `owner_ignore_adverts`: only an owner has it, and an owner that says anything of it has it.
+fn owner_ignore_adverts(
+    draft: &InstanceDraft,
+    (priority, strict): (Priority, bool),
+    global: &Global,
+    context: &mut Context,
+) -> bool {
+    let owner = priority == Priority::OWNER;
+    let (message, label) = match (draft.owner_ignore_adverts, owner) {
+        (None, _) => return owner && (strict || global.vrrp_owner_ignore_adverts),
+        (Some((on, _)), _) if on == owner => return owner,
+        (Some(_), true) => ("an owner that is told to look at adverts does not do so", "has no effect"),
+        (Some(_), false) => ("`owner_ignore_adverts` is for priority 255 only", "has no effect"),
+    };
+    if let Some((_, span)) = draft.owner_ignore_adverts {
+        context.report(Diagnostic::error("conflict", message).at(span, label));
+    }
+    owner
+}
+
+/// `mcast_dst_ip`, else that of the family; unicast has none of its own.
+fn multicast_group(draft: &InstanceDraft, family: Family, global: &Global, context: &mut Context) -> IpAddr {
+    let general = match family {
+        Family::V4 => global.vrrp_mcast_group4.into(),
+        Family::V6 => global.vrrp_mcast_group6.into(),
+    };
+    match draft.multicast {
+        Some((_, span)) if !draft.peers.is_empty() => {
+            let message = "`mcast_dst_ip` does not go with `unicast_peer`";
             context.report(Diagnostic::error("conflict", message).at(span, "has no effect"));
+            general
         }
+        Some((group, _)) => group,
+        None => general,
     }
 }
 
-/// The family of the adverts: of the first address, the source, the peers or the multicast group.
-fn family_of(draft: &mut InstanceDraft, context: &mut Context) -> Family {
-    let first =
-        |list: &[(InterfaceAddress, Span)]| list.first().map(|(address, _)| Family::of(address.address));
-    let family = if draft.native_ipv6.is_some() { Some(Family::V6) } else { first(&draft.addresses) };
-    let family = family
-        .or(draft.source.map(|(address, _)| Family::of(address)))
-        .or(draft.peers.first().map(|(peer, _)| Family::of(peer.address)))
-        .or(draft.multicast.map(|(address, _)| Family::of(address)))
-        .unwrap_or_default();
-    let wrong = |address: IpAddr| Family::of(address) != family;
-    let mut say = |what: &str, span: Span| {
-        context.report(
-            Diagnostic::error(
-                "family-mix",
-                format!("{what} of `{}` is not {family} as its adverts are", draft.name),
-            )
-            .at(span, "left out"),
-        );
-    };
-    if let Some((_, span)) = draft.source.filter(|(address, _)| wrong(*address)) {
-        say("the source address", span);
-        draft.source = None;
-    }
-    if let Some((_, span)) = draft.multicast.filter(|(address, _)| wrong(*address)) {
-        say("the multicast group", span);
-        draft.multicast = None;
-    }
-    draft.peers.retain(|(peer, span)| {
-        let right = !wrong(peer.address);
-        if !right {
-            say("a peer", *span);
+/// `unicast_ttl`, which needs peers.
+fn unicast_ttl(draft: &InstanceDraft, context: &mut Context) -> u8 {
+    match draft.unicast_ttl {
+        Some((_, span)) if draft.peers.is_empty() => {
+            if !draft.peers_written {
+                let diagnostic = Diagnostic::error("conflict", "`unicast_ttl` needs `unicast_peer`");
+                context.report(diagnostic.at(span, "has no effect"));
+            }
+            u8::MAX
         }
-        right
-    });
-    family
+        Some((ttl, _)) => ttl,
+        None => u8::MAX,
+    }
 }
 
 fn version_of(
@@ -302,9 +310,6 @@ fn version_of(
     default: VrrpVersion,
     context: &mut Context,
 ) -> VrrpVersion {
-    if draft.native_ipv6.is_some() {
-        return VrrpVersion::V3;
-    }
     match (draft.version, family) {
         (Some((VrrpVersion::V2, span)), Family::V6) if strict => {
             context.report(
@@ -358,5 +363,6 @@ fn garp(draft: &InstanceDraft, global: &Garp, strict: bool) -> Garp {
         lower_prio_repeat: draft.garp_lower_repeat.map_or(lower_repeat, |(number, _)| number),
         interval: global.interval,
         gna_interval: global.gna_interval,
+        extra_interfaces: draft.garp_extra.clone().or(global.extra_interfaces.clone()),
     }
 }

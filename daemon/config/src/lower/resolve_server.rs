@@ -2,36 +2,32 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use super::alerts;
-use super::server::{RealDraft, ServerDraft, Target};
+use super::checker::{Around, DELAY_LOOP};
+use super::real_server::RealDraft;
+use super::server::{ServerDraft, Target};
 use super::server_ports::{persistence_of_port_zero, port_for};
-use super::server_rules::{check_families, check_tracked, family, protocol, scheduler_flags};
+use super::server_rules::{Serves, followed, ha_suspend, protocol, scheduler_flags, serves};
 use crate::diagnostics::Diagnostic;
 use crate::model::{
-    Config, Family, Forwarding, Name, RealServer, SorryServer, TrackedWeight, VirtualServer,
-    VirtualServerKey, Weight,
+    Config, Family, Forwarding, Name, RealServer, SorryServer, VirtualServer, VirtualServerKey, Weight,
 };
 use crate::preprocess::Context;
 use crate::source::Span;
-
-/// The kernel's own persistence time.
-pub(super) const PERSISTENCE: Duration = Duration::from_secs(360);
 
 /// Makes the virtual servers of the model.
 pub(super) fn resolve(
     drafts: Vec<ServerDraft>,
     bfds: &HashSet<Name>,
-    skipped: &[Box<str>],
+    skipped: &[&str],
     config: &mut Config,
     context: &mut Context,
 ) {
     let mut seen: HashMap<VirtualServerKey, Span> = HashMap::new();
-    for mut draft in drafts {
+    for draft in drafts {
         let at = draft.at;
-        check_tracked(&mut draft, bfds, config, context);
-        let Some(server) = resolve_one(draft, skipped, config, context) else { continue };
+        let Some(server) = resolve_one(draft, bfds, skipped, config, context) else { continue };
         if let Some(first) = seen.get(&server.key) {
             context.report(
                 Diagnostic::error(
@@ -50,14 +46,14 @@ pub(super) fn resolve(
 
 fn resolve_one(
     mut draft: ServerDraft,
-    skipped: &[Box<str>],
+    bfds: &HashSet<Name>,
+    skipped: &[&str],
     config: &Config,
     context: &mut Context,
 ) -> Option<VirtualServer> {
     let at = draft.at;
     let name = display(&draft);
-    let family = family(&mut draft, skipped, config, context)?;
-    check_families(&mut draft, family, &name, context);
+    let served = serves(&draft, skipped, config, context);
     if draft.reals.is_empty() {
         if draft.bad.contains(&"real_server") {
             return None;
@@ -68,11 +64,13 @@ fn resolve_one(
         );
         return None;
     }
+    let served = served?;
+    let ha_suspend = ha_suspend(&draft, config, context);
     let protocol = protocol(&mut draft, config, &name, context);
     let forwarding = match draft.forwarding {
         Some(forwarding) => forwarding,
         None => {
-            let implied = draft.reals.iter().any(|real| real.forwarding.is_none());
+            let implied = draft.reals.iter().chain(&draft.sorry).any(|real| real.forwarding.is_none());
             if implied && !draft.bad.contains(&"lvs_method") {
                 default_used(context, at, &name, "lvs_method", "NAT");
             }
@@ -87,7 +85,7 @@ fn resolve_one(
     });
     scheduler_flags(&mut draft, &scheduler, context);
     persistence_of_port_zero(&mut draft, config, &name, context);
-    let sorry_server = draft.sorry.take().map(|sorry| {
+    let mut sorry_server = draft.sorry.take().map(|sorry| {
         let forwarding = sorry.forwarding.unwrap_or(forwarding);
         SorryServer {
             address: port_for(&draft.target, &sorry, forwarding, config, context),
@@ -97,24 +95,38 @@ fn resolve_one(
         }
     });
     let reals = std::mem::take(&mut draft.reals);
-    let real_servers = real_servers(&draft, reals, forwarding, config, &name, context);
+    let real_servers = real_servers(&draft, reals, forwarding, bfds, config, &name, context);
+    if let Some(sorry) = &mut sorry_server {
+        sorry_is_real(sorry, draft.at, &real_servers, &name, context);
+    }
     let total: u64 = real_servers.iter().map(|real| u64::from(real.weight.0)).sum();
     let (quorum, hysteresis) = quorum(&draft, total, &name, context);
     let key = match draft.target {
         Target::Address(address) => VirtualServerKey::Address { address, protocol },
-        Target::Mark(mark) => VirtualServerKey::FwMark { mark, family },
-        Target::Group(name) => VirtualServerKey::Group { name, protocol, family },
+        Target::Mark(mark) => {
+            let family = match served {
+                Serves::One(family) => family,
+                Serves::Both => Family::V4,
+            };
+            VirtualServerKey::FwMark { mark, family }
+        }
+        Target::Group(name) => {
+            let family = match served {
+                Serves::One(family) => Some(family),
+                Serves::Both => None,
+            };
+            VirtualServerKey::Group { name, protocol, family }
+        }
     };
-    let full = if family == Family::V4 { 32 } else { 128 };
     Some(VirtualServer {
         key,
         scheduler,
         flags: draft.flags,
         forwarding,
         persistence_timeout: draft.persistence_timeout,
-        persistence_granularity: draft.granularity.map_or(full, |(length, _, _)| length),
+        persistence_granularity: draft.granularity,
         persistence_engine: draft.persistence_engine,
-        delay_loop: draft.timing.delay_loop.unwrap_or(Duration::from_secs(60)),
+        delay_loop: draft.timing.delay_loop.unwrap_or(DELAY_LOOP),
         timing: draft.timing,
         weight: Weight(draft.weight),
         inhibit_on_failure: draft.inhibit,
@@ -124,7 +136,7 @@ fn resolve_one(
         omega: draft.omega,
         quorum_up: draft.quorum_up,
         quorum_down: draft.quorum_down,
-        ha_suspend: draft.ha_suspend.is_some(),
+        ha_suspend,
         smtp_alert: alerts::checker(draft.smtp_alert, &config.global, false),
         virtualhost: draft.virtualhost,
         snmp_name: draft.snmp_name,
@@ -188,13 +200,14 @@ fn real_servers(
     draft: &ServerDraft,
     reals: Vec<RealDraft>,
     outer: Forwarding,
+    bfds: &HashSet<Name>,
     config: &Config,
     name: &str,
     context: &mut Context,
 ) -> Vec<RealServer> {
     let mut seen: HashSet<SocketAddr> = HashSet::new();
     let mut servers = Vec::with_capacity(reals.len());
-    for real in reals {
+    for mut real in reals {
         if !seen.insert(SocketAddr::new(real.address, real.port)) {
             context.report(
                 Diagnostic::error(
@@ -209,16 +222,20 @@ fn real_servers(
         let address = port_for(&draft.target, &real, forwarding, config, context);
         let timing = real.timing.or(draft.timing);
         let alpha = real.alpha.unwrap_or(draft.alpha);
-        for span in real.checkers.iter().filter_map(|checker| checker.family_mix(address)) {
-            context.report(
-                Diagnostic::error("family-mix", "`bindto` is not of the family of the address to check")
-                    .at(span, "has no effect"),
-            );
-        }
-        let tracked = real.tracked.into_iter().map(|(keyword, object)| TrackedWeight {
-            keyword: keyword.into(),
-            object: object.resolve(1, false),
-        });
+        let (file_checks, bfd_checks) = followed(&mut real, alpha, bfds, config, context);
+        let virtualhost = real.virtualhost.or_else(|| draft.virtualhost.clone());
+        let around = Around {
+            at: real.at,
+            // A port that the method makes nothing of is still where to check.
+            server: SocketAddr::new(real.address, if real.port == 0 { address.port() } else { real.port }),
+            timing,
+            alpha,
+            delay_loop: draft.timing.delay_loop.unwrap_or(DELAY_LOOP),
+            virtualhost: virtualhost.as_ref(),
+            outer_virtualhost: draft.virtualhost.as_ref(),
+            log_all_failures: config.global.checker_log_all_failures,
+        };
+        let checkers = real.checkers.into_iter().flat_map(|checker| checker.resolve(&around, context));
         servers.push(RealServer {
             address,
             weight: Weight(real.weight.unwrap_or(draft.weight)),
@@ -230,16 +247,31 @@ fn real_servers(
             smtp_alert: alerts::checker(real.smtp_alert, &config.global, true),
             notify_up: real.notify_up,
             notify_down: real.notify_down,
-            virtualhost: real.virtualhost.or_else(|| draft.virtualhost.clone()),
             snmp_name: real.snmp_name,
             timing,
-            checkers: real
-                .checkers
-                .into_iter()
-                .map(|checker| checker.resolve(timing, alpha, address))
-                .collect(),
-            tracked: tracked.collect(),
+            checkers: checkers.collect(),
+            virtualhost,
+            file_checks,
+            bfd_checks,
         });
     }
     servers
+}
+
+/// A sorry server that is a real server too must fail as that does.
+fn sorry_is_real(sorry: &mut SorryServer, at: Span, reals: &[RealServer], name: &str, context: &mut Context) {
+    let Some(real) = reals.iter().find(|real| real.address == sorry.address) else { return };
+    if real.inhibit_on_failure != sorry.inhibit {
+        let (set, change) = if sorry.inhibit { ("has", "not inhibited") } else { ("has not", "inhibited") };
+        context.report(
+            Diagnostic::error(
+                "conflict",
+                format!(
+                    "the sorry server of {name} is also a real server, but {set} `sorry_server_inhibit`, unlike that"
+                ),
+            )
+            .at(at, format!("the sorry server is {change} too")),
+        );
+        sorry.inhibit = real.inhibit_on_failure;
+    }
 }

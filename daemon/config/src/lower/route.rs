@@ -1,295 +1,369 @@
-//! Lines of `virtual_routes`, `static_routes`, `virtual_rules` and `static_rules`: do they read as `ip route` and
-//! `ip rule` want them. They are not in the model yet, but a mistake in them is one.
+//! A line of `static_routes` or `virtual_routes`.
+//!
+//! It is read as `ip route add` would read it, with keepalived's own words (`no_track`, `track_group`) and old ones
+//! (`gw`, `or`). What is wrong in it leaves the route out, but for a few things that keepalived goes on without.
 
-use super::address::network;
+mod encap;
+mod metrics;
+mod nexthop;
+
+use super::address::prefix;
+use super::iproute_names::NameKind;
+use super::option_line::OptionLine;
+use super::routing::{Routing, TrackGroup};
 use crate::diagnostics::Diagnostic;
-use crate::line_values::{line_interface, line_number};
+use crate::model::{
+    AddressScope, Family, NextHop, Prefix, Route, RouteHop, RouteKind, RouteMetrics, RoutePlacement,
+    RouterPreference, RoutingProtocol, RoutingTable,
+};
 use crate::preprocess::Context;
+use crate::source::Span;
 use crate::words::Word;
 
-/// What follows an option.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Value {
-    /// Nothing.
-    None,
-    /// Any word: a name or number of one of iproute2's tables, or something that only the kernel knows.
-    Word,
-    /// An address, with or without prefix.
-    Address,
-    /// An address after an optional family.
-    Gateway,
-    /// An interface.
-    Interface,
-    /// A number up to this.
-    Number(i64),
-    /// A number up to this, after an optional `lock`.
-    Lockable(i64),
-    /// A time or other word, after an optional `lock`.
-    LockableWord,
-    /// One of these.
-    Choice(&'static [&'static str]),
-    /// Everything up to the next option.
-    UpToOption,
+/// Options that stand for themselves here; the rest is in the lists of [`metrics`] and [`nexthop`].
+const OPTIONS: &[&str] = &[
+    "inet",
+    "inet6",
+    "to",
+    "src",
+    "as",
+    "gw",
+    "or",
+    "from",
+    "tos",
+    "dsfield",
+    "table",
+    "vrf",
+    "protocol",
+    "scope",
+    "metric",
+    "priority",
+    "preference",
+    "oif",
+    "expires",
+    "pref",
+    "ttl-propagate",
+    "add",
+    "prepend",
+    "append",
+    "nexthop",
+    "no_track",
+    "track_group",
+];
+
+/// A route as far as it is read.
+#[derive(Default)]
+struct Draft {
+    family: Option<Family>,
+    /// The family was said with `inet` or `inet6`, so that `default` may follow.
+    family_said: bool,
+    destination: Option<Destination>,
+    kind: RouteKind,
+    from: Option<Prefix>,
+    preferred_source: Option<std::net::IpAddr>,
+    tos: Option<u8>,
+    table: Option<RoutingTable>,
+    protocol: Option<(u8, Span)>,
+    scope: AddressScope,
+    metric: Option<u32>,
+    hop: RouteHop,
+    next_hops: Vec<NextHop>,
+    expires: Option<u32>,
+    router_preference: Option<RouterPreference>,
+    ttl_propagate: Option<bool>,
+    metrics: RouteMetrics,
+    placement: RoutePlacement,
+    no_track: bool,
+    track_group: TrackGroup,
 }
 
-use Value::{Address, Choice, Gateway, Interface, Lockable, LockableWord, Number, UpToOption};
+/// Where a route leads.
+struct Destination {
+    /// `None` for `default`.
+    prefix: Option<Prefix>,
+    at: Span,
+}
 
-const U32: i64 = u32::MAX as i64;
-
-const ROUTE: &[(&str, Value)] = &[
-    ("inet", Value::None),
-    ("inet6", Value::None),
-    ("to", Address),
-    ("src", Address),
-    ("as", UpToOption),
-    ("via", Gateway),
-    ("gw", Gateway),
-    ("or", Gateway),
-    ("from", Address),
-    ("tos", Value::Word),
-    ("dsfield", Value::Word),
-    ("table", Value::Word),
-    ("protocol", Value::Word),
-    ("scope", Value::Word),
-    ("metric", Number(U32)),
-    ("priority", Number(U32)),
-    ("preference", Number(U32)),
-    ("dev", Interface),
-    ("oif", Interface),
-    ("onlink", Value::None),
-    ("encap", UpToOption),
-    ("expires", Number(U32)),
-    ("mtu", Lockable(U32)),
-    ("hoplimit", Number(255)),
-    ("advmss", Lockable(U32)),
-    ("rtt", LockableWord),
-    ("rttvar", LockableWord),
-    ("reordering", Lockable(U32)),
-    ("window", Number(U32)),
-    ("cwnd", Lockable(U32)),
-    ("ssthresh", Lockable(U32)),
-    ("realms", Value::Word),
-    ("rto_min", LockableWord),
-    ("initcwnd", Number(U32)),
-    ("initrwnd", Number(U32)),
-    ("features", Choice(&["ecn"])),
-    ("quickack", Number(1)),
-    ("congctl", LockableWord),
-    ("pref", Value::Word),
-    ("ttl-propagate", Choice(&["enabled", "disabled"])),
-    ("fastopen_no_cookie", Number(1)),
-    ("add", Value::None),
-    ("prepend", Value::None),
-    ("append", Value::None),
-    ("nexthop", Value::None),
-    ("weight", Number(256)),
-    ("no_track", Value::None),
-    ("track_group", Value::Word),
-    ("vrf", Interface),
-];
-
-/// What may stand before a destination.
-const TYPES: &[&str] = &[
-    "unicast",
-    "local",
-    "broadcast",
-    "anycast",
-    "multicast",
-    "blackhole",
-    "unreachable",
-    "prohibit",
-    "throw",
-    "nat",
-    "xresolve",
-];
-
-const RULE: &[(&str, Value)] = &[
-    ("inet", Value::None),
-    ("inet6", Value::None),
-    ("from", Address),
-    ("to", Address),
-    ("table", Value::Word),
-    ("lookup", Value::Word),
-    ("not", Value::None),
-    ("preference", Number(U32)),
-    ("order", Number(U32)),
-    ("priority", Number(U32)),
-    ("tos", Value::Word),
-    ("dsfield", Value::Word),
-    ("fwmark", Value::Word),
-    ("realms", Value::Word),
-    ("suppress_prefixlength", Number(128)),
-    ("sup_pl", Number(128)),
-    ("suppress_ifgroup", Value::Word),
-    ("sup_group", Value::Word),
-    ("dev", Interface),
-    ("iif", Interface),
-    ("oif", Interface),
-    ("tunnel-id", Value::Word),
-    ("uidrange", Value::Word),
-    ("l3mdev", Value::None),
-    ("protocol", Value::Word),
-    ("ipproto", Value::Word),
-    ("sport", Value::Word),
-    ("dport", Value::Word),
-    ("no_track", Value::None),
-    ("track_group", Value::Word),
-    ("type", Value::Word),
-    ("goto", Number(U32)),
-    ("nop", Value::None),
-    ("blackhole", Value::None),
-    ("prohibit", Value::None),
-    ("unreachable", Value::None),
-];
-
-/// Options of a rule that say what happens to a packet.
-const ACTIONS: &[&str] =
-    &["table", "lookup", "l3mdev", "type", "goto", "nop", "blackhole", "prohibit", "unreachable"];
-
-/// Checks a line of a block of routes.
-pub(super) fn route(words: &[Word], context: &mut Context) {
-    let mut reader = Reader { words, at: 0, table: ROUTE, context };
-    let mut destination = false;
-    while let Some(word) = reader.next() {
-        match reader.option(word) {
-            Some(("gw" | "or", _)) => {
-                let now = if &*word.text == "gw" { "`via`" } else { "`nexthop`" };
-                reader.context.report(
-                    Diagnostic::warning("deprecated-keyword", format!("`{}` of a route is old", word.text))
-                        .changes()
-                        .at(word.span, format!("use {now} in place of it")),
-                );
-                if reader.value(word, Gateway).is_none() {
-                    return;
-                }
-            }
-            Some((name, value)) => {
-                destination |= name == "to";
-                if reader.value(word, value).is_none() {
-                    return;
-                }
-            }
-            None if TYPES.contains(&&*word.text) => {}
-            None if destination => {
-                unknown(word, "route", reader.context);
-                return;
-            }
-            None => {
-                destination = true;
-                let named = matches!(&*word.text, "default" | "default6" | "any" | "all");
-                if !named && network(word, reader.context).is_none() {
-                    return;
-                }
-            }
+/// The route of a line; `None` when it is left out (reported). Only a static one may have a track group.
+pub(super) fn route(
+    words: &[Word],
+    is_static: bool,
+    routing: &mut Routing,
+    context: &mut Context,
+) -> Option<Route> {
+    let first = words.first()?;
+    let mut draft = Draft::default();
+    let mut line = OptionLine::new(words, "route", &mut routing.names, context);
+    while let Some(word) = line.next() {
+        if &*word.text == "nexthop" && draft.next_hops.is_empty() {
+            // From here on everything belongs to the next hops.
+            line.back();
+            draft.next_hops = nexthop::read_all(&mut line, &mut draft.family);
+            break;
+        }
+        if is_static && &*word.text == "track_group" {
+            draft.track_group.read(&mut line, word, &routing.groups)?;
+        } else {
+            draft.option(&mut line, word)?;
         }
     }
-    if let (false, Some(first)) = (destination, words.first()) {
-        context.report(
-            Diagnostic::error("missing-part", "this route has no destination").at(first.span, "left out"),
-        );
-    }
+    draft.finish(first, context)
 }
 
-/// Checks a line of a block of rules.
-pub(super) fn rule(words: &[Word], context: &mut Context) {
-    let mut reader = Reader { words, at: 0, table: RULE, context };
-    let mut action = false;
-    let mut preference = false;
-    while let Some(word) = reader.next() {
-        let Some((name, value)) = reader.option(word) else {
-            unknown(word, "rule", reader.context);
-            return;
+impl Draft {
+    /// Takes an option, or the destination.
+    fn option(&mut self, line: &mut OptionLine, word: &Word) -> Option<()> {
+        match &*word.text {
+            "inet" => self.say_family(line, Family::V4, word)?,
+            "inet6" => self.say_family(line, Family::V6, word)?,
+            "src" => {
+                let (address, value) = line.address(word)?;
+                line.settle(&mut self.family, Family::of(address), value)?;
+                self.preferred_source = Some(address);
+            }
+            "from" => self.from = Some(self.read_from(line, word)?),
+            "tos" | "dsfield" => self.tos = Some(line.named_byte(word, NameKind::TypeOfService)?),
+            "table" => self.table = Some(RoutingTable::Id(line.named(word, NameKind::Table)?)),
+            "vrf" => self.table = Some(RoutingTable::Vrf(line.interface(word)?)),
+            "protocol" => self.protocol = Some((line.named_byte(word, NameKind::Protocol)?, word.span)),
+            "scope" => self.scope = AddressScope::of(line.named_byte(word, NameKind::Scope)?),
+            "metric" | "priority" | "preference" => self.metric = Some(line.u32(word)?),
+            "oif" => self.hop.interface = Some(line.interface(word)?),
+            "expires" => {
+                line.settle(&mut self.family, Family::V6, word)?;
+                self.expires = Some(line.u32(word)?);
+            }
+            "pref" => {
+                line.settle(&mut self.family, Family::V6, word)?;
+                self.router_preference = Some(router_preference(line, word)?);
+            }
+            "ttl-propagate" => self.ttl_propagate = Some(ttl_propagate(line, word)?),
+            "add" => self.placement = RoutePlacement::Add,
+            "prepend" => self.placement = RoutePlacement::Prepend,
+            "append" => self.placement = RoutePlacement::Append,
+            "no_track" => self.no_track = true,
+            "as" => translation(line, word)?,
+            "gw" => {
+                old(line, word, "via");
+                nexthop::via(&mut self.hop, &mut self.family, line, word)?;
+            }
+            "or" => self.or(line, word)?,
+            "nexthop" => {
+                let message = "`nexthop` does not go with `or`".into();
+                return line.refuse(word, "conflict", message, "the route is left out");
+            }
+            _ => {
+                if metrics::read(&mut self.metrics, line, word)?
+                    || nexthop::read(&mut self.hop, &mut self.family, line, word)?
+                {
+                    return Some(());
+                }
+                self.destination(line, word)?;
+            }
+        }
+        Some(())
+    }
+
+    fn say_family(&mut self, line: &mut OptionLine, family: Family, word: &Word) -> Option<()> {
+        self.family_said = true;
+        line.settle(&mut self.family, family, word)
+    }
+
+    /// `from PREFIX`.
+    fn read_from(&mut self, line: &mut OptionLine, option: &Word) -> Option<Prefix> {
+        let value = line.value(option)?;
+        let from = prefix(value, line.context)?;
+        if Family::of(from.address) == Family::V4 {
+            let message = "`from` of a route is for IPv6 only".into();
+            return line.refuse(value, "family-mix", message, "the route is left out");
+        }
+        line.settle(&mut self.family, Family::V6, value)?;
+        Some(from)
+    }
+
+    /// `[to] DESTINATION`, or `TYPE DESTINATION`.
+    fn destination(&mut self, line: &mut OptionLine, word: &Word) -> Option<()> {
+        let kind = kind(&word.text);
+        let value = match (&*word.text, kind) {
+            ("to", _) => line.value(word)?,
+            (_, Some(kind)) => {
+                self.kind = kind;
+                line.value(word)?
+            }
+            _ => word,
         };
-        action |= ACTIONS.contains(&name);
-        preference |= matches!(name, "preference" | "order" | "priority");
-        if reader.value(word, value).is_none() {
-            return;
-        }
-    }
-    let Some(first) = words.first() else { return };
-    if !action {
-        let diagnostic = Diagnostic::error("missing-part", "this rule does not say what happens to a packet");
-        context.report(diagnostic.at(first.span, "left out").help("for example: `table 100`"));
-    } else if !preference {
-        context.report(
-            Diagnostic::warning("missing-preference", "this rule has no `preference`")
-                .changes()
-                .at(first.span, "where it comes among the others is left to chance"),
-        );
-    }
-}
-
-fn unknown(word: &Word, what: &str, context: &mut Context) {
-    context.report(
-        Diagnostic::error("unknown-option", format!("`{}` is no option of a {what}", word.text))
-            .at(word.span, "not known"),
-    );
-}
-
-/// Goes through the words of a line.
-struct Reader<'a> {
-    words: &'a [Word],
-    at: usize,
-    table: &'static [(&'static str, Value)],
-    context: &'a mut Context,
-}
-
-impl<'a> Reader<'a> {
-    fn next(&mut self) -> Option<&'a Word> {
-        let word = self.words.get(self.at)?;
-        self.at += 1;
-        Some(word)
-    }
-
-    fn option(&self, word: &Word) -> Option<(&'static str, Value)> {
-        self.table.iter().find(|(name, _)| **name == *word.text).copied()
-    }
-
-    /// Takes the value of an option; `None` when it is wrong (reported).
-    fn value(&mut self, option: &Word, value: Value) -> Option<()> {
-        if value == Value::None {
-            return Some(());
-        }
-        if value == UpToOption {
-            while self.words.get(self.at).is_some_and(|word| self.option(word).is_none()) {
-                self.at += 1;
+        let text = &*value.text;
+        let destination = match text {
+            "default" | "any" | "all" => None,
+            "default6" => {
+                old(line, value, "inet6 default");
+                Some(Prefix::all(Family::V6))
             }
-            return Some(());
-        }
-        let skips = match value {
-            Gateway => &["inet", "inet6"] as &[&str],
-            Lockable(_) | LockableWord => &["lock"],
-            _ => &[],
+            _ if !text.contains(['.', ':']) => {
+                let known = [OPTIONS, metrics::OPTIONS, nexthop::OPTIONS].concat();
+                return line.unknown(value, &known);
+            }
+            _ => Some(prefix(value, line.context)?),
         };
-        if self.words.get(self.at).is_some_and(|word| skips.contains(&&*word.text)) {
-            self.at += 1;
+        match destination {
+            Some(prefix) => line.settle(&mut self.family, Family::of(prefix.address), value)?,
+            None if self.family.is_some() && !self.family_said => {
+                let message = format!("`{text}` stands after what says of which family it is");
+                let diagnostic = Diagnostic::error("family-mix", message)
+                    .at(value.span, "the route is left out")
+                    .help(format!("begin the route with `{text}`"));
+                line.context.report(diagnostic);
+                return None;
+            }
+            None => {}
         }
-        let Some(word) = self.next() else {
-            self.context.report(
-                Diagnostic::error("missing-value", format!("`{}` needs a value", option.text))
-                    .at(option.span.after(), "missing here"),
-            );
+        if let Some(first) = &self.destination {
+            let message = "this route has another destination already";
+            let diagnostic = Diagnostic::warning("duplicate-value", message);
+            line.context
+                .report(diagnostic.at(value.span, "this one is used").also(first.at, "and not this one"));
+        }
+        self.destination = Some(Destination { prefix: destination, at: value.span });
+        Some(())
+    }
+
+    /// `or ADDRESS`, the old way to say that there is a second next hop beside `gw`.
+    fn or(&mut self, line: &mut OptionLine, word: &Word) -> Option<()> {
+        old(line, word, "nexthop");
+        let (address, value) = line.address(word)?;
+        line.settle(&mut self.family, Family::of(address), value)?;
+        let hop = |via| NextHop { hop: RouteHop { via, ..RouteHop::default() }, weight: 1 };
+        if self.next_hops.is_empty() {
+            self.next_hops = vec![hop(self.hop.via.take()), hop(Some(address))];
+        }
+        Some(())
+    }
+
+    fn finish(self, first: &Word, context: &mut Context) -> Option<Route> {
+        let Some(destination) = self.destination else {
+            let diagnostic = Diagnostic::error("missing-part", "this route has no destination");
+            context.report(diagnostic.at(first.span, "left out"));
             return None;
         };
-        match value {
-            Value::None | Value::Word | LockableWord | UpToOption => Some(()),
-            Address if matches!(&*word.text, "any" | "all" | "default") => Some(()),
-            Address | Gateway => network(word, self.context).map(|_| ()),
-            Interface => line_interface(word, &option.text, self.context).map(|_| ()),
-            Number(most) | Lockable(most) => {
-                line_number(word, 0, most, &option.text, self.context).map(|_| ())
-            }
-            Choice(choices) if choices.contains(&&*word.text) => Some(()),
-            Choice(choices) => {
-                self.context.report(
-                    Diagnostic::error(
-                        "invalid-value",
-                        format!("`{}`: `{}` is not known", option.text, word.text),
-                    )
-                    .at(word.span, format!("expected one of {}", choices.join(", "))),
-                );
-                None
-            }
-        }
+        let family = self.family.unwrap_or_default();
+        let protocol = tracked_protocol("route", self.protocol, self.no_track, context);
+        let has_interface = self.hop.interface.is_some();
+        Some(Route {
+            family,
+            destination: destination.prefix.unwrap_or(Prefix::all(family)),
+            kind: self.kind,
+            from: self.from,
+            preferred_source: self.preferred_source,
+            tos: self.tos,
+            table: self.table.unwrap_or(RoutingTable::MAIN),
+            protocol: protocol.unwrap_or(RoutingProtocol::KEEPALIVED),
+            scope: self.scope,
+            metric: self.metric,
+            hop: self.hop,
+            next_hops: self.next_hops,
+            expires: self.expires.map(|seconds| std::time::Duration::from_secs(seconds.into())),
+            router_preference: self.router_preference,
+            ttl_propagate: self.ttl_propagate,
+            metrics: self.metrics,
+            placement: self.placement,
+            no_track: self.no_track,
+            track_group: self.track_group.finish(self.no_track, has_interface, "`dev`", context),
+        })
     }
+}
+
+/// The protocol of a route or rule: what is tracked is known by keepalived's, so no other may stand.
+pub(super) fn tracked_protocol(
+    what: &str,
+    written: Option<(u8, Span)>,
+    no_track: bool,
+    context: &mut Context,
+) -> Option<RoutingProtocol> {
+    let ours = RoutingProtocol::KEEPALIVED;
+    if no_track {
+        return written.map(|(number, _)| RoutingProtocol(number));
+    }
+    if let Some((_, span)) = written.filter(|(number, _)| *number != ours.0) {
+        let message = format!("a tracked {what} has keepalived's protocol ({})", ours.0);
+        let diagnostic = Diagnostic::error("conflict", message).at(span, "has no effect");
+        context.report(diagnostic.help(format!("`no_track` lets a {what} have another")));
+    }
+    Some(ours)
+}
+
+/// What may stand before a destination, by name or number.
+pub(super) fn kind(text: &str) -> Option<RouteKind> {
+    use RouteKind::*;
+    let named = match text {
+        "unicast" => Unicast,
+        "local" => Local,
+        "broadcast" | "brd" => Broadcast,
+        "anycast" => Anycast,
+        "multicast" => Multicast,
+        "blackhole" => Blackhole,
+        "unreachable" => Unreachable,
+        "prohibit" => Prohibit,
+        "throw" => Throw,
+        "nat" => Nat,
+        "xresolve" => Xresolve,
+        number => {
+            let number = u8::try_from(super::iproute_names::number(number)?.ok()?).ok()?;
+            let kinds = [
+                Unicast,
+                Local,
+                Broadcast,
+                Anycast,
+                Multicast,
+                Blackhole,
+                Unreachable,
+                Prohibit,
+                Throw,
+                Nat,
+                Xresolve,
+            ];
+            let known = kinds.into_iter().find(|kind| kind.number() == number);
+            known.unwrap_or(Number(number))
+        }
+    };
+    Some(named)
+}
+
+fn router_preference(line: &mut OptionLine, option: &Word) -> Option<RouterPreference> {
+    match line.peek().map(|word| &*word.text) {
+        Some("low") => line.next().map(|_| RouterPreference::Low),
+        Some("medium") => line.next().map(|_| RouterPreference::Medium),
+        Some("high") => line.next().map(|_| RouterPreference::High),
+        Some(_) | None => line.number(option, 0, 255).map(|number| match number {
+            0 => RouterPreference::Medium,
+            1 => RouterPreference::High,
+            3 => RouterPreference::Low,
+            other => RouterPreference::Number(other),
+        }),
+    }
+}
+
+fn ttl_propagate(line: &mut OptionLine, option: &Word) -> Option<bool> {
+    let value = line.value(option)?;
+    if !matches!(&*value.text, "enabled" | "disabled") {
+        let message = format!("`{}`: `{}` is not known", option.text, value.text);
+        let diagnostic = Diagnostic::error("invalid-value", message);
+        line.context.report(diagnostic.at(value.span, "expected `enabled` or `disabled`; disabled is used"));
+    }
+    Some(&*value.text == "enabled")
+}
+
+/// `as [to] ADDRESS`: nothing of the kernel any more.
+fn translation(line: &mut OptionLine, option: &Word) -> Option<()> {
+    line.skip("to");
+    line.value(option)?;
+    let diagnostic =
+        Diagnostic::error("unknown-option", "`as` (translation of addresses) is not for routes of IP");
+    line.context.report(diagnostic.at(option.span, "has no effect"));
+    Some(())
+}
+
+/// An old word.
+fn old(line: &mut OptionLine, word: &Word, now: &str) {
+    let diagnostic = Diagnostic::warning("deprecated-keyword", format!("`{}` of a route is old", word.text));
+    line.context.report(diagnostic.changes().at(word.span, format!("use `{now}` in place of it")));
 }

@@ -34,15 +34,3 @@ pub(super) fn script(node: &Node, context: &mut Context) -> Option<Script> {
     }
     Some(Script { argv, user: node.text(1), group: node.text(2) })
 }
-
-/// Sets a script that may be given once.
-pub(super) fn set_once(slot: &mut Option<Script>, node: &Node, context: &mut Context) {
-    if slot.is_some() {
-        context.report(
-            Diagnostic::error("duplicate-keyword", format!("`{}` was given before", node.keyword.name))
-                .at(node.name.span, "this one is left out"),
-        );
-        return;
-    }
-    *slot = script(node, context);
-}

@@ -1,12 +1,16 @@
-//! `virtual_server`, `real_server` and `virtual_server_group` as written.
+//! `virtual_server` as written.
+//!
+//! As in keepalived, lines are taken in their order: a real server has the method that was given before it, and a
+//! family that is not written is that of the first line that has one.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Draft;
-use super::checker::{CheckerDraft, Timing};
-use super::script::set_once;
-use super::track::TrackedDraft;
+use super::forwarding::forwarding;
+use super::real_server::RealDraft;
+use super::script::script;
+use super::timing::Timing;
 use crate::diagnostics::Diagnostic;
 use crate::line_values::line_number;
 use crate::model::{Family, Forwarding, FwMark, Name, Protocol, SchedulerFlags, Script};
@@ -22,28 +26,6 @@ pub(super) enum Target {
     Group(Name),
 }
 
-/// A real or sorry server as written.
-#[derive(Debug)]
-pub(super) struct RealDraft {
-    pub(super) address: IpAddr,
-    pub(super) port: u16,
-    pub(super) at: Span,
-    pub(super) weight: Option<u32>,
-    pub(super) forwarding: Option<Forwarding>,
-    pub(super) upper_threshold: u32,
-    pub(super) lower_threshold: u32,
-    pub(super) inhibit: Option<bool>,
-    pub(super) alpha: Option<bool>,
-    pub(super) smtp_alert: Option<bool>,
-    pub(super) notify_up: Option<Script>,
-    pub(super) notify_down: Option<Script>,
-    pub(super) virtualhost: Option<Name>,
-    pub(super) snmp_name: Option<Name>,
-    pub(super) timing: Timing,
-    pub(super) checkers: Vec<CheckerDraft>,
-    pub(super) tracked: Vec<(&'static str, TrackedDraft)>,
-}
-
 /// A virtual server as written.
 #[derive(Debug)]
 pub(super) struct ServerDraft {
@@ -51,14 +33,15 @@ pub(super) struct ServerDraft {
     pub(super) at: Span,
     /// Keywords whose values are wrong.
     pub(super) bad: Vec<&'static str>,
-    pub(super) family: Option<(Family, Span)>,
+    /// Of its address, else of the first line that has one.
+    pub(super) family: Option<Family>,
     pub(super) scheduler: Option<Name>,
     pub(super) flags: SchedulerFlags,
     /// Flags that go with one scheduler: the keyword, and which scheduler.
     pub(super) scheduler_flags: Vec<(&'static str, &'static str, Span)>,
     pub(super) forwarding: Option<Forwarding>,
     pub(super) persistence_timeout: Option<Duration>,
-    pub(super) granularity: Option<(u8, bool, Span)>,
+    pub(super) granularity: Option<u8>,
     pub(super) persistence_engine: Option<Name>,
     pub(super) protocol: Option<(Protocol, Span)>,
     pub(super) one_packet: Option<Span>,
@@ -84,10 +67,10 @@ impl Draft {
         let Some(target) = target(node, context) else { return };
         let at = if node.args.len() > 1 { node.arg_span(0).to(node.arg_span(1)) } else { node.arg_span(0) };
         let mut draft = ServerDraft {
+            family: family_of(&target),
             target,
             at,
             bad: node.bad_children(),
-            family: None,
             scheduler: None,
             flags: SchedulerFlags::default(),
             scheduler_flags: Vec::new(),
@@ -114,11 +97,12 @@ impl Draft {
             reals: Vec::new(),
         };
         for child in node.children.iter().filter(|child| !child.bad) {
-            check_method(child, context);
             if !draft.timing.take(child) && !draft.value(child) {
                 draft.block(child, context);
             }
         }
+        draft.sorry =
+            draft.sorry.take().filter(|sorry| fits(&mut draft.family, sorry, "sorry server", context));
         self.servers.push(draft);
     }
 }
@@ -163,12 +147,7 @@ impl ServerDraft {
         let count = || node.int(0).and_then(|value| u32::try_from(value).ok());
         let flags = &mut self.flags;
         match node.keyword.name {
-            "ip_family" => {
-                let family = if node.arg(0) == Some("inet6") { Family::V6 } else { Family::V4 };
-                self.family = Some((family, span));
-            }
             "lvs_sched" => self.scheduler = node.text(0),
-            "lvs_method" => self.forwarding = forwarding(node),
             "hashed" => flags.hashed = true,
             "ops" => {
                 flags.one_packet = true;
@@ -182,11 +161,7 @@ impl ServerDraft {
             }
             "flag-3" => flags.sched_3 = true,
             "persistence_timeout" => {
-                self.persistence_timeout = Some(node.whole_seconds(0).unwrap_or(Duration::from_secs(360)));
-            }
-            "persistence_granularity" => {
-                self.granularity =
-                    node.arg(0).and_then(crate::values::granularity).map(|(length, v4)| (length, v4, span));
+                self.persistence_timeout = Some(node.whole_seconds(0).unwrap_or(PERSISTENCE));
             }
             "persistence_engine" => self.persistence_engine = node.text(0),
             "protocol" => {
@@ -205,8 +180,6 @@ impl ServerDraft {
             "omega" => self.omega = true,
             "ha_suspend" => self.ha_suspend = Some(node.name.span),
             "smtp_alert" => self.smtp_alert = Some(node.on()),
-            "virtualhost" => self.virtualhost = node.text(0),
-            "snmp_name" => self.snmp_name = node.text(0),
             _ => return false,
         }
         true
@@ -214,12 +187,17 @@ impl ServerDraft {
 
     fn block(&mut self, node: &Node, context: &mut Context) {
         match node.keyword.name {
-            "quorum_up" => set_once(&mut self.quorum_up, node, context),
-            "quorum_down" => set_once(&mut self.quorum_down, node, context),
-            "sorry_server" => self.sorry = real(node, context),
+            "ip_family" => self.ip_family(node, context),
+            "lvs_method" => self.forwarding = forwarding(node, context).or(self.forwarding),
+            "persistence_granularity" => self.granularity(node, context),
+            "virtualhost" => self.virtualhost = node.text(0),
+            "snmp_name" => self.snmp_name = node.text(0),
+            "quorum_up" => self.quorum_up = script(node, context),
+            "quorum_down" => self.quorum_down = script(node, context),
+            "sorry_server" => self.sorry = RealDraft::new(node, self.forwarding, context),
             "sorry_server_inhibit" | "sorry_server_lvs_method" => match &mut self.sorry {
                 Some(sorry) if node.keyword.name == "sorry_server_inhibit" => sorry.inhibit = Some(true),
-                Some(sorry) => sorry.forwarding = forwarding(node),
+                Some(sorry) => sorry.forwarding = forwarding(node, context).or(sorry.forwarding),
                 None => context.report(
                     Diagnostic::error(
                         "conflict",
@@ -228,137 +206,72 @@ impl ServerDraft {
                     .at(node.name.span, "has no effect here"),
                 ),
             },
-            "real_server" => self.reals.extend(real(node, context)),
-            _ => {}
-        }
-    }
-}
-
-/// The options of a tunnel after `lvs_method TUN`.
-fn check_method(node: &Node, context: &mut Context) {
-    if !matches!(node.keyword.name, "lvs_method" | "sorry_server_lvs_method") {
-        return;
-    }
-    let mut kind = "ipip";
-    let mut port = None;
-    let mut wrong = None;
-    let mut words = node.args.iter().skip(1);
-    while let Some(word) = words.next() {
-        let value = match &*word.text {
-            "type" | "port" => words.next(),
-            "nocsum" | "csum" | "remcsum" => continue,
-            _ => None,
-        };
-        match (&*word.text, value.map(|value| &*value.text)) {
-            ("type", Some(known @ ("ipip" | "gue" | "gre"))) => kind = known,
-            ("port", Some(number)) if number.parse::<u16>().is_ok_and(|port| port > 0) => {
-                port = Some(word.span)
-            }
-            _ => wrong = wrong.or(Some(value.unwrap_or(word).span)),
-        }
-    }
-    if let Some(span) = wrong {
-        context.report(
-            Diagnostic::error("unknown-option", "this is no option of a tunnel")
-                .at(span, "expected `type ipip|gue|gre`, `port PORT`, `nocsum`, `csum` or `remcsum`"),
-        );
-    } else if (kind == "gue") != port.is_some() {
-        context.report(
-            Diagnostic::error("conflict", "a tunnel has a `port` if it is of `type gue`, and only then")
-                .at(port.unwrap_or_else(|| node.span()), "here"),
-        );
-    } else if kind != "ipip" {
-        context.report(
-            Diagnostic::warning("not-acted-on", format!("`type {kind}` is understood, not acted on yet"))
-                .at(node.span(), "plain IP in IP is used"),
-        );
-    }
-}
-
-fn forwarding(node: &Node) -> Option<Forwarding> {
-    match node.arg(0)? {
-        "NAT" => Some(Forwarding::Nat),
-        "DR" => Some(Forwarding::Dr),
-        "TUN" => Some(Forwarding::Tun),
-        _ => None,
-    }
-}
-
-fn real(node: &Node, context: &mut Context) -> Option<RealDraft> {
-    let at = if node.args.len() > 1 { node.arg_span(0).to(node.arg_span(1)) } else { node.arg_span(0) };
-    let mut draft = RealDraft {
-        address: node.address(0)?,
-        port: node.int(1).unwrap_or(0) as u16,
-        at,
-        weight: None,
-        forwarding: None,
-        upper_threshold: 0,
-        lower_threshold: 0,
-        inhibit: None,
-        alpha: None,
-        smtp_alert: None,
-        notify_up: None,
-        notify_down: None,
-        virtualhost: None,
-        snmp_name: None,
-        timing: Timing::default(),
-        checkers: Vec::new(),
-        tracked: Vec::new(),
-    };
-    for child in node.children.iter().filter(|child| !child.bad) {
-        check_method(child, context);
-        if !draft.timing.take(child) {
-            draft.take(child, context);
-        }
-    }
-    Some(draft)
-}
-
-impl RealDraft {
-    fn take(&mut self, node: &Node, context: &mut Context) {
-        let count = || node.int(0).and_then(|value| u32::try_from(value).ok());
-        match node.keyword.name {
-            "weight" => self.weight = count(),
-            "lvs_method" => self.forwarding = forwarding(node),
-            "uthreshold" => self.upper_threshold = count().unwrap_or(0),
-            "lthreshold" => self.lower_threshold = count().unwrap_or(0),
-            "inhibit_on_failure" => self.inhibit = Some(node.on()),
-            "alpha" => self.alpha = Some(node.on()),
-            "smtp_alert" => self.smtp_alert = Some(node.on()),
-            "notify_up" => set_once(&mut self.notify_up, node, context),
-            "notify_down" => set_once(&mut self.notify_down, node, context),
-            "virtualhost" => self.virtualhost = node.text(0),
-            "snmp_name" => self.snmp_name = node.text(0),
-            "FILE_CHECK" | "BFD_CHECK" => match tracked(node) {
-                Some(tracked) => self.tracked.push(tracked),
-                None => context.report(
-                    Diagnostic::error(
-                        "missing-part",
-                        format!("`{}` does not say what it follows", node.keyword.name),
-                    )
-                    .at(node.name.span, "left out"),
-                ),
-            },
-            _ if super::checker_form::check(node, context) => self.checkers.push(CheckerDraft::new(node)),
-            _ => {}
-        }
-    }
-}
-
-/// What a `FILE_CHECK` or `BFD_CHECK` follows.
-fn tracked(node: &Node) -> Option<(&'static str, TrackedDraft)> {
-    let mut name = None;
-    let mut weight = None;
-    let mut reverse = false;
-    for child in node.children.iter().filter(|child| !child.bad) {
-        match child.keyword.name {
-            "track_file" | "name" => name = child.args.first().cloned(),
-            "weight" => {
-                weight = child.int(0).map(|value| value as i32);
-                reverse = child.arg(1) == Some("reverse");
+            "real_server" => {
+                let real = RealDraft::new(node, self.forwarding, context);
+                let family = &mut self.family;
+                self.reals.extend(real.filter(|real| fits(family, real, "real server", context)));
             }
             _ => {}
         }
     }
-    Some((node.keyword.name, TrackedDraft { name: name?, weight, reverse }))
+
+    fn ip_family(&mut self, node: &Node, context: &mut Context) {
+        let written = if node.arg(0) == Some("inet6") { Family::V6 } else { Family::V4 };
+        let family = *self.family.get_or_insert(written);
+        if family != written {
+            context.report(
+                Diagnostic::error(
+                    "family-mix",
+                    format!("`ip_family` says {written}, but the virtual server is {family}"),
+                )
+                .at(node.arg_span(0), "has no effect"),
+            );
+        }
+    }
+
+    fn granularity(&mut self, node: &Node, context: &mut Context) {
+        let Some((length, is_mask)) = node.arg(0).and_then(crate::values::granularity) else { return };
+        let by_form = if is_mask { Family::V4 } else { Family::V6 };
+        let family = *self.family.get_or_insert(by_form);
+        if (is_mask || length > 32) && by_form != family {
+            context.report(
+                Diagnostic::error("family-mix", format!("this `persistence_granularity` is not of {family}"))
+                    .at(node.arg_span(0), "has no effect"),
+            );
+            return;
+        }
+        self.granularity = Some(length);
+        self.persistence_timeout = self.persistence_timeout.or(Some(PERSISTENCE));
+    }
+}
+
+/// The kernel's own persistence time.
+pub(super) const PERSISTENCE: Duration = Duration::from_secs(360);
+
+fn family_of(target: &Target) -> Option<Family> {
+    match target {
+        Target::Address(address) => Some(Family::of(address.ip())),
+        Target::Mark(_) | Target::Group(_) => None,
+    }
+}
+
+/// Is a real or sorry server of the family of its virtual server, or reached by a tunnel? If not, says so. One that is
+/// not reached by a tunnel decides for a virtual server that has no family yet.
+fn fits(family: &mut Option<Family>, real: &RealDraft, what: &str, context: &mut Context) -> bool {
+    if real.forwarding.is_some_and(Forwarding::is_tunnel) {
+        return true;
+    }
+    let own = Family::of(real.address);
+    let family = *family.get_or_insert(own);
+    if own != family {
+        context.report(
+            Diagnostic::error(
+                "family-mix",
+                format!("the {what} {} is not {family} as its virtual server is", real.address),
+            )
+            .at(real.at, "left out")
+            .help("only `lvs_method TUN`, written before it or in it, can go from one family to the other"),
+        );
+    }
+    own == family
 }

@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use super::Draft;
+use super::server_rules::Families;
 use crate::diagnostics::Diagnostic;
 use crate::line_values::line_number;
-use crate::model::{AddressRange, FwMark, GroupEntry, VirtualServerGroup};
+use crate::model::{AddressRange, Family, FwMark, GroupEntry, VirtualServerGroup};
 use crate::preprocess::Context;
 use crate::tree::Node;
 use crate::words::Word;
@@ -24,6 +25,22 @@ impl Draft {
                 Diagnostic::error("empty-group", format!("the virtual server group `{name}` has no entries"))
                     .at(node.arg_span(0), "left out"),
             );
+            self.dropped_groups.push((&*name).into());
+            return;
+        }
+        let families = Families::of(&entries);
+        if families.v4 && families.v6 && families.unsaid {
+            context.report(
+                Diagnostic::error(
+                    "family-mix",
+                    format!(
+                        "the group `{name}` has IPv4, IPv6, and a `fwmark` that does not say which it is"
+                    ),
+                )
+                .at(node.arg_span(0), "left out")
+                .help("write `inet` or `inet6` after each mark"),
+            );
+            self.dropped_groups.push((&*name).into());
             return;
         }
         self.server_groups.push(VirtualServerGroup { name, entries });
@@ -41,20 +58,20 @@ fn entry(words: &[Word], context: &mut Context) -> Option<GroupEntry> {
             );
             return None;
         };
-        if let Some(family) = words.get(2) {
-            let diagnostic = match &*family.text {
-                "inet" | "inet6" => Diagnostic::warning(
-                    "not-acted-on",
-                    "the family of a firewall mark is understood, not acted on yet",
-                )
-                .at(family.span, "that of the group is used"),
-                other => Diagnostic::error("unknown-option", format!("`{other}` is no family"))
-                    .at(family.span, "expected `inet` or `inet6`"),
-            };
-            context.report(diagnostic);
-        }
+        let family = match words.get(2).map(|word| (&*word.text, word.span)) {
+            None => None,
+            Some(("inet", _)) => Some(Family::V4),
+            Some(("inet6", _)) => Some(Family::V6),
+            Some((other, span)) => {
+                context.report(
+                    Diagnostic::error("unknown-option", format!("`{other}` is no family"))
+                        .at(span, "expected `inet` or `inet6`; this line is left out"),
+                );
+                return None;
+            }
+        };
         return line_number(mark, 1, i64::from(u32::MAX), "fwmark", context)
-            .map(|mark| GroupEntry::FwMark(FwMark(mark as u32)));
+            .map(|mark| GroupEntry::FwMark { mark: FwMark(mark as u32), family });
     }
     let Some(range) = range(&first.text) else {
         context.report(

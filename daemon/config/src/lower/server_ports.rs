@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::resolve_server::PERSISTENCE;
-use super::server::{RealDraft, ServerDraft, Target};
+use super::real_server::RealDraft;
+use super::server::{PERSISTENCE, ServerDraft, Target};
 use crate::diagnostics::Diagnostic;
 use crate::model::{Config, Forwarding, GroupEntry};
 use crate::preprocess::Context;
@@ -56,7 +56,7 @@ pub(super) fn port_for(
                 written
             }
         }
-        (Target::Address(address), Forwarding::Dr | Forwarding::Tun) => {
+        (Target::Address(address), Forwarding::Dr | Forwarding::Tun(_)) => {
             if written != 0 && written != address.port() {
                 context.report(
                     Diagnostic::warning(
@@ -72,7 +72,7 @@ pub(super) fn port_for(
             }
             address.port()
         }
-        (Target::Mark(_), Forwarding::Dr | Forwarding::Tun) => {
+        (Target::Mark(_), Forwarding::Dr | Forwarding::Tun(_)) => {
             if written != 0 {
                 context.report(
                     Diagnostic::warning(
@@ -85,10 +85,10 @@ pub(super) fn port_for(
             }
             0
         }
-        (Target::Group(name), Forwarding::Dr | Forwarding::Tun) => {
+        (Target::Group(name), Forwarding::Dr | Forwarding::Tun(_)) => {
             let fits = |entry: &GroupEntry| match entry {
                 GroupEntry::Addresses { port, .. } => *port == written,
-                GroupEntry::FwMark(_) => false,
+                GroupEntry::FwMark { .. } => false,
             };
             let groups = config.virtual_server_groups.iter().filter(|group| group.name == *name);
             if written != 0 && !groups.flat_map(|group| &group.entries).all(fits) {

@@ -2,89 +2,122 @@
 
 use std::collections::HashSet;
 
-use super::resolve_server::PERSISTENCE;
-use super::server::{RealDraft, ServerDraft, Target};
+use super::real_server::RealDraft;
+use super::server::{ServerDraft, Target};
 use crate::diagnostics::Diagnostic;
-use crate::model::{Config, Family, Forwarding, GroupEntry, Name, Protocol};
+use crate::model::{BfdCheck, Config, Family, FileCheck, GroupEntry, Name, Protocol};
 use crate::preprocess::Context;
+use crate::words::Word;
 
-/// The family that it serves; `None` when its group is missing or mixed (reported).
-pub(super) fn family(
-    draft: &mut ServerDraft,
-    skipped: &[Box<str>],
-    config: &Config,
-    context: &mut Context,
-) -> Option<Family> {
-    let by_servers = |draft: &ServerDraft| {
-        draft.reals.first().or(draft.sorry.as_ref()).map_or(Family::V4, |real| Family::of(real.address))
-    };
-    let family = match &draft.target {
-        Target::Address(address) => Family::of(address.ip()),
-        Target::Mark(_) => draft.family.map_or_else(|| by_servers(draft), |(family, _)| family),
-        Target::Group(name) => {
-            let Some(group) = config.virtual_server_groups.iter().find(|group| group.name == *name) else {
-                if !skipped.iter().any(|skipped| **skipped == **name) {
-                    context.report(
-                        Diagnostic::error(
-                            "unknown-group",
-                            format!("there is no `virtual_server_group` of the name `{name}`"),
-                        )
-                        .at(draft.at, "this virtual server is left out"),
-                    );
-                }
-                return None;
-            };
-            let mut families = group.entries.iter().filter_map(|entry| match entry {
-                GroupEntry::Addresses { range, .. } => Some(Family::of(range.first)),
-                GroupEntry::FwMark(_) => None,
-            });
-            families.next().or(draft.family.map(|(family, _)| family)).unwrap_or_else(|| by_servers(draft))
-        }
-    };
-    if let Some((written, span)) = draft.family.filter(|(written, _)| *written != family) {
-        context.report(
-            Diagnostic::error(
-                "family-mix",
-                format!("`ip_family` says {written}, but the virtual server is {family}"),
-            )
-            .at(span, "has no effect"),
-        );
-    }
-    Some(family)
+/// What a virtual server answers to, as far as its family goes.
+pub(super) enum Serves {
+    /// One family.
+    One(Family),
+    /// The addresses and marks of a group, of both.
+    Both,
 }
 
-/// Real and sorry servers of another family are left out, except for tunnels.
-pub(super) fn check_families(draft: &mut ServerDraft, family: Family, name: &str, context: &mut Context) {
-    let outer = draft.forwarding;
-    let mut fits = |real: &RealDraft, what: &str| {
-        let tunnel = real.forwarding.or(outer) == Some(Forwarding::Tun);
-        let fits = tunnel || Family::of(real.address) == family;
-        if !fits {
+/// The family that it serves; `None` when its group is missing or of another one (reported).
+pub(super) fn serves(
+    draft: &ServerDraft,
+    skipped: &[&str],
+    config: &Config,
+    context: &mut Context,
+) -> Option<Serves> {
+    let Target::Group(name) = &draft.target else {
+        return Some(Serves::One(draft.family.unwrap_or_else(|| family_of_tunnels(draft))));
+    };
+    let Some(group) = config.virtual_server_groups.iter().find(|group| group.name == *name) else {
+        if !skipped.contains(&&**name) {
             context.report(
                 Diagnostic::error(
-                    "family-mix",
-                    format!("the {what} {} is not {family} as its virtual server {name} is", real.address),
+                    "unknown-group",
+                    format!("there is no `virtual_server_group` of the name `{name}`"),
                 )
-                .at(real.at, "left out")
-                .help("only `lvs_method TUN` can go from one family to the other"),
+                .at(draft.at, "this virtual server is left out"),
             );
         }
-        fits
+        return None;
     };
-    draft.reals.retain(|real| fits(real, "real server"));
-    draft.sorry = draft.sorry.take().filter(|sorry| fits(sorry, "sorry server"));
-    if let Some((_, _, span)) =
-        draft.granularity.filter(|(length, v4, _)| (*v4 || *length > 32) && (*v4 != (family == Family::V4)))
-    {
+    let families = Families::of(&group.entries);
+    let left_out = |context: &mut Context, message: String| {
+        context
+            .report(Diagnostic::error("family-mix", message).at(draft.at, "this virtual server is left out"));
+    };
+    match (draft.family, families.v4, families.v6) {
+        (None, true, true) => Some(Serves::Both),
+        (Some(_), true, true) => {
+            left_out(context, format!("the group `{name}` has IPv4 and IPv6, which only tunnels can serve"));
+            None
+        }
+        (None, true, false) => Some(Serves::One(Family::V4)),
+        (None, false, true) => Some(Serves::One(Family::V6)),
+        // Only marks without a family, and only tunnels.
+        (None, false, false) => Some(Serves::One(Family::V4)),
+        (Some(family), v4, v6) => {
+            let other = if family == Family::V4 { v6 } else { v4 };
+            if other {
+                left_out(context, format!("this virtual server is {family}, but its group `{name}` is not"));
+            }
+            (!other).then_some(Serves::One(family))
+        }
+    }
+}
+
+/// The family of a firewall mark whose real servers are all reached by tunnels.
+fn family_of_tunnels(draft: &ServerDraft) -> Family {
+    let mut families = draft.sorry.iter().chain(&draft.reals).map(|real| Family::of(real.address));
+    let first = families.next().unwrap_or(Family::V4);
+    if families.all(|family| family == first) { first } else { Family::V4 }
+}
+
+/// Which families the lines of a group name.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Families {
+    pub(super) v4: bool,
+    pub(super) v6: bool,
+    /// There is a mark without a family.
+    pub(super) unsaid: bool,
+}
+
+impl Families {
+    pub(super) fn of(entries: &[GroupEntry]) -> Self {
+        let mut families = Self::default();
+        for entry in entries {
+            let family = match entry {
+                GroupEntry::Addresses { range, .. } => Some(Family::of(range.first)),
+                GroupEntry::FwMark { family, .. } => *family,
+            };
+            match family {
+                Some(Family::V4) => families.v4 = true,
+                Some(Family::V6) => families.v6 = true,
+                None => families.unsaid = true,
+            }
+        }
+        families
+    }
+}
+
+/// The entries of its group, if it has one.
+fn entries<'a>(draft: &'a ServerDraft, config: &'a Config) -> impl Iterator<Item = &'a GroupEntry> {
+    let groups = config.virtual_server_groups.iter();
+    groups
+        .filter(|group| matches!(&draft.target, Target::Group(name) if group.name == *name))
+        .flat_map(|group| &group.entries)
+}
+
+/// Checkers cannot rest while an address is not here if there are firewall marks, which are always everywhere.
+pub(super) fn ha_suspend(draft: &ServerDraft, config: &Config, context: &mut Context) -> bool {
+    let Some(span) = draft.ha_suspend else { return false };
+    let marks = matches!(draft.target, Target::Mark(_))
+        || entries(draft, config).any(|entry| matches!(entry, GroupEntry::FwMark { .. }));
+    if marks {
         context.report(
-            Diagnostic::error("family-mix", format!("this `persistence_granularity` is not of {family}"))
+            Diagnostic::error("conflict", "`ha_suspend` does not go with firewall marks")
                 .at(span, "has no effect"),
         );
-        draft.granularity = None;
     }
-    if draft.granularity.is_some() && draft.persistence_timeout.is_none() {
-        draft.persistence_timeout = Some(PERSISTENCE);
-    }
+    !marks
 }
 
 /// Does it have addresses, rather than only firewall marks?
@@ -92,12 +125,7 @@ fn has_addresses(draft: &ServerDraft, config: &Config) -> bool {
     match &draft.target {
         Target::Address(_) => true,
         Target::Mark(_) => false,
-        Target::Group(name) => config
-            .virtual_server_groups
-            .iter()
-            .filter(|group| group.name == *name)
-            .flat_map(|group| &group.entries)
-            .any(|entry| matches!(entry, GroupEntry::Addresses { .. })),
+        Target::Group(_) => entries(draft, config).any(|entry| matches!(entry, GroupEntry::Addresses { .. })),
     }
 }
 
@@ -137,33 +165,44 @@ pub(super) fn protocol(
     protocol
 }
 
-/// What `FILE_CHECK` and `BFD_CHECK` follow must be there.
-pub(super) fn check_tracked(
-    draft: &mut ServerDraft,
+/// The files and sessions that a real server follows; each must be there, and no session twice.
+pub(super) fn followed(
+    real: &mut RealDraft,
+    alpha: bool,
     bfds: &HashSet<Name>,
     config: &Config,
     context: &mut Context,
-) {
-    for real in &mut draft.reals {
-        real.tracked.retain(|(keyword, object)| {
-            let name = &*object.name.text;
-            let (known, what) = if *keyword == "BFD_CHECK" {
-                (bfds.contains(name), "bfd_instance")
-            } else {
-                (config.track_files.iter().any(|file| &*file.name == name), "track_file")
-            };
-            if !known {
-                context.report(
-                    Diagnostic::error(
-                        "unknown-tracked",
-                        format!("there is no `{what}` of the name `{name}`"),
-                    )
-                    .at(object.name.span, "left out"),
-                );
-            }
-            known
-        });
+) -> (Vec<FileCheck>, Vec<BfdCheck>) {
+    let unknown = |what: &str, name: &Word, context: &mut Context| {
+        context.report(
+            Diagnostic::error("unknown-tracked", format!("there is no `{what}` of the name `{}`", name.text))
+                .at(name.span, "left out"),
+        );
+    };
+    let mut files = Vec::new();
+    for check in std::mem::take(&mut real.file_checks) {
+        match config.track_files.iter().find(|file| *file.name == *check.name.text) {
+            Some(file) => files.push(check.resolve(file)),
+            None => unknown("track_file", &check.name, context),
+        }
     }
+    let mut sessions: Vec<BfdCheck> = Vec::new();
+    for check in std::mem::take(&mut real.bfd_checks) {
+        if !bfds.contains(&*check.name.text) {
+            unknown("bfd_instance", &check.name, context);
+        } else if sessions.iter().any(|other| *other.session == *check.name.text) {
+            context.report(
+                Diagnostic::error(
+                    "duplicate-member",
+                    format!("this real server follows `{}` already", check.name.text),
+                )
+                .at(check.name.span, "left out"),
+            );
+        } else {
+            sessions.push(check.resolve(alpha));
+        }
+    }
+    (files, sessions)
 }
 
 /// `sh-port` and the like go with their own scheduler only.

@@ -50,11 +50,6 @@ pub(super) fn check(
     if let Some(span) = draft.no_virtual_ipaddress.take() {
         leave_out("no_virtual_ipaddress", span, "left out");
     }
-    if let Some((_, span)) = draft.peers.first() {
-        leave_out("unicast_peer", *span, "adverts go to the multicast group");
-        draft.peers.clear();
-        draft.peers_written = true;
-    }
     if let Some((address, span)) = draft.addresses.first()
         && Family::of(address.address) == Family::V6
         && !link_local(address.address)

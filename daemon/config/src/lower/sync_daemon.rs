@@ -6,14 +6,14 @@ use crate::preprocess::Context;
 
 /// Settles what it follows, and its id.
 pub(super) fn resolve(config: &mut Config, id_written: bool, context: &mut Context) {
-    if config.global.lvs_sync_daemon.is_none() {
+    let Some(mut daemon) = config.global.lvs_sync_daemon.take() else {
         let first = config.instances.iter().find_map(|instance| {
             let interface = instance.lvs_sync_daemon_interface.clone()?;
             Some((interface, instance.name.clone(), instance.vrid.0))
         });
         config.global.lvs_sync_daemon = first.map(|(interface, instance, sync_id)| LvsSyncDaemon {
             interface,
-            instance,
+            instance: Some(instance),
             sync_id,
             max_len: None,
             port: None,
@@ -21,24 +21,17 @@ pub(super) fn resolve(config: &mut Config, id_written: bool, context: &mut Conte
             group: None,
         });
         return;
-    }
-    let Some(mut daemon) = config.global.lvs_sync_daemon.take() else { return };
-    if daemon.instance.is_empty() {
-        let message = "`lvs_sync_daemon` without an instance to follow is understood, not acted on yet";
-        context.report(
-            Diagnostic::warning("not-acted-on", message).help("name one: `lvs_sync_daemon eth1 inst VI_1`"),
-        );
-        return;
-    }
-    let Some(vrid) = config.instance(&daemon.instance).map(|instance| instance.vrid.0) else {
-        let message =
-            format!("`lvs_sync_daemon` is to follow the instance `{}`, which there is not", daemon.instance);
-        context
-            .report(Diagnostic::error("unknown-instance", message).help("no connections are synchronised"));
-        return;
     };
-    if !id_written {
-        daemon.sync_id = vrid;
+    if let Some(name) = &daemon.instance {
+        let Some(vrid) = config.instance(name).map(|instance| instance.vrid.0) else {
+            let message = format!("`lvs_sync_daemon` is to follow the instance `{name}`, which there is not");
+            let diagnostic = Diagnostic::error("unknown-instance", message);
+            context.report(diagnostic.help("no connections are synchronised"));
+            return;
+        };
+        if !id_written {
+            daemon.sync_id = vrid;
+        }
     }
     config.global.lvs_sync_daemon = Some(daemon);
 }

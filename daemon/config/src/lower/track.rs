@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Draft;
-use super::script::set_once;
+use super::script;
 use crate::diagnostics::Diagnostic;
 use crate::line_values::{line_interface, line_number};
 use crate::model::{TrackFile, TrackProcess, TrackScript, TrackedInterface, TrackedObject};
@@ -92,7 +92,7 @@ impl Draft {
         for child in node.children.iter().filter(|child| !child.bad) {
             let count = child.int(0).and_then(|value| u32::try_from(value).ok()).unwrap_or(1);
             match child.keyword.name {
-                "script" => set_once(&mut script, child, context),
+                "script" => script = script::script(child, context),
                 "interval" => made.interval = child.seconds(0).unwrap_or(made.interval),
                 "timeout" => made.timeout = child.seconds(0),
                 "weight" => {

@@ -29,10 +29,14 @@ impl Tracked {
 }
 
 /// Everything that can be tracked by name, with the weight of its definition.
-pub(super) struct Definitions(HashMap<(Tracked, Name), (i32, bool)>);
+pub(super) struct Definitions<'a> {
+    known: HashMap<(Tracked, Name), (i32, bool)>,
+    /// Names of blocks that were left out.
+    skipped: &'a [Box<str>],
+}
 
-impl Definitions {
-    pub(super) fn of(config: &Config) -> Self {
+impl<'a> Definitions<'a> {
+    pub(super) fn of(config: &Config, skipped: &'a [Box<str>]) -> Self {
         let scripts =
             config.track_scripts.iter().map(|d| ((Tracked::Script, d.name.clone()), (d.weight, d.reverse)));
         let files =
@@ -41,15 +45,16 @@ impl Definitions {
             .track_processes
             .iter()
             .map(|d| ((Tracked::Process, d.name.clone()), (d.weight, d.reverse)));
-        Self(scripts.chain(files).chain(processes).collect())
+        let bfds = config
+            .bfd_sessions
+            .iter()
+            .filter(|d| d.for_vrrp)
+            .map(|d| ((Tracked::Bfd, d.name.clone()), (d.weight, d.reverse)));
+        Self { known: scripts.chain(files).chain(processes).chain(bfds).collect(), skipped }
     }
 
     fn find(&self, kind: Tracked, name: &Name) -> Option<(i32, bool)> {
-        match kind {
-            // Sessions are in no table of the model yet.
-            Tracked::Bfd => Some((0, false)),
-            Tracked::Script | Tracked::File | Tracked::Process => self.0.get(&(kind, name.clone())).copied(),
-        }
+        self.known.get(&(kind, name.clone())).copied()
     }
 }
 
@@ -63,6 +68,9 @@ pub(super) fn objects(
         let name = Name::from(&*draft.name.text);
         if let Some((weight, reverse)) = tracked.find(kind, &name) {
             return Some(draft.resolve(weight, reverse));
+        }
+        if tracked.skipped.iter().any(|skipped| **skipped == *name) {
+            return None;
         }
         context.report(
             Diagnostic::error(

@@ -58,6 +58,18 @@ pub enum AddressScope {
 }
 
 impl AddressScope {
+    /// The scope of this number.
+    pub fn of(number: u8) -> Self {
+        match number {
+            0 => Self::Global,
+            200 => Self::Site,
+            253 => Self::Link,
+            254 => Self::Host,
+            255 => Self::Nowhere,
+            other => Self::Number(other),
+        }
+    }
+
     /// The kernel's number (`enum rt_scope_t` of rtnetlink).
     pub fn number(self) -> u8 {
         match self {

@@ -8,33 +8,70 @@
 //! identity (name, or key) and touches only what differs.
 
 mod address;
+mod bfd;
 mod checker;
+mod forwarding;
+mod garp;
 mod global;
 mod names;
+mod notify;
 mod observability;
+mod prefix;
+mod rare;
 mod real_server;
+mod route;
+mod rule;
 mod script;
+mod ssl;
 mod track;
+mod tracking;
 mod virtual_server;
+mod vmac;
 mod vrrp;
+mod vrrp_group;
 
 use serde::Serialize;
 
 pub use address::{AddressRange, AddressScope, Family, InterfaceAddress, LinkTarget, MailServer};
-pub use checker::{CheckTiming, Checker, CheckerKind, TcpCheck, UnbuiltCheck};
-pub use global::{ApplicationPriority, Global, LvsFlushOnStop, LvsTimeouts, ProcessScheduling, Snmp};
-pub use names::{FwMark, Name, Priority, VirtualRouterId, Weight};
-pub use observability::{History, Observability};
-pub use real_server::{RealServer, SorryServer, TrackedWeight};
-pub use script::Script;
-pub use track::{TrackFile, TrackProcess, TrackScript, TrackedInterface, TrackedObject};
-pub use virtual_server::{
-    Forwarding, GroupEntry, Protocol, SchedulerFlags, VirtualServer, VirtualServerGroup, VirtualServerKey,
+pub use bfd::{BfdSession, MaxHops};
+pub use checker::{
+    BfdCheck, BodyRegex, Bytes, CheckTiming, Checker, CheckerKind, Connection, Digest, DnsCheck, DnsRecord,
+    FileCheck, HttpGet, HttpVersion, MatcherStack, MiscCheck, RegexOption, SmtpCheck, StatusCodes, TlsUrl,
+    UdpCheck, UdpReply, Url,
 };
+pub use forwarding::{Forwarding, Tunnel, TunnelChecksum};
+pub use garp::{Garp, GarpExtraInterfaces, GarpGroup};
+pub use global::{
+    AdvertBuffers, AdvertsMultiplier, ApplicationPriority, AutoPriority, AutoPriorityDelay, Dbus, DumpFiles,
+    DynamicInterfaces, Firewall, Global, InterfaceDelays, IpSets, IprouteDirectories, Iptables,
+    IpvsNamespace, JsonVersion, KernelBuffer, LinkbeatInterface, LinkbeatMethod, LvsFlushOnStop, LvsTimeouts,
+    Nftables, NftablesIpvs, NotifyFifo, NotifyFifos, ProcessNames, ProcessScheduling, Processes,
+    ReceiveBuffers, ReloadFiles, ReloadMarker, Snmp, VmacPrefixes,
+};
+pub use names::{FwMark, Name, Priority, VirtualRouterId, Weight};
+pub use notify::Notify;
+pub use observability::{History, Observability};
+pub use prefix::{Prefix, Realms, RoutingProtocol, RoutingTable};
+pub use rare::{Rare, Usual};
+pub use real_server::{RealServer, SorryServer};
+pub use route::{
+    Encap, IpEncap, Lockable, NextHop, Route, RouteHop, RouteKind, RouteMetrics, RoutePlacement,
+    RouterPreference,
+};
+pub use rule::{MaskedMark, Rule, RuleAction};
+pub use script::Script;
+pub use ssl::{Secret, Ssl};
+pub use track::{TrackFile, TrackProcess, TrackScript, TrackedInterface, TrackedObject};
+pub use tracking::Tracking;
+pub use virtual_server::{
+    GroupEntry, Protocol, SchedulerFlags, VirtualServer, VirtualServerGroup, VirtualServerKey,
+};
+pub use vmac::{IpvlanMode, Vmac, VmacKind};
 pub use vrrp::{
-    Authentication, Garp, InitialState, Instance, LvsSyncDaemon, Notify, SyncGroup, UnicastPeer, Vmac,
+    Authentication, ConfigFault, InitialState, Instance, LvsSyncDaemon, UnicastChecksum, UnicastPeer,
     VrrpVersion,
 };
+pub use vrrp_group::{StaticTrackGroup, SyncGroup};
 
 /// A whole configuration, in the order of the file, after expansion and defaults.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -45,14 +82,28 @@ pub struct Config {
     pub sync_groups: Vec<SyncGroup>,
     /// `vrrp_instance` blocks.
     pub instances: Vec<Instance>,
+    /// `static_ipaddress` blocks: addresses that are there whatever an instance does.
+    pub static_addresses: Vec<InterfaceAddress>,
+    /// `static_routes` blocks.
+    pub static_routes: Vec<Route>,
+    /// `static_rules` blocks.
+    pub static_rules: Vec<Rule>,
+    /// `track_group` blocks.
+    pub track_groups: Vec<StaticTrackGroup>,
+    /// `garp_group` blocks.
+    pub garp_groups: Vec<GarpGroup>,
     /// `vrrp_script` blocks.
     pub track_scripts: Vec<TrackScript>,
     /// `track_file` blocks (old spelling `vrrp_track_file`).
     pub track_files: Vec<TrackFile>,
     /// `vrrp_track_process` blocks.
     pub track_processes: Vec<TrackProcess>,
+    /// `bfd_instance` blocks.
+    pub bfd_sessions: Vec<BfdSession>,
     /// `virtual_server_group` blocks.
     pub virtual_server_groups: Vec<VirtualServerGroup>,
+    /// `SSL` block; nothing special unless given.
+    pub ssl: Option<Ssl>,
     /// `virtual_server` blocks.
     pub virtual_servers: Vec<VirtualServer>,
     /// keepwatch's own `observability` block.

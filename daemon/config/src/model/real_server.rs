@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use super::{CheckTiming, Checker, Forwarding, Name, Script, TrackedObject, Weight};
+use super::{BfdCheck, CheckTiming, Checker, FileCheck, Forwarding, Name, Script, Weight};
 
 /// A `real_server` block, inheritance resolved.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -16,9 +16,9 @@ pub struct RealServer {
     pub weight: Weight,
     /// `lvs_method` of its own, else the virtual server's.
     pub forwarding: Forwarding,
-    /// `uthreshold`: most connections; 0 is no limit.
+    /// `uthreshold`: most connections; 0, no limit, unless given.
     pub upper_threshold: u32,
-    /// `lthreshold`: below it, an overloaded server takes connections again.
+    /// `lthreshold`: below it, an overloaded server takes connections again; 0 unless given, which is ¾ of the upper.
     pub lower_threshold: u32,
     /// `inhibit_on_failure`: a failed server gets weight 0 rather than being removed.
     pub inhibit_on_failure: bool,
@@ -36,19 +36,12 @@ pub struct RealServer {
     pub snmp_name: Option<Name>,
     /// What it or its virtual server says for its checkers, as written: the checkers have taken it over already.
     pub timing: CheckTiming,
-    /// Its checkers. A server without any is always up.
+    /// Its checkers that run on a schedule, in the order of the file. A server without any check is always up.
     pub checkers: Vec<Checker>,
-    /// `track_file` of a FILE_CHECK, `BFD_CHECK` and the like: what changes the weight.
-    pub tracked: Vec<TrackedWeight>,
-}
-
-/// Something that is tracked for a real server's weight.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct TrackedWeight {
-    /// The keyword (`FILE_CHECK`, `BFD_CHECK`).
-    pub keyword: Name,
-    /// What, and how much it counts.
-    pub object: TrackedObject,
+    /// `FILE_CHECK` blocks: files whose numbers change its weight.
+    pub file_checks: Vec<FileCheck>,
+    /// `BFD_CHECK` blocks: sessions that must be up; no two of one session.
+    pub bfd_checks: Vec<BfdCheck>,
 }
 
 /// `sorry_server`: serves when the quorum is lost.

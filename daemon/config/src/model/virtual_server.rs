@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::{AddressRange, CheckTiming, Family, FwMark, Name, RealServer, Script, SorryServer, Weight};
+use super::{
+    AddressRange, CheckTiming, Family, Forwarding, FwMark, Name, RealServer, Script, SorryServer, Weight,
+};
 
 /// Transport protocol of a virtual service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -55,7 +57,7 @@ pub enum VirtualServerKey {
     FwMark {
         /// The mark, not 0.
         mark: FwMark,
-        /// `ip_family`, else that of the first real server.
+        /// `ip_family`, else that of the first real server without a tunnel, else that of all of them, else IPv4.
         family: Family,
     },
     /// `virtual_server group NAME`: every entry of that group.
@@ -64,8 +66,8 @@ pub enum VirtualServerKey {
         name: Name,
         /// Protocol of its address entries.
         protocol: Protocol,
-        /// Family of its entries.
-        family: Family,
+        /// Family of its entries; `None` when the group has both, which only tunnels can serve.
+        family: Option<Family>,
     },
 }
 
@@ -85,29 +87,6 @@ impl fmt::Display for VirtualServerKey {
 impl Serialize for VirtualServerKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
-    }
-}
-
-/// How packets reach a real server: `lvs_method` (old: `lb_kind`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Forwarding {
-    /// Rewritten to the real server's address; the answers come back through the director.
-    #[default]
-    Nat,
-    /// Sent on as they are to the real server's hardware address.
-    Dr,
-    /// Wrapped in IP (or GUE, GRE when a type was given).
-    Tun,
-}
-
-impl fmt::Display for Forwarding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Nat => "NAT",
-            Self::Dr => "DR",
-            Self::Tun => "TUN",
-        })
     }
 }
 
@@ -140,8 +119,8 @@ pub struct VirtualServer {
     /// `persistence_timeout`: a client stays with its server so long after its last connection ended; 360 s when the
     /// keyword has no number. Always set for an address with port 0.
     pub persistence_timeout: Option<Duration>,
-    /// `persistence_granularity`: prefix length of what counts as one client; 32 or 128 unless given.
-    pub persistence_granularity: u8,
+    /// `persistence_granularity`: prefix length of what counts as one client; each address unless given.
+    pub persistence_granularity: Option<u8>,
     /// `persistence_engine`, e.g. `sip`.
     pub persistence_engine: Option<Name>,
     /// `delay_loop` of checkers that have none of their own; 60 s unless given.
@@ -179,11 +158,12 @@ pub struct VirtualServer {
 }
 
 impl VirtualServer {
-    /// The family that it serves.
-    pub fn family(&self) -> Family {
+    /// The family that it serves; `None` for a group of both.
+    pub fn family(&self) -> Option<Family> {
         match &self.key {
-            VirtualServerKey::Address { address, .. } => Family::of(address.ip()),
-            VirtualServerKey::FwMark { family, .. } | VirtualServerKey::Group { family, .. } => *family,
+            VirtualServerKey::Address { address, .. } => Some(Family::of(address.ip())),
+            VirtualServerKey::FwMark { family, .. } => Some(*family),
+            VirtualServerKey::Group { family, .. } => *family,
         }
     }
 }
@@ -208,6 +188,11 @@ pub enum GroupEntry {
         /// Port; 0 is every port.
         port: u16,
     },
-    /// `fwmark N`.
-    FwMark(FwMark),
+    /// `fwmark N [inet|inet6]`.
+    FwMark {
+        /// The mark, not 0.
+        mark: FwMark,
+        /// The family written here; that of the virtual server that uses the group when `None`.
+        family: Option<Family>,
+    },
 }

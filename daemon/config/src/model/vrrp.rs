@@ -1,13 +1,15 @@
-//! Virtual routers and their groups.
+//! Virtual routers.
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
 use super::{
-    Family, InterfaceAddress, Name, Priority, Script, TrackedInterface, TrackedObject, VirtualRouterId,
+    Family, Garp, InterfaceAddress, Name, Notify, Priority, Rare, Route, Rule, Tracking, VirtualRouterId,
+    Vmac,
 };
 
 /// VRRP version of an instance.
@@ -81,61 +83,6 @@ impl Serialize for Authentication {
     }
 }
 
-/// Gratuitous ARP and unsolicited neighbour advertisements of one instance; global defaults already applied.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Garp {
-    /// From becoming master to the second burst; 0 sends none. 5 s unless given.
-    pub master_delay: Duration,
-    /// Messages per address in each of the two bursts; 5 unless given.
-    pub master_repeat: u32,
-    /// Period of refreshing while master; 0 never refreshes (the default).
-    pub master_refresh: Duration,
-    /// Messages per address in each refresh; 1 unless given.
-    pub master_refresh_repeat: u32,
-    /// Delay of the second burst after a lower-priority advert was heard while master.
-    pub lower_prio_delay: Duration,
-    /// Messages per address after a lower-priority advert; 0 sends none.
-    pub lower_prio_repeat: u32,
-    /// Least time between two gratuitous ARP messages on an interface; 0 is no limit.
-    pub interval: Duration,
-    /// Least time between two unsolicited neighbour advertisements on an interface; 0 is no limit.
-    pub gna_interval: Duration,
-}
-
-impl Default for Garp {
-    fn default() -> Self {
-        Self {
-            master_delay: Duration::from_secs(5),
-            master_repeat: 5,
-            master_refresh: Duration::ZERO,
-            master_refresh_repeat: 1,
-            lower_prio_delay: Duration::from_secs(5),
-            lower_prio_repeat: 5,
-            interval: Duration::ZERO,
-            gna_interval: Duration::ZERO,
-        }
-    }
-}
-
-/// `notify_*` of an instance or a sync group.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Notify {
-    /// `notify_master`.
-    pub master: Option<Script>,
-    /// `notify_backup`.
-    pub backup: Option<Script>,
-    /// `notify_fault`.
-    pub fault: Option<Script>,
-    /// `notify_stop`.
-    pub stop: Option<Script>,
-    /// `notify_deleted` (instances): a reload removed it.
-    pub deleted: Option<Script>,
-    /// `notify`: every change, with the arguments `INSTANCE|GROUP name STATE priority`.
-    pub any: Option<Script>,
-    /// `notify_master_rx_lower_pri` (instances): an advert of lower priority was heard while master.
-    pub master_rx_lower_priority: Option<Script>,
-}
-
 /// An address of `unicast_peer { … }`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct UnicastPeer {
@@ -147,30 +94,16 @@ pub struct UnicastPeer {
     pub max_ttl: Option<u8>,
 }
 
-/// `use_vmac`, `use_ipvlan` and what goes with them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Vmac {
-    /// `use_ipvlan` rather than `use_vmac`.
-    pub ipvlan: bool,
-    /// Name of the interface; one made of the prefix and the VRID when `None`.
-    pub interface: Option<Name>,
-    /// A hardware address written after `use_vmac`.
-    pub mac: Option<[u8; 6]>,
-    /// `vmac_xmit_base`: adverts leave through the underlying interface.
-    pub xmit_base: bool,
-    /// `use_vmac_addr`: addresses on other interfaces get VMAC interfaces too.
-    pub addresses: bool,
-}
-
 /// What the kernel's IPVS connection synchronisation follows: `lvs_sync_daemon` of `global_defs`, or
 /// `lvs_sync_daemon_interface` of an instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LvsSyncDaemon {
     /// Interface that the synchronisation messages use.
     pub interface: Name,
-    /// Instance whose state it follows.
-    pub instance: Name,
-    /// Synchronisation id; the instance's VRID unless given.
+    /// Instance whose state it follows: its master tells of connections, everybody else listens. Without one both halves
+    /// run all the time.
+    pub instance: Option<Name>,
+    /// Synchronisation id; the instance's VRID unless given, 0 without one.
     pub sync_id: u8,
     /// `maxlen` of a message.
     pub max_len: Option<u16>,
@@ -180,6 +113,29 @@ pub struct LvsSyncDaemon {
     pub ttl: Option<u8>,
     /// Multicast group.
     pub group: Option<IpAddr>,
+}
+
+/// `old_unicast_checksum`: up to keepalived 1.3.6 the checksum of version 3 unicast over IPv4 was another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnicastChecksum {
+    /// As the peer does. The default.
+    #[default]
+    Detect,
+    /// The old one.
+    Old,
+    /// `never`: the right one, whatever the peer does.
+    Never,
+}
+
+/// Why an instance can't leave FAULT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConfigFault {
+    /// `unicast_fault_no_peer`, and there are no peers.
+    UnicastWithoutPeers,
+    /// `use_ipvlan` over IPv4 without an address.
+    IpvlanWithoutAddress,
 }
 
 /// A `vrrp_instance` block, defaults and inheritance resolved.
@@ -212,14 +168,17 @@ pub struct Instance {
     pub nopreempt: bool,
     /// `preempt_delay`: wait so long after start-up, or after hearing a lower-priority master, before preempting.
     pub preempt_delay: Duration,
+    /// `timer_expired_backup`: when its timer ran out so late that another may have become master, it waits as backup
+    /// for one of this priority, the highest that another has. Only with `nopreempt`.
+    pub timer_expired_backup: Option<Priority>,
     /// `down_timer_adverts`: adverts missed before the master counts as dead; 3 unless given.
     pub down_timer_adverts: u8,
     /// `accept`: packets to the addresses are answered even by a master that does not own them; `no_accept` clears it.
     pub accept: bool,
     /// `strict_mode`, else `vrrp_strict`.
     pub strict: bool,
-    /// Gratuitous ARP and neighbour advertisements.
-    pub garp: Garp,
+    /// Gratuitous ARP and neighbour advertisements; instances with the same settings share them.
+    pub garp: Arc<Garp>,
     /// `lower_prio_no_advert`: no advert in answer to one of lower priority.
     pub lower_prio_no_advert: bool,
     /// `higher_prio_send_advert`: a master that hears a higher priority sends one more advert before it yields.
@@ -228,16 +187,8 @@ pub struct Instance {
     pub owner_ignore_adverts: bool,
     /// `dont_track_primary`: the state of `interface` is no fault.
     pub dont_track_primary: bool,
-    /// `track_interface`.
-    pub track_interfaces: Vec<TrackedInterface>,
-    /// `track_script`.
-    pub track_scripts: Vec<TrackedObject>,
-    /// `track_file`.
-    pub track_files: Vec<TrackedObject>,
-    /// `track_process`.
-    pub track_processes: Vec<TrackedObject>,
-    /// `track_bfd`.
-    pub track_bfds: Vec<TrackedObject>,
+    /// What it follows besides its interface; what its group follows stands there.
+    pub tracking: Rare<Tracking>,
     /// `mcast_src_ip` or `unicast_src_ip`: source of the adverts; the interface's first address when `None`.
     pub source_address: Option<IpAddr>,
     /// `track_src_ip`: a source address that is gone from the interface is a fault.
@@ -246,6 +197,8 @@ pub struct Instance {
     pub multicast_group: IpAddr,
     /// `unicast_peer`: adverts go to these instead of the multicast group; multicast when empty.
     pub unicast_peers: Vec<UnicastPeer>,
+    /// `old_unicast_checksum`.
+    pub unicast_checksum: UnicastChecksum,
     /// `unicast_ttl` of adverts sent to peers, 0 to 255; 255 unless given.
     pub unicast_ttl: u8,
     /// `check_unicast_src`: adverts from other than the peers are refused.
@@ -259,46 +212,29 @@ pub struct Instance {
     /// `smtp_alert`, else `smtp_alert_vrrp`, else the global `smtp_alert`, else no.
     pub smtp_alert: bool,
     /// `notify_*` scripts.
-    pub notify: Notify,
+    pub notify: Rare<Notify>,
     /// `notify_priority_changes`: FIFOs are told of these too; inherited from the group, then `global_defs`.
     pub notify_priority_changes: bool,
     /// `lvs_sync_daemon_interface` of the instance (its old spellings included).
     pub lvs_sync_daemon_interface: Option<Name>,
     /// `use_vmac` or `use_ipvlan`.
-    pub vmac: Option<Vmac>,
+    pub vmac: Option<Box<Vmac>>,
+    /// `use_vmac_addr`: addresses on other interfaces go on VMAC interfaces too.
+    pub vmac_for_addresses: bool,
+    /// `vrf` that the sockets of a unicast instance without interface are bound to.
+    pub vrf: Option<Name>,
+    /// `virtual_routes`: put on and taken off with the addresses.
+    pub routes: Box<[Route]>,
+    /// `virtual_rules`: put on and taken off with the addresses.
+    pub rules: Box<[Rule]>,
     /// `no_virtual_ipaddress`: having no address is meant so.
     pub no_virtual_ipaddress: bool,
     /// `kernel_rx_buf_size` of the receiving socket, bytes.
     pub kernel_rx_buf_size: Option<u32>,
     /// `debug`, 0 to 4.
     pub debug: u8,
-}
-
-/// A `vrrp_sync_group` block: its members change state together.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct SyncGroup {
-    /// Its name: its identity over reloads.
-    pub name: Name,
-    /// Names of its instances; every one exists and is in no other group.
-    pub members: Vec<Name>,
-    /// `smtp_alert`, with the same inheritance as an instance.
-    pub smtp_alert: bool,
-    /// `notify_*` scripts.
-    pub notify: Notify,
-    /// `notify_priority_changes`, if written.
-    pub notify_priority_changes: Option<bool>,
-    /// `sync_group_tracking_weight`: members may have weighted trackers, and keep different priorities.
-    pub tracking_weight: bool,
-    /// `global_tracking` (old): tracking is done by the group only.
-    pub global_tracking: bool,
-    /// `track_interface`.
-    pub track_interfaces: Vec<TrackedInterface>,
-    /// `track_script`.
-    pub track_scripts: Vec<TrackedObject>,
-    /// `track_file`.
-    pub track_files: Vec<TrackedObject>,
-    /// `track_process`.
-    pub track_processes: Vec<TrackedObject>,
-    /// `track_bfd`.
-    pub track_bfds: Vec<TrackedObject>,
+    /// `linkbeat_use_polling` (old): the link of its interface is polled.
+    pub poll_link: bool,
+    /// It is in FAULT and stays there, for a mistake that nothing but another configuration mends.
+    pub config_fault: Option<ConfigFault>,
 }

@@ -16,7 +16,7 @@ pub(crate) use self::repair::{Repair, repair};
 use crate::diagnostics::Diagnostic;
 use crate::items::{Item, Items};
 use crate::preprocess::Context;
-use crate::schema::{self, BlockId, Body, Found, unbuilt};
+use crate::schema::{self, Again, BlockId, Body, Found, unbuilt};
 use crate::source::Span;
 use crate::tree::Node;
 use crate::values;
@@ -85,6 +85,8 @@ pub(crate) struct Parser<'a> {
     surplus: Option<(Span, Span)>,
     said_unbuilt: Vec<(BlockId, &'static str)>,
     said_old: Vec<Box<str>>,
+    /// What counts once in the blocks that are one wherever they stand, the top level and `global_defs`, and was given.
+    given: Vec<(BlockId, &'static str, Span)>,
     /// Names of blocks that were not understood; nobody should complain that they are missing.
     pub(crate) skipped_names: Vec<Box<str>>,
     /// Keywords that stand where they have nothing to do, or have a wrong value (and that is reported): nobody should
@@ -107,6 +109,7 @@ impl<'a> Parser<'a> {
             surplus: None,
             said_unbuilt: Vec::new(),
             said_old: Vec::new(),
+            given: Vec::new(),
             skipped_names: Vec::new(),
             lost_keywords: Vec::new(),
             misspelt: false,
@@ -194,7 +197,7 @@ impl<'a> Parser<'a> {
             self.say_once(self.block(), found, &name, old_spelling);
         }
         let quoted = if keyword.is_quoted() && !misspelt {
-            values::quoted_arguments(line, &name, self.context)
+            values::quoted_arguments(line, &name, keyword, self.context)
         } else {
             Some(words.into_iter().skip(1).collect())
         };
@@ -215,7 +218,6 @@ impl<'a> Parser<'a> {
             Some(Item::Open(span)) => {
                 let opened = *span;
                 self.items.next(self.context);
-                self.say_if_given_before(&node);
                 self.stack.push(Frame { shape, node: Some(node), opened, left_out });
             }
             Some(Item::Words(_) | Item::Close(_)) | None => {
@@ -230,12 +232,49 @@ impl<'a> Parser<'a> {
         self.stack.iter_mut().rev().find_map(|frame| frame.node.as_mut())
     }
 
-    /// Puts a finished node where it belongs.
+    /// Puts a finished node where it belongs, unless only the first of its kind counts and this one is not.
     fn add(&mut self, node: Node, sink: &mut dyn FnMut(Node, &mut Context)) {
+        if self.is_left_out(&node) {
+            return;
+        }
         match self.node() {
             Some(parent) => parent.children.push(node),
             None => sink(node, self.context),
         }
+    }
+
+    /// Says so when a keyword that counts once was given before; true when this one has no effect.
+    fn is_left_out(&mut self, node: &Node) -> bool {
+        let label = match node.keyword.again {
+            Again::Replaces | Again::Adds => return false,
+            Again::LastCounts => "this one counts",
+            Again::FirstCounts => "this one is left out",
+        };
+        let block = self.block();
+        let name = node.keyword.name;
+        let before = match block {
+            BlockId::Root | BlockId::Global => {
+                let before = self.given.iter().find(|(b, n, _)| (*b, *n) == (block, name));
+                before.map(|(_, _, span)| *span)
+            }
+            _ => {
+                let same = |other: &&Node| other.keyword.name == name && !other.bad;
+                let siblings = self.node().map(|parent| &parent.children);
+                siblings.and_then(|all| all.iter().find(same)).map(|other| other.name.span)
+            }
+        };
+        let Some(before) = before else {
+            if matches!(block, BlockId::Root | BlockId::Global) && !node.bad {
+                self.given.push((block, name, node.name.span));
+            }
+            return false;
+        };
+        self.context.report(
+            Diagnostic::error("duplicate-keyword", format!("`{name}` was given before"))
+                .at(node.name.span, label)
+                .also(before, "here"),
+        );
+        node.keyword.again == Again::FirstCounts
     }
 
     fn close(&mut self, span: Span, sink: &mut dyn FnMut(Node, &mut Context)) {
@@ -253,22 +292,6 @@ impl<'a> Parser<'a> {
         if !frame.left_out {
             self.add(node, sink);
         }
-    }
-
-    /// Says that a block is there twice which is to be there once.
-    fn say_if_given_before(&mut self, node: &Node) {
-        let keyword = node.keyword;
-        let only_once = matches!(keyword.body, Body::Block(_)) && !keyword.repeats;
-        let earlier = self.node().and_then(|parent| {
-            let same = |child: &&Node| only_once && child.keyword.name == keyword.name;
-            parent.children.iter().find(same).map(|child| child.name.span)
-        });
-        let Some(earlier) = earlier else { return };
-        self.context.report(
-            Diagnostic::warning("duplicate-keyword", format!("`{}` was given before", keyword.name))
-                .at(node.name.span, "adds to the first")
-                .also(earlier, "first given here"),
-        );
     }
 
     /// Says once that a keyword is not acted on, or was written in an old spelling.

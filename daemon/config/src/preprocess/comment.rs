@@ -3,7 +3,7 @@
 //! `#` and `!` begin a comment anywhere outside of double quotes unless a `\` stands before them; `${_HASH}` and
 //! `${_BANG}` are the other way to write them.
 
-use super::Context;
+use super::{Context, LONGEST_LINE, too_long};
 use crate::diagnostics::Diagnostic;
 use crate::source::{ExpansionId, FileId};
 use crate::words::{Line, Unquoted};
@@ -26,6 +26,12 @@ pub(super) fn next_line(
     *offset = start + length + 1;
     let raw = rest[..length].trim_end_matches('\r');
     let nothing = raw.is_empty();
+    if raw.len() > LONGEST_LINE || raw.contains('\0') {
+        if raw.len() > LONGEST_LINE {
+            too_long(Line::verbatim(file, start, &raw[..1], included_at).whole(), context);
+        }
+        return Some((Line::empty(file, included_at), false));
+    }
     let mut line = Line::verbatim(file, start, raw, included_at);
     strip(&mut line, context);
     Some((line, nothing))

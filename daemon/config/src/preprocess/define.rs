@@ -3,10 +3,10 @@
 //! A value is put in where it is used and may use others itself. A value that ends in `\` runs on over the following
 //! lines; such a definition stands for several lines and must be the last thing on the line that uses it.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::builtin::Built;
 use super::{Context, Input, Reader};
 use crate::diagnostics::Diagnostic;
 use crate::source::{Expansion, Span};
@@ -14,94 +14,31 @@ use crate::words::Line;
 
 /// How often one line may be looked at again after a substitution.
 pub(super) const MOST_ROUNDS: usize = 64;
-/// How many substitutions one line may need.
-const MOST_SUBSTITUTIONS: usize = 4096;
-/// How much substituting the limit of lines allows for each of them, in steps of 64 bytes.
-const WORK_PER_LINE: u64 = 64;
-/// How long a line may become, in bytes.
-const LONGEST_LINE: usize = 64 * 1024;
+/// How long a line may be or become, in bytes. (keepalived takes 1023.)
+pub(super) const LONGEST_LINE: usize = 64 * 1024;
 
 /// What a name stands for.
 #[derive(Clone, Debug)]
 pub(super) enum Definition {
-    /// A text.
-    Value(Arc<str>),
+    /// A text, and where it was given.
+    Value(Arc<str>, Span),
     /// Several lines.
     Lines(Arc<[Line]>),
     /// A name that is always there.
     Built(Built),
 }
 
-/// The names that are always there.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Built {
-    Pwd,
-    Instance,
-    Random,
-    Env,
-    Hash,
-    Bang,
-}
-
-impl Definition {
-    pub(super) fn value(text: String) -> Self {
-        Self::Value(text.into())
-    }
-}
-
-/// The names that are always there.
-pub(super) fn predefined() -> HashMap<Box<str>, Definition> {
-    [
-        ("_PWD", Built::Pwd),
-        ("_INSTANCE", Built::Instance),
-        ("_RANDOM", Built::Random),
-        ("_ENV", Built::Env),
-        ("_HASH", Built::Hash),
-        ("_BANG", Built::Bang),
-    ]
-    .into_iter()
-    .map(|(name, built)| (name.into(), Definition::Built(built)))
-    .collect()
-}
-
-/// The numbers of `${_RANDOM}`: splitmix64, repeatable with `random_seed`.
-#[derive(Debug)]
-pub(super) struct Random(u64);
-
-impl Random {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn within(&mut self, least: u64, most: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        match (most - least).checked_add(1) {
-            Some(size) => least + mixed % size,
-            None => mixed,
-        }
-    }
-}
-
-/// A seed that differs from run to run.
-pub(crate) fn random_seed() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.map_or(0, |elapsed| elapsed.as_nanos() as u64)
-}
-
 /// A use of a definition in a line.
-struct Use<'l> {
-    name: &'l str,
-    parameters: Vec<&'l str>,
+pub(crate) struct Use<'l> {
+    pub(crate) name: &'l str,
+    /// What stands after the name within the braces.
+    pub(super) parameters: Vec<&'l str>,
     /// From the `$` to the end of the use.
-    range: Range<usize>,
+    pub(crate) range: Range<usize>,
 }
 
 /// The use that begins with the `$` at this byte, if it has the form of one.
-fn use_at(text: &str, dollar: usize) -> Option<Use<'_>> {
+pub(crate) fn use_at(text: &str, dollar: usize) -> Option<Use<'_>> {
     let braces = text[dollar + 1..].starts_with('{');
     let start = dollar + 1 + usize::from(braces);
     let rest = text.get(start..)?;
@@ -124,6 +61,14 @@ fn use_at(text: &str, dollar: usize) -> Option<Use<'_>> {
     Some(Use { name, parameters, range: dollar..start + length + close + 1 })
 }
 
+/// Says that a line is too long to be taken.
+pub(super) fn too_long(span: Span, context: &mut Context) {
+    context.spoil(
+        Diagnostic::error("line-too-long", format!("this line is longer than {LONGEST_LINE} bytes"))
+            .at(span, "left out"),
+    );
+}
+
 impl Reader {
     /// Takes `$NAME=value`; false when the line is no definition.
     pub(super) fn define(&mut self, line: &Line) -> bool {
@@ -139,7 +84,8 @@ impl Reader {
         let start = line.text.len() - value.len();
         match value.strip_suffix('\\') {
             None => {
-                self.definitions.insert(name.into(), Definition::Value(value.into()));
+                let at = line.span(0, equals);
+                self.definitions.insert(name.into(), Definition::Value(value.into(), at));
             }
             Some(first) => {
                 let end = start + first.trim_end_matches([' ', '\t']).len();
@@ -195,64 +141,69 @@ impl Reader {
         let mut at = 0;
         // The definitions whose values are being looked through, each with how far from the end of the line it ends.
         let mut within: Vec<(Box<str>, usize)> = Vec::new();
-        for _ in 0..MOST_SUBSTITUTIONS {
-            let Some(dollar) = current.text.get(at..).and_then(|rest| rest.find('$')).map(|found| at + found)
-            else {
-                return Some(changed.then_some(current));
-            };
-            let Some(usage) = use_at(&current.text, dollar) else {
-                at = dollar + 1;
-                continue;
-            };
-            let last = usage.range.end == current.text.len();
-            let definition = match self.definitions.get(usage.name) {
-                Some(Definition::Lines(_)) if !last => None,
-                found => found.cloned(),
-            };
-            let Some(definition) = definition else {
-                at = dollar + 1;
-                continue;
-            };
+        while let Some((usage, definition)) = self.next_use(&current.text, &mut at) {
             let span = current.span(usage.range.start, usage.range.end);
             let rest = current.text.len() - usage.range.end;
             within.retain(|(_, end)| rest >= *end && current.text.len() - *end > usage.range.start);
             if within.iter().any(|(name, _)| **name == *usage.name) {
-                break;
+                context.spoil(
+                    Diagnostic::error(
+                        "endless-expansion",
+                        "the definitions on this line never come to an end",
+                    )
+                    .at(line.whole(), "expanded again and again")
+                    .help("a definition that uses itself, directly or by way of others, has no value"),
+                );
+                return None;
             }
             within.push((usage.name.into(), rest));
-            self.work += 1 + current.text.len() as u64 / 64;
-            if self.work > self.settings.line_limit.saturating_mul(WORK_PER_LINE) {
-                self.stop(&current, context);
+            if !self.spend(&current, context) {
                 return None;
             }
             let value: Arc<str> = match definition {
-                Definition::Value(value) => value,
+                Definition::Value(value, defined_at) => {
+                    context.sources.note_use(span, defined_at);
+                    value
+                }
                 Definition::Lines(lines) => {
-                    let (name, prefix) = (usage.name.to_owned(), current.part(0, dollar));
+                    let (name, prefix) = (usage.name.to_owned(), current.part(0, usage.range.start));
                     return self.begin_lines(&name, lines, prefix, span, context).map(Some);
                 }
                 Definition::Built(built) => self.built(built, &usage, span, context).into(),
             };
             if current.text.len() + value.len() > LONGEST_LINE {
-                break;
+                too_long(line.whole(), context);
+                return None;
             }
+            at = usage.range.start;
             let mut next = current.part(0, usage.range.start);
             next.push_replaced(&value, span);
             next.push_part(&current, usage.range.end, current.text.len());
-            let begins_sequence = next.text.starts_with('~');
             current = next;
             changed = true;
-            at = dollar;
-            if begins_sequence {
-                return Some(Some(current));
+            if current.text.starts_with('~') {
+                break;
             }
         }
-        context.report(
-            Diagnostic::error("endless-expansion", "the definitions on this line never come to an end")
-                .at(line.whole(), "expanded again and again")
-                .help("a definition that uses itself, directly or by way of others, has no value"),
-        );
-        None
+        Some(changed.then_some(current))
+    }
+
+    /// The next name from byte `at` on that stands for something.
+    fn next_use<'l>(&self, text: &'l str, at: &mut usize) -> Option<(Use<'l>, Definition)> {
+        loop {
+            let dollar = *at + text.get(*at..)?.find('$')?;
+            *at = dollar + 1;
+            let Some(usage) = use_at(text, dollar) else { continue };
+            let last = usage.range.end == text.len();
+            let definition = match self.definitions.get(usage.name) {
+                Some(Definition::Lines(_)) if !last => None,
+                Some(Definition::Lines(_) | Definition::Value(..)) if !usage.parameters.is_empty() => None,
+                found => found,
+            };
+            if let Some(definition) = definition {
+                return Some((usage, definition.clone()));
+            }
+        }
     }
 
     /// Begins a multi-line definition: its first line takes the place of its use, the others follow.
@@ -269,7 +220,7 @@ impl Reader {
             Input::File { .. } | Input::Queue(_) | Input::Sequence(_) => false,
         });
         if inside && !lines.is_empty() {
-            context.report(
+            context.spoil(
                 Diagnostic::error("endless-expansion", format!("the definition `${name}` uses itself"))
                     .at(span, "used again here"),
             );
@@ -297,58 +248,5 @@ impl Reader {
         let title: Arc<str> = format!("`${name}`").into();
         self.titles.insert(name.into(), title.clone());
         title
-    }
-
-    fn built(&mut self, built: Built, usage: &Use<'_>, span: Span, context: &mut Context) -> String {
-        let most = match built {
-            Built::Random => 2,
-            Built::Env => 1,
-            Built::Pwd | Built::Instance | Built::Hash | Built::Bang => 0,
-        };
-        if usage.parameters.len() > most {
-            context.report(
-                Diagnostic::error(
-                    "bad-definition",
-                    format!("`${{{}}}` takes at most {most} parameters", usage.name),
-                )
-                .at(span, "too many here"),
-            );
-        }
-        match built {
-            Built::Hash => "#".into(),
-            Built::Bang => "!".into(),
-            Built::Instance => self.settings.config_id.clone().unwrap_or_default(),
-            Built::Pwd => self.directory().display().to_string(),
-            Built::Env => match usage.parameters.first() {
-                Some(name) if self.settings.environment => std::env::var(name).unwrap_or_default(),
-                Some(_) => String::new(),
-                None => {
-                    context.report(
-                        Diagnostic::error("bad-definition", "`${_ENV}` needs the name of a variable")
-                            .at(span, "no name here"),
-                    );
-                    String::new()
-                }
-            },
-            Built::Random => {
-                let bound = |index: usize, default: u64| match usage.parameters.get(index) {
-                    None => Ok(default),
-                    Some(text) => text.parse::<u64>().map_err(|_| ()),
-                };
-                match (bound(0, 0), bound(1, 32767)) {
-                    (Ok(least), Ok(most)) if least <= most => self.random.within(least, most).to_string(),
-                    _ => {
-                        context.report(
-                            Diagnostic::error(
-                                "bad-definition",
-                                "`${_RANDOM MIN MAX}` needs two numbers, MIN not above MAX",
-                            )
-                            .at(span, "no such range"),
-                        );
-                        String::new()
-                    }
-                }
-            }
-        }
     }
 }

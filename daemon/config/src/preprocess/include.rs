@@ -7,15 +7,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Context, Input, Reader};
+use super::{Context, Input, Reader, glob, text};
 use crate::diagnostics::Diagnostic;
-use crate::source::{Expansion, Span};
-use crate::words::Line;
+use crate::source::{Expansion, FileId, Span};
+use crate::words::{Line, Word};
 
 /// Deepest nesting of included files.
 const DEEPEST: usize = 64;
-/// Most names that the braces of one pattern may stand for.
-const MOST_ALTERNATIVES: usize = 4096;
 
 /// What must be so of the files that are included.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,34 +47,50 @@ impl IncludeChecks {
         }
     }
 
-    /// `include_check [+|-]NAME …`; without a sign the named checks replace those set before, without a name all are set.
-    pub(super) fn set<'w>(&mut self, words: impl Iterator<Item = &'w str>) {
-        let mut words = words.peekable();
-        match words.peek() {
-            None => *self = Self::of_suffix(Some('a')),
-            Some(first) if !first.starts_with(['+', '-']) => *self = Self::default(),
-            Some(_) => {}
+    /// `include_check [+|-]NAME …`: each word with a sign adds or takes away a check, a first one without a sign
+    /// replaces what was set before, and no word at all sets every check.
+    pub(super) fn set(&mut self, words: &[Word], context: &mut Context) {
+        if words.is_empty() {
+            *self = Self::of_suffix(Some('a'));
         }
-        let mut sign = true;
-        for word in words {
-            let name = match word.split_at_checked(1) {
-                Some(("+", name)) => {
-                    sign = true;
-                    name
-                }
-                Some(("-", name)) => {
-                    sign = false;
-                    name
-                }
-                _ => word,
+        for (index, word) in words.iter().enumerate() {
+            let (sign, name) = match word.text.split_at_checked(1) {
+                Some((sign @ ("+" | "-"), name)) => (Some(sign), name),
+                _ => (None, &*word.text),
             };
+            let mut one = Self::default();
             match name {
-                "read" | "readable" => self.readable = sign,
-                "match" => self.matches = sign,
-                "wildcard_match" => self.wildcard = sign,
-                "brace_match" => self.brace = sign,
-                _ => {}
+                "read" | "readable" => one.readable = true,
+                "match" => one.matches = true,
+                "wildcard_match" => one.wildcard = true,
+                "brace_match" => one.brace = true,
+                _ => {
+                    context.report(
+                        Diagnostic::error("invalid-value", format!("`include_check`: `{name}` is not known"))
+                            .at(word.span, "expected one of read, match, wildcard_match, brace_match"),
+                    );
+                    continue;
+                }
             }
+            match sign {
+                None if index > 0 => context.report(
+                    Diagnostic::error("invalid-value", format!("`include_check`: `{name}` has no effect"))
+                        .at(word.span, "only the first check may be without a sign")
+                        .suggest(word.span, format!("+{name}"), format!("write `+{name}`")),
+                ),
+                None => *self = Self { readable: true, ..one },
+                Some("-") => *self = self.without(one),
+                Some(_) => *self = self.or(one),
+            }
+        }
+    }
+
+    fn without(self, other: Self) -> Self {
+        Self {
+            readable: self.readable && !other.readable,
+            matches: self.matches && !other.matches,
+            wildcard: self.wildcard && !other.wildcard,
+            brace: self.brace && !other.brace,
         }
     }
 }
@@ -119,66 +133,18 @@ fn split(text: &str) -> Option<(Option<char>, &str)> {
 /// The directory that relative names in this file are relative to.
 pub(super) fn directory_of(path: &Path) -> PathBuf {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::path::absolute(parent).unwrap_or_else(|_| parent.to_path_buf())
-}
-
-/// A pattern without braces, and whether it has wildcards.
-fn has_wildcards(pattern: &str) -> bool {
-    pattern.contains(['*', '?', '['])
-}
-
-/// Every name that csh-style braces stand for: `{a,b}c` is `ac` and `bc`.
-fn braces(pattern: &str) -> Vec<String> {
-    let mut done = Vec::new();
-    let mut todo = vec![pattern.to_owned()];
-    while let Some(next) = todo.pop() {
-        if done.len() + todo.len() > MOST_ALTERNATIVES {
-            break;
-        }
-        match first_group(&next) {
-            None => done.push(next),
-            Some((before, parts, after)) => {
-                todo.extend(parts.iter().rev().map(|part| format!("{before}{part}{after}")));
-            }
-        }
-    }
-    done
-}
-
-/// The first brace group that has a comma: what is before it, its parts, what is after it.
-fn first_group(pattern: &str) -> Option<(&str, Vec<&str>, &str)> {
-    let open = pattern.find('{')?;
-    let mut depth = 0usize;
-    let mut parts = Vec::new();
-    let mut from = open + 1;
-    for (at, character) in pattern.char_indices().skip_while(|(at, _)| *at < open) {
-        match character {
-            '{' => depth += 1,
-            '}' => {
-                depth -= 1;
-                if depth == 0 {
-                    parts.push(&pattern[from..at]);
-                    return Some((&pattern[..open], parts, &pattern[at + 1..]));
-                }
-            }
-            ',' if depth == 1 => {
-                parts.push(&pattern[from..at]);
-                from = at + 1;
-            }
-            _ => {}
-        }
-    }
-    None
+    let real = parent.canonicalize().or_else(|_| std::path::absolute(parent));
+    real.unwrap_or_else(|_| parent.to_path_buf())
 }
 
 impl Reader {
     /// The directory of the file that is being read.
-    pub(super) fn directory(&self) -> PathBuf {
+    pub(super) fn directory(&self) -> &Path {
         let innermost = self.inputs.iter().rev().find_map(|input| match input {
-            Input::File { directory, .. } => Some(directory.clone()),
+            Input::File { directory, .. } => Some(directory.as_path()),
             Input::Queue(_) | Input::Definition { .. } | Input::Sequence(_) => None,
         });
-        innermost.unwrap_or_default()
+        innermost.unwrap_or(Path::new("."))
     }
 
     /// Begins the files that an `include` line names.
@@ -186,61 +152,34 @@ impl Reader {
         let Some((suffix, pattern)) = split(&line.text) else { return };
         let checks = self.checks.or(IncludeChecks::of_suffix(suffix));
         let span = line.whole();
-        let pattern = pattern.trim_matches('"');
-        let files = self.matching(pattern, checks, span, context);
+        let files = match glob::find(pattern, self.directory()) {
+            Ok(found) => existing(pattern, found, checks, span, context),
+            Err(glob::TooMany) => {
+                context.report(
+                    Diagnostic::error(
+                        "too-many-includes",
+                        format!("`{pattern}` may stand for too many files"),
+                    )
+                    .fatal()
+                    .at(span, "included here"),
+                );
+                return;
+            }
+        };
         self.inputs.push(Input::Queue(Queue { paths: files.into_iter(), checks, span }));
     }
 
-    fn matching(
-        &self,
-        pattern: &str,
-        checks: IncludeChecks,
-        span: Span,
-        context: &mut Context,
-    ) -> Vec<PathBuf> {
-        let directory = self.directory();
-        let alternatives = braces(pattern);
-        let in_braces = alternatives.len() > 1;
-        let mut files = Vec::new();
-        for alternative in &alternatives {
-            let full = directory.join(alternative);
-            if !has_wildcards(alternative) {
-                if full.exists() {
-                    files.push(full);
-                } else {
-                    let strict = if in_braces { checks.brace } else { checks.matches };
-                    said(
-                        context,
-                        strict,
-                        span,
-                        format!("there is no file `{}`", full.display()),
-                        "missing-include",
-                    );
-                }
-                continue;
-            }
-            let escaped = format!("{}/{alternative}", glob::Pattern::escape(&directory.to_string_lossy()));
-            let asked = if alternative.starts_with('/') { alternative } else { &escaped };
-            let mut found: Vec<PathBuf> = glob::glob(asked).into_iter().flatten().flatten().collect();
-            found.retain(|path| !path.is_dir());
-            if found.is_empty() {
-                let message = format!("no file matches `{}`", full.display());
-                if checks.wildcard {
-                    said(context, true, span, message, "missing-include");
-                }
-            }
-            found.sort();
-            files.append(&mut found);
-        }
-        files
-    }
-
+    /// Begins one included file.
     pub(super) fn open(&mut self, path: &Path, checks: IncludeChecks, span: Span, context: &mut Context) {
-        let circular = self.inputs.iter().any(|input| match input {
-            Input::File { file, .. } => same(&context.sources.file(*file).path, path),
-            Input::Queue(_) | Input::Definition { .. } | Input::Sequence(_) => false,
-        });
-        if circular || self.inputs.len() > DEEPEST {
+        let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let known = self.read.get(&real).copied();
+        let is_open = |file: FileId| {
+            self.inputs.iter().any(|input| match input {
+                Input::File { file: open, .. } => *open == file,
+                Input::Queue(_) | Input::Definition { .. } | Input::Sequence(_) => false,
+            })
+        };
+        if known.is_some_and(is_open) {
             context.report(
                 Diagnostic::error("circular-include", format!("`{}` includes itself", path.display()))
                     .fatal()
@@ -248,35 +187,96 @@ impl Reader {
             );
             return;
         }
-        match std::fs::read(path) {
-            Ok(bytes) => {
-                let text = String::from_utf8_lossy(&bytes).into_owned();
-                let what = format!("`include` of {}", path.display());
-                let included_at = context.sources.add_expansion(Expansion { what: what.into(), at: span });
-                let file = context.sources.add(path.to_path_buf(), text);
-                let directory = directory_of(path);
-                self.inputs.push(Input::File { file, directory, offset: 0, included_at });
-            }
-            Err(error) => {
-                let message = format!("`{}` cannot be read: {error}", path.display());
-                said(context, checks.readable, span, message, "unreadable-include");
-            }
+        if self.inputs.len() > DEEPEST {
+            context.report(
+                Diagnostic::error("circular-include", format!("`{}` is included too deeply", path.display()))
+                    .fatal()
+                    .at(
+                        span,
+                        format!("more than {DEEPEST} files, definitions and sequences within each other"),
+                    ),
+            );
+            return;
         }
+        let what = format!("`include` of {}", path.display());
+        let included_at = context.sources.add_expansion(Expansion { what: what.into(), at: span });
+        let file = match known {
+            Some(file) => file,
+            None => match text::read(path) {
+                Ok(text) => {
+                    let file = text.add(path, included_at, context);
+                    self.read.insert(real, file);
+                    file
+                }
+                Err(error) => {
+                    let message = format!("`{}` {error}", path.display());
+                    said(context, checks.readable, span, message, "unreadable-include");
+                    return;
+                }
+            },
+        };
+        self.inputs.push(Input::File {
+            file,
+            directory: directory_of(path),
+            offset: text::start(&context.sources.file(file).text),
+            included_at,
+            checks: self.checks,
+            again: known.is_some(),
+        });
     }
 }
 
-fn same(one: &Path, other: &Path) -> bool {
-    match (one.canonicalize(), other.canonicalize()) {
-        (Ok(one), Ok(other)) => one == other,
-        _ => one == other,
+/// The files of these that are there; says what is not.
+fn existing(
+    pattern: &str,
+    found: Vec<glob::Found>,
+    checks: IncludeChecks,
+    span: Span,
+    context: &mut Context,
+) -> Vec<PathBuf> {
+    let in_braces = found.len() > 1;
+    let wild = found.iter().any(|found| matches!(found, glob::Found::Matched(_)));
+    let mut files = Vec::new();
+    let mut missing = Vec::new();
+    for found in found {
+        match found {
+            glob::Found::Named(path) if path.exists() => files.push(path),
+            glob::Found::Named(path) => missing.push(format!("`{}`", path.display())),
+            glob::Found::Matched(mut paths) => files.append(&mut paths),
+        }
     }
+    if !missing.is_empty() {
+        let strict = if in_braces { checks.brace } else { checks.matches };
+        let what = if missing.len() == 1 { "no file" } else { "none of these files:" };
+        let message = format!("there is {what} {}", missing.join(", "));
+        let help =
+            (pattern.starts_with(['"', '\''])).then_some("the name of the file is written without quotes");
+        said_with(context, strict, span, message, "missing-include", help);
+    } else if files.is_empty() && wild && checks.wildcard {
+        said(context, true, span, format!("no file matches `{pattern}`"), "missing-include");
+    }
+    files
 }
 
 fn said(context: &mut Context, strict: bool, span: Span, message: String, code: &'static str) {
-    let diagnostic = if strict {
+    said_with(context, strict, span, message, code, None);
+}
+
+fn said_with(
+    context: &mut Context,
+    strict: bool,
+    span: Span,
+    message: String,
+    code: &'static str,
+    help: Option<&str>,
+) {
+    let mut diagnostic = if strict {
         Diagnostic::error(code, message).fatal()
     } else {
         Diagnostic::warning(code, message).help("`includea` makes this a mistake")
     };
+    if let Some(help) = help {
+        diagnostic = diagnostic.help(help);
+    }
     context.report(diagnostic.at(span, "included here"));
 }

@@ -6,20 +6,25 @@
 //! Inputs stand on a stack: the file, on it the file it includes, on it the lines of a definition that is being
 //! used, on it a sequence that is being run through. [`Reader::next`] takes the next line from the top.
 
+mod builtin;
 mod comment;
 mod define;
+mod glob;
 mod include;
 mod sequence;
+mod text;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use self::define::Definition;
-pub(crate) use self::define::random_seed;
+pub(crate) use self::builtin::random_seed;
+pub(crate) use self::define::use_at;
+use self::define::{Definition, LONGEST_LINE, too_long};
 use self::include::IncludeChecks;
 use self::sequence::Sequence;
+pub(crate) use self::text::{Text, read};
 use crate::diagnostics::{Diagnostic, Diagnostics, Outcome};
-use crate::source::{Expansion, ExpansionId, FileId, SourceMap};
+use crate::source::{Expansion, ExpansionId, FileId, SourceMap, Span};
 use crate::words::Line;
 
 /// What the language takes from outside of the file.
@@ -42,6 +47,8 @@ pub(crate) struct Context {
     pub(crate) look_at_scripts: bool,
     /// Reading was given up: what is said after that would only follow from it.
     pub(crate) stopped: bool,
+    /// Lines that did not become what they were meant to: what else seems wrong with them only follows from it.
+    pub(crate) spoilt: HashSet<(FileId, usize)>,
 }
 
 impl Context {
@@ -51,9 +58,27 @@ impl Context {
     }
 
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
+        let follows = !self.spoilt.is_empty()
+            && diagnostic.span.is_some_and(|span| self.spoilt.contains(&self.line_of(span)));
+        if follows {
+            self.leads_to(diagnostic.outcome);
+        } else if !self.stopped {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// Reports why a line does not become what it was meant to; nothing more will be said about it.
+    pub(crate) fn spoil(&mut self, diagnostic: Diagnostic) {
+        let line = diagnostic.span.map(|span| self.line_of(span));
+        // The same line may be used many times: its diagnostic counts them.
         if !self.stopped {
             self.diagnostics.push(diagnostic);
         }
+        self.spoilt.extend(line);
+    }
+
+    fn line_of(&self, span: Span) -> (FileId, usize) {
+        (span.file, self.sources.file(span.file).line_of(span.start))
     }
 }
 
@@ -61,7 +86,16 @@ impl Context {
 #[derive(Debug)]
 enum Input {
     /// A file, read up to `offset`.
-    File { file: FileId, directory: PathBuf, offset: usize, included_at: ExpansionId },
+    File {
+        file: FileId,
+        directory: PathBuf,
+        offset: usize,
+        included_at: ExpansionId,
+        /// What `include` asked for before it: what the file changes ends with it.
+        checks: IncludeChecks,
+        /// It was read before, so its lines count as expanded.
+        again: bool,
+    },
     /// Files of one `include` that are still to be opened.
     Queue(include::Queue),
     /// The lines of a definition that are still to come.
@@ -80,28 +114,49 @@ pub(crate) struct Reader {
     /// The multi-line definition that is being read, and its lines so far.
     open_definition: Option<(Box<str>, Vec<Line>)>,
     checks: IncludeChecks,
-    random: define::Random,
+    random: builtin::Random,
+    /// Files that were read, by their real names.
+    read: HashMap<PathBuf, FileId>,
+    /// What stood after a brace, when only that much of its line has been taken.
+    rest: Option<Line>,
     /// Lines that came out of expansions so far.
     expanded: u64,
+    /// How many bytes they had.
+    expanded_bytes: u64,
     /// How much was put in for definitions so far.
     work: u64,
     stopped: bool,
 }
 
+/// How many lines may be looked at again for each that the limit allows; a long one counts for several.
+const WORK_PER_LINE: u64 = 8;
+/// How many bytes of expanded text the limit of lines allows for each of them.
+const BYTES_PER_LINE: u64 = 64;
+
 impl Reader {
     /// A reader of this text, which stands in `path`.
-    pub(crate) fn new(settings: Settings, path: &Path, text: String, context: &mut Context) -> Self {
-        let directory = include::directory_of(path);
-        let file = context.sources.add(path.to_path_buf(), text);
+    pub(crate) fn new(settings: Settings, path: &Path, text: Text, context: &mut Context) -> Self {
+        let file = text.add(path, ExpansionId::NONE, context);
+        let input = Input::File {
+            file,
+            directory: include::directory_of(path),
+            offset: text::start(&context.sources.file(file).text),
+            included_at: ExpansionId::NONE,
+            checks: IncludeChecks::default(),
+            again: false,
+        };
         Self {
-            random: define::Random::new(settings.seed),
+            random: builtin::Random::new(settings.seed),
             settings,
-            inputs: vec![Input::File { file, directory, offset: 0, included_at: ExpansionId::NONE }],
-            definitions: define::predefined(),
+            inputs: vec![input],
+            definitions: builtin::predefined(),
             titles: HashMap::new(),
             open_definition: None,
             checks: IncludeChecks::default(),
+            read: path.canonicalize().into_iter().map(|real| (real, file)).collect(),
+            rest: None,
             expanded: 0,
+            expanded_bytes: 0,
             work: 0,
             stopped: false,
         }
@@ -113,11 +168,27 @@ impl Reader {
             if self.stopped {
                 return None;
             }
-            let (line, physical) = self.next_raw(context)?;
-            if let Some(line) = self.process(line, physical, context) {
-                return Some(line);
+            let line = match self.rest.take() {
+                Some(line) if self.spend(&line, context) => self.process(line, context),
+                Some(_) => None,
+                None => match self.next_raw(context)? {
+                    (line, true) if self.open_definition.is_some() => {
+                        self.continue_definition(line);
+                        None
+                    }
+                    (line, _) => self.process(line, context),
+                },
+            };
+            if line.is_some() {
+                return line;
             }
         }
+    }
+
+    /// Gives back what follows a brace: it is read as a line of its own, so it may begin with a condition, a definition
+    /// or a sequence.
+    pub(crate) fn give_back(&mut self, rest: Line) {
+        self.rest = Some(rest);
     }
 
     /// The next line of the input on top, without its comment. The flag says that it is a line of a file.
@@ -128,18 +199,20 @@ impl Reader {
                     self.end_definition();
                     return None;
                 }
-                Some(Input::File { file, offset, included_at, .. }) => {
-                    let (file, included_at) = (*file, *included_at);
+                Some(Input::File { file, offset, included_at, checks, again, .. }) => {
+                    let (file, included_at, checks, again) = (*file, *included_at, *checks, *again);
                     match comment::next_line(file, offset, included_at, context) {
                         Some((line, nothing)) => {
                             if nothing {
                                 self.end_balanced_definition();
                             }
+                            let line = if again { self.count(line, context)? } else { line };
                             return Some((line, true));
                         }
                         None => {
                             // A definition does not run on past the end of its file.
                             self.end_definition();
+                            self.checks = checks;
                             self.inputs.pop();
                         }
                     }
@@ -166,7 +239,7 @@ impl Reader {
                         let at = sequence.at;
                         let template = sequence.template.clone();
                         for (name, value) in values {
-                            self.definitions.insert(name, Definition::value(value));
+                            self.definitions.insert(name, Definition::Value(value.into(), at));
                         }
                         let expansion = context.sources.add_expansion(Expansion { what: what.into(), at });
                         let line = template.with_expansion(expansion);
@@ -183,11 +256,23 @@ impl Reader {
     /// Counts a line that came out of an expansion; stops everything when there are too many.
     fn count(&mut self, line: Line, context: &mut Context) -> Option<Line> {
         self.expanded += 1;
-        if self.expanded <= self.settings.line_limit {
+        self.expanded_bytes += line.text.len() as u64;
+        let limit = self.settings.line_limit;
+        if self.expanded <= limit && self.expanded_bytes <= limit.saturating_mul(BYTES_PER_LINE) {
             return Some(line);
         }
         self.stop(&line, context);
         None
+    }
+
+    /// Counts the work of looking at a line again; stops everything when it becomes too much.
+    fn spend(&mut self, line: &Line, context: &mut Context) -> bool {
+        self.work += 1 + line.text.len() as u64 / 64;
+        let most = self.settings.line_limit.saturating_mul(WORK_PER_LINE);
+        if self.work > most {
+            self.stop(line, context);
+        }
+        self.work <= most
     }
 
     /// Gives up because too much comes out of expansions.
@@ -200,17 +285,14 @@ impl Reader {
             Diagnostic::error("expansion-limit", format!("the expansion makes more than {limit} lines"))
                 .fatal()
                 .at(outermost, "too much comes out of this")
-                .help("the limit can be raised with `--expansion-limit`"),
+                .help("`--expansion-limit LINES` raises the limit; long lines count for several"),
         );
         context.stopped = true;
     }
 
     /// Conditions, definitions, sequences, substitutions, includes: in that order, until nothing is left to do.
-    fn process(&mut self, mut line: Line, physical: bool, context: &mut Context) -> Option<Line> {
-        if physical && self.open_definition.is_some() {
-            self.continue_definition(line);
-            return None;
-        }
+    fn process(&mut self, mut line: Line, context: &mut Context) -> Option<Line> {
+        let mut expanded = false;
         for _ in 0..define::MOST_ROUNDS {
             if line.text.is_empty() {
                 return None;
@@ -223,28 +305,43 @@ impl Reader {
                 return None;
             }
             if line.text.starts_with("~SEQ") || line.text.starts_with("~LST") {
-                self.begin_sequence(&line, context);
-                return None;
+                return self.begin_sequence(&line, context);
             }
-            if line.text.contains('$')
-                && let Some(replaced) = self.substitute(&line, context)?
-            {
-                // Comments went when the line was read: a `#` that a definition brings is no comment.
-                line = comment::trim(replaced);
-                continue;
+            if line.text.contains('$') {
+                match self.substitute(&line, context) {
+                    Some(None) => {}
+                    Some(Some(replaced)) => {
+                        // Comments went when the line was read: a `#` that a definition brings is no comment.
+                        line = comment::trim(replaced);
+                        expanded = true;
+                        continue;
+                    }
+                    None => return self.salvaged(line),
+                }
             }
             if include::is_include(&line.text) {
                 self.include(&line, context);
                 return None;
             }
-            self.notice(&line);
+            if expanded {
+                self.expanded_bytes += line.text.len() as u64;
+            }
+            let line = without_backslash(line, context);
+            self.notice(&line, context);
             return Some(line);
         }
-        context.report(
+        context.spoil(
             Diagnostic::error("endless-expansion", "the definitions on this line never come to an end")
                 .at(line.whole(), "expanded again and again"),
         );
-        None
+        self.salvaged(line)
+    }
+
+    /// What to do with a line that cannot be expanded: it is left out unless it opens or closes a block, which what
+    /// follows relies on.
+    fn salvaged(&self, line: Line) -> Option<Line> {
+        let count = |wanted: u8| line.text.bytes().filter(|byte| *byte == wanted).count();
+        (!self.stopped && count(b'{') != count(b'}')).then_some(line)
     }
 
     /// `@id rest` and `@^id rest`: the rest when the condition holds.
@@ -262,16 +359,39 @@ impl Reader {
     }
 
     /// Keywords that change how the rest of the text is read.
-    fn notice(&mut self, line: &Line) {
-        let mut words = line.text.split_ascii_whitespace();
-        match words.next() {
-            Some("random_seed") => {
-                if let Some(seed) = words.next().and_then(|word| word.parse().ok()) {
-                    self.random = define::Random::new(seed);
-                }
+    fn notice(&mut self, line: &Line, context: &mut Context) {
+        if line.text.starts_with("random_seed") {
+            let (words, _) = line.words();
+            if let [keyword, seed, ..] = words.as_slice()
+                && &*keyword.text == "random_seed"
+                && let Ok(seed) = seed.text.parse()
+            {
+                self.random = builtin::Random::new(seed);
             }
-            Some("include_check") => self.checks.set(words),
-            _ => {}
+        } else if line.text.starts_with("include_check") {
+            let (words, _) = line.words();
+            if let [keyword, names @ ..] = words.as_slice()
+                && &*keyword.text == "include_check"
+            {
+                self.checks.set(names, context);
+            }
         }
     }
+}
+
+/// Does this text, after a brace, have to be looked at as a line of its own?
+pub(crate) fn begins_anew(text: &str) -> bool {
+    text.starts_with(['@', '$', '~']) || include::is_include(text)
+}
+
+/// A `\` at the end of a line continues a definition, and nothing else.
+fn without_backslash(line: Line, context: &mut Context) -> Line {
+    let Some(before) = line.text.strip_suffix('\\') else { return line };
+    let end = before.len();
+    context.report(
+        Diagnostic::error("stray-continuation", "only the lines of a definition are continued with `\\`")
+            .at(line.span(end, end + 1), "continues nothing")
+            .help("a definition over several lines ends at an empty line"),
+    );
+    comment::trim(line.part(0, end))
 }

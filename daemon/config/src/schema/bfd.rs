@@ -37,15 +37,15 @@ pub(super) const BFD: &[Keyword] = &[
     flag("passive", "Wait for the neighbour to begin.").example("passive"),
     kw("ttl", &[one("TTL", Kind::Int(1, 255))], "TTL or hop limit of packets.")
         .alias(&["hoplimit"])
-        .default("255 for a neighbour on the link, else 64")
-        .example("ttl 255"),
+        .default("255 for an IPv4 neighbour, 64 for an IPv6 one")
+        .example("ttl 128"),
     kw(
         "max_hops",
         &[one("HOPS", Kind::Int(-1, 255))],
         "Most hops of packets that are taken; -1 is any number.",
     )
     .default("0")
-    .example("max_hops 0"),
+    .example("max_hops 2"),
     kw("multihop", &[opt("BOOL", Kind::Bool)], "The neighbour is behind routers (RFC 5883).")
         .default("off")
         .example("multihop"),

@@ -1,5 +1,6 @@
-//! Health checkers.
+//! Health checkers: what all of them have, what all that connect have, and what each has of its own.
 
+use super::compose::compose;
 use super::{BlockId, Keyword, Kind, any, flag, kw, one, opt, script, some, switch};
 
 /// Longest connect_timeout, in microseconds.
@@ -7,6 +8,8 @@ const CONNECT: u64 = 4_294_967_295;
 /// Longest of the other timers.
 const LONG: u64 = 1_000_000_000_000_000;
 const U32: i64 = u32::MAX as i64;
+/// Greatest weight of the kernel.
+const MOST_WEIGHT: i64 = i32::MAX as i64;
 
 const CONNECT_IP: Keyword = kw("connect_ip", &[one("ADDRESS", Kind::Address)], "Address to check.")
     .default("the real server's")
@@ -58,86 +61,92 @@ const LOG_ALL: Keyword = switch("log_all_failures", "Log every failed try.")
 
 const DNS_TYPES: &[&str] = &["A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", "RRSIG", "DNSKEY"];
 
-/// `TCP_CHECK { … }`.
-pub(super) const TCP_CHECK: &[Keyword] = &[
-    CONNECT_IP,
-    CONNECT_PORT,
-    BIND_TO,
-    BIND_PORT,
-    BIND_IF,
-    TIMEOUT,
-    FWMARK,
-    RETRY,
-    BEFORE_RETRY,
-    WARMUP,
-    DELAY_LOOP,
-    ALPHA,
-    LOG_ALL,
-];
+/// Where a checker connects to, and how.
+const CONNECTION: &[Keyword] = &[CONNECT_IP, CONNECT_PORT, BIND_TO, BIND_PORT, BIND_IF, TIMEOUT, FWMARK];
+
+/// When a checker runs, and what its results mean.
+const SCHEDULE: &[Keyword] = &[RETRY, BEFORE_RETRY, WARMUP, DELAY_LOOP, ALPHA, LOG_ALL];
+
+/// `TCP_CHECK { … }`, and whatever else only connects.
+pub(super) const TCP_CHECK: &[Keyword] = compose!(CONNECTION, SCHEDULE);
 
 /// `PING_CHECK { … }`.
 pub(super) const PING_CHECK: &[Keyword] = TCP_CHECK;
 
-/// `HTTP_GET { … }` and `SSL_GET { … }`.
-pub(super) const HTTP_GET: &[Keyword] = &[
-    CONNECT_IP,
-    CONNECT_PORT,
-    BIND_TO,
-    BIND_PORT,
-    BIND_IF,
-    TIMEOUT,
-    FWMARK,
-    RETRY,
-    BEFORE_RETRY,
-    WARMUP,
-    DELAY_LOOP,
-    ALPHA,
-    LOG_ALL,
+/// What is asked of a page; in SSL_GET there is more.
+const PAGES: &[Keyword] = &[
     kw("virtualhost", &[one("NAME", Kind::Word)], "Host header of requests.")
-        .default("the real server's, the virtual server's, its address")
-        .example("virtualhost www.example.com"),
+        .default("the real server's, the virtual server's, the address")
+        .example("virtualhost www.example.com")
+        .last_counts(),
     kw(
         "http_protocol",
-        &[one("VERSION", Kind::Choice(&["1.0", "1.1", "1.0C", "1.0c", "1.1C", "1.1c"]))],
-        "Version of HTTP; C adds `Connection: close`.",
+        &[one("VERSION", Kind::Choice(&["1.0", "1.1", "1.0C", "1.0c"]))],
+        "Version of HTTP; 1.0C is 1.0 with `Connection: close`.",
     )
     .default("1.0")
     .example("http_protocol 1.1"),
     switch("enable_sni", "Send the host name in the TLS handshake.").default("off").example("enable_sni"),
-    kw("sni_name", &[opt("NAME", Kind::Word)], "Name to send in the TLS handshake.")
-        .example("sni_name www.example.com"),
-    switch("fast_recovery", "One success of every URL in a row brings the server back.")
+    kw(
+        "sni_name",
+        &[opt("NAME", Kind::Word)],
+        "Name to send in the TLS handshake; without one, as `enable_sni`.",
+    )
+    .example("sni_name www.example.com")
+    .last_counts(),
+    switch("fast_recovery", "A failed checker asks for its URLs without a pause between them.")
         .default("off")
         .example("fast_recovery"),
-    switch("tls_compliant", "Demand an orderly end of TLS.").default("off").example("tls_compliant"),
-    kw("url", &[], "A page to fetch.")
-        .block(BlockId::Url)
-        .repeats()
-        .example("url {\n    path /\n    status_code 200\n}"),
 ];
+const PAGE: Keyword = kw("url", &[], "A page to fetch; all of them must be right.")
+    .repeats()
+    .example("url {\n    path /\n    status_code 200\n}");
+const TLS_COMPLIANT: Keyword = switch("tls_compliant", "End TLS in an orderly way, as its standard asks.");
 
-/// `url { … }`.
+/// `HTTP_GET { … }`.
+pub(super) const HTTP_GET: &[Keyword] = compose!(CONNECTION, SCHEDULE, PAGES, &[PAGE.block(BlockId::Url)]);
+
+/// `SSL_GET { … }`.
+pub(super) const SSL_GET: &[Keyword] = compose!(
+    CONNECTION,
+    SCHEDULE,
+    PAGES,
+    &[TLS_COMPLIANT.default("off").example("tls_compliant"), PAGE.block(BlockId::SslUrl)],
+);
+
+/// `HTTP_GET { url { … } }`.
 pub(super) const URL: &[Keyword] = &[
-    kw("path", &[one("PATH", Kind::Word)], "Path of the page.").example("path /index.html"),
+    kw("path", &[one("PATH", Kind::Word)], "Path of the page.").example("path /index.html").last_counts(),
     kw("digest", &[one("DIGEST", Kind::Digest)], "Digest of its body, as genhash prints it.")
-        .example("digest ec90a42b99ea9a2f5ecbe213ac9eba03"),
+        .example("digest ec90a42b99ea9a2f5ecbe213ac9eba03")
+        .first_counts(),
     kw("status_code", &[some("CODE | FROM-TO", Kind::Status)], "Status codes that are right.")
         .default("200-299")
         .example("status_code 200"),
     kw("virtualhost", &[one("NAME", Kind::Word)], "Host header of this request.")
-        .example("virtualhost www.example.com"),
-    kw("regex", &[some("PATTERN", Kind::Word)], "Pattern (PCRE) that the body must match.")
-        .example("regex \"Welcome\""),
+        .default("that of the checker")
+        .example("virtualhost www.example.com")
+        .last_counts(),
+    kw("regex", &[one("PATTERN", Kind::Pattern)], "Pattern (PCRE) that the body must match.")
+        .example("regex \"Welcome\"")
+        .exact()
+        .last_counts(),
     flag("regex_no_match", "The body must not match.").example("regex_no_match"),
-    kw("regex_options", &[some("OPTION", Kind::Word)], "Options of the pattern.")
-        .example("regex_options caseless"),
+    kw(
+        "regex_options",
+        &[any("OPTION", Kind::Options("regex"))],
+        "Options of the pattern, as PCRE names them.",
+    )
+    .example("regex_options caseless"),
     kw(
         "regex_min_offset",
         &[one("BYTES", Kind::Int(0, i64::MAX))],
         "Where a match may begin at the earliest.",
     )
+    .default("0")
     .example("regex_min_offset 100"),
     kw("regex_max_offset", &[one("BYTES", Kind::Int(0, i64::MAX))], "Where a match may begin at the latest.")
+        .default("anywhere")
         .example("regex_max_offset 1000"),
     kw(
         "regex_stack",
@@ -145,108 +154,83 @@ pub(super) const URL: &[Keyword] = &[
         "Sizes of the stack of the pattern matcher.",
     )
     .example("regex_stack 32768 524288"),
-    switch("tls_compliant", "Demand an orderly end of TLS.").example("tls_compliant"),
 ];
 
+/// `SSL_GET { url { … } }`.
+pub(super) const SSL_URL: &[Keyword] =
+    compose!(URL, &[TLS_COMPLIANT.default("off, unless SSL_GET has it").example("tls_compliant")]);
+
 /// `SMTP_CHECK { … }`.
-pub(super) const SMTP_CHECK: &[Keyword] = &[
-    CONNECT_IP,
-    CONNECT_PORT,
-    BIND_TO,
-    BIND_PORT,
-    BIND_IF,
-    TIMEOUT,
-    FWMARK,
-    RETRY,
-    BEFORE_RETRY,
-    WARMUP,
-    DELAY_LOOP,
-    ALPHA,
-    LOG_ALL,
-    kw("helo_name", &[one("NAME", Kind::Word)], "Name in the greeting.")
-        .default("smtp_helo_name")
-        .example("helo_name me.example.com"),
-    kw("host", &[], "Where to check, when not the real server; `connect_ip` and the like in SMTP_CHECK itself say the same.")
-        .block(BlockId::SmtpHost)
-        .repeats()
-        .example("host {\n    connect_port 25\n}"),
-];
+pub(super) const SMTP_CHECK: &[Keyword] = compose!(
+    CONNECTION,
+    SCHEDULE,
+    &[
+        kw("helo_name", &[one("NAME", Kind::Word)], "Name in the greeting.")
+            .default("smtpchecker.keepalived.org")
+            .example("helo_name me.example.com")
+            .last_counts(),
+        kw("host", &[], "One more place to check; old, another SMTP_CHECK says the same.")
+            .block(BlockId::SmtpHost)
+            .repeats()
+            .example("host {\n    connect_port 25\n}"),
+    ]
+);
 
 /// `SMTP_CHECK { host { … } }`.
 pub(super) const SMTP_HOST: &[Keyword] = TCP_CHECK;
 
 /// `DNS_CHECK { … }`.
-pub(super) const DNS_CHECK: &[Keyword] = &[
-    CONNECT_IP,
-    CONNECT_PORT,
-    BIND_TO,
-    BIND_PORT,
-    BIND_IF,
-    TIMEOUT,
-    FWMARK,
-    RETRY,
-    BEFORE_RETRY,
-    WARMUP,
-    DELAY_LOOP,
-    ALPHA,
-    LOG_ALL,
-    kw("type", &[one("TYPE", Kind::ChoiceNoCase(DNS_TYPES))], "Type of record to ask for.")
-        .default("SOA")
-        .example("type A"),
-    kw("name", &[one("NAME", Kind::Word)], "Name to ask for.")
-        .default("the root")
-        .example("name example.com"),
-];
+pub(super) const DNS_CHECK: &[Keyword] = compose!(
+    CONNECTION,
+    SCHEDULE,
+    &[
+        kw("type", &[one("TYPE", Kind::ChoiceNoCase(DNS_TYPES))], "Type of record to ask for.")
+            .default("SOA")
+            .example("type A"),
+        kw("name", &[one("NAME", Kind::Word)], "Name to ask for.")
+            .default("the root")
+            .example("name example.com")
+            .first_counts(),
+    ]
+);
 
 /// `MISC_CHECK { … }`.
-pub(super) const MISC_CHECK: &[Keyword] = &[
-    RETRY,
-    BEFORE_RETRY,
-    WARMUP,
-    DELAY_LOOP,
-    ALPHA,
-    LOG_ALL,
-    script("misc_path", "The command; it succeeds with exit code 0.")
-        .example("misc_path \"/usr/local/bin/check.sh 192.0.2.11\""),
-    kw("misc_timeout", &[one("SECONDS", Kind::Int(0, 4294))], "How long it may run.")
-        .default("delay_loop")
-        .example("misc_timeout 10"),
-    flag("misc_dynamic", "Its exit code, 2 to 255, sets the weight.").example("misc_dynamic"),
-    kw("user", &[one("USER", Kind::Word), opt("GROUP", Kind::Word)], "Who runs it.")
-        .default("script_user")
-        .example("user nobody"),
-];
+pub(super) const MISC_CHECK: &[Keyword] = compose!(
+    SCHEDULE,
+    &[
+        script("misc_path", "The command; it succeeds with exit code 0.")
+            .example("misc_path \"/usr/local/bin/check.sh 192.0.2.11\""),
+        kw("misc_timeout", &[one("SECONDS", Kind::Int(0, 4294))], "How long it may run.")
+            .default("the virtual server's delay_loop; also for 0")
+            .example("misc_timeout 10"),
+        flag("misc_dynamic", "Its exit code, 2 to 255, sets the weight.").example("misc_dynamic"),
+        kw("user", &[one("USER", Kind::Word), opt("GROUP", Kind::Word)], "Who runs it.")
+            .default("script_user")
+            .example("user nobody"),
+    ]
+);
 
 /// `UDP_CHECK { … }`.
-pub(super) const UDP_CHECK: &[Keyword] = &[
-    CONNECT_IP,
-    CONNECT_PORT,
-    BIND_TO,
-    BIND_PORT,
-    BIND_IF,
-    TIMEOUT,
-    FWMARK,
-    RETRY,
-    BEFORE_RETRY,
-    WARMUP,
-    DELAY_LOOP,
-    ALPHA,
-    LOG_ALL,
-    kw("payload", &[some("HEX", Kind::Hex(false))], "What to send, in hexadecimal.")
-        .example("payload 0123456789abcdef"),
-    kw(
-        "require_reply",
-        &[any("HEX", Kind::Hex(true))],
-        "An answer must come, and look like this; `X` is any digit.",
-    )
-    .example("require_reply 01XX"),
-    kw("min_reply_length", &[one("BYTES", Kind::Int(0, 65535))], "Shortest right answer.")
-        .default("0")
-        .example("min_reply_length 1"),
-    kw("max_reply_length", &[one("BYTES", Kind::Int(0, 65535))], "Longest right answer.")
-        .default("255")
-        .example("max_reply_length 512"),
-];
+pub(super) const UDP_CHECK: &[Keyword] = compose!(
+    CONNECTION,
+    SCHEDULE,
+    &[
+        kw("payload", &[some("HEX", Kind::Hex(false))], "What to send, in hexadecimal.")
+            .example("payload 0123456789abcdef"),
+        kw(
+            "require_reply",
+            &[any("HEX", Kind::Hex(true))],
+            "An answer must come, and look like this; `X` is any digit.",
+        )
+        .example("require_reply 01XX"),
+        kw("min_reply_length", &[one("BYTES", Kind::Int(0, 65535))], "Shortest right answer.")
+            .default("0")
+            .example("min_reply_length 1"),
+        kw("max_reply_length", &[one("BYTES", Kind::Int(0, 65535))], "Longest right answer.")
+            .default("255")
+            .example("max_reply_length 512"),
+    ]
+);
 
 /// `FILE_CHECK { … }`.
 pub(super) const FILE_CHECK: &[Keyword] = &[
@@ -254,15 +238,21 @@ pub(super) const FILE_CHECK: &[Keyword] = &[
         .example("track_file offset"),
     kw(
         "weight",
-        &[one("WEIGHT", Kind::Int(-65535, 65535)), opt("reverse", Kind::Choice(&["reverse", "noreverse"]))],
-        "What the number is multiplied by.",
+        &[
+            one("WEIGHT", Kind::Int(-MOST_WEIGHT, MOST_WEIGHT)),
+            opt("reverse", Kind::Choice(&["reverse", "noreverse"])),
+        ],
+        "What the number is multiplied by; with 0 the server is down unless the number is 0.",
     )
-    .default("1")
+    .default("that of the track_file")
     .example("weight 1"),
 ];
 
 /// `BFD_CHECK { … }`.
 pub(super) const BFD_CHECK: &[Keyword] = &[
-    kw("name", &[one("NAME", Kind::Word)], "The `bfd_instance` whose state counts.").example("name B1"),
+    kw("name", &[one("NAME", Kind::Word)], "The `bfd_instance` whose state counts.")
+        .example("name B1")
+        .exact()
+        .first_counts(),
     switch("alpha", "Counts as down until the session is up.").default("the real server's").example("alpha"),
 ];

@@ -7,6 +7,7 @@
 mod bfd;
 mod blocks;
 mod checkers;
+mod compose;
 mod global;
 mod observability;
 mod root;
@@ -48,6 +49,8 @@ pub enum Kind {
     Address6,
     /// A multicast address, IPv4 or IPv6.
     Multicast,
+    /// A multicast address of IPv4.
+    Multicast4,
     /// A multicast address of IPv6.
     Multicast6,
     /// One of these words.
@@ -56,6 +59,8 @@ pub enum Kind {
     ChoiceNoCase(&'static [&'static str]),
     /// A command with arguments, then optionally user and group.
     Script,
+    /// A pattern: one word, in quotes if need be, with escapes.
+    Pattern,
     /// A number or, for IPv4, a netmask: of clients that count as one.
     Granularity,
     /// 32 hexadecimal digits.
@@ -92,6 +97,19 @@ pub struct Arg {
     pub need: Need,
 }
 
+/// What a keyword means that was given in this block before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// The later one takes its place, and nothing is said.
+    Replaces,
+    /// The later one takes its place, which is said.
+    LastCounts,
+    /// The later one is left out, which is said.
+    FirstCounts,
+    /// One more of its kind.
+    Adds,
+}
+
 /// What follows a keyword's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
@@ -124,8 +142,10 @@ pub struct Keyword {
     pub help: &'static str,
     /// How it is written.
     pub example: &'static str,
-    /// May be written more than once in a block.
-    pub repeats: bool,
+    /// What a second one in a block means.
+    pub again: Again,
+    /// A word too many makes the line void; elsewhere it is only said to have no effect.
+    pub exact: bool,
     /// What to use in place of it; it is accepted without effect or with the effect of that.
     pub replaced_by: &'static str,
 }
@@ -142,7 +162,8 @@ pub(crate) const fn kw(name: &'static str, args: &'static [Arg], help: &'static 
         since: "",
         help,
         example: "",
-        repeats: false,
+        again: Again::Replaces,
+        exact: false,
         replaced_by: "",
     }
 }
@@ -192,7 +213,19 @@ impl Keyword {
         self
     }
     pub(crate) const fn repeats(mut self) -> Self {
-        self.repeats = true;
+        self.again = Again::Adds;
+        self
+    }
+    pub(crate) const fn first_counts(mut self) -> Self {
+        self.again = Again::FirstCounts;
+        self
+    }
+    pub(crate) const fn exact(mut self) -> Self {
+        self.exact = true;
+        self
+    }
+    pub(crate) const fn last_counts(mut self) -> Self {
+        self.again = Again::LastCounts;
         self
     }
     pub(crate) const fn replaced_by(mut self, by: &'static str) -> Self {
@@ -202,7 +235,7 @@ impl Keyword {
 
     /// Is its value read with quotes and escapes?
     pub fn is_quoted(&self) -> bool {
-        matches!(self.args.first(), Some(Arg { kind: Kind::Script, .. }))
+        matches!(self.args.first(), Some(Arg { kind: Kind::Script | Kind::Pattern, .. }))
     }
 
     /// Every name that it is known by, its own first.
@@ -248,6 +281,31 @@ pub(crate) const fn some(name: &'static str, kind: Kind) -> Arg {
     Arg { name, kind, need: Need::Some }
 }
 
+/// How many keywords several parts of a table have.
+const fn count(parts: &[&[Keyword]]) -> usize {
+    let (mut count, mut part) = (0, 0);
+    while part < parts.len() {
+        count += parts[part].len();
+        part += 1;
+    }
+    count
+}
+
+/// One table of several parts.
+const fn join<const COUNT: usize>(parts: &[&[Keyword]]) -> [Keyword; COUNT] {
+    let mut table = [flag("", ""); COUNT];
+    let (mut at, mut part) = (0, 0);
+    while part < parts.len() {
+        let mut index = 0;
+        while index < parts[part].len() {
+            table[at] = parts[part][index];
+            (at, index) = (at + 1, index + 1);
+        }
+        part += 1;
+    }
+    table
+}
+
 /// The keywords of a block.
 pub fn keywords(block: BlockId) -> &'static [Keyword] {
     match block {
@@ -271,6 +329,8 @@ pub fn keywords(block: BlockId) -> &'static [Keyword] {
         BlockId::TcpCheck => checkers::TCP_CHECK,
         BlockId::HttpGet => checkers::HTTP_GET,
         BlockId::Url => checkers::URL,
+        BlockId::SslGet => checkers::SSL_GET,
+        BlockId::SslUrl => checkers::SSL_URL,
         BlockId::SmtpCheck => checkers::SMTP_CHECK,
         BlockId::SmtpHost => checkers::SMTP_HOST,
         BlockId::DnsCheck => checkers::DNS_CHECK,

@@ -1,6 +1,6 @@
 //! The top level.
 
-use super::{BlockId, DAY, Keyword, Kind, flag, kw, one, opt};
+use super::{BlockId, Keyword, Kind, flag, kw, one, opt};
 
 /// Keywords outside of every block.
 pub(super) const ROOT: &[Keyword] = &[
@@ -14,21 +14,24 @@ pub(super) const ROOT: &[Keyword] = &[
     flag("linkbeat_use_polling", "Poll links rather than listen to the kernel.")
         .example("linkbeat_use_polling"),
     kw("net_namespace", &[one("NAME", Kind::Word)], "Network namespace that the whole daemon runs in.")
+        .first_counts()
         .example("net_namespace blue"),
     kw("net_namespace_ipvs", &[opt("NAME", Kind::Word)], "Network namespace whose IPVS table is used.")
+        .first_counts()
         .example("net_namespace_ipvs blue"),
     flag("namespace_with_ipsets", "Use ipsets in a namespace even on kernels before 3.13.")
         .example("namespace_with_ipsets"),
     flag("use_pid_dir", "Put pid files in a directory of their own.").example("use_pid_dir"),
     kw("instance", &[one("NAME", Kind::Word)], "Name of this daemon among several on one host.")
+        .first_counts()
         .example("instance east"),
     kw(
         "child_wait_time",
-        &[one("SECONDS", Kind::Int(0, DAY as i64))],
+        &[one("SECONDS", Kind::Int(0, u32::MAX as i64))],
         "How long stopping waits for child processes.",
     )
     .default("5")
-    .example("child_wait_time 5"),
+    .example("child_wait_time 10"),
     kw("interface_up_down_delays", &[], "Delays before an interface that went down or up counts as such.")
         .lines("INTERFACE DOWN_DELAY [UP_DELAY]")
         .example("interface_up_down_delays {\n    eth0 0.5 1\n}"),
@@ -42,7 +45,8 @@ pub(super) const ROOT: &[Keyword] = &[
     )
     .block(BlockId::StaticTrackGroup)
     .repeats()
-    .example("track_group GROUP1 {\n    group {\n        VI_1\n    }\n}"),
+    .example("track_group GROUP1 {\n    group {\n        VI_1\n    }\n}")
+    .exact(),
     kw("static_ipaddress", &[], "Addresses that are always there.")
         .lines("ADDRESS[/PREFIX] [brd ADDRESS] [dev INTERFACE] [scope SCOPE] [label LABEL] …")
         .repeats()
@@ -88,7 +92,8 @@ pub(super) const ROOT: &[Keyword] = &[
         .example("vrrp_track_process web {\n    process nginx\n}"),
     kw("SSL", &[], "Certificates that SSL_GET uses.")
         .block(BlockId::Ssl)
-        .example("SSL {\n    ca /etc/ssl/ca.pem\n}"),
+        .example("SSL {\n    ca /etc/ssl/ca.pem\n}")
+        .last_counts(),
     kw(
         "virtual_server_group",
         &[one("NAME", Kind::Word)],

@@ -57,16 +57,25 @@ const METHOD: Keyword = kw(
 .example("lvs_method DR");
 const VIRTUALHOST: Keyword =
     kw("virtualhost", &[one("NAME", Kind::Word)], "Host header for HTTP_GET and SSL_GET.")
-        .example("virtualhost www.example.com");
-const SNMP_NAME: Keyword =
-    kw("snmp_name", &[one("NAME", Kind::Word)], "Name in SNMP.").example("snmp_name web");
+        .example("virtualhost www.example.com")
+        .last_counts();
+const SNMP_NAME: Keyword = kw("snmp_name", &[one("NAME", Kind::Word)], "Name in SNMP.")
+    .example("snmp_name web")
+    .exact()
+    .last_counts();
 
 /// `SSL { … }`.
 pub(super) const SSL: &[Keyword] = &[
-    kw("password", &[one("PASSWORD", Kind::Word)], "Password of the key.").example("password secret"),
-    kw("ca", &[one("PATH", Kind::Word)], "Certificates to trust.").example("ca /etc/ssl/ca.pem"),
-    kw("certificate", &[one("PATH", Kind::Word)], "Own certificate.").example("certificate /etc/ssl/me.pem"),
-    kw("key", &[one("PATH", Kind::Word)], "Own key.").example("key /etc/ssl/me.key"),
+    kw("password", &[one("PASSWORD", Kind::Word)], "Password of the key.")
+        .example("password secret")
+        .last_counts(),
+    kw("ca", &[one("PATH", Kind::Word)], "Certificates to trust.")
+        .example("ca /etc/ssl/ca.pem")
+        .last_counts(),
+    kw("certificate", &[one("PATH", Kind::Word)], "Own certificate.")
+        .example("certificate /etc/ssl/me.pem")
+        .last_counts(),
+    kw("key", &[one("PATH", Kind::Word)], "Own key.").example("key /etc/ssl/me.key").last_counts(),
 ];
 
 /// `virtual_server … { … }`.
@@ -129,9 +138,11 @@ pub(super) const VIRTUAL_SERVER: &[Keyword] = &[
     flag("alpha", "Real servers begin as failed.").example("alpha"),
     flag("omega", "Run `quorum_down` and `notify_down` on stopping.").example("omega"),
     script("quorum_up", "Command to run when quorum is gained.")
-        .example("quorum_up \"/etc/keepalived/up.sh\""),
+        .example("quorum_up \"/etc/keepalived/up.sh\"")
+        .first_counts(),
     script("quorum_down", "Command to run when quorum is lost.")
-        .example("quorum_down \"/etc/keepalived/down.sh\""),
+        .example("quorum_down \"/etc/keepalived/down.sh\"")
+        .first_counts(),
     kw("quorum", &[one("WEIGHT", Kind::Int(1, U32))], "Weight of living servers that keeps the service up.")
         .default("1")
         .example("quorum 2"),
@@ -192,9 +203,12 @@ pub(super) const REAL_SERVER: &[Keyword] = &[
     switch("inhibit_on_failure", "When failed, gets weight 0 and stays.")
         .default("the virtual server's")
         .example("inhibit_on_failure"),
-    script("notify_up", "Command to run when it is up.").example("notify_up \"/etc/keepalived/up.sh\""),
+    script("notify_up", "Command to run when it is up.")
+        .example("notify_up \"/etc/keepalived/up.sh\"")
+        .first_counts(),
     script("notify_down", "Command to run when it is down.")
-        .example("notify_down \"/etc/keepalived/down.sh\""),
+        .example("notify_down \"/etc/keepalived/down.sh\"")
+        .first_counts(),
     switch("alpha", "Begins as failed.").default("the virtual server's").example("alpha"),
     RETRY,
     BEFORE_RETRY,
@@ -215,7 +229,7 @@ pub(super) const REAL_SERVER: &[Keyword] = &[
         .repeats()
         .example("HTTP_GET {\n    url {\n        path /\n        status_code 200\n    }\n}"),
     kw("SSL_GET", &[], "A page over TLS is as it should be.")
-        .block(BlockId::HttpGet)
+        .block(BlockId::SslGet)
         .repeats()
         .example("SSL_GET {\n    url {\n        path /\n        status_code 200\n    }\n}"),
     kw("SMTP_CHECK", &[], "A mail server answers.")

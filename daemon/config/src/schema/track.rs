@@ -32,14 +32,17 @@ pub(super) const VRRP_SCRIPT: &[Keyword] = &[
 
 /// `track_file NAME { … }`.
 pub(super) const TRACK_FILE: &[Keyword] = &[
-    kw("file", &[one("PATH", Kind::Word)], "The file with the number in it.").example("file /run/offset"),
+    kw("file", &[one("PATH", Kind::Word)], "The file with the number in it.")
+        .example("file /run/offset")
+        .first_counts(),
     kw(
         "weight",
         &[one("WEIGHT", Kind::Int(-254, 254)), opt("reverse", Kind::Choice(&["reverse", "noreverse"]))],
         "What the number is multiplied by.",
     )
     .default("1")
-    .example("weight 1"),
+    .example("weight 1")
+    .first_counts(),
     kw("init_file", &[any("[VALUE] [overwrite]", Kind::Word)], "Write the file at start.")
         .example("init_file 0 overwrite"),
 ];
@@ -47,7 +50,8 @@ pub(super) const TRACK_FILE: &[Keyword] = &[
 /// `vrrp_track_process NAME { … }`.
 pub(super) const TRACK_PROCESS: &[Keyword] = &[
     kw("process", &[some("PROGRAM [ARGUMENT …]", Kind::Word)], "The program, and arguments that must match.")
-        .example("process nginx"),
+        .example("process nginx")
+        .first_counts(),
     kw("param_match", &[opt("HOW", Kind::Choice(&["initial", "partial"]))], "How arguments are compared.")
         .default("exactly")
         .example("param_match initial"),
@@ -57,7 +61,8 @@ pub(super) const TRACK_PROCESS: &[Keyword] = &[
         "Added to the priority while it runs.",
     )
     .default("0")
-    .example("weight 20"),
+    .example("weight 20")
+    .first_counts(),
     kw("quorum", &[one("NUMBER", Kind::Int(1, 65535))], "Least number of processes.")
         .default("1")
         .example("quorum 1"),

@@ -31,18 +31,23 @@ const TRACK_BFD: Keyword = kw("track_bfd", &[], "BFD sessions (`bfd_instance`) w
     .repeats()
     .example("track_bfd {\n    B1\n}");
 const NOTIFY_MASTER: Keyword = script("notify_master", "Command to run on becoming master.")
-    .example("notify_master \"/etc/keepalived/to_master.sh\"");
+    .example("notify_master \"/etc/keepalived/to_master.sh\"")
+    .first_counts();
 const NOTIFY_BACKUP: Keyword = script("notify_backup", "Command to run on becoming backup.")
-    .example("notify_backup \"/etc/keepalived/to_backup.sh\"");
-const NOTIFY_FAULT: Keyword =
-    script("notify_fault", "Command to run on a fault.").example("notify_fault \"/etc/keepalived/fault.sh\"");
+    .example("notify_backup \"/etc/keepalived/to_backup.sh\"")
+    .first_counts();
+const NOTIFY_FAULT: Keyword = script("notify_fault", "Command to run on a fault.")
+    .example("notify_fault \"/etc/keepalived/fault.sh\"")
+    .first_counts();
 const NOTIFY_STOP: Keyword = script("notify_stop", "Command to run on stopping VRRP.")
-    .example("notify_stop \"/etc/keepalived/stop.sh\"");
+    .example("notify_stop \"/etc/keepalived/stop.sh\"")
+    .first_counts();
 const NOTIFY: Keyword = script(
     "notify",
     "Command to run on every change, with type, name, state and priority added to its arguments.",
 )
-.example("notify \"/etc/keepalived/notify.sh\"");
+.example("notify \"/etc/keepalived/notify.sh\"")
+.first_counts();
 const SMTP_ALERT: Keyword = switch("smtp_alert", "Mail on state changes.")
     .default("smtp_alert_vrrp of global_defs")
     .example("smtp_alert");
@@ -55,7 +60,8 @@ const NOTIFY_PRIORITY_CHANGES: Keyword =
 pub(super) const SYNC_GROUP: &[Keyword] = &[
     kw("group", &[], "The instances of the group.")
         .lines("INSTANCE …")
-        .example("group {\n    VI_1\n    VI_2\n}"),
+        .example("group {\n    VI_1\n    VI_2\n}")
+        .first_counts(),
     TRACK_INTERFACE,
     TRACK_SCRIPT,
     TRACKED_FILE,
@@ -76,8 +82,10 @@ pub(super) const SYNC_GROUP: &[Keyword] = &[
 ];
 
 /// `track_group NAME { … }`.
-pub(super) const STATIC_TRACK_GROUP: &[Keyword] =
-    &[kw("group", &[], "The instances of the group.").lines("INSTANCE …").example("group {\n    VI_1\n}")];
+pub(super) const STATIC_TRACK_GROUP: &[Keyword] = &[kw("group", &[], "The instances of the group.")
+    .lines("INSTANCE …")
+    .example("group {\n    VI_1\n}")
+    .first_counts()];
 
 /// `garp_group { … }`.
 pub(super) const GARP_GROUP: &[Keyword] = &[
@@ -123,13 +131,21 @@ pub(super) const AUTH_HMAC: &[Keyword] = &[
     .example("key 1 hex:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"),
     kw("active_key", &[one("ID", Kind::Int(1, 255))], "The key that adverts are signed with.")
         .example("active_key 1"),
-    kw("time_window", &[one("SECONDS", Kind::Int(1, 3600))], "How old an advert may be.")
+    kw("time_window", &[one("SECONDS", Kind::Int(1, 300))], "How old an advert may be.")
         .default("3 × advert_int")
         .example("time_window 5"),
-    kw("anti_replay", &[one("METHOD", Kind::Word)], "How replayed adverts are recognised.")
-        .example("anti_replay time"),
-    kw("mode", &[one("MODE", Kind::Word)], "What happens to adverts that are not signed.")
-        .example("mode enforce"),
+    kw(
+        "anti_replay",
+        &[one("METHOD", Kind::Choice(&["time", "monotonic"]))],
+        "How replayed adverts are recognised.",
+    )
+    .example("anti_replay time"),
+    kw(
+        "mode",
+        &[one("MODE", Kind::Choice(&["enforce", "permissive", "receive-only"]))],
+        "What happens to adverts that are not signed.",
+    )
+    .example("mode enforce"),
 ];
 
 /// `vrrp_instance NAME { … }`.
@@ -260,7 +276,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
     .example("old_unicast_checksum"),
     flag("native_ipv6", "Adverts by IPv6 even with no IPv6 address first.").example("native_ipv6"),
     kw("vrf", &[one("INTERFACE", Kind::Interface)], "VRF of a unicast instance without interface.")
-        .example("vrf red"),
+        .example("vrf red").first_counts(),
     flag("linkbeat_use_polling", "Poll the link.")
         .replaced_by("linkbeat_interfaces")
         .example("linkbeat_use_polling"),
@@ -278,11 +294,15 @@ pub(super) const INSTANCE: &[Keyword] = &[
     NOTIFY_BACKUP,
     NOTIFY_FAULT,
     NOTIFY_STOP,
-    script("notify_deleted", "Command to run when a reload removed the instance.")
-        .example("notify_deleted \"/etc/keepalived/deleted.sh\""),
+    kw(
+        "notify_deleted",
+        &[opt("COMMAND [USER [GROUP]]", Kind::Script)],
+        "Tell DELETED and not FAULT when a reload removed the instance, and run a command.",
+    )
+        .example("notify_deleted \"/etc/keepalived/deleted.sh\"").first_counts(),
     NOTIFY,
     script("notify_master_rx_lower_pri", "Command to run when a master hears a lower priority.")
-        .example("notify_master_rx_lower_pri \"/etc/keepalived/lower.sh\""),
+        .example("notify_master_rx_lower_pri \"/etc/keepalived/lower.sh\"").first_counts(),
     SMTP_ALERT,
     NOTIFY_PRIORITY_CHANGES,
     kw(
@@ -291,7 +311,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
         "Interface of the IPVS connection synchronisation that follows this instance; `lvs_sync_daemon` in global_defs says more.",
     )
     .old(&["lvs_sync_daemon_inteface"])
-    .example("lvs_sync_daemon_interface eth1"),
+    .example("lvs_sync_daemon_interface eth1").first_counts(),
     kw(
         "garp_master_delay",
         &[one("SECONDS", Kind::Int(0, SECS))],
@@ -360,5 +380,5 @@ pub(super) const INSTANCE: &[Keyword] = &[
         .default("vrrp_owner_ignore_adverts")
         .example("owner_ignore_adverts"),
     kw("kernel_rx_buf_size", &[one("BYTES", Kind::Int(0, U32))], "Receive buffer of the socket.")
-        .example("kernel_rx_buf_size 1000000"),
+        .example("kernel_rx_buf_size 1000000").exact(),
 ];

@@ -10,8 +10,6 @@ pub(crate) struct Line {
     pub(crate) depth: usize,
     /// The block that it stands in; `None` within a block of lines.
     pub(crate) block: Option<BlockId>,
-    /// The line that opens the block around it.
-    pub(crate) parent: Option<usize>,
 }
 
 impl Line {
@@ -43,8 +41,8 @@ pub(crate) struct File {
 impl File {
     fn new(name: &'static str, text: &str) -> Self {
         let mut lines: Vec<Line> = Vec::new();
-        // For each open block: its keywords, if it has any, and the line that opens it.
-        let mut open: Vec<(Option<BlockId>, usize)> = Vec::new();
+        // For each open block: its keywords, if it has any.
+        let mut open: Vec<Option<BlockId>> = Vec::new();
         for raw in format(text).lines() {
             let code = raw.find(['#', '!']).map_or(raw, |at| &raw[..at]).trim();
             if code.is_empty() {
@@ -53,19 +51,14 @@ impl File {
             if code == "}" {
                 open.pop();
             }
-            let block = open.last().map_or(Some(BlockId::Root), |(block, _)| *block);
-            let line = Line {
-                text: code.to_owned(),
-                depth: open.len(),
-                block,
-                parent: open.last().map(|(_, line)| *line),
-            };
+            let block = open.last().map_or(Some(BlockId::Root), |block| *block);
+            let line = Line { text: code.to_owned(), depth: open.len(), block };
             if line.opens() {
                 let inner = line.keyword().and_then(|keyword| match keyword.body {
                     Body::Block(inner) => Some(inner),
                     Body::Lines(_) | Body::None => None,
                 });
-                open.push((inner, lines.len()));
+                open.push(inner);
             }
             lines.push(line);
         }

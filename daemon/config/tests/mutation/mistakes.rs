@@ -82,7 +82,7 @@ fn whole(file: &File, at: usize) -> std::ops::Range<usize> {
 }
 
 fn brace(depth: usize, text: &str) -> Line {
-    Line { text: text.into(), depth, block: None, parent: None }
+    Line { text: text.into(), depth, block: None }
 }
 
 fn braces(file: &File, at: usize, found: &mut Vec<Mistake>) {
@@ -240,13 +240,20 @@ fn rubbish(kind: Kind) -> Vec<String> {
         }
         Kind::Seconds(..) | Kind::Millis(..) => vec!["abc".into(), "-1".into(), "1,5".into()],
         Kind::Bool | Kind::Choice(_) | Kind::ChoiceNoCase(_) => vec!["maybe".into(), "123".into()],
-        Kind::Address | Kind::Address4 | Kind::Address6 | Kind::Multicast | Kind::Multicast6 => {
+        Kind::Address
+        | Kind::Address4
+        | Kind::Address6
+        | Kind::Multicast
+        | Kind::Multicast4
+        | Kind::Multicast6 => {
             vec!["10.0.0".into(), "10.0.0.256".into(), "nowhere".into(), "2001:db8::g".into()]
         }
         Kind::Digest | Kind::Status => vec!["xyz".into()],
         Kind::Limited(most) => vec!["x".repeat(most + 1)],
         Kind::Interface => vec!["an_interface_with_a_long_name".into()],
-        Kind::Word | Kind::Script | Kind::Granularity | Kind::Hex(_) | Kind::Options(_) => Vec::new(),
+        Kind::Word | Kind::Script | Kind::Granularity | Kind::Hex(_) | Kind::Options(_) | Kind::Pattern => {
+            Vec::new()
+        }
     }
 }
 
@@ -318,7 +325,11 @@ fn belongs(word: &str) -> Vec<&'static str> {
 /// A block that stands there twice.
 fn twice(file: &File, at: usize, found: &mut Vec<Mistake>) {
     let line = &file.lines[at];
-    if !line.opens() || line.keyword().is_none_or(|keyword| keyword.args.is_empty() && keyword.repeats) {
+    if !line.opens()
+        || line
+            .keyword()
+            .is_none_or(|keyword| keyword.args.is_empty() && keyword.again == schema::Again::Adds)
+    {
         return;
     }
     let copy = whole(file, at);

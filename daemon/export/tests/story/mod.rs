@@ -1,16 +1,14 @@
 //! A world for the tests: a director with one virtual router, one sync group and one virtual server, told by facts.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use keepwatch_bus::counters::Counters;
+use keepwatch_bus::fact::{DaemonFact, LinkFact, ServiceFact, VrrpFact};
 use keepwatch_bus::settings::{
     AuthKind, DaemonSettings, GroupSettings, InstanceSettings, RealServerSettings, ServiceSettings,
 };
-use keepwatch_bus::subject::{
-    CheckerKey, Family, Forwarding, Name, Protocol, RealKey, ServiceKey, VirtualAddress, VrrpState,
-};
-use keepwatch_bus::{Bus, BusSettings, Fact, Hub, Reader};
+use keepwatch_bus::subject::{CheckerKey, Name, RealKey, VirtualAddress, VrrpState};
+use keepwatch_bus::{Bus, BusSettings, Hub, Reader, sample};
 
 /// A bus with its hub running and the story told.
 pub(crate) struct Story {
@@ -27,7 +25,7 @@ impl Story {
         tokio::spawn(hub.run());
         let story = Self { bus, reader, instance: instance.into() };
         story.tell();
-        let last = story.bus.publish(None, Fact::LinkUp { interface: "eth0".into(), index: 2 });
+        let last = story.bus.publish(None, LinkFact::LinkUp { interface: "eth0".into(), index: 2 });
         while story.reader.history().get(last).is_none() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -43,10 +41,10 @@ impl Story {
             dataplane: "memory".into(),
             ..DaemonSettings::default()
         };
-        bus.publish(None, Fact::DaemonStarted { settings: Box::new(settings.clone()) });
+        bus.publish(None, DaemonFact::DaemonStarted { settings: Box::new(settings.clone()) });
         bus.publish(
             None,
-            Fact::ConfigLoaded {
+            DaemonFact::ConfigLoaded {
                 file: settings.config_file.clone(),
                 settings: Box::new(settings),
                 instances: 1,
@@ -57,19 +55,14 @@ impl Story {
         );
         bus.publish(
             None,
-            Fact::InstanceConfigured {
+            VrrpFact::InstanceConfigured {
                 instance: self.instance.clone(),
                 settings: Box::new(instance_settings()),
             },
         );
-        let group = GroupSettings {
-            position: 1,
-            members: vec![self.instance.clone()],
-            smtp_alert: true,
-            details: Default::default(),
-        };
-        bus.publish(None, Fact::GroupConfigured { group: "VG_1".into(), settings: Box::new(group) });
-        let timeout = Fact::AdvertTimedOut {
+        let group = GroupSettings { smtp_alert: true, ..sample::group(&[&self.instance]) };
+        bus.publish(None, VrrpFact::GroupConfigured { group: "VG_1".into(), settings: Box::new(group) });
+        let timeout = VrrpFact::AdvertTimedOut {
             instance: self.instance.clone(),
             master: Some([10, 0, 0, 2].into()),
             waited: Duration::from_millis(3609),
@@ -77,7 +70,7 @@ impl Story {
         let timeout = bus.publish(None, timeout);
         bus.publish(
             Some(timeout),
-            Fact::StateChanged {
+            VrrpFact::StateChanged {
                 instance: self.instance.clone(),
                 from: VrrpState::Backup,
                 to: VrrpState::Master,
@@ -89,26 +82,17 @@ impl Story {
     }
 
     fn tell_of_services(&self) {
-        let RealKey { service, .. } = real();
-        self.bus
-            .publish(None, Fact::VirtualServerConfigured { service, settings: Box::new(service_settings()) });
-        let settings = RealServerSettings {
-            position: 1,
-            weight: 1,
-            forwarding: Forwarding::Nat,
-            inhibit_on_failure: false,
-            upper_threshold: 0,
-            lower_threshold: 0,
-            scripts: (None, None),
-            virtualhost: None,
-            smtp_alert: true,
-            checkers: vec!["TCP_CHECK".into()],
-            details: Default::default(),
-        };
-        self.bus.publish(None, Fact::RealServerConfigured { real: real(), settings: Box::new(settings) });
+        let service =
+            ServiceSettings { delay_loop: Duration::from_secs(6), smtp_alert: true, ..sample::service() };
+        self.bus.publish(
+            None,
+            ServiceFact::VirtualServerConfigured { service: real().service, settings: Box::new(service) },
+        );
+        let settings = Box::new(RealServerSettings { smtp_alert: true, ..sample::real_server() });
+        self.bus.publish(None, ServiceFact::RealServerConfigured { real: real(), settings });
         let failed = self.bus.publish(
             None,
-            Fact::CheckFailed {
+            ServiceFact::CheckFailed {
                 checker: checker(),
                 error: "connection refused".into(),
                 attempt: 1,
@@ -116,7 +100,7 @@ impl Story {
                 took: Duration::from_millis(2),
             },
         );
-        self.bus.publish(Some(failed), Fact::RealServerDown { real: real() });
+        self.bus.publish(Some(failed), ServiceFact::RealServerDown { real: real() });
     }
 
     fn count(&self, counters: &Counters) {
@@ -130,8 +114,7 @@ impl Story {
 }
 
 fn real() -> RealKey {
-    let service = ServiceKey::Address { address: [10, 0, 0, 100].into(), port: 80, protocol: Protocol::Tcp };
-    RealKey { service, real: SocketAddr::from(([10, 0, 1, 1], 8080)) }
+    sample::real_key(([10, 0, 0, 100], 80), ([10, 0, 1, 1], 8080))
 }
 
 fn checker() -> CheckerKey {
@@ -139,53 +122,13 @@ fn checker() -> CheckerKey {
 }
 
 fn instance_settings() -> InstanceSettings {
-    let address = VirtualAddress { address: [10, 0, 0, 100].into(), prefix: 24, interface: "eth0".into() };
+    let address = sample::virtual_address([10, 0, 0, 100], 24, "eth0");
     InstanceSettings {
-        position: 1,
-        interface: "eth0".into(),
-        vrid: 51,
-        version: 2,
-        family: Family::Inet,
-        initial_state: VrrpState::Backup,
-        priority: 100,
-        advert_interval: Duration::from_secs(1),
-        preempt: true,
-        preempt_delay: Duration::ZERO,
-        auth: AuthKind::Pass,
-        source: None,
         excluded_addresses: vec![VirtualAddress { prefix: 32, ..address.clone() }],
         addresses: vec![address],
-        garp_master_delay: Duration::from_secs(5),
-        garp_master_repeat: 5,
-        garp_master_refresh: Duration::ZERO,
-        garp_master_refresh_repeat: 1,
-        garp_lower_prio_delay: Duration::from_secs(5),
-        garp_lower_prio_repeat: 5,
+        auth: AuthKind::Pass,
         smtp_alert: true,
-        accept: true,
         group: Some("VG_1".into()),
-        lvs_sync_daemon_interface: None,
-        details: Default::default(),
-    }
-}
-
-fn service_settings() -> ServiceSettings {
-    ServiceSettings {
-        position: 1,
-        scheduler: "wlc".into(),
-        forwarding: Forwarding::Nat,
-        persistence: None,
-        granularity: None,
-        delay_loop: Duration::from_secs(6),
-        quorum: 1,
-        hysteresis: 0,
-        alpha: false,
-        omega: false,
-        one_packet: false,
-        virtualhost: None,
-        sorry_server: None,
-        quorum_scripts: (None, None),
-        smtp_alert: true,
-        details: Default::default(),
+        ..sample::instance()
     }
 }

@@ -1,5 +1,6 @@
 //! The engine as a whole, on the memory and shadow data planes.
 
+use keepwatch_bus::fact::IpvsFact;
 use keepwatch_bus::{BusSettings, Event, Fact, Hub, Reader};
 
 use super::*;
@@ -38,7 +39,7 @@ async fn in_shadow_every_operation_is_told_and_none_is_done() {
     let withheld: Vec<_> = events
         .iter()
         .filter_map(|event| match &event.fact {
-            Fact::IpvsWithheld { operation } => Some(operation.as_str()),
+            Fact::Ipvs(IpvsFact::IpvsWithheld { operation }) => Some(operation.as_str()),
             _ => None,
         })
         .collect();

@@ -1,6 +1,6 @@
 //! A table that others change behind our back, played on the memory data plane.
 
-use keepwatch_bus::{BusSettings, Hub, subject::Family};
+use keepwatch_bus::{BusSettings, Fact, Hub, subject::Family};
 use proptest::prelude::*;
 
 use super::*;
@@ -59,7 +59,7 @@ impl Story {
 }
 
 fn drift(real: Option<u8>, drift: Drift) -> Fact {
-    Fact::DriftRepaired { service: VIP, real: real.map(web), drift }
+    Fact::Ipvs(IpvsFact::DriftRepaired { service: VIP, real: real.map(web), drift })
 }
 
 #[tokio::test]

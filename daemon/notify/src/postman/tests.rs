@@ -1,3 +1,5 @@
+use keepwatch_bus::fact::{ConsumerFact, DaemonFact, VrrpFact};
+use keepwatch_bus::sample;
 use keepwatch_bus::settings::GroupSettings;
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::{Bus, BusSettings, EventId, Hub};
@@ -35,14 +37,13 @@ impl Office {
         let (queue, reader) = (hub.deliver(), hub.reader());
         tokio::spawn(hub.run());
         let task = tokio::spawn(run(queue, receiver, reader.clone(), bus.downgrade(), patience));
-        let group =
-            GroupSettings { position: 1, members: Vec::new(), smtp_alert: true, details: Default::default() };
-        bus.publish(None, Fact::GroupConfigured { group: "VG_1".into(), settings: Box::new(group) });
+        let group = GroupSettings { smtp_alert: true, ..sample::group(&[]) };
+        bus.publish(None, VrrpFact::GroupConfigured { group: "VG_1".into(), settings: Box::new(group) });
         Self { bus, reader, task, settings: sender }
     }
 
     fn change(&self, to: VrrpState) -> EventId {
-        let fact = Fact::GroupStateChanged { group: "VG_1".into(), from: VrrpState::Init, to };
+        let fact = VrrpFact::GroupStateChanged { group: "VG_1".into(), from: VrrpState::Init, to };
         self.bus.publish(None, fact)
     }
 
@@ -126,7 +127,7 @@ async fn a_server_that_never_answers_is_told_once_and_tried_again() {
     let delayed = office.facts("mail_delayed", 1).await;
     assert_eq!(delayed.len(), 1, "the same trouble is told once");
     assert!(
-        matches!(&delayed[0].fact, Fact::MailDelayed { error, .. } if error.contains("no answer within"))
+        matches!(&delayed[0].fact, Fact::Consumer(ConsumerFact::MailDelayed { error, .. }) if error.contains("no answer within"))
     );
     // Then it wakes up: both letters arrive, in order.
     drop(silent);
@@ -148,7 +149,7 @@ async fn a_refusal_for_good_is_not_tried_again() {
     attend(listener.accept().await.unwrap().0, "550 not from you").await;
     let failed = office.facts("mail_failed", 1).await;
     assert!(
-        matches!(&failed[0].fact, Fact::MailFailed { error, .. } if error.contains("not from you")),
+        matches!(&failed[0].fact, Fact::Consumer(ConsumerFact::MailFailed { error, .. }) if error.contains("not from you")),
         "{failed:?}"
     );
 }
@@ -164,7 +165,9 @@ async fn only_so_many_letters_wait_and_the_oldest_go_first() {
         office.change(VrrpState::Backup);
     }
     let failed = office.facts("mail_failed", 6).await;
-    assert!(matches!(&failed[0].fact, Fact::MailFailed { error, .. } if error.contains("newer mails wait")));
+    assert!(
+        matches!(&failed[0].fact, Fact::Consumer(ConsumerFact::MailFailed { error, .. }) if error.contains("newer mails wait"))
+    );
 }
 
 #[tokio::test]
@@ -174,7 +177,7 @@ async fn old_letters_are_given_up() {
     office.change(VrrpState::Master);
     let failed = office.facts("mail_failed", 1).await;
     assert!(
-        matches!(&failed[0].fact, Fact::MailFailed { error, .. } if error.contains("refused")),
+        matches!(&failed[0].fact, Fact::Consumer(ConsumerFact::MailFailed { error, .. }) if error.contains("refused")),
         "{failed:?}"
     );
 }
@@ -183,14 +186,14 @@ async fn old_letters_are_given_up() {
 async fn a_stop_is_mailed_and_not_waited_for_long() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let office = Office::open(listener.local_addr().unwrap().port(), quick());
-    office.bus.publish(None, Fact::DaemonStopping { reason: "SIGTERM".into() });
+    office.bus.publish(None, DaemonFact::DaemonStopping { reason: "SIGTERM".into() });
     let told = attend(listener.accept().await.unwrap().0, "250 fine").await;
     assert!(told.contains("VRRP Group VG_1 - Stopping"), "{told}");
     timeout(Duration::from_secs(20), office.task).await.unwrap().unwrap();
 
     // A server that never answers does not keep it from ending.
     let office = Office::open(listener.local_addr().unwrap().port(), quick());
-    office.bus.publish(None, Fact::DaemonStopping { reason: "SIGTERM".into() });
+    office.bus.publish(None, DaemonFact::DaemonStopping { reason: "SIGTERM".into() });
     timeout(Duration::from_secs(20), office.task).await.unwrap().unwrap();
 }
 

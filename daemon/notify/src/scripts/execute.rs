@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use keepwatch_bus::Fact;
-use keepwatch_bus::fact::ScriptOutcome;
+use keepwatch_bus::fact::{ConsumerFact, ScriptOutcome};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Gid, Group, Pid, Uid, User, getuid};
@@ -52,15 +51,15 @@ struct Prepared {
 }
 
 /// Runs a script to its end, at most `limit`. With `secure`, a script that runs as root must be root's alone.
-pub(super) async fn carry_out(order: Order, secure: bool, limit: Duration) -> Fact {
+pub(super) async fn carry_out(order: Order, secure: bool, limit: Duration) -> ConsumerFact {
     let script = order.argv.join(" ");
     let about = order.about.clone();
     let begun = Instant::now();
     match start(order, secure).await {
-        Err(error) => Fact::ScriptNotRun { script, about, error: error.to_string() },
+        Err(error) => ConsumerFact::ScriptNotRun { script, about, error: error.to_string() },
         Ok(mut child) => {
             let outcome = attend(&mut child, limit).await;
-            Fact::ScriptExited { script, about, outcome, took: begun.elapsed() }
+            ConsumerFact::ScriptExited { script, about, outcome, took: begun.elapsed() }
         }
     }
 }

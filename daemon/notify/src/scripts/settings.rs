@@ -59,7 +59,7 @@ impl ScriptSettings {
             .iter()
             .filter_map(|server| Some((service_key(config, server)?, service_scripts(server))));
         Self {
-            instances: config.instances.iter().map(|i| (i.name.clone(), i.notify.clone())).collect(),
+            instances: config.instances.iter().map(|i| (i.name.clone(), Notify::clone(&i.notify))).collect(),
             groups: config.sync_groups.iter().map(|g| (g.name.clone(), g.notify.clone())).collect(),
             services: services.collect(),
             enable_script_security: config.global.enable_script_security,
@@ -98,7 +98,10 @@ fn service_key(config: &Config, server: &VirtualServer) -> Option<ServiceKey> {
                 GroupEntry::Addresses { range, port } => {
                     Some(address(range.addresses().next()?, port, protocol(*p)))
                 }
-                GroupEntry::FwMark(mark) => Some(ServiceKey::Fwmark { fwmark: mark.0, family: family(*f) }),
+                GroupEntry::FwMark { mark, family: own } => {
+                    let family = own.or(*f).map_or(subject::Family::Inet, family);
+                    Some(ServiceKey::Fwmark { fwmark: mark.0, family })
+                }
             }
         }
     }

@@ -2,7 +2,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use keepwatch_bus::fact::ScriptOutcome;
+use keepwatch_bus::fact::{ConsumerFact, DaemonFact, ScriptOutcome, VrrpFact};
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::{Bus, BusSettings, Hub, Reader};
 use keepwatch_config::model::Script;
@@ -41,7 +41,8 @@ impl Stage {
     }
 
     fn change(&self, to: VrrpState) {
-        let fact = Fact::StateChanged { instance: "VI_1".into(), from: VrrpState::Init, to, priority: 100 };
+        let fact =
+            VrrpFact::StateChanged { instance: "VI_1".into(), from: VrrpState::Init, to, priority: 100 };
         self.bus.publish(None, fact);
     }
 
@@ -78,7 +79,7 @@ fn executable(path: &Path, text: &str) -> PathBuf {
 
 fn outcome(fact: &Fact) -> ScriptOutcome {
     match fact {
-        Fact::ScriptExited { outcome, .. } => *outcome,
+        Fact::Consumer(ConsumerFact::ScriptExited { outcome, .. }) => *outcome,
         other => panic!("{other:?}"),
     }
 }
@@ -102,7 +103,9 @@ async fn a_script_gets_its_arguments_and_its_status_is_told() {
     stage.change(VrrpState::Master);
     let told = stage.told(1).await;
     assert_eq!(outcome(&told[0]), ScriptOutcome::Exited { status: 3 });
-    assert!(matches!(&told[0], Fact::ScriptExited { about, .. } if about == "INSTANCE VI_1 MASTER"));
+    assert!(
+        matches!(&told[0], Fact::Consumer(ConsumerFact::ScriptExited { about, .. }) if about == "INSTANCE VI_1 MASTER")
+    );
     let arguments = fs::read_to_string(stage.path("arguments")).unwrap();
     assert_eq!(arguments, "a b|INSTANCE|VI_1|MASTER|100|");
 }
@@ -133,7 +136,7 @@ async fn a_script_that_is_missing_is_told() {
     stage.change(VrrpState::Master);
     let told = stage.told(1).await;
     assert!(
-        matches!(&told[0], Fact::ScriptNotRun { error, .. } if error.contains("No such file")),
+        matches!(&told[0], Fact::Consumer(ConsumerFact::ScriptNotRun { error, .. }) if error.contains("No such file")),
         "{told:?}"
     );
 }
@@ -149,7 +152,7 @@ async fn with_script_security_a_script_that_others_can_change_is_not_run_as_root
     stage.change(VrrpState::Master);
     let told = stage.told(1).await;
     assert!(
-        matches!(&told[0], Fact::ScriptNotRun { error, .. } if error.contains("written by others than root")),
+        matches!(&told[0], Fact::Consumer(ConsumerFact::ScriptNotRun { error, .. }) if error.contains("written by others than root")),
         "{told:?}"
     );
     fs::set_permissions(stage.path("notify"), fs::Permissions::from_mode(0o755)).unwrap();
@@ -163,7 +166,7 @@ async fn a_stop_runs_its_scripts_and_waits_only_so_long() {
     let bounds = Bounds { farewell: Duration::from_millis(500), ..Bounds::default() };
     let stage = Stage::new(body, false, bounds);
     stage.change(VrrpState::Master);
-    stage.bus.publish(None, Fact::DaemonStopping { reason: "SIGTERM".into() });
+    stage.bus.publish(None, DaemonFact::DaemonStopping { reason: "SIGTERM".into() });
     stage.change(VrrpState::Init);
     let begun = Instant::now();
     timeout(Duration::from_secs(20), stage.task).await.unwrap().unwrap();

@@ -1,11 +1,10 @@
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keepwatch_bus::settings::{
-    AuthKind, GroupSettings, InstanceSettings, RealServerSettings, ServiceSettings,
-};
-use keepwatch_bus::subject::{CheckerKey, Family, Forwarding, Protocol};
+use keepwatch_bus::fact::{DaemonFact, ServiceFact, VrrpFact};
+use keepwatch_bus::sample;
+use keepwatch_bus::settings::{GroupSettings, InstanceSettings, RealServerSettings, ServiceSettings};
+use keepwatch_bus::subject::CheckerKey;
 
 use super::*;
 
@@ -21,98 +20,42 @@ impl Desk {
         Self { secretary: Secretary::default(), history: History::new(100), next: 1 }
     }
 
-    fn event(&mut self, cause: Option<EventId>, fact: Fact) -> (EventId, Vec<Letter>) {
+    fn event(&mut self, cause: Option<EventId>, fact: impl Into<Fact>) -> (EventId, Vec<Letter>) {
         let id = EventId(self.next);
         self.next += 1;
-        let at = "2026-11-21T00:00:00Z".parse().unwrap();
-        let event = Arc::new(Event { id, at, mono: 0, cause, fact });
+        let event = Arc::new(sample::event(id.0, cause, fact));
         self.history.push(Arc::clone(&event));
         (id, self.secretary.note(&event, &self.history))
     }
 
-    fn subjects(&mut self, fact: Fact) -> Vec<String> {
+    fn subjects(&mut self, fact: impl Into<Fact>) -> Vec<String> {
         self.event(None, fact).1.into_iter().map(|letter| letter.subject).collect()
     }
 }
 
-fn instance(alert: bool) -> Fact {
-    let settings = InstanceSettings {
-        position: 1,
-        interface: "eth0".into(),
-        vrid: 51,
-        version: 2,
-        family: Family::Inet,
-        initial_state: VrrpState::Backup,
-        priority: 100,
-        advert_interval: Duration::from_secs(1),
-        preempt: true,
-        preempt_delay: Duration::ZERO,
-        auth: AuthKind::None,
-        source: None,
-        addresses: Vec::new(),
-        excluded_addresses: Vec::new(),
-        garp_master_delay: Duration::ZERO,
-        garp_master_repeat: 5,
-        garp_master_refresh: Duration::ZERO,
-        garp_master_refresh_repeat: 1,
-        garp_lower_prio_delay: Duration::ZERO,
-        garp_lower_prio_repeat: 5,
-        smtp_alert: alert,
-        accept: true,
-        group: None,
-        lvs_sync_daemon_interface: None,
-        details: Default::default(),
-    };
-    Fact::InstanceConfigured { instance: "VI_1".into(), settings: Box::new(settings) }
+fn instance(alert: bool) -> VrrpFact {
+    let settings = InstanceSettings { smtp_alert: alert, ..sample::instance() };
+    VrrpFact::InstanceConfigured { instance: "VI_1".into(), settings: Box::new(settings) }
 }
 
-fn state(to: VrrpState) -> Fact {
-    Fact::StateChanged { instance: "VI_1".into(), from: VrrpState::Init, to, priority: 100 }
+fn state(to: VrrpState) -> VrrpFact {
+    VrrpFact::StateChanged { instance: "VI_1".into(), from: VrrpState::Init, to, priority: 100 }
 }
 
 fn service() -> ServiceKey {
-    ServiceKey::Address { address: [10, 10, 10, 2].into(), port: 1358, protocol: Protocol::Tcp }
+    real().service
 }
 
 fn real() -> RealKey {
-    RealKey { service: service(), real: SocketAddr::from(([192, 168, 200, 2], 1358)) }
+    sample::real_key(([10, 10, 10, 2], 1358), ([192, 168, 200, 2], 1358))
 }
 
 fn configure_service(desk: &mut Desk, alpha: bool) {
-    let settings = ServiceSettings {
-        position: 1,
-        scheduler: "rr".into(),
-        forwarding: Forwarding::Nat,
-        persistence: None,
-        granularity: None,
-        delay_loop: Duration::from_secs(6),
-        quorum: 2,
-        hysteresis: 1,
-        alpha,
-        omega: false,
-        one_packet: false,
-        virtualhost: None,
-        sorry_server: None,
-        quorum_scripts: (None, None),
-        smtp_alert: true,
-        details: Default::default(),
-    };
-    let fact = Fact::VirtualServerConfigured { service: service(), settings: Box::new(settings) };
+    let settings = ServiceSettings { quorum: 2, hysteresis: 1, alpha, smtp_alert: true, ..sample::service() };
+    let fact = ServiceFact::VirtualServerConfigured { service: service(), settings: Box::new(settings) };
     assert_eq!(desk.subjects(fact), [""; 0]);
-    let settings = RealServerSettings {
-        position: 1,
-        weight: 1,
-        forwarding: Forwarding::Nat,
-        inhibit_on_failure: false,
-        upper_threshold: 0,
-        lower_threshold: 0,
-        scripts: (None, None),
-        virtualhost: None,
-        smtp_alert: true,
-        checkers: vec!["TCP_CHECK".into()],
-        details: Default::default(),
-    };
-    let fact = Fact::RealServerConfigured { real: real(), settings: Box::new(settings) };
+    let settings = RealServerSettings { smtp_alert: true, ..sample::real_server() };
+    let fact = ServiceFact::RealServerConfigured { real: real(), settings: Box::new(settings) };
     assert_eq!(desk.subjects(fact), [""; 0]);
 }
 
@@ -141,7 +84,7 @@ fn without_smtp_alert_nothing_is_mailed() {
     for to in VrrpState::ALL {
         assert_eq!(desk.subjects(state(to)), [""; 0]);
     }
-    let stopping = Fact::DaemonStopping { reason: "SIGTERM".into() };
+    let stopping = DaemonFact::DaemonStopping { reason: "SIGTERM".into() };
     assert_eq!(desk.subjects(stopping), [""; 0]);
 }
 
@@ -158,21 +101,16 @@ fn faults_are_not_mailed_where_that_is_not_wanted() {
 fn groups_stops_and_removals_have_their_subjects() {
     let mut desk = Desk::new();
     desk.event(None, instance(true));
-    let settings = GroupSettings {
-        position: 1,
-        members: vec!["VI_1".into()],
-        smtp_alert: true,
-        details: Default::default(),
-    };
-    desk.event(None, Fact::GroupConfigured { group: "VG_1".into(), settings: Box::new(settings) });
+    let settings = GroupSettings { smtp_alert: true, ..sample::group(&["VI_1"]) };
+    desk.event(None, VrrpFact::GroupConfigured { group: "VG_1".into(), settings: Box::new(settings) });
     let fact =
-        Fact::GroupStateChanged { group: "VG_1".into(), from: VrrpState::Backup, to: VrrpState::Master };
+        VrrpFact::GroupStateChanged { group: "VG_1".into(), from: VrrpState::Backup, to: VrrpState::Master };
     let letters = desk.event(None, fact).1;
     assert_eq!(letters[0].subject, "VRRP Group VG_1 - Entering MASTER state");
     assert!(letters[0].body.starts_with("=> All VRRP group instances are now in MASTER state <=\n"));
-    let stopping = desk.subjects(Fact::DaemonStopping { reason: "SIGTERM".into() });
+    let stopping = desk.subjects(DaemonFact::DaemonStopping { reason: "SIGTERM".into() });
     assert_eq!(stopping, ["VRRP Group VG_1 - Stopping", "VRRP Instance VI_1 - Stopping"]);
-    let removed = desk.subjects(Fact::InstanceUnconfigured { instance: "VI_1".into() });
+    let removed = desk.subjects(VrrpFact::InstanceUnconfigured { instance: "VI_1".into() });
     assert_eq!(removed, ["VRRP Instance VI_1 - Deleted"]);
 }
 
@@ -180,9 +118,13 @@ fn groups_stops_and_removals_have_their_subjects() {
 fn a_real_server_is_mailed_when_it_changes_with_the_check_that_did_it() {
     let mut desk = Desk::new();
     configure_service(&mut desk, false);
-    assert_eq!(desk.subjects(Fact::RealServerUp { real: real() }), [""; 0], "it was thought up already");
+    assert_eq!(
+        desk.subjects(ServiceFact::RealServerUp { real: real() }),
+        [""; 0],
+        "it was thought up already"
+    );
     let checker = CheckerKey { real: real(), kind: "TCP_CHECK".into(), index: 0 };
-    let failed = Fact::CheckFailed {
+    let failed = ServiceFact::CheckFailed {
         checker,
         error: "connection refused".into(),
         attempt: 3,
@@ -190,14 +132,14 @@ fn a_real_server_is_mailed_when_it_changes_with_the_check_that_did_it() {
         took: Duration::ZERO,
     };
     let (cause, _) = desk.event(None, failed);
-    let letters = desk.event(Some(cause), Fact::RealServerDown { real: real() }).1;
+    let letters = desk.event(Some(cause), ServiceFact::RealServerDown { real: real() }).1;
     assert_eq!(
         letters[0].subject,
         "Realserver [192.168.200.2]:tcp:1358 of virtual server [10.10.10.2]:tcp:1358 - DOWN"
     );
     assert!(letters[0].body.starts_with("=> TCP CHECK failed on service <=\n"), "{}", letters[0].body);
     assert!(letters[0].body.contains("connection refused"), "why is missing: {}", letters[0].body);
-    let up = desk.subjects(Fact::RealServerUp { real: real() });
+    let up = desk.subjects(ServiceFact::RealServerUp { real: real() });
     assert_eq!(up, ["Realserver [192.168.200.2]:tcp:1358 of virtual server [10.10.10.2]:tcp:1358 - UP"]);
 }
 
@@ -205,18 +147,18 @@ fn a_real_server_is_mailed_when_it_changes_with_the_check_that_did_it() {
 fn with_alpha_the_first_success_is_news() {
     let mut desk = Desk::new();
     configure_service(&mut desk, true);
-    assert_eq!(desk.subjects(Fact::RealServerUp { real: real() }).len(), 1);
+    assert_eq!(desk.subjects(ServiceFact::RealServerUp { real: real() }).len(), 1);
 }
 
 #[test]
 fn quorum_is_mailed_with_its_sum() {
     let mut desk = Desk::new();
     configure_service(&mut desk, false);
-    let lost = Fact::QuorumLost { service: service(), quorum: 2, hysteresis: 1, weight: 0 };
+    let lost = ServiceFact::QuorumLost { service: service(), quorum: 2, hysteresis: 1, weight: 0 };
     let letters = desk.event(None, lost).1;
     assert_eq!(letters[0].subject, "Virtualserver [10.10.10.2]:tcp:1358 - DOWN");
     assert!(letters[0].body.starts_with("=> Lost quorum 2-1=1 > 0 <=\n"));
-    let gained = Fact::QuorumGained { service: service(), quorum: 2, hysteresis: 1, weight: 3 };
+    let gained = ServiceFact::QuorumGained { service: service(), quorum: 2, hysteresis: 1, weight: 3 };
     let letters = desk.event(None, gained).1;
     assert!(letters[0].body.starts_with("=> Gained quorum 2+1=3 <= 3 <=\n"));
 }

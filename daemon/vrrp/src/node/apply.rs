@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
+use keepwatch_bus::EventId;
+use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::{Name, VrrpState};
-use keepwatch_bus::{EventId, Fact};
 use keepwatch_config::model::{InterfaceAddress, LinkTarget};
 
 use super::{Context, Node, Release, RouterId};
@@ -97,7 +98,7 @@ impl Node {
         }
         if !renewed {
             let instance = router.spec.name.clone();
-            cx.out.publish(stopped.or(cx.cause), Fact::InstanceUnconfigured { instance });
+            cx.out.publish(stopped.or(cx.cause), VrrpFact::InstanceUnconfigured { instance }.into());
         }
     }
 
@@ -105,7 +106,7 @@ impl Node {
     fn define(&mut self, cx: &mut Context<'_>, definition: RouterDefinition) -> (RouterId, EventId) {
         let id = RouterId(self.routers.len() as u32);
         let link = self.links.intern(&definition.spec.interface);
-        let event = cx.publish(Fact::InstanceConfigured {
+        let event = cx.publish(VrrpFact::InstanceConfigured {
             instance: definition.spec.name.clone(),
             settings: Box::new(definition.settings.clone()),
         });
@@ -124,7 +125,7 @@ impl Node {
         } else {
             let instance = old.name.clone();
             let settings = Box::new(definition.settings.clone());
-            Some(cx.publish(Fact::InstanceConfigured { instance, settings }))
+            Some(cx.publish(VrrpFact::InstanceConfigured { instance, settings }))
         };
         let changed = *old != definition.spec;
         if changed {
@@ -204,7 +205,7 @@ impl Node {
         if faulty {
             let cause = if told.is_none() && router.faults.source {
                 let instance = spec.name.clone();
-                Some(cx.publish(Fact::SourceAddressChanged { instance, address: None }))
+                Some(cx.publish(VrrpFact::SourceAddressChanged { instance, address: None }))
             } else {
                 told.or(cx.cause)
             };
@@ -256,7 +257,7 @@ impl Node {
             let known = old.iter().position(|group| group.spec.name == spec.name).map(|at| old.remove(at));
             if known.as_ref().is_none_or(|group| group.settings != settings) {
                 let group = spec.name.clone();
-                cx.publish(Fact::GroupConfigured { group, settings: Box::new(settings.clone()) });
+                cx.publish(VrrpFact::GroupConfigured { group, settings: Box::new(settings.clone()) });
             }
             let place = self.groups.len();
             for id in &members {
@@ -268,7 +269,7 @@ impl Node {
             self.groups.push(Group { spec, settings, members, state });
         }
         for group in old {
-            cx.publish(Fact::GroupUnconfigured { group: group.spec.name });
+            cx.publish(VrrpFact::GroupUnconfigured { group: group.spec.name });
         }
     }
 

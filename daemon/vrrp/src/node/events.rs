@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
+use keepwatch_bus::EventId;
+use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::Family;
-use keepwatch_bus::{EventId, Fact};
 
 use super::{Context, Node, RouterId, Tracking};
 use crate::link::{LinkId, LinkState};
@@ -129,7 +130,7 @@ impl Node {
                 continue;
             }
             let instance = router.spec.name.clone();
-            let event = out.publish(None, Fact::SourceAddressChanged { instance, address });
+            let event = out.publish(None, VrrpFact::SourceAddressChanged { instance, address }.into());
             self.reconsider(&mut Context { now, cause: Some(event), out }, id);
         }
     }

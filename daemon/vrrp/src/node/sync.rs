@@ -4,8 +4,9 @@
 //! As keepalived does it: a group becomes master when the last of its members would; it goes to Backup when one of
 //! them yields, to Fault when one of them has a fault, and leaves Fault when none has.
 
+use keepwatch_bus::EventId;
+use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::VrrpState;
-use keepwatch_bus::{EventId, Fact};
 
 use super::{Context, Node, RouterId};
 use crate::outbox::{Notice, Output};
@@ -124,7 +125,7 @@ impl Node {
             return None;
         }
         let name = group.spec.name.clone();
-        let event = cx.publish(Fact::GroupStateChanged { group: name.clone(), from, to });
+        let event = cx.publish(VrrpFact::GroupStateChanged { group: name.clone(), from, to });
         cx.out.act(Output::Notify(Notice::GroupState { group: name, state: to, event }));
         Some(event)
     }

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use keepwatch_bus::{EventId, Fact};
+use keepwatch_bus::EventId;
+use keepwatch_bus::fact::VrrpFact;
 
 use super::receive::Advert;
 use super::{Heard, LEAST_INTERVAL, Reaction, Router, State};
@@ -91,7 +92,7 @@ impl Router {
             return;
         }
         let instance = self.spec.name.clone();
-        let event = cx.publish(Fact::MasterResigned { instance, address: advert.source });
+        let event = cx.publish(VrrpFact::MasterResigned { instance, address: advert.source });
         backup.because = Because::Resigned(event);
         backup.down_at = backup.down_at.min(cx.now + skew);
         self.heard = None;
@@ -109,7 +110,7 @@ impl Router {
 
     fn publish_heard(&mut self, cx: &mut Context<'_>, advert: Advert) -> EventId {
         let instance = self.spec.name.clone();
-        cx.publish(Fact::MasterHeard { instance, address: advert.source, priority: advert.priority })
+        cx.publish(VrrpFact::MasterHeard { instance, address: advert.source, priority: advert.priority })
     }
 
     /// RFC 9568 §6.4.2: "If Preempt_Mode is False, or if the Priority in the ADVERTISEMENT is greater than or equal to
@@ -158,7 +159,7 @@ impl Router {
         if let Some(event) = self.limits.lower(cx.now) {
             return event;
         }
-        let event = cx.publish(Fact::LowerPriorityReceived {
+        let event = cx.publish(VrrpFact::LowerPriorityReceived {
             instance: self.spec.name.clone(),
             address: advert.source,
             priority: advert.priority,
@@ -195,7 +196,7 @@ impl Router {
                 let waited = cx.now.saturating_duration_since(backup.since);
                 let master = self.heard.map(|heard| heard.address);
                 let instance = self.spec.name.clone();
-                Some(cx.publish(Fact::AdvertTimedOut { instance, master, waited }))
+                Some(cx.publish(VrrpFact::AdvertTimedOut { instance, master, waited }))
             }
         }
     }

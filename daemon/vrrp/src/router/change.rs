@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keepwatch_bus::fact::AnnounceOccasion;
-use keepwatch_bus::{EventId, Fact};
+use keepwatch_bus::EventId;
+use keepwatch_bus::fact::{AnnounceOccasion, VrrpFact};
 use keepwatch_config::model::{InterfaceAddress, TrackedInterface};
 
 use super::{Authenticated, Reaction, Router, State};
@@ -47,7 +47,7 @@ impl Router {
         self.priority = to;
         let after = self.down_interval();
         self.shift_down_timer(before, after);
-        cx.publish(Fact::PriorityChanged { instance: self.spec.name.clone(), from, to });
+        cx.publish(VrrpFact::PriorityChanged { instance: self.spec.name.clone(), from, to });
     }
 
     fn shift_down_timer(&mut self, before: Duration, after: Duration) {

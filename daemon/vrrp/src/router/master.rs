@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 use std::time::{Duration, Instant};
 
+use keepwatch_bus::EventId;
+use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::VrrpState;
-use keepwatch_bus::{EventId, Fact};
 
 use super::bursts::Bursts;
 use super::owner::Rival;
@@ -75,7 +76,7 @@ impl Router {
             if late > interval / 2 {
                 self.counters.adverts_late.inc();
                 if self.limits.late(cx.now) {
-                    cx.publish(Fact::AdvertDelayed { instance: self.spec.name.clone(), late });
+                    cx.publish(VrrpFact::AdvertDelayed { instance: self.spec.name.clone(), late });
                 }
             }
         }
@@ -117,7 +118,7 @@ impl Router {
             self.master_interval = advert.interval.max(LEAST_INTERVAL);
         }
         self.heard = Some(Heard { address: advert.source, priority: advert.priority });
-        let event = cx.publish(Fact::HigherPriorityReceived {
+        let event = cx.publish(VrrpFact::HigherPriorityReceived {
             instance: self.spec.name.clone(),
             address: advert.source,
             priority: advert.priority,

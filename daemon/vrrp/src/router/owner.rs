@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use keepwatch_bus::Fact;
+use keepwatch_bus::fact::VrrpFact;
 
 use super::receive::Advert;
 use super::{Router, State};
@@ -64,6 +64,6 @@ impl Router {
 
     fn set_owner_priority(&mut self, cx: &mut Context<'_>, to: u8) {
         let from = std::mem::replace(&mut self.priority, to);
-        cx.publish(Fact::PriorityChanged { instance: self.spec.name.clone(), from, to });
+        cx.publish(VrrpFact::PriorityChanged { instance: self.spec.name.clone(), from, to });
     }
 }

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use keepwatch_bus::Fact;
+use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::Family;
 use subtle::ConstantTimeEq;
 
@@ -59,7 +59,7 @@ impl Router {
         if self.limits.rejection(cx.now, kind) {
             let instance = self.spec.name.clone();
             let detail = error.to_string();
-            cx.publish(Fact::AdvertRejected { instance, address, error: kind, detail });
+            cx.publish(VrrpFact::AdvertRejected { instance, address, error: kind, detail });
         }
     }
 

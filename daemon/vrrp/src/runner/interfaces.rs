@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
-use keepwatch_bus::fact::LinkDownReason;
+use keepwatch_bus::EventId;
+use keepwatch_bus::fact::{LinkDownReason, LinkFact};
 use keepwatch_bus::subject::{self, Name};
-use keepwatch_bus::{EventId, Fact};
 use keepwatch_config::model::LinkTarget;
 use keepwatch_net::link::{Change, LinkIndex, LinkTable, Notification};
 use keepwatch_net::netlink::Monitor;
@@ -330,10 +330,10 @@ fn interfaces_of(definitions: &Definitions) -> HashSet<Name> {
 fn publish(name: &Name, standing: Standing, cause: Option<EventId>, out: &mut Outgoing) -> EventId {
     let interface = name.clone();
     let fact = match standing {
-        Standing::Up(index) => Fact::LinkUp { interface, index: index.0 },
-        Standing::Down(reason) => Fact::LinkDown { interface, reason },
+        Standing::Up(index) => LinkFact::LinkUp { interface, index: index.0 },
+        Standing::Down(reason) => LinkFact::LinkDown { interface, reason },
     };
-    out.publish(cause, fact)
+    out.publish(cause, fact.into())
 }
 
 /// A socket hears one IP protocol.

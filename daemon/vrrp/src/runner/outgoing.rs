@@ -6,7 +6,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use keepwatch_bus::fact::AnnounceOccasion;
+use keepwatch_bus::fact::{AnnounceOccasion, VrrpFact};
 use keepwatch_bus::mailbox::Sender;
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::{Bus, EventId, Fact};
@@ -163,7 +163,7 @@ fn report_refusal(bus: &Bus, node: &Node, router: RouterId, error: &io::Error, f
     // Behind a dead link a resignation can't leave; that the link is dead has been said.
     if first && router.state() != VrrpState::Fault {
         let instance = router.spec().name.clone();
-        bus.publish(None, Fact::AdvertSendFailed { instance, error: error.to_string() });
+        bus.publish(None, VrrpFact::AdvertSendFailed { instance, error: error.to_string() });
     }
 }
 

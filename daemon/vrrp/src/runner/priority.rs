@@ -7,8 +7,6 @@ use keepwatch_net::sched::{self, RealtimePriority};
 
 /// The shortest that the kernel takes.
 const SLICE: Duration = Duration::from_micros(100);
-/// keepalived's, for a real-time thread that does not say otherwise.
-const REALTIME_RUN: Duration = Duration::from_millis(10);
 
 /// Applies `scheduling` to the calling thread.
 pub(super) fn apply(scheduling: &ProcessScheduling) {
@@ -25,7 +23,7 @@ pub(super) fn apply(scheduling: &ProcessScheduling) {
     }
     match scheduling.realtime {
         Some(priority) => {
-            let _ = sched::limit_realtime_run(scheduling.rttime_limit.unwrap_or(REALTIME_RUN));
+            let _ = sched::limit_realtime_run(scheduling.rttime_limit);
             let _ = sched::set_realtime(RealtimePriority(priority));
         }
         // An ordinary thread that asks for short slices is run soon after it wakes, even when every CPU is busy.

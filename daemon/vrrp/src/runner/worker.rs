@@ -13,9 +13,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use keepwatch_bus::counters::VrrpCounters;
+use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::mailbox::{Receiver, Sender, mailbox};
 use keepwatch_bus::subject::{Name, VirtualAddress};
-use keepwatch_bus::{Bus, EventId, Fact};
+use keepwatch_bus::{Bus, EventId};
 use keepwatch_config::model::{InterfaceAddress, ProcessScheduling};
 use keepwatch_net::address::AddressOperation;
 use keepwatch_net::link::{self, LinkIndex};
@@ -204,7 +205,7 @@ impl Worker {
         self.announcer.send(|_, _| {});
         for (announce, counters) in sent {
             counters.announcements_sent.add(u64::from(announce.repeat) * announce.addresses.len() as u64);
-            let fact = Fact::AddressesAnnounced {
+            let fact = VrrpFact::AddressesAnnounced {
                 instance: announce.spec.name.clone(),
                 addresses: announce.addresses.len() as u32,
                 repeat: announce.repeat,
@@ -270,14 +271,14 @@ fn publish(bus: &Bus, answer: Answer<Token>) {
     let address = VirtualAddress { address: address.address, prefix: address.prefix_len, interface };
     let fact = match (answer.operation, answer.result) {
         (AddressOperation::Add, Ok(outcome)) => {
-            Fact::AddressAdded { instance, address, adopted: outcome == Outcome::AlreadySo }
+            VrrpFact::AddressAdded { instance, address, adopted: outcome == Outcome::AlreadySo }
         }
-        (AddressOperation::Remove, Ok(Outcome::Changed)) => Fact::AddressRemoved { instance, address },
+        (AddressOperation::Remove, Ok(Outcome::Changed)) => VrrpFact::AddressRemoved { instance, address },
         // Nothing happened, so there is nothing to tell.
         (AddressOperation::Remove, Ok(Outcome::AlreadySo)) => return,
         (operation, Err(errno)) => {
             let adding = operation == AddressOperation::Add;
-            Fact::AddressFailed { instance, address, adding, error: errno.desc().to_owned() }
+            VrrpFact::AddressFailed { instance, address, adding, error: errno.desc().to_owned() }
         }
     };
     bus.publish(Some(cause), fact);

@@ -29,11 +29,11 @@ pub(super) fn of_instance(instance: &Instance, interface: &Name) -> InstanceDeta
         address_options,
         scripts: scripts(&instance.notify),
         tracked: Tracking {
-            interfaces: interfaces(&instance.track_interfaces),
-            scripts: objects(&instance.track_scripts),
-            files: objects(&instance.track_files),
-            bfds: objects(&instance.track_bfds),
-            processes: objects(&instance.track_processes),
+            interfaces: interfaces(&instance.tracking.interfaces),
+            scripts: objects(&instance.tracking.scripts),
+            files: objects(&instance.tracking.files),
+            bfds: objects(&instance.tracking.bfds),
+            processes: objects(&instance.tracking.processes),
         },
         promote_secondaries: instance.promote_secondaries,
         v3_checksum_as_v2: instance.v3_checksum_as_v2,
@@ -44,11 +44,11 @@ pub(super) fn of_group(group: &SyncGroup) -> GroupDetails {
     GroupDetails {
         scripts: scripts(&group.notify),
         tracked: Tracking {
-            interfaces: interfaces(&group.track_interfaces),
-            scripts: objects(&group.track_scripts),
-            files: objects(&group.track_files),
-            bfds: objects(&group.track_bfds),
-            processes: objects(&group.track_processes),
+            interfaces: interfaces(&group.tracking.interfaces),
+            scripts: objects(&group.tracking.scripts),
+            files: objects(&group.tracking.files),
+            bfds: objects(&group.tracking.bfds),
+            processes: objects(&group.tracking.processes),
         },
         tracking_weight: group.tracking_weight,
     }

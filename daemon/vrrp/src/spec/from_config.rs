@@ -77,9 +77,9 @@ fn router_spec(instance: &Instance, group: Option<&SyncGroup>) -> RouterSpec {
 /// says `sync_group_tracking_weight`, and an owner follows no weighted one.
 fn tracked_interfaces(instance: &Instance, group: Option<&SyncGroup>) -> Arc<[TrackedInterface]> {
     let weightless = group.is_some_and(|group| !group.tracking_weight);
-    let of_group = group.map(|group| group.track_interfaces.as_slice()).unwrap_or_default();
+    let of_group = group.map(|group| group.tracking.interfaces.as_slice()).unwrap_or_default();
     let mut tracked: Vec<TrackedInterface> = Vec::new();
-    for line in instance.track_interfaces.iter().chain(of_group) {
+    for line in instance.tracking.interfaces.iter().chain(of_group) {
         let weight = if weightless { 0 } else { line.weight };
         match tracked.iter_mut().find(|other| other.interface == line.interface) {
             // Named in both: the fault wins, else the group's weight.

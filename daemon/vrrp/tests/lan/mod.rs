@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use keepwatch_bus::counters::RouterCounters;
-use keepwatch_bus::fact::LinkDownReason;
-use keepwatch_bus::settings::GroupSettings;
+use keepwatch_bus::fact::{LinkDownReason, LinkFact, VrrpFact};
+use keepwatch_bus::sample;
 use keepwatch_bus::subject::{Name, VrrpState};
 use keepwatch_bus::{EventId, Fact};
 use keepwatch_config::model::{InterfaceAddress, VirtualRouterId};
@@ -96,11 +96,8 @@ pub fn definition(spec: RouterSpec) -> RouterDefinition {
 
 /// A sync group of these.
 pub fn group(name: &str, members: &[&str]) -> GroupDefinition {
-    let members: Vec<Name> = members.iter().map(|member| Name::from(*member)).collect();
-    GroupDefinition {
-        spec: GroupSpec { name: name.into(), members: members.clone() },
-        settings: GroupSettings { position: 1, members, smtp_alert: false, details: Default::default() },
-    }
+    let settings = sample::group(members);
+    GroupDefinition { spec: GroupSpec { name: name.into(), members: settings.members.clone() }, settings }
 }
 
 /// A version 2 router with one address, 10.<segment>.0.100.
@@ -228,7 +225,8 @@ impl Lan {
             let state = if h.link_up[segment] { LinkState::Up } else { LinkState::Down };
             let down = (state == LinkState::Down).then(|| {
                 let interface = Name::from(format!("eth{segment}"));
-                h.out.publish(None, Fact::LinkDown { interface, reason: LinkDownReason::NoCarrier })
+                h.out
+                    .publish(None, LinkFact::LinkDown { interface, reason: LinkDownReason::NoCarrier }.into())
             });
             h.node.link_changed(now, link, state, down, &mut h.out);
             for address in h.addresses[segment].clone() {
@@ -284,7 +282,9 @@ impl Lan {
     /// The states that this router went through on a host.
     pub fn history(&self, host: usize, router: &str) -> Vec<VrrpState> {
         let states = self.hosts[host].out.did.iter().filter_map(|did| match did {
-            Did::Published { fact: Fact::StateChanged { instance, to, .. }, .. } if &**instance == router => {
+            Did::Published { fact: Fact::Vrrp(VrrpFact::StateChanged { instance, to, .. }), .. }
+                if &**instance == router =>
+            {
                 Some(*to)
             }
             _ => None,

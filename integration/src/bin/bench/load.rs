@@ -5,7 +5,7 @@ use std::{fmt::Write, thread::sleep, time::Duration};
 use anyhow::{Context, Result};
 use integration::{Host, Instance, Lab, conf, process::tree, wait};
 
-use crate::router::{Busy, Router};
+use crate::router::{self, Router};
 
 /// Virtual router ids of one LAN that are used.
 const PER_LAN: u32 = 250;
@@ -87,7 +87,7 @@ fn measure(router: &Router, instances: u32, advert: &str, span: Duration, busy: 
     })?;
     sleep(Duration::from_secs(2));
 
-    let _busy = Busy::start(busy);
+    let _busy = router::busy(busy)?;
     let cost = |running: &crate::router::Running| tree::cost(running.process().pid());
     let before = (cost(&master), cost(&backup));
     let mut lost = 0;

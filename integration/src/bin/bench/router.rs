@@ -1,16 +1,9 @@
 //! A router of either make, and a machine that is kept busy.
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::{self, JoinHandle},
-};
+use std::{path::PathBuf, thread};
 
 use anyhow::Result;
-use integration::{Host, Process, keepalived::Keepalived, keepwatchd::Keepwatchd};
+use integration::{Host, Process, background::Background, keepalived::Keepalived, keepwatchd::Keepwatchd};
 
 /// Which daemon is measured.
 #[derive(Debug, Clone)]
@@ -69,34 +62,15 @@ impl Running {
     }
 }
 
-/// Keeps every core busy twice over until it is dropped.
-pub(crate) struct Busy {
-    ending: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<()>>,
-}
-
-impl Busy {
-    /// Starts to, if `wanted`.
-    pub(crate) fn start(wanted: bool) -> Self {
-        let ending = Arc::new(AtomicBool::new(false));
-        let count = if wanted { 2 * thread::available_parallelism().map_or(1, usize::from) } else { 0 };
-        let spin = |end: Arc<AtomicBool>| {
-            thread::spawn(move || {
-                while !end.load(Ordering::Relaxed) {
-                    std::hint::spin_loop();
-                }
-            })
-        };
-        let threads = (0..count).map(|_| spin(Arc::clone(&ending))).collect();
-        Self { ending, threads }
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.ending.store(true, Ordering::Relaxed);
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
-        }
-    }
+/// Keeps every core busy twice over until it is dropped; for nothing, if not `wanted`.
+pub(crate) fn busy(wanted: bool) -> Result<Vec<Background>> {
+    let count = if wanted { 2 * thread::available_parallelism().map_or(1, usize::from) } else { 0 };
+    let spin = || {
+        Background::start("busy", |end| {
+            while !end.is_near() {
+                std::hint::spin_loop();
+            }
+        })
+    };
+    (0..count).map(|_| spin()).collect()
 }

@@ -3,11 +3,10 @@
 use std::{path::Path, thread::sleep, time::Duration};
 
 use anyhow::{Context, Result};
-use integration::{Instance, Lab, wait};
+use integration::{Instance, Lab, conf::VIP, wait};
 
-use crate::router::{Busy, Router};
+use crate::router::{self, Router};
 
-const VIP: &str = "10.78.9.9";
 const MASTER: &str = "10.78.0.1";
 const PRIORITY: u8 = 100;
 
@@ -59,7 +58,7 @@ fn measure(
         let instance = Instance::new("VI_1").interval(advert).priority(priority);
         if seconds.fract() == 0.0 { instance.version_2("") } else { instance.version_3("") }
     };
-    let _busy = Busy::start(busy);
+    let _busy = router::busy(busy)?;
     let _backup = router.start(&hosts[1], &config(PRIORITY))?;
     let master = Router::Keepalived(master.to_owned());
     let mut times = Vec::new();

@@ -3,16 +3,15 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::{self, JoinHandle},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use anyhow::{Result, anyhow};
-use integration::Host;
+use integration::{
+    Host,
+    background::{Background, Ending},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -49,17 +48,15 @@ pub(crate) struct Summary {
 /// The polling client.
 pub(crate) struct Client {
     polls: Arc<Mutex<Vec<Poll>>>,
-    ending: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    _thread: Background,
 }
 
 impl Client {
     /// Starts to poll `vip` from `host`.
     pub(crate) fn start(host: &Host, vip: SocketAddr) -> Result<Self> {
         let polls = Arc::new(Mutex::new(Vec::new()));
-        let ending = Arc::new(AtomicBool::new(false));
-        let (out, end, host) = (Arc::clone(&polls), Arc::clone(&ending), host.clone());
-        let thread = thread::Builder::new().name("client".into()).spawn(move || {
+        let (out, host) = (Arc::clone(&polls), host.clone());
+        let thread = Background::start("client", move |end| {
             // Sockets belong to the namespace of the thread that makes them: the runtime lives inside the host.
             let _ = host.inside(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -67,7 +64,7 @@ impl Client {
                 Ok(())
             });
         })?;
-        Ok(Self { polls, ending, thread: Some(thread) })
+        Ok(Self { polls, _thread: thread })
     }
 
     /// What came of the questions asked from `since` on, in the order of asking. Questions under way are not in it.
@@ -122,10 +119,10 @@ fn summarize(polls: &[Poll], since: Instant) -> Summary {
     summary
 }
 
-async fn poll_until(end: &AtomicBool, vip: SocketAddr, out: &Arc<Mutex<Vec<Poll>>>) {
+async fn poll_until(end: &Ending, vip: SocketAddr, out: &Arc<Mutex<Vec<Poll>>>) {
     let mut ticks = interval(PACE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    while !end.load(Ordering::Relaxed) {
+    while !end.is_near() {
         ticks.tick().await;
         let out = Arc::clone(out);
         tokio::spawn(async move {
@@ -150,15 +147,6 @@ async fn ask(vip: SocketAddr) -> io::Result<String> {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        self.ending.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use integration::{Capture, wait, web::WebServer};
+use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::{Event, Fact, subject::VrrpState};
 
 use crate::{
@@ -249,10 +250,9 @@ impl Play {
         let director = self.directors[i].as_ref().context("the director does not run")?;
         let mut found = None;
         self.until(&format!("director{} is {state}", i + 1), || {
-            found = director
-                .events
-                .try_iter()
-                .find(|event| matches!(&event.fact, Fact::StateChanged { to, .. } if *to == state));
+            found = director.events.try_iter().find(
+                |event| matches!(&event.fact, Fact::Vrrp(VrrpFact::StateChanged { to, .. }) if *to == state),
+            );
             found.is_some()
         })?;
         found.context("no such event")

@@ -3,18 +3,15 @@
 
 use std::{
     io::{self, Read, Write},
-    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
-    os::fd::AsRawFd,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    thread::{self, JoinHandle},
+    net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
     time::Duration,
 };
 
 use anyhow::Result;
-use integration::Host;
+use integration::{Host, background::Acceptor};
+use keepwatch_bus::fact::{DaemonFact, ServiceFact};
 use keepwatch_bus::{Event, Fact};
 
 /// How long either side may be silent.
@@ -29,9 +26,13 @@ impl Table {
     pub(crate) fn apply(&self, event: &Event) {
         let mut servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &event.fact {
-            Fact::DaemonStarted { .. } => servers.clear(),
-            Fact::RealServerAdded { real, .. } if !servers.contains(&real.real) => servers.push(real.real),
-            Fact::RealServerRemoved { real } => servers.retain(|&server| server != real.real),
+            Fact::Daemon(DaemonFact::DaemonStarted { .. }) => servers.clear(),
+            Fact::Service(ServiceFact::RealServerAdded { real, .. }) if !servers.contains(&real.real) => {
+                servers.push(real.real)
+            }
+            Fact::Service(ServiceFact::RealServerRemoved { real }) => {
+                servers.retain(|&server| server != real.real)
+            }
             _ => {}
         }
     }
@@ -49,34 +50,21 @@ impl Table {
 
 /// The forwarder of one director; its port is closed when it is dropped.
 pub(crate) struct StandIn {
-    listener: Arc<TcpListener>,
-    ending: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    _acceptor: Acceptor,
 }
 
 impl StandIn {
     /// Forwards what comes to `port` of any address of `host` by `table`.
     pub(crate) fn start(host: &Host, port: u16, table: Table) -> Result<Self> {
-        let listener = Arc::new(host.listen((Ipv4Addr::UNSPECIFIED, port).into())?);
-        let ending = Arc::new(AtomicBool::new(false));
-        let (accepting, end, host) = (Arc::clone(&listener), Arc::clone(&ending), host.clone());
-        let thread = thread::Builder::new().name("stand-in".into()).spawn(move || {
-            let turn = AtomicUsize::new(0);
-            // Connections to the real servers are the director's: the thread lives in its namespace, and so do the
-            // threads that it starts.
-            let _ = host.inside(|| {
-                while let Ok((client, _)) = accepting.accept() {
-                    if end.load(Ordering::Relaxed) {
-                        break;
-                    }
-                    let server = table.pick(turn.fetch_add(1, Ordering::Relaxed));
-                    let Some(server) = server else { continue };
-                    let _ = thread::Builder::new().spawn(move || forward(client, server));
-                }
-                Ok(())
-            });
+        let mut turn = 0;
+        let at = (Ipv4Addr::UNSPECIFIED, port).into();
+        let acceptor = Acceptor::start(host, at, "stand-in", move |client| {
+            let Some(server) = table.pick(turn) else { return };
+            turn += 1;
+            // Connections to the real servers are the director's too.
+            let _ = thread::Builder::new().spawn(move || forward(client, server));
         })?;
-        Ok(Self { listener, ending, thread: Some(thread) })
+        Ok(Self { _acceptor: acceptor })
     }
 }
 
@@ -92,15 +80,4 @@ fn forward(mut client: TcpStream, server: SocketAddr) -> io::Result<()> {
     server.write_all(part.get(..length).unwrap_or_default())?;
     io::copy(&mut server, &mut client)?;
     client.shutdown(Shutdown::Write)
-}
-
-impl Drop for StandIn {
-    fn drop(&mut self) {
-        self.ending.store(true, Ordering::Relaxed);
-        // Wakes the acceptor: accept() fails on a listener that was shut down.
-        let _ = nix::sys::socket::shutdown(self.listener.as_raw_fd(), nix::sys::socket::Shutdown::Both);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
 }

@@ -1,7 +1,6 @@
-use std::net::SocketAddr;
-
 use keepwatch_bus::Fact;
-use keepwatch_bus::subject::Protocol;
+use keepwatch_bus::fact::{DaemonFact, ServiceFact, VrrpFact};
+use keepwatch_bus::sample;
 
 use super::super::settings::{RealScripts, ServiceScripts};
 use super::*;
@@ -11,11 +10,11 @@ fn script(path: &str) -> Option<Script> {
 }
 
 fn service() -> ServiceKey {
-    ServiceKey::Address { address: [10, 0, 0, 1].into(), port: 80, protocol: Protocol::Tcp }
+    real().service
 }
 
 fn real() -> RealKey {
-    RealKey { service: service(), real: SocketAddr::from(([10, 0, 1, 1], 80)) }
+    sample::real_key(([10, 0, 0, 1], 80), ([10, 0, 1, 1], 80))
 }
 
 fn settings() -> ScriptSettings {
@@ -24,6 +23,7 @@ fn settings() -> ScriptSettings {
         backup: script("/backup"),
         fault: script("/fault"),
         stop: script("/stop"),
+        tell_deleted: false,
         deleted: None,
         any: script("/any"),
         master_rx_lower_priority: script("/lower"),
@@ -44,16 +44,15 @@ fn settings() -> ScriptSettings {
 }
 
 /// What is run for each fact in turn, as command lines.
-fn runs(roster: &mut Roster, fact: Fact) -> Vec<String> {
-    let at = "2026-11-21T00:00:00Z".parse().unwrap();
-    let event = Event { id: EventId(9), at, mono: 0, cause: None, fact };
+fn runs(roster: &mut Roster, fact: impl Into<Fact>) -> Vec<String> {
+    let event = sample::event(9, None, fact);
     let orders = roster.note(&event);
     assert!(orders.iter().all(|order| order.event == EventId(9) && order.user.as_deref() == Some("nobody")));
     orders.into_iter().map(|order| order.argv.join(" ")).collect()
 }
 
-fn state(to: VrrpState) -> Fact {
-    Fact::StateChanged { instance: "VI_1".into(), from: VrrpState::Init, to, priority: 150 }
+fn state(to: VrrpState) -> VrrpFact {
+    VrrpFact::StateChanged { instance: "VI_1".into(), from: VrrpState::Init, to, priority: 150 }
 }
 
 #[test]
@@ -75,7 +74,7 @@ fn each_state_runs_its_script_and_the_one_of_all_states() {
 fn a_group_s_scripts_are_told_priority_0() {
     let mut roster = Roster::new(Arc::new(settings()));
     let fact =
-        Fact::GroupStateChanged { group: "VG_1".into(), from: VrrpState::Backup, to: VrrpState::Master };
+        VrrpFact::GroupStateChanged { group: "VG_1".into(), from: VrrpState::Backup, to: VrrpState::Master };
     assert_eq!(runs(&mut roster, fact), ["/master own", "/any own GROUP VG_1 MASTER 0"]);
 }
 
@@ -83,7 +82,7 @@ fn a_group_s_scripts_are_told_priority_0() {
 fn a_clean_stop_runs_the_stop_scripts_and_what_has_omega() {
     let mut roster = Roster::new(Arc::new(settings()));
     runs(&mut roster, state(VrrpState::Master));
-    let stopping = Fact::DaemonStopping { reason: "SIGTERM".into() };
+    let stopping = DaemonFact::DaemonStopping { reason: "SIGTERM".into() };
     assert_eq!(runs(&mut roster, stopping), ["/down own", "/quorum-down own"]);
     let expected = ["/stop own", "/any own INSTANCE VI_1 STOP 150"];
     assert_eq!(runs(&mut roster, state(VrrpState::Init)), expected);
@@ -92,20 +91,20 @@ fn a_clean_stop_runs_the_stop_scripts_and_what_has_omega() {
 #[test]
 fn real_servers_and_quorum_run_scripts_when_they_change() {
     let mut roster = Roster::new(Arc::new(settings()));
-    assert_eq!(runs(&mut roster, Fact::RealServerUp { real: real() }), [""; 0]);
-    assert_eq!(runs(&mut roster, Fact::RealServerDown { real: real() }), ["/down own"]);
-    assert_eq!(runs(&mut roster, Fact::RealServerUp { real: real() }), ["/up own"]);
-    let lost = || Fact::QuorumLost { service: service(), quorum: 1, hysteresis: 0, weight: 0 };
+    assert_eq!(runs(&mut roster, ServiceFact::RealServerUp { real: real() }), [""; 0]);
+    assert_eq!(runs(&mut roster, ServiceFact::RealServerDown { real: real() }), ["/down own"]);
+    assert_eq!(runs(&mut roster, ServiceFact::RealServerUp { real: real() }), ["/up own"]);
+    let lost = || ServiceFact::QuorumLost { service: service(), quorum: 1, hysteresis: 0, weight: 0 };
     assert_eq!(runs(&mut roster, lost()), ["/quorum-down own"]);
     assert_eq!(runs(&mut roster, lost()), [""; 0]);
-    let gained = Fact::QuorumGained { service: service(), quorum: 1, hysteresis: 0, weight: 1 };
+    let gained = ServiceFact::QuorumGained { service: service(), quorum: 1, hysteresis: 0, weight: 1 };
     assert_eq!(runs(&mut roster, gained), ["/quorum-up own"]);
 }
 
 #[test]
 fn a_lower_priority_heard_runs_its_script() {
     let mut roster = Roster::new(Arc::new(settings()));
-    let fact = Fact::LowerPriorityReceived {
+    let fact = VrrpFact::LowerPriorityReceived {
         instance: "VI_1".into(),
         address: [10, 0, 0, 2].into(),
         priority: 50,
@@ -116,7 +115,7 @@ fn a_lower_priority_heard_runs_its_script() {
 
 #[test]
 fn an_instance_that_a_reload_takes_away_is_told_so() {
-    let removed = || Fact::InstanceUnconfigured { instance: "VI_1".into() };
+    let removed = || VrrpFact::InstanceUnconfigured { instance: "VI_1".into() };
     // Without `notify_deleted` as a fault, if it was not one already.
     let mut roster = Roster::new(Arc::new(settings()));
     runs(&mut roster, state(VrrpState::Backup));

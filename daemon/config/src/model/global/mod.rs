@@ -1,10 +1,31 @@
 //! `global_defs`, and the root keywords that concern the whole daemon.
 
+mod buffers;
+mod dbus;
+mod fifo;
+mod files;
+mod firewall;
+mod ipvs;
+mod links;
+mod processes;
+mod snmp;
+
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
+
+pub use buffers::{AdvertBuffers, AdvertsMultiplier, KernelBuffer, ReceiveBuffers};
+pub use dbus::Dbus;
+pub use fifo::{NotifyFifo, NotifyFifos};
+pub use files::{DumpFiles, IprouteDirectories, JsonVersion, ReloadFiles, ReloadMarker};
+pub use firewall::{Firewall, IpSets, Iptables, Nftables, NftablesIpvs};
+pub use ipvs::{LvsFlushOnStop, LvsTimeouts};
+pub use links::{DynamicInterfaces, InterfaceDelays, LinkbeatInterface, LinkbeatMethod, VmacPrefixes};
+pub use processes::{
+    ApplicationPriority, AutoPriority, AutoPriorityDelay, ProcessNames, ProcessScheduling, Processes,
+};
+pub use snmp::Snmp;
 
 use super::{Garp, LvsSyncDaemon, MailServer, Name, Script, VrrpVersion};
 
@@ -19,7 +40,7 @@ pub struct Global {
     pub notification_email_from: Option<Name>,
     /// `smtp_server`; no mail without it.
     pub smtp_server: Option<MailServer>,
-    /// `smtp_connect_timeout`; 30 s unless given.
+    /// `smtp_connect_timeout`; 30 s unless given, never less than 1 s.
     pub smtp_connect_timeout: Duration,
     /// `smtp_helo_name`; the host's name unless given.
     pub smtp_helo_name: Name,
@@ -37,15 +58,25 @@ pub struct Global {
     pub checker_log_all_failures: bool,
     /// `default_interface` of instances, static addresses and routes.
     pub default_interface: Option<Name>,
-    /// `dynamic_interfaces`: interfaces may appear later.
-    pub dynamic_interfaces: bool,
+    /// `dynamic_interfaces [allow_if_changes]`: interfaces may appear later.
+    pub dynamic_interfaces: DynamicInterfaces,
+    /// `interface_up_down_delays`: when an interface counts as up or down; the others at once.
+    pub interface_delays: Vec<InterfaceDelays>,
+    /// `linkbeat_interfaces`: interfaces whose link is polled.
+    pub linkbeat_interfaces: Vec<LinkbeatInterface>,
+    /// `linkbeat_use_polling`: links of all interfaces are polled.
+    pub linkbeat_use_polling: bool,
+    /// `vmac_prefix`, `vmac_addr_prefix`.
+    pub vmac_prefixes: VmacPrefixes,
+    /// `disable_local_igmp`: the kernel does not report membership of groups of the link.
+    pub disable_local_igmp: bool,
     /// `vrrp_version` of IPv4 instances; 2 unless given.
     pub vrrp_version: VrrpVersion,
     /// `vrrp_mcast_group4`; 224.0.0.18 unless given.
     pub vrrp_mcast_group4: Ipv4Addr,
     /// `vrrp_mcast_group6`; ff02::12 unless given.
     pub vrrp_mcast_group6: Ipv6Addr,
-    /// `vrrp_garp_*`, `vrrp_gna_interval`: already applied to every instance.
+    /// `vrrp_garp_*`, `vrrp_gna_interval`, `vrrp_min_garp`: already applied to every instance.
     pub garp: Garp,
     /// `vrrp_lower_prio_no_advert`: already applied.
     pub vrrp_lower_prio_no_advert: bool,
@@ -65,20 +96,25 @@ pub struct Global {
     pub vrrp_owner_ignore_adverts: bool,
     /// `vrrp_notify_priority_changes`: already applied.
     pub vrrp_notify_priority_changes: bool,
-    /// `vrrp_startup_delay`: no instance does anything before this has passed.
+    /// `vrrp_startup_delay`: no instance does anything before this has passed since the start.
     pub vrrp_startup_delay: Duration,
+    /// `vrrp_delay_after_boot`: no instance does anything before this has passed since the machine's boot. The later of
+    /// both counts.
+    pub vrrp_delay_after_boot: Duration,
     /// `log_unknown_vrids`.
     pub log_unknown_vrids: bool,
-    /// `vrrp_priority` and the like: how the VRRP thread is scheduled.
-    pub vrrp_process: ProcessScheduling,
-    /// `checker_priority` and the like.
-    pub checker_process: ProcessScheduling,
-    /// `bfd_priority` and the like.
-    pub bfd_process: ProcessScheduling,
-    /// `max_auto_priority`, if written: real-time priority is raised by itself up to this; −1 turns it off.
-    pub max_auto_priority: Option<i32>,
+    /// Names, priorities and CPUs of the daemon's parts.
+    pub processes: Processes,
+    /// Receive buffers of sockets.
+    pub receive_buffers: ReceiveBuffers,
+    /// Tables of the packet filter.
+    pub firewall: Firewall,
+    /// `notify_fifo` and the like.
+    pub notify_fifos: NotifyFifos,
     /// What SNMP serves.
     pub snmp: Snmp,
+    /// The daemon on D-Bus.
+    pub dbus: Dbus,
     /// `lvs_flush`: the kernel's IPVS table is emptied at start.
     pub lvs_flush: bool,
     /// `lvs_flush_on_stop`.
@@ -93,108 +129,48 @@ pub struct Global {
     pub script_user: Option<(Name, Option<Name>)>,
     /// `enable_script_security`: scripts that somebody but root could change are not run.
     pub enable_script_security: bool,
-    /// `startup_script`.
+    /// `use_symlink_paths`: symbolic links in paths of scripts stay; else they are run by their real path.
+    pub use_symlink_paths: bool,
+    /// `set_supplementary_groups`: scripts run with their user's supplementary groups; else with none.
+    pub set_supplementary_groups: bool,
+    /// `startup_script`: runs before anything else does.
     pub startup_script: Option<Script>,
-    /// `shutdown_script`.
+    /// `startup_script_timeout`, 1 s to 1000 s; 10 s unless given.
+    pub startup_script_timeout: Duration,
+    /// `shutdown_script`: runs after everything has stopped.
     pub shutdown_script: Option<Script>,
+    /// `shutdown_script_timeout`, 1 s to 1000 s; 10 s unless given.
+    pub shutdown_script_timeout: Duration,
     /// `instance NAME`: names of pid files and dumps.
     pub instance_name: Option<Name>,
     /// `net_namespace NAME`: the whole daemon runs in it.
     pub net_namespace: Option<Name>,
-    /// `net_namespace_ipvs NAME`: the IPVS table of it is used.
-    pub net_namespace_ipvs: Option<Name>,
-    /// `use_pid_dir`.
+    /// `net_namespace_ipvs [NAME]`: whose IPVS table is used; that of the daemon's own namespace without the keyword.
+    pub net_namespace_ipvs: Option<IpvsNamespace>,
+    /// `namespace_with_ipsets`: ipsets are used in a namespace even where the kernel is too old to keep them apart.
+    pub namespace_with_ipsets: bool,
+    /// `use_pid_dir`: pid files are in a directory of their own; also with `instance` or `net_namespace`.
     pub use_pid_dir: bool,
-    /// `process_names`: names of the processes show what they are.
-    pub process_name: Option<Name>,
-    /// `umask`, if written.
+    /// `child_wait_time`: how long a stop waits for what it has started; 5 s unless given.
+    pub child_wait_time: Duration,
+    /// `umask`, if written, in octal, any other base of C, or bits by name.
     pub umask: Option<u32>,
-    /// `state_dump_file`, if written.
-    pub state_dump_file: Option<PathBuf>,
-    /// `stats_dump_file`, if written.
-    pub stats_dump_file: Option<PathBuf>,
-    /// `json_dump_file`, if written.
-    pub json_dump_file: Option<PathBuf>,
+    /// `reload_*`, `config_save_dir`, `tmp_config_directory`.
+    pub reload: ReloadFiles,
+    /// `*_dump_file`, `data_use_instance`, `json_version`.
+    pub dumps: DumpFiles,
+    /// `iproute_usr_dir`, `iproute_etc_dir`.
+    pub iproute: IprouteDirectories,
 }
 
-/// How much nicer a process is: `…_priority`, −20 to 19.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct ApplicationPriority(pub i8);
-
-/// Scheduling of one of the daemon's parts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct ProcessScheduling {
-    /// `…_priority`: nice value.
-    pub nice: Option<ApplicationPriority>,
-    /// `…_rt_priority`: SCHED_RR with this priority, 1 to 99.
-    pub realtime: Option<u8>,
-    /// `…_rlimit_rttime`: RLIMIT_RTTIME; 10 ms unless given. Only with `realtime`.
-    pub rttime_limit: Option<Duration>,
-    /// `…_no_swap`: memory is locked.
-    pub no_swap: bool,
-    /// `…_cpu_affinity`: CPUs it may run on; all when empty.
-    pub cpu_affinity: Vec<u32>,
-}
-
-/// SNMP settings. `-x` on the command line turns all four tables on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Snmp {
-    /// `enable_snmp_vrrp` (old: `enable_snmp_keepalived`): VRRP part of KEEPALIVED-MIB.
-    pub vrrp: bool,
-    /// `enable_snmp_checker`: checker part of KEEPALIVED-MIB.
-    pub checker: bool,
-    /// `enable_snmp_rfc`, `enable_snmp_rfcv2`: VRRP-MIB of RFC 2787.
-    pub rfc_v2: bool,
-    /// `enable_snmp_rfc`, `enable_snmp_rfcv3`: VRRPV3-MIB of RFC 6527.
-    pub rfc_v3: bool,
-    /// `enable_traps`.
-    pub traps: bool,
-    /// `snmp_socket`: where the master agent listens, in net-snmp's notation.
-    pub socket: Option<Name>,
-    /// `snmp_vs_stats_update_interval`; 5 s unless given.
-    pub vs_stats_interval: Duration,
-    /// `snmp_rs_stats_update_interval`; that of virtual servers unless given.
-    pub rs_stats_interval: Duration,
-}
-
-impl Default for Snmp {
-    fn default() -> Self {
-        Self {
-            vrrp: false,
-            checker: false,
-            rfc_v2: false,
-            rfc_v3: false,
-            traps: false,
-            socket: None,
-            vs_stats_interval: Duration::from_secs(5),
-            rs_stats_interval: Duration::from_secs(5),
-        }
-    }
-}
-
-/// `lvs_flush_on_stop [VS]`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+/// `net_namespace_ipvs [NAME]`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum LvsFlushOnStop {
-    /// Not written: services are removed server by server.
-    #[default]
-    No,
-    /// The whole table is flushed.
-    All,
-    /// `VS`: virtual servers are deleted without their real servers one by one.
-    VirtualServers,
-}
-
-/// `lvs_timeouts [tcp N] [tcpfin N] [udp N]`: the kernel's, changed only where written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
-pub struct LvsTimeouts {
-    /// Established TCP.
-    pub tcp: Option<Duration>,
-    /// TCP after FIN.
-    pub tcp_fin: Option<Duration>,
-    /// UDP.
-    pub udp: Option<Duration>,
+pub enum IpvsNamespace {
+    /// The keyword stands alone: the namespace that the daemon was started in.
+    Default,
+    /// That of this name.
+    Named(Name),
 }
 
 impl Default for Global {
@@ -214,7 +190,12 @@ impl Default for Global {
             no_checker_emails: false,
             checker_log_all_failures: false,
             default_interface: None,
-            dynamic_interfaces: false,
+            dynamic_interfaces: DynamicInterfaces::No,
+            interface_delays: Vec::new(),
+            linkbeat_interfaces: Vec::new(),
+            linkbeat_use_polling: false,
+            vmac_prefixes: VmacPrefixes::default(),
+            disable_local_igmp: false,
             vrrp_version: VrrpVersion::V2,
             vrrp_mcast_group4: Ipv4Addr::new(224, 0, 0, 18),
             vrrp_mcast_group6: Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12),
@@ -229,12 +210,14 @@ impl Default for Global {
             vrrp_owner_ignore_adverts: false,
             vrrp_notify_priority_changes: false,
             vrrp_startup_delay: Duration::ZERO,
+            vrrp_delay_after_boot: Duration::ZERO,
             log_unknown_vrids: false,
-            vrrp_process: ProcessScheduling::default(),
-            checker_process: ProcessScheduling::default(),
-            bfd_process: ProcessScheduling::default(),
-            max_auto_priority: None,
+            processes: Processes::default(),
+            receive_buffers: ReceiveBuffers::default(),
+            firewall: Firewall::default(),
+            notify_fifos: NotifyFifos::default(),
             snmp: Snmp::default(),
+            dbus: Dbus::default(),
             lvs_flush: false,
             lvs_flush_on_stop: LvsFlushOnStop::No,
             lvs_timeouts: LvsTimeouts::default(),
@@ -242,17 +225,22 @@ impl Default for Global {
             rs_init_notifies: false,
             script_user: None,
             enable_script_security: false,
+            use_symlink_paths: false,
+            set_supplementary_groups: false,
             startup_script: None,
+            startup_script_timeout: Duration::from_secs(10),
             shutdown_script: None,
+            shutdown_script_timeout: Duration::from_secs(10),
             instance_name: None,
             net_namespace: None,
             net_namespace_ipvs: None,
+            namespace_with_ipsets: false,
             use_pid_dir: false,
-            process_name: None,
+            child_wait_time: Duration::from_secs(5),
             umask: None,
-            state_dump_file: None,
-            stats_dump_file: None,
-            json_dump_file: None,
+            reload: ReloadFiles::default(),
+            dumps: DumpFiles::default(),
+            iproute: IprouteDirectories::default(),
         }
     }
 }

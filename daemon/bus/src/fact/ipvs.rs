@@ -1,0 +1,37 @@
+//! What happens between the table as it should be and the kernel's.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Drift;
+use crate::subject::ServiceKey;
+
+/// What happens between the table as it should be and the kernel's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum IpvsFact {
+    /// The kernel's table was not what it should be, and was put right.
+    DriftRepaired {
+        /// The virtual server.
+        service: ServiceKey,
+        /// The real server, if it was about one.
+        real: Option<SocketAddr>,
+        /// What was wrong.
+        drift: Drift,
+    },
+    /// In shadow mode: an operation that would have been done, and was not.
+    IpvsWithheld {
+        /// What would have been done: `add service [10.0.0.1]:tcp:80 (wlc)`.
+        operation: String,
+    },
+    /// IPVS refused an operation, or can't be reached.
+    IpvsFailed {
+        /// What was tried: `add service [10.0.0.1]:tcp:80`.
+        operation: String,
+        /// What the kernel said.
+        error: String,
+    },
+    /// Everything that IPVS had refused has been done since.
+    IpvsRecovered {},
+}

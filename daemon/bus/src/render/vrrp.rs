@@ -1,0 +1,119 @@
+//! Facts of virtual routers and sync groups as lines of the log.
+
+use std::fmt::Write;
+
+use super::{Level, Written};
+use crate::fact::{AdvertError, AnnounceOccasion, VrrpFact};
+use crate::subject::VrrpState;
+
+pub(super) fn write(out: &mut String, fact: &VrrpFact) -> Option<Written> {
+    Some(match fact {
+        VrrpFact::InstanceConfigured { .. } | VrrpFact::GroupConfigured { .. } => return None,
+        VrrpFact::InstanceUnconfigured { instance } => {
+            (Level::Info, write!(out, "({instance}) removed by reload"))
+        }
+        VrrpFact::GroupUnconfigured { group } => {
+            (Level::Info, write!(out, "VRRP_Group({group}) removed by reload"))
+        }
+        VrrpFact::StateChanged { instance, from, to, .. } => {
+            let init = if *from == VrrpState::Init { " (init)" } else { "" };
+            (Level::Info, write!(out, "({instance}) Entering {to} STATE{init}"))
+        }
+        VrrpFact::GroupStateChanged { group, to, .. } => {
+            (Level::Info, write!(out, "VRRP_Group({group}) Syncing instances to {to} state"))
+        }
+        VrrpFact::AdvertTimedOut { instance, .. } => {
+            (Level::Detail, write!(out, "({instance}) Receive advertisement timeout"))
+        }
+        VrrpFact::MasterHeard { instance, address, .. } => {
+            (Level::Detail, write!(out, "({instance}) master set to {address}"))
+        }
+        VrrpFact::MasterResigned { instance, .. } => {
+            (Level::Info, write!(out, "({instance}) Backup received priority 0 advertisement"))
+        }
+        VrrpFact::HigherPriorityReceived { instance, address, priority, own } if priority == own => (
+            Level::Info,
+            write!(
+                out,
+                "({instance}) Master received advert from {address} with same priority {priority} but higher IP address than ours"
+            ),
+        ),
+        VrrpFact::HigherPriorityReceived { instance, address, priority, own } => (
+            Level::Info,
+            write!(
+                out,
+                "({instance}) Master received advert from {address} with higher priority {priority}, ours {own}"
+            ),
+        ),
+        VrrpFact::LowerPriorityReceived { instance, address, priority, own } => (
+            Level::Info,
+            write!(
+                out,
+                "({instance}) Received advert from {address} with lower priority {priority}, ours {own}"
+            ),
+        ),
+        VrrpFact::AdvertRejected { instance, address, error, detail } => {
+            (Level::Warning, write!(out, "({instance}) {} from {address}: {detail}", advert_error(*error)))
+        }
+        VrrpFact::PriorityChanged { instance, from, to } => {
+            (Level::Info, write!(out, "({instance}) Changing effective priority from {from} to {to}"))
+        }
+        VrrpFact::AddressAdded { instance, address, adopted } => {
+            let how = if *adopted { "adopting" } else { "setting" };
+            (Level::Detail, write!(out, "({instance}) {how} VIP {address} on {}", address.interface))
+        }
+        VrrpFact::AddressRemoved { instance, address } => {
+            (Level::Detail, write!(out, "({instance}) removing VIP {address} from {}", address.interface))
+        }
+        VrrpFact::AddressFailed { instance, address, adding, error } => {
+            let (verb, to) = if *adding { ("add", "to") } else { ("remove", "from") };
+            let on = &address.interface;
+            (Level::Error, write!(out, "({instance}) can't {verb} VIP {address} {to} {on}: {error}"))
+        }
+        VrrpFact::AddressesAnnounced { instance, addresses, repeat, occasion } => {
+            let why = match occasion {
+                AnnounceOccasion::BecameMaster => "on becoming master",
+                AnnounceOccasion::Delayed => "again",
+                AnnounceOccasion::Refresh => "as refresh",
+                AnnounceOccasion::LowerPriorityMaster => "because of a lower-priority master",
+                AnnounceOccasion::AddressesChanged => "for new addresses",
+                AnnounceOccasion::LeftFault => "for its unicast peers",
+            };
+            (
+                Level::Detail,
+                write!(
+                    out,
+                    "({instance}) Sending gratuitous ARPs {why}: {addresses} addresses, {repeat} each"
+                ),
+            )
+        }
+        VrrpFact::AdvertSendFailed { instance, error } => {
+            (Level::Error, write!(out, "({instance}) send advert error: {error}"))
+        }
+        VrrpFact::SourceAddressChanged { instance, address: Some(address) } => {
+            (Level::Info, write!(out, "({instance}) adverts are sent from {address} now"))
+        }
+        VrrpFact::SourceAddressChanged { instance, address: None } => {
+            (Level::Info, write!(out, "({instance}) the interface has no address to send adverts from"))
+        }
+        VrrpFact::AdvertDelayed { instance, late } => {
+            (Level::Warning, write!(out, "({instance}) advert left {} ms late", late.as_millis()))
+        }
+    })
+}
+
+fn advert_error(error: AdvertError) -> &'static str {
+    match error {
+        AdvertError::PacketLength => "invalid length",
+        AdvertError::Checksum => "invalid checksum",
+        AdvertError::Version => "invalid version",
+        AdvertError::VirtualRouterId => "invalid virtual router id",
+        AdvertError::Ttl => "invalid TTL",
+        AdvertError::Type => "invalid packet type",
+        AdvertError::Interval => "advertisement interval mismatch",
+        AdvertError::AddressList => "address list mismatch",
+        AdvertError::AuthTypeInvalid => "invalid authentication type",
+        AdvertError::AuthTypeMismatch => "authentication type mismatch",
+        AdvertError::AuthFailure => "authentication failure",
+    }
+}

@@ -1,0 +1,22 @@
+//! The JSON form of facts is a contract: history files of earlier versions are read, and others read ours. The file
+//! beside this test has one event of every kind.
+
+use std::collections::BTreeSet;
+
+use keepwatch_bus::Event;
+
+const EVERY_FACT: &str = include_str!("every_fact.jsonl");
+
+#[test]
+fn every_fact_is_read_and_written_as_ever() -> serde_json::Result<()> {
+    let mut kinds = BTreeSet::new();
+    for line in EVERY_FACT.lines() {
+        let event: Event = serde_json::from_str(line)?;
+        assert_eq!(serde_json::to_string(&event)?, line);
+        let json: serde_json::Value = serde_json::from_str(line)?;
+        assert_eq!(json["kind"], event.fact.kind());
+        kinds.insert(event.fact.kind());
+    }
+    assert_eq!(kinds.len(), 60, "{kinds:?}");
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! `HTTP_GET` and `SSL_GET` as written.
+
+use super::regex::RegexDraft;
+use super::{Around, missing};
+use crate::model::{Connection, Digest, HttpGet, HttpVersion, Name, StatusCodes, TlsUrl, Url};
+use crate::preprocess::Context;
+use crate::tree::Node;
+
+/// An `HTTP_GET` or `SSL_GET` as written, but for its connection.
+#[derive(Debug)]
+pub(super) struct HttpDraft {
+    tls: bool,
+    version: HttpVersion,
+    virtualhost: Option<Name>,
+    enable_sni: bool,
+    sni_name: Option<Name>,
+    fast_recovery: bool,
+    compliant: bool,
+    urls: Vec<UrlDraft>,
+}
+
+#[derive(Debug)]
+struct UrlDraft {
+    path: Name,
+    virtualhost: Option<Name>,
+    digest: Option<Digest>,
+    status: Vec<(u16, u16)>,
+    regex: RegexDraft,
+    compliant: bool,
+}
+
+impl HttpDraft {
+    /// `None` when it has no page to fetch (reported).
+    pub(super) fn new(node: &Node, own: &[&Node], context: &mut Context) -> Option<Self> {
+        let mut draft = Self {
+            tls: node.keyword.name == "SSL_GET",
+            version: HttpVersion::default(),
+            virtualhost: None,
+            enable_sni: false,
+            sni_name: None,
+            fast_recovery: false,
+            compliant: false,
+            urls: Vec::new(),
+        };
+        let mut has_url = false;
+        for child in own {
+            match child.keyword.name {
+                "http_protocol" => draft.version = version(child.arg(0)),
+                "virtualhost" => draft.virtualhost = child.text(0),
+                "enable_sni" => draft.enable_sni = child.on(),
+                "sni_name" => {
+                    draft.sni_name = child.text(0).or(draft.sni_name);
+                    draft.enable_sni = true;
+                }
+                "fast_recovery" => draft.fast_recovery = child.on(),
+                "tls_compliant" => draft.compliant = child.on(),
+                "url" => {
+                    has_url = true;
+                    draft.urls.extend(UrlDraft::new(child, context));
+                }
+                _ => {}
+            }
+        }
+        if !has_url {
+            missing(node, "url", context);
+        }
+        (!draft.urls.is_empty()).then_some(draft)
+    }
+
+    pub(super) fn resolve(self, connection: Connection, around: &Around<'_>) -> HttpGet {
+        let Self { tls, version, fast_recovery, .. } = self;
+        let virtualhost = self.virtualhost.as_ref();
+        let urls = self.urls.into_iter().map(|url| {
+            let named = url.virtualhost.as_ref().or(virtualhost);
+            let server_name = self.sni_name.as_ref().or(named).or(around.outer_virtualhost);
+            let tls = tls.then(|| TlsUrl {
+                server_name: server_name.filter(|_| self.enable_sni).cloned(),
+                compliant: self.compliant || url.compliant,
+            });
+            Url {
+                host: named.or(around.virtualhost).cloned(),
+                path: url.path,
+                status: if url.status.is_empty() {
+                    StatusCodes::default()
+                } else {
+                    StatusCodes::of(url.status)
+                },
+                digest: url.digest,
+                regex: url.regex.resolve(),
+                tls,
+            }
+        });
+        HttpGet { urls: urls.collect(), connection, tls, version, fast_recovery }
+    }
+}
+
+fn version(text: Option<&str>) -> HttpVersion {
+    match text {
+        Some("1.1") => HttpVersion::Http11,
+        Some("1.0C" | "1.0c") => HttpVersion::Http10Close,
+        _ => HttpVersion::Http10,
+    }
+}
+
+impl UrlDraft {
+    /// `None` when it has no path (reported).
+    fn new(node: &Node, context: &mut Context) -> Option<Self> {
+        let mut path = None;
+        let mut virtualhost = None;
+        let mut digest = None;
+        let mut status = Vec::new();
+        let mut regex = RegexDraft::default();
+        let mut compliant = false;
+        for child in node.children.iter().filter(|child| !child.bad) {
+            match child.keyword.name {
+                "path" => path = child.text(0),
+                "virtualhost" => virtualhost = child.text(0),
+                "digest" => digest = child.arg(0).and_then(Digest::parse),
+                "status_code" => {
+                    status.extend(child.args.iter().filter_map(|word| crate::values::status(&word.text)))
+                }
+                "tls_compliant" => compliant = child.on(),
+                _ => regex.take(child, context),
+            }
+        }
+        if path.is_none() {
+            missing(node, "path", context);
+        }
+        regex.check(context);
+        Some(Self { path: path?, virtualhost, digest, status, regex, compliant })
+    }
+}

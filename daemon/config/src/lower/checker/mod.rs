@@ -1,0 +1,211 @@
+//! Checkers as written, and what they inherit.
+//!
+//! [`CheckerDraft::new`] reads a block and says what is wrong with it; [`CheckerDraft::resolve`] makes the checkers of
+//! the model of it, once virtual and real server are known: one, or for an SMTP_CHECK with `host` blocks several.
+
+mod connection;
+mod http;
+mod misc;
+mod passive;
+mod regex;
+mod smtp;
+mod udp;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub(super) use connection::ConnectionDraft;
+pub(super) use passive::{BfdDraft, FileDraft};
+
+use super::timing::Timing;
+use crate::diagnostics::Diagnostic;
+use crate::model::{Checker, CheckerKind, DnsCheck, DnsRecord, Name};
+use crate::preprocess::Context;
+use crate::source::Span;
+use crate::tree::Node;
+
+/// What the servers around a checker give it.
+#[derive(Debug)]
+pub(super) struct Around<'a> {
+    /// Where the real server stands.
+    pub(super) at: Span,
+    /// Address of the real server, and the port to check.
+    pub(super) server: SocketAddr,
+    /// What real and virtual server say of checks.
+    pub(super) timing: Timing,
+    /// `alpha` of the real server.
+    pub(super) alpha: bool,
+    /// The virtual server's own `delay_loop`.
+    pub(super) delay_loop: Duration,
+    /// `virtualhost` of real or virtual server.
+    pub(super) virtualhost: Option<&'a Name>,
+    /// `virtualhost` of the virtual server.
+    pub(super) outer_virtualhost: Option<&'a Name>,
+    /// `checker_log_all_failures`.
+    pub(super) log_all_failures: bool,
+}
+
+/// A checker as written.
+#[derive(Debug)]
+pub(super) struct CheckerDraft {
+    timing: Timing,
+    alpha: Option<bool>,
+    log_all_failures: bool,
+    kind: KindDraft,
+}
+
+#[derive(Debug)]
+enum KindDraft {
+    Tcp(ConnectionDraft),
+    Http(ConnectionDraft, http::HttpDraft),
+    Smtp(smtp::SmtpDraft),
+    Dns(ConnectionDraft, DnsRecord, Option<Name>),
+    Misc(misc::MiscDraft),
+    Ping(ConnectionDraft),
+    Udp(ConnectionDraft, udp::UdpDraft),
+}
+
+impl CheckerDraft {
+    /// Reads a block of a real server of this address; `None` when something that it needs is missing (reported), or
+    /// the keyword is no checker.
+    pub(super) fn new(node: &Node, server: std::net::IpAddr, context: &mut Context) -> Option<Self> {
+        let mut timing = Timing::default();
+        let mut alpha = None;
+        let mut log_all_failures = false;
+        let mut own: Vec<&Node> = Vec::with_capacity(node.children.len());
+        for child in smtp::with_hosts(node).filter(|child| !child.bad) {
+            match child.keyword.name {
+                "alpha" => alpha = Some(child.on()),
+                "log_all_failures" => log_all_failures = child.on(),
+                // Part of the connection: each `host` may have its own.
+                "connect_timeout" => own.push(child),
+                _ if timing.take(child) => {}
+                _ => own.push(child),
+            }
+        }
+        let connection = |context: &mut Context| ConnectionDraft::new(&own, server, context);
+        let kind = match node.keyword.name {
+            "TCP_CHECK" => KindDraft::Tcp(connection(context)),
+            "PING_CHECK" => KindDraft::Ping(connection(context)),
+            "HTTP_GET" | "SSL_GET" => {
+                let pages = http::HttpDraft::new(node, &own, context)?;
+                KindDraft::Http(connection(context), pages)
+            }
+            "SMTP_CHECK" => KindDraft::Smtp(smtp::SmtpDraft::new(node, server, context)),
+            "DNS_CHECK" => {
+                let (record, name) = dns(&own, context);
+                KindDraft::Dns(connection(context), record, name)
+            }
+            "MISC_CHECK" => KindDraft::Misc(misc::MiscDraft::new(node, &own, context)?),
+            "UDP_CHECK" => {
+                let reply = udp::UdpDraft::new(&own, context);
+                KindDraft::Udp(connection(context), reply)
+            }
+            _ => return None,
+        };
+        Some(Self { timing, alpha, log_all_failures, kind })
+    }
+
+    /// Makes the checkers of the model, everything inherited.
+    pub(super) fn resolve(self, around: &Around<'_>, context: &mut Context) -> Vec<Checker> {
+        let (retry, before_retry) = self.kind.defaults();
+        let timing = self.timing.or(around.timing);
+        let delay_loop = timing.delay_loop.unwrap_or(DELAY_LOOP);
+        let checker = |kind: CheckerKind| Checker {
+            kind,
+            delay_loop,
+            warmup: timing.warmup.unwrap_or(delay_loop),
+            retry: timing.retry.unwrap_or(retry),
+            delay_before_retry: timing.delay_before_retry.or(before_retry).unwrap_or(delay_loop),
+            alpha: self.alpha.unwrap_or(around.alpha),
+            log_all_failures: self.log_all_failures || around.log_all_failures,
+        };
+        match self.kind {
+            KindDraft::Tcp(connection) => connection
+                .resolve(around, context)
+                .map(|made| checker(CheckerKind::Tcp(made)))
+                .into_iter()
+                .collect(),
+            KindDraft::Ping(connection) => connection
+                .resolve(around, context)
+                .map(|made| checker(CheckerKind::Ping(made)))
+                .into_iter()
+                .collect(),
+            KindDraft::Http(connection, pages) => connection
+                .resolve(around, context)
+                .map(|made| checker(CheckerKind::Http(pages.resolve(made, around))))
+                .into_iter()
+                .collect(),
+            KindDraft::Smtp(mail) => mail
+                .resolve(around, context)
+                .into_iter()
+                .map(|made| checker(CheckerKind::Smtp(made)))
+                .collect(),
+            KindDraft::Dns(connection, record, name) => connection
+                .resolve(around, context)
+                .map(|connection| {
+                    checker(CheckerKind::Dns(DnsCheck { connection, record, name: name.unwrap_or_default() }))
+                })
+                .into_iter()
+                .collect(),
+            KindDraft::Misc(command) => vec![checker(CheckerKind::Misc(command.resolve(around)))],
+            KindDraft::Udp(connection, reply) => connection
+                .resolve(around, context)
+                .map(|made| checker(CheckerKind::Udp(reply.resolve(made))))
+                .into_iter()
+                .collect(),
+        }
+    }
+}
+
+/// `delay_loop` when nobody gives one.
+pub(super) const DELAY_LOOP: Duration = Duration::from_secs(60);
+
+impl KindDraft {
+    /// `retry` and `delay_before_retry` when nobody gives them; the latter is the `delay_loop` when `None`.
+    fn defaults(&self) -> (u32, Option<Duration>) {
+        let second = Some(Duration::from_secs(1));
+        match self {
+            Self::Http(..) => (1, Some(Duration::from_secs(3))),
+            Self::Dns(..) => (3, None),
+            Self::Misc(_) => (0, second),
+            Self::Tcp(_) | Self::Smtp(_) | Self::Ping(_) | Self::Udp(..) => (1, second),
+        }
+    }
+}
+
+/// What a `DNS_CHECK` asks.
+fn dns(nodes: &[&Node], context: &mut Context) -> (DnsRecord, Option<Name>) {
+    let mut record = DnsRecord::default();
+    let mut name: Option<Name> = None;
+    for node in nodes {
+        match node.keyword.name {
+            "type" => {
+                let wanted = node.arg(0).unwrap_or("");
+                let found = DnsRecord::NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+                record = found.map_or(record, |(_, found)| *found);
+            }
+            "name" => {
+                let text = node.arg(0).unwrap_or("");
+                if text != "." && (text.starts_with('.') || text.contains("..")) {
+                    context.report(
+                        Diagnostic::error("invalid-value", format!("the name `{text}` has an empty part"))
+                            .at(node.arg_span(0), "left out"),
+                    );
+                } else {
+                    name = node.text(0);
+                }
+            }
+            _ => {}
+        }
+    }
+    (record, name)
+}
+
+/// Says that a block lacks something; it is left out then.
+fn missing(node: &Node, what: &str, context: &mut Context) {
+    context.report(
+        Diagnostic::error("missing-part", format!("`{}` has no `{what}`", node.keyword.name))
+            .at(node.name.span, "left out"),
+    );
+}

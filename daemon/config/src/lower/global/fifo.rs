@@ -1,0 +1,117 @@
+//! `notify_fifo`, `vrrp_notify_fifo`, `lvs_notify_fifo` and their scripts.
+
+use std::path::PathBuf;
+
+use crate::diagnostics::Diagnostic;
+use crate::lower::script::script;
+use crate::lower::script_files::check_user;
+use crate::model::{NotifyFifo, NotifyFifos, Script};
+use crate::preprocess::Context;
+use crate::source::Span;
+use crate::tree::Node;
+
+/// All three as written.
+#[derive(Debug, Default)]
+pub(super) struct FifoDrafts {
+    all: FifoDraft,
+    vrrp: FifoDraft,
+    lvs: FifoDraft,
+    states_on_reload: bool,
+}
+
+/// A pipe, and the script that reads it, with their places.
+#[derive(Debug, Default)]
+struct FifoDraft {
+    fifo: Option<(NotifyFifo, Span)>,
+    script: Option<(Script, Span)>,
+}
+
+impl FifoDrafts {
+    pub(super) fn take(&mut self, node: &Node, context: &mut Context) -> bool {
+        match node.keyword.name {
+            "notify_fifo" => self.all.fifo = fifo(node, context),
+            "notify_fifo_script" => self.all.script = reader(node, context),
+            "vrrp_notify_fifo" => self.vrrp.fifo = fifo(node, context),
+            "vrrp_notify_fifo_script" => self.vrrp.script = reader(node, context),
+            "lvs_notify_fifo" => self.lvs.fifo = fifo(node, context),
+            "lvs_notify_fifo_script" => self.lvs.script = reader(node, context),
+            "fifo_write_vrrp_states_on_reload" => self.states_on_reload = true,
+            _ => return false,
+        }
+        true
+    }
+
+    /// The model: nobody is told twice, and two scripts do not read one pipe.
+    pub(super) fn finish(self, context: &mut Context) -> NotifyFifos {
+        let Self { all, mut vrrp, mut lvs, states_on_reload } = self;
+        vrrp.unless_same("vrrp_notify_fifo", &all, context);
+        lvs.unless_same("lvs_notify_fifo", &all, context);
+        if let (Some((_, at)), Some(_), true) = (&lvs.script, &vrrp.script, lvs.path() == vrrp.path())
+            && lvs.path().is_some()
+        {
+            context.report(
+                Diagnostic::warning("conflict", "`vrrp_notify_fifo_script` reads this pipe already")
+                    .at(*at, "left out"),
+            );
+            lvs.script = None;
+        }
+        NotifyFifos {
+            all: all.finish("notify_fifo", context),
+            vrrp: vrrp.finish("vrrp_notify_fifo", context),
+            lvs: lvs.finish("lvs_notify_fifo", context),
+            states_on_reload,
+        }
+    }
+}
+
+impl FifoDraft {
+    fn path(&self) -> Option<&PathBuf> {
+        self.fifo.as_ref().map(|(fifo, _)| &fifo.path)
+    }
+
+    /// Leaves it out when the pipe of everything is the same (reported).
+    fn unless_same(&mut self, keyword: &str, all: &Self, context: &mut Context) {
+        if self.path().is_some()
+            && self.path() == all.path()
+            && let Some((_, at)) = self.fifo.take()
+        {
+            self.script = None;
+            context.report(
+                Diagnostic::warning("conflict", format!("`{keyword}` is the pipe of `notify_fifo`"))
+                    .at(at, "left out: everything would be told twice"),
+            );
+        }
+    }
+
+    fn finish(self, keyword: &str, context: &mut Context) -> Option<NotifyFifo> {
+        match (self.fifo, self.script) {
+            (Some((fifo, _)), script) => {
+                Some(NotifyFifo { script: script.map(|(script, _)| script), ..fifo })
+            }
+            (None, Some((_, at))) => {
+                context.report(
+                    Diagnostic::warning(
+                        "no-effect",
+                        format!("there is no `{keyword}` that this script could read"),
+                    )
+                    .at(at, "never run"),
+                );
+                None
+            }
+            (None, None) => None,
+        }
+    }
+}
+
+fn fifo(node: &Node, context: &mut Context) -> Option<(NotifyFifo, Span)> {
+    if !check_user(node, 1, context) {
+        return None;
+    }
+    let fifo =
+        NotifyFifo { path: node.arg(0)?.into(), user: node.text(1), group: node.text(2), script: None };
+    Some((fifo, node.span()))
+}
+
+fn reader(node: &Node, context: &mut Context) -> Option<(Script, Span)> {
+    Some((script(node, context)?, node.span()))
+}

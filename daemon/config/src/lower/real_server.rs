@@ -1,0 +1,89 @@
+//! `real_server` and `sorry_server` as written.
+
+use std::net::IpAddr;
+
+use super::checker::{BfdDraft, CheckerDraft, FileDraft};
+use super::forwarding::forwarding;
+use super::script::script;
+use super::timing::Timing;
+use crate::model::{Forwarding, Name, Script};
+use crate::preprocess::Context;
+use crate::source::Span;
+use crate::tree::Node;
+
+/// A real or sorry server as written.
+#[derive(Debug)]
+pub(super) struct RealDraft {
+    pub(super) address: IpAddr,
+    pub(super) port: u16,
+    pub(super) at: Span,
+    pub(super) weight: Option<u32>,
+    /// Its own method, else the one that the virtual server had been given when this server was read.
+    pub(super) forwarding: Option<Forwarding>,
+    pub(super) upper_threshold: u32,
+    pub(super) lower_threshold: u32,
+    pub(super) inhibit: Option<bool>,
+    pub(super) alpha: Option<bool>,
+    pub(super) smtp_alert: Option<bool>,
+    pub(super) notify_up: Option<Script>,
+    pub(super) notify_down: Option<Script>,
+    pub(super) virtualhost: Option<Name>,
+    pub(super) snmp_name: Option<Name>,
+    pub(super) timing: Timing,
+    pub(super) checkers: Vec<CheckerDraft>,
+    pub(super) file_checks: Vec<FileDraft>,
+    pub(super) bfd_checks: Vec<BfdDraft>,
+}
+
+impl RealDraft {
+    /// Reads a block; `outer` is the method that the virtual server has so far.
+    pub(super) fn new(node: &Node, outer: Option<Forwarding>, context: &mut Context) -> Option<Self> {
+        let at = if node.args.len() > 1 { node.arg_span(0).to(node.arg_span(1)) } else { node.arg_span(0) };
+        let mut draft = Self {
+            address: node.address(0)?,
+            port: node.int(1).and_then(|port| u16::try_from(port).ok()).unwrap_or(0),
+            at,
+            weight: None,
+            forwarding: outer,
+            upper_threshold: 0,
+            lower_threshold: 0,
+            inhibit: None,
+            alpha: None,
+            smtp_alert: None,
+            notify_up: None,
+            notify_down: None,
+            virtualhost: None,
+            snmp_name: None,
+            timing: Timing::default(),
+            checkers: Vec::new(),
+            file_checks: Vec::new(),
+            bfd_checks: Vec::new(),
+        };
+        for child in node.children.iter().filter(|child| !child.bad) {
+            if !draft.timing.take(child) {
+                draft.take(child, context);
+            }
+        }
+        Some(draft)
+    }
+
+    fn take(&mut self, node: &Node, context: &mut Context) {
+        let count = || node.int(0).and_then(|value| u32::try_from(value).ok());
+        match node.keyword.name {
+            "weight" => self.weight = count(),
+            "lvs_method" => self.forwarding = forwarding(node, context).or(self.forwarding),
+            "uthreshold" => self.upper_threshold = count().unwrap_or(0),
+            "lthreshold" => self.lower_threshold = count().unwrap_or(0),
+            "inhibit_on_failure" => self.inhibit = Some(node.on()),
+            "alpha" => self.alpha = Some(node.on()),
+            "smtp_alert" => self.smtp_alert = Some(node.on()),
+            "notify_up" => self.notify_up = script(node, context),
+            "notify_down" => self.notify_down = script(node, context),
+            "virtualhost" => self.virtualhost = node.text(0),
+            "snmp_name" => self.snmp_name = node.text(0),
+            "FILE_CHECK" => self.file_checks.extend(FileDraft::new(node, context)),
+            "BFD_CHECK" => self.bfd_checks.extend(BfdDraft::new(node, context)),
+            _ => self.checkers.extend(CheckerDraft::new(node, self.address, context)),
+        }
+    }
+}

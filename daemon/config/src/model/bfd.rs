@@ -1,0 +1,56 @@
+//! BFD sessions (RFC 5880).
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Name;
+
+/// A `bfd_instance` block: a session with one neighbour. No two have the same neighbour, source and number of hops.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BfdSession {
+    /// Its name, at most 31 bytes.
+    pub name: Name,
+    /// `neighbor_ip`.
+    pub neighbour: IpAddr,
+    /// `source_ip`, of the neighbour's family; the system's choice unless given.
+    pub source: Option<IpAddr>,
+    /// `min_rx`, in the file in milliseconds: Required Min RX Interval, the least time between packets that it can take;
+    /// 10 ms unless given.
+    pub min_rx: Duration,
+    /// `min_tx`, in the file in milliseconds: Desired Min TX Interval, the least time between packets that it sends;
+    /// 10 ms unless given.
+    pub min_tx: Duration,
+    /// `idle_tx`, in the file in milliseconds: time between packets while the session is not up; 1 s unless given, and
+    /// never less (RFC 5880 §6.8.3).
+    pub idle_tx: Duration,
+    /// `multiplier`: Detect Mult, packets in a row that may be lost, 1 to 255; 5 unless given.
+    pub multiplier: u8,
+    /// `passive`: sends nothing before the neighbour does.
+    pub passive: bool,
+    /// `ttl` (also `hoplimit`) of its packets; 255 for IPv4, 64 for IPv6 unless given.
+    pub ttl: u8,
+    /// `max_hops`: how many routers a packet that is taken may have come over, at most `ttl`; 0 unless given.
+    pub max_hops: MaxHops,
+    /// `multihop`: the neighbour is not on the link (RFC 5883: port 4784, not 3784).
+    pub multihop: bool,
+    /// `weight`, −253 to 253, of instances that track it without one of their own; 0, a fault, unless given.
+    pub weight: i32,
+    /// `reverse` after the weight: the session being up counts as failure.
+    pub reverse: bool,
+    /// Instances may track it: no `vrrp` and no `checker` is written, or `vrrp` is.
+    pub for_vrrp: bool,
+    /// `BFD_CHECK` may ask for it: no `vrrp` and no `checker` is written, or `checker` is.
+    pub for_checkers: bool,
+}
+
+/// `max_hops`, −1 to 255.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MaxHops {
+    /// −1: any number.
+    Any,
+    /// At most so many.
+    Most(u8),
+}

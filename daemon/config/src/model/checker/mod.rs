@@ -1,0 +1,109 @@
+//! Health checkers of a real server: what each kind is told, with everything inherited filled in.
+//!
+//! [`Checker`] is what runs on a schedule; its [`CheckerKind`] says what it does. [`FileCheck`] and [`BfdCheck`] run
+//! nothing: they follow what somebody else watches, and stand beside the checkers in the real server.
+
+mod bfd;
+mod connection;
+mod dns;
+mod file;
+mod http;
+mod misc;
+mod regex;
+mod smtp;
+mod udp;
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+pub use bfd::BfdCheck;
+pub use connection::Connection;
+pub use dns::{DnsCheck, DnsRecord};
+pub use file::FileCheck;
+pub use http::{Digest, HttpGet, HttpVersion, StatusCodes, TlsUrl, Url};
+pub use misc::MiscCheck;
+pub use regex::{BodyRegex, MatcherStack, RegexOption};
+pub use smtp::SmtpCheck;
+pub use udp::{Bytes, UdpCheck, UdpReply};
+
+/// One checker block that runs on a schedule, inheritance resolved.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Checker {
+    /// What it does.
+    pub kind: CheckerKind,
+    /// Time between two checks: its own `delay_loop`, the real server's, the virtual server's; 60 s unless given.
+    pub delay_loop: Duration,
+    /// `warmup`: the first check comes after a random part of this; the real server's, the virtual server's, the
+    /// `delay_loop` unless given.
+    pub warmup: Duration,
+    /// `retry` (old: `nb_get_retry`): failures that are tried again before the server counts as down; the real
+    /// server's, the virtual server's, 1 unless given (DNS_CHECK 3, MISC_CHECK 0).
+    pub retry: u32,
+    /// `delay_before_retry`: from a failed try to the next; the real server's, the virtual server's, 1 s unless given
+    /// (HTTP_GET and SSL_GET 3 s, DNS_CHECK the `delay_loop`).
+    pub delay_before_retry: Duration,
+    /// `alpha`: the checker counts as failed until it has succeeded once; the real server's unless given.
+    pub alpha: bool,
+    /// `log_all_failures`: every failed try is logged, not only the one that counts; also when the global
+    /// `checker_log_all_failures` is on.
+    pub log_all_failures: bool,
+}
+
+/// What virtual servers and real servers may say for the checkers in them, as written there; `None` where it is not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CheckTiming {
+    /// `delay_loop`.
+    pub delay_loop: Option<Duration>,
+    /// `warmup`.
+    pub warmup: Option<Duration>,
+    /// `retry`.
+    pub retry: Option<u32>,
+    /// `delay_before_retry`.
+    pub delay_before_retry: Option<Duration>,
+    /// `connect_timeout`.
+    pub connect_timeout: Option<Duration>,
+}
+
+/// The kinds of checker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type")]
+pub enum CheckerKind {
+    /// `TCP_CHECK`: a connection can be opened.
+    #[serde(rename = "TCP_CHECK")]
+    Tcp(Connection),
+    /// `HTTP_GET`, or `SSL_GET` when `tls`: pages are as they should be.
+    #[serde(rename = "HTTP_GET")]
+    Http(HttpGet),
+    /// `SMTP_CHECK`: a mail server greets.
+    #[serde(rename = "SMTP_CHECK")]
+    Smtp(SmtpCheck),
+    /// `DNS_CHECK`: a DNS server answers.
+    #[serde(rename = "DNS_CHECK")]
+    Dns(DnsCheck),
+    /// `MISC_CHECK`: a command succeeds.
+    #[serde(rename = "MISC_CHECK")]
+    Misc(MiscCheck),
+    /// `PING_CHECK`: ICMP echo is answered. The port has no meaning.
+    #[serde(rename = "PING_CHECK")]
+    Ping(Connection),
+    /// `UDP_CHECK`: a datagram is answered, or at least not refused.
+    #[serde(rename = "UDP_CHECK")]
+    Udp(UdpCheck),
+}
+
+impl CheckerKind {
+    /// The keyword of its block.
+    pub fn keyword(&self) -> &'static str {
+        match self {
+            Self::Tcp(_) => "TCP_CHECK",
+            Self::Http(HttpGet { tls: false, .. }) => "HTTP_GET",
+            Self::Http(HttpGet { tls: true, .. }) => "SSL_GET",
+            Self::Smtp(_) => "SMTP_CHECK",
+            Self::Dns(_) => "DNS_CHECK",
+            Self::Misc(_) => "MISC_CHECK",
+            Self::Ping(_) => "PING_CHECK",
+            Self::Udp(_) => "UDP_CHECK",
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Values that most owners leave at their default: they take eight bytes then, and look like plain ones all the same.
+
+use std::fmt;
+use std::ops::Deref;
+
+use serde::{Serialize, Serializer};
+
+/// What can be [`Rare`]: it has a default that lasts for ever.
+pub trait Usual: Default + PartialEq + 'static {
+    /// The default.
+    fn usual() -> &'static Self;
+}
+
+/// A `T` that is mostly its default; there may be tens of thousands of its owners. Made with `from`, read as a `T`.
+#[derive(Clone, PartialEq)]
+pub struct Rare<T>(Option<Box<T>>);
+
+impl<T: Usual> From<T> for Rare<T> {
+    fn from(value: T) -> Self {
+        Self((value != *T::usual()).then(|| Box::new(value)))
+    }
+}
+
+impl<T> Default for Rare<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: Usual> Rare<T> {
+    /// To write into it.
+    pub fn make_mut(&mut self) -> &mut T {
+        self.0.get_or_insert_default()
+    }
+}
+
+impl<T: Usual> Deref for Rare<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_deref().unwrap_or(T::usual())
+    }
+}
+
+impl<T: Usual + fmt::Debug> fmt::Debug for Rare<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: Usual + Serialize> Serialize for Rare<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (**self).serialize(serializer)
+    }
+}
