@@ -8,7 +8,6 @@ mod missing;
 mod render;
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -172,7 +171,7 @@ pub struct Diagnostics {
     errors: usize,
     sources: Arc<SourceMap>,
     /// Which diagnostics there are of expanded texts: the same text makes each only once.
-    seen: HashMap<(&'static str, FileId, u32, u32), usize>,
+    seen: HashMap<(&'static str, FileId, u32, u32), Vec<usize>>,
 }
 
 impl Diagnostics {
@@ -182,17 +181,14 @@ impl Diagnostics {
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
         self.worst = self.worst.max(Some(diagnostic.outcome));
         if let Some(span) = diagnostic.span {
-            match self.seen.entry((diagnostic.code, span.file, span.start, span.end)) {
-                Entry::Occupied(known) => {
-                    if let Some(first) = self.list.get_mut(*known.get()) {
-                        first.repeated += 1;
-                    }
-                    return;
+            let known = self.seen.entry((diagnostic.code, span.file, span.start, span.end)).or_default();
+            if let Some(first) = same(known, &diagnostic, span, &self.list) {
+                if let Some(first) = self.list.get_mut(first) {
+                    first.repeated += 1;
                 }
-                Entry::Vacant(new) => {
-                    new.insert(self.list.len());
-                }
+                return;
             }
+            known.push(self.list.len());
         }
         self.errors += usize::from(diagnostic.severity == Severity::Error);
         if self.list.len() < Self::KEPT {
@@ -292,4 +288,20 @@ impl Diagnostics {
     pub fn sources(&self) -> &SourceMap {
         &self.sources
     }
+}
+
+/// Which of those known of a place says the same of another expansion of its text, if one does.
+///
+/// One text can lack two things, each of which is a diagnostic: within one expansion only the same words are the same.
+fn same(known: &[usize], new: &Diagnostic, span: Span, list: &[Diagnostic]) -> Option<usize> {
+    let of = |index: &usize| list.get(*index);
+    let here = known.iter().any(|index| of(index).is_some_and(|other| other.span == Some(span)));
+    if here {
+        return known
+            .iter()
+            .copied()
+            .find(|index| of(index).is_some_and(|other| other.message == new.message));
+    }
+    let alike = known.iter().copied().find(|index| of(index).is_some_and(|other| other.label == new.label));
+    alike.or(known.first().copied())
 }

@@ -41,7 +41,8 @@ pub(super) fn resolve(
     if version == VrrpVersion::V3 {
         return refuse(context, "auth-version", "version 3 of VRRP has no authentication".into());
     }
-    let Some((password, password_at)) = &draft.auth_pass else {
+    let Some((password, password_at)) = draft.auth_pass.as_ref().filter(|(password, _)| !password.is_empty())
+    else {
         if draft.bad.contains(&"auth_pass") {
             return Some(Authentication::None);
         }

@@ -137,7 +137,6 @@ impl InstanceDraft {
                     if node.arg(0) == Some("MASTER") { InitialState::Master } else { InitialState::Backup };
                 self.state = Some((state, span));
             }
-            "interface" => self.interface = node.text(0),
             "virtual_router_id" => self.vrid = byte().map(|value| (value, span)),
             "priority" => self.priority = byte().map(|value| (value, span)),
             "advert_int" => self.advert_int = node.seconds(0).map(|value| (value, span)),
@@ -202,18 +201,12 @@ impl InstanceDraft {
 
     /// Takes what it follows; false when it is something else.
     fn follow(&mut self, node: &Node, context: &mut Context) -> bool {
-        let lines = node.lines.iter();
-        let mut objects = |to: &mut Vec<TrackedDraft>, most: i64| {
-            add(to, node.lines.iter().filter_map(|words| track::object(words, most, context)).collect());
-        };
         match node.keyword.name {
-            "track_script" => objects(&mut self.scripts, 253),
-            "track_file" => objects(&mut self.files, 254),
-            "track_process" => objects(&mut self.processes, 254),
-            "track_bfd" => objects(&mut self.bfds, 253),
-            "track_interface" => {
-                self.interfaces.extend(lines.filter_map(|words| track::interface(words, context)))
-            }
+            "track_script" => track::objects(&mut self.scripts, node, context),
+            "track_file" => track::objects(&mut self.files, node, context),
+            "track_process" => track::objects(&mut self.processes, node, context),
+            "track_bfd" => track::objects(&mut self.bfds, node, context),
+            "track_interface" => track::interfaces(&mut self.interfaces, node, context),
             _ => return false,
         }
         true
@@ -244,10 +237,12 @@ impl InstanceDraft {
             }
             "mcast_dst_ip" => {
                 let (address, span) = (node.address(0), node.arg_span(0));
-                let address =
-                    address.filter(|address| self.is_of_family(*address, "multicast group", span, context));
-                self.multicast = address.map(|address| (address, span)).or(self.multicast);
+                self.multicast = address
+                    .filter(|address| self.is_of_family(*address, "multicast group", span, context))
+                    .filter(|address| is_link_local_group(*address, span, context))
+                    .map(|address| (address, span));
             }
+            "interface" => self.interface(node, context),
             "native_ipv6" => self.native_ipv6(node, context),
             "version" => self.version(node, context),
             "garp_extra_if" => self.garp_extra = garp_extra(node, 0, context).or(self.garp_extra.take()),
@@ -294,9 +289,21 @@ impl InstanceDraft {
         right
     }
 
+    fn interface(&mut self, node: &Node, context: &mut Context) {
+        if node.arg(0) != Some("lo") {
+            self.interface = node.text(0);
+            return;
+        }
+        let diagnostic =
+            Diagnostic::error("invalid-value", "virtual routers can't be on the loopback interface");
+        context.report(diagnostic.at(node.arg_span(0), "left out"));
+        self.interface = None;
+        self.bad.push(node.keyword.name);
+    }
+
     fn source(&mut self, node: &Node, context: &mut Context) {
-        let Some(address) = node.address(0) else { return };
         let span = node.arg_span(0);
+        let Some(address) = node.host(0) else { return };
         let right = self.is_of_family(address, "source address", span, context);
         self.source = right.then_some((address, span));
     }
@@ -402,6 +409,19 @@ fn add<T>(to: &mut Vec<T>, mut list: Vec<T>) {
     } else {
         to.append(&mut list);
     }
+}
+
+/// Adverts don't leave the link: is the group one of IPv4, or one of IPv6 with that scope (RFC 4291 §2.7)?
+fn is_link_local_group(group: IpAddr, at: Span, context: &mut Context) -> bool {
+    let right = match group {
+        IpAddr::V4(_) => true,
+        IpAddr::V6(group) => matches!(group.octets(), [0xff, flags, ..] if flags & 0xf == 2),
+    };
+    if !right {
+        let diagnostic = Diagnostic::error("invalid-address", format!("`{group}` is no group of the link"));
+        context.report(diagnostic.at(at, "expected an address as ff02::12; left out"));
+    }
+    right
 }
 
 /// Is this address there already? On another interface it may stand once more as an excluded one.

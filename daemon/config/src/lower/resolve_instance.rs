@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::group::GroupDraft;
 use super::instance::InstanceDraft;
+use super::resolve_group::Role;
 use super::track::TrackedDraft;
 use super::tracked_names::{Definitions, Tracked, objects};
 use super::{alerts, authentication, resolve_advert, resolve_group, resolve_link, strict_mode};
@@ -32,6 +33,7 @@ pub(super) fn resolve(
     context: &mut Context,
 ) {
     let tracked = Definitions::of(config, skipped);
+    let group_places = groups.iter().map(|draft| (draft.name.clone(), draft.at)).collect();
     config.sync_groups = resolve_group::sync_groups(groups, places, skipped, &tracked, config, context);
     let membership: HashMap<Name, usize> = config
         .sync_groups
@@ -39,6 +41,12 @@ pub(super) fn resolve(
         .enumerate()
         .flat_map(|(index, group)| group.members.iter().map(move |member| (member.clone(), index)))
         .collect();
+    let roles = instances
+        .iter()
+        .filter(|draft| membership.contains_key(&draft.name))
+        .map(|draft| (draft.name.clone(), role(draft)))
+        .collect();
+    resolve_group::check_owners(&mut config.sync_groups, &group_places, &roles, context);
     config.instances.reserve_exact(instances.len());
     // That of the last instance, mostly that of the next one as well.
     let mut garp = Arc::new(config.global.garp.clone());
@@ -71,6 +79,15 @@ pub(super) fn resolve(
         config.instances.push(instance);
     }
     leave_missing_members(config);
+}
+
+fn role(draft: &InstanceDraft) -> Role {
+    let state = draft.state.map(|(state, _)| state);
+    let owner = match draft.priority {
+        Some((priority, _)) => Priority(priority) == Priority::OWNER,
+        None => state == Some(InitialState::Master),
+    };
+    Role { state, owner }
 }
 
 /// What no two instances may have in common.
@@ -134,6 +151,7 @@ fn resolve_one(
     let authentication = authentication::resolve(&draft, version, family, strict, context)?;
     let state = authentication::initial_state(&authentication, &draft, (state, priority), context);
     let vrf = resolve_link::vrf(&mut draft, interface.is_some(), context);
+    resolve_link::place_addresses(&mut draft, family, interface.as_ref(), context);
     let (addresses, excluded) = resolve_advert::addresses(&mut draft, (family, version, strict), context)?;
     let tracking = tracking(&mut draft, (group, priority), interface.as_ref(), tracked, context);
     let garp = garp(&draft, &global.garp, strict);
@@ -153,7 +171,7 @@ fn resolve_one(
         nopreempt: draft.nopreempt.is_some(),
         preempt_delay: draft.preempt_delay.map_or(Duration::ZERO, |(delay, _)| delay),
         timer_expired_backup: timer_expired(&draft, context),
-        down_timer_adverts: draft.down_timer_adverts.map_or(global.vrrp_down_timer_adverts, |(n, _)| n),
+        down_timer_adverts: strict_mode::down_timer_adverts(&draft, strict, global, context),
         accept: draft.accept.map_or(priority == Priority::OWNER || !strict, |(on, _)| on),
         strict,
         garp: shared.clone(),

@@ -3,7 +3,7 @@
 use super::instance::InstanceDraft;
 use super::vmac::{KindDraft, VmacDraft};
 use crate::diagnostics::{Diagnostic, Outcome};
-use crate::model::{ConfigFault, Family, Name};
+use crate::model::{ConfigFault, Family, LinkTarget, Name};
 use crate::preprocess::Context;
 
 /// The interface; `None` outside when the instance cannot run without one (reported).
@@ -114,6 +114,45 @@ pub(super) fn check_vmac(draft: &mut InstanceDraft, strict: bool, context: &mut 
                 say("conflict", "`vmac_xmit_base` needs `use_vmac`", at, "has no effect");
             }
         }
+    }
+}
+
+/// Addresses that have no interface to go on are left out, and a VMAC is said only once.
+pub(super) fn place_addresses(
+    draft: &mut InstanceDraft,
+    family: Family,
+    interface: Option<&Name>,
+    context: &mut Context,
+) {
+    let InstanceDraft { addresses, excluded, vmac, vmac_addr, .. } = draft;
+    let on_vmac = vmac.as_ref().is_some_and(|vmac| matches!(vmac.kind, KindDraft::Macvlan { .. }));
+    for list in [addresses, excluded] {
+        list.retain_mut(|(address, at)| {
+            let own = match &address.link {
+                LinkTarget::Instance => true,
+                LinkTarget::Named(name) => Some(name) == interface,
+            };
+            if interface.is_none() && own {
+                let message = format!("{address} has no interface to go on");
+                let diagnostic = Diagnostic::error("missing-interface", message).at(*at, "left out");
+                context.report(diagnostic.help("say `dev INTERFACE` after it"));
+                return false;
+            }
+            let same_family = Family::of(address.address) == family;
+            let by = match (on_vmac && own && same_family, *vmac_addr && !(own && same_family)) {
+                (true, _) => Some("use_vmac"),
+                (false, true) => Some("use_vmac_addr"),
+                (false, false) => None,
+            };
+            if let (true, Some(by)) = (address.use_vmac, by) {
+                let message = format!("{address} goes on a VMAC by `{by}` of the instance");
+                context.report(
+                    Diagnostic::error("conflict", message).at(*at, "its own `use_vmac` has no effect"),
+                );
+                address.use_vmac = false;
+            }
+            true
+        });
     }
 }
 

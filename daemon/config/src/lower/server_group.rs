@@ -103,9 +103,13 @@ fn range(text: &str) -> Option<AddressRange> {
         let first: IpAddr = first.parse().ok()?;
         let last = match (last.parse::<IpAddr>(), first) {
             (Ok(last), _) => (last.is_ipv4() == first.is_ipv4()).then(|| number(last))?,
-            (Err(_), IpAddr::V4(_)) => number(first) & !0xff | u128::from(last.parse::<u8>().ok()?),
+            // One byte or two: that must be greater.
+            (Err(_), IpAddr::V4(_)) => {
+                greater(first, number(first) & !0xff | u128::from(last.parse::<u8>().ok()?))?
+            }
             (Err(_), IpAddr::V6(_)) => {
-                number(first) & !0xffff | u128::from(u16::from_str_radix(last, 16).ok()?)
+                let last = u16::from_str_radix(last, 16).ok()?;
+                greater(first, number(first) & !0xffff | u128::from(last))?
             }
         };
         (first, last)
@@ -115,6 +119,11 @@ fn range(text: &str) -> Option<AddressRange> {
     };
     let count = last.checked_sub(number(first))?.checked_add(1).filter(|count| *count <= MOST_ADDRESSES)?;
     Some(AddressRange { first, count: count as u32 })
+}
+
+/// The last address of a range, if it is not also the first.
+fn greater(first: IpAddr, last: u128) -> Option<u128> {
+    (last > number(first)).then_some(last)
 }
 
 /// An address as a number.
@@ -138,6 +147,8 @@ mod tests {
             ("192.0.2.8/29", Some(("192.0.2.8", 8))),
             ("192.0.2.9/29", None),
             ("192.0.2.9-3", None),
+            ("192.0.2.9-9", None),
+            ("192.0.2.9-192.0.2.9", Some(("192.0.2.9", 1))),
             ("192.0.2.9-256", None),
             ("10.0.0.0/8", None),
             ("2001:db8::1-ff", Some(("2001:db8::1", 255))),

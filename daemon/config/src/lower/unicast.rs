@@ -20,7 +20,7 @@ pub(super) fn peers(draft: &mut InstanceDraft, node: &Node, context: &mut Contex
     draft.peers_written |= !node.lines.is_empty();
     for words in &node.lines {
         let Some(first) = words.first() else { continue };
-        let Some(address) = crate::values::address(&first.text) else {
+        let Some(address) = crate::values::host(&first.text) else {
             context.report(
                 Diagnostic::error("invalid-address", format!("`{}` is no address", first.text))
                     .at(first.span, "expected the address of a peer"),

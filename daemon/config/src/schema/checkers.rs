@@ -6,19 +6,19 @@ use super::{BlockId, Keyword, Kind, any, flag, kw, one, opt, script, some, switc
 /// Longest connect_timeout, in microseconds.
 const CONNECT: u64 = 4_294_967_295;
 /// Longest of the other timers.
-const LONG: u64 = 1_000_000_000_000_000;
+const LONG: u64 = u64::MAX - 1;
 const U32: i64 = u32::MAX as i64;
 /// Greatest weight of the kernel.
 const MOST_WEIGHT: i64 = i32::MAX as i64;
 
-const CONNECT_IP: Keyword = kw("connect_ip", &[one("ADDRESS", Kind::Address)], "Address to check.")
+const CONNECT_IP: Keyword = kw("connect_ip", &[one("ADDRESS", Kind::Host)], "Address to check.")
     .default("the real server's")
     .example("connect_ip 192.0.2.11");
 const CONNECT_PORT: Keyword = kw("connect_port", &[one("PORT", Kind::Int(1, 65535))], "Port to check.")
     .default("the real server's")
     .example("connect_port 8080");
 const BIND_TO: Keyword =
-    kw("bindto", &[one("ADDRESS", Kind::Address)], "Source address.").example("bindto 192.0.2.2");
+    kw("bindto", &[one("ADDRESS", Kind::Host)], "Source address.").example("bindto 192.0.2.2");
 const BIND_PORT: Keyword =
     kw("bind_port", &[one("PORT", Kind::Int(1, 65535))], "Source port.").example("bind_port 4000");
 const BIND_IF: Keyword =
@@ -120,7 +120,7 @@ pub(super) const URL: &[Keyword] = &[
     kw("digest", &[one("DIGEST", Kind::Digest)], "Digest of its body, as genhash prints it.")
         .example("digest ec90a42b99ea9a2f5ecbe213ac9eba03")
         .first_counts(),
-    kw("status_code", &[some("CODE | FROM-TO", Kind::Status)], "Status codes that are right.")
+    kw("status_code", &[any("CODE | FROM-TO", Kind::Status)], "Status codes that are right.")
         .default("200-299")
         .example("status_code 200"),
     kw("virtualhost", &[one("NAME", Kind::Word)], "Host header of this request.")

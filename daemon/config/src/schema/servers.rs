@@ -3,7 +3,7 @@
 use super::{BlockId, Keyword, Kind, any, flag, kw, one, opt, script, switch};
 
 const CONNECT: u64 = 4_294_967_295;
-const LONG: u64 = 1_000_000_000_000_000;
+const LONG: u64 = u64::MAX - 1;
 const U32: i64 = u32::MAX as i64;
 /// Most that the kernel takes as a timeout, in seconds: 31 days.
 const MOST_PERSISTENCE: i64 = 31 * 86_400;
@@ -108,7 +108,7 @@ pub(super) const VIRTUAL_SERVER: &[Keyword] = &[
         .example("nat_mask 255.255.255.0"),
     kw(
         "persistence_engine",
-        &[one("ENGINE", Kind::Limited(15))],
+        &[one("ENGINE", Kind::Limited(16))],
         "What decides who is the same client, e.g. `sip`.",
     )
     .example("persistence_engine sip"),
@@ -154,7 +154,7 @@ pub(super) const VIRTUAL_SERVER: &[Keyword] = &[
         .example("weight 5"),
     kw(
         "sorry_server",
-        &[one("ADDRESS", Kind::Address), opt("PORT", Kind::Int(0, 65535))],
+        &[one("ADDRESS", Kind::Host), opt("PORT", Kind::Int(0, 65535))],
         "Serves when the quorum is lost.",
     )
     .example("sorry_server 192.0.2.99 80"),
@@ -170,7 +170,7 @@ pub(super) const VIRTUAL_SERVER: &[Keyword] = &[
     },
     kw(
         "real_server",
-        &[one("ADDRESS", Kind::Address), opt("PORT", Kind::Int(0, 65535))],
+        &[one("ADDRESS", Kind::Host), opt("PORT", Kind::Int(0, 65535))],
         "A server that does the work.",
     )
     .block(BlockId::RealServer)
@@ -189,7 +189,7 @@ pub(super) const REAL_SERVER: &[Keyword] = &[
     )
     .default("the virtual server's")
     .example("weight 5"),
-    Keyword { default: "the virtual server's", ..METHOD },
+    Keyword { aliases: &[], default: "the virtual server's", ..METHOD },
     kw("uthreshold", &[one("CONNECTIONS", Kind::Int(0, U32))], "Most connections.")
         .default("0, no limit")
         .example("uthreshold 1000"),
