@@ -251,9 +251,13 @@ fn rubbish(kind: Kind) -> Vec<String> {
         Kind::Digest | Kind::Status => vec!["xyz".into()],
         Kind::Limited(most) => vec!["x".repeat(most + 1)],
         Kind::Interface => vec!["an_interface_with_a_long_name".into()],
-        Kind::Word | Kind::Script | Kind::Granularity | Kind::Hex(_) | Kind::Options(_) | Kind::Pattern => {
-            Vec::new()
-        }
+        Kind::Word
+        | Kind::Script
+        | Kind::Granularity
+        | Kind::Hex(_)
+        | Kind::Host
+        | Kind::Options(_)
+        | Kind::Pattern => Vec::new(),
     }
 }
 
