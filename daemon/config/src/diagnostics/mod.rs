@@ -181,14 +181,18 @@ impl Diagnostics {
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
         self.worst = self.worst.max(Some(diagnostic.outcome));
         if let Some(span) = diagnostic.span {
-            let known = self.seen.entry((diagnostic.code, span.file, span.start, span.end)).or_default();
+            let place = (diagnostic.code, span.file, span.start, span.end);
+            let known = self.seen.get(&place).map_or(&[][..], Vec::as_slice);
             if let Some(first) = same(known, &diagnostic, span, &self.list) {
                 if let Some(first) = self.list.get_mut(first) {
                     first.repeated += 1;
                 }
                 return;
             }
-            known.push(self.list.len());
+            // What is not kept need not be known again.
+            if self.list.len() < Self::KEPT {
+                self.seen.entry(place).or_default().push(self.list.len());
+            }
         }
         self.errors += usize::from(diagnostic.severity == Severity::Error);
         if self.list.len() < Self::KEPT {
@@ -196,6 +200,13 @@ impl Diagnostics {
         } else {
             self.dropped += 1;
         }
+    }
+
+    /// Adds one that is kept in any case.
+    pub(crate) fn push_last(&mut self, diagnostic: Diagnostic) {
+        self.worst = self.worst.max(Some(diagnostic.outcome));
+        self.errors += 1;
+        self.list.push(diagnostic);
     }
 
     pub(crate) fn leads_to(&mut self, outcome: Outcome) {
