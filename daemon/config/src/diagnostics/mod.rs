@@ -4,6 +4,7 @@
 //! rustc writes it, JSON lines for programs, and the exit code of `-t`. One mistake makes one diagnostic: whoever
 //! reports one also recovers, so that nothing follows from it.
 
+mod missing;
 mod render;
 
 use std::collections::HashMap;
@@ -212,6 +213,28 @@ impl Diagnostics {
         self.worst = self.worst.max(Some(outcome));
     }
 
+    /// Something else than the diagnostics say decides what the configuration can do.
+    pub(crate) fn set_outcome(&mut self, outcome: Outcome) {
+        self.worst = Some(outcome);
+    }
+
+    /// Drops the complaints that something is missing which is there, but in the wrong place or with a wrong value (and
+    /// was reported there).
+    pub(crate) fn drop_missing(&mut self, lost: &[&'static str]) {
+        let follows = |diagnostic: &Diagnostic| {
+            let lacks = missing::what_is_missing(diagnostic.code);
+            lacks.iter().any(|keyword| lost.contains(keyword))
+        };
+        if lost.is_empty() {
+            return;
+        }
+        self.list.retain(|diagnostic| {
+            let follows = follows(diagnostic);
+            self.errors -= usize::from(follows && diagnostic.severity == Severity::Error);
+            !follows
+        });
+    }
+
     pub(crate) fn set_sources(&mut self, sources: Arc<SourceMap>) {
         self.sources = sources;
         let sources = &self.sources;
@@ -240,6 +263,12 @@ impl Diagnostics {
     /// Is there a mistake? Then a reload keeps the configuration that is running.
     pub fn has_errors(&self) -> bool {
         self.errors > 0
+    }
+
+    /// Is a brace wrong? Then the indentation may tell where it should be, and nobody should change it.
+    pub fn has_wrong_braces(&self) -> bool {
+        const CODES: &[&str] = &["missing-brace", "surplus-brace", "misplaced-brace", "unexpected-brace"];
+        self.list.iter().any(|diagnostic| CODES.contains(&diagnostic.code))
     }
 
     /// How many mistakes.

@@ -17,6 +17,7 @@ mod text;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+pub(crate) use self::builtin::random_seed;
 pub(crate) use self::define::use_at;
 use self::define::{Definition, LONGEST_LINE, too_long};
 use self::include::IncludeChecks;
@@ -32,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) config_id: Option<String>,
     pub(crate) line_limit: u64,
     pub(crate) environment: bool,
+    /// Where `${_RANDOM}` begins without a `random_seed`.
+    pub(crate) seed: u64,
 }
 
 /// How many diagnostics, beyond those that are kept, before a text is taken to be no configuration at all.
@@ -152,13 +155,13 @@ impl Reader {
             again: false,
         };
         Self {
+            random: builtin::Random::new(settings.seed),
             settings,
             inputs: vec![input],
             definitions: builtin::predefined(),
             titles: HashMap::new(),
             open_definition: None,
             checks: IncludeChecks::default(),
-            random: builtin::Random::from_time(),
             read: path.canonicalize().into_iter().map(|real| (real, file)).collect(),
             rest: None,
             expanded: 0,
