@@ -43,7 +43,7 @@ pub(super) fn resolve(
     let Some((kind, kind_at)) = &draft.auth.kind else {
         if let (Some((_, span)), false) = (&draft.auth.password, draft.bad.contains(&"auth_type")) {
             context.report(
-                Diagnostic::warning("missing-value", "`auth_pass` without `auth_type`")
+                Diagnostic::warning("missing-part", "`auth_pass` without `auth_type`")
                     .at(*span, "adverts are not authenticated")
                     .help("add `auth_type PASS`"),
             );
@@ -66,7 +66,7 @@ pub(super) fn resolve(
         if draft.bad.contains(&"auth_pass") {
             return Some(Authentication::None);
         }
-        return refuse(context, "missing-value", "`auth_type` without `auth_pass`".into());
+        return refuse(context, "missing-part", "`auth_type` without `auth_pass`".into());
     };
     let bytes = password.as_bytes();
     if bytes.len() > 8 {

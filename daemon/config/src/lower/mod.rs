@@ -39,6 +39,9 @@ mod strict_mode;
 mod sync_daemon;
 mod timing;
 mod track;
+mod track_file;
+mod track_process;
+mod track_script;
 mod tracked_names;
 mod vmac;
 
@@ -123,13 +126,15 @@ impl Draft {
         if self.names.insert((node.keyword.name, name.clone())) {
             return Some(name);
         }
-        context.report(
-            Diagnostic::error(
-                "duplicate-name",
-                format!("there is already a `{}` of the name `{name}`", node.keyword.name),
-            )
-            .at(node.arg_span(0), "this one is left out"),
-        );
+        let message = format!("there is already a `{}` of the name `{name}`", node.keyword.name);
+        let diagnostic = match node.keyword.name {
+            // keepalived says nothing, and finds the first.
+            "vrrp_script" | "track_file" | "vrrp_track_process" => {
+                Diagnostic::warning("duplicate-name", message)
+            }
+            _ => Diagnostic::error("duplicate-name", message),
+        };
+        context.report(diagnostic.at(node.arg_span(0), "this one is left out"));
         None
     }
 
