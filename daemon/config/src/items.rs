@@ -14,30 +14,83 @@ pub(crate) enum Item {
     Words(Line),
     /// `{`
     Open(Span),
-    /// `}`, and whether it is the first on its line.
-    Close(Span, bool),
+    /// `}`
+    Close(Span),
+}
+
+/// What is done about a wrong brace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// A `}` is put in before the item.
+    PutClose,
+    /// A `{` is put in before the item.
+    PutOpen,
+    /// The item is taken out.
+    TakeOut,
 }
 
 /// The items of a configuration, one after another, with a look at the next.
 #[derive(Debug)]
 pub(crate) struct Items {
     reader: Reader,
+    /// What has been read and cut.
     queue: VecDeque<Item>,
+    /// How many items were taken from there.
+    taken: usize,
+    /// What is done about wrong braces, by the number of the item.
+    changes: VecDeque<(usize, Change)>,
+    /// What comes next, once the changes are made.
+    ready: VecDeque<Item>,
 }
 
 impl Items {
+    /// The items that come out of a reader.
     pub(crate) fn new(reader: Reader) -> Self {
-        Self { reader, queue: VecDeque::new() }
+        Self::with_changes(reader, &[])
+    }
+
+    /// The same with some braces changed, in the order of the items.
+    pub(crate) fn with_changes(reader: Reader, changes: &[(usize, Change)]) -> Self {
+        Self {
+            reader,
+            queue: VecDeque::new(),
+            taken: 0,
+            changes: changes.iter().copied().collect(),
+            ready: VecDeque::new(),
+        }
     }
 
     pub(crate) fn next(&mut self, context: &mut Context) -> Option<Item> {
-        self.fill(context);
-        self.queue.pop_front()
+        self.make_ready(context);
+        self.ready.pop_front()
     }
 
     pub(crate) fn peek(&mut self, context: &mut Context) -> Option<&Item> {
-        self.fill(context);
-        self.queue.front()
+        self.make_ready(context);
+        self.ready.front()
+    }
+
+    fn make_ready(&mut self, context: &mut Context) {
+        while self.ready.is_empty() {
+            self.fill(context);
+            let mut item = self.queue.pop_front();
+            let ends = item.is_none();
+            while let Some((number, change)) = self.changes.front().copied()
+                && number == self.taken
+            {
+                self.changes.pop_front();
+                match change {
+                    Change::PutClose => self.ready.push_back(Item::Close(Span::default())),
+                    Change::PutOpen => self.ready.push_back(Item::Open(Span::default())),
+                    Change::TakeOut => item = None,
+                }
+            }
+            self.ready.extend(item);
+            self.taken += 1;
+            if ends {
+                return;
+            }
+        }
     }
 
     fn fill(&mut self, context: &mut Context) {
@@ -52,7 +105,6 @@ impl Items {
     fn cut(&mut self, line: Line, context: &mut Context) {
         let mut unquoted = Unquoted::new(&line.text);
         let mut from = 0;
-        let mut first = true;
         while let Some((at, byte)) = unquoted.next() {
             if !matches!(byte, b'{' | b'}') {
                 continue;
@@ -62,10 +114,9 @@ impl Items {
                 unquoted.pass(end - at - 1);
                 continue;
             }
-            first &= !self.push_words(&line, from, at);
+            self.push_words(&line, from, at);
             let span = line.span(at, at + 1);
-            self.queue.push_back(if byte == b'{' { Item::Open(span) } else { Item::Close(span, first) });
-            first = false;
+            self.queue.push_back(if byte == b'{' { Item::Open(span) } else { Item::Close(span) });
             from = at + 1 + blanks(&line, at + 1);
             if line.text.get(from..).is_some_and(begins_anew) {
                 self.reader.give_back(line.part(from, line.text.len()));
@@ -79,14 +130,12 @@ impl Items {
         }
     }
 
-    /// Queues a part of a line unless it is blank; true when there was something.
-    fn push_words(&mut self, line: &Line, start: usize, end: usize) -> bool {
+    /// Queues a part of a line unless it is blank.
+    fn push_words(&mut self, line: &Line, start: usize, end: usize) {
         let start = (start + blanks(line, start)).min(end);
-        let some = start < end;
-        if some {
+        if start < end {
             self.queue.push_back(Item::Words(line.part(start, end)));
         }
-        some
     }
 }
 

@@ -7,8 +7,8 @@ use crate::diagnostics::{Diagnostic, Diagnostics, Outcome};
 use crate::items::Items;
 use crate::lower::{Draft, Places};
 use crate::model::Config;
-use crate::parse::Parser;
-use crate::preprocess::{self, Context, Reader, Settings, Text};
+use crate::parse::{Parser, Reading, Repair, repair};
+use crate::preprocess::{self, Context, Reader, Settings, Text, random_seed};
 use crate::source::SourceMap;
 
 /// What the language takes from outside of the file.
@@ -70,21 +70,94 @@ pub fn load_text(path: &Path, text: String, options: &Options) -> Loaded {
     read(path, text.into(), options)
 }
 
+/// Reads it once if all is well. If something does not fit that a wrong brace may be behind, it is read again with the
+/// braces repaired. Where a keyword is misspelt, the model leaves it out, while the diagnostics are those of the text as
+/// it was meant: nothing is said that only follows from the misspelling.
 fn read(path: &Path, text: Text, options: &Options) -> Loaded {
-    let host = options.host_name.clone().unwrap_or_else(host_name);
-    let mut context = Context { look_at_scripts: options.scripts, ..Context::default() };
-    let settings = Settings {
-        config_id: Some(options.config_id.clone().unwrap_or_else(|| short(&host).to_owned())),
-        line_limit: options.expansion_limit,
-        environment: options.environment,
-    };
-    let reader = Reader::new(settings, path, text, &mut context);
-    let mut draft = Draft::default();
-    let mut parser = Parser::new(Items::new(reader), &mut context);
-    parser.run(&mut |node, context| draft.take(&node, context));
-    let skipped = std::mem::take(&mut parser.skipped_names);
-    let (config, places) = draft.finish(&skipped, &host, &mut context);
-    finish(config, places, context)
+    let source = Source { path, options, seed: random_seed(), foreign: text.foreign() };
+    let mut written = source.read(text, Reading::AsWritten, &Repair::default());
+    let mut repair = Repair::default();
+    if written.braces_in_doubt {
+        repair = source.repair(source.again(&written));
+        if !repair.changes.is_empty() {
+            written = source.read(source.again(&written), Reading::AsWritten, &repair);
+        }
+    }
+    if !written.misspelt {
+        return written.loaded;
+    }
+    let mut meant = source.read(source.again(&written), Reading::AsMeant, &repair).loaded.diagnostics;
+    meant.set_outcome(written.loaded.diagnostics.outcome());
+    Loaded { diagnostics: meant, ..written.loaded }
+}
+
+/// What is read, apart from its text.
+struct Source<'a> {
+    path: &'a Path,
+    options: &'a Options,
+    /// Every reading sees the same `${_RANDOM}`.
+    seed: u64,
+    /// The first byte of the text that was no UTF-8.
+    foreign: Option<usize>,
+}
+
+/// What came of reading a text once.
+struct Read {
+    loaded: Loaded,
+    misspelt: bool,
+    braces_in_doubt: bool,
+}
+
+impl Source<'_> {
+    /// The text that was read, to read it again.
+    fn again(&self, read: &Read) -> Text {
+        let file = read.loaded.diagnostics.sources().files().next();
+        Text::again(file.map(|file| file.text.clone()).unwrap_or_default(), self.foreign)
+    }
+
+    fn host(&self) -> String {
+        self.options.host_name.clone().unwrap_or_else(host_name)
+    }
+
+    fn reader(&self, text: Text, context: &mut Context) -> Reader {
+        let id = || short(&self.host()).to_owned();
+        let settings = Settings {
+            config_id: Some(self.options.config_id.clone().unwrap_or_else(id)),
+            line_limit: self.options.expansion_limit,
+            environment: self.options.environment,
+            seed: self.seed,
+        };
+        Reader::new(settings, self.path, text, context)
+    }
+
+    /// Finds the wrong braces.
+    fn repair(&self, text: Text) -> Repair {
+        let mut context = Context::default();
+        let items = Items::new(self.reader(text, &mut context));
+        repair(items, &mut context)
+    }
+
+    /// Reads a text in one way, with its braces repaired.
+    fn read(&self, text: Text, reading: Reading, repair: &Repair) -> Read {
+        let mut context = Context { look_at_scripts: self.options.scripts, ..Context::default() };
+        let reader = self.reader(text, &mut context);
+        for diagnostic in &repair.diagnostics {
+            context.report(diagnostic.clone());
+        }
+        let mut draft = Draft::default();
+        let items = Items::with_changes(reader, &repair.changes);
+        let mut parser = Parser::new(items, reading, &mut context);
+        parser.run(&mut |node, context| draft.take(&node, context));
+        let skipped = std::mem::take(&mut parser.skipped_names);
+        let lost = std::mem::take(&mut parser.lost_keywords);
+        let misspelt = parser.misspelt;
+        let in_doubt = parser.braces_in_doubt;
+        // Of a text that was given up, the rest is not known.
+        let braces_in_doubt = in_doubt && !context.stopped;
+        let (config, places) = draft.finish(&skipped, &self.host(), &mut context);
+        context.diagnostics.drop_missing(&lost);
+        Read { loaded: finish(config, places, context), misspelt, braces_in_doubt }
+    }
 }
 
 fn finish(config: Config, places: Places, context: Context) -> Loaded {

@@ -159,6 +159,12 @@ fn look(word: &Word, kind: Kind) -> Result<(), Problem> {
                 fail("invalid-address", format!("`{text}` is no address"), "expected an IPv4 or IPv6 address")
             }
         },
+        Kind::Host => match host(text) {
+            Some(_) => Ok(()),
+            None => {
+                fail("invalid-address", format!("`{text}` is no address"), "expected an IPv4 or IPv6 address")
+            }
+        },
         Kind::Address4 => match text.parse::<Ipv4Addr>() {
             Ok(_) => Ok(()),
             Err(_) => {
@@ -212,7 +218,7 @@ fn look(word: &Word, kind: Kind) -> Result<(), Problem> {
             let digit = |c: char| {
                 c.is_ascii_hexdigit() || c.is_whitespace() || (wildcards && c.eq_ignore_ascii_case(&'x'))
             };
-            match text.chars().all(digit) {
+            match text.chars().all(digit) && text.chars().any(|c| !c.is_whitespace()) {
                 true => Ok(()),
                 false => fail(
                     "invalid-value",
@@ -297,7 +303,9 @@ pub(crate) fn decimal(text: &str, places: u32, least: u64, most: u64, unit: &str
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
     };
     let expected = format!("expected {unit} from {} to {}", shown(least), shown(most));
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let number = text.trim_start();
+    let number = number.strip_prefix('+').unwrap_or(number);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     if (whole.is_empty() && fraction.is_empty()) || !digits(whole) || !digits(fraction) {
         let mut problem =
@@ -354,6 +362,11 @@ pub(crate) fn status(text: &str) -> Option<(u16, u16)> {
     (100 <= from && from <= to && to <= 599).then_some((from, to))
 }
 
+/// An address of a server, without what stands after a `/` or `-`.
+pub(crate) fn host(text: &str) -> Option<IpAddr> {
+    text.split(['/', '-']).next()?.parse().ok()
+}
+
 /// An address, with or without scope.
 pub(crate) fn address(text: &str) -> Option<IpAddr> {
     text.parse().ok().or_else(|| scoped(text).map(|(address, _)| IpAddr::V6(address)))
@@ -389,6 +402,11 @@ impl Node {
     /// The value as an address.
     pub(crate) fn address(&self, index: usize) -> Option<IpAddr> {
         address(self.arg(index)?)
+    }
+
+    /// The value as an address of a server.
+    pub(crate) fn host(&self, index: usize) -> Option<IpAddr> {
+        host(self.arg(index)?)
     }
 
     /// The value as a name.

@@ -4,6 +4,7 @@
 //! rustc writes it, JSON lines for programs, and the exit code of `-t`. One mistake makes one diagnostic: whoever
 //! reports one also recovers, so that nothing follows from it.
 
+mod missing;
 mod render;
 
 use std::collections::HashMap;
@@ -180,14 +181,18 @@ impl Diagnostics {
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
         self.worst = self.worst.max(Some(diagnostic.outcome));
         if let Some(span) = diagnostic.span {
-            let known = self.seen.entry((diagnostic.code, span.file, span.start, span.end)).or_default();
+            let place = (diagnostic.code, span.file, span.start, span.end);
+            let known = self.seen.get(&place).map_or(&[][..], Vec::as_slice);
             if let Some(first) = same(known, &diagnostic, span, &self.list) {
                 if let Some(first) = self.list.get_mut(first) {
                     first.repeated += 1;
                 }
                 return;
             }
-            known.push(self.list.len());
+            // What is not kept need not be known again.
+            if self.list.len() < Self::KEPT {
+                self.seen.entry(place).or_default().push(self.list.len());
+            }
         }
         self.errors += usize::from(diagnostic.severity == Severity::Error);
         if self.list.len() < Self::KEPT {
@@ -197,8 +202,37 @@ impl Diagnostics {
         }
     }
 
+    /// Adds one that is kept in any case.
+    pub(crate) fn push_last(&mut self, diagnostic: Diagnostic) {
+        self.worst = self.worst.max(Some(diagnostic.outcome));
+        self.errors += 1;
+        self.list.push(diagnostic);
+    }
+
     pub(crate) fn leads_to(&mut self, outcome: Outcome) {
         self.worst = self.worst.max(Some(outcome));
+    }
+
+    /// Something else than the diagnostics say decides what the configuration can do.
+    pub(crate) fn set_outcome(&mut self, outcome: Outcome) {
+        self.worst = Some(outcome);
+    }
+
+    /// Drops the complaints that something is missing which is there, but in the wrong place or with a wrong value (and
+    /// was reported there).
+    pub(crate) fn drop_missing(&mut self, lost: &[&'static str]) {
+        let follows = |diagnostic: &Diagnostic| {
+            let lacks = missing::what_is_missing(diagnostic.code);
+            lacks.iter().any(|keyword| lost.contains(keyword))
+        };
+        if lost.is_empty() {
+            return;
+        }
+        self.list.retain(|diagnostic| {
+            let follows = follows(diagnostic);
+            self.errors -= usize::from(follows && diagnostic.severity == Severity::Error);
+            !follows
+        });
     }
 
     pub(crate) fn set_sources(&mut self, sources: Arc<SourceMap>) {
@@ -229,6 +263,12 @@ impl Diagnostics {
     /// Is there a mistake? Then a reload keeps the configuration that is running.
     pub fn has_errors(&self) -> bool {
         self.errors > 0
+    }
+
+    /// Is a brace wrong? Then the indentation may tell where it should be, and nobody should change it.
+    pub fn has_wrong_braces(&self) -> bool {
+        const CODES: &[&str] = &["missing-brace", "surplus-brace", "misplaced-brace", "unexpected-brace"];
+        self.list.iter().any(|diagnostic| CODES.contains(&diagnostic.code))
     }
 
     /// How many mistakes.

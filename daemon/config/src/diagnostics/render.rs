@@ -6,6 +6,8 @@ use serde::Serialize;
 use super::{Diagnostic, Diagnostics, Severity};
 use crate::source::{FileId, SourceMap, Span};
 
+/// Over how many lines a span is underlined.
+const LINES_SHOWN: usize = 100;
 /// How many steps of an expansion chain are shown.
 const CHAIN_SHOWN: usize = 6;
 
@@ -214,6 +216,8 @@ fn by_file<'a>(diagnostic: &'a Diagnostic, sources: &SourceMap) -> Vec<(FileId, 
 }
 
 fn snippet<'a>(sources: &'a SourceMap, file: FileId, spans: &[Labelled<'a>]) -> Snippet<'a, Annotation<'a>> {
+    let spans: Vec<Labelled<'a>> =
+        spans.iter().map(|(span, label, primary)| (shown(sources, *span), *label, *primary)).collect();
     let window = Window::around(sources, file, spans.iter().map(|labelled| labelled.0));
     spans.iter().fold(
         Snippet::source(window.text).path(window.path.clone()).line_start(window.line).fold(true),
@@ -223,6 +227,17 @@ fn snippet<'a>(sources: &'a SourceMap, file: FileId, spans: &[Labelled<'a>]) -> 
             snippet.annotation(if label.is_empty() { annotation } else { annotation.label(*label) })
         },
     )
+}
+
+/// As much of a span as is underlined: of one over very many lines the first.
+fn shown(sources: &SourceMap, span: Span) -> Span {
+    let source = sources.file(span.file);
+    let first = source.line_of(span.start);
+    if source.line_of(span.end) - first <= LINES_SHOWN {
+        return span;
+    }
+    let end = (source.line_start(first + 1) as u32).saturating_sub(1);
+    Span { end: end.max(span.start), ..span }
 }
 
 /// The lines of a file that some spans are in; big files are not scanned from the start for each diagnostic.

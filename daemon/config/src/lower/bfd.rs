@@ -57,7 +57,11 @@ fn session(node: &Node, name: &Name, others: &[BfdSession], context: &mut Contex
     };
     let mut written = Written::default();
     for child in node.children.iter().filter(|child| !child.bad) {
-        take(&mut made, &mut written, child);
+        if is_plain(child, context) {
+            take(&mut made, &mut written, child);
+        } else if child.keyword.name == "neighbor_ip" {
+            return None;
+        }
     }
     let Some(neighbour) = written.neighbour else {
         if !node.bad_children().contains(&"neighbor_ip") {
@@ -91,6 +95,19 @@ fn session(node: &Node, name: &Name, others: &[BfdSession], context: &mut Contex
         told => told,
     };
     Some(made)
+}
+
+/// An address of a session has no scope (reported).
+fn is_plain(node: &Node, context: &mut Context) -> bool {
+    let scoped = matches!(node.keyword.name, "neighbor_ip" | "source_ip")
+        && node.arg(0).is_some_and(|address| address.contains('%'));
+    if scoped {
+        context.report(
+            Diagnostic::error("invalid-address", format!("`{}` takes no scope", node.keyword.name))
+                .at(node.arg_span(0), "left out"),
+        );
+    }
+    !scoped
 }
 
 fn take(made: &mut BfdSession, written: &mut Written, node: &Node) {

@@ -66,17 +66,11 @@ impl GroupDraft {
         let lines = node.lines.iter();
         match node.keyword.name {
             "group" => self.members = lines.flatten().cloned().collect(),
-            "track_interface" => {
-                self.interfaces.extend(lines.filter_map(|words| track::interface(words, context)))
-            }
-            "track_script" => {
-                self.scripts.extend(lines.filter_map(|words| track::object(words, 253, context)))
-            }
-            "track_file" => self.files.extend(lines.filter_map(|words| track::object(words, 254, context))),
-            "track_process" => {
-                self.processes.extend(lines.filter_map(|words| track::object(words, 254, context)))
-            }
-            "track_bfd" => self.bfds.extend(lines.filter_map(|words| track::object(words, 253, context))),
+            "track_interface" => track::interfaces(&mut self.interfaces, node, context),
+            "track_script" => track::objects(&mut self.scripts, node, context),
+            "track_file" => track::objects(&mut self.files, node, context),
+            "track_process" => track::objects(&mut self.processes, node, context),
+            "track_bfd" => track::objects(&mut self.bfds, node, context),
             "notify_master" => self.notify.master = script(node, context),
             "notify_backup" => self.notify.backup = script(node, context),
             "notify_fault" => self.notify.fault = script(node, context),

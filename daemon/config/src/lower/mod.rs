@@ -4,11 +4,13 @@
 //! `resolve_*`, once the whole file is known, so the order of blocks does not matter.
 
 mod address;
+mod address_range;
 mod alerts;
 mod authentication;
 mod bfd;
 mod checker;
 mod forwarding;
+mod garp;
 mod garp_group;
 mod global;
 mod group;
@@ -16,6 +18,7 @@ mod instance;
 mod iproute_names;
 mod observability;
 mod option_line;
+mod path;
 mod real_server;
 mod resolve_advert;
 mod resolve_group;
@@ -23,6 +26,7 @@ mod resolve_instance;
 mod resolve_link;
 mod resolve_server;
 mod route;
+mod routers;
 mod routing;
 mod rule;
 mod script;
@@ -36,8 +40,10 @@ mod strict_mode;
 mod sync_daemon;
 mod timing;
 mod track;
+mod track_file;
+mod track_process;
+mod track_script;
 mod tracked_names;
-mod unicast;
 mod vmac;
 
 use std::collections::{HashMap, HashSet};
@@ -121,13 +127,15 @@ impl Draft {
         if self.names.insert((node.keyword.name, name.clone())) {
             return Some(name);
         }
-        context.report(
-            Diagnostic::error(
-                "duplicate-name",
-                format!("there is already a `{}` of the name `{name}`", node.keyword.name),
-            )
-            .at(node.arg_span(0), "this one is left out"),
-        );
+        let message = format!("there is already a `{}` of the name `{name}`", node.keyword.name);
+        let diagnostic = match node.keyword.name {
+            // keepalived says nothing, and finds the first.
+            "vrrp_script" | "track_file" | "vrrp_track_process" => {
+                Diagnostic::warning("duplicate-name", message)
+            }
+            _ => Diagnostic::error("duplicate-name", message),
+        };
+        context.report(diagnostic.at(node.arg_span(0), "this one is left out"));
         None
     }
 

@@ -40,7 +40,7 @@ impl RealDraft {
     pub(super) fn new(node: &Node, outer: Option<Forwarding>, context: &mut Context) -> Option<Self> {
         let at = if node.args.len() > 1 { node.arg_span(0).to(node.arg_span(1)) } else { node.arg_span(0) };
         let mut draft = Self {
-            address: node.address(0)?,
+            address: node.host(0)?,
             port: node.int(1).and_then(|port| u16::try_from(port).ok()).unwrap_or(0),
             at,
             weight: None,

@@ -6,7 +6,7 @@ use super::alerts;
 use super::group::GroupDraft;
 use super::tracked_names::{Definitions, Tracked, objects};
 use crate::diagnostics::Diagnostic;
-use crate::model::{Config, Name, SyncGroup, Tracking};
+use crate::model::{Config, InitialState, Name, SyncGroup, Tracking};
 use crate::preprocess::Context;
 use crate::source::Span;
 
@@ -78,6 +78,55 @@ pub(super) fn sync_groups(
         });
     }
     groups
+}
+
+/// What members say of themselves that matters to their group.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Role {
+    pub(super) state: Option<InitialState>,
+    pub(super) owner: bool,
+}
+
+/// Address owners (priority 255) in groups: all of the group must be, and nothing may change their priority.
+pub(super) fn check_owners(
+    groups: &mut [SyncGroup],
+    places: &HashMap<Name, Span>,
+    roles: &HashMap<Name, Role>,
+    context: &mut Context,
+) {
+    for group in groups {
+        let Some(at) = places.get(&group.name).copied() else { continue };
+        let roles: Vec<Role> = group.members.iter().filter_map(|member| roles.get(member).copied()).collect();
+        let is_first = |role: &&Role| role.owner && role.state == Some(InitialState::Master);
+        let owners = roles.iter().take_while(is_first).count();
+        if owners > 0 && roles.get(owners).is_some_and(|role| role.state == Some(InitialState::Backup)) {
+            let message = format!(
+                "some members of the sync group `{}` own their addresses and some do not",
+                group.name
+            );
+            context.report(Diagnostic::error("conflict", message).at(at, "they can't change state together"));
+        }
+        if roles.iter().any(|role| role.owner) && clear_weights(&mut group.tracking) {
+            let message = format!("a member of the sync group `{}` is the owner (priority 255)", group.name);
+            context.report(
+                Diagnostic::error("weight-ignored", message)
+                    .at(at, "what it tracks with weights is a fault when it fails")
+                    .help("the priority of an owner can't change"),
+            );
+        }
+    }
+}
+
+/// Makes everything that is tracked a matter of fault; were there weights?
+fn clear_weights(tracking: &mut Tracking) -> bool {
+    let lists = [&mut tracking.scripts, &mut tracking.files, &mut tracking.processes, &mut tracking.bfds];
+    let objects = lists.into_iter().flatten().map(|object| &mut object.weight);
+    let interfaces = tracking.interfaces.iter_mut().map(|interface| &mut interface.weight);
+    let mut weighted = false;
+    for weight in objects.chain(interfaces) {
+        weighted |= std::mem::take(weight) != 0;
+    }
+    weighted
 }
 
 fn unknown_member(

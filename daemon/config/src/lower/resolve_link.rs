@@ -3,14 +3,14 @@
 use super::instance::InstanceDraft;
 use super::vmac::{KindDraft, VmacDraft};
 use crate::diagnostics::{Diagnostic, Outcome};
-use crate::model::{ConfigFault, Family, Name};
+use crate::model::{ConfigFault, Family, LinkTarget, Name};
 use crate::preprocess::Context;
 
 /// The interface; `None` outside when the instance cannot run without one (reported).
 pub(super) fn interface(draft: &mut InstanceDraft, context: &mut Context) -> Option<Option<Name>> {
     let interface = draft.interface.take();
-    let unicast_source = match draft.source {
-        Some((source, _)) => draft.unicast_keyword.is_some() && !is_link_local(source),
+    let unicast_source = match draft.path.source {
+        Some((source, _)) => draft.path.unicast_keyword.is_some() && !is_link_local(source),
         None => false,
     };
     if interface.is_some() || unicast_source {
@@ -46,8 +46,8 @@ pub(super) fn unicast(
     has_interface: bool,
     context: &mut Context,
 ) -> Option<Option<ConfigFault>> {
-    let Some(keyword) = draft.unicast_keyword else { return Some(None) };
-    if let Some((_, at)) = draft.peers.first() {
+    let Some(keyword) = draft.path.unicast_keyword else { return Some(None) };
+    if let Some((_, at)) = draft.path.peers.first() {
         if strict && has_interface {
             let message = "strict mode does not go with `unicast_peer`";
             context.report(Diagnostic::error("strict", message).fatal().at(*at, "this instance cannot run"));
@@ -55,10 +55,10 @@ pub(super) fn unicast(
         }
         return Some(None);
     }
-    if draft.fault_without_peers {
+    if draft.path.fault_without_peers {
         return Some(Some(ConfigFault::UnicastWithoutPeers));
     }
-    if !draft.peers_written {
+    if !draft.path.peers_written {
         let message = format!("`{}` has settings of unicast but no `unicast_peer`", draft.name);
         let diagnostic = Diagnostic::warning("unicast-without-peers", message).changes();
         context.report(diagnostic.at(keyword, "adverts go to the multicast group"));
@@ -68,8 +68,8 @@ pub(super) fn unicast(
 
 /// `vrf`, which is for unicast without interface.
 pub(super) fn vrf(draft: &mut InstanceDraft, has_interface: bool, context: &mut Context) -> Option<Name> {
-    let (vrf, at) = draft.vrf.take()?;
-    let message = match (has_interface, draft.peers.is_empty()) {
+    let (vrf, at) = draft.path.vrf.clone()?;
+    let message = match (has_interface, draft.path.peers.is_empty()) {
         (true, _) => "`vrf` is for instances without `interface`",
         (false, true) => "`vrf` is for unicast instances",
         (false, false) => return Some(vrf),
@@ -83,7 +83,7 @@ pub(super) fn check_vmac(draft: &mut InstanceDraft, strict: bool, context: &mut 
     let mut say = |code: &'static str, message: &str, at, label: &str| {
         context.report(Diagnostic::error(code, message).at(at, label.to_owned()));
     };
-    let unicast = draft.unicast_keyword.is_some();
+    let unicast = draft.path.unicast_keyword.is_some();
     if let Some(vmac) = draft.vmac.take_if(|_| unicast && draft.interface.is_none()) {
         say("conflict", "a VMAC needs an `interface` below it", vmac.at, "has no effect");
     }
@@ -114,6 +114,45 @@ pub(super) fn check_vmac(draft: &mut InstanceDraft, strict: bool, context: &mut 
                 say("conflict", "`vmac_xmit_base` needs `use_vmac`", at, "has no effect");
             }
         }
+    }
+}
+
+/// Addresses that have no interface to go on are left out, and a VMAC is said only once.
+pub(super) fn place_addresses(
+    draft: &mut InstanceDraft,
+    family: Family,
+    interface: Option<&Name>,
+    context: &mut Context,
+) {
+    let InstanceDraft { addresses, excluded, vmac, vmac_addr, .. } = draft;
+    let on_vmac = vmac.as_ref().is_some_and(|vmac| matches!(vmac.kind, KindDraft::Macvlan { .. }));
+    for list in [addresses, excluded] {
+        list.retain_mut(|(address, at)| {
+            let own = match &address.link {
+                LinkTarget::Instance => true,
+                LinkTarget::Named(name) => Some(name) == interface,
+            };
+            if interface.is_none() && own {
+                let message = format!("{address} has no interface to go on");
+                let diagnostic = Diagnostic::error("missing-interface", message).at(*at, "left out");
+                context.report(diagnostic.help("say `dev INTERFACE` after it"));
+                return false;
+            }
+            let same_family = Family::of(address.address) == family;
+            let by = match (on_vmac && own && same_family, *vmac_addr && !(own && same_family)) {
+                (true, _) => Some("use_vmac"),
+                (false, true) => Some("use_vmac_addr"),
+                (false, false) => None,
+            };
+            if let (true, Some(by)) = (address.use_vmac, by) {
+                let message = format!("{address} goes on a VMAC by `{by}` of the instance");
+                context.report(
+                    Diagnostic::error("conflict", message).at(*at, "its own `use_vmac` has no effect"),
+                );
+                address.use_vmac = false;
+            }
+            true
+        });
     }
 }
 

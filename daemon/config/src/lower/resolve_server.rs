@@ -8,7 +8,7 @@ use super::checker::{Around, DELAY_LOOP};
 use super::real_server::RealDraft;
 use super::server::{ServerDraft, Target};
 use super::server_ports::{persistence_of_port_zero, port_for};
-use super::server_rules::{Serves, followed, ha_suspend, protocol, scheduler_flags, serves};
+use super::server_rules::{Serves, followed, ha_suspend, protocol, serves};
 use crate::diagnostics::Diagnostic;
 use crate::model::{
     Config, Family, Forwarding, Name, RealServer, SorryServer, VirtualServer, VirtualServerKey, Weight,
@@ -55,7 +55,8 @@ fn resolve_one(
     let name = display(&draft);
     let served = serves(&draft, skipped, config, context);
     if draft.reals.is_empty() {
-        if draft.bad.contains(&"real_server") {
+        // Whoever has left them out has said so.
+        if draft.bad.contains(&"real_server") || draft.dropped_real {
             return None;
         }
         context.report(
@@ -64,7 +65,7 @@ fn resolve_one(
         );
         return None;
     }
-    let served = served?;
+    let Serves(served) = served?;
     let ha_suspend = ha_suspend(&draft, config, context);
     let protocol = protocol(&mut draft, config, &name, context);
     let forwarding = match draft.forwarding {
@@ -83,40 +84,25 @@ fn resolve_one(
         }
         Name::from("wlc")
     });
-    scheduler_flags(&mut draft, &scheduler, context);
     persistence_of_port_zero(&mut draft, config, &name, context);
-    let mut sorry_server = draft.sorry.take().map(|sorry| {
+    let inhibit = sorry_inhibit(&draft, &name, context);
+    let sorry_server = draft.sorry.take().map(|sorry| {
         let forwarding = sorry.forwarding.unwrap_or(forwarding);
         SorryServer {
             address: port_for(&draft.target, &sorry, forwarding, config, context),
             forwarding,
-            inhibit: sorry.inhibit.unwrap_or(false),
+            inhibit,
             weight: Weight(1),
         }
     });
     let reals = std::mem::take(&mut draft.reals);
     let real_servers = real_servers(&draft, reals, forwarding, bfds, config, &name, context);
-    if let Some(sorry) = &mut sorry_server {
-        sorry_is_real(sorry, draft.at, &real_servers, &name, context);
-    }
     let total: u64 = real_servers.iter().map(|real| u64::from(real.weight.0)).sum();
     let (quorum, hysteresis) = quorum(&draft, total, &name, context);
     let key = match draft.target {
         Target::Address(address) => VirtualServerKey::Address { address, protocol },
-        Target::Mark(mark) => {
-            let family = match served {
-                Serves::One(family) => family,
-                Serves::Both => Family::V4,
-            };
-            VirtualServerKey::FwMark { mark, family }
-        }
-        Target::Group(name) => {
-            let family = match served {
-                Serves::One(family) => Some(family),
-                Serves::Both => None,
-            };
-            VirtualServerKey::Group { name, protocol, family }
-        }
+        Target::Mark(mark) => VirtualServerKey::FwMark { mark, family: served.unwrap_or(Family::V4) },
+        Target::Group(name) => VirtualServerKey::Group { name, protocol, family: served },
     };
     Some(VirtualServer {
         key,
@@ -167,9 +153,14 @@ fn default_used(context: &mut Context, at: Span, name: &str, keyword: &str, defa
 
 fn quorum(draft: &ServerDraft, total: u64, name: &str, context: &mut Context) -> (u32, u32) {
     let (written, span) = draft.quorum.unwrap_or((1, draft.at));
-    let mut quorum = written;
-    if u64::from(quorum) > total {
-        quorum = u32::try_from(total).unwrap_or(u32::MAX);
+    let quorum = u32::try_from(total).unwrap_or(u32::MAX).min(written);
+    let (hysteresis, hysteresis_span) = draft.hysteresis.unwrap_or((0, draft.at));
+    let most = quorum.saturating_sub(1);
+    let lowered = hysteresis > most;
+    if quorum < written {
+        // The hysteresis follows the quorum.
+        let also =
+            if lowered && hysteresis < written { format!(", and hysteresis {most}") } else { String::new() };
         context.report(
             Diagnostic::warning(
                 "quorum-too-high",
@@ -178,22 +169,19 @@ fn quorum(draft: &ServerDraft, total: u64, name: &str, context: &mut Context) ->
                 ),
             )
             .changes()
-            .at(span, format!("{quorum} is used")),
+            .at(span, format!("{quorum} is used{also}")),
         );
     }
-    let (mut hysteresis, span) = draft.hysteresis.unwrap_or((0, draft.at));
-    if hysteresis >= quorum && (draft.hysteresis.is_some() || quorum > 0) {
-        let most = quorum.saturating_sub(1);
+    if hysteresis >= written {
         context.report(
             Diagnostic::error(
                 "hysteresis-too-high",
-                format!("the hysteresis {hysteresis} of {name} is not less than its quorum {quorum}"),
+                format!("the hysteresis {hysteresis} of {name} is not less than its quorum {written}"),
             )
-            .at(span, format!("{most} is used")),
+            .at(hysteresis_span, format!("{most} is used")),
         );
-        hysteresis = most;
     }
-    (quorum, hysteresis.min(quorum))
+    (quorum, hysteresis.min(most))
 }
 
 fn real_servers(
@@ -258,20 +246,25 @@ fn real_servers(
     servers
 }
 
-/// A sorry server that is a real server too must fail as that does.
-fn sorry_is_real(sorry: &mut SorryServer, at: Span, reals: &[RealServer], name: &str, context: &mut Context) {
-    let Some(real) = reals.iter().find(|real| real.address == sorry.address) else { return };
-    if real.inhibit_on_failure != sorry.inhibit {
-        let (set, change) = if sorry.inhibit { ("has", "not inhibited") } else { ("has not", "inhibited") };
+/// Does a sorry server that is a real server too fail as that does? If not, says so; whether it is inhibited in the end.
+fn sorry_inhibit(draft: &ServerDraft, name: &str, context: &mut Context) -> bool {
+    let Some(sorry) = &draft.sorry else { return false };
+    let inhibit = sorry.inhibit.unwrap_or(false);
+    let same = |real: &&RealDraft| (real.address, real.port) == (sorry.address, sorry.port);
+    let Some(real) = draft.reals.iter().find(same) else { return inhibit };
+    let wanted = real.inhibit.unwrap_or(draft.inhibit);
+    if wanted != inhibit {
+        let (has, made) = if wanted { ("is not", "inhibited too") } else { ("is", "not inhibited either") };
         context.report(
             Diagnostic::error(
                 "conflict",
                 format!(
-                    "the sorry server of {name} is also a real server, but {set} `sorry_server_inhibit`, unlike that"
+                    "the sorry server of {name} is one of its real servers, but {has} inhibited, unlike that"
                 ),
             )
-            .at(at, format!("the sorry server is {change} too")),
+            .at(sorry.at, made)
+            .also(real.at, "the real server"),
         );
-        sorry.inhibit = real.inhibit_on_failure;
     }
+    wanted
 }

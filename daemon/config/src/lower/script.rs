@@ -29,8 +29,18 @@ pub(super) fn script(node: &Node, context: &mut Context) -> Option<Script> {
         );
         return None;
     }
-    if let Some(program) = argv.first().filter(|_| can_run && context.look_at_scripts) {
-        context.commands.push(Command { program: (&**program).into(), at: line.span });
+    if !can_run {
+        return None;
+    }
+    // `</PATH` only asks whether a file can be opened.
+    if let Some(program) = argv.first().filter(|program| context.look_at_scripts && !program.starts_with('<'))
+    {
+        context.commands.push(Command {
+            program: (&**program).into(),
+            at: line.span,
+            tracked: node.keyword.name == "script",
+            has_user: node.args.len() > 1,
+        });
     }
     Some(Script { argv, user: node.text(1), group: node.text(2) })
 }

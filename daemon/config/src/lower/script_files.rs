@@ -20,15 +20,29 @@ pub(crate) struct Command {
     pub(crate) program: Box<str>,
     /// Where.
     pub(crate) at: Span,
+    /// It is that of a `vrrp_script`: if it cannot be run, something does not do what it is there for.
+    pub(crate) tracked: bool,
+    /// Somebody is named who runs it.
+    pub(crate) has_user: bool,
 }
 
-/// Is there such a user or group on this machine? `file` is `/etc/passwd` or `/etc/group`.
+/// Is there such a user or group (`passwd` or `group`) on this machine? A number is no name, as with keepalived.
 ///
-/// Yes when that cannot be told: the file cannot be read, or the name is a number.
-pub(super) fn is_known(file: &str, name: &str) -> bool {
-    let Ok(text) = std::fs::read_to_string(file) else { return true };
-    name.bytes().all(|byte| byte.is_ascii_digit())
-        || text.lines().any(|line| line.split(':').next() == Some(name) || line.starts_with(['+', '-']))
+/// Yes when that cannot be told: the file cannot be read, or users come from somewhere else too.
+pub(super) fn is_known(database: &str, name: &str) -> bool {
+    let Ok(text) = std::fs::read_to_string(format!("/etc/{database}")) else { return true };
+    text.lines().any(|line| line.split(':').next() == Some(name) || line.starts_with(['+', '-']))
+        || comes_from_elsewhere(database)
+}
+
+/// Does name resolution ask others than the files for users or groups?
+fn comes_from_elsewhere(database: &str) -> bool {
+    let text = std::fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default();
+    let sources = text.lines().find_map(|line| line.trim().strip_prefix(database)?.strip_prefix(':'));
+    sources.is_some_and(|sources| {
+        let mut sources = sources.split_whitespace().filter(|word| !word.starts_with('['));
+        sources.any(|source| !matches!(source, "files" | "compat" | "systemd"))
+    })
 }
 
 /// Says so when a user (the value of this number of a keyword) or the group after it is not known; false then.
@@ -37,20 +51,22 @@ pub(super) fn check_user(node: &Node, index: usize, context: &mut Context) -> bo
         return true;
     }
     let mut known = true;
-    for (index, file, what) in [(index, "/etc/passwd", "user"), (index + 1, "/etc/group", "group")] {
-        let Some(name) =
-            node.arg(index).map(|name| name.trim_start_matches(':')).filter(|name| !name.is_empty())
-        else {
+    for (index, database, what) in [(index, "passwd", "user"), (index + 1, "group", "group")] {
+        let Some(name) = node.arg(index) else { break };
+        let name = if what == "group" { name.strip_prefix(':').unwrap_or(name) } else { name };
+        // A colon alone: the user's own groups.
+        if name.is_empty() && node.arg(index) == Some(":") {
             break;
-        };
-        if !is_known(file, name) {
+        }
+        if !is_known(database, name) {
             known = false;
             let message = format!("there is no {what} `{name}` on this machine");
             // As keepalived: without the user of all scripts the file is not as it was meant; one script is only not run.
-            let diagnostic = if node.keyword.is_quoted() {
-                Diagnostic::warning("unknown-user", message)
-            } else {
-                Diagnostic::error("unknown-user", message)
+            let diagnostic = match node.keyword.name {
+                "script_user" | "user" | "startup_script" | "shutdown_script" => {
+                    Diagnostic::error("unknown-user", message)
+                }
+                _ => Diagnostic::warning("unknown-user", message),
             };
             context.report(diagnostic.at(node.arg_span(index), "cannot run scripts"));
         }
@@ -64,23 +80,32 @@ const SEARCHED: &[&str] = &["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/
 /// Looks at each command.
 pub(super) fn check(global: &Global, context: &mut Context) {
     let mut insecure = None;
-    for command in std::mem::take(&mut context.commands) {
+    let commands = std::mem::take(&mut context.commands);
+    default_user(global, &commands, context);
+    for command in commands {
+        let say = |code: &'static str, message: String| {
+            let diagnostic = Diagnostic::warning(code, message);
+            if command.tracked { diagnostic.changes() } else { diagnostic }
+        };
         let Some(path) = find(&command.program) else {
             context.report(
-                Diagnostic::warning("script-not-found", format!("there is no script `{}`", command.program))
+                say("script-not-found", format!("there is no script `{}`", command.program))
                     .at(command.at, "cannot be run"),
             );
             continue;
         };
         let Ok(metadata) = path.metadata() else { continue };
-        if metadata.is_dir() || metadata.mode() & 0o111 == 0 {
+        if metadata.is_dir() {
+            let message = format!("`{}` is a directory", path.display());
+            context.report(say("script-not-executable", message).at(command.at, "cannot be run"));
+            continue;
+        }
+        if metadata.mode() & 0o111 == 0 {
+            let message = format!("`{}` may not be executed", path.display());
             context.report(
-                Diagnostic::warning(
-                    "script-not-executable",
-                    format!("`{}` may not be executed", path.display()),
-                )
-                .at(command.at, "cannot be run")
-                .help(format!("`chmod +x {}`", path.display())),
+                Diagnostic::warning("script-not-executable", message)
+                    .at(command.at, "cannot be run")
+                    .help(format!("`chmod +x {}`", path.display())),
             );
         }
         insecure = insecure.or(Some(command.at));
@@ -88,11 +113,7 @@ pub(super) fn check(global: &Global, context: &mut Context) {
             && let Some(part) = changeable(&path)
         {
             context.report(
-                Diagnostic::warning(
-                    "script-insecure",
-                    format!("others than root can change `{}`", part.display()),
-                )
-                .changes()
+                say("script-insecure", format!("others than root can change `{}`", part.display()))
                 .at(command.at, "not run as root")
                 .help("`enable_script_security` forbids it; take the write permission from group and others"),
             );
@@ -104,6 +125,25 @@ pub(super) fn check(global: &Global, context: &mut Context) {
                 .unsafe_script()
                 .at(at, "for example this one")
                 .help("write `enable_script_security` in `global_defs`; scripts that others than root can change are then not run as root"),
+        );
+    }
+}
+
+/// With `enable_script_security` nobody runs scripts but the user that is named, or `keepalived_script`.
+fn default_user(global: &Global, commands: &[Command], context: &mut Context) {
+    let needs = commands.iter().find(|command| !command.has_user);
+    if let Some(command) = needs
+        && global.enable_script_security
+        && global.script_user.is_none()
+        && !is_known("passwd", "keepalived_script")
+    {
+        context.report(
+            Diagnostic::error("unknown-user", "there is nobody to run scripts")
+                .at(command.at, "this one, for example, is not run")
+                .help(
+                    "with `enable_script_security` they are run by the `script_user`, else by the user \
+                     `keepalived_script`, which this machine has not",
+                ),
         );
     }
 }

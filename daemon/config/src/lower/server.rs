@@ -37,8 +37,6 @@ pub(super) struct ServerDraft {
     pub(super) family: Option<Family>,
     pub(super) scheduler: Option<Name>,
     pub(super) flags: SchedulerFlags,
-    /// Flags that go with one scheduler: the keyword, and which scheduler.
-    pub(super) scheduler_flags: Vec<(&'static str, &'static str, Span)>,
     pub(super) forwarding: Option<Forwarding>,
     pub(super) persistence_timeout: Option<Duration>,
     pub(super) granularity: Option<u8>,
@@ -60,6 +58,8 @@ pub(super) struct ServerDraft {
     pub(super) snmp_name: Option<Name>,
     pub(super) sorry: Option<RealDraft>,
     pub(super) reals: Vec<RealDraft>,
+    /// A real server was left out.
+    pub(super) dropped_real: bool,
 }
 
 impl Draft {
@@ -73,7 +73,6 @@ impl Draft {
             bad: node.bad_children(),
             scheduler: None,
             flags: SchedulerFlags::default(),
-            scheduler_flags: Vec::new(),
             forwarding: None,
             persistence_timeout: None,
             granularity: None,
@@ -95,6 +94,7 @@ impl Draft {
             snmp_name: None,
             sorry: None,
             reals: Vec::new(),
+            dropped_real: false,
         };
         for child in node.children.iter().filter(|child| !child.bad) {
             if !draft.timing.take(child) && !draft.value(child) {
@@ -124,7 +124,7 @@ fn target(node: &Node, context: &mut Context) -> Option<Target> {
             .map(|mark| Target::Mark(FwMark(mark as u32))),
         ("group", Some(name)) => Some(Target::Group((&*name.text).into())),
         (text, port) => {
-            let Some(address) = crate::values::address(text) else {
+            let Some(address) = crate::values::host(text) else {
                 context.report(
                     Diagnostic::error("invalid-address", format!("`{text}` is no address"))
                         .at(first.span, "expected an address, `fwmark` or `group`")
@@ -155,10 +155,6 @@ impl ServerDraft {
             }
             "flag-1" => flags.sched_1 = true,
             "flag-2" => flags.sched_2 = true,
-            "sh-fallback" | "mh-fallback" | "sh-port" | "mh-port" => {
-                let scheduler = node.keyword.name.get(..2).unwrap_or("");
-                self.scheduler_flags.push((node.keyword.name, scheduler, node.name.span));
-            }
             "flag-3" => flags.sched_3 = true,
             "persistence_timeout" => {
                 self.persistence_timeout = Some(node.whole_seconds(0).unwrap_or(PERSISTENCE));
@@ -189,6 +185,7 @@ impl ServerDraft {
         match node.keyword.name {
             "ip_family" => self.ip_family(node, context),
             "lvs_method" => self.forwarding = forwarding(node, context).or(self.forwarding),
+            "sh-fallback" | "mh-fallback" | "sh-port" | "mh-port" => self.scheduler_flag(node, context),
             "persistence_granularity" => self.granularity(node, context),
             "virtualhost" => self.virtualhost = node.text(0),
             "snmp_name" => self.snmp_name = node.text(0),
@@ -207,9 +204,11 @@ impl ServerDraft {
                 ),
             },
             "real_server" => {
-                let real = RealDraft::new(node, self.forwarding, context);
                 let family = &mut self.family;
-                self.reals.extend(real.filter(|real| fits(family, real, "real server", context)));
+                let real = RealDraft::new(node, self.forwarding, context)
+                    .filter(|real| fits(family, real, "real server", context));
+                self.dropped_real |= real.is_none();
+                self.reals.extend(real);
             }
             _ => {}
         }
@@ -227,6 +226,30 @@ impl ServerDraft {
                 .at(node.arg_span(0), "has no effect"),
             );
         }
+    }
+
+    /// `sh-port` and the like go with their own scheduler, which must have been given before.
+    fn scheduler_flag(&mut self, node: &Node, context: &mut Context) {
+        let keyword = node.keyword.name;
+        let Some((wanted, flag)) = keyword.split_once('-') else { return };
+        let diagnostic = match self.scheduler.as_deref() {
+            Some(scheduler) if scheduler == wanted => {
+                match flag {
+                    "port" => self.flags.sched_2 = true,
+                    _ => self.flags.sched_1 = true,
+                }
+                return;
+            }
+            None if self.bad.contains(&"lvs_sched") => return,
+            // keepalived passes over a flag of the one with the other.
+            Some("sh" | "mh") => Diagnostic::warning,
+            Some(_) | None => Diagnostic::error,
+        };
+        context.report(
+            diagnostic("conflict", format!("`{keyword}` goes with the scheduler {wanted} only"))
+                .at(node.name.span, "has no effect")
+                .help(format!("`lvs_sched {wanted}` must stand before it")),
+        );
     }
 
     fn granularity(&mut self, node: &Node, context: &mut Context) {

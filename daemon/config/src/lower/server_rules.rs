@@ -9,15 +9,10 @@ use crate::model::{BfdCheck, Config, Family, FileCheck, GroupEntry, Name, Protoc
 use crate::preprocess::Context;
 use crate::words::Word;
 
-/// What a virtual server answers to, as far as its family goes.
-pub(super) enum Serves {
-    /// One family.
-    One(Family),
-    /// The addresses and marks of a group, of both.
-    Both,
-}
+/// The family that a virtual server serves; `None` for a group of both.
+pub(super) struct Serves(pub(super) Option<Family>);
 
-/// The family that it serves; `None` when its group is missing or of another one (reported).
+/// What it serves; `None` when its group is missing or of another family (reported).
 pub(super) fn serves(
     draft: &ServerDraft,
     skipped: &[&str],
@@ -25,7 +20,7 @@ pub(super) fn serves(
     context: &mut Context,
 ) -> Option<Serves> {
     let Target::Group(name) = &draft.target else {
-        return Some(Serves::One(draft.family.unwrap_or_else(|| family_of_tunnels(draft))));
+        return Some(Serves(Some(draft.family.unwrap_or_else(|| family_of_tunnels(draft)))));
     };
     let Some(group) = config.virtual_server_groups.iter().find(|group| group.name == *name) else {
         if !skipped.contains(&&**name) {
@@ -45,21 +40,21 @@ pub(super) fn serves(
             .report(Diagnostic::error("family-mix", message).at(draft.at, "this virtual server is left out"));
     };
     match (draft.family, families.v4, families.v6) {
-        (None, true, true) => Some(Serves::Both),
+        (None, true, true) => Some(Serves(None)),
         (Some(_), true, true) => {
             left_out(context, format!("the group `{name}` has IPv4 and IPv6, which only tunnels can serve"));
             None
         }
-        (None, true, false) => Some(Serves::One(Family::V4)),
-        (None, false, true) => Some(Serves::One(Family::V6)),
+        (None, true, false) => Some(Serves(Some(Family::V4))),
+        (None, false, true) => Some(Serves(Some(Family::V6))),
         // Only marks without a family, and only tunnels.
-        (None, false, false) => Some(Serves::One(Family::V4)),
+        (None, false, false) => Some(Serves(Some(Family::V4))),
         (Some(family), v4, v6) => {
             let other = if family == Family::V4 { v6 } else { v4 };
             if other {
                 left_out(context, format!("this virtual server is {family}, but its group `{name}` is not"));
             }
-            (!other).then_some(Serves::One(family))
+            (!other).then_some(Serves(Some(family)))
         }
     }
 }
@@ -203,20 +198,4 @@ pub(super) fn followed(
         }
     }
     (files, sessions)
-}
-
-/// `sh-port` and the like go with their own scheduler only.
-pub(super) fn scheduler_flags(draft: &mut ServerDraft, scheduler: &str, context: &mut Context) {
-    for (keyword, wanted, span) in std::mem::take(&mut draft.scheduler_flags) {
-        if scheduler != wanted {
-            context.report(
-                Diagnostic::error("conflict", format!("`{keyword}` goes with the scheduler {wanted} only"))
-                    .at(span, format!("has no effect with {scheduler}")),
-            );
-        } else if keyword.ends_with("port") {
-            draft.flags.sched_2 = true;
-        } else {
-            draft.flags.sched_1 = true;
-        }
-    }
 }

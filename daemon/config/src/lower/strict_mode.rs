@@ -2,9 +2,12 @@
 
 use super::instance::InstanceDraft;
 use crate::diagnostics::Diagnostic;
-use crate::model::{Family, Priority, VrrpVersion};
+use crate::model::{Family, Global, Priority, VrrpVersion};
 use crate::preprocess::Context;
 use crate::source::Span;
+
+/// Adverts that may be missed before the master counts as dead (RFC 9568 §6.1, Active_Down_Interval).
+const DOWN_TIMER_ADVERTS: u8 = 3;
 
 /// Takes out of the draft what strict mode does not allow. State, authentication, version and `preempt_delay` are
 /// looked at where they are settled.
@@ -24,10 +27,11 @@ pub(super) fn check(
                 .at(span, instead.to_owned()),
         );
     };
-    if let Some((_, span)) = draft.garp_lower_repeat.take_if(|(number, _)| *number != 0) {
+    let garp = draft.garp.make_mut();
+    if let Some((_, span)) = garp.lower_repeat.take_if(|(number, _)| *number != 0) {
         leave_out("garp_lower_prio_repeat", span, "0 is used");
     }
-    if let Some((_, span)) = draft.garp_lower_delay.take_if(|(delay, _)| !delay.is_zero()) {
+    if let Some((_, span)) = garp.lower_delay.take_if(|(delay, _)| !delay.is_zero()) {
         leave_out("garp_lower_prio_delay", span, "0 is used");
     }
     if let Some((_, span)) = draft.lower_prio_no_advert.take_if(|(on, _)| !*on) {
@@ -35,10 +39,6 @@ pub(super) fn check(
     }
     if let Some((_, span)) = draft.higher_prio_send_advert.take_if(|(on, _)| *on) {
         leave_out("higher_prio_send_advert", span, "off is used");
-    }
-    if let Some((_, span)) = draft.down_timer_adverts.take_if(|(number, _)| *number != 3) {
-        leave_out("down_timer_adverts", span, "3 is used");
-        draft.down_timer_adverts = Some((3, span));
     }
     let owner = priority == Priority::OWNER;
     if version == VrrpVersion::V2
@@ -54,12 +54,27 @@ pub(super) fn check(
         && Family::of(address.address) == Family::V6
         && !link_local(address.address)
     {
-        leave_out(
-            "a first IPv6 address that is not link-local",
-            *span,
-            "RFC 9568 §5.2.9 wants a link-local one first",
-        );
+        let message = "in strict mode the first IPv6 address is a link-local one (RFC 9568 §5.2.9)";
+        context.report(Diagnostic::error("strict", message).at(*span, "not link-local"));
     }
+}
+
+/// `down_timer_adverts`, else the general one; strict mode has that of the RFC.
+pub(super) fn down_timer_adverts(
+    draft: &InstanceDraft,
+    strict: bool,
+    global: &Global,
+    context: &mut Context,
+) -> u8 {
+    let (number, at) = draft.down_timer_adverts.unwrap_or((global.vrrp_down_timer_adverts, draft.at));
+    if !strict || number == DOWN_TIMER_ADVERTS {
+        return number;
+    }
+    context.report(
+        Diagnostic::error("strict", format!("strict mode does not go with `down_timer_adverts {number}`"))
+            .at(at, format!("{DOWN_TIMER_ADVERTS} is used")),
+    );
+    DOWN_TIMER_ADVERTS
 }
 
 fn link_local(address: std::net::IpAddr) -> bool {

@@ -202,7 +202,7 @@ fn ipvlan_address(
     }
     if draft.is_of_family(prefix.address, "address of `use_ipvlan`", word.span, context) {
         *slot = Some((prefix, word.span));
-        draft.source.get_or_insert((prefix.address, word.span));
+        draft.path.make_mut().source.get_or_insert((prefix.address, word.span));
     }
 }
 

@@ -61,7 +61,9 @@ pub use route::{
 pub use rule::{MaskedMark, Rule, RuleAction};
 pub use script::Script;
 pub use ssl::{Secret, Ssl};
-pub use track::{TrackFile, TrackProcess, TrackScript, TrackedInterface, TrackedObject};
+pub use track::{
+    ArgumentMatch, InitFile, TrackFile, TrackProcess, TrackScript, TrackedInterface, TrackedObject,
+};
 pub use tracking::Tracking;
 pub use virtual_server::{
     GroupEntry, Protocol, SchedulerFlags, VirtualServer, VirtualServerGroup, VirtualServerKey,

@@ -1,5 +1,6 @@
 //! What an instance or a sync group tracks: scripts, files, processes, interfaces.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -35,10 +36,10 @@ pub struct TrackScript {
     pub name: Name,
     /// What runs.
     pub script: Script,
-    /// Time between runs; 1 s unless given.
+    /// Time between runs, whole milliseconds; 1 s unless given.
     pub interval: Duration,
-    /// When a run counts as failed; `None` means the interval.
-    pub timeout: Option<Duration>,
+    /// When a run counts as failed; the interval unless given.
+    pub timeout: Duration,
     /// Default weight, −253 to 253.
     pub weight: i32,
     /// `reverse` of the weight.
@@ -56,14 +57,23 @@ pub struct TrackScript {
 pub struct TrackFile {
     /// Its name.
     pub name: Name,
-    /// The file.
-    pub file: Name,
+    /// `file`.
+    pub file: PathBuf,
     /// What the number is multiplied by, −254 to 254; 1 unless given.
     pub weight: i32,
     /// `reverse`.
     pub reverse: bool,
-    /// `init_file`: value written at start; `(value, overwrite an existing file)`.
-    pub init: Option<(i32, bool)>,
+    /// `init_file`: the file is written at start; left as it is, or not there, without.
+    pub init: Option<InitFile>,
+}
+
+/// `init_file [VALUE] [overwrite]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct InitFile {
+    /// What is written; 0 unless given. −254 to 254 make sense.
+    pub value: i32,
+    /// `overwrite`: also when there is a file already.
+    pub overwrite: bool,
 }
 
 /// A `vrrp_track_process` block.
@@ -71,22 +81,38 @@ pub struct TrackFile {
 pub struct TrackProcess {
     /// Its name.
     pub name: Name,
-    /// Program, and the arguments that must match.
-    pub process: Vec<Name>,
-    /// `param_match`: how arguments are compared.
-    pub param_match: Option<Name>,
-    /// Default weight, −254 to 254.
+    /// First value of `process`: name of the program, as the kernel has it (15 bytes of it) or, with `full_command`, as the
+    /// first word of its command line.
+    pub program: Name,
+    /// Further values of `process`.
+    pub arguments: Vec<Name>,
+    /// How the process's arguments are compared with those: as `param_match` says, exactly where it is missing and there
+    /// are some. Not at all when `None`.
+    pub matching: Option<ArgumentMatch>,
+    /// `full_command`, or arguments are compared: the program is looked for in the command line.
+    pub full_command: bool,
+    /// Default weight, −254 to 254; 0, a fault, unless given.
     pub weight: i32,
     /// `reverse`.
     pub reverse: bool,
-    /// Least number of processes; 1 unless given.
-    pub quorum: u32,
-    /// Greatest number of processes.
-    pub quorum_max: Option<u32>,
-    /// Time before a process that has appeared counts.
+    /// Least number of processes; 1 unless given, 0 only with a `quorum_max` of 0.
+    pub quorum: u16,
+    /// Greatest number of processes; any unless given. 0 means that there shall be none.
+    pub quorum_max: Option<u16>,
+    /// `fork_delay`, `delay`: time before a process that has appeared counts, up to an hour; none unless given.
     pub fork_delay: Duration,
-    /// Time before a process that is gone counts.
+    /// `terminate_delay`, `delay`: time before a process that is gone counts, up to an hour; none unless given.
     pub terminate_delay: Duration,
-    /// `full_command`: compare the whole command line.
-    pub full_command: bool,
+}
+
+/// `param_match [initial | partial]`: how arguments are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ArgumentMatch {
+    /// All are the same.
+    Exact,
+    /// `initial`: the first ones are the same, and there may be more.
+    Initial,
+    /// `partial`: as `initial`, and of the last one only the beginning need be the same.
+    Partial,
 }

@@ -1,13 +1,18 @@
 //! From items to a tree, block by block of the top level.
 //!
 //! Goes in: [`Items`] and the schema. Comes out: one [`Node`] of the top level after another, and diagnostics for what
-//! is not in the schema. Braces are the hard part: what follows a brace that is missing, surplus or misplaced tells
-//! where it should have been ([`recover`]), and the tree is built as it was meant, so that one wrong brace makes one
-//! diagnostic.
+//! is not in the schema. Braces are the hard part: when something does not fit, [`repair`] finds the brace that is
+//! missing, surplus or misplaced, and the text is read again with that mended, so that one wrong brace makes one
+//! diagnostic. A misspelt keyword counts as [`Reading`] says.
 
+mod brace_report;
+mod foreign;
+mod outline;
 mod recover;
+mod repair;
 mod suggest;
 
+pub(crate) use self::repair::{Repair, repair};
 use crate::diagnostics::Diagnostic;
 use crate::items::{Item, Items};
 use crate::preprocess::Context;
@@ -16,6 +21,15 @@ use crate::source::Span;
 use crate::tree::Node;
 use crate::values;
 use crate::words::{Line, Word};
+
+/// How a keyword is taken whose likely meaning is clear although it is misspelt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// It is left out, as keepalived does: this makes the model.
+    AsWritten,
+    /// As what it was probably meant for: this makes the diagnostics, so that nothing is said that only follows from it.
+    AsMeant,
+}
 
 /// What a block on the stack is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,37 +40,47 @@ enum Shape {
     Skipped,
 }
 
+impl Shape {
+    /// Of what stands in the braces of a keyword; `None` if it has none.
+    fn of(body: Body) -> Option<Self> {
+        match body {
+            Body::None => None,
+            Body::Block(inner) => Some(Self::Keywords(inner)),
+            Body::Lines(_) => Some(Self::Lines),
+        }
+    }
+}
+
 /// A block that is open.
 #[derive(Debug)]
 struct Frame {
     shape: Shape,
+    /// `None` for a `{` that stands for no block: what is in it belongs to the block around it.
     node: Option<Node>,
     opened: Span,
+    /// The model does without it.
+    left_out: bool,
 }
 
-/// A block that was closed last, with what is needed to open it again.
+/// A line that begins with a keyword.
 #[derive(Debug)]
-struct Closed {
-    by: Span,
+struct Statement {
+    found: Found,
+    name: Word,
+    /// Its words, the keyword among them.
+    words: Vec<Word>,
+    /// The keyword is what was probably meant; the words are as if it had been written.
+    misspelt: bool,
 }
 
 /// Builds the tree.
 pub(crate) struct Parser<'a> {
     items: Items,
+    reading: Reading,
     context: &'a mut Context,
     stack: Vec<Frame>,
-    /// The last node of the top level: not handed on before it is certain that it was closed where it should be.
-    pending: Option<Node>,
-    /// The braces that closed blocks since the last keyword, innermost first.
-    closed: Vec<Closed>,
-    /// Braces that were taken to be missing in the current block of the top level.
-    assumed_missing: usize,
-    /// Braces that were taken to be surplus in the current block of the top level.
-    assumed_surplus: usize,
-    /// A keyword that stands in the wrong block, reported, in the current block of the top level.
-    misplaced: bool,
-    /// A block whose closing brace stands further left than its keyword.
-    suspect: Option<Span>,
+    /// The block that was closed last, if nothing came after it: what it was, its name and the brace.
+    closed: Option<(BlockId, Word, Span)>,
     /// Surplus braces in a row: the diagnostic waits for the last.
     surplus: Option<(Span, Span)>,
     said_unbuilt: Vec<(BlockId, &'static str)>,
@@ -65,25 +89,31 @@ pub(crate) struct Parser<'a> {
     given: Vec<(BlockId, &'static str, Span)>,
     /// Names of blocks that were not understood; nobody should complain that they are missing.
     pub(crate) skipped_names: Vec<Box<str>>,
+    /// Keywords that stand where they have nothing to do, or have a wrong value (and that is reported): nobody should
+    /// complain that they are missing.
+    pub(crate) lost_keywords: Vec<&'static str>,
+    /// A keyword was found to be misspelt, so that the two readings differ.
+    pub(crate) misspelt: bool,
+    /// Something does not fit that a wrong brace may be behind.
+    pub(crate) braces_in_doubt: bool,
 }
 
 impl<'a> Parser<'a> {
-    pub(crate) fn new(items: Items, context: &'a mut Context) -> Self {
+    pub(crate) fn new(items: Items, reading: Reading, context: &'a mut Context) -> Self {
         Self {
             items,
+            reading,
             context,
             stack: Vec::new(),
-            pending: None,
-            closed: Vec::new(),
-            assumed_missing: 0,
-            assumed_surplus: 0,
-            misplaced: false,
-            suspect: None,
+            closed: None,
             surplus: None,
             said_unbuilt: Vec::new(),
             said_old: Vec::new(),
             given: Vec::new(),
             skipped_names: Vec::new(),
+            lost_keywords: Vec::new(),
+            misspelt: false,
+            braces_in_doubt: false,
         }
     }
 
@@ -91,22 +121,19 @@ impl<'a> Parser<'a> {
     pub(crate) fn run(&mut self, sink: &mut dyn FnMut(Node, &mut Context)) {
         while let Some(item) = self.items.next(self.context) {
             match item {
-                Item::Close(span, first) => self.close(span, first),
+                Item::Close(span) => self.close(span, sink),
                 Item::Open(span) => {
                     self.flush_surplus();
                     self.unexpected_open(span);
                 }
                 Item::Words(line) => {
                     self.flush_surplus();
-                    self.words(line, sink);
+                    self.words(&line, sink);
                 }
             }
         }
         self.flush_surplus();
-        self.end();
-        if let Some(node) = self.pending.take() {
-            sink(node, self.context);
-        }
+        self.end(sink);
     }
 
     /// The block that keywords are looked for in.
@@ -117,7 +144,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn words(&mut self, line: Line, sink: &mut dyn FnMut(Node, &mut Context)) {
+    fn words(&mut self, line: &Line, sink: &mut dyn FnMut(Node, &mut Context)) {
         let (words, unclosed) = line.words();
         let Some(name) = words.first().cloned() else {
             if let Some(span) = unclosed {
@@ -126,94 +153,93 @@ impl<'a> Parser<'a> {
             return;
         };
         match self.stack.last().map(|frame| frame.shape) {
-            Some(Shape::Skipped) => return,
-            Some(Shape::Lines) => {
-                if !self.leaves_lines(&name) {
-                    self.closed.clear();
-                    if let Some(node) = self.stack.last_mut().and_then(|frame| frame.node.as_mut()) {
-                        // Without room to spare: there may be very many lines.
-                        let mut words = words;
-                        words.shrink_to_fit();
-                        node.lines.push(words);
-                    }
-                    return;
+            Some(Shape::Skipped) => {
+                if matches!(self.items.peek(self.context), Some(Item::Open(_))) {
+                    self.skip_block(name.span);
                 }
             }
-            Some(Shape::Keywords(_)) | None => {}
-        }
-        let found = match schema::find(self.block(), &name.text) {
-            Some(found) => {
-                if self.stack.is_empty() {
-                    self.assumed_missing = 0;
-                    self.assumed_surplus = 0;
+            Some(Shape::Lines) => self.line_of_block(&name, words),
+            Some(Shape::Keywords(_)) | None => {
+                let statement = match schema::find(self.block(), &name.text) {
+                    Some(found) => Some(self.without_foreign(found, name, words)),
+                    None => self.recover_unknown(&name, &words),
+                };
+                self.closed = None;
+                if let Some(statement) = statement {
+                    self.keyword(statement, line, sink);
                 }
-                found
             }
-            None => match self.recover_unknown(&name, &words) {
-                Some(found) => found,
-                None => return,
-            },
-        };
-        if self.stack.is_empty() {
-            if let Some(node) = self.pending.take() {
-                sink(node, self.context);
-            }
-            self.misplaced = false;
-            self.suspect = None;
         }
-        self.closed.clear();
-        self.keyword(found, name, words, &line);
     }
 
-    fn keyword(&mut self, found: Found, name: Word, words: Vec<Word>, line: &Line) {
+    fn line_of_block(&mut self, name: &Word, words: Vec<Word>) {
+        if matches!(self.items.peek(self.context), Some(Item::Open(_))) {
+            self.block_among_lines(name);
+            return;
+        }
+        if self.is_keyword_among_lines(name) || self.is_foreign_comment(name) {
+            return;
+        }
+        if let Some(node) = self.node() {
+            // Without room to spare: there may be very many lines.
+            let mut words = words;
+            words.shrink_to_fit();
+            node.lines.push(words);
+        }
+    }
+
+    fn keyword(&mut self, statement: Statement, line: &Line, sink: &mut dyn FnMut(Node, &mut Context)) {
+        let Statement { found, name, words, misspelt } = statement;
         let Found { keyword, old_spelling } = found;
-        let block = self.block();
-        self.say_once(block, found, &name, old_spelling);
-        let (args, mut bad) = if keyword.is_quoted() {
-            match values::quoted_arguments(line, &name, keyword, self.context) {
-                Some(args) => (args, false),
-                None => (Vec::new(), true),
-            }
+        self.misspelt |= misspelt;
+        let left_out = misspelt && self.reading == Reading::AsWritten;
+        if !left_out {
+            self.say_once(self.block(), found, &name, old_spelling);
+        }
+        let quoted = if keyword.is_quoted() && !misspelt {
+            values::quoted_arguments(line, &name, keyword, self.context)
         } else {
-            (words.into_iter().skip(1).collect(), false)
+            Some(words.into_iter().skip(1).collect())
         };
-        let mut node = Node { keyword, name, args, bad: false, children: Vec::new(), lines: Vec::new() };
-        bad = bad || !values::check(&node, self.context);
-        node.bad = bad;
-        let shape = match keyword.body {
-            Body::None => {
-                self.add(node);
-                return;
+        let bad = left_out || quoted.is_none();
+        let args = quoted.unwrap_or_default();
+        let mut node = Node { keyword, name, args, bad, children: Vec::new(), lines: Vec::new() };
+        node.bad = bad || !values::check(&node, self.context);
+        if node.bad {
+            self.lost_keywords.push(keyword.name);
+        }
+        let Some(shape) = Shape::of(keyword.body) else {
+            if !left_out {
+                self.add(node, sink);
             }
-            Body::Block(inner) => Shape::Keywords(inner),
-            Body::Lines(_) => Shape::Lines,
+            return;
         };
-        let brace = match self.items.peek(self.context) {
-            Some(Item::Open(span)) => Some(*span),
-            Some(Item::Words(_) | Item::Close(..)) | None => None,
-        };
-        let opened = match brace {
-            Some(span) => {
+        match self.items.peek(self.context) {
+            Some(Item::Open(span)) => {
+                let opened = *span;
                 self.items.next(self.context);
-                span
+                self.stack.push(Frame { shape, node: Some(node), opened, left_out });
             }
-            None if self.assume_open(&node, shape) => node.name.span,
-            None => {
-                self.add(node);
-                return;
+            Some(Item::Words(_) | Item::Close(_)) | None => {
+                self.no_block(&node);
+                self.add(node, sink);
             }
-        };
-        self.stack.push(Frame { shape, node: Some(node), opened });
+        }
+    }
+
+    /// The node of the innermost block that is understood.
+    fn node(&mut self) -> Option<&mut Node> {
+        self.stack.iter_mut().rev().find_map(|frame| frame.node.as_mut())
     }
 
     /// Puts a finished node where it belongs, unless only the first of its kind counts and this one is not.
-    fn add(&mut self, node: Node) {
+    fn add(&mut self, node: Node, sink: &mut dyn FnMut(Node, &mut Context)) {
         if self.is_left_out(&node) {
             return;
         }
-        match self.stack.last_mut().and_then(|frame| frame.node.as_mut()) {
+        match self.node() {
             Some(parent) => parent.children.push(node),
-            None => self.pending = Some(node),
+            None => sink(node, self.context),
         }
     }
 
@@ -232,11 +258,9 @@ impl<'a> Parser<'a> {
                 before.map(|(_, _, span)| *span)
             }
             _ => {
-                let siblings =
-                    self.stack.last().and_then(|frame| frame.node.as_ref()).map(|node| &node.children);
-                siblings
-                    .and_then(|all| all.iter().find(|other| other.keyword.name == name && !other.bad))
-                    .map(|other| other.name.span)
+                let same = |other: &&Node| other.keyword.name == name && !other.bad;
+                let siblings = self.node().map(|parent| &parent.children);
+                siblings.and_then(|all| all.iter().find(same)).map(|other| other.name.span)
             }
         };
         let Some(before) = before else {
@@ -253,26 +277,20 @@ impl<'a> Parser<'a> {
         node.keyword.again == Again::FirstCounts
     }
 
-    fn close(&mut self, span: Span, first: bool) {
+    fn close(&mut self, span: Span, sink: &mut dyn FnMut(Node, &mut Context)) {
         let Some(frame) = self.stack.pop() else {
-            if self.assumed_missing > 0 {
-                // The brace that was taken to be missing: the keyword before it stood in the wrong block.
-                self.assumed_missing -= 1;
-                return;
-            }
+            self.braces_in_doubt = true;
             let start = self.surplus.map_or(span, |(start, _)| start);
             self.surplus = Some((start, span));
             return;
         };
-        if let Some(node) = frame.node {
-            if first && self.suspect.is_none() {
-                let opened = self.context.sources.place(node.name.span).column;
-                if self.context.sources.place(span).column < opened {
-                    self.suspect = Some(node.name.span);
-                }
-            }
-            self.add(node);
-            self.closed.push(Closed { by: span });
+        let Some(node) = frame.node else { return };
+        self.closed = match frame.shape {
+            Shape::Keywords(block) => Some((block, node.name.clone(), span)),
+            Shape::Lines | Shape::Skipped => None,
+        };
+        if !frame.left_out {
+            self.add(node, sink);
         }
     }
 

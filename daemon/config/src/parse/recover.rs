@@ -1,293 +1,199 @@
 //! What to make of a keyword or brace that does not fit.
 //!
-//! The rule: find the single mistake that explains what is seen, say it where it was made, and go on as if it had not
-//! been made. A keyword that the block closed last knows, and this one does not: that block was closed too early. A
-//! block's keyword that belongs to a block further out: a `}` is missing before it.
+//! The rule: say it once, where it stands, with what was probably meant, and go on so that nothing follows from it.
 
 use super::suggest::{self, Meant};
-use super::{Frame, Parser, Shape};
+use super::{Frame, Parser, Reading, Shape, Statement};
 use crate::diagnostics::Diagnostic;
 use crate::items::Item;
-use crate::schema::{self, BlockId, Body, Found};
+use crate::preprocess::Context;
+use crate::schema::{self, BlockId, Body};
 use crate::source::Span;
 use crate::tree::Node;
 use crate::words::Word;
 
 impl Parser<'_> {
-    /// Decides what a word that is no keyword here is. Some when the right block is open now and knows it.
-    pub(super) fn recover_unknown(&mut self, name: &Word, words: &[Word]) -> Option<Found> {
-        if let Some(found) = self.reopen(name) {
-            return Some(found);
-        }
+    /// Decides what a word that is no keyword here is. Some when it is clear what was meant.
+    pub(super) fn recover_unknown(&mut self, name: &Word, words: &[Word]) -> Option<Statement> {
         let opens = matches!(self.items.peek(self.context), Some(Item::Open(_)));
-        if let Some(found) = self.leave(name, opens) {
-            return Some(found);
+        if !opens && self.is_foreign_comment(name) {
+            return None;
         }
-        self.unknown(name, words, opens);
-        self.closed.clear();
+        let meant = self.unknown(name, words, opens);
+        if let Some(statement) = meant.and_then(|meant| self.as_meant(&meant, name, words, opens)) {
+            return Some(statement);
+        }
         if opens {
-            let opened = match self.items.next(self.context) {
-                Some(Item::Open(span)) => span,
-                _ => name.span,
-            };
             if self.stack.is_empty() {
                 self.skipped_names.extend(words.get(1).map(|word| word.text.clone()));
             }
-            self.stack.push(Frame { shape: Shape::Skipped, node: None, opened });
+            self.skip_block(name.span);
         }
         None
     }
 
-    /// The block closed last knows the keyword: it was closed too early. Opens it again.
-    fn reopen(&mut self, name: &Word) -> Option<Found> {
-        let mut block = self.last_closed()?;
-        let mut depth = 1;
-        let found = loop {
-            if let Some(found) = schema::find(block, &name.text) {
-                break found;
-            }
-            if depth == self.closed.len() {
-                return None;
-            }
-            // The block that was closed last inside of that one.
-            block = self.closed_inside(depth)?;
-            depth += 1;
-        };
-        let by = self.closed.iter().rev().nth(depth - 1)?.by;
-        let mut opened = None;
-        for _ in 0..depth {
-            let node = match self.stack.last_mut().and_then(|frame| frame.node.as_mut()) {
-                Some(parent) => parent.children.pop(),
-                None => self.pending.take(),
-            }?;
-            let shape = match node.keyword.body {
-                Body::Block(inner) => Shape::Keywords(inner),
-                Body::Lines(_) | Body::None => Shape::Lines,
-            };
-            opened = Some(node.name.clone());
-            self.stack.push(Frame { shape, opened: node.name.span, node: Some(node) });
-        }
-        self.closed.truncate(self.closed.len().saturating_sub(depth));
-        if self.assumed_missing > 0 {
-            self.assumed_missing -= 1;
-            return Some(found);
-        }
-        let opened = opened?;
-        self.assumed_surplus += depth;
-        self.context.report(
-            Diagnostic::error("surplus-brace", format!("this `}}` closes `{}` too early", opened.text))
-                .at(by, "one `}` too many up to here")
-                .also(opened.span, format!("`{}` begins here", opened.text))
-                .also(name.span, format!("this `{}` belongs in it", name.text))
-                .suggest(by, "", "take it out"),
-        );
-        Some(found)
+    /// Takes the `{` that follows, and skips what is in it.
+    pub(super) fn skip_block(&mut self, opened: Span) {
+        self.items.next(self.context);
+        self.stack.push(Frame { shape: Shape::Skipped, node: None, opened, left_out: false });
     }
 
-    fn last_closed(&self) -> Option<BlockId> {
-        if self.closed.is_empty() {
-            return None;
-        }
-        let node = match self.stack.last().and_then(|frame| frame.node.as_ref()) {
-            Some(parent) => parent.children.last()?,
-            None => self.pending.as_ref()?,
-        };
-        block_of(node)
-    }
-
-    /// The block that was closed last, `depth` levels below the current one.
-    fn closed_inside(&self, depth: usize) -> Option<BlockId> {
-        let mut node = match self.stack.last().and_then(|frame| frame.node.as_ref()) {
-            Some(parent) => parent.children.last()?,
-            None => self.pending.as_ref()?,
-        };
-        for _ in 0..depth {
-            node = node.children.last()?;
-        }
-        block_of(node)
-    }
-
-    /// A block further out knows this block's keyword: a `}` is missing before it. Closes what is open inside of it.
-    fn leave(&mut self, name: &Word, opens: bool) -> Option<Found> {
-        let (level, found) = self.outer(name)?;
-        let is_block = found.keyword.body != Body::None;
-        if !is_block || !opens {
-            return None;
-        }
-        let unclosed =
-            self.stack.get(level).and_then(|frame| frame.node.as_ref()).map(|node| node.name.clone())?;
-        let closes = self.stack.len() - level;
-        while self.stack.len() > level {
-            if let Some(node) = self.stack.pop().and_then(|frame| frame.node) {
-                self.add(node);
-            }
-        }
-        if self.assumed_surplus > 0 {
-            // The keyword for whose sake the block was opened again only stood outside of it.
-            self.assumed_surplus = self.assumed_surplus.saturating_sub(closes);
-            return Some(found);
-        }
-        self.assumed_missing += closes;
-        if self.misplaced {
-            // What is missing here was said when the keyword before it did not fit.
-            return Some(found);
-        }
-        self.report_missing_close(&unclosed, Some(name));
-        Some(found)
-    }
-
-    fn report_missing_close(&mut self, unclosed: &Word, next: Option<&Word>) {
-        let suspect = self.suspect.take().filter(|suspect| *suspect != unclosed.span);
-        let mut diagnostic = Diagnostic::error("missing-brace", format!("`{}` is not closed", unclosed.text))
-            .at(unclosed.span, "its `}` is missing");
-        if let Some(next) = next {
-            diagnostic = diagnostic.also(next.span, format!("`{}` cannot stand inside of it", next.text));
-        }
-        if let Some(suspect) = suspect {
-            let what = self.context.sources.text(suspect).to_owned();
-            diagnostic = diagnostic
-                .also(suspect, "going by the indentation, this is the one that was not closed")
-                .help(format!("a `}}` is probably missing at the end of `{what}`"));
-        }
-        self.context.report(diagnostic);
-    }
-
-    /// The innermost block around the current one that knows a keyword: its number of open frames, and the keyword.
-    fn outer(&self, name: &Word) -> Option<(usize, Found)> {
-        for level in (0..self.stack.len()).rev() {
-            let block =
-                match level.checked_sub(1).and_then(|outer| self.stack.get(outer)).map(|frame| frame.shape) {
-                    Some(Shape::Keywords(block)) => block,
-                    Some(Shape::Lines | Shape::Skipped) => continue,
-                    None => BlockId::Root,
-                };
-            if let Some(found) = schema::find(block, &name.text) {
-                return Some((level, found));
-            }
-        }
-        None
-    }
-
-    /// Does this line of a block of lines in truth belong outside of it? Then the block is closed.
-    pub(super) fn leaves_lines(&mut self, name: &Word) -> bool {
-        let opens = matches!(self.items.peek(self.context), Some(Item::Open(_)));
-        opens && self.leave(name, true).is_some()
-    }
-
-    fn unknown(&mut self, name: &Word, words: &[Word], opens: bool) {
+    /// Says that a keyword is not known; what was probably meant.
+    fn unknown(&mut self, name: &Word, words: &[Word], opens: bool) -> Option<Meant> {
         let block = self.block();
         let diagnostic =
             Diagnostic::error("unknown-keyword", format!("`{}` is no keyword of {block}", name.text));
-        let diagnostic = match suggest::meant(block, words) {
-            Some(meant) => with_meant(diagnostic, &meant, words),
-            None => self.elsewhere(diagnostic, name),
+        let meant = suggest::meant(block, words, opens);
+        let diagnostic = match &meant {
+            Some(meant) => with_meant(diagnostic, meant, words),
+            None => {
+                self.braces_in_doubt = true;
+                self.elsewhere(diagnostic, name)
+            }
         };
         let diagnostic = if opens { diagnostic.help("the whole block is left out") } else { diagnostic };
         self.context.report(diagnostic);
+        meant
     }
 
-    /// Says where else the keyword could stand.
-    fn elsewhere(&mut self, diagnostic: Diagnostic, name: &Word) -> Diagnostic {
-        let outer = self.outer(name).map(|(level, _)| level);
-        if let Some(level) = outer {
-            self.misplaced = true;
-            let inner = self.stack.get(level).and_then(|frame| frame.node.as_ref());
-            let inner_name = inner.map(|node| node.name.clone());
-            let diagnostic = diagnostic.at(name.span, "does not belong here");
-            return match inner_name {
-                Some(inner) => diagnostic.also(inner.span, format!("`{}` begins here", inner.text)).help(
-                    format!("it belongs outside of `{}`: move it, or close that block before it", inner.text),
-                ),
-                None => diagnostic,
-            };
+    /// The statement that was probably meant; `None` if what follows does not fit it.
+    fn as_meant(&mut self, meant: &Meant, name: &Word, words: &[Word], opens: bool) -> Option<Statement> {
+        let found = schema::find(self.block(), meant.keyword)?;
+        if opens != (found.keyword.body != Body::None) {
+            self.braces_in_doubt = true;
+            return None;
         }
+        let replaced = meant.replacement.split(' ').map(|text| Word { text: text.into(), span: name.span });
+        let words: Vec<Word> = replaced.chain(words.iter().skip(meant.words).cloned()).collect();
+        if self.stack.is_empty() && self.reading == Reading::AsWritten {
+            self.skipped_names.extend(words.get(1).map(|word| word.text.clone()));
+        }
+        Some(Statement { found, name: words.first()?.clone(), words, misspelt: true })
+    }
+
+    /// Says where the keyword could stand.
+    fn elsewhere(&mut self, diagnostic: Diagnostic, name: &Word) -> Diagnostic {
         let blocks = schema::blocks_with(&name.text);
-        let diagnostic = diagnostic.at(name.span, "not known here");
+        self.lost_keywords.extend(
+            blocks
+                .iter()
+                .filter_map(|block| schema::find(*block, &name.text))
+                .map(|found| found.keyword.name),
+        );
         if blocks.is_empty() {
-            return diagnostic;
+            return diagnostic.at(name.span, "not known");
+        }
+        let diagnostic = diagnostic.at(name.span, "does not belong here");
+        if let Some((block, closed, brace)) = &self.closed
+            && schema::find(*block, &name.text).is_some()
+        {
+            return diagnostic
+                .also(*brace, format!("`{}` is closed here", closed.text))
+                .help(format!("it belongs in {block}: move it before that `}}`"));
+        }
+        if let Some((outside, inner)) = self.around(&name.text) {
+            return diagnostic.also(inner.span, format!("`{}` begins here", inner.text)).help(format!(
+                "it belongs in {outside}, outside of `{}`: move it, or close that block before it",
+                inner.text
+            ));
         }
         let titles: Vec<String> = blocks.iter().map(BlockId::to_string).collect();
         diagnostic.help(format!("it can stand in {}", titles.join(", ")))
     }
 
-    /// A `{` that nothing asked for.
-    pub(super) fn unexpected_open(&mut self, span: Span) {
-        if !matches!(self.stack.last().map(|frame| frame.shape), Some(Shape::Skipped)) {
-            self.context.report(
-                Diagnostic::error("unexpected-brace", "nothing that opens a block stands before this `{`")
-                    .at(span, "unexpected")
-                    .help("what is inside is left out"),
-            );
-        }
-        self.stack.push(Frame { shape: Shape::Skipped, node: None, opened: span });
+    /// The innermost block around the current one that knows a keyword, and the name of the block in it that is open.
+    fn around(&self, keyword: &str) -> Option<(BlockId, Word)> {
+        (0..self.stack.len()).rev().find_map(|level| {
+            let block = match level.checked_sub(1).and_then(|outer| self.stack.get(outer)) {
+                Some(Frame { shape: Shape::Keywords(block), .. }) => *block,
+                Some(Frame { shape: Shape::Lines | Shape::Skipped, .. }) => return None,
+                None => BlockId::Root,
+            };
+            schema::find(block, keyword)?;
+            Some((block, self.stack.get(level)?.node.as_ref()?.name.clone()))
+        })
     }
 
-    /// A block's keyword without `{`: was it only forgotten? True when the block should be taken as opened.
-    pub(super) fn assume_open(&mut self, node: &Node, shape: Shape) -> bool {
-        let here = self.block();
-        let inside = match self.items.peek(self.context) {
-            Some(Item::Words(line)) => {
-                let first = line.text.split_ascii_whitespace().next().unwrap_or("").to_owned();
-                match shape {
-                    Shape::Keywords(block) => schema::find(block, &first).is_some(),
-                    Shape::Lines | Shape::Skipped => schema::find(here, &first).is_none(),
-                }
-            }
-            Some(Item::Open(_) | Item::Close(..)) | None => false,
-        };
-        let after = node.span().after();
-        let label = if inside { "`{` is missing here" } else { "a block should follow" };
-        let diagnostic =
-            Diagnostic::error("missing-brace", format!("`{}` has no `{{`", node.name.text)).at(after, label);
-        let diagnostic = if inside { diagnostic.suggest(after, " {", "open the block") } else { diagnostic };
+    /// A block stands among the lines of another: skips it.
+    pub(super) fn block_among_lines(&mut self, name: &Word) {
+        self.braces_in_doubt = true;
+        let around = self.stack.last().and_then(|frame| frame.node.as_ref());
+        let inside = around.map_or(String::new(), |around| format!(" of `{}`", around.name.text));
+        let diagnostic = Diagnostic::error("unknown-keyword", format!("`{}` is no line{inside}", name.text));
+        let diagnostic = self.elsewhere(diagnostic, name).help("the whole block is left out");
         self.context.report(diagnostic);
-        inside
+        self.skip_block(name.span);
+    }
+
+    /// Does a line of a block of lines begin with a keyword of the block around it? Then it probably stands in there by
+    /// mistake; the model has it nevertheless, for it may be a name.
+    pub(super) fn is_keyword_among_lines(&mut self, name: &Word) -> bool {
+        let Some((outside, inner)) = self.around(&name.text) else { return false };
+        self.braces_in_doubt = true;
+        self.misspelt = true;
+        let diagnostic = Diagnostic::warning(
+            "unknown-keyword",
+            format!("`{}` is a keyword of {outside}, but stands in `{}`", name.text, inner.text),
+        );
+        self.context.report(
+            diagnostic
+                .at(name.span, "taken as it stands")
+                .also(inner.span, format!("`{}` begins here", inner.text))
+                .help(format!("move it out of `{}`, or close that block before it", inner.text)),
+        );
+        self.reading == Reading::AsMeant
+    }
+
+    /// A `{` that nothing asked for: what is in it is taken as if it were not there.
+    pub(super) fn unexpected_open(&mut self, span: Span) {
+        let shape = self.stack.last().map_or(Shape::Keywords(BlockId::Root), |frame| frame.shape);
+        if shape != Shape::Skipped {
+            self.braces_in_doubt = true;
+            self.context.report(
+                Diagnostic::error("unexpected-brace", "nothing that opens a block stands before this `{`")
+                    .at(span, "opens nothing")
+                    .help("take it out, and the `}` that belongs to it"),
+            );
+        }
+        self.stack.push(Frame { shape, node: None, opened: span, left_out: false });
+    }
+
+    /// A block's keyword without `{`.
+    pub(super) fn no_block(&mut self, node: &Node) {
+        self.braces_in_doubt = true;
+        self.context.report(
+            Diagnostic::error("missing-brace", format!("`{}` has no `{{`", node.name.text))
+                .at(node.span().after(), "a block should follow"),
+        );
     }
 
     /// Reports the run of surplus braces that has just ended.
     pub(super) fn flush_surplus(&mut self) {
         let Some((first, last)) = self.surplus.take() else { return };
-        let (message, label) = if first == last {
-            ("this `}` closes nothing", "surplus")
-        } else {
-            ("these `}` close nothing", "surplus")
-        };
+        let message = if first == last { "this `}` closes nothing" } else { "these `}` close nothing" };
         self.context.report(
             Diagnostic::error("surplus-brace", message)
-                .at(first.to(last), label)
+                .at(first.to(last), "surplus")
                 .help("every block before it is closed already"),
         );
     }
 
     /// The end of the text: whatever is open was not closed.
-    pub(super) fn end(&mut self) {
-        let outermost =
-            self.stack.first().map(|frame| (frame.opened, frame.node.as_ref().map(|node| node.name.clone())));
+    pub(super) fn end(&mut self, sink: &mut dyn FnMut(Node, &mut Context)) {
+        if let Some(frame) = self.stack.first() {
+            self.braces_in_doubt = true;
+            let (name, span) = match &frame.node {
+                Some(node) => (&*node.name.text, node.name.span),
+                None => ("{", frame.opened),
+            };
+            let diagnostic = Diagnostic::error("missing-brace", format!("`{name}` is not closed"));
+            self.context.report(diagnostic.at(span, "its `}` is missing"));
+        }
         while let Some(frame) = self.stack.pop() {
-            if let Some(node) = frame.node {
-                self.add(node);
+            if let (Some(node), false) = (frame.node, frame.left_out) {
+                self.add(node, sink);
             }
         }
-        if self.misplaced || self.assumed_surplus > 0 {
-            return;
-        }
-        match outermost {
-            Some((_, Some(name))) => self.report_missing_close(&name, None),
-            Some((opened, None)) => {
-                self.context.report(
-                    Diagnostic::error("missing-brace", "this `{` is never closed")
-                        .at(opened, "its `}` is missing"),
-                );
-            }
-            None => {}
-        }
-    }
-}
-
-fn block_of(node: &Node) -> Option<BlockId> {
-    match node.keyword.body {
-        Body::Block(block) => Some(block),
-        Body::Lines(_) | Body::None => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which keyword was probably meant.
 
-use crate::schema::{self, BlockId, Keyword};
+use crate::schema::{self, BlockId, Body, Keyword, Kind};
 use crate::words::Word;
 
 /// What was probably meant, and what to write in place of which words.
@@ -16,54 +16,98 @@ pub(super) struct Meant {
     pub(super) message: String,
 }
 
-/// The keyword of `block` that the words most likely mean.
-pub(super) fn meant(block: BlockId, words: &[Word]) -> Option<Meant> {
+/// The keyword of `block` that the words most likely mean; a `{` follows them if `opens`.
+pub(super) fn meant(block: BlockId, words: &[Word], opens: bool) -> Option<Meant> {
     let first = &*words.first()?.text;
-    missing_space(block, first, false)
-        .or_else(|| nearest(block, first, 1))
-        .or_else(|| {
-            let second = words.get(1)?;
-            nearest(block, &format!("{first}_{}", second.text), 2)
-        })
-        .or_else(|| missing_space(block, first, true))
-}
-
-/// `smtp_server127.0.0.1`: a keyword with its value grown on. Letters after the keyword count only if `letters`.
-fn missing_space(block: BlockId, word: &str, letters: bool) -> Option<Meant> {
-    let fits = |keyword: &&'static Keyword| {
-        let rest = word.strip_prefix(keyword.name).and_then(|rest| rest.chars().next());
-        !keyword.args.is_empty()
-            && rest.is_some_and(|next| letters || !(next.is_alphabetic() || next == '_' || next == '-'))
+    let joined = words.get(1).map(|second| format!("{first}_{}", second.text));
+    let of_two = |most: usize| {
+        let (distance, meant) = nearest(block, joined.as_ref()?, 2, opens)?;
+        (distance <= most).then_some(meant)
     };
-    let keyword = schema::keywords(block).iter().filter(fits).max_by_key(|keyword| keyword.name.len())?;
-    let rest = word.strip_prefix(keyword.name)?;
-    Some(Meant {
-        keyword: keyword.name,
-        replacement: format!("{} {rest}", keyword.name),
-        words: 1,
-        message: format!("there is a space missing after `{}`", keyword.name),
-    })
+    if let Some(meant) = of_two(0) {
+        return Some(meant);
+    }
+    if !schema::blocks_with(first).is_empty() {
+        // It is a keyword elsewhere: rather in the wrong place than misspelt.
+        return nearest(block, first, 1, opens)
+            .filter(|(distance, _)| *distance == 1)
+            .map(|(_, meant)| meant);
+    }
+    missing_space(block, words, Grown::NoLetters)
+        .or_else(|| missing_space(block, words, Grown::LikelyValue))
+        .or_else(|| nearest(block, first, 1, opens).map(|(_, meant)| meant))
+        .or_else(|| of_two(usize::MAX))
+        .or_else(|| missing_space(block, words, Grown::Anything))
 }
 
-fn nearest(block: BlockId, written: &str, words: usize) -> Option<Meant> {
+/// What may have grown on to a keyword.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Grown {
+    /// What cannot be part of a keyword: digits and signs.
+    NoLetters,
+    /// What looks like a value of this keyword, though it begins with a letter.
+    LikelyValue,
+    Anything,
+}
+
+impl Grown {
+    fn fits(self, rest: &str, keyword: &Keyword) -> bool {
+        let letter = |c: char| c.is_alphabetic() || c == '_' || c == '-';
+        match self {
+            Self::NoLetters => rest.starts_with(|first| !letter(first)),
+            Self::LikelyValue => {
+                let choice = keyword.args.first().is_some_and(|arg| match arg.kind {
+                    Kind::Choice(choices) | Kind::ChoiceNoCase(choices) => choices.contains(&rest),
+                    _ => false,
+                });
+                let named =
+                    rest.starts_with(char::is_uppercase) || rest.contains(|c: char| c.is_ascii_digit());
+                choice || (named && rest.len() > 1)
+            }
+            Self::Anything => !rest.is_empty(),
+        }
+    }
+}
+
+/// `smtp_server127.0.0.1`: a keyword with its value grown on, or with `=` or `:` between them.
+fn missing_space(block: BlockId, words: &[Word], grown: Grown) -> Option<Meant> {
+    let word = &*words.first()?.text;
+    let fits = |(keyword, name): &(&Keyword, &'static str)| {
+        word.strip_prefix(name).is_some_and(|rest| grown.fits(rest, keyword))
+    };
+    let with_values = schema::keywords(block).iter().filter(|keyword| !keyword.args.is_empty());
+    let names = with_values.flat_map(|keyword| keyword.names().map(move |name| (keyword, name)));
+    let (_, name) = names.filter(fits).max_by_key(|(_, name)| name.len())?;
+    let rest = word.strip_prefix(name)?;
+    let value = rest.trim_start_matches(['=', ':']);
+    let message = match rest.chars().next() {
+        Some(sign @ ('=' | ':')) => format!("there is no `{sign}` between a keyword and its value"),
+        _ => format!("there is a space missing after `{name}`"),
+    };
+    // `priority: 100`, `priority= 100` and `priority =100` all have their value in the next word, or in this one.
+    let replacement = if value.is_empty() { name.to_owned() } else { format!("{name} {value}") };
+    Some(Meant { keyword: name, replacement, words: 1, message })
+}
+
+fn nearest(block: BlockId, written: &str, words: usize, opens: bool) -> Option<(usize, Meant)> {
     let allowed = match written.chars().count() {
-        0..=2 => return None,
-        3..=5 => 1,
+        0..=1 => return None,
+        2..=5 => 1,
         6..=9 => 2,
         _ => 3,
     };
     let lower = written.to_ascii_lowercase();
-    let (distance, name) = schema::keywords(block)
+    let (distance, _, _, name) = schema::keywords(block)
         .iter()
-        .flat_map(Keyword::names)
+        .flat_map(|keyword| keyword.names().map(move |name| (name, (keyword.body != Body::None) != opens)))
         // A cheap look first: this runs for every unknown word of a file.
-        .filter(|name| name.len().abs_diff(lower.len()) <= allowed)
-        .map(|name| (strsim::osa_distance(&lower, &name.to_ascii_lowercase()), name))
-        .min_by_key(|(distance, name)| (*distance, name.len().abs_diff(written.len())))?;
-    (distance <= allowed).then(|| Meant {
-        keyword: name,
-        replacement: name.to_owned(),
-        words,
-        message: format!("did you mean `{name}`?"),
-    })
+        .filter(|(name, _)| name.len() > 2 && name.len().abs_diff(lower.len()) <= allowed)
+        .map(|(name, unfit)| {
+            let distance = strsim::osa_distance(&lower, &name.to_ascii_lowercase());
+            (distance, unfit, name.len().abs_diff(written.len()), name)
+        })
+        .min()?;
+    let message = format!("did you mean `{name}`?");
+    (distance <= allowed)
+        .then(|| (distance, Meant { keyword: name, replacement: name.to_owned(), words, message }))
 }

@@ -37,6 +37,12 @@ pub(super) fn predefined() -> HashMap<Box<str>, Definition> {
     .collect()
 }
 
+/// A seed that differs from run to run.
+pub(crate) fn random_seed() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |elapsed| elapsed.as_nanos() as u64)
+}
+
 /// The numbers of `${_RANDOM}`: splitmix64, repeatable with `random_seed`.
 #[derive(Debug)]
 pub(super) struct Random(u64);
@@ -44,11 +50,6 @@ pub(super) struct Random(u64);
 impl Random {
     pub(super) fn new(seed: u64) -> Self {
         Self(seed)
-    }
-
-    pub(super) fn from_time() -> Self {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        Self(now.map_or(0, |elapsed| elapsed.as_nanos() as u64))
     }
 
     fn within(&mut self, least: u64, most: u64) -> u64 {

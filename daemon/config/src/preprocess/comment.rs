@@ -27,7 +27,8 @@ pub(super) fn next_line(
     let raw = rest[..length].trim_end_matches('\r');
     let nothing = raw.is_empty();
     if raw.len() > LONGEST_LINE || raw.contains('\0') {
-        if raw.len() > LONGEST_LINE {
+        // NUL bytes were told when the file was opened.
+        if !raw.contains('\0') {
             too_long(Line::verbatim(file, start, &raw[..1], included_at).whole(), context);
         }
         return Some((Line::empty(file, included_at), false));

@@ -10,7 +10,7 @@ use super::builtin::Built;
 use super::{Context, Input, Reader};
 use crate::diagnostics::Diagnostic;
 use crate::source::{Expansion, Span};
-use crate::words::Line;
+use crate::words::{Line, Unquoted};
 
 /// How often one line may be looked at again after a substitution.
 pub(super) const MOST_ROUNDS: usize = 64;
@@ -71,13 +71,17 @@ pub(super) fn too_long(span: Span, context: &mut Context) {
 
 impl Reader {
     /// Takes `$NAME=value`; false when the line is no definition.
-    pub(super) fn define(&mut self, line: &Line) -> bool {
+    pub(super) fn define(&mut self, line: &Line, context: &mut Context) -> bool {
         let Some(equals) = line.text.find('=') else { return false };
         let name = &line.text[1..equals];
         let mut characters = name.chars();
         let first_fits = characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_');
         if !first_fits || !characters.all(|next| next.is_ascii_alphanumeric() || next == '_') {
             return false;
+        }
+        if self.definitions.len() as u64 >= self.settings.line_limit {
+            self.stop(line, context);
+            return true;
         }
         let after = &line.text[equals + 1..];
         let value = after.trim_start_matches([' ', '\t']);
@@ -118,10 +122,11 @@ impl Reader {
     /// looks (as the manual page itself does).
     pub(super) fn end_balanced_definition(&mut self) {
         let Some((_, lines)) = &self.open_definition else { return };
-        let count = |wanted: u8| {
-            lines.iter().flat_map(|line| line.text.bytes()).filter(|byte| *byte == wanted).count()
-        };
-        if count(b'{') == count(b'}') {
+        let depth = lines
+            .iter()
+            .flat_map(|line| Unquoted::new(&line.text))
+            .fold(0i64, |depth, (_, byte)| depth + i64::from(byte == b'{') - i64::from(byte == b'}'));
+        if depth <= 0 {
             self.end_definition();
         }
     }

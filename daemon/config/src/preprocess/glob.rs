@@ -124,11 +124,20 @@ fn entries(
 }
 
 fn has_wildcards(pattern: &str) -> bool {
+    has(pattern, b"*?[")
+}
+
+/// Is there a brace in it, as far as glob(3) is concerned?
+pub(super) fn has_brace(pattern: &str) -> bool {
+    has(pattern, b"{")
+}
+
+fn has(pattern: &str, special: &[u8]) -> bool {
     let mut escaped = false;
     pattern.bytes().any(|byte| {
-        let wild = !escaped && matches!(byte, b'*' | b'?' | b'[');
+        let found = !escaped && special.contains(&byte);
         escaped = !escaped && byte == b'\\';
-        wild
+        found
     })
 }
 

@@ -15,6 +15,9 @@ use crate::words::{Line, Word};
 /// Deepest nesting of included files.
 const DEEPEST: usize = 64;
 
+/// For how many lines it counts that a file is included once more.
+const OPENED_AGAIN: u64 = 20;
+
 /// What must be so of the files that are included.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct IncludeChecks {
@@ -189,15 +192,17 @@ impl Reader {
         }
         if self.inputs.len() > DEEPEST {
             context.report(
-                Diagnostic::error("circular-include", format!("`{}` is included too deeply", path.display()))
-                    .fatal()
-                    .at(
-                        span,
-                        format!("more than {DEEPEST} files, definitions and sequences within each other"),
-                    ),
+                Diagnostic::error(
+                    "too-many-includes",
+                    format!("`{}` is included too deeply", path.display()),
+                )
+                .fatal()
+                .at(span, format!("more than {DEEPEST} files, definitions and sequences within each other")),
             );
+            context.stopped = true;
             return;
         }
+        self.expanded += if known.is_some() { OPENED_AGAIN } else { 0 };
         let what = format!("`include` of {}", path.display());
         let included_at = context.sources.add_expansion(Expansion { what: what.into(), at: span });
         let file = match known {
@@ -234,7 +239,6 @@ fn existing(
     span: Span,
     context: &mut Context,
 ) -> Vec<PathBuf> {
-    let in_braces = found.len() > 1;
     let wild = found.iter().any(|found| matches!(found, glob::Found::Matched(_)));
     let mut files = Vec::new();
     let mut missing = Vec::new();
@@ -246,7 +250,7 @@ fn existing(
         }
     }
     if !missing.is_empty() {
-        let strict = if in_braces { checks.brace } else { checks.matches };
+        let strict = if glob::has_brace(pattern) { checks.brace } else { checks.matches };
         let what = if missing.len() == 1 { "no file" } else { "none of these files:" };
         let message = format!("there is {what} {}", missing.join(", "));
         let help =

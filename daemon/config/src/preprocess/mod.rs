@@ -17,6 +17,7 @@ mod text;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+pub(crate) use self::builtin::random_seed;
 pub(crate) use self::define::use_at;
 use self::define::{Definition, LONGEST_LINE, too_long};
 use self::include::IncludeChecks;
@@ -32,7 +33,12 @@ pub(crate) struct Settings {
     pub(crate) config_id: Option<String>,
     pub(crate) line_limit: u64,
     pub(crate) environment: bool,
+    /// Where `${_RANDOM}` begins without a `random_seed`.
+    pub(crate) seed: u64,
 }
+
+/// How many diagnostics, beyond those that are kept, before a text is taken to be no configuration at all.
+const MOST_DROPPED: usize = 100_000;
 
 /// Sources and diagnostics, which every stage adds to.
 #[derive(Debug, Default)]
@@ -61,6 +67,12 @@ impl Context {
             self.leads_to(diagnostic.outcome);
         } else if !self.stopped {
             self.diagnostics.push(diagnostic);
+            if self.diagnostics.dropped() > MOST_DROPPED {
+                self.diagnostics.push_last(
+                    Diagnostic::error("too-many-mistakes", "too many mistakes to go on reading").fatal(),
+                );
+                self.stopped = true;
+            }
         }
     }
 
@@ -143,13 +155,13 @@ impl Reader {
             again: false,
         };
         Self {
+            random: builtin::Random::new(settings.seed),
             settings,
             inputs: vec![input],
             definitions: builtin::predefined(),
             titles: HashMap::new(),
             open_definition: None,
             checks: IncludeChecks::default(),
-            random: builtin::Random::from_time(),
             read: path.canonicalize().into_iter().map(|real| (real, file)).collect(),
             rest: None,
             expanded: 0,
@@ -162,19 +174,20 @@ impl Reader {
     /// The next logical line; `None` at the end.
     pub(crate) fn next(&mut self, context: &mut Context) -> Option<Line> {
         loop {
-            if self.stopped {
+            if self.stopped || context.stopped {
                 return None;
             }
             let line = match self.rest.take() {
                 Some(line) if self.spend(&line, context) => self.process(line, context),
                 Some(_) => None,
-                None => match self.next_raw(context)? {
-                    (line, true) if self.open_definition.is_some() => {
+                None => {
+                    let line = self.next_raw(context)?;
+                    if self.open_definition.is_some() {
                         self.continue_definition(line);
-                        None
+                        continue;
                     }
-                    (line, _) => self.process(line, context),
-                },
+                    self.process(line, context)
+                }
             };
             if line.is_some() {
                 return line;
@@ -188,8 +201,8 @@ impl Reader {
         self.rest = Some(rest);
     }
 
-    /// The next line of the input on top, without its comment. The flag says that it is a line of a file.
-    fn next_raw(&mut self, context: &mut Context) -> Option<(Line, bool)> {
+    /// The next line of the input on top, without its comment.
+    fn next_raw(&mut self, context: &mut Context) -> Option<Line> {
         loop {
             match self.inputs.last_mut() {
                 None => {
@@ -203,8 +216,7 @@ impl Reader {
                             if nothing {
                                 self.end_balanced_definition();
                             }
-                            let line = if again { self.count(line, context)? } else { line };
-                            return Some((line, true));
+                            return if again { self.count(line, context) } else { Some(line) };
                         }
                         None => {
                             // A definition does not run on past the end of its file.
@@ -224,7 +236,7 @@ impl Reader {
                     Some(line) => {
                         *next += 1;
                         let line = line.clone().with_expansion(*expansion);
-                        return self.count(line, context).map(|line| (line, false));
+                        return self.count(line, context);
                     }
                     None => {
                         self.inputs.pop();
@@ -240,7 +252,7 @@ impl Reader {
                         }
                         let expansion = context.sources.add_expansion(Expansion { what: what.into(), at });
                         let line = template.with_expansion(expansion);
-                        return self.count(line, context).map(|line| (line, false));
+                        return self.count(line, context);
                     }
                     None => {
                         self.inputs.pop();
@@ -298,7 +310,7 @@ impl Reader {
                 line = self.condition(&line)?;
                 continue;
             }
-            if line.text.starts_with('$') && self.define(&line) {
+            if line.text.starts_with('$') && self.define(&line, context) {
                 return None;
             }
             if line.text.starts_with("~SEQ") || line.text.starts_with("~LST") {
@@ -383,8 +395,11 @@ pub(crate) fn begins_anew(text: &str) -> bool {
 
 /// A `\` at the end of a line continues a definition, and nothing else.
 fn without_backslash(line: Line, context: &mut Context) -> Line {
-    let Some(before) = line.text.strip_suffix('\\') else { return line };
-    let end = before.len();
+    let end = line.text.len().saturating_sub(1);
+    let escapes = line.text.bytes().rev().take_while(|byte| *byte == b'\\').count();
+    if escapes % 2 == 0 {
+        return line;
+    }
     context.report(
         Diagnostic::error("stray-continuation", "only the lines of a definition are continued with `\\`")
             .at(line.span(end, end + 1), "continues nothing")

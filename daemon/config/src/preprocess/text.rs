@@ -41,6 +41,18 @@ pub(crate) struct Text {
     foreign: Option<usize>,
 }
 
+impl Text {
+    /// The first byte that was no UTF-8.
+    pub(crate) fn foreign(&self) -> Option<usize> {
+        self.foreign
+    }
+
+    /// A text that was read before.
+    pub(crate) fn again(text: String, foreign: Option<usize>) -> Self {
+        Self { text, foreign }
+    }
+}
+
 impl From<String> for Text {
     fn from(text: String) -> Self {
         Self { text, foreign: None }

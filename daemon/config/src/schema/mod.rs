@@ -12,6 +12,7 @@ mod global;
 mod observability;
 mod root;
 mod servers;
+mod timing;
 mod track;
 pub(crate) mod unbuilt;
 mod vrrp;
@@ -43,6 +44,8 @@ pub enum Kind {
     Bool,
     /// An IPv4 or IPv6 address.
     Address,
+    /// An IPv4 or IPv6 address of a server; what stands after a `/` or `-` is passed over, as keepalived does.
+    Host,
     /// An IPv4 address.
     Address4,
     /// An IPv6 address.

@@ -101,6 +101,7 @@ pub(super) const ROOT: &[Keyword] = &[
     )
     .lines("ADDRESS | A-LAST | A-B | NETWORK/LENGTH [PORT], or fwmark MARK [inet | inet6]")
     .repeats()
+    .exact()
     .example("virtual_server_group WEB {\n    192.0.2.10 80\n    fwmark 3\n}"),
     kw(
         "virtual_server",

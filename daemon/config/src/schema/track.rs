@@ -37,11 +37,11 @@ pub(super) const TRACK_FILE: &[Keyword] = &[
         .first_counts(),
     kw(
         "weight",
-        &[one("WEIGHT", Kind::Int(-254, 254)), opt("reverse", Kind::Choice(&["reverse", "noreverse"]))],
+        &[one("WEIGHT", Kind::Int(-254, 254)), opt("reverse", Kind::Choice(&["reverse"]))],
         "What the number is multiplied by.",
     )
     .default("1")
-    .example("weight 1")
+    .example("weight 2")
     .first_counts(),
     kw("init_file", &[any("[VALUE] [overwrite]", Kind::Word)], "Write the file at start.")
         .example("init_file 0 overwrite"),
@@ -65,8 +65,9 @@ pub(super) const TRACK_PROCESS: &[Keyword] = &[
     .first_counts(),
     kw("quorum", &[one("NUMBER", Kind::Int(1, 65535))], "Least number of processes.")
         .default("1")
-        .example("quorum 1"),
+        .example("quorum 3"),
     kw("quorum_max", &[one("NUMBER", Kind::Int(0, 65535))], "Greatest number of processes.")
+        .default("any")
         .example("quorum_max 3"),
     kw("delay", &[one("SECONDS", Kind::Seconds(1, 3_600_000_000))], "Both of the next two.")
         .example("delay 0.5"),

@@ -185,7 +185,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
     kw("authentication", &[], "Authentication of version 2.")
         .block(BlockId::Authentication)
         .example("authentication {\n    auth_type PASS\n    auth_pass 1111\n}"),
-    kw("auth_hmac", &[one("ALGORITHM", Kind::Word)], "keepalived's own HMAC authentication; not built yet, so refused rather than run without.")
+    kw("auth_hmac", &[opt("ALGORITHM", Kind::Word)], "keepalived's own HMAC authentication; not built yet, so refused rather than run without.")
         .block(BlockId::AuthHmac)
         .since("2.4.0")
         .example("auth_hmac sha256 {\n    key 1 0123456789abcdef0123456789abcdef\n    active_key 1\n}"),
@@ -237,7 +237,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
         &[any("[NAME] [ADDRESS] [bridge | private | vepa]", Kind::Options("ipvlan"))],
         "Use an ipvlan interface.",
     )
-    .example("use_ipvlan ipv.51"),
+    .example("use_ipvlan ipv.51 192.0.2.51"),
     kw(
         "garp_extra_if",
         &[some("[all] SECONDS", Kind::Word)],
@@ -251,9 +251,9 @@ pub(super) const INSTANCE: &[Keyword] = &[
     TRACKED_FILE,
     TRACKED_PROCESS,
     TRACK_BFD,
-    kw("mcast_src_ip", &[one("ADDRESS", Kind::Address)], "Source address of adverts.")
+    kw("mcast_src_ip", &[one("ADDRESS", Kind::Host)], "Source address of adverts.")
         .example("mcast_src_ip 192.0.2.2"),
-    kw("unicast_src_ip", &[one("ADDRESS", Kind::Address)], "Source address of adverts to peers.")
+    kw("unicast_src_ip", &[one("ADDRESS", Kind::Host)], "Source address of adverts to peers.")
         .example("unicast_src_ip 192.0.2.2"),
     kw("mcast_dst_ip", &[one("ADDRESS", Kind::Multicast)], "Multicast group of adverts.")
         .default("vrrp_mcast_group4 or vrrp_mcast_group6")

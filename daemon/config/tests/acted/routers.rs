@@ -62,13 +62,12 @@ fn base(block: BlockId, extra: &str) -> String {
          vrrp_instance VI_1 {{\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {{\n10.0.0.1\n}}\n{}\n}}\n\
          vrrp_instance VI_2 {{\ninterface eth0\nvirtual_router_id 2\nvirtual_ipaddress {{\n10.0.0.2\n}}\n}}\n\
          vrrp_instance A {{\ninterface eth0\nvirtual_router_id 3\nvirtual_ipaddress {{\n10.0.0.3\n}}\nauthentication {{\n\
-         auth_type PASS\nauth_pass x\n{}\nauth_hmac {{\n{}\n}}\n}}\n}}\n{}\n",
+         auth_type PASS\nauth_pass x\n{}\n}}\n}}\n{}\n",
         at(BlockId::StaticTrackGroup),
         at(BlockId::GarpGroup),
         at(BlockId::SyncGroup),
         at(BlockId::Instance),
         at(BlockId::Authentication),
-        at(BlockId::AuthHmac),
         at(BlockId::Root),
     )
 }

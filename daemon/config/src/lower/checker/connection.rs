@@ -31,7 +31,7 @@ impl ConnectionDraft {
             let port = || node.int(0).and_then(|value| u16::try_from(value).ok());
             match node.keyword.name {
                 "connect_ip" => {
-                    let Some(address) = node.address(0) else { continue };
+                    let Some(address) = node.host(0) else { continue };
                     if draft.bind_to.is_some_and(|from| from.is_ipv4() != address.is_ipv4()) {
                         mixed(node, "`connect_ip` is not of the family of `bindto`", context);
                     } else {
@@ -39,7 +39,7 @@ impl ConnectionDraft {
                     }
                 }
                 "bindto" => {
-                    let Some(address) = node.address(0) else { continue };
+                    let Some(address) = node.host(0) else { continue };
                     let target = draft.connect_ip.map_or(server, |(target, _)| target);
                     if target.is_ipv4() != address.is_ipv4() {
                         mixed(node, "`bindto` is not of the family of the address to check", context);

@@ -47,6 +47,9 @@ impl MiscDraft {
         let mut script = script(path, context)?;
         if let Some(user) = user {
             (script.user, script.group) = user;
+            if let Some(command) = context.commands.last_mut() {
+                command.has_user = true;
+            }
         }
         Some(Self { script, timeout, dynamic })
     }

@@ -11,7 +11,9 @@ impl GlobalDraft {
         let firewall = &mut self.model.firewall;
         let Nftables { table, priority, interface_index } = &mut firewall.nftables;
         let ipvs = &mut firewall.ipvs;
-        if node.args.iter().any(|word| word.text.is_empty()) && node.keyword.name.contains("tables") {
+        let named =
+            matches!(node.keyword.name, "nftables" | "nftables_ipvs" | "vrrp_iptables" | "vrrp_ipsets");
+        if named && node.args.iter().any(|word| word.text.is_empty()) {
             context.report(
                 Diagnostic::error("missing-value", format!("`{}` has an empty name", node.keyword.name))
                     .at(node.arg_span(0), "left out"),

@@ -15,6 +15,13 @@ impl GlobalDraft {
         match node.keyword.name {
             "router_id" => self.router_id = node.text(0),
             "notification_email" => {
+                if node.lines.iter().all(Vec::is_empty) {
+                    context.report(
+                        Diagnostic::warning("missing-value", "`notification_email` names nobody")
+                            .changes()
+                            .at(node.name.span, "no addresses in its braces"),
+                    );
+                }
                 let words = node.lines.iter().flatten().map(|word| Name::from(&*word.text));
                 model.notification_email.extend(words);
             }

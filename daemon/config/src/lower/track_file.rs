@@ -1,0 +1,84 @@
+//! `track_file`.
+
+use std::path::Path;
+
+use super::Draft;
+use crate::diagnostics::Diagnostic;
+use crate::line_values::line_number;
+use crate::model::{InitFile, TrackFile};
+use crate::preprocess::Context;
+use crate::tree::Node;
+
+impl Draft {
+    pub(super) fn track_file(&mut self, node: &Node, context: &mut Context) {
+        let Some(name) = self.new_name(node, context) else { return };
+        let mut made = TrackFile { name, file: Default::default(), weight: 1, reverse: false, init: None };
+        let mut found = true;
+        for child in node.children.iter().filter(|child| !child.bad) {
+            match child.keyword.name {
+                "file" => {
+                    made.file = child.arg(0).unwrap_or_default().into();
+                    found = is_somewhere(child, context);
+                }
+                "weight" => {
+                    made.weight = child.int(0).and_then(|weight| i32::try_from(weight).ok()).unwrap_or(1);
+                    made.reverse |= child.arg(1) == Some("reverse");
+                }
+                "init_file" => made.init = Some(init(child, context)),
+                _ => {}
+            }
+        }
+        if made.file.as_os_str().is_empty() && !node.bad_children().contains(&"file") {
+            context.report(
+                Diagnostic::error("missing-file", format!("`track_file` {} has no `file`", made.name))
+                    .at(node.name.span, "left out"),
+            );
+        }
+        if made.file.as_os_str().is_empty() || !found {
+            self.left_out.push((&*made.name).into());
+        } else {
+            self.track_files.push(made);
+        }
+    }
+}
+
+/// Is there a directory that the file is or may appear in? Reported when not.
+fn is_somewhere(node: &Node, context: &mut Context) -> bool {
+    let path = Path::new(node.arg(0).unwrap_or_default());
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let found = !context.look_at_scripts || directory.is_dir();
+    if !found {
+        context.report(
+            Diagnostic::error("missing-file", format!("there is no directory `{}`", directory.display()))
+                .at(node.arg_span(0), "left out: nothing can be watched there"),
+        );
+    }
+    found
+}
+
+/// The value that a file is made with, and whether one that is there is overwritten.
+fn init(node: &Node, context: &mut Context) -> InitFile {
+    const SENSIBLE: i32 = 254;
+    let mut made = InitFile { value: 0, overwrite: false };
+    for word in &node.args {
+        let text = word.text.trim_start();
+        if text == "overwrite" {
+            made.overwrite = true;
+        } else if text.starts_with(|first: char| first.is_ascii_digit() || first == '-') {
+            let value = line_number(word, i32::MIN.into(), i32::MAX.into(), "init_file", context);
+            made.value = value.and_then(|value| i32::try_from(value).ok()).unwrap_or(0);
+            if !(-SENSIBLE..=SENSIBLE).contains(&made.value) {
+                context.report(
+                    Diagnostic::error("out-of-range", format!("{} is more than any priority", made.value))
+                        .at(word.span, format!("is used, but -{SENSIBLE} to {SENSIBLE} make sense")),
+                );
+            }
+        } else {
+            context.report(
+                Diagnostic::error("unknown-option", format!("`{text}` is no option of `init_file`"))
+                    .at(word.span, "expected a number or `overwrite`"),
+            );
+        }
+    }
+    made
+}

@@ -1,0 +1,118 @@
+//! `vrrp_script`.
+
+use std::time::Duration;
+
+use super::{Draft, script};
+use crate::diagnostics::Diagnostic;
+use crate::model::{Name, Script, TrackScript};
+use crate::preprocess::Context;
+use crate::tree::Node;
+
+/// A script as written; what is missing is what holds unless given.
+#[derive(Default)]
+struct ScriptDraft {
+    script: Option<Script>,
+    /// `script` is written, right or wrong.
+    has_script: bool,
+    user: Option<(Name, Option<Name>)>,
+    /// `user` names nobody.
+    no_such_user: bool,
+    interval: Option<Duration>,
+    timeout: Option<Duration>,
+    weight: i32,
+    reverse: bool,
+    rise: Option<u32>,
+    fall: Option<u32>,
+    init_fail: bool,
+}
+
+impl Draft {
+    pub(super) fn track_script(&mut self, node: &Node, context: &mut Context) {
+        let Some(name) = self.new_name(node, context) else { return };
+        let mut draft = ScriptDraft::default();
+        let commands = context.commands.len();
+        for child in &node.children {
+            draft.has_script |= child.keyword.name == "script";
+            if !child.bad {
+                draft.take(child, context);
+            }
+        }
+        if draft.user.is_some() {
+            context.commands.iter_mut().skip(commands).for_each(|command| command.has_user = true);
+        }
+        if !draft.has_script {
+            context.report(
+                Diagnostic::error("missing-script", format!("`vrrp_script` {name} has no `script`"))
+                    .at(node.name.span, "left out"),
+            );
+        }
+        match draft.finish(&name) {
+            Some(script) => self.track_scripts.push(script),
+            None => {
+                context.commands.truncate(commands);
+                self.left_out.push((&*name).into());
+            }
+        }
+    }
+}
+
+impl ScriptDraft {
+    fn take(&mut self, node: &Node, context: &mut Context) {
+        let count = || node.int(0).and_then(|value| u32::try_from(value).ok());
+        match node.keyword.name {
+            "script" => self.script = script::script(node, context),
+            "interval" => self.interval = time(node, context),
+            "timeout" => self.timeout = time(node, context),
+            "weight" => {
+                self.weight = node.int(0).and_then(|weight| i32::try_from(weight).ok()).unwrap_or(0);
+                self.reverse |= node.arg(1) == Some("reverse");
+            }
+            "rise" => self.rise = count(),
+            "fall" => self.fall = count(),
+            "user" => {
+                self.no_such_user = !super::script_files::check_user(node, 0, context);
+                self.user = node.text(0).map(|user| (user, node.text(1)));
+            }
+            "init_fail" => self.init_fail = true,
+            _ => {}
+        }
+    }
+
+    /// The model; `None` when nothing can be run (reported).
+    fn finish(self, name: &Name) -> Option<TrackScript> {
+        let mut script = self.script.filter(|_| !self.no_such_user)?;
+        if let Some((user, group)) = self.user {
+            (script.user, script.group) = (Some(user), group);
+        }
+        let interval = self.interval.unwrap_or(Duration::from_secs(1));
+        Some(TrackScript {
+            name: name.clone(),
+            script,
+            interval,
+            timeout: self.timeout.unwrap_or(interval),
+            weight: self.weight,
+            reverse: self.reverse,
+            rise: self.rise.unwrap_or(1),
+            fall: self.fall.unwrap_or(1),
+            init_fail: self.init_fail,
+        })
+    }
+}
+
+/// A time in milliseconds that is not 0: finer ones are rounded, and none is a second, as in keepalived (reported).
+fn time(node: &Node, context: &mut Context) -> Option<Duration> {
+    const MILLI: u128 = 1000;
+    let written = node.seconds(0)?;
+    let rounded =
+        u64::try_from((written.as_micros() + MILLI / 2) / MILLI).map_or(written, Duration::from_millis);
+    let used = if rounded.is_zero() { Duration::from_secs(1) } else { rounded };
+    if used != written {
+        let diagnostic = if rounded.is_zero() {
+            Diagnostic::error("out-of-range", format!("`{}` must be greater than 0", node.keyword.name))
+        } else {
+            Diagnostic::error("invalid-number", format!("`{}` has too many decimals", node.keyword.name))
+        };
+        context.report(diagnostic.at(node.arg_span(0), format!("{} seconds are used", used.as_secs_f64())));
+    }
+    Some(used)
+}

@@ -1,0 +1,106 @@
+//! Habits from other languages: `=` and `:` between a keyword and its value, `;` at the end of a line, `//` for a
+//! comment.
+
+use super::{Parser, Reading, Statement};
+use crate::diagnostics::Diagnostic;
+use crate::schema::{Body, Found, Kind};
+use crate::source::Span;
+use crate::words::Word;
+
+/// What begins a comment elsewhere.
+const COMMENT_MARKS: &[&str] = &["//", "/*", "*/", "--", "<!--", ";"];
+
+impl Parser<'_> {
+    /// Is this the beginning of a comment of another language? Says so.
+    pub(super) fn is_foreign_comment(&mut self, name: &Word) -> bool {
+        let Some(mark) = COMMENT_MARKS.iter().find(|mark| name.text.starts_with(**mark)) else {
+            return false;
+        };
+        if &*name.text == ";" {
+            self.report_semicolon(name.span, false);
+            return true;
+        }
+        let span = Span { end: name.span.start + mark.len() as u32, ..name.span };
+        self.context.report(
+            Diagnostic::error("foreign-syntax", format!("`{mark}` begins no comment"))
+                .at(span, "comments begin with `#` or `!`")
+                .suggest(span, "#", "write `#`"),
+        );
+        true
+    }
+
+    /// The statement without what other languages would have in it; each is reported.
+    pub(super) fn without_foreign(&mut self, found: Found, name: Word, mut words: Vec<Word>) -> Statement {
+        let mut misspelt = false;
+        if let Some(sign) = words.get(1).filter(|word| matches!(&*word.text, "=" | ":" | ":=" | "=>"))
+            && !found.keyword.args.is_empty()
+        {
+            let sign = words.remove(words.iter().position(|word| word.span == sign.span).unwrap_or(1));
+            misspelt = true;
+            self.context.report(
+                Diagnostic::error(
+                    "foreign-syntax",
+                    format!("there is no `{}` between a keyword and its value", sign.text),
+                )
+                .at(sign.span, "only a blank stands here")
+                .suggest(sign.span, "", "take it out"),
+            );
+        }
+        if found.keyword.is_quoted() || found.keyword.body != Body::None {
+            return Statement { found, name, words, misspelt };
+        }
+        if let Some(at) = words.iter().skip(1).position(|word| matches!(&*word.text, "//" | "/*")) {
+            self.foreign_comment_after(&mut words, at + 1);
+        }
+        self.semicolon(found, &mut words);
+        Statement { found, name, words, misspelt }
+    }
+
+    fn foreign_comment_after(&mut self, words: &mut Vec<Word>, at: usize) {
+        self.misspelt = true;
+        let Some(mark) = words.get(at) else { return };
+        self.context.report(
+            Diagnostic::warning("foreign-syntax", format!("`{}` begins no comment", mark.text))
+                .at(mark.span, "comments begin with `#` or `!`")
+                .suggest(mark.span, "#", "write `#`"),
+        );
+        if self.reading == Reading::AsMeant {
+            words.truncate(at);
+        }
+    }
+
+    /// `priority 100;`: the `;` is part of the value, and was hardly meant so.
+    fn semicolon(&mut self, found: Found, words: &mut Vec<Word>) {
+        let Some(last) = words.last_mut().filter(|last| last.text.ends_with(';')) else { return };
+        // Of a password it may be part.
+        if found.keyword.name == "auth_pass" {
+            return;
+        }
+        let kind = found.keyword.args.first().map(|arg| arg.kind);
+        let may_be_part =
+            matches!(kind, Some(Kind::Word | Kind::Limited(_) | Kind::Interface | Kind::Options(_)));
+        let text: Box<str> = last.text.trim_end_matches(';').into();
+        let span =
+            Span { start: last.span.end.saturating_sub((last.text.len() - text.len()) as u32), ..last.span };
+        if self.reading == Reading::AsMeant {
+            last.text = text;
+            if last.text.is_empty() {
+                words.pop();
+            }
+        }
+        self.misspelt = true;
+        self.report_semicolon(span, may_be_part);
+    }
+
+    fn report_semicolon(&mut self, span: Span, may_be_part: bool) {
+        let new = if may_be_part { Diagnostic::warning } else { Diagnostic::error };
+        let label = if may_be_part { "taken as part of the value" } else { "surplus" };
+        self.context.report(
+            new("foreign-syntax", "a line ends without `;`".to_owned()).at(span, label).suggest(
+                span,
+                "",
+                "take it out",
+            ),
+        );
+    }
+}
