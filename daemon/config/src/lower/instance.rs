@@ -288,8 +288,11 @@ impl InstanceDraft {
     fn addresses(&mut self, node: &Node, routing: &mut Routing, context: &mut Context) {
         let mut list = Vec::with_capacity(node.lines.len());
         for words in &node.lines {
-            let (Some(address), Some(first)) = (address::line(words, false, routing, context), words.first())
-            else {
+            let Some(first) = words.first() else { continue };
+            let Some(address) = address::line(words, false, routing, context) else {
+                // Its family was meant all the same: the good ones after it are not to blame.
+                let meant = if first.text.contains(':') { Family::V6 } else { Family::V4 };
+                self.family.get_or_insert(meant);
                 continue;
             };
             let known = self.addresses.iter().chain(&list).map(|(known, _)| (known, false));

@@ -109,28 +109,40 @@ fn resolve_one(
 ) -> Option<Instance> {
     let global = &config.global;
     let name = draft.name.clone();
-    let vrid = vrid(&draft, context)?;
+    // What cannot run is looked at to its end all the same: one reading of a file tells everything.
+    let vrid = vrid(&draft, context);
     let family = draft.family.unwrap_or_default();
     let strict = draft.strict.unwrap_or(global.vrrp_strict);
     let version = version_of(&draft, family, strict, global.vrrp_version, context);
     resolve_link::check_vmac(&mut draft, strict, context);
-    let interface = resolve_link::interface(&mut draft, context)?;
+    let found = resolve_link::interface(&mut draft, context);
+    let interface = found.clone().flatten();
     let (state, priority) = state_and_priority(&draft, strict, context);
-    let fault = resolve_link::unicast(&mut draft, strict, interface.is_some(), context)?;
+    let fault = resolve_link::unicast(&mut draft, strict, interface.is_some(), context);
     strict_mode::check(&mut draft, strict, version, priority, context);
     resolve_advert::check_preemption(&mut draft, state, priority, strict, context);
     let advert_int = resolve_advert::advert_int(&draft, version, context);
-    let authentication = authentication::resolve(&draft, version, family, strict, context)?;
-    let state = authentication::initial_state(&authentication, &draft, (state, priority), context);
+    let authentication = authentication::resolve(&draft, version, family, strict, context);
     let vrf = resolve_link::vrf(&mut draft, interface.is_some(), context);
-    resolve_link::place_addresses(&mut draft, family, interface.as_ref(), context);
-    let (addresses, excluded) = resolve_advert::addresses(&mut draft, (family, version, strict), context)?;
+    if found.is_some() {
+        resolve_link::place_addresses(&mut draft, family, interface.as_ref(), context);
+    }
+    let addresses = resolve_advert::addresses(&mut draft, (family, version, strict), context);
+    let runs = vrid.is_some()
+        && found.is_some()
+        && fault.is_some()
+        && authentication.is_some()
+        && addresses.is_some();
+    let authentication = authentication.unwrap_or_default();
+    let state = authentication::initial_state(&authentication, &draft, (state, priority), context);
+    let (addresses, excluded) = addresses.unwrap_or_default();
+    let vrid = vrid.unwrap_or_default();
     let tracking = tracking(&mut draft, (group, priority), interface.as_ref(), tracked, context);
     let garp = draft.garp.resolve(&global.garp, strict);
     if garp != **shared {
         *shared = Arc::new(garp);
     }
-    Some(Instance {
+    let instance = Instance {
         state,
         vrid: VirtualRouterId(vrid),
         priority,
@@ -173,7 +185,7 @@ fn resolve_one(
             .or(group.and_then(|group| group.notify_priority_changes))
             .unwrap_or(global.vrrp_notify_priority_changes),
         lvs_sync_daemon_interface: draft.lvs_sync_daemon_interface,
-        config_fault: fault.or(resolve_link::ipvlan_fault(&draft.vmac, family, context)),
+        config_fault: fault.flatten().or(resolve_link::ipvlan_fault(&draft.vmac, family, context)),
         vmac: draft.vmac.map(|vmac| Box::new(vmac.finish(vrid, draft.vmac_xmit_base.is_some()))),
         vmac_for_addresses: draft.vmac_addr,
         vrf,
@@ -185,7 +197,8 @@ fn resolve_one(
         poll_link: draft.poll_link && interface.is_some(),
         interface,
         name,
-    })
+    };
+    runs.then_some(instance)
 }
 
 /// `virtual_router_id`, which nothing runs without.

@@ -55,11 +55,8 @@ pub(super) fn check(
         && Family::of(address.address) == Family::V6
         && !link_local(address.address)
     {
-        leave_out(
-            "a first IPv6 address that is not link-local",
-            *span,
-            "RFC 9568 §5.2.9 wants a link-local one first",
-        );
+        let message = "in strict mode the first IPv6 address is a link-local one (RFC 9568 §5.2.9)";
+        context.report(Diagnostic::error("strict", message).at(*span, "not link-local"));
     }
 }
 
