@@ -119,11 +119,6 @@ impl InstanceDraft {
         let byte = || node.int(0).and_then(|value| u8::try_from(value).ok());
         let count = || node.int(0).and_then(|value| u32::try_from(value).ok());
         match node.keyword.name {
-            "state" => {
-                let state =
-                    if node.arg(0) == Some("MASTER") { InitialState::Master } else { InitialState::Backup };
-                self.state = Some((state, span));
-            }
             "virtual_router_id" => self.vrid = byte().map(|value| (value, span)),
             "priority" => self.priority = byte().map(|value| (value, span)),
             "advert_int" => self.advert_int = node.seconds(0).map(|value| (value, span)),
@@ -190,6 +185,7 @@ impl InstanceDraft {
             "virtual_rules" => {
                 self.rules.extend(lines.filter_map(|words| rule::rule(words, false, routing, context)))
             }
+            "state" => self.state(node, context),
             "interface" => self.interface(node, context),
             "native_ipv6" => self.native_ipv6(node, context),
             "version" => self.version(node, context),
@@ -234,6 +230,20 @@ impl InstanceDraft {
             context.report(Diagnostic::error("family-mix", message).at(at, "left out"));
         }
         right
+    }
+
+    /// `state`; MASTER stays once it is said.
+    fn state(&mut self, node: &Node, context: &mut Context) {
+        let at = node.arg_span(0);
+        match (node.arg(0) == Some("MASTER"), self.state) {
+            (false, Some((InitialState::Master, first))) => {
+                let diagnostic =
+                    Diagnostic::error("conflict", "`state` was MASTER before").at(at, "has no effect");
+                context.report(diagnostic.also(first, "here"));
+            }
+            (true, _) => self.state = Some((InitialState::Master, at)),
+            (false, _) => self.state = Some((InitialState::Backup, at)),
+        }
     }
 
     fn interface(&mut self, node: &Node, context: &mut Context) {

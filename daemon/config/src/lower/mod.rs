@@ -4,6 +4,7 @@
 //! `resolve_*`, once the whole file is known, so the order of blocks does not matter.
 
 mod address;
+mod address_range;
 mod alerts;
 mod authentication;
 mod bfd;

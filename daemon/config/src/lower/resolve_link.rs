@@ -58,7 +58,8 @@ pub(super) fn unicast(
     if draft.path.fault_without_peers {
         return Some(Some(ConfigFault::UnicastWithoutPeers));
     }
-    if !draft.path.peers_written {
+    // Of `unicast_ttl` that is said where it is settled.
+    if !draft.path.peers_written && draft.path.unicast_ttl.is_none() {
         let message = format!("`{}` has settings of unicast but no `unicast_peer`", draft.name);
         let diagnostic = Diagnostic::warning("unicast-without-peers", message).changes();
         context.report(diagnostic.at(keyword, "adverts go to the multicast group"));
@@ -163,11 +164,14 @@ pub(super) fn ipvlan_fault(
     context: &mut Context,
 ) -> Option<ConfigFault> {
     let vmac = vmac.as_ref()?;
-    let KindDraft::Ipvlan { address: None, .. } = vmac.kind else { return None };
+    let KindDraft::Ipvlan { address: None, address_written, .. } = vmac.kind else { return None };
     if family == Family::V6 {
         return None;
     }
-    let diagnostic = Diagnostic::error("missing-value", "`use_ipvlan` over IPv4 needs an address");
-    context.report(diagnostic.at(vmac.at, "the instance stays in FAULT"));
+    // What is wrong with one that is written was said.
+    if !address_written {
+        let diagnostic = Diagnostic::error("missing-value", "`use_ipvlan` over IPv4 needs an address");
+        context.report(diagnostic.at(vmac.at, "the instance stays in FAULT"));
+    }
     Some(ConfigFault::IpvlanWithoutAddress)
 }

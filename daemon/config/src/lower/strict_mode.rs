@@ -47,7 +47,8 @@ pub(super) fn check(
     {
         leave_out("accept", span, "only the owner answers packets to the addresses (RFC 3768 §6.4.3)");
     }
-    if let Some(span) = draft.no_virtual_ipaddress.take() {
+    // Without any address, that is what is said.
+    if let Some(span) = draft.no_virtual_ipaddress.take().filter(|_| !draft.addresses.is_empty()) {
         leave_out("no_virtual_ipaddress", span, "left out");
     }
     if let Some((address, span)) = draft.addresses.first()
