@@ -58,6 +58,7 @@ fn the_recorded_answers_are_keepalived_s() {
 
 /// Samples that keepalived answers otherwise than we do, and why.
 const SAMPLES_THAT_DIFFER: &[(&str, &str)] = &[
+    ("keepalived.conf.vrrp", "has an address twice: 2.2.7 takes it, 2.4.3 leaves the second out and says so"),
     (
         "keepalived.conf.track_interface",
         "2.2.7 warns of a route without interface that it does not track it; 2.4.3 does not",

@@ -60,8 +60,7 @@ const PAGES: &[Keyword] = &[
         &[opt("NAME", Kind::Word)],
         "Name to send in the TLS handshake; without one, as `enable_sni`.",
     )
-    .example("sni_name www.example.com")
-    .last_counts(),
+    .example("sni_name www.example.com"),
     switch("fast_recovery", "A failed checker asks for its URLs without a pause between them.")
         .default("off")
         .example("fast_recovery"),
