@@ -44,8 +44,8 @@ fn the_recorded_answers_are_keepalived_s() {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
                     std::fs::write(&file, case.configuration()).expect("written");
                     let status = verdict(machine, &file);
-                    // Whether it ends by a signal (a bug of 2.2.7) depends on the machine; accept or reject does not.
-                    if (status == 0) != (case.keepalived == 0) {
+                    // Whether it ends by a signal (a bug of 2.2.7) depends on the machine.
+                    if status != case.keepalived && (status == 0 || case.keepalived >= 0) {
                         wrong.lock().expect("whole").push(format!("{status}: {case:?}"));
                     }
                 }

@@ -250,6 +250,16 @@ fn what_is_kept_is_what_keepalived_keeps() {
             json!("200 204"),
         ),
         (
+            checked("UDP_CHECK {\nrequire_reply 0g\n}"),
+            "/real_servers/0/checkers/0/kind/reply/pattern",
+            json!(""),
+        ),
+        (
+            checked("MISC_CHECK {\nmisc_path /bin/true nobody\n}"),
+            "/real_servers/0/checkers/0/kind/script/user",
+            Value::Null,
+        ),
+        (
             checked("lvs_method TUN type gue port 5 csum"),
             "/real_servers/0/forwarding",
             json!({"TUN": {"type": "gue", "port": 5, "checksum": "full"}}),
