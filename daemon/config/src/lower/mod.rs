@@ -179,7 +179,7 @@ impl Draft {
         let skipped: Vec<&str> = skipped.iter().chain(&self.dropped_groups).map(|name| &**name).collect();
         resolve_server::resolve(self.servers, &bfds, &skipped, &mut config, context);
         script_user::apply(&mut config);
-        script_files::check(&config.global, context);
+        script_files::check(&mut config, context);
         (config, places)
     }
 }

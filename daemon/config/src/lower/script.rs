@@ -3,7 +3,7 @@
 use super::script_files::Command;
 use super::script_user::user;
 use crate::diagnostics::Diagnostic;
-use crate::model::{Name, Script};
+use crate::model::{Name, Script, ScriptUser};
 use crate::preprocess::Context;
 use crate::tree::Node;
 use crate::words::{QuoteError, quoted_words};
@@ -13,12 +13,16 @@ pub(super) fn script(node: &Node, context: &mut Context) -> Option<Script> {
     let user = user(node, 1, context);
     let command = argv(node, context)?;
     let user = user.ok()?;
-    remember(&command, node, node.args.len() > 1, context);
-    Some(Script { argv: command, user })
+    Some(finish(command, user, None, node, context))
 }
 
-/// The command of a keyword that says elsewhere who runs it; more than the command line has no effect (reported).
-pub(super) fn command(node: &Node, context: &mut Context) -> Option<Script> {
+/// The command of a keyword that says elsewhere who runs it, of this `vrrp_script` if it is one; more than the command line has no effect (reported).
+pub(super) fn command(
+    node: &Node,
+    user: Option<ScriptUser>,
+    tracked: Option<&Name>,
+    context: &mut Context,
+) -> Option<Script> {
     if let (Some(first), Some(last)) = (node.args.get(1), node.args.last()) {
         context.report(
             Diagnostic::warning(
@@ -30,8 +34,7 @@ pub(super) fn command(node: &Node, context: &mut Context) -> Option<Script> {
         );
     }
     let command = argv(node, context)?;
-    remember(&command, node, false, context);
-    Some(Script { argv: command, user: None })
+    Some(finish(command, user, tracked, node, context))
 }
 
 /// The words of the command line; `None` if there are none, or their quotes don't match (reported).
@@ -58,16 +61,23 @@ fn argv(node: &Node, context: &mut Context) -> Option<Vec<Name>> {
     Some(argv)
 }
 
-/// Notes the program, to be looked at when all is read.
-fn remember(argv: &[Name], node: &Node, has_user: bool, context: &mut Context) {
+/// The script; its program is noted, to be looked at when all is read.
+fn finish(
+    argv: Vec<Name>,
+    user: Option<ScriptUser>,
+    tracked: Option<&Name>,
+    node: &Node,
+    context: &mut Context,
+) -> Script {
     // `</PATH` only asks whether a file can be opened.
     if let Some(program) = argv.first().filter(|program| context.look_at_scripts && !program.starts_with('<'))
     {
         context.commands.push(Command {
             program: (&**program).into(),
             at: node.arg_span(0),
-            tracked: node.keyword.name == "script",
-            has_user,
+            tracked: tracked.cloned(),
+            user: user.clone(),
         });
     }
+    Script { argv, user }
 }

@@ -1,15 +1,16 @@
 //! Are the scripts there, and is it safe to run them?
 //!
 //! Goes in: every command of the configuration with its place. Comes out: what keepalived says of them too: a script
-//! that is not there or may not be executed, and scripts run without `enable_script_security` (exit code 5). Only
-//! looks at the files, and runs nothing.
+//! that is not there or may not be executed, and scripts run without `enable_script_security` (exit code 5); a
+//! `vrrp_script` that cannot be run is in the model no more. Only looks at the files, and runs nothing.
 
+use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::script_user;
 use crate::diagnostics::Diagnostic;
-use crate::model::Global;
+use crate::model::{Config, Global, Name, ScriptUser};
 use crate::preprocess::Context;
 use crate::source::Span;
 
@@ -20,64 +21,113 @@ pub(crate) struct Command {
     pub(crate) program: Box<str>,
     /// Where.
     pub(crate) at: Span,
-    /// It is that of a `vrrp_script`: if it cannot be run, something does not do what it is there for.
-    pub(crate) tracked: bool,
-    /// Somebody is named who runs it.
-    pub(crate) has_user: bool,
+    /// The `vrrp_script` that it is of: one that cannot be run is not tracked.
+    pub(crate) tracked: Option<Name>,
+    /// Who is named to run it.
+    pub(crate) user: Option<ScriptUser>,
 }
 
 /// Where programs without a path are looked for.
 const SEARCHED: &[&str] = &["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
-/// Looks at each command.
-pub(super) fn check(global: &Global, context: &mut Context) {
-    let mut insecure = None;
+/// Looks at each command, and takes those `vrrp_script`s out of the model that cannot be run.
+pub(super) fn check(config: &mut Config, context: &mut Context) {
     let commands = std::mem::take(&mut context.commands);
-    script_user::must_be_somebody(global, &commands, context);
+    script_user::must_be_somebody(&config.global, &commands, context);
+    let mut runs = None;
+    let mut disabled: HashSet<Name> = HashSet::new();
     for command in commands {
-        let say = |code: &'static str, message: String| {
-            let diagnostic = Diagnostic::warning(code, message);
-            if command.tracked { diagnostic.changes() } else { diagnostic }
-        };
-        let Some(path) = find(&command.program) else {
-            context.report(
-                say("script-not-found", format!("there is no script `{}`", command.program))
-                    .at(command.at, "cannot be run"),
-            );
-            continue;
-        };
-        let Ok(metadata) = path.metadata() else { continue };
-        if metadata.is_dir() {
-            let message = format!("`{}` is a directory", path.display());
-            context.report(say("script-not-executable", message).at(command.at, "cannot be run"));
-            continue;
+        let problem = look(&command, &config.global);
+        if !matches!(problem, Some(Problem::Missing)) {
+            runs = runs.or(Some(command.at));
         }
-        if metadata.mode() & 0o111 == 0 {
-            let message = format!("`{}` may not be executed", path.display());
-            context.report(
-                Diagnostic::warning("script-not-executable", message)
-                    .at(command.at, "cannot be run")
-                    .help(format!("`chmod +x {}`", path.display())),
-            );
-        }
-        insecure = insecure.or(Some(command.at));
-        if global.enable_script_security
-            && let Some(part) = changeable(&path)
-        {
-            context.report(
-                say("script-insecure", format!("others than root can change `{}`", part.display()))
-                .at(command.at, "not run as root")
-                .help("`enable_script_security` forbids it; take the write permission from group and others"),
-            );
+        if let Some(problem) = problem {
+            context.report(problem.diagnostic(&command));
+            disabled.extend(command.tracked);
         }
     }
-    if let Some(at) = insecure.filter(|_| !global.enable_script_security) {
+    if !disabled.is_empty() {
+        forget(config, &disabled);
+    }
+    if let Some(at) = runs.filter(|_| !config.global.enable_script_security) {
         context.report(
             Diagnostic::warning("script-security", "scripts are run without `enable_script_security`")
                 .unsafe_script()
                 .at(at, "for example this one")
                 .help("write `enable_script_security` in `global_defs`; scripts that others than root can change are then not run as root"),
         );
+    }
+}
+
+/// Why a command is not run.
+enum Problem {
+    /// There is no such file.
+    Missing,
+    /// It is a directory.
+    Directory(PathBuf),
+    /// Nobody may execute it.
+    NotExecutable(PathBuf),
+    /// It would run as root, and others can change it, or this above it.
+    Insecure(PathBuf),
+}
+
+fn look(command: &Command, global: &Global) -> Option<Problem> {
+    let Some(path) = find(&command.program) else { return Some(Problem::Missing) };
+    let metadata = path.metadata().ok()?;
+    if metadata.is_dir() {
+        return Some(Problem::Directory(path));
+    }
+    if metadata.mode() & 0o111 == 0 {
+        return Some(Problem::NotExecutable(path));
+    }
+    let protected = global.enable_script_security && script_user::is_root(command.user.as_ref(), global);
+    protected.then(|| changeable(&path)).flatten().map(Problem::Insecure)
+}
+
+impl Problem {
+    fn diagnostic(&self, command: &Command) -> Diagnostic {
+        let (code, message, label) = match self {
+            Self::Missing => {
+                ("script-not-found", format!("there is no script `{}`", command.program), "cannot be run")
+            }
+            Self::Directory(path) => {
+                ("script-not-executable", format!("`{}` is a directory", path.display()), "cannot be run")
+            }
+            Self::NotExecutable(path) => (
+                "script-not-executable",
+                format!("`{}` may not be executed", path.display()),
+                "cannot be run",
+            ),
+            Self::Insecure(path) => (
+                "script-insecure",
+                format!("others than root can change `{}`", path.display()),
+                "not run as root",
+            ),
+        };
+        let diagnostic = Diagnostic::warning(code, message).at(command.at, label);
+        let diagnostic = match self {
+            Self::Missing | Self::Directory(_) => diagnostic,
+            Self::NotExecutable(path) => diagnostic.help(format!("`chmod +x {}`", path.display())),
+            Self::Insecure(_) => diagnostic
+                .help("`enable_script_security` forbids it; take the write permission from group and others"),
+        };
+        match (self, &command.tracked) {
+            // keepalived counts this one among what it runs as it is written, and does not run it.
+            (Self::NotExecutable(_), _) | (_, None) => diagnostic,
+            (Self::Missing | Self::Directory(_) | Self::Insecure(_), Some(_)) => {
+                diagnostic.changes().help("nothing tracks it")
+            }
+        }
+    }
+}
+
+/// Takes scripts out of the model, and out of what is tracked.
+fn forget(config: &mut Config, disabled: &HashSet<Name>) {
+    config.track_scripts.retain(|script| !disabled.contains(&script.name));
+    let instances = config.instances.iter_mut().filter_map(|instance| instance.tracking.written());
+    let groups = config.sync_groups.iter_mut().map(|group| &mut group.tracking);
+    for tracking in instances.chain(groups) {
+        tracking.scripts.retain(|script| !disabled.contains(&script.name));
     }
 }
 
@@ -97,7 +147,9 @@ fn changeable(path: &Path) -> Option<PathBuf> {
             part.metadata().is_ok_and(|metadata| {
                 let mode = metadata.mode();
                 // In a sticky directory such as /tmp only the owner of a file can replace it.
-                let by_others = mode & 0o022 != 0 && !(metadata.is_dir() && mode & 0o1000 != 0);
+                let by_group = metadata.gid() != 0 && mode & 0o020 != 0;
+                let sticky = metadata.is_dir() && mode & 0o1000 != 0;
+                let by_others = (by_group || mode & 0o002 != 0) && !sticky;
                 metadata.uid() != 0 || by_others
             })
         })

@@ -9,6 +9,9 @@ use crate::model::{CheckerKind, Config, Global, Notify, Script, ScriptUser};
 use crate::preprocess::Context;
 use crate::tree::Node;
 
+/// Who runs scripts when nobody is named, if there is such a user.
+const DEFAULT_USER: &str = "keepalived_script";
+
 /// A user or group that there is not (reported).
 #[derive(Debug)]
 pub(super) struct NoSuchUser;
@@ -72,13 +75,37 @@ fn comes_from_elsewhere(database: &str) -> bool {
     })
 }
 
+/// Would this user, or whoever runs scripts when nobody is named, have the rights of root?
+pub(super) fn is_root(user: Option<&ScriptUser>, global: &Global) -> bool {
+    let user = user.or(global.script_user.as_ref());
+    let name = user.map_or(DEFAULT_USER, |user| &user.name);
+    let Some(entry) = entry("passwd", name) else {
+        // Without a user of scripts it is the daemon's; one from somewhere else is hardly root.
+        return user.is_none();
+    };
+    let id = |index: usize| entry.split(':').nth(index).map(str::to_owned);
+    let group = match user.and_then(|user| user.group.as_deref()) {
+        Some(group) => {
+            self::entry("group", group).and_then(|entry| Some(entry.split(':').nth(2)?.to_owned()))
+        }
+        None => id(3),
+    };
+    id(2).as_deref() == Some("0") || group.as_deref() == Some("0")
+}
+
+/// The line of a user or group in its file.
+fn entry(database: &str, name: &str) -> Option<String> {
+    let text = std::fs::read_to_string(format!("/etc/{database}")).ok()?;
+    text.lines().find(|line| line.split(':').next() == Some(name)).map(str::to_owned)
+}
+
 /// With `enable_script_security` nobody runs scripts but the user that is named, or `keepalived_script`.
 pub(super) fn must_be_somebody(global: &Global, commands: &[Command], context: &mut Context) {
-    let needs = commands.iter().find(|command| !command.has_user);
+    let needs = commands.iter().find(|command| command.user.is_none());
     if let Some(command) = needs
         && global.enable_script_security
         && global.script_user.is_none()
-        && !is_known("passwd", "keepalived_script")
+        && !is_known("passwd", DEFAULT_USER)
     {
         context.report(
             Diagnostic::error("unknown-user", "there is nobody to run scripts")

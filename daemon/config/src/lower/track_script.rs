@@ -5,16 +5,14 @@ use std::time::Duration;
 use super::track::own_weight;
 use super::{Draft, script, script_user};
 use crate::diagnostics::Diagnostic;
-use crate::model::{Name, Script, ScriptUser, TrackScript};
+use crate::model::{Name, ScriptUser, TrackScript};
 use crate::preprocess::Context;
 use crate::tree::Node;
 
 /// A script as written; what is missing is what holds unless given.
 #[derive(Default)]
-struct ScriptDraft {
-    script: Option<Script>,
-    /// `script` is written, right or wrong.
-    has_script: bool,
+struct ScriptDraft<'a> {
+    script: Option<&'a Node>,
     user: Option<ScriptUser>,
     /// `user` names nobody.
     no_such_user: bool,
@@ -31,37 +29,27 @@ impl Draft {
     pub(super) fn track_script(&mut self, node: &Node, context: &mut Context) {
         let Some(name) = self.new_name(node, context) else { return };
         let mut draft = ScriptDraft::default();
-        let commands = context.commands.len();
-        for child in &node.children {
-            draft.has_script |= child.keyword.name == "script";
-            if !child.bad {
-                draft.take(child, context);
-            }
+        for child in node.children.iter().filter(|child| !child.bad) {
+            draft.take(child, context);
         }
-        if draft.user.is_some() {
-            context.commands.iter_mut().skip(commands).for_each(|command| command.has_user = true);
-        }
-        if !draft.has_script {
+        if draft.script.is_none() && !node.bad_children().contains(&"script") {
             context.report(
                 Diagnostic::error("missing-script", format!("`vrrp_script` {name} has no `script`"))
                     .at(node.name.span, "left out"),
             );
         }
-        match draft.finish(&name) {
+        match draft.finish(&name, context) {
             Some(script) => self.track_scripts.push(script),
-            None => {
-                context.commands.truncate(commands);
-                self.left_out.push((&*name).into());
-            }
+            None => self.left_out.push((&*name).into()),
         }
     }
 }
 
-impl ScriptDraft {
-    fn take(&mut self, node: &Node, context: &mut Context) {
+impl<'a> ScriptDraft<'a> {
+    fn take(&mut self, node: &'a Node, context: &mut Context) {
         let count = || node.int(0).and_then(|value| u32::try_from(value).ok());
         match node.keyword.name {
-            "script" => self.script = script::command(node, context),
+            "script" => self.script = Some(node),
             "interval" => self.interval = time(node, context),
             "timeout" => self.timeout = time(node, context),
             "weight" => (self.weight, self.reverse) = own_weight(node, context),
@@ -78,13 +66,12 @@ impl ScriptDraft {
     }
 
     /// The model; `None` when nothing can be run (reported).
-    fn finish(self, name: &Name) -> Option<TrackScript> {
-        let mut script = self.script.filter(|_| !self.no_such_user)?;
-        script.user = self.user;
+    fn finish(self, name: &Name, context: &mut Context) -> Option<TrackScript> {
+        let script = self.script.filter(|_| !self.no_such_user)?;
         let interval = self.interval.unwrap_or(Duration::from_secs(1));
         Some(TrackScript {
             name: name.clone(),
-            script,
+            script: script::command(script, self.user, Some(name), context)?,
             interval,
             timeout: self.timeout.unwrap_or(interval),
             weight: self.weight,

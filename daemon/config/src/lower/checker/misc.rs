@@ -41,13 +41,7 @@ impl MiscDraft {
             }
             return None;
         };
-        let mut script = command(path, context)?;
-        if user.is_some() {
-            script.user = user;
-            if let Some(command) = context.commands.last_mut() {
-                command.has_user = true;
-            }
-        }
+        let script = command(path, user, None, context)?;
         Some(Self { script, timeout, dynamic })
     }
 
