@@ -62,12 +62,11 @@ impl Finding {
 pub(super) fn find(file: &Loaded, keyword: &str) -> Option<Span> {
     let sources = file.diagnostics.sources();
     let id = sources.first()?;
-    let found = lines(sources.file(id), 0).find_map(|(start, line)| {
+    lines(sources.file(id), 0).find_map(|(start, line)| {
         let words = line.trim_start();
         let begins = words.split_ascii_whitespace().next() == Some(keyword);
         begins.then(|| whole(SourceMap::span(id, 0, 0), start + line.len() - words.len(), words))
-    });
-    found
+    })
 }
 
 /// The lines of a file without their comments, from the one that a byte is in, and where they begin.
