@@ -11,6 +11,7 @@ use integration::{
     pair::{OURS, THEIRS, counted},
     wait,
 };
+use nix::sys::signal::Signal;
 
 const FAILURES: &str = "keepalived_authentication_failure_total";
 const MISMATCHES: &str = "keepalived_authentication_mismatch_total";
@@ -103,6 +104,32 @@ fn between_unicast_peers_the_time_to_live_is_not_covered() -> Result<()> {
     let it = pair.keepalived(config(50, THEIRS, OURS))?;
     nobody_but(&pair, OURS);
     assert_eq!(it.statistics("VI_1")?.get("Authentication Errors/Failure"), Some(&0));
+    Ok(())
+}
+
+#[test]
+fn a_reload_from_a_password_to_a_header_and_back_costs_no_election() -> Result<()> {
+    let pair = Pair::new("ah-reload")?;
+    let password = |priority| Instance::new("VI_1").priority(priority).password("1111").version_2("");
+    let we = pair.keepwatchd(password(200))?;
+    let it = pair.keepalived(password(100))?;
+    pair.wait_for_master(OURS)?;
+    nobody_but(&pair, OURS);
+    for (kind, ours, theirs) in
+        [(2, config(200, "1111"), config(100, "1111")), (1, password(200), password(100))]
+    {
+        std::fs::write(we.config_path(), ours)?;
+        pair.theirs.file("keepalived.conf", &theirs)?;
+        for router in [we.process(), it.process()] {
+            router.signal(Signal::SIGHUP)?;
+        }
+        wait::until(&format!("we send authentication {kind}"), wait::LONG, || {
+            pair.wire.adverts_from(OURS).last().is_some_and(|(_, advert)| advert.authentication == kind)
+        })?;
+        nobody_but(&pair, OURS);
+        assert!(pair.ours_alone());
+    }
+    assert_eq!(counted(&we, "keepalived_become_master_total"), 1.0);
     Ok(())
 }
 

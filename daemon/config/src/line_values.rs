@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::diagnostics::Diagnostic;
 use crate::model::Name;
 use crate::preprocess::Context;
-use crate::values::{decimal, interface, whole};
+use crate::values::{Problem, decimal, exact, interface, whole};
 use crate::words::Word;
 
 /// A number within a line of a block of lines; a problem is reported.
@@ -45,10 +45,18 @@ pub(crate) fn line_interface(word: &Word, what: &str, context: &mut Context) -> 
 
 /// A time in seconds, up to so many microseconds, within a line of a block of lines; a problem is reported.
 pub(crate) fn line_seconds(word: &Word, most: u64, context: &mut Context) -> Option<Duration> {
+    let mut tell = |problem: Problem| {
+        context.report(Diagnostic::error(problem.code, problem.message).at(word.span, problem.expected));
+    };
     match decimal(&word.text, 6, 0, most, "seconds") {
-        Ok(micros) => Some(Duration::from_micros(micros)),
+        Ok(micros) => {
+            if let Err(problem) = exact(&word.text, 6, micros) {
+                tell(problem);
+            }
+            Some(Duration::from_micros(micros))
+        }
         Err(problem) => {
-            context.report(Diagnostic::error(problem.code, problem.message).at(word.span, problem.expected));
+            tell(problem);
             None
         }
     }

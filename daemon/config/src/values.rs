@@ -66,9 +66,12 @@ pub(crate) fn check(node: &Node, context: &mut Context) -> bool {
         for word in rest.iter().take(most) {
             index += 1;
             if let Err(problem) = look(word, arg.kind) {
-                right = false;
+                let usable = problem.usable;
                 report(node, arg, word, problem, context);
-                break;
+                if !usable {
+                    right = false;
+                    break;
+                }
             }
         }
     }
@@ -113,11 +116,13 @@ pub(crate) struct Problem {
     pub(crate) message: String,
     pub(crate) expected: String,
     replacement: Option<String>,
+    /// A value can be taken all the same.
+    pub(crate) usable: bool,
 }
 
 impl Problem {
     fn new(code: &'static str, message: String, expected: impl Into<String>) -> Self {
-        Self { code, message, expected: expected.into(), replacement: None }
+        Self { code, message, expected: expected.into(), replacement: None, usable: false }
     }
 }
 
@@ -147,8 +152,8 @@ fn look(word: &Word, kind: Kind) -> Result<(), Problem> {
         }
         Kind::Interface => interface(text).map(|_| ()),
         Kind::Int(least, most) => whole(text, least, most).map(|_| ()),
-        Kind::Seconds(least, most) => decimal(text, 6, least, most, "seconds").map(|_| ()),
-        Kind::Millis(least, most) => decimal(text, 3, least, most, "milliseconds").map(|_| ()),
+        Kind::Seconds(least, most) => exact(text, 6, decimal(text, 6, least, most, "seconds")?),
+        Kind::Millis(least, most) => exact(text, 3, decimal(text, 3, least, most, "milliseconds")?),
         Kind::Bool => match boolean(text) {
             Some(_) => Ok(()),
             None => Err(choice_problem(text, &["on", "off", "true", "false", "yes", "no"])),
@@ -254,6 +259,7 @@ fn choice_problem(text: &str, choices: &[&str]) -> Problem {
             format!("expected one of {list}")
         },
         replacement: nearest.map(|(_, choice)| choice.to_owned()),
+        usable: false,
     }
 }
 
@@ -295,14 +301,32 @@ pub(crate) fn whole(text: &str, least: i64, most: i64) -> Result<i64, Problem> {
     }
 }
 
-/// A decimal with up to `places` decimals, as microseconds when `places` is 6 (seconds) or 3 (milliseconds).
+/// Says when a decimal has more decimals than are kept; its value, in steps of the last of them, is rounded.
+pub(crate) fn exact(text: &str, places: u32, value: u64) -> Result<(), Problem> {
+    let decimals = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    if decimals <= places as usize {
+        return Ok(());
+    }
+    let rounded = shown(value, places);
+    let message = format!("{text} has too many decimals");
+    let mut problem = Problem::new("invalid-number", message, format!("rounded to {rounded}"));
+    problem.replacement = Some(rounded);
+    problem.usable = true;
+    Err(problem)
+}
+
+/// A number of steps of the last of some decimals, as a decimal.
+fn shown(steps: u64, places: u32) -> String {
+    let scale = 10u64.pow(places);
+    let text = format!("{}.{:0width$}", steps / scale, steps % scale, width = places as usize);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A decimal with up to `places` decimals, as microseconds when `places` is 6 (seconds) or 3 (milliseconds); what has more
+/// is rounded.
 pub(crate) fn decimal(text: &str, places: u32, least: u64, most: u64, unit: &str) -> Result<u64, Problem> {
     let scale = 10u64.pow(places);
-    let shown = |micros: u64| {
-        let text = format!("{}.{:0width$}", micros / scale, micros % scale, width = places as usize);
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    };
-    let expected = format!("expected {unit} from {} to {}", shown(least), shown(most));
+    let expected = format!("expected {unit} from {} to {}", shown(least, places), shown(most, places));
     let number = text.trim_start();
     let number = number.strip_prefix('+').unwrap_or(number);
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
@@ -317,13 +341,10 @@ pub(crate) fn decimal(text: &str, places: u32, least: u64, most: u64, unit: &str
         }
         return Err(problem);
     }
-    if fraction.len() > places as usize {
-        let message = format!("{text} has too many decimals");
-        return Err(Problem::new("invalid-number", message, format!("at most {places} decimals")));
-    }
     let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().unwrap_or(u64::MAX) };
-    let padded = format!("{fraction:0<width$}", width = places as usize);
-    let fraction: u64 = padded.parse().unwrap_or(0);
+    let (kept, dropped) = fraction.split_at_checked(places as usize).unwrap_or((fraction, ""));
+    let padded = format!("{kept:0<width$}", width = places as usize);
+    let fraction = padded.parse().unwrap_or(0) + u64::from(dropped.starts_with(['5', '6', '7', '8', '9']));
     match whole.checked_mul(scale).and_then(|micros| micros.checked_add(fraction)) {
         Some(value) if (least..=most).contains(&value) => Ok(value),
         _ => Err(Problem::new("out-of-range", format!("{text} is out of range"), expected)),

@@ -5,6 +5,9 @@
 //! ([`Line::words`]: only `"` quotes, and a quoted string is a word of its own) and for scripts and other strings
 //! ([`quoted_words`]: `"`, `'`, escapes, and adjoining pieces are one word).
 
+use std::iter::Peekable;
+use std::str::CharIndices;
+
 use crate::source::{ExpansionId, FileId, Span};
 
 /// A word and its place.
@@ -61,8 +64,14 @@ impl Line {
 
     /// Appends text that stands for `span` of the file (the use of a definition).
     pub fn push_replaced(&mut self, text: &str, span: Span) {
-        let at = self.text.len() as u32;
-        self.pieces.push(Piece { at, source: (span.start, span.end), verbatim: false });
+        self.push_standing(text, (span.start, span.end));
+    }
+
+    fn push_standing(&mut self, text: &str, source: (u32, u32)) {
+        // What comes out of one use, by way of however many definitions, is one piece.
+        if !self.pieces.last().is_some_and(|last| !last.verbatim && last.source == source) {
+            self.pieces.push(Piece { at: self.text.len() as u32, source, verbatim: false });
+        }
         self.text.push_str(text);
     }
 
@@ -79,9 +88,7 @@ impl Line {
             if piece.verbatim {
                 self.push_verbatim(part, piece.source.0 + (at as u32 - piece.at));
             } else {
-                let at = self.text.len() as u32;
-                self.pieces.push(Piece { at, ..*piece });
-                self.text.push_str(part);
+                self.push_standing(part, piece.source);
             }
             at = piece_end.max(at + 1);
         }
@@ -92,12 +99,6 @@ impl Line {
         let mut line = Self::empty(self.file, self.expansion);
         line.push_part(self, start, end);
         line
-    }
-
-    /// Cuts the line off after `end` bytes.
-    pub fn truncate(&mut self, end: usize) {
-        self.text.truncate(end);
-        self.pieces.retain(|piece| (piece.at as usize) < end.max(1));
     }
 
     /// The file that it is in.
@@ -243,18 +244,20 @@ pub fn quoted_words(text: &str, escapes: bool) -> Result<Vec<(String, usize, usi
             chars.next();
             continue;
         }
-        let mut word = String::new();
+        let mut word = Vec::new();
         let mut quote: Option<(char, usize)> = None;
         let mut end = start;
         while let Some((at, character)) = chars.peek().copied() {
             match character {
                 '\\' => {
                     chars.next();
-                    if !escapes {
-                        word.push('\\');
-                    }
                     let Some((_, escaped)) = chars.next() else { return Err(QuoteError::LoneBackslash(at)) };
-                    word.push(if escapes { unescape(escaped, &mut chars) } else { escaped });
+                    if escapes {
+                        unescape(escaped, &mut chars, &mut word);
+                    } else {
+                        word.push(b'\\');
+                        push(escaped, &mut word);
+                    }
                 }
                 _ if quote.is_some_and(|(open, _)| open == character) => {
                     quote = None;
@@ -266,7 +269,7 @@ pub fn quoted_words(text: &str, escapes: bool) -> Result<Vec<(String, usize, usi
                 }
                 _ if quote.is_none() && character.is_ascii() && is_blank(character as u8) => break,
                 _ => {
-                    word.push(character);
+                    push(character, &mut word);
                     chars.next();
                 }
             }
@@ -275,49 +278,110 @@ pub fn quoted_words(text: &str, escapes: bool) -> Result<Vec<(String, usize, usi
         if let Some((open, at)) = quote {
             return Err(QuoteError::Unterminated(open, at));
         }
+        // As in C: what a program is started with ends at a NUL.
+        word.truncate(word.iter().position(|byte| *byte == 0).unwrap_or(word.len()));
+        let word = String::from_utf8(word)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
         words.push((word, start, end));
     }
     Ok(words)
 }
 
-/// The character that `\` and `escaped` (and digits after it) stand for.
-fn unescape(escaped: char, chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>) -> char {
-    let mut digits = |radix: u32, most: usize, first: u32| {
-        let mut value = first;
-        for _ in 0..most {
-            let Some(digit) = chars.peek().and_then(|(_, next)| next.to_digit(radix)) else { break };
-            value = value * radix + digit;
-            chars.next();
-        }
-        char::from((value & 0xff) as u8)
-    };
-    match escaped {
-        'a' => '\x07',
-        'b' => '\x08',
-        'E' => '\x1b',
-        'f' => '\x0c',
-        'n' => '\n',
-        'r' => '\r',
-        't' => '\t',
-        'v' => '\x0b',
-        '0'..='7' => digits(8, 2, escaped.to_digit(8).unwrap_or(0)),
-        'x' => {
-            if chars.peek().is_some_and(|(_, next)| next.is_ascii_hexdigit()) {
-                let mut value = 0;
-                for _ in 0..2 {
-                    let Some(digit) = chars.peek().and_then(|(_, next)| next.to_digit(16)) else { break };
-                    value = value * 16 + digit;
-                    chars.next();
-                }
-                char::from((value & 0xff) as u8)
-            } else {
-                'x'
-            }
-        }
+fn push(character: char, word: &mut Vec<u8>) {
+    word.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
+/// Appends the byte that `\` and `escaped` (and what follows it) stand for, or else the character itself.
+fn unescape(escaped: char, chars: &mut Peekable<CharIndices<'_>>, word: &mut Vec<u8>) {
+    let byte = match escaped {
+        'a' => 0x07,
+        'b' => 0x08,
+        'E' => 0x1b,
+        'f' => 0x0c,
+        'n' => 0x0a,
+        'r' => 0x0d,
+        't' => 0x09,
+        'v' => 0x0b,
+        '0'..='7' => digits(chars, 8, 2, escaped.to_digit(8).unwrap_or(0)),
+        'x' if chars.peek().is_some_and(|(_, next)| next.is_ascii_hexdigit()) => digits(chars, 16, 2, 0),
         'c' => match chars.next() {
-            Some((_, control)) => char::from((control as u32 & 0x1f) as u8),
-            None => 'c',
+            Some((_, control)) => control as u32 & 0x1f,
+            None => u32::from(b'c'),
         },
-        other => other,
+        other => return push(other, word),
+    };
+    word.push((byte & 0xff) as u8);
+}
+
+/// Reads up to so many more digits of a number.
+fn digits(chars: &mut Peekable<CharIndices<'_>>, radix: u32, most: usize, first: u32) -> u32 {
+    let mut value = first;
+    for _ in 0..most {
+        let Some(digit) = chars.peek().and_then(|(_, next)| next.to_digit(radix)) else { break };
+        value = value * radix + digit;
+        chars.next();
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(text: &str, escapes: bool) -> Vec<String> {
+        quoted_words(text, escapes).unwrap_or_default().into_iter().map(|(word, ..)| word).collect()
+    }
+
+    #[test]
+    fn adjoining_pieces_are_one_word() {
+        assert_eq!(texts("one\" two  three \"four", true), ["one two  three four"]);
+        assert_eq!(texts("one \"two three\" four", true), ["one", "two three", "four"]);
+        assert_eq!(texts("a'\"'b\"'\"c \"\"", true), ["a\"b'c", ""]);
+    }
+
+    #[test]
+    fn escapes_become_what_they_stand_for() {
+        for (text, meant) in [
+            (r"\a\b\E\f\n\r\t\v", "\x07\x08\x1b\x0c\n\r\t\x0b"),
+            (r"\101\60\7z", "A0\x07z"),
+            (r"\1012\8", "A28"),
+            (r"\x41\x4z\xz", "A\x04zxz"),
+            (r"\cA\c[", "\x01\x1b"),
+            (r#"\\\"\'\q\é"#, r#"\"'qé"#),
+            (r"\xc3\xa9", "é"),
+            // What a program is started with ends at a NUL.
+            (r"ab\0cd", "ab"),
+        ] {
+            assert_eq!(texts(text, true), [meant], "{text}");
+        }
+        assert_eq!(texts(r"a\ b \x20", true), ["a b", " "]);
+        assert_eq!(texts(r#"\n\"a b\""#, false), [r#"\n\"a"#, r#"b\""#]);
+    }
+
+    #[test]
+    fn what_is_not_closed_is_an_error() {
+        assert_eq!(quoted_words("a 'b", true), Err(QuoteError::Unterminated('\'', 2)));
+        assert_eq!(quoted_words("a \"b'", true), Err(QuoteError::Unterminated('"', 2)));
+        assert_eq!(quoted_words("a\\", true), Err(QuoteError::LoneBackslash(1)));
+    }
+
+    #[test]
+    fn a_line_knows_where_each_part_of_it_came_from() {
+        let line = Line::verbatim(FileId::default(), 100, "ab ${X} cd", ExpansionId::NONE);
+        let mut made = line.part(0, 3);
+        made.push_replaced("long value", line.span(3, 7));
+        made.push_part(&line, 7, 10);
+        assert_eq!(made.text, "ab long value cd");
+        let place = |start, end| {
+            let span = made.span(start, end);
+            (span.start, span.end)
+        };
+        assert_eq!(place(0, 2), (100, 102));
+        assert_eq!(place(3, 7), (103, 107));
+        assert_eq!(place(8, 13), (103, 107));
+        assert_eq!(place(14, 16), (108, 110));
+        assert_eq!(place(0, 16), (100, 110));
+        let part = made.part(5, 16).span(9, 11);
+        assert_eq!((part.start, part.end), (108, 110));
     }
 }

@@ -262,3 +262,26 @@ fn authentication_that_is_not_built_is_refused_rather_than_left_out() {
     assert_eq!(loaded.diagnostics.exit_code(), 3, "{}", loaded.diagnostics.render_text(false));
     assert!(loaded.config.is_none());
 }
+
+#[test]
+fn an_instance_that_cannot_run_is_looked_at_to_its_end() {
+    let text = "vrrp_instance A {
+    interface eth0
+    virtual_router_id 510
+    nopreempt
+    state MASTER
+    track_script {
+        nobody
+    }
+    virtual_ipaddress {
+        10.0.0.300
+        2001:db8::1
+        10.0.0.2
+    }
+}
+";
+    assert_eq!(
+        said(&read(text)),
+        ["out-of-range:3", "conflict:4", "unknown-tracked:7", "invalid-address:10", "family-mix:11"]
+    );
+}

@@ -1,4 +1,5 @@
-//! Accept and reject as keepalived does: the recorded answers of Debian's keepalived to some four hundred files.
+//! A file runs, runs after changes, cannot run or has an unsafe script here as with keepalived: the recorded answers of
+//! Debian's keepalived to a thousand files.
 //! `integration/tests/config_oracle.rs` asks keepalived itself.
 #![allow(clippy::expect_used)] // helpers of tests
 
@@ -6,22 +7,43 @@ mod corpus;
 
 use std::path::Path;
 
-use keepwatch_config::{Options, load_text};
+use keepwatch_config::{Diagnostics, Options, Outcome, load_text};
+
+/// Mistakes of which keepalived's `-t` says "runs after changes", though its VRRP process then does not start.
+const DOES_NOT_START: &[&str] = &["missing-vrid", "missing-interface", "no-addresses", "duplicate-vrid"];
+
+/// Do we say of a file what keepalived says? Its exit status is not that of its manual: 4 cannot run, 5 runs after
+/// changes, 6 script security.
+fn agrees(keepalived: i32, ours: &Diagnostics) -> bool {
+    match (keepalived, ours.outcome()) {
+        (0, Outcome::Runs)
+        | (4, Outcome::CannotRun)
+        | (5, Outcome::RunsChanged)
+        | (6, Outcome::UnsafeScript)
+        // It ends in the middle of the file for want of a value that it takes to be there; here the line is left out.
+        | (2, Outcome::RunsChanged) => true,
+        (5, Outcome::CannotRun) => {
+            ours.iter().any(|d| d.outcome == Outcome::CannotRun && DOES_NOT_START.contains(&d.code))
+        }
+        // A signal ended it.
+        (..0, outcome) => outcome != Outcome::Runs,
+        _ => false,
+    }
+}
 
 #[test]
-fn accept_and_reject_agree_with_keepalived() {
+fn what_becomes_of_a_file_agrees_with_keepalived() {
     let options = Options { host_name: Some("lab".into()), ..Options::default() };
     let cases = corpus::cases();
-    assert!(cases.len() >= 400);
+    assert!(cases.len() >= 1000);
     let mut surprising = Vec::new();
     for case in &cases {
         let loaded = load_text(Path::new("/nonexistent/x.conf"), case.configuration(), &options);
-        let agrees = (loaded.diagnostics.exit_code() == 0) == (case.keepalived == 0);
-        if agrees == case.differs() {
+        if agrees(case.keepalived, &loaded.diagnostics) == case.differs() {
             surprising.push(format!("{case:?}\n{}", loaded.diagnostics.render_text(false)));
         }
     }
-    assert!(surprising.is_empty(), "{}", surprising.join("\n"));
+    assert!(surprising.is_empty(), "{} files:\n{}", surprising.len(), surprising.join("\n"));
 }
 
 #[test]
@@ -32,8 +54,7 @@ fn each_file_with_one_mistake_has_one_diagnostic() {
     let mut several = Vec::new();
     for case in corpus::cases() {
         let loaded = load_text(Path::new("/nonexistent/x.conf"), case.configuration(), &options);
-        let changing =
-            loaded.diagnostics.iter().filter(|d| d.outcome != keepwatch_config::Outcome::Runs).count();
+        let changing = loaded.diagnostics.iter().filter(|d| d.outcome != Outcome::Runs).count();
         if changing > 1 && !two.contains(&(case.place, case.text)) {
             let codes: Vec<&str> = loaded.diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
             several.push(format!("{case:?} {codes:?}"));

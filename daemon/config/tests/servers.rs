@@ -170,6 +170,8 @@ fn what_is_wrong_in_a_checker_is_said_once() {
         ("SSL_GET {\ntls_compliant\nurl {\npath /\ntls_compliant off\n}\n}".into(), ""),
         (http("status_code"), ""),
         (http("status_code 600"), "invalid-value"),
+        ("SSL_GET {\nsni_name\nsni_name a\nurl {\npath /\n}\n}".into(), ""),
+        ("SSL_GET {\nsni_name a\nsni_name\nurl {\npath /\n}\n}".into(), "duplicate-keyword"),
         (http("path /x"), "duplicate-keyword"),
         (http("regex \"two words\""), ""),
         (http("regex two words"), "extra-words"),
@@ -209,6 +211,27 @@ fn at(text: &str, pointer: &str) -> Value {
 fn what_is_kept_is_what_keepalived_keeps() {
     let real = "/real_servers/0";
     let cases: &[(String, &str, Value)] = &[
+        (web(""), "/key", json!({"address": {"address": "10.0.0.1:80", "protocol": "TCP"}})),
+        (
+            server("fwmark 5", "lvs_method TUN\nreal_server 2001:db8::1 {\n}"),
+            "/key",
+            json!({"fwmark": {"mark": 5, "family": "inet6"}}),
+        ),
+        (
+            server("fwmark 5", "ip_family inet\nlvs_method TUN\nreal_server 2001:db8::1 {\n}"),
+            "/key",
+            json!({"fwmark": {"mark": 5, "family": "inet"}}),
+        ),
+        (
+            server("fwmark 5", "lvs_method TUN\nreal_server 2001:db8::1 {\n}\nreal_server 10.2.0.1 {\n}"),
+            "/key",
+            json!({"fwmark": {"mark": 5, "family": "inet"}}),
+        ),
+        (
+            group("10.0.0.1 80\n2001:db8::1 80", "lvs_method TUN\nreal_server 10.2.0.1 {\n}"),
+            "/key",
+            json!({"group": {"name": "G", "protocol": "TCP", "family": null}}),
+        ),
         (web("quorum 2"), "/quorum", json!(1)),
         (web("quorum 5\nweight 3\nhysteresis 4"), "/hysteresis", json!(2)),
         (
@@ -221,6 +244,21 @@ fn what_is_kept_is_what_keepalived_keeps() {
         (web("sorry_server 10.2.0.1 80\nsorry_server_inhibit"), "/sorry_server/inhibit", json!(false)),
         (web("sorry_server 10.2.0.1 80\ninhibit_on_failure"), "/sorry_server/inhibit", json!(true)),
         (checked("lvs_method TUN type gue"), "/real_servers/0/forwarding", json!({"TUN": {"type": "ipip"}})),
+        (
+            checked("HTTP_GET {\nurl {\npath /\nstatus_code 200 700 204\n}\n}"),
+            "/real_servers/0/checkers/0/kind/urls/0/status",
+            json!("200 204"),
+        ),
+        (
+            checked("UDP_CHECK {\nrequire_reply 0g\n}"),
+            "/real_servers/0/checkers/0/kind/reply/pattern",
+            json!(""),
+        ),
+        (
+            checked("MISC_CHECK {\nmisc_path /bin/true nobody\n}"),
+            "/real_servers/0/checkers/0/kind/script/user",
+            Value::Null,
+        ),
         (
             checked("lvs_method TUN type gue port 5 csum"),
             "/real_servers/0/forwarding",

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use integration::{Instance, binaries, capture, conf::VIP, wait};
+use integration::{Instance, binaries, capture, conf::VIP, stuck::StuckFile, wait};
 use nix::sys::signal::Signal;
 
 use crate::scene::{Scene, calm, file, no_gap, quick, text};
@@ -113,10 +113,9 @@ fn dump_signals_end_nobody_and_the_service_manager_is_told() -> Result<()> {
 fn a_configuration_that_can_t_be_read_to_its_end_does_not_keep_the_daemon_from_stopping() -> Result<()> {
     let scene = Scene::new("endless-reload")?;
     let mut daemon = scene.master(&calm().version_3(""), &[])?;
-    // As a disk that hangs: nobody ever writes to this pipe.
-    let pipe = scene.host.directory().join("pipe");
-    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU)?;
-    fs::write(daemon.config_path(), calm().version_3("") + &format!("include {}\n", pipe.display()))?;
+    let stuck = StuckFile::new(&scene.host.directory().join("stuck.conf"))?;
+    let include = format!("include {}\n", stuck.path().display());
+    fs::write(daemon.config_path(), calm().version_3("") + &include)?;
     let since = capture::now();
     for _ in 0..3 {
         daemon.process().signal(Signal::SIGHUP)?;

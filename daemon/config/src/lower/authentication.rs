@@ -1,9 +1,28 @@
 //! `authentication { … }` of an instance: what goes with its version, and the bytes of the key.
 
-use super::instance::InstanceDraft;
+use super::instance::{InstanceDraft, Placed};
 use crate::diagnostics::Diagnostic;
-use crate::model::{Authentication, Family, InitialState, Priority, VrrpVersion};
+use crate::model::{Authentication, Family, InitialState, Name, Priority, Usual, VrrpVersion};
 use crate::preprocess::Context;
+use crate::source::Span;
+
+/// As written.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct AuthDraft {
+    /// `auth_type`.
+    pub(super) kind: Placed<Name>,
+    /// `auth_pass`.
+    pub(super) password: Placed<Name>,
+    /// `auth_hmac`.
+    pub(super) hmac: Option<Span>,
+}
+
+impl Usual for AuthDraft {
+    fn usual() -> &'static Self {
+        static USUAL: AuthDraft = AuthDraft { kind: None, password: None, hmac: None };
+        &USUAL
+    }
+}
 
 /// Reads the authentication; `None` when the instance must not run without what is not built.
 pub(super) fn resolve(
@@ -13,7 +32,7 @@ pub(super) fn resolve(
     strict: bool,
     context: &mut Context,
 ) -> Option<Authentication> {
-    if let Some(span) = draft.auth_hmac {
+    if let Some(span) = draft.auth.hmac {
         context.report(
             Diagnostic::error("auth-hmac-not-built", "`auth_hmac` is not built yet")
                 .fatal()
@@ -21,8 +40,8 @@ pub(super) fn resolve(
         );
         return None;
     }
-    let Some((kind, kind_at)) = &draft.auth_type else {
-        if let (Some((_, span)), false) = (&draft.auth_pass, draft.bad.contains(&"auth_type")) {
+    let Some((kind, kind_at)) = &draft.auth.kind else {
+        if let (Some((_, span)), false) = (&draft.auth.password, draft.bad.contains(&"auth_type")) {
             context.report(
                 Diagnostic::warning("missing-part", "`auth_pass` without `auth_type`")
                     .at(*span, "adverts are not authenticated")
@@ -41,7 +60,8 @@ pub(super) fn resolve(
     if version == VrrpVersion::V3 {
         return refuse(context, "auth-version", "version 3 of VRRP has no authentication".into());
     }
-    let Some((password, password_at)) = draft.auth_pass.as_ref().filter(|(password, _)| !password.is_empty())
+    let Some((password, password_at)) =
+        draft.auth.password.as_ref().filter(|(password, _)| !password.is_empty())
     else {
         if draft.bad.contains(&"auth_pass") {
             return Some(Authentication::None);

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Draft;
+use super::track::own_weight;
 use crate::diagnostics::Diagnostic;
 use crate::model::{BfdSession, MaxHops, Name};
 use crate::preprocess::Context;
@@ -58,7 +59,7 @@ fn session(node: &Node, name: &Name, others: &[BfdSession], context: &mut Contex
     let mut written = Written::default();
     for child in node.children.iter().filter(|child| !child.bad) {
         if is_plain(child, context) {
-            take(&mut made, &mut written, child);
+            take(&mut made, &mut written, child, context);
         } else if child.keyword.name == "neighbor_ip" {
             return None;
         }
@@ -110,7 +111,7 @@ fn is_plain(node: &Node, context: &mut Context) -> bool {
     !scoped
 }
 
-fn take(made: &mut BfdSession, written: &mut Written, node: &Node) {
+fn take(made: &mut BfdSession, written: &mut Written, node: &Node, context: &mut Context) {
     let byte = || node.int(0).and_then(|number| u8::try_from(number).ok());
     match node.keyword.name {
         "neighbor_ip" => written.neighbour = node.address(0),
@@ -123,10 +124,7 @@ fn take(made: &mut BfdSession, written: &mut Written, node: &Node) {
         "ttl" => written.ttl = byte(),
         "max_hops" => written.max_hops = Some((byte().map_or(MaxHops::Any, MaxHops::Most), node.arg_span(0))),
         "multihop" => made.multihop = node.on(),
-        "weight" => {
-            made.weight = node.int(0).and_then(|weight| i32::try_from(weight).ok()).unwrap_or(0);
-            made.reverse |= node.arg(1) == Some("reverse");
-        }
+        "weight" => (made.weight, made.reverse) = own_weight(node, context),
         "vrrp" => written.for_vrrp = true,
         "checker" => written.for_checkers = true,
         _ => {}

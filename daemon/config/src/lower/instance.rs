@@ -4,20 +4,20 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Draft;
+use super::authentication::AuthDraft;
+use super::garp::GarpDraft;
+use super::path::PathDraft;
 use super::routing::Routing;
 use super::script::script;
 use super::track::{self, TrackedDraft};
-use super::unicast::PeerDraft;
 use super::vmac::VmacDraft;
-use super::{address, route, rule, unicast, vmac};
+use super::{address, garp, path, route, rule, vmac};
 use crate::diagnostics::Diagnostic;
-use crate::line_values::line_number;
 use crate::model::{
-    Family, GarpExtraInterfaces, InitialState, InterfaceAddress, Name, Notify, Priority, Rare, Route, Rule,
-    TrackedInterface, UnicastChecksum, VrrpVersion,
+    Family, InitialState, InterfaceAddress, Name, Notify, Priority, Rare, Route, Rule, TrackedInterface,
+    VrrpVersion,
 };
 use crate::preprocess::Context;
-use crate::schema::DAY;
 use crate::source::Span;
 use crate::tree::Node;
 use crate::words::Word;
@@ -38,9 +38,11 @@ pub(super) struct InstanceDraft {
     pub(super) priority: Placed<u8>,
     pub(super) advert_int: Placed<Duration>,
     pub(super) version: Placed<VrrpVersion>,
-    pub(super) auth_type: Placed<Name>,
-    pub(super) auth_pass: Placed<Name>,
-    pub(super) auth_hmac: Option<Span>,
+    /// How they are authenticated.
+    pub(super) auth: Rare<AuthDraft>,
+    /// Where adverts go and come from.
+    pub(super) path: Rare<PathDraft>,
+    pub(super) garp: Rare<GarpDraft>,
     /// Of the first address, source, peer or multicast group in the file, which the others must be of too.
     pub(super) family: Option<Family>,
     pub(super) addresses: Vec<(InterfaceAddress, Span)>,
@@ -54,12 +56,6 @@ pub(super) struct InstanceDraft {
     pub(super) down_timer_adverts: Placed<u8>,
     pub(super) accept: Placed<bool>,
     pub(super) strict: Option<bool>,
-    pub(super) garp_delay: Option<Duration>,
-    pub(super) garp_repeat: Option<u32>,
-    pub(super) garp_refresh: Option<Duration>,
-    pub(super) garp_refresh_repeat: Option<u32>,
-    pub(super) garp_lower_delay: Placed<Duration>,
-    pub(super) garp_lower_repeat: Placed<u32>,
     pub(super) lower_prio_no_advert: Placed<bool>,
     pub(super) higher_prio_send_advert: Placed<bool>,
     pub(super) owner_ignore_adverts: Placed<bool>,
@@ -69,23 +65,10 @@ pub(super) struct InstanceDraft {
     pub(super) files: Vec<TrackedDraft>,
     pub(super) processes: Vec<TrackedDraft>,
     pub(super) bfds: Vec<TrackedDraft>,
-    pub(super) source: Placed<IpAddr>,
-    pub(super) track_source: bool,
-    pub(super) multicast: Placed<IpAddr>,
-    pub(super) peers: Vec<PeerDraft>,
-    /// There are lines in `unicast_peer`, whether they are right or not.
-    pub(super) peers_written: bool,
-    pub(super) unicast_keyword: Option<Span>,
-    pub(super) fault_without_peers: bool,
-    pub(super) unicast_checksum: UnicastChecksum,
-    pub(super) unicast_ttl: Placed<u8>,
-    pub(super) check_unicast_source: bool,
     pub(super) skip_check_adv_addr: Option<bool>,
     pub(super) v3_checksum_as_v2: Option<bool>,
-    pub(super) vrf: Placed<Name>,
     pub(super) poll_link: bool,
     pub(super) promote_secondaries: Option<Span>,
-    pub(super) garp_extra: Option<GarpExtraInterfaces>,
     pub(super) timer_expired: Placed<Priority>,
     pub(super) smtp_alert: Option<bool>,
     pub(super) notify: Rare<Notify>,
@@ -116,8 +99,12 @@ impl Draft {
                 }
                 continue;
             }
-            at_least_one(child, context);
-            if !draft.value(child) && !draft.follow(child, context) {
+            garp::at_least_one(child, context);
+            let taken = draft.value(child)
+                || draft.follow(child, context)
+                || garp::read(&mut draft.garp, child, context)
+                || path::read(&mut draft, child, context);
+            if !taken {
                 draft.block(child, &mut self.routing, context);
             }
         }
@@ -132,11 +119,6 @@ impl InstanceDraft {
         let byte = || node.int(0).and_then(|value| u8::try_from(value).ok());
         let count = || node.int(0).and_then(|value| u32::try_from(value).ok());
         match node.keyword.name {
-            "state" => {
-                let state =
-                    if node.arg(0) == Some("MASTER") { InitialState::Master } else { InitialState::Backup };
-                self.state = Some((state, span));
-            }
             "virtual_router_id" => self.vrid = byte().map(|value| (value, span)),
             "priority" => self.priority = byte().map(|value| (value, span)),
             "advert_int" => self.advert_int = node.seconds(0).map(|value| (value, span)),
@@ -148,24 +130,6 @@ impl InstanceDraft {
             "vmac_xmit_base" => self.vmac_xmit_base = Some(node.name.span),
             "use_vmac_addr" => self.vmac_addr = true,
             "dont_track_primary" => self.dont_track_primary = true,
-            "track_src_ip" => self.track_source = true,
-            "unicast_ttl" => self.unicast_ttl = byte().map(|ttl| (ttl, node.name.span)),
-            "check_unicast_src" => {
-                self.check_unicast_source = true;
-                self.unicast_keyword.get_or_insert(node.name.span);
-            }
-            "unicast_fault_no_peer" => {
-                self.fault_without_peers = true;
-                self.unicast_keyword.get_or_insert(node.name.span);
-            }
-            "old_unicast_checksum" => {
-                self.unicast_checksum = match node.arg(0) {
-                    Some(_) => UnicastChecksum::Never,
-                    None => UnicastChecksum::Old,
-                };
-                self.unicast_keyword.get_or_insert(node.name.span);
-            }
-            "vrf" => self.vrf = node.text(0).map(|name| (name, node.name.span)),
             "linkbeat_use_polling" => self.poll_link = true,
             "timer_expired_backup" | "thread_timer_expired" => {
                 // Without a value the highest that is not the owner's: the shortest wait.
@@ -181,14 +145,6 @@ impl InstanceDraft {
             "smtp_alert" => self.smtp_alert = Some(node.on()),
             "notify_priority_changes" => self.notify_priority_changes = Some(node.on()),
             "lvs_sync_daemon_interface" => self.lvs_sync_daemon_interface = node.text(0),
-            "garp_master_delay" => self.garp_delay = node.whole_seconds(0),
-            "garp_master_repeat" => self.garp_repeat = count().map(|value| value.max(1)),
-            "garp_master_refresh" => self.garp_refresh = node.whole_seconds(0),
-            "garp_master_refresh_repeat" => self.garp_refresh_repeat = count().map(|value| value.max(1)),
-            "garp_lower_prio_delay" => {
-                self.garp_lower_delay = node.whole_seconds(0).map(|value| (value, span))
-            }
-            "garp_lower_prio_repeat" => self.garp_lower_repeat = count().map(|value| (value, span)),
             "down_timer_adverts" => self.down_timer_adverts = byte().map(|value| (value, span)),
             "lower_prio_no_advert" => self.lower_prio_no_advert = Some((node.on(), node.name.span)),
             "higher_prio_send_advert" => self.higher_prio_send_advert = Some((node.on(), node.name.span)),
@@ -217,7 +173,7 @@ impl InstanceDraft {
         let lines = node.lines.iter();
         match node.keyword.name {
             "authentication" => self.authentication(node),
-            "auth_hmac" => self.auth_hmac = Some(node.name.span),
+            "auth_hmac" => self.auth.make_mut().hmac = Some(node.name.span),
             "virtual_ipaddress" => {
                 self.addresses_written |= !node.lines.is_empty();
                 self.addresses(node, routing, context);
@@ -229,23 +185,10 @@ impl InstanceDraft {
             "virtual_rules" => {
                 self.rules.extend(lines.filter_map(|words| rule::rule(words, false, routing, context)))
             }
-            "unicast_peer" => unicast::peers(self, node, context),
-            "mcast_src_ip" => self.source(node, context),
-            "unicast_src_ip" => {
-                self.unicast_keyword.get_or_insert(node.name.span);
-                self.source(node, context);
-            }
-            "mcast_dst_ip" => {
-                let (address, span) = (node.address(0), node.arg_span(0));
-                self.multicast = address
-                    .filter(|address| self.is_of_family(*address, "multicast group", span, context))
-                    .filter(|address| is_link_local_group(*address, span, context))
-                    .map(|address| (address, span));
-            }
+            "state" => self.state(node, context),
             "interface" => self.interface(node, context),
             "native_ipv6" => self.native_ipv6(node, context),
             "version" => self.version(node, context),
-            "garp_extra_if" => self.garp_extra = garp_extra(node, 0, context).or(self.garp_extra.take()),
             "use_vmac" | "use_ipvlan" => vmac::read(self, node, routing, context),
             _ => self.command(node, context),
         }
@@ -289,6 +232,20 @@ impl InstanceDraft {
         right
     }
 
+    /// `state`; MASTER stays once it is said.
+    fn state(&mut self, node: &Node, context: &mut Context) {
+        let at = node.arg_span(0);
+        match (node.arg(0) == Some("MASTER"), self.state) {
+            (false, Some((InitialState::Master, first))) => {
+                let diagnostic =
+                    Diagnostic::error("conflict", "`state` was MASTER before").at(at, "has no effect");
+                context.report(diagnostic.also(first, "here"));
+            }
+            (true, _) => self.state = Some((InitialState::Master, at)),
+            (false, _) => self.state = Some((InitialState::Backup, at)),
+        }
+    }
+
     fn interface(&mut self, node: &Node, context: &mut Context) {
         if node.arg(0) != Some("lo") {
             self.interface = node.text(0);
@@ -299,13 +256,6 @@ impl InstanceDraft {
         context.report(diagnostic.at(node.arg_span(0), "left out"));
         self.interface = None;
         self.bad.push(node.keyword.name);
-    }
-
-    fn source(&mut self, node: &Node, context: &mut Context) {
-        let span = node.arg_span(0);
-        let Some(address) = node.host(0) else { return };
-        let right = self.is_of_family(address, "source address", span, context);
-        self.source = right.then_some((address, span));
     }
 
     /// The version must fit what is known so far; IPv6 that is known already has version 3.
@@ -338,8 +288,11 @@ impl InstanceDraft {
     fn addresses(&mut self, node: &Node, routing: &mut Routing, context: &mut Context) {
         let mut list = Vec::with_capacity(node.lines.len());
         for words in &node.lines {
-            let (Some(address), Some(first)) = (address::line(words, false, routing, context), words.first())
-            else {
+            let Some(first) = words.first() else { continue };
+            let Some(address) = address::line(words, false, routing, context) else {
+                // Its family was meant all the same: the good ones after it are not to blame.
+                let meant = if first.text.contains(':') { Family::V6 } else { Family::V4 };
+                self.family.get_or_insert(meant);
                 continue;
             };
             let known = self.addresses.iter().chain(&list).map(|(known, _)| (known, false));
@@ -376,28 +329,11 @@ impl InstanceDraft {
         for child in node.children.iter().filter(|child| !child.bad) {
             let value = child.text(0).map(|text| (text, child.arg_span(0)));
             match child.keyword.name {
-                "auth_type" => self.auth_type = value,
-                "auth_pass" => self.auth_pass = value,
+                "auth_type" => self.auth.make_mut().kind = value,
+                "auth_pass" => self.auth.make_mut().password = value,
                 _ => {}
             }
         }
-    }
-}
-
-/// Repeats of 0 become 1, as in keepalived (reported).
-pub(super) fn at_least_one(node: &Node, context: &mut Context) {
-    let repeats = matches!(
-        node.keyword.name,
-        "garp_master_repeat"
-            | "garp_master_refresh_repeat"
-            | "vrrp_garp_master_repeat"
-            | "vrrp_garp_master_refresh_repeat"
-    );
-    if repeats && node.int(0) == Some(0) {
-        context.report(
-            Diagnostic::error("out-of-range", format!("`{}` must be 1 or more", node.keyword.name))
-                .at(node.arg_span(0), "1 is used"),
-        );
     }
 }
 
@@ -409,19 +345,6 @@ fn add<T>(to: &mut Vec<T>, mut list: Vec<T>) {
     } else {
         to.append(&mut list);
     }
-}
-
-/// Adverts don't leave the link: is the group one of IPv4, or one of IPv6 with that scope (RFC 4291 §2.7)?
-fn is_link_local_group(group: IpAddr, at: Span, context: &mut Context) -> bool {
-    let right = match group {
-        IpAddr::V4(_) => true,
-        IpAddr::V6(group) => matches!(group.octets(), [0xff, flags, ..] if flags & 0xf == 2),
-    };
-    if !right {
-        let diagnostic = Diagnostic::error("invalid-address", format!("`{group}` is no group of the link"));
-        context.report(diagnostic.at(at, "expected an address as ff02::12; left out"));
-    }
-    right
 }
 
 /// Is this address there already? On another interface it may stand once more as an excluded one.
@@ -439,20 +362,4 @@ fn duplicate<'a>(
         context.report(Diagnostic::error("duplicate-address", message).at(at.span, "left out"));
     }
     found
-}
-
-/// `[all] SECONDS` of `garp_extra_if` and `vrrp_garp_extra_if`; `None` when it is left out (reported).
-pub(super) fn garp_extra(node: &Node, least: i64, context: &mut Context) -> Option<GarpExtraInterfaces> {
-    let (mut all, mut every) = (false, None);
-    for word in &node.args {
-        match &*word.text {
-            "all" => all = true,
-            _ => every = Some(line_number(word, least, DAY as i64, node.keyword.name, context)?),
-        }
-    }
-    if every.is_none() {
-        let message = format!("`{}` needs a time", node.keyword.name);
-        context.report(Diagnostic::error("missing-value", message).at(node.span().after(), "missing here"));
-    }
-    Some(GarpExtraInterfaces { every: Duration::from_secs(every?.unsigned_abs()), all })
 }

@@ -4,11 +4,13 @@
 //! `resolve_*`, once the whole file is known, so the order of blocks does not matter.
 
 mod address;
+mod address_range;
 mod alerts;
 mod authentication;
 mod bfd;
 mod checker;
 mod forwarding;
+mod garp;
 mod garp_group;
 mod global;
 mod group;
@@ -16,6 +18,7 @@ mod instance;
 mod iproute_names;
 mod observability;
 mod option_line;
+mod path;
 mod real_server;
 mod resolve_advert;
 mod resolve_group;
@@ -23,6 +26,7 @@ mod resolve_instance;
 mod resolve_link;
 mod resolve_server;
 mod route;
+mod routers;
 mod routing;
 mod rule;
 mod script;
@@ -40,7 +44,6 @@ mod track_file;
 mod track_process;
 mod track_script;
 mod tracked_names;
-mod unicast;
 mod vmac;
 
 use std::collections::{HashMap, HashSet};

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::group::GroupDraft;
 use super::instance::InstanceDraft;
 use super::resolve_group::Role;
+use super::routers::Routers;
 use super::track::TrackedDraft;
 use super::tracked_names::{Definitions, Tracked, objects};
 use super::{alerts, authentication, resolve_advert, resolve_group, resolve_link, strict_mode};
@@ -50,7 +51,7 @@ pub(super) fn resolve(
     config.instances.reserve_exact(instances.len());
     // That of the last instance, mostly that of the next one as well.
     let mut garp = Arc::new(config.global.garp.clone());
-    let mut routers: HashMap<RouterKey, Span> = HashMap::new();
+    let mut routers = Routers::default();
     for draft in instances {
         let at = draft.at;
         let vrid_at = draft.vrid.map_or(at, |(_, span)| span);
@@ -58,24 +59,21 @@ pub(super) fn resolve(
         let Some(instance) = resolve_one(*draft, group, &tracked, &mut garp, config, context) else {
             continue;
         };
-        let keys = router_keys(&instance);
-        if let Some(first) = keys.iter().find_map(|key| routers.get(key)) {
+        if let Some(first) = routers.same_as(&instance, &config.instances) {
             let interface = instance.interface.as_deref().unwrap_or("no interface");
-            context.report(
-                Diagnostic::error(
-                    "duplicate-vrid",
-                    format!(
-                        "virtual router {} is already used on {interface} ({})",
-                        instance.vrid, instance.family
-                    ),
-                )
-                .fatal()
-                .at(vrid_at, "used again here")
-                .also(*first, "first used here"),
+            let message = format!(
+                "virtual router {} is already used on {interface} ({})",
+                instance.vrid, instance.family
             );
+            let mut diagnostic =
+                Diagnostic::error("duplicate-vrid", message).fatal().at(vrid_at, "used again here");
+            if let Some(place) = places.get(&first.name) {
+                diagnostic = diagnostic.also(*place, "first used by this one");
+            }
+            context.report(diagnostic);
             continue;
         }
-        routers.extend(keys.into_iter().map(|key| (key, vrid_at)));
+        routers.add(&instance, config.instances.len());
         config.instances.push(instance);
     }
     leave_missing_members(config);
@@ -88,32 +86,6 @@ fn role(draft: &InstanceDraft) -> Role {
         None => state == Some(InitialState::Master),
     };
     Role { state, owner }
-}
-
-/// What no two instances may have in common.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct RouterKey {
-    interface: Option<Name>,
-    vrid: VirtualRouterId,
-    family: Family,
-    source: Option<IpAddr>,
-    /// The multicast group, or one of the peers.
-    heard_by: IpAddr,
-}
-
-/// Multicast instances are apart by their group, unicast ones by source and peers.
-fn router_keys(instance: &Instance) -> Vec<RouterKey> {
-    let key = |source, heard_by| RouterKey {
-        interface: instance.interface.clone(),
-        vrid: instance.vrid,
-        family: instance.family,
-        source,
-        heard_by,
-    };
-    if instance.unicast_peers.is_empty() {
-        return vec![key(None, instance.multicast_group)];
-    }
-    instance.unicast_peers.iter().map(|peer| key(instance.source_address, peer.address)).collect()
 }
 
 /// An instance that was left out is no member of its group any more.
@@ -137,28 +109,40 @@ fn resolve_one(
 ) -> Option<Instance> {
     let global = &config.global;
     let name = draft.name.clone();
-    let vrid = vrid(&draft, context)?;
+    // What cannot run is looked at to its end all the same: one reading of a file tells everything.
+    let vrid = vrid(&draft, context);
     let family = draft.family.unwrap_or_default();
     let strict = draft.strict.unwrap_or(global.vrrp_strict);
     let version = version_of(&draft, family, strict, global.vrrp_version, context);
     resolve_link::check_vmac(&mut draft, strict, context);
-    let interface = resolve_link::interface(&mut draft, context)?;
+    let found = resolve_link::interface(&mut draft, context);
+    let interface = found.clone().flatten();
     let (state, priority) = state_and_priority(&draft, strict, context);
-    let fault = resolve_link::unicast(&mut draft, strict, interface.is_some(), context)?;
+    let fault = resolve_link::unicast(&mut draft, strict, interface.is_some(), context);
     strict_mode::check(&mut draft, strict, version, priority, context);
     resolve_advert::check_preemption(&mut draft, state, priority, strict, context);
     let advert_int = resolve_advert::advert_int(&draft, version, context);
-    let authentication = authentication::resolve(&draft, version, family, strict, context)?;
-    let state = authentication::initial_state(&authentication, &draft, (state, priority), context);
+    let authentication = authentication::resolve(&draft, version, family, strict, context);
     let vrf = resolve_link::vrf(&mut draft, interface.is_some(), context);
-    resolve_link::place_addresses(&mut draft, family, interface.as_ref(), context);
-    let (addresses, excluded) = resolve_advert::addresses(&mut draft, (family, version, strict), context)?;
+    if found.is_some() {
+        resolve_link::place_addresses(&mut draft, family, interface.as_ref(), context);
+    }
+    let addresses = resolve_advert::addresses(&mut draft, (family, version, strict), context);
+    let runs = vrid.is_some()
+        && found.is_some()
+        && fault.is_some()
+        && authentication.is_some()
+        && addresses.is_some();
+    let authentication = authentication.unwrap_or_default();
+    let state = authentication::initial_state(&authentication, &draft, (state, priority), context);
+    let (addresses, excluded) = addresses.unwrap_or_default();
+    let vrid = vrid.unwrap_or_default();
     let tracking = tracking(&mut draft, (group, priority), interface.as_ref(), tracked, context);
-    let garp = garp(&draft, &global.garp, strict);
+    let garp = draft.garp.resolve(&global.garp, strict);
     if garp != **shared {
         *shared = Arc::new(garp);
     }
-    Some(Instance {
+    let instance = Instance {
         state,
         vrid: VirtualRouterId(vrid),
         priority,
@@ -184,13 +168,13 @@ fn resolve_one(
         owner_ignore_adverts: owner_ignore_adverts(&draft, (priority, strict), global, context),
         dont_track_primary: draft.dont_track_primary,
         tracking,
-        source_address: draft.source.map(|(address, _)| address),
-        track_source_address: draft.track_source && draft.source.is_some(),
+        source_address: draft.path.source.map(|(address, _)| address),
+        track_source_address: draft.path.track_source && draft.path.source.is_some(),
         multicast_group: multicast_group(&draft, family, global, context),
-        unicast_checksum: draft.unicast_checksum,
+        unicast_checksum: draft.path.unicast_checksum,
         unicast_ttl: unicast_ttl(&draft, context),
-        check_unicast_source: draft.check_unicast_source || global.vrrp_check_unicast_src,
-        unicast_peers: draft.peers.into_iter().map(|(peer, _)| peer).collect(),
+        check_unicast_source: draft.path.check_unicast_source || global.vrrp_check_unicast_src,
+        unicast_peers: draft.path.peers.iter().map(|(peer, _)| peer.clone()).collect(),
         skip_check_adv_addr: draft.skip_check_adv_addr.unwrap_or(global.vrrp_skip_check_adv_addr),
         v3_checksum_as_v2: draft.v3_checksum_as_v2.unwrap_or(global.v3_checksum_as_v2),
         promote_secondaries: draft.promote_secondaries.is_some(),
@@ -201,7 +185,7 @@ fn resolve_one(
             .or(group.and_then(|group| group.notify_priority_changes))
             .unwrap_or(global.vrrp_notify_priority_changes),
         lvs_sync_daemon_interface: draft.lvs_sync_daemon_interface,
-        config_fault: fault.or(resolve_link::ipvlan_fault(&draft.vmac, family, context)),
+        config_fault: fault.flatten().or(resolve_link::ipvlan_fault(&draft.vmac, family, context)),
         vmac: draft.vmac.map(|vmac| Box::new(vmac.finish(vrid, draft.vmac_xmit_base.is_some()))),
         vmac_for_addresses: draft.vmac_addr,
         vrf,
@@ -213,7 +197,8 @@ fn resolve_one(
         poll_link: draft.poll_link && interface.is_some(),
         interface,
         name,
-    })
+    };
+    runs.then_some(instance)
 }
 
 /// `virtual_router_id`, which nothing runs without.
@@ -295,8 +280,8 @@ fn multicast_group(draft: &InstanceDraft, family: Family, global: &Global, conte
         Family::V4 => global.vrrp_mcast_group4.into(),
         Family::V6 => global.vrrp_mcast_group6.into(),
     };
-    match draft.multicast {
-        Some((_, span)) if !draft.peers.is_empty() => {
+    match draft.path.multicast {
+        Some((_, span)) if !draft.path.peers.is_empty() => {
             let message = "`mcast_dst_ip` does not go with `unicast_peer`";
             context.report(Diagnostic::error("conflict", message).at(span, "has no effect"));
             general
@@ -308,9 +293,9 @@ fn multicast_group(draft: &InstanceDraft, family: Family, global: &Global, conte
 
 /// `unicast_ttl`, which needs peers.
 fn unicast_ttl(draft: &InstanceDraft, context: &mut Context) -> u8 {
-    match draft.unicast_ttl {
-        Some((_, span)) if draft.peers.is_empty() => {
-            if !draft.peers_written {
+    match draft.path.unicast_ttl {
+        Some((_, span)) if draft.path.peers.is_empty() => {
+            if !draft.path.peers_written {
                 let diagnostic = Diagnostic::error("conflict", "`unicast_ttl` needs `unicast_peer`");
                 context.report(diagnostic.at(span, "has no effect"));
             }
@@ -365,22 +350,5 @@ fn state_and_priority(
             (by_priority, priority)
         }
         Some((state, _)) => (state, priority),
-    }
-}
-
-fn garp(draft: &InstanceDraft, global: &Garp, strict: bool) -> Garp {
-    let delay = draft.garp_delay.unwrap_or(global.master_delay);
-    let lower_delay = if strict { Duration::ZERO } else { global.lower_prio_delay };
-    let lower_repeat = if strict { 0 } else { global.lower_prio_repeat };
-    Garp {
-        master_delay: delay,
-        master_repeat: draft.garp_repeat.unwrap_or(global.master_repeat),
-        master_refresh: draft.garp_refresh.unwrap_or(global.master_refresh),
-        master_refresh_repeat: draft.garp_refresh_repeat.unwrap_or(global.master_refresh_repeat),
-        lower_prio_delay: draft.garp_lower_delay.map_or(lower_delay, |(delay, _)| delay),
-        lower_prio_repeat: draft.garp_lower_repeat.map_or(lower_repeat, |(number, _)| number),
-        interval: global.interval,
-        gna_interval: global.gna_interval,
-        extra_interfaces: draft.garp_extra.clone().or(global.extra_interfaces.clone()),
     }
 }

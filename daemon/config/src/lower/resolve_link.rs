@@ -9,8 +9,8 @@ use crate::preprocess::Context;
 /// The interface; `None` outside when the instance cannot run without one (reported).
 pub(super) fn interface(draft: &mut InstanceDraft, context: &mut Context) -> Option<Option<Name>> {
     let interface = draft.interface.take();
-    let unicast_source = match draft.source {
-        Some((source, _)) => draft.unicast_keyword.is_some() && !is_link_local(source),
+    let unicast_source = match draft.path.source {
+        Some((source, _)) => draft.path.unicast_keyword.is_some() && !is_link_local(source),
         None => false,
     };
     if interface.is_some() || unicast_source {
@@ -46,8 +46,8 @@ pub(super) fn unicast(
     has_interface: bool,
     context: &mut Context,
 ) -> Option<Option<ConfigFault>> {
-    let Some(keyword) = draft.unicast_keyword else { return Some(None) };
-    if let Some((_, at)) = draft.peers.first() {
+    let Some(keyword) = draft.path.unicast_keyword else { return Some(None) };
+    if let Some((_, at)) = draft.path.peers.first() {
         if strict && has_interface {
             let message = "strict mode does not go with `unicast_peer`";
             context.report(Diagnostic::error("strict", message).fatal().at(*at, "this instance cannot run"));
@@ -55,10 +55,11 @@ pub(super) fn unicast(
         }
         return Some(None);
     }
-    if draft.fault_without_peers {
+    if draft.path.fault_without_peers {
         return Some(Some(ConfigFault::UnicastWithoutPeers));
     }
-    if !draft.peers_written {
+    // Of `unicast_ttl` that is said where it is settled.
+    if !draft.path.peers_written && draft.path.unicast_ttl.is_none() {
         let message = format!("`{}` has settings of unicast but no `unicast_peer`", draft.name);
         let diagnostic = Diagnostic::warning("unicast-without-peers", message).changes();
         context.report(diagnostic.at(keyword, "adverts go to the multicast group"));
@@ -68,8 +69,8 @@ pub(super) fn unicast(
 
 /// `vrf`, which is for unicast without interface.
 pub(super) fn vrf(draft: &mut InstanceDraft, has_interface: bool, context: &mut Context) -> Option<Name> {
-    let (vrf, at) = draft.vrf.take()?;
-    let message = match (has_interface, draft.peers.is_empty()) {
+    let (vrf, at) = draft.path.vrf.clone()?;
+    let message = match (has_interface, draft.path.peers.is_empty()) {
         (true, _) => "`vrf` is for instances without `interface`",
         (false, true) => "`vrf` is for unicast instances",
         (false, false) => return Some(vrf),
@@ -83,7 +84,7 @@ pub(super) fn check_vmac(draft: &mut InstanceDraft, strict: bool, context: &mut 
     let mut say = |code: &'static str, message: &str, at, label: &str| {
         context.report(Diagnostic::error(code, message).at(at, label.to_owned()));
     };
-    let unicast = draft.unicast_keyword.is_some();
+    let unicast = draft.path.unicast_keyword.is_some();
     if let Some(vmac) = draft.vmac.take_if(|_| unicast && draft.interface.is_none()) {
         say("conflict", "a VMAC needs an `interface` below it", vmac.at, "has no effect");
     }
@@ -163,11 +164,14 @@ pub(super) fn ipvlan_fault(
     context: &mut Context,
 ) -> Option<ConfigFault> {
     let vmac = vmac.as_ref()?;
-    let KindDraft::Ipvlan { address: None, .. } = vmac.kind else { return None };
+    let KindDraft::Ipvlan { address: None, address_written, .. } = vmac.kind else { return None };
     if family == Family::V6 {
         return None;
     }
-    let diagnostic = Diagnostic::error("missing-value", "`use_ipvlan` over IPv4 needs an address");
-    context.report(diagnostic.at(vmac.at, "the instance stays in FAULT"));
+    // What is wrong with one that is written was said.
+    if !address_written {
+        let diagnostic = Diagnostic::error("missing-value", "`use_ipvlan` over IPv4 needs an address");
+        context.report(diagnostic.at(vmac.at, "the instance stays in FAULT"));
+    }
     Some(ConfigFault::IpvlanWithoutAddress)
 }

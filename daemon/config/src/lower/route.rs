@@ -196,7 +196,9 @@ impl Draft {
         let destination = match text {
             "default" | "any" | "all" => None,
             "default6" => {
-                old(line, value, "inet6 default");
+                // Not even keepalived minds.
+                let diagnostic = Diagnostic::warning("deprecated-keyword", "`default6` is old");
+                line.context.report(diagnostic.at(value.span, "use `inet6 default` in place of it"));
                 Some(Prefix::all(Family::V6))
             }
             _ if !text.contains(['.', ':']) => {

@@ -77,6 +77,11 @@ impl TrackGroup {
 
     /// Takes the name.
     pub(super) fn take(&mut self, value: &Word, groups: &[GroupDraft], context: &mut Context) {
+        if let Some(first) = self.at {
+            let diagnostic = Diagnostic::error("duplicate-keyword", "`track_group` was given before");
+            context.report(diagnostic.at(value.span, "has no effect").also(first, "first here"));
+            return;
+        }
         self.at = Some(value.span);
         self.name = groups.iter().find(|group| *group.name == *value.text).map(|group| group.name.clone());
         if self.name.is_none() {

@@ -27,10 +27,11 @@ pub(super) fn check(
                 .at(span, instead.to_owned()),
         );
     };
-    if let Some((_, span)) = draft.garp_lower_repeat.take_if(|(number, _)| *number != 0) {
+    let garp = draft.garp.make_mut();
+    if let Some((_, span)) = garp.lower_repeat.take_if(|(number, _)| *number != 0) {
         leave_out("garp_lower_prio_repeat", span, "0 is used");
     }
-    if let Some((_, span)) = draft.garp_lower_delay.take_if(|(delay, _)| !delay.is_zero()) {
+    if let Some((_, span)) = garp.lower_delay.take_if(|(delay, _)| !delay.is_zero()) {
         leave_out("garp_lower_prio_delay", span, "0 is used");
     }
     if let Some((_, span)) = draft.lower_prio_no_advert.take_if(|(on, _)| !*on) {
@@ -46,18 +47,16 @@ pub(super) fn check(
     {
         leave_out("accept", span, "only the owner answers packets to the addresses (RFC 3768 §6.4.3)");
     }
-    if let Some(span) = draft.no_virtual_ipaddress.take() {
+    // Without any address, that is what is said.
+    if let Some(span) = draft.no_virtual_ipaddress.take().filter(|_| !draft.addresses.is_empty()) {
         leave_out("no_virtual_ipaddress", span, "left out");
     }
     if let Some((address, span)) = draft.addresses.first()
         && Family::of(address.address) == Family::V6
         && !link_local(address.address)
     {
-        leave_out(
-            "a first IPv6 address that is not link-local",
-            *span,
-            "RFC 9568 §5.2.9 wants a link-local one first",
-        );
+        let message = "in strict mode the first IPv6 address is a link-local one (RFC 9568 §5.2.9)";
+        context.report(Diagnostic::error("strict", message).at(*span, "not link-local"));
     }
 }
 

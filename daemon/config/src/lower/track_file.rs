@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::Draft;
+use super::track::own_weight;
 use crate::diagnostics::Diagnostic;
 use crate::line_values::line_number;
 use crate::model::{InitFile, TrackFile};
@@ -20,10 +21,7 @@ impl Draft {
                     made.file = child.arg(0).unwrap_or_default().into();
                     found = is_somewhere(child, context);
                 }
-                "weight" => {
-                    made.weight = child.int(0).and_then(|weight| i32::try_from(weight).ok()).unwrap_or(1);
-                    made.reverse |= child.arg(1) == Some("reverse");
-                }
+                "weight" => (made.weight, made.reverse) = own_weight(child, context),
                 "init_file" => made.init = Some(init(child, context)),
                 _ => {}
             }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Draft;
+use super::track::own_weight;
 use crate::diagnostics::Diagnostic;
 use crate::model::{ArgumentMatch, Name, TrackProcess};
 use crate::preprocess::Context;
@@ -61,10 +62,7 @@ impl ProcessDraft {
                     Some(_) | None => ArgumentMatch::Exact,
                 });
             }
-            "weight" => {
-                self.weight = node.int(0).and_then(|weight| i32::try_from(weight).ok()).unwrap_or(0);
-                self.reverse |= node.arg(1) == Some("reverse");
-            }
+            "weight" => (self.weight, self.reverse) = own_weight(node, context),
             "quorum" | "quorum_max" => self.quorum(node, context),
             "delay" => (self.fork_delay, self.terminate_delay) = (delay(), delay()),
             "fork_delay" => self.fork_delay = delay(),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::track::own_weight;
 use super::{Draft, script};
 use crate::diagnostics::Diagnostic;
 use crate::model::{Name, Script, TrackScript};
@@ -60,13 +61,10 @@ impl ScriptDraft {
     fn take(&mut self, node: &Node, context: &mut Context) {
         let count = || node.int(0).and_then(|value| u32::try_from(value).ok());
         match node.keyword.name {
-            "script" => self.script = script::script(node, context),
+            "script" => self.script = script::command(node, context),
             "interval" => self.interval = time(node, context),
             "timeout" => self.timeout = time(node, context),
-            "weight" => {
-                self.weight = node.int(0).and_then(|weight| i32::try_from(weight).ok()).unwrap_or(0);
-                self.reverse |= node.arg(1) == Some("reverse");
-            }
+            "weight" => (self.weight, self.reverse) = own_weight(node, context),
             "rise" => self.rise = count(),
             "fall" => self.fall = count(),
             "user" => {

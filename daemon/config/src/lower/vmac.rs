@@ -28,7 +28,7 @@ pub(super) struct VmacDraft {
 #[derive(Debug)]
 pub(super) enum KindDraft {
     Macvlan { mac: Option<Mac>, netlink_notify: bool },
-    Ipvlan { mode: Option<IpvlanMode>, address: Option<(Prefix, Span)> },
+    Ipvlan { mode: Option<IpvlanMode>, address: Option<Prefix>, address_written: bool },
 }
 
 /// A hardware address; with five bytes, the last is the VRID.
@@ -50,10 +50,9 @@ impl VmacDraft {
                 netlink_notify,
                 xmit_base,
             },
-            KindDraft::Ipvlan { mode, address } => VmacKind::Ipvlan {
-                mode: mode.unwrap_or_default(),
-                address: address.map(|(prefix, _)| prefix),
-            },
+            KindDraft::Ipvlan { mode, address, .. } => {
+                VmacKind::Ipvlan { mode: mode.unwrap_or_default(), address }
+            }
         };
         Vmac { interface: self.interface, group: self.group, kind }
     }
@@ -63,9 +62,15 @@ impl VmacDraft {
 pub(super) fn read(draft: &mut InstanceDraft, node: &Node, routing: &mut Routing, context: &mut Context) {
     let is_ipvlan = node.keyword.name == "use_ipvlan";
     let kind = match is_ipvlan {
-        true => KindDraft::Ipvlan { mode: None, address: None },
+        true => KindDraft::Ipvlan { mode: None, address: None, address_written: false },
         false => KindDraft::Macvlan { mac: None, netlink_notify: false },
     };
+    let again = draft.vmac.as_ref().is_some_and(|vmac| matches!(vmac.kind, KindDraft::Ipvlan { .. }));
+    if is_ipvlan && again {
+        let diagnostic = Diagnostic::error("duplicate-keyword", "`use_ipvlan` was given before");
+        context.report(diagnostic.at(node.name.span, "this one is left out"));
+        return;
+    }
     let mut made = VmacDraft { at: node.name.span, interface: None, group: None, kind };
     let mut words = node.args.iter();
     while let Some(word) = words.next() {
@@ -85,7 +90,8 @@ pub(super) fn read(draft: &mut InstanceDraft, node: &Node, routing: &mut Routing
                 KindDraft::Ipvlan { mode, .. } if ipvlan_mode(&word.text).is_some() => {
                     set(mode, ipvlan_mode(&word.text), word, context);
                 }
-                KindDraft::Ipvlan { address, .. } if looks_like_address(&word.text) => {
+                KindDraft::Ipvlan { address, address_written, .. } if looks_like_address(&word.text) => {
+                    *address_written = true;
                     ipvlan_address(draft, address, word, context);
                 }
                 KindDraft::Macvlan { .. } | KindDraft::Ipvlan { .. } => {
@@ -185,12 +191,7 @@ fn looks_like_address(text: &str) -> bool {
     address.parse::<std::net::IpAddr>().is_ok()
 }
 
-fn ipvlan_address(
-    draft: &mut InstanceDraft,
-    slot: &mut Option<(Prefix, Span)>,
-    word: &Word,
-    context: &mut Context,
-) {
+fn ipvlan_address(draft: &mut InstanceDraft, slot: &mut Option<Prefix>, word: &Word, context: &mut Context) {
     let Some(prefix) = prefix(word, context) else { return };
     if slot.is_some() {
         return without_effect(
@@ -201,8 +202,8 @@ fn ipvlan_address(
         );
     }
     if draft.is_of_family(prefix.address, "address of `use_ipvlan`", word.span, context) {
-        *slot = Some((prefix, word.span));
-        draft.source.get_or_insert((prefix.address, word.span));
+        *slot = Some(prefix);
+        draft.path.make_mut().source.get_or_insert((prefix.address, word.span));
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::{
     AddressRange, CheckTiming, Family, Forwarding, FwMark, Name, RealServer, Script, SorryServer, Weight,
@@ -44,7 +44,8 @@ impl fmt::Display for Protocol {
 }
 
 /// What a virtual server answers to: its identity over reloads.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum VirtualServerKey {
     /// `virtual_server ADDRESS PORT` with its `protocol`. Port 0 is every port.
     Address {
@@ -81,12 +82,6 @@ impl fmt::Display for VirtualServerKey {
             Self::FwMark { mark, .. } => write!(f, "FWM {mark}"),
             Self::Group { name, .. } => write!(f, "[{name}]"),
         }
-    }
-}
-
-impl Serialize for VirtualServerKey {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 
@@ -179,7 +174,7 @@ pub struct VirtualServerGroup {
 
 /// A line of a virtual server group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "lowercase")]
 pub enum GroupEntry {
     /// `ADDRESS[-END] [PORT]`.
     Addresses {

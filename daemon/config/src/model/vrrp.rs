@@ -52,9 +52,10 @@ pub enum InitialState {
 }
 
 /// `authentication { … }`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub enum Authentication {
     /// None.
+    #[default]
     None,
     /// `auth_type PASS`: the password in the packet, padded with zeros (RFC 2338 §5.3.6).
     Pass([u8; 8]),

@@ -14,7 +14,7 @@ mod include;
 mod sequence;
 mod text;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 pub(crate) use self::builtin::random_seed;
@@ -38,7 +38,7 @@ pub(crate) struct Settings {
 }
 
 /// How many diagnostics, beyond those that are kept, before a text is taken to be no configuration at all.
-const MOST_DROPPED: usize = 100_000;
+const MOST_DROPPED: usize = 5_000;
 
 /// Sources and diagnostics, which every stage adds to.
 #[derive(Debug, Default)]
@@ -50,8 +50,9 @@ pub(crate) struct Context {
     pub(crate) look_at_scripts: bool,
     /// Reading was given up: what is said after that would only follow from it.
     pub(crate) stopped: bool,
-    /// Lines that did not become what they were meant to: what else seems wrong with them only follows from it.
-    pub(crate) spoilt: HashSet<(FileId, usize)>,
+    /// Lines that did not become what they were meant to, and the code that said so: what else seems wrong with them
+    /// only follows from it.
+    pub(crate) spoilt: HashMap<(FileId, usize), &'static str>,
 }
 
 impl Context {
@@ -62,7 +63,7 @@ impl Context {
 
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
         let follows = !self.spoilt.is_empty()
-            && diagnostic.span.is_some_and(|span| self.spoilt.contains(&self.line_of(span)));
+            && diagnostic.span.is_some_and(|span| self.spoilt.contains_key(&self.line_of(span)));
         if follows {
             self.leads_to(diagnostic.outcome);
         } else if !self.stopped {
@@ -76,14 +77,16 @@ impl Context {
         }
     }
 
-    /// Reports why a line does not become what it was meant to; nothing more will be said about it.
+    /// Reports why a line does not become what it was meant to; nothing else will be said about it.
     pub(crate) fn spoil(&mut self, diagnostic: Diagnostic) {
-        let line = diagnostic.span.map(|span| self.line_of(span));
+        let Some(span) = diagnostic.span else { return self.report(diagnostic) };
+        let code = *self.spoilt.entry(self.line_of(span)).or_insert(diagnostic.code);
         // The same line may be used many times: its diagnostic counts them.
-        if !self.stopped {
+        if code != diagnostic.code {
+            self.leads_to(diagnostic.outcome);
+        } else if !self.stopped {
             self.diagnostics.push(diagnostic);
         }
-        self.spoilt.extend(line);
     }
 
     fn line_of(&self, span: Span) -> (FileId, usize) {

@@ -51,7 +51,7 @@ pub(super) const BFD: &[Keyword] = &[
         .example("multihop"),
     kw(
         "weight",
-        &[one("WEIGHT", Kind::Int(-253, 253)), opt("reverse", Kind::Choice(&["reverse"]))],
+        &[one("WEIGHT", Kind::Int(-253, 253)), opt("reverse", Kind::Options("weight"))],
         "Added to the priority of instances that track it.",
     )
     .default("0")

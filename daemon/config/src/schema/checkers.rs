@@ -1,12 +1,9 @@
 //! Health checkers: what all of them have, what all that connect have, and what each has of its own.
 
 use super::compose::compose;
-use super::{BlockId, Keyword, Kind, any, flag, kw, one, opt, script, some, switch};
+use super::{BlockId, Keyword, Kind, any, flag, kw, one, opt, script, some, switch, timing};
+use crate::model::DnsRecord;
 
-/// Longest connect_timeout, in microseconds.
-const CONNECT: u64 = 4_294_967_295;
-/// Longest of the other timers.
-const LONG: u64 = u64::MAX - 1;
 const U32: i64 = u32::MAX as i64;
 /// Greatest weight of the kernel.
 const MOST_WEIGHT: i64 = i32::MAX as i64;
@@ -23,52 +20,23 @@ const BIND_PORT: Keyword =
     kw("bind_port", &[one("PORT", Kind::Int(1, 65535))], "Source port.").example("bind_port 4000");
 const BIND_IF: Keyword =
     kw("bind_if", &[one("INTERFACE", Kind::Interface)], "Interface to go out of.").example("bind_if eth0");
-const TIMEOUT: Keyword =
-    kw("connect_timeout", &[one("SECONDS", Kind::Seconds(1, CONNECT))], "How long a connection may take.")
-        .default("the real server's, the virtual server's, 5")
-        .example("connect_timeout 3");
 const FWMARK: Keyword =
     kw("fwmark", &[one("MARK", Kind::Int(0, U32))], "Firewall mark of its packets.").example("fwmark 3");
-const RETRY: Keyword = kw(
-    "retry",
-    &[one("NUMBER", Kind::Int(0, U32))],
-    "Failures that are tried again before the server counts as down.",
-)
-.old(&["nb_get_retry"])
-.default("the real server's, the virtual server's, that of the checker (1; DNS_CHECK 3; MISC_CHECK 0)")
-.example("retry 3");
-const BEFORE_RETRY: Keyword =
-    kw("delay_before_retry", &[one("SECONDS", Kind::Seconds(0, LONG))], "From a failed try to the next.")
-        .default("the real server's, the virtual server's, that of the checker (1; HTTP_GET and SSL_GET 3)")
-        .example("delay_before_retry 3");
-const WARMUP: Keyword = kw(
-    "warmup",
-    &[one("SECONDS", Kind::Seconds(0, LONG))],
-    "The first check comes after a random part of this.",
-)
-.default("delay_loop")
-.example("warmup 0");
-const DELAY_LOOP: Keyword =
-    kw("delay_loop", &[one("SECONDS", Kind::Seconds(1, LONG))], "Time between two checks.")
-        .default("the real server's, the virtual server's, 60")
-        .example("delay_loop 6");
-const ALPHA: Keyword = switch("alpha", "Counts as failed until it has succeeded once.")
-    .default("the real server's")
-    .example("alpha");
-const LOG_ALL: Keyword = switch("log_all_failures", "Log every failed try.")
-    .default("checker_log_all_failures")
-    .example("log_all_failures");
-
-const DNS_TYPES: &[&str] = &["A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", "RRSIG", "DNSKEY"];
+const DNS_TYPES: &[&str] = &{
+    let mut names = [""; DnsRecord::NAMES.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = DnsRecord::NAMES[at].0;
+        at += 1;
+    }
+    names
+};
 
 /// Where a checker connects to, and how.
-const CONNECTION: &[Keyword] = &[CONNECT_IP, CONNECT_PORT, BIND_TO, BIND_PORT, BIND_IF, TIMEOUT, FWMARK];
-
-/// When a checker runs, and what its results mean.
-const SCHEDULE: &[Keyword] = &[RETRY, BEFORE_RETRY, WARMUP, DELAY_LOOP, ALPHA, LOG_ALL];
+const CONNECTION: &[Keyword] = &[CONNECT_IP, CONNECT_PORT, BIND_TO, BIND_PORT, BIND_IF, FWMARK];
 
 /// `TCP_CHECK { … }`, and whatever else only connects.
-pub(super) const TCP_CHECK: &[Keyword] = compose!(CONNECTION, SCHEDULE);
+pub(super) const TCP_CHECK: &[Keyword] = compose!(CONNECTION, timing::OF_CONNECTION);
 
 /// `PING_CHECK { … }`.
 pub(super) const PING_CHECK: &[Keyword] = TCP_CHECK;
@@ -92,8 +60,7 @@ const PAGES: &[Keyword] = &[
         &[opt("NAME", Kind::Word)],
         "Name to send in the TLS handshake; without one, as `enable_sni`.",
     )
-    .example("sni_name www.example.com")
-    .last_counts(),
+    .example("sni_name www.example.com"),
     switch("fast_recovery", "A failed checker asks for its URLs without a pause between them.")
         .default("off")
         .example("fast_recovery"),
@@ -104,12 +71,13 @@ const PAGE: Keyword = kw("url", &[], "A page to fetch; all of them must be right
 const TLS_COMPLIANT: Keyword = switch("tls_compliant", "End TLS in an orderly way, as its standard asks.");
 
 /// `HTTP_GET { … }`.
-pub(super) const HTTP_GET: &[Keyword] = compose!(CONNECTION, SCHEDULE, PAGES, &[PAGE.block(BlockId::Url)]);
+pub(super) const HTTP_GET: &[Keyword] =
+    compose!(CONNECTION, timing::OF_CONNECTION, PAGES, &[PAGE.block(BlockId::Url)]);
 
 /// `SSL_GET { … }`.
 pub(super) const SSL_GET: &[Keyword] = compose!(
     CONNECTION,
-    SCHEDULE,
+    timing::OF_CONNECTION,
     PAGES,
     &[TLS_COMPLIANT.default("off").example("tls_compliant"), PAGE.block(BlockId::SslUrl)],
 );
@@ -163,7 +131,7 @@ pub(super) const SSL_URL: &[Keyword] =
 /// `SMTP_CHECK { … }`.
 pub(super) const SMTP_CHECK: &[Keyword] = compose!(
     CONNECTION,
-    SCHEDULE,
+    timing::OF_CONNECTION,
     &[
         kw("helo_name", &[one("NAME", Kind::Word)], "Name in the greeting.")
             .default("smtpchecker.keepalived.org")
@@ -182,7 +150,7 @@ pub(super) const SMTP_HOST: &[Keyword] = TCP_CHECK;
 /// `DNS_CHECK { … }`.
 pub(super) const DNS_CHECK: &[Keyword] = compose!(
     CONNECTION,
-    SCHEDULE,
+    timing::OF_CONNECTION,
     &[
         kw("type", &[one("TYPE", Kind::ChoiceNoCase(DNS_TYPES))], "Type of record to ask for.")
             .default("SOA")
@@ -196,7 +164,7 @@ pub(super) const DNS_CHECK: &[Keyword] = compose!(
 
 /// `MISC_CHECK { … }`.
 pub(super) const MISC_CHECK: &[Keyword] = compose!(
-    SCHEDULE,
+    timing::OF_CHECKER,
     &[
         script("misc_path", "The command; it succeeds with exit code 0.")
             .example("misc_path \"/usr/local/bin/check.sh 192.0.2.11\""),
@@ -213,7 +181,7 @@ pub(super) const MISC_CHECK: &[Keyword] = compose!(
 /// `UDP_CHECK { … }`.
 pub(super) const UDP_CHECK: &[Keyword] = compose!(
     CONNECTION,
-    SCHEDULE,
+    timing::OF_CONNECTION,
     &[
         kw("payload", &[some("HEX", Kind::Hex(false))], "What to send, in hexadecimal.")
             .example("payload 0123456789abcdef"),

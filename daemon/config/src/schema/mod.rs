@@ -12,6 +12,7 @@ mod global;
 mod observability;
 mod root;
 mod servers;
+mod timing;
 mod track;
 pub(crate) mod unbuilt;
 mod vrrp;

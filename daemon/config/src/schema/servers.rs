@@ -1,9 +1,8 @@
 //! Virtual and real servers.
 
-use super::{BlockId, Keyword, Kind, any, flag, kw, one, opt, script, switch};
+use super::compose::compose;
+use super::{BlockId, Keyword, Kind, any, flag, kw, one, opt, script, switch, timing};
 
-const CONNECT: u64 = 4_294_967_295;
-const LONG: u64 = u64::MAX - 1;
 const U32: i64 = u32::MAX as i64;
 /// Most that the kernel takes as a timeout, in seconds: 31 days.
 const MOST_PERSISTENCE: i64 = 31 * 86_400;
@@ -12,38 +11,6 @@ const METHODS: &[&str] = &["NAT", "DR", "TUN"];
 const SCHEDULERS: &[&str] =
     &["rr", "wrr", "lc", "wlc", "lblc", "sh", "mh", "dh", "fo", "ovf", "lblcr", "sed", "nq", "twos"];
 
-const TIMEOUT: Keyword = kw(
-    "connect_timeout",
-    &[one("SECONDS", Kind::Seconds(1, CONNECT))],
-    "How long a checker's connection may take.",
-)
-.default("5")
-.example("connect_timeout 3");
-const DELAY_LOOP: Keyword =
-    kw("delay_loop", &[one("SECONDS", Kind::Seconds(1, LONG))], "Time between two checks.")
-        .default("60")
-        .example("delay_loop 6");
-const BEFORE_RETRY: Keyword = kw(
-    "delay_before_retry",
-    &[one("SECONDS", Kind::Seconds(0, LONG))],
-    "From a failed check to the next try.",
-)
-.default("that of the checker")
-.example("delay_before_retry 3");
-const RETRY: Keyword = kw(
-    "retry",
-    &[one("NUMBER", Kind::Int(1, U32))],
-    "Failures that are tried again before a server counts as down.",
-)
-.default("that of the checker")
-.example("retry 3");
-const WARMUP: Keyword = kw(
-    "warmup",
-    &[one("SECONDS", Kind::Seconds(0, LONG))],
-    "The first check comes after a random part of this.",
-)
-.default("delay_loop")
-.example("warmup 0");
 const METHOD: Keyword = kw(
     "lvs_method",
     &[
@@ -79,15 +46,11 @@ pub(super) const SSL: &[Keyword] = &[
 ];
 
 /// `virtual_server … { … }`.
-pub(super) const VIRTUAL_SERVER: &[Keyword] = &[
+pub(super) const VIRTUAL_SERVER: &[Keyword] =
+    compose!(timing::OF_VIRTUAL_SERVER, &[
     kw("ip_family", &[one("FAMILY", Kind::Choice(&["inet", "inet6"]))], "Family of a firewall mark.")
         .default("the real servers'")
         .example("ip_family inet"),
-    DELAY_LOOP,
-    TIMEOUT,
-    RETRY,
-    BEFORE_RETRY,
-    WARMUP,
     flag("inhibit_on_failure", "A failed server gets weight 0 and stays.").example("inhibit_on_failure"),
     kw("lvs_sched", &[one("SCHEDULER", Kind::Choice(SCHEDULERS))], "How a server is chosen.")
         .alias(&["lb_algo"])
@@ -178,86 +141,84 @@ pub(super) const VIRTUAL_SERVER: &[Keyword] = &[
     .example(
         "real_server 192.0.2.11 80 {\n    weight 1\n    TCP_CHECK {\n        connect_timeout 3\n    }\n}",
     ),
-];
+]);
 
 /// `real_server … { … }`.
-pub(super) const REAL_SERVER: &[Keyword] = &[
-    kw(
-        "weight",
-        &[one("WEIGHT", Kind::Int(0, i32::MAX as i64))],
-        "Share of connections; 0 takes no new ones.",
-    )
-    .default("the virtual server's")
-    .example("weight 5"),
-    Keyword { aliases: &[], default: "the virtual server's", ..METHOD },
-    kw("uthreshold", &[one("CONNECTIONS", Kind::Int(0, U32))], "Most connections.")
-        .default("0, no limit")
-        .example("uthreshold 1000"),
-    kw(
-        "lthreshold",
-        &[one("CONNECTIONS", Kind::Int(0, U32))],
-        "Below this an overloaded server takes connections again.",
-    )
-    .default("3/4 of uthreshold")
-    .example("lthreshold 800"),
-    switch("inhibit_on_failure", "When failed, gets weight 0 and stays.")
+pub(super) const REAL_SERVER: &[Keyword] = compose!(
+    timing::OF_REAL_SERVER,
+    &[
+        kw(
+            "weight",
+            &[one("WEIGHT", Kind::Int(0, i32::MAX as i64))],
+            "Share of connections; 0 takes no new ones.",
+        )
         .default("the virtual server's")
-        .example("inhibit_on_failure"),
-    script("notify_up", "Command to run when it is up.")
-        .example("notify_up \"/etc/keepalived/up.sh\"")
-        .first_counts(),
-    script("notify_down", "Command to run when it is down.")
-        .example("notify_down \"/etc/keepalived/down.sh\"")
-        .first_counts(),
-    switch("alpha", "Begins as failed.").default("the virtual server's").example("alpha"),
-    RETRY,
-    BEFORE_RETRY,
-    WARMUP,
-    TIMEOUT,
-    DELAY_LOOP,
-    switch("smtp_alert", "Mail when it goes up or down.")
-        .default("smtp_alert_checker of global_defs, else on")
-        .example("smtp_alert off"),
-    VIRTUALHOST,
-    SNMP_NAME,
-    kw("TCP_CHECK", &[], "A connection can be opened.")
-        .block(BlockId::TcpCheck)
-        .repeats()
-        .example("TCP_CHECK {\n    connect_timeout 3\n}"),
-    kw("HTTP_GET", &[], "A page is as it should be.")
-        .block(BlockId::HttpGet)
-        .repeats()
-        .example("HTTP_GET {\n    url {\n        path /\n        status_code 200\n    }\n}"),
-    kw("SSL_GET", &[], "A page over TLS is as it should be.")
-        .block(BlockId::SslGet)
-        .repeats()
-        .example("SSL_GET {\n    url {\n        path /\n        status_code 200\n    }\n}"),
-    kw("SMTP_CHECK", &[], "A mail server answers.")
-        .block(BlockId::SmtpCheck)
-        .repeats()
-        .example("SMTP_CHECK {\n    helo_name me.example.com\n}"),
-    kw("DNS_CHECK", &[], "A DNS server answers.")
-        .block(BlockId::DnsCheck)
-        .repeats()
-        .example("DNS_CHECK {\n    type A\n    name example.com\n}"),
-    kw("MISC_CHECK", &[], "A command succeeds.")
-        .block(BlockId::MiscCheck)
-        .repeats()
-        .example("MISC_CHECK {\n    misc_path \"/usr/bin/true\"\n}"),
-    kw("PING_CHECK", &[], "It answers ICMP echo.")
-        .block(BlockId::PingCheck)
-        .repeats()
-        .example("PING_CHECK {\n    retry 2\n}"),
-    kw("UDP_CHECK", &[], "It answers a packet.")
-        .block(BlockId::UdpCheck)
-        .repeats()
-        .example("UDP_CHECK {\n    payload 00\n}"),
-    kw("FILE_CHECK", &[], "The number in a file sets the weight.")
-        .block(BlockId::FileCheck)
-        .repeats()
-        .example("FILE_CHECK {\n    track_file offset\n}"),
-    kw("BFD_CHECK", &[], "A BFD session is up.")
-        .block(BlockId::BfdCheck)
-        .repeats()
-        .example("BFD_CHECK {\n    name B1\n}"),
-];
+        .example("weight 5"),
+        Keyword { aliases: &[], default: "the virtual server's", ..METHOD },
+        kw("uthreshold", &[one("CONNECTIONS", Kind::Int(0, U32))], "Most connections.")
+            .default("0, no limit")
+            .example("uthreshold 1000"),
+        kw(
+            "lthreshold",
+            &[one("CONNECTIONS", Kind::Int(0, U32))],
+            "Below this an overloaded server takes connections again.",
+        )
+        .default("3/4 of uthreshold")
+        .example("lthreshold 800"),
+        switch("inhibit_on_failure", "When failed, gets weight 0 and stays.")
+            .default("the virtual server's")
+            .example("inhibit_on_failure"),
+        script("notify_up", "Command to run when it is up.")
+            .example("notify_up \"/etc/keepalived/up.sh\"")
+            .first_counts(),
+        script("notify_down", "Command to run when it is down.")
+            .example("notify_down \"/etc/keepalived/down.sh\"")
+            .first_counts(),
+        switch("alpha", "Begins as failed.").default("the virtual server's").example("alpha"),
+        switch("smtp_alert", "Mail when it goes up or down.")
+            .default("smtp_alert_checker of global_defs, else on")
+            .example("smtp_alert off"),
+        VIRTUALHOST,
+        SNMP_NAME,
+        kw("TCP_CHECK", &[], "A connection can be opened.")
+            .block(BlockId::TcpCheck)
+            .repeats()
+            .example("TCP_CHECK {\n    connect_timeout 3\n}"),
+        kw("HTTP_GET", &[], "A page is as it should be.")
+            .block(BlockId::HttpGet)
+            .repeats()
+            .example("HTTP_GET {\n    url {\n        path /\n        status_code 200\n    }\n}"),
+        kw("SSL_GET", &[], "A page over TLS is as it should be.")
+            .block(BlockId::SslGet)
+            .repeats()
+            .example("SSL_GET {\n    url {\n        path /\n        status_code 200\n    }\n}"),
+        kw("SMTP_CHECK", &[], "A mail server answers.")
+            .block(BlockId::SmtpCheck)
+            .repeats()
+            .example("SMTP_CHECK {\n    helo_name me.example.com\n}"),
+        kw("DNS_CHECK", &[], "A DNS server answers.")
+            .block(BlockId::DnsCheck)
+            .repeats()
+            .example("DNS_CHECK {\n    type A\n    name example.com\n}"),
+        kw("MISC_CHECK", &[], "A command succeeds.")
+            .block(BlockId::MiscCheck)
+            .repeats()
+            .example("MISC_CHECK {\n    misc_path \"/usr/bin/true\"\n}"),
+        kw("PING_CHECK", &[], "It answers ICMP echo.")
+            .block(BlockId::PingCheck)
+            .repeats()
+            .example("PING_CHECK {\n    retry 2\n}"),
+        kw("UDP_CHECK", &[], "It answers a packet.")
+            .block(BlockId::UdpCheck)
+            .repeats()
+            .example("UDP_CHECK {\n    payload 00\n}"),
+        kw("FILE_CHECK", &[], "The number in a file sets the weight.")
+            .block(BlockId::FileCheck)
+            .repeats()
+            .example("FILE_CHECK {\n    track_file offset\n}"),
+        kw("BFD_CHECK", &[], "A BFD session is up.")
+            .block(BlockId::BfdCheck)
+            .repeats()
+            .example("BFD_CHECK {\n    name B1\n}"),
+    ]
+);

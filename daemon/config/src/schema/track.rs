@@ -13,7 +13,7 @@ pub(super) const VRRP_SCRIPT: &[Keyword] = &[
         .example("timeout 5"),
     kw(
         "weight",
-        &[one("WEIGHT", Kind::Int(-253, 253)), opt("reverse", Kind::Choice(&["reverse"]))],
+        &[one("WEIGHT", Kind::Int(-253, 253)), opt("reverse", Kind::Options("weight"))],
         "Added to the priority on success (or, below 0, on failure); 0 makes failure a fault.",
     )
     .default("0")
@@ -37,7 +37,7 @@ pub(super) const TRACK_FILE: &[Keyword] = &[
         .first_counts(),
     kw(
         "weight",
-        &[one("WEIGHT", Kind::Int(-254, 254)), opt("reverse", Kind::Choice(&["reverse"]))],
+        &[one("WEIGHT", Kind::Int(-254, 254)), opt("reverse", Kind::Options("weight"))],
         "What the number is multiplied by.",
     )
     .default("1")
@@ -57,7 +57,7 @@ pub(super) const TRACK_PROCESS: &[Keyword] = &[
         .example("param_match initial"),
     kw(
         "weight",
-        &[one("WEIGHT", Kind::Int(-254, 254)), opt("reverse", Kind::Choice(&["reverse"]))],
+        &[one("WEIGHT", Kind::Int(-254, 254)), opt("reverse", Kind::Options("weight"))],
         "Added to the priority while it runs.",
     )
     .default("0")

@@ -237,7 +237,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
         &[any("[NAME] [ADDRESS] [bridge | private | vepa]", Kind::Options("ipvlan"))],
         "Use an ipvlan interface.",
     )
-    .example("use_ipvlan ipv.51"),
+    .example("use_ipvlan ipv.51 192.0.2.51"),
     kw(
         "garp_extra_if",
         &[some("[all] SECONDS", Kind::Word)],

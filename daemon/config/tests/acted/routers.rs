@@ -114,8 +114,8 @@ const WITH_OTHERS: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nuse_ipvlan 10.0.0.9/24\nvirtual_ipaddress {\n10.0.0.1\n}\n@\n}\n",
-        &["use_ipvlan ipv.1 10.0.0.9/24", "use_ipvlan 10.0.0.9/24 vepa", "use_ipvlan private 10.0.0.9/24"],
+        "vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nuse_ipvlan 10.0.0.9/24 @\nvirtual_ipaddress {\n10.0.0.1\n}\n}\n",
+        &["ipv.1", "name ipv.1", "vepa", "private", "group 7"],
     ),
     (
         "garp_group {\ngarp_interval 0.1\n@\n}\n",

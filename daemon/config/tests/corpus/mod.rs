@@ -1,4 +1,4 @@
-//! Some four hundred small configurations, valid ones and one for each kind of mistake, with the exit status that
+//! A thousand small configurations, valid ones and one for each kind of mistake, with the exit status that
 //! Debian's keepalived 2.2.7 gives for `-t`.
 //!
 //! Each line of `cases.txt` is `STATUS|PLACE|TEXT`: the text is put in that place of an otherwise valid configuration.
@@ -21,6 +21,11 @@ pub(crate) const DIFFERENCES: &[(&str, &str, &str)] = &[
         "global",
         "lvs_sync_daemon eth0 inst NOBODY",
         "keepalived notices only when it runs, and then synchronises nothing",
+    ),
+    (
+        "instance",
+        "notify_master \"/usr/bin/true",
+        "keepalived leaves the line out; here it is read without its lone quote, and then its script is one that is run",
     ),
     ("global", "lvs_id X", "an old spelling that keepalived has forgotten and people's files have not"),
     (
@@ -80,35 +85,70 @@ impl Case {
     pub(crate) fn configuration(&self) -> String {
         let text = self.text.replace(r"\n", "\n");
         let global =
-            |more: &str| format!("global_defs {{\n dynamic_interfaces\n script_user root\n{more}\n}}\n");
-        let instance = |name: &str, number: u8, address: &str, more: &str| {
-            format!(
-                "vrrp_instance {name} {{\n interface eth0\n virtual_router_id {number}\n virtual_ipaddress {{\n \
-                 10.1.0.{}\n{address}\n }}\n{more}\n}}\n",
-                number - 6
-            )
-        };
-        let server = |real: &str, more: &str| {
-            format!(
-                "virtual_server 10.0.0.1 80 {{\n lvs_sched rr\n lvs_method NAT\n protocol TCP\n real_server 10.2.0.1 80 \
-                 {{\n{real}\n }}\n{more}\n}}\n"
-            )
-        };
-        let body = match self.place {
-            "root" => format!("{text}\n{}", instance("T", 7, "", "")),
-            "global" => return global(&text) + &instance("T", 7, "", ""),
-            "instance" => instance("T", 7, "", &text),
-            "vips" => instance("T", 7, &text, ""),
-            "group" => format!(
-                "{}{}vrrp_sync_group S {{\n group {{\n T\n U\n }}\n{text}\n}}\n",
-                instance("T", 7, "", ""),
-                instance("U", 8, "", "")
-            ),
-            "server" => server("", &text),
-            "real" => server(&text, ""),
-            "tcp" => server(&format!("TCP_CHECK {{\n{text}\n}}"), ""),
-            _ => text + "\n",
-        };
-        global("") + &body
+            |more: &str| block("global_defs", &format!(" dynamic_interfaces\n script_user root\n{more}"));
+        let secure = || global(" enable_script_security");
+        match self.place {
+            "root" => global("") + &text + "\n" + &instance("T", 7, "", ""),
+            "global" => global(&text) + &instance("T", 7, "", ""),
+            "instance" => global("") + &instance("T", 7, "", &text),
+            "vips" => global("") + &instance("T", 7, &text, ""),
+            "routes" => global("") + &instance("T", 7, "", &block("virtual_routes", &text)),
+            "rules" => global("") + &instance("T", 7, "", &block("virtual_rules", &text)),
+            "auth" => {
+                let inner = format!(" auth_type PASS\n auth_pass 1111\n{text}");
+                global("") + &instance("T", 7, "", &block("authentication", &inner))
+            }
+            "group" => {
+                let group = block("vrrp_sync_group S", &format!(" group {{\n T\n U\n }}\n{text}"));
+                global("") + &instance("T", 7, "", "") + &instance("U", 8, "", "") + &group
+            }
+            "script" => secure() + &tracked("vrrp_script", "script \"/usr/bin/true\"", "track_script", &text),
+            "trackfile" => global("") + &tracked("track_file", "file /run/t", "track_file", &text),
+            "process" => global("") + &tracked("vrrp_track_process", "process nginx", "track_process", &text),
+            "bfd" => global("") + &tracked("bfd_instance", "neighbor_ip 192.0.2.2", "track_bfd", &text),
+            "server" => global("") + &server("", &text),
+            "real" => global("") + &server(&text, ""),
+            "tcp" | "dns" | "ping" | "udp" | "smtp" => {
+                global("") + &server(&block(&(self.place.to_uppercase() + "_CHECK"), &text), "")
+            }
+            "http" => {
+                let inner = format!(" url {{\n path /\n status_code 200\n }}\n{text}");
+                global("") + &server(&block("HTTP_GET", &inner), "")
+            }
+            "url" => global("") + &server(&block("HTTP_GET", &block("url", &format!(" path /\n{text}"))), ""),
+            "misc" => {
+                let inner = format!(" misc_path \"/usr/bin/true\"\n{text}");
+                secure() + &server(&block("MISC_CHECK", &inner), "")
+            }
+            "file" => {
+                let inner = format!(" track_file t\n{text}");
+                global("") + "track_file t {\n file /run/t\n}\n" + &server(&block("FILE_CHECK", &inner), "")
+            }
+            _ => global("") + &text + "\n",
+        }
     }
+}
+
+fn block(head: &str, inner: &str) -> String {
+    format!("{head} {{\n{inner}\n}}\n")
+}
+
+fn instance(name: &str, number: u8, address: &str, more: &str) -> String {
+    let inner = format!(
+        " interface eth0\n virtual_router_id {number}\n virtual_ipaddress {{\n 10.1.0.{}\n{address}\n }}\n{more}",
+        number - 6
+    );
+    block(&format!("vrrp_instance {name}"), &inner)
+}
+
+fn server(real: &str, more: &str) -> String {
+    let inner = format!(
+        " lvs_sched rr\n lvs_method NAT\n protocol TCP\n real_server 10.2.0.1 80 {{\n{real}\n }}\n{more}"
+    );
+    block("virtual_server 10.0.0.1 80", &inner)
+}
+
+/// Something that is tracked, and an instance that tracks it.
+fn tracked(what: &str, first: &str, by: &str, text: &str) -> String {
+    block(&format!("{what} t"), &format!(" {first}\n{text}")) + &instance("T", 7, "", &block(by, " t"))
 }

@@ -2,6 +2,7 @@
 
 use super::regex::RegexDraft;
 use super::{Around, missing};
+use crate::diagnostics::Diagnostic;
 use crate::model::{Connection, Digest, HttpGet, HttpVersion, Name, StatusCodes, TlsUrl, Url};
 use crate::preprocess::Context;
 use crate::tree::Node;
@@ -49,6 +50,9 @@ impl HttpDraft {
                 "virtualhost" => draft.virtualhost = child.text(0),
                 "enable_sni" => draft.enable_sni = child.on(),
                 "sni_name" => {
+                    if let Some(before) = &draft.sni_name {
+                        named_before(before, child, context);
+                    }
                     draft.sni_name = child.text(0).or(draft.sni_name);
                     draft.enable_sni = true;
                 }
@@ -94,6 +98,15 @@ impl HttpDraft {
     }
 }
 
+/// A second `sni_name`: the last name counts; one without a name changes nothing.
+fn named_before(before: &Name, node: &Node, context: &mut Context) {
+    let label = if node.args.is_empty() { "has no effect" } else { "this one counts" };
+    context.report(
+        Diagnostic::error("duplicate-keyword", format!("`sni_name` was given before, as `{before}`"))
+            .at(node.span(), label),
+    );
+}
+
 fn version(text: Option<&str>) -> HttpVersion {
     match text {
         Some("1.1") => HttpVersion::Http11,
@@ -111,7 +124,9 @@ impl UrlDraft {
         let mut status = Vec::new();
         let mut regex = RegexDraft::default();
         let mut compliant = false;
-        for child in node.children.iter().filter(|child| !child.bad) {
+        // Of several status codes, those that are right count even if another is not.
+        let counts = |child: &&Node| !child.bad || child.keyword.name == "status_code";
+        for child in node.children.iter().filter(counts) {
             match child.keyword.name {
                 "path" => path = child.text(0),
                 "virtualhost" => virtualhost = child.text(0),

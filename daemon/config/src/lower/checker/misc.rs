@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Around, missing};
-use crate::lower::script::script;
+use crate::lower::script::command;
 use crate::lower::script_files::check_user;
 use crate::model::{MiscCheck, Script};
 use crate::preprocess::Context;
@@ -44,7 +44,7 @@ impl MiscDraft {
             }
             return None;
         };
-        let mut script = script(path, context)?;
+        let mut script = command(path, context)?;
         if let Some(user) = user {
             (script.user, script.group) = user;
             if let Some(command) = context.commands.last_mut() {

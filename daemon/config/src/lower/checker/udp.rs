@@ -24,7 +24,7 @@ impl UdpDraft {
             let length = || node.int(0).and_then(|value| u16::try_from(value).ok());
             match node.keyword.name {
                 "payload" => draft.payload = bytes(node),
-                "require_reply" => draft.pattern = Some(bytes(node).unwrap_or_default()),
+                "require_reply" => draft.pattern = bytes(node).or_else(|| Some(Bytes::default())),
                 "min_reply_length" => {
                     least = Some(node.arg_span(0));
                     draft.min_length = length().unwrap_or(draft.min_length);

@@ -53,6 +53,7 @@ fn directory(node: &Node, context: &mut Context) -> Option<PathBuf> {
     let path = Path::new(text.strip_suffix('/').unwrap_or(text));
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let problem = match path.metadata() {
+        _ if text.is_empty() => Some("`config_save_dir` has an empty path".into()),
         _ if !context.look_at_scripts => None,
         Ok(found) if found.is_dir() => None,
         Ok(_) => Some(format!("`{text}` is no directory")),

@@ -38,7 +38,7 @@ pub(crate) struct GlobalDraft {
 impl Draft {
     pub(super) fn global_defs(&mut self, node: &Node, context: &mut Context) {
         for child in node.children.iter().filter(|child| !child.bad) {
-            super::instance::at_least_one(child, context);
+            super::garp::at_least_one(child, context);
             let global = &mut self.global;
             if !(global.mail(child, context)
                 || global.garp(child, context)

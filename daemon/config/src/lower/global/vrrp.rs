@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{GlobalDraft, count};
 use crate::diagnostics::Diagnostic;
-use crate::lower::instance::garp_extra;
+use crate::lower::garp::extra_interfaces;
 use crate::model::{Garp, VrrpVersion};
 use crate::preprocess::Context;
 use crate::tree::Node;
@@ -27,7 +27,7 @@ impl GlobalDraft {
             "vrrp_min_garp" if node.on() => fewest(garp),
             "vrrp_min_garp" => {}
             "vrrp_garp_extra_if" => {
-                garp.extra_interfaces = garp_extra(node, 1, context).or(garp.extra_interfaces.take())
+                garp.extra_interfaces = extra_interfaces(node, 1, context).or(garp.extra_interfaces.take())
             }
             _ => return false,
         }

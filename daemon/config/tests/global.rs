@@ -1,0 +1,424 @@
+//! What `global_defs` and its neighbours make of values that are odd, as keepalived 2.4.3 does: what is said, what the
+//! exit code of `-t` is, and what comes of it.
+#![allow(clippy::expect_used)] // helpers of tests
+
+use std::path::Path;
+
+use keepwatch_config::{Loaded, Options, load_text};
+use serde_json::{Value, json};
+
+fn load(text: &str) -> Loaded {
+    let options = Options { host_name: Some("lab".into()), scripts: false, ..Options::default() };
+    load_text(Path::new("t"), text.into(), &options)
+}
+
+/// What is said, but for what is not built yet.
+fn codes(loaded: &Loaded) -> Vec<&'static str> {
+    loaded.diagnostics.iter().map(|d| d.code).filter(|code| *code != "not-acted-on").collect()
+}
+
+/// A text, the codes of its diagnostics, the exit code, where to look in the model and what must be there.
+type Case = (&'static str, &'static [&'static str], u8, &'static str, fn() -> Value);
+
+fn check(cases: &[Case], around: impl Fn(&str) -> String) {
+    for (text, said, exit_code, pointer, value) in cases {
+        let loaded = load(&around(text));
+        assert_eq!(codes(&loaded), *said, "{text}\n{}", loaded.diagnostics.render_text(false));
+        assert_eq!(loaded.diagnostics.exit_code(), *exit_code, "{text}");
+        let model = loaded.config.expect("it runs").to_json();
+        assert_eq!(model.pointer(pointer), Some(&value()), "{text}: {pointer} of {model:#}");
+    }
+}
+
+#[test]
+fn global_defs_clamps_and_drops_what_keepalived_does() {
+    let cases: &[Case] = &[
+        ("smtp_connect_timeout 0", &["out-of-range"], 4, "/global/smtp_connect_timeout", || json!(1)),
+        ("smtp_connect_timeout 4295", &["out-of-range"], 4, "/global/smtp_connect_timeout", || json!(30)),
+        ("notification_email {\n}", &["missing-value"], 4, "/global/notification_email", || json!([])),
+        ("vrrp_mcast_group4 10.0.0.1", &["invalid-address"], 4, "/global/vrrp_mcast_group4", || {
+            json!("224.0.0.18")
+        }),
+        ("vrrp_mcast_group6 ff05::12", &["invalid-address"], 4, "/global/vrrp_mcast_group6", || {
+            json!("ff05::12")
+        }),
+        ("vrrp_mcast_group6 ff02::13", &[], 0, "/global/vrrp_mcast_group6", || json!("ff02::13")),
+        ("dynamic_interfaces", &[], 0, "/global/dynamic_interfaces", || json!("allowed")),
+        ("dynamic_interfaces allow_if_changes", &[], 0, "/global/dynamic_interfaces", || json!("may_change")),
+        ("dynamic_interfaces on", &["invalid-value"], 4, "/global/dynamic_interfaces", || json!("allowed")),
+        ("max_auto_priority", &[], 0, "/global/processes/auto_priority", || json!({"up_to": 99})),
+        ("max_auto_priority 0", &[], 0, "/global/processes/auto_priority", || json!("off")),
+        ("max_auto_priority -1", &[], 0, "/global/processes/auto_priority", || json!("never")),
+        ("max_auto_priority 100", &["out-of-range"], 4, "/global/processes/auto_priority", || json!("off")),
+        ("vrrp_rt_priority 0", &["out-of-range"], 4, "/global/processes/vrrp/realtime", || json!(1)),
+        ("bfd_rt_priority 1000", &["out-of-range"], 4, "/global/processes/bfd/realtime", || json!(99)),
+        ("vrrp_rlimit_rttime 1", &[], 0, "/global/processes/vrrp/rttime_limit", || json!(0.000002)),
+        ("vrrp_cpu_affinity 3 1 3", &[], 0, "/global/processes/vrrp/cpu_affinity", || json!([1, 3])),
+        ("process_name a_very_long_name", &["too-long"], 4, "/global/processes/names/main", || {
+            json!("a_very_long_nam")
+        }),
+        (
+            "process_names\nvrrp_process_name v",
+            &[],
+            0,
+            "/global/processes/names",
+            || json!({"main": null, "vrrp": "v", "checker": "keepalived_lvs", "bfd": "keepalived_bfd"}),
+        ),
+        ("vrrp_process_name v\nprocess_names", &[], 0, "/global/processes/names/vrrp", || {
+            json!("keepalived_vrrp")
+        }),
+        ("vrrp_garp_master_repeat 0", &["out-of-range"], 4, "/global/garp/master_repeat", || json!(1)),
+        ("vrrp_min_garp\nvrrp_garp_master_repeat 3", &[], 0, "/global/garp/master_repeat", || json!(3)),
+        ("vrrp_garp_master_repeat 3\nvrrp_min_garp", &[], 0, "/global/garp/master_repeat", || json!(3)),
+        ("vrrp_min_garp", &[], 0, "/global/garp/master_refresh_repeat", || json!(0)),
+        ("vrrp_min_garp off", &[], 0, "/global/garp/master_repeat", || json!(5)),
+        ("vrrp_garp_extra_if all", &["missing-value"], 4, "/global/garp/extra_interfaces", || json!(null)),
+        ("vrrp_garp_extra_if 0", &["out-of-range"], 4, "/global/garp/extra_interfaces", || json!(null)),
+        (
+            "vrrp_garp_extra_if 5 all",
+            &[],
+            0,
+            "/global/garp/extra_interfaces",
+            || json!({"every": 5, "all": true}),
+        ),
+        ("vrrp_startup_delay 9\nvrrp_startup_delay 5", &[], 0, "/global/vrrp_startup_delay", || json!(9)),
+        (
+            "vmac_prefix a\nvmac_prefix b",
+            &["duplicate-keyword"],
+            4,
+            "/global/vmac_prefixes",
+            || json!({"instances": "a", "addresses": "a"}),
+        ),
+        ("vrrp_rx_bufs_policy mtu advert", &["conflict"], 4, "/global/receive_buffers/adverts", || {
+            json!("mtu")
+        }),
+        (
+            "vrrp_rx_bufs_policy 5000 MTU",
+            &["conflict"],
+            4,
+            "/global/receive_buffers/adverts",
+            || json!({"bytes": 5000}),
+        ),
+        ("vrrp_rx_bufs_policy much", &["invalid-number"], 4, "/global/receive_buffers/adverts", || {
+            json!("system")
+        }),
+        ("vrrp_netlink_cmd_rcv_bufs 0", &[], 0, "/global/receive_buffers/vrrp_commands/bytes", || {
+            json!(null)
+        }),
+        ("snmp_vs_stats_update_interval 2", &[], 0, "/global/snmp/rs_stats_interval", || json!(2)),
+        ("reload_file", &[], 0, "/global/reload/marker", || json!("beside_pid")),
+        ("config_save_dir /x/", &[], 0, "/global/reload/save_directory", || json!("/x")),
+        ("state_dump_file \"\"", &["missing-value"], 4, "/global/dumps/state", || {
+            json!("/tmp/keepalived.data")
+        }),
+    ];
+    check(cases, |text| format!("global_defs {{\n{text}\n}}\n"));
+}
+
+#[test]
+fn a_umask_is_a_number_of_c_or_bits_by_name() {
+    let cases: &[Case] = &[
+        ("0177", &[], 0, "/global/umask", || json!(0o177)),
+        ("0x3f", &[], 0, "/global/umask", || json!(0o077)),
+        ("63", &[], 0, "/global/umask", || json!(0o077)),
+        ("IRWXG|IRWXO", &[], 0, "/global/umask", || json!(0o077)),
+        ("IXUSR | IRWXG | IWOTH", &[], 0, "/global/umask", || json!(0o172)),
+        ("01000", &["invalid-number"], 4, "/global/umask", || json!(null)),
+        ("0178", &["invalid-number"], 4, "/global/umask", || json!(null)),
+        ("IRWXG IRWXO", &["invalid-value"], 4, "/global/umask", || json!(null)),
+        ("IRWXG|", &["invalid-value"], 4, "/global/umask", || json!(null)),
+    ];
+    check(cases, |text| format!("global_defs {{\numask {text}\n}}\n"));
+}
+
+#[test]
+fn tables_and_chains_of_the_packet_filter() {
+    let cases: &[Case] = &[
+        ("nftables", &[], 0, "/global/firewall/nftables/table", || json!("keepalived")),
+        ("nftables t\nnftables_priority 5", &[], 0, "/global/firewall/nftables/priority", || json!(5)),
+        ("nftables_priority 5\nnftables t", &["no-effect"], 0, "/global/firewall/nftables/priority", || {
+            json!(-1)
+        }),
+        ("nftables a\nnftables b", &["duplicate-keyword"], 4, "/global/firewall/nftables/table", || {
+            json!("a")
+        }),
+        ("nftables \"\"", &["missing-value"], 4, "/global/firewall/nftables/table", || json!(null)),
+        (
+            "nftables_ipvs",
+            &[],
+            0,
+            "/global/firewall/ipvs",
+            || json!({"table": "keepalived_ipvs", "priority": -1, "first_mark": 1000}),
+        ),
+        (
+            "vrrp_iptables",
+            &[],
+            0,
+            "/global/firewall/iptables",
+            || json!({"input": "INPUT", "output": "OUTPUT"}),
+        ),
+        ("vrrp_iptables a", &[], 0, "/global/firewall/iptables", || json!({"input": "a", "output": null})),
+        ("vrrp_iptables a a", &["conflict"], 0, "/global/firewall/iptables", || json!(null)),
+        ("vrrp_ipsets k", &[], 0, "/global/firewall/ipsets", || {
+            json!({
+                "addresses": "k",
+                "addresses6": "k6",
+                "interface_addresses6": "k_if6",
+                "igmp": "k_igmp",
+                "mld": "k_mld",
+                "neighbour_discovery": "k_nd",
+            })
+        }),
+        ("vrrp_ipsets k six", &[], 0, "/global/firewall/ipsets/interface_addresses6", || json!("six_if6")),
+        ("vrrp_ipsets k k", &["duplicate-name"], 4, "/global/firewall/ipsets", || json!(null)),
+    ];
+    check(cases, |text| format!("global_defs {{\n{text}\n}}\n"));
+}
+
+#[test]
+fn nobody_is_told_twice_over_named_pipes() {
+    let cases: &[Case] = &[
+        (
+            "notify_fifo /a root root",
+            &[],
+            0,
+            "/global/notify_fifos/all",
+            || json!({"path": "/a", "user": "root", "group": "root", "script": null}),
+        ),
+        ("notify_fifo /a\nvrrp_notify_fifo /a", &["conflict"], 0, "/global/notify_fifos/vrrp", || {
+            json!(null)
+        }),
+        ("lvs_notify_fifo /a\nnotify_fifo /a", &["conflict"], 0, "/global/notify_fifos/lvs", || json!(null)),
+        (
+            "vrrp_notify_fifo /a\nvrrp_notify_fifo_script /s\nlvs_notify_fifo /a\nlvs_notify_fifo_script /t",
+            &["conflict"],
+            0,
+            "/global/notify_fifos/lvs",
+            || json!({"path": "/a", "user": null, "group": null, "script": null}),
+        ),
+        ("notify_fifo_script /s", &["no-effect"], 0, "/global/notify_fifos/all", || json!(null)),
+        (
+            "notify_fifo /a\nnotify_fifo /b",
+            &["duplicate-keyword"],
+            4,
+            "/global/notify_fifos/all/path",
+            || json!("/a"),
+        ),
+    ];
+    check(cases, |text| format!("global_defs {{\n{text}\n}}\n"));
+}
+
+#[test]
+fn connection_synchronisation_and_timeouts() {
+    let cases: &[Case] = &[
+        ("lvs_sync_daemon eth1", &[], 0, "/global/lvs_sync_daemon/instance", || json!(null)),
+        ("lvs_sync_daemon eth1", &[], 0, "/global/lvs_sync_daemon/sync_id", || json!(0)),
+        ("lvs_sync_daemon eth1 inst V", &[], 0, "/global/lvs_sync_daemon/sync_id", || json!(7)),
+        ("lvs_sync_daemon eth1 V id 3", &[], 0, "/global/lvs_sync_daemon/sync_id", || json!(3)),
+        ("lvs_sync_daemon eth1 V 3", &["deprecated-spelling"], 4, "/global/lvs_sync_daemon/sync_id", || {
+            json!(3)
+        }),
+        ("lvs_sync_daemon eth1 W", &["unknown-instance"], 4, "/global/lvs_sync_daemon", || json!(null)),
+        ("lvs_sync_daemon eth1 V id 256", &["out-of-range"], 4, "/global/lvs_sync_daemon/sync_id", || {
+            json!(7)
+        }),
+        (
+            "lvs_sync_daemon eth1 V group 10.0.0.1",
+            &["invalid-address"],
+            4,
+            "/global/lvs_sync_daemon/group",
+            || json!(null),
+        ),
+        ("lvs_sync_daemon eth1 V x port 5", &["unknown-option"], 4, "/global/lvs_sync_daemon/port", || {
+            json!(5)
+        }),
+        ("lvs_timeouts tcp 900 udp", &["missing-value"], 4, "/global/lvs_timeouts/tcp", || json!(900)),
+        ("lvs_timeouts icmp 5 tcp 9", &["unknown-option"], 4, "/global/lvs_timeouts/tcp", || json!(9)),
+        ("lvs_timeouts tcp 0", &[], 0, "/global/lvs_timeouts/tcp", || json!(null)),
+    ];
+    check(cases, |text| {
+        format!(
+            "global_defs {{\n{text}\n}}\nvrrp_instance V {{\ninterface eth0\nvirtual_router_id 7\n\
+             virtual_ipaddress {{\n10.0.0.1\n}}\n}}\n"
+        )
+    });
+}
+
+#[test]
+fn keywords_of_the_top_level() {
+    let cases: &[Case] = &[
+        ("net_namespace blue", &[], 0, "/global/use_pid_dir", || json!(true)),
+        ("instance a\ninstance b", &["duplicate-keyword"], 4, "/global/instance_name", || json!("a")),
+        ("net_namespace_ipvs", &[], 0, "/global/net_namespace_ipvs", || json!("default")),
+        ("net_namespace_ipvs x", &[], 0, "/global/net_namespace_ipvs", || json!({"named": "x"})),
+        ("interface_up_down_delays {\neth0 1.5\neth1 2 3\n}", &[], 0, "/global/interface_delays", || {
+            json!([
+                {"interface": "eth0", "down": 1.5, "up": 0},
+                {"interface": "eth1", "down": 2, "up": 3},
+            ])
+        }),
+        ("interface_up_down_delays {\neth0\n}", &["missing-value"], 0, "/global/interface_delays", || {
+            json!([])
+        }),
+        (
+            "linkbeat_interfaces {\neth0\neth1 MII\n}",
+            &[],
+            0,
+            "/global/linkbeat_interfaces",
+            || json!([{"interface": "eth0", "method": null}, {"interface": "eth1", "method": "MII"}]),
+        ),
+        (
+            "linkbeat_interfaces {\neth0 mii\n}",
+            &["unknown-option"],
+            4,
+            "/global/linkbeat_interfaces/0",
+            || json!({"interface": "eth0", "method": null}),
+        ),
+    ];
+    check(cases, str::to_owned);
+}
+
+#[test]
+fn bfd_sessions() {
+    let cases: &[Case] = &[
+        ("neighbor_ip 192.0.2.2", &[], 0, "/bfd_sessions/0", || {
+            json!({
+                "name": "B", "neighbour": "192.0.2.2", "source": null, "min_rx": 0.01, "min_tx": 0.01, "idle_tx": 1,
+                "multiplier": 5, "passive": false, "ttl": 255, "max_hops": {"most": 0}, "multihop": false,
+                "weight": 0, "reverse": false, "for_vrrp": true, "for_checkers": true,
+            })
+        }),
+        ("neighbour_ip 2001:db8::2", &[], 0, "/bfd_sessions/0/ttl", || json!(64)),
+        (
+            "neighbor_ip 2001:db8::2\nmax_hops 65",
+            &["out-of-range"],
+            4,
+            "/bfd_sessions/0/max_hops",
+            || json!({"most": 64}),
+        ),
+        ("neighbor_ip 192.0.2.2\nmax_hops -1", &[], 0, "/bfd_sessions/0/max_hops", || json!("any")),
+        (
+            "neighbor_ip 2001:db8::2\nmax_hops -1",
+            &["out-of-range"],
+            4,
+            "/bfd_sessions/0/max_hops",
+            || json!({"most": 64}),
+        ),
+        ("neighbor_ip 192.0.2.2\nvrrp", &[], 0, "/bfd_sessions/0/for_checkers", || json!(false)),
+        ("neighbor_ip 192.0.2.2\nweight -5 reverse", &[], 0, "/bfd_sessions/0/reverse", || json!(true)),
+        (
+            "neighbor_ip 192.0.2.2\nweight -5 sideways",
+            &["unknown-option"],
+            4,
+            "/bfd_sessions/0/weight",
+            || json!(-5),
+        ),
+        ("neighbor_ip 192.0.2.2\nmin_rx 0.5", &["out-of-range"], 4, "/bfd_sessions/0/min_rx", || json!(0.01)),
+        ("source_ip 192.0.2.1", &["missing-neighbour"], 4, "/bfd_sessions", || json!([])),
+        ("neighbor_ip nowhere", &["invalid-address"], 4, "/bfd_sessions", || json!([])),
+        ("neighbor_ip fe80::1%eth0", &["invalid-address"], 4, "/bfd_sessions", || json!([])),
+        ("neighbor_ip 192.0.2.2\nsource_ip 2001:db8::1", &["family-mix"], 4, "/bfd_sessions", || json!([])),
+        (
+            "neighbor_ip 192.0.2.2\n}\nbfd_instance C {\nneighbor_ip 192.0.2.2",
+            &["duplicate-server"],
+            4,
+            "/bfd_sessions/0/name",
+            || json!("B"),
+        ),
+    ];
+    check(cases, |text| format!("bfd_instance B {{\n{text}\n}}\n"));
+}
+
+#[test]
+fn tracked_scripts() {
+    let cases: &[Case] = &[
+        ("script /bin/true", &[], 0, "/track_scripts/0/timeout", || json!(1)),
+        ("script /bin/true\ninterval 3", &[], 0, "/track_scripts/0/timeout", || json!(3)),
+        ("script /bin/true\ninterval 0", &["out-of-range"], 4, "/track_scripts/0/interval", || json!(1)),
+        ("script /bin/true\ninterval 0.0015", &["invalid-number"], 4, "/track_scripts/0/interval", || {
+            json!(0.002)
+        }),
+        (
+            "script /bin/true\nuser root root",
+            &[],
+            0,
+            "/track_scripts/0/script",
+            || json!({"argv": ["/bin/true"], "user": "root", "group": "root"}),
+        ),
+        ("script /bin/true root", &["extra-words"], 0, "/track_scripts/0/script/user", || json!(null)),
+        ("script /bin/true\nweight 254", &["out-of-range"], 4, "/track_scripts/0/weight", || json!(0)),
+        ("interval 1", &["missing-script"], 4, "/track_scripts", || json!([])),
+    ];
+    check(cases, |text| format!("vrrp_script S {{\n{text}\n}}\n"));
+}
+
+#[test]
+fn tracked_files() {
+    let cases: &[Case] = &[
+        (
+            "file /run/f",
+            &[],
+            0,
+            "/track_files/0",
+            || json!({"name": "F", "file": "/run/f", "weight": 1, "reverse": false, "init": null}),
+        ),
+        ("file /run/f\ninit_file", &[], 0, "/track_files/0/init", || json!({"value": 0, "overwrite": false})),
+        (
+            "file /run/f\ninit_file 5 overwrite",
+            &[],
+            0,
+            "/track_files/0/init",
+            || json!({"value": 5, "overwrite": true}),
+        ),
+        ("file /run/f\ninit_file 255", &["out-of-range"], 4, "/track_files/0/init/value", || json!(255)),
+        ("file /run/f\ninit_file often", &["unknown-option"], 4, "/track_files/0/init/value", || json!(0)),
+        ("file /run/f\nweight 1 noreverse", &["unknown-option"], 4, "/track_files/0/weight", || json!(1)),
+        ("file /run/f\nfile /run/g", &["duplicate-keyword"], 4, "/track_files/0/file", || json!("/run/f")),
+        ("weight 1", &["missing-file"], 4, "/track_files", || json!([])),
+    ];
+    check(cases, |text| format!("track_file F {{\n{text}\n}}\n"));
+}
+
+#[test]
+fn tracked_processes() {
+    let cases: &[Case] = &[
+        ("process p", &[], 0, "/track_processes/0", || {
+            json!({
+                "name": "P", "program": "p", "arguments": [], "matching": null, "full_command": false, "weight": 0,
+                "reverse": false, "quorum": 1, "quorum_max": null, "fork_delay": 0, "terminate_delay": 0,
+            })
+        }),
+        ("process p -a", &[], 0, "/track_processes/0/matching", || json!("exact")),
+        ("process p -a", &[], 0, "/track_processes/0/full_command", || json!(true)),
+        ("process p -a\nparam_match partial", &[], 0, "/track_processes/0/matching", || json!("partial")),
+        ("process p\nparam_match", &[], 0, "/track_processes/0/full_command", || json!(true)),
+        ("process p\nquorum_max 0", &[], 0, "/track_processes/0/quorum", || json!(0)),
+        (
+            "process p\nquorum 2\nquorum_max 1",
+            &["quorum-too-high"],
+            4,
+            "/track_processes/0/quorum_max",
+            || json!(null),
+        ),
+        ("process p\nquorum_max 1\nquorum 2", &["quorum-too-high"], 4, "/track_processes/0/quorum", || {
+            json!(1)
+        }),
+        ("process p\ndelay 2\nfork_delay 1", &[], 0, "/track_processes/0/terminate_delay", || json!(2)),
+        ("quorum 1", &["missing-process"], 4, "/track_processes", || json!([])),
+    ];
+    check(cases, |text| format!("vrrp_track_process P {{\n{text}\n}}\n"));
+}
+
+#[test]
+fn what_is_left_out_is_not_missed_where_it_is_tracked() {
+    let text = "bfd_instance B {\n}\nvrrp_script S {\n}\nvrrp_instance V {\ninterface eth0\nvirtual_router_id 1\n\
+                virtual_ipaddress {\n10.0.0.1\n}\ntrack_bfd {\nB\n}\ntrack_script {\nS\n}\n}\n";
+    assert_eq!(codes(&load(text)), ["missing-neighbour", "missing-script"]);
+}
+
+#[test]
+fn two_things_that_one_text_lacks_are_two_diagnostics() {
+    let loaded = load("virtual_server 10.0.0.1 80 {\nreal_server 10.1.0.1 80 {\n}\n}\n");
+    let said: Vec<(&str, usize)> = loaded.diagnostics.iter().map(|d| (d.code, d.repeated)).collect();
+    assert_eq!(said, [("default-used", 0), ("default-used", 0), ("default-used", 0)]);
+}

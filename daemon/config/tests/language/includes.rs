@@ -1,0 +1,198 @@
+//! `include`, its relatives, and `include_check`.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use keepwatch_config::{Loaded, load};
+
+use crate::options;
+
+#[test]
+fn included_files_are_read_in_place_with_paths_relative_to_themselves() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let put = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).expect("written");
+    std::fs::create_dir(directory.path().join("d")).expect("made");
+    put("main.conf", "global_defs {\nnotification_email {\na\ninclude d/*.inc\ninclude {x,y}.inc\nz\n}\n}\n");
+    put("d/1.inc", "b\ninclude inner\n");
+    put("d/2.inc", "d\n");
+    put("d/inner", "c\n");
+    put("x.inc", "e\n");
+    put("y.inc", "f");
+    let loaded = load(&directory.path().join("main.conf"), &options());
+    assert!(loaded.diagnostics.is_empty(), "{}", loaded.diagnostics.render_text(false));
+    let words = loaded.config.expect("it runs").global.notification_email;
+    assert_eq!(words.iter().map(|word| &**word).collect::<Vec<_>>(), ["a", "b", "c", "d", "e", "f", "z"]);
+    assert_eq!(loaded.files.len(), 6);
+}
+
+#[test]
+fn what_is_missing_is_said_and_the_strict_includes_make_it_a_mistake() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let read = |line: &str| {
+        let path = directory.path().join("main.conf");
+        std::fs::write(&path, format!("{line}\n")).expect("written");
+        let loaded = load(&path, &options());
+        (loaded.diagnostics.exit_code(), loaded.diagnostics.iter().map(|d| d.code).collect::<Vec<_>>())
+    };
+    assert_eq!(read("include nothing"), (0, vec!["missing-include"]));
+    assert_eq!(read("include none*"), (0, vec![]));
+    assert_eq!(read("includem nothing"), (3, vec!["missing-include"]));
+    assert_eq!(read("includea none*"), (3, vec!["missing-include"]));
+    assert_eq!(read("include main.conf"), (3, vec!["circular-include"]));
+}
+
+/// Files of a directory of its own; the first is read.
+struct Files(tempfile::TempDir);
+
+impl Files {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        for (name, text) in files {
+            let path = directory.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+            std::fs::write(path, text).expect("written");
+        }
+        Self(directory)
+    }
+
+    fn read(&self, name: &str) -> Loaded {
+        load(&self.0.path().join(name), &options())
+    }
+}
+
+/// The words of `notification_email` in `main`, and the codes of what was said.
+fn words_and_codes(loaded: &Loaded) -> (Vec<String>, Vec<&'static str>) {
+    let words = loaded.config.iter().flat_map(|config| &config.global.notification_email);
+    (words.map(ToString::to_string).collect(), loaded.diagnostics.iter().map(|said| said.code).collect())
+}
+
+/// Words that come out of one line with these files beside it.
+fn included(line: &str, files: &[(&str, &str)]) -> (Vec<String>, Vec<&'static str>) {
+    let main = format!("global_defs {{\nnotification_email {{\n{line}\n}}\n}}\n");
+    let all: Vec<(&str, &str)> = [("main", main.as_str())].into_iter().chain(files.iter().copied()).collect();
+    words_and_codes(&Files::new(&all).read("main"))
+}
+
+#[test]
+fn names_are_matched_as_a_shell_does() {
+    let files = [("d/x", "X\n"), ("d/y", "Y\n"), ("d/xy", "XY\n"), ("d/.h", "H\n"), ("e/x", "E\n")];
+    for (line, words) in [
+        ("include d/*", "X XY Y"),
+        ("include d/.*", "H"),
+        ("include d/?", "X Y"),
+        ("include d/[^x]", "Y"),
+        ("include */x", "X E"),
+        ("include **/x", "X E"),
+        ("include {d,e}/x", "X E"),
+        ("include d/{y,{x,x}y}", "Y XY XY"),
+        ("include d/\\x", "X"),
+        ("include d/../e/x", "E"),
+        ("include\td/x  # one", "X"),
+    ] {
+        let (got, said) = included(line, &files);
+        assert_eq!((got.join(" ").as_str(), said), (words, vec![]), "{line}");
+    }
+}
+
+#[test]
+fn quotes_and_blanks_belong_to_the_name() {
+    for line in ["z\ninclude \"a\"", "z\ninclude a b"] {
+        assert_eq!(
+            included(line, &[("a", "A\n")]),
+            (vec!["z".to_owned()], vec!["missing-include"]),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn conditions_definitions_and_sequences_may_include() {
+    // keepalived says that they cannot, and reads the file twice.
+    let files = [("a", "A$N\n"), ("b", "B\n")];
+    let (words, said) =
+        included("$N=\n$I=b\n@main include a\n@other include a\n~SEQ(N,1,2) include a\ninclude $I", &files);
+    assert_eq!((words.join(" ").as_str(), said), ("A A1 A2 B", vec![]));
+}
+
+#[test]
+fn only_regular_files_that_nobody_may_execute_are_read() {
+    let files = Files::new(&[("main", "include d\ninclude run\n"), ("d/x", ""), ("run", "blunder\n")]);
+    let program = files.0.path().join("run");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("set");
+    let (_, said) = words_and_codes(&files.read("main"));
+    assert_eq!(said, ["unreadable-include", "unreadable-include"]);
+    for (name, outcome) in [("run", 3), ("d", 3), ("nothing", 3)] {
+        let loaded = files.read(name);
+        assert_eq!(loaded.diagnostics.exit_code(), outcome, "{name}");
+        assert_eq!(words_and_codes(&loaded).1, ["unreadable-file"], "{name}");
+    }
+    for device in ["/dev/zero", "/dev/null"] {
+        assert_eq!(load(Path::new(device), &options()).diagnostics.exit_code(), 3, "{device}");
+    }
+}
+
+#[test]
+fn each_relative_of_include_asks_for_something_else() {
+    let missing = [("main", ""), ("a", "")];
+    for (line, code) in [
+        ("include none", 0),
+        ("includer none", 0),
+        ("includem none", 3),
+        ("includew none", 3),
+        ("includeb none", 0),
+        ("includea none", 3),
+        ("includem none*", 0),
+        ("includew none*", 3),
+        ("includem {a,none}", 0),
+        ("includeb {a,none}", 3),
+        ("includer .", 3),
+        ("include .", 0),
+        ("include_check x", 4),
+    ] {
+        let files = Files::new(&missing);
+        let text = if line.starts_with("include_check") {
+            format!("global_defs {{\n{line}\n}}\n")
+        } else {
+            format!("{line}\n")
+        };
+        std::fs::write(files.0.path().join("main"), text).expect("written");
+        assert_eq!(files.read("main").diagnostics.exit_code(), code, "{line}");
+    }
+}
+
+#[test]
+fn include_check_sets_what_include_asks_for() {
+    for (checks, line, code) in [
+        ("", "include none", 3),
+        ("match", "include none", 3),
+        ("match", "include none*", 0),
+        ("wildcard_match", "include none*", 3),
+        ("+brace_match", "include {a,none}", 3),
+        ("read", "include .", 3),
+        ("match", "include .", 3),
+        ("+match -match", "include none", 0),
+        // Only the first may be without a sign.
+        ("match wildcard_match", "include none*", 4),
+    ] {
+        let main = format!("global_defs {{\ninclude_check {checks}\n}}\n{line}\n");
+        let files = Files::new(&[("main", &main), ("a", "")]);
+        assert_eq!(files.read("main").diagnostics.exit_code(), code, "{checks}: {line}");
+    }
+}
+
+#[test]
+fn a_file_changes_include_check_for_itself_and_what_it_includes() {
+    let files = Files::new(&[
+        ("main", "global_defs {\ninclude inner\n}\ninclude none\n"),
+        ("inner", "include_check\n"),
+    ]);
+    assert_eq!(files.read("main").diagnostics.exit_code(), 0);
+}
+
+#[test]
+fn circles_are_found_however_the_names_are_written() {
+    let files = Files::new(&[("main", "include d/../one\n"), ("one", "include ./main\n"), ("d/x", "")]);
+    let loaded = files.read("main");
+    assert_eq!(words_and_codes(&loaded).1, ["circular-include"]);
+    assert_eq!(loaded.diagnostics.exit_code(), 3);
+}

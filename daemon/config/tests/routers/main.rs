@@ -1,0 +1,96 @@
+//! What each mistake in virtual routers, their groups, and addresses, routes and rules leads to.
+//!
+//! The exit codes are those of keepalived 2.4.3, but for what [`OTHERWISE`] lists. Where its `-t` says that it would run
+//! after changes, but its VRRP process then ends for good (no virtual router id, or the same one twice), that is 3.
+
+mod around;
+mod instances;
+mod lines;
+mod tracking;
+
+use std::path::Path;
+
+use keepwatch_config::{Options, Severity, load_text};
+
+/// What it is about, the configuration, the exit code of `-t`, and the codes of what is said.
+type Case = (&'static str, &'static str, u8, &'static [&'static str]);
+
+/// What stands for itself in the configurations.
+const SHORT: &[(&str, &str)] = &[
+    ("@AB", "vrrp_instance A {\n@1\n}\nvrrp_instance B {\n@2\n}"),
+    ("@1", "interface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n10.0.0.1\n}"),
+    ("@2", "interface eth0\nvirtual_router_id 2\nvirtual_ipaddress {\n10.0.0.2\n}"),
+    (
+        "@TRACKED",
+        "vrrp_script chk {\nscript /bin/true\nweight 5\nuser root\n}\nvrrp_track_process p {\nprocess nginx\nweight 4\n}\n\
+         track_file f {\nfile /run/f\n}\nbfd_instance B1 {\nneighbor_ip 10.0.0.77\nsource_ip 10.0.0.76\nweight 3\n}",
+    ),
+];
+
+/// What keepalived answers otherwise, and why we don't.
+const OTHERWISE: &[(&str, &str)] = &[
+    ("group-one", "a group of one is no mistake; many files have one for its scripts"),
+    ("track-file-unknown", "keepalived crashes"),
+];
+
+/// The exit code, and the codes of everything above a note, without what is not built yet.
+fn answer(text: &str) -> (u8, Vec<String>) {
+    let options = Options { host_name: Some("lab".into()), scripts: false, ..Options::default() };
+    let loaded = load_text(Path::new("t"), text.into(), &options);
+    let said = loaded
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity > Severity::Note && diagnostic.code != "not-acted-on")
+        .map(|diagnostic| diagnostic.code.to_owned())
+        .collect();
+    (loaded.diagnostics.exit_code(), said)
+}
+
+fn all() -> impl Iterator<Item = &'static Case> {
+    [instances::CASES, tracking::CASES, around::CASES].into_iter().flatten()
+}
+
+#[test]
+fn each_case_is_answered_as_listed() {
+    let mut wrong = Vec::new();
+    for (name, short, exit, codes) in all() {
+        let text = SHORT.iter().fold((*short).to_owned(), |text, (short, long)| text.replace(short, long));
+        let answered = answer(&text);
+        if answered != (*exit, codes.iter().map(|code| (*code).to_owned()).collect()) {
+            wrong.push(format!("{name}: {answered:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_is_answered_otherwise_is_one_of_the_cases() {
+    for (name, why) in OTHERWISE {
+        assert!(all().any(|case| case.0 == *name), "{name}: {why}");
+    }
+}
+
+#[test]
+fn addresses_that_an_advert_has_no_room_for_are_excluded_ones() {
+    let addresses = |count: usize, of: &dyn Fn(usize) -> String| {
+        let lines: Vec<String> = (1..=count).map(of).collect();
+        format!(
+            "vrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {{\n{}\n}}\n}}\n",
+            lines.join("\n")
+        )
+    };
+    let v4 = |index: usize| format!("10.1.{}.{}", index / 200, index % 200 + 1);
+    let v6 = |index: usize| format!("fe80::{index:x}");
+    for (text, advertised, excluded) in [
+        (addresses(255, &v4), 255, 0),
+        (addresses(300, &v4), 255, 45),
+        (addresses(89, &v6), 89, 0),
+        (addresses(90, &v6), 89, 1),
+    ] {
+        let loaded = load_text(Path::new("t"), text, &Options::default());
+        let counts = loaded.config.map(|config| {
+            config.instances.first().map(|found| (found.addresses.len(), found.excluded_addresses.len()))
+        });
+        assert_eq!(counts, Some(Some((advertised, excluded))));
+    }
+}
