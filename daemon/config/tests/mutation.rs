@@ -198,7 +198,7 @@ fn one_mistake_is_answered_once_at_its_place_with_its_mend() {
         let share = 100.0 * tally.right as f64 / tally.of as f64;
         println!("{class:28} {:6} of {:6}  {share:6.2} %  {:?}", tally.right, tally.of, tally.wrong);
         // A sample may be out of luck with a few.
-        let floor = floor(class) - if all { 0.0 } else { 100.0 * 2.5 / tally.of as f64 };
+        let floor = floor(class) - if all { 0.0 } else { 100.0 * 4.0 / tally.of as f64 };
         if share < floor {
             low.push(format!("{class}: {share:.2} %, less than {floor:.2} %"));
         }

@@ -64,6 +64,8 @@ impl Diagnostics {
             format!("{what} ({}:{})", place.path.display(), place.line)
         };
         help.extend(diagnostic.related.iter().map(|(span, label)| at(*span, label)));
+        let defined = super::render::definitions(diagnostic, &self.sources);
+        help.extend(defined.map(|span| at(span, super::render::DEFINED_HERE)));
         let chain = diagnostic.span.into_iter().flat_map(|span| self.sources.chain(span));
         let chain = chain.take(super::render::CHAIN_SHOWN);
         help.extend(chain.map(|step| at(step.at, &format!("in the expansion of {}", step.what))));

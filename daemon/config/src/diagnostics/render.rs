@@ -122,10 +122,10 @@ fn groups<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Group<'
 }
 
 /// Said of the definition of a name that a diagnostic underlines.
-const DEFINED_HERE: &str = "defined here";
+pub(super) const DEFINED_HERE: &str = "defined here";
 
 /// Where the names that are underlined got their values.
-fn definitions(diagnostic: &Diagnostic, sources: &SourceMap) -> impl Iterator<Item = Span> {
+pub(super) fn definitions(diagnostic: &Diagnostic, sources: &SourceMap) -> impl Iterator<Item = Span> {
     diagnostic.span.into_iter().flat_map(|span| sources.definitions(span))
 }
 
