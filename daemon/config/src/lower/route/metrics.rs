@@ -103,7 +103,9 @@ fn kernel_units(text: &str, parts: u64) -> Option<u64> {
     }
     let milliseconds = match before.strip_suffix(['m', 'M']) {
         Some(before) => before.parse().ok()?,
-        None => crate::values::decimal(before, 3, 0, most, "seconds").ok()?,
+        None => crate::values::decimal(before, 3, 0, most, "seconds")
+            .and_then(|value| crate::values::exact(before, 3, value).map(|()| value))
+            .ok()?,
     };
     (milliseconds <= most).then(|| milliseconds * parts)
 }
