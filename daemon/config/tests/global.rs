@@ -178,13 +178,12 @@ fn tables_and_chains_of_the_packet_filter() {
 #[test]
 fn nobody_is_told_twice_over_named_pipes() {
     let cases: &[Case] = &[
-        (
-            "notify_fifo /a root root",
-            &[],
-            0,
-            "/global/notify_fifos/all",
-            || json!({"path": "/a", "user": "root", "group": "root", "script": null}),
-        ),
+        ("notify_fifo /a root root", &[], 0, "/global/notify_fifos/all", || {
+            json!({
+                "path": "/a", "script": null,
+                "owner": {"name": "root", "group": "root", "supplementary_groups": false},
+            })
+        }),
         ("notify_fifo /a\nvrrp_notify_fifo /a", &["conflict"], 0, "/global/notify_fifos/vrrp", || {
             json!(null)
         }),
@@ -194,7 +193,7 @@ fn nobody_is_told_twice_over_named_pipes() {
             &["conflict"],
             0,
             "/global/notify_fifos/lvs",
-            || json!({"path": "/a", "user": null, "group": null, "script": null}),
+            || json!({"path": "/a", "owner": null, "script": null}),
         ),
         ("notify_fifo_script /s", &["no-effect"], 0, "/global/notify_fifos/all", || json!(null)),
         (
@@ -338,18 +337,47 @@ fn tracked_scripts() {
         ("script /bin/true\ninterval 0.0015", &["invalid-number"], 4, "/track_scripts/0/interval", || {
             json!(0.002)
         }),
-        (
-            "script /bin/true\nuser root root",
-            &[],
-            0,
-            "/track_scripts/0/script",
-            || json!({"argv": ["/bin/true"], "user": "root", "group": "root"}),
-        ),
+        ("script /bin/true\nuser root root", &[], 0, "/track_scripts/0/script", || {
+            json!({
+                "argv": ["/bin/true"],
+                "user": {"name": "root", "group": "root", "supplementary_groups": false},
+            })
+        }),
         ("script /bin/true root", &["extra-words"], 0, "/track_scripts/0/script/user", || json!(null)),
         ("script /bin/true\nweight 254", &["out-of-range"], 4, "/track_scripts/0/weight", || json!(0)),
         ("interval 1", &["missing-script"], 4, "/track_scripts", || json!([])),
     ];
     check(cases, |text| format!("vrrp_script S {{\n{text}\n}}\n"));
+}
+
+#[test]
+fn who_runs_scripts_that_name_nobody() {
+    let user = |name: &str, group: Option<&str>, supplementary_groups: bool| json!({"name": name, "group": group, "supplementary_groups": supplementary_groups});
+    let rest = "startup_script /s\nshutdown_script /s own\nnotify_fifo /f\n}\nvrrp_script S {\nscript /s\n}\n\
+                vrrp_instance V {\ninterface eth0\nvirtual_router_id 1\nnotify /s\nvirtual_ipaddress {\n10.0.0.1\n}\n}\n\
+                virtual_server 10.0.0.1 80 {\nprotocol TCP\nlvs_sched rr\nlvs_method NAT\nquorum_up /s\n\
+                real_server 10.1.0.1 80 {\nnotify_down /s\nMISC_CHECK {\nmisc_path /s\n}\n}\n}\n";
+    for (written, inherited, own) in [
+        ("", Value::Null, user("own", None, false)),
+        ("script_user u g", user("u", Some("g"), false), user("own", None, false)),
+        ("script_user u :g", user("u", Some("g"), true), user("own", None, false)),
+        ("script_user u :", user("u", None, true), user("own", None, false)),
+        ("script_user u\nset_supplementary_groups", user("u", None, true), user("own", None, true)),
+    ] {
+        let model = load(&format!("global_defs {{\n{written}\n{rest}")).config.expect("it runs").to_json();
+        assert_eq!(model["global"]["shutdown_script"]["user"], own, "{written}");
+        for pointer in [
+            "/global/startup_script/user",
+            "/global/notify_fifos/all/owner",
+            "/track_scripts/0/script/user",
+            "/instances/0/notify/any/user",
+            "/virtual_servers/0/quorum_up/user",
+            "/virtual_servers/0/real_servers/0/notify_down/user",
+            "/virtual_servers/0/real_servers/0/checkers/0/kind/script/user",
+        ] {
+            assert_eq!(model.pointer(pointer), Some(&inherited), "{written}: {pointer}\n{model:#}");
+        }
+    }
 }
 
 #[test]

@@ -45,6 +45,8 @@ pub(super) struct InstanceDraft {
     pub(super) garp: Rare<GarpDraft>,
     /// Of the first address, source, peer or multicast group in the file, which the others must be of too.
     pub(super) family: Option<Family>,
+    /// Nothing but lines that are left out says so.
+    pub(super) family_is_meant: bool,
     pub(super) addresses: Vec<(InterfaceAddress, Span)>,
     pub(super) excluded: Vec<(InterfaceAddress, Span)>,
     pub(super) routes: Vec<Route>,
@@ -225,6 +227,7 @@ impl InstanceDraft {
     ) -> bool {
         let family = *self.family.get_or_insert(Family::of(address));
         let right = family == Family::of(address);
+        self.family_is_meant &= !right;
         if !right {
             let message = format!("`{}` is of {family}, and this {what} is not", self.name);
             context.report(Diagnostic::error("family-mix", message).at(at, "left out"));
@@ -263,7 +266,7 @@ impl InstanceDraft {
         let version = if node.int(0) == Some(3) { VrrpVersion::V3 } else { VrrpVersion::V2 };
         let settled = match self.version {
             Some((settled, _)) => Some(settled),
-            None => (self.family == Some(Family::V6)).then_some(VrrpVersion::V3),
+            None => (self.family == Some(Family::V6) && !self.family_is_meant).then_some(VrrpVersion::V3),
         };
         match settled.filter(|settled| *settled != version) {
             Some(settled) => {
@@ -280,7 +283,7 @@ impl InstanceDraft {
             context.report(Diagnostic::error("family-mix", message).at(node.name.span, "has no effect"));
             return;
         }
-        self.family = Some(Family::V6);
+        (self.family, self.family_is_meant) = (Some(Family::V6), false);
         self.version = Some((VrrpVersion::V3, node.name.span));
     }
 
@@ -292,7 +295,9 @@ impl InstanceDraft {
             let Some(address) = address::line(words, false, routing, context) else {
                 // Its family was meant all the same: the good ones after it are not to blame.
                 let meant = if first.text.contains(':') { Family::V6 } else { Family::V4 };
-                self.family.get_or_insert(meant);
+                if self.family.is_none() {
+                    (self.family, self.family_is_meant) = (Some(meant), true);
+                }
                 continue;
             };
             let known = self.addresses.iter().chain(&list).map(|(known, _)| (known, false));

@@ -31,6 +31,7 @@ mod routing;
 mod rule;
 mod script;
 pub(crate) mod script_files;
+mod script_user;
 mod server;
 mod server_group;
 mod server_ports;
@@ -177,6 +178,7 @@ impl Draft {
             config.bfd_sessions.iter().filter(|bfd| bfd.for_checkers).map(|bfd| bfd.name.clone()).collect();
         let skipped: Vec<&str> = skipped.iter().chain(&self.dropped_groups).map(|name| &**name).collect();
         resolve_server::resolve(self.servers, &bfds, &skipped, &mut config, context);
+        script_user::apply(&mut config);
         script_files::check(&config.global, context);
         (config, places)
     }

@@ -111,7 +111,7 @@ fn resolve_one(
     let name = draft.name.clone();
     // What cannot run is looked at to its end all the same: one reading of a file tells everything.
     let vrid = vrid(&draft, context);
-    let family = draft.family.unwrap_or_default();
+    let family = draft.family.filter(|_| !draft.family_is_meant).unwrap_or_default();
     let strict = draft.strict.unwrap_or(global.vrrp_strict);
     let version = version_of(&draft, family, strict, global.vrrp_version, context);
     resolve_link::check_vmac(&mut draft, strict, context);

@@ -1,6 +1,7 @@
 //! Commands: splitting them into words, and who runs them.
 
-use super::script_files::{Command, check_user};
+use super::script_files::Command;
+use super::script_user::user;
 use crate::diagnostics::Diagnostic;
 use crate::model::{Name, Script};
 use crate::preprocess::Context;
@@ -9,13 +10,11 @@ use crate::words::{QuoteError, quoted_words};
 
 /// The command of a keyword: its first value is the command line, user and group may follow.
 pub(super) fn script(node: &Node, context: &mut Context) -> Option<Script> {
-    let can_run = check_user(node, 1, context);
+    let user = user(node, 1, context);
     let command = argv(node, context)?;
-    if !can_run {
-        return None;
-    }
+    let user = user.ok()?;
     remember(&command, node, node.args.len() > 1, context);
-    Some(Script { argv: command, user: node.text(1), group: node.text(2) })
+    Some(Script { argv: command, user })
 }
 
 /// The command of a keyword that says elsewhere who runs it; more than the command line has no effect (reported).
@@ -32,7 +31,7 @@ pub(super) fn command(node: &Node, context: &mut Context) -> Option<Script> {
     }
     let command = argv(node, context)?;
     remember(&command, node, false, context);
-    Some(Script { argv: command, user: None, group: None })
+    Some(Script { argv: command, user: None })
 }
 
 /// The words of the command line; `None` if there are none, or their quotes don't match (reported).

@@ -7,11 +7,11 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::script_user;
 use crate::diagnostics::Diagnostic;
 use crate::model::Global;
 use crate::preprocess::Context;
 use crate::source::Span;
-use crate::tree::Node;
 
 /// A command and where it is written.
 #[derive(Clone, Debug)]
@@ -26,54 +26,6 @@ pub(crate) struct Command {
     pub(crate) has_user: bool,
 }
 
-/// Is there such a user or group (`passwd` or `group`) on this machine? A number is no name, as with keepalived.
-///
-/// Yes when that cannot be told: the file cannot be read, or users come from somewhere else too.
-pub(super) fn is_known(database: &str, name: &str) -> bool {
-    let Ok(text) = std::fs::read_to_string(format!("/etc/{database}")) else { return true };
-    text.lines().any(|line| line.split(':').next() == Some(name) || line.starts_with(['+', '-']))
-        || comes_from_elsewhere(database)
-}
-
-/// Does name resolution ask others than the files for users or groups?
-fn comes_from_elsewhere(database: &str) -> bool {
-    let text = std::fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default();
-    let sources = text.lines().find_map(|line| line.trim().strip_prefix(database)?.strip_prefix(':'));
-    sources.is_some_and(|sources| {
-        let mut sources = sources.split_whitespace().filter(|word| !word.starts_with('['));
-        sources.any(|source| !matches!(source, "files" | "compat" | "systemd"))
-    })
-}
-
-/// Says so when a user (the value of this number of a keyword) or the group after it is not known; false then.
-pub(super) fn check_user(node: &Node, index: usize, context: &mut Context) -> bool {
-    if !context.look_at_scripts {
-        return true;
-    }
-    let mut known = true;
-    for (index, database, what) in [(index, "passwd", "user"), (index + 1, "group", "group")] {
-        let Some(name) = node.arg(index) else { break };
-        let name = if what == "group" { name.strip_prefix(':').unwrap_or(name) } else { name };
-        // A colon alone: the user's own groups.
-        if name.is_empty() && node.arg(index) == Some(":") {
-            break;
-        }
-        if !is_known(database, name) {
-            known = false;
-            let message = format!("there is no {what} `{name}` on this machine");
-            // As keepalived: without the user of all scripts the file is not as it was meant; one script is only not run.
-            let diagnostic = match node.keyword.name {
-                "script_user" | "user" | "startup_script" | "shutdown_script" => {
-                    Diagnostic::error("unknown-user", message)
-                }
-                _ => Diagnostic::warning("unknown-user", message),
-            };
-            context.report(diagnostic.at(node.arg_span(index), "cannot run scripts"));
-        }
-    }
-    known
-}
-
 /// Where programs without a path are looked for.
 const SEARCHED: &[&str] = &["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
@@ -81,7 +33,7 @@ const SEARCHED: &[&str] = &["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/
 pub(super) fn check(global: &Global, context: &mut Context) {
     let mut insecure = None;
     let commands = std::mem::take(&mut context.commands);
-    default_user(global, &commands, context);
+    script_user::must_be_somebody(global, &commands, context);
     for command in commands {
         let say = |code: &'static str, message: String| {
             let diagnostic = Diagnostic::warning(code, message);
@@ -125,25 +77,6 @@ pub(super) fn check(global: &Global, context: &mut Context) {
                 .unsafe_script()
                 .at(at, "for example this one")
                 .help("write `enable_script_security` in `global_defs`; scripts that others than root can change are then not run as root"),
-        );
-    }
-}
-
-/// With `enable_script_security` nobody runs scripts but the user that is named, or `keepalived_script`.
-fn default_user(global: &Global, commands: &[Command], context: &mut Context) {
-    let needs = commands.iter().find(|command| !command.has_user);
-    if let Some(command) = needs
-        && global.enable_script_security
-        && global.script_user.is_none()
-        && !is_known("passwd", "keepalived_script")
-    {
-        context.report(
-            Diagnostic::error("unknown-user", "there is nobody to run scripts")
-                .at(command.at, "this one, for example, is not run")
-                .help(
-                    "with `enable_script_security` they are run by the `script_user`, else by the user \
-                     `keepalived_script`, which this machine has not",
-                ),
         );
     }
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::track::own_weight;
-use super::{Draft, script};
+use super::{Draft, script, script_user};
 use crate::diagnostics::Diagnostic;
-use crate::model::{Name, Script, TrackScript};
+use crate::model::{Name, Script, ScriptUser, TrackScript};
 use crate::preprocess::Context;
 use crate::tree::Node;
 
@@ -15,7 +15,7 @@ struct ScriptDraft {
     script: Option<Script>,
     /// `script` is written, right or wrong.
     has_script: bool,
-    user: Option<(Name, Option<Name>)>,
+    user: Option<ScriptUser>,
     /// `user` names nobody.
     no_such_user: bool,
     interval: Option<Duration>,
@@ -68,8 +68,9 @@ impl ScriptDraft {
             "rise" => self.rise = count(),
             "fall" => self.fall = count(),
             "user" => {
-                self.no_such_user = !super::script_files::check_user(node, 0, context);
-                self.user = node.text(0).map(|user| (user, node.text(1)));
+                let user = script_user::user(node, 0, context);
+                self.no_such_user = user.is_err();
+                self.user = user.unwrap_or_default();
             }
             "init_fail" => self.init_fail = true,
             _ => {}
@@ -79,9 +80,7 @@ impl ScriptDraft {
     /// The model; `None` when nothing can be run (reported).
     fn finish(self, name: &Name) -> Option<TrackScript> {
         let mut script = self.script.filter(|_| !self.no_such_user)?;
-        if let Some((user, group)) = self.user {
-            (script.user, script.group) = (Some(user), group);
-        }
+        script.user = self.user;
         let interval = self.interval.unwrap_or(Duration::from_secs(1));
         Some(TrackScript {
             name: name.clone(),

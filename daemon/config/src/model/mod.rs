@@ -59,7 +59,7 @@ pub use route::{
     RouterPreference,
 };
 pub use rule::{MaskedMark, Rule, RuleAction};
-pub use script::Script;
+pub use script::{Script, ScriptUser};
 pub use ssl::{Secret, Ssl};
 pub use track::{
     ArgumentMatch, InitFile, TrackFile, TrackProcess, TrackScript, TrackedInterface, TrackedObject,

@@ -28,6 +28,11 @@ impl<T> Default for Rare<T> {
 }
 
 impl<T: Usual> Rare<T> {
+    /// To write into it, where it is not the default.
+    pub fn written(&mut self) -> Option<&mut T> {
+        self.0.as_deref_mut()
+    }
+
     /// To write into it.
     pub fn make_mut(&mut self) -> &mut T {
         self.0.get_or_insert_default()

@@ -9,9 +9,18 @@ use super::Name;
 pub struct Script {
     /// Program and arguments, already split and unquoted; never empty.
     pub argv: Vec<Name>,
-    /// User to run it as: the keyword's own, else `script_user`, else `keepalived_script` if there is such a user,
-    /// else root.
-    pub user: Option<Name>,
-    /// Group to run it as; the user's primary group when `None`.
+    /// Who runs it: the user of the keyword itself, else `script_user`. When `None`: `keepalived_script` if this machine has
+    /// such a user, else the user of the daemon, but nobody with `enable_script_security`.
+    pub user: Option<ScriptUser>,
+}
+
+/// `USER [[:]GROUP]`: who runs a command, or owns a pipe.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct ScriptUser {
+    /// The user.
+    pub name: Name,
+    /// The group; the user's primary group when `None`.
     pub group: Option<Name>,
+    /// A `:` before the group, or `set_supplementary_groups`: with the user's supplementary groups, else with none.
+    pub supplementary_groups: bool,
 }

@@ -39,7 +39,6 @@ pub(super) const AREA: Area = Area {
         (BlockId::Global, "vrrp_notify_fifo", "the first counts, and there is one already for the script"),
         (BlockId::Global, "lvs_notify_fifo", "the first counts, and there is one already for the script"),
     ],
-    not_yet: &[],
 };
 
 fn base(block: BlockId, extra: &str) -> String {

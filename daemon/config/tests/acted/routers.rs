@@ -49,7 +49,6 @@ pub(super) const AREA: Area = Area {
         (BlockId::AuthHmac, "anti_replay", "refused with its block"),
         (BlockId::AuthHmac, "mode", "refused with its block"),
     ],
-    not_yet: &[],
 };
 
 fn base(block: BlockId, extra: &str) -> String {

@@ -39,7 +39,6 @@ pub(super) const AREA: Area = Area {
         (BlockId::DnsCheck, "retry", "its example is the default"),
         (BlockId::BfdCheck, "name", "its example is what is there already"),
     ],
-    not_yet: &[],
 };
 
 fn base(block: BlockId, extra: &str) -> String {

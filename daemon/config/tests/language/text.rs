@@ -43,7 +43,8 @@ vrrp_instance A {
     let script = config.instances[0].notify.master.as_ref().expect("a script");
     let argv: Vec<&str> = script.argv.iter().map(|word| &**word).collect();
     assert_eq!(argv, ["/etc/n.sh", " spaces\\x20file ", "\"s p\"", "SG1.low", "master"]);
-    assert_eq!((script.user.as_deref(), script.group.as_deref()), (Some("nobody"), Some("group")));
+    let user = script.user.as_ref().expect("a user");
+    assert_eq!((&*user.name, user.group.as_deref()), ("nobody", Some("group")));
 }
 
 #[test]

@@ -22,7 +22,7 @@ const ADDRESSES: &[Case] = &[
     ("10.0.0.1/31 brd +", 4, &["out-of-range"]),
     ("10.0.0.1/24 brd 10.0.0.9", 0, &[]),
     ("10.0.0.1/24 brd x", 4, &["invalid-address"]),
-    ("fe80::1 brd +", 3, &["not-for-ipv6"]),
+    ("fe80::1 brd +", 4, &["not-for-ipv6"]),
     ("10.0.0.1 label eth0:1", 0, &[]),
     ("10.0.0.1 label aaaaaaaaaaaaaaaa", 4, &["too-long"]),
     ("fe80::1 label x", 4, &["not-for-ipv6"]),
@@ -234,7 +234,6 @@ const RULES: &[Case] = &[
 /// Lines that keepalived answers otherwise, and why we don't.
 const OTHERWISE: &[(&str, &str)] = &[
     ("inet 10.9.0.0/24 via 10.0.0.5", "keepalived skips the word after `inet`, which its man page has there"),
-    ("fe80::1 brd +", "keepalived forgets of which family the line was meant to be"),
     ("table 5 fwmark 5/ preference 5", "keepalived takes an empty mask for 0"),
     ("table 5 dport 10-70000 preference 5", "keepalived takes 70000 modulo 65536"),
 ];

@@ -7,6 +7,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use keepwatch_bus::fact::{ConsumerFact, ScriptOutcome};
+use keepwatch_config::model::ScriptUser;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Gid, Group, Pid, Uid, User, getuid};
@@ -25,6 +26,9 @@ const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// Where programs are looked for, where the daemon itself was given no `PATH`.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Who runs scripts where nobody is named, if there is such a user.
+const DEFAULT_USER: &str = "keepalived_script";
+
 /// Why a script was not run.
 #[derive(Debug, thiserror::Error)]
 enum NotRun {
@@ -34,6 +38,8 @@ enum NotRun {
     Insecure(#[from] Insecure),
     #[error("there is no user `{0}`")]
     NoUser(String),
+    #[error("there is no user `{DEFAULT_USER}`, and `script_user` names nobody (enable_script_security)")]
+    Nobody,
     #[error("there is no group `{0}`")]
     NoGroup(String),
     #[error("look up user or group: {0}")]
@@ -94,7 +100,7 @@ fn prepare(order: &Order, secure: bool) -> Result<Prepared, NotRun> {
     let name = order.argv.first().filter(|name| !name.is_empty()).ok_or(NotRun::Empty)?;
     let path = std::env::var_os("PATH").unwrap_or_else(|| OsString::from(PATH));
     let program = security::find(name, &path)?;
-    let user = look_up(order)?;
+    let user = look_up(order, secure)?;
     let as_root = user.map_or(getuid(), |(uid, _)| uid).is_root();
     if secure && as_root {
         security::examine(&program)?;
@@ -102,15 +108,23 @@ fn prepare(order: &Order, secure: bool) -> Result<Prepared, NotRun> {
     Ok(Prepared { program, user })
 }
 
-fn look_up(order: &Order) -> Result<Option<(Uid, Gid)>, NotRun> {
-    let Some(name) = &order.user else { return Ok(None) };
+/// Who runs it; `None` is the user of this process.
+fn look_up(order: &Order, secure: bool) -> Result<Option<(Uid, Gid)>, NotRun> {
+    let Some(ScriptUser { name, group, .. }) = &order.user else {
+        let user = User::from_name(DEFAULT_USER).map_err(NotRun::LookUp)?;
+        return match user {
+            Some(user) => Ok(Some((user.uid, user.gid))),
+            None if secure => Err(NotRun::Nobody),
+            None => Ok(None),
+        };
+    };
     let user = User::from_name(name).map_err(NotRun::LookUp)?;
-    let user = user.ok_or_else(|| NotRun::NoUser(name.clone()))?;
-    let gid = match &order.group {
+    let user = user.ok_or_else(|| NotRun::NoUser(name.to_string()))?;
+    let gid = match group {
         None => user.gid,
         Some(name) => {
             let group = Group::from_name(name).map_err(NotRun::LookUp)?;
-            group.ok_or_else(|| NotRun::NoGroup(name.clone()))?.gid
+            group.ok_or_else(|| NotRun::NoGroup(name.to_string()))?.gid
         }
     };
     Ok(Some((user.uid, gid)))

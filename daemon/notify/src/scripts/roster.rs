@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VrrpState};
 use keepwatch_bus::{Event, EventId};
-use keepwatch_config::model::Script;
+use keepwatch_config::model::{Script, ScriptUser};
 
 use super::settings::{RouterScripts, ScriptSettings};
 use crate::news::News;
@@ -19,10 +19,8 @@ use crate::news::News;
 pub struct Order {
     /// Program, its arguments, and what the occasion adds to them.
     pub argv: Vec<String>,
-    /// As whom, unless as the user of this process.
-    pub user: Option<String>,
-    /// In which group, unless the user's own.
-    pub group: Option<String>,
+    /// As whom, unless as the one who runs scripts where nobody is named.
+    pub user: Option<ScriptUser>,
     /// The occasion: `INSTANCE VI_1 MASTER`.
     pub about: String,
     /// The event that it follows from.
@@ -252,8 +250,7 @@ fn up_or_down(up: bool) -> &'static str {
 fn order((script, further, about): Call, event: EventId) -> Order {
     Order {
         argv: script.argv.iter().map(ToString::to_string).chain(further).collect(),
-        user: script.user.as_deref().map(str::to_owned),
-        group: script.group.as_deref().map(str::to_owned),
+        user: script.user,
         about,
         event,
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use keepwatch_bus::fact::{ConsumerFact, DaemonFact, ScriptOutcome, VrrpFact};
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::{Bus, BusSettings, Hub, Reader};
-use keepwatch_config::model::Script;
+use keepwatch_config::model::{Script, ScriptUser};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -24,8 +24,10 @@ impl Stage {
     fn new(body: &str, secure: bool, bounds: Bounds) -> Self {
         let directory = TempDir::new().unwrap();
         let path = executable(&directory.path().join("notify"), body);
+        // Where security matters nobody runs scripts but who is named.
+        let root = || ScriptUser { name: "root".into(), group: None, supplementary_groups: false };
         let script =
-            Script { argv: vec![path.to_str().unwrap().into(), "a b".into()], user: None, group: None };
+            Script { argv: vec![path.to_str().unwrap().into(), "a b".into()], user: secure.then(root) };
         let scripts = RouterScripts { any: Some(script), ..RouterScripts::default() };
         let settings = ScriptSettings {
             instances: [("VI_1".into(), scripts)].into(),

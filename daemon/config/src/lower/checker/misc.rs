@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Around, missing};
 use crate::lower::script::command;
-use crate::lower::script_files::check_user;
+use crate::lower::script_user;
 use crate::model::{MiscCheck, Script};
 use crate::preprocess::Context;
 use crate::tree::Node;
@@ -28,10 +28,7 @@ impl MiscDraft {
             match child.keyword.name {
                 "misc_path" => path = Some(child),
                 "user" => {
-                    if !check_user(child, 0, context) {
-                        return None;
-                    }
-                    user = Some((child.text(0), child.text(1)));
+                    user = script_user::user(child, 0, context).ok()?;
                 }
                 "misc_timeout" => timeout = child.whole_seconds(0).filter(|time| !time.is_zero()),
                 "misc_dynamic" => dynamic = true,
@@ -45,8 +42,8 @@ impl MiscDraft {
             return None;
         };
         let mut script = command(path, context)?;
-        if let Some(user) = user {
-            (script.user, script.group) = user;
+        if user.is_some() {
+            script.user = user;
             if let Some(command) = context.commands.last_mut() {
                 command.has_user = true;
             }

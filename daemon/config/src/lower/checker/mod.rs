@@ -122,41 +122,29 @@ impl CheckerDraft {
             alpha: self.alpha.unwrap_or(around.alpha),
             log_all_failures: self.log_all_failures || around.log_all_failures,
         };
-        match self.kind {
-            KindDraft::Tcp(connection) => connection
-                .resolve(around, context)
-                .map(|made| checker(CheckerKind::Tcp(made)))
-                .into_iter()
-                .collect(),
-            KindDraft::Ping(connection) => connection
-                .resolve(around, context)
-                .map(|made| checker(CheckerKind::Ping(made)))
-                .into_iter()
-                .collect(),
-            KindDraft::Http(connection, pages) => connection
-                .resolve(around, context)
-                .map(|made| checker(CheckerKind::Http(pages.resolve(made, around))))
-                .into_iter()
-                .collect(),
-            KindDraft::Smtp(mail) => mail
-                .resolve(around, context)
-                .into_iter()
-                .map(|made| checker(CheckerKind::Smtp(made)))
-                .collect(),
-            KindDraft::Dns(connection, record, name) => connection
-                .resolve(around, context)
-                .map(|connection| {
-                    checker(CheckerKind::Dns(DnsCheck { connection, record, name: name.unwrap_or_default() }))
-                })
-                .into_iter()
-                .collect(),
-            KindDraft::Misc(command) => vec![checker(CheckerKind::Misc(command.resolve(around)))],
-            KindDraft::Udp(connection, reply) => connection
-                .resolve(around, context)
-                .map(|made| checker(CheckerKind::Udp(reply.resolve(made))))
-                .into_iter()
-                .collect(),
-        }
+        let one = |kind: Option<CheckerKind>| kind.into_iter().collect::<Vec<_>>();
+        let kinds = match self.kind {
+            KindDraft::Tcp(connection) => one(connection.resolve(around, context).map(CheckerKind::Tcp)),
+            KindDraft::Ping(connection) => one(connection.resolve(around, context).map(CheckerKind::Ping)),
+            KindDraft::Http(connection, pages) => {
+                let http = |connection| CheckerKind::Http(pages.resolve(connection, around));
+                one(connection.resolve(around, context).map(http))
+            }
+            KindDraft::Smtp(mail) => {
+                mail.resolve(around, context).into_iter().map(CheckerKind::Smtp).collect()
+            }
+            KindDraft::Dns(connection, record, name) => {
+                let name = name.unwrap_or_default();
+                let dns = |connection| CheckerKind::Dns(DnsCheck { connection, record, name });
+                one(connection.resolve(around, context).map(dns))
+            }
+            KindDraft::Misc(command) => vec![CheckerKind::Misc(command.resolve(around))],
+            KindDraft::Udp(connection, reply) => {
+                let udp = |connection| CheckerKind::Udp(reply.resolve(connection));
+                one(connection.resolve(around, context).map(udp))
+            }
+        };
+        kinds.into_iter().map(checker).collect()
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::diagnostics::Diagnostic;
 use crate::lower::script::script;
-use crate::lower::script_files::check_user;
+use crate::lower::script_user::user;
 use crate::model::{NotifyFifo, NotifyFifos, Script};
 use crate::preprocess::Context;
 use crate::source::Span;
@@ -104,11 +104,8 @@ impl FifoDraft {
 }
 
 fn fifo(node: &Node, context: &mut Context) -> Option<(NotifyFifo, Span)> {
-    if !check_user(node, 1, context) {
-        return None;
-    }
-    let fifo =
-        NotifyFifo { path: node.arg(0)?.into(), user: node.text(1), group: node.text(2), script: None };
+    let owner = user(node, 1, context).ok()?;
+    let fifo = NotifyFifo { path: node.arg(0)?.into(), owner, script: None };
     Some((fifo, node.span()))
 }
 

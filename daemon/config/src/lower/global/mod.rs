@@ -121,8 +121,7 @@ impl GlobalDraft {
         let model = &mut self.model;
         match node.keyword.name {
             "script_user" => {
-                super::script_files::check_user(node, 0, context);
-                model.script_user = node.text(0).map(|user| (user, node.text(1)));
+                model.script_user = super::script_user::user(node, 0, context).ok().flatten();
             }
             "enable_script_security" => model.enable_script_security = true,
             "use_symlink_paths" => model.use_symlink_paths = node.on(),

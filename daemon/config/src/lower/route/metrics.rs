@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::super::option_line::OptionLine;
 use crate::diagnostics::Diagnostic;
 use crate::model::{Lockable, RouteMetrics};
+use crate::values::{Problem, decimal, exact};
 use crate::words::Word;
 
 /// Shortest and longest time of `rtt`, `rttvar` and `rto_min` (the kernel's TCP_RTO_MIN and TCP_RTO_MAX), milliseconds.
@@ -77,7 +78,7 @@ fn count(line: &mut OptionLine, option: &Word) -> Option<Lockable<u32>> {
 fn time(line: &mut OptionLine, option: &Word, parts: u64) -> Option<Lockable<Duration>> {
     let locked = line.skip("lock");
     let value = line.value(option)?;
-    let Some(written) = kernel_units(&value.text, parts) else {
+    let Some((written, inexact)) = kernel_units(&value.text, parts) else {
         let message = format!("`{}`: `{}` is no time", option.text, value.text);
         return line.refuse(value, "invalid-number", message, "expected a time from 200ms to 120s");
     };
@@ -87,25 +88,25 @@ fn time(line: &mut OptionLine, option: &Word, parts: u64) -> Option<Lockable<Dur
         let message = format!("`{}` takes from {SHORTEST} ms to {} s", option.text, LONGEST / 1000);
         let diagnostic = Diagnostic::error("out-of-range", message);
         line.context.report(diagnostic.at(value.span, format!("{:?} is used", duration(used))));
+    } else if let Some(problem) = inexact {
+        line.context
+            .report(Diagnostic::error(problem.code, problem.message).at(value.span, problem.expected));
     }
     Some(Lockable { value: duration(used), locked })
 }
 
-/// A time as a number of `1/parts` of a millisecond.
-fn kernel_units(text: &str, parts: u64) -> Option<u64> {
+/// A time as a number of `1/parts` of a millisecond, and what is wrong with its decimals.
+fn kernel_units(text: &str, parts: u64) -> Option<(u64, Option<Problem>)> {
     let most = LONGEST * parts;
-    let Some(unit) = text.find(['s', 'S']) else {
-        return text.parse().ok().filter(|number| *number <= most);
+    let (digits, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
+    let (places, factor) = match unit.to_ascii_lowercase().as_str() {
+        "" => (0, 1),
+        "ms" | "msec" | "msecs" => (0, parts),
+        "s" | "sec" | "secs" => (3, parts),
+        _ => return None,
     };
-    let (before, unit) = text.split_at(unit);
-    if !["s", "sec", "secs"].iter().any(|known| unit.eq_ignore_ascii_case(known)) {
-        return None;
-    }
-    let milliseconds = match before.strip_suffix(['m', 'M']) {
-        Some(before) => before.parse().ok()?,
-        None => crate::values::decimal(before, 3, 0, most, "seconds").ok()?,
-    };
-    (milliseconds <= most).then(|| milliseconds * parts)
+    let number = decimal(digits, places, 0, most, "milliseconds").ok()?;
+    Some((number * factor, exact(digits, places, number).err()))
 }
 
 #[cfg(test)]
@@ -117,6 +118,8 @@ mod tests {
         for (text, parts, expected) in [
             ("1s", 8, Some(8000)),
             ("1.5s", 1, Some(1500)),
+            ("1.2345s", 1, Some(1235)),
+            ("300.4ms", 1, Some(300)),
             ("300ms", 4, Some(1200)),
             ("2SECS", 1, Some(2000)),
             ("1600", 8, Some(1600)),
@@ -127,7 +130,7 @@ mod tests {
             ("1sx", 1, None),
             ("-1s", 1, None),
         ] {
-            assert_eq!(kernel_units(text, parts), expected, "{text}");
+            assert_eq!(kernel_units(text, parts).map(|(units, _)| units), expected, "{text}");
         }
     }
 }

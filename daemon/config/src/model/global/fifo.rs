@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::model::{Name, Script};
+use crate::model::{Script, ScriptUser};
 
 /// The pipes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -25,10 +25,8 @@ pub struct NotifyFifos {
 pub struct NotifyFifo {
     /// Where it is; made if it is not there.
     pub path: PathBuf,
-    /// Who owns it when it is made: the user written after the path, else the one of scripts (see [`Script::user`]).
-    pub user: Option<Name>,
-    /// Group that it gets; the user's primary group unless given.
-    pub group: Option<Name>,
+    /// Who owns it when it is made: the user written after the path, else as for scripts (see [`Script::user`]).
+    pub owner: Option<ScriptUser>,
     /// `…_fifo_script`: runs as long as the daemon does and reads the pipe, whose path is its last argument.
     pub script: Option<Script>,
 }

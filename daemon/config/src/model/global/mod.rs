@@ -27,7 +27,7 @@ pub use processes::{
 };
 pub use snmp::Snmp;
 
-use super::{Garp, LvsSyncDaemon, MailServer, Name, Script, VrrpVersion};
+use super::{Garp, LvsSyncDaemon, MailServer, Name, Script, ScriptUser, VrrpVersion};
 
 /// `global_defs { … }`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -56,7 +56,7 @@ pub struct Global {
     pub no_checker_emails: bool,
     /// `checker_log_all_failures`: every failed check is logged, not only the last.
     pub checker_log_all_failures: bool,
-    /// `default_interface` of instances, static addresses and routes.
+    /// `default_interface` of static addresses that name none, which have it already; `eth0` when `None`.
     pub default_interface: Option<Name>,
     /// `dynamic_interfaces [allow_if_changes]`: interfaces may appear later.
     pub dynamic_interfaces: DynamicInterfaces,
@@ -125,13 +125,13 @@ pub struct Global {
     pub lvs_sync_daemon: Option<LvsSyncDaemon>,
     /// `rs_init_notifies`: `notify_up` is run for servers found up at start.
     pub rs_init_notifies: bool,
-    /// `script_user USER [GROUP]`.
-    pub script_user: Option<(Name, Option<Name>)>,
+    /// `script_user USER [[:]GROUP]`: already applied to every command and pipe without a user of its own.
+    pub script_user: Option<ScriptUser>,
     /// `enable_script_security`: scripts that somebody but root could change are not run.
     pub enable_script_security: bool,
     /// `use_symlink_paths`: symbolic links in paths of scripts stay; else they are run by their real path.
     pub use_symlink_paths: bool,
-    /// `set_supplementary_groups`: scripts run with their user's supplementary groups; else with none.
+    /// `set_supplementary_groups`: scripts run with their user's supplementary groups: already applied.
     pub set_supplementary_groups: bool,
     /// `startup_script`: runs before anything else does.
     pub startup_script: Option<Script>,

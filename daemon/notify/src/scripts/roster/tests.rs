@@ -5,8 +5,12 @@ use keepwatch_bus::sample;
 use super::super::settings::{RealScripts, ServiceScripts};
 use super::*;
 
+fn nobody() -> ScriptUser {
+    ScriptUser { name: "nobody".into(), group: None, supplementary_groups: false }
+}
+
 fn script(path: &str) -> Option<Script> {
-    Some(Script { argv: vec![path.into(), "own".into()], user: Some("nobody".into()), group: None })
+    Some(Script { argv: vec![path.into(), "own".into()], user: Some(nobody()) })
 }
 
 fn service() -> ServiceKey {
@@ -47,7 +51,7 @@ fn settings() -> ScriptSettings {
 fn runs(roster: &mut Roster, fact: impl Into<Fact>) -> Vec<String> {
     let event = sample::event(9, None, fact);
     let orders = roster.note(&event);
-    assert!(orders.iter().all(|order| order.event == EventId(9) && order.user.as_deref() == Some("nobody")));
+    assert!(orders.iter().all(|order| order.event == EventId(9) && order.user.as_ref() == Some(&nobody())));
     orders.into_iter().map(|order| order.argv.join(" ")).collect()
 }
 

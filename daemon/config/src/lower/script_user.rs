@@ -1,0 +1,138 @@
+//! Who runs scripts: `USER [[:]GROUP]` after a command, `user`, `script_user`, and what holds without any of them.
+//!
+//! Goes in: keywords, and the whole model. Comes out: the users in it, and what there is to say of users that this
+//! machine does not have.
+
+use super::script_files::Command;
+use crate::diagnostics::Diagnostic;
+use crate::model::{CheckerKind, Config, Global, Notify, Script, ScriptUser};
+use crate::preprocess::Context;
+use crate::tree::Node;
+
+/// A user or group that there is not (reported).
+#[derive(Debug)]
+pub(super) struct NoSuchUser;
+
+/// The user that the value of this number of a keyword names, with the group after it; `None` if nobody is named.
+pub(super) fn user(
+    node: &Node,
+    index: usize,
+    context: &mut Context,
+) -> Result<Option<ScriptUser>, NoSuchUser> {
+    let Some(name) = node.text(index) else { return Ok(None) };
+    let written = node.arg(index + 1);
+    let supplementary_groups = written.is_some_and(|group| group.starts_with(':'));
+    let group = written.map(|group| group.strip_prefix(':').unwrap_or(group));
+    // A colon alone: the user's own group, and the supplementary ones.
+    let group = group.filter(|group| !(group.is_empty() && supplementary_groups));
+    let mut known = true;
+    if context.look_at_scripts {
+        known &= is_there(node, index, "passwd", &name, context);
+        known &= group.is_none_or(|group| is_there(node, index + 1, "group", group, context));
+    }
+    match known {
+        true => Ok(Some(ScriptUser { name, group: group.map(Into::into), supplementary_groups })),
+        false => Err(NoSuchUser),
+    }
+}
+
+fn is_there(node: &Node, index: usize, database: &str, name: &str, context: &mut Context) -> bool {
+    let known = is_known(database, name);
+    if !known {
+        let what = if database == "group" { "group" } else { "user" };
+        let message = format!("there is no {what} `{name}` on this machine");
+        // As keepalived: without these the file is not as it was meant; other scripts are only not run.
+        let diagnostic = match node.keyword.name {
+            "script_user" | "user" | "startup_script" | "shutdown_script" => {
+                Diagnostic::error("unknown-user", message)
+            }
+            _ => Diagnostic::warning("unknown-user", message),
+        };
+        context.report(diagnostic.at(node.arg_span(index), "left out: nobody to run as"));
+    }
+    known
+}
+
+/// Is there such a user or group (`passwd` or `group`) on this machine? A number is no name, as with keepalived.
+///
+/// Yes when that cannot be told: the file cannot be read, or users come from somewhere else too.
+fn is_known(database: &str, name: &str) -> bool {
+    let Ok(text) = std::fs::read_to_string(format!("/etc/{database}")) else { return true };
+    text.lines().any(|line| line.split(':').next() == Some(name) || line.starts_with(['+', '-']))
+        || comes_from_elsewhere(database)
+}
+
+/// Does name resolution ask others than the files for users or groups?
+fn comes_from_elsewhere(database: &str) -> bool {
+    let text = std::fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default();
+    let sources = text.lines().find_map(|line| line.trim().strip_prefix(database)?.strip_prefix(':'));
+    sources.is_some_and(|sources| {
+        let mut sources = sources.split_whitespace().filter(|word| !word.starts_with('['));
+        sources.any(|source| !matches!(source, "files" | "compat" | "systemd"))
+    })
+}
+
+/// With `enable_script_security` nobody runs scripts but the user that is named, or `keepalived_script`.
+pub(super) fn must_be_somebody(global: &Global, commands: &[Command], context: &mut Context) {
+    let needs = commands.iter().find(|command| !command.has_user);
+    if let Some(command) = needs
+        && global.enable_script_security
+        && global.script_user.is_none()
+        && !is_known("passwd", "keepalived_script")
+    {
+        context.report(
+            Diagnostic::error("unknown-user", "there is nobody to run scripts")
+                .at(command.at, "this one, for example, is not run")
+                .help(
+                    "with `enable_script_security` they are run by the `script_user`, else by the user \
+                     `keepalived_script`, which this machine has not",
+                ),
+        );
+    }
+}
+
+/// Gives `script_user` and `set_supplementary_groups` to everything that they hold for.
+pub(super) fn apply(config: &mut Config) {
+    let (unless_given, always) = (config.global.script_user.clone(), config.global.set_supplementary_groups);
+    let owner = |owner: &mut Option<ScriptUser>| {
+        if owner.is_none() {
+            owner.clone_from(&unless_given);
+        }
+        if let Some(owner) = owner {
+            owner.supplementary_groups |= always;
+        }
+    };
+    let script = |script: &mut Script| owner(&mut script.user);
+    let maybe = |slot: &mut Option<Script>| slot.iter_mut().for_each(script);
+    let notify = |notify: &mut Notify| {
+        let Notify { master, backup, fault, stop, deleted, any, master_rx_lower_priority, tell_deleted: _ } =
+            notify;
+        [master, backup, fault, stop, deleted, any, master_rx_lower_priority].into_iter().for_each(maybe);
+    };
+    if let Some(user) = &mut config.global.script_user {
+        user.supplementary_groups |= always;
+    }
+    maybe(&mut config.global.startup_script);
+    maybe(&mut config.global.shutdown_script);
+    let fifos = &mut config.global.notify_fifos;
+    for fifo in [&mut fifos.all, &mut fifos.vrrp, &mut fifos.lvs].into_iter().flatten() {
+        owner(&mut fifo.owner);
+        maybe(&mut fifo.script);
+    }
+    config.track_scripts.iter_mut().for_each(|tracked| script(&mut tracked.script));
+    config.instances.iter_mut().filter_map(|instance| instance.notify.written()).for_each(notify);
+    config.sync_groups.iter_mut().for_each(|group| notify(&mut group.notify));
+    for server in &mut config.virtual_servers {
+        maybe(&mut server.quorum_up);
+        maybe(&mut server.quorum_down);
+        for real in &mut server.real_servers {
+            maybe(&mut real.notify_up);
+            maybe(&mut real.notify_down);
+            for checker in &mut real.checkers {
+                if let CheckerKind::Misc(misc) = &mut checker.kind {
+                    script(&mut misc.script);
+                }
+            }
+        }
+    }
+}
