@@ -296,3 +296,63 @@ pub(crate) fn destination_address(
 pub(crate) fn reaches(service: &ServiceKey, address: IpAddr, forwarding: Forwarding) -> bool {
     service.family() == Family::of(&address) || matches!(forwarding, Forwarding::Tunnel(_))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use keepwatch_config::{Options, load_text};
+
+    use super::*;
+
+    fn of(text: &str) -> Vec<Definition> {
+        let loaded = load_text(Path::new("t"), text.to_owned(), &Options::default());
+        definitions(&loaded.config.expect("a configuration that can run"))
+    }
+
+    #[test]
+    fn tunnels_are_of_the_type_that_is_configured() {
+        let cases = [
+            ("", Encapsulation::Ipip),
+            ("type gue port 4000 remcsum", Encapsulation::Gue { port: 4000, flags: 2 }),
+            ("type gre csum", Encapsulation::Gre { flags: 1 }),
+        ];
+        for (options, expected) in cases {
+            let text = format!(
+                "virtual_server 10.0.0.1 80 {{\nlvs_sched rr\nprotocol TCP\nlvs_method TUN {options}\n\
+                 real_server 10.2.0.1 80 {{\n}}\n}}\n"
+            );
+            let found: Vec<Forwarding> =
+                of(&text).iter().flat_map(|d| d.servers.values().map(|server| server.forwarding)).collect();
+            assert_eq!(found, [Forwarding::Tunnel(expected)], "{options}");
+        }
+    }
+
+    #[test]
+    fn a_group_of_both_families_is_persistent_in_each_by_its_own_measure() {
+        let found = of("virtual_server_group G {\n10.0.0.1 80\n2001:db8::1 80\nfwmark 3 inet6\n}\n\
+             virtual_server group G {\nlvs_sched rr\nprotocol TCP\nlvs_method TUN\npersistence_timeout 50\n\
+             real_server 10.2.0.1 {\n}\n}\n");
+        let granularities: Vec<(Family, Option<Granularity>)> = found
+            .iter()
+            .flat_map(|d| {
+                d.entries
+                    .iter()
+                    .map(|entry| (entry.family(), d.service_of(entry).persistence.map(|p| p.granularity)))
+            })
+            .collect();
+        let single = |family| (family, Some(Granularity::single(family)));
+        assert_eq!(granularities, [single(Family::Inet), single(Family::Inet6), single(Family::Inet6)]);
+    }
+
+    #[test]
+    fn a_server_with_only_checkers_that_are_not_built_counts_as_up_and_unchecked() {
+        let found = of("virtual_server 10.0.0.1 80 {\nlvs_sched rr\nprotocol TCP\nlvs_method NAT\nalpha\n\
+             real_server 10.2.0.1 80 {\nPING_CHECK {\n}\n}\n}\n");
+        let servers: Vec<(bool, bool)> = found
+            .iter()
+            .flat_map(|d| d.servers.values().map(|server| (server.starts_up, server.checked)))
+            .collect();
+        assert_eq!(servers, [(true, false)]);
+    }
+}

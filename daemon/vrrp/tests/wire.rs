@@ -38,6 +38,21 @@ fn v6_source() -> IpAddr {
     "fe80::c030:5cff:fec8:ccb7".parse().expect("an address")
 }
 
+/// What the captured version 3 packet says, with these addresses.
+fn version_3(addresses: &[IpAddr]) -> AdvertFields<'_> {
+    AdvertFields {
+        version: 3,
+        vrid: 7,
+        timing: [0, 25],
+        addresses,
+        auth_data: [0; 8],
+        pseudo_header: true,
+        source: v4(1),
+        ttl: VRRP_TTL,
+        ah: false,
+    }
+}
+
 fn build(fields: &AdvertFields<'_>, priority: u8, destination: IpAddr) -> Vec<u8> {
     let mut buffer = AdvertBuffer::default();
     buffer.build(fields);
@@ -63,52 +78,21 @@ fn a_version_2_packet_with_a_password_is_built_as_keepalived_builds_it() {
 
 #[test]
 fn a_version_3_packet_is_built_as_keepalived_builds_it() {
-    let fields = AdvertFields {
-        version: 3,
-        vrid: 7,
-        timing: [0, 25],
-        addresses: &[v4(100)],
-        auth_data: [0; 8],
-        pseudo_header: true,
-        source: v4(1),
-        ttl: VRRP_TTL,
-        ah: false,
-    };
-    assert_eq!(build(&fields, 200, GROUP_V4.into()), V3);
+    assert_eq!(build(&version_3(&[v4(100)]), 200, GROUP_V4.into()), V3);
 }
 
 #[test]
 fn a_version_3_message_over_ipv6_is_built_as_keepalived_and_its_kernel_build_it() {
     let addresses: Vec<IpAddr> =
         ["fe80::100", "2001:db8::100"].iter().map(|a| a.parse().expect("an address")).collect();
-    let fields = AdvertFields {
-        version: 3,
-        vrid: 9,
-        timing: [0, 25],
-        addresses: &addresses,
-        auth_data: [0; 8],
-        pseudo_header: true,
-        source: v6_source(),
-        ttl: VRRP_TTL,
-        ah: false,
-    };
+    let fields = AdvertFields { vrid: 9, source: v6_source(), ..version_3(&addresses) };
     assert_eq!(build(&fields, 200, GROUP_V6.into()), V3_IPV6);
 }
 
 #[test]
 fn the_next_packet_has_the_next_identification_and_never_zero() {
     let mut buffer = AdvertBuffer::default();
-    buffer.build(&AdvertFields {
-        version: 3,
-        vrid: 7,
-        timing: [0, 25],
-        addresses: &[v4(100)],
-        auth_data: [0; 8],
-        pseudo_header: true,
-        source: v4(1),
-        ttl: VRRP_TTL,
-        ah: false,
-    });
+    buffer.build(&version_3(&[v4(100)]));
     for expected in (1..=u16::MAX).chain([1, 2]) {
         buffer.advertise(200);
         let packet = buffer.packet(GROUP_V4.into());
@@ -196,17 +180,7 @@ fn a_message_must_be_as_long_as_it_says() {
 #[test]
 fn no_more_addresses_than_the_count_can_say_are_built_in() {
     let many: Vec<IpAddr> = (0..300u16).map(|i| IpAddr::from([10, 0, (i >> 8) as u8, i as u8])).collect();
-    let fields = AdvertFields {
-        version: 3,
-        vrid: 1,
-        timing: [0, 100],
-        addresses: &many,
-        auth_data: [0; 8],
-        pseudo_header: true,
-        source: v4(1),
-        ttl: VRRP_TTL,
-        ah: false,
-    };
+    let fields = AdvertFields { vrid: 1, timing: [0, 100], ..version_3(&many) };
     let packet = build(&fields, 100, GROUP_V4.into());
     let datagram = Datagram::from_ipv4(LinkId(0), &packet).expect("whole");
     let message = Message::new_checked(Family::Inet, datagram.message).expect("whole");

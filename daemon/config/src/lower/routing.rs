@@ -8,7 +8,7 @@ use super::iproute_names::IprouteNames;
 use super::option_line::OptionLine;
 use super::{address, route, rule};
 use crate::diagnostics::Diagnostic;
-use crate::model::{Config, Family, Name, StaticTrackGroup};
+use crate::model::{Config, Family, LinkTarget, Name, StaticTrackGroup};
 use crate::preprocess::Context;
 use crate::source::Span;
 use crate::tree::Node;
@@ -16,6 +16,9 @@ use crate::words::Word;
 
 /// The preference of the first rule of a family that has none; each further one is one less.
 const FIRST_PREFERENCE: u32 = 16384;
+
+/// Where static addresses go that name no interface, if `default_interface` names none either.
+const DEFAULT_INTERFACE: &str = "eth0";
 
 /// What is known so far.
 #[derive(Debug, Default)]
@@ -154,8 +157,12 @@ impl Draft {
     }
 }
 
-/// Makes the groups of the model: only members that exist, and only groups that have some.
+/// Settles the interfaces of static addresses, and makes the groups of the model: only members that exist, and only groups that have some.
 pub(super) fn resolve(drafts: Vec<GroupDraft>, config: &mut Config, context: &mut Context) {
+    let general = config.global.default_interface.clone().unwrap_or_else(|| DEFAULT_INTERFACE.into());
+    for address in config.static_addresses.iter_mut().filter(|address| address.link == LinkTarget::Instance) {
+        address.link = LinkTarget::Named(general.clone());
+    }
     if drafts.is_empty() {
         return;
     }

@@ -89,7 +89,7 @@ impl AddressScope {
 pub enum LinkTarget {
     /// No `dev`: the instance's own interface (its VMAC interface if it uses one).
     Instance,
-    /// `dev NAME`.
+    /// `dev NAME`; of a static address without one, `default_interface`, else `eth0`.
     Named(Name),
 }
 

@@ -146,7 +146,7 @@ pub struct Instance {
     pub name: Name,
     /// `state`; without one, MASTER for priority 255 and BACKUP otherwise.
     pub state: InitialState,
-    /// `interface`, else `default_interface`; `None` only for a unicast instance with a source address.
+    /// `interface`; `None` only for a unicast instance with a source address.
     pub interface: Option<Name>,
     /// `virtual_router_id`.
     pub vrid: VirtualRouterId,

@@ -215,7 +215,8 @@ impl Reader {
                 }
                 Err(error) => {
                     let message = format!("`{}` {error}", path.display());
-                    said(context, checks.readable, span, message, "unreadable-include");
+                    let diagnostic = lack(checks.readable, "unreadable-include", message);
+                    context.report(diagnostic.at(span, "included here"));
                     return;
                 }
             },
@@ -253,34 +254,22 @@ fn existing(
         let strict = if glob::has_brace(pattern) { checks.brace } else { checks.matches };
         let what = if missing.len() == 1 { "no file" } else { "none of these files:" };
         let message = format!("there is {what} {}", missing.join(", "));
-        let help =
-            (pattern.starts_with(['"', '\''])).then_some("the name of the file is written without quotes");
-        said_with(context, strict, span, message, "missing-include", help);
+        let diagnostic = lack(strict, "missing-include", message).at(span, "included here");
+        context.report(match pattern.starts_with(['"', '\'']) {
+            true => diagnostic.help("the name of a file is written without quotes"),
+            false => diagnostic,
+        });
     } else if files.is_empty() && wild && checks.wildcard {
-        said(context, true, span, format!("no file matches `{pattern}`"), "missing-include");
+        let message = format!("no file matches `{pattern}`");
+        context.report(lack(true, "missing-include", message).at(span, "included here"));
     }
     files
 }
 
-fn said(context: &mut Context, strict: bool, span: Span, message: String, code: &'static str) {
-    said_with(context, strict, span, message, code, None);
-}
-
-fn said_with(
-    context: &mut Context,
-    strict: bool,
-    span: Span,
-    message: String,
-    code: &'static str,
-    help: Option<&str>,
-) {
-    let mut diagnostic = if strict {
-        Diagnostic::error(code, message).fatal()
-    } else {
-        Diagnostic::warning(code, message).help("`includea` makes this a mistake")
-    };
-    if let Some(help) = help {
-        diagnostic = diagnostic.help(help);
+/// A file is not there or cannot be read; is that a mistake?
+fn lack(strict: bool, code: &'static str, message: String) -> Diagnostic {
+    match strict {
+        true => Diagnostic::error(code, message).fatal(),
+        false => Diagnostic::warning(code, message).help("`includea` makes this a mistake"),
     }
-    context.report(diagnostic.at(span, "included here"));
 }

@@ -8,6 +8,7 @@
 
 mod builtin;
 mod comment;
+mod context;
 mod define;
 mod glob;
 mod include;
@@ -18,13 +19,14 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 pub(crate) use self::builtin::random_seed;
+pub(crate) use self::context::Context;
 pub(crate) use self::define::use_at;
 use self::define::{Definition, LONGEST_LINE, too_long};
 use self::include::IncludeChecks;
 use self::sequence::Sequence;
 pub(crate) use self::text::{Text, read};
-use crate::diagnostics::{Diagnostic, Diagnostics, Outcome};
-use crate::source::{Expansion, ExpansionId, FileId, SourceMap, Span};
+use crate::diagnostics::Diagnostic;
+use crate::source::{Expansion, ExpansionId, FileId};
 use crate::words::Line;
 
 /// What the language takes from outside of the file.
@@ -35,63 +37,6 @@ pub(crate) struct Settings {
     pub(crate) environment: bool,
     /// Where `${_RANDOM}` begins without a `random_seed`.
     pub(crate) seed: u64,
-}
-
-/// How many diagnostics, beyond those that are kept, before a text is taken to be no configuration at all.
-const MOST_DROPPED: usize = 5_000;
-
-/// Sources and diagnostics, which every stage adds to.
-#[derive(Debug, Default)]
-pub(crate) struct Context {
-    pub(crate) sources: SourceMap,
-    pub(crate) diagnostics: Diagnostics,
-    /// Every command so far, if they are to be looked at.
-    pub(crate) commands: Vec<crate::lower::script_files::Command>,
-    pub(crate) look_at_scripts: bool,
-    /// Reading was given up: what is said after that would only follow from it.
-    pub(crate) stopped: bool,
-    /// Lines that did not become what they were meant to, and the code that said so: what else seems wrong with them
-    /// only follows from it.
-    pub(crate) spoilt: HashMap<(FileId, usize), &'static str>,
-}
-
-impl Context {
-    /// Something was reported before, and this is what it leads to.
-    pub(crate) fn leads_to(&mut self, outcome: Outcome) {
-        self.diagnostics.leads_to(outcome);
-    }
-
-    pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
-        let follows = !self.spoilt.is_empty()
-            && diagnostic.span.is_some_and(|span| self.spoilt.contains_key(&self.line_of(span)));
-        if follows {
-            self.leads_to(diagnostic.outcome);
-        } else if !self.stopped {
-            self.diagnostics.push(diagnostic);
-            if self.diagnostics.dropped() > MOST_DROPPED {
-                self.diagnostics.push_last(
-                    Diagnostic::error("too-many-mistakes", "too many mistakes to go on reading").fatal(),
-                );
-                self.stopped = true;
-            }
-        }
-    }
-
-    /// Reports why a line does not become what it was meant to; nothing else will be said about it.
-    pub(crate) fn spoil(&mut self, diagnostic: Diagnostic) {
-        let Some(span) = diagnostic.span else { return self.report(diagnostic) };
-        let code = *self.spoilt.entry(self.line_of(span)).or_insert(diagnostic.code);
-        // The same line may be used many times: its diagnostic counts them.
-        if code != diagnostic.code {
-            self.leads_to(diagnostic.outcome);
-        } else if !self.stopped {
-            self.diagnostics.push(diagnostic);
-        }
-    }
-
-    fn line_of(&self, span: Span) -> (FileId, usize) {
-        (span.file, self.sources.file(span.file).line_of(span.start))
-    }
 }
 
 /// Something that lines come from.

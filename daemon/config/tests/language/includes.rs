@@ -196,3 +196,14 @@ fn circles_are_found_however_the_names_are_written() {
     assert_eq!(words_and_codes(&loaded).1, ["circular-include"]);
     assert_eq!(loaded.diagnostics.exit_code(), 3);
 }
+
+#[test]
+fn the_directory_is_that_of_the_file_being_read() {
+    let files = Files::new(&[
+        ("main", "global_defs {\nnotification_email {\n${_PWD}\ninclude d/one\n${_PWD}\n}\n}\n"),
+        ("d/one", "${_PWD}\n"),
+    ]);
+    let top = files.0.path().canonicalize().expect("real").display().to_string();
+    let (words, said) = words_and_codes(&files.read("main"));
+    assert_eq!((words, said), (vec![top.clone(), format!("{top}/d"), top], vec![]));
+}

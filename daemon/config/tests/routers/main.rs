@@ -10,6 +10,7 @@ mod tracking;
 
 use std::path::Path;
 
+use keepwatch_config::model::LinkTarget;
 use keepwatch_config::{Options, Severity, load_text};
 
 /// What it is about, the configuration, the exit code of `-t`, and the codes of what is said.
@@ -93,4 +94,33 @@ fn addresses_that_an_advert_has_no_room_for_are_excluded_ones() {
         });
         assert_eq!(counts, Some(Some((advertised, excluded))));
     }
+}
+
+#[test]
+fn a_static_address_without_interface_goes_on_the_default_one() {
+    for (global, interface) in [("", "eth0"), ("global_defs {\ndefault_interface lan\n}\n", "lan")] {
+        let text = format!("static_ipaddress {{\n10.0.0.1\n}}\n{global}");
+        let config = load_text(Path::new("t"), text, &Options::default()).config;
+        let links: Vec<LinkTarget> = config
+            .into_iter()
+            .flat_map(|config| config.static_addresses)
+            .map(|address| address.link)
+            .collect();
+        assert_eq!(links, [LinkTarget::Named(interface.into())]);
+    }
+}
+
+#[test]
+fn an_owner_in_a_group_takes_the_weights_of_what_the_group_tracks() {
+    let text = "vrrp_sync_group G {\ngroup {\nA\nB\n}\nsync_group_tracking_weight\ntrack_interface {\neth1 weight 5\n}\n}\n\
+                vrrp_instance A {\npriority 255\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n10.0.0.1\n}\n}\n\
+                vrrp_instance B {\ninterface eth0\nvirtual_router_id 2\nvirtual_ipaddress {\n10.0.0.2\n}\n}\n";
+    let config = load_text(Path::new("t"), text.into(), &Options::default()).config;
+    let weights: Vec<i32> = config
+        .into_iter()
+        .flat_map(|config| config.sync_groups)
+        .flat_map(|group| group.tracking.interfaces)
+        .map(|interface| interface.weight)
+        .collect();
+    assert_eq!(weights, [0]);
 }

@@ -1,13 +1,11 @@
 //! The metrics of github mehdy/keepalived-exporter, with its names and labels, so that dashboards and alerts made for
 //! it go on working.
 
-use keepwatch_bus::counters::{Counter, Counters, VrrpCounters};
+use keepwatch_bus::counters::Counters;
 use keepwatch_bus::world::{Instance, World};
 
-use super::family::{Families, Family, flag, number};
-
-/// Name, help and counter of what every virtual router counts.
-type Counted = (&'static str, &'static str, fn(&VrrpCounters) -> &Counter);
+use super::family::{Families, Family, flag};
+use super::instances::{Counted, count, sample_each};
 
 const COUNTED: [Counted; 14] = [
     ("keepalived_advertisements_received_total", "Advertisements received", |c| &c.adverts_received),
@@ -43,27 +41,12 @@ pub(super) fn collect(families: &mut Families, world: &World, counters: &Counter
 
     let instances = world.instances_in_order();
     states(families, &instances);
-    for (name, help, counter) in COUNTED {
-        let mut family = families.counter(name, help);
-        for instance in &instances {
-            if let Some(counted) = counters.vrrp.get(&instance.name) {
-                let vrid = instance.settings.vrid.to_string();
-                family.sample(&labels(instance, &vrid), number(counter(&counted).get()));
-            }
-        }
-    }
-    let mut delay = families.counter(
+    count(families, &COUNTED, &instances, counters);
+    let delay = families.counter(
         "keepalived_gratuitous_arp_delay_total",
         "Configured delay of the second gratuitous ARP burst",
     );
-    for instance in &instances {
-        let vrid = instance.settings.vrid.to_string();
-        delay.sample(&labels(instance, &vrid), instance.settings.garp_master_delay.as_secs_f64());
-    }
-}
-
-fn labels<'a>(instance: &'a Instance, vrid: &'a str) -> [(&'static str, &'a str); 3] {
-    [("iname", &instance.name), ("intf", &instance.settings.interface), ("vrid", vrid)]
+    sample_each(delay, &instances, |i| Some(i.settings.garp_master_delay.as_secs_f64()));
 }
 
 /// One sample for each address, with the address's own interface, as the exporter has it.

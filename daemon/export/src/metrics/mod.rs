@@ -4,6 +4,7 @@
 
 mod daemon;
 mod family;
+mod instances;
 mod keepalived;
 mod services;
 mod vrrp;

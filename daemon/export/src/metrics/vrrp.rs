@@ -1,11 +1,12 @@
 //! Metrics of virtual routers and sync groups beyond what the keepalived exporter knows.
 
-use keepwatch_bus::counters::{Counter, Counters, VrrpCounters};
+use keepwatch_bus::counters::Counters;
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::world::{Instance, World};
 
 use super::daemon::seconds;
 use super::family::{Families, flag, number};
+use super::instances::{Counted, count, sample_each};
 
 type Measured = (&'static str, &'static str, fn(&Instance) -> Option<f64>);
 
@@ -33,8 +34,6 @@ const MEASURED: [Measured; 7] = [
     ),
 ];
 
-type Counted = (&'static str, &'static str, fn(&VrrpCounters) -> &Counter);
-
 const COUNTED: [Counted; 6] = [
     ("keepwatch_vrrp_adverts_late_total", "Advertisements that left more than half an interval late", |c| {
         &c.adverts_late
@@ -53,30 +52,12 @@ const COUNTED: [Counted; 6] = [
 pub(super) fn collect(families: &mut Families, world: &World, counters: &Counters) {
     let instances = world.instances_in_order();
     for (name, help, measure) in MEASURED {
-        let mut family = families.gauge(name, help);
-        for instance in &instances {
-            if let Some(value) = measure(instance) {
-                let vrid = instance.settings.vrid.to_string();
-                family.sample(&labels(instance, &vrid), value);
-            }
-        }
+        sample_each(families.gauge(name, help), &instances, measure);
     }
-    let mut transitions =
+    let transitions =
         families.counter("keepwatch_vrrp_transitions_total", "Changes of state since the worker began");
-    for instance in &instances {
-        let vrid = instance.settings.vrid.to_string();
-        transitions.sample(&labels(instance, &vrid), number(instance.transitions));
-    }
-    drop(transitions);
-    for (name, help, counter) in COUNTED {
-        let mut family = families.counter(name, help);
-        for instance in &instances {
-            if let Some(counted) = counters.vrrp.get(&instance.name) {
-                let vrid = instance.settings.vrid.to_string();
-                family.sample(&labels(instance, &vrid), number(counter(&counted).get()));
-            }
-        }
-    }
+    sample_each(transitions, &instances, |i| Some(number(i.transitions)));
+    count(families, &COUNTED, &instances, counters);
     strays(families, counters);
     let mut groups = families
         .gauge("keepwatch_vrrp_group_state", "State of the sync group: 0 INIT, 1 BACKUP, 2 MASTER, 3 FAULT");
@@ -97,8 +78,4 @@ fn strays(families: &mut Families, counters: &Counters) {
         .sample(&[("error", "version")], number(router.version_errors.get()))
         .sample(&[("error", "vrid")], number(router.vrid_errors.get()))
         .sample(&[("error", "packet_length")], number(router.packet_length_errors.get()));
-}
-
-fn labels<'a>(instance: &'a Instance, vrid: &'a str) -> [(&'static str, &'a str); 3] {
-    [("iname", &instance.name), ("intf", &instance.settings.interface), ("vrid", vrid)]
 }

@@ -5,7 +5,7 @@ use keepwatch_bus::details::{
 };
 use keepwatch_bus::subject::Name;
 use keepwatch_config::model::{
-    AddressScope, Instance, Notify, Script, SyncGroup, TrackedInterface, TrackedObject,
+    self, AddressScope, Instance, Notify, Script, SyncGroup, TrackedInterface, TrackedObject,
 };
 
 use super::from_config::virtual_address;
@@ -28,13 +28,7 @@ pub(super) fn of_instance(instance: &Instance, interface: &Name) -> InstanceDeta
         multicast: instance.unicast_peers.is_empty().then_some(instance.multicast_group),
         address_options,
         scripts: scripts(&instance.notify),
-        tracked: Tracking {
-            interfaces: interfaces(&instance.tracking.interfaces),
-            scripts: objects(&instance.tracking.scripts),
-            files: objects(&instance.tracking.files),
-            bfds: objects(&instance.tracking.bfds),
-            processes: objects(&instance.tracking.processes),
-        },
+        tracked: tracked(&instance.tracking),
         promote_secondaries: instance.promote_secondaries,
         v3_checksum_as_v2: instance.v3_checksum_as_v2,
     }
@@ -43,13 +37,7 @@ pub(super) fn of_instance(instance: &Instance, interface: &Name) -> InstanceDeta
 pub(super) fn of_group(group: &SyncGroup) -> GroupDetails {
     GroupDetails {
         scripts: scripts(&group.notify),
-        tracked: Tracking {
-            interfaces: interfaces(&group.tracking.interfaces),
-            scripts: objects(&group.tracking.scripts),
-            files: objects(&group.tracking.files),
-            bfds: objects(&group.tracking.bfds),
-            processes: objects(&group.tracking.processes),
-        },
+        tracked: tracked(&group.tracking),
         tracking_weight: group.tracking_weight,
     }
 }
@@ -67,10 +55,16 @@ fn scripts(notify: &Notify) -> NotifyScripts {
     }
 }
 
-fn interfaces(list: &[TrackedInterface]) -> Vec<Tracked> {
-    let tracked =
+fn tracked(tracking: &model::Tracking) -> Tracking {
+    let interface =
         |t: &TrackedInterface| Tracked { name: t.interface.clone(), weight: t.weight, reverse: t.reverse };
-    list.iter().map(tracked).collect()
+    Tracking {
+        interfaces: tracking.interfaces.iter().map(interface).collect(),
+        scripts: objects(&tracking.scripts),
+        files: objects(&tracking.files),
+        bfds: objects(&tracking.bfds),
+        processes: objects(&tracking.processes),
+    }
 }
 
 fn objects(list: &[TrackedObject]) -> Vec<Tracked> {

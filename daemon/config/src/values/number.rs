@@ -1,0 +1,72 @@
+//! Whole numbers, and decimals with as many places as count.
+
+use super::Problem;
+
+/// A whole number within bounds, in decimal.
+pub(crate) fn whole(text: &str, least: i64, most: i64) -> Result<i64, Problem> {
+    let trimmed = text.trim_start();
+    let digits = trimmed.strip_prefix(['-', '+']).unwrap_or(trimmed);
+    let expected = format!("expected a whole number from {least} to {most}");
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let mut problem = Problem::new("invalid-number", format!("`{text}` is no whole number"), expected);
+        let leading: String = digits.chars().take_while(char::is_ascii_digit).collect();
+        if leading.parse::<i64>().is_ok_and(|value| (least..=most).contains(&value)) {
+            problem.replacement = Some(leading);
+        }
+        return Err(problem);
+    }
+    match trimmed.trim_start_matches('+').parse::<i64>() {
+        Ok(value) if (least..=most).contains(&value) => Ok(value),
+        _ => Err(Problem::new("out-of-range", format!("{text} is out of range"), expected)),
+    }
+}
+
+/// Says when a decimal has more decimals than are kept; its value, in steps of the last of them, is rounded.
+pub(crate) fn exact(text: &str, places: u32, value: u64) -> Result<(), Problem> {
+    let decimals = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    if decimals <= places as usize {
+        return Ok(());
+    }
+    let rounded = shown(value, places);
+    let message = format!("{text} has too many decimals");
+    let mut problem = Problem::new("invalid-number", message, format!("rounded to {rounded}"));
+    problem.replacement = Some(rounded);
+    problem.usable = true;
+    Err(problem)
+}
+
+/// A number of steps of the last of some decimals, as a decimal.
+fn shown(steps: u64, places: u32) -> String {
+    let scale = 10u64.pow(places);
+    let text = format!("{}.{:0width$}", steps / scale, steps % scale, width = places as usize);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A decimal with up to `places` decimals, as microseconds when `places` is 6 (seconds) or 3 (milliseconds); what has more
+/// is rounded.
+pub(crate) fn decimal(text: &str, places: u32, least: u64, most: u64, unit: &str) -> Result<u64, Problem> {
+    let scale = 10u64.pow(places);
+    let expected = format!("expected {unit} from {} to {}", shown(least, places), shown(most, places));
+    let number = text.trim_start();
+    let number = number.strip_prefix('+').unwrap_or(number);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if (whole.is_empty() && fraction.is_empty()) || !digits(whole) || !digits(fraction) {
+        let mut problem =
+            Problem::new("invalid-number", format!("`{text}` is no number of {unit}"), expected);
+        let leading: String = text.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+        let unit_follows = matches!(text.get(leading.len()..), Some("s" | "sec" | "seconds"));
+        if unit_follows && places == 6 && !leading.is_empty() {
+            problem.replacement = Some(leading);
+        }
+        return Err(problem);
+    }
+    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().unwrap_or(u64::MAX) };
+    let (kept, dropped) = fraction.split_at_checked(places as usize).unwrap_or((fraction, ""));
+    let padded = format!("{kept:0<width$}", width = places as usize);
+    let fraction = padded.parse().unwrap_or(0) + u64::from(dropped.starts_with(['5', '6', '7', '8', '9']));
+    match whole.checked_mul(scale).and_then(|micros| micros.checked_add(fraction)) {
+        Some(value) if (least..=most).contains(&value) => Ok(value),
+        _ => Err(Problem::new("out-of-range", format!("{text} is out of range"), expected)),
+    }
+}
