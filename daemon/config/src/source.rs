@@ -164,6 +164,11 @@ impl SourceMap {
         &self.files[id.0 as usize]
     }
 
+    /// The file that everything began with.
+    pub fn first(&self) -> Option<FileId> {
+        (!self.files.is_empty()).then_some(FileId(0))
+    }
+
     /// Every file, in the order of reading.
     pub fn files(&self) -> impl Iterator<Item = &SourceFile> {
         self.files.iter()

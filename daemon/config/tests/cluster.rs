@@ -49,7 +49,13 @@ fn with(from: &str, to: &str) -> Vec<&'static str> {
 
 #[test]
 fn files_that_fit_are_not_complained_about() {
-    assert_eq!(with("x", "x"), [] as [&str; 0]);
+    assert_eq!(with("x", "x"), ["cluster-preempt"], "only a note");
+    let fits = FILE.replace("advert_int 1", "nopreempt");
+    let found = check_cluster(&[
+        read("one.conf", &fits.replace("priority 100", "priority 150")),
+        read("other.conf", &fits),
+    ]);
+    assert!(found.iter().all(keepwatch_config::Diagnostics::is_empty));
 }
 
 #[test]
@@ -61,15 +67,83 @@ fn each_difference_that_matters_is_said() {
         ("        10.0.0.2/24\n", "", "cluster-addresses"),
         ("state BACKUP", "state BACKUP\n    nopreempt", "cluster-nopreempt"),
         ("virtual_server 10.0.0.1 80", "virtual_server 10.0.0.1 81", "cluster-virtual-servers"),
+        ("lvs_sched rr", "lvs_sched wlc", "cluster-virtual-servers"),
+        ("lvs_method NAT", "lvs_method DR", "cluster-virtual-servers"),
+        (
+            "real_server 10.0.1.1 80 {",
+            "real_server 10.0.1.1 80 {\n        weight 7",
+            "cluster-virtual-servers",
+        ),
+        ("virtual_router_id 51", "virtual_router_id 52", "cluster-vrid"),
+        (
+            "virtual_router_id 51",
+            "virtual_router_id 51\n    unicast_peer {\n        10.0.9.9\n    }",
+            "cluster-unicast",
+        ),
+        ("x", "x", "cluster-preempt"),
     ] {
         assert!(with(from, to).contains(&code), "{to}: {:?}", with(from, to));
     }
     assert!(with("advert_int 1", "advert_int 1\n    version 3").contains(&"cluster-version"));
 }
 
+/// Codes of what does not fit in the second of two files.
+fn second(one: &str, other: &str) -> Vec<&'static str> {
+    let found = check_cluster(&[read("one.conf", one), read("other.conf", other)]);
+    found[1].iter().map(|diagnostic| diagnostic.code).collect()
+}
+
+/// An instance of this name, id and address, with more in it.
+fn instance(name: &str, id: u8, address: &str, more: &str) -> String {
+    format!(
+        "vrrp_instance {name} {{\n interface eth0\n virtual_router_id {id}\n nopreempt\n{more}\n \
+         virtual_ipaddress {{\n {address}\n }}\n}}\n"
+    )
+}
+
 #[test]
 fn instances_of_other_routers_are_let_be() {
-    assert_eq!(with("virtual_router_id 51", "virtual_router_id 52"), [] as [&str; 0]);
+    let (one, other) = (instance("A", 51, "10.0.0.1", ""), instance("B", 52, "10.0.0.2", ""));
+    assert_eq!(second(&one, &other), [] as [&str; 0]);
+}
+
+#[test]
+fn two_masters_are_said() {
+    let begins = |priority: u8| {
+        instance("A", 51, "10.0.0.1", &format!("state MASTER\npriority {priority}"))
+            .replace(" nopreempt\n", "")
+    };
+    assert!(second(&begins(100), &begins(90)).contains(&"cluster-state"));
+}
+
+#[test]
+fn an_instance_that_only_one_of_two_routers_has_is_said() {
+    let both = |priority: u8| instance("A", 51, "10.0.0.1", &format!("priority {priority}"));
+    let more = both(90) + &instance("B", 52, "10.0.0.2", "");
+    assert_eq!(second(&both(100), &more), ["cluster-alone"]);
+}
+
+#[test]
+fn unicast_peers_must_point_at_each_other() {
+    let one = |source: &str, peer: &str, priority: u8| {
+        let more = format!("priority {priority}\nunicast_src_ip {source}\nunicast_peer {{\n {peer}\n}}");
+        instance("A", 51, "10.0.0.1", &more)
+    };
+    let first = one("10.9.0.1", "10.9.0.2", 100);
+    assert_eq!(second(&first, &one("10.9.0.2", "10.9.0.1", 90)), [] as [&str; 0]);
+    assert_eq!(second(&first, &one("10.9.0.2", "10.9.0.3", 90)), ["cluster-unicast"]);
+    assert_eq!(second(&first, &one("10.9.0.3", "10.9.0.1", 90)), ["cluster-unicast"]);
+}
+
+#[test]
+fn one_router_id_for_two_hosts_is_said_unless_it_is_only_the_default() {
+    let file = |id: &str, priority: u8| {
+        id.to_owned() + &instance("A", 51, "10.0.0.1", &format!("priority {priority}"))
+    };
+    let named = "global_defs {\n router_id LVS\n}\n";
+    assert_eq!(second(&file(named, 100), &file(named, 90)), ["cluster-router-id"]);
+    assert_eq!(second(&file("", 100), &file("", 90)), [] as [&str; 0]);
+    assert_eq!(second(&file(named, 100), &file(&named.replace("LVS", "LVS2"), 90)), [] as [&str; 0]);
 }
 
 #[test]
@@ -78,5 +152,5 @@ fn the_place_in_both_files_is_named() {
     let other = read("other.conf", &FILE.replace("advert_int 1", "advert_int 2"));
     let found = check_cluster(&[one, other]);
     let text = found[1].render_text(false);
-    assert!(text.contains("other.conf:1") && text.contains("one.conf:1"), "{text}");
+    assert!(text.contains("other.conf:6") && text.contains("one.conf:6"), "{text}");
 }

@@ -144,7 +144,7 @@ struct Tally {
 fn one_mistake_is_answered_once_at_its_place_with_its_mend() {
     let all = std::env::var("KEEPWATCH_MISTAKES").is_ok_and(|value| value == "all");
     let show = std::env::var("KEEPWATCH_MISTAKES_SHOW").ok();
-    let step = if all { 1 } else { 41 };
+    let step = if all { 1 } else { 97 };
     let files = files::files();
     let jobs: Vec<(&File, Layout)> =
         files.iter().flat_map(|file| Layout::ALL.map(|layout| (file, layout))).collect();
@@ -198,7 +198,7 @@ fn one_mistake_is_answered_once_at_its_place_with_its_mend() {
         let share = 100.0 * tally.right as f64 / tally.of as f64;
         println!("{class:28} {:6} of {:6}  {share:6.2} %  {:?}", tally.right, tally.of, tally.wrong);
         // A sample may be out of luck with a few.
-        let floor = floor(class) - if all { 0.0 } else { 100.0 * 3.0 / tally.of as f64 };
+        let floor = floor(class) - if all { 0.0 } else { 100.0 * 4.0 / tally.of as f64 };
         if share < floor {
             low.push(format!("{class}: {share:.2} %, less than {floor:.2} %"));
         }
@@ -209,8 +209,9 @@ fn one_mistake_is_answered_once_at_its_place_with_its_mend() {
 /// The share of a kind of mistake, in per cent, that is answered right at least.
 fn floor(class: &str) -> f64 {
     match class {
-        "block-twice" | "semicolon" => 90.0,
-        "wrong-block-block" | "brace-open-missing" => 96.0,
-        _ => 98.0,
+        // A block in the wrong one looks like a brace that comes too late.
+        "wrong-block-block" => 97.0,
+        "space-for-underscore" | "glued" => 98.5,
+        _ => 99.0,
     }
 }

@@ -4,6 +4,7 @@
 //! rustc writes it, JSON lines for programs, and the exit code of `-t`. One mistake makes one diagnostic: whoever
 //! reports one also recovers, so that nothing follows from it.
 
+mod json;
 mod missing;
 mod render;
 

@@ -1,69 +1,31 @@
-//! Diagnostics as text, in rustc's manner, and as JSON lines.
+//! Diagnostics as text, in rustc's manner.
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Patch, Renderer, Snippet};
-use serde::Serialize;
 
-use super::{Diagnostic, Diagnostics, Severity};
+use super::{Diagnostic, Diagnostics, Outcome, Severity};
 use crate::source::{FileId, SourceMap, Span};
 
 /// Over how many lines a span is underlined.
 const LINES_SHOWN: usize = 100;
 /// How many steps of an expansion chain are shown.
-const CHAIN_SHOWN: usize = 6;
-
-/// One diagnostic for programs.
-#[derive(Serialize)]
-struct Line<'a> {
-    severity: Severity,
-    code: &'a str,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    column: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    end_line: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    end_column: Option<usize>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    label: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    help: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    replacement: Option<&'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    related: Vec<Related>,
-    #[serde(skip_serializing_if = "is_zero")]
-    repeated: usize,
-}
-
-fn is_zero(number: &usize) -> bool {
-    *number == 0
-}
-
-/// Another place of a diagnostic for programs.
-#[derive(Serialize)]
-struct Related {
-    file: String,
-    line: usize,
-    column: usize,
-    message: String,
-}
+pub(super) const CHAIN_SHOWN: usize = 6;
 
 impl Diagnostics {
-    /// As text for people; with colours when `styled`. Mistakes and warnings come with the text that is meant, notes
-    /// as a line each after them. Ends with a newline unless empty.
+    /// As text for people; with colours when `styled`. Mistakes come first, then warnings, each with the text that is
+    /// meant; what is not acted on yet, and notes, are a line each after them. Ends with a newline unless empty.
     pub fn render_text(&self, styled: bool) -> String {
         let renderer = if styled { Renderer::styled() } else { Renderer::plain() };
         let mut text = String::new();
-        for diagnostic in self.list.iter().filter(|diagnostic| diagnostic.severity > Severity::Note) {
-            text.push_str(&renderer.render(&groups(diagnostic, &self.sources)));
-            text.push_str("\n\n");
+        for severity in [Severity::Error, Severity::Warning] {
+            for diagnostic in self.list.iter().filter(|diagnostic| diagnostic.severity == severity) {
+                if !is_remark(diagnostic) {
+                    text.push_str(&renderer.render(&groups(diagnostic, &self.sources)));
+                    text.push_str("\n\n");
+                }
+            }
         }
-        for note in self.list.iter().filter(|diagnostic| diagnostic.severity == Severity::Note) {
-            text.push_str(&self.short(note));
+        for remark in self.list.iter().filter(|diagnostic| is_remark(diagnostic)) {
+            text.push_str(&self.short(remark));
             text.push('\n');
         }
         if self.dropped > 0 {
@@ -72,16 +34,24 @@ impl Diagnostics {
         text
     }
 
-    /// As JSON, one object a line.
-    pub fn render_json(&self) -> String {
-        let mut text = String::new();
-        for diagnostic in &self.list {
-            if let Ok(line) = serde_json::to_string(&self.line(diagnostic)) {
-                text.push_str(&line);
-                text.push('\n');
-            }
-        }
-        text
+    /// All of it in one line, e.g. `2 errors, 1 warning; the configuration runs after changes`.
+    pub fn summary(&self) -> String {
+        let counted = |severity: Severity, one: &str| {
+            let count = self.list.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+            let count = if severity == Severity::Error { self.errors } else { count };
+            let plural = if count == 1 { "" } else { "s" };
+            (count > 0).then(|| format!("{count} {one}{plural}"))
+        };
+        let counts = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")];
+        let counts: Vec<String> =
+            counts.into_iter().filter_map(|(severity, one)| counted(severity, one)).collect();
+        let verdict = match self.outcome() {
+            Outcome::Runs => "the configuration runs",
+            Outcome::RunsChanged => "the configuration runs after changes",
+            Outcome::UnsafeScript => "the configuration runs, but a script may be unsafe",
+            Outcome::CannotRun => "the configuration cannot run",
+        };
+        if counts.is_empty() { verdict.to_owned() } else { format!("{}; {verdict}", counts.join(", ")) }
     }
 
     /// One line each, `file:line:column: severity: message`, as for a log.
@@ -104,49 +74,11 @@ impl Diagnostics {
             }
         }
     }
+}
 
-    fn line<'a>(&'a self, diagnostic: &'a Diagnostic) -> Line<'a> {
-        let place = diagnostic.span.map(|span| self.sources.place(span));
-        let end = diagnostic.span.map(|span| self.sources.place(span.after()));
-        let suggestion = diagnostic.suggestion.as_ref();
-        let helps: Vec<&str> = suggestion
-            .map(|s| s.message.as_str())
-            .into_iter()
-            .chain(diagnostic.notes.iter().map(String::as_str))
-            .collect();
-        let chain = diagnostic.span.into_iter().flat_map(|span| self.sources.chain(span)).take(CHAIN_SHOWN);
-        let related = diagnostic
-            .related
-            .iter()
-            .map(|(span, message)| (*span, message.clone()))
-            .chain(definitions(diagnostic, &self.sources).map(|span| (span, DEFINED_HERE.to_owned())))
-            .chain(chain.map(|step| (step.at, format!("in the expansion of {}", step.what))))
-            .map(|(span, message)| {
-                let place = self.sources.place(span);
-                Related {
-                    file: place.path.display().to_string(),
-                    line: place.line,
-                    column: place.column,
-                    message,
-                }
-            })
-            .collect();
-        Line {
-            severity: diagnostic.severity,
-            code: diagnostic.code,
-            message: &diagnostic.message,
-            file: place.as_ref().map(|place| place.path.display().to_string()),
-            line: place.as_ref().map(|place| place.line),
-            column: place.as_ref().map(|place| place.column),
-            end_line: end.as_ref().map(|place| place.line),
-            end_column: end.as_ref().map(|place| place.column),
-            label: &diagnostic.label,
-            help: (!helps.is_empty()).then(|| helps.join("; ")),
-            replacement: suggestion.map(|s| s.replacement.as_str()),
-            related,
-            repeated: diagnostic.repeated,
-        }
-    }
+/// Is one line enough to say it?
+fn is_remark(diagnostic: &Diagnostic) -> bool {
+    diagnostic.severity == Severity::Note || diagnostic.code == "not-acted-on"
 }
 
 /// The parts of one diagnostic: message with its places, the chain of expansions, the mend.
@@ -190,10 +122,10 @@ fn groups<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Group<'
 }
 
 /// Said of the definition of a name that a diagnostic underlines.
-const DEFINED_HERE: &str = "defined here";
+pub(super) const DEFINED_HERE: &str = "defined here";
 
 /// Where the names that are underlined got their values.
-fn definitions(diagnostic: &Diagnostic, sources: &SourceMap) -> impl Iterator<Item = Span> {
+pub(super) fn definitions(diagnostic: &Diagnostic, sources: &SourceMap) -> impl Iterator<Item = Span> {
     diagnostic.span.into_iter().flat_map(|span| sources.definitions(span))
 }
 

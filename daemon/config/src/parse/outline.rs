@@ -4,13 +4,14 @@
 //! in, taken out or moved ([`Edit`]), to count what does not fit then. [`super::repair`] looks for the edits that make
 //! it fit.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
 
 use super::Shape;
 use super::suggest;
 use crate::items::{Item, Items};
 use crate::preprocess::Context;
-use crate::schema::{self, BlockId};
+use crate::schema::{self, BlockId, Body};
 use crate::source::Span;
 use crate::words::Word;
 
@@ -303,10 +304,12 @@ impl Outline {
         })
     }
 
-    /// Is this word a keyword of any block?
+    /// Is this word a keyword of any block, and none that lines begin with?
     fn is_keyword(&self, number: u32) -> bool {
         let word = self.words.get(number as usize).and_then(|words| words.first());
-        word.is_some_and(|word| !schema::blocks_with(&word.text).is_empty())
+        word.is_some_and(|word| {
+            !schema::blocks_with(&word.text).is_empty() && !words_of_lines().contains(&*word.text)
+        })
     }
 
     /// Does this word look like no keyword but like an address, a number or the like?
@@ -372,6 +375,19 @@ impl Outline {
             None => self.items,
         }
     }
+}
+
+/// The words that the lines of blocks of lines may have in them.
+fn words_of_lines() -> &'static HashSet<&'static str> {
+    static WORDS: OnceLock<HashSet<&'static str>> = OnceLock::new();
+    WORDS.get_or_init(|| {
+        let keywords = BlockId::ALL.iter().flat_map(|block| schema::keywords(*block));
+        let forms = keywords.filter_map(|keyword| match keyword.body {
+            Body::Lines(form) => Some(form),
+            Body::None | Body::Block(_) => None,
+        });
+        forms.flat_map(|form| form.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'))).collect()
+    })
 }
 
 /// Does the indentation of an entry speak against its standing here? Keeps in mind how what is in a block is indented.

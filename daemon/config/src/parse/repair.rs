@@ -196,7 +196,7 @@ impl Trouble {
                 edits.push(Edit::TakeClose(at));
                 let near = at.saturating_sub(MOVED).max(self.first)..=(at + MOVED).min(outline.entries.len());
                 let elsewhere = near.filter(|to| *to != at && *to != at + 1 && !within(*to));
-                edits.extend(elsewhere.map(|to| Edit::MoveClose(at, to)));
+                edits.extend(elsewhere.rev().map(|to| Edit::MoveClose(at, to)));
             }
             Some(Token::Open) => edits.push(Edit::TakeOpen(at)),
             Some(Token::Line(_)) if !outline.is_followed_by_open(at) => edits.push(Edit::PutOpen(at)),

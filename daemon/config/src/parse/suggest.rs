@@ -52,6 +52,9 @@ enum Grown {
 
 impl Grown {
     fn fits(self, rest: &str, keyword: &Keyword) -> bool {
+        if rest.trim_end_matches([';', ',']).is_empty() {
+            return false;
+        }
         let letter = |c: char| c.is_alphabetic() || c == '_' || c == '-';
         match self {
             Self::NoLetters => rest.starts_with(|first| !letter(first)),
@@ -64,7 +67,7 @@ impl Grown {
                     rest.starts_with(char::is_uppercase) || rest.contains(|c: char| c.is_ascii_digit());
                 choice || (named && rest.len() > 1)
             }
-            Self::Anything => !rest.is_empty(),
+            Self::Anything => true,
         }
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn strip(line: &mut Line, context: &mut Context) {
         end -= 1;
     }
     if let Some(at) = quote {
-        context.report(
+        context.spoil(
             Diagnostic::error("unterminated-quote", "this quote is not closed on its line")
                 .at(line.span(at, at + 1), "opened here"),
         );

@@ -122,6 +122,9 @@ fn braces(file: &File, at: usize, found: &mut Vec<Mistake>) {
             mistake.effect = Effect::Either(whole(file, to));
             if file.lines[to].opens() {
                 mistake.effect = Effect::None;
+            } else if file.lines[opener_of(at) + 1].block.is_none() {
+                // Among the lines of a block the statement is one of them.
+                mistake.effect = Effect::Any;
             }
             found.push(mistake);
         }
@@ -274,7 +277,10 @@ fn punctuation(file: &File, at: usize, found: &mut Vec<Mistake>) {
         mistake.effect = Effect::Any;
         found.push(mistake);
     };
-    add("semicolon", format!("{};", line.text));
+    // Of a password it may be part.
+    if word != "auth_pass" {
+        add("semicolon", format!("{};", line.text));
+    }
     if !keyword.args.is_empty() && !rest.is_empty() {
         add("equals", format!("{word} = {rest}"));
         add("equals", format!("{word}={rest}"));
@@ -330,9 +336,9 @@ fn belongs(word: &str) -> Vec<&'static str> {
 fn twice(file: &File, at: usize, found: &mut Vec<Mistake>) {
     let line = &file.lines[at];
     if !line.opens()
-        || line
-            .keyword()
-            .is_none_or(|keyword| keyword.args.is_empty() && keyword.again == schema::Again::Adds)
+        || line.keyword().is_none_or(|keyword| {
+            keyword.args.is_empty() && matches!(keyword.again, schema::Again::Adds | schema::Again::Replaces)
+        })
     {
         return;
     }
