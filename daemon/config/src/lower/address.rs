@@ -31,6 +31,8 @@ pub(super) fn line(
     let mut broadcast = None;
     let mut lifetime = None;
     let mut track_group = TrackGroup::default();
+    // The word before was not understood: this one may be its value, of which nothing more is said.
+    let mut lost = false;
     let mut at = 1;
     while let Some(word) = words.get(at) {
         let keyword = &*word.text;
@@ -40,9 +42,18 @@ pub(super) fn line(
             "dev" | "scope" | "broadcast" | "brd" | "label" | "peer" | "preferred_lft" | "track_group"
         );
         if !takes_value {
-            flag(&mut result, is_static, word, first, context);
+            let known = flag(&mut result, is_static, keyword);
+            if !known && !lost {
+                context.report(
+                    Diagnostic::error("unknown-option", format!("`{keyword}` is no option of an address"))
+                        .at(word.span, "has no effect")
+                        .also(first.span, "of this address"),
+                );
+            }
+            lost = !known && !lost;
             continue;
         }
+        lost = false;
         let Some(value) = words.get(at) else {
             context.report(
                 Diagnostic::error(
@@ -115,8 +126,9 @@ pub(super) fn prefix(word: &Word, context: &mut Context) -> Option<Prefix> {
     Some(Prefix { address, length })
 }
 
-fn flag(result: &mut InterfaceAddress, is_static: bool, word: &Word, first: &Word, context: &mut Context) {
-    match &*word.text {
+/// Sets an option without value; false when there is no such option.
+fn flag(result: &mut InterfaceAddress, is_static: bool, option: &str) -> bool {
+    match option {
         "home" => result.home = true,
         "-nodad" => result.detect_duplicates = true,
         "mngtmpaddr" => result.manage_temp_addresses = true,
@@ -124,12 +136,9 @@ fn flag(result: &mut InterfaceAddress, is_static: bool, word: &Word, first: &Wor
         "autojoin" => result.auto_join = true,
         "no_track" => result.no_track = true,
         "use_vmac" if !is_static => result.use_vmac = true,
-        other => context.report(
-            Diagnostic::error("unknown-option", format!("`{other}` is no option of an address"))
-                .at(word.span, "has no effect")
-                .also(first.span, "of this address"),
-        ),
+        _ => return false,
     }
+    true
 }
 
 fn scope(result: &mut InterfaceAddress, value: &Word, routing: &mut Routing, context: &mut Context) {
