@@ -166,6 +166,10 @@ impl<'a> Parser<'a> {
                 };
                 self.closed = None;
                 if let Some(statement) = statement {
+                    // Those with quoted values look for themselves what is not closed.
+                    if let Some(span) = unclosed.filter(|_| !statement.found.keyword.is_quoted()) {
+                        self.context.spoil(unclosed_quote(span));
+                    }
                     self.keyword(statement, line, sink);
                 }
             }
