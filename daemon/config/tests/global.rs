@@ -2,6 +2,8 @@
 //! exit code of `-t` is, and what comes of it.
 #![allow(clippy::expect_used)] // helpers of tests
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use keepwatch_config::{Loaded, Options, load_text};
@@ -449,4 +451,43 @@ fn two_things_that_one_text_lacks_are_two_diagnostics() {
     let loaded = load("virtual_server 10.0.0.1 80 {\nreal_server 10.1.0.1 80 {\n}\n}\n");
     let said: Vec<(&str, usize)> = loaded.diagnostics.iter().map(|d| (d.code, d.repeated)).collect();
     assert_eq!(said, [("default-used", 0), ("default-used", 0), ("default-used", 0)]);
+}
+
+#[test]
+fn a_tracked_script_that_cannot_be_run_is_not_tracked() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("check");
+    std::fs::write(&path, "#!/bin/sh\n").expect("written");
+    let mode = |mode| std::fs::set_permissions(&path, Permissions::from_mode(mode)).expect("set");
+    let missing = directory.path().join("missing");
+    mode(0o777);
+    for (user, script, said, exit_code, tracked) in [
+        ("root", &missing, "script-not-found", 4, 0),
+        ("root", &directory.path().to_path_buf(), "script-not-executable", 4, 0),
+        ("root", &path, "script-insecure", 4, 0),
+        ("nobody", &path, "", 0, 1),
+    ] {
+        let text = format!(
+            "global_defs {{\nenable_script_security\nscript_user {user}\n}}\n\
+             vrrp_script S {{\nscript {}\n}}\nvrrp_instance V {{\ninterface eth0\nvirtual_router_id 1\n\
+             virtual_ipaddress {{\n10.0.0.1\n}}\ntrack_script {{\nS\n}}\n}}\n",
+            script.display()
+        );
+        let loaded = load_text(Path::new("t"), text, &Options::default());
+        let expected: Vec<&str> = Some(said).into_iter().filter(|said| !said.is_empty()).collect();
+        assert_eq!(codes(&loaded), expected, "{user} {}", script.display());
+        assert_eq!(loaded.diagnostics.exit_code(), exit_code, "{said}");
+        let config = loaded.config.expect("it runs");
+        assert_eq!(
+            (config.track_scripts.len(), config.instances[0].tracking.scripts.len()),
+            (tracked, tracked)
+        );
+    }
+    mode(0o644);
+    let text = format!(
+        "global_defs {{\nenable_script_security\nscript_user nobody\n}}\nvrrp_script S {{\nscript {}\n}}\n",
+        path.display()
+    );
+    let loaded = load_text(Path::new("t"), text, &Options::default());
+    assert_eq!((codes(&loaded), loaded.diagnostics.exit_code()), (vec!["script-not-executable"], 0));
 }

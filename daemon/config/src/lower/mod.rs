@@ -147,7 +147,7 @@ impl Draft {
         drop(self.names);
         let places =
             Places { instances: self.instances.iter().map(|draft| (draft.name.clone(), draft.at)).collect() };
-        let sync_id_written = self.global.sync_id_written;
+        let sync_daemon = self.global.sync_daemon;
         let global = self.global.finish(host, context);
         let mut config = Config {
             global,
@@ -173,7 +173,7 @@ impl Draft {
             context,
         );
         routing::resolve(self.routing.groups, &mut config, context);
-        sync_daemon::resolve(&mut config, sync_id_written, context);
+        sync_daemon::resolve(&mut config, sync_daemon, context);
         let bfds =
             config.bfd_sessions.iter().filter(|bfd| bfd.for_checkers).map(|bfd| bfd.name.clone()).collect();
         let skipped: Vec<&str> = skipped.iter().chain(&self.dropped_groups).map(|name| &**name).collect();

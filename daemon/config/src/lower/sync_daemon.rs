@@ -3,9 +3,18 @@
 use crate::diagnostics::Diagnostic;
 use crate::model::{Config, LvsSyncDaemon};
 use crate::preprocess::Context;
+use crate::source::Span;
+
+/// Where `lvs_sync_daemon` is written.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SyncDaemonPlace {
+    pub(super) at: Span,
+    /// It has an id; else that is the instance's VRID.
+    pub(super) has_id: bool,
+}
 
 /// Settles what it follows, and its id.
-pub(super) fn resolve(config: &mut Config, id_written: bool, context: &mut Context) {
+pub(super) fn resolve(config: &mut Config, place: SyncDaemonPlace, context: &mut Context) {
     let Some(mut daemon) = config.global.lvs_sync_daemon.take() else {
         let first = config.instances.iter().find_map(|instance| {
             let interface = instance.lvs_sync_daemon_interface.clone()?;
@@ -25,11 +34,13 @@ pub(super) fn resolve(config: &mut Config, id_written: bool, context: &mut Conte
     if let Some(name) = &daemon.instance {
         let Some(vrid) = config.instance(name).map(|instance| instance.vrid.0) else {
             let message = format!("`lvs_sync_daemon` is to follow the instance `{name}`, which there is not");
-            let diagnostic = Diagnostic::error("unknown-instance", message);
-            context.report(diagnostic.help("no connections are synchronised"));
+            context.report(
+                Diagnostic::error("unknown-instance", message)
+                    .at(place.at, "no connections are synchronised"),
+            );
             return;
         };
-        if !id_written {
+        if !place.has_id {
             daemon.sync_id = vrid;
         }
     }

@@ -166,6 +166,10 @@ impl<'a> Parser<'a> {
                 };
                 self.closed = None;
                 if let Some(statement) = statement {
+                    // Those with quoted values look for themselves what is not closed.
+                    if let Some(span) = unclosed.filter(|_| !statement.found.keyword.is_quoted()) {
+                        self.context.spoil(unclosed_quote(span));
+                    }
                     self.keyword(statement, line, sink);
                 }
             }
@@ -222,6 +226,9 @@ impl<'a> Parser<'a> {
             }
             Some(Item::Words(_) | Item::Close(_)) | None => {
                 self.no_block(&node);
+                // Nobody should complain of what is missing in it, nor of its name.
+                self.skipped_names.extend(node.args.first().map(|word| word.text.clone()));
+                node.bad = true;
                 self.add(node, sink);
             }
         }

@@ -29,7 +29,8 @@ pub(super) fn next_line(
     if raw.len() > LONGEST_LINE || raw.contains('\0') {
         // NUL bytes were told when the file was opened.
         if !raw.contains('\0') {
-            too_long(Line::verbatim(file, start, &raw[..1], included_at).whole(), context);
+            let first = &raw[..raw.chars().next().map_or(0, char::len_utf8)];
+            too_long(Line::verbatim(file, start, first, included_at).whole(), context);
         }
         return Some((Line::empty(file, included_at), false));
     }

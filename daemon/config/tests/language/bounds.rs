@@ -91,6 +91,7 @@ fn a_line_that_is_too_long_is_left_out() {
     let text = format!("global_defs {{\nrouter_id {}\nrouter_id b\n}}\n", "x".repeat(100_000));
     assert_eq!(codes(&text), ["line-too-long"]);
     assert_eq!(&*read(&text).config.expect("it runs").global.router_id, "b");
+    assert_eq!(codes(&"ä".repeat(50_000)), ["line-too-long"]);
 }
 
 #[test]

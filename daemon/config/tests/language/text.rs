@@ -123,3 +123,9 @@ fn bytes_that_are_no_utf_8_are_replaced_and_said() {
     let json = loaded.diagnostics.render_json();
     assert!(json.contains("\"invalid-encoding\"") && json.contains("\"line\":2,\"column\":12"), "{json}");
 }
+
+#[test]
+fn a_quote_that_is_opened_after_an_escaped_one_is_not_closed() {
+    // Among plain words there are no escapes: `a\\`, `b`, and a quote that nothing closes.
+    assert_eq!(codes("global_defs {\nrouter_id \"a\\\"b\"\n}"), ["unterminated-quote"]);
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::GlobalDraft;
 use crate::diagnostics::Diagnostic;
 use crate::line_values::line_number;
+use crate::lower::sync_daemon::SyncDaemonPlace;
 use crate::model::{LvsFlushOnStop, LvsSyncDaemon, LvsTimeouts};
 use crate::preprocess::Context;
 use crate::tree::Node;
@@ -22,10 +23,10 @@ impl GlobalDraft {
             }
             "lvs_timeouts" => timeouts(&mut model.lvs_timeouts, node, context),
             "lvs_sync_daemon" => {
-                (model.lvs_sync_daemon, self.sync_id_written) = match sync_daemon(node, context) {
-                    Some((daemon, written)) => (Some(daemon), written),
-                    None => (None, false),
-                };
+                if let Some((daemon, has_id)) = sync_daemon(node, context) {
+                    model.lvs_sync_daemon = Some(daemon);
+                    self.sync_daemon = SyncDaemonPlace { at: node.span(), has_id };
+                }
             }
             _ => return false,
         }

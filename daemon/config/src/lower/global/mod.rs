@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use super::Draft;
 use super::script::script;
+use super::sync_daemon::SyncDaemonPlace;
 use crate::diagnostics::Diagnostic;
 use crate::model::{Global, IpvsNamespace, Name};
 use crate::preprocess::Context;
@@ -31,8 +32,7 @@ pub(crate) struct GlobalDraft {
     rs_stats: Option<Duration>,
     vmac_address_prefix: Option<Name>,
     fifos: fifo::FifoDrafts,
-    /// `lvs_sync_daemon` has an id; else that is the instance's VRID.
-    pub(super) sync_id_written: bool,
+    pub(super) sync_daemon: SyncDaemonPlace,
 }
 
 impl Draft {
