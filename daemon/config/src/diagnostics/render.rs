@@ -51,7 +51,8 @@ impl Diagnostics {
             }
         };
         let counts = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")];
-        let counts: Vec<String> = counts.into_iter().filter_map(|(severity, one)| count(severity, one)).collect();
+        let counts: Vec<String> =
+            counts.into_iter().filter_map(|(severity, one)| count(severity, one)).collect();
         let worst = all.clone().into_iter().map(Self::outcome).max().unwrap_or(Outcome::Runs);
         let verdict = match worst {
             Outcome::Runs => "the configuration runs",
