@@ -66,6 +66,10 @@ fn a_directors_life_from_its_start_to_a_clean_stop() {
     let sync = story.chapter("sync daemon");
     assert!(sync.starts_with("master sync daemon (mcast=lan, syncid=51"), "{sync}");
     assert!(sync.ends_with(")\nTCP 10.9.9.9:99 rr\n"), "it runs on, or something was left: {sync}");
+    let both = story.chapter("sync daemon that follows nobody");
+    let half = |role| format!("{role} sync daemon (mcast=lan, syncid=9,");
+    assert!(both.contains(&half("master")) && both.contains(&half("backup")), "{both}");
+    assert_eq!(both.lines().count(), 2, "it runs on: {both}");
     chapter(
         "flush, timeouts and groups",
         "

@@ -197,6 +197,19 @@ wait $daemon
 ipvsadm -L --daemon
 table
 
+chapter "sync daemon that follows nobody"
+cat >>$WORK/director.conf <<'C'
+global_defs {
+    lvs_sync_daemon lan id 9
+}
+C
+start
+until_ok "both halves run" sh -c "ipvsadm -L --daemon | grep backup"
+ipvsadm -L --daemon
+kill -TERM $daemon
+wait $daemon
+ipvsadm -L --daemon
+
 chapter "flush, timeouts and groups"
 timeouts() { ipvsadm -l --timeout; }
 timeouts

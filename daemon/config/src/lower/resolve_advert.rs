@@ -111,7 +111,7 @@ pub(super) fn addresses(
     }
     // Version 3 cannot do without any (RFC 9568 §5.2.5).
     let needs_one = version == VrrpVersion::V3 || strict;
-    if draft.addresses_written {
+    if draft.addresses_written || draft.bad.contains(&"virtual_ipaddress") {
         // What is wrong with them was said.
         if needs_one {
             context.leads_to(Outcome::CannotRun);

@@ -226,6 +226,9 @@ impl<'a> Parser<'a> {
             }
             Some(Item::Words(_) | Item::Close(_)) | None => {
                 self.no_block(&node);
+                // Nobody should complain of what is missing in it, nor of its name.
+                self.skipped_names.extend(node.args.first().map(|word| word.text.clone()));
+                node.bad = true;
                 self.add(node, sink);
             }
         }

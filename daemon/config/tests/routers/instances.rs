@@ -141,4 +141,5 @@ pub(super) const CASES: &[Case] = &[
     ("dupvrid-uni-src", "vrrp_instance A {\n@1\nunicast_src_ip 10.0.0.7\nunicast_peer {\n10.0.0.8\n}\n}\nvrrp_instance B {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n10.0.0.2\n}\nunicast_src_ip 10.0.0.6\nunicast_peer {\n10.0.0.8\n}\n}\n", 0, &[]),
     ("dupname", "vrrp_instance A {\n@1\n}\nvrrp_instance A {\n@2\n}\n", 4, &["duplicate-name"]),
     ("owner-if", "vrrp_instance A {\n@1\npriority 255\ntrack_interface {\neth1 weight 5\n}\n}\n", 4, &["weight-ignored"]),
+    ("vip-without-block", "vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nversion 3\nvirtual_ipaddress\n}\n", 3, &["missing-brace"]),
 ];
