@@ -135,11 +135,20 @@ pub(super) struct Outline {
     meanings: HashMap<(BlockId, u32, bool), Meaning>,
     /// How many items there are.
     items: usize,
+    /// How many entries were taken so far, in all attempts.
+    taken: u64,
 }
 
 impl Outline {
     /// Of at most so many items; what follows them is left alone.
     const MOST: usize = 20_000;
+    /// After so many entries, in all attempts, nothing more is tried.
+    const PATIENCE: u64 = 50_000_000;
+
+    /// Has so much been tried that it is time to leave it?
+    pub(super) fn is_out_of_patience(&self) -> bool {
+        self.taken > Self::PATIENCE
+    }
 
     /// Reads the outline of a configuration.
     pub(super) fn read(mut items: Items, context: &mut Context) -> Self {
@@ -206,6 +215,7 @@ impl Outline {
     /// Takes one entry, or a line and its `{`, with a brace changed: what does not fit about it, and how many entries
     /// it takes.
     pub(super) fn step(&mut self, at: usize, edit: Option<Edit>, stack: &mut Vec<Open>) -> (Misfit, usize) {
+        self.taken += 1;
         let mut misfit = Misfit::default();
         if edit.is_some_and(|edit| edit.closes_before(at)) && stack.pop().is_none() {
             misfit.cost += BRACE;

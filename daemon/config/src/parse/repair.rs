@@ -6,7 +6,7 @@
 //! the indentation agrees with. A change must explain more than it costs: a keyword that merely stands in the wrong
 //! place is no reason to doubt the braces.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use super::brace_report;
 use super::outline::{Edit, MISSPELT, Misfit, Open, Outline, Token};
@@ -20,6 +20,8 @@ const MOST_SEARCHES: usize = 100;
 const BACK: usize = 2_000;
 /// How many entries after it are looked at.
 const AHEAD: usize = 4_000;
+/// How deep blocks may be open: a text with more is not what any single brace could make fit.
+const DEEPEST: usize = 64;
 /// How far a brace may have been moved, in entries.
 const MOVED: usize = 4;
 
@@ -89,7 +91,7 @@ pub(super) struct Trouble {
     start: usize,
     /// For each entry from `first` to `at`, the blocks that are open before it, and what did not fit up to there.
     first: usize,
-    before: Vec<(Vec<Open>, Misfit)>,
+    before: VecDeque<(Vec<Open>, Misfit)>,
 }
 
 impl Trouble {
@@ -97,12 +99,15 @@ impl Trouble {
     fn find(outline: &mut Outline, from: usize, left: &HashSet<usize>) -> Option<Self> {
         let mut stack: Vec<Open> = Vec::new();
         let mut sum = Misfit::default();
-        let mut before: Vec<(Vec<Open>, Misfit)> = Vec::new();
+        let mut before: VecDeque<(Vec<Open>, Misfit)> = VecDeque::new();
         // Where the last block of the top level, and the one before it, begin.
         let mut starts = [from, from];
         let mut at = from;
         loop {
-            before.push((stack.clone(), sum));
+            if stack.len() > DEEPEST || outline.is_out_of_patience() {
+                return None;
+            }
+            before.push_back((stack.clone(), sum));
             let item = outline.item(at);
             let is_line = matches!(outline.entries.get(at).map(|entry| entry.token), Some(Token::Line(_)));
             if stack.is_empty() && is_line {
@@ -113,22 +118,20 @@ impl Trouble {
             let fits = if at_end { stack.is_empty() } else { misfit.cost <= MISSPELT };
             if !fits && !left.contains(&item) {
                 let first = starts[0].max(at.saturating_sub(BACK));
-                return Some(Self {
-                    at,
-                    item,
-                    start: starts[0],
-                    first,
-                    before: before.split_off(first - from),
-                });
+                before.drain(..(first + before.len()).saturating_sub(at + 1));
+                return Some(Self { at, item, start: starts[0], first, before });
             }
             if at_end {
                 return None;
             }
             sum.add(misfit);
             if taken == 2 {
-                before.push((stack.clone(), sum));
+                before.push_back((stack.clone(), sum));
             }
             at += taken;
+            while before.len() > BACK + 2 {
+                before.pop_front();
+            }
         }
     }
 
@@ -171,6 +174,9 @@ impl Trouble {
                 if best.is_none_or(|(known, _)| misfit < known) {
                     best = Some((misfit, edit));
                 }
+            }
+            if outline.is_out_of_patience() {
+                return None;
             }
         }
         best.map(|(_, edit)| edit).filter(|edit| !self.closes_nothing(*edit))
