@@ -1,5 +1,6 @@
-//! `keepwatchd -t`: is the configuration good? In: a file. Out: diagnostics on standard error (or in the file that
-//! was named), and keepalived's exit status: 0 good, 3 can't run, 4 runs after changes, 5 insecure scripts.
+//! `keepwatchd -t`: is the configuration good, and good for this host? In: a file. Out: diagnostics on standard error
+//! (or in the file that was named), and keepalived's exit status: 0 good, 3 can't run, 4 runs after changes, 5 insecure
+//! scripts. As in keepalived, interfaces that are not there are a reason not to run, unless `dynamic_interfaces`.
 
 use std::fs::OpenOptions;
 use std::io::{self, IsTerminal, Write};
@@ -7,10 +8,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use keepwatch_config::Diagnostics;
 
 use crate::cli::Cli;
 use crate::paths;
-use crate::worker::configuration::options;
+use crate::worker::configuration::{interfaces, options};
 
 /// Checks and tells; the exit status.
 ///
@@ -19,9 +21,17 @@ use crate::worker::configuration::options;
 pub fn run(cli: &Cli) -> Result<i32> {
     let file = cli.use_file.clone().unwrap_or_else(paths::default_configuration);
     let loaded = keepwatch_config::load(&file, &options(cli.config_id.as_deref(), cli.expansion_limit));
+    let interfaces = interfaces(&loaded);
+    let outcome = loaded.diagnostics.outcome().max(interfaces.outcome());
+    let text = |styled| {
+        let text = loaded.diagnostics.render_text(styled) + &interfaces.render_text(styled);
+        if text.is_empty() {
+            return text;
+        }
+        format!("{text}{}: {}\n", file.display(), Diagnostics::summary([&loaded.diagnostics, &interfaces]))
+    };
     match cli.config_test.as_deref() {
         Some(log) if log != Path::new("-") => {
-            let text = loaded.diagnostics.render_text(false);
             let mut log_file = OpenOptions::new()
                 .append(true)
                 .create(true)
@@ -29,17 +39,16 @@ pub fn run(cli: &Cli) -> Result<i32> {
                 .custom_flags(libc::O_NOFOLLOW)
                 .open(log)
                 .with_context(|| log.display().to_string())?;
-            log_file.write_all(text.as_bytes()).with_context(|| log.display().to_string())?;
+            log_file.write_all(text(false).as_bytes()).with_context(|| log.display().to_string())?;
         }
         _ => {
-            let text = loaded.diagnostics.render_text(io::stderr().is_terminal());
-            io::stderr().write_all(text.as_bytes()).context("standard error")?;
+            io::stderr().write_all(text(io::stderr().is_terminal()).as_bytes()).context("standard error")?;
         }
     }
     if let Some(config) = loaded.config.as_ref().filter(|_| cli.dump_conf) {
         dump(config).context("standard output")?;
     }
-    Ok(i32::from(loaded.diagnostics.exit_code()))
+    Ok(i32::from(outcome.exit_code()))
 }
 
 /// The configuration as it was understood: every default filled in, in JSON, on standard output.

@@ -60,6 +60,9 @@ pub fn load(path: &Path, options: &Options) -> Loaded {
             let mut diagnostics = Diagnostics::default();
             let message = format!("{} {error}", path.display());
             diagnostics.push(Diagnostic::error("unreadable-file", message).fatal());
+            let mut sources = SourceMap::default();
+            sources.add(path.to_path_buf(), String::new());
+            diagnostics.set_sources(Arc::new(sources));
             Loaded { config: None, diagnostics, files: Vec::new(), places: Places::default() }
         }
     }

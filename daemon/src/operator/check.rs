@@ -1,11 +1,11 @@
 //! `keepwatch check`: are these configuration files good, and do they fit each other? Needs no daemon. Exit status 0 if
 //! there is no mistake.
 
-use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use keepwatch_config::{Diagnostics, Loaded, Options, check_cluster};
 
 /// How diagnostics are told.
@@ -17,27 +17,50 @@ pub(super) enum MessageFormat {
     Json,
 }
 
-/// Checks each file, then all of them against each other, and writes what there is to say.
+/// Checks each file (`-` is standard input), then all of them against each other, and writes what there is to say.
 pub(super) fn run(
     files: &[PathBuf],
     options: &Options,
     json: bool,
     out: &mut impl Write,
 ) -> Result<ExitCode> {
-    let loaded: Vec<Loaded> = files.iter().map(|file| keepwatch_config::load(file, options)).collect();
+    let loaded = files.iter().map(|file| load(file, options)).collect::<Result<Vec<Loaded>>>()?;
     let against_others = check_cluster(&loaded);
     let mut good = true;
     for ((file, loaded), others) in files.iter().zip(&loaded).zip(&against_others) {
-        let diagnostics = &loaded.diagnostics;
-        good &= !diagnostics.has_errors() && !others.has_errors();
-        if !json && diagnostics.is_empty() && others.is_empty() {
-            writeln!(out, "{}: good", file.display())?;
+        let both = [&loaded.diagnostics, others];
+        good &= !both.iter().any(|diagnostics| diagnostics.has_errors());
+        for diagnostics in both {
+            tell(diagnostics, json, out)?;
         }
-        tell(diagnostics, json, out)?;
-        tell(others, json, out)?;
+        if json {
+            continue;
+        }
+        let summary = match both.iter().all(|diagnostics| diagnostics.is_empty()) {
+            true => "good".to_owned(),
+            false => Diagnostics::summary(both),
+        };
+        writeln!(out, "{}: {summary}", name(file).display())?;
     }
     out.flush()?;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn load(file: &Path, options: &Options) -> Result<Loaded> {
+    if file.as_os_str() != STANDARD_INPUT {
+        return Ok(keepwatch_config::load(file, options));
+    }
+    let mut bytes = Vec::new();
+    io::stdin().read_to_end(&mut bytes).context("standard input")?;
+    Ok(keepwatch_config::load_text(name(file), String::from_utf8_lossy(&bytes).into_owned(), options))
+}
+
+/// What standard input is called on the command line.
+const STANDARD_INPUT: &str = "-";
+
+/// What a file is called in what is said about it.
+fn name(file: &Path) -> &Path {
+    if file.as_os_str() == STANDARD_INPUT { Path::new("<stdin>") } else { file }
 }
 
 fn tell(diagnostics: &Diagnostics, json: bool, out: &mut impl Write) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! `keepwatch explain`, `fmt` and `config`: the configuration language for people who write it. None needs a daemon.
 
 use std::fs::{Metadata, OpenOptions};
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -27,33 +27,53 @@ pub(super) fn explain(keyword: &str, out: &mut impl Write) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Rewrites files in canonical layout, or standard input to `out` when there is none.
-pub(super) fn format(files: &[PathBuf], check: bool, out: &mut impl Write) -> Result<ExitCode> {
-    if files.is_empty() {
-        let mut text = String::new();
-        io::stdin().read_to_string(&mut text).context("standard input")?;
-        let formatted = keepwatch_config::format(&text);
-        if check {
-            return Ok(if formatted == text { ExitCode::SUCCESS } else { ExitCode::FAILURE });
-        }
-        out.write_all(formatted.as_bytes())?;
-        return Ok(ExitCode::SUCCESS);
-    }
+/// Rewrites files in canonical layout, or standard input to `out` when there is none or it is `-`. A file with a wrong
+/// brace is left as it is: its indentation tells where the brace should be.
+pub(super) fn format(
+    files: &[PathBuf],
+    check: bool,
+    options: &Options,
+    out: &mut impl Write,
+) -> Result<ExitCode> {
+    let stdin = [PathBuf::from("-")];
+    let files = if files.is_empty() { &stdin } else { files };
     let mut good = true;
     for file in files {
-        let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-        let formatted = keepwatch_config::format(&text);
-        if formatted == text {
-            continue;
-        }
-        if check {
-            good = false;
-            writeln!(out, "{}: not in canonical layout", file.display())?;
+        let from_stdin = file.as_os_str() == "-";
+        let text = if from_stdin {
+            io::read_to_string(io::stdin()).context("standard input")?
         } else {
+            std::fs::read_to_string(file).with_context(|| file.display().to_string())?
+        };
+        let name = if from_stdin { Path::new("<stdin>") } else { file };
+        let Some(formatted) = formatted(name, &text, options)? else {
+            good = false;
+            continue;
+        };
+        let same = formatted == text;
+        if check && !same {
+            good = false;
+            writeln!(out, "{}: not in canonical layout", name.display())?;
+        } else if from_stdin && !check {
+            out.write_all(formatted.as_bytes())?;
+        } else if !check && !same {
             replace(file, &formatted).with_context(|| file.display().to_string())?;
         }
     }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A text in canonical layout; `None` if a brace in it is wrong, which is said.
+fn formatted(name: &Path, text: &str, options: &Options) -> io::Result<Option<String>> {
+    let options = Options { scripts: false, ..options.clone() };
+    let diagnostics = keepwatch_config::load_text(name, text.to_owned(), &options).diagnostics;
+    if !diagnostics.has_wrong_braces() {
+        return Ok(Some(keepwatch_config::format(text)));
+    }
+    let said = diagnostics.render_text(io::stderr().is_terminal());
+    let refused = format!("{said}{}: not changed, as a brace is wrong\n", name.display());
+    io::stderr().write_all(refused.as_bytes())?;
+    Ok(None)
 }
 
 /// Puts a new text in a file's place: whoever reads it meanwhile finds the old one or the new one, whole.
@@ -83,7 +103,11 @@ fn write_new(path: &Path, text: &str, like: &Metadata) -> io::Result<()> {
 /// Writes the model of a configuration in JSON; diagnostics go to standard error.
 pub(super) fn config(file: &Path, options: &Options, out: &mut impl Write) -> Result<ExitCode> {
     let loaded = keepwatch_config::load(file, options);
-    let text = loaded.diagnostics.render_text(io::stderr().is_terminal());
+    let mut text = loaded.diagnostics.render_text(io::stderr().is_terminal());
+    if !text.is_empty() {
+        let summary = keepwatch_config::Diagnostics::summary([&loaded.diagnostics]);
+        text.push_str(&format!("{}: {summary}\n", file.display()));
+    }
     io::stderr().write_all(text.as_bytes())?;
     let Some(config) = loaded.config else { return Ok(ExitCode::FAILURE) };
     serde_json::to_writer_pretty(&mut *out, &config.to_json()).map_err(io::Error::from)?;

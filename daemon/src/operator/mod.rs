@@ -72,7 +72,7 @@ enum Verb {
     },
     /// Check configuration files, without a daemon
     Check {
-        /// The files
+        /// The files; `-` is standard input. Several are also held against each other, as the files of one cluster
         #[arg(required = true)]
         files: Vec<PathBuf>,
         /// Which lines that begin with @ID count [default: the host's name]
@@ -87,9 +87,9 @@ enum Verb {
         /// The keyword
         keyword: String,
     },
-    /// Bring configuration files into canonical layout; without a file, from standard input to standard output
+    /// Bring configuration files into canonical layout; without a file, or with `-`, from standard input to standard output
     Fmt {
-        /// The files, which are rewritten
+        /// The files, which are rewritten in place; one with a wrong brace is left as it is
         files: Vec<PathBuf>,
         /// Change nothing; exit status 1 if a file is not in canonical layout
         #[arg(long)]
@@ -134,7 +134,7 @@ fn run(command: Command) -> Result<ExitCode> {
             return check::run(&files, &read(config_id), json, &mut out);
         }
         Verb::Explain { keyword } => return language::explain(&keyword, &mut out),
-        Verb::Fmt { files, check } => return language::format(&files, check, &mut out),
+        Verb::Fmt { files, check } => return language::format(&files, check, &read(None), &mut out),
         Verb::Config { file, config_id } => return language::config(&file, &read(config_id), &mut out),
         Verb::Status => Question::Status,
         Verb::Events { follow, lines } => {

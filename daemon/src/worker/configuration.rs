@@ -18,13 +18,17 @@ pub struct Accepted {
     /// The configuration.
     pub config: Config,
     diagnostics: Diagnostics,
+    /// What is to be said about interfaces that are not there.
+    interfaces: Diagnostics,
 }
 
 impl Accepted {
     /// Publishes what was said about it.
     pub fn tell(&self, bus: &Bus, cause: EventId) {
-        for diagnostic in self.diagnostics.iter().take(TOLD) {
-            bus.publish(Some(cause), diagnosed(&self.diagnostics, diagnostic));
+        for all in [&self.diagnostics, &self.interfaces] {
+            for diagnostic in all.iter().take(TOLD) {
+                bus.publish(Some(cause), diagnosed(all, diagnostic));
+            }
         }
     }
 }
@@ -47,20 +51,41 @@ pub fn load(settings: &Settings) -> Loaded {
     )
 }
 
-/// The configuration to start with: as keepalived, one with mistakes runs without what is wrong. Tells the operator's
+/// What is wrong with the interfaces of a configuration on this host: nothing if it runs in a namespace of its own, whose
+/// interfaces are others.
+pub fn interfaces(loaded: &Loaded) -> Diagnostics {
+    if loaded.config.as_ref().is_none_or(|config| config.global.net_namespace.is_some()) {
+        return Diagnostics::default();
+    }
+    match nix::net::if_::if_nameindex() {
+        Ok(present) => {
+            let names = present.iter().map(|interface| interface.name().to_string_lossy().into_owned());
+            keepwatch_config::check_interfaces(loaded, &names.collect::<Vec<_>>())
+        }
+        // Whoever cannot be told which there are cannot say that one is missing.
+        Err(_) => Diagnostics::default(),
+    }
+}
+
+/// The configuration to start with: as keepalived, one with mistakes runs without what is wrong; unlike keepalived, an
+/// interface that is not there is waited for, with or without `dynamic_interfaces`, though it is said. Tells the operator's
 /// terminal, if there is one, about every mistake. None if nothing can be run; then the log says why.
 pub fn at_start(settings: &Settings) -> Option<Accepted> {
-    let Loaded { config, diagnostics, .. } = load(settings);
-    if diagnostics.has_errors() {
-        let styled = std::io::IsTerminal::is_terminal(&std::io::stderr());
-        eprint!("{}", diagnostics.render_text(styled));
+    let loaded = load(settings);
+    let interfaces = interfaces(&loaded);
+    let Loaded { config, diagnostics, .. } = loaded;
+    let styled = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    for all in [&diagnostics, &interfaces] {
+        if all.has_errors() {
+            eprint!("{}", all.render_text(styled));
+        }
     }
     if config.is_none() {
         // Not to the console: it has just been told.
         let mut log = Sinks::open(&LogSettings { console: false, ..LogSettings::of(&settings.cli) });
         diagnostics.render_short().take(TOLD).for_each(|line| log.now(log::Severity::Error, line));
     }
-    config.map(|config| Accepted { config, diagnostics })
+    config.map(|config| Accepted { config, diagnostics, interfaces })
 }
 
 /// The configuration to go on with: one with mistakes is refused, by the fact that says so.
@@ -68,9 +93,11 @@ pub fn at_start(settings: &Settings) -> Option<Accepted> {
 /// # Errors
 /// The fact.
 pub fn at_reload(settings: &Settings) -> Result<Accepted, Box<DaemonFact>> {
-    let Loaded { config, diagnostics, .. } = load(settings);
+    let loaded = load(settings);
+    let interfaces = interfaces(&loaded);
+    let Loaded { config, diagnostics, .. } = loaded;
     if let Some(config) = config.filter(|_| !diagnostics.has_errors()) {
-        return Ok(Accepted { config, diagnostics });
+        return Ok(Accepted { config, diagnostics, interfaces });
     }
     let worst = diagnostics.iter().find(|d| d.severity == Severity::Error).or(diagnostics.iter().next());
     let first = worst.map_or_else(String::new, |d| match place(&diagnostics, d) {

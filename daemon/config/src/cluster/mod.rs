@@ -5,15 +5,14 @@
 //! the same interface or the same name.
 
 mod pair;
-mod place;
 mod servers;
 
 use std::collections::{BTreeSet, HashMap};
 
-use self::place::{Place, find};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::load::Loaded;
 use crate::model::{Config, Family, Instance, VirtualRouterId};
+use crate::places::{Place, find};
 
 /// An instance and the file it is in, with the number of that.
 type Entry<'a> = (usize, &'a Loaded, &'a Instance);

@@ -5,12 +5,29 @@ use std::collections::BTreeSet;
 use super::addresses;
 use crate::diagnostics::Diagnostic;
 use crate::model::{Authentication, InitialState, Instance, VrrpVersion};
+use crate::places::Place;
 
 /// Something that does not fit, and the keyword that it is about.
 #[derive(Debug)]
 pub(super) struct Finding {
     pub(super) diagnostic: Diagnostic,
     pub(super) keyword: &'static str,
+}
+
+impl Finding {
+    /// The finding, said at its keyword here, with the place there.
+    pub(super) fn said_of(self, here: Place<'_>, there: Place<'_>) -> Diagnostic {
+        let mut diagnostic = self.diagnostic;
+        if let Some(span) = here.of_keyword(self.keyword) {
+            diagnostic = diagnostic.at(span, "here");
+        }
+        if let Some(span) = there.of_keyword(self.keyword) {
+            let place = there.sources.place(span);
+            diagnostic =
+                diagnostic.help(format!("the other one is at {}:{}", place.path.display(), place.line));
+        }
+        diagnostic
+    }
 }
 
 /// Compares an instance of an earlier file with one of this file.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::place::find;
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::load::Loaded;
 use crate::model::{Config, VirtualServer};
+use crate::places::find;
 
 /// Compares the virtual servers of an earlier file with those of this file.
 pub(super) fn compare(

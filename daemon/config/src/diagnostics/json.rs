@@ -33,11 +33,13 @@ impl Diagnostics {
     fn line<'a>(&'a self, diagnostic: &'a Diagnostic) -> Line<'a> {
         let place = diagnostic.span.map(|span| self.sources.place(span));
         let help = self.help(diagnostic);
+        let whole_file = self.sources.files().next().map(|file| file.path.as_path());
+        let path = place.as_ref().map(|place| place.path).or(whole_file);
         Line {
             severity: diagnostic.severity,
             code: diagnostic.code,
             message: &diagnostic.message,
-            file: place.as_ref().map(|place| place.path.display().to_string()),
+            file: path.map(|path| path.display().to_string()),
             line: place.as_ref().map(|place| place.line),
             column: place.as_ref().map(|place| place.column),
             help: (!help.is_empty()).then(|| help.join("; ")),

@@ -34,18 +34,27 @@ impl Diagnostics {
         text
     }
 
-    /// All of it in one line, e.g. `2 errors, 1 warning; the configuration runs after changes`.
-    pub fn summary(&self) -> String {
-        let counted = |severity: Severity, one: &str| {
-            let count = self.list.iter().filter(|diagnostic| diagnostic.severity == severity).count();
-            let count = if severity == Severity::Error { self.errors } else { count };
-            let plural = if count == 1 { "" } else { "s" };
-            (count > 0).then(|| format!("{count} {one}{plural}"))
+    /// Everything that was said about a configuration in one line, e.g. `2 errors, 1 warning; the configuration runs
+    /// after changes`.
+    pub fn summary<'a>(all: impl IntoIterator<Item = &'a Self> + Clone) -> String {
+        let count = |severity: Severity, one: &str| {
+            let each = all.clone().into_iter().map(|diagnostics| match severity {
+                Severity::Error => diagnostics.errors,
+                Severity::Warning | Severity::Note => {
+                    diagnostics.list.iter().filter(|diagnostic| diagnostic.severity == severity).count()
+                }
+            });
+            match each.sum::<usize>() {
+                0 => None,
+                1 => Some(format!("1 {one}")),
+                more => Some(format!("{more} {one}s")),
+            }
         };
         let counts = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")];
         let counts: Vec<String> =
-            counts.into_iter().filter_map(|(severity, one)| counted(severity, one)).collect();
-        let verdict = match self.outcome() {
+            counts.into_iter().filter_map(|(severity, one)| count(severity, one)).collect();
+        let worst = all.clone().into_iter().map(Self::outcome).max().unwrap_or(Outcome::Runs);
+        let verdict = match worst {
             Outcome::Runs => "the configuration runs",
             Outcome::RunsChanged => "the configuration runs after changes",
             Outcome::UnsafeScript => "the configuration runs, but a script may be unsafe",
