@@ -2,6 +2,7 @@
 //! `keepwatch` command says about it all.
 
 mod command_line;
+mod interfaces;
 mod operator;
 mod reload;
 mod scene;

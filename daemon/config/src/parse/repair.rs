@@ -6,7 +6,7 @@
 //! the indentation agrees with. A change must explain more than it costs: a keyword that merely stands in the wrong
 //! place is no reason to doubt the braces.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 
 use super::brace_report;
 use super::outline::{Edit, MISSPELT, Misfit, Open, Outline, Token};
@@ -15,13 +15,11 @@ use crate::items::{Change, Items};
 use crate::preprocess::Context;
 
 /// Most places that are looked into.
-const MOST_SEARCHES: usize = 100;
+const MOST_SEARCHES: usize = 1000;
 /// How many entries before the one that does not fit may have the mistake.
 const BACK: usize = 2_000;
 /// How many entries after it are looked at.
-const AHEAD: usize = 4_000;
-/// How deep blocks may be open: a text with more is not what any single brace could make fit.
-const DEEPEST: usize = 64;
+const AHEAD: usize = 500;
 /// How far a brace may have been moved, in entries.
 const MOVED: usize = 4;
 
@@ -91,7 +89,7 @@ pub(super) struct Trouble {
     start: usize,
     /// For each entry from `first` to `at`, the blocks that are open before it, and what did not fit up to there.
     first: usize,
-    before: VecDeque<(Vec<Open>, Misfit)>,
+    before: Vec<(Vec<Open>, Misfit)>,
 }
 
 impl Trouble {
@@ -99,39 +97,41 @@ impl Trouble {
     fn find(outline: &mut Outline, from: usize, left: &HashSet<usize>) -> Option<Self> {
         let mut stack: Vec<Open> = Vec::new();
         let mut sum = Misfit::default();
-        let mut before: VecDeque<(Vec<Open>, Misfit)> = VecDeque::new();
+        let mut before: Vec<(Vec<Open>, Misfit)> = Vec::new();
+        // The entry that the first of them is for.
+        let mut first = from;
         // Where the last block of the top level, and the one before it, begin.
         let mut starts = [from, from];
         let mut at = from;
         loop {
-            if stack.len() > DEEPEST || outline.is_out_of_patience() {
-                return None;
+            if before.len() > 4 * BACK {
+                first += before.drain(..before.len() - 2 * BACK).len();
             }
-            before.push_back((stack.clone(), sum));
+            before.push((stack.clone(), sum));
             let item = outline.item(at);
             let is_line = matches!(outline.entries.get(at).map(|entry| entry.token), Some(Token::Line(_)));
             if stack.is_empty() && is_line {
                 starts = [starts[1], at];
             }
-            let at_end = at >= outline.entries.len();
+            let at_end = outline.is_end(at);
+            if outline.is_exhausted() || (at >= outline.entries.len() && !at_end) {
+                return None;
+            }
             let (misfit, taken) = outline.step(at, None, &mut stack);
             let fits = if at_end { stack.is_empty() } else { misfit.cost <= MISSPELT };
             if !fits && !left.contains(&item) {
-                let first = starts[0].max(at.saturating_sub(BACK));
-                before.drain(..(first + before.len()).saturating_sub(at + 1));
-                return Some(Self { at, item, start: starts[0], first, before });
+                let back = starts[0].max(at.saturating_sub(BACK));
+                let before = before.split_off(back - first);
+                return Some(Self { at, item, start: starts[0], first: back, before });
             }
             if at_end {
                 return None;
             }
             sum.add(misfit);
             if taken == 2 {
-                before.push_back((stack.clone(), sum));
+                before.push((stack.clone(), sum));
             }
             at += taken;
-            while before.len() > BACK + 2 {
-                before.pop_front();
-            }
         }
     }
 
@@ -169,14 +169,14 @@ impl Trouble {
                 if misfit.cost > most {
                     continue;
                 }
+                if outline.is_exhausted() {
+                    return None;
+                }
                 misfit.add(*sum);
                 misfit.cost += edit.price();
                 if best.is_none_or(|(known, _)| misfit < known) {
                     best = Some((misfit, edit));
                 }
-            }
-            if outline.is_out_of_patience() {
-                return None;
             }
         }
         best.map(|(_, edit)| edit).filter(|edit| !self.closes_nothing(*edit))

@@ -1,0 +1,69 @@
+//! Interfaces that are named but not there: `keepwatchd -t` judges as keepalived does, and the daemon says the same.
+
+use std::fs;
+
+use anyhow::Result;
+use integration::{Host, Instance, Lab, binaries, keepwatchd::Keepwatchd};
+
+use crate::scene::{file, keepwatch, text};
+
+const KEEPALIVED: &str = "/usr/sbin/keepalived";
+
+/// What `keepwatchd -t` ends with and says, and whether keepalived finds fault with the file.
+fn judged(host: &Host, path: &str) -> Result<(Option<i32>, String, bool)> {
+    let ours = host.output(binaries::path("keepwatchd")?, &["-t", "-f", path])?;
+    let theirs = host.output(KEEPALIVED, &["-t", "-f", path])?;
+    Ok((ours.status.code(), text(&ours.stderr), theirs.status.code() != Some(0)))
+}
+
+#[test]
+fn an_interface_that_is_not_there_is_told_as_by_keepalived() -> Result<()> {
+    let lab = Lab::new("no-interface")?;
+    let (_lan, mut hosts) = lab.routers(1)?;
+    let host = hosts.remove(0);
+    let directory = tempfile::tempdir()?;
+    let instance = || Instance::new("VI_1");
+    // What names it, in the instance or at the top level; where it is said; what is said there.
+    let cases = [
+        (instance().interface("eht0"), "", 3, "did you mean `eth0`?"),
+        (instance().line("track_interface {\n eth5\n }"), "", 3, "interface that is tracked"),
+        (instance().vip("10.78.9.10/32 dev eth5"), "", 3, "interface of an address"),
+        (instance().line("virtual_routes {\n 10.1.0.0/24 dev eth5\n }"), "", 3, "interface of a route"),
+        (
+            instance().line("virtual_rules {\n from 10.1.0.0/24 iif eth5 table 5 preference 7\n }"),
+            "",
+            3,
+            "interface of a rule",
+        ),
+        (instance(), "static_ipaddress {\n 10.3.0.1/24 dev eth5\n}\n", 3, "interface of an address"),
+        (instance().interface("eth5"), "dynamic_interfaces", 0, "note: there is no interface `eth5`"),
+        (
+            instance().line("track_interface {\n eth5\n }"),
+            "dynamic_interfaces",
+            0,
+            "note: there is no interface",
+        ),
+        (instance(), "", 0, ""),
+    ];
+    for (instance, more, exit, says) in cases {
+        let (global, root) = if more.contains('{') { ("", more) } else { (more, "") };
+        let path = file(directory.path(), "a.conf", &(instance.version_2(global) + root))?;
+        let (ours, said, faulty) = judged(&host, &path)?;
+        let read = fs::read_to_string(&path)?;
+        assert_eq!((ours, faulty), (Some(exit), exit != 0), "{read}\n{said}");
+        assert!(said.contains(says), "{read}\n{said}");
+        assert_eq!(said.matches("there is no interface").count(), usize::from(!says.is_empty()), "{said}");
+        // On another host it may be there.
+        assert!(keepwatch(&["check", &path])?.status.success(), "{read}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_daemon_says_which_interface_it_waits_for() -> Result<()> {
+    let lab = Lab::new("waits-for-it")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let config = Instance::new("VI_1").interface("eth5").version_2("");
+    let daemon = Keepwatchd::on(&hosts[0]).config(config).flag("--vrrp").start()?;
+    daemon.wait_for_log("there is no interface `eth5`")
+}
