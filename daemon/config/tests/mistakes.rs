@@ -285,3 +285,31 @@ fn an_instance_that_cannot_run_is_looked_at_to_its_end() {
         ["out-of-range:3", "conflict:4", "unknown-tracked:7", "invalid-address:10", "family-mix:11"]
     );
 }
+
+#[test]
+fn a_brace_that_is_missing_in_a_large_file_is_one_mistake() {
+    let instance = |number: usize| {
+        let close = if number == 1500 { "" } else { "    }\n" };
+        format!(
+            "vrrp_instance V{number} {{\n    interface eth{}\n    virtual_router_id {}\n    virtual_ipaddress {{\n        \
+             10.0.{}.{}\n{close}}}\n",
+            number / 255,
+            number % 255 + 1,
+            number / 256,
+            number % 256
+        )
+    };
+    let text: String = (0..3000).map(instance).collect();
+    let loaded = read(&text);
+    assert_eq!(said(&loaded), ["missing-brace:10504"]);
+    assert_eq!(loaded.config.map(|config| config.instances.len()), Some(3000));
+}
+
+#[test]
+fn blocks_without_end_in_one_another_are_told_in_few_words() {
+    for line in ["x {\n", "vrrp_instance A {\n", "virtual_server 10.0.0.1 80 {\nreal_server 10.0.0.2 80 {\n"]
+    {
+        let loaded = read(&line.repeat(20_000));
+        assert!((1..10).contains(&said(&loaded).len()), "{line}: {}", said(&loaded).len());
+    }
+}

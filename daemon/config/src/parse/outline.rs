@@ -135,11 +135,19 @@ pub(super) struct Outline {
     meanings: HashMap<(BlockId, u32, bool), Meaning>,
     /// How many items there are.
     items: usize,
+    /// The text goes on after the last entry.
+    cut: bool,
+    /// How many steps were taken.
+    steps: u64,
 }
 
 impl Outline {
     /// Of at most so many items; what follows them is left alone.
-    const MOST: usize = 20_000;
+    const MOST: usize = 200_000;
+    /// After so many steps it is not worth looking any further: about a second.
+    const MOST_STEPS: u64 = 20_000_000;
+    /// So many blocks in one another are no configuration. The schema has four.
+    const DEEPEST: usize = 32;
 
     /// Reads the outline of a configuration.
     pub(super) fn read(mut items: Items, context: &mut Context) -> Self {
@@ -168,6 +176,7 @@ impl Outline {
             last_line = Some(line);
             outline.push(token, span, indent);
             if outline.entries.len() == Self::MOST {
+                outline.cut = items.next(context).is_some();
                 break;
             }
         }
@@ -203,9 +212,20 @@ impl Outline {
         meaning
     }
 
+    /// Has it been looked at for long enough? What [`Self::run`] says then means nothing.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.steps >= Self::MOST_STEPS
+    }
+
+    /// Is this the end of the text?
+    pub(super) fn is_end(&self, at: usize) -> bool {
+        at >= self.entries.len() && !self.cut
+    }
+
     /// Takes one entry, or a line and its `{`, with a brace changed: what does not fit about it, and how many entries
     /// it takes.
     pub(super) fn step(&mut self, at: usize, edit: Option<Edit>, stack: &mut Vec<Open>) -> (Misfit, usize) {
+        self.steps += if stack.len() > Self::DEEPEST { Self::MOST_STEPS } else { 1 };
         let mut misfit = Misfit::default();
         if edit.is_some_and(|edit| edit.closes_before(at)) && stack.pop().is_none() {
             misfit.cost += BRACE;
@@ -345,12 +365,12 @@ impl Outline {
     ) -> Misfit {
         let mut sum = Misfit::default();
         let mut at = from;
-        while at < end && sum.cost <= most {
+        while at < end && sum.cost <= most && !self.is_exhausted() {
             let (misfit, taken) = self.step(at, edit, &mut stack);
             sum.add(misfit);
             at += taken;
         }
-        if at >= self.entries.len() {
+        if self.is_end(at) {
             // The end of the text is a place where a brace can be put in, too.
             let (misfit, _) = self.step(self.entries.len(), edit, &mut stack);
             sum.add(misfit);

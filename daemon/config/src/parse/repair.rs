@@ -15,11 +15,11 @@ use crate::items::{Change, Items};
 use crate::preprocess::Context;
 
 /// Most places that are looked into.
-const MOST_SEARCHES: usize = 100;
+const MOST_SEARCHES: usize = 1000;
 /// How many entries before the one that does not fit may have the mistake.
 const BACK: usize = 2_000;
 /// How many entries after it are looked at.
-const AHEAD: usize = 4_000;
+const AHEAD: usize = 500;
 /// How far a brace may have been moved, in entries.
 const MOVED: usize = 4;
 
@@ -98,28 +98,31 @@ impl Trouble {
         let mut stack: Vec<Open> = Vec::new();
         let mut sum = Misfit::default();
         let mut before: Vec<(Vec<Open>, Misfit)> = Vec::new();
+        // The entry that the first of them is for.
+        let mut first = from;
         // Where the last block of the top level, and the one before it, begin.
         let mut starts = [from, from];
         let mut at = from;
         loop {
+            if before.len() > 4 * BACK {
+                first += before.drain(..before.len() - 2 * BACK).len();
+            }
             before.push((stack.clone(), sum));
             let item = outline.item(at);
             let is_line = matches!(outline.entries.get(at).map(|entry| entry.token), Some(Token::Line(_)));
             if stack.is_empty() && is_line {
                 starts = [starts[1], at];
             }
-            let at_end = at >= outline.entries.len();
+            let at_end = outline.is_end(at);
+            if outline.is_exhausted() || (at >= outline.entries.len() && !at_end) {
+                return None;
+            }
             let (misfit, taken) = outline.step(at, None, &mut stack);
             let fits = if at_end { stack.is_empty() } else { misfit.cost <= MISSPELT };
             if !fits && !left.contains(&item) {
-                let first = starts[0].max(at.saturating_sub(BACK));
-                return Some(Self {
-                    at,
-                    item,
-                    start: starts[0],
-                    first,
-                    before: before.split_off(first - from),
-                });
+                let back = starts[0].max(at.saturating_sub(BACK));
+                let before = before.split_off(back - first);
+                return Some(Self { at, item, start: starts[0], first: back, before });
             }
             if at_end {
                 return None;
@@ -165,6 +168,9 @@ impl Trouble {
                 let mut misfit = outline.run(from, end, stack.clone(), Some(edit), most);
                 if misfit.cost > most {
                     continue;
+                }
+                if outline.is_exhausted() {
+                    return None;
                 }
                 misfit.add(*sum);
                 misfit.cost += edit.price();
