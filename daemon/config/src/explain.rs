@@ -52,20 +52,8 @@ fn one(text: &mut String, keyword: &schema::Keyword, asked: &str, places: &[Bloc
     if keyword.name != asked {
         let _ = writeln!(text, "    `{asked}` is another spelling of `{}`.", keyword.name);
     }
-    for arg in keyword.args {
-        if let Some(form) = form(arg.kind) {
-            let need = match arg.need {
-                Need::One => "",
-                Need::Optional => ", may be left out",
-                Need::Any => ", any number of them",
-                Need::Some => ", one or more",
-            };
-            let _ = writeln!(text, "    {}: {form}{need}", arg.name);
-        }
-    }
-    if !keyword.default.is_empty() {
-        let _ = writeln!(text, "    Default: {}", keyword.default);
-    }
+    let _ = writeln!(text, "    Type: {}", kind_of(keyword));
+    let _ = writeln!(text, "    Default: {}", default_of(keyword));
     let titles: Vec<String> = places.iter().map(BlockId::to_string).collect();
     let _ = writeln!(text, "    Stands in: {}", titles.join(", "));
     let others: Vec<&str> = keyword.names().filter(|name| *name != keyword.name && *name != asked).collect();
@@ -86,6 +74,44 @@ fn one(text: &mut String, keyword: &schema::Keyword, asked: &str, places: &[Bloc
         for line in keyword.example.lines() {
             let _ = writeln!(text, "        {line}");
         }
+    }
+}
+
+/// What follows a keyword, in words.
+fn kind_of(keyword: &schema::Keyword) -> String {
+    let mut parts: Vec<String> = keyword
+        .args
+        .iter()
+        .map(|arg| {
+            let need = match arg.need {
+                Need::One => "",
+                Need::Optional => ", may be left out",
+                Need::Any => ", any number of them",
+                Need::Some => ", one or more",
+            };
+            let form = form(arg.kind).unwrap_or_else(|| "a word".into());
+            format!("{} ({form}{need})", arg.name)
+        })
+        .collect();
+    match keyword.body {
+        Body::None if parts.is_empty() => parts.push("stands alone".into()),
+        Body::None => {}
+        Body::Block(inner) => {
+            let names: Vec<&str> = schema::keywords(inner).iter().map(|keyword| keyword.name).collect();
+            parts.push(format!("a block of {}", names.join(", ")));
+        }
+        Body::Lines(form) => parts.push(format!("a block of lines, each {form}")),
+    }
+    parts.join("; ")
+}
+
+/// What holds without a keyword, in words.
+fn default_of(keyword: &schema::Keyword) -> &'static str {
+    let switch = matches!(keyword.args, [schema::Arg { kind: Kind::Bool, need: Need::Optional, .. }]);
+    match keyword.body {
+        _ if !keyword.default.is_empty() => keyword.default,
+        Body::None if keyword.args.is_empty() || switch => "off",
+        Body::None | Body::Block(_) | Body::Lines(_) => "none",
     }
 }
 

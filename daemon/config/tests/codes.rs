@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use keepwatch_config::{Options, load_text};
+
 const PAGE: &str = include_str!("../../../docs/diagnostics.md");
 
 /// String literals that stand where a code does.
@@ -48,4 +50,48 @@ fn every_code_is_on_the_page() {
     assert!(codes.len() > 60, "{codes:?}");
     let missing: Vec<&String> = codes.iter().filter(|code| !PAGE.contains(&format!("`{code}`"))).collect();
     assert!(missing.is_empty(), "docs/diagnostics.md lacks {missing:?}");
+}
+
+/// An otherwise valid configuration with a text in this place.
+fn around(place: &str, text: &str) -> String {
+    let at = |here: &str| if place == here { text } else { "" };
+    format!(
+        "global_defs {{\nscript_user root\nenable_script_security\n{}\n}}\n\
+         vrrp_instance A {{\ninterface eth0\nvirtual_router_id 51\nvirtual_ipaddress {{\n10.0.0.1\n}}\n{}\n}}\n\
+         virtual_server 10.0.0.1 80 {{\nlvs_sched rr\nlvs_method NAT\nprotocol TCP\nreal_server 10.1.0.1 80 {{\n{}\n}}\n{}\n}}\n{}\n",
+        at("in `global_defs`"),
+        at("in `vrrp_instance`"),
+        at("in `real_server`"),
+        at("in `virtual_server`"),
+        at("top level"),
+    )
+}
+
+#[test]
+fn the_examples_on_the_page_are_answered_with_their_codes() {
+    let options = Options { host_name: Some("lab".into()), ..Options::default() };
+    let mut wrong = Vec::new();
+    let mut shown = 0;
+    for row in PAGE.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let (Some(code), Some(example)) = (row.split('`').nth(1), cells.get(2)) else { continue };
+        let example = example.trim_end_matches([' ', '|']);
+        let places = [
+            "in `global_defs`",
+            "in `vrrp_instance`",
+            "in `real_server`",
+            "in `virtual_server`",
+            "top level",
+        ];
+        let Some(place) = places.into_iter().find(|place| example.ends_with(place)) else { continue };
+        let text = example.trim_end_matches(place).trim().trim_matches('`').replace(" ⏎ ", "\n");
+        let loaded = load_text(Path::new("page.conf"), around(place, &text), &options);
+        let codes: BTreeSet<&str> = loaded.diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
+        shown += 1;
+        if !codes.contains(code) {
+            wrong.push(format!("{code}: {codes:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(shown > 50, "{shown} examples");
 }

@@ -135,14 +135,47 @@ fn what_is_not_acted_on_is_said_at_its_place() {
 }
 
 #[test]
-fn every_keyword_is_explained() {
-    for (_, keyword) in all() {
+fn every_keyword_is_explained_by_each_of_its_names() {
+    for (block, keyword) in all() {
         for name in keyword.names() {
-            let text = explain(name).expect("known");
-            assert!(text.contains(keyword.help), "{name}");
+            let text = explain(name).unwrap_or_default();
+            assert!(text.contains(keyword.help), "{name}: {text}");
+            assert!(text.contains(&block.to_string()), "{name} in {block}: {text}");
+            // One paragraph for each meaning that it has.
+            for paragraph in text.split("\n\n") {
+                let (syntax, rest) = paragraph.split_once('\n').unwrap_or_default();
+                let help = rest.lines().next().unwrap_or("").trim();
+                assert!(!syntax.is_empty() && !help.is_empty(), "{name}: {paragraph}");
+                for part in ["Type: ", "Default: ", "Stands in: "] {
+                    let line = paragraph.lines().find_map(|line| line.trim_start().strip_prefix(part));
+                    assert!(line.is_some_and(|line| !line.is_empty()), "{name} has no {part}: {paragraph}");
+                }
+                let example = paragraph.split_once("    Example:\n").map_or("", |(_, example)| example);
+                assert!(!example.trim().is_empty(), "{name} has no example: {paragraph}");
+                let old = keyword.old.contains(&name) || keyword.aliases.contains(&name);
+                assert!(!old || text.contains("is another spelling of"), "{name}: {text}");
+            }
         }
     }
-    assert_eq!(explain("no_such_keyword"), None);
+}
+
+#[test]
+fn a_name_that_is_no_keyword_is_answered_with_those_that_are_like_it() {
+    for (written, meant) in [
+        ("vrrp_instnce", "vrrp_instance"),
+        ("prioritty", "priority"),
+        ("Real_Server", "real_server"),
+        ("lvs-sched", "lvs_sched"),
+        ("garp_master", "vrrp_garp_master_delay"),
+    ] {
+        assert!(explain(written).is_none(), "{written}");
+        assert!(
+            keepwatch_config::similar(written).contains(&meant),
+            "{:?}",
+            keepwatch_config::similar(written)
+        );
+    }
+    assert!(explain("zzzzzz").is_none() && keepwatch_config::similar("zzzzzz").is_empty());
 }
 
 #[test]

@@ -20,7 +20,10 @@ pub(super) fn explain(keyword: &str, out: &mut impl Write) -> Result<ExitCode> {
             let similar = keepwatch_config::similar(keyword);
             match similar.is_empty() {
                 true => bail!("there is no keyword `{keyword}`"),
-                false => bail!("there is no keyword `{keyword}`; there is {}", similar.join(", ")),
+                false => {
+                    let similar: Vec<String> = similar.iter().map(|name| format!("`{name}`")).collect();
+                    bail!("there is no keyword `{keyword}`; did you mean {}?", similar.join(", "))
+                }
             }
         }
     }
