@@ -8,7 +8,7 @@
 //! 5. [`diagnostics`] is what all of them have to say.
 //!
 //! [`load`] does all of it. It reads files and does no other I/O. Beside it stand [`check_cluster`] (the files of several
-//! routers against each other), [`explain`] and [`reference`] (the schema as text) and [`format`] (canonical layout).
+//! routers against each other), [`explain`] and [`reference()`] (the schema as text) and [`format()`] (canonical layout).
 
 mod cluster;
 pub mod diagnostics;

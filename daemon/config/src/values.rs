@@ -76,6 +76,8 @@ pub(crate) fn check(node: &Node, context: &mut Context) -> bool {
                     right = false;
                     break;
                 }
+            } else if arg.kind == Kind::Host {
+                say_what_is_lost(word, context);
             }
         }
     }
@@ -95,6 +97,15 @@ pub(crate) fn check(node: &Node, context: &mut Context) -> bool {
         context.report(if is_said { diagnostic.changes() } else { diagnostic });
     }
     right
+}
+
+/// What stands after the address of a host is no part of it; keepalived does not say so.
+fn say_what_is_lost(word: &Word, context: &mut Context) {
+    if let Some((host, _)) = word.text.split_once(['/', '-']) {
+        let message = format!("`{}` is not one address", word.text);
+        context
+            .report(Diagnostic::warning("no-effect", message).at(word.span, format!("only {host} is used")));
+    }
 }
 
 fn counted(values: usize) -> String {

@@ -163,7 +163,7 @@ fn what_is_wrong_in_a_checker_is_said_once() {
         (tcp("connect_ip fe80::1"), "missing-part"),
         (tcp("connect_ip fe80::1\nbind_if eth0"), ""),
         (tcp("connect_ip fe80::1%eth0"), "invalid-address"),
-        (tcp("connect_ip 192.0.2.5/24"), ""),
+        (tcp("connect_ip 192.0.2.5/24"), "[no-effect]"),
         ("HTTP_GET {\n}".into(), "missing-part"),
         ("HTTP_GET {\nurl {\n}\n}".into(), "missing-part"),
         ("HTTP_GET {\ntls_compliant\nurl {\npath /\n}\n}".into(), "unknown-keyword"),

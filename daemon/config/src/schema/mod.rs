@@ -2,7 +2,7 @@
 //!
 //! Parser, value checks, "did you mean", `keepwatch explain`, the reference page and the coverage test all read this
 //! table and nothing else. A keyword that is understood but whose behaviour is not built yet is listed in
-//! [`unbuilt`] as well; that list may only shrink.
+//! `unbuilt` as well; that list may only shrink.
 
 mod bfd;
 mod blocks;
