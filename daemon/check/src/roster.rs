@@ -132,7 +132,7 @@ impl Roster {
         self.queue.clear();
         let mut wanted: BTreeMap<RealKey, Vec<Definition>> = BTreeMap::new();
         for definition in definitions {
-            if is_built(&definition.checker) {
+            if definition.checker.kind.is_acted_on() {
                 wanted.entry(definition.key.real).or_default().push(definition);
             }
         }
@@ -292,18 +292,6 @@ impl Entry {
         if !matches!(outcome, Outcome::NotRun(_)) {
             self.not_run = None;
         }
-    }
-}
-
-fn is_built(checker: &Checker) -> bool {
-    match checker.kind {
-        CheckerKind::Tcp(_) => true,
-        CheckerKind::Http(_)
-        | CheckerKind::Smtp(_)
-        | CheckerKind::Dns(_)
-        | CheckerKind::Misc(_)
-        | CheckerKind::Ping(_)
-        | CheckerKind::Udp(_) => false,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::schema::{self, BlockId, Body, Kind, Need, unbuilt};
+use crate::spelling::slips;
 
 /// What a keyword is, wherever it may stand; `None` when there is no such keyword.
 pub fn explain(name: &str) -> Option<String> {
@@ -37,8 +38,11 @@ pub fn similar(name: &str) -> Vec<&'static str> {
         .iter()
         .flat_map(|block| schema::keywords(*block))
         .flat_map(schema::Keyword::names)
-        .map(|known| (strsim::osa_distance(&lower, &known.to_lowercase()), known))
-        .filter(|(distance, known)| *distance <= 3 || known.contains(&lower))
+        .filter_map(|known| {
+            // Part of a name is further away than a slip of the pen; of those, short names come first.
+            let part = || known.contains(&lower).then_some(100 + known.len());
+            Some((slips(name, known).or_else(part)?, known))
+        })
         .collect();
     names.sort_unstable();
     names.dedup();

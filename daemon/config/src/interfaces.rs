@@ -11,6 +11,7 @@ use crate::load::Loaded;
 use crate::model::{Config, DynamicInterfaces, Instance, InterfaceAddress, LinkTarget, Name, Route, Rule};
 use crate::places::{Place, find_word};
 use crate::source::Span;
+use crate::spelling::nearest;
 
 /// Where an interface is named.
 struct Use<'a> {
@@ -118,14 +119,9 @@ fn missing(used: &Use<'_>, loaded: &Loaded, config: &Config, present: &[String])
     };
     let Some(span) = place(used, loaded, name) else { return diagnostic };
     let diagnostic = diagnostic.at(span, format!("interface {}", used.what));
-    let nearest = present
-        .iter()
-        .filter(|known| *known != "lo")
-        .map(|known| (strsim::osa_distance(name, known), known))
-        .filter(|(distance, known)| *distance <= 2 && *distance < known.len())
-        .min();
-    match nearest {
-        Some((_, known)) => diagnostic.suggest(span, known.as_str(), format!("did you mean `{known}`?")),
+    let known = present.iter().map(String::as_str).filter(|known| *known != "lo");
+    match nearest(name, known) {
+        Some(known) => diagnostic.suggest(span, known, format!("did you mean `{known}`?")),
         None if present.is_empty() => diagnostic,
         None => diagnostic.help(format!("there are {}", shown(present))),
     }

@@ -25,6 +25,7 @@ mod places;
 mod preprocess;
 pub mod schema;
 pub mod source;
+mod spelling;
 pub mod tree;
 mod values;
 pub mod words;

@@ -9,6 +9,7 @@ pub(crate) use self::number::{decimal, exact, whole};
 use crate::diagnostics::Diagnostic;
 use crate::preprocess::Context;
 use crate::schema::{Arg, Body, Keyword, Kind, Need};
+use crate::spelling::nearest;
 use crate::tree::Node;
 use crate::words::{Line, QuoteError, Word, quoted_words};
 
@@ -248,11 +249,6 @@ fn look(word: &Word, kind: Kind) -> Result<(), Problem> {
 
 fn choice_problem(text: &str, choices: &[&str]) -> Problem {
     let list = choices.join(", ");
-    let nearest = choices
-        .iter()
-        .map(|choice| (strsim::osa_distance(&text.to_lowercase(), &choice.to_lowercase()), *choice))
-        .min()
-        .filter(|(distance, choice)| *distance <= 2 && *distance < choice.len());
     Problem {
         code: "invalid-value",
         message: format!("`{text}` is not known"),
@@ -261,7 +257,7 @@ fn choice_problem(text: &str, choices: &[&str]) -> Problem {
         } else {
             format!("expected one of {list}")
         },
-        replacement: nearest.map(|(_, choice)| choice.to_owned()),
+        replacement: nearest(text, choices.iter().copied()).map(str::to_owned),
         usable: false,
     }
 }

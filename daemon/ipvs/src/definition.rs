@@ -15,9 +15,7 @@ use keepwatch_bus::{
     settings::{RealServerSettings, ServiceSettings},
     subject::{Family, Protocol, RealKey, ServiceKey},
 };
-use keepwatch_config::model::{
-    self, CheckerKind, Config, GroupEntry, Tunnel, TunnelChecksum, VirtualServerKey,
-};
+use keepwatch_config::model::{self, Config, GroupEntry, Tunnel, TunnelChecksum, VirtualServerKey};
 
 use crate::{
     settings::{server_settings, service_settings},
@@ -195,21 +193,9 @@ fn define_server(position: u32, real: &model::RealServer) -> Server {
         lower_threshold: real.lower_threshold,
         inhibit: real.inhibit_on_failure,
         // Of a checker that is not built nobody would ever say that it succeeded.
-        starts_up: !real.checkers.iter().any(|checker| is_built(checker) && checker.alpha),
-        checked: real.checkers.iter().any(is_built),
+        starts_up: !real.checkers.iter().any(|checker| checker.kind.is_acted_on() && checker.alpha),
+        checked: real.checkers.iter().any(|checker| checker.kind.is_acted_on()),
         settings: server_settings(position, real),
-    }
-}
-
-fn is_built(checker: &model::Checker) -> bool {
-    match checker.kind {
-        CheckerKind::Tcp(_) => true,
-        CheckerKind::Http(_)
-        | CheckerKind::Smtp(_)
-        | CheckerKind::Dns(_)
-        | CheckerKind::Misc(_)
-        | CheckerKind::Ping(_)
-        | CheckerKind::Udp(_) => false,
     }
 }
 

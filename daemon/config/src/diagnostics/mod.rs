@@ -14,6 +14,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::source::{FileId, SourceMap, Span};
+use crate::spelling::nearest;
+use crate::words::Word;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -160,6 +162,14 @@ impl Diagnostic {
     pub fn suggest(mut self, span: Span, replacement: impl Into<String>, message: impl Into<String>) -> Self {
         self.suggestion = Some(Suggestion { span, replacement: replacement.into(), message: message.into() });
         self
+    }
+
+    /// The likely mend of a misspelt word: the nearest of those that would be right, if one is near.
+    pub(crate) fn suggest_nearest<'a>(self, word: &Word, right: impl IntoIterator<Item = &'a str>) -> Self {
+        match nearest(&word.text, right) {
+            Some(meant) => self.suggest(word.span, meant, format!("did you mean `{meant}`?")),
+            None => self,
+        }
     }
 }
 

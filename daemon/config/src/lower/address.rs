@@ -17,6 +17,12 @@ enum Broadcast {
     Given(Ipv4Addr),
 }
 
+/// Options with a value.
+const WITH_VALUE: &[&str] =
+    &["dev", "scope", "broadcast", "brd", "label", "peer", "preferred_lft", "track_group"];
+/// Options without one.
+const FLAGS: &[&str] = &["home", "-nodad", "mngtmpaddr", "noprefixroute", "autojoin", "no_track", "use_vmac"];
+
 /// The address of a line; `None` when the line is left out (reported). A static one may have a track group, a virtual one
 /// a VMAC.
 pub(super) fn line(
@@ -37,17 +43,14 @@ pub(super) fn line(
     while let Some(word) = words.get(at) {
         let keyword = &*word.text;
         at += 1;
-        let takes_value = matches!(
-            keyword,
-            "dev" | "scope" | "broadcast" | "brd" | "label" | "peer" | "preferred_lft" | "track_group"
-        );
-        if !takes_value {
+        if !WITH_VALUE.contains(&keyword) {
             let known = flag(&mut result, is_static, keyword);
             if !known && !lost {
                 context.report(
                     Diagnostic::error("unknown-option", format!("`{keyword}` is no option of an address"))
                         .at(word.span, "has no effect")
-                        .also(first.span, "of this address"),
+                        .also(first.span, "of this address")
+                        .suggest_nearest(word, WITH_VALUE.iter().chain(FLAGS).copied()),
                 );
             }
             lost = !known && !lost;

@@ -176,18 +176,10 @@ impl<'a> OptionLine<'a> {
 
     /// A word that is no option.
     pub(super) fn unknown<T>(&mut self, word: &Word, options: &[&'static str]) -> Option<T> {
-        let nearest = options
-            .iter()
-            .map(|option| (strsim::osa_distance(option, &word.text), *option))
-            .min()
-            .filter(|(distance, option)| *distance <= 2 && *distance < option.len());
-        let mut diagnostic =
+        let diagnostic =
             Diagnostic::error("unknown-option", format!("`{}` is no option of a {}", word.text, self.what))
                 .at(word.span, format!("the {} is left out", self.what));
-        if let Some((_, option)) = nearest {
-            diagnostic = diagnostic.suggest(word.span, option, format!("did you mean `{option}`?"));
-        }
-        self.context.report(diagnostic);
+        self.context.report(diagnostic.suggest_nearest(word, options.iter().copied()));
         None
     }
 }

@@ -139,14 +139,9 @@ fn unknown_member(
         format!("there is no instance `{}` for the sync group `{}`", word.text, draft.name),
     )
     .at(word.span, "no `vrrp_instance` has this name");
-    let nearest = instances
-        .keys()
-        .filter(|name| !draft.members.iter().any(|member| *member.text == ***name))
-        .map(|name| (strsim::osa_distance(name, &word.text), name))
-        .min()
-        .filter(|(distance, _)| *distance <= 2);
-    match nearest {
-        Some((_, name)) => diagnostic.suggest(word.span, name.to_string(), format!("did you mean `{name}`?")),
-        None => diagnostic,
-    }
+    let others = instances.keys().map(|name| &**name);
+    diagnostic.suggest_nearest(
+        word,
+        others.filter(|name| !draft.members.iter().any(|member| *member.text == **name)),
+    )
 }

@@ -91,7 +91,8 @@ impl TrackGroup {
             context.report(
                 Diagnostic::error("unknown-group", format!("there is no `track_group` {} above", value.text))
                     .at(value.span, "has no effect")
-                    .help("a `track_group` must stand before what it is for"),
+                    .help("a `track_group` must stand before what it is for")
+                    .suggest_nearest(value, groups.iter().map(|group| &*group.name)),
             );
         }
     }
@@ -173,7 +174,8 @@ pub(super) fn resolve(drafts: Vec<GroupDraft>, config: &mut Config, context: &mu
             members.into_iter().partition(|word| instances.contains(&*word.text));
         for word in unknown {
             let message = format!("there is no instance `{}` for the track group `{name}`", word.text);
-            context.report(Diagnostic::warning("unknown-instance", message).at(word.span, "left out"));
+            let diagnostic = Diagnostic::warning("unknown-instance", message).at(word.span, "left out");
+            context.report(diagnostic.suggest_nearest(&word, instances.iter().copied()));
         }
         if !known.is_empty() {
             let members = known.iter().map(|word| (&*word.text).into()).collect();

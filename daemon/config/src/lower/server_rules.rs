@@ -168,23 +168,27 @@ pub(super) fn followed(
     config: &Config,
     context: &mut Context,
 ) -> (Vec<FileCheck>, Vec<BfdCheck>) {
-    let unknown = |what: &str, name: &Word, context: &mut Context| {
+    let unknown = |what: &str, name: &Word, known: Vec<&str>, context: &mut Context| {
         context.report(
             Diagnostic::error("unknown-tracked", format!("there is no `{what}` of the name `{}`", name.text))
-                .at(name.span, "left out"),
+                .at(name.span, "left out")
+                .suggest_nearest(name, known),
         );
     };
     let mut files = Vec::new();
     for check in std::mem::take(&mut real.file_checks) {
         match config.track_files.iter().find(|file| *file.name == *check.name.text) {
             Some(file) => files.push(check.resolve(file)),
-            None => unknown("track_file", &check.name, context),
+            None => {
+                let known = config.track_files.iter().map(|file| &*file.name).collect();
+                unknown("track_file", &check.name, known, context);
+            }
         }
     }
     let mut sessions: Vec<BfdCheck> = Vec::new();
     for check in std::mem::take(&mut real.bfd_checks) {
         if !bfds.contains(&*check.name.text) {
-            unknown("bfd_instance", &check.name, context);
+            unknown("bfd_instance", &check.name, bfds.iter().map(|name| &**name).collect(), context);
         } else if sessions.iter().any(|other| *other.session == *check.name.text) {
             context.report(
                 Diagnostic::error(

@@ -53,6 +53,10 @@ impl<'a> Definitions<'a> {
         Self { known: scripts.chain(files).chain(processes).chain(bfds).collect(), skipped }
     }
 
+    fn names(&self, kind: Tracked) -> impl Iterator<Item = &str> {
+        self.known.keys().filter(move |(of, _)| *of == kind).map(|(_, name)| &**name)
+    }
+
     fn find(&self, kind: Tracked, name: &Name) -> Option<(i32, bool)> {
         self.known.get(&(kind, name.clone())).copied()
     }
@@ -77,7 +81,8 @@ pub(super) fn objects(
                 "unknown-tracked",
                 format!("there is no `{}` of the name `{name}`", kind.keyword()),
             )
-            .at(draft.name.span, "left out"),
+            .at(draft.name.span, "left out")
+            .suggest_nearest(&draft.name, tracked.names(kind)),
         );
         None
     };

@@ -1,6 +1,7 @@
 //! Which keyword was probably meant.
 
 use crate::schema::{self, BlockId, Body, Keyword, Kind};
+use crate::spelling::slips;
 use crate::words::Word;
 
 /// What was probably meant, and what to write in place of which words.
@@ -93,24 +94,13 @@ fn missing_space(block: BlockId, words: &[Word], grown: Grown) -> Option<Meant> 
 }
 
 fn nearest(block: BlockId, written: &str, words: usize, opens: bool) -> Option<(usize, Meant)> {
-    let allowed = match written.chars().count() {
-        0..=1 => return None,
-        2..=5 => 1,
-        6..=9 => 2,
-        _ => 3,
-    };
-    let lower = written.to_ascii_lowercase();
     let (distance, _, _, name) = schema::keywords(block)
         .iter()
         .flat_map(|keyword| keyword.names().map(move |name| (name, (keyword.body != Body::None) != opens)))
-        // A cheap look first: this runs for every unknown word of a file.
-        .filter(|(name, _)| name.len() > 2 && name.len().abs_diff(lower.len()) <= allowed)
-        .map(|(name, unfit)| {
-            let distance = strsim::osa_distance(&lower, &name.to_ascii_lowercase());
-            (distance, unfit, name.len().abs_diff(written.len()), name)
+        .filter_map(|(name, unfit)| {
+            Some((slips(written, name)?, unfit, name.len().abs_diff(written.len()), name))
         })
         .min()?;
     let message = format!("did you mean `{name}`?");
-    (distance <= allowed)
-        .then(|| (distance, Meant { keyword: name, replacement: name.to_owned(), words, message }))
+    Some((distance, Meant { keyword: name, replacement: name.to_owned(), words, message }))
 }

@@ -28,6 +28,27 @@ pub(super) enum Definition {
     Built(Built),
 }
 
+/// A definition over several lines that is being read.
+#[derive(Debug)]
+pub(super) struct OpenDefinition {
+    name: Box<str>,
+    lines: Vec<Line>,
+    /// How many braces are open.
+    depth: i64,
+}
+
+impl OpenDefinition {
+    fn push(&mut self, line: Line) {
+        if line.text.is_empty() {
+            return;
+        }
+        let braces =
+            Unquoted::new(&line.text).map(|(_, byte)| i64::from(byte == b'{') - i64::from(byte == b'}'));
+        self.depth += braces.sum::<i64>();
+        self.lines.push(line);
+    }
+}
+
 /// A use of a definition in a line.
 pub(crate) struct Use<'l> {
     pub(crate) name: &'l str,
@@ -93,27 +114,25 @@ impl Reader {
             }
             Some(first) => {
                 let end = start + first.trim_end_matches([' ', '\t']).len();
-                let mut lines = Vec::new();
-                if end > start {
-                    lines.push(line.part(start, end));
-                }
-                self.open_definition = Some((name.into(), lines));
+                let mut open = OpenDefinition { name: name.into(), lines: Vec::new(), depth: 0 };
+                open.push(line.part(start, end));
+                self.open_definition = Some(open);
             }
         }
         true
     }
 
     /// Takes one more line of the multi-line definition that is being read.
-    pub(super) fn continue_definition(&mut self, line: Line) {
-        let Some((_, lines)) = &mut self.open_definition else { return };
+    pub(super) fn continue_definition(&mut self, line: Line, context: &mut Context) {
+        let Some(open) = &mut self.open_definition else { return };
         let (end, ends) = match line.text.strip_suffix('\\') {
             Some(text) => (text.trim_end_matches([' ', '\t']).len(), false),
             None => (line.text.len(), !line.text.is_empty()),
         };
-        if end > 0 {
-            lines.push(line.part(0, end));
-        }
-        if ends {
+        open.push(line.part(0, end));
+        if open.lines.len() as u64 > self.settings.line_limit {
+            self.stop(&line, context);
+        } else if ends {
             self.end_definition();
         }
     }
@@ -121,20 +140,15 @@ impl Reader {
     /// An empty line ends a definition, as in keepalived; but not inside of its braces, where people leave one for
     /// looks (as the manual page itself does).
     pub(super) fn end_balanced_definition(&mut self) {
-        let Some((_, lines)) = &self.open_definition else { return };
-        let depth = lines
-            .iter()
-            .flat_map(|line| Unquoted::new(&line.text))
-            .fold(0i64, |depth, (_, byte)| depth + i64::from(byte == b'{') - i64::from(byte == b'}'));
-        if depth <= 0 {
+        if self.open_definition.as_ref().is_some_and(|open| open.depth <= 0) {
             self.end_definition();
         }
     }
 
     /// Ends the multi-line definition that is being read.
     pub(super) fn end_definition(&mut self) {
-        if let Some((name, lines)) = self.open_definition.take() {
-            self.definitions.insert(name, Definition::Lines(lines.into()));
+        if let Some(open) = self.open_definition.take() {
+            self.definitions.insert(open.name, Definition::Lines(open.lines.into()));
         }
     }
 
@@ -236,6 +250,7 @@ impl Reader {
             None => prefix,
             Some(first) if prefix.text.is_empty() => first.clone().with_expansion(expansion),
             Some(first) => {
+                context.sources.note_use(span, first.whole());
                 let mut line = prefix;
                 line.push_replaced(&first.text, span);
                 line

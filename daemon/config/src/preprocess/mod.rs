@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use self::builtin::random_seed;
 pub(crate) use self::context::Context;
 pub(crate) use self::define::use_at;
-use self::define::{Definition, LONGEST_LINE, too_long};
+use self::define::{Definition, LONGEST_LINE, OpenDefinition, too_long};
 use self::include::IncludeChecks;
 use self::sequence::Sequence;
 pub(crate) use self::text::{Text, read};
@@ -68,8 +68,8 @@ pub(crate) struct Reader {
     inputs: Vec<Input>,
     definitions: HashMap<Box<str>, Definition>,
     titles: HashMap<Box<str>, std::sync::Arc<str>>,
-    /// The multi-line definition that is being read, and its lines so far.
-    open_definition: Option<(Box<str>, Vec<Line>)>,
+    /// The multi-line definition that is being read.
+    open_definition: Option<OpenDefinition>,
     checks: IncludeChecks,
     random: builtin::Random,
     /// Files that were read, by their real names.
@@ -131,7 +131,7 @@ impl Reader {
                 None => {
                     let line = self.next_raw(context)?;
                     if self.open_definition.is_some() {
-                        self.continue_definition(line);
+                        self.continue_definition(line, context);
                         continue;
                     }
                     self.process(line, context)

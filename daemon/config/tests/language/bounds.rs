@@ -81,6 +81,14 @@ fn files_that_include_each_other_ever_more_often_come_to_an_end() {
 }
 
 #[test]
+fn a_definition_of_very_many_lines_is_refused_in_no_time() {
+    let text = format!("$A= {{ \\\n{}", "x \\\n\n".repeat(11_000));
+    let small = Options { expansion_limit: 10_000, ..options() };
+    let loaded = load_text(Path::new("t"), text, &small);
+    assert_eq!(loaded.diagnostics.iter().map(|said| said.code).collect::<Vec<_>>(), ["expansion-limit"]);
+}
+
+#[test]
 fn patterns_that_stand_for_very_many_files_are_refused() {
     let line = format!("include {}\n", "{a,b}".repeat(30));
     assert_eq!(codes(&line), ["too-many-includes"]);

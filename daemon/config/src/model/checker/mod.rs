@@ -17,6 +17,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::schema::BlockId;
+use crate::schema::unbuilt::is_unbuilt;
+
 pub use bfd::BfdCheck;
 pub use connection::Connection;
 pub use dns::{DnsCheck, DnsRecord};
@@ -93,6 +96,11 @@ pub enum CheckerKind {
 }
 
 impl CheckerKind {
+    /// Does something run it? What is understood but not acted on yet says nothing of the real server.
+    pub fn is_acted_on(&self) -> bool {
+        !is_unbuilt(BlockId::RealServer, self.keyword())
+    }
+
     /// The keyword of its block.
     pub fn keyword(&self) -> &'static str {
         match self {
