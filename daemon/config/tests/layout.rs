@@ -14,8 +14,13 @@ const SEEDS: &[&str] = &[
     include_str!("seeds/004-mixed.conf"),
     include_str!("seeds/004-ssl_get.conf"),
     include_str!("seeds/004-vmac-1.conf"),
+    include_str!("seeds/published-001-master.conf"),
     include_str!("seeds/published-002-master.conf"),
     include_str!("seeds/published-002-backup.conf"),
+    include_str!("real/edge-routers.conf"),
+    include_str!("real/web-director.conf"),
+    include_str!("real/mail-and-dns.conf"),
+    include_str!("real/many-vlans.conf"),
 ];
 
 fn meaning(text: &str) -> String {
@@ -86,5 +91,23 @@ fn braces_too_many_or_too_few_do_not_upset_it() {
     for text in ["}\n}\na {\n", "{{{\n", "} } {", "a { b", "", "a \"\\\"\"{\"b\"! c\n"] {
         let formatted = format(text);
         assert_eq!(format(&formatted), formatted, "{text:?}");
+    }
+}
+
+#[test]
+fn what_is_said_of_mistakes_stays_the_same() {
+    let text = include_str!("real/web-director.conf");
+    for (from, to) in [
+        ("virtual_router_id 60", "virtual_ruoter_id 60"),
+        ("priority 200", "priority 300"),
+        ("advert_int 1", "advert_int = 1;"),
+        ("persistence_timeout 60", "persistence_timeout"),
+        ("quorum 2", "quorum 2 3"),
+        ("delay_loop 15", "state MASTER"),
+        ("omega", "omega { }"),
+    ] {
+        let wrong = text.replacen(from, to, 1);
+        assert_ne!(wrong, text, "{from}");
+        assert_eq!(meaning(&format(&wrong)), meaning(&wrong), "{to}");
     }
 }

@@ -22,11 +22,7 @@ pub(super) fn report(
             }
             not_closed(outline, at, trouble, context)
         }
-        Edit::TakeClose(at) => {
-            let before = at.checked_sub(1).map(|before| outline.item(before));
-            let _ = before;
-            closed_too_early(outline, at, trouble)
-        }
+        Edit::TakeClose(at) => closed_too_early(outline, at, trouble),
         Edit::PutOpen(at) => not_opened(outline, at, context),
         Edit::TakeOpen(at) => opened_for_nothing(outline, at),
         Edit::MoveClose(from, to) => moved(outline, from, to, trouble),
