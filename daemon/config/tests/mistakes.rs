@@ -256,14 +256,6 @@ fn a_mistake_in_expanded_text_is_said_once_however_often_it_is_expanded() {
 }
 
 #[test]
-fn authentication_that_is_not_built_is_refused_rather_than_left_out() {
-    let text = "auth_hmac sha256 {\nkey 1 0123456789abcdef0123456789abcdef\nactive_key 1\n}";
-    let loaded = read(&with_line(INSTANCE, 3, &format!("virtual_router_id 51\n{text}")));
-    assert_eq!(loaded.diagnostics.exit_code(), 3, "{}", loaded.diagnostics.render_text(false));
-    assert!(loaded.config.is_none());
-}
-
-#[test]
 fn an_instance_that_cannot_run_is_looked_at_to_its_end() {
     let text = "vrrp_instance A {
     interface eth0

@@ -75,6 +75,7 @@ impl<'a> News<'a> {
             | VrrpFact::AddressesAnnounced { .. }
             | VrrpFact::AdvertSendFailed { .. }
             | VrrpFact::SourceAddressChanged { .. }
+            | VrrpFact::HeldInFault { .. }
             | VrrpFact::AdvertDelayed { .. } => return None,
         })
     }

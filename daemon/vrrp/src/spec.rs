@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use keepwatch_bus::counters::VrrpCounters;
 use keepwatch_bus::details::InstanceDetails;
+use keepwatch_bus::fact::HoldReason;
 use keepwatch_bus::settings::{AuthKind, GroupSettings, InstanceSettings};
 use keepwatch_bus::subject::{Family, Name, VirtualAddress, VrrpState};
 use keepwatch_config::model::{InterfaceAddress, Priority, TrackedInterface, UnicastPeer, VirtualRouterId};
@@ -176,6 +177,8 @@ pub struct RouterSpec {
     pub dont_track_primary: bool,
     /// Other interfaces that it follows.
     pub tracked_interfaces: Arc<[TrackedInterface]>,
+    /// What keeps it in Fault, whatever the network is like.
+    pub held: Option<HoldReason>,
 }
 
 impl RouterSpec {
@@ -210,6 +213,7 @@ impl RouterSpec {
             skip_check_addresses: false,
             dont_track_primary: false,
             tracked_interfaces: Arc::from([]),
+            held: None,
         }
     }
 

@@ -61,6 +61,7 @@ impl VrrpFact {
             Self::AddressFailed { .. } => "address_failed",
             Self::AddressesAnnounced { .. } => "addresses_announced",
             Self::SourceAddressChanged { .. } => "source_address_changed",
+            Self::HeldInFault { .. } => "held_in_fault",
             Self::AdvertSendFailed { .. } => "advert_send_failed",
             Self::AdvertDelayed { .. } => "advert_delayed",
         }

@@ -92,6 +92,18 @@ pub enum AnnounceOccasion {
     LeftFault,
 }
 
+/// What about its configuration keeps a virtual router in Fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldReason {
+    /// It is unicast, has no peers, and says `unicast_fault_no_peer`.
+    NoPeers,
+    /// It has `use_ipvlan` over IPv4 without an address.
+    IpvlanWithoutAddress,
+    /// It has `auth_hmac`, which is not built yet: its adverts would not be signed.
+    HmacNotBuilt,
+}
+
 /// How the kernel's table differed from what it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

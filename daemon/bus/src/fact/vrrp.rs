@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AdvertError, AnnounceOccasion};
+use super::{AdvertError, AnnounceOccasion, HoldReason};
 use crate::settings::{GroupSettings, InstanceSettings};
 use crate::subject::{Name, VirtualAddress, VrrpState};
 
@@ -169,6 +169,13 @@ pub enum VrrpFact {
         instance: Name,
         /// The address from now on; none is a fault.
         address: Option<IpAddr>,
+    },
+    /// By its configuration a virtual router can't leave Fault.
+    HeldInFault {
+        /// The virtual router.
+        instance: Name,
+        /// Why.
+        reason: HoldReason,
     },
     /// Advertisements could not be sent; published when it begins, not for each.
     AdvertSendFailed {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Level, Written};
-use crate::fact::{AdvertError, AnnounceOccasion, VrrpFact};
+use crate::fact::{AdvertError, AnnounceOccasion, HoldReason, VrrpFact};
 use crate::subject::VrrpState;
 
 pub(super) fn write(out: &mut String, fact: &VrrpFact) -> Option<Written> {
@@ -95,6 +95,14 @@ pub(super) fn write(out: &mut String, fact: &VrrpFact) -> Option<Written> {
         }
         VrrpFact::SourceAddressChanged { instance, address: None } => {
             (Level::Info, write!(out, "({instance}) the interface has no address to send adverts from"))
+        }
+        VrrpFact::HeldInFault { instance, reason } => {
+            let why = match reason {
+                HoldReason::NoPeers => "it is unicast and has no peers",
+                HoldReason::IpvlanWithoutAddress => "its ipvlan has no address",
+                HoldReason::HmacNotBuilt => "its adverts would not be signed: auth_hmac is not built yet",
+            };
+            (Level::Error, write!(out, "({instance}) stays in FAULT: {why}"))
         }
         VrrpFact::AdvertDelayed { instance, late } => {
             (Level::Warning, write!(out, "({instance}) advert left {} ms late", late.as_millis()))

@@ -156,6 +156,7 @@ fn vrrp(w: &mut World, fact: &VrrpFact, change: Change) {
         | VrrpFact::AddressesAnnounced { .. }
         | VrrpFact::AdvertSendFailed { .. }
         | VrrpFact::SourceAddressChanged { .. }
+        | VrrpFact::HeldInFault { .. }
         | VrrpFact::AdvertDelayed { .. } => {}
     }
 }

@@ -1,10 +1,10 @@
 //! `authentication { … }` of an instance: what goes with its version, and the bytes of the key.
 
+use super::auth_hmac::HmacDraft;
 use super::instance::{InstanceDraft, Placed};
 use crate::diagnostics::Diagnostic;
 use crate::model::{Authentication, Family, InitialState, Name, Priority, Usual, VrrpVersion};
 use crate::preprocess::Context;
-use crate::source::Span;
 
 /// As written.
 #[derive(Debug, Default, PartialEq)]
@@ -14,7 +14,7 @@ pub(super) struct AuthDraft {
     /// `auth_pass`.
     pub(super) password: Placed<Name>,
     /// `auth_hmac`.
-    pub(super) hmac: Option<Span>,
+    pub(super) hmac: Option<Box<HmacDraft>>,
 }
 
 impl Usual for AuthDraft {
@@ -24,22 +24,14 @@ impl Usual for AuthDraft {
     }
 }
 
-/// Reads the authentication; `None` when the instance must not run without what is not built.
+/// What `authentication` comes to; without the keys and the version that it needs, to nothing (reported).
 pub(super) fn resolve(
     draft: &InstanceDraft,
     version: VrrpVersion,
     family: Family,
     strict: bool,
     context: &mut Context,
-) -> Option<Authentication> {
-    if let Some(span) = draft.auth.hmac {
-        context.report(
-            Diagnostic::error("auth-hmac-not-built", "`auth_hmac` is not built yet")
-                .fatal()
-                .at(span, "refused, so that the instance does not run without authentication"),
-        );
-        return None;
-    }
+) -> Authentication {
     let Some((kind, kind_at)) = &draft.auth.kind else {
         if let (Some((_, span)), false) = (&draft.auth.password, draft.bad.contains(&"auth_type")) {
             context.report(
@@ -48,11 +40,11 @@ pub(super) fn resolve(
                     .help("add `auth_type PASS`"),
             );
         }
-        return Some(Authentication::None);
+        return Authentication::None;
     };
     let refuse = |context: &mut Context, code: &'static str, message: String| {
         context.report(Diagnostic::error(code, message).at(*kind_at, "adverts are not authenticated"));
-        Some(Authentication::None)
+        Authentication::None
     };
     if strict {
         return refuse(context, "strict", "strict mode has no authentication".into());
@@ -64,7 +56,7 @@ pub(super) fn resolve(
         draft.auth.password.as_ref().filter(|(password, _)| !password.is_empty())
     else {
         if draft.bad.contains(&"auth_pass") {
-            return Some(Authentication::None);
+            return Authentication::None;
         }
         return refuse(context, "missing-part", "`auth_type` without `auth_pass`".into());
     };
@@ -81,12 +73,12 @@ pub(super) fn resolve(
         *to = *from;
     }
     if &**kind == "PASS" {
-        return Some(Authentication::Pass(key));
+        return Authentication::Pass(key);
     }
     if family == Family::V6 {
         return refuse(context, "auth-version", "AH authentication is for IPv4 only".into());
     }
-    Some(Authentication::Ah(key))
+    Authentication::Ah(key)
 }
 
 /// The state that an authenticated instance begins in: it must have heard the master's sequence number before it takes

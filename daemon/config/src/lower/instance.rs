@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Draft;
+use super::auth_hmac::HmacDraft;
 use super::authentication::AuthDraft;
 use super::garp::GarpDraft;
 use super::path::PathDraft;
@@ -175,7 +176,7 @@ impl InstanceDraft {
         let lines = node.lines.iter();
         match node.keyword.name {
             "authentication" => self.authentication(node),
-            "auth_hmac" => self.auth.make_mut().hmac = Some(node.name.span),
+            "auth_hmac" => self.auth.make_mut().hmac = Some(Box::new(HmacDraft::read(node, context))),
             "virtual_ipaddress" => {
                 self.addresses_written |= !node.lines.is_empty();
                 self.addresses(node, routing, context);

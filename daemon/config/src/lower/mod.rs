@@ -6,6 +6,7 @@
 mod address;
 mod address_range;
 mod alerts;
+mod auth_hmac;
 mod authentication;
 mod bfd;
 mod checker;

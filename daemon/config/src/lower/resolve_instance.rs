@@ -14,7 +14,7 @@ use super::resolve_group::Role;
 use super::routers::Routers;
 use super::track::TrackedDraft;
 use super::tracked_names::{Definitions, Tracked, objects};
-use super::{alerts, authentication, resolve_advert, resolve_group, resolve_link, strict_mode};
+use super::{alerts, auth_hmac, authentication, resolve_advert, resolve_group, resolve_link, strict_mode};
 use crate::diagnostics::{Diagnostic, Outcome};
 use crate::model::{
     Config, Family, Garp, Global, InitialState, Instance, Name, Priority, Rare, SyncGroup, Tracking,
@@ -122,18 +122,14 @@ fn resolve_one(
     strict_mode::check(&mut draft, strict, version, priority, context);
     resolve_advert::check_preemption(&mut draft, state, priority, strict, context);
     let advert_int = resolve_advert::advert_int(&draft, version, context);
-    let authentication = authentication::resolve(&draft, version, family, strict, context);
+    let mut authentication = authentication::resolve(&draft, version, family, strict, context);
     let vrf = resolve_link::vrf(&mut draft, interface.is_some(), context);
     if found.is_some() {
         resolve_link::place_addresses(&mut draft, family, interface.as_ref(), context);
     }
     let addresses = resolve_advert::addresses(&mut draft, (family, version, strict), context);
-    let runs = vrid.is_some()
-        && found.is_some()
-        && fault.is_some()
-        && authentication.is_some()
-        && addresses.is_some();
-    let authentication = authentication.unwrap_or_default();
+    let runs = vrid.is_some() && found.is_some() && fault.is_some() && addresses.is_some();
+    let auth_hmac = auth_hmac::resolve(&mut draft.auth, &mut authentication, (advert_int, strict), context);
     let state = authentication::initial_state(&authentication, &draft, (state, priority), context);
     let (addresses, excluded) = addresses.unwrap_or_default();
     let vrid = vrid.unwrap_or_default();
@@ -150,6 +146,7 @@ fn resolve_one(
         version,
         family,
         authentication,
+        auth_hmac,
         addresses,
         excluded_addresses: excluded,
         nopreempt: draft.nopreempt.is_some(),

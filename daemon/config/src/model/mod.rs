@@ -8,6 +8,7 @@
 //! identity (name, or key) and touches only what differs.
 
 mod address;
+mod auth_hmac;
 mod bfd;
 mod checker;
 mod forwarding;
@@ -33,6 +34,7 @@ mod vrrp_group;
 use serde::Serialize;
 
 pub use address::{AddressRange, AddressScope, Family, InterfaceAddress, LinkTarget, MailServer};
+pub use auth_hmac::{AntiReplay, AuthHmac, HmacKey, HmacMode, HmacSecret};
 pub use bfd::{BfdSession, MaxHops};
 pub use checker::{
     BfdCheck, BodyRegex, Bytes, CheckTiming, Checker, CheckerKind, Connection, Digest, DnsCheck, DnsRecord,

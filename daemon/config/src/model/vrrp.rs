@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::auth_hmac::AuthHmac;
 use super::{
     Family, Garp, InterfaceAddress, Name, Notify, Priority, Rare, Route, Rule, Tracking, VirtualRouterId,
     Vmac,
@@ -160,6 +161,8 @@ pub struct Instance {
     pub family: Family,
     /// `authentication`, version 2 only.
     pub authentication: Authentication,
+    /// `auth_hmac`; there is no `authentication` beside it.
+    pub auth_hmac: Option<Box<AuthHmac>>,
     /// `virtual_ipaddress`: advertised in this order.
     pub addresses: Vec<InterfaceAddress>,
     /// `virtual_ipaddress_excluded`: put on and taken off with the others but not advertised. More addresses than an

@@ -320,13 +320,12 @@ impl<'a> Parser<'a> {
         }
         if unbuilt::is_unbuilt(block, keyword.name) {
             self.said_unbuilt.push((block, keyword.name));
-            self.context.report(
-                Diagnostic::warning(
-                    "not-acted-on",
-                    format!("`{}` is understood, not acted on yet", keyword.name),
-                )
-                .at(name.span, "has no effect yet"),
-            );
+            let mut message = format!("`{}` is understood, not acted on yet", keyword.name);
+            if let Some(consequence) = unbuilt::consequence(block, keyword.name) {
+                message = format!("{message}: {consequence}");
+            }
+            let diagnostic = Diagnostic::warning("not-acted-on", message);
+            self.context.report(diagnostic.at(name.span, "has no effect yet"));
         } else if keyword.replaced_by == "nothing" {
             self.said_unbuilt.push((block, keyword.name));
             self.context.report(

@@ -42,7 +42,7 @@ pub(crate) const NOT_ACTED_ON: &[(BlockId, &str)] = &[
     (Instance, "track_file"),
     (Instance, "track_process"),
     (Instance, "track_bfd"),
-    (Instance, "unicast_fault_no_peer"),
+    (Instance, "auth_hmac"),
     (Instance, "old_unicast_checksum"),
     (Instance, "vrf"),
     (Instance, "no_accept"),
@@ -142,6 +142,12 @@ pub(crate) const NOT_ACTED_ON: &[(BlockId, &str)] = &[
     (RealServer, "BFD_CHECK"),
     (TcpCheck, "log_all_failures"),
 ];
+
+/// What comes of such a keyword, where that is more than nothing.
+pub(crate) fn consequence(block: BlockId, keyword: &str) -> Option<&'static str> {
+    ((block, keyword) == (Instance, "auth_hmac"))
+        .then_some("the instance stays in FAULT rather than send adverts that are not signed")
+}
 
 /// Is this keyword understood but not acted on?
 pub(crate) fn is_unbuilt(block: BlockId, keyword: &str) -> bool {

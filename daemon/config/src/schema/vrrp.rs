@@ -125,27 +125,29 @@ pub(super) const AUTH_HMAC: &[Keyword] = &[
     kw(
         "key",
         &[one("ID", Kind::Int(1, 255)), some("KEY", Kind::Word)],
-        "A key: its number and its secret (text, or `hex:` and hexadecimal digits).",
+        "A key: its number and its secret (32 to 64 bytes of text, or of hexadecimal digits after `hex:`, or of a file after `file:`).",
     )
     .repeats()
     .example("key 1 hex:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"),
     kw("active_key", &[one("ID", Kind::Int(1, 255))], "The key that adverts are signed with.")
         .example("active_key 1"),
     kw("time_window", &[one("SECONDS", Kind::Int(1, 300))], "How old an advert may be.")
-        .default("3 × advert_int")
-        .example("time_window 5"),
+        .default("3 × advert_int, at least 5")
+        .example("time_window 10"),
     kw(
         "anti_replay",
         &[one("METHOD", Kind::Choice(&["time", "monotonic"]))],
         "How replayed adverts are recognised.",
     )
-    .example("anti_replay time"),
+    .default("time")
+    .example("anti_replay monotonic"),
     kw(
         "mode",
         &[one("MODE", Kind::Choice(&["enforce", "permissive", "receive-only"]))],
         "What happens to adverts that are not signed.",
     )
-    .example("mode enforce"),
+    .default("enforce")
+    .example("mode permissive"),
 ];
 
 /// `vrrp_instance NAME { … }`.
@@ -185,7 +187,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
     kw("authentication", &[], "Authentication of version 2.")
         .block(BlockId::Authentication)
         .example("authentication {\n    auth_type PASS\n    auth_pass 1111\n}"),
-    kw("auth_hmac", &[opt("ALGORITHM", Kind::Word)], "keepalived's own HMAC authentication; not built yet, so refused rather than run without.")
+    kw("auth_hmac", &[opt("ALGORITHM", Kind::Word)], "keepalived's own HMAC authentication, of both versions; not built yet: the instance stays in FAULT.")
         .block(BlockId::AuthHmac)
         .since("2.4.0")
         .example("auth_hmac sha256 {\n    key 1 0123456789abcdef0123456789abcdef\n    active_key 1\n}"),

@@ -43,11 +43,6 @@ pub(super) const AREA: Area = Area {
         (BlockId::GarpGroup, "interfaces", "only with a limit"),
         (BlockId::Authentication, "auth_type", "its example is what is there already"),
         (BlockId::Authentication, "auth_pass", "passwords are not shown"),
-        (BlockId::AuthHmac, "key", "refused with its block"),
-        (BlockId::AuthHmac, "active_key", "refused with its block"),
-        (BlockId::AuthHmac, "time_window", "refused with its block"),
-        (BlockId::AuthHmac, "anti_replay", "refused with its block"),
-        (BlockId::AuthHmac, "mode", "refused with its block"),
     ],
 };
 
@@ -61,12 +56,15 @@ fn base(block: BlockId, extra: &str) -> String {
          vrrp_instance VI_1 {{\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {{\n10.0.0.1\n}}\n{}\n}}\n\
          vrrp_instance VI_2 {{\ninterface eth0\nvirtual_router_id 2\nvirtual_ipaddress {{\n10.0.0.2\n}}\n}}\n\
          vrrp_instance A {{\ninterface eth0\nvirtual_router_id 3\nvirtual_ipaddress {{\n10.0.0.3\n}}\nauthentication {{\n\
-         auth_type PASS\nauth_pass x\n{}\n}}\n}}\n{}\n",
+         auth_type PASS\nauth_pass x\n{}\n}}\n}}\n\
+         vrrp_instance H {{\ninterface eth0\nvirtual_router_id 4\nvirtual_ipaddress {{\n10.0.0.4\n}}\nauth_hmac {{\n\
+         key 2 0123456789abcdef0123456789abcdef\nactive_key 2\n{}\n}}\n}}\n{}\n",
         at(BlockId::StaticTrackGroup),
         at(BlockId::GarpGroup),
         at(BlockId::SyncGroup),
         at(BlockId::Instance),
         at(BlockId::Authentication),
+        at(BlockId::AuthHmac),
         at(BlockId::Root),
     )
 }

@@ -52,7 +52,8 @@ impl Node {
             self.start(&mut Context { now, cause, out: cx.out }, id);
         }
         for id in all {
-            self.reconsider(&mut cx, id);
+            let cause = self.tell_why_held(&mut cx, id).or(cx.cause);
+            self.reconsider(&mut Context { now, cause, out: cx.out }, id);
         }
         self.settle_groups(&mut cx);
     }
@@ -197,7 +198,7 @@ impl Node {
             let link = self.address_link(&spec, address);
             present += usize::from(self.links.get(link).is_some_and(|link| link.has(&address.address)));
         }
-        let told = self.link_fault(id);
+        let told = self.tell_why_held(cx, id).or(self.link_fault(id));
         let quiet = self.quiet_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(cx.now));
         let Some(router) = self.router_mut(id) else { return };
         router.holds_addresses = present > 0;
@@ -218,6 +219,13 @@ impl Node {
             router.enter_backup(cx, quiet + wait);
         }
         self.rearm(id);
+    }
+
+    /// Says what about its configuration will keep a router in Fault, unless it is there already.
+    fn tell_why_held(&self, cx: &mut Context<'_>, id: RouterId) -> Option<EventId> {
+        let router = self.router(id).filter(|router| router.state() != VrrpState::Fault)?;
+        let (instance, reason) = (router.spec.name.clone(), router.spec.held?);
+        Some(cx.publish(VrrpFact::HeldInFault { instance, reason }))
     }
 
     /// The event that told of the interface for which a router is in Fault: its own, or one that it follows.

@@ -151,11 +151,12 @@ impl Node {
         self.reconsider(&mut Context { now, cause, out }, router);
     }
 
-    /// Finds out anew what the interfaces mean for a router: faults, weights, source address.
+    /// Finds out anew what its configuration and the interfaces mean for a router: faults, weights, source address.
     pub(super) fn look_at_links(&mut self, id: RouterId) {
         let Some(router) = self.routers.get_mut(id.0 as usize).and_then(Option::as_deref_mut) else { return };
         let spec = router.spec.clone();
         let Some(link) = self.links.get(router.link) else { return };
+        router.faults.held = spec.held.is_some();
         router.faults.link = link.state == LinkState::Down && !spec.dont_track_primary;
         let source = match spec.source {
             Some(configured) if !spec.track_source || link.has(&configured) => Some(configured),

@@ -3,6 +3,8 @@
 /// The reasons, each on its own: a router leaves Fault when none is left, in it or in a member of its group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Faults {
+    /// Its configuration says so.
+    pub(crate) held: bool,
     /// Its interface is down.
     pub(crate) link: bool,
     /// There is no address to send from, or the configured one is gone and tracked.
@@ -16,6 +18,6 @@ pub(crate) struct Faults {
 impl Faults {
     /// Whether there is any.
     pub(crate) fn any(&self) -> bool {
-        self.link || self.source || self.tracked_links > 0 || self.trackers > 0
+        self.held || self.link || self.source || self.tracked_links > 0 || self.trackers > 0
     }
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keepwatch_bus::Counters;
+use keepwatch_bus::fact::HoldReason;
 use keepwatch_bus::settings::{AuthKind, GroupSettings, InstanceSettings};
 use keepwatch_bus::subject::{self, Name, VirtualAddress, VrrpState};
 use keepwatch_config::Config;
 use keepwatch_config::model::{
-    self, InitialState, Instance, InterfaceAddress, LinkTarget, Priority, SyncGroup, TrackedInterface,
-    VrrpVersion,
+    self, ConfigFault, InitialState, Instance, InterfaceAddress, LinkTarget, Priority, SyncGroup,
+    TrackedInterface, VrrpVersion,
 };
 
 use super::details;
@@ -69,6 +70,16 @@ fn router_spec(instance: &Instance, group: Option<&SyncGroup>) -> RouterSpec {
         skip_check_addresses: instance.skip_check_adv_addr,
         dont_track_primary: instance.dont_track_primary,
         tracked_interfaces: tracked_interfaces(instance, group),
+        held: held(instance),
+    }
+}
+
+/// What keeps an instance in Fault. One that is to be authenticated in a way that is not built must not go without.
+fn held(instance: &Instance) -> Option<HoldReason> {
+    match instance.config_fault {
+        Some(ConfigFault::UnicastWithoutPeers) => Some(HoldReason::NoPeers),
+        Some(ConfigFault::IpvlanWithoutAddress) => Some(HoldReason::IpvlanWithoutAddress),
+        None => instance.auth_hmac.as_ref().map(|_| HoldReason::HmacNotBuilt),
     }
 }
 

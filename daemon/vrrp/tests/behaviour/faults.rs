@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use keepwatch_bus::fact::HoldReason;
 use keepwatch_bus::subject::VrrpState::{Backup, Fault, Master};
 use keepwatch_config::model::TrackedInterface;
 use keepwatch_vrrp::Tracking;
@@ -107,4 +108,17 @@ fn a_tracked_interface_is_a_fault_or_a_weight() {
         lan.set_link(host, 1, true);
         assert_eq!(look(&lan), when_up, "{weight} {reverse}");
     }
+}
+
+#[test]
+fn a_router_that_its_configuration_holds_stays_in_fault_and_says_why() {
+    let mut lan = Lan::new(1, 1);
+    let mut held = spec(VI, 0, 100);
+    held.held = Some(HoldReason::HmacNotBuilt);
+    let host = lan.host(one(held), RIGHT);
+    lan.start(host);
+    lan.run_for(ms(20_000));
+    assert_eq!(lan.history(host, VI), [Fault]);
+    let event = lan.last(host, changed_to(Fault)).unwrap();
+    assert_eq!(lan.chain(host, event)[..2], ["state_changed", "held_in_fault"]);
 }

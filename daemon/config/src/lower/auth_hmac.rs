@@ -1,0 +1,159 @@
+//! `auth_hmac { … }` of an instance: its keys, from the configuration or from files, and what goes with it.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use super::authentication::AuthDraft;
+use crate::diagnostics::Diagnostic;
+use crate::model::{AntiReplay, AuthHmac, Authentication, Bytes, HmacKey, HmacMode, HmacSecret, Rare};
+use crate::preprocess::Context;
+use crate::source::Span;
+use crate::tree::Node;
+
+/// Bounds of the time window that comes of the `advert_int`, in seconds.
+const WINDOW: (u64, u64) = (5, 300);
+/// What a file of a key may have in it: a prefix, the longest key in hexadecimal, line ends.
+const LONGEST_FILE: u64 = 4 + 2 * HmacSecret::LONGEST as u64 + 7;
+
+/// As written.
+#[derive(Debug, PartialEq)]
+pub(super) struct HmacDraft {
+    at: Span,
+    keys: Vec<HmacKey>,
+    active_key: Option<(u8, Span)>,
+    time_window: Option<Duration>,
+    monotonic: bool,
+    mode: Option<(HmacMode, Span)>,
+}
+
+impl HmacDraft {
+    pub(super) fn read(node: &Node, context: &mut Context) -> Self {
+        let mut draft = Self {
+            at: node.name.span,
+            keys: Vec::new(),
+            active_key: None,
+            time_window: None,
+            monotonic: false,
+            mode: None,
+        };
+        for child in node.children.iter().filter(|child| !child.bad) {
+            let byte = || child.int(0).and_then(|id| u8::try_from(id).ok());
+            match child.keyword.name {
+                "key" => draft.keys.extend(byte().and_then(|id| key(id, child, &draft.keys, context))),
+                "active_key" => draft.active_key = byte().map(|id| (id, child.arg_span(0))),
+                "time_window" => draft.time_window = child.whole_seconds(0),
+                "anti_replay" => draft.monotonic = child.arg(0) == Some("monotonic"),
+                "mode" => {
+                    let mode = match child.arg(0) {
+                        Some("permissive") => HmacMode::Permissive,
+                        Some("receive-only") => HmacMode::ReceiveOnly,
+                        _ => HmacMode::Enforce,
+                    };
+                    draft.mode = Some((mode, child.arg_span(0)));
+                }
+                _ => {}
+            }
+        }
+        draft
+    }
+}
+
+/// A key; `None` when it is left out (reported).
+fn key(id: u8, node: &Node, known: &[HmacKey], context: &mut Context) -> Option<HmacKey> {
+    let (text, at) = (node.arg(1)?, node.arg_span(1));
+    let refuse = |context: &mut Context, code: &'static str, message: String| {
+        context.report(Diagnostic::error(code, message).at(at, "this key is left out"));
+        None
+    };
+    let secret = match text.strip_prefix("file:") {
+        Some(path) => match of_file(path, at, context) {
+            Ok(text) => decode(&text),
+            Err(problem) => return refuse(context, "unreadable-key", problem),
+        },
+        None => decode(text),
+    };
+    let (shortest, longest) = (HmacSecret::SHORTEST, HmacSecret::LONGEST);
+    let Some(secret) = secret.filter(|secret| (shortest..=longest).contains(&secret.len())) else {
+        let message = format!("key {id} must have {shortest} to {longest} bytes");
+        return refuse(context, "out-of-range", message);
+    };
+    if known.iter().any(|key| key.id == id) {
+        return refuse(context, "duplicate-name", format!("there is a key {id} already"));
+    }
+    Some(HmacKey { id, secret: HmacSecret(secret.into()) })
+}
+
+/// Text, or after `hex:` bytes in hexadecimal.
+fn decode(text: &str) -> Option<Vec<u8>> {
+    match text.strip_prefix("hex:") {
+        Some(digits) => {
+            let bytes = Bytes::parse(digits)?;
+            bytes.mask.iter().all(|mask| *mask == u8::MAX).then_some(bytes.data)
+        }
+        None => Some(text.as_bytes().to_vec()),
+    }
+}
+
+/// What a file says, without the end of its line.
+fn of_file(path: &str, at: Span, context: &mut Context) -> Result<String, String> {
+    let unreadable = |error: std::io::Error| format!("the key file {path} can't be read: {error}");
+    // Asked first: to open a FIFO would wait for somebody to write into it.
+    let meta = std::fs::metadata(path).map_err(unreadable)?;
+    if !meta.is_file() {
+        return Err(format!("the key file {path} is no regular file"));
+    }
+    if meta.permissions().mode() & 0o077 != 0 {
+        let message = format!("the key file {path} can be read or written by others than its owner");
+        let diagnostic = Diagnostic::warning("open-key-file", message).unsafe_script();
+        context.report(diagnostic.at(at, "not a secret").help(format!("`chmod 600 {path}`")));
+    }
+    if meta.len() > LONGEST_FILE {
+        return Err(format!("the key file {path} is too large"));
+    }
+    let mut text = String::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(LONGEST_FILE).read_to_string(&mut text).map_err(unreadable)?;
+    Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+}
+
+/// What is known when an instance is settled: the block goes with nothing else, and must have its key.
+pub(super) fn resolve(
+    auth: &mut Rare<AuthDraft>,
+    authentication: &mut Authentication,
+    (advert_int, strict): (Duration, bool),
+    context: &mut Context,
+) -> Option<Box<AuthHmac>> {
+    let draft = auth.written()?.hmac.take()?;
+    let HmacDraft { at, keys, active_key, time_window, monotonic, mode } = *draft;
+    if *authentication != Authentication::None {
+        let message = "`auth_hmac` does not go with `authentication`";
+        context.report(Diagnostic::error("conflict", message).at(at, "only `auth_hmac` counts"));
+        *authentication = Authentication::None;
+    }
+    let Some((active_key, _)) = active_key.filter(|(id, _)| keys.iter().any(|key| key.id == *id)) else {
+        let message = match active_key {
+            Some((id, _)) => format!("the `active_key` {id} is no `key` of `auth_hmac`"),
+            None => "`auth_hmac` has no `active_key`".to_owned(),
+        };
+        let at = active_key.map_or(at, |(_, at)| at);
+        context.report(Diagnostic::error("missing-part", message).at(at, "adverts are not authenticated"));
+        return None;
+    };
+    let mode = match mode {
+        Some((mode, at)) if strict && mode != HmacMode::Enforce => {
+            let message = "strict mode wants `mode enforce`";
+            context.report(Diagnostic::error("strict", message).at(at, "enforce is used"));
+            HmacMode::Enforce
+        }
+        mode => mode.map_or(HmacMode::default(), |(mode, _)| mode),
+    };
+    let anti_replay = if monotonic {
+        AntiReplay::Monotonic
+    } else {
+        let usual = Duration::from_secs((3 * advert_int.as_secs()).clamp(WINDOW.0, WINDOW.1));
+        AntiReplay::Time(time_window.unwrap_or(usual))
+    };
+    Some(Box::new(AuthHmac { keys, active_key, anti_replay, mode }))
+}

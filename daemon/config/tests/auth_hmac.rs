@@ -1,0 +1,96 @@
+//! `auth_hmac`: what keepalived 2.4.3 refuses or changes of it, and what becomes of it in the model.
+#![allow(clippy::expect_used)] // helpers of tests
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use keepwatch_config::model::{AntiReplay, AuthHmac, Authentication, HmacMode, Instance};
+use keepwatch_config::{Loaded, Options, load_text};
+
+const KEY: &str = "0123456789abcdef0123456789abcdef";
+
+fn read(instance: &str, block: &str) -> Loaded {
+    let text = format!(
+        "vrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {{\n10.0.0.1\n}}\n{instance}\n\
+         auth_hmac sha256 {{\n{block}\n}}\n}}\n"
+    );
+    load_text(Path::new("t"), text, &Options { scripts: false, ..Options::default() })
+}
+
+fn instance(loaded: Loaded) -> Instance {
+    loaded.config.expect("it runs").instances.remove(0)
+}
+
+fn block(text: &str) -> AuthHmac {
+    *instance(read("advert_int 4", text)).auth_hmac.expect("a block")
+}
+
+fn codes(loaded: &Loaded) -> Vec<&'static str> {
+    loaded
+        .diagnostics
+        .iter()
+        .map(|diagnostic| diagnostic.code)
+        .filter(|code| *code != "not-acted-on")
+        .collect()
+}
+
+#[test]
+fn it_has_keepaliveds_defaults() {
+    let plain = block(&format!("key 7 {KEY}\nactive_key 7"));
+    assert_eq!((plain.keys.len(), plain.active_key, plain.mode), (1, 7, HmacMode::Enforce));
+    assert_eq!(&*plain.keys[0].secret.0, KEY.as_bytes());
+    assert_eq!(plain.anti_replay, AntiReplay::Time(Duration::from_secs(12)));
+    let monotonic =
+        block(&format!("key 7 hex:{KEY}{KEY}\nactive_key 7\nanti_replay monotonic\nmode receive-only"));
+    assert_eq!((monotonic.anti_replay, monotonic.mode), (AntiReplay::Monotonic, HmacMode::ReceiveOnly));
+    assert_eq!(&monotonic.keys[0].secret.0[..3], [0x01, 0x23, 0x45]);
+}
+
+#[test]
+fn what_is_wrong_with_it_is_said_once() {
+    let good = format!("key 1 {KEY}\nactive_key 1");
+    for (more, text, expected, exit) in [
+        ("", good.clone(), &[] as &[&str], 0),
+        ("", format!("{good}\nkey 2 short"), &["out-of-range"], 4),
+        ("", format!("{good}\nkey 2 hex:{KEY}"), &["out-of-range"], 4),
+        ("", format!("{good}\nkey 2 hex:xx{KEY}{KEY}"), &["out-of-range"], 4),
+        ("", format!("{good}\nkey 1 {KEY}"), &["duplicate-name"], 4),
+        ("", format!("{good}\nkey 2 file:/nonexistent/key"), &["unreadable-key"], 4),
+        ("", format!("{good}\nkey 2 file:/dev/zero"), &["unreadable-key"], 4),
+        ("", format!("key 1 {KEY}\nactive_key 2"), &["missing-part"], 4),
+        ("", format!("key 1 {KEY}"), &["missing-part"], 4),
+        ("", format!("{good}\ntime_window 301"), &["out-of-range"], 4),
+        ("strict_mode", format!("{good}\nmode permissive"), &["strict"], 4),
+        ("authentication {\nauth_type PASS\nauth_pass x\n}", good.clone(), &["conflict"], 4),
+    ] {
+        let loaded = read(more, &text);
+        let shown = loaded.diagnostics.render_text(false);
+        assert_eq!((&*codes(&loaded), loaded.diagnostics.exit_code()), (expected, exit), "{text}\n{shown}");
+    }
+}
+
+#[test]
+fn nothing_stands_beside_it() {
+    let loaded =
+        read("authentication {\nauth_type PASS\nauth_pass x\n}", &format!("key 1 {KEY}\nactive_key 1"));
+    let instance = instance(loaded);
+    assert_eq!(instance.authentication, Authentication::None);
+    assert!(instance.auth_hmac.is_some());
+}
+
+#[test]
+fn a_key_comes_out_of_a_file_and_is_shown_nowhere() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("key");
+    std::fs::write(&path, format!("{KEY}\n")).expect("written");
+    for (mode, expected) in [(0o600, &[] as &[&str]), (0o640, &["open-key-file"])] {
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).expect("a mode");
+        let loaded = read("", &format!("key 1 file:{}\nactive_key 1", path.display()));
+        assert_eq!(codes(&loaded), expected);
+        let config = loaded.config.expect("it runs");
+        let key = config.instances[0].auth_hmac.as_ref().map(|auth| &*auth.keys[0].secret.0);
+        assert_eq!(key, Some(KEY.as_bytes()));
+        assert!(!format!("{} {config:?}", config.to_json()).contains(KEY));
+    }
+}
