@@ -71,6 +71,12 @@ fn what_is_wrong_with_it_is_said_once() {
 }
 
 #[test]
+fn a_second_block_adds_to_the_first() {
+    let both = block(&format!("key 1 {KEY}\n}}\nauth_hmac sha256 {{\nkey 2 {KEY}\nactive_key 2"));
+    assert_eq!((both.keys.len(), both.active_key), (2, 2));
+}
+
+#[test]
 fn nothing_stands_beside_it() {
     let loaded =
         read("authentication {\nauth_type PASS\nauth_pass x\n}", &format!("key 1 {KEY}\nactive_key 1"));

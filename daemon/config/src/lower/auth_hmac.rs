@@ -29,34 +29,30 @@ pub(super) struct HmacDraft {
 }
 
 impl HmacDraft {
-    pub(super) fn read(node: &Node, context: &mut Context) -> Self {
-        let mut draft = Self {
-            at: node.name.span,
-            keys: Vec::new(),
-            active_key: None,
-            time_window: None,
-            monotonic: false,
-            mode: None,
-        };
+    pub(super) fn at(at: Span) -> Self {
+        Self { at, keys: Vec::new(), active_key: None, time_window: None, monotonic: false, mode: None }
+    }
+
+    /// Takes what a block says; a second block adds to the first.
+    pub(super) fn read(&mut self, node: &Node, context: &mut Context) {
         for child in node.children.iter().filter(|child| !child.bad) {
             let byte = || child.int(0).and_then(|id| u8::try_from(id).ok());
             match child.keyword.name {
-                "key" => draft.keys.extend(byte().and_then(|id| key(id, child, &draft.keys, context))),
-                "active_key" => draft.active_key = byte().map(|id| (id, child.arg_span(0))),
-                "time_window" => draft.time_window = child.whole_seconds(0),
-                "anti_replay" => draft.monotonic = child.arg(0) == Some("monotonic"),
+                "key" => self.keys.extend(byte().and_then(|id| key(id, child, &self.keys, context))),
+                "active_key" => self.active_key = byte().map(|id| (id, child.arg_span(0))),
+                "time_window" => self.time_window = child.whole_seconds(0),
+                "anti_replay" => self.monotonic = child.arg(0) == Some("monotonic"),
                 "mode" => {
                     let mode = match child.arg(0) {
                         Some("permissive") => HmacMode::Permissive,
                         Some("receive-only") => HmacMode::ReceiveOnly,
                         _ => HmacMode::Enforce,
                     };
-                    draft.mode = Some((mode, child.arg_span(0)));
+                    self.mode = Some((mode, child.arg_span(0)));
                 }
                 _ => {}
             }
         }
-        draft
     }
 }
 

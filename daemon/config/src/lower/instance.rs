@@ -176,7 +176,10 @@ impl InstanceDraft {
         let lines = node.lines.iter();
         match node.keyword.name {
             "authentication" => self.authentication(node),
-            "auth_hmac" => self.auth.make_mut().hmac = Some(Box::new(HmacDraft::read(node, context))),
+            "auth_hmac" => {
+                let hmac = &mut self.auth.make_mut().hmac;
+                hmac.get_or_insert_with(|| Box::new(HmacDraft::at(node.name.span))).read(node, context);
+            }
             "virtual_ipaddress" => {
                 self.addresses_written |= !node.lines.is_empty();
                 self.addresses(node, routing, context);
