@@ -9,7 +9,7 @@ use crate::spelling::slips;
 pub fn explain(name: &str) -> Option<String> {
     let mut text = String::new();
     let mut done: Vec<(&str, &str, &str)> = Vec::new();
-    for block in schema::blocks_with(name) {
+    for block in schema::blocks_with(name).iter().copied() {
         let Some(found) = schema::find(block, name) else { continue };
         let keyword = found.keyword;
         let identity = (keyword.name, keyword.help, keyword.default);
@@ -17,7 +17,7 @@ pub fn explain(name: &str) -> Option<String> {
             continue;
         }
         done.push(identity);
-        let same = schema::blocks_with(name).into_iter().filter(|other| {
+        let same = schema::blocks_with(name).iter().copied().filter(|other| {
             schema::find(*other, name).is_some_and(|found| {
                 (found.keyword.name, found.keyword.help, found.keyword.default) == identity
             })

@@ -302,8 +302,8 @@ impl Outline {
     fn shape_elsewhere(&self, number: u32) -> Shape {
         let word = self.words.get(number as usize).and_then(|words| words.first());
         let found = word.and_then(|word| {
-            schema::blocks_with(&word.text).into_iter().find_map(|block| {
-                schema::find(block, &word.text).and_then(|found| Shape::of(found.keyword.body))
+            schema::blocks_with(&word.text).iter().find_map(|block| {
+                schema::find(*block, &word.text).and_then(|found| Shape::of(found.keyword.body))
             })
         });
         found.unwrap_or(Shape::Skipped)

@@ -373,6 +373,16 @@ pub fn find(block: BlockId, name: &str) -> Option<Found> {
 }
 
 /// Every block in which this name is a keyword.
-pub fn blocks_with(name: &str) -> Vec<BlockId> {
-    BlockId::ALL.iter().copied().filter(|block| find(*block, name).is_some()).collect()
+pub fn blocks_with(name: &str) -> &'static [BlockId] {
+    static INDEX: OnceLock<HashMap<&'static str, Vec<BlockId>>> = OnceLock::new();
+    let index = INDEX.get_or_init(|| {
+        let mut index: HashMap<&'static str, Vec<BlockId>> = HashMap::new();
+        for block in BlockId::ALL {
+            for name in keywords(*block).iter().flat_map(Keyword::names) {
+                index.entry(name).or_default().push(*block);
+            }
+        }
+        index
+    });
+    index.get(name).map_or(&[], Vec::as_slice)
 }
