@@ -1,0 +1,223 @@
+//! BFD sessions, and what virtual routers track: scripts, files, processes.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use keepwatch_config::{Options, load_text};
+use serde_json::{Value, json};
+
+use crate::{Case, check, codes, load};
+
+#[test]
+fn bfd_sessions() {
+    let cases: &[Case] = &[
+        ("neighbor_ip 192.0.2.2", &[], 0, "/bfd_sessions/0", || {
+            json!({
+                "name": "B", "neighbour": "192.0.2.2", "source": null, "min_rx": 0.01, "min_tx": 0.01, "idle_tx": 1,
+                "multiplier": 5, "passive": false, "ttl": 255, "max_hops": {"most": 0}, "multihop": false,
+                "weight": 0, "reverse": false, "for_vrrp": true, "for_checkers": true,
+            })
+        }),
+        ("neighbour_ip 2001:db8::2", &[], 0, "/bfd_sessions/0/ttl", || json!(64)),
+        (
+            "neighbor_ip 2001:db8::2\nmax_hops 65",
+            &["out-of-range"],
+            4,
+            "/bfd_sessions/0/max_hops",
+            || json!({"most": 64}),
+        ),
+        ("neighbor_ip 192.0.2.2\nmax_hops -1", &[], 0, "/bfd_sessions/0/max_hops", || json!("any")),
+        (
+            "neighbor_ip 2001:db8::2\nmax_hops -1",
+            &["out-of-range"],
+            4,
+            "/bfd_sessions/0/max_hops",
+            || json!({"most": 64}),
+        ),
+        ("neighbor_ip 192.0.2.2\nvrrp", &[], 0, "/bfd_sessions/0/for_checkers", || json!(false)),
+        ("neighbor_ip 192.0.2.2\nweight -5 reverse", &[], 0, "/bfd_sessions/0/reverse", || json!(true)),
+        (
+            "neighbor_ip 192.0.2.2\nweight -5 sideways",
+            &["unknown-option"],
+            4,
+            "/bfd_sessions/0/weight",
+            || json!(-5),
+        ),
+        ("neighbor_ip 192.0.2.2\nmin_rx 0.5", &["out-of-range"], 4, "/bfd_sessions/0/min_rx", || json!(0.01)),
+        ("source_ip 192.0.2.1", &["missing-neighbour"], 4, "/bfd_sessions", || json!([])),
+        ("neighbor_ip nowhere", &["invalid-address"], 4, "/bfd_sessions", || json!([])),
+        ("neighbor_ip fe80::1%eth0", &["invalid-address"], 4, "/bfd_sessions", || json!([])),
+        ("neighbor_ip 192.0.2.2\nsource_ip 2001:db8::1", &["family-mix"], 4, "/bfd_sessions", || json!([])),
+        (
+            "neighbor_ip 192.0.2.2\n}\nbfd_instance C {\nneighbor_ip 192.0.2.2",
+            &["duplicate-server"],
+            4,
+            "/bfd_sessions/0/name",
+            || json!("B"),
+        ),
+    ];
+    check(cases, |text| format!("bfd_instance B {{\n{text}\n}}\n"));
+}
+
+#[test]
+fn tracked_scripts() {
+    let cases: &[Case] = &[
+        ("script /bin/true", &[], 0, "/track_scripts/0/timeout", || json!(1)),
+        ("script /bin/true\ninterval 3", &[], 0, "/track_scripts/0/timeout", || json!(3)),
+        ("script /bin/true\ninterval 0", &["out-of-range"], 4, "/track_scripts/0/interval", || json!(1)),
+        ("script /bin/true\ninterval 0.0015", &["invalid-number"], 4, "/track_scripts/0/interval", || {
+            json!(0.002)
+        }),
+        ("script /bin/true\nuser root root", &[], 0, "/track_scripts/0/script", || {
+            json!({
+                "argv": ["/bin/true"],
+                "user": {"name": "root", "group": "root", "supplementary_groups": false},
+            })
+        }),
+        ("script /bin/true root", &["extra-words"], 0, "/track_scripts/0/script/user", || json!(null)),
+        ("script /bin/true\nweight 254", &["out-of-range"], 4, "/track_scripts/0/weight", || json!(0)),
+        ("interval 1", &["missing-script"], 4, "/track_scripts", || json!([])),
+    ];
+    check(cases, |text| format!("vrrp_script S {{\n{text}\n}}\n"));
+}
+
+#[test]
+fn who_runs_scripts_that_name_nobody() {
+    let user = |name: &str, group: Option<&str>, supplementary_groups: bool| json!({"name": name, "group": group, "supplementary_groups": supplementary_groups});
+    let rest = "startup_script /s\nshutdown_script /s own\nnotify_fifo /f\n}\nvrrp_script S {\nscript /s\n}\n\
+                vrrp_instance V {\ninterface eth0\nvirtual_router_id 1\nnotify /s\nvirtual_ipaddress {\n10.0.0.1\n}\n}\n\
+                virtual_server 10.0.0.1 80 {\nprotocol TCP\nlvs_sched rr\nlvs_method NAT\nquorum_up /s\n\
+                real_server 10.1.0.1 80 {\nnotify_down /s\nMISC_CHECK {\nmisc_path /s\n}\n}\n}\n";
+    for (written, inherited, own) in [
+        ("", Value::Null, user("own", None, false)),
+        ("script_user u g", user("u", Some("g"), false), user("own", None, false)),
+        ("script_user u :g", user("u", Some("g"), true), user("own", None, false)),
+        ("script_user u :", user("u", None, true), user("own", None, false)),
+        ("script_user u\nset_supplementary_groups", user("u", None, true), user("own", None, true)),
+    ] {
+        let model = load(&format!("global_defs {{\n{written}\n{rest}")).config.expect("it runs").to_json();
+        assert_eq!(model["global"]["shutdown_script"]["user"], own, "{written}");
+        for pointer in [
+            "/global/startup_script/user",
+            "/global/notify_fifos/all/owner",
+            "/track_scripts/0/script/user",
+            "/instances/0/notify/any/user",
+            "/virtual_servers/0/quorum_up/user",
+            "/virtual_servers/0/real_servers/0/notify_down/user",
+            "/virtual_servers/0/real_servers/0/checkers/0/kind/script/user",
+        ] {
+            assert_eq!(model.pointer(pointer), Some(&inherited), "{written}: {pointer}\n{model:#}");
+        }
+    }
+}
+
+#[test]
+fn tracked_files() {
+    let cases: &[Case] = &[
+        (
+            "file /run/f",
+            &[],
+            0,
+            "/track_files/0",
+            || json!({"name": "F", "file": "/run/f", "weight": 1, "reverse": false, "init": null}),
+        ),
+        ("file /run/f\ninit_file", &[], 0, "/track_files/0/init", || json!({"value": 0, "overwrite": false})),
+        (
+            "file /run/f\ninit_file 5 overwrite",
+            &[],
+            0,
+            "/track_files/0/init",
+            || json!({"value": 5, "overwrite": true}),
+        ),
+        ("file /run/f\ninit_file 255", &["out-of-range"], 4, "/track_files/0/init/value", || json!(255)),
+        ("file /run/f\ninit_file often", &["unknown-option"], 4, "/track_files/0/init/value", || json!(0)),
+        ("file /run/f\nweight 1 noreverse", &["unknown-option"], 4, "/track_files/0/weight", || json!(1)),
+        ("file /run/f\nfile /run/g", &["duplicate-keyword"], 4, "/track_files/0/file", || json!("/run/f")),
+        ("weight 1", &["missing-file"], 4, "/track_files", || json!([])),
+    ];
+    check(cases, |text| format!("track_file F {{\n{text}\n}}\n"));
+}
+
+#[test]
+fn tracked_processes() {
+    let cases: &[Case] = &[
+        ("process p", &[], 0, "/track_processes/0", || {
+            json!({
+                "name": "P", "program": "p", "arguments": [], "matching": null, "full_command": false, "weight": 0,
+                "reverse": false, "quorum": 1, "quorum_max": null, "fork_delay": 0, "terminate_delay": 0,
+            })
+        }),
+        ("process p -a", &[], 0, "/track_processes/0/matching", || json!("exact")),
+        ("process p -a", &[], 0, "/track_processes/0/full_command", || json!(true)),
+        ("process p -a\nparam_match partial", &[], 0, "/track_processes/0/matching", || json!("partial")),
+        ("process p\nparam_match", &[], 0, "/track_processes/0/full_command", || json!(true)),
+        ("process p\nquorum_max 0", &[], 0, "/track_processes/0/quorum", || json!(0)),
+        (
+            "process p\nquorum 2\nquorum_max 1",
+            &["quorum-too-high"],
+            4,
+            "/track_processes/0/quorum_max",
+            || json!(null),
+        ),
+        ("process p\nquorum_max 1\nquorum 2", &["quorum-too-high"], 4, "/track_processes/0/quorum", || {
+            json!(1)
+        }),
+        ("process p\ndelay 2\nfork_delay 1", &[], 0, "/track_processes/0/terminate_delay", || json!(2)),
+        ("quorum 1", &["missing-process"], 4, "/track_processes", || json!([])),
+    ];
+    check(cases, |text| format!("vrrp_track_process P {{\n{text}\n}}\n"));
+}
+
+#[test]
+fn what_is_left_out_is_not_missed_where_it_is_tracked() {
+    let text = "bfd_instance B {\n}\nvrrp_script S {\n}\nvrrp_instance V {\ninterface eth0\nvirtual_router_id 1\n\
+                virtual_ipaddress {\n10.0.0.1\n}\ntrack_bfd {\nB\n}\ntrack_script {\nS\n}\n}\n";
+    assert_eq!(codes(&load(text)), ["missing-neighbour", "missing-script"]);
+}
+
+#[test]
+fn two_things_that_one_text_lacks_are_two_diagnostics() {
+    let loaded = load("virtual_server 10.0.0.1 80 {\nreal_server 10.1.0.1 80 {\n}\n}\n");
+    let said: Vec<(&str, usize)> = loaded.diagnostics.iter().map(|d| (d.code, d.repeated)).collect();
+    assert_eq!(said, [("default-used", 0), ("default-used", 0), ("default-used", 0)]);
+}
+
+#[test]
+fn a_tracked_script_that_cannot_be_run_is_not_tracked() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("check");
+    std::fs::write(&path, "#!/bin/sh\n").expect("written");
+    let mode = |mode| std::fs::set_permissions(&path, Permissions::from_mode(mode)).expect("set");
+    let missing = directory.path().join("missing");
+    mode(0o777);
+    for (user, script, said, exit_code, tracked) in [
+        ("root", &missing, "script-not-found", 4, 0),
+        ("root", &directory.path().to_path_buf(), "script-not-executable", 4, 0),
+        ("root", &path, "script-insecure", 4, 0),
+        ("nobody", &path, "", 0, 1),
+    ] {
+        let text = format!(
+            "global_defs {{\nenable_script_security\nscript_user {user}\n}}\n\
+             vrrp_script S {{\nscript {}\n}}\nvrrp_instance V {{\ninterface eth0\nvirtual_router_id 1\n\
+             virtual_ipaddress {{\n10.0.0.1\n}}\ntrack_script {{\nS\n}}\n}}\n",
+            script.display()
+        );
+        let loaded = load_text(Path::new("t"), text, &Options::default());
+        let expected: Vec<&str> = Some(said).into_iter().filter(|said| !said.is_empty()).collect();
+        assert_eq!(codes(&loaded), expected, "{user} {}", script.display());
+        assert_eq!(loaded.diagnostics.exit_code(), exit_code, "{said}");
+        let config = loaded.config.expect("it runs");
+        assert_eq!(
+            (config.track_scripts.len(), config.instances[0].tracking.scripts.len()),
+            (tracked, tracked)
+        );
+    }
+    mode(0o644);
+    let text = format!(
+        "global_defs {{\nenable_script_security\nscript_user nobody\n}}\nvrrp_script S {{\nscript {}\n}}\n",
+        path.display()
+    );
+    let loaded = load_text(Path::new("t"), text, &Options::default());
+    assert_eq!((codes(&loaded), loaded.diagnostics.exit_code()), (vec!["script-not-executable"], 0));
+}
