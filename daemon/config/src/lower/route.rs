@@ -295,39 +295,13 @@ pub(super) fn tracked_protocol(
 
 /// What may stand before a destination, by name or number.
 pub(super) fn kind(text: &str) -> Option<RouteKind> {
-    use RouteKind::*;
-    let named = match text {
-        "unicast" => Unicast,
-        "local" => Local,
-        "broadcast" | "brd" => Broadcast,
-        "anycast" => Anycast,
-        "multicast" => Multicast,
-        "blackhole" => Blackhole,
-        "unreachable" => Unreachable,
-        "prohibit" => Prohibit,
-        "throw" => Throw,
-        "nat" => Nat,
-        "xresolve" => Xresolve,
-        number => {
-            let number = u8::try_from(super::iproute_names::number(number)?.ok()?).ok()?;
-            let kinds = [
-                Unicast,
-                Local,
-                Broadcast,
-                Anycast,
-                Multicast,
-                Blackhole,
-                Unreachable,
-                Prohibit,
-                Throw,
-                Nat,
-                Xresolve,
-            ];
-            let known = kinds.into_iter().find(|kind| kind.number() == number);
-            known.unwrap_or(Number(number))
-        }
-    };
-    Some(named)
+    let text = if text == "brd" { "broadcast" } else { text };
+    if let Some((_, kind)) = RouteKind::NAMES.iter().find(|(name, _)| *name == text) {
+        return Some(*kind);
+    }
+    let number = u8::try_from(super::iproute_names::number(text)?.ok()?).ok()?;
+    let known = RouteKind::NAMES.iter().find(|(_, kind)| kind.number() == number);
+    Some(known.map_or(RouteKind::Number(number), |(_, kind)| *kind))
 }
 
 fn router_preference(line: &mut OptionLine, option: &Word) -> Option<RouterPreference> {

@@ -82,6 +82,21 @@ pub enum RouteKind {
 }
 
 impl RouteKind {
+    /// Every kind that has a name, with it.
+    pub(crate) const NAMES: &[(&str, Self)] = &[
+        ("unicast", Self::Unicast),
+        ("local", Self::Local),
+        ("broadcast", Self::Broadcast),
+        ("anycast", Self::Anycast),
+        ("multicast", Self::Multicast),
+        ("blackhole", Self::Blackhole),
+        ("unreachable", Self::Unreachable),
+        ("prohibit", Self::Prohibit),
+        ("throw", Self::Throw),
+        ("nat", Self::Nat),
+        ("xresolve", Self::Xresolve),
+    ];
+
     /// `rtm_type` of rtnetlink.
     pub fn number(self) -> u8 {
         match self {
