@@ -2,15 +2,11 @@
 //! keepalived 2.4.3 has, and what is kept of it is what keepalived keeps.
 #![allow(clippy::expect_used)] // helpers of tests
 
-use std::path::Path;
+mod reading;
 
-use keepwatch_config::{Loaded, Options, Outcome, load_text};
+use keepwatch_config::{Loaded, Outcome};
+use reading::read;
 use serde_json::{Value, json};
-
-fn read(text: &str) -> Loaded {
-    let options = Options { host_name: Some("lab".into()), scripts: false, ..Options::default() };
-    load_text(Path::new("test.conf"), text.to_owned(), &options)
-}
 
 /// The codes of what is not right, but for what is not built yet; those that keepalived would let pass in brackets.
 fn said(loaded: &Loaded) -> String {

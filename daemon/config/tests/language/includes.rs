@@ -5,7 +5,7 @@ use std::path::Path;
 
 use keepwatch_config::{Loaded, load};
 
-use crate::options;
+use crate::{options, reading};
 
 #[test]
 fn included_files_are_read_in_place_with_paths_relative_to_themselves() {
@@ -32,7 +32,7 @@ fn what_is_missing_is_said_and_the_strict_includes_make_it_a_mistake() {
         let path = directory.path().join("main.conf");
         std::fs::write(&path, format!("{line}\n")).expect("written");
         let loaded = load(&path, &options());
-        (loaded.diagnostics.exit_code(), loaded.diagnostics.iter().map(|d| d.code).collect::<Vec<_>>())
+        (loaded.diagnostics.exit_code(), reading::codes(&loaded))
     };
     assert_eq!(read("include nothing"), (0, vec!["missing-include"]));
     assert_eq!(read("include none*"), (0, vec![]));
@@ -63,7 +63,7 @@ impl Files {
 /// The words of `notification_email` in `main`, and the codes of what was said.
 fn words_and_codes(loaded: &Loaded) -> (Vec<String>, Vec<&'static str>) {
     let words = loaded.config.iter().flat_map(|config| &config.global.notification_email);
-    (words.map(ToString::to_string).collect(), loaded.diagnostics.iter().map(|said| said.code).collect())
+    (words.map(ToString::to_string).collect(), reading::codes(loaded))
 }
 
 /// Words that come out of one line with these files beside it.
