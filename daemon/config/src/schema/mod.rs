@@ -151,6 +151,8 @@ pub struct Keyword {
     pub exact: bool,
     /// What to use in place of it; it is accepted without effect or with the effect of that.
     pub replaced_by: &'static str,
+    /// It does what it always did, although something has replaced it.
+    pub still_acts: bool,
 }
 
 /// A keyword with values.
@@ -168,6 +170,7 @@ pub(crate) const fn kw(name: &'static str, args: &'static [Arg], help: &'static 
         again: Again::Replaces,
         exact: false,
         replaced_by: "",
+        still_acts: false,
     }
 }
 
@@ -230,6 +233,10 @@ impl Keyword {
     pub(crate) const fn last_counts(mut self) -> Self {
         self.again = Again::LastCounts;
         self
+    }
+    pub(crate) const fn superseded_by(mut self, by: &'static str) -> Self {
+        self.still_acts = true;
+        self.replaced_by(by)
     }
     pub(crate) const fn replaced_by(mut self, by: &'static str) -> Self {
         self.replaced_by = by;
