@@ -17,6 +17,8 @@ pub(crate) struct Context {
     /// Every command so far, if they are to be looked at.
     pub(crate) commands: Vec<crate::lower::script_files::Command>,
     pub(crate) look_at_scripts: bool,
+    /// Every regular expression so far.
+    pub(crate) patterns: crate::lower::Patterns,
     /// Reading was given up: what is said after that would only follow from it.
     pub(crate) stopped: bool,
     /// Lines that did not become what they were meant to, and the code that said so: what else seems wrong with them
