@@ -335,6 +335,11 @@ impl Node {
         self.arg(index)?.trim().parse().ok()
     }
 
+    /// The value as a number of a type that it fits.
+    pub(crate) fn number<T: TryFrom<i64>>(&self, index: usize) -> Option<T> {
+        self.int(index).and_then(|value| T::try_from(value).ok())
+    }
+
     /// The value as seconds with decimals.
     pub(crate) fn seconds(&self, index: usize) -> Option<Duration> {
         decimal(self.arg(index)?, 6, 0, u64::MAX, "seconds").ok().map(Duration::from_micros)
@@ -347,7 +352,7 @@ impl Node {
 
     /// The value as whole seconds.
     pub(crate) fn whole_seconds(&self, index: usize) -> Option<Duration> {
-        self.int(index).and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs)
+        self.number::<u64>(index).map(Duration::from_secs)
     }
 
     /// The value as a boolean; true when the keyword stands alone.

@@ -95,17 +95,18 @@ fn session(node: &Node, name: &Name, others: &[BfdSession], context: &mut Contex
 }
 
 fn take(made: &mut BfdSession, written: &mut Written, node: &Node, context: &mut Context) {
-    let byte = || node.int(0).and_then(|number| u8::try_from(number).ok());
     match node.keyword.name {
         "neighbor_ip" => written.neighbour = node.host(0),
         "source_ip" => written.source = node.host(0).map(|source| (source, node.arg_span(0))),
         "min_rx" => made.min_rx = node.millis(0).unwrap_or(made.min_rx),
         "min_tx" => made.min_tx = node.millis(0).unwrap_or(made.min_tx),
         "idle_tx" => made.idle_tx = node.millis(0).unwrap_or(made.idle_tx),
-        "multiplier" => made.multiplier = byte().unwrap_or(made.multiplier),
+        "multiplier" => made.multiplier = node.number(0).unwrap_or(made.multiplier),
         "passive" => made.passive = true,
-        "ttl" => written.ttl = byte(),
-        "max_hops" => written.max_hops = Some((byte().map_or(MaxHops::Any, MaxHops::Most), node.arg_span(0))),
+        "ttl" => written.ttl = node.number(0),
+        "max_hops" => {
+            written.max_hops = Some((node.number(0).map_or(MaxHops::Any, MaxHops::Most), node.arg_span(0)))
+        }
         "multihop" => made.multihop = node.on(),
         "weight" => (made.weight, made.reverse) = own_weight(node, context),
         "vrrp" => written.for_vrrp = true,

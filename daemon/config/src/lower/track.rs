@@ -154,5 +154,5 @@ pub(super) fn own_weight(node: &Node, context: &mut Context) -> (i32, bool) {
                 .at(word.span, "expected `reverse` or nothing"),
         );
     }
-    (node.int(0).and_then(|weight| i32::try_from(weight).ok()).unwrap_or(0), reverse)
+    (node.number::<i32>(0).unwrap_or(0), reverse)
 }
