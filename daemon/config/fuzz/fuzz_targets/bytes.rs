@@ -15,6 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
         expansion_limit: 2000,
         scripts: false,
         environment: false,
+        for_cluster: false,
     };
     let formatted = format(&text);
     assert_eq!(format(&formatted), formatted);

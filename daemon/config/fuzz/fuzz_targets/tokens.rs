@@ -38,6 +38,7 @@ fuzz_target!(|bytes: &[u8]| {
         expansion_limit: 2000,
         scripts: false,
         environment: false,
+        for_cluster: false,
     };
     let loaded = load_text(Path::new("/nowhere/fuzz.conf"), text, &options);
     loaded.diagnostics.render_text(false);
