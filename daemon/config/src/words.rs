@@ -7,8 +7,8 @@
 
 mod quoted;
 
-pub(crate) use self::quoted::Unquoted;
 pub use self::quoted::{QuoteError, quoted_words};
+pub(crate) use self::quoted::{Unquoted, place_in_quoted};
 use crate::source::{ExpansionId, FileId, Span};
 
 /// A word and its place.

@@ -5,6 +5,8 @@
 
 #![allow(clippy::expect_used)] // helpers of tests
 
+mod reading;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -122,14 +124,7 @@ fn mutated(random: &mut Random) -> String {
 }
 
 fn run(seed: u64, rounds: usize) {
-    let options = Options {
-        host_name: Some("lab".into()),
-        config_id: Some("lab".into()),
-        expansion_limit: 2000,
-        scripts: false,
-        environment: false,
-        for_cluster: false,
-    };
+    let options = reading::untrusted();
     let mut random = Random(seed);
     for round in 0..rounds {
         let text = mutated(&mut random);

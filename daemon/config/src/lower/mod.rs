@@ -50,6 +50,7 @@ mod vmac;
 
 use std::collections::{HashMap, HashSet};
 
+pub(crate) use self::checker::pattern::Patterns;
 use crate::diagnostics::Diagnostic;
 use crate::model::{
     BfdSession, Config, GarpGroup, InterfaceAddress, Name, Route, Rule, Ssl, TrackFile, TrackProcess,

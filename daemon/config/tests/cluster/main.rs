@@ -1,6 +1,8 @@
 //! The files of two routers, and more, against each other.
 
 mod places;
+#[path = "../reading/mod.rs"]
+mod reading;
 mod servers;
 mod several;
 
@@ -33,11 +35,8 @@ virtual_server 10.0.0.1 80 {
 ";
 
 fn read(name: &str, text: &str) -> Loaded {
-    load_text(
-        Path::new(name),
-        text.to_owned(),
-        &Options { host_name: Some("lab".into()), scripts: false, for_cluster: true, ..Options::default() },
-    )
+    let options = Options { for_cluster: true, ..reading::options() };
+    load_text(Path::new(name), text.to_owned(), &options)
 }
 
 /// Codes of what does not fit when the second file has `from` replaced by `to`.

@@ -24,6 +24,12 @@ const EXAMPLES: &[Example] = &[
     ("invalid-encoding", "`router_id München` in Latin-1", |directory| {
         file(directory, "latin.conf", b"global_defs {\nrouter_id M\xfcnchen\n}\n")
     }),
+    ("line-ends", "two lines with `0D` between them", |_| text("global_defs {\r}\r")),
+    ("several-files", "`keepwatch check '*.conf'` in a directory with two", |directory| {
+        directory.write("one.conf", b"", 0o644);
+        directory.write("two.conf", b"", 0o644);
+        codes(&load(&directory.0.join("*.conf"), &options()))
+    }),
     ("nul-byte", "a line with a byte 0 in it", |_| text("global_defs {\nrouter_id A\0\n}\n")),
     ("too-many-includes", "a file that includes the next, and so on, 65 deep", |directory| {
         for number in 0..70 {
@@ -88,7 +94,7 @@ impl Drop for Directory {
 }
 
 fn options() -> Options {
-    Options { host_name: Some("lab".into()), ..Options::default() }
+    Options { scripts: true, ..super::reading::options() }
 }
 
 fn codes(loaded: &Loaded) -> Codes {

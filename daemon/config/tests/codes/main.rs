@@ -3,6 +3,8 @@
 #![allow(clippy::expect_used)] // helpers of tests
 
 mod in_words;
+#[path = "../reading/mod.rs"]
+mod reading;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -7,7 +7,7 @@ use std::path::Path;
 use keepwatch_config::{Options, load_text};
 use serde_json::{Value, json};
 
-use crate::{Case, check, codes, load};
+use crate::{Case, check, codes, read};
 
 #[test]
 fn bfd_sessions() {
@@ -96,7 +96,7 @@ fn who_runs_scripts_that_name_nobody() {
         ("script_user u :", user("u", None, true), user("own", None, false)),
         ("script_user u\nset_supplementary_groups", user("u", None, true), user("own", None, true)),
     ] {
-        let model = load(&format!("global_defs {{\n{written}\n{rest}")).config.expect("it runs").to_json();
+        let model = read(&format!("global_defs {{\n{written}\n{rest}")).config.expect("it runs").to_json();
         assert_eq!(model["global"]["shutdown_script"]["user"], own, "{written}");
         for pointer in [
             "/global/startup_script/user",
@@ -173,12 +173,12 @@ fn tracked_processes() {
 fn what_is_left_out_is_not_missed_where_it_is_tracked() {
     let text = "bfd_instance B {\n}\nvrrp_script S {\n}\nvrrp_instance V {\ninterface eth0\nvirtual_router_id 1\n\
                 virtual_ipaddress {\n10.0.0.1\n}\ntrack_bfd {\nB\n}\ntrack_script {\nS\n}\n}\n";
-    assert_eq!(codes(&load(text)), ["missing-neighbour", "missing-script"]);
+    assert_eq!(codes(&read(text)), ["missing-neighbour", "missing-script"]);
 }
 
 #[test]
 fn two_things_that_one_text_lacks_are_two_diagnostics() {
-    let loaded = load("virtual_server 10.0.0.1 80 {\nreal_server 10.1.0.1 80 {\n}\n}\n");
+    let loaded = read("virtual_server 10.0.0.1 80 {\nreal_server 10.1.0.1 80 {\n}\n}\n");
     let said: Vec<(&str, usize)> = loaded.diagnostics.iter().map(|d| (d.code, d.repeated)).collect();
     assert_eq!(said, [("default-used", 0), ("default-used", 0), ("default-used", 0)]);
 }

@@ -252,15 +252,12 @@ fn rubbish(kind: Kind) -> Vec<String> {
             vec!["10.0.0".into(), "10.0.0.256".into(), "nowhere".into(), "2001:db8::g".into()]
         }
         Kind::Digest | Kind::Status => vec!["xyz".into()],
+        Kind::Pattern => vec!["a(b".into(), "[a-".into()],
         Kind::Limited(most) => vec!["x".repeat(most + 1)],
         Kind::Interface => vec!["an_interface_with_a_long_name".into()],
-        Kind::Word
-        | Kind::Script
-        | Kind::Granularity
-        | Kind::Hex(_)
-        | Kind::Host
-        | Kind::Options(_)
-        | Kind::Pattern => Vec::new(),
+        Kind::Word | Kind::Script | Kind::Granularity | Kind::Hex(_) | Kind::Host | Kind::Options(_) => {
+            Vec::new()
+        }
     }
 }
 
