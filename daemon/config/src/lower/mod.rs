@@ -150,6 +150,12 @@ impl Draft {
         None
     }
 
+    /// A block that nothing is made of: who names it is not told that there is none, and another may have its name.
+    fn leave_out(&mut self, node: &Node, name: Name) {
+        self.left_out.push((&*name).into());
+        self.names.remove(&(node.keyword.name, name));
+    }
+
     /// Makes the model. `skipped` are names of blocks that were not understood, `host` is the name of this host.
     pub(crate) fn finish(self, skipped: &[Box<str>], host: &str, context: &mut Context) -> (Config, Places) {
         let skipped: Vec<Box<str>> = skipped.iter().chain(&self.left_out).cloned().collect();
