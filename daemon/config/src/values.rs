@@ -173,12 +173,6 @@ fn look(word: &Word, kind: Kind) -> Result<(), Problem> {
             Some(_) => Ok(()),
             None => Err(choice_problem(text, &["on", "off", "true", "false", "yes", "no"])),
         },
-        Kind::Address => match text.parse::<IpAddr>().is_ok() || scoped(text).is_some() {
-            true => Ok(()),
-            false => {
-                fail("invalid-address", format!("`{text}` is no address"), "expected an IPv4 or IPv6 address")
-            }
-        },
         Kind::Host => match host(text) {
             Some(_) => Ok(()),
             None => {

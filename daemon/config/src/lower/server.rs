@@ -31,6 +31,8 @@ pub(super) enum Target {
 pub(super) struct ServerDraft {
     pub(super) target: Target,
     pub(super) at: Span,
+    /// Which block of the top level it is.
+    pub(super) block: usize,
     /// Keywords whose values are wrong.
     pub(super) bad: Vec<&'static str>,
     /// Of its address, else of the first line that has one.
@@ -70,6 +72,7 @@ impl Draft {
             family: family_of(&target),
             target,
             at,
+            block: self.taken,
             bad: node.bad_children(),
             scheduler: None,
             flags: SchedulerFlags::default(),

@@ -41,7 +41,7 @@ impl Draft {
         }
         match draft.finish(&name) {
             Some(process) => self.track_processes.push(process),
-            None => self.left_out.push((&*name).into()),
+            None => self.leave_out(node, name),
         }
     }
 }

@@ -40,7 +40,7 @@ impl Draft {
         }
         match draft.finish(&name, context) {
             Some(script) => self.track_scripts.push(script),
-            None => self.left_out.push((&*name).into()),
+            None => self.leave_out(node, name),
         }
     }
 }

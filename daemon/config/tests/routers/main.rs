@@ -9,6 +9,7 @@ mod lines;
 #[path = "../reading/mod.rs"]
 mod reading;
 mod tracking;
+mod values;
 
 use keepwatch_config::model::LinkTarget;
 use reading::{mistakes, read};
