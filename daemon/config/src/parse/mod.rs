@@ -342,7 +342,7 @@ impl<'a> Parser<'a> {
             );
         } else if keyword.still_acts {
             self.said_unbuilt.push((block, keyword.name));
-            if !old_spelling {
+            if !found.old_spelling {
                 self.context.report(
                     Diagnostic::note("deprecated-keyword", format!("`{}` is old", keyword.name))
                         .at(name.span, format!("still understood; {} says more", keyword.replaced_by)),
