@@ -12,6 +12,7 @@
 
 mod cluster;
 pub mod diagnostics;
+pub mod encoding;
 mod explain;
 mod format;
 mod interfaces;

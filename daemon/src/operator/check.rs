@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use keepwatch_config::{Diagnostics, Loaded, Options, check_cluster};
+use keepwatch_config::{Diagnostics, Loaded, Options, check_cluster, encoding};
 
 /// How diagnostics are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -24,7 +24,8 @@ pub(super) fn run(
     json: bool,
     out: &mut impl Write,
 ) -> Result<ExitCode> {
-    let loaded = files.iter().map(|file| load(file, options)).collect::<Result<Vec<Loaded>>>()?;
+    let options = Options { for_cluster: files.len() > 1, ..options.clone() };
+    let loaded = files.iter().map(|file| load(file, &options)).collect::<Result<Vec<Loaded>>>()?;
     let against_others = check_cluster(&loaded);
     let mut good = true;
     for ((file, loaded), others) in files.iter().zip(&loaded).zip(&against_others) {
@@ -52,7 +53,7 @@ fn load(file: &Path, options: &Options) -> Result<Loaded> {
     }
     let mut bytes = Vec::new();
     io::stdin().read_to_end(&mut bytes).context("standard input")?;
-    Ok(keepwatch_config::load_text(name(file), String::from_utf8_lossy(&bytes).into_owned(), options))
+    Ok(keepwatch_config::load_text(name(file), encoding::text(bytes), options))
 }
 
 /// What standard input is called on the command line.

@@ -66,6 +66,8 @@ use crate::tree::Node;
 pub(crate) struct Places {
     /// Names of instances.
     pub(crate) instances: HashMap<Name, Span>,
+    /// Of each virtual server of the model, which block (or line) of the top level it is.
+    pub(crate) virtual_servers: Vec<usize>,
 }
 
 /// Everything that was read, as written.
@@ -95,14 +97,20 @@ pub(crate) struct Draft {
     left_out: Vec<Box<str>>,
     /// Names that are taken, by the keyword of their block.
     names: HashSet<(&'static str, Name)>,
+    /// How many blocks and lines were taken before.
+    taken: usize,
 }
 
 impl Draft {
     /// Takes one block (or line) of the top level.
     pub(crate) fn take(&mut self, node: &Node, context: &mut Context) {
-        if node.bad {
-            return;
+        if !node.bad {
+            self.take_good(node, context);
         }
+        self.taken += 1;
+    }
+
+    fn take_good(&mut self, node: &Node, context: &mut Context) {
         match node.keyword.name {
             "vrrp_instance" => self.instance(node, context),
             "virtual_server" => self.server(node, context),
@@ -143,13 +151,19 @@ impl Draft {
         None
     }
 
+    /// A block that nothing is made of: who names it is not told that there is none, and another may have its name.
+    fn leave_out(&mut self, node: &Node, name: Name) {
+        self.left_out.push((&*name).into());
+        self.names.remove(&(node.keyword.name, name));
+    }
+
     /// Makes the model. `skipped` are names of blocks that were not understood, `host` is the name of this host.
     pub(crate) fn finish(self, skipped: &[Box<str>], host: &str, context: &mut Context) -> (Config, Places) {
         let skipped: Vec<Box<str>> = skipped.iter().chain(&self.left_out).cloned().collect();
         // Given back before the model takes its room.
         drop(self.names);
-        let places =
-            Places { instances: self.instances.iter().map(|draft| (draft.name.clone(), draft.at)).collect() };
+        let instances = self.instances.iter().map(|draft| (draft.name.clone(), draft.at)).collect();
+        let mut places = Places { instances, virtual_servers: Vec::new() };
         let sync_daemon = self.global.sync_daemon;
         let global = self.global.finish(host, context);
         let mut config = Config {
@@ -180,7 +194,7 @@ impl Draft {
         let bfds =
             config.bfd_sessions.iter().filter(|bfd| bfd.for_checkers).map(|bfd| bfd.name.clone()).collect();
         let skipped: Vec<&str> = skipped.iter().chain(&self.dropped_groups).map(|name| &**name).collect();
-        resolve_server::resolve(self.servers, &bfds, &skipped, &mut config, context);
+        places.virtual_servers = resolve_server::resolve(self.servers, &bfds, &skipped, &mut config, context);
         script_user::apply(&mut config);
         script_files::check(&mut config, context);
         (config, places)

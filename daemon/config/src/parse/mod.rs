@@ -160,7 +160,9 @@ impl<'a> Parser<'a> {
             }
             Some(Shape::Lines) => self.line_of_block(&name, words),
             Some(Shape::Keywords(_)) | None => {
-                let statement = match schema::find(self.block(), &name.text) {
+                let known = schema::find(self.block(), &name.text);
+                self.context.count_keyword(known.is_some());
+                let statement = match known {
                     Some(found) => Some(self.without_foreign(found, name, words)),
                     None => self.recover_unknown(&name, &words),
                 };

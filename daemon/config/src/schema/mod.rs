@@ -42,9 +42,7 @@ pub enum Kind {
     Millis(u64, u64),
     /// `on`, `off`, `true`, `false`, `yes`, `no`.
     Bool,
-    /// An IPv4 or IPv6 address.
-    Address,
-    /// An IPv4 or IPv6 address of a server; what stands after a `/` or `-` is passed over, as keepalived does.
+    /// An IPv4 or IPv6 address; what stands after a `/` or `-` is passed over, as keepalived does.
     Host,
     /// An IPv4 address.
     Address4,

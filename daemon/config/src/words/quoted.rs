@@ -4,6 +4,7 @@ use std::iter::Peekable;
 use std::str::CharIndices;
 
 use super::is_blank;
+use crate::encoding;
 
 /// The bytes of a text that stand outside of double quotes, with their offsets. A `\` is one of them, but what follows
 /// it is not, inside quotes or out: it means nothing but itself.
@@ -129,13 +130,11 @@ fn quoted_word(
     }
     // As in C: what a program is started with ends at a NUL.
     word.truncate(word.iter().position(|byte| *byte == 0).unwrap_or(word.len()));
-    let word = String::from_utf8(word)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-    Ok((word, chars.peek().map_or(text.len(), |(next, _)| *next)))
+    Ok((encoding::text(word), chars.peek().map_or(text.len(), |(next, _)| *next)))
 }
 
 fn push(character: char, word: &mut Vec<u8>) {
-    word.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+    word.extend_from_slice(&encoding::bytes(character.encode_utf8(&mut [0; 4])));
 }
 
 /// Appends the byte that `\` and `escaped` (and what follows it) stand for, or else the character itself.

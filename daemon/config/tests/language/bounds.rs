@@ -67,7 +67,7 @@ fn files_that_include_each_other_ever_more_often_come_to_an_end() {
     let directory = tempfile::tempdir().expect("a directory");
     let put =
         |name: String, text: String| std::fs::write(directory.path().join(name), text).expect("written");
-    for deep in [12, 60] {
+    for deep in [12, 70] {
         for n in 0..deep {
             put(format!("i{n}"), format!("include i{}\n", n + 1).repeat(10));
         }

@@ -207,3 +207,53 @@ fn the_directory_is_that_of_the_file_being_read() {
     let (words, said) = words_and_codes(&files.read("main"));
     assert_eq!((words, said), (vec![top.clone(), format!("{top}/d"), top], vec![]));
 }
+
+#[test]
+fn the_main_file_may_be_a_pattern_whose_files_are_read_as_one() {
+    let files = Files::new(&[
+        ("a/1.conf", "$N=${_PWD}\nglobal_defs {\n notification_email {\n include x\n"),
+        ("a/2.conf", "}\nrouter_id ${R}\n"),
+        ("a/3.txt", "blunder"),
+        ("b/4.conf", "}\nrouter_id ${N}\n}\n"),
+        ("a/x", "x@y\n$R=r\n"),
+        ("a/[1].conf", "global_defs {\n router_id bracket\n}\n"),
+    ]);
+    let read = |name: &str| {
+        let loaded = files.read(name);
+        let router_id = loaded.config.as_ref().map(|config| config.global.router_id.to_string());
+        (reading::codes(&loaded), loaded.diagnostics.exit_code(), router_id)
+    };
+    let directory = files.0.path().canonicalize().expect("a directory").join("b").display().to_string();
+    // keepalived too says that there are several, and that it runs after a change.
+    assert_eq!(read("{a/1,b/4}.conf"), (vec!["several-files"], 4, Some(directory)));
+    let (said, code, router_id) = read("a/?.conf");
+    assert_eq!((said, code, router_id.as_deref()), (vec!["several-files", "missing-brace"], 4, Some("r")));
+    // A file that has the very name is meant.
+    assert_eq!(read("a/[1].conf"), (vec![], 0, Some("bracket".into())));
+    assert_eq!(read("{a/none,b/none,a/[[]1]}.conf").2, Some("bracket".into()));
+}
+
+#[test]
+fn what_cannot_be_the_main_file_is_one_mistake_that_names_it() {
+    let files = Files::new(&[("a.conf", ""), ("d.conf/x", "")]);
+    let script = files.0.path().join("x.sh");
+    std::fs::write(&script, "").expect("written");
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("changed");
+    for (name, named) in [
+        ("none.conf", "none.conf` cannot be read: No such file"),
+        ("d.conf", "d.conf` is a directory"),
+        ("d.conf/", "d.conf/` is a directory"),
+        ("x.sh", "x.sh` is executable"),
+        ("*.none", "no file matches `"),
+        ("none/*", "no file matches `"),
+        // As in keepalived, each of them has to be a file that can be read.
+        ("*.conf", "d.conf` is a directory"),
+        ("{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}", "too many files"),
+    ] {
+        let loaded = files.read(name);
+        let said: Vec<_> =
+            loaded.diagnostics.iter().map(|said| (said.code, said.message.contains(named))).collect();
+        assert_eq!((said, loaded.diagnostics.exit_code()), (vec![("unreadable-file", true)], 3), "{name}");
+        assert!(loaded.diagnostics.render_text(false).contains(named), "{name}");
+    }
+}

@@ -9,6 +9,7 @@ mod lines;
 #[path = "../reading/mod.rs"]
 mod reading;
 mod tracking;
+mod values;
 
 use keepwatch_config::model::{ConfigFault, LinkTarget};
 use reading::{mistakes, read};

@@ -23,7 +23,7 @@ pub(super) struct RegexDraft {
 impl RegexDraft {
     /// Takes a keyword of a URL; leaves alone what is none of its own.
     pub(super) fn take(&mut self, node: &Node, context: &mut Context) {
-        let number = |index| node.int(index).and_then(|value| u64::try_from(value).ok());
+        let number = |index| node.number::<u64>(index);
         match node.keyword.name {
             "regex" => {
                 self.pattern = node.text(0).map(|pattern| (pattern, node.arg_span(0)));
