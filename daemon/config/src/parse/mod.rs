@@ -196,11 +196,11 @@ impl<'a> Parser<'a> {
 
     fn keyword(&mut self, statement: Statement, line: &Line, sink: &mut dyn FnMut(Node, &mut Context)) {
         let Statement { found, name, words, misspelt } = statement;
-        let Found { keyword, old_spelling } = found;
+        let keyword = found.keyword;
         self.misspelt |= misspelt;
         let left_out = misspelt && self.reading == Reading::AsWritten;
         if !left_out {
-            self.say_once(self.block(), found, &name, old_spelling);
+            self.say_once(self.block(), found, &name);
         }
         let quoted = if keyword.is_quoted() && !misspelt {
             values::quoted_arguments(line, &name, keyword, self.context)
@@ -304,9 +304,9 @@ impl<'a> Parser<'a> {
     }
 
     /// Says once that a keyword is not acted on, or was written in an old spelling.
-    fn say_once(&mut self, block: BlockId, found: Found, name: &Word, old_spelling: bool) {
+    fn say_once(&mut self, block: BlockId, found: Found, name: &Word) {
         let keyword = found.keyword;
-        if old_spelling && !self.said_old.contains(&name.text) {
+        if found.old_spelling && !self.said_old.contains(&name.text) {
             self.said_old.push(name.text.clone());
             self.context.report(
                 Diagnostic::note(
@@ -320,7 +320,7 @@ impl<'a> Parser<'a> {
         if self.said_unbuilt.contains(&(block, keyword.name)) {
             return;
         }
-        if unbuilt::is_unbuilt(block, keyword.name) {
+        if found.unbuilt {
             self.said_unbuilt.push((block, keyword.name));
             let mut message = format!("`{}` is understood, not acted on yet", keyword.name);
             if let Some(consequence) = unbuilt::consequence(block, keyword.name) {

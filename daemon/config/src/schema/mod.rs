@@ -282,31 +282,6 @@ pub(crate) const fn some(name: &'static str, kind: Kind) -> Arg {
     Arg { name, kind, need: Need::Some }
 }
 
-/// How many keywords several parts of a table have.
-const fn count(parts: &[&[Keyword]]) -> usize {
-    let (mut count, mut part) = (0, 0);
-    while part < parts.len() {
-        count += parts[part].len();
-        part += 1;
-    }
-    count
-}
-
-/// One table of several parts.
-const fn join<const COUNT: usize>(parts: &[&[Keyword]]) -> [Keyword; COUNT] {
-    let mut table = [flag("", ""); COUNT];
-    let (mut at, mut part) = (0, 0);
-    while part < parts.len() {
-        let mut index = 0;
-        while index < parts[part].len() {
-            table[at] = parts[part][index];
-            (at, index) = (at + 1, index + 1);
-        }
-        part += 1;
-    }
-    table
-}
-
 /// The keywords of a block.
 pub fn keywords(block: BlockId) -> &'static [Keyword] {
     match block {
@@ -350,6 +325,8 @@ pub struct Found {
     pub keyword: &'static Keyword,
     /// It was written in an old spelling.
     pub old_spelling: bool,
+    /// It is understood, but not acted on yet.
+    pub unbuilt: bool,
 }
 
 /// The keyword of this name in a block.
@@ -359,9 +336,10 @@ pub fn find(block: BlockId, name: &str) -> Option<Found> {
         let mut index = HashMap::new();
         for block in BlockId::ALL {
             for keyword in keywords(*block) {
+                let unbuilt = unbuilt::is_unbuilt(*block, keyword.name);
                 for name in keyword.names() {
                     let old_spelling = keyword.old.contains(&name);
-                    index.insert((*block, name), Found { keyword, old_spelling });
+                    index.insert((*block, name), Found { keyword, old_spelling, unbuilt });
                 }
             }
         }
