@@ -48,6 +48,7 @@ mod track_process;
 mod track_script;
 mod tracked_names;
 mod vmac;
+mod vmac_users;
 
 use std::collections::{HashMap, HashSet};
 
