@@ -17,6 +17,7 @@ mod global;
 mod group;
 mod instance;
 mod iproute_names;
+mod link_local;
 mod observability;
 mod option_line;
 mod path;
