@@ -101,11 +101,14 @@ pub(crate) fn check(node: &Node, context: &mut Context) -> bool {
 
 /// What stands after the address of a host is no part of it; keepalived does not say so.
 fn say_what_is_lost(word: &Word, context: &mut Context) {
-    if let Some((host, _)) = word.text.split_once(['/', '-']) {
-        let message = format!("`{}` is not one address", word.text);
-        context
-            .report(Diagnostic::warning("no-effect", message).at(word.span, format!("only {host} is used")));
-    }
+    let Some(at) = word.text.find(['/', '-']) else { return };
+    let (host, lost) = word.text.split_at(at);
+    let diagnostic = if lost.starts_with('/') {
+        Diagnostic::note("no-effect", format!("the prefix length of `{}` has no effect", word.text))
+    } else {
+        Diagnostic::warning("no-effect", format!("`{}` is not one address", word.text))
+    };
+    context.report(diagnostic.at(word.span, format!("only {host} is used")));
 }
 
 fn counted(values: usize) -> String {

@@ -17,6 +17,7 @@ mod global;
 mod group;
 mod instance;
 mod iproute_names;
+mod link_local;
 mod observability;
 mod option_line;
 mod path;
@@ -47,6 +48,7 @@ mod track_process;
 mod track_script;
 mod tracked_names;
 mod vmac;
+mod vmac_users;
 
 use std::collections::{HashMap, HashSet};
 
@@ -67,6 +69,8 @@ use crate::tree::Node;
 pub(crate) struct Places {
     /// Names of instances.
     pub(crate) instances: HashMap<Name, Span>,
+    /// Of each virtual server of the model, which block (or line) of the top level it is.
+    pub(crate) virtual_servers: Vec<usize>,
 }
 
 /// Everything that was read, as written.
@@ -96,6 +100,8 @@ pub(crate) struct Draft {
     left_out: Vec<Box<str>>,
     /// Names that are taken, by the keyword of their block.
     names: HashSet<(&'static str, Name)>,
+    /// How many blocks and lines were taken before.
+    taken: usize,
 }
 
 impl Draft {
@@ -116,9 +122,13 @@ impl Draft {
 
     /// Takes one block (or line) of the top level.
     pub(crate) fn take(&mut self, node: &Node, context: &mut Context) {
-        if node.bad {
-            return;
+        if !node.bad {
+            self.take_good(node, context);
         }
+        self.taken += 1;
+    }
+
+    fn take_good(&mut self, node: &Node, context: &mut Context) {
         match node.keyword.name {
             "vrrp_instance" => self.instance(node, context),
             "virtual_server" => self.server(node, context),
@@ -170,8 +180,8 @@ impl Draft {
         let skipped: Vec<Box<str>> = skipped.iter().chain(&self.left_out).cloned().collect();
         // Given back before the model takes its room.
         drop(self.names);
-        let places =
-            Places { instances: self.instances.iter().map(|draft| (draft.name.clone(), draft.at)).collect() };
+        let instances = self.instances.iter().map(|draft| (draft.name.clone(), draft.at)).collect();
+        let mut places = Places { instances, virtual_servers: Vec::new() };
         let sync_daemon = self.global.sync_daemon;
         let global = self.global.finish(host, context);
         let mut config = Config {
@@ -202,7 +212,7 @@ impl Draft {
         let bfds =
             config.bfd_sessions.iter().filter(|bfd| bfd.for_checkers).map(|bfd| bfd.name.clone()).collect();
         let skipped: Vec<&str> = skipped.iter().chain(&self.dropped_groups).map(|name| &**name).collect();
-        resolve_server::resolve(self.servers, &bfds, &skipped, &mut config, context);
+        places.virtual_servers = resolve_server::resolve(self.servers, &bfds, &skipped, &mut config, context);
         script_user::apply(&mut config);
         script_files::check(&mut config, context);
         (config, places)

@@ -6,9 +6,9 @@ use super::Problem;
 pub(crate) fn whole(text: &str, least: i64, most: i64) -> Result<i64, Problem> {
     let trimmed = text.trim_start();
     let digits = trimmed.strip_prefix(['-', '+']).unwrap_or(trimmed);
-    let expected = format!("expected a whole number from {least} to {most}");
+    let expected = || format!("expected a whole number from {least} to {most}");
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        let mut problem = Problem::new("invalid-number", format!("`{text}` is no whole number"), expected);
+        let mut problem = Problem::new("invalid-number", format!("`{text}` is no whole number"), expected());
         let leading: String = digits.chars().take_while(char::is_ascii_digit).collect();
         if leading.parse::<i64>().is_ok_and(|value| (least..=most).contains(&value)) {
             problem.replacement = Some(leading);
@@ -17,7 +17,7 @@ pub(crate) fn whole(text: &str, least: i64, most: i64) -> Result<i64, Problem> {
     }
     match trimmed.trim_start_matches('+').parse::<i64>() {
         Ok(value) if (least..=most).contains(&value) => Ok(value),
-        _ => Err(Problem::new("out-of-range", format!("{text} is out of range"), expected)),
+        _ => Err(Problem::new("out-of-range", format!("{text} is out of range"), expected())),
     }
 }
 
@@ -46,14 +46,14 @@ fn shown(steps: u64, places: u32) -> String {
 /// is rounded.
 pub(crate) fn decimal(text: &str, places: u32, least: u64, most: u64, unit: &str) -> Result<u64, Problem> {
     let scale = 10u64.pow(places);
-    let expected = format!("expected {unit} from {} to {}", shown(least, places), shown(most, places));
+    let expected = || format!("expected {unit} from {} to {}", shown(least, places), shown(most, places));
     let number = text.trim_start();
     let number = number.strip_prefix('+').unwrap_or(number);
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     if (whole.is_empty() && fraction.is_empty()) || !digits(whole) || !digits(fraction) {
         let mut problem =
-            Problem::new("invalid-number", format!("`{text}` is no number of {unit}"), expected);
+            Problem::new("invalid-number", format!("`{text}` is no number of {unit}"), expected());
         let leading: String = text.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
         let unit_follows = matches!(text.get(leading.len()..), Some("s" | "sec" | "seconds"));
         if unit_follows && places == 6 && !leading.is_empty() {
@@ -63,10 +63,11 @@ pub(crate) fn decimal(text: &str, places: u32, least: u64, most: u64, unit: &str
     }
     let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().unwrap_or(u64::MAX) };
     let (kept, dropped) = fraction.split_at_checked(places as usize).unwrap_or((fraction, ""));
-    let padded = format!("{kept:0<width$}", width = places as usize);
-    let fraction = padded.parse().unwrap_or(0) + u64::from(dropped.starts_with(['5', '6', '7', '8', '9']));
+    let step = 10u64.pow(places - kept.len() as u32);
+    let fraction =
+        kept.parse().unwrap_or(0) * step + u64::from(dropped.starts_with(['5', '6', '7', '8', '9']));
     match whole.checked_mul(scale).and_then(|micros| micros.checked_add(fraction)) {
         Some(value) if (least..=most).contains(&value) => Ok(value),
-        _ => Err(Problem::new("out-of-range", format!("{text} is out of range"), expected)),
+        _ => Err(Problem::new("out-of-range", format!("{text} is out of range"), expected())),
     }
 }
