@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 
 use crate::diagnostics::Diagnostic;
+use crate::look_alikes;
+use crate::parse::Reading;
 use crate::preprocess::{Context, Reader, begins_anew, use_at};
 use crate::source::Span;
 use crate::words::{Line, Unquoted};
@@ -41,22 +43,30 @@ pub(crate) struct Items {
     changes: VecDeque<(usize, Change)>,
     /// What comes next, once the changes are made.
     ready: VecDeque<Item>,
+    reading: Reading,
+    /// There was a line that is not what it looks like, so that the two readings differ.
+    pub(crate) misspelt: bool,
+    /// How many blocks are open that were opened with another bracket than `{`.
+    other_brackets: usize,
 }
 
 impl Items {
-    /// The items that come out of a reader.
+    /// The items that come out of a reader, as they were meant.
     pub(crate) fn new(reader: Reader) -> Self {
-        Self::with_changes(reader, &[])
+        Self::with_changes(reader, Reading::AsMeant, &[])
     }
 
     /// The same with some braces changed, in the order of the items.
-    pub(crate) fn with_changes(reader: Reader, changes: &[(usize, Change)]) -> Self {
+    pub(crate) fn with_changes(reader: Reader, reading: Reading, changes: &[(usize, Change)]) -> Self {
         Self {
             reader,
             queue: VecDeque::new(),
             taken: 0,
             changes: changes.iter().copied().collect(),
             ready: VecDeque::new(),
+            reading,
+            misspelt: false,
+            other_brackets: 0,
         }
     }
 
@@ -96,21 +106,47 @@ impl Items {
     fn fill(&mut self, context: &mut Context) {
         while self.queue.is_empty() {
             let Some(line) = self.reader.next(context) else { return };
+            let line = self.as_meant(line, context);
             self.cut(line, context);
         }
+    }
+
+    /// The line with plain characters in place of their look-alikes, if it is to be read as it was meant. Braces are
+    /// what they look like in any case: what follows relies on them.
+    fn as_meant(&mut self, line: Line, context: &mut Context) -> Line {
+        let Some(mended) = look_alikes::mend(&line) else { return line };
+        self.misspelt = true;
+        context.report(mended.diagnostic);
+        if self.reading == Reading::AsMeant || mended.has_braces { mended.line } else { line }
     }
 
     /// Cuts a line at its braces. What the reader has to look at again goes back to it: after a brace a condition, a
     /// definition or a sequence may begin.
     fn cut(&mut self, line: Line, context: &mut Context) {
+        if self.other_bracket(&line, context) {
+            return;
+        }
         let mut unquoted = Unquoted::new(&line.text);
         let mut from = 0;
         while let Some((at, byte)) = unquoted.next() {
+            if let Some(end) = template(&line.text, at) {
+                context.spoil(unfilled_template(line.span(at, end)));
+                if line.text.get(at..).is_some_and(|rest| rest.starts_with("{%")) {
+                    return;
+                }
+                unquoted.pass(end - at - 1);
+                continue;
+            }
             if !matches!(byte, b'{' | b'}') {
                 continue;
             }
             if let Some((end, name)) = undefined(&line, at) {
                 context.spoil(undefined_name(line.span(at - 1, end), name));
+                unquoted.pass(end - at - 1);
+                continue;
+            }
+            if let Some(end) = unclosed_use(&line.text, at) {
+                context.spoil(unclosed_name(line.span(at - 1, end)));
                 unquoted.pass(end - at - 1);
                 continue;
             }
@@ -128,6 +164,42 @@ impl Items {
         } else {
             self.push_words(&line, from, line.text.len());
         }
+    }
+
+    /// Takes `unicast_peer [` and `]` for what they are meant to be; false if the line is neither.
+    fn other_bracket(&mut self, line: &Line, context: &mut Context) -> bool {
+        let text = line.text.trim_end();
+        let end = text.len();
+        let (bracket, meant) = match text.bytes().next_back() {
+            Some(b'(') => ("(", "{"),
+            Some(b'[') => ("[", "{"),
+            Some(b')') => (")", "}"),
+            Some(b']') => ("]", "}"),
+            Some(_) | None => return false,
+        };
+        let opens = meant == "{";
+        let before = text.get(..end - 1).unwrap_or("");
+        let mut unquoted = Unquoted::new(text);
+        let is_word = if opens { before.ends_with([' ', '\t']) } else { before.is_empty() };
+        if !is_word
+            || unquoted.by_ref().last().is_none_or(|(at, _)| at + 1 != end)
+            || before.contains(['{', '}'])
+        {
+            return false;
+        }
+        let span = line.span(end - 1, end);
+        self.push_words(line, 0, before.trim_end().len());
+        self.queue.push_back(if opens { Item::Open(span) } else { Item::Close(span) });
+        let verb = if opens { "opened" } else { "closed" };
+        if opens || self.other_brackets == 0 {
+            let message = format!("a block is {verb} with `{meant}`, not with `{bracket}`");
+            let diagnostic =
+                Diagnostic::error("foreign-syntax", message).at(span, format!("expected `{meant}`"));
+            context.report(diagnostic.suggest(span, meant, format!("write `{meant}`")));
+        }
+        self.other_brackets =
+            if opens { self.other_brackets + 1 } else { self.other_brackets.saturating_sub(1) };
+        true
     }
 
     /// Queues a part of a line unless it is blank.
@@ -156,4 +228,34 @@ fn undefined_name(span: Span, name: &str) -> Diagnostic {
     Diagnostic::error("undefined-name", format!("`${name}` is not defined here"))
         .at(span, "stands for nothing")
         .help(format!("it is defined by a line `${name}=…` before its use; a value of several lines must come last on its line"))
+}
+
+/// The end of the `${NAME` that this `{` belongs to, if nothing closes it.
+fn unclosed_use(text: &str, brace: usize) -> Option<usize> {
+    let rest = text.get(brace + 1..)?;
+    let begins =
+        text.get(..brace)?.ends_with('$') && rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let length = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
+    (begins && !rest.contains('}')).then_some(brace + 1 + length)
+}
+
+fn unclosed_name(span: Span) -> Diagnostic {
+    let after = Span { start: span.end, ..span };
+    Diagnostic::error("undefined-name", "this `${` has no `}`")
+        .at(span, "stands for nothing")
+        .suggest(after, "}", "close it")
+}
+
+/// What a template engine would have filled in, and which begins at this byte: where it ends.
+fn template(text: &str, at: usize) -> Option<usize> {
+    let rest = text.get(at..)?;
+    let (_, end) =
+        [("{{", "}}"), ("{%", "%}"), ("<%", "%>")].into_iter().find(|(begin, _)| rest.starts_with(begin))?;
+    rest.find(end).map(|length| at + length + end.len())
+}
+
+fn unfilled_template(span: Span) -> Diagnostic {
+    Diagnostic::error("unfilled-template", "this is part of a template that nobody filled in")
+        .at(span, "stands for nothing here")
+        .help("run the tool that makes the configuration from its template, or write the value")
 }

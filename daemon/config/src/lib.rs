@@ -18,6 +18,7 @@ mod interfaces;
 mod items;
 mod line_values;
 mod load;
+mod look_alikes;
 mod lower;
 pub mod model;
 mod parse;

@@ -148,17 +148,20 @@ impl Source<'_> {
             context.report(diagnostic.clone());
         }
         let mut draft = Draft::default();
-        let items = Items::with_changes(reader, &repair.changes);
+        let items = Items::with_changes(reader, reading, &repair.changes);
         let mut parser = Parser::new(items, reading, &mut context);
         parser.run(&mut |node, context| draft.take(&node, context));
         let skipped = std::mem::take(&mut parser.skipped_names);
         let lost = std::mem::take(&mut parser.lost_keywords);
-        let misspelt = parser.misspelt;
+        let misspelt = parser.is_misspelt();
         let in_doubt = parser.braces_in_doubt;
         // Of a text that was given up, the rest is not known.
         let braces_in_doubt = in_doubt && !context.stopped;
         let (config, places) = draft.finish(&skipped, &self.host(), &mut context);
         context.diagnostics.drop_missing(&lost);
+        if !context.lost_names.is_empty() {
+            context.diagnostics.drop_undefined(&context.lost_names);
+        }
         Read { loaded: finish(config, places, context), misspelt, braces_in_doubt }
     }
 }

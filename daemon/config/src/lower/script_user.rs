@@ -102,7 +102,10 @@ fn entry(database: &str, name: &str) -> Option<String> {
 /// With `enable_script_security` nobody runs scripts but the user that is named, or `keepalived_script`.
 pub(super) fn must_be_somebody(global: &Global, commands: &[Command], context: &mut Context) {
     let needs = commands.iter().find(|command| command.user.is_none());
+    // One that is named and not known was reported.
+    let is_reported = context.diagnostics.iter().any(|diagnostic| diagnostic.code == "unknown-user");
     if let Some(command) = needs
+        && !is_reported
         && global.enable_script_security
         && global.script_user.is_none()
         && !is_known("passwd", DEFAULT_USER)

@@ -17,6 +17,8 @@ use crate::model::{Family, Forwarding, FwMark, Name, Protocol, SchedulerFlags, S
 use crate::preprocess::Context;
 use crate::source::Span;
 use crate::tree::Node;
+use crate::values::mend::With;
+use crate::values::say_what_is_lost;
 
 /// What a virtual server answers to, as written.
 #[derive(Clone, Debug)]
@@ -128,10 +130,12 @@ fn target(node: &Node, context: &mut Context) -> Option<Target> {
                 context.report(
                     Diagnostic::error("invalid-address", format!("`{text}` is no address"))
                         .at(first.span, "expected an address, `fwmark` or `group`")
+                        .suggest_address(first, if port.is_none() { With::Port } else { With::Nothing })
                         .help("the virtual server is left out"),
                 );
                 return None;
             };
+            say_what_is_lost(first, context);
             let port = match port {
                 None => 0,
                 Some(word) => line_number(word, 0, 65535, "port", context)? as u16,

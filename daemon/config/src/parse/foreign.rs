@@ -12,20 +12,29 @@ const COMMENT_MARKS: &[&str] = &["//", "/*", "*/", "--", "<!--", ";"];
 
 impl Parser<'_> {
     /// Is this the beginning of a comment of another language? Says so.
-    pub(super) fn is_foreign_comment(&mut self, name: &Word) -> bool {
+    pub(super) fn is_foreign_comment(&mut self, words: &[Word]) -> bool {
+        let Some(name) = words.first() else { return false };
         let Some(mark) = COMMENT_MARKS.iter().find(|mark| name.text.starts_with(**mark)) else {
             return false;
         };
-        if &*name.text == ";" {
+        if &*name.text == ";" && words.len() == 1 {
             self.report_semicolon(name.span, false);
             return true;
         }
         let span = Span { end: name.span.start + mark.len() as u32, ..name.span };
-        self.context.report(
-            Diagnostic::error("foreign-syntax", format!("`{mark}` begins no comment"))
-                .at(span, "comments begin with `#` or `!`")
-                .suggest(span, "#", "write `#`"),
-        );
+        self.misspelt = true;
+        let mut diagnostic = Diagnostic::error("foreign-syntax", format!("`{mark}` begins no comment"))
+            .at(span, "comments begin with `#` or `!`")
+            .suggest(span, "#", "write `#`");
+        let ended = |end: &str| words.iter().any(|word| word.text.contains(end));
+        if let Some(end) =
+            [("/*", "*/"), ("<!--", "-->")].iter().find(|(begin, _)| begin == mark).map(|(_, end)| *end)
+            && !ended(end)
+        {
+            self.pass_over(words.last().map_or(span, |last| last.span), end);
+            diagnostic = diagnostic.help(format!("each line up to `{end}` needs one"));
+        }
+        self.context.report(diagnostic);
         true
     }
 
@@ -33,7 +42,7 @@ impl Parser<'_> {
     pub(super) fn without_foreign(&mut self, found: Found, name: Word, mut words: Vec<Word>) -> Statement {
         let mut misspelt = false;
         if let Some(sign) = words.get(1).filter(|word| matches!(&*word.text, "=" | ":" | ":=" | "=>"))
-            && !found.keyword.args.is_empty()
+            && (!found.keyword.args.is_empty() || found.keyword.body != Body::None)
         {
             let sign = words.remove(words.iter().position(|word| word.span == sign.span).unwrap_or(1));
             misspelt = true;

@@ -23,6 +23,7 @@ pub(crate) use self::context::Context;
 pub(crate) use self::define::use_at;
 use self::define::{Definition, LONGEST_LINE, OpenDefinition, too_long};
 use self::include::IncludeChecks;
+pub(crate) use self::include::directive_like;
 use self::sequence::Sequence;
 pub(crate) use self::text::{Text, read};
 use crate::diagnostics::Diagnostic;

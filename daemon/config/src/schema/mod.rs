@@ -241,6 +241,15 @@ impl Keyword {
         matches!(self.args.first(), Some(Arg { kind: Kind::Script | Kind::Pattern, .. }))
     }
 
+    /// How many values it takes at most.
+    pub(crate) fn most_values(&self) -> usize {
+        let of = |arg: &Arg| match (arg.kind, arg.need) {
+            (Kind::Script | Kind::Options(_), _) | (_, Need::Any | Need::Some) => usize::MAX,
+            (_, Need::One | Need::Optional) => 1,
+        };
+        self.args.iter().map(of).fold(0, usize::saturating_add)
+    }
+
     /// Every name that it is known by, its own first.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         std::iter::once(self.name).chain(self.aliases.iter().copied()).chain(self.old.iter().copied())
