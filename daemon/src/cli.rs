@@ -3,6 +3,7 @@
 //! refused, never swallowed.
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum};
@@ -20,7 +21,8 @@ pub const EXIT_USAGE: i32 = 1;
     max_term_width = 110
 )]
 pub struct Cli {
-    /// Read this configuration [default: /etc/keepwatch/keepalived.conf, else /etc/keepalived/keepalived.conf]
+    /// Read this configuration; a pattern such as '/etc/keepalived/*.conf' stands for all its files, read as one
+    /// [default: /etc/keepwatch/keepalived.conf, else /etc/keepalived/keepalived.conf]
     #[arg(short = 'f', long = "use-file", value_name = "FILE")]
     pub use_file: Option<PathBuf>,
 
@@ -226,8 +228,13 @@ impl Cli {
 
     /// Makes every path absolute, as seen from `directory`.
     pub fn absolute(mut self, directory: &Path) -> Self {
+        // Braces may hold whole paths: `{/etc/a.conf,/etc/b.conf}`.
+        if let Some(file) = &mut self.use_file
+            && !file.as_os_str().as_bytes().starts_with(b"{/")
+        {
+            *file = directory.join(&file);
+        }
         let paths = [
-            &mut self.use_file,
             &mut self.log_file,
             &mut self.pid,
             &mut self.vrrp_pid,
@@ -295,6 +302,17 @@ mod tests {
         assert_eq!(read("-t -f x").unwrap().config_test, Some("-".into()));
         assert_eq!(read("--config-test=log -f x").unwrap().config_test, Some("log".into()));
         assert_eq!(read("-f x").unwrap().config_test, None);
+    }
+
+    #[test]
+    fn paths_are_made_absolute() {
+        for (file, absolute) in
+            [("a.conf", "/d/a.conf"), ("/a", "/a"), ("{a,b}", "/d/{a,b}"), ("{/a,/b}", "{/a,/b}")]
+        {
+            let cli = read(&format!("-p p -f {file}")).unwrap().absolute(Path::new("/d"));
+            assert_eq!(cli.use_file, Some(absolute.into()));
+            assert_eq!(cli.pid, Some("/d/p".into()));
+        }
     }
 
     #[test]

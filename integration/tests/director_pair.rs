@@ -54,7 +54,8 @@ fn the_pair_of_the_first_document_elects_checks_and_fails_over() -> Result<()> {
     let removed = "Removing service [192.168.4.8]:tcp:80 from VS [192.168.4.10]:tcp:80";
     for director in [&master, &backup] {
         director.process().wait_for_log(removed, PATIENCE)?;
-        assert_eq!(up(director, "192.168.4.8"), Some(0.0));
+        // A page of metrics may be some moments old (`keepwatch_export` keeps it for clients that ask in a loop).
+        wait::until("the metrics tell it too", wait::SHORT, || up(director, "192.168.4.8") == Some(0.0))?;
         assert_eq!(up(director, "192.168.4.7"), Some(1.0), "the other one stays");
     }
     let _eight = WebServer::start(&servers, "192.168.4.8:80".parse()?, "eight")?;

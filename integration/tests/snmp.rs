@@ -65,12 +65,19 @@ fn a_walk_shows_what_it_shows_of_keepalived() -> Result<()> {
     let (our_snmpd, their_snmpd) = (Snmpd::start(&ours)?, Snmpd::start(&theirs)?);
     let we = Keepwatchd::on(&ours).config(config(our_snmpd.socket())).flag("--vrrp").start()?;
     let _it = Keepalived::start(&theirs, &config(their_snmpd.socket()), &["--snmp"])?;
-    let our_rows = settled(&our_snmpd).with_context(|| we.process().log())?;
-    let their_rows = settled(&their_snmpd)?;
+    settled(&our_snmpd).with_context(|| we.process().log())?;
+    settled(&their_snmpd)?;
 
-    let different = snmpd::differences(&our_rows, &their_rows);
-    ensure!(different.is_empty(), "{}", different.join("\n"));
-    ensure!(our_rows.len() > 150, "only {} objects", our_rows.len());
+    // A walk takes a while, and what it showed first may be older than what it showed last: the group's state stands
+    // before those of its members.
+    let mut different = Vec::new();
+    let objects = wait::value("both walks show the same", wait::LONG, || {
+        let (our_rows, their_rows) = (rows(&our_snmpd), rows(&their_snmpd));
+        different = snmpd::differences(&our_rows, &their_rows);
+        different.is_empty().then_some(our_rows.len())
+    })
+    .with_context(|| different.join("\n"))?;
+    ensure!(objects > 150, "only {objects} objects");
     Ok(())
 }
 

@@ -142,7 +142,7 @@ fn form(kind: Kind) -> Option<String> {
             )
         }
         Kind::Bool => "on, off, true, false, yes or no".into(),
-        Kind::Address | Kind::Host => "IPv4 or IPv6 address".into(),
+        Kind::Host => "IPv4 or IPv6 address".into(),
         Kind::Address4 => "IPv4 address".into(),
         Kind::Address6 => "IPv6 address".into(),
         Kind::Multicast => "multicast address".into(),

@@ -3,8 +3,6 @@
 use std::collections::VecDeque;
 
 use crate::diagnostics::Diagnostic;
-use crate::look_alikes;
-use crate::parse::Reading;
 use crate::preprocess::{Context, Reader, begins_anew, use_at};
 use crate::source::Span;
 use crate::words::{Line, Unquoted};
@@ -43,29 +41,24 @@ pub(crate) struct Items {
     changes: VecDeque<(usize, Change)>,
     /// What comes next, once the changes are made.
     ready: VecDeque<Item>,
-    reading: Reading,
-    /// There was a line that is not what it looks like, so that the two readings differ.
-    pub(crate) misspelt: bool,
     /// How many blocks are open that were opened with another bracket than `{`.
     other_brackets: usize,
 }
 
 impl Items {
-    /// The items that come out of a reader, as they were meant.
+    /// The items that come out of a reader.
     pub(crate) fn new(reader: Reader) -> Self {
-        Self::with_changes(reader, Reading::AsMeant, &[])
+        Self::with_changes(reader, &[])
     }
 
     /// The same with some braces changed, in the order of the items.
-    pub(crate) fn with_changes(reader: Reader, reading: Reading, changes: &[(usize, Change)]) -> Self {
+    pub(crate) fn with_changes(reader: Reader, changes: &[(usize, Change)]) -> Self {
         Self {
             reader,
             queue: VecDeque::new(),
             taken: 0,
             changes: changes.iter().copied().collect(),
             ready: VecDeque::new(),
-            reading,
-            misspelt: false,
             other_brackets: 0,
         }
     }
@@ -106,18 +99,8 @@ impl Items {
     fn fill(&mut self, context: &mut Context) {
         while self.queue.is_empty() {
             let Some(line) = self.reader.next(context) else { return };
-            let line = self.as_meant(line, context);
             self.cut(line, context);
         }
-    }
-
-    /// The line with plain characters in place of their look-alikes, if it is to be read as it was meant. Braces are
-    /// what they look like in any case: what follows relies on them.
-    fn as_meant(&mut self, line: Line, context: &mut Context) -> Line {
-        let Some(mended) = look_alikes::mend(&line) else { return line };
-        self.misspelt = true;
-        context.report(mended.diagnostic);
-        if self.reading == Reading::AsMeant || mended.has_braces { mended.line } else { line }
     }
 
     /// Cuts a line at its braces. What the reader has to look at again goes back to it: after a brace a condition, a
@@ -170,15 +153,15 @@ impl Items {
     fn other_bracket(&mut self, line: &Line, context: &mut Context) -> bool {
         let text = line.text.trim_end();
         let end = text.len();
-        let (bracket, meant) = match text.bytes().next_back() {
-            Some(b'(') => ("(", "{"),
-            Some(b'[') => ("[", "{"),
-            Some(b')') => (")", "}"),
-            Some(b']') => ("]", "}"),
-            Some(_) | None => return false,
+        let Some(last) = text.chars().next_back() else { return false };
+        let meant = match last {
+            '(' | '[' | '｛' => "{",
+            ')' | ']' | '｝' => "}",
+            _ => return false,
         };
+        let begin = end - last.len_utf8();
         let opens = meant == "{";
-        let before = text.get(..end - 1).unwrap_or("");
+        let before = text.get(..begin).unwrap_or("");
         let mut unquoted = Unquoted::new(text);
         let is_word = if opens { before.ends_with([' ', '\t']) } else { before.is_empty() };
         if !is_word
@@ -187,12 +170,12 @@ impl Items {
         {
             return false;
         }
-        let span = line.span(end - 1, end);
+        let span = line.span(begin, end);
         self.push_words(line, 0, before.trim_end().len());
         self.queue.push_back(if opens { Item::Open(span) } else { Item::Close(span) });
         let verb = if opens { "opened" } else { "closed" };
         if opens || self.other_brackets == 0 {
-            let message = format!("a block is {verb} with `{meant}`, not with `{bracket}`");
+            let message = format!("a block is {verb} with `{meant}`, not with `{last}`");
             let diagnostic =
                 Diagnostic::error("foreign-syntax", message).at(span, format!("expected `{meant}`"));
             context.report(diagnostic.suggest(span, meant, format!("write `{meant}`")));

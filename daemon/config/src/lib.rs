@@ -12,13 +12,13 @@
 
 mod cluster;
 pub mod diagnostics;
+pub mod encoding;
 mod explain;
 mod format;
 mod interfaces;
 mod items;
 mod line_values;
 mod load;
-mod look_alikes;
 mod lower;
 pub mod model;
 mod parse;

@@ -1,5 +1,6 @@
 //! From a path to a model: reads, parses, checks, and tells what it found.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,8 +9,8 @@ use crate::items::Items;
 use crate::lower::{Draft, Places};
 use crate::model::Config;
 use crate::parse::{Parser, Reading, Repair, repair};
-use crate::preprocess::{self, Context, Reader, Settings, Text, random_seed};
-use crate::source::SourceMap;
+use crate::preprocess::{Context, MainFile, Reader, Settings, main_files, random_seed};
+use crate::source::{FileId, SourceMap};
 
 /// What the language takes from outside of the file.
 #[derive(Clone, Debug)]
@@ -50,16 +51,15 @@ pub struct Loaded {
     pub(crate) places: Places,
 }
 
-/// Reads and checks the configuration in a file.
+/// Reads and checks the configuration in a file, or in all files that a pattern stands for.
 ///
 /// Nothing fails: a file that cannot be read is a diagnostic too.
 pub fn load(path: &Path, options: &Options) -> Loaded {
-    match preprocess::read(path) {
-        Ok(text) => read(path, text, options),
-        Err(error) => {
+    match main_files(path) {
+        Ok((files, said)) => read(files, said, options),
+        Err(diagnostic) => {
             let mut diagnostics = Diagnostics::default();
-            let message = format!("{} {error}", path.display());
-            diagnostics.push(Diagnostic::error("unreadable-file", message).fatal());
+            diagnostics.push(*diagnostic);
             let mut sources = SourceMap::default();
             sources.add(path.to_path_buf(), String::new());
             diagnostics.set_sources(Arc::new(sources));
@@ -70,38 +70,40 @@ pub fn load(path: &Path, options: &Options) -> Loaded {
 
 /// Reads and checks a configuration that is in memory; `path` is what it is called, and where relative includes begin.
 pub fn load_text(path: &Path, text: String, options: &Options) -> Loaded {
-    read(path, text.into(), options)
+    read(vec![MainFile { path: path.to_path_buf(), text }], Vec::new(), options)
 }
 
 /// Reads it once if all is well. If something does not fit that a wrong brace may be behind, it is read again with the
 /// braces repaired. Where a keyword is misspelt, the model leaves it out, while the diagnostics are those of the text as
 /// it was meant: nothing is said that only follows from the misspelling.
-fn read(path: &Path, text: Text, options: &Options) -> Loaded {
-    let source = Source { path, options, seed: random_seed(), foreign: text.foreign() };
-    let mut written = source.read(text, Reading::AsWritten, &Repair::default());
+fn read(mains: Vec<MainFile>, said: Vec<Diagnostic>, options: &Options) -> Loaded {
+    let source = Source { mains: mains.len(), said, options, seed: random_seed() };
+    let mut written = source.read(mains, None, &Repair::default());
     let mut repair = Repair::default();
     if written.braces_in_doubt {
         repair = source.repair(source.again(&written));
         if !repair.changes.is_empty() {
-            written = source.read(source.again(&written), Reading::AsWritten, &repair);
+            written = source.read(source.again(&written), None, &repair);
         }
     }
     if !written.misspelt {
         return written.loaded;
     }
-    let mut meant = source.read(source.again(&written), Reading::AsMeant, &repair).loaded.diagnostics;
+    let wrong = written.loaded.diagnostics.lines_with_errors();
+    let mut meant = source.read(source.again(&written), Some(wrong), &repair).loaded.diagnostics;
     meant.set_outcome(written.loaded.diagnostics.outcome());
     Loaded { diagnostics: meant, ..written.loaded }
 }
 
 /// What is read, apart from its text.
 struct Source<'a> {
-    path: &'a Path,
+    /// How many files it begins with.
+    mains: usize,
+    /// What is to be said of them, whatever is in them.
+    said: Vec<Diagnostic>,
     options: &'a Options,
     /// Every reading sees the same `${_RANDOM}`.
     seed: u64,
-    /// The first byte of the text that was no UTF-8.
-    foreign: Option<usize>,
 }
 
 /// What came of reading a text once.
@@ -112,17 +114,17 @@ struct Read {
 }
 
 impl Source<'_> {
-    /// The text that was read, to read it again.
-    fn again(&self, read: &Read) -> Text {
-        let file = read.loaded.diagnostics.sources().files().next();
-        Text::again(file.map(|file| file.text.clone()).unwrap_or_default(), self.foreign)
+    /// The texts that were read, to read them again.
+    fn again(&self, read: &Read) -> Vec<MainFile> {
+        let files = read.loaded.diagnostics.sources().files().take(self.mains);
+        files.map(|file| MainFile { path: file.path.clone(), text: file.text.clone() }).collect()
     }
 
     fn host(&self) -> String {
         self.options.host_name.clone().unwrap_or_else(host_name)
     }
 
-    fn reader(&self, text: Text, context: &mut Context) -> Reader {
+    fn reader(&self, mains: Vec<MainFile>, context: &mut Context) -> Reader {
         let id = || short(&self.host()).to_owned();
         let settings = Settings {
             config_id: Some(self.options.config_id.clone().unwrap_or_else(id)),
@@ -130,31 +132,38 @@ impl Source<'_> {
             environment: self.options.environment,
             seed: self.seed,
         };
-        Reader::new(settings, self.path, text, context)
+        Reader::new(settings, mains, context)
     }
 
     /// Finds the wrong braces.
-    fn repair(&self, text: Text) -> Repair {
+    fn repair(&self, mains: Vec<MainFile>) -> Repair {
         let mut context = Context::default();
-        let items = Items::new(self.reader(text, &mut context));
+        // What only looks like a blank makes no brace wrong.
+        context.lookalikes.meant = Some(HashSet::new());
+        let items = Items::new(self.reader(mains, &mut context));
         repair(items, &mut context)
     }
 
-    /// Reads a text in one way, with its braces repaired.
-    fn read(&self, text: Text, reading: Reading, repair: &Repair) -> Read {
-        let mut context = Context { look_at_scripts: self.options.scripts, ..Context::default() };
-        let reader = self.reader(text, &mut context);
-        for diagnostic in &repair.diagnostics {
+    /// Reads a text with its braces repaired: as it is written, or as it was meant, where these lines had mistakes as
+    /// they were written.
+    fn read(&self, mains: Vec<MainFile>, meant: Option<HashSet<(FileId, usize)>>, repair: &Repair) -> Read {
+        let reading = if meant.is_some() { Reading::AsMeant } else { Reading::AsWritten };
+        let mut context = Context::default();
+        context.look_at_scripts = self.options.scripts;
+        context.lookalikes.meant = meant;
+        let reader = self.reader(mains, &mut context);
+        for diagnostic in self.said.iter().chain(&repair.diagnostics) {
             context.report(diagnostic.clone());
         }
         let mut draft = Draft::default();
-        let items = Items::with_changes(reader, reading, &repair.changes);
+        let items = Items::with_changes(reader, &repair.changes);
         let mut parser = Parser::new(items, reading, &mut context);
         parser.run(&mut |node, context| draft.take(&node, context));
         let skipped = std::mem::take(&mut parser.skipped_names);
         let lost = std::mem::take(&mut parser.lost_keywords);
-        let misspelt = parser.is_misspelt();
+        let misspelt = parser.misspelt;
         let in_doubt = parser.braces_in_doubt;
+        let misspelt = misspelt || context.lookalikes.found;
         // Of a text that was given up, the rest is not known.
         let braces_in_doubt = in_doubt && !context.stopped;
         let (config, places) = draft.finish(&skipped, &self.host(), &mut context);

@@ -216,12 +216,6 @@ fn look(word: &Word, kind: Kind) -> Result<(), Problem> {
             Some(_) => Ok(()),
             None => Err(choice_problem(text, &["on", "off", "true", "false", "yes", "no"])),
         },
-        Kind::Address => match text.parse::<IpAddr>().is_ok() || scoped(text).is_some() {
-            true => Ok(()),
-            false => {
-                fail("invalid-address", format!("`{text}` is no address"), "expected an IPv4 or IPv6 address")
-            }
-        },
         Kind::Host => match host(text) {
             Some(_) => Ok(()),
             None => {
@@ -390,6 +384,11 @@ impl Node {
         self.arg(index)?.trim().parse().ok()
     }
 
+    /// The value as a number of a type that it fits.
+    pub(crate) fn number<T: TryFrom<i64>>(&self, index: usize) -> Option<T> {
+        self.int(index).and_then(|value| T::try_from(value).ok())
+    }
+
     /// The value as seconds with decimals.
     pub(crate) fn seconds(&self, index: usize) -> Option<Duration> {
         decimal(self.arg(index)?, 6, 0, u64::MAX, "seconds").ok().map(Duration::from_micros)
@@ -402,7 +401,7 @@ impl Node {
 
     /// The value as whole seconds.
     pub(crate) fn whole_seconds(&self, index: usize) -> Option<Duration> {
-        self.int(index).and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs)
+        self.number::<u64>(index).map(Duration::from_secs)
     }
 
     /// The value as a boolean; true when the keyword stands alone.

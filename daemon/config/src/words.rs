@@ -7,8 +7,8 @@
 
 mod quoted;
 
-pub(crate) use self::quoted::Unquoted;
 pub use self::quoted::{QuoteError, quoted_words};
+pub(crate) use self::quoted::{Unquoted, place_in_quoted};
 use crate::source::{ExpansionId, FileId, Span};
 
 /// A word and its place.
@@ -153,7 +153,7 @@ impl Line {
     }
 
     /// The line from the word of this number on.
-    pub(crate) fn from_word(&self, number: usize) -> Option<Self> {
+    pub(crate) fn part_from_word(&self, number: usize) -> Option<Self> {
         let (mut from, mut at) = (0, 0);
         for _ in 0..=number {
             let Ok((start, _, next)) = self.next_word(at)? else { return None };

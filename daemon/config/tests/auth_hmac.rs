@@ -1,12 +1,14 @@
 //! `auth_hmac`: what keepalived 2.4.3 refuses or changes of it, and what becomes of it in the model.
 #![allow(clippy::expect_used)] // helpers of tests
 
+mod reading;
+
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::time::Duration;
 
+use keepwatch_config::Loaded;
 use keepwatch_config::model::{AntiReplay, AuthHmac, Authentication, HmacMode, Instance};
-use keepwatch_config::{Loaded, Options, load_text};
+use reading::codes;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
@@ -15,7 +17,7 @@ fn read(instance: &str, block: &str) -> Loaded {
         "vrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {{\n10.0.0.1\n}}\n{instance}\n\
          auth_hmac sha256 {{\n{block}\n}}\n}}\n"
     );
-    load_text(Path::new("t"), text, &Options { scripts: false, ..Options::default() })
+    reading::read(&text)
 }
 
 fn instance(loaded: Loaded) -> Instance {
@@ -24,15 +26,6 @@ fn instance(loaded: Loaded) -> Instance {
 
 fn block(text: &str) -> AuthHmac {
     *instance(read("advert_int 4", text)).auth_hmac.expect("a block")
-}
-
-fn codes(loaded: &Loaded) -> Vec<&'static str> {
-    loaded
-        .diagnostics
-        .iter()
-        .map(|diagnostic| diagnostic.code)
-        .filter(|code| *code != "not-acted-on")
-        .collect()
 }
 
 #[test]

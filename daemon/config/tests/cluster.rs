@@ -2,9 +2,11 @@
 
 #![allow(clippy::expect_used)] // helpers of tests
 
+mod reading;
+
 use std::path::Path;
 
-use keepwatch_config::{Loaded, Options, check_cluster, load_text};
+use keepwatch_config::{Loaded, check_cluster, load_text};
 
 const FILE: &str = "vrrp_instance A {
     state BACKUP
@@ -31,11 +33,7 @@ virtual_server 10.0.0.1 80 {
 ";
 
 fn read(name: &str, text: &str) -> Loaded {
-    load_text(
-        Path::new(name),
-        text.to_owned(),
-        &Options { host_name: Some("lab".into()), scripts: false, ..Options::default() },
-    )
+    load_text(Path::new(name), text.to_owned(), &reading::options())
 }
 
 /// Codes of what does not fit when the second file has `from` replaced by `to`.

@@ -5,10 +5,12 @@
 
 #![allow(clippy::expect_used)] // helpers of tests
 
+mod reading;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use keepwatch_config::{Options, format, load_text};
+use keepwatch_config::{format, load_text};
 
 const SEEDS: &[&str] = &[
     include_str!("seeds/000-multi-lvs_1.conf"),
@@ -122,13 +124,7 @@ fn mutated(random: &mut Random) -> String {
 }
 
 fn run(seed: u64, rounds: usize) {
-    let options = Options {
-        host_name: Some("lab".into()),
-        config_id: Some("lab".into()),
-        expansion_limit: 2000,
-        scripts: false,
-        environment: false,
-    };
+    let options = reading::untrusted();
     let mut random = Random(seed);
     for round in 0..rounds {
         let text = mutated(&mut random);

@@ -2,9 +2,9 @@
 
 #![allow(clippy::expect_used)] // helpers of tests
 
-use std::path::Path;
+mod reading;
 
-use keepwatch_config::{Options, format, load_text};
+use keepwatch_config::format;
 
 const SEEDS: &[&str] = &[
     include_str!("seeds/000-multi-lvs_1.conf"),
@@ -24,11 +24,8 @@ const SEEDS: &[&str] = &[
 ];
 
 fn meaning(text: &str) -> String {
-    let options =
-        Options { host_name: Some("lab".into()), config_id: Some("main".into()), ..Options::default() };
-    let loaded = load_text(Path::new("t"), text.to_owned(), &options);
-    let codes: Vec<&str> = loaded.diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
-    format!("{codes:?} {}", serde_json::to_string(&loaded.config).expect("JSON"))
+    let loaded = reading::read(text);
+    format!("{:?} {}", reading::codes(&loaded), serde_json::to_string(&loaded.config).expect("JSON"))
 }
 
 fn comments(text: &str) -> Vec<String> {

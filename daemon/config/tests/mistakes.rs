@@ -3,29 +3,15 @@
 
 #![allow(clippy::expect_used)] // helpers of tests
 
-use std::path::Path;
+mod reading;
 
-use keepwatch_config::{Loaded, Options, Severity, load_text};
-
-fn read(text: &str) -> Loaded {
-    load_text(
-        Path::new("test.conf"),
-        text.to_owned(),
-        &Options { host_name: Some("lab".into()), scripts: false, ..Options::default() },
-    )
-}
+use keepwatch_config::{Diagnostic, Loaded};
+use reading::{line, mistakes, read};
 
 /// `code:line` of everything above a note, without what is not built yet.
 fn said(loaded: &Loaded) -> Vec<String> {
-    loaded
-        .diagnostics
-        .iter()
-        .filter(|diagnostic| diagnostic.severity > Severity::Note && diagnostic.code != "not-acted-on")
-        .map(|diagnostic| {
-            let line = diagnostic.span.map_or(0, |span| loaded.diagnostics.sources().place(span).line);
-            format!("{}:{line}", diagnostic.code)
-        })
-        .collect()
+    let said = |mistake: &Diagnostic| format!("{}:{}", mistake.code, line(loaded, mistake.span));
+    mistakes(loaded).into_iter().map(said).collect()
 }
 
 const INSTANCE: &str = "vrrp_instance A {

@@ -10,28 +10,14 @@
 mod files;
 #[path = "mutation/mistakes.rs"]
 mod mistakes;
+mod reading;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use files::{File, Layout, Line};
-use keepwatch_config::{Config, Diagnostic, Loaded, Options, Severity, load_text};
+use keepwatch_config::{Config, Loaded};
 use mistakes::{Effect, Mistake};
-
-fn read(text: &str) -> Loaded {
-    load_text(
-        Path::new("test.conf"),
-        text.to_owned(),
-        &Options { host_name: Some("lab".into()), scripts: false, ..Options::default() },
-    )
-}
-
-/// What is said that is about a mistake.
-fn said(loaded: &Loaded) -> Vec<&Diagnostic> {
-    let about_mistakes =
-        |diagnostic: &&Diagnostic| diagnostic.severity > Severity::Note && diagnostic.code != "not-acted-on";
-    loaded.diagnostics.iter().filter(about_mistakes).collect()
-}
+use reading::{mistakes as said, read};
 
 /// How far from a wrong brace its diagnostic may be, in lines.
 const NEAR: usize = 2;

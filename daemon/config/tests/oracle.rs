@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used)] // helpers of tests
 
 mod corpus;
+mod reading;
 
 use std::path::Path;
 
@@ -33,7 +34,7 @@ fn agrees(keepalived: i32, ours: &Diagnostics) -> bool {
 
 #[test]
 fn what_becomes_of_a_file_agrees_with_keepalived() {
-    let options = Options { host_name: Some("lab".into()), ..Options::default() };
+    let options = Options { scripts: true, ..reading::options() };
     let cases = corpus::cases();
     assert!(cases.len() >= 1000);
     let mut surprising = Vec::new();
@@ -48,12 +49,11 @@ fn what_becomes_of_a_file_agrees_with_keepalived() {
 
 #[test]
 fn each_file_with_one_mistake_has_one_diagnostic() {
-    let options = Options { host_name: Some("lab".into()), scripts: false, ..Options::default() };
     // Files in which one text makes two mistakes.
     let two = [("instance", r"strict_mode\nstate MASTER")];
     let mut several = Vec::new();
     for case in corpus::cases() {
-        let loaded = load_text(Path::new("/nonexistent/x.conf"), case.configuration(), &options);
+        let loaded = reading::read(&case.configuration());
         let changing = loaded.diagnostics.iter().filter(|d| d.outcome != Outcome::Runs).count();
         if changing > 1 && !two.contains(&(case.place, case.text)) {
             let codes: Vec<&str> = loaded.diagnostics.iter().map(|diagnostic| diagnostic.code).collect();

@@ -3,11 +3,14 @@
 
 #![allow(clippy::expect_used)] // helpers of tests
 
+mod reading;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use keepwatch_config::schema::{BlockId, Body, Keyword, keywords};
-use keepwatch_config::{Options, Severity, explain, load_text, reference};
+use keepwatch_config::{Severity, explain, reference};
+use reading::{line, read};
 
 /// `BLOCK KEYWORD` of everything that 2.4.3's parser installs, with every build option; `-` is the top level.
 const NAMES: &str = include_str!("keywords-2.4.3.txt");
@@ -92,7 +95,6 @@ fn around(block: BlockId) -> Option<(String, String)> {
 
 #[test]
 fn every_example_is_accepted_where_it_stands() {
-    let options = Options { host_name: Some("lab".into()), scripts: false, ..Options::default() };
     // Only what the value or the block looks like is asked here, not whether the rest of the file goes with it.
     let form = [
         "unknown-keyword",
@@ -112,7 +114,7 @@ fn every_example_is_accepted_where_it_stands() {
     for (block, keyword) in all() {
         let (before, after) = around(block).expect("a way from the top level");
         let text = format!("{before}{}\n{after}", keyword.example);
-        let loaded = load_text(Path::new("example"), text.clone(), &options);
+        let loaded = read(&text);
         let wrong: Vec<&str> =
             loaded.diagnostics.iter().map(|d| d.code).filter(|code| form.contains(code)).collect();
         assert_eq!(wrong, [] as [&str; 0], "{text}\n{}", loaded.diagnostics.render_text(false));
@@ -123,12 +125,12 @@ fn every_example_is_accepted_where_it_stands() {
 fn what_is_not_acted_on_is_said_at_its_place() {
     let text = "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n 10.0.0.1\n }\n use_vmac\n}\n\
                 vrrp_instance B {\n interface eth0\n virtual_router_id 2\n virtual_ipaddress {\n 10.0.0.2\n }\n use_vmac\n}\n";
-    let loaded = load_text(Path::new("t"), text.into(), &Options::default());
+    let loaded = read(text);
     let said: Vec<(Severity, usize)> = loaded
         .diagnostics
         .iter()
         .filter(|diagnostic| diagnostic.code == "not-acted-on")
-        .map(|d| (d.severity, loaded.diagnostics.sources().place(d.span.expect("a place")).line))
+        .map(|said| (said.severity, line(&loaded, said.span)))
         .collect();
     assert_eq!(said, [(Severity::Warning, 7)]);
     assert_eq!(loaded.diagnostics.exit_code(), 0);

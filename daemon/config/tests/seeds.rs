@@ -3,17 +3,20 @@
 
 #![allow(clippy::expect_used)] // helpers of tests
 
+mod reading;
+
 use std::path::{Path, PathBuf};
 
 use keepwatch_config::model::{Authentication, InitialState};
-use keepwatch_config::{Loaded, Options, Severity, load};
+use keepwatch_config::{Diagnostic, Loaded, Severity, load};
+use reading::line;
 
 fn seed(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seeds").join(name)
 }
 
 fn read(name: &str) -> Loaded {
-    load(&seed(name), &Options { host_name: Some("lab".into()), scripts: false, ..Options::default() })
+    load(&seed(name), &reading::options())
 }
 
 /// Severity, code and line.
@@ -21,15 +24,8 @@ type Said<'a> = (Severity, &'a str, usize);
 
 /// Of everything that is no note and not about what is not built yet.
 fn mistakes(loaded: &Loaded) -> Vec<Said<'_>> {
-    loaded
-        .diagnostics
-        .iter()
-        .filter(|diagnostic| diagnostic.severity > Severity::Note && diagnostic.code != "not-acted-on")
-        .map(|diagnostic| {
-            let line = diagnostic.span.map_or(0, |span| loaded.diagnostics.sources().place(span).line);
-            (diagnostic.severity, diagnostic.code, line)
-        })
-        .collect()
+    let said = |mistake: &Diagnostic| (mistake.severity, mistake.code, line(loaded, mistake.span));
+    reading::mistakes(loaded).into_iter().map(said).collect()
 }
 
 #[test]

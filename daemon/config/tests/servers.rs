@@ -2,15 +2,11 @@
 //! keepalived 2.4.3 has, and what is kept of it is what keepalived keeps.
 #![allow(clippy::expect_used)] // helpers of tests
 
-use std::path::Path;
+mod reading;
 
-use keepwatch_config::{Loaded, Options, Outcome, load_text};
+use keepwatch_config::{Loaded, Outcome};
+use reading::read;
 use serde_json::{Value, json};
-
-fn read(text: &str) -> Loaded {
-    let options = Options { host_name: Some("lab".into()), scripts: false, ..Options::default() };
-    load_text(Path::new("test.conf"), text.to_owned(), &options)
-}
 
 /// The codes of what is not right, but for what is not built yet; those that keepalived would let pass in brackets.
 fn said(loaded: &Loaded) -> String {
@@ -176,6 +172,13 @@ fn what_is_wrong_in_a_checker_is_said_once() {
         (http("regex \"two words\""), ""),
         (http("regex two words"), "extra-words"),
         (http("regex_no_match"), "[conflict]"),
+        (http("regex \"a(b\""), "invalid-pattern"),
+        (http("regex a(b)\nregex_no_match\nregex_min_offset 5"), ""),
+        (http("regex a[b\nregex_no_match\nregex_min_offset 5"), "invalid-pattern"),
+        (http("regex [z-a\nregex a"), "duplicate-keyword"),
+        (http("regex (?<n>a)(?<n>b)"), "invalid-pattern"),
+        (http("regex_options dupnames\nregex (?<n>a)(?<n>b)"), ""),
+        (http("regex x\nregex_options utf never_utf"), "invalid-pattern"),
         (http("regex x\nregex_options caseless blunder"), "[unknown-option]"),
         (http("regex x\nregex_min_offset 5\nregex_max_offset 4"), "[conflict]"),
         (http("regex x\nregex_min_offset 5\nregex_max_offset 5"), ""),
@@ -198,6 +201,22 @@ fn what_is_wrong_in_a_checker_is_said_once() {
     for (text, expected) in cases {
         let loaded = read(&checked(text));
         assert_eq!(said(&loaded), *expected, "{text}\n{}", loaded.diagnostics.render_text(false));
+    }
+}
+
+#[test]
+fn a_pattern_is_wrong_where_pcre2_says() {
+    for (regex, column) in [
+        (r"regex a(b", 10),
+        (r#"regex "a(b""#, 11),
+        (r#"regex "é\\d+(b""#, 15),
+        (r"regex a)b", 8),
+        (r"regex 'a'\x28b", 15),
+    ] {
+        let loaded = read(&checked(&format!("HTTP_GET {{\nurl {{\npath /\n{regex}\n}}\n}}")));
+        let wrong = loaded.diagnostics.iter().find(|diagnostic| diagnostic.code == "invalid-pattern");
+        let wrong = wrong.and_then(|diagnostic| diagnostic.span).expect("a place");
+        assert_eq!(loaded.diagnostics.sources().place(wrong).column, column, "{regex}");
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use keepwatch_config::{Diagnostics, Loaded, Options, check_cluster};
+use keepwatch_config::{Diagnostics, Loaded, Options, check_cluster, encoding};
 
 /// How diagnostics are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -52,7 +52,7 @@ fn load(file: &Path, options: &Options) -> Result<Loaded> {
     }
     let mut bytes = Vec::new();
     io::stdin().read_to_end(&mut bytes).context("standard input")?;
-    Ok(keepwatch_config::load_text(name(file), String::from_utf8_lossy(&bytes).into_owned(), options))
+    Ok(keepwatch_config::load_text(name(file), encoding::text(bytes), options))
 }
 
 /// What standard input is called on the command line.

@@ -1,13 +1,13 @@
 //! `keepwatch explain`, `fmt` and `config`: the configuration language for people who write it. None needs a daemon.
 
 use std::fs::{Metadata, OpenOptions};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use keepwatch_config::Options;
+use keepwatch_config::{Options, encoding};
 
 /// Writes what a keyword means.
 ///
@@ -43,11 +43,13 @@ pub(super) fn format(
     let mut good = true;
     for file in files {
         let from_stdin = file.as_os_str() == "-";
-        let text = if from_stdin {
-            io::read_to_string(io::stdin()).context("standard input")?
+        let mut bytes = Vec::new();
+        if from_stdin {
+            io::stdin().read_to_end(&mut bytes).context("standard input")?;
         } else {
-            std::fs::read_to_string(file).with_context(|| file.display().to_string())?
-        };
+            bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
+        }
+        let text = encoding::text(bytes);
         let name = if from_stdin { Path::new("<stdin>") } else { file };
         let Some(formatted) = formatted(name, &text, options)? else {
             good = false;
@@ -58,7 +60,7 @@ pub(super) fn format(
             good = false;
             writeln!(out, "{}: not in canonical layout", name.display())?;
         } else if from_stdin && !check {
-            out.write_all(formatted.as_bytes())?;
+            out.write_all(&encoding::bytes(&formatted))?;
         } else if !check && !same {
             replace(file, &formatted).with_context(|| file.display().to_string())?;
         }
@@ -97,7 +99,7 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
 /// into it meanwhile.
 fn write_new(path: &Path, text: &str, like: &Metadata) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(&encoding::bytes(text))?;
     std::os::unix::fs::fchown(&file, Some(like.uid()), Some(like.gid()))?;
     file.set_permissions(like.permissions())?;
     file.sync_all()

@@ -10,7 +10,10 @@ use anyhow::{Context, Result, anyhow};
 use futures::TryStreamExt;
 use rtnetlink::{
     Handle, LinkBridge, LinkUnspec, LinkVeth, new_connection,
-    packet_route::address::{AddressAttribute, AddressHeaderFlags},
+    packet_route::{
+        address::{AddressAttribute, AddressHeaderFlags},
+        link::{LinkAttribute, State},
+    },
 };
 
 /// Runs one conversation with the kernel.
@@ -61,6 +64,15 @@ pub(crate) fn set_up(name: &str, up: bool) -> Result<()> {
         let link = LinkUnspec::new_with_index(index);
         let link = if up { link.up() } else { link.down() };
         handle.link().set(link.build()).execute().await.with_context(|| format!("set {name} up={up}"))
+    })
+}
+
+/// Whether the kernel has noticed that the interface has its carrier: until then it drops what is sent, silently.
+pub(crate) fn is_operational(name: &str) -> Result<bool> {
+    talk(async |handle| {
+        let found = handle.link().get().match_name(name.to_owned()).execute().try_next().await;
+        let link = found.with_context(|| format!("look at interface {name}"))?;
+        Ok(link.is_some_and(|link| link.attributes.contains(&LinkAttribute::OperState(State::Up))))
     })
 }
 

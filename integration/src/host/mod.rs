@@ -16,6 +16,7 @@ use crate::{
     lab::{Bridge, Shared},
     netns,
     process::{Process, Spawn},
+    wait,
 };
 
 pub(crate) mod link;
@@ -71,14 +72,19 @@ impl Host {
         Ok(path)
     }
 
-    /// Connects the host to `bridge` by an interface of this name, and takes it up.
+    /// Connects the host to `bridge` by an interface of this name, takes it up, and waits until frames pass.
     pub fn plug(&self, interface: &str, bridge: &Bridge) -> Result<&Self> {
         let shared = &self.inner.shared;
         let outer = format!("c{}", shared.next_cable());
         netns::inside(&shared.switch, || {
             link::add_cable(&outer, &bridge.name, interface, &self.inner.namespace)
         })?;
-        self.up(interface)
+        self.up(interface)?;
+        wait::until("both ends of the cable have noticed each other", wait::SHORT, || {
+            netns::inside(&shared.switch, || link::is_operational(&outer)).unwrap_or_default()
+                && self.inside(|| link::is_operational(interface)).unwrap_or_default()
+        })?;
+        Ok(self)
     }
 
     /// Takes an interface up.

@@ -2,23 +2,19 @@
 //! `cargo +nightly fuzz run bytes -- -max_len=4096 ../tests/seeds`
 #![no_main]
 
+#[path = "../../tests/reading/mod.rs"]
+mod reading;
+
 use std::path::Path;
 
-use keepwatch_config::{Options, format, load_text};
+use keepwatch_config::{format, load_text};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes).into_owned();
-    let options = Options {
-        host_name: Some("lab".into()),
-        config_id: Some("lab".into()),
-        expansion_limit: 2000,
-        scripts: false,
-        environment: false,
-    };
     let formatted = format(&text);
     assert_eq!(format(&formatted), formatted);
-    let loaded = load_text(Path::new("/nowhere/fuzz.conf"), text, &options);
+    let loaded = load_text(Path::new("/nowhere/fuzz.conf"), text, &reading::untrusted());
     loaded.diagnostics.render_text(false);
     loaded.diagnostics.render_json();
 });

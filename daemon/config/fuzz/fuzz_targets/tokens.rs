@@ -3,11 +3,14 @@
 //! `cargo +nightly fuzz run tokens -- -max_len=512`
 #![no_main]
 
+#[path = "../../tests/reading/mod.rs"]
+mod reading;
+
 use std::path::Path;
 use std::sync::LazyLock;
 
 use keepwatch_config::schema::{BlockId, Keyword, keywords};
-use keepwatch_config::{Options, load_text};
+use keepwatch_config::load_text;
 use libfuzzer_sys::fuzz_target;
 
 /// What is no keyword.
@@ -32,13 +35,6 @@ fuzz_target!(|bytes: &[u8]| {
         }
         text.push_str(word);
     }
-    let options = Options {
-        host_name: Some("lab".into()),
-        config_id: Some("lab".into()),
-        expansion_limit: 2000,
-        scripts: false,
-        environment: false,
-    };
-    let loaded = load_text(Path::new("/nowhere/fuzz.conf"), text, &options);
+    let loaded = load_text(Path::new("/nowhere/fuzz.conf"), text, &reading::untrusted());
     loaded.diagnostics.render_text(false);
 });

@@ -8,11 +8,13 @@ mod json;
 mod missing;
 mod render;
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::encoding;
 use crate::source::{FileId, SourceMap, Span};
 use crate::spelling::nearest;
 use crate::words::Word;
@@ -174,6 +176,19 @@ impl Diagnostic {
         self.suggest(place, format!("\n{indent}{}", word.text), "begin a new line")
     }
 
+    /// Whatever is quoted of a text in it can be shown.
+    fn make_readable(&mut self) {
+        let related = self.related.iter_mut().map(|(_, label)| label);
+        let suggestion =
+            self.suggestion.iter_mut().flat_map(|mend| [&mut mend.replacement, &mut mend.message]);
+        let own = [&mut self.message, &mut self.label];
+        for text in own.into_iter().chain(related).chain(&mut self.notes).chain(suggestion) {
+            if let Cow::Owned(readable) = encoding::shown(text) {
+                *text = readable;
+            }
+        }
+    }
+
     /// The likely mend of a misspelt word: the nearest of those that would be right, if one is near.
     pub(crate) fn suggest_nearest<'a>(self, word: &Word, right: impl IntoIterator<Item = &'a str>) -> Self {
         match nearest(&word.text, right) {
@@ -199,7 +214,8 @@ impl Diagnostics {
     /// How many are kept; a file with more mistakes than this is told how many more there are.
     pub const KEPT: usize = 1000;
 
-    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+    pub(crate) fn push(&mut self, mut diagnostic: Diagnostic) {
+        diagnostic.make_readable();
         self.worst = self.worst.max(Some(diagnostic.outcome));
         if let Some(span) = diagnostic.span {
             let place = (diagnostic.code, span.file, span.start, span.end);
@@ -259,8 +275,8 @@ impl Diagnostics {
     /// Drops the complaints that a name is not defined whose definition was reported to be wrong.
     pub(crate) fn drop_undefined(&mut self, lost: &[Box<str>]) {
         let follows = |diagnostic: &Diagnostic| {
-            let names = |name: &Box<str>| diagnostic.message.contains(&format!("`${name}`"));
-            diagnostic.code == "undefined-name" && lost.iter().any(names)
+            let names = |name: &str| diagnostic.message.contains(&format!("`${name}`"));
+            diagnostic.code == "undefined-name" && lost.iter().any(|name| names(name))
         };
         self.errors -= self.list.iter().filter(|diagnostic| follows(diagnostic)).count();
         self.list.retain(|diagnostic| !follows(diagnostic));
@@ -289,6 +305,13 @@ impl Diagnostics {
     /// Is there nothing to say?
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+
+    /// The lines, by file and number from 0, that have a mistake.
+    pub(crate) fn lines_with_errors(&self) -> HashSet<(FileId, usize)> {
+        let errors = self.list.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+        let spans = errors.filter_map(|diagnostic| diagnostic.span);
+        spans.map(|span| (span.file, self.sources.file(span.file).line_of(span.start))).collect()
     }
 
     /// Is there a mistake? Then a reload keeps the configuration that is running.

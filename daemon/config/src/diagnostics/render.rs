@@ -1,8 +1,11 @@
 //! Diagnostics as text, in rustc's manner.
 
+use std::borrow::Cow;
+
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Patch, Renderer, Snippet};
 
 use super::{Diagnostic, Diagnostics, Outcome, Severity};
+use crate::encoding;
 use crate::source::{FileId, SourceMap, Span};
 
 /// Over how many lines a span is underlined.
@@ -120,7 +123,7 @@ fn groups<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Group<'
         let window = Window::around(sources, suggestion.span.file, [suggestion.span]);
         groups.push(
             Group::with_title(Level::HELP.secondary_title(suggestion.message.as_str())).element(
-                Snippet::source(window.text)
+                Snippet::source(window.text.clone())
                     .path(window.path.clone())
                     .line_start(window.line)
                     .patch(Patch::new(window.range(suggestion.span), suggestion.replacement.as_str())),
@@ -161,7 +164,7 @@ fn snippet<'a>(sources: &'a SourceMap, file: FileId, spans: &[Labelled<'a>]) -> 
         spans.iter().map(|(span, label, primary)| (shown(sources, *span), *label, *primary)).collect();
     let window = Window::around(sources, file, spans.iter().map(|labelled| labelled.0));
     spans.iter().fold(
-        Snippet::source(window.text).path(window.path.clone()).line_start(window.line).fold(true),
+        Snippet::source(window.text.clone()).path(window.path.clone()).line_start(window.line).fold(true),
         |snippet, (span, label, primary)| {
             let kind = if *primary { AnnotationKind::Primary } else { AnnotationKind::Context };
             let annotation = kind.span(window.range(*span));
@@ -183,7 +186,7 @@ fn shown(sources: &SourceMap, span: Span) -> Span {
 
 /// The lines of a file that some spans are in; big files are not scanned from the start for each diagnostic.
 struct Window<'a> {
-    text: &'a str,
+    text: Cow<'a, str>,
     path: String,
     line: usize,
     start: usize,
@@ -198,16 +201,19 @@ impl<'a> Window<'a> {
         let start = source.line_start(line);
         let end = source.line_start(source.line_of(last) + 1);
         Self {
-            text: source.text.get(start..end).unwrap_or(""),
+            text: encoding::shown(source.text.get(start..end).unwrap_or("")),
             path: source.path.display().to_string(),
             line: line + 1,
             start,
         }
     }
 
+    /// Where in the window a span is, whole characters of it: half of one cannot be underlined.
     fn range(&self, span: Span) -> std::ops::Range<usize> {
-        let start = (span.start as usize).saturating_sub(self.start).min(self.text.len());
-        let end = (span.end as usize).saturating_sub(self.start).min(self.text.len());
+        let within = |offset: u32| (offset as usize).saturating_sub(self.start).min(self.text.len());
+        let whole = |at: &usize| self.text.is_char_boundary(*at);
+        let start = (0..=within(span.start)).rev().find(whole).unwrap_or(0);
+        let end = (within(span.end)..self.text.len()).find(whole).unwrap_or(self.text.len());
         start..end.max(start)
     }
 }

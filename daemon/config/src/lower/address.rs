@@ -45,6 +45,14 @@ pub(super) fn line(
     while let Some(word) = words.get(at) {
         let keyword = &*word.text;
         at += 1;
+        if keyword == "track_group" && !is_static {
+            context.report(
+                Diagnostic::error("unknown-option", "`track_group` is for static addresses only")
+                    .at(word.span, "has no effect"),
+            );
+            lost = true;
+            continue;
+        }
         if !WITH_VALUE.contains(&keyword) {
             let known = flag(&mut result, is_static, keyword);
             if !known && !lost {
@@ -88,11 +96,7 @@ pub(super) fn line(
                         .map(|n| Some(n as u32)),
                 }
             }
-            _ if is_static => track_group.take(value, &routing.groups, context),
-            _ => context.report(
-                Diagnostic::error("unknown-option", "`track_group` is for static addresses only")
-                    .at(word.span, "has no effect"),
-            ),
+            _ => track_group.take(value, &routing.groups, context),
         }
     }
     if let Some((broadcast, word)) = broadcast {

@@ -36,10 +36,9 @@ impl HmacDraft {
     /// Takes what a block says; a second block adds to the first.
     pub(super) fn read(&mut self, node: &Node, context: &mut Context) {
         for child in node.children.iter().filter(|child| !child.bad) {
-            let byte = || child.int(0).and_then(|id| u8::try_from(id).ok());
             match child.keyword.name {
-                "key" => self.keys.extend(byte().and_then(|id| key(id, child, &self.keys, context))),
-                "active_key" => self.active_key = byte().map(|id| (id, child.arg_span(0))),
+                "key" => self.keys.extend(child.number(0).and_then(|id| key(id, child, &self.keys, context))),
+                "active_key" => self.active_key = child.number(0).map(|id| (id, child.arg_span(0))),
                 "time_window" => self.time_window = child.whole_seconds(0),
                 "anti_replay" => self.monotonic = child.arg(0) == Some("monotonic"),
                 "mode" => {

@@ -3,6 +3,7 @@
 use super::auth_hmac::HmacDraft;
 use super::instance::{InstanceDraft, Placed};
 use crate::diagnostics::Diagnostic;
+use crate::encoding;
 use crate::model::{Authentication, Family, InitialState, Name, Priority, Usual, VrrpVersion};
 use crate::preprocess::Context;
 
@@ -60,7 +61,7 @@ pub(super) fn resolve(
         }
         return refuse(context, "missing-part", "`auth_type` without `auth_pass`".into());
     };
-    let bytes = password.as_bytes();
+    let bytes = encoding::bytes(password);
     if bytes.len() > 8 {
         context.report(
             Diagnostic::warning("long-password", "only the first eight bytes of the password count")
@@ -69,7 +70,7 @@ pub(super) fn resolve(
         );
     }
     let mut key = [0; 8];
-    for (to, from) in key.iter_mut().zip(bytes) {
+    for (to, from) in key.iter_mut().zip(bytes.iter()) {
         *to = *from;
     }
     if &**kind == "PASS" {

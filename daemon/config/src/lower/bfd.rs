@@ -32,7 +32,7 @@ impl Draft {
         let Some(name) = self.new_name(node, context) else { return };
         match session(node, &name, &self.bfds, context) {
             Some(session) => self.bfds.push(session),
-            None => self.left_out.push((&*name).into()),
+            None => self.leave_out(node, name),
         }
     }
 }
@@ -58,11 +58,7 @@ fn session(node: &Node, name: &Name, others: &[BfdSession], context: &mut Contex
     };
     let mut written = Written::default();
     for child in node.children.iter().filter(|child| !child.bad) {
-        if is_plain(child, context) {
-            take(&mut made, &mut written, child, context);
-        } else if child.keyword.name == "neighbor_ip" {
-            return None;
-        }
+        take(&mut made, &mut written, child, context);
     }
     let Some(neighbour) = written.neighbour else {
         if !node.bad_children().contains(&"neighbor_ip") {
@@ -98,31 +94,19 @@ fn session(node: &Node, name: &Name, others: &[BfdSession], context: &mut Contex
     Some(made)
 }
 
-/// An address of a session has no scope (reported).
-fn is_plain(node: &Node, context: &mut Context) -> bool {
-    let scoped = matches!(node.keyword.name, "neighbor_ip" | "source_ip")
-        && node.arg(0).is_some_and(|address| address.contains('%'));
-    if scoped {
-        context.report(
-            Diagnostic::error("invalid-address", format!("`{}` takes no scope", node.keyword.name))
-                .at(node.arg_span(0), "left out"),
-        );
-    }
-    !scoped
-}
-
 fn take(made: &mut BfdSession, written: &mut Written, node: &Node, context: &mut Context) {
-    let byte = || node.int(0).and_then(|number| u8::try_from(number).ok());
     match node.keyword.name {
-        "neighbor_ip" => written.neighbour = node.address(0),
-        "source_ip" => written.source = node.address(0).map(|source| (source, node.arg_span(0))),
+        "neighbor_ip" => written.neighbour = node.host(0),
+        "source_ip" => written.source = node.host(0).map(|source| (source, node.arg_span(0))),
         "min_rx" => made.min_rx = node.millis(0).unwrap_or(made.min_rx),
         "min_tx" => made.min_tx = node.millis(0).unwrap_or(made.min_tx),
         "idle_tx" => made.idle_tx = node.millis(0).unwrap_or(made.idle_tx),
-        "multiplier" => made.multiplier = byte().unwrap_or(made.multiplier),
+        "multiplier" => made.multiplier = node.number(0).unwrap_or(made.multiplier),
         "passive" => made.passive = true,
-        "ttl" => written.ttl = byte(),
-        "max_hops" => written.max_hops = Some((byte().map_or(MaxHops::Any, MaxHops::Most), node.arg_span(0))),
+        "ttl" => written.ttl = node.number(0),
+        "max_hops" => {
+            written.max_hops = Some((node.number(0).map_or(MaxHops::Any, MaxHops::Most), node.arg_span(0)))
+        }
         "multihop" => made.multihop = node.on(),
         "weight" => (made.weight, made.reverse) = own_weight(node, context),
         "vrrp" => written.for_vrrp = true,

@@ -41,14 +41,15 @@ impl Usual for GarpDraft {
 pub(super) fn read(draft: &mut Rare<GarpDraft>, node: &Node, context: &mut Context) -> bool {
     let at = node.arg_span(0);
     let seconds = || node.whole_seconds(0);
-    let count = || node.int(0).and_then(|value| u32::try_from(value).ok());
     match node.keyword.name {
         "garp_master_delay" => draft.make_mut().delay = seconds(),
-        "garp_master_repeat" => draft.make_mut().repeat = count().map(|value| value.max(1)),
+        "garp_master_repeat" => draft.make_mut().repeat = node.number(0).map(|value: u32| value.max(1)),
         "garp_master_refresh" => draft.make_mut().refresh = seconds(),
-        "garp_master_refresh_repeat" => draft.make_mut().refresh_repeat = count().map(|value| value.max(1)),
+        "garp_master_refresh_repeat" => {
+            draft.make_mut().refresh_repeat = node.number(0).map(|value: u32| value.max(1))
+        }
         "garp_lower_prio_delay" => draft.make_mut().lower_delay = seconds().map(|value| (value, at)),
-        "garp_lower_prio_repeat" => draft.make_mut().lower_repeat = count().map(|value| (value, at)),
+        "garp_lower_prio_repeat" => draft.make_mut().lower_repeat = node.number(0).map(|value| (value, at)),
         "garp_extra_if" => {
             if let Some(extra) = extra_interfaces(node, 0, context) {
                 draft.make_mut().extra = Some(extra);

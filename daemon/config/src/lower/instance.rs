@@ -119,11 +119,9 @@ impl InstanceDraft {
     /// Takes a keyword that only sets a value; false when it is none of these.
     fn value(&mut self, node: &Node) -> bool {
         let span = node.arg_span(0);
-        let byte = || node.int(0).and_then(|value| u8::try_from(value).ok());
-        let count = || node.int(0).and_then(|value| u32::try_from(value).ok());
         match node.keyword.name {
-            "virtual_router_id" => self.vrid = byte().map(|value| (value, span)),
-            "priority" => self.priority = byte().map(|value| (value, span)),
+            "virtual_router_id" => self.vrid = node.number(0).map(|value| (value, span)),
+            "priority" => self.priority = node.number(0).map(|value| (value, span)),
             "advert_int" => self.advert_int = node.seconds(0).map(|value| (value, span)),
             "no_virtual_ipaddress" => self.no_virtual_ipaddress = Some(node.name.span),
             "promote_secondaries" => self.promote_secondaries = Some(node.name.span),
@@ -136,7 +134,7 @@ impl InstanceDraft {
             "linkbeat_use_polling" => self.poll_link = true,
             "timer_expired_backup" | "thread_timer_expired" => {
                 // Without a value the highest that is not the owner's: the shortest wait.
-                let priority = byte().unwrap_or(Priority::OWNER.0 - 1);
+                let priority = node.number(0).unwrap_or(Priority::OWNER.0 - 1);
                 self.timer_expired = Some((Priority(priority), node.name.span));
             }
             "v3_checksum_as_v2" => self.v3_checksum_as_v2 = Some(node.on()),
@@ -144,15 +142,15 @@ impl InstanceDraft {
             "no_accept" => self.accept = Some((false, node.name.span)),
             "skip_check_adv_addr" => self.skip_check_adv_addr = Some(node.on()),
             "strict_mode" => self.strict = Some(node.on()),
-            "debug" => self.debug = byte().unwrap_or(0),
+            "debug" => self.debug = node.number(0).unwrap_or(0),
             "smtp_alert" => self.smtp_alert = Some(node.on()),
             "notify_priority_changes" => self.notify_priority_changes = Some(node.on()),
             "lvs_sync_daemon_interface" => self.lvs_sync_daemon_interface = node.text(0),
-            "down_timer_adverts" => self.down_timer_adverts = byte().map(|value| (value, span)),
+            "down_timer_adverts" => self.down_timer_adverts = node.number(0).map(|value| (value, span)),
             "lower_prio_no_advert" => self.lower_prio_no_advert = Some((node.on(), node.name.span)),
             "higher_prio_send_advert" => self.higher_prio_send_advert = Some((node.on(), node.name.span)),
             "owner_ignore_adverts" => self.owner_ignore_adverts = Some((node.on(), node.name.span)),
-            "kernel_rx_buf_size" => self.kernel_rx_buf_size = count(),
+            "kernel_rx_buf_size" => self.kernel_rx_buf_size = node.number(0),
             _ => return false,
         }
         true

@@ -50,6 +50,7 @@ mod vmac;
 
 use std::collections::{HashMap, HashSet};
 
+pub(crate) use self::checker::pattern::Patterns;
 use crate::diagnostics::Diagnostic;
 use crate::model::{
     BfdSession, Config, GarpGroup, InterfaceAddress, Name, Route, Rule, Ssl, TrackFile, TrackProcess,
@@ -139,6 +140,12 @@ impl Draft {
         };
         context.report(diagnostic.at(node.arg_span(0), "this one is left out"));
         None
+    }
+
+    /// A block that nothing is made of: who names it is not told that there is none, and another may have its name.
+    fn leave_out(&mut self, node: &Node, name: Name) {
+        self.left_out.push((&*name).into());
+        self.names.remove(&(node.keyword.name, name));
     }
 
     /// Makes the model. `skipped` are names of blocks that were not understood, `host` is the name of this host.

@@ -32,7 +32,7 @@ pub(super) fn take(to: &mut Observability, node: &Node, context: &mut Context) {
 
 fn history(to: &mut Observability, node: &Node) {
     for child in node.children.iter().filter(|child| !child.bad) {
-        let number = child.int(0).and_then(|value| u64::try_from(value).ok());
+        let number = child.number::<u64>(0);
         match child.keyword.name {
             "file" if child.arg(0) == Some("off") => to.history.file_off = true,
             "file" => to.history.file = child.arg(0).map(PathBuf::from),

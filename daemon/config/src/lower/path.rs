@@ -73,7 +73,7 @@ pub(super) fn read(draft: &mut InstanceDraft, node: &Node, context: &mut Context
             peers(draft, node, context);
         }
         "unicast_ttl" => {
-            let ttl = node.int(0).and_then(|ttl| u8::try_from(ttl).ok());
+            let ttl = node.number::<u8>(0);
             draft.path.make_mut().unicast_ttl = ttl.map(|ttl| (ttl, at));
         }
         "check_unicast_src" => {

@@ -41,7 +41,7 @@ impl RealDraft {
         let at = if node.args.len() > 1 { node.arg_span(0).to(node.arg_span(1)) } else { node.arg_span(0) };
         let mut draft = Self {
             address: node.host(0)?,
-            port: node.int(1).and_then(|port| u16::try_from(port).ok()).unwrap_or(0),
+            port: node.number::<u16>(1).unwrap_or(0),
             at,
             weight: None,
             forwarding: outer,
@@ -68,12 +68,11 @@ impl RealDraft {
     }
 
     fn take(&mut self, node: &Node, context: &mut Context) {
-        let count = || node.int(0).and_then(|value| u32::try_from(value).ok());
         match node.keyword.name {
-            "weight" => self.weight = count(),
+            "weight" => self.weight = node.number(0),
             "lvs_method" => self.forwarding = forwarding(node, context).or(self.forwarding),
-            "uthreshold" => self.upper_threshold = count().unwrap_or(0),
-            "lthreshold" => self.lower_threshold = count().unwrap_or(0),
+            "uthreshold" => self.upper_threshold = node.number(0).unwrap_or(0),
+            "lthreshold" => self.lower_threshold = node.number(0).unwrap_or(0),
             "inhibit_on_failure" => self.inhibit = Some(node.on()),
             "alpha" => self.alpha = Some(node.on()),
             "smtp_alert" => self.smtp_alert = Some(node.on()),

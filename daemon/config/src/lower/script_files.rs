@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::script_user;
 use crate::diagnostics::Diagnostic;
+use crate::encoding;
 use crate::model::{Config, Global, Name, ScriptUser};
 use crate::preprocess::Context;
 use crate::source::Span;
@@ -132,11 +133,11 @@ fn forget(config: &mut Config, disabled: &HashSet<Name>) {
 }
 
 fn find(program: &str) -> Option<PathBuf> {
+    let name = encoding::os_string(program);
     if program.contains('/') {
-        let path = Path::new(program);
-        return path.exists().then(|| path.to_path_buf());
+        return Some(PathBuf::from(name)).filter(|path| path.exists());
     }
-    SEARCHED.iter().map(|directory| Path::new(directory).join(program)).find(|path| path.is_file())
+    SEARCHED.iter().map(|directory| Path::new(directory).join(&name)).find(|path| path.is_file())
 }
 
 /// The script, or the directory above it, that somebody but root may write to.

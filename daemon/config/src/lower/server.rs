@@ -148,7 +148,6 @@ fn target(node: &Node, context: &mut Context) -> Option<Target> {
 impl ServerDraft {
     fn value(&mut self, node: &Node) -> bool {
         let span = node.arg_span(0);
-        let count = || node.int(0).and_then(|value| u32::try_from(value).ok());
         let flags = &mut self.flags;
         match node.keyword.name {
             "lvs_sched" => self.scheduler = node.text(0),
@@ -172,9 +171,9 @@ impl ServerDraft {
                 };
                 self.protocol = Some((protocol, span));
             }
-            "quorum" => self.quorum = count().map(|value| (value, span)),
-            "hysteresis" => self.hysteresis = count().map(|value| (value, span)),
-            "weight" => self.weight = count().unwrap_or(1),
+            "quorum" => self.quorum = node.number(0).map(|value| (value, span)),
+            "hysteresis" => self.hysteresis = node.number(0).map(|value| (value, span)),
+            "weight" => self.weight = node.number(0).unwrap_or(1),
             "inhibit_on_failure" => self.inhibit = true,
             "alpha" => self.alpha = true,
             "omega" => self.omega = true,

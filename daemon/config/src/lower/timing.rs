@@ -9,7 +9,7 @@ impl Timing {
         match node.keyword.name {
             "delay_loop" => self.delay_loop = node.seconds(0),
             "warmup" => self.warmup = node.seconds(0),
-            "retry" => self.retry = node.int(0).and_then(|value| u32::try_from(value).ok()),
+            "retry" => self.retry = node.number::<u32>(0),
             "delay_before_retry" => self.delay_before_retry = node.seconds(0),
             "connect_timeout" => self.connect_timeout = node.seconds(0),
             _ => return false,

@@ -32,7 +32,8 @@ impl TrackedDraft {
 enum Kind {
     Interface,
     Script,
-    FileOrProcess,
+    File,
+    Process,
     Bfd,
 }
 
@@ -41,7 +42,7 @@ impl Kind {
     fn weights(self) -> (i32, i32) {
         match self {
             Self::Interface | Self::Script => (253, 254),
-            Self::FileOrProcess => (254, 254),
+            Self::File | Self::Process => (254, 254),
             Self::Bfd => (253, 253),
         }
     }
@@ -70,7 +71,8 @@ pub(super) fn objects(to: &mut Vec<TrackedDraft>, node: &Node, context: &mut Con
     let kind = match node.keyword.name {
         "track_script" => Kind::Script,
         "track_bfd" => Kind::Bfd,
-        _ => Kind::FileOrProcess,
+        "track_file" => Kind::File,
+        _ => Kind::Process,
     };
     for words in &node.lines {
         let Some(first) = words.first() else { continue };
@@ -110,7 +112,7 @@ fn options(words: &[Word], kind: Kind, context: &mut Context) -> Option<(Option<
         Some(("reverse", _)) => Some(true),
         Some(("noreverse", _)) if kind != Kind::Interface => Some(false),
         Some((other, word)) => {
-            let left_out = kind == Kind::Bfd;
+            let left_out = matches!(kind, Kind::File | Kind::Bfd);
             let label = if left_out { "the line is left out" } else { "has no effect" };
             let message = format!("`{other}` is no option of a weight");
             context.report(Diagnostic::error("unknown-option", message).at(word.span, label));
@@ -152,5 +154,5 @@ pub(super) fn own_weight(node: &Node, context: &mut Context) -> (i32, bool) {
                 .at(word.span, "expected `reverse` or nothing"),
         );
     }
-    (node.int(0).and_then(|weight| i32::try_from(weight).ok()).unwrap_or(0), reverse)
+    (node.number::<i32>(0).unwrap_or(0), reverse)
 }

@@ -33,7 +33,7 @@ impl Draft {
             );
         }
         if made.file.as_os_str().is_empty() || !found {
-            self.left_out.push((&*made.name).into());
+            self.leave_out(node, made.name);
         } else {
             self.track_files.push(made);
         }

@@ -41,7 +41,7 @@ impl Draft {
         }
         match draft.finish(&name) {
             Some(process) => self.track_processes.push(process),
-            None => self.left_out.push((&*name).into()),
+            None => self.leave_out(node, name),
         }
     }
 }
@@ -74,7 +74,7 @@ impl ProcessDraft {
 
     /// `quorum` and `quorum_max`: the later one of two that contradict each other is left out (reported).
     fn quorum(&mut self, node: &Node, context: &mut Context) {
-        let Some(number) = node.int(0).and_then(|number| u16::try_from(number).ok()) else { return };
+        let Some(number) = node.number::<u16>(0) else { return };
         let is_most = node.keyword.name == "quorum_max";
         let quorum = self.quorum.unwrap_or(1);
         let contradicts = match self.quorum_max {

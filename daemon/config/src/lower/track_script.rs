@@ -40,21 +40,20 @@ impl Draft {
         }
         match draft.finish(&name, context) {
             Some(script) => self.track_scripts.push(script),
-            None => self.left_out.push((&*name).into()),
+            None => self.leave_out(node, name),
         }
     }
 }
 
 impl<'a> ScriptDraft<'a> {
     fn take(&mut self, node: &'a Node, context: &mut Context) {
-        let count = || node.int(0).and_then(|value| u32::try_from(value).ok());
         match node.keyword.name {
             "script" => self.script = Some(node),
             "interval" => self.interval = time(node, context),
             "timeout" => self.timeout = time(node, context),
             "weight" => (self.weight, self.reverse) = own_weight(node, context),
-            "rise" => self.rise = count(),
-            "fall" => self.fall = count(),
+            "rise" => self.rise = node.number(0),
+            "fall" => self.fall = node.number(0),
             "user" => {
                 let user = script_user::user(node, 0, context);
                 self.no_such_user = user.is_err();

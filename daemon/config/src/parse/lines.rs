@@ -31,6 +31,10 @@ impl Parser<'_> {
     /// The entries that a line was meant for: without the marks of lists of other languages, each of which is reported.
     /// As it is written it is one.
     fn entries(&mut self, words: Vec<Word>) -> Vec<Vec<Word>> {
+        // A sequence that did not become one was reported, or is a name.
+        if words.first().is_some_and(|first| first.text.starts_with('~')) {
+            return vec![words];
+        }
         let has_bullet =
             words.len() > 1 && words.first().is_some_and(|first| BULLETS.contains(&&*first.text));
         let bullet = words.first().filter(|_| has_bullet);
@@ -79,8 +83,8 @@ impl Parser<'_> {
 
 /// The `,` or `;` at the end of a word that stands in no quotes.
 fn separator(word: &Word) -> Option<&'static str> {
-    // What stands in quotes may have blanks in it, and ends as it likes.
-    if word.text.contains([' ', '\t']) {
+    // What stands in quotes may have blanks in it, and ends as it likes; what is left of a sequence was no list.
+    if word.text.contains([' ', '\t', '(', ')']) {
         return None;
     }
     [",", ";"].into_iter().find(|sign| word.text.ends_with(sign))

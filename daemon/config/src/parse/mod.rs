@@ -95,7 +95,7 @@ pub(crate) struct Parser<'a> {
     /// complain that they are missing.
     pub(crate) lost_keywords: Vec<&'static str>,
     /// A keyword was found to be misspelt, so that the two readings differ.
-    misspelt: bool,
+    pub(crate) misspelt: bool,
     /// Something does not fit that a wrong brace may be behind.
     pub(crate) braces_in_doubt: bool,
     /// A merge was not finished, and its last mark has not come yet.
@@ -126,11 +126,6 @@ impl<'a> Parser<'a> {
             passing_over: None,
             run_on: None,
         }
-    }
-
-    /// Is something misspelt, so that the two readings differ?
-    pub(crate) fn is_misspelt(&self) -> bool {
-        self.misspelt || self.items.misspelt
     }
 
     /// Builds everything, handing each node of the top level to `sink`.
@@ -180,9 +175,10 @@ impl<'a> Parser<'a> {
             }
             Some(Shape::Lines) => self.line_of_block(&name, words),
             Some(Shape::Keywords(_)) | None => {
-                let found = schema::find(self.block(), &name.text);
-                let rest = found.and_then(|found| self.next_statement(found, &mut words, line));
-                let statement = match found {
+                let known = schema::find(self.block(), &name.text);
+                self.context.count_keyword(known.is_some());
+                let rest = known.and_then(|found| self.next_statement(found, &mut words, line));
+                let statement = match known {
                     Some(found) => Some(self.without_foreign(found, name, words)),
                     None => self.recover_unknown(&name, &words),
                 };

@@ -224,14 +224,14 @@ impl Parser<'_> {
             after && words.get(*at).is_some_and(|word| schema::find(block, &word.text).is_some())
         };
         let at = (1..words.len()).find(begins)?;
-        let rest = line.from_word(at)?;
+        let rest = line.part_from_word(at)?;
         let (before, next) = (words.get(at - 1)?, words.get(at)?);
         let source = self.context.sources.file(next.span.file);
         let start = source.line_start(source.line_of(next.span.start)) as u32;
         let here = Span { start, end: start, ..next.span };
         if self.run_on != Some(here) {
             self.run_on = Some(here);
-            let diagnostic = Diagnostic::error("extra-words", format!("`{}` must begin a line", next.text))
+            let diagnostic = Diagnostic::warning("extra-words", format!("`{}` must begin a line", next.text))
                 .at(next.span, "another keyword on the same line has no effect");
             self.context.report(diagnostic.suggest_new_line(before.span.end, next, &self.context.sources));
         }

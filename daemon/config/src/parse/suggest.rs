@@ -1,7 +1,7 @@
 //! Which keyword was probably meant.
 
 use crate::schema::{self, BlockId, Body, Keyword, Kind};
-use crate::spelling::{shortened, slips};
+use crate::spelling::{has_another_part, shortened, slips};
 use crate::words::Word;
 
 /// What was probably meant, and what to write in place of which words.
@@ -139,6 +139,7 @@ fn nearest(block: BlockId, written: &str, words: usize, opens: bool) -> Option<(
     let (distance, _, _, name) = schema::keywords(block)
         .iter()
         .flat_map(|keyword| keyword.names().map(move |name| (name, (keyword.body != Body::None) != opens)))
+        .filter(|(name, _)| !has_another_part(written, name, schema::is_part))
         .filter_map(|(name, unfit)| {
             Some((slips(written, name)?, unfit, name.len().abs_diff(written.len()), name))
         })

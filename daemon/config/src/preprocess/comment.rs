@@ -35,6 +35,13 @@ pub(super) fn next_line(
         return Some((Line::empty(file, included_at), false));
     }
     let mut line = Line::verbatim(file, start, raw, included_at);
+    if let Some((meant, said)) = context.lookalikes.replace(&line, &context.sources) {
+        match said {
+            Some(diagnostic) => context.spoil(diagnostic),
+            None => context.spoil_quietly(line.whole(), "lookalike"),
+        }
+        line = meant;
+    }
     strip(&mut line, context);
     Some((line, nothing))
 }

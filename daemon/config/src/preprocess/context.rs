@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
+use super::lookalike::Lookalikes;
 use crate::diagnostics::{Diagnostic, Diagnostics, Outcome};
 use crate::source::{FileId, SourceMap, Span};
 
-/// How many diagnostics, beyond those that are kept, before a text is taken to be no configuration at all.
-const MOST_DROPPED: usize = 5_000;
+/// So many unknown keywords, and more than known ones, are no configuration at all.
+const MOST_UNKNOWN: usize = 5_000;
 
 /// Sources and diagnostics, which every stage adds to.
 #[derive(Debug, Default)]
@@ -16,6 +17,8 @@ pub(crate) struct Context {
     /// Every command so far, if they are to be looked at.
     pub(crate) commands: Vec<crate::lower::script_files::Command>,
     pub(crate) look_at_scripts: bool,
+    /// Every regular expression so far.
+    pub(crate) patterns: crate::lower::Patterns,
     /// Reading was given up: what is said after that would only follow from it.
     pub(crate) stopped: bool,
     /// Names whose definitions are not written right, which was reported.
@@ -23,6 +26,10 @@ pub(crate) struct Context {
     /// Lines that did not become what they were meant to, and the code that said so: what else seems wrong with them
     /// only follows from it.
     pub(crate) spoilt: HashMap<(FileId, usize), &'static str>,
+    pub(crate) lookalikes: Lookalikes,
+    /// How many keywords were known, and how many were not.
+    known: usize,
+    unknown: usize,
 }
 
 impl Context {
@@ -38,12 +45,20 @@ impl Context {
             self.leads_to(diagnostic.outcome);
         } else if !self.stopped {
             self.diagnostics.push(diagnostic);
-            if self.diagnostics.dropped() > MOST_DROPPED {
-                self.diagnostics.push_last(
-                    Diagnostic::error("too-many-mistakes", "too many mistakes to go on reading").fatal(),
-                );
-                self.stopped = true;
-            }
+        }
+    }
+
+    /// A word was found where a keyword should be; is it one? Gives up a text that has next to none.
+    pub(crate) fn count_keyword(&mut self, known: bool) {
+        self.known += usize::from(known);
+        self.unknown += usize::from(!known);
+        if !known && !self.stopped && self.unknown > MOST_UNKNOWN.max(self.known) {
+            self.diagnostics.push_last(
+                Diagnostic::error("too-many-mistakes", "too many mistakes to go on reading").fatal().help(
+                    format!("of {} keywords {} are not known", self.known + self.unknown, self.unknown),
+                ),
+            );
+            self.stopped = true;
         }
     }
 
@@ -59,7 +74,32 @@ impl Context {
         }
     }
 
+    /// Nothing else will be said about this line: it is not what it was meant to be, which was said of another.
+    pub(super) fn spoil_quietly(&mut self, span: Span, code: &'static str) {
+        self.spoilt.entry(self.line_of(span)).or_insert(code);
+    }
+
     fn line_of(&self, span: Span) -> (FileId, usize) {
         (span.file, self.sources.file(span.file).line_of(span.start))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_given_up_when_next_to_nothing_in_it_is_a_keyword() {
+        // One in each of very many blocks is a mistake, or of a newer keepalived, and no reason to give up.
+        let mut much = Context::default();
+        (0..30_000).for_each(|n| much.count_keyword(n % 3 > 0));
+        assert!(!much.stopped);
+        let mut garbage = Context::default();
+        (0..=MOST_UNKNOWN).for_each(|_| garbage.count_keyword(false));
+        assert!(garbage.stopped);
+        assert_eq!(
+            garbage.diagnostics.iter().map(|said| said.code).collect::<Vec<_>>(),
+            ["too-many-mistakes"]
+        );
     }
 }

@@ -86,7 +86,8 @@ pub(crate) fn use_at(text: &str, dollar: usize) -> Option<Use<'_>> {
 pub(super) fn too_long(span: Span, context: &mut Context) {
     context.spoil(
         Diagnostic::error("line-too-long", format!("this line is longer than {LONGEST_LINE} bytes"))
-            .at(span, "left out"),
+            .at(span, "left out")
+            .help("keepalived takes 1023; a definition over several lines, or several lines, can hold more"),
     );
 }
 
@@ -236,7 +237,7 @@ impl Reader {
     ) -> Option<Line> {
         let inside = self.inputs.iter().any(|input| match input {
             Input::Definition { lines: open, .. } => Arc::ptr_eq(open, &lines),
-            Input::File { .. } | Input::Queue(_) | Input::Sequence(_) => false,
+            Input::Main(_) | Input::File { .. } | Input::Queue(_) | Input::Sequence(_) => false,
         });
         if inside && !lines.is_empty() {
             context.spoil(

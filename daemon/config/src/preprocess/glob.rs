@@ -1,4 +1,4 @@
-//! The names that a pattern of `include` stands for, as glob(3) with `GLOB_BRACE` finds them.
+//! The names that a pattern of `include` (or `-f`) stands for, as glob(3) with `GLOB_BRACE` finds them.
 //!
 //! `{a,b}` is one name or the other, whether or not there is such a file; `*`, `?` and `[…]` match what is in the
 //! directories, but neither a `/` nor the dot of a hidden file; `\` takes the meaning from what follows it.
@@ -11,6 +11,10 @@ use std::path::{Path, PathBuf};
 const MOST_ALTERNATIVES: usize = 4096;
 /// Most entries of directories that are looked at for one pattern.
 const MOST_ENTRIES: usize = 100_000;
+
+/// The limits, for people.
+pub(super) const LIMITS: &str =
+    "braces may stand for 4096 names, and directories of 100000 entries are searched: no more";
 
 /// What one alternative of a pattern stands for.
 #[derive(Debug, PartialEq, Eq)]
@@ -125,6 +129,11 @@ fn entries(
 
 fn has_wildcards(pattern: &str) -> bool {
     has(pattern, b"*?[")
+}
+
+/// Can it stand for another name than itself?
+pub(super) fn is_pattern(text: &str) -> bool {
+    has(text, b"*?[{\\")
 }
 
 /// Is there a brace in it, as far as glob(3) is concerned?

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 
 use super::{Context, Input, Reader, glob, text};
 use crate::diagnostics::Diagnostic;
-use crate::source::{Expansion, FileId, Span};
+use crate::source::{Expansion, ExpansionId, FileId, Span};
 use crate::spelling::nearest;
 use crate::words::{Line, Word};
 
-/// Deepest nesting of included files.
+/// How many files may be within each other; nobody needs half of it.
 const DEEPEST: usize = 64;
 
 /// For how many lines it counts that a file is included once more.
@@ -152,7 +152,7 @@ impl Reader {
     pub(super) fn directory(&self) -> &Path {
         let innermost = self.inputs.iter().rev().find_map(|input| match input {
             Input::File { directory, .. } => Some(directory.as_path()),
-            Input::Queue(_) | Input::Definition { .. } | Input::Sequence(_) => None,
+            Input::Main(_) | Input::Queue(_) | Input::Definition { .. } | Input::Sequence(_) => None,
         });
         innermost.unwrap_or(Path::new("."))
     }
@@ -171,7 +171,8 @@ impl Reader {
                         format!("`{pattern}` may stand for too many files"),
                     )
                     .fatal()
-                    .at(span, "included here"),
+                    .at(span, "included here")
+                    .help(glob::LIMITS),
                 );
                 return;
             }
@@ -186,7 +187,7 @@ impl Reader {
         let is_open = |file: FileId| {
             self.inputs.iter().any(|input| match input {
                 Input::File { file: open, .. } => *open == file,
-                Input::Queue(_) | Input::Definition { .. } | Input::Sequence(_) => false,
+                Input::Main(_) | Input::Queue(_) | Input::Definition { .. } | Input::Sequence(_) => false,
             })
         };
         if known.is_some_and(is_open) {
@@ -197,14 +198,13 @@ impl Reader {
             );
             return;
         }
-        if self.inputs.len() > DEEPEST {
+        let depth = self.inputs.iter().filter(|input| matches!(input, Input::File { .. })).count();
+        if depth >= DEEPEST {
+            let message = format!("`{}` is included too deeply", path.display());
             context.report(
-                Diagnostic::error(
-                    "too-many-includes",
-                    format!("`{}` is included too deeply", path.display()),
-                )
-                .fatal()
-                .at(span, format!("more than {DEEPEST} files, definitions and sequences within each other")),
+                Diagnostic::error("too-many-includes", message)
+                    .fatal()
+                    .at(span, format!("within {DEEPEST} files that include each other")),
             );
             context.stopped = true;
             return;
@@ -216,7 +216,7 @@ impl Reader {
             Some(file) => file,
             None => match text::read(path) {
                 Ok(text) => {
-                    let file = text.add(path, included_at, context);
+                    let file = text::add(text, path, included_at, context);
                     self.read.insert(real, file);
                     file
                 }
@@ -228,14 +228,27 @@ impl Reader {
                 }
             },
         };
-        self.inputs.push(Input::File {
+        let input = self.begin_file(file, path, included_at, known.is_some(), context);
+        self.inputs.push(input);
+    }
+
+    /// A file from its beginning.
+    pub(super) fn begin_file(
+        &self,
+        file: FileId,
+        path: &Path,
+        included_at: ExpansionId,
+        again: bool,
+        context: &Context,
+    ) -> Input {
+        Input::File {
             file,
             directory: directory_of(path),
             offset: text::start(&context.sources.file(file).text),
             included_at,
             checks: self.checks,
-            again: known.is_some(),
-        });
+            again,
+        }
     }
 }
 

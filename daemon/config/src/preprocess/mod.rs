@@ -12,11 +12,13 @@ mod context;
 mod define;
 mod glob;
 mod include;
+mod lookalike;
+mod main_files;
 mod sequence;
 mod text;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub(crate) use self::builtin::random_seed;
 pub(crate) use self::context::Context;
@@ -24,9 +26,10 @@ pub(crate) use self::define::use_at;
 use self::define::{Definition, LONGEST_LINE, OpenDefinition, too_long};
 use self::include::IncludeChecks;
 pub(crate) use self::include::directive_like;
+pub(crate) use self::main_files::{MainFile, main_files};
 use self::sequence::Sequence;
-pub(crate) use self::text::{Text, read};
 use crate::diagnostics::Diagnostic;
+use crate::encoding;
 use crate::source::{Expansion, ExpansionId, FileId};
 use crate::words::Line;
 
@@ -54,6 +57,8 @@ enum Input {
         /// It was read before, so its lines count as expanded.
         again: bool,
     },
+    /// Files that the configuration consists of and that are still to be read.
+    Main(std::vec::IntoIter<(FileId, PathBuf)>),
     /// Files of one `include` that are still to be opened.
     Queue(include::Queue),
     /// The lines of a definition that are still to come.
@@ -77,6 +82,8 @@ pub(crate) struct Reader {
     read: HashMap<PathBuf, FileId>,
     /// What stood after a brace, when only that much of its line has been taken.
     rest: Option<Line>,
+    /// Files of which it was said that there is a byte in them that is no UTF-8.
+    foreign_said: Vec<FileId>,
     /// Lines that came out of expansions so far.
     expanded: u64,
     /// How many bytes they had.
@@ -92,27 +99,26 @@ const WORK_PER_LINE: u64 = 8;
 const BYTES_PER_LINE: u64 = 64;
 
 impl Reader {
-    /// A reader of this text, which stands in `path`.
-    pub(crate) fn new(settings: Settings, path: &Path, text: Text, context: &mut Context) -> Self {
-        let file = text.add(path, ExpansionId::NONE, context);
-        let input = Input::File {
-            file,
-            directory: include::directory_of(path),
-            offset: text::start(&context.sources.file(file).text),
-            included_at: ExpansionId::NONE,
-            checks: IncludeChecks::default(),
-            again: false,
-        };
+    /// A reader of these texts, one after the other.
+    pub(crate) fn new(settings: Settings, mains: Vec<MainFile>, context: &mut Context) -> Self {
+        let mut read = HashMap::new();
+        let mut files = Vec::with_capacity(mains.len());
+        for MainFile { path, text } in mains {
+            let file = text::add(text, &path, ExpansionId::NONE, context);
+            read.extend(path.canonicalize().into_iter().map(|real| (real, file)));
+            files.push((file, path));
+        }
         Self {
             random: builtin::Random::new(settings.seed),
             settings,
-            inputs: vec![input],
+            inputs: vec![Input::Main(files.into_iter())],
             definitions: builtin::predefined(),
             titles: HashMap::new(),
             open_definition: None,
             checks: IncludeChecks::default(),
-            read: path.canonicalize().into_iter().map(|real| (real, file)).collect(),
+            read,
             rest: None,
+            foreign_said: Vec::new(),
             expanded: 0,
             expanded_bytes: 0,
             work: 0,
@@ -175,6 +181,15 @@ impl Reader {
                         }
                     }
                 }
+                Some(Input::Main(files)) => match files.next() {
+                    Some((file, path)) => {
+                        let input = self.begin_file(file, &path, ExpansionId::NONE, false, context);
+                        self.inputs.push(input);
+                    }
+                    None => {
+                        self.inputs.pop();
+                    }
+                },
                 Some(Input::Queue(queue)) => match queue.next() {
                     Some((path, checks, span)) => self.open(&path, checks, span, context),
                     None => {
@@ -285,6 +300,7 @@ impl Reader {
                 self.expanded_bytes += line.text.len() as u64;
             }
             let line = without_backslash(line, context);
+            self.say_foreign(&line, context);
             self.notice(&line, context);
             return Some(line);
         }
@@ -314,6 +330,17 @@ impl Reader {
         let after = rest.get(length..)?;
         let start = name_at + length + (after.len() - after.trim_start_matches([' ', '\t']).len());
         Some(line.part(start, line.text.len()))
+    }
+
+    /// Says of a file, once, that there is a byte in it that is no UTF-8, unless only comments have any.
+    fn say_foreign(&mut self, line: &Line, context: &mut Context) {
+        if line.text.is_ascii() || self.foreign_said.contains(&line.file()) {
+            return;
+        }
+        if let Some((at, byte)) = encoding::first_foreign(&line.text) {
+            self.foreign_said.push(line.file());
+            context.report(text::foreign(line.span(at, at + encoding::LENGTH), byte));
+        }
     }
 
     /// Keywords that change how the rest of the text is read.

@@ -6,10 +6,10 @@ const MOST_MICROS: u64 = 4_294_967_000;
 
 /// `bfd_instance NAME { … }`.
 pub(super) const BFD: &[Keyword] = &[
-    kw("neighbor_ip", &[one("ADDRESS", Kind::Address)], "The neighbour.")
+    kw("neighbor_ip", &[one("ADDRESS", Kind::Host)], "The neighbour.")
         .alias(&["neighbour_ip"])
         .example("neighbor_ip 192.0.2.2"),
-    kw("source_ip", &[one("ADDRESS", Kind::Address)], "Source address.").example("source_ip 192.0.2.1"),
+    kw("source_ip", &[one("ADDRESS", Kind::Host)], "Source address.").example("source_ip 192.0.2.1"),
     kw(
         "min_rx",
         &[one("MILLISECONDS", Kind::Millis(1_000, MOST_MICROS))],

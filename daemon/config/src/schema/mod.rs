@@ -17,7 +17,7 @@ mod track;
 pub(crate) mod unbuilt;
 mod vrrp;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 pub use blocks::BlockId;
@@ -42,9 +42,7 @@ pub enum Kind {
     Millis(u64, u64),
     /// `on`, `off`, `true`, `false`, `yes`, `no`.
     Bool,
-    /// An IPv4 or IPv6 address.
-    Address,
-    /// An IPv4 or IPv6 address of a server; what stands after a `/` or `-` is passed over, as keepalived does.
+    /// An IPv4 or IPv6 address; what stands after a `/` or `-` is passed over, as keepalived does.
     Host,
     /// An IPv4 address.
     Address4,
@@ -379,6 +377,16 @@ pub fn find(block: BlockId, name: &str) -> Option<Found> {
         index
     });
     index.get(&(block, name)).copied()
+}
+
+/// Is this, in lower case, a part of the name of some keyword, as `lb` is of `lb_algo`?
+pub(crate) fn is_part(text: &str) -> bool {
+    static PARTS: OnceLock<HashSet<String>> = OnceLock::new();
+    let parts = PARTS.get_or_init(|| {
+        let names = BlockId::ALL.iter().flat_map(|block| keywords(*block)).flat_map(Keyword::names);
+        names.flat_map(|name| name.split('_')).map(str::to_ascii_lowercase).collect()
+    });
+    parts.contains(text)
 }
 
 /// Every block in which this name is a keyword.

@@ -4,6 +4,7 @@ use std::iter::Peekable;
 use std::str::CharIndices;
 
 use super::is_blank;
+use crate::encoding;
 
 /// The bytes of a text that stand outside of double quotes, with their offsets. A `\` is one of them, but what follows
 /// it is not, inside quotes or out: it means nothing but itself.
@@ -65,51 +66,75 @@ pub fn quoted_words(text: &str, escapes: bool) -> Result<Vec<(String, usize, usi
             chars.next();
             continue;
         }
-        let mut word = Vec::new();
-        let mut quote: Option<(char, usize)> = None;
-        let mut end = start;
-        while let Some((at, character)) = chars.peek().copied() {
-            match character {
-                '\\' => {
-                    chars.next();
-                    let Some((_, escaped)) = chars.next() else { return Err(QuoteError::LoneBackslash(at)) };
-                    if escapes {
-                        unescape(escaped, &mut chars, &mut word);
-                    } else {
-                        word.push(b'\\');
-                        push(escaped, &mut word);
-                    }
-                }
-                _ if quote.is_some_and(|(open, _)| open == character) => {
-                    quote = None;
-                    chars.next();
-                }
-                '"' | '\'' if quote.is_none() => {
-                    quote = Some((character, at));
-                    chars.next();
-                }
-                _ if quote.is_none() && character.is_ascii() && is_blank(character as u8) => break,
-                _ => {
-                    push(character, &mut word);
-                    chars.next();
-                }
-            }
-            end = chars.peek().map_or(text.len(), |(next, _)| *next);
-        }
-        if let Some((open, at)) = quote {
-            return Err(QuoteError::Unterminated(open, at));
-        }
-        // As in C: what a program is started with ends at a NUL.
-        word.truncate(word.iter().position(|byte| *byte == 0).unwrap_or(word.len()));
-        let word = String::from_utf8(word)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        let (word, end) = quoted_word(text, &mut chars, escapes, |_, _| {})?;
         words.push((word, start, end));
     }
     Ok(words)
 }
 
+/// Where in a quoted word with escapes the byte of this number begins that stands in what it says, or else where that
+/// ends; `None` unless it says `meant`.
+pub(crate) fn place_in_quoted(text: &str, meant: &str, byte: usize) -> Option<usize> {
+    let mut place = (0, 0);
+    let note = |said: usize, at: usize| {
+        if said <= byte {
+            place = (said, at);
+        }
+    };
+    let (word, end) = quoted_word(text, &mut text.char_indices().peekable(), true, note).ok()?;
+    let (said, at) = place;
+    let at = if said < byte && byte >= word.len() { end } else { at };
+    (word == meant && end == text.len()).then_some(at)
+}
+
+/// Reads one word, and tells where it ends. `note` hears at each step how many bytes the word has and how far the text
+/// is read.
+fn quoted_word(
+    text: &str,
+    chars: &mut Peekable<CharIndices<'_>>,
+    escapes: bool,
+    mut note: impl FnMut(usize, usize),
+) -> Result<(String, usize), QuoteError> {
+    let mut word = Vec::new();
+    let mut quote: Option<(char, usize)> = None;
+    while let Some((at, character)) = chars.peek().copied() {
+        note(word.len(), at);
+        match character {
+            '\\' => {
+                chars.next();
+                let Some((_, escaped)) = chars.next() else { return Err(QuoteError::LoneBackslash(at)) };
+                if escapes {
+                    unescape(escaped, chars, &mut word);
+                } else {
+                    word.push(b'\\');
+                    push(escaped, &mut word);
+                }
+            }
+            _ if quote.is_some_and(|(open, _)| open == character) => {
+                quote = None;
+                chars.next();
+            }
+            '"' | '\'' if quote.is_none() => {
+                quote = Some((character, at));
+                chars.next();
+            }
+            _ if quote.is_none() && character.is_ascii() && is_blank(character as u8) => break,
+            _ => {
+                push(character, &mut word);
+                chars.next();
+            }
+        }
+    }
+    if let Some((open, at)) = quote {
+        return Err(QuoteError::Unterminated(open, at));
+    }
+    // As in C: what a program is started with ends at a NUL.
+    word.truncate(word.iter().position(|byte| *byte == 0).unwrap_or(word.len()));
+    Ok((encoding::text(word), chars.peek().map_or(text.len(), |(next, _)| *next)))
+}
+
 fn push(character: char, word: &mut Vec<u8>) {
-    word.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+    word.extend_from_slice(&encoding::bytes(character.encode_utf8(&mut [0; 4])));
 }
 
 /// Appends the byte that `\` and `escaped` (and what follows it) stand for, or else the character itself.
@@ -184,5 +209,23 @@ mod tests {
         assert_eq!(quoted_words("a 'b", true), Err(QuoteError::Unterminated('\'', 2)));
         assert_eq!(quoted_words("a \"b'", true), Err(QuoteError::Unterminated('"', 2)));
         assert_eq!(quoted_words("a\\", true), Err(QuoteError::LoneBackslash(1)));
+    }
+
+    #[test]
+    fn a_byte_of_a_word_is_found_where_it_was_written() {
+        for (text, meant, byte, place) in [
+            ("abc", "abc", 1, Some(1)),
+            ("\"abc\"", "abc", 1, Some(2)),
+            ("\"abc\"", "abc", 3, Some(4)),
+            ("abc", "abc", 3, Some(3)),
+            (r#""a\\d+(""#, r"a\d+(", 4, Some(6)),
+            (r"\x41\102(c", "AB(c", 2, Some(8)),
+            ("a'é'b", "aéb", 3, Some(5)),
+            ("a'é'b", "aéb", 2, Some(2)),
+            // As when it comes out of a definition.
+            ("$PATTERN", "(abc", 0, None),
+        ] {
+            assert_eq!(place_in_quoted(text, meant, byte), place, "{text}");
+        }
     }
 }

@@ -4,13 +4,13 @@
 //! example rightly changes nothing.
 
 mod global;
+#[path = "../reading/mod.rs"]
+mod reading;
 mod routers;
 mod servers;
 
-use std::path::Path;
-
 use keepwatch_config::schema::{Again, BlockId, Body, Keyword, keywords};
-use keepwatch_config::{Options, load_text};
+use reading::read;
 
 /// A part of the language that is looked at on its own.
 struct Area {
@@ -26,8 +26,7 @@ struct Area {
 
 /// `None` for a configuration that cannot run.
 fn model(text: &str) -> Option<serde_json::Value> {
-    let options = Options { host_name: Some("lab".into()), scripts: false, ..Options::default() };
-    load_text(Path::new("t"), text.into(), &options).config.map(|config| config.to_json())
+    read(text).config.map(|config| config.to_json())
 }
 
 impl Area {

@@ -2,29 +2,19 @@
 //! exit code of `-t` is, and what comes of it.
 #![allow(clippy::expect_used)] // helpers of tests
 
+#[path = "../reading/mod.rs"]
+mod reading;
 mod tracking;
 
-use std::path::Path;
-
-use keepwatch_config::{Loaded, Options, load_text};
+use reading::{codes, read};
 use serde_json::{Value, json};
-
-fn load(text: &str) -> Loaded {
-    let options = Options { host_name: Some("lab".into()), scripts: false, ..Options::default() };
-    load_text(Path::new("t"), text.into(), &options)
-}
-
-/// What is said, but for what is not built yet.
-fn codes(loaded: &Loaded) -> Vec<&'static str> {
-    loaded.diagnostics.iter().map(|d| d.code).filter(|code| *code != "not-acted-on").collect()
-}
 
 /// A text, the codes of its diagnostics, the exit code, where to look in the model and what must be there.
 type Case = (&'static str, &'static [&'static str], u8, &'static str, fn() -> Value);
 
 fn check(cases: &[Case], around: impl Fn(&str) -> String) {
     for (text, said, exit_code, pointer, value) in cases {
-        let loaded = load(&around(text));
+        let loaded = read(&around(text));
         assert_eq!(codes(&loaded), *said, "{text}\n{}", loaded.diagnostics.render_text(false));
         assert_eq!(loaded.diagnostics.exit_code(), *exit_code, "{text}");
         let model = loaded.config.expect("it runs").to_json();

@@ -7,7 +7,7 @@ use std::path::Path;
 use keepwatch_config::{Options, load_text};
 use serde_json::{Value, json};
 
-use crate::{Case, check, codes, load};
+use crate::{Case, check, codes, read};
 
 #[test]
 fn bfd_sessions() {
@@ -46,6 +46,8 @@ fn bfd_sessions() {
         ),
         ("neighbor_ip 192.0.2.2\nmin_rx 0.5", &["out-of-range"], 4, "/bfd_sessions/0/min_rx", || json!(0.01)),
         ("source_ip 192.0.2.1", &["missing-neighbour"], 4, "/bfd_sessions", || json!([])),
+        // As of servers: what stands after a `/` is no part of the address.
+        ("neighbor_ip 192.0.2.2/24", &["no-effect"], 0, "/bfd_sessions/0/neighbour", || json!("192.0.2.2")),
         ("neighbor_ip nowhere", &["invalid-address"], 4, "/bfd_sessions", || json!([])),
         ("neighbor_ip fe80::1%eth0", &["invalid-address"], 4, "/bfd_sessions", || json!([])),
         ("neighbor_ip 192.0.2.2\nsource_ip 2001:db8::1", &["family-mix"], 4, "/bfd_sessions", || json!([])),
@@ -96,7 +98,7 @@ fn who_runs_scripts_that_name_nobody() {
         ("script_user u :", user("u", None, true), user("own", None, false)),
         ("script_user u\nset_supplementary_groups", user("u", None, true), user("own", None, true)),
     ] {
-        let model = load(&format!("global_defs {{\n{written}\n{rest}")).config.expect("it runs").to_json();
+        let model = read(&format!("global_defs {{\n{written}\n{rest}")).config.expect("it runs").to_json();
         assert_eq!(model["global"]["shutdown_script"]["user"], own, "{written}");
         for pointer in [
             "/global/startup_script/user",
@@ -173,12 +175,46 @@ fn tracked_processes() {
 fn what_is_left_out_is_not_missed_where_it_is_tracked() {
     let text = "bfd_instance B {\n}\nvrrp_script S {\n}\nvrrp_instance V {\ninterface eth0\nvirtual_router_id 1\n\
                 virtual_ipaddress {\n10.0.0.1\n}\ntrack_bfd {\nB\n}\ntrack_script {\nS\n}\n}\n";
-    assert_eq!(codes(&load(text)), ["missing-neighbour", "missing-script"]);
+    assert_eq!(codes(&read(text)), ["missing-neighbour", "missing-script"]);
+}
+
+#[test]
+fn a_block_that_is_left_out_leaves_its_name_to_the_next() {
+    let text = "bfd_instance B {\n}\nbfd_instance B {\nneighbor_ip 192.0.2.2\n}\nvrrp_script S {\n}\n\
+                vrrp_script S {\nscript /bin/true\n}\ntrack_file F {\n}\ntrack_file F {\nfile /run/f\n}\n\
+                vrrp_track_process P {\n}\nvrrp_track_process P {\nprocess p\n}\n\
+                vrrp_instance V {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n10.0.0.1\n}\n\
+                track_bfd {\nB\n}\ntrack_script {\nS\n}\ntrack_file {\nF\n}\ntrack_process {\nP\n}\n}\n";
+    let loaded = read(text);
+    assert_eq!(codes(&loaded), ["missing-neighbour", "missing-script", "missing-file", "missing-process"]);
+    let tracking = loaded.config.expect("it runs").instances[0].tracking.clone();
+    let names = [&tracking.bfds, &tracking.scripts, &tracking.files, &tracking.processes];
+    assert_eq!(
+        names.map(|objects| objects.iter().map(|o| &*o.name).collect::<String>()),
+        ["B", "S", "F", "P"]
+    );
+}
+
+#[test]
+fn a_word_that_is_no_option_of_a_weight_voids_the_line_of_some() {
+    for (keyword, kept) in [("track_script", 1), ("track_process", 1), ("track_file", 0), ("track_bfd", 0)] {
+        let text = format!(
+            "bfd_instance X {{\nneighbor_ip 192.0.2.2\n}}\nvrrp_script X {{\nscript /bin/true\n}}\n\
+             track_file X {{\nfile /run/f\n}}\nvrrp_track_process X {{\nprocess p\n}}\n\
+             vrrp_instance V {{\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {{\n10.0.0.1\n}}\n\
+             {keyword} {{\nX weight 5 often\n}}\n}}\n"
+        );
+        let loaded = read(&text);
+        assert_eq!(codes(&loaded), ["unknown-option"], "{keyword}");
+        let tracking = loaded.config.expect("it runs").instances[0].tracking.clone();
+        let objects = [&tracking.bfds, &tracking.scripts, &tracking.files, &tracking.processes];
+        assert_eq!(objects.iter().map(|objects| objects.len()).sum::<usize>(), kept, "{keyword}");
+    }
 }
 
 #[test]
 fn two_things_that_one_text_lacks_are_two_diagnostics() {
-    let loaded = load("virtual_server 10.0.0.1 80 {\nreal_server 10.1.0.1 80 {\n}\n}\n");
+    let loaded = read("virtual_server 10.0.0.1 80 {\nreal_server 10.1.0.1 80 {\n}\n}\n");
     let said: Vec<(&str, usize)> = loaded.diagnostics.iter().map(|d| (d.code, d.repeated)).collect();
     assert_eq!(said, [("default-used", 0), ("default-used", 0), ("default-used", 0)]);
 }

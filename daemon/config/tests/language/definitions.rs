@@ -4,7 +4,7 @@ use std::path::Path;
 
 use keepwatch_config::{Options, load_text};
 
-use crate::{codes, options, read, words, words_after};
+use crate::{codes, options, read, reading, words, words_after};
 
 #[test]
 fn conditions_compare_with_the_configuration_id() {
@@ -13,12 +13,7 @@ fn conditions_compare_with_the_configuration_id() {
 
 #[test]
 fn the_configuration_id_is_the_host_s_name_unless_given() {
-    let options = Options {
-        host_name: Some("main.example.com".into()),
-        config_id: None,
-        scripts: false,
-        ..Options::default()
-    };
+    let options = Options { host_name: Some("main.example.com".into()), ..reading::options() };
     let text = "@main global_defs {\n@main router_id here\n@main }\n@other router_id there\n";
     let loaded = load_text(Path::new("t"), text.into(), &options);
     assert!(loaded.diagnostics.is_empty(), "{}", loaded.diagnostics.render_text(false));

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use keepwatch_config::{Loaded, load};
 
-use crate::options;
+use crate::{options, reading};
 
 #[test]
 fn included_files_are_read_in_place_with_paths_relative_to_themselves() {
@@ -32,7 +32,7 @@ fn what_is_missing_is_said_and_the_strict_includes_make_it_a_mistake() {
         let path = directory.path().join("main.conf");
         std::fs::write(&path, format!("{line}\n")).expect("written");
         let loaded = load(&path, &options());
-        (loaded.diagnostics.exit_code(), loaded.diagnostics.iter().map(|d| d.code).collect::<Vec<_>>())
+        (loaded.diagnostics.exit_code(), reading::codes(&loaded))
     };
     assert_eq!(read("include nothing"), (0, vec!["missing-include"]));
     assert_eq!(read("include none*"), (0, vec![]));
@@ -63,7 +63,7 @@ impl Files {
 /// The words of `notification_email` in `main`, and the codes of what was said.
 fn words_and_codes(loaded: &Loaded) -> (Vec<String>, Vec<&'static str>) {
     let words = loaded.config.iter().flat_map(|config| &config.global.notification_email);
-    (words.map(ToString::to_string).collect(), loaded.diagnostics.iter().map(|said| said.code).collect())
+    (words.map(ToString::to_string).collect(), reading::codes(loaded))
 }
 
 /// Words that come out of one line with these files beside it.
@@ -206,4 +206,54 @@ fn the_directory_is_that_of_the_file_being_read() {
     let top = files.0.path().canonicalize().expect("real").display().to_string();
     let (words, said) = words_and_codes(&files.read("main"));
     assert_eq!((words, said), (vec![top.clone(), format!("{top}/d"), top], vec![]));
+}
+
+#[test]
+fn the_main_file_may_be_a_pattern_whose_files_are_read_as_one() {
+    let files = Files::new(&[
+        ("a/1.conf", "$N=${_PWD}\nglobal_defs {\n notification_email {\n include x\n"),
+        ("a/2.conf", "}\nrouter_id ${R}\n"),
+        ("a/3.txt", "blunder"),
+        ("b/4.conf", "}\nrouter_id ${N}\n}\n"),
+        ("a/x", "x@y\n$R=r\n"),
+        ("a/[1].conf", "global_defs {\n router_id bracket\n}\n"),
+    ]);
+    let read = |name: &str| {
+        let loaded = files.read(name);
+        let router_id = loaded.config.as_ref().map(|config| config.global.router_id.to_string());
+        (reading::codes(&loaded), loaded.diagnostics.exit_code(), router_id)
+    };
+    let directory = files.0.path().canonicalize().expect("a directory").join("b").display().to_string();
+    // keepalived too says that there are several, and that it runs after a change.
+    assert_eq!(read("{a/1,b/4}.conf"), (vec!["several-files"], 4, Some(directory)));
+    let (said, code, router_id) = read("a/?.conf");
+    assert_eq!((said, code, router_id.as_deref()), (vec!["several-files", "missing-brace"], 4, Some("r")));
+    // A file that has the very name is meant.
+    assert_eq!(read("a/[1].conf"), (vec![], 0, Some("bracket".into())));
+    assert_eq!(read("{a/none,b/none,a/[[]1]}.conf").2, Some("bracket".into()));
+}
+
+#[test]
+fn what_cannot_be_the_main_file_is_one_mistake_that_names_it() {
+    let files = Files::new(&[("a.conf", ""), ("d.conf/x", "")]);
+    let script = files.0.path().join("x.sh");
+    std::fs::write(&script, "").expect("written");
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("changed");
+    for (name, named) in [
+        ("none.conf", "none.conf` cannot be read: No such file"),
+        ("d.conf", "d.conf` is a directory"),
+        ("d.conf/", "d.conf/` is a directory"),
+        ("x.sh", "x.sh` is executable"),
+        ("*.none", "no file matches `"),
+        ("none/*", "no file matches `"),
+        // As in keepalived, each of them has to be a file that can be read.
+        ("*.conf", "d.conf` is a directory"),
+        ("{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}", "too many files"),
+    ] {
+        let loaded = files.read(name);
+        let said: Vec<_> =
+            loaded.diagnostics.iter().map(|said| (said.code, said.message.contains(named))).collect();
+        assert_eq!((said, loaded.diagnostics.exit_code()), (vec![("unreadable-file", true)], 3), "{name}");
+        assert!(loaded.diagnostics.render_text(false).contains(named), "{name}");
+    }
 }

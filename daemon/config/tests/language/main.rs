@@ -10,6 +10,8 @@ mod definitions;
 mod includes;
 mod man_page;
 mod places;
+#[path = "../reading/mod.rs"]
+mod reading;
 mod sequences;
 mod text;
 mod values;
@@ -19,12 +21,7 @@ use std::path::Path;
 use keepwatch_config::{Loaded, Options, load_text};
 
 fn options() -> Options {
-    Options {
-        host_name: Some("lab".into()),
-        scripts: false,
-        config_id: Some("main".into()),
-        ..Options::default()
-    }
+    Options { config_id: Some("main".into()), ..reading::options() }
 }
 
 fn read(text: &str) -> Loaded {
@@ -44,5 +41,5 @@ fn words(inside: &str) -> Vec<String> {
 }
 
 fn codes(text: &str) -> Vec<&'static str> {
-    read(text).diagnostics.iter().map(|diagnostic| diagnostic.code).collect()
+    reading::codes(&read(text))
 }

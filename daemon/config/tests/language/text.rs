@@ -1,6 +1,6 @@
 //! Comments, quotes, braces, and what is no text.
 
-use crate::{codes, read, words, words_after};
+use crate::{codes, read, reading, words, words_after};
 
 #[test]
 fn comments_begin_with_hash_or_bang_anywhere_outside_of_quotes() {
@@ -109,19 +109,132 @@ fn what_is_no_text_is_said_once() {
     assert_eq!(codes("\u{feff}global_defs {\nrouter_id a\n}"), ["byte-order-mark"]);
     // keepalived leaves out lines with a NUL, too.
     let loaded = read("global_defs {\nrouter_id a\0\nrouter_id b\nrouter_id \0c\n}");
-    assert_eq!(loaded.diagnostics.iter().map(|d| d.code).collect::<Vec<_>>(), ["nul-byte"]);
+    assert_eq!(reading::codes(&loaded), ["nul-byte"]);
     assert_eq!(&*loaded.config.expect("it runs").global.router_id, "b");
 }
 
-#[test]
-fn bytes_that_are_no_utf_8_are_replaced_and_said() {
+/// Reads a file with these bytes in an instance; it is good but for them.
+fn read_bytes(line: &[u8]) -> keepwatch_config::Loaded {
+    let before: &[u8] =
+        b"vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n10.0.0.1\n}\n";
+    let bytes = [before, line, b"\n}\n"].concat();
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("latin");
-    std::fs::write(&path, b"global_defs {\nrouter_id Z\xfcrich\n}\n").expect("written");
-    let loaded = keepwatch_config::load(&path, &crate::options());
-    assert_eq!(loaded.diagnostics.exit_code(), 0);
+    std::fs::write(&path, bytes).expect("written");
+    keepwatch_config::load(&path, &crate::options())
+}
+
+#[test]
+fn comments_may_hold_any_bytes() {
+    let loaded = read_bytes(b"# Z\xfcrich \x80\xff\npriority 100 ! \xe9t\xe9");
+    assert!(loaded.diagnostics.is_empty(), "{}", loaded.diagnostics.render_text(false));
+}
+
+#[test]
+fn a_byte_that_is_no_utf_8_is_said_once_with_its_place_and_a_password_keeps_it() {
+    let loaded = read_bytes(
+        b"authentication {\nauth_type PASS\nauth_pass Z\xfcr\xe9\n}\nnotify_master \"/bin/\xe4\" root",
+    );
+    assert_eq!(
+        (crate::reading::codes(&loaded), loaded.diagnostics.exit_code()),
+        (vec!["invalid-encoding"], 0)
+    );
     let json = loaded.diagnostics.render_json();
-    assert!(json.contains("\"invalid-encoding\"") && json.contains("\"line\":2,\"column\":12"), "{json}");
+    assert!(json.contains("0xfc") && json.contains("\"line\":9,\"column\":12"), "{json}");
+    assert!(loaded.diagnostics.render_text(true).contains('\u{fffd}'));
+    let config = loaded.config.expect("it runs");
+    let master = config.instances[0].notify.master.as_ref().expect("a script");
+    assert_eq!(*keepwatch_config::encoding::bytes(&master.argv[0]), *b"/bin/\xe4");
+    let key = keepwatch_config::model::Authentication::Pass(*b"Z\xfcr\xe9\0\0\0\0");
+    assert!(format!("{:?}", config.instances[0]).contains(&format!("{key:?}")));
+}
+
+#[test]
+fn a_mistake_with_such_a_byte_can_be_shown() {
+    for line in [
+        &b"pri\xfcority 5"[..],
+        b"priority 5\xfc",
+        b"\xfc",
+        b"\"\xfc",
+        b"virtual_routes {\n\xff\xfe\n}",
+        b"state \xc3",
+    ] {
+        let loaded = read_bytes(line);
+        assert!(loaded.diagnostics.has_errors());
+        assert!(loaded.diagnostics.iter().all(|said| !said.message.contains('\u{effc}')));
+        assert!(
+            !loaded.diagnostics.render_text(true).is_empty() && !loaded.diagnostics.render_json().is_empty()
+        );
+    }
+}
+
+#[test]
+fn a_file_of_another_kind_is_one_mistake() {
+    let text = "global_defs {\n router_id A\n}\nvrrp_script S {\n script /bin/true\n}\n";
+    let wide = |mark: &[u8], bytes: fn(u16) -> [u8; 2]| {
+        let wide = text.encode_utf16().flat_map(bytes);
+        [mark, &wide.collect::<Vec<u8>>()].concat()
+    };
+    for (bytes, code) in [
+        (wide(b"\xff\xfe", u16::to_le_bytes), "invalid-encoding"),
+        (wide(b"\xfe\xff", u16::to_be_bytes), "invalid-encoding"),
+        (wide(b"", u16::to_le_bytes), "invalid-encoding"),
+        (text.replace('\n', "\r").into_bytes(), "line-ends"),
+    ] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("file");
+        std::fs::write(&path, bytes).expect("written");
+        let loaded = keepwatch_config::load(&path, &crate::options());
+        assert_eq!(crate::reading::codes(&loaded), [code]);
+        assert!(
+            loaded.diagnostics.render_json().contains("tr '")
+                || loaded.diagnostics.render_json().contains("iconv")
+        );
+    }
+}
+
+#[test]
+fn blanks_are_what_c_takes_for_blanks() {
+    assert_eq!(words("\x0c\x0ba\x0cb\x0b\tc \r\r"), ["a", "b", "c"]);
+}
+
+#[test]
+fn what_only_looks_like_a_blank_or_a_quote_is_said_once_of_a_file() {
+    let around = |lines: &str| {
+        format!(
+            "vrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {{\n10.0.0.1\n}}\n{lines}\n}}\n"
+        )
+    };
+    for (lines, exit_code, errors) in [
+        ("\u{a0}\u{a0}priority 100\n\u{a0}\u{a0}nopreempt", 4, 1),
+        ("priority\u{a0}100\n", 4, 1),
+        ("priority 100\u{a0}", 4, 1),
+        ("track_interface\u{a0}{\neth1\n}", 4, 1),
+        // All of these are values to keepalived, and so they are to the model.
+        ("description \u{201c}a b\u{201d}", 4, 1),
+        ("notify_master \u{201c}/bin/true\u{201d}", 0, 0),
+    ] {
+        let loaded = read(&around(lines));
+        assert_eq!(
+            crate::reading::codes(&loaded),
+            ["lookalike"],
+            "{lines}: {}",
+            loaded.diagnostics.render_text(false)
+        );
+        assert_eq!(
+            (loaded.diagnostics.exit_code(), loaded.diagnostics.errors()),
+            (exit_code, errors),
+            "{lines}"
+        );
+    }
+    for fine in [
+        "notify_master \"/bin/true \u{a0}\u{201c}\" root",
+        "priority 100 # \u{a0}don\u{2019}t",
+        "notify_master /bin/Bob\u{2019}s",
+    ] {
+        let loaded = read(&around(fine));
+        assert!(loaded.diagnostics.is_empty(), "{fine}: {}", loaded.diagnostics.render_text(false));
+    }
 }
 
 #[test]

@@ -243,7 +243,7 @@ fn rubbish(kind: Kind) -> Vec<String> {
         }
         Kind::Seconds(..) | Kind::Millis(..) => vec!["abc".into(), "-1".into(), "1,5".into()],
         Kind::Bool | Kind::Choice(_) | Kind::ChoiceNoCase(_) => vec!["maybe".into(), "123".into()],
-        Kind::Address
+        Kind::Host
         | Kind::Address4
         | Kind::Address6
         | Kind::Multicast
@@ -252,15 +252,10 @@ fn rubbish(kind: Kind) -> Vec<String> {
             vec!["10.0.0".into(), "10.0.0.256".into(), "nowhere".into(), "2001:db8::g".into()]
         }
         Kind::Digest | Kind::Status => vec!["xyz".into()],
+        Kind::Pattern => vec!["a(b".into(), "[a-".into()],
         Kind::Limited(most) => vec!["x".repeat(most + 1)],
         Kind::Interface => vec!["an_interface_with_a_long_name".into()],
-        Kind::Word
-        | Kind::Script
-        | Kind::Granularity
-        | Kind::Hex(_)
-        | Kind::Host
-        | Kind::Options(_)
-        | Kind::Pattern => Vec::new(),
+        Kind::Word | Kind::Script | Kind::Granularity | Kind::Hex(_) | Kind::Options(_) => Vec::new(),
     }
 }
 

@@ -249,7 +249,7 @@ fn each_line_is_answered_as_listed() {
                 "vrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\n{address}{block} {{\n{line}\n}}\n}}\n"
             );
             let answered = answer(&text);
-            if answered != (*exit, codes.iter().map(|code| (*code).to_owned()).collect()) {
+            if answered != (*exit, codes.to_vec()) {
                 wrong.push(format!("{line}: {answered:?}"));
             }
         }

@@ -6,12 +6,13 @@
 mod around;
 mod instances;
 mod lines;
+#[path = "../reading/mod.rs"]
+mod reading;
 mod tracking;
-
-use std::path::Path;
+mod values;
 
 use keepwatch_config::model::LinkTarget;
-use keepwatch_config::{Options, Severity, load_text};
+use reading::{mistakes, read};
 
 /// What it is about, the configuration, the exit code of `-t`, and the codes of what is said.
 type Case = (&'static str, &'static str, u8, &'static [&'static str]);
@@ -35,15 +36,9 @@ const OTHERWISE: &[(&str, &str)] = &[
 ];
 
 /// The exit code, and the codes of everything above a note, without what is not built yet.
-fn answer(text: &str) -> (u8, Vec<String>) {
-    let options = Options { host_name: Some("lab".into()), scripts: false, ..Options::default() };
-    let loaded = load_text(Path::new("t"), text.into(), &options);
-    let said = loaded
-        .diagnostics
-        .iter()
-        .filter(|diagnostic| diagnostic.severity > Severity::Note && diagnostic.code != "not-acted-on")
-        .map(|diagnostic| diagnostic.code.to_owned())
-        .collect();
+fn answer(text: &str) -> (u8, Vec<&'static str>) {
+    let loaded = read(text);
+    let said = mistakes(&loaded).into_iter().map(|mistake| mistake.code).collect();
     (loaded.diagnostics.exit_code(), said)
 }
 
@@ -57,7 +52,7 @@ fn each_case_is_answered_as_listed() {
     for (name, short, exit, codes) in all() {
         let text = SHORT.iter().fold((*short).to_owned(), |text, (short, long)| text.replace(short, long));
         let answered = answer(&text);
-        if answered != (*exit, codes.iter().map(|code| (*code).to_owned()).collect()) {
+        if answered != (*exit, codes.to_vec()) {
             wrong.push(format!("{name}: {answered:?}"));
         }
     }
@@ -88,7 +83,7 @@ fn addresses_that_an_advert_has_no_room_for_are_excluded_ones() {
         (addresses(89, &v6), 89, 0),
         (addresses(90, &v6), 89, 1),
     ] {
-        let loaded = load_text(Path::new("t"), text, &Options::default());
+        let loaded = read(&text);
         let counts = loaded.config.map(|config| {
             config.instances.first().map(|found| (found.addresses.len(), found.excluded_addresses.len()))
         });
@@ -100,7 +95,7 @@ fn addresses_that_an_advert_has_no_room_for_are_excluded_ones() {
 fn a_static_address_without_interface_goes_on_the_default_one() {
     for (global, interface) in [("", "eth0"), ("global_defs {\ndefault_interface lan\n}\n", "lan")] {
         let text = format!("static_ipaddress {{\n10.0.0.1\n}}\n{global}");
-        let config = load_text(Path::new("t"), text, &Options::default()).config;
+        let config = read(&text).config;
         let links: Vec<LinkTarget> = config
             .into_iter()
             .flat_map(|config| config.static_addresses)
@@ -115,7 +110,7 @@ fn an_owner_in_a_group_takes_the_weights_of_what_the_group_tracks() {
     let text = "vrrp_sync_group G {\ngroup {\nA\nB\n}\nsync_group_tracking_weight\ntrack_interface {\neth1 weight 5\n}\n}\n\
                 vrrp_instance A {\npriority 255\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n10.0.0.1\n}\n}\n\
                 vrrp_instance B {\ninterface eth0\nvirtual_router_id 2\nvirtual_ipaddress {\n10.0.0.2\n}\n}\n";
-    let config = load_text(Path::new("t"), text.into(), &Options::default()).config;
+    let config = read(text).config;
     let weights: Vec<i32> = config
         .into_iter()
         .flat_map(|config| config.sync_groups)

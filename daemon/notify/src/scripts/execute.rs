@@ -7,6 +7,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use keepwatch_bus::fact::{ConsumerFact, ScriptOutcome};
+use keepwatch_config::encoding;
 use keepwatch_config::model::ScriptUser;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
@@ -133,7 +134,9 @@ fn look_up(order: &Order, secure: bool) -> Result<Option<(Uid, Gid)>, NotRun> {
 fn spawn(program: &PathBuf, argv: &[String], prepared: &Prepared) -> std::io::Result<Child> {
     let mut command = Command::new(program);
     if let Some((own_name, arguments)) = argv.split_first() {
-        command.arg0(own_name).args(arguments);
+        command
+            .arg0(encoding::os_string(own_name))
+            .args(arguments.iter().map(|text| encoding::os_string(text)));
     }
     command
         .stdin(Stdio::null())

@@ -7,6 +7,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use keepwatch_config::encoding;
+
 /// Group-writable, other-writable, sticky (`stat(2)`).
 const GROUP_WRITES: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;
@@ -47,10 +49,11 @@ pub enum Insecure {
 /// [`Insecure::NotFound`].
 pub(super) fn find(name: &str, path: &OsStr) -> Result<PathBuf, Insecure> {
     let not_found = |error| Insecure::NotFound { path: name.to_owned(), error };
+    let own_name = encoding::os_string(name);
     if name.contains('/') {
-        return fs::canonicalize(name).map_err(not_found);
+        return fs::canonicalize(own_name).map_err(not_found);
     }
-    let candidates = std::env::split_paths(path).map(|directory| directory.join(name));
+    let candidates = std::env::split_paths(path).map(|directory| directory.join(&own_name));
     let found = candidates.into_iter().find(|candidate| is_program(candidate));
     match found {
         Some(found) => fs::canonicalize(found).map_err(not_found),

@@ -28,7 +28,6 @@ impl ConnectionDraft {
     pub(super) fn new(nodes: &[&Node], server: IpAddr, context: &mut Context) -> Self {
         let mut draft = Self::default();
         for node in nodes {
-            let port = || node.int(0).and_then(|value| u16::try_from(value).ok());
             match node.keyword.name {
                 "connect_ip" => {
                     let Some(address) = node.host(0) else { continue };
@@ -47,11 +46,11 @@ impl ConnectionDraft {
                         draft.bind_to = Some(address);
                     }
                 }
-                "connect_port" => draft.connect_port = port(),
-                "bind_port" => draft.bind_port = port(),
+                "connect_port" => draft.connect_port = node.number(0),
+                "bind_port" => draft.bind_port = node.number(0),
                 "bind_if" => draft.bind_interface = node.text(0),
                 "fwmark" => {
-                    let mark = node.int(0).and_then(|mark| u32::try_from(mark).ok());
+                    let mark = node.number::<u32>(0);
                     draft.fwmark = mark.filter(|mark| *mark != 0).map(FwMark);
                 }
                 "connect_timeout" => draft.connect_timeout = node.seconds(0),

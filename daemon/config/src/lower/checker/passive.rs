@@ -23,7 +23,7 @@ impl FileDraft {
             match child.keyword.name {
                 "track_file" => name = child.args.first().cloned(),
                 "weight" => {
-                    let value = child.int(0).and_then(|value| i32::try_from(value).ok());
+                    let value = child.number::<i32>(0);
                     weight = value.map(|value| (value, child.arg(1) == Some("reverse")));
                 }
                 _ => {}

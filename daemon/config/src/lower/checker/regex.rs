@@ -5,11 +5,12 @@ use crate::model::{BodyRegex, MatcherStack, Name, RegexOption};
 use crate::preprocess::Context;
 use crate::source::Span;
 use crate::tree::Node;
+use crate::words::place_in_quoted;
 
 /// A pattern as written.
 #[derive(Debug, Default)]
 pub(super) struct RegexDraft {
-    pattern: Option<Name>,
+    pattern: Option<(Name, Span)>,
     options: Vec<RegexOption>,
     no_match: bool,
     min_offset: Option<(u64, Span)>,
@@ -22,10 +23,10 @@ pub(super) struct RegexDraft {
 impl RegexDraft {
     /// Takes a keyword of a URL; leaves alone what is none of its own.
     pub(super) fn take(&mut self, node: &Node, context: &mut Context) {
-        let number = |index| node.int(index).and_then(|value| u64::try_from(value).ok());
+        let number = |index| node.number::<u64>(index);
         match node.keyword.name {
             "regex" => {
-                self.pattern = node.text(0);
+                self.pattern = node.text(0).map(|pattern| (pattern, node.arg_span(0)));
                 return;
             }
             "regex_options" => self.options(node, context),
@@ -80,11 +81,27 @@ impl RegexDraft {
             );
             (self.min_offset, self.max_offset) = (None, None);
         }
+        self.compile(context);
+    }
+
+    /// A pattern that does not compile is left out; keepalived says so in its log only, and goes on with none.
+    fn compile(&mut self, context: &mut Context) {
+        let Some((pattern, span)) = &self.pattern else { return };
+        let Some(mistake) = context.patterns.mistake(pattern, &self.options) else { return };
+        let place = mistake.at.and_then(|at| place_of(pattern, at, *span, context));
+        let mut diagnostic = Diagnostic::error("invalid-pattern", format!("`regex`: {}", mistake.message))
+            .at(place.unwrap_or(*span), "the body is not looked at");
+        if let (None, Some(at)) = (place, mistake.at) {
+            diagnostic = diagnostic
+                .help(format!("the pattern is `{pattern}`, and the mistake is after {at} bytes of it"));
+        }
+        context.report(diagnostic);
+        self.pattern = None;
     }
 
     pub(super) fn resolve(self) -> Option<BodyRegex> {
         Some(BodyRegex {
-            pattern: self.pattern?,
+            pattern: self.pattern?.0,
             options: self.options,
             no_match: self.no_match,
             min_offset: self.min_offset.map_or(0, |(offset, _)| offset),
@@ -92,4 +109,13 @@ impl RegexDraft {
             stack: self.stack,
         })
     }
+}
+
+/// Where a byte of a pattern was written, if the file has it as it is; its end is one place more.
+fn place_of(pattern: &str, at: usize, span: Span, context: &Context) -> Option<Span> {
+    let written = context.sources.text(span);
+    let from = place_in_quoted(written, pattern, at)?;
+    let length = written.get(from..)?.chars().next().map_or(0, char::len_utf8);
+    let start = span.start + u32::try_from(from).ok()?;
+    Some(Span { start, end: start + u32::try_from(length).ok()?, ..span })
 }

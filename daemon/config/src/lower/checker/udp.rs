@@ -21,17 +21,16 @@ impl UdpDraft {
         let mut draft = Self { payload: None, pattern: None, min_length: 0, max_length: u16::from(u8::MAX) };
         let mut least: Option<Span> = None;
         for node in own {
-            let length = || node.int(0).and_then(|value| u16::try_from(value).ok());
             match node.keyword.name {
                 "payload" => draft.payload = bytes(node),
                 "require_reply" => draft.pattern = bytes(node).or_else(|| Some(Bytes::default())),
                 "min_reply_length" => {
                     least = Some(node.arg_span(0));
-                    draft.min_length = length().unwrap_or(draft.min_length);
+                    draft.min_length = node.number(0).unwrap_or(draft.min_length);
                 }
                 "max_reply_length" => {
                     least = least.or(Some(node.arg_span(0)));
-                    draft.max_length = length().unwrap_or(draft.max_length);
+                    draft.max_length = node.number(0).unwrap_or(draft.max_length);
                 }
                 _ => {}
             }

@@ -1,6 +1,6 @@
 //! Receive buffers: `…_rcv_bufs`, `vrrp_rx_bufs_…`.
 
-use super::{GlobalDraft, count};
+use super::GlobalDraft;
 use crate::diagnostics::Diagnostic;
 use crate::line_values::line_number;
 use crate::model::{AdvertBuffers, AdvertsMultiplier};
@@ -25,7 +25,7 @@ impl GlobalDraft {
             }
             "vrrp_rx_bufs_multiplier" => {
                 buffers.adverts_multiplier =
-                    count(node).map_or(buffers.adverts_multiplier, AdvertsMultiplier);
+                    node.number(0).map_or(buffers.adverts_multiplier, AdvertsMultiplier);
                 return true;
             }
             _ => return false,
@@ -34,7 +34,7 @@ impl GlobalDraft {
             buffer.force = node.on();
         } else {
             // 0 is no size.
-            buffer.bytes = count(node).filter(|bytes| *bytes > 0).or(buffer.bytes);
+            buffer.bytes = node.number(0).filter(|bytes| *bytes > 0).or(buffer.bytes);
         }
         true
     }

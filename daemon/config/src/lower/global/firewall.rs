@@ -1,6 +1,6 @@
 //! The packet filter: `nftables…`, `vrrp_iptables`, `vrrp_ipsets`.
 
-use super::{GlobalDraft, count};
+use super::GlobalDraft;
 use crate::diagnostics::Diagnostic;
 use crate::model::{FwMark, IpSets, Iptables, Name, Nftables, NftablesIpvs};
 use crate::preprocess::Context;
@@ -34,7 +34,7 @@ impl GlobalDraft {
                 *ipvs = NftablesIpvs { table, ..NftablesIpvs::default() };
             }
             "nftables_ipvs_priority" => ipvs.priority = number(node, ipvs.priority),
-            "nftables_ipvs_start_fwmark" => ipvs.first_mark = count(node).map_or(ipvs.first_mark, FwMark),
+            "nftables_ipvs_start_fwmark" => ipvs.first_mark = node.number(0).map_or(ipvs.first_mark, FwMark),
             "nftables_counters" => firewall.counters = true,
             "vrrp_iptables" => firewall.iptables = chains(node, context),
             "vrrp_ipsets" => firewall.ipsets = sets(node, context),
@@ -45,7 +45,7 @@ impl GlobalDraft {
 }
 
 fn number(node: &Node, otherwise: i32) -> i32 {
-    node.int(0).and_then(|value| i32::try_from(value).ok()).unwrap_or(otherwise)
+    node.number::<i32>(0).unwrap_or(otherwise)
 }
 
 /// Naming the table sets what was written of it before back to the default, as in keepalived.

@@ -58,11 +58,6 @@ impl Draft {
     }
 }
 
-/// A number of 32 bits.
-fn count(node: &Node) -> Option<u32> {
-    node.int(0).and_then(|value| u32::try_from(value).ok())
-}
-
 impl GlobalDraft {
     /// A keyword of the top level.
     pub(super) fn root(&mut self, node: &Node, context: &mut Context) {

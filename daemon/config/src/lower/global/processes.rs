@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{GlobalDraft, count, instead};
+use super::{GlobalDraft, instead};
 use crate::diagnostics::Diagnostic;
 use crate::model::{ApplicationPriority, AutoPriority, AutoPriorityDelay, Name, ProcessNames};
 use crate::preprocess::Context;
@@ -30,7 +30,8 @@ impl GlobalDraft {
                 };
             }
             "min_auto_priority_delay" => {
-                processes.auto_priority_delay = count(node)
+                processes.auto_priority_delay = node
+                    .number(0)
                     .map_or(processes.auto_priority_delay, |micros| AutoPriorityDelay(from_micros(micros)));
             }
             _ => return self.scheduling(node, context),
@@ -49,14 +50,12 @@ impl GlobalDraft {
             _ => return false,
         };
         match setting {
-            "priority" => {
-                process.nice = node.int(0).and_then(|nice| i8::try_from(nice).ok()).map(ApplicationPriority)
-            }
+            "priority" => process.nice = node.number::<i8>(0).map(ApplicationPriority),
             "rt_priority" => process.realtime = realtime(node, context),
             "rlimit_rttime" => {
                 // Half of it is a warning of the kernel, and there is no half of 1.
                 process.rttime_limit =
-                    count(node).map_or(process.rttime_limit, |micros| from_micros(micros.max(2)));
+                    node.number(0).map_or(process.rttime_limit, |micros: u32| from_micros(micros.max(2)));
             }
             "no_swap" => process.no_swap = true,
             "cpu_affinity" => process.cpu_affinity = affinity(node, context).unwrap_or_default(),
@@ -98,7 +97,7 @@ fn affinity(node: &Node, context: &mut Context) -> Option<Vec<u32>> {
     let mut cpus: Vec<u32> = Vec::new();
     let online = context.look_at_scripts.then(cpus_online).flatten();
     for (index, _) in node.args.iter().enumerate() {
-        let cpu = node.int(index).and_then(|cpu| u32::try_from(cpu).ok())?;
+        let cpu = node.number::<u32>(index)?;
         if let Some(online) = online.filter(|online| cpu >= *online) {
             context.report(
                 Diagnostic::error("out-of-range", format!("this machine has no CPU {cpu}"))

@@ -51,7 +51,7 @@ impl GlobalDraft {
 
 fn mail_server(node: &Node, context: &mut Context) -> Option<MailServer> {
     let text = node.arg(0)?;
-    let port = node.int(1).map_or(25, |port| port as u16);
+    let port = node.number(1).unwrap_or(25);
     if let Ok(address) = text.parse::<IpAddr>() {
         return Some(MailServer::Address(SocketAddr::new(address, port)));
     }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{GlobalDraft, count};
+use super::GlobalDraft;
 use crate::diagnostics::Diagnostic;
 use crate::lower::garp::extra_interfaces;
 use crate::model::{Garp, VrrpVersion};
@@ -17,11 +17,13 @@ impl GlobalDraft {
             "vrrp_garp_master_delay" => {
                 garp.master_delay = node.whole_seconds(0).unwrap_or(garp.master_delay)
             }
-            "vrrp_garp_master_repeat" => garp.master_repeat = count(node).unwrap_or(5).max(1),
+            "vrrp_garp_master_repeat" => garp.master_repeat = node.number(0).unwrap_or(5).max(1),
             "vrrp_garp_master_refresh" => garp.master_refresh = node.whole_seconds(0).unwrap_or_default(),
-            "vrrp_garp_master_refresh_repeat" => garp.master_refresh_repeat = count(node).unwrap_or(1).max(1),
+            "vrrp_garp_master_refresh_repeat" => {
+                garp.master_refresh_repeat = node.number(0).unwrap_or(1).max(1)
+            }
             "vrrp_garp_lower_prio_delay" => self.garp_lower_delay = node.whole_seconds(0),
-            "vrrp_garp_lower_prio_repeat" => self.garp_lower_repeat = count(node),
+            "vrrp_garp_lower_prio_repeat" => self.garp_lower_repeat = node.number(0),
             "vrrp_garp_interval" => garp.interval = node.seconds(0).unwrap_or_default(),
             "vrrp_gna_interval" => garp.gna_interval = node.seconds(0).unwrap_or_default(),
             "vrrp_min_garp" if node.on() => fewest(garp),
@@ -62,7 +64,9 @@ impl GlobalDraft {
             }
             "vrrp_lower_prio_no_advert" => model.vrrp_lower_prio_no_advert = node.on(),
             "vrrp_higher_prio_send_advert" => model.vrrp_higher_prio_send_advert = node.on(),
-            "vrrp_down_timer_adverts" => model.vrrp_down_timer_adverts = count(node).unwrap_or(3) as u8,
+            "vrrp_down_timer_adverts" => {
+                model.vrrp_down_timer_adverts = node.number(0).unwrap_or(model.vrrp_down_timer_adverts)
+            }
             "vrrp_strict" => model.vrrp_strict = node.on(),
             "vrrp_skip_check_adv_addr" => model.vrrp_skip_check_adv_addr = node.on(),
             "v3_checksum_as_v2" => model.v3_checksum_as_v2 = node.on(),

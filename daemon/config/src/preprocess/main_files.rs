@@ -1,0 +1,64 @@
+//! The files that a configuration begins with: the one that was named, or those that a pattern stands for.
+//!
+//! As keepalived has it, `-f` may be a pattern, and its files are read as one text: what one of them begins, a block or a
+//! definition, another may end. A file that has the very name is rather that file than a pattern.
+
+use std::path::{Path, PathBuf};
+
+use super::{glob, text};
+use crate::diagnostics::Diagnostic;
+
+/// A text that the configuration consists of, and where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct MainFile {
+    pub(crate) path: PathBuf,
+    pub(crate) text: String,
+}
+
+/// Reads the files that a name stands for; there is at least one. The diagnostics are what is to be said besides.
+pub(crate) fn main_files(name: &Path) -> Result<(Vec<MainFile>, Vec<Diagnostic>), Box<Diagnostic>> {
+    let mut said = Vec::new();
+    let paths = match name.to_str().filter(|text| glob::is_pattern(text) && name.symlink_metadata().is_err())
+    {
+        Some(pattern) => matching(pattern, &mut said)?,
+        None => vec![name.to_path_buf()],
+    };
+    let read = |path: PathBuf| match text::read(&path) {
+        Ok(text) => Ok(MainFile { path, text }),
+        Err(error) => Err(unreadable(format!("`{}` {error}", path.display()), None)),
+    };
+    Ok((paths.into_iter().map(read).collect::<Result<_, _>>()?, said))
+}
+
+fn matching(pattern: &str, said: &mut Vec<Diagnostic>) -> Result<Vec<PathBuf>, Box<Diagnostic>> {
+    let too_many =
+        |glob::TooMany| unreadable(format!("`{pattern}` may stand for too many files"), Some(glob::LIMITS));
+    let mut paths = Vec::new();
+    for found in glob::find(pattern, Path::new(".")).map_err(too_many)? {
+        match found {
+            glob::Found::Named(path) if path.exists() => paths.push(path),
+            glob::Found::Named(path) => {
+                let message = format!("there is no file `{}`", path.display());
+                said.push(Diagnostic::warning("missing-include", message));
+            }
+            glob::Found::Matched(matched) => paths.extend(matched),
+        }
+    }
+    match paths.as_slice() {
+        [] => return Err(unreadable(format!("no file matches `{pattern}`"), None)),
+        [_] => {}
+        [first, ..] => {
+            let number = paths.len();
+            let message = format!("{number} files match `{pattern}`, beginning with `{}`", first.display());
+            let warning = Diagnostic::warning("several-files", message).changes();
+            said.push(warning.help("they are read as one; a file that has `include` lines for them says so"));
+        }
+    }
+    let plain = |path: PathBuf| path.strip_prefix(".").map(Path::to_path_buf).unwrap_or(path);
+    Ok(paths.into_iter().map(plain).collect())
+}
+
+fn unreadable(message: String, help: Option<&str>) -> Box<Diagnostic> {
+    let diagnostic = Diagnostic::error("unreadable-file", message).fatal();
+    Box::new(help.into_iter().fold(diagnostic, Diagnostic::help))
+}
