@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use crate::diagnostics::{Diagnostic, Diagnostics, Outcome};
 use crate::items::Items;
-use crate::lower::{Draft, Places};
+use crate::lower::{Directories, Draft, Places};
 use crate::model::Config;
 use crate::parse::{Parser, Reading, Repair, repair};
 use crate::preprocess::{Context, MainFile, Reader, Settings, main_files, random_seed};
 use crate::source::{FileId, SourceMap};
+use crate::tree::Node;
 
 /// What the language takes from outside of the file.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub struct Options {
     pub scripts: bool,
     /// May `${_ENV NAME}` read the environment? Without it every variable is empty.
     pub environment: bool,
+    /// Is it to be held against other files with [`crate::check_cluster`]? Then what that looks at is kept.
+    pub for_cluster: bool,
 }
 
 impl Default for Options {
@@ -35,6 +38,7 @@ impl Default for Options {
             host_name: None,
             scripts: true,
             environment: true,
+            for_cluster: false,
         }
     }
 }
@@ -49,6 +53,17 @@ pub struct Loaded {
     /// The files that were read, includes among them.
     pub files: Vec<PathBuf>,
     pub(crate) places: Places,
+    pub(crate) comparable: Option<Box<Comparable>>,
+}
+
+/// What is held against other files: the text as it was meant, so that nothing is said that only follows from a keyword
+/// that is misspelt.
+#[derive(Clone, Debug)]
+pub(crate) struct Comparable {
+    pub(crate) config: Config,
+    pub(crate) places: Places,
+    /// Every block and line of the top level, in their order.
+    pub(crate) blocks: Vec<Node>,
 }
 
 /// Reads and checks the configuration in a file, or in all files that a pattern stands for.
@@ -63,7 +78,13 @@ pub fn load(path: &Path, options: &Options) -> Loaded {
             let mut sources = SourceMap::default();
             sources.add(path.to_path_buf(), String::new());
             diagnostics.set_sources(Arc::new(sources));
-            Loaded { config: None, diagnostics, files: Vec::new(), places: Places::default() }
+            Loaded {
+                config: None,
+                diagnostics,
+                files: Vec::new(),
+                places: Places::default(),
+                comparable: None,
+            }
         }
     }
 }
@@ -73,12 +94,16 @@ pub fn load_text(path: &Path, text: String, options: &Options) -> Loaded {
     read(vec![MainFile { path: path.to_path_buf(), text }], Vec::new(), options)
 }
 
-/// Reads it once if all is well. If something does not fit that a wrong brace may be behind, it is read again with the
-/// braces repaired. Where a keyword is misspelt, the model leaves it out, while the diagnostics are those of the text as
+/// Reads it once if all is well, and again if it says where iproute2 has its names below of where it uses one. If
+/// something does not fit that a wrong brace may be behind, it is read again with the braces repaired. Where a keyword is misspelt, the model leaves it out, while the diagnostics are those of the text as
 /// it was meant: nothing is said that only follows from the misspelling.
 fn read(mains: Vec<MainFile>, said: Vec<Diagnostic>, options: &Options) -> Loaded {
-    let source = Source { mains: mains.len(), said, options, seed: random_seed() };
+    let mut source = Source { mains: mains.len(), said, options, seed: random_seed(), iproute: None };
     let mut written = source.read(mains, None, &Repair::default());
+    if written.iproute.is_some() {
+        source.iproute = written.iproute.take();
+        written = source.read(source.again(&written), None, &Repair::default());
+    }
     let mut repair = Repair::default();
     if written.braces_in_doubt {
         repair = source.repair(source.again(&written));
@@ -90,9 +115,9 @@ fn read(mains: Vec<MainFile>, said: Vec<Diagnostic>, options: &Options) -> Loade
         return written.loaded;
     }
     let wrong = written.loaded.diagnostics.lines_with_errors();
-    let mut meant = source.read(source.again(&written), Some(wrong), &repair).loaded.diagnostics;
-    meant.set_outcome(written.loaded.diagnostics.outcome());
-    Loaded { diagnostics: meant, ..written.loaded }
+    let mut meant = source.read(source.again(&written), Some(wrong), &repair).loaded;
+    meant.diagnostics.set_outcome(written.loaded.diagnostics.outcome());
+    Loaded { diagnostics: meant.diagnostics, comparable: meant.comparable, ..written.loaded }
 }
 
 /// What is read, apart from its text.
@@ -104,6 +129,8 @@ struct Source<'a> {
     options: &'a Options,
     /// Every reading sees the same `${_RANDOM}`.
     seed: u64,
+    /// Where iproute2 has its names, if that is said below of where one is used.
+    iproute: Option<Directories>,
 }
 
 /// What came of reading a text once.
@@ -111,6 +138,7 @@ struct Read {
     loaded: Loaded,
     misspelt: bool,
     braces_in_doubt: bool,
+    iproute: Option<Directories>,
 }
 
 impl Source<'_> {
@@ -155,23 +183,36 @@ impl Source<'_> {
         for diagnostic in self.said.iter().chain(&repair.diagnostics) {
             context.report(diagnostic.clone());
         }
-        let mut draft = Draft::default();
+        let mut draft = Draft::new(self.iproute.clone());
         let items = Items::with_changes(reader, &repair.changes);
         let mut parser = Parser::new(items, reading, &mut context);
-        parser.run(&mut |node, context| draft.take(&node, context));
+        let mut blocks = Vec::new();
+        parser.run(&mut |node, context| {
+            draft.take(&node, context);
+            if self.options.for_cluster {
+                blocks.push(node);
+            }
+        });
         let skipped = std::mem::take(&mut parser.skipped_names);
         let lost = std::mem::take(&mut parser.lost_keywords);
-        let misspelt = parser.misspelt;
-        let in_doubt = parser.braces_in_doubt;
+        let (misspelt, in_doubt) = (parser.misspelt, parser.braces_in_doubt);
         let misspelt = misspelt || context.lookalikes.found;
         // Of a text that was given up, the rest is not known.
         let braces_in_doubt = in_doubt && !context.stopped;
+        let iproute = draft.iproute().cloned();
         let (config, places) = draft.finish(&skipped, &self.host(), &mut context);
         context.diagnostics.drop_missing(&lost);
         if !context.lost_names.is_empty() {
             context.diagnostics.drop_undefined(&context.lost_names);
         }
-        Read { loaded: finish(config, places, context), misspelt, braces_in_doubt }
+        let mut loaded = finish(config, places, context);
+        if self.options.for_cluster {
+            loaded.comparable = loaded
+                .config
+                .clone()
+                .map(|config| Box::new(Comparable { config, places: loaded.places.clone(), blocks }));
+        }
+        Read { loaded, misspelt, braces_in_doubt, iproute }
     }
 }
 
@@ -181,7 +222,7 @@ fn finish(config: Config, places: Places, context: Context) -> Loaded {
     let files = sources.files().map(|file| file.path.clone()).collect();
     diagnostics.set_sources(sources);
     let runs = diagnostics.outcome() != Outcome::CannotRun;
-    Loaded { config: runs.then_some(config), diagnostics, files, places }
+    Loaded { config: runs.then_some(config), diagnostics, files, places, comparable: None }
 }
 
 /// A host's name without its domain.

@@ -1,4 +1,4 @@
-//! Where something stands in a file that was read: looked for in its text, as places are only kept of instances.
+//! Where a word stands in a file that was read: looked for in its text, as places are only kept of instances.
 
 use crate::load::Loaded;
 use crate::model::Instance;
@@ -37,17 +37,6 @@ impl<'a> Place<'a> {
         )
     }
 
-    /// Where a keyword of the instance stands; else the name of the instance.
-    pub(crate) fn of_keyword(self, keyword: &str) -> Option<Span> {
-        let block = self.span?;
-        let found = self.lines().find_map(|(depth, start, line)| {
-            let words = line.trim_start();
-            let begins = depth == 1 && words.split_ascii_whitespace().next() == Some(keyword);
-            begins.then(|| whole(block, start + line.len() - words.len(), words))
-        });
-        found.or(Some(block))
-    }
-
     /// Where a word stands in the instance; else the name of the instance.
     pub(crate) fn of_word(self, word: &str) -> Option<Span> {
         let block = self.span?;
@@ -82,17 +71,6 @@ pub(crate) fn find_word(file: &Loaded, word: &str) -> Option<Span> {
     })
 }
 
-/// The first line of a file that begins with a keyword.
-pub(crate) fn find(file: &Loaded, keyword: &str) -> Option<Span> {
-    let sources = file.diagnostics.sources();
-    let id = sources.first()?;
-    lines(sources.file(id), 0).find_map(|(start, line)| {
-        let words = line.trim_start();
-        let begins = words.split_ascii_whitespace().next() == Some(keyword);
-        begins.then(|| whole(SourceMap::span(id, 0, 0), start + line.len() - words.len(), words))
-    })
-}
-
 /// The lines of a file without their comments, from the one that a byte is in, and where they begin.
 fn lines(file: &SourceFile, from: usize) -> impl Iterator<Item = (usize, &str)> {
     let first = file.line_of(from as u32);
@@ -103,9 +81,4 @@ fn lines(file: &SourceFile, from: usize) -> impl Iterator<Item = (usize, &str)> 
         let code = line.find(['#', '!']).map_or(line, |comment| line.get(..comment).unwrap_or(""));
         Some((begin, code))
     })
-}
-
-fn whole(like: Span, start: usize, words: &str) -> Span {
-    let end = start + words.trim_end_matches([' ', '\t', '\r', '{']).len();
-    Span { start: start as u32, end: end as u32, ..like }
 }

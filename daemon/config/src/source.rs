@@ -99,10 +99,28 @@ pub struct Place<'a> {
     pub column: usize,
 }
 
+/// How far the numbers of a map's files and expansions moved when another map took them over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shift {
+    files: u32,
+    expansions: u32,
+}
+
+impl Shift {
+    /// The same stretch of the same text, in the map that took it over.
+    pub(crate) fn span(self, span: Span) -> Span {
+        let expansion = match span.expansion {
+            ExpansionId::NONE => ExpansionId::NONE,
+            ExpansionId(number) => ExpansionId(number + self.expansions),
+        };
+        Span { file: FileId(span.file.0 + self.files), expansion, ..span }
+    }
+}
+
 /// All texts of one configuration, and all expansions in them.
 #[derive(Debug, Default)]
 pub struct SourceMap {
-    files: Vec<SourceFile>,
+    files: Vec<Arc<SourceFile>>,
     expansions: Vec<Expansion>,
     /// Where what is used in a place was defined, by the place's file and first byte.
     uses: HashMap<(FileId, u32), Vec<Span>>,
@@ -122,7 +140,7 @@ impl SourceMap {
             text.truncate(end);
         }
         let id = FileId(self.files.len() as u32);
-        self.files.push(SourceFile::new(path, text));
+        self.files.push(Arc::new(SourceFile::new(path, text)));
         id
     }
 
@@ -159,6 +177,11 @@ impl SourceMap {
         })
     }
 
+    /// Where the file that everything began with asks for what stands at a span: the span itself unless expanded.
+    pub(crate) fn outermost(&self, span: Span) -> Span {
+        self.chain(span).last().map_or(span, |expansion| expansion.at)
+    }
+
     /// The file of this number.
     pub fn file(&self, id: FileId) -> &SourceFile {
         &self.files[id.0 as usize]
@@ -171,7 +194,21 @@ impl SourceMap {
 
     /// Every file, in the order of reading.
     pub fn files(&self) -> impl Iterator<Item = &SourceFile> {
-        self.files.iter()
+        self.files.iter().map(Arc::as_ref)
+    }
+
+    /// Adds all that another map has. What is said of its texts can be said of them here, once shifted.
+    pub(crate) fn join(&mut self, other: &Self) -> Shift {
+        let shift = Shift { files: self.files.len() as u32, expansions: self.expansions.len() as u32 };
+        self.files.extend(other.files.iter().cloned());
+        self.expansions.extend(
+            other.expansions.iter().map(|one| Expansion { what: one.what.clone(), at: shift.span(one.at) }),
+        );
+        for ((file, start), defined) in &other.uses {
+            let defined = defined.iter().map(|span| shift.span(*span)).collect();
+            self.uses.insert((FileId(file.0 + shift.files), *start), defined);
+        }
+        shift
     }
 
     /// Span of a stretch of a file, not expanded from anything.

@@ -10,8 +10,30 @@ fn allowed(letters: usize) -> usize {
     }
 }
 
+/// What other programs, and people, call what has another name here.
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("SLAVE", "BACKUP"),
+    ("SECONDARY", "BACKUP"),
+    ("STANDBY", "BACKUP"),
+    ("PRIMARY", "MASTER"),
+    ("ACTIVE", "MASTER"),
+    ("ICMP_CHECK", "PING_CHECK"),
+    ("HTTP_CHECK", "HTTP_GET"),
+    ("HTTPS_CHECK", "SSL_GET"),
+    ("HTTPS_GET", "SSL_GET"),
+    ("roundrobin", "rr"),
+    ("leastconn", "lc"),
+    ("masquerade", "NAT"),
+    ("tunnel", "TUN"),
+    ("direct", "DR"),
+];
+
 /// How many slips of the pen lie between what was written and a word, whatever the case; `None` if it is another word.
 pub(crate) fn slips(written: &str, word: &str) -> Option<usize> {
+    let is_pair = |(other, name): &(&str, &str)| *name == word && other.eq_ignore_ascii_case(written);
+    if OTHER_NAMES.iter().any(is_pair) {
+        return Some(0);
+    }
     let allowed = allowed(written.chars().count());
     // A cheap look first: this runs for every unknown word of a file, and each known one.
     if word.len() < 2 || word.len().abs_diff(written.len()) > allowed {
@@ -65,7 +87,8 @@ pub(crate) fn shortened(written: &str, word: &str) -> Option<Shortened> {
         && parts(&written).all(|part| !part.is_empty() && rest.any(|next| next.starts_with(part)));
     if length > 3 && word.starts_with(&written) {
         Some(Shortened::Beginning)
-    } else if word.len() > 5 && written.starts_with(&word) {
+    } else if word.len() > 5 && written.strip_prefix(&*word).is_some_and(|rest| !rest.starts_with(['_', '-']))
+    {
         Some(Shortened::DrawnOut)
     } else if has_parts {
         Some(Shortened::PartsLeftOut)
@@ -132,6 +155,7 @@ mod tests {
             ("prio", Some("priority")),
             ("labelling", Some("label")),
             ("label=eth0", None),
+            ("RoundRobin", Some("rr")),
         ] {
             assert_eq!(nearest(written, words), meant, "{written}");
         }

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use self::mend::With;
+use self::number::nearest_whole;
 pub(crate) use self::number::{decimal, exact, whole};
 use crate::diagnostics::Diagnostic;
 use crate::preprocess::Context;
@@ -71,7 +72,8 @@ pub(crate) fn check(node: &Node, context: &mut Context) -> bool {
         }
         for word in rest.iter().take(most) {
             index += 1;
-            if let Err(problem) = look(word, arg.kind) {
+            if let Err(problem) = look(word, arg.kind).map_err(|problem| or_nearest(node, word, arg, problem))
+            {
                 let usable = problem.usable;
                 report(node, arg, word, problem, context);
                 if !usable {
@@ -101,16 +103,29 @@ pub(crate) fn check(node: &Node, context: &mut Context) -> bool {
     right
 }
 
+/// Of some keywords a number out of range is not lost.
+fn or_nearest(node: &Node, word: &Word, arg: &Arg, problem: Problem) -> Problem {
+    match arg.kind {
+        Kind::Int(least, most) if node.keyword.nearest && problem.code == "out-of-range" => Problem {
+            expected: format!("{} is used", nearest_whole(&word.text, least, most)),
+            usable: true,
+            ..problem
+        },
+        _ => problem,
+    }
+}
+
 /// What stands after the address of a host is no part of it; keepalived does not say so.
 pub(crate) fn say_what_is_lost(word: &Word, context: &mut Context) {
-    if let Some((host, _)) = word.text.split_once(['/', '-']) {
-        let message = format!("`{}` is not one address", word.text);
-        context.report(
-            Diagnostic::warning("no-effect", message)
-                .at(word.span, format!("only {host} is used"))
-                .suggest_address(word, With::Nothing),
-        );
-    }
+    let Some(at) = word.text.find(['/', '-']) else { return };
+    let (host, lost) = word.text.split_at(at);
+    let diagnostic = if lost.starts_with('/') {
+        Diagnostic::note("no-effect", format!("the prefix length of `{}` has no effect", word.text))
+    } else {
+        Diagnostic::warning("no-effect", format!("`{}` is not one address", word.text))
+    };
+    let diagnostic = diagnostic.at(word.span, format!("only {host} is used"));
+    context.report(diagnostic.suggest_address(word, With::Nothing));
 }
 
 fn counted(values: usize) -> String {
@@ -381,7 +396,11 @@ pub(crate) fn address(text: &str) -> Option<IpAddr> {
 impl Node {
     /// The value as a number.
     pub(crate) fn int(&self, index: usize) -> Option<i64> {
-        self.arg(index)?.trim().parse().ok()
+        let text = self.arg(index)?;
+        match self.keyword.args.get(index).map(|arg| arg.kind) {
+            Some(Kind::Int(least, most)) if self.keyword.nearest => Some(nearest_whole(text, least, most)),
+            _ => text.trim().parse().ok(),
+        }
     }
 
     /// The value as a number of a type that it fits.

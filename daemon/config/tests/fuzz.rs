@@ -10,7 +10,7 @@ mod reading;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use keepwatch_config::{format, load_text};
+use keepwatch_config::{Options, check_cluster, format, load_text};
 
 const SEEDS: &[&str] = &[
     include_str!("seeds/000-multi-lvs_1.conf"),
@@ -140,6 +140,7 @@ fn run(seed: u64, rounds: usize) {
                 let meant = load_text(Path::new("/nowhere/fuzz.conf"), formatted.clone(), &options);
                 assert_eq!(meant.config, loaded.config, "{text}\n-----\n{formatted}");
             }
+            against_another(&text, &mutated(&mut random), &options);
             // Rendering is slower, and must hold for every place and every suggestion.
             let rendered = (loaded.diagnostics.render_text(false), loaded.diagnostics.render_json());
             let again = load_text(Path::new("/nowhere/fuzz.conf"), text.clone(), &options);
@@ -152,6 +153,17 @@ fn run(seed: u64, rounds: usize) {
                 assert_eq!(loaded.config, again.config, "{text}");
             }
         }
+    }
+}
+
+/// Two files that have little in common, or much, are compared and what is said of them can be shown.
+fn against_another(text: &str, other: &str, options: &Options) {
+    let options = Options { for_cluster: true, ..options.clone() };
+    let load = |text: &str| load_text(Path::new("/nowhere/fuzz.conf"), text.to_owned(), &options);
+    for said in check_cluster(&[load(text), load(other)]) {
+        let places = said.iter().filter(|diagnostic| diagnostic.span.is_some()).count();
+        assert_eq!(places, said.iter().count(), "{text}\n-----\n{other}");
+        assert_eq!(said.render_text(false).is_empty(), said.is_empty());
     }
 }
 

@@ -24,7 +24,8 @@ pub(super) fn run(
     json: bool,
     out: &mut impl Write,
 ) -> Result<ExitCode> {
-    let loaded = files.iter().map(|file| load(file, options)).collect::<Result<Vec<Loaded>>>()?;
+    let options = Options { for_cluster: files.len() > 1, ..options.clone() };
+    let loaded = files.iter().map(|file| load(file, &options)).collect::<Result<Vec<Loaded>>>()?;
     let against_others = check_cluster(&loaded);
     let mut good = true;
     for ((file, loaded), others) in files.iter().zip(&loaded).zip(&against_others) {

@@ -100,6 +100,8 @@ pub enum HoldReason {
     NoPeers,
     /// It has `use_ipvlan` over IPv4 without an address.
     IpvlanWithoutAddress,
+    /// An instance that takes over by itself has addresses on the same VMAC.
+    SharedVmac,
     /// It has `auth_hmac`, which is not built yet: its adverts would not be signed.
     HmacNotBuilt,
 }

@@ -100,6 +100,7 @@ pub(super) fn write(out: &mut String, fact: &VrrpFact) -> Option<Written> {
             let why = match reason {
                 HoldReason::NoPeers => "it is unicast and has no peers",
                 HoldReason::IpvlanWithoutAddress => "its ipvlan has no address",
+                HoldReason::SharedVmac => "another instance has addresses on the same VMAC",
                 HoldReason::HmacNotBuilt => "its adverts would not be signed: auth_hmac is not built yet",
             };
             (Level::Error, write!(out, "({instance}) stays in FAULT: {why}"))

@@ -1,191 +1,253 @@
 //! The files of several routers against each other.
 //!
-//! Goes in: what [`crate::load`] made of each. Comes out: for each file what does not fit the ones before it, said where
-//! it stands in the later file. Two instances belong together when they have the same virtual router id and family, and
-//! the same interface or the same name.
+//! Goes in: what [`crate::load`] made of each, with [`crate::Options::for_cluster`]. Comes out: for each file what does
+//! not fit the ones before it, said where it stands, with the place in the other file. What only one file has is said
+//! there.
+//!
+//! [`routers`] finds which instances are routers of one virtual router. [`pair`], [`addresses`] and [`unicast`] compare
+//! two of those; files that have a virtual router in common are one cluster, in which [`groups`], [`hosts`] and
+//! [`servers`] compare the rest.
 
+mod addresses;
+mod checks;
+mod file;
+mod groups;
+mod hosts;
 mod pair;
+mod routers;
 mod servers;
+mod unicast;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
+use std::sync::Arc;
 
+use self::file::{File, Member};
+use self::pair::Pair;
+use self::routers::{Router, routers};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::load::Loaded;
-use crate::model::{Config, Family, Instance, VirtualRouterId};
-use crate::places::{Place, find};
-
-/// An instance and the file it is in, with the number of that.
-type Entry<'a> = (usize, &'a Loaded, &'a Instance);
-
-/// The instances of all files, by what they could belong together by.
-#[derive(Default)]
-struct Index<'a> {
-    by_id: HashMap<(VirtualRouterId, Family), Vec<Entry<'a>>>,
-    by_address: HashMap<String, Vec<Entry<'a>>>,
-}
+use crate::source::SourceMap;
 
 /// Compares the files of a cluster; one [`Diagnostics`] for each file, in their order.
-pub fn check_cluster(files: &[Loaded]) -> Vec<Diagnostics> {
-    let index = Index::of(files);
-    let mut found = Vec::with_capacity(files.len());
-    for (number, file) in files.iter().enumerate() {
-        let mut diagnostics = Diagnostics::default();
-        if let Some(config) = &file.config {
-            compare(&index, number, file, config, &mut diagnostics);
-            without_partner(&index, number, file, config, &mut diagnostics);
+pub fn check_cluster(loaded: &[Loaded]) -> Vec<Diagnostics> {
+    let mut sources = SourceMap::default();
+    let mut files = Vec::new();
+    for (number, one) in loaded.iter().enumerate() {
+        let shift = sources.join(one.diagnostics.sources());
+        if let (Some(comparable), Some(path)) = (&one.comparable, one.files.first()) {
+            files.push(File::new(number, path, comparable, shift));
         }
-        diagnostics.set_sources(file.diagnostics.shared_sources());
-        found.push(diagnostics);
     }
-    found
+    let mut findings = Findings(vec![Vec::new(); loaded.len()]);
+    if files.len() > 1 {
+        compare(&files, &mut findings);
+    }
+    findings.into_diagnostics(sources)
 }
 
-impl<'a> Index<'a> {
-    fn of(files: &'a [Loaded]) -> Self {
-        let mut index = Self::default();
-        for (number, file) in files.iter().enumerate() {
-            for instance in file.config.iter().flat_map(|config| &config.instances) {
-                let entry = (number, file, instance);
-                index.by_id.entry((instance.vrid, instance.family)).or_default().push(entry);
-                for address in addresses(instance) {
-                    index.by_address.entry(address).or_default().push(entry);
-                }
-            }
+/// What is to be said of each file.
+struct Findings(Vec<Vec<Diagnostic>>);
+
+impl Findings {
+    fn add(&mut self, file: &File<'_>, diagnostics: impl IntoIterator<Item = Diagnostic>) {
+        if let Some(list) = self.0.get_mut(file.number) {
+            list.extend(diagnostics);
         }
-        index
     }
 
-    /// The other router of an instance, in the files of these numbers: one with an address in common if there is one,
-    /// else the first.
-    fn partner(
-        &self,
-        theirs: &Instance,
-        files: impl Fn(usize) -> bool,
-    ) -> Option<(&'a Loaded, &'a Instance)> {
-        let wanted = addresses(theirs);
-        let candidates = || {
-            self.by_id
-                .get(&(theirs.vrid, theirs.family))
-                .into_iter()
-                .flatten()
-                .filter(|(number, _, ours)| files(*number) && belong_together(ours, theirs))
-                .map(|(_, file, ours)| (*file, *ours))
-        };
-        candidates().find(|(_, ours)| !addresses(ours).is_disjoint(&wanted)).or_else(|| candidates().next())
-    }
-
-    /// An instance with an address in common, in the files of these numbers.
-    fn sharing(
-        &self,
-        theirs: &Instance,
-        files: impl Fn(usize) -> bool,
-    ) -> Option<(&'a Loaded, &'a Instance)> {
-        let entries = addresses(theirs).into_iter().filter_map(|address| self.by_address.get(&address));
-        let mut others = entries.flatten().filter(|(number, _, _)| files(*number));
-        others.next().map(|(_, file, ours)| (*file, *ours))
-    }
-}
-
-/// Compares a file with those before it.
-fn compare(index: &Index<'_>, number: usize, file: &Loaded, config: &Config, diagnostics: &mut Diagnostics) {
-    let mut clusters: Vec<(&Loaded, &Config)> = Vec::new();
-    for theirs in &config.instances {
-        let Some((other, ours)) = index.partner(theirs, |other| other < number) else {
-            if let Some(shared) = index.sharing(theirs, |other| other < number) {
-                one_address_two_routers(shared, file, theirs, diagnostics);
-            }
-            continue;
-        };
-        let share_addresses = !addresses(ours).is_disjoint(&addresses(theirs));
-        if let (true, Some(known)) = (share_addresses, &other.config)
-            && !clusters.iter().any(|(cluster, _)| std::ptr::eq(*cluster, other))
-        {
-            clusters.push((other, known));
-        }
-        for finding in pair::compare(ours, theirs) {
+    /// In the order of each file.
+    fn into_diagnostics(self, sources: SourceMap) -> Vec<Diagnostics> {
+        let sources = Arc::new(sources);
+        let of_one = |mut list: Vec<Diagnostic>| {
+            list.sort_by_key(|diagnostic| diagnostic.span.map(|span| sources.outermost(span).start));
+            let mut diagnostics = Diagnostics::default();
+            list.into_iter().for_each(|diagnostic| diagnostics.push(diagnostic));
+            diagnostics.set_sources(sources.clone());
             diagnostics
-                .push(finding.said_of(Place::of_instance(file, theirs), Place::of_instance(other, ours)));
+        };
+        self.0.into_iter().map(of_one).collect()
+    }
+}
+
+fn compare<'a>(files: &'a [File<'a>], findings: &mut Findings) {
+    let cluster = Cluster::of(files);
+    for router in &cluster.routers {
+        within(router, findings);
+    }
+    two_of_one_id(&cluster, findings);
+    without_partner(&cluster, files, findings);
+    for files in cluster.files_together(files) {
+        let Some((first, others)) = files.split_first() else { continue };
+        for (number, here) in others.iter().enumerate() {
+            let earlier = files.iter().take(number + 1);
+            findings.add(here, earlier.into_iter().find_map(|there| hosts::router_id(here, there)));
+            findings.add(here, hosts::sync_daemon(here, first));
+            findings.add(here, groups::compare(&cluster, here, first));
+            findings.add(first, groups::compare(&cluster, first, here));
+        }
+        servers::compare(&files, findings);
+    }
+}
+
+/// The virtual routers of all files.
+struct Cluster<'a> {
+    routers: Vec<Router<'a>>,
+    /// Which of them an instance is a router of, by the number of its file and its name.
+    of_instance: HashMap<(usize, &'a str), usize>,
+}
+
+impl<'a> Cluster<'a> {
+    fn of(files: &'a [File<'a>]) -> Self {
+        let routers = routers(files);
+        let each = routers.iter().enumerate().flat_map(|(number, router)| {
+            router.iter().map(move |member| ((member.file().number, &*member.instance.name), number))
+        });
+        Self { of_instance: each.collect(), routers }
+    }
+
+    fn router(&self, file: &File<'_>, instance: &str) -> Option<&Router<'a>> {
+        self.routers.get(*self.of_instance.get(&(file.number, instance))?)
+    }
+
+    /// The instance of another file that is a router of the same virtual router.
+    fn partner(&self, file: &File<'_>, instance: &str, other: &File<'_>) -> Option<Member<'a>> {
+        let router = self.router(file, instance)?;
+        router.iter().copied().find(|member| member.file().number == other.number)
+    }
+
+    /// The files that have virtual routers in common, together.
+    fn files_together(&self, files: &'a [File<'a>]) -> Vec<Vec<&'a File<'a>>> {
+        let mut together: Vec<Vec<&'a File<'a>>> = files.iter().map(|file| vec![file]).collect();
+        for router in self.routers.iter().filter(|router| router.len() > 1) {
+            let of_router = |files: &Vec<&File<'_>>| {
+                router.iter().any(|member| files.iter().any(|file| file.number == member.file().number))
+            };
+            if together.iter().filter(|files| of_router(files)).count() > 1 {
+                let (joined, apart): (Vec<_>, Vec<_>) = together.into_iter().partition(of_router);
+                together = apart;
+                let mut joined: Vec<&File<'_>> = joined.into_iter().flatten().collect();
+                joined.sort_by_key(|file| file.number);
+                together.push(joined);
+            }
+        }
+        together
+    }
+}
+
+/// Compares the routers of one virtual router.
+fn within(router: &Router<'_>, findings: &mut Findings) {
+    let Some((first, others)) = router.split_first() else { return };
+    for (number, here) in others.iter().copied().enumerate() {
+        let pair = Pair { here, there: *first };
+        let said = |finding: file::Finding| finding.said_of(here.block, first.block);
+        findings.add(here.file(), pair::disagreements(pair).filter_map(said));
+        findings.add(here.file(), addresses::compare(pair));
+        let earlier = router.iter().take(number + 1).copied().map(|there| Pair { here, there });
+        let mut codes = Vec::new();
+        for pair in earlier {
+            let alike = pair::alike(pair).filter_map(|finding| finding.said_of(here.block, pair.there.block));
+            // With whom else it has that in common does not matter.
+            let fresh: Vec<Diagnostic> =
+                alike.filter(|diagnostic| !codes.contains(&diagnostic.code)).collect();
+            codes.extend(fresh.iter().map(|diagnostic| diagnostic.code));
+            findings.add(here.file(), fresh);
+            findings.add(here.file(), unicast::compare(pair));
+        }
+        if number == 0 {
+            findings.add(here.file(), pair::preemption(pair));
         }
     }
-    for (other, ours) in clusters {
-        router_ids((other, ours), (file, config), diagnostics);
-        servers::compare((other, ours), (file, config), diagnostics);
+}
+
+/// Different virtual routers with one id on one interface: they refuse each other's adverts.
+fn two_of_one_id(cluster: &Cluster<'_>, findings: &mut Findings) {
+    let mut on_interface: HashMap<_, Vec<&Router<'_>>> = HashMap::new();
+    for router in &cluster.routers {
+        let mut clash = None;
+        for member in router {
+            let Some(interface) = &member.instance.interface else { continue };
+            let key = (member.instance.vrid, member.instance.family, interface);
+            let known = on_interface.entry(key).or_default();
+            clash = clash.or_else(|| known.iter().find_map(|other| on_one_link(router, other)));
+            known.push(router);
+        }
+        let Some((here, there)) = clash else { continue };
+        let message = format!(
+            "virtual router id {} of `{}` is also that of `{}` in {}, with other addresses",
+            here.instance.vrid,
+            here.instance.name,
+            there.instance.name,
+            there.file().path.display()
+        );
+        let diagnostic = Diagnostic::error("cluster-vrid", message)
+            .help("if they are on one link they refuse each other's adverts: give one of them another id");
+        let finding = file::Finding { diagnostic, keywords: &["virtual_router_id"] };
+        findings.add(here.file(), finding.said_of(here.block, there.block));
     }
 }
 
-fn belong_together(ours: &Instance, theirs: &Instance) -> bool {
-    ours.vrid == theirs.vrid
-        && ours.family == theirs.family
-        && (ours.interface == theirs.interface || ours.name == theirs.name)
-}
-
-fn addresses(instance: &Instance) -> BTreeSet<String> {
-    instance.addresses.iter().map(|address| address.address.to_string()).collect()
-}
-
-/// An instance that no other file knows, but whose addresses another one there has: the ids differ.
-fn one_address_two_routers(
-    (other, ours): (&Loaded, &Instance),
-    file: &Loaded,
-    theirs: &Instance,
-    diagnostics: &mut Diagnostics,
-) {
-    if ours.vrid == theirs.vrid {
-        return;
+/// Routers of two virtual routers that are on one interface. Where a file has both, the interfaces tell nothing of
+/// those in the other file: they may have other names there.
+fn on_one_link<'a>(router: &Router<'a>, other: &Router<'a>) -> Option<(Member<'a>, Member<'a>)> {
+    let numbers = |router: &Router<'a>| router.iter().map(|member| member.file().number).collect::<Vec<_>>();
+    let known = numbers(other);
+    if numbers(router).iter().any(|number| known.contains(number)) {
+        return None;
     }
-    let message =
-        format!("`{}` has virtual router id {} here and {} there", theirs.name, theirs.vrid, ours.vrid);
+    router.iter().find_map(|here| {
+        let interface = here.instance.interface.as_ref()?;
+        let there = other.iter().find(|there| there.instance.interface.as_ref() == Some(interface))?;
+        Some((*here, *there))
+    })
+}
+
+/// Instances that no other file has, in files that have others in common with one.
+fn without_partner<'a>(cluster: &Cluster<'a>, files: &'a [File<'a>], findings: &mut Findings) {
+    let mut with_partner = vec![false; files.last().map_or(0, |file| file.number + 1)];
+    for member in cluster.routers.iter().filter(|router| router.len() > 1).flatten() {
+        if let Some(known) = with_partner.get_mut(member.file().number) {
+            *known = true;
+        }
+    }
+    let mut by_address: HashMap<_, Vec<Member<'_>>> = HashMap::new();
+    for member in cluster.routers.iter().flatten() {
+        for address in routers::addresses(member.instance) {
+            by_address.entry(address).or_default().push(*member);
+        }
+    }
+    for router in &cluster.routers {
+        let [alone] = router.as_slice() else { continue };
+        let addresses = routers::addresses(alone.instance);
+        let mut others = addresses.iter().filter_map(|address| by_address.get(address)).flatten();
+        let number = alone.file().number;
+        if let Some(other) = others.find(|other| other.file().number != number) {
+            let said_there = other.file().number > number
+                && cluster.router(other.file(), &other.instance.name).is_some_and(|router| router.len() == 1);
+            if !said_there {
+                findings.add(alone.file(), one_address_two_ids(*alone, *other));
+            }
+        } else if with_partner.get(number) == Some(&true) {
+            let message = format!("`{}` is in no other file", alone.instance.name);
+            let diagnostic = Diagnostic::warning("cluster-alone", message)
+                .help("nobody takes over its addresses when this router fails");
+            findings.add(alone.file(), [diagnostic.at(alone.block.head(), "only here")]);
+        }
+    }
+}
+
+/// An instance that no other file knows, but whose addresses another one there has.
+fn one_address_two_ids(here: Member<'_>, there: Member<'_>) -> Option<Diagnostic> {
+    if here.instance.vrid == there.instance.vrid {
+        return None;
+    }
+    let message = format!(
+        "`{}` has virtual router id {} here and {} in {}",
+        here.instance.name,
+        here.instance.vrid,
+        there.instance.vrid,
+        there.file().path.display()
+    );
     let diagnostic = Diagnostic::error("cluster-vrid", message)
         .help("they carry the same address but do not hear each other: both become master");
-    let finding = pair::Finding { diagnostic, keyword: "virtual_router_id" };
-    diagnostics.push(finding.said_of(Place::of_instance(file, theirs), Place::of_instance(other, ours)));
-}
-
-/// An instance that no other file has, in a file that has other instances in common with one.
-fn without_partner(
-    index: &Index<'_>,
-    number: usize,
-    file: &Loaded,
-    config: &Config,
-    diagnostics: &mut Diagnostics,
-) {
-    let has_partner = |instance: &Instance| index.partner(instance, |other| other != number).is_some();
-    let (known, alone): (Vec<&Instance>, Vec<&Instance>) =
-        config.instances.iter().partition(|instance| has_partner(instance));
-    if known.is_empty() {
-        return;
-    }
-    // If another one has its addresses under another id, that is what is said.
-    for alone in alone.into_iter().filter(|alone| index.sharing(alone, |other| other != number).is_none()) {
-        let message = format!("`{}` is in no other file", alone.name);
-        let diagnostic = Diagnostic::warning("cluster-alone", message)
-            .help("nobody takes over its addresses when this router fails");
-        diagnostics.push(match Place::of_instance(file, alone).span {
-            Some(span) => diagnostic.at(span, "only here"),
-            None => diagnostic,
-        });
-    }
-}
-
-/// Two hosts with one name.
-fn router_ids(
-    (other, ours): (&Loaded, &Config),
-    (file, theirs): (&Loaded, &Config),
-    diagnostics: &mut Diagnostics,
-) {
-    let written = |file: &Loaded| find(file, "router_id").or_else(|| find(file, "lvs_id"));
-    let (Some(here), Some(there)) = (written(file), written(other)) else { return };
-    if ours.global.router_id != theirs.global.router_id {
-        return;
-    }
-    let place = other.diagnostics.sources().place(there);
-    diagnostics.push(
-        Diagnostic::warning(
-            "cluster-router-id",
-            format!("both routers have `router_id` {}", theirs.global.router_id),
-        )
-        .at(here, "the same in the other file")
-        .help("mails and SNMP tell the hosts apart by it")
-        .help(format!("the other one is at {}:{}", place.path.display(), place.line)),
-    );
+    file::Finding { diagnostic, keywords: &["virtual_router_id"] }.said_of(here.block, there.block)
 }

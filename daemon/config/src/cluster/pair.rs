@@ -1,207 +1,230 @@
 //! What does not fit between two routers of one virtual router.
 
-use std::collections::BTreeSet;
-
-use super::addresses;
+use super::file::{Finding, Member};
 use crate::diagnostics::Diagnostic;
-use crate::model::{Authentication, InitialState, Instance, VrrpVersion};
-use crate::places::Place;
+use crate::model::{Authentication, HmacMode, InitialState, Instance, VrrpVersion};
 
-/// Something that does not fit, and the keyword that it is about.
-#[derive(Debug)]
-pub(super) struct Finding {
-    pub(super) diagnostic: Diagnostic,
-    pub(super) keyword: &'static str,
+/// The keywords that say the version.
+const VERSION: &[&str] = &["version", "vrrp_version"];
+/// Why routers that do not take each other's adverts are bad.
+const BOTH_MASTER: &str = "both become master";
+
+/// Two routers of one virtual router, the one of the later file here.
+#[derive(Clone, Copy)]
+pub(super) struct Pair<'a> {
+    pub(super) here: Member<'a>,
+    pub(super) there: Member<'a>,
 }
 
-impl Finding {
-    /// The finding, said at its keyword here, with the place there.
-    pub(super) fn said_of(self, here: Place<'_>, there: Place<'_>) -> Diagnostic {
-        let mut diagnostic = self.diagnostic;
-        if let Some(span) = here.of_keyword(self.keyword) {
-            diagnostic = diagnostic.at(span, "here");
-        }
-        if let Some(span) = there.of_keyword(self.keyword) {
-            let place = there.sources.place(span);
-            diagnostic =
-                diagnostic.help(format!("the other one is at {}:{}", place.path.display(), place.line));
-        }
-        diagnostic
+impl Pair<'_> {
+    fn instances(&self) -> (&Instance, &Instance) {
+        (self.here.instance, self.there.instance)
+    }
+
+    /// What the other file is called.
+    pub(super) fn other_file(&self) -> std::path::Display<'_> {
+        self.there.file().path.display()
+    }
+
+    /// A message about a value that differs.
+    fn differs(&self, what: &str, here: impl std::fmt::Display, there: impl std::fmt::Display) -> String {
+        format!("`{}` has {what} {here} here and {there} in {}", self.here.instance.name, self.other_file())
     }
 }
 
-/// Compares an instance of an earlier file with one of this file.
-pub(super) fn compare(ours: &Instance, theirs: &Instance) -> Vec<Finding> {
-    let (here, there) = (addresses(theirs), addresses(ours));
-    if !here.is_empty() && !there.is_empty() && here.is_disjoint(&there) {
-        let message = format!(
-            "virtual router {} ({}) has other addresses in the other file",
-            theirs.vrid, theirs.family
-        );
-        let help = "routers of one virtual router need the same addresses; different ones need different ids";
-        let diagnostic = Diagnostic::error("cluster-addresses", message).help(help);
-        return vec![Finding { diagnostic, keyword: "virtual_ipaddress" }];
-    }
-    let rules = [version, advert_int, authentication, unicast, priority, state, preemption]
-        .map(|rule| rule(ours, theirs));
-    rules.into_iter().flatten().chain(virtual_addresses(theirs, &here, &there)).collect()
+/// What all routers of a virtual router must agree on; one finding for each thing that they do not.
+pub(super) fn disagreements(pair: Pair<'_>) -> impl Iterator<Item = Finding> {
+    let rules = [version, advert_int, authentication, signature, multicast_group, checksum, nopreempt];
+    rules.into_iter().filter_map(move |rule| rule(pair))
 }
 
-fn finding(keyword: &'static str, diagnostic: Diagnostic, help: &str) -> Option<Finding> {
-    Some(Finding { diagnostic: diagnostic.help(help), keyword })
+/// What no two routers of a virtual router should have in common.
+pub(super) fn alike(pair: Pair<'_>) -> impl Iterator<Item = Finding> {
+    [priority, state].into_iter().filter_map(move |rule| rule(pair))
 }
 
-fn version(ours: &Instance, theirs: &Instance) -> Option<Finding> {
-    if ours.version == theirs.version {
+fn finding(keywords: &'static [&'static str], diagnostic: Diagnostic, help: &str) -> Option<Finding> {
+    Some(Finding { diagnostic: diagnostic.help(help), keywords })
+}
+
+fn version(pair: Pair<'_>) -> Option<Finding> {
+    let (here, there) = pair.instances();
+    if here.version == there.version {
         return None;
     }
-    let message =
-        format!("`{}` speaks version {} here and {} there", theirs.name, theirs.version, ours.version);
-    finding(
-        "version",
-        Diagnostic::error("cluster-version", message),
-        "routers of different versions do not hear each other: both become master",
-    )
+    let message = pair.differs("version", here.version, there.version);
+    let help = format!("routers of different versions do not hear each other: {BOTH_MASTER}");
+    finding(VERSION, Diagnostic::error("cluster-version", message), &help)
 }
 
-fn advert_int(ours: &Instance, theirs: &Instance) -> Option<Finding> {
-    if ours.advert_int == theirs.advert_int {
+fn advert_int(pair: Pair<'_>) -> Option<Finding> {
+    let (here, there) = pair.instances();
+    // Of different versions it is the version that is wrong.
+    if here.advert_int == there.advert_int || here.version != there.version {
         return None;
     }
-    let message = format!(
-        "`{}` has advert_int {:?} here and {:?} there",
-        theirs.name, theirs.advert_int, ours.advert_int
-    );
-    match (ours.version, theirs.version) {
-        (VrrpVersion::V3, VrrpVersion::V3) => finding(
-            "advert_int",
+    let [at, other] = [here, there].map(|instance| format!("{:?}", instance.advert_int));
+    let message = pair.differs("advert_int", at, other);
+    match here.version {
+        VrrpVersion::V3 => finding(
+            &["advert_int"],
             Diagnostic::warning("cluster-advert-int", message),
             "a backup takes over the interval of its master, so it changes with each takeover",
         ),
-        (VrrpVersion::V2 | VrrpVersion::V3, VrrpVersion::V2 | VrrpVersion::V3) => finding(
-            "advert_int",
+        VrrpVersion::V2 => finding(
+            &["advert_int"],
             Diagnostic::error("cluster-advert-int", message),
-            "version 2 refuses adverts of another interval: both become master",
+            &format!("version 2 refuses adverts of another interval: {BOTH_MASTER}"),
         ),
     }
 }
 
-fn authentication(ours: &Instance, theirs: &Instance) -> Option<Finding> {
-    if ours.authentication == theirs.authentication {
-        return None;
-    }
+fn authentication(pair: Pair<'_>) -> Option<Finding> {
+    let (here, there) = pair.instances();
+    let refused = format!("adverts are refused: {BOTH_MASTER}");
     let kind = |authentication: &Authentication| match authentication {
         Authentication::None => "none",
         Authentication::Pass(_) => "PASS",
         Authentication::Ah(_) => "AH",
     };
-    let (here, there) = (kind(&theirs.authentication), kind(&ours.authentication));
-    let what =
-        if here == there { "another password".to_owned() } else { format!("{here} here and {there} there") };
-    let message = format!("the authentication of `{}` differs: {what}", theirs.name);
+    let [at, other] = [here, there].map(|instance| kind(&instance.authentication));
+    if at != other {
+        let diagnostic =
+            Diagnostic::error("cluster-authentication", pair.differs("authentication", at, other));
+        let written = if at == "none" || other == "none" { &["authentication"] } else { &["auth_type"] };
+        return finding(written, diagnostic, &refused);
+    }
+    if here.authentication == there.authentication {
+        return None;
+    }
+    let message = format!("`{}` has another password than in {}", here.name, pair.other_file());
+    finding(&["auth_pass"], Diagnostic::error("cluster-authentication", message), &refused)
+}
+
+/// `auth_hmac`: each must know the key that the other one signs with.
+fn signature(pair: Pair<'_>) -> Option<Finding> {
+    let (here, there) = pair.instances();
+    let error = |message: String| Diagnostic::error("cluster-authentication", message);
+    let (one, other) = match (&here.auth_hmac, &there.auth_hmac) {
+        (None, None) => return None,
+        (Some(one), Some(other)) => (one, other),
+        (Some(only), None) | (None, Some(only)) => {
+            // A router that does not insist gets along with one that does not sign.
+            if only.mode != HmacMode::Enforce {
+                return None;
+            }
+            let message =
+                format!("`{}` has `auth_hmac` in one of {} and this file only", here.name, pair.other_file());
+            let help = format!(
+                "adverts without signature are refused: {BOTH_MASTER}; `mode permissive` takes them meanwhile"
+            );
+            return finding(&["auth_hmac"], error(message), &help);
+        }
+    };
+    let unknown = [(one, other), (other, one)].into_iter().find_map(|(signs, checks)| {
+        let key = signs.keys.iter().find(|key| key.id == signs.active_key)?;
+        let known = checks.keys.iter().find(|known| known.id == key.id);
+        (signs.mode != HmacMode::ReceiveOnly && known.is_none_or(|known| known.secret != key.secret))
+            .then_some((key.id, known.is_some()))
+    })?;
+    let (id, other_secret) = unknown;
+    let message = match other_secret {
+        true => format!("key {id} of `{}` is another one than in {}", here.name, pair.other_file()),
+        false => format!(
+            "`{}` signs with key {id} in one of {} and this file, and the other does not have it",
+            here.name,
+            pair.other_file()
+        ),
+    };
+    finding(&["key", "auth_hmac"], error(message), &format!("adverts are refused: {BOTH_MASTER}"))
+}
+
+fn multicast_group(pair: Pair<'_>) -> Option<Finding> {
+    let (here, there) = pair.instances();
+    let unicast = |instance: &Instance| !instance.unicast_peers.is_empty();
+    if here.multicast_group == there.multicast_group || unicast(here) || unicast(there) {
+        return None;
+    }
     finding(
-        "authentication",
-        Diagnostic::error("cluster-authentication", message),
-        "adverts are refused: both become master",
+        &["mcast_dst_ip", "vrrp_mcast_group4", "vrrp_mcast_group6"],
+        Diagnostic::error(
+            "cluster-multicast",
+            pair.differs("multicast group", here.multicast_group, there.multicast_group),
+        ),
+        &format!("the routers do not hear each other: {BOTH_MASTER}"),
     )
 }
 
-fn virtual_addresses(
-    theirs: &Instance,
-    here: &BTreeSet<String>,
-    there: &BTreeSet<String>,
-) -> Option<Finding> {
-    if here == there {
+fn checksum(pair: Pair<'_>) -> Option<Finding> {
+    let (here, there) = pair.instances();
+    let v3 = here.version == VrrpVersion::V3 && there.version == VrrpVersion::V3;
+    if !v3 || here.v3_checksum_as_v2 == there.v3_checksum_as_v2 {
         return None;
     }
-    let only = |one: &BTreeSet<String>, other: &BTreeSet<String>| {
-        let list: Vec<&str> = one.difference(other).map(String::as_str).collect();
-        if list.is_empty() { "nothing more".to_owned() } else { list.join(", ") }
-    };
-    let message = format!(
-        "the addresses of `{}` differ: {} only here, {} only there",
-        theirs.name,
-        only(here, there),
-        only(there, here)
-    );
+    let on = |instance: &Instance| if instance.v3_checksum_as_v2 { "on" } else { "off" };
     finding(
-        "virtual_ipaddress",
-        Diagnostic::error("cluster-addresses", message),
-        "a takeover would lose or duplicate them",
+        &["v3_checksum_as_v2"],
+        Diagnostic::error("cluster-version", pair.differs("v3_checksum_as_v2", on(here), on(there))),
+        &format!("adverts with another checksum are refused: {BOTH_MASTER}"),
     )
 }
 
-/// Unicast adverts only arrive where they are sent to, and are only taken from a peer.
-fn unicast(ours: &Instance, theirs: &Instance) -> Option<Finding> {
-    let peers =
-        |instance: &Instance| -> Vec<_> { instance.unicast_peers.iter().map(|peer| peer.address).collect() };
-    let (here, there) = (peers(theirs), peers(ours));
-    if here.is_empty() != there.is_empty() {
-        let (one, other) = if here.is_empty() { ("multicast", "unicast") } else { ("unicast", "multicast") };
-        let message = format!("`{}` speaks {one} here and {other} there", theirs.name);
-        return finding(
-            "unicast_peer",
-            Diagnostic::error("cluster-unicast", message),
-            "the routers do not hear each other: both become master",
-        );
-    }
-    let missing = |source: Option<std::net::IpAddr>, peers: &[std::net::IpAddr]| {
-        source.filter(|source| !peers.is_empty() && !peers.contains(source))
-    };
-    let (message, help) = if let Some(source) = missing(ours.source_address, &here) {
-        let message = format!("`{}` has no peer {source}, which the other router sends from", theirs.name);
-        (message, "this router's adverts do not reach the other one: both become master")
-    } else if let Some(source) = missing(theirs.source_address, &there) {
-        let message = format!("`{}` sends from {source}, which is no peer of the other router", theirs.name);
-        (message, "the other router's adverts do not reach this one: both become master")
-    } else {
+fn nopreempt(pair: Pair<'_>) -> Option<Finding> {
+    let (here, there) = pair.instances();
+    if here.nopreempt == there.nopreempt {
         return None;
+    }
+    let message = match here.nopreempt {
+        true => format!("`{}` has `nopreempt` here but not in {}", here.name, pair.other_file()),
+        false => format!("`{}` has no `nopreempt` here, but it has in {}", here.name, pair.other_file()),
     };
-    finding("unicast_peer", Diagnostic::error("cluster-unicast", message), help)
+    finding(
+        &["nopreempt"],
+        Diagnostic::note("cluster-nopreempt", message),
+        "the one without it takes over as soon as it has the higher priority",
+    )
 }
 
-fn priority(ours: &Instance, theirs: &Instance) -> Option<Finding> {
-    if ours.priority != theirs.priority {
+fn priority(pair: Pair<'_>) -> Option<Finding> {
+    let (here, there) = pair.instances();
+    if here.priority != there.priority {
         return None;
     }
-    let message = format!("`{}` has priority {} in both files", theirs.name, theirs.priority);
+    let message = format!("`{}` has priority {} here and in {}", here.name, here.priority, pair.other_file());
     finding(
-        "priority",
+        &["priority"],
         Diagnostic::warning("cluster-priority", message),
         "the one with the higher address wins; say which it should be",
     )
 }
 
-fn state(ours: &Instance, theirs: &Instance) -> Option<Finding> {
-    if ours.state != InitialState::Master || theirs.state != InitialState::Master {
+fn state(pair: Pair<'_>) -> Option<Finding> {
+    let (here, there) = pair.instances();
+    if here.state != InitialState::Master || there.state != InitialState::Master {
         return None;
     }
+    let message = format!("`{}` begins as MASTER here and in {}", here.name, pair.other_file());
     finding(
-        "state",
-        Diagnostic::warning("cluster-state", format!("`{}` begins as MASTER in both files", theirs.name)),
+        &["state"],
+        Diagnostic::warning("cluster-state", message),
         "both are master for a moment when they start",
     )
 }
 
-fn preemption(ours: &Instance, theirs: &Instance) -> Option<Finding> {
-    if ours.nopreempt != theirs.nopreempt {
-        return finding(
-            "nopreempt",
-            Diagnostic::note(
-                "cluster-nopreempt",
-                format!("`{}` has `nopreempt` in one file only", theirs.name),
-            ),
-            "the one without it takes over as soon as it has the higher priority",
-        );
-    }
+/// The router with the higher priority takes over again when it comes back, unless it is told not to.
+pub(super) fn preemption(pair: Pair<'_>) -> Option<Diagnostic> {
+    let (here, there) = pair.instances();
     // The owner of the addresses always takes over.
-    let owner = ours.priority.0 == 255 || theirs.priority.0 == 255;
-    if theirs.nopreempt || owner || ours.priority == theirs.priority {
+    let owner = here.priority.0 == 255 || there.priority.0 == 255;
+    if here.nopreempt || there.nopreempt || owner || here.priority == there.priority {
         return None;
     }
-    finding(
-        "priority",
-        Diagnostic::note("cluster-preempt", format!("`{}` has `nopreempt` in neither file", theirs.name)),
-        "the router with the higher priority takes over again when it comes back: a second interruption",
-    )
+    let message = format!("`{}` has `nopreempt` neither here nor in {}", here.name, pair.other_file());
+    let help =
+        "the router with the higher priority takes over again when it comes back: a second interruption";
+    let note = Diagnostic::note("cluster-preempt", message).help(help);
+    Some(note.at(
+        pair.here.block.head(),
+        "the router with the higher priority takes over again when it comes back",
+    ))
 }

@@ -286,11 +286,8 @@ impl Diagnostics {
         self.sources = sources;
         let sources = &self.sources;
         let key = |diagnostic: &Diagnostic| {
-            diagnostic.span.map_or((0, 0), |span| {
-                // An expanded text is sorted where the file asks for it.
-                let outermost = sources.chain(span).last().map_or(span, |expansion| expansion.at);
-                (1, outermost.start)
-            })
+            // An expanded text is sorted where the file asks for it.
+            diagnostic.span.map_or((0, 0), |span| (1, sources.outermost(span).start))
         };
         if sources.files().count() == 1 {
             self.list.sort_by_key(key);

@@ -17,6 +17,7 @@ mod global;
 mod group;
 mod instance;
 mod iproute_names;
+mod link_local;
 mod observability;
 mod option_line;
 mod path;
@@ -47,10 +48,13 @@ mod track_process;
 mod track_script;
 mod tracked_names;
 mod vmac;
+mod vmac_users;
 
 use std::collections::{HashMap, HashSet};
 
 pub(crate) use self::checker::pattern::Patterns;
+pub(crate) use self::iproute_names::Directories;
+use self::iproute_names::IprouteNames;
 use crate::diagnostics::Diagnostic;
 use crate::model::{
     BfdSession, Config, GarpGroup, InterfaceAddress, Name, Route, Rule, Ssl, TrackFile, TrackProcess,
@@ -65,6 +69,8 @@ use crate::tree::Node;
 pub(crate) struct Places {
     /// Names of instances.
     pub(crate) instances: HashMap<Name, Span>,
+    /// Of each virtual server of the model, which block (or line) of the top level it is.
+    pub(crate) virtual_servers: Vec<usize>,
 }
 
 /// Everything that was read, as written.
@@ -94,14 +100,35 @@ pub(crate) struct Draft {
     left_out: Vec<Box<str>>,
     /// Names that are taken, by the keyword of their block.
     names: HashSet<(&'static str, Name)>,
+    /// How many blocks and lines were taken before.
+    taken: usize,
 }
 
 impl Draft {
+    /// With the directories of iproute2 that an earlier reading found, if one did.
+    pub(crate) fn new(iproute: Option<Directories>) -> Self {
+        let mut draft = Self::default();
+        if let Some(directories) = iproute {
+            draft.routing.names = IprouteNames::of(directories);
+        }
+        draft
+    }
+
+    /// The directories of iproute2 that names should have been looked up in, if they were looked up in others: they are
+    /// said below.
+    pub(crate) fn iproute(&self) -> Option<&Directories> {
+        self.routing.names.too_late()
+    }
+
     /// Takes one block (or line) of the top level.
     pub(crate) fn take(&mut self, node: &Node, context: &mut Context) {
-        if node.bad {
-            return;
+        if !node.bad {
+            self.take_good(node, context);
         }
+        self.taken += 1;
+    }
+
+    fn take_good(&mut self, node: &Node, context: &mut Context) {
         match node.keyword.name {
             "vrrp_instance" => self.instance(node, context),
             "virtual_server" => self.server(node, context),
@@ -153,8 +180,8 @@ impl Draft {
         let skipped: Vec<Box<str>> = skipped.iter().chain(&self.left_out).cloned().collect();
         // Given back before the model takes its room.
         drop(self.names);
-        let places =
-            Places { instances: self.instances.iter().map(|draft| (draft.name.clone(), draft.at)).collect() };
+        let instances = self.instances.iter().map(|draft| (draft.name.clone(), draft.at)).collect();
+        let mut places = Places { instances, virtual_servers: Vec::new() };
         let sync_daemon = self.global.sync_daemon;
         let global = self.global.finish(host, context);
         let mut config = Config {
@@ -185,7 +212,7 @@ impl Draft {
         let bfds =
             config.bfd_sessions.iter().filter(|bfd| bfd.for_checkers).map(|bfd| bfd.name.clone()).collect();
         let skipped: Vec<&str> = skipped.iter().chain(&self.dropped_groups).map(|name| &**name).collect();
-        resolve_server::resolve(self.servers, &bfds, &skipped, &mut config, context);
+        places.virtual_servers = resolve_server::resolve(self.servers, &bfds, &skipped, &mut config, context);
         script_user::apply(&mut config);
         script_files::check(&mut config, context);
         (config, places)

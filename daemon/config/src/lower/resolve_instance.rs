@@ -14,11 +14,14 @@ use super::resolve_group::Role;
 use super::routers::Routers;
 use super::track::TrackedDraft;
 use super::tracked_names::{Definitions, Tracked, objects};
-use super::{alerts, auth_hmac, authentication, resolve_advert, resolve_group, resolve_link, strict_mode};
+use super::vmac_users::VmacUsers;
+use super::{
+    alerts, auth_hmac, authentication, resolve_advert, resolve_group, resolve_link, strict_mode, vmac,
+};
 use crate::diagnostics::{Diagnostic, Outcome};
 use crate::model::{
-    Config, Family, Garp, Global, InitialState, Instance, Name, Priority, Rare, SyncGroup, Tracking,
-    VirtualRouterId, VrrpVersion,
+    Config, ConfigFault, Family, Garp, Global, InitialState, Instance, Name, Priority, Rare, SyncGroup,
+    Tracking, VirtualRouterId, VrrpVersion,
 };
 use crate::preprocess::Context;
 use crate::source::Span;
@@ -26,7 +29,7 @@ use crate::source::Span;
 /// Makes the instances and groups of the model.
 #[allow(clippy::vec_box)] // as in the draft
 pub(super) fn resolve(
-    instances: Vec<Box<InstanceDraft>>,
+    mut instances: Vec<Box<InstanceDraft>>,
     groups: Vec<GroupDraft>,
     places: &HashMap<Name, Span>,
     skipped: &[Box<str>],
@@ -48,15 +51,18 @@ pub(super) fn resolve(
         .map(|draft| (draft.name.clone(), role(draft)))
         .collect();
     resolve_group::check_owners(&mut config.sync_groups, &group_places, &roles, context);
+    vmac::drop_taken_names(&mut instances, context);
     config.instances.reserve_exact(instances.len());
     // That of the last instance, mostly that of the next one as well.
     let mut garp = Arc::new(config.global.garp.clone());
     let mut routers = Routers::default();
+    let mut vmacs = VmacUsers::default();
     for draft in instances {
         let at = draft.at;
         let vrid_at = draft.vrid.map_or(at, |(_, span)| span);
-        let group = membership.get(&draft.name).and_then(|index| config.sync_groups.get(*index));
-        let Some(instance) = resolve_one(*draft, group, &tracked, &mut garp, config, context) else {
+        let group_index = membership.get(&draft.name).copied();
+        let group = group_index.and_then(|index| config.sync_groups.get(index));
+        let Some(mut instance) = resolve_one(*draft, group, &tracked, &mut garp, config, context) else {
             continue;
         };
         if let Some(first) = routers.same_as(&instance, &config.instances) {
@@ -73,10 +79,45 @@ pub(super) fn resolve(
             context.report(diagnostic);
             continue;
         }
+        share_no_vmac(&mut instance, &mut vmacs, (group_index, at), places, context);
         routers.add(&instance, config.instances.len());
         config.instances.push(instance);
     }
     leave_missing_members(config);
+}
+
+/// Two instances cannot have addresses on one VMAC, unless a group makes them take over together.
+fn share_no_vmac(
+    instance: &mut Instance,
+    vmacs: &mut VmacUsers,
+    (group, at): (Option<usize>, Span),
+    places: &HashMap<Name, Span>,
+    context: &mut Context,
+) {
+    let name = &instance.name;
+    let found = match (vmacs.shared_with(instance, group), vmacs.same_hardware(instance)) {
+        (Some(other), _) => {
+            let message = format!("`{name}` and `{other}` have addresses on the same VMAC");
+            let diagnostic = Diagnostic::error("conflict", message).at(at, "this instance stays in FAULT");
+            let help = "one `vrrp_sync_group` with both of them makes them take over together";
+            Some((diagnostic.help(help), other, Some(ConfigFault::SharedVmac)))
+        }
+        (None, Some(other)) => {
+            let message = format!("the VMACs of `{name}` and `{other}` have the same hardware address");
+            let diagnostic = Diagnostic::warning("conflict", message);
+            Some((diagnostic.at(at, "both are one interface"), other, None))
+        }
+        (None, None) => None,
+    };
+    if let Some((diagnostic, other, fault)) = found {
+        let diagnostic = match places.get(other) {
+            Some(place) => diagnostic.also(*place, "the other one"),
+            None => diagnostic,
+        };
+        context.report(diagnostic);
+        instance.config_fault = instance.config_fault.or(fault);
+    }
+    vmacs.add(instance, group);
 }
 
 fn role(draft: &InstanceDraft) -> Role {

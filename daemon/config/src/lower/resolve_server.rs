@@ -16,17 +16,18 @@ use crate::model::{
 use crate::preprocess::Context;
 use crate::source::Span;
 
-/// Makes the virtual servers of the model.
+/// Makes the virtual servers of the model; of each, which block of the top level it is.
 pub(super) fn resolve(
     drafts: Vec<ServerDraft>,
     bfds: &HashSet<Name>,
     skipped: &[&str],
     config: &mut Config,
     context: &mut Context,
-) {
+) -> Vec<usize> {
     let mut seen: HashMap<VirtualServerKey, Span> = HashMap::new();
+    let mut blocks = Vec::new();
     for draft in drafts {
-        let at = draft.at;
+        let (at, block) = (draft.at, draft.block);
         let Some(server) = resolve_one(draft, bfds, skipped, config, context) else { continue };
         if let Some(first) = seen.get(&server.key) {
             context.report(
@@ -41,7 +42,9 @@ pub(super) fn resolve(
         }
         seen.insert(server.key.clone(), at);
         config.virtual_servers.push(server);
+        blocks.push(block);
     }
+    blocks
 }
 
 fn resolve_one(

@@ -1,11 +1,14 @@
 //! `use_vmac` and `use_ipvlan` of an instance.
 
+use std::collections::HashSet;
+
 use super::address::prefix;
 use super::instance::InstanceDraft;
 use super::iproute_names::NameKind;
 use super::routing::Routing;
 use crate::diagnostics::Diagnostic;
-use crate::model::{IpvlanMode, Name, Prefix, Vmac, VmacKind};
+use crate::line_values::line_value;
+use crate::model::{Family, IpvlanMode, Name, Prefix, VirtualRouterId, Vmac, VmacKind};
 use crate::preprocess::Context;
 use crate::source::Span;
 use crate::tree::Node;
@@ -15,11 +18,21 @@ use crate::words::Word;
 /// The hardware addresses of virtual routers over IPv4 and IPv6 begin with these, and then have the VRID (RFC 9568 §7.3).
 const VIRTUAL_ROUTERS: [[u8; 5]; 2] = [[0, 0, 0x5e, 0, 1], [0, 0, 0x5e, 0, 2]];
 
+/// The hardware address of a virtual router.
+pub(super) fn of_virtual_router(family: Family, vrid: VirtualRouterId) -> [u8; 6] {
+    let [v4, v6] = VIRTUAL_ROUTERS;
+    let [a, b, c, d, e] = match family {
+        Family::V4 => v4,
+        Family::V6 => v6,
+    };
+    [a, b, c, d, e, vrid.0]
+}
+
 /// As written.
 #[derive(Debug)]
 pub(super) struct VmacDraft {
     pub(super) at: Span,
-    interface: Option<Name>,
+    interface: Option<(Name, Span)>,
     group: Option<u32>,
     pub(super) kind: KindDraft,
 }
@@ -54,7 +67,25 @@ impl VmacDraft {
                 VmacKind::Ipvlan { mode: mode.unwrap_or_default(), address }
             }
         };
-        Vmac { interface: self.interface, group: self.group, kind }
+        Vmac { interface: self.interface.map(|(name, _)| name), group: self.group, kind }
+    }
+}
+
+/// The interface of an instance is there before any instance makes one: a VMAC cannot have its name.
+#[allow(clippy::vec_box)] // as in the draft
+pub(super) fn drop_taken_names(instances: &mut [Box<InstanceDraft>], context: &mut Context) {
+    let is_named = |draft: &InstanceDraft| draft.vmac.as_ref().is_some_and(|vmac| vmac.interface.is_some());
+    if !instances.iter().any(|draft| is_named(draft)) {
+        return;
+    }
+    let taken: HashSet<Name> = instances.iter().filter_map(|draft| draft.interface.clone()).collect();
+    for draft in instances {
+        let Some(vmac) = &mut draft.vmac else { continue };
+        if let Some((name, at)) = vmac.interface.take_if(|(name, _)| taken.contains(name)) {
+            let message = format!("`{name}` is the interface of an instance, and no name for another one");
+            let label = "a name is made of the VRID";
+            context.report(Diagnostic::error("duplicate-name", message).at(at, label));
+        }
     }
 }
 
@@ -74,12 +105,11 @@ pub(super) fn read(draft: &mut InstanceDraft, node: &Node, routing: &mut Routing
     let mut made = VmacDraft { at: node.name.span, interface: None, group: None, kind };
     let mut words = node.args.iter();
     while let Some(word) = words.next() {
-        let value = matches!(&*word.text, "group" | "name").then(|| words.next());
+        let value = matches!(&*word.text, "group" | "name")
+            .then(|| words.next())
+            .map(|value| line_value(word, value, context));
         match (&*word.text, value) {
-            (_, Some(None)) => {
-                let diagnostic = Diagnostic::error("missing-value", format!("`{}` needs a value", word.text));
-                context.report(diagnostic.at(word.span.after(), "missing here"));
-            }
+            (_, Some(None)) => {}
             ("group", Some(Some(value))) => group(&mut made, value, routing, context),
             (_, Some(Some(value))) => name(&mut made, value, routing, context),
             (_, None) => match &mut made.kind {
@@ -142,7 +172,7 @@ fn name(made: &mut VmacDraft, word: &Word, routing: &mut Routing, context: &mut 
         let message = format!("another instance has an interface of the name `{name}`");
         return without_effect(word, "duplicate-name", message, context);
     }
-    made.interface = Some(name);
+    made.interface = Some((name, word.span));
 }
 
 fn hardware(slot: &mut Option<Mac>, word: &Word, context: &mut Context) {

@@ -138,6 +138,8 @@ pub enum ConfigFault {
     UnicastWithoutPeers,
     /// `use_ipvlan` over IPv4 without an address.
     IpvlanWithoutAddress,
+    /// An instance that takes over by itself has addresses on the same VMAC.
+    SharedVmac,
 }
 
 /// A `vrrp_instance` block, defaults and inheritance resolved.

@@ -1,8 +1,9 @@
-//! Habits from other languages: `=` and `:` between a keyword and its value, `;` at the end of a line, `//` for a
-//! comment.
+//! What comes from elsewhere: habits of other languages (`=` and `:` between a keyword and its value, `;` at the end of a
+//! line, `//` for a comment), and the marks of a merge that nobody finished.
 
 use super::{Parser, Reading, Statement};
 use crate::diagnostics::Diagnostic;
+use crate::items::Item;
 use crate::schema::{Body, Found, Kind};
 use crate::source::Span;
 use crate::words::Word;
@@ -10,10 +11,38 @@ use crate::words::Word;
 /// What begins a comment elsewhere.
 const COMMENT_MARKS: &[&str] = &["//", "/*", "*/", "--", "<!--", ";"];
 
+/// What version control puts between the sides of a merge that needs somebody to decide.
+const MERGE_MARKS: &[&str] = &["<<<<<<<", "|||||||", "=======", ">>>>>>>"];
+
 impl Parser<'_> {
-    /// Is this the beginning of a comment of another language? Says so.
-    pub(super) fn is_foreign_comment(&mut self, words: &[Word]) -> bool {
+    /// Is this left from a merge? Says so once a merge.
+    fn is_merge_mark(&mut self, name: &Word) -> bool {
+        let Some(mark) = MERGE_MARKS.iter().find(|mark| **mark == &*name.text) else { return false };
+        if self.merges == 0 {
+            self.context.report(
+                Diagnostic::error("foreign-syntax", "a merge was left unfinished here")
+                    .at(name.span, "no keyword but a mark of version control")
+                    .help("keep one side, and take out the other and the lines with `<<<<<<<`, `=======` and `>>>>>>>`"),
+            );
+        }
+        self.merges = match *mark {
+            "<<<<<<<" => self.merges + 1,
+            ">>>>>>>" => self.merges.saturating_sub(1),
+            _ => self.merges.max(1),
+        };
+        // Of the sides the first is read.
+        if *mark == "=======" && self.pass_over(name.span, ">>>>>>>") {
+            self.merges = self.merges.saturating_sub(1);
+        }
+        true
+    }
+
+    /// Is this the beginning of a comment of another language, or a mark of version control? Says so.
+    pub(super) fn is_foreign(&mut self, words: &[Word]) -> bool {
         let Some(name) = words.first() else { return false };
+        if self.is_merge_mark(name) {
+            return true;
+        }
         let Some(mark) = COMMENT_MARKS.iter().find(|mark| name.text.starts_with(**mark)) else {
             return false;
         };
@@ -35,6 +64,26 @@ impl Parser<'_> {
             diagnostic = diagnostic.help(format!("each line up to `{end}` needs one"));
         }
         self.context.report(diagnostic);
+        true
+    }
+
+    /// Passes over what follows up to a mark, if there is one and the text is to be read as it was meant.
+    fn pass_over(&mut self, from: Span, mark: &'static str) -> bool {
+        let source = self.context.sources.file(from.file);
+        let rest = source.text.get(from.end as usize..).unwrap_or("");
+        let passes = self.reading == Reading::AsMeant && rest.contains(mark);
+        self.passing_over = passes.then_some(mark);
+        passes
+    }
+
+    /// Is this item passed over?
+    pub(super) fn is_passed_over(&mut self, item: &Item) -> bool {
+        let Some(mark) = self.passing_over else { return false };
+        if let Item::Words(line) = item
+            && line.text.contains(mark)
+        {
+            self.passing_over = None;
+        }
         true
     }
 

@@ -15,7 +15,7 @@ impl Parser<'_> {
             self.block_among_lines(name);
             return;
         }
-        if self.is_left_over(&words) || self.is_keyword_among_lines(name) || self.is_foreign_comment(&words) {
+        if self.is_keyword_among_lines(name) || self.is_foreign(&words) {
             return;
         }
         let entries = self.entries(words);
@@ -84,7 +84,7 @@ impl Parser<'_> {
 /// The `,` or `;` at the end of a word that stands in no quotes.
 fn separator(word: &Word) -> Option<&'static str> {
     // What stands in quotes may have blanks in it, and ends as it likes; what is left of a sequence was no list.
-    if word.text.contains([' ', '\t', '(', ')']) {
+    if word.text.len() < 2 || word.text.contains([' ', '\t', '(', ')']) {
         return None;
     }
     [",", ";"].into_iter().find(|sign| word.text.ends_with(sign))

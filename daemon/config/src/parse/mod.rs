@@ -7,7 +7,6 @@
 
 mod brace_report;
 mod foreign;
-mod leftovers;
 mod lines;
 mod outline;
 mod recover;
@@ -85,6 +84,10 @@ pub(crate) struct Parser<'a> {
     closed: Option<(BlockId, Word, Span)>,
     /// Surplus braces in a row: the diagnostic waits for the last.
     surplus: Option<(Span, Span)>,
+    /// Where the sync group begins of which it was said that its members don't stand in `group`.
+    stray_members_of: Option<Span>,
+    /// How many unfinished merges, in one another, these lines are of.
+    merges: u32,
     said_unbuilt: Vec<(BlockId, &'static str)>,
     said_old: Vec<Box<str>>,
     /// What counts once in the blocks that are one wherever they stand, the top level and `global_defs`, and was given.
@@ -98,8 +101,6 @@ pub(crate) struct Parser<'a> {
     pub(crate) misspelt: bool,
     /// Something does not fit that a wrong brace may be behind.
     pub(crate) braces_in_doubt: bool,
-    /// A merge was not finished, and its last mark has not come yet.
-    merging: bool,
     /// What follows is passed over up to a line with this mark.
     passing_over: Option<&'static str>,
     /// Where a line with several statements on it was reported last.
@@ -115,6 +116,8 @@ impl<'a> Parser<'a> {
             stack: Vec::new(),
             closed: None,
             surplus: None,
+            stray_members_of: None,
+            merges: 0,
             said_unbuilt: Vec::new(),
             said_old: Vec::new(),
             given: Vec::new(),
@@ -122,7 +125,6 @@ impl<'a> Parser<'a> {
             lost_keywords: Vec::new(),
             misspelt: false,
             braces_in_doubt: false,
-            merging: false,
             passing_over: None,
             run_on: None,
         }
@@ -200,11 +202,11 @@ impl<'a> Parser<'a> {
 
     fn keyword(&mut self, statement: Statement, line: &Line, sink: &mut dyn FnMut(Node, &mut Context)) {
         let Statement { found, name, words, misspelt } = statement;
-        let Found { keyword, old_spelling } = found;
+        let keyword = found.keyword;
         self.misspelt |= misspelt;
         let left_out = misspelt && self.reading == Reading::AsWritten;
         if !left_out {
-            self.say_once(self.block(), found, &name, old_spelling);
+            self.say_once(self.block(), found, &name);
         }
         let quoted = if keyword.is_quoted() && !misspelt {
             values::quoted_arguments(line, &name, keyword, self.context)
@@ -320,9 +322,9 @@ impl<'a> Parser<'a> {
     }
 
     /// Says once that a keyword is not acted on, or was written in an old spelling.
-    fn say_once(&mut self, block: BlockId, found: Found, name: &Word, old_spelling: bool) {
+    fn say_once(&mut self, block: BlockId, found: Found, name: &Word) {
         let keyword = found.keyword;
-        if old_spelling && !self.said_old.contains(&name.text) {
+        if found.old_spelling && !self.said_old.contains(&name.text) {
             self.said_old.push(name.text.clone());
             self.context.report(
                 Diagnostic::note(
@@ -336,7 +338,7 @@ impl<'a> Parser<'a> {
         if self.said_unbuilt.contains(&(block, keyword.name)) {
             return;
         }
-        if unbuilt::is_unbuilt(block, keyword.name) {
+        if found.unbuilt {
             self.said_unbuilt.push((block, keyword.name));
             let mut message = format!("`{}` is understood, not acted on yet", keyword.name);
             if let Some(consequence) = unbuilt::consequence(block, keyword.name) {
@@ -350,6 +352,14 @@ impl<'a> Parser<'a> {
                 Diagnostic::note("no-effect", format!("`{}` has no effect", keyword.name))
                     .at(name.span, "only for Linux 2.2; can be left out"),
             );
+        } else if keyword.still_acts {
+            self.said_unbuilt.push((block, keyword.name));
+            if !found.old_spelling {
+                self.context.report(
+                    Diagnostic::note("deprecated-keyword", format!("`{}` is old", keyword.name))
+                        .at(name.span, format!("still understood; {} says more", keyword.replaced_by)),
+                );
+            }
         } else if !keyword.replaced_by.is_empty() {
             self.said_unbuilt.push((block, keyword.name));
             self.context.report(

@@ -136,8 +136,6 @@ pub(super) struct Outline {
     words: Vec<Vec<Word>>,
     numbers: HashMap<String, u32>,
     meanings: HashMap<(BlockId, u32, bool), Meaning>,
-    /// Which lines begin with a keyword of a block, or what was meant for one.
-    openers: HashMap<u32, bool>,
     /// How many items there are.
     items: usize,
     /// The text goes on after the last entry.
@@ -372,18 +370,15 @@ impl Outline {
         }
     }
 
-    /// Does the line begin with a keyword that opens a block anywhere, or with what was meant for one?
-    pub(super) fn may_open(&mut self, at: usize) -> bool {
-        let Some(Token::Line(number)) = self.entries.get(at).map(|entry| entry.token) else { return false };
-        if let Some(known) = self.openers.get(&number) {
-            return *known;
-        }
-        let opens = BlockId::ALL.iter().any(|block| match self.meaning(*block, number, true) {
-            Meaning::Opens(_) | Meaning::Misspelt(Some(_)) => true,
-            Meaning::Statement | Meaning::Misspelt(None) | Meaning::Unknown => false,
-        });
-        self.openers.insert(number, opens);
-        opens
+    /// Is this word a keyword that opens a block, here or elsewhere, or was one meant? No `{` is missing after others.
+    pub(super) fn may_open(&mut self, number: u32, stack: &[Open]) -> bool {
+        let here = match stack.last().map_or(Shape::Keywords(BlockId::Root), |open| open.shape) {
+            Shape::Keywords(block) => {
+                matches!(self.meaning(block, number, true), Meaning::Opens(_) | Meaning::Misspelt(Some(_)))
+            }
+            Shape::Lines | Shape::Skipped => false,
+        };
+        here || self.shape_elsewhere(number) != Shape::Skipped
     }
 
     /// Runs from an entry on to `end`, with one brace changed. Gives up when the cost is above `most`.

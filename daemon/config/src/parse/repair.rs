@@ -205,7 +205,9 @@ impl Trouble {
                 edits.extend(elsewhere.rev().map(|to| Edit::MoveClose(at, to)));
             }
             Some(Token::Open) => edits.push(Edit::TakeOpen(at)),
-            Some(Token::Line(_)) if !outline.is_followed_by_open(at) && outline.may_open(at) => {
+            Some(Token::Line(number))
+                if !outline.is_followed_by_open(at) && outline.may_open(number, self.open_before(at)) =>
+            {
                 edits.push(Edit::PutOpen(at));
             }
             Some(Token::Line(_)) | None => {}

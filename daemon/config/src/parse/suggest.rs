@@ -55,7 +55,8 @@ enum Grown {
 
 impl Grown {
     fn fits(self, rest: &str, keyword: &Keyword) -> bool {
-        if rest.trim_end_matches([';', ',']).is_empty() {
+        // No value begins with `_`: that is rather another name.
+        if rest.trim_end_matches([';', ',']).is_empty() || rest.starts_with('_') {
             return false;
         }
         let letter = |c: char| c.is_alphabetic() || c == '_' || c == '-';
@@ -135,13 +136,21 @@ fn long_form(block: BlockId, written: &str, opens: bool) -> Option<Meant> {
     })
 }
 
+/// `interface_name`: a keyword with another word grown on, which may be what was meant.
+pub(super) fn begins_with(block: BlockId, written: &str) -> Option<&'static str> {
+    let names = schema::keywords(block).iter().flat_map(Keyword::names);
+    let fits = |name: &&str| written.strip_prefix(name).is_some_and(|rest| rest.starts_with('_'));
+    names.filter(fits).max_by_key(|name| name.len())
+}
+
 fn nearest(block: BlockId, written: &str, words: usize, opens: bool) -> Option<(usize, Meant)> {
     let (distance, _, _, name) = schema::keywords(block)
         .iter()
         .flat_map(|keyword| keyword.names().map(move |name| (name, (keyword.body != Body::None) != opens)))
-        .filter(|(name, _)| !has_another_part(written, name, schema::is_part))
         .filter_map(|(name, unfit)| {
-            Some((slips(written, name)?, unfit, name.len().abs_diff(written.len()), name))
+            let slips = slips(written, name)?;
+            let another = slips > 0 && has_another_part(written, name, schema::is_part);
+            (!another).then_some((slips, unfit, name.len().abs_diff(written.len()), name))
         })
         .min()?;
     let message = format!("did you mean `{name}`?");

@@ -147,8 +147,12 @@ pub struct Keyword {
     pub again: Again,
     /// A word too many makes the line void; elsewhere it is only said to have no effect.
     pub exact: bool,
+    /// Of a whole number out of range the nearest that is in it counts; elsewhere the line has no effect.
+    pub nearest: bool,
     /// What to use in place of it; it is accepted without effect or with the effect of that.
     pub replaced_by: &'static str,
+    /// It does what it always did, although something has replaced it.
+    pub still_acts: bool,
 }
 
 /// A keyword with values.
@@ -165,7 +169,9 @@ pub(crate) const fn kw(name: &'static str, args: &'static [Arg], help: &'static 
         example: "",
         again: Again::Replaces,
         exact: false,
+        nearest: false,
         replaced_by: "",
+        still_acts: false,
     }
 }
 
@@ -225,9 +231,17 @@ impl Keyword {
         self.exact = true;
         self
     }
+    pub(crate) const fn nearest(mut self) -> Self {
+        self.nearest = true;
+        self
+    }
     pub(crate) const fn last_counts(mut self) -> Self {
         self.again = Again::LastCounts;
         self
+    }
+    pub(crate) const fn superseded_by(mut self, by: &'static str) -> Self {
+        self.still_acts = true;
+        self.replaced_by(by)
     }
     pub(crate) const fn replaced_by(mut self, by: &'static str) -> Self {
         self.replaced_by = by;
@@ -291,31 +305,6 @@ pub(crate) const fn some(name: &'static str, kind: Kind) -> Arg {
     Arg { name, kind, need: Need::Some }
 }
 
-/// How many keywords several parts of a table have.
-const fn count(parts: &[&[Keyword]]) -> usize {
-    let (mut count, mut part) = (0, 0);
-    while part < parts.len() {
-        count += parts[part].len();
-        part += 1;
-    }
-    count
-}
-
-/// One table of several parts.
-const fn join<const COUNT: usize>(parts: &[&[Keyword]]) -> [Keyword; COUNT] {
-    let mut table = [flag("", ""); COUNT];
-    let (mut at, mut part) = (0, 0);
-    while part < parts.len() {
-        let mut index = 0;
-        while index < parts[part].len() {
-            table[at] = parts[part][index];
-            (at, index) = (at + 1, index + 1);
-        }
-        part += 1;
-    }
-    table
-}
-
 /// The keywords of a block.
 pub fn keywords(block: BlockId) -> &'static [Keyword] {
     match block {
@@ -359,6 +348,8 @@ pub struct Found {
     pub keyword: &'static Keyword,
     /// It was written in an old spelling.
     pub old_spelling: bool,
+    /// It is understood, but not acted on yet.
+    pub unbuilt: bool,
 }
 
 /// The keyword of this name in a block.
@@ -368,9 +359,10 @@ pub fn find(block: BlockId, name: &str) -> Option<Found> {
         let mut index = HashMap::new();
         for block in BlockId::ALL {
             for keyword in keywords(*block) {
+                let unbuilt = unbuilt::is_unbuilt(*block, keyword.name);
                 for name in keyword.names() {
                     let old_spelling = keyword.old.contains(&name);
-                    index.insert((*block, name), Found { keyword, old_spelling });
+                    index.insert((*block, name), Found { keyword, old_spelling, unbuilt });
                 }
             }
         }

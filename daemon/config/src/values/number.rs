@@ -9,16 +9,16 @@ const HUGE: u64 = u64::MAX / 1000;
 pub(crate) fn whole(text: &str, least: i64, most: i64) -> Result<i64, Problem> {
     let trimmed = text.trim_start();
     let digits = trimmed.strip_prefix(['-', '+']).unwrap_or(trimmed);
-    let expected = format!("expected a whole number from {least} to {most}");
+    let expected = || format!("expected a whole number from {least} to {most}");
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        let mut problem = Problem::new("invalid-number", format!("`{text}` is no whole number"), expected);
+        let mut problem = Problem::new("invalid-number", format!("`{text}` is no whole number"), expected());
         problem.replacement = meant(trimmed)
             .filter(|number| number.parse::<i64>().is_ok_and(|value| (least..=most).contains(&value)));
         return Err(problem);
     }
     match trimmed.trim_start_matches('+').parse::<i64>() {
         Ok(value) if (least..=most).contains(&value) => Ok(value),
-        _ => Err(Problem::new("out-of-range", format!("{text} is out of range"), expected)),
+        _ => Err(Problem::new("out-of-range", format!("{text} is out of range"), expected())),
     }
 }
 
@@ -32,6 +32,12 @@ fn meant(text: &str) -> Option<String> {
     // What is no whole number, or counts something else, is not mended by cutting it off.
     let cut = rest.is_empty() || !rest.contains(|c: char| c.is_ascii_digit() || matches!(c, '.' | ':' | '/'));
     (cut && !matches!(rest, "m" | "h" | "d" | "k" | "min" | "ms")).then(|| number.to_owned())
+}
+
+/// The whole number within bounds that is nearest to one that may be out of them.
+pub(super) fn nearest_whole(text: &str, least: i64, most: i64) -> i64 {
+    let beyond = if text.trim_start().starts_with('-') { least } else { most };
+    text.trim().parse().map_or(beyond, |value: i64| value.clamp(least, most))
 }
 
 /// Says when a decimal has more decimals than are kept; its value, in steps of the last of them, is rounded.
@@ -59,25 +65,28 @@ fn shown(steps: u64, places: u32) -> String {
 /// is rounded.
 pub(crate) fn decimal(text: &str, places: u32, least: u64, most: u64, unit: &str) -> Result<u64, Problem> {
     let scale = 10u64.pow(places);
-    let least_shown = shown(least, places);
-    let expected = match most {
-        // Further than anybody counts.
-        HUGE.. => format!("expected {unit}, {least_shown} or more"),
-        _ => format!("expected {unit} from {least_shown} to {}", shown(most, places)),
+    let expected = || {
+        let least = shown(least, places);
+        match most {
+            // Further than anybody counts.
+            HUGE.. => format!("expected {unit}, {least} or more"),
+            _ => format!("expected {unit} from {least} to {}", shown(most, places)),
+        }
     };
     let number = text.trim_start();
     let number = number.strip_prefix('+').unwrap_or(number);
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     if (whole.is_empty() && fraction.is_empty()) || !digits(whole) || !digits(fraction) {
-        return Err(Problem::new("invalid-number", format!("`{text}` is no number of {unit}"), expected));
+        return Err(Problem::new("invalid-number", format!("`{text}` is no number of {unit}"), expected()));
     }
     let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().unwrap_or(u64::MAX) };
     let (kept, dropped) = fraction.split_at_checked(places as usize).unwrap_or((fraction, ""));
-    let padded = format!("{kept:0<width$}", width = places as usize);
-    let fraction = padded.parse().unwrap_or(0) + u64::from(dropped.starts_with(['5', '6', '7', '8', '9']));
+    let step = 10u64.pow(places - kept.len() as u32);
+    let fraction =
+        kept.parse().unwrap_or(0) * step + u64::from(dropped.starts_with(['5', '6', '7', '8', '9']));
     match whole.checked_mul(scale).and_then(|micros| micros.checked_add(fraction)) {
         Some(value) if (least..=most).contains(&value) => Ok(value),
-        _ => Err(Problem::new("out-of-range", format!("{text} is out of range"), expected)),
+        _ => Err(Problem::new("out-of-range", format!("{text} is out of range"), expected())),
     }
 }

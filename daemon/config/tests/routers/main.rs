@@ -11,7 +11,7 @@ mod reading;
 mod tracking;
 mod values;
 
-use keepwatch_config::model::LinkTarget;
+use keepwatch_config::model::{ConfigFault, LinkTarget};
 use reading::{mistakes, read};
 
 /// What it is about, the configuration, the exit code of `-t`, and the codes of what is said.
@@ -22,6 +22,16 @@ const SHORT: &[(&str, &str)] = &[
     ("@AB", "vrrp_instance A {\n@1\n}\nvrrp_instance B {\n@2\n}"),
     ("@1", "interface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n10.0.0.1\n}"),
     ("@2", "interface eth0\nvirtual_router_id 2\nvirtual_ipaddress {\n10.0.0.2\n}"),
+    ("@B2", "vrrp_instance B {\ninterface eth1\nvirtual_router_id 2\nvirtual_ipaddress {\n10.0.0.2\n}\n}"),
+    // Addresses on the VMAC of virtual router 1 on eth0.
+    (
+        "@BON",
+        "vrrp_instance B {\ninterface eth1\nvirtual_router_id 1\nvirtual_ipaddress {\n10.0.0.2 dev eth0 use_vmac\n}\n}\n",
+    ),
+    (
+        "@CON",
+        "vrrp_instance C {\ninterface eth2\nvirtual_router_id 1\nvirtual_ipaddress {\n10.0.0.3 dev eth0 use_vmac\n}\n}\n",
+    ),
     (
         "@TRACKED",
         "vrrp_script chk {\nscript /bin/true\nweight 5\nuser root\n}\nvrrp_track_process p {\nprocess nginx\nweight 4\n}\n\
@@ -29,11 +39,23 @@ const SHORT: &[(&str, &str)] = &[
     ),
 ];
 
+const SHARED_VMAC: &str = "keepalived disables the second instance too, but says so only when it starts";
+
 /// What keepalived answers otherwise, and why we don't.
 const OTHERWISE: &[(&str, &str)] = &[
+    ("vmac-addresses", SHARED_VMAC),
+    ("vmac-addresses-before", SHARED_VMAC),
+    ("vmac-addresses-two-groups", SHARED_VMAC),
+    ("vmac-addresses-both-elsewhere", SHARED_VMAC),
+    ("vmac-addresses-vmac-addr", SHARED_VMAC),
+    ("vmac-addresses-excluded", SHARED_VMAC),
     ("group-one", "a group of one is no mistake; many files have one for its scripts"),
     ("track-file-unknown", "keepalived crashes"),
 ];
+
+fn long(text: &str) -> String {
+    SHORT.iter().fold(text.to_owned(), |text, (short, long)| text.replace(short, long))
+}
 
 /// The exit code, and the codes of everything above a note, without what is not built yet.
 fn answer(text: &str) -> (u8, Vec<&'static str>) {
@@ -50,13 +72,20 @@ fn all() -> impl Iterator<Item = &'static Case> {
 fn each_case_is_answered_as_listed() {
     let mut wrong = Vec::new();
     for (name, short, exit, codes) in all() {
-        let text = SHORT.iter().fold((*short).to_owned(), |text, (short, long)| text.replace(short, long));
-        let answered = answer(&text);
+        let answered = answer(&long(short));
         if answered != (*exit, codes.to_vec()) {
             wrong.push(format!("{name}: {answered:?}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_second_of_two_instances_with_addresses_on_one_vmac_stays_in_fault() {
+    let config = read(&long("@BON@CON")).config;
+    let faults: Vec<_> =
+        config.into_iter().flat_map(|config| config.instances).map(|one| one.config_fault).collect();
+    assert_eq!(faults, [None, Some(ConfigFault::SharedVmac)]);
 }
 
 #[test]
@@ -118,4 +147,32 @@ fn an_owner_in_a_group_takes_the_weights_of_what_the_group_tracks() {
         .map(|interface| interface.weight)
         .collect();
     assert_eq!(weights, [0]);
+}
+
+#[test]
+fn directories_of_iproute2_hold_for_the_whole_configuration_wherever_they_are_said() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    for (name, text) in [("etc", "77 blue\n"), ("other", "78 red\n")] {
+        std::fs::create_dir(path(name)).expect("made");
+        std::fs::write(path(name) + "/rt_tables", text).expect("written");
+    }
+    let instance = |table: &str| {
+        format!(
+            "vrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {{\n10.0.0.1\n}}\n\
+             virtual_routes {{\n10.1.0.0/16 via 10.0.0.9 table {table}\n}}\n}}\n"
+        )
+    };
+    let etc = |name: &str| format!("global_defs {{\niproute_etc_dir {}\n}}\n", path(name));
+    for (text, good) in [
+        (etc("etc") + &instance("blue"), true),
+        (instance("blue") + &etc("etc"), true),
+        // As in keepalived, the last one counts, for what stands above it too.
+        (etc("other") + &instance("blue") + &etc("etc"), true),
+        (etc("other") + &instance("red") + &etc("etc"), false),
+        (instance("main") + &etc("etc"), true),
+    ] {
+        let loaded = read(&text);
+        assert_eq!(mistakes(&loaded).is_empty(), good, "{}", loaded.diagnostics.render_text(false));
+    }
 }

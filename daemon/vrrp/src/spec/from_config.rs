@@ -79,6 +79,7 @@ fn held(instance: &Instance) -> Option<HoldReason> {
     match instance.config_fault {
         Some(ConfigFault::UnicastWithoutPeers) => Some(HoldReason::NoPeers),
         Some(ConfigFault::IpvlanWithoutAddress) => Some(HoldReason::IpvlanWithoutAddress),
+        Some(ConfigFault::SharedVmac) => Some(HoldReason::SharedVmac),
         None => instance.auth_hmac.as_ref().map(|_| HoldReason::HmacNotBuilt),
     }
 }

@@ -14,7 +14,8 @@ mod smtp;
 mod snmp;
 mod vrrp;
 
-use super::{Arg, Keyword, Kind, count, join, one};
+use super::compose::compose;
+use super::{Arg, Keyword, Kind, one};
 
 /// Greatest number of 32 bits.
 const U32: i64 = u32::MAX as i64;
@@ -27,7 +28,8 @@ const LONG: u64 = u32::MAX as u64;
 
 const PATH: &[Arg] = &[one("PATH", Kind::Word)];
 
-const PARTS: &[&[Keyword]] = &[
+/// `global_defs { … }`.
+pub(super) const GLOBAL: &[Keyword] = compose!(
     smtp::SMTP,
     scripts::SCRIPTS,
     notify::NOTIFY,
@@ -41,7 +43,4 @@ const PARTS: &[&[Keyword]] = &[
     snmp::SNMP,
     dbus::DBUS,
     files::FILES,
-];
-
-/// `global_defs { … }`.
-pub(super) const GLOBAL: &[Keyword] = &join::<{ count(PARTS) }>(PARTS);
+);

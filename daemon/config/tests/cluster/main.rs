@@ -1,12 +1,14 @@
-//! The files of two routers against each other.
+//! The files of two routers, and more, against each other.
 
-#![allow(clippy::expect_used)] // helpers of tests
-
+mod places;
+#[path = "../reading/mod.rs"]
 mod reading;
+mod servers;
+mod several;
 
 use std::path::Path;
 
-use keepwatch_config::{Loaded, check_cluster, load_text};
+use keepwatch_config::{Loaded, Options, check_cluster, load_text};
 
 const FILE: &str = "vrrp_instance A {
     state BACKUP
@@ -33,7 +35,8 @@ virtual_server 10.0.0.1 80 {
 ";
 
 fn read(name: &str, text: &str) -> Loaded {
-    load_text(Path::new(name), text.to_owned(), &reading::options())
+    let options = Options { for_cluster: true, ..reading::options() };
+    load_text(Path::new(name), text.to_owned(), &options)
 }
 
 /// Codes of what does not fit when the second file has `from` replaced by `to`.
@@ -41,7 +44,7 @@ fn with(from: &str, to: &str) -> Vec<&'static str> {
     let one = read("one.conf", &FILE.replace("priority 100", "priority 150"));
     let other = read("other.conf", &FILE.replace(from, to));
     let found = check_cluster(&[one, other]);
-    assert!(found[0].is_empty());
+    assert!(found[0].is_empty(), "{}", found[0].render_text(false));
     found[1].iter().map(|diagnostic| diagnostic.code).collect()
 }
 
@@ -67,11 +70,7 @@ fn each_difference_that_matters_is_said() {
         ("virtual_server 10.0.0.1 80", "virtual_server 10.0.0.1 81", "cluster-virtual-servers"),
         ("lvs_sched rr", "lvs_sched wlc", "cluster-virtual-servers"),
         ("lvs_method NAT", "lvs_method DR", "cluster-virtual-servers"),
-        (
-            "real_server 10.0.1.1 80 {",
-            "real_server 10.0.1.1 80 {\n        weight 7",
-            "cluster-virtual-servers",
-        ),
+        ("real_server 10.0.1.1 80 {", "real_server 10.0.1.1 80 {\n        weight 7", "cluster-real-servers"),
         ("virtual_router_id 51", "virtual_router_id 52", "cluster-vrid"),
         (
             "virtual_router_id 51",
@@ -87,8 +86,13 @@ fn each_difference_that_matters_is_said() {
 
 /// Codes of what does not fit in the second of two files.
 fn second(one: &str, other: &str) -> Vec<&'static str> {
-    let found = check_cluster(&[read("one.conf", one), read("other.conf", other)]);
-    found[1].iter().map(|diagnostic| diagnostic.code).collect()
+    codes(&[one, other]).swap_remove(1)
+}
+
+/// Codes of what is said of each file.
+fn codes(files: &[&str]) -> Vec<Vec<&'static str>> {
+    let found = check_cluster(&files.iter().map(|text| read("some.conf", text)).collect::<Vec<_>>());
+    found.iter().map(|said| said.iter().map(|diagnostic| diagnostic.code).collect()).collect()
 }
 
 /// An instance of this name, id and address, with more in it.
@@ -142,13 +146,4 @@ fn one_router_id_for_two_hosts_is_said_unless_it_is_only_the_default() {
     assert_eq!(second(&file(named, 100), &file(named, 90)), ["cluster-router-id"]);
     assert_eq!(second(&file("", 100), &file("", 90)), [] as [&str; 0]);
     assert_eq!(second(&file(named, 100), &file(&named.replace("LVS", "LVS2"), 90)), [] as [&str; 0]);
-}
-
-#[test]
-fn the_place_in_both_files_is_named() {
-    let one = read("one.conf", FILE);
-    let other = read("other.conf", &FILE.replace("advert_int 1", "advert_int 2"));
-    let found = check_cluster(&[one, other]);
-    let text = found[1].render_text(false);
-    assert!(text.contains("other.conf:6") && text.contains("one.conf:6"), "{text}");
 }

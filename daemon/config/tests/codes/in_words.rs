@@ -1,0 +1,110 @@
+//! Examples of the page that are told in words, as they are too long for it or need files.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use keepwatch_config::{Loaded, Options, check_interfaces, load, load_text};
+
+type Codes = BTreeSet<&'static str>;
+
+/// A code, the words of the page, and what makes it.
+type Example = (&'static str, &'static str, fn(&Directory) -> Codes);
+
+const EXAMPLES: &[Example] = &[
+    ("expansion-limit", "`~SEQ(A, 1, 20) router_id R$A` with `--expansion-limit 10`", |_| {
+        let text = super::around("in `global_defs`", "~SEQ(A, 1, 20) router_id R$A");
+        let limited = Options { expansion_limit: 10, ..options() };
+        codes(&load_text(Path::new("page.conf"), text, &limited))
+    }),
+    ("line-too-long", "a line of 70,000 characters", |_| {
+        text(&format!("global_defs {{\nrouter_id {}\n}}\n", "x".repeat(70_000)))
+    }),
+    ("byte-order-mark", "`EF BB BF` as the first bytes", |_| text("\u{feff}global_defs {\n}\n")),
+    ("invalid-encoding", "`router_id München` in Latin-1", |directory| {
+        file(directory, "latin.conf", b"global_defs {\nrouter_id M\xfcnchen\n}\n")
+    }),
+    ("line-ends", "two lines with `0D` between them", |_| text("global_defs {\r}\r")),
+    ("several-files", "`keepwatch check '*.conf'` in a directory with two", |directory| {
+        directory.write("one.conf", b"", 0o644);
+        directory.write("two.conf", b"", 0o644);
+        codes(&load(&directory.0.join("*.conf"), &options()))
+    }),
+    ("nul-byte", "a line with a byte 0 in it", |_| text("global_defs {\nrouter_id A\0\n}\n")),
+    ("too-many-includes", "a file that includes the next, and so on, 65 deep", |directory| {
+        for number in 0..70 {
+            directory.write(
+                &format!("{number}.inc"),
+                format!("include {}.inc\n", number + 1).as_bytes(),
+                0o644,
+            );
+        }
+        file(directory, "deep.conf", b"include 0.inc\n")
+    }),
+    ("too-many-mistakes", "100,000 lines of nonsense", |_| {
+        text(&(0..100_000).map(|number| format!("nonsense{number}\n")).collect::<String>())
+    }),
+    ("circular-include", "`self.conf` with the line `include self.conf`", |directory| {
+        file(directory, "self.conf", b"include self.conf\n")
+    }),
+    ("unreadable-file", "`keepwatch check /nonexistent`, and of a directory", |directory| {
+        let [missing, directory] =
+            [Path::new("/nonexistent"), &directory.0].map(|path| codes(&load(path, &options())));
+        missing.intersection(&directory).copied().collect()
+    }),
+    ("no-such-interface", "`interface eth0` on a host without one", |_| {
+        let loaded = load_text(Path::new("page.conf"), super::around("", ""), &options());
+        check_interfaces(&loaded, &["lo".to_owned()]).iter().map(|diagnostic| diagnostic.code).collect()
+    }),
+    ("script-insecure", "`notify` of a script of mode 0777", |directory| {
+        let script = directory.write("script", b"#!/bin/sh\n", 0o777);
+        text(&super::around("in `vrrp_instance`", &format!("notify \"{}\"", script.display())))
+    }),
+];
+
+/// What is said of an example in words; `None` if there is none of this code in these words.
+pub(super) fn answer(code: &str, words: &str) -> Option<Codes> {
+    let (_, _, make) =
+        EXAMPLES.iter().find(|(known, known_words, _)| (*known, *known_words) == (code, words))?;
+    Some(make(&Directory::new(code)))
+}
+
+/// A directory for the files of an example, gone with it.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("keepwatch-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a directory");
+        Self(path)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8], mode: u32) -> PathBuf {
+        let path = self.0.join(name);
+        std::fs::write(&path, bytes).expect("a file");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("its mode");
+        path
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn options() -> Options {
+    Options { scripts: true, ..super::reading::options() }
+}
+
+fn codes(loaded: &Loaded) -> Codes {
+    loaded.diagnostics.iter().map(|diagnostic| diagnostic.code).collect()
+}
+
+fn text(text: &str) -> Codes {
+    codes(&load_text(Path::new("page.conf"), text.to_owned(), &options()))
+}
+
+fn file(directory: &Directory, name: &str, bytes: &[u8]) -> Codes {
+    codes(&load(&directory.write(name, bytes, 0o644), &options()))
+}
