@@ -5,7 +5,7 @@ mod number;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-pub(crate) use self::number::{decimal, exact, whole};
+pub(crate) use self::number::{decimal, exact, of_any_base, whole};
 use crate::diagnostics::Diagnostic;
 use crate::preprocess::Context;
 use crate::schema::{Arg, Body, Keyword, Kind, Need};

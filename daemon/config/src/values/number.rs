@@ -21,6 +21,18 @@ pub(crate) fn whole(text: &str, least: i64, most: i64) -> Result<i64, Problem> {
     }
 }
 
+/// A number without sign as C writes it: decimal, octal after `0`, hexadecimal after `0x`. One that is too great is the
+/// greatest that there is.
+pub(crate) fn of_any_base(text: &str) -> Option<u64> {
+    let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => (digits, 16),
+        None if text.len() > 1 && text.starts_with('0') => (text, 8),
+        None => (text, 10),
+    };
+    let right = !digits.is_empty() && digits.chars().all(|digit| digit.is_digit(radix));
+    right.then(|| u64::from_str_radix(digits, radix).unwrap_or(u64::MAX))
+}
+
 /// Says when a decimal has more decimals than are kept; its value, in steps of the last of them, is rounded.
 pub(crate) fn exact(text: &str, places: u32, value: u64) -> Result<(), Problem> {
     let decimals = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
