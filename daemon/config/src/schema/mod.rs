@@ -147,6 +147,8 @@ pub struct Keyword {
     pub again: Again,
     /// A word too many makes the line void; elsewhere it is only said to have no effect.
     pub exact: bool,
+    /// Of a whole number out of range the nearest that is in it counts; elsewhere the line has no effect.
+    pub nearest: bool,
     /// What to use in place of it; it is accepted without effect or with the effect of that.
     pub replaced_by: &'static str,
     /// It does what it always did, although something has replaced it.
@@ -167,6 +169,7 @@ pub(crate) const fn kw(name: &'static str, args: &'static [Arg], help: &'static 
         example: "",
         again: Again::Replaces,
         exact: false,
+        nearest: false,
         replaced_by: "",
         still_acts: false,
     }
@@ -226,6 +229,10 @@ impl Keyword {
     }
     pub(crate) const fn exact(mut self) -> Self {
         self.exact = true;
+        self
+    }
+    pub(crate) const fn nearest(mut self) -> Self {
+        self.nearest = true;
         self
     }
     pub(crate) const fn last_counts(mut self) -> Self {
