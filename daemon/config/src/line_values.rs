@@ -9,16 +9,16 @@ use crate::preprocess::Context;
 use crate::values::{Problem, decimal, exact, interface, whole};
 use crate::words::Word;
 
-/// A number within a line of a block of lines; a problem is reported.
-pub(crate) fn line_number(
+/// A number within a line of a block of lines, of a type that `least` and `most` fit; a problem is reported.
+pub(crate) fn line_number<T: TryFrom<i64>>(
     word: &Word,
     least: i64,
     most: i64,
     what: &str,
     context: &mut Context,
-) -> Option<i64> {
+) -> Option<T> {
     match whole(&word.text, least, most) {
-        Ok(value) => Some(value),
+        Ok(value) => T::try_from(value).ok(),
         Err(problem) => {
             context.report(
                 Diagnostic::error(problem.code, format!("{what}: {}", problem.message))
@@ -27,6 +27,19 @@ pub(crate) fn line_number(
             None
         }
     }
+}
+
+/// The word after one that needs a value; reported when there is none.
+pub(crate) fn line_value<'a>(
+    option: &Word,
+    next: Option<&'a Word>,
+    context: &mut Context,
+) -> Option<&'a Word> {
+    if next.is_none() {
+        let diagnostic = Diagnostic::error("missing-value", format!("`{}` needs a value", option.text));
+        context.report(diagnostic.at(option.span.after(), "missing here"));
+    }
+    next
 }
 
 /// An interface within a line of a block of lines; a problem is reported.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::diagnostics::{Diagnostic, Diagnostics, Outcome};
 use crate::items::Items;
-use crate::lower::{Draft, Places};
+use crate::lower::{Directories, Draft, Places};
 use crate::model::Config;
 use crate::parse::{Parser, Reading, Repair, repair};
 use crate::preprocess::{Context, MainFile, Reader, Settings, main_files, random_seed};
@@ -94,12 +94,16 @@ pub fn load_text(path: &Path, text: String, options: &Options) -> Loaded {
     read(vec![MainFile { path: path.to_path_buf(), text }], Vec::new(), options)
 }
 
-/// Reads it once if all is well. If something does not fit that a wrong brace may be behind, it is read again with the
-/// braces repaired. Where a keyword is misspelt, the model leaves it out, while the diagnostics are those of the text as
+/// Reads it once if all is well, and again if it says where iproute2 has its names below of where it uses one. If
+/// something does not fit that a wrong brace may be behind, it is read again with the braces repaired. Where a keyword is misspelt, the model leaves it out, while the diagnostics are those of the text as
 /// it was meant: nothing is said that only follows from the misspelling.
 fn read(mains: Vec<MainFile>, said: Vec<Diagnostic>, options: &Options) -> Loaded {
-    let source = Source { mains: mains.len(), said, options, seed: random_seed() };
+    let mut source = Source { mains: mains.len(), said, options, seed: random_seed(), iproute: None };
     let mut written = source.read(mains, None, &Repair::default());
+    if written.iproute.is_some() {
+        source.iproute = written.iproute.take();
+        written = source.read(source.again(&written), None, &Repair::default());
+    }
     let mut repair = Repair::default();
     if written.braces_in_doubt {
         repair = source.repair(source.again(&written));
@@ -125,6 +129,8 @@ struct Source<'a> {
     options: &'a Options,
     /// Every reading sees the same `${_RANDOM}`.
     seed: u64,
+    /// Where iproute2 has its names, if that is said below of where one is used.
+    iproute: Option<Directories>,
 }
 
 /// What came of reading a text once.
@@ -132,6 +138,7 @@ struct Read {
     loaded: Loaded,
     misspelt: bool,
     braces_in_doubt: bool,
+    iproute: Option<Directories>,
 }
 
 impl Source<'_> {
@@ -176,7 +183,7 @@ impl Source<'_> {
         for diagnostic in self.said.iter().chain(&repair.diagnostics) {
             context.report(diagnostic.clone());
         }
-        let mut draft = Draft::default();
+        let mut draft = Draft::new(self.iproute.clone());
         let items = Items::with_changes(reader, &repair.changes);
         let mut parser = Parser::new(items, reading, &mut context);
         let mut blocks = Vec::new();
@@ -188,11 +195,11 @@ impl Source<'_> {
         });
         let skipped = std::mem::take(&mut parser.skipped_names);
         let lost = std::mem::take(&mut parser.lost_keywords);
-        let misspelt = parser.misspelt;
-        let in_doubt = parser.braces_in_doubt;
+        let (misspelt, in_doubt) = (parser.misspelt, parser.braces_in_doubt);
         let misspelt = misspelt || context.lookalikes.found;
         // Of a text that was given up, the rest is not known.
         let braces_in_doubt = in_doubt && !context.stopped;
+        let iproute = draft.iproute().cloned();
         let (config, places) = draft.finish(&skipped, &self.host(), &mut context);
         context.diagnostics.drop_missing(&lost);
         let mut loaded = finish(config, places, context);
@@ -202,7 +209,7 @@ impl Source<'_> {
                 .clone()
                 .map(|config| Box::new(Comparable { config, places: loaded.places.clone(), blocks }));
         }
-        Read { loaded, misspelt, braces_in_doubt }
+        Read { loaded, misspelt, braces_in_doubt, iproute }
     }
 }
 

@@ -10,8 +10,30 @@ fn allowed(letters: usize) -> usize {
     }
 }
 
+/// What other programs, and people, call what has another name here.
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("SLAVE", "BACKUP"),
+    ("SECONDARY", "BACKUP"),
+    ("STANDBY", "BACKUP"),
+    ("PRIMARY", "MASTER"),
+    ("ACTIVE", "MASTER"),
+    ("ICMP_CHECK", "PING_CHECK"),
+    ("HTTP_CHECK", "HTTP_GET"),
+    ("HTTPS_CHECK", "SSL_GET"),
+    ("HTTPS_GET", "SSL_GET"),
+    ("roundrobin", "rr"),
+    ("leastconn", "lc"),
+    ("masquerade", "NAT"),
+    ("tunnel", "TUN"),
+    ("direct", "DR"),
+];
+
 /// How many slips of the pen lie between what was written and a word, whatever the case; `None` if it is another word.
 pub(crate) fn slips(written: &str, word: &str) -> Option<usize> {
+    let is_pair = |(other, name): &(&str, &str)| *name == word && other.eq_ignore_ascii_case(written);
+    if OTHER_NAMES.iter().any(is_pair) {
+        return Some(0);
+    }
     let allowed = allowed(written.chars().count());
     // A cheap look first: this runs for every unknown word of a file, and each known one.
     if word.len() < 2 || word.len().abs_diff(written.len()) > allowed {
@@ -43,6 +65,7 @@ mod tests {
             ("x", None),
             ("wl", None),
             ("interface", None),
+            ("RoundRobin", Some("rr")),
         ] {
             assert_eq!(nearest(written, words), meant, "{written}");
         }

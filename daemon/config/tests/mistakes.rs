@@ -174,6 +174,64 @@ fn a_keyword_in_the_wrong_block_is_said_to_belong_elsewhere() {
 }
 
 #[test]
+fn keywords_of_another_version_are_no_reason_to_doubt_the_braces() {
+    let later = "    protocol TCP\n    spare_threshold 50\n    spare_up /bin/up\n    spare_down /bin/down\n    \
+                 spare_server 10.0.1.8 80 {\n    weight 1\n    }\n    spare_server 10.0.1.9 80 {\n    weight 1\n    }";
+    let loaded = read(&with_line(SERVER, 4, later));
+    let lines = ["5", "6", "7", "8", "11"].map(|line| format!("unknown-keyword:{line}"));
+    assert_eq!(said(&loaded), lines, "{}", loaded.diagnostics.render_text(false));
+}
+
+#[test]
+fn members_of_a_sync_group_outside_of_its_group_are_one_mistake() {
+    let loaded = read(&format!("vrrp_sync_group G {{\n    A\n    B\n}}\n{INSTANCE}"));
+    assert_eq!(said(&loaded), ["unknown-keyword:2"], "{}", loaded.diagnostics.render_text(false));
+    assert!(loaded.diagnostics.render_text(false).contains("into `group { … }`"));
+}
+
+#[test]
+fn an_unfinished_merge_is_one_mistake() {
+    let sides = |line: &str| format!("<<<<<<< HEAD\n{line}\n=======\n{line}\n>>>>>>> topic");
+    for (number, line) in [(3, "virtual_router_id 51"), (5, "10.0.0.1/24"), (1, "vrrp_instance A {")] {
+        // The second side of a block's beginning would be a block of its own.
+        let text =
+            if number == 1 { format!("<<<<<<< HEAD\n=======\n{line}\n>>>>>>> topic") } else { sides(line) };
+        let loaded = read(&with_line(INSTANCE, number, &text));
+        let first = said(&loaded).into_iter().next();
+        assert_eq!(
+            first,
+            Some(format!("foreign-syntax:{number}")),
+            "{}",
+            loaded.diagnostics.render_text(false)
+        );
+        let merges = said(&loaded).iter().filter(|said| said.starts_with("foreign-syntax")).count();
+        assert_eq!(merges, 1, "{}", loaded.diagnostics.render_text(false));
+        assert!(!said(&loaded).iter().any(|said| said.starts_with("unknown-keyword")), "{line}");
+    }
+}
+
+#[test]
+fn a_word_grown_on_to_a_keyword_is_no_value_of_it() {
+    let loaded = read(&with_line(INSTANCE, 2, "    interface eth0\n    interface_name Ethernet 2"));
+    assert_eq!(said(&loaded), ["unknown-keyword:3"], "{}", loaded.diagnostics.render_text(false));
+    assert!(loaded.diagnostics.render_text(false).contains("perhaps `interface` is meant"));
+}
+
+#[test]
+fn what_other_programs_call_otherwise_is_known_for_what_it_is() {
+    for (text, line, meant) in [
+        (with_line(INSTANCE, 2, "    interface eth0\n    state SLAVE"), 3, "BACKUP"),
+        (with_line(SERVER, 7, "        ICMP_CHECK {"), 7, "PING_CHECK"),
+        (with_line(SERVER, 2, "    lvs_sched roundrobin"), 2, "rr"),
+    ] {
+        let loaded = read(&text);
+        let mistake = loaded.diagnostics.iter().find(|mistake| mistake.suggestion.is_some()).expect("a mend");
+        assert_eq!(mistake.suggestion.as_ref().map(|mend| mend.replacement.as_str()), Some(meant));
+        assert_eq!(said(&loaded)[0].rsplit(':').next(), Some(line.to_string().as_str()));
+    }
+}
+
+#[test]
 fn a_stray_keyword_between_blocks_is_one_mistake() {
     let text = INSTANCE.replace("vrrp_instance B", "priority 100\nvrrp_instance B");
     assert_eq!(said(&read(&text)).len(), 1);

@@ -91,8 +91,7 @@ pub(super) fn line(
             "preferred_lft" => {
                 lifetime = match &*value.text {
                     "forever" => Some(None),
-                    _ => line_number(value, 0, i64::from(u32::MAX), "preferred_lft", context)
-                        .map(|n| Some(n as u32)),
+                    _ => line_number(value, 0, i64::from(u32::MAX), "preferred_lft", context).map(Some),
                 }
             }
             _ => track_group.take(value, &routing.groups, context),

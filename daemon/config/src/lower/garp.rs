@@ -113,5 +113,5 @@ pub(super) fn extra_interfaces(
         let message = format!("`{}` needs a time", node.keyword.name);
         context.report(Diagnostic::error("missing-value", message).at(node.span().after(), "missing here"));
     }
-    Some(GarpExtraInterfaces { every: Duration::from_secs(every?.unsigned_abs()), all })
+    Some(GarpExtraInterfaces { every: Duration::from_secs(every?), all })
 }

@@ -68,32 +68,54 @@ impl NameKind {
     }
 }
 
-/// Where the files are, and what was read of them.
-#[derive(Debug)]
-pub(super) struct IprouteNames {
+/// Where the files are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Directories {
     usr: PathBuf,
     etc: PathBuf,
-    read: HashMap<NameKind, Vec<(u32, String)>>,
 }
 
-impl Default for IprouteNames {
+impl Default for Directories {
     fn default() -> Self {
-        Self { usr: "/usr/share/iproute2".into(), etc: "/etc/iproute2".into(), read: HashMap::new() }
+        Self { usr: "/usr/share/iproute2".into(), etc: "/etc/iproute2".into() }
     }
 }
 
+/// Where the files are, and what was read of them.
+#[derive(Debug, Default)]
+pub(super) struct IprouteNames {
+    used: Directories,
+    /// What `global_defs` says so far: it holds for the whole configuration, wherever it stands.
+    said: Directories,
+    /// What is used was said when the configuration was read before.
+    known: bool,
+    read: HashMap<NameKind, Vec<(u32, String)>>,
+}
+
 impl IprouteNames {
-    /// Takes the directories from `global_defs`; they hold for what stands below.
+    /// Names from these directories, whatever is said later.
+    pub(super) fn of(directories: Directories) -> Self {
+        Self { used: directories, known: true, ..Self::default() }
+    }
+
+    /// Takes the directories from `global_defs`.
     pub(super) fn global_defs(&mut self, node: &Node) {
         for child in node.children.iter().filter(|child| !child.bad) {
             let directory = match child.keyword.name {
-                "iproute_usr_dir" => &mut self.usr,
-                "iproute_etc_dir" => &mut self.etc,
+                "iproute_usr_dir" => &mut self.said.usr,
+                "iproute_etc_dir" => &mut self.said.etc,
                 _ => continue,
             };
             *directory = child.arg(0).unwrap_or_default().into();
-            self.read.clear();
         }
+        if !self.known && self.read.is_empty() {
+            self.used = self.said.clone();
+        }
+    }
+
+    /// The directories that would have been the right ones, if names were looked up in others.
+    pub(super) fn too_late(&self) -> Option<&Directories> {
+        (!self.read.is_empty() && self.used != self.said).then_some(&self.said)
     }
 
     /// The number that is meant: itself, or what its name stands for.
@@ -101,7 +123,7 @@ impl IprouteNames {
         if let Some(number) = number(text) {
             return number.ok().filter(|number| *number <= kind.most());
         }
-        let (usr, etc) = (&self.usr, &self.etc);
+        let Directories { usr, etc } = &self.used;
         let entries = self.read.entry(kind).or_insert_with(|| read(kind, usr, etc));
         entries.iter().find(|(_, name)| name == text).map(|(number, _)| *number)
     }
@@ -190,7 +212,7 @@ mod tests {
             let _ = std::fs::create_dir_all(path.parent().unwrap_or(&base));
             assert!(std::fs::write(&path, text).is_ok());
         }
-        let mut names = IprouteNames { usr, etc, read: HashMap::new() };
+        let mut names = IprouteNames::of(Directories { usr, etc });
         let found = ["usr", "etc", "too", "hidden", "added", "other", "main"]
             .map(|name| names.find(NameKind::Table, name));
         let _ = std::fs::remove_dir_all(&base);

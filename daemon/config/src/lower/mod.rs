@@ -17,6 +17,7 @@ mod global;
 mod group;
 mod instance;
 mod iproute_names;
+mod link_local;
 mod observability;
 mod option_line;
 mod path;
@@ -52,6 +53,8 @@ mod vmac_users;
 use std::collections::{HashMap, HashSet};
 
 pub(crate) use self::checker::pattern::Patterns;
+pub(crate) use self::iproute_names::Directories;
+use self::iproute_names::IprouteNames;
 use crate::diagnostics::Diagnostic;
 use crate::model::{
     BfdSession, Config, GarpGroup, InterfaceAddress, Name, Route, Rule, Ssl, TrackFile, TrackProcess,
@@ -102,6 +105,21 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
+    /// With the directories of iproute2 that an earlier reading found, if one did.
+    pub(crate) fn new(iproute: Option<Directories>) -> Self {
+        let mut draft = Self::default();
+        if let Some(directories) = iproute {
+            draft.routing.names = IprouteNames::of(directories);
+        }
+        draft
+    }
+
+    /// The directories of iproute2 that names should have been looked up in, if they were looked up in others: they are
+    /// said below.
+    pub(crate) fn iproute(&self) -> Option<&Directories> {
+        self.routing.names.too_late()
+    }
+
     /// Takes one block (or line) of the top level.
     pub(crate) fn take(&mut self, node: &Node, context: &mut Context) {
         if !node.bad {

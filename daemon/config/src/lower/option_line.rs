@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::iproute_names::{IprouteNames, NameKind};
 use crate::diagnostics::Diagnostic;
-use crate::line_values::{line_interface, line_number};
+use crate::line_values::{line_interface, line_number, line_value};
 use crate::model::{Family, Name, Realms};
 use crate::preprocess::Context;
 use crate::words::Word;
@@ -57,11 +57,7 @@ impl<'a> OptionLine<'a> {
     /// The value of an option.
     pub(super) fn value(&mut self, option: &Word) -> Option<&'a Word> {
         let value = self.next();
-        if value.is_none() {
-            let diagnostic = Diagnostic::error("missing-value", format!("`{}` needs a value", option.text));
-            self.context.report(diagnostic.at(option.span.after(), "missing here"));
-        }
-        value
+        line_value(option, value, self.context)
     }
 
     /// Reports a problem with a word.
@@ -79,8 +75,7 @@ impl<'a> OptionLine<'a> {
     /// A whole number.
     pub(super) fn number<T: TryFrom<i64>>(&mut self, option: &Word, least: i64, most: i64) -> Option<T> {
         let value = self.value(option)?;
-        let number = line_number(value, least, most, &format!("`{}`", option.text), self.context)?;
-        T::try_from(number).ok()
+        line_number(value, least, most, &format!("`{}`", option.text), self.context)
     }
 
     /// A number of 32 bits.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::instance::{InstanceDraft, Placed};
+use super::link_local::is_link_local_group;
 use crate::diagnostics::Diagnostic;
 use crate::line_values::line_number;
 use crate::model::{Name, UnicastChecksum, UnicastPeer, Usual};
@@ -62,7 +63,7 @@ pub(super) fn read(draft: &mut InstanceDraft, node: &Node, context: &mut Context
             let group = node
                 .address(0)
                 .filter(|group| draft.is_of_family(*group, "multicast group", value_at, context))
-                .filter(|group| is_link_local_group(*group, value_at, context));
+                .filter(|group| is_of_link(*group, value_at, context));
             draft.path.make_mut().multicast = group.map(|group| (group, value_at));
         }
         "track_src_ip" => draft.path.make_mut().track_source = true,
@@ -107,11 +108,11 @@ fn source(draft: &mut InstanceDraft, node: &Node, context: &mut Context) {
     draft.path.make_mut().source = right.then_some((address, at));
 }
 
-/// Adverts don't leave the link: is the group one of IPv4, or one of IPv6 with that scope (RFC 4291 §2.7)?
-fn is_link_local_group(group: IpAddr, at: Span, context: &mut Context) -> bool {
+/// Adverts don't leave the link: is the group one of IPv4, or one of IPv6 with that scope?
+fn is_of_link(group: IpAddr, at: Span, context: &mut Context) -> bool {
     let right = match group {
         IpAddr::V4(_) => true,
-        IpAddr::V6(group) => matches!(group.octets(), [0xff, flags, ..] if flags & 0xf == 2),
+        IpAddr::V6(group) => is_link_local_group(group),
     };
     if !right {
         let diagnostic = Diagnostic::error("invalid-address", format!("`{group}` is no group of the link"));
@@ -171,7 +172,7 @@ fn peer(address: IpAddr, first: &Word, words: &[Word], context: &mut Context) ->
             );
             break;
         };
-        *slot = line_number(value, 0, 255, &word.text, context).map(|value| value as u8);
+        *slot = line_number(value, 0, 255, &word.text, context);
         at += 2;
     }
     let (least, most) = (peer.min_ttl.unwrap_or(0), peer.max_ttl.unwrap_or(u8::MAX));

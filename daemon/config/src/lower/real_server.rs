@@ -5,8 +5,7 @@ use std::net::IpAddr;
 use super::checker::{BfdDraft, CheckerDraft, FileDraft};
 use super::forwarding::forwarding;
 use super::script::script;
-use super::timing::Timing;
-use crate::model::{Forwarding, Name, Script};
+use crate::model::{CheckTiming, Forwarding, Name, Script};
 use crate::preprocess::Context;
 use crate::source::Span;
 use crate::tree::Node;
@@ -29,7 +28,7 @@ pub(super) struct RealDraft {
     pub(super) notify_down: Option<Script>,
     pub(super) virtualhost: Option<Name>,
     pub(super) snmp_name: Option<Name>,
-    pub(super) timing: Timing,
+    pub(super) timing: CheckTiming,
     pub(super) checkers: Vec<CheckerDraft>,
     pub(super) file_checks: Vec<FileDraft>,
     pub(super) bfd_checks: Vec<BfdDraft>,
@@ -54,7 +53,7 @@ impl RealDraft {
             notify_down: None,
             virtualhost: None,
             snmp_name: None,
-            timing: Timing::default(),
+            timing: CheckTiming::default(),
             checkers: Vec::new(),
             file_checks: Vec::new(),
             bfd_checks: Vec::new(),

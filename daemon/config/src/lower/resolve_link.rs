@@ -1,6 +1,7 @@
 //! What an instance sends on: its interface, VMAC or VRF, and whether it is unicast.
 
 use super::instance::InstanceDraft;
+use super::link_local::is_link_local;
 use super::vmac::{KindDraft, VmacDraft};
 use crate::diagnostics::{Diagnostic, Outcome};
 use crate::model::{ConfigFault, Family, LinkTarget, Name};
@@ -30,13 +31,6 @@ pub(super) fn interface(draft: &mut InstanceDraft, context: &mut Context) -> Opt
             ),
     );
     None
-}
-
-fn is_link_local(address: std::net::IpAddr) -> bool {
-    match address {
-        std::net::IpAddr::V4(_) => false,
-        std::net::IpAddr::V6(address) => address.is_unicast_link_local(),
-    }
 }
 
 /// Unicast as far as it may be; `None` outside when the instance cannot run (reported), inside why it stays in FAULT.

@@ -10,10 +10,9 @@ use super::Draft;
 use super::forwarding::forwarding;
 use super::real_server::RealDraft;
 use super::script::script;
-use super::timing::Timing;
 use crate::diagnostics::Diagnostic;
 use crate::line_values::line_number;
-use crate::model::{Family, Forwarding, FwMark, Name, Protocol, SchedulerFlags, Script};
+use crate::model::{CheckTiming, Family, Forwarding, FwMark, Name, Protocol, SchedulerFlags, Script};
 use crate::preprocess::Context;
 use crate::source::Span;
 use crate::tree::Node;
@@ -45,7 +44,7 @@ pub(super) struct ServerDraft {
     pub(super) persistence_engine: Option<Name>,
     pub(super) protocol: Option<(Protocol, Span)>,
     pub(super) one_packet: Option<Span>,
-    pub(super) timing: Timing,
+    pub(super) timing: CheckTiming,
     pub(super) quorum: Option<(u32, Span)>,
     pub(super) hysteresis: Option<(u32, Span)>,
     pub(super) weight: u32,
@@ -82,7 +81,7 @@ impl Draft {
             persistence_engine: None,
             protocol: None,
             one_packet: None,
-            timing: Timing::default(),
+            timing: CheckTiming::default(),
             quorum: None,
             hysteresis: None,
             weight: 1,
@@ -124,7 +123,7 @@ fn target(node: &Node, context: &mut Context) -> Option<Target> {
     }
     match (&*first.text, second) {
         ("fwmark", Some(mark)) => line_number(mark, 1, i64::from(u32::MAX), "fwmark", context)
-            .map(|mark| Target::Mark(FwMark(mark as u32))),
+            .map(|mark| Target::Mark(FwMark(mark))),
         ("group", Some(name)) => Some(Target::Group((&*name.text).into())),
         (text, port) => {
             let Some(address) = crate::values::host(text) else {
@@ -137,7 +136,7 @@ fn target(node: &Node, context: &mut Context) -> Option<Target> {
             };
             let port = match port {
                 None => 0,
-                Some(word) => line_number(word, 0, 65535, "port", context)? as u16,
+                Some(word) => line_number(word, 0, u16::MAX.into(), "port", context)?,
             };
             Some(Target::Address(SocketAddr::new(address, port)))
         }

@@ -70,7 +70,7 @@ fn entry(words: &[Word], context: &mut Context) -> Option<GroupEntry> {
             }
         };
         return line_number(mark, 1, i64::from(u32::MAX), "fwmark", context)
-            .map(|mark| GroupEntry::FwMark { mark: FwMark(mark as u32), family });
+            .map(|mark| GroupEntry::FwMark { mark: FwMark(mark), family });
     }
     let range = match range(&first.text) {
         Ok(range) => range,
@@ -81,7 +81,7 @@ fn entry(words: &[Word], context: &mut Context) -> Option<GroupEntry> {
     };
     let port = match words.get(1) {
         None => 0,
-        Some(word) => line_number(word, 0, 65535, "port", context)? as u16,
+        Some(word) => line_number(word, 0, u16::MAX.into(), "port", context)?,
     };
     Some(GroupEntry::Addresses { range, port })
 }

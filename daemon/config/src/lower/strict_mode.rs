@@ -1,6 +1,7 @@
 //! What `strict_mode` (or `vrrp_strict`) does not go with: keepalived leaves it out and says so, and so do we.
 
 use super::instance::InstanceDraft;
+use super::link_local::is_link_local;
 use crate::diagnostics::Diagnostic;
 use crate::model::{Family, Global, Priority, VrrpVersion};
 use crate::preprocess::Context;
@@ -53,7 +54,7 @@ pub(super) fn check(
     }
     if let Some((address, span)) = draft.addresses.first()
         && Family::of(address.address) == Family::V6
-        && !link_local(address.address)
+        && !is_link_local(address.address)
     {
         let message = "in strict mode the first IPv6 address is a link-local one (RFC 9568 §5.2.9)";
         context.report(Diagnostic::error("strict", message).at(*span, "not link-local"));
@@ -76,11 +77,4 @@ pub(super) fn down_timer_adverts(
             .at(at, format!("{DOWN_TIMER_ADVERTS} is used")),
     );
     DOWN_TIMER_ADVERTS
-}
-
-fn link_local(address: std::net::IpAddr) -> bool {
-    match address {
-        std::net::IpAddr::V4(_) => false,
-        std::net::IpAddr::V6(address) => address.is_unicast_link_local(),
-    }
 }

@@ -1,9 +1,9 @@
 //! What virtual servers, real servers and checkers may all say of when checks are made: the inner one's word counts.
 
-pub(super) use crate::model::CheckTiming as Timing;
+use crate::model::CheckTiming;
 use crate::tree::Node;
 
-impl Timing {
+impl CheckTiming {
     /// Takes a keyword; false when it is none of these.
     pub(super) fn take(&mut self, node: &Node) -> bool {
         match node.keyword.name {

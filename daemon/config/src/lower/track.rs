@@ -138,8 +138,7 @@ fn weight(value: &Word, kind: Kind, context: &mut Context) -> Option<i32> {
         return used;
     }
     if used.is_none() {
-        return line_number(value, i64::from(-most), i64::from(most), "weight", context)
-            .map(|weight| weight as i32);
+        return line_number(value, i64::from(-most), i64::from(most), "weight", context);
     }
     used
 }

@@ -64,7 +64,7 @@ fn init(node: &Node, context: &mut Context) -> InitFile {
             made.overwrite = true;
         } else if text.starts_with(|first: char| first.is_ascii_digit() || first == '-') {
             let value = line_number(word, i32::MIN.into(), i32::MAX.into(), "init_file", context);
-            made.value = value.and_then(|value| i32::try_from(value).ok()).unwrap_or(0);
+            made.value = value.unwrap_or(0);
             if !(-SENSIBLE..=SENSIBLE).contains(&made.value) {
                 context.report(
                     Diagnostic::error("out-of-range", format!("{} is more than any priority", made.value))

@@ -7,6 +7,7 @@ use super::instance::InstanceDraft;
 use super::iproute_names::NameKind;
 use super::routing::Routing;
 use crate::diagnostics::Diagnostic;
+use crate::line_values::line_value;
 use crate::model::{Family, IpvlanMode, Name, Prefix, VirtualRouterId, Vmac, VmacKind};
 use crate::preprocess::Context;
 use crate::source::Span;
@@ -104,12 +105,11 @@ pub(super) fn read(draft: &mut InstanceDraft, node: &Node, routing: &mut Routing
     let mut made = VmacDraft { at: node.name.span, interface: None, group: None, kind };
     let mut words = node.args.iter();
     while let Some(word) = words.next() {
-        let value = matches!(&*word.text, "group" | "name").then(|| words.next());
+        let value = matches!(&*word.text, "group" | "name")
+            .then(|| words.next())
+            .map(|value| line_value(word, value, context));
         match (&*word.text, value) {
-            (_, Some(None)) => {
-                let diagnostic = Diagnostic::error("missing-value", format!("`{}` needs a value", word.text));
-                context.report(diagnostic.at(word.span.after(), "missing here"));
-            }
+            (_, Some(None)) => {}
             ("group", Some(Some(value))) => group(&mut made, value, routing, context),
             (_, Some(Some(value))) => name(&mut made, value, routing, context),
             (_, None) => match &mut made.kind {

@@ -1,5 +1,5 @@
-//! Habits from other languages: `=` and `:` between a keyword and its value, `;` at the end of a line, `//` for a
-//! comment.
+//! What comes from elsewhere: habits of other languages (`=` and `:` between a keyword and its value, `;` at the end of a
+//! line, `//` for a comment), and the marks of a merge that nobody finished.
 
 use super::{Parser, Reading, Statement};
 use crate::diagnostics::Diagnostic;
@@ -10,9 +10,33 @@ use crate::words::Word;
 /// What begins a comment elsewhere.
 const COMMENT_MARKS: &[&str] = &["//", "/*", "*/", "--", "<!--", ";"];
 
+/// What version control puts between the sides of a merge that needs somebody to decide.
+const MERGE_MARKS: &[&str] = &["<<<<<<<", "|||||||", "=======", ">>>>>>>"];
+
 impl Parser<'_> {
-    /// Is this the beginning of a comment of another language? Says so.
-    pub(super) fn is_foreign_comment(&mut self, name: &Word) -> bool {
+    /// Is this left from a merge? Says so once a merge.
+    fn is_merge_mark(&mut self, name: &Word) -> bool {
+        let Some(mark) = MERGE_MARKS.iter().find(|mark| **mark == &*name.text) else { return false };
+        if self.merges == 0 {
+            self.context.report(
+                Diagnostic::error("foreign-syntax", "a merge was left unfinished here")
+                    .at(name.span, "no keyword but a mark of version control")
+                    .help("keep one side, and take out the other and the lines with `<<<<<<<`, `=======` and `>>>>>>>`"),
+            );
+        }
+        self.merges = match *mark {
+            "<<<<<<<" => self.merges + 1,
+            ">>>>>>>" => self.merges.saturating_sub(1),
+            _ => self.merges.max(1),
+        };
+        true
+    }
+
+    /// Is this the beginning of a comment of another language, or a mark of version control? Says so.
+    pub(super) fn is_foreign(&mut self, name: &Word) -> bool {
+        if self.is_merge_mark(name) {
+            return true;
+        }
         let Some(mark) = COMMENT_MARKS.iter().find(|mark| name.text.starts_with(**mark)) else {
             return false;
         };

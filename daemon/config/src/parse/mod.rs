@@ -83,6 +83,10 @@ pub(crate) struct Parser<'a> {
     closed: Option<(BlockId, Word, Span)>,
     /// Surplus braces in a row: the diagnostic waits for the last.
     surplus: Option<(Span, Span)>,
+    /// Where the sync group begins of which it was said that its members don't stand in `group`.
+    stray_members_of: Option<Span>,
+    /// How many unfinished merges, in one another, these lines are of.
+    merges: u32,
     said_unbuilt: Vec<(BlockId, &'static str)>,
     said_old: Vec<Box<str>>,
     /// What counts once in the blocks that are one wherever they stand, the top level and `global_defs`, and was given.
@@ -107,6 +111,8 @@ impl<'a> Parser<'a> {
             stack: Vec::new(),
             closed: None,
             surplus: None,
+            stray_members_of: None,
+            merges: 0,
             said_unbuilt: Vec::new(),
             said_old: Vec::new(),
             given: Vec::new(),
@@ -183,7 +189,7 @@ impl<'a> Parser<'a> {
             self.block_among_lines(name);
             return;
         }
-        if self.is_keyword_among_lines(name) || self.is_foreign_comment(name) {
+        if self.is_keyword_among_lines(name) || self.is_foreign(name) {
             return;
         }
         if let Some(node) = self.node() {
@@ -334,6 +340,14 @@ impl<'a> Parser<'a> {
                 Diagnostic::note("no-effect", format!("`{}` has no effect", keyword.name))
                     .at(name.span, "only for Linux 2.2; can be left out"),
             );
+        } else if keyword.still_acts {
+            self.said_unbuilt.push((block, keyword.name));
+            if !found.old_spelling {
+                self.context.report(
+                    Diagnostic::note("deprecated-keyword", format!("`{}` is old", keyword.name))
+                        .at(name.span, format!("still understood; {} says more", keyword.replaced_by)),
+                );
+            }
         } else if !keyword.replaced_by.is_empty() {
             self.said_unbuilt.push((block, keyword.name));
             self.context.report(

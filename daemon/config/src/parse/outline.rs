@@ -354,6 +354,17 @@ impl Outline {
         }
     }
 
+    /// Is this word a keyword that opens a block, here or elsewhere, or was one meant? No `{` is missing after others.
+    pub(super) fn may_open(&mut self, number: u32, stack: &[Open]) -> bool {
+        let here = match stack.last().map_or(Shape::Keywords(BlockId::Root), |open| open.shape) {
+            Shape::Keywords(block) => {
+                matches!(self.meaning(block, number, true), Meaning::Opens(_) | Meaning::Misspelt(Some(_)))
+            }
+            Shape::Lines | Shape::Skipped => false,
+        };
+        here || self.shape_elsewhere(number) != Shape::Skipped
+    }
+
     /// Runs from an entry on to `end`, with one brace changed. Gives up when the cost is above `most`.
     pub(super) fn run(
         &mut self,

@@ -16,7 +16,7 @@ impl Parser<'_> {
     /// Decides what a word that is no keyword here is. Some when it is clear what was meant.
     pub(super) fn recover_unknown(&mut self, name: &Word, words: &[Word]) -> Option<Statement> {
         let opens = matches!(self.items.peek(self.context), Some(Item::Open(_)));
-        if !opens && self.is_foreign_comment(name) {
+        if !opens && (self.is_foreign(name) || self.is_stray_member(name, words)) {
             return None;
         }
         let meant = self.unknown(name, words, opens);
@@ -71,6 +71,30 @@ impl Parser<'_> {
         Some(Statement { found, name: words.first()?.clone(), words, misspelt: true })
     }
 
+    /// Is this the name of an instance that stands in a sync group itself, not in its `group`? Says so once a group.
+    fn is_stray_member(&mut self, name: &Word, words: &[Word]) -> bool {
+        let Some(opened) = self.stack.last().map(|frame| frame.opened) else { return false };
+        if self.block() != BlockId::SyncGroup
+            || words.len() > 1
+            || !schema::blocks_with(&name.text).is_empty()
+            || suggest::meant(BlockId::SyncGroup, words, false).is_some()
+        {
+            return false;
+        }
+        if self.stray_members_of == Some(opened) {
+            return true;
+        }
+        self.stray_members_of = Some(opened);
+        self.lost_keywords.push("group");
+        let message = format!("`{}` is no keyword of {}", name.text, BlockId::SyncGroup);
+        self.context.report(
+            Diagnostic::error("unknown-keyword", message)
+                .at(name.span, "not in `group`")
+                .help("put the names of the members into `group { … }`"),
+        );
+        true
+    }
+
     /// Says where the keyword could stand.
     fn elsewhere(&mut self, diagnostic: Diagnostic, name: &Word) -> Diagnostic {
         let blocks = schema::blocks_with(&name.text);
@@ -81,7 +105,11 @@ impl Parser<'_> {
                 .map(|found| found.keyword.name),
         );
         if blocks.is_empty() {
-            return diagnostic.at(name.span, "not known");
+            let diagnostic = diagnostic.at(name.span, "not known");
+            return match suggest::begins_with(self.block(), &name.text) {
+                Some(keyword) => diagnostic.help(format!("perhaps `{keyword}` is meant")),
+                None => diagnostic,
+            };
         }
         let diagnostic = diagnostic.at(name.span, "does not belong here");
         if let Some((block, closed, brace)) = &self.closed

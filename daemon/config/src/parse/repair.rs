@@ -191,7 +191,7 @@ impl Trouble {
     }
 
     /// The changes that can be made at an entry.
-    fn candidates(&self, outline: &Outline, at: usize) -> Vec<Edit> {
+    fn candidates(&self, outline: &mut Outline, at: usize) -> Vec<Edit> {
         let mut edits = Vec::with_capacity(4);
         let within = |at: usize| at > 0 && outline.is_followed_by_open(at - 1);
         if !self.open_before(at).is_empty() && !within(at) {
@@ -205,7 +205,11 @@ impl Trouble {
                 edits.extend(elsewhere.rev().map(|to| Edit::MoveClose(at, to)));
             }
             Some(Token::Open) => edits.push(Edit::TakeOpen(at)),
-            Some(Token::Line(_)) if !outline.is_followed_by_open(at) => edits.push(Edit::PutOpen(at)),
+            Some(Token::Line(number))
+                if !outline.is_followed_by_open(at) && outline.may_open(number, self.open_before(at)) =>
+            {
+                edits.push(Edit::PutOpen(at));
+            }
             Some(Token::Line(_)) | None => {}
         }
         edits

@@ -53,7 +53,8 @@ enum Grown {
 
 impl Grown {
     fn fits(self, rest: &str, keyword: &Keyword) -> bool {
-        if rest.trim_end_matches([';', ',']).is_empty() {
+        // No value begins with `_`: that is rather another name.
+        if rest.trim_end_matches([';', ',']).is_empty() || rest.starts_with('_') {
             return false;
         }
         let letter = |c: char| c.is_alphabetic() || c == '_' || c == '-';
@@ -91,6 +92,13 @@ fn missing_space(block: BlockId, words: &[Word], grown: Grown) -> Option<Meant> 
     // `priority: 100`, `priority= 100` and `priority =100` all have their value in the next word, or in this one.
     let replacement = if value.is_empty() { name.to_owned() } else { format!("{name} {value}") };
     Some(Meant { keyword: name, replacement, words: 1, message })
+}
+
+/// `interface_name`: a keyword with another word grown on, which may be what was meant.
+pub(super) fn begins_with(block: BlockId, written: &str) -> Option<&'static str> {
+    let names = schema::keywords(block).iter().flat_map(Keyword::names);
+    let fits = |name: &&str| written.strip_prefix(name).is_some_and(|rest| rest.starts_with('_'));
+    names.filter(fits).max_by_key(|name| name.len())
 }
 
 fn nearest(block: BlockId, written: &str, words: usize, opens: bool) -> Option<(usize, Meant)> {

@@ -268,9 +268,12 @@ fn existing(
         let what = if missing.len() == 1 { "no file" } else { "none of these files:" };
         let message = format!("there is {what} {}", missing.join(", "));
         let diagnostic = lack(strict, "missing-include", message).at(span, "included here");
-        context.report(match pattern.starts_with(['"', '\'']) {
-            true => diagnostic.help("the name of a file is written without quotes"),
-            false => diagnostic,
+        context.report(match pattern.chars().next() {
+            Some('"' | '\'') => diagnostic.help("the name of a file is written without quotes"),
+            Some('~') => {
+                diagnostic.help("`~` is not expanded here: write the whole path of the home directory")
+            }
+            _ => diagnostic,
         });
     } else if files.is_empty() && wild && checks.wildcard {
         let message = format!("no file matches `{pattern}`");

@@ -149,8 +149,12 @@ pub struct Keyword {
     pub again: Again,
     /// A word too many makes the line void; elsewhere it is only said to have no effect.
     pub exact: bool,
+    /// Of a whole number out of range the nearest that is in it counts; elsewhere the line has no effect.
+    pub nearest: bool,
     /// What to use in place of it; it is accepted without effect or with the effect of that.
     pub replaced_by: &'static str,
+    /// It does what it always did, although something has replaced it.
+    pub still_acts: bool,
 }
 
 /// A keyword with values.
@@ -167,7 +171,9 @@ pub(crate) const fn kw(name: &'static str, args: &'static [Arg], help: &'static 
         example: "",
         again: Again::Replaces,
         exact: false,
+        nearest: false,
         replaced_by: "",
+        still_acts: false,
     }
 }
 
@@ -227,9 +233,17 @@ impl Keyword {
         self.exact = true;
         self
     }
+    pub(crate) const fn nearest(mut self) -> Self {
+        self.nearest = true;
+        self
+    }
     pub(crate) const fn last_counts(mut self) -> Self {
         self.again = Again::LastCounts;
         self
+    }
+    pub(crate) const fn superseded_by(mut self, by: &'static str) -> Self {
+        self.still_acts = true;
+        self.replaced_by(by)
     }
     pub(crate) const fn replaced_by(mut self, by: &'static str) -> Self {
         self.replaced_by = by;

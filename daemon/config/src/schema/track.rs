@@ -17,7 +17,8 @@ pub(super) const VRRP_SCRIPT: &[Keyword] = &[
         "Added to the priority on success (or, below 0, on failure); 0 makes failure a fault.",
     )
     .default("0")
-    .example("weight -20"),
+    .example("weight -20")
+    .nearest(),
     kw("rise", &[one("NUMBER", Kind::Int(1, i32::MAX as i64))], "Successes in a row until it counts as up.")
         .default("1")
         .example("rise 2"),

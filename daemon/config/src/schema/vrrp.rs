@@ -313,6 +313,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
         "Interface of the IPVS connection synchronisation that follows this instance; `lvs_sync_daemon` in global_defs says more.",
     )
     .old(&["lvs_sync_daemon_inteface"])
+    .superseded_by("`lvs_sync_daemon` in `global_defs`")
     .example("lvs_sync_daemon_interface eth1").first_counts(),
     kw(
         "garp_master_delay",

@@ -21,6 +21,12 @@ pub(crate) fn whole(text: &str, least: i64, most: i64) -> Result<i64, Problem> {
     }
 }
 
+/// The whole number within bounds that is nearest to one that may be out of them.
+pub(super) fn nearest_whole(text: &str, least: i64, most: i64) -> i64 {
+    let beyond = if text.trim_start().starts_with('-') { least } else { most };
+    text.trim().parse().map_or(beyond, |value: i64| value.clamp(least, most))
+}
+
 /// Says when a decimal has more decimals than are kept; its value, in steps of the last of them, is rounded.
 pub(crate) fn exact(text: &str, places: u32, value: u64) -> Result<(), Problem> {
     let decimals = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());

@@ -78,7 +78,18 @@ fn tracked_scripts() {
             })
         }),
         ("script /bin/true root", &["extra-words"], 0, "/track_scripts/0/script/user", || json!(null)),
-        ("script /bin/true\nweight 254", &["out-of-range"], 4, "/track_scripts/0/weight", || json!(0)),
+        ("script /bin/true\nweight 254", &["out-of-range"], 4, "/track_scripts/0/weight", || json!(253)),
+        ("script /bin/true\nweight -300 reverse", &["out-of-range"], 4, "/track_scripts/0/weight", || {
+            json!(-253)
+        }),
+        (
+            "script /bin/true\nweight -99999999999999999999",
+            &["out-of-range"],
+            4,
+            "/track_scripts/0/weight",
+            || json!(-253),
+        ),
+        ("script /bin/true\nweight much", &["invalid-number"], 4, "/track_scripts/0/weight", || json!(0)),
         ("interval 1", &["missing-script"], 4, "/track_scripts", || json!([])),
     ];
     check(cases, |text| format!("vrrp_script S {{\n{text}\n}}\n"));

@@ -38,6 +38,9 @@ fn what_is_missing_is_said_and_the_strict_includes_make_it_a_mistake() {
     assert_eq!(read("include none*"), (0, vec![]));
     assert_eq!(read("includem nothing"), (3, vec!["missing-include"]));
     assert_eq!(read("includea none*"), (3, vec!["missing-include"]));
+    // glob(3) could take it for a home directory; keepalived does not ask for that.
+    assert_eq!(read("include ~/nothing"), (0, vec!["missing-include"]));
+    assert_eq!(read("include ~root/.none*"), (0, vec![]));
     assert_eq!(read("include main.conf"), (3, vec!["circular-include"]));
 }
 

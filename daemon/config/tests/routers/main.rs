@@ -148,3 +148,31 @@ fn an_owner_in_a_group_takes_the_weights_of_what_the_group_tracks() {
         .collect();
     assert_eq!(weights, [0]);
 }
+
+#[test]
+fn directories_of_iproute2_hold_for_the_whole_configuration_wherever_they_are_said() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    for (name, text) in [("etc", "77 blue\n"), ("other", "78 red\n")] {
+        std::fs::create_dir(path(name)).expect("made");
+        std::fs::write(path(name) + "/rt_tables", text).expect("written");
+    }
+    let instance = |table: &str| {
+        format!(
+            "vrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {{\n10.0.0.1\n}}\n\
+             virtual_routes {{\n10.1.0.0/16 via 10.0.0.9 table {table}\n}}\n}}\n"
+        )
+    };
+    let etc = |name: &str| format!("global_defs {{\niproute_etc_dir {}\n}}\n", path(name));
+    for (text, good) in [
+        (etc("etc") + &instance("blue"), true),
+        (instance("blue") + &etc("etc"), true),
+        // As in keepalived, the last one counts, for what stands above it too.
+        (etc("other") + &instance("blue") + &etc("etc"), true),
+        (etc("other") + &instance("red") + &etc("etc"), false),
+        (instance("main") + &etc("etc"), true),
+    ] {
+        let loaded = read(&text);
+        assert_eq!(mistakes(&loaded).is_empty(), good, "{}", loaded.diagnostics.render_text(false));
+    }
+}

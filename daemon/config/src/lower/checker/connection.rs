@@ -1,10 +1,11 @@
 //! Where a checker connects to as written, and what it inherits.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::Around;
 use crate::diagnostics::Diagnostic;
+use crate::lower::link_local::is_link_local;
 use crate::model::{Connection, FwMark, Name};
 use crate::preprocess::Context;
 use crate::source::Span;
@@ -102,12 +103,4 @@ impl ConnectionDraft {
 
 fn mixed(node: &Node, message: &str, context: &mut Context) {
     context.report(Diagnostic::error("family-mix", message).at(node.arg_span(0), "has no effect"));
-}
-
-/// fe80::/10 (RFC 4291 §2.5.6).
-fn is_link_local(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(_) => false,
-        IpAddr::V6(address) => Ipv6Addr::is_unicast_link_local(&address),
-    }
 }

@@ -18,9 +18,8 @@ use std::time::Duration;
 pub(super) use connection::ConnectionDraft;
 pub(super) use passive::{BfdDraft, FileDraft};
 
-use super::timing::Timing;
 use crate::diagnostics::Diagnostic;
-use crate::model::{Checker, CheckerKind, DnsCheck, DnsRecord, Name};
+use crate::model::{CheckTiming, Checker, CheckerKind, DnsCheck, DnsRecord, Name};
 use crate::preprocess::Context;
 use crate::source::Span;
 use crate::tree::Node;
@@ -33,7 +32,7 @@ pub(super) struct Around<'a> {
     /// Address of the real server, and the port to check.
     pub(super) server: SocketAddr,
     /// What real and virtual server say of checks.
-    pub(super) timing: Timing,
+    pub(super) timing: CheckTiming,
     /// `alpha` of the real server.
     pub(super) alpha: bool,
     /// The virtual server's own `delay_loop`.
@@ -49,7 +48,7 @@ pub(super) struct Around<'a> {
 /// A checker as written.
 #[derive(Debug)]
 pub(super) struct CheckerDraft {
-    timing: Timing,
+    timing: CheckTiming,
     alpha: Option<bool>,
     log_all_failures: bool,
     kind: KindDraft,
@@ -70,7 +69,7 @@ impl CheckerDraft {
     /// Reads a block of a real server of this address; `None` when something that it needs is missing (reported), or
     /// the keyword is no checker.
     pub(super) fn new(node: &Node, server: std::net::IpAddr, context: &mut Context) -> Option<Self> {
-        let mut timing = Timing::default();
+        let mut timing = CheckTiming::default();
         let mut alpha = None;
         let mut log_all_failures = false;
         let mut own: Vec<&Node> = Vec::with_capacity(node.children.len());

@@ -45,9 +45,7 @@ fn policy(node: &Node, context: &mut Context) -> Option<AdvertBuffers> {
     let mut read = |word: &Word| match &*word.text.to_ascii_uppercase() {
         "MTU" => Some(AdvertBuffers::Mtu),
         "ADVERT" => Some(AdvertBuffers::Advert),
-        _ => line_number(word, 0, u32::MAX.into(), "vrrp_rx_bufs_policy", context)
-            .and_then(|bytes| u32::try_from(bytes).ok())
-            .map(AdvertBuffers::Bytes),
+        _ => line_number(word, 0, u32::MAX.into(), "vrrp_rx_bufs_policy", context).map(AdvertBuffers::Bytes),
     };
     let all: Vec<AdvertBuffers> = node.args.iter().filter_map(&mut read).collect();
     let rank = |policy: &AdvertBuffers| match policy {

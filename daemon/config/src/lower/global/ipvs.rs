@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::GlobalDraft;
 use crate::diagnostics::Diagnostic;
-use crate::line_values::line_number;
+use crate::line_values::{line_number, line_value};
 use crate::lower::sync_daemon::SyncDaemonPlace;
 use crate::model::{LvsFlushOnStop, LvsSyncDaemon, LvsTimeouts};
 use crate::preprocess::Context;
@@ -34,17 +34,6 @@ impl GlobalDraft {
     }
 }
 
-/// The value after a word; reported when there is none.
-fn value<'a>(word: &Word, next: Option<&'a Word>, context: &mut Context) -> Option<&'a Word> {
-    if next.is_none() {
-        context.report(
-            Diagnostic::error("missing-value", format!("`{}` needs a value", word.text))
-                .at(word.span.after(), "missing here"),
-        );
-    }
-    next
-}
-
 /// `tcp 900 tcpfin 120 udp 300`
 fn timeouts(to: &mut LvsTimeouts, node: &Node, context: &mut Context) {
     const MOST: i64 = 31 * 86_400;
@@ -64,10 +53,10 @@ fn timeouts(to: &mut LvsTimeouts, node: &Node, context: &mut Context) {
                 continue;
             }
         };
-        let Some(value) = value(name, words.next(), context) else { return };
+        let Some(value) = line_value(name, words.next(), context) else { return };
         if let Some(seconds) = line_number(value, 0, MOST, &name.text, context) {
             // 0 leaves the kernel's as it is.
-            *slot = Some(Duration::from_secs(seconds.unsigned_abs())).filter(|timeout| !timeout.is_zero());
+            *slot = Some(Duration::from_secs(seconds)).filter(|timeout| !timeout.is_zero());
         }
     }
 }
@@ -110,10 +99,8 @@ fn sync_daemon(node: &Node, context: &mut Context) -> Option<(LvsSyncDaemon, boo
             );
             continue;
         }
-        let Some(value) = value(word, words.next(), context) else { break };
-        let mut number = |least, most| {
-            line_number(value, least, most, name, context).and_then(|number| u16::try_from(number).ok())
-        };
+        let Some(value) = line_value(word, words.next(), context) else { break };
+        let mut number = |least, most| line_number(value, least, most, name, context);
         match name {
             "inst" if made.instance.is_some() => context.report(
                 Diagnostic::error("duplicate-keyword", "`lvs_sync_daemon` follows one instance")
@@ -142,5 +129,5 @@ fn sync_daemon(node: &Node, context: &mut Context) -> Option<(LvsSyncDaemon, boo
 }
 
 fn id_of(word: &Word, context: &mut Context) -> Option<u8> {
-    line_number(word, 0, 255, "id", context).and_then(|id| u8::try_from(id).ok())
+    line_number(word, 0, 255, "id", context)
 }

@@ -1,6 +1,6 @@
 //! Mail: `router_id`, `smtp_…`, `notification_email…`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::{GlobalDraft, instead};
@@ -56,6 +56,16 @@ fn mail_server(node: &Node, context: &mut Context) -> Option<MailServer> {
     }
     let fits = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '.' | '_');
     let numbers_only = text.chars().all(|character| character.is_ascii_digit() || character == '.');
+    if let Some(address) = shortened(text) {
+        let message = format!("`{text}` is the short form of {address}");
+        let diagnostic = Diagnostic::warning("short-address", message).at(node.arg_span(0), "is this meant?");
+        context.report(diagnostic.suggest(
+            node.arg_span(0),
+            address.to_string(),
+            format!("did you mean `{address}`?"),
+        ));
+        return Some(MailServer::Address(SocketAddr::new(address.into(), port)));
+    }
     if text.is_empty() || numbers_only || !text.chars().all(fits) {
         context.report(
             Diagnostic::error("invalid-address", format!("`{text}` is neither an address nor a host name"))
@@ -64,4 +74,46 @@ fn mail_server(node: &Node, context: &mut Context) -> Option<MailServer> {
         return None;
     }
     Some(MailServer::Host(text.into(), port))
+}
+
+/// An IPv4 address of fewer than four numbers, or with octal ones, as inet_aton(3) reads it: the last number fills
+/// the rest.
+fn shortened(text: &str) -> Option<Ipv4Addr> {
+    let numbers = text.split('.').map(|part| {
+        let digits = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        let radix = if part.starts_with('0') { 8 } else { 10 };
+        digits.then(|| u32::from_str_radix(part, radix).ok())?
+    });
+    let numbers: Vec<u32> = numbers.collect::<Option<_>>()?;
+    let (last, bytes) = numbers.split_last()?;
+    let room = 4usize.checked_sub(bytes.len()).filter(|room| *room > 0)?;
+    let fits = bytes.iter().all(|byte| *byte <= 255) && u64::from(*last) < 1 << (8 * room);
+    let first = (0u32..).zip(bytes).map(|(index, byte)| byte << (24 - 8 * index)).sum::<u32>();
+    fits.then(|| Ipv4Addr::from(first | *last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_addresses_are_read_as_the_resolver_reads_them() {
+        for (text, address) in [
+            ("5", Some([0, 0, 0, 5])),
+            ("127.1", Some([127, 0, 0, 1])),
+            ("10.1.258", Some([10, 1, 1, 2])),
+            ("010.0.0.1", Some([8, 0, 0, 1])),
+            ("4294967295", Some([255; 4])),
+            ("4294967296", None),
+            ("256.1", None),
+            ("10.0.0.256", None),
+            ("10.0.0.0.1", None),
+            ("09.1", None),
+            ("10..1", None),
+            ("mail.1", None),
+            ("", None),
+        ] {
+            assert_eq!(shortened(text), address.map(Ipv4Addr::from), "{text}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::GlobalDraft;
 use crate::diagnostics::Diagnostic;
 use crate::lower::garp::extra_interfaces;
+use crate::lower::link_local::is_link_local_group;
 use crate::model::{Garp, VrrpVersion};
 use crate::preprocess::Context;
 use crate::tree::Node;
@@ -50,7 +51,7 @@ impl GlobalDraft {
             "vrrp_mcast_group6" => {
                 if let Some(IpAddr::V6(group)) = node.address(0) {
                     model.vrrp_mcast_group6 = group;
-                    if group.octets().get(1).is_none_or(|second| second & 0xf != 2) {
+                    if !is_link_local_group(group) {
                         context.report(
                             Diagnostic::warning(
                                 "invalid-address",

@@ -11,7 +11,7 @@ pub(super) const FILES: &[Keyword] = &[
     kw("umask", &[some("NUMBER | BIT[|BIT …]", Kind::Word)], "File mode mask.")
         .default("IXUSR|IRWXG|IRWXO")
         .example("umask IRWXG|IRWXO"),
-    kw("random_seed", &[one("SEED", Kind::Int(0, U32))], "Makes `${_RANDOM}` repeatable.")
+    kw("random_seed", &[one("SEED", Kind::Int(0, U32))], "Makes `${_RANDOM}` below it repeatable: any number of its range is as likely as another, but they are not those of random(3).")
         .example("random_seed 1"),
     kw(
         "include_check",
