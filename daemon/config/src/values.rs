@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use self::mend::With;
 use self::number::nearest_whole;
-pub(crate) use self::number::{decimal, exact, whole};
+pub(crate) use self::number::{decimal, exact, of_any_base, whole};
 use crate::diagnostics::Diagnostic;
 use crate::preprocess::Context;
 use crate::schema::{Arg, Body, Keyword, Kind, Need};
