@@ -8,6 +8,7 @@ mod bfd;
 mod blocks;
 mod checkers;
 mod compose;
+mod directives;
 mod global;
 mod observability;
 mod root;
@@ -21,6 +22,7 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 pub use blocks::BlockId;
+pub use directives::{DIRECTIVES, Directive, directive_of};
 
 /// Seconds in a day, the longest time that most timers take.
 pub(crate) const DAY: u64 = 86_400;
