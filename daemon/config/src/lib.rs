@@ -24,6 +24,7 @@ pub mod model;
 mod parse;
 mod places;
 mod preprocess;
+mod regular_file;
 pub mod schema;
 pub mod source;
 mod spelling;

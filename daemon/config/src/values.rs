@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use self::number::nearest_whole;
-pub(crate) use self::number::{decimal, exact, whole};
+pub(crate) use self::number::{decimal, exact, of_any_base, whole};
 use crate::diagnostics::Diagnostic;
 use crate::preprocess::Context;
 use crate::schema::{Arg, Body, Keyword, Kind, Need};

@@ -78,15 +78,17 @@ fn format_one(file: &Path, check: bool, options: &Options, out: &mut impl Write)
     Ok(true)
 }
 
-/// A text in canonical layout; `None` if a brace in it is wrong, which is said.
+/// A text in canonical layout; `None` if a brace in it is wrong, or if it is no text: that is said.
 fn formatted(name: &Path, text: &str, options: &Options) -> Option<String> {
     let options = Options { scripts: false, ..options.clone() };
     let diagnostics = keepwatch_config::load_text(name, text.to_owned(), &options).diagnostics;
-    if !diagnostics.has_wrong_braces() {
-        return Some(keepwatch_config::format(text));
-    }
+    let why = match (diagnostics.is_of_no_lines(), diagnostics.has_wrong_braces()) {
+        (false, false) => return Some(keepwatch_config::format(text)),
+        (true, _) => "it is no text",
+        (false, true) => "a brace is wrong",
+    };
     let said = diagnostics.render_text(terminal::has_colours(&io::stderr()));
-    terminal::complain(&format!("{said}{}: not changed, as a brace is wrong\n", name.display()));
+    terminal::complain(&format!("{said}{}: not changed, as {why}\n", name.display()));
     None
 }
 

@@ -308,6 +308,13 @@ impl Diagnostics {
         self.list.iter().any(|diagnostic| CODES.contains(&diagnostic.code))
     }
 
+    /// Is it not text, or not of lines? Then its bytes are better left alone.
+    pub fn is_of_no_lines(&self) -> bool {
+        const CODES: &[&str] = &["invalid-encoding", "line-ends"];
+        let mut errors = self.list.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+        errors.any(|diagnostic| CODES.contains(&diagnostic.code))
+    }
+
     /// How many mistakes.
     pub fn errors(&self) -> usize {
         self.errors

@@ -53,12 +53,11 @@ mod vmac_users;
 use std::collections::{HashMap, HashSet};
 
 pub(crate) use self::checker::pattern::Patterns;
-pub(crate) use self::iproute_names::Directories;
 use self::iproute_names::IprouteNames;
 use crate::diagnostics::Diagnostic;
 use crate::model::{
-    BfdSession, Config, GarpGroup, InterfaceAddress, Name, Route, Rule, Ssl, TrackFile, TrackProcess,
-    TrackScript, VirtualServerGroup,
+    BfdSession, Config, GarpGroup, InterfaceAddress, IprouteDirectories, Name, Route, Rule, Ssl, TrackFile,
+    TrackProcess, TrackScript, VirtualServerGroup,
 };
 use crate::preprocess::Context;
 use crate::source::Span;
@@ -106,7 +105,7 @@ pub(crate) struct Draft {
 
 impl Draft {
     /// With the directories of iproute2 that an earlier reading found, if one did.
-    pub(crate) fn new(iproute: Option<Directories>) -> Self {
+    pub(crate) fn new(iproute: Option<IprouteDirectories>) -> Self {
         let mut draft = Self::default();
         if let Some(directories) = iproute {
             draft.routing.names = IprouteNames::of(directories);
@@ -116,7 +115,7 @@ impl Draft {
 
     /// The directories of iproute2 that names should have been looked up in, if they were looked up in others: they are
     /// said below.
-    pub(crate) fn iproute(&self) -> Option<&Directories> {
+    pub(crate) fn iproute(&self) -> Option<&IprouteDirectories> {
         self.routing.names.too_late()
     }
 

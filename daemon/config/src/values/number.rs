@@ -21,6 +21,18 @@ pub(crate) fn whole(text: &str, least: i64, most: i64) -> Result<i64, Problem> {
     }
 }
 
+/// A number without sign as C writes it: decimal, octal after `0`, hexadecimal after `0x`. One that is too great is the
+/// greatest that there is.
+pub(crate) fn of_any_base(text: &str) -> Option<u64> {
+    let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => (digits, 16),
+        None if text.len() > 1 && text.starts_with('0') => (text, 8),
+        None => (text, 10),
+    };
+    let right = !digits.is_empty() && digits.chars().all(|digit| digit.is_digit(radix));
+    right.then(|| u64::from_str_radix(digits, radix).unwrap_or(u64::MAX))
+}
+
 /// The whole number within bounds that is nearest to one that may be out of them.
 pub(super) fn nearest_whole(text: &str, least: i64, most: i64) -> i64 {
     let beyond = if text.trim_start().starts_with('-') { least } else { most };
