@@ -85,6 +85,8 @@ pub(crate) struct Draft {
     static_routes: Vec<Route>,
     static_rules: Vec<Rule>,
     garp_groups: Vec<GarpGroup>,
+    /// The interfaces of all of them.
+    garp_interfaces: HashSet<Name>,
     servers: Vec<server::ServerDraft>,
     server_groups: Vec<VirtualServerGroup>,
     /// Groups of virtual servers that were left out: whoever uses one need not complain.
