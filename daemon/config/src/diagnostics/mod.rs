@@ -6,6 +6,7 @@
 
 mod json;
 mod missing;
+mod readable;
 mod render;
 
 use std::borrow::Cow;
@@ -179,11 +180,16 @@ impl Diagnostic {
     /// Whatever is quoted of a text in it can be shown.
     fn make_readable(&mut self) {
         let related = self.related.iter_mut().map(|(_, label)| label);
-        let suggestion =
-            self.suggestion.iter_mut().flat_map(|mend| [&mut mend.replacement, &mut mend.message]);
+        let suggestion = self.suggestion.iter_mut().map(|mend| {
+            // A mend may have several lines.
+            if let Cow::Owned(readable) = encoding::shown(&mend.replacement) {
+                mend.replacement = readable;
+            }
+            &mut mend.message
+        });
         let own = [&mut self.message, &mut self.label];
         for text in own.into_iter().chain(related).chain(&mut self.notes).chain(suggestion) {
-            if let Cow::Owned(readable) = encoding::shown(text) {
+            if let Cow::Owned(readable) = readable::readable(text) {
                 *text = readable;
             }
         }
