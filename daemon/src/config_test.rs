@@ -3,7 +3,7 @@
 //! scripts. As in keepalived, interfaces that are not there are a reason not to run, unless `dynamic_interfaces`.
 
 use std::fs::OpenOptions;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -12,12 +12,13 @@ use keepwatch_config::Diagnostics;
 
 use crate::cli::Cli;
 use crate::paths;
+use crate::terminal;
 use crate::worker::configuration::{interfaces, options};
 
 /// Checks and tells; the exit status.
 ///
 /// # Errors
-/// When the diagnostics can't be written.
+/// When the file for the diagnostics, or standard output for a dump, can't be written.
 pub fn run(cli: &Cli) -> Result<i32> {
     let file = cli.use_file.clone().unwrap_or_else(paths::default_configuration);
     let loaded = keepwatch_config::load(&file, &options(cli.config_id.as_deref(), cli.expansion_limit));
@@ -42,11 +43,11 @@ pub fn run(cli: &Cli) -> Result<i32> {
             log_file.write_all(text(false).as_bytes()).with_context(|| log.display().to_string())?;
         }
         _ => {
-            io::stderr().write_all(text(io::stderr().is_terminal()).as_bytes()).context("standard error")?;
+            terminal::complain(&text(terminal::has_colours(&io::stderr())));
         }
     }
     if let Some(config) = loaded.config.as_ref().filter(|_| cli.dump_conf) {
-        dump(config).context("standard output")?;
+        terminal::unless_closed(dump(config)).context("standard output")?;
     }
     Ok(i32::from(outcome.exit_code()))
 }

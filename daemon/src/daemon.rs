@@ -11,7 +11,7 @@ use crate::logging::sink::Sinks;
 use crate::logging::{LogSettings, Severity};
 use crate::stage::{self, Stage};
 use crate::supervisor::{self, EXIT_FATAL, SupervisorSettings};
-use crate::{config_test, detach, paths, systemd, worker};
+use crate::{config_test, detach, paths, systemd, terminal, worker};
 
 /// The whole of `keepwatchd`.
 pub fn main() -> ExitCode {
@@ -23,7 +23,7 @@ pub fn main() -> ExitCode {
         }
     };
     exit(run(cli).unwrap_or_else(|error| {
-        eprintln!("keepwatchd: {}", told(&error));
+        terminal::complain(&format!("keepwatchd: {}\n", told(&error)));
         EXIT_FATAL
     }))
 }

@@ -11,7 +11,8 @@
 //! | [`worker`] | the process that does the work: runtime, bus, publishers, consumers, reload |
 //! | [`logging`] | events as lines, on sinks that delay nothing |
 //! | [`control`] | the Unix socket of the `keepwatch` command, and what it answers |
-//! | [`operator`] | `keepwatch`: status, events, why, check |
+//! | [`operator`] | `keepwatch`: status, events, why; check, explain, fmt, config |
+//! | [`terminal`] | what both write for people to see |
 
 pub mod cli;
 pub mod config_test;
@@ -25,4 +26,5 @@ pub mod pidfile;
 pub mod stage;
 pub mod supervisor;
 pub mod systemd;
+pub mod terminal;
 pub mod worker;

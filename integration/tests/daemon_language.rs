@@ -51,6 +51,39 @@ fn a_file_is_laid_out_once_and_keeps_its_permissions() -> Result<()> {
 }
 
 #[test]
+fn a_layout_keeps_every_byte_and_leaves_alone_what_is_no_text() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("a.conf");
+    let name = path.to_string_lossy().into_owned();
+    fs::write(&path, b"# Z\xfcrich\nglobal_defs {\nrouter_id \xff\n}\n")?;
+    assert!(keepwatch(&["fmt", &name])?.status.success());
+    assert_eq!(fs::read(&path)?, b"# Z\xfcrich\nglobal_defs {\n    router_id \xff\n}\n");
+    for bytes in [&b"\xff\xfeg\0l\0\n\0"[..], b"global_defs {\rrouter_id a\r}\r"] {
+        fs::write(&path, bytes)?;
+        assert_eq!(keepwatch(&["fmt", &name])?.status.code(), Some(1));
+        assert_eq!(fs::read(&path)?, bytes);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_pattern_stands_for_one_configuration_of_several_files() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    file(directory.path(), "1.conf", "global_defs {\nrouter_id a\n")?;
+    file(directory.path(), "2.conf", "smtp_helo_name b\n}\n")?;
+    let pattern = directory.path().join("?.conf").to_string_lossy().into_owned();
+    let output = keepwatch(&["config", &pattern])?;
+    let model: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    assert_eq!(
+        (&model["global"]["router_id"], &model["global"]["smtp_helo_name"]),
+        (&"a".into(), &"b".into())
+    );
+    let output = keepwatch(&["check", &pattern])?;
+    assert!(text(&output.stdout).contains("2 files match"), "{}", text(&output.stdout));
+    Ok(())
+}
+
+#[test]
 fn a_configuration_is_shown_as_it_is_understood() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let path = file(directory.path(), "a.conf", &Instance::new("VI_1").password("secret").version_2(""))?;

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::schema::{self, BlockId, Body, Kind, Need, unbuilt};
+use crate::schema::{self, BlockId, Body, DIRECTIVES, Directive, Kind, Need, directive_of, unbuilt};
 use crate::spelling::slips;
 
-/// What a keyword is, wherever it may stand; `None` when there is no such keyword.
+/// What a keyword, or another piece of the language, is, wherever it may stand; `None` when there is no such thing.
 pub fn explain(name: &str) -> Option<String> {
     let mut text = String::new();
     let mut done: Vec<(&str, &str, &str)> = Vec::new();
@@ -28,25 +28,108 @@ pub fn explain(name: &str) -> Option<String> {
         }
         one(&mut text, keyword, name, &places);
     }
+    if text.is_empty() {
+        text = directive_of(name).map(directive).unwrap_or_default();
+    }
+    options(&mut text, name);
     (!text.is_empty()).then_some(text)
+}
+
+/// What there is to ask for.
+pub fn overview() -> String {
+    let mut text = String::from(
+        "keepwatch explain KEYWORD says what a keyword means, what it takes, its default and where it stands.\n\n\
+         At the top level:\n",
+    );
+    let entries = schema::keywords(BlockId::Root).iter();
+    list(&mut text, entries.map(|keyword| (keyword.name, keyword.help)));
+    text.push_str("\nAnywhere:\n");
+    list(&mut text, DIRECTIVES.iter().map(|directive| (directive.syntax, directive.help)));
+    text
+}
+
+/// Names with what each is, one below the other.
+fn list<'a>(text: &mut String, entries: impl Iterator<Item = (&'a str, &'a str)> + Clone) {
+    const WIDEST: usize = 26;
+    let width = entries.clone().map(|(name, _)| name.chars().count()).max().unwrap_or(0).min(WIDEST);
+    for (name, help) in entries {
+        // Of long help the first sentence is enough here.
+        let first = help.split_once(". ").map_or(help, |(first, _)| first);
+        let _ = writeln!(text, "    {name:width$}  {}", first.trim_end_matches('.'));
+    }
+}
+
+fn directive(directive: &Directive) -> String {
+    let mut text = format!("{}\n    {}\n    Stands in: any place\n", directive.syntax, directive.help);
+    example(&mut text, directive.example);
+    text
+}
+
+fn example(text: &mut String, example: &str) {
+    if !example.is_empty() {
+        text.push_str("    Example:\n");
+        for line in example.lines() {
+            let _ = writeln!(text, "        {line}");
+        }
+    }
+}
+
+/// Says of a word that stands in lines of some blocks, or after some keywords, where it does.
+fn options(text: &mut String, name: &str) {
+    let is_option = |form: &str| {
+        let mut words = form.split(|c: char| !(c.is_ascii_alphanumeric() || "_-".contains(c)));
+        // What is written in capitals stands for something else.
+        name.bytes().any(|byte| byte.is_ascii_lowercase()) && words.any(|word| word == name)
+    };
+    let mut places: Vec<String> = Vec::new();
+    for block in BlockId::ALL {
+        for keyword in schema::keywords(*block) {
+            let lines = matches!(keyword.body, Body::Lines(form) if is_option(form));
+            if lines || keyword.args.iter().any(|arg| is_option(arg.name)) {
+                let place = format!("`{}` of {block}: {}", keyword.name, keyword.syntax());
+                places.push(place);
+            }
+        }
+    }
+    if places.is_empty() {
+        return;
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    let _ = writeln!(text, "{name}\n    A word that may stand in");
+    for place in places {
+        let _ = writeln!(text, "        {place}");
+    }
 }
 
 /// Keywords that a name may have been meant for, the nearest first.
 pub fn similar(name: &str) -> Vec<&'static str> {
+    /// What has the name as a part is further away than a slip of the pen.
+    const PART: usize = 100;
     let lower = name.to_lowercase();
     let mut names: Vec<(usize, &'static str)> = BlockId::ALL
         .iter()
         .flat_map(|block| schema::keywords(*block))
         .flat_map(schema::Keyword::names)
+        .chain(DIRECTIVES.iter().flat_map(|directive| directive.names).copied())
         .filter_map(|known| {
-            // Part of a name is further away than a slip of the pen; of those, short names come first.
-            let part = || known.contains(&lower).then_some(100 + known.len());
-            Some((slips(name, known).or_else(part)?, known))
+            let same = (known.to_lowercase() == lower).then_some(0);
+            // Of those that have it as a part, short names come first.
+            let is_part = !lower.is_empty() && known.to_lowercase().contains(&lower);
+            let part = || is_part.then_some(PART + known.len());
+            Some((same.or_else(|| slips(name, known).map(|slips| slips + 1)).or_else(part)?, known))
         })
         .collect();
     names.sort_unstable();
     names.dedup();
-    names.into_iter().map(|(_, known)| known).take(5).collect()
+    // The same in capitals is what was meant; and after a slip nobody means a part.
+    let worst = match names.first() {
+        Some((0, _)) => 0,
+        Some((near, _)) if *near < PART => PART - 1,
+        _ => usize::MAX,
+    };
+    names.into_iter().filter(|(far, _)| *far <= worst).map(|(_, known)| known).take(5).collect()
 }
 
 fn one(text: &mut String, keyword: &schema::Keyword, asked: &str, places: &[BlockId]) {
@@ -54,7 +137,8 @@ fn one(text: &mut String, keyword: &schema::Keyword, asked: &str, places: &[Bloc
     let _ = writeln!(text, "{}", keyword.syntax());
     let _ = writeln!(text, "    {}", keyword.help);
     if keyword.name != asked {
-        let _ = writeln!(text, "    `{asked}` is another spelling of `{}`.", keyword.name);
+        let old = if keyword.old.contains(&asked) { "an old" } else { "another" };
+        let _ = writeln!(text, "    `{asked}` is {old} spelling of `{}`.", keyword.name);
     }
     let _ = writeln!(text, "    Type: {}", kind_of(keyword));
     let _ = writeln!(text, "    Default: {}", default_of(keyword));
@@ -73,10 +157,13 @@ fn one(text: &mut String, keyword: &schema::Keyword, asked: &str, places: &[Bloc
     if places.iter().any(|block| unbuilt::is_unbuilt(*block, keyword.name)) {
         let _ = writeln!(text, "    Understood, not acted on yet.");
     }
-    if !keyword.example.is_empty() {
-        let _ = writeln!(text, "    Example:");
-        for line in keyword.example.lines() {
-            let _ = writeln!(text, "        {line}");
+    example(text, keyword.example);
+    if let Body::Block(inner) = keyword.body {
+        let _ = writeln!(text, "    In its braces:");
+        let mut inside = String::new();
+        list(&mut inside, schema::keywords(inner).iter().map(|keyword| (keyword.name, keyword.help)));
+        for line in inside.lines() {
+            let _ = writeln!(text, "    {line}");
         }
     }
 }
@@ -93,17 +180,17 @@ fn kind_of(keyword: &schema::Keyword) -> String {
                 Need::Any => ", any number of them",
                 Need::Some => ", one or more",
             };
-            let form = form(arg.kind).unwrap_or_else(|| "a word".into());
+            let form = match arg.kind {
+                Kind::Options(_) => "written so".into(),
+                kind => form(kind).unwrap_or_else(|| "a word".into()),
+            };
             format!("{} ({form}{need})", arg.name)
         })
         .collect();
     match keyword.body {
         Body::None if parts.is_empty() => parts.push("stands alone".into()),
         Body::None => {}
-        Body::Block(inner) => {
-            let names: Vec<&str> = schema::keywords(inner).iter().map(|keyword| keyword.name).collect();
-            parts.push(format!("a block of {}", names.join(", ")));
-        }
+        Body::Block(_) => parts.push("a block of keywords".into()),
         Body::Lines(form) => parts.push(format!("a block of lines, each {form}")),
     }
     parts.join("; ")
@@ -162,6 +249,10 @@ pub fn reference() -> String {
          This page is made from the schema; `cargo run -p keepwatch-config --bin keepwatch-reference` makes it again.\n\
          `keepwatch explain KEYWORD` says the same of one keyword. ○ marks what is understood but not acted on yet.\n",
     );
+    page.push_str("\n## Anywhere\n\n| written | meaning |\n|---|---|\n");
+    for directive in DIRECTIVES {
+        let _ = writeln!(page, "| `{}` | {} |", directive.syntax, directive.help);
+    }
     for block in BlockId::ALL {
         let title = block.title();
         let heading = match block {

@@ -24,6 +24,7 @@ pub mod model;
 mod parse;
 mod places;
 mod preprocess;
+mod regular_file;
 pub mod schema;
 pub mod source;
 mod spelling;
@@ -33,7 +34,7 @@ pub mod words;
 
 pub use cluster::check_cluster;
 pub use diagnostics::{Diagnostic, Diagnostics, Outcome, Severity};
-pub use explain::{explain, reference, similar};
+pub use explain::{explain, overview, reference, similar};
 pub use format::format;
 pub use interfaces::check_interfaces;
 pub use load::{Loaded, Options, load, load_text};

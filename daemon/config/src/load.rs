@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::diagnostics::{Diagnostic, Diagnostics, Outcome};
 use crate::items::Items;
-use crate::lower::{Directories, Draft, Places};
-use crate::model::Config;
+use crate::lower::{Draft, Places};
+use crate::model::{Config, IprouteDirectories};
 use crate::parse::{Parser, Reading, Repair, repair};
 use crate::preprocess::{Context, MainFile, Reader, Settings, main_files, random_seed};
 use crate::source::{FileId, SourceMap};
@@ -130,7 +130,7 @@ struct Source<'a> {
     /// Every reading sees the same `${_RANDOM}`.
     seed: u64,
     /// Where iproute2 has its names, if that is said below of where one is used.
-    iproute: Option<Directories>,
+    iproute: Option<IprouteDirectories>,
 }
 
 /// What came of reading a text once.
@@ -138,7 +138,7 @@ struct Read {
     loaded: Loaded,
     misspelt: bool,
     braces_in_doubt: bool,
-    iproute: Option<Directories>,
+    iproute: Option<IprouteDirectories>,
 }
 
 impl Source<'_> {
@@ -202,6 +202,9 @@ impl Source<'_> {
         let iproute = draft.iproute().cloned();
         let (config, places) = draft.finish(&skipped, &self.host(), &mut context);
         context.diagnostics.drop_missing(&lost);
+        if !context.lost_names.is_empty() {
+            context.diagnostics.drop_undefined(&context.lost_names);
+        }
         let mut loaded = finish(config, places, context);
         if self.options.for_cluster {
             loaded.comparable = loaded

@@ -1,7 +1,7 @@
 //! `keepwatch explain`, `fmt` and `config`: the configuration language for people who write it. None needs a daemon.
 
 use std::fs::{Metadata, OpenOptions};
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,29 +9,32 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use keepwatch_config::{Options, encoding};
 
-/// Writes what a keyword means.
+use super::input;
+use crate::terminal;
+
+/// Writes what a keyword means; without one, what there is to ask for.
 ///
 /// # Errors
 /// When there is no such keyword; those that are spelt alike are named.
-pub(super) fn explain(keyword: &str, out: &mut impl Write) -> Result<ExitCode> {
-    match keepwatch_config::explain(keyword) {
-        Some(text) => out.write_all(text.as_bytes())?,
-        None => {
-            let similar = keepwatch_config::similar(keyword);
-            match similar.is_empty() {
-                true => bail!("there is no keyword `{keyword}`"),
-                false => {
-                    let similar: Vec<String> = similar.iter().map(|name| format!("`{name}`")).collect();
-                    bail!("there is no keyword `{keyword}`; did you mean {}?", similar.join(", "))
-                }
-            }
+pub(super) fn explain(keyword: Option<&str>, out: &mut impl Write) -> Result<ExitCode> {
+    let Some(keyword) = keyword else {
+        out.write_all(keepwatch_config::overview().as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let Some(text) = keepwatch_config::explain(keyword) else {
+        let similar: Vec<String> =
+            keepwatch_config::similar(keyword).iter().map(|name| format!("`{name}`")).collect();
+        match similar.is_empty() {
+            true => bail!("there is no keyword `{keyword}`; `keepwatch explain` names the blocks"),
+            false => bail!("there is no keyword `{keyword}`; did you mean {}?", similar.join(", ")),
         }
-    }
+    };
+    out.write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Rewrites files in canonical layout, or standard input to `out` when there is none or it is `-`. A file with a wrong
-/// brace is left as it is: its indentation tells where the brace should be.
+/// brace is left as it is: its indentation tells where the brace should be. One that fails does not stop the others.
 pub(super) fn format(
     files: &[PathBuf],
     check: bool,
@@ -40,45 +43,53 @@ pub(super) fn format(
 ) -> Result<ExitCode> {
     let stdin = [PathBuf::from("-")];
     let files = if files.is_empty() { &stdin } else { files };
+    input::stdin_at_most_once(files)?;
     let mut good = true;
     for file in files {
-        let from_stdin = file.as_os_str() == "-";
-        let mut bytes = Vec::new();
-        if from_stdin {
-            io::stdin().read_to_end(&mut bytes).context("standard input")?;
-        } else {
-            bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
-        }
-        let text = encoding::text(bytes);
-        let name = if from_stdin { Path::new("<stdin>") } else { file };
-        let Some(formatted) = formatted(name, &text, options)? else {
-            good = false;
-            continue;
+        good &= match format_one(file, check, options, out) {
+            Ok(good) => good,
+            Err(error) if super::broken_pipe(&error) => return Err(error),
+            Err(error) => {
+                terminal::complain(&format!("keepwatch: {error:#}\n"));
+                false
+            }
         };
-        let same = formatted == text;
-        if check && !same {
-            good = false;
-            writeln!(out, "{}: not in canonical layout", name.display())?;
-        } else if from_stdin && !check {
-            out.write_all(&encoding::bytes(&formatted))?;
-        } else if !check && !same {
-            replace(file, &formatted).with_context(|| file.display().to_string())?;
-        }
     }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// A text in canonical layout; `None` if a brace in it is wrong, which is said.
-fn formatted(name: &Path, text: &str, options: &Options) -> io::Result<Option<String>> {
+/// Whether the file was, or now is, as it should be.
+fn format_one(file: &Path, check: bool, options: &Options, out: &mut impl Write) -> Result<bool> {
+    let text = input::text(file)?;
+    let name = input::name(file);
+    let Some(formatted) = formatted(name, &text, options) else { return Ok(false) };
+    let same = formatted == text;
+    if check {
+        if !same {
+            writeln!(out, "{}: not in canonical layout", name.display())?;
+        }
+        return Ok(same);
+    }
+    if input::is_stdin(file) {
+        out.write_all(&encoding::bytes(&formatted))?;
+    } else if !same {
+        replace(file, &formatted).with_context(|| file.display().to_string())?;
+    }
+    Ok(true)
+}
+
+/// A text in canonical layout; `None` if a brace in it is wrong, or if it is no text: that is said.
+fn formatted(name: &Path, text: &str, options: &Options) -> Option<String> {
     let options = Options { scripts: false, ..options.clone() };
     let diagnostics = keepwatch_config::load_text(name, text.to_owned(), &options).diagnostics;
-    if !diagnostics.has_wrong_braces() {
-        return Ok(Some(keepwatch_config::format(text)));
-    }
-    let said = diagnostics.render_text(io::stderr().is_terminal());
-    let refused = format!("{said}{}: not changed, as a brace is wrong\n", name.display());
-    io::stderr().write_all(refused.as_bytes())?;
-    Ok(None)
+    let why = match (diagnostics.is_of_no_lines(), diagnostics.has_wrong_braces()) {
+        (false, false) => return Some(keepwatch_config::format(text)),
+        (true, _) => "it is no text",
+        (false, true) => "a brace is wrong",
+    };
+    let said = diagnostics.render_text(terminal::has_colours(&io::stderr()));
+    terminal::complain(&format!("{said}{}: not changed, as {why}\n", name.display()));
+    None
 }
 
 /// Puts a new text in a file's place: whoever reads it meanwhile finds the old one or the new one, whole.
@@ -107,13 +118,13 @@ fn write_new(path: &Path, text: &str, like: &Metadata) -> io::Result<()> {
 
 /// Writes the model of a configuration in JSON; diagnostics go to standard error.
 pub(super) fn config(file: &Path, options: &Options, out: &mut impl Write) -> Result<ExitCode> {
-    let loaded = keepwatch_config::load(file, options);
-    let mut text = loaded.diagnostics.render_text(io::stderr().is_terminal());
+    let loaded = input::load(file, options)?;
+    let mut text = loaded.diagnostics.render_text(terminal::has_colours(&io::stderr()));
     if !text.is_empty() {
         let summary = keepwatch_config::Diagnostics::summary([&loaded.diagnostics]);
-        text.push_str(&format!("{}: {summary}\n", file.display()));
+        text.push_str(&format!("{}: {summary}\n", input::name(file).display()));
     }
-    io::stderr().write_all(text.as_bytes())?;
+    terminal::complain(&text);
     let Some(config) = loaded.config else { return Ok(ExitCode::FAILURE) };
     serde_json::to_writer_pretty(&mut *out, &config.to_json()).map_err(io::Error::from)?;
     out.write_all(b"\n")?;

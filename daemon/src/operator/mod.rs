@@ -4,23 +4,25 @@
 mod check;
 mod describe;
 mod events;
+mod input;
 mod language;
 mod paint;
 mod status;
 mod why;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use keepwatch_config::Options;
 
 use crate::control::client;
 use crate::control::protocol::Question;
-use crate::paths;
 use crate::worker::configuration::options;
+use crate::{paths, terminal};
 use paint::Paint;
 
 /// How long an answer may take.
@@ -31,30 +33,61 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[command(
     name = "keepwatch",
     version,
-    about = "Ask a running keepwatchd what it does and why",
+    about = "Ask a running keepwatchd what it does and why; check, explain and lay out its configuration",
     max_term_width = 110
 )]
 struct Command {
-    /// The daemon's control socket [default: /run/keepwatch/control.sock]
-    #[arg(long, global = true, value_name = "PATH")]
-    socket: Option<PathBuf>,
-
-    /// Answer in JSON, for programs
-    #[arg(long, global = true)]
-    json: bool,
-
-    /// Most lines that definitions, sequences and lists of a checked configuration may make [default: 2000000]
-    #[arg(long, global = true, value_name = "LINES")]
-    expansion_limit: Option<u64>,
+    #[command(flatten)]
+    asking: Asking,
 
     #[command(subcommand)]
     verb: Verb,
 }
 
+/// How a running daemon is asked.
+#[derive(Debug, Default, clap::Args)]
+struct Asking {
+    /// The daemon's control socket [default: /run/keepwatch/control.sock]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+
+    /// Answer in JSON, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+impl Asking {
+    /// What was said before the verb holds after it too.
+    fn or(self, before: Self) -> Self {
+        Self { socket: self.socket.or(before.socket), json: self.json || before.json }
+    }
+}
+
+/// How configurations are read.
+#[derive(Debug, clap::Args)]
+struct Reading {
+    /// Which lines that begin with @ID count [default: the host's name]
+    #[arg(short = 'i', long = "config-id", value_name = "ID")]
+    config_id: Option<String>,
+
+    /// Most lines that definitions, sequences and lists may make [default: 2000000]
+    #[arg(long, value_name = "LINES")]
+    expansion_limit: Option<u64>,
+}
+
+impl Reading {
+    fn options(&self) -> Options {
+        options(self.config_id.as_deref(), self.expansion_limit)
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// The state of every virtual router, virtual server and real server
-    Status,
+    Status {
+        #[command(flatten)]
+        asking: Asking,
+    },
     /// What happened lately
     Events {
         /// Go on with what happens
@@ -63,45 +96,64 @@ enum Verb {
         /// How many of the last events; all that the daemon holds if not said, 10 with --follow
         #[arg(short = 'n', long = "lines", value_name = "N")]
         lines: Option<usize>,
+        #[command(flatten)]
+        asking: Asking,
     },
     /// What led to the last change of an instance, group, interface, virtual or real server
     Why {
         /// Its name, or its address, with or without port
         #[arg(required = true, num_args = 1..)]
         subject: Vec<String>,
+        #[command(flatten)]
+        asking: Asking,
     },
-    /// Check configuration files, without a daemon
+    /// Check configuration files, and the files of a cluster against each other; needs no daemon
+    ///
+    /// Says what is wrong with each file, where, and how it is mended; exit status 0 if there is no error, 1 if there
+    /// is, 2 if the command line is wrong. It does not look at this host's interfaces: `keepwatchd -t` does.
     Check {
         /// The files; `-` is standard input. Several are also held against each other, as the files of one cluster
         #[arg(required = true)]
         files: Vec<PathBuf>,
-        /// Which lines that begin with @ID count [default: the host's name]
-        #[arg(short = 'i', long = "config-id", value_name = "ID")]
-        config_id: Option<String>,
-        /// How to tell: for people, or one JSON object a line
+        /// How to tell
         #[arg(long, value_name = "FORMAT", default_value = "human")]
         message_format: check::MessageFormat,
+        /// The same as --message-format json
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        reading: Reading,
     },
     /// What a keyword of the configuration means, where it may stand and how it is written
     Explain {
-        /// The keyword
-        keyword: String,
+        /// The keyword, as it is written there; without one, the blocks are named
+        keyword: Option<String>,
     },
-    /// Bring configuration files into canonical layout; without a file, or with `-`, from standard input to standard output
+    /// Bring configuration files into canonical layout
+    ///
+    /// Files are rewritten in place; without one, or with `-`, standard input goes to standard output. Comments stay, and
+    /// the meaning does not change. A file with a wrong brace is left as it is. Exit status 0 if all went well.
     Fmt {
-        /// The files, which are rewritten in place; one with a wrong brace is left as it is
+        /// The files
         files: Vec<PathBuf>,
-        /// Change nothing; exit status 1 if a file is not in canonical layout
+        /// Change nothing; name the files that are not in canonical layout, with exit status 1 if there are any
         #[arg(long)]
         check: bool,
+        #[command(flatten)]
+        reading: Reading,
     },
     /// A configuration as it is understood, expanded and with every default, in JSON
+    ///
+    /// What is wrong with it is said on standard error. Times are in seconds; passwords are left out. Exit status 0 if it
+    /// can run, if need be after changes.
     Config {
-        /// The file
+        /// The file; `-` is standard input
         file: PathBuf,
-        /// Which lines that begin with @ID count [default: the host's name]
-        #[arg(short = 'i', long = "config-id", value_name = "ID")]
-        config_id: Option<String>,
+        /// In JSON, which is the only form that there is
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        reading: Reading,
     },
 }
 
@@ -112,7 +164,7 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("keepwatch: {error:#}");
+            terminal::complain(&format!("keepwatch: {error:#}\n"));
             ExitCode::FAILURE
         }
     }
@@ -124,32 +176,47 @@ fn broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn run(command: Command) -> Result<ExitCode> {
-    let read = |config_id: Option<String>| options(config_id.as_deref(), command.expansion_limit);
-    let socket = command.socket.unwrap_or_else(|| paths::control_socket(None));
-    let paint = Paint { on: io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() };
+    let before = command.asking;
+    if !matches!(command.verb, Verb::Status { .. } | Verb::Events { .. } | Verb::Why { .. })
+        && (before.socket.is_some() || before.json)
+    {
+        let kind = clap::error::ErrorKind::ArgumentConflict;
+        let message =
+            "`--socket` and `--json` before the verb are for those that ask the daemon: status, events, why";
+        Command::command().error(kind, message).exit();
+    }
     let mut out = io::stdout().lock();
-    let question = match command.verb {
-        Verb::Check { files, config_id, message_format } => {
-            let json = command.json || message_format == check::MessageFormat::Json;
-            return check::run(&files, &read(config_id), json, &mut out);
+    match command.verb {
+        Verb::Check { files, message_format, json, reading } => {
+            let format = if json { check::MessageFormat::Json } else { message_format };
+            check::run(&files, &reading.options(), format, &mut out)
         }
-        Verb::Explain { keyword } => return language::explain(&keyword, &mut out),
-        Verb::Fmt { files, check } => return language::format(&files, check, &read(None), &mut out),
-        Verb::Config { file, config_id } => return language::config(&file, &read(config_id), &mut out),
-        Verb::Status => Question::Status,
-        Verb::Events { follow, lines } => {
-            Question::Events { last: if follow { lines.or(Some(10)) } else { lines }, follow }
+        Verb::Explain { keyword } => language::explain(keyword.as_deref(), &mut out),
+        Verb::Fmt { files, check, reading } => language::format(&files, check, &reading.options(), &mut out),
+        Verb::Config { file, json: _, reading } => language::config(&file, &reading.options(), &mut out),
+        Verb::Status { asking } => ask(Question::Status, asking.or(before), &mut out),
+        Verb::Events { follow, lines, asking } => {
+            let last = if follow { lines.or(Some(10)) } else { lines };
+            ask(Question::Events { last, follow }, asking.or(before), &mut out)
         }
-        Verb::Why { subject } => Question::Why { subject: subject.join(" ") },
-    };
+        Verb::Why { subject, asking } => {
+            ask(Question::Why { subject: subject.join(" ") }, asking.or(before), &mut out)
+        }
+    }
+}
+
+/// Asks the daemon, and tells what it answers.
+fn ask(question: Question, asking: Asking, out: &mut impl Write) -> Result<ExitCode> {
+    let socket = asking.socket.unwrap_or_else(|| paths::control_socket(None));
+    let paint = Paint { on: terminal::has_colours(&io::stdout()) };
     let endless = matches!(question, Question::Events { follow: true, .. });
     let mut answers = client::ask(&socket, &question, (!endless).then_some(PATIENCE))?;
     while let Some(answer) = answers.one_more()? {
-        if command.json {
-            serde_json::to_writer(&mut out, &answer).map_err(io::Error::from)?;
+        if asking.json {
+            serde_json::to_writer(&mut *out, &answer).map_err(io::Error::from)?;
             out.write_all(b"\n")?;
         } else {
-            tell(&mut out, paint, answer)?;
+            tell(out, paint, answer)?;
         }
         out.flush()?;
     }

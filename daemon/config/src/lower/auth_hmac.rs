@@ -1,14 +1,13 @@
 //! `auth_hmac { … }` of an instance: its keys, from the configuration or from files, and what goes with it.
 
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 use super::authentication::AuthDraft;
 use crate::diagnostics::Diagnostic;
 use crate::model::{AntiReplay, AuthHmac, Authentication, Bytes, HmacKey, HmacMode, HmacSecret, Rare};
 use crate::preprocess::Context;
+use crate::regular_file::RegularFile;
 use crate::source::Span;
 use crate::tree::Node;
 
@@ -93,23 +92,15 @@ fn decode(text: &str) -> Option<Vec<u8>> {
 
 /// What a file says, without the end of its line.
 fn of_file(path: &str, at: Span, context: &mut Context) -> Result<String, String> {
-    let unreadable = |error: std::io::Error| format!("the key file {path} can't be read: {error}");
-    // Asked first: to open a FIFO would wait for somebody to write into it.
-    let meta = std::fs::metadata(path).map_err(unreadable)?;
-    if !meta.is_file() {
-        return Err(format!("the key file {path} is no regular file"));
-    }
-    if meta.permissions().mode() & 0o077 != 0 {
+    let refused = |problem: &dyn std::fmt::Display| format!("the key file {path} {problem}");
+    let file = RegularFile::open(Path::new(path)).map_err(|problem| refused(&problem))?;
+    if file.mode() & 0o077 != 0 {
         let message = format!("the key file {path} can be read or written by others than its owner");
         let diagnostic = Diagnostic::warning("open-key-file", message).unsafe_script();
         context.report(diagnostic.at(at, "not a secret").help(format!("`chmod 600 {path}`")));
     }
-    if meta.len() > LONGEST_FILE {
-        return Err(format!("the key file {path} is too large"));
-    }
-    let mut text = String::new();
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(LONGEST_FILE).read_to_string(&mut text).map_err(unreadable)?;
+    let bytes = file.read(LONGEST_FILE).map_err(|problem| refused(&problem))?;
+    let text = String::from_utf8(bytes).map_err(|_| refused(&"is not UTF-8"))?;
     Ok(text.trim_end_matches(['\n', '\r']).to_owned())
 }
 

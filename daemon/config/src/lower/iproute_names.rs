@@ -7,7 +7,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
+use crate::model::IprouteDirectories;
+use crate::regular_file::RegularFile;
 use crate::tree::Node;
+use crate::values::of_any_base;
 
 /// A kind of name, each with its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,6 +44,11 @@ impl NameKind {
         }
     }
 
+    /// The number, unless it is too great.
+    fn fits(self, number: u64) -> Option<u32> {
+        u32::try_from(number).ok().filter(|number| *number <= self.most())
+    }
+
     /// Names that hold where no file has another for the number.
     fn defaults(self) -> &'static [(u32, &'static str)] {
         match self {
@@ -68,25 +76,15 @@ impl NameKind {
     }
 }
 
-/// Where the files are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Directories {
-    usr: PathBuf,
-    etc: PathBuf,
-}
-
-impl Default for Directories {
-    fn default() -> Self {
-        Self { usr: "/usr/share/iproute2".into(), etc: "/etc/iproute2".into() }
-    }
-}
+/// Largest file that is read, in bytes; iproute2's own have a few hundred.
+const LARGEST: u64 = 1024 * 1024;
 
 /// Where the files are, and what was read of them.
 #[derive(Debug, Default)]
 pub(super) struct IprouteNames {
-    used: Directories,
+    used: IprouteDirectories,
     /// What `global_defs` says so far: it holds for the whole configuration, wherever it stands.
-    said: Directories,
+    said: IprouteDirectories,
     /// What is used was said when the configuration was read before.
     known: bool,
     read: HashMap<NameKind, Vec<(u32, String)>>,
@@ -94,7 +92,7 @@ pub(super) struct IprouteNames {
 
 impl IprouteNames {
     /// Names from these directories, whatever is said later.
-    pub(super) fn of(directories: Directories) -> Self {
+    pub(super) fn of(directories: IprouteDirectories) -> Self {
         Self { used: directories, known: true, ..Self::default() }
     }
 
@@ -114,34 +112,22 @@ impl IprouteNames {
     }
 
     /// The directories that would have been the right ones, if names were looked up in others.
-    pub(super) fn too_late(&self) -> Option<&Directories> {
+    pub(super) fn too_late(&self) -> Option<&IprouteDirectories> {
         (!self.read.is_empty() && self.used != self.said).then_some(&self.said)
     }
 
     /// The number that is meant: itself, or what its name stands for.
     pub(super) fn find(&mut self, kind: NameKind, text: &str) -> Option<u32> {
-        if let Some(number) = number(text) {
-            return number.ok().filter(|number| *number <= kind.most());
+        if let Some(number) = of_any_base(text) {
+            return kind.fits(number);
         }
-        let Directories { usr, etc } = &self.used;
-        let entries = self.read.entry(kind).or_insert_with(|| read(kind, usr, etc));
+        let entries = self.read.entry(kind).or_insert_with(|| read(kind, &self.used));
         entries.iter().find(|(_, name)| name == text).map(|(number, _)| *number)
     }
 }
 
-/// A number as C writes it: decimal, octal after `0`, hexadecimal after `0x`; an error when it is too great.
-pub(super) fn number(text: &str) -> Option<Result<u32, ()>> {
-    let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(digits) => (digits, 16),
-        None if text.len() > 1 && text.starts_with('0') => (text, 8),
-        None => (text, 10),
-    };
-    let right = !digits.is_empty() && digits.chars().all(|digit| digit.is_digit(radix));
-    right.then(|| u32::from_str_radix(digits, radix).map_err(|_| ()))
-}
-
 /// Everything that has a name of this kind.
-fn read(kind: NameKind, usr: &Path, etc: &Path) -> Vec<(u32, String)> {
+fn read(kind: NameKind, IprouteDirectories { usr, etc }: &IprouteDirectories) -> Vec<(u32, String)> {
     let mut entries = Vec::new();
     let file = kind.file();
     if let Some(text) = text(&etc.join(file)).or_else(|| text(&usr.join(file))) {
@@ -169,9 +155,9 @@ fn read(kind: NameKind, usr: &Path, etc: &Path) -> Vec<(u32, String)> {
     entries
 }
 
-/// What is in a file; only of a plain one, as reading another could wait for ever.
+/// What is in a file, if it can be read.
 fn text(path: &Path) -> Option<String> {
-    path.metadata().is_ok_and(|metadata| metadata.is_file()).then(|| std::fs::read_to_string(path).ok())?
+    String::from_utf8(RegularFile::open(path).ok()?.read(LARGEST).ok()?).ok()
 }
 
 /// Lines of a number and a name; others, and what follows `#`, mean nothing.
@@ -179,7 +165,7 @@ fn lines(text: &str, kind: NameKind) -> impl Iterator<Item = (u32, String)> {
     text.lines().filter_map(move |line| {
         let mut words = line.split('#').next()?.split_ascii_whitespace();
         let (id, name) = (words.next()?, words.next()?);
-        let id = number(id)?.ok().filter(|id| *id <= kind.most())?;
+        let id = of_any_base(id).and_then(|number| kind.fits(number))?;
         words.next().is_none().then(|| (id, name.to_owned()))
     })
 }
@@ -212,7 +198,7 @@ mod tests {
             let _ = std::fs::create_dir_all(path.parent().unwrap_or(&base));
             assert!(std::fs::write(&path, text).is_ok());
         }
-        let mut names = IprouteNames::of(Directories { usr, etc });
+        let mut names = IprouteNames::of(IprouteDirectories { usr, etc });
         let found = ["usr", "etc", "too", "hidden", "added", "other", "main"]
             .map(|name| names.find(NameKind::Table, name));
         let _ = std::fs::remove_dir_all(&base);

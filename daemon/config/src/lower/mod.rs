@@ -38,6 +38,7 @@ mod server;
 mod server_group;
 mod server_ports;
 mod server_rules;
+mod settled;
 mod ssl;
 mod strict_mode;
 mod sync_daemon;
@@ -54,12 +55,11 @@ mod watched;
 use std::collections::{HashMap, HashSet};
 
 pub(crate) use self::checker::pattern::Patterns;
-pub(crate) use self::iproute_names::Directories;
 use self::iproute_names::IprouteNames;
 use crate::diagnostics::Diagnostic;
 use crate::model::{
-    BfdSession, Config, GarpGroup, InterfaceAddress, Name, Route, Rule, Ssl, TrackFile, TrackProcess,
-    TrackScript, VirtualServerGroup,
+    BfdSession, Config, GarpGroup, InterfaceAddress, IprouteDirectories, Name, Route, Rule, Ssl, TrackFile,
+    TrackProcess, TrackScript, VirtualServerGroup,
 };
 use crate::preprocess::Context;
 use crate::source::Span;
@@ -87,6 +87,8 @@ pub(crate) struct Draft {
     static_routes: Vec<Route>,
     static_rules: Vec<Rule>,
     garp_groups: Vec<GarpGroup>,
+    /// The interfaces of all of them.
+    garp_interfaces: HashSet<Name>,
     servers: Vec<server::ServerDraft>,
     server_groups: Vec<VirtualServerGroup>,
     /// Groups of virtual servers that were left out: whoever uses one need not complain.
@@ -107,7 +109,7 @@ pub(crate) struct Draft {
 
 impl Draft {
     /// With the directories of iproute2 that an earlier reading found, if one did.
-    pub(crate) fn new(iproute: Option<Directories>) -> Self {
+    pub(crate) fn new(iproute: Option<IprouteDirectories>) -> Self {
         let mut draft = Self::default();
         if let Some(directories) = iproute {
             draft.routing.names = IprouteNames::of(directories);
@@ -117,7 +119,7 @@ impl Draft {
 
     /// The directories of iproute2 that names should have been looked up in, if they were looked up in others: they are
     /// said below.
-    pub(crate) fn iproute(&self) -> Option<&Directories> {
+    pub(crate) fn iproute(&self) -> Option<&IprouteDirectories> {
         self.routing.names.too_late()
     }
 

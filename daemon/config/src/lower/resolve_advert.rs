@@ -179,11 +179,15 @@ pub(super) fn drop_weights(
         file.weight = 0;
     }
     if weighted {
-        let why = if grouped { "a member of a sync group" } else { "the owner (priority 255)" };
+        let (why, mend) = if grouped {
+            ("a member of a sync group", "`sync_group_tracking_weight` in the group allows them")
+        } else {
+            ("the owner (priority 255)", "the priority of an owner can't change")
+        };
         context.report(
             Diagnostic::error("weight-ignored", format!("`{name}` is {why} and cannot track with weights"))
                 .at(at, "its weighted trackers are left out")
-                .help("`sync_group_tracking_weight` in the group allows them"),
+                .help(mend),
         );
     }
 }

@@ -18,6 +18,7 @@ use crate::model::{
 };
 use crate::preprocess::Context;
 use crate::source::Span;
+use crate::values::of_any_base;
 use crate::words::Word;
 
 /// Options that stand for themselves here; the rest is in the lists of [`metrics`] and [`nexthop`].
@@ -299,7 +300,7 @@ pub(super) fn kind(text: &str) -> Option<RouteKind> {
     if let Some((_, kind)) = RouteKind::NAMES.iter().find(|(name, _)| *name == text) {
         return Some(*kind);
     }
-    let number = u8::try_from(super::iproute_names::number(text)?.ok()?).ok()?;
+    let number = u8::try_from(of_any_base(text)?).ok()?;
     let known = RouteKind::NAMES.iter().find(|(_, kind)| kind.number() == number);
     Some(known.map_or(RouteKind::Number(number), |(_, kind)| *kind))
 }

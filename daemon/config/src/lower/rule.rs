@@ -4,7 +4,7 @@
 //! what it does with its packets, and should say where it stands among the others.
 
 use super::address::prefix;
-use super::iproute_names::{NameKind, number};
+use super::iproute_names::NameKind;
 use super::option_line::OptionLine;
 use super::route::{kind, tracked_protocol};
 use super::routing::{Routing, TrackGroup};
@@ -12,6 +12,7 @@ use crate::diagnostics::Diagnostic;
 use crate::model::{Family, FwMark, MaskedMark, Name, Prefix, Realms, RouteKind, Rule, RuleAction};
 use crate::preprocess::Context;
 use crate::source::Span;
+use crate::values::of_any_base;
 use crate::words::Word;
 
 const OPTIONS: &[&str] = &[
@@ -315,9 +316,9 @@ fn optional<T>(line: &mut OptionLine, option: &Word, read: fn(&str) -> Option<T>
 /// A preference, in any base.
 fn preference(line: &mut OptionLine, option: &Word) -> Option<u32> {
     let value = line.value(option)?;
-    match number(&value.text) {
-        Some(Ok(preference)) => Some(preference),
-        Some(Err(())) | None => {
+    match of_any_base(&value.text).and_then(|number| u32::try_from(number).ok()) {
+        Some(preference) => Some(preference),
+        None => {
             let message = format!("`{}`: `{}` is no preference", option.text, value.text);
             line.refuse(value, "invalid-number", message, "expected a whole number of 32 bits")
         }
@@ -331,7 +332,7 @@ fn mark(line: &mut OptionLine, option: &Word) -> Option<MaskedMark> {
         Some((mark, mask)) => (mark, Some(mask)),
         None => (&*value.text, None),
     };
-    let bits = |text| number(text)?.ok();
+    let bits = |text| u32::try_from(of_any_base(text)?).ok();
     match (bits(mark), mask.map(bits)) {
         (Some(mark), None) => Some(MaskedMark { mark: FwMark(mark), mask: None }),
         (Some(mark), Some(Some(mask))) => Some(MaskedMark { mark: FwMark(mark), mask: Some(mask) }),

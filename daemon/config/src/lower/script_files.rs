@@ -34,10 +34,14 @@ const SEARCHED: &[&str] = &["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/
 /// Looks at each command, and takes those `vrrp_script`s out of the model that cannot be run.
 pub(super) fn check(config: &mut Config, context: &mut Context) {
     let commands = std::mem::take(&mut context.commands);
-    script_user::must_be_somebody(&config.global, &commands, context);
+    let nobody = script_user::is_nobody(&config.global, &commands, context);
     let mut runs = None;
     let mut disabled: HashSet<Name> = HashSet::new();
     for command in commands {
+        if nobody && command.user.is_none() {
+            disabled.extend(command.tracked);
+            continue;
+        }
         let problem = look(&command, &config.global);
         if !matches!(problem, Some(Problem::Missing)) {
             runs = runs.or(Some(command.at));

@@ -12,9 +12,9 @@ use crate::tree::Node;
 /// Who runs scripts when nobody is named, if there is such a user.
 const DEFAULT_USER: &str = "keepalived_script";
 
-/// A user or group that there is not (reported).
+/// A user or group that there is not (reported), as it was named.
 #[derive(Debug)]
-pub(super) struct NoSuchUser;
+pub(super) struct NoSuchUser(pub(super) ScriptUser);
 
 /// The user that the value of this number of a keyword names, with the group after it; `None` if nobody is named.
 pub(super) fn user(
@@ -33,10 +33,8 @@ pub(super) fn user(
         known &= is_there(node, index, "passwd", &name, context);
         known &= group.is_none_or(|group| is_there(node, index + 1, "group", group, context));
     }
-    match known {
-        true => Ok(Some(ScriptUser { name, group: group.map(Into::into), supplementary_groups })),
-        false => Err(NoSuchUser),
-    }
+    let user = ScriptUser { name, group: group.map(Into::into), supplementary_groups };
+    if known { Ok(Some(user)) } else { Err(NoSuchUser(user)) }
 }
 
 fn is_there(node: &Node, index: usize, database: &str, name: &str, context: &mut Context) -> bool {
@@ -51,7 +49,11 @@ fn is_there(node: &Node, index: usize, database: &str, name: &str, context: &mut
             }
             _ => Diagnostic::warning("unknown-user", message),
         };
-        context.report(diagnostic.at(node.arg_span(index), "left out: nobody to run as"));
+        let label = match node.keyword.name {
+            "script_user" => "no script is run that does not name its user",
+            _ => "left out: nobody to run as",
+        };
+        context.report(diagnostic.at(node.arg_span(index), label));
     }
     known
 }
@@ -99,14 +101,18 @@ fn entry(database: &str, name: &str) -> Option<String> {
     text.lines().find(|line| line.split(':').next() == Some(name)).map(str::to_owned)
 }
 
-/// With `enable_script_security` nobody runs scripts but the user that is named, or `keepalived_script`.
-pub(super) fn must_be_somebody(global: &Global, commands: &[Command], context: &mut Context) {
-    let needs = commands.iter().find(|command| command.user.is_none());
-    if let Some(command) = needs
-        && global.enable_script_security
-        && global.script_user.is_none()
-        && !is_known("passwd", DEFAULT_USER)
-    {
+/// Is there nobody to run the scripts that name nobody themselves? Then a `script_user` that this machine does not have is
+/// to blame (reported where it is written), or that with `enable_script_security` nobody runs scripts but the user that
+/// is named or `keepalived_script`.
+pub(super) fn is_nobody(global: &Global, commands: &[Command], context: &mut Context) -> bool {
+    if let Some(user) = &global.script_user {
+        let group = user.group.as_deref();
+        return !is_known("passwd", &user.name) || !group.is_none_or(|group| is_known("group", group));
+    }
+    if !global.enable_script_security || is_known("passwd", DEFAULT_USER) {
+        return false;
+    }
+    if let Some(command) = commands.iter().find(|command| command.user.is_none()) {
         context.report(
             Diagnostic::error("unknown-user", "there is nobody to run scripts")
                 .at(command.at, "this one, for example, is not run")
@@ -116,6 +122,7 @@ pub(super) fn must_be_somebody(global: &Global, commands: &[Command], context: &
                 ),
         );
     }
+    true
 }
 
 /// Gives `script_user` and `set_supplementary_groups` to everything that they hold for.

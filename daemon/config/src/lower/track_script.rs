@@ -57,7 +57,7 @@ impl<'a> ScriptDraft<'a> {
             "user" => {
                 let user = script_user::user(node, 0, context);
                 self.no_such_user = user.is_err();
-                self.user = user.unwrap_or_default();
+                self.user = user.ok().flatten();
             }
             "init_fail" => self.init_fail = true,
             _ => {}

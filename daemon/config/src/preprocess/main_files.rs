@@ -44,6 +44,8 @@ fn matching(pattern: &str, said: &mut Vec<Diagnostic>) -> Result<Vec<PathBuf>, B
             glob::Found::Matched(matched) => paths.extend(matched),
         }
     }
+    let plain = |path: PathBuf| path.strip_prefix(".").map(Path::to_path_buf).unwrap_or(path);
+    let paths: Vec<PathBuf> = paths.into_iter().map(plain).collect();
     match paths.as_slice() {
         [] => return Err(unreadable(format!("no file matches `{pattern}`"), None)),
         [_] => {}
@@ -54,8 +56,7 @@ fn matching(pattern: &str, said: &mut Vec<Diagnostic>) -> Result<Vec<PathBuf>, B
             said.push(warning.help("they are read as one; a file that has `include` lines for them says so"));
         }
     }
-    let plain = |path: PathBuf| path.strip_prefix(".").map(Path::to_path_buf).unwrap_or(path);
-    Ok(paths.into_iter().map(plain).collect())
+    Ok(paths)
 }
 
 fn unreadable(message: String, help: Option<&str>) -> Box<Diagnostic> {

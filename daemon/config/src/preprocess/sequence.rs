@@ -4,6 +4,7 @@
 use super::{Context, Input, Reader, comment};
 use crate::diagnostics::Diagnostic;
 use crate::source::Span;
+use crate::values::of_any_base;
 use crate::words::Line;
 
 /// A sequence or list that is being run through.
@@ -141,7 +142,7 @@ fn numbers(parameters: &str, hexadecimal: bool) -> Result<Values, Wrong> {
     Ok(Values::Numbers { name: name.into(), next: Some(start), step, last, hexadecimal })
 }
 
-/// A number as C writes it: decimal, `0x` hexadecimal, or octal with a leading 0.
+/// A number as C writes it, with or without sign.
 fn number(text: &str) -> Result<i64, Wrong> {
     if text.is_empty() {
         return Err("a number is missing".into());
@@ -150,19 +151,9 @@ fn number(text: &str) -> Result<i64, Wrong> {
         Some(digits) => (true, digits),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
-    let value = if let Some(digits) = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
-        i64::from_str_radix(digits, 16)
-    } else if digits.len() > 1 && digits.starts_with('0') {
-        i64::from_str_radix(digits, 8)
-    } else {
-        digits.parse()
-    };
-    match value {
-        Ok(value) if digits.starts_with(|first: char| first.is_ascii_digit()) => {
-            Ok(if negative { -value } else { value })
-        }
-        _ => Err(Wrong::Because(format!("`{text}` is no number"))),
-    }
+    let value = of_any_base(digits).and_then(|value| i64::try_from(value).ok());
+    let value = value.ok_or_else(|| Wrong::Because(format!("`{text}` is no number")))?;
+    Ok(if negative { -value } else { value })
 }
 
 /// The parameters of `~LST`, and where they end. Definitions in them are put in where the values are used.

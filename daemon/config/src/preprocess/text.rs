@@ -1,15 +1,13 @@
 //! Files as text: what may be read, and what in it is no text.
 //!
-//! Only a regular file that nobody may execute is a configuration, as keepalived has it: so a directory, a FIFO or a
-//! device neither hangs nor fills the memory.
+//! Only a regular file that nobody may execute is a configuration, as keepalived has it.
 
-use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::Context;
 use crate::diagnostics::Diagnostic;
 use crate::encoding;
+use crate::regular_file::{RegularFile, Unreadable};
 use crate::source::{ExpansionId, FileId, SourceMap, Span};
 
 /// Largest file that is read, in bytes.
@@ -19,43 +17,24 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 /// How many characters of a text are looked at to tell what encoding it is in.
 const LOOKED_AT: usize = 256;
 
-/// Why a file is not read.
+/// Why a file is not taken for a configuration.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Unreadable {
-    /// The system refused.
-    #[error("cannot be read: {0}")]
-    Io(#[from] std::io::Error),
-    /// It is no regular file.
-    #[error("is {0}, not a file")]
-    NoFile(&'static str),
+pub(crate) enum NoText {
+    /// It cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
     /// It may be executed, so it is a program.
     #[error("is executable, so it is not taken for a configuration")]
     Executable,
-    /// It is too large.
-    #[error("is larger than {} MiB, which is no configuration", LARGEST / 1024 / 1024)]
-    TooLarge,
 }
 
 /// Reads a file.
-pub(crate) fn read(path: &Path) -> Result<String, Unreadable> {
-    let about = std::fs::metadata(path)?;
-    if !about.is_file() {
-        return Err(Unreadable::NoFile(if about.is_dir() {
-            "a directory"
-        } else {
-            "a device, a FIFO or a socket"
-        }));
+pub(crate) fn read(path: &Path) -> Result<String, NoText> {
+    let file = RegularFile::open(path)?;
+    if file.mode() & 0o111 != 0 {
+        return Err(NoText::Executable);
     }
-    if about.permissions().mode() & 0o111 != 0 {
-        return Err(Unreadable::Executable);
-    }
-    let mut bytes = Vec::with_capacity(about.len().min(LARGEST) as usize);
-    // A file may grow, and those of /proc say that they are empty.
-    std::fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(Unreadable::TooLarge);
-    }
-    Ok(encoding::text(bytes))
+    Ok(encoding::text(file.read(LARGEST)?))
 }
 
 /// Where in a text the configuration begins.

@@ -137,6 +137,15 @@ fn push(character: char, word: &mut Vec<u8>) {
     word.extend_from_slice(&encoding::bytes(character.encode_utf8(&mut [0; 4])));
 }
 
+/// Appends what `\c` makes of a character: of one with several bytes it changes the first.
+fn push_control(control: char, word: &mut Vec<u8>) {
+    let first = word.len();
+    push(control, word);
+    if let Some(byte) = word.get_mut(first) {
+        *byte &= 0x1f;
+    }
+}
+
 /// Appends the byte that `\` and `escaped` (and what follows it) stand for, or else the character itself.
 fn unescape(escaped: char, chars: &mut Peekable<CharIndices<'_>>, word: &mut Vec<u8>) {
     let byte = match escaped {
@@ -151,7 +160,7 @@ fn unescape(escaped: char, chars: &mut Peekable<CharIndices<'_>>, word: &mut Vec
         '0'..='7' => digits(chars, 8, 2, escaped.to_digit(8).unwrap_or(0)),
         'x' if chars.peek().is_some_and(|(_, next)| next.is_ascii_hexdigit()) => digits(chars, 16, 2, 0),
         'c' => match chars.next() {
-            Some((_, control)) => control as u32 & 0x1f,
+            Some((_, control)) => return push_control(control, word),
             None => u32::from(b'c'),
         },
         other => return push(other, word),
@@ -192,7 +201,7 @@ mod tests {
             (r"\101\60\7z", "A0\x07z"),
             (r"\1012\8", "A28"),
             (r"\x41\x4z\xz", "A\x04zxz"),
-            (r"\cA\c[", "\x01\x1b"),
+            (r"\cA\c[\cé", "\x01\x1b\x03\u{efa9}"),
             (r#"\\\"\'\q\é"#, r#"\"'qé"#),
             (r"\xc3\xa9", "é"),
             // What a program is started with ends at a NUL.

@@ -288,3 +288,19 @@ fn a_tracked_script_that_cannot_be_run_is_not_tracked() {
     let loaded = load_text(Path::new("t"), text, &Options::default());
     assert_eq!((codes(&loaded), loaded.diagnostics.exit_code()), (vec!["script-not-executable"], 0));
 }
+
+#[test]
+fn what_a_script_user_that_there_is_not_should_run_is_run_by_nobody() {
+    let text = "global_defs {\nenable_script_security\nscript_user kw-there-is-none\n}\nvrrp_script S {\nscript /bin/true\n}\n\
+                vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n10.0.0.1\n}\n\
+                notify /bin/true\ntrack_script {\nS\n}\n}\n";
+    let options = Options { scripts: true, ..crate::reading::options() };
+    let loaded = load_text(Path::new("test.conf"), text.to_owned(), &options);
+    assert_eq!(codes(&loaded), ["unknown-user"], "{}", loaded.diagnostics.render_text(false));
+    let config = loaded.config.expect("it runs");
+    assert_eq!(config.track_scripts, []);
+    let instance = config.instances.first().expect("an instance");
+    assert_eq!(instance.tracking.scripts, []);
+    let user = instance.notify.any.as_ref().and_then(|script| script.user.as_ref());
+    assert_eq!(user.map(|user| &*user.name), Some("kw-there-is-none"));
+}

@@ -59,6 +59,8 @@ fn sequences_that_make_no_sense_are_errors() {
         "~SEQ(A, x) y",
         "~LST(A) x",
         "~SEQx(A,-1,3) x",
+        "~SEQ(A, -0x-8000000000000000) x",
+        "~SEQ(A, 99999999999999999999) x",
     ] {
         assert_eq!(codes(text), ["bad-sequence"], "{text}");
     }

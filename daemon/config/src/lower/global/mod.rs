@@ -116,7 +116,9 @@ impl GlobalDraft {
         let model = &mut self.model;
         match node.keyword.name {
             "script_user" => {
-                model.script_user = super::script_user::user(node, 0, context).ok().flatten();
+                // One that there is not stays: nobody else, least of all root, may run what was meant for it.
+                model.script_user =
+                    super::script_user::user(node, 0, context).unwrap_or_else(|missing| Some(missing.0));
             }
             "enable_script_security" => model.enable_script_security = true,
             "use_symlink_paths" => model.use_symlink_paths = node.on(),

@@ -3,6 +3,7 @@
 use crate::diagnostics::Diagnostic;
 use crate::preprocess::Context;
 use crate::tree::Node;
+use crate::values::of_any_base;
 
 const BITS: &[(&str, u32)] = &[
     ("IRUSR", 0o400),
@@ -23,7 +24,9 @@ const BITS: &[(&str, u32)] = &[
 pub(super) fn umask(node: &Node, context: &mut Context) -> Option<u32> {
     let text: String = node.args.iter().map(|word| &*word.text).collect();
     let (mask, code, expected) = if text.starts_with(|first: char| first.is_ascii_digit()) {
-        let mask = number(&text).filter(|mask| *mask <= 0o777 && node.args.len() == 1);
+        let mask = of_any_base(&text)
+            .and_then(|mask| u32::try_from(mask).ok())
+            .filter(|mask| *mask <= 0o777 && node.args.len() == 1);
         (mask, "invalid-number", "expected a number up to 0777: octal begins with 0, hexadecimal with 0x")
     } else {
         let mask = text.split('|').try_fold(0, |mask, name| {
@@ -44,17 +47,4 @@ pub(super) fn umask(node: &Node, context: &mut Context) -> Option<u32> {
         context.report(diagnostic);
     }
     mask
-}
-
-/// As C's `strtol` reads it with base 0.
-fn number(text: &str) -> Option<u32> {
-    let lower = text.to_ascii_lowercase();
-    if let Some(hexadecimal) = lower.strip_prefix("0x") {
-        return u32::from_str_radix(hexadecimal, 16).ok();
-    }
-    match lower.strip_prefix('0') {
-        Some("") => Some(0),
-        Some(octal) => u32::from_str_radix(octal, 8).ok(),
-        None => lower.parse().ok(),
-    }
 }

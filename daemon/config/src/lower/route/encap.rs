@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::super::iproute_names::{NameKind, number};
+use super::super::iproute_names::NameKind;
 use super::super::option_line::OptionLine;
 use crate::model::{Encap, IpEncap};
+use crate::values::of_any_base;
 use crate::words::Word;
 
 /// Most labels that keepalived puts on a packet.
@@ -64,9 +65,12 @@ pub(super) fn read(line: &mut OptionLine, option: &Word) -> Option<Encap> {
 }
 
 fn labels(text: &str) -> Option<Vec<u32>> {
-    let labels: Option<Vec<u32>> =
-        text.split('/').map(|label| number(label)?.ok().filter(|label| *label <= GREATEST_LABEL)).collect();
+    let labels: Option<Vec<u32>> = text.split('/').map(label).collect();
     labels.filter(|labels| labels.len() <= MOST_LABELS)
+}
+
+fn label(text: &str) -> Option<u32> {
+    u32::try_from(of_any_base(text)?).ok().filter(|label| *label <= GREATEST_LABEL)
 }
 
 fn locator(text: &str) -> Option<u64> {
