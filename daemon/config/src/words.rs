@@ -152,31 +152,47 @@ impl Line {
         self.span(0, self.text.len())
     }
 
+    /// The line from the word of this number on.
+    pub(crate) fn part_from_word(&self, number: usize) -> Option<Self> {
+        let (mut from, mut at) = (0, 0);
+        for _ in 0..=number {
+            let Ok((start, _, next)) = self.next_word(at)? else { return None };
+            let is_quoted = self.text.get(at..start).is_some_and(|before| before.ends_with('"'));
+            (from, at) = (start - usize::from(is_quoted), next);
+        }
+        Some(self.part(from, self.text.len()))
+    }
+
     /// Its words in the plain way. The flag says that a `"` was never closed; the words end before it.
     pub fn words(&self) -> (Vec<Word>, Option<Span>) {
-        let bytes = self.text.as_bytes();
         let mut words = Vec::with_capacity(4);
         let mut at = 0;
-        loop {
-            while bytes.get(at).is_some_and(|byte| is_blank(*byte)) {
-                at += 1;
-            }
-            let Some(first) = bytes.get(at) else { return (words, None) };
-            let (start, end, next) = if *first == b'"' {
-                match self.text[at + 1..].find('"') {
-                    None => return (words, Some(self.span(at, bytes.len()))),
-                    Some(length) => (at + 1, at + 1 + length, at + length + 2),
+        while let Some(found) = self.next_word(at) {
+            match found {
+                Ok((start, end, next)) => {
+                    words.push(Word { text: self.text[start..end].into(), span: self.span(start, end) });
+                    at = next;
                 }
-            } else {
-                let end = bytes[at..]
-                    .iter()
-                    .position(|byte| is_blank(*byte) || *byte == b'"')
-                    .map_or(bytes.len(), |length| at + length);
-                (at, end, end)
-            };
-            words.push(Word { text: self.text[start..end].into(), span: self.span(start, end) });
-            at = next;
+                Err(quote) => return (words, Some(self.span(quote, self.text.len()))),
+            }
         }
+        (words, None)
+    }
+
+    /// The next word from this byte on: where it begins, where it ends, and where to go on; or the `"` that is never
+    /// closed.
+    fn next_word(&self, from: usize) -> Option<Result<(usize, usize, usize), usize>> {
+        let bytes = self.text.as_bytes();
+        let at = from + bytes.get(from..)?.iter().position(|byte| !is_blank(*byte))?;
+        if bytes.get(at) == Some(&b'"') {
+            return Some(match self.text[at + 1..].find('"') {
+                None => Err(at),
+                Some(length) => Ok((at + 1, at + 1 + length, at + length + 2)),
+            });
+        }
+        let ends = |byte: &u8| is_blank(*byte) || *byte == b'"';
+        let end = bytes[at..].iter().position(ends).map_or(bytes.len(), |length| at + length);
+        Some(Ok((at, end, end)))
     }
 }
 

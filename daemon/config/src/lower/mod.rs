@@ -38,6 +38,7 @@ mod server;
 mod server_group;
 mod server_ports;
 mod server_rules;
+mod settled;
 mod ssl;
 mod strict_mode;
 mod sync_daemon;

@@ -50,6 +50,8 @@ pub(super) struct Entry {
     pub(super) span: Span,
     /// How far it is indented; `None` unless it is the first on its line.
     indent: Option<u32>,
+    /// Of a line with several statements on it, the last keyword that opens a block.
+    opener: Option<u32>,
 }
 
 /// A block that is open.
@@ -132,6 +134,7 @@ pub(super) struct Outline {
     pub(super) entries: Vec<Entry>,
     /// The beginning of each line that is different.
     words: Vec<Vec<Word>>,
+    numbers: HashMap<String, u32>,
     meanings: HashMap<(BlockId, u32, bool), Meaning>,
     /// How many items there are.
     items: usize,
@@ -152,29 +155,26 @@ impl Outline {
     /// Reads the outline of a configuration.
     pub(super) fn read(mut items: Items, context: &mut Context) -> Self {
         let mut outline = Self::default();
-        let mut numbers: HashMap<String, u32> = HashMap::new();
         let mut last_line = None;
         while let Some(item) = items.next(context) {
-            let (token, span) = match item {
-                Item::Open(span) => (Token::Open, span),
-                Item::Close(span) => (Token::Close, span),
+            let (token, span, opener) = match item {
+                Item::Open(span) => (Token::Open, span, None),
+                Item::Close(span) => (Token::Close, span, None),
                 Item::Words(line) => {
-                    let mut words = line.words().0;
-                    words.truncate(MEANT_BY);
+                    let words = line.words().0;
                     let span = words.first().map_or(line.whole(), |word| word.span);
-                    let texts: Vec<&str> = words.iter().map(|word| &*word.text).collect();
-                    let number = *numbers.entry(texts.join(" ")).or_insert_with(|| {
-                        outline.words.push(words);
-                        outline.words.len() as u32 - 1
-                    });
-                    (Token::Line(number), span)
+                    let opener = words.iter().skip(1).rfind(|word| opens_a_block(&word.text));
+                    let opener = opener.map(|word| outline.number(std::slice::from_ref(word)));
+                    let number = outline.number(words.get(..MEANT_BY).unwrap_or(&words));
+                    (Token::Line(number), span, opener)
                 }
             };
             let file = context.sources.file(span.file);
             let line = (span.file, span.expansion, file.line_of(span.start));
             let indent = (last_line != Some(line)).then(|| indentation(file, span.start));
             last_line = Some(line);
-            outline.push(token, span, indent);
+            outline.entries.push(Entry { token, item: outline.items, span, indent, opener });
+            outline.items += 1;
             if outline.entries.len() == Self::MOST {
                 outline.cut = items.next(context).is_some();
                 break;
@@ -183,9 +183,13 @@ impl Outline {
         outline
     }
 
-    fn push(&mut self, token: Token, span: Span, indent: Option<u32>) {
-        self.entries.push(Entry { token, item: self.items, span, indent });
-        self.items += 1;
+    /// The number of a beginning of lines.
+    fn number(&mut self, words: &[Word]) -> u32 {
+        let texts: Vec<&str> = words.iter().map(|word| &*word.text).collect();
+        *self.numbers.entry(texts.join(" ")).or_insert_with(|| {
+            self.words.push(words.to_vec());
+            self.words.len() as u32 - 1
+        })
     }
 
     /// The first word of a line.
@@ -250,7 +254,11 @@ impl Outline {
             Token::Line(number) => {
                 misfit.indentation += indented_otherwise(entry, stack);
                 let follows = self.is_followed_by_open(at) && !edit.is_some_and(|edit| edit.takes(at + 1));
-                let opens = (follows || edit == Some(Edit::PutOpen(at))) && !self.is_statement(number, stack);
+                let statement = self.is_statement(number, stack);
+                let opener =
+                    entry.opener.filter(|opener| follows && statement && self.is_opened(*opener, stack));
+                let opens = (follows || edit == Some(Edit::PutOpen(at))) && (!statement || opener.is_some());
+                let number = opener.unwrap_or(number);
                 misfit.cost += self.line(at, number, opens, stack);
                 (misfit, if follows && opens { 2 } else { 1 })
             }
@@ -354,6 +362,14 @@ impl Outline {
         }
     }
 
+    /// Does this word open a block here?
+    fn is_opened(&mut self, number: u32, stack: &[Open]) -> bool {
+        match stack.last().map_or(Shape::Keywords(BlockId::Root), |open| open.shape) {
+            Shape::Keywords(block) => matches!(self.meaning(block, number, true), Meaning::Opens(_)),
+            Shape::Lines | Shape::Skipped => false,
+        }
+    }
+
     /// Is this word a keyword that opens a block, here or elsewhere, or was one meant? No `{` is missing after others.
     pub(super) fn may_open(&mut self, number: u32, stack: &[Open]) -> bool {
         let here = match stack.last().map_or(Shape::Keywords(BlockId::Root), |open| open.shape) {
@@ -396,7 +412,7 @@ impl Outline {
             Some(entry) => (self.item(at), entry.span),
             None => return,
         };
-        self.entries.insert(at, Entry { token, item, span, indent: None });
+        self.entries.insert(at, Entry { token, item, span, indent: None, opener: None });
     }
 
     /// Number of the item of an entry; beyond the last, that of the end of the text.
@@ -406,6 +422,13 @@ impl Outline {
             None => self.items,
         }
     }
+}
+
+/// Is this a keyword that opens a block?
+fn opens_a_block(word: &str) -> bool {
+    let opens =
+        |block: &BlockId| schema::find(*block, word).is_some_and(|found| found.keyword.body != Body::None);
+    schema::blocks_with(word).iter().any(opens)
 }
 
 /// The words that the lines of blocks of lines may have in them.
