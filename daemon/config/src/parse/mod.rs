@@ -6,6 +6,7 @@
 //! diagnostic. A misspelt keyword counts as [`Reading`] says.
 
 mod brace_report;
+mod edit;
 mod foreign;
 mod lines;
 mod outline;

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use super::Shape;
+use super::edit::Edit;
 use super::suggest;
 use crate::items::{Item, Items};
 use crate::preprocess::Context;
@@ -27,11 +28,6 @@ const MISPLACED_LINE: u32 = 50;
 pub(super) const MISSPELT: u32 = 10;
 /// A brace that does not fit; by itself reason enough for an edit.
 const BRACE: u32 = 160;
-/// What an edit must be worth.
-const EDIT: u32 = 150;
-/// What moving a brace must be worth: more than a keyword that is in the wrong place.
-const MOVE: u32 = 170;
-
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token {
@@ -63,45 +59,6 @@ pub(super) struct Open {
     indent: Option<u32>,
     /// How far what is in it is indented.
     inside: Option<u32>,
-}
-
-/// One change of the braces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Edit {
-    /// Put a `}` in before this entry.
-    PutClose(usize),
-    /// Take this `}` out.
-    TakeClose(usize),
-    /// Put a `{` in after this line.
-    PutOpen(usize),
-    /// Take this `{` out.
-    TakeOpen(usize),
-    /// Take this `}` out and put it in before that entry.
-    MoveClose(usize, usize),
-}
-
-impl Edit {
-    fn takes(self, at: usize) -> bool {
-        match self {
-            Self::TakeClose(taken) | Self::TakeOpen(taken) | Self::MoveClose(taken, _) => taken == at,
-            Self::PutClose(_) | Self::PutOpen(_) => false,
-        }
-    }
-
-    fn closes_before(self, at: usize) -> bool {
-        match self {
-            Self::PutClose(put) | Self::MoveClose(_, put) => put == at,
-            Self::TakeClose(_) | Self::PutOpen(_) | Self::TakeOpen(_) => false,
-        }
-    }
-
-    /// What it must be worth.
-    pub(super) fn price(self) -> u32 {
-        match self {
-            Self::MoveClose(..) => MOVE,
-            Self::PutClose(_) | Self::TakeClose(_) | Self::PutOpen(_) | Self::TakeOpen(_) => EDIT,
-        }
-    }
 }
 
 /// What the first word of a line is in a block.
