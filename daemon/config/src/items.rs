@@ -41,6 +41,8 @@ pub(crate) struct Items {
     changes: VecDeque<(usize, Change)>,
     /// What comes next, once the changes are made.
     ready: VecDeque<Item>,
+    /// How many blocks are open that were opened with another bracket than `{`.
+    other_brackets: usize,
 }
 
 impl Items {
@@ -57,6 +59,7 @@ impl Items {
             taken: 0,
             changes: changes.iter().copied().collect(),
             ready: VecDeque::new(),
+            other_brackets: 0,
         }
     }
 
@@ -103,14 +106,30 @@ impl Items {
     /// Cuts a line at its braces. What the reader has to look at again goes back to it: after a brace a condition, a
     /// definition or a sequence may begin.
     fn cut(&mut self, line: Line, context: &mut Context) {
+        if self.other_bracket(&line, context) {
+            return;
+        }
         let mut unquoted = Unquoted::new(&line.text);
         let mut from = 0;
         while let Some((at, byte)) = unquoted.next() {
+            if let Some(end) = template(&line.text, at) {
+                context.spoil(unfilled_template(line.span(at, end)));
+                if line.text.get(at..).is_some_and(|rest| rest.starts_with("{%")) {
+                    return;
+                }
+                unquoted.pass(end - at - 1);
+                continue;
+            }
             if !matches!(byte, b'{' | b'}') {
                 continue;
             }
             if let Some((end, name)) = undefined(&line, at) {
                 context.spoil(undefined_name(line.span(at - 1, end), name));
+                unquoted.pass(end - at - 1);
+                continue;
+            }
+            if let Some(end) = unclosed_use(&line.text, at) {
+                context.spoil(unclosed_name(line.span(at - 1, end)));
                 unquoted.pass(end - at - 1);
                 continue;
             }
@@ -128,6 +147,42 @@ impl Items {
         } else {
             self.push_words(&line, from, line.text.len());
         }
+    }
+
+    /// Takes `unicast_peer [` and `]` for what they are meant to be; false if the line is neither.
+    fn other_bracket(&mut self, line: &Line, context: &mut Context) -> bool {
+        let text = line.text.trim_end();
+        let end = text.len();
+        let Some(last) = text.chars().next_back() else { return false };
+        let meant = match last {
+            '(' | '[' | '｛' => "{",
+            ')' | ']' | '｝' => "}",
+            _ => return false,
+        };
+        let begin = end - last.len_utf8();
+        let opens = meant == "{";
+        let before = text.get(..begin).unwrap_or("");
+        let mut unquoted = Unquoted::new(text);
+        let is_word = if opens { before.ends_with([' ', '\t']) } else { before.is_empty() };
+        if !is_word
+            || unquoted.by_ref().last().is_none_or(|(at, _)| at + 1 != end)
+            || before.contains(['{', '}'])
+        {
+            return false;
+        }
+        let span = line.span(begin, end);
+        self.push_words(line, 0, before.trim_end().len());
+        self.queue.push_back(if opens { Item::Open(span) } else { Item::Close(span) });
+        let verb = if opens { "opened" } else { "closed" };
+        if opens || self.other_brackets == 0 {
+            let message = format!("a block is {verb} with `{meant}`, not with `{last}`");
+            let diagnostic =
+                Diagnostic::error("foreign-syntax", message).at(span, format!("expected `{meant}`"));
+            context.report(diagnostic.suggest(span, meant, format!("write `{meant}`")));
+        }
+        self.other_brackets =
+            if opens { self.other_brackets + 1 } else { self.other_brackets.saturating_sub(1) };
+        true
     }
 
     /// Queues a part of a line unless it is blank.
@@ -156,4 +211,34 @@ fn undefined_name(span: Span, name: &str) -> Diagnostic {
     Diagnostic::error("undefined-name", format!("`${name}` is not defined here"))
         .at(span, "stands for nothing")
         .help(format!("it is defined by a line `${name}=…` before its use; a value of several lines must come last on its line"))
+}
+
+/// The end of the `${NAME` that this `{` belongs to, if nothing closes it.
+fn unclosed_use(text: &str, brace: usize) -> Option<usize> {
+    let rest = text.get(brace + 1..)?;
+    let begins =
+        text.get(..brace)?.ends_with('$') && rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let length = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
+    (begins && !rest.contains('}')).then_some(brace + 1 + length)
+}
+
+fn unclosed_name(span: Span) -> Diagnostic {
+    let after = Span { start: span.end, ..span };
+    Diagnostic::error("undefined-name", "this `${` has no `}`")
+        .at(span, "stands for nothing")
+        .suggest(after, "}", "close it")
+}
+
+/// What a template engine would have filled in, and which begins at this byte: where it ends.
+fn template(text: &str, at: usize) -> Option<usize> {
+    let rest = text.get(at..)?;
+    let (_, end) =
+        [("{{", "}}"), ("{%", "%}"), ("<%", "%>")].into_iter().find(|(begin, _)| rest.starts_with(begin))?;
+    rest.find(end).map(|length| at + length + end.len())
+}
+
+fn unfilled_template(span: Span) -> Diagnostic {
+    Diagnostic::error("unfilled-template", "this is part of a template that nobody filled in")
+        .at(span, "stands for nothing here")
+        .help("run the tool that makes the configuration from its template, or write the value")
 }

@@ -20,10 +20,7 @@ pub(crate) fn line_number<T: TryFrom<i64>>(
     match whole(&word.text, least, most) {
         Ok(value) => T::try_from(value).ok(),
         Err(problem) => {
-            context.report(
-                Diagnostic::error(problem.code, format!("{what}: {}", problem.message))
-                    .at(word.span, problem.expected),
-            );
+            context.report(problem.of(what, word));
             None
         }
     }
@@ -47,10 +44,7 @@ pub(crate) fn line_interface(word: &Word, what: &str, context: &mut Context) -> 
     match interface(&word.text) {
         Ok(name) => Some(name.into()),
         Err(problem) => {
-            context.report(
-                Diagnostic::error(problem.code, format!("{what}: {}", problem.message))
-                    .at(word.span, problem.expected),
-            );
+            context.report(problem.of(what, word));
             None
         }
     }
@@ -58,9 +52,7 @@ pub(crate) fn line_interface(word: &Word, what: &str, context: &mut Context) -> 
 
 /// A time in seconds, up to so many microseconds, within a line of a block of lines; a problem is reported.
 pub(crate) fn line_seconds(word: &Word, most: u64, context: &mut Context) -> Option<Duration> {
-    let mut tell = |problem: Problem| {
-        context.report(Diagnostic::error(problem.code, problem.message).at(word.span, problem.expected));
-    };
+    let mut tell = |problem: Problem| context.report(problem.of("", word));
     match decimal(&word.text, 6, 0, most, "seconds") {
         Ok(micros) => {
             if let Err(problem) = exact(&word.text, 6, micros) {

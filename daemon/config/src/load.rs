@@ -202,6 +202,9 @@ impl Source<'_> {
         let iproute = draft.iproute().cloned();
         let (config, places) = draft.finish(&skipped, &self.host(), &mut context);
         context.diagnostics.drop_missing(&lost);
+        if !context.lost_names.is_empty() {
+            context.diagnostics.drop_undefined(&context.lost_names);
+        }
         let mut loaded = finish(config, places, context);
         if self.options.for_cluster {
             loaded.comparable = loaded

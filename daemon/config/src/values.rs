@@ -1,10 +1,12 @@
 //! Values: do the words after a keyword look as the schema says, and what do they mean.
 
+pub(crate) mod mend;
 mod number;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use self::mend::With;
 use self::number::nearest_whole;
 pub(crate) use self::number::{decimal, exact, of_any_base, whole};
 use crate::diagnostics::Diagnostic;
@@ -114,7 +116,7 @@ fn or_nearest(node: &Node, word: &Word, arg: &Arg, problem: Problem) -> Problem 
 }
 
 /// What stands after the address of a host is no part of it; keepalived does not say so.
-fn say_what_is_lost(word: &Word, context: &mut Context) {
+pub(crate) fn say_what_is_lost(word: &Word, context: &mut Context) {
     let Some(at) = word.text.find(['/', '-']) else { return };
     let (host, lost) = word.text.split_at(at);
     let diagnostic = if lost.starts_with('/') {
@@ -122,7 +124,8 @@ fn say_what_is_lost(word: &Word, context: &mut Context) {
     } else {
         Diagnostic::warning("no-effect", format!("`{}` is not one address", word.text))
     };
-    context.report(diagnostic.at(word.span, format!("only {host} is used")));
+    let diagnostic = diagnostic.at(word.span, format!("only {host} is used"));
+    context.report(diagnostic.suggest_address(word, With::Nothing));
 }
 
 fn counted(values: usize) -> String {
@@ -156,19 +159,54 @@ impl Problem {
     fn new(code: &'static str, message: String, expected: impl Into<String>) -> Self {
         Self { code, message, expected: expected.into(), replacement: None, usable: false }
     }
+
+    /// As a diagnostic of what a word in a line stands for.
+    pub(crate) fn of(self, what: &str, word: &Word) -> Diagnostic {
+        let message = if what.is_empty() { self.message } else { format!("{what}: {}", self.message) };
+        let diagnostic = Diagnostic::error(self.code, message).at(word.span, self.expected);
+        match self.replacement {
+            Some(meant) => diagnostic.suggest(word.span, meant.clone(), format!("did you mean `{meant}`?")),
+            None => diagnostic,
+        }
+    }
 }
 
 fn report(node: &Node, arg: &Arg, word: &Word, problem: Problem, context: &mut Context) {
-    let mut diagnostic =
-        Diagnostic::error(problem.code, format!("`{}`: {}", node.name.text, problem.message))
-            .at(word.span, problem.expected);
-    if let Some(replacement) = problem.replacement {
+    let replacement = likely(node, arg, word, &problem).or(problem.replacement);
+    let diagnostic = Diagnostic::error(problem.code, format!("`{}`: {}", node.name.text, problem.message))
+        .at(word.span, problem.expected);
+    let diagnostic = if let Some(replacement) = replacement {
         let message = format!("did you mean `{replacement}`?");
-        diagnostic = diagnostic.suggest(word.span, replacement, message);
+        diagnostic.suggest(word.span, replacement, message)
+    } else if problem.code == "invalid-address" {
+        diagnostic.suggest_address(word, With::Nothing)
+    } else if problem.code == "undefined-name" {
+        diagnostic.help("it is defined by a line `$NAME=VALUE` before its use")
     } else if !arg.name.chars().any(char::is_lowercase) && node.keyword.default.is_empty() {
-        diagnostic = diagnostic.help(format!("it is written `{}`", node.keyword.syntax()));
-    }
+        diagnostic.help(format!("it is written `{}`", node.keyword.syntax()))
+    } else {
+        diagnostic
+    };
     context.report(diagnostic);
+}
+
+/// What was likely meant by a value that says more than it should.
+fn likely(node: &Node, arg: &Arg, word: &Word, problem: &Problem) -> Option<String> {
+    let text = &*word.text;
+    match (problem.code, arg.kind) {
+        ("invalid-address", Kind::Host) if node.keyword.args.len() > 1 && node.args.len() == 1 => {
+            mend::address(text, With::Port)
+        }
+        ("invalid-address", _) => mend::address(text, With::Nothing),
+        ("invalid-number", Kind::Millis(..)) => mend::without_unit(text, true),
+        ("invalid-number", Kind::Seconds(..)) => mend::without_unit(text, false),
+        ("invalid-number", Kind::Int(..)) if arg.name == "SECONDS" => mend::without_unit(text, false),
+        _ => None,
+    }
+    // The right value is in range, too.
+    .filter(|meant| {
+        look(&Word { text: (**meant).into(), ..word.clone() }, arg.kind).is_ok() || meant.contains(' ')
+    })
 }
 
 /// Does a word look like this?
@@ -178,6 +216,9 @@ fn look(word: &Word, kind: Kind) -> Result<(), Problem> {
         |code: &'static str, message: String, expected: &str| Err(Problem::new(code, message, expected));
     match kind {
         Kind::Word | Kind::Script | Kind::Pattern | Kind::Options(_) => Ok(()),
+        _ if is_undefined_name(text) && !matches!(kind, Kind::Limited(_)) => {
+            fail("undefined-name", format!("`{text}` is not defined here"), "stands for nothing")
+        }
         Kind::Limited(most) if text.len() <= most => Ok(()),
         Kind::Limited(most) => {
             fail("too-long", format!("`{text}` is too long"), &format!("at most {most} bytes"))
@@ -267,6 +308,12 @@ fn look(word: &Word, kind: Kind) -> Result<(), Problem> {
             ),
         },
     }
+}
+
+/// Is this the use of a name that nothing has replaced?
+fn is_undefined_name(text: &str) -> bool {
+    let name = text.strip_prefix('$').unwrap_or("");
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '('))
 }
 
 fn choice_problem(text: &str, choices: &[&str]) -> Problem {

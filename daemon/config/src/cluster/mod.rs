@@ -19,6 +19,7 @@ mod servers;
 mod unicast;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use self::file::{File, Member};
@@ -31,18 +32,33 @@ use crate::source::SourceMap;
 /// Compares the files of a cluster; one [`Diagnostics`] for each file, in their order.
 pub fn check_cluster(loaded: &[Loaded]) -> Vec<Diagnostics> {
     let mut sources = SourceMap::default();
+    let mut findings = Findings(vec![Vec::new(); loaded.len()]);
     let mut files = Vec::new();
     for (number, one) in loaded.iter().enumerate() {
         let shift = sources.join(one.diagnostics.sources());
-        if let (Some(comparable), Some(path)) = (&one.comparable, one.files.first()) {
-            files.push(File::new(number, path, comparable, shift));
+        let (Some(comparable), Some(path)) = (&one.comparable, one.files.first()) else { continue };
+        let file = File::new(number, path, comparable, shift);
+        match files.iter().any(|known: &File<'_>| plain(known.path) == plain(path)) {
+            true => findings.add(&file, [given_twice(&file)]),
+            false => files.push(file),
         }
     }
-    let mut findings = Findings(vec![Vec::new(); loaded.len()]);
     if files.len() > 1 {
         compare(&files, &mut findings);
     }
     findings.into_diagnostics(sources)
+}
+
+/// A path as one would write it in this directory.
+fn plain(path: &Path) -> &Path {
+    path.strip_prefix(".").unwrap_or(path)
+}
+
+/// A file that fits itself, which tells nothing.
+fn given_twice(file: &File<'_>) -> Diagnostic {
+    let message = format!("`{}` is given twice", file.path.display());
+    let diagnostic = Diagnostic::warning("cluster-same-file", message);
+    diagnostic.at(file.beginning(), "not compared with itself").help("each router has a file of its own")
 }
 
 /// What is to be said of each file.

@@ -32,6 +32,7 @@ pub(super) fn what_is_missing(code: &str) -> &'static [&'static str] {
         "hysteresis-too-high" => &["quorum"],
         "port-mismatch" => &["lvs_method"],
         "advert-int" => &["version", "vrrp_version", "global_defs"],
+        "unknown-user" => &["script_user"],
         "script-security" => &["enable_script_security", "global_defs"],
         _ => &[],
     }

@@ -6,6 +6,7 @@
 
 mod json;
 mod missing;
+mod readable;
 mod render;
 
 use std::borrow::Cow;
@@ -166,14 +167,29 @@ impl Diagnostic {
         self
     }
 
+    /// The likely mend of a word that should begin a line: what stands before it goes, back to this byte.
+    pub(crate) fn suggest_new_line(self, from: u32, word: &Word, sources: &SourceMap) -> Self {
+        let source = sources.file(word.span.file);
+        let start = source.line_start(source.line_of(word.span.start));
+        let line = source.text.get(start..word.span.start as usize).unwrap_or("");
+        let indent: String = line.chars().take_while(|character| character.is_whitespace()).collect();
+        let place = Span { start: from.min(word.span.start), ..word.span };
+        self.suggest(place, format!("\n{indent}{}", word.text), "begin a new line")
+    }
+
     /// Whatever is quoted of a text in it can be shown.
     fn make_readable(&mut self) {
         let related = self.related.iter_mut().map(|(_, label)| label);
-        let suggestion =
-            self.suggestion.iter_mut().flat_map(|mend| [&mut mend.replacement, &mut mend.message]);
+        let suggestion = self.suggestion.iter_mut().map(|mend| {
+            // A mend may have several lines.
+            if let Cow::Owned(readable) = encoding::shown(&mend.replacement) {
+                mend.replacement = readable;
+            }
+            &mut mend.message
+        });
         let own = [&mut self.message, &mut self.label];
         for text in own.into_iter().chain(related).chain(&mut self.notes).chain(suggestion) {
-            if let Cow::Owned(readable) = encoding::shown(text) {
+            if let Cow::Owned(readable) = readable::readable(text) {
                 *text = readable;
             }
         }
@@ -260,6 +276,16 @@ impl Diagnostics {
             self.errors -= usize::from(follows && diagnostic.severity == Severity::Error);
             !follows
         });
+    }
+
+    /// Drops the complaints that a name is not defined whose definition was reported to be wrong.
+    pub(crate) fn drop_undefined(&mut self, lost: &[Box<str>]) {
+        let follows = |diagnostic: &Diagnostic| {
+            let names = |name: &str| diagnostic.message.contains(&format!("`${name}`"));
+            diagnostic.code == "undefined-name" && lost.iter().any(|name| names(name))
+        };
+        self.errors -= self.list.iter().filter(|diagnostic| follows(diagnostic)).count();
+        self.list.retain(|diagnostic| !follows(diagnostic));
     }
 
     pub(crate) fn set_sources(&mut self, sources: Arc<SourceMap>) {

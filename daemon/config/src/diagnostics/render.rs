@@ -4,12 +4,15 @@ use std::borrow::Cow;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Patch, Renderer, Snippet};
 
-use super::{Diagnostic, Diagnostics, Outcome, Severity};
+use super::{Diagnostic, Diagnostics, Outcome, Severity, Suggestion};
 use crate::encoding;
 use crate::source::{FileId, SourceMap, Span};
 
 /// Over how many lines a span is underlined.
 const LINES_SHOWN: usize = 100;
+/// The longest line that is shown whole with its mend, and how much of a longer one on both sides, in characters.
+const LONGEST_MENDED: usize = 200;
+const AROUND_MEND: usize = 60;
 /// How many steps of an expansion chain are shown.
 pub(super) const CHAIN_SHOWN: usize = 6;
 
@@ -119,18 +122,24 @@ fn groups<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Group<'
         main = main.element(Level::HELP.message(note.as_str()));
     }
     let mut groups = vec![main];
-    if let Some(suggestion) = &diagnostic.suggestion {
-        let window = Window::around(sources, suggestion.span.file, [suggestion.span]);
-        groups.push(
-            Group::with_title(Level::HELP.secondary_title(suggestion.message.as_str())).element(
-                Snippet::source(window.text.clone())
-                    .path(window.path.clone())
-                    .line_start(window.line)
-                    .patch(Patch::new(window.range(suggestion.span), suggestion.replacement.as_str())),
-            ),
-        );
-    }
+    groups.extend(diagnostic.suggestion.as_ref().map(|suggestion| mend(suggestion, sources)));
     groups
+}
+
+/// What to put in place of what, with the lines as they would be; of very long text only what to do.
+fn mend<'a>(suggestion: &'a Suggestion, sources: &'a SourceMap) -> Group<'a> {
+    let span = suggestion.span;
+    let title = Level::HELP.secondary_title(suggestion.message.as_str());
+    if (span.end - span.start) as usize > LONGEST_MENDED {
+        return Group::with_title(title).element(snippet(sources, span.file, &[(span, "", false)]));
+    }
+    let window = Window::around(sources, span.file, [span]).near(span);
+    Group::with_title(title).element(
+        Snippet::source(window.text.clone())
+            .path(window.path.clone())
+            .line_start(window.line)
+            .patch(Patch::new(window.range(span), suggestion.replacement.as_str())),
+    )
 }
 
 /// Said of the definition of a name that a diagnostic underlines.
@@ -209,6 +218,32 @@ impl<'a> Window<'a> {
     }
 
     /// Where in the window a span is, whole characters of it: half of one cannot be underlined.
+    /// Only what is near to a span, if its line is long: a mend is shown with its whole line otherwise.
+    fn near(self, span: Span) -> Self {
+        let range = self.range(span);
+        let within = |text: &str| text.trim_end_matches(['\n', '\r']).contains('\n');
+        if self.text.len() <= LONGEST_MENDED || within(&self.text) {
+            return self;
+        }
+        let (before, rest) = self.text.split_at(range.start.min(self.text.len()));
+        let (mended, after) = rest.split_at(range.len().min(rest.len()));
+        let first = before.char_indices().rev().take(AROUND_MEND).last().map_or(0, |(at, _)| at);
+        // Places are told by how far they are from the start, so what stands for the rest may not be longer than it.
+        let first = if first < "…".len() { 0 } else { first };
+        let after = after.trim_end_matches(['\n', '\r']);
+        let end = after.char_indices().nth(AROUND_MEND).map_or(after.len(), |(at, _)| at);
+        let dots = |left_out: bool| if left_out { "…" } else { "" };
+        let beginning = dots(first > 0);
+        let shown = before.get(first..).unwrap_or("");
+        let text = format!(
+            "{beginning}{shown}{mended}{}{}",
+            after.get(..end).unwrap_or(""),
+            dots(end < after.len())
+        );
+        let start = self.start + first - beginning.len();
+        Self { text: Cow::Owned(text), start, ..self }
+    }
+
     fn range(&self, span: Span) -> std::ops::Range<usize> {
         let within = |offset: u32| (offset as usize).saturating_sub(self.start).min(self.text.len());
         let whole = |at: &usize| self.text.is_char_boundary(*at);

@@ -8,6 +8,8 @@ use crate::diagnostics::Diagnostic;
 use crate::line_values::{line_interface, line_number};
 use crate::model::{AddressScope, InterfaceAddress, LinkTarget, Prefix};
 use crate::preprocess::Context;
+use crate::source::SourceMap;
+use crate::values::mend::{self, With};
 use crate::words::Word;
 
 /// How a broadcast address is given.
@@ -54,12 +56,11 @@ pub(super) fn line(
         if !WITH_VALUE.contains(&keyword) {
             let known = flag(&mut result, is_static, keyword);
             if !known && !lost {
-                context.report(
+                let diagnostic =
                     Diagnostic::error("unknown-option", format!("`{keyword}` is no option of an address"))
                         .at(word.span, "has no effect")
-                        .also(first.span, "of this address")
-                        .suggest_nearest(word, WITH_VALUE.iter().chain(FLAGS).copied()),
-                );
+                        .also(first.span, "of this address");
+                context.report(likely_option(diagnostic, words, at - 1, &context.sources));
             }
             lost = !known && !lost;
             continue;
@@ -107,6 +108,42 @@ pub(super) fn line(
     Some(result)
 }
 
+/// The likely mend of a word of a line that is no option: a netmask belongs to the address, another address on a line of
+/// its own, an interface after `dev`.
+fn likely_option(diagnostic: Diagnostic, words: &[Word], at: usize, sources: &SourceMap) -> Diagnostic {
+    let (Some(first), Some(word)) = (words.first(), words.get(at)) else { return diagnostic };
+    let mask_at = if matches!(&*word.text, "/" | "netmask" | "mask") { at + 1 } else { at };
+    if let Some(mask) = words.get(mask_at).filter(|_| at == 1 && !first.text.contains('/')) {
+        let meant = mend::address(&format!("{}/{}", first.text, mask.text), With::Length);
+        if let Some(meant) = meant.filter(|meant| meant.contains('/')) {
+            let message = format!("did you mean `{meant}`?");
+            return diagnostic.suggest(first.span.to(mask.span), meant, message);
+        }
+    }
+    if word.text.split('/').next().is_some_and(|text| text.parse::<IpAddr>().is_ok()) {
+        let before = words.get(at - 1).unwrap_or(first);
+        return diagnostic.suggest_new_line(before.span.end, word, sources);
+    }
+    let assigned = word.text.split_once('=').filter(|(option, _)| WITH_VALUE.contains(option));
+    let no_device = !words.iter().any(|word| &*word.text == "dev");
+    let meant = match assigned {
+        Some((option, value)) => format!("{option} {value}"),
+        None if no_device && looks_like_an_interface(&word.text) => format!("dev {}", word.text),
+        None => return diagnostic.suggest_nearest(word, WITH_VALUE.iter().chain(FLAGS).copied()),
+    };
+    let message = format!("did you mean `{meant}`?");
+    diagnostic.suggest(word.span, meant, message)
+}
+
+/// Letters and a number, as in `eth0` and `bond0.10`.
+fn looks_like_an_interface(text: &str) -> bool {
+    let number = text.trim_start_matches(|c: char| c.is_ascii_lowercase());
+    let is_number = |c: char| c.is_ascii_digit() || c == '.';
+    number.len() < text.len()
+        && number.starts_with(|c: char| c.is_ascii_digit())
+        && number.chars().all(is_number)
+}
+
 /// `ADDRESS[/LENGTH]`; reported when it is none.
 pub(super) fn prefix(word: &Word, context: &mut Context) -> Option<Prefix> {
     let (text, length) =
@@ -114,7 +151,7 @@ pub(super) fn prefix(word: &Word, context: &mut Context) -> Option<Prefix> {
     let Ok(address) = text.parse::<IpAddr>() else {
         let diagnostic = Diagnostic::error("invalid-address", format!("`{}` is no address", word.text))
             .at(word.span, "expected an IPv4 or IPv6 address, with or without prefix length");
-        context.report(diagnostic);
+        context.report(diagnostic.suggest_address(word, With::Length));
         return None;
     };
     let full = if address.is_ipv4() { 32 } else { 128 };
@@ -124,7 +161,8 @@ pub(super) fn prefix(word: &Word, context: &mut Context) -> Option<Prefix> {
         Some(_) => {
             context.report(
                 Diagnostic::error("out-of-range", format!("`{}` has no valid prefix length", word.text))
-                    .at(word.span, format!("expected a prefix length from 0 to {full}; {full} is used")),
+                    .at(word.span, format!("expected a prefix length from 0 to {full}; {full} is used"))
+                    .suggest_address(word, With::Length),
             );
             full
         }
@@ -252,7 +290,8 @@ fn peer(result: &mut InterfaceAddress, value: &Word, context: &mut Context) {
     let Ok(peer) = value.text.parse::<IpAddr>() else {
         context.report(
             Diagnostic::error("invalid-address", format!("`{}` is no address", value.text))
-                .at(value.span, "expected an address without prefix length"),
+                .at(value.span, "expected an address without prefix length")
+                .suggest_address(value, With::Nothing),
         );
         return;
     };

@@ -1,5 +1,6 @@
 //! `vrrp_instance`.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -15,8 +16,8 @@ use super::vmac::VmacDraft;
 use super::{address, garp, path, route, rule, vmac};
 use crate::diagnostics::Diagnostic;
 use crate::model::{
-    Family, InitialState, InterfaceAddress, Name, Notify, Priority, Rare, Route, Rule, TrackedInterface,
-    VrrpVersion,
+    Family, InitialState, InterfaceAddress, LinkTarget, Name, Notify, Priority, Rare, Route, Rule,
+    TrackedInterface, VrrpVersion,
 };
 use crate::preprocess::Context;
 use crate::source::Span;
@@ -292,6 +293,8 @@ impl InstanceDraft {
     /// The lines of `virtual_ipaddress`.
     fn addresses(&mut self, node: &Node, routing: &mut Routing, context: &mut Context) {
         let mut list = Vec::with_capacity(node.lines.len());
+        let mut taken: HashSet<IpAddr> = self.addresses.iter().map(|(known, _)| known.address).collect();
+        let excluded = places(&self.excluded);
         for words in &node.lines {
             let Some(first) = words.first() else { continue };
             let Some(address) = address::line(words, false, routing, context) else {
@@ -302,30 +305,29 @@ impl InstanceDraft {
                 }
                 continue;
             };
-            let known = self.addresses.iter().chain(&list).map(|(known, _)| (known, false));
-            let known = known.chain(self.excluded.iter().map(|(known, _)| (known, true)));
-            if duplicate(&address, known, first, context) {
-                continue;
-            }
-            if self.is_of_family(address.address, "address", first.span, context) {
+            if taken.contains(&address.address) || excluded.contains(&place(&address)) {
+                say_duplicate(&address, first, context);
+            } else if self.is_of_family(address.address, "address", first.span, context) {
+                taken.insert(address.address);
                 list.push((address, first.span));
             }
         }
         add(&mut self.addresses, list);
     }
 
-    /// The lines of `virtual_ipaddress_excluded`: of either family.
+    /// The lines of `virtual_ipaddress_excluded`: of either family. An address may stand once on each interface.
     fn excluded(&mut self, node: &Node, routing: &mut Routing, context: &mut Context) {
         let mut list = Vec::with_capacity(node.lines.len());
+        let mut taken = places(self.addresses.iter().chain(&self.excluded));
         for words in &node.lines {
             let (Some(address), Some(first)) = (address::line(words, false, routing, context), words.first())
             else {
                 continue;
             };
-            let known =
-                self.addresses.iter().chain(&self.excluded).chain(&list).map(|(known, _)| (known, true));
-            if !duplicate(&address, known, first, context) {
+            if taken.insert(place(&address)) {
                 list.push((address, first.span));
+            } else {
+                say_duplicate(&address, first, context);
             }
         }
         add(&mut self.excluded, list);
@@ -354,19 +356,18 @@ fn add<T>(to: &mut Vec<T>, mut list: Vec<T>) {
     }
 }
 
-/// Is this address there already? On another interface it may stand once more as an excluded one.
-fn duplicate<'a>(
-    address: &InterfaceAddress,
-    mut known: impl Iterator<Item = (&'a InterfaceAddress, bool)>,
-    at: &Word,
-    context: &mut Context,
-) -> bool {
-    let found = known.any(|(known, may_be_elsewhere)| {
-        known.address == address.address && (!may_be_elsewhere || known.link == address.link)
-    });
-    if found {
-        let message = format!("the address {} is there already", address.address);
-        context.report(Diagnostic::error("duplicate-address", message).at(at.span, "left out"));
-    }
-    found
+/// What no two excluded addresses have in common.
+fn place(address: &InterfaceAddress) -> (IpAddr, LinkTarget) {
+    (address.address, address.link.clone())
+}
+
+fn places<'a>(
+    addresses: impl IntoIterator<Item = &'a (InterfaceAddress, Span)>,
+) -> HashSet<(IpAddr, LinkTarget)> {
+    addresses.into_iter().map(|(address, _)| place(address)).collect()
+}
+
+fn say_duplicate(address: &InterfaceAddress, at: &Word, context: &mut Context) {
+    let message = format!("the address {} is there already", address.address);
+    context.report(Diagnostic::error("duplicate-address", message).at(at.span, "left out"));
 }

@@ -38,6 +38,7 @@ mod server;
 mod server_group;
 mod server_ports;
 mod server_rules;
+mod settled;
 mod ssl;
 mod strict_mode;
 mod sync_daemon;
@@ -49,6 +50,7 @@ mod track_script;
 mod tracked_names;
 mod vmac;
 mod vmac_users;
+mod watched;
 
 use std::collections::{HashMap, HashSet};
 
@@ -85,6 +87,8 @@ pub(crate) struct Draft {
     static_routes: Vec<Route>,
     static_rules: Vec<Rule>,
     garp_groups: Vec<GarpGroup>,
+    /// The interfaces of all of them.
+    garp_interfaces: HashSet<Name>,
     servers: Vec<server::ServerDraft>,
     server_groups: Vec<VirtualServerGroup>,
     /// Groups of virtual servers that were left out: whoever uses one need not complain.

@@ -10,6 +10,8 @@ use crate::model::{Name, UnicastChecksum, UnicastPeer, Usual};
 use crate::preprocess::Context;
 use crate::source::Span;
 use crate::tree::Node;
+use crate::values::mend::With;
+use crate::values::say_what_is_lost;
 use crate::words::Word;
 
 /// As written.
@@ -129,10 +131,12 @@ fn peers(draft: &mut InstanceDraft, node: &Node, context: &mut Context) {
         let Some(address) = crate::values::host(&first.text) else {
             context.report(
                 Diagnostic::error("invalid-address", format!("`{}` is no address", first.text))
-                    .at(first.span, "expected the address of a peer"),
+                    .at(first.span, "expected the address of a peer")
+                    .suggest_address(first, With::Nothing),
             );
             continue;
         };
+        say_what_is_lost(first, context);
         if !draft.is_of_family(address, "peer", first.span, context) {
             continue;
         }

@@ -4,24 +4,21 @@
 //! that cannot be run is left out.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::group::GroupDraft;
 use super::instance::InstanceDraft;
 use super::resolve_group::Role;
 use super::routers::Routers;
+use super::settled::Settled;
 use super::track::TrackedDraft;
 use super::tracked_names::{Definitions, Tracked, objects};
 use super::vmac_users::VmacUsers;
-use super::{
-    alerts, auth_hmac, authentication, resolve_advert, resolve_group, resolve_link, strict_mode, vmac,
-};
+use super::{auth_hmac, authentication, resolve_advert, resolve_group, resolve_link, strict_mode, vmac};
 use crate::diagnostics::{Diagnostic, Outcome};
 use crate::model::{
     Config, ConfigFault, Family, Garp, Global, InitialState, Instance, Name, Priority, Rare, SyncGroup,
-    Tracking, VirtualRouterId, VrrpVersion,
+    Tracking, VrrpVersion,
 };
 use crate::preprocess::Context;
 use crate::source::Span;
@@ -149,94 +146,59 @@ fn resolve_one(
     context: &mut Context,
 ) -> Option<Instance> {
     let global = &config.global;
-    let name = draft.name.clone();
-    // What cannot run is looked at to its end all the same: one reading of a file tells everything.
-    let vrid = vrid(&draft, context);
-    let family = draft.family.filter(|_| !draft.family_is_meant).unwrap_or_default();
-    let strict = draft.strict.unwrap_or(global.vrrp_strict);
-    let version = version_of(&draft, family, strict, global.vrrp_version, context);
-    resolve_link::check_vmac(&mut draft, strict, context);
-    let found = resolve_link::interface(&mut draft, context);
-    let interface = found.clone().flatten();
-    let (state, priority) = state_and_priority(&draft, strict, context);
-    let fault = resolve_link::unicast(&mut draft, strict, interface.is_some(), context);
-    strict_mode::check(&mut draft, strict, version, priority, context);
-    resolve_advert::check_preemption(&mut draft, state, priority, strict, context);
-    let advert_int = resolve_advert::advert_int(&draft, version, context);
-    let mut authentication = authentication::resolve(&draft, version, family, strict, context);
-    let vrf = resolve_link::vrf(&mut draft, interface.is_some(), context);
-    if found.is_some() {
-        resolve_link::place_addresses(&mut draft, family, interface.as_ref(), context);
-    }
-    let addresses = resolve_advert::addresses(&mut draft, (family, version, strict), context);
-    let runs = vrid.is_some() && found.is_some() && fault.is_some() && addresses.is_some();
-    let auth_hmac = auth_hmac::resolve(&mut draft.auth, &mut authentication, (advert_int, strict), context);
-    let state = authentication::initial_state(&authentication, &draft, (state, priority), context);
-    let (addresses, excluded) = addresses.unwrap_or_default();
-    let vrid = vrid.unwrap_or_default();
-    let tracking = tracking(&mut draft, (group, priority), interface.as_ref(), tracked, context);
-    let garp = draft.garp.resolve(&global.garp, strict);
+    let (settled, runs) = settle(&mut draft, global, context);
+    let tracking = tracking(&mut draft, &settled, group, tracked, context);
+    let garp = draft.garp.resolve(&global.garp, settled.strict);
     if garp != **shared {
         *shared = Arc::new(garp);
     }
-    let instance = Instance {
+    let tell_priority = group.and_then(|group| group.notify_priority_changes);
+    let instance = settled.into_instance(draft, tracking, shared.clone(), tell_priority, global, context);
+    runs.then_some(instance)
+}
+
+/// Settles what one line decides for others; can the instance run? What cannot is looked at to its end all the same: one
+/// reading of a file tells everything.
+fn settle(draft: &mut InstanceDraft, global: &Global, context: &mut Context) -> (Settled, bool) {
+    let vrid = vrid(draft, context);
+    let family = draft.family.filter(|_| !draft.family_is_meant).unwrap_or_default();
+    let strict = draft.strict.unwrap_or(global.vrrp_strict);
+    let version = version_of(draft, family, strict, global.vrrp_version, context);
+    resolve_link::check_vmac(draft, strict, context);
+    let found = resolve_link::interface(draft, context);
+    let interface = found.clone().flatten();
+    let (state, priority) = state_and_priority(draft, strict, context);
+    let fault = resolve_link::unicast(draft, strict, interface.is_some(), context);
+    strict_mode::check(draft, strict, version, priority, context);
+    resolve_advert::check_preemption(draft, state, priority, strict, context);
+    let advert_int = resolve_advert::advert_int(draft, version, context);
+    let mut authentication = authentication::resolve(draft, version, family, strict, context);
+    let vrf = resolve_link::vrf(draft, interface.is_some(), context);
+    if found.is_some() {
+        resolve_link::place_addresses(draft, family, interface.as_ref(), context);
+    }
+    let addresses = resolve_advert::addresses(draft, (family, version, strict), context);
+    let runs = vrid.is_some() && found.is_some() && fault.is_some() && addresses.is_some();
+    let auth_hmac = auth_hmac::resolve(&mut draft.auth, &mut authentication, (advert_int, strict), context);
+    let state = authentication::initial_state(&authentication, draft, (state, priority), context);
+    let (addresses, excluded_addresses) = addresses.unwrap_or_default();
+    let settled = Settled {
+        vrid: vrid.unwrap_or_default(),
+        family,
+        version,
+        strict,
         state,
-        vrid: VirtualRouterId(vrid),
         priority,
         advert_int,
-        version,
-        family,
+        interface,
+        vrf,
+        fault: fault.flatten(),
         authentication,
         auth_hmac,
         addresses,
-        excluded_addresses: excluded,
-        nopreempt: draft.nopreempt.is_some(),
-        preempt_delay: draft.preempt_delay.map_or(Duration::ZERO, |(delay, _)| delay),
-        timer_expired_backup: timer_expired(&draft, context),
-        down_timer_adverts: strict_mode::down_timer_adverts(&draft, strict, global, context),
-        accept: draft.accept.map_or(priority == Priority::OWNER || !strict, |(on, _)| on),
-        strict,
-        garp: shared.clone(),
-        lower_prio_no_advert: draft
-            .lower_prio_no_advert
-            .map_or(strict || global.vrrp_lower_prio_no_advert, |(on, _)| on),
-        higher_prio_send_advert: draft
-            .higher_prio_send_advert
-            .map_or(!strict && global.vrrp_higher_prio_send_advert, |(on, _)| on),
-        owner_ignore_adverts: owner_ignore_adverts(&draft, (priority, strict), global, context),
-        dont_track_primary: draft.dont_track_primary,
-        tracking,
-        source_address: draft.path.source.map(|(address, _)| address),
-        track_source_address: draft.path.track_source && draft.path.source.is_some(),
-        multicast_group: multicast_group(&draft, family, global, context),
-        unicast_checksum: draft.path.unicast_checksum,
-        unicast_ttl: unicast_ttl(&draft, context),
-        check_unicast_source: draft.path.check_unicast_source || global.vrrp_check_unicast_src,
-        unicast_peers: draft.path.peers.iter().map(|(peer, _)| peer.clone()).collect(),
-        skip_check_adv_addr: draft.skip_check_adv_addr.unwrap_or(global.vrrp_skip_check_adv_addr),
-        v3_checksum_as_v2: draft.v3_checksum_as_v2.unwrap_or(global.v3_checksum_as_v2),
-        promote_secondaries: draft.promote_secondaries.is_some(),
-        smtp_alert: alerts::vrrp(draft.smtp_alert, global),
-        notify: draft.notify,
-        notify_priority_changes: draft
-            .notify_priority_changes
-            .or(group.and_then(|group| group.notify_priority_changes))
-            .unwrap_or(global.vrrp_notify_priority_changes),
-        lvs_sync_daemon_interface: draft.lvs_sync_daemon_interface,
-        config_fault: fault.flatten().or(resolve_link::ipvlan_fault(&draft.vmac, family, context)),
-        vmac: draft.vmac.map(|vmac| Box::new(vmac.finish(vrid, draft.vmac_xmit_base.is_some()))),
-        vmac_for_addresses: draft.vmac_addr,
-        vrf,
-        routes: draft.routes.into(),
-        rules: draft.rules.into(),
-        no_virtual_ipaddress: draft.no_virtual_ipaddress.is_some(),
-        kernel_rx_buf_size: draft.kernel_rx_buf_size,
-        debug: draft.debug,
-        poll_link: draft.poll_link && interface.is_some(),
-        interface,
-        name,
+        excluded_addresses,
     };
-    runs.then_some(instance)
+    (settled, runs)
 }
 
 /// `virtual_router_id`, which nothing runs without.
@@ -260,8 +222,8 @@ fn vrid(draft: &InstanceDraft, context: &mut Context) -> Option<u8> {
 /// What it follows, as far as it may.
 fn tracking(
     draft: &mut InstanceDraft,
-    (group, priority): (Option<&SyncGroup>, Priority),
-    interface: Option<&Name>,
+    settled: &Settled,
+    group: Option<&SyncGroup>,
     tracked: &Definitions,
     context: &mut Context,
 ) -> Rare<Tracking> {
@@ -273,75 +235,17 @@ fn tracking(
         bfds: take(&mut draft.bfds, Tracked::Bfd),
         interfaces: std::mem::take(&mut draft.interfaces),
     };
-    resolve_advert::drop_own_interface(&mut tracking, (&draft.name, interface), draft.at, context);
+    resolve_advert::drop_own_interface(
+        &mut tracking,
+        (&draft.name, settled.interface.as_ref()),
+        draft.at,
+        context,
+    );
     let grouped = group.is_some_and(|group| !group.tracking_weight);
-    if grouped || priority == Priority::OWNER {
+    if grouped || settled.priority == Priority::OWNER {
         resolve_advert::drop_weights(&mut tracking, &draft.name, draft.at, grouped, context);
     }
     tracking.into()
-}
-
-/// `timer_expired_backup` is for instances that don't preempt.
-fn timer_expired(draft: &InstanceDraft, context: &mut Context) -> Option<Priority> {
-    let (priority, at) = draft.timer_expired?;
-    if draft.nopreempt.is_none() {
-        let diagnostic = Diagnostic::error("conflict", "`timer_expired_backup` needs `nopreempt`");
-        context.report(diagnostic.at(at, "has no effect"));
-        return None;
-    }
-    Some(priority)
-}
-
-/// `owner_ignore_adverts`: only an owner has it, and an owner that says anything of it has it.
-fn owner_ignore_adverts(
-    draft: &InstanceDraft,
-    (priority, strict): (Priority, bool),
-    global: &Global,
-    context: &mut Context,
-) -> bool {
-    let owner = priority == Priority::OWNER;
-    let (message, label) = match (draft.owner_ignore_adverts, owner) {
-        (None, _) => return owner && (strict || global.vrrp_owner_ignore_adverts),
-        (Some((on, _)), _) if on == owner => return owner,
-        (Some(_), true) => ("an owner that is told to look at adverts does not do so", "has no effect"),
-        (Some(_), false) => ("`owner_ignore_adverts` is for priority 255 only", "has no effect"),
-    };
-    if let Some((_, span)) = draft.owner_ignore_adverts {
-        context.report(Diagnostic::error("conflict", message).at(span, label));
-    }
-    owner
-}
-
-/// `mcast_dst_ip`, else that of the family; unicast has none of its own.
-fn multicast_group(draft: &InstanceDraft, family: Family, global: &Global, context: &mut Context) -> IpAddr {
-    let general = match family {
-        Family::V4 => global.vrrp_mcast_group4.into(),
-        Family::V6 => global.vrrp_mcast_group6.into(),
-    };
-    match draft.path.multicast {
-        Some((_, span)) if !draft.path.peers.is_empty() => {
-            let message = "`mcast_dst_ip` does not go with `unicast_peer`";
-            context.report(Diagnostic::error("conflict", message).at(span, "has no effect"));
-            general
-        }
-        Some((group, _)) => group,
-        None => general,
-    }
-}
-
-/// `unicast_ttl`, which needs peers.
-fn unicast_ttl(draft: &InstanceDraft, context: &mut Context) -> u8 {
-    match draft.path.unicast_ttl {
-        Some((_, span)) if draft.path.peers.is_empty() => {
-            if !draft.path.peers_written {
-                let diagnostic = Diagnostic::error("conflict", "`unicast_ttl` needs `unicast_peer`");
-                context.report(diagnostic.at(span, "has no effect"));
-            }
-            u8::MAX
-        }
-        Some((ttl, _)) => ttl,
-        None => u8::MAX,
-    }
 }
 
 fn version_of(

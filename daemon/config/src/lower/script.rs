@@ -52,10 +52,15 @@ fn argv(node: &Node, context: &mut Context) -> Option<Vec<Name>> {
         }
     };
     if argv.is_empty() {
-        context.report(
-            Diagnostic::error("missing-value", format!("`{}` has an empty command", node.keyword.name))
-                .at(line.span, "nothing to run"),
-        );
+        let message = format!("`{}` has an empty command", node.keyword.name);
+        let diagnostic = match node.keyword.name {
+            "script" | "misc_path" | "startup_script" | "shutdown_script" => {
+                Diagnostic::error("missing-value", message)
+            }
+            // Nobody is told: as a template makes it that has nobody to tell.
+            _ => Diagnostic::warning("missing-value", message),
+        };
+        context.report(diagnostic.at(line.span, "nothing to run"));
         return None;
     }
     Some(argv)

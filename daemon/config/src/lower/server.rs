@@ -16,6 +16,8 @@ use crate::model::{CheckTiming, Family, Forwarding, FwMark, Name, Protocol, Sche
 use crate::preprocess::Context;
 use crate::source::Span;
 use crate::tree::Node;
+use crate::values::mend::With;
+use crate::values::say_what_is_lost;
 
 /// What a virtual server answers to, as written.
 #[derive(Clone, Debug)]
@@ -130,10 +132,12 @@ fn target(node: &Node, context: &mut Context) -> Option<Target> {
                 context.report(
                     Diagnostic::error("invalid-address", format!("`{text}` is no address"))
                         .at(first.span, "expected an address, `fwmark` or `group`")
+                        .suggest_address(first, if port.is_none() { With::Port } else { With::Nothing })
                         .help("the virtual server is left out"),
                 );
                 return None;
             };
+            say_what_is_lost(first, context);
             let port = match port {
                 None => 0,
                 Some(word) => line_number(word, 0, u16::MAX.into(), "port", context)?,

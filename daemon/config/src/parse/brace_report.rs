@@ -1,10 +1,12 @@
 //! What is said about a wrong brace.
 
-use super::outline::{Edit, Open, Outline};
+use super::edit::Edit;
+use super::outline::{Open, Outline};
 use super::repair::{Repair, Trouble};
 use crate::diagnostics::Diagnostic;
 use crate::items::Change;
 use crate::preprocess::Context;
+use crate::schema;
 use crate::source::Span;
 
 /// Says that a brace is wrong, once for several in a row.
@@ -91,11 +93,22 @@ fn not_opened(outline: &Outline, at: usize, context: &Context) -> Option<Diagnos
     let source = context.sources.file(span.file);
     let line = source.line_of(span.start);
     let text = source.text.get(span.start as usize..source.line_start(line + 1)).unwrap_or("");
-    let code = text.find(['#', '!']).map_or(text, |comment| &text[..comment]).trim_end();
+    // A name belongs before the brace, but not what should stand in the block.
+    let code = match takes_values(name) {
+        true => text.find(['#', '!', '}']).map_or(text, |end| &text[..end]).trim_end(),
+        false => name,
+    };
     let end = span.start + code.len() as u32;
     let after = Span { start: end, end, ..span };
     let diagnostic = Diagnostic::error("missing-brace", format!("`{name}` has no `{{`"));
     Some(diagnostic.at(after, "`{` is missing here").suggest(after, " {", "open the block"))
+}
+
+/// Has this keyword of a block values before its `{`?
+fn takes_values(name: &str) -> bool {
+    let blocks = schema::blocks_with(name).iter();
+    let mut found = blocks.filter_map(|block| schema::find(*block, name)).peekable();
+    found.peek().is_none() || found.any(|found| !found.keyword.args.is_empty())
 }
 
 fn opened_for_nothing(outline: &Outline, at: usize) -> Option<Diagnostic> {

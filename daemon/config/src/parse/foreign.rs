@@ -3,6 +3,7 @@
 
 use super::{Parser, Reading, Statement};
 use crate::diagnostics::Diagnostic;
+use crate::items::Item;
 use crate::schema::{Body, Found, Kind};
 use crate::source::Span;
 use crate::words::Word;
@@ -29,27 +30,60 @@ impl Parser<'_> {
             ">>>>>>>" => self.merges.saturating_sub(1),
             _ => self.merges.max(1),
         };
+        // Of the sides the first is read.
+        if *mark == "=======" && self.pass_over(name.span, ">>>>>>>") {
+            self.merges = self.merges.saturating_sub(1);
+        }
         true
     }
 
     /// Is this the beginning of a comment of another language, or a mark of version control? Says so.
-    pub(super) fn is_foreign(&mut self, name: &Word) -> bool {
+    pub(super) fn is_foreign(&mut self, words: &[Word]) -> bool {
+        let Some(name) = words.first() else { return false };
         if self.is_merge_mark(name) {
             return true;
         }
         let Some(mark) = COMMENT_MARKS.iter().find(|mark| name.text.starts_with(**mark)) else {
             return false;
         };
-        if &*name.text == ";" {
+        if &*name.text == ";" && words.len() == 1 {
             self.report_semicolon(name.span, false);
             return true;
         }
         let span = Span { end: name.span.start + mark.len() as u32, ..name.span };
-        self.context.report(
-            Diagnostic::error("foreign-syntax", format!("`{mark}` begins no comment"))
-                .at(span, "comments begin with `#` or `!`")
-                .suggest(span, "#", "write `#`"),
-        );
+        self.misspelt = true;
+        let mut diagnostic = Diagnostic::error("foreign-syntax", format!("`{mark}` begins no comment"))
+            .at(span, "comments begin with `#` or `!`")
+            .suggest(span, "#", "write `#`");
+        let ended = |end: &str| words.iter().any(|word| word.text.contains(end));
+        if let Some(end) =
+            [("/*", "*/"), ("<!--", "-->")].iter().find(|(begin, _)| begin == mark).map(|(_, end)| *end)
+            && !ended(end)
+        {
+            self.pass_over(words.last().map_or(span, |last| last.span), end);
+            diagnostic = diagnostic.help(format!("each line up to `{end}` needs one"));
+        }
+        self.context.report(diagnostic);
+        true
+    }
+
+    /// Passes over what follows up to a mark, if there is one and the text is to be read as it was meant.
+    fn pass_over(&mut self, from: Span, mark: &'static str) -> bool {
+        let source = self.context.sources.file(from.file);
+        let rest = source.text.get(from.end as usize..).unwrap_or("");
+        let passes = self.reading == Reading::AsMeant && rest.contains(mark);
+        self.passing_over = passes.then_some(mark);
+        passes
+    }
+
+    /// Is this item passed over?
+    pub(super) fn is_passed_over(&mut self, item: &Item) -> bool {
+        let Some(mark) = self.passing_over else { return false };
+        if let Item::Words(line) = item
+            && line.text.contains(mark)
+        {
+            self.passing_over = None;
+        }
         true
     }
 
@@ -57,7 +91,7 @@ impl Parser<'_> {
     pub(super) fn without_foreign(&mut self, found: Found, name: Word, mut words: Vec<Word>) -> Statement {
         let mut misspelt = false;
         if let Some(sign) = words.get(1).filter(|word| matches!(&*word.text, "=" | ":" | ":=" | "=>"))
-            && !found.keyword.args.is_empty()
+            && (!found.keyword.args.is_empty() || found.keyword.body != Body::None)
         {
             let sign = words.remove(words.iter().position(|word| word.span == sign.span).unwrap_or(1));
             misspelt = true;

@@ -5,8 +5,11 @@
 //! missing, surplus or misplaced, and the text is read again with that mended, so that one wrong brace makes one
 //! diagnostic. A misspelt keyword counts as [`Reading`] says.
 
+mod beginning;
 mod brace_report;
+mod edit;
 mod foreign;
+mod lines;
 mod outline;
 mod recover;
 mod repair;
@@ -100,6 +103,10 @@ pub(crate) struct Parser<'a> {
     pub(crate) misspelt: bool,
     /// Something does not fit that a wrong brace may be behind.
     pub(crate) braces_in_doubt: bool,
+    /// What follows is passed over up to a line with this mark.
+    passing_over: Option<&'static str>,
+    /// Where a line with several statements on it was reported last.
+    run_on: Option<Span>,
 }
 
 impl<'a> Parser<'a> {
@@ -120,12 +127,17 @@ impl<'a> Parser<'a> {
             lost_keywords: Vec::new(),
             misspelt: false,
             braces_in_doubt: false,
+            passing_over: None,
+            run_on: None,
         }
     }
 
     /// Builds everything, handing each node of the top level to `sink`.
     pub(crate) fn run(&mut self, sink: &mut dyn FnMut(Node, &mut Context)) {
         while let Some(item) = self.items.next(self.context) {
+            if self.is_passed_over(&item) {
+                continue;
+            }
             match item {
                 Item::Close(span) => self.close(span, sink),
                 Item::Open(span) => {
@@ -134,7 +146,7 @@ impl<'a> Parser<'a> {
                 }
                 Item::Words(line) => {
                     self.flush_surplus();
-                    self.words(&line, sink);
+                    self.words(&line, false, sink);
                 }
             }
         }
@@ -150,8 +162,9 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn words(&mut self, line: &Line, sink: &mut dyn FnMut(Node, &mut Context)) {
-        let (words, unclosed) = line.words();
+    /// Takes a line, or the part of one that runs on after another statement.
+    fn words(&mut self, line: &Line, runs_on: bool, sink: &mut dyn FnMut(Node, &mut Context)) {
+        let (mut words, unclosed) = line.words();
         let Some(name) = words.first().cloned() else {
             if let Some(span) = unclosed {
                 self.context.report(unclosed_quote(span));
@@ -168,35 +181,24 @@ impl<'a> Parser<'a> {
             Some(Shape::Keywords(_)) | None => {
                 let known = schema::find(self.block(), &name.text);
                 self.context.count_keyword(known.is_some());
+                let rest = known.and_then(|found| self.next_statement(found, &mut words, line));
                 let statement = match known {
                     Some(found) => Some(self.without_foreign(found, name, words)),
                     None => self.recover_unknown(&name, &words),
                 };
                 self.closed = None;
-                if let Some(statement) = statement {
+                if let Some(mut statement) = statement {
                     // Those with quoted values look for themselves what is not closed.
                     if let Some(span) = unclosed.filter(|_| !statement.found.keyword.is_quoted()) {
                         self.context.spoil(unclosed_quote(span));
                     }
+                    statement.misspelt |= runs_on;
                     self.keyword(statement, line, sink);
                 }
+                if let Some(rest) = rest {
+                    self.words(&rest, true, sink);
+                }
             }
-        }
-    }
-
-    fn line_of_block(&mut self, name: &Word, words: Vec<Word>) {
-        if matches!(self.items.peek(self.context), Some(Item::Open(_))) {
-            self.block_among_lines(name);
-            return;
-        }
-        if self.is_keyword_among_lines(name) || self.is_foreign(name) {
-            return;
-        }
-        if let Some(node) = self.node() {
-            // Without room to spare: there may be very many lines.
-            let mut words = words;
-            words.shrink_to_fit();
-            node.lines.push(words);
         }
     }
 
@@ -216,11 +218,8 @@ impl<'a> Parser<'a> {
         let bad = left_out || quoted.is_none();
         let args = quoted.unwrap_or_default();
         let mut node = Node { keyword, name, args, bad, children: Vec::new(), lines: Vec::new() };
-        node.bad = bad || !values::check(&node, self.context);
-        if node.bad {
-            self.lost_keywords.push(keyword.name);
-        }
         let Some(shape) = Shape::of(keyword.body) else {
+            self.check_values(&mut node);
             if !left_out {
                 self.add(node, sink);
             }
@@ -230,15 +229,30 @@ impl<'a> Parser<'a> {
             Some(Item::Open(span)) => {
                 let opened = *span;
                 self.items.next(self.context);
+                if opened == Span::default() {
+                    self.with_lines_beside(&mut node);
+                }
+                self.check_values(&mut node);
                 self.stack.push(Frame { shape, node: Some(node), opened, left_out });
             }
             Some(Item::Words(_) | Item::Close(_)) | None => {
-                self.no_block(&node);
+                self.no_block(&mut node);
+                self.check_values(&mut node);
                 // Nobody should complain of what is missing in it, nor of its name.
                 self.skipped_names.extend(node.args.first().map(|word| word.text.clone()));
-                node.bad = true;
+                if node.lines.is_empty() {
+                    node.bad = true;
+                }
                 self.add(node, sink);
             }
+        }
+    }
+
+    fn check_values(&mut self, node: &mut Node) {
+        // Of what is left out nothing more is said.
+        node.bad = node.bad || !values::check(node, self.context);
+        if node.bad {
+            self.lost_keywords.push(node.keyword.name);
         }
     }
 

@@ -4,10 +4,11 @@
 //! in, taken out or moved ([`Edit`]), to count what does not fit then. [`super::repair`] looks for the edits that make
 //! it fit.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::OnceLock;
+use std::collections::HashMap;
 
 use super::Shape;
+use super::beginning::Beginning;
+use super::edit::Edit;
 use super::suggest;
 use crate::items::{Item, Items};
 use crate::preprocess::Context;
@@ -27,11 +28,6 @@ const MISPLACED_LINE: u32 = 50;
 pub(super) const MISSPELT: u32 = 10;
 /// A brace that does not fit; by itself reason enough for an edit.
 const BRACE: u32 = 160;
-/// What an edit must be worth.
-const EDIT: u32 = 150;
-/// What moving a brace must be worth: more than a keyword that is in the wrong place.
-const MOVE: u32 = 170;
-
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token {
@@ -50,6 +46,8 @@ pub(super) struct Entry {
     pub(super) span: Span,
     /// How far it is indented; `None` unless it is the first on its line.
     indent: Option<u32>,
+    /// Of a line with several statements on it, the last keyword that opens a block.
+    opener: Option<u32>,
 }
 
 /// A block that is open.
@@ -61,45 +59,6 @@ pub(super) struct Open {
     indent: Option<u32>,
     /// How far what is in it is indented.
     inside: Option<u32>,
-}
-
-/// One change of the braces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Edit {
-    /// Put a `}` in before this entry.
-    PutClose(usize),
-    /// Take this `}` out.
-    TakeClose(usize),
-    /// Put a `{` in after this line.
-    PutOpen(usize),
-    /// Take this `{` out.
-    TakeOpen(usize),
-    /// Take this `}` out and put it in before that entry.
-    MoveClose(usize, usize),
-}
-
-impl Edit {
-    fn takes(self, at: usize) -> bool {
-        match self {
-            Self::TakeClose(taken) | Self::TakeOpen(taken) | Self::MoveClose(taken, _) => taken == at,
-            Self::PutClose(_) | Self::PutOpen(_) => false,
-        }
-    }
-
-    fn closes_before(self, at: usize) -> bool {
-        match self {
-            Self::PutClose(put) | Self::MoveClose(_, put) => put == at,
-            Self::TakeClose(_) | Self::PutOpen(_) | Self::TakeOpen(_) => false,
-        }
-    }
-
-    /// What it must be worth.
-    pub(super) fn price(self) -> u32 {
-        match self {
-            Self::MoveClose(..) => MOVE,
-            Self::PutClose(_) | Self::TakeClose(_) | Self::PutOpen(_) | Self::TakeOpen(_) => EDIT,
-        }
-    }
 }
 
 /// What the first word of a line is in a block.
@@ -131,7 +90,8 @@ impl Misfit {
 pub(super) struct Outline {
     pub(super) entries: Vec<Entry>,
     /// The beginning of each line that is different.
-    words: Vec<Vec<Word>>,
+    beginnings: Vec<Beginning>,
+    numbers: HashMap<String, u32>,
     meanings: HashMap<(BlockId, u32, bool), Meaning>,
     /// How many items there are.
     items: usize,
@@ -152,29 +112,26 @@ impl Outline {
     /// Reads the outline of a configuration.
     pub(super) fn read(mut items: Items, context: &mut Context) -> Self {
         let mut outline = Self::default();
-        let mut numbers: HashMap<String, u32> = HashMap::new();
         let mut last_line = None;
         while let Some(item) = items.next(context) {
-            let (token, span) = match item {
-                Item::Open(span) => (Token::Open, span),
-                Item::Close(span) => (Token::Close, span),
+            let (token, span, opener) = match item {
+                Item::Open(span) => (Token::Open, span, None),
+                Item::Close(span) => (Token::Close, span, None),
                 Item::Words(line) => {
-                    let mut words = line.words().0;
-                    words.truncate(MEANT_BY);
+                    let words = line.words().0;
                     let span = words.first().map_or(line.whole(), |word| word.span);
-                    let texts: Vec<&str> = words.iter().map(|word| &*word.text).collect();
-                    let number = *numbers.entry(texts.join(" ")).or_insert_with(|| {
-                        outline.words.push(words);
-                        outline.words.len() as u32 - 1
-                    });
-                    (Token::Line(number), span)
+                    let opener = words.iter().skip(1).rfind(|word| opens_a_block(&word.text));
+                    let opener = opener.map(|word| outline.number(std::slice::from_ref(word)));
+                    let number = outline.number(words.get(..MEANT_BY).unwrap_or(&words));
+                    (Token::Line(number), span, opener)
                 }
             };
             let file = context.sources.file(span.file);
             let line = (span.file, span.expansion, file.line_of(span.start));
             let indent = (last_line != Some(line)).then(|| indentation(file, span.start));
             last_line = Some(line);
-            outline.push(token, span, indent);
+            outline.entries.push(Entry { token, item: outline.items, span, indent, opener });
+            outline.items += 1;
             if outline.entries.len() == Self::MOST {
                 outline.cut = items.next(context).is_some();
                 break;
@@ -183,28 +140,36 @@ impl Outline {
         outline
     }
 
-    fn push(&mut self, token: Token, span: Span, indent: Option<u32>) {
-        self.entries.push(Entry { token, item: self.items, span, indent });
-        self.items += 1;
+    /// The number of a beginning of lines.
+    fn number(&mut self, words: &[Word]) -> u32 {
+        let texts: Vec<&str> = words.iter().map(|word| &*word.text).collect();
+        *self.numbers.entry(texts.join(" ")).or_insert_with(|| {
+            self.beginnings.push(Beginning::new(words));
+            self.beginnings.len() as u32 - 1
+        })
     }
 
     /// The first word of a line.
     pub(super) fn word(&self, at: usize) -> Option<&str> {
         match self.entries.get(at)?.token {
-            Token::Line(number) => Some(&self.words.get(number as usize)?.first()?.text),
+            Token::Line(number) => self.beginning(number)?.first(),
             Token::Open | Token::Close => None,
         }
+    }
+
+    fn beginning(&self, number: u32) -> Option<&Beginning> {
+        self.beginnings.get(number as usize)
     }
 
     fn meaning(&mut self, block: BlockId, number: u32, opens: bool) -> Meaning {
         if let Some(known) = self.meanings.get(&(block, number, opens)) {
             return *known;
         }
-        let words = self.words.get(number as usize).map_or(&[][..], Vec::as_slice);
-        let Some(word) = words.first() else { return Meaning::Statement };
-        let meaning = match schema::find(block, &word.text) {
+        let Some(beginning) = self.beginning(number) else { return Meaning::Statement };
+        let Some(word) = beginning.first() else { return Meaning::Statement };
+        let meaning = match schema::find(block, word) {
             Some(found) => Shape::of(found.keyword.body).map_or(Meaning::Statement, Meaning::Opens),
-            None => suggest::meant(block, words, opens)
+            None => suggest::meant(block, &beginning.words, opens)
                 .and_then(|meant| schema::find(block, meant.keyword))
                 .map_or(Meaning::Unknown, |found| Meaning::Misspelt(Shape::of(found.keyword.body))),
         };
@@ -250,7 +215,11 @@ impl Outline {
             Token::Line(number) => {
                 misfit.indentation += indented_otherwise(entry, stack);
                 let follows = self.is_followed_by_open(at) && !edit.is_some_and(|edit| edit.takes(at + 1));
-                let opens = (follows || edit == Some(Edit::PutOpen(at))) && !self.is_statement(number, stack);
+                let statement = self.is_statement(number, stack);
+                let opener =
+                    entry.opener.filter(|opener| follows && statement && self.is_opened(*opener, stack));
+                let opens = (follows || edit == Some(Edit::PutOpen(at))) && (!statement || opener.is_some());
+                let number = opener.unwrap_or(number);
                 misfit.cost += self.line(at, number, opens, stack);
                 (misfit, if follows && opens { 2 } else { 1 })
             }
@@ -273,11 +242,13 @@ impl Outline {
                 let cost = match (self.is_of_block_around(number, stack), opens) {
                     (true, true) => DISPLACED,
                     (true, false) | (false, true) => UNKNOWN,
-                    (false, false) if self.is_keyword(number) => MISPLACED_LINE,
+                    (false, false) if self.beginning(number).is_some_and(|line| line.is_keyword) => {
+                        MISPLACED_LINE
+                    }
                     (false, false) => 0,
                 };
                 if opens {
-                    stack.push(open(self.shape_elsewhere(number)));
+                    stack.push(open(self.beginning(number).map_or(Shape::Skipped, |line| line.elsewhere)));
                 }
                 return cost;
             }
@@ -288,25 +259,17 @@ impl Outline {
             (Meaning::Opens(_), false) => (None, BRACE),
             (Meaning::Misspelt(Some(shape)), true) => (Some(shape), MISSPELT),
             (Meaning::Misspelt(None) | Meaning::Unknown, true) => {
-                let shape = self.shape_elsewhere(number);
+                let shape = self.beginning(number).map_or(Shape::Skipped, |line| line.elsewhere);
                 (Some(shape), if self.is_of_block_around(number, stack) { DISPLACED } else { UNKNOWN })
             }
             (Meaning::Misspelt(_), false) => (None, MISSPELT),
-            (Meaning::Unknown, false) => (None, if self.is_no_keyword(number) { DISPLACED } else { UNKNOWN }),
+            (Meaning::Unknown, false) => (
+                None,
+                if self.beginning(number).is_some_and(|line| line.is_value) { DISPLACED } else { UNKNOWN },
+            ),
         };
         stack.extend(shape.map(open));
         cost
-    }
-
-    /// What a block is that is not known where it stands, but perhaps elsewhere.
-    fn shape_elsewhere(&self, number: u32) -> Shape {
-        let word = self.words.get(number as usize).and_then(|words| words.first());
-        let found = word.and_then(|word| {
-            schema::blocks_with(&word.text).iter().find_map(|block| {
-                schema::find(*block, &word.text).and_then(|found| Shape::of(found.keyword.body))
-            })
-        });
-        found.unwrap_or(Shape::Skipped)
     }
 
     /// Is this word a keyword of a block around the current one?
@@ -324,22 +287,6 @@ impl Outline {
         })
     }
 
-    /// Is this word a keyword of any block, and none that lines begin with?
-    fn is_keyword(&self, number: u32) -> bool {
-        let word = self.words.get(number as usize).and_then(|words| words.first());
-        word.is_some_and(|word| {
-            !schema::blocks_with(&word.text).is_empty() && !words_of_lines().contains(&*word.text)
-        })
-    }
-
-    /// Does this word look like no keyword but like an address, a number or the like?
-    fn is_no_keyword(&self, number: u32) -> bool {
-        let word = self.words.get(number as usize).and_then(|words| words.first());
-        word.is_some_and(|word| {
-            word.text.starts_with(|first: char| first.is_ascii_digit()) || word.text.contains([':', '@', '/'])
-        })
-    }
-
     /// Does a `{` follow this line?
     pub(super) fn is_followed_by_open(&self, at: usize) -> bool {
         matches!(self.entries.get(at).map(|entry| entry.token), Some(Token::Line(_)))
@@ -354,6 +301,14 @@ impl Outline {
         }
     }
 
+    /// Does this word open a block here?
+    fn is_opened(&mut self, number: u32, stack: &[Open]) -> bool {
+        match stack.last().map_or(Shape::Keywords(BlockId::Root), |open| open.shape) {
+            Shape::Keywords(block) => matches!(self.meaning(block, number, true), Meaning::Opens(_)),
+            Shape::Lines | Shape::Skipped => false,
+        }
+    }
+
     /// Is this word a keyword that opens a block, here or elsewhere, or was one meant? No `{` is missing after others.
     pub(super) fn may_open(&mut self, number: u32, stack: &[Open]) -> bool {
         let here = match stack.last().map_or(Shape::Keywords(BlockId::Root), |open| open.shape) {
@@ -362,7 +317,7 @@ impl Outline {
             }
             Shape::Lines | Shape::Skipped => false,
         };
-        here || self.shape_elsewhere(number) != Shape::Skipped
+        here || self.beginning(number).map_or(Shape::Skipped, |line| line.elsewhere) != Shape::Skipped
     }
 
     /// Runs from an entry on to `end`, with one brace changed. Gives up when the cost is above `most`.
@@ -396,7 +351,7 @@ impl Outline {
             Some(entry) => (self.item(at), entry.span),
             None => return,
         };
-        self.entries.insert(at, Entry { token, item, span, indent: None });
+        self.entries.insert(at, Entry { token, item, span, indent: None, opener: None });
     }
 
     /// Number of the item of an entry; beyond the last, that of the end of the text.
@@ -408,17 +363,11 @@ impl Outline {
     }
 }
 
-/// The words that the lines of blocks of lines may have in them.
-fn words_of_lines() -> &'static HashSet<&'static str> {
-    static WORDS: OnceLock<HashSet<&'static str>> = OnceLock::new();
-    WORDS.get_or_init(|| {
-        let keywords = BlockId::ALL.iter().flat_map(|block| schema::keywords(*block));
-        let forms = keywords.filter_map(|keyword| match keyword.body {
-            Body::Lines(form) => Some(form),
-            Body::None | Body::Block(_) => None,
-        });
-        forms.flat_map(|form| form.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'))).collect()
-    })
+/// Is this a keyword that opens a block?
+fn opens_a_block(word: &str) -> bool {
+    let opens =
+        |block: &BlockId| schema::find(*block, word).is_some_and(|found| found.keyword.body != Body::None);
+    schema::blocks_with(word).iter().any(opens)
 }
 
 /// Does the indentation of an entry speak against its standing here? Keeps in mind how what is in a block is indented.

@@ -6,17 +6,18 @@ use super::suggest::{self, Meant};
 use super::{Frame, Parser, Reading, Shape, Statement};
 use crate::diagnostics::Diagnostic;
 use crate::items::Item;
-use crate::preprocess::Context;
-use crate::schema::{self, BlockId, Body};
+use crate::preprocess::{self, Context};
+use crate::schema::{self, BlockId, Body, Found};
 use crate::source::Span;
 use crate::tree::Node;
-use crate::words::Word;
+use crate::values;
+use crate::words::{Line, Word};
 
 impl Parser<'_> {
     /// Decides what a word that is no keyword here is. Some when it is clear what was meant.
     pub(super) fn recover_unknown(&mut self, name: &Word, words: &[Word]) -> Option<Statement> {
         let opens = matches!(self.items.peek(self.context), Some(Item::Open(_)));
-        if !opens && (self.is_foreign(name) || self.is_stray_member(name, words)) {
+        if !opens && (self.is_foreign(words) || self.is_stray_member(name, words)) {
             return None;
         }
         let meant = self.unknown(name, words, opens);
@@ -46,10 +47,19 @@ impl Parser<'_> {
         let meant = suggest::meant(block, words, opens);
         let diagnostic = match &meant {
             Some(meant) => with_meant(diagnostic, meant, words),
-            None => {
-                self.braces_in_doubt = true;
-                self.elsewhere(diagnostic, name)
-            }
+            None => match definition(words) {
+                Some((defined, place, mend)) => {
+                    self.context.lost_names.push(defined);
+                    let message = format!("did you mean `{mend}`?");
+                    diagnostic
+                        .at(place, "a definition is written `$NAME=VALUE`, without blanks")
+                        .suggest(place, mend, message)
+                }
+                None => {
+                    self.braces_in_doubt = true;
+                    self.elsewhere(diagnostic, name)
+                }
+            },
         };
         let diagnostic = if opens { diagnostic.help("the whole block is left out") } else { diagnostic };
         self.context.report(diagnostic);
@@ -106,6 +116,9 @@ impl Parser<'_> {
         );
         if blocks.is_empty() {
             let diagnostic = diagnostic.at(name.span, "not known");
+            if let Some(meant) = preprocess::directive_like(&name.text) {
+                return diagnostic.suggest(name.span, meant, format!("did you mean `{meant}`?"));
+            }
             return match suggest::begins_with(self.block(), &name.text) {
                 Some(keyword) => diagnostic.help(format!("perhaps `{keyword}` is meant")),
                 None => diagnostic,
@@ -186,13 +199,75 @@ impl Parser<'_> {
         self.stack.push(Frame { shape, node: None, opened: span, left_out: false });
     }
 
-    /// A block's keyword without `{`.
-    pub(super) fn no_block(&mut self, node: &Node) {
+    /// A block's keyword without `{`: what stands beside it was perhaps meant for a line in it.
+    pub(super) fn no_block(&mut self, node: &mut Node) {
         self.braces_in_doubt = true;
-        self.context.report(
-            Diagnostic::error("missing-brace", format!("`{}` has no `{{`", node.name.text))
-                .at(node.span().after(), "a block should follow"),
-        );
+        let name = &node.name;
+        let diagnostic = Diagnostic::error("missing-brace", format!("`{}` has no `{{`", name.text));
+        let most = node.keyword.most_values();
+        let (Some(first), Some(last)) = (node.args.get(most), node.args.last()) else {
+            self.context.report(diagnostic.at(node.span().after(), "a block should follow"));
+            return;
+        };
+        let span = first.span.to(last.span);
+        let diagnostic = diagnostic.at(span, "this should stand in a block");
+        let lines = matches!(node.keyword.body, Body::Lines(_)).then(|| lines_beside(&node.args[most..]));
+        let diagnostic = match &lines {
+            Some(lines) => {
+                let texts: Vec<String> = lines.iter().map(|line| join(line)).collect();
+                let (begin, end) = if texts.len() > 1 { ("{\n", "\n}") } else { ("{ ", " }") };
+                diagnostic.suggest(span, format!("{begin}{}{end}", texts.join("\n")), "put it in braces")
+            }
+            None => diagnostic.help(format!("it is written `{}`", node.keyword.syntax())),
+        };
+        self.context.report(diagnostic);
+        node.args.truncate(most);
+        self.misspelt = true;
+        if self.reading == Reading::AsMeant {
+            node.lines = lines.unwrap_or_default();
+        }
+    }
+
+    /// Takes what stands beside the keyword of a block for a line in it: its `{` was put in.
+    pub(super) fn with_lines_beside(&mut self, node: &mut Node) {
+        let surplus = node.args.split_off(node.keyword.most_values().min(node.args.len()));
+        if matches!(node.keyword.body, Body::Lines(_)) && !surplus.is_empty() {
+            node.lines.push(surplus);
+        }
+    }
+
+    /// Cuts off the next statement of a line that has several, which is reported once a line.
+    pub(super) fn next_statement(
+        &mut self,
+        found: Found,
+        words: &mut Vec<Word>,
+        line: &Line,
+    ) -> Option<Line> {
+        let block = self.block();
+        let most = found.keyword.most_values();
+        let begins = |at: &usize| {
+            let ends = |before: &Word| before.text.ends_with(';');
+            let after = *at > most || words.get(at - 1).is_some_and(ends);
+            after && words.get(*at).is_some_and(|word| schema::find(block, &word.text).is_some())
+        };
+        let at = (1..words.len()).find(begins)?;
+        let rest = line.part_from_word(at)?;
+        let (before, next) = (words.get(at - 1)?, words.get(at)?);
+        let source = self.context.sources.file(next.span.file);
+        let start = source.line_start(source.line_of(next.span.start)) as u32;
+        let here = Span { start, end: start, ..next.span };
+        if self.run_on != Some(here) {
+            self.run_on = Some(here);
+            let diagnostic = Diagnostic::warning("extra-words", format!("`{}` must begin a line", next.text))
+                .at(next.span, "another keyword on the same line has no effect");
+            self.context.report(diagnostic.suggest_new_line(before.span.end, next, &self.context.sources));
+        }
+        words.truncate(at);
+        if let Some(last) = words.last_mut().filter(|last| last.text.ends_with(';')) {
+            last.text = last.text.trim_end_matches(';').into();
+        }
+        self.misspelt = true;
+        Some(rest)
     }
 
     /// Reports the run of surplus braces that has just ended.
@@ -223,6 +298,44 @@ impl Parser<'_> {
             }
         }
     }
+}
+
+/// A definition as other languages write it: the name, its place, and how it is written here.
+fn definition(words: &[Word]) -> Option<(Box<str>, Span, String)> {
+    let skipped = usize::from(matches!(&*words.first()?.text, "export" | "set" | "let" | "define"));
+    let words = words.get(skipped..)?;
+    let first = words.first()?;
+    let (name, glued) =
+        first.text.split_once('=').map_or((&*first.text, None), |(name, rest)| (name, Some(rest)));
+    let name = name.strip_prefix('$').unwrap_or(name);
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') || !name.chars().all(fits) {
+        return None;
+    }
+    let (value, last) = match (glued, words.get(1)) {
+        (Some(""), Some(second)) => (&*second.text, second),
+        (Some(value), _) => (value, first),
+        (None, Some(second)) => match (second.text.strip_prefix('=')?, words.get(2)) {
+            ("", Some(third)) => (&*third.text, third),
+            (value, _) => (value, second),
+        },
+        (None, None) => return None,
+    };
+    Some((name.into(), first.span.to(last.span), format!("${name}={value}")))
+}
+
+/// The lines that the words beside a keyword were meant for: several addresses are a line each.
+fn lines_beside(words: &[Word]) -> Vec<Vec<Word>> {
+    let is_address = |word: &Word| values::host(&word.text).is_some();
+    if words.iter().all(is_address) {
+        return words.iter().map(|word| vec![word.clone()]).collect();
+    }
+    vec![words.to_vec()]
+}
+
+fn join(words: &[Word]) -> String {
+    let texts: Vec<&str> = words.iter().map(|word| &*word.text).collect();
+    texts.join(" ")
 }
 
 fn with_meant(diagnostic: Diagnostic, meant: &Meant, words: &[Word]) -> Diagnostic {

@@ -9,7 +9,8 @@
 use std::collections::HashSet;
 
 use super::brace_report;
-use super::outline::{Edit, MISSPELT, Misfit, Open, Outline, Token};
+use super::edit::Edit;
+use super::outline::{MISSPELT, Misfit, Open, Outline, Token};
 use crate::diagnostics::Diagnostic;
 use crate::items::{Change, Items};
 use crate::preprocess::Context;
@@ -193,15 +194,15 @@ impl Trouble {
     /// The changes that can be made at an entry.
     fn candidates(&self, outline: &mut Outline, at: usize) -> Vec<Edit> {
         let mut edits = Vec::with_capacity(4);
-        let within = |at: usize| at > 0 && outline.is_followed_by_open(at - 1);
-        if !self.open_before(at).is_empty() && !within(at) {
+        let within = |outline: &Outline, at: usize| at > 0 && outline.is_followed_by_open(at - 1);
+        if !self.open_before(at).is_empty() && !within(outline, at) {
             edits.push(Edit::PutClose(at));
         }
         match outline.entries.get(at).map(|entry| entry.token) {
             Some(Token::Close) => {
                 edits.push(Edit::TakeClose(at));
                 let near = at.saturating_sub(MOVED).max(self.first)..=(at + MOVED).min(outline.entries.len());
-                let elsewhere = near.filter(|to| *to != at && *to != at + 1 && !within(*to));
+                let elsewhere = near.filter(|to| *to != at && *to != at + 1 && !within(outline, *to));
                 edits.extend(elsewhere.rev().map(|to| Edit::MoveClose(at, to)));
             }
             Some(Token::Open) => edits.push(Edit::TakeOpen(at)),

@@ -21,6 +21,8 @@ pub(crate) struct Context {
     pub(crate) patterns: crate::lower::Patterns,
     /// Reading was given up: what is said after that would only follow from it.
     pub(crate) stopped: bool,
+    /// Names whose definitions are not written right, which was reported.
+    pub(crate) lost_names: Vec<Box<str>>,
     /// Lines that did not become what they were meant to, and the code that said so: what else seems wrong with them
     /// only follows from it.
     pub(crate) spoilt: HashMap<(FileId, usize), &'static str>,

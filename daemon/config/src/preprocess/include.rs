@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::{Context, Input, Reader, glob, text};
 use crate::diagnostics::Diagnostic;
 use crate::source::{Expansion, ExpansionId, FileId, Span};
+use crate::spelling::nearest;
 use crate::words::{Line, Word};
 
 /// How many files may be within each other; nobody needs half of it.
@@ -116,6 +117,12 @@ impl Queue {
 /// Is this an `include` line?
 pub(super) fn is_include(text: &str) -> bool {
     split(text).is_some()
+}
+
+/// The directive that this word was probably meant for.
+pub(crate) fn directive_like(word: &str) -> Option<&'static str> {
+    const DIRECTIVES: &[&str] = &["include", "includea", "includeb", "includem", "includer", "includew"];
+    nearest(word, DIRECTIVES.iter().copied())
 }
 
 /// Suffix and pattern of an `include` line.

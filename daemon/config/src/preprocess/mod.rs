@@ -25,6 +25,7 @@ pub(crate) use self::context::Context;
 pub(crate) use self::define::use_at;
 use self::define::{Definition, LONGEST_LINE, OpenDefinition, too_long};
 use self::include::IncludeChecks;
+pub(crate) use self::include::directive_like;
 pub(crate) use self::main_files::{MainFile, main_files};
 use self::sequence::Sequence;
 use crate::diagnostics::Diagnostic;

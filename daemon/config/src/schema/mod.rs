@@ -18,7 +18,7 @@ mod track;
 pub(crate) mod unbuilt;
 mod vrrp;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 pub use blocks::BlockId;
@@ -255,6 +255,15 @@ impl Keyword {
         matches!(self.args.first(), Some(Arg { kind: Kind::Script | Kind::Pattern, .. }))
     }
 
+    /// How many values it takes at most.
+    pub(crate) fn most_values(&self) -> usize {
+        let of = |arg: &Arg| match (arg.kind, arg.need) {
+            (Kind::Script | Kind::Options(_), _) | (_, Need::Any | Need::Some) => usize::MAX,
+            (_, Need::One | Need::Optional) => 1,
+        };
+        self.args.iter().map(of).fold(0, usize::saturating_add)
+    }
+
     /// Every name that it is known by, its own first.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         std::iter::once(self.name).chain(self.aliases.iter().copied()).chain(self.old.iter().copied())
@@ -362,6 +371,16 @@ pub fn find(block: BlockId, name: &str) -> Option<Found> {
         index
     });
     index.get(&(block, name)).copied()
+}
+
+/// Is this, in lower case, a part of the name of some keyword, as `lb` is of `lb_algo`?
+pub(crate) fn is_part(text: &str) -> bool {
+    static PARTS: OnceLock<HashSet<String>> = OnceLock::new();
+    let parts = PARTS.get_or_init(|| {
+        let names = BlockId::ALL.iter().flat_map(|block| keywords(*block)).flat_map(Keyword::names);
+        names.flat_map(|name| name.split('_')).map(str::to_ascii_lowercase).collect()
+    });
+    parts.contains(text)
 }
 
 /// Every block in which this name is a keyword.

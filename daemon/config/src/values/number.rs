@@ -2,6 +2,9 @@
 
 use super::Problem;
 
+/// A bound that nobody needs to know.
+const HUGE: u64 = u64::MAX / 1000;
+
 /// A whole number within bounds, in decimal.
 pub(crate) fn whole(text: &str, least: i64, most: i64) -> Result<i64, Problem> {
     let trimmed = text.trim_start();
@@ -9,16 +12,26 @@ pub(crate) fn whole(text: &str, least: i64, most: i64) -> Result<i64, Problem> {
     let expected = || format!("expected a whole number from {least} to {most}");
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         let mut problem = Problem::new("invalid-number", format!("`{text}` is no whole number"), expected());
-        let leading: String = digits.chars().take_while(char::is_ascii_digit).collect();
-        if leading.parse::<i64>().is_ok_and(|value| (least..=most).contains(&value)) {
-            problem.replacement = Some(leading);
-        }
+        problem.replacement = meant(trimmed)
+            .filter(|number| number.parse::<i64>().is_ok_and(|value| (least..=most).contains(&value)));
         return Err(problem);
     }
     match trimmed.trim_start_matches('+').parse::<i64>() {
         Ok(value) if (least..=most).contains(&value) => Ok(value),
         _ => Err(Problem::new("out-of-range", format!("{text} is out of range"), expected())),
     }
+}
+
+/// The number that was likely meant by a word with more in it: with a typographic minus, a unit, a sign after it.
+fn meant(text: &str) -> Option<String> {
+    let text = text.replace(['–', '−', '—'], "-");
+    let sign = text.len() - text.strip_prefix('-').map_or(text.len(), str::len);
+    let end =
+        text.get(sign..)?.find(|c: char| !c.is_ascii_digit()).map_or(text.len(), |length| sign + length);
+    let (number, rest) = text.split_at_checked(end)?;
+    // What is no whole number, or counts something else, is not mended by cutting it off.
+    let cut = rest.is_empty() || !rest.contains(|c: char| c.is_ascii_digit() || matches!(c, '.' | ':' | '/'));
+    (cut && !matches!(rest, "m" | "h" | "d" | "k" | "min" | "ms")).then(|| number.to_owned())
 }
 
 /// A number without sign as C writes it: decimal, octal after `0`, hexadecimal after `0x`. One that is too great is the
@@ -64,20 +77,20 @@ fn shown(steps: u64, places: u32) -> String {
 /// is rounded.
 pub(crate) fn decimal(text: &str, places: u32, least: u64, most: u64, unit: &str) -> Result<u64, Problem> {
     let scale = 10u64.pow(places);
-    let expected = || format!("expected {unit} from {} to {}", shown(least, places), shown(most, places));
+    let expected = || {
+        let least = shown(least, places);
+        match most {
+            // Further than anybody counts.
+            HUGE.. => format!("expected {unit}, {least} or more"),
+            _ => format!("expected {unit} from {least} to {}", shown(most, places)),
+        }
+    };
     let number = text.trim_start();
     let number = number.strip_prefix('+').unwrap_or(number);
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     if (whole.is_empty() && fraction.is_empty()) || !digits(whole) || !digits(fraction) {
-        let mut problem =
-            Problem::new("invalid-number", format!("`{text}` is no number of {unit}"), expected());
-        let leading: String = text.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
-        let unit_follows = matches!(text.get(leading.len()..), Some("s" | "sec" | "seconds"));
-        if unit_follows && places == 6 && !leading.is_empty() {
-            problem.replacement = Some(leading);
-        }
-        return Err(problem);
+        return Err(Problem::new("invalid-number", format!("`{text}` is no number of {unit}"), expected()));
     }
     let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().unwrap_or(u64::MAX) };
     let (kept, dropped) = fraction.split_at_checked(places as usize).unwrap_or((fraction, ""));

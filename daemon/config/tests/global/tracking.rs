@@ -7,6 +7,7 @@ use std::path::Path;
 use keepwatch_config::{Options, load_text};
 use serde_json::{Value, json};
 
+use crate::reading::options;
 use crate::{Case, check, codes, read};
 
 #[test]
@@ -180,6 +181,25 @@ fn tracked_processes() {
         ("quorum 1", &["missing-process"], 4, "/track_processes", || json!([])),
     ];
     check(cases, |text| format!("vrrp_track_process P {{\n{text}\n}}\n"));
+}
+
+#[test]
+fn a_file_that_cannot_be_tracked_is_left_out() {
+    let options = Options { scripts: true, ..options() };
+    for (lines, expected) in [
+        ("file /nonexistent/f", &["missing-file"][..]),
+        ("file /proc/f", &["unusable-file"]),
+        ("file /dev/null", &[]),
+        ("file /dev/null\ninit_file 5", &[]),
+        ("file /dev/null\ninit_file 5 overwrite", &["unusable-file"]),
+        ("init_file overwrite\nfile /dev/null", &["unusable-file"]),
+    ] {
+        let text = format!("track_file F {{\n{lines}\n}}\n");
+        let loaded = load_text(Path::new("test.conf"), text, &options);
+        assert_eq!(codes(&loaded), expected, "{lines}");
+        let kept = loaded.config.expect("it runs").track_files.len();
+        assert_eq!(kept, usize::from(expected.is_empty()), "{lines}");
+    }
 }
 
 #[test]

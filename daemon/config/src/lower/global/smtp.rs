@@ -8,6 +8,7 @@ use crate::diagnostics::Diagnostic;
 use crate::model::{MailServer, Name};
 use crate::preprocess::Context;
 use crate::tree::Node;
+use crate::values::mend::With;
 
 impl GlobalDraft {
     pub(super) fn mail(&mut self, node: &Node, context: &mut Context) -> bool {
@@ -69,7 +70,8 @@ fn mail_server(node: &Node, context: &mut Context) -> Option<MailServer> {
     if text.is_empty() || numbers_only || !text.chars().all(fits) {
         context.report(
             Diagnostic::error("invalid-address", format!("`{text}` is neither an address nor a host name"))
-                .at(node.arg_span(0), "no mail is sent"),
+                .at(node.arg_span(0), "no mail is sent")
+                .suggest_address(node.args.first()?, With::Port),
         );
         return None;
     }
