@@ -42,6 +42,22 @@ fn every_keyword_of_keepalived_is_in_the_table_of_every_block_where_it_may_stand
 }
 
 #[test]
+fn a_default_that_names_a_keyword_names_one_that_there_is() {
+    let known: BTreeSet<&str> = all().flat_map(|(_, keyword)| keyword.names()).collect();
+    // Names of tables and users, which are no keywords.
+    let others = ["keepalived_ipvs", "keepalived_script"];
+    let wrong: Vec<_> = all()
+        .flat_map(|(block, keyword)| {
+            let words = keyword.default.split(|c: char| !c.is_alphanumeric() && c != '_');
+            words.filter(|word| word.contains('_')).map(move |word| (block, keyword.name, word))
+        })
+        .filter(|(_, _, word)| !known.contains(word) && !others.contains(word) && !word.ends_with("_GET"))
+        .filter(|(_, _, word)| !word.ends_with("_CHECK"))
+        .collect();
+    assert_eq!(wrong, []);
+}
+
+#[test]
 fn what_is_in_the_table_and_not_in_keepalived_is_ours_or_old() {
     let own = ["observability", "history"];
     let ours = [

@@ -94,7 +94,7 @@ pub(super) const VIRTUAL_SERVER: &[Keyword] =
         .example("protocol TCP"),
     flag("ha_suspend", "Checkers rest while the address is not here.").example("ha_suspend"),
     switch("smtp_alert", "Mail on quorum changes.")
-        .default("smtp_alert_checker of global_defs")
+        .default("smtp_alert_checker, else smtp_alert of global_defs, else off")
         .example("smtp_alert"),
     VIRTUALHOST,
     SNMP_NAME,
@@ -176,7 +176,7 @@ pub(super) const REAL_SERVER: &[Keyword] = compose!(
             .first_counts(),
         switch("alpha", "Begins as failed.").default("the virtual server's").example("alpha"),
         switch("smtp_alert", "Mail when it goes up or down.")
-            .default("smtp_alert_checker of global_defs, else on")
+            .default("smtp_alert_checker, else smtp_alert of global_defs, else on")
             .example("smtp_alert off"),
         VIRTUALHOST,
         SNMP_NAME,

@@ -71,14 +71,17 @@ pub(super) const TRACK_PROCESS: &[Keyword] = &[
         .default("any")
         .example("quorum_max 3"),
     kw("delay", &[one("SECONDS", Kind::Seconds(1, 3_600_000_000))], "Both of the next two.")
+        .default("0")
         .example("delay 0.5"),
     kw("fork_delay", &[one("SECONDS", Kind::Seconds(1, 3_600_000_000))], "Time before a new process counts.")
+        .default("0")
         .example("fork_delay 0.5"),
     kw(
         "terminate_delay",
         &[one("SECONDS", Kind::Seconds(1, 3_600_000_000))],
         "Time before an ended process counts.",
     )
+    .default("0")
     .example("terminate_delay 0.5"),
     flag("full_command", "Compare the whole command line.").example("full_command"),
 ];
