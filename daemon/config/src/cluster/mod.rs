@@ -25,7 +25,7 @@ use std::sync::Arc;
 use self::file::{File, Member};
 use self::pair::Pair;
 use self::routers::{Router, routers};
-use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::diagnostics::{Diagnostic, Diagnostics, Outcome};
 use crate::load::Loaded;
 use crate::source::SourceMap;
 
@@ -77,7 +77,9 @@ impl Findings {
         let of_one = |mut list: Vec<Diagnostic>| {
             list.sort_by_key(|diagnostic| diagnostic.span.map(|span| sources.outermost(span).start));
             let mut diagnostics = Diagnostics::default();
-            list.into_iter().for_each(|diagnostic| diagnostics.push(diagnostic));
+            // Each file by itself runs as it is written.
+            let said = list.into_iter().map(|diagnostic| Diagnostic { outcome: Outcome::Runs, ..diagnostic });
+            said.for_each(|diagnostic| diagnostics.push(diagnostic));
             diagnostics.set_sources(sources.clone());
             diagnostics
         };

@@ -1,12 +1,7 @@
 //! Virtual routers, their groups, and what goes with them.
 
+use super::bounds::{I32, MICROS, SECS, U32};
 use super::{BlockId, Keyword, Kind, any, flag, kw, one, opt, script, some, switch};
-
-/// Longest time that most timers take, in microseconds.
-const LONG: u64 = 4_294_967_295;
-const U32: i64 = u32::MAX as i64;
-/// Whole seconds that fit in 32 bits of microseconds.
-const SECS: i64 = 4294;
 
 const TRACK_INTERFACE: Keyword = kw("track_interface", &[], "Interfaces whose state is followed.")
     .lines("INTERFACE [weight -253…253] [reverse]")
@@ -90,13 +85,13 @@ pub(super) const STATIC_TRACK_GROUP: &[Keyword] = &[kw("group", &[], "The instan
 pub(super) const GARP_GROUP: &[Keyword] = &[
     kw(
         "garp_interval",
-        &[one("SECONDS", Kind::Seconds(0, LONG))],
+        &[one("SECONDS", Kind::Seconds(0, MICROS))],
         "Least time between gratuitous ARP messages.",
     )
     .example("garp_interval 0.1"),
     kw(
         "gna_interval",
-        &[one("SECONDS", Kind::Seconds(0, LONG))],
+        &[one("SECONDS", Kind::Seconds(0, MICROS))],
         "Least time between unsolicited neighbour advertisements.",
     )
     .example("gna_interval 0.1"),
@@ -352,7 +347,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
     .example("garp_lower_prio_delay 10"),
     kw(
         "garp_lower_prio_repeat",
-        &[one("NUMBER", Kind::Int(0, i32::MAX as i64))],
+        &[one("NUMBER", Kind::Int(0, I32))],
         "Messages per address after a lower priority was heard.",
     )
     .default("vrrp_garp_lower_prio_repeat; 0 in strict mode")
