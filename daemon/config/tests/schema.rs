@@ -170,8 +170,9 @@ fn every_keyword_is_explained_by_each_of_its_names() {
                 }
                 let example = paragraph.split_once("    Example:\n").map_or("", |(_, example)| example);
                 assert!(!example.trim().is_empty(), "{name} has no example: {paragraph}");
-                let old = keyword.old.contains(&name) || keyword.aliases.contains(&name);
-                assert!(!old || text.contains("is another spelling of"), "{name}: {text}");
+                let old = !keyword.old.contains(&name) || text.contains("is an old spelling of");
+                let alias = !keyword.aliases.contains(&name) || text.contains("is another spelling of");
+                assert!(old && alias, "{name}: {text}");
             }
         }
     }
