@@ -11,7 +11,7 @@ use self::number::nearest_whole;
 pub(crate) use self::number::{decimal, exact, of_any_base, whole};
 use crate::diagnostics::Diagnostic;
 use crate::preprocess::Context;
-use crate::schema::{Arg, Body, Keyword, Kind, Need};
+use crate::schema::{self, Arg, Body, Keyword, Kind, Need};
 use crate::spelling::nearest;
 use crate::tree::Node;
 use crate::words::{Line, QuoteError, Word, quoted_words};
@@ -97,7 +97,15 @@ pub(crate) fn check(node: &Node, context: &mut Context) -> bool {
         } else {
             Diagnostic::warning("extra-words", message).at(first.span.to(last.span), "has no effect")
         };
-        let diagnostic = diagnostic.help(format!("it is written `{}`", keyword.syntax()));
+        // `preempt delay 300`: a keyword of two parts, written as two words.
+        let joined = format!("{}_{}", node.name.text, first.text);
+        let diagnostic = match schema::blocks_with(&joined).is_empty() {
+            true => diagnostic.help(format!("it is written `{}`", keyword.syntax())),
+            false => {
+                let message = format!("did you mean `{joined}`?");
+                diagnostic.suggest(node.name.span.to(first.span), joined, message)
+            }
+        };
         // keepalived says so of every block of lines, and of keywords nowhere else.
         let is_said = matches!(keyword.body, Body::Lines(_)) && keyword.args.is_empty();
         context.report(if is_said { diagnostic.changes() } else { diagnostic });
