@@ -91,7 +91,9 @@ pub(crate) fn check(node: &Node, context: &mut Context) -> bool {
         let message = format!("`{}` takes no more than {} here", node.name.text, counted(index));
         let diagnostic = if keyword.exact {
             right = false;
-            Diagnostic::error("extra-words", message).at(first.span.to(last.span), "the line is left out")
+            let what = if keyword.body == Body::None { "line" } else { "block" };
+            Diagnostic::error("extra-words", message)
+                .at(first.span.to(last.span), format!("the {what} is left out"))
         } else {
             Diagnostic::warning("extra-words", message).at(first.span.to(last.span), "has no effect")
         };
