@@ -45,7 +45,7 @@ pub(super) fn line(
     while let Some(word) = words.get(at) {
         let keyword = &*word.text;
         at += 1;
-        if keyword == "track_group" && !is_static {
+        if keyword == "track_group" && block == Block::Virtual {
             context.report(
                 Diagnostic::error("unknown-option", "`track_group` is for static addresses only")
                     .at(word.span, "has no effect"),
