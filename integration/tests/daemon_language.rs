@@ -2,16 +2,28 @@
 
 use std::{
     fs,
+    io::Write,
     os::unix::fs::PermissionsExt,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use integration::{Instance, binaries};
 
 fn keepwatch(arguments: &[&str]) -> Result<Output> {
     Ok(Command::new(binaries::path("keepwatch")?).args(arguments).output()?)
+}
+
+/// The same with this on its standard input.
+fn keepwatch_reading(arguments: &[&str], input: &str) -> Result<Output> {
+    let mut command = Command::new(binaries::path("keepwatch")?);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    let mut stdin = child.stdin.take().context("standard input")?;
+    stdin.write_all(input.as_bytes())?;
+    drop(stdin);
+    Ok(child.wait_with_output()?)
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -109,6 +121,96 @@ fn the_files_of_a_cluster_are_compared() -> Result<()> {
     for line in both.lines() {
         let diagnostic: serde_json::Value = serde_json::from_str(line)?;
         assert!(diagnostic["code"].is_string() && diagnostic["severity"].is_string(), "{line}");
+    }
+    Ok(())
+}
+
+#[test]
+fn every_diagnostic_is_one_object_with_the_promised_fields() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let wrong = file(directory.path(), "wrong.conf", "vrrp_instance A {\n prioritty 1\n}\n")?;
+    let good = file(directory.path(), "good.conf", &Instance::new("VI_1").version_2(""))?;
+    let here = directory.path().to_string_lossy().into_owned();
+    let files = ["/nonexistent/x.conf", &here, &wrong, &good, &good, "-"];
+    let output =
+        keepwatch_reading(&[&["check", "--message-format", "json"][..], &files].concat(), "nonsense\n")?;
+    assert_eq!(output.status.code(), Some(1));
+    let mut of_files = Vec::new();
+    for line in text(&output.stdout).lines() {
+        let said: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line)?;
+        let mut fields: Vec<&str> = said.keys().map(String::as_str).collect();
+        fields.sort_unstable();
+        assert_eq!(fields, ["code", "column", "file", "help", "line", "message", "severity"], "{line}");
+        of_files.extend(said["file"].as_str().map(str::to_owned));
+    }
+    of_files.dedup();
+    assert_eq!(of_files, ["/nonexistent/x.conf", &here, &wrong, &good, "<stdin>"]);
+    Ok(())
+}
+
+#[test]
+fn standard_input_is_a_file_too_but_only_once() -> Result<()> {
+    let good = Instance::new("VI_1").version_2("");
+    let checked = keepwatch_reading(&["check", "-"], &good)?;
+    assert!(checked.status.success() && text(&checked.stdout).contains("<stdin>"), "{checked:?}");
+    let shown = keepwatch_reading(&["config", "-"], &good)?;
+    let model: serde_json::Value = serde_json::from_slice(&shown.stdout)?;
+    assert_eq!(model["instances"][0]["name"], "VI_1");
+    let laid_out = keepwatch_reading(&["fmt"], "global_defs {\nrouter_id   A\n}\n")?;
+    assert_eq!(text(&laid_out.stdout), "global_defs {\n    router_id A\n}\n");
+    let twice = keepwatch_reading(&["check", "-", "-"], &good)?;
+    assert_eq!(twice.status.code(), Some(1));
+    assert!(text(&twice.stderr).contains("only once"), "{}", text(&twice.stderr));
+    Ok(())
+}
+
+#[test]
+fn a_file_that_cannot_be_laid_out_does_not_stop_the_others() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let crooked = file(directory.path(), "crooked.conf", "global_defs {\nrouter_id A\n}\n")?;
+    let output = keepwatch(&["fmt", "/nonexistent/x.conf", &crooked])?;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("/nonexistent/x.conf"), "{}", text(&output.stderr));
+    assert!(fs::read_to_string(&crooked)?.contains("    router_id A"));
+    Ok(())
+}
+
+#[test]
+fn nobody_reading_on_is_no_reason_to_panic() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let wrong = file(directory.path(), "wrong.conf", "vrrp_instance A {\n prioritty 1\n}\n")?;
+    let daemon_arguments = ["-t", "-f", &wrong];
+    for (program, arguments, status) in [
+        ("keepwatch", &["check", &wrong][..], 1),
+        ("keepwatch", &["explain", "weight"], 0),
+        ("keepwatch", &["explain", "nothing_like_it"], 1),
+        ("keepwatch", &["config", &wrong], 1),
+        ("keepwatchd", &daemon_arguments, 3),
+    ] {
+        // Both ends of these pipes are closed before the program writes.
+        let (reader, writer) = std::io::pipe()?;
+        drop(reader);
+        let mut command = Command::new(binaries::path(program)?);
+        command.args(arguments).stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+        assert_eq!(command.status()?.code(), Some(status), "{program} {arguments:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn without_a_keyword_it_is_told_what_there_is_to_ask_for() -> Result<()> {
+    let output = keepwatch(&["explain"])?;
+    assert!(output.status.success());
+    assert!(text(&output.stdout).contains("vrrp_instance"), "{}", text(&output.stdout));
+    Ok(())
+}
+
+#[test]
+fn options_that_would_do_nothing_are_refused() -> Result<()> {
+    for arguments in
+        [&["--json", "explain", "weight"][..], &["fmt", "--json"], &["--socket", "/x", "check", "/x"]]
+    {
+        assert_eq!(keepwatch(arguments)?.status.code(), Some(2), "{arguments:?}");
     }
     Ok(())
 }

@@ -44,6 +44,8 @@ fn every_teller_tells_the_same_story() -> Result<()> {
     let web = WebServer::start(theirs, "10.78.0.2:8080".parse()?, "hello")?;
     let mut it =
         Keepalived::start(theirs, &Instance::new("VI_1").interval("0.1").priority(200).version_3(""), &[])?;
+    // Before we start: else we may be master for a moment, and one takeover more is told.
+    wait::until("the other router is master", wait::LONG, || theirs.has("eth0", "10.78.9.9"))?;
     let we = Keepwatchd::on(ours)
         .config(config(snmpd.socket()))
         .flags(&["--snmp", "--dataplane", "memory"])
@@ -64,7 +66,6 @@ fn every_teller_tells_the_same_story() -> Result<()> {
             ],
         )?;
 
-        wait::until("the other router is master", wait::LONG, || theirs.has("eth0", "10.78.9.9"))?;
         wait::until("we heard it", wait::LONG, || {
             metric("keepalived_advertisements_received_total", &["iname=\"VI_1\""]) >= Some(3.0)
         })?;

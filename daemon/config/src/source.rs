@@ -78,12 +78,12 @@ impl SourceFile {
     }
 
     /// Number of the line (from 0) that a byte is in.
-    pub fn line_of(&self, offset: u32) -> usize {
+    pub(crate) fn line_of(&self, offset: u32) -> usize {
         self.line_starts.partition_point(|start| *start <= offset).saturating_sub(1)
     }
 
     /// First byte of a line (from 0); the end of the text for lines beyond it.
-    pub fn line_start(&self, line: usize) -> usize {
+    pub(crate) fn line_start(&self, line: usize) -> usize {
         self.line_starts.get(line).map_or(self.text.len(), |start| *start as usize)
     }
 }
@@ -128,13 +128,13 @@ pub struct SourceMap {
 
 impl SourceMap {
     /// Longest text that is taken, in bytes: spans count in 32 bits.
-    pub const MAX_TEXT: usize = u32::MAX as usize - 1;
+    pub(crate) const MAX_TEXT: usize = u32::MAX as usize - 1;
 
     /// How many definitions of a name are remembered for one use of it.
     const DEFINITIONS_KEPT: usize = 3;
 
     /// Adds a text; what is beyond [`Self::MAX_TEXT`] is cut off.
-    pub fn add(&mut self, path: PathBuf, mut text: String) -> FileId {
+    pub(crate) fn add(&mut self, path: PathBuf, mut text: String) -> FileId {
         if text.len() > Self::MAX_TEXT {
             let end = (0..=Self::MAX_TEXT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
             text.truncate(end);
@@ -145,7 +145,7 @@ impl SourceMap {
     }
 
     /// Adds an expansion.
-    pub fn add_expansion(&mut self, expansion: Expansion) -> ExpansionId {
+    pub(crate) fn add_expansion(&mut self, expansion: Expansion) -> ExpansionId {
         self.expansions.push(expansion);
         ExpansionId(self.expansions.len() as u32)
     }
@@ -168,7 +168,7 @@ impl SourceMap {
     }
 
     /// The expansions that led to a span, innermost first.
-    pub fn chain(&self, span: Span) -> impl Iterator<Item = &Expansion> {
+    pub(crate) fn chain(&self, span: Span) -> impl Iterator<Item = &Expansion> {
         let mut next = span.expansion;
         std::iter::from_fn(move || {
             let expansion = self.expansions.get(next.0.checked_sub(1)? as usize)?;
@@ -183,12 +183,12 @@ impl SourceMap {
     }
 
     /// The file of this number.
-    pub fn file(&self, id: FileId) -> &SourceFile {
+    pub(crate) fn file(&self, id: FileId) -> &SourceFile {
         &self.files[id.0 as usize]
     }
 
     /// The file that everything began with.
-    pub fn first(&self) -> Option<FileId> {
+    pub(crate) fn first(&self) -> Option<FileId> {
         (!self.files.is_empty()).then_some(FileId(0))
     }
 
@@ -212,12 +212,12 @@ impl SourceMap {
     }
 
     /// Span of a stretch of a file, not expanded from anything.
-    pub fn span(file: FileId, start: usize, end: usize) -> Span {
+    pub(crate) fn span(file: FileId, start: usize, end: usize) -> Span {
         Span { file, start: start as u32, end: end as u32, expansion: ExpansionId::NONE }
     }
 
     /// What stands at a span.
-    pub fn text(&self, span: Span) -> &str {
+    pub(crate) fn text(&self, span: Span) -> &str {
         self.file(span.file).text.get(span.start as usize..span.end as usize).unwrap_or("")
     }
 

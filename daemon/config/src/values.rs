@@ -11,7 +11,7 @@ use self::number::nearest_whole;
 pub(crate) use self::number::{decimal, exact, of_any_base, whole};
 use crate::diagnostics::Diagnostic;
 use crate::preprocess::Context;
-use crate::schema::{Arg, Body, Keyword, Kind, Need};
+use crate::schema::{self, Arg, Body, Keyword, Kind, Need};
 use crate::source::Span;
 use crate::spelling::nearest;
 use crate::tree::Node;
@@ -103,13 +103,17 @@ pub(crate) fn check(node: &Node, context: &mut Context) -> bool {
         } else {
             Diagnostic::warning("extra-words", message).at(first.span.to(last.span), "has no effect")
         };
+        // `preempt delay 300`: a keyword of two parts, written as two words; `vrrp_instance VI 1`: a name of two.
+        let joined = format!("{}_{}", node.name.text, first.text);
         let is_name = matches!(keyword.body, Body::Block(_)) && index == 1 && extra.len() == 1;
-        let diagnostic = match node.args.first().filter(|_| is_name) {
-            Some(name) => {
-                let meant = format!("{}_{}", name.text, first.text);
-                diagnostic.suggest(name.span.to(last.span), meant, "a name is one word")
-            }
-            None => diagnostic.help(format!("it is written `{}`", keyword.syntax())),
+        let diagnostic = if !schema::blocks_with(&joined).is_empty() {
+            let message = format!("did you mean `{joined}`?");
+            diagnostic.suggest(node.name.span.to(first.span), joined, message)
+        } else if let Some(name) = node.args.first().filter(|_| is_name) {
+            let meant = format!("{}_{}", name.text, first.text);
+            diagnostic.suggest(name.span.to(last.span), meant, "a name is one word")
+        } else {
+            diagnostic.help(format!("it is written `{}`", keyword.syntax()))
         };
         // keepalived says so of every block of lines, and of keywords nowhere else.
         let is_said = matches!(keyword.body, Body::Lines(_)) && keyword.args.is_empty();

@@ -7,17 +7,17 @@
 
 mod quoted;
 
-pub use self::quoted::{QuoteError, quoted_words};
+pub(crate) use self::quoted::{QuoteError, quoted_words};
 pub(crate) use self::quoted::{Unquoted, place_in_quoted};
 use crate::source::{ExpansionId, FileId, Span};
 
 /// A word and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Word {
+pub(crate) struct Word {
     /// What it says, quotes removed.
-    pub text: Box<str>,
+    pub(crate) text: Box<str>,
     /// Where it stands.
-    pub span: Span,
+    pub(crate) span: Span,
 }
 
 /// Where a stretch of a logical line came from.
@@ -33,9 +33,9 @@ struct Piece {
 
 /// A line after preprocessing.
 #[derive(Clone, Debug)]
-pub struct Line {
+pub(crate) struct Line {
     /// The text.
-    pub text: String,
+    pub(crate) text: String,
     file: FileId,
     expansion: ExpansionId,
     pieces: Vec<Piece>,
@@ -43,12 +43,12 @@ pub struct Line {
 
 impl Line {
     /// A line without any text yet.
-    pub fn empty(file: FileId, expansion: ExpansionId) -> Self {
+    pub(crate) fn empty(file: FileId, expansion: ExpansionId) -> Self {
         Self { text: String::new(), file, expansion, pieces: Vec::new() }
     }
 
     /// A line that reads as its file does from byte `start` on.
-    pub fn verbatim(file: FileId, start: usize, text: &str, expansion: ExpansionId) -> Self {
+    pub(crate) fn verbatim(file: FileId, start: usize, text: &str, expansion: ExpansionId) -> Self {
         let mut line = Self::empty(file, expansion);
         line.push_verbatim(text, start as u32);
         line
@@ -64,7 +64,7 @@ impl Line {
     }
 
     /// Appends text that stands for `span` of the file (the use of a definition).
-    pub fn push_replaced(&mut self, text: &str, span: Span) {
+    pub(crate) fn push_replaced(&mut self, text: &str, span: Span) {
         self.push_standing(text, (span.start, span.end));
     }
 
@@ -77,7 +77,7 @@ impl Line {
     }
 
     /// Appends bytes `start..end` of another line of the same file.
-    pub fn push_part(&mut self, other: &Self, start: usize, end: usize) {
+    pub(crate) fn push_part(&mut self, other: &Self, start: usize, end: usize) {
         let Some(text) = other.text.get(start..end) else { return };
         let mut at = start;
         while at < end {
@@ -96,24 +96,24 @@ impl Line {
     }
 
     /// Bytes `start..end` as a line of their own.
-    pub fn part(&self, start: usize, end: usize) -> Self {
+    pub(crate) fn part(&self, start: usize, end: usize) -> Self {
         let mut line = Self::empty(self.file, self.expansion);
         line.push_part(self, start, end);
         line
     }
 
     /// The file that it is in.
-    pub fn file(&self) -> FileId {
+    pub(crate) fn file(&self) -> FileId {
         self.file
     }
 
     /// The expansion that it is part of.
-    pub fn expansion(&self) -> ExpansionId {
+    pub(crate) fn expansion(&self) -> ExpansionId {
         self.expansion
     }
 
     /// The same line seen as part of another expansion.
-    pub fn with_expansion(mut self, expansion: ExpansionId) -> Self {
+    pub(crate) fn with_expansion(mut self, expansion: ExpansionId) -> Self {
         self.expansion = expansion;
         self
     }
@@ -141,14 +141,14 @@ impl Line {
     }
 
     /// Place of bytes `start..end` of the text.
-    pub fn span(&self, start: usize, end: usize) -> Span {
+    pub(crate) fn span(&self, start: usize, end: usize) -> Span {
         let from = self.source_of(start, false);
         let to = self.source_of(end, end > start).max(from);
         Span { file: self.file, start: from, end: to, expansion: self.expansion }
     }
 
     /// Place of the whole line.
-    pub fn whole(&self) -> Span {
+    pub(crate) fn whole(&self) -> Span {
         self.span(0, self.text.len())
     }
 
@@ -164,7 +164,7 @@ impl Line {
     }
 
     /// Its words in the plain way. The flag says that a `"` was never closed; the words end before it.
-    pub fn words(&self) -> (Vec<Word>, Option<Span>) {
+    pub(crate) fn words(&self) -> (Vec<Word>, Option<Span>) {
         let mut words = Vec::with_capacity(4);
         let mut at = 0;
         while let Some(found) = self.next_word(at) {

@@ -159,8 +159,8 @@ fn run(seed: u64, rounds: usize) {
 /// Two files that have little in common, or much, are compared and what is said of them can be shown.
 fn against_another(text: &str, other: &str, options: &Options) {
     let options = Options { for_cluster: true, ..options.clone() };
-    let load = |text: &str| load_text(Path::new("/nowhere/fuzz.conf"), text.to_owned(), &options);
-    for said in check_cluster(&[load(text), load(other)]) {
+    let load = |name: &str, text: &str| load_text(Path::new(name), text.to_owned(), &options);
+    for said in check_cluster(&[load("/nowhere/one.conf", text), load("/nowhere/other.conf", other)]) {
         let places = said.iter().filter(|diagnostic| diagnostic.span.is_some()).count();
         assert_eq!(places, said.iter().count(), "{text}\n-----\n{other}");
         assert_eq!(said.render_text(false).is_empty(), said.is_empty());

@@ -188,6 +188,7 @@ fn what_is_wrong_in_a_checker_is_said_once() {
         ("DNS_CHECK {\nname .\ntype aaaa\n}".into(), ""),
         ("DNS_CHECK {\ntype SRV\n}".into(), "invalid-value"),
         ("MISC_CHECK {\n}".into(), "missing-part"),
+        ("MISC_CHECK {\nmisc_path \"\"\n}".into(), "missing-value"),
         (udp("payload 00 1\nrequire_reply 0x x\nmin_reply_length 2"), ""),
         (udp("payload 0x"), "invalid-value"),
         (udp("require_reply \"\""), "invalid-value"),

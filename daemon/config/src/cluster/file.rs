@@ -35,6 +35,12 @@ impl<'a> File<'a> {
         Self { number, path, config: &comparable.config, comparable, named, shift }
     }
 
+    /// Its first block or line.
+    pub(super) fn beginning(&self) -> Span {
+        let first = self.comparable.blocks.first();
+        self.shift.span(first.map(|node| node.span()).unwrap_or_default())
+    }
+
     /// The block of this keyword and name.
     pub(super) fn block(&'a self, keyword: &'static str, name: &'a str) -> Option<Block<'a>> {
         Some(Block { file: self, node: self.named.get(&(keyword, name))? })

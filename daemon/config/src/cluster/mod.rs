@@ -19,30 +19,46 @@ mod servers;
 mod unicast;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use self::file::{File, Member};
 use self::pair::Pair;
 use self::routers::{Router, routers};
-use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::diagnostics::{Diagnostic, Diagnostics, Outcome};
 use crate::load::Loaded;
 use crate::source::SourceMap;
 
 /// Compares the files of a cluster; one [`Diagnostics`] for each file, in their order.
 pub fn check_cluster(loaded: &[Loaded]) -> Vec<Diagnostics> {
     let mut sources = SourceMap::default();
+    let mut findings = Findings(vec![Vec::new(); loaded.len()]);
     let mut files = Vec::new();
     for (number, one) in loaded.iter().enumerate() {
         let shift = sources.join(one.diagnostics.sources());
-        if let (Some(comparable), Some(path)) = (&one.comparable, one.files.first()) {
-            files.push(File::new(number, path, comparable, shift));
+        let (Some(comparable), Some(path)) = (&one.comparable, one.files.first()) else { continue };
+        let file = File::new(number, path, comparable, shift);
+        match files.iter().any(|known: &File<'_>| plain(known.path) == plain(path)) {
+            true => findings.add(&file, [given_twice(&file)]),
+            false => files.push(file),
         }
     }
-    let mut findings = Findings(vec![Vec::new(); loaded.len()]);
     if files.len() > 1 {
         compare(&files, &mut findings);
     }
     findings.into_diagnostics(sources)
+}
+
+/// A path as one would write it in this directory.
+fn plain(path: &Path) -> &Path {
+    path.strip_prefix(".").unwrap_or(path)
+}
+
+/// A file that fits itself, which tells nothing.
+fn given_twice(file: &File<'_>) -> Diagnostic {
+    let message = format!("`{}` is given twice", file.path.display());
+    let diagnostic = Diagnostic::warning("cluster-same-file", message);
+    diagnostic.at(file.beginning(), "not compared with itself").help("each router has a file of its own")
 }
 
 /// What is to be said of each file.
@@ -61,7 +77,9 @@ impl Findings {
         let of_one = |mut list: Vec<Diagnostic>| {
             list.sort_by_key(|diagnostic| diagnostic.span.map(|span| sources.outermost(span).start));
             let mut diagnostics = Diagnostics::default();
-            list.into_iter().for_each(|diagnostic| diagnostics.push(diagnostic));
+            // Each file by itself runs as it is written.
+            let said = list.into_iter().map(|diagnostic| Diagnostic { outcome: Outcome::Runs, ..diagnostic });
+            said.for_each(|diagnostic| diagnostics.push(diagnostic));
             diagnostics.set_sources(sources.clone());
             diagnostics
         };

@@ -7,7 +7,7 @@ use crate::diagnostics::Diagnostic;
 use crate::line_values::line_number;
 use crate::model::{Garp, GarpExtraInterfaces, Rare, Usual};
 use crate::preprocess::Context;
-use crate::schema::DAY;
+use crate::schema::bounds::DAY;
 use crate::tree::Node;
 
 /// As written; what is `None` is as in `global_defs`.
@@ -106,7 +106,7 @@ pub(super) fn extra_interfaces(
     for word in &node.args {
         match &*word.text {
             "all" => all = true,
-            _ => every = Some(line_number(word, least, DAY as i64, node.keyword.name, context)?),
+            _ => every = Some(line_number(word, least, DAY, node.keyword.name, context)?),
         }
     }
     if every.is_none() {

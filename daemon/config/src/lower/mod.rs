@@ -50,6 +50,7 @@ mod track_script;
 mod tracked_names;
 mod vmac;
 mod vmac_users;
+mod watched;
 
 use std::collections::{HashMap, HashSet};
 

@@ -54,7 +54,7 @@ pub(super) fn unicast(
     }
     // Of `unicast_ttl` that is said where it is settled.
     if !draft.path.peers_written && draft.path.unicast_ttl.is_none() {
-        let message = format!("`{}` has settings of unicast but no `unicast_peer`", draft.name);
+        let message = format!("`{}` has settings of unicast but no peers", draft.name);
         let diagnostic = Diagnostic::warning("unicast-without-peers", message).changes();
         context.report(diagnostic.at(keyword, "adverts go to the multicast group"));
     }

@@ -52,10 +52,15 @@ fn argv(node: &Node, context: &mut Context) -> Option<Vec<Name>> {
         }
     };
     if argv.is_empty() {
-        context.report(
-            Diagnostic::error("missing-value", format!("`{}` has an empty command", node.keyword.name))
-                .at(line.span, "nothing to run"),
-        );
+        let message = format!("`{}` has an empty command", node.keyword.name);
+        let diagnostic = match node.keyword.name {
+            "script" | "misc_path" | "startup_script" | "shutdown_script" => {
+                Diagnostic::error("missing-value", message)
+            }
+            // Nobody is told: as a template makes it that has nobody to tell.
+            _ => Diagnostic::warning("missing-value", message),
+        };
+        context.report(diagnostic.at(line.span, "nothing to run"));
         return None;
     }
     let shell = argv.iter().find(|word| SHELL.contains(&&***word)).filter(|_| !is_shell(&argv));
@@ -86,9 +91,7 @@ fn finish(
     node: &Node,
     context: &mut Context,
 ) -> Script {
-    // `</PATH` only asks whether a file can be opened.
-    if let Some(program) = argv.first().filter(|program| context.look_at_scripts && !program.starts_with('<'))
-    {
+    if let Some(program) = argv.first().filter(|_| context.look_at_scripts) {
         context.commands.push(Command {
             program: (&**program).into(),
             at: node.arg_span(0),

@@ -1,9 +1,7 @@
 //! `track_file`.
 
-use std::path::Path;
-
-use super::Draft;
 use super::track::own_weight;
+use super::{Draft, watched};
 use crate::diagnostics::Diagnostic;
 use crate::line_values::line_number;
 use crate::model::{InitFile, TrackFile};
@@ -14,12 +12,12 @@ impl Draft {
     pub(super) fn track_file(&mut self, node: &Node, context: &mut Context) {
         let Some(name) = self.new_name(node, context) else { return };
         let mut made = TrackFile { name, file: Default::default(), weight: 1, reverse: false, init: None };
-        let mut found = true;
+        let mut written = None;
         for child in node.children.iter().filter(|child| !child.bad) {
             match child.keyword.name {
                 "file" => {
                     made.file = child.arg(0).unwrap_or_default().into();
-                    found = is_somewhere(child, context);
+                    written = Some(child);
                 }
                 "weight" => (made.weight, made.reverse) = own_weight(child, context),
                 "init_file" => made.init = Some(init(child, context)),
@@ -32,7 +30,7 @@ impl Draft {
                     .at(node.name.span, "left out"),
             );
         }
-        if made.file.as_os_str().is_empty() || !found {
+        if made.file.as_os_str().is_empty() || !can_be_watched(written, made.init.as_ref(), context) {
             self.leave_out(node, made.name);
         } else {
             self.track_files.push(made);
@@ -40,18 +38,13 @@ impl Draft {
     }
 }
 
-/// Is there a directory that the file is or may appear in? Reported when not.
-fn is_somewhere(node: &Node, context: &mut Context) -> bool {
-    let path = Path::new(node.arg(0).unwrap_or_default());
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let found = !context.look_at_scripts || directory.is_dir();
-    if !found {
-        context.report(
-            Diagnostic::error("missing-file", format!("there is no directory `{}`", directory.display()))
-                .at(node.arg_span(0), "left out: nothing can be watched there"),
-        );
-    }
-    found
+/// Can the file be told of when it changes? Reported when not.
+fn can_be_watched(written: Option<&Node>, init: Option<&InitFile>, context: &mut Context) -> bool {
+    let Some(node) = written.filter(|_| context.look_at_scripts) else { return true };
+    let overwrite = init.is_some_and(|init| init.overwrite);
+    let Some(obstacle) = watched::obstacle(node.arg(0).unwrap_or_default(), overwrite) else { return true };
+    context.report(obstacle.at(node.arg_span(0), "left out"));
+    false
 }
 
 /// The value that a file is made with, and whether one that is there is overwritten.

@@ -25,7 +25,6 @@ mod rule;
 mod script;
 mod ssl;
 mod track;
-mod tracking;
 mod virtual_server;
 mod vmac;
 mod vrrp;
@@ -64,9 +63,8 @@ pub use rule::{MaskedMark, Rule, RuleAction};
 pub use script::{Script, ScriptUser};
 pub use ssl::{Secret, Ssl};
 pub use track::{
-    ArgumentMatch, InitFile, TrackFile, TrackProcess, TrackScript, TrackedInterface, TrackedObject,
+    ArgumentMatch, InitFile, TrackFile, TrackProcess, TrackScript, TrackedInterface, TrackedObject, Tracking,
 };
-pub use tracking::Tracking;
 pub use virtual_server::{
     GroupEntry, Protocol, SchedulerFlags, VirtualServer, VirtualServerGroup, VirtualServerKey,
 };

@@ -211,7 +211,7 @@ pub struct Instance {
     pub check_unicast_source: bool,
     /// `skip_check_adv_addr`: the address list of an advert from the same master is checked only once.
     pub skip_check_adv_addr: bool,
-    /// `v3_checksum_as_v2`: version 3 over IPv4 without the pseudo-header in the checksum.
+    /// `v3_checksum_as_v2`: the checksum of version 3 over IPv4 leaves the pseudo-header out, as that of version 2 does.
     pub v3_checksum_as_v2: bool,
     /// `promote_secondaries` on the interface.
     pub promote_secondaries: bool,

@@ -1,6 +1,7 @@
 //! What is said about a wrong brace.
 
-use super::outline::{Edit, Open, Outline};
+use super::edit::Edit;
+use super::outline::{Open, Outline};
 use super::repair::{Repair, Trouble};
 use crate::diagnostics::Diagnostic;
 use crate::items::Change;

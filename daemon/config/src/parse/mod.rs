@@ -5,7 +5,9 @@
 //! missing, surplus or misplaced, and the text is read again with that mended, so that one wrong brace makes one
 //! diagnostic. A misspelt keyword counts as [`Reading`] says.
 
+mod beginning;
 mod brace_report;
+mod edit;
 mod foreign;
 mod lines;
 mod outline;

@@ -4,10 +4,11 @@
 //! in, taken out or moved ([`Edit`]), to count what does not fit then. [`super::repair`] looks for the edits that make
 //! it fit.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::OnceLock;
+use std::collections::HashMap;
 
 use super::Shape;
+use super::beginning::Beginning;
+use super::edit::Edit;
 use super::suggest;
 use crate::items::{Item, Items};
 use crate::preprocess::Context;
@@ -27,11 +28,6 @@ const MISPLACED_LINE: u32 = 50;
 pub(super) const MISSPELT: u32 = 10;
 /// A brace that does not fit; by itself reason enough for an edit.
 const BRACE: u32 = 160;
-/// What an edit must be worth.
-const EDIT: u32 = 150;
-/// What moving a brace must be worth: more than a keyword that is in the wrong place.
-const MOVE: u32 = 170;
-
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token {
@@ -65,45 +61,6 @@ pub(super) struct Open {
     inside: Option<u32>,
 }
 
-/// One change of the braces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Edit {
-    /// Put a `}` in before this entry.
-    PutClose(usize),
-    /// Take this `}` out.
-    TakeClose(usize),
-    /// Put a `{` in after this line.
-    PutOpen(usize),
-    /// Take this `{` out.
-    TakeOpen(usize),
-    /// Take this `}` out and put it in before that entry.
-    MoveClose(usize, usize),
-}
-
-impl Edit {
-    fn takes(self, at: usize) -> bool {
-        match self {
-            Self::TakeClose(taken) | Self::TakeOpen(taken) | Self::MoveClose(taken, _) => taken == at,
-            Self::PutClose(_) | Self::PutOpen(_) => false,
-        }
-    }
-
-    fn closes_before(self, at: usize) -> bool {
-        match self {
-            Self::PutClose(put) | Self::MoveClose(_, put) => put == at,
-            Self::TakeClose(_) | Self::PutOpen(_) | Self::TakeOpen(_) => false,
-        }
-    }
-
-    /// What it must be worth.
-    pub(super) fn price(self) -> u32 {
-        match self {
-            Self::MoveClose(..) => MOVE,
-            Self::PutClose(_) | Self::TakeClose(_) | Self::PutOpen(_) | Self::TakeOpen(_) => EDIT,
-        }
-    }
-}
-
 /// What the first word of a line is in a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Meaning {
@@ -133,7 +90,7 @@ impl Misfit {
 pub(super) struct Outline {
     pub(super) entries: Vec<Entry>,
     /// The beginning of each line that is different.
-    words: Vec<Vec<Word>>,
+    beginnings: Vec<Beginning>,
     numbers: HashMap<String, u32>,
     meanings: HashMap<(BlockId, u32, bool), Meaning>,
     /// How many items there are.
@@ -187,28 +144,32 @@ impl Outline {
     fn number(&mut self, words: &[Word]) -> u32 {
         let texts: Vec<&str> = words.iter().map(|word| &*word.text).collect();
         *self.numbers.entry(texts.join(" ")).or_insert_with(|| {
-            self.words.push(words.to_vec());
-            self.words.len() as u32 - 1
+            self.beginnings.push(Beginning::new(words));
+            self.beginnings.len() as u32 - 1
         })
     }
 
     /// The first word of a line.
     pub(super) fn word(&self, at: usize) -> Option<&str> {
         match self.entries.get(at)?.token {
-            Token::Line(number) => Some(&self.words.get(number as usize)?.first()?.text),
+            Token::Line(number) => self.beginning(number)?.first(),
             Token::Open | Token::Close => None,
         }
+    }
+
+    fn beginning(&self, number: u32) -> Option<&Beginning> {
+        self.beginnings.get(number as usize)
     }
 
     fn meaning(&mut self, block: BlockId, number: u32, opens: bool) -> Meaning {
         if let Some(known) = self.meanings.get(&(block, number, opens)) {
             return *known;
         }
-        let words = self.words.get(number as usize).map_or(&[][..], Vec::as_slice);
-        let Some(word) = words.first() else { return Meaning::Statement };
-        let meaning = match schema::find(block, &word.text) {
+        let Some(beginning) = self.beginning(number) else { return Meaning::Statement };
+        let Some(word) = beginning.first() else { return Meaning::Statement };
+        let meaning = match schema::find(block, word) {
             Some(found) => Shape::of(found.keyword.body).map_or(Meaning::Statement, Meaning::Opens),
-            None => suggest::meant(block, words, opens)
+            None => suggest::meant(block, &beginning.words, opens)
                 .and_then(|meant| schema::find(block, meant.keyword))
                 .map_or(Meaning::Unknown, |found| Meaning::Misspelt(Shape::of(found.keyword.body))),
         };
@@ -281,11 +242,13 @@ impl Outline {
                 let cost = match (self.is_of_block_around(number, stack), opens) {
                     (true, true) => DISPLACED,
                     (true, false) | (false, true) => UNKNOWN,
-                    (false, false) if self.is_keyword(number) => MISPLACED_LINE,
+                    (false, false) if self.beginning(number).is_some_and(|line| line.is_keyword) => {
+                        MISPLACED_LINE
+                    }
                     (false, false) => 0,
                 };
                 if opens {
-                    stack.push(open(self.shape_elsewhere(number)));
+                    stack.push(open(self.beginning(number).map_or(Shape::Skipped, |line| line.elsewhere)));
                 }
                 return cost;
             }
@@ -296,25 +259,17 @@ impl Outline {
             (Meaning::Opens(_), false) => (None, BRACE),
             (Meaning::Misspelt(Some(shape)), true) => (Some(shape), MISSPELT),
             (Meaning::Misspelt(None) | Meaning::Unknown, true) => {
-                let shape = self.shape_elsewhere(number);
+                let shape = self.beginning(number).map_or(Shape::Skipped, |line| line.elsewhere);
                 (Some(shape), if self.is_of_block_around(number, stack) { DISPLACED } else { UNKNOWN })
             }
             (Meaning::Misspelt(_), false) => (None, MISSPELT),
-            (Meaning::Unknown, false) => (None, if self.is_no_keyword(number) { DISPLACED } else { UNKNOWN }),
+            (Meaning::Unknown, false) => (
+                None,
+                if self.beginning(number).is_some_and(|line| line.is_value) { DISPLACED } else { UNKNOWN },
+            ),
         };
         stack.extend(shape.map(open));
         cost
-    }
-
-    /// What a block is that is not known where it stands, but perhaps elsewhere.
-    fn shape_elsewhere(&self, number: u32) -> Shape {
-        let word = self.words.get(number as usize).and_then(|words| words.first());
-        let found = word.and_then(|word| {
-            schema::blocks_with(&word.text).iter().find_map(|block| {
-                schema::find(*block, &word.text).and_then(|found| Shape::of(found.keyword.body))
-            })
-        });
-        found.unwrap_or(Shape::Skipped)
     }
 
     /// Is this word a keyword of a block around the current one?
@@ -329,22 +284,6 @@ impl Outline {
         blocks.into_iter().any(|block| match self.meaning(block, number, false) {
             Meaning::Statement | Meaning::Opens(_) | Meaning::Misspelt(_) => true,
             Meaning::Unknown => false,
-        })
-    }
-
-    /// Is this word a keyword of any block, and none that lines begin with?
-    fn is_keyword(&self, number: u32) -> bool {
-        let word = self.words.get(number as usize).and_then(|words| words.first());
-        word.is_some_and(|word| {
-            !schema::blocks_with(&word.text).is_empty() && !words_of_lines().contains(&*word.text)
-        })
-    }
-
-    /// Does this word look like no keyword but like an address, a number or the like?
-    fn is_no_keyword(&self, number: u32) -> bool {
-        let word = self.words.get(number as usize).and_then(|words| words.first());
-        word.is_some_and(|word| {
-            word.text.starts_with(|first: char| first.is_ascii_digit()) || word.text.contains([':', '@', '/'])
         })
     }
 
@@ -378,7 +317,7 @@ impl Outline {
             }
             Shape::Lines | Shape::Skipped => false,
         };
-        here || self.shape_elsewhere(number) != Shape::Skipped
+        here || self.beginning(number).map_or(Shape::Skipped, |line| line.elsewhere) != Shape::Skipped
     }
 
     /// Runs from an entry on to `end`, with one brace changed. Gives up when the cost is above `most`.
@@ -429,19 +368,6 @@ fn opens_a_block(word: &str) -> bool {
     let opens =
         |block: &BlockId| schema::find(*block, word).is_some_and(|found| found.keyword.body != Body::None);
     schema::blocks_with(word).iter().any(opens)
-}
-
-/// The words that the lines of blocks of lines may have in them.
-fn words_of_lines() -> &'static HashSet<&'static str> {
-    static WORDS: OnceLock<HashSet<&'static str>> = OnceLock::new();
-    WORDS.get_or_init(|| {
-        let keywords = BlockId::ALL.iter().flat_map(|block| schema::keywords(*block));
-        let forms = keywords.filter_map(|keyword| match keyword.body {
-            Body::Lines(form) => Some(form),
-            Body::None | Body::Block(_) => None,
-        });
-        forms.flat_map(|form| form.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'))).collect()
-    })
 }
 
 /// Does the indentation of an entry speak against its standing here? Keeps in mind how what is in a block is indented.

@@ -9,7 +9,8 @@
 use std::collections::HashSet;
 
 use super::brace_report;
-use super::outline::{Edit, MISSPELT, Misfit, Open, Outline, Token};
+use super::edit::Edit;
+use super::outline::{MISSPELT, Misfit, Open, Outline, Token};
 use crate::diagnostics::Diagnostic;
 use crate::items::{Change, Items};
 use crate::preprocess::Context;

@@ -37,6 +37,7 @@ pub(super) fn meant(block: BlockId, words: &[Word], opens: bool) -> Option<Meant
     missing_space(block, words, Grown::NoLetters)
         .or_else(|| missing_space(block, words, Grown::LikelyValue))
         .or_else(|| nearest(block, first, 1, opens).map(|(_, meant)| meant))
+        .or_else(|| joined_name(block, words).filter(|_| opens))
         .or_else(|| of_two(usize::MAX))
         .or_else(|| long_form(block, first, opens))
         .or_else(|| by_value(block, words))
@@ -71,7 +72,7 @@ impl Grown {
                     rest.starts_with(char::is_uppercase) || rest.contains(|c: char| c.is_ascii_digit());
                 choice || (named && rest.len() > 1)
             }
-            Self::Anything => !rest.starts_with(['_', '-']),
+            Self::Anything => !rest.starts_with('-'),
         }
     }
 }
@@ -98,6 +99,20 @@ fn missing_space(block: BlockId, words: &[Word], grown: Grown) -> Option<Meant> 
     // `priority: 100`, `priority= 100` and `priority =100` all have their value in the next word, or in this one.
     let replacement = if value.is_empty() { name.to_owned() } else { format!("{name} {value}") };
     Some(Meant { keyword: name, replacement, words: 1, message })
+}
+
+/// `vrrp_script_check {`: a block and its name, joined by the sign that joins the words of keywords.
+fn joined_name(block: BlockId, words: &[Word]) -> Option<Meant> {
+    let [word] = words else { return None };
+    let named = schema::keywords(block).iter().filter(|keyword| {
+        keyword.body != Body::None && keyword.args.first().is_some_and(|arg| arg.kind == Kind::Word)
+    });
+    let parts = named
+        .filter_map(|keyword| Some((keyword.name, word.text.strip_prefix(keyword.name)?.strip_prefix('_')?)));
+    let (keyword, name) =
+        parts.filter(|(_, name)| !name.is_empty()).max_by_key(|(keyword, _)| keyword.len())?;
+    let message = format!("there is a space missing after `{keyword}`");
+    Some(Meant { keyword, replacement: format!("{keyword} {name}"), words: 1, message })
 }
 
 /// `lvs_kind DR`: the keyword that this value is one of, if it has a part of the name.

@@ -92,6 +92,7 @@ fn expand(pattern: &str, directory: &Path, entries_left: &mut usize) -> Result<F
     let start = if pattern.starts_with('/') { Path::new("/") } else { directory };
     let mut paths = vec![start.to_path_buf()];
     let components: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty()).collect();
+    let of_directories = pattern.ends_with('/');
     for (at, component) in components.iter().enumerate() {
         let last = at + 1 == components.len();
         let mut next = Vec::new();
@@ -102,10 +103,12 @@ fn expand(pattern: &str, directory: &Path, entries_left: &mut usize) -> Result<F
                 next.push(path.join(OsStr::from_bytes(&unescape(component.as_bytes()))));
             }
         }
-        next.retain(|path| if last { path.symlink_metadata().is_ok() } else { path.is_dir() });
+        let any = last && !of_directories;
+        next.retain(|path| if any { path.symlink_metadata().is_ok() } else { path.is_dir() });
         paths = next;
     }
-    paths.sort();
+    // As glob(3) does: by bytes, while `Path` compares name by name.
+    paths.sort_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
     Ok(Found::Matched(paths))
 }
 
@@ -290,6 +293,25 @@ mod tests {
             assert!(matches(pattern.as_bytes(), yes.as_bytes()), "{pattern} {yes}");
             assert!(pattern == "*" || !matches(pattern.as_bytes(), no.as_bytes()), "{pattern} {no}");
         }
+    }
+
+    #[test]
+    fn names_come_in_the_order_of_their_bytes_and_a_last_slash_asks_for_directories() {
+        let base = std::env::temp_dir().join(format!("keepwatch-glob-{}", std::process::id()));
+        for directory in ["a", "a-b", "a.b", "B"] {
+            assert!(std::fs::create_dir_all(base.join(directory)).is_ok());
+            assert!(std::fs::write(base.join(directory).join("x"), "").is_ok());
+        }
+        let found = |pattern: &str| match expand(pattern, &base, &mut 100) {
+            Ok(Found::Matched(paths)) => {
+                let names = paths.iter().filter_map(|path| path.strip_prefix(&base).ok());
+                names.map(|name| name.display().to_string()).collect::<Vec<_>>().join(" ")
+            }
+            other => format!("{other:?}"),
+        };
+        let answers = ["*/x", "*", "*/", "a/*/", "[a]*/x"].map(found);
+        let _ = std::fs::remove_dir_all(&base);
+        assert_eq!(answers, ["B/x a-b/x a.b/x a/x", "B a a-b a.b", "B a a-b a.b", "", "a-b/x a.b/x a/x"]);
     }
 
     #[test]

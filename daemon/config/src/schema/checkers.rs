@@ -1,23 +1,20 @@
 //! Health checkers: what all of them have, what all that connect have, and what each has of its own.
 
+use super::bounds::{I32, SECS, U16, U32};
 use super::compose::compose;
 use super::{BlockId, Keyword, Kind, any, flag, kw, one, opt, script, some, switch, timing};
 use crate::model::DnsRecord;
 
-const U32: i64 = u32::MAX as i64;
-/// Greatest weight of the kernel.
-const MOST_WEIGHT: i64 = i32::MAX as i64;
-
 const CONNECT_IP: Keyword = kw("connect_ip", &[one("ADDRESS", Kind::Host)], "Address to check.")
     .default("the real server's")
     .example("connect_ip 192.0.2.11");
-const CONNECT_PORT: Keyword = kw("connect_port", &[one("PORT", Kind::Int(1, 65535))], "Port to check.")
+const CONNECT_PORT: Keyword = kw("connect_port", &[one("PORT", Kind::Int(1, U16))], "Port to check.")
     .default("the real server's")
     .example("connect_port 8080");
 const BIND_TO: Keyword =
     kw("bindto", &[one("ADDRESS", Kind::Host)], "Source address.").example("bindto 192.0.2.2");
 const BIND_PORT: Keyword =
-    kw("bind_port", &[one("PORT", Kind::Int(1, 65535))], "Source port.").example("bind_port 4000");
+    kw("bind_port", &[one("PORT", Kind::Int(1, U16))], "Source port.").example("bind_port 4000");
 const BIND_IF: Keyword =
     kw("bind_if", &[one("INTERFACE", Kind::Interface)], "Interface to go out of.").example("bind_if eth0");
 const FWMARK: Keyword =
@@ -168,7 +165,7 @@ pub(super) const MISC_CHECK: &[Keyword] = compose!(
     &[
         script("misc_path", "The command; it succeeds with exit code 0.")
             .example("misc_path \"/usr/local/bin/check.sh 192.0.2.11\""),
-        kw("misc_timeout", &[one("SECONDS", Kind::Int(0, 4294))], "How long it may run.")
+        kw("misc_timeout", &[one("SECONDS", Kind::Int(0, SECS))], "How long it may run.")
             .default("the virtual server's delay_loop; also for 0")
             .example("misc_timeout 10"),
         flag("misc_dynamic", "Its exit code, 2 to 255, sets the weight.").example("misc_dynamic"),
@@ -191,10 +188,10 @@ pub(super) const UDP_CHECK: &[Keyword] = compose!(
             "An answer must come, and look like this; `X` is any digit.",
         )
         .example("require_reply 01XX"),
-        kw("min_reply_length", &[one("BYTES", Kind::Int(0, 65535))], "Shortest right answer.")
+        kw("min_reply_length", &[one("BYTES", Kind::Int(0, U16))], "Shortest right answer.")
             .default("0")
             .example("min_reply_length 1"),
-        kw("max_reply_length", &[one("BYTES", Kind::Int(0, 65535))], "Longest right answer.")
+        kw("max_reply_length", &[one("BYTES", Kind::Int(0, U16))], "Longest right answer.")
             .default("255")
             .example("max_reply_length 512"),
     ]
@@ -206,10 +203,7 @@ pub(super) const FILE_CHECK: &[Keyword] = &[
         .example("track_file offset"),
     kw(
         "weight",
-        &[
-            one("WEIGHT", Kind::Int(-MOST_WEIGHT, MOST_WEIGHT)),
-            opt("reverse", Kind::Choice(&["reverse", "noreverse"])),
-        ],
+        &[one("WEIGHT", Kind::Int(-I32, I32)), opt("reverse", Kind::Choice(&["reverse", "noreverse"]))],
         "What the number is multiplied by; with 0 the server is down unless the number is 0.",
     )
     .default("that of the track_file")

@@ -6,6 +6,7 @@
 
 mod bfd;
 mod blocks;
+pub(crate) mod bounds;
 mod checkers;
 mod compose;
 mod directives;
@@ -23,9 +24,6 @@ use std::sync::OnceLock;
 
 pub use blocks::BlockId;
 pub use directives::{DIRECTIVES, Directive, directive_of};
-
-/// Seconds in a day, the longest time that most timers take.
-pub(crate) const DAY: u64 = 86_400;
 
 /// What a value must look like.
 #[derive(Clone, Copy, Debug, PartialEq)]

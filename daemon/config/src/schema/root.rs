@@ -1,5 +1,6 @@
 //! The top level.
 
+use super::bounds::U32;
 use super::{BlockId, Keyword, Kind, flag, kw, one, opt};
 
 /// Keywords outside of every block.
@@ -27,7 +28,7 @@ pub(super) const ROOT: &[Keyword] = &[
         .example("instance east"),
     kw(
         "child_wait_time",
-        &[one("SECONDS", Kind::Int(0, u32::MAX as i64))],
+        &[one("SECONDS", Kind::Int(0, U32))],
         "How long stopping waits for child processes.",
     )
     .default("5")

@@ -1,11 +1,8 @@
 //! Virtual and real servers.
 
+use super::bounds::{I32, IPVS_TIMEOUT, U16, U32};
 use super::compose::compose;
 use super::{BlockId, Keyword, Kind, any, flag, kw, one, opt, script, switch, timing};
-
-const U32: i64 = u32::MAX as i64;
-/// Most that the kernel takes as a timeout, in seconds: 31 days.
-const MOST_PERSISTENCE: i64 = 31 * 86_400;
 
 const METHODS: &[&str] = &["NAT", "DR", "TUN"];
 const SCHEDULERS: &[&str] =
@@ -77,7 +74,7 @@ pub(super) const VIRTUAL_SERVER: &[Keyword] =
     .example("persistence_engine sip"),
     kw(
         "persistence_timeout",
-        &[opt("SECONDS", Kind::Int(1, MOST_PERSISTENCE))],
+        &[opt("SECONDS", Kind::Int(1, IPVS_TIMEOUT))],
         "How long a client stays with its server.",
     )
     .default("not persistent; 360 without a number")
@@ -94,7 +91,7 @@ pub(super) const VIRTUAL_SERVER: &[Keyword] =
         .example("protocol TCP"),
     flag("ha_suspend", "Checkers rest while the address is not here.").example("ha_suspend"),
     switch("smtp_alert", "Mail on quorum changes.")
-        .default("smtp_alert_checker of global_defs")
+        .default("smtp_alert_checker, else smtp_alert of global_defs, else off")
         .example("smtp_alert"),
     VIRTUALHOST,
     SNMP_NAME,
@@ -112,12 +109,12 @@ pub(super) const VIRTUAL_SERVER: &[Keyword] =
     kw("hysteresis", &[one("WEIGHT", Kind::Int(0, U32))], "Margin around the quorum.")
         .default("0")
         .example("hysteresis 1"),
-    kw("weight", &[one("WEIGHT", Kind::Int(1, i32::MAX as i64))], "Weight of real servers that have none.")
+    kw("weight", &[one("WEIGHT", Kind::Int(1, I32))], "Weight of real servers that have none.")
         .default("1")
         .example("weight 5"),
     kw(
         "sorry_server",
-        &[one("ADDRESS", Kind::Host), opt("PORT", Kind::Int(0, 65535))],
+        &[one("ADDRESS", Kind::Host), opt("PORT", Kind::Int(0, U16))],
         "Serves when the quorum is lost.",
     )
     .example("sorry_server 192.0.2.99 80"),
@@ -133,7 +130,7 @@ pub(super) const VIRTUAL_SERVER: &[Keyword] =
     },
     kw(
         "real_server",
-        &[one("ADDRESS", Kind::Host), opt("PORT", Kind::Int(0, 65535))],
+        &[one("ADDRESS", Kind::Host), opt("PORT", Kind::Int(0, U16))],
         "A server that does the work.",
     )
     .block(BlockId::RealServer)
@@ -147,13 +144,9 @@ pub(super) const VIRTUAL_SERVER: &[Keyword] =
 pub(super) const REAL_SERVER: &[Keyword] = compose!(
     timing::OF_REAL_SERVER,
     &[
-        kw(
-            "weight",
-            &[one("WEIGHT", Kind::Int(0, i32::MAX as i64))],
-            "Share of connections; 0 takes no new ones.",
-        )
-        .default("the virtual server's")
-        .example("weight 5"),
+        kw("weight", &[one("WEIGHT", Kind::Int(0, I32))], "Share of connections; 0 takes no new ones.",)
+            .default("the virtual server's")
+            .example("weight 5"),
         Keyword { aliases: &[], default: "the virtual server's", ..METHOD },
         kw("uthreshold", &[one("CONNECTIONS", Kind::Int(0, U32))], "Most connections.")
             .default("0, no limit")
@@ -176,7 +169,7 @@ pub(super) const REAL_SERVER: &[Keyword] = compose!(
             .first_counts(),
         switch("alpha", "Begins as failed.").default("the virtual server's").example("alpha"),
         switch("smtp_alert", "Mail when it goes up or down.")
-            .default("smtp_alert_checker of global_defs, else on")
+            .default("smtp_alert_checker, else smtp_alert of global_defs, else on")
             .example("smtp_alert off"),
         VIRTUALHOST,
         SNMP_NAME,

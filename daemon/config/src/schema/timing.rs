@@ -1,20 +1,18 @@
 //! When checks are made: what virtual servers, real servers and checkers may all say; the inner one's word counts.
 
+use super::bounds::{MICROS, U32};
 use super::compose::compose;
 use super::{Keyword, Kind, kw, one, switch};
 
-/// Longest connect_timeout, in microseconds.
-const CONNECT: u64 = u32::MAX as u64;
 /// Longest of the other times, in microseconds.
 const LONG: u64 = u64::MAX - 1;
-const U32: i64 = u32::MAX as i64;
 
 const DELAY_LOOP: Keyword =
     kw("delay_loop", &[one("SECONDS", Kind::Seconds(1, LONG))], "Time between two checks.")
         .example("delay_loop 6");
 const TIMEOUT: Keyword = kw(
     "connect_timeout",
-    &[one("SECONDS", Kind::Seconds(1, CONNECT))],
+    &[one("SECONDS", Kind::Seconds(1, MICROS))],
     "How long a checker's connection may take.",
 )
 .example("connect_timeout 3");

@@ -1,5 +1,6 @@
 //! What can be tracked: scripts, files, processes.
 
+use super::bounds::{I32, U16};
 use super::{Keyword, Kind, any, flag, kw, one, opt, script, some};
 
 /// `vrrp_script NAME { … }`.
@@ -19,10 +20,10 @@ pub(super) const VRRP_SCRIPT: &[Keyword] = &[
     .default("0")
     .example("weight -20")
     .nearest(),
-    kw("rise", &[one("NUMBER", Kind::Int(1, i32::MAX as i64))], "Successes in a row until it counts as up.")
+    kw("rise", &[one("NUMBER", Kind::Int(1, I32))], "Successes in a row until it counts as up.")
         .default("1")
         .example("rise 2"),
-    kw("fall", &[one("NUMBER", Kind::Int(1, i32::MAX as i64))], "Failures in a row until it counts as down.")
+    kw("fall", &[one("NUMBER", Kind::Int(1, I32))], "Failures in a row until it counts as down.")
         .default("1")
         .example("fall 3"),
     kw("user", &[one("USER", Kind::Word), opt("GROUP", Kind::Word)], "Who runs it.")
@@ -64,21 +65,24 @@ pub(super) const TRACK_PROCESS: &[Keyword] = &[
     .default("0")
     .example("weight 20")
     .first_counts(),
-    kw("quorum", &[one("NUMBER", Kind::Int(1, 65535))], "Least number of processes.")
+    kw("quorum", &[one("NUMBER", Kind::Int(1, U16))], "Least number of processes.")
         .default("1")
         .example("quorum 3"),
-    kw("quorum_max", &[one("NUMBER", Kind::Int(0, 65535))], "Greatest number of processes.")
+    kw("quorum_max", &[one("NUMBER", Kind::Int(0, U16))], "Greatest number of processes.")
         .default("any")
         .example("quorum_max 3"),
     kw("delay", &[one("SECONDS", Kind::Seconds(1, 3_600_000_000))], "Both of the next two.")
+        .default("0")
         .example("delay 0.5"),
     kw("fork_delay", &[one("SECONDS", Kind::Seconds(1, 3_600_000_000))], "Time before a new process counts.")
+        .default("0")
         .example("fork_delay 0.5"),
     kw(
         "terminate_delay",
         &[one("SECONDS", Kind::Seconds(1, 3_600_000_000))],
         "Time before an ended process counts.",
     )
+    .default("0")
     .example("terminate_delay 0.5"),
     flag("full_command", "Compare the whole command line.").example("full_command"),
 ];

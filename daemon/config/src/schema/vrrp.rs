@@ -1,12 +1,7 @@
 //! Virtual routers, their groups, and what goes with them.
 
+use super::bounds::{I32, MICROS, SECS, U32};
 use super::{BlockId, Keyword, Kind, any, flag, kw, one, opt, script, some, switch};
-
-/// Longest time that most timers take, in microseconds.
-const LONG: u64 = 4_294_967_295;
-const U32: i64 = u32::MAX as i64;
-/// Whole seconds that fit in 32 bits of microseconds.
-const SECS: i64 = 4294;
 
 const TRACK_INTERFACE: Keyword = kw("track_interface", &[], "Interfaces whose state is followed.")
     .lines("INTERFACE [weight -253…253] [reverse]")
@@ -49,11 +44,10 @@ const NOTIFY: Keyword = script(
 .example("notify \"/etc/keepalived/notify.sh\"")
 .first_counts();
 const SMTP_ALERT: Keyword = switch("smtp_alert", "Mail on state changes.")
-    .default("smtp_alert_vrrp of global_defs")
+    .default("smtp_alert_vrrp, else smtp_alert of global_defs, else off")
     .example("smtp_alert");
 const NOTIFY_PRIORITY_CHANGES: Keyword =
     switch("notify_priority_changes", "Tell FIFOs of priority changes too.")
-        .default("off")
         .example("notify_priority_changes");
 
 /// `vrrp_sync_group NAME { … }`.
@@ -78,7 +72,7 @@ pub(super) const SYNC_GROUP: &[Keyword] = &[
         .example("global_tracking"),
     flag("sync_group_tracking_weight", "Members may track with weights and keep different priorities.")
         .example("sync_group_tracking_weight"),
-    NOTIFY_PRIORITY_CHANGES,
+    NOTIFY_PRIORITY_CHANGES.default("vrrp_notify_priority_changes"),
 ];
 
 /// `track_group NAME { … }`.
@@ -91,13 +85,13 @@ pub(super) const STATIC_TRACK_GROUP: &[Keyword] = &[kw("group", &[], "The instan
 pub(super) const GARP_GROUP: &[Keyword] = &[
     kw(
         "garp_interval",
-        &[one("SECONDS", Kind::Seconds(0, LONG))],
+        &[one("SECONDS", Kind::Seconds(0, MICROS))],
         "Least time between gratuitous ARP messages.",
     )
     .example("garp_interval 0.1"),
     kw(
         "gna_interval",
-        &[one("SECONDS", Kind::Seconds(0, LONG))],
+        &[one("SECONDS", Kind::Seconds(0, MICROS))],
         "Least time between unsolicited neighbour advertisements.",
     )
     .example("gna_interval 0.1"),
@@ -246,6 +240,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
         "Repeat gratuitous ARP on interfaces other than the instance's.",
     )
     .old(&["vmac_garp_intvl"])
+    .default("vrrp_garp_extra_if")
     .example("garp_extra_if all 100"),
     flag("dont_track_primary", "Ignore the state of `interface`.").example("dont_track_primary"),
     TRACK_INTERFACE,
@@ -254,8 +249,10 @@ pub(super) const INSTANCE: &[Keyword] = &[
     TRACKED_PROCESS,
     TRACK_BFD,
     kw("mcast_src_ip", &[one("ADDRESS", Kind::Host)], "Source address of adverts.")
+        .default("the interface's first")
         .example("mcast_src_ip 192.0.2.2"),
     kw("unicast_src_ip", &[one("ADDRESS", Kind::Host)], "Source address of adverts to peers.")
+        .default("the interface's first")
         .example("unicast_src_ip 192.0.2.2"),
     kw("mcast_dst_ip", &[one("ADDRESS", Kind::Multicast)], "Multicast group of adverts.")
         .default("vrrp_mcast_group4 or vrrp_mcast_group6")
@@ -269,7 +266,9 @@ pub(super) const INSTANCE: &[Keyword] = &[
     kw("unicast_ttl", &[one("TTL", Kind::Int(0, 255))], "TTL of adverts to peers.")
         .default("255")
         .example("unicast_ttl 64"),
-    flag("check_unicast_src", "Refuse adverts from others than the peers.").example("check_unicast_src"),
+    flag("check_unicast_src", "Refuse adverts from others than the peers.")
+        .default("vrrp_check_unicast_src")
+        .example("check_unicast_src"),
     kw(
         "old_unicast_checksum",
         &[opt("never", Kind::Choice(&["never"]))],
@@ -283,12 +282,12 @@ pub(super) const INSTANCE: &[Keyword] = &[
         .replaced_by("linkbeat_interfaces")
         .example("linkbeat_use_polling"),
     switch("v3_checksum_as_v2", "No pseudo-header in the checksum of version 3 over IPv4.")
-        .default("off")
+        .default("v3_checksum_as_v2 of global_defs")
         .example("v3_checksum_as_v2 on"),
     flag("accept", "Answer packets to the addresses.").default("on, unless strict").example("accept"),
     flag("no_accept", "Drop packets to the addresses.").example("no_accept"),
     switch("skip_check_adv_addr", "Check the address list of a master's adverts only once.")
-        .default("off")
+        .default("vrrp_skip_check_adv_addr")
         .example("skip_check_adv_addr"),
     switch("strict_mode", "Keep to the RFC.").default("vrrp_strict").example("strict_mode"),
     kw("debug", &[one("LEVEL", Kind::Int(0, 4))], "More logging.").default("0").example("debug 0"),
@@ -306,7 +305,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
     script("notify_master_rx_lower_pri", "Command to run when a master hears a lower priority.")
         .example("notify_master_rx_lower_pri \"/etc/keepalived/lower.sh\"").first_counts(),
     SMTP_ALERT,
-    NOTIFY_PRIORITY_CHANGES,
+    NOTIFY_PRIORITY_CHANGES.default("its sync group's, else vrrp_notify_priority_changes"),
     kw(
         "lvs_sync_daemon_interface",
         &[one("INTERFACE", Kind::Interface)],
@@ -344,14 +343,14 @@ pub(super) const INSTANCE: &[Keyword] = &[
         &[one("SECONDS", Kind::Int(0, SECS))],
         "Delay of the second burst after a lower priority was heard.",
     )
-    .default("vrrp_garp_lower_prio_delay")
+    .default("vrrp_garp_lower_prio_delay; 0 in strict mode")
     .example("garp_lower_prio_delay 10"),
     kw(
         "garp_lower_prio_repeat",
-        &[one("NUMBER", Kind::Int(0, i32::MAX as i64))],
+        &[one("NUMBER", Kind::Int(0, I32))],
         "Messages per address after a lower priority was heard.",
     )
-    .default("vrrp_garp_lower_prio_repeat")
+    .default("vrrp_garp_lower_prio_repeat; 0 in strict mode")
     .example("garp_lower_prio_repeat 1"),
     kw(
         "down_timer_adverts",
@@ -383,5 +382,6 @@ pub(super) const INSTANCE: &[Keyword] = &[
         .default("vrrp_owner_ignore_adverts")
         .example("owner_ignore_adverts"),
     kw("kernel_rx_buf_size", &[one("BYTES", Kind::Int(0, U32))], "Receive buffer of the socket.")
+        .default("as vrrp_rx_bufs_policy has it")
         .example("kernel_rx_buf_size 1000000").exact(),
 ];

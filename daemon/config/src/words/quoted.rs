@@ -46,7 +46,7 @@ impl Iterator for Unquoted<'_> {
 
 /// What stops [`quoted_words`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum QuoteError {
+pub(crate) enum QuoteError {
     /// This quote was opened at that byte and never closed.
     Unterminated(char, usize),
     /// The text ends with a `\`.
@@ -58,7 +58,7 @@ pub enum QuoteError {
 ///
 /// # Errors
 /// When a quote is not closed or the last `\` escapes nothing.
-pub fn quoted_words(text: &str, escapes: bool) -> Result<Vec<(String, usize, usize)>, QuoteError> {
+pub(crate) fn quoted_words(text: &str, escapes: bool) -> Result<Vec<(String, usize, usize)>, QuoteError> {
     let mut words = Vec::new();
     let mut chars = text.char_indices().peekable();
     while let Some((start, first)) = chars.peek().copied() {

@@ -91,7 +91,8 @@ fn second(one: &str, other: &str) -> Vec<&'static str> {
 
 /// Codes of what is said of each file.
 fn codes(files: &[&str]) -> Vec<Vec<&'static str>> {
-    let found = check_cluster(&files.iter().map(|text| read("some.conf", text)).collect::<Vec<_>>());
+    let file = |(number, text): (usize, &&str)| read(&format!("{number}.conf"), text);
+    let found = check_cluster(&files.iter().enumerate().map(file).collect::<Vec<_>>());
     found.iter().map(|said| said.iter().map(|diagnostic| diagnostic.code).collect()).collect()
 }
 

@@ -15,6 +15,16 @@ fn addresses_that_are_all_different_do_not_end_the_comparison() {
 }
 
 #[test]
+fn a_file_that_is_given_twice_is_only_told_of() {
+    let text = instance("A", 51, "10.0.0.1", "");
+    let [one, again] = ["one.conf", "./one.conf"].map(|name| super::read(name, &text));
+    let found = keepwatch_config::check_cluster(&[one, again]);
+    let codes: Vec<_> =
+        found.iter().flat_map(keepwatch_config::Diagnostics::iter).map(|said| said.code).collect();
+    assert_eq!(codes, ["cluster-same-file"]);
+}
+
+#[test]
 fn interfaces_and_names_may_differ_between_machines() {
     let one = instance("A", 51, "10.0.0.1", "priority 150")
         + &instance("B", 51, "10.1.0.1", "priority 150").replace("eth0", "eth1");

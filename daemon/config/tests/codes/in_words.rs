@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use keepwatch_config::{Loaded, Options, check_interfaces, load, load_text};
+use keepwatch_config::{Diagnostics, Loaded, Options, check_cluster, check_interfaces, load, load_text};
 
 type Codes = BTreeSet<&'static str>;
 
@@ -12,6 +12,12 @@ type Codes = BTreeSet<&'static str>;
 type Example = (&'static str, &'static str, fn(&Directory) -> Codes);
 
 const EXAMPLES: &[Example] = &[
+    ("cluster-same-file", "`keepwatch check one.conf ./one.conf`", |_| {
+        let options = Options { for_cluster: true, ..options() };
+        let load = |name: &str| load_text(Path::new(name), super::around("", ""), &options);
+        let found = check_cluster(&[load("one.conf"), load("./one.conf")]);
+        found.iter().flat_map(Diagnostics::iter).map(|diagnostic| diagnostic.code).collect()
+    }),
     ("expansion-limit", "`~SEQ(A, 1, 20) router_id R$A` with `--expansion-limit 10`", |_| {
         let text = super::around("in `global_defs`", "~SEQ(A, 1, 20) router_id R$A");
         let limited = Options { expansion_limit: 10, ..options() };

@@ -71,8 +71,10 @@ fn around(place: &str, text: &str) -> String {
 fn said(texts: &[String]) -> BTreeSet<&'static str> {
     let options =
         Options { host_name: Some("lab".into()), for_cluster: texts.len() > 1, ..Options::default() };
-    let load = |text: &String| load_text(Path::new("page.conf"), text.clone(), &options);
-    let loaded: Vec<Loaded> = texts.iter().map(load).collect();
+    let load = |(number, text): (usize, &String)| {
+        load_text(Path::new(&format!("{number}.conf")), text.clone(), &options)
+    };
+    let loaded: Vec<Loaded> = texts.iter().enumerate().map(load).collect();
     let against = check_cluster(&loaded);
     let all = loaded.iter().map(|loaded| &loaded.diagnostics).chain(&against);
     all.flat_map(Diagnostics::iter).map(|diagnostic| diagnostic.code).collect()

@@ -53,6 +53,11 @@ pub(crate) const DIFFERENCES: &[(&str, &str, &str)] = &[
         "2.2.7 warns that it does not track it; 2.4.3 does not",
     ),
     (
+        "url",
+        r#"regex "[""#,
+        "no pattern: keepalived says so only when it runs, and its checkers then crash again and again",
+    ),
+    (
         "server",
         r"persistence_timeout 50\npersistence_granularity 255.255.0.255",
         "a netmask with a hole: keepalived takes it, and the kernel then mixes unrelated clients",

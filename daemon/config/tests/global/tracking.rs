@@ -7,6 +7,7 @@ use std::path::Path;
 use keepwatch_config::{Options, load_text};
 use serde_json::{Value, json};
 
+use crate::reading::options;
 use crate::{Case, check, codes, read};
 
 #[test]
@@ -183,6 +184,25 @@ fn tracked_processes() {
 }
 
 #[test]
+fn a_file_that_cannot_be_tracked_is_left_out() {
+    let options = Options { scripts: true, ..options() };
+    for (lines, expected) in [
+        ("file /nonexistent/f", &["missing-file"][..]),
+        ("file /proc/f", &["unusable-file"]),
+        ("file /dev/null", &[]),
+        ("file /dev/null\ninit_file 5", &[]),
+        ("file /dev/null\ninit_file 5 overwrite", &["unusable-file"]),
+        ("init_file overwrite\nfile /dev/null", &["unusable-file"]),
+    ] {
+        let text = format!("track_file F {{\n{lines}\n}}\n");
+        let loaded = load_text(Path::new("test.conf"), text, &options);
+        assert_eq!(codes(&loaded), expected, "{lines}");
+        let kept = loaded.config.expect("it runs").track_files.len();
+        assert_eq!(kept, usize::from(expected.is_empty()), "{lines}");
+    }
+}
+
+#[test]
 fn what_is_left_out_is_not_missed_where_it_is_tracked() {
     let text = "bfd_instance B {\n}\nvrrp_script S {\n}\nvrrp_instance V {\ninterface eth0\nvirtual_router_id 1\n\
                 virtual_ipaddress {\n10.0.0.1\n}\ntrack_bfd {\nB\n}\ntrack_script {\nS\n}\n}\n";
@@ -238,11 +258,22 @@ fn a_tracked_script_that_cannot_be_run_is_not_tracked() {
     let mode = |mode| std::fs::set_permissions(&path, Permissions::from_mode(mode)).expect("set");
     let missing = directory.path().join("missing");
     mode(0o777);
+    let closed = directory.path().join("closed");
+    std::fs::create_dir(&closed).expect("made");
+    let (hidden, own) = (closed.join("check"), directory.path().join("own"));
+    for (copy, mode) in [(&hidden, 0o755), (&own, 0o700)] {
+        std::fs::copy(&path, copy).expect("copied");
+        std::fs::set_permissions(copy, Permissions::from_mode(mode)).expect("set");
+    }
+    std::fs::set_permissions(&closed, Permissions::from_mode(0o700)).expect("set");
+    std::fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).expect("set");
     for (user, script, said, exit_code, tracked) in [
         ("root", &missing, "script-not-found", 4, 0),
         ("root", &directory.path().to_path_buf(), "script-not-executable", 4, 0),
         ("root", &path, "script-insecure", 4, 0),
-        ("nobody", &path, "", 0, 1),
+        ("nobody", &hidden, "script-not-executable", 4, 0),
+        ("nobody", &own, "script-not-executable", 0, 0),
+        ("nobody", &"/bin/true".into(), "", 0, 1),
     ] {
         let text = format!(
             "global_defs {{\nenable_script_security\nscript_user {user}\n}}\n\
@@ -262,7 +293,7 @@ fn a_tracked_script_that_cannot_be_run_is_not_tracked() {
     }
     mode(0o644);
     let text = format!(
-        "global_defs {{\nenable_script_security\nscript_user nobody\n}}\nvrrp_script S {{\nscript {}\n}}\n",
+        "global_defs {{\nenable_script_security\nscript_user root\n}}\nvrrp_script S {{\nscript {}\n}}\n",
         path.display()
     );
     let loaded = load_text(Path::new("t"), text, &Options::default());

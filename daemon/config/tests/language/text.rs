@@ -33,7 +33,7 @@ vrrp_instance A {
     interface eth0
     virtual_router_id 1
     virtual_ipaddress { 10.0.0.1 }
-    notify_master "/etc/n.sh ' spaces\\x20f\x69le ' '\"s p\"' ${SG}.low master" nobody group
+    notify_master "/etc/n.sh ' a\\x20b\x63d ' '\"q q\"' ${SG}.low master" nobody group
     notify_backup /etc/n.sh
 }
 "#;
@@ -42,7 +42,7 @@ vrrp_instance A {
     let config = loaded.config.expect("it runs");
     let script = config.instances[0].notify.master.as_ref().expect("a script");
     let argv: Vec<&str> = script.argv.iter().map(|word| &**word).collect();
-    assert_eq!(argv, ["/etc/n.sh", " spaces\\x20file ", "\"s p\"", "SG1.low", "master"]);
+    assert_eq!(argv, ["/etc/n.sh", " a\\x20bcd ", "\"q q\"", "SG1.low", "master"]);
     let user = script.user.as_ref().expect("a user");
     assert_eq!((&*user.name, user.group.as_deref()), ("nobody", Some("group")));
 }

@@ -5,25 +5,53 @@ use serde_json::json;
 
 use super::reading::read;
 
-/// What stands in the instance besides, where to look in the instance, and what is there.
-type Case = (&'static str, &'static str, fn() -> serde_json::Value);
+/// What stands in `global_defs`, and in the instance, where to look in the instance, and what is there.
+type Case = (&'static str, &'static str, &'static str, fn() -> serde_json::Value);
 
 const CASES: &[Case] = &[
-    ("virtual_ipaddress {\n10.0.0.2 track_group\n10.0.0.3 track_group G\n}", "/addresses/1/address", || {
+    ("", "state MASTER", "/priority", || json!(255)),
+    ("", "priority 255", "/state", || json!("MASTER")),
+    ("vrrp_notify_priority_changes", "", "/notify_priority_changes", || json!(true)),
+    ("v3_checksum_as_v2", "version 3", "/v3_checksum_as_v2", || json!(true)),
+    ("vrrp_skip_check_adv_addr", "", "/skip_check_adv_addr", || json!(true)),
+    ("vrrp_check_unicast_src", "", "/check_unicast_source", || json!(true)),
+    ("vrrp_garp_extra_if 7", "", "/garp/extra_interfaces/every", || json!(7)),
+    // The lower priority's follow the general settings, not the instance's others.
+    ("vrrp_garp_master_delay 3", "garp_master_delay 9", "/garp/lower_prio_delay", || json!(3)),
+    ("vrrp_garp_master_repeat 3", "garp_master_repeat 9", "/garp/lower_prio_repeat", || json!(3)),
+    ("vrrp_garp_lower_prio_delay 3", "strict_mode", "/garp/lower_prio_delay", || json!(0)),
+    ("smtp_alert\nsmtp_alert_vrrp off", "", "/smtp_alert", || json!(false)),
+    ("smtp_alert", "", "/smtp_alert", || json!(true)),
+    ("", "virtual_ipaddress {\n10.0.0.2 track_group\n10.0.0.3\n}", "/addresses/1/address", || {
         json!("10.0.0.2")
     }),
-    ("virtual_ipaddress {\n10.0.0.2 track_group\n10.0.0.3 track_group G\n}", "/addresses/2/address", || {
-        json!("10.0.0.3")
-    }),
+    ("", "virtual_ipaddress {\n10.0.0.2 track_group G no_track\n}", "/addresses/1/no_track", || json!(true)),
 ];
 
 #[test]
 fn instances_have_these_values() {
-    for (text, pointer, expected) in CASES {
+    for (global, text, pointer, expected) in CASES {
         let text = format!(
-            "vrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {{\n10.0.0.1\n}}\n{text}\n}}\n"
+            "global_defs {{\n{global}\n}}\nvrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\n\
+             virtual_ipaddress {{\n10.0.0.1\n}}\n{text}\n}}\n"
         );
         let model = read(&text).config.expect("it runs").to_json();
         assert_eq!(model["instances"][0].pointer(pointer), Some(&expected()), "{text}{pointer}");
+    }
+}
+
+#[test]
+fn a_sync_group_tells_its_members_whether_priority_changes_are_told() {
+    for (global, group, own, told) in [
+        ("", "notify_priority_changes", "", true),
+        ("vrrp_notify_priority_changes", "notify_priority_changes off", "", false),
+        ("", "notify_priority_changes", "notify_priority_changes off", false),
+    ] {
+        let text = format!(
+            "global_defs {{\n{global}\n}}\nvrrp_sync_group G {{\ngroup {{\nA\n}}\n{group}\n}}\n\
+             vrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {{\n10.0.0.1\n}}\n{own}\n}}\n"
+        );
+        let config = read(&text).config.expect("it runs");
+        assert_eq!(config.instances[0].notify_priority_changes, told, "{text}");
     }
 }

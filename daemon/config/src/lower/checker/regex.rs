@@ -84,7 +84,7 @@ impl RegexDraft {
         self.compile(context);
     }
 
-    /// A pattern that does not compile is left out; keepalived says so in its log only, and goes on with none.
+    /// A pattern that does not compile is left out. keepalived says so only when it runs, and its checkers then crash.
     fn compile(&mut self, context: &mut Context) {
         let Some((pattern, span)) = &self.pattern else { return };
         let Some(mistake) = context.patterns.mistake(pattern, &self.options) else { return };

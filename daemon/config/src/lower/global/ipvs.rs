@@ -8,6 +8,7 @@ use crate::line_values::{line_number, line_value};
 use crate::lower::sync_daemon::SyncDaemonPlace;
 use crate::model::{LvsFlushOnStop, LvsSyncDaemon, LvsTimeouts};
 use crate::preprocess::Context;
+use crate::schema::bounds::IPVS_TIMEOUT;
 use crate::tree::Node;
 use crate::words::Word;
 
@@ -36,7 +37,6 @@ impl GlobalDraft {
 
 /// `tcp 900 tcpfin 120 udp 300`
 fn timeouts(to: &mut LvsTimeouts, node: &Node, context: &mut Context) {
-    const MOST: i64 = 31 * 86_400;
     let mut words = node.args.iter();
     while let Some(name) = words.next() {
         let slot = match &*name.text {
@@ -54,7 +54,7 @@ fn timeouts(to: &mut LvsTimeouts, node: &Node, context: &mut Context) {
             }
         };
         let Some(value) = line_value(name, words.next(), context) else { return };
-        if let Some(seconds) = line_number(value, 0, MOST, &name.text, context) {
+        if let Some(seconds) = line_number(value, 0, IPVS_TIMEOUT, &name.text, context) {
             // 0 leaves the kernel's as it is.
             *slot = Some(Duration::from_secs(seconds)).filter(|timeout| !timeout.is_zero());
         }

@@ -1,6 +1,6 @@
 //! Receive buffers.
 
-use super::U32;
+use crate::schema::bounds::U32;
 use crate::schema::{Arg, Keyword, Kind, kw, one, some, switch};
 
 const BYTES: &[Arg] = &[one("BYTES", Kind::Int(0, U32))];

@@ -1,6 +1,7 @@
 //! Files, and how the configuration is read.
 
-use super::{PATH, U32};
+use super::PATH;
+use crate::schema::bounds::U32;
 use crate::schema::{Keyword, Kind, any, flag, kw, one, opt, some, switch};
 
 const fn path(name: &'static str, help: &'static str) -> Keyword {

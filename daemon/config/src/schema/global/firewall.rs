@@ -1,6 +1,6 @@
 //! The packet filter.
 
-use super::{I32, U32};
+use crate::schema::bounds::{I32, U32};
 use crate::schema::{Arg, Keyword, Kind, flag, kw, one, opt, some};
 
 const PRIORITY: &[Arg] = &[one("PRIORITY", Kind::Int(i32::MIN as i64, I32))];

@@ -1,6 +1,6 @@
 //! Gratuitous ARP and unsolicited neighbour advertisements.
 
-use super::{I32, LONG, SECS, U32};
+use crate::schema::bounds::{I32, MICROS, SECS, U32};
 use crate::schema::{Keyword, Kind, kw, one, some, switch};
 
 pub(super) const GARP: &[Keyword] = &[
@@ -44,14 +44,14 @@ pub(super) const GARP: &[Keyword] = &[
     .example("vrrp_garp_lower_prio_repeat 1"),
     kw(
         "vrrp_garp_interval",
-        &[one("SECONDS", Kind::Seconds(1, LONG))],
+        &[one("SECONDS", Kind::Seconds(1, MICROS))],
         "Least time between gratuitous ARP messages on an interface.",
     )
     .default("0")
     .example("vrrp_garp_interval 0.001"),
     kw(
         "vrrp_gna_interval",
-        &[one("SECONDS", Kind::Seconds(1, LONG))],
+        &[one("SECONDS", Kind::Seconds(1, MICROS))],
         "Least time between unsolicited neighbour advertisements on an interface.",
     )
     .default("0")

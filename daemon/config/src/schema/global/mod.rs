@@ -17,15 +17,6 @@ mod vrrp;
 use super::compose::compose;
 use super::{Arg, Keyword, Kind, one};
 
-/// Greatest number of 32 bits.
-const U32: i64 = u32::MAX as i64;
-/// Greatest number of 32 bits with a sign.
-const I32: i64 = i32::MAX as i64;
-/// Most seconds whose microseconds fit into 32 bits.
-const SECS: i64 = 4294;
-/// Most microseconds of a timer.
-const LONG: u64 = u32::MAX as u64;
-
 const PATH: &[Arg] = &[one("PATH", Kind::Word)];
 
 /// `global_defs { … }`.

@@ -1,6 +1,6 @@
 //! Names, priorities and CPUs of the daemon's parts.
 
-use super::{I32, U32};
+use crate::schema::bounds::{I32, U32};
 use crate::schema::{Arg, Keyword, Kind, flag, kw, one, opt, some};
 
 const NAME: &[Arg] = &[one("NAME", Kind::Word)];

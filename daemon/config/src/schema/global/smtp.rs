@@ -1,6 +1,6 @@
 //! Mail.
 
-use super::SECS;
+use crate::schema::bounds::{SECS, U16};
 use crate::schema::{Keyword, Kind, flag, kw, one, opt, switch};
 
 pub(super) const SMTP: &[Keyword] = &[
@@ -15,7 +15,7 @@ pub(super) const SMTP: &[Keyword] = &[
     kw("notification_email_from", &[one("ADDRESS", Kind::Word)], "Who mail comes from.")
         .default("USER@HOST")
         .example("notification_email_from keepwatch@example.com"),
-    kw("smtp_server", &[one("ADDRESS | HOST", Kind::Word), opt("PORT", Kind::Int(1, 65535))], "Mail server.")
+    kw("smtp_server", &[one("ADDRESS | HOST", Kind::Word), opt("PORT", Kind::Int(1, U16))], "Mail server.")
         .default("none: no mail; port 25")
         .example("smtp_server 127.0.0.1 25"),
     kw("smtp_helo_name", &[one("NAME", Kind::Word)], "Name in the greeting to the mail server.")

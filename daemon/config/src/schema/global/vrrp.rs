@@ -1,6 +1,6 @@
 //! What holds for every virtual router.
 
-use super::LONG;
+use crate::schema::bounds::MICROS;
 use crate::schema::{Keyword, Kind, flag, kw, one, switch};
 
 pub(super) const VRRP: &[Keyword] = &[
@@ -42,14 +42,14 @@ pub(super) const VRRP: &[Keyword] = &[
         .example("log_unknown_vrids"),
     kw(
         "vrrp_startup_delay",
-        &[one("SECONDS", Kind::Seconds(1000, LONG))],
+        &[one("SECONDS", Kind::Seconds(1000, MICROS))],
         "How long instances wait at start; the longest of several counts.",
     )
     .default("0")
     .example("vrrp_startup_delay 5.5"),
     kw(
         "vrrp_delay_after_boot",
-        &[one("SECONDS", Kind::Seconds(1000, LONG))],
+        &[one("SECONDS", Kind::Seconds(1000, MICROS))],
         "How long after boot instances wait; the longest of several counts.",
     )
     .default("0")
