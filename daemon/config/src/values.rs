@@ -162,13 +162,16 @@ fn say_what_a_comment_cuts(word: &Word, context: &mut Context) {
     let whole = format!("\"{}{}\"", word.text, rest.get(..length).unwrap_or(""));
     let cut = Span { start: word.span.end, end: word.span.end + length as u32, ..word.span };
     context.report(
-        Diagnostic::warning("comment-in-value", format!("the value ends before this `{sign}`"))
-            .at(cut, "a comment")
-            .suggest(
-                Span { end: cut.end, ..word.span },
-                whole,
-                "put the value in quotes if all of it is meant",
-            ),
+        Diagnostic::note(
+            "comment-in-value",
+            format!("the value is `{}`: `{sign}` begins a comment", word.text),
+        )
+        .at(cut, "a comment")
+        .suggest(
+            Span { end: cut.end, ..word.span },
+            whole,
+            "put the value in quotes if all of it is meant",
+        ),
     );
 }
 

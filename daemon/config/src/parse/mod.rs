@@ -34,6 +34,9 @@ pub(crate) enum Reading {
     AsMeant,
 }
 
+/// How many statements on one line are looked at.
+const MOST_STATEMENTS: usize = 64;
+
 /// What a block on the stack is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
@@ -146,7 +149,10 @@ impl<'a> Parser<'a> {
                 }
                 Item::Words(line) => {
                     self.flush_surplus();
-                    self.words(&line, false, sink);
+                    let mut rest = self.words(&line, false, sink);
+                    for _ in 0..MOST_STATEMENTS {
+                        rest = rest.and_then(|rest| self.words(&rest, true, sink));
+                    }
                 }
             }
         }
@@ -162,22 +168,31 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Takes a line, or the part of one that runs on after another statement.
-    fn words(&mut self, line: &Line, runs_on: bool, sink: &mut dyn FnMut(Node, &mut Context)) {
+    /// Takes a line, or the part of one that runs on after another statement; what runs on after this one comes back.
+    fn words(
+        &mut self,
+        line: &Line,
+        runs_on: bool,
+        sink: &mut dyn FnMut(Node, &mut Context),
+    ) -> Option<Line> {
         let (mut words, unclosed) = line.words();
         let Some(name) = words.first().cloned() else {
             if let Some(span) = unclosed {
                 self.context.report(unclosed_quote(span));
             }
-            return;
+            return None;
         };
         match self.stack.last().map(|frame| frame.shape) {
             Some(Shape::Skipped) => {
                 if matches!(self.items.peek(self.context), Some(Item::Open(_))) {
                     self.skip_block(name.span);
                 }
+                None
             }
-            Some(Shape::Lines) => self.line_of_block(&name, words),
+            Some(Shape::Lines) => {
+                self.line_of_block(&name, words);
+                None
+            }
             Some(Shape::Keywords(_)) | None => {
                 let known = schema::find(self.block(), &name.text);
                 self.context.count_keyword(known.is_some());
@@ -195,9 +210,7 @@ impl<'a> Parser<'a> {
                     statement.misspelt |= runs_on;
                     self.keyword(statement, line, sink);
                 }
-                if let Some(rest) = rest {
-                    self.words(&rest, true, sink);
-                }
+                rest
             }
         }
     }
