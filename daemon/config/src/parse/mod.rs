@@ -34,8 +34,8 @@ pub(crate) enum Reading {
     AsMeant,
 }
 
-/// How many statements on one line are looked at.
-const MOST_STATEMENTS: usize = 64;
+/// How many statements on one line are looked at; that they must begin lines of their own is said at the first.
+const MOST_ON_A_LINE: usize = 100;
 
 /// What a block on the stack is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,8 +150,9 @@ impl<'a> Parser<'a> {
                 Item::Words(line) => {
                     self.flush_surplus();
                     let mut rest = self.words(&line, false, sink);
-                    for _ in 0..MOST_STATEMENTS {
-                        rest = rest.and_then(|rest| self.words(&rest, true, sink));
+                    for _ in 0..MOST_ON_A_LINE {
+                        let Some(line) = rest else { break };
+                        rest = self.words(&line, true, sink);
                     }
                 }
             }
@@ -168,7 +169,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Takes a line, or the part of one that runs on after another statement; what runs on after this one comes back.
+    /// Takes a line, or the part of one that runs on after another statement; what runs on after this one.
     fn words(
         &mut self,
         line: &Line,
@@ -187,12 +188,8 @@ impl<'a> Parser<'a> {
                 if matches!(self.items.peek(self.context), Some(Item::Open(_))) {
                     self.skip_block(name.span);
                 }
-                None
             }
-            Some(Shape::Lines) => {
-                self.line_of_block(&name, words);
-                None
-            }
+            Some(Shape::Lines) => self.line_of_block(&name, words),
             Some(Shape::Keywords(_)) | None => {
                 let known = schema::find(self.block(), &name.text);
                 self.context.count_keyword(known.is_some());
@@ -210,9 +207,10 @@ impl<'a> Parser<'a> {
                     statement.misspelt |= runs_on;
                     self.keyword(statement, line, sink);
                 }
-                rest
+                return rest;
             }
         }
+        None
     }
 
     fn keyword(&mut self, statement: Statement, line: &Line, sink: &mut dyn FnMut(Node, &mut Context)) {
