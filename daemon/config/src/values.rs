@@ -1,23 +1,22 @@
 //! Values: do the words after a keyword look as the schema says, and what do they mean.
 
+mod form;
 pub(crate) mod mend;
 mod number;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
+pub(crate) use self::form::{LONGEST_INTERFACE, address, granularity, host, interface, status};
+use self::form::{boolean, look};
 use self::mend::With;
 use self::number::nearest_whole;
 pub(crate) use self::number::{decimal, exact, of_any_base, whole};
 use crate::diagnostics::Diagnostic;
 use crate::preprocess::Context;
-use crate::schema::{Arg, Body, Keyword, Kind, Need};
-use crate::spelling::nearest;
+use crate::schema::{self, Arg, Body, Keyword, Kind, Need};
 use crate::tree::Node;
 use crate::words::{Line, QuoteError, Word, quoted_words};
-
-/// Longest name of a network interface, in bytes (the kernel's IFNAMSIZ less its end mark).
-pub(crate) const LONGEST_INTERFACE: usize = 15;
 
 /// The words after a quoted keyword; `None` when its quotes don't match (reported).
 pub(crate) fn quoted_arguments(
@@ -72,7 +71,8 @@ pub(crate) fn check(node: &Node, context: &mut Context) -> bool {
         }
         for word in rest.iter().take(most) {
             index += 1;
-            if let Err(problem) = look(word, arg.kind).map_err(|problem| or_nearest(node, word, arg, problem))
+            if let Err(problem) =
+                look(&word.text, arg.kind).map_err(|problem| or_nearest(node, word, arg, problem))
             {
                 let usable = problem.usable;
                 report(node, arg, word, problem, context);
@@ -91,11 +91,21 @@ pub(crate) fn check(node: &Node, context: &mut Context) -> bool {
         let message = format!("`{}` takes no more than {} here", node.name.text, counted(index));
         let diagnostic = if keyword.exact {
             right = false;
-            Diagnostic::error("extra-words", message).at(first.span.to(last.span), "the line is left out")
+            let what = if keyword.body == Body::None { "line" } else { "block" };
+            Diagnostic::error("extra-words", message)
+                .at(first.span.to(last.span), format!("the {what} is left out"))
         } else {
             Diagnostic::warning("extra-words", message).at(first.span.to(last.span), "has no effect")
         };
-        let diagnostic = diagnostic.help(format!("it is written `{}`", keyword.syntax()));
+        // `preempt delay 300`: a keyword of two parts, written as two words.
+        let joined = format!("{}_{}", node.name.text, first.text);
+        let diagnostic = match schema::blocks_with(&joined).is_empty() {
+            true => diagnostic.help(format!("it is written `{}`", keyword.syntax())),
+            false => {
+                let message = format!("did you mean `{joined}`?");
+                diagnostic.suggest(node.name.span.to(first.span), joined, message)
+            }
+        };
         // keepalived says so of every block of lines, and of keywords nowhere else.
         let is_said = matches!(keyword.body, Body::Lines(_)) && keyword.args.is_empty();
         context.report(if is_said { diagnostic.changes() } else { diagnostic });
@@ -204,192 +214,7 @@ fn likely(node: &Node, arg: &Arg, word: &Word, problem: &Problem) -> Option<Stri
         _ => None,
     }
     // The right value is in range, too.
-    .filter(|meant| {
-        look(&Word { text: (**meant).into(), ..word.clone() }, arg.kind).is_ok() || meant.contains(' ')
-    })
-}
-
-/// Does a word look like this?
-fn look(word: &Word, kind: Kind) -> Result<(), Problem> {
-    let text = &*word.text;
-    let fail =
-        |code: &'static str, message: String, expected: &str| Err(Problem::new(code, message, expected));
-    match kind {
-        Kind::Word | Kind::Script | Kind::Pattern | Kind::Options(_) => Ok(()),
-        _ if is_undefined_name(text) && !matches!(kind, Kind::Limited(_)) => {
-            fail("undefined-name", format!("`{text}` is not defined here"), "stands for nothing")
-        }
-        Kind::Limited(most) if text.len() <= most => Ok(()),
-        Kind::Limited(most) => {
-            fail("too-long", format!("`{text}` is too long"), &format!("at most {most} bytes"))
-        }
-        Kind::Interface => interface(text).map(|_| ()),
-        Kind::Int(least, most) => whole(text, least, most).map(|_| ()),
-        Kind::Seconds(least, most) => exact(text, 6, decimal(text, 6, least, most, "seconds")?),
-        Kind::Millis(least, most) => exact(text, 3, decimal(text, 3, least, most, "milliseconds")?),
-        Kind::Bool => match boolean(text) {
-            Some(_) => Ok(()),
-            None => Err(choice_problem(text, &["on", "off", "true", "false", "yes", "no"])),
-        },
-        Kind::Host => match host(text) {
-            Some(_) => Ok(()),
-            None => {
-                fail("invalid-address", format!("`{text}` is no address"), "expected an IPv4 or IPv6 address")
-            }
-        },
-        Kind::Address4 => match text.parse::<Ipv4Addr>() {
-            Ok(_) => Ok(()),
-            Err(_) => {
-                fail("invalid-address", format!("`{text}` is no IPv4 address"), "expected an IPv4 address")
-            }
-        },
-        Kind::Address6 => match text.parse::<Ipv6Addr>() {
-            Ok(_) => Ok(()),
-            Err(_) => {
-                fail("invalid-address", format!("`{text}` is no IPv6 address"), "expected an IPv6 address")
-            }
-        },
-        Kind::Multicast => match text.parse::<IpAddr>() {
-            Ok(address) if address.is_multicast() => Ok(()),
-            _ => fail(
-                "invalid-address",
-                format!("`{text}` is no multicast address"),
-                "expected a multicast address",
-            ),
-        },
-        Kind::Multicast4 => match text.parse::<Ipv4Addr>() {
-            Ok(address) if address.is_multicast() => Ok(()),
-            _ => fail(
-                "invalid-address",
-                format!("`{text}` is no multicast address of IPv4"),
-                "expected a multicast address of IPv4",
-            ),
-        },
-        Kind::Multicast6 => match text.parse::<Ipv6Addr>() {
-            Ok(address) if address.is_multicast() => Ok(()),
-            _ => fail(
-                "invalid-address",
-                format!("`{text}` is no multicast address of IPv6"),
-                "expected a multicast address of IPv6",
-            ),
-        },
-        Kind::Choice(choices) if choices.contains(&text) => Ok(()),
-        Kind::ChoiceNoCase(choices) if choices.iter().any(|choice| choice.eq_ignore_ascii_case(text)) => {
-            Ok(())
-        }
-        Kind::Choice(choices) | Kind::ChoiceNoCase(choices) => Err(choice_problem(text, choices)),
-        Kind::Digest if text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => Ok(()),
-        Kind::Digest => {
-            fail("invalid-value", format!("`{text}` is no digest"), "expected 32 hexadecimal digits")
-        }
-        Kind::Status if status(text).is_some() => Ok(()),
-        Kind::Status => {
-            fail("invalid-value", format!("`{text}` is no status code"), "expected 100 to 599, or a range")
-        }
-        Kind::Hex(wildcards) => {
-            let digit = |c: char| {
-                c.is_ascii_hexdigit() || c.is_whitespace() || (wildcards && c.eq_ignore_ascii_case(&'x'))
-            };
-            match text.chars().all(digit) && text.chars().any(|c| !c.is_whitespace()) {
-                true => Ok(()),
-                false => fail(
-                    "invalid-value",
-                    format!("`{text}` is not hexadecimal"),
-                    "expected hexadecimal digits",
-                ),
-            }
-        }
-        Kind::Granularity => match granularity(text) {
-            Some(_) => Ok(()),
-            None => fail(
-                "invalid-number",
-                format!("`{text}` is no netmask"),
-                "expected a netmask, or a prefix length for IPv6",
-            ),
-        },
-    }
-}
-
-/// Is this the use of a name that nothing has replaced?
-fn is_undefined_name(text: &str) -> bool {
-    let name = text.strip_prefix('$').unwrap_or("");
-    name.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '('))
-}
-
-fn choice_problem(text: &str, choices: &[&str]) -> Problem {
-    let list = choices.join(", ");
-    Problem {
-        code: "invalid-value",
-        message: format!("`{text}` is not known"),
-        expected: if choices.len() == 1 {
-            format!("expected {list}")
-        } else {
-            format!("expected one of {list}")
-        },
-        replacement: nearest(text, choices.iter().copied()).map(str::to_owned),
-        usable: false,
-    }
-}
-
-pub(crate) fn interface(text: &str) -> Result<&str, Problem> {
-    if text.len() > LONGEST_INTERFACE {
-        let message = format!("`{text}` is too long for an interface");
-        return Err(Problem::new("too-long", message, format!("at most {LONGEST_INTERFACE} bytes")));
-    }
-    let bad = text.is_empty()
-        || text == "."
-        || text == ".."
-        || text.contains(|c: char| c == '/' || c.is_whitespace());
-    if bad {
-        return Err(Problem::new(
-            "invalid-value",
-            format!("`{text}` is no name of an interface"),
-            "expected an interface",
-        ));
-    }
-    Ok(text)
-}
-
-/// `fe80::1%eth0`: an address with a scope.
-pub(crate) fn scoped(text: &str) -> Option<(Ipv6Addr, &str)> {
-    let (address, scope) = text.split_once('%')?;
-    (!scope.is_empty()).then_some((address.parse().ok()?, scope))
-}
-
-/// A boolean in any spelling.
-pub(crate) fn boolean(text: &str) -> Option<bool> {
-    match text {
-        "on" | "true" | "yes" => Some(true),
-        "off" | "false" | "no" => Some(false),
-        _ => None,
-    }
-}
-
-/// A netmask with a dot, or a prefix length: its length and whether it is of IPv4.
-pub(crate) fn granularity(text: &str) -> Option<(u8, bool)> {
-    if text.contains('.') {
-        let mask = u32::from(text.parse::<Ipv4Addr>().ok()?);
-        return (mask.leading_ones() + mask.trailing_zeros() >= 32)
-            .then_some((mask.leading_ones() as u8, true));
-    }
-    text.parse().ok().filter(|length| (1..=128).contains(length)).map(|length| (length, false))
-}
-
-/// A status code or a range of them.
-pub(crate) fn status(text: &str) -> Option<(u16, u16)> {
-    let (from, to) = text.split_once('-').unwrap_or((text, text));
-    let (from, to) = (from.parse().ok()?, to.parse().ok()?);
-    (100 <= from && from <= to && to <= 599).then_some((from, to))
-}
-
-/// An address of a server, without what stands after a `/` or `-`.
-pub(crate) fn host(text: &str) -> Option<IpAddr> {
-    text.split(['/', '-']).next()?.parse().ok()
-}
-
-/// An address, with or without scope.
-pub(crate) fn address(text: &str) -> Option<IpAddr> {
-    text.parse().ok().or_else(|| scoped(text).map(|(address, _)| IpAddr::V6(address)))
+    .filter(|meant| look(meant, arg.kind).is_ok() || meant.contains(' '))
 }
 
 /// Meanings of a node's values; right by [`check`], so a `None` is a value that was left out.

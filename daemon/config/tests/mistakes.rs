@@ -218,6 +218,14 @@ fn a_word_grown_on_to_a_keyword_is_no_value_of_it() {
 }
 
 #[test]
+fn a_keyword_of_two_parts_may_have_been_written_as_two_words() {
+    let loaded = read(&with_line(INSTANCE, 3, "    virtual_router_id 51\n    preempt delay 300"));
+    assert_eq!(said(&loaded), ["extra-words:4"], "{}", loaded.diagnostics.render_text(false));
+    let mend = loaded.diagnostics.iter().find_map(|mistake| mistake.suggestion.as_ref());
+    assert_eq!(mend.map(|mend| mend.replacement.as_str()), Some("preempt_delay"));
+}
+
+#[test]
 fn a_name_grown_on_to_its_block_is_said_once() {
     let tracked =
         with_line(INSTANCE, 3, "    virtual_router_id 51\n    track_script {\n        check\n    }");

@@ -399,3 +399,20 @@ fn secrets_are_not_shown() {
     assert_eq!(config.to_json().pointer("/ssl/key"), Some(&json!("/k.pem")));
     assert!(!format!("{config:?} {}", config.to_json()).contains("hush"));
 }
+
+#[test]
+fn a_checker_is_shown_by_the_keyword_that_it_was_written_with() {
+    for (keyword, inside) in [
+        ("TCP_CHECK", ""),
+        ("HTTP_GET", "url {\npath /\n}"),
+        ("SSL_GET", "url {\npath /\n}"),
+        ("SMTP_CHECK", ""),
+        ("DNS_CHECK", ""),
+        ("MISC_CHECK", "misc_path \"/bin/true\""),
+        ("PING_CHECK", ""),
+        ("UDP_CHECK", ""),
+    ] {
+        let text = checked(&format!("{keyword} {{\n{inside}\n}}"));
+        assert_eq!(at(&text, "/real_servers/0/checkers/0/kind/type"), json!(keyword));
+    }
+}

@@ -74,9 +74,7 @@ fn finish(
     node: &Node,
     context: &mut Context,
 ) -> Script {
-    // `</PATH` only asks whether a file can be opened.
-    if let Some(program) = argv.first().filter(|program| context.look_at_scripts && !program.starts_with('<'))
-    {
+    if let Some(program) = argv.first().filter(|_| context.look_at_scripts) {
         context.commands.push(Command {
             program: (&**program).into(),
             at: node.arg_span(0),

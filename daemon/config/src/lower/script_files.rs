@@ -5,6 +5,7 @@
 //! `vrrp_script` that cannot be run is in the model no more. Only looks at the files, and runs nothing.
 
 use std::collections::HashSet;
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -42,8 +43,12 @@ pub(super) fn check(config: &mut Config, context: &mut Context) {
             disabled.extend(command.tracked);
             continue;
         }
+        // `</PATH` only asks whether a file can be opened.
+        if command.program.starts_with('<') {
+            continue;
+        }
         let problem = look(&command, &config.global);
-        if !matches!(problem, Some(Problem::Missing)) {
+        if !matches!(problem, Some(Problem::Missing | Problem::Unreachable(_))) {
             runs = runs.or(Some(command.at));
         }
         if let Some(problem) = problem {
@@ -70,7 +75,9 @@ enum Problem {
     Missing,
     /// It is a directory.
     Directory(PathBuf),
-    /// Nobody may execute it.
+    /// Who runs it may not go through this directory.
+    Unreachable(PathBuf),
+    /// Nobody may execute it, or not the one who runs it.
     NotExecutable(PathBuf),
     /// It would run as root, and others can change it, or this above it.
     Insecure(PathBuf),
@@ -79,14 +86,41 @@ enum Problem {
 fn look(command: &Command, global: &Global) -> Option<Problem> {
     let Some(path) = find(&command.program) else { return Some(Problem::Missing) };
     let metadata = path.metadata().ok()?;
+    let ids = script_user::ids(command.user.as_ref(), global);
+    if let Some(closed) = ids.and_then(|ids| closed_directory(&path, ids)) {
+        return Some(Problem::Unreachable(closed));
+    }
     if metadata.is_dir() {
         return Some(Problem::Directory(path));
     }
-    if metadata.mode() & 0o111 == 0 {
+    if metadata.mode() & 0o111 == 0 || ids.is_some_and(|ids| !may_execute(&metadata, ids)) {
         return Some(Problem::NotExecutable(path));
     }
-    let protected = global.enable_script_security && script_user::is_root(command.user.as_ref(), global);
+    let is_root = matches!(ids, Some((0, _) | (_, 0)));
+    let protected = global.enable_script_security && is_root;
     protected.then(|| changeable(&path)).flatten().map(Problem::Insecure)
+}
+
+/// The directory above a file, as written or as it really is, that a user may not go through.
+fn closed_directory(path: &Path, ids: (u32, u32)) -> Option<PathBuf> {
+    let written = std::path::absolute(path).ok()?;
+    let real = path.canonicalize().ok()?;
+    let mut above = written.ancestors().skip(1).chain(real.ancestors().skip(1));
+    above.find(|part| part.metadata().is_ok_and(|part| !may_execute(&part, ids))).map(Path::to_path_buf)
+}
+
+/// May a user execute this file, or go through this directory? Yes when it cannot be told: an access control list shows
+/// among the rights of the group only.
+fn may_execute(file: &Metadata, (uid, gid): (u32, u32)) -> bool {
+    let mode = file.mode();
+    let right = match uid {
+        0 if file.is_dir() => return true,
+        0 => 0o111,
+        _ if uid == file.uid() => 0o100,
+        _ if gid == file.gid() => 0o010,
+        _ => 0o011,
+    };
+    mode & right != 0
 }
 
 impl Problem {
@@ -98,9 +132,14 @@ impl Problem {
             Self::Directory(path) => {
                 ("script-not-executable", format!("`{}` is a directory", path.display()), "cannot be run")
             }
+            Self::Unreachable(path) => (
+                "script-not-executable",
+                format!("who runs this may not go through `{}`", path.display()),
+                "cannot be run",
+            ),
             Self::NotExecutable(path) => (
                 "script-not-executable",
-                format!("`{}` may not be executed", path.display()),
+                format!("`{}` may not be executed by who should run it", path.display()),
                 "cannot be run",
             ),
             Self::Insecure(path) => (
@@ -111,7 +150,7 @@ impl Problem {
         };
         let diagnostic = Diagnostic::warning(code, message).at(command.at, label);
         let diagnostic = match self {
-            Self::Missing | Self::Directory(_) => diagnostic,
+            Self::Missing | Self::Directory(_) | Self::Unreachable(_) => diagnostic,
             Self::NotExecutable(path) => diagnostic.help(format!("`chmod +x {}`", path.display())),
             Self::Insecure(_) => diagnostic
                 .help("`enable_script_security` forbids it; take the write permission from group and others"),
@@ -119,7 +158,7 @@ impl Problem {
         match (self, &command.tracked) {
             // keepalived counts this one among what it runs as it is written, and does not run it.
             (Self::NotExecutable(_), _) | (_, None) => diagnostic,
-            (Self::Missing | Self::Directory(_) | Self::Insecure(_), Some(_)) => {
+            (Self::Missing | Self::Directory(_) | Self::Unreachable(_) | Self::Insecure(_), Some(_)) => {
                 diagnostic.changes().help("nothing tracks it")
             }
         }
@@ -144,19 +183,21 @@ fn find(program: &str) -> Option<PathBuf> {
     SEARCHED.iter().map(|directory| Path::new(directory).join(&name)).find(|path| path.is_file())
 }
 
-/// The script, or the directory above it, that somebody but root may write to.
+/// The script, a directory above it, or a link on the way to it that somebody but root may write to or put another in
+/// place of.
 fn changeable(path: &Path) -> Option<PathBuf> {
-    let real = path.canonicalize().ok()?;
-    real.ancestors()
-        .find(|part| {
-            part.metadata().is_ok_and(|metadata| {
-                let mode = metadata.mode();
-                // In a sticky directory such as /tmp only the owner of a file can replace it.
-                let by_group = metadata.gid() != 0 && mode & 0o020 != 0;
-                let sticky = metadata.is_dir() && mode & 0o1000 != 0;
-                let by_others = (by_group || mode & 0o002 != 0) && !sticky;
-                metadata.uid() != 0 || by_others
-            })
-        })
-        .map(Path::to_path_buf)
+    let (written, real) = (std::path::absolute(path).ok()?, path.canonicalize().ok()?);
+    let mut parts = written.ancestors().chain(real.ancestors());
+    let by_others = |part: &&Path| part.symlink_metadata().is_ok_and(|metadata| is_changeable(&metadata));
+    parts.find(by_others).map(Path::to_path_buf)
+}
+
+/// Can somebody but root change this?
+fn is_changeable(metadata: &Metadata) -> bool {
+    let mode = metadata.mode();
+    let by_group = metadata.gid() != 0 && mode & 0o020 != 0;
+    // In a sticky directory such as /tmp only the owner of a file can replace it; the rights of a link mean nothing.
+    let sticky = metadata.is_dir() && mode & 0o1000 != 0;
+    let by_others = (by_group || mode & 0o002 != 0) && !sticky && !metadata.is_symlink();
+    metadata.uid() != 0 || by_others
 }

@@ -77,22 +77,21 @@ fn comes_from_elsewhere(database: &str) -> bool {
     })
 }
 
-/// Would this user, or whoever runs scripts when nobody is named, have the rights of root?
-pub(super) fn is_root(user: Option<&ScriptUser>, global: &Global) -> bool {
+/// The numbers of the user and the group that run scripts of this user, or of nobody in particular; `None` when this
+/// machine's files do not tell.
+pub(super) fn ids(user: Option<&ScriptUser>, global: &Global) -> Option<(u32, u32)> {
     let user = user.or(global.script_user.as_ref());
     let name = user.map_or(DEFAULT_USER, |user| &user.name);
     let Some(entry) = entry("passwd", name) else {
-        // Without a user of scripts it is the daemon's; one from somewhere else is hardly root.
-        return user.is_none();
+        // Without a user of scripts it is the daemon's.
+        return user.is_none().then_some((0, 0));
     };
-    let id = |index: usize| entry.split(':').nth(index).map(str::to_owned);
+    let number = |entry: &str, index: usize| entry.split(':').nth(index)?.parse().ok();
     let group = match user.and_then(|user| user.group.as_deref()) {
-        Some(group) => {
-            self::entry("group", group).and_then(|entry| Some(entry.split(':').nth(2)?.to_owned()))
-        }
-        None => id(3),
+        Some(group) => number(&self::entry("group", group)?, 2),
+        None => number(&entry, 3),
     };
-    id(2).as_deref() == Some("0") || group.as_deref() == Some("0")
+    Some((number(&entry, 2)?, group?))
 }
 
 /// The line of a user or group in its file.

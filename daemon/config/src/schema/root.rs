@@ -67,7 +67,8 @@ pub(super) const ROOT: &[Keyword] = &[
     kw("vrrp_sync_group", &[one("NAME", Kind::Word)], "Instances that change state together.")
         .block(BlockId::SyncGroup)
         .repeats()
-        .example("vrrp_sync_group VG_1 {\n    group {\n        VI_1\n        VI_2\n    }\n}"),
+        .example("vrrp_sync_group VG_1 {\n    group {\n        VI_1\n        VI_2\n    }\n}")
+        .exact(),
     kw("garp_group", &[], "Limits on gratuitous ARP that several interfaces share.")
         .block(BlockId::GarpGroup)
         .repeats()
@@ -77,7 +78,8 @@ pub(super) const ROOT: &[Keyword] = &[
     kw("vrrp_instance", &[one("NAME", Kind::Word)], "A virtual router.")
         .block(BlockId::Instance)
         .repeats()
-        .example("vrrp_instance VI_1 {\n    interface eth0\n    virtual_router_id 51\n}"),
+        .example("vrrp_instance VI_1 {\n    interface eth0\n    virtual_router_id 51\n}")
+        .exact(),
     kw("vrrp_script", &[one("NAME", Kind::Word)], "A script whose result instances can track.")
         .block(BlockId::VrrpScript)
         .repeats()

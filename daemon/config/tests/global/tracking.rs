@@ -258,11 +258,22 @@ fn a_tracked_script_that_cannot_be_run_is_not_tracked() {
     let mode = |mode| std::fs::set_permissions(&path, Permissions::from_mode(mode)).expect("set");
     let missing = directory.path().join("missing");
     mode(0o777);
+    let closed = directory.path().join("closed");
+    std::fs::create_dir(&closed).expect("made");
+    let (hidden, own) = (closed.join("check"), directory.path().join("own"));
+    for (copy, mode) in [(&hidden, 0o755), (&own, 0o700)] {
+        std::fs::copy(&path, copy).expect("copied");
+        std::fs::set_permissions(copy, Permissions::from_mode(mode)).expect("set");
+    }
+    std::fs::set_permissions(&closed, Permissions::from_mode(0o700)).expect("set");
+    std::fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).expect("set");
     for (user, script, said, exit_code, tracked) in [
         ("root", &missing, "script-not-found", 4, 0),
         ("root", &directory.path().to_path_buf(), "script-not-executable", 4, 0),
         ("root", &path, "script-insecure", 4, 0),
-        ("nobody", &path, "", 0, 1),
+        ("nobody", &hidden, "script-not-executable", 4, 0),
+        ("nobody", &own, "script-not-executable", 0, 0),
+        ("nobody", &"/bin/true".into(), "", 0, 1),
     ] {
         let text = format!(
             "global_defs {{\nenable_script_security\nscript_user {user}\n}}\n\
@@ -282,7 +293,7 @@ fn a_tracked_script_that_cannot_be_run_is_not_tracked() {
     }
     mode(0o644);
     let text = format!(
-        "global_defs {{\nenable_script_security\nscript_user nobody\n}}\nvrrp_script S {{\nscript {}\n}}\n",
+        "global_defs {{\nenable_script_security\nscript_user root\n}}\nvrrp_script S {{\nscript {}\n}}\n",
         path.display()
     );
     let loaded = load_text(Path::new("t"), text, &Options::default());

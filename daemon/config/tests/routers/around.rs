@@ -60,6 +60,8 @@ pub(super) const CASES: &[Case] = &[
     ("garpextra-order", "vrrp_instance A {\n@1\ngarp_extra_if 5 all\n}\n", 0, &[]),
     ("garpextra-two", "vrrp_instance A {\n@1\ngarp_extra_if 5 6\n}\n", 0, &[]),
     ("garpextra-big", "vrrp_instance A {\n@1\ngarp_extra_if 86401\n}\n", 4, &["out-of-range"]),
+    ("instance-surplus", "vrrp_instance A B {\n@1\n}\nvrrp_instance C {\n@2\n}\n", 4, &["extra-words"]),
+    ("group-surplus", "vrrp_sync_group G H {\ngroup {\nA\nB\n}\n}\n@AB\n", 4, &["extra-words"]),
     ("tg", "track_group TG {\ngroup {\nA\n}\n}\nstatic_ipaddress {\n10.0.0.9 dev eth0 track_group TG\n}\nvrrp_instance A {\n@1\n}\n", 0, &[]),
     ("tg-after", "static_ipaddress {\n10.0.0.9 dev eth0 track_group TG\n}\ntrack_group TG {\ngroup {\nA\n}\n}\nvrrp_instance A {\n@1\n}\n", 4, &["unknown-group"]),
     ("tg-unknown", "static_ipaddress {\n10.0.0.9 dev eth0 track_group TG\n}\nvrrp_instance A {\n@1\n}\n", 4, &["unknown-group"]),

@@ -55,3 +55,13 @@ fn a_sync_group_tells_its_members_whether_priority_changes_are_told() {
         assert_eq!(config.instances[0].notify_priority_changes, told, "{text}");
     }
 }
+
+#[test]
+fn a_name_of_two_words_voids_an_instance_or_a_group() {
+    let text = "vrrp_sync_group G H {\ngroup {\nC\n}\n}\nvrrp_instance A B {\ninterface eth0\nvirtual_router_id 1\n\
+                virtual_ipaddress {\n10.0.0.1\n}\n}\nvrrp_instance C {\ninterface eth0\nvirtual_router_id 2\n\
+                virtual_ipaddress {\n10.0.0.2\n}\n}\n";
+    let config = read(text).config.expect("it runs");
+    assert_eq!(config.instances.iter().map(|instance| &*instance.name).collect::<Vec<_>>(), ["C"]);
+    assert!(config.sync_groups.is_empty());
+}

@@ -15,7 +15,7 @@ mod udp;
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::schema::BlockId;
 use crate::schema::unbuilt::is_unbuilt;
@@ -69,30 +69,44 @@ pub struct CheckTiming {
 }
 
 /// The kinds of checker.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "type")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckerKind {
     /// `TCP_CHECK`: a connection can be opened.
-    #[serde(rename = "TCP_CHECK")]
     Tcp(Connection),
     /// `HTTP_GET`, or `SSL_GET` when `tls`: pages are as they should be.
-    #[serde(rename = "HTTP_GET")]
     Http(HttpGet),
     /// `SMTP_CHECK`: a mail server greets.
-    #[serde(rename = "SMTP_CHECK")]
     Smtp(SmtpCheck),
     /// `DNS_CHECK`: a DNS server answers.
-    #[serde(rename = "DNS_CHECK")]
     Dns(DnsCheck),
     /// `MISC_CHECK`: a command succeeds.
-    #[serde(rename = "MISC_CHECK")]
     Misc(MiscCheck),
     /// `PING_CHECK`: ICMP echo is answered. The port has no meaning.
-    #[serde(rename = "PING_CHECK")]
     Ping(Connection),
     /// `UDP_CHECK`: a datagram is answered, or at least not refused.
-    #[serde(rename = "UDP_CHECK")]
     Udp(UdpCheck),
+}
+
+/// What a checker is told, with the keyword that it was written with as its `type`.
+impl Serialize for CheckerKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Typed<'a, T> {
+            #[serde(rename = "type")]
+            keyword: &'static str,
+            #[serde(flatten)]
+            settings: &'a T,
+        }
+        let keyword = self.keyword();
+        match self {
+            Self::Tcp(settings) | Self::Ping(settings) => Typed { keyword, settings }.serialize(serializer),
+            Self::Http(settings) => Typed { keyword, settings }.serialize(serializer),
+            Self::Smtp(settings) => Typed { keyword, settings }.serialize(serializer),
+            Self::Dns(settings) => Typed { keyword, settings }.serialize(serializer),
+            Self::Misc(settings) => Typed { keyword, settings }.serialize(serializer),
+            Self::Udp(settings) => Typed { keyword, settings }.serialize(serializer),
+        }
+    }
 }
 
 impl CheckerKind {
