@@ -78,7 +78,7 @@ fn missing(
     }
     if only_there.is_empty() {
         let span = other.keyword(keywords).unwrap_or_else(|| other.head());
-        diagnostic = diagnostic.also(span, "not in the other file");
+        diagnostic = diagnostic.also(span, "not among these");
     }
     Some(diagnostic)
 }

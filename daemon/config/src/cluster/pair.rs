@@ -2,7 +2,7 @@
 
 use super::file::{Finding, Member};
 use crate::diagnostics::Diagnostic;
-use crate::model::{Authentication, HmacMode, InitialState, Instance, VrrpVersion};
+use crate::model::{AuthHmac, Authentication, HmacMode, InitialState, Instance, VrrpVersion};
 
 /// The keywords that say the version.
 const VERSION: &[&str] = &["version", "vrrp_version"];
@@ -104,39 +104,52 @@ fn authentication(pair: Pair<'_>) -> Option<Finding> {
 /// `auth_hmac`: each must know the key that the other one signs with.
 fn signature(pair: Pair<'_>) -> Option<Finding> {
     let (here, there) = pair.instances();
-    let error = |message: String| Diagnostic::error("cluster-authentication", message);
+    let (name, file) = (&here.name, pair.other_file());
     let (one, other) = match (&here.auth_hmac, &there.auth_hmac) {
         (None, None) => return None,
         (Some(one), Some(other)) => (one, other),
-        (Some(only), None) | (None, Some(only)) => {
-            // A router that does not insist gets along with one that does not sign.
-            if only.mode != HmacMode::Enforce {
-                return None;
-            }
-            let message =
-                format!("`{}` has `auth_hmac` in one of {} and this file only", here.name, pair.other_file());
-            let help = format!(
-                "adverts without signature are refused: {BOTH_MASTER}; `mode permissive` takes them meanwhile"
-            );
-            return finding(&["auth_hmac"], error(message), &help);
+        (Some(only), None) => {
+            return unsigned(only, format!("`{name}` has `auth_hmac` here but not in {file}"));
+        }
+        (None, Some(only)) => {
+            return unsigned(only, format!("`{name}` has no `auth_hmac` here, but it has in {file}"));
         }
     };
-    let unknown = [(one, other), (other, one)].into_iter().find_map(|(signs, checks)| {
-        let key = signs.keys.iter().find(|key| key.id == signs.active_key)?;
-        let known = checks.keys.iter().find(|known| known.id == key.id);
-        (signs.mode != HmacMode::ReceiveOnly && known.is_none_or(|known| known.secret != key.secret))
-            .then_some((key.id, known.is_some()))
-    })?;
-    let (id, other_secret) = unknown;
-    let message = match other_secret {
-        true => format!("key {id} of `{}` is another one than in {}", here.name, pair.other_file()),
-        false => format!(
-            "`{}` signs with key {id} in one of {} and this file, and the other does not have it",
-            here.name,
-            pair.other_file()
-        ),
+    let message = match (unknown_key(one, other), unknown_key(other, one)) {
+        (None, None) => return None,
+        (Some(id), _) | (_, Some(id))
+            if [one, other].iter().all(|all| all.keys.iter().any(|key| key.id == id)) =>
+        {
+            format!("key {id} of `{name}` is another one than in {file}")
+        }
+        (Some(id), _) => format!("`{name}` signs with key {id}, which it does not have in {file}"),
+        (_, Some(id)) => format!("`{name}` has no key {id}, which it signs with in {file}"),
     };
-    finding(&["key", "auth_hmac"], error(message), &format!("adverts are refused: {BOTH_MASTER}"))
+    finding(
+        &["key", "auth_hmac"],
+        Diagnostic::error("cluster-authentication", message),
+        &format!("adverts are refused: {BOTH_MASTER}"),
+    )
+}
+
+/// Only one router has `auth_hmac`. One that does not insist gets along with one that does not sign.
+fn unsigned(only: &AuthHmac, message: String) -> Option<Finding> {
+    if only.mode != HmacMode::Enforce {
+        return None;
+    }
+    finding(
+        &["auth_hmac"],
+        Diagnostic::error("cluster-authentication", message),
+        &format!(
+            "adverts without signature are refused: {BOTH_MASTER}; `mode permissive` takes them meanwhile"
+        ),
+    )
+}
+
+/// Number of the key that one router signs with, if the other does not have that key.
+fn unknown_key(signs: &AuthHmac, checks: &AuthHmac) -> Option<u8> {
+    let key = signs.keys.iter().find(|key| key.id == signs.active_key)?;
+    (signs.mode != HmacMode::ReceiveOnly && !checks.keys.contains(key)).then_some(key.id)
 }
 
 fn multicast_group(pair: Pair<'_>) -> Option<Finding> {

@@ -86,7 +86,7 @@ fn tell_missing<'a>(missing: Vec<(Server<'a>, Vec<&'a File<'a>>)>, findings: &mu
         }
         let names = names.join(" and ");
         let message = match lacking.iter().all(|file| file.config.virtual_servers.is_empty()) {
-            true => format!("{names} has no virtual servers"),
+            true => format!("there are no virtual servers in {names}"),
             false => format!("the virtual server {} is not in {names}", only.server.key),
         };
         let diagnostic = Diagnostic::warning(CODE, message)
@@ -262,7 +262,7 @@ fn real_servers(here: Server<'_>, there: Server<'_>, findings: &mut super::Findi
             let message = format!("the real server {} of {key} is not in {file}", real.address);
             let diagnostic = Diagnostic::warning("cluster-real-servers", message)
                 .at(block.head(), "only here")
-                .also(lacking.block.head(), "not in the other file")
+                .also(lacking.block.head(), "not in this one")
                 .help("a takeover sends clients elsewhere");
             findings.add(only.block.file, [diagnostic]);
         }

@@ -22,31 +22,7 @@ pub(super) fn sync_groups(
     let mut taken: HashMap<Name, (Name, Span)> = HashMap::new();
     let mut groups = Vec::new();
     for draft in drafts {
-        let mut members: Vec<Name> = Vec::new();
-        for word in &draft.members {
-            let member: Name = (&*word.text).into();
-            if !instances.contains_key(&member) {
-                if !skipped.iter().any(|name| **name == *member) {
-                    context.report(unknown_member(&draft, word, instances));
-                }
-                continue;
-            }
-            if let Some((group, first)) = taken.get(&member) {
-                let message = if *group == draft.name {
-                    format!("`{member}` stands twice in the sync group `{group}`")
-                } else {
-                    format!("`{member}` is a member of the sync group `{group}` already")
-                };
-                context.report(
-                    Diagnostic::error("duplicate-member", message)
-                        .at(word.span, "left out here")
-                        .also(*first, "first here"),
-                );
-                continue;
-            }
-            taken.insert(member.clone(), (draft.name.clone(), word.span));
-            members.push(member);
-        }
+        let members = members(&draft, instances, skipped, &mut taken, context);
         if members.is_empty() {
             // Why was said at each member.
             continue;
@@ -78,6 +54,39 @@ pub(super) fn sync_groups(
         });
     }
     groups
+}
+
+/// The members of a group that exist and are in no other; what is wrong with the rest is reported. `taken` has the group
+/// of each instance so far, and where that says so.
+fn members(
+    draft: &GroupDraft,
+    instances: &HashMap<Name, Span>,
+    skipped: &[Box<str>],
+    taken: &mut HashMap<Name, (Name, Span)>,
+    context: &mut Context,
+) -> Vec<Name> {
+    let mut members: Vec<Name> = Vec::new();
+    for word in &draft.members {
+        let member: Name = (&*word.text).into();
+        if !instances.contains_key(&member) {
+            if !skipped.iter().any(|name| **name == *member) {
+                context.report(unknown_member(draft, word, instances));
+            }
+            continue;
+        }
+        if let Some((group, first)) = taken.get(&member) {
+            let message = match *group == draft.name {
+                true => format!("`{member}` stands twice in the sync group `{group}`"),
+                false => format!("`{member}` is a member of the sync group `{group}` already"),
+            };
+            let diagnostic = Diagnostic::error("duplicate-member", message).at(word.span, "left out here");
+            context.report(diagnostic.also(*first, "first here"));
+            continue;
+        }
+        taken.insert(member.clone(), (draft.name.clone(), word.span));
+        members.push(member);
+    }
+    members
 }
 
 /// What members say of themselves that matters to their group.

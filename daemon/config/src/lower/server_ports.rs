@@ -48,40 +48,26 @@ pub(super) fn port_for(
     context: &mut Context,
 ) -> SocketAddr {
     let written = real.port;
+    let mut say = |message: String, label: String| {
+        context.report(Diagnostic::warning("port-mismatch", message).changes().at(real.at, label));
+    };
     let port = match (target, forwarding) {
-        (Target::Address(address), Forwarding::Nat) => {
-            if written == 0 {
-                address.port()
-            } else {
-                written
-            }
-        }
+        (Target::Address(address), Forwarding::Nat) if written == 0 => address.port(),
+        (Target::Address(_) | Target::Mark(_) | Target::Group(_), Forwarding::Nat) => written,
         (Target::Address(address), Forwarding::Dr | Forwarding::Tun(_)) => {
-            if written != 0 && written != address.port() {
-                context.report(
-                    Diagnostic::warning(
-                        "port-mismatch",
-                        format!(
-                            "with {forwarding} the port must be that of the virtual server, {}",
-                            address.port()
-                        ),
-                    )
-                    .changes()
-                    .at(real.at, format!("{} is used", address.port())),
+            let port = address.port();
+            if written != 0 && written != port {
+                say(
+                    format!("with {forwarding} the port must be that of the virtual server, {port}"),
+                    format!("{port} is used"),
                 );
             }
-            address.port()
+            port
         }
         (Target::Mark(_), Forwarding::Dr | Forwarding::Tun(_)) => {
             if written != 0 {
-                context.report(
-                    Diagnostic::warning(
-                        "port-mismatch",
-                        format!("with {forwarding} a server of a firewall mark has no port"),
-                    )
-                    .changes()
-                    .at(real.at, "the port is left out"),
-                );
+                let message = format!("with {forwarding} a server of a firewall mark has no port");
+                say(message, "the port is left out".into());
             }
             0
         }
@@ -92,20 +78,13 @@ pub(super) fn port_for(
             };
             let groups = config.virtual_server_groups.iter().filter(|group| group.name == *name);
             if written != 0 && !groups.flat_map(|group| &group.entries).all(fits) {
-                context.report(
-                    Diagnostic::warning(
-                        "port-mismatch",
-                        format!(
-                            "with {forwarding} the port must be that of every entry of the group `{name}`"
-                        ),
-                    )
-                    .changes()
-                    .at(real.at, "only the entries' own ports are used"),
+                say(
+                    format!("with {forwarding} the port must be that of every entry of the group `{name}`"),
+                    "only the entries' own ports are used".into(),
                 );
             }
             written
         }
-        (Target::Mark(_) | Target::Group(_), Forwarding::Nat) => written,
     };
     SocketAddr::new(real.address, port)
 }

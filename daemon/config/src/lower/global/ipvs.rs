@@ -61,9 +61,12 @@ fn timeouts(to: &mut LvsTimeouts, node: &Node, context: &mut Context) {
     }
 }
 
-/// `eth1 inst VI_1 id 51 maxlen 1000 port 8848 ttl 1 group 224.0.0.81`
+/// The options of `lvs_sync_daemon`, each with a value.
+const SYNC_OPTIONS: &[&str] = &["inst", "id", "maxlen", "port", "ttl", "group"];
+
+/// `eth1 inst VI_1 id 51 maxlen 1000 port 8848 ttl 1 group 224.0.0.81`, and whether there is an id in it.
 fn sync_daemon(node: &Node, context: &mut Context) -> Option<(LvsSyncDaemon, bool)> {
-    let mut written = false;
+    let mut id = None;
     let mut made = LvsSyncDaemon {
         interface: node.text(0)?,
         instance: None,
@@ -74,60 +77,56 @@ fn sync_daemon(node: &Node, context: &mut Context) -> Option<(LvsSyncDaemon, boo
         group: None,
     };
     let mut words = node.args.iter().skip(1).peekable();
-    let mut first = true;
-    while let Some(word) = words.next() {
-        let name = &*word.text;
-        let bare = first && !matches!(name, "inst" | "id" | "maxlen" | "port" | "ttl" | "group");
-        first = false;
-        if bare {
-            // The instance may stand without `inst`, and then the id without `id`.
-            made.instance = Some(name.into());
-            if let Some(id) = words.next_if(|next| next.text.bytes().all(|byte| byte.is_ascii_digit())) {
-                context.report(
-                    Diagnostic::error("deprecated-spelling", "the number needs `id` before it")
-                        .at(id.span, "understood as the id")
-                        .suggest(id.span, format!("id {}", id.text), "write"),
-                );
-                (made.sync_id, written) = id_of(id, context).map_or((0, false), |id| (id, true));
-            }
-            continue;
-        }
-        if !matches!(name, "inst" | "id" | "maxlen" | "port" | "ttl" | "group") {
+    // The instance may stand without `inst`, and then the id without `id`.
+    if let Some(name) = words.next_if(|word| !SYNC_OPTIONS.contains(&&*word.text)) {
+        made.instance = Some((&*name.text).into());
+        if let Some(number) = words.next_if(|next| next.text.bytes().all(|byte| byte.is_ascii_digit())) {
             context.report(
-                Diagnostic::error("unknown-option", format!("`{name}` is no option of `lvs_sync_daemon`"))
-                    .at(word.span, "expected `inst`, `id`, `maxlen`, `port`, `ttl` or `group`"),
+                Diagnostic::error("deprecated-spelling", "the number needs `id` before it")
+                    .at(number.span, "understood as the id")
+                    .suggest(number.span, format!("id {}", number.text), "write"),
             );
+            id = sync_id(number, context);
+        }
+    }
+    while let Some(word) = words.next() {
+        if !SYNC_OPTIONS.contains(&&*word.text) {
+            let message = format!("`{}` is no option of `lvs_sync_daemon`", word.text);
+            let expected = "expected `inst`, `id`, `maxlen`, `port`, `ttl` or `group`";
+            context.report(Diagnostic::error("unknown-option", message).at(word.span, expected));
             continue;
         }
         let Some(value) = line_value(word, words.next(), context) else { break };
-        let mut number = |least, most| line_number(value, least, most, name, context);
-        match name {
-            "inst" if made.instance.is_some() => context.report(
-                Diagnostic::error("duplicate-keyword", "`lvs_sync_daemon` follows one instance")
-                    .at(value.span, "left out"),
-            ),
-            "inst" => made.instance = Some((&*value.text).into()),
-            "id" => (made.sync_id, written) = id_of(value, context).map_or((0, false), |id| (id, true)),
-            "maxlen" => made.max_len = number(1, 65_507),
-            "port" => made.port = number(1, 65_535),
-            "ttl" => made.ttl = number(1, 255).and_then(|ttl| u8::try_from(ttl).ok()),
-            _ => {
-                made.group = crate::values::address(&value.text).filter(std::net::IpAddr::is_multicast);
-                if made.group.is_none() {
-                    context.report(
-                        Diagnostic::error(
-                            "invalid-address",
-                            format!("`{}` is no multicast address", value.text),
-                        )
-                        .at(value.span, "left out"),
-                    );
-                }
+        match &*word.text {
+            "id" => id = sync_id(value, context),
+            option => sync_option(&mut made, option, value, context),
+        }
+    }
+    made.sync_id = id.unwrap_or(0);
+    Some((made, id.is_some()))
+}
+
+fn sync_id(word: &Word, context: &mut Context) -> Option<u8> {
+    line_number(word, 0, 255, "id", context)
+}
+
+fn sync_option(made: &mut LvsSyncDaemon, option: &str, value: &Word, context: &mut Context) {
+    match option {
+        "inst" if made.instance.is_some() => {
+            let message = "`lvs_sync_daemon` follows one instance";
+            context.report(Diagnostic::error("duplicate-keyword", message).at(value.span, "left out"));
+        }
+        "inst" => made.instance = Some((&*value.text).into()),
+        // As long as UDP over IPv4 can carry: 65535 less the headers of both.
+        "maxlen" => made.max_len = line_number(value, 1, 65_507, option, context),
+        "port" => made.port = line_number(value, 1, u16::MAX.into(), option, context),
+        "ttl" => made.ttl = line_number(value, 1, u8::MAX.into(), option, context),
+        _ => {
+            made.group = crate::values::address(&value.text).filter(std::net::IpAddr::is_multicast);
+            if made.group.is_none() {
+                let message = format!("`{}` is no multicast address", value.text);
+                context.report(Diagnostic::error("invalid-address", message).at(value.span, "left out"));
             }
         }
     }
-    Some((made, written))
-}
-
-fn id_of(word: &Word, context: &mut Context) -> Option<u8> {
-    line_number(word, 0, 255, "id", context)
 }
