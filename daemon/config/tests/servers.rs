@@ -221,6 +221,23 @@ fn a_pattern_is_wrong_where_pcre2_says() {
     }
 }
 
+#[test]
+fn a_wrong_pattern_out_of_a_definition_is_shown_in_part() {
+    for (pattern, shown) in [
+        ("a(b", "in the pattern that this stands for, after `a(b`"),
+        ("*a", "at the beginning of the pattern that this stands for"),
+        (
+            "one_two_three_four_five_six_seven(",
+            "in the pattern that this stands for, after `…two_three_four_five_six_seven(`",
+        ),
+    ] {
+        let text = checked("HTTP_GET {\nurl {\npath /\nregex ${P}\n}\n}");
+        let loaded = read(&format!("$P={pattern}\n{text}"));
+        let wrong = loaded.diagnostics.iter().find(|diagnostic| diagnostic.code == "invalid-pattern");
+        assert_eq!(wrong.expect("it is wrong").notes, [shown]);
+    }
+}
+
 /// What the model holds at a place of the first virtual server.
 fn at(text: &str, pointer: &str) -> Value {
     let model = read(text).config.expect("a model").to_json();

@@ -34,6 +34,9 @@ pub(crate) enum Reading {
     AsMeant,
 }
 
+/// How many statements on one line are looked at; that they must begin lines of their own is said at the first.
+const MOST_ON_A_LINE: usize = 100;
+
 /// What a block on the stack is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
@@ -146,7 +149,11 @@ impl<'a> Parser<'a> {
                 }
                 Item::Words(line) => {
                     self.flush_surplus();
-                    self.words(&line, false, sink);
+                    let mut rest = self.words(&line, false, sink);
+                    for _ in 0..MOST_ON_A_LINE {
+                        let Some(line) = rest else { break };
+                        rest = self.words(&line, true, sink);
+                    }
                 }
             }
         }
@@ -162,14 +169,19 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Takes a line, or the part of one that runs on after another statement.
-    fn words(&mut self, line: &Line, runs_on: bool, sink: &mut dyn FnMut(Node, &mut Context)) {
+    /// Takes a line, or the part of one that runs on after another statement; what runs on after this one.
+    fn words(
+        &mut self,
+        line: &Line,
+        runs_on: bool,
+        sink: &mut dyn FnMut(Node, &mut Context),
+    ) -> Option<Line> {
         let (mut words, unclosed) = line.words();
         let Some(name) = words.first().cloned() else {
             if let Some(span) = unclosed {
                 self.context.report(unclosed_quote(span));
             }
-            return;
+            return None;
         };
         match self.stack.last().map(|frame| frame.shape) {
             Some(Shape::Skipped) => {
@@ -195,11 +207,10 @@ impl<'a> Parser<'a> {
                     statement.misspelt |= runs_on;
                     self.keyword(statement, line, sink);
                 }
-                if let Some(rest) = rest {
-                    self.words(&rest, true, sink);
-                }
+                return rest;
             }
         }
+        None
     }
 
     fn keyword(&mut self, statement: Statement, line: &Line, sink: &mut dyn FnMut(Node, &mut Context)) {

@@ -92,8 +92,7 @@ impl RegexDraft {
         let mut diagnostic = Diagnostic::error("invalid-pattern", format!("`regex`: {}", mistake.message))
             .at(place.unwrap_or(*span), "the body is not looked at");
         if let (None, Some(at)) = (place, mistake.at) {
-            diagnostic = diagnostic
-                .help(format!("the pattern is `{pattern}`, and the mistake is after {at} bytes of it"));
+            diagnostic = diagnostic.help(before(pattern, at));
         }
         context.report(diagnostic);
         self.pattern = None;
@@ -118,4 +117,16 @@ fn place_of(pattern: &str, at: usize, span: Span, context: &Context) -> Option<S
     let length = written.get(from..)?.chars().next().map_or(0, char::len_utf8);
     let start = span.start + u32::try_from(from).ok()?;
     Some(Span { start, end: start + u32::try_from(length).ok()?, ..span })
+}
+
+/// What a pattern that was made of definitions has before a byte of it.
+fn before(pattern: &str, at: usize) -> String {
+    const SHOWN: usize = 30;
+    let before: Vec<char> = pattern.get(..at).unwrap_or(pattern).chars().collect();
+    let shown: String = before.iter().skip(before.len().saturating_sub(SHOWN)).collect();
+    let cut = if before.len() > SHOWN { "…" } else { "" };
+    match before.is_empty() {
+        true => "at the beginning of the pattern that this stands for".into(),
+        false => format!("in the pattern that this stands for, after `{cut}{shown}`"),
+    }
 }
