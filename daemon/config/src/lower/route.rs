@@ -54,7 +54,7 @@ const OPTIONS: &[&str] = &[
 
 /// A route as far as it is read.
 #[derive(Default)]
-struct Draft {
+struct RouteDraft {
     family: Option<Family>,
     /// The family was said with `inet` or `inet6`, so that `default` may follow.
     family_said: bool,
@@ -93,7 +93,7 @@ pub(super) fn route(
     context: &mut Context,
 ) -> Option<Route> {
     let first = words.first()?;
-    let mut draft = Draft::default();
+    let mut draft = RouteDraft::default();
     let mut line = OptionLine::new(words, "route", &mut routing.names, context);
     while let Some(word) = line.next() {
         if &*word.text == "nexthop" && draft.next_hops.is_empty() {
@@ -111,7 +111,7 @@ pub(super) fn route(
     draft.finish(first, context)
 }
 
-impl Draft {
+impl RouteDraft {
     /// Takes an option, or the destination.
     fn option(&mut self, line: &mut OptionLine, word: &Word) -> Option<()> {
         match &*word.text {

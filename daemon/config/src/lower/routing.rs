@@ -33,7 +33,7 @@ pub(super) enum Block {
 #[derive(Debug, Default)]
 pub(super) struct Routing {
     pub(super) names: IprouteNames,
-    pub(super) groups: Vec<GroupDraft>,
+    pub(super) groups: Vec<TrackGroupDraft>,
     /// Names of the interfaces that instances make.
     pub(super) vmac_names: HashSet<Name>,
     /// How many rules of IPv4 and of IPv6 had no preference.
@@ -42,7 +42,7 @@ pub(super) struct Routing {
 
 /// A `track_group` as written.
 #[derive(Debug)]
-pub(super) struct GroupDraft {
+pub(super) struct TrackGroupDraft {
     pub(super) name: Name,
     pub(super) members: Vec<Word>,
 }
@@ -72,7 +72,12 @@ pub(super) struct TrackGroup {
 
 impl TrackGroup {
     /// Takes the name after `track_group`; `None` when the line is to be left out (reported).
-    pub(super) fn read(&mut self, line: &mut OptionLine, option: &Word, groups: &[GroupDraft]) -> Option<()> {
+    pub(super) fn read(
+        &mut self,
+        line: &mut OptionLine,
+        option: &Word,
+        groups: &[TrackGroupDraft],
+    ) -> Option<()> {
         let value = line.value(option)?;
         if self.at.is_some() {
             let message = "`track_group` was given before".into();
@@ -88,7 +93,7 @@ impl TrackGroup {
     }
 
     /// Takes the name.
-    pub(super) fn take(&mut self, value: &Word, groups: &[GroupDraft], context: &mut Context) {
+    pub(super) fn take(&mut self, value: &Word, groups: &[TrackGroupDraft], context: &mut Context) {
         if let Some(first) = self.at {
             let diagnostic = Diagnostic::error("duplicate-keyword", "`track_group` was given before");
             context.report(diagnostic.at(value.span, "has no effect").also(first, "first here"));
@@ -157,7 +162,7 @@ impl Draft {
             members = Some(child.lines.iter().flatten().cloned().collect());
         }
         match members.filter(|members| !members.is_empty()) {
-            Some(members) => self.routing.groups.push(GroupDraft { name, members }),
+            Some(members) => self.routing.groups.push(TrackGroupDraft { name, members }),
             None => context.report(
                 Diagnostic::error("empty-group", format!("the track group `{name}` has no members"))
                     .at(node.arg_span(0), "left out")
@@ -168,7 +173,7 @@ impl Draft {
 }
 
 /// Settles the interfaces of static addresses, and makes the groups of the model: only members that exist, and only groups that have some.
-pub(super) fn resolve(drafts: Vec<GroupDraft>, config: &mut Config, context: &mut Context) {
+pub(super) fn resolve(drafts: Vec<TrackGroupDraft>, config: &mut Config, context: &mut Context) {
     let general = config.global.default_interface.clone().unwrap_or_else(|| DEFAULT_INTERFACE.into());
     for address in config.static_addresses.iter_mut().filter(|address| address.link == LinkTarget::Instance) {
         address.link = LinkTarget::Named(general.clone());
@@ -178,7 +183,7 @@ pub(super) fn resolve(drafts: Vec<GroupDraft>, config: &mut Config, context: &mu
     }
     let instances: HashSet<&str> = config.instances.iter().map(|instance| &*instance.name).collect();
     let mut groups = Vec::new();
-    for GroupDraft { name, members } in drafts {
+    for TrackGroupDraft { name, members } in drafts {
         let (known, unknown): (Vec<Word>, Vec<Word>) =
             members.into_iter().partition(|word| instances.contains(&*word.text));
         for word in unknown {

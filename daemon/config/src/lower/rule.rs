@@ -56,7 +56,7 @@ const OPTIONS: &[&str] = &[
 
 /// A rule as far as it is read.
 #[derive(Default)]
-struct Draft {
+struct RuleDraft {
     family: Option<Family>,
     /// The family was said with `inet` or `inet6`, so that `all` may follow.
     family_said: bool,
@@ -108,7 +108,7 @@ pub(super) fn rule(
     context: &mut Context,
 ) -> Option<Rule> {
     let first = words.first()?;
-    let mut draft = Draft::default();
+    let mut draft = RuleDraft::default();
     let mut line = OptionLine::new(words, "rule", &mut routing.names, context);
     while let Some(word) = line.next() {
         if block == Block::Static && &*word.text == "track_group" {
@@ -120,7 +120,7 @@ pub(super) fn rule(
     draft.finish(first, routing, context)
 }
 
-impl Draft {
+impl RuleDraft {
     fn option(&mut self, line: &mut OptionLine, word: &Word) -> Option<()> {
         match &*word.text {
             "inet" => self.say_family(line, Family::V4, word)?,
