@@ -15,8 +15,8 @@ pub fn format(text: &str) -> String {
     // The braces that a definition over several lines has open, while one is being read.
     let mut definition: Option<i64> = None;
     for raw in text.lines() {
-        let (code, comment) = split_comment(raw);
-        let code = code.trim_matches(blank);
+        let (untrimmed, comment) = split_comment(raw);
+        let code = untrimmed.trim_matches(blank);
         if raw.trim_end_matches('\r').is_empty() && definition == Some(0) {
             // An empty line ends it, but not inside of its braces; one with a comment does not.
             definition = None;
@@ -45,7 +45,7 @@ pub fn format(text: &str) -> String {
         } else if whole {
             writer.whole(code, comment);
         } else {
-            writer.code(code, comment);
+            writer.code(untrimmed.trim_start_matches(blank), comment);
         }
     }
     writer.finish()
@@ -133,8 +133,12 @@ impl Writer {
             self.push(self.depth, rest, None, false);
         }
         let Some(comment) = comment else { return };
-        // The comment goes with the first line that came of this one, or on a line of its own.
+        // The comment goes with the first line that came of this one, or on a line of its own. One in the middle of a word
+        // stays there: it may have been meant for part of the word.
+        let only = self.lines.len() == first + 1;
+        let glued = only && !code.ends_with([' ', '\t', '{', '}']);
         match self.lines.get_mut(first) {
+            Some(line) if glued && !line.code.is_empty() && !joined => line.code.push_str(comment),
             Some(line) if line.comment.is_none() && !joined => line.comment = Some(comment.to_owned()),
             _ => self.push(self.depth, String::new(), Some(comment), true),
         }

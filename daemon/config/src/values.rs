@@ -15,6 +15,7 @@ pub(crate) use self::number::{decimal, exact, of_any_base, whole};
 use crate::diagnostics::Diagnostic;
 use crate::preprocess::Context;
 use crate::schema::{self, Arg, Body, Keyword, Kind, Need};
+use crate::source::Span;
 use crate::tree::Node;
 use crate::words::{Line, QuoteError, Word, quoted_words};
 
@@ -82,7 +83,14 @@ pub(crate) fn check(node: &Node, context: &mut Context) -> bool {
                 }
             } else if arg.kind == Kind::Host {
                 say_what_is_lost(word, context);
+            } else if arg.kind == Kind::Interface {
+                doubt_interface(word, context);
             }
+        }
+        if arg.name == "PASSWORD"
+            && let Some(last) = rest.first()
+        {
+            say_what_a_comment_cuts(last, context);
         }
     }
     let extra = node.args.get(index..).unwrap_or(&[]);
@@ -97,14 +105,17 @@ pub(crate) fn check(node: &Node, context: &mut Context) -> bool {
         } else {
             Diagnostic::warning("extra-words", message).at(first.span.to(last.span), "has no effect")
         };
-        // `preempt delay 300`: a keyword of two parts, written as two words.
+        // `preempt delay 300`: a keyword of two parts, written as two words; `vrrp_instance VI 1`: a name of two.
         let joined = format!("{}_{}", node.name.text, first.text);
-        let diagnostic = match schema::blocks_with(&joined).is_empty() {
-            true => diagnostic.help(format!("it is written `{}`", keyword.syntax())),
-            false => {
-                let message = format!("did you mean `{joined}`?");
-                diagnostic.suggest(node.name.span.to(first.span), joined, message)
-            }
+        let is_name = matches!(keyword.body, Body::Block(_)) && index == 1 && extra.len() == 1;
+        let diagnostic = if !schema::blocks_with(&joined).is_empty() {
+            let message = format!("did you mean `{joined}`?");
+            diagnostic.suggest(node.name.span.to(first.span), joined, message)
+        } else if let Some(name) = node.args.first().filter(|_| is_name) {
+            let meant = format!("{}_{}", name.text, first.text);
+            diagnostic.suggest(name.span.to(last.span), meant, "a name is one word")
+        } else {
+            diagnostic.help(format!("it is written `{}`", keyword.syntax()))
         };
         // keepalived says so of every block of lines, and of keywords nowhere else.
         let is_said = matches!(keyword.body, Body::Lines(_)) && keyword.args.is_empty();
@@ -123,6 +134,47 @@ fn or_nearest(node: &Node, word: &Word, arg: &Arg, problem: Problem) -> Problem 
         },
         _ => problem,
     }
+}
+
+/// An interface may have nearly any name, but hardly one of these.
+fn doubt_interface(word: &Word, context: &mut Context) {
+    let text = &*word.text;
+    let message = if host(text).is_some() {
+        format!("`{text}` is an address, not the name of an interface")
+    } else if text.contains(['<', '>', '(', ')', '[', ']', '&', ',', '*', '|']) {
+        format!("`{text}` is hardly the name of an interface")
+    } else {
+        return;
+    };
+    context.report(
+        Diagnostic::warning("invalid-value", message)
+            .at(word.span, "expected an interface, as `ip link` names it"),
+    );
+}
+
+/// A comment may begin anywhere, also in the middle of a password.
+fn say_what_a_comment_cuts(word: &Word, context: &mut Context) {
+    let source = context.sources.file(word.span.file);
+    let rest = source.text.get(word.span.end as usize..).unwrap_or("");
+    let Some(sign) = rest.chars().next().filter(|sign| matches!(sign, '#' | '!')) else { return };
+    let length = rest.find(char::is_whitespace).unwrap_or(rest.len());
+    if length == 1 {
+        return;
+    }
+    let whole = format!("\"{}{}\"", word.text, rest.get(..length).unwrap_or(""));
+    let cut = Span { start: word.span.end, end: word.span.end + length as u32, ..word.span };
+    context.report(
+        Diagnostic::note(
+            "comment-in-value",
+            format!("the value is `{}`: `{sign}` begins a comment", word.text),
+        )
+        .at(cut, "a comment")
+        .suggest(
+            Span { end: cut.end, ..word.span },
+            whole,
+            "put the value in quotes if all of it is meant",
+        ),
+    );
 }
 
 /// What stands after the address of a host is no part of it; keepalived does not say so.

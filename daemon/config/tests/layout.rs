@@ -108,3 +108,19 @@ fn what_is_said_of_mistakes_stays_the_same() {
         assert_eq!(meaning(&format(&wrong)), meaning(&wrong), "{to}");
     }
 }
+
+#[test]
+fn whatever_a_layout_is_like_its_meaning_stays() {
+    for odd in [
+        "global_defs { # a\nrouter_id   \"LB 1\"    # b\n  ! c\n} # d\n$IF=eth0\n# e\n~SEQ(N, 1, 3) vrrp_script s$N {\n}\n",
+        "@lb vrrp_script q {\n@lb   script \"/bin/true # x\" \n@lb }\n@^lb vrrp_script q {\n@^lb script /bin/true\n@^lb }\n",
+        "vrrp_script x {\nscript \"a # b ! c\"\n# {\ninterval 2 # }\n}\nstatic_routes\n{\n10.0.0.0/8   via  10.1.1.1 ! x\n}\n",
+        "vrrp_instance A\n\n# c\n{\ninterface eth0\nvirtual_router_id 1\nauthentication { auth_type PASS\nauth_pass k@l!ve1\n} virtual_ipaddress { 10.0.0.1\n 10.0.0.2 } }\n",
+        "global_defs {\n@a router_id x\n@^a router_id y\n}\n$X=1\n$Y=$X \\\n two  \\\n# in it\n three\n$Z=\n",
+    ] {
+        let formatted = format(odd);
+        assert_eq!(meaning(&formatted), meaning(odd), "{formatted}");
+        assert_eq!(comments(&formatted), comments(odd));
+        assert_eq!(format(&formatted), formatted);
+    }
+}

@@ -264,11 +264,13 @@ impl Diagnostics {
     /// Drops the complaints that something is missing which is there, but in the wrong place or with a wrong value (and
     /// was reported there).
     pub(crate) fn drop_missing(&mut self, lost: &[&'static str]) {
+        // Lines that a sequence did not make may have been anything.
+        let any = self.list.iter().any(|diagnostic| diagnostic.code == "bad-sequence");
         let follows = |diagnostic: &Diagnostic| {
             let lacks = missing::what_is_missing(diagnostic.code);
-            lacks.iter().any(|keyword| lost.contains(keyword))
+            (any && !lacks.is_empty()) || lacks.iter().any(|keyword| lost.contains(keyword))
         };
-        if lost.is_empty() {
+        if lost.is_empty() && !any {
             return;
         }
         self.list.retain(|diagnostic| {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::iproute_names::NameKind;
-use super::routing::{Routing, TrackGroup};
+use super::routing::{Block, Routing, TrackGroup};
 use crate::diagnostics::Diagnostic;
 use crate::line_values::{line_interface, line_number};
 use crate::model::{AddressScope, InterfaceAddress, LinkTarget, Prefix};
@@ -29,7 +29,7 @@ const FLAGS: &[&str] = &["home", "-nodad", "mngtmpaddr", "noprefixroute", "autoj
 /// a VMAC.
 pub(super) fn line(
     words: &[Word],
-    is_static: bool,
+    block: Block,
     routing: &mut Routing,
     context: &mut Context,
 ) -> Option<InterfaceAddress> {
@@ -45,7 +45,7 @@ pub(super) fn line(
     while let Some(word) = words.get(at) {
         let keyword = &*word.text;
         at += 1;
-        if keyword == "track_group" && !is_static {
+        if keyword == "track_group" && block == Block::Virtual {
             context.report(
                 Diagnostic::error("unknown-option", "`track_group` is for static addresses only")
                     .at(word.span, "has no effect"),
@@ -54,7 +54,7 @@ pub(super) fn line(
             continue;
         }
         if !WITH_VALUE.contains(&keyword) {
-            let known = flag(&mut result, is_static, keyword);
+            let known = flag(&mut result, block, keyword);
             if !known && !lost {
                 let diagnostic =
                     Diagnostic::error("unknown-option", format!("`{keyword}` is no option of an address"))
@@ -171,7 +171,7 @@ pub(super) fn prefix(word: &Word, context: &mut Context) -> Option<Prefix> {
 }
 
 /// Sets an option without value; false when there is no such option.
-fn flag(result: &mut InterfaceAddress, is_static: bool, option: &str) -> bool {
+fn flag(result: &mut InterfaceAddress, block: Block, option: &str) -> bool {
     match option {
         "home" => result.home = true,
         "-nodad" => result.detect_duplicates = true,
@@ -179,7 +179,7 @@ fn flag(result: &mut InterfaceAddress, is_static: bool, option: &str) -> bool {
         "noprefixroute" => result.no_prefix_route = true,
         "autojoin" => result.auto_join = true,
         "no_track" => result.no_track = true,
-        "use_vmac" if !is_static => result.use_vmac = true,
+        "use_vmac" if block == Block::Virtual => result.use_vmac = true,
         _ => return false,
     }
     true

@@ -9,7 +9,7 @@ use super::auth_hmac::HmacDraft;
 use super::authentication::AuthDraft;
 use super::garp::GarpDraft;
 use super::path::PathDraft;
-use super::routing::Routing;
+use super::routing::{Block, Routing};
 use super::script::script;
 use super::track::{self, TrackedDraft};
 use super::vmac::VmacDraft;
@@ -184,12 +184,12 @@ impl InstanceDraft {
                 self.addresses(node, routing, context);
             }
             "virtual_ipaddress_excluded" => self.excluded(node, routing, context),
-            "virtual_routes" => {
-                self.routes.extend(lines.filter_map(|words| route::route(words, false, routing, context)))
-            }
-            "virtual_rules" => {
-                self.rules.extend(lines.filter_map(|words| rule::rule(words, false, routing, context)))
-            }
+            "virtual_routes" => self
+                .routes
+                .extend(lines.filter_map(|words| route::route(words, Block::Virtual, routing, context))),
+            "virtual_rules" => self
+                .rules
+                .extend(lines.filter_map(|words| rule::rule(words, Block::Virtual, routing, context))),
             "state" => self.state(node, context),
             "interface" => self.interface(node, context),
             "native_ipv6" => self.native_ipv6(node, context),
@@ -297,7 +297,7 @@ impl InstanceDraft {
         let excluded = places(&self.excluded);
         for words in &node.lines {
             let Some(first) = words.first() else { continue };
-            let Some(address) = address::line(words, false, routing, context) else {
+            let Some(address) = address::line(words, Block::Virtual, routing, context) else {
                 // Its family was meant all the same: the good ones after it are not to blame.
                 let meant = if first.text.contains(':') { Family::V6 } else { Family::V4 };
                 if self.family.is_none() {
@@ -320,7 +320,8 @@ impl InstanceDraft {
         let mut list = Vec::with_capacity(node.lines.len());
         let mut taken = places(self.addresses.iter().chain(&self.excluded));
         for words in &node.lines {
-            let (Some(address), Some(first)) = (address::line(words, false, routing, context), words.first())
+            let (Some(address), Some(first)) =
+                (address::line(words, Block::Virtual, routing, context), words.first())
             else {
                 continue;
             };

@@ -10,7 +10,7 @@ mod nexthop;
 use super::address::prefix;
 use super::iproute_names::NameKind;
 use super::option_line::OptionLine;
-use super::routing::{Routing, TrackGroup};
+use super::routing::{Block, Routing, TrackGroup};
 use crate::diagnostics::Diagnostic;
 use crate::model::{
     AddressScope, Family, NextHop, Prefix, Route, RouteHop, RouteKind, RouteMetrics, RoutePlacement,
@@ -88,7 +88,7 @@ struct Destination {
 /// The route of a line; `None` when it is left out (reported). Only a static one may have a track group.
 pub(super) fn route(
     words: &[Word],
-    is_static: bool,
+    block: Block,
     routing: &mut Routing,
     context: &mut Context,
 ) -> Option<Route> {
@@ -102,7 +102,7 @@ pub(super) fn route(
             draft.next_hops = nexthop::read_all(&mut line, &mut draft.family);
             break;
         }
-        if is_static && &*word.text == "track_group" {
+        if block == Block::Static && &*word.text == "track_group" {
             draft.track_group.read(&mut line, word, &routing.groups)?;
         } else {
             draft.option(&mut line, word)?;

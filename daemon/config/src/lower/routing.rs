@@ -20,6 +20,15 @@ const FIRST_PREFERENCE: u32 = 16384;
 /// Where static addresses go that name no interface, if `default_interface` names none either.
 const DEFAULT_INTERFACE: &str = "eth0";
 
+/// Which of two blocks a line of addresses, routes or rules stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Block {
+    /// `static_ipaddress` and the like, of the top level.
+    Static,
+    /// `virtual_ipaddress` and the like, of an instance.
+    Virtual,
+}
+
 /// What is known so far.
 #[derive(Debug, Default)]
 pub(super) struct Routing {
@@ -127,11 +136,11 @@ impl Draft {
         let lines = node.lines.iter();
         match node.keyword.name {
             "static_ipaddress" => static_addresses
-                .extend(lines.filter_map(|words| address::line(words, true, routing, context))),
-            "static_routes" => {
-                static_routes.extend(lines.filter_map(|words| route::route(words, true, routing, context)))
-            }
-            _ => static_rules.extend(lines.filter_map(|words| rule::rule(words, true, routing, context))),
+                .extend(lines.filter_map(|words| address::line(words, Block::Static, routing, context))),
+            "static_routes" => static_routes
+                .extend(lines.filter_map(|words| route::route(words, Block::Static, routing, context))),
+            _ => static_rules
+                .extend(lines.filter_map(|words| rule::rule(words, Block::Static, routing, context))),
         }
     }
 

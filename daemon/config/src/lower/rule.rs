@@ -7,7 +7,7 @@ use super::address::prefix;
 use super::iproute_names::NameKind;
 use super::option_line::OptionLine;
 use super::route::{kind, tracked_protocol};
-use super::routing::{Routing, TrackGroup};
+use super::routing::{Block, Routing, TrackGroup};
 use crate::diagnostics::Diagnostic;
 use crate::model::{Family, FwMark, MaskedMark, Name, Prefix, Realms, RouteKind, Rule, RuleAction};
 use crate::preprocess::Context;
@@ -103,7 +103,7 @@ impl Selector {
 /// The rule of a line; `None` when it is left out (reported). Only a static one may have a track group.
 pub(super) fn rule(
     words: &[Word],
-    is_static: bool,
+    block: Block,
     routing: &mut Routing,
     context: &mut Context,
 ) -> Option<Rule> {
@@ -111,7 +111,7 @@ pub(super) fn rule(
     let mut draft = Draft::default();
     let mut line = OptionLine::new(words, "rule", &mut routing.names, context);
     while let Some(word) = line.next() {
-        if is_static && &*word.text == "track_group" {
+        if block == Block::Static && &*word.text == "track_group" {
             draft.track_group.read(&mut line, word, &routing.groups)?;
         } else {
             draft.option(&mut line, word)?;

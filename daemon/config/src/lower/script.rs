@@ -63,7 +63,24 @@ fn argv(node: &Node, context: &mut Context) -> Option<Vec<Name>> {
         context.report(diagnostic.at(line.span, "nothing to run"));
         return None;
     }
+    let shell = argv.iter().find(|word| SHELL.contains(&&***word)).filter(|_| !is_shell(&argv));
+    if let Some(sign) = shell {
+        context.report(
+            Diagnostic::warning("no-shell", format!("`{sign}` is only an argument here"))
+                .at(line.span, "no shell runs this command")
+                .help("put it in a script of its own, or run `/bin/sh -c '…'`"),
+        );
+    }
     Some(argv)
+}
+
+/// What a shell would not take for an argument.
+const SHELL: &[&str] =
+    &["|", "||", "&&", "&", ";", ">", ">>", "<", "2>", "2>&1", ">/dev/null", "&>/dev/null", "2>/dev/null"];
+
+/// Is the program a shell or one that runs others, so that it may know what to do with such arguments?
+fn is_shell(argv: &[Name]) -> bool {
+    argv.iter().any(|word| matches!(&**word, "-c" | "eval"))
 }
 
 /// The script; its program is noted, to be looked at when all is read.

@@ -34,6 +34,9 @@ pub(crate) enum Reading {
     AsMeant,
 }
 
+/// How many statements on one line are looked at; that they must begin lines of their own is said at the first.
+const MOST_ON_A_LINE: usize = 100;
+
 /// What a block on the stack is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
@@ -146,7 +149,11 @@ impl<'a> Parser<'a> {
                 }
                 Item::Words(line) => {
                     self.flush_surplus();
-                    self.words(&line, false, sink);
+                    let mut rest = self.words(&line, false, sink);
+                    for _ in 0..MOST_ON_A_LINE {
+                        let Some(line) = rest else { break };
+                        rest = self.words(&line, true, sink);
+                    }
                 }
             }
         }
@@ -162,14 +169,19 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Takes a line, or the part of one that runs on after another statement.
-    fn words(&mut self, line: &Line, runs_on: bool, sink: &mut dyn FnMut(Node, &mut Context)) {
+    /// Takes a line, or the part of one that runs on after another statement; what runs on after this one.
+    fn words(
+        &mut self,
+        line: &Line,
+        runs_on: bool,
+        sink: &mut dyn FnMut(Node, &mut Context),
+    ) -> Option<Line> {
         let (mut words, unclosed) = line.words();
         let Some(name) = words.first().cloned() else {
             if let Some(span) = unclosed {
                 self.context.report(unclosed_quote(span));
             }
-            return;
+            return None;
         };
         match self.stack.last().map(|frame| frame.shape) {
             Some(Shape::Skipped) => {
@@ -195,11 +207,10 @@ impl<'a> Parser<'a> {
                     statement.misspelt |= runs_on;
                     self.keyword(statement, line, sink);
                 }
-                if let Some(rest) = rest {
-                    self.words(&rest, true, sink);
-                }
+                return rest;
             }
         }
+        None
     }
 
     fn keyword(&mut self, statement: Statement, line: &Line, sink: &mut dyn FnMut(Node, &mut Context)) {
@@ -251,6 +262,14 @@ impl<'a> Parser<'a> {
     fn check_values(&mut self, node: &mut Node) {
         // Of what is left out nothing more is said.
         node.bad = node.bad || !values::check(node, self.context);
+        // A name of two words was meant for one: nobody should complain that it is missing.
+        if matches!(node.keyword.body, Body::Block(_))
+            && node.keyword.most_values() == 1
+            && node.args.len() == 2
+        {
+            let both: Vec<&str> = node.args.iter().map(|arg| &*arg.text).collect();
+            self.skipped_names.extend(["_", "-", "", " "].map(|between| both.join(between).into()));
+        }
         if node.bad {
             self.lost_keywords.push(node.keyword.name);
         }
@@ -275,7 +294,11 @@ impl<'a> Parser<'a> {
     /// Says so when a keyword that counts once was given before; true when this one has no effect.
     fn is_left_out(&mut self, node: &Node) -> bool {
         let label = match node.keyword.again {
-            Again::Replaces | Again::Adds => return false,
+            Again::Replaces => {
+                self.is_lost(node);
+                return false;
+            }
+            Again::Adds => return false,
             Again::LastCounts => "this one counts",
             Again::FirstCounts => "this one is left out",
         };
@@ -304,6 +327,29 @@ impl<'a> Parser<'a> {
                 .also(before, "here"),
         );
         node.keyword.again == Again::FirstCounts
+    }
+
+    /// Says that a value given before is lost when a keyword is given again with another. keepalived does not say so.
+    fn is_lost(&mut self, node: &Node) {
+        // Elsewhere the first or the greatest value may count, or each for what follows it.
+        let counts_last = matches!(self.block(), BlockId::Instance | BlockId::VrrpScript);
+        if !counts_last || node.keyword.body != Body::None || node.args.is_empty() || node.bad {
+            return;
+        }
+        let texts = |node: &Node| node.args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>();
+        let same = |other: &&Node| other.keyword.name == node.keyword.name && !other.bad;
+        let before = self.node().and_then(|parent| parent.children.iter().rfind(same));
+        if let Some(before) = before.filter(|before| texts(before) != texts(node)) {
+            let place = before.span();
+            self.context.report(
+                Diagnostic::note(
+                    "duplicate-keyword",
+                    format!("`{}` was given before; this one counts", node.name.text),
+                )
+                .at(node.span(), "this one counts")
+                .also(place, "this one has no effect"),
+            );
+        }
     }
 
     fn close(&mut self, span: Span, sink: &mut dyn FnMut(Node, &mut Context)) {

@@ -21,8 +21,9 @@ pub(super) const LIMITS: &str =
 pub(super) enum Found {
     /// A name without wildcards; there may be no such file.
     Named(PathBuf),
-    /// What there is for these wildcards, sorted; may be nothing.
-    Matched(Vec<PathBuf>),
+    /// What there is for these wildcards, sorted; may be nothing. And what is not there of what has a name: a directory
+    /// that they are looked for in, or a file in one that they stand for.
+    Matched(Vec<PathBuf>, Vec<PathBuf>),
 }
 
 /// The pattern stands for more than is sensible.
@@ -91,35 +92,44 @@ fn expand(pattern: &str, directory: &Path, entries_left: &mut usize) -> Result<F
     }
     let start = if pattern.starts_with('/') { Path::new("/") } else { directory };
     let mut paths = vec![start.to_path_buf()];
+    let mut missing = Vec::new();
     let components: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty()).collect();
     let of_directories = pattern.ends_with('/');
     for (at, component) in components.iter().enumerate() {
-        let last = at + 1 == components.len();
+        let any = at + 1 == components.len() && !of_directories;
+        let exists = |path: &PathBuf| if any { path.symlink_metadata().is_ok() } else { path.is_dir() };
         let mut next = Vec::new();
-        for path in &paths {
+        for path in paths {
             if has_wildcards(component) {
-                entries(path, component.as_bytes(), entries_left, &mut next)?;
+                match std::fs::read_dir(&path) {
+                    Ok(all) => entries(all, component.as_bytes(), entries_left, &mut next)?,
+                    Err(_) => missing.push(path),
+                }
+                continue;
+            }
+            let named = path.join(OsStr::from_bytes(&unescape(component.as_bytes())));
+            if named.symlink_metadata().is_ok() {
+                next.push(named);
             } else {
-                next.push(path.join(OsStr::from_bytes(&unescape(component.as_bytes()))));
+                missing.push(named);
             }
         }
-        let any = last && !of_directories;
-        next.retain(|path| if any { path.symlink_metadata().is_ok() } else { path.is_dir() });
+        next.retain(exists);
         paths = next;
     }
     // As glob(3) does: by bytes, while `Path` compares name by name.
     paths.sort_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
-    Ok(Found::Matched(paths))
+    Ok(Found::Matched(paths, missing))
 }
 
 /// The entries of a directory that a component matches.
 fn entries(
-    directory: &Path,
+    all: std::fs::ReadDir,
     pattern: &[u8],
     entries_left: &mut usize,
     found: &mut Vec<PathBuf>,
 ) -> Result<(), TooMany> {
-    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+    for entry in all.flatten() {
         *entries_left = entries_left.checked_sub(1).ok_or(TooMany)?;
         let name = entry.file_name();
         let hidden = name.as_bytes().starts_with(b".") && !pattern.starts_with(b".");
@@ -303,7 +313,7 @@ mod tests {
             assert!(std::fs::write(base.join(directory).join("x"), "").is_ok());
         }
         let found = |pattern: &str| match expand(pattern, &base, &mut 100) {
-            Ok(Found::Matched(paths)) => {
+            Ok(Found::Matched(paths, _)) => {
                 let names = paths.iter().filter_map(|path| path.strip_prefix(&base).ok());
                 names.map(|name| name.display().to_string()).collect::<Vec<_>>().join(" ")
             }

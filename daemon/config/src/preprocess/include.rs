@@ -16,6 +16,9 @@ use crate::words::{Line, Word};
 /// How many files may be within each other; nobody needs half of it.
 const DEEPEST: usize = 64;
 
+/// How many of the files that are missing are named.
+const NAMED: usize = 4;
+
 /// For how many lines it counts that a file is included once more.
 const OPENED_AGAIN: u64 = 20;
 
@@ -260,20 +263,23 @@ fn existing(
     span: Span,
     context: &mut Context,
 ) -> Vec<PathBuf> {
-    let wild = found.iter().any(|found| matches!(found, glob::Found::Matched(_)));
+    let wild = found.iter().any(|found| matches!(found, glob::Found::Matched(..)));
     let mut files = Vec::new();
     let mut missing = Vec::new();
     for found in found {
         match found {
-            glob::Found::Named(path) if path.exists() => files.push(path),
-            glob::Found::Named(path) => missing.push(format!("`{}`", path.display())),
-            glob::Found::Matched(mut paths) => files.append(&mut paths),
+            glob::Found::Named(path) if path.symlink_metadata().is_ok() => files.push(path),
+            glob::Found::Named(path) => missing.push(path),
+            glob::Found::Matched(mut paths, mut without) => {
+                files.append(&mut paths);
+                missing.append(&mut without);
+            }
         }
     }
     if !missing.is_empty() {
-        let strict = if glob::has_brace(pattern) { checks.brace } else { checks.matches };
-        let what = if missing.len() == 1 { "no file" } else { "none of these files:" };
-        let message = format!("there is {what} {}", missing.join(", "));
+        let some_of_them = glob::has_brace(pattern) || !files.is_empty();
+        let strict = if some_of_them { checks.brace } else { checks.matches };
+        let message = format!("there is {}", not_there(&missing));
         let diagnostic = lack(strict, "missing-include", message).at(span, "included here");
         context.report(match pattern.chars().next() {
             Some('"' | '\'') => diagnostic.help("the name of a file is written without quotes"),
@@ -287,6 +293,17 @@ fn existing(
         context.report(lack(true, "missing-include", message).at(span, "included here"));
     }
     files
+}
+
+/// What is missing, for people: a few of very many.
+fn not_there(missing: &[PathBuf]) -> String {
+    let names: Vec<String> = missing.iter().take(NAMED).map(|path| format!("`{}`", path.display())).collect();
+    let more = match missing.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let what = if missing.len() == 1 { "no" } else { "none of" };
+    format!("{what} {}{more}", names.join(", "))
 }
 
 /// A file is not there or cannot be read; is that a mistake?

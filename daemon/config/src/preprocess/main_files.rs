@@ -33,16 +33,20 @@ pub(crate) fn main_files(name: &Path) -> Result<(Vec<MainFile>, Vec<Diagnostic>)
 fn matching(pattern: &str, said: &mut Vec<Diagnostic>) -> Result<Vec<PathBuf>, Box<Diagnostic>> {
     let too_many =
         |glob::TooMany| unreadable(format!("`{pattern}` may stand for too many files"), Some(glob::LIMITS));
-    let mut paths = Vec::new();
+    let (mut paths, mut missing) = (Vec::new(), Vec::new());
     for found in glob::find(pattern, Path::new(".")).map_err(too_many)? {
         match found {
-            glob::Found::Named(path) if path.exists() => paths.push(path),
-            glob::Found::Named(path) => {
-                let message = format!("there is no file `{}`", path.display());
-                said.push(Diagnostic::warning("missing-include", message));
+            glob::Found::Named(path) if path.symlink_metadata().is_ok() => paths.push(path),
+            glob::Found::Named(path) => missing.push(path),
+            glob::Found::Matched(mut matched, mut without) => {
+                paths.append(&mut matched);
+                missing.append(&mut without);
             }
-            glob::Found::Matched(matched) => paths.extend(matched),
         }
+    }
+    if !paths.is_empty() {
+        let lacks = |path: PathBuf| format!("there is no `{}`", path.display());
+        said.extend(missing.into_iter().map(|path| Diagnostic::warning("missing-include", lacks(path))));
     }
     let plain = |path: PathBuf| path.strip_prefix(".").map(Path::to_path_buf).unwrap_or(path);
     let paths: Vec<PathBuf> = paths.into_iter().map(plain).collect();

@@ -40,7 +40,24 @@ fn what_is_missing_is_said_and_the_strict_includes_make_it_a_mistake() {
     assert_eq!(read("includea none*"), (3, vec!["missing-include"]));
     // glob(3) could take it for a home directory; keepalived does not ask for that.
     assert_eq!(read("include ~/nothing"), (0, vec!["missing-include"]));
-    assert_eq!(read("include ~root/.none*"), (0, vec![]));
+    assert_eq!(read("include ~root/.none*"), (0, vec!["missing-include"]));
+    // A directory that wildcards are looked for in is missing as a file is; so is a file in one that they stand for.
+    std::fs::create_dir(directory.path().join("d")).expect("made");
+    for (line, code, said) in [
+        ("includem none/*", 3, 1),
+        ("includew d/*", 3, 1),
+        ("includem d/*", 0, 0),
+        ("includem */nothing", 3, 1),
+        ("includem {d/*,main.cnf}", 0, 1),
+        ("includeb {d/*,main.cnf}", 3, 1),
+        ("includer none/*", 0, 1),
+    ] {
+        let (exit_code, codes) = read(line);
+        assert_eq!((exit_code, codes.len()), (code, said), "{line}: {codes:?}");
+    }
+    let nowhere = directory.path().join("nowhere");
+    std::os::unix::fs::symlink("none", nowhere).expect("made");
+    assert_eq!(read("includem nowhere"), (3, vec!["unreadable-include"]));
     assert_eq!(read("include main.conf"), (3, vec!["circular-include"]));
 }
 

@@ -128,7 +128,10 @@ impl UrlDraft {
         let counts = |child: &&Node| !child.bad || child.keyword.name == "status_code";
         for child in node.children.iter().filter(counts) {
             match child.keyword.name {
-                "path" => path = child.text(0),
+                "path" => {
+                    path = child.text(0);
+                    begins_with_slash(child, context);
+                }
                 "virtualhost" => virtualhost = child.text(0),
                 "digest" => digest = child.arg(0).and_then(Digest::parse),
                 "status_code" => {
@@ -144,4 +147,19 @@ impl UrlDraft {
         regex.check(context);
         Some(Self { path: path?, virtualhost, digest, status, regex, compliant })
     }
+}
+
+/// A request asks for a path; what does not begin with `/` most servers refuse.
+fn begins_with_slash(node: &Node, context: &mut Context) {
+    let Some(word) = node.args.first().filter(|word| !word.text.starts_with('/')) else { return };
+    let diagnostic =
+        Diagnostic::warning("invalid-value", format!("the path `{}` does not begin with `/`", word.text))
+            .at(word.span, "asked for as it stands");
+    let path = word
+        .text
+        .split_once("://")
+        .map_or(&*word.text, |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
+    let meant = format!("/{path}");
+    let message = format!("did you mean `{meant}`?");
+    context.report(diagnostic.suggest(word.span, meant, message));
 }

@@ -9,6 +9,7 @@ use crate::model::{MailServer, Name};
 use crate::preprocess::Context;
 use crate::tree::Node;
 use crate::values::mend::With;
+use crate::words::Word;
 
 impl GlobalDraft {
     pub(super) fn mail(&mut self, node: &Node, context: &mut Context) -> bool {
@@ -22,6 +23,9 @@ impl GlobalDraft {
                             .changes()
                             .at(node.name.span, "no addresses in its braces"),
                     );
+                }
+                for word in node.lines.iter().flatten() {
+                    doubt_address(word, context);
                 }
                 let words = node.lines.iter().flatten().map(|word| Name::from(&*word.text));
                 model.notification_email.extend(words);
@@ -92,6 +96,14 @@ fn shortened(text: &str) -> Option<Ipv4Addr> {
     let fits = bytes.iter().all(|byte| *byte <= 255) && u64::from(*last) < 1 << (8 * room);
     let first = (0u32..).zip(bytes).map(|(index, byte)| byte << (24 - 8 * index)).sum::<u32>();
     fits.then(|| Ipv4Addr::from(first | *last))
+}
+
+/// What web pages make of an address of mail is none.
+fn doubt_address(word: &Word, context: &mut Context) {
+    if word.text.starts_with('[') || word.text.ends_with(']') {
+        let message = format!("`{}` is no mail address", word.text);
+        context.report(Diagnostic::warning("invalid-value", message).at(word.span, "expected `USER@HOST`"));
+    }
 }
 
 #[cfg(test)]
