@@ -94,7 +94,8 @@ impl Parser<'_> {
             && (!found.keyword.args.is_empty() || found.keyword.body != Body::None)
         {
             let sign = words.remove(words.iter().position(|word| word.span == sign.span).unwrap_or(1));
-            misspelt = true;
+            // A block that takes no value is what it says; keepalived keeps it too.
+            misspelt = !found.keyword.args.is_empty();
             self.context.report(
                 Diagnostic::error(
                     "foreign-syntax",

@@ -58,6 +58,7 @@ pub(super) const CASES: &[Case] = &[
     ("auth-long", "vrrp_instance A {\n@1\nauthentication {\nauth_type PASS\nauth_pass 123456789\n}\n}\n", 4, &["long-password"]),
     ("auth-8", "vrrp_instance A {\n@1\nauthentication {\nauth_type PASS\nauth_pass 12345678\n}\n}\n", 0, &[]),
     ("notify-empty", "vrrp_instance A {\n@1\nnotify_master \"\"\nnotify_backup \" \"\n}\n", 0, &["missing-value", "missing-value"]),
+    ("vip-equals", "vrrp_instance A {\nversion 3\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress = {\n10.0.0.1\n}\n}\n", 4, &["foreign-syntax"]),
     ("auth-badtype", "vrrp_instance A {\n@1\nauthentication {\nauth_type FOO\nauth_pass 12345678\n}\n}\n", 4, &["invalid-value"]),
     ("ah-v6", "vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\nfe80::1\n}\nauthentication {\nauth_type AH\nauth_pass x\n}\n}\n", 4, &["auth-version"]),
     ("ah-v6-v2", "vrrp_instance A {\nversion 2\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\nfe80::1\n}\nauthentication {\nauth_type AH\nauth_pass x\n}\n}\n", 4, &["auth-version"]),
