@@ -294,11 +294,7 @@ impl<'a> Parser<'a> {
     /// Says so when a keyword that counts once was given before; true when this one has no effect.
     fn is_left_out(&mut self, node: &Node) -> bool {
         let label = match node.keyword.again {
-            Again::Replaces => {
-                self.is_lost(node);
-                return false;
-            }
-            Again::Adds => return false,
+            Again::Replaces | Again::Adds => return false,
             Again::LastCounts => "this one counts",
             Again::FirstCounts => "this one is left out",
         };
@@ -327,29 +323,6 @@ impl<'a> Parser<'a> {
                 .also(before, "here"),
         );
         node.keyword.again == Again::FirstCounts
-    }
-
-    /// Says that a value given before is lost when a keyword is given again with another. keepalived does not say so.
-    fn is_lost(&mut self, node: &Node) {
-        // Elsewhere the first or the greatest value may count, or each for what follows it.
-        let counts_last = matches!(self.block(), BlockId::Instance | BlockId::VrrpScript);
-        if !counts_last || node.keyword.body != Body::None || node.args.is_empty() || node.bad {
-            return;
-        }
-        let texts = |node: &Node| node.args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>();
-        let same = |other: &&Node| other.keyword.name == node.keyword.name && !other.bad;
-        let before = self.node().and_then(|parent| parent.children.iter().rfind(same));
-        if let Some(before) = before.filter(|before| texts(before) != texts(node)) {
-            let place = before.span();
-            self.context.report(
-                Diagnostic::note(
-                    "duplicate-keyword",
-                    format!("`{}` was given before; this one counts", node.name.text),
-                )
-                .at(node.span(), "this one counts")
-                .also(place, "this one has no effect"),
-            );
-        }
     }
 
     fn close(&mut self, span: Span, sink: &mut dyn FnMut(Node, &mut Context)) {
