@@ -12,6 +12,23 @@ use crate::tree::Node;
 /// Who runs scripts when nobody is named, if there is such a user.
 const DEFAULT_USER: &str = "keepalived_script";
 
+/// Who there is on this machine.
+#[derive(Clone, Copy)]
+enum Database {
+    Users,
+    Groups,
+}
+
+impl Database {
+    /// Its name in nsswitch.conf(5), and of its file below `/etc`.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Users => "passwd",
+            Self::Groups => "group",
+        }
+    }
+}
+
 /// A user or group that there is not (reported), as it was named.
 #[derive(Debug)]
 pub(super) struct NoSuchUser(pub(super) ScriptUser);
@@ -30,17 +47,20 @@ pub(super) fn user(
     let group = group.filter(|group| !(group.is_empty() && supplementary_groups));
     let mut known = true;
     if context.look_at_scripts {
-        known &= is_there(node, index, "passwd", &name, context);
-        known &= group.is_none_or(|group| is_there(node, index + 1, "group", group, context));
+        known &= is_there(node, index, Database::Users, &name, context);
+        known &= group.is_none_or(|group| is_there(node, index + 1, Database::Groups, group, context));
     }
     let user = ScriptUser { name, group: group.map(Into::into), supplementary_groups };
     if known { Ok(Some(user)) } else { Err(NoSuchUser(user)) }
 }
 
-fn is_there(node: &Node, index: usize, database: &str, name: &str, context: &mut Context) -> bool {
+fn is_there(node: &Node, index: usize, database: Database, name: &str, context: &mut Context) -> bool {
     let known = is_known(database, name);
     if !known {
-        let what = if database == "group" { "group" } else { "user" };
+        let what = match database {
+            Database::Users => "user",
+            Database::Groups => "group",
+        };
         let message = format!("there is no {what} `{name}` on this machine");
         // As keepalived: without these the file is not as it was meant; other scripts are only not run.
         let diagnostic = match node.keyword.name {
@@ -58,19 +78,19 @@ fn is_there(node: &Node, index: usize, database: &str, name: &str, context: &mut
     known
 }
 
-/// Is there such a user or group (`passwd` or `group`) on this machine? A number is no name, as with keepalived.
+/// Is there such a user or group on this machine? A number is no name, as with keepalived.
 ///
 /// Yes when that cannot be told: the file cannot be read, or users come from somewhere else too.
-fn is_known(database: &str, name: &str) -> bool {
-    let Ok(text) = std::fs::read_to_string(format!("/etc/{database}")) else { return true };
+fn is_known(database: Database, name: &str) -> bool {
+    let Ok(text) = std::fs::read_to_string(format!("/etc/{}", database.name())) else { return true };
     text.lines().any(|line| line.split(':').next() == Some(name) || line.starts_with(['+', '-']))
         || comes_from_elsewhere(database)
 }
 
 /// Does name resolution ask others than the files for users or groups?
-fn comes_from_elsewhere(database: &str) -> bool {
+fn comes_from_elsewhere(database: Database) -> bool {
     let text = std::fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default();
-    let sources = text.lines().find_map(|line| line.trim().strip_prefix(database)?.strip_prefix(':'));
+    let sources = text.lines().find_map(|line| line.trim().strip_prefix(database.name())?.strip_prefix(':'));
     sources.is_some_and(|sources| {
         let mut sources = sources.split_whitespace().filter(|word| !word.starts_with('['));
         sources.any(|source| !matches!(source, "files" | "compat" | "systemd"))
@@ -82,21 +102,21 @@ fn comes_from_elsewhere(database: &str) -> bool {
 pub(super) fn ids(user: Option<&ScriptUser>, global: &Global) -> Option<(u32, u32)> {
     let user = user.or(global.script_user.as_ref());
     let name = user.map_or(DEFAULT_USER, |user| &user.name);
-    let Some(entry) = entry("passwd", name) else {
+    let Some(entry) = entry(Database::Users, name) else {
         // Without a user of scripts it is the daemon's.
         return user.is_none().then_some((0, 0));
     };
     let number = |entry: &str, index: usize| entry.split(':').nth(index)?.parse().ok();
     let group = match user.and_then(|user| user.group.as_deref()) {
-        Some(group) => number(&self::entry("group", group)?, 2),
+        Some(group) => number(&self::entry(Database::Groups, group)?, 2),
         None => number(&entry, 3),
     };
     Some((number(&entry, 2)?, group?))
 }
 
 /// The line of a user or group in its file.
-fn entry(database: &str, name: &str) -> Option<String> {
-    let text = std::fs::read_to_string(format!("/etc/{database}")).ok()?;
+fn entry(database: Database, name: &str) -> Option<String> {
+    let text = std::fs::read_to_string(format!("/etc/{}", database.name())).ok()?;
     text.lines().find(|line| line.split(':').next() == Some(name)).map(str::to_owned)
 }
 
@@ -106,9 +126,10 @@ fn entry(database: &str, name: &str) -> Option<String> {
 pub(super) fn is_nobody(global: &Global, commands: &[Command], context: &mut Context) -> bool {
     if let Some(user) = &global.script_user {
         let group = user.group.as_deref();
-        return !is_known("passwd", &user.name) || !group.is_none_or(|group| is_known("group", group));
+        return !is_known(Database::Users, &user.name)
+            || !group.is_none_or(|group| is_known(Database::Groups, group));
     }
-    if !global.enable_script_security || is_known("passwd", DEFAULT_USER) {
+    if !global.enable_script_security || is_known(Database::Users, DEFAULT_USER) {
         return false;
     }
     if let Some(command) = commands.iter().find(|command| command.user.is_none()) {
