@@ -97,6 +97,7 @@ fn short_and_long_forms_of_keywords() {
         ("virtual_ipaddress {", "vip {", "unknown-keyword", "virtual_ipaddress"),
         ("virtual_ipaddress {", "virtual_ip {", "unknown-keyword", "virtual_ipaddress"),
         ("global_defs", "global", "unknown-keyword", "global_defs"),
+        ("vrrp_instance A", "vrrp_instanceinside", "unknown-keyword", "vrrp_instance inside"),
         ("lb_algo wrr", "lb_method wrr", "unknown-keyword", "lb_algo"),
         ("HTTP_GET", "HTTP_CHECK", "unknown-keyword", "HTTP_GET"),
     ]);

@@ -39,9 +39,9 @@ pub(super) fn meant(block: BlockId, words: &[Word], opens: bool) -> Option<Meant
         .or_else(|| nearest(block, first, 1, opens).map(|(_, meant)| meant))
         .or_else(|| joined_name(block, words).filter(|_| opens))
         .or_else(|| of_two(usize::MAX))
+        .or_else(|| missing_space(block, words, Grown::Anything))
         .or_else(|| long_form(block, first, opens))
         .or_else(|| by_value(block, words))
-        .or_else(|| missing_space(block, words, Grown::Anything))
 }
 
 /// What may have grown on to a keyword.
