@@ -2,8 +2,9 @@
 //!
 //! Works on the text itself, before definitions and includes, so that nothing is expanded. The meaning does not
 //! change: only blanks between words, and line breaks beside braces, are touched, and neither where they count: lines
-//! that begin with `@`, `$`, `~` or `include`, and the lines of a definition, stay whole.
+//! with `@`, `$`, `~` or `include` at their begin or behind a brace, and the lines of a definition, stay whole.
 
+use crate::preprocess::begins_anew;
 use crate::words::Unquoted;
 
 /// One level of indentation.
@@ -23,14 +24,19 @@ pub fn format(text: &str) -> String {
         }
         let mut unquoted = Unquoted::new(code);
         unquoted.by_ref().for_each(drop);
+        // A condition, a definition, a sequence or an include counts behind a brace as at the begin of a line.
+        let anew = std::iter::once(0)
+            .chain(braces(code).into_iter().map(|brace| brace + 1))
+            .map(|at| code[at..].trim_start_matches(blank))
+            .find(|piece| begins_anew(piece));
         let whole = definition.is_some()
-            || code.starts_with(['@', '$', '~'])
-            || code.starts_with("include")
+            || anew.is_some()
             // What a quote that is not closed would take in must not change.
             || unquoted.open.is_some();
         if !code.is_empty() {
-            let begins = code.starts_with('$') || code.starts_with('@');
-            let count = |wanted: u8| code.bytes().filter(|byte| *byte == wanted).count() as i64;
+            let piece = if definition.is_some() { code } else { anew.unwrap_or_default() };
+            let begins = piece.starts_with(['$', '@']);
+            let count = |wanted: u8| piece.bytes().filter(|byte| *byte == wanted).count() as i64;
             let open = definition.or(begins.then_some(0)).map(|open| open + count(b'{') - count(b'}'));
             // It goes on while its lines end in `\`.
             definition = open.filter(|_| code.ends_with('\\'));

@@ -169,11 +169,12 @@ fn against_another(text: &str, other: &str, options: &Options) {
 
 #[test]
 fn a_million_mutated_configurations_neither_panic_nor_hang() {
-    let rounds = if cfg!(debug_assertions) { 8_000 } else { 1_000_000 };
-    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    // The same on every machine, however many processors it has.
+    const THREADS: u32 = 4;
+    let rounds = if cfg!(debug_assertions) { 2_000 } else { 250_000 };
     std::thread::scope(|scope| {
-        for thread in 0..threads {
-            scope.spawn(move || run(0x6b77_0000 + thread as u64, rounds / threads + 1));
+        for thread in 0..THREADS {
+            scope.spawn(move || run(0x6b77_0000 + u64::from(thread), rounds));
         }
     });
 }

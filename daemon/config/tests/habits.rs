@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use keepwatch_config::{Loaded, Options, Severity, load_text};
+use keepwatch_config::{Loaded, Options, Outcome, Severity, load_text};
 
 fn read(text: &str) -> Loaded {
     let options = Options { host_name: Some("lab".into()), scripts: false, ..Options::default() };
@@ -204,4 +204,16 @@ fn a_definition_of_another_language_is_said_once() {
 fn a_whole_configuration_on_one_line_is_said_once() {
     let text = "vrrp_instance A { interface eth0 virtual_router_id 1 virtual_ipaddress { 10.0.0.1 } }\n";
     assert_eq!(answer(text).0, ["extra-words:1"], "{}", answer(text).2);
+}
+
+#[test]
+fn a_block_that_is_lost_in_its_line_is_a_change_a_keyword_is_not() {
+    let server = |inside: &str| {
+        let text = format!(
+            "virtual_server 10.0.0.1 80 {{\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.0.0.2 80 {{ {inside} }}\n}}\n"
+        );
+        read(&text).diagnostics.outcome()
+    };
+    assert_eq!(server("weight 2 lthreshold 1\n TCP_CHECK {\n}"), Outcome::Runs);
+    assert_eq!(server("weight 1 TCP_CHECK { connect_timeout 3 }"), Outcome::RunsChanged);
 }

@@ -180,7 +180,7 @@ impl Draft {
 
     /// Makes the model. `skipped` are names of blocks that were not understood, `host` is the name of this host.
     pub(crate) fn finish(self, skipped: &[Box<str>], host: &str, context: &mut Context) -> (Config, Places) {
-        let skipped: Vec<Box<str>> = skipped.iter().chain(&self.left_out).cloned().collect();
+        let mut skipped: HashSet<&str> = skipped.iter().chain(&self.left_out).map(|name| &**name).collect();
         // Given back before the model takes its room.
         drop(self.names);
         let instances = self.instances.iter().map(|draft| (draft.name.clone(), draft.at)).collect();
@@ -214,7 +214,7 @@ impl Draft {
         sync_daemon::resolve(&mut config, sync_daemon, context);
         let bfds =
             config.bfd_sessions.iter().filter(|bfd| bfd.for_checkers).map(|bfd| bfd.name.clone()).collect();
-        let skipped: Vec<&str> = skipped.iter().chain(&self.dropped_groups).map(|name| &**name).collect();
+        skipped.extend(self.dropped_groups.iter().map(|name| &**name));
         places.virtual_servers = resolve_server::resolve(self.servers, &bfds, &skipped, &mut config, context);
         script_user::apply(&mut config);
         script_files::check(&mut config, context);

@@ -1,6 +1,6 @@
 //! Sync groups: members that exist, each in one group.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::alerts;
 use super::group::GroupDraft;
@@ -14,7 +14,7 @@ use crate::source::Span;
 pub(super) fn sync_groups(
     drafts: Vec<GroupDraft>,
     instances: &HashMap<Name, Span>,
-    skipped: &[Box<str>],
+    skipped: &HashSet<&str>,
     tracked: &Definitions,
     config: &Config,
     context: &mut Context,
@@ -61,7 +61,7 @@ pub(super) fn sync_groups(
 fn members(
     draft: &GroupDraft,
     instances: &HashMap<Name, Span>,
-    skipped: &[Box<str>],
+    skipped: &HashSet<&str>,
     taken: &mut HashMap<Name, (Name, Span)>,
     context: &mut Context,
 ) -> Vec<Name> {
@@ -69,7 +69,7 @@ fn members(
     for word in &draft.members {
         let member: Name = (&*word.text).into();
         if !instances.contains_key(&member) {
-            if !skipped.iter().any(|name| **name == *member) {
+            if !skipped.contains(&*member) {
                 context.report(unknown_member(draft, word, instances));
             }
             continue;

@@ -3,7 +3,7 @@
 //! Where keepalived changes a value and goes on, so do we, with a diagnostic that says what was changed; an instance
 //! that cannot be run is left out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::group::GroupDraft;
@@ -29,7 +29,7 @@ pub(super) fn resolve(
     mut instances: Vec<Box<InstanceDraft>>,
     groups: Vec<GroupDraft>,
     places: &HashMap<Name, Span>,
-    skipped: &[Box<str>],
+    skipped: &HashSet<&str>,
     config: &mut Config,
     context: &mut Context,
 ) {

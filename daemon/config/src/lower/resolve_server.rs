@@ -20,7 +20,7 @@ use crate::source::Span;
 pub(super) fn resolve(
     drafts: Vec<ServerDraft>,
     bfds: &HashSet<Name>,
-    skipped: &[&str],
+    skipped: &HashSet<&str>,
     config: &mut Config,
     context: &mut Context,
 ) -> Vec<usize> {
@@ -50,7 +50,7 @@ pub(super) fn resolve(
 fn resolve_one(
     mut draft: ServerDraft,
     bfds: &HashSet<Name>,
-    skipped: &[&str],
+    skipped: &HashSet<&str>,
     config: &Config,
     context: &mut Context,
 ) -> Option<VirtualServer> {

@@ -15,7 +15,7 @@ pub(super) struct Serves(pub(super) Option<Family>);
 /// What it serves; `None` when its group is missing or of another family (reported).
 pub(super) fn serves(
     draft: &ServerDraft,
-    skipped: &[&str],
+    skipped: &HashSet<&str>,
     config: &Config,
     context: &mut Context,
 ) -> Option<Serves> {

@@ -1,6 +1,6 @@
 //! What is tracked by name: does it exist, and what weight does its definition have.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::track::TrackedDraft;
 use crate::diagnostics::Diagnostic;
@@ -32,11 +32,11 @@ impl Tracked {
 pub(super) struct Definitions<'a> {
     known: HashMap<(Tracked, Name), (i32, bool)>,
     /// Names of blocks that were left out.
-    skipped: &'a [Box<str>],
+    skipped: &'a HashSet<&'a str>,
 }
 
 impl<'a> Definitions<'a> {
-    pub(super) fn of(config: &Config, skipped: &'a [Box<str>]) -> Self {
+    pub(super) fn of(config: &Config, skipped: &'a HashSet<&'a str>) -> Self {
         let scripts =
             config.track_scripts.iter().map(|d| ((Tracked::Script, d.name.clone()), (d.weight, d.reverse)));
         let files =
@@ -73,7 +73,7 @@ pub(super) fn objects(
         if let Some((weight, reverse)) = tracked.find(kind, &name) {
             return Some(draft.resolve(weight, reverse));
         }
-        if tracked.skipped.iter().any(|skipped| **skipped == *name) {
+        if tracked.skipped.contains(&*name) {
             return None;
         }
         context.report(

@@ -260,7 +260,11 @@ impl Parser<'_> {
             self.run_on = Some(here);
             let diagnostic = Diagnostic::warning("extra-words", format!("`{}` must begin a line", next.text))
                 .at(next.span, "another keyword on the same line has no effect");
-            self.context.report(diagnostic.suggest_new_line(before.span.end, next, &self.context.sources));
+            let diagnostic = diagnostic.suggest_new_line(before.span.end, next, &self.context.sources);
+            // A keyword that is lost is a surplus word, but a block that is lost is a change.
+            let found = schema::find(block, &next.text);
+            let block = found.is_some_and(|found| !matches!(found.keyword.body, Body::None));
+            self.context.report(if block { diagnostic.changes() } else { diagnostic });
         }
         words.truncate(at);
         if let Some(last) = words.last_mut().filter(|last| last.text.ends_with(';')) {
