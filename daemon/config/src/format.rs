@@ -144,7 +144,11 @@ impl Writer {
         let only = self.lines.len() == first + 1;
         let glued = only && !code.ends_with([' ', '\t', '{', '}']);
         match self.lines.get_mut(first) {
-            Some(line) if glued && !line.code.is_empty() && !joined => line.code.push_str(comment),
+            Some(line) if glued && !line.code.is_empty() && !joined => {
+                line.code.push_str(comment);
+                // A brace that is joined would be in the comment.
+                line.whole = true;
+            }
             Some(line) if line.comment.is_none() && !joined => line.comment = Some(comment.to_owned()),
             _ => self.push(self.depth, String::new(), Some(comment), true),
         }

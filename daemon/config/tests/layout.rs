@@ -118,6 +118,7 @@ fn whatever_a_layout_is_like_its_meaning_stays() {
         "vrrp_instance A\n\n# c\n{\ninterface eth0\nvirtual_router_id 1\nauthentication { auth_type PASS\nauth_pass k@l!ve1\n} virtual_ipaddress { 10.0.0.1\n 10.0.0.2 } }\n",
         "global_defs {\n@a router_id x\n@^a router_id y\n}\n$X=1\n$Y=$X \\\n two  \\\n# in it\n three\n$Z=\n",
         "observability {\nlisten 127.0.0.1:1\nhistory { $A= \\\nevents 5 }\n}\n}\nglobal_defs { @a router_id x\n}\n",
+        "global_defs {\nrouter_id a\n}\nvrrp_sync_group G# c\n{\ngroup# d\n{\nA\n}\n}\n",
     ] {
         let formatted = format(odd);
         assert_eq!(meaning(&formatted), meaning(odd), "{formatted}");
