@@ -3,14 +3,11 @@
 
 #![allow(clippy::expect_used)] // helpers of tests
 
-use std::path::Path;
+mod reading;
 
-use keepwatch_config::{Loaded, Options, Outcome, Severity, load_text};
+use keepwatch_config::Outcome;
 
-fn read(text: &str) -> Loaded {
-    let options = Options { host_name: Some("lab".into()), scripts: false, ..Options::default() };
-    load_text(Path::new("test.conf"), text.to_owned(), &options)
-}
+use reading::{line, mistakes, read};
 
 const TEXT: &str = "global_defs {
     router_id LB1
@@ -61,13 +58,8 @@ virtual_server 10.0.0.1 80 {
 /// `code:line` of everything above a note, and the mends.
 fn answer(text: &str) -> (Vec<String>, Vec<String>, String) {
     let loaded = read(text);
-    let said: Vec<_> = loaded
-        .diagnostics
-        .iter()
-        .filter(|diagnostic| diagnostic.severity > Severity::Note && diagnostic.code != "not-acted-on")
-        .collect();
-    let place = |span| loaded.diagnostics.sources().place(span).line;
-    let codes = said.iter().map(|d| format!("{}:{}", d.code, d.span.map_or(0, place))).collect();
+    let said = mistakes(&loaded);
+    let codes = said.iter().map(|d| format!("{}:{}", d.code, line(&loaded, d.span))).collect();
     let mends = said.iter().filter_map(|d| d.suggestion.as_ref().map(|mend| mend.replacement.clone()));
     (codes, mends.collect(), loaded.diagnostics.render_text(false))
 }
