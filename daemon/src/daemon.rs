@@ -11,10 +11,14 @@ use crate::logging::sink::Sinks;
 use crate::logging::{LogSettings, Severity};
 use crate::stage::{self, Stage};
 use crate::supervisor::{self, EXIT_FATAL, SupervisorSettings};
-use crate::{config_test, detach, paths, systemd, terminal, worker};
+use crate::{config_test, detach, paths, signals, systemd, terminal, worker};
 
 /// The whole of `keepwatchd`.
 pub fn main() -> ExitCode {
+    if let Err(error) = signals::hold() {
+        terminal::complain(&format!("keepwatchd: The signals can't be held back: {error}.\n"));
+        return exit(EXIT_FATAL);
+    }
     let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => {
@@ -52,6 +56,7 @@ fn run(cli: Cli) -> Result<i32> {
         return Ok(0);
     }
     if cli.config_test.is_some() {
+        signals::let_go().context("letting signals through")?;
         return config_test::run(&cli);
     }
     stage::name_process();

@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::Signal;
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::logging::Severity;
 use crate::logging::sink::Sinks;
 use crate::pidfile::PidFile;
-use crate::systemd;
+use crate::{signals, systemd};
 use line::Report;
 use pulse::BackOff;
 use worker::Worker;
@@ -32,9 +32,6 @@ pub const EXIT_FATAL: i32 = 1;
 const STOP_WITHIN: Duration = Duration::from_secs(8);
 /// How often the beats are looked at.
 const LOOK: Duration = Duration::from_secs(1);
-/// The signals that the supervisor takes.
-const SIGNALS: [Signal; 6] =
-    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGCHLD];
 
 /// What the supervisor has to know.
 #[derive(Debug)]
@@ -80,10 +77,8 @@ pub fn run(settings: SupervisorSettings, log: &mut Sinks, ready: impl FnOnce()) 
 }
 
 fn take_signals() -> nix::Result<SignalFd> {
-    let mut set = SigSet::empty();
-    SIGNALS.into_iter().for_each(|signal| set.add(signal));
-    set.thread_block()?;
-    SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+    // They have been held back since the process began.
+    SignalFd::with_flags(&signals::taken(), SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
 }
 
 enum Phase {

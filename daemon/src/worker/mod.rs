@@ -34,7 +34,7 @@ use keepwatch_bus::fact::DaemonFact;
 use keepwatch_bus::{Bus, Hub};
 use keepwatch_net::namespace;
 use keepwatch_vrrp::runner;
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::Signal;
 
 use crate::cli::Cli;
 use crate::supervisor::line::Report;
@@ -58,8 +58,6 @@ const LAST_TASKS: Duration = Duration::from_millis(100);
 /// # Errors
 /// When something is missing without which nothing can run.
 pub fn run(cli: Cli, reason: Option<String>) -> Result<i32> {
-    // One that comes before there are handlers waits, rather than end us.
-    let signals = signals::held().context("holding signals back")?;
     abort_with_the_vrrp_thread();
     // A worker never outlives its supervisor: it stops cleanly, as if told to.
     nix::sys::prctl::set_pdeathsig(Signal::SIGTERM).context("asking to be told of the supervisor's end")?;
@@ -82,7 +80,7 @@ pub fn run(cli: Cli, reason: Option<String>) -> Result<i32> {
         .build()
         .context("starting the runtime")?;
     let status =
-        runtime.block_on(Worker::live(settings, accepted, reason, to_supervisor, handed_in, &signals));
+        runtime.block_on(Worker::live(settings, accepted, reason, to_supervisor, handed_in));
     runtime.shutdown_timeout(LAST_TASKS);
     status
 }
@@ -115,9 +113,8 @@ impl Worker {
         restart: Option<String>,
         to_supervisor: ToSupervisor,
         handed_in: Option<TcpListener>,
-        held: &SigSet,
     ) -> Result<i32> {
-        let signals = Signals::take(held).context("taking over signals")?;
+        let signals = Signals::take().context("taking over signals")?;
         let config = &accepted.config;
         if let (None, Some(mask)) = (settings.cli.umask, config.global.umask) {
             nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
