@@ -7,16 +7,15 @@
 
 #![allow(unsafe_code)]
 
-use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
+use nix::sys::signal::{SigSet, Signal};
 
 /// The signals that mean something to us.
 pub const TAKEN: [Signal; 6] =
     [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGCHLD];
 
-/// What keepalived 2.4.3 ignores as well, and what would end a process or stop it. What tells of a mistake of ours (SIGSEGV, SIGABRT, …)
-/// goes its way.
-const IGNORED: [Signal; 14] = [
-    Signal::SIGPIPE,
+/// What keepalived 2.4.3 ignores as well, and what would end a process or stop it. Rust's own start has seen to SIGPIPE;
+/// what tells of a mistake of ours (SIGSEGV, SIGABRT, …) goes its way.
+const IGNORED: [Signal; 13] = [
     Signal::SIGQUIT,
     Signal::SIGALRM,
     Signal::SIGVTALRM,
@@ -38,7 +37,8 @@ const IGNORED: [Signal; 14] = [
 /// What the system said.
 pub fn hold() -> nix::Result<()> {
     taken().thread_block()?;
-    dispose(SigHandler::SigIgn)
+    dispose(libc::SIG_IGN);
+    Ok(())
 }
 
 /// Undoes [`hold`], for a process that only checks something, tells it and ends: it may be interrupted.
@@ -46,7 +46,7 @@ pub fn hold() -> nix::Result<()> {
 /// # Errors
 /// What the system said.
 pub fn let_go() -> nix::Result<()> {
-    dispose(SigHandler::SigDfl)?;
+    dispose(libc::SIG_DFL);
     taken().thread_unblock()
 }
 
@@ -55,20 +55,11 @@ pub fn taken() -> SigSet {
     TAKEN.into_iter().collect()
 }
 
-fn dispose(handler: SigHandler) -> nix::Result<()> {
-    for ignored in IGNORED {
-        // Rust's own start has seen to SIGPIPE, and its way of writing counts on that.
-        if ignored == Signal::SIGPIPE && handler == SigHandler::SigDfl {
-            continue;
-        }
-        // SAFETY: neither of the two handlers is code of ours that would run.
-        unsafe { signal(ignored, handler) }?;
+fn dispose(handler: libc::sighandler_t) {
+    let ignored = IGNORED.into_iter().map(|signal| signal as i32);
+    // keepalived's dumps in JSON and with clearing are among the real-time signals.
+    for number in ignored.chain(libc::SIGRTMIN()..=libc::SIGRTMAX()) {
+        // SAFETY: the handler is none of ours that would run; the C library's own two signals lie below SIGRTMIN.
+        unsafe { libc::signal(number, handler) };
     }
-    let handler = if handler == SigHandler::SigIgn { libc::SIG_IGN } else { libc::SIG_DFL };
-    // keepalived's dumps in JSON and with clearing are among them.
-    for realtime in libc::SIGRTMIN()..=libc::SIGRTMAX() {
-        // SAFETY: as above; the C library's own two signals lie below SIGRTMIN.
-        unsafe { libc::signal(realtime, handler) };
-    }
-    Ok(())
 }

@@ -44,7 +44,7 @@ use configuration::Accepted;
 use consumers::{Consumers, Earlier};
 use publishers::Publishers;
 use pulse::ToSupervisor;
-use reload::{AtStart, Reload};
+use reload::{AtStart, Extent, Reload};
 use settings::Settings;
 use signals::{Asked, Signals};
 
@@ -79,8 +79,7 @@ pub fn run(cli: Cli, reason: Option<String>) -> Result<i32> {
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    let status =
-        runtime.block_on(Worker::live(settings, accepted, reason, to_supervisor, handed_in));
+    let status = runtime.block_on(Worker::live(settings, accepted, reason, to_supervisor, handed_in));
     runtime.shutdown_timeout(LAST_TASKS);
     status
 }
@@ -104,6 +103,7 @@ struct Worker {
     publishers: Publishers,
     consumers: Consumers,
     at_start: AtStart,
+    extent: Extent,
 }
 
 impl Worker {
@@ -147,10 +147,13 @@ impl Worker {
         }
         // An error means that the supervisor is gone: the pulse sees to that.
         let _ = to_supervisor.say(&Report::Ready);
-        let (settings, at_start) = (Arc::new(settings), AtStart::of(config));
+        let (extent, at_start) = (Extent::of(&settings, config), AtStart::of(config));
+        let settings = Arc::new(settings);
         // A large configuration takes room, and its sources with it.
         drop(accepted);
-        Self { settings, to_supervisor, bus, publishers, consumers, at_start }.until_stopped(signals).await
+        Self { settings, to_supervisor, bus, publishers, consumers, at_start, extent }
+            .until_stopped(signals)
+            .await
     }
 
     async fn until_stopped(mut self, mut signals: Signals) -> Result<i32> {
