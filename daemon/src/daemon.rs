@@ -84,6 +84,7 @@ fn supervise(cli: &Cli, listeners: usize, ready: impl FnOnce()) -> Result<i32> {
     log.now(Severity::Info, format!("Starting keepwatchd v{}", env!("CARGO_PKG_VERSION")));
     let settings = SupervisorSettings {
         respawn: !cli.dont_respawn,
+        release: !cli.dont_release_vrrp,
         pid: paths::pid_file(cli.pid.as_deref()),
         worker_pids: worker_pids(cli),
         listeners,

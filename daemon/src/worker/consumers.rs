@@ -19,8 +19,9 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
-use super::log;
+use super::pulse::ToSupervisor;
 use super::settings::Settings;
+use super::{log, placed};
 use crate::cli::DataplaneKind;
 use crate::control::server::Server;
 use crate::logging::LogSettings;
@@ -126,7 +127,14 @@ impl Wanted {
 
 impl Consumers {
     /// Opens the log, the queues of the bus and the history file, and sets the hub going.
-    pub fn start(settings: &Settings, config: &Config, earlier: Earlier, mut hub: Hub, bus: &Bus) -> Self {
+    pub fn start(
+        settings: &Settings,
+        config: &Config,
+        earlier: Earlier,
+        mut hub: Hub,
+        bus: &Bus,
+        supervisor: &ToSupervisor,
+    ) -> Self {
         let reader = hub.reader();
         let (queue, complaints) = Queue::open(&LogSettings::of(&settings.cli));
         let log = tokio::spawn(log::run(hub.deliver(), queue));
@@ -147,6 +155,10 @@ impl Consumers {
         let scripts = tokio::spawn(scripts);
         let snmp = wanted.snmp.subscribe();
         let agent = tokio::spawn(keepwatch_mib::run(snmp, reader.clone(), bus.downgrade(), hub.deliver()));
+        // In shadow no address is put anywhere.
+        if settings.dataplane() != DataplaneKind::Shadow {
+            tokio::spawn(placed::run(hub.deliver(), supervisor.clone()));
+        }
         let hub = Some(tokio::spawn(hub.run()));
         for (consumer, error) in complaints {
             bus.publish(None, ConsumerFact::ConsumerFailed { consumer, error });

@@ -7,7 +7,8 @@
 //! | [`publishers`] | what acts: virtual routers, checkers, the IPVS engine |
 //! | [`consumers`] | what watches: log, history, control socket, HTTP, SNMP, mail |
 //! | [`reload`] | from one configuration to the next |
-//! | [`pulse`] | beats for the supervisor |
+//! | [`pulse`] | the line to the supervisor, and beats over it |
+//! | [`placed`] | which addresses are where, for the supervisor |
 //!
 //! Order matters twice. At the start, what acts comes before what watches, for failover must not wait for a
 //! listener. At the end, what acts stops first, so that what watches can still tell of it.
@@ -16,6 +17,7 @@ pub mod configuration;
 pub mod consumers;
 mod facts;
 mod log;
+mod placed;
 pub mod publishers;
 pub mod pulse;
 pub mod reload;
@@ -43,7 +45,7 @@ use crate::{config_test, stage, systemd};
 use configuration::Accepted;
 use consumers::{Consumers, Earlier};
 use publishers::Publishers;
-use pulse::ToSupervisor;
+use pulse::{Line, ToSupervisor};
 use reload::{AtStart, Extent, Reload};
 use settings::Settings;
 use signals::{Asked, Signals};
@@ -65,8 +67,7 @@ pub fn run(cli: Cli, reason: Option<String>) -> Result<i32> {
         return Ok(supervisor::EXIT_FATAL);
     }
     let handed_in = systemd::listener();
-    let to_supervisor =
-        stage::parent_socket().and_then(ToSupervisor::new).context("the supervisor's socket")?;
+    let line = pulse::line(stage::parent_socket().context("the supervisor's socket")?);
     let settings = Settings::new(cli);
     let Some(accepted) = configuration::at_start(&settings) else { return Ok(EXIT_NO_CONFIG) };
     if let Some(name) = &accepted.config.global.net_namespace {
@@ -79,7 +80,7 @@ pub fn run(cli: Cli, reason: Option<String>) -> Result<i32> {
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    let status = runtime.block_on(Worker::live(settings, accepted, reason, to_supervisor, handed_in));
+    let status = runtime.block_on(Worker::live(settings, accepted, reason, line, handed_in));
     runtime.shutdown_timeout(LAST_TASKS);
     status
 }
@@ -111,7 +112,7 @@ impl Worker {
         settings: Settings,
         accepted: Accepted,
         restart: Option<String>,
-        to_supervisor: ToSupervisor,
+        (to_supervisor, line): (ToSupervisor, Line),
         handed_in: Option<TcpListener>,
     ) -> Result<i32> {
         let signals = Signals::take().context("taking over signals")?;
@@ -131,12 +132,13 @@ impl Worker {
         let cause = bus.publish(Some(cause), configuration::loaded(&settings, config, false));
         accepted.tell(&bus, cause);
         let hub_beat = hub.heartbeat();
-        let mut consumers = Consumers::start(&settings, config, earlier, hub, &bus);
+        to_supervisor.say(Report::Patience(placed::patience(config).filter(|_| settings.vrrp())));
+        let mut consumers = Consumers::start(&settings, config, earlier, hub, &bus, &to_supervisor);
         let publishers = Publishers::start(&settings, config, &bus, consumers.reader(), cause)?;
         let runtime_beat = Arc::new(AtomicU64::new(0));
         tokio::spawn(pulse::runtime_beat(runtime_beat.clone()));
         let beats = [publishers.heartbeat(), Some(hub_beat), Some(runtime_beat)];
-        to_supervisor.clone().beat(beats).context("starting the pulse")?;
+        line.beat(beats).context("starting the pulse")?;
         consumers.open(&settings, config, &bus, handed_in).await;
         if settings.cli.dump_conf {
             // Nobody may be there to read it.
@@ -145,8 +147,7 @@ impl Worker {
         if !settings.cli.dont_fork {
             let _ = stage::leave_terminal();
         }
-        // An error means that the supervisor is gone: the pulse sees to that.
-        let _ = to_supervisor.say(&Report::Ready);
+        to_supervisor.say(Report::Ready);
         let (extent, at_start) = (Extent::of(&settings, config), AtStart::of(config));
         let settings = Arc::new(settings);
         // A large configuration takes room, and its sources with it.
@@ -165,14 +166,14 @@ impl Worker {
                 loaded = reload.loaded() => {
                     self.settle(loaded);
                     if !reload.again(&self.settings) {
-                        let _ = self.to_supervisor.say(&Report::Reloaded);
+                        self.to_supervisor.say(Report::Reloaded);
                     }
                     continue;
                 }
             };
             match asked {
                 Asked::Reload => {
-                    let _ = self.to_supervisor.say(&Report::Reloading);
+                    self.to_supervisor.say(Report::Reloading);
                     reload.ask(&self.settings);
                 }
                 Asked::Stop(reason) => {

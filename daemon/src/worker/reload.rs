@@ -9,9 +9,10 @@ use keepwatch_config::model::{Name, Observability, ProcessScheduling};
 
 use tokio::task::{JoinError, JoinHandle};
 
-use super::Worker;
 use super::configuration::{self, Accepted};
 use super::settings::Settings;
+use super::{Worker, placed};
+use crate::supervisor::line::Report;
 
 /// What loading a file came to: a configuration, or the fact that it is refused.
 pub(super) type LoadedAside = Result<Accepted, Box<DaemonFact>>;
@@ -70,6 +71,8 @@ impl Worker {
     }
 
     fn adopt(&mut self, accepted: Accepted) {
+        let patience = placed::patience(&accepted.config).filter(|_| self.settings.vrrp());
+        self.to_supervisor.say(Report::Patience(patience));
         self.extent = Extent::of(&self.settings, &accepted.config);
         self.consumers.reconfigure(&self.settings, &accepted.config, &self.bus);
         let cause = self.bus.publish(None, configuration::loaded(&self.settings, &accepted.config, true));

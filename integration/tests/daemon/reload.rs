@@ -163,14 +163,20 @@ fn a_reload_that_would_end_everything_is_refused() -> Result<()> {
     assert!(
         daemon.answer(&["status"])?.contains("the last reload was refused: there is no vrrp_instance in it")
     );
-    assert_eq!(daemon.metric("keepwatch_config_last_reload_successful", &[]), Some(0.0));
+    let successful = |value| {
+        let what = format!("the metric of the last reload is {value}");
+        wait::until(&what, wait::SHORT, || {
+            daemon.metric("keepwatch_config_last_reload_successful", &[]) == Some(value)
+        })
+    };
+    successful(0.0)?;
     let why = daemon.answer(&["why", "configuration"])?;
     assert!(why.contains("refused") && why.contains("so all that runs would end"), "{why}");
 
     fs::write(daemon.config_path(), whole)?;
     daemon.process().signal(Signal::SIGHUP)?;
     daemon.wait_for_log("Reloaded")?;
-    assert_eq!(daemon.metric("keepwatch_config_last_reload_successful", &[]), Some(1.0));
+    successful(1.0)?;
     assert!(daemon.answer(&["why", "configuration"])?.contains("Reloaded"));
     assert_eq!(daemon.process().log().matches("(VI_1) Entering MASTER STATE").count(), 1);
     no_gap(&scene, since)
