@@ -168,3 +168,33 @@ fn describe(status: ExitStatus) -> String {
         (None, None) => "ended".into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_could_run_is_told_from_one_that_is_stopped_or_sleeps() {
+        let mut busy = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        let mut idle = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let becomes = |child: &Child, name: &str, expected: bool| {
+            let until = Instant::now() + Duration::from_secs(20);
+            while waits_for_the_machine(child.id(), name) != expected && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            waits_for_the_machine(child.id(), name) == expected
+        };
+        let found = [
+            becomes(&busy, "sh", true),
+            becomes(&busy, "another", false),
+            becomes(&idle, "sleep", false),
+            kill(Pid::from_raw(busy.id().cast_signed()), Signal::SIGSTOP).is_ok(),
+            becomes(&busy, "sh", false),
+        ];
+        for child in [&mut busy, &mut idle] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        assert_eq!(found, [true; 5]);
+    }
+}

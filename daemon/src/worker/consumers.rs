@@ -2,12 +2,12 @@
 //! whatever each of them makes of it. None of them can hold up what acts, and one that can't start is a fact on the
 //! bus and a line in the log, never a reason not to fail over.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use keepwatch_bus::fact::ConsumerFact;
+use keepwatch_bus::fact::{ConsumerFact, DaemonFact, DiagnosticSeverity};
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, BusSettings, Event, FileSettings, Hub, Reader, history};
 use keepwatch_config::Config;
@@ -190,7 +190,7 @@ impl Consumers {
         if let Err(error) = self.control(settings.control_socket(config)).await {
             complain("control socket", error);
         }
-        if let Err(error) = self.http(settings, config, handed_in) {
+        if let Err(error) = self.http(settings, config, bus, handed_in) {
             complain("http", error);
         }
     }
@@ -205,6 +205,7 @@ impl Consumers {
         &mut self,
         settings: &Settings,
         config: &Config,
+        bus: &Bus,
         handed_in: Option<TcpListener>,
     ) -> Result<(), String> {
         let listener = match (handed_in, settings.listen(config)?) {
@@ -214,6 +215,11 @@ impl Consumers {
                 TcpListener::bind(address).map_err(|error| format!("{address}: {error}"))?
             }
         };
+        if let Ok(address) = listener.local_addr()
+            && !address.ip().is_loopback()
+        {
+            bus.publish(None, exposed(address));
+        }
         let listener = listener
             .set_nonblocking(true)
             .and_then(|()| tokio::net::TcpListener::from_std(listener))
@@ -246,5 +252,19 @@ impl Consumers {
         while self.history.as_ref().is_some_and(|thread| !thread.is_finished()) && Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
+    }
+}
+
+/// What everybody can read who reaches this address.
+fn exposed(address: SocketAddr) -> DaemonFact {
+    DaemonFact::ConfigDiagnosed {
+        severity: DiagnosticSeverity::Warning,
+        code: "listen-exposed".into(),
+        place: String::new(),
+        message: format!(
+            "the HTTP server listens on {address}, which is not loopback: whoever reaches it can read the state of all \
+             virtual routers and servers, their addresses and interfaces, and what happened (no password is among it, \
+             and nothing can be changed)"
+        ),
     }
 }

@@ -106,25 +106,6 @@ fn a_worker_that_hangs_is_found_before_a_peer_takes_over() -> Result<()> {
 }
 
 #[test]
-fn a_busy_worker_that_gets_no_processor_is_not_shot() -> Result<()> {
-    let scene = Scene::new("starved")?;
-    let daemon = scene.master(&quick().version_3(""), &[])?;
-    let worker = scene.worker()?;
-    // Every processor has more to do than it can, for longer than a hang may last.
-    let processors = std::thread::available_parallelism()?.get();
-    let spin = "end=$(($(date +%s) + 6)); while [ $(date +%s) -lt $end ]; do :; done";
-    let busy = (0..8 * processors).map(|i| scene.host.spawn(&format!("busy-{i}"), "sh", &["-c", spin]));
-    let busy = busy.collect::<Result<Vec<_>>>()?;
-    for mut process in busy {
-        process.wait(wait::LONG)?;
-    }
-    assert_eq!(scene.worker()?, worker);
-    let log = daemon.process().log();
-    assert!(!log.contains("The worker hangs"), "{log}");
-    Ok(())
-}
-
-#[test]
 fn while_no_worker_comes_to_life_the_addresses_are_on_one_host_only() -> Result<()> {
     let lab = Lab::new("no-worker")?;
     let (_lan, hosts) = lab.routers(2)?;
