@@ -31,7 +31,6 @@ pub mod render;
 #[cfg(feature = "test-support")]
 pub mod sample;
 pub mod settings;
-pub mod subject;
 pub mod world;
 
 pub use counters::Counters;
@@ -40,4 +39,5 @@ pub use fact::Fact;
 pub use health::Health;
 pub use history::{FileSettings, History};
 pub use hub::{Bus, BusSettings, Hub, Reader, Seen, Watcher, WeakBus};
+pub use keepwatch_model::subject;
 pub use world::World;
