@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::protocol::{Answer, Question};
+use crate::terminal::plain;
 
 /// Why the daemon gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Nobody listens there.
-    #[error("no daemon answers at {}: {source}\nIs keepwatchd running? Name its socket with --socket.", path.display())]
+    #[error("No daemon answers at the socket {}: {}.\nIs keepwatchd running? Name its socket with --socket.", path.display(), plain(source))]
     NotRunning {
         /// The socket.
         path: PathBuf,
@@ -19,13 +20,13 @@ pub enum ClientError {
         source: io::Error,
     },
     /// Not allowed to ask.
-    #[error("{}: permission denied: only root may ask the daemon", .0.display())]
+    #[error("The socket {} is for root alone: ask as root.", .0.display())]
     NotAllowed(PathBuf),
     /// It stopped answering.
-    #[error("the daemon does not answer: {0}")]
+    #[error("The daemon does not answer: {}.", plain(.0))]
     Silent(io::Error),
     /// It said something else than an answer: another version, perhaps.
-    #[error("not an answer: {0}")]
+    #[error("What the daemon answers is not understood (is it of another version?): {0}.")]
     Garbled(serde_json::Error),
     /// The daemon's own refusal.
     #[error("{0}")]

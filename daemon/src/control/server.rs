@@ -4,14 +4,16 @@
 //! [`FOLLOWERS`] may stay. When all places are taken, a further client gets that of the longest idle one.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use keepwatch_bus::{Event, Reader, render};
+use keepwatch_bus::{Event, Reader, own_file, render};
 use keepwatch_export::{Guarded, Place, Places};
+use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, socket};
+use nix::sys::stat::{Mode, fchmod};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader, WriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
@@ -43,17 +45,11 @@ impl Server {
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory)?;
         }
-        if UnixStream::connect(path).await.is_ok() {
+        if !path.is_symlink() && UnixStream::connect(path).await.is_ok() {
             return Err(io::Error::new(io::ErrorKind::AddrInUse, "another daemon listens there"));
         }
-        match std::fs::symlink_metadata(path) {
-            Ok(there) if std::os::unix::fs::FileTypeExt::is_socket(&there.file_type()) => {
-                std::fs::remove_file(path)?
-            }
-            _ => {}
-        }
-        let listener = UnixListener::bind(path)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        own_file::clear_for_socket(path)?;
+        let listener = UnixListener::from_std(listen(path)?.into())?;
         Ok(Self { listener, path: path.to_path_buf() })
     }
 
@@ -83,6 +79,16 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
     }
+}
+
+/// A listening socket that nobody else may connect to, not even in its first moment: it gets its mode before its name.
+fn listen(path: &Path) -> io::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    fchmod(&socket, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    socket::listen(&socket, Backlog::new(CLIENTS as i32)?)?;
+    Ok(socket)
 }
 
 /// Where answers go.

@@ -76,6 +76,7 @@ pub fn run(settings: SupervisorSettings, log: &mut Sinks, ready: impl FnOnce()) 
         patience: None,
         absence: None,
         left_on: None,
+        taken_off: 0,
         phase: Phase::Running(worker),
     };
     supervisor.write_worker_pids();
@@ -125,6 +126,8 @@ struct Supervisor<'a, F: FnOnce()> {
     absence: Option<Absence>,
     /// Why some could not be taken off; it is tried again.
     left_on: Option<String>,
+    /// How many were taken off since a worker last ran.
+    taken_off: usize,
     phase: Phase,
 }
 
@@ -225,6 +228,7 @@ impl<F: FnOnce()> Supervisor<'_, F> {
                 }
                 Report::Removed(at) => self.placed.remove(&at),
                 Report::Ready => {
+                    self.taken_off = 0;
                     self.first = false;
                     self.starting = false;
                     let reload = std::mem::take(&mut self.reload_later);
@@ -307,9 +311,7 @@ impl<F: FnOnce()> Supervisor<'_, F> {
             None => {
                 self.left_on = None;
                 self.log.now(Severity::Warning, &off);
-                if let Phase::Waiting { reason, .. } = &mut self.phase {
-                    *reason = format!("{reason}; its {} addresses were taken off meanwhile", taken.off);
-                }
+                self.taken_off += taken.off;
                 true
             }
             Some(error) => {
@@ -356,7 +358,11 @@ impl<F: FnOnce()> Supervisor<'_, F> {
 
     fn respawn(&mut self, reason: String, now: Instant) {
         self.first = false;
-        match Worker::start(Some(reason.clone()), self.settings.listeners) {
+        let told = match self.taken_off {
+            0 => reason.clone(),
+            off => format!("{reason}; its {off} addresses were taken off meanwhile"),
+        };
+        match Worker::start(Some(told), self.settings.listeners) {
             Ok(worker) => {
                 self.phase = Phase::Running(worker);
                 self.starting = true;

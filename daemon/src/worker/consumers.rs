@@ -208,7 +208,7 @@ impl Consumers {
         bus: &Bus,
         handed_in: Option<TcpListener>,
     ) -> Result<(), String> {
-        let listener = match (handed_in, settings.listen(config)?) {
+        let listener = match (handed_in, settings.listen(config)) {
             (Some(listener), _) => listener,
             (None, None) => return Ok(()),
             (None, Some(address)) => {
