@@ -252,6 +252,11 @@ impl Cli {
         Self::from_arg_matches(&matches)
     }
 
+    /// Where virtual servers are programmed.
+    pub fn dataplane(&self) -> DataplaneKind {
+        self.dataplane.unwrap_or(DataplaneKind::Ipvs)
+    }
+
     /// Makes every path absolute, as seen from `directory`.
     pub fn absolute(mut self, directory: &Path) -> Self {
         // Braces may hold whole paths: `{/etc/a.conf,/etc/b.conf}`.

@@ -4,13 +4,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::cli::{self, Cli};
 use crate::logging::sink::Sinks;
 use crate::logging::{LogSettings, Severity};
 use crate::stage::{self, Stage};
 use crate::supervisor::{self, EXIT_FATAL, SupervisorSettings};
+use crate::worker::rights;
 use crate::{config_test, detach, paths, signals, systemd, terminal, worker};
 
 /// The whole of `keepwatchd`.
@@ -82,6 +83,11 @@ fn supervise(cli: &Cli, listeners: usize, ready: impl FnOnce()) -> Result<i32> {
     }
     let mut log = Sinks::open(&LogSettings::of(cli));
     log.now(Severity::Info, format!("Starting keepwatchd v{}", env!("CARGO_PKG_VERSION")));
+    if let Some(lacking) = Some(cli).filter(|cli| !cli.check).and_then(|cli| rights::lacking(cli.dataplane()))
+    {
+        log.now(Severity::Error, &lacking);
+        bail!(lacking);
+    }
     let settings = SupervisorSettings {
         respawn: !cli.dont_respawn,
         release: !cli.dont_release_vrrp,

@@ -63,6 +63,7 @@ impl Places {
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
         let activity = Arc::new(Activity { last: AtomicU64::new(self.now()), streams: AtomicUsize::new(0) });
         let place = Place(Arc::new(Taken { id, places: self.clone(), activity: activity.clone() }));
+        let held = place.clone();
         let conversation = conversation(place);
         let mut clients = self.clients();
         while clients.len() >= self.0.most
@@ -73,7 +74,10 @@ impl Places {
             }
         }
         // It ends only after this: it needs the same lock to give its place back.
-        let conversation = all.spawn(conversation);
+        let conversation = all.spawn(async move {
+            let _held = held;
+            conversation.await;
+        });
         clients.insert(id, Client { activity, conversation });
     }
 

@@ -26,6 +26,8 @@ pub enum Report {
     Removed(VirtualAddress),
     /// Everything runs.
     Ready,
+    /// The configuration needs another worker, one that has given nothing up yet: why.
+    Replace(String),
     /// A reload was begun.
     Reloading,
     /// A reload is over, well or not.
@@ -46,6 +48,7 @@ impl fmt::Display for Report {
             Self::Placed(at) => write!(f, "placed {} {} {}", at.address, at.prefix, at.interface),
             Self::Removed(at) => write!(f, "removed {} {} {}", at.address, at.prefix, at.interface),
             Self::Ready => f.write_str("ready"),
+            Self::Replace(why) => write!(f, "replace {}", why.replace('\n', " ")),
             Self::Reloading => f.write_str("reloading"),
             Self::Reloaded => f.write_str("reloaded"),
         }
@@ -75,6 +78,7 @@ impl Report {
             "placed" => parse_address(&mut words).map(Self::Placed),
             "removed" => parse_address(&mut words).map(Self::Removed),
             "ready" => Some(Self::Ready),
+            "replace" => Some(Self::Replace(words.collect::<Vec<_>>().join(" "))),
             "reloading" => Some(Self::Reloading),
             "reloaded" => Some(Self::Reloaded),
             _ => None,
@@ -107,6 +111,7 @@ mod tests {
             Report::Placed(at.clone()),
             Report::Removed(at),
             Report::Ready,
+            Report::Replace("it needs CAP_SETUID".into()),
             Report::Reloading,
             Report::Reloaded,
         ] {

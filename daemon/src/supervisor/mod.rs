@@ -244,6 +244,10 @@ impl<F: FnOnce()> Supervisor<'_, F> {
                         ready();
                     }
                 }
+                Report::Replace(why) => {
+                    self.log.now(Severity::Info, format!("Another worker takes over: {why}"));
+                    worker.give_way(format!("gave way to another, for {why}"));
+                }
                 Report::Reloading => systemd::notify(&systemd::reloading()),
                 Report::Reloaded => systemd::notify("READY=1"),
             }
@@ -343,6 +347,8 @@ impl<F: FnOnce()> Supervisor<'_, F> {
         if let Some(status) = end.status.filter(|status| self.first && *status != 0) {
             // It never ran: what it needs is missing, and it has said what. Trying again would change nothing.
             self.phase = Phase::Over(status);
+        } else if end.gave_way {
+            self.respawn(end.reason.clone(), now);
         } else if self.settings.respawn {
             let wait = self.back_off.died(end.lived);
             self.log.now(

@@ -31,6 +31,8 @@ pub(super) struct End {
     pub(super) lived: Duration,
     /// When it last gave a sign of life.
     pub(super) silent: Instant,
+    /// It asked for another in its place.
+    pub(super) gave_way: bool,
 }
 
 pub(super) struct Worker {
@@ -41,6 +43,7 @@ pub(super) struct Worker {
     started: Instant,
     patience: Option<Duration>,
     blamed: Option<(String, Instant)>,
+    gives_way: bool,
 }
 
 impl Worker {
@@ -56,6 +59,7 @@ impl Worker {
             started,
             patience: None,
             blamed: None,
+            gives_way: false,
         })
     }
 
@@ -84,6 +88,13 @@ impl Worker {
     /// Says why it is about to be killed, and since when it has been silent.
     pub(super) fn blame(&mut self, reason: String, silent: Instant) {
         self.blamed = Some((reason, silent));
+    }
+
+    /// Ends it at its own wish, with everything in place for the next one.
+    pub(super) fn give_way(&mut self, reason: String) {
+        self.gives_way = true;
+        self.blame(reason, Instant::now());
+        self.kill();
     }
 
     /// Starts to watch its beats anew.
@@ -146,7 +157,13 @@ impl Worker {
     pub(super) fn ended(&mut self) -> Option<End> {
         let status = self.child.try_wait().ok()??;
         let (reason, silent) = self.blamed.take().unwrap_or_else(|| (describe(status), Instant::now()));
-        Some(End { status: status.code(), reason, lived: self.started.elapsed(), silent })
+        Some(End {
+            status: status.code(),
+            reason,
+            lived: self.started.elapsed(),
+            silent,
+            gave_way: self.gives_way,
+        })
     }
 }
 

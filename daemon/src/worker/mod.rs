@@ -7,6 +7,7 @@
 //! | [`publishers`] | what acts: virtual routers, checkers, the IPVS engine |
 //! | [`consumers`] | what watches: log, history, control socket, HTTP, SNMP, mail |
 //! | [`reload`] | from one configuration to the next |
+//! | [`rights`] | which capabilities it keeps |
 //! | [`pulse`] | the line to the supervisor, and beats over it |
 //! | [`placed`] | which addresses are where, for the supervisor |
 //!
@@ -21,6 +22,7 @@ mod placed;
 pub mod publishers;
 pub mod pulse;
 pub mod reload;
+pub(crate) mod rights;
 mod services;
 pub mod settings;
 mod signals;
@@ -47,6 +49,7 @@ use consumers::{Consumers, Earlier};
 use publishers::Publishers;
 use pulse::{Line, ToSupervisor};
 use reload::{AtStart, Extent, Reload};
+use rights::Rights;
 use settings::Settings;
 use signals::{Asked, Signals};
 
@@ -74,13 +77,15 @@ pub fn run(cli: Cli, reason: Option<String>) -> Result<i32> {
         // Before there is any other thread: they all live where this one does.
         namespace::enter(name)?;
     }
+    let rights = Rights::needed(&settings, &accepted.config);
+    rights.keep().context("giving up capabilities")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .thread_name("keepwatch")
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    let status = runtime.block_on(Worker::live(settings, accepted, reason, line, handed_in));
+    let status = runtime.block_on(Worker::live(settings, accepted, rights, reason, line, handed_in));
     runtime.shutdown_timeout(LAST_TASKS);
     status
 }
@@ -105,12 +110,14 @@ struct Worker {
     consumers: Consumers,
     at_start: AtStart,
     extent: Extent,
+    rights: Rights,
 }
 
 impl Worker {
     async fn live(
         settings: Settings,
         accepted: Accepted,
+        rights: Rights,
         restart: Option<String>,
         (to_supervisor, line): (ToSupervisor, Line),
         handed_in: Option<TcpListener>,
@@ -152,7 +159,7 @@ impl Worker {
         let settings = Arc::new(settings);
         // A large configuration takes room, and its sources with it.
         drop(accepted);
-        Self { settings, to_supervisor, bus, publishers, consumers, at_start, extent }
+        Self { settings, to_supervisor, bus, publishers, consumers, at_start, extent, rights }
             .until_stopped(signals)
             .await
     }

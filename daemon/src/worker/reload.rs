@@ -10,6 +10,7 @@ use keepwatch_config::model::{Name, Observability, ProcessScheduling};
 use tokio::task::{JoinError, JoinHandle};
 
 use super::configuration::{self, Accepted};
+use super::rights::Rights;
 use super::settings::Settings;
 use super::{Worker, placed};
 use crate::supervisor::line::Report;
@@ -71,6 +72,11 @@ impl Worker {
     }
 
     fn adopt(&mut self, accepted: Accepted) {
+        if let Some(lacking) = self.rights.lack(&Rights::needed(&self.settings, &accepted.config)) {
+            // What was given up does not come back; another one begins with everything, and with this configuration.
+            self.to_supervisor.say(Report::Replace(format!("a configuration that needs {lacking}")));
+            return;
+        }
         let patience = placed::patience(&accepted.config).filter(|_| self.settings.vrrp());
         self.to_supervisor.say(Report::Patience(patience));
         self.extent = Extent::of(&self.settings, &accepted.config);

@@ -38,7 +38,7 @@ impl Settings {
 
     /// Where virtual servers are programmed.
     pub fn dataplane(&self) -> DataplaneKind {
-        self.cli.dataplane.unwrap_or(DataplaneKind::Ipvs)
+        self.cli.dataplane()
     }
 
     /// The control socket.
