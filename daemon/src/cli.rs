@@ -97,7 +97,7 @@ pub struct Cli {
     pub snmp: bool,
 
     /// Socket of the SNMP master agent
-    #[arg(short = 'A', long = "snmp-agent-socket", value_name = "SOCKET")]
+    #[arg(short = 'A', long = "snmp-agent-socket", value_name = "SOCKET", value_parser = parse_agent)]
     pub snmp_agent_socket: Option<String>,
 
     /// Which lines that begin with @ID count [default: the host's name]
@@ -198,6 +198,11 @@ pub enum Listen {
     Nowhere,
     /// At this address.
     At(SocketAddr),
+}
+
+/// An address of a master agent, in the words in which it was given.
+fn parse_agent(text: &str) -> Result<String, snmp_agentx::address::AddressError> {
+    text.parse::<snmp_agentx::Address>().map(|_| text.to_owned())
 }
 
 /// An address with or without port: `127.0.0.1:9165`, `::1`, `[::]:80`; or none.
