@@ -12,12 +12,12 @@ use crate::terminal::plain;
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Nobody listens there.
-    #[error("No daemon answers at the socket {}: {}.\nIs keepwatchd running? Name its socket with --socket.", path.display(), plain(source))]
+    #[error("No daemon answers at the socket {}: {}.\nIs keepwatchd running? Name its socket with --socket.", path.display(), plain(error))]
     NotRunning {
         /// The socket.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// Not allowed to ask.
     #[error("The socket {} is for root alone: ask as root.", .0.display())]
@@ -43,9 +43,9 @@ pub struct Answers {
 /// # Errors
 /// When no daemon listens there.
 pub fn ask(socket: &Path, question: &Question, patience: Option<Duration>) -> Result<Answers, ClientError> {
-    let mut stream = UnixStream::connect(socket).map_err(|source| match source.kind() {
+    let mut stream = UnixStream::connect(socket).map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => ClientError::NotAllowed(socket.to_path_buf()),
-        _ => ClientError::NotRunning { path: socket.to_path_buf(), source },
+        _ => ClientError::NotRunning { path: socket.to_path_buf(), error },
     })?;
     stream.set_read_timeout(patience).map_err(ClientError::Silent)?;
     let mut line = serde_json::to_vec(question).map_err(ClientError::Garbled)?;
