@@ -1,8 +1,8 @@
 //! What happens to the daemon as a whole: its life, its configuration, its history file.
 
+use keepwatch_model::Severity;
 use serde::{Deserialize, Serialize};
 
-use super::DiagnosticSeverity;
 use crate::settings::DaemonSettings;
 
 /// What happens to the daemon as a whole: its life, its configuration, its history file.
@@ -51,7 +51,7 @@ pub enum DaemonFact {
     /// A configuration that came into force has a mistake, or something worth knowing.
     ConfigDiagnosed {
         /// How bad it is.
-        severity: DiagnosticSeverity,
+        severity: Severity,
         /// Stable name of the kind of diagnostic: `unknown-keyword`.
         code: String,
         /// Where: `file:line:column`; empty where it is about the whole.
