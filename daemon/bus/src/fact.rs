@@ -8,7 +8,9 @@ pub use consumer::ConsumerFact;
 pub use daemon::DaemonFact;
 pub use ipvs::IpvsFact;
 pub use link::LinkFact;
-pub use reasons::{AdvertError, AnnounceOccasion, Drift, HoldReason, LinkDownReason, ScriptOutcome};
+pub use reasons::{
+    AdvertError, AnnounceOccasion, Drift, HoldReason, LinkDownReason, ScriptOutcome, TableChange,
+};
 pub use service::ServiceFact;
 pub use vrrp::VrrpFact;
 
