@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -89,7 +89,7 @@ impl LogFile {
         self.file.write_all(text.as_bytes())
     }
 
-    fn open(path: &PathBuf) -> io::Result<File> {
+    fn open(path: &Path) -> io::Result<File> {
         own_file::append(path, own_file::PRIVATE)
     }
 }

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use keepwatch_bus::fact::{ConsumerFact, DaemonFact, DiagnosticSeverity};
+use keepwatch_bus::fact::{ConsumerFact, DaemonFact};
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, BusSettings, Event, FileSettings, Hub, Reader, history};
-use keepwatch_config::Config;
+use keepwatch_config::{Config, Severity};
 use keepwatch_mib::Parts;
 use keepwatch_notify::MailSettings;
 use keepwatch_notify::postman::{self, Patience};
@@ -258,7 +258,7 @@ impl Consumers {
 /// What everybody can read who reaches this address.
 fn exposed(address: SocketAddr) -> DaemonFact {
     DaemonFact::ConfigDiagnosed {
-        severity: DiagnosticSeverity::Warning,
+        severity: Severity::Warning,
         code: "listen-exposed".into(),
         place: String::new(),
         message: format!(
