@@ -6,14 +6,11 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::Arc,
 };
 
 use keepwatch_bus::{
-    Counters,
-    counters::ServiceCounters,
     settings::{RealServerSettings, ServiceSettings},
-    subject::{Family, Protocol, RealKey, ServiceKey},
+    subject::{Family, Protocol, ServiceKey},
 };
 use keepwatch_config::model::{self, Config, GroupEntry, Tunnel, TunnelChecksum, VirtualServerKey};
 
@@ -75,32 +72,6 @@ pub struct Server {
     pub checked: bool,
     /// What the world is told of it.
     pub settings: RealServerSettings,
-}
-
-/// Where traffic is counted.
-#[derive(Debug, Clone, Default)]
-pub struct Meters {
-    /// Of each service.
-    pub services: BTreeMap<ServiceKey, Arc<ServiceCounters>>,
-    /// Of each real server.
-    pub servers: BTreeMap<RealKey, Arc<ServiceCounters>>,
-}
-
-impl Meters {
-    /// The counters of these virtual servers.
-    #[must_use]
-    pub fn resolve(definitions: &[Definition], counters: &Counters) -> Self {
-        let mut meters = Self::default();
-        for (definition, service) in
-            definitions.iter().flat_map(|d| d.entries.iter().map(move |entry| (d, *entry)))
-        {
-            meters.services.insert(service, counters.services.resolve(&service));
-            for real in definition.servers.keys().map(|real| RealKey { service, real: *real }) {
-                meters.servers.insert(real, counters.reals.resolve(&real));
-            }
-        }
-        meters
-    }
 }
 
 /// A sorry server.
