@@ -6,7 +6,7 @@ use std::time::Duration;
 use keepwatch_bus::mailbox::Receiver;
 use keepwatch_bus::subject::{Name, VrrpState};
 use keepwatch_bus::{Bus, Counters, EventId, Reader};
-use keepwatch_check::{Checkers, Health};
+use keepwatch_check::{Checkers, HealthChanges};
 use keepwatch_config::Config;
 use keepwatch_config::model::{LvsFlushOnStop, VirtualServer};
 use keepwatch_ipvs::{Desired, Engine, EngineSettings, Farewell, SyncRole};
@@ -69,7 +69,7 @@ impl Services {
         // First the table, then who may be in it: a checker that is new finds its real server there.
         self.engine.apply(Desired::from_config(config, counters), Some(cause));
         let key = |server: &VirtualServer| keepwatch_ipvs::service_key(config, server);
-        self.checkers.apply(keepwatch_check::definitions(config, key, counters));
+        self.checkers.apply(keepwatch_check::definitions(config, key, counters), Some(cause));
     }
 
     /// Stops checking, and takes the virtual servers out of the table unless they shall stay.
@@ -87,9 +87,9 @@ impl Services {
 }
 
 /// What checkers say, to the engine.
-async fn report(mut health: Health, engine: Engine) {
+async fn report(mut health: HealthChanges, engine: Engine) {
     while let Some(change) = health.recv().await {
-        engine.report(change.real, change.up, change.cause);
+        engine.report(change.real, change.health, change.cause);
     }
 }
 
