@@ -17,6 +17,9 @@ use crate::subject::{CheckerKey, Name, RealKey, ServiceKey, VirtualAddress, Vrrp
 
 mod fold;
 mod keyed;
+mod order;
+
+pub use order::{Placed, from_position};
 
 /// Everything that is known, at one version.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -34,13 +37,13 @@ pub struct World {
     /// Interfaces that matter to a virtual router.
     #[serde(with = "keyed")]
     pub interfaces: IndexMap<Name, Interface>,
-    /// Virtual routers; sort by `settings.position` for the order of the configuration.
+    /// Virtual routers, in the order of the configuration.
     #[serde(with = "keyed")]
     pub instances: IndexMap<Name, Instance>,
-    /// Sync groups.
+    /// Sync groups, likewise.
     #[serde(with = "keyed")]
     pub groups: IndexMap<Name, Group>,
-    /// Virtual servers.
+    /// Virtual servers, likewise.
     #[serde(with = "keyed")]
     pub services: IndexMap<ServiceKey, Service>,
     /// Mail.
@@ -154,7 +157,7 @@ pub struct Service {
     pub sorry: bool,
     /// Last change of quorum.
     pub changed: Option<Change>,
-    /// Its real servers.
+    /// Its real servers, in the order of the configuration.
     #[serde(with = "keyed")]
     pub reals: IndexMap<SocketAddr, RealServer>,
 }
@@ -299,23 +302,17 @@ pub struct SnmpState {
 impl World {
     /// Virtual routers in the order of the configuration.
     pub fn instances_in_order(&self) -> Vec<&Instance> {
-        let mut all: Vec<_> = self.instances.values().collect();
-        all.sort_by_key(|i| i.settings.position);
-        all
+        self.instances.values().collect()
     }
 
     /// Sync groups in the order of the configuration.
     pub fn groups_in_order(&self) -> Vec<&Group> {
-        let mut all: Vec<_> = self.groups.values().collect();
-        all.sort_by_key(|g| g.settings.position);
-        all
+        self.groups.values().collect()
     }
 
     /// Virtual servers in the order of the configuration.
     pub fn services_in_order(&self) -> Vec<&Service> {
-        let mut all: Vec<_> = self.services.values().collect();
-        all.sort_by_key(|s| s.settings.position);
-        all
+        self.services.values().collect()
     }
 
     /// A real server of a virtual server.
@@ -342,8 +339,6 @@ impl World {
 impl Service {
     /// Real servers in the order of the configuration.
     pub fn reals_in_order(&self) -> Vec<&RealServer> {
-        let mut all: Vec<_> = self.reals.values().collect();
-        all.sort_by_key(|r| r.settings.position);
-        all
+        self.reals.values().collect()
     }
 }

@@ -6,6 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use jiff::Timestamp;
 use keepwatch_bus::fact::{
     AdvertError, AnnounceOccasion, ConsumerFact, DaemonFact, Drift, IpvsFact, LinkDownReason, LinkFact,
@@ -13,6 +14,7 @@ use keepwatch_bus::fact::{
 };
 use keepwatch_bus::settings::*;
 use keepwatch_bus::subject::*;
+use keepwatch_bus::world::{Placed, from_position};
 use keepwatch_bus::{BusSettings, Event, EventId, Fact, Hub, World, render, sample};
 use proptest::prelude::*;
 
@@ -232,6 +234,20 @@ fn fact() -> impl Strategy<Value = Fact> {
     prop_oneof![vrrp().prop_map(Fact::from), service_facts().prop_map(Fact::from), other()]
 }
 
+/// Whatever has a place in the configuration lies in that order, and is found by its place.
+fn is_in_order(world: &World) -> bool {
+    fn sorted<K, V: Placed>(map: &IndexMap<K, V>) -> bool {
+        map.values().is_sorted_by_key(Placed::position)
+            && map
+                .values()
+                .all(|v| from_position(map, v.position()).is_some_and(|f| f.position() == v.position()))
+    }
+    sorted(&world.instances)
+        && sorted(&world.groups)
+        && sorted(&world.services)
+        && world.services.values().all(|service| sorted(&service.reals))
+}
+
 proptest! {
     #[test]
     fn the_recorded_events_give_the_live_world(
@@ -257,6 +273,7 @@ proptest! {
                 prop_assert!(!log.text.contains('\n'));
             }
             world.apply(&again);
+            prop_assert!(is_in_order(&world), "after {:?}", event.fact);
         }
         prop_assert_eq!(&world, &*reader.world());
         let json = serde_json::to_string(&world).unwrap();

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::order::settle;
 use super::{Change, Checker, Group, Hung, Instance, Interface, RealServer, Refusal, Service, World};
 use crate::event::Event;
 use crate::fact::{ConsumerFact, DaemonFact, Fact, IpvsFact, LinkFact, ServiceFact, VrrpFact};
@@ -65,23 +66,26 @@ fn link(w: &mut World, fact: &LinkFact, change: Change) {
 /// Facts of virtual routers and groups.
 fn vrrp(w: &mut World, fact: &VrrpFact, change: Change) {
     match fact {
-        VrrpFact::InstanceConfigured { instance, settings } => match w.instances.get_mut(instance) {
-            Some(known) => known.settings = (**settings).clone(),
-            None => {
-                let new = Instance {
-                    name: instance.clone(),
-                    state: VrrpState::Init,
-                    wanted: first_wish(settings),
-                    priority: settings.priority,
-                    settings: (**settings).clone(),
-                    master: None,
-                    addresses: Vec::new(),
-                    changed: None,
-                    transitions: 0,
-                };
-                w.instances.insert(instance.clone(), new);
+        VrrpFact::InstanceConfigured { instance, settings } => {
+            match w.instances.get_mut(instance) {
+                Some(known) => known.settings = (**settings).clone(),
+                None => {
+                    let new = Instance {
+                        name: instance.clone(),
+                        state: VrrpState::Init,
+                        wanted: first_wish(settings),
+                        priority: settings.priority,
+                        settings: (**settings).clone(),
+                        master: None,
+                        addresses: Vec::new(),
+                        changed: None,
+                        transitions: 0,
+                    };
+                    w.instances.insert(instance.clone(), new);
+                }
             }
-        },
+            settle(&mut w.instances, instance);
+        }
         VrrpFact::InstanceUnconfigured { instance } => {
             w.instances.shift_remove(instance);
         }
@@ -94,6 +98,7 @@ fn vrrp(w: &mut World, fact: &VrrpFact, change: Change) {
                     w.groups.insert(group.clone(), new);
                 }
             }
+            settle(&mut w.groups, group);
         }
         VrrpFact::GroupUnconfigured { group } => {
             w.groups.shift_remove(group);
@@ -200,6 +205,7 @@ fn service(w: &mut World, fact: &ServiceFact, change: Change) {
                     w.services.insert(*service, new);
                 }
             }
+            settle(&mut w.services, service);
         }
         ServiceFact::VirtualServerUnconfigured { service } => {
             w.services.shift_remove(service);
@@ -226,6 +232,7 @@ fn service(w: &mut World, fact: &ServiceFact, change: Change) {
                     s.reals.insert(real.real, new);
                 }
             }
+            settle(&mut s.reals, &real.real);
         }
         ServiceFact::RealServerUnconfigured { real } => {
             if let Some(s) = w.services.get_mut(&real.service) {
