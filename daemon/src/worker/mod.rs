@@ -8,6 +8,7 @@
 //! | [`consumers`] | what watches: log, history, control socket, HTTP, SNMP, mail |
 //! | [`reload`] | from one configuration to the next |
 //! | [`pulse`] | beats for the supervisor |
+//! | `standstill` | beats of what virtual routers do not depend on |
 //!
 //! Order matters twice. At the start, what acts comes before what watches, for failover must not wait for a
 //! listener. At the end, what acts stops first, so that what watches can still tell of it.
@@ -22,6 +23,7 @@ pub mod reload;
 mod services;
 pub mod settings;
 mod signals;
+mod standstill;
 mod virtual_routers;
 
 use std::net::TcpListener;
@@ -140,6 +142,7 @@ impl Worker {
         tokio::spawn(pulse::runtime_beat(runtime_beat.clone()));
         let beats = [publishers.heartbeat(), Some(hub_beat), Some(runtime_beat)];
         to_supervisor.clone().beat(beats).context("starting the pulse")?;
+        standstill::watch(publishers.aside(), bus.downgrade()).context("starting to watch the rest")?;
         consumers.open(&settings, config, &bus, handed_in).await;
         if settings.cli.dump_conf {
             // Nobody may be there to read it.

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use keepwatch_bus::beat::{self, Beat, PARTS};
 use keepwatch_bus::mailbox::Receiver;
 use keepwatch_bus::subject::{Name, VrrpState};
 use keepwatch_bus::{Bus, Counters, EventId, Reader};
@@ -70,6 +71,11 @@ impl Services {
         self.engine.apply(Desired::from_config(config, counters), Some(cause));
         let key = |server: &VirtualServer| keepwatch_ipvs::service_key(config, server);
         self.checkers.apply(keepwatch_check::definitions(config, key, counters), Some(cause));
+    }
+
+    /// How engine and checkers show that they live.
+    pub(super) fn beats(&self) -> [(&'static str, Beat); PARTS.len()] {
+        [(beat::CHECKERS, self.checkers.beat()), (beat::IPVS, self.engine.beat())]
     }
 
     /// Stops checking, and takes the virtual servers out of the table unless they shall stay.
