@@ -37,7 +37,7 @@ mod settings;
 mod step;
 
 pub use dataplane::{AUDIT_PERIOD, DataplaneKind};
-pub use definition::{Definition, Server, Sorry, definitions, entries, service_key};
+pub use definition::{Definition, Server, Sorry, definitions};
 pub use diff::diff;
 pub use engine::{Desired, Engine, EngineSettings, Farewell};
 pub use kernel::{Kernel, KernelError, Snapshot, SyncDaemon, SyncRole, Timeouts};
