@@ -89,6 +89,47 @@ fn in_order(all: &str, texts: &[&str]) -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_server_that_nobody_checks_is_told_as_unchecked_everywhere() -> Result<()> {
+    let lab = Lab::new("dataplane-unchecked")?;
+    let host = lab.host("director")?;
+    let _three = web(&host, 3)?;
+    // A checker that is not built, none at all, and one that works.
+    let config = VIRTUAL_SERVER
+        .replacen("TCP_CHECK { connect_timeout 2 }", "PING_CHECK { }", 1)
+        .replace("sorry_server 127.0.0.9 8080", "real_server 127.0.0.4 8080 {\n weight 1\n }");
+    let daemon = Keepwatchd::on(&host).config(config).flags(&["--check", "--dataplane", "memory"]).start()?;
+    daemon.wait_for_log("TCP connection to [127.0.0.3]:tcp:8080 success.")?;
+    let status = daemon.answer(&["status"])?;
+    let state = |server: &str| {
+        let line = status.lines().find(|line| line.contains(server)).unwrap_or_default();
+        line.split_whitespace().nth(1).unwrap_or_default().to_owned()
+    };
+    for (server, expected, up) in [
+        ("127.0.0.2:8080", "unchecked", None),
+        ("127.0.0.4:8080", "unchecked", None),
+        ("127.0.0.3:8080", "up", Some(1.0)),
+    ] {
+        ensure!(state(server) == expected, "{server} is not {expected} in\n{status}");
+        let why = daemon.answer(&["why", server])?;
+        ensure!(why.contains(&format!(": {expected} (weight ")), "{server} is not {expected} in\n{why}");
+        let page = daemon.get("/")?.body;
+        let row = page.lines().find(|line| line.contains(&format!("\"real\">{server}"))).unwrap_or_default();
+        ensure!(row.contains(&format!(">{expected}<")), "{server} is not {expected} in\n{page}");
+        let label = format!("real_server=\"{server}\"");
+        let is = daemon.metric("keepwatch_real_server_up", &[&label]);
+        ensure!(is == up, "keepwatch_real_server_up of {server} is {is:?}");
+        let checked = daemon.metric("keepwatch_real_server_checked", &[&label]);
+        ensure!(checked == Some(f64::from(u8::from(up.is_some()))), "{server}: {checked:?}");
+    }
+    ensure!(status.contains("1 of 3 real servers up, 2 unchecked"), "{status}");
+    let unchecked = daemon.metric("keepwatch_virtual_server_real_servers", &["state=\"unchecked\""]);
+    ensure!(unchecked == Some(2.0), "{unchecked:?}");
+    let world = daemon.get("/api/v1/world")?.body;
+    ensure!(world.matches("\"checked\":false").count() == 2, "{world}");
+    Ok(())
+}
+
 /// Whether this kernel refuses everything. One that has IPVS is tested in the virtual machine.
 fn has_no_ipvs() -> bool {
     let none = Kernel::open().is_err();

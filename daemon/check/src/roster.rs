@@ -15,12 +15,9 @@ use keepwatch_bus::fact::ServiceFact;
 use keepwatch_bus::{
     Bus, Counters, EventId, Health,
     counters::CheckerCounters,
-    subject::{CheckerKey, RealKey, ServiceKey},
+    subject::{CheckerKey, RealKey},
 };
-use keepwatch_config::{
-    Config,
-    model::{Checker, VirtualServer},
-};
+use keepwatch_config::{Config, model::Checker};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
 use crate::{
@@ -42,17 +39,12 @@ pub struct Definition {
     pub counters: Arc<CheckerCounters>,
 }
 
-/// The definitions of a configuration's checkers. `service_key` tells by which key the rest of the daemon knows a
-/// virtual server; one that has none is not checked.
+/// The definitions of a configuration's checkers. A virtual server that answers to nothing is not checked.
 #[must_use]
-pub fn definitions(
-    config: &Config,
-    service_key: impl Fn(&VirtualServer) -> Option<ServiceKey>,
-    counters: &Counters,
-) -> Vec<Definition> {
+pub fn definitions(config: &Config, counters: &Counters) -> Vec<Definition> {
     let mut definitions = Vec::new();
-    for server in &config.virtual_servers {
-        let Some(service) = service_key(server) else { continue };
+    for (server, services) in config.services() {
+        let Some(service) = services.first().copied() else { continue };
         for real in &server.real_servers {
             for (index, checker) in (0u16..).zip(&real.checkers) {
                 let kind = checker.kind.keyword().into();

@@ -89,13 +89,12 @@ pub struct Sorry {
 #[must_use]
 pub fn definitions(config: &Config) -> Vec<Definition> {
     (1..)
-        .zip(&config.virtual_servers)
-        .filter_map(|(position, server)| define(config, position, server))
+        .zip(config.services())
+        .filter_map(|(position, (server, entries))| define(position, server, entries))
         .collect()
 }
 
-fn define(config: &Config, position: u32, server: &model::VirtualServer) -> Option<Definition> {
-    let entries = config.services_of(server);
+fn define(position: u32, server: &model::VirtualServer, entries: Vec<ServiceKey>) -> Option<Definition> {
     let key = *entries.first()?;
     let servers = (1..).zip(&server.real_servers).map(|(n, real)| (real.address, define_server(n, real)));
     Some(Definition {

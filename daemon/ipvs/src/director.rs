@@ -74,7 +74,10 @@ impl Director {
             };
             self.servers.insert(key, server);
         }
-        for server in old.into_values() {
+        // Consumers keep them in the order of the configuration: what is taken from its end moves nothing else.
+        let mut gone: Vec<_> = old.into_values().collect();
+        gone.sort_by_key(|server| std::cmp::Reverse(server.definition().settings.position));
+        for server in gone {
             for service in &server.definition().entries {
                 self.dirty.insert(*service);
                 self.bus.publish(cause, ServiceFact::VirtualServerUnconfigured { service: *service });

@@ -9,7 +9,7 @@ use keepwatch_bus::subject::{Name, VrrpState};
 use keepwatch_bus::{Bus, Counters, EventId, Reader};
 use keepwatch_check::{Checkers, HealthChanges};
 use keepwatch_config::Config;
-use keepwatch_config::model::{LvsFlushOnStop, VirtualServer};
+use keepwatch_config::model::LvsFlushOnStop;
 use keepwatch_ipvs::{Desired, Engine, EngineSettings, Farewell, SyncRole};
 use keepwatch_vrrp::Notice;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -69,8 +69,7 @@ impl Services {
         self.follows.send_replace(followed);
         // First the table, then who may be in it: a checker that is new finds its real server there.
         self.engine.apply(Desired::from_config(config, counters), Some(cause));
-        let key = |server: &VirtualServer| config.services_of(server).first().copied();
-        self.checkers.apply(keepwatch_check::definitions(config, key, counters), Some(cause));
+        self.checkers.apply(keepwatch_check::definitions(config, counters), Some(cause));
     }
 
     /// How engine and checkers show that they live.

@@ -95,9 +95,13 @@ impl VirtualServer {
             bus.publish(cause, ServiceFact::VirtualServerUnconfigured { service: *service });
         }
         self.tell_settings(&old, bus, cause);
-        for real in old.servers.keys().filter(|real| !self.definition.servers.contains_key(real)) {
+        let gone = old.servers.iter().filter(|(real, _)| !self.definition.servers.contains_key(real));
+        let mut gone: Vec<_> = gone.map(|(real, server)| (server.settings.position, *real)).collect();
+        // Consumers keep them in the order of the configuration: what is taken from its end moves nothing else.
+        gone.sort_unstable_by(|one, other| other.cmp(one));
+        for (_, real) in gone {
             self.say(bus, cause, |service| ServiceFact::RealServerUnconfigured {
-                real: RealKey { service, real: *real },
+                real: RealKey { service, real },
             });
         }
         for entry in after.difference(&before) {
