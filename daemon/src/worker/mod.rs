@@ -9,6 +9,7 @@
 //! | [`reload`] | from one configuration to the next |
 //! | [`rights`] | which capabilities it keeps |
 //! | [`pulse`] | the line to the supervisor, and beats over it |
+//! | `standstill` | beats of what virtual routers do not depend on |
 //! | [`parts`] | what both are made of |
 //!
 //! Order matters twice. At the start, what acts comes before what watches, for failover must not wait for a
@@ -24,6 +25,7 @@ pub mod reload;
 pub(crate) mod rights;
 pub mod settings;
 mod signals;
+mod standstill;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -145,6 +147,7 @@ impl Worker {
         tokio::spawn(pulse::runtime_beat(runtime_beat.clone()));
         let beats = [publishers.beat(), Some(hub_beat), Some(runtime_beat)];
         line.beat(beats).context("starting the pulse")?;
+        standstill::watch(publishers.aside(), bus.downgrade()).context("starting to watch the rest")?;
         consumers.open(&settings, config, &bus, handed_in).await;
         if settings.cli.dump_conf {
             // Nobody may be there to read it.
