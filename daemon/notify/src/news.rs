@@ -13,6 +13,7 @@ pub(crate) enum News<'a> {
     Stopping,
     InstanceConfigured { instance: &'a Name, settings: &'a InstanceSettings },
     InstanceRemoved { instance: &'a Name },
+    InstanceRenamed { instance: &'a Name, from: &'a Name },
     InstanceState { instance: &'a Name, to: VrrpState, priority: u8 },
     LowerPriorityHeard { instance: &'a Name },
     GroupConfigured { group: &'a Name, settings: &'a GroupSettings },
@@ -63,14 +64,18 @@ impl<'a> News<'a> {
             VrrpFact::GroupConfigured { group, settings } => Self::GroupConfigured { group, settings },
             VrrpFact::GroupUnconfigured { group } => Self::GroupRemoved { group },
             VrrpFact::GroupStateChanged { group, to, .. } => Self::GroupState { group, to: *to },
+            VrrpFact::InstanceRenamed { instance, from } => Self::InstanceRenamed { instance, from },
             VrrpFact::AdvertTimedOut { .. }
             | VrrpFact::MasterHeard { .. }
             | VrrpFact::MasterResigned { .. }
             | VrrpFact::HigherPriorityReceived { .. }
+            | VrrpFact::OtherOwner { .. }
             | VrrpFact::AdvertRejected { .. }
             | VrrpFact::PriorityChanged { .. }
             | VrrpFact::AddressAdded { .. }
             | VrrpFact::AddressRemoved { .. }
+            | VrrpFact::AddressStays { .. }
+            | VrrpFact::OwnAddress { .. }
             | VrrpFact::AddressFailed { .. }
             | VrrpFact::AddressesAnnounced { .. }
             | VrrpFact::AdvertSendFailed { .. }

@@ -82,6 +82,12 @@ impl Secretary {
                 let deleted = |_| instance_words(instance, "Deleted", "VRRP Deleted at reload");
                 known.map(deleted).into_iter().collect()
             }
+            News::InstanceRenamed { instance, from } => {
+                if let Some(known) = self.instances.remove(from) {
+                    self.instances.insert(instance.clone(), known);
+                }
+                Vec::new()
+            }
             News::GroupRemoved { group } => {
                 self.groups.remove(group);
                 Vec::new()

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 use keepwatch_bus::World;
+use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::world::{Change, Instance, RealServer, Service};
 
 use super::paint::{Paint, ago};
@@ -48,6 +49,13 @@ fn problems(out: &mut impl Write, paint: Paint, world: &World) -> io::Result<()>
     let consumers = world.failed_consumers.iter().map(|(name, why)| format!("{name}: {why}"));
     for problem in rejected.chain(ipvs).chain(history).chain(snmp).chain(mail).chain(consumers) {
         writeln!(out, "{} {problem}", paint.warn("!"))?;
+    }
+    for instance in world.instances_in_order().into_iter().filter(|instance| !instance.is_owner()) {
+        for address in &instance.own_addresses {
+            let (name, on) = (&instance.name, &address.interface);
+            let what = format!("{name}: VIP {address} is this host's own address on {on}: it stays there");
+            writeln!(out, "{} {what}", paint.warn("!"))?;
+        }
     }
     let down = world.interfaces.values().filter(|interface| !interface.up);
     for interface in down {
@@ -97,9 +105,11 @@ fn routers(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) ->
 
 /// The addresses that it carries; else whom it thinks master.
 fn addresses(paint: Paint, instance: &Instance) -> String {
-    if !instance.addresses.is_empty() {
-        let some: Vec<String> = instance.addresses.iter().take(3).map(ToString::to_string).collect();
-        let more = instance.addresses.len() - some.len();
+    let own = instance.own_addresses.iter().filter(|_| instance.state == VrrpState::Master);
+    let all: Vec<_> = instance.addresses.iter().chain(own).collect();
+    if !all.is_empty() {
+        let some: Vec<String> = all.iter().take(3).map(ToString::to_string).collect();
+        let more = all.len() - some.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         return some.join(" ") + &more;
     }

@@ -58,7 +58,11 @@ fn link(w: &mut World, fact: &LinkFact, change: Change) {
 fn vrrp(w: &mut World, fact: &VrrpFact, change: Change) {
     match fact {
         VrrpFact::InstanceConfigured { instance, settings } => match w.instances.get_mut(instance) {
-            Some(known) => known.settings = (**settings).clone(),
+            Some(known) => {
+                known.settings = (**settings).clone();
+                // They are told again.
+                known.own_addresses.clear();
+            }
             None => {
                 let new = Instance {
                     name: instance.clone(),
@@ -68,6 +72,7 @@ fn vrrp(w: &mut World, fact: &VrrpFact, change: Change) {
                     settings: (**settings).clone(),
                     master: None,
                     addresses: Vec::new(),
+                    own_addresses: Vec::new(),
                     changed: None,
                     transitions: 0,
                 };
@@ -76,6 +81,12 @@ fn vrrp(w: &mut World, fact: &VrrpFact, change: Change) {
         },
         VrrpFact::InstanceUnconfigured { instance } => {
             w.instances.shift_remove(instance);
+        }
+        VrrpFact::InstanceRenamed { instance, from } => {
+            if let Some(mut known) = w.instances.shift_remove(from) {
+                known.name = instance.clone();
+                w.instances.insert(instance.clone(), known);
+            }
         }
         VrrpFact::GroupConfigured { group, settings } => {
             let settings = (**settings).clone();
@@ -144,13 +155,22 @@ fn vrrp(w: &mut World, fact: &VrrpFact, change: Change) {
                 i.addresses.push(address.clone());
             }
         }
-        VrrpFact::AddressRemoved { instance, address } => {
+        VrrpFact::AddressRemoved { instance, address } | VrrpFact::AddressStays { instance, address, .. } => {
             if let Some(i) = w.instances.get_mut(instance) {
                 i.addresses.retain(|a| a != address);
             }
         }
+        VrrpFact::OwnAddress { instance, address, present, .. } => {
+            if let Some(i) = w.instances.get_mut(instance) {
+                i.own_addresses.retain(|a| a != address);
+                if *present {
+                    i.own_addresses.push(address.clone());
+                }
+            }
+        }
         // These happened and leave no state behind.
         VrrpFact::LowerPriorityReceived { .. }
+        | VrrpFact::OtherOwner { .. }
         | VrrpFact::AdvertRejected { .. }
         | VrrpFact::AddressFailed { .. }
         | VrrpFact::AddressesAnnounced { .. }

@@ -9,9 +9,9 @@ use keepwatch_bus::fact::AnnounceOccasion;
 use keepwatch_config::model::InterfaceAddress;
 
 use super::{Router, State};
-use crate::node::Context;
 use crate::outbox::{Announcement, Output};
 use crate::spec::{GarpTiming, Transport};
+use crate::step::Context;
 
 /// The bursts that are still to come.
 #[derive(Clone, Debug, Default)]

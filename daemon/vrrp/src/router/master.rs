@@ -11,8 +11,8 @@ use super::bursts::Bursts;
 use super::owner::Rival;
 use super::receive::Advert;
 use super::{Heard, LEAST_INTERVAL, Reaction, Router, State};
-use crate::node::Context;
 use crate::spec::Version;
+use crate::step::Context;
 
 /// What exists only in Master.
 #[derive(Clone, Debug)]
@@ -87,9 +87,13 @@ impl Router {
     pub(crate) fn master_hears(&mut self, cx: &mut Context<'_>, advert: Advert) -> Reaction {
         if advert.priority == 0 {
             // "send an ADVERTISEMENT, reset the Adver_Timer": the backups must not wait for the one that stops.
-            self.advertise_now(cx);
+            if self.may_answer(cx.now) {
+                self.advertise_now(cx);
+            }
             return Reaction::None;
         }
+        let rival = self.note_rival(cx, advert);
+        let cx = &mut cx.because(rival.or(cx.cause));
         let by_address = self.source.map_or(Ordering::Greater, |ours| advert.source.cmp(&ours));
         if advert.priority == u8::MAX && self.priority == u8::MAX && by_address == Ordering::Less {
             self.hears_rival(cx, advert);
@@ -128,18 +132,25 @@ impl Router {
         Reaction::Yielded(self.enter_backup(&mut cx.because_of(event), wait))
     }
 
+    /// Packets are answered not more than twice an interval, or a flood of them would make us flood too.
+    fn may_answer(&mut self, now: Instant) -> bool {
+        let quiet = self.interval() / 2;
+        let State::Master(master) = &mut self.state else { return false };
+        let may = master.answered.is_none_or(|at| now.saturating_duration_since(at) >= quiet);
+        if may {
+            master.answered = Some(now);
+        }
+        may
+    }
+
     /// Another believes itself master, with less right: it is told by an advertisement, and the network by a burst.
-    /// Not more than twice an interval, or a flood of such packets would make us flood too.
     fn hears_lower(&mut self, cx: &mut Context<'_>, advert: Advert) -> Reaction {
         if let Some(authenticated) = &mut self.authenticated {
             authenticated.step_over();
         }
-        let quiet = self.interval() / 2;
-        let State::Master(master) = &mut self.state else { return Reaction::None };
-        if master.answered.is_some_and(|at| cx.now.saturating_duration_since(at) < quiet) {
+        if !self.may_answer(cx.now) {
             return Reaction::None;
         }
-        master.answered = Some(cx.now);
         let event = self.tell_lower(cx, advert);
         if !self.spec.lower_prio_no_advert {
             self.advertise_now(cx);

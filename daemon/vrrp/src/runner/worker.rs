@@ -29,7 +29,9 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 use tokio::sync::oneshot;
 
-use super::addresses::{interface_of, plan};
+use crate::link::interface_of;
+
+use super::addresses::plan;
 use super::outgoing::{Announce, Change};
 use super::pace::Pace;
 use super::priority;
