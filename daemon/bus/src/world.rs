@@ -121,19 +121,14 @@ pub struct Instance {
     pub master: Option<(IpAddr, u8)>,
     /// Addresses that are on their interfaces because of it.
     pub addresses: Vec<VirtualAddress>,
+    /// Addresses that it should have as master and has not, with the reason.
+    pub missing: Vec<(VirtualAddress, String)>,
     /// Those of its addresses that the host has by itself.
     pub own_addresses: Vec<VirtualAddress>,
     /// Last change of state.
     pub changed: Option<Change>,
     /// Changes of state since the worker began.
     pub transitions: u64,
-}
-
-impl Instance {
-    /// Whether it owns its addresses (RFC 9568 §1.5: priority 255).
-    pub fn is_owner(&self) -> bool {
-        self.settings.priority == u8::MAX
-    }
 }
 
 /// A sync group.

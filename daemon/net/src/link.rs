@@ -233,6 +233,7 @@ mod tests {
             address: text.parse().unwrap(),
             prefix: 24,
             tentative: false,
+            duplicate: false,
             protocol: 0,
         }
     }

@@ -100,7 +100,11 @@ fn explain(history: &History, found: Found) -> Why {
 /// Every subject, with the names by which people call it.
 fn named(world: &World) -> impl Iterator<Item = (Vec<String>, Found)> + '_ {
     let instances = world.instances.values().map(|i| {
-        let state = format!("{} (priority {})", i.state, i.priority);
+        let missing: Vec<String> =
+            i.missing.iter().map(|(address, why)| format!("{address} ({why})")).collect();
+        let without =
+            if missing.is_empty() { String::new() } else { format!(", without {}", missing.join(", ")) };
+        let state = format!("{} (priority {}){without}", i.state, i.priority);
         found(Kind::Instance, vec![i.name.to_string()], state, i.changed)
     });
     let groups = world

@@ -53,11 +53,14 @@ fn problems(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -
     for problem in rejected.chain(hung).chain(ipvs).chain(history).chain(snmp).chain(mail).chain(consumers) {
         writeln!(out, "{} {problem}", paint.warn("!"))?;
     }
-    for instance in world.instances_in_order().into_iter().filter(|instance| !instance.is_owner()) {
-        for address in &instance.own_addresses {
-            let (name, on) = (&instance.name, &address.interface);
-            let what = format!("{name}: VIP {address} is this host's own address on {on}: it stays there");
-            writeln!(out, "{} {what}", paint.warn("!"))?;
+    for Instance { name, missing, own_addresses, settings, .. } in world.instances_in_order() {
+        for (address, error) in missing {
+            let on = &address.interface;
+            writeln!(out, "{} {name}: VIP {address} is not on {on}: {error}", paint.warn("!"))?;
+        }
+        for address in own_addresses.iter().filter(|_| settings.priority != u8::MAX) {
+            let what = format!("VIP {address} is this host's own address on {}", address.interface);
+            writeln!(out, "{} {name}: {what}: it stays there", paint.warn("!"))?;
         }
     }
     let down = world.interfaces.values().filter(|interface| !interface.up);

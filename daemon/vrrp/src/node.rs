@@ -6,7 +6,7 @@ mod events;
 mod start;
 mod sync;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -69,6 +69,8 @@ pub struct Node {
     pub(crate) started: Option<Instant>,
     /// Nobody listens before this; none until the first start.
     pub(crate) quiet_until: Option<Instant>,
+    /// Routers that are, or were a moment ago, master without one of their addresses.
+    pub(crate) lacking: HashSet<RouterId>,
     /// Counts packets that are for none of our routers.
     pub(crate) strangers: Arc<RouterCounters>,
 }
@@ -84,6 +86,7 @@ impl Node {
             timers: Timers::default(),
             started: None,
             quiet_until: None,
+            lacking: HashSet::new(),
             strangers,
         }
     }
@@ -102,7 +105,7 @@ impl Node {
     /// What sockets are needed, each once. Changes only in [`Node::apply`].
     pub fn subscriptions(&self) -> Vec<Subscription> {
         let mut wanted: Vec<Subscription> = Vec::new();
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         for router in self.routers() {
             let subscription = router.subscription();
             if seen.insert(subscription) {

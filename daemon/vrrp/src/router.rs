@@ -50,6 +50,7 @@ mod change;
 mod fault;
 mod limit;
 mod master;
+mod missing;
 mod owner;
 mod receive;
 mod transmit;

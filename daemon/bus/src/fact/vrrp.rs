@@ -177,7 +177,8 @@ pub enum VrrpFact {
         /// Whether the host has it now.
         present: bool,
     },
-    /// The kernel refused to add or remove a virtual address.
+    /// The kernel refused to add or remove a virtual address, or found that another host has it. Published when that
+    /// begins, not for each try.
     AddressFailed {
         /// The virtual router.
         instance: Name,

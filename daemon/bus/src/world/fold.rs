@@ -72,6 +72,9 @@ fn vrrp(w: &mut World, fact: &VrrpFact, change: Change) {
                     known.settings = (**settings).clone();
                     // They are told again.
                     known.own_addresses.clear();
+                    let mine = settings.addresses.iter().chain(&settings.excluded_addresses);
+                    let mine: Vec<_> = mine.collect();
+                    known.missing.retain(|(address, _)| mine.contains(&address));
                 }
                 None => {
                     let new = Instance {
@@ -82,6 +85,7 @@ fn vrrp(w: &mut World, fact: &VrrpFact, change: Change) {
                         settings: (**settings).clone(),
                         master: None,
                         addresses: Vec::new(),
+                        missing: Vec::new(),
                         own_addresses: Vec::new(),
                         changed: None,
                         transitions: 0,
@@ -141,6 +145,9 @@ fn vrrp(w: &mut World, fact: &VrrpFact, change: Change) {
                 if *to != VrrpState::Backup {
                     i.master = None;
                 }
+                if *to != VrrpState::Master {
+                    i.missing.clear();
+                }
             }
         }
         VrrpFact::PriorityChanged { instance, to, .. } => {
@@ -163,10 +170,18 @@ fn vrrp(w: &mut World, fact: &VrrpFact, change: Change) {
             }
         }
         VrrpFact::AddressAdded { instance, address, .. } => {
-            if let Some(i) = w.instances.get_mut(instance)
-                && !i.addresses.contains(address)
-            {
-                i.addresses.push(address.clone());
+            if let Some(i) = w.instances.get_mut(instance) {
+                i.missing.retain(|(missing, _)| missing != address);
+                if !i.addresses.contains(address) {
+                    i.addresses.push(address.clone());
+                }
+            }
+        }
+        VrrpFact::AddressFailed { instance, address, adding: true, error } => {
+            if let Some(i) = w.instances.get_mut(instance) {
+                i.addresses.retain(|a| a != address);
+                i.missing.retain(|(missing, _)| missing != address);
+                i.missing.push((address.clone(), error.clone()));
             }
         }
         VrrpFact::AddressRemoved { instance, address } | VrrpFact::AddressStays { instance, address, .. } => {
@@ -186,7 +201,7 @@ fn vrrp(w: &mut World, fact: &VrrpFact, change: Change) {
         VrrpFact::LowerPriorityReceived { .. }
         | VrrpFact::OtherOwner { .. }
         | VrrpFact::AdvertRejected { .. }
-        | VrrpFact::AddressFailed { .. }
+        | VrrpFact::AddressFailed { adding: false, .. }
         | VrrpFact::AddressesAnnounced { .. }
         | VrrpFact::AdvertSendFailed { .. }
         | VrrpFact::SourceAddressChanged { .. }

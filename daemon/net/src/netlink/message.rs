@@ -154,6 +154,7 @@ fn address(payload: &[u8]) -> Result<Option<PresentAddress>> {
         address,
         prefix: header.prefix_len,
         tentative: flags.intersects(AddressFlags::Tentative | AddressFlags::Dadfailed),
+        duplicate: flags.contains(AddressFlags::Dadfailed),
         protocol,
     }))
 }
@@ -256,6 +257,7 @@ mod tests {
             address: spec.address,
             prefix: 32,
             tentative: false,
+            duplicate: false,
             protocol: PROTOCOL_KEEPALIVED,
         };
         let message = Message::Notification(Notification::Address(expected));

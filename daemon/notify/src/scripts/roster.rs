@@ -105,7 +105,8 @@ impl Roster {
                 self.stopping = true;
                 self.omega()
             }
-            News::InstanceConfigured { .. }
+            News::AddressMissing { .. }
+            | News::InstanceConfigured { .. }
             | News::GroupConfigured { .. }
             | News::ServiceConfigured { .. }
             | News::RealConfigured { .. } => Vec::new(),

@@ -6,6 +6,7 @@ use std::time::Instant;
 use keepwatch_bus::EventId;
 use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::Family;
+use keepwatch_config::model::InterfaceAddress;
 
 use super::{Node, Tracking};
 use crate::ids::{LinkId, RouterId};
@@ -98,7 +99,41 @@ impl Node {
                 node.look_at_links(cx, id);
                 node.reconsider(cx, id);
             }
+            node.hurry(cx.now);
         });
+    }
+
+    /// The kernel did not take an address that [`Output::AddAddresses`](crate::Output::AddAddresses) asked for.
+    pub fn address_refused(&mut self, now: Instant, router: RouterId, address: &InterfaceAddress) {
+        if let Some(known) = self.router_mut(router) {
+            known.address_refused(now, address);
+            self.lacking.insert(router);
+            self.rearm(router);
+        }
+    }
+
+    /// The kernel found out that another host on the link has an address (IPv6), so that it is of no use here.
+    pub fn address_duplicate(&mut self, now: Instant, link: LinkId, address: IpAddr, out: &mut dyn Outbox) {
+        self.step(now, None, out, |node, cx| {
+            let claimants = cx.links.get(link).map(|link| link.claimants(&address).to_vec());
+            for id in claimants.unwrap_or_default() {
+                let Some(router) = node.router_mut(id) else { continue };
+                router.address_is_duplicate(cx, link, address);
+                node.lacking.insert(id);
+                node.rearm(id);
+            }
+        });
+    }
+
+    /// Something changed about the interfaces: masters without one of their addresses ask for it again.
+    fn hurry(&mut self, now: Instant) {
+        for id in std::mem::take(&mut self.lacking) {
+            if let Some(router) = self.router_mut(id).filter(|router| router.lacks_addresses()) {
+                router.hurry(now);
+                self.lacking.insert(id);
+                self.rearm(id);
+            }
+        }
     }
 
     /// An interface has this address now: one that we asked for, or another.
@@ -141,10 +176,11 @@ impl Node {
                 self.reconsider(&mut cx.because_of(event), id);
             }
             let Some(router) = self.router_mut(id) else { continue };
-            let reaction = router.put_back(cx, link, address);
+            let reaction = router.put_right(cx, link, address);
             self.react(cx, id, reaction);
             self.rearm(id);
         }
+        self.hurry(cx.now);
     }
 
     fn sources_may_have_changed(&mut self, cx: &mut Context<'_>, link: LinkId) {

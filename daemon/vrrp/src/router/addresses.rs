@@ -98,6 +98,7 @@ impl Router {
         } else {
             self.spec.addresses.iter().filter(|address| !self.is_own(address)).cloned().collect()
         };
+        self.await_tentative(cx.links, &addresses);
         self.change_some(cx, addresses, cause, Output::AddAddresses);
     }
 
@@ -120,6 +121,9 @@ impl Router {
         let gone = self.give_up(cx, old, gone, cause);
         self.change_some(cx, gone, cause, Output::RemoveAddresses);
         self.hold_all_if_master(cx.links);
+        if let State::Master(master) = &mut self.state {
+            master.missing.keep(&spec.addresses);
+        }
         let new = spec.addresses.iter().filter(|address| !old.addresses.contains(address));
         let new: Arc<[InterfaceAddress]> = new
             .filter(|address| !cx.links.of_address(&spec, address).is_own(&address.address))
@@ -130,8 +134,15 @@ impl Router {
         }
         let State::Master(master) = &mut self.state else { return };
         master.bursts.again(cx.now, &self.spec.garp);
-        self.change_some(cx, new.clone(), cause, Output::AddAddresses);
-        self.announce_some(cx, new, cause);
+        self.ask_and_announce(cx, new, cause);
+    }
+
+    /// Asks for some addresses, and announces those that are usable with that.
+    fn ask_and_announce(&mut self, cx: &mut Context<'_>, addresses: Arc<[InterfaceAddress]>, cause: EventId) {
+        self.await_tentative(cx.links, &addresses);
+        self.change_some(cx, addresses.clone(), cause, Output::AddAddresses);
+        let at_once = addresses.iter().filter(|address| !self.is_missing(address)).cloned().collect();
+        self.announce_some(cx, at_once, cause);
     }
 
     fn hold_all_if_master(&self, links: &mut Links) {
@@ -166,7 +177,7 @@ impl Router {
         gone.into()
     }
 
-    fn change_some<'a>(
+    pub(super) fn change_some<'a>(
         &'a self,
         cx: &mut Context<'_>,
         addresses: Arc<[InterfaceAddress]>,
@@ -178,10 +189,10 @@ impl Router {
         }
     }
 
-    /// Something happened to one of its addresses. If somebody took it off a master, that puts it back and tells the
+    /// One of its addresses came or went. If somebody took it off a master, that puts it back and tells the
     /// network where it is. If that happens again and again, something else wants to have it its way: the master resigns,
     /// as keepalived does the first time, and waits for its skew.
-    pub(crate) fn put_back(
+    pub(crate) fn put_right(
         &mut self,
         cx: &mut Context<'_>,
         link: LinkId,
@@ -195,6 +206,10 @@ impl Router {
         let lost = spec.addresses.iter().find(here).cloned();
         let Some(lost) = lost.filter(|lost| !self.is_own(lost)) else { return Reaction::None };
         if cx.links.get(link).is_some_and(|link| link.has_copy(&address, prefix_of(&lost))) {
+            self.address_came(cx, link, address);
+            return Reaction::None;
+        }
+        if self.is_missing(&lost) {
             return Reaction::None;
         }
         if !self.limits.restoration(cx.now, self.spec.addresses.len()) {
@@ -202,14 +217,17 @@ impl Router {
             let skew = self.skew();
             return Reaction::Yielded(self.enter_backup(&mut cx.because_of(cause), skew));
         }
-        let addresses: Arc<[InterfaceAddress]> = Arc::from([lost]);
-        self.change_some(cx, addresses.clone(), cause, Output::AddAddresses);
-        self.announce_some(cx, addresses, cause);
+        self.ask_and_announce(cx, [lost].into(), cause);
         Reaction::None
     }
 
-    fn announce_some(&self, cx: &mut Context<'_>, addresses: Arc<[InterfaceAddress]>, cause: EventId) {
-        if self.spec.garp.repeat == 0 {
+    pub(super) fn announce_some(
+        &self,
+        cx: &mut Context<'_>,
+        addresses: Arc<[InterfaceAddress]>,
+        cause: EventId,
+    ) {
+        if self.spec.garp.repeat == 0 || addresses.is_empty() {
             return;
         }
         cx.out.act(Output::Announce(Announcement {

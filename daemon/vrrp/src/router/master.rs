@@ -8,6 +8,7 @@ use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::VrrpState;
 
 use super::bursts::Bursts;
+use super::missing::Missing;
 use super::owner::Rival;
 use super::receive::Advert;
 use super::{Heard, LEAST_INTERVAL, Reaction, Router, State};
@@ -25,13 +26,16 @@ pub(crate) struct Master {
     answered: Option<Instant>,
     /// Another owner.
     pub(crate) rival: Option<Rival>,
+    /// Addresses that it should have, and has not.
+    pub(super) missing: Missing,
     /// The event that made it master.
     pub(crate) since: EventId,
 }
 
 impl Master {
     pub(crate) fn deadline(&self) -> Instant {
-        self.bursts.next().map_or(self.next_advert, |burst| burst.min(self.next_advert))
+        let others = self.bursts.next().into_iter().chain(self.missing.next());
+        others.fold(self.next_advert, Instant::min)
     }
 }
 
@@ -50,8 +54,14 @@ impl Router {
         self.master_interval = self.interval();
         let bursts = Bursts::of_new_master(cx.now, &self.spec.garp);
         let next_advert = cx.now + self.interval();
-        self.state =
-            State::Master(Master { next_advert, bursts, answered: None, rival: None, since: EventId(0) });
+        self.state = State::Master(Master {
+            next_advert,
+            bursts,
+            answered: None,
+            rival: None,
+            missing: Missing::default(),
+            since: EventId(0),
+        });
         self.counters.became_master.inc();
         let event = self.announce_state(cx, from);
         if let State::Master(master) = &mut self.state {
@@ -80,6 +90,7 @@ impl Router {
                 }
             }
         }
+        self.ask_again(cx);
         self.due_bursts(cx);
     }
 

@@ -175,7 +175,9 @@ impl Interfaces {
                     self.tell(&name, now, node, out);
                 }
                 Change::AddressAppeared { address, .. } => {
-                    if !address.tentative {
+                    if address.duplicate {
+                        node.address_duplicate(now, id, address.address, out);
+                    } else if !address.tentative {
                         node.address_added(now, id, self.seen(&address), out);
                     }
                 }

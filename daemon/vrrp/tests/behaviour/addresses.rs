@@ -272,3 +272,67 @@ fn a_router_with_another_name_is_the_same_router() {
     assert_eq!(lan.state(0, "VI_other"), Backup);
     assert!(lan.held(0).is_empty());
 }
+
+/// Everything that a host did since then, in words.
+fn since(lan: &Lan, before: usize) -> Vec<String> {
+    let did = lan.hosts[0].out.did[before..].iter();
+    did.filter_map(|did| match did {
+        Did::Added(addresses) => Some(format!("add {}", addresses.len())),
+        Did::Removed(addresses) => Some(format!("remove {}", addresses.len())),
+        Did::Announced { addresses, .. } => Some(format!("announce {addresses}")),
+        Did::Published { fact, .. } => Some(fact.kind().to_owned()),
+        Did::Sent { .. } | Did::Noticed(_) => None,
+    })
+    .collect()
+}
+
+#[test]
+fn an_address_that_the_kernel_refuses_is_not_announced_and_asked_for_with_growing_patience() {
+    let mut lan = alone(one(spec(VI, 0, 100)));
+    lan.kernel_refuses = true;
+    lan.run_for(ms(4_000));
+    assert_eq!(lan.state(0, VI), Master);
+    // One second, two, four, eight after the refusal at 3.6 s; none of the bursts announces it by itself.
+    let before = lan.hosts[0].out.did.len();
+    lan.run_for(ms(15_000));
+    let did = since(&lan, before);
+    assert_eq!(did, ["add 1", "announce 1"].repeat(4), "each time with an announcement, should it be taken");
+    // Something changes on the interface, and now it is taken.
+    lan.kernel_refuses = false;
+    let before = lan.hosts[0].out.did.len();
+    let (now, link) = (lan.clock(0), lan.hosts[0].links[1]);
+    let host = &mut lan.hosts[0];
+    host.node.address_added(now, link, [10, 1, 0, 77].into(), &mut host.out);
+    lan.run_for(ms(10));
+    assert_eq!(since(&lan, before), ["add 1", "announce 1"]);
+    assert_eq!(lan.held(0).len(), 1);
+    lan.run_for(ms(120_000));
+    assert_eq!(since(&lan, before).len(), 2, "and all is well");
+}
+
+#[test]
+fn an_address_that_another_host_has_is_told_once_and_announced_when_it_is_usable() {
+    let mut six = spec(VI, 0, 100);
+    let mut address = six.addresses[0].clone();
+    (address.address, address.prefix_len) = ("fd00::9".parse().unwrap(), 128);
+    address.detect_duplicates = true;
+    (six.addresses, six.advertised) = ([address.clone()].into(), 0);
+    let mut lan = alone(one(six));
+    lan.kernel_refuses = true;
+    lan.run_for(ms(4_000));
+    assert_eq!(lan.state(0, VI), Master);
+    let announced = |lan: &Lan| since(lan, 0).iter().filter(|did| did.starts_with("announce")).count();
+    assert_eq!(announced(&lan), 0, "the kernel is still looking");
+    let link = lan.hosts[0].links[0];
+    for _ in 0..3 {
+        let (now, host) = (lan.clock(0), &mut lan.hosts[0]);
+        host.node.address_duplicate(now, link, address.address, &mut host.out);
+        lan.run_for(ms(10_000));
+    }
+    assert_eq!(count(&lan, |fact| matches!(fact, VrrpFact::AddressFailed { adding: true, .. })), 1);
+    assert_eq!(announced(&lan), 0);
+    let (before, now) = (lan.hosts[0].out.did.len(), lan.clock(0));
+    let host = &mut lan.hosts[0];
+    host.node.address_added(now, link, LinkAddress::new(address.address, Origin::Vrrp), &mut host.out);
+    assert_eq!(since(&lan, before), ["address_added", "announce 1"]);
+}

@@ -161,6 +161,8 @@ pub struct Lan {
     pub loss: u64,
     /// Greatest delay of a packet; the least is a tenth of it.
     pub delay: u64,
+    /// No address is taken.
+    pub kernel_refuses: bool,
     /// Hosts of different sides don't hear each other.
     pub side: Vec<u8>,
     flying: BinaryHeap<Reverse<Flying>>,
@@ -177,6 +179,7 @@ impl Lan {
             dice: Dice(seed),
             loss: 0,
             delay: 1_000,
+            kernel_refuses: false,
             side: Vec::new(),
             flying: BinaryHeap::new(),
             numbers: 0,
@@ -306,6 +309,19 @@ impl Lan {
                 Did::Sent { link, packet, .. } => {
                     let segment = self.hosts[host].links.iter().position(|l| *l == link).unwrap();
                     self.fly(host, segment, packet);
+                }
+                Did::Added(addresses) if self.kernel_refuses => {
+                    let h = &mut self.hosts[host];
+                    let refused: Vec<_> = h
+                        .node
+                        .routers()
+                        .flat_map(|router| router.spec().addresses.iter().map(|a| (router.id(), a.clone())))
+                        .filter(|(_, address)| addresses.contains(&address.address))
+                        .filter(|(_, address)| !address.detect_duplicates)
+                        .collect();
+                    for (router, address) in refused {
+                        h.node.address_refused(now, router, &address);
+                    }
                 }
                 Did::Added(addresses) => {
                     let h = &mut self.hosts[host];
