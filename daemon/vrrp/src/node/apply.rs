@@ -268,7 +268,7 @@ fn bind(links: &mut Links, id: RouterId, spec: &RouterSpec) {
         links.of_address(spec, address).claim(address.address, id);
     }
     for tracked in spec.tracked_interfaces.iter() {
-        links.entry(&tracked.interface).trackers.push(id);
+        links.entry(&tracked.name).trackers.push(id);
     }
 }
 
@@ -278,6 +278,6 @@ fn unbind(links: &mut Links, id: RouterId, spec: &RouterSpec) {
         links.of_address(spec, address).disclaim(address.address, id);
     }
     for tracked in spec.tracked_interfaces.iter() {
-        links.entry(&tracked.interface).trackers.retain(|other| *other != id);
+        links.entry(&tracked.name).trackers.retain(|other| *other != id);
     }
 }

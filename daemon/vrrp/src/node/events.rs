@@ -42,7 +42,7 @@ impl Node {
             self.strangers.packet_length_errors.inc();
             return None;
         }
-        let family = Family::of(&datagram.source);
+        let family = Family::of(datagram.source);
         let vrid = datagram.message[VRID];
         let Some(first) = link.router(family, vrid) else {
             self.strangers.vrid_errors.inc();
@@ -242,7 +242,7 @@ impl Node {
         router.link_weight = 0;
         router.faults.tracked_links = 0;
         for tracked in spec.tracked_interfaces.iter() {
-            let up = cx.links.named(&tracked.interface).is_some_and(|link| link.state == LinkState::Up);
+            let up = cx.links.named(&tracked.name).is_some_and(|link| link.state == LinkState::Up);
             router.weigh_link(tracked, up);
         }
     }

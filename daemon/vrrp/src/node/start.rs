@@ -56,7 +56,7 @@ impl Node {
             return links.get(router.link)?.told;
         }
         let tracked = router.spec.tracked_interfaces.iter().filter(|tracked| tracked.weight == 0);
-        tracked.filter_map(|tracked| links.named(&tracked.interface).map(|link| (tracked, link))).find_map(
+        tracked.filter_map(|tracked| links.named(&tracked.name).map(|link| (tracked, link))).find_map(
             |(tracked, link)| {
                 let fault = (link.state == LinkState::Up) == tracked.reverse;
                 link.told.filter(|_| fault)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keepwatch_bus::fact::VrrpFact;
-use keepwatch_config::model::TrackedInterface;
+use keepwatch_config::model::Tracked;
 
 use super::{Authenticated, Router, State};
 use crate::spec::{RouterDefinition, RouterSpec, Transport, Version};
@@ -26,7 +26,7 @@ impl Router {
 
     /// Adds what one tracked interface means now. At weight 0 it is a fault to be down (`reverse`: to be up). A positive
     /// weight counts while it is up, a negative one while it is down; `reverse` changes its sign.
-    pub(crate) fn weigh_link(&mut self, tracked: &TrackedInterface, up: bool) {
+    pub(crate) fn weigh_link(&mut self, tracked: &Tracked, up: bool) {
         let counts = if tracked.weight > 0 { up } else { !up };
         if tracked.weight == 0 {
             self.faults.tracked_links += u32::from(up == tracked.reverse);

@@ -24,6 +24,8 @@ pub(crate) struct Master {
     pub(crate) bursts: Bursts,
     /// When a lower-priority advertisement was last answered.
     answered: Option<Instant>,
+    /// When the priority 0 of another was last answered.
+    resignation_answered: Option<Instant>,
     /// Another owner.
     pub(crate) rival: Option<Rival>,
     /// Addresses that it should have, and has not.
@@ -58,6 +60,7 @@ impl Router {
             next_advert,
             bursts,
             answered: None,
+            resignation_answered: None,
             rival: None,
             missing: Missing::default(),
             since: EventId(0),
@@ -98,9 +101,7 @@ impl Router {
     pub(crate) fn master_hears(&mut self, cx: &mut Context<'_>, advert: Advert) -> Reaction {
         if advert.priority == 0 {
             // "send an ADVERTISEMENT, reset the Adver_Timer": the backups must not wait for the one that stops.
-            if self.may_answer(cx.now) {
-                self.advertise_now(cx);
-            }
+            self.answer_resignation(cx);
             return Reaction::None;
         }
         let rival = self.note_rival(cx, advert);
@@ -143,25 +144,33 @@ impl Router {
         Reaction::Yielded(self.enter_backup(&mut cx.because_of(event), wait))
     }
 
-    /// Packets are answered not more than twice an interval, or a flood of them would make us flood too.
-    fn may_answer(&mut self, now: Instant) -> bool {
-        let quiet = self.interval() / 2;
-        let State::Master(master) = &mut self.state else { return false };
-        let may = master.answered.is_none_or(|at| now.saturating_duration_since(at) >= quiet);
-        if may {
-            master.answered = Some(now);
+    /// At once, or as soon as it may be, for a flood of forged ones must not make us flood: a backup that believed it would
+    /// be master after its skew.
+    fn answer_resignation(&mut self, cx: &mut Context<'_>) {
+        let State::Master(master) = &mut self.state else { return };
+        match master.resignation_answered {
+            Some(last) if cx.now < last + LEAST_INTERVAL => {
+                master.next_advert = master.next_advert.min(last + LEAST_INTERVAL);
+            }
+            Some(_) | None => {
+                master.resignation_answered = Some(cx.now);
+                self.advertise_now(cx);
+            }
         }
-        may
     }
 
     /// Another believes itself master, with less right: it is told by an advertisement, and the network by a burst.
+    /// Not more than twice an interval, or a flood of such packets would make us flood too.
     fn hears_lower(&mut self, cx: &mut Context<'_>, advert: Advert) -> Reaction {
         if let Some(authenticated) = &mut self.authenticated {
             authenticated.step_over();
         }
-        if !self.may_answer(cx.now) {
+        let quiet = self.interval() / 2;
+        let State::Master(master) = &mut self.state else { return Reaction::None };
+        if master.answered.is_some_and(|at| cx.now.saturating_duration_since(at) < quiet) {
             return Reaction::None;
         }
+        master.answered = Some(cx.now);
         let event = self.tell_lower(cx, advert);
         if !self.spec.lower_prio_no_advert {
             self.advertise_now(cx);

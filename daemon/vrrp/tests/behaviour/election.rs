@@ -294,16 +294,27 @@ fn a_flood_of_resignations_makes_no_master_flood() {
     resignation[priority] = 0;
     let counters = lan.hosts[0].node.router_named(VI).unwrap().counters().clone();
     let (sent, heard) = (counters.adverts_sent.get(), counters.priority_zero_received.get());
-    for _ in 0..500 {
+    let forged = |lan: &mut Lan| {
         let now = lan.clock(0);
         let h = &mut lan.hosts[0];
         let forged = keepwatch_vrrp::Datagram::from_ipv4(h.links[0], &resignation).unwrap();
         h.node.receive(now, forged, &mut h.out);
         lan.carry_out(0);
-        lan.run_for(ms(10));
+    };
+    for _ in 0..2_000 {
+        forged(&mut lan);
+        lan.run_for(ms(1));
     }
-    assert_eq!(counters.priority_zero_received.get() - heard, 500, "all were believed");
-    assert!(counters.adverts_sent.get() - sent <= 11, "{}", counters.adverts_sent.get() - sent);
+    assert_eq!(counters.priority_zero_received.get() - heard, 2_000, "all were believed");
+    let answers = counters.adverts_sent.get() - sent;
+    assert!((190..=210).contains(&answers), "{answers}");
+    // The last of two at once is answered as well: who believed it must hear of us before its skew ends.
+    lan.run_for(ms(100));
+    forged(&mut lan);
+    forged(&mut lan);
+    let sent = counters.adverts_sent.get();
+    lan.run_for(ms(11));
+    assert_eq!(counters.adverts_sent.get() - sent, 1);
 }
 
 #[test]
