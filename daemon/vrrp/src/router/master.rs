@@ -24,8 +24,8 @@ pub(crate) struct Master {
     pub(crate) bursts: Bursts,
     /// When a lower-priority advertisement was last answered.
     answered: Option<Instant>,
-    /// When the priority 0 of another was last answered.
-    resignation_answered: Option<Instant>,
+    /// When it last advertised.
+    advertised: Instant,
     /// Another owner.
     pub(crate) rival: Option<Rival>,
     /// Addresses that it should have, and has not.
@@ -60,7 +60,7 @@ impl Router {
             next_advert,
             bursts,
             answered: None,
-            resignation_answered: None,
+            advertised: cx.now,
             rival: None,
             missing: Missing::default(),
             since: EventId(0),
@@ -84,6 +84,7 @@ impl Router {
             let late = cx.now.saturating_duration_since(due);
             let in_step = due + interval;
             master.next_advert = if in_step > cx.now { in_step } else { cx.now + interval };
+            master.advertised = cx.now;
             self.send(cx, self.priority);
             self.rival_told(cx.now);
             if late > interval / 2 {
@@ -123,6 +124,7 @@ impl Router {
         let interval = self.interval();
         if let State::Master(master) = &mut self.state {
             master.next_advert = cx.now + interval;
+            master.advertised = cx.now;
         }
     }
 
@@ -148,14 +150,11 @@ impl Router {
     /// be master after its skew.
     fn answer_resignation(&mut self, cx: &mut Context<'_>) {
         let State::Master(master) = &mut self.state else { return };
-        match master.resignation_answered {
-            Some(last) if cx.now < last + LEAST_INTERVAL => {
-                master.next_advert = master.next_advert.min(last + LEAST_INTERVAL);
-            }
-            Some(_) | None => {
-                master.resignation_answered = Some(cx.now);
-                self.advertise_now(cx);
-            }
+        let soonest = master.advertised + LEAST_INTERVAL;
+        if cx.now < soonest {
+            master.next_advert = master.next_advert.min(soonest);
+        } else {
+            self.advertise_now(cx);
         }
     }
 
