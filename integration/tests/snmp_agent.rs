@@ -8,10 +8,10 @@ use anyhow::{Context, Result, ensure};
 use integration::{Host, Lab, snmpd::Snmpd, wait};
 use keepwatch_bus::fact::{DaemonFact, VrrpFact};
 use keepwatch_bus::sample;
-use keepwatch_bus::settings::{DaemonSettings, InstanceSettings};
 use keepwatch_bus::subject::VrrpState;
-use keepwatch_bus::{Bus, BusSettings, Hub, Reader};
+use keepwatch_bus::{Bus, BusSettings, Configured, Hub, Process, Reader};
 use keepwatch_mib::{Parts, Settings};
+use keepwatch_model::{Global, Instance, InterfaceAddress, VirtualRouterId, VrrpVersion};
 use nix::sys::signal::Signal;
 use snmp_agentx::{Address, Tree, oid};
 use tokio::runtime::Runtime;
@@ -43,10 +43,11 @@ impl Scene {
         let (settings, watched) = watch::channel(Some(wanted));
         runtime.spawn(keepwatch_mib::run(watched, reader.clone(), bus.downgrade(), events));
         drop(_inside);
-        let started = DaemonSettings { router_id: "R1".into(), ..DaemonSettings::default() };
+        let global = Global { router_id: "R1".into(), ..Global::default() };
+        let started = Process { global: global.into(), ..Process::default() };
         bus.publish(None, DaemonFact::DaemonStarted { settings: Box::new(started) });
         for position in 1..=instances {
-            let settings = Box::new(instance(position));
+            let settings = Configured::new(position, instance(position));
             bus.publish(None, VrrpFact::InstanceConfigured { instance: name_of(position), settings });
         }
         Ok(Self { bus, reader, settings, runtime, host })
@@ -69,13 +70,12 @@ fn name_of(position: u32) -> std::sync::Arc<str> {
     format!("VI_{position}").into()
 }
 
-fn instance(position: u32) -> InstanceSettings {
+fn instance(position: u32) -> Instance {
     let address = Ipv4Addr::from(0x0a4e_0900 + position);
-    InstanceSettings {
-        position,
-        vrid: position as u8,
-        version: 3,
-        addresses: vec![sample::virtual_address(address, 32, "eth0")],
+    Instance {
+        vrid: VirtualRouterId(position as u8),
+        version: VrrpVersion::V3,
+        addresses: vec![InterfaceAddress::host(address.into())],
         ..sample::instance()
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use keepwatch_bus::fact::ConsumerFact;
 use keepwatch_bus::{Event, EventId, Reader, WeakBus};
-use keepwatch_config::Config;
+use keepwatch_model::Config;
 use snmp_agentx::address::AddressError;
 use snmp_agentx::{Address, Change, Handle, Index, SharedTree, Subagent, Subtree, oid};
 use tokio::sync::{mpsc, watch};

@@ -38,7 +38,7 @@ pub fn notification(event: &Event, world: &World, parts: Parts) -> Option<Vec<Va
 fn of_vrrp(fact: &VrrpFact, world: &World) -> Option<Vec<VarBind>> {
     match fact {
         VrrpFact::StateChanged { instance, to, .. } => {
-            let initial = world.instances.get(instance)?.settings.initial_state;
+            let initial = VrrpState::from(world.instances.get(instance)?.settings.state);
             let mut trap = Trap::new(&VRRP_TRAPS, 2);
             trap.put(&[VRRP, 3, 1, 2], value::text(instance));
             trap.put(&[VRRP, 3, 1, 4], value::integer(told(*to, world)));
@@ -112,7 +112,7 @@ impl Trap {
 
     fn put_service(&mut self, service: &Service) {
         self.put(&[CHECK, 3, 1, 2], value::integer(service_type(service)));
-        match (&service.settings.details.group, &service.key) {
+        match (service.settings.group(), &service.key) {
             (Some(group), _) => self.put(&[CHECK, 3, 1, 3], value::text(group)),
             (None, ServiceKey::Fwmark { fwmark, .. }) => {
                 self.put(&[CHECK, 3, 1, 4], value::unsigned(*fwmark));
@@ -133,7 +133,7 @@ impl Trap {
     }
 
     fn finish(mut self, world: &World) -> Vec<VarBind> {
-        self.put(&[GLOBAL, 2, 0], value::text(&world.settings.router_id));
+        self.put(&[GLOBAL, 2, 0], value::text(&world.settings.global.router_id));
         self.0
     }
 }

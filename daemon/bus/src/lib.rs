@@ -9,7 +9,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`fact`] | everything that can happen, one enum a subject, one variant a thing |
-//! | [`subject`], [`settings`], [`details`] | whom facts are about, and what the configuration says of them |
+//! | [`subject`], [`configured`] | whom facts are about, and what the configuration says of them |
 //! | [`world`] | the state of everything, built only by folding events |
 //! | [`counters`] | atomics that every exporter reads |
 //! | [`beat`] | how a loop shows that it lives |
@@ -19,8 +19,8 @@
 //! | `sample` | settings and events for tests (feature `test-support`) |
 
 pub mod beat;
+pub mod configured;
 pub mod counters;
-pub mod details;
 mod event;
 pub mod fact;
 mod health;
@@ -30,14 +30,14 @@ pub mod mailbox;
 pub mod render;
 #[cfg(feature = "test-support")]
 pub mod sample;
-pub mod settings;
 pub mod world;
 
+pub use configured::{Configured, Process};
 pub use counters::Counters;
 pub use event::{Event, EventId};
 pub use fact::Fact;
 pub use health::Health;
-pub use history::{FileSettings, History};
+pub use history::{FileSettings, History, Recorded};
 pub use hub::{Bus, BusSettings, Hub, Reader, Seen, Watcher, WeakBus};
 pub use keepwatch_model::subject;
 pub use world::World;

@@ -63,7 +63,7 @@ fn daemon(out: &mut String, fact: &DaemonFact) -> Written {
     match fact {
         DaemonFact::DaemonStarted { settings: s } => (
             Level::Info,
-            write!(out, "Starting keepwatch {} as {}, process {}", s.version, s.router_id, s.pid),
+            write!(out, "Starting keepwatch {} as {}, process {}", s.version, s.global.router_id, s.pid),
         ),
         DaemonFact::DaemonStopping { reason } => (Level::Info, write!(out, "Stopping ({reason})")),
         DaemonFact::WorkerRestarted { reason } => (Level::Error, write!(out, "Worker restarted: {reason}")),
@@ -97,6 +97,14 @@ fn daemon(out: &mut String, fact: &DaemonFact) -> Written {
         DaemonFact::HistoryRecovered { file, lost } => (
             Level::Info,
             write!(out, "History file {file} is written again; {lost} events are missing in it"),
+        ),
+        DaemonFact::HistoryPassedOver { file, lines } => (
+            Level::Warning,
+            write!(
+                out,
+                "History file {file}: {lines} lines are of another version or cut short, and are passed over; the \
+                 others are kept"
+            ),
         ),
         DaemonFact::PartHung { part, doing, since } => {
             (Level::Error, write!(out, "{part} hangs since {since:.3}: {doing}"))

@@ -8,11 +8,12 @@ use std::net::{IpAddr, SocketAddr};
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
+use keepwatch_model as model;
 use serde::{Deserialize, Serialize};
 
+use crate::configured::{Configured, Process};
 use crate::event::{Event, EventId};
 use crate::fact::{DaemonFact, Fact, LinkDownReason, TableChange};
-use crate::settings::{DaemonSettings, GroupSettings, InstanceSettings, RealServerSettings, ServiceSettings};
 use crate::subject::{CheckerKey, Name, RealKey, ServiceKey, VirtualAddress, VrrpState};
 
 mod fold;
@@ -31,7 +32,7 @@ pub struct World {
     /// Whether a clean stop is under way.
     pub stopping: bool,
     /// The process and `global_defs`.
-    pub settings: DaemonSettings,
+    pub settings: Process,
     /// The configuration in force.
     pub config: ConfigState,
     /// Interfaces that matter to a virtual router.
@@ -110,7 +111,7 @@ pub struct Instance {
     /// Its name.
     pub name: Name,
     /// What the configuration says.
-    pub settings: InstanceSettings,
+    pub settings: Configured<model::Instance>,
     /// Its state.
     pub state: VrrpState,
     /// The state that it would be in if no sync group held it back.
@@ -133,7 +134,7 @@ pub struct Group {
     /// Its name.
     pub name: Name,
     /// What the configuration says.
-    pub settings: GroupSettings,
+    pub settings: Configured<model::SyncGroup>,
     /// Its state.
     pub state: VrrpState,
     /// Last change of state.
@@ -146,7 +147,7 @@ pub struct Service {
     /// Its key.
     pub key: ServiceKey,
     /// What the configuration says.
-    pub settings: ServiceSettings,
+    pub settings: Configured<model::VirtualServer>,
     /// Whether it is in the table.
     pub present: bool,
     /// What IPVS did not take of the virtual server itself or of its sorry server, while it does not.
@@ -235,7 +236,7 @@ pub struct RealServer {
     /// Its address and port.
     pub address: SocketAddr,
     /// What the configuration says.
-    pub settings: RealServerSettings,
+    pub settings: Configured<model::RealServer>,
     /// Whether its checkers hold; as in keepalived, it is thought up until one fails (`alpha` turns that round).
     pub up: bool,
     /// Whether any checker watches it.

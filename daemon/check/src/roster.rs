@@ -17,10 +17,7 @@ use keepwatch_bus::{
     counters::CheckerCounters,
     subject::{CheckerKey, RealKey, ServiceKey},
 };
-use keepwatch_config::{
-    Config,
-    model::{Checker, CheckerKind, VirtualServer},
-};
+use keepwatch_model::{Checker, CheckerKind, Config, VirtualServer};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
 use crate::tries::{Outcome, Tries, Verdict};

@@ -10,7 +10,7 @@ use std::{
 };
 
 use keepwatch_bus::Bus;
-use keepwatch_config::model::CheckerKind;
+use keepwatch_model::CheckerKind;
 use tokio::{
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
     task::JoinSet,
@@ -126,7 +126,7 @@ mod tests {
         BusSettings, Hub,
         subject::{CheckerKey, Protocol, RealKey, ServiceKey},
     };
-    use keepwatch_config::model::{Checker, Connection};
+    use keepwatch_model::{Checker, Connection};
     use tokio::time::timeout;
 
     use super::*;

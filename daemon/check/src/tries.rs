@@ -13,7 +13,7 @@
 
 use std::time::Duration;
 
-use keepwatch_config::model::Checker;
+use keepwatch_model::Checker;
 
 /// How a check ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl Tries {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use keepwatch_config::model::{CheckerKind, Connection};
+    use keepwatch_model::{CheckerKind, Connection};
     use proptest::prelude::*;
 
     use super::*;

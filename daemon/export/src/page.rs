@@ -26,7 +26,7 @@ pub(crate) fn render(reader: &Reader, now: Timestamp) -> String {
 }
 
 fn write_page(out: &mut String, world: &World, history: &History, now: Timestamp) -> std::fmt::Result {
-    let router = Escaped(&world.settings.router_id);
+    let router = Escaped(&world.settings.global.router_id);
     write!(
         out,
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -111,9 +111,17 @@ fn write_instance(
     let Instance { settings, state, .. } = instance;
     write!(out, "<tr><th>{}<td class=\"{state}\">{state}<td>", Escaped(&instance.name))?;
     write_since(out, instance.changed, now)?;
-    write!(out, "<td>{}<td>{} vrid {}<td>", instance.priority, Escaped(&settings.interface), settings.vrid)?;
-    for (place, address) in settings.addresses.iter().enumerate() {
-        let here = instance.addresses.contains(address);
+    write!(
+        out,
+        "<td>{}<td>{} vrid {}<td>",
+        instance.priority,
+        Escaped(settings.interface_name()),
+        settings.vrid
+    )?;
+    for (place, address) in
+        settings.addresses.iter().map(|address| settings.virtual_address(address)).enumerate()
+    {
+        let here = instance.addresses.contains(&address);
         let separator = if place > 0 { ", " } else { "" };
         write!(out, "{separator}<span class=\"{}\">{address}</span>", if here { "here" } else { "away" })?;
     }

@@ -122,12 +122,9 @@ impl VirtualServer {
     /// Tells of an entry that is new in the table; gives the event that says that it was added.
     fn enter(&self, service: ServiceKey, existing: &Table, bus: &Bus, cause: Option<EventId>) -> EventId {
         let Definition { settings, servers, .. } = &self.definition;
-        bus.publish(
-            cause,
-            ServiceFact::VirtualServerConfigured { service, settings: Box::new(settings.clone()) },
-        );
+        bus.publish(cause, ServiceFact::VirtualServerConfigured { service, settings: settings.clone() });
         for (address, server) in servers {
-            let (real, settings) = (RealKey { service, real: *address }, Box::new(server.settings.clone()));
+            let (real, settings) = (RealKey { service, real: *address }, server.settings.clone());
             let (starts_up, checked) = (server.starts_up, server.checked);
             bus.publish(cause, ServiceFact::RealServerConfigured { real, starts_up, checked, settings });
         }
@@ -185,15 +182,14 @@ impl VirtualServer {
     fn tell_settings(&self, old: &Definition, bus: &Bus, cause: Option<EventId>) {
         if self.definition.settings != old.settings {
             self.say(bus, cause, |service| {
-                let settings = Box::new(self.definition.settings.clone());
+                let settings = self.definition.settings.clone();
                 ServiceFact::VirtualServerConfigured { service, settings }
             });
         }
         for (real, server) in &self.definition.servers {
             if old.servers.get(real).is_none_or(|old| old.settings != server.settings) {
                 self.say(bus, cause, |service| {
-                    let (real, settings) =
-                        (RealKey { service, real: *real }, Box::new(server.settings.clone()));
+                    let (real, settings) = (RealKey { service, real: *real }, server.settings.clone());
                     let (starts_up, checked) = (server.starts_up, server.checked);
                     ServiceFact::RealServerConfigured { real, starts_up, checked, settings }
                 });

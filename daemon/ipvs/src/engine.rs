@@ -15,7 +15,7 @@ use std::{
 };
 
 use keepwatch_bus::{Bus, Counters, EventId, subject::RealKey};
-use keepwatch_config::model::{self, Config};
+use keepwatch_model::{self as model, Config};
 use tokio::{
     sync::{
         mpsc::{self, UnboundedReceiver, UnboundedSender},

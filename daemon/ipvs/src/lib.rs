@@ -28,7 +28,6 @@ mod fixture;
 mod kernel;
 mod netlink;
 mod reconciler;
-mod settings;
 
 pub use dataplane::{AUDIT_PERIOD, DataplaneKind};
 pub use definition::{Definition, Meters, Server, Sorry, definitions};

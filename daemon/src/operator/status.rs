@@ -28,7 +28,7 @@ fn daemon(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -> 
         "{} {}  {}, process {}, {up}{stopping}",
         paint.head("keepwatchd"),
         settings.version,
-        settings.router_id,
+        settings.global.router_id,
         settings.pid
     )?;
     let generation = match (world.config.generation, world.config.loaded_at) {
@@ -66,7 +66,7 @@ fn routers(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) ->
     }
     let wide = instances.iter().map(|i| i.name.chars().count()).max().unwrap_or(0).max("INSTANCE".len());
     let interface =
-        instances.iter().map(|i| i.settings.interface.len()).max().unwrap_or(0).max("INTERFACE".len());
+        instances.iter().map(|i| i.settings.interface_name().len()).max().unwrap_or(0).max("INTERFACE".len());
     let heading = format!(
         "{:<wide$}  {:<6}  {:>4}  {:<interface$}  {:>4}  {:<8}  ADDRESSES",
         "INSTANCE", "STATE", "PRIO", "INTERFACE", "VRID", "SINCE"
@@ -79,7 +79,7 @@ fn routers(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) ->
             i.name,
             paint.state(i.state),
             i.priority,
-            i.settings.interface,
+            i.settings.interface_name(),
             i.settings.vrid,
             since(now, i.changed),
             addresses(paint, i)

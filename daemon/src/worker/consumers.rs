@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use keepwatch_bus::fact::ConsumerFact;
+use keepwatch_bus::fact::{ConsumerFact, DaemonFact};
 use keepwatch_bus::subject::Name;
-use keepwatch_bus::{Bus, BusSettings, Event, FileSettings, Hub, Reader, history};
+use keepwatch_bus::{Bus, BusSettings, FileSettings, Hub, Reader, Recorded, history};
 use keepwatch_config::Config;
 use keepwatch_mib::Parts;
 use keepwatch_notify::MailSettings;
@@ -57,6 +57,8 @@ pub struct Earlier {
     pub bus: BusSettings,
     file: Option<FileSettings>,
     complaint: Option<Complaint>,
+    /// Lines of the file that could not be read.
+    passed_over: u64,
 }
 
 impl Earlier {
@@ -64,21 +66,23 @@ impl Earlier {
     pub fn read(settings: &Settings, config: &Config) -> Self {
         let capacity = config.observability.history.events.max(1);
         let mut bus = BusSettings { history: capacity, ..BusSettings::default() };
-        let Some(file) = settings.history(config) else { return Self { bus, file: None, complaint: None } };
+        let Some(file) = settings.history(config) else {
+            return Self { bus, file: None, complaint: None, passed_over: 0 };
+        };
         match read_within(file.clone(), capacity) {
-            Ok(earlier) => {
-                bus.earlier = earlier;
-                Self { bus, file: Some(file), complaint: None }
+            Ok(Recorded { events, passed_over }) => {
+                bus.earlier = events;
+                Self { bus, file: Some(file), complaint: None, passed_over }
             }
             Err(error) => {
                 let why = format!("{}: {error}; events are kept in memory only", file.path.display());
-                Self { bus, file: None, complaint: Some(("history".into(), why)) }
+                Self { bus, file: None, complaint: Some(("history".into(), why)), passed_over: 0 }
             }
         }
     }
 }
 
-fn read_within(file: FileSettings, capacity: usize) -> Result<Vec<Event>, String> {
+fn read_within(file: FileSettings, capacity: usize) -> Result<Recorded, String> {
     let (done, result) = mpsc::channel();
     let read = move || {
         let directory = file.path.parent().map(std::fs::create_dir_all).transpose();
@@ -132,6 +136,10 @@ impl Consumers {
         let log = tokio::spawn(log::run(hub.deliver(), queue));
         let mut complaints: Vec<Complaint> = complaints.into_iter().map(|why| ("log".into(), why)).collect();
         complaints.extend(earlier.complaint);
+        if let (Some(file), lines @ 1..) = (&earlier.file, earlier.passed_over) {
+            let file = file.path.display().to_string();
+            bus.publish(None, DaemonFact::HistoryPassedOver { file, lines });
+        }
         let history = earlier.file.and_then(|file| {
             let started = history::write_file(file, reader.watch("history"), bus.downgrade());
             started.map_err(|error| complaints.push(("history".into(), error.to_string()))).ok()

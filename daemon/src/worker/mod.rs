@@ -14,7 +14,6 @@
 
 pub mod configuration;
 pub mod consumers;
-mod facts;
 mod log;
 pub mod publishers;
 pub mod pulse;
@@ -124,10 +123,8 @@ impl Worker {
         }
         let earlier = Earlier::read(&settings, config);
         let (bus, hub) = Hub::new(earlier.bus.clone()).context("starting the bus")?;
-        let mut cause = bus.publish(
-            None,
-            DaemonFact::DaemonStarted { settings: Box::new(facts::daemon_settings(&settings, config)) },
-        );
+        let mut cause =
+            bus.publish(None, DaemonFact::DaemonStarted { settings: Box::new(settings.process(config)) });
         if let Some(reason) = restart {
             cause = bus.publish(Some(cause), DaemonFact::WorkerRestarted { reason });
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use keepwatch_bus::subject::{Family, Protocol, RealKey, ServiceKey};
 use keepwatch_bus::world::{RealServer, Service};
 use keepwatch_bus::{Counters, World};
-use keepwatch_config::model::{CheckTiming, Forwarding, GroupEntry, Name, Script, VirtualServerGroup};
+use keepwatch_model::{CheckTiming, Forwarding, GroupEntry, Name, Script, VirtualServerGroup};
 use snmp_agentx::{IndexBuilder, VarBindValue, value};
 
 use super::columns::{Row, address, address_type, integer, microseconds, seconds, truth, unsigned};
@@ -27,14 +27,14 @@ const SYNC_DAEMON: u32 = 6;
 const TIMEOUTS: u32 = 7;
 
 pub(super) fn add(world: &World, counters: &Counters, builder: &mut IndexBuilder) {
-    for (row, group) in (1..).zip(&world.settings.details.virtual_server_groups) {
+    for (row, group) in (1..).zip(world.settings.virtual_server_groups.iter()) {
         add_group(group, row, builder);
     }
     let mut row = 0;
     let mut last_group = None;
     for service in world.services_in_order() {
         // A virtual server that stands for a group is one row, however many services it is in the kernel.
-        let group = service.settings.details.group.as_ref().map(|name| (name, service.settings.position));
+        let group = service.settings.group().map(|name| (name, service.settings.position));
         if group.is_some() && group == last_group {
             continue;
         }
@@ -44,7 +44,7 @@ pub(super) fn add(world: &World, counters: &Counters, builder: &mut IndexBuilder
         add_reals(service, counters, row, builder);
     }
     add_sync_daemon(world, builder);
-    let timeouts = world.settings.details.lvs_timeouts;
+    let timeouts = world.settings.global.lvs_timeouts;
     for (object, timeout) in (1..).zip([timeouts.tcp, timeouts.tcp_fin, timeouts.udp]) {
         if let Some(timeout) = timeout {
             let seconds = i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX);
@@ -84,7 +84,6 @@ fn add_group(group: &VirtualServerGroup, row: u32, builder: &mut IndexBuilder) {
 
 fn add_service(service: &Service, counters: &Counters, row: u32, builder: &mut IndexBuilder) {
     let settings = &service.settings;
-    let details = &settings.details;
     let index = [row];
     let mut r = Row::new(builder, &SERVICE, &index);
     identify(service, &mut r);
@@ -92,50 +91,50 @@ fn add_service(service: &Service, counters: &Counters, row: u32, builder: &mut I
     r.put(10, value::integer(forwarding(settings.forwarding)));
     r.put(11, truth(service.present));
     r.put_text(12, settings.virtualhost.as_ref());
-    r.put(13, truth(settings.persistence.is_some()));
-    if let Some(timeout) = settings.persistence {
+    r.put(13, truth(settings.persistence_timeout.is_some()));
+    if let Some(timeout) = settings.persistence_timeout {
         r.put(14, seconds(timeout));
     }
     granularity(service, &mut r);
     r.put(16, seconds(settings.delay_loop));
-    r.put(17, truth(details.ha_suspend));
+    r.put(17, truth(settings.ha_suspend));
     r.put(18, truth(settings.alpha));
     r.put(19, truth(settings.omega));
     r.put(20, unsigned(service.reals.len() as u128));
     r.put(21, unsigned(service.reals_up() as u128));
     r.put(22, unsigned(settings.quorum.into()));
     r.put(23, truth(service.quorum));
-    let (up, down) = &settings.quorum_scripts;
-    for (column, path, script) in [(24, 72, up), (25, 73, down)] {
+    for (column, path, script) in [(24, 72, &settings.quorum_up), (25, 73, &settings.quorum_down)] {
         r.put_text(column, script.as_ref().map(ToString::to_string));
         r.put_text(path, script.as_ref().and_then(program));
     }
     r.put(26, unsigned(settings.hysteresis.into()));
-    r.put(37, truth(settings.one_packet));
-    let [flag_1, flag_2, flag_3] = details.scheduler_flags;
-    r.put(52, truth(details.hashed));
+    let flags = settings.flags;
+    r.put(37, truth(flags.one_packet));
+    let (flag_1, flag_2, flag_3) = (flags.sched_1, flags.sched_2, flags.sched_3);
+    r.put(52, truth(flags.hashed));
     // The first two flags mean one thing to `sh` and another to `mh`, and are the same bits.
     for (column, flag) in [(53, flag_1), (54, flag_2), (55, flag_3), (62, flag_1), (63, flag_2)] {
         r.put(column, truth(flag));
     }
-    r.put(56, truth(!details.inhibit_on_failure));
-    r.put(60, integer(details.weight));
+    r.put(56, truth(!settings.inhibit_on_failure));
+    r.put(60, integer(settings.weight.0));
     r.put(61, truth(settings.smtp_alert));
-    timing(&details.timing, &SERVICE_TIMING, &mut r);
+    timing(&settings.timing, &SERVICE_TIMING, &mut r);
     r.put(64, microseconds(settings.delay_loop));
-    r.put(67, microseconds(details.timing.connect_timeout.unwrap_or(CONNECT_TIMEOUT)));
+    r.put(67, microseconds(settings.timing.connect_timeout.unwrap_or(CONNECT_TIMEOUT)));
     if settings.forwarding.is_tunnel() {
         // virtualServerTunnelType: ipip(1).
         r.put(68, value::integer(1));
     }
-    r.put_text(71, details.snmp_name.as_ref());
+    r.put_text(71, settings.snmp_name.as_ref());
     traffic(&counters.services.resolve(&service.key), &SERVICE_TRAFFIC, &mut r);
 }
 
 /// What counts as one client: a netmask for IPv4, the length of a prefix for IPv6. Where keepalived has no address
 /// to tell it the family it shows the same four octets as both, and where nothing was said all bits are set.
 fn granularity(service: &Service, r: &mut Row<'_>) {
-    let said = service.settings.granularity;
+    let said = service.settings.persistence_timeout.and(service.settings.persistence_granularity);
     let octets = match service.key.family() {
         Family::Inet => netmask(said.unwrap_or(32)),
         Family::Inet6 => said.filter(|prefix| *prefix < 128).map_or(u32::MAX, u32::from).to_ne_bytes(),
@@ -153,7 +152,7 @@ fn granularity(service: &Service, r: &mut Row<'_>) {
 fn identify(service: &Service, r: &mut Row<'_>) {
     let kind = service_type(service);
     r.put(2, value::integer(kind));
-    r.put_text(3, service.settings.details.group.as_ref());
+    r.put_text(3, service.settings.group());
     r.put(5, value::integer(if service.key.family() == Family::Inet { 1 } else { 2 }));
     match &service.key {
         ServiceKey::Fwmark { fwmark, .. } if kind == 1 => r.put(4, unsigned((*fwmark).into())),
@@ -170,7 +169,7 @@ fn identify(service: &Service, r: &mut Row<'_>) {
 
 /// virtualServerType: fwmark(1), ip(2), group(3).
 pub(crate) fn service_type(service: &Service) -> i32 {
-    match (&service.settings.details.group, &service.key) {
+    match (service.settings.group(), &service.key) {
         (Some(_), _) => 3,
         (None, ServiceKey::Fwmark { .. }) => 1,
         (None, ServiceKey::Address { .. }) => 2,
@@ -219,7 +218,7 @@ fn add_reals(service: &Service, counters: &Counters, row: u32, builder: &mut Ind
         let mut r = Row::new(builder, &REAL, &index);
         // realServerType: sorry(2).
         r.put(2, value::integer(2));
-        endpoint(sorry, service.settings.forwarding, &mut r);
+        endpoint(&sorry.address, service.settings.forwarding, &mut r);
         // It has no checkers, and says nothing for any.
         r.put(42, truth(false));
         timing(&CheckTiming::default(), &REAL_TIMING, &mut r);
@@ -228,7 +227,7 @@ fn add_reals(service: &Service, counters: &Counters, row: u32, builder: &mut Ind
         }
         r.put(47, truth(false));
         r.put(63, unsigned(0));
-        let key = RealKey { service: service.key, real: *sorry };
+        let key = RealKey { service: service.key, real: sorry.address };
         traffic(&counters.reals.resolve(&key), &REAL_TRAFFIC, &mut r);
     }
     for real in service.reals_in_order() {
@@ -249,15 +248,14 @@ fn add_real(
     r.put(2, value::integer(1));
     endpoint(&real.address, settings.forwarding, &mut r);
     r.put(6, truth(real.up));
-    r.put(7, integer(settings.weight));
+    r.put(7, integer(settings.weight.0));
     for (column, limit) in [(8, settings.upper_threshold), (9, settings.lower_threshold)] {
         if limit > 0 {
             r.put(column, unsigned(limit.into()));
         }
     }
     r.put(10, truth(!settings.inhibit_on_failure));
-    let (up, down) = &settings.scripts;
-    for (column, path, script) in [(11, 56, up), (12, 57, down)] {
+    for (column, path, script) in [(11, 56, &settings.notify_up), (12, 57, &settings.notify_down)] {
         r.put_text(column, script.as_ref().map(ToString::to_string));
         r.put_text(path, script.as_ref().and_then(program));
     }
@@ -266,15 +264,15 @@ fn add_real(
     let own =
         settings.virtualhost.as_ref().filter(|host| Some(*host) != service.settings.virtualhost.as_ref());
     r.put_text(41, own);
-    r.put(42, truth(settings.details.alpha));
-    let written = &settings.details.timing;
+    r.put(42, truth(settings.alpha));
+    let written = &settings.timing;
     timing(written, &REAL_TIMING, &mut r);
     let delay_loop = written.delay_loop.unwrap_or(service.settings.delay_loop);
     r.put(46, seconds(delay_loop));
     r.put(47, truth(settings.smtp_alert));
     r.put(50, microseconds(delay_loop));
     r.put(51, microseconds(written.connect_timeout.unwrap_or(CONNECT_TIMEOUT)));
-    r.put_text(55, settings.details.snmp_name.as_ref());
+    r.put_text(55, settings.snmp_name.as_ref());
     r.put(63, unsigned(settings.checkers.len().saturating_sub(real.checkers.len()) as u128));
     let key = RealKey { service: service.key, real: real.address };
     traffic(&counters.reals.resolve(&key), &REAL_TRAFFIC, &mut r);
@@ -325,7 +323,7 @@ fn failed_checks(real: &RealServer) -> u32 {
         return 0;
     }
     let silent = real.settings.checkers.len().saturating_sub(real.checkers.len());
-    let unproven = if real.settings.details.alpha { silent } else { 0 };
+    let unproven = if real.settings.alpha { silent } else { 0 };
     (real.checkers.iter().filter(|checker| !checker.ok).count() + unproven) as u32
 }
 
@@ -333,7 +331,7 @@ fn add_sync_daemon(world: &World, builder: &mut IndexBuilder) {
     let mut scalar = |object: u32, shown: VarBindValue| {
         builder.add(&below(&[CHECK, SYNC_DAEMON, object]), &[0], shown);
     };
-    let Some(sync) = &world.settings.details.sync_daemon else {
+    let Some(sync) = &world.settings.global.lvs_sync_daemon else {
         scalar(1, truth(false));
         return;
     };

@@ -1,10 +1,9 @@
 //! The part `global`: the process, `global_defs` and mail.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use keepwatch_bus::World;
-use keepwatch_config::model::{DynamicInterfaces, LvsFlushOnStop};
+use keepwatch_model::{DynamicInterfaces, LvsFlushOnStop, MailServer};
 use snmp_agentx::{Cell, IndexBuilder, value};
 
 use super::columns::{address, address_type, seconds, truth, unsigned};
@@ -16,22 +15,21 @@ const MAIL: u32 = 3;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) fn add(world: &World, builder: &mut IndexBuilder) {
-    let settings = &world.settings;
-    let details = &settings.details;
+    let global = &world.settings.global;
     let mut scalar = |object: u32, cell: Cell| builder.add(&below(&[GLOBAL, object]), &[0], cell);
-    scalar(1, value::text(&format!("Keepwatch v{}", settings.version)).into());
-    scalar(2, value::text(&settings.router_id).into());
-    scalar(4, truth(settings.traps).into());
+    scalar(1, value::text(&format!("Keepwatch v{}", world.settings.version)).into());
+    scalar(2, value::text(&global.router_id).into());
+    scalar(4, truth(global.snmp.traps).into());
     // linkBeat: links are always followed through netlink(1).
     scalar(5, value::integer(1).into());
-    scalar(6, truth(details.lvs_flush).into());
+    scalar(6, truth(global.lvs_flush).into());
     // ipvs64BitStats: always true.
     scalar(7, truth(true).into());
-    scalar(8, value::text(details.net_namespace.as_deref().unwrap_or_default()).into());
+    scalar(8, value::text(global.net_namespace.as_deref().unwrap_or_default()).into());
     // dbus: there is no such interface.
     scalar(9, truth(false).into());
-    scalar(10, truth(details.dynamic_interfaces != DynamicInterfaces::No).into());
-    let flush = match details.lvs_flush_on_stop {
+    scalar(10, truth(global.dynamic_interfaces != DynamicInterfaces::No).into());
+    let flush = match global.lvs_flush_on_stop {
         LvsFlushOnStop::All => 1,
         LvsFlushOnStop::No => 2,
         LvsFlushOnStop::VirtualServers => 3,
@@ -43,19 +41,17 @@ pub(super) fn add(world: &World, builder: &mut IndexBuilder) {
 }
 
 fn mail(world: &World, builder: &mut IndexBuilder) {
-    let settings = &world.settings;
-    let details = &settings.details;
+    let global = &world.settings.global;
     let mut scalar = |object: u32, cell: Cell| builder.add(&below(&[GLOBAL, MAIL, object]), &[0], cell);
     let tristate = |written: Option<bool>| value::integer(written.map_or(3, |yes| if yes { 1 } else { 2 }));
 
-    let server = settings.smtp_server.as_ref().map(|(host, port)| (host.parse::<IpAddr>(), host, *port));
-    match &server {
-        Some((Ok(ip), _, _)) => {
-            scalar(1, address_type(ip).into());
-            scalar(2, address(ip).into());
+    match &global.smtp_server {
+        Some(MailServer::Address(at)) => {
+            scalar(1, address_type(&at.ip()).into());
+            scalar(2, address(&at.ip()).into());
         }
         // InetAddressType dns(16): the name is looked up when a mail is sent.
-        Some((Err(_), host, _)) => {
+        Some(MailServer::Host(host, _)) => {
             scalar(1, value::integer(16).into());
             scalar(2, value::text(host).into());
         }
@@ -66,17 +62,17 @@ fn mail(world: &World, builder: &mut IndexBuilder) {
         }
     }
     // Without a mail server, keepalived does not set the default.
-    let unset = server.is_none() && settings.smtp_connect_timeout == DEFAULT_TIMEOUT;
-    scalar(3, seconds(if unset { Duration::ZERO } else { settings.smtp_connect_timeout }).into());
-    if let Some(from) = &settings.email_from {
+    let unset = global.smtp_server.is_none() && global.smtp_connect_timeout == DEFAULT_TIMEOUT;
+    scalar(3, seconds(if unset { Duration::ZERO } else { global.smtp_connect_timeout }).into());
+    if let Some(from) = &global.notification_email_from {
         scalar(4, value::text(from).into());
     }
-    scalar(6, unsigned(server.map_or(0, |(_, _, port)| port.into())).into());
-    scalar(7, truth(!details.no_email_faults).into());
-    scalar(8, tristate(details.smtp_alert).into());
-    scalar(9, tristate(details.smtp_alert_vrrp).into());
-    scalar(10, tristate(details.smtp_alert_checker).into());
-    for (row, recipient) in (1..).zip(&settings.email_to) {
+    scalar(6, unsigned(global.smtp_server.as_ref().map_or(0, |server| server.port().into())).into());
+    scalar(7, truth(!global.no_email_faults).into());
+    scalar(8, tristate(global.smtp_alert).into());
+    scalar(9, tristate(global.smtp_alert_vrrp).into());
+    scalar(10, tristate(global.smtp_alert_checker).into());
+    for (row, recipient) in (1..).zip(&global.notification_email) {
         builder.add(&below(&[GLOBAL, MAIL, 5, 1, 2]), &[row], value::text(recipient));
     }
 }

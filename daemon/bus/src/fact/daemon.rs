@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use keepwatch_model::Severity;
 use serde::{Deserialize, Serialize};
 
-use crate::settings::DaemonSettings;
+use crate::configured::Process;
 use crate::subject::Name;
 
 /// What happens to the daemon as a whole: its life, its configuration, its history file.
@@ -15,8 +15,8 @@ use crate::subject::Name;
 pub enum DaemonFact {
     /// A worker began; what the world held before it is gone.
     DaemonStarted {
-        /// Settings of the process and of `global_defs`.
-        settings: Box<DaemonSettings>,
+        /// The process and `global_defs`.
+        settings: Box<Process>,
     },
     /// A clean stop began.
     DaemonStopping {
@@ -32,8 +32,8 @@ pub enum DaemonFact {
     ConfigLoaded {
         /// Its file.
         file: String,
-        /// Settings of `global_defs` from now on.
-        settings: Box<DaemonSettings>,
+        /// The process and `global_defs` from now on.
+        settings: Box<Process>,
         /// Virtual routers in it.
         instances: u32,
         /// Virtual servers in it.
@@ -76,6 +76,14 @@ pub enum DaemonFact {
         file: String,
         /// Events that did not reach it meanwhile.
         lost: u64,
+    },
+    /// The history file has lines that can't be read: of a version that told facts otherwise, or cut short. All others
+    /// were read.
+    HistoryPassedOver {
+        /// The file.
+        file: String,
+        /// How many lines.
+        lines: u64,
     },
     /// A part that the virtual routers do not depend on stands still: the worker goes on without it.
     PartHung {

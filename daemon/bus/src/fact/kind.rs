@@ -27,6 +27,7 @@ impl DaemonFact {
             Self::ConfigDiagnosed { .. } => "config_diagnosed",
             Self::HistoryFailed { .. } => "history_failed",
             Self::HistoryRecovered { .. } => "history_recovered",
+            Self::HistoryPassedOver { .. } => "history_passed_over",
             Self::PartHung { .. } => "part_hung",
             Self::PartMoves { .. } => "part_moves",
         }

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use keepwatch_model::{RealServer, VirtualServer};
 use serde::{Deserialize, Serialize};
 
-use crate::settings::{RealServerSettings, ServiceSettings};
+use crate::configured::Configured;
 use crate::subject::{CheckerKey, RealKey, ServiceKey};
 
 /// What happens to virtual servers: their real servers and checkers, who is in the table with which weight, and quorum.
@@ -17,7 +18,7 @@ pub enum ServiceFact {
         /// Its key.
         service: ServiceKey,
         /// All that the configuration says of it but its real servers.
-        settings: Box<ServiceSettings>,
+        settings: Configured<VirtualServer>,
     },
     /// A reload took a virtual server away.
     VirtualServerUnconfigured {
@@ -36,7 +37,7 @@ pub enum ServiceFact {
         #[serde(default)]
         checked: bool,
         /// All that the configuration says of it.
-        settings: Box<RealServerSettings>,
+        settings: Configured<RealServer>,
     },
     /// A reload took a real server away.
     RealServerUnconfigured {

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use keepwatch_model::{Instance, SyncGroup};
 use serde::{Deserialize, Serialize};
 
 use super::{AdvertError, AnnounceOccasion, HoldReason};
-use crate::settings::{GroupSettings, InstanceSettings};
+use crate::configured::Configured;
 use crate::subject::{Name, VirtualAddress, VrrpState};
 
 /// What happens to virtual routers and sync groups, from their configuration to their addresses and packets.
@@ -18,7 +19,7 @@ pub enum VrrpFact {
         /// Its name.
         instance: Name,
         /// All that the configuration says of it.
-        settings: Box<InstanceSettings>,
+        settings: Configured<Instance>,
     },
     /// A reload took a virtual router away.
     InstanceUnconfigured {
@@ -30,7 +31,7 @@ pub enum VrrpFact {
         /// Its name.
         group: Name,
         /// All that the configuration says of it.
-        settings: Box<GroupSettings>,
+        settings: Configured<SyncGroup>,
     },
     /// A reload took a sync group away.
     GroupUnconfigured {

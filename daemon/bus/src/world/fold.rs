@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 
+use keepwatch_model::{self as model, Priority};
+
 use super::order::settle;
 use super::{Change, Checker, Group, Hung, Instance, Interface, RealServer, Refusal, Service, World};
 use crate::event::Event;
 use crate::fact::{ConsumerFact, DaemonFact, Fact, IpvsFact, LinkFact, ServiceFact, VrrpFact};
-use crate::settings::InstanceSettings;
 use crate::subject::{CheckerKey, ServiceKey, VrrpState};
 
 pub(super) fn fold(w: &mut World, event: &Event) {
@@ -42,7 +43,9 @@ fn daemon(w: &mut World, fact: &DaemonFact, change: Change) {
         DaemonFact::PartMoves { part, .. } => {
             w.hung.shift_remove(part);
         }
-        DaemonFact::WorkerRestarted { .. } | DaemonFact::ConfigDiagnosed { .. } => {}
+        DaemonFact::WorkerRestarted { .. }
+        | DaemonFact::ConfigDiagnosed { .. }
+        | DaemonFact::HistoryPassedOver { .. } => {}
     }
 }
 
@@ -68,14 +71,14 @@ fn vrrp(w: &mut World, fact: &VrrpFact, change: Change) {
     match fact {
         VrrpFact::InstanceConfigured { instance, settings } => {
             match w.instances.get_mut(instance) {
-                Some(known) => known.settings = (**settings).clone(),
+                Some(known) => known.settings = settings.clone(),
                 None => {
                     let new = Instance {
                         name: instance.clone(),
                         state: VrrpState::Init,
                         wanted: first_wish(settings),
-                        priority: settings.priority,
-                        settings: (**settings).clone(),
+                        priority: settings.priority.0,
+                        settings: settings.clone(),
                         master: None,
                         addresses: Vec::new(),
                         changed: None,
@@ -90,7 +93,7 @@ fn vrrp(w: &mut World, fact: &VrrpFact, change: Change) {
             w.instances.shift_remove(instance);
         }
         VrrpFact::GroupConfigured { group, settings } => {
-            let settings = (**settings).clone();
+            let settings = settings.clone();
             match w.groups.get_mut(group) {
                 Some(known) => known.settings = settings,
                 None => {
@@ -175,12 +178,11 @@ fn vrrp(w: &mut World, fact: &VrrpFact, change: Change) {
 }
 
 /// What a virtual router wants at its start. In a sync group only an address owner may want to be master at once.
-fn first_wish(settings: &InstanceSettings) -> VrrpState {
-    const OWNER: u8 = 255;
-    if settings.group.is_some() && settings.priority != OWNER {
+fn first_wish(instance: &model::Instance) -> VrrpState {
+    if instance.group.is_some() && instance.priority != Priority::OWNER {
         VrrpState::Backup
     } else {
-        settings.initial_state
+        instance.state.into()
     }
 }
 
@@ -188,7 +190,7 @@ fn first_wish(settings: &InstanceSettings) -> VrrpState {
 fn service(w: &mut World, fact: &ServiceFact, change: Change) {
     match fact {
         ServiceFact::VirtualServerConfigured { service, settings } => {
-            let settings = (**settings).clone();
+            let settings = settings.clone();
             match w.services.get_mut(service) {
                 Some(known) => known.settings = settings,
                 None => {
@@ -212,7 +214,7 @@ fn service(w: &mut World, fact: &ServiceFact, change: Change) {
         }
         ServiceFact::RealServerConfigured { real, starts_up, checked, settings } => {
             let Some(s) = w.services.get_mut(&real.service) else { return };
-            let settings = (**settings).clone();
+            let settings = settings.clone();
             match s.reals.get_mut(&real.real) {
                 Some(known) => {
                     known.settings = settings;

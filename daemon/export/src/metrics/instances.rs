@@ -31,7 +31,7 @@ pub(super) fn sample_each(
         if let Some(value) = value(instance) {
             let vrid = instance.settings.vrid.to_string();
             let labels =
-                [("iname", &*instance.name), ("intf", &*instance.settings.interface), ("vrid", &*vrid)];
+                [("iname", &*instance.name), ("intf", instance.settings.interface_name()), ("vrid", &*vrid)];
             family.sample(&labels, value);
         }
     }

@@ -46,7 +46,7 @@ pub(super) fn collect(families: &mut Families, world: &World, counters: &Counter
         "keepalived_gratuitous_arp_delay_total",
         "Configured delay of the second gratuitous ARP burst",
     );
-    sample_each(delay, &instances, |i| Some(i.settings.garp_master_delay.as_secs_f64()));
+    sample_each(delay, &instances, |i| Some(i.settings.garp.master_delay.as_secs_f64()));
 }
 
 /// One sample for each address, with the address's own interface, as the exporter has it.
@@ -55,11 +55,11 @@ fn states(families: &mut Families, instances: &[&Instance]) {
         .gauge("keepalived_vrrp_state", "State of the virtual router: 0 INIT, 1 BACKUP, 2 MASTER, 3 FAULT");
     for instance in instances {
         let Instance { settings, .. } = instance;
-        for address in &settings.addresses {
+        for address in settings.addresses.iter().map(|address| settings.virtual_address(address)) {
             state_of(&mut state, instance, &address.interface, &address.to_string());
         }
         if settings.addresses.is_empty() {
-            state_of(&mut state, instance, &settings.interface, "");
+            state_of(&mut state, instance, settings.interface_name(), "");
         }
     }
     drop(state);
@@ -68,7 +68,8 @@ fn states(families: &mut Families, instances: &[&Instance]) {
         "State of the virtual router, for the addresses that its advertisements leave out",
     );
     for instance in instances {
-        for address in &instance.settings.excluded_addresses {
+        let settings = &instance.settings;
+        for address in settings.excluded_addresses.iter().map(|address| settings.virtual_address(address)) {
             state_of(&mut excluded, instance, &address.interface, &address.to_string());
         }
     }

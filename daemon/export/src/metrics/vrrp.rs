@@ -16,7 +16,7 @@ const MEASURED: [Measured; 7] = [
     }),
     ("keepwatch_vrrp_priority", "Effective priority", |i| Some(f64::from(i.priority))),
     ("keepwatch_vrrp_advert_interval_seconds", "Configured time between advertisements", |i| {
-        Some(i.settings.advert_interval.as_secs_f64())
+        Some(i.settings.advert_int.as_secs_f64())
     }),
     ("keepwatch_vrrp_addresses", "Virtual addresses that are on their interfaces", |i| {
         Some(number(i.addresses.len() as u64))

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use keepwatch_bus::EventId;
 use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::{Name, VrrpState};
-use keepwatch_config::model::{InterfaceAddress, LinkTarget};
+use keepwatch_model::{InterfaceAddress, LinkTarget};
 
 use super::{Context, Node, Release, RouterId};
 use crate::group::Group;
@@ -109,7 +109,7 @@ impl Node {
         let link = self.links.intern(&definition.spec.interface);
         let event = cx.publish(VrrpFact::InstanceConfigured {
             instance: definition.spec.name.clone(),
-            settings: Box::new(definition.settings.clone()),
+            settings: definition.settings.clone(),
         });
         let router = Router::new(id, link, definition);
         self.bind(id, &router.spec.clone());
@@ -125,7 +125,7 @@ impl Node {
             cx.cause
         } else {
             let instance = old.name.clone();
-            let settings = Box::new(definition.settings.clone());
+            let settings = definition.settings.clone();
             Some(cx.publish(VrrpFact::InstanceConfigured { instance, settings }))
         };
         let changed = *old != definition.spec;
@@ -265,7 +265,7 @@ impl Node {
             let known = old.iter().position(|group| group.spec.name == spec.name).map(|at| old.remove(at));
             if known.as_ref().is_none_or(|group| group.settings != settings) {
                 let group = spec.name.clone();
-                cx.publish(VrrpFact::GroupConfigured { group, settings: Box::new(settings.clone()) });
+                cx.publish(VrrpFact::GroupConfigured { group, settings: settings.clone() });
             }
             let place = self.groups.len();
             for id in &members {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keepwatch_bus::EventId;
 use keepwatch_bus::fact::{AnnounceOccasion, VrrpFact};
-use keepwatch_config::model::{InterfaceAddress, Tracked};
+use keepwatch_model::{InterfaceAddress, Tracked};
 
 use super::{Authenticated, Reaction, Router, State};
 use crate::node::Context;

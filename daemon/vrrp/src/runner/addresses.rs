@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use keepwatch_bus::mailbox::Sender;
 use keepwatch_bus::subject::Name;
-use keepwatch_config::model::{InterfaceAddress, LinkTarget};
+use keepwatch_model::{InterfaceAddress, LinkTarget};
 use keepwatch_net::address::{AddressSpec, Scope};
 use keepwatch_net::link::{LinkIndex, LinkTable};
 use keepwatch_net::wire::arp;

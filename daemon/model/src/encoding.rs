@@ -56,15 +56,15 @@ pub fn shown(text: &str) -> Cow<'_, str> {
 }
 
 /// How many bytes a character has that stands for a byte.
-pub(crate) const LENGTH: usize = 3;
+pub const LENGTH: usize = 3;
 
 /// Is there a byte in it that is no UTF-8?
-pub(crate) fn has_foreign(text: &str) -> bool {
+pub fn has_foreign(text: &str) -> bool {
     !text.is_ascii() && first_foreign(text).is_some()
 }
 
 /// The first byte that is no UTF-8, and where its character begins.
-pub(crate) fn first_foreign(text: &str) -> Option<(usize, u8)> {
+pub fn first_foreign(text: &str) -> Option<(usize, u8)> {
     let leads = |pair: &[u8]| LEADS.iter().any(|lead| lead == pair);
     let at = text.as_bytes().windows(2).position(leads)?;
     Some((at, byte_of(text.get(at..)?.chars().next()?)?))
