@@ -14,7 +14,7 @@ use keepwatch_bus::fact::{
 };
 use keepwatch_bus::subject::*;
 use keepwatch_bus::world::{Placed, from_position};
-use keepwatch_bus::{BusSettings, Configured, Event, EventId, Fact, Hub, World, render, sample};
+use keepwatch_bus::{BusSettings, Configured, Event, EventId, Fact, Hub, World, sample};
 use keepwatch_model::{
     Authentication, InitialState, Instance, InterfaceAddress, LinkTarget, Priority, RealServer, Script,
     Secret, SorryServer, SyncGroup, Tracked, Tracking, VirtualRouterId, VirtualServer, VrrpVersion, Weight,
@@ -289,7 +289,7 @@ proptest! {
             prop_assert_eq!(&again, &*event);
             let tag = serde_json::from_str::<serde_json::Value>(&line).unwrap()["kind"].clone();
             prop_assert_eq!(tag, event.fact.kind());
-            if let Some(log) = render::line(&event) {
+            if let Some(log) = event.line() {
                 prop_assert!(!log.text.contains('\n'));
             }
             world.apply(&again);

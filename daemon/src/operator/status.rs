@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 use keepwatch_bus::World;
-use keepwatch_bus::world::{Change, Instance, RealServer, RealState, Refusal, Service};
+use keepwatch_bus::world::{Change, Instance, RealServer, RealState, Refusal, Service, Trouble};
 
 use super::paint::{Paint, ago, clock};
 
@@ -40,21 +40,9 @@ fn daemon(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -> 
 }
 
 fn problems(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -> io::Result<()> {
-    let rejected = world.config.rejected.iter().map(|why| format!("the last reload was refused: {why}"));
-    let history = world.history_error.iter().map(|why| format!("history file: {why}"));
-    let ipvs = world.ipvs_error.iter().map(|why| format!("IPVS: {why}"));
-    let hung = world.hung.iter().map(|(part, hung)| {
-        format!("{part} hangs since {} ({}): {}", clock(hung.since), ago(now, hung.since), hung.doing)
-    });
-    let snmp = world.snmp.error.iter().filter(|_| !world.snmp.connected).map(|why| format!("SNMP: {why}"));
-    let mail = world.mail.error.iter().map(|why| format!("mail: {why}"));
-    let consumers = world.failed_consumers.iter().map(|(name, why)| format!("{name}: {why}"));
-    for problem in rejected.chain(hung).chain(ipvs).chain(history).chain(snmp).chain(mail).chain(consumers) {
-        writeln!(out, "{} {problem}", paint.warn("!"))?;
-    }
-    let down = world.interfaces.values().filter(|interface| !interface.up);
-    for interface in down {
-        writeln!(out, "{} interface {} is down", paint.warn("!"), interface.name)?;
+    for Trouble { what, since, error } in world.trouble() {
+        let since = since.map_or_else(String::new, |at| format!(" since {} ({})", clock(at), ago(now, at)));
+        writeln!(out, "{} {what}{since}: {error}", paint.warn("!"))?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keepwatch_bus::Event;
-use keepwatch_bus::render::{self, Level};
+use keepwatch_bus::line::Level;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::logging::Severity;
@@ -17,7 +17,7 @@ const LAST_LINES: Duration = Duration::from_millis(300);
 /// Writes until the hub ends, then lets the sinks finish.
 pub(super) async fn run(mut events: UnboundedReceiver<Arc<Event>>, mut queue: Queue) {
     while let Some(event) = events.recv().await {
-        if let Some(line) = render::line(&event) {
+        if let Some(line) = event.line() {
             queue.write(&Line { at: event.at, severity: severity(line.level), text: line.text });
         }
     }

@@ -1,38 +1,8 @@
-//! What facts say by choice out of a few: why an interface is down, what was wrong with a packet, how a script ended.
+//! What the facts of virtual routers say by choice out of a few, with the words for each.
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
-
-/// How a script ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ScriptOutcome {
-    /// By itself.
-    Exited {
-        /// Its exit status.
-        status: i32,
-    },
-    /// By a signal.
-    Killed {
-        /// The signal's number.
-        signal: i32,
-    },
-    /// It ran too long and was killed with everything it had started.
-    TimedOut,
-}
-
-/// Why an interface can't be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LinkDownReason {
-    /// It was switched off.
-    AdminDown,
-    /// It has no carrier.
-    NoCarrier,
-    /// It does not exist.
-    Missing,
-    /// It is up, but no socket could be opened on it: adverts would not be heard.
-    NoSocket,
-}
 
 /// What was wrong with a refused advertisement: one variant, one counter, one object of the MIBs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,6 +30,24 @@ pub enum AdvertError {
     AuthTypeMismatch,
     /// The password or digest is wrong.
     AuthFailure,
+}
+
+impl fmt::Display for AdvertError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PacketLength => "invalid length",
+            Self::Checksum => "invalid checksum",
+            Self::Version => "invalid version",
+            Self::VirtualRouterId => "invalid virtual router id",
+            Self::Ttl => "invalid TTL",
+            Self::Type => "invalid packet type",
+            Self::Interval => "advertisement interval mismatch",
+            Self::AddressList => "address list mismatch",
+            Self::AuthTypeInvalid => "invalid authentication type",
+            Self::AuthTypeMismatch => "authentication type mismatch",
+            Self::AuthFailure => "authentication failure",
+        })
+    }
 }
 
 /// Why addresses were announced.
@@ -92,38 +80,4 @@ pub enum HoldReason {
     SharedVmac,
     /// It has `auth_hmac`, which is not built yet: its adverts would not be signed.
     HmacNotBuilt,
-}
-
-/// What was to be done to an entry of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TableChange {
-    /// To put it there.
-    Add,
-    /// To change its parameters.
-    Change,
-    /// To take it away.
-    Remove,
-}
-
-impl std::fmt::Display for TableChange {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Add => "add",
-            Self::Change => "change",
-            Self::Remove => "remove",
-        })
-    }
-}
-
-/// How the kernel's table differed from what it should be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Drift {
-    /// An entry was gone.
-    Missing,
-    /// An entry had other parameters.
-    Altered,
-    /// A real server was there that should not be.
-    Surplus,
 }

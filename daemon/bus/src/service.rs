@@ -1,24 +1,32 @@
-//! What happens to virtual servers: their real servers and checkers, who is in the table with which weight, and quorum.
+//! Virtual servers, their real servers and checkers: who is in the table with which weight, and quorum.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use keepwatch_model::{RealServer, VirtualServer};
+use keepwatch_model as model;
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use crate::configured::Configured;
 use crate::subject::{CheckerKey, RealKey, ServiceKey};
 
+mod fold;
+mod line;
+mod state;
+
+pub use state::{Checker, RealServer, RealState, Refusal, Service};
+
 /// What happens to virtual servers: their real servers and checkers, who is in the table with which weight, and quorum.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum ServiceFact {
     /// A virtual server was defined, or redefined by a reload.
     VirtualServerConfigured {
         /// Its key.
         service: ServiceKey,
         /// All that the configuration says of it but its real servers.
-        settings: Configured<VirtualServer>,
+        settings: Configured<model::VirtualServer>,
     },
     /// A reload took a virtual server away.
     VirtualServerUnconfigured {
@@ -37,7 +45,7 @@ pub enum ServiceFact {
         #[serde(default)]
         checked: bool,
         /// All that the configuration says of it.
-        settings: Configured<RealServer>,
+        settings: Configured<model::RealServer>,
     },
     /// A reload took a real server away.
     RealServerUnconfigured {

@@ -1,25 +1,33 @@
-//! What happens to virtual routers and sync groups, from their configuration to their addresses and packets.
+//! Virtual routers and sync groups, from their configuration to their addresses and packets.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use keepwatch_model::{Instance, SyncGroup};
+use keepwatch_model as model;
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
-use super::{AdvertError, AnnounceOccasion, HoldReason};
 use crate::configured::Configured;
 use crate::subject::{Name, VirtualAddress, VrrpState};
+use crate::world::Change;
+
+mod fold;
+mod line;
+mod reasons;
+
+pub use reasons::{AdvertError, AnnounceOccasion, HoldReason};
 
 /// What happens to virtual routers and sync groups, from their configuration to their addresses and packets.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum VrrpFact {
     /// A virtual router was defined, or redefined by a reload.
     InstanceConfigured {
         /// Its name.
         instance: Name,
         /// All that the configuration says of it.
-        settings: Configured<Instance>,
+        settings: Configured<model::Instance>,
     },
     /// A reload took a virtual router away.
     InstanceUnconfigured {
@@ -31,7 +39,7 @@ pub enum VrrpFact {
         /// Its name.
         group: Name,
         /// All that the configuration says of it.
-        settings: Configured<SyncGroup>,
+        settings: Configured<model::SyncGroup>,
     },
     /// A reload took a sync group away.
     GroupUnconfigured {
@@ -192,4 +200,40 @@ pub enum VrrpFact {
         /// How late.
         late: Duration,
     },
+}
+
+/// A virtual router.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Instance {
+    /// Its name.
+    pub name: Name,
+    /// What the configuration says.
+    pub settings: Configured<model::Instance>,
+    /// Its state.
+    pub state: VrrpState,
+    /// The state that it would be in if no sync group held it back.
+    pub wanted: VrrpState,
+    /// Its effective priority.
+    pub priority: u8,
+    /// The master as last heard; none while it is master itself or has heard none.
+    pub master: Option<(IpAddr, u8)>,
+    /// Addresses that are on their interfaces because of it.
+    pub addresses: Vec<VirtualAddress>,
+    /// Last change of state.
+    pub changed: Option<Change>,
+    /// Changes of state since the worker began.
+    pub transitions: u64,
+}
+
+/// A sync group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// Its name.
+    pub name: Name,
+    /// What the configuration says.
+    pub settings: Configured<model::SyncGroup>,
+    /// Its state.
+    pub state: VrrpState,
+    /// Last change of state.
+    pub changed: Option<Change>,
 }
