@@ -243,8 +243,8 @@ impl Counters {
     pub fn keep(&self, config: &Config) {
         let instances: HashSet<&Name> = config.instances.iter().map(|instance| &instance.name).collect();
         let (mut services, mut reals) = (HashSet::new(), HashMap::new());
-        for server in &config.virtual_servers {
-            for service in config.services_of(server) {
+        for (server, entries) in config.services() {
+            for service in entries {
                 services.insert(service);
                 let sorry = server.sorry_server.iter().map(|sorry| (sorry.address, &[][..]));
                 let all = sorry.chain(server.real_servers.iter().map(|real| (real.address, &*real.checkers)));
