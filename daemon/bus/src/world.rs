@@ -5,6 +5,7 @@
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
+use keepwatch_model::Priority;
 use serde::{Deserialize, Serialize};
 
 use crate::configured::Process;
@@ -100,6 +101,21 @@ impl World {
             since: Some(interface.changed.at),
             error: interface.down_reason.map_or_else(String::new, |reason| reason.to_string()),
         });
+        let missing = self.instances.values().flat_map(|instance| {
+            instance.missing.iter().map(|(address, error)| {
+                let Instance { name, .. } = instance;
+                trouble(&format!("{name}: VIP {address} is not on {}", address.interface), error)
+            })
+        });
+        let shared =
+            self.instances.values().filter(|i| i.settings.priority != Priority::OWNER).flat_map(|instance| {
+                instance.own_addresses.iter().map(|address| {
+                    let Instance { name, .. } = instance;
+                    let what =
+                        format!("{name}: VIP {address} is this host's own address on {}", address.interface);
+                    trouble(&what, "it stays there")
+                })
+            });
         let mut all: Vec<Trouble> =
             reported("the last reload was refused", &self.config.rejected).into_iter().chain(hung).collect();
         all.extend(reported("IPVS", &self.ipvs_error));
@@ -107,6 +123,8 @@ impl World {
         all.extend(reported("SNMP", &self.snmp.error));
         all.extend(reported("mail", &self.mail.error));
         all.extend(self.failed_consumers.iter().map(|(name, error)| trouble(name, error)));
+        all.extend(missing);
+        all.extend(shared);
         all.extend(down);
         all
     }

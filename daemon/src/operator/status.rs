@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 use keepwatch_bus::World;
+use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::world::{Change, Instance, RealServer, RealState, Refusal, Service, Trouble};
 
 use super::paint::{Paint, ago, clock};
@@ -88,9 +89,11 @@ fn routers(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) ->
 
 /// The addresses that it carries; else whom it thinks master.
 fn addresses(paint: Paint, instance: &Instance) -> String {
-    if !instance.addresses.is_empty() {
-        let some: Vec<String> = instance.addresses.iter().take(3).map(ToString::to_string).collect();
-        let more = instance.addresses.len() - some.len();
+    let own = instance.own_addresses.iter().filter(|_| instance.state == VrrpState::Master);
+    let all: Vec<_> = instance.addresses.iter().chain(own).collect();
+    if !all.is_empty() {
+        let some: Vec<String> = all.iter().take(3).map(ToString::to_string).collect();
+        let more = all.len() - some.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         return some.join(" ") + &more;
     }

@@ -5,7 +5,7 @@ use keepwatch_bus::Configured;
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_model::SyncGroup;
 
-use crate::node::RouterId;
+use crate::ids::RouterId;
 use crate::spec::GroupSpec;
 
 /// One sync group.

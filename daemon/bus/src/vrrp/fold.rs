@@ -12,7 +12,16 @@ impl VrrpFact {
         match self {
             Self::InstanceConfigured { instance, settings } => {
                 match w.instances.get_mut(instance) {
-                    Some(known) => known.settings = settings.clone(),
+                    Some(known) => {
+                        known.settings = settings.clone();
+                        // They are told again.
+                        known.own_addresses.clear();
+                        let mine: Vec<_> = settings
+                            .all_addresses()
+                            .map(|address| settings.virtual_address(address))
+                            .collect();
+                        known.missing.retain(|(address, _)| mine.contains(address));
+                    }
                     None => {
                         let new = Instance {
                             name: instance.clone(),
@@ -22,6 +31,8 @@ impl VrrpFact {
                             settings: settings.clone(),
                             master: None,
                             addresses: Vec::new(),
+                            missing: Vec::new(),
+                            own_addresses: Vec::new(),
                             changed: None,
                             transitions: 0,
                         };
@@ -32,6 +43,13 @@ impl VrrpFact {
             }
             Self::InstanceUnconfigured { instance } => {
                 w.instances.shift_remove(instance);
+            }
+            Self::InstanceRenamed { instance, from } => {
+                if let Some(mut known) = w.instances.shift_remove(from) {
+                    known.name = instance.clone();
+                    w.instances.insert(instance.clone(), known);
+                    settle(&mut w.instances, instance);
+                }
             }
             Self::GroupConfigured { group, settings } => {
                 let settings = settings.clone();
@@ -74,6 +92,9 @@ impl VrrpFact {
                     if *to != VrrpState::Backup {
                         i.master = None;
                     }
+                    if *to != VrrpState::Master {
+                        i.missing.clear();
+                    }
                 }
             }
             Self::PriorityChanged { instance, to, .. } => {
@@ -96,21 +117,38 @@ impl VrrpFact {
                 }
             }
             Self::AddressAdded { instance, address, .. } => {
-                if let Some(i) = w.instances.get_mut(instance)
-                    && !i.addresses.contains(address)
-                {
-                    i.addresses.push(address.clone());
+                if let Some(i) = w.instances.get_mut(instance) {
+                    i.missing.retain(|(missing, _)| missing != address);
+                    if !i.addresses.contains(address) {
+                        i.addresses.push(address.clone());
+                    }
                 }
             }
-            Self::AddressRemoved { instance, address } => {
+            Self::AddressFailed { instance, address, adding: true, error } => {
+                if let Some(i) = w.instances.get_mut(instance) {
+                    i.addresses.retain(|a| a != address);
+                    i.missing.retain(|(missing, _)| missing != address);
+                    i.missing.push((address.clone(), error.clone()));
+                }
+            }
+            Self::AddressRemoved { instance, address } | Self::AddressStays { instance, address, .. } => {
                 if let Some(i) = w.instances.get_mut(instance) {
                     i.addresses.retain(|a| a != address);
                 }
             }
+            Self::OwnAddress { instance, address, present, .. } => {
+                if let Some(i) = w.instances.get_mut(instance) {
+                    i.own_addresses.retain(|a| a != address);
+                    if *present {
+                        i.own_addresses.push(address.clone());
+                    }
+                }
+            }
             // These happened and leave no state behind.
             Self::LowerPriorityReceived { .. }
+            | Self::OtherOwner { .. }
             | Self::AdvertRejected { .. }
-            | Self::AddressFailed { .. }
+            | Self::AddressFailed { adding: false, .. }
             | Self::AddressesAnnounced { .. }
             | Self::AdvertSendFailed { .. }
             | Self::SourceAddressChanged { .. }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{AnnounceOccasion, HoldReason, VrrpFact};
 use crate::line::{Level, Written};
-use crate::subject::VrrpState;
+use crate::subject::{VirtualAddress, VrrpState};
 
 impl VrrpFact {
     /// Writes its line; none for what only describes the configuration.
@@ -13,6 +13,9 @@ impl VrrpFact {
             Self::InstanceConfigured { .. } | Self::GroupConfigured { .. } => return None,
             Self::InstanceUnconfigured { instance } => {
                 (Level::Info, write!(out, "({instance}) removed by reload"))
+            }
+            Self::InstanceRenamed { instance, from } => {
+                (Level::Info, write!(out, "({instance}) was called {from} before the reload"))
             }
             Self::GroupUnconfigured { group } => {
                 (Level::Info, write!(out, "VRRP_Group({group}) removed by reload"))
@@ -54,6 +57,13 @@ impl VrrpFact {
                     "({instance}) Received advert from {address} with lower priority {priority}, ours {own}"
                 ),
             ),
+            Self::OtherOwner { instance, address } => (
+                Level::Error,
+                write!(
+                    out,
+                    "({instance}) {address} claims to be the owner of the addresses too: only one router may have priority 255"
+                ),
+            ),
             Self::AdvertRejected { instance, address, error, detail } => {
                 (Level::Warning, write!(out, "({instance}) {} from {address}: {detail}", error))
             }
@@ -66,6 +76,16 @@ impl VrrpFact {
             }
             Self::AddressRemoved { instance, address } => {
                 (Level::Detail, write!(out, "({instance}) removing VIP {address} from {}", address.interface))
+            }
+            Self::AddressStays { instance, address, other } => {
+                let on = &address.interface;
+                (
+                    Level::Info,
+                    write!(out, "({instance}) VIP {address} stays on {on}: {other} is master with it"),
+                )
+            }
+            Self::OwnAddress { instance, address, owner, present } => {
+                own_address(out, instance, address, *owner, *present)
             }
             Self::AddressFailed { instance, address, adding, error } => {
                 let (verb, to) = if *adding { ("add", "to") } else { ("remove", "from") };
@@ -111,5 +131,34 @@ impl VrrpFact {
                 (Level::Warning, write!(out, "({instance}) advert left {} ms late", late.as_millis()))
             }
         })
+    }
+}
+
+fn own_address(
+    out: &mut String,
+    instance: &str,
+    address: &VirtualAddress,
+    owner: bool,
+    present: bool,
+) -> Written {
+    let on = &address.interface;
+    match (owner, present) {
+        (true, true) => (
+            Level::Info,
+            write!(out, "({instance}) owns {address}, which is the host's own on {on}: it is left as it is"),
+        ),
+        (true, false) => {
+            (Level::Warning, write!(out, "({instance}) the host's own address {address} is gone from {on}"))
+        }
+        (false, true) => (
+            Level::Error,
+            write!(
+                out,
+                "({instance}) VIP {address} is the host's own address on {on}: it is neither added nor removed (only an owner, priority 255, may share it)"
+            ),
+        ),
+        (false, false) => {
+            (Level::Info, write!(out, "({instance}) VIP {address} is no longer the host's own address"))
+        }
     }
 }
