@@ -11,6 +11,7 @@ use keepwatch_bus::sample;
 use keepwatch_bus::settings::{DaemonSettings, InstanceSettings};
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::{Bus, BusSettings, Hub, Reader};
+use keepwatch_mib::source::View;
 use keepwatch_mib::{Parts, Settings};
 use nix::sys::signal::Signal;
 use snmp_agentx::{Address, Tree, oid};
@@ -96,13 +97,14 @@ fn a_walk_finds_every_object_in_order() -> Result<()> {
     println!("{} objects walked in {:?}", seen.len(), began.elapsed());
     ensure!(seen.is_sorted(), "a walk out of order");
 
-    let index = keepwatch_mib::serve::index(&scene.reader.world(), scene.reader.counters(), PARTS);
+    let (mib, world) = (keepwatch_mib::keepalived::mib(PARTS), scene.reader.world());
+    let tree = mib.over(View { world: &world, counters: scene.reader.counters() });
     let (mut at, mut all) = (oid(&[]), Vec::new());
-    while let Some((name, _)) = index.next(None, &at, false) {
+    while let Some((name, _)) = tree.next(None, &at, false) {
         all.push(name.to_vec());
         at = name;
     }
-    assert_eq!(seen, all, "what snmpd shows is what the index holds");
+    assert_eq!(seen, all, "what snmpd shows is what the tables hold");
     assert!(all.len() > 100 * 30);
     assert_eq!(snmpd.get(&format!("{ROOT}.1.2.0"))?.trim(), format!("{ROOT}.1.2.0 = STRING: \"R1\""));
     Ok(())
