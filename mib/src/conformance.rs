@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use rasn_smi::v2::{ObjectSyntax, SimpleSyntax};
 use snmp_agentx::VarBindValue;
 
-use crate::keepalived::{Parts, tables, tests};
+use crate::keepalived::{Parts, objects, tests};
 
 const TEXT: &str = include_str!("../KEEPALIVED-MIB.txt");
 const ALL: Parts = Parts { vrrp: true, checker: true };
@@ -34,7 +34,7 @@ fn words() -> Vec<String> {
 }
 
 /// Every `NAME … ::= { parent number }` of the text.
-fn objects() -> HashMap<String, Object> {
+fn written() -> HashMap<String, Object> {
     let words = words();
     let mut objects = HashMap::new();
     let (mut name, mut object) = (None, Object::default());
@@ -82,18 +82,17 @@ type Said = (String, String, String, Option<(String, Vec<String>)>);
 
 #[test]
 fn the_text_and_the_tables_say_the_same() {
-    let objects = objects();
+    let text = written();
     let said = |(name, object): (&String, &Object)| -> Option<(Vec<u32>, Said)> {
-        let index = objects.get(&object.parent).map(|entry| entry.index.clone());
+        let index = text.get(&object.parent).map(|entry| entry.index.clone());
         let table = index.filter(|index| !index.is_empty()).map(|index| (object.parent.clone(), index));
         let said = (name.clone(), object.syntax.clone(), object.access.clone(), table);
-        Some((place(&objects, name)?, said))
+        Some((place(&text, name)?, said))
     };
     let accessible = |object: &&Object| !object.access.is_empty() && object.access != "not-accessible";
-    let text: BTreeMap<_, _> =
-        objects.iter().filter(|(_, object)| accessible(object)).filter_map(said).collect();
-    let described = tables(ALL).flat_map(|tables| tables.iter().flat_map(|table| table.describe()));
-    let served: BTreeMap<_, _> = described
+    let told: BTreeMap<_, _> =
+        text.iter().filter(|(_, object)| accessible(object)).filter_map(said).collect();
+    let served: BTreeMap<_, _> = objects(ALL)
         .map(|object| {
             let index = |index: &[&str]| index.iter().map(|name| (*name).to_owned()).collect();
             let table = object.table.map(|(entry, names)| (entry.to_owned(), index(names)));
@@ -101,22 +100,19 @@ fn the_text_and_the_tables_say_the_same() {
             (object.place, (object.name.to_owned(), syntax, "read-only".to_owned(), table))
         })
         .collect();
-    for (place, said) in &text {
+    for (place, said) in &told {
         assert_eq!(served.get(place), Some(said), "the tables at {place:?} are not what the text says");
     }
     for (place, said) in &served {
-        assert_eq!(text.get(place), Some(said), "the text at {place:?} is not what the tables say");
+        assert_eq!(told.get(place), Some(said), "the text at {place:?} is not what the tables say");
     }
-    assert!(text.len() > 200, "only {} objects were found in the text", text.len());
+    assert!(told.len() > 200, "only {} objects were found in the text", told.len());
 }
 
 #[test]
 fn what_is_served_is_of_its_syntax() {
-    let objects = objects();
-    let described: BTreeMap<_, _> = tables(ALL)
-        .flat_map(|tables| tables.iter().flat_map(|table| table.describe()))
-        .map(|object| (object.place.clone(), object))
-        .collect();
+    let text = written();
+    let described: BTreeMap<_, _> = objects(ALL).map(|object| (object.place.clone(), object)).collect();
     let mut seen = std::collections::BTreeSet::new();
     for (name, value) in tests::walk(&tests::check_world(), ALL) {
         let object = described.range(..=name.clone()).next_back().unwrap().1;
@@ -127,7 +123,7 @@ fn what_is_served_is_of_its_syntax() {
             object.name,
             object.syntax.name
         );
-        let labels = &objects[object.name].labels;
+        let labels = &text[object.name].labels;
         if let VarBindValue::Value(ObjectSyntax::Simple(SimpleSyntax::Integer(number))) = &value
             && !labels.is_empty()
         {

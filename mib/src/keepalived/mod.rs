@@ -14,7 +14,7 @@ mod tracked;
 mod traffic;
 
 use snmp_agentx::syntax::Base;
-use snmp_agentx::{Mib, Objects, Syntax};
+use snmp_agentx::{Described, Mib, Objects, Syntax};
 
 use crate::source::Keepwatch;
 
@@ -39,7 +39,7 @@ pub(crate) const ROOT: [u32; 9] = [1, 3, 6, 1, 4, 1, 9586, 100, 5];
 /// VrrpState, a textual convention of the module.
 const VRRP_STATE: Syntax = Syntax::new("VrrpState", Base::Integer);
 
-pub(crate) type Tables = &'static [&'static dyn Objects<Keepwatch>];
+type Tables = &'static [&'static dyn Objects<Keepwatch>];
 
 /// Which parts of the tree are served besides the global one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,7 +58,12 @@ pub fn mib(parts: Parts) -> Mib<Keepwatch> {
     tables(parts).fold(Mib::default(), |mib, tables| mib.and(&ROOT, tables))
 }
 
-pub(crate) fn tables(parts: Parts) -> impl Iterator<Item = Tables> {
+/// What each of these objects is, with its place below `keepalived`.
+pub fn objects(parts: Parts) -> impl Iterator<Item = Described> {
+    tables(parts).flatten().flat_map(|table| table.describe())
+}
+
+fn tables(parts: Parts) -> impl Iterator<Item = Tables> {
     let vrrp = VRRP.into_iter().filter(move |_| parts.vrrp);
     let checker = CHECKER.into_iter().filter(move |_| parts.checker);
     [global::TABLES].into_iter().chain(vrrp).chain(checker)

@@ -14,7 +14,7 @@ use keepwatch_bus::subject::{Forwarding, Protocol, RealKey, ServiceKey, VirtualA
 use keepwatch_bus::{Counters, Event, Fact, World};
 use snmp_agentx::{Tree, VarBindValue, oid, value};
 
-use super::{Parts, ROOT, mib, tables};
+use super::{Parts, ROOT, mib, objects};
 use crate::source::View;
 use crate::traps;
 
@@ -114,8 +114,7 @@ fn below(tail: &[u32]) -> Vec<u32> {
 
 /// Where an object is below `keepalived`, by its descriptor.
 fn place_of(name: &str) -> Vec<u32> {
-    let described = tables(ALL).flat_map(|tables| tables.iter().flat_map(|table| table.describe()));
-    let found = described.into_iter().find(|object| object.name == name);
+    let found = objects(ALL).find(|object| object.name == name);
     found.unwrap_or_else(|| panic!("{name} is not served")).place
 }
 
@@ -350,7 +349,7 @@ fn a_row_that_is_not_there_is_an_instance_and_a_container_is_no_object() {
     for world in [World::default(), check_world()] {
         let tree = mib.over(View { world: &world, counters: &counters });
         let get = |place: &[u32]| tree.get(None, &below(place));
-        for object in tables(ALL).flat_map(|tables| tables.iter().flat_map(|table| table.describe())) {
+        for object in objects(ALL) {
             for index in [&[][..], &[4_000_000_000], &[4_000_000_000, 1], &[0, 0, 0]] {
                 let name = [&object.place, index].concat();
                 assert_eq!(get(&name), VarBindValue::NoSuchInstance, "{} {index:?}", object.name);
