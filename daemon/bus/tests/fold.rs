@@ -7,9 +7,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use jiff::Timestamp;
 use keepwatch_bus::fact::{
     AdvertError, AnnounceOccasion, ConsumerFact, DaemonFact, Drift, IpvsFact, LinkDownReason, LinkFact,
-    ScriptOutcome, ServiceFact, VrrpFact,
+    ScriptOutcome, ServiceFact, TableChange, VrrpFact,
 };
 use keepwatch_bus::settings::*;
 use keepwatch_bus::subject::*;
@@ -143,8 +144,14 @@ fn service_facts() -> impl Strategy<Value = ServiceFact> {
     prop_oneof![
         (service(), service_settings())
             .prop_map(|(service, settings)| ServiceFact::VirtualServerConfigured { service, settings }),
-        (real(), real_settings())
-            .prop_map(|(real, settings)| ServiceFact::RealServerConfigured { real, settings }),
+        (real(), real_settings(), any::<bool>(), any::<bool>()).prop_map(
+            |(real, settings, starts_up, checked)| ServiceFact::RealServerConfigured {
+                real,
+                starts_up,
+                checked,
+                settings
+            }
+        ),
         real().prop_map(|real| ServiceFact::RealServerUnconfigured { real }),
         checker().prop_map(move |checker| ServiceFact::CheckSucceeded { checker, took }),
         checker().prop_map(|checker| ServiceFact::CheckNotRun { checker, error: "no such address".into() }),
@@ -178,6 +185,9 @@ fn other() -> impl Strategy<Value = Fact> {
         DaemonFact::DaemonStarted { settings: Box::default() }.into(),
         IpvsFact::IpvsWithheld { operation: "add service".into() }.into(),
         IpvsFact::IpvsRecovered {}.into(),
+        DaemonFact::PartHung { part: "ipvs".into(), doing: "read".into(), since: Timestamp::UNIX_EPOCH }
+            .into(),
+        DaemonFact::PartMoves { part: "ipvs".into(), stood: Duration::from_secs(9) }.into(),
         ConsumerFact::ScriptExited {
             script: "/bin/true x".into(),
             about: "INSTANCE VI_1 MASTER".into(),
@@ -203,6 +213,18 @@ fn other() -> impl Strategy<Value = Fact> {
             service,
             real,
             drift: Drift::Altered
+        }
+        .into()),
+        (service(), prop::option::of(socket())).prop_map(|(service, real)| IpvsFact::IpvsRefused {
+            service,
+            real,
+            change: TableChange::Add,
+            error: "no memory".into(),
+        }
+        .into()),
+        (service(), prop::option::of(socket())).prop_map(|(service, real)| IpvsFact::IpvsAccepted {
+            service,
+            real
         }
         .into()),
     ]
