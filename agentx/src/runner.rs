@@ -114,7 +114,8 @@ struct Connection {
 enum Step {
     Connected(io::Result<Box<dyn Stream>>),
     Read(io::Result<usize>),
-    Wrote(io::Result<usize>),
+    /// What waits to be written can't be.
+    Failed(String),
     /// There is room for the answers to requests that were left over.
     Room,
 }
@@ -133,7 +134,7 @@ impl Link {
         }
     }
 
-    /// The next thing that happens on the link. Giving up the wait loses nothing.
+    /// Writes what waits, and says what happens on the link next. Giving up the wait loses nothing.
     fn poll_step(&mut self, cx: &mut Context<'_>, backlog: bool) -> Poll<Step> {
         match self {
             Link::Down => Poll::Pending,
@@ -145,10 +146,16 @@ impl Link {
 
 impl Connection {
     fn poll_step(&mut self, cx: &mut Context<'_>, backlog: bool) -> Poll<Step> {
-        if !self.output.is_empty()
-            && let Poll::Ready(wrote) = Pin::new(&mut *self.stream).poll_write(cx, &self.output)
-        {
-            return Poll::Ready(Step::Wrote(wrote));
+        while !self.output.is_empty() {
+            match Pin::new(&mut *self.stream).poll_write(cx, &self.output) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Step::Failed(STALLED.to_owned())),
+                Poll::Ready(Ok(count)) => {
+                    self.output.advance(count);
+                    self.progress = Instant::now();
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Step::Failed(error.to_string())),
+                Poll::Pending => break,
+            }
         }
         match (self.output.len() < HIGH_WATER, backlog) {
             (true, true) => Poll::Ready(Step::Room),
@@ -212,18 +219,10 @@ impl<F: FnMut(&mut dyn FnMut(&dyn Tree)), R: FnMut(Change)> Runner<F, R> {
                 self.link = Link::Up(Connection { stream, input, output, progress: Instant::now() });
                 self.handle(Input::Connected);
             }
-            Step::Connected(Err(error)) | Step::Read(Err(error)) | Step::Wrote(Err(error)) => {
-                self.lost(error.to_string());
-            }
+            Step::Connected(Err(error)) | Step::Read(Err(error)) => self.lost(error.to_string()),
+            Step::Failed(why) => self.lost(why),
             Step::Read(Ok(0)) => self.lost("the master closed the connection".to_owned()),
-            Step::Wrote(Ok(0)) => self.lost(STALLED.to_owned()),
             Step::Read(Ok(_)) | Step::Room => self.receive(),
-            Step::Wrote(Ok(count)) => {
-                if let Link::Up(connection) = &mut self.link {
-                    connection.output.advance(count);
-                    connection.progress = Instant::now();
-                }
-            }
         }
     }
 
