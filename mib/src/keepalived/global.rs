@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use keepwatch_bus::details::{DaemonDetails, FlushOnStop};
+use keepwatch_bus::details::DaemonDetails;
 use keepwatch_bus::settings::DaemonSettings;
+use keepwatch_model::{DynamicInterfaces, LvsFlushOnStop};
 use snmp_agentx::syntax::{
     DISPLAY_STRING, INET_ADDRESS, INET_ADDRESS_TYPE, INET_PORT_NUMBER, INTEGER, TRUTH_VALUE, UNSIGNED32,
 };
@@ -45,12 +46,14 @@ pub(crate) const GLOBAL: Scalars<Keepwatch> = Scalars {
         }),
         // There is no such interface.
         Scalar::new(9, "dbus", TRUTH_VALUE, |_| truth(false)),
-        Scalar::new(10, "dynamicInterfaces", TRUTH_VALUE, |v| truth(details(v).dynamic_interfaces)),
+        Scalar::new(10, "dynamicInterfaces", TRUTH_VALUE, |v| {
+            truth(details(v).dynamic_interfaces != DynamicInterfaces::No)
+        }),
         Scalar::new(11, "lvsFlushOnStop", INTEGER, |v| {
             integer(match details(v).lvs_flush_on_stop {
-                FlushOnStop::All => 1,
-                FlushOnStop::No => 2,
-                FlushOnStop::VirtualServers => 3,
+                LvsFlushOnStop::All => 1,
+                LvsFlushOnStop::No => 2,
+                LvsFlushOnStop::VirtualServers => 3,
             })
         }),
         // It can be said of instances only; vrrpInstanceV3ChecksumAsV2 tells.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use keepwatch_bus::World;
-use keepwatch_bus::details::{Command, InstanceDetails, SyncDaemon};
+use keepwatch_bus::details::InstanceDetails;
 use keepwatch_bus::settings::{AuthKind, InstanceSettings};
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::world::Instance;
+use keepwatch_model::{LvsSyncDaemon, Script};
 use snmp_agentx::syntax::{
     DISPLAY_STRING, INET_ADDRESS, INET_ADDRESS_TYPE, INTEGER, INTEGER32, TRUTH_VALUE, UNSIGNED32,
 };
@@ -41,7 +42,7 @@ impl<'s> InstanceRow<'s> {
     }
 
     /// The synchronisation daemon, if it follows this virtual router.
-    fn sync_daemon(&self) -> Option<&'s SyncDaemon> {
+    fn sync_daemon(&self) -> Option<&'s LvsSyncDaemon> {
         let sync = self.world.settings.details.sync_daemon.as_ref();
         sync.filter(|sync| sync.instance.as_ref() == Some(&self.instance.name))
     }
@@ -64,7 +65,7 @@ impl<'s> InstanceRow<'s> {
 }
 
 /// A script with its arguments, where there is one.
-pub(super) fn script(command: &Option<Command>) -> Cell {
+pub(super) fn script(command: &Option<Script>) -> Cell {
     command.as_ref().and_then(|command| text(command.to_string()))
 }
 
@@ -130,9 +131,7 @@ pub(crate) const INSTANCES: Table<Instances> = Table {
         Column::new(32, "vrrpInstanceScriptDeleted", DISPLAY_STRING, |r| {
             script(&r.details().scripts.deleted)
         }),
-        Column::new(33, "vrrpInstanceNotifyDeleted", INTEGER, |r| {
-            truth(r.details().scripts.deleted.is_some())
-        }),
+        Column::new(33, "vrrpInstanceNotifyDeleted", INTEGER, |r| truth(r.details().scripts.tell_deleted)),
         Column::new(34, "vrrpInstanceMulticastAddressType", INET_ADDRESS_TYPE, |r| {
             address_type(r.details().multicast.as_ref()?)
         }),

@@ -1,6 +1,8 @@
 //! IPVS as a whole: the synchronisation daemon and the time-outs.
 
-use keepwatch_bus::details::SyncDaemon;
+use std::time::Duration;
+
+use keepwatch_model::{LvsSyncDaemon, LvsTimeouts};
 use snmp_agentx::syntax::{DISPLAY_STRING, INET_ADDRESS, INET_ADDRESS_TYPE, INTEGER, INTEGER32};
 use snmp_agentx::{Scalar, Scalars};
 
@@ -10,7 +12,7 @@ use crate::source::{Keepwatch, View};
 
 pub(super) const TABLES: Tables = &[&SYNC_DAEMON, &TIMEOUTS];
 
-fn daemon<'s>(view: View<'s>) -> Option<&'s SyncDaemon> {
+fn daemon<'s>(view: View<'s>) -> Option<&'s LvsSyncDaemon> {
     view.world.settings.details.sync_daemon.as_ref()
 }
 
@@ -33,18 +35,17 @@ const SYNC_DAEMON: Scalars<Keepwatch> = Scalars {
     ],
 };
 
-/// One of TCP, TCP after FIN, UDP, in whole seconds; where written.
-fn timeout(view: View<'_>, which: usize) -> Cell {
-    let [tcp, tcp_fin, udp] = view.world.settings.details.lvs_timeouts;
-    let written = [tcp, tcp_fin, udp].get(which).copied().flatten()?;
+/// One of them in whole seconds, where written.
+fn timeout(view: View<'_>, which: fn(&LvsTimeouts) -> Option<Duration>) -> Cell {
+    let written = which(&view.world.settings.details.lvs_timeouts)?;
     integer(i64::try_from(written.as_secs()).unwrap_or(i64::MAX))
 }
 
 const TIMEOUTS: Scalars<Keepwatch> = Scalars {
     parent: &[3, 7],
     scalars: &[
-        Scalar::new(1, "lvsTimeoutTcp", INTEGER32, |v| timeout(v, 0)),
-        Scalar::new(2, "lvsTimeoutTcpFin", INTEGER32, |v| timeout(v, 1)),
-        Scalar::new(3, "lvsTimeoutUdp", INTEGER32, |v| timeout(v, 2)),
+        Scalar::new(1, "lvsTimeoutTcp", INTEGER32, |v| timeout(v, |t| t.tcp)),
+        Scalar::new(2, "lvsTimeoutTcpFin", INTEGER32, |v| timeout(v, |t| t.tcp_fin)),
+        Scalar::new(3, "lvsTimeoutUdp", INTEGER32, |v| timeout(v, |t| t.udp)),
     ],
 };

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use keepwatch_bus::counters::{Gauge, ServiceCounters};
-use keepwatch_bus::details::CheckTiming;
 use keepwatch_bus::settings::RealServerSettings;
-use keepwatch_bus::subject::{Forwarding, RealKey};
+use keepwatch_bus::subject::RealKey;
 use keepwatch_bus::world::{RealServer, Service};
+use keepwatch_model::{CheckTiming, Forwarding};
 use snmp_agentx::syntax::{
     COUNTER32, COUNTER64, DISPLAY_STRING, GAUGE32, INET_ADDRESS, INET_ADDRESS_TYPE, INET_PORT_NUMBER,
     INTEGER, INTEGER32, UNSIGNED32,
@@ -15,7 +15,8 @@ use snmp_agentx::syntax::{
 use snmp_agentx::{At, Column, Rows, Table};
 
 use super::Tables;
-use super::services::{CONNECT_TIMEOUT, forwarding, program, tunnel_type};
+use super::instances::script;
+use super::services::{CONNECT_TIMEOUT, forwarding, program, tunnel_checksum, tunnel_port, tunnel_type};
 use super::traffic::{counter32, counter64, high, low, read};
 use crate::cells::{Cell, address, address_type, integer, microseconds, seconds, text_of, truth, unsigned};
 use crate::source::{Keepwatch, View, part, placed};
@@ -133,8 +134,8 @@ pub(crate) const REALS: Table<Reals> = Table {
             limit(r.settings()?.lower_threshold)
         }),
         Column::new(10, "realServerActionWhenDown", INTEGER, |r| truth(!r.settings()?.inhibit_on_failure)),
-        Column::new(11, "realServerNotifyUp", DISPLAY_STRING, |r| text_of(&r.settings()?.scripts.0)),
-        Column::new(12, "realServerNotifyDown", DISPLAY_STRING, |r| text_of(&r.settings()?.scripts.1)),
+        Column::new(11, "realServerNotifyUp", DISPLAY_STRING, |r| script(&r.settings()?.scripts.0)),
+        Column::new(12, "realServerNotifyDown", DISPLAY_STRING, |r| script(&r.settings()?.scripts.1)),
         Column::new(13, "realServerFailedChecks", UNSIGNED32, |r| unsigned(failed_checks(r.server?))),
         Column::new(14, "realServerStatsConns", GAUGE32, |r| unsigned(r.traffic(|t| &t.connections))),
         Column::new(15, "realServerStatsActiveConns", GAUGE32, |r| unsigned(r.traffic(|t| &t.active))),
@@ -212,9 +213,8 @@ pub(crate) const REALS: Table<Reals> = Table {
         Column::new(50, "realServerDelayLoopUsec", UNSIGNED32, |r| microseconds(r.delay_loop())),
         Column::new(51, "realServerConnTimeoutUsec", UNSIGNED32, |r| microseconds(r.connect_timeout())),
         Column::new(52, "realServerTunnelType", INTEGER, |r| tunnel_type(r.forwarding())),
-        // GUE and GRE are not acted on: there is no port, and no checksum to say anything of.
-        Column::new(53, "realServerTunnelPort", INET_PORT_NUMBER, |_| None),
-        Column::new(54, "realServerTunnelCsum", INTEGER, |_| None),
+        Column::new(53, "realServerTunnelPort", INET_PORT_NUMBER, |r| tunnel_port(r.forwarding())),
+        Column::new(54, "realServerTunnelCsum", INTEGER, |r| tunnel_checksum(r.forwarding())),
         Column::new(55, "realServerName", DISPLAY_STRING, |r| text_of(&r.settings()?.details.snmp_name)),
         Column::new(56, "realServerNotifyUpPath", DISPLAY_STRING, |r| program(&r.settings()?.scripts.0)),
         Column::new(57, "realServerNotifyDownPath", DISPLAY_STRING, |r| program(&r.settings()?.scripts.1)),

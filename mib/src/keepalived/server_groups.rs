@@ -1,6 +1,6 @@
 //! Groups of virtual servers and their members.
 
-use keepwatch_bus::details::{GroupEntry, VirtualServerGroup};
+use keepwatch_model::{AddressRange, GroupEntry, VirtualServerGroup};
 use snmp_agentx::syntax::{
     DISPLAY_STRING, INET_ADDRESS, INET_ADDRESS_TYPE, INET_PORT_NUMBER, INTEGER, UNSIGNED32,
 };
@@ -46,7 +46,7 @@ const MEMBERS: Table<Members> = Table {
         let groups = &view.world.settings.details.virtual_server_groups;
         let (index, part) = part(start, |number| listed(groups, number), |g| g.entries.len())?;
         // Firewall marks come first, wherever they stand.
-        let is_mark = |entry: &&GroupEntry| matches!(entry, GroupEntry::Fwmark(_));
+        let is_mark = |entry: &&GroupEntry| matches!(entry, GroupEntry::FwMark { .. });
         let marks = part.of.entries.iter().filter(is_mark);
         let addresses = part.of.entries.iter().filter(|entry| !is_mark(entry));
         Some((index, *marks.chain(addresses).nth(part.at)?))
@@ -55,34 +55,37 @@ const MEMBERS: Table<Members> = Table {
         // fwmark(1), ip(2), iprange(3).
         Column::new(2, "virtualServerGroupMemberType", INTEGER, |entry| {
             integer(match entry {
-                GroupEntry::Fwmark(_) => 1,
-                GroupEntry::Addresses { first, last, .. } if first == last => 2,
+                GroupEntry::FwMark { .. } => 1,
+                GroupEntry::Addresses { range, .. } if range.count == 1 => 2,
                 GroupEntry::Addresses { .. } => 3,
             })
         }),
         Column::new(3, "virtualServerGroupMemberFwMark", UNSIGNED32, |entry| match entry {
-            GroupEntry::Fwmark(mark) => unsigned(*mark),
+            GroupEntry::FwMark { mark, .. } => unsigned(mark.0),
             GroupEntry::Addresses { .. } => None,
         }),
-        Column::new(4, "virtualServerGroupMemberAddrType", INET_ADDRESS_TYPE, |entry| match entry {
-            GroupEntry::Addresses { first, .. } => address_type(first),
-            GroupEntry::Fwmark(_) => None,
+        Column::new(4, "virtualServerGroupMemberAddrType", INET_ADDRESS_TYPE, |entry| {
+            address_type(&range(entry)?.first)
         }),
-        Column::new(5, "virtualServerGroupMemberAddress", INET_ADDRESS, |entry| match entry {
-            GroupEntry::Addresses { first, last, .. } if first == last => address(first),
-            GroupEntry::Addresses { .. } | GroupEntry::Fwmark(_) => None,
+        Column::new(5, "virtualServerGroupMemberAddress", INET_ADDRESS, |entry| {
+            address(&range(entry).filter(|range| range.count == 1)?.first)
         }),
-        Column::new(6, "virtualServerGroupMemberAddr1", INET_ADDRESS, |entry| match entry {
-            GroupEntry::Addresses { first, last, .. } if first != last => address(first),
-            GroupEntry::Addresses { .. } | GroupEntry::Fwmark(_) => None,
+        Column::new(6, "virtualServerGroupMemberAddr1", INET_ADDRESS, |entry| {
+            address(&range(entry).filter(|range| range.count > 1)?.first)
         }),
-        Column::new(7, "virtualServerGroupMemberAddr2", INET_ADDRESS, |entry| match entry {
-            GroupEntry::Addresses { first, last, .. } if first != last => address(last),
-            GroupEntry::Addresses { .. } | GroupEntry::Fwmark(_) => None,
+        Column::new(7, "virtualServerGroupMemberAddr2", INET_ADDRESS, |entry| {
+            address(&range(entry).filter(|range| range.count > 1)?.last())
         }),
         Column::new(8, "virtualServerGroupMemberPort", INET_PORT_NUMBER, |entry| match entry {
             GroupEntry::Addresses { port, .. } => unsigned(*port),
-            GroupEntry::Fwmark(_) => None,
+            GroupEntry::FwMark { .. } => None,
         }),
     ],
 };
+
+fn range(entry: &GroupEntry) -> Option<&AddressRange> {
+    match entry {
+        GroupEntry::Addresses { range, .. } => Some(range),
+        GroupEntry::FwMark { .. } => None,
+    }
+}

@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use keepwatch_bus::counters::{Gauge, ServiceCounters};
-use keepwatch_bus::details::{CheckTiming, ServiceDetails};
+use keepwatch_bus::details::ServiceDetails;
 use keepwatch_bus::settings::ServiceSettings;
-use keepwatch_bus::subject::{Family, Forwarding, Protocol, ServiceKey};
+use keepwatch_bus::subject::{Family, Protocol, ServiceKey};
 use keepwatch_bus::world::Service;
+use keepwatch_model::{CheckTiming, Forwarding, Script, Tunnel, TunnelChecksum};
 use snmp_agentx::syntax::{
     COUNTER32, COUNTER64, DISPLAY_STRING, GAUGE32, INET_ADDRESS, INET_ADDRESS_TYPE, INET_PORT_NUMBER,
     INTEGER, INTEGER32, TRUTH_VALUE, UNSIGNED32,
@@ -15,6 +16,7 @@ use snmp_agentx::syntax::{
 use snmp_agentx::{At, Column, Rows, Table, value};
 
 use super::Tables;
+use super::instances::script;
 use super::traffic::{counter32, counter64, high, low, read};
 use crate::cells::{Cell, address, integer, microseconds, seconds, text, text_of, truth, unsigned};
 use crate::source::{Keepwatch, View, placed, row};
@@ -132,15 +134,43 @@ pub(super) fn forwarding(forwarding: Forwarding) -> i32 {
     match forwarding {
         Forwarding::Nat => 1,
         Forwarding::Dr => 2,
-        Forwarding::Tun => 3,
+        Forwarding::Tun(_) => 3,
     }
 }
 
-/// ipip(1), of what is tunnelled.
-pub(super) fn tunnel_type(of: Forwarding) -> Cell {
-    match of {
-        Forwarding::Tun => integer(1),
+fn tunnel(forwarding: Forwarding) -> Option<Tunnel> {
+    match forwarding {
+        Forwarding::Tun(tunnel) => Some(tunnel),
         Forwarding::Nat | Forwarding::Dr => None,
+    }
+}
+
+/// ipip(1), gue(2), gre(3), of what is tunnelled.
+pub(super) fn tunnel_type(of: Forwarding) -> Cell {
+    integer(match tunnel(of)? {
+        Tunnel::Ipip => 1,
+        Tunnel::Gue { .. } => 2,
+        Tunnel::Gre { .. } => 3,
+    })
+}
+
+/// The port of GUE.
+pub(super) fn tunnel_port(of: Forwarding) -> Cell {
+    match tunnel(of)? {
+        Tunnel::Gue { port, .. } => unsigned(port),
+        Tunnel::Ipip | Tunnel::Gre { .. } => None,
+    }
+}
+
+/// nocsum(1), csum(2), remcsum(3), of GUE and GRE.
+pub(super) fn tunnel_checksum(of: Forwarding) -> Cell {
+    match tunnel(of)? {
+        Tunnel::Ipip => None,
+        Tunnel::Gue { checksum, .. } | Tunnel::Gre { checksum } => integer(match checksum {
+            TunnelChecksum::None => 1,
+            TunnelChecksum::Full => 2,
+            TunnelChecksum::Remote => 3,
+        }),
     }
 }
 
@@ -149,13 +179,9 @@ fn netmask(prefix: u8) -> [u8; 4] {
     bits.to_be_bytes()
 }
 
-/// The program of a command line that is written the way [`keepwatch_bus::details::Command`] prints it, or plainly.
-pub(super) fn program(command: &Option<String>) -> Cell {
-    let command = command.as_ref()?;
-    text(match command.strip_prefix('\'') {
-        Some(quoted) => quoted.split('\'').next()?,
-        None => command.split_whitespace().next()?,
-    })
+/// The program of a command.
+pub(super) fn program(command: &Option<Script>) -> Cell {
+    command.as_ref()?.argv.first().and_then(text)
 }
 
 pub(crate) const KIND: Column<Services> =
@@ -222,9 +248,9 @@ pub(crate) const SERVICES: Table<Services> = Table {
         REALS_UP,
         QUORUM,
         QUORUM_STATUS,
-        Column::new(24, "virtualServerQuorumUp", DISPLAY_STRING, |r| text_of(&r.settings().quorum_scripts.0)),
+        Column::new(24, "virtualServerQuorumUp", DISPLAY_STRING, |r| script(&r.settings().quorum_scripts.0)),
         Column::new(25, "virtualServerQuorumDown", DISPLAY_STRING, |r| {
-            text_of(&r.settings().quorum_scripts.1)
+            script(&r.settings().quorum_scripts.1)
         }),
         Column::new(26, "virtualServerHysteresis", UNSIGNED32, |r| unsigned(r.settings().hysteresis)),
         Column::new(27, "virtualServerStatsConns", GAUGE32, |r| unsigned(r.traffic(|t| &t.connections))),
@@ -311,9 +337,10 @@ pub(crate) const SERVICES: Table<Services> = Table {
             microseconds(r.timing().connect_timeout.unwrap_or(CONNECT_TIMEOUT))
         }),
         Column::new(68, "virtualServerTunnelType", INTEGER, |r| tunnel_type(r.settings().forwarding)),
-        // GUE and GRE are not acted on: there is no port, and no checksum to say anything of.
-        Column::new(69, "virtualServerTunnelPort", INET_PORT_NUMBER, |_| None),
-        Column::new(70, "virtualServerTunnelCsum", INTEGER, |_| None),
+        Column::new(69, "virtualServerTunnelPort", INET_PORT_NUMBER, |r| {
+            tunnel_port(r.settings().forwarding)
+        }),
+        Column::new(70, "virtualServerTunnelCsum", INTEGER, |r| tunnel_checksum(r.settings().forwarding)),
         Column::new(71, "virtualServerName", DISPLAY_STRING, |r| text_of(&r.details().snmp_name)),
         Column::new(72, "virtualServerQuorumUpPath", DISPLAY_STRING, |r| {
             program(&r.settings().quorum_scripts.0)
@@ -354,13 +381,5 @@ mod tests {
     #[test]
     fn schedulers_have_the_numbers_of_the_mib() {
         assert_eq!(["rr", "wlc", "twos", "sip"].map(scheduler), [1, 4, 14, 99]);
-    }
-
-    #[test]
-    fn the_program_of_a_command_is_its_first_word() {
-        assert_eq!(program(&Some("'/usr/bin/my script' 'x'".into())), text("/usr/bin/my script"));
-        assert_eq!(program(&Some("/bin/true x".into())), text("/bin/true"));
-        assert_eq!(program(&Some("".into())), None);
-        assert_eq!(program(&None), None);
     }
 }

@@ -1,7 +1,7 @@
 //! What virtual routers and sync groups track: ten tables of one shape.
 
-use keepwatch_bus::details::Tracked;
 use keepwatch_bus::world::{Group, Instance};
+use keepwatch_model::Tracked;
 use snmp_agentx::syntax::{DISPLAY_STRING, INTEGER, INTEGER32};
 use snmp_agentx::{At, Column, Rows, Start, Syntax, Table};
 
