@@ -146,7 +146,8 @@ fn walks_stay_in_order_while_rows_come_and_go() -> Result<()> {
                 scene.bus.publish(None, VrrpFact::InstanceConfigured { instance: name_of(row), settings });
             }
             if !gone {
-                let settings = Box::new(instance(1 + round % ROWS));
+                let row = 1 + round % ROWS;
+                let settings = Configured::new(row, instance(row));
                 scene.bus.publish(None, VrrpFact::InstanceConfigured { instance: name, settings });
             }
             std::thread::sleep(Duration::from_millis(2));
