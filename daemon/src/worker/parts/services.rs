@@ -73,7 +73,7 @@ impl Services {
     }
 
     /// How engine and checkers show that they live.
-    pub(super) fn beats(&self) -> [(&'static str, Beat); PARTS.len()] {
+    pub(in crate::worker) fn beats(&self) -> [(&'static str, Beat); PARTS.len()] {
         [(beat::CHECKERS, self.checkers.beat()), (beat::IPVS, self.engine.beat())]
     }
 
