@@ -55,7 +55,7 @@ impl Publishers {
     }
 
     /// The beats of what the virtual routers do not depend on.
-    pub fn aside(&self) -> Vec<(&'static str, Beat)> {
+    pub(super) fn aside(&self) -> Vec<(&'static str, Beat)> {
         self.services.as_ref().map(|services| services.beats().to_vec()).unwrap_or_default()
     }
 
