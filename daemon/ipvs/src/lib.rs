@@ -33,7 +33,6 @@ mod ledger;
 mod meters;
 mod netlink;
 mod reconciler;
-mod settings;
 mod step;
 
 pub use dataplane::{AUDIT_PERIOD, DataplaneKind};

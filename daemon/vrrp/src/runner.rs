@@ -37,7 +37,7 @@ use std::time::Duration;
 use keepwatch_bus::counters::RouterCounters;
 use keepwatch_bus::mailbox::{Receiver, Sender, mailbox};
 use keepwatch_bus::{Bus, EventId};
-use keepwatch_config::model::ProcessScheduling;
+use keepwatch_model::ProcessScheduling;
 use tokio::sync::oneshot;
 
 use crate::{Definitions, Notice, Release};

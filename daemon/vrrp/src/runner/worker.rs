@@ -17,7 +17,7 @@ use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::mailbox::{Receiver, Sender, mailbox};
 use keepwatch_bus::subject::{Name, VirtualAddress};
 use keepwatch_bus::{Bus, EventId};
-use keepwatch_config::model::{InterfaceAddress, ProcessScheduling};
+use keepwatch_model::{InterfaceAddress, ProcessScheduling};
 use keepwatch_net::address::AddressOperation;
 use keepwatch_net::link::{self, LinkIndex};
 use keepwatch_net::netlink::{AddressSocket, Answer, Outcome};
