@@ -159,6 +159,41 @@ fn walks_stay_in_order_while_rows_come_and_go() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn snmptable_shows_every_table_by_its_name() -> Result<()> {
+    let scene = Scene::new("snmp-names", 2)?;
+    let snmpd = Snmpd::start(&scene.host)?;
+    scene.wait_for_session(1)?;
+    let modules = scene.host.directory().join("mibs");
+    std::fs::create_dir_all(&modules)?;
+    let text = integration::binaries::workspace().join("mib/KEEPALIVED-MIB.txt");
+    std::fs::copy(text, modules.join("KEEPALIVED-MIB.txt"))?;
+    let path = format!("{}:{}/tests/mib-base", modules.display(), env!("CARGO_MANIFEST_DIR"));
+    let mut entries: Vec<_> =
+        keepwatch_mib::keepalived::objects(PARTS).filter_map(|object| Some(object.table?.0)).collect();
+    entries.dedup();
+    ensure!(entries.len() > 15, "{entries:?}");
+    let mut with_rows = 0;
+    for entry in entries {
+        let table = format!("KEEPALIVED-MIB::{}Table", entry.trim_end_matches("Entry"));
+        let common = ["-v2c", "-c", "public", "-t", "5", "-r", "0", "-m", "KEEPALIVED-MIB", "-M", &path];
+        let arguments = [common.as_slice(), &[Snmpd::ADDRESS, &table]].concat();
+        let shown = scene.host.output("snmptable", &arguments)?;
+        let shown = String::from_utf8_lossy(&[shown.stdout, shown.stderr].concat()).into_owned();
+        let is_empty = shown.contains(&format!("{table}: No entries"));
+        ensure!(is_empty || shown.contains(&format!("SNMP table: {table}")), "{shown}");
+        with_rows += usize::from(!is_empty);
+        if entry == "vrrpInstanceEntry" {
+            ensure!(shown.contains("vrrpInstanceName") && shown.contains("VI_2"), "{shown}");
+            // Names of values too.
+            ensure!(shown.contains("init") && shown.contains("vrrpv3"), "{shown}");
+        }
+    }
+    ensure!(with_rows >= 2, "{with_rows} tables have rows");
+    drop(snmpd);
+    Ok(())
+}
+
 /// Scripts tell "not there now" from "not supported" by it: the MIB decides, not the rows.
 #[test]
 fn what_is_not_there_now_is_told_from_what_never_is() -> Result<()> {
