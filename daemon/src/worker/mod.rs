@@ -9,8 +9,8 @@
 //! | [`reload`] | from one configuration to the next |
 //! | [`rights`] | which capabilities it keeps |
 //! | [`pulse`] | the line to the supervisor, and beats over it |
-//! | [`parts`] | what both are made of |
 //! | `standstill` | beats of what virtual routers do not depend on |
+//! | [`parts`] | what both are made of |
 //!
 //! Order matters twice. At the start, what acts comes before what watches, for failover must not wait for a
 //! listener. At the end, what acts stops first, so that what watches can still tell of it.
