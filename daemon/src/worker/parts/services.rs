@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use keepwatch_bus::beat::{self, Beat, PARTS};
+use keepwatch_bus::beat::{self, Beat};
 use keepwatch_bus::mailbox::Receiver;
 use keepwatch_bus::subject::{Name, VrrpState};
 use keepwatch_bus::{Bus, Counters, EventId, Reader};
@@ -73,7 +73,7 @@ impl Services {
     }
 
     /// How engine and checkers show that they live.
-    pub(in crate::worker) fn beats(&self) -> [(&'static str, Beat); PARTS.len()] {
+    pub(in crate::worker) fn beats(&self) -> [(&'static str, Beat); 2] {
         [(beat::CHECKERS, self.checkers.beat()), (beat::IPVS, self.engine.beat())]
     }
 
