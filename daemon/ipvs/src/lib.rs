@@ -25,6 +25,7 @@ mod definition;
 mod desk;
 mod diff;
 mod director;
+mod drift;
 mod engine;
 #[cfg(test)]
 mod fixture;
