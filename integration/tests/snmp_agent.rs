@@ -2,6 +2,7 @@
 //! is killed, stopped and started again.
 
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -11,6 +12,7 @@ use keepwatch_bus::sample;
 use keepwatch_bus::settings::{DaemonSettings, InstanceSettings};
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::{Bus, BusSettings, Hub, Reader};
+use keepwatch_mib::source::View;
 use keepwatch_mib::{Parts, Settings};
 use nix::sys::signal::Signal;
 use snmp_agentx::{Address, Tree, oid};
@@ -96,15 +98,87 @@ fn a_walk_finds_every_object_in_order() -> Result<()> {
     println!("{} objects walked in {:?}", seen.len(), began.elapsed());
     ensure!(seen.is_sorted(), "a walk out of order");
 
-    let index = keepwatch_mib::serve::index(&scene.reader.world(), scene.reader.counters(), PARTS);
+    let (mib, world) = (keepwatch_mib::keepalived::mib(PARTS), scene.reader.world());
+    let tree = mib.over(View { world: &world, counters: scene.reader.counters() });
     let (mut at, mut all) = (oid(&[]), Vec::new());
-    while let Some((name, _)) = index.next(None, &at, false) {
+    while let Some((name, _)) = tree.next(None, &at, false) {
         all.push(name.to_vec());
         at = name;
     }
-    assert_eq!(seen, all, "what snmpd shows is what the index holds");
+    assert_eq!(seen, all, "what snmpd shows is what the tables hold");
     assert!(all.len() > 100 * 30);
     assert_eq!(snmpd.get(&format!("{ROOT}.1.2.0"))?.trim(), format!("{ROOT}.1.2.0 = STRING: \"R1\""));
+    Ok(())
+}
+
+#[test]
+fn walks_stay_in_order_while_rows_come_and_go() -> Result<()> {
+    const ROWS: u32 = 60;
+    let scene = Scene::new("snmp-come-go", ROWS)?;
+    let snmpd = Snmpd::start(&scene.host)?;
+    scene.wait_for_session(1)?;
+    let over = AtomicBool::new(false);
+    let walks = std::thread::scope(|scope| -> Result<usize> {
+        let walkers: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| -> Result<usize> {
+                    let mut walks = 0;
+                    while !over.load(Ordering::Relaxed) {
+                        let seen = names(&snmpd.walk(&format!("{ROOT}.2"))?);
+                        ensure!(seen.is_sorted_by(|a, b| a < b), "twice, or out of order");
+                        ensure!(seen.len() > 30, "only {} objects", seen.len());
+                        walks += 1;
+                    }
+                    Ok(walks)
+                })
+            })
+            .collect();
+        // The first goes and all others move up; then it comes back, and they make room.
+        for round in 0..1000 {
+            let (name, gone) = (name_of(1 + round % ROWS), round % 2 == 0);
+            let others = (1..=ROWS).filter(|row| name_of(*row) != name);
+            if gone {
+                scene.bus.publish(None, VrrpFact::InstanceUnconfigured { instance: name.clone() });
+            }
+            for (place, row) in (1..).zip(others) {
+                let place = if gone { place } else { row };
+                let settings = Box::new(InstanceSettings { position: place, ..instance(row) });
+                scene.bus.publish(None, VrrpFact::InstanceConfigured { instance: name_of(row), settings });
+            }
+            if !gone {
+                let settings = Box::new(instance(1 + round % ROWS));
+                scene.bus.publish(None, VrrpFact::InstanceConfigured { instance: name, settings });
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        over.store(true, Ordering::Relaxed);
+        walkers.into_iter().map(|walker| walker.join().expect("a walker panicked")).sum()
+    })?;
+    ensure!(walks >= 8, "only {walks} walks");
+    Ok(())
+}
+
+/// Scripts tell "not there now" from "not supported" by it: the MIB decides, not the rows.
+#[test]
+fn what_is_not_there_now_is_told_from_what_never_is() -> Result<()> {
+    let named = |place: &[u32]| place.iter().fold(ROOT.to_owned(), |name, arc| format!("{name}.{arc}"));
+    let objects: Vec<_> = keepwatch_mib::keepalived::objects(PARTS).map(|object| object.place).collect();
+    let missing: Vec<String> = objects.iter().map(|place| named(place) + ".4000000.1").collect();
+    let mut containers: Vec<String> = objects.iter().map(|place| named(&place[..place.len() - 1])).collect();
+    containers.dedup();
+    for instances in [0, 3] {
+        let scene = Scene::new("snmp-get", instances)?;
+        let snmpd = Snmpd::start(&scene.host)?;
+        scene.wait_for_session(1)?;
+        for (names, answer) in [(&missing, "No Such Instance"), (&containers, "No Such Object")] {
+            let lines = snmpd.get_all(names)?;
+            assert_eq!(lines.len(), names.len());
+            for (name, line) in names.iter().zip(lines) {
+                ensure!(line.starts_with(&format!("{name} = {answer}")), "{instances} instances: {line}");
+            }
+        }
+    }
+    ensure!(missing.len() > 200 && containers.len() > 15);
     Ok(())
 }
 

@@ -36,7 +36,12 @@ impl Placed for RealServer {
 
 /// The first at this place or, when nothing is there, at the next place where something is.
 pub fn from_position<K, V: Placed>(map: &IndexMap<K, V>, position: u32) -> Option<&V> {
-    let at = map.partition_point(|_, value| value.position() < position);
+    let place = |at: usize| map.get_index(at).map(|(_, value)| value.position());
+    // Nearly always the places are 1, 2, 3…
+    let likely = (position as usize).saturating_sub(1);
+    let is_first = place(likely) == Some(position)
+        && likely.checked_sub(1).and_then(place).is_none_or(|before| before < position);
+    let at = if is_first { likely } else { map.partition_point(|_, value| value.position() < position) };
     map.get_index(at).map(|(_, value)| value)
 }
 
