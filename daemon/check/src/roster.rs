@@ -17,7 +17,7 @@ use keepwatch_bus::{
     counters::CheckerCounters,
     subject::{CheckerKey, Name, RealKey},
 };
-use keepwatch_config::{Config, model::Checker};
+use keepwatch_model::{Checker, Config};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
 use crate::{

@@ -34,7 +34,6 @@ mod ledger;
 mod meters;
 mod netlink;
 mod reconciler;
-mod settings;
 mod step;
 
 pub use dataplane::{AUDIT_PERIOD, DataplaneKind};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VrrpState};
 use keepwatch_bus::{Event, EventId};
-use keepwatch_config::model::{Script, ScriptUser};
+use keepwatch_model::{Script, ScriptUser};
 
 use super::settings::{RouterScripts, ScriptSettings};
 use crate::news::News;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keepwatch_bus::fact::VrrpFact;
-use keepwatch_config::model::Tracked;
+use keepwatch_model::Tracked;
 
 use super::{Authenticated, Router, State};
 use crate::spec::{RouterDefinition, RouterSpec, Transport, Version};

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use keepwatch_bus::fact::HoldReason;
 use keepwatch_bus::subject::VrrpState::{Backup, Fault, Master};
-use keepwatch_config::model::Tracked;
+use keepwatch_model::Tracked;
 use keepwatch_vrrp::Tracking;
 
 use crate::lan::{Lan, spec};
