@@ -84,17 +84,6 @@ fn a_directors_life_from_its_start_to_a_clean_stop() {
         Timeout (tcp tcpfin udp): 900 120 300
         ",
     );
-    in_order(
-        &story.chapter("refused"),
-        &[
-            "-> 192.168.2.2:80",
-            "Adding Virtual Server [10.0.1.1]:tcp:80",
-            "IPVS refused to add [192.168.2.2]:tcp:80 of VS [10.0.1.1]:tcp:80: Invalid argument",
-            "Adding service [192.168.2.2]:tcp:80 to VS [10.0.1.1]:tcp:80",
-            "IPVS works again",
-            "Removed Virtual Server [10.0.1.1]:tcp:80",
-        ],
-    );
     let log = story.chapter("log");
     in_order(
         &log,
@@ -127,6 +116,23 @@ fn a_directors_life_from_its_start_to_a_clean_stop() {
         assert!(log.contains(line), "{line:?} is not in\n{log}");
     }
     assert!(!log.contains("IPVS: "), "something failed:\n{log}");
+}
+
+#[test]
+fn what_the_kernel_refuses_is_told_as_refused_and_added_when_it_takes_it() {
+    let story = play(include_str!("ipvs/refused.sh"));
+    assert_eq!(story.code, 0, "{}", story.output);
+    assert!(story.chapter("table").contains("-> 192.168.2.2:80"), "{}", story.output);
+    in_order(
+        &story.chapter("log"),
+        &[
+            "Adding Virtual Server [10.0.1.1]:tcp:80",
+            "IPVS refused to add [192.168.2.2]:tcp:80 of VS [10.0.1.1]:tcp:80: Invalid argument",
+            "Adding service [192.168.2.2]:tcp:80 to VS [10.0.1.1]:tcp:80",
+            "IPVS works again",
+            "Removed Virtual Server [10.0.1.1]:tcp:80",
+        ],
+    );
 }
 
 /// The texts are in it, one after the other.
