@@ -146,29 +146,33 @@ fn consumer(out: &mut String, fact: &ConsumerFact) -> Written {
         ConsumerFact::ConsumerFailed { consumer, error } => {
             (Level::Warning, write!(out, "{consumer}: {error}"))
         }
-        ConsumerFact::ScriptExited { script, about, outcome, took } => {
+        ConsumerFact::ScriptExited { script, about, outcome, took, output } => {
             let took = took.as_secs_f64();
-            match outcome {
+            let how = match outcome {
                 ScriptOutcome::Exited { status: 0 } => {
-                    (Level::Detail, write!(out, "Script {script} for {about} succeeded in {took:.3} s"))
+                    return (
+                        Level::Detail,
+                        write!(out, "Script {script} for {about} succeeded in {took:.3} s"),
+                    );
                 }
-                ScriptOutcome::Exited { status } => (
-                    Level::Warning,
-                    write!(out, "Script {script} for {about} exited with {status} after {took:.3} s"),
-                ),
-                ScriptOutcome::Killed { signal } => (
-                    Level::Warning,
-                    write!(
-                        out,
-                        "Script {script} for {about} was killed by signal {signal} after {took:.3} s"
-                    ),
-                ),
-                ScriptOutcome::TimedOut => (
-                    Level::Warning,
-                    write!(out, "Script {script} for {about} was killed: it ran {took:.3} s"),
-                ),
-            }
+                ScriptOutcome::Exited { status } => format!("exited with {status} after {took:.3} s"),
+                ScriptOutcome::Killed { signal } => {
+                    format!("was killed by signal {signal} after {took:.3} s")
+                }
+                ScriptOutcome::TimedOut => format!("was ended: it ran {took:.3} s"),
+            };
+            let last = output.lines().rfind(|line| !line.trim().is_empty());
+            let last = last.map(|line| format!(": {line}")).unwrap_or_default();
+            (Level::Warning, write!(out, "Script {script} for {about} {how}{last}"))
         }
+        ConsumerFact::ScriptOverdue { script, about, running, waiting } => (
+            Level::Warning,
+            write!(
+                out,
+                "Script {script} for {about} still runs after {:.0} s, {waiting} wait for it",
+                running.as_secs_f64()
+            ),
+        ),
         ConsumerFact::ScriptNotRun { script, about, error } => {
             (Level::Warning, write!(out, "Script {script} not run for {about}: {error}"))
         }

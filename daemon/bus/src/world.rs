@@ -43,6 +43,9 @@ pub struct World {
     /// Virtual servers.
     #[serde(with = "keyed")]
     pub services: IndexMap<ServiceKey, Service>,
+    /// Notify scripts.
+    #[serde(default)]
+    pub scripts: ScriptsState,
     /// Mail.
     pub mail: MailState,
     /// The AgentX session.
@@ -182,6 +185,19 @@ pub struct Checker {
     pub error: Option<String>,
     /// Last report.
     pub changed: Change,
+}
+
+/// What became of notify scripts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ScriptsState {
+    /// Scripts that have ended, in whatever way.
+    pub run: u64,
+    /// Of these, the ones that failed, were killed or had to be ended.
+    pub failed: u64,
+    /// Scripts that could not be run.
+    pub not_run: u64,
+    /// Scripts that have run for long and still do: about what (`INSTANCE VI_1 MASTER`), and the command.
+    pub overdue: IndexMap<Name, String>,
 }
 
 /// What became of mails.

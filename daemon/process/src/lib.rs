@@ -28,4 +28,4 @@ pub mod security;
 pub use command::{Command, DEFAULT_UMASK, Output, User};
 pub use environment::search_path;
 pub use identity::DEFAULT_USER;
-pub use run::{End, Finished, NotRun, Running, run};
+pub use run::{End, Finished, NotRun, Running, Stopper, run};

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 use keepwatch_bus::World;
+use keepwatch_bus::subject::Name;
 use keepwatch_bus::world::{Change, Instance, RealServer, Service};
 
 use super::paint::{Paint, ago};
@@ -46,7 +47,10 @@ fn problems(out: &mut impl Write, paint: Paint, world: &World) -> io::Result<()>
     let snmp = world.snmp.error.iter().filter(|_| !world.snmp.connected).map(|why| format!("SNMP: {why}"));
     let mail = world.mail.error.iter().map(|why| format!("mail: {why}"));
     let consumers = world.failed_consumers.iter().map(|(name, why)| format!("{name}: {why}"));
-    for problem in rejected.chain(ipvs).chain(history).chain(snmp).chain(mail).chain(consumers) {
+    let hung = |(about, script): (&Name, &String)| format!("script {script} for {about} still runs");
+    let scripts = world.scripts.overdue.iter().map(hung);
+    for problem in rejected.chain(ipvs).chain(history).chain(snmp).chain(mail).chain(scripts).chain(consumers)
+    {
         writeln!(out, "{} {problem}", paint.warn("!"))?;
     }
     let down = world.interfaces.values().filter(|interface| !interface.up);

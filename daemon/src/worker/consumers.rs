@@ -30,6 +30,8 @@ use crate::logging::queue::Queue;
 const READ_HISTORY: Duration = Duration::from_secs(1);
 /// How long notify scripts about the end are started and waited for.
 const LAST_SCRIPTS: Duration = Duration::from_secs(1);
+/// By then they are gone.
+const SCRIPTS_GONE: Duration = LAST_SCRIPTS.saturating_add(scripts::LAST_KILL);
 /// How long mail about the end may be tried.
 const LAST_MAIL: Duration = Duration::from_secs(1);
 /// What the hub, the log and the history file may take at the end, each.
@@ -109,7 +111,9 @@ impl Wanted {
             return;
         }
         self.mail.send_replace(MailSettings::of(config));
-        self.scripts.send_replace(Arc::new(ScriptSettings::of(config)));
+        let scripts = ScriptSettings::of(config);
+        let umask = settings.cli.umask.or(scripts.umask);
+        self.scripts.send_replace(Arc::new(ScriptSettings { umask, ..scripts }));
         let running = Parts { vrrp: settings.vrrp(), checker: settings.checkers() };
         let socket = settings.cli.snmp_agent_socket.as_deref();
         let snmp =
@@ -220,7 +224,7 @@ impl Consumers {
         self.tasks.shutdown().await;
         // They have bounded themselves since they heard that the daemon stops.
         let last =
-            tokio::join!(timeout(LAST_MAIL, &mut self.postman), timeout(LAST_SCRIPTS, &mut self.scripts));
+            tokio::join!(timeout(LAST_MAIL, &mut self.postman), timeout(SCRIPTS_GONE, &mut self.scripts));
         drop(last);
         self.postman.abort();
         self.scripts.abort();

@@ -28,6 +28,20 @@ pub enum ConsumerFact {
         outcome: ScriptOutcome,
         /// How long it ran.
         took: Duration,
+        /// The last that it wrote to its output and its errors; nothing of one that succeeded.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        output: String,
+    },
+    /// A script of the configuration has run for long, and still does; published once.
+    ScriptOverdue {
+        /// The command: program and arguments.
+        script: String,
+        /// About what it was run: `INSTANCE VI_1 MASTER`.
+        about: String,
+        /// How long it has run.
+        running: Duration,
+        /// Scripts about the same subject that wait until it has ended.
+        waiting: u32,
     },
     /// A script of the configuration should have been run and was not.
     ScriptNotRun {

@@ -109,6 +109,7 @@ impl ConsumerFact {
         match self {
             Self::ConsumerFailed { .. } => "consumer_failed",
             Self::ScriptExited { .. } => "script_exited",
+            Self::ScriptOverdue { .. } => "script_overdue",
             Self::ScriptNotRun { .. } => "script_not_run",
             Self::MailSent { .. } => "mail_sent",
             Self::MailDelayed { .. } => "mail_delayed",

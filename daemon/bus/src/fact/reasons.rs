@@ -28,7 +28,7 @@ pub enum ScriptOutcome {
         /// The signal's number.
         signal: i32,
     },
-    /// It ran too long and was killed with everything it had started.
+    /// It ran too long while another one waited, or when the daemon ended, and was ended with its process group.
     TimedOut,
 }
 

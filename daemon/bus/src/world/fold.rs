@@ -2,7 +2,7 @@
 
 use super::{Change, Checker, Group, Instance, Interface, RealServer, Service, World};
 use crate::event::Event;
-use crate::fact::{ConsumerFact, DaemonFact, Fact, IpvsFact, LinkFact, ServiceFact, VrrpFact};
+use crate::fact::{ConsumerFact, DaemonFact, Fact, IpvsFact, LinkFact, ScriptOutcome, ServiceFact, VrrpFact};
 use crate::settings::InstanceSettings;
 use crate::subject::{CheckerKey, VrrpState};
 
@@ -304,6 +304,16 @@ fn consumer(w: &mut World, fact: &ConsumerFact) {
             w.snmp.socket = Some(socket.clone());
             w.snmp.error = Some(error.clone());
         }
-        ConsumerFact::ScriptExited { .. } | ConsumerFact::ScriptNotRun { .. } => {}
+        ConsumerFact::ScriptExited { about, outcome, .. } => {
+            w.scripts.overdue.shift_remove(about.as_str());
+            w.scripts.run += 1;
+            if *outcome != (ScriptOutcome::Exited { status: 0 }) {
+                w.scripts.failed += 1;
+            }
+        }
+        ConsumerFact::ScriptOverdue { script, about, .. } => {
+            w.scripts.overdue.insert(about.as_str().into(), script.clone());
+        }
+        ConsumerFact::ScriptNotRun { .. } => w.scripts.not_run += 1,
     }
 }

@@ -98,11 +98,27 @@ pub fn run(command: Command) -> Running {
     Running { end, control, grace, ended: false }
 }
 
+/// Ends a command from elsewhere than where it is waited for.
+#[derive(Clone, Debug)]
+pub struct Stopper(Arc<Control>);
+
 impl Running {
+    /// As [`Stopper::stop`].
+    pub fn stop(&self, grace: Duration) {
+        self.control.stop(grace);
+    }
+
+    /// To end it while somebody else waits for it.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(Arc::clone(&self.control))
+    }
+}
+
+impl Stopper {
     /// Asks the command to end, and kills its process group when it has not within `grace`. The future then has its
     /// value as soon as it is gone; without effect on one that has ended.
     pub fn stop(&self, grace: Duration) {
-        self.control.stop(grace);
+        self.0.stop(grace);
     }
 }
 
