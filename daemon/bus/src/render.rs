@@ -176,8 +176,14 @@ fn consumer(out: &mut String, fact: &ConsumerFact) -> Written {
         ConsumerFact::ScriptNotRun { script, about, error } => {
             (Level::Warning, write!(out, "Script {script} not run for {about}: {error}"))
         }
-        ConsumerFact::MailSent { subject, recipients, .. } => {
+        ConsumerFact::MailSent { subject, recipients, tries: 0 | 1, .. } => {
             (Level::Detail, write!(out, "Mail to {recipients} recipients sent: {subject}"))
+        }
+        ConsumerFact::MailSent { subject, recipients, tries, .. } => {
+            (Level::Info, write!(out, "Mail to {recipients} recipients sent at try {tries}: {subject}"))
+        }
+        ConsumerFact::MailRefused { subject, recipient, error } => {
+            (Level::Warning, write!(out, "Mail refused for {recipient}: {subject}: {error}"))
         }
         ConsumerFact::MailDelayed { subject, error, waiting, retry_in } => (
             Level::Warning,

@@ -205,6 +205,9 @@ pub struct ScriptsState {
 pub struct MailState {
     /// Mails that the server took.
     pub sent: u64,
+    /// Recipients whom the server refused, while it took the mail for others.
+    #[serde(default)]
+    pub refused: u64,
     /// Mails given up.
     pub failed: u64,
     /// The last error, until a mail is sent.

@@ -6,6 +6,7 @@ use nix::unistd::{Gid, Group, Uid, User as Entry, getgid, getgrouplist, getuid};
 
 use crate::command::User;
 use crate::run::NotRun;
+use crate::security::Who;
 
 /// Who runs commands where nobody is named, if there is such a user.
 pub const DEFAULT_USER: &str = "keepalived_script";
@@ -17,6 +18,12 @@ pub(crate) struct Identity {
     pub(crate) gid: Gid,
     /// Supplementary groups.
     pub(crate) groups: Vec<Gid>,
+}
+
+impl Identity {
+    pub(crate) fn who(&self) -> Who {
+        Who { uid: self.uid.as_raw(), gid: self.gid.as_raw() }
+    }
 }
 
 /// Looks up who runs a command; `None` is whoever runs this process, unchanged. May ask a directory service.

@@ -60,6 +60,18 @@ pub enum ConsumerFact {
         recipients: u32,
         /// From the event to the server's answer.
         took: Duration,
+        /// The number of this try.
+        #[serde(default)]
+        tries: u32,
+    },
+    /// The mail server will never take a mail for one of its recipients; others get it.
+    MailRefused {
+        /// Its subject.
+        subject: String,
+        /// Who does not get it.
+        recipient: String,
+        /// What the server said.
+        error: String,
     },
     /// The mail server did not take a mail, which waits now and is tried again; published when that begins and when
     /// the reason changes, not for each try.

@@ -112,6 +112,7 @@ impl ConsumerFact {
             Self::ScriptOverdue { .. } => "script_overdue",
             Self::ScriptNotRun { .. } => "script_not_run",
             Self::MailSent { .. } => "mail_sent",
+            Self::MailRefused { .. } => "mail_refused",
             Self::MailDelayed { .. } => "mail_delayed",
             Self::MailFailed { .. } => "mail_failed",
             Self::MasterAgentConnected { .. } => "master_agent_connected",

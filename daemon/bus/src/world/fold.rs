@@ -288,6 +288,7 @@ fn consumer(w: &mut World, fact: &ConsumerFact) {
             w.mail.sent += 1;
             w.mail.error = None;
         }
+        ConsumerFact::MailRefused { .. } => w.mail.refused += 1,
         ConsumerFact::MailDelayed { error, .. } => w.mail.error = Some(error.clone()),
         ConsumerFact::MailFailed { error, .. } => {
             w.mail.failed += 1;

@@ -107,6 +107,12 @@ fn consumers(families: &mut Families, world: &World) {
     families
         .counter("keepwatch_mails_sent_total", "Mails that the server took")
         .sample(&[], number(world.mail.sent));
+    families
+        .counter(
+            "keepwatch_mail_recipients_refused_total",
+            "Recipients whom the server refused, the mail going to others",
+        )
+        .sample(&[], number(world.mail.refused));
     families.counter("keepwatch_mails_failed_total", "Mails given up").sample(&[], number(world.mail.failed));
     families
         .gauge("keepwatch_mail_working", "Whether the last mail went well")

@@ -13,24 +13,21 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{Gid, Uid, getgid, getuid};
+use nix::unistd::{getgid, getuid};
 
 /// Who would run a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Who {
-    uid: u32,
-    gid: u32,
+    /// The user's number.
+    pub uid: u32,
+    /// The group's.
+    pub gid: u32,
 }
 
 impl Who {
-    /// This user with this group.
-    pub fn new(uid: Uid, gid: Gid) -> Self {
-        Self { uid: uid.as_raw(), gid: gid.as_raw() }
-    }
-
     /// Who runs this process.
     pub fn ourselves() -> Self {
-        Self::new(getuid(), getgid())
+        Self { uid: getuid().as_raw(), gid: getgid().as_raw() }
     }
 }
 
