@@ -296,11 +296,9 @@ mod tests {
             vec!["Night Watch <night@example.net>".into(), r#""Watch, \"Day\"" <day@example.net>"#.into()];
         let message = message(&MailSettings { to, ..settings() }, &letter("x")).unwrap();
         let text = String::from_utf8(message.formatted()).unwrap().replace("\r\n ", " ");
-        let line = r#"To: "Night Watch" <night@example.net>, "Watch, \"Day\"" <day@example.net>"#;
-        assert!(
-            text.contains(line) || text.contains(&line.replacen("\"Night Watch\"", "Night Watch", 1)),
-            "{text}"
-        );
+        // The second name is an encoded word (RFC 2047).
+        let line = r#"To: "Night Watch" <night@example.net>, =?utf-8?b?V2F0Y2gsICJEYXki?= <day@example.net>"#;
+        assert!(text.contains(line), "{text}");
         let recipients: Vec<_> = message.envelope().to().iter().map(ToString::to_string).collect();
         assert_eq!(recipients, ["night@example.net", "day@example.net"]);
     }

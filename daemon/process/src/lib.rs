@@ -8,7 +8,8 @@
 //!
 //! Whatever was true of the daemon, a command begins with:
 //! - the user and groups that are asked for, in a process group of its own;
-//! - no signal blocked and none ignored, the ordinary scheduler and niceness 0;
+//! - no signal blocked and none ignored, the ordinary scheduler, niceness 0 and the limit of files from before the daemon
+//!   raised its own ([`keep_file_limit`]);
 //! - `/dev/null` as input, output and errors kept here up to a bound ([`Output`]), no other descriptor open;
 //! - the daemon's environment without what is the daemon's own affair, such as `NOTIFY_SOCKET`;
 //! - SIGTERM when the daemon dies. What the command itself has started by then lives on.
@@ -21,6 +22,7 @@
 mod command;
 mod environment;
 mod identity;
+mod limits;
 mod output;
 mod run;
 pub mod security;
@@ -28,4 +30,5 @@ pub mod security;
 pub use command::{Command, DEFAULT_UMASK, Output, User};
 pub use environment::search_path;
 pub use identity::DEFAULT_USER;
+pub use limits::keep_file_limit;
 pub use run::{End, Finished, NotRun, Running, Stopper, run};

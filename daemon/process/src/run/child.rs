@@ -10,6 +10,7 @@ use std::process::Command;
 use nix::unistd::{Gid, Uid};
 
 use crate::identity::Identity;
+use crate::limits;
 
 /// The number of signals, and the octets of a set of them, as the kernel counts (rt_sigaction(2)).
 const LAST_SIGNAL: libc::c_int = 64;
@@ -21,6 +22,7 @@ const SIGNAL_SET: libc::size_t = 8;
 pub(super) struct Setting {
     identity: Option<(Uid, Gid, Vec<libc::gid_t>)>,
     umask: u32,
+    files: Option<libc::rlimit>,
     /// Who starts it, to see whether it died meanwhile. `None`: it is to outlive us, in a session of its own.
     parent: Option<libc::pid_t>,
 }
@@ -30,12 +32,13 @@ impl Setting {
     pub(super) fn of_command(identity: Option<Identity>, umask: u32) -> Self {
         let numbers =
             |who: Identity| (who.uid, who.gid, who.groups.iter().map(|group| group.as_raw()).collect());
-        Self { identity: identity.map(numbers), umask, parent: Some(nix::unistd::getpid().as_raw()) }
+        let parent = Some(nix::unistd::getpid().as_raw());
+        Self { identity: identity.map(numbers), umask, files: limits::files(), parent }
     }
 
     /// For a servant of ours that outlives us.
     pub(super) fn of_survivor() -> Self {
-        Self { identity: None, umask: 0o177, parent: None }
+        Self { identity: None, umask: 0o177, files: limits::files(), parent: None }
     }
 
     /// Makes a command begin like this.
@@ -57,6 +60,9 @@ impl Setting {
             libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const ordinary);
             libc::setpriority(libc::PRIO_PROCESS, 0, 0);
             libc::umask(self.umask);
+            if let Some(files) = &self.files {
+                libc::setrlimit(libc::RLIMIT_NOFILE, files);
+            }
             // All but the three; the one over which the failure of exec is told closes by itself.
             libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
             if let Some((uid, gid, groups)) = &self.identity {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigHandler, SigSet, Signal, kill, signal};
 use nix::unistd::Pid;
 use tempfile::TempDir;
@@ -70,11 +71,19 @@ fn nothing_of_ours_is_handed_on() {
     [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGUSR2].into_iter().for_each(|signal| blocked.add(signal));
     blocked.thread_block().unwrap();
     ignore(Signal::SIGUSR1);
+    // As the daemon does it; what other tests run gets the limit from before.
+    let (few, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    let fewer = few.min(most - 1);
+    setrlimit(Resource::RLIMIT_NOFILE, fewer, most).unwrap();
+    crate::keep_file_limit();
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).unwrap();
     let open = fs::File::open("/dev/zero").unwrap();
     nix::fcntl::fcntl(&open, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty())).unwrap();
     let text = "grep -E 'SigBlk|SigIgn' /proc/self/status; umask; cat; \
                 cut -d' ' -f19,41 /proc/$$/stat; test $(ps -o pgid= -p $$) = $$ && echo leader";
     let state = finished(Command { umask: 0o27, ..shell(&directory, text) });
+    let limit = finished(Command::new(["/bin/sh", "-c", "ulimit -n"]));
+    assert_eq!(limit.output, fewer.to_string());
     let descriptors = finished(Command::new(["/bin/ls", "/proc/self/fd"]));
     blocked.thread_unblock().unwrap();
     let none = "0000000000000000";
