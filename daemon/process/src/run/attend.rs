@@ -15,7 +15,8 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{Pid, fchown, getuid};
+use nix::sys::stat::{Mode, fchmod};
+use nix::unistd::Pid;
 
 use super::child::{Setting, pidfd};
 use super::{End, Finished, NotRun, drain};
@@ -167,10 +168,9 @@ fn spawn(
         Output::Kept(_) => {
             let (reader, writer) = pipe()?;
             fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-            if let Some(identity) = identity.filter(|_| getuid().is_root()) {
-                // So that it can open `/dev/stderr`; where that fails, only this does not work.
-                let _ = fchown(&writer, Some(identity.uid), Some(identity.gid));
-            }
+            // So that another user can open `/dev/stderr`; where that fails, only this does not work. Whoever has no
+            // descriptor of the pipe does not find it.
+            let _ = fchmod(&writer, Mode::from_bits_truncate(0o666));
             new.stdout(writer.try_clone()?).stderr(writer);
             Some(reader)
         }
