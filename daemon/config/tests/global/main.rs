@@ -39,7 +39,10 @@ fn addresses_of_mail_may_have_names_and_none_is_made_up_of_a_name() {
         ("notification_email {\na@b <night@example.net> Day<day@[10.0.0.1]> c@d\n}", &[], 0, to, || {
             json!(["\"a@b\" <night@example.net>", "Day <day@[10.0.0.1]>", "c@d"])
         }),
-        ("notification_email {\n<night@example.net> root\n}", &["invalid-value"], 4, to, || {
+        ("notification_email {\n<night@example.net> root\n}", &[], 0, to, || {
+            json!(["night@example.net", "root"])
+        }),
+        ("notification_email {\nnight@example.net Night Watch\n}", &["invalid-value"], 4, to, || {
             json!(["night@example.net"])
         }),
         ("notification_email {\nNight Watch night@example.net\n}", &["invalid-value"], 4, to, || {

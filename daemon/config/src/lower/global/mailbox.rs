@@ -1,7 +1,8 @@
 //! Addresses of mail, with or without a name: `USER@HOST`, `USER`, `NAME <USER@HOST>`.
 //!
-//! keepalived takes every word for an address. Here the words before `<…>` are a name, and words that are neither are an
-//! error where they stand: nobody gets mail whose address was made up from a name.
+//! keepalived takes every word for an address. Here the words before `<…>` are a name; words that seem to be a name and
+//! stand before or behind another address are an error where they stand: nobody gets mail whose address was made up from
+//! a name. A line of words alone names users, as with keepalived.
 
 use crate::diagnostics::Diagnostic;
 use crate::model::Name;
@@ -12,8 +13,7 @@ use crate::words::Word;
 /// The mailboxes in the words of a line, each as RFC 5322 (section 3.4) writes it; what is none is reported.
 pub(super) fn mailboxes(words: &[Word], context: &mut Context) -> Vec<Name> {
     let mut found = Vec::new();
-    let mut reader = Reader { names: Vec::new(), beside_addresses: false };
-    reader.beside_addresses = words.iter().any(|word| word.text.contains(['@', '<']));
+    let mut reader = Reader { names: Vec::new() };
     for (index, word) in words.iter().enumerate() {
         let named = words.get(index + 1).is_some_and(|next| next.text.starts_with('<'));
         if word.text.starts_with('[') || word.text.ends_with(']') && !word.text.contains("@[") {
@@ -21,21 +21,23 @@ pub(super) fn mailboxes(words: &[Word], context: &mut Context) -> Vec<Name> {
         } else if let Some((before, address)) = word.text.split_once('<') {
             found.extend(reader.named(before, address, word, context));
         } else if word.text.contains('@') && !named {
-            reader.users(&mut found, context);
+            reader.no_names(context);
             found.extend(address(word, context));
         } else {
             reader.names.push(word);
         }
     }
-    reader.users(&mut found, context);
+    // The last word may be a user; more of them behind an address are a name that is out of place.
+    if reader.names.len() > 1 && words.iter().any(|word| word.text.contains(['@', '<'])) {
+        reader.no_names(context);
+    }
+    found.extend(reader.names.iter().map(|user| Name::from(&*user.text)));
     found
 }
 
 struct Reader<'a> {
     /// Words that may be a name, if an address in angle brackets follows.
     names: Vec<&'a Word>,
-    /// There are addresses on this line, so that a word alone is not the name of a user.
-    beside_addresses: bool,
 }
 
 impl Reader<'_> {
@@ -52,15 +54,13 @@ impl Reader<'_> {
         Some(written(&name.join(" "), address).into())
     }
 
-    /// No address follows: the words are users of this machine if they stand by themselves.
-    fn users(&mut self, found: &mut Vec<Name>, context: &mut Context) {
+    /// No address in angle brackets follows: they name nobody.
+    fn no_names(&mut self, context: &mut Context) {
         let names = std::mem::take(&mut self.names);
-        if let (true, Some(first), Some(last)) = (self.beside_addresses, names.first(), names.last()) {
+        if let (Some(first), Some(last)) = (names.first(), names.last()) {
             let text: Vec<&str> = names.iter().map(|name| &*name.text).collect();
             no_address(&text.join(" "), first.span.to(last.span), context);
-            return;
         }
-        found.extend(names.into_iter().filter_map(|word| address(word, context)));
     }
 }
 
