@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use keepwatch_bus::fact::{ConsumerFact, DaemonFact, ScriptOutcome};
 use keepwatch_bus::{Event, Fact, WeakBus};
-use keepwatch_config::encoding;
+use keepwatch_model::encoding;
 use keepwatch_process::{Command, End, Finished, NotRun, Output, Stopper, User};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
