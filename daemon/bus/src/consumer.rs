@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
@@ -32,6 +33,20 @@ pub enum ConsumerFact {
         outcome: ScriptOutcome,
         /// How long it ran.
         took: Duration,
+        /// The last that it wrote to its output and its errors; nothing of one that succeeded.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        output: String,
+    },
+    /// A script of the configuration has run for long, and still does; published once.
+    ScriptOverdue {
+        /// The command: program and arguments.
+        script: String,
+        /// About what it was run: `INSTANCE VI_1 MASTER`.
+        about: String,
+        /// How long it has run.
+        running: Duration,
+        /// Scripts about the same subject that wait until it has ended.
+        waiting: u32,
     },
     /// A script of the configuration should have been run and was not.
     ScriptNotRun {
@@ -50,6 +65,18 @@ pub enum ConsumerFact {
         recipients: u32,
         /// From the event to the server's answer.
         took: Duration,
+        /// The number of this try.
+        #[serde(default)]
+        tries: u32,
+    },
+    /// The mail server will never take a mail for one of its recipients; others get it.
+    MailRefused {
+        /// Its subject.
+        subject: String,
+        /// Who does not get it.
+        recipient: String,
+        /// What the server said.
+        error: String,
     },
     /// The mail server did not take a mail, which waits now and is tried again; published when that begins and when
     /// the reason changes, not for each try.
@@ -98,8 +125,21 @@ pub enum ScriptOutcome {
         /// The signal's number.
         signal: i32,
     },
-    /// It ran too long and was killed with everything it had started.
+    /// It ran too long while another one waited, or when the daemon ended, and was ended with its process group.
     TimedOut,
+}
+
+/// What became of notify scripts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ScriptsState {
+    /// Scripts that have ended, in whatever way.
+    pub run: u64,
+    /// Of these, the ones that failed, were killed or had to be ended.
+    pub failed: u64,
+    /// Scripts that could not be run.
+    pub not_run: u64,
+    /// Scripts that have run for long and still do: about what (`INSTANCE VI_1 MASTER`), and the command.
+    pub overdue: IndexMap<Name, String>,
 }
 
 /// What became of mails.
@@ -107,6 +147,9 @@ pub enum ScriptOutcome {
 pub struct MailState {
     /// Mails that the server took.
     pub sent: u64,
+    /// Recipients whom the server refused, while it took the mail for others.
+    #[serde(default)]
+    pub refused: u64,
     /// Mails given up.
     pub failed: u64,
     /// The last error, until a mail is sent.
@@ -137,6 +180,7 @@ impl ConsumerFact {
                 w.mail.sent += 1;
                 w.mail.error = None;
             }
+            Self::MailRefused { .. } => w.mail.refused += 1,
             Self::MailDelayed { error, .. } => w.mail.error = Some(error.clone()),
             Self::MailFailed { error, .. } => {
                 w.mail.failed += 1;
@@ -153,7 +197,17 @@ impl ConsumerFact {
                 w.snmp.socket = Some(socket.clone());
                 w.snmp.error = Some(error.clone());
             }
-            Self::ScriptExited { .. } | Self::ScriptNotRun { .. } => {}
+            Self::ScriptExited { about, outcome, .. } => {
+                w.scripts.overdue.shift_remove(about.as_str());
+                w.scripts.run += 1;
+                if *outcome != (ScriptOutcome::Exited { status: 0 }) {
+                    w.scripts.failed += 1;
+                }
+            }
+            Self::ScriptOverdue { script, about, .. } => {
+                w.scripts.overdue.insert(about.as_str().into(), script.clone());
+            }
+            Self::ScriptNotRun { .. } => w.scripts.not_run += 1,
         }
     }
 
@@ -161,34 +215,42 @@ impl ConsumerFact {
     pub(crate) fn line(&self, out: &mut String) -> Written {
         match self {
             Self::ConsumerFailed { consumer, error } => (Level::Warning, write!(out, "{consumer}: {error}")),
-            Self::ScriptExited { script, about, outcome, took } => {
+            Self::ScriptExited { script, about, outcome, took, output } => {
                 let took = took.as_secs_f64();
-                match outcome {
+                let how = match outcome {
                     ScriptOutcome::Exited { status: 0 } => {
-                        (Level::Detail, write!(out, "Script {script} for {about} succeeded in {took:.3} s"))
+                        let written = write!(out, "Script {script} for {about} succeeded in {took:.3} s");
+                        return (Level::Detail, written);
                     }
-                    ScriptOutcome::Exited { status } => (
-                        Level::Warning,
-                        write!(out, "Script {script} for {about} exited with {status} after {took:.3} s"),
-                    ),
-                    ScriptOutcome::Killed { signal } => (
-                        Level::Warning,
-                        write!(
-                            out,
-                            "Script {script} for {about} was killed by signal {signal} after {took:.3} s"
-                        ),
-                    ),
-                    ScriptOutcome::TimedOut => (
-                        Level::Warning,
-                        write!(out, "Script {script} for {about} was killed: it ran {took:.3} s"),
-                    ),
-                }
+                    ScriptOutcome::Exited { status } => format!("exited with {status} after {took:.3} s"),
+                    ScriptOutcome::Killed { signal } => {
+                        format!("was killed by signal {signal} after {took:.3} s")
+                    }
+                    ScriptOutcome::TimedOut => format!("was ended: it ran {took:.3} s"),
+                };
+                let last = output.lines().rfind(|line| !line.trim().is_empty());
+                let last = last.map(|line| format!(": {line}")).unwrap_or_default();
+                (Level::Warning, write!(out, "Script {script} for {about} {how}{last}"))
             }
+            Self::ScriptOverdue { script, about, running, waiting } => (
+                Level::Warning,
+                write!(
+                    out,
+                    "Script {script} for {about} still runs after {:.0} s, {waiting} wait for it",
+                    running.as_secs_f64()
+                ),
+            ),
             Self::ScriptNotRun { script, about, error } => {
                 (Level::Warning, write!(out, "Script {script} not run for {about}: {error}"))
             }
-            Self::MailSent { subject, recipients, .. } => {
+            Self::MailSent { subject, recipients, tries: 0 | 1, .. } => {
                 (Level::Detail, write!(out, "Mail to {recipients} recipients sent: {subject}"))
+            }
+            Self::MailSent { subject, recipients, tries, .. } => {
+                (Level::Info, write!(out, "Mail to {recipients} recipients sent at try {tries}: {subject}"))
+            }
+            Self::MailRefused { subject, recipient, error } => {
+                (Level::Warning, write!(out, "Mail refused for {recipient}: {subject}: {error}"))
             }
             Self::MailDelayed { subject, error, waiting, retry_in } => (
                 Level::Warning,

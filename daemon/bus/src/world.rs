@@ -19,7 +19,7 @@ mod order;
 pub(crate) use order::settle;
 pub use order::{Placed, from_position};
 
-pub use crate::consumer::{MailState, SnmpState};
+pub use crate::consumer::{MailState, ScriptsState, SnmpState};
 pub use crate::daemon::{ConfigState, Hung};
 pub use crate::link::Interface;
 pub use crate::service::{Checker, RealServer, RealState, Refusal, Service};
@@ -50,6 +50,9 @@ pub struct World {
     /// Virtual servers, likewise.
     #[serde(with = "keyed")]
     pub services: IndexMap<ServiceKey, Service>,
+    /// Notify scripts.
+    #[serde(default)]
+    pub scripts: ScriptsState,
     /// Mail.
     pub mail: MailState,
     /// The AgentX session.
@@ -122,6 +125,11 @@ impl World {
         all.extend(reported("history file", &self.history_error));
         all.extend(reported("SNMP", &self.snmp.error));
         all.extend(reported("mail", &self.mail.error));
+        all.extend(
+            self.scripts.overdue.iter().map(|(about, script)| {
+                trouble(&format!("script for {about}"), &format!("{script} still runs"))
+            }),
+        );
         all.extend(self.failed_consumers.iter().map(|(name, error)| trouble(name, error)));
         all.extend(missing);
         all.extend(shared);

@@ -213,6 +213,14 @@ fn other() -> impl Strategy<Value = Fact> {
             about: "INSTANCE VI_1 MASTER".into(),
             outcome: ScriptOutcome::Killed { signal: 15 },
             took: Duration::from_secs(1),
+            output: "no such database".into(),
+        }
+        .into(),
+        ConsumerFact::ScriptOverdue {
+            script: "/bin/true x".into(),
+            about: "INSTANCE VI_1 MASTER".into(),
+            running: Duration::from_secs(10),
+            waiting: 1,
         }
         .into(),
         ConsumerFact::MailDelayed {

@@ -18,6 +18,8 @@ pub struct ScriptSettings {
     pub services: HashMap<ServiceKey, ServiceScripts>,
     /// `enable_script_security`: scripts that run as root and that somebody else could change are not run.
     pub enable_script_security: bool,
+    /// The umask of all scripts, if the command line or the configuration names one.
+    pub umask: Option<u32>,
 }
 
 /// Scripts of a virtual router or sync group.
@@ -60,6 +62,7 @@ impl ScriptSettings {
             groups: config.sync_groups.iter().map(|g| (g.name.clone(), g.notify.clone())).collect(),
             services: services.collect(),
             enable_script_security: config.global.enable_script_security,
+            umask: config.global.umask,
         }
     }
 }

@@ -146,6 +146,7 @@ fn dataplane(kind: DataplaneKind) -> keepwatch_ipvs::DataplaneKind {
 /// Lets the process have as many sockets as the system allows: a check of a machine that does not answer holds one
 /// until it times out, and there may be thousands.
 fn raise_file_limit() {
+    keepwatch_process::keep_file_limit();
     if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
         // Where it is refused, checks that find no socket say so and condemn nobody.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
