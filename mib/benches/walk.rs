@@ -13,11 +13,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use keepwatch_bus::fact::{DaemonFact, VrrpFact};
-use keepwatch_bus::settings::InstanceSettings;
-use keepwatch_bus::{Counters, World, sample};
+use keepwatch_bus::{Configured, Counters, World, sample};
 use keepwatch_mib::Parts;
 use keepwatch_mib::keepalived::mib;
 use keepwatch_mib::source::View;
+use keepwatch_model::{Instance, InterfaceAddress};
 use nix::sys::resource::{UsageWho, getrusage};
 use snmp_agentx::framer::Framer;
 use snmp_agentx::session::{Input, Output};
@@ -48,9 +48,9 @@ fn world(instances: u32) -> World {
     let mut world = World::default();
     world.apply(&sample::event(1, None, DaemonFact::DaemonStarted { settings: Box::default() }));
     for position in 1..=instances {
-        let address = sample::virtual_address(std::net::Ipv4Addr::from(0x0a4e_0000 + position), 32, "eth0");
-        let settings =
-            Box::new(InstanceSettings { position, addresses: vec![address], ..sample::instance() });
+        let address = InterfaceAddress::host(std::net::Ipv4Addr::from(0x0a4e_0000 + position).into());
+        let model = Instance { addresses: vec![address], ..sample::instance() };
+        let settings = Configured::new(position, model);
         let fact = VrrpFact::InstanceConfigured { instance: format!("VI_{position}").into(), settings };
         world.apply(&sample::event(1 + u64::from(position), None, fact));
     }
