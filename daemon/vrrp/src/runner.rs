@@ -37,11 +37,12 @@ use std::time::Duration;
 use keepwatch_bus::beat::Beat;
 use keepwatch_bus::counters::RouterCounters;
 use keepwatch_bus::mailbox::{Receiver, Sender, mailbox};
+use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, EventId};
 use keepwatch_model::ProcessScheduling;
 use tokio::sync::oneshot;
 
-use crate::{Definitions, Notice, Release};
+use crate::{Definitions, Level, Notice, Release, TrackedKind};
 
 use driver::Driver;
 
@@ -77,6 +78,7 @@ pub enum StartError {
 
 pub(crate) enum Command {
     Apply { definitions: Definitions, cause: Option<EventId> },
+    Tracked { kind: TrackedKind, name: Name, level: Level, cause: Option<EventId> },
     Stop { release: Release, cause: Option<EventId>, done: oneshot::Sender<()> },
 }
 
@@ -100,6 +102,12 @@ impl VrrpHandle {
     /// Makes `definitions` true, at the start or on a reload; what did not change sees nothing. Returns at once.
     pub fn apply(&self, definitions: Definitions, cause: Option<EventId>) {
         self.commands.0.send(Command::Apply { definitions, cause });
+    }
+
+    /// Says how something stands that virtual routers follow: to be called by whoever watches it, also before
+    /// [`VrrpHandle::apply`]. Interfaces are watched here already. Returns at once.
+    pub fn tracked(&self, kind: TrackedKind, name: Name, level: Level, cause: Option<EventId>) {
+        self.commands.0.send(Command::Tracked { kind, name, level, cause });
     }
 
     /// Stops everything. The receiver hears when it is done: priority-0 adverts sent and addresses taken off, if they

@@ -13,9 +13,10 @@ use keepwatch_bus::counters::VrrpCounters;
 use keepwatch_bus::fact::HoldReason;
 use keepwatch_bus::subject::{Family, Name, VirtualAddress};
 use keepwatch_model::{
-    InitialState, Instance, InterfaceAddress, Priority, SyncGroup, Tracked, UnicastPeer, VirtualRouterId,
-    VrrpVersion,
+    InitialState, Instance, InterfaceAddress, Priority, SyncGroup, UnicastPeer, VirtualRouterId, VrrpVersion,
 };
+
+use crate::follow::Follow;
 
 /// VRRP version and what only that version has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,8 +177,8 @@ pub struct RouterSpec {
     pub skip_check_addresses: bool,
     /// The state of `interface` is no fault.
     pub dont_track_primary: bool,
-    /// Other interfaces that it follows.
-    pub tracked_interfaces: Arc<[Tracked]>,
+    /// What it follows besides its interface.
+    pub follows: Arc<[Follow]>,
     /// What keeps it in Fault, whatever the network is like.
     pub held: Option<HoldReason>,
 }
@@ -213,7 +214,7 @@ impl RouterSpec {
             owner_ignore_adverts: false,
             skip_check_addresses: false,
             dont_track_primary: false,
-            tracked_interfaces: Arc::from([]),
+            follows: Arc::from([]),
             held: None,
         }
     }

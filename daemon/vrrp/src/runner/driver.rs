@@ -242,6 +242,11 @@ impl Driver {
                 self.interfaces.subscribe(now, &mut self.node, &mut self.out);
                 self.send(now);
             }
+            Some(Command::Tracked { kind, name, level, cause }) => {
+                let id = self.node.tracked_id(kind, &name);
+                self.node.tracked(now, id, level, cause, &mut self.out);
+                self.send(now);
+            }
             Some(Command::Stop { release, cause, done }) => {
                 self.stop(now, release, cause);
                 self.worker.send(Job::Finish(done));

@@ -15,7 +15,7 @@ use keepwatch_net::netlink::Monitor;
 use keepwatch_net::socket::{Carrier, Family, VrrpReceiver};
 use nix::errno::Errno;
 
-use crate::{Definitions, LinkAddress, LinkId, LinkState, Node, Origin, Outbox, Subscription};
+use crate::{Definitions, LinkAddress, LinkId, LinkState, Node, Origin, Outbox, Subscription, TrackedKind};
 
 use super::HEARTBEAT;
 use super::outgoing::Outgoing;
@@ -334,7 +334,8 @@ fn interfaces_of(definitions: &Definitions) -> HashSet<Name> {
     let mut named = HashSet::new();
     for router in &definitions.routers {
         named.insert(router.spec.interface.clone());
-        named.extend(router.spec.tracked_interfaces.iter().map(|tracked| tracked.name.clone()));
+        let links = router.spec.follows.iter().filter(|follow| follow.kind == TrackedKind::Link);
+        named.extend(links.map(|follow| follow.name.clone()));
         named.extend(router.spec.addresses.iter().filter_map(|address| match &address.link {
             LinkTarget::Instance => None,
             LinkTarget::Named(name) => Some(name.clone()),

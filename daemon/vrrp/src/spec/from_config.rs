@@ -1,21 +1,20 @@
 //! From the configuration's model to [`Definitions`].
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use keepwatch_bus::fact::HoldReason;
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Configured, Counters};
 use keepwatch_model::{
-    self as model, Config, ConfigFault, InitialState, Instance, LinkTarget, Priority, SyncGroup, Tracked,
-    VrrpVersion,
+    self as model, Config, ConfigFault, InitialState, Instance, SyncGroup, VrrpVersion,
 };
 
 use super::{
     Authentication, Definitions, GarpTiming, GroupDefinition, GroupSpec, Preemption, RouterDefinition,
     RouterSpec, Transport, Version,
 };
+use crate::follow;
 
 impl Definitions {
     /// The VRRP part of a configuration. Takes the counters of each instance from `counters`, which locks: call it
@@ -64,7 +63,7 @@ fn router_spec(instance: &Instance, group: Option<&SyncGroup>) -> RouterSpec {
         owner_ignore_adverts: instance.owner_ignore_adverts,
         skip_check_addresses: instance.skip_check_adv_addr,
         dont_track_primary: instance.dont_track_primary,
-        tracked_interfaces: tracked_interfaces(instance, group),
+        follows: follow::merge(instance, group),
         held: held(instance),
     }
 }
@@ -77,36 +76,6 @@ fn held(instance: &Instance) -> Option<HoldReason> {
         Some(ConfigFault::SharedVmac) => Some(HoldReason::SharedVmac),
         None => instance.auth_hmac.as_ref().map(|_| HoldReason::HmacNotBuilt),
     }
-}
-
-/// The interfaces that an instance follows: its own `track_interface`, that of its group, and those that its addresses
-/// stand on. As in keepalived, a weight in a group counts as none (any fault is a fault of the group) unless the group
-/// says `sync_group_tracking_weight`, and an owner follows no weighted one.
-fn tracked_interfaces(instance: &Instance, group: Option<&SyncGroup>) -> Arc<[Tracked]> {
-    let weightless = group.is_some_and(|group| !group.tracking_weight);
-    let of_group = group.map(|group| group.tracking.interfaces.as_slice()).unwrap_or_default();
-    let mut tracked: Vec<Tracked> = Vec::new();
-    for line in instance.tracking.interfaces.iter().chain(of_group) {
-        let weight = if weightless { 0 } else { line.weight };
-        match tracked.iter_mut().find(|other| other.name == line.name) {
-            // Named in both: the fault wins, else the group's weight.
-            Some(other) if other.weight != 0 => *other = Tracked { weight, ..line.clone() },
-            Some(_) => {}
-            None => tracked.push(Tracked { weight, ..line.clone() }),
-        }
-    }
-    if instance.priority == Priority::OWNER {
-        tracked.retain(|line| line.weight == 0);
-    }
-    for address in instance.all_addresses() {
-        let LinkTarget::Named(interface) = &address.link else { continue };
-        let known = Some(interface) == instance.interface.as_ref()
-            || tracked.iter().any(|other| other.name == *interface);
-        if !known && !address.no_track {
-            tracked.push(Tracked { name: interface.clone(), weight: 0, reverse: false });
-        }
-    }
-    tracked.into()
 }
 
 fn version(instance: &Instance) -> Version {
