@@ -6,9 +6,7 @@ use std::time::Duration;
 use keepwatch_bus::fact::HoldReason;
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Configured, Counters};
-use keepwatch_model::{
-    self as model, Config, ConfigFault, InitialState, Instance, SyncGroup, VrrpVersion,
-};
+use keepwatch_model::{self as model, Config, ConfigFault, InitialState, Instance, SyncGroup, VrrpVersion};
 
 use super::{
     Authentication, Definitions, GarpTiming, GroupDefinition, GroupSpec, Preemption, RouterDefinition,
