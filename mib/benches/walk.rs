@@ -49,8 +49,8 @@ fn world(instances: u32) -> World {
     world.apply(&sample::event(1, None, DaemonFact::DaemonStarted { settings: Box::default() }));
     for position in 1..=instances {
         let address = InterfaceAddress::host(std::net::Ipv4Addr::from(0x0a4e_0000 + position).into());
-        let instance = Instance { addresses: vec![address], ..sample::instance() };
-        let settings = Configured::new(position, instance);
+        let model = Instance { addresses: vec![address], ..sample::instance() };
+        let settings = Configured::new(position, model);
         let fact = VrrpFact::InstanceConfigured { instance: format!("VI_{position}").into(), settings };
         world.apply(&sample::event(1 + u64::from(position), None, fact));
     }
