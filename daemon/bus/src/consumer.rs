@@ -65,8 +65,8 @@ pub enum ConsumerFact {
         recipients: u32,
         /// From the event to the server's answer.
         took: Duration,
-        /// The number of this try.
-        #[serde(default)]
+        /// The number of this try; 0 in the history of versions that did not count.
+        #[serde(default, skip_serializing_if = "is_uncounted")]
         tries: u32,
     },
     /// The mail server will never take a mail for one of its recipients; others get it.
@@ -109,6 +109,10 @@ pub enum ConsumerFact {
         /// What went wrong.
         error: String,
     },
+}
+
+fn is_uncounted(tries: &u32) -> bool {
+    *tries == 0
 }
 
 /// How a script ended.
