@@ -1,6 +1,8 @@
 //! `keepwatchd -t`: is the configuration good, and good for this host? In: a file. Out: diagnostics on standard error
-//! (or in the file that was named), and keepalived's exit status: 0 good, 3 can't run, 4 runs after changes, 5 insecure
-//! scripts. As in keepalived, interfaces that are not there are a reason not to run, unless `dynamic_interfaces`.
+//! (or in the file that was named), and the exit status that keepalived gives, which is not what its manual
+//! page says: 0 good, 5 with mistakes, 6 insecure scripts. As there, an interface that is missing is a mistake unless
+//! `dynamic_interfaces` lets it come later. Unlike there, a file that is missing is one too, and answered with the status
+//! that keepalived starts with then: 6.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -23,7 +25,7 @@ pub fn run(cli: &Cli) -> Result<i32> {
     let file = cli.use_file.clone().unwrap_or_else(paths::default_configuration);
     let loaded = keepwatch_config::load(&file, &options(cli.config_id.as_deref(), cli.expansion_limit));
     let interfaces = interfaces(&loaded);
-    let outcome = loaded.diagnostics.outcome().max(interfaces.outcome());
+    let outcomes = loaded.diagnostics.outcomes().and(interfaces.outcomes());
     let text = |styled| {
         let text = loaded.diagnostics.render_text(styled) + &interfaces.render_text(styled);
         if text.is_empty() {
@@ -49,7 +51,7 @@ pub fn run(cli: &Cli) -> Result<i32> {
     if let Some(config) = loaded.config.as_ref().filter(|_| cli.dump_conf) {
         terminal::unless_closed(dump(config)).context("standard output")?;
     }
-    Ok(i32::from(outcome.exit_code()))
+    Ok(i32::from(outcomes.exit_status()))
 }
 
 /// The configuration as it was understood: every default filled in, in JSON, on standard output.

@@ -1,8 +1,8 @@
 //! Do the interfaces of a configuration exist?
 //!
 //! Goes in: what [`crate::load`] made, and the names of the interfaces that there are (this crate does not ask the
-//! kernel). Comes out: one diagnostic for each interface that there is not, where it is first named. As in keepalived it
-//! cannot run without them, unless `dynamic_interfaces` says that they may come later.
+//! kernel). Comes out: one diagnostic for each interface that there is not, where it is first named. What needs
+//! one waits for it, which is a mistake unless `dynamic_interfaces` says that it may come later.
 
 use std::collections::HashSet;
 
@@ -114,7 +114,6 @@ fn missing(used: &Use<'_>, loaded: &Loaded, config: &Config, present: &[String])
         Diagnostic::note("no-such-interface", message).help("it may come later: `dynamic_interfaces`")
     } else {
         Diagnostic::error("no-such-interface", message)
-            .fatal()
             .help("with `dynamic_interfaces` in `global_defs` it may come later")
     };
     let Some(span) = place(used, loaded, name) else { return diagnostic };

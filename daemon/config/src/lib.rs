@@ -18,9 +18,9 @@
 //! ";
 //! let loaded = load_text(Path::new("example.conf"), text.into(), &Options::default());
 //!
-//! // What is wrong, for people (`render_text`), for programs (`render_json`) and as the exit code of `-t`.
+//! // What is wrong, for people (`render_text`), for programs (`render_json`) and as the exit status of `-t`.
 //! assert!(loaded.diagnostics.render_text(false).contains("did you mean `priority`?"));
-//! assert_eq!(loaded.diagnostics.exit_code(), 4);
+//! assert_eq!(loaded.diagnostics.exit_status(), 5);
 //!
 //! // What it means, with every default filled in; `None` only if it cannot run at all.
 //! let config = loaded.config.unwrap_or_default();
@@ -65,7 +65,7 @@ mod values;
 mod words;
 
 pub use cluster::check_cluster;
-pub use diagnostics::{Diagnostic, Diagnostics, Outcome, Severity};
+pub use diagnostics::{Diagnostic, Diagnostics, Outcome, Outcomes, Severity};
 pub use explain::{explain, overview, reference, similar};
 pub use format::format;
 pub use interfaces::check_interfaces;

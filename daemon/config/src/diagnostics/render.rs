@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Patch, Renderer, Snippet};
 
-use super::{Diagnostic, Diagnostics, Outcome, Severity, Suggestion};
+use super::{Diagnostic, Diagnostics, Outcomes, Severity, Suggestion};
 use crate::encoding;
 use crate::source::{FileId, SourceMap, Span};
 
@@ -59,13 +59,9 @@ impl Diagnostics {
         let counts = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")];
         let counts: Vec<String> =
             counts.into_iter().filter_map(|(severity, one)| count(severity, one)).collect();
-        let worst = all.clone().into_iter().map(Self::outcome).max().unwrap_or(Outcome::Runs);
-        let verdict = match worst {
-            Outcome::Runs => "the configuration runs",
-            Outcome::RunsChanged => "the configuration runs after changes",
-            Outcome::UnsafeScript => "the configuration runs, but a script may be unsafe",
-            Outcome::CannotRun => "the configuration cannot run",
-        };
+        let outcomes =
+            all.into_iter().fold(Outcomes::default(), |sum, diagnostics| sum.and(diagnostics.outcomes));
+        let verdict = outcomes.verdict();
         if counts.is_empty() { verdict.to_owned() } else { format!("{}; {verdict}", counts.join(", ")) }
     }
 

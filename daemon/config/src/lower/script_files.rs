@@ -1,7 +1,7 @@
 //! Are the scripts there, and is it safe to run them?
 //!
 //! Goes in: every command of the configuration with its place. Comes out: what keepalived says of them too: a script
-//! that is not there or may not be executed, and scripts run without `enable_script_security` (exit code 5); a
+//! that is not there or may not be executed, and scripts run without `enable_script_security` (exit status 6); a
 //! `vrrp_script` that cannot be run is in the model no more. Only looks at the files, and runs nothing.
 
 use std::collections::HashSet;
