@@ -70,7 +70,7 @@ pub(crate) fn first_foreign(text: &str) -> Option<(usize, u8)> {
     Some((at, byte_of(text.get(at..)?.chars().next()?)?))
 }
 
-fn byte_of(character: char) -> Option<u8> {
+pub(crate) fn byte_of(character: char) -> Option<u8> {
     let byte = u32::from(character).checked_sub(BASE)?;
     u8::try_from(byte).ok().filter(|byte| *byte >= 0x80)
 }

@@ -57,6 +57,7 @@ mod places;
 mod preprocess;
 mod regular_file;
 pub mod schema;
+mod secrets;
 pub mod source;
 mod spelling;
 mod tree;

@@ -60,6 +60,21 @@ fn an_interface_that_is_not_there_is_told_as_by_keepalived() -> Result<()> {
 }
 
 #[test]
+fn no_interface_is_worth_a_status_of_its_own() -> Result<()> {
+    let lab = Lab::new("no-own-status")?;
+    let (_lan, mut hosts) = lab.routers(1)?;
+    let host = hosts.remove(0);
+    let directory = tempfile::tempdir()?;
+    for block in ["linkbeat_interfaces {\n eth5\n}\n", "interface_up_down_delays {\n eth5 1\n}\n"] {
+        let path = file(directory.path(), "a.conf", &(Instance::new("VI_1").version_2("") + block))?;
+        let (ours, said, theirs) = judged(&host, &path)?;
+        assert_eq!((ours, theirs), (Some(5), Some(4)), "{block}{said}");
+        assert!(said.contains("there is no interface `eth5`"), "{said}");
+    }
+    Ok(())
+}
+
+#[test]
 fn the_daemon_says_which_interface_it_waits_for() -> Result<()> {
     let lab = Lab::new("waits-for-it")?;
     let (_lan, hosts) = lab.routers(1)?;

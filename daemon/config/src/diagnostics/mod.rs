@@ -48,8 +48,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    const ALL: [Self; 5] =
-        [Self::Runs, Self::RunsChanged, Self::UnsafeScript, Self::CannotRun, Self::NoFile];
+    const ALL: [Self; 5] = [Self::Runs, Self::RunsChanged, Self::UnsafeScript, Self::CannotRun, Self::NoFile];
 
     /// Exit status of `-t`: what keepalived's answers, which is not what its manual page says. What it would not run it
     /// calls changed, too; of a file that it was told to insist on (`includea`) it says 6.
@@ -262,6 +261,32 @@ impl Diagnostic {
         }
     }
 
+    /// The secrets on the lines that it is about are in none of its words.
+    fn hide_secrets(&mut self, sources: &SourceMap) {
+        let places = self.span.into_iter().chain(self.related.iter().map(|(place, _)| *place));
+        let places = places.chain(self.suggestion.iter().map(|mend| mend.span));
+        let values = sources.secrets_at(places.flat_map(|place| {
+            let asked_for = sources.chain(place).map(|step| step.at);
+            std::iter::once(place).chain(asked_for).chain(sources.definitions(place))
+        }));
+        if values.is_empty() {
+            return;
+        }
+        if let Some(mend) = &mut self.suggestion
+            && let Some(hidden) = values.hidden_in_code(&mend.replacement)
+        {
+            mend.replacement = hidden;
+        }
+        let mend = self.suggestion.iter_mut().map(|mend| &mut mend.message);
+        let related = self.related.iter_mut().map(|(_, label)| label);
+        let own = [&mut self.message, &mut self.label];
+        for text in own.into_iter().chain(related).chain(&mut self.notes).chain(mend) {
+            if let Some(hidden) = values.hidden(text) {
+                *text = hidden;
+            }
+        }
+    }
+
     /// The likely mend of a misspelt word: the nearest of those that would be right, if one is near.
     pub(crate) fn suggest_nearest<'a>(self, word: &Word, right: impl IntoIterator<Item = &'a str>) -> Self {
         match nearest(&word.text, right) {
@@ -359,6 +384,9 @@ impl Diagnostics {
 
     pub(crate) fn set_sources(&mut self, sources: Arc<SourceMap>) {
         self.sources = sources;
+        for diagnostic in &mut self.list {
+            diagnostic.hide_secrets(&self.sources);
+        }
         let sources = &self.sources;
         let key = |diagnostic: &Diagnostic| {
             // An expanded text is sorted where the file asks for it.

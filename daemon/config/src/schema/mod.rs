@@ -96,6 +96,20 @@ pub struct Arg {
     pub kind: Kind,
     /// How often.
     pub need: Need,
+    /// Nobody may be shown it, whatever is wrong with it.
+    pub secret: bool,
+}
+
+impl Arg {
+    const fn new(name: &'static str, kind: Kind, need: Need) -> Self {
+        Self { name, kind, need, secret: false }
+    }
+
+    /// Nobody may be shown it.
+    pub(crate) const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
 }
 
 /// What a keyword means that was given in this block before.
@@ -182,12 +196,14 @@ pub(crate) const fn flag(name: &'static str, help: &'static str) -> Keyword {
 
 /// A keyword that stands alone or with a boolean.
 pub(crate) const fn switch(name: &'static str, help: &'static str) -> Keyword {
-    kw(name, &[Arg { name: "BOOL", kind: Kind::Bool, need: Need::Optional }], help)
+    const ARGS: &[Arg] = &[opt("BOOL", Kind::Bool)];
+    kw(name, ARGS, help)
 }
 
 /// A keyword with a command.
 pub(crate) const fn script(name: &'static str, help: &'static str) -> Keyword {
-    kw(name, &[Arg { name: "COMMAND [USER [GROUP]]", kind: Kind::Script, need: Need::One }], help)
+    const ARGS: &[Arg] = &[one("COMMAND [USER [GROUP]]", Kind::Script)];
+    kw(name, ARGS, help)
 }
 
 impl Keyword {
@@ -253,6 +269,11 @@ impl Keyword {
         matches!(self.args.first(), Some(Arg { kind: Kind::Script | Kind::Pattern, .. }))
     }
 
+    /// Is one of its values a secret?
+    pub(crate) fn has_secret(&self) -> bool {
+        self.args.iter().any(|arg| arg.secret)
+    }
+
     /// How many values it takes at most.
     pub(crate) fn most_values(&self) -> usize {
         let of = |arg: &Arg| match (arg.kind, arg.need) {
@@ -293,16 +314,16 @@ impl Keyword {
 }
 
 pub(crate) const fn one(name: &'static str, kind: Kind) -> Arg {
-    Arg { name, kind, need: Need::One }
+    Arg::new(name, kind, Need::One)
 }
 pub(crate) const fn opt(name: &'static str, kind: Kind) -> Arg {
-    Arg { name, kind, need: Need::Optional }
+    Arg::new(name, kind, Need::Optional)
 }
 pub(crate) const fn any(name: &'static str, kind: Kind) -> Arg {
-    Arg { name, kind, need: Need::Any }
+    Arg::new(name, kind, Need::Any)
 }
 pub(crate) const fn some(name: &'static str, kind: Kind) -> Arg {
-    Arg { name, kind, need: Need::Some }
+    Arg::new(name, kind, Need::Some)
 }
 
 /// The keywords of a block.

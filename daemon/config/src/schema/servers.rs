@@ -30,7 +30,7 @@ const SNMP_NAME: Keyword = kw("snmp_name", &[one("NAME", Kind::Word)], "Name in 
 
 /// `SSL { … }`.
 pub(super) const SSL: &[Keyword] = &[
-    kw("password", &[one("PASSWORD", Kind::Word)], "Password of the key.")
+    kw("password", &[one("PASSWORD", Kind::Word).secret()], "Password of the key.")
         .example("password secret")
         .last_counts(),
     kw("ca", &[one("PATH", Kind::Word)], "Certificates to trust.")

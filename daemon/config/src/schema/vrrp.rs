@@ -110,15 +110,19 @@ pub(super) const AUTHENTICATION: &[Keyword] = &[
         "How adverts are authenticated (version 2 only).",
     )
     .example("auth_type PASS"),
-    kw("auth_pass", &[one("PASSWORD", Kind::Word)], "The password; only its first eight bytes count.")
-        .example("auth_pass 1111"),
+    kw(
+        "auth_pass",
+        &[one("PASSWORD", Kind::Word).secret()],
+        "The password; only its first eight bytes count.",
+    )
+    .example("auth_pass 1111"),
 ];
 
 /// `auth_hmac { … }`.
 pub(super) const AUTH_HMAC: &[Keyword] = &[
     kw(
         "key",
-        &[one("ID", Kind::Int(1, 255)), some("KEY", Kind::Word)],
+        &[one("ID", Kind::Int(1, 255)), some("KEY", Kind::Word).secret()],
         "A key: its number and its secret (32 to 64 bytes of text, or of hexadecimal digits after `hex:`, or of a file after `file:`).",
     )
     .repeats()

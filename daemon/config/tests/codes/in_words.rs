@@ -53,9 +53,9 @@ const EXAMPLES: &[Example] = &[
     ("circular-include", "`self.conf` with the line `include self.conf`", |directory| {
         file(directory, "self.conf", b"include self.conf\n")
     }),
-    ("unreadable-file", "`keepwatch check /nonexistent`, and of a directory", |directory| {
+    ("unreadable-file", "`keepwatch check` of a file that is missing, and of a directory", |directory| {
         let [missing, directory] =
-            [Path::new("/nonexistent"), &directory.0].map(|path| codes(&load(path, &options())));
+            [directory.0.join("missing"), directory.0.clone()].map(|path| codes(&load(&path, &options())));
         missing.intersection(&directory).copied().collect()
     }),
     ("no-such-interface", "`interface eth0` on a host without one", |_| {

@@ -47,7 +47,11 @@ fn sequences_that_never_end_do() {
         let small = Options { expansion_limit: 10_000, ..options() };
         let loaded = load_text(Path::new("t"), text, &small);
         let said = reading::codes(&loaded);
-        assert_eq!((said, loaded.diagnostics.outcomes().worst()), (vec!["expansion-limit"], Outcome::CannotRun), "{line}");
+        assert_eq!(
+            (said, loaded.diagnostics.outcomes().worst()),
+            (vec!["expansion-limit"], Outcome::CannotRun),
+            "{line}"
+        );
     }
 }
 
@@ -76,7 +80,11 @@ fn files_that_include_each_other_ever_more_often_come_to_an_end() {
         let loaded = load(&directory.path().join("i0"), &small);
         let said = reading::codes(&loaded);
         let expected = if deep == 12 { "expansion-limit" } else { "too-many-includes" };
-        assert_eq!((said, loaded.diagnostics.outcomes().worst()), (vec![expected], Outcome::CannotRun), "{deep}");
+        assert_eq!(
+            (said, loaded.diagnostics.outcomes().worst()),
+            (vec![expected], Outcome::CannotRun),
+            "{deep}"
+        );
     }
 }
 
