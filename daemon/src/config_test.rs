@@ -15,7 +15,7 @@ use keepwatch_config::Diagnostics;
 use crate::cli::Cli;
 use crate::paths;
 use crate::terminal;
-use crate::worker::configuration::{interfaces, options};
+use crate::worker::configuration::{misfits, options};
 
 /// Checks and tells; the exit status.
 ///
@@ -24,14 +24,14 @@ use crate::worker::configuration::{interfaces, options};
 pub fn run(cli: &Cli) -> Result<i32> {
     let file = cli.use_file.clone().unwrap_or_else(paths::default_configuration);
     let loaded = keepwatch_config::load(&file, &options(cli.config_id.as_deref(), cli.expansion_limit));
-    let interfaces = interfaces(&loaded);
-    let outcomes = loaded.diagnostics.outcomes().and(interfaces.outcomes());
+    let misfits = misfits(&loaded);
+    let outcomes = loaded.diagnostics.outcomes().and(misfits.outcomes());
     let text = |styled| {
-        let text = loaded.diagnostics.render_text(styled) + &interfaces.render_text(styled);
+        let text = loaded.diagnostics.render_text(styled) + &misfits.render_text(styled);
         if text.is_empty() {
             return text;
         }
-        format!("{text}{}: {}\n", file.display(), Diagnostics::summary([&loaded.diagnostics, &interfaces]))
+        format!("{text}{}: {}\n", file.display(), Diagnostics::summary([&loaded.diagnostics, &misfits]))
     };
     match cli.config_test.as_deref() {
         Some(log) if log != Path::new("-") => {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use integration::{Instance, binaries};
+use integration::{Instance, Lab, binaries, keepwatchd::Keepwatchd};
 
 fn keepwatch(arguments: &[&str]) -> Result<Output> {
     Ok(Command::new(binaries::path("keepwatch")?).args(arguments).output()?)
@@ -214,5 +214,42 @@ fn options_that_would_do_nothing_are_refused() -> Result<()> {
     {
         assert_eq!(keepwatch(arguments)?.status.code(), Some(2), "{arguments:?}");
     }
+    Ok(())
+}
+
+#[test]
+fn nobody_is_shown_a_password() -> Result<()> {
+    const SECRET: &str = "Zq7xPlum";
+    let directory = tempfile::tempdir()?;
+    let lines =
+        format!("authentication {{\n auth_type PASS\n auth_pass {SECRET}nine more\n auth_pas {SECRET}\n }}");
+    let config = Instance::new("VI_1").line(lines).version_2("");
+    let wrong = file(directory.path(), "wrong.conf", &config)?;
+    let other = file(directory.path(), "other.conf", &config.replace(SECRET, "Other"))?;
+    let log = directory.path().join("log").to_string_lossy().into_owned();
+    let log_flag = format!("-t={log}");
+    for (program, arguments) in [
+        ("keepwatch", &["check", &wrong, &other][..]),
+        ("keepwatch", &["check", "--message-format", "json", &wrong, &other]),
+        ("keepwatch", &["fmt", "--check", &wrong]),
+        ("keepwatch", &["config", &wrong]),
+        ("keepwatchd", &["-t", "-f", &wrong]),
+        ("keepwatchd", &[&log_flag, "-f", &wrong]),
+    ] {
+        let output = Command::new(binaries::path(program)?).args(arguments).output()?;
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert!(!said.contains(SECRET) && !said.contains("Other"), "{program} {arguments:?}: {said}");
+    }
+    let said = fs::read_to_string(log)?;
+    assert!(said.contains("auth_pas") && !said.contains(SECRET), "{said}");
+
+    let lab = Lab::new("no-password")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let daemon = Keepwatchd::on(&hosts[0]).config(config).flag("--vrrp").start()?;
+    daemon.wait_for_log("`auth_pas` is no keyword")?;
+    let log = daemon.process().log();
+    assert!(!log.contains(SECRET), "{log}");
+    let history = fs::read_to_string(daemon.history_path()).unwrap_or_default();
+    assert!(!history.contains(SECRET), "{history}");
     Ok(())
 }

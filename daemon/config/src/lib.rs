@@ -27,8 +27,8 @@
 //! assert_eq!(config.instance("VI_1").map(|instance| instance.vrid.0), Some(51));
 //! ```
 //!
-//! Beside it stand [`check_cluster`] (the files of several routers against each other), [`check_interfaces`] (against the
-//! interfaces of this machine), [`explain`], [`overview`], [`similar`] and [`reference()`] (the schema as text) and
+//! Beside it stand [`check_cluster`] (the files of several routers against each other), [`check_host`] (against the
+//! interfaces and addresses of this machine), [`explain`], [`overview`], [`similar`] and [`reference()`] (the schema as text) and
 //! [`format()`] (canonical layout). Files are read, and no other I/O is done.
 //!
 //! # How it goes
@@ -47,7 +47,7 @@ pub mod diagnostics;
 pub mod encoding;
 mod explain;
 mod format;
-mod interfaces;
+mod host;
 mod items;
 mod line_values;
 mod load;
@@ -68,6 +68,6 @@ pub use cluster::check_cluster;
 pub use diagnostics::{Diagnostic, Diagnostics, Outcome, Outcomes, Severity};
 pub use explain::{explain, overview, reference, similar};
 pub use format::format;
-pub use interfaces::check_interfaces;
+pub use host::{Host, HostAddress, check_host};
 pub use keepwatch_model::{self as model, Config};
 pub use load::{Loaded, Options, load, load_text};

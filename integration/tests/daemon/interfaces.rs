@@ -75,6 +75,38 @@ fn no_interface_is_worth_a_status_of_its_own() -> Result<()> {
 }
 
 #[test]
+fn an_address_of_the_host_is_no_virtual_one() -> Result<()> {
+    let lab = Lab::new("own-vip")?;
+    let (_lan, mut hosts) = lab.routers(1)?;
+    let host = hosts.remove(0);
+    let directory = tempfile::tempdir()?;
+    let of_host = host.output("ip", &["-o", "-4", "addr", "show", "dev", "eth0"])?;
+    let own = text(&of_host.stdout).split_whitespace().nth(3).map(str::to_owned).unwrap_or_default();
+    assert!(own.contains('/'), "{}", text(&of_host.stdout));
+    let address = own.split('/').next().unwrap_or_default().to_owned();
+    host.run("ip", &["addr", "add", "10.99.0.1/24", "dev", "eth0", "proto", "keepalived"])?;
+    let unicast = |source: &str, peer: &str| {
+        let peer = format!("unicast_peer {{\n {peer}\n }}");
+        Instance::new("VI_1").line(format!("unicast_src_ip {source}")).line(peer)
+    };
+    for (instance, exit, says) in [
+        (Instance::new("VI_1").vip(&own), 5, "error[own-address]"),
+        (Instance::new("VI_1").vip(&own).priority(255), 0, ""),
+        // What VRRP put there, this daemon or one before it, is nobody's own.
+        (Instance::new("VI_1").vip("10.99.0.1/24"), 0, ""),
+        (unicast(&address, "10.99.7.7"), 0, ""),
+        (unicast("10.99.7.8", "10.99.7.7"), 0, "warning[no-such-address]"),
+        (unicast(&address, &address), 0, "warning[own-peer]"),
+    ] {
+        let path = file(directory.path(), "a.conf", &instance.version_2(""))?;
+        let (ours, said, _) = judged(&host, &path)?;
+        assert_eq!(ours, Some(exit), "{}{said}", fs::read_to_string(&path)?);
+        assert!(said.contains(says) && (!says.is_empty() || said.is_empty()), "{says}: {said}");
+    }
+    Ok(())
+}
+
+#[test]
 fn the_daemon_says_which_interface_it_waits_for() -> Result<()> {
     let lab = Lab::new("waits-for-it")?;
     let (_lan, hosts) = lab.routers(1)?;

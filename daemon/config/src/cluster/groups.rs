@@ -1,5 +1,7 @@
 //! Sync groups: what changes state together on one machine should on the others too.
 
+use std::cmp::Ordering;
+
 use super::Cluster;
 use super::file::{File, Member};
 use crate::diagnostics::Diagnostic;
@@ -53,4 +55,43 @@ fn differences<'a>(
             }
         })
         .collect()
+}
+
+/// Groups whose members do not agree which of two routers should be master: then neither can be master of all.
+pub(super) fn crossed<'a>(cluster: &Cluster<'a>, here: &'a File<'a>, there: &'a File<'a>) -> Vec<Diagnostic> {
+    let groups = here.config.sync_groups.iter();
+    groups.filter_map(|group| crossed_in(cluster, group, here, there)).collect()
+}
+
+fn crossed_in<'a>(
+    cluster: &Cluster<'a>,
+    group: &'a SyncGroup,
+    here: &'a File<'a>,
+    there: &'a File<'a>,
+) -> Option<Diagnostic> {
+    let pairs: Vec<(Member<'a>, Member<'a>)> =
+        group.members.iter().filter_map(|name| cluster.pair(here, name, there)).collect();
+    let group_there =
+        |member: &Member<'a>| there.config.sync_group_of(&member.instance.name).map(|its| &its.name);
+    let find = |order: Ordering| {
+        pairs.iter().find(|(one, other)| one.instance.priority.cmp(&other.instance.priority) == order)
+    };
+    let ((higher, _), (lower, lower_there)) = (find(Ordering::Greater)?, find(Ordering::Less)?);
+    if group_there(lower_there).is_none() {
+        return None;
+    }
+    let file = there.path.display();
+    let message = format!(
+        "`{}` has the higher priority here and `{}` in {file}, though they change state together",
+        higher.instance.name, lower.instance.name
+    );
+    let place =
+        |member: &Member<'_>| member.block.keyword(&["priority"]).unwrap_or_else(|| member.block.head());
+    Some(
+        Diagnostic::warning("cluster-group-priority", message)
+            .at(place(lower), "the lower one here")
+            .also(place(higher), "the higher one here")
+            .also(place(lower_there), "the higher one in the other file")
+            .help("the members of a group on one router are all higher than on the other, or all lower"),
+    )
 }

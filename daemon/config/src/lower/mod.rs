@@ -10,6 +10,7 @@ mod auth_hmac;
 mod authentication;
 mod bfd;
 mod checker;
+mod contradictions;
 mod forwarding;
 mod garp;
 mod garp_group;

@@ -30,7 +30,7 @@ pub(super) const CASES: &[Case] = &[
     ("vmac-addresses-before", "@BONvrrp_instance A {\n@1\nuse_vmac\n}\n", RunsChanged, &["conflict"]),
     ("vmac-addresses-group", "vrrp_instance A {\n@1\nuse_vmac\n}\n@BONvrrp_sync_group G {\ngroup {\nA\nB\n}\n}\n", Runs, &[]),
     ("vmac-addresses-two-groups", "vrrp_instance A {\n@1\nuse_vmac\n}\n@BON@CONvrrp_sync_group G {\ngroup {\nA\nC\n}\n}\n", RunsChanged, &["conflict", "conflict"]),
-    ("vmac-addresses-other-vrid", "vrrp_instance A {\n@2\nuse_vmac\n}\n@BON", Runs, &[]),
+    ("vmac-addresses-other-vrid", "vrrp_instance A {\n@2\nuse_vmac\n}\n@BON", Runs, &["shared-address"]),
     ("vmac-addresses-own-mac", "vrrp_instance A {\n@1\nuse_vmac 02:00:00:00:00:01\n}\n@BON", Runs, &[]),
     ("vmac-addresses-no-vmac", "vrrp_instance A {\n@1\n}\n@BON", Runs, &[]),
     ("vmac-addresses-both-elsewhere", "@BON@CON", RunsChanged, &["conflict"]),
