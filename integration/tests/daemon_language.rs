@@ -223,7 +223,7 @@ fn nobody_is_shown_a_password() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let lines =
         format!("authentication {{\n auth_type PASS\n auth_pass {SECRET}nine more\n auth_pas {SECRET}\n }}");
-    let config = Instance::new("VI_1").line(lines).version_2("");
+    let config = Instance::new("VI_1").line(&lines).version_2("");
     let wrong = file(directory.path(), "wrong.conf", &config)?;
     let other = file(directory.path(), "other.conf", &config.replace(SECRET, "Other"))?;
     let log = directory.path().join("log").to_string_lossy().into_owned();

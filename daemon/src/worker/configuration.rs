@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use keepwatch_bus::fact::{DaemonFact, DiagnosticSeverity};
+use keepwatch_bus::fact::DaemonFact;
 use keepwatch_bus::{Bus, EventId};
 use keepwatch_config::{Config, Diagnostic, Diagnostics, Host, HostAddress, Loaded, Options, Severity};
 use keepwatch_net::address::{PROTOCOL_KEEPALIVED, kernel_keeps_marks};
@@ -148,11 +148,7 @@ pub fn loaded(settings: &Settings, config: &Config, reload: bool) -> DaemonFact 
 
 fn diagnosed(all: &Diagnostics, diagnostic: &Diagnostic) -> DaemonFact {
     DaemonFact::ConfigDiagnosed {
-        severity: match diagnostic.severity {
-            Severity::Note => DiagnosticSeverity::Note,
-            Severity::Warning => DiagnosticSeverity::Warning,
-            Severity::Error => DiagnosticSeverity::Error,
-        },
+        severity: diagnostic.severity,
         code: diagnostic.code.into(),
         place: place(all, diagnostic),
         message: diagnostic.message.clone(),

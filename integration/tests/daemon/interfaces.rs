@@ -87,7 +87,7 @@ fn an_address_of_the_host_is_no_virtual_one() -> Result<()> {
     host.run("ip", &["addr", "add", "10.99.0.1/24", "dev", "eth0", "proto", "keepalived"])?;
     let unicast = |source: &str, peer: &str| {
         let peer = format!("unicast_peer {{\n {peer}\n }}");
-        Instance::new("VI_1").line(format!("unicast_src_ip {source}")).line(peer)
+        Instance::new("VI_1").line(&format!("unicast_src_ip {source}")).line(&peer)
     };
     for (instance, exit, says) in [
         (Instance::new("VI_1").vip(&own), 5, "error[own-address]"),

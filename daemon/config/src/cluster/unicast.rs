@@ -109,7 +109,7 @@ fn between_peers(pair: Pair<'_>) -> Vec<Diagnostic> {
 /// other one?
 fn sends_from_link_local(sender: Member<'_>, other: Member<'_>) -> bool {
     sender.instance.source_address.is_none()
-        && sender.instance.family == Family::V6
+        && sender.instance.family == Family::Inet6
         && !peers(other).iter().any(|peer| matches!(peer, IpAddr::V6(peer) if peer.is_unicast_link_local()))
 }
 
