@@ -4,12 +4,11 @@
 //! `dynamic_interfaces` lets it come later. Unlike there, a file that is missing is one too, and answered with the status
 //! that keepalived starts with then: 6.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use keepwatch_bus::own_file;
 use keepwatch_config::Diagnostics;
 
 use crate::cli::Cli;
@@ -35,14 +34,11 @@ pub fn run(cli: &Cli) -> Result<i32> {
     };
     match cli.config_test.as_deref() {
         Some(log) if log != Path::new("-") => {
-            let mut log_file = OpenOptions::new()
-                .append(true)
-                .create(true)
-                .mode(0o644)
-                .custom_flags(libc::O_NOFOLLOW)
-                .open(log)
-                .with_context(|| log.display().to_string())?;
-            log_file.write_all(text(false).as_bytes()).with_context(|| log.display().to_string())?;
+            let written = own_file::append(log, own_file::PRIVATE)
+                .and_then(|mut file| file.write_all(text(false).as_bytes()));
+            if let Err(error) = written {
+                bail!("the log file {} can't be written: {}", log.display(), terminal::plain(&error));
+            }
         }
         _ => {
             terminal::complain(&text(terminal::has_colours(&io::stderr())));
