@@ -12,6 +12,11 @@ use crate::source::Span;
 /// Says what contradicts itself within one instance.
 pub(super) fn within(draft: &InstanceDraft, context: &mut Context) {
     let source = draft.path.source;
+    if draft.path.peers.is_empty() {
+        return;
+    }
+    let virtual_ones: HashMap<IpAddr, Span> =
+        virtual_addresses(draft).map(|(address, at)| (address.address, *at)).collect();
     for (peer, at) in &draft.path.peers {
         let peer = peer.address;
         if let Some((_, source_at)) = source.filter(|(source, _)| *source == peer) {
@@ -19,7 +24,7 @@ pub(super) fn within(draft: &InstanceDraft, context: &mut Context) {
             let diagnostic =
                 Diagnostic::warning("own-peer", message).at(*at, "the peers are the other routers");
             context.report(diagnostic.also(source_at, "sent from here"));
-        } else if let Some((_, virtual_at)) = virtual_addresses(draft).find(|(own, _)| own.address == peer) {
+        } else if let Some(virtual_at) = virtual_ones.get(&peer) {
             let message = format!("the peer {peer} of `{}` is one of its virtual addresses", draft.name);
             let diagnostic =
                 Diagnostic::warning("virtual-peer", message).at(*at, "whoever is master sends to itself");
@@ -28,8 +33,7 @@ pub(super) fn within(draft: &InstanceDraft, context: &mut Context) {
             );
         }
     }
-    let is_unicast = !draft.path.peers.is_empty();
-    if is_unicast && draft.interface.is_none() && source.is_some() {
+    if draft.interface.is_none() && source.is_some() {
         let message = format!("`{}` has peers and no `interface`", draft.name);
         let label = "adverts go by the routing table, and are taken on every interface";
         context.report(Diagnostic::note("no-interface", message).at(draft.at, label));

@@ -9,7 +9,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::script_user;
+use super::script_user::{self, Accounts};
 use crate::diagnostics::Diagnostic;
 use crate::encoding;
 use crate::model::{Config, Global, Name, ScriptUser};
@@ -47,7 +47,7 @@ pub(super) fn check(config: &mut Config, context: &mut Context) {
         if command.program.starts_with('<') {
             continue;
         }
-        let problem = look(&command, &config.global);
+        let problem = look(&command, &config.global, &context.accounts);
         if !matches!(problem, Some(Problem::Missing | Problem::Unreachable(_))) {
             runs = runs.or(Some(command.at));
         }
@@ -83,10 +83,10 @@ enum Problem {
     Insecure(PathBuf),
 }
 
-fn look(command: &Command, global: &Global) -> Option<Problem> {
+fn look(command: &Command, global: &Global, accounts: &Accounts) -> Option<Problem> {
     let Some(path) = find(&command.program) else { return Some(Problem::Missing) };
     let metadata = path.metadata().ok()?;
-    let ids = script_user::ids(command.user.as_ref(), global);
+    let ids = script_user::ids(command.user.as_ref(), global, accounts);
     if let Some(closed) = ids.and_then(|ids| closed_directory(&path, ids)) {
         return Some(Problem::Unreachable(closed));
     }
