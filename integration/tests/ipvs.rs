@@ -84,7 +84,31 @@ fn a_directors_life_from_its_start_to_a_clean_stop() {
         Timeout (tcp tcpfin udp): 900 120 300
         ",
     );
+    in_order(
+        &story.chapter("refused"),
+        &[
+            "-> 192.168.2.2:80",
+            "Adding Virtual Server [10.0.1.1]:tcp:80",
+            "IPVS refused to add [192.168.2.2]:tcp:80 of VS [10.0.1.1]:tcp:80: Invalid argument",
+            "Adding service [192.168.2.2]:tcp:80 to VS [10.0.1.1]:tcp:80",
+            "IPVS works again",
+            "Removed Virtual Server [10.0.1.1]:tcp:80",
+        ],
+    );
     let log = story.chapter("log");
+    in_order(
+        &log,
+        &[
+            "Adding Virtual Server [10.0.0.1]:tcp:80",
+            "TCP_CHECK on service [192.168.2.2]:tcp:80 failed after 1 retries",
+            "Removing service [192.168.2.2]:tcp:80 from VS [10.0.0.1]:tcp:80",
+            "TCP_CHECK on service [192.168.3.3]:tcp:80 failed after 1 retries",
+            "Lost quorum 1-0=1 > 0 for VS [10.0.0.1]:tcp:80",
+            "Adding sorry server [192.168.4.4]:tcp:80 to VS [10.0.0.1]:tcp:80",
+            "Removing service [192.168.3.3]:tcp:80 from VS [10.0.0.1]:tcp:80",
+            "Removing sorry server [192.168.4.4]:tcp:80 from VS [10.0.0.1]:tcp:80",
+        ],
+    );
     for line in [
         "Gained quorum 1+0=1 <= 4 for VS [10.0.0.1]:tcp:80",
         "TCP_CHECK on service [192.168.2.2]:tcp:80 failed after 1 retries",
@@ -103,6 +127,15 @@ fn a_directors_life_from_its_start_to_a_clean_stop() {
         assert!(log.contains(line), "{line:?} is not in\n{log}");
     }
     assert!(!log.contains("IPVS: "), "something failed:\n{log}");
+}
+
+/// The texts are in it, one after the other.
+fn in_order(all: &str, texts: &[&str]) {
+    let mut rest = all;
+    for text in texts {
+        let (_, after) = rest.split_once(text).unwrap_or_else(|| panic!("no {text:?} in time in\n{all}"));
+        rest = after;
+    }
 }
 
 fn play(script: &str) -> Outcome {

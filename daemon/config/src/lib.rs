@@ -44,7 +44,6 @@
 
 mod cluster;
 pub mod diagnostics;
-pub mod encoding;
 mod explain;
 mod format;
 mod host;
@@ -69,5 +68,5 @@ pub use diagnostics::{Diagnostic, Diagnostics, Outcome, Outcomes, Severity};
 pub use explain::{explain, overview, reference, similar};
 pub use format::format;
 pub use host::{Host, HostAddress, check_host};
-pub use keepwatch_model::{self as model, Config};
+pub use keepwatch_model::{self as model, Config, encoding};
 pub use load::{Loaded, Options, load, load_text};

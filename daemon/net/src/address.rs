@@ -83,6 +83,8 @@ pub struct PresentAddress {
     pub peer: Option<IpAddr>,
     /// IPv6: duplicate address detection has not finished, or failed.
     pub tentative: bool,
+    /// IPv6: it failed: another host on the link has the address.
+    pub duplicate: bool,
     /// Who put it there (`IFA_PROTO`, since Linux 5.18): [`PROTOCOL_KEEPALIVED`] for keepwatch and keepalived.
     pub protocol: u8,
 }

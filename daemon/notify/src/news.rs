@@ -3,24 +3,26 @@
 
 use keepwatch_bus::Fact;
 use keepwatch_bus::fact::{DaemonFact, ServiceFact, VrrpFact};
-use keepwatch_bus::settings::{GroupSettings, InstanceSettings, RealServerSettings, ServiceSettings};
-use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VrrpState};
+use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VirtualAddress, VrrpState};
+use keepwatch_model::{Instance, RealServer, SyncGroup, VirtualServer};
 
 /// A fact that a mail or a script may follow from.
 #[derive(Debug)]
 pub(crate) enum News<'a> {
     Started,
     Stopping,
-    InstanceConfigured { instance: &'a Name, settings: &'a InstanceSettings },
+    InstanceConfigured { instance: &'a Name, settings: &'a Instance },
     InstanceRemoved { instance: &'a Name },
+    InstanceRenamed { instance: &'a Name, from: &'a Name },
+    AddressMissing { instance: &'a Name, address: &'a VirtualAddress, error: &'a str },
     InstanceState { instance: &'a Name, to: VrrpState, priority: u8 },
     LowerPriorityHeard { instance: &'a Name },
-    GroupConfigured { group: &'a Name, settings: &'a GroupSettings },
+    GroupConfigured { group: &'a Name, settings: &'a SyncGroup },
     GroupRemoved { group: &'a Name },
     GroupState { group: &'a Name, to: VrrpState },
-    ServiceConfigured { service: ServiceKey, settings: &'a ServiceSettings },
+    ServiceConfigured { service: ServiceKey, settings: &'a VirtualServer },
     ServiceRemoved { service: ServiceKey },
-    RealConfigured { real: RealKey, settings: &'a RealServerSettings },
+    RealConfigured { real: RealKey, settings: &'a RealServer },
     RealRemoved { real: RealKey },
     RealState { real: RealKey, up: bool },
     Quorum { service: ServiceKey, up: bool, quorum: u32, hysteresis: u32, weight: i64 },
@@ -47,6 +49,7 @@ impl<'a> News<'a> {
             | DaemonFact::ConfigDiagnosed { .. }
             | DaemonFact::HistoryFailed { .. }
             | DaemonFact::HistoryRecovered { .. }
+            | DaemonFact::HistoryPassedOver { .. }
             | DaemonFact::PartHung { .. }
             | DaemonFact::PartMoves { .. } => return None,
         })
@@ -65,15 +68,22 @@ impl<'a> News<'a> {
             VrrpFact::GroupConfigured { group, settings } => Self::GroupConfigured { group, settings },
             VrrpFact::GroupUnconfigured { group } => Self::GroupRemoved { group },
             VrrpFact::GroupStateChanged { group, to, .. } => Self::GroupState { group, to: *to },
+            VrrpFact::AddressFailed { instance, address, adding: true, error } => {
+                Self::AddressMissing { instance, address, error }
+            }
+            VrrpFact::InstanceRenamed { instance, from } => Self::InstanceRenamed { instance, from },
             VrrpFact::AdvertTimedOut { .. }
             | VrrpFact::MasterHeard { .. }
             | VrrpFact::MasterResigned { .. }
             | VrrpFact::HigherPriorityReceived { .. }
+            | VrrpFact::OtherOwner { .. }
             | VrrpFact::AdvertRejected { .. }
             | VrrpFact::PriorityChanged { .. }
             | VrrpFact::AddressAdded { .. }
             | VrrpFact::AddressRemoved { .. }
-            | VrrpFact::AddressFailed { .. }
+            | VrrpFact::AddressStays { .. }
+            | VrrpFact::OwnAddress { .. }
+            | VrrpFact::AddressFailed { adding: false, .. }
             | VrrpFact::AddressesAnnounced { .. }
             | VrrpFact::AdvertSendFailed { .. }
             | VrrpFact::SourceAddressChanged { .. }

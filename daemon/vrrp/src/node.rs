@@ -3,26 +3,24 @@
 
 mod apply;
 mod events;
+mod start;
 mod sync;
 
-use std::collections::HashMap;
-use std::net::IpAddr;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use keepwatch_bus::EventId;
 use keepwatch_bus::counters::RouterCounters;
-use keepwatch_bus::subject::{Family, Name, VrrpState};
+use keepwatch_bus::subject::{Name, VrrpState};
 
 use crate::group::Group;
-use crate::link::{LinkId, Links};
+use crate::ids::{LinkId, RouterId};
+use crate::link::Links;
 use crate::outbox::Outbox;
-use crate::router::Router;
+use crate::router::{Router, Subscription};
+use crate::step::Context;
 use crate::timers::Timers;
-
-/// The number of a virtual router in its [`Node`]; never used again after the router is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RouterId(pub u32);
 
 /// What trackers outside this crate (scripts, files, processes, BFD) say about a virtual router, as a whole: each
 /// report replaces the one before.
@@ -41,19 +39,6 @@ pub enum Release {
     Everything,
     /// Addresses stay, and nobody is told (`--dont-release-vrrp`): the next run adopts them.
     Nothing,
-}
-
-/// A multicast group or unicast source that the runner must be able to receive on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Subscription {
-    /// The interface.
-    pub link: LinkId,
-    /// The family.
-    pub family: Family,
-    /// The group to join; none where only unicast is expected.
-    pub group: Option<IpAddr>,
-    /// Whether packets with an authentication header (IP protocol 51) are expected too.
-    pub authenticated: bool,
 }
 
 /// All virtual routers and sync groups of one host.
@@ -80,8 +65,12 @@ pub struct Node {
     pub(crate) by_name: HashMap<Name, RouterId>,
     pub(crate) groups: Vec<Group>,
     pub(crate) timers: Timers,
+    /// The first start.
+    pub(crate) started: Option<Instant>,
     /// Nobody listens before this; none until the first start.
     pub(crate) quiet_until: Option<Instant>,
+    /// Routers that are, or were a moment ago, master without one of their addresses.
+    pub(crate) lacking: HashSet<RouterId>,
     /// Counts packets that are for none of our routers.
     pub(crate) strangers: Arc<RouterCounters>,
 }
@@ -95,7 +84,9 @@ impl Node {
             by_name: HashMap::new(),
             groups: Vec::new(),
             timers: Timers::default(),
+            started: None,
             quiet_until: None,
+            lacking: HashSet::new(),
             strangers,
         }
     }
@@ -114,7 +105,7 @@ impl Node {
     /// What sockets are needed, each once. Changes only in [`Node::apply`].
     pub fn subscriptions(&self) -> Vec<Subscription> {
         let mut wanted: Vec<Subscription> = Vec::new();
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         for router in self.routers() {
             let subscription = router.subscription();
             if seen.insert(subscription) {
@@ -144,6 +135,20 @@ impl Node {
         self.groups.iter().find(|group| &*group.spec.name == name).map(|group| group.state)
     }
 
+    /// Does something in one step: the interfaces go along with it, and come back.
+    fn step<R>(
+        &mut self,
+        now: Instant,
+        cause: Option<EventId>,
+        out: &mut dyn Outbox,
+        act: impl FnOnce(&mut Self, &mut Context<'_>) -> R,
+    ) -> R {
+        let mut links = std::mem::take(&mut self.links);
+        let done = act(self, &mut Context { now, cause, out, links: &mut links });
+        self.links = links;
+        done
+    }
+
     pub(crate) fn router_mut(&mut self, id: RouterId) -> Option<&mut Router> {
         self.routers.get_mut(id.0 as usize)?.as_deref_mut()
     }
@@ -152,24 +157,5 @@ impl Node {
     pub(crate) fn rearm(&mut self, id: RouterId) {
         let deadline = self.router(id).and_then(Router::deadline);
         self.timers.arm(id, deadline);
-    }
-}
-
-/// The time, the cause and the way out: what every step of the machine gets.
-pub(crate) struct Context<'a> {
-    pub(crate) now: Instant,
-    pub(crate) cause: Option<EventId>,
-    pub(crate) out: &'a mut dyn Outbox,
-}
-
-impl Context<'_> {
-    /// The same, caused by `event`.
-    pub(crate) fn because_of(&mut self, event: EventId) -> Context<'_> {
-        Context { now: self.now, cause: Some(event), out: self.out }
-    }
-
-    /// Publishes a fact with the cause of this context.
-    pub(crate) fn publish(&mut self, fact: impl Into<keepwatch_bus::Fact>) -> EventId {
-        self.out.publish(self.cause, fact.into())
     }
 }

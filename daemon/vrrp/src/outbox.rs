@@ -7,10 +7,9 @@ use std::sync::Arc;
 use keepwatch_bus::fact::AnnounceOccasion;
 use keepwatch_bus::subject::{Name, VrrpState};
 use keepwatch_bus::{EventId, Fact};
-use keepwatch_config::model::InterfaceAddress;
+use keepwatch_model::InterfaceAddress;
 
-use crate::link::LinkId;
-use crate::node::RouterId;
+use crate::ids::{LinkId, RouterId};
 use crate::spec::RouterSpec;
 
 /// Takes what the machine says. Production: the bus, and the runner's queues. Tests and the simulator: a recording.

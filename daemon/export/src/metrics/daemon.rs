@@ -28,7 +28,7 @@ fn process(families: &mut Families, world: &World) {
         .sample(
             &[
                 ("version", &settings.version),
-                ("router_id", &settings.router_id),
+                ("router_id", &settings.global.router_id),
                 ("dataplane", &settings.dataplane),
             ],
             1.0,

@@ -1,8 +1,7 @@
 use keepwatch_bus::fact::{ConsumerFact, DaemonFact, VrrpFact};
-use keepwatch_bus::sample;
-use keepwatch_bus::settings::GroupSettings;
 use keepwatch_bus::subject::VrrpState;
-use keepwatch_bus::{Bus, BusSettings, EventId, Hub};
+use keepwatch_bus::{Bus, BusSettings, Configured, EventId, Hub, sample};
+use keepwatch_model::SyncGroup;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -37,8 +36,11 @@ impl Office {
         let (queue, reader) = (hub.deliver(), hub.reader());
         tokio::spawn(hub.run());
         let task = tokio::spawn(run(queue, receiver, reader.clone(), bus.downgrade(), patience));
-        let group = GroupSettings { smtp_alert: true, ..sample::group(&[]) };
-        bus.publish(None, VrrpFact::GroupConfigured { group: "VG_1".into(), settings: Box::new(group) });
+        let group = SyncGroup { smtp_alert: true, ..sample::group(&[]) };
+        bus.publish(
+            None,
+            VrrpFact::GroupConfigured { group: "VG_1".into(), settings: Configured::new(1, group) },
+        );
         Self { bus, reader, task, settings: sender }
     }
 

@@ -7,8 +7,8 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use keepwatch_bus::fact::{ConsumerFact, ScriptOutcome};
-use keepwatch_config::encoding;
-use keepwatch_config::model::ScriptUser;
+use keepwatch_model::ScriptUser;
+use keepwatch_model::encoding;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Gid, Group, Pid, Uid, User, getuid};

@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use keepwatch_config::encoding;
+use keepwatch_model::encoding;
 
 /// Group-writable, other-writable, sticky (`stat(2)`).
 const GROUP_WRITES: u32 = 0o020;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use keepwatch_bus::subject::{Name, ServiceKey};
-use keepwatch_config::Config;
-use keepwatch_config::model::{Notify, Script, VirtualServer};
+use keepwatch_model::Config;
+use keepwatch_model::{Notify, Script, VirtualServer};
 
 /// All scripts of a configuration.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use keepwatch_bus::fact::{ConsumerFact, DaemonFact, ScriptOutcome, VrrpFact};
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::{Bus, BusSettings, Hub, Reader};
-use keepwatch_config::model::{Script, ScriptUser};
+use keepwatch_model::{Script, ScriptUser};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;

@@ -4,12 +4,12 @@
 use std::net::IpAddr;
 
 use keepwatch_bus::mailbox::Sender;
-use keepwatch_bus::subject::Name;
-use keepwatch_config::model::{InterfaceAddress, LinkTarget};
+use keepwatch_model::InterfaceAddress;
 use keepwatch_net::address::{AddressSpec, Scope};
 use keepwatch_net::link::{LinkIndex, LinkTable};
 use keepwatch_net::wire::arp;
 
+use crate::link::{interface_of, prefix_of};
 use crate::{Node, RouterSpec};
 
 use super::outgoing::Work;
@@ -50,19 +50,11 @@ fn frame(spec: &RouterSpec, address: &InterfaceAddress, links: &LinkTable) -> Op
     Some((report.index, frame))
 }
 
-/// The interface that an address of a router belongs on.
-pub(super) fn interface_of<'a>(spec: &'a RouterSpec, address: &'a InterfaceAddress) -> &'a Name {
-    match &address.link {
-        LinkTarget::Instance => &spec.interface,
-        LinkTarget::Named(name) => name,
-    }
-}
-
 /// What the kernel is asked for.
 pub(super) fn plan(address: &InterfaceAddress) -> AddressSpec {
     AddressSpec {
         address: address.address,
-        prefix: address.peer.map_or(address.prefix_len, |(_, prefix)| prefix),
+        prefix: prefix_of(address),
         peer: address.peer.map(|(peer, _)| peer),
         broadcast: match address.broadcast {
             Some(IpAddr::V4(broadcast)) => Some(broadcast),

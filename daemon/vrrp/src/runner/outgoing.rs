@@ -10,7 +10,7 @@ use keepwatch_bus::fact::{AnnounceOccasion, VrrpFact};
 use keepwatch_bus::mailbox::Sender;
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::{Bus, EventId, Fact};
-use keepwatch_config::model::InterfaceAddress;
+use keepwatch_model::InterfaceAddress;
 use keepwatch_net::address::AddressOperation;
 use keepwatch_net::link::LinkIndex;
 use keepwatch_net::socket::{Destination, Family, SendBatch, VrrpSender};
@@ -29,6 +29,7 @@ pub(super) enum Work {
 
 /// Addresses of one router to add or remove.
 pub(super) struct Change {
+    pub(super) router: RouterId,
     pub(super) spec: Arc<RouterSpec>,
     pub(super) addresses: Arc<[InterfaceAddress]>,
     pub(super) cause: EventId,
@@ -196,6 +197,11 @@ impl Outbox for Outgoing {
 
 impl From<crate::AddressChange<'_>> for Change {
     fn from(change: crate::AddressChange<'_>) -> Self {
-        Self { spec: change.spec.clone(), addresses: change.addresses, cause: change.cause }
+        Self {
+            router: change.router,
+            spec: change.spec.clone(),
+            addresses: change.addresses,
+            cause: change.cause,
+        }
     }
 }

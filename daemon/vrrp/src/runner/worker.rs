@@ -5,19 +5,20 @@
 //! may hold it for many milliseconds, and a writer waits inside the system call; so it is not the thread that sends the
 //! adverts which waits there.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Instant;
 
+use keepwatch_bus::beat::Beat;
 use keepwatch_bus::counters::VrrpCounters;
 use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::mailbox::{Receiver, Sender, mailbox};
 use keepwatch_bus::subject::{Name, VirtualAddress};
 use keepwatch_bus::{Bus, EventId};
-use keepwatch_config::model::{InterfaceAddress, ProcessScheduling};
+use keepwatch_model::InterfaceAddress;
 use keepwatch_net::address::AddressOperation;
 use keepwatch_net::link::{self, LinkIndex};
 use keepwatch_net::netlink::{AddressSocket, Answer, Outcome};
@@ -29,10 +30,13 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 use tokio::sync::oneshot;
 
-use super::addresses::{interface_of, plan};
+use crate::RouterId;
+use crate::link::{interface_of, prefix_of};
+
+use super::addresses::plan;
 use super::outgoing::{Announce, Change};
 use super::pace::Pace;
-use super::priority;
+use super::{HEARTBEAT, RunnerSettings, priority};
 
 /// Requests in one write, before what waits for them is announced: some four hundred microseconds.
 const PER_WRITE: usize = 16;
@@ -54,8 +58,20 @@ pub(super) enum Frame {
     Ndisc { hardware: MacAddress, address: Ipv6Addr, interface: Arc<str> },
 }
 
+/// An address that the kernel did not take.
+pub(super) struct Refusal {
+    pub(super) router: RouterId,
+    pub(super) address: InterfaceAddress,
+}
+
+/// An address of an interface, by names: the interface may have another name, or another number, when it is taken off.
+type Place = (Name, IpAddr, u8);
+
 /// Whose address a request was about.
 struct Token {
+    router: RouterId,
+    place: Place,
+    link: Option<LinkIndex>,
     spec: Arc<crate::RouterSpec>,
     addresses: Arc<[InterfaceAddress]>,
     index: usize,
@@ -80,14 +96,20 @@ struct Worker {
     waiting: VecDeque<(u64, Waiting)>,
     /// Frames that keep a distance from each other, by interface and whether they are ARP.
     pace: Pace<(LinkIndex, bool), Frame>,
+    /// The interfaces on which addresses were put.
+    placed: HashMap<Place, LinkIndex>,
+    /// What could not be put there, and what was said about that.
+    refused: HashMap<(RouterId, Place), Errno>,
+    refusals: Sender<Refusal>,
     shadow: bool,
+    beat: Beat,
 }
 
 /// Opens the sockets and starts the thread; it ends when the sender is dropped.
 pub(super) fn start(
-    scheduling: ProcessScheduling,
+    settings: &RunnerSettings,
     bus: Bus,
-    shadow: bool,
+    refusals: Sender<Refusal>,
 ) -> Result<Sender<Job>, super::StartError> {
     let (sender, jobs) = mailbox()?;
     let mut worker = Worker {
@@ -99,8 +121,13 @@ pub(super) fn start(
         answered: 0,
         waiting: VecDeque::new(),
         pace: Pace::new(),
-        shadow,
+        placed: HashMap::new(),
+        refused: HashMap::new(),
+        refusals,
+        shadow: settings.shadow,
+        beat: settings.addresses.clone(),
     };
+    let scheduling = settings.scheduling.clone();
     std::thread::Builder::new().name(super::THREADS[1].into()).spawn(move || {
         priority::apply(&scheduling);
         while worker.turn() {}
@@ -111,6 +138,7 @@ pub(super) fn start(
 impl Worker {
     /// One turn; false when it was the last.
     fn turn(&mut self) -> bool {
+        self.beat.beat();
         let paced = self.pace.next().is_some_and(|at| at <= Instant::now());
         if !paced && self.jobs.is_empty() && self.socket.waiting() == 0 && self.sleep().is_err() {
             return false;
@@ -119,12 +147,15 @@ impl Worker {
         while let Some(job) = self.jobs.try_recv() {
             self.take(job);
         }
-        let Self { socket, bus, answered, pace, announcer, .. } = self;
+        let Self { socket, pace, announcer, .. } = self;
         pace.due(Instant::now(), |(link, _), frame| push(announcer, *link, &frame));
-        socket.work(PER_WRITE, |answer| {
-            *answered += 1;
-            publish(bus, answer);
-        });
+        let mut answers = Vec::new();
+        {
+            let _call = self.beat.begin("changes addresses");
+            socket.work(PER_WRITE, |answer| answers.push(answer));
+        }
+        self.answered += answers.len() as u64;
+        answers.into_iter().for_each(|answer| self.settle(answer));
         self.announce()
     }
 
@@ -137,8 +168,9 @@ impl Worker {
             PollFd::new(self.jobs.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
         ];
-        let until = self.pace.next().map(|at| at.saturating_duration_since(Instant::now()));
-        match ppoll(&mut fds, until.map(TimeSpec::from_duration), None) {
+        let paced = self.pace.next().map(|at| at.saturating_duration_since(Instant::now()));
+        let until = paced.unwrap_or(HEARTBEAT).min(HEARTBEAT);
+        match ppoll(&mut fds, Some(TimeSpec::from_duration(until)), None) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(errno.into()),
         }
@@ -162,7 +194,17 @@ impl Worker {
 
     fn request(&mut self, operation: AddressOperation, change: &Change, links: &[Option<LinkIndex>]) {
         for (index, (address, link)) in change.addresses.iter().zip(links).enumerate() {
+            let place: Place =
+                (interface_of(&change.spec, address).clone(), address.address, prefix_of(address));
+            // An interface that was renamed has the address all the same.
+            let link = match operation {
+                AddressOperation::Add => *link,
+                AddressOperation::Remove => self.placed.remove(&place).or(*link),
+            };
             let token = Token {
+                router: change.router,
+                place,
+                link,
                 spec: change.spec.clone(),
                 addresses: change.addresses.clone(),
                 index,
@@ -172,15 +214,40 @@ impl Worker {
                 _ if self.shadow => Ok(Outcome::Changed),
                 (Some(link), _) => {
                     self.requested += 1;
-                    self.socket.request(operation, *link, plan(address), token);
+                    self.socket.request(operation, link, plan(address), token);
                     continue;
                 }
                 (None, AddressOperation::Add) => Err(Errno::ENODEV),
                 // An interface that is gone took its addresses along.
                 (None, AddressOperation::Remove) => Ok(Outcome::AlreadySo),
             };
-            publish(&self.bus, Answer { token, operation, result });
+            self.settle(Answer { token, operation, result });
         }
+    }
+
+    /// Remembers what became of a request, and tells of it.
+    fn settle(&mut self, answer: Answer<Token>) {
+        let Token { router, place, link, addresses, .. } = &answer.token;
+        let key = (*router, place.clone());
+        match (answer.operation, answer.result) {
+            (AddressOperation::Add, Ok(_)) => {
+                self.refused.remove(&key);
+                self.placed.extend(link.map(|link| (key.1, link)));
+            }
+            (AddressOperation::Add, Err(errno)) => {
+                if let Some(address) = addresses.get(answer.token.index) {
+                    self.refusals.send(Refusal { router: *router, address: address.clone() });
+                }
+                // Said once, not for each try.
+                if self.refused.insert(key, errno) == Some(errno) {
+                    return;
+                }
+            }
+            (AddressOperation::Remove, _) => {
+                self.refused.remove(&key);
+            }
+        }
+        publish(&self.bus, answer);
     }
 
     /// Sends the announcements whose addresses are in; false when all is done and the end was asked for.
@@ -192,22 +259,26 @@ impl Worker {
             && let Some((_, waiting)) = self.waiting.pop_front()
         {
             match waiting {
-                Waiting::Announce(announce, frames, counters) => {
+                Waiting::Announce(announce, mut frames, counters) => {
+                    frames.retain(|(_, frame)| !self.is_refused(announce.router, frame.address()));
+                    if frames.is_empty() {
+                        continue;
+                    }
                     if !self.shadow {
                         self.push(&announce, &frames);
                     }
-                    sent.push((announce, counters));
+                    sent.push((announce, frames.len() as u32, counters));
                 }
                 Waiting::Finish(done) => finished = Some(done),
             }
         }
         // A frame that can't leave is as one lost on the wire: the next burst repeats it.
         self.announcer.send(|_, _| {});
-        for (announce, counters) in sent {
-            counters.announcements_sent.add(u64::from(announce.repeat) * announce.addresses.len() as u64);
+        for (announce, addresses, counters) in sent {
+            counters.announcements_sent.add(u64::from(announce.repeat) * u64::from(addresses));
             let fact = VrrpFact::AddressesAnnounced {
                 instance: announce.spec.name.clone(),
-                addresses: announce.addresses.len() as u32,
+                addresses,
                 repeat: announce.repeat,
                 occasion: announce.occasion,
             };
@@ -221,6 +292,11 @@ impl Worker {
             }
             None => true,
         }
+    }
+
+    fn is_refused(&self, router: RouterId, address: IpAddr) -> bool {
+        !self.refused.is_empty()
+            && self.refused.keys().any(|(id, (_, refused, _))| *id == router && *refused == address)
     }
 
     /// Each address once before any a second time, so that all of them are known as soon as can be.
@@ -264,12 +340,15 @@ impl Frame {
 
 /// Says what became of a request.
 fn publish(bus: &Bus, answer: Answer<Token>) {
-    let Token { spec, addresses, index, cause } = answer.token;
+    let Token { spec, addresses, index, cause, .. } = answer.token;
     let Some(address) = addresses.get(index) else { return };
     let instance: Name = spec.name.clone();
     let interface = interface_of(&spec, address).clone();
+    let slow = address.detect_duplicates && address.address.is_ipv6();
     let address = VirtualAddress { address: address.address, prefix: address.prefix_len, interface };
     let fact = match (answer.operation, answer.result) {
+        // The kernel looks for duplicates first; who waits for that tells.
+        (AddressOperation::Add, Ok(Outcome::Changed)) if slow => return,
         (AddressOperation::Add, Ok(outcome)) => {
             VrrpFact::AddressAdded { instance, address, adopted: outcome == Outcome::AlreadySo }
         }

@@ -1,0 +1,159 @@
+//! The side of the virtual servers: the IPVS engine, the checkers that it listens to, and the virtual router that its
+//! connection synchronisation follows. In: configurations, health, changes of state. Out: a table that follows them.
+
+use std::time::Duration;
+
+use keepwatch_bus::beat::{self, Beat};
+use keepwatch_bus::mailbox::Receiver;
+use keepwatch_bus::subject::{Name, VrrpState};
+use keepwatch_bus::{Bus, Counters, EventId, Reader};
+use keepwatch_check::{Checkers, HealthChanges};
+use keepwatch_config::Config;
+use keepwatch_config::model::LvsFlushOnStop;
+use keepwatch_ipvs::{Desired, Engine, EngineSettings, Farewell, SyncRole};
+use keepwatch_vrrp::Notice;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::cli::DataplaneKind;
+use crate::worker::settings::Settings;
+
+/// What taking everything out of the table may take.
+const STOP_WITHIN: Duration = Duration::from_secs(2);
+
+/// The side of the virtual servers.
+pub(in crate::worker) struct Services {
+    engine: Engine,
+    checkers: Checkers,
+    /// The virtual router that connection synchronisation follows.
+    follows: watch::Sender<Option<Name>>,
+    flush_on_stop: LvsFlushOnStop,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Services {
+    /// Starts engine and checkers with the definitions of `config`. `notices` are the virtual routers' changes of
+    /// state, where those run too.
+    pub(in crate::worker) fn start(
+        settings: &Settings,
+        config: &Config,
+        bus: &Bus,
+        reader: &Reader,
+        notices: Option<Receiver<Notice>>,
+        cause: EventId,
+    ) -> Self {
+        raise_file_limit();
+        let engine = Engine::start(
+            EngineSettings {
+                dataplane: dataplane(settings.dataplane()),
+                flush_at_start: config.global.lvs_flush,
+                ..EngineSettings::default()
+            },
+            bus.clone(),
+        );
+        let (checkers, health) = Checkers::start(bus.clone(), seed());
+        let (follows, followed) = watch::channel(None);
+        let mut tasks = vec![tokio::spawn(report(health, engine.clone()))];
+        tasks.extend(notices.map(|notices| tokio::spawn(follow(notices, followed, engine.clone()))));
+        let mut services = Self { engine, checkers, follows, flush_on_stop: LvsFlushOnStop::No, tasks };
+        services.apply(config, reader.counters(), cause);
+        services
+    }
+
+    /// Makes the definitions of `config` true; what did not change sees nothing.
+    pub(in crate::worker) fn apply(&mut self, config: &Config, counters: &Counters, cause: EventId) {
+        self.flush_on_stop = config.global.lvs_flush_on_stop;
+        let followed = config.global.lvs_sync_daemon.as_ref().and_then(|daemon| daemon.instance.clone());
+        self.follows.send_replace(followed);
+        // First the table, then who may be in it: a checker that is new finds its real server there.
+        self.engine.apply(Desired::from_config(config, counters), Some(cause));
+        self.checkers.apply(keepwatch_check::definitions(config, counters), Some(cause));
+    }
+
+    /// How engine and checkers show that they live.
+    pub(in crate::worker) fn beats(&self) -> [(&'static str, Beat); 2] {
+        [(beat::CHECKERS, self.checkers.beat()), (beat::IPVS, self.engine.beat())]
+    }
+
+    /// Stops checking, and takes the virtual servers out of the table unless they shall stay.
+    pub(in crate::worker) async fn stop(self, settings: &Settings, cause: EventId) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+        drop(self.checkers);
+        let farewell = match self.flush_on_stop {
+            _ if settings.cli.dont_release_ipvs => Farewell::Keep,
+            LvsFlushOnStop::All => Farewell::Flush,
+            LvsFlushOnStop::No | LvsFlushOnStop::VirtualServers => Farewell::Release,
+        };
+        // A kernel that hangs must not keep the daemon from ending.
+        let _ = timeout(STOP_WITHIN, self.engine.stop(farewell, Some(cause))).await;
+    }
+}
+
+/// What checkers say, to the engine.
+async fn report(mut health: HealthChanges, engine: Engine) {
+    while let Some(change) = health.recv().await {
+        engine.report(change.real, change.health, change.cause);
+    }
+}
+
+/// What the virtual router does that connection synchronisation follows, to the engine; also when a reload makes it
+/// follow another one.
+async fn follow(mut notices: Receiver<Notice>, mut followed: watch::Receiver<Option<Name>>, engine: Engine) {
+    let mut states = std::collections::HashMap::<Name, VrrpState>::new();
+    loop {
+        tokio::select! {
+            notice = notices.recv() => match notice {
+                Ok(Some(Notice::RouterState { instance, state, .. })) => {
+                    states.insert(instance.clone(), state);
+                    if followed.borrow().as_ref() == Some(&instance) {
+                        engine.synchronize(role(state));
+                    }
+                }
+                Ok(Some(Notice::GroupState { .. })) => {}
+                // The virtual routers have stopped.
+                Ok(None) | Err(_) => return,
+            },
+            changed = followed.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                let state = followed.borrow_and_update().as_ref().and_then(|name| states.get(name)).copied();
+                engine.synchronize(state.and_then(role));
+            }
+        }
+    }
+}
+
+/// As keepalived: the master tells of its connections, everybody else listens.
+fn role(state: VrrpState) -> Option<SyncRole> {
+    match state {
+        VrrpState::Init => None,
+        VrrpState::Master => Some(SyncRole::Master),
+        VrrpState::Backup | VrrpState::Fault => Some(SyncRole::Backup),
+    }
+}
+
+fn dataplane(kind: DataplaneKind) -> keepwatch_ipvs::DataplaneKind {
+    match kind {
+        DataplaneKind::Ipvs => keepwatch_ipvs::DataplaneKind::Kernel,
+        DataplaneKind::Memory => keepwatch_ipvs::DataplaneKind::Memory,
+        DataplaneKind::Shadow => keepwatch_ipvs::DataplaneKind::Shadow,
+    }
+}
+
+/// Lets the process have as many sockets as the system allows: a check of a machine that does not answer holds one
+/// until it times out, and there may be thousands.
+fn raise_file_limit() {
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // Where it is refused, checks that find no socket say so and condemn nobody.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    }
+}
+
+/// For the random delay of first checks: any number that two daemons started together do not share.
+fn seed() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    (now.as_nanos() as u64) ^ (u64::from(std::process::id()) << 32)
+}
