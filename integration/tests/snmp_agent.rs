@@ -9,11 +9,11 @@ use anyhow::{Context, Result, ensure};
 use integration::{Host, Lab, snmpd::Snmpd, wait};
 use keepwatch_bus::fact::{DaemonFact, VrrpFact};
 use keepwatch_bus::sample;
-use keepwatch_bus::settings::{DaemonSettings, InstanceSettings};
 use keepwatch_bus::subject::VrrpState;
-use keepwatch_bus::{Bus, BusSettings, Hub, Reader};
+use keepwatch_bus::{Bus, BusSettings, Configured, Hub, Process, Reader};
 use keepwatch_mib::source::View;
 use keepwatch_mib::{Parts, Settings};
+use keepwatch_model::{Global, Instance, InterfaceAddress, VirtualRouterId, VrrpVersion};
 use nix::sys::signal::Signal;
 use snmp_agentx::{Address, Tree, oid};
 use tokio::runtime::Runtime;
@@ -45,10 +45,11 @@ impl Scene {
         let (settings, watched) = watch::channel(Some(wanted));
         runtime.spawn(keepwatch_mib::run(watched, reader.clone(), bus.downgrade(), events));
         drop(_inside);
-        let started = DaemonSettings { router_id: "R1".into(), ..DaemonSettings::default() };
+        let global = Global { router_id: "R1".into(), ..Global::default() };
+        let started = Process { global: global.into(), ..Process::default() };
         bus.publish(None, DaemonFact::DaemonStarted { settings: Box::new(started) });
         for position in 1..=instances {
-            let settings = Box::new(instance(position));
+            let settings = Configured::new(position, instance(position));
             bus.publish(None, VrrpFact::InstanceConfigured { instance: name_of(position), settings });
         }
         Ok(Self { bus, reader, settings, runtime, host })
@@ -71,13 +72,12 @@ fn name_of(position: u32) -> std::sync::Arc<str> {
     format!("VI_{position}").into()
 }
 
-fn instance(position: u32) -> InstanceSettings {
+fn instance(position: u32) -> Instance {
     let address = Ipv4Addr::from(0x0a4e_0900 + position);
-    InstanceSettings {
-        position,
-        vrid: position as u8,
-        version: 3,
-        addresses: vec![sample::virtual_address(address, 32, "eth0")],
+    Instance {
+        vrid: VirtualRouterId(position as u8),
+        version: VrrpVersion::V3,
+        addresses: vec![InterfaceAddress::host(address.into())],
         ..sample::instance()
     }
 }
@@ -142,11 +142,12 @@ fn walks_stay_in_order_while_rows_come_and_go() -> Result<()> {
             }
             for (place, row) in (1..).zip(others) {
                 let place = if gone { place } else { row };
-                let settings = Box::new(InstanceSettings { position: place, ..instance(row) });
+                let settings = Configured::new(place, instance(row));
                 scene.bus.publish(None, VrrpFact::InstanceConfigured { instance: name_of(row), settings });
             }
             if !gone {
-                let settings = Box::new(instance(1 + round % ROWS));
+                let row = 1 + round % ROWS;
+                let settings = Configured::new(row, instance(row));
                 scene.bus.publish(None, VrrpFact::InstanceConfigured { instance: name, settings });
             }
             std::thread::sleep(Duration::from_millis(2));
@@ -155,6 +156,41 @@ fn walks_stay_in_order_while_rows_come_and_go() -> Result<()> {
         walkers.into_iter().map(|walker| walker.join().expect("a walker panicked")).sum()
     })?;
     ensure!(walks >= 8, "only {walks} walks");
+    Ok(())
+}
+
+#[test]
+fn snmptable_shows_every_table_by_its_name() -> Result<()> {
+    let scene = Scene::new("snmp-names", 2)?;
+    let snmpd = Snmpd::start(&scene.host)?;
+    scene.wait_for_session(1)?;
+    let modules = scene.host.directory().join("mibs");
+    std::fs::create_dir_all(&modules)?;
+    let text = integration::binaries::workspace().join("mib/KEEPALIVED-MIB.txt");
+    std::fs::copy(text, modules.join("KEEPALIVED-MIB.txt"))?;
+    let path = format!("{}:{}/tests/mib-base", modules.display(), env!("CARGO_MANIFEST_DIR"));
+    let mut entries: Vec<_> =
+        keepwatch_mib::keepalived::objects(PARTS).filter_map(|object| Some(object.table?.0)).collect();
+    entries.dedup();
+    ensure!(entries.len() > 15, "{entries:?}");
+    let mut with_rows = 0;
+    for entry in entries {
+        let table = format!("KEEPALIVED-MIB::{}Table", entry.trim_end_matches("Entry"));
+        let common = ["-v2c", "-c", "public", "-t", "5", "-r", "0", "-m", "KEEPALIVED-MIB", "-M", &path];
+        let arguments = [common.as_slice(), &[Snmpd::ADDRESS, &table]].concat();
+        let shown = scene.host.output("snmptable", &arguments)?;
+        let shown = String::from_utf8_lossy(&[shown.stdout, shown.stderr].concat()).into_owned();
+        let is_empty = shown.contains(&format!("{table}: No entries"));
+        ensure!(is_empty || shown.contains(&format!("SNMP table: {table}")), "{shown}");
+        with_rows += usize::from(!is_empty);
+        if entry == "vrrpInstanceEntry" {
+            ensure!(shown.contains("vrrpInstanceName") && shown.contains("VI_2"), "{shown}");
+            // Names of values too.
+            ensure!(shown.contains("init") && shown.contains("vrrpv3"), "{shown}");
+        }
+    }
+    ensure!(with_rows >= 2, "{with_rows} tables have rows");
+    drop(snmpd);
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use keepwatch_bus::fact::ConsumerFact;
 use keepwatch_bus::{Event, EventId, Reader, WeakBus};
-use keepwatch_config::Config;
+use keepwatch_model::Config;
 use snmp_agentx::address::AddressError;
 use snmp_agentx::{Address, Change, Handle, Subagent, Subtree, oid};
 use tokio::sync::{mpsc, watch};

@@ -27,7 +27,7 @@
 //! use std::time::{Duration, Instant};
 //!
 //! use keepwatch_bus::{EventId, Fact};
-//! use keepwatch_config::model::{InterfaceAddress, VirtualRouterId};
+//! use keepwatch_model::{InterfaceAddress, VirtualRouterId};
 //! use keepwatch_vrrp::{Definitions, LinkState, Node, Outbox, Output, RouterDefinition, RouterSpec};
 //!
 //! /// Where facts and actions go: here, into a list.

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use keepwatch_bus::EventId;
 use keepwatch_bus::subject::{Family, Name};
-use keepwatch_config::model::{InterfaceAddress, LinkTarget};
+use keepwatch_model::{InterfaceAddress, LinkTarget};
 
 use crate::follow::Level;
 use crate::ids::{LinkId, RouterId, TrackedId};

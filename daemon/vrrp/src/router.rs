@@ -59,11 +59,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use keepwatch_bus::EventId;
 use keepwatch_bus::counters::VrrpCounters;
 use keepwatch_bus::fact::VrrpFact;
-use keepwatch_bus::settings::InstanceSettings;
 use keepwatch_bus::subject::{Family, VrrpState};
+use keepwatch_bus::{Configured, EventId};
+use keepwatch_model::Instance;
 
 use addresses::Own;
 use authenticated::Authenticated;
@@ -133,7 +133,7 @@ pub struct Subscription {
 pub struct Router {
     pub(crate) id: RouterId,
     pub(crate) spec: Arc<RouterSpec>,
-    pub(crate) settings: InstanceSettings,
+    pub(crate) settings: Configured<Instance>,
     pub(crate) counters: Arc<VrrpCounters>,
     pub(crate) link: LinkId,
     /// Its sync group, by its place in the node.

@@ -34,11 +34,12 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use keepwatch_bus::beat::Beat;
 use keepwatch_bus::counters::RouterCounters;
 use keepwatch_bus::mailbox::{Receiver, Sender, mailbox};
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, EventId};
-use keepwatch_config::model::ProcessScheduling;
+use keepwatch_model::ProcessScheduling;
 use tokio::sync::oneshot;
 
 use crate::{Definitions, Level, Notice, Release, TrackedKind};
@@ -60,6 +61,8 @@ pub struct RunnerSettings {
     pub strangers: Arc<RouterCounters>,
     /// `--dataplane shadow`: listens and publishes what it would do, but sends nothing and touches no address.
     pub shadow: bool,
+    /// Raised by the thread that changes addresses, which may have to wait for the kernel.
+    pub addresses: Beat,
 }
 
 /// Why the runner did not start.

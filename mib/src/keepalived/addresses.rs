@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use keepwatch_bus::World;
-use keepwatch_bus::details::AddressOptions;
 use keepwatch_bus::subject::VirtualAddress;
 use keepwatch_bus::world::Instance;
+use keepwatch_model::InterfaceAddress;
 use snmp_agentx::syntax::{
     DISPLAY_STRING, INET_ADDRESS, INET_ADDRESS_PREFIX_LENGTH, INET_ADDRESS_TYPE, INET_SCOPE_TYPE, INTEGER,
     INTERFACE_INDEX,
@@ -31,14 +31,15 @@ struct AddressRow<'s> {
     instance: &'s Instance,
     /// The row of the instance.
     place: u32,
-    of: &'s VirtualAddress,
+    of: &'s InterfaceAddress,
     /// Whether it is in the advertisements.
     advertised: bool,
 }
 
-impl<'s> AddressRow<'s> {
-    fn options(&self) -> Option<&'s AddressOptions> {
-        self.instance.settings.details.address_options.iter().find(|options| options.of == *self.of)
+impl AddressRow<'_> {
+    /// As facts name it: with the interface that it goes on.
+    fn virtual_address(&self) -> VirtualAddress {
+        self.instance.settings.virtual_address(self.of)
     }
 }
 
@@ -51,32 +52,30 @@ const ADDRESSES: Table<Addresses> = Table {
         let (index, part) = part(start, |place| placed(&view.world.instances, place), count)?;
         let settings = &part.of.settings;
         let advertised = part.at < settings.addresses.len();
-        let of = settings.addresses.iter().chain(&settings.excluded_addresses).nth(part.at)?;
+        let of = settings.all_addresses().nth(part.at)?;
         Some((index, AddressRow { world: view.world, instance: part.of, place: part.place, of, advertised }))
     },
     columns: &[
         Column::new(2, "vrrpAddressType", INET_ADDRESS_TYPE, |r| address_type(&r.of.address)),
         Column::new(3, "vrrpAddressValue", INET_ADDRESS, |r| address(&r.of.address)),
         Column::new(4, "vrrpAddressBroadcast", INET_ADDRESS, |r| match r.of.address {
-            IpAddr::V4(_) => {
-                address(&r.options().and_then(|o| o.broadcast).unwrap_or(IpAddr::from([0, 0, 0, 0])))
-            }
+            IpAddr::V4(_) => address(&r.of.broadcast.unwrap_or(IpAddr::from([0, 0, 0, 0]))),
             IpAddr::V6(_) => None,
         }),
-        Column::new(5, "vrrpAddressMask", INET_ADDRESS_PREFIX_LENGTH, |r| unsigned(r.of.prefix)),
-        Column::new(6, "vrrpAddressScope", INET_SCOPE_TYPE, |r| {
-            integer(scope(r.options().map_or(0, |o| o.scope)))
-        }),
+        Column::new(5, "vrrpAddressMask", INET_ADDRESS_PREFIX_LENGTH, |r| unsigned(r.of.prefix_len)),
+        Column::new(6, "vrrpAddressScope", INET_SCOPE_TYPE, |r| integer(scope(r.of.scope.number()))),
         Column::new(7, "vrrpAddressIfIndex", INTERFACE_INDEX, |r| {
-            integer(r.world.interfaces.get(&r.of.interface).map_or(0, |i| i.index))
+            integer(r.world.interfaces.get(&r.virtual_address().interface).map_or(0, |i| i.index))
         }),
-        Column::new(8, "vrrpAddressIfName", DISPLAY_STRING, |r| text(&r.of.interface)),
-        Column::new(9, "vrrpAddressIfAlias", DISPLAY_STRING, |r| text_of(&r.options()?.label)),
-        Column::new(10, "vrrpAddressStatus", INTEGER, |r| truth(r.instance.addresses.contains(r.of))),
+        Column::new(8, "vrrpAddressIfName", DISPLAY_STRING, |r| text(r.virtual_address().interface)),
+        Column::new(9, "vrrpAddressIfAlias", DISPLAY_STRING, |r| text_of(&r.of.label)),
+        Column::new(10, "vrrpAddressStatus", INTEGER, |r| {
+            truth(r.instance.addresses.contains(&r.virtual_address()))
+        }),
         // keepalived, 2.2 as 2.4, tells this of the first virtual router's addresses only, and 2 of all others. A
         // walk here and a walk there are to look the same.
         Column::new(11, "vrrpAddressAdvertising", INTEGER, |r| truth(r.advertised && r.place == 1)),
-        Column::new(12, "vrrpAddressPeer", INET_ADDRESS, |r| address(r.options()?.peer.as_ref()?)),
+        Column::new(12, "vrrpAddressPeer", INET_ADDRESS, |r| address(&r.of.peer?.0)),
     ],
 };
 

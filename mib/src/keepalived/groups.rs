@@ -1,6 +1,5 @@
 //! Sync groups and their members.
 
-use keepwatch_bus::details::GroupDetails;
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::world::Group;
 use snmp_agentx::syntax::{DISPLAY_STRING, INTEGER};
@@ -21,10 +20,6 @@ impl Rows for Groups {
     type Row<'s> = &'s Group;
 }
 
-fn details(group: &Group) -> &GroupDetails {
-    &group.settings.details
-}
-
 pub(crate) const NAME: Column<Groups> =
     Column::new(2, "vrrpSyncGroupName", DISPLAY_STRING, |group| text(&group.name));
 pub(crate) const STATE: Column<Groups> =
@@ -39,13 +34,13 @@ pub(crate) const GROUPS: Table<Groups> = Table {
         NAME,
         STATE,
         Column::new(4, "vrrpSyncGroupSmtpAlert", INTEGER, |g| truth(g.settings.smtp_alert)),
-        Column::new(5, "vrrpSyncGroupNotifyExec", INTEGER, |g| truth(!details(g).scripts.is_empty())),
-        Column::new(6, "vrrpSyncGroupScriptMaster", DISPLAY_STRING, |g| script(&details(g).scripts.master)),
-        Column::new(7, "vrrpSyncGroupScriptBackup", DISPLAY_STRING, |g| script(&details(g).scripts.backup)),
-        Column::new(8, "vrrpSyncGroupScriptFault", DISPLAY_STRING, |g| script(&details(g).scripts.fault)),
-        Column::new(9, "vrrpSyncGroupScript", DISPLAY_STRING, |g| script(&details(g).scripts.any)),
-        Column::new(10, "vrrpSyncGroupTrackingWeight", INTEGER, |g| truth(details(g).tracking_weight)),
-        Column::new(11, "vrrpSyncGroupScriptStop", DISPLAY_STRING, |g| script(&details(g).scripts.stop)),
+        Column::new(5, "vrrpSyncGroupNotifyExec", INTEGER, |g| truth(!g.settings.notify.is_empty())),
+        Column::new(6, "vrrpSyncGroupScriptMaster", DISPLAY_STRING, |g| script(&g.settings.notify.master)),
+        Column::new(7, "vrrpSyncGroupScriptBackup", DISPLAY_STRING, |g| script(&g.settings.notify.backup)),
+        Column::new(8, "vrrpSyncGroupScriptFault", DISPLAY_STRING, |g| script(&g.settings.notify.fault)),
+        Column::new(9, "vrrpSyncGroupScript", DISPLAY_STRING, |g| script(&g.settings.notify.any)),
+        Column::new(10, "vrrpSyncGroupTrackingWeight", INTEGER, |g| truth(g.settings.tracking_weight)),
+        Column::new(11, "vrrpSyncGroupScriptStop", DISPLAY_STRING, |g| script(&g.settings.notify.stop)),
     ],
 };
 

@@ -13,7 +13,7 @@ use crate::source::{Keepwatch, View};
 pub(super) const TABLES: Tables = &[&SYNC_DAEMON, &TIMEOUTS];
 
 fn daemon<'s>(view: View<'s>) -> Option<&'s LvsSyncDaemon> {
-    view.world.settings.details.sync_daemon.as_ref()
+    view.world.settings.global.lvs_sync_daemon.as_ref()
 }
 
 const SYNC_DAEMON: Scalars<Keepwatch> = Scalars {
@@ -37,7 +37,7 @@ const SYNC_DAEMON: Scalars<Keepwatch> = Scalars {
 
 /// One of them in whole seconds, where written.
 fn timeout(view: View<'_>, which: fn(&LvsTimeouts) -> Option<Duration>) -> Cell {
-    let written = which(&view.world.settings.details.lvs_timeouts)?;
+    let written = which(&view.world.settings.global.lvs_timeouts)?;
     integer(i64::try_from(written.as_secs()).unwrap_or(i64::MAX))
 }
 

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use keepwatch_bus::counters::{Gauge, ServiceCounters};
-use keepwatch_bus::settings::RealServerSettings;
 use keepwatch_bus::subject::RealKey;
 use keepwatch_bus::world::{RealServer, Service};
 use keepwatch_model::{CheckTiming, Forwarding};
@@ -40,21 +39,21 @@ pub(crate) struct RealRow<'s> {
 }
 
 impl<'s> RealRow<'s> {
-    fn settings(&self) -> Option<&'s RealServerSettings> {
-        self.server.map(|server| &server.settings)
+    fn settings(&self) -> Option<&'s keepwatch_model::RealServer> {
+        self.server.map(|server| &*server.settings)
     }
 
     fn timing(&self) -> CheckTiming {
-        self.settings().map(|settings| settings.details.timing).unwrap_or_default()
+        self.settings().map(|settings| settings.timing).unwrap_or_default()
     }
 
     fn delay_loop(&self) -> Duration {
         let inherited = self.service.settings.delay_loop;
-        self.settings().map_or(Duration::ZERO, |s| s.details.timing.delay_loop.unwrap_or(inherited))
+        self.settings().map_or(Duration::ZERO, |s| s.timing.delay_loop.unwrap_or(inherited))
     }
 
     fn connect_timeout(&self) -> Duration {
-        let written = self.settings().map(|s| s.details.timing.connect_timeout);
+        let written = self.settings().map(|s| s.timing.connect_timeout);
         written.map_or(Duration::ZERO, |written| written.unwrap_or(CONNECT_TIMEOUT))
     }
 
@@ -90,7 +89,7 @@ fn failed_checks(real: &RealServer) -> usize {
         return 0;
     }
     let silent = real.settings.checkers.len().saturating_sub(real.checkers.len());
-    let unproven = if real.settings.details.alpha { silent } else { 0 };
+    let unproven = if real.settings.alpha { silent } else { 0 };
     real.checkers.iter().filter(|checker| !checker.ok).count() + unproven
 }
 
@@ -111,8 +110,8 @@ pub(crate) const REALS: Table<Reals> = Table {
         let services = |place| placed(&view.world.services, place);
         let (index, part) = part(start, services, |service| sorry(service) + service.reals.len())?;
         let service = part.of;
-        let (address, server) = match (part.at, service.settings.sorry_server) {
-            (0, Some(sorry)) => (sorry, None),
+        let (address, server) = match (part.at, &service.settings.sorry_server) {
+            (0, Some(sorry)) => (sorry.address, None),
             (at, _) => {
                 let (_, real) = service.reals.get_index(at - sorry(service))?;
                 (real.address, Some(real))
@@ -126,7 +125,7 @@ pub(crate) const REALS: Table<Reals> = Table {
         ADDRESS,
         PORT,
         STATUS,
-        Column::new(7, "realServerWeight", INTEGER32, |r| integer(r.settings()?.weight)),
+        Column::new(7, "realServerWeight", INTEGER32, |r| integer(r.settings()?.weight.0)),
         Column::new(8, "realServerUpperConnectionLimit", UNSIGNED32, |r| {
             limit(r.settings()?.upper_threshold)
         }),
@@ -134,8 +133,8 @@ pub(crate) const REALS: Table<Reals> = Table {
             limit(r.settings()?.lower_threshold)
         }),
         Column::new(10, "realServerActionWhenDown", INTEGER, |r| truth(!r.settings()?.inhibit_on_failure)),
-        Column::new(11, "realServerNotifyUp", DISPLAY_STRING, |r| script(&r.settings()?.scripts.0)),
-        Column::new(12, "realServerNotifyDown", DISPLAY_STRING, |r| script(&r.settings()?.scripts.1)),
+        Column::new(11, "realServerNotifyUp", DISPLAY_STRING, |r| script(&r.settings()?.notify_up)),
+        Column::new(12, "realServerNotifyDown", DISPLAY_STRING, |r| script(&r.settings()?.notify_down)),
         Column::new(13, "realServerFailedChecks", UNSIGNED32, |r| unsigned(failed_checks(r.server?))),
         Column::new(14, "realServerStatsConns", GAUGE32, |r| unsigned(r.traffic(|t| &t.connections))),
         Column::new(15, "realServerStatsActiveConns", GAUGE32, |r| unsigned(r.traffic(|t| &t.active))),
@@ -194,7 +193,7 @@ pub(crate) const REALS: Table<Reals> = Table {
         }),
         Column::new(40, "realServerForwardingMethod", INTEGER, |r| integer(forwarding(r.forwarding()))),
         Column::new(41, "realServerVirtualHost", DISPLAY_STRING, |r| r.own_virtualhost()),
-        Column::new(42, "realServerAlpha", INTEGER, |r| truth(r.settings().is_some_and(|s| s.details.alpha))),
+        Column::new(42, "realServerAlpha", INTEGER, |r| truth(r.settings().is_some_and(|s| s.alpha))),
         Column::new(43, "realServerRetry", UNSIGNED32, |r| unsigned(r.timing().retry.unwrap_or(0))),
         Column::new(44, "realServerDelayBeforeRetry", UNSIGNED32, |r| {
             seconds(r.timing().delay_before_retry.unwrap_or_default())
@@ -215,9 +214,9 @@ pub(crate) const REALS: Table<Reals> = Table {
         Column::new(52, "realServerTunnelType", INTEGER, |r| tunnel_type(r.forwarding())),
         Column::new(53, "realServerTunnelPort", INET_PORT_NUMBER, |r| tunnel_port(r.forwarding())),
         Column::new(54, "realServerTunnelCsum", INTEGER, |r| tunnel_checksum(r.forwarding())),
-        Column::new(55, "realServerName", DISPLAY_STRING, |r| text_of(&r.settings()?.details.snmp_name)),
-        Column::new(56, "realServerNotifyUpPath", DISPLAY_STRING, |r| program(&r.settings()?.scripts.0)),
-        Column::new(57, "realServerNotifyDownPath", DISPLAY_STRING, |r| program(&r.settings()?.scripts.1)),
+        Column::new(55, "realServerName", DISPLAY_STRING, |r| text_of(&r.settings()?.snmp_name)),
+        Column::new(56, "realServerNotifyUpPath", DISPLAY_STRING, |r| program(&r.settings()?.notify_up)),
+        Column::new(57, "realServerNotifyDownPath", DISPLAY_STRING, |r| program(&r.settings()?.notify_down)),
         Column::new(58, "realServerRateCps64", COUNTER64, |r| {
             counter64(r.traffic(|t| &t.connections_per_second))
         }),

@@ -24,9 +24,7 @@ const GROUPS: Table<Groups> = Table {
     name: "virtualServerGroupEntry",
     entry: &[3, 1, 1],
     index: &["virtualServerGroupIndex"],
-    rows: |At(view), start| {
-        row(start, |number| listed(&view.world.settings.details.virtual_server_groups, number))
-    },
+    rows: |At(view), start| row(start, |number| listed(&view.world.settings.virtual_server_groups, number)),
     columns: &[Column::new(2, "virtualServerGroupName", DISPLAY_STRING, |group| text(&group.name))],
 };
 
@@ -43,7 +41,7 @@ const MEMBERS: Table<Members> = Table {
     entry: &[3, 2, 1],
     index: &["virtualServerGroupIndex", "virtualServerGroupMemberIndex"],
     rows: |At(view), start| {
-        let groups = &view.world.settings.details.virtual_server_groups;
+        let groups = &view.world.settings.virtual_server_groups;
         let (index, part) = part(start, |number| listed(groups, number), |g| g.entries.len())?;
         // Firewall marks come first, wherever they stand.
         let is_mark = |entry: &&GroupEntry| matches!(entry, GroupEntry::FwMark { .. });

@@ -4,11 +4,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use keepwatch_bus::counters::{Gauge, ServiceCounters};
-use keepwatch_bus::details::ServiceDetails;
-use keepwatch_bus::settings::ServiceSettings;
 use keepwatch_bus::subject::{Family, Protocol, ServiceKey};
 use keepwatch_bus::world::Service;
-use keepwatch_model::{CheckTiming, Forwarding, Script, Tunnel, TunnelChecksum};
+use keepwatch_model::{CheckTiming, Forwarding, Script, Tunnel, TunnelChecksum, VirtualServer};
 use snmp_agentx::syntax::{
     COUNTER32, COUNTER64, DISPLAY_STRING, GAUGE32, INET_ADDRESS, INET_ADDRESS_TYPE, INET_PORT_NUMBER,
     INTEGER, INTEGER32, TRUTH_VALUE, UNSIGNED32,
@@ -40,16 +38,12 @@ pub(crate) struct ServiceRow<'s> {
 }
 
 impl<'s> ServiceRow<'s> {
-    fn settings(&self) -> &'s ServiceSettings {
+    fn settings(&self) -> &'s VirtualServer {
         &self.service.settings
     }
 
-    fn details(&self) -> &'s ServiceDetails {
-        &self.settings().details
-    }
-
     fn timing(&self) -> &'s CheckTiming {
-        &self.details().timing
+        &self.settings().timing
     }
 
     fn traffic(&self, field: fn(&ServiceCounters) -> &Gauge) -> u64 {
@@ -83,7 +77,7 @@ impl<'s> ServiceRow<'s> {
     /// What counts as one client: a netmask for IPv4, the length of a prefix for IPv6. Where keepalived has no address
     /// to tell it the family it shows the same four octets as both, and where nothing was said all bits are set.
     fn granularity(&self) -> [u8; 4] {
-        let said = self.settings().granularity;
+        let said = self.settings().persistence_timeout.and(self.settings().persistence_granularity);
         match self.service.key.family() {
             Family::Inet => netmask(said.unwrap_or(32)),
             Family::Inet6 => said.filter(|prefix| *prefix < 128).map_or(u32::MAX, u32::from).to_ne_bytes(),
@@ -106,7 +100,7 @@ impl<'s> ServiceRow<'s> {
 
 /// virtualServerType: fwmark(1), ip(2), group(3).
 pub(crate) fn service_type(service: &Service) -> i32 {
-    match (&service.settings.details.group, &service.key) {
+    match (service.settings.group(), &service.key) {
         (Some(_), _) => 3,
         (None, ServiceKey::Fwmark { .. }) => 1,
         (None, ServiceKey::Address { .. }) => 2,
@@ -187,7 +181,7 @@ pub(super) fn program(command: &Option<Script>) -> Cell {
 pub(crate) const KIND: Column<Services> =
     Column::new(2, "virtualServerType", INTEGER, |r| integer(service_type(r.service)));
 pub(crate) const GROUP: Column<Services> =
-    Column::new(3, "virtualServerNameOfGroup", DISPLAY_STRING, |r| text_of(&r.details().group));
+    Column::new(3, "virtualServerNameOfGroup", DISPLAY_STRING, |r| text(r.settings().group()?));
 pub(crate) const MARK: Column<Services> = Column::new(4, "virtualServerFwMark", UNSIGNED32, |r| r.mark());
 pub(crate) const ADDRESS_TYPE: Column<Services> =
     Column::new(5, "virtualServerAddrType", INET_ADDRESS_TYPE, |r| {
@@ -237,21 +231,23 @@ pub(crate) const SERVICES: Table<Services> = Table {
         }),
         Column::new(11, "virtualServerStatus", INTEGER, |r| truth(r.service.present)),
         Column::new(12, "virtualServerVirtualHost", DISPLAY_STRING, |r| text_of(&r.settings().virtualhost)),
-        Column::new(13, "virtualServerPersist", INTEGER, |r| truth(r.settings().persistence.is_some())),
-        Column::new(14, "virtualServerPersistTimeout", UNSIGNED32, |r| seconds(r.settings().persistence?)),
+        Column::new(13, "virtualServerPersist", INTEGER, |r| {
+            truth(r.settings().persistence_timeout.is_some())
+        }),
+        Column::new(14, "virtualServerPersistTimeout", UNSIGNED32, |r| {
+            seconds(r.settings().persistence_timeout?)
+        }),
         Column::new(15, "virtualServerPersistGranularity", INET_ADDRESS, |r| r.netmask()),
         Column::new(16, "virtualServerDelayLoop", UNSIGNED32, |r| seconds(r.settings().delay_loop)),
-        Column::new(17, "virtualServerHaSuspend", TRUTH_VALUE, |r| truth(r.details().ha_suspend)),
+        Column::new(17, "virtualServerHaSuspend", TRUTH_VALUE, |r| truth(r.settings().ha_suspend)),
         Column::new(18, "virtualServerAlpha", INTEGER, |r| truth(r.settings().alpha)),
         Column::new(19, "virtualServerOmega", INTEGER, |r| truth(r.settings().omega)),
         REALS_TOTAL,
         REALS_UP,
         QUORUM,
         QUORUM_STATUS,
-        Column::new(24, "virtualServerQuorumUp", DISPLAY_STRING, |r| script(&r.settings().quorum_scripts.0)),
-        Column::new(25, "virtualServerQuorumDown", DISPLAY_STRING, |r| {
-            script(&r.settings().quorum_scripts.1)
-        }),
+        Column::new(24, "virtualServerQuorumUp", DISPLAY_STRING, |r| script(&r.settings().quorum_up)),
+        Column::new(25, "virtualServerQuorumDown", DISPLAY_STRING, |r| script(&r.settings().quorum_down)),
         Column::new(26, "virtualServerHysteresis", UNSIGNED32, |r| unsigned(r.settings().hysteresis)),
         Column::new(27, "virtualServerStatsConns", GAUGE32, |r| unsigned(r.traffic(|t| &t.connections))),
         Column::new(28, "virtualServerStatsInPkts", COUNTER32, |r| counter32(r.traffic(|t| &t.packets_in))),
@@ -273,7 +269,7 @@ pub(crate) const SERVICES: Table<Services> = Table {
         Column::new(36, "virtualServerRateOutBPS", GAUGE32, |r| {
             unsigned(r.traffic(|t| &t.bytes_out_per_second))
         }),
-        Column::new(37, "virtualServerOPS", TRUTH_VALUE, |r| truth(r.settings().one_packet)),
+        Column::new(37, "virtualServerOPS", TRUTH_VALUE, |r| truth(r.settings().flags.one_packet)),
         Column::new(38, "virtualServerStatsConns64", COUNTER64, |r| counter64(r.traffic(|t| &t.connections))),
         Column::new(39, "virtualServerStatsInPkts64", COUNTER64, |r| counter64(r.traffic(|t| &t.packets_in))),
         Column::new(40, "virtualServerStatsOutPkts64", COUNTER64, |r| {
@@ -310,11 +306,11 @@ pub(crate) const SERVICES: Table<Services> = Table {
             high(r.traffic(|t| &t.bytes_out_per_second))
         }),
         Column::new(51, "virtualServerPersistGranularity6", UNSIGNED32, |r| r.prefix()),
-        Column::new(52, "virtualServerHashed", TRUTH_VALUE, |r| truth(r.details().hashed)),
-        Column::new(53, "virtualServerSHFallback", TRUTH_VALUE, |r| truth(r.details().scheduler_flags[0])),
-        Column::new(54, "virtualServerSHPort", TRUTH_VALUE, |r| truth(r.details().scheduler_flags[1])),
-        Column::new(55, "virtualServerSched3", TRUTH_VALUE, |r| truth(r.details().scheduler_flags[2])),
-        Column::new(56, "virtualServerActionWhenDown", INTEGER, |r| truth(!r.details().inhibit_on_failure)),
+        Column::new(52, "virtualServerHashed", TRUTH_VALUE, |r| truth(r.settings().flags.hashed)),
+        Column::new(53, "virtualServerSHFallback", TRUTH_VALUE, |r| truth(r.settings().flags.sched_1)),
+        Column::new(54, "virtualServerSHPort", TRUTH_VALUE, |r| truth(r.settings().flags.sched_2)),
+        Column::new(55, "virtualServerSched3", TRUTH_VALUE, |r| truth(r.settings().flags.sched_3)),
+        Column::new(56, "virtualServerActionWhenDown", INTEGER, |r| truth(!r.settings().inhibit_on_failure)),
         Column::new(57, "virtualServerRetry", UNSIGNED32, |r| unsigned(r.timing().retry.unwrap_or(0))),
         Column::new(58, "virtualServerDelayBeforeRetry", UNSIGNED32, |r| {
             seconds(r.timing().delay_before_retry.unwrap_or_default())
@@ -322,10 +318,10 @@ pub(crate) const SERVICES: Table<Services> = Table {
         Column::new(59, "virtualServerWarmup", UNSIGNED32, |r| {
             seconds(r.timing().warmup.unwrap_or_default())
         }),
-        Column::new(60, "virtualServerWeight", INTEGER32, |r| integer(r.details().weight)),
+        Column::new(60, "virtualServerWeight", INTEGER32, |r| integer(r.settings().weight.0)),
         Column::new(61, "virtualServerSmtpAlert", INTEGER, |r| truth(r.settings().smtp_alert)),
-        Column::new(62, "virtualServerMHFallback", TRUTH_VALUE, |r| truth(r.details().scheduler_flags[0])),
-        Column::new(63, "virtualServerMHPort", TRUTH_VALUE, |r| truth(r.details().scheduler_flags[1])),
+        Column::new(62, "virtualServerMHFallback", TRUTH_VALUE, |r| truth(r.settings().flags.sched_1)),
+        Column::new(63, "virtualServerMHPort", TRUTH_VALUE, |r| truth(r.settings().flags.sched_2)),
         Column::new(64, "virtualServerDelayLoopUsec", UNSIGNED32, |r| microseconds(r.settings().delay_loop)),
         Column::new(65, "virtualServerDelayBeforeRetrUsec", UNSIGNED32, |r| {
             microseconds(r.timing().delay_before_retry.unwrap_or_default())
@@ -341,12 +337,10 @@ pub(crate) const SERVICES: Table<Services> = Table {
             tunnel_port(r.settings().forwarding)
         }),
         Column::new(70, "virtualServerTunnelCsum", INTEGER, |r| tunnel_checksum(r.settings().forwarding)),
-        Column::new(71, "virtualServerName", DISPLAY_STRING, |r| text_of(&r.details().snmp_name)),
-        Column::new(72, "virtualServerQuorumUpPath", DISPLAY_STRING, |r| {
-            program(&r.settings().quorum_scripts.0)
-        }),
+        Column::new(71, "virtualServerName", DISPLAY_STRING, |r| text_of(&r.settings().snmp_name)),
+        Column::new(72, "virtualServerQuorumUpPath", DISPLAY_STRING, |r| program(&r.settings().quorum_up)),
         Column::new(73, "virtualServerQuorumDownPath", DISPLAY_STRING, |r| {
-            program(&r.settings().quorum_scripts.1)
+            program(&r.settings().quorum_down)
         }),
         Column::new(74, "virtualServerRateCps64", COUNTER64, |r| {
             counter64(r.traffic(|t| &t.connections_per_second))

@@ -4,15 +4,15 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use keepwatch_bus::details::{AddressOptions, InstanceDetails};
 use keepwatch_bus::fact::{DaemonFact, LinkFact, ServiceFact, VrrpFact};
 use keepwatch_bus::sample;
-use keepwatch_bus::settings::{
-    AuthKind, DaemonSettings, InstanceSettings, RealServerSettings, ServiceSettings,
-};
 use keepwatch_bus::subject::{Protocol, RealKey, ServiceKey, VirtualAddress, VrrpState};
-use keepwatch_bus::{Counters, Event, Fact, World};
-use keepwatch_model::{Forwarding, Notify, Script, Tracked, Tracking};
+use keepwatch_bus::{Configured, Counters, Event, Fact, Process, World};
+use keepwatch_model::{
+    AddressScope, Authentication, Forwarding, Global, InitialState, Instance, InterfaceAddress, LinkTarget,
+    MailServer, Notify, Priority, Rare, RealServer, Script, Secret, Snmp, SorryServer, Tracked, Tracking,
+    UnicastPeer, VirtualRouterId, VirtualServer, VrrpVersion, Weight,
+};
 use snmp_agentx::{Tree, VarBindValue, oid, value};
 
 use super::{Parts, ROOT, mib, objects};
@@ -27,86 +27,93 @@ fn happen(world: &mut World, fact: impl Into<Fact>) -> Event {
     event
 }
 
-fn address(text: &str, interface: &str) -> VirtualAddress {
+/// As facts tell of an address that is put on an interface.
+fn put(text: &str, interface: &str) -> VirtualAddress {
+    address(text).beside(interface)
+}
+
+fn address(text: &str) -> InterfaceAddress {
     let (ip, prefix) = text.split_once('/').unwrap();
-    sample::virtual_address(ip.parse::<IpAddr>().unwrap(), prefix.parse().unwrap(), interface)
+    InterfaceAddress { prefix_len: prefix.parse().unwrap(), ..InterfaceAddress::host(ip.parse().unwrap()) }
 }
 
 fn script(words: &[&str]) -> Script {
     Script { argv: words.iter().map(|word| (*word).into()).collect(), user: None }
 }
 
-fn instance(position: u32) -> InstanceSettings {
-    InstanceSettings {
-        position,
-        initial_state: VrrpState::Master,
-        priority: 150,
+fn instance() -> Instance {
+    Instance {
+        state: InitialState::Master,
+        priority: Priority(150),
         preempt_delay: Duration::from_secs(3),
-        auth: AuthKind::Pass,
-        addresses: vec![address("10.78.9.9/32", "eth0"), address("10.78.9.10/24", "eth1")],
-        excluded_addresses: vec![address("fd78::9/64", "eth0")],
+        authentication: Authentication::Pass(Secret::default()),
+        addresses: vec![
+            address("10.78.9.9/32"),
+            InterfaceAddress {
+                link: LinkTarget::Named("eth1".into()),
+                broadcast: Some(IpAddr::from([10, 78, 9, 255])),
+                label: Some("eth1:vip".into()),
+                scope: AddressScope::Link,
+                ..address("10.78.9.10/24")
+            },
+        ],
+        excluded_addresses: vec![address("fd78::9/64")],
         smtp_alert: true,
         accept: false,
         group: Some("G1".into()),
-        details: InstanceDetails {
-            multicast: Some(IpAddr::from([224, 0, 0, 18])),
-            address_options: vec![AddressOptions {
-                of: address("10.78.9.10/24", "eth1"),
-                broadcast: Some(IpAddr::from([10, 78, 9, 255])),
-                label: Some("eth1:vip".into()),
-                scope: 253,
-                peer: None,
-            }],
-            scripts: Notify { backup: Some(script(&["/usr/bin/it", "isn't"])), ..Notify::default() },
-            tracked: Tracking {
-                interfaces: vec![Tracked { name: "eth1".into(), weight: -10, reverse: false }],
-                ..Tracking::default()
-            },
-            ..InstanceDetails::default()
-        },
+        notify: Notify { backup: Some(script(&["/usr/bin/it", "isn't"])), ..Notify::default() }.into(),
+        tracking: Tracking {
+            interfaces: vec![Tracked { name: "eth1".into(), weight: -10, reverse: false }],
+            ..Tracking::default()
+        }
+        .into(),
         ..sample::instance()
     }
 }
 
 fn vrrp_world() -> World {
     let mut world = World::default();
-    let settings = DaemonSettings {
-        version: "0.1.0".into(),
+    let global = Global {
         router_id: "LVS_A".into(),
-        smtp_server: Some(("127.0.0.1".into(), 25)),
-        smtp_connect_timeout: Duration::from_secs(30),
-        email_from: Some("kw@example.com".into()),
-        email_to: vec!["root@localhost".into(), "ops@example.com".into()],
-        traps: true,
-        ..DaemonSettings::default()
+        smtp_server: Some(MailServer::Address("127.0.0.1:25".parse().unwrap())),
+        notification_email_from: Some("kw@example.com".into()),
+        notification_email: vec!["root@localhost".into(), "ops@example.com".into()],
+        snmp: Snmp { traps: true, ..Snmp::default() },
+        ..Global::default()
     };
+    let settings = Process { version: "0.1.0".into(), global: global.into(), ..Process::default() };
     happen(&mut world, DaemonFact::DaemonStarted { settings: Box::new(settings) });
     happen(&mut world, LinkFact::LinkUp { interface: "eth0".into(), index: 2 });
     happen(
         &mut world,
         VrrpFact::GroupConfigured {
             group: "G1".into(),
-            settings: Box::new(sample::group(&["VI_1", "VI_2"])),
+            settings: Configured::new(1, sample::group(&["VI_1", "VI_2"])),
         },
     );
     // Facts come in any order; the position in the configuration is what counts.
-    let second = InstanceSettings {
-        version: 3,
-        vrid: 52,
-        auth: AuthKind::None,
-        initial_state: VrrpState::Backup,
-        advert_interval: Duration::from_millis(250),
+    let second = Instance {
+        version: VrrpVersion::V3,
+        vrid: VirtualRouterId(52),
+        authentication: Authentication::None,
+        state: InitialState::Backup,
+        advert_int: Duration::from_millis(250),
         accept: true,
         addresses: vec![],
         excluded_addresses: vec![],
-        details: InstanceDetails::default(),
-        ..instance(2)
+        notify: Rare::default(),
+        tracking: Rare::default(),
+        unicast_peers: vec![UnicastPeer {
+            address: IpAddr::from([10, 78, 9, 3]),
+            min_ttl: None,
+            max_ttl: None,
+        }],
+        ..instance()
     };
-    happen(&mut world, VrrpFact::InstanceConfigured { instance: "VI_2".into(), settings: Box::new(second) });
-    happen(
-        &mut world,
-        VrrpFact::InstanceConfigured { instance: "VI_1".into(), settings: Box::new(instance(1)) },
-    );
+    for (instance, position, model) in [("VI_2", 2, second), ("VI_1", 1, instance())] {
+        let settings = Configured::new(position, model);
+        happen(&mut world, VrrpFact::InstanceConfigured { instance: instance.into(), settings });
+    }
     world
 }
 
@@ -209,7 +216,7 @@ fn addresses_are_numbered_through_the_excluded_ones() {
     let mut world = vrrp_world();
     let added = VrrpFact::AddressAdded {
         instance: "VI_1".into(),
-        address: address("10.78.9.10/24", "eth1"),
+        address: put("10.78.9.10/24", "eth1"),
         adopted: false,
     };
     happen(&mut world, added);
@@ -266,35 +273,30 @@ fn real(text: &str) -> RealKey {
 
 pub(crate) fn check_world() -> World {
     let mut world = vrrp_world();
-    let service = ServiceSettings {
+    let service = VirtualServer {
         scheduler: "wrr".into(),
         forwarding: Forwarding::Dr,
-        persistence: Some(Duration::from_secs(50)),
-        granularity: Some(24),
+        persistence_timeout: Some(Duration::from_secs(50)),
+        persistence_granularity: Some(24),
         delay_loop: Duration::from_millis(1500),
-        sorry_server: Some("127.0.0.1:8080".parse().unwrap()),
-        quorum_scripts: (Some(script(&["/bin/up", "x"])), None),
-        ..sample::service()
+        sorry_server: Some(SorryServer::new("127.0.0.1:8080".parse().unwrap())),
+        quorum_up: Some(script(&["/bin/up", "x"])),
+        ..VirtualServer::new(VIRTUAL.into())
     };
     happen(
         &mut world,
-        ServiceFact::VirtualServerConfigured { service: VIRTUAL, settings: Box::new(service) },
+        ServiceFact::VirtualServerConfigured { service: VIRTUAL, settings: Configured::new(1, service) },
     );
     for (position, text) in [(1, "10.0.0.1:80"), (2, "10.0.0.2:80")] {
-        let settings = RealServerSettings {
-            position,
-            weight: 3,
-            upper_threshold: 100,
-            smtp_alert: true,
-            ..sample::real_server()
-        };
+        let settings =
+            RealServer { weight: Weight(3), upper_threshold: 100, smtp_alert: true, ..sample::real_server() };
         happen(
             &mut world,
             ServiceFact::RealServerConfigured {
                 real: real(text),
                 starts_up: true,
                 checked: true,
-                settings: Box::new(settings),
+                settings: Configured::new(position, settings),
             },
         );
     }

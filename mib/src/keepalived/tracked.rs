@@ -67,7 +67,7 @@ const INSTANCE_INTERFACES: Table<Tracks> = Table {
     name: "vrrpTrackedInterfaceEntry",
     entry: &[2, 4, 1],
     index: &["vrrpInstanceIndex", "ifIndex"],
-    rows: |At(view), start| of_instance(view, start, |i| &i.settings.details.tracked.interfaces),
+    rows: |At(view), start| of_instance(view, start, |i| &i.settings.tracking.interfaces),
     columns: &columns(
         1,
         ["vrrpTrackedInterfaceName", "vrrpTrackedInterfaceWeight", "vrrpTrackedInterfaceWgtRev"],
@@ -79,7 +79,7 @@ const INSTANCE_SCRIPTS: Table<Tracks> = Table {
     name: "vrrpTrackedScriptEntry",
     entry: &[2, 5, 1],
     index: &["vrrpInstanceIndex", "vrrpTrackedScriptIndex"],
-    rows: |At(view), start| of_instance(view, start, |i| &i.settings.details.tracked.scripts),
+    rows: |At(view), start| of_instance(view, start, |i| &i.settings.tracking.scripts),
     columns: &columns(
         2,
         ["vrrpTrackedScriptName", "vrrpTrackedScriptWeight", "vrrpTrackedScriptWgtRev"],
@@ -91,7 +91,7 @@ const INSTANCE_FILES: Table<Tracks> = Table {
     name: "vrrpTrackedFileEntry",
     entry: &[2, 12, 1],
     index: &["vrrpInstanceIndex", "vrrpTrackedFileIndex"],
-    rows: |At(view), start| of_instance(view, start, |i| &i.settings.details.tracked.files),
+    rows: |At(view), start| of_instance(view, start, |i| &i.settings.tracking.files),
     columns: &columns(2, ["vrrpTrackedFileName", "vrrpTrackedFileWeight", "vrrpTrackedFileWgtRev"], INTEGER),
 };
 
@@ -99,7 +99,7 @@ const INSTANCE_BFDS: Table<Tracks> = Table {
     name: "vrrpTrackedBfdEntry",
     entry: &[2, 17, 1],
     index: &["vrrpInstanceIndex", "vrrpTrackedBfdIndex"],
-    rows: |At(view), start| of_instance(view, start, |i| &i.settings.details.tracked.bfds),
+    rows: |At(view), start| of_instance(view, start, |i| &i.settings.tracking.bfds),
     columns: &columns(2, ["vrrpTrackedBfdName", "vrrpTrackedBfdWeight", "vrrpTrackedBfdWgtRev"], INTEGER),
 };
 
@@ -107,7 +107,7 @@ const INSTANCE_PROCESSES: Table<Tracks> = Table {
     name: "vrrpTrackedProcessEntry",
     entry: &[2, 20, 1],
     index: &["vrrpInstanceIndex", "vrrpTrackedProcessIndex"],
-    rows: |At(view), start| of_instance(view, start, |i| &i.settings.details.tracked.processes),
+    rows: |At(view), start| of_instance(view, start, |i| &i.settings.tracking.processes),
     columns: &columns(
         2,
         ["vrrpTrackedProcessName", "vrrpTrackedProcessWeight", "vrrpTrackedProcessWgtRev"],
@@ -119,7 +119,7 @@ const GROUP_INTERFACES: Table<Tracks> = Table {
     name: "vrrpSyncTrackedInterfaceEntry",
     entry: &[2, 14, 1],
     index: &["vrrpSyncGroupIndex", "ifIndex"],
-    rows: |At(view), start| of_group(view, start, |g| &g.settings.details.tracked.interfaces),
+    rows: |At(view), start| of_group(view, start, |g| &g.settings.tracking.interfaces),
     columns: &columns(
         1,
         ["vrrpSyncTrackedInterfaceName", "vrrpSyncTrackedInterfaceWeight", "vrrpSyncTrackedInterfaceWgtRev"],
@@ -131,7 +131,7 @@ const GROUP_SCRIPTS: Table<Tracks> = Table {
     name: "vrrpSyncTrackedScriptEntry",
     entry: &[2, 15, 1],
     index: &["vrrpSyncGroupIndex", "vrrpSyncTrackedScriptIndex"],
-    rows: |At(view), start| of_group(view, start, |g| &g.settings.details.tracked.scripts),
+    rows: |At(view), start| of_group(view, start, |g| &g.settings.tracking.scripts),
     columns: &columns(
         2,
         ["vrrpSyncTrackedScriptName", "vrrpSyncTrackedScriptWeight", "vrrpSyncTrackedScriptWgtRev"],
@@ -143,7 +143,7 @@ const GROUP_FILES: Table<Tracks> = Table {
     name: "vrrpSyncTrackedFileEntry",
     entry: &[2, 16, 1],
     index: &["vrrpSyncGroupIndex", "vrrpSyncTrackedFileIndex"],
-    rows: |At(view), start| of_group(view, start, |g| &g.settings.details.tracked.files),
+    rows: |At(view), start| of_group(view, start, |g| &g.settings.tracking.files),
     columns: &columns(
         2,
         ["vrrpSyncTrackedFileName", "vrrpSyncTrackedFileWeight", "vrrpSyncTrackedFileWgtRev"],
@@ -155,7 +155,7 @@ const GROUP_BFDS: Table<Tracks> = Table {
     name: "vrrpSyncTrackedBfdEntry",
     entry: &[2, 19, 1],
     index: &["vrrpSyncGroupIndex", "vrrpSyncTrackedBfdIndex"],
-    rows: |At(view), start| of_group(view, start, |g| &g.settings.details.tracked.bfds),
+    rows: |At(view), start| of_group(view, start, |g| &g.settings.tracking.bfds),
     columns: &columns(
         2,
         ["vrrpSyncTrackedBfdName", "vrrpSyncTrackedBfdWeight", "vrrpSyncTrackedBfdWgtRev"],
@@ -167,7 +167,7 @@ const GROUP_PROCESSES: Table<Tracks> = Table {
     name: "vrrpSyncTrackedProcessEntry",
     entry: &[2, 22, 1],
     index: &["vrrpSyncGroupIndex", "vrrpSyncTrackedProcessIndex"],
-    rows: |At(view), start| of_group(view, start, |g| &g.settings.details.tracked.processes),
+    rows: |At(view), start| of_group(view, start, |g| &g.settings.tracking.processes),
     columns: &columns(
         2,
         ["vrrpSyncTrackedProcessName", "vrrpSyncTrackedProcessWeight", "vrrpSyncTrackedProcessWgtRev"],

@@ -47,7 +47,7 @@ pub fn from_position<K, V: Placed>(map: &IndexMap<K, V>, position: u32) -> Optio
 
 /// Puts what is new or has a new place where it belongs. All others are in order, and what is loaded in the order of
 /// the configuration stays where it was added: that costs the same however many there are.
-pub(super) fn settle<K: Hash + Eq, V: Placed>(map: &mut IndexMap<K, V>, key: &K) {
+pub(crate) fn settle<K: Hash + Eq, V: Placed>(map: &mut IndexMap<K, V>, key: &K) {
     let Some((at, _, value)) = map.get_full(key) else { return };
     let own = value.position();
     let before = |range: &indexmap::map::Slice<K, V>| range.partition_point(|_, v| v.position() <= own);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keepwatch_config::model::{Instance, LinkTarget, Priority, SyncGroup, Tracked, Tracking};
+use keepwatch_model::{Instance, LinkTarget, Priority, SyncGroup, Tracked, Tracking};
 
 use super::{Follow, TrackedKind};
 

@@ -182,7 +182,7 @@ impl Node {
         let link = cx.links.intern(&definition.spec.interface);
         let event = cx.publish(VrrpFact::InstanceConfigured {
             instance: definition.spec.name.clone(),
-            settings: Box::new(definition.settings.clone()),
+            settings: definition.settings.clone(),
         });
         let router = Router::new(id, link, definition);
         bind(cx.links, &mut self.followed, id, &router.spec);
@@ -198,7 +198,7 @@ impl Node {
             cx.cause
         } else {
             let instance = definition.spec.name.clone();
-            let settings = Box::new(definition.settings.clone());
+            let settings = definition.settings.clone();
             Some(cx.publish(VrrpFact::InstanceConfigured { instance, settings }))
         };
         let changed = *old != definition.spec;
@@ -224,7 +224,7 @@ impl Node {
             let known = old.iter().position(|group| group.spec.name == spec.name).map(|at| old.remove(at));
             if known.as_ref().is_none_or(|group| group.settings != settings) {
                 let group = spec.name.clone();
-                cx.publish(VrrpFact::GroupConfigured { group, settings: Box::new(settings.clone()) });
+                cx.publish(VrrpFact::GroupConfigured { group, settings: settings.clone() });
             }
             let place = self.groups.len();
             for id in &members {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use keepwatch_bus::EventId;
 use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::Family;
-use keepwatch_config::model::InterfaceAddress;
+use keepwatch_model::InterfaceAddress;
 
 use super::Node;
 use crate::follow::Level;

@@ -88,7 +88,7 @@ impl Driver {
         let clock = Instant::now();
         interfaces.resync(clock, &mut node, &mut out)?;
         let (refused, refusals) = mailbox()?;
-        let worker = worker::start(settings.scheduling.clone(), bus, refused, settings.shadow)?;
+        let worker = worker::start(settings, bus, refused)?;
         let timer = Timer::new()?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(std::io::Error::from)?;
         let watch = |fd: &dyn AsFd, flags: EpollFlags, as_what: u64| {

@@ -8,7 +8,7 @@ use std::time::Instant;
 use keepwatch_bus::EventId;
 use keepwatch_bus::fact::{LinkDownReason, LinkFact};
 use keepwatch_bus::subject::{self, Name};
-use keepwatch_config::model::LinkTarget;
+use keepwatch_model::LinkTarget;
 use keepwatch_net::address::{self, PROTOCOL_KEEPALIVED, PresentAddress};
 use keepwatch_net::link::{Change, LinkIndex, LinkTable, Notification};
 use keepwatch_net::netlink::Monitor;

@@ -10,7 +10,7 @@ use keepwatch_bus::fact::{AnnounceOccasion, VrrpFact};
 use keepwatch_bus::mailbox::Sender;
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::{Bus, EventId, Fact};
-use keepwatch_config::model::InterfaceAddress;
+use keepwatch_model::InterfaceAddress;
 use keepwatch_net::address::AddressOperation;
 use keepwatch_net::link::LinkIndex;
 use keepwatch_net::socket::{Destination, Family, SendBatch, VrrpSender};

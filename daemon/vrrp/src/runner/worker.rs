@@ -12,12 +12,13 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Instant;
 
+use keepwatch_bus::beat::Beat;
 use keepwatch_bus::counters::VrrpCounters;
 use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::mailbox::{Receiver, Sender, mailbox};
 use keepwatch_bus::subject::{Name, VirtualAddress};
 use keepwatch_bus::{Bus, EventId};
-use keepwatch_config::model::{InterfaceAddress, ProcessScheduling};
+use keepwatch_model::InterfaceAddress;
 use keepwatch_net::address::AddressOperation;
 use keepwatch_net::link::{self, LinkIndex};
 use keepwatch_net::netlink::{AddressSocket, Answer, Outcome};
@@ -35,7 +36,7 @@ use crate::link::{interface_of, prefix_of};
 use super::addresses::plan;
 use super::outgoing::{Announce, Change};
 use super::pace::Pace;
-use super::priority;
+use super::{HEARTBEAT, RunnerSettings, priority};
 
 /// Requests in one write, before what waits for them is announced: some four hundred microseconds.
 const PER_WRITE: usize = 16;
@@ -101,14 +102,14 @@ struct Worker {
     refused: HashMap<(RouterId, Place), Errno>,
     refusals: Sender<Refusal>,
     shadow: bool,
+    beat: Beat,
 }
 
 /// Opens the sockets and starts the thread; it ends when the sender is dropped.
 pub(super) fn start(
-    scheduling: ProcessScheduling,
+    settings: &RunnerSettings,
     bus: Bus,
     refusals: Sender<Refusal>,
-    shadow: bool,
 ) -> Result<Sender<Job>, super::StartError> {
     let (sender, jobs) = mailbox()?;
     let mut worker = Worker {
@@ -123,8 +124,10 @@ pub(super) fn start(
         placed: HashMap::new(),
         refused: HashMap::new(),
         refusals,
-        shadow,
+        shadow: settings.shadow,
+        beat: settings.addresses.clone(),
     };
+    let scheduling = settings.scheduling.clone();
     std::thread::Builder::new().name(super::THREADS[1].into()).spawn(move || {
         priority::apply(&scheduling);
         while worker.turn() {}
@@ -135,6 +138,7 @@ pub(super) fn start(
 impl Worker {
     /// One turn; false when it was the last.
     fn turn(&mut self) -> bool {
+        self.beat.beat();
         let paced = self.pace.next().is_some_and(|at| at <= Instant::now());
         if !paced && self.jobs.is_empty() && self.socket.waiting() == 0 && self.sleep().is_err() {
             return false;
@@ -146,7 +150,10 @@ impl Worker {
         let Self { socket, pace, announcer, .. } = self;
         pace.due(Instant::now(), |(link, _), frame| push(announcer, *link, &frame));
         let mut answers = Vec::new();
-        socket.work(PER_WRITE, |answer| answers.push(answer));
+        {
+            let _call = self.beat.begin("changes addresses");
+            socket.work(PER_WRITE, |answer| answers.push(answer));
+        }
         self.answered += answers.len() as u64;
         answers.into_iter().for_each(|answer| self.settle(answer));
         self.announce()
@@ -161,8 +168,9 @@ impl Worker {
             PollFd::new(self.jobs.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
         ];
-        let until = self.pace.next().map(|at| at.saturating_duration_since(Instant::now()));
-        match ppoll(&mut fds, until.map(TimeSpec::from_duration), None) {
+        let paced = self.pace.next().map(|at| at.saturating_duration_since(Instant::now()));
+        let until = paced.unwrap_or(HEARTBEAT).min(HEARTBEAT);
+        match ppoll(&mut fds, Some(TimeSpec::from_duration(until)), None) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(errno.into()),
         }

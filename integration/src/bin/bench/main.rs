@@ -2,7 +2,8 @@
 //!
 //! `takeover` measures how long a backup takes beyond the Master_Down_Interval of the RFC, from the last advert of a
 //! killed master to the first gratuitous ARP, as a packet socket on the LAN sees both. `load` measures what many
-//! virtual routers cost the master and the backup, and whether mastership holds. Ratios below 1 are in our favour.
+//! virtual routers cost the master and the backup, and whether mastership holds; `walk` what it costs to be walked
+//! through snmpd. Ratios below 1 are in our favour.
 //!
 //! Both daemons run with `--no-syslog`, because a log is no part of a takeover. That is keepalived's best case: it logs
 //! from its VRRP loop, before it announces the addresses, and so takes about 0.3 ms here, 0.9 ms as it logs by default,
@@ -13,6 +14,7 @@
 mod load;
 mod router;
 mod takeover;
+mod walk;
 
 use std::{env, path::PathBuf, str::FromStr, time::Duration};
 
@@ -22,16 +24,18 @@ use integration::{binaries, netns};
 use router::Router;
 
 const USAGE: &str = "\
-usage: bench [takeover|load] [--keepalived PATH] [--advert SECONDS] [--trials N] [--instances N] [--seconds N] [--busy]
+usage: bench [takeover|load|walk] [--keepalived PATH] [--advert SECONDS] [--trials N] [--instances N] [--seconds N] [--busy]
 
   takeover  only the takeover times     --advert 0.1  --trials 10
   load      only the cost               --advert 1    --instances 1000  --seconds 20
+  walk      only the cost of an SNMP walk       --instances 1000
   --busy    every core is kept busy twice over meanwhile";
 
 /// What is to be measured.
 struct Plan {
     takeover: bool,
     load: bool,
+    walk: bool,
     keepalived: PathBuf,
     advert: Option<String>,
     trials: usize,
@@ -55,6 +59,9 @@ fn main() -> Result<()> {
         let advert = plan.advert.as_deref().unwrap_or("1");
         load::compare(&routers, plan.instances, advert, plan.span, plan.busy)?;
     }
+    if plan.walk {
+        walk::compare(&routers, plan.instances)?;
+    }
     Ok(())
 }
 
@@ -62,6 +69,7 @@ fn read_arguments() -> Result<Plan> {
     let mut plan = Plan {
         takeover: false,
         load: false,
+        walk: false,
         keepalived: PathBuf::from("keepalived"),
         advert: None,
         trials: 10,
@@ -75,6 +83,7 @@ fn read_arguments() -> Result<Plan> {
         match argument.as_str() {
             "takeover" => plan.takeover = true,
             "load" => plan.load = true,
+            "walk" => plan.walk = true,
             "--busy" => plan.busy = true,
             "--keepalived" => plan.keepalived = value()?.into(),
             "--advert" => plan.advert = Some(value()?),
@@ -84,8 +93,8 @@ fn read_arguments() -> Result<Plan> {
             _ => bail!("{argument}?\n{USAGE}"),
         }
     }
-    if !plan.takeover && !plan.load {
-        (plan.takeover, plan.load) = (true, true);
+    if !plan.takeover && !plan.load && !plan.walk {
+        (plan.takeover, plan.load, plan.walk) = (true, true, true);
     }
     Ok(plan)
 }
