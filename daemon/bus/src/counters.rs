@@ -103,6 +103,8 @@ pub struct VrrpCounters {
     pub adverts_late: Counter,
     /// Advertisements that the kernel did not take.
     pub send_errors: Counter,
+    /// Advertisements that left as frames, because the kernel had no room to send them as IP packets.
+    pub adverts_detoured: Counter,
 }
 
 impl VrrpCounters {

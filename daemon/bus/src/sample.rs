@@ -21,7 +21,7 @@ pub fn event(id: u64, cause: Option<EventId>, fact: impl Into<Fact>) -> Event {
 pub fn instance() -> InstanceSettings {
     InstanceSettings {
         position: 1,
-        interface: "eth0".into(),
+        interface: Some("eth0".into()),
         vrid: 51,
         version: 2,
         family: Family::Inet,

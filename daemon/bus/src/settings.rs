@@ -60,8 +60,8 @@ pub enum AuthKind {
 pub struct InstanceSettings {
     /// Place in the configuration, from 1: the index of the SNMP tables.
     pub position: u32,
-    /// The interface of its advertisements.
-    pub interface: Name,
+    /// The interface of its advertisements; a unicast one may have none.
+    pub interface: Option<Name>,
     /// Virtual router id.
     pub vrid: u8,
     /// VRRP version, 2 or 3.

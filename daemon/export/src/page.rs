@@ -109,7 +109,13 @@ fn write_instance(
     let Instance { settings, state, .. } = instance;
     write!(out, "<tr><th>{}<td class=\"{state}\">{state}<td>", Escaped(&instance.name))?;
     write_since(out, instance.changed, now)?;
-    write!(out, "<td>{}<td>{} vrid {}<td>", instance.priority, Escaped(&settings.interface), settings.vrid)?;
+    write!(
+        out,
+        "<td>{}<td>{} vrid {}<td>",
+        instance.priority,
+        Escaped(settings.interface.as_deref().unwrap_or("unicast")),
+        settings.vrid
+    )?;
     for (place, address) in settings.addresses.iter().enumerate() {
         let here = instance.addresses.contains(address);
         let separator = if place > 0 { ", " } else { "" };

@@ -74,6 +74,7 @@ impl<'a> News<'a> {
             | VrrpFact::AddressFailed { .. }
             | VrrpFact::AddressesAnnounced { .. }
             | VrrpFact::AdvertSendFailed { .. }
+            | VrrpFact::AdvertDetoured { .. }
             | VrrpFact::SourceAddressChanged { .. }
             | VrrpFact::HeldInFault { .. }
             | VrrpFact::AdvertDelayed { .. } => return None,

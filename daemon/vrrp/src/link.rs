@@ -16,6 +16,11 @@ use crate::node::RouterId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u32);
 
+impl LinkId {
+    /// No interface in particular: where unicast routers without one are heard, and from where they send.
+    pub const ANYWHERE: Self = Self(0);
+}
+
 /// Whether an interface can be used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LinkState {
@@ -172,10 +177,18 @@ fn slot(family: Family) -> usize {
 }
 
 /// All interfaces ever named.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Links {
+    /// By [`LinkId`]; the first is [`LinkId::ANYWHERE`].
     links: Vec<Link>,
     by_name: HashMap<Name, LinkId>,
+}
+
+impl Default for Links {
+    fn default() -> Self {
+        let anywhere = Link { state: LinkState::Up, ..Link::new() };
+        Self { links: vec![anywhere], by_name: HashMap::new() }
+    }
 }
 
 impl Links {
@@ -187,6 +200,11 @@ impl Links {
         self.links.push(Link::new());
         self.by_name.insert(name.clone(), id);
         id
+    }
+
+    /// Where a router sends and listens.
+    pub(crate) fn home(&mut self, interface: Option<&Name>) -> LinkId {
+        interface.map_or(LinkId::ANYWHERE, |name| self.intern(name))
     }
 
     pub(crate) fn named(&self, name: &str) -> Option<&Link> {

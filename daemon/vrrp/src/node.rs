@@ -5,7 +5,7 @@ mod apply;
 mod events;
 mod sync;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -61,7 +61,8 @@ pub struct Subscription {
 /// # How to drive it
 ///
 /// *Once*: [`Node::new`]; for every interface [`Node::link`], [`Node::link_changed`] and [`Node::address_added`] for
-/// each address that it has, in the kernel's order; then [`Node::apply`] starts what the configuration defines.
+/// each address that it has, in the kernel's order; for every source address that a definition names and the host has,
+/// on whichever interface, [`Node::source_present`]; then [`Node::apply`] starts what the configuration defines.
 ///
 /// *For ever*: sleep until [`Node::next_deadline`] or something happens. First hand in everything that was received
 /// ([`Node::receive`]), then what the kernel says ([`Node::link_changed`], [`Node::address_added`],
@@ -80,6 +81,8 @@ pub struct Node {
     pub(crate) by_name: HashMap<Name, RouterId>,
     pub(crate) groups: Vec<Group>,
     pub(crate) timers: Timers,
+    /// Configured source addresses that this host has.
+    pub(crate) sources: HashSet<IpAddr>,
     /// Nobody listens before this; none until the first start.
     pub(crate) quiet_until: Option<Instant>,
     /// Counts packets that are for none of our routers.
@@ -95,6 +98,7 @@ impl Node {
             by_name: HashMap::new(),
             groups: Vec::new(),
             timers: Timers::default(),
+            sources: HashSet::new(),
             quiet_until: None,
             strangers,
         }
@@ -114,7 +118,7 @@ impl Node {
     /// What sockets are needed, each once. Changes only in [`Node::apply`].
     pub fn subscriptions(&self) -> Vec<Subscription> {
         let mut wanted: Vec<Subscription> = Vec::new();
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         for router in self.routers() {
             let subscription = router.subscription();
             if seen.insert(subscription) {

@@ -25,6 +25,7 @@ mod interfaces;
 mod outgoing;
 mod pace;
 mod priority;
+mod refused;
 mod worker;
 
 use std::io;

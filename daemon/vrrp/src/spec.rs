@@ -14,7 +14,9 @@ use keepwatch_bus::details::InstanceDetails;
 use keepwatch_bus::fact::HoldReason;
 use keepwatch_bus::settings::{AuthKind, GroupSettings, InstanceSettings};
 use keepwatch_bus::subject::{Family, Name, VirtualAddress, VrrpState};
-use keepwatch_config::model::{InterfaceAddress, Priority, TrackedInterface, UnicastPeer, VirtualRouterId};
+use keepwatch_config::model::{
+    InterfaceAddress, LinkTarget, Priority, TrackedInterface, UnicastPeer, VirtualRouterId,
+};
 
 /// VRRP version and what only that version has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,8 +137,9 @@ impl Default for GarpTiming {
 pub struct RouterSpec {
     /// Its name: its identity over reloads.
     pub name: Name,
-    /// The interface of its advertisements.
-    pub interface: Name,
+    /// The interface of its advertisements: they leave and are heard there alone. Without one a unicast router sends by
+    /// the routing table and listens everywhere.
+    pub interface: Option<Name>,
     /// Family of its advertisements.
     pub family: Family,
     /// Version.
@@ -155,9 +158,10 @@ pub struct RouterSpec {
     pub preemption: Preemption,
     /// Where its advertisements go.
     pub transport: Transport,
-    /// Configured source address; else the first address of the interface that is not virtual.
+    /// Configured source address: it is a fault if this host does not have it. Else the first address of the interface
+    /// that is not virtual.
     pub source: Option<IpAddr>,
-    /// A configured source address that is not on the interface is a fault.
+    /// A configured source address must be on the interface itself.
     pub track_source: bool,
     /// Its addresses: first those that it advertises, in that order, then the excluded ones.
     pub addresses: Arc<[InterfaceAddress]>,
@@ -192,7 +196,7 @@ impl RouterSpec {
     ) -> Self {
         Self {
             name,
-            interface,
+            interface: Some(interface),
             family: Family::Inet,
             version: Version::V2 { authentication: Authentication::None },
             vrid,
@@ -222,9 +226,17 @@ impl RouterSpec {
         &self.addresses[..self.advertised.min(self.addresses.len())]
     }
 
-    /// One of its addresses as facts name it: with the interface that it really goes on.
-    pub fn virtual_address(&self, address: &InterfaceAddress) -> VirtualAddress {
-        from_config::virtual_address(address, &self.interface)
+    /// One of its addresses as facts name it: with the interface that it really goes on. None if it has nowhere to go.
+    pub fn virtual_address(&self, address: &InterfaceAddress) -> Option<VirtualAddress> {
+        from_config::virtual_address(address, self.interface.as_ref())
+    }
+
+    /// The interface that one of its addresses goes on; none if neither of them names one.
+    pub fn interface_of<'a>(&'a self, address: &'a InterfaceAddress) -> Option<&'a Name> {
+        match &address.link {
+            LinkTarget::Instance => self.interface.as_ref(),
+            LinkTarget::Named(name) => Some(name),
+        }
     }
 
     /// Whether it owns its addresses (priority 255).
@@ -248,7 +260,7 @@ impl RouterDefinition {
     /// A router that counts for itself alone, and of which the world is told what `spec` says: for simulations and
     /// for programs without a configuration file.
     pub fn detached(spec: RouterSpec) -> Self {
-        let facts = |list: &[InterfaceAddress]| list.iter().map(|a| spec.virtual_address(a)).collect();
+        let facts = |list: &[InterfaceAddress]| list.iter().filter_map(|a| spec.virtual_address(a)).collect();
         let settings = InstanceSettings {
             position: 1,
             interface: spec.interface.clone(),

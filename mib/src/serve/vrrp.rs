@@ -79,7 +79,7 @@ fn add_instance(world: &World, instance: &Instance, row: u32, builder: &mut Inde
     r.put(7, integer(settings.priority));
     r.put(8, integer(instance.priority));
     r.put(9, truth(instance.state == VrrpState::Master));
-    r.put_text(10, Some(&settings.interface));
+    r.put_text(10, settings.interface.as_ref());
     r.put(11, truth(!details.tracked.interfaces.is_empty()));
     // Whole seconds in version 2, centiseconds in version 3: the advertisements' own units.
     let unit = if settings.version == 2 { Duration::from_secs(1) } else { Duration::from_millis(10) };

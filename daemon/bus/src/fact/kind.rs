@@ -63,6 +63,7 @@ impl VrrpFact {
             Self::SourceAddressChanged { .. } => "source_address_changed",
             Self::HeldInFault { .. } => "held_in_fault",
             Self::AdvertSendFailed { .. } => "advert_send_failed",
+            Self::AdvertDetoured { .. } => "advert_detoured",
             Self::AdvertDelayed { .. } => "advert_delayed",
         }
     }

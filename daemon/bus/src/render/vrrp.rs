@@ -90,10 +90,21 @@ pub(super) fn write(out: &mut String, fact: &VrrpFact) -> Option<Written> {
         VrrpFact::AdvertSendFailed { instance, error } => {
             (Level::Error, write!(out, "({instance}) send advert error: {error}"))
         }
-        VrrpFact::SourceAddressChanged { instance, address: Some(address) } => {
+        VrrpFact::AdvertDetoured { instance, error } => (
+            Level::Warning,
+            write!(
+                out,
+                "({instance}) the kernel has no room for adverts as IP packets ({error}; is its neighbour table full?): \
+                 they leave as frames"
+            ),
+        ),
+        VrrpFact::SourceAddressChanged { instance, address: Some(address), wanted: _ } => {
             (Level::Info, write!(out, "({instance}) adverts are sent from {address} now"))
         }
-        VrrpFact::SourceAddressChanged { instance, address: None } => {
+        VrrpFact::SourceAddressChanged { instance, address: None, wanted: Some(wanted) } => {
+            (Level::Error, write!(out, "({instance}) the source address {wanted} is not on this host"))
+        }
+        VrrpFact::SourceAddressChanged { instance, address: None, wanted: None } => {
             (Level::Info, write!(out, "({instance}) the interface has no address to send adverts from"))
         }
         VrrpFact::HeldInFault { instance, reason } => {

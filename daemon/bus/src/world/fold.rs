@@ -155,6 +155,7 @@ fn vrrp(w: &mut World, fact: &VrrpFact, change: Change) {
         | VrrpFact::AddressFailed { .. }
         | VrrpFact::AddressesAnnounced { .. }
         | VrrpFact::AdvertSendFailed { .. }
+        | VrrpFact::AdvertDetoured { .. }
         | VrrpFact::SourceAddressChanged { .. }
         | VrrpFact::HeldInFault { .. }
         | VrrpFact::AdvertDelayed { .. } => {}

@@ -30,8 +30,8 @@ pub(super) fn sample_each(
     for instance in instances {
         if let Some(value) = value(instance) {
             let vrid = instance.settings.vrid.to_string();
-            let labels =
-                [("iname", &*instance.name), ("intf", &*instance.settings.interface), ("vrid", &*vrid)];
+            let interface = instance.settings.interface.as_deref().unwrap_or_default();
+            let labels = [("iname", &*instance.name), ("intf", interface), ("vrid", &*vrid)];
             family.sample(&labels, value);
         }
     }

@@ -59,7 +59,7 @@ fn states(families: &mut Families, instances: &[&Instance]) {
             state_of(&mut state, instance, &address.interface, &address.to_string());
         }
         if settings.addresses.is_empty() {
-            state_of(&mut state, instance, &settings.interface, "");
+            state_of(&mut state, instance, settings.interface.as_deref().unwrap_or_default(), "");
         }
     }
     drop(state);

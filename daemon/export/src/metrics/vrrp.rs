@@ -34,11 +34,16 @@ const MEASURED: [Measured; 7] = [
     ),
 ];
 
-const COUNTED: [Counted; 6] = [
+const COUNTED: [Counted; 7] = [
     ("keepwatch_vrrp_adverts_late_total", "Advertisements that left more than half an interval late", |c| {
         &c.adverts_late
     }),
     ("keepwatch_vrrp_send_errors_total", "Advertisements that the kernel did not take", |c| &c.send_errors),
+    (
+        "keepwatch_vrrp_adverts_detoured_total",
+        "Advertisements that left as frames, because the kernel had no room to send them as IP packets",
+        |c| &c.adverts_detoured,
+    ),
     (
         "keepwatch_vrrp_announcements_sent_total",
         "Gratuitous ARP and neighbour advertisement frames sent",

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use keepwatch_bus::EventId;
 use keepwatch_bus::fact::VrrpFact;
-use keepwatch_bus::subject::{Name, VrrpState};
-use keepwatch_config::model::{InterfaceAddress, LinkTarget};
+use keepwatch_bus::subject::VrrpState;
+use keepwatch_config::model::InterfaceAddress;
 
 use super::{Context, Node, Release, RouterId};
 use crate::group::Group;
@@ -106,7 +106,7 @@ impl Node {
     /// A new router, not started yet.
     fn define(&mut self, cx: &mut Context<'_>, definition: RouterDefinition) -> (RouterId, EventId) {
         let id = RouterId(self.routers.len() as u32);
-        let link = self.links.intern(&definition.spec.interface);
+        let link = self.links.home(definition.spec.interface.as_ref());
         let event = cx.publish(VrrpFact::InstanceConfigured {
             instance: definition.spec.name.clone(),
             settings: Box::new(definition.settings.clone()),
@@ -142,13 +142,13 @@ impl Node {
 
     /// Tells the interfaces about a router: its id, its addresses, what it tracks.
     fn bind(&mut self, id: RouterId, spec: &RouterSpec) {
-        let link = self.links.intern(&spec.interface);
+        let link = self.links.home(spec.interface.as_ref());
         if let Some(link) = self.links.get_mut(link) {
             link.attach(spec.family, spec.vrid.0, id);
         }
         for address in spec.addresses.iter() {
             let link = self.address_link(spec, address);
-            if let Some(link) = self.links.get_mut(link) {
+            if let Some(link) = link.and_then(|link| self.links.get_mut(link)) {
                 link.claim(address.address, id);
             }
         }
@@ -161,13 +161,13 @@ impl Node {
     }
 
     fn unbind(&mut self, id: RouterId, spec: &RouterSpec) {
-        let link = self.links.intern(&spec.interface);
+        let link = self.links.home(spec.interface.as_ref());
         if let Some(link) = self.links.get_mut(link) {
             link.detach(spec.family, spec.vrid.0, id);
         }
         for address in spec.addresses.iter() {
             let link = self.address_link(spec, address);
-            if let Some(link) = self.links.get_mut(link) {
+            if let Some(link) = link.and_then(|link| self.links.get_mut(link)) {
                 link.disclaim(address.address, id);
             }
         }
@@ -179,12 +179,8 @@ impl Node {
         }
     }
 
-    fn address_link(&mut self, spec: &RouterSpec, address: &InterfaceAddress) -> LinkId {
-        let name: &Name = match &address.link {
-            LinkTarget::Instance => &spec.interface,
-            LinkTarget::Named(name) => name,
-        };
-        self.links.intern(name)
+    fn address_link(&mut self, spec: &RouterSpec, address: &InterfaceAddress) -> Option<LinkId> {
+        spec.interface_of(address).map(|name| self.links.intern(name))
     }
 
     /// Init ends: Fault if there is a reason, else Backup (RFC 9568 §6.4.1).
@@ -196,7 +192,8 @@ impl Node {
         let mut present = 0;
         for address in spec.addresses.iter() {
             let link = self.address_link(&spec, address);
-            present += usize::from(self.links.get(link).is_some_and(|link| link.has(&address.address)));
+            let link = link.and_then(|link| self.links.get(link));
+            present += usize::from(link.is_some_and(|link| link.has(&address.address)));
         }
         let told = self.tell_why_held(cx, id).or(self.link_fault(id));
         let quiet = self.quiet_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(cx.now));
@@ -205,8 +202,8 @@ impl Node {
         router.priority = router.weighed_priority();
         if faulty {
             let cause = if told.is_none() && router.faults.source {
-                let instance = spec.name.clone();
-                Some(cx.publish(VrrpFact::SourceAddressChanged { instance, address: None }))
+                let (instance, wanted) = (spec.name.clone(), spec.source);
+                Some(cx.publish(VrrpFact::SourceAddressChanged { instance, address: None, wanted }))
             } else {
                 told.or(cx.cause)
             };

@@ -30,7 +30,9 @@ impl Node {
         let family = Family::of(&datagram.source);
         let vrid = datagram.message[VRID];
         let Some(first) = link.router(family, vrid) else {
-            self.strangers.vrid_errors.inc();
+            if !self.is_heard_elsewhere(datagram.link, family, vrid) {
+                self.strangers.vrid_errors.inc();
+            }
             return;
         };
         let expects = |id: &RouterId| self.router(*id).is_some_and(|router| router.expects(&datagram));
@@ -43,6 +45,17 @@ impl Node {
         let reaction = router.receive(&mut cx, &datagram);
         self.react(&mut cx, id, reaction);
         self.rearm(id);
+    }
+
+    /// Whether a packet that is for nobody on `link` came in by another socket too, for one who listens there: those who
+    /// listen everywhere hear what comes in by an interface, and the other way round.
+    fn is_heard_elsewhere(&self, link: LinkId, family: Family, vrid: u8) -> bool {
+        let anywhere = self.links.get(LinkId::ANYWHERE).is_some_and(|all| !all.routers.is_empty());
+        anywhere
+            && self.routers().any(|router| {
+                (router.spec.family, router.spec.vrid.0) == (family, vrid)
+                    && (link == LinkId::ANYWHERE || router.link == LinkId::ANYWHERE)
+            })
     }
 
     /// Time has passed: every router whose deadline is not after `now` acts. All that is due together is handed out
@@ -94,7 +107,7 @@ impl Node {
     pub fn address_added(&mut self, now: Instant, link: LinkId, address: IpAddr, out: &mut dyn Outbox) {
         let Some(entry) = self.links.get_mut(link) else { return };
         if entry.arrived(address) && entry.virtual_owner(&address).is_none() {
-            self.sources_may_have_changed(now, link, out);
+            self.sources_may_have_changed(now, self.routers_on(link), out);
         }
     }
 
@@ -107,8 +120,22 @@ impl Node {
         }
         match entry.virtual_owner(&address) {
             Some(id) => self.virtual_address_lost(now, id, address, out),
-            None => self.sources_may_have_changed(now, link, out),
+            None => self.sources_may_have_changed(now, self.routers_on(link), out),
         }
+    }
+
+    /// This host has, or no longer has, an address that a router is configured to send from, on whichever interface.
+    pub fn source_present(&mut self, now: Instant, address: IpAddr, present: bool, out: &mut dyn Outbox) {
+        let changed = if present { self.sources.insert(address) } else { self.sources.remove(&address) };
+        if changed {
+            let uses = |router: &&Router| router.spec.source == Some(address);
+            let concerned = self.routers().filter(uses).map(Router::id).collect();
+            self.sources_may_have_changed(now, concerned, out);
+        }
+    }
+
+    fn routers_on(&self, link: LinkId) -> Vec<RouterId> {
+        self.links.get(link).map(|link| link.routers.clone()).unwrap_or_default()
     }
 
     fn virtual_address_lost(&mut self, now: Instant, id: RouterId, address: IpAddr, out: &mut dyn Outbox) {
@@ -119,8 +146,7 @@ impl Node {
         self.rearm(id);
     }
 
-    fn sources_may_have_changed(&mut self, now: Instant, link: LinkId, out: &mut dyn Outbox) {
-        let concerned = self.links.get(link).map(|link| link.routers.clone()).unwrap_or_default();
+    fn sources_may_have_changed(&mut self, now: Instant, concerned: Vec<RouterId>, out: &mut dyn Outbox) {
         for id in concerned {
             let before = self.router(id).and_then(Router::usable_source);
             self.look_at_links(id);
@@ -129,8 +155,9 @@ impl Node {
             if address == before {
                 continue;
             }
-            let instance = router.spec.name.clone();
-            let event = out.publish(None, VrrpFact::SourceAddressChanged { instance, address }.into());
+            let (instance, wanted) = (router.spec.name.clone(), router.spec.source);
+            let event =
+                out.publish(None, VrrpFact::SourceAddressChanged { instance, address, wanted }.into());
             self.reconsider(&mut Context { now, cause: Some(event), out }, id);
         }
     }
@@ -159,8 +186,12 @@ impl Node {
         router.faults.held = spec.held.is_some();
         router.faults.link = link.state == LinkState::Down && !spec.dont_track_primary;
         let source = match spec.source {
-            Some(configured) if !spec.track_source || link.has(&configured) => Some(configured),
-            Some(_) => None,
+            // As the source of somebody else's packets nobody would answer to it, and two hosts could be master.
+            Some(configured) => {
+                let bound = spec.interface.is_some() && (spec.track_source || is_link_local(configured));
+                let here = link.has(&configured) || (!bound && self.sources.contains(&configured));
+                here.then_some(configured)
+            }
             None => link.source(spec.family, router.source),
         };
         router.faults.source = source.is_none();
@@ -175,5 +206,13 @@ impl Node {
             let up = self.links.get(id).is_some_and(|link| link.state == LinkState::Up);
             router.weigh_link(tracked, up);
         }
+    }
+}
+
+/// Whether an address means something on one link only.
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(address) => address.is_unicast_link_local(),
     }
 }

@@ -3,25 +3,28 @@
 
 use std::net::IpAddr;
 
+use keepwatch_bus::fact::AnnounceOccasion;
 use keepwatch_bus::mailbox::Sender;
-use keepwatch_bus::subject::Name;
-use keepwatch_config::model::{InterfaceAddress, LinkTarget};
+use keepwatch_config::model::InterfaceAddress;
 use keepwatch_net::address::{AddressSpec, Scope};
 use keepwatch_net::link::{LinkIndex, LinkTable};
 use keepwatch_net::wire::arp;
 
-use crate::{Node, RouterSpec};
+use crate::spec::Transport;
+use crate::{Node, Router, RouterSpec};
 
 use super::outgoing::Work;
-use super::worker::{Frame, Job};
+use super::worker::{Frame, Job, Peer};
 
 /// Hands over what the machine asked.
 pub(super) fn hand_over(work: &mut Vec<Work>, node: &Node, links: &LinkTable, worker: &Sender<Job>) {
+    let mut peers = Vec::new();
     for item in work.drain(..) {
         match item {
             Work::Change(operation, change) => {
-                let index = |address| {
-                    links.by_name(interface_of(&change.spec, address)).map(|link| link.report.index)
+                let index = |address: &InterfaceAddress| {
+                    let link = links.by_name(change.spec.interface_of(address)?)?;
+                    Some(link.report.index)
                 };
                 let indices = change.addresses.iter().map(index).collect();
                 worker.send(Job::Change(operation, change, indices));
@@ -29,17 +32,45 @@ pub(super) fn hand_over(work: &mut Vec<Work>, node: &Node, links: &LinkTable, wo
             Work::Announce(announce) => {
                 // A reload may have taken the router away since.
                 let Some(router) = node.router(announce.router) else { continue };
+                if announce.occasion == AnnounceOccasion::LeftFault {
+                    peers.extend(peers_of(router, links));
+                }
                 let frames =
                     announce.addresses.iter().filter_map(|a| frame(&announce.spec, a, links)).collect();
                 worker.send(Job::Announce(announce, frames, router.counters().clone()));
             }
+            Work::KeepPeers(router) => {
+                peers.extend(node.router(router).into_iter().flat_map(|router| peers_of(router, links)));
+            }
         }
     }
+    if !peers.is_empty() {
+        worker.send(Job::Keep(peers));
+    }
+}
+
+/// The hosts that a unicast router sends to, each with the interface if it may be no other.
+fn peers_of(router: &Router, links: &LinkTable) -> Vec<Peer> {
+    let spec = router.spec();
+    let Transport::Unicast { peers, .. } = &spec.transport else { return Vec::new() };
+    let link = match &spec.interface {
+        None => None,
+        Some(name) => match links.by_name(name) {
+            None => return Vec::new(),
+            Some(link) => Some(link.report.index),
+        },
+    };
+    peers.iter().map(|peer| Peer { link, address: peer.address }).collect()
 }
 
 /// The announcement of an address, where its interface has such a thing.
 fn frame(spec: &RouterSpec, address: &InterfaceAddress, links: &LinkTable) -> Option<(LinkIndex, Frame)> {
-    let report = &links.by_name(interface_of(spec, address))?.report;
+    let link = match spec.interface_of(address) {
+        Some(name) => links.by_name(name),
+        // The source address of a unicast router without an interface.
+        None => links.carrying(address.address).next(),
+    };
+    let report = &link?.report;
     let hardware = report.hardware.filter(|_| !report.no_arp && !report.loopback)?;
     let frame = match address.address {
         IpAddr::V4(address) => {
@@ -48,14 +79,6 @@ fn frame(spec: &RouterSpec, address: &InterfaceAddress, links: &LinkTable) -> Op
         IpAddr::V6(address) => Frame::Ndisc { hardware, address, interface: report.name.clone() },
     };
     Some((report.index, frame))
-}
-
-/// The interface that an address of a router belongs on.
-pub(super) fn interface_of<'a>(spec: &'a RouterSpec, address: &'a InterfaceAddress) -> &'a Name {
-    match &address.link {
-        LinkTarget::Instance => &spec.interface,
-        LinkTarget::Named(name) => name,
-    }
 }
 
 /// What the kernel is asked for.

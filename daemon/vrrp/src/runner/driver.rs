@@ -18,7 +18,7 @@ use crate::{LinkId, Node, Notice, Release};
 
 use super::addresses::hand_over;
 use super::interfaces::{Interfaces, Slot};
-use super::outgoing::Outgoing;
+use super::outgoing::{Outgoing, Work};
 use super::worker::{self, Job};
 use super::{Command, HEARTBEAT, RunnerSettings, StartError};
 
@@ -149,7 +149,7 @@ impl Driver {
     /// Sends what the machine wants sent, unless a burst has just left.
     fn send(&mut self, now: Instant) {
         if self.next_burst.is_none_or(|at| at <= now) {
-            let more = self.out.flush(&self.node);
+            let more = self.out.flush(&self.node, self.interfaces.table());
             self.next_burst = more.then(|| now + BETWEEN_BURSTS);
         }
     }
@@ -220,6 +220,7 @@ impl Driver {
             Some(Command::Apply { definitions, cause }) => {
                 self.interfaces.watch(&definitions, now, cause, &mut self.node, &mut self.out);
                 self.node.apply(now, definitions, cause, &mut self.out);
+                self.out.work.extend(self.node.routers().map(|router| Work::KeepPeers(router.id())));
                 self.interfaces.subscribe(now, &mut self.node, &mut self.out);
                 self.send(now);
             }
@@ -239,7 +240,7 @@ impl Driver {
     /// Stops the machine, and sees its last advertisements and requests off.
     fn stop(&mut self, now: Instant, release: Release, cause: Option<EventId>) {
         self.node.stop(now, release, cause, &mut self.out);
-        while self.out.flush(&self.node) && now.elapsed() < STOPPING {
+        while self.out.flush(&self.node, self.interfaces.table()) && now.elapsed() < STOPPING {
             std::thread::sleep(BETWEEN_BURSTS);
         }
         self.hand_over();

@@ -15,12 +15,12 @@ use std::time::Instant;
 use keepwatch_bus::counters::VrrpCounters;
 use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::mailbox::{Receiver, Sender, mailbox};
-use keepwatch_bus::subject::{Name, VirtualAddress};
+use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, EventId};
 use keepwatch_config::model::{InterfaceAddress, ProcessScheduling};
 use keepwatch_net::address::AddressOperation;
 use keepwatch_net::link::{self, LinkIndex};
-use keepwatch_net::netlink::{AddressSocket, Answer, Outcome};
+use keepwatch_net::netlink::{AddressSocket, Answer, Neighbour, Neighbours, Outcome};
 use keepwatch_net::socket::Announcer;
 use keepwatch_net::wire::ethernet::MacAddress;
 use keepwatch_net::wire::{arp, ndisc};
@@ -29,7 +29,7 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 use tokio::sync::oneshot;
 
-use super::addresses::{interface_of, plan};
+use super::addresses::plan;
 use super::outgoing::{Announce, Change};
 use super::pace::Pace;
 use super::priority;
@@ -43,8 +43,19 @@ pub(super) enum Job {
     Change(AddressOperation, Change, Vec<Option<LinkIndex>>),
     /// Announce addresses, once all that was asked before is done.
     Announce(Announce, Vec<(LinkIndex, Frame)>, Arc<VrrpCounters>),
+    /// Have the kernel keep these in mind, so that they can be reached, and answered, however full its table of
+    /// neighbours is.
+    Keep(Vec<Peer>),
     /// Tell when all that was asked before is done, and end.
     Finish(oneshot::Sender<()>),
+}
+
+/// A host that must be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Peer {
+    /// By this interface, or by whichever leads there.
+    pub(super) link: Option<LinkIndex>,
+    pub(super) address: IpAddr,
 }
 
 /// What announces one address.
@@ -80,6 +91,10 @@ struct Worker {
     waiting: VecDeque<(u64, Waiting)>,
     /// Frames that keep a distance from each other, by interface and whether they are ARP.
     pace: Pace<(LinkIndex, bool), Frame>,
+    neighbours: Neighbours,
+    /// Peers that wait to be kept in mind; addresses come first.
+    peers: VecDeque<Peer>,
+    kept: HashSet<Neighbour>,
     shadow: bool,
 }
 
@@ -99,6 +114,9 @@ pub(super) fn start(
         answered: 0,
         waiting: VecDeque::new(),
         pace: Pace::new(),
+        neighbours: Neighbours::open()?,
+        peers: VecDeque::new(),
+        kept: HashSet::new(),
         shadow,
     };
     std::thread::Builder::new().name(super::THREADS[1].into()).spawn(move || {
@@ -112,7 +130,8 @@ impl Worker {
     /// One turn; false when it was the last.
     fn turn(&mut self) -> bool {
         let paced = self.pace.next().is_some_and(|at| at <= Instant::now());
-        if !paced && self.jobs.is_empty() && self.socket.waiting() == 0 && self.sleep().is_err() {
+        let busy = paced || !self.jobs.is_empty() || self.socket.waiting() > 0 || !self.peers.is_empty();
+        if !busy && self.sleep().is_err() {
             return false;
         }
         self.jobs.rearm();
@@ -125,7 +144,31 @@ impl Worker {
             *answered += 1;
             publish(bus, answer);
         });
-        self.announce()
+        let goes_on = self.announce();
+        if goes_on {
+            self.keep_one();
+        } else {
+            self.release_neighbours();
+        }
+        goes_on
+    }
+
+    /// Has the kernel keep one peer in mind. Where it can't (there is no route, or it is older than Linux 5.0), adverts
+    /// that don't leave are counted and told.
+    fn keep_one(&mut self) {
+        if let Some(Peer { link, address }) = self.peers.pop_front()
+            && let Ok(neighbour) = self.neighbours.keep(link, address)
+        {
+            self.kept.insert(neighbour);
+        }
+    }
+
+    /// Nothing stays behind that the kernel would keep for ever.
+    fn release_neighbours(&mut self) {
+        for neighbour in self.kept.drain() {
+            // It is gone if its interface went down or somebody removed it.
+            let _ = self.neighbours.release(neighbour);
+        }
     }
 
     /// Waits for a job or an answer; an error when there will be none.
@@ -156,6 +199,11 @@ impl Worker {
             Job::Announce(announce, frames, counters) => {
                 self.waiting.push_back((self.requested, Waiting::Announce(announce, frames, counters)));
             }
+            Job::Keep(peers) if !self.shadow => {
+                let mut seen: HashSet<Peer> = self.peers.iter().copied().collect();
+                self.peers.extend(peers.into_iter().filter(|peer| seen.insert(*peer)));
+            }
+            Job::Keep(_) => {}
             Job::Finish(done) => self.waiting.push_back((self.requested, Waiting::Finish(done))),
         }
     }
@@ -202,7 +250,7 @@ impl Worker {
             }
         }
         // A frame that can't leave is as one lost on the wire: the next burst repeats it.
-        self.announcer.send(|_, _| {});
+        self.announcer.send(|_| {});
         for (announce, counters) in sent {
             counters.announcements_sent.add(u64::from(announce.repeat) * announce.addresses.len() as u64);
             let fact = VrrpFact::AddressesAnnounced {
@@ -267,8 +315,7 @@ fn publish(bus: &Bus, answer: Answer<Token>) {
     let Token { spec, addresses, index, cause } = answer.token;
     let Some(address) = addresses.get(index) else { return };
     let instance: Name = spec.name.clone();
-    let interface = interface_of(&spec, address).clone();
-    let address = VirtualAddress { address: address.address, prefix: address.prefix_len, interface };
+    let Some(address) = spec.virtual_address(address) else { return };
     let fact = match (answer.operation, answer.result) {
         (AddressOperation::Add, Ok(outcome)) => {
             VrrpFact::AddressAdded { instance, address, adopted: outcome == Outcome::AlreadySo }

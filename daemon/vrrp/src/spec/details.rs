@@ -3,25 +3,26 @@
 use keepwatch_bus::details::{
     AddressOptions, Command, GroupDetails, InstanceDetails, NotifyScripts, Tracked, Tracking,
 };
-use keepwatch_bus::subject::Name;
 use keepwatch_config::model::{
     self, AddressScope, Instance, Notify, Script, SyncGroup, TrackedInterface, TrackedObject,
 };
 
 use super::from_config::virtual_address;
 
-pub(super) fn of_instance(instance: &Instance, interface: &Name) -> InstanceDetails {
+pub(super) fn of_instance(instance: &Instance) -> InstanceDetails {
     let addresses = instance.addresses.iter().chain(&instance.excluded_addresses);
     let address_options = addresses
         .filter(|a| {
             a.broadcast.is_some() || a.label.is_some() || a.scope != AddressScope::Global || a.peer.is_some()
         })
-        .map(|a| AddressOptions {
-            of: virtual_address(a, interface),
-            broadcast: a.broadcast,
-            label: a.label.clone(),
-            scope: a.scope.number(),
-            peer: a.peer.map(|(address, _)| address),
+        .filter_map(|a| {
+            Some(AddressOptions {
+                of: virtual_address(a, instance.interface.as_ref())?,
+                broadcast: a.broadcast,
+                label: a.label.clone(),
+                scope: a.scope.number(),
+                peer: a.peer.map(|(address, _)| address),
+            })
         })
         .collect();
     InstanceDetails {

@@ -44,12 +44,11 @@ impl Definitions {
 }
 
 fn router_spec(instance: &Instance, group: Option<&SyncGroup>) -> RouterSpec {
-    let interface = instance.interface.clone().unwrap_or_else(|| Name::from(""));
     let addresses: Arc<[InterfaceAddress]> =
         instance.addresses.iter().chain(&instance.excluded_addresses).cloned().collect();
     RouterSpec {
         name: instance.name.clone(),
-        interface,
+        interface: instance.interface.clone(),
         family: family(instance.family),
         version: version(instance),
         vrid: instance.vrid,
@@ -171,8 +170,10 @@ fn garp(garp: &model::Garp) -> GarpTiming {
 }
 
 fn instance_settings(config: &Config, instance: &Instance, position: u32) -> InstanceSettings {
-    let interface = instance.interface.clone().unwrap_or_else(|| Name::from(""));
-    let addresses = |list: &[InterfaceAddress]| list.iter().map(|a| virtual_address(a, &interface)).collect();
+    let interface = instance.interface.clone();
+    let addresses = |list: &[InterfaceAddress]| {
+        list.iter().filter_map(|a| virtual_address(a, interface.as_ref())).collect()
+    };
     InstanceSettings {
         position,
         interface: interface.clone(),
@@ -205,20 +206,24 @@ fn instance_settings(config: &Config, instance: &Instance, position: u32) -> Ins
         accept: instance.accept,
         group: config.sync_group_of(&instance.name).map(|group| group.name.clone()),
         lvs_sync_daemon_interface: instance.lvs_sync_daemon_interface.clone(),
-        details: details::of_instance(instance, &interface),
+        details: details::of_instance(instance),
     }
 }
 
 /// An address of a virtual router as facts name it: with the interface that it really goes on.
-pub(crate) fn virtual_address(address: &InterfaceAddress, interface: &Name) -> VirtualAddress {
-    VirtualAddress {
+pub(crate) fn virtual_address(
+    address: &InterfaceAddress,
+    interface: Option<&Name>,
+) -> Option<VirtualAddress> {
+    let interface = match &address.link {
+        LinkTarget::Instance => interface?,
+        LinkTarget::Named(name) => name,
+    };
+    Some(VirtualAddress {
         address: address.address,
         prefix: address.prefix_len,
-        interface: match &address.link {
-            LinkTarget::Instance => interface.clone(),
-            LinkTarget::Named(name) => name.clone(),
-        },
-    }
+        interface: interface.clone(),
+    })
 }
 
 fn group_definition(group: &SyncGroup, position: u32) -> GroupDefinition {
