@@ -28,7 +28,6 @@ pub mod render;
 #[cfg(feature = "test-support")]
 pub mod sample;
 pub mod settings;
-pub mod subject;
 pub mod world;
 
 pub use counters::Counters;
@@ -36,4 +35,5 @@ pub use event::{Event, EventId};
 pub use fact::Fact;
 pub use history::{FileSettings, History};
 pub use hub::{Bus, BusSettings, Hub, Reader, Seen, Watcher, WeakBus};
+pub use keepwatch_model::subject;
 pub use world::World;

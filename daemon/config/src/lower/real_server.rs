@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::checker::{BfdDraft, CheckerDraft, FileDraft};
 use super::forwarding::forwarding;
 use super::script::script;
+use super::timing;
 use crate::model::{CheckTiming, Forwarding, Name, Script};
 use crate::preprocess::Context;
 use crate::source::Span;
@@ -59,7 +60,7 @@ impl RealDraft {
             bfd_checks: Vec::new(),
         };
         for child in node.children.iter().filter(|child| !child.bad) {
-            if !draft.timing.take(child) {
+            if !timing::take(&mut draft.timing, child) {
                 draft.take(child, context);
             }
         }

@@ -10,6 +10,7 @@ use super::Draft;
 use super::forwarding::forwarding;
 use super::real_server::RealDraft;
 use super::script::script;
+use super::timing;
 use crate::diagnostics::Diagnostic;
 use crate::line_values::line_number;
 use crate::model::{CheckTiming, Family, Forwarding, FwMark, Name, Protocol, SchedulerFlags, Script};
@@ -101,7 +102,7 @@ impl Draft {
             dropped_real: false,
         };
         for child in node.children.iter().filter(|child| !child.bad) {
-            if !draft.timing.take(child) && !draft.value(child) {
+            if !timing::take(&mut draft.timing, child) && !draft.value(child) {
                 draft.block(child, context);
             }
         }

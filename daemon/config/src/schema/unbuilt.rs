@@ -171,4 +171,36 @@ mod tests {
             assert!(found.is_some_and(|found| found.keyword.name == *name), "{block} has no keyword {name}");
         }
     }
+
+    /// The model says which kinds of checker run without knowing this list.
+    #[test]
+    fn the_model_and_this_list_agree_on_the_checkers_that_run() {
+        let mut kinds = 0;
+        for keyword in crate::schema::keywords(RealServer)
+            .iter()
+            .filter(|k| k.name.contains("_GET") || k.name.contains("_CHECK"))
+        {
+            let text = format!(
+                "virtual_server 192.0.2.1 80 {{\nprotocol TCP\nreal_server 192.0.2.2 80 {{\n{}\n}}\n}}\n",
+                keyword.example
+            );
+            let options = crate::Options { scripts: false, ..crate::Options::default() };
+            let config = crate::load_text(std::path::Path::new("test.conf"), text, &options)
+                .config
+                .unwrap_or_default();
+            for checker in
+                config.virtual_servers.iter().flat_map(|vs| &vs.real_servers).flat_map(|real| &real.checkers)
+            {
+                assert_eq!(checker.kind.keyword(), keyword.name);
+                assert_eq!(
+                    checker.kind.is_acted_on(),
+                    !is_unbuilt(RealServer, keyword.name),
+                    "{}",
+                    keyword.name
+                );
+                kinds += 1;
+            }
+        }
+        assert_eq!(kinds, 8, "each kind that runs on a schedule was looked at");
+    }
 }

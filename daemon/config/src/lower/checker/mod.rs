@@ -18,6 +18,7 @@ use std::time::Duration;
 pub(super) use connection::ConnectionDraft;
 pub(super) use passive::{BfdDraft, FileDraft};
 
+use super::timing;
 use crate::diagnostics::Diagnostic;
 use crate::model::{CheckTiming, Checker, CheckerKind, DnsCheck, DnsRecord, Name};
 use crate::preprocess::Context;
@@ -81,7 +82,7 @@ impl CheckerDraft {
                 "log_all_failures" => log_all_failures = child.on(),
                 // Part of the connection: each `host` may have its own.
                 "connect_timeout" => own.push(child),
-                _ if timing.take(child) => {}
+                _ if timing::take(&mut timing, child) => {}
                 _ => own.push(child),
             }
         }

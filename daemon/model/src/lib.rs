@@ -1,6 +1,7 @@
-//! The typed model: what a configuration means once it is parsed, checked and every default filled in.
+//! The ground floor: what a configuration means once it is parsed, checked and every default filled in, and the names
+//! and keys of what it is about ([`subject`]).
 //!
-//! Goes in: nothing. These are plain structs; [`crate::load`] fills them from a file. Comes out: values that the rest
+//! Goes in: nothing. These are plain structs; `keepwatch-config` fills them from a file. Comes out: values that the rest
 //! of the daemon uses without knowing the language. Inheritance (global → instance, virtual server → real server →
 //! checker) is already resolved here with keepalived 2.4.3's defaults, so a consumer never has to guess one.
 //!
@@ -24,6 +25,7 @@ mod route;
 mod rule;
 mod script;
 mod ssl;
+pub mod subject;
 mod track;
 mod virtual_server;
 mod vmac;

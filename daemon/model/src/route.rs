@@ -83,7 +83,7 @@ pub enum RouteKind {
 
 impl RouteKind {
     /// Every kind that has a name, with it.
-    pub(crate) const NAMES: &[(&str, Self)] = &[
+    pub const NAMES: &[(&str, Self)] = &[
         ("unicast", Self::Unicast),
         ("local", Self::Local),
         ("broadcast", Self::Broadcast),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::model::{FwMark, Name};
+use crate::{FwMark, Name};
 
 /// Where to, from where, and how long it may take.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

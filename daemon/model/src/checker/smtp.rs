@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Connection;
-use crate::model::Name;
+use crate::Name;
 
 /// An `SMTP_CHECK` block, or one `host` in it: each is a checker of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

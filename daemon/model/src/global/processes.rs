@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::model::Name;
+use crate::Name;
 
 /// Names, priorities and CPUs of the daemon's parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::model::Name;
+use crate::Name;
 
 /// SNMP settings. `-x` on the command line turns all four tables on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

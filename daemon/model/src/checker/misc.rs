@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::model::Script;
+use crate::Script;
 
 /// A `MISC_CHECK` block.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::{BodyRegex, Connection};
-use crate::model::Name;
+use crate::Name;
 
 /// An `HTTP_GET` or `SSL_GET` block.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -73,7 +73,7 @@ pub struct Digest(pub [u8; 16]);
 
 impl Digest {
     /// Reads 32 hexadecimal digits.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         (text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(())?;
         u128::from_str_radix(text, 16).ok().map(|number| Self(number.to_be_bytes()))
     }
@@ -97,7 +97,7 @@ pub struct StatusCodes(Vec<(u16, u16)>);
 
 impl StatusCodes {
     /// All codes of these ranges.
-    pub(crate) fn of(mut ranges: Vec<(u16, u16)>) -> Self {
+    pub fn of(mut ranges: Vec<(u16, u16)>) -> Self {
         ranges.sort_unstable();
         let mut merged: Vec<(u16, u16)> = Vec::with_capacity(ranges.len());
         for (first, last) in ranges {

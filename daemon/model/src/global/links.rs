@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::model::Name;
+use crate::Name;
 
 /// `dynamic_interfaces`: may interfaces come and go?
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]

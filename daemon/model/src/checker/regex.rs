@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::Name;
+use crate::Name;
 
 /// The pattern of a `url`, with the keywords that go with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::model::{FwMark, Name};
+use crate::{FwMark, Name};
 
 /// The daemon's part of the packet filter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -17,9 +17,6 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::schema::BlockId;
-use crate::schema::unbuilt::is_unbuilt;
-
 pub use bfd::BfdCheck;
 pub use connection::Connection;
 pub use dns::{DnsCheck, DnsRecord};
@@ -68,6 +65,19 @@ pub struct CheckTiming {
     pub connect_timeout: Option<Duration>,
 }
 
+impl CheckTiming {
+    /// With the values of the block around it where this one has none.
+    pub fn or(self, outer: Self) -> Self {
+        Self {
+            delay_loop: self.delay_loop.or(outer.delay_loop),
+            warmup: self.warmup.or(outer.warmup),
+            retry: self.retry.or(outer.retry),
+            delay_before_retry: self.delay_before_retry.or(outer.delay_before_retry),
+            connect_timeout: self.connect_timeout.or(outer.connect_timeout),
+        }
+    }
+}
+
 /// The kinds of checker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckerKind {
@@ -112,7 +122,12 @@ impl Serialize for CheckerKind {
 impl CheckerKind {
     /// Does something run it? What is understood but not acted on yet says nothing of the real server.
     pub fn is_acted_on(&self) -> bool {
-        !is_unbuilt(BlockId::RealServer, self.keyword())
+        match self {
+            Self::Tcp(_) => true,
+            Self::Http(_) | Self::Smtp(_) | Self::Dns(_) | Self::Misc(_) | Self::Ping(_) | Self::Udp(_) => {
+                false
+            }
+        }
     }
 
     /// The keyword of its block.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Connection;
-use crate::model::Name;
+use crate::Name;
 
 /// A `DNS_CHECK` block. It asks over UDP.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -44,7 +44,7 @@ pub enum DnsRecord {
 
 impl DnsRecord {
     /// Every type with its name.
-    pub(crate) const NAMES: &[(&str, Self)] = &[
+    pub const NAMES: &[(&str, Self)] = &[
         ("A", Self::A),
         ("NS", Self::Ns),
         ("CNAME", Self::Cname),

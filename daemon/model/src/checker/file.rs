@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::Name;
+use crate::Name;
 
 /// A `FILE_CHECK` block: the number in the file times the weight is added to the real server's weight; a sum of
 /// −2147483648 or less is a failure.

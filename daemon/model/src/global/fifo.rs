@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::model::{Script, ScriptUser};
+use crate::{Script, ScriptUser};
 
 /// The pipes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

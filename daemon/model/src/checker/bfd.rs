@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::Name;
+use crate::Name;
 
 /// A `BFD_CHECK` block: the real server is down while the session is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

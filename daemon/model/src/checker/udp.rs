@@ -41,7 +41,7 @@ pub struct Bytes {
 
 impl Bytes {
     /// Reads hexadecimal digits; blanks end a byte, and a byte of one digit is as if a 0 stood before it.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let mut bytes = Self::default();
         for word in text.split_ascii_whitespace() {
             for pair in word.as_bytes().chunks(2) {

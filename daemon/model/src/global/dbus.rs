@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::Name;
+use crate::Name;
 
 /// D-Bus settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
