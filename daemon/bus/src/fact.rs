@@ -10,6 +10,7 @@ pub use ipvs::IpvsFact;
 pub use link::LinkFact;
 pub use reasons::{
     AdvertError, AnnounceOccasion, DiagnosticSeverity, Drift, HoldReason, LinkDownReason, ScriptOutcome,
+    TableChange,
 };
 pub use service::ServiceFact;
 pub use vrrp::VrrpFact;

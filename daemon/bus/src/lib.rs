@@ -12,15 +12,18 @@
 //! | [`subject`], [`settings`], [`details`] | whom facts are about, and what the configuration says of them |
 //! | [`world`] | the state of everything, built only by folding events |
 //! | [`counters`] | atomics that every exporter reads |
+//! | [`beat`] | how a loop shows that it lives |
 //! | [`history`] | the last events, in memory and in a bounded file |
 //! | [`render`] | a fact as a line of the log |
 //! | [`mailbox`] | the queue whose sender never waits |
 //! | `sample` | settings and events for tests (feature `test-support`) |
 
+pub mod beat;
 pub mod counters;
 pub mod details;
 mod event;
 pub mod fact;
+mod health;
 pub mod history;
 mod hub;
 pub mod mailbox;
@@ -33,6 +36,7 @@ pub mod world;
 pub use counters::Counters;
 pub use event::{Event, EventId};
 pub use fact::Fact;
+pub use health::Health;
 pub use history::{FileSettings, History};
 pub use hub::{Bus, BusSettings, Hub, Reader, Seen, Watcher, WeakBus};
 pub use keepwatch_model::subject;

@@ -2,13 +2,14 @@
 //! for it; where it has none, the line says the data of the fact. One fact gives at most one line.
 
 use std::fmt::{self, Write};
+use std::net::SocketAddr;
 
 use crate::event::Event;
 use crate::fact::{
     ConsumerFact, DaemonFact, DiagnosticSeverity, Drift, Fact, IpvsFact, LinkDownReason, LinkFact,
     ScriptOutcome,
 };
-use crate::subject::endpoint;
+use crate::subject::{ServiceKey, endpoint};
 
 mod service;
 mod vrrp;
@@ -98,6 +99,12 @@ fn daemon(out: &mut String, fact: &DaemonFact) -> Written {
             Level::Info,
             write!(out, "History file {file} is written again; {lost} events are missing in it"),
         ),
+        DaemonFact::PartHung { part, doing, since } => {
+            (Level::Error, write!(out, "{part} hangs since {since:.3}: {doing}"))
+        }
+        DaemonFact::PartMoves { part, stood } => {
+            (Level::Warning, write!(out, "{part} moves again, after {:.1} s", stood.as_secs_f64()))
+        }
     }
 }
 
@@ -127,17 +134,32 @@ fn ipvs(out: &mut String, fact: &IpvsFact) -> Written {
                 Drift::Altered => "had been altered",
                 Drift::Surplus => "did not belong there",
             };
-            let subject =
-                real.map(|r| format!("{} of ", endpoint(&r, service.protocol()))).unwrap_or_default();
-            (Level::Warning, write!(out, "IPVS table repaired: {subject}VS {service} {what}"))
+            let entry = table_entry(service, *real);
+            (Level::Warning, write!(out, "IPVS table repaired: {entry} {what}"))
         }
         IpvsFact::IpvsWithheld { operation } => {
             (Level::Info, write!(out, "IPVS (shadow): would {operation}"))
         }
         IpvsFact::IpvsRecovered {} => (Level::Info, write!(out, "IPVS works again")),
+        IpvsFact::IpvsRefused { service, real, change, error } => {
+            let entry = table_entry(service, *real);
+            (Level::Error, write!(out, "IPVS refused to {change} {entry}: {error}"))
+        }
+        // What was done is told by itself.
+        IpvsFact::IpvsAccepted { service, real } => {
+            (Level::Detail, write!(out, "IPVS refuses {} no longer", table_entry(service, *real)))
+        }
         IpvsFact::IpvsFailed { operation, error } => {
             (Level::Error, write!(out, "IPVS: {operation}: {error}"))
         }
+    }
+}
+
+/// An entry of the table: a virtual server, or one of those behind it.
+fn table_entry(service: &ServiceKey, real: Option<SocketAddr>) -> String {
+    match real {
+        Some(real) => format!("{} of VS {service}", endpoint(&real, service.protocol())),
+        None => format!("VS {service}"),
     }
 }
 

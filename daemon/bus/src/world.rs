@@ -3,20 +3,23 @@
 //! [`World::apply`] is the only writer. SNMP, Prometheus, the status page, the dumps and the operator's command all
 //! read it, so they can't contradict each other; folding the recorded events again gives the same world.
 
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, EventId};
-use crate::fact::{DaemonFact, Fact, LinkDownReason};
+use crate::fact::{DaemonFact, Fact, LinkDownReason, TableChange};
 use crate::settings::{DaemonSettings, GroupSettings, InstanceSettings, RealServerSettings, ServiceSettings};
 use crate::subject::{CheckerKey, Name, RealKey, ServiceKey, VirtualAddress, VrrpState};
-use std::net::SocketAddr;
 
 mod fold;
 mod keyed;
+mod order;
+
+pub use order::{Placed, from_position};
 
 /// Everything that is known, at one version.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -34,13 +37,13 @@ pub struct World {
     /// Interfaces that matter to a virtual router.
     #[serde(with = "keyed")]
     pub interfaces: IndexMap<Name, Interface>,
-    /// Virtual routers; sort by `settings.position` for the order of the configuration.
+    /// Virtual routers, in the order of the configuration.
     #[serde(with = "keyed")]
     pub instances: IndexMap<Name, Instance>,
-    /// Sync groups.
+    /// Sync groups, likewise.
     #[serde(with = "keyed")]
     pub groups: IndexMap<Name, Group>,
-    /// Virtual servers.
+    /// Virtual servers, likewise.
     #[serde(with = "keyed")]
     pub services: IndexMap<ServiceKey, Service>,
     /// Mail.
@@ -51,8 +54,19 @@ pub struct World {
     pub history_error: Option<String>,
     /// Consumers that could not start, with the reason.
     pub failed_consumers: IndexMap<Name, String>,
-    /// What IPVS refused last, since the last success.
+    /// What IPVS refused last, while there is anything that it refuses.
     pub ipvs_error: Option<String>,
+    /// Parts that stand still.
+    pub hung: IndexMap<Name, Hung>,
+}
+
+/// A part that stands still.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hung {
+    /// What it is doing.
+    pub doing: String,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// The last change of something: when, and by which event.
@@ -135,21 +149,83 @@ pub struct Service {
     pub settings: ServiceSettings,
     /// Whether it is in the table.
     pub present: bool,
+    /// What IPVS did not take of the virtual server itself or of its sorry server, while it does not.
+    pub refused: Option<Refusal>,
     /// Whether it has its quorum; it is thought to have it until it is lost.
     pub quorum: bool,
     /// Whether the sorry server serves.
     pub sorry: bool,
     /// Last change of quorum.
     pub changed: Option<Change>,
-    /// Its real servers.
+    /// Its real servers, in the order of the configuration.
     #[serde(with = "keyed")]
     pub reals: IndexMap<SocketAddr, RealServer>,
 }
 
+/// A change of the table that IPVS does not take.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// What is tried.
+    pub change: TableChange,
+    /// The sorry server, if it is about that one.
+    pub sorry: Option<SocketAddr>,
+    /// What the kernel says.
+    pub error: String,
+    /// Since when.
+    pub changed: Change,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sorry = if self.sorry.is_some() { " the sorry server" } else { "" };
+        write!(f, "IPVS refuses to {}{sorry}: {}", self.change, self.error)
+    }
+}
+
+/// What is known of whether a real server may serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RealState {
+    /// Its checkers hold.
+    Up,
+    /// A checker of it has given up on it.
+    Down,
+    /// Nobody looks: it serves, and nobody knows how.
+    Unchecked,
+}
+
+impl RealState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Up, Self::Down, Self::Unchecked];
+}
+
+impl fmt::Display for RealState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::Unchecked => "unchecked",
+        })
+    }
+}
+
 impl Service {
-    /// Real servers that are up.
+    /// Real servers that serve as far as checkers are concerned: those that nobody checks are among them.
     pub fn reals_up(&self) -> usize {
         self.reals.values().filter(|r| r.up).count()
+    }
+
+    /// Real servers in this state.
+    pub fn reals_that_are(&self, state: RealState) -> usize {
+        self.reals.values().filter(|r| r.state() == state).count()
+    }
+
+    /// How its real servers are, for people: `1 of 3 real servers up, 1 unchecked`.
+    pub fn reals_in_words(&self) -> String {
+        let up = format!("{} of {} real servers up", self.reals_that_are(RealState::Up), self.reals.len());
+        match self.reals_that_are(RealState::Unchecked) {
+            0 => up,
+            unchecked => format!("{up}, {unchecked} unchecked"),
+        }
     }
 }
 
@@ -162,12 +238,27 @@ pub struct RealServer {
     pub settings: RealServerSettings,
     /// Whether its checkers hold; as in keepalived, it is thought up until one fails (`alpha` turns that round).
     pub up: bool,
+    /// Whether any checker watches it.
+    pub checked: bool,
     /// Weight in the table; none while it is not there.
     pub weight: Option<i32>,
+    /// What IPVS did not take of it, while it does not. One whose virtual server is refused is not told of by itself.
+    pub refused: Option<Refusal>,
     /// Last change between up and down.
     pub changed: Option<Change>,
     /// Its checkers, those that have reported.
     pub checkers: Vec<Checker>,
+}
+
+impl RealServer {
+    /// Whether it may serve, as far as anybody knows.
+    pub fn state(&self) -> RealState {
+        match (self.up, self.checked) {
+            (false, _) => RealState::Down,
+            (true, true) => RealState::Up,
+            (true, false) => RealState::Unchecked,
+        }
+    }
 }
 
 /// A health checker, since its first report.
@@ -211,23 +302,17 @@ pub struct SnmpState {
 impl World {
     /// Virtual routers in the order of the configuration.
     pub fn instances_in_order(&self) -> Vec<&Instance> {
-        let mut all: Vec<_> = self.instances.values().collect();
-        all.sort_by_key(|i| i.settings.position);
-        all
+        self.instances.values().collect()
     }
 
     /// Sync groups in the order of the configuration.
     pub fn groups_in_order(&self) -> Vec<&Group> {
-        let mut all: Vec<_> = self.groups.values().collect();
-        all.sort_by_key(|g| g.settings.position);
-        all
+        self.groups.values().collect()
     }
 
     /// Virtual servers in the order of the configuration.
     pub fn services_in_order(&self) -> Vec<&Service> {
-        let mut all: Vec<_> = self.services.values().collect();
-        all.sort_by_key(|s| s.settings.position);
-        all
+        self.services.values().collect()
     }
 
     /// A real server of a virtual server.
@@ -254,8 +339,6 @@ impl World {
 impl Service {
     /// Real servers in the order of the configuration.
     pub fn reals_in_order(&self) -> Vec<&RealServer> {
-        let mut all: Vec<_> = self.reals.values().collect();
-        all.sort_by_key(|r| r.settings.position);
-        all
+        self.reals.values().collect()
     }
 }

@@ -6,12 +6,15 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use indexmap::IndexMap;
+use jiff::Timestamp;
 use keepwatch_bus::fact::{
     AdvertError, AnnounceOccasion, ConsumerFact, DaemonFact, Drift, IpvsFact, LinkDownReason, LinkFact,
-    ScriptOutcome, ServiceFact, VrrpFact,
+    ScriptOutcome, ServiceFact, TableChange, VrrpFact,
 };
 use keepwatch_bus::settings::*;
 use keepwatch_bus::subject::*;
+use keepwatch_bus::world::{Placed, from_position};
 use keepwatch_bus::{BusSettings, Event, EventId, Fact, Hub, World, render, sample};
 use proptest::prelude::*;
 
@@ -141,8 +144,14 @@ fn service_facts() -> impl Strategy<Value = ServiceFact> {
     prop_oneof![
         (service(), service_settings())
             .prop_map(|(service, settings)| ServiceFact::VirtualServerConfigured { service, settings }),
-        (real(), real_settings())
-            .prop_map(|(real, settings)| ServiceFact::RealServerConfigured { real, settings }),
+        (real(), real_settings(), any::<bool>(), any::<bool>()).prop_map(
+            |(real, settings, starts_up, checked)| ServiceFact::RealServerConfigured {
+                real,
+                starts_up,
+                checked,
+                settings
+            }
+        ),
         real().prop_map(|real| ServiceFact::RealServerUnconfigured { real }),
         checker().prop_map(move |checker| ServiceFact::CheckSucceeded { checker, took }),
         checker().prop_map(|checker| ServiceFact::CheckNotRun { checker, error: "no such address".into() }),
@@ -176,6 +185,9 @@ fn other() -> impl Strategy<Value = Fact> {
         DaemonFact::DaemonStarted { settings: Box::default() }.into(),
         IpvsFact::IpvsWithheld { operation: "add service".into() }.into(),
         IpvsFact::IpvsRecovered {}.into(),
+        DaemonFact::PartHung { part: "ipvs".into(), doing: "read".into(), since: Timestamp::UNIX_EPOCH }
+            .into(),
+        DaemonFact::PartMoves { part: "ipvs".into(), stood: Duration::from_secs(9) }.into(),
         ConsumerFact::ScriptExited {
             script: "/bin/true x".into(),
             about: "INSTANCE VI_1 MASTER".into(),
@@ -203,11 +215,37 @@ fn other() -> impl Strategy<Value = Fact> {
             drift: Drift::Altered
         }
         .into()),
+        (service(), prop::option::of(socket())).prop_map(|(service, real)| IpvsFact::IpvsRefused {
+            service,
+            real,
+            change: TableChange::Add,
+            error: "no memory".into(),
+        }
+        .into()),
+        (service(), prop::option::of(socket())).prop_map(|(service, real)| IpvsFact::IpvsAccepted {
+            service,
+            real
+        }
+        .into()),
     ]
 }
 
 fn fact() -> impl Strategy<Value = Fact> {
     prop_oneof![vrrp().prop_map(Fact::from), service_facts().prop_map(Fact::from), other()]
+}
+
+/// Whatever has a place in the configuration lies in that order, and is found by its place.
+fn is_in_order(world: &World) -> bool {
+    fn sorted<K, V: Placed>(map: &IndexMap<K, V>) -> bool {
+        map.values().is_sorted_by_key(Placed::position)
+            && map
+                .values()
+                .all(|v| from_position(map, v.position()).is_some_and(|f| f.position() == v.position()))
+    }
+    sorted(&world.instances)
+        && sorted(&world.groups)
+        && sorted(&world.services)
+        && world.services.values().all(|service| sorted(&service.reals))
 }
 
 proptest! {
@@ -235,6 +273,7 @@ proptest! {
                 prop_assert!(!log.text.contains('\n'));
             }
             world.apply(&again);
+            prop_assert!(is_in_order(&world), "after {:?}", event.fact);
         }
         prop_assert_eq!(&world, &*reader.world());
         let json = serde_json::to_string(&world).unwrap();

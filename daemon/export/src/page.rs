@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use jiff::{SignedDuration, Timestamp};
-use keepwatch_bus::world::{Change, Instance, RealServer, Service, World};
+use keepwatch_bus::world::{Change, Hung, Instance, RealServer, Refusal, Service, World};
 use keepwatch_bus::{Event, History, Reader, render};
 
 use html::Escaped;
@@ -73,6 +73,8 @@ fn write_trouble(out: &mut String, world: &World) -> std::fmt::Result {
         ("history file", &world.history_error),
     ];
     trouble.extend(reported.iter().filter_map(|(what, error)| Some((*what, error.as_deref()?))));
+    let hung: Vec<_> = world.hung.iter().map(|(part, hung)| (part, hung_in_words(hung))).collect();
+    trouble.extend(hung.iter().map(|(part, words)| (&***part, words.as_str())));
     trouble.extend(world.failed_consumers.iter().map(|(name, error)| (&**name, error.as_str())));
     if trouble.is_empty() {
         return Ok(());
@@ -185,16 +187,18 @@ fn write_service(out: &mut String, service: &Service, now: Timestamp) -> std::fm
     write_since(out, service.changed, now)?;
     writeln!(
         out,
-        "<td><td>{} of {} up, {}, {}</tr>",
-        service.reals_up(),
-        service.reals.len(),
+        "<td><td>{}, {}, {}",
+        service.reals_in_words(),
         Escaped(&service.settings.scheduler),
         service.settings.forwarding
-    )
+    )?;
+    write_refusal(out, service.refused.as_ref())?;
+    out.push_str("</tr>\n");
+    Ok(())
 }
 
 fn write_real(out: &mut String, real: &RealServer, now: Timestamp) -> std::fmt::Result {
-    let state = if real.up { "up" } else { "down" };
+    let state = real.state();
     write!(out, "<tr><td class=\"real\">{}<td class=\"{state}\">{state}<td>", real.address)?;
     write_since(out, real.changed, now)?;
     out.push_str("<td>");
@@ -208,8 +212,13 @@ fn write_real(out: &mut String, real: &RealServer, now: Timestamp) -> std::fmt::
         let result = checker.error.as_deref().unwrap_or(if checker.ok { "ok" } else { "failed" });
         write!(out, "{separator}{} {}", Escaped(&checker.key.kind), Escaped(result))?;
     }
+    write_refusal(out, real.refused.as_ref())?;
     out.push_str("</tr>\n");
     Ok(())
+}
+
+fn write_refusal(out: &mut String, refusal: Option<&Refusal>) -> std::fmt::Result {
+    refusal.map_or(Ok(()), |refusal| write!(out, " <b class=\"down\">{}</b>", Escaped(&refusal.to_string())))
 }
 
 fn write_history(out: &mut String, history: &History) -> std::fmt::Result {
@@ -237,6 +246,10 @@ fn write_since(out: &mut String, change: Option<Change>, now: Timestamp) -> std:
         }
         None => write!(out, "–"),
     }
+}
+
+fn hung_in_words(hung: &Hung) -> String {
+    format!("hangs since {:.3}: {}", hung.since, hung.doing)
 }
 
 /// A time span in the one or two units that matter.

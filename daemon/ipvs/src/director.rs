@@ -128,7 +128,8 @@ impl VirtualServer {
         );
         for (address, server) in servers {
             let (real, settings) = (RealKey { service, real: *address }, Box::new(server.settings.clone()));
-            bus.publish(cause, ServiceFact::RealServerConfigured { real, settings });
+            let (starts_up, checked) = (server.starts_up, server.checked);
+            bus.publish(cause, ServiceFact::RealServerConfigured { real, starts_up, checked, settings });
         }
         let before = existing.services.get(&service);
         let cause =
@@ -193,7 +194,8 @@ impl VirtualServer {
                 self.say(bus, cause, |service| {
                     let (real, settings) =
                         (RealKey { service, real: *real }, Box::new(server.settings.clone()));
-                    ServiceFact::RealServerConfigured { real, settings }
+                    let (starts_up, checked) = (server.starts_up, server.checked);
+                    ServiceFact::RealServerConfigured { real, starts_up, checked, settings }
                 });
             }
         }

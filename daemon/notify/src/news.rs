@@ -46,7 +46,9 @@ impl<'a> News<'a> {
             | DaemonFact::ConfigRejected { .. }
             | DaemonFact::ConfigDiagnosed { .. }
             | DaemonFact::HistoryFailed { .. }
-            | DaemonFact::HistoryRecovered { .. } => return None,
+            | DaemonFact::HistoryRecovered { .. }
+            | DaemonFact::PartHung { .. }
+            | DaemonFact::PartMoves { .. } => return None,
         })
     }
 
@@ -87,7 +89,7 @@ impl<'a> News<'a> {
                 Self::ServiceConfigured { service, settings }
             }
             ServiceFact::VirtualServerUnconfigured { service } => Self::ServiceRemoved { service },
-            ServiceFact::RealServerConfigured { real, ref settings } => {
+            ServiceFact::RealServerConfigured { real, ref settings, .. } => {
                 Self::RealConfigured { real, settings }
             }
             ServiceFact::RealServerUnconfigured { real } => Self::RealRemoved { real },

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use keepwatch_bus::subject::{RealKey, ServiceKey};
-use keepwatch_bus::world::Change;
+use keepwatch_bus::world::{Change, Refusal};
 use keepwatch_bus::{Event, History, World};
 use serde::{Deserialize, Serialize};
 
@@ -114,21 +114,32 @@ fn named(world: &World) -> impl Iterator<Item = (Vec<String>, Found)> + '_ {
     let services = world.services.values().map(|s| {
         let quorum = if s.quorum { "has its quorum" } else { "lost its quorum" };
         let sorry = if s.sorry { ", the sorry server serves" } else { "" };
-        let state = format!("{quorum} ({} of {} real servers up){sorry}", s.reals_up(), s.reals.len());
-        found(Kind::VirtualServer, service_names(&s.key), state, s.changed)
+        let refused = in_words(s.refused.as_ref());
+        let state = format!("{quorum} ({}){sorry}{refused}", s.reals_in_words());
+        found(Kind::VirtualServer, service_names(&s.key), state, latest(s.changed, s.refused.as_ref()))
     });
     let reals = world.services.values().flat_map(|s| {
         s.reals.values().map(|r| {
             let key = RealKey { service: s.key, real: r.address };
             let weight = r.weight.map_or("not in the table".into(), |w| format!("weight {w}"));
-            let state = format!("{} ({weight})", if r.up { "up" } else { "down" });
+            let refused = r.refused.as_ref().or(s.refused.as_ref().filter(|_| !s.present));
+            let state = format!("{} ({weight}){}", r.state(), in_words(refused));
             let name = format!("{} of VS {}", key.label(), s.key);
             let mut names = address_names(r.address.ip(), r.address.port());
             names.extend([key.label(), name.clone()]);
-            (names, Found { kind: Kind::RealServer, name, state, changed: r.changed })
+            (names, Found { kind: Kind::RealServer, name, state, changed: latest(r.changed, refused) })
         })
     });
     instances.chain(groups).chain(interfaces).chain(services).chain(reals)
+}
+
+fn in_words(refusal: Option<&Refusal>) -> String {
+    refusal.map(|refusal| format!("; {refusal}")).unwrap_or_default()
+}
+
+/// What is asked about where something is refused: the refusal, unless something has changed since.
+fn latest(changed: Option<Change>, refusal: Option<&Refusal>) -> Option<Change> {
+    changed.into_iter().chain(refusal.map(|refusal| refusal.changed)).max_by_key(|change| change.event)
 }
 
 fn found(kind: Kind, names: Vec<String>, state: String, changed: Option<Change>) -> (Vec<String>, Found) {

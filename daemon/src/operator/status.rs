@@ -4,14 +4,14 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 use keepwatch_bus::World;
-use keepwatch_bus::world::{Change, Instance, RealServer, Service};
+use keepwatch_bus::world::{Change, Instance, RealServer, RealState, Refusal, Service};
 
-use super::paint::{Paint, ago};
+use super::paint::{Paint, ago, clock};
 
 /// Writes it all.
 pub(super) fn write(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -> io::Result<()> {
     daemon(out, paint, now, world)?;
-    problems(out, paint, world)?;
+    problems(out, paint, now, world)?;
     routers(out, paint, now, world)?;
     for service in world.services_in_order() {
         virtual_server(out, paint, now, service)?;
@@ -39,14 +39,17 @@ fn daemon(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -> 
     writeln!(out, "{}{generation}", settings.config_file)
 }
 
-fn problems(out: &mut impl Write, paint: Paint, world: &World) -> io::Result<()> {
+fn problems(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -> io::Result<()> {
     let rejected = world.config.rejected.iter().map(|why| format!("the last reload was refused: {why}"));
     let history = world.history_error.iter().map(|why| format!("history file: {why}"));
     let ipvs = world.ipvs_error.iter().map(|why| format!("IPVS: {why}"));
+    let hung = world.hung.iter().map(|(part, hung)| {
+        format!("{part} hangs since {} ({}): {}", clock(hung.since), ago(now, hung.since), hung.doing)
+    });
     let snmp = world.snmp.error.iter().filter(|_| !world.snmp.connected).map(|why| format!("SNMP: {why}"));
     let mail = world.mail.error.iter().map(|why| format!("mail: {why}"));
     let consumers = world.failed_consumers.iter().map(|(name, why)| format!("{name}: {why}"));
-    for problem in rejected.chain(ipvs).chain(history).chain(snmp).chain(mail).chain(consumers) {
+    for problem in rejected.chain(hung).chain(ipvs).chain(history).chain(snmp).chain(mail).chain(consumers) {
         writeln!(out, "{} {problem}", paint.warn("!"))?;
     }
     let down = world.interfaces.values().filter(|interface| !interface.up);
@@ -126,17 +129,22 @@ fn virtual_server(out: &mut impl Write, paint: Paint, now: Timestamp, service: &
     let heading = format!("\nVS {}", service.key);
     writeln!(
         out,
-        "{}  {quorum}  {} {}  {} of {} real servers up",
+        "{}  {quorum}  {} {}  {}",
         paint.head(&heading),
         settings.scheduler,
         settings.forwarding,
-        service.reals_up(),
-        service.reals.len()
+        service.reals_in_words()
     )?;
+    refused(out, paint, service.refused.as_ref())?;
     let mut reals: Vec<&RealServer> = service.reals.values().collect();
     reals.sort_by_key(|real| real.settings.position);
     for real in reals {
-        let state = if real.up { paint.good("up  ") } else { paint.bad("down") };
+        let word = format!("{:<9}", real.state().to_string());
+        let state = match real.state() {
+            RealState::Up => paint.good(&word),
+            RealState::Down => paint.bad(&word),
+            RealState::Unchecked => paint.warn(&word),
+        };
         let weight = real.weight.map_or_else(|| "-".into(), |weight| weight.to_string());
         let error =
             real.checkers.iter().filter_map(|c| c.error.as_deref().map(|e| format!("{}: {e}", c.key.kind)));
@@ -148,6 +156,12 @@ fn virtual_server(out: &mut impl Write, paint: Paint, now: Timestamp, service: &
             since(now, real.changed),
             paint.dim(&error)
         )?;
+        refused(out, paint, real.refused.as_ref())?;
     }
     Ok(())
+}
+
+/// What the kernel does not take, under what it is about.
+fn refused(out: &mut impl Write, paint: Paint, refusal: Option<&Refusal>) -> io::Result<()> {
+    refusal.map_or(Ok(()), |refusal| writeln!(out, "    {} {refusal}", paint.warn("!")))
 }

@@ -264,7 +264,12 @@ pub(super) fn check_world() -> World {
         };
         happen(
             &mut world,
-            ServiceFact::RealServerConfigured { real: real(text), settings: Box::new(settings) },
+            ServiceFact::RealServerConfigured {
+                real: real(text),
+                starts_up: true,
+                checked: true,
+                settings: Box::new(settings),
+            },
         );
     }
     world

@@ -1,9 +1,13 @@
 //! What happens to the daemon as a whole: its life, its configuration, its history file.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::DiagnosticSeverity;
 use crate::settings::DaemonSettings;
+use crate::subject::Name;
 
 /// What happens to the daemon as a whole: its life, its configuration, its history file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,5 +76,21 @@ pub enum DaemonFact {
         file: String,
         /// Events that did not reach it meanwhile.
         lost: u64,
+    },
+    /// A part that the virtual routers do not depend on stands still: the worker goes on without it.
+    PartHung {
+        /// Which one, of [`crate::beat::PARTS`].
+        part: Name,
+        /// What it is doing: `read`, or that it does not go round.
+        doing: String,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// That part moves again.
+    PartMoves {
+        /// Which one.
+        part: Name,
+        /// For how long it stood still.
+        stood: Duration,
     },
 }

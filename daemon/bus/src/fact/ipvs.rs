@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Drift;
+use super::{Drift, TableChange};
 use crate::subject::ServiceKey;
 
 /// What happens between the table as it should be and the kernel's.
@@ -25,9 +25,28 @@ pub enum IpvsFact {
         /// What would have been done: `add service [10.0.0.1]:tcp:80 (wlc)`.
         operation: String,
     },
-    /// IPVS refused an operation, or can't be reached.
+    /// IPVS did not take a change of the table, for this reason; said once, however often it is tried again. Of a
+    /// virtual server that can't be added nothing is said of its real servers: they share its lot.
+    IpvsRefused {
+        /// The virtual server.
+        service: ServiceKey,
+        /// The real server or sorry server, if it was about one.
+        real: Option<SocketAddr>,
+        /// What was tried.
+        change: TableChange,
+        /// What the kernel said.
+        error: String,
+    },
+    /// What IPVS had refused has been done since, or is not wanted any more.
+    IpvsAccepted {
+        /// The virtual server.
+        service: ServiceKey,
+        /// The real server or sorry server, if it was about one.
+        real: Option<SocketAddr>,
+    },
+    /// IPVS can't be reached, or something other than a change of the table did not work.
     IpvsFailed {
-        /// What was tried: `add service [10.0.0.1]:tcp:80`.
+        /// What was tried: `read`, `set timeouts`.
         operation: String,
         /// What the kernel said.
         error: String,

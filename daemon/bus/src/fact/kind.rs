@@ -27,6 +27,8 @@ impl DaemonFact {
             Self::ConfigDiagnosed { .. } => "config_diagnosed",
             Self::HistoryFailed { .. } => "history_failed",
             Self::HistoryRecovered { .. } => "history_recovered",
+            Self::PartHung { .. } => "part_hung",
+            Self::PartMoves { .. } => "part_moves",
         }
     }
 }
@@ -99,6 +101,8 @@ impl IpvsFact {
         match self {
             Self::DriftRepaired { .. } => "drift_repaired",
             Self::IpvsWithheld { .. } => "ipvs_withheld",
+            Self::IpvsRefused { .. } => "ipvs_refused",
+            Self::IpvsAccepted { .. } => "ipvs_accepted",
             Self::IpvsFailed { .. } => "ipvs_failed",
             Self::IpvsRecovered { .. } => "ipvs_recovered",
         }

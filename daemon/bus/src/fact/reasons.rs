@@ -106,6 +106,28 @@ pub enum HoldReason {
     HmacNotBuilt,
 }
 
+/// What was to be done to an entry of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TableChange {
+    /// To put it there.
+    Add,
+    /// To change its parameters.
+    Change,
+    /// To take it away.
+    Remove,
+}
+
+impl std::fmt::Display for TableChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Add => "add",
+            Self::Change => "change",
+            Self::Remove => "remove",
+        })
+    }
+}
+
 /// How the kernel's table differed from what it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

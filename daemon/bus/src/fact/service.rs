@@ -29,6 +29,12 @@ pub enum ServiceFact {
         /// Virtual server and real server.
         #[serde(flatten)]
         real: RealKey,
+        /// Whether it counts as up before any checker has said anything.
+        #[serde(default)]
+        starts_up: bool,
+        /// Whether any checker watches it. Of one that nobody watches, nobody knows whether it is up.
+        #[serde(default)]
+        checked: bool,
         /// All that the configuration says of it.
         settings: Box<RealServerSettings>,
     },

@@ -1,10 +1,13 @@
 //! What each fact does to the world.
 
-use super::{Change, Checker, Group, Instance, Interface, RealServer, Service, World};
+use std::net::SocketAddr;
+
+use super::order::settle;
+use super::{Change, Checker, Group, Hung, Instance, Interface, RealServer, Refusal, Service, World};
 use crate::event::Event;
 use crate::fact::{ConsumerFact, DaemonFact, Fact, IpvsFact, LinkFact, ServiceFact, VrrpFact};
 use crate::settings::InstanceSettings;
-use crate::subject::{CheckerKey, VrrpState};
+use crate::subject::{CheckerKey, ServiceKey, VrrpState};
 
 pub(super) fn fold(w: &mut World, event: &Event) {
     let change = Change { at: event.at, event: event.id };
@@ -13,7 +16,7 @@ pub(super) fn fold(w: &mut World, event: &Event) {
         Fact::Link(fact) => link(w, fact, change),
         Fact::Vrrp(fact) => vrrp(w, fact, change),
         Fact::Service(fact) => service(w, fact, change),
-        Fact::Ipvs(fact) => ipvs(w, fact),
+        Fact::Ipvs(fact) => ipvs(w, fact, change),
         Fact::Consumer(fact) => consumer(w, fact),
     }
 }
@@ -33,6 +36,12 @@ fn daemon(w: &mut World, fact: &DaemonFact, change: Change) {
         DaemonFact::ConfigRejected { first, .. } => w.config.rejected = Some(first.clone()),
         DaemonFact::HistoryFailed { error, .. } => w.history_error = Some(error.clone()),
         DaemonFact::HistoryRecovered { .. } => w.history_error = None,
+        DaemonFact::PartHung { part, doing, since } => {
+            w.hung.insert(part.clone(), Hung { doing: doing.clone(), since: *since });
+        }
+        DaemonFact::PartMoves { part, .. } => {
+            w.hung.shift_remove(part);
+        }
         DaemonFact::WorkerRestarted { .. } | DaemonFact::ConfigDiagnosed { .. } => {}
     }
 }
@@ -57,23 +66,26 @@ fn link(w: &mut World, fact: &LinkFact, change: Change) {
 /// Facts of virtual routers and groups.
 fn vrrp(w: &mut World, fact: &VrrpFact, change: Change) {
     match fact {
-        VrrpFact::InstanceConfigured { instance, settings } => match w.instances.get_mut(instance) {
-            Some(known) => known.settings = (**settings).clone(),
-            None => {
-                let new = Instance {
-                    name: instance.clone(),
-                    state: VrrpState::Init,
-                    wanted: first_wish(settings),
-                    priority: settings.priority,
-                    settings: (**settings).clone(),
-                    master: None,
-                    addresses: Vec::new(),
-                    changed: None,
-                    transitions: 0,
-                };
-                w.instances.insert(instance.clone(), new);
+        VrrpFact::InstanceConfigured { instance, settings } => {
+            match w.instances.get_mut(instance) {
+                Some(known) => known.settings = (**settings).clone(),
+                None => {
+                    let new = Instance {
+                        name: instance.clone(),
+                        state: VrrpState::Init,
+                        wanted: first_wish(settings),
+                        priority: settings.priority,
+                        settings: (**settings).clone(),
+                        master: None,
+                        addresses: Vec::new(),
+                        changed: None,
+                        transitions: 0,
+                    };
+                    w.instances.insert(instance.clone(), new);
+                }
             }
-        },
+            settle(&mut w.instances, instance);
+        }
         VrrpFact::InstanceUnconfigured { instance } => {
             w.instances.shift_remove(instance);
         }
@@ -86,6 +98,7 @@ fn vrrp(w: &mut World, fact: &VrrpFact, change: Change) {
                     w.groups.insert(group.clone(), new);
                 }
             }
+            settle(&mut w.groups, group);
         }
         VrrpFact::GroupUnconfigured { group } => {
             w.groups.shift_remove(group);
@@ -184,6 +197,7 @@ fn service(w: &mut World, fact: &ServiceFact, change: Change) {
                         key: *service,
                         settings,
                         present: false,
+                        refused: None,
                         quorum: true,
                         sorry: false,
                         changed: None,
@@ -192,22 +206,34 @@ fn service(w: &mut World, fact: &ServiceFact, change: Change) {
                     w.services.insert(*service, new);
                 }
             }
+            settle(&mut w.services, service);
         }
         ServiceFact::VirtualServerUnconfigured { service } => {
             w.services.shift_remove(service);
         }
-        ServiceFact::RealServerConfigured { real, settings } => {
+        ServiceFact::RealServerConfigured { real, starts_up, checked, settings } => {
             let Some(s) = w.services.get_mut(&real.service) else { return };
             let settings = (**settings).clone();
-            let up = !s.settings.alpha || settings.checkers.is_empty();
             match s.reals.get_mut(&real.real) {
-                Some(known) => known.settings = settings,
+                Some(known) => {
+                    known.settings = settings;
+                    known.checked = *checked;
+                }
                 None => {
-                    let (address, checkers) = (real.real, Vec::new());
-                    let new = RealServer { address, settings, up, weight: None, changed: None, checkers };
+                    let new = RealServer {
+                        address: real.real,
+                        settings,
+                        up: *starts_up,
+                        checked: *checked,
+                        weight: None,
+                        refused: None,
+                        changed: None,
+                        checkers: Vec::new(),
+                    };
                     s.reals.insert(real.real, new);
                 }
             }
+            settle(&mut s.reals, &real.real);
         }
         ServiceFact::RealServerUnconfigured { real } => {
             if let Some(s) = w.services.get_mut(&real.service) {
@@ -255,6 +281,28 @@ fn service(w: &mut World, fact: &ServiceFact, change: Change) {
     }
 }
 
+fn refuse(
+    w: &mut World,
+    service: &ServiceKey,
+    real: Option<SocketAddr>,
+    refusal: impl FnOnce(Option<SocketAddr>) -> Refusal,
+) {
+    let Some(s) = w.services.get_mut(service) else { return };
+    match real.map(|real| (real, s.reals.get_mut(&real))) {
+        Some((_, Some(known))) => known.refused = Some(refusal(None)),
+        Some((sorry, None)) => s.refused = Some(refusal(Some(sorry))),
+        None => s.refused = Some(refusal(None)),
+    }
+}
+
+fn accept(w: &mut World, service: &ServiceKey, real: Option<SocketAddr>) {
+    let Some(s) = w.services.get_mut(service) else { return };
+    match real.map(|real| s.reals.get_mut(&real)) {
+        Some(Some(known)) => known.refused = None,
+        Some(None) | None => s.refused = None,
+    }
+}
+
 fn set_weight(w: &mut World, real: &crate::subject::RealKey, weight: Option<i32>) {
     if let Some(r) = w.real_mut(real) {
         r.weight = weight;
@@ -271,8 +319,15 @@ fn report(w: &mut World, key: &CheckerKey, error: Option<String>, changed: Chang
 }
 
 /// Facts of the kernel's table.
-fn ipvs(w: &mut World, fact: &IpvsFact) {
+fn ipvs(w: &mut World, fact: &IpvsFact, changed: Change) {
     match fact {
+        IpvsFact::IpvsRefused { service, real, change, error } => {
+            let entry = real.map_or_else(|| service.to_string(), |real| format!("{real} of {service}"));
+            w.ipvs_error = Some(format!("refused to {change} {entry}: {error}"));
+            let refusal = |sorry| Refusal { change: *change, sorry, error: error.clone(), changed };
+            refuse(w, service, *real, refusal);
+        }
+        IpvsFact::IpvsAccepted { service, real } => accept(w, service, *real),
         IpvsFact::IpvsRecovered {} => w.ipvs_error = None,
         IpvsFact::IpvsFailed { operation, error } => w.ipvs_error = Some(format!("{operation}: {error}")),
         IpvsFact::IpvsWithheld { .. } | IpvsFact::DriftRepaired { .. } => {}

@@ -1,6 +1,7 @@
 //! Metrics of the daemon itself: build, configuration, bus, history, mail, SNMP session, interfaces.
 
 use jiff::Timestamp;
+use keepwatch_bus::beat::PARTS;
 use keepwatch_bus::counters::Counters;
 use keepwatch_bus::world::World;
 
@@ -103,8 +104,13 @@ fn consumers(families: &mut Families, world: &World) {
         .counter("keepwatch_snmp_sessions_total", "AgentX sessions since the worker began")
         .sample(&[], number(world.snmp.sessions));
     families
-        .gauge("keepwatch_ipvs_working", "Whether IPVS took the last operation")
+        .gauge("keepwatch_ipvs_working", "Whether there is nothing that IPVS refuses")
         .sample(&[], flag(world.ipvs_error.is_none()));
+    let mut hung = families
+        .gauge("keepwatch_part_hung", "Whether a part that virtual routers do not depend on stands still");
+    for part in PARTS {
+        hung.sample(&[("part", part)], flag(world.hung.contains_key(part)));
+    }
 }
 
 /// Metrics of the history in memory.

@@ -2,7 +2,7 @@
 
 use keepwatch_bus::counters::{Counters, Gauge, ServiceCounters};
 use keepwatch_bus::subject::{CheckerKey, RealKey, ServiceKey};
-use keepwatch_bus::world::{RealServer, Service, World};
+use keepwatch_bus::world::{RealServer, RealState, Service, World};
 
 use super::family::{Families, Label, flag, number};
 
@@ -10,7 +10,7 @@ pub(super) fn collect(families: &mut Families, world: &World, counters: &Counter
     let services = world.services_in_order();
     virtual_servers(families, &services);
     real_servers(families, &services);
-    checks(families, &services, counters);
+    checks(families, world, counters);
     traffic(families, &services, counters);
 }
 
@@ -43,9 +43,12 @@ impl ServiceLabels {
 
 fn virtual_servers(families: &mut Families, services: &[&Service]) {
     type Measured = (&'static str, &'static str, fn(&Service) -> f64);
-    let measured: [Measured; 4] = [
+    let measured: [Measured; 5] = [
         ("keepwatch_virtual_server_present", "Whether the virtual server is in the table", |s| {
             flag(s.present)
+        }),
+        ("keepwatch_virtual_server_refused", "Whether IPVS refuses a change of the virtual server", |s| {
+            flag(s.refused.is_some())
         }),
         ("keepwatch_virtual_server_quorum_up", "Whether the virtual server has its quorum", |s| {
             flag(s.quorum)
@@ -61,25 +64,38 @@ fn virtual_servers(families: &mut Families, services: &[&Service]) {
             family.sample(&ServiceLabels::new(&service.key).labels(), measure(service));
         }
     }
-    let mut reals =
-        families.gauge("keepwatch_virtual_server_real_servers", "Real servers, by whether they are up");
+    let mut reals = families.gauge(
+        "keepwatch_virtual_server_real_servers",
+        "Real servers, by whether they are up, down, or checked by nobody",
+    );
     for service in services {
         let labels = ServiceLabels::new(&service.key);
-        let up = service.reals_up();
-        reals.sample(&labels.with(("state", "up")), number(up as u64));
-        reals.sample(&labels.with(("state", "down")), number((service.reals.len() - up) as u64));
+        for state in RealState::ALL {
+            let count = service.reals_that_are(state) as u64;
+            reals.sample(&labels.with(("state", &state.to_string())), number(count));
+        }
     }
 }
 
 fn real_servers(families: &mut Families, services: &[&Service]) {
-    type Measured = (&'static str, &'static str, fn(&RealServer) -> f64);
-    let measured: [Measured; 3] = [
-        ("keepwatch_real_server_up", "Whether the checkers of the real server hold", |r| flag(r.up)),
+    type Measured = (&'static str, &'static str, fn(&RealServer) -> Option<f64>);
+    let measured: [Measured; 5] = [
+        (
+            "keepwatch_real_server_up",
+            "Whether the checkers of the real server hold; only where it has any",
+            |r| (r.state() != RealState::Unchecked).then(|| flag(r.up)),
+        ),
+        ("keepwatch_real_server_checked", "Whether any checker watches the real server", |r| {
+            Some(flag(r.checked))
+        }),
         ("keepwatch_real_server_present", "Whether the real server is in the table", |r| {
-            flag(r.weight.is_some())
+            Some(flag(r.weight.is_some()))
+        }),
+        ("keepwatch_real_server_refused", "Whether IPVS refuses a change of the real server", |r| {
+            Some(flag(r.refused.is_some()))
         }),
         ("keepwatch_real_server_weight", "Weight in the table; 0 where the real server is not there", |r| {
-            f64::from(r.weight.unwrap_or(0))
+            Some(f64::from(r.weight.unwrap_or(0)))
         }),
     ];
     for (name, help, measure) in measured {
@@ -88,17 +104,17 @@ fn real_servers(families: &mut Families, services: &[&Service]) {
             let labels = ServiceLabels::new(&service.key);
             for real in service.reals_in_order() {
                 let address = real.address.to_string();
-                family.sample(&labels.with(("real_server", &address)), measure(real));
+                if let Some(value) = measure(real) {
+                    family.sample(&labels.with(("real_server", &address)), value);
+                }
             }
         }
     }
 }
 
-fn checks(families: &mut Families, services: &[&Service], counters: &Counters) {
+fn checks(families: &mut Families, world: &World, counters: &Counters) {
     // Only checkers whose real server is still there: what a reload took away is not shown.
-    let known = |key: &CheckerKey| {
-        services.iter().any(|s| s.key == key.real.service && s.reals.contains_key(&key.real.real))
-    };
+    let known = |key: &CheckerKey| world.real(&key.real).is_some();
     let all: Vec<_> = counters.checkers.all().into_iter().filter(|(key, _)| known(key)).collect();
     let rows: Vec<_> = all
         .iter()

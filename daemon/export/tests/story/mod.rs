@@ -89,7 +89,10 @@ impl Story {
             ServiceFact::VirtualServerConfigured { service: real().service, settings: Box::new(service) },
         );
         let settings = Box::new(RealServerSettings { smtp_alert: true, ..sample::real_server() });
-        self.bus.publish(None, ServiceFact::RealServerConfigured { real: real(), settings });
+        self.bus.publish(
+            None,
+            ServiceFact::RealServerConfigured { real: real(), starts_up: true, checked: true, settings },
+        );
         let failed = self.bus.publish(
             None,
             ServiceFact::CheckFailed {

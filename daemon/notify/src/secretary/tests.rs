@@ -55,7 +55,12 @@ fn configure_service(desk: &mut Desk, alpha: bool) {
     let fact = ServiceFact::VirtualServerConfigured { service: service(), settings: Box::new(settings) };
     assert_eq!(desk.subjects(fact), [""; 0]);
     let settings = RealServerSettings { smtp_alert: true, ..sample::real_server() };
-    let fact = ServiceFact::RealServerConfigured { real: real(), settings: Box::new(settings) };
+    let fact = ServiceFact::RealServerConfigured {
+        real: real(),
+        starts_up: true,
+        checked: true,
+        settings: Box::new(settings),
+    };
     assert_eq!(desk.subjects(fact), [""; 0]);
 }
 
