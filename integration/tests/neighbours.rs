@@ -1,0 +1,158 @@
+//! Adverts and the kernel's table of neighbours. The table is one for all networks of a machine, so it is filled (its
+//! limit set to nothing) in a machine of its own: the test boots one and runs itself in it; what is marked `ignore` is
+//! the part that plays inside.
+
+use std::{fs, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use integration::{Host, Instance, Lab, binaries, keepwatchd::Keepwatchd, vm::Scenario, wait};
+
+/// Instance, virtual router id, address.
+const ROUTERS: [(&str, u8, &str); 4] = [
+    ("GROUP4", 51, "10.78.9.51"),
+    ("GROUP6", 61, "fd78::961"),
+    ("PEER4", 71, "10.78.9.71"),
+    ("PEER6", 81, "fd78::981"),
+];
+
+#[test]
+fn adverts_leave_though_the_kernel_s_neighbour_table_is_full() -> Result<()> {
+    let programs = binaries::path("keepwatchd")?;
+    let programs = programs.parent().unwrap_or(&programs);
+    let outcome = Scenario::new("$TEST --ignored --exact inside_the_machine --nocapture")
+        .env("TEST", std::env::current_exe()?)
+        .env(binaries::DIRECTORY, programs)
+        .module("veth")
+        .module("bridge")
+        .run()?;
+    println!("{}", outcome.output);
+    ensure!(outcome.code == 0, "it went wrong inside the machine");
+    Ok(())
+}
+
+/// Every kind of router, as number `own` of two.
+fn config(own: u8, priority: u8) -> String {
+    let other = 3 - own;
+    let blocks = ROUTERS.iter().map(|(name, vrid, address)| {
+        let instance = Instance::new(name).vrid(*vrid).priority(priority).interval("1").vip(address);
+        let instance = match *name {
+            "PEER4" => instance.unicast(&format!("10.78.0.{own}"), &format!("10.78.0.{other}")),
+            "PEER6" => instance.unicast(&format!("fd78::{own}"), &format!("fd78::{other}")),
+            _ => instance,
+        };
+        instance.line("version 3").to_string()
+    });
+    blocks.collect()
+}
+
+fn has_all(host: &Host) -> bool {
+    ROUTERS.iter().all(|(_, _, address)| host.has("eth0", address))
+}
+
+fn has_none(host: &Host) -> bool {
+    ROUTERS.iter().all(|(_, _, address)| !host.has("eth0", address))
+}
+
+fn limit(entries: u32) -> Result<()> {
+    for family in ["ipv4", "ipv6"] {
+        for threshold in 1..=3 {
+            let setting = format!("/proc/sys/net/{family}/neigh/default/gc_thresh{threshold}");
+            fs::write(setting, entries.to_string())?;
+        }
+    }
+    Ok(())
+}
+
+fn forget_neighbours(host: &Host) -> Result<()> {
+    for family in ["-4", "-6"] {
+        for state in ["all", "noarp"] {
+            host.run("ip", &[family, "neighbour", "flush", "nud", state])?;
+        }
+    }
+    Ok(())
+}
+
+fn count(daemon: &Keepwatchd, what: &str, instance: &str) -> f64 {
+    let label = format!("iname=\"{instance}\"");
+    daemon.metric(&format!("keepwatch_vrrp_{what}_total"), &[&label]).unwrap_or_default()
+}
+
+#[test]
+#[ignore = "plays inside the virtual machine"]
+fn inside_the_machine() -> Result<()> {
+    let lab = Lab::new("neighbours")?;
+    let (lan, hosts) = lab.routers(2)?;
+    let start = |i: usize, priority| {
+        Keepwatchd::on(&hosts[i]).config(config(i as u8 + 1, priority)).flag("--vrrp").start()
+    };
+    let master = start(0, 200)?;
+    wait::until("the first is master of all", wait::LONG, || has_all(&hosts[0]))?;
+    let backup = start(1, 100)?;
+    backup.wait_for_control()?;
+    wait::until("the second is backup of all", wait::LONG, || {
+        backup.process().log().matches("Entering BACKUP STATE").count() == ROUTERS.len()
+    })?;
+    let kept = || {
+        hosts.iter().all(|host| {
+            host.run("ip", &["neighbour"])
+                .is_ok_and(|all| all.lines().filter(|line| line.contains("extern_learn")).count() == 2)
+        })
+    };
+    wait::until("each keeps the other's two addresses in mind", wait::LONG, kept)?;
+
+    // No room for anything that is not kept.
+    limit(0)?;
+    let wire = lan.capture()?;
+    for host in &hosts {
+        host.run("ip", &["-6", "neighbour", "flush", "nud", "noarp"])?;
+        host.run("ip", &["-4", "neighbour", "flush", "nud", "noarp"])?;
+    }
+    let steady = || has_all(&hosts[0]) && has_none(&hosts[1]);
+    let stays_master = |seconds| {
+        let span = Duration::from_secs(seconds);
+        wait::throughout("the master stays master", span, steady).with_context(|| {
+            format!("master:\n{}\nbackup:\n{}", master.process().log(), backup.process().log())
+        })
+    };
+    stays_master(8)?;
+    for (instance, ..) in &ROUTERS[..2] {
+        ensure!(count(&master, "adverts_detoured", instance) > 0.0, "{instance} made no detour");
+        ensure!(count(&master, "send_errors", instance) == 0.0, "{instance} lost adverts");
+        let told = format!("({instance}) the kernel has no room for adverts as IP packets");
+        ensure!(master.process().log().matches(&told).count() == 1, "{told:?} was not said once");
+    }
+    let vrids: Vec<u8> = wire.adverts().iter().map(|(_, advert)| advert.vrid).collect();
+    for (instance, vrid, _) in ROUTERS {
+        ensure!(vrids.contains(&vrid), "no advert of {instance} on the wire: {vrids:?}");
+    }
+
+    // Now even what was kept is gone: adverts to peers are refused, that is told, and the kernel is asked again.
+    for host in &hosts {
+        forget_neighbours(host)?;
+    }
+    wait::until("the peers are kept again", wait::LONG, || {
+        hosts[0].run("ip", &["neighbour"]).is_ok_and(|all| all.matches("extern_learn").count() == 2)
+    })?;
+    stays_master(8)?;
+    for (instance, ..) in &ROUTERS[2..] {
+        let told = format!("({instance}) send advert error");
+        ensure!(master.process().log().contains(&told), "{told:?} was not said");
+        ensure!(count(&master, "send_errors", instance) > 0.0, "{instance}: nothing was counted");
+    }
+
+    // There is room again, and adverts take the ordinary way.
+    limit(1024)?;
+    let before = count(&master, "adverts_detoured", "GROUP4");
+    stays_master(3)?;
+    let after = count(&master, "adverts_detoured", "GROUP4");
+    ensure!(after <= before + 1.0, "it goes on with its detour: {before}, {after}");
+
+    for mut daemon in [backup, master] {
+        daemon.process_mut().stop(wait::LONG)?;
+    }
+    for host in &hosts {
+        let left = host.run("ip", &["neighbour"])?;
+        ensure!(!left.contains("extern_learn"), "left behind: {left}");
+    }
+    Ok(())
+}
