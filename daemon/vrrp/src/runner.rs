@@ -22,6 +22,7 @@
 mod addresses;
 mod driver;
 mod interfaces;
+mod kept;
 mod outgoing;
 mod pace;
 mod priority;

@@ -1,11 +1,12 @@
 //! Keeps an entry of the kernel's table of neighbours for whoever must be reached, also when the table is full: the entry
 //! is learned and renewed as any other, but counts against no limit and is not collected (`extern_learn`, Linux 5.0).
 //! Without one, a full table would silence a unicast router both ways: it can't send, and does not answer who asks for it.
+//! Over IPv6 the question for an address goes to a multicast group, which needs an entry too: a permanent one.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
-use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_REPLACE, NLM_F_REQUEST};
 use netlink_packet_route::neighbour::{
     NeighbourAttribute, NeighbourFlags, NeighbourHeader, NeighbourMessage, NeighbourState,
 };
@@ -18,6 +19,7 @@ use nix::errno::Errno;
 use crate::address::PROTOCOL_KEEPALIVED;
 use crate::error::{Error, Result};
 use crate::link::LinkIndex;
+use crate::wire::ethernet::MacAddress;
 
 use super::message::{self, Message, Route};
 
@@ -61,14 +63,23 @@ impl Neighbours {
     /// When there is no route to it, or the kernel refuses the entry.
     pub fn keep(&mut self, link: Option<LinkIndex>, host: IpAddr) -> Result<Neighbour> {
         let neighbour = self.next_hop(link, host)?;
+        if let Some((group, hardware)) = neighbour.solicited() {
+            let mut message = group.message();
+            message.header.state = NeighbourState::Permanent;
+            message.attributes.push(NeighbourAttribute::LinkLayerAddress(hardware.0.to_vec()));
+            self.add(message).map_err(|e| Error::system("keep the group", group.address, e))?;
+        }
         let mut message = neighbour.message();
-        message.header.state = NeighbourState::None;
         // The kernel looks for it at once.
         message.header.flags = NeighbourFlags::Use | NeighbourFlags::ExtLearned;
-        message.attributes.push(NeighbourAttribute::Protocol(RouteProtocol::from(PROTOCOL_KEEPALIVED)));
-        self.ask(RouteNetlinkMessage::NewNeighbour(message), NLM_F_CREATE | NLM_F_ACK)
-            .map_err(|e| Error::system("keep the neighbour", neighbour.address, e))?;
+        self.add(message).map_err(|e| Error::system("keep the neighbour", neighbour.address, e))?;
         Ok(neighbour)
+    }
+
+    fn add(&mut self, mut message: NeighbourMessage) -> io::Result<()> {
+        message.attributes.push(NeighbourAttribute::Protocol(RouteProtocol::from(PROTOCOL_KEEPALIVED)));
+        let request = RouteNetlinkMessage::NewNeighbour(message);
+        self.ask(request, NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK).map(|_| ())
     }
 
     /// Leaves a neighbour to the kernel again: it learns it anew when it needs it.
@@ -76,9 +87,13 @@ impl Neighbours {
     /// # Errors
     /// When it is not there any more.
     pub fn release(&mut self, neighbour: Neighbour) -> Result<()> {
-        self.ask(RouteNetlinkMessage::DelNeighbour(neighbour.message()), NLM_F_ACK)
-            .map(|_| ())
-            .map_err(|e| Error::system("release the neighbour", neighbour.address, e))
+        for neighbour in
+            [Some(neighbour), neighbour.solicited().map(|(group, _)| group)].into_iter().flatten()
+        {
+            self.ask(RouteNetlinkMessage::DelNeighbour(neighbour.message()), NLM_F_ACK)
+                .map_err(|e| Error::system("release the neighbour", neighbour.address, e))?;
+        }
+        Ok(())
     }
 
     /// The next hop on the way to `host`.
@@ -120,6 +135,14 @@ impl Neighbours {
 }
 
 impl Neighbour {
+    /// The group that is asked for an IPv6 address (RFC 4291 §2.7.1), with its hardware address.
+    fn solicited(&self) -> Option<(Self, MacAddress)> {
+        let IpAddr::V6(address) = self.address else { return None };
+        let [.., high, low] = address.segments();
+        let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | (high & 0xff), low).into();
+        Some((Self { link: self.link, address: group }, MacAddress::of_group(group)?))
+    }
+
     fn message(&self) -> NeighbourMessage {
         let mut message = NeighbourMessage::default();
         message.header = NeighbourHeader {

@@ -201,12 +201,7 @@ impl Node {
         router.holds_addresses = present > 0;
         router.priority = router.weighed_priority();
         if faulty {
-            let cause = if told.is_none() && router.faults.source {
-                let (instance, wanted) = (spec.name.clone(), spec.source);
-                Some(cx.publish(VrrpFact::SourceAddressChanged { instance, address: None, wanted }))
-            } else {
-                told.or(cx.cause)
-            };
+            let cause = told.or(cx.cause);
             router.enter_fault(&mut Context { now: cx.now, cause, out: cx.out });
         } else if owner {
             router.start_as_owner(cx, quiet);
@@ -218,11 +213,19 @@ impl Node {
         self.rearm(id);
     }
 
-    /// Says what about its configuration will keep a router in Fault, unless it is there already.
+    /// Says what will keep a router in Fault, unless it is there already: its configuration, or that there is no address to
+    /// send from. Of interfaces it has been said.
     fn tell_why_held(&self, cx: &mut Context<'_>, id: RouterId) -> Option<EventId> {
         let router = self.router(id).filter(|router| router.state() != VrrpState::Fault)?;
-        let (instance, reason) = (router.spec.name.clone(), router.spec.held?);
-        Some(cx.publish(VrrpFact::HeldInFault { instance, reason }))
+        let instance = router.spec.name.clone();
+        match router.spec.held {
+            Some(reason) => Some(cx.publish(VrrpFact::HeldInFault { instance, reason })),
+            None if router.faults.source && !router.faults.link => {
+                let wanted = router.spec.source;
+                Some(cx.publish(VrrpFact::SourceAddressChanged { instance, address: None, wanted }))
+            }
+            None => None,
+        }
     }
 
     /// The event that told of the interface for which a router is in Fault: its own, or one that it follows.

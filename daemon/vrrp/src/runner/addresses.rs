@@ -13,12 +13,13 @@ use keepwatch_net::wire::arp;
 use crate::spec::Transport;
 use crate::{Node, Router, RouterSpec};
 
+use super::kept::Peer;
 use super::outgoing::Work;
-use super::worker::{Frame, Job, Peer};
+use super::worker::{Frame, Job};
 
 /// Hands over what the machine asked.
 pub(super) fn hand_over(work: &mut Vec<Work>, node: &Node, links: &LinkTable, worker: &Sender<Job>) {
-    let mut peers = Vec::new();
+    let mut renewed = Vec::new();
     for item in work.drain(..) {
         match item {
             Work::Change(operation, change) => {
@@ -33,19 +34,22 @@ pub(super) fn hand_over(work: &mut Vec<Work>, node: &Node, links: &LinkTable, wo
                 // A reload may have taken the router away since.
                 let Some(router) = node.router(announce.router) else { continue };
                 if announce.occasion == AnnounceOccasion::LeftFault {
-                    peers.extend(peers_of(router, links));
+                    renewed.extend(peers_of(router, links));
                 }
                 let frames =
                     announce.addresses.iter().filter_map(|a| frame(&announce.spec, a, links)).collect();
                 worker.send(Job::Announce(announce, frames, router.counters().clone()));
             }
-            Work::KeepPeers(router) => {
-                peers.extend(node.router(router).into_iter().flat_map(|router| peers_of(router, links)));
+            Work::KeepPeers => {
+                worker.send(Job::Keep(node.routers().flat_map(|router| peers_of(router, links)).collect()));
+            }
+            Work::RenewPeers(router) => {
+                renewed.extend(node.router(router).into_iter().flat_map(|router| peers_of(router, links)));
             }
         }
     }
-    if !peers.is_empty() {
-        worker.send(Job::Keep(peers));
+    if !renewed.is_empty() {
+        worker.send(Job::Renew(renewed));
     }
 }
 

@@ -220,7 +220,7 @@ impl Driver {
             Some(Command::Apply { definitions, cause }) => {
                 self.interfaces.watch(&definitions, now, cause, &mut self.node, &mut self.out);
                 self.node.apply(now, definitions, cause, &mut self.out);
-                self.out.work.extend(self.node.routers().map(|router| Work::KeepPeers(router.id())));
+                self.out.work.push(Work::KeepPeers);
                 self.interfaces.subscribe(now, &mut self.node, &mut self.out);
                 self.send(now);
             }

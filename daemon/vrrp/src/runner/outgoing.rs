@@ -25,8 +25,10 @@ const BURST: usize = 128;
 pub(super) enum Work {
     Change(AddressOperation, Change),
     Announce(Announce),
-    /// Have the kernel keep the neighbours in mind by which the peers of a router are reached.
-    KeepPeers(RouterId),
+    /// Have the kernel keep the neighbours in mind by which the peers of all routers are reached, and no others.
+    KeepPeers,
+    /// See at once that it does so for the peers of one router.
+    RenewPeers(RouterId),
 }
 
 /// Addresses of one router to add or remove.
@@ -120,7 +122,7 @@ impl Outgoing {
                 }
             }
             let burst = &lane.routers[first..lane.routers.len() - lane.batch.len()];
-            work.extend(refused.settle(bus, node, burst, fates).into_iter().map(Work::KeepPeers));
+            work.extend(refused.settle(bus, node, burst, fates).into_iter().map(Work::RenewPeers));
             if lane.batch.is_empty() {
                 lane.routers.clear();
             }

@@ -20,7 +20,7 @@ use keepwatch_bus::{Bus, EventId};
 use keepwatch_config::model::{InterfaceAddress, ProcessScheduling};
 use keepwatch_net::address::AddressOperation;
 use keepwatch_net::link::{self, LinkIndex};
-use keepwatch_net::netlink::{AddressSocket, Answer, Neighbour, Neighbours, Outcome};
+use keepwatch_net::netlink::{AddressSocket, Answer, Neighbours, Outcome};
 use keepwatch_net::socket::Announcer;
 use keepwatch_net::wire::ethernet::MacAddress;
 use keepwatch_net::wire::{arp, ndisc};
@@ -30,6 +30,7 @@ use nix::sys::time::TimeSpec;
 use tokio::sync::oneshot;
 
 use super::addresses::plan;
+use super::kept::{Kept, Peer};
 use super::outgoing::{Announce, Change};
 use super::pace::Pace;
 use super::priority;
@@ -43,19 +44,13 @@ pub(super) enum Job {
     Change(AddressOperation, Change, Vec<Option<LinkIndex>>),
     /// Announce addresses, once all that was asked before is done.
     Announce(Announce, Vec<(LinkIndex, Frame)>, Arc<VrrpCounters>),
-    /// Have the kernel keep these in mind, so that they can be reached, and answered, however full its table of
-    /// neighbours is.
-    Keep(Vec<Peer>),
+    /// Have the kernel keep these in mind and no others, so that they can be reached, and answered, however full its
+    /// table of neighbours is.
+    Keep(HashSet<Peer>),
+    /// See at once that it still does so for some.
+    Renew(Vec<Peer>),
     /// Tell when all that was asked before is done, and end.
     Finish(oneshot::Sender<()>),
-}
-
-/// A host that must be reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Peer {
-    /// By this interface, or by whichever leads there.
-    pub(super) link: Option<LinkIndex>,
-    pub(super) address: IpAddr,
 }
 
 /// What announces one address.
@@ -92,9 +87,7 @@ struct Worker {
     /// Frames that keep a distance from each other, by interface and whether they are ARP.
     pace: Pace<(LinkIndex, bool), Frame>,
     neighbours: Neighbours,
-    /// Peers that wait to be kept in mind; addresses come first.
-    peers: VecDeque<Peer>,
-    kept: HashSet<Neighbour>,
+    kept: Kept,
     shadow: bool,
 }
 
@@ -115,8 +108,7 @@ pub(super) fn start(
         waiting: VecDeque::new(),
         pace: Pace::new(),
         neighbours: Neighbours::open()?,
-        peers: VecDeque::new(),
-        kept: HashSet::new(),
+        kept: Kept::new(),
         shadow,
     };
     std::thread::Builder::new().name(super::THREADS[1].into()).spawn(move || {
@@ -130,7 +122,7 @@ impl Worker {
     /// One turn; false when it was the last.
     fn turn(&mut self) -> bool {
         let paced = self.pace.next().is_some_and(|at| at <= Instant::now());
-        let busy = paced || !self.jobs.is_empty() || self.socket.waiting() > 0 || !self.peers.is_empty();
+        let busy = paced || !self.jobs.is_empty() || self.socket.waiting() > 0 || self.kept.is_due();
         if !busy && self.sleep().is_err() {
             return false;
         }
@@ -144,31 +136,9 @@ impl Worker {
             *answered += 1;
             publish(bus, answer);
         });
-        let goes_on = self.announce();
-        if goes_on {
-            self.keep_one();
-        } else {
-            self.release_neighbours();
-        }
-        goes_on
-    }
-
-    /// Has the kernel keep one peer in mind. Where it can't (there is no route, or it is older than Linux 5.0), adverts
-    /// that don't leave are counted and told.
-    fn keep_one(&mut self) {
-        if let Some(Peer { link, address }) = self.peers.pop_front()
-            && let Ok(neighbour) = self.neighbours.keep(link, address)
-        {
-            self.kept.insert(neighbour);
-        }
-    }
-
-    /// Nothing stays behind that the kernel would keep for ever.
-    fn release_neighbours(&mut self) {
-        for neighbour in self.kept.drain() {
-            // It is gone if its interface went down or somebody removed it.
-            let _ = self.neighbours.release(neighbour);
-        }
+        // One at a time: addresses come first.
+        self.kept.work(&mut self.neighbours);
+        self.announce()
     }
 
     /// Waits for a job or an answer; an error when there will be none.
@@ -180,7 +150,8 @@ impl Worker {
             PollFd::new(self.jobs.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
         ];
-        let until = self.pace.next().map(|at| at.saturating_duration_since(Instant::now()));
+        let next = [self.pace.next(), self.kept.next()].into_iter().flatten().min();
+        let until = next.map(|at| at.saturating_duration_since(Instant::now()));
         match ppoll(&mut fds, until.map(TimeSpec::from_duration), None) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(errno.into()),
@@ -199,11 +170,9 @@ impl Worker {
             Job::Announce(announce, frames, counters) => {
                 self.waiting.push_back((self.requested, Waiting::Announce(announce, frames, counters)));
             }
-            Job::Keep(peers) if !self.shadow => {
-                let mut seen: HashSet<Peer> = self.peers.iter().copied().collect();
-                self.peers.extend(peers.into_iter().filter(|peer| seen.insert(*peer)));
-            }
-            Job::Keep(_) => {}
+            Job::Keep(_) | Job::Renew(_) if self.shadow => {}
+            Job::Keep(peers) => self.kept.replace(peers),
+            Job::Renew(peers) => self.kept.renew(peers),
             Job::Finish(done) => self.waiting.push_back((self.requested, Waiting::Finish(done))),
         }
     }
@@ -263,6 +232,7 @@ impl Worker {
         }
         match finished {
             Some(done) => {
+                self.kept.release(&mut self.neighbours);
                 // Nobody waits for it if the daemon itself is gone.
                 let _ = done.send(());
                 false
