@@ -93,13 +93,6 @@ fn inside_the_machine() -> Result<()> {
 
     // No room for anything that is not kept.
     limit(0)?;
-    let wire = lan.capture()?;
-    for host in &hosts {
-        for group in ["224.0.0.18", "ff02::12"] {
-            // The master has made an entry for it when it advertised, the backup has none.
-            host.output("ip", &["neighbour", "flush", "to", group, "nud", "noarp", "dev", "eth0"])?;
-        }
-    }
     let steady = || has_all(&hosts[0]) && has_none(&hosts[1]);
     let stays_master = |seconds| {
         let span = Duration::from_secs(seconds);
@@ -107,26 +100,27 @@ fn inside_the_machine() -> Result<()> {
             format!("master:\n{}\nbackup:\n{}", master.process().log(), backup.process().log())
         })
     };
-    stays_master(8)?;
-    for (instance, ..) in &ROUTERS[..2] {
-        ensure!(count(&master, "adverts_detoured", instance) > 0.0, "{instance} made no detour");
-        ensure!(count(&master, "send_errors", instance) == 0.0, "{instance} lost adverts");
+    // The kernel makes room as long as it finds another entry for a group to throw away; there are only few.
+    for (instance, group) in [("GROUP4", "224.0.0.18"), ("GROUP6", "ff02::12")] {
         let told = format!("({instance}) the kernel has no room for adverts as IP packets");
-        ensure!(master.process().log().matches(&told).count() == 1, "{told:?} was not said once");
+        wait::until(&format!("{instance} makes a detour"), wait::LONG, || {
+            // It may be gone already.
+            let _ = hosts[0].output("ip", &["neighbour", "del", group, "dev", "eth0"]);
+            master.process().log().contains(&told)
+        })?;
     }
+    let wire = lan.capture()?;
+    stays_master(6)?;
     let vrids: Vec<u8> = wire.adverts().iter().map(|(_, advert)| advert.vrid).collect();
     for (instance, vrid, _) in ROUTERS {
         ensure!(vrids.contains(&vrid), "no advert of {instance} on the wire: {vrids:?}");
     }
 
     // Now even what was kept is gone: an advert to a peer is refused, that is told, and the kernel is asked again.
-    for host in &hosts {
-        host.run("ip", &["-4", "neighbour", "flush", "all"])?;
-    }
+    hosts[0].run("ip", &["-4", "neighbour", "flush", "all"])?;
     wait::until("the peer is kept again", wait::LONG, || keeps(&hosts[0], 2))?;
     stays_master(8)?;
     ensure!(master.process().log().contains("(PEER4) send advert error"), "it was not said");
-    ensure!(count(&master, "send_errors", "PEER4") > 0.0, "nothing was counted");
 
     // A cable that is pulled empties all.
     hosts[0].down("eth0")?;
@@ -135,12 +129,17 @@ fn inside_the_machine() -> Result<()> {
     wait::until("the master is back", wait::LONG, steady)?;
     stays_master(4)?;
 
-    // There is room again, and adverts take the ordinary way.
+    // There is room again (for loopback too, over which metrics come), and adverts take the ordinary way.
     limit(1024)?;
-    let before = count(&master, "adverts_detoured", "GROUP4");
-    stays_master(3)?;
-    let after = count(&master, "adverts_detoured", "GROUP4");
-    ensure!(after <= before + 1.0, "it goes on with its detour: {before}, {after}");
+    stays_master(2)?;
+    ensure!(count(&master, "send_errors", "PEER4") > 0.0, "no refused advert was counted");
+    for (instance, ..) in &ROUTERS[..2] {
+        let before = count(&master, "adverts_detoured", instance);
+        ensure!(before > 0.0, "no detour of {instance} was counted");
+        stays_master(3)?;
+        let after = count(&master, "adverts_detoured", instance);
+        ensure!(after == before, "{instance} goes on with its detour: {before}, {after}");
+    }
 
     for mut daemon in [backup, master] {
         daemon.process_mut().stop(wait::LONG)?;

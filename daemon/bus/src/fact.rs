@@ -9,8 +9,7 @@ pub use daemon::DaemonFact;
 pub use ipvs::IpvsFact;
 pub use link::LinkFact;
 pub use reasons::{
-    AdvertError, AnnounceOccasion, DiagnosticSeverity, Drift, HoldReason, LinkDownReason, ScriptOutcome,
-    TableChange,
+    AdvertError, AnnounceOccasion, Drift, HoldReason, LinkDownReason, ScriptOutcome, TableChange,
 };
 pub use service::ServiceFact;
 pub use vrrp::VrrpFact;

@@ -4,11 +4,10 @@
 use std::fmt::{self, Write};
 use std::net::SocketAddr;
 
+use keepwatch_model::Severity;
+
 use crate::event::Event;
-use crate::fact::{
-    ConsumerFact, DaemonFact, DiagnosticSeverity, Drift, Fact, IpvsFact, LinkDownReason, LinkFact,
-    ScriptOutcome,
-};
+use crate::fact::{ConsumerFact, DaemonFact, Drift, Fact, IpvsFact, LinkDownReason, LinkFact, ScriptOutcome};
 use crate::subject::{ServiceKey, endpoint};
 
 mod service;
@@ -85,9 +84,9 @@ fn daemon(out: &mut String, fact: &DaemonFact) -> Written {
         ),
         DaemonFact::ConfigDiagnosed { severity, code, place, message } => {
             let (level, name) = match severity {
-                DiagnosticSeverity::Note => (Level::Info, "note"),
-                DiagnosticSeverity::Warning => (Level::Warning, "warning"),
-                DiagnosticSeverity::Error => (Level::Error, "error"),
+                Severity::Note => (Level::Info, "note"),
+                Severity::Warning => (Level::Warning, "warning"),
+                Severity::Error => (Level::Error, "error"),
             };
             let colon = if place.is_empty() { "" } else { ": " };
             (level, write!(out, "{place}{colon}{name}: {message} [{code}]"))

@@ -5,11 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use keepwatch_model::Forwarding;
 
 use crate::event::{Event, EventId};
 use crate::fact::Fact;
 use crate::settings::{AuthKind, GroupSettings, InstanceSettings, RealServerSettings, ServiceSettings};
-use crate::subject::{Family, Forwarding, Name, Protocol, RealKey, ServiceKey, VirtualAddress, VrrpState};
+use crate::subject::{Family, Name, Protocol, RealKey, ServiceKey, VirtualAddress, VrrpState};
 
 /// An event of this number at a fixed time, the first second of 2026.
 pub fn event(id: u64, cause: Option<EventId>, fact: impl Into<Fact>) -> Event {

@@ -4,10 +4,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use keepwatch_model::{Forwarding, Script};
 use serde::{Deserialize, Serialize};
 
 use crate::details::{DaemonDetails, GroupDetails, InstanceDetails, RealServerDetails, ServiceDetails};
-use crate::subject::{Family, Forwarding, Name, VirtualAddress, VrrpState};
+use crate::subject::{Family, Name, VirtualAddress, VrrpState};
 
 /// The process and `global_defs`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -155,7 +156,7 @@ pub struct ServiceSettings {
     /// `sorry_server`.
     pub sorry_server: Option<SocketAddr>,
     /// `quorum_up` and `quorum_down` commands.
-    pub quorum_scripts: (Option<String>, Option<String>),
+    pub quorum_scripts: (Option<Script>, Option<Script>),
     /// Whether quorum changes are mailed.
     pub smtp_alert: bool,
     /// What only tables and dumps show.
@@ -179,7 +180,7 @@ pub struct RealServerSettings {
     /// `lthreshold`.
     pub lower_threshold: u32,
     /// `notify_up` and `notify_down` commands.
-    pub scripts: (Option<String>, Option<String>),
+    pub scripts: (Option<Script>, Option<Script>),
     /// `virtualhost`.
     pub virtualhost: Option<String>,
     /// Whether up and down are mailed.

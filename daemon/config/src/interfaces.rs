@@ -76,7 +76,7 @@ const SYNC: &str = "of the IPVS synchronisation";
 
 fn of_instance(instance: &Instance) -> impl Iterator<Item = Use<'_>> {
     let own = instance.interface.iter().map(|interface| (interface, "of the instance"));
-    let tracked = instance.tracking.interfaces.iter().map(|tracked| (&tracked.interface, "that is tracked"));
+    let tracked = instance.tracking.interfaces.iter().map(|tracked| (&tracked.name, "that is tracked"));
     own.chain(tracked)
         .chain(of_addresses(&instance.addresses))
         .chain(of_addresses(&instance.excluded_addresses))

@@ -32,12 +32,12 @@ fn block(text: &str) -> AuthHmac {
 fn it_has_keepaliveds_defaults() {
     let plain = block(&format!("key 7 {KEY}\nactive_key 7"));
     assert_eq!((plain.keys.len(), plain.active_key, plain.mode), (1, 7, HmacMode::Enforce));
-    assert_eq!(&*plain.keys[0].secret.0, KEY.as_bytes());
+    assert_eq!(&**plain.keys[0].secret.reveal(), KEY.as_bytes());
     assert_eq!(plain.anti_replay, AntiReplay::Time(Duration::from_secs(12)));
     let monotonic =
         block(&format!("key 7 hex:{KEY}{KEY}\nactive_key 7\nanti_replay monotonic\nmode receive-only"));
     assert_eq!((monotonic.anti_replay, monotonic.mode), (AntiReplay::Monotonic, HmacMode::ReceiveOnly));
-    assert_eq!(&monotonic.keys[0].secret.0[..3], [0x01, 0x23, 0x45]);
+    assert_eq!(&monotonic.keys[0].secret.reveal()[..3], [0x01, 0x23, 0x45]);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_key_comes_out_of_a_file_and_is_shown_nowhere() {
         let loaded = read("", &format!("key 1 file:{}\nactive_key 1", path.display()));
         assert_eq!(codes(&loaded), expected);
         let config = loaded.config.expect("it runs");
-        let key = config.instances[0].auth_hmac.as_ref().map(|auth| &*auth.keys[0].secret.0);
+        let key = config.instances[0].auth_hmac.as_ref().map(|auth| &**auth.keys[0].secret.reveal());
         assert_eq!(key, Some(KEY.as_bytes()));
         assert!(!format!("{} {config:?}", config.to_json()).contains(KEY));
     }

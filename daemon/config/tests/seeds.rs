@@ -7,7 +7,7 @@ mod reading;
 
 use std::path::{Path, PathBuf};
 
-use keepwatch_config::model::{Authentication, InitialState};
+use keepwatch_config::model::{Authentication, InitialState, Secret};
 use keepwatch_config::{Diagnostic, Loaded, Severity, load};
 use reading::line;
 
@@ -123,7 +123,12 @@ fn an_authenticated_instance_begins_as_backup_to_learn_the_sequence_number() {
     let config = loaded.config.expect("it runs");
     for instance in &config.instances {
         // To keepalived an exclamation mark begins a comment, so that is all there is of the password.
-        assert_eq!(instance.authentication, Authentication::Ah(*b"k@l\0\0\0\0\0"), "{}", instance.name);
+        assert_eq!(
+            instance.authentication,
+            Authentication::Ah(Secret::new(*b"k@l\0\0\0\0\0")),
+            "{}",
+            instance.name
+        );
         assert_eq!(instance.state, InitialState::Backup, "{}", instance.name);
     }
 }

@@ -248,26 +248,26 @@ fn at(text: &str, pointer: &str) -> Value {
 fn what_is_kept_is_what_keepalived_keeps() {
     let real = "/real_servers/0";
     let cases: &[(String, &str, Value)] = &[
-        (web(""), "/key", json!({"address": {"address": "10.0.0.1:80", "protocol": "TCP"}})),
+        (web(""), "/key", json!({"address": "10.0.0.1", "port": 80, "protocol": "tcp"})),
         (
             server("fwmark 5", "lvs_method TUN\nreal_server 2001:db8::1 {\n}"),
             "/key",
-            json!({"fwmark": {"mark": 5, "family": "inet6"}}),
+            json!({"fwmark": 5, "family": "inet6"}),
         ),
         (
             server("fwmark 5", "ip_family inet\nlvs_method TUN\nreal_server 2001:db8::1 {\n}"),
             "/key",
-            json!({"fwmark": {"mark": 5, "family": "inet"}}),
+            json!({"fwmark": 5, "family": "inet"}),
         ),
         (
             server("fwmark 5", "lvs_method TUN\nreal_server 2001:db8::1 {\n}\nreal_server 10.2.0.1 {\n}"),
             "/key",
-            json!({"fwmark": {"mark": 5, "family": "inet"}}),
+            json!({"fwmark": 5, "family": "inet"}),
         ),
         (
             group("10.0.0.1 80\n2001:db8::1 80", "lvs_method TUN\nreal_server 10.2.0.1 {\n}"),
             "/key",
-            json!({"group": {"name": "G", "protocol": "TCP", "family": null}}),
+            json!({"group": "G", "protocol": "tcp", "family": null}),
         ),
         (web("quorum 2"), "/quorum", json!(1)),
         (web("quorum 5\nweight 3\nhysteresis 4"), "/hysteresis", json!(2)),

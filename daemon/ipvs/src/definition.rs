@@ -13,9 +13,9 @@ use keepwatch_bus::{
     Counters,
     counters::ServiceCounters,
     settings::{RealServerSettings, ServiceSettings},
-    subject::{Family, Protocol, RealKey, ServiceKey},
+    subject::{Family, RealKey, ServiceKey},
 };
-use keepwatch_config::model::{self, Config, GroupEntry, Tunnel, TunnelChecksum, VirtualServerKey};
+use keepwatch_config::model::{self, Config, Tunnel, TunnelChecksum};
 
 use crate::{
     settings::{server_settings, service_settings},
@@ -123,46 +123,8 @@ pub fn definitions(config: &Config) -> Vec<Definition> {
         .collect()
 }
 
-/// The key by which a virtual server's checkers know it. Nothing for one of a group that has no entries: there is no
-/// such service.
-#[must_use]
-pub fn service_key(config: &Config, server: &model::VirtualServer) -> Option<ServiceKey> {
-    entries(config, server).first().copied()
-}
-
-/// Everything that a virtual server answers to.
-#[must_use]
-pub fn entries(config: &Config, server: &model::VirtualServer) -> Vec<ServiceKey> {
-    match &server.key {
-        VirtualServerKey::Address { address, protocol: p } => {
-            vec![ServiceKey::Address { address: address.ip(), port: address.port(), protocol: protocol(*p) }]
-        }
-        VirtualServerKey::FwMark { mark, family: f } => {
-            vec![ServiceKey::Fwmark { fwmark: mark.0, family: family(*f) }]
-        }
-        VirtualServerKey::Group { name, protocol: p, family: f } => {
-            let group = config.virtual_server_groups.iter().find(|group| group.name == *name);
-            let lines = group.map(|group| group.entries.as_slice()).unwrap_or_default();
-            lines.iter().flat_map(|line| group_entry(*line, protocol(*p), *f)).collect()
-        }
-    }
-}
-
-fn group_entry(line: GroupEntry, protocol: Protocol, outer: Option<model::Family>) -> Vec<ServiceKey> {
-    match line {
-        GroupEntry::Addresses { range, port } => {
-            range.addresses().map(|address| ServiceKey::Address { address, port, protocol }).collect()
-        }
-        GroupEntry::FwMark { mark, family: own } => {
-            // A group of both families says which one each mark is.
-            let family = own.or(outer).map_or(Family::Inet, family);
-            vec![ServiceKey::Fwmark { fwmark: mark.0, family }]
-        }
-    }
-}
-
 fn define(config: &Config, position: u32, server: &model::VirtualServer) -> Option<Definition> {
-    let entries = entries(config, server);
+    let entries = config.services_of(server);
     let key = *entries.first()?;
     let servers = (1..).zip(&server.real_servers).map(|(n, real)| (real.address, define_server(n, real)));
     Some(Definition {
@@ -248,21 +210,6 @@ fn checksum_flag(checksum: TunnelChecksum) -> u16 {
     }
 }
 
-fn protocol(protocol: model::Protocol) -> Protocol {
-    match protocol {
-        model::Protocol::Tcp => Protocol::Tcp,
-        model::Protocol::Udp => Protocol::Udp,
-        model::Protocol::Sctp => Protocol::Sctp,
-    }
-}
-
-fn family(family: model::Family) -> Family {
-    match family {
-        model::Family::V4 => Family::Inet,
-        model::Family::V6 => Family::Inet6,
-    }
-}
-
 /// Where packets for a real server go. Only NAT can change the port, so with the other methods the server is asked on
 /// the port of the service, whatever is written.
 pub(crate) fn destination_address(
@@ -280,7 +227,7 @@ pub(crate) fn destination_address(
 
 /// Whether a service can have this machine as a real server: NAT and DR can't change the address family.
 pub(crate) fn reaches(service: &ServiceKey, address: IpAddr, forwarding: Forwarding) -> bool {
-    service.family() == Family::of(&address) || matches!(forwarding, Forwarding::Tunnel(_))
+    service.family() == Family::of(address) || matches!(forwarding, Forwarding::Tunnel(_))
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ mod reconciler;
 mod settings;
 
 pub use dataplane::{AUDIT_PERIOD, DataplaneKind};
-pub use definition::{Definition, Meters, Server, Sorry, definitions, entries, service_key};
+pub use definition::{Definition, Meters, Server, Sorry, definitions};
 pub use diff::diff;
 pub use engine::{Desired, Engine, EngineSettings, Farewell};
 pub use kernel::{Kernel, KernelError, Snapshot, SyncDaemon, SyncRole, Timeouts};

@@ -3,28 +3,27 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Name;
 
 /// Address family.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Family {
     /// IPv4.
     #[default]
-    #[serde(rename = "inet")]
-    V4,
+    Inet,
     /// IPv6.
-    #[serde(rename = "inet6")]
-    V6,
+    Inet6,
 }
 
 impl Family {
     /// The family of an address.
     pub fn of(address: IpAddr) -> Self {
         match address {
-            IpAddr::V4(_) => Self::V4,
-            IpAddr::V6(_) => Self::V6,
+            IpAddr::V4(_) => Self::Inet,
+            IpAddr::V6(_) => Self::Inet6,
         }
     }
 }
@@ -32,14 +31,14 @@ impl Family {
 impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::V4 => "IPv4",
-            Self::V6 => "IPv6",
+            Self::Inet => "IPv4",
+            Self::Inet6 => "IPv6",
         })
     }
 }
 
 /// The kernel's address scope, as `ip address add … scope` has it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AddressScope {
     /// Valid everywhere (0). The default of an ordinary address.
@@ -84,7 +83,7 @@ impl AddressScope {
 }
 
 /// The interface that an address goes on.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkTarget {
     /// No `dev`: the instance's own interface (its VMAC interface if it uses one).
@@ -94,7 +93,7 @@ pub enum LinkTarget {
 }
 
 /// One line of `virtual_ipaddress`, `virtual_ipaddress_excluded` or `static_ipaddress`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InterfaceAddress {
     /// The address.
     pub address: IpAddr,
@@ -161,7 +160,7 @@ impl fmt::Display for InterfaceAddress {
 }
 
 /// `a.b.c.d-e` of a virtual server group: `count` addresses from `first` on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AddressRange {
     /// First address.
     pub first: IpAddr,
@@ -170,6 +169,11 @@ pub struct AddressRange {
 }
 
 impl AddressRange {
+    /// The last address, which may be the first.
+    pub fn last(self) -> IpAddr {
+        self.addresses().last().unwrap_or(self.first)
+    }
+
     /// Every address of the range, in order.
     pub fn addresses(self) -> impl Iterator<Item = IpAddr> {
         (0..self.count).map(move |offset| match self.first {
@@ -180,7 +184,7 @@ impl AddressRange {
 }
 
 /// `smtp_server`: an address, or a host name that is resolved when mail is sent.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MailServer {
     /// A literal address and port.

@@ -1,12 +1,13 @@
 //! `auth_hmac`: adverts that carry a signature after them, keepalived's extension of both versions of VRRP.
 
-use std::fmt;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
+
+use crate::{Secret, secret};
 
 /// An `auth_hmac` block. The only algorithm is HMAC-SHA256, cut to 16 bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthHmac {
     /// `key`: what signatures are checked with, each key with a number of its own.
     pub keys: Vec<HmacKey>,
@@ -19,39 +20,24 @@ pub struct AuthHmac {
 }
 
 /// A `key`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HmacKey {
     /// Its number, 1 to 255, which goes with each signature.
     pub id: u8,
-    /// The key itself.
-    pub secret: HmacSecret,
+    /// The key itself: 32 to 64 bytes.
+    #[serde(serialize_with = "secret::hidden", deserialize_with = "secret::absent")]
+    pub secret: Secret<Box<[u8]>>,
 }
 
-/// 32 to 64 bytes that nobody else knows: neither the debug form nor `keepwatch config --json` shows them.
-#[derive(Clone, PartialEq, Eq)]
-pub struct HmacSecret(pub Box<[u8]>);
-
-impl HmacSecret {
+impl HmacKey {
     /// Fewest bytes of a key.
     pub const SHORTEST: usize = 32;
     /// Most bytes of a key.
     pub const LONGEST: usize = 64;
 }
 
-impl fmt::Debug for HmacSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "HmacSecret({} bytes)", self.0.len())
-    }
-}
-
-impl Serialize for HmacSecret {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{} bytes", self.0.len()))
-    }
-}
-
 /// How an advert that somebody sends a second time is recognised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AntiReplay {
     /// `time`, the default: its time stamp may be this old, or this far ahead, `time_window`; three times the
@@ -62,7 +48,7 @@ pub enum AntiReplay {
 }
 
 /// `mode`: what happens to adverts without signature.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HmacMode {
     /// Ours are signed, and those of others must be. The default.

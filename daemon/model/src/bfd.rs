@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Name;
 
 /// A `bfd_instance` block: a session with one neighbour. No two have the same neighbour, source and number of hops.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BfdSession {
     /// Its name, at most 31 bytes.
     pub name: Name,
@@ -46,7 +46,7 @@ pub struct BfdSession {
 }
 
 /// `max_hops`, −1 to 255.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MaxHops {
     /// −1: any number.

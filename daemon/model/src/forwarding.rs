@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// `lvs_method` (or `lb_kind`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Forwarding {
     /// Rewritten to the real server's address; the answers come back through the director.
@@ -35,7 +35,7 @@ impl fmt::Display for Forwarding {
 }
 
 /// `type` of a tunnel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Tunnel {
     /// `ipip`: IP in IP, unless another type is given.
@@ -56,7 +56,7 @@ pub enum Tunnel {
 }
 
 /// The checksum of what wraps the packet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TunnelChecksum {
     /// `nocsum`: none, unless said otherwise.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Name;
 
 /// Gratuitous ARP and unsolicited neighbour advertisements of one instance; global defaults already applied.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Garp {
     /// From becoming master to the second burst; 0 sends none. 5 s unless given.
     pub master_delay: Duration,
@@ -31,7 +31,7 @@ pub struct Garp {
 }
 
 /// `garp_extra_if [all] SECONDS`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GarpExtraInterfaces {
     /// Period of repeating them.
     pub every: Duration,
@@ -56,7 +56,7 @@ impl Default for Garp {
 }
 
 /// A `garp_group` block: interfaces that share one limit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GarpGroup {
     /// `garp_interval`: least time between two gratuitous ARP messages; no limit when `None`.
     pub interval: Option<Duration>,

@@ -24,6 +24,8 @@ mod real_server;
 mod route;
 mod rule;
 mod script;
+mod secret;
+mod severity;
 mod ssl;
 pub mod subject;
 mod track;
@@ -32,10 +34,10 @@ mod vmac;
 mod vrrp;
 mod vrrp_group;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use address::{AddressRange, AddressScope, Family, InterfaceAddress, LinkTarget, MailServer};
-pub use auth_hmac::{AntiReplay, AuthHmac, HmacKey, HmacMode, HmacSecret};
+pub use auth_hmac::{AntiReplay, AuthHmac, HmacKey, HmacMode};
 pub use bfd::{BfdSession, MaxHops};
 pub use checker::{
     BfdCheck, BodyRegex, Bytes, CheckTiming, Checker, CheckerKind, Connection, Digest, DnsCheck, DnsRecord,
@@ -63,10 +65,11 @@ pub use route::{
 };
 pub use rule::{MaskedMark, Rule, RuleAction};
 pub use script::{Script, ScriptUser};
-pub use ssl::{Secret, Ssl};
-pub use track::{
-    ArgumentMatch, InitFile, TrackFile, TrackProcess, TrackScript, TrackedInterface, TrackedObject, Tracking,
-};
+pub use secret::Secret;
+pub use severity::Severity;
+pub use ssl::Ssl;
+pub use subject::ServiceKey;
+pub use track::{ArgumentMatch, InitFile, TrackFile, TrackProcess, TrackScript, Tracked, Tracking};
 pub use virtual_server::{
     GroupEntry, Protocol, SchedulerFlags, VirtualServer, VirtualServerGroup, VirtualServerKey,
 };
@@ -78,7 +81,7 @@ pub use vrrp::{
 pub use vrrp_group::{StaticTrackGroup, SyncGroup};
 
 /// A whole configuration, in the order of the file, after expansion and defaults.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Config {
     /// `global_defs` and the root keywords that stand beside it.
     pub global: Global,

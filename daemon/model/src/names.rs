@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A name of the configuration (instance, group, interface, …): cheap to clone, shared by everybody who needs it.
 pub type Name = Arc<str>;
 
 /// `virtual_router_id`, 1 to 255 (RFC 9568 §5.2.3). Unique per interface, family and multicast group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct VirtualRouterId(pub u8);
 
@@ -20,7 +20,7 @@ impl fmt::Display for VirtualRouterId {
 }
 
 /// VRRP priority, 1 to 255; 255 is the address owner, 0 is only ever on the wire (RFC 9568 §5.2.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Priority(pub u8);
 
@@ -44,7 +44,7 @@ impl fmt::Display for Priority {
 }
 
 /// Weight of a real server, 0 to 65535; 0 takes no new connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Weight(pub u32);
 
@@ -61,7 +61,7 @@ impl fmt::Display for Weight {
 }
 
 /// Firewall mark: of a virtual server (then not 0), or set on the packets of a checker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FwMark(pub u32);
 

@@ -1,12 +1,12 @@
 //! Commands that are run when an instance or a sync group changes state.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Script;
 use super::rare::Usual;
 
 /// `notify_*` of an instance or a sync group.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notify {
     /// `notify_master`.
     pub master: Option<Script>,
@@ -24,6 +24,17 @@ pub struct Notify {
     pub any: Option<Script>,
     /// `notify_master_rx_lower_pri` (instances): an advert of lower priority was heard while master.
     pub master_rx_lower_priority: Option<Script>,
+}
+
+impl Notify {
+    /// Whether no command is run.
+    pub fn is_empty(&self) -> bool {
+        let Self { master, backup, fault, stop, tell_deleted: _, deleted, any, master_rx_lower_priority } =
+            self;
+        [master, backup, fault, stop, deleted, any, master_rx_lower_priority]
+            .iter()
+            .all(|script| script.is_none())
+    }
 }
 
 impl Usual for Notify {

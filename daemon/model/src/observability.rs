@@ -4,10 +4,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The block `observability`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observability {
     /// `listen ADDRESS[:PORT]` or `listen off`: where `/metrics` and the status page are served;
     /// 127.0.0.1:9165 unless given, `None` when off.
@@ -34,7 +34,7 @@ impl Observability {
 }
 
 /// What is remembered of the past.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
     /// `file PATH` or `file off`: JSON-lines file that survives restarts; the daemon's own default when `None`.
     pub file: Option<PathBuf>,

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Family, Name};
 
@@ -20,10 +21,16 @@ impl Prefix {
     /// `default`, `any` or `all`: every address of the family.
     pub fn all(family: Family) -> Self {
         let address = match family {
-            Family::V4 => Ipv4Addr::UNSPECIFIED.into(),
-            Family::V6 => Ipv6Addr::UNSPECIFIED.into(),
+            Family::Inet => Ipv4Addr::UNSPECIFIED.into(),
+            Family::Inet6 => Ipv6Addr::UNSPECIFIED.into(),
         };
         Self { address, length: 0 }
+    }
+
+    /// Reads what [`Display`](fmt::Display) writes.
+    fn parse(text: &str) -> Option<Self> {
+        let (address, length) = text.split_once('/')?;
+        Some(Self { address: address.parse().ok()?, length: length.parse().ok()? })
     }
 }
 
@@ -39,8 +46,15 @@ impl Serialize for Prefix {
     }
 }
 
+impl<'de> Deserialize<'de> for Prefix {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| D::Error::custom(format_args!("`{text}`: no ADDRESS/LENGTH")))
+    }
+}
+
 /// A routing table.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RoutingTable {
     /// By number (`RTA_TABLE`); names were looked up in iproute2's `rt_tables`.
@@ -55,7 +69,7 @@ impl RoutingTable {
 }
 
 /// Who made a route or rule (`enum rtm_protocol` of rtnetlink).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RoutingProtocol(pub u8);
 
@@ -65,7 +79,7 @@ impl RoutingProtocol {
 }
 
 /// `realms [FROM/]TO`: what a packet is counted under (IPv4 only).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Realms {
     /// Where it came from.
     pub from: Option<u8>,

@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{BfdCheck, CheckTiming, Checker, FileCheck, Forwarding, Name, Script, Weight};
 
 /// A `real_server` block, inheritance resolved.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RealServer {
     /// Address and port: its identity in its virtual server. The port is the virtual server's when none is written, and
     /// 0 in a virtual server of a firewall mark unless NAT.
@@ -45,7 +45,7 @@ pub struct RealServer {
 }
 
 /// `sorry_server`: serves when the quorum is lost.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SorryServer {
     /// Address and port, resolved as a real server's.
     pub address: SocketAddr,

@@ -3,12 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{AddressScope, Family, Name, Prefix, Realms, RoutingProtocol, RoutingTable};
 
 /// A route.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Route {
     /// `inet`, `inet6`, or what its addresses are of.
     pub family: Family,
@@ -51,7 +51,7 @@ pub struct Route {
 }
 
 /// What becomes of a packet that a route matches (`RTN_*` of rtnetlink).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RouteKind {
     /// It is sent on (1).
@@ -117,7 +117,7 @@ impl RouteKind {
 }
 
 /// Where packets of a route go.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouteHop {
     /// `via` (old: `gw`): the next router.
     pub via: Option<IpAddr>,
@@ -132,7 +132,7 @@ pub struct RouteHop {
 }
 
 /// One of several ways of a route.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextHop {
     /// Where packets go.
     pub hop: RouteHop,
@@ -141,7 +141,7 @@ pub struct NextHop {
 }
 
 /// `encap`: a lightweight tunnel (`LWTUNNEL_ENCAP_*`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum Encap {
     /// `mpls LABEL[/LABEL]`: one or two labels of 20 bits, the outer one first.
@@ -161,7 +161,7 @@ pub enum Encap {
 }
 
 /// A tunnel over IP; it has a destination or an id.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IpEncap<Address> {
     /// `id` of the tunnel.
     pub id: Option<u64>,
@@ -178,7 +178,7 @@ pub struct IpEncap<Address> {
 }
 
 /// `pref` of an IPv6 route (RFC 4191 §2.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RouterPreference {
     /// 3.
@@ -204,7 +204,7 @@ impl RouterPreference {
 }
 
 /// Where a route is put among others to the same destination.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RoutePlacement {
     /// `prepend`: before the others, as the kernel does by itself. The default.
@@ -217,7 +217,7 @@ pub enum RoutePlacement {
 }
 
 /// A metric that the kernel may learn better values for, unless it is locked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lockable<T> {
     /// The value.
     pub value: T,
@@ -226,7 +226,7 @@ pub struct Lockable<T> {
 }
 
 /// `RTA_METRICS`: each is the kernel's own choice when `None`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RouteMetrics {
     /// `mtu`, bytes.
     pub mtu: Option<Lockable<u32>>,

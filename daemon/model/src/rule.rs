@@ -1,11 +1,11 @@
 //! Rules of policy routing: lines of `static_rules` and `virtual_rules`, with everything that `ip rule add` takes.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Family, FwMark, Name, Prefix, Realms, RoutingProtocol};
 
 /// A rule: which packets, and which table (or what else) they are routed by.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
     /// `inet`, `inet6`, or what its addresses are of.
     pub family: Family,
@@ -53,7 +53,7 @@ pub struct Rule {
 }
 
 /// A firewall mark, and the bits of it that count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MaskedMark {
     /// The mark.
     pub mark: FwMark,
@@ -62,7 +62,7 @@ pub struct MaskedMark {
 }
 
 /// What a rule does with its packets (`FR_ACT_*` of rtnetlink).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleAction {
     /// `table` or `lookup`: routed by this table.

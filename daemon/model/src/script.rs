@@ -1,11 +1,13 @@
 //! A command to run: notify scripts, tracked scripts, quorum scripts.
 
-use serde::Serialize;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 use super::Name;
 
 /// A command with its arguments, and who runs it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Script {
     /// Program and arguments, already split and unquoted; never empty.
     pub argv: Vec<Name>,
@@ -14,8 +16,19 @@ pub struct Script {
     pub user: Option<ScriptUser>,
 }
 
+/// Each word in single quotes, as keepalived shows commands; a quote in a word as `'\\''`.
+impl fmt::Display for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, word) in self.argv.iter().enumerate() {
+            let space = if at == 0 { "" } else { " " };
+            write!(f, "{space}'{}'", word.replace('\'', r"'\''"))?;
+        }
+        Ok(())
+    }
+}
+
 /// `USER [[:]GROUP]`: who runs a command, or owns a pipe.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ScriptUser {
     /// The user.
     pub name: Name,

@@ -1,16 +1,15 @@
 //! `SSL`: what `SSL_GET` checkers have to show and whom they trust.
 
-use std::fmt;
+use serde::{Deserialize, Serialize, Serializer};
 
-use serde::{Serialize, Serializer};
-
-use super::Name;
+use crate::{Name, Secret, secret};
 
 /// An `SSL` block: one for all `SSL_GET` checkers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ssl {
     /// `password` of the key.
-    pub password: Option<Secret>,
+    #[serde(serialize_with = "hidden_if_any", deserialize_with = "secret::absent")]
+    pub password: Option<Secret<Name>>,
     /// `ca`: file with the certificates to trust (PEM).
     pub ca: Option<Name>,
     /// `certificate`: file with our own certificate and its chain (PEM).
@@ -19,18 +18,9 @@ pub struct Ssl {
     pub key: Option<Name>,
 }
 
-/// A text that neither the debug form nor `keepwatch config --json` shows.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub Name);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
-impl Serialize for Secret {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str("…")
+fn hidden_if_any<S: Serializer>(password: &Option<Secret<Name>>, serializer: S) -> Result<S::Ok, S::Error> {
+    match password {
+        Some(password) => secret::hidden(password, serializer),
+        None => serializer.serialize_none(),
     }
 }

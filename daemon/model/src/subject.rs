@@ -3,12 +3,10 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// A name from the configuration (instance, sync group, interface); shared, so that a fact costs no copy.
-pub type Name = Arc<str>;
+pub use crate::{Family, Name, Protocol};
 
 /// The state of a virtual router (RFC 9568 §6.4, and keepalived's FAULT).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,78 +48,6 @@ impl fmt::Display for VrrpState {
     }
 }
 
-/// Address family of a service or of a virtual router.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Family {
-    /// IPv4.
-    Inet,
-    /// IPv6.
-    Inet6,
-}
-
-impl Family {
-    /// The family of an address.
-    pub fn of(address: &IpAddr) -> Self {
-        if address.is_ipv4() { Self::Inet } else { Self::Inet6 }
-    }
-}
-
-/// Transport protocol of a virtual server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Protocol {
-    /// TCP (6).
-    Tcp,
-    /// UDP (17).
-    Udp,
-    /// SCTP (132).
-    Sctp,
-}
-
-impl Protocol {
-    /// The IANA protocol number.
-    pub fn number(self) -> u8 {
-        match self {
-            Self::Tcp => 6,
-            Self::Udp => 17,
-            Self::Sctp => 132,
-        }
-    }
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-            Self::Sctp => "sctp",
-        })
-    }
-}
-
-/// How a director hands packets to a real server (`lvs_method`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Forwarding {
-    /// Network address translation.
-    Nat,
-    /// Direct routing.
-    Dr,
-    /// IP-in-IP tunnelling.
-    Tun,
-}
-
-impl fmt::Display for Forwarding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Nat => "NAT",
-            Self::Dr => "DR",
-            Self::Tun => "TUN",
-        })
-    }
-}
-
 /// The identity of a virtual server: two with the same key are the same service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -148,7 +74,7 @@ impl ServiceKey {
     /// The family of the service.
     pub fn family(&self) -> Family {
         match self {
-            Self::Address { address, .. } => Family::of(address),
+            Self::Address { address, .. } => Family::of(*address),
             Self::Fwmark { family, .. } => *family,
         }
     }

@@ -3,24 +3,24 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::rare::Usual;
 use super::{Name, Script};
 
 /// The `track_*` blocks of an instance or a sync group.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tracking {
     /// `track_interface`.
-    pub interfaces: Vec<TrackedInterface>,
+    pub interfaces: Vec<Tracked>,
     /// `track_script`.
-    pub scripts: Vec<TrackedObject>,
+    pub scripts: Vec<Tracked>,
     /// `track_file`.
-    pub files: Vec<TrackedObject>,
+    pub files: Vec<Tracked>,
     /// `track_process`.
-    pub processes: Vec<TrackedObject>,
+    pub processes: Vec<Tracked>,
     /// `track_bfd`.
-    pub bfds: Vec<TrackedObject>,
+    pub bfds: Vec<Tracked>,
 }
 
 impl Usual for Tracking {
@@ -36,30 +36,21 @@ impl Usual for Tracking {
     }
 }
 
-/// A line of `track_interface`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-pub struct TrackedInterface {
-    /// The interface.
-    pub interface: Name,
-    /// −253 to 253; 0 means that the interface going down is a fault.
-    pub weight: i32,
-    /// `reverse`: the fault is the interface being up.
-    pub reverse: bool,
-}
-
-/// A line of `track_script`, `track_file`, `track_process` or `track_bfd`: what, and how much it counts.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-pub struct TrackedObject {
-    /// Name of the `vrrp_script`, `track_file`, `vrrp_track_process` or `bfd_instance`.
+/// A line of `track_interface`, `track_script`, `track_file`, `track_process` or `track_bfd`: what, and how much it
+/// counts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Tracked {
+    /// The interface, or the name of the `vrrp_script`, `track_file`, `vrrp_track_process` or `bfd_instance`.
     pub name: Name,
-    /// The weight written here, else the one of the definition; 0 means that failure is a fault.
+    /// −253 to 253: the weight written here, else the one of the definition. 0 means that failure (an interface that is
+    /// down) is a fault.
     pub weight: i32,
-    /// `reverse`.
+    /// `reverse`: what else were a success counts as the failure.
     pub reverse: bool,
 }
 
 /// A `vrrp_script` block.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrackScript {
     /// Its name.
     pub name: Name,
@@ -82,7 +73,7 @@ pub struct TrackScript {
 }
 
 /// A `track_file` block: the number in a file is a weight.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrackFile {
     /// Its name.
     pub name: Name,
@@ -97,7 +88,7 @@ pub struct TrackFile {
 }
 
 /// `init_file [VALUE] [overwrite]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct InitFile {
     /// What is written; 0 unless given. −254 to 254 make sense.
     pub value: i32,
@@ -106,7 +97,7 @@ pub struct InitFile {
 }
 
 /// A `vrrp_track_process` block.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrackProcess {
     /// Its name.
     pub name: Name,
@@ -135,7 +126,7 @@ pub struct TrackProcess {
 }
 
 /// `param_match [initial | partial]`: how arguments are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ArgumentMatch {
     /// All are the same.

@@ -1,18 +1,20 @@
 //! Virtual servers and the groups that they may stand for.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::{
-    AddressRange, CheckTiming, Family, Forwarding, FwMark, Name, RealServer, Script, SorryServer, Weight,
+use crate::subject::ServiceKey;
+use crate::{
+    AddressRange, CheckTiming, Config, Family, Forwarding, FwMark, Name, RealServer, Script, SorryServer,
+    Weight,
 };
 
 /// Transport protocol of a virtual service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// TCP (6).
     Tcp,
@@ -44,26 +46,16 @@ impl fmt::Display for Protocol {
 }
 
 /// What a virtual server answers to: its identity over reloads.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
 pub enum VirtualServerKey {
-    /// `virtual_server ADDRESS PORT` with its `protocol`. Port 0 is every port.
-    Address {
-        /// Address and port.
-        address: SocketAddr,
-        /// Protocol.
-        protocol: Protocol,
-    },
-    /// `virtual_server fwmark N`.
-    FwMark {
-        /// The mark, not 0.
-        mark: FwMark,
-        /// `ip_family`, else that of the first real server without a tunnel, else that of all of them, else IPv4.
-        family: Family,
-    },
+    /// `virtual_server ADDRESS PORT` with its `protocol`, or `virtual_server fwmark N`. The family of a mark is
+    /// `ip_family`, else that of the first real server without a tunnel, else that of all of them, else IPv4.
+    Service(ServiceKey),
     /// `virtual_server group NAME`: every entry of that group.
     Group {
         /// Name of the `virtual_server_group`.
+        #[serde(rename = "group")]
         name: Name,
         /// Protocol of its address entries.
         protocol: Protocol,
@@ -72,21 +64,34 @@ pub enum VirtualServerKey {
     },
 }
 
+impl VirtualServerKey {
+    /// Its address, if it has one of its own.
+    pub fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Service(ServiceKey::Address { address, .. }) => Some(*address),
+            Self::Service(ServiceKey::Fwmark { .. }) | Self::Group { .. } => None,
+        }
+    }
+}
+
+impl From<ServiceKey> for VirtualServerKey {
+    fn from(key: ServiceKey) -> Self {
+        Self::Service(key)
+    }
+}
+
 /// As keepalived writes it in its log: `[192.168.4.10]:tcp:80`, `FWM 10`, `[GROUP]`.
 impl fmt::Display for VirtualServerKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Address { address, protocol } => {
-                write!(f, "[{}]:{protocol}:{}", address.ip(), address.port())
-            }
-            Self::FwMark { mark, .. } => write!(f, "FWM {mark}"),
+            Self::Service(key) => key.fmt(f),
             Self::Group { name, .. } => write!(f, "[{name}]"),
         }
     }
 }
 
 /// Flags of the scheduler and service: `ops`, `hashed`, `sh-port` and so on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SchedulerFlags {
     /// `ops`: each UDP packet is scheduled by itself.
     pub one_packet: bool,
@@ -101,7 +106,7 @@ pub struct SchedulerFlags {
 }
 
 /// A `virtual_server` block, defaults resolved.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VirtualServer {
     /// What it answers to. Its protocol is UDP when none is written, as in keepalived.
     pub key: VirtualServerKey,
@@ -156,15 +161,14 @@ impl VirtualServer {
     /// The family that it serves; `None` for a group of both.
     pub fn family(&self) -> Option<Family> {
         match &self.key {
-            VirtualServerKey::Address { address, .. } => Some(Family::of(address.ip())),
-            VirtualServerKey::FwMark { family, .. } => Some(*family),
+            VirtualServerKey::Service(key) => Some(key.family()),
             VirtualServerKey::Group { family, .. } => *family,
         }
     }
 }
 
 /// A `virtual_server_group` block.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VirtualServerGroup {
     /// Its name.
     pub name: Name,
@@ -173,7 +177,7 @@ pub struct VirtualServerGroup {
 }
 
 /// A line of a virtual server group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GroupEntry {
     /// `ADDRESS[-END] [PORT]`.
@@ -190,4 +194,35 @@ pub enum GroupEntry {
         /// The family written here; that of the virtual server that uses the group when `None`.
         family: Option<Family>,
     },
+}
+
+impl GroupEntry {
+    /// The services that it stands for in a virtual server of this protocol and family.
+    fn services(self, protocol: Protocol, outer: Option<Family>) -> Vec<ServiceKey> {
+        match self {
+            Self::Addresses { range, port } => {
+                range.addresses().map(|address| ServiceKey::Address { address, port, protocol }).collect()
+            }
+            // A group of both families says which one each mark is.
+            Self::FwMark { mark, family } => {
+                let family = family.or(outer).unwrap_or(Family::Inet);
+                vec![ServiceKey::Fwmark { fwmark: mark.0, family }]
+            }
+        }
+    }
+}
+
+impl Config {
+    /// Every service that a virtual server answers to: itself, or all of its group's, in order. The first is the key by
+    /// which facts and checkers know the whole; there is none if its group has no entries.
+    pub fn services_of(&self, server: &VirtualServer) -> Vec<ServiceKey> {
+        match &server.key {
+            VirtualServerKey::Service(key) => vec![*key],
+            VirtualServerKey::Group { name, protocol, family } => {
+                let group = self.virtual_server_groups.iter().find(|group| group.name == *name);
+                let entries = group.map(|group| group.entries.as_slice()).unwrap_or_default();
+                entries.iter().flat_map(|entry| entry.services(*protocol, *family)).collect()
+            }
+        }
+    }
 }

@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Name, Prefix};
 
 /// `use_vmac` or `use_ipvlan`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vmac {
     /// Name of the interface; made of `vmac_prefix` and the VRID when `None` (`vrrp.51`).
     pub interface: Option<Name>,
@@ -18,7 +18,7 @@ pub struct Vmac {
 }
 
 /// The kind of an interface that an instance makes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VmacKind {
     /// `use_vmac`: a private macvlan.
@@ -41,7 +41,7 @@ pub enum VmacKind {
 }
 
 /// How ipvlan interfaces above the same one talk to each other (`IFLA_IPVLAN_FLAGS`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum IpvlanMode {
     /// Directly. The default.

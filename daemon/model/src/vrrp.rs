@@ -5,24 +5,42 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::auth_hmac::AuthHmac;
 use super::{
-    Family, Garp, InterfaceAddress, Name, Notify, Priority, Rare, Route, Rule, Tracking, VirtualRouterId,
-    Vmac,
+    Family, Garp, InterfaceAddress, Name, Notify, Priority, Rare, Route, Rule, Secret, Tracking,
+    VirtualRouterId, Vmac,
 };
 
-/// VRRP version of an instance.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+/// VRRP version of an instance. Written, it is its number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "u8", try_from = "u8")]
 pub enum VrrpVersion {
     /// RFC 3768: IPv4 (and keepalived's IPv6 use of it), whole seconds, PASS or AH authentication.
     #[default]
-    #[serde(rename = "2")]
     V2,
     /// RFC 9568: IPv4 and IPv6, centiseconds, no authentication.
-    #[serde(rename = "3")]
     V3,
+}
+
+impl From<VrrpVersion> for u8 {
+    fn from(version: VrrpVersion) -> Self {
+        version.number()
+    }
+}
+
+impl TryFrom<u8> for VrrpVersion {
+    type Error = String;
+
+    fn try_from(number: u8) -> Result<Self, String> {
+        match number {
+            2 => Ok(Self::V2),
+            3 => Ok(Self::V3),
+            other => Err(format!("there is no version {other} of VRRP")),
+        }
+    }
 }
 
 impl VrrpVersion {
@@ -42,7 +60,7 @@ impl fmt::Display for VrrpVersion {
 }
 
 /// `state`: where the instance begins. It decides nothing after the first election.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum InitialState {
     /// Begins as master at once, without waiting for the master-down time.
@@ -52,27 +70,16 @@ pub enum InitialState {
     Backup,
 }
 
-/// `authentication { … }`.
-#[derive(Clone, Default, PartialEq, Eq)]
+/// `authentication { … }`. Written, it is its kind: `none`, `PASS` or `AH`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Authentication {
     /// None.
     #[default]
     None,
     /// `auth_type PASS`: the password in the packet, padded with zeros (RFC 2338 §5.3.6).
-    Pass([u8; 8]),
+    Pass(Secret<[u8; 8]>),
     /// `auth_type AH`: IPsec authentication header, HMAC-MD5-96, keyed with these bytes padded with zeros.
-    Ah([u8; 8]),
-}
-
-/// Passwords are secrets: neither the debug form nor `keepwatch config --json` shows them.
-impl fmt::Debug for Authentication {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "None",
-            Self::Pass(_) => "Pass(…)",
-            Self::Ah(_) => "Ah(…)",
-        })
-    }
+    Ah(Secret<[u8; 8]>),
 }
 
 impl Serialize for Authentication {
@@ -85,8 +92,19 @@ impl Serialize for Authentication {
     }
 }
 
+impl<'de> Deserialize<'de> for Authentication {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "none" => Ok(Self::None),
+            "PASS" => Ok(Self::Pass(Secret::default())),
+            "AH" => Ok(Self::Ah(Secret::default())),
+            other => Err(D::Error::unknown_variant(other, &["none", "PASS", "AH"])),
+        }
+    }
+}
+
 /// An address of `unicast_peer { … }`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct UnicastPeer {
     /// The other router.
     pub address: IpAddr,
@@ -98,7 +116,7 @@ pub struct UnicastPeer {
 
 /// What the kernel's IPVS connection synchronisation follows: `lvs_sync_daemon` of `global_defs`, or
 /// `lvs_sync_daemon_interface` of an instance.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LvsSyncDaemon {
     /// Interface that the synchronisation messages use.
     pub interface: Name,
@@ -118,7 +136,7 @@ pub struct LvsSyncDaemon {
 }
 
 /// `old_unicast_checksum`: up to keepalived 1.3.6 the checksum of version 3 unicast over IPv4 was another.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UnicastChecksum {
     /// As the peer does. The default.
@@ -131,7 +149,7 @@ pub enum UnicastChecksum {
 }
 
 /// Why an instance can't leave FAULT.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConfigFault {
     /// `unicast_fault_no_peer`, and there are no peers.
@@ -143,7 +161,7 @@ pub enum ConfigFault {
 }
 
 /// A `vrrp_instance` block, defaults and inheritance resolved.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Instance {
     /// Its name: its identity over reloads.
     pub name: Name,

@@ -1,11 +1,11 @@
 //! Groups of virtual routers: those that change state together, and those that static entries are tracked for.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Name, Notify, Tracking};
 
 /// A `vrrp_sync_group` block: its members change state together.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SyncGroup {
     /// Its name: its identity over reloads.
     pub name: Name,
@@ -26,7 +26,7 @@ pub struct SyncGroup {
 }
 
 /// A `track_group` block: instances that are in fault while the interface of a static address, route or rule is down.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StaticTrackGroup {
     /// Its name.
     pub name: Name,

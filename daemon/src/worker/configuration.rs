@@ -1,7 +1,7 @@
 //! Loading the configuration. In: a file. Out: a configuration that can run, with what was said about it as facts;
 //! or what is wrong with it.
 
-use keepwatch_bus::fact::{DaemonFact, DiagnosticSeverity};
+use keepwatch_bus::fact::DaemonFact;
 use keepwatch_bus::{Bus, EventId};
 use keepwatch_config::{Config, Diagnostic, Diagnostics, Loaded, Options, Severity};
 
@@ -123,11 +123,7 @@ pub fn loaded(settings: &Settings, config: &Config, reload: bool) -> DaemonFact 
 
 fn diagnosed(all: &Diagnostics, diagnostic: &Diagnostic) -> DaemonFact {
     DaemonFact::ConfigDiagnosed {
-        severity: match diagnostic.severity {
-            Severity::Note => DiagnosticSeverity::Note,
-            Severity::Warning => DiagnosticSeverity::Warning,
-            Severity::Error => DiagnosticSeverity::Error,
-        },
+        severity: diagnostic.severity,
         code: diagnostic.code.into(),
         place: place(all, diagnostic),
         message: diagnostic.message.clone(),

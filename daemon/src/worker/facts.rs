@@ -1,9 +1,9 @@
 //! `global_defs` as the facts carry it. In: the configuration. Out: what SNMP, mails and pages show of it.
 
-use keepwatch_bus::details::{DaemonDetails, FlushOnStop, GroupEntry, SyncDaemon, VirtualServerGroup};
+use keepwatch_bus::details::DaemonDetails;
 use keepwatch_bus::settings::DaemonSettings;
 use keepwatch_config::Config;
-use keepwatch_config::model::{self, DynamicInterfaces, LvsFlushOnStop, LvsSyncDaemon, MailServer};
+use keepwatch_config::model::MailServer;
 
 use super::settings::Settings;
 
@@ -39,39 +39,11 @@ fn details(config: &Config) -> DaemonDetails {
         smtp_alert_vrrp: global.smtp_alert_vrrp,
         smtp_alert_checker: global.smtp_alert_checker,
         lvs_flush: global.lvs_flush,
-        lvs_flush_on_stop: match global.lvs_flush_on_stop {
-            LvsFlushOnStop::No => FlushOnStop::No,
-            LvsFlushOnStop::All => FlushOnStop::All,
-            LvsFlushOnStop::VirtualServers => FlushOnStop::VirtualServers,
-        },
+        lvs_flush_on_stop: global.lvs_flush_on_stop,
         net_namespace: global.net_namespace.clone(),
-        dynamic_interfaces: global.dynamic_interfaces != DynamicInterfaces::No,
-        virtual_server_groups: config.virtual_server_groups.iter().map(group).collect(),
-        sync_daemon: global.lvs_sync_daemon.as_ref().map(sync_daemon),
-        lvs_timeouts: [global.lvs_timeouts.tcp, global.lvs_timeouts.tcp_fin, global.lvs_timeouts.udp],
-    }
-}
-
-fn group(group: &model::VirtualServerGroup) -> VirtualServerGroup {
-    let entry = |entry: &model::GroupEntry| match entry {
-        model::GroupEntry::Addresses { range, port } => GroupEntry::Addresses {
-            first: range.first,
-            last: range.addresses().last().unwrap_or(range.first),
-            port: *port,
-        },
-        model::GroupEntry::FwMark { mark, family: _ } => GroupEntry::Fwmark(mark.0),
-    };
-    VirtualServerGroup { name: group.name.clone(), entries: group.entries.iter().map(entry).collect() }
-}
-
-fn sync_daemon(daemon: &LvsSyncDaemon) -> SyncDaemon {
-    SyncDaemon {
-        interface: daemon.interface.clone(),
-        instance: daemon.instance.clone(),
-        sync_id: daemon.sync_id,
-        max_len: daemon.max_len,
-        port: daemon.port,
-        ttl: daemon.ttl,
-        group: daemon.group,
+        dynamic_interfaces: global.dynamic_interfaces,
+        virtual_server_groups: config.virtual_server_groups.clone(),
+        sync_daemon: global.lvs_sync_daemon.clone(),
+        lvs_timeouts: global.lvs_timeouts,
     }
 }

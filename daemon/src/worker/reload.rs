@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use keepwatch_bus::fact::{DaemonFact, DiagnosticSeverity};
-use keepwatch_config::Config;
+use keepwatch_bus::fact::DaemonFact;
 use keepwatch_config::model::{Name, Observability, ProcessScheduling};
+use keepwatch_config::{Config, Severity};
 
 use tokio::task::{JoinError, JoinHandle};
 
@@ -75,7 +75,7 @@ impl Worker {
         accepted.tell(&self.bus, cause);
         for keyword in self.at_start.changed(&AtStart::of(&accepted.config)) {
             let fact = DaemonFact::ConfigDiagnosed {
-                severity: DiagnosticSeverity::Warning,
+                severity: Severity::Warning,
                 code: "only-at-start".into(),
                 place: String::new(),
                 message: format!(

@@ -68,7 +68,7 @@ impl Services {
         self.follows.send_replace(followed);
         // First the table, then who may be in it: a checker that is new finds its real server there.
         self.engine.apply(Desired::from_config(config, counters), Some(cause));
-        let key = |server: &VirtualServer| keepwatch_ipvs::service_key(config, server);
+        let key = |server: &VirtualServer| config.services_of(server).first().copied();
         self.checkers.apply(keepwatch_check::definitions(config, key, counters));
     }
 

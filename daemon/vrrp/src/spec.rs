@@ -15,7 +15,7 @@ use keepwatch_bus::fact::HoldReason;
 use keepwatch_bus::settings::{AuthKind, GroupSettings, InstanceSettings};
 use keepwatch_bus::subject::{Family, Name, VirtualAddress, VrrpState};
 use keepwatch_config::model::{
-    InterfaceAddress, LinkTarget, Priority, TrackedInterface, UnicastPeer, VirtualRouterId,
+    InterfaceAddress, LinkTarget, Priority, Tracked, UnicastPeer, VirtualRouterId,
 };
 
 /// VRRP version and what only that version has.
@@ -180,7 +180,7 @@ pub struct RouterSpec {
     /// The state of `interface` is no fault.
     pub dont_track_primary: bool,
     /// Other interfaces that it follows.
-    pub tracked_interfaces: Arc<[TrackedInterface]>,
+    pub tracked_interfaces: Arc<[Tracked]>,
     /// What keeps it in Fault, whatever the network is like.
     pub held: Option<HoldReason>,
 }

@@ -3,10 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use keepwatch_bus::details::{CheckTiming, GroupEntry, VirtualServerGroup};
-use keepwatch_bus::subject::{Family, Forwarding, Protocol, RealKey, ServiceKey};
+use keepwatch_bus::subject::{Family, Protocol, RealKey, ServiceKey};
 use keepwatch_bus::world::{RealServer, Service};
 use keepwatch_bus::{Counters, World};
+use keepwatch_config::model::{CheckTiming, Forwarding, GroupEntry, Name, Script, VirtualServerGroup};
 use snmp_agentx::{IndexBuilder, VarBindValue, value};
 
 use super::columns::{Row, address, address_type, integer, microseconds, seconds, truth, unsigned};
@@ -44,7 +44,8 @@ pub(super) fn add(world: &World, counters: &Counters, builder: &mut IndexBuilder
         add_reals(service, counters, row, builder);
     }
     add_sync_daemon(world, builder);
-    for (object, timeout) in (1..).zip(&world.settings.details.lvs_timeouts) {
+    let timeouts = world.settings.details.lvs_timeouts;
+    for (object, timeout) in (1..).zip([timeouts.tcp, timeouts.tcp_fin, timeouts.udp]) {
         if let Some(timeout) = timeout {
             let seconds = i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX);
             builder.add(&below(&[CHECK, TIMEOUTS, object]), &[0], integer(seconds));
@@ -56,16 +57,17 @@ fn add_group(group: &VirtualServerGroup, row: u32, builder: &mut IndexBuilder) {
     Row::new(builder, &GROUP, &[row]).put_text(2, Some(&group.name));
     // Firewall marks come first, wherever they stand.
     let (marks, addresses): (Vec<&GroupEntry>, Vec<&GroupEntry>) =
-        group.entries.iter().partition(|entry| matches!(entry, GroupEntry::Fwmark(_)));
+        group.entries.iter().partition(|entry| matches!(entry, GroupEntry::FwMark { .. }));
     for (member, entry) in (1..).zip(marks.into_iter().chain(addresses)) {
         let index = [row, member];
         let mut r = Row::new(builder, &GROUP_MEMBER, &index);
         match entry {
-            GroupEntry::Fwmark(mark) => {
+            GroupEntry::FwMark { mark, family: _ } => {
                 r.put(2, value::integer(1));
-                r.put(3, unsigned((*mark).into()));
+                r.put(3, unsigned(mark.0.into()));
             }
-            GroupEntry::Addresses { first, last, port } => {
+            GroupEntry::Addresses { range, port } => {
+                let (first, last) = (&range.first, &range.last());
                 r.put(2, value::integer(if first == last { 2 } else { 3 }));
                 r.put(4, address_type(first));
                 if first == last {
@@ -105,8 +107,8 @@ fn add_service(service: &Service, counters: &Counters, row: u32, builder: &mut I
     r.put(23, truth(service.quorum));
     let (up, down) = &settings.quorum_scripts;
     for (column, path, script) in [(24, 72, up), (25, 73, down)] {
-        r.put_text(column, script.as_ref());
-        r.put_text(path, script.as_deref().and_then(program));
+        r.put_text(column, script.as_ref().map(ToString::to_string));
+        r.put_text(path, script.as_ref().and_then(program));
     }
     r.put(26, unsigned(settings.hysteresis.into()));
     r.put(37, truth(settings.one_packet));
@@ -122,7 +124,7 @@ fn add_service(service: &Service, counters: &Counters, row: u32, builder: &mut I
     timing(&details.timing, &SERVICE_TIMING, &mut r);
     r.put(64, microseconds(settings.delay_loop));
     r.put(67, microseconds(details.timing.connect_timeout.unwrap_or(CONNECT_TIMEOUT)));
-    if settings.forwarding == Forwarding::Tun {
+    if settings.forwarding.is_tunnel() {
         // virtualServerTunnelType: ipip(1).
         r.put(68, value::integer(1));
     }
@@ -195,7 +197,7 @@ fn forwarding(forwarding: Forwarding) -> i32 {
     match forwarding {
         Forwarding::Nat => 1,
         Forwarding::Dr => 2,
-        Forwarding::Tun => 3,
+        Forwarding::Tun(_) => 3,
     }
 }
 
@@ -204,12 +206,9 @@ fn netmask(prefix: u8) -> [u8; 4] {
     bits.to_be_bytes()
 }
 
-/// The program of a command line that is written the way [`keepwatch_bus::details::Command`] prints it, or plainly.
-fn program(command: &str) -> Option<&str> {
-    match command.strip_prefix('\'') {
-        Some(quoted) => quoted.split('\'').next(),
-        None => command.split_whitespace().next(),
-    }
+/// The program of a command.
+fn program(script: &Script) -> Option<&Name> {
+    script.argv.first()
 }
 
 fn add_reals(service: &Service, counters: &Counters, row: u32, builder: &mut IndexBuilder) {
@@ -259,8 +258,8 @@ fn add_real(
     r.put(10, truth(!settings.inhibit_on_failure));
     let (up, down) = &settings.scripts;
     for (column, path, script) in [(11, 56, up), (12, 57, down)] {
-        r.put_text(column, script.as_ref());
-        r.put_text(path, script.as_deref().and_then(program));
+        r.put_text(column, script.as_ref().map(ToString::to_string));
+        r.put_text(path, script.as_ref().and_then(program));
     }
     r.put(13, unsigned(failed_checks(real).into()));
     // What it has from its virtual server is told there.
@@ -315,7 +314,7 @@ fn endpoint(of: &SocketAddr, method: Forwarding, r: &mut Row<'_>) {
     r.put(4, address(&ip));
     r.put(5, unsigned(of.port().into()));
     r.put(40, value::integer(forwarding(method)));
-    if method == Forwarding::Tun {
+    if method.is_tunnel() {
         r.put(52, value::integer(1));
     }
 }
@@ -368,12 +367,5 @@ mod tests {
     #[test]
     fn schedulers_have_the_numbers_of_the_mib() {
         assert_eq!(["rr", "wlc", "twos", "sip"].map(scheduler), [1, 4, 14, 99]);
-    }
-
-    #[test]
-    fn the_program_of_a_command_is_its_first_word() {
-        assert_eq!(program("'/usr/bin/my script' 'x'"), Some("/usr/bin/my script"));
-        assert_eq!(program("/bin/true x"), Some("/bin/true"));
-        assert_eq!(program(""), None);
     }
 }

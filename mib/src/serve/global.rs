@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use keepwatch_bus::World;
-use keepwatch_bus::details::FlushOnStop;
+use keepwatch_config::model::{DynamicInterfaces, LvsFlushOnStop};
 use snmp_agentx::{Cell, IndexBuilder, value};
 
 use super::columns::{address, address_type, seconds, truth, unsigned};
@@ -30,11 +30,11 @@ pub(super) fn add(world: &World, builder: &mut IndexBuilder) {
     scalar(8, value::text(details.net_namespace.as_deref().unwrap_or_default()).into());
     // dbus: there is no such interface.
     scalar(9, truth(false).into());
-    scalar(10, truth(details.dynamic_interfaces).into());
+    scalar(10, truth(details.dynamic_interfaces != DynamicInterfaces::No).into());
     let flush = match details.lvs_flush_on_stop {
-        FlushOnStop::All => 1,
-        FlushOnStop::No => 2,
-        FlushOnStop::VirtualServers => 3,
+        LvsFlushOnStop::All => 1,
+        LvsFlushOnStop::No => 2,
+        LvsFlushOnStop::VirtualServers => 3,
     };
     scalar(11, value::integer(flush).into());
     // v3ChecksumAsV2 can be said of instances only; vrrpInstanceV3ChecksumAsV2 tells.

@@ -4,14 +4,15 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use keepwatch_bus::details::{AddressOptions, Command, InstanceDetails, NotifyScripts, Tracked, Tracking};
+use keepwatch_bus::details::{AddressOptions, InstanceDetails};
 use keepwatch_bus::fact::{DaemonFact, LinkFact, ServiceFact, VrrpFact};
 use keepwatch_bus::sample;
 use keepwatch_bus::settings::{
     AuthKind, DaemonSettings, InstanceSettings, RealServerSettings, ServiceSettings,
 };
-use keepwatch_bus::subject::{Forwarding, Protocol, RealKey, ServiceKey, VirtualAddress, VrrpState};
+use keepwatch_bus::subject::{Protocol, RealKey, ServiceKey, VirtualAddress, VrrpState};
 use keepwatch_bus::{Counters, Event, Fact, World};
+use keepwatch_config::model::{Forwarding, Notify, Script, Tracked, Tracking};
 use snmp_agentx::{Tree, VarBindValue, oid, value};
 
 use super::{Parts, index};
@@ -29,6 +30,10 @@ fn happen(world: &mut World, fact: impl Into<Fact>) -> Event {
 fn address(text: &str, interface: &str) -> VirtualAddress {
     let (ip, prefix) = text.split_once('/').unwrap();
     sample::virtual_address(ip.parse::<IpAddr>().unwrap(), prefix.parse().unwrap(), interface)
+}
+
+fn script(words: &[&str]) -> Script {
+    Script { argv: words.iter().map(|word| (*word).into()).collect(), user: None }
 }
 
 fn instance(position: u32) -> InstanceSettings {
@@ -52,10 +57,7 @@ fn instance(position: u32) -> InstanceSettings {
                 scope: 253,
                 peer: None,
             }],
-            scripts: NotifyScripts {
-                backup: Some(Command(vec!["/usr/bin/it".into(), "isn't".into()])),
-                ..NotifyScripts::default()
-            },
+            scripts: Notify { backup: Some(script(&["/usr/bin/it", "isn't"])), ..Notify::default() },
             tracked: Tracking {
                 interfaces: vec![Tracked { name: "eth1".into(), weight: -10, reverse: false }],
                 ..Tracking::default()
@@ -247,7 +249,7 @@ pub(super) fn check_world() -> World {
         granularity: Some(24),
         delay_loop: Duration::from_millis(1500),
         sorry_server: Some("127.0.0.1:8080".parse().unwrap()),
-        quorum_scripts: (Some("'/bin/up' 'x'".into()), None),
+        quorum_scripts: (Some(script(&["/bin/up", "x"])), None),
         ..sample::service()
     };
     happen(

@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use keepwatch_bus::World;
-use keepwatch_bus::details::{AddressOptions, NotifyScripts, Tracked, Tracking};
+use keepwatch_bus::details::AddressOptions;
 use keepwatch_bus::settings::AuthKind;
 use keepwatch_bus::subject::{VirtualAddress, VrrpState};
 use keepwatch_bus::world::{Group, Instance};
+use keepwatch_config::model::{Notify, Tracked, Tracking};
 use snmp_agentx::{IndexBuilder, value};
 
 use super::columns::{Row, address, address_type, integer, seconds, truth, unsigned};
@@ -55,7 +56,7 @@ fn add_group(group: &Group, row: u32, builder: &mut IndexBuilder) {
     r.put(3, integer(group.state.number()));
     r.put(4, truth(group.settings.smtp_alert));
     r.put(5, truth(!details.scripts.is_empty()));
-    let NotifyScripts { master, backup, fault, stop, any, .. } = &details.scripts;
+    let Notify { master, backup, fault, stop, any, .. } = &details.scripts;
     for (column, script) in [(6, master), (7, backup), (8, fault), (9, any), (11, stop)] {
         r.put_text(column, script.as_ref().map(ToString::to_string));
     }
@@ -101,7 +102,8 @@ fn add_instance(world: &World, instance: &Instance, row: u32, builder: &mut Inde
     r.put(20, truth(settings.smtp_alert));
     let scripts = &details.scripts;
     r.put(21, truth(!scripts.is_empty()));
-    let NotifyScripts { master, backup, fault, stop, deleted, any, master_rx_lower_priority } = scripts;
+    let Notify { master, backup, fault, stop, tell_deleted: _, deleted, any, master_rx_lower_priority } =
+        scripts;
     let texts = [
         (22, master),
         (23, backup),

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use keepwatch_model::Severity;
 use serde::{Deserialize, Serialize};
 
-use super::DiagnosticSeverity;
 use crate::settings::DaemonSettings;
 use crate::subject::Name;
 
@@ -55,7 +55,7 @@ pub enum DaemonFact {
     /// A configuration that came into force has a mistake, or something worth knowing.
     ConfigDiagnosed {
         /// How bad it is.
-        severity: DiagnosticSeverity,
+        severity: Severity,
         /// Stable name of the kind of diagnostic: `unknown-keyword`.
         code: String,
         /// Where: `file:line:column`; empty where it is about the whole.

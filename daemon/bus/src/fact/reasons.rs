@@ -2,18 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How bad a diagnostic of the configuration is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DiagnosticSeverity {
-    /// Worth knowing.
-    Note,
-    /// Something will not be as it is written.
-    Warning,
-    /// A mistake: something is left out.
-    Error,
-}
-
 /// How a script ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -66,8 +66,8 @@ impl<'a> Holders<'a> {
     /// The files that should have a virtual server: those whose instances have its address, else all. That one lacks
     /// the address itself is said of the address.
     fn of_key(&self, key: &VirtualServerKey, all: &[&'a File<'a>]) -> Vec<&'a File<'a>> {
-        let VirtualServerKey::Address { address, .. } = key else { return all.to_vec() };
-        let holding = self.0.iter().filter(|(_, addresses)| addresses.contains(&address.ip()));
+        let Some(address) = key.address() else { return all.to_vec() };
+        let holding = self.0.iter().filter(|(_, addresses)| addresses.contains(&address));
         let holding: Vec<&File<'_>> = holding.map(|(file, _)| *file).collect();
         if holding.is_empty() { all.to_vec() } else { holding }
     }
@@ -104,11 +104,8 @@ fn other_port<'a>(
     at: usize,
     findings: &mut super::Findings,
 ) -> bool {
-    let VirtualServerKey::Address { address, .. } = &only.server.key else { return false };
-    let alike = |other: &Server<'_>| match &other.server.key {
-        VirtualServerKey::Address { address: other, .. } => other.ip() == address.ip(),
-        VirtualServerKey::FwMark { .. } | VirtualServerKey::Group { .. } => false,
-    };
+    let Some(address) = only.server.key.address() else { return false };
+    let alike = |other: &Server<'_>| other.server.key.address() == Some(address);
     let file = only.block.file.number;
     let same_side =
         missing.iter().filter(|(other, _)| alike(other) && other.block.file.number == file).count();

@@ -13,24 +13,12 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use serde::Serialize;
+pub use keepwatch_model::Severity;
 
 use crate::encoding;
 use crate::source::{FileId, SourceMap, Span};
 use crate::spelling::nearest;
 use crate::words::Word;
-
-/// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Worth knowing; nothing is wrong.
-    Note,
-    /// Something will not be as it is written.
-    Warning,
-    /// A mistake.
-    Error,
-}
 
 /// What a configuration with this diagnostic in it can do. The order is that of precedence among exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

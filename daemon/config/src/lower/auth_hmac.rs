@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::authentication::AuthDraft;
 use crate::diagnostics::Diagnostic;
-use crate::model::{AntiReplay, AuthHmac, Authentication, Bytes, HmacKey, HmacMode, HmacSecret, Rare};
+use crate::model::{AntiReplay, AuthHmac, Authentication, Bytes, HmacKey, HmacMode, Rare, Secret};
 use crate::preprocess::Context;
 use crate::regular_file::RegularFile;
 use crate::source::Span;
@@ -14,7 +14,7 @@ use crate::tree::Node;
 /// Bounds of the time window that comes of the `advert_int`, in seconds.
 const WINDOW: (u64, u64) = (5, 300);
 /// What a file of a key may have in it: a prefix, the longest key in hexadecimal, line ends.
-const LONGEST_FILE: u64 = 4 + 2 * HmacSecret::LONGEST as u64 + 7;
+const LONGEST_FILE: u64 = 4 + 2 * HmacKey::LONGEST as u64 + 7;
 
 /// As written.
 #[derive(Debug, PartialEq)]
@@ -68,7 +68,7 @@ fn key(id: u8, node: &Node, known: &[HmacKey], context: &mut Context) -> Option<
         },
         None => decode(text),
     };
-    let (shortest, longest) = (HmacSecret::SHORTEST, HmacSecret::LONGEST);
+    let (shortest, longest) = (HmacKey::SHORTEST, HmacKey::LONGEST);
     let Some(secret) = secret.filter(|secret| (shortest..=longest).contains(&secret.len())) else {
         let message = format!("key {id} must have {shortest} to {longest} bytes");
         return refuse(context, "out-of-range", message);
@@ -76,7 +76,7 @@ fn key(id: u8, node: &Node, known: &[HmacKey], context: &mut Context) -> Option<
     if known.iter().any(|key| key.id == id) {
         return refuse(context, "duplicate-name", format!("there is a key {id} already"));
     }
-    Some(HmacKey { id, secret: HmacSecret(secret.into()) })
+    Some(HmacKey { id, secret: Secret::new(secret.into()) })
 }
 
 /// Text, or after `hex:` bytes in hexadecimal.

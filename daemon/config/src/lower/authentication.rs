@@ -4,7 +4,7 @@ use super::auth_hmac::HmacDraft;
 use super::instance::{InstanceDraft, Placed};
 use crate::diagnostics::Diagnostic;
 use crate::encoding;
-use crate::model::{Authentication, Family, InitialState, Name, Priority, Usual, VrrpVersion};
+use crate::model::{Authentication, Family, InitialState, Name, Priority, Secret, Usual, VrrpVersion};
 use crate::preprocess::Context;
 
 /// As written.
@@ -74,12 +74,12 @@ pub(super) fn resolve(
         *to = *from;
     }
     if &**kind == "PASS" {
-        return Authentication::Pass(key);
+        return Authentication::Pass(Secret::new(key));
     }
-    if family == Family::V6 {
+    if family == Family::Inet6 {
         return refuse(context, "auth-version", "AH authentication is for IPv4 only".into());
     }
-    Authentication::Ah(key)
+    Authentication::Ah(Secret::new(key))
 }
 
 /// The state that an authenticated instance begins in: it must have heard the master's sequence number before it takes

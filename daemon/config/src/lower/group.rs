@@ -4,7 +4,7 @@ use super::Draft;
 use super::script::script;
 use super::track::{self, TrackedDraft};
 use crate::diagnostics::Diagnostic;
-use crate::model::{Name, Notify, TrackedInterface};
+use crate::model::{Name, Notify, Tracked};
 use crate::preprocess::Context;
 use crate::source::Span;
 use crate::tree::Node;
@@ -21,7 +21,7 @@ pub(super) struct GroupDraft {
     pub(super) notify_priority_changes: Option<bool>,
     pub(super) tracking_weight: bool,
     pub(super) global_tracking: bool,
-    pub(super) interfaces: Vec<TrackedInterface>,
+    pub(super) interfaces: Vec<Tracked>,
     pub(super) scripts: Vec<TrackedDraft>,
     pub(super) files: Vec<TrackedDraft>,
     pub(super) processes: Vec<TrackedDraft>,

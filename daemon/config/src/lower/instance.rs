@@ -16,8 +16,8 @@ use super::vmac::VmacDraft;
 use super::{address, garp, path, route, rule, vmac};
 use crate::diagnostics::Diagnostic;
 use crate::model::{
-    Family, InitialState, InterfaceAddress, LinkTarget, Name, Notify, Priority, Rare, Route, Rule,
-    TrackedInterface, VrrpVersion,
+    Family, InitialState, InterfaceAddress, LinkTarget, Name, Notify, Priority, Rare, Route, Rule, Tracked,
+    VrrpVersion,
 };
 use crate::preprocess::Context;
 use crate::source::Span;
@@ -64,7 +64,7 @@ pub(super) struct InstanceDraft {
     pub(super) higher_prio_send_advert: Placed<bool>,
     pub(super) owner_ignore_adverts: Placed<bool>,
     pub(super) dont_track_primary: bool,
-    pub(super) interfaces: Vec<TrackedInterface>,
+    pub(super) interfaces: Vec<Tracked>,
     pub(super) scripts: Vec<TrackedDraft>,
     pub(super) files: Vec<TrackedDraft>,
     pub(super) processes: Vec<TrackedDraft>,
@@ -269,7 +269,7 @@ impl InstanceDraft {
         let version = if node.int(0) == Some(3) { VrrpVersion::V3 } else { VrrpVersion::V2 };
         let settled = match self.version {
             Some((settled, _)) => Some(settled),
-            None => (self.family == Some(Family::V6) && !self.family_is_meant).then_some(VrrpVersion::V3),
+            None => (self.family == Some(Family::Inet6) && !self.family_is_meant).then_some(VrrpVersion::V3),
         };
         match settled.filter(|settled| *settled != version) {
             Some(settled) => {
@@ -281,12 +281,12 @@ impl InstanceDraft {
     }
 
     fn native_ipv6(&mut self, node: &Node, context: &mut Context) {
-        if self.family == Some(Family::V4) {
+        if self.family == Some(Family::Inet) {
             let message = format!("`native_ipv6` comes after what says that `{}` is of IPv4", self.name);
             context.report(Diagnostic::error("family-mix", message).at(node.name.span, "has no effect"));
             return;
         }
-        (self.family, self.family_is_meant) = (Some(Family::V6), false);
+        (self.family, self.family_is_meant) = (Some(Family::Inet6), false);
         self.version = Some((VrrpVersion::V3, node.name.span));
     }
 
@@ -299,7 +299,7 @@ impl InstanceDraft {
             let Some(first) = words.first() else { continue };
             let Some(address) = address::line(words, Block::Virtual, routing, context) else {
                 // Its family was meant all the same: the good ones after it are not to blame.
-                let meant = if first.text.contains(':') { Family::V6 } else { Family::V4 };
+                let meant = if first.text.contains(':') { Family::Inet6 } else { Family::Inet };
                 if self.family.is_none() {
                     (self.family, self.family_is_meant) = (Some(meant), true);
                 }

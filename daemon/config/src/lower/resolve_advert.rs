@@ -89,8 +89,8 @@ pub(super) fn addresses(
     let mut advertised = take(&mut draft.addresses);
     let mut excluded = take(&mut draft.excluded);
     let most = match family {
-        Family::V4 => MOST_ADDRESSES,
-        Family::V6 => MOST_IPV6_ADDRESSES,
+        Family::Inet => MOST_ADDRESSES,
+        Family::Inet6 => MOST_IPV6_ADDRESSES,
     };
     if advertised.len() > most {
         context.report(
@@ -138,7 +138,7 @@ pub(super) fn drop_own_interface(
     context: &mut Context,
 ) {
     let before = tracking.interfaces.len();
-    tracking.interfaces.retain(|tracked| Some(&tracked.interface) != own);
+    tracking.interfaces.retain(|tracked| Some(&tracked.name) != own);
     if tracking.interfaces.len() != before {
         context.report(
             Diagnostic::warning("own-interface", format!("`{name}` tracks its own interface"))

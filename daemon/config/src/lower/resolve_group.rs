@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::alerts;
 use super::group::GroupDraft;
-use super::tracked_names::{Definitions, Tracked, objects};
+use super::tracked_names::{Definitions, TrackedKind, objects};
 use crate::diagnostics::Diagnostic;
 use crate::model::{Config, InitialState, Name, SyncGroup, Tracking};
 use crate::preprocess::Context;
@@ -46,10 +46,10 @@ pub(super) fn sync_groups(
             global_tracking: draft.global_tracking,
             tracking: Tracking {
                 interfaces: draft.interfaces,
-                scripts: objects(draft.scripts, Tracked::Script, tracked, context),
-                files: objects(draft.files, Tracked::File, tracked, context),
-                processes: objects(draft.processes, Tracked::Process, tracked, context),
-                bfds: objects(draft.bfds, Tracked::Bfd, tracked, context),
+                scripts: objects(draft.scripts, TrackedKind::Script, tracked, context),
+                files: objects(draft.files, TrackedKind::File, tracked, context),
+                processes: objects(draft.processes, TrackedKind::Process, tracked, context),
+                bfds: objects(draft.bfds, TrackedKind::Bfd, tracked, context),
             },
         });
     }

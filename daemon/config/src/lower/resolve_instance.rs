@@ -12,7 +12,7 @@ use super::resolve_group::Role;
 use super::routers::Routers;
 use super::settled::Settled;
 use super::track::TrackedDraft;
-use super::tracked_names::{Definitions, Tracked, objects};
+use super::tracked_names::{Definitions, TrackedKind, objects};
 use super::vmac_users::VmacUsers;
 use super::{auth_hmac, authentication, resolve_advert, resolve_group, resolve_link, strict_mode, vmac};
 use crate::diagnostics::{Diagnostic, Outcome};
@@ -230,10 +230,10 @@ fn tracking(
 ) -> Rare<Tracking> {
     let mut take = |list: &mut Vec<TrackedDraft>, kind| objects(std::mem::take(list), kind, tracked, context);
     let mut tracking = Tracking {
-        scripts: take(&mut draft.scripts, Tracked::Script),
-        files: take(&mut draft.files, Tracked::File),
-        processes: take(&mut draft.processes, Tracked::Process),
-        bfds: take(&mut draft.bfds, Tracked::Bfd),
+        scripts: take(&mut draft.scripts, TrackedKind::Script),
+        files: take(&mut draft.files, TrackedKind::File),
+        processes: take(&mut draft.processes, TrackedKind::Process),
+        bfds: take(&mut draft.bfds, TrackedKind::Bfd),
         interfaces: std::mem::take(&mut draft.interfaces),
     };
     resolve_advert::drop_own_interface(
@@ -257,7 +257,7 @@ fn version_of(
     context: &mut Context,
 ) -> VrrpVersion {
     match (draft.version, family) {
-        (Some((VrrpVersion::V2, span)), Family::V6) if strict => {
+        (Some((VrrpVersion::V2, span)), Family::Inet6) if strict => {
             context.report(
                 Diagnostic::error("strict", "strict mode has no version 2 over IPv6")
                     .at(span, "version 3 is used"),
@@ -265,8 +265,8 @@ fn version_of(
             VrrpVersion::V3
         }
         (Some((version, _)), _) => version,
-        (None, Family::V6) => VrrpVersion::V3,
-        (None, Family::V4) => default,
+        (None, Family::Inet6) => VrrpVersion::V3,
+        (None, Family::Inet) => default,
     }
 }
 

@@ -165,7 +165,7 @@ pub(super) fn ipvlan_fault(
 ) -> Option<ConfigFault> {
     let vmac = vmac.as_ref()?;
     let KindDraft::Ipvlan { address: None, address_written, .. } = vmac.kind else { return None };
-    if family == Family::V6 {
+    if family == Family::Inet6 {
         return None;
     }
     // What is wrong with one that is written was said.

@@ -11,7 +11,8 @@ use super::server_ports::{persistence_of_port_zero, port_for};
 use super::server_rules::{Serves, followed, ha_suspend, protocol, serves};
 use crate::diagnostics::Diagnostic;
 use crate::model::{
-    Config, Family, Forwarding, Name, RealServer, SorryServer, VirtualServer, VirtualServerKey, Weight,
+    Config, Family, Forwarding, Name, RealServer, ServiceKey, SorryServer, VirtualServer, VirtualServerKey,
+    Weight,
 };
 use crate::preprocess::Context;
 use crate::source::Span;
@@ -103,8 +104,10 @@ fn resolve_one(
     let total: u64 = real_servers.iter().map(|real| u64::from(real.weight.0)).sum();
     let (quorum, hysteresis) = quorum(&draft, total, &name, context);
     let key = match draft.target {
-        Target::Address(address) => VirtualServerKey::Address { address, protocol },
-        Target::Mark(mark) => VirtualServerKey::FwMark { mark, family: served.unwrap_or(Family::V4) },
+        Target::Address(at) => ServiceKey::Address { address: at.ip(), port: at.port(), protocol }.into(),
+        Target::Mark(mark) => {
+            ServiceKey::Fwmark { fwmark: mark.0, family: served.unwrap_or(Family::Inet) }.into()
+        }
         Target::Group(name) => VirtualServerKey::Group { name, protocol, family: served },
     };
     Some(VirtualServer {

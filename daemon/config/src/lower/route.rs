@@ -115,8 +115,8 @@ impl RouteDraft {
     /// Takes an option, or the destination.
     fn option(&mut self, line: &mut OptionLine, word: &Word) -> Option<()> {
         match &*word.text {
-            "inet" => self.say_family(line, Family::V4, word)?,
-            "inet6" => self.say_family(line, Family::V6, word)?,
+            "inet" => self.say_family(line, Family::Inet, word)?,
+            "inet6" => self.say_family(line, Family::Inet6, word)?,
             "src" => {
                 let (address, value) = line.address(word)?;
                 line.settle(&mut self.family, Family::of(address), value)?;
@@ -131,11 +131,11 @@ impl RouteDraft {
             "metric" | "priority" | "preference" => self.metric = Some(line.u32(word)?),
             "oif" => self.hop.interface = Some(line.interface(word)?),
             "expires" => {
-                line.settle(&mut self.family, Family::V6, word)?;
+                line.settle(&mut self.family, Family::Inet6, word)?;
                 self.expires = Some(line.u32(word)?);
             }
             "pref" => {
-                line.settle(&mut self.family, Family::V6, word)?;
+                line.settle(&mut self.family, Family::Inet6, word)?;
                 self.router_preference = Some(router_preference(line, word)?);
             }
             "ttl-propagate" => self.ttl_propagate = Some(ttl_propagate(line, word)?),
@@ -174,11 +174,11 @@ impl RouteDraft {
     fn read_from(&mut self, line: &mut OptionLine, option: &Word) -> Option<Prefix> {
         let value = line.value(option)?;
         let from = prefix(value, line.context)?;
-        if Family::of(from.address) == Family::V4 {
+        if Family::of(from.address) == Family::Inet {
             let message = "`from` of a route is for IPv6 only".into();
             return line.refuse(value, "family-mix", message, "the route is left out");
         }
-        line.settle(&mut self.family, Family::V6, value)?;
+        line.settle(&mut self.family, Family::Inet6, value)?;
         Some(from)
     }
 
@@ -200,7 +200,7 @@ impl RouteDraft {
                 // Not even keepalived minds.
                 let diagnostic = Diagnostic::warning("deprecated-keyword", "`default6` is old");
                 line.context.report(diagnostic.at(value.span, "use `inet6 default` in place of it"));
-                Some(Prefix::all(Family::V6))
+                Some(Prefix::all(Family::Inet6))
             }
             _ if !text.contains(['.', ':']) => {
                 let known = [OPTIONS, metrics::OPTIONS, nexthop::OPTIONS].concat();

@@ -52,8 +52,8 @@ impl Routing {
     pub(super) fn next_preference(&mut self, family: Family) -> u32 {
         let [v4, v6] = &mut self.without_preference;
         let before = match family {
-            Family::V4 => v4,
-            Family::V6 => v6,
+            Family::Inet => v4,
+            Family::Inet6 => v6,
         };
         let preference = FIRST_PREFERENCE.saturating_sub(*before);
         *before += 1;

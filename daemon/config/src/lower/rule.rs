@@ -123,8 +123,8 @@ pub(super) fn rule(
 impl RuleDraft {
     fn option(&mut self, line: &mut OptionLine, word: &Word) -> Option<()> {
         match &*word.text {
-            "inet" => self.say_family(line, Family::V4, word)?,
-            "inet6" => self.say_family(line, Family::V6, word)?,
+            "inet" => self.say_family(line, Family::Inet, word)?,
+            "inet6" => self.say_family(line, Family::Inet6, word)?,
             "from" => self.from = Some(self.selector(line, word)?),
             "to" => self.to = Some(self.selector(line, word)?),
             "not" => self.inverted = true,
@@ -143,7 +143,7 @@ impl RuleDraft {
             "dport" => self.destination_ports = optional(line, word, ports)?,
             "realms" => {
                 self.realms = Some(line.realms(word)?);
-                line.settle(&mut self.family, Family::V4, word)?;
+                line.settle(&mut self.family, Family::Inet, word)?;
                 self.for_tables = Some(word.span);
             }
             "suppress_prefixlength" | "sup_pl" => {

@@ -221,7 +221,7 @@ impl ServerDraft {
     }
 
     fn ip_family(&mut self, node: &Node, context: &mut Context) {
-        let written = if node.arg(0) == Some("inet6") { Family::V6 } else { Family::V4 };
+        let written = if node.arg(0) == Some("inet6") { Family::Inet6 } else { Family::Inet };
         let family = *self.family.get_or_insert(written);
         if family != written {
             context.report(
@@ -260,7 +260,7 @@ impl ServerDraft {
 
     fn granularity(&mut self, node: &Node, context: &mut Context) {
         let Some((length, is_mask)) = node.arg(0).and_then(crate::values::granularity) else { return };
-        let by_form = if is_mask { Family::V4 } else { Family::V6 };
+        let by_form = if is_mask { Family::Inet } else { Family::Inet6 };
         let family = *self.family.get_or_insert(by_form);
         if (is_mask || length > 32) && by_form != family {
             context.report(

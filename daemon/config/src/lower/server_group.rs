@@ -59,8 +59,8 @@ fn entry(words: &[Word], context: &mut Context) -> Option<GroupEntry> {
         };
         let family = match words.get(2).map(|word| (&*word.text, word.span)) {
             None => None,
-            Some(("inet", _)) => Some(Family::V4),
-            Some(("inet6", _)) => Some(Family::V6),
+            Some(("inet", _)) => Some(Family::Inet),
+            Some(("inet6", _)) => Some(Family::Inet6),
             Some((other, span)) => {
                 context.report(
                     Diagnostic::error("unknown-option", format!("`{other}` is no family"))

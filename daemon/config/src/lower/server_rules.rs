@@ -45,12 +45,12 @@ pub(super) fn serves(
             left_out(context, format!("the group `{name}` has IPv4 and IPv6, which only tunnels can serve"));
             None
         }
-        (None, true, false) => Some(Serves(Some(Family::V4))),
-        (None, false, true) => Some(Serves(Some(Family::V6))),
+        (None, true, false) => Some(Serves(Some(Family::Inet))),
+        (None, false, true) => Some(Serves(Some(Family::Inet6))),
         // Only marks without a family, and only tunnels.
-        (None, false, false) => Some(Serves(Some(Family::V4))),
+        (None, false, false) => Some(Serves(Some(Family::Inet))),
         (Some(family), v4, v6) => {
-            let other = if family == Family::V4 { v6 } else { v4 };
+            let other = if family == Family::Inet { v6 } else { v4 };
             if other {
                 left_out(context, format!("this virtual server is {family}, but its group `{name}` is not"));
             }
@@ -62,8 +62,8 @@ pub(super) fn serves(
 /// The family of a firewall mark whose real servers are all reached by tunnels.
 fn family_of_tunnels(draft: &ServerDraft) -> Family {
     let mut families = draft.sorry.iter().chain(&draft.reals).map(|real| Family::of(real.address));
-    let first = families.next().unwrap_or(Family::V4);
-    if families.all(|family| family == first) { first } else { Family::V4 }
+    let first = families.next().unwrap_or(Family::Inet);
+    if families.all(|family| family == first) { first } else { Family::Inet }
 }
 
 /// Which families the lines of a group name.
@@ -84,8 +84,8 @@ impl Families {
                 GroupEntry::FwMark { family, .. } => *family,
             };
             match family {
-                Some(Family::V4) => families.v4 = true,
-                Some(Family::V6) => families.v6 = true,
+                Some(Family::Inet) => families.v4 = true,
+                Some(Family::Inet6) => families.v6 = true,
                 None => families.unsaid = true,
             }
         }

@@ -120,8 +120,8 @@ impl Settled {
     /// `mcast_dst_ip`, else that of the family; unicast has none of its own.
     fn multicast_group(&self, draft: &InstanceDraft, global: &Global, context: &mut Context) -> IpAddr {
         let general = match self.family {
-            Family::V4 => global.vrrp_mcast_group4.into(),
-            Family::V6 => global.vrrp_mcast_group6.into(),
+            Family::Inet => global.vrrp_mcast_group4.into(),
+            Family::Inet6 => global.vrrp_mcast_group6.into(),
         };
         match draft.path.multicast {
             Some((_, span)) if !draft.path.peers.is_empty() => {

@@ -53,7 +53,7 @@ pub(super) fn check(
         leave_out("no_virtual_ipaddress", span, "left out");
     }
     if let Some((address, span)) = draft.addresses.first()
-        && Family::of(address.address) == Family::V6
+        && Family::of(address.address) == Family::Inet6
         && !is_link_local(address.address)
     {
         let message = "in strict mode the first IPv6 address is a link-local one (RFC 9568 §5.2.9)";

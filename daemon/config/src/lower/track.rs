@@ -2,7 +2,7 @@
 
 use crate::diagnostics::Diagnostic;
 use crate::line_values::{line_interface, line_number};
-use crate::model::{TrackedInterface, TrackedObject};
+use crate::model::Tracked;
 use crate::preprocess::Context;
 use crate::tree::Node;
 use crate::values::whole;
@@ -18,8 +18,8 @@ pub(super) struct TrackedDraft {
 
 impl TrackedDraft {
     /// With the weight of the definition where the line has none.
-    pub(super) fn resolve(self, weight: i32, reverse: bool) -> TrackedObject {
-        TrackedObject {
+    pub(super) fn resolve(self, weight: i32, reverse: bool) -> Tracked {
+        Tracked {
             name: (&*self.name.text).into(),
             weight: self.weight.unwrap_or(weight),
             reverse: self.reverse.unwrap_or(reverse),
@@ -49,20 +49,16 @@ impl Kind {
 }
 
 /// The lines of `track_interface`; one that is there already is left out.
-pub(super) fn interfaces(to: &mut Vec<TrackedInterface>, node: &Node, context: &mut Context) {
+pub(super) fn interfaces(to: &mut Vec<Tracked>, node: &Node, context: &mut Context) {
     for words in &node.lines {
         let Some(first) = words.first() else { continue };
         let Some(interface) = line_interface(first, "track_interface", context) else { continue };
-        if to.iter().any(|known| known.interface == interface) {
+        if to.iter().any(|known| known.name == interface) {
             again(first, context);
             continue;
         }
         let Some((weight, reverse)) = options(words, Kind::Interface, context) else { continue };
-        to.push(TrackedInterface {
-            interface,
-            weight: weight.unwrap_or(0),
-            reverse: reverse.unwrap_or(false),
-        });
+        to.push(Tracked { name: interface, weight: weight.unwrap_or(0), reverse: reverse.unwrap_or(false) });
     }
 }
 

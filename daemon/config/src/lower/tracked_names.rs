@@ -4,19 +4,19 @@ use std::collections::{HashMap, HashSet};
 
 use super::track::TrackedDraft;
 use crate::diagnostics::Diagnostic;
-use crate::model::{Config, Name, TrackedObject};
+use crate::model::{Config, Name, Tracked};
 use crate::preprocess::Context;
 
 /// What a tracked name is the name of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Tracked {
+pub(super) enum TrackedKind {
     Script,
     File,
     Process,
     Bfd,
 }
 
-impl Tracked {
+impl TrackedKind {
     /// The keyword that defines it.
     fn keyword(self) -> &'static str {
         match self {
@@ -30,44 +30,46 @@ impl Tracked {
 
 /// Everything that can be tracked by name, with the weight of its definition.
 pub(super) struct Definitions<'a> {
-    known: HashMap<(Tracked, Name), (i32, bool)>,
+    known: HashMap<(TrackedKind, Name), (i32, bool)>,
     /// Names of blocks that were left out.
     skipped: &'a HashSet<&'a str>,
 }
 
 impl<'a> Definitions<'a> {
     pub(super) fn of(config: &Config, skipped: &'a HashSet<&'a str>) -> Self {
-        let scripts =
-            config.track_scripts.iter().map(|d| ((Tracked::Script, d.name.clone()), (d.weight, d.reverse)));
+        let scripts = config
+            .track_scripts
+            .iter()
+            .map(|d| ((TrackedKind::Script, d.name.clone()), (d.weight, d.reverse)));
         let files =
-            config.track_files.iter().map(|d| ((Tracked::File, d.name.clone()), (d.weight, d.reverse)));
+            config.track_files.iter().map(|d| ((TrackedKind::File, d.name.clone()), (d.weight, d.reverse)));
         let processes = config
             .track_processes
             .iter()
-            .map(|d| ((Tracked::Process, d.name.clone()), (d.weight, d.reverse)));
+            .map(|d| ((TrackedKind::Process, d.name.clone()), (d.weight, d.reverse)));
         let bfds = config
             .bfd_sessions
             .iter()
             .filter(|d| d.for_vrrp)
-            .map(|d| ((Tracked::Bfd, d.name.clone()), (d.weight, d.reverse)));
+            .map(|d| ((TrackedKind::Bfd, d.name.clone()), (d.weight, d.reverse)));
         Self { known: scripts.chain(files).chain(processes).chain(bfds).collect(), skipped }
     }
 
-    fn names(&self, kind: Tracked) -> impl Iterator<Item = &str> {
+    fn names(&self, kind: TrackedKind) -> impl Iterator<Item = &str> {
         self.known.keys().filter(move |(of, _)| *of == kind).map(|(_, name)| &**name)
     }
 
-    fn find(&self, kind: Tracked, name: &Name) -> Option<(i32, bool)> {
+    fn find(&self, kind: TrackedKind, name: &Name) -> Option<(i32, bool)> {
         self.known.get(&(kind, name.clone())).copied()
     }
 }
 
 pub(super) fn objects(
     drafts: Vec<TrackedDraft>,
-    kind: Tracked,
+    kind: TrackedKind,
     tracked: &Definitions,
     context: &mut Context,
-) -> Vec<TrackedObject> {
+) -> Vec<Tracked> {
     let resolve = |draft: TrackedDraft| {
         let name = Name::from(&*draft.name.text);
         if let Some((weight, reverse)) = tracked.find(kind, &name) {
@@ -86,7 +88,7 @@ pub(super) fn objects(
         );
         None
     };
-    let mut objects: Vec<TrackedObject> = drafts.into_iter().filter_map(resolve).collect();
+    let mut objects: Vec<Tracked> = drafts.into_iter().filter_map(resolve).collect();
     objects.shrink_to_fit();
     objects
 }

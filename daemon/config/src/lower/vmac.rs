@@ -22,8 +22,8 @@ const VIRTUAL_ROUTERS: [[u8; 5]; 2] = [[0, 0, 0x5e, 0, 1], [0, 0, 0x5e, 0, 2]];
 pub(super) fn of_virtual_router(family: Family, vrid: VirtualRouterId) -> [u8; 6] {
     let [v4, v6] = VIRTUAL_ROUTERS;
     let [a, b, c, d, e] = match family {
-        Family::V4 => v4,
-        Family::V6 => v6,
+        Family::Inet => v4,
+        Family::Inet6 => v6,
     };
     [a, b, c, d, e, vrid.0]
 }

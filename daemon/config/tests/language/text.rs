@@ -145,7 +145,9 @@ fn a_byte_that_is_no_utf_8_is_said_once_with_its_place_and_a_password_keeps_it()
     let config = loaded.config.expect("it runs");
     let master = config.instances[0].notify.master.as_ref().expect("a script");
     assert_eq!(*keepwatch_config::encoding::bytes(&master.argv[0]), *b"/bin/\xe4");
-    let key = keepwatch_config::model::Authentication::Pass(*b"Z\xfcr\xe9\0\0\0\0");
+    let key = keepwatch_config::model::Authentication::Pass(keepwatch_config::model::Secret::new(
+        *b"Z\xfcr\xe9\0\0\0\0",
+    ));
     assert!(format!("{:?}", config.instances[0]).contains(&format!("{key:?}")));
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn destination_identity(key: &SocketAddr) -> Vec<Attribute> {
     vec![
         Attribute::Address(address_bytes(key.ip())),
         Attribute::Port(key.port()),
-        Attribute::Family(family_number(Family::of(&key.ip()))),
+        Attribute::Family(family_number(Family::of(key.ip()))),
     ]
 }
 

@@ -1,12 +1,12 @@
 //! `DNS_CHECK`: a DNS server answers a question.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Connection;
 use crate::Name;
 
 /// A `DNS_CHECK` block. It asks over UDP.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DnsCheck {
     /// Whom to ask.
     #[serde(flatten)]
@@ -18,7 +18,7 @@ pub struct DnsCheck {
 }
 
 /// A type of DNS record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum DnsRecord {
     /// IPv4 address.

@@ -1,12 +1,12 @@
 //! `FILE_CHECK`: a real server follows the number in a file.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Name;
 
 /// A `FILE_CHECK` block: the number in the file times the weight is added to the real server's weight; a sum of
 /// −2147483648 or less is a failure.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileCheck {
     /// `track_file`: name of the `track_file` block.
     pub track_file: Name,

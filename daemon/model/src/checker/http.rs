@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{BodyRegex, Connection};
 use crate::Name;
 
 /// An `HTTP_GET` or `SSL_GET` block.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpGet {
     /// Where the pages are.
     #[serde(flatten)]
@@ -24,7 +25,7 @@ pub struct HttpGet {
 }
 
 /// `http_protocol`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum HttpVersion {
     /// `1.0`.
     #[default]
@@ -39,7 +40,7 @@ pub enum HttpVersion {
 }
 
 /// A `url` block: a page, and what it must be like.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Url {
     /// `path`, as it goes into the request.
     pub path: Name,
@@ -57,7 +58,7 @@ pub struct Url {
 }
 
 /// What TLS adds to a URL.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TlsUrl {
     /// The name sent in the handshake (SNI) when `enable_sni` or `sni_name` says so: `sni_name`, else the `virtualhost`
     /// of the URL, the checker or the virtual server, as keepalived has it not of the real server; none is sent when
@@ -91,6 +92,13 @@ impl Serialize for Digest {
     }
 }
 
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| D::Error::custom(format_args!("`{text}`: no digest")))
+    }
+}
+
 /// A set of status codes: ranges, first and last included, in order and apart from each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusCodes(Vec<(u16, u16)>);
@@ -107,6 +115,15 @@ impl StatusCodes {
             }
         }
         Self(merged)
+    }
+
+    /// Reads what [`Display`](fmt::Display) writes.
+    fn parse(text: &str) -> Option<Self> {
+        let range = |word: &str| {
+            let (first, last) = word.split_once('-').unwrap_or((word, word));
+            Some((first.parse().ok()?, last.parse().ok()?))
+        };
+        text.split_ascii_whitespace().map(range).collect::<Option<_>>().map(Self::of)
     }
 
     /// Is this one right?
@@ -139,6 +156,13 @@ impl fmt::Display for StatusCodes {
 impl Serialize for StatusCodes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for StatusCodes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| D::Error::custom(format_args!("`{text}`: no list of status codes")))
     }
 }
 

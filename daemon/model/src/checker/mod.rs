@@ -15,7 +15,7 @@ mod udp;
 
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use bfd::BfdCheck;
 pub use connection::Connection;
@@ -28,7 +28,7 @@ pub use smtp::SmtpCheck;
 pub use udp::{Bytes, UdpCheck, UdpReply};
 
 /// One checker block that runs on a schedule, inheritance resolved.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Checker {
     /// What it does.
     pub kind: CheckerKind,
@@ -51,7 +51,7 @@ pub struct Checker {
 }
 
 /// What virtual servers and real servers may say for the checkers in them, as written there; `None` where it is not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckTiming {
     /// `delay_loop`.
     pub delay_loop: Option<Duration>,
@@ -116,6 +116,38 @@ impl Serialize for CheckerKind {
             Self::Misc(settings) => Typed { keyword, settings }.serialize(serializer),
             Self::Udp(settings) => Typed { keyword, settings }.serialize(serializer),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for CheckerKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(tag = "type")]
+        enum Typed {
+            #[serde(rename = "TCP_CHECK")]
+            Tcp(Connection),
+            #[serde(rename = "HTTP_GET", alias = "SSL_GET")]
+            Http(HttpGet),
+            #[serde(rename = "SMTP_CHECK")]
+            Smtp(SmtpCheck),
+            #[serde(rename = "DNS_CHECK")]
+            Dns(DnsCheck),
+            #[serde(rename = "MISC_CHECK")]
+            Misc(MiscCheck),
+            #[serde(rename = "PING_CHECK")]
+            Ping(Connection),
+            #[serde(rename = "UDP_CHECK")]
+            Udp(UdpCheck),
+        }
+        Ok(match Typed::deserialize(deserializer)? {
+            Typed::Tcp(settings) => Self::Tcp(settings),
+            Typed::Http(settings) => Self::Http(settings),
+            Typed::Smtp(settings) => Self::Smtp(settings),
+            Typed::Dns(settings) => Self::Dns(settings),
+            Typed::Misc(settings) => Self::Misc(settings),
+            Typed::Ping(settings) => Self::Ping(settings),
+            Typed::Udp(settings) => Self::Udp(settings),
+        })
     }
 }
 

@@ -1,11 +1,11 @@
 //! `regex` of a URL: what the body of a page must, or must not, hold.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Name;
 
 /// The pattern of a `url`, with the keywords that go with it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BodyRegex {
     /// `regex`: the pattern, in the language of PCRE2.
     pub pattern: Name,
@@ -22,7 +22,7 @@ pub struct BodyRegex {
 }
 
 /// Sizes of the stack of compiled patterns (PCRE2's JIT), in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MatcherStack {
     /// To begin with.
     pub start: u64,
@@ -31,7 +31,7 @@ pub struct MatcherStack {
 }
 
 /// An option of PCRE2's `pcre2_compile`; the names are PCRE2's in lower case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)] // Each is what pcre2api(3) says of its name.
 pub enum RegexOption {

@@ -1,12 +1,12 @@
 //! `SMTP_CHECK`: a mail server greets.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Connection;
 use crate::Name;
 
 /// An `SMTP_CHECK` block, or one `host` in it: each is a checker of its own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SmtpCheck {
     /// Whom to talk to.
     #[serde(flatten)]

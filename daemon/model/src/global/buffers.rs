@@ -1,9 +1,9 @@
 //! Receive buffers of the daemon's sockets.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Buffers of sockets towards the kernel, and of those that hear adverts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceiveBuffers {
     /// `vrrp_netlink_cmd_rcv_bufs`: answers to the VRRP part's commands.
     pub vrrp_commands: KernelBuffer,
@@ -22,7 +22,7 @@ pub struct ReceiveBuffers {
 }
 
 /// Receive buffer of a netlink socket.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KernelBuffer {
     /// Bytes; the system's default (`net.core.rmem_default`) unless given.
     pub bytes: Option<u32>,
@@ -31,7 +31,7 @@ pub struct KernelBuffer {
 }
 
 /// `vrrp_rx_bufs_policy`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AdvertBuffers {
     /// Not written: the system's default.
@@ -46,7 +46,7 @@ pub enum AdvertBuffers {
 }
 
 /// `vrrp_rx_bufs_multiplier`; 3 unless given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AdvertsMultiplier(pub u32);
 

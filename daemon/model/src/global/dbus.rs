@@ -1,11 +1,11 @@
 //! The daemon on D-Bus.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Name;
 
 /// D-Bus settings.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dbus {
     /// `enable_dbus`.
     pub enabled: bool,

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Script, ScriptUser};
 
 /// The pipes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotifyFifos {
     /// `notify_fifo`, `notify_fifo_script`: told of everything.
     pub all: Option<NotifyFifo>,
@@ -21,7 +21,7 @@ pub struct NotifyFifos {
 }
 
 /// A named pipe that is told of changes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotifyFifo {
     /// Where it is; made if it is not there.
     pub path: PathBuf,

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What goes with a reload.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReloadFiles {
     /// `reload_check_config [FILE]`: log of the check before a reload; `/dev/null` when the keyword stands alone.
     /// keepwatch checks before every reload, with or without it.
@@ -23,7 +23,7 @@ pub struct ReloadFiles {
 }
 
 /// `reload_file`: where the file is that tells of a reload.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReloadMarker {
     /// The keyword stands alone: beside the pid file, with `.reload` in place of `.pid`.
@@ -33,7 +33,7 @@ pub enum ReloadMarker {
 }
 
 /// Dumps that signals ask for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DumpFiles {
     /// `state_dump_file` (SIGUSR1). Where no directory is written, and when it ends in a slash, the rest is as in the
     /// default.
@@ -61,7 +61,7 @@ impl Default for DumpFiles {
 }
 
 /// `json_version`: the form of the JSON dump.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JsonVersion {
     /// An array of instances.
@@ -72,7 +72,7 @@ pub enum JsonVersion {
 }
 
 /// Where iproute2 has its tables of names (of scopes, tables, realms, protocols).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IprouteDirectories {
     /// `iproute_usr_dir`: as installed; `/usr/share/iproute2` unless given.
     pub usr: PathBuf,

@@ -1,12 +1,12 @@
 //! Tables of the packet filter that belong to the daemon: they drop packets to addresses that are not accepted, keep
 //! group messages of VMACs off the wire, and mark packets of virtual server groups.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{FwMark, Name};
 
 /// The daemon's part of the packet filter.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Firewall {
     /// `nftables` and `nftables_…` of virtual routers.
     pub nftables: Nftables,
@@ -21,7 +21,7 @@ pub struct Firewall {
 }
 
 /// The table of nftables for virtual routers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Nftables {
     /// `nftables [TABLE]`: its name, [`Nftables::TABLE`] when the keyword stands alone. Without the keyword there is such
     /// a table only while an instance needs one.
@@ -45,7 +45,7 @@ impl Default for Nftables {
 
 /// The table of nftables that gives each virtual server group one firewall mark, so that the kernel's IPVS table needs
 /// one virtual server for the whole group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NftablesIpvs {
     /// `nftables_ipvs [TABLE]`: its name, [`NftablesIpvs::TABLE`] when the keyword stands alone; `None` without the
     /// keyword: groups are put into the IPVS table entry by entry.
@@ -70,7 +70,7 @@ impl Default for NftablesIpvs {
 }
 
 /// `vrrp_iptables [INPUT [OUTPUT]]`: chains of iptables and ip6tables.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Iptables {
     /// Chain of packets that come in; `INPUT` when the keyword stands alone.
     pub input: Name,
@@ -79,7 +79,7 @@ pub struct Iptables {
 }
 
 /// `vrrp_ipsets NAME …`: names that are not given are made of those before them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IpSets {
     /// IPv4 addresses.
     pub addresses: Name,

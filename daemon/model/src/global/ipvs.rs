@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// `lvs_flush_on_stop [VS]`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LvsFlushOnStop {
     /// Not written: services are removed server by server.
@@ -18,7 +18,7 @@ pub enum LvsFlushOnStop {
 }
 
 /// `lvs_timeouts [tcp N] [tcpfin N] [udp N]`, up to 31 days: the kernel's, changed only where written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LvsTimeouts {
     /// Established TCP.
     pub tcp: Option<Duration>,

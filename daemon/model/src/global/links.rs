@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Name;
 
 /// `dynamic_interfaces`: may interfaces come and go?
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DynamicInterfaces {
     /// Not written: every interface must be there at start.
@@ -20,7 +20,7 @@ pub enum DynamicInterfaces {
 }
 
 /// A line of `interface_up_down_delays`: how long an interface must be down or up until it counts as such.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct InterfaceDelays {
     /// The interface.
     pub interface: Name,
@@ -31,7 +31,7 @@ pub struct InterfaceDelays {
 }
 
 /// A line of `linkbeat_interfaces`: an interface that is asked for its state rather than tells of it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LinkbeatInterface {
     /// The interface.
     pub interface: Name,
@@ -40,7 +40,7 @@ pub struct LinkbeatInterface {
 }
 
 /// How an interface is asked whether it has a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum LinkbeatMethod {
     /// The registers of its transceiver (SIOCGMIIREG).
@@ -52,7 +52,7 @@ pub enum LinkbeatMethod {
 }
 
 /// What names of VMACs begin with; the VRID follows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VmacPrefixes {
     /// `vmac_prefix`; `vrrp` unless given.
     pub instances: Name,

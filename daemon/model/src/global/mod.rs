@@ -13,7 +13,7 @@ mod snmp;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use buffers::{AdvertBuffers, AdvertsMultiplier, KernelBuffer, ReceiveBuffers};
 pub use dbus::Dbus;
@@ -30,7 +30,7 @@ pub use snmp::Snmp;
 use super::{Garp, LvsSyncDaemon, MailServer, Name, Script, ScriptUser, VrrpVersion};
 
 /// `global_defs { … }`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Global {
     /// `router_id` (old: `lvs_id`); the host's name unless given.
     pub router_id: Name,
@@ -164,7 +164,7 @@ pub struct Global {
 }
 
 /// `net_namespace_ipvs [NAME]`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IpvsNamespace {
     /// The keyword stands alone: the namespace that the daemon was started in.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Name;
 
 /// Names, priorities and CPUs of the daemon's parts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Processes {
     /// `process_name` and the like.
     pub names: ProcessNames,
@@ -25,7 +25,7 @@ pub struct Processes {
 
 /// What the parts are called in lists of processes, at most [`ProcessNames::LONGEST`] bytes each; their own names unless
 /// given.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessNames {
     /// `process_name`: the main process.
     pub main: Option<Name>,
@@ -43,12 +43,12 @@ impl ProcessNames {
 }
 
 /// How much nicer a process is: `…_priority`, −20 to 19.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ApplicationPriority(pub i8);
 
 /// Scheduling of one of the daemon's parts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessScheduling {
     /// `…_priority`: nice value.
     pub nice: Option<ApplicationPriority>,
@@ -76,7 +76,7 @@ impl Default for ProcessScheduling {
 }
 
 /// `max_auto_priority`: may a part that finds itself late take real-time priority, and how much of it?
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AutoPriority {
     /// Not written, or 0: no.
@@ -89,7 +89,7 @@ pub enum AutoPriority {
 }
 
 /// `min_auto_priority_delay`, in the file in microseconds; 1 s unless given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AutoPriorityDelay(pub Duration);
 

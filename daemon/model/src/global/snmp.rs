@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Name;
 
 /// SNMP settings. `-x` on the command line turns all four tables on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snmp {
     /// `enable_snmp_vrrp` (old: `enable_snmp_keepalived`): VRRP part of KEEPALIVED-MIB.
     pub vrrp: bool,

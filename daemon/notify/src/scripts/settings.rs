@@ -3,11 +3,9 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use keepwatch_bus::subject::{self, Name, ServiceKey};
+use keepwatch_bus::subject::{Name, ServiceKey};
 use keepwatch_config::Config;
-use keepwatch_config::model::{
-    Family, GroupEntry, Notify, Protocol, Script, VirtualServer, VirtualServerKey,
-};
+use keepwatch_config::model::{Notify, Script, VirtualServer};
 
 /// All scripts of a configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,7 +55,7 @@ impl ScriptSettings {
         let services = config
             .virtual_servers
             .iter()
-            .filter_map(|server| Some((service_key(config, server)?, service_scripts(server))));
+            .filter_map(|server| Some((*config.services_of(server).first()?, service_scripts(server))));
         Self {
             instances: config.instances.iter().map(|i| (i.name.clone(), Notify::clone(&i.notify))).collect(),
             groups: config.sync_groups.iter().map(|g| (g.name.clone(), g.notify.clone())).collect(),
@@ -79,45 +77,5 @@ fn service_scripts(server: &VirtualServer) -> ServiceScripts {
         omega: server.omega,
         alpha: server.alpha,
         reals: reals.collect(),
-    }
-}
-
-/// The key that facts name a virtual server by: of a group, its first entry.
-fn service_key(config: &Config, server: &VirtualServer) -> Option<ServiceKey> {
-    let address = |address, port, protocol| ServiceKey::Address { address, port, protocol };
-    match &server.key {
-        VirtualServerKey::Address { address: at, protocol: p } => {
-            Some(address(at.ip(), at.port(), protocol(*p)))
-        }
-        VirtualServerKey::FwMark { mark, family: f } => {
-            Some(ServiceKey::Fwmark { fwmark: mark.0, family: family(*f) })
-        }
-        VirtualServerKey::Group { name, protocol: p, family: f } => {
-            let group = config.virtual_server_groups.iter().find(|group| group.name == *name)?;
-            match *group.entries.first()? {
-                GroupEntry::Addresses { range, port } => {
-                    Some(address(range.addresses().next()?, port, protocol(*p)))
-                }
-                GroupEntry::FwMark { mark, family: own } => {
-                    let family = own.or(*f).map_or(subject::Family::Inet, family);
-                    Some(ServiceKey::Fwmark { fwmark: mark.0, family })
-                }
-            }
-        }
-    }
-}
-
-fn protocol(protocol: Protocol) -> subject::Protocol {
-    match protocol {
-        Protocol::Tcp => subject::Protocol::Tcp,
-        Protocol::Udp => subject::Protocol::Udp,
-        Protocol::Sctp => subject::Protocol::Sctp,
-    }
-}
-
-fn family(family: Family) -> subject::Family {
-    match family {
-        Family::V4 => subject::Family::Inet,
-        Family::V6 => subject::Family::Inet6,
     }
 }

@@ -153,7 +153,7 @@ impl Node {
             }
         }
         for tracked in spec.tracked_interfaces.iter() {
-            let link = self.links.intern(&tracked.interface);
+            let link = self.links.intern(&tracked.name);
             if let Some(link) = self.links.get_mut(link) {
                 link.trackers.push(id);
             }
@@ -172,7 +172,7 @@ impl Node {
             }
         }
         for tracked in spec.tracked_interfaces.iter() {
-            let link = self.links.intern(&tracked.interface);
+            let link = self.links.intern(&tracked.name);
             if let Some(link) = self.links.get_mut(link) {
                 link.trackers.retain(|other| *other != id);
             }
@@ -235,12 +235,12 @@ impl Node {
             return self.links.get(router.link)?.told;
         }
         let tracked = router.spec.tracked_interfaces.iter().filter(|tracked| tracked.weight == 0);
-        tracked
-            .filter_map(|tracked| self.links.named(&tracked.interface).map(|link| (tracked, link)))
-            .find_map(|(tracked, link)| {
+        tracked.filter_map(|tracked| self.links.named(&tracked.name).map(|link| (tracked, link))).find_map(
+            |(tracked, link)| {
                 let fault = (link.state == LinkState::Up) == tracked.reverse;
                 link.told.filter(|_| fault)
-            })
+            },
+        )
     }
 
     /// Only an owner that says `state MASTER` is master at once; in a group, only if all of it are such.

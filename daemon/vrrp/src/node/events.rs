@@ -27,7 +27,7 @@ impl Node {
             self.strangers.packet_length_errors.inc();
             return;
         }
-        let family = Family::of(&datagram.source);
+        let family = Family::of(datagram.source);
         let vrid = datagram.message[VRID];
         let Some(first) = link.router(family, vrid) else {
             if !self.is_heard_elsewhere(datagram.link, family, vrid) {
@@ -202,7 +202,7 @@ impl Node {
         router.link_weight = 0;
         router.faults.tracked_links = 0;
         for tracked in spec.tracked_interfaces.iter() {
-            let id = self.links.intern(&tracked.interface);
+            let id = self.links.intern(&tracked.name);
             let up = self.links.get(id).is_some_and(|link| link.state == LinkState::Up);
             router.weigh_link(tracked, up);
         }

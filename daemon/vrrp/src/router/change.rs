@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keepwatch_bus::EventId;
 use keepwatch_bus::fact::{AnnounceOccasion, VrrpFact};
-use keepwatch_config::model::{InterfaceAddress, TrackedInterface};
+use keepwatch_config::model::{InterfaceAddress, Tracked};
 
 use super::{Authenticated, Reaction, Router, State};
 use crate::node::Context;
@@ -28,7 +28,7 @@ impl Router {
 
     /// Adds what one tracked interface means now. At weight 0 it is a fault to be down (`reverse`: to be up). A positive
     /// weight counts while it is up, a negative one while it is down; `reverse` changes its sign.
-    pub(crate) fn weigh_link(&mut self, tracked: &TrackedInterface, up: bool) {
+    pub(crate) fn weigh_link(&mut self, tracked: &Tracked, up: bool) {
         let counts = if tracked.weight > 0 { up } else { !up };
         if tracked.weight == 0 {
             self.faults.tracked_links += u32::from(up == tracked.reverse);

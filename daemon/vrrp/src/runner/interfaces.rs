@@ -362,7 +362,7 @@ fn interfaces_of(definitions: &Definitions) -> HashSet<Name> {
     let mut named = HashSet::new();
     for router in &definitions.routers {
         named.extend(router.spec.interface.clone());
-        named.extend(router.spec.tracked_interfaces.iter().map(|tracked| tracked.interface.clone()));
+        named.extend(router.spec.tracked_interfaces.iter().map(|tracked| tracked.name.clone()));
         named.extend(router.spec.addresses.iter().filter_map(|address| match &address.link {
             LinkTarget::Instance => None,
             LinkTarget::Named(name) => Some(name.clone()),

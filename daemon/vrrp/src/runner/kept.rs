@@ -10,7 +10,7 @@ use keepwatch_net::link::LinkIndex;
 use keepwatch_net::netlink::{Neighbour, Neighbours};
 
 /// Between two looks at all of them.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// A host that must be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

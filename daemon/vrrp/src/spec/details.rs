@@ -1,11 +1,7 @@
 //! From the configuration's model to what SNMP tables and dumps show of it.
 
-use keepwatch_bus::details::{
-    AddressOptions, Command, GroupDetails, InstanceDetails, NotifyScripts, Tracked, Tracking,
-};
-use keepwatch_config::model::{
-    self, AddressScope, Instance, Notify, Script, SyncGroup, TrackedInterface, TrackedObject,
-};
+use keepwatch_bus::details::{AddressOptions, GroupDetails, InstanceDetails};
+use keepwatch_config::model::{AddressScope, Instance, Notify, SyncGroup, Tracking};
 
 use super::from_config::virtual_address;
 
@@ -28,8 +24,8 @@ pub(super) fn of_instance(instance: &Instance) -> InstanceDetails {
     InstanceDetails {
         multicast: instance.unicast_peers.is_empty().then_some(instance.multicast_group),
         address_options,
-        scripts: scripts(&instance.notify),
-        tracked: tracked(&instance.tracking),
+        scripts: Notify::clone(&instance.notify),
+        tracked: Tracking::clone(&instance.tracking),
         promote_secondaries: instance.promote_secondaries,
         v3_checksum_as_v2: instance.v3_checksum_as_v2,
     }
@@ -37,38 +33,8 @@ pub(super) fn of_instance(instance: &Instance) -> InstanceDetails {
 
 pub(super) fn of_group(group: &SyncGroup) -> GroupDetails {
     GroupDetails {
-        scripts: scripts(&group.notify),
-        tracked: tracked(&group.tracking),
+        scripts: group.notify.clone(),
+        tracked: group.tracking.clone(),
         tracking_weight: group.tracking_weight,
     }
-}
-
-fn scripts(notify: &Notify) -> NotifyScripts {
-    let command = |script: &Option<Script>| script.as_ref().map(|script| Command(script.argv.clone()));
-    NotifyScripts {
-        master: command(&notify.master),
-        backup: command(&notify.backup),
-        fault: command(&notify.fault),
-        stop: command(&notify.stop),
-        deleted: command(&notify.deleted),
-        any: command(&notify.any),
-        master_rx_lower_priority: command(&notify.master_rx_lower_priority),
-    }
-}
-
-fn tracked(tracking: &model::Tracking) -> Tracking {
-    let interface =
-        |t: &TrackedInterface| Tracked { name: t.interface.clone(), weight: t.weight, reverse: t.reverse };
-    Tracking {
-        interfaces: tracking.interfaces.iter().map(interface).collect(),
-        scripts: objects(&tracking.scripts),
-        files: objects(&tracking.files),
-        bfds: objects(&tracking.bfds),
-        processes: objects(&tracking.processes),
-    }
-}
-
-fn objects(list: &[TrackedObject]) -> Vec<Tracked> {
-    let tracked = |t: &TrackedObject| Tracked { name: t.name.clone(), weight: t.weight, reverse: t.reverse };
-    list.iter().map(tracked).collect()
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 use keepwatch_bus::Counters;
 use keepwatch_bus::fact::HoldReason;
 use keepwatch_bus::settings::{AuthKind, GroupSettings, InstanceSettings};
-use keepwatch_bus::subject::{self, Name, VirtualAddress, VrrpState};
+use keepwatch_bus::subject::{Name, VirtualAddress, VrrpState};
 use keepwatch_config::Config;
 use keepwatch_config::model::{
-    self, ConfigFault, InitialState, Instance, InterfaceAddress, LinkTarget, Priority, SyncGroup,
-    TrackedInterface, VrrpVersion,
+    self, ConfigFault, InitialState, Instance, InterfaceAddress, LinkTarget, Priority, SyncGroup, Tracked,
+    VrrpVersion,
 };
 
 use super::details;
@@ -49,7 +49,7 @@ fn router_spec(instance: &Instance, group: Option<&SyncGroup>) -> RouterSpec {
     RouterSpec {
         name: instance.name.clone(),
         interface: instance.interface.clone(),
-        family: family(instance.family),
+        family: instance.family,
         version: version(instance),
         vrid: instance.vrid,
         priority: instance.priority,
@@ -86,17 +86,17 @@ fn held(instance: &Instance) -> Option<HoldReason> {
 /// The interfaces that an instance follows: its own `track_interface`, that of its group, and those that its addresses
 /// stand on. As in keepalived, a weight in a group counts as none (any fault is a fault of the group) unless the group
 /// says `sync_group_tracking_weight`, and an owner follows no weighted one.
-fn tracked_interfaces(instance: &Instance, group: Option<&SyncGroup>) -> Arc<[TrackedInterface]> {
+fn tracked_interfaces(instance: &Instance, group: Option<&SyncGroup>) -> Arc<[Tracked]> {
     let weightless = group.is_some_and(|group| !group.tracking_weight);
     let of_group = group.map(|group| group.tracking.interfaces.as_slice()).unwrap_or_default();
-    let mut tracked: Vec<TrackedInterface> = Vec::new();
+    let mut tracked: Vec<Tracked> = Vec::new();
     for line in instance.tracking.interfaces.iter().chain(of_group) {
         let weight = if weightless { 0 } else { line.weight };
-        match tracked.iter_mut().find(|other| other.interface == line.interface) {
+        match tracked.iter_mut().find(|other| other.name == line.name) {
             // Named in both: the fault wins, else the group's weight.
-            Some(other) if other.weight != 0 => *other = TrackedInterface { weight, ..line.clone() },
+            Some(other) if other.weight != 0 => *other = Tracked { weight, ..line.clone() },
             Some(_) => {}
-            None => tracked.push(TrackedInterface { weight, ..line.clone() }),
+            None => tracked.push(Tracked { weight, ..line.clone() }),
         }
     }
     if instance.priority == Priority::OWNER {
@@ -105,28 +105,20 @@ fn tracked_interfaces(instance: &Instance, group: Option<&SyncGroup>) -> Arc<[Tr
     for address in instance.addresses.iter().chain(&instance.excluded_addresses) {
         let LinkTarget::Named(interface) = &address.link else { continue };
         let known = Some(interface) == instance.interface.as_ref()
-            || tracked.iter().any(|other| other.interface == *interface);
+            || tracked.iter().any(|other| other.name == *interface);
         if !known && !address.no_track {
-            let interface = interface.clone();
-            tracked.push(TrackedInterface { interface, weight: 0, reverse: false });
+            tracked.push(Tracked { name: interface.clone(), weight: 0, reverse: false });
         }
     }
     tracked.into()
-}
-
-fn family(family: model::Family) -> subject::Family {
-    match family {
-        model::Family::V4 => subject::Family::Inet,
-        model::Family::V6 => subject::Family::Inet6,
-    }
 }
 
 fn version(instance: &Instance) -> Version {
     match instance.version {
         VrrpVersion::V2 => Version::V2 {
             authentication: match &instance.authentication {
-                model::Authentication::Pass(password) => Authentication::Password(*password),
-                model::Authentication::Ah(password) => Authentication::Ah(*password),
+                model::Authentication::Pass(password) => Authentication::Password(*password.reveal()),
+                model::Authentication::Ah(password) => Authentication::Ah(*password.reveal()),
                 model::Authentication::None => Authentication::None,
             },
         },
@@ -179,7 +171,7 @@ fn instance_settings(config: &Config, instance: &Instance, position: u32) -> Ins
         interface: interface.clone(),
         vrid: instance.vrid.0,
         version: instance.version.number(),
-        family: family(instance.family),
+        family: instance.family,
         initial_state: match instance.state {
             InitialState::Master => VrrpState::Master,
             InitialState::Backup => VrrpState::Backup,

@@ -53,7 +53,7 @@ pub struct AdvertBuffer {
 impl AdvertBuffer {
     /// Builds the packet anew, keeping the memory and the count of identifications.
     pub fn build(&mut self, fields: &AdvertFields<'_>) {
-        let family = Family::of(&fields.source);
+        let family = Family::of(fields.source);
         let count = fields.addresses.len().min(usize::from(u8::MAX));
         let len = HEADER_LEN + count * address_len(family) + auth_data_len(fields.version, family);
         self.bytes.clear();

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use keepwatch_bus::fact::HoldReason;
 use keepwatch_bus::subject::VrrpState::{Backup, Fault, Master};
-use keepwatch_config::model::TrackedInterface;
+use keepwatch_config::model::Tracked;
 use keepwatch_vrrp::Tracking;
 
 use crate::lan::{Lan, spec};
@@ -114,7 +114,7 @@ fn a_tracked_interface_is_a_fault_or_a_weight() {
     ] {
         let mut lan = Lan::new(1, 2);
         let mut spec = spec(VI, 0, 150);
-        spec.tracked_interfaces = vec![TrackedInterface { interface: "eth1".into(), weight, reverse }].into();
+        spec.tracked_interfaces = vec![Tracked { name: "eth1".into(), weight, reverse }].into();
         let host = lan.host(one(spec), RIGHT);
         lan.start(host);
         let look = |lan: &Lan| {

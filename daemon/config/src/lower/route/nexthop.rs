@@ -23,7 +23,7 @@ pub(super) fn read(
         "encap" => hop.encap = Some(encap::read(line, option)?),
         "realms" => {
             hop.realms = Some(line.realms(option)?);
-            line.settle(family, Family::V4, option)?;
+            line.settle(family, Family::Inet, option)?;
         }
         _ => return Some(false),
     }
@@ -37,7 +37,7 @@ pub(super) fn via(
     line: &mut OptionLine,
     option: &Word,
 ) -> Option<()> {
-    for (word, named) in [("inet", Family::V4), ("inet6", Family::V6)] {
+    for (word, named) in [("inet", Family::Inet), ("inet6", Family::Inet6)] {
         if line.skip(word) {
             line.settle(family, named, option)?;
         }
