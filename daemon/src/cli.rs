@@ -3,10 +3,12 @@
 //! refused, never swallowed.
 
 use std::ffi::OsString;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use keepwatch_config::model::Observability;
 
 /// Exit status of a wrong command line, as keepalived's.
 pub const EXIT_USAGE: i32 = 1;
@@ -95,7 +97,7 @@ pub struct Cli {
     pub snmp: bool,
 
     /// Socket of the SNMP master agent
-    #[arg(short = 'A', long = "snmp-agent-socket", value_name = "SOCKET")]
+    #[arg(short = 'A', long = "snmp-agent-socket", value_name = "SOCKET", value_parser = parse_agent)]
     pub snmp_agent_socket: Option<String>,
 
     /// Which lines that begin with @ID count [default: the host's name]
@@ -126,8 +128,8 @@ pub struct Cli {
     pub expansion_limit: Option<u64>,
 
     /// Address of the HTTP server with /metrics, or "none" [default: 127.0.0.1:9165]
-    #[arg(long, value_name = "ADDRESS", help_heading = "keepwatch")]
-    pub listen: Option<String>,
+    #[arg(long, value_name = "ADDRESS", help_heading = "keepwatch", value_parser = parse_listen)]
+    pub listen: Option<Listen>,
 
     /// Socket of the `keepwatch` command [default: beside --pid, else /run/keepwatch/control.sock]
     #[arg(long, value_name = "PATH", help_heading = "keepwatch")]
@@ -189,6 +191,35 @@ pub enum DataplaneKind {
     Shadow,
 }
 
+/// Where the HTTP server listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// Nowhere.
+    Nowhere,
+    /// At this address.
+    At(SocketAddr),
+}
+
+/// An address of a master agent, in the words in which it was given.
+fn parse_agent(text: &str) -> Result<String, snmp_agentx::address::AddressError> {
+    text.parse::<snmp_agentx::Address>().map(|_| text.to_owned())
+}
+
+/// An address with or without port: `127.0.0.1:9165`, `::1`, `[::]:80`; or none.
+fn parse_listen(text: &str) -> Result<Listen, String> {
+    if matches!(text, "none" | "off") {
+        return Ok(Listen::Nowhere);
+    }
+    let without_port = || {
+        let ip: IpAddr = text.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
+        Some(SocketAddr::new(ip, Observability::DEFAULT_PORT))
+    };
+    let address = text.parse().ok().or_else(without_port);
+    address.map(Listen::At).ok_or_else(|| {
+        "expected an IP address with or without port (127.0.0.1:9165, [::1]:9165, ::), or \"none\"".into()
+    })
+}
+
 /// A syslog facility, as its number shifted into place (RFC 5424 §6.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facility(pub i32);
@@ -224,6 +255,11 @@ impl Cli {
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let matches = Self::command().try_get_matches_from(arguments)?;
         Self::from_arg_matches(&matches)
+    }
+
+    /// Where virtual servers are programmed.
+    pub fn dataplane(&self) -> DataplaneKind {
+        self.dataplane.unwrap_or(DataplaneKind::Ipvs)
     }
 
     /// Makes every path absolute, as seen from `directory`.
@@ -312,6 +348,25 @@ mod tests {
             let cli = read(&format!("-p p -f {file}")).unwrap().absolute(Path::new("/d"));
             assert_eq!(cli.use_file, Some(absolute.into()));
             assert_eq!(cli.pid, Some("/d/p".into()));
+        }
+    }
+
+    #[test]
+    fn a_listen_address_may_leave_out_the_port_and_nothing_else() {
+        for (text, address) in [
+            ("::1", "[::1]:9165"),
+            ("[::]:80", "[::]:80"),
+            ("10.0.0.1", "10.0.0.1:9165"),
+            ("[::1]", "[::1]:9165"),
+        ] {
+            assert_eq!(parse_listen(text), Ok(Listen::At(address.parse().unwrap())), "{text}");
+        }
+        for text in ["none", "off"] {
+            assert_eq!(parse_listen(text), Ok(Listen::Nowhere));
+        }
+        for text in ["banana", "", "127.0.0.1:", "127.0.0.1:99999", ":9165", "localhost:9165", "10.0.0.300"] {
+            let error = read(&format!("--listen={text}")).expect_err(text);
+            assert_eq!(exit_status(&error), EXIT_USAGE, "{text}");
         }
     }
 

@@ -2,12 +2,11 @@
 //! (or in the file that was named), and keepalived's exit status: 0 good, 3 can't run, 4 runs after changes, 5 insecure
 //! scripts. As in keepalived, interfaces that are not there are a reason not to run, unless `dynamic_interfaces`.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use keepwatch_bus::own_file;
 use keepwatch_config::Diagnostics;
 
 use crate::cli::Cli;
@@ -33,14 +32,11 @@ pub fn run(cli: &Cli) -> Result<i32> {
     };
     match cli.config_test.as_deref() {
         Some(log) if log != Path::new("-") => {
-            let mut log_file = OpenOptions::new()
-                .append(true)
-                .create(true)
-                .mode(0o644)
-                .custom_flags(libc::O_NOFOLLOW)
-                .open(log)
-                .with_context(|| log.display().to_string())?;
-            log_file.write_all(text(false).as_bytes()).with_context(|| log.display().to_string())?;
+            let written = own_file::append(log, own_file::PRIVATE)
+                .and_then(|mut file| file.write_all(text(false).as_bytes()));
+            if let Err(error) = written {
+                bail!("the log file {} can't be written: {}", log.display(), terminal::plain(&error));
+            }
         }
         _ => {
             terminal::complain(&text(terminal::has_colours(&io::stderr())));

@@ -4,17 +4,22 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::cli::{self, Cli};
 use crate::logging::sink::Sinks;
 use crate::logging::{LogSettings, Severity};
 use crate::stage::{self, Stage};
 use crate::supervisor::{self, EXIT_FATAL, SupervisorSettings};
-use crate::{config_test, detach, paths, systemd, terminal, worker};
+use crate::worker::rights;
+use crate::{config_test, detach, paths, signals, systemd, terminal, worker};
 
 /// The whole of `keepwatchd`.
 pub fn main() -> ExitCode {
+    if let Err(error) = signals::hold() {
+        terminal::complain(&format!("keepwatchd: The signals can't be held back: {error}.\n"));
+        return exit(EXIT_FATAL);
+    }
     let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => {
@@ -52,6 +57,7 @@ fn run(cli: Cli) -> Result<i32> {
         return Ok(0);
     }
     if cli.config_test.is_some() {
+        signals::let_go().context("letting signals through")?;
         return config_test::run(&cli);
     }
     stage::name_process();
@@ -77,8 +83,14 @@ fn supervise(cli: &Cli, listeners: usize, ready: impl FnOnce()) -> Result<i32> {
     }
     let mut log = Sinks::open(&LogSettings::of(cli));
     log.now(Severity::Info, format!("Starting keepwatchd v{}", env!("CARGO_PKG_VERSION")));
+    if let Some(lacking) = Some(cli).filter(|cli| !cli.check).and_then(|cli| rights::lacking(cli.dataplane()))
+    {
+        log.now(Severity::Error, &lacking);
+        bail!(lacking);
+    }
     let settings = SupervisorSettings {
         respawn: !cli.dont_respawn,
+        release: !cli.dont_release_vrrp,
         pid: paths::pid_file(cli.pid.as_deref()),
         worker_pids: worker_pids(cli),
         listeners,

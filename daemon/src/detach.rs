@@ -7,6 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 
 use anyhow::{Context, Result};
 
+use crate::signals;
 use crate::stage::{self, Stage};
 use crate::supervisor::EXIT_FATAL;
 
@@ -19,6 +20,8 @@ const RUNS: &[u8] = b"r";
 /// When it can't be started.
 pub fn start(listeners: usize) -> Result<i32> {
     let (mut child, mut socket) = stage::start(&Stage::Detached, listeners).context("starting the daemon")?;
+    // The daemon has what was held back; whoever waits for it may be interrupted.
+    signals::let_go().context("letting signals through")?;
     let mut word = [0; 1];
     if matches!(socket.read(&mut word), Ok(1)) {
         return Ok(0);

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`daemon`] | `keepwatchd`: from the command line to what it becomes |
 //! | [`cli`], [`paths`] | its flags; where its files are |
-//! | [`stage`], [`detach`], [`pidfile`], [`systemd`] | becoming a daemon |
+//! | [`signals`], [`stage`], [`detach`], [`pidfile`], [`systemd`] | becoming a daemon |
 //! | [`supervisor`] | the small process that keeps the worker alive |
 //! | [`worker`] | the process that does the work: runtime, bus, publishers, consumers, reload |
 //! | [`logging`] | events as lines, on sinks that delay nothing |
@@ -23,6 +23,7 @@ pub mod logging;
 pub mod operator;
 pub mod paths;
 pub mod pidfile;
+pub mod signals;
 pub mod stage;
 pub mod supervisor;
 pub mod systemd;

@@ -2,23 +2,29 @@
 //! runs: a stale file does no harm), rewritten when the process changes, removed at the end.
 //! In: a path. Out: a held [`PidFile`], or that another daemon holds it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Seek, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use keepwatch_bus::own_file;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
+
+use crate::terminal::plain;
+
+/// Everybody may know which process it is.
+const MODE: u32 = 0o644;
 
 /// Why a pid file can't be had.
 #[derive(Debug, thiserror::Error)]
 pub enum PidFileError {
     /// Another process holds it.
-    #[error("daemon is already running: another process has pid file {} locked", .0.display())]
+    #[error("daemon is already running: another process has the pid file {} locked", .0.display())]
     AlreadyRunning(PathBuf),
     /// The file can't be made or locked.
-    #[error("pid file {}: {error}", path.display())]
+    #[error("the pid file {} can't be used: {}", path.display(), plain(error))]
     Io {
         /// Which file.
         path: PathBuf,
@@ -45,14 +51,7 @@ impl PidFile {
             std::fs::create_dir_all(directory).map_err(failed)?;
         }
         loop {
-            let file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o644)
-                .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-                .open(path)
-                .map_err(failed)?;
+            let file = own_file::hold(path, MODE).map_err(failed)?;
             match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file())) {
                 Ok(_) => {}
                 Err(Errno::EAGAIN | Errno::EACCES) => {

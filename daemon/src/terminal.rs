@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use nix::errno::Errno;
+
 /// Does this stream show colours? Only a terminal does, and not if the environment has `NO_COLOR` (no-color.org).
 pub fn has_colours(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
@@ -10,6 +12,11 @@ pub fn has_colours(stream: &impl IsTerminal) -> bool {
 /// Writes on standard error. That it is closed is no reason to fail: there is nobody left to be told.
 pub fn complain(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// What the system said, in its words alone: Rust adds the error's number.
+pub fn plain(error: &io::Error) -> String {
+    error.raw_os_error().map_or_else(|| error.to_string(), |number| Errno::from_raw(number).desc().into())
 }
 
 /// What came of writing, where the reader may have had enough (`… | head`).

@@ -30,7 +30,7 @@ pub fn get(host: &Host, server: SocketAddr, path: &str, limit: Duration) -> Resu
 pub fn get_over(mut stream: TcpStream, path: &str, limit: Duration) -> Result<Response> {
     stream.set_read_timeout(Some(limit))?;
     stream.set_write_timeout(Some(limit))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n")
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         .context("send the request")?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).context("read the response")?;

@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     path::Path,
     process::{Command, Output, Stdio},
     thread::sleep,
@@ -65,6 +66,41 @@ fn it_tells_its_story_and_leaves_nothing_behind() -> Result<()> {
     ensure!(!told.contains('\x1b'), "colours where there is no terminal");
     let on_time = output.status.success() && told.contains("all within 5 ms");
     ensure!(on_time || told.contains("The machine is busy"), "{}:\n{told}\n{complaint}", output.status);
+    nothing_is_left(directory.path())
+}
+
+#[test]
+fn with_stay_it_says_how_to_ask_and_that_works() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let built = binaries::path("keepwatchd")?;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_demo"))
+        .arg("--stay")
+        .env("TMPDIR", directory.path())
+        .env(binaries::DIRECTORY, built.parent().context("no directory")?)
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut commands = Vec::new();
+    for line in BufReader::new(child.stdout.take().context("no output")?).lines() {
+        let line = line?;
+        if line.contains(" --socket ") {
+            commands.push(line.trim().to_owned());
+        }
+        if line.contains("Ctrl-C ends it all") {
+            break;
+        }
+    }
+    let answers: Vec<_> = commands
+        .iter()
+        .map(|command| {
+            let output = Command::new("sh").args(["-c", command]).output()?;
+            Ok(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+        })
+        .collect::<Result<_>>()?;
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT)?;
+    child.wait()?;
+    ensure!(answers.len() == 2, "{commands:?}");
+    ensure!(answers[0].starts_with("instance VI_1: MASTER"), "{answers:?}");
+    ensure!(answers[1].starts_with("real server [10.77.0.21]:tcp:80"), "{answers:?}");
     nothing_is_left(directory.path())
 }
 

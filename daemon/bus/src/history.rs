@@ -5,14 +5,15 @@
 //! hung disk costs events in the file, which are counted, and nothing else.
 
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::event::{Event, EventId};
 use crate::fact::DaemonFact;
 use crate::hub::{Watcher, WeakBus};
+use crate::own_file;
 
 /// The last events, oldest first.
 #[derive(Debug)]
@@ -98,8 +99,9 @@ impl FileSettings {
         // From the end, so that what is too old is not parsed: a daemon that starts wants to get on.
         let mut events = VecDeque::new();
         for path in [self.path.clone(), self.previous()] {
-            let text = match std::fs::read(&path) {
-                Ok(text) => text,
+            let mut text = Vec::new();
+            match own_file::read(&path) {
+                Ok(mut file) => file.read_to_end(&mut text)?,
                 Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
                 Err(e) => return Err(e),
             };
@@ -176,11 +178,11 @@ impl Writer {
 
     fn reopen(&mut self, more: u64) -> io::Result<&mut File> {
         let path: &Path = &self.settings.path;
-        let size = std::fs::metadata(path).map_or(0, |m| m.len());
+        let size = std::fs::symlink_metadata(path).map_or(0, |m| m.len());
         if size > 0 && size + more > self.settings.max_bytes / 2 {
             std::fs::rename(path, self.settings.previous())?;
         }
-        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+        let mut file = own_file::append(path, own_file::PRIVATE)?;
         self.size = file.metadata()?.len();
         if self.failing.is_some() && self.size > 0 {
             // The line on which writing failed may stand there in part: end it, so that the next one is whole.

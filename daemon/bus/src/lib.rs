@@ -16,6 +16,7 @@
 //! | [`history`] | the last events, in memory and in a bounded file |
 //! | [`render`] | a fact as a line of the log |
 //! | [`mailbox`] | the queue whose sender never waits |
+//! | [`own_file`] | how files of the daemon's own are opened |
 //! | `sample` | settings and events for tests (feature `test-support`) |
 
 pub mod beat;
@@ -27,6 +28,7 @@ mod health;
 pub mod history;
 mod hub;
 pub mod mailbox;
+pub mod own_file;
 pub mod render;
 #[cfg(feature = "test-support")]
 pub mod sample;

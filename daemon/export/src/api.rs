@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -15,7 +15,9 @@ use keepwatch_bus::{Event, Watcher, render};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::places::Streaming;
 use crate::routes::Shared;
+use crate::server::Connection;
 
 /// Events in an answer, unless asked for otherwise; all that are held after a given number.
 const DEFAULT_LIMIT: usize = 100;
@@ -70,6 +72,7 @@ impl<'a> Told<'a> {
 /// `/api/v1/events`: the last ones oldest first, or a live stream where `text/event-stream` is accepted.
 pub(crate) async fn events(
     State(shared): State<Shared>,
+    Extension(connection): Extension<Connection>,
     headers: HeaderMap,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Response {
@@ -91,6 +94,7 @@ pub(crate) async fn events(
                 Some(_) => last(&shared, &wanted, usize::MAX),
                 None => Vec::new(),
             };
+            let place = (place, connection.place.stream());
             Sse::new(live(past, watcher, wanted.kind, place)).keep_alive(KeepAlive::default()).into_response()
         }
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "too many live streams\n").into_response(),
@@ -128,7 +132,7 @@ struct Live {
     kind: Option<String>,
     /// An event that waits behind the notice of missed ones.
     pending: Option<Arc<Event>>,
-    _place: OwnedSemaphorePermit,
+    _place: (OwnedSemaphorePermit, Streaming),
 }
 
 /// First what is past, then what happens: each event as `id`, `event: KIND` and its JSON as `data`; where the client was
@@ -137,7 +141,7 @@ fn live(
     past: Vec<Arc<Event>>,
     watcher: Watcher,
     kind: Option<String>,
-    place: OwnedSemaphorePermit,
+    place: (OwnedSemaphorePermit, Streaming),
 ) -> impl Stream<Item = Result<sse::Event, Infallible>> {
     let sent = past.iter().map(|event| event.id.0).collect();
     let state = Live { past: past.into_iter(), sent, watcher, kind, pending: None, _place: place };

@@ -1,4 +1,5 @@
-//! A TCP stream that does not wait for ever: a write that makes no progress for the limit fails.
+//! A stream that does not wait for ever, and tells what the client does: a write that makes no progress for the limit
+//! fails, and every octet that goes either way is noted for the client's [`Place`].
 
 use std::future::Future;
 use std::io;
@@ -7,20 +8,30 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
-/// Wraps a stream; reads pass through (hyper bounds the time of a request head itself).
-pub(crate) struct Guarded {
-    stream: TcpStream,
+use crate::places::Place;
+
+/// Wraps a stream; how long may be waited for something to read is for the reader to say.
+pub struct Guarded<S> {
+    stream: S,
+    place: Place,
     limit: Duration,
     deadline: Pin<Box<Sleep>>,
     stalled: bool,
 }
 
-impl Guarded {
-    pub(crate) fn new(stream: TcpStream, limit: Duration) -> Self {
-        Self { stream, limit, deadline: Box::pin(sleep(limit)), stalled: false }
+impl<S> Guarded<S> {
+    /// Guards the stream of the client that has this place.
+    pub fn new(stream: S, limit: Duration, place: Place) -> Self {
+        Self { stream, place, limit, deadline: Box::pin(sleep(limit)), stalled: false }
+    }
+
+    fn wrote(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if matches!(poll, Poll::Ready(Ok(1..))) {
+            self.place.touch();
+        }
+        self.watch(cx, poll)
     }
 
     /// Passes a result of a write on; while there is none, the time runs.
@@ -38,20 +49,25 @@ impl Guarded {
     }
 }
 
-impl AsyncRead for Guarded {
+impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let poll = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            self.place.touch();
+        }
+        poll
     }
 }
 
-impl AsyncWrite for Guarded {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let poll = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.watch(cx, poll)
+        self.wrote(cx, poll)
     }
 
     fn poll_write_vectored(
@@ -60,7 +76,7 @@ impl AsyncWrite for Guarded {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let poll = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.watch(cx, poll)
+        self.wrote(cx, poll)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -11,15 +11,21 @@
 //! | `/-/healthy`, `/-/ready` | for orchestration |
 //!
 //! Nothing here can change anything, and nothing here can hold anything up: answers are made from a brief look at the
-//! world, at most ten times a second for each path, the number of connections is bounded, and a client that stalls (half a request, never reading) is dropped.
+//! world, at most ten times a second for each path, the number of connections is bounded, a client that stalls (half a
+//! request, never reading) is dropped, and when all places are taken the longest idle one goes to whoever comes next.
+//! The page and `/api` are answered only where they are asked for by a name of this host.
 
 mod api;
 mod fresh;
 mod guard;
+mod host_names;
 mod metrics;
 mod page;
+mod places;
 mod routes;
 mod server;
 
+pub use guard::Guarded;
 pub use metrics::exposition;
+pub use places::{Place, Places, Streaming};
 pub use server::{Limits, serve};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
@@ -13,6 +13,8 @@ use keepwatch_bus::Reader;
 use tokio::sync::Semaphore;
 
 use crate::fresh::Fresh;
+use crate::host_names::HostNames;
+use crate::server::Connection;
 use crate::{api, metrics, page};
 
 /// What every handler gets.
@@ -28,11 +30,16 @@ pub(crate) struct Shared {
 
 /// All paths.
 pub(crate) fn router(reader: Reader, streams: usize) -> Router {
-    Router::new()
+    let names = Arc::new(HostNames::of_this_host());
+    // Scrapers and probes may ask by whatever name they have been given; these are for people and their browsers.
+    let by_our_name = Router::new()
         .route("/", get(status_page))
-        .route("/metrics", get(prometheus))
         .route("/api/v1/world", get(api::world))
         .route("/api/v1/events", get(api::events))
+        .layer(middleware::from_fn_with_state(names, asked_by_our_name));
+    Router::new()
+        .merge(by_our_name)
+        .route("/metrics", get(prometheus))
         .route("/-/healthy", get(async || "keepwatch is healthy\n"))
         .route("/-/ready", get(ready))
         .fallback(async || (StatusCode::NOT_FOUND, "there is nothing here: see /\n"))
@@ -44,6 +51,23 @@ pub(crate) fn router(reader: Reader, streams: usize) -> Router {
             world: Arc::default(),
             streams: Arc::new(Semaphore::new(streams)),
         })
+}
+
+/// Refuses what is asked for by a name that is not ours: see [`HostNames`].
+async fn asked_by_our_name(
+    State(names): State<Arc<HostNames>>,
+    Extension(connection): Extension<Connection>,
+    request: Request<Body>,
+    next: Next,
+) -> Response {
+    // Before HTTP/1.1 there need not be any; browsers always send one.
+    let mut hosts =
+        request.headers().get_all(header::HOST).iter().map(|host| host.to_str().unwrap_or_default());
+    if hosts.all(|host| names.are_meant_by(host, connection.here)) {
+        return next.run(request).await;
+    }
+    let text = "this is asked for by a name that is not this host's: use its host name, or an address\n";
+    (StatusCode::FORBIDDEN, text).into_response()
 }
 
 /// Refuses everything but GET and HEAD, and says to browsers that nothing is loaded from elsewhere.

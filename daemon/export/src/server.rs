@@ -1,25 +1,28 @@
 //! The server: accepts connections within limits and speaks HTTP/1 on each.
 
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use keepwatch_bus::Reader;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::guard::Guarded;
+use crate::places::{Place, Places};
 use crate::routes;
 
 /// What one listener allows its clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at a time; further ones wait in the kernel's backlog.
+    /// Connections at a time; a further one gets the place of the one that has been idle for longest.
     pub connections: usize,
     /// Live streams of events at a time, of those connections; further ones are answered 503.
     pub streams: usize,
@@ -46,14 +49,14 @@ impl Default for Limits {
 /// Answers requests on `listener` (already listening, non-blocking) from what `reader` sees. Runs until it is dropped,
 /// which closes every connection.
 pub async fn serve(listener: TcpListener, reader: Reader, limits: Limits) {
-    let places = Arc::new(Semaphore::new(limits.connections.max(1)));
+    let places = Places::new(limits.connections);
     let router = routes::router(reader, limits.streams);
     let mut connections = JoinSet::new();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                connections.spawn(converse(stream, router.clone(), limits.clone(), place));
+                let (router, limits) = (router.clone(), limits.clone());
+                places.admit(&mut connections, |place| converse(stream, router, limits, place));
             }
             // Out of descriptors or a connection that died in the backlog: the next try may do better, not at once.
             Err(_) => sleep(Duration::from_millis(100)).await,
@@ -63,13 +66,42 @@ pub async fn serve(listener: TcpListener, reader: Reader, limits: Limits) {
 }
 
 /// One connection, to its end. How it ended matters to nobody.
-async fn converse(stream: TcpStream, router: Router, limits: Limits, _place: OwnedSemaphorePermit) {
+async fn converse(stream: TcpStream, router: Router, limits: Limits, place: Place) {
+    let Ok(here) = stream.local_addr() else { return };
     let _ = stream.set_nodelay(true);
-    let io = TokioIo::new(Guarded::new(stream, limits.send));
+    let io = TokioIo::new(Guarded::new(stream, limits.send, place.clone()));
+    let connection = Connection { place, here: here.ip() };
+    let service = OnConnection { connection, router: TowerToHyperService::new(router) };
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header)
         .max_buf_size(limits.header_bytes.max(8 << 10))
-        .serve_connection(io, TowerToHyperService::new(router))
+        .serve_connection(io, service)
         .await;
+}
+
+/// What a handler may want to know of the connection that its request came over.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    /// The client's place.
+    pub(crate) place: Place,
+    /// Our address.
+    pub(crate) here: IpAddr,
+}
+
+/// Gives each request its [`Connection`].
+struct OnConnection {
+    connection: Connection,
+    router: TowerToHyperService<Router>,
+}
+
+impl Service<Request<Incoming>> for OnConnection {
+    type Response = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Response;
+    type Error = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Error;
+    type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.connection.clone());
+        self.router.call(request)
+    }
 }

@@ -26,7 +26,7 @@ async fn start(story: &Story, limits: Limits) -> SocketAddr {
 /// Sends a request with `Connection: close` and returns all that comes back.
 async fn ask(server: SocketAddr, method: &str, path: &str, header: &str) -> String {
     let mut stream = TcpStream::connect(server).await.unwrap();
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{header}\r\n");
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{header}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
@@ -120,8 +120,7 @@ async fn events_are_streamed_as_they_happen() {
     let limits = Limits { streams: 1, ..Limits::default() };
     let server = start(&story, limits).await;
     let mut stream = TcpStream::connect(server).await.unwrap();
-    let request =
-        "GET /api/v1/events?after=0&kind=link_up HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n";
+    let request = "GET /api/v1/events?after=0&kind=link_up HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut told = String::new();
     wait_for(&mut stream, &mut told, "\"interface\":\"eth0\"").await;
@@ -141,7 +140,7 @@ async fn a_stream_that_was_cut_off_goes_on_where_it_ended() {
     let last_seen = ids[ids.len() - 3];
     let mut stream = TcpStream::connect(server).await.unwrap();
     let request = format!(
-        "GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nLast-Event-ID: {last_seen}\r\n\r\n"
+        "GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\nLast-Event-ID: {last_seen}\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut told = String::new();
@@ -176,7 +175,7 @@ async fn clients_that_stall_are_dropped_and_others_are_served() {
     // One asks again and again and never reads.
     let mut deaf = TcpStream::connect(server).await.unwrap();
     let asking = tokio::spawn(async move {
-        while deaf.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await.is_ok() {}
+        while deaf.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await.is_ok() {}
     });
 
     // Both places are taken; this one is served once they are dropped.
@@ -204,4 +203,58 @@ async fn an_endless_request_head_is_refused() {
     }
     let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap();
     assert!(!String::from_utf8_lossy(&answer).contains(" 200 "));
+}
+
+#[tokio::test]
+async fn state_is_told_only_to_those_who_ask_by_a_name_of_this_host() {
+    let story = Story::told("VI_1").await;
+    let server = start(&story, Limits::default()).await;
+    for (path, host, status) in [
+        ("/api/v1/world", "evil.example", 403),
+        ("/api/v1/events", "evil.example:9165", 403),
+        ("/", "127.0.0.1.evil.example", 403),
+        ("/api/v1/world", "127.0.0.1:9165", 200),
+        ("/", "[::1]:9165", 200),
+        ("/metrics", "lb1.monitoring.example", 200),
+        ("/-/ready", "lb1.monitoring.example", 200),
+    ] {
+        let mut stream = TcpStream::connect(server).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path} of {host}: {answer}");
+        assert!(status == 200 || !answer.contains("VI_1"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_only_holds_a_place_loses_it_to_who_asks() {
+    let story = Story::told("VI_1").await;
+    // Nobody here waits for these to pass.
+    let never = Duration::from_secs(600);
+    let limits = Limits { connections: 8, streams: 2, header: never, send: never, ..Limits::default() };
+    let server = start(&story, limits).await;
+    let live = "GET /api/v1/events?after=0 HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n";
+    let mut stream = TcpStream::connect(server).await.unwrap();
+    stream.write_all(live.as_bytes()).await.unwrap();
+    let mut told = String::new();
+    wait_for(&mut stream, &mut told, "\"interface\":\"eth0\"").await;
+
+    let whole = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    for sent in ["", "GET /metrics HTTP/1.1\r\nHo", whole, &whole.repeat(500)] {
+        let mut held = Vec::new();
+        for _ in 0..40 {
+            let stream = TcpStream::connect(server).await.unwrap();
+            // What does not fit the way is not needed.
+            let _ = stream.try_write(sent.as_bytes());
+            held.push(stream);
+        }
+        let answer = tokio::time::timeout(PATIENCE, ask(server, "GET", "/metrics", "")).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+    // Who listens to a stream was silent all the time, and is still there.
+    story.bus.publish(None, LinkFact::LinkUp { interface: "eth7".into(), index: 7 });
+    wait_for(&mut stream, &mut told, "\"interface\":\"eth7\"").await;
 }

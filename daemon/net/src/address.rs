@@ -77,8 +77,10 @@ pub struct PresentAddress {
     pub link: LinkIndex,
     /// The address.
     pub address: IpAddr,
-    /// Prefix length in bits.
+    /// Prefix length in bits; of the peer, if there is one.
     pub prefix: u8,
+    /// The other end of a point-to-point link.
+    pub peer: Option<IpAddr>,
     /// IPv6: duplicate address detection has not finished, or failed.
     pub tentative: bool,
     /// Who put it there (`IFA_PROTO`, since Linux 5.18): [`PROTOCOL_KEEPALIVED`] for keepwatch and keepalived.

@@ -239,6 +239,7 @@ mod tests {
             link: LinkIndex(index),
             address: text.parse().unwrap(),
             prefix: 24,
+            peer: None,
             tentative: false,
             protocol: 0,
         }

@@ -6,26 +6,27 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::protocol::{Answer, Question};
+use crate::terminal::plain;
 
 /// Why the daemon gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Nobody listens there.
-    #[error("no daemon answers at {}: {source}\nIs keepwatchd running? Name its socket with --socket.", path.display())]
+    #[error("No daemon answers at the socket {}: {}.\nIs keepwatchd running? Name its socket with --socket.", path.display(), plain(error))]
     NotRunning {
         /// The socket.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// Not allowed to ask.
-    #[error("{}: permission denied: only root may ask the daemon", .0.display())]
+    #[error("The socket {} is for root alone: ask as root.", .0.display())]
     NotAllowed(PathBuf),
     /// It stopped answering.
-    #[error("the daemon does not answer: {0}")]
+    #[error("The daemon does not answer: {}.", plain(.0))]
     Silent(io::Error),
     /// It said something else than an answer: another version, perhaps.
-    #[error("not an answer: {0}")]
+    #[error("What the daemon answers is not understood (is it of another version?): {0}.")]
     Garbled(serde_json::Error),
     /// The daemon's own refusal.
     #[error("{0}")]
@@ -42,9 +43,9 @@ pub struct Answers {
 /// # Errors
 /// When no daemon listens there.
 pub fn ask(socket: &Path, question: &Question, patience: Option<Duration>) -> Result<Answers, ClientError> {
-    let mut stream = UnixStream::connect(socket).map_err(|source| match source.kind() {
+    let mut stream = UnixStream::connect(socket).map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => ClientError::NotAllowed(socket.to_path_buf()),
-        _ => ClientError::NotRunning { path: socket.to_path_buf(), source },
+        _ => ClientError::NotRunning { path: socket.to_path_buf(), error },
     })?;
     stream.set_read_timeout(patience).map_err(ClientError::Silent)?;
     let mut line = serde_json::to_vec(question).map_err(ClientError::Garbled)?;

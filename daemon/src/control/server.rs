@@ -1,26 +1,29 @@
 //! The daemon's end of the control socket. In: a [`Reader`] of the bus. Out: answers to clients. It only reads, so a
 //! client can't change anything; it runs on the ordinary runtime, and what a client may take is bounded: a question of
-//! 64 KiB within ten seconds, as many clients as [`CLIENTS`], of which [`FOLLOWERS`] may stay, an answer that is
-//! accepted within ten seconds.
+//! 64 KiB within ten seconds, an answer that is accepted within ten seconds, as many clients as [`CLIENTS`], of which
+//! [`FOLLOWERS`] may stay. When all places are taken, a further client gets that of the longest idle one.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use keepwatch_bus::{Event, Reader, render};
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::unix::OwnedWriteHalf;
+use keepwatch_bus::{Event, Reader, own_file, render};
+use keepwatch_export::{Guarded, Place, Places};
+use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, socket};
+use nix::sys::stat::{Mode, fchmod};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader, WriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::protocol::{Answer, Question};
 use super::why::why;
 
-/// Clients at a time; further ones wait.
+/// Clients at a time.
 pub const CLIENTS: usize = 48;
 /// Clients at a time that follow events; further ones are refused, so that there is always room for a short question.
 pub const FOLLOWERS: usize = 16;
@@ -42,38 +45,32 @@ impl Server {
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory)?;
         }
-        if UnixStream::connect(path).await.is_ok() {
+        if !path.is_symlink() && UnixStream::connect(path).await.is_ok() {
             return Err(io::Error::new(io::ErrorKind::AddrInUse, "another daemon listens there"));
         }
-        match std::fs::symlink_metadata(path) {
-            Ok(there) if std::os::unix::fs::FileTypeExt::is_socket(&there.file_type()) => {
-                std::fs::remove_file(path)?
-            }
-            _ => {}
-        }
-        let listener = UnixListener::bind(path)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        own_file::clear_for_socket(path)?;
+        let listener = UnixListener::from_std(listen(path)?.into())?;
         Ok(Self { listener, path: path.to_path_buf() })
     }
 
     /// Answers clients until it is dropped.
     pub async fn run(self, reader: Reader) {
-        let places = Arc::new(Semaphore::new(CLIENTS));
+        let places = Places::new(CLIENTS);
         let followers = Arc::new(Semaphore::new(FOLLOWERS));
+        let mut clients = JoinSet::new();
         loop {
-            let Ok(place) = places.clone().acquire_owned().await else { return };
             match self.listener.accept().await {
                 Ok((client, _)) => {
                     let (reader, followers) = (reader.clone(), followers.clone());
-                    tokio::spawn(async move {
+                    places.admit(&mut clients, |place| async move {
                         // A client that went away is nobody's concern.
-                        let _ = serve(client, &reader, &followers).await;
-                        drop(place);
+                        let _ = serve(client, place, &reader, &followers).await;
                     });
                 }
                 // Out of descriptors, most likely: wait for better times.
                 Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
             }
+            while clients.try_join_next().is_some() {}
         }
     }
 }
@@ -84,8 +81,21 @@ impl Drop for Server {
     }
 }
 
-async fn serve(client: UnixStream, reader: &Reader, followers: &Semaphore) -> io::Result<()> {
-    let (read, mut write) = client.into_split();
+/// A listening socket that nobody else may connect to, not even in its first moment: it gets its mode before its name.
+fn listen(path: &Path) -> io::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    fchmod(&socket, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    socket::listen(&socket, Backlog::new(CLIENTS as i32)?)?;
+    Ok(socket)
+}
+
+/// Where answers go.
+type Write = WriteHalf<Guarded<UnixStream>>;
+
+async fn serve(client: UnixStream, place: Place, reader: &Reader, followers: &Semaphore) -> io::Result<()> {
+    let (read, mut write) = tokio::io::split(Guarded::new(client, PATIENCE, place.clone()));
     let mut line = String::new();
     let mut read = BufReader::new(read.take(LONGEST_QUESTION));
     timeout(PATIENCE, read.read_line(&mut line)).await??;
@@ -96,10 +106,13 @@ async fn serve(client: UnixStream, reader: &Reader, followers: &Semaphore) -> io
         }
         Ok(Question::Events { last, follow: false }) => events(&mut write, reader, last, false).await,
         Ok(Question::Events { last, follow: true }) => match followers.try_acquire() {
-            Ok(_place) => tokio::select! {
-                told = events(&mut write, reader, last, true) => told,
-                () = gone(read) => Ok(()),
-            },
+            Ok(_follower) => {
+                let _stream = place.stream();
+                tokio::select! {
+                    told = events(&mut write, reader, last, true) => told,
+                    () = gone(read) => Ok(()),
+                }
+            }
             Err(_) => {
                 let message = format!("{FOLLOWERS} others follow events already");
                 say(&mut write, &Answer::Error { message }).await
@@ -128,12 +141,7 @@ fn explain(reader: &Reader, subject: &str) -> Answer {
     }
 }
 
-async fn events(
-    write: &mut OwnedWriteHalf,
-    reader: &Reader,
-    last: Option<usize>,
-    follow: bool,
-) -> io::Result<()> {
+async fn events(write: &mut Write, reader: &Reader, last: Option<usize>, follow: bool) -> io::Result<()> {
     // Watch first, then look back: what is in both is told by its number.
     let mut watcher = follow.then(|| reader.watch("control"));
     let past: Vec<Arc<Event>> = {
@@ -157,13 +165,14 @@ async fn events(
     Ok(())
 }
 
-async fn tell(write: &mut OwnedWriteHalf, event: Arc<Event>) -> io::Result<()> {
+async fn tell(write: &mut Write, event: Arc<Event>) -> io::Result<()> {
     let line = render::line(&event).map(|line| line.text);
     say(write, &Answer::Event { event, line }).await
 }
 
-async fn say(write: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
+/// Says it; a client that takes nothing of it for [`PATIENCE`] has gone.
+async fn say(write: &mut Write, answer: &Answer) -> io::Result<()> {
     let mut line = serde_json::to_vec(answer)?;
     line.push(b'\n');
-    timeout(PATIENCE, write.write_all(&line)).await?
+    write.write_all(&line).await
 }

@@ -5,9 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use keepwatch_bus::fact::DaemonFact;
 use keepwatch_bus::subject::{RealKey, ServiceKey};
 use keepwatch_bus::world::{Change, Refusal};
-use keepwatch_bus::{Event, History, World};
+use keepwatch_bus::{Event, Fact, History, World};
 use serde::{Deserialize, Serialize};
 
 /// Followers of the last change that are worth telling; the rest is counted.
@@ -47,6 +48,8 @@ pub enum Kind {
     VirtualServer,
     /// A real server.
     RealServer,
+    /// The configuration that is in force, or was refused.
+    Configuration,
 }
 
 impl Kind {
@@ -58,6 +61,7 @@ impl Kind {
             Self::Interface => "interface",
             Self::VirtualServer => "virtual server",
             Self::RealServer => "real server",
+            Self::Configuration => "configuration",
         }
     }
 }
@@ -75,8 +79,10 @@ struct Found {
 /// When nothing has that name: a message that names what there is.
 pub fn why(world: &World, history: &History, wanted: &str) -> Result<Vec<Why>, String> {
     let wanted = wanted.trim();
-    let found: Vec<Found> =
-        named(world).filter(|(names, _)| names.iter().any(|n| n == wanted)).map(|(_, found)| found).collect();
+    let found: Vec<Found> = all(world, history)
+        .filter(|(names, _)| names.iter().any(|n| n == wanted))
+        .map(|(_, found)| found)
+        .collect();
     if found.is_empty() {
         return Err(nothing_named(world, wanted));
     }
@@ -98,6 +104,29 @@ fn explain(history: &History, found: Found) -> Why {
 }
 
 /// Every subject, with the names by which people call it.
+fn all<'a>(world: &'a World, history: &History) -> impl Iterator<Item = (Vec<String>, Found)> + 'a {
+    named(world).chain([configuration(world, history)])
+}
+
+/// What became of the last (re)load.
+fn configuration(world: &World, history: &History) -> (Vec<String>, Found) {
+    let last = history.iter().rev().find(|event| {
+        matches!(
+            &event.fact,
+            Fact::Daemon(DaemonFact::ConfigLoaded { .. } | DaemonFact::ConfigRejected { .. })
+        )
+    });
+    let changed = last.map(|event| Change { at: event.at, event: event.id });
+    let state = match &world.config.rejected {
+        Some(why) => format!("the last reload was refused: {why}"),
+        None => "in force".into(),
+    };
+    let name = world.settings.config_file.clone();
+    let names = vec![name.clone(), "configuration".into(), "config".into(), "reload".into()];
+    (names, Found { kind: Kind::Configuration, name, state, changed })
+}
+
+/// What has a name of its own, likewise.
 fn named(world: &World) -> impl Iterator<Item = (Vec<String>, Found)> + '_ {
     let instances = world.instances.values().map(|i| {
         let state = format!("{} (priority {})", i.state, i.priority);

@@ -1,16 +1,16 @@
 //! The sinks themselves, written to in the calling thread. In: a line, its time and severity. Out: the bytes, in
 //! keepalived's formats.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use keepwatch_bus::own_file;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{LogSettings, Severity};
@@ -79,11 +79,18 @@ impl Sink for Console {
 struct LogFile {
     path: PathBuf,
     file: File,
+    /// Why the file that is there now is not written to.
+    refused: Option<String>,
 }
 
 impl LogFile {
-    fn open(path: &PathBuf) -> io::Result<File> {
-        OpenOptions::new().append(true).create(true).mode(0o644).open(path)
+    fn put(&mut self, at: Timestamp, text: &str) -> io::Result<()> {
+        let text = format!("{}: {text}\n", local(at).strftime("%a %b %d %H:%M:%S.%9f %Y"));
+        self.file.write_all(text.as_bytes())
+    }
+
+    fn open(path: &Path) -> io::Result<File> {
+        own_file::append(path, own_file::PRIVATE)
     }
 }
 
@@ -94,12 +101,28 @@ impl Sink for LogFile {
 
     fn write(&mut self, line: &Line) -> io::Result<()> {
         use std::os::unix::fs::MetadataExt;
-        let there = std::fs::metadata(&self.path).map(|m| (m.dev(), m.ino())).ok();
+        let there = std::fs::symlink_metadata(&self.path).map(|m| (m.dev(), m.ino())).ok();
         if there != self.file.metadata().map(|m| (m.dev(), m.ino())).ok() {
-            self.file = Self::open(&self.path)?;
+            // What stands there now may be none of ours: then the old one, wherever it was moved, goes on, and says why.
+            let text = match Self::open(&self.path) {
+                Ok(file) => {
+                    self.file = file;
+                    self.refused = None;
+                    None
+                }
+                Err(error) if self.refused.as_ref() != Some(&error.to_string()) => {
+                    let text =
+                        format!("Log file {}: {error}; the one before is written on", self.path.display());
+                    self.refused = Some(error.to_string());
+                    Some(text)
+                }
+                Err(_) => None,
+            };
+            if let Some(text) = text {
+                self.put(line.at, &text)?;
+            }
         }
-        let text = format!("{}: {}\n", local(line.at).strftime("%a %b %d %H:%M:%S.%9f %Y"), line.text);
-        self.file.write_all(text.as_bytes())
+        self.put(line.at, &line.text)
     }
 }
 
@@ -171,7 +194,7 @@ pub fn open(settings: &LogSettings) -> (Vec<Box<dyn Sink>>, Vec<String>) {
     }
     if let Some(path) = &settings.file {
         match LogFile::open(path) {
-            Ok(file) => sinks.push(Box::new(LogFile { path: path.clone(), file })),
+            Ok(file) => sinks.push(Box::new(LogFile { path: path.clone(), file, refused: None })),
             Err(error) => complaints.push(format!("log file {}: {error}", path.display())),
         }
     }

@@ -99,9 +99,9 @@ enum Verb {
         #[command(flatten)]
         asking: Asking,
     },
-    /// What led to the last change of an instance, group, interface, virtual or real server
+    /// What led to the last change of an instance, group, interface, virtual or real server, or of the configuration
     Why {
-        /// Its name, or its address, with or without port
+        /// Its name, or its address, with or without port; `configuration` for the last reload
         #[arg(required = true, num_args = 1..)]
         subject: Vec<String>,
         #[command(flatten)]

@@ -1,11 +1,15 @@
 //! What the worker tells its supervisor, over the stream socket that it has as standard input: one short text line
-//! per message, each written in one piece. In: lines. Out: [`Report`]s.
+//! per message. In: lines. Out: [`Report`]s.
 
 use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use keepwatch_bus::subject::VirtualAddress;
 
 /// The loops of the worker whose beats are counted.
 pub const LOOPS: [&str; 3] = [VRRP, "hub", "runtime"];
-/// The loop that matters most.
+/// The loop that matters most; its thread has the same name.
 pub const VRRP: &str = "vrrp";
 
 /// One line from the worker.
@@ -13,8 +17,17 @@ pub const VRRP: &str = "vrrp";
 pub enum Report {
     /// How often each of [`LOOPS`] went round so far; `None` where that loop does not run.
     Beat([Option<u64>; LOOPS.len()]),
+    /// From now on a peer takes over, at the earliest, when it has heard nothing for so long; `None` where no virtual
+    /// router runs.
+    Patience(Option<Duration>),
+    /// A virtual address is on its interface now.
+    Placed(VirtualAddress),
+    /// It was taken off again.
+    Removed(VirtualAddress),
     /// Everything runs.
     Ready,
+    /// The configuration needs another worker, one that has given nothing up yet: why.
+    Replace(String),
     /// A reload was begun.
     Reloading,
     /// A reload is over, well or not.
@@ -26,18 +39,26 @@ impl fmt::Display for Report {
         match self {
             Self::Beat(counts) => {
                 f.write_str("beat")?;
-                for count in counts {
-                    match count {
-                        Some(count) => write!(f, " {count}")?,
-                        None => f.write_str(" -")?,
-                    }
-                }
-                Ok(())
+                counts.iter().try_for_each(|count| number(f, *count))
             }
+            Self::Patience(patience) => {
+                f.write_str("patience")?;
+                number(f, patience.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)))
+            }
+            Self::Placed(at) => write!(f, "placed {} {} {}", at.address, at.prefix, at.interface),
+            Self::Removed(at) => write!(f, "removed {} {} {}", at.address, at.prefix, at.interface),
             Self::Ready => f.write_str("ready"),
+            Self::Replace(why) => write!(f, "replace {}", why.replace('\n', " ")),
             Self::Reloading => f.write_str("reloading"),
             Self::Reloaded => f.write_str("reloaded"),
         }
+    }
+}
+
+fn number(f: &mut fmt::Formatter<'_>, number: Option<u64>) -> fmt::Result {
+    match number {
+        Some(number) => write!(f, " {number}"),
+        None => f.write_str(" -"),
     }
 }
 
@@ -49,19 +70,30 @@ impl Report {
             "beat" => {
                 let mut counts = [None; LOOPS.len()];
                 for count in &mut counts {
-                    *count = match words.next()? {
-                        "-" => None,
-                        number => Some(number.parse().ok()?),
-                    };
+                    *count = parse_number(words.next()?)?;
                 }
                 Some(Self::Beat(counts))
             }
+            "patience" => Some(Self::Patience(parse_number(words.next()?)?.map(Duration::from_millis))),
+            "placed" => parse_address(&mut words).map(Self::Placed),
+            "removed" => parse_address(&mut words).map(Self::Removed),
             "ready" => Some(Self::Ready),
+            "replace" => Some(Self::Replace(words.collect::<Vec<_>>().join(" "))),
             "reloading" => Some(Self::Reloading),
             "reloaded" => Some(Self::Reloaded),
             _ => None,
         }
     }
+}
+
+fn parse_number(word: &str) -> Option<Option<u64>> {
+    if word == "-" { Some(None) } else { word.parse().ok().map(Some) }
+}
+
+fn parse_address<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<VirtualAddress> {
+    let address: IpAddr = words.next()?.parse().ok()?;
+    let prefix = words.next()?.parse().ok()?;
+    Some(VirtualAddress { address, prefix, interface: words.next()?.into() })
 }
 
 #[cfg(test)]
@@ -70,9 +102,16 @@ mod tests {
 
     #[test]
     fn every_report_survives_the_way() {
+        let at =
+            VirtualAddress { address: "fd00::9".parse().unwrap(), prefix: 64, interface: "eth0.100".into() };
         for report in [
             Report::Beat([Some(1), None, Some(u64::MAX)]),
+            Report::Patience(Some(Duration::from_millis(3609))),
+            Report::Patience(None),
+            Report::Placed(at.clone()),
+            Report::Removed(at),
             Report::Ready,
+            Report::Replace("it needs CAP_SETUID".into()),
             Report::Reloading,
             Report::Reloaded,
         ] {
@@ -82,7 +121,9 @@ mod tests {
 
     #[test]
     fn other_lines_are_nothing() {
-        for line in ["", "beat", "beat 1 2", "beat a b c", "hello"] {
+        for line in
+            ["", "beat", "beat 1 2", "beat a b c", "hello", "placed", "placed 1.2.3 4 eth0", "patience x"]
+        {
             assert_eq!(Report::parse(line), None, "{line}");
         }
     }

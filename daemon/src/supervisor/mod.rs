@@ -2,7 +2,9 @@
 //! died or hangs, and passes signals on. In: signals, the worker's reports. Out: the worker, the pid files, readiness
 //! for the service manager. It knows nothing of what the worker does, so there is little in it that could fail.
 
+mod absence;
 pub mod line;
+mod placed;
 pub mod pulse;
 mod worker;
 
@@ -12,15 +14,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::Signal;
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::logging::Severity;
 use crate::logging::sink::Sinks;
 use crate::pidfile::PidFile;
-use crate::systemd;
+use crate::{signals, systemd};
+use absence::{Absence, Next};
 use line::Report;
-use pulse::BackOff;
+use placed::Placed;
+use pulse::{BackOff, Hang};
 use worker::Worker;
 
 /// Exit status of a worker that can't run because of its configuration (keepalived's `KEEPALIVED_EXIT_NO_CONFIG`).
@@ -31,16 +35,15 @@ pub const EXIT_FATAL: i32 = 1;
 /// The longest that a worker may take to stop. It bounds itself well below; this is for one that hangs.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
 /// How often the beats are looked at.
-const LOOK: Duration = Duration::from_secs(1);
-/// The signals that the supervisor takes.
-const SIGNALS: [Signal; 6] =
-    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGCHLD];
+const LOOK: Duration = Duration::from_millis(250);
 
 /// What the supervisor has to know.
 #[derive(Debug)]
 pub struct SupervisorSettings {
     /// Replace a worker that died or hangs.
     pub respawn: bool,
+    /// Take virtual addresses off when the daemon ends.
+    pub release: bool,
     /// The daemon's own pid file.
     pub pid: PathBuf,
     /// Pid files that get the worker's pid.
@@ -69,6 +72,11 @@ pub fn run(settings: SupervisorSettings, log: &mut Sinks, ready: impl FnOnce()) 
         first: true,
         starting: true,
         reload_later: false,
+        placed: Placed::default(),
+        patience: None,
+        absence: None,
+        left_on: None,
+        taken_off: 0,
         phase: Phase::Running(worker),
     };
     supervisor.write_worker_pids();
@@ -80,10 +88,8 @@ pub fn run(settings: SupervisorSettings, log: &mut Sinks, ready: impl FnOnce()) 
 }
 
 fn take_signals() -> nix::Result<SignalFd> {
-    let mut set = SigSet::empty();
-    SIGNALS.into_iter().for_each(|signal| set.add(signal));
-    set.thread_block()?;
-    SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+    // They have been held back since the process began.
+    SignalFd::with_flags(&signals::taken(), SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
 }
 
 enum Phase {
@@ -112,6 +118,16 @@ struct Supervisor<'a, F: FnOnce()> {
     starting: bool,
     /// It shall reload as soon as it does.
     reload_later: bool,
+    /// The addresses that workers have put on interfaces.
+    placed: Placed,
+    /// A peer takes over when it has heard nothing for so long.
+    patience: Option<Duration>,
+    /// Nobody looks after these addresses.
+    absence: Option<Absence>,
+    /// Why some could not be taken off; it is tried again.
+    left_on: Option<String>,
+    /// How many were taken off since a worker last ran.
+    taken_off: usize,
     phase: Phase,
 }
 
@@ -119,6 +135,9 @@ impl<F: FnOnce()> Supervisor<'_, F> {
     fn supervise(&mut self, signals: &SignalFd) -> i32 {
         loop {
             if let Phase::Over(status) = self.phase {
+                if self.settings.release {
+                    self.take_addresses_off("the daemon ends without a worker");
+                }
                 return status;
             }
             self.wait(signals);
@@ -139,7 +158,7 @@ impl<F: FnOnce()> Supervisor<'_, F> {
         let timeout = match &self.phase {
             Phase::Running(_) => LOOK,
             Phase::Waiting { until, .. } | Phase::Stopping { until, .. } => {
-                until.saturating_duration_since(now)
+                until.saturating_duration_since(now).min(LOOK)
             }
             Phase::Over(_) => return,
         };
@@ -198,7 +217,18 @@ impl<F: FnOnce()> Supervisor<'_, F> {
         for report in worker.reports() {
             match report {
                 Report::Beat(_) => {}
+                Report::Patience(patience) => {
+                    self.patience = patience;
+                    worker.peers_wait(patience);
+                }
+                Report::Placed(at) => {
+                    // It is master, and looks after all of them.
+                    self.absence = None;
+                    self.placed.add(worker.pid(), at);
+                }
+                Report::Removed(at) => self.placed.remove(&at),
                 Report::Ready => {
+                    self.taken_off = 0;
                     self.first = false;
                     self.starting = false;
                     let reload = std::mem::take(&mut self.reload_later);
@@ -214,6 +244,10 @@ impl<F: FnOnce()> Supervisor<'_, F> {
                         ready();
                     }
                 }
+                Report::Replace(why) => {
+                    self.log.now(Severity::Info, format!("Another worker takes over: {why}"));
+                    worker.give_way(format!("gave way to another, for {why}"));
+                }
                 Report::Reloading => systemd::notify(&systemd::reloading()),
                 Report::Reloaded => systemd::notify("READY=1"),
             }
@@ -222,16 +256,21 @@ impl<F: FnOnce()> Supervisor<'_, F> {
 
     fn look(&mut self) {
         let now = Instant::now();
+        self.look_after_addresses(now);
         match &mut self.phase {
             Phase::Running(worker) => {
                 if let Some(end) = worker.ended() {
                     self.worker_died(&end, now);
-                } else if let Some(silent) = worker.hung(now) {
-                    self.worker_hangs(silent);
+                } else if let Some(hang) = worker.hung(now) {
+                    self.worker_hangs(hang);
                 }
             }
             Phase::Stopping { worker, until } => {
                 if let Some(end) = worker.ended() {
+                    if end.status == Some(0) {
+                        // It has taken them off, or was told to leave them.
+                        self.placed.clear();
+                    }
                     self.phase = Phase::Over(end.status.unwrap_or(EXIT_FATAL));
                 } else if now >= *until {
                     self.log.now(Severity::Error, "The worker does not stop: killing it");
@@ -247,23 +286,69 @@ impl<F: FnOnce()> Supervisor<'_, F> {
         }
     }
 
-    fn worker_hangs(&mut self, silent: &'static str) {
+    /// Takes the addresses off if no worker comes before a peer has taken over.
+    fn look_after_addresses(&mut self, now: Instant) {
+        let (Some(absence), Some(patience)) = (self.absence, self.patience) else { return };
+        let next = match &self.phase {
+            Phase::Waiting { until, .. } => Some(Next::At(*until)),
+            Phase::Running(worker) | Phase::Stopping { worker, .. } => {
+                worker.not_yet_heard().map(Next::Started)
+            }
+            Phase::Over(_) => None,
+        };
+        if next.and_then(|next| absence.off_at(next, patience)).is_some_and(|off| off <= now) {
+            let why = format!("no worker for as long as a peer waits ({} ms)", patience.as_millis());
+            if self.take_addresses_off(&why) {
+                self.absence = None;
+            }
+        }
+    }
+
+    /// Whether none is left.
+    fn take_addresses_off(&mut self, why: &str) -> bool {
+        if self.placed.is_empty() {
+            return true;
+        }
+        let taken = self.placed.take_off();
+        let off = format!("Took {} virtual addresses off: {why}", taken.off);
+        match taken.error {
+            None => {
+                self.left_on = None;
+                self.log.now(Severity::Warning, &off);
+                self.taken_off += taken.off;
+                true
+            }
+            Some(error) => {
+                if self.left_on.as_ref() != Some(&error) {
+                    self.log.now(Severity::Error, format!("{off}. Others are still there: {error}"));
+                    self.left_on = Some(error);
+                }
+                false
+            }
+        }
+    }
+
+    fn worker_hangs(&mut self, hang: Hang) {
         let Phase::Running(worker) = &mut self.phase else { return };
+        let what = hang.what;
         if self.settings.respawn {
-            self.log.now(Severity::Error, format!("The worker hangs ({silent}): killing it"));
-            worker.blame(format!("hung ({silent})"));
+            self.log.now(Severity::Error, format!("The worker hangs ({what}): killing it"));
+            worker.blame(format!("hung ({what})"), hang.silent_since);
             worker.kill();
             worker.forgive(Instant::now());
         } else {
             worker.forgive(Instant::now());
-            self.log.now(Severity::Error, format!("The worker hangs ({silent})"));
+            self.log.now(Severity::Error, format!("The worker hangs ({what})"));
         }
     }
 
     fn worker_died(&mut self, end: &worker::End, now: Instant) {
+        self.absence = self.absence.or(Some(Absence::begins(now, end.silent)));
         if let Some(status) = end.status.filter(|status| self.first && *status != 0) {
             // It never ran: what it needs is missing, and it has said what. Trying again would change nothing.
             self.phase = Phase::Over(status);
+        } else if end.gave_way {
+            self.respawn(end.reason.clone(), now);
         } else if self.settings.respawn {
             let wait = self.back_off.died(end.lived);
             self.log.now(
@@ -279,7 +364,11 @@ impl<F: FnOnce()> Supervisor<'_, F> {
 
     fn respawn(&mut self, reason: String, now: Instant) {
         self.first = false;
-        match Worker::start(Some(reason.clone()), self.settings.listeners) {
+        let told = match self.taken_off {
+            0 => reason.clone(),
+            off => format!("{reason}; its {off} addresses were taken off meanwhile"),
+        };
+        match Worker::start(Some(told), self.settings.listeners) {
             Ok(worker) => {
                 self.phase = Phase::Running(worker);
                 self.starting = true;

@@ -5,17 +5,31 @@ use std::time::{Duration, Instant};
 
 use super::line::{LOOPS, VRRP};
 
-/// A process, or a VRRP thread, that has not moved for so long hangs. Adverts stop with it, so it should be short; a
-/// machine under load may leave a process waiting for a second or more, so it can't be too short.
+/// A process, or a VRRP thread, that has not moved for so long hangs, whatever the machine is busy with.
 pub const HUNG_AFTER: Duration = Duration::from_secs(5);
+/// No verdict comes sooner, however short the intervals of the virtual routers are: beats are told four times a second,
+/// and what is late by less than a second is late on any busy machine.
+pub const HUNG_AFTER_AT_LEAST: Duration = Duration::from_millis(1500);
 /// The same for the other loops: failover goes on without them, and replacing the worker costs an election.
 pub const HUNG_AFTER_ASIDE: Duration = Duration::from_secs(30);
 /// What a worker may take from its start to its first report.
 pub const START_WITHIN: Duration = Duration::from_secs(30);
 
+/// A loop that does not turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hang {
+    /// Which: one of [`LOOPS`], `process` for all of them, `start` for a worker that does not get that far.
+    pub what: &'static str,
+    /// It has stood still for longer than [`HUNG_AFTER`]. Otherwise it may only be waiting for the machine.
+    pub certain: bool,
+    /// When it last gave a sign.
+    pub silent_since: Instant,
+}
+
 /// Watches the beats of one worker.
 #[derive(Debug)]
 pub struct Pulse {
+    suspicious: Duration,
     last: [(u64, Instant); LOOPS.len()],
     heard: Instant,
     started: bool,
@@ -25,7 +39,20 @@ pub struct Pulse {
 impl Pulse {
     /// A worker was started at `now`.
     pub fn new(now: Instant) -> Self {
-        Self { last: [(0, now); LOOPS.len()], heard: now, started: false, looked: now }
+        let last = [(0, now); LOOPS.len()];
+        Self { suspicious: HUNG_AFTER, last, heard: now, started: false, looked: now }
+    }
+
+    /// A peer takes over when it has heard nothing for so long. A worker that hangs is found in half of that, so that
+    /// another one can be there before: within [`HUNG_AFTER_AT_LEAST`] and [`HUNG_AFTER`].
+    pub fn peers_wait(&mut self, patience: Option<Duration>) {
+        let half = patience.map_or(HUNG_AFTER, |patience| patience / 2);
+        self.suspicious = half.clamp(HUNG_AFTER_AT_LEAST, HUNG_AFTER);
+    }
+
+    /// Whether it has given any sign yet, and when the VRRP thread last did.
+    pub fn last_sign(&self) -> Option<Instant> {
+        self.started.then_some(self.last[0].1)
     }
 
     /// The worker reported how often each loop went round; one that it does not run counts as alive.
@@ -41,25 +68,26 @@ impl Pulse {
         }
     }
 
-    /// Which loop hangs, if one does. Call it about once a second: if the caller itself did not run for a long
+    /// Which loop hangs, if one does. Call it several times a second: if the caller itself did not run for a long
     /// time (the machine was suspended, or the supervisor stopped), nobody can be blamed for silence.
-    pub fn hung(&mut self, now: Instant) -> Option<&'static str> {
-        if now.duration_since(self.looked) > HUNG_AFTER / 2 {
+    pub fn hung(&mut self, now: Instant) -> Option<Hang> {
+        if now.duration_since(self.looked) > self.suspicious / 2 {
             self.heard = now;
             self.last.iter_mut().for_each(|last| last.1 = now);
         }
         self.looked = now;
-        if !self.started {
-            return (now.duration_since(self.heard) > START_WITHIN).then_some("start");
-        }
-        if now.duration_since(self.heard) > HUNG_AFTER {
-            return Some("process");
-        }
-        let hangs = |(name, (_, at)): (&&'static str, &(u64, Instant))| {
-            let limit = if *name == VRRP { HUNG_AFTER } else { HUNG_AFTER_ASIDE };
-            (now.duration_since(*at) > limit).then_some(*name)
+        let silent = |what, since: Instant, limit| {
+            let silence = now.duration_since(since);
+            (silence > limit).then_some(Hang { what, certain: silence > HUNG_AFTER, silent_since: since })
         };
-        LOOPS.iter().zip(&self.last).find_map(hangs)
+        if !self.started {
+            return silent("start", self.heard, START_WITHIN);
+        }
+        silent("process", self.heard, self.suspicious).or_else(|| {
+            LOOPS.iter().zip(&self.last).find_map(|(name, (_, at))| {
+                silent(name, *at, if *name == VRRP { self.suspicious } else { HUNG_AFTER_ASIDE })
+            })
+        })
     }
 }
 
@@ -125,7 +153,7 @@ mod tests {
             pulse.beat(now, &[Some(round.min(3)), Some(round), Some(round)]);
             verdict = verdict.or(pulse.hung(now));
         }
-        assert_eq!(verdict, Some("vrrp"));
+        assert_eq!(verdict.map(|hang| hang.what), Some("vrrp"));
     }
 
     #[test]
@@ -135,7 +163,7 @@ mod tests {
         let hung_at = (1..60).find(|round| {
             now += SECOND;
             pulse.beat(now, &[Some(*round), Some(1), Some(*round)]);
-            pulse.hung(now) == Some("hub")
+            pulse.hung(now).is_some_and(|hang| hang.what == "hub")
         });
         assert_eq!(hung_at, Some(32));
     }
@@ -153,7 +181,26 @@ mod tests {
             now += SECOND;
             pulse.hung(now)
         });
-        assert_eq!(verdict, Some("process"));
+        assert_eq!(verdict.map(|hang| hang.what), Some("process"));
+    }
+
+    #[test]
+    fn the_shorter_peers_wait_the_sooner_a_hang_is_found_within_bounds() {
+        // What peers wait for, and after what time the VRRP thread is suspected.
+        for (patience, found) in [(0.03, 1.5), (3.0, 1.5), (6.0, 3.0), (30.0, 5.0)] {
+            let began = Instant::now();
+            let mut pulse = Pulse::new(began);
+            pulse.peers_wait(Some(Duration::from_secs_f64(patience)));
+            let step = Duration::from_millis(100);
+            let hang = (1..100).find_map(|round| {
+                let now = began + step * round;
+                pulse.beat(now, &[Some(1), None, Some(u64::from(round))]);
+                pulse.hung(now).map(|hang| (now - began - step, hang))
+            });
+            let (after, hang) = hang.unwrap();
+            assert_eq!(after, Duration::from_secs_f64(found) + step, "{patience}");
+            assert_eq!((hang.what, hang.certain, hang.silent_since), ("vrrp", found == 5.0, began + step));
+        }
     }
 
     #[test]

@@ -10,12 +10,15 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::line::Report;
-use super::pulse::Pulse;
+use super::line::{Report, VRRP};
+use super::pulse::{Hang, Pulse};
 use crate::stage::{self, Stage};
+use crate::worker::pulse::THREAD as PULSE_THREAD;
 
-/// More than any sensible worker says between two looks; whoever says more is cut off.
-const UNREAD: usize = 64 * 1024;
+/// More than any line of a sensible worker; what is longer is left out.
+const LONGEST: usize = 4096;
+/// Reports that are acted on before anything else is looked at again.
+const AT_A_TIME: usize = 4096;
 
 /// How a worker ended.
 #[derive(Debug)]
@@ -26,6 +29,10 @@ pub(super) struct End {
     pub(super) reason: String,
     /// How long it ran.
     pub(super) lived: Duration,
+    /// When it last gave a sign of life.
+    pub(super) silent: Instant,
+    /// It asked for another in its place.
+    pub(super) gave_way: bool,
 }
 
 pub(super) struct Worker {
@@ -34,7 +41,9 @@ pub(super) struct Worker {
     unread: Vec<u8>,
     pulse: Pulse,
     started: Instant,
-    blamed: Option<String>,
+    patience: Option<Duration>,
+    blamed: Option<(String, Instant)>,
+    gives_way: bool,
 }
 
 impl Worker {
@@ -48,7 +57,9 @@ impl Worker {
             unread: Vec::new(),
             pulse: Pulse::new(started),
             started,
+            patience: None,
             blamed: None,
+            gives_way: false,
         })
     }
 
@@ -74,23 +85,47 @@ impl Worker {
         let _ = self.child.kill();
     }
 
-    /// Says why it is about to be killed.
-    pub(super) fn blame(&mut self, reason: String) {
-        self.blamed = Some(reason);
+    /// Says why it is about to be killed, and since when it has been silent.
+    pub(super) fn blame(&mut self, reason: String, silent: Instant) {
+        self.blamed = Some((reason, silent));
+    }
+
+    /// Ends it at its own wish, with everything in place for the next one.
+    pub(super) fn give_way(&mut self, reason: String) {
+        self.gives_way = true;
+        self.blame(reason, Instant::now());
+        self.kill();
     }
 
     /// Starts to watch its beats anew.
     pub(super) fn forgive(&mut self, now: Instant) {
         self.pulse = Pulse::new(now);
+        self.pulse.peers_wait(self.patience);
     }
 
-    pub(super) fn hung(&mut self, now: Instant) -> Option<&'static str> {
-        self.pulse.hung(now)
+    /// A peer takes over when it has heard nothing for so long.
+    pub(super) fn peers_wait(&mut self, patience: Option<Duration>) {
+        self.patience = patience;
+        self.pulse.peers_wait(patience);
+    }
+
+    /// When it was started, while it has not given any sign since.
+    pub(super) fn not_yet_heard(&self) -> Option<Instant> {
+        self.pulse.last_sign().is_none().then_some(self.started)
+    }
+
+    /// What hangs in it. One that would run but gets no processor, or waits for a disk, hangs only when it is certain:
+    /// a machine that is too busy for this worker is no better for the next.
+    pub(super) fn hung(&mut self, now: Instant) -> Option<Hang> {
+        let hang = self.pulse.hung(now)?;
+        let thread = if hang.what == VRRP { VRRP } else { PULSE_THREAD };
+        (hang.certain || !waits_for_the_machine(self.child.id(), thread)).then_some(hang)
     }
 
     /// What it said since the last call.
     pub(super) fn reports(&mut self) -> Vec<Report> {
         let mut buffer = [0; 4096];
+        let mut reports = Vec::new();
         while let Some(socket) = &mut self.socket {
             match socket.read(&mut buffer) {
                 Ok(0) => self.socket = None,
@@ -98,14 +133,18 @@ impl Worker {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => break,
             }
-            if self.unread.len() > UNREAD {
-                self.unread.clear();
+            match self.unread.iter().rposition(|&b| b == b'\n') {
+                Some(end) => {
+                    let whole: Vec<u8> = self.unread.drain(..=end).collect();
+                    reports.extend(String::from_utf8_lossy(&whole).lines().filter_map(Report::parse));
+                }
+                None if self.unread.len() > LONGEST => self.unread.clear(),
+                None => {}
+            }
+            if reports.len() > AT_A_TIME {
                 break;
             }
         }
-        let Some(end) = self.unread.iter().rposition(|&b| b == b'\n') else { return Vec::new() };
-        let whole: Vec<u8> = self.unread.drain(..=end).collect();
-        let reports: Vec<_> = String::from_utf8_lossy(&whole).lines().filter_map(Report::parse).collect();
         for report in &reports {
             if let Report::Beat(counts) = report {
                 self.pulse.beat(Instant::now(), counts);
@@ -117,9 +156,26 @@ impl Worker {
     /// How it ended, if it did.
     pub(super) fn ended(&mut self) -> Option<End> {
         let status = self.child.try_wait().ok()??;
-        let reason = self.blamed.take().unwrap_or_else(|| describe(status));
-        Some(End { status: status.code(), reason, lived: self.started.elapsed() })
+        let (reason, silent) = self.blamed.take().unwrap_or_else(|| (describe(status), Instant::now()));
+        Some(End {
+            status: status.code(),
+            reason,
+            lived: self.started.elapsed(),
+            silent,
+            gave_way: self.gives_way,
+        })
     }
+}
+
+/// Whether a thread of that name could run, but for a processor or a disk: the letter of its state in `proc(5)`, `R` or
+/// `D`. One that is stopped, or sleeps in wait for another thread, is not.
+fn waits_for_the_machine(process: u32, thread: &str) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let mut stats = threads.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+    stats.any(|stat| {
+        let named = stat.split_once('(').and_then(|(_, rest)| rest.rsplit_once(") "));
+        named.is_some_and(|(name, rest)| name == thread && rest.starts_with(['R', 'D']))
+    })
 }
 
 fn describe(status: ExitStatus) -> String {
@@ -127,5 +183,35 @@ fn describe(status: ExitStatus) -> String {
         (Some(code), _) => format!("exited with status {code}"),
         (None, Some(signal)) => format!("was killed by {}", signal.as_str()),
         (None, None) => "ended".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_could_run_is_told_from_one_that_is_stopped_or_sleeps() {
+        let mut busy = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        let mut idle = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let becomes = |child: &Child, name: &str, expected: bool| {
+            let until = Instant::now() + Duration::from_secs(20);
+            while waits_for_the_machine(child.id(), name) != expected && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            waits_for_the_machine(child.id(), name) == expected
+        };
+        let found = [
+            becomes(&busy, "sh", true),
+            becomes(&busy, "another", false),
+            becomes(&idle, "sleep", false),
+            kill(Pid::from_raw(busy.id().cast_signed()), Signal::SIGSTOP).is_ok(),
+            becomes(&busy, "sh", false),
+        ];
+        for child in [&mut busy, &mut idle] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        assert_eq!(found, [true; 5]);
     }
 }

@@ -2,15 +2,15 @@
 //! whatever each of them makes of it. None of them can hold up what acts, and one that can't start is a fact on the
 //! bus and a line in the log, never a reason not to fail over.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use keepwatch_bus::fact::ConsumerFact;
+use keepwatch_bus::fact::{ConsumerFact, DaemonFact};
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, BusSettings, Event, FileSettings, Hub, Reader, history};
-use keepwatch_config::Config;
+use keepwatch_config::{Config, Severity};
 use keepwatch_mib::Parts;
 use keepwatch_notify::MailSettings;
 use keepwatch_notify::postman::{self, Patience};
@@ -19,8 +19,9 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
-use super::log;
+use super::pulse::ToSupervisor;
 use super::settings::Settings;
+use super::{log, placed};
 use crate::cli::DataplaneKind;
 use crate::control::server::Server;
 use crate::logging::LogSettings;
@@ -126,7 +127,14 @@ impl Wanted {
 
 impl Consumers {
     /// Opens the log, the queues of the bus and the history file, and sets the hub going.
-    pub fn start(settings: &Settings, config: &Config, earlier: Earlier, mut hub: Hub, bus: &Bus) -> Self {
+    pub fn start(
+        settings: &Settings,
+        config: &Config,
+        earlier: Earlier,
+        mut hub: Hub,
+        bus: &Bus,
+        supervisor: &ToSupervisor,
+    ) -> Self {
         let reader = hub.reader();
         let (queue, complaints) = Queue::open(&LogSettings::of(&settings.cli));
         let log = tokio::spawn(log::run(hub.deliver(), queue));
@@ -147,6 +155,10 @@ impl Consumers {
         let scripts = tokio::spawn(scripts);
         let snmp = wanted.snmp.subscribe();
         let agent = tokio::spawn(keepwatch_mib::run(snmp, reader.clone(), bus.downgrade(), hub.deliver()));
+        // In shadow no address is put anywhere.
+        if settings.dataplane() != DataplaneKind::Shadow {
+            tokio::spawn(placed::run(hub.deliver(), supervisor.clone()));
+        }
         let hub = Some(tokio::spawn(hub.run()));
         for (consumer, error) in complaints {
             bus.publish(None, ConsumerFact::ConsumerFailed { consumer, error });
@@ -178,7 +190,7 @@ impl Consumers {
         if let Err(error) = self.control(settings.control_socket(config)).await {
             complain("control socket", error);
         }
-        if let Err(error) = self.http(settings, config, handed_in) {
+        if let Err(error) = self.http(settings, config, bus, handed_in) {
             complain("http", error);
         }
     }
@@ -193,15 +205,21 @@ impl Consumers {
         &mut self,
         settings: &Settings,
         config: &Config,
+        bus: &Bus,
         handed_in: Option<TcpListener>,
     ) -> Result<(), String> {
-        let listener = match (handed_in, settings.listen(config)?) {
+        let listener = match (handed_in, settings.listen(config)) {
             (Some(listener), _) => listener,
             (None, None) => return Ok(()),
             (None, Some(address)) => {
                 TcpListener::bind(address).map_err(|error| format!("{address}: {error}"))?
             }
         };
+        if let Ok(address) = listener.local_addr()
+            && !address.ip().is_loopback()
+        {
+            bus.publish(None, exposed(address));
+        }
         let listener = listener
             .set_nonblocking(true)
             .and_then(|()| tokio::net::TcpListener::from_std(listener))
@@ -234,5 +252,19 @@ impl Consumers {
         while self.history.as_ref().is_some_and(|thread| !thread.is_finished()) && Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
+    }
+}
+
+/// What everybody can read who reaches this address.
+fn exposed(address: SocketAddr) -> DaemonFact {
+    DaemonFact::ConfigDiagnosed {
+        severity: Severity::Warning,
+        code: "listen-exposed".into(),
+        place: String::new(),
+        message: format!(
+            "the HTTP server listens on {address}, which is not loopback: whoever reaches it can read the state of all \
+             virtual routers and servers, their addresses and interfaces, and what happened (no password is among it, \
+             and nothing can be changed)"
+        ),
     }
 }

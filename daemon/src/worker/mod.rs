@@ -7,7 +7,9 @@
 //! | [`publishers`] | what acts: virtual routers, checkers, the IPVS engine |
 //! | [`consumers`] | what watches: log, history, control socket, HTTP, SNMP, mail |
 //! | [`reload`] | from one configuration to the next |
-//! | [`pulse`] | beats for the supervisor |
+//! | [`rights`] | which capabilities it keeps |
+//! | [`pulse`] | the line to the supervisor, and beats over it |
+//! | [`placed`] | which addresses are where, for the supervisor |
 //!
 //! Order matters twice. At the start, what acts comes before what watches, for failover must not wait for a
 //! listener. At the end, what acts stops first, so that what watches can still tell of it.
@@ -16,9 +18,11 @@ pub mod configuration;
 pub mod consumers;
 mod facts;
 mod log;
+mod placed;
 pub mod publishers;
 pub mod pulse;
 pub mod reload;
+pub(crate) mod rights;
 mod services;
 pub mod settings;
 mod signals;
@@ -34,7 +38,7 @@ use keepwatch_bus::fact::DaemonFact;
 use keepwatch_bus::{Bus, Hub};
 use keepwatch_net::namespace;
 use keepwatch_vrrp::runner;
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::Signal;
 
 use crate::cli::Cli;
 use crate::supervisor::line::Report;
@@ -43,8 +47,9 @@ use crate::{config_test, stage, systemd};
 use configuration::Accepted;
 use consumers::{Consumers, Earlier};
 use publishers::Publishers;
-use pulse::ToSupervisor;
-use reload::{AtStart, Reload};
+use pulse::{Line, ToSupervisor};
+use reload::{AtStart, Extent, Reload};
+use rights::Rights;
 use settings::Settings;
 use signals::{Asked, Signals};
 
@@ -58,8 +63,6 @@ const LAST_TASKS: Duration = Duration::from_millis(100);
 /// # Errors
 /// When something is missing without which nothing can run.
 pub fn run(cli: Cli, reason: Option<String>) -> Result<i32> {
-    // One that comes before there are handlers waits, rather than end us.
-    let signals = signals::held().context("holding signals back")?;
     abort_with_the_vrrp_thread();
     // A worker never outlives its supervisor: it stops cleanly, as if told to.
     nix::sys::prctl::set_pdeathsig(Signal::SIGTERM).context("asking to be told of the supervisor's end")?;
@@ -67,22 +70,22 @@ pub fn run(cli: Cli, reason: Option<String>) -> Result<i32> {
         return Ok(supervisor::EXIT_FATAL);
     }
     let handed_in = systemd::listener();
-    let to_supervisor =
-        stage::parent_socket().and_then(ToSupervisor::new).context("the supervisor's socket")?;
+    let line = pulse::line(stage::parent_socket().context("the supervisor's socket")?);
     let settings = Settings::new(cli);
     let Some(accepted) = configuration::at_start(&settings) else { return Ok(EXIT_NO_CONFIG) };
     if let Some(name) = &accepted.config.global.net_namespace {
         // Before there is any other thread: they all live where this one does.
         namespace::enter(name)?;
     }
+    let rights = Rights::needed(&settings, &accepted.config);
+    rights.keep().context("giving up capabilities")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .thread_name("keepwatch")
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    let status =
-        runtime.block_on(Worker::live(settings, accepted, reason, to_supervisor, handed_in, &signals));
+    let status = runtime.block_on(Worker::live(settings, accepted, rights, reason, line, handed_in));
     runtime.shutdown_timeout(LAST_TASKS);
     status
 }
@@ -106,18 +109,20 @@ struct Worker {
     publishers: Publishers,
     consumers: Consumers,
     at_start: AtStart,
+    extent: Extent,
+    rights: Rights,
 }
 
 impl Worker {
     async fn live(
         settings: Settings,
         accepted: Accepted,
+        rights: Rights,
         restart: Option<String>,
-        to_supervisor: ToSupervisor,
+        (to_supervisor, line): (ToSupervisor, Line),
         handed_in: Option<TcpListener>,
-        held: &SigSet,
     ) -> Result<i32> {
-        let signals = Signals::take(held).context("taking over signals")?;
+        let signals = Signals::take().context("taking over signals")?;
         let config = &accepted.config;
         if let (None, Some(mask)) = (settings.cli.umask, config.global.umask) {
             nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
@@ -134,12 +139,13 @@ impl Worker {
         let cause = bus.publish(Some(cause), configuration::loaded(&settings, config, false));
         accepted.tell(&bus, cause);
         let hub_beat = hub.heartbeat();
-        let mut consumers = Consumers::start(&settings, config, earlier, hub, &bus);
+        to_supervisor.say(Report::Patience(placed::patience(config).filter(|_| settings.vrrp())));
+        let mut consumers = Consumers::start(&settings, config, earlier, hub, &bus, &to_supervisor);
         let publishers = Publishers::start(&settings, config, &bus, consumers.reader(), cause)?;
         let runtime_beat = Arc::new(AtomicU64::new(0));
         tokio::spawn(pulse::runtime_beat(runtime_beat.clone()));
         let beats = [publishers.heartbeat(), Some(hub_beat), Some(runtime_beat)];
-        to_supervisor.clone().beat(beats).context("starting the pulse")?;
+        line.beat(beats).context("starting the pulse")?;
         consumers.open(&settings, config, &bus, handed_in).await;
         if settings.cli.dump_conf {
             // Nobody may be there to read it.
@@ -148,12 +154,14 @@ impl Worker {
         if !settings.cli.dont_fork {
             let _ = stage::leave_terminal();
         }
-        // An error means that the supervisor is gone: the pulse sees to that.
-        let _ = to_supervisor.say(&Report::Ready);
-        let (settings, at_start) = (Arc::new(settings), AtStart::of(config));
+        to_supervisor.say(Report::Ready);
+        let (extent, at_start) = (Extent::of(&settings, config), AtStart::of(config));
+        let settings = Arc::new(settings);
         // A large configuration takes room, and its sources with it.
         drop(accepted);
-        Self { settings, to_supervisor, bus, publishers, consumers, at_start }.until_stopped(signals).await
+        Self { settings, to_supervisor, bus, publishers, consumers, at_start, extent, rights }
+            .until_stopped(signals)
+            .await
     }
 
     async fn until_stopped(mut self, mut signals: Signals) -> Result<i32> {
@@ -165,14 +173,14 @@ impl Worker {
                 loaded = reload.loaded() => {
                     self.settle(loaded);
                     if !reload.again(&self.settings) {
-                        let _ = self.to_supervisor.say(&Report::Reloaded);
+                        self.to_supervisor.say(Report::Reloaded);
                     }
                     continue;
                 }
             };
             match asked {
                 Asked::Reload => {
-                    let _ = self.to_supervisor.say(&Report::Reloading);
+                    self.to_supervisor.say(Report::Reloading);
                     reload.ask(&self.settings);
                 }
                 Asked::Stop(reason) => {

@@ -6,58 +6,76 @@ use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, raise};
 
 use crate::supervisor::line::{LOOPS, Report};
 
-/// How often the beats are told. Several times within [`crate::supervisor::pulse::HUNG_AFTER`].
-const EVERY: Duration = Duration::from_secs(1);
+/// How often the beats are told. Several times within [`crate::supervisor::pulse::HUNG_AFTER_AT_LEAST`].
+const EVERY: Duration = Duration::from_millis(250);
+/// How often the runtime beats. Several times within [`crate::supervisor::pulse::HUNG_AFTER_ASIDE`].
+const RUNTIME_EVERY: Duration = Duration::from_secs(1);
+/// The name of the thread that speaks with the supervisor.
+pub const THREAD: &str = "pulse";
 
-/// The line to the supervisor; cheap to clone.
+/// The line to the supervisor; cheap to clone. What is said goes out in order, and nobody waits for it.
 #[derive(Clone)]
-pub struct ToSupervisor(Arc<UnixStream>);
+pub struct ToSupervisor(Sender<Report>);
+
+/// The end of the line that speaks: see [`Line::beat`].
+pub struct Line {
+    socket: UnixStream,
+    reports: Receiver<Report>,
+}
+
+/// A line over the socket that the supervisor handed in.
+pub fn line(socket: UnixStream) -> (ToSupervisor, Line) {
+    let (sender, reports) = channel();
+    (ToSupervisor(sender), Line { socket, reports })
+}
 
 impl ToSupervisor {
-    /// Over the socket that the supervisor handed in.
-    ///
-    /// # Errors
-    /// When the socket can't be set up.
-    pub fn new(socket: UnixStream) -> io::Result<Self> {
-        socket.set_nonblocking(true)?;
-        Ok(Self(Arc::new(socket)))
+    /// Says it.
+    pub fn say(&self, report: Report) {
+        // An error means that the supervisor is gone: the thread has seen to that.
+        let _ = self.0.send(report);
     }
+}
 
-    /// Says it. A supervisor that does not read for a long time misses reports; that is its affair.
-    ///
-    /// # Errors
-    /// When the supervisor is gone.
-    pub fn say(&self, report: &Report) -> io::Result<()> {
-        match (&*self.0).write_all(format!("{report}\n").as_bytes()) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            said => said,
-        }
-    }
-
-    /// Starts to tell how often each loop went round; `None` for one that does not run.
+impl Line {
+    /// Starts to tell what is said, and how often each loop went round; `None` for one that does not run.
     ///
     /// # Errors
     /// When there can be no thread.
     pub fn beat(self, loops: [Option<Arc<AtomicU64>>; LOOPS.len()]) -> io::Result<()> {
-        let thread = std::thread::Builder::new().name("pulse".into());
-        thread.spawn(move || {
-            loop {
-                let counts = loops.each_ref().map(|count| count.as_ref().map(|c| c.load(Ordering::Relaxed)));
-                if self.say(&Report::Beat(counts)).is_err() {
-                    // Without a supervisor nobody would restart us, nor take the pid files away: stop cleanly.
-                    let _ = raise_to_process();
-                    return;
-                }
-                std::thread::sleep(EVERY);
+        std::thread::Builder::new().name(THREAD.into()).spawn(move || {
+            if self.speak(&loops).is_err() {
+                // Without a supervisor nobody would restart us, nor take the pid files away: stop cleanly.
+                let _ = raise_to_process();
             }
         })?;
         Ok(())
+    }
+
+    /// Speaks until nobody listens any more. A supervisor that does not read makes this thread wait, and no other.
+    fn speak(mut self, loops: &[Option<Arc<AtomicU64>>; LOOPS.len()]) -> io::Result<()> {
+        let mut next = Instant::now();
+        loop {
+            let report = match self.reports.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                Ok(report) => report,
+                Err(RecvTimeoutError::Timeout) => {
+                    next = Instant::now() + EVERY;
+                    let count =
+                        |count: &Option<Arc<AtomicU64>>| Some(count.as_ref()?.load(Ordering::Relaxed));
+                    Report::Beat(loops.each_ref().map(count))
+                }
+                // The worker ends.
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            };
+            self.socket.write_all(format!("{report}\n").as_bytes())?;
+        }
     }
 }
 
@@ -68,7 +86,7 @@ fn raise_to_process() -> nix::Result<()> {
 
 /// Raises a counter once a second for as long as the runtime takes care of its tasks.
 pub async fn runtime_beat(count: Arc<AtomicU64>) {
-    let mut tick = tokio::time::interval(EVERY);
+    let mut tick = tokio::time::interval(RUNTIME_EVERY);
     loop {
         tick.tick().await;
         count.fetch_add(1, Ordering::Relaxed);

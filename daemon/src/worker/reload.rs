@@ -9,9 +9,11 @@ use keepwatch_config::{Config, Severity};
 
 use tokio::task::{JoinError, JoinHandle};
 
-use super::Worker;
 use super::configuration::{self, Accepted};
+use super::rights::Rights;
 use super::settings::Settings;
+use super::{Worker, placed};
+use crate::supervisor::line::Report;
 
 /// What loading a file came to: a configuration, or the fact that it is refused.
 pub(super) type LoadedAside = Result<Accepted, Box<DaemonFact>>;
@@ -61,7 +63,7 @@ impl Worker {
             let (file, first) = (self.settings.file.display().to_string(), failed.to_string());
             Err(Box::new(DaemonFact::ConfigRejected { file, errors: 1, first }))
         });
-        match loaded {
+        match loaded.and_then(|accepted| self.extent.unless_nothing_is_left(&self.settings, accepted)) {
             Ok(accepted) => self.adopt(accepted),
             Err(rejected) => {
                 self.bus.publish(None, *rejected);
@@ -70,6 +72,14 @@ impl Worker {
     }
 
     fn adopt(&mut self, accepted: Accepted) {
+        if let Some(lacking) = self.rights.lack(&Rights::needed(&self.settings, &accepted.config)) {
+            // What was given up does not come back; another one begins with everything, and with this configuration.
+            self.to_supervisor.say(Report::Replace(format!("a configuration that needs {lacking}")));
+            return;
+        }
+        let patience = placed::patience(&accepted.config).filter(|_| self.settings.vrrp());
+        self.to_supervisor.say(Report::Patience(patience));
+        self.extent = Extent::of(&self.settings, &accepted.config);
         self.consumers.reconfigure(&self.settings, &accepted.config, &self.bus);
         let cause = self.bus.publish(None, configuration::loaded(&self.settings, &accepted.config, true));
         accepted.tell(&self.bus, cause);
@@ -85,6 +95,47 @@ impl Worker {
             self.bus.publish(Some(cause), fact);
         }
         self.publishers.apply(&accepted.config, self.consumers.reader(), cause);
+    }
+}
+
+/// How much of a configuration runs here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Extent {
+    routers: usize,
+    servers: usize,
+}
+
+impl Extent {
+    /// Of a configuration, as far as the command line lets it run.
+    pub(super) fn of(settings: &Settings, config: &Config) -> Self {
+        let routers = if settings.vrrp() { config.instances.len() } else { 0 };
+        let servers = if settings.checkers() { config.virtual_servers.len() } else { 0 };
+        Self { routers, servers }
+    }
+
+    fn is_nothing(self) -> bool {
+        self.routers + self.servers == 0
+    }
+
+    /// What was loaded, unless everything that runs would be gone with it: a file that is being written, a directory that
+    /// is not mounted or an include that matches nothing any more is likelier than the wish to have a daemon that does
+    /// nothing.
+    fn unless_nothing_is_left(self, settings: &Settings, accepted: Accepted) -> LoadedAside {
+        if self.is_nothing() || !Self::of(settings, &accepted.config).is_nothing() {
+            return Ok(accepted);
+        }
+        let blocks = match (settings.vrrp(), settings.checkers()) {
+            (true, true) => "neither a vrrp_instance nor a virtual_server",
+            (true, false) => "no vrrp_instance",
+            (false, _) => "no virtual_server",
+        };
+        let first = format!(
+            "there is {blocks} in it, so all that runs would end ({} virtual routers, {} virtual servers). To end them, \
+             stop keepwatchd",
+            self.routers, self.servers
+        );
+        let file = settings.file.display().to_string();
+        Err(Box::new(DaemonFact::ConfigRejected { file, errors: 1, first }))
     }
 }
 

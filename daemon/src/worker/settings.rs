@@ -1,14 +1,13 @@
 //! What the worker goes by: the configuration file's word, overridden by the command line's. In: both. Out: plain
 //! values, decided once per (re)load.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use keepwatch_bus::FileSettings;
 use keepwatch_config::Config;
-use keepwatch_config::model::Observability;
 
-use crate::cli::{Cli, DataplaneKind};
+use crate::cli::{Cli, DataplaneKind, Listen};
 use crate::paths;
 
 /// What the command line has decided for good: it holds for every reload.
@@ -39,7 +38,7 @@ impl Settings {
 
     /// Where virtual servers are programmed.
     pub fn dataplane(&self) -> DataplaneKind {
-        self.cli.dataplane.unwrap_or(DataplaneKind::Ipvs)
+        self.cli.dataplane()
     }
 
     /// The control socket.
@@ -65,14 +64,11 @@ impl Settings {
     }
 
     /// The address of the HTTP server; none if it is switched off.
-    ///
-    /// # Errors
-    /// When the command line's address can't be read.
-    pub fn listen(&self, config: &Config) -> Result<Option<SocketAddr>, String> {
-        match self.cli.listen.as_deref() {
-            None => Ok(config.observability.listen),
-            Some("none" | "off") => Ok(None),
-            Some(text) => listen_address(text).map(Some),
+    pub fn listen(&self, config: &Config) -> Option<SocketAddr> {
+        match self.cli.listen {
+            None => config.observability.listen,
+            Some(Listen::Nowhere) => None,
+            Some(Listen::At(address)) => Some(address),
         }
     }
 
@@ -85,16 +81,6 @@ impl Settings {
             (true, DataplaneKind::Shadow) => "shadow",
         }
     }
-}
-
-/// An address with or without port: `127.0.0.1:9165`, `::1`, `[::]:80`.
-fn listen_address(text: &str) -> Result<SocketAddr, String> {
-    if let Ok(address) = text.parse() {
-        return Ok(address);
-    }
-    let ip: Result<IpAddr, _> = text.trim_start_matches('[').trim_end_matches(']').parse();
-    ip.map(|ip| SocketAddr::new(ip, Observability::DEFAULT_PORT))
-        .map_err(|_| format!("--listen {text}: not an address with or without port, nor \"none\""))
 }
 
 #[cfg(test)]
@@ -111,22 +97,12 @@ mod tests {
         let mut config = Config::default();
         config.observability.listen = Some("10.0.0.1:1".parse().unwrap());
         config.observability.history.file = Some("/a".into());
-        assert_eq!(settings("").listen(&config).unwrap(), config.observability.listen);
-        assert_eq!(settings("--listen none").listen(&config).unwrap(), None);
-        assert_eq!(
-            settings("--listen 10.0.0.2:5").listen(&config).unwrap(),
-            Some("10.0.0.2:5".parse().unwrap())
-        );
+        assert_eq!(settings("").listen(&config), config.observability.listen);
+        assert_eq!(settings("--listen none").listen(&config), None);
+        assert_eq!(settings("--listen 10.0.0.2:5").listen(&config), Some("10.0.0.2:5".parse().unwrap()));
         assert_eq!(settings("").history(&config).unwrap().path, Path::new("/a"));
         assert_eq!(settings("--history-file none").history(&config), None);
         assert_eq!(settings("--history-file /b --history-bytes 9").history(&config).unwrap().max_bytes, 9);
-    }
-
-    #[test]
-    fn a_listen_address_may_leave_out_the_port() {
-        assert_eq!(listen_address("::1"), Ok("[::1]:9165".parse().unwrap()));
-        assert_eq!(listen_address("[::]:80"), Ok("[::]:80".parse().unwrap()));
-        assert!(listen_address("here").is_err());
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::io;
 
-use nix::sys::signal::{SigSet, Signal};
 use tokio::signal::unix::{SignalKind, signal};
+
+use crate::signals;
 
 /// What a signal asks for.
 pub(super) enum Asked {
@@ -11,20 +12,6 @@ pub(super) enum Asked {
     Reload,
     /// To stop, by the signal of this name.
     Stop(&'static str),
-}
-
-/// Holds all our signals back until [`Signals::take`]; to be called before there are other threads, which go on
-/// holding them back: only the main thread is ever interrupted.
-///
-/// # Errors
-/// What the system said.
-pub(super) fn held() -> nix::Result<SigSet> {
-    let mut held = SigSet::empty();
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2] {
-        held.add(signal);
-    }
-    held.thread_block()?;
-    Ok(held)
 }
 
 /// The signals that the worker takes.
@@ -38,20 +25,21 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Takes them over, and lets those through that were held back.
+    /// Takes them over, and lets those through that were held back since the process began. Other threads go on holding
+    /// them back: only the one that calls this is ever interrupted.
     ///
     /// # Errors
     /// What the system said.
-    pub(super) fn take(held: &SigSet) -> io::Result<Self> {
-        let signals = Self {
+    pub(super) fn take() -> io::Result<Self> {
+        let all = Self {
             term: signal(SignalKind::terminate())?,
             int: signal(SignalKind::interrupt())?,
             hup: signal(SignalKind::hangup())?,
             usr1: signal(SignalKind::user_defined1())?,
             usr2: signal(SignalKind::user_defined2())?,
         };
-        held.thread_unblock()?;
-        Ok(signals)
+        signals::taken().thread_unblock()?;
+        Ok(all)
     }
 
     /// What is asked for next.

@@ -29,6 +29,38 @@ fn an_unknown_flag_is_an_error_and_help_and_version_are_not() -> Result<()> {
 }
 
 #[test]
+fn values_are_checked_at_once_and_errors_are_sentences_that_name_a_path_once() -> Result<()> {
+    for (flags, says) in [
+        (&["--listen", "banana"][..], "expected an IP address"),
+        (&["--listen", "127.0.0.1:99999"], "expected an IP address"),
+        (&["-n", "--snmp-agent-socket", "banana"], "no AgentX address"),
+        (&["--history-bytes", "many"], "invalid digit"),
+    ] {
+        let refused = keepwatchd(flags)?;
+        assert_eq!(refused.status.code(), Some(1), "{flags:?}");
+        let said = text(&refused.stderr);
+        assert!(said.contains(says) && said.contains(flags[flags.len() - 1]), "{flags:?}: {said}");
+    }
+    let directory = tempfile::tempdir()?;
+    let there = directory.path().to_string_lossy().into_owned();
+    let config = file(directory.path(), "good.conf", &Instance::new("VI_1").version_2("dynamic_interfaces"))?;
+    let missing = format!("{there}/control.sock");
+    let log_option = format!("-t={there}");
+    let errors = [
+        (keepwatch(&["--socket", &missing, "status"])?, &missing, "No daemon answers at the socket"),
+        (keepwatchd(&[&log_option, "-f", &config])?, &there, "can't be written: it is no regular file"),
+    ];
+    for (refused, path, says) in errors {
+        assert_eq!(refused.status.code(), Some(1));
+        let said = text(&refused.stderr);
+        assert!(said.contains(says), "{said}");
+        assert_eq!(said.matches(&**path).count(), 1, "{said}");
+        assert!(!said.contains("os error"), "{said}");
+    }
+    Ok(())
+}
+
+#[test]
 fn config_test_exits_as_keepalived_does() -> Result<()> {
     let directory = tempfile::tempdir()?;
     // Whatever interfaces this machine has.

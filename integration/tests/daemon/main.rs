@@ -2,9 +2,12 @@
 //! `keepwatch` command says about it all.
 
 mod command_line;
+mod files;
 mod interfaces;
+mod listeners;
 mod operator;
 mod reload;
+mod rights;
 mod scene;
 mod supervision;
 mod watchers;

@@ -4,11 +4,16 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use integration::{Instance, binaries, capture, conf::VIP, stuck::StuckFile, wait};
+use anyhow::{Context, Result, ensure};
+use integration::{
+    Instance, binaries, capture,
+    conf::{self, VIP},
+    stuck::StuckFile,
+    wait,
+};
 use nix::sys::signal::Signal;
 
-use crate::scene::{Scene, calm, file, no_gap, quick, text};
+use crate::scene::{Scene, a_web_server, calm, file, no_gap, quick, text};
 
 #[test]
 fn a_reload_with_a_mistake_changes_nothing() -> Result<()> {
@@ -126,5 +131,99 @@ fn a_configuration_that_can_t_be_read_to_its_end_does_not_keep_the_daemon_from_s
     assert!(!log.contains("Reloaded") && !log.contains("refused"), "it was read after all: {log}");
     assert!(daemon.process_mut().stop(wait::SHORT)?.success(), "{}", daemon.process().log());
     assert!(!scene.host.has("eth0", VIP));
+    Ok(())
+}
+
+#[test]
+fn a_reload_that_would_end_everything_is_refused() -> Result<()> {
+    let scene = Scene::new("empty-reload")?;
+    let directory = scene.host.directory().join("conf.d");
+    fs::create_dir(&directory)?;
+    fs::write(directory.join("vi.conf"), calm().to_string())?;
+    let whole = calm().version_3("");
+    let included = format!("{}include {}/*.conf\n", conf::global_defs(3, ""), directory.display());
+    let daemon = scene.master(&included, &[])?;
+    let since = capture::now();
+    let refusals = || daemon.process().log().matches("so all that runs would end (1 virtual routers").count();
+    // What was written, or what happened to the directory; each leaves nothing.
+    let empty: [&dyn Fn() -> Result<()>; 4] = [
+        &|| Ok(fs::remove_file(directory.join("vi.conf"))?),
+        &|| Ok(fs::write(daemon.config_path(), "")?),
+        &|| Ok(fs::write(daemon.config_path(), "# nothing here\n\n! nor here\n")?),
+        // Only the virtual routers run here.
+        &|| Ok(fs::write(daemon.config_path(), conf::global_defs(3, "") + &a_web_server())?),
+    ];
+    for (i, make) in empty.iter().enumerate() {
+        make()?;
+        daemon.process().signal(Signal::SIGHUP)?;
+        wait::until("it is refused", wait::LONG, || refusals() > i)
+            .with_context(|| daemon.process().log())?;
+        assert!(scene.host.has("eth0", VIP));
+    }
+    assert!(
+        daemon.answer(&["status"])?.contains("the last reload was refused: there is no vrrp_instance in it")
+    );
+    let successful = |value| {
+        let what = format!("the metric of the last reload is {value}");
+        wait::until(&what, wait::SHORT, || {
+            daemon.metric("keepwatch_config_last_reload_successful", &[]) == Some(value)
+        })
+    };
+    successful(0.0)?;
+    let why = daemon.answer(&["why", "configuration"])?;
+    assert!(why.contains("refused") && why.contains("so all that runs would end"), "{why}");
+
+    fs::write(daemon.config_path(), whole)?;
+    daemon.process().signal(Signal::SIGHUP)?;
+    daemon.wait_for_log("Reloaded")?;
+    successful(1.0)?;
+    assert!(daemon.answer(&["why", "configuration"])?.contains("Reloaded"));
+    assert_eq!(daemon.process().log().matches("(VI_1) Entering MASTER STATE").count(), 1);
+    no_gap(&scene, since)
+}
+
+/// Where a process is that has just been executed: past the loader, as soon as its C library has set up signals at all.
+fn has_begun(process: &integration::Process) -> bool {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap_or_default();
+    let is_ours = status.starts_with("Name:\tkeepwatchd\n");
+    let ignored =
+        status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:\t")?, 16).ok());
+    // Rust ignores SIGPIPE before it calls `main`.
+    is_ours && ignored.is_some_and(|set| set & (1 << (Signal::SIGPIPE as u64 - 1)) != 0)
+}
+
+#[test]
+fn no_signal_that_keepalived_survives_ends_the_daemon_in_its_first_moments() -> Result<()> {
+    let scene = Scene::new("early-signals")?;
+    let config = file(scene.host.directory(), "c.conf", &quick().version_3(""))?;
+    let pid = scene.host.directory().join("keepwatchd.pid");
+    let json = 36;
+    let signals = [Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGCHLD, Signal::SIGPIPE];
+    let numbers = signals.map(|signal| signal as i32).into_iter().chain([Signal::SIGQUIT as i32, json]);
+    for number in numbers {
+        for delay in [1, 5, 20, 60] {
+            let mut daemon = scene
+                .host
+                .process("keepwatchd", binaries::path("keepwatchd")?)
+                .args(["-n", "-l", "-G", "-P", "-f", &config, "-p"])
+                .arg(&pid)
+                .start()?;
+            wait::until("its program runs", wait::SHORT, || has_begun(&daemon))?;
+            std::thread::sleep(Duration::from_millis(delay));
+            signal_number(daemon.pid(), number)?;
+            wait::until("it is master", wait::LONG, || !daemon.is_running() || scene.host.has("eth0", VIP))?;
+            let log = daemon.log();
+            assert!(daemon.is_running(), "signal {number} after {delay} ms ended it: {log}");
+            assert!(daemon.stop(wait::SHORT)?.success(), "{log}");
+        }
+    }
+    Ok(())
+}
+
+/// Sends a signal that may be a real-time one, which nix does not know.
+fn signal_number(to: nix::unistd::Pid, number: i32) -> Result<()> {
+    let sent =
+        std::process::Command::new("/bin/kill").args([format!("-{number}"), to.to_string()]).status()?;
+    ensure!(sent.success(), "kill -{number} {to}");
     Ok(())
 }

@@ -21,7 +21,7 @@ use nix::unistd::Pid;
 pub(crate) struct Scene {
     pub(crate) wire: Capture,
     pub(crate) host: Host,
-    machine: Metronome,
+    pub(crate) machine: Metronome,
 }
 
 impl Scene {

@@ -32,7 +32,9 @@ fn a_killed_worker_is_replaced_and_its_addresses_stay() -> Result<()> {
 #[test]
 fn a_stop_between_two_workers_takes_the_addresses_off_too() -> Result<()> {
     let scene = Scene::new("stop-between")?;
-    let mut daemon = scene.master(&quick().version_3(""), &[])?;
+    // A peer would wait for 9 s: so long the addresses may stay without a worker.
+    let patient = Instance::new("VI_1").interval("3");
+    let mut daemon = scene.master(&patient.version_3(""), &[])?;
     // The third worker in a row is waited for longest.
     for round in 1..=4 {
         kill(scene.worker()?, Signal::SIGKILL)?;
@@ -86,6 +88,83 @@ fn a_worker_that_hangs_is_replaced() -> Result<()> {
     daemon.wait_for_log("adopting VIP 10.78.9.9")?;
     assert_ne!(scene.worker()?, first);
     assert!(scene.host.has("eth0", VIP));
+    Ok(())
+}
+
+#[test]
+fn a_worker_that_hangs_is_found_before_a_peer_takes_over() -> Result<()> {
+    let scene = Scene::new("hung-in-time")?;
+    let daemon = scene.master(&Instance::new("VI_1").version_2(""), &[])?;
+    kill(scene.worker()?, Signal::SIGSTOP)?;
+    let began = std::time::Instant::now();
+    daemon.wait_for_log("The worker hangs")?;
+    let took = began.elapsed();
+    // A peer of priority 200 waits for 3.2 s.
+    let bound = Duration::from_millis(3200) + scene.machine.worst();
+    assert!(took < bound, "found after {took:?}");
+    daemon.wait_for_log("Worker restarted: hung (process)")
+}
+
+#[test]
+fn while_no_worker_comes_to_life_the_addresses_are_on_one_host_only() -> Result<()> {
+    let lab = Lab::new("no-worker")?;
+    let (_lan, hosts) = lab.routers(2)?;
+    let (left, right) = (&hosts[0], &hosts[1]);
+    let start = |host: &Host, priority| {
+        let more =
+            "virtual_ipaddress_excluded {\n        fd78::99/64\n        10.78.9.20 peer 10.78.9.21/32\n    }";
+        let config = Instance::new("VI_1").priority(priority).line(more).version_2("");
+        Keepwatchd::on(host).config(config).flag("--vrrp").start()
+    };
+    let all = [VIP, "fd78::99", "10.78.9.20"];
+    let has = |host: &Host| all.map(|address| host.has("eth0", address));
+    let _backup = start(right, 100)?;
+    let mut master = start(left, 200)?;
+    wait::until("one is master, with every address", wait::LONG, || {
+        has(left) == [true; 3] && has(right) == [false; 3]
+    })
+    .with_context(|| master.process().log())?;
+
+    // Each worker dies as soon as it is there, so that the supervisor waits longer each time.
+    let file = left.directory().join("keepwatchd-vrrp.pid");
+    let worker = || Some(Pid::from_raw(fs::read_to_string(&file).ok()?.trim().parse().ok()?));
+    let (mut last, mut both) = (None, None);
+    let mut longest = Duration::ZERO;
+    wait::until("the other host has the addresses", wait::LONG, || {
+        let now = worker();
+        if now != last && now.is_some_and(|pid| kill(pid, Signal::SIGKILL).is_ok()) {
+            last = now;
+        }
+        let on_both = left.has("eth0", VIP) && right.has("eth0", VIP);
+        both = on_both.then(|| *both.get_or_insert_with(std::time::Instant::now));
+        longest = longest.max(both.map_or(Duration::ZERO, |since| since.elapsed()));
+        has(right) == [true; 3] && longest.is_zero() && has(left) == [false; 3]
+            || longest > Duration::from_secs(1)
+    })
+    .with_context(|| master.process().log())?;
+    let log = master.process().log();
+    assert!(longest.is_zero(), "the VIP was on both hosts: {log}");
+    assert!(
+        log.contains("Took 3 virtual addresses off: no worker for as long as a peer waits (3000 ms)"),
+        "{log}"
+    );
+
+    // The next one that lives says so, and takes its part again.
+    master.wait_for_log("; its 3 addresses were taken off meanwhile")?;
+    wait::until("the first has its addresses back", wait::LONG, || {
+        has(left) == [true; 3] && has(right) == [false; 3]
+    })?;
+    assert!(master.process_mut().stop(wait::SHORT)?.success());
+    Ok(())
+}
+
+#[test]
+fn a_daemon_that_ends_with_its_worker_leaves_no_address() -> Result<()> {
+    let scene = Scene::new("no-respawn-vip")?;
+    let mut daemon = scene.master(&quick().version_3(""), &["--dont-respawn"])?;
+    kill(scene.worker()?, Signal::SIGKILL)?;
+    assert!(!daemon.process_mut().wait(wait::SHORT)?.success());
+    assert!(!scene.host.has("eth0", VIP), "{}", daemon.process().log());
     Ok(())
 }
 

@@ -168,6 +168,7 @@ fn address(payload: &[u8]) -> Result<Option<PresentAddress>> {
         link: LinkIndex(header.index),
         address,
         prefix: header.prefix_len,
+        peer: far.filter(|far| *far != address),
         tentative: flags.intersects(AddressFlags::Tentative | AddressFlags::Dadfailed),
         protocol,
     }))
@@ -292,6 +293,7 @@ mod tests {
             link: LinkIndex(3),
             address: spec.address,
             prefix: 32,
+            peer: None,
             tentative: false,
             protocol: PROTOCOL_KEEPALIVED,
         };

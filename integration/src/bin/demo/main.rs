@@ -31,8 +31,8 @@ use story::Story;
 const USAGE: &str = "\
 usage: demo [--stay]
 
-  --stay   keep the network running at the end, with the /metrics of director1 on 127.0.0.1:9165,
-           until Ctrl-C";
+  --stay   keep the network running at the end until Ctrl-C, with the /metrics of director1 on
+           127.0.0.1:9165, and say how to ask it what happened";
 
 fn main() -> ExitCode {
     match run() {
@@ -105,8 +105,11 @@ fn run() -> Result<ExitCode> {
         ));
     }
     if stay {
-        story
-            .plain(&format!("\ndirector1 serves http://{}/metrics; Ctrl-C ends it all", Keepwatchd::METRICS));
+        story.plain("\nAsk director1, from another terminal:\n");
+        for subject in ["VI_1", network::WEB[0]] {
+            story.plain(&format!("  {}", play.question(subject)?));
+        }
+        story.plain(&format!("\nIt serves http://{}/metrics, too; Ctrl-C ends it all", Keepwatchd::METRICS));
         play.stay();
     }
     Ok(if all_hold { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use integration::{Capture, wait, web::WebServer};
+use integration::{Capture, binaries, wait, web::WebServer};
 use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::{Event, Fact, subject::VrrpState};
 
@@ -41,6 +41,14 @@ pub(crate) struct Play {
     /// What came out so far.
     pub(crate) rows: Vec<Row>,
     network: Network,
+}
+
+/// A word that a shell leaves as it is.
+fn quoted(word: &str) -> String {
+    if word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c)) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 impl Play {
@@ -182,6 +190,14 @@ impl Play {
             client: Some(client),
         });
         Ok(())
+    }
+
+    /// The command, as a shell takes it, that asks the first director why something is as it is.
+    pub(crate) fn question(&self, subject: &str) -> Result<String> {
+        let director = self.directors[0].as_ref().context("director1 does not run")?;
+        let words = [binaries::path("keepwatch")?, director.daemon.control_path().to_owned()];
+        let [program, socket] = words.map(|path| quoted(&path.to_string_lossy()));
+        Ok(format!("{program} --socket {socket} why {subject}"))
     }
 
     /// Waits until somebody wants the end.

@@ -1,0 +1,133 @@
+//! The virtual addresses that are on this host's interfaces, as the workers told; and how they come off when there is
+//! no worker to do it. In: reports. Out: requests to the kernel's routing socket, in the network that the worker lived
+//! in. IPVS entries stay: a director that is not master gets no packets for them.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::net::IpAddr;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
+
+use keepwatch_bus::subject::{Name, VirtualAddress};
+use keepwatch_net::address::{AddressOperation, AddressSpec, PresentAddress};
+use keepwatch_net::link::LinkTable;
+use keepwatch_net::netlink::{AddressSocket, Monitor};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CloneFlags, setns};
+
+/// What the kernel may take: another may hold its lock for the whole of a large change.
+const WITHIN: Duration = Duration::from_secs(2);
+/// Requests in one write.
+const PER_WRITE: usize = 64;
+
+/// What is where.
+#[derive(Default)]
+pub(super) struct Placed {
+    addresses: BTreeMap<(Name, IpAddr), VirtualAddress>,
+    /// The network of the workers, where it is not the supervisor's own.
+    network: Option<File>,
+}
+
+/// What came of taking addresses off.
+#[derive(Debug, Default)]
+pub(super) struct TakenOff {
+    /// Those that are off now.
+    pub(super) off: usize,
+    /// Why others may still be there.
+    pub(super) error: Option<String>,
+}
+
+impl Placed {
+    pub(super) fn is_empty(&self) -> bool {
+        self.addresses.is_empty()
+    }
+
+    /// A worker put an address there.
+    pub(super) fn add(&mut self, worker: u32, at: VirtualAddress) {
+        if self.addresses.is_empty() {
+            self.network = network_of(worker);
+        }
+        self.addresses.insert((at.interface.clone(), at.address), at);
+    }
+
+    /// A worker took one off.
+    pub(super) fn remove(&mut self, at: &VirtualAddress) {
+        self.addresses.remove(&(at.interface.clone(), at.address));
+    }
+
+    /// There are none: a worker has ended well.
+    pub(super) fn clear(&mut self) {
+        self.addresses.clear();
+    }
+
+    /// Takes all of them off that are still there.
+    pub(super) fn take_off(&mut self) -> TakenOff {
+        let own = match self.network.as_ref().map(enter).transpose() {
+            Ok(own) => own,
+            Err(error) => {
+                return TakenOff { off: 0, error: Some(format!("their network can't be entered: {error}")) };
+            }
+        };
+        let taken = self.try_take_off().unwrap_or_else(|error| TakenOff { off: 0, error: Some(error) });
+        if let Some(own) = own {
+            // It was possible a moment ago; only worker processes need the network that this one is in.
+            let _ = setns(&own, CloneFlags::CLONE_NEWNET);
+        }
+        if taken.error.is_none() {
+            self.addresses.clear();
+        }
+        taken
+    }
+
+    fn try_take_off(&self) -> Result<TakenOff, String> {
+        let mut table = LinkTable::default();
+        let mut monitor = Monitor::open().map_err(|error| error.to_string())?;
+        let told = monitor.dump(|notification| table.apply(notification, |_| {}));
+        told.map_err(|error| error.to_string())?;
+        let mut socket = AddressSocket::open().map_err(|error| error.to_string())?;
+        for at in self.addresses.values() {
+            // An interface that is gone took its addresses along.
+            let there = table.by_name(&at.interface).into_iter().flat_map(|link| &link.addresses);
+            for present in there.filter(|present| present.address == at.address) {
+                socket.request(AddressOperation::Remove, present.link, as_it_is(present), ());
+            }
+        }
+        let mut taken = TakenOff::default();
+        let until = Instant::now() + WITHIN;
+        while !socket.is_idle() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err("the kernel does not answer".into());
+            }
+            socket.work(PER_WRITE, |answer| match answer.result {
+                Ok(_) => taken.off += 1,
+                Err(errno) => taken.error = Some(errno.desc().into()),
+            });
+            if !socket.is_idle() && socket.waiting() == 0 {
+                let mut watched = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+                let _ = poll(&mut watched, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX));
+            }
+        }
+        Ok(taken)
+    }
+}
+
+/// What takes an address off exactly as it is there.
+fn as_it_is(present: &PresentAddress) -> AddressSpec {
+    AddressSpec { peer: present.peer, ..AddressSpec::new(present.address, present.prefix) }
+}
+
+/// The network that a process lives in, if it is not ours.
+fn network_of(process: u32) -> Option<File> {
+    let theirs = File::open(format!("/proc/{process}/ns/net")).ok()?;
+    let own = std::fs::metadata("/proc/self/ns/net").ok()?;
+    (theirs.metadata().ok()?.ino() != own.ino()).then_some(theirs)
+}
+
+/// Enters a network; the one that this process was in.
+fn enter(network: &File) -> std::io::Result<File> {
+    let own = File::open("/proc/self/ns/net")?;
+    setns(network, CloneFlags::CLONE_NEWNET)?;
+    Ok(own)
+}

@@ -1,0 +1,38 @@
+//! What the supervisor has to know to take addresses off when there is no worker. In: every event, in order; the
+//! configuration. Out: reports to the supervisor, after the deed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keepwatch_bus::fact::VrrpFact;
+use keepwatch_bus::{Event, Fact};
+use keepwatch_config::Config;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::pulse::ToSupervisor;
+use crate::supervisor::line::Report;
+
+/// Tells which addresses are put where, and taken off, until the hub ends.
+pub(super) async fn run(mut events: UnboundedReceiver<Arc<Event>>, supervisor: ToSupervisor) {
+    while let Some(event) = events.recv().await {
+        match &event.fact {
+            Fact::Vrrp(VrrpFact::AddressAdded { address, .. }) => {
+                supervisor.say(Report::Placed(address.clone()));
+            }
+            Fact::Vrrp(VrrpFact::AddressRemoved { address, .. }) => {
+                supervisor.say(Report::Removed(address.clone()));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// How long a peer of these virtual routers waits for an advert, at the least, before it takes over: without its skew
+/// time, which depends on a priority that is not known here.
+pub(super) fn patience(config: &Config) -> Option<Duration> {
+    let down = config
+        .instances
+        .iter()
+        .map(|instance| instance.advert_int.saturating_mul(u32::from(instance.down_timer_adverts)));
+    down.min()
+}
