@@ -63,7 +63,7 @@ fn instance_settings() -> impl Strategy<Value = Box<InstanceSettings>> {
         |(position, interface, priority, interval, addresses)| {
             Box::new(InstanceSettings {
                 position,
-                interface,
+                interface: Some(interface),
                 vrid: priority,
                 version: 3,
                 initial_state: VrrpState::Master,
