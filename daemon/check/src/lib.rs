@@ -1,19 +1,23 @@
 //! Health checkers: are the machines behind the virtual servers there, and do they answer?
 //!
 //! In go [`Definition`]s, one for each checker of each real server, by [`Checkers::apply`]; out come [`HealthChange`]s
-//! over a channel, and facts on the bus: `CheckFailed`, `CheckSucceeded`, `RealServerDown`, `RealServerUp`.
+//! over a channel, and facts on the bus: `CheckFailed`, `CheckSucceeded`, `CheckNotRun`. What follows for a real server
+//! is the director's to tell.
 //!
 //! - `tries`: what one checker concludes from its tries; `roster`: all checkers, whose turn it is, and what that means
 //!   for their real servers. Both are without I/O: time and results are handed to them.
-//! - `tcp`: the check itself, one file for each kind.
+//! - `kinds`: the checks themselves, one file for each kind; `connect`: how they open their connections.
 //! - [`Checkers`]: the scheduler, one task, which starts a short task for each check that is due.
 //!
-//! A real server is up while all of its checkers are; at start it counts as up unless a checker of it is `alpha`.
+//! A real server is up while all of its checkers are, and has the weight that is configured with what its checkers add
+//! to it; at start it counts as up unless a checker of it is `alpha`.
 
+mod connect;
+mod kinds;
+mod outcome;
 mod roster;
 mod scheduler;
-mod tcp;
 mod tries;
 
 pub use roster::{Definition, HealthChange, definitions};
-pub use scheduler::{Checkers, Health};
+pub use scheduler::{Checkers, HealthChanges};

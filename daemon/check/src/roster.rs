@@ -2,7 +2,7 @@
 //!
 //! Drive it like this: [`Roster::apply`] gives it the definitions, at the start and after each reload;
 //! [`Roster::deadline`] says when the next check is due, [`Roster::due`] takes out what is due, and
-//! [`Roster::conclude`] takes each result. What happens is published on the bus; what the director must know is
+//! [`Roster::conclude`] takes each result. What checks come to is published on the bus; what the director must know is
 //! returned as [`HealthChange`]s.
 
 use std::{
@@ -13,17 +13,17 @@ use std::{
 
 use keepwatch_bus::fact::ServiceFact;
 use keepwatch_bus::{
-    Bus, Counters, EventId,
+    Bus, Counters, EventId, Health,
     counters::CheckerCounters,
-    subject::{CheckerKey, RealKey, ServiceKey},
+    subject::{CheckerKey, RealKey},
 };
-use keepwatch_config::{
-    Config,
-    model::{Checker, CheckerKind, VirtualServer},
-};
+use keepwatch_config::{Config, model::Checker};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
-use crate::tries::{Outcome, Tries, Verdict};
+use crate::{
+    outcome::Outcome,
+    tries::{Tries, Verdict},
+};
 
 /// keepalived's pause between its start and the first check.
 const BOOTSTRAP: Duration = Duration::from_secs(1);
@@ -34,43 +34,38 @@ pub struct Definition {
     /// Which one it is.
     pub key: CheckerKey,
     /// What it does, and when.
-    pub checker: Checker,
+    pub checker: Arc<Checker>,
     /// Where it counts.
     pub counters: Arc<CheckerCounters>,
 }
 
-/// The definitions of a configuration's checkers. `service_key` tells by which key the rest of the daemon knows a
-/// virtual server; one that has none is not checked.
+/// The definitions of a configuration's checkers. A virtual server that answers to nothing is not checked.
 #[must_use]
-pub fn definitions(
-    config: &Config,
-    service_key: impl Fn(&VirtualServer) -> Option<ServiceKey>,
-    counters: &Counters,
-) -> Vec<Definition> {
+pub fn definitions(config: &Config, counters: &Counters) -> Vec<Definition> {
     let mut definitions = Vec::new();
-    for server in &config.virtual_servers {
-        let Some(service) = service_key(server) else { continue };
+    for (server, services) in config.services() {
+        let Some(service) = services.first().copied() else { continue };
         for real in &server.real_servers {
             for (index, checker) in (0u16..).zip(&real.checkers) {
                 let kind = checker.kind.keyword().into();
                 let key = CheckerKey { real: RealKey { service, real: real.address }, kind, index };
                 let counters = counters.checkers.resolve(&key);
-                definitions.push(Definition { key, checker: checker.clone(), counters });
+                definitions.push(Definition { key, checker: Arc::new(checker.clone()), counters });
             }
         }
     }
     definitions
 }
 
-/// A real server came up or went down, by the word of its checkers; or they have all said for the first time that it is
-/// up, as was thought: a director that had doubts knows then.
+/// What the checkers of a real server say is other than before; or they have all said for the first time that it is up,
+/// as was thought: a director that had doubts knows then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthChange {
     /// Virtual server and real server.
     pub real: RealKey,
-    /// Whether it may serve.
-    pub up: bool,
-    /// The event that says so.
+    /// What they say.
+    pub health: Health,
+    /// The event that it follows from.
     pub cause: Option<EventId>,
 }
 
@@ -82,23 +77,25 @@ pub(crate) struct CheckerId(u64);
 #[derive(Debug, Clone)]
 pub(crate) struct Due {
     pub(crate) id: CheckerId,
-    pub(crate) kind: CheckerKind,
+    pub(crate) checker: Arc<Checker>,
 }
 
 struct Entry {
     definition: Definition,
     tries: Tries,
+    /// What it adds to the weight of its real server.
+    weight: i32,
     /// When it is its turn; none while a check is under way.
     next: Option<Instant>,
     /// The last event of its story: the failed try before this one.
     last: Option<EventId>,
     /// The last reason for not running, said once.
-    not_run: Option<String>,
+    not_run: Option<Box<str>>,
 }
 
 struct Real {
     checkers: Vec<CheckerId>,
-    up: bool,
+    health: Health,
 }
 
 /// See the module.
@@ -125,8 +122,13 @@ impl Roster {
     }
 
     /// Takes over new definitions. A checker that stays keeps what it knows and when it is its turn; one that only
-    /// changed its timing keeps what it knows.
-    pub(crate) fn apply(&mut self, now: Instant, definitions: Vec<Definition>) -> Vec<HealthChange> {
+    /// changed its timing keeps what it knows. `cause` is the event that says so.
+    pub(crate) fn apply(
+        &mut self,
+        now: Instant,
+        definitions: Vec<Definition>,
+        cause: Option<EventId>,
+    ) -> Vec<HealthChange> {
         let mut old = std::mem::take(&mut self.entries);
         let mut old_reals = std::mem::take(&mut self.reals);
         self.queue.clear();
@@ -139,7 +141,7 @@ impl Roster {
         let mut changes = Vec::new();
         for (real, definitions) in wanted {
             let before = old_reals.remove(&real);
-            let up_before = before.as_ref().map(|before| before.up);
+            let known = before.as_ref().map(|before| before.health);
             let mut candidates = before.map(|before| before.checkers).unwrap_or_default();
             let mut checkers = Vec::new();
             for definition in definitions {
@@ -148,19 +150,19 @@ impl Roster {
                         self.enter(id, entry.redefined(now, definition));
                         id
                     }
-                    None => self.hire(now, definition, up_before),
+                    None => self.hire(now, definition, known.map(|known| known.up)),
                 };
                 checkers.push(entry);
             }
-            let up = checkers.iter().filter_map(|id| self.entries.get(id)).all(|entry| entry.tries.is_up());
-            if up_before.is_some_and(|before| before != up) {
-                changes.push(self.report(real, up, None));
+            let health = self.health(&checkers);
+            if known.is_some_and(|known| known != health) {
+                changes.push(HealthChange { real, health, cause });
             }
-            self.reals.insert(real, Real { checkers, up });
+            self.reals.insert(real, Real { checkers, health });
         }
-        // Without checkers there is nobody left to say that the server is down.
-        for (real, _) in old_reals.into_iter().filter(|(_, before)| !before.up) {
-            changes.push(HealthChange { real, up: true, cause: None });
+        // Without checkers there is nobody left to say anything of the server.
+        for (real, _) in old_reals.into_iter().filter(|(_, before)| before.health != Health::UP) {
+            changes.push(HealthChange { real, health: Health::UP, cause });
         }
         changes
     }
@@ -179,7 +181,7 @@ impl Roster {
             self.queue.remove(&(at, id));
             if let Some(entry) = self.entries.get_mut(&id) {
                 entry.next = None;
-                due.push(Due { id, kind: entry.definition.checker.kind.clone() });
+                due.push(Due { id, checker: entry.definition.checker.clone() });
             }
         }
         due
@@ -195,38 +197,42 @@ impl Roster {
     ) -> Option<HealthChange> {
         let entry = self.entries.get_mut(&id)?;
         entry.count(&outcome, took);
+        let before = entry.weight;
         let (verdict, pause) = match &outcome {
-            Outcome::Succeeded => entry.tries.conclude(true, &entry.definition.checker),
+            Outcome::Succeeded { weight } => {
+                entry.weight = *weight;
+                entry.tries.conclude(true, &entry.definition.checker)
+            }
             Outcome::Failed(_) => entry.tries.conclude(false, &entry.definition.checker),
             Outcome::NotRun(_) => (Verdict::Unchanged, entry.definition.checker.delay_loop),
         };
-        entry.tell(&self.bus, &outcome, verdict, took);
+        let news = entry.weight != before || matches!(verdict, Verdict::Up | Verdict::Down { .. });
+        entry.tell(&self.bus, &outcome, verdict, news, took);
         let (cause, real) = (entry.last, entry.definition.key.real);
         let next = now + pause;
         entry.next = Some(next);
         self.queue.insert((next, id));
-        match verdict {
-            Verdict::Up | Verdict::Down { .. } => self.settle(real, cause),
-            Verdict::Unchanged | Verdict::Doubtful { .. } => None,
-        }
+        if news { self.settle(real, cause) } else { None }
+    }
+
+    /// What these checkers, all of one real server, say of it together.
+    fn health(&self, checkers: &[CheckerId]) -> Health {
+        let all = checkers.iter().filter_map(|id| self.entries.get(id));
+        all.fold(Health::UP, |health, entry| Health {
+            up: health.up && entry.tries.is_up(),
+            weight: health.weight.saturating_add(entry.weight),
+        })
     }
 
     /// Reports a real server whose checkers together think otherwise than before, or are sure for the first time.
     fn settle(&mut self, key: RealKey, cause: Option<EventId>) -> Option<HealthChange> {
+        let checkers = &self.reals.get(&key)?.checkers;
+        let health = self.health(checkers);
+        let all_have_run =
+            checkers.iter().filter_map(|id| self.entries.get(id)).all(|entry| entry.tries.has_run());
         let real = self.reals.get_mut(&key)?;
-        let tries = || real.checkers.iter().filter_map(|id| self.entries.get(id)).map(|entry| &entry.tries);
-        let up = tries().all(Tries::is_up);
-        if real.up == up {
-            let sure = up && tries().all(Tries::has_run);
-            return sure.then_some(HealthChange { real: key, up, cause });
-        }
-        real.up = up;
-        Some(self.report(key, up, cause))
-    }
-
-    fn report(&self, real: RealKey, up: bool, cause: Option<EventId>) -> HealthChange {
-        let fact = if up { ServiceFact::RealServerUp { real } } else { ServiceFact::RealServerDown { real } };
-        HealthChange { real, up, cause: Some(self.bus.publish(cause, fact)) }
+        let is_news = std::mem::replace(&mut real.health, health) != health;
+        (is_news || (health.up && all_have_run)).then_some(HealthChange { real: key, health, cause })
     }
 
     /// A checker that was not there before; `others_up` is what its real server was, if that was there.
@@ -239,7 +245,7 @@ impl Roster {
             None => Tries::new(&definition.checker),
         };
         let next = Some(now + BOOTSTRAP + warmup);
-        self.enter(id, Entry { definition, tries, next, last: None, not_run: None });
+        self.enter(id, Entry { definition, tries, weight: 0, next, last: None, not_run: None });
         id
     }
 
@@ -260,7 +266,7 @@ impl Entry {
     fn count(&self, outcome: &Outcome, took: Duration) {
         let counters = &self.definition.counters;
         match outcome {
-            Outcome::Succeeded => counters.succeeded.inc(),
+            Outcome::Succeeded { .. } => counters.succeeded.inc(),
             Outcome::Failed(_) => counters.failed.inc(),
             Outcome::NotRun(_) => return,
         }
@@ -269,10 +275,10 @@ impl Entry {
         counters.last_took_microseconds.set(i64::try_from(microseconds).unwrap_or(i64::MAX));
     }
 
-    fn tell(&mut self, bus: &Bus, outcome: &Outcome, verdict: Verdict, took: Duration) {
+    fn tell(&mut self, bus: &Bus, outcome: &Outcome, verdict: Verdict, news: bool, took: Duration) {
         let checker = self.definition.key.clone();
         match (outcome, verdict) {
-            (Outcome::Succeeded, Verdict::Up) => {
+            (Outcome::Succeeded { .. }, _) if news => {
                 self.last = Some(bus.publish(None, ServiceFact::CheckSucceeded { checker, took }));
             }
             (Outcome::Failed(error), Verdict::Doubtful { attempt } | Verdict::Down { attempt }) => {
@@ -283,8 +289,8 @@ impl Entry {
                 let fact = ServiceFact::CheckFailed { checker, error, attempt, attempts, took };
                 self.last = Some(bus.publish(cause, fact));
             }
-            (Outcome::NotRun(error), _) if self.not_run.as_ref() != Some(error) => {
-                self.not_run = Some(error.clone());
+            (Outcome::NotRun(error), _) if self.not_run.as_deref() != Some(error) => {
+                self.not_run = Some(error.as_str().into());
                 bus.publish(None, ServiceFact::CheckNotRun { checker, error: error.clone() });
             }
             _ => (),

@@ -1,16 +1,9 @@
 //! The one task that runs all checks: it keeps the [`Roster`], starts a short task for each check that is due, and
 //! passes on what their results mean.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use keepwatch_bus::Bus;
-use keepwatch_config::model::CheckerKind;
+use keepwatch_bus::{Bus, EventId, beat::Beat};
 use tokio::{
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
     task::JoinSet,
@@ -18,47 +11,50 @@ use tokio::{
 };
 
 use crate::{
+    kinds,
+    outcome::Outcome,
     roster::{CheckerId, Definition, Due, HealthChange, Roster},
-    tcp,
-    tries::Outcome,
 };
 
 /// The longest pause between two heartbeats.
 const HEARTBEAT: Duration = Duration::from_millis(500);
 
 /// What checkers find out about real servers, in order; for the IPVS engine.
-pub type Health = UnboundedReceiver<HealthChange>;
+pub type HealthChanges = UnboundedReceiver<HealthChange>;
+
+/// All definitions, and the event that says so.
+type Definitions = (Vec<Definition>, Option<EventId>);
 
 /// The checkers that run. They stop when this handle and its clones are gone.
 #[derive(Debug, Clone)]
 pub struct Checkers {
-    definitions: UnboundedSender<Vec<Definition>>,
-    heartbeat: Arc<AtomicU64>,
+    definitions: UnboundedSender<Definitions>,
+    beat: Beat,
 }
 
 impl Checkers {
     /// Starts the scheduler, without checkers, on the runtime of the caller. `seed` decides over the random delays of
     /// first checks (`warmup`).
     #[must_use]
-    pub fn start(bus: Bus, seed: u64) -> (Self, Health) {
+    pub fn start(bus: Bus, seed: u64) -> (Self, HealthChanges) {
         let (definitions, orders) = mpsc::unbounded_channel();
         let (changes, health) = mpsc::unbounded_channel();
-        let heartbeat = Arc::new(AtomicU64::new(0));
-        tokio::spawn(run(Roster::new(bus, seed), orders, changes, heartbeat.clone()));
-        (Self { definitions, heartbeat }, health)
+        let beat = Beat::default();
+        tokio::spawn(run(Roster::new(bus, seed), orders, changes, beat.clone()));
+        (Self { definitions, beat }, health)
     }
 
     /// Replaces all definitions. A checker that does not change goes on as if nothing had happened; a server that is
-    /// down stays down until its checkers have succeeded.
-    pub fn apply(&self, definitions: Vec<Definition>) {
+    /// down stays down until its checkers have succeeded. `cause` is the event that says so.
+    pub fn apply(&self, definitions: Vec<Definition>, cause: Option<EventId>) {
         // The task ends only with the runtime; then there is nothing left to check for.
-        let _ = self.definitions.send(definitions);
+        let _ = self.definitions.send((definitions, cause));
     }
 
-    /// A number that rises at least every second while the scheduler is alive.
+    /// How the scheduler shows that it lives.
     #[must_use]
-    pub fn heartbeat(&self) -> Arc<AtomicU64> {
-        self.heartbeat.clone()
+    pub fn beat(&self) -> Beat {
+        self.beat.clone()
     }
 }
 
@@ -70,13 +66,13 @@ struct Finished {
 
 async fn run(
     mut roster: Roster,
-    mut orders: UnboundedReceiver<Vec<Definition>>,
+    mut orders: UnboundedReceiver<Definitions>,
     changes: UnboundedSender<HealthChange>,
-    heartbeat: Arc<AtomicU64>,
+    beat: Beat,
 ) {
     let mut checks = JoinSet::new();
     loop {
-        heartbeat.fetch_add(1, Ordering::Relaxed);
+        beat.beat();
         for due in roster.due(Instant::now()) {
             checks.spawn(make(due));
         }
@@ -85,7 +81,7 @@ async fn run(
             .map_or(HEARTBEAT, |at| at.saturating_duration_since(Instant::now()).min(HEARTBEAT));
         let news = tokio::select! {
             order = orders.recv() => match order {
-                Some(definitions) => roster.apply(Instant::now(), definitions),
+                Some((definitions, cause)) => roster.apply(Instant::now(), definitions, cause),
                 None => return,
             },
             Some(finished) = checks.join_next() => match finished {
@@ -106,27 +102,22 @@ async fn run(
 
 async fn make(due: Due) -> Finished {
     let started = Instant::now();
-    let outcome = match &due.kind {
-        CheckerKind::Tcp(settings) => tcp::check(settings).await,
-        CheckerKind::Http(_)
-        | CheckerKind::Smtp(_)
-        | CheckerKind::Dns(_)
-        | CheckerKind::Misc(_)
-        | CheckerKind::Ping(_)
-        | CheckerKind::Udp(_) => Outcome::NotRun(format!("{} is not built yet", due.kind.keyword())),
-    };
+    let outcome = kinds::check(&due.checker.kind).await;
     Finished { id: due.id, outcome, took: started.elapsed() }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::{SocketAddr, TcpListener};
+    use std::{
+        net::{SocketAddr, TcpListener},
+        sync::Arc,
+    };
 
     use keepwatch_bus::{
-        BusSettings, Hub,
+        BusSettings, Health, Hub,
         subject::{CheckerKey, Protocol, RealKey, ServiceKey},
     };
-    use keepwatch_config::model::{Checker, Connection};
+    use keepwatch_config::model::{Checker, CheckerKind, Connection};
     use tokio::time::timeout;
 
     use super::*;
@@ -145,7 +136,7 @@ mod tests {
             ..template
         };
         let key = CheckerKey { real: RealKey { service, real: address }, kind: "TCP_CHECK".into(), index: 0 };
-        Definition { key, checker, counters: Arc::default() }
+        Definition { key, checker: checker.into(), counters: Arc::default() }
     }
 
     #[tokio::test]
@@ -154,7 +145,7 @@ mod tests {
         let (checkers, mut health) = Checkers::start(bus, 1);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let definition = definition(listener.local_addr().unwrap());
-        checkers.apply(vec![definition.clone()]);
+        checkers.apply(vec![definition.clone()], None);
         let patience = Duration::from_secs(20);
         let counted = async {
             while definition.counters.succeeded.get() < 3 {
@@ -163,13 +154,13 @@ mod tests {
         };
         timeout(patience, counted).await.expect("no check succeeds");
         let sure = health.recv().await.unwrap();
-        assert!(sure.up);
+        assert_eq!(sure.health, Health::UP);
         drop(listener);
         let change = timeout(patience, health.recv()).await.expect("nobody misses the server").unwrap();
-        assert!(!change.up);
+        assert_eq!(change.health, Health::DOWN);
         let _listener = TcpListener::bind(definition.key.real.real).unwrap();
         let change = timeout(patience, health.recv()).await.expect("nobody sees it come back").unwrap();
-        assert!(change.up && change.real == definition.key.real && change.cause.is_some());
-        assert!(checkers.heartbeat().load(Ordering::Relaxed) > 0);
+        assert_eq!((change.health, change.real), (Health::UP, definition.key.real));
+        assert!(change.cause.is_some() && checkers.beat().count() > 0);
     }
 }

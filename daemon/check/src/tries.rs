@@ -15,17 +15,6 @@ use std::time::Duration;
 
 use keepwatch_config::model::Checker;
 
-/// How a check ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// The real server answered as it should.
-    Succeeded,
-    /// It did not; the text says in what way.
-    Failed(String),
-    /// The check could not be made for a reason on this side; nothing is known of the real server.
-    NotRun(String),
-}
-
 /// What a checker thinks of its real server, and how sure it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tries {

@@ -28,6 +28,9 @@ pub(crate) enum Dataplane {
     Memory(Table),
     /// The table that would be.
     Shadow(Table),
+    /// A table that refuses some operations.
+    #[cfg(test)]
+    Stubborn(Table, fn(&Operation) -> bool),
 }
 
 impl Dataplane {
@@ -39,20 +42,21 @@ impl Dataplane {
         }
     }
 
-    /// Does the operations; gives back those that were refused.
+    /// Does the operations; gives back those that were refused, by their places.
     pub(crate) fn apply(
         &mut self,
         operations: &[Operation],
-    ) -> Result<Vec<(Operation, KernelError)>, KernelError> {
+    ) -> Result<Vec<(usize, KernelError)>, KernelError> {
         match self {
             Self::Kernel(kernel) => with(kernel, |kernel| kernel.apply(operations)),
-            Self::Memory(table) | Self::Shadow(table) => Ok(operations
-                .iter()
-                .filter_map(|operation| {
-                    let error = as_error(table.apply(operation).err()?);
-                    Some((operation.clone(), KernelError::Refused { request: operation.to_string(), error }))
-                })
-                .collect()),
+            Self::Memory(table) | Self::Shadow(table) => {
+                Ok(each(operations, |operation| table.apply(operation).map_err(as_error)))
+            }
+            #[cfg(test)]
+            Self::Stubborn(table, refuses) => Ok(each(operations, |operation| match refuses(operation) {
+                true => Err(Errno::EPERM.into()),
+                false => table.apply(operation).map_err(as_error),
+            })),
         }
     }
 
@@ -63,6 +67,8 @@ impl Dataplane {
             Self::Memory(table) | Self::Shadow(table) => {
                 Ok(Snapshot { table: table.clone(), ..Snapshot::default() })
             }
+            #[cfg(test)]
+            Self::Stubborn(table, _) => Ok(Snapshot { table: table.clone(), ..Snapshot::default() }),
         }
     }
 
@@ -74,6 +80,8 @@ impl Dataplane {
                 table.services.clear();
                 Ok(())
             }
+            #[cfg(test)]
+            Self::Stubborn(..) => Err(KernelError::NoIpvs),
         }
     }
 
@@ -86,6 +94,8 @@ impl Dataplane {
                 Ok(before)
             }),
             Self::Memory(_) | Self::Shadow(_) => Ok(Timeouts::default()),
+            #[cfg(test)]
+            Self::Stubborn(..) => Ok(Timeouts::default()),
         }
     }
 
@@ -107,6 +117,8 @@ impl Dataplane {
                 halves.iter().try_for_each(|half| kernel.start_sync(*half, daemon))
             }),
             Self::Memory(_) | Self::Shadow(_) => Ok(()),
+            #[cfg(test)]
+            Self::Stubborn(..) => Ok(()),
         }
     }
 }
@@ -125,6 +137,18 @@ fn with<T>(
         *kernel = Some(open);
     }
     done
+}
+
+/// Does the operations, one after the other; gives the errors by their places.
+fn each(
+    operations: &[Operation],
+    mut apply: impl FnMut(&Operation) -> io::Result<()>,
+) -> Vec<(usize, KernelError)> {
+    let done = operations.iter().enumerate().map(|(place, operation)| {
+        let error = apply(operation).err()?;
+        Some((place, KernelError::Refused { request: operation.to_string(), error }))
+    });
+    done.flatten().collect()
 }
 
 fn as_error(refused: Refused) -> io::Error {

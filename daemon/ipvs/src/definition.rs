@@ -6,14 +6,11 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::Arc,
 };
 
 use keepwatch_bus::{
-    Counters,
-    counters::ServiceCounters,
     settings::{RealServerSettings, ServiceSettings},
-    subject::{Family, RealKey, ServiceKey},
+    subject::{Family, ServiceKey},
 };
 use keepwatch_config::model::{self, Config, Tunnel, TunnelChecksum};
 
@@ -77,32 +74,6 @@ pub struct Server {
     pub settings: RealServerSettings,
 }
 
-/// Where traffic is counted.
-#[derive(Debug, Clone, Default)]
-pub struct Meters {
-    /// Of each service.
-    pub services: BTreeMap<ServiceKey, Arc<ServiceCounters>>,
-    /// Of each real server.
-    pub servers: BTreeMap<RealKey, Arc<ServiceCounters>>,
-}
-
-impl Meters {
-    /// The counters of these virtual servers.
-    #[must_use]
-    pub fn resolve(definitions: &[Definition], counters: &Counters) -> Self {
-        let mut meters = Self::default();
-        for (definition, service) in
-            definitions.iter().flat_map(|d| d.entries.iter().map(move |entry| (d, *entry)))
-        {
-            meters.services.insert(service, counters.services.resolve(&service));
-            for real in definition.servers.keys().map(|real| RealKey { service, real: *real }) {
-                meters.servers.insert(real, counters.reals.resolve(&real));
-            }
-        }
-        meters
-    }
-}
-
 /// A sorry server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sorry {
@@ -118,13 +89,12 @@ pub struct Sorry {
 #[must_use]
 pub fn definitions(config: &Config) -> Vec<Definition> {
     (1..)
-        .zip(&config.virtual_servers)
-        .filter_map(|(position, server)| define(config, position, server))
+        .zip(config.services())
+        .filter_map(|(position, (server, entries))| define(position, server, entries))
         .collect()
 }
 
-fn define(config: &Config, position: u32, server: &model::VirtualServer) -> Option<Definition> {
-    let entries = config.services_of(server);
+fn define(position: u32, server: &model::VirtualServer, entries: Vec<ServiceKey>) -> Option<Definition> {
     let key = *entries.first()?;
     let servers = (1..).zip(&server.real_servers).map(|(n, real)| (real.address, define_server(n, real)));
     Some(Definition {

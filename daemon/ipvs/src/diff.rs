@@ -3,6 +3,8 @@
 //! In go the desired table and the actual one; out come the fewest operations that lead from one to the other, in an
 //! order in which a service that has a live real server before and after has one at every step between.
 
+use std::collections::BTreeSet;
+
 use crate::table::{Destination, Forwarding, Operation, ServiceKey, Table, VirtualService};
 
 /// Operations that turn `actual` into `desired`, one for every service and real server that differs.
@@ -11,15 +13,26 @@ use crate::table::{Destination, Forwarding, Operation, ServiceKey, Table, Virtua
 /// that stop taking them, and those are removed last.
 #[must_use]
 pub fn diff(desired: &Table, actual: &Table) -> Vec<Operation> {
+    diff_of(desired.services.keys().chain(actual.services.keys()), desired, actual)
+}
+
+/// The same for some services, which may be named twice.
+pub(crate) fn diff_of<'a>(
+    services: impl IntoIterator<Item = &'a ServiceKey>,
+    desired: &Table,
+    actual: &Table,
+) -> Vec<Operation> {
     let mut operations = Vec::new();
-    for (key, wanted) in &desired.services {
-        match actual.services.get(key) {
-            Some(present) => change(*key, wanted, present, &mut operations),
-            None => create(*key, wanted, &mut operations),
+    let mut gone = Vec::new();
+    for key in services.into_iter().collect::<BTreeSet<_>>() {
+        match (desired.services.get(key), actual.services.get(key)) {
+            (Some(wanted), Some(present)) => change(*key, wanted, present, &mut operations),
+            (Some(wanted), None) => create(*key, wanted, &mut operations),
+            (None, Some(_)) => gone.push(Operation::DeleteService(*key)),
+            (None, None) => (),
         }
     }
-    let gone = actual.services.keys().filter(|key| !desired.services.contains_key(key));
-    operations.extend(gone.map(|key| Operation::DeleteService(*key)));
+    operations.append(&mut gone);
     operations
 }
 

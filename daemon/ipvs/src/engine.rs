@@ -6,19 +6,13 @@
 //! as it should be is put right and said (`DriftRepaired`), and what the kernel has counted goes into the counters.
 //! Services that were never ours are not touched.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
-use keepwatch_bus::{Bus, Counters, EventId, subject::RealKey};
+use keepwatch_bus::{Bus, Counters, EventId, Health, beat::Beat, subject::RealKey};
 use keepwatch_config::model::{self, Config};
 use tokio::{
     sync::{
-        mpsc::{self, UnboundedReceiver, UnboundedSender},
+        mpsc::{self, UnboundedSender},
         oneshot,
     },
     time::{Instant, sleep_until},
@@ -26,14 +20,13 @@ use tokio::{
 
 use crate::{
     dataplane::{AUDIT_PERIOD, DataplaneKind},
-    definition::{Definition, Meters, definitions},
+    definition::{Definition, definitions},
+    desk::{Desk, HEARTBEAT, Order},
     director::Director,
     kernel::{SyncDaemon, SyncRole, Timeouts},
+    meters::Meters,
     reconciler::Reconciler,
 };
-
-/// The longest pause between two heartbeats.
-const HEARTBEAT: Duration = Duration::from_millis(500);
 
 /// How an engine works; decided once.
 #[derive(Debug, Clone)]
@@ -99,18 +92,11 @@ pub enum Farewell {
     Keep,
 }
 
-enum Order {
-    Apply(Box<Desired>, Option<EventId>),
-    Health(RealKey, bool, Option<EventId>),
-    Synchronize(Option<SyncRole>),
-    Stop(Farewell, Option<EventId>, oneshot::Sender<()>),
-}
-
 /// The handle of a running engine.
 #[derive(Debug, Clone)]
 pub struct Engine {
     orders: UnboundedSender<Order>,
-    heartbeat: Arc<AtomicU64>,
+    beat: Beat,
 }
 
 impl Engine {
@@ -118,17 +104,17 @@ impl Engine {
     #[must_use]
     pub fn start(settings: EngineSettings, bus: Bus) -> Self {
         let (orders, inbox) = mpsc::unbounded_channel();
-        let heartbeat = Arc::new(AtomicU64::new(0));
+        let beat = Beat::default();
         let task = Task {
-            director: Director::new(bus.clone()),
+            desk: Desk::new(Director::new(bus.clone()), inbox, beat.clone()),
             reconciler: Reconciler::new(settings.dataplane, bus),
             settings,
             desired_sync: None,
             role: None,
             started: false,
         };
-        tokio::spawn(task.run(inbox, heartbeat.clone()));
-        Self { orders, heartbeat }
+        tokio::spawn(task.run());
+        Self { orders, beat }
     }
 
     /// Replaces all that should be there. `cause` is the event that says so: that a configuration was loaded.
@@ -137,8 +123,8 @@ impl Engine {
     }
 
     /// Tells what the checkers of a real server say, and by which event.
-    pub fn report(&self, real: RealKey, up: bool, cause: Option<EventId>) {
-        self.order(Order::Health(real, up, cause));
+    pub fn report(&self, real: RealKey, health: Health, cause: Option<EventId>) {
+        self.order(Order::Health(real, health, cause));
     }
 
     /// Has connection synchronisation take the side that goes with the state of its virtual router; nothing stops it.
@@ -154,10 +140,10 @@ impl Engine {
         let _ = wait.await;
     }
 
-    /// A number that rises at least every second while the engine is alive.
+    /// How the engine shows that it lives, and what it asks of the data plane.
     #[must_use]
-    pub fn heartbeat(&self) -> Arc<AtomicU64> {
-        self.heartbeat.clone()
+    pub fn beat(&self) -> Beat {
+        self.beat.clone()
     }
 
     fn order(&self, order: Order) {
@@ -168,7 +154,7 @@ impl Engine {
 
 struct Task {
     settings: EngineSettings,
-    director: Director,
+    desk: Desk,
     reconciler: Reconciler,
     desired_sync: Option<SyncDaemon>,
     role: Option<SyncRole>,
@@ -176,72 +162,72 @@ struct Task {
 }
 
 impl Task {
-    async fn run(mut self, mut inbox: UnboundedReceiver<Order>, heartbeat: Arc<AtomicU64>) {
+    async fn run(mut self) {
         let mut next_audit = Instant::now() + self.settings.audit;
         loop {
-            heartbeat.fetch_add(1, Ordering::Relaxed);
-            let pause = sleep_until(next_audit.min(Instant::now() + HEARTBEAT));
-            let first = tokio::select! {
-                order = inbox.recv() => match order {
+            self.desk.beat.beat();
+            // What checkers said while the data plane was at work.
+            let waits = if self.desk.director.is_dirty() { Duration::ZERO } else { HEARTBEAT };
+            let pause = sleep_until(next_audit.min(Instant::now() + waits));
+            let mut order = tokio::select! {
+                order = self.desk.next() => match order {
                     Some(order) => Some(order),
                     None => return,
                 },
                 () = pause => None,
             };
-            if first.is_none() {
-                if Instant::now() >= next_audit {
-                    self.reconciler.audit(&self.director).await;
-                    next_audit = Instant::now() + self.settings.audit;
-                }
-                continue;
-            }
-            let mut order = first;
+            let mut defined = false;
             while let Some(next) = order {
-                if let Order::Stop(farewell, cause, done) = next {
-                    self.stop(farewell, cause).await;
-                    // Whoever asked may have gone away meanwhile.
-                    let _ = done.send(());
-                    return;
+                match next {
+                    Order::Stop(farewell, cause, done) => {
+                        self.stop(farewell, cause).await;
+                        // Whoever asked may have gone away meanwhile.
+                        let _ = done.send(());
+                        return;
+                    }
+                    Order::Apply(desired, cause) => {
+                        self.apply(*desired, cause).await;
+                        defined = true;
+                    }
+                    Order::Health(real, health, cause) => self.desk.director.health(&real, health, cause),
+                    Order::Synchronize(role) => {
+                        self.role = role;
+                        if self.desired_sync.as_ref().is_some_and(|daemon| daemon.follows) {
+                            self.synchronize().await;
+                        }
+                    }
                 }
-                self.take(next).await;
-                order = inbox.try_recv().ok();
+                order = self.desk.at_once();
             }
-            if self.started {
-                self.reconciler.reconcile(&self.director).await;
+            if defined || self.desk.director.is_dirty() {
+                self.reconciler.reconcile(&mut self.desk).await;
+            }
+            if Instant::now() >= next_audit {
+                self.reconciler.audit(&mut self.desk).await;
+                next_audit = Instant::now() + self.settings.audit;
             }
         }
     }
 
-    async fn take(&mut self, order: Order) {
-        match order {
-            Order::Apply(desired, cause) => {
-                let Desired { definitions, meters, timeouts, sync } = *desired;
-                if !self.started && self.settings.flush_at_start {
-                    self.reconciler.flush().await;
-                }
-                let existing = self.reconciler.prepare(&definitions).await;
-                self.director.apply(definitions, &existing, cause);
-                self.reconciler.meters = meters;
-                self.started = true;
-                self.reconciler.set_timeouts(timeouts).await;
-                if self.desired_sync != sync {
-                    self.switch_sync(sync).await;
-                }
-            }
-            Order::Health(real, up, cause) => self.director.health(&real, up, cause),
-            Order::Synchronize(role) => {
-                self.role = role;
-                if self.desired_sync.as_ref().is_some_and(|daemon| daemon.follows) {
-                    self.synchronize().await;
-                }
-            }
-            Order::Stop(..) => (),
+    async fn apply(&mut self, desired: Desired, cause: Option<EventId>) {
+        let Desired { definitions, meters, timeouts, sync } = desired;
+        if !self.started && self.settings.flush_at_start {
+            self.reconciler.flush(&mut self.desk).await;
+        }
+        self.started = true;
+        let existing = self.reconciler.prepare(&definitions, &mut self.desk).await;
+        self.desk.director.apply(definitions, &existing, cause);
+        self.reconciler.adopt(&existing, &self.desk);
+        self.reconciler.meters = meters;
+        self.reconciler.set_timeouts(timeouts, &mut self.desk).await;
+        if self.desired_sync != sync {
+            self.switch_sync(sync).await;
         }
     }
 
     async fn switch_sync(&mut self, sync: Option<SyncDaemon>) {
         if let Some(old) = self.desired_sync.take() {
-            self.reconciler.synchronize(old, &[]).await;
+            self.reconciler.synchronize(old, &[], &mut self.desk).await;
         }
         self.desired_sync = sync;
         self.synchronize().await;
@@ -255,7 +241,7 @@ impl Task {
                 Some(SyncRole::Backup) => &[SyncRole::Backup],
                 None => &[],
             };
-            self.reconciler.synchronize(daemon, halves).await;
+            self.reconciler.synchronize(daemon, halves, &mut self.desk).await;
         }
     }
 
@@ -265,12 +251,15 @@ impl Task {
             return;
         }
         self.switch_sync(None).await;
-        self.director.release(cause);
+        self.desk.director.release(cause);
         match farewell {
-            Farewell::Flush => self.reconciler.flush().await,
-            Farewell::Release | Farewell::Keep => self.reconciler.reconcile(&self.director).await,
+            Farewell::Flush => self.reconciler.flush(&mut self.desk).await,
+            Farewell::Release | Farewell::Keep => {
+                self.reconciler.try_again();
+                self.reconciler.reconcile(&mut self.desk).await;
+            }
         }
-        self.reconciler.restore_timeouts().await;
+        self.reconciler.restore_timeouts(&mut self.desk).await;
     }
 }
 

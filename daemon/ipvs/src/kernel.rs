@@ -48,6 +48,16 @@ pub enum KernelError {
     },
 }
 
+impl KernelError {
+    /// What the kernel said, without what it was asked for.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Refused { error, .. } => error.to_string(),
+            Self::NoIpvs | Self::Socket(_) | Self::Answer { .. } => self.to_string(),
+        }
+    }
+}
+
 /// All that the kernel knows at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
@@ -125,20 +135,21 @@ impl Kernel {
         Ok((major, minor, patch))
     }
 
-    /// Does the operations in their order. What was refused is given back beside its error; the others are done.
+    /// Does the operations in their order. What was refused is given back by its place, with its error; the others are
+    /// done.
     ///
     /// # Errors
     /// If the socket fails; the table may then have been changed in part.
-    pub fn apply(&mut self, operations: &[Operation]) -> Result<Vec<(Operation, KernelError)>, KernelError> {
+    pub fn apply(&mut self, operations: &[Operation]) -> Result<Vec<(usize, KernelError)>, KernelError> {
         let mut refused = Vec::new();
-        for batch in operations.chunks(BATCH) {
+        for (number, batch) in operations.chunks(BATCH).enumerate() {
             for (place, error) in self.0.batch(batch.iter().map(request))? {
                 if let Some(operation) = batch.get(place) {
                     let error = KernelError::Refused {
                         request: operation.to_string(),
                         error: explain(operation, error),
                     };
-                    refused.push((operation.clone(), error));
+                    refused.push((number * BATCH + place, error));
                 }
             }
         }

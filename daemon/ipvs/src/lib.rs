@@ -2,14 +2,15 @@
 //!
 //! ```text
 //!  configuration ─► definitions ─► director ─► desired table ─┐
-//!                                     ▲                       ├─► diff ─► operations ─► data plane
-//!  checkers ──────► health ───────────┘     table as it is ───┘            kernel | memory | shadow
+//!                                     ▲                       ├─► diff ─► steps ─► data plane ─► ledger ─► facts
+//!  checkers ──────► health ───────────┘     table as it is ───┘           kernel | memory | shadow
 //! ```
 //!
 //! - [`Engine`]: the task that does all this; what the daemon starts and talks to.
 //! - [`definitions`]: virtual servers from the typed configuration.
 //! - `director`: quorum, sorry servers, `inhibit_on_failure`; without I/O.
-//! - `reconciler`: changes, audits and statistics of the data plane.
+//! - `reconciler`: changes and audits of the data plane; `ledger`: what is told of the table, when it was done.
+//! - `desk`: where orders arrive, which are taken in even while the data plane is at work.
 //! - [`table`]: virtual services and their real servers, the same type for what we want and for what there is.
 //! - [`diff`]: what must be done to make one table into another, in an order that drops nobody.
 //! - [`codec`]: the kernel's `IPVS` generic-netlink family on the wire; [`Kernel`]: the kernel itself.
@@ -18,20 +19,26 @@ pub mod codec;
 pub mod statistics;
 pub mod table;
 
+mod complaints;
 mod dataplane;
 mod definition;
+mod desk;
 mod diff;
 mod director;
 mod engine;
 #[cfg(test)]
 mod fixture;
 mod kernel;
+mod ledger;
+mod meters;
 mod netlink;
 mod reconciler;
 mod settings;
+mod step;
 
 pub use dataplane::{AUDIT_PERIOD, DataplaneKind};
-pub use definition::{Definition, Meters, Server, Sorry, definitions};
+pub use definition::{Definition, Server, Sorry, definitions};
 pub use diff::diff;
 pub use engine::{Desired, Engine, EngineSettings, Farewell};
 pub use kernel::{Kernel, KernelError, Snapshot, SyncDaemon, SyncRole, Timeouts};
+pub use meters::Meters;

@@ -1,37 +1,30 @@
 //! Makes the table what it should be, and finds out when it is not.
 //!
 //! In goes what the director wants; out come operations on the data plane, off the runtime's threads, and facts on the
-//! bus about what was wrong (`DriftRepaired`) or refused (`IpvsFailed`).
+//! bus: of what was done (by the [`Ledger`]), refused (`IpvsRefused`, `IpvsFailed`) or found wrong (`DriftRepaired`).
+//!
+//! What we believe to be in the table is what was read last and has been done since. When the data plane fails, that
+//! is not certain any more: the table is read again before anything else is done, at the next definitions or at the
+//! next audit, whichever comes first. What is refused is tried again at each audit.
 
 use std::collections::BTreeSet;
 
-use keepwatch_bus::fact::IpvsFact;
-use keepwatch_bus::{
-    Bus,
-    counters::ServiceCounters,
-    fact::Drift,
-    subject::{RealKey, ServiceKey},
-};
+use keepwatch_bus::Bus;
+use keepwatch_bus::fact::{Drift, IpvsFact};
 use tokio::task::spawn_blocking;
 
 use crate::{
+    complaints::Complaints,
     dataplane::{Dataplane, DataplaneKind},
-    definition::{Definition, Meters, destination_address},
-    diff::diff,
-    director::Director,
+    definition::Definition,
+    desk::Desk,
+    diff::diff_of,
     kernel::{KernelError, Snapshot, SyncDaemon, SyncRole, Timeouts},
-    statistics::{Activity, Statistics},
-    table::{Operation, Table},
+    ledger::Ledger,
+    meters::Meters,
+    step::Step,
+    table::{Operation, ServiceKey, Table},
 };
-
-/// Something that did not work.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Complaint {
-    /// The data plane as a whole: it could not be read, programmed, …
-    Dataplane(&'static str),
-    /// One operation was refused.
-    Operation(String),
-}
 
 /// See the module.
 pub(crate) struct Reconciler {
@@ -39,12 +32,14 @@ pub(crate) struct Reconciler {
     kind: DataplaneKind,
     /// Away while a blocking thread works with it.
     dataplane: Option<Dataplane>,
-    /// What is in the data plane as far as we know: only services that are ours. None if we do not know.
-    believed: Option<Table>,
+    /// What is in the data plane, or was when we last knew: only services that are ours.
+    believed: Table,
+    /// Why it may be otherwise by now.
+    uncertain: Option<Uncertain>,
     /// Services that we have put there, or found there and taken over.
     ours: BTreeSet<ServiceKey>,
-    /// What was complained about and has not worked since: said once.
-    complaints: BTreeSet<Complaint>,
+    complaints: Complaints,
+    ledger: Ledger,
     /// The timeouts that were in force before ours.
     timeouts_before: Option<Timeouts>,
     timeouts: Timeouts,
@@ -52,83 +47,118 @@ pub(crate) struct Reconciler {
     pub(crate) meters: Meters,
 }
 
+/// Why we do not know what is in the table.
+enum Uncertain {
+    /// Nobody has looked.
+    Unread,
+    /// The data plane failed, with these words; to be tried again later.
+    Failed(String),
+}
+
+/// The services that are looked at.
+enum Scope {
+    All,
+    These(BTreeSet<ServiceKey>),
+}
+
+/// What was done about some services.
+#[derive(Default)]
+struct Done {
+    /// What was done, and whether the ledger had anything to tell of it.
+    steps: Vec<(Step, bool)>,
+    /// What was refused, with the data plane's words.
+    refused: Vec<(Step, String)>,
+}
+
 impl Reconciler {
     pub(crate) fn new(kind: DataplaneKind, bus: Bus) -> Self {
         Self {
-            bus,
             kind,
             dataplane: Some(Dataplane::new(kind)),
-            believed: None,
+            believed: Table::default(),
+            uncertain: Some(Uncertain::Unread),
             ours: BTreeSet::new(),
-            complaints: BTreeSet::new(),
+            complaints: Complaints::default(),
+            ledger: Ledger::new(bus.clone(), kind == DataplaneKind::Shadow),
             timeouts_before: None,
             timeouts: Timeouts::default(),
             meters: Meters::default(),
+            bus,
         }
     }
 
     /// Makes services ours that are about to be defined; gives those of them that are there already.
-    pub(crate) async fn prepare(&mut self, definitions: &[Definition]) -> Table {
+    pub(crate) async fn prepare(&mut self, definitions: &[Definition], desk: &mut Desk) -> Table {
         let coming: BTreeSet<_> =
             definitions.iter().flat_map(|definition| &definition.entries).copied().collect();
         let new: BTreeSet<_> = coming.difference(&self.ours).copied().collect();
+        self.try_again();
         if new.is_empty() {
             return Table::default();
         }
         self.ours.extend(&new);
-        let Some(snapshot) = self.read().await else {
-            self.believed = None;
-            return Table::default();
-        };
-        let existing = restrict(&snapshot.table, &new);
-        self.believed = Some(restrict(&snapshot.table, &self.ours));
-        existing
+        match self.read(desk).await {
+            Some(snapshot) => restrict(&snapshot.table, &new),
+            None => Table::default(),
+        }
     }
 
-    /// Brings the data plane to what the director wants.
-    pub(crate) async fn reconcile(&mut self, director: &Director) {
-        let desired = director.desired();
-        if self.believed.is_none() {
-            self.believed = self.read().await.map(|snapshot| restrict(&snapshot.table, &self.ours));
+    /// Tells of services that were there before they were ours.
+    pub(crate) fn adopt(&mut self, existing: &Table, desk: &Desk) {
+        self.ledger.adopt(&desk.director, existing);
+    }
+
+    /// Lets the data plane be tried again, if it failed.
+    pub(crate) fn try_again(&mut self) {
+        if self.uncertain.is_some() {
+            self.uncertain = Some(Uncertain::Unread);
         }
-        self.program(&desired).await;
+    }
+
+    /// Brings the data plane to what the director wants, where that may be otherwise than before.
+    pub(crate) async fn reconcile(&mut self, desk: &mut Desk) {
+        let dirty = desk.director.take_dirty();
+        let scope = match self.uncertain {
+            Some(Uncertain::Unread) => {
+                self.look(desk).await;
+                Scope::All
+            }
+            Some(Uncertain::Failed(_)) | None => Scope::These(dirty),
+        };
+        self.program(&scope, desk).await;
     }
 
     /// Reads the table back, puts right what is not as it should be, and takes the statistics.
-    pub(crate) async fn audit(&mut self, director: &Director) {
-        let Some(snapshot) = self.read().await else { return };
-        count(director, &self.meters, &snapshot);
-        let desired = director.desired();
-        let actual = restrict(&snapshot.table, &self.ours);
-        let operations = diff(&desired, &actual);
+    pub(crate) async fn audit(&mut self, desk: &mut Desk) {
+        // What has not been done yet is no drift, nor what was refused before.
+        let pending = desk.director.take_dirty();
+        let refused: BTreeSet<_> = self.complaints.entries().copied().collect();
+        if let Some(snapshot) = self.look(desk).await {
+            self.meters.count(desk.director.definitions(), &snapshot);
+        }
         // What somebody else has removed before we could is nobody's now.
-        self.ours.retain(|key| desired.services.contains_key(key) || actual.services.contains_key(key));
-        let open: BTreeSet<_> = operations.iter().map(Operation::to_string).collect();
-        let moot = |complaint: &&Complaint| match complaint {
-            Complaint::Dataplane(_) => false,
-            Complaint::Operation(operation) => !open.contains(operation),
-        };
-        for complaint in self.complaints.iter().filter(moot).cloned().collect::<Vec<_>>() {
-            self.recover(&complaint);
-        }
-        self.believed = Some(actual);
-        if operations.is_empty() {
-            return;
-        }
-        let done = self.program(&desired).await;
-        for fact in drifts(director, &done) {
+        let (ours, believed, director) = (&mut self.ours, &self.believed, &desk.director);
+        ours.retain(|key| director.owns(key) || believed.services.contains_key(key));
+        let mut done = self.program(&Scope::All, desk).await;
+        done.retain(|(step, told)| {
+            !told && !pending.contains(step.operation.service()) && !refused.contains(&step.subject())
+        });
+        for fact in drifts(done.iter().map(|(step, _)| step)) {
             self.bus.publish(None, fact);
         }
     }
 
     /// Removes everything, ours or not.
-    pub(crate) async fn flush(&mut self) {
-        let done = self.on_dataplane("flush", Dataplane::flush).await;
-        self.believed = done.map(|()| Table::default());
+    pub(crate) async fn flush(&mut self, desk: &mut Desk) {
+        if self.on_dataplane("flush the table", desk, Dataplane::flush).await.is_ok() {
+            self.believed = Table::default();
+            self.uncertain = None;
+            self.ledger.emptied(desk.director.last_cause());
+        }
     }
 
     /// Sets the timeouts, if they are others than before; what is not given any more is what it was before us.
-    pub(crate) async fn set_timeouts(&mut self, timeouts: Timeouts) {
+    pub(crate) async fn set_timeouts(&mut self, timeouts: Timeouts, desk: &mut Desk) {
         let before = self.timeouts_before.unwrap_or_default();
         let timeouts = Timeouts {
             tcp: timeouts.tcp.or(before.tcp),
@@ -138,145 +168,213 @@ impl Reconciler {
         if self.timeouts == timeouts {
             return;
         }
-        let before = self.on_dataplane("set timeouts", move |plane| plane.set_timeouts(timeouts)).await;
-        if let Some(before) = before {
+        let set = move |plane: &mut Dataplane| plane.set_timeouts(timeouts);
+        if let Ok(before) = self.on_dataplane("set timeouts", desk, set).await {
             self.timeouts_before.get_or_insert(before);
             self.timeouts = timeouts;
         }
     }
 
     /// Sets the timeouts that were in force before ours.
-    pub(crate) async fn restore_timeouts(&mut self) {
+    pub(crate) async fn restore_timeouts(&mut self, desk: &mut Desk) {
         if let Some(before) = self.timeouts_before.take() {
-            self.set_timeouts(before).await;
+            self.set_timeouts(before, desk).await;
         }
     }
 
     /// Runs these halves of connection synchronisation and no others.
-    pub(crate) async fn synchronize(&mut self, daemon: SyncDaemon, halves: &'static [SyncRole]) {
-        self.on_dataplane("switch the sync daemon", move |plane| plane.synchronize(&daemon, halves)).await;
+    pub(crate) async fn synchronize(
+        &mut self,
+        daemon: SyncDaemon,
+        halves: &'static [SyncRole],
+        desk: &mut Desk,
+    ) {
+        let switch = move |plane: &mut Dataplane| plane.synchronize(&daemon, halves);
+        // That it failed is said; it is tried again when there is a reason to switch.
+        let _ = self.on_dataplane("switch the sync daemon", desk, switch).await;
     }
 
-    /// Does what is missing; gives what was done, and complains about what was refused twice.
-    async fn program(&mut self, desired: &Table) -> Vec<Operation> {
-        let (mut done, refused) = self.push(desired).await;
-        if refused.is_empty() && self.believed.is_some() {
-            return done;
+    /// Does what is missing; gives what was done, and whether it was told of.
+    async fn program(&mut self, scope: &Scope, desk: &mut Desk) -> Vec<(Step, bool)> {
+        let mut done = self.push(scope, desk).await;
+        if !done.refused.is_empty() || self.uncertain.is_some() {
+            // The table was not what we thought it was, or changed while we read it: look, and try once more.
+            if !matches!(self.uncertain, Some(Uncertain::Failed(_))) {
+                self.look(desk).await;
+            }
+            let more = self.push(scope, desk).await;
+            done.steps.extend(more.steps);
+            done.refused = more.refused;
         }
-        // The table was not what we thought it was, or changed while we read it: look, and try once more.
-        self.believed = self.read().await.map(|snapshot| restrict(&snapshot.table, &self.ours));
-        let (more, refused) = self.push(desired).await;
-        done.extend(more);
-        let no_service: BTreeSet<_> = refused.iter().filter_map(|(operation, _)| added(operation)).collect();
-        for (operation, error) in refused {
-            // What it is now will show at the next audit, which tries again.
-            self.believed = None;
-            if added(&operation).is_none() && no_service.contains(operation.service()) {
-                // Without its service no real server can be added: that is said already.
+        self.judge(scope, done.refused, desk);
+        done.steps
+    }
+
+    /// Does what is missing, as far as we know what is there. While the data plane fails, all that is missing counts
+    /// as refused.
+    async fn push(&mut self, scope: &Scope, desk: &mut Desk) -> Done {
+        let operations = match scope {
+            Scope::All => {
+                let desired = desk.director.desired();
+                let all = desired.services.keys().chain(self.believed.services.keys());
+                diff_of(all, &desired, &self.believed)
+            }
+            Scope::These(these) => diff_of(these, &desk.director.desired_of(these), &self.believed),
+        };
+        let steps: Vec<_> = operations.into_iter().map(|operation| desk.director.step(operation)).collect();
+        match &self.uncertain {
+            None => self.execute(steps, desk).await,
+            Some(Uncertain::Failed(error)) => {
+                let refused = steps.into_iter().map(|step| (step, error.clone())).collect();
+                Done { steps: Vec::new(), refused }
+            }
+            Some(Uncertain::Unread) => Done::default(),
+        }
+    }
+
+    /// Hands steps to the data plane, and tells what was done.
+    async fn execute(&mut self, steps: Vec<Step>, desk: &mut Desk) -> Done {
+        let mut result = Done::default();
+        if steps.is_empty() {
+            return result;
+        }
+        let asked: Vec<_> = steps.iter().map(|step| step.operation.clone()).collect();
+        let apply = move |plane: &mut Dataplane| plane.apply(&asked);
+        let Ok(refused) = self.on_dataplane("change the table", desk, apply).await else {
+            self.uncertain = Some(Uncertain::Unread);
+            return result;
+        };
+        let mut refused = refused.into_iter().peekable();
+        self.ledger.begin();
+        for (place, step) in steps.into_iter().enumerate() {
+            if let Some((_, error)) = refused.next_if(|(no, _)| *no == place) {
+                result.refused.push((step, error.reason()));
                 continue;
             }
-            self.complain(Complaint::Operation(operation.to_string()), &error);
-        }
-        done
-    }
-
-    /// Does what is missing, as far as we know what is there; gives what was done and what was refused.
-    async fn push(&mut self, desired: &Table) -> (Vec<Operation>, Vec<(Operation, KernelError)>) {
-        match &self.believed {
-            Some(believed) => self.execute(diff(desired, believed)).await,
-            None => (Vec::new(), Vec::new()),
-        }
-    }
-
-    /// Hands operations to the data plane; gives what was done and what was refused.
-    async fn execute(
-        &mut self,
-        operations: Vec<Operation>,
-    ) -> (Vec<Operation>, Vec<(Operation, KernelError)>) {
-        if operations.is_empty() {
-            return (operations, Vec::new());
-        }
-        let asked = operations.clone();
-        let refused = match self.on_dataplane("program", move |plane| plane.apply(&asked)).await {
-            Some(refused) => refused,
-            None => {
-                self.believed = None;
-                return (Vec::new(), Vec::new());
-            }
-        };
-        let done: Vec<_> = operations
-            .into_iter()
-            .filter(|operation| !refused.iter().any(|(no, _)| no == operation))
-            .collect();
-        for operation in &done {
-            self.recover(&Complaint::Operation(operation.to_string()));
-            if let Some(believed) = &mut self.believed {
-                // It worked in the kernel; if it does not here we were wrong, and the next audit sees it.
-                let _ = believed.apply(operation);
-            }
-            if let Operation::DeleteService(key) = operation {
+            // It worked in the kernel; if it does not here we were wrong, and the next audit sees it.
+            let _ = self.believed.apply(&step.operation);
+            if let Operation::DeleteService(key) = &step.operation {
                 self.ours.remove(key);
             }
-            if self.kind == DataplaneKind::Shadow {
-                self.bus.publish(None, IpvsFact::IpvsWithheld { operation: operation.to_string() });
+            let told = self.ledger.done(&step);
+            result.steps.push((step, told));
+        }
+        result
+    }
+
+    /// Tells what is refused, each thing once; and of what was refused before, that it is not any more.
+    fn judge(&mut self, scope: &Scope, refused: Vec<(Step, String)>, desk: &Desk) {
+        let mut still = BTreeSet::new();
+        for (step, error) in refused {
+            let subject = step.subject();
+            // Without its service no real server can be added: that is said already.
+            if step.operation.place().is_some() && still.contains(&(subject.0, None)) {
+                continue;
+            }
+            still.insert(subject);
+            if self.complaints.of_entry(subject, step.change(), &error) {
+                self.ledger.refused(&step, &error);
             }
         }
-        (done, refused)
+        let before: Vec<_> = match scope {
+            Scope::All => self.complaints.entries().copied().collect(),
+            Scope::These(these) => {
+                these.iter().flat_map(|service| self.complaints.entries_of(*service)).copied().collect()
+            }
+        };
+        for subject in before.into_iter().filter(|subject| !still.contains(subject)) {
+            let covered = still.contains(&(subject.0, None)) && desk.director.owns(&subject.0);
+            if !covered && self.complaints.entry_works(&subject) {
+                let (service, real) = subject;
+                self.bus.publish(None, IpvsFact::IpvsAccepted { service, real });
+                self.recovered();
+            }
+        }
     }
 
-    async fn read(&mut self) -> Option<Snapshot> {
-        self.on_dataplane("read", Dataplane::snapshot).await
+    /// Reads what is there. What nobody had told of is told.
+    async fn look(&mut self, desk: &mut Desk) -> Option<Snapshot> {
+        let snapshot = self.read(desk).await?;
+        self.ledger.adopt(&desk.director, &self.believed);
+        Some(snapshot)
     }
 
-    /// Works with the data plane on a thread where it may block. A failure is said, and gives nothing.
-    async fn on_dataplane<T: Send + 'static>(
-        &mut self,
-        operation: &'static str,
-        work: impl FnOnce(&mut Dataplane) -> Result<T, KernelError> + Send + 'static,
-    ) -> Option<T> {
-        let mut dataplane = self.dataplane.take().unwrap_or_else(|| Dataplane::new(self.kind));
-        let done = spawn_blocking(move || {
-            let done = work(&mut dataplane);
-            (dataplane, done)
-        });
-        // The thread gives no answer only when the runtime ends.
-        let (dataplane, done) = done.await.ok()?;
-        self.dataplane = Some(dataplane);
-        match done {
-            Ok(value) => {
-                self.recover(&Complaint::Dataplane(operation));
-                Some(value)
+    async fn read(&mut self, desk: &mut Desk) -> Option<Snapshot> {
+        match self.on_dataplane("read the table", desk, Dataplane::snapshot).await {
+            Ok(snapshot) => {
+                self.believed = restrict(&snapshot.table, &self.ours);
+                self.uncertain = None;
+                Some(snapshot)
             }
             Err(error) => {
-                self.complain(Complaint::Dataplane(operation), &error);
+                if matches!(error, KernelError::NoIpvs) {
+                    // Of all that there was nothing can be left.
+                    self.believed = Table::default();
+                }
+                self.uncertain = Some(Uncertain::Failed(error.reason()));
                 None
             }
         }
     }
 
-    /// Takes a complaint back, if there was one; when it was the last, says that all is well.
-    fn recover(&mut self, complaint: &Complaint) {
-        if self.complaints.remove(complaint) && self.complaints.is_empty() {
+    /// Works with the data plane on a thread where it may block. A failure is said.
+    async fn on_dataplane<T: Send + 'static>(
+        &mut self,
+        operation: &'static str,
+        desk: &mut Desk,
+        work: impl FnOnce(&mut Dataplane) -> Result<T, KernelError> + Send + 'static,
+    ) -> Result<T, KernelError> {
+        let mut dataplane = self.dataplane.take().unwrap_or_else(|| Dataplane::new(self.kind));
+        let call = desk.beat.begin(operation);
+        let work = spawn_blocking(move || {
+            let done = work(&mut dataplane);
+            (dataplane, done)
+        });
+        // The thread gives no answer only when the runtime ends.
+        let done = desk.meanwhile(call, work).await;
+        let (dataplane, done) = done.map_err(|error| KernelError::Socket(std::io::Error::other(error)))?;
+        self.dataplane = Some(dataplane);
+        match &done {
+            Ok(_) => {
+                if self.complaints.dataplane_works(operation) {
+                    self.recovered();
+                }
+            }
+            Err(error) => {
+                let error = error.reason();
+                if self.complaints.of_dataplane(operation, &error) {
+                    self.bus.publish(None, IpvsFact::IpvsFailed { operation: operation.to_owned(), error });
+                }
+            }
+        }
+        done
+    }
+
+    /// Something that did not work does: when it was the last, that is said.
+    fn recovered(&self) {
+        if self.complaints.is_empty() {
             self.bus.publish(None, IpvsFact::IpvsRecovered {});
         }
     }
+}
 
-    /// Says what did not work, once.
-    fn complain(&mut self, complaint: Complaint, error: &KernelError) {
-        if !self.complaints.insert(complaint.clone()) {
-            return;
-        }
-        let operation = match complaint {
-            Complaint::Dataplane(operation) => operation.to_owned(),
-            Complaint::Operation(operation) => operation,
+/// What was wrong, told by what was done about it. A service that was gone stands for its real servers too.
+fn drifts<'a>(done: impl Iterator<Item = &'a Step>) -> impl Iterator<Item = IpvsFact> {
+    let mut restored = None;
+    done.filter_map(move |step| {
+        let (service, real) = step.subject();
+        let drift = match &step.operation {
+            Operation::AddService(..) => {
+                restored = Some(service);
+                Drift::Missing
+            }
+            Operation::AddDestination(..) if restored == Some(service) => return None,
+            Operation::AddDestination(..) => Drift::Missing,
+            Operation::SetService(..) | Operation::SetDestination(..) => Drift::Altered,
+            Operation::DeleteService(_) | Operation::DeleteDestination(..) => Drift::Surplus,
         };
-        let error = match error {
-            // The operation is named already.
-            KernelError::Refused { error, .. } => error.to_string(),
-            KernelError::NoIpvs | KernelError::Socket(_) | KernelError::Answer { .. } => error.to_string(),
-        };
-        self.bus.publish(None, IpvsFact::IpvsFailed { operation, error });
-    }
+        Some(IpvsFact::DriftRepaired { service, real, drift })
+    })
 }
 
 /// The part of a table that is about these services.
@@ -285,84 +383,17 @@ fn restrict(table: &Table, services: &BTreeSet<ServiceKey>) -> Table {
     Table { services: ours.map(|(key, service)| (*key, service.clone())).collect() }
 }
 
-/// The service that an operation adds.
-fn added(operation: &Operation) -> Option<ServiceKey> {
-    match operation {
-        Operation::AddService(key, _) => Some(*key),
-        Operation::SetService(..)
-        | Operation::DeleteService(_)
-        | Operation::AddDestination(..)
-        | Operation::SetDestination(..)
-        | Operation::DeleteDestination(..) => None,
+#[cfg(test)]
+impl Reconciler {
+    /// With a table in memory that holds something already.
+    pub(crate) fn on_memory(table: Table, bus: Bus) -> Self {
+        Self { dataplane: Some(Dataplane::Memory(table)), ..Self::new(DataplaneKind::Memory, bus) }
     }
-}
 
-/// What was wrong, told by what was done about it. A service that was gone stands for its real servers too.
-fn drifts(director: &Director, done: &[Operation]) -> Vec<IpvsFact> {
-    let restored: BTreeSet<_> = done.iter().filter_map(added).collect();
-    let drift = |operation: &Operation| {
-        let entry = *operation.service();
-        let (place, drift) = match operation {
-            Operation::AddService(..) => (None, Drift::Missing),
-            Operation::SetService(..) => (None, Drift::Altered),
-            Operation::DeleteService(_) => (None, Drift::Surplus),
-            Operation::AddDestination(_, place, _) if !restored.contains(&entry) => {
-                (Some(*place), Drift::Missing)
-            }
-            Operation::AddDestination(..) => return None,
-            Operation::SetDestination(_, place, _) => (Some(*place), Drift::Altered),
-            Operation::DeleteDestination(_, place) => (Some(*place), Drift::Surplus),
-        };
-        let owner = director.owner(&entry);
-        // Facts name the real server as the configuration does, not by its port in the table.
-        let real = place.map(|place| {
-            let servers = owner.iter().flat_map(|definition| &definition.servers);
-            let named = servers
-                .into_iter()
-                .find(|(address, server)| destination_address(&entry, **address, server.forwarding) == place);
-            named.map_or(place, |(address, _)| *address)
-        });
-        Some(IpvsFact::DriftRepaired { service: entry, real, drift })
-    };
-    done.iter().filter_map(drift).collect()
-}
-
-/// Puts what the kernel has counted into the counters that everybody reads.
-fn count(director: &Director, meters: &Meters, snapshot: &Snapshot) {
-    for definition in director.definitions() {
-        for service in &definition.entries {
-            if let (Some(counters), Some(statistics)) =
-                (meters.services.get(service), snapshot.services.get(service))
-            {
-                store(counters, statistics, &Activity::default());
-            }
-            for (address, server) in &definition.servers {
-                let place = destination_address(service, *address, server.forwarding);
-                let (statistics, activity) =
-                    snapshot.servers.get(&(*service, place)).copied().unwrap_or_default();
-                if let Some(counters) = meters.servers.get(&RealKey { service: *service, real: *address }) {
-                    store(counters, &statistics, &activity);
-                }
-            }
-        }
+    /// What should be in the data plane, as far as is known.
+    pub(crate) fn believed(&self) -> &Table {
+        &self.believed
     }
-}
-
-fn store(counters: &ServiceCounters, statistics: &Statistics, activity: &Activity) {
-    let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    counters.connections.set(signed(statistics.connections));
-    counters.packets_in.set(signed(statistics.packets_in));
-    counters.packets_out.set(signed(statistics.packets_out));
-    counters.bytes_in.set(signed(statistics.bytes_in));
-    counters.bytes_out.set(signed(statistics.bytes_out));
-    counters.connections_per_second.set(signed(statistics.connection_rate));
-    counters.packets_in_per_second.set(signed(statistics.packet_rate_in));
-    counters.packets_out_per_second.set(signed(statistics.packet_rate_out));
-    counters.bytes_in_per_second.set(signed(statistics.byte_rate_in));
-    counters.bytes_out_per_second.set(signed(statistics.byte_rate_out));
-    counters.active.set(activity.active.into());
-    counters.inactive.set(activity.inactive.into());
-    counters.persistent.set(activity.persistent.into());
 }
 
 #[cfg(test)]

@@ -194,6 +194,17 @@ impl Operation {
             | Self::DeleteDestination(service, _) => service,
         }
     }
+
+    /// The place in it that is changed; none if it is the service itself.
+    #[must_use]
+    pub fn place(&self) -> Option<SocketAddr> {
+        match self {
+            Self::AddService(..) | Self::SetService(..) | Self::DeleteService(_) => None,
+            Self::AddDestination(_, place, _)
+            | Self::SetDestination(_, place, _)
+            | Self::DeleteDestination(_, place) => Some(*place),
+        }
+    }
 }
 
 impl fmt::Display for Operation {

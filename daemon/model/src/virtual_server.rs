@@ -1,5 +1,6 @@
 //! Virtual servers and the groups that they may stand for.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -213,16 +214,22 @@ impl GroupEntry {
 }
 
 impl Config {
-    /// Every service that a virtual server answers to: itself, or all of its group's, in order. The first is the key by
-    /// which facts and checkers know the whole; there is none if its group has no entries.
-    pub fn services_of(&self, server: &VirtualServer) -> Vec<ServiceKey> {
-        match &server.key {
-            VirtualServerKey::Service(key) => vec![*key],
-            VirtualServerKey::Group { name, protocol, family } => {
-                let group = self.virtual_server_groups.iter().find(|group| group.name == *name);
-                let entries = group.map(|group| group.entries.as_slice()).unwrap_or_default();
-                entries.iter().flat_map(|entry| entry.services(*protocol, *family)).collect()
-            }
+    /// The virtual servers, each with every service that it answers to: itself, or all of its group's, in order. The
+    /// first is the key by which facts and checkers know the whole; there is none if its group has no entries.
+    pub fn services(&self) -> impl Iterator<Item = (&VirtualServer, Vec<ServiceKey>)> {
+        let mut groups = HashMap::new();
+        for group in &self.virtual_server_groups {
+            groups.entry(&group.name).or_insert(group.entries.as_slice());
         }
+        self.virtual_servers.iter().map(move |server| {
+            let services = match &server.key {
+                VirtualServerKey::Service(key) => vec![*key],
+                VirtualServerKey::Group { name, protocol, family } => {
+                    let entries = groups.get(name).copied().unwrap_or_default();
+                    entries.iter().flat_map(|entry| entry.services(*protocol, *family)).collect()
+                }
+            };
+            (server, services)
+        })
     }
 }

@@ -10,6 +10,7 @@
 //! | [`rights`] | which capabilities it keeps |
 //! | [`pulse`] | the line to the supervisor, and beats over it |
 //! | [`placed`] | which addresses are where, for the supervisor |
+//! | `standstill` | beats of what virtual routers do not depend on |
 //!
 //! Order matters twice. At the start, what acts comes before what watches, for failover must not wait for a
 //! listener. At the end, what acts stops first, so that what watches can still tell of it.
@@ -26,6 +27,7 @@ pub(crate) mod rights;
 mod services;
 pub mod settings;
 mod signals;
+mod standstill;
 mod virtual_routers;
 
 use std::net::TcpListener;
@@ -146,6 +148,7 @@ impl Worker {
         tokio::spawn(pulse::runtime_beat(runtime_beat.clone()));
         let beats = [publishers.heartbeat(), Some(hub_beat), Some(runtime_beat)];
         line.beat(beats).context("starting the pulse")?;
+        standstill::watch(publishers.aside(), bus.downgrade()).context("starting to watch the rest")?;
         consumers.open(&settings, config, &bus, handed_in).await;
         if settings.cli.dump_conf {
             // Nobody may be there to read it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use anyhow::Result;
+use keepwatch_bus::beat::Beat;
 use keepwatch_bus::{Bus, EventId, Reader};
 use keepwatch_config::Config;
 
@@ -51,6 +52,11 @@ impl Publishers {
     /// The beat of the VRRP thread.
     pub fn heartbeat(&self) -> Option<Arc<AtomicU64>> {
         self.routers.as_ref().map(VirtualRouters::heartbeat)
+    }
+
+    /// The beats of what the virtual routers do not depend on.
+    pub fn aside(&self) -> Vec<(&'static str, Beat)> {
+        self.services.as_ref().map(|services| services.beats().to_vec()).unwrap_or_default()
     }
 
     /// Stops everything, and takes away what the command line does not want left.

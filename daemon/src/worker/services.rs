@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
+use keepwatch_bus::beat::{self, Beat, PARTS};
 use keepwatch_bus::mailbox::Receiver;
 use keepwatch_bus::subject::{Name, VrrpState};
 use keepwatch_bus::{Bus, Counters, EventId, Reader};
-use keepwatch_check::{Checkers, Health};
+use keepwatch_check::{Checkers, HealthChanges};
 use keepwatch_config::Config;
-use keepwatch_config::model::{LvsFlushOnStop, VirtualServer};
+use keepwatch_config::model::LvsFlushOnStop;
 use keepwatch_ipvs::{Desired, Engine, EngineSettings, Farewell, SyncRole};
 use keepwatch_vrrp::Notice;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -68,8 +69,12 @@ impl Services {
         self.follows.send_replace(followed);
         // First the table, then who may be in it: a checker that is new finds its real server there.
         self.engine.apply(Desired::from_config(config, counters), Some(cause));
-        let key = |server: &VirtualServer| config.services_of(server).first().copied();
-        self.checkers.apply(keepwatch_check::definitions(config, key, counters));
+        self.checkers.apply(keepwatch_check::definitions(config, counters), Some(cause));
+    }
+
+    /// How engine and checkers show that they live.
+    pub(super) fn beats(&self) -> [(&'static str, Beat); PARTS.len()] {
+        [(beat::CHECKERS, self.checkers.beat()), (beat::IPVS, self.engine.beat())]
     }
 
     /// Stops checking, and takes the virtual servers out of the table unless they shall stay.
@@ -87,9 +92,9 @@ impl Services {
 }
 
 /// What checkers say, to the engine.
-async fn report(mut health: Health, engine: Engine) {
+async fn report(mut health: HealthChanges, engine: Engine) {
     while let Some(change) = health.recv().await {
-        engine.report(change.real, change.up, change.cause);
+        engine.report(change.real, change.health, change.cause);
     }
 }
 

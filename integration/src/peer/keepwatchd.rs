@@ -24,6 +24,7 @@ pub struct Settings {
     listen_fd: Option<std::os::fd::OwnedFd>,
     history: PathBuf,
     small_disk: Option<u64>,
+    module_loader: Option<PathBuf>,
 }
 
 impl Settings {
@@ -58,6 +59,12 @@ impl Settings {
         self
     }
 
+    /// Has it find this program where the system has `modprobe`.
+    pub fn module_loader(mut self, program: impl Into<PathBuf>) -> Self {
+        self.module_loader = Some(program.into());
+        self
+    }
+
     /// Starts it in the foreground, with its files (pid files, control socket, history) in the host's directory.
     pub fn start(self) -> Result<Keepwatchd> {
         let host = self.host;
@@ -82,6 +89,14 @@ impl Settings {
             .args(self.flags);
         if let (Some(bytes), Some(disk)) = (self.small_disk, self.history.parent()) {
             spawn = spawn.small_disk(disk, bytes);
+        }
+        if let Some(program) = self.module_loader {
+            // A kernel without modules does not say where that is.
+            let says = Path::new("/proc/sys/kernel/modprobe");
+            spawn = match says.exists() {
+                true => spawn.shows(host.file("modprobe-path", &program.to_string_lossy())?, says),
+                false => spawn.shows(program, "/sbin/modprobe"),
+            };
         }
         if let Some(socket) = self.listen_fd {
             spawn = spawn.listen_fd(socket);
@@ -114,6 +129,7 @@ impl Keepwatchd {
             listen_fd: None,
             history: host.directory().join("history.jsonl"),
             small_disk: None,
+            module_loader: None,
         }
     }
 

@@ -22,11 +22,12 @@ use nix::{
 
 use crate::host::Host;
 
-/// What only the process itself sees mounted: a directory over /tmp, with the lab's directory visible through it, and
-/// small file systems in memory.
+/// What only the process itself sees mounted: a directory over /tmp, with the lab's directory visible through it, small
+/// file systems in memory, and files over others.
 pub(crate) struct Mounts {
     tmp: Option<PrivateTmp>,
     small: Vec<(CString, CString)>,
+    over: Vec<(CString, CString)>,
 }
 
 struct PrivateTmp {
@@ -39,8 +40,14 @@ fn c(path: &Path) -> Result<CString> {
 }
 
 impl Mounts {
-    /// Makes the directories to mount on; `small` are directories and the bytes that fit into them.
-    pub(crate) fn prepare(host: &Host, private_tmp: bool, small: &[(PathBuf, u64)]) -> Result<Self> {
+    /// Makes the directories to mount on; `small` are directories and the bytes that fit into them, `over` files with
+    /// those that they are shown in place of.
+    pub(crate) fn prepare(
+        host: &Host,
+        private_tmp: bool,
+        small: &[(PathBuf, u64)],
+        over: &[(PathBuf, PathBuf)],
+    ) -> Result<Self> {
         let tmp = private_tmp.then(|| PrivateTmp::prepare(host)).transpose()?;
         let small = small
             .iter()
@@ -49,17 +56,21 @@ impl Mounts {
                 Ok((c(path)?, CString::new(format!("size={bytes},mode=755"))?))
             })
             .collect::<Result<_>>()?;
-        Ok(Self { tmp, small })
+        let over = over.iter().map(|(shown, hidden)| Ok((c(shown)?, c(hidden)?))).collect::<Result<_>>()?;
+        Ok(Self { tmp, small, over })
     }
 
     /// In the child: system calls only.
     fn mount(&self) -> nix::Result<()> {
-        if self.tmp.is_none() && self.small.is_empty() {
+        if self.tmp.is_none() && self.small.is_empty() && self.over.is_empty() {
             return Ok(());
         }
         let none: Option<&str> = None;
         unshare(CloneFlags::CLONE_NEWNS)?;
         mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+        for (shown, hidden) in &self.over {
+            mount(Some(shown.as_c_str()), hidden.as_c_str(), none, MsFlags::MS_BIND, none)?;
+        }
         for (path, options) in &self.small {
             mount(Some("tmpfs"), path.as_c_str(), Some("tmpfs"), MsFlags::empty(), Some(options.as_c_str()))?;
         }

@@ -38,6 +38,7 @@ pub struct Spawn {
     environment: Vec<(OsString, OsString)>,
     private_tmp: bool,
     small: Vec<(PathBuf, u64)>,
+    over: Vec<(PathBuf, PathBuf)>,
     inherit: Vec<OwnedFd>,
 }
 
@@ -51,6 +52,7 @@ impl Spawn {
             environment: Vec::new(),
             private_tmp: false,
             small: Vec::new(),
+            over: Vec::new(),
             inherit: Vec::new(),
         }
     }
@@ -86,6 +88,12 @@ impl Spawn {
         self
     }
 
+    /// Has the process see the file `shown` where others see `hidden`, which may be one in /proc.
+    pub fn shows(mut self, shown: impl Into<PathBuf>, hidden: impl Into<PathBuf>) -> Self {
+        self.over.push((shown.into(), hidden.into()));
+        self
+    }
+
     /// Hands a listening socket in as systemd's socket activation does: as descriptor 3, 4, … with `LISTEN_FDS`
     /// and `LISTEN_PID` set.
     pub fn listen_fd(mut self, socket: impl Into<OwnedFd>) -> Self {
@@ -113,7 +121,7 @@ impl Spawn {
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
             .stderr(out);
-        let mounts = enter::Mounts::prepare(&self.host, self.private_tmp, &self.small)?;
+        let mounts = enter::Mounts::prepare(&self.host, self.private_tmp, &self.small, &self.over)?;
         let child = enter::spawn(command, self.host.namespace(), mounts, self.inherit)
             .with_context(|| format!("start {} in host {}", self.program.display(), self.host.name()))?;
         Ok(Process { name: self.name, log, child, ended: None, _host: self.host })

@@ -4,6 +4,7 @@ use keepwatch_bus::{
     BusSettings, Fact, Hub,
     subject::{Protocol, ServiceKey},
 };
+use keepwatch_config::model::CheckerKind;
 use proptest::prelude::*;
 
 use super::*;
@@ -20,7 +21,7 @@ fn real(n: u8) -> RealKey {
 
 fn definition(n: u8, index: u16, checker: Checker) -> Definition {
     let key = CheckerKey { real: real(n), kind: "TCP_CHECK".into(), index };
-    Definition { key, checker, counters: Arc::default() }
+    Definition { key, checker: checker.into(), counters: Arc::default() }
 }
 
 fn failed() -> Outcome {
@@ -39,7 +40,7 @@ impl Story {
         let (bus, hub) = Hub::new(BusSettings::default()).unwrap();
         let mut roster = Roster::new(bus, 1);
         let now = Instant::now();
-        assert_eq!(roster.apply(now, definitions), []);
+        assert_eq!(roster.apply(now, definitions, None), []);
         Self { roster, hub, now }
     }
 
@@ -56,12 +57,12 @@ impl Story {
     }
 
     fn conclude(&mut self, due: &Due, outcome: Outcome) -> Option<(RealKey, bool)> {
-        self.roster.conclude(self.now, due.id, outcome, TOOK).map(|change| (change.real, change.up))
+        self.roster.conclude(self.now, due.id, outcome, TOOK).map(|change| (change.real, change.health.up))
     }
 
     fn apply(&mut self, definitions: Vec<Definition>) -> Vec<(RealKey, bool)> {
-        let changes = self.roster.apply(self.now, definitions);
-        changes.into_iter().map(|change| (change.real, change.up)).collect()
+        let changes = self.roster.apply(self.now, definitions, None);
+        changes.into_iter().map(|change| (change.real, change.health.up)).collect()
     }
 
     /// All that was published, as pairs of cause and fact.
@@ -79,14 +80,14 @@ impl Story {
 }
 
 #[tokio::test]
-async fn a_server_that_dies_is_reported_after_its_retries_with_the_chain_of_causes() {
+async fn a_server_that_dies_is_reported_after_its_retries_and_each_try_is_told_with_the_one_before() {
     let mut story = Story::new(vec![definition(2, 0, tcp_checker(1, false))]);
-    assert_eq!(story.round(&Outcome::Succeeded), [(real(2), true)], "what was thought is sure now");
-    assert_eq!(story.round(&Outcome::Succeeded), []);
+    assert_eq!(story.round(&Outcome::GOOD), [(real(2), true)], "what was thought is sure now");
+    assert_eq!(story.round(&Outcome::GOOD), []);
     assert_eq!(story.round(&failed()), []);
     assert_eq!(story.round(&failed()), [(real(2), false)]);
     assert_eq!(story.round(&failed()), []);
-    assert_eq!(story.round(&Outcome::Succeeded), [(real(2), true)]);
+    assert_eq!(story.round(&Outcome::GOOD), [(real(2), true)]);
     let kinds: Vec<_> = story.facts().await;
     let kinds: Vec<_> =
         kinds.iter().map(|(cause, fact)| (cause.as_ref().map(Fact::kind), fact.kind())).collect();
@@ -96,9 +97,7 @@ async fn a_server_that_dies_is_reported_after_its_retries_with_the_chain_of_caus
             (None, "check_succeeded"),
             (None, "check_failed"),
             (Some("check_failed"), "check_failed"),
-            (Some("check_failed"), "real_server_down"),
             (None, "check_succeeded"),
-            (Some("check_succeeded"), "real_server_up"),
         ]
     );
 }
@@ -109,14 +108,14 @@ fn a_server_is_up_only_while_all_of_its_checkers_are() {
         Story::new(vec![definition(2, 0, tcp_checker(0, false)), definition(2, 1, tcp_checker(0, true))]);
     let due = story.next();
     let [plain, alpha] = due.as_slice() else { panic!("{due:?}") };
-    assert_eq!(story.conclude(plain, Outcome::Succeeded), None, "the alpha checker has not succeeded yet");
-    assert_eq!(story.conclude(alpha, Outcome::Succeeded), Some((real(2), true)));
+    assert_eq!(story.conclude(plain, Outcome::GOOD), None, "the alpha checker has not succeeded yet");
+    assert_eq!(story.conclude(alpha, Outcome::GOOD), Some((real(2), true)));
     story.next();
     assert_eq!(story.conclude(plain, failed()), Some((real(2), false)), "one failure takes it down");
     assert_eq!(story.conclude(alpha, failed()), None, "the other one changes nothing");
     story.next();
-    assert_eq!(story.conclude(alpha, Outcome::Succeeded), None, "one is not enough");
-    assert_eq!(story.conclude(plain, Outcome::Succeeded), Some((real(2), true)));
+    assert_eq!(story.conclude(alpha, Outcome::GOOD), None, "one is not enough");
+    assert_eq!(story.conclude(plain, Outcome::GOOD), Some((real(2), true)));
 }
 
 #[test]
@@ -151,7 +150,7 @@ fn a_reload_without_changes_touches_nothing() {
     let definitions =
         || vec![definition(2, 0, tcp_checker(1, false)), definition(3, 0, tcp_checker(1, false))];
     let mut story = Story::new(definitions());
-    story.round(&Outcome::Succeeded);
+    story.round(&Outcome::GOOD);
     story.round(&failed());
     let flying = story.next();
     let planned = story.roster.queue.clone();
@@ -168,7 +167,7 @@ fn a_server_that_is_down_stays_down_over_a_reload_that_changes_its_timing() {
     assert_eq!(story.apply(vec![definition(2, 0, sooner)]), []);
     assert!(story.roster.deadline().unwrap() <= story.now + Duration::from_secs(5));
     assert_eq!(story.round(&failed()), []);
-    assert_eq!(story.round(&Outcome::Succeeded), [(real(2), true)]);
+    assert_eq!(story.round(&Outcome::GOOD), [(real(2), true)]);
 }
 
 #[test]
@@ -195,6 +194,22 @@ fn checkers_that_are_not_built_yet_judge_nobody() {
     assert_eq!(Story::new(vec![definition(2, 0, unbuilt)]).roster.deadline(), None);
 }
 
+#[test]
+fn weights_of_a_servers_checkers_are_added_up_and_reported_when_they_change() {
+    let mut story =
+        Story::new(vec![definition(2, 0, tcp_checker(0, false)), definition(2, 1, tcp_checker(0, false))]);
+    let due = story.next();
+    let mut say = |due: &Due, outcome: Outcome| {
+        story.roster.conclude(story.now, due.id, outcome, TOOK).map(|change| change.health)
+    };
+    let weighs = |weight| Outcome::Succeeded { weight };
+    assert_eq!(say(&due[0], weighs(5)), Some(Health { up: true, weight: 5 }));
+    assert_eq!(say(&due[1], weighs(-2)), Some(Health { up: true, weight: 3 }));
+    assert_eq!(say(&due[0], weighs(5)), None);
+    assert_eq!(say(&due[0], weighs(0)), Some(Health { up: true, weight: -2 }));
+    assert_eq!(say(&due[1], failed()), Some(Health { up: false, weight: -2 }));
+}
+
 proptest! {
     #[test]
     fn reports_alternate_and_reloads_never_bring_a_server_up(
@@ -207,7 +222,7 @@ proptest! {
         let (mut up, mut sure) = (true, false);
         for step in steps {
             let reports = match step {
-                Some(true) => story.round(&Outcome::Succeeded),
+                Some(true) => story.round(&Outcome::GOOD),
                 Some(false) => story.round(&failed()),
                 None => {
                     prop_assert!(story.apply(definitions()).is_empty());
@@ -228,7 +243,7 @@ fn a_server_with_two_checkers_is_sure_only_when_both_have_run() {
     let mut story =
         Story::new(vec![definition(2, 0, tcp_checker(0, false)), definition(2, 1, tcp_checker(0, false))]);
     let due = story.next();
-    assert_eq!(story.conclude(&due[0], Outcome::Succeeded), None);
-    assert_eq!(story.conclude(&due[1], Outcome::Succeeded), Some((real(2), true)));
-    assert_eq!(story.round(&Outcome::Succeeded), []);
+    assert_eq!(story.conclude(&due[0], Outcome::GOOD), None);
+    assert_eq!(story.conclude(&due[1], Outcome::GOOD), Some((real(2), true)));
+    assert_eq!(story.round(&Outcome::GOOD), []);
 }

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     definition::{Server, Sorry},
+    desk::Desk,
     fixture::{VIP, definition, server, web},
+    reconciler::Reconciler,
     table::{Encapsulation, Family, Forwarding},
 };
 
@@ -14,9 +16,12 @@ fn sorry() -> Sorry {
     Sorry { address: web(200), forwarding: Forwarding::Masquerade, inhibit: false }
 }
 
+/// A director whose wishes are done, on the memory data plane, after each step of the story.
 struct Story {
-    director: Director,
+    desk: Desk,
+    reconciler: Reconciler,
     hub: Hub,
+    runtime: tokio::runtime::Runtime,
 }
 
 impl Story {
@@ -26,22 +31,36 @@ impl Story {
 
     fn adopting(definition: Definition, existing: &Table) -> Self {
         let (bus, hub) = Hub::new(BusSettings::default()).unwrap();
-        let mut director = Director::new(bus);
-        director.apply(vec![definition], existing, None);
-        Self { director, hub }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let reconciler = Reconciler::on_memory(existing.clone(), bus.clone());
+        let mut this = Self { desk: Desk::of(Director::new(bus)), reconciler, hub, runtime };
+        this.apply(definition);
+        this
     }
 
     fn health(&mut self, n: u8, up: bool) {
-        self.director.health(&RealKey { service: VIP, real: web(n) }, up, None);
+        self.says(n, if up { Health::UP } else { Health::DOWN });
+    }
+
+    fn says(&mut self, n: u8, health: Health) {
+        self.desk.director.health(&RealKey { service: VIP, real: web(n) }, health, None);
+        self.runtime.block_on(self.reconciler.reconcile(&mut self.desk));
     }
 
     fn apply(&mut self, definition: Definition) {
-        self.director.apply(vec![definition], &Table::default(), None);
+        let definitions = vec![definition];
+        self.runtime.block_on(async {
+            let existing = self.reconciler.prepare(&definitions, &mut self.desk).await;
+            self.desk.director.apply(definitions, &existing, None);
+            self.reconciler.adopt(&existing, &self.desk);
+            self.reconciler.reconcile(&mut self.desk).await;
+        });
     }
 
     /// The last byte of the addresses that are in the table, with their weights.
     fn pool(&self) -> Vec<(u8, u32)> {
-        let table = self.director.desired();
+        let table = self.desk.director.desired();
+        assert_eq!(self.reconciler.believed(), &table, "what should be is not what is");
         let destinations = table.services[&VIP].destinations.iter();
         destinations
             .map(|(address, destination)| match address.ip() {
@@ -54,9 +73,8 @@ impl Story {
     /// What was said, each line with the kind of its cause.
     fn told(mut self) -> Vec<String> {
         let mut queue = self.hub.deliver();
-        drop(self.director);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(self.hub.run());
+        drop((self.desk, self.reconciler));
+        self.runtime.block_on(self.hub.run());
         let mut events = Vec::new();
         while let Ok(event) = queue.try_recv() {
             events.push(event);
@@ -82,10 +100,10 @@ fn at_the_start_every_server_is_in_and_the_quorum_is_gained() {
     assert_eq!(
         story.told(),
         [
+            "quorum_gained",
             "virtual_server_added",
             "real_server_added <- virtual_server_added",
             "real_server_added <- virtual_server_added",
-            "quorum_gained <- virtual_server_added",
         ]
     );
 }
@@ -100,12 +118,14 @@ fn the_last_server_that_dies_takes_the_quorum_and_brings_the_sorry_server() {
     assert_eq!(
         story.told()[3..],
         [
-            "real_server_removed",
-            "quorum_lost <- real_server_removed",
+            "real_server_down",
+            "quorum_lost <- real_server_down",
             "sorry_server_added <- quorum_lost",
-            "quorum_gained",
-            "sorry_server_removed <- quorum_gained",
+            "real_server_removed <- real_server_down",
+            "real_server_up",
+            "quorum_gained <- real_server_up",
             "real_server_added <- quorum_gained",
+            "sorry_server_removed <- quorum_gained",
         ]
     );
 }
@@ -136,7 +156,15 @@ fn an_inhibited_server_stays_with_weight_0() {
     assert_eq!(story.pool(), [(2, 0), (3, 1)]);
     story.health(2, true);
     assert_eq!(story.pool(), [(2, 5), (3, 1)]);
-    assert_eq!(story.told()[4..], ["real_server_weight_changed", "real_server_weight_changed"]);
+    assert_eq!(
+        story.told()[4..],
+        [
+            "real_server_down",
+            "real_server_weight_changed <- real_server_down",
+            "real_server_up",
+            "real_server_weight_changed <- real_server_up",
+        ]
+    );
 }
 
 #[test]
@@ -170,11 +198,12 @@ fn a_reload_keeps_what_is_known_and_says_only_what_changes() {
     assert_eq!(
         story.told()[4..],
         [
-            "real_server_removed",
+            "real_server_down",
+            "real_server_removed <- real_server_down",
             "real_server_weight_changed",
             "real_server_added",
-            "real_server_removed",
             "real_server_unconfigured",
+            "real_server_removed",
         ]
     );
 }
@@ -197,7 +226,7 @@ fn what_a_crashed_run_left_is_adopted_and_its_dead_stay_out_until_they_are_check
     let unchecked = || Server { checked: false, ..server(1) };
     let mut before = Story::new(definition([(2, server(1)), (3, server(1)), (4, unchecked())]));
     before.health(3, false);
-    let left = before.director.desired();
+    let left = before.desk.director.desired();
     let again = definition([(2, server(1)), (3, server(1)), (4, unchecked()), (5, unchecked())]);
     let mut story = Story::adopting(again, &left);
     assert_eq!(story.pool(), [(2, 1), (4, 1), (5, 1)]);
@@ -207,14 +236,14 @@ fn what_a_crashed_run_left_is_adopted_and_its_dead_stay_out_until_they_are_check
     assert_eq!(
         story.told(),
         [
+            "real_server_down",
+            "quorum_gained",
             "virtual_server_added",
             "real_server_added <- virtual_server_added",
             "real_server_added <- virtual_server_added",
-            "real_server_added <- virtual_server_added",
-            "real_server_down <- virtual_server_added",
-            "quorum_gained <- virtual_server_added",
-            "real_server_up",
             "real_server_added",
+            "real_server_up",
+            "real_server_added <- real_server_up",
         ]
     );
 }
@@ -224,9 +253,9 @@ fn a_sorry_server_that_a_crashed_run_left_serves_on() {
     let guarded = || Definition { sorry: Some(sorry()), ..definition([(2, server(1))]) };
     let mut before = Story::new(guarded());
     before.health(2, false);
-    let left = before.director.desired();
+    let left = before.desk.director.desired();
     let mut story = Story::adopting(guarded(), &left);
-    assert_eq!(story.director.desired(), left);
+    assert_eq!(story.desk.director.desired(), left);
     story.health(2, true);
     assert_eq!(story.pool(), [(2, 1)]);
 }
@@ -236,7 +265,7 @@ fn an_inhibited_server_that_a_crashed_run_left_at_weight_0_stays_there() {
     let inhibited = || definition([(2, Server { inhibit: true, ..server(5) })]);
     let mut before = Story::new(inhibited());
     before.health(2, false);
-    let left = before.director.desired();
+    let left = before.desk.director.desired();
     let mut story = Story::adopting(inhibited(), &left);
     assert_eq!(story.pool(), [(2, 0)]);
     story.health(2, true);
@@ -252,7 +281,7 @@ fn a_group_has_its_servers_in_every_entry_with_the_port_that_the_method_allows()
         entries: vec![VIP, other, mark],
         ..definition([(2, server(1)), (3, direct)])
     });
-    let table = story.director.desired();
+    let table = story.desk.director.desired();
     let ports = |entry| table.services[entry].destinations.keys().map(SocketAddr::port).collect::<Vec<_>>();
     assert_eq!(ports(&VIP), [8080, 80]);
     assert_eq!(ports(&other), [8080, 443]);
@@ -266,9 +295,52 @@ fn a_server_of_the_other_family_is_only_reached_by_a_tunnel() {
     for (server, reached) in [(server(1), 0), (tunnel, 1)] {
         let mut definition = definition([]);
         definition.servers.insert(v6, server);
-        let table = Story::new(definition).director.desired();
+        let table = Story::new(definition).desk.director.desired();
         assert_eq!(table.services[&VIP].destinations.len(), reached);
     }
+}
+
+#[test]
+fn a_checker_that_says_a_weight_changes_the_share_and_the_quorum() {
+    let mut story = Story::new(Definition { quorum: 5, ..definition([(2, server(3)), (3, server(2))]) });
+    story.says(2, Health { up: true, weight: 7 });
+    assert_eq!(story.pool(), [(2, 10), (3, 2)]);
+    story.says(2, Health { up: true, weight: -9 });
+    assert_eq!(story.pool(), [(2, 0), (3, 2)], "never below 0");
+    story.says(2, Health::UP);
+    assert_eq!(
+        story.told()[4..],
+        [
+            "real_server_weight_changed",
+            "quorum_lost",
+            "real_server_weight_changed",
+            "quorum_gained",
+            "real_server_weight_changed",
+        ]
+    );
+}
+
+#[test]
+fn real_servers_that_share_a_place_are_told_of_each() {
+    let direct = || Server { forwarding: Forwarding::DirectRouting, ..server(1) };
+    let mut both = definition([(2, direct())]);
+    both.servers.insert(([192, 168, 0, 2], 9090).into(), direct());
+    let mut story = Story::new(both);
+    assert_eq!(story.pool(), [(2, 1)], "direct routing has no port of its own");
+    story.health(2, false);
+    assert_eq!(story.pool(), [(2, 1)], "the other one serves there");
+    story.desk.director.release(None);
+    story.runtime.block_on(story.reconciler.reconcile(&mut story.desk));
+    assert_eq!(
+        story.told()[1..],
+        [
+            "virtual_server_added",
+            "real_server_added <- virtual_server_added",
+            "real_server_added <- virtual_server_added",
+            "real_server_down",
+            "virtual_server_removed",
+        ]
+    );
 }
 
 proptest! {

@@ -1,10 +1,15 @@
 //! A table that others change behind our back, played on the memory data plane.
 
-use keepwatch_bus::{BusSettings, Fact, Hub, subject::Family};
+use keepwatch_bus::{
+    BusSettings, Fact, Health, Hub,
+    fact::TableChange,
+    subject::{Family, RealKey},
+};
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
+    director::Director,
     fixture::{VIP, definition, server, web},
     table::{Service, ServiceFlags, VirtualService},
 };
@@ -12,28 +17,45 @@ use crate::{
 const FOREIGN: ServiceKey = ServiceKey::Fwmark { fwmark: 99, family: Family::Inet };
 
 struct Story {
-    director: Director,
+    desk: Desk,
     reconciler: Reconciler,
     hub: Hub,
-    bus: Bus,
 }
 
 impl Story {
     /// Two web servers behind the virtual address, and a service that is none of ours.
     async fn new() -> Self {
-        let (bus, hub) = Hub::new(BusSettings::default()).unwrap();
-        let mut reconciler = Reconciler::new(DataplaneKind::Memory, bus.clone());
         let service =
             Service { scheduler: "sh".to_owned(), flags: ServiceFlags::default(), persistence: None };
         let foreign = VirtualService { service, destinations: Default::default() };
-        let table = Table { services: [(FOREIGN, foreign)].into() };
-        reconciler.dataplane = Some(Dataplane::Memory(table));
+        let mut story = Self::on(Dataplane::Memory(Table { services: [(FOREIGN, foreign)].into() }));
+        story.define().await;
+        story
+    }
+
+    fn on(dataplane: Dataplane) -> Self {
+        let (bus, hub) = Hub::new(BusSettings::default()).unwrap();
+        let mut reconciler = Reconciler::new(DataplaneKind::Memory, bus.clone());
+        reconciler.dataplane = Some(dataplane);
+        Self { desk: Desk::of(Director::new(bus)), reconciler, hub }
+    }
+
+    async fn define(&mut self) {
         let definitions = vec![definition([(2, server(1)), (3, server(1))])];
-        let existing = reconciler.prepare(&definitions).await;
-        let mut director = Director::new(bus.clone());
-        director.apply(definitions, &existing, None);
-        reconciler.reconcile(&director).await;
-        Self { director, reconciler, hub, bus }
+        let existing = self.reconciler.prepare(&definitions, &mut self.desk).await;
+        self.desk.director.apply(definitions, &existing, None);
+        self.reconciler.adopt(&existing, &self.desk);
+        self.reconciler.reconcile(&mut self.desk).await;
+    }
+
+    async fn audit(&mut self) {
+        self.reconciler.audit(&mut self.desk).await;
+    }
+
+    async fn health(&mut self, n: u8, up: bool) {
+        let health = if up { Health::UP } else { Health::DOWN };
+        self.desk.director.health(&RealKey { service: VIP, real: web(n) }, health, None);
+        self.reconciler.reconcile(&mut self.desk).await;
     }
 
     fn table(&mut self) -> &mut Table {
@@ -43,18 +65,39 @@ impl Story {
         }
     }
 
-    /// What was said about drift and failures.
+    /// Has the data plane refuse these operations, until told otherwise.
+    fn refuse(&mut self, which: fn(&Operation) -> bool) {
+        let table = match self.reconciler.dataplane.take() {
+            Some(Dataplane::Memory(table) | Dataplane::Stubborn(table, _)) => table,
+            _ => panic!("the table is not in memory"),
+        };
+        self.reconciler.dataplane = Some(Dataplane::Stubborn(table, which));
+    }
+
+    /// What was said.
     async fn told(mut self) -> Vec<Fact> {
         let mut queue = self.hub.deliver();
-        drop((self.director, self.reconciler, self.bus));
+        drop((self.desk, self.reconciler));
         self.hub.run().await;
         let mut facts = Vec::new();
         while let Ok(event) = queue.try_recv() {
-            if matches!(event.fact.kind(), "drift_repaired" | "ipvs_failed" | "ipvs_recovered") {
-                facts.push(event.fact.clone());
-            }
+            facts.push(event.fact.clone());
         }
         facts
+    }
+
+    /// What was said about drift and failures.
+    async fn complained(self) -> Vec<Fact> {
+        let mut facts = self.told().await;
+        facts.retain(|fact| matches!(fact, Fact::Ipvs(_)));
+        facts
+    }
+
+    /// The kinds of what was said, without what only describes the configuration.
+    async fn kinds(self) -> Vec<&'static str> {
+        let facts = self.told().await;
+        let kinds = facts.iter().map(Fact::kind);
+        kinds.filter(|kind| !kind.ends_with("_configured")).collect()
     }
 }
 
@@ -71,11 +114,11 @@ async fn an_audit_puts_right_what_others_changed_and_says_so() {
     let taken = service.destinations.remove(&web(2)).unwrap();
     service.destinations.get_mut(&web(3)).unwrap().weight = 9;
     service.destinations.insert(web(66), taken);
-    story.reconciler.audit(&story.director).await;
+    story.audit().await;
     assert_eq!(*story.table(), before);
-    story.reconciler.audit(&story.director).await;
+    story.audit().await;
     assert_eq!(
-        story.told().await,
+        story.complained().await,
         [
             drift(None, Drift::Altered),
             drift(Some(2), Drift::Missing),
@@ -90,46 +133,106 @@ async fn a_service_that_was_deleted_comes_back_with_its_servers_as_one_drift() {
     let mut story = Story::new().await;
     let before = story.table().clone();
     story.table().services.remove(&VIP);
-    story.reconciler.audit(&story.director).await;
+    story.audit().await;
     assert_eq!(*story.table(), before);
-    assert_eq!(story.told().await, [drift(None, Drift::Missing)]);
+    assert_eq!(story.complained().await, [drift(None, Drift::Missing)]);
 }
 
 #[tokio::test]
 async fn a_change_that_others_have_made_already_is_no_failure() {
     let mut story = Story::new().await;
     story.table().services.get_mut(&VIP).unwrap().destinations.remove(&web(2));
-    story.director.health(&RealKey { service: VIP, real: web(2) }, false, None);
-    story.reconciler.reconcile(&story.director).await;
+    story.health(2, false).await;
     let servers: Vec<_> = story.table().services[&VIP].destinations.keys().copied().collect();
     assert_eq!(servers, [web(3)]);
-    assert_eq!(story.told().await, []);
+    assert_eq!(story.complained().await, []);
 }
 
 #[tokio::test]
 async fn what_is_let_go_leaves_the_rest_alone() {
     let mut story = Story::new().await;
-    story.director.release(None);
-    story.reconciler.reconcile(&story.director).await;
+    story.desk.director.release(None);
+    story.reconciler.reconcile(&mut story.desk).await;
     assert_eq!(story.table().services.keys().copied().collect::<Vec<_>>(), [FOREIGN]);
     // Somebody else takes the address: it is not ours any more.
     let stranger = story.table().services[&FOREIGN].clone();
     story.table().services.insert(VIP, stranger);
-    story.reconciler.audit(&story.director).await;
+    story.audit().await;
     assert_eq!(story.table().services.len(), 2);
 }
 
+fn adds_servers(operation: &Operation) -> bool {
+    matches!(operation, Operation::AddDestination(..))
+}
+
+fn adds_services(operation: &Operation) -> bool {
+    matches!(operation, Operation::AddService(..))
+}
+
+fn takes_servers_away(operation: &Operation) -> bool {
+    matches!(operation, Operation::DeleteDestination(..))
+}
+
 #[tokio::test]
-async fn an_operation_that_fails_is_told_once_and_taken_back_when_it_works() {
+async fn what_is_refused_is_told_once_and_added_only_when_it_works() {
+    let mut story = Story::on(Dataplane::Stubborn(Table::default(), adds_services));
+    story.define().await;
+    story.audit().await;
+    story.health(2, false).await;
+    story.audit().await;
+    story.refuse(adds_servers);
+    story.audit().await;
+    story.audit().await;
+    story.refuse(|_| false);
+    story.audit().await;
+    assert_eq!(
+        story.kinds().await,
+        [
+            "quorum_gained",
+            "ipvs_refused",
+            "real_server_down",
+            "virtual_server_added",
+            "ipvs_refused",
+            "ipvs_accepted",
+            "real_server_added",
+            "ipvs_accepted",
+            "ipvs_recovered",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_the_kernel_keeps_is_told_as_kept() {
     let mut story = Story::new().await;
-    let complaint = || Complaint::Operation("add service X".to_owned());
-    for _ in 0..3 {
-        story.reconciler.complain(complaint(), &KernelError::NoIpvs);
-    }
-    story.reconciler.audit(&story.director).await;
-    story.reconciler.audit(&story.director).await;
-    let kinds: Vec<_> = story.told().await.iter().map(Fact::kind).collect();
-    assert_eq!(kinds, ["ipvs_failed", "ipvs_recovered"]);
+    story.refuse(takes_servers_away);
+    story.health(2, false).await;
+    story.health(2, true).await;
+    let told = story.complained().await;
+    let (service, real) = (VIP, Some(web(2)));
+    let change = TableChange::Remove;
+    let error = std::io::Error::from(nix::errno::Errno::EPERM).to_string();
+    assert_eq!(
+        told,
+        [
+            IpvsFact::IpvsRefused { service, real, change, error }.into(),
+            IpvsFact::IpvsAccepted { service, real }.into(),
+            IpvsFact::IpvsRecovered {}.into(),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_others_took_and_the_kernel_does_not_take_back_is_told_as_gone() {
+    let mut story = Story::new().await;
+    story.table().services.get_mut(&VIP).unwrap().destinations.remove(&web(2));
+    story.refuse(adds_servers);
+    story.audit().await;
+    story.refuse(|_| false);
+    story.audit().await;
+    assert_eq!(
+        story.kinds().await[4..],
+        ["ipvs_refused", "real_server_removed", "real_server_added", "ipvs_accepted", "ipvs_recovered"]
+    );
 }
 
 #[derive(Debug, Clone)]
@@ -165,14 +268,13 @@ proptest! {
             for round in rounds {
                 for meddling in round {
                     if let Meddling::Health(n, up) = meddling {
-                        story.director.health(&RealKey { service: VIP, real: web(n) }, up, None);
-                        story.reconciler.reconcile(&story.director).await;
+                        story.health(n, up).await;
                         continue;
                     }
                     meddle(story.table(), &meddling);
                 }
-                story.reconciler.audit(&story.director).await;
-                let desired = story.director.desired();
+                story.audit().await;
+                let desired = story.desk.director.desired();
                 let mut table = story.table().clone();
                 assert!(table.services.remove(&FOREIGN).is_some());
                 assert_eq!(table, desired);

@@ -53,9 +53,8 @@ impl ScriptSettings {
     /// What a configuration says.
     pub fn of(config: &Config) -> Self {
         let services = config
-            .virtual_servers
-            .iter()
-            .filter_map(|server| Some((*config.services_of(server).first()?, service_scripts(server))));
+            .services()
+            .filter_map(|(server, services)| Some((*services.first()?, service_scripts(server))));
         Self {
             instances: config.instances.iter().map(|i| (i.name.clone(), Notify::clone(&i.notify))).collect(),
             groups: config.sync_groups.iter().map(|g| (g.name.clone(), g.notify.clone())).collect(),

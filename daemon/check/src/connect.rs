@@ -1,7 +1,7 @@
-//! `TCP_CHECK`: the real server takes a connection.
+//! Opening a connection to a real server with the options that all checkers share: source address and port, interface,
+//! mark, time limit.
 //!
-//! In goes where to connect and from where; out comes whether it could be opened in time. The connection is closed at
-//! once, nothing is sent.
+//! In goes where to connect and how; out comes the open connection, or why there is none, and whose fault that is.
 
 use std::{
     io,
@@ -11,9 +11,12 @@ use std::{
 
 use keepwatch_config::model::Connection;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::{net::TcpSocket, time::timeout};
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    time::timeout,
+};
 
-use crate::tries::Outcome;
+use crate::outcome::Outcome;
 
 /// Errors of `connect` that say something of the real server, or of the way to it; every other one is a matter of this
 /// side (no permission, no such source address) and condemns nobody.
@@ -30,21 +33,21 @@ const OF_THE_OTHER_SIDE: [io::ErrorKind; 7] = [
 /// `EHOSTDOWN`, for which the standard library has no kind.
 const HOST_DOWN: i32 = 112;
 
-/// Makes one check.
-pub(crate) async fn check(settings: &Connection) -> Outcome {
-    let socket = match open(settings) {
-        Ok(socket) => socket,
-        Err(error) => return Outcome::NotRun(error.to_string()),
-    };
+/// Opens a TCP connection.
+///
+/// # Errors
+/// What the check comes to without one: failed where the real server or the way to it is to blame, else not run.
+pub(crate) async fn tcp(settings: &Connection) -> Result<TcpStream, Outcome> {
+    let socket = socket(settings).map_err(|error| Outcome::NotRun(error.to_string()))?;
     match timeout(settings.connect_timeout, socket.connect(settings.connect_to)).await {
-        Ok(Ok(_connection)) => Outcome::Succeeded,
-        Ok(Err(error)) if is_of_the_other_side(&error) => Outcome::Failed(plain(&error)),
-        Ok(Err(error)) => Outcome::NotRun(plain(&error)),
-        Err(_) => Outcome::Failed(format!("timed out after {}", seconds(settings.connect_timeout))),
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(error)) if is_of_the_other_side(&error) => Err(Outcome::Failed(plain(&error))),
+        Ok(Err(error)) => Err(Outcome::NotRun(plain(&error))),
+        Err(_) => Err(Outcome::Failed(format!("timed out after {}", seconds(settings.connect_timeout)))),
     }
 }
 
-fn open(settings: &Connection) -> io::Result<TcpSocket> {
+fn socket(settings: &Connection) -> io::Result<TcpSocket> {
     let domain = Domain::for_address(settings.connect_to);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
@@ -92,6 +95,10 @@ mod tests {
 
     use super::*;
 
+    async fn outcome(settings: &Connection) -> Outcome {
+        tcp(settings).await.map_or_else(|failed| failed, |_| Outcome::GOOD)
+    }
+
     fn to(address: SocketAddr) -> Connection {
         Connection {
             connect_to: address,
@@ -106,7 +113,7 @@ mod tests {
     #[tokio::test]
     async fn a_listening_port_succeeds() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        assert_eq!(check(&to(listener.local_addr().unwrap())).await, Outcome::Succeeded);
+        assert_eq!(outcome(&to(listener.local_addr().unwrap())).await, Outcome::GOOD);
     }
 
     #[tokio::test]
@@ -118,7 +125,7 @@ mod tests {
             bind_port: Some(free.port()),
             ..to(listener.local_addr().unwrap())
         };
-        assert_eq!(check(&settings).await, Outcome::Succeeded);
+        assert_eq!(outcome(&settings).await, Outcome::GOOD);
         assert_eq!(listener.accept().unwrap().1, free);
     }
 
@@ -127,7 +134,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        assert_eq!(check(&to(address)).await, Outcome::Failed("connection refused".to_owned()));
+        assert_eq!(outcome(&to(address)).await, Outcome::Failed("connection refused".to_owned()));
     }
 
     #[tokio::test]
@@ -137,22 +144,22 @@ mod tests {
         socket.listen(0).unwrap();
         let address = socket.local_addr().unwrap().as_socket().unwrap();
         let _fills_it = std::net::TcpStream::connect(address).unwrap();
-        assert_eq!(check(&to(address)).await, Outcome::Failed("timed out after 0.3s".to_owned()));
+        assert_eq!(outcome(&to(address)).await, Outcome::Failed("timed out after 0.3s".to_owned()));
     }
 
     #[tokio::test]
     async fn a_source_address_that_is_not_ours_condemns_nobody() {
         let settings = Connection { bind_to: Some([192, 0, 2, 7].into()), ..to(([127, 0, 0, 1], 9).into()) };
-        assert!(matches!(check(&settings).await, Outcome::NotRun(_)));
+        assert!(matches!(outcome(&settings).await, Outcome::NotRun(_)));
         let settings =
             Connection { bind_interface: Some("nosuch0".into()), ..to(([127, 0, 0, 1], 9).into()) };
-        assert!(matches!(check(&settings).await, Outcome::NotRun(_)));
+        assert!(matches!(outcome(&settings).await, Outcome::NotRun(_)));
     }
 
     #[tokio::test]
     async fn a_mark_of_zero_needs_no_privilege() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let settings = Connection { fwmark: Some(FwMark(0)), ..to(listener.local_addr().unwrap()) };
-        assert_eq!(check(&settings).await, Outcome::Succeeded);
+        assert_eq!(outcome(&settings).await, Outcome::GOOD);
     }
 }

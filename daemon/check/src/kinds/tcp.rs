@@ -1,0 +1,10 @@
+//! `TCP_CHECK`: the real server takes a connection. It is closed at once, nothing is sent.
+
+use keepwatch_config::model::Connection;
+
+use crate::{connect, outcome::Outcome};
+
+/// Makes one check.
+pub(super) async fn check(settings: &Connection) -> Outcome {
+    connect::tcp(settings).await.map_or_else(|failed| failed, |_connection| Outcome::GOOD)
+}

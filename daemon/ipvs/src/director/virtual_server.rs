@@ -1,0 +1,365 @@
+//! One virtual server: who is up, whether that is enough, and who should serve.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
+
+use keepwatch_bus::fact::ServiceFact;
+use keepwatch_bus::{
+    Bus, EventId, Health,
+    subject::{RealKey, ServiceKey},
+};
+
+use crate::{
+    definition::{Definition, Server, destination_address, reaches},
+    step::Occupant,
+    table::{Destination, Table, VirtualService},
+};
+
+/// See the module.
+pub(super) struct VirtualServer {
+    definition: Definition,
+    reals: BTreeMap<SocketAddr, Real>,
+    /// The weight that is up.
+    live: i64,
+    quorum: bool,
+    sorry: bool,
+    /// The event that last changed its definition.
+    cause: Option<EventId>,
+    /// The event that last let the sorry server in or out.
+    sorry_cause: Option<EventId>,
+}
+
+/// What is known of a real server.
+struct Real {
+    health: Health,
+    /// The event that last changed its place in the table; none if that is its virtual server's.
+    cause: Option<EventId>,
+}
+
+impl Real {
+    fn new(up: bool) -> Self {
+        Self { health: if up { Health::UP } else { Health::DOWN }, cause: None }
+    }
+
+    /// Its weight when it serves.
+    fn weight(&self, server: &Server) -> u32 {
+        server.weight.saturating_add_signed(self.health.weight).min(i32::MAX.unsigned_abs())
+    }
+
+    /// What it adds to the weight that is up.
+    fn live(&self, server: &Server) -> i64 {
+        if self.health.up { self.weight(server).into() } else { 0 }
+    }
+}
+
+impl VirtualServer {
+    /// One that is new. `existing` is what is in the table already.
+    pub(super) fn begin(definition: Definition, existing: &Table, bus: &Bus, cause: Option<EventId>) -> Self {
+        let doubted = doubted(&definition, existing);
+        let reals = definition.servers.iter();
+        let reals = reals
+            .map(|(address, server)| (*address, Real::new(server.starts_up && !doubted.contains(address))));
+        let reals = reals.collect();
+        let mut this =
+            Self { definition, reals, live: 0, quorum: false, sorry: false, cause, sorry_cause: cause };
+        this.live = this.live_weight();
+        for entry in &this.definition.entries {
+            this.configured(*entry, bus, cause);
+        }
+        for address in doubted {
+            this.say(bus, cause, |service| ServiceFact::RealServerDown {
+                real: RealKey { service, real: address },
+            });
+        }
+        this.judge(true, bus, cause);
+        this
+    }
+
+    /// The same one with another definition; what is known of its real servers stays known.
+    pub(super) fn redefine(mut self, definition: Definition, bus: &Bus, cause: Option<EventId>) -> Self {
+        let old = std::mem::replace(&mut self.definition, definition);
+        self.cause = cause;
+        for (address, server) in &self.definition.servers {
+            let real = self.reals.entry(*address).or_insert_with(|| Real::new(server.starts_up));
+            if old.servers.get(address) != Some(server) {
+                real.cause = cause;
+            }
+        }
+        self.reals.retain(|address, _| self.definition.servers.contains_key(address));
+        self.live = self.live_weight();
+        let entries: [BTreeSet<_>; 2] = [&old, &self.definition].map(|d| d.entries.iter().copied().collect());
+        let [before, after] = entries;
+        for service in before.difference(&after) {
+            bus.publish(cause, ServiceFact::VirtualServerUnconfigured { service: *service });
+        }
+        self.tell_settings(&old, bus, cause);
+        let gone = old.servers.iter().filter(|(real, _)| !self.definition.servers.contains_key(real));
+        let mut gone: Vec<_> = gone.map(|(real, server)| (server.settings.position, *real)).collect();
+        // Consumers keep them in the order of the configuration: what is taken from its end moves nothing else.
+        gone.sort_unstable_by(|one, other| other.cmp(one));
+        for (_, real) in gone {
+            self.say(bus, cause, |service| ServiceFact::RealServerUnconfigured {
+                real: RealKey { service, real },
+            });
+        }
+        for entry in after.difference(&before) {
+            self.configured(*entry, bus, cause);
+        }
+        if old.sorry != self.definition.sorry {
+            self.sorry_cause = cause;
+            self.sorry &= self.definition.sorry.is_some();
+        }
+        // A sorry server may be new to a virtual server that has been without quorum for long.
+        self.judge(self.definition.sorry.is_some(), bus, cause);
+        self
+    }
+
+    pub(super) fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    /// Takes in what the checkers of a real server say; gives whether that changes anything in the table.
+    pub(super) fn health(
+        &mut self,
+        address: SocketAddr,
+        health: Health,
+        bus: &Bus,
+        cause: Option<EventId>,
+    ) -> bool {
+        let (Some(real), Some(server)) =
+            (self.reals.get_mut(&address), self.definition.servers.get(&address))
+        else {
+            return false;
+        };
+        let before = std::mem::replace(&mut real.health, health);
+        if before == health {
+            return false;
+        }
+        self.live += real.live(server) - Real { health: before, cause: None }.live(server);
+        let told = match (before.up, health.up) {
+            (false, true) => self.say(bus, cause, |service| ServiceFact::RealServerUp {
+                real: RealKey { service, real: address },
+            }),
+            (true, false) => self.say(bus, cause, |service| ServiceFact::RealServerDown {
+                real: RealKey { service, real: address },
+            }),
+            (true, true) | (false, false) => None,
+        };
+        let cause = told.or(cause);
+        if let Some(real) = self.reals.get_mut(&address) {
+            real.cause = cause;
+        }
+        self.judge(false, bus, cause);
+        true
+    }
+
+    /// What should be in the table at one of its entries.
+    pub(super) fn entry(&self, key: &ServiceKey) -> VirtualService {
+        let mut destinations: BTreeMap<SocketAddr, Destination> = BTreeMap::new();
+        if let Some((place, destination)) = self.sorry_destination(key) {
+            destinations.insert(place, destination);
+        }
+        for (address, server) in &self.definition.servers {
+            let Some(weight) = self.wanted(address, server) else { continue };
+            if !reaches(key, address.ip(), server.forwarding) {
+                continue;
+            }
+            let destination = Destination {
+                weight,
+                forwarding: server.forwarding,
+                upper_threshold: server.upper_threshold,
+                lower_threshold: server.lower_threshold,
+            };
+            let place = destination_address(key, *address, server.forwarding);
+            // A sorry server that is a real server too serves as whichever of the two is live.
+            let known = destinations.entry(place).or_insert(destination);
+            if !known.is_live() {
+                *known = destination;
+            }
+        }
+        VirtualService { service: self.definition.service_of(key), destinations }
+    }
+
+    /// Who should stand at a place of one of its entries, where [`Self::entry`] has somebody.
+    pub(super) fn occupants(&self, key: &ServiceKey, place: SocketAddr) -> Vec<Occupant> {
+        let sorry = self.sorry_at(key, place);
+        if self.sorry
+            && let Some(sorry) = sorry
+        {
+            return vec![sorry];
+        }
+        let wanted = |address: &SocketAddr, server: &Server| self.wanted(address, server).is_some();
+        let mut all: Vec<_> = self.reals_at(key, place, wanted).map(Occupant::Real).collect();
+        if all.is_empty() {
+            all.extend(sorry);
+        }
+        all
+    }
+
+    /// Whom the configuration puts at a place of one of its entries, whether they should stand there now or not.
+    pub(super) fn named(&self, key: &ServiceKey, place: SocketAddr) -> Vec<Occupant> {
+        let reals = self.reals_at(key, place, |_, _| true).map(Occupant::Real);
+        reals.chain(self.sorry_at(key, place)).collect()
+    }
+
+    /// The event that demands what is done to this occupant, or to the virtual server itself.
+    pub(super) fn cause(&self, occupant: Option<&Occupant>) -> Option<EventId> {
+        match occupant {
+            Some(Occupant::Real(address)) => {
+                self.reals.get(address).and_then(|real| real.cause).or(self.cause)
+            }
+            Some(Occupant::Sorry(_)) => self.sorry_cause,
+            None => self.cause,
+        }
+    }
+
+    /// Real servers whose place is this one. Places have the address of their real server, and mostly its port.
+    fn reals_at(
+        &self,
+        key: &ServiceKey,
+        place: SocketAddr,
+        which: impl Fn(&SocketAddr, &Server) -> bool,
+    ) -> impl Iterator<Item = SocketAddr> {
+        let port = |port| SocketAddr::new(place.ip(), port);
+        let near = self.definition.servers.range(port(0)..=port(u16::MAX));
+        near.filter(move |(address, server)| {
+            destination_address(key, **address, server.forwarding) == place && which(address, server)
+        })
+        .map(|(address, _)| *address)
+    }
+
+    fn sorry_at(&self, key: &ServiceKey, place: SocketAddr) -> Option<Occupant> {
+        let sorry = self.definition.sorry.as_ref()?;
+        let is_here = destination_address(key, sorry.address, sorry.forwarding) == place;
+        is_here.then_some(Occupant::Sorry(sorry.address))
+    }
+
+    fn sorry_destination(&self, key: &ServiceKey) -> Option<(SocketAddr, Destination)> {
+        let sorry = self.definition.sorry.as_ref()?;
+        let there = (self.sorry || sorry.inhibit) && reaches(key, sorry.address.ip(), sorry.forwarding);
+        let destination = Destination {
+            weight: self.sorry.into(),
+            forwarding: sorry.forwarding,
+            upper_threshold: 0,
+            lower_threshold: 0,
+        };
+        there.then(|| (destination_address(key, sorry.address, sorry.forwarding), destination))
+    }
+
+    /// The weight that a real server should have in the table; none if it should not be there.
+    fn wanted(&self, address: &SocketAddr, server: &Server) -> Option<u32> {
+        let real = self.reals.get(address)?;
+        match real.health.up && !self.sorry {
+            true => Some(real.weight(server)),
+            false => server.inhibit.then_some(0),
+        }
+    }
+
+    fn live_weight(&self) -> i64 {
+        let servers = self.definition.servers.iter();
+        servers.filter_map(|(address, server)| Some(self.reals.get(address)?.live(server))).sum()
+    }
+
+    /// Looks whether the quorum was gained or lost, and lets the sorry server in or out.
+    fn judge(&mut self, begins: bool, bus: &Bus, cause: Option<EventId>) {
+        let Definition { quorum, hysteresis, .. } = self.definition;
+        let weight = self.live;
+        let reached = weight >= i64::from(quorum) + i64::from(hysteresis);
+        let short = weight == 0 || weight < i64::from(quorum) - i64::from(hysteresis);
+        if !self.quorum && reached {
+            self.quorum = true;
+            let told = self.say(bus, cause, |service| ServiceFact::QuorumGained {
+                service,
+                quorum,
+                hysteresis,
+                weight,
+            });
+            self.set_sorry(false, told);
+        } else if (self.quorum && short) || (begins && !self.quorum && !self.sorry) {
+            self.quorum = false;
+            let told = self.say(bus, cause, |service| ServiceFact::QuorumLost {
+                service,
+                quorum,
+                hysteresis,
+                weight,
+            });
+            self.set_sorry(true, told);
+        }
+    }
+
+    fn set_sorry(&mut self, serves: bool, cause: Option<EventId>) {
+        if self.definition.sorry.is_none() || self.sorry == serves {
+            return;
+        }
+        self.sorry = serves;
+        self.sorry_cause = cause;
+        // Real servers that are up come and go with it; the others are where they were.
+        for real in self.reals.values_mut().filter(|real| real.health.up) {
+            real.cause = cause;
+        }
+    }
+
+    /// Tells of an entry that is new.
+    fn configured(&self, service: ServiceKey, bus: &Bus, cause: Option<EventId>) {
+        let settings = Box::new(self.definition.settings.clone());
+        bus.publish(cause, ServiceFact::VirtualServerConfigured { service, settings });
+        for (address, server) in &self.definition.servers {
+            bus.publish(cause, real_configured(service, *address, server));
+        }
+    }
+
+    /// Tells what is configured otherwise than before.
+    fn tell_settings(&self, old: &Definition, bus: &Bus, cause: Option<EventId>) {
+        if self.definition.settings != old.settings {
+            self.say(bus, cause, |service| {
+                let settings = Box::new(self.definition.settings.clone());
+                ServiceFact::VirtualServerConfigured { service, settings }
+            });
+        }
+        for (real, server) in &self.definition.servers {
+            let same = |old: &Server| old.settings == server.settings && old.checked == server.checked;
+            if !old.servers.get(real).is_some_and(same) {
+                self.say(bus, cause, |service| real_configured(service, *real, server));
+            }
+        }
+    }
+
+    /// Publishes a fact about each entry; gives the first event, which stands for all of them.
+    fn say(
+        &self,
+        bus: &Bus,
+        cause: Option<EventId>,
+        fact: impl Fn(ServiceKey) -> ServiceFact,
+    ) -> Option<EventId> {
+        let told = self.definition.entries.iter().map(|entry| bus.publish(cause, fact(*entry)));
+        told.reduce(|first, _| first)
+    }
+}
+
+fn real_configured(service: ServiceKey, real: SocketAddr, server: &Server) -> ServiceFact {
+    ServiceFact::RealServerConfigured {
+        real: RealKey { service, real },
+        starts_up: server.starts_up,
+        checked: server.checked,
+        settings: Box::new(server.settings.clone()),
+    }
+}
+
+/// The real servers that the run before this one had taken out, as far as the table tells.
+fn doubted(definition: &Definition, existing: &Table) -> BTreeSet<SocketAddr> {
+    let Some(before) = existing.services.get(&definition.key) else { return BTreeSet::new() };
+    let was_out = |address: &SocketAddr, server: &Server| {
+        let place = destination_address(&definition.key, *address, server.forwarding);
+        match before.destinations.get(&place) {
+            None => true,
+            Some(known) => server.inhibit && server.weight > 0 && !known.is_live(),
+        }
+    };
+    let servers = definition.servers.iter();
+    servers
+        .filter(|(address, server)| server.checked && server.starts_up && was_out(address, server))
+        .map(|(address, _)| *address)
+        .collect()
+}

@@ -1,0 +1,206 @@
+//! What has been told of the table: facts about it come from here, when something was done and not before.
+//!
+//! In go steps that the data plane has done or refused, and what a run before this one had left; out come facts with
+//! their causes, each once. A virtual server that comes back after somebody had deleted it was told of already: that is
+//! drift, and the reconciler's to tell.
+
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use keepwatch_bus::fact::{IpvsFact, ServiceFact};
+use keepwatch_bus::{Bus, EventId, subject::RealKey};
+
+use crate::{
+    director::Director,
+    step::{Occupant, Step},
+    table::{Operation, ServiceKey, Table},
+};
+
+/// Who stands where in a service, and with which weight.
+type Places = BTreeMap<(SocketAddr, Occupant), u32>;
+
+/// See the module.
+pub(crate) struct Ledger {
+    bus: Bus,
+    /// Nothing is done: what would have been is told with a fact of its own, from which the others follow.
+    shadow: bool,
+    services: BTreeMap<ServiceKey, Places>,
+    /// The service that was added last, what demanded it, and the event that says so.
+    added: Option<(ServiceKey, Option<EventId>, EventId)>,
+}
+
+impl Ledger {
+    pub(crate) fn new(bus: Bus, shadow: bool) -> Self {
+        Self { bus, shadow, services: BTreeMap::new(), added: None }
+    }
+
+    /// Things are done together from here on.
+    pub(crate) fn begin(&mut self) {
+        self.added = None;
+    }
+
+    /// Tells what was done; gives whether that was anything new.
+    pub(crate) fn done(&mut self, step: &Step) -> bool {
+        let cause = match self.shadow {
+            true => {
+                let operation = step.operation.to_string();
+                Some(self.bus.publish(step.cause, IpvsFact::IpvsWithheld { operation }))
+            }
+            false => step.cause,
+        };
+        match &step.operation {
+            Operation::AddService(service, _) => {
+                let told = self.enter(*service, false, cause);
+                self.added = told.map(|event| (*service, step.cause, event));
+                told.is_some()
+            }
+            Operation::SetService(..) => false,
+            Operation::DeleteService(service) => self.leave(*service, cause),
+            Operation::AddDestination(service, place, how)
+            | Operation::SetDestination(service, place, how) => {
+                // Those that come with their service come because of it.
+                let cause = match self.added {
+                    Some((added, why, event)) if added == *service && why == step.cause && !self.shadow => {
+                        Some(event)
+                    }
+                    Some(_) | None => cause,
+                };
+                self.stand(*service, *place, &step.occupants, how.weight, (cause, false))
+            }
+            Operation::DeleteDestination(service, place) => {
+                self.stand(*service, *place, &[], 0, (cause, false))
+            }
+        }
+    }
+
+    /// Tells that something was refused. What can't be put there (again) is not there.
+    pub(crate) fn refused(&mut self, step: &Step, error: &str) {
+        let ((service, real), change) = (step.subject(), step.change());
+        let fact = IpvsFact::IpvsRefused { service, real, change, error: error.to_owned() };
+        let refused = Some(self.bus.publish(step.cause, fact));
+        match &step.operation {
+            Operation::AddService(service, _) => drop(self.leave(*service, refused)),
+            Operation::AddDestination(service, place, _) => {
+                self.stand(*service, *place, &[], 0, (refused, false));
+            }
+            Operation::SetService(..)
+            | Operation::DeleteService(_)
+            | Operation::SetDestination(..)
+            | Operation::DeleteDestination(..) => (),
+        }
+    }
+
+    /// Tells what is there without our having put it there: left by a run that ended badly, or put there by others.
+    pub(crate) fn adopt(&mut self, director: &Director, actual: &Table) {
+        for (service, there) in &actual.services {
+            if !director.owns(service) {
+                continue;
+            }
+            let cause = director.cause(service, None);
+            let entered = self.enter(*service, true, cause);
+            for (place, how) in &there.destinations {
+                let occupants = director.occupants(service, *place);
+                let places = self.services.get(service);
+                let known = |occupant: &Occupant| {
+                    places.is_some_and(|places| places.contains_key(&(*place, *occupant)))
+                };
+                if !occupants.iter().all(known) {
+                    let cause = entered.or_else(|| director.cause(service, occupants.first()));
+                    self.stand(*service, *place, &occupants, how.weight, (cause, true));
+                }
+            }
+        }
+    }
+
+    /// Tells that the table was emptied.
+    pub(crate) fn emptied(&mut self, cause: Option<EventId>) {
+        for service in self.services.keys().copied().collect::<Vec<_>>() {
+            self.leave(service, cause);
+        }
+    }
+
+    fn enter(&mut self, service: ServiceKey, adopted: bool, cause: Option<EventId>) -> Option<EventId> {
+        if self.services.contains_key(&service) {
+            return None;
+        }
+        self.services.insert(service, Places::new());
+        Some(self.bus.publish(cause, ServiceFact::VirtualServerAdded { service, adopted }))
+    }
+
+    fn leave(&mut self, service: ServiceKey, cause: Option<EventId>) -> bool {
+        let was_there = self.services.remove(&service).is_some();
+        if was_there {
+            self.bus.publish(cause, ServiceFact::VirtualServerRemoved { service });
+        }
+        was_there
+    }
+
+    /// Tells who stands at a place now that was not there before, or with another weight, and who is gone from it;
+    /// gives whether that was anything.
+    fn stand(
+        &mut self,
+        service: ServiceKey,
+        place: SocketAddr,
+        occupants: &[Occupant],
+        weight: u32,
+        (cause, adopted): (Option<EventId>, bool),
+    ) -> bool {
+        if !occupants.is_empty() {
+            // It was there without our knowing: somebody else has put it there.
+            self.enter(service, true, cause);
+        }
+        let Some(places) = self.services.get_mut(&service) else { return false };
+        let from = (place, Occupant::LEAST);
+        let here = places.range(from..).take_while(|((at, _), _)| *at == place);
+        let gone: Vec<_> = here.map(|((_, who), _)| *who).filter(|who| !occupants.contains(who)).collect();
+        let mut facts = Vec::new();
+        for who in gone {
+            let before = places.remove(&(place, who));
+            facts.extend(change(service, who, before, None, adopted));
+        }
+        for who in occupants {
+            let before = places.insert((place, *who), weight);
+            facts.extend(change(service, *who, before, Some(weight), adopted));
+        }
+        let told = !facts.is_empty();
+        for fact in facts {
+            self.bus.publish(cause, fact);
+        }
+        told
+    }
+}
+
+/// What is told of an occupant whose weight was one and is another; none is for one that is not there.
+fn change(
+    service: ServiceKey,
+    who: Occupant,
+    before: Option<u32>,
+    now: Option<u32>,
+    adopted: bool,
+) -> Option<ServiceFact> {
+    match who {
+        Occupant::Real(real) => {
+            let real = RealKey { service, real };
+            match (before, now) {
+                (None, Some(weight)) => {
+                    Some(ServiceFact::RealServerAdded { real, weight: signed(weight), adopted })
+                }
+                (Some(_), None) => Some(ServiceFact::RealServerRemoved { real }),
+                (Some(from), Some(to)) if from != to => {
+                    let (from, to) = (signed(from), signed(to));
+                    Some(ServiceFact::RealServerWeightChanged { real, from, to })
+                }
+                (Some(_), Some(_)) | (None, None) => None,
+            }
+        }
+        // One that waits with weight 0 does not serve.
+        Occupant::Sorry(sorry) => match (before.unwrap_or(0) > 0, now.unwrap_or(0) > 0) {
+            (false, true) => Some(ServiceFact::SorryServerAdded { service, sorry }),
+            (true, false) => Some(ServiceFact::SorryServerRemoved { service, sorry }),
+            (true, true) | (false, false) => None,
+        },
+    }
+}
+
+fn signed(weight: u32) -> i32 {
+    i32::try_from(weight).unwrap_or(i32::MAX)
+}
