@@ -8,7 +8,7 @@ mod sync;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use keepwatch_bus::EventId;
 use keepwatch_bus::counters::RouterCounters;
@@ -113,6 +113,28 @@ impl Node {
     /// every call. It may be earlier than anything is due, never later.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.timers.next()
+    }
+
+    /// When to look if takeovers are to be looked for `ahead` of time: as [`Node::next_deadline`], but earlier by that
+    /// if it is a backup's.
+    pub fn next_look(&self, ahead: Duration) -> Option<Instant> {
+        let (at, id) = self.timers.first()?;
+        let waits = self.router(id).is_some_and(|router| router.state() == VrrpState::Backup);
+        Some(if waits { at.checked_sub(ahead).unwrap_or(at) } else { at })
+    }
+
+    /// When a backup will take over, if that is what comes next and due by `until`. [`Node::handle_timeouts`] does it
+    /// then; until then an advertisement may change it.
+    pub fn takeover_by(&mut self, until: Instant) -> Option<Instant> {
+        while let Some(id) = self.timers.pop(until) {
+            let deadline = self.router(id).and_then(Router::deadline);
+            self.rearm(id);
+            if let Some(at) = deadline.filter(|at| *at <= until) {
+                let waits = self.router(id).is_some_and(|router| router.state() == VrrpState::Backup);
+                return waits.then_some(at);
+            }
+        }
+        None
     }
 
     /// What sockets are needed, each once. Changes only in [`Node::apply`].

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use keepwatch_bus::fact::AnnounceOccasion;
 use keepwatch_bus::mailbox::Sender;
 use keepwatch_config::model::InterfaceAddress;
-use keepwatch_net::address::{AddressSpec, Scope};
+use keepwatch_net::address::{AddressOperation, AddressSpec, Scope};
 use keepwatch_net::link::{LinkIndex, LinkTable};
 use keepwatch_net::wire::arp;
 
@@ -14,22 +14,35 @@ use crate::spec::Transport;
 use crate::{Node, Router, RouterSpec};
 
 use super::kept::Peer;
-use super::outgoing::Work;
+use super::outgoing::{Change, Work};
 use super::worker::{Frame, Job};
+
+/// Hands over the changes of addresses that stand before everything else: nothing has to be done before them.
+pub(super) fn hand_over_changes(work: &mut Vec<Work>, links: &LinkTable, worker: &Sender<Job>) {
+    let others = |item: &Work| !matches!(item, Work::Change(..));
+    let first = work.iter().position(others).unwrap_or(work.len());
+    for item in work.drain(..first) {
+        if let Work::Change(operation, change) = item {
+            hand_over_change(operation, change, links, worker);
+        }
+    }
+}
+
+fn hand_over_change(operation: AddressOperation, change: Change, links: &LinkTable, worker: &Sender<Job>) {
+    let index = |address: &InterfaceAddress| {
+        let link = links.by_name(change.spec.interface_of(address)?)?;
+        Some(link.report.index)
+    };
+    let indices = change.addresses.iter().map(index).collect();
+    worker.send(Job::Change(operation, change, indices));
+}
 
 /// Hands over what the machine asked.
 pub(super) fn hand_over(work: &mut Vec<Work>, node: &Node, links: &LinkTable, worker: &Sender<Job>) {
     let mut renewed = Vec::new();
     for item in work.drain(..) {
         match item {
-            Work::Change(operation, change) => {
-                let index = |address: &InterfaceAddress| {
-                    let link = links.by_name(change.spec.interface_of(address)?)?;
-                    Some(link.report.index)
-                };
-                let indices = change.addresses.iter().map(index).collect();
-                worker.send(Job::Change(operation, change, indices));
-            }
+            Work::Change(operation, change) => hand_over_change(operation, change, links, worker),
             Work::Announce(announce) => {
                 // A reload may have taken the router away since.
                 let Some(router) = node.router(announce.router) else { continue };

@@ -10,7 +10,7 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use keepwatch_bus::counters::VrrpCounters;
 use keepwatch_bus::fact::VrrpFact;
@@ -38,6 +38,9 @@ use super::priority;
 /// Requests in one write, before what waits for them is announced: some four hundred microseconds.
 const PER_WRITE: usize = 16;
 
+/// From the time of a takeover to its first announcement; there may be none.
+const EXPECTED_WITHIN: Duration = Duration::from_micros(300);
+
 /// Something to do.
 pub(super) enum Job {
     /// Add or remove addresses; beside each of them the interface that it belongs on, if there is such a one.
@@ -49,6 +52,8 @@ pub(super) enum Job {
     Keep(HashSet<Peer>),
     /// See at once that it still does so for some.
     Renew(Vec<Peer>),
+    /// A takeover is near: be awake when it comes.
+    Expect(Instant),
     /// Tell when all that was asked before is done, and end.
     Finish(oneshot::Sender<()>),
 }
@@ -74,6 +79,13 @@ enum Waiting {
     Finish(oneshot::Sender<()>),
 }
 
+/// What was announced, and who is to be told of the end.
+#[derive(Default)]
+struct Due {
+    sent: Vec<(Announce, Arc<VrrpCounters>)>,
+    finished: Option<oneshot::Sender<()>>,
+}
+
 struct Worker {
     jobs: Receiver<Job>,
     bus: Bus,
@@ -88,6 +100,8 @@ struct Worker {
     pace: Pace<(LinkIndex, bool), Frame>,
     neighbours: Neighbours,
     kept: Kept,
+    /// Until when a takeover may come, and this thread stays awake for it.
+    expecting: Option<Instant>,
     shadow: bool,
 }
 
@@ -109,6 +123,7 @@ pub(super) fn start(
         pace: Pace::new(),
         neighbours: Neighbours::open()?,
         kept: Kept::new(),
+        expecting: None,
         shadow,
     };
     std::thread::Builder::new().name(super::THREADS[1].into()).spawn(move || {
@@ -130,19 +145,26 @@ impl Worker {
         while let Some(job) = self.jobs.try_recv() {
             self.take(job);
         }
-        let Self { socket, bus, answered, pace, announcer, .. } = self;
+        let Self { socket, answered, pace, announcer, .. } = self;
         pace.due(Instant::now(), |(link, _), frame| push(announcer, *link, &frame));
-        socket.work(PER_WRITE, |answer| {
-            *answered += 1;
-            publish(bus, answer);
-        });
+        let mut answers = Vec::new();
+        socket.work(PER_WRITE, |answer| answers.push(answer));
+        *answered += answers.len() as u64;
+        let due = self.announce();
+        answers.into_iter().for_each(|answer| publish(&self.bus, answer));
+        let goes_on = self.conclude(due);
         // One at a time: addresses come first.
-        self.kept.work(&mut self.neighbours);
-        self.announce()
+        if goes_on {
+            self.kept.work(&mut self.neighbours);
+        }
+        goes_on
     }
 
     /// Waits for a job or an answer; an error when there will be none.
-    fn sleep(&self) -> io::Result<()> {
+    fn sleep(&mut self) -> io::Result<()> {
+        if self.stay_awake() {
+            return Ok(());
+        }
         if self.jobs.is_closed() && self.socket.is_idle() {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
@@ -158,8 +180,21 @@ impl Worker {
         }
     }
 
+    /// While a takeover is near, waits without sleeping; true if something came.
+    fn stay_awake(&mut self) -> bool {
+        while self.expecting.is_some_and(|until| Instant::now() < until) {
+            if !self.jobs.is_empty() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        self.expecting = None;
+        false
+    }
+
     fn take(&mut self, job: Job) {
         match job {
+            Job::Expect(at) => self.expecting = Some(at + EXPECTED_WITHIN),
             Job::Change(operation, change, links) => {
                 if operation == AddressOperation::Remove {
                     let gone = |frame: &Frame| change.addresses.iter().any(|a| a.address == frame.address());
@@ -200,11 +235,10 @@ impl Worker {
         }
     }
 
-    /// Sends the announcements whose addresses are in; false when all is done and the end was asked for.
-    fn announce(&mut self) -> bool {
-        let mut sent = Vec::new();
-        let mut finished = None;
-        while finished.is_none()
+    /// Sends the announcements whose addresses are in, before anything is said of them.
+    fn announce(&mut self) -> Due {
+        let mut due = Due::default();
+        while due.finished.is_none()
             && self.waiting.front().is_some_and(|(after, _)| *after <= self.answered)
             && let Some((_, waiting)) = self.waiting.pop_front()
         {
@@ -213,14 +247,22 @@ impl Worker {
                     if !self.shadow {
                         self.push(&announce, &frames);
                     }
-                    sent.push((announce, counters));
+                    due.sent.push((announce, counters));
                 }
-                Waiting::Finish(done) => finished = Some(done),
+                Waiting::Finish(done) => due.finished = Some(done),
             }
         }
         // A frame that can't leave is as one lost on the wire: the next burst repeats it.
         self.announcer.send(|_| {});
-        for (announce, counters) in sent {
+        due
+    }
+
+    /// Tells of what was announced; false when all is done and the end was asked for.
+    fn conclude(&mut self, due: Due) -> bool {
+        if !due.sent.is_empty() {
+            self.expecting = None;
+        }
+        for (announce, counters) in due.sent {
             counters.announcements_sent.add(u64::from(announce.repeat) * announce.addresses.len() as u64);
             let fact = VrrpFact::AddressesAnnounced {
                 instance: announce.spec.name.clone(),
@@ -230,7 +272,7 @@ impl Worker {
             };
             self.bus.publish(announce.cause, fact);
         }
-        match finished {
+        match due.finished {
             Some(done) => {
                 self.kept.release(&mut self.neighbours);
                 // Nobody waits for it if the daemon itself is gone.
