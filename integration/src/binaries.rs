@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsStr,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::OnceLock,
@@ -19,7 +20,7 @@ pub fn workspace() -> &'static Path {
 }
 
 /// The path of one of the workspace's binaries, for example `keepwatchd`. Built first (in the profile of the running
-/// program) unless [`DIRECTORY`] is set; does nothing when it is up to date.
+/// program) unless [`DIRECTORY`] is set or the program does not run in a checkout; does nothing when it is up to date.
 pub fn path(name: &str) -> Result<PathBuf> {
     let path = directory(Progress::OnlyIfItFails)?.join(name);
     ensure!(path.is_file(), "there is no {}", path.display());
@@ -38,26 +39,45 @@ enum Progress {
     OnlyIfItFails,
 }
 
-/// `target/release` or `target/debug` of the running program, with fresh binaries in it.
+/// `target/release` or `target/debug` of the running program, with fresh binaries in it; or, where there is nothing to
+/// build them from, the directory of the running program.
 fn directory(progress: Progress) -> Result<PathBuf> {
     static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let found = FOUND.get_or_init(|| match env::var_os(DIRECTORY) {
         Some(given) => Ok(PathBuf::from(given)),
-        None => build(progress).map_err(|error| format!("{error:#}")),
+        None => beside().and_then(|own| build(&own, progress)).map_err(|error| format!("{error:#}")),
     });
     found.clone().map_err(|text| anyhow!(text))
 }
 
-fn build(progress: Progress) -> Result<PathBuf> {
+/// The directory of the running program; of a test, the one above.
+fn beside() -> Result<PathBuf> {
     let own = env::current_exe().context("find the running program")?;
     let mut directory = own.parent().context("the running program has no directory")?;
     if directory.ends_with("deps") {
         directory = directory.parent().context("no directory above deps")?;
     }
+    Ok(directory.to_owned())
+}
+
+/// Whether cargo built what is in this directory, from this checkout.
+fn is_of_the_checkout(directory: &Path) -> bool {
+    workspace().join("Cargo.toml").is_file() && directory.join(".fingerprint").is_dir()
+}
+
+fn build(directory: &Path, progress: Progress) -> Result<PathBuf> {
+    if !is_of_the_checkout(directory) {
+        return Ok(directory.to_owned());
+    }
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--package", "keepwatch", "--package", "genhash", "--bins"]);
+    // No package is named, as none is in `cargo run --bin demo`: so every crate has the features that it was built with
+    // for the running program, and is not built again.
+    command.args(["build", "--bin", "keepwatchd", "--bin", "keepwatch", "--bin", "genhash"]);
     command.current_dir(workspace());
+    for (name, _) in env::vars_os().filter(|(name, _)| is_of_the_running_program(name)) {
+        command.env_remove(name);
+    }
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
@@ -72,4 +92,12 @@ fn build(progress: Progress) -> Result<PathBuf> {
     let output = command.output().context("run cargo")?;
     ensure!(output.status.success(), "build keepwatch: {}", String::from_utf8_lossy(&output.stderr));
     Ok(directory.to_owned())
+}
+
+/// What `cargo run` says of the program that it runs; a build script that looks at it would be run again, and all that
+/// stands on it built again.
+fn is_of_the_running_program(variable: &OsStr) -> bool {
+    let name = variable.to_string_lossy();
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|start| name.starts_with(start))
+        || ["CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "OUT_DIR"].contains(&&*name)
 }

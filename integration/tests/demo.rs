@@ -105,6 +105,35 @@ fn with_stay_it_says_how_to_ask_and_that_works() -> Result<()> {
 }
 
 #[test]
+fn outside_a_checkout_it_runs_the_programs_that_lie_beside_it() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let programs = tempfile::tempdir()?;
+    fs::copy(env!("CARGO_BIN_EXE_demo"), programs.path().join("demo"))?;
+    for name in ["keepwatchd", "keepwatch"] {
+        fs::copy(binaries::path(name)?, programs.path().join(name))?;
+    }
+    let mut child = Command::new(programs.path().join("demo"))
+        .env("TMPDIR", directory.path())
+        .env_remove(binaries::DIRECTORY)
+        // Nothing is built here.
+        .env("CARGO", "/bin/false")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut told = String::new();
+    for line in BufReader::new(child.stdout.take().context("no output")?).lines() {
+        told += &(line? + "\n");
+        if told.contains("(VI_1) Entering MASTER STATE") {
+            break;
+        }
+    }
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT)?;
+    let output = child.wait_with_output()?;
+    ensure!(output.status.code() == Some(130), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
+    nothing_is_left(directory.path())
+}
+
+#[test]
 fn ctrl_c_ends_it_at_any_time() -> Result<()> {
     for after in [500, 2500, 9000].map(Duration::from_millis) {
         let directory = tempfile::tempdir()?;

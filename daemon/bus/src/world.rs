@@ -121,6 +121,10 @@ pub struct Instance {
     pub master: Option<(IpAddr, u8)>,
     /// Addresses that are on their interfaces because of it.
     pub addresses: Vec<VirtualAddress>,
+    /// Addresses that it should have as master and has not, with the reason.
+    pub missing: Vec<(VirtualAddress, String)>,
+    /// Those of its addresses that the host has by itself.
+    pub own_addresses: Vec<VirtualAddress>,
     /// Last change of state.
     pub changed: Option<Change>,
     /// Changes of state since the worker began.

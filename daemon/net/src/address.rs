@@ -83,12 +83,25 @@ pub struct PresentAddress {
     pub peer: Option<IpAddr>,
     /// IPv6: duplicate address detection has not finished, or failed.
     pub tentative: bool,
+    /// IPv6: it failed: another host on the link has the address.
+    pub duplicate: bool,
     /// Who put it there (`IFA_PROTO`, since Linux 5.18): [`PROTOCOL_KEEPALIVED`] for keepwatch and keepalived.
     pub protocol: u8,
 }
 
 /// The mark of addresses that keepalived, and so keepwatch, puts on interfaces (`proto keepalived` in iproute2).
 pub const PROTOCOL_KEEPALIVED: u8 = 18;
+
+/// Whether this kernel keeps marks of addresses (`IFA_PROTO`, since Linux 5.18); false if it does not say what it is.
+pub fn kernel_keeps_marks() -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    is_since(&release, (5, 18))
+}
+
+fn is_since(release: &str, wanted: (u32, u32)) -> bool {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+    matches!((numbers.next(), numbers.next()), (Some(Ok(major)), Some(Ok(minor))) if (major, minor) >= wanted)
+}
 
 impl PresentAddress {
     /// Whether it is the same address on the same interface, whatever its flags.
@@ -109,4 +122,25 @@ pub enum AddressOperation {
     Add,
     /// Take it off.
     Remove,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_is_compared_by_its_first_two_numbers() {
+        for (release, since) in [
+            ("5.18.0", true),
+            ("6.1.0-49-amd64", true),
+            ("6.18.44-fc", true),
+            ("5.17.9", false),
+            ("5.4.0-216-generic", false),
+            ("4.18.0-553.el8", false),
+            ("", false),
+            ("unknown", false),
+        ] {
+            assert_eq!(is_since(release, (5, 18)), since, "{release}");
+        }
+    }
 }

@@ -241,6 +241,7 @@ mod tests {
             prefix: 24,
             peer: None,
             tentative: false,
+            duplicate: false,
             protocol: 0,
         }
     }

@@ -4,7 +4,7 @@
 use keepwatch_bus::Fact;
 use keepwatch_bus::fact::{DaemonFact, ServiceFact, VrrpFact};
 use keepwatch_bus::settings::{GroupSettings, InstanceSettings, RealServerSettings, ServiceSettings};
-use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VrrpState};
+use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VirtualAddress, VrrpState};
 
 /// A fact that a mail or a script may follow from.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub(crate) enum News<'a> {
     Stopping,
     InstanceConfigured { instance: &'a Name, settings: &'a InstanceSettings },
     InstanceRemoved { instance: &'a Name },
+    InstanceRenamed { instance: &'a Name, from: &'a Name },
+    AddressMissing { instance: &'a Name, address: &'a VirtualAddress, error: &'a str },
     InstanceState { instance: &'a Name, to: VrrpState, priority: u8 },
     LowerPriorityHeard { instance: &'a Name },
     GroupConfigured { group: &'a Name, settings: &'a GroupSettings },
@@ -65,15 +67,22 @@ impl<'a> News<'a> {
             VrrpFact::GroupConfigured { group, settings } => Self::GroupConfigured { group, settings },
             VrrpFact::GroupUnconfigured { group } => Self::GroupRemoved { group },
             VrrpFact::GroupStateChanged { group, to, .. } => Self::GroupState { group, to: *to },
+            VrrpFact::AddressFailed { instance, address, adding: true, error } => {
+                Self::AddressMissing { instance, address, error }
+            }
+            VrrpFact::InstanceRenamed { instance, from } => Self::InstanceRenamed { instance, from },
             VrrpFact::AdvertTimedOut { .. }
             | VrrpFact::MasterHeard { .. }
             | VrrpFact::MasterResigned { .. }
             | VrrpFact::HigherPriorityReceived { .. }
+            | VrrpFact::OtherOwner { .. }
             | VrrpFact::AdvertRejected { .. }
             | VrrpFact::PriorityChanged { .. }
             | VrrpFact::AddressAdded { .. }
             | VrrpFact::AddressRemoved { .. }
-            | VrrpFact::AddressFailed { .. }
+            | VrrpFact::AddressStays { .. }
+            | VrrpFact::OwnAddress { .. }
+            | VrrpFact::AddressFailed { adding: false, .. }
             | VrrpFact::AddressesAnnounced { .. }
             | VrrpFact::AdvertSendFailed { .. }
             | VrrpFact::AdvertDetoured { .. }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use keepwatch_bus::fact::ServiceFact;
-use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VrrpState};
+use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VirtualAddress, VrrpState};
 use keepwatch_bus::{Event, EventId, Fact, History, render};
 
 use crate::Letter;
@@ -29,6 +29,8 @@ pub struct Secretary {
 struct Router {
     alert: bool,
     mailed: VrrpState,
+    /// Addresses whose want was mailed since the last change of state.
+    missing: Vec<VirtualAddress>,
 }
 
 #[derive(Debug)]
@@ -82,11 +84,20 @@ impl Secretary {
                 let deleted = |_| instance_words(instance, "Deleted", "VRRP Deleted at reload");
                 known.map(deleted).into_iter().collect()
             }
+            News::InstanceRenamed { instance, from } => {
+                if let Some(known) = self.instances.remove(from) {
+                    self.instances.insert(instance.clone(), known);
+                }
+                Vec::new()
+            }
             News::GroupRemoved { group } => {
                 self.groups.remove(group);
                 Vec::new()
             }
             News::InstanceState { instance, to, .. } => self.instance_changed(instance, to),
+            News::AddressMissing { instance, address, error } => {
+                self.address_missing(instance, address, error)
+            }
             News::GroupState { group, to } => self.group_changed(group, to),
             News::LowerPriorityHeard { .. } => Vec::new(),
             News::ServiceConfigured { service, settings } => {
@@ -131,6 +142,7 @@ impl Secretary {
     fn instance_changed(&mut self, instance: &Name, to: VrrpState) -> Vec<Words> {
         let silent_faults = self.silent_faults;
         let Some(router) = self.instances.get_mut(instance) else { return Vec::new() };
+        router.missing.clear();
         let Some(subject) = router.news(to, silent_faults) else { return Vec::new() };
         let line = match to {
             VrrpState::Master => "VRRP Instance is now owning VRRP VIPs",
@@ -139,6 +151,19 @@ impl Secretary {
             }
         };
         vec![instance_words(instance, &subject, line)]
+    }
+
+    /// An address that a master does not get: once in each mastership.
+    fn address_missing(&mut self, instance: &Name, address: &VirtualAddress, error: &str) -> Vec<Words> {
+        let Some(router) = self.instances.get_mut(instance).filter(|router| router.alert) else {
+            return Vec::new();
+        };
+        if router.missing.contains(address) {
+            return Vec::new();
+        }
+        router.missing.push(address.clone());
+        let line = format!("VIP {address} is not on {}: {error}", address.interface);
+        vec![instance_words(instance, "VIP missing", &line)]
     }
 
     fn group_changed(&mut self, group: &Name, to: VrrpState) -> Vec<Words> {
@@ -190,7 +215,7 @@ impl Secretary {
 
 impl Router {
     fn new() -> Self {
-        Self { alert: false, mailed: VrrpState::Init }
+        Self { alert: false, mailed: VrrpState::Init, missing: Vec::new() }
     }
 
     /// What the subject says of the new state, if it is to be mailed.

@@ -129,7 +129,11 @@ fn configuration(world: &World, history: &History) -> (Vec<String>, Found) {
 /// What has a name of its own, likewise.
 fn named(world: &World) -> impl Iterator<Item = (Vec<String>, Found)> + '_ {
     let instances = world.instances.values().map(|i| {
-        let state = format!("{} (priority {})", i.state, i.priority);
+        let missing: Vec<String> =
+            i.missing.iter().map(|(address, why)| format!("{address} ({why})")).collect();
+        let without =
+            if missing.is_empty() { String::new() } else { format!(", without {}", missing.join(", ")) };
+        let state = format!("{} (priority {}){without}", i.state, i.priority);
         found(Kind::Instance, vec![i.name.to_string()], state, i.changed)
     });
     let groups = world

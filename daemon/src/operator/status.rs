@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 use keepwatch_bus::World;
+use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::world::{Change, Instance, RealServer, RealState, Refusal, Service};
 
 use super::paint::{Paint, ago, clock};
@@ -51,6 +52,16 @@ fn problems(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -
     let consumers = world.failed_consumers.iter().map(|(name, why)| format!("{name}: {why}"));
     for problem in rejected.chain(hung).chain(ipvs).chain(history).chain(snmp).chain(mail).chain(consumers) {
         writeln!(out, "{} {problem}", paint.warn("!"))?;
+    }
+    for Instance { name, missing, own_addresses, settings, .. } in world.instances_in_order() {
+        for (address, error) in missing {
+            let on = &address.interface;
+            writeln!(out, "{} {name}: VIP {address} is not on {on}: {error}", paint.warn("!"))?;
+        }
+        for address in own_addresses.iter().filter(|_| settings.priority != u8::MAX) {
+            let what = format!("VIP {address} is this host's own address on {}", address.interface);
+            writeln!(out, "{} {name}: {what}: it stays there", paint.warn("!"))?;
+        }
     }
     let down = world.interfaces.values().filter(|interface| !interface.up);
     for interface in down {
@@ -104,9 +115,11 @@ fn interface_of(instance: &Instance) -> &str {
 
 /// The addresses that it carries; else whom it thinks master.
 fn addresses(paint: Paint, instance: &Instance) -> String {
-    if !instance.addresses.is_empty() {
-        let some: Vec<String> = instance.addresses.iter().take(3).map(ToString::to_string).collect();
-        let more = instance.addresses.len() - some.len();
+    let own = instance.own_addresses.iter().filter(|_| instance.state == VrrpState::Master);
+    let all: Vec<_> = instance.addresses.iter().chain(own).collect();
+    if !all.is_empty() {
+        let some: Vec<String> = all.iter().take(3).map(ToString::to_string).collect();
+        let more = all.len() - some.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         return some.join(" ") + &more;
     }

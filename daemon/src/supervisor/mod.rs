@@ -34,6 +34,8 @@ pub const EXIT_FATAL: i32 = 1;
 
 /// The longest that a worker may take to stop. It bounds itself well below; this is for one that hangs.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
+/// A worker that lived for so long has told why it was started.
+const TOLD_WITHIN: Duration = Duration::from_secs(5);
 /// How often the beats are looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -126,7 +128,7 @@ struct Supervisor<'a, F: FnOnce()> {
     absence: Option<Absence>,
     /// Why some could not be taken off; it is tried again.
     left_on: Option<String>,
-    /// How many were taken off since a worker last ran.
+    /// How many were taken off since a worker last lived long enough to tell of it.
     taken_off: usize,
     phase: Phase,
 }
@@ -223,12 +225,11 @@ impl<F: FnOnce()> Supervisor<'_, F> {
                 }
                 Report::Placed(at) => {
                     // It is master, and looks after all of them.
-                    self.absence = None;
+                    (self.absence, self.taken_off) = (None, 0);
                     self.placed.add(worker.pid(), at);
                 }
                 Report::Removed(at) => self.placed.remove(&at),
                 Report::Ready => {
-                    self.taken_off = 0;
                     self.first = false;
                     self.starting = false;
                     let reload = std::mem::take(&mut self.reload_later);
@@ -344,6 +345,9 @@ impl<F: FnOnce()> Supervisor<'_, F> {
 
     fn worker_died(&mut self, end: &worker::End, now: Instant) {
         self.absence = self.absence.or(Some(Absence::begins(now, end.silent)));
+        if end.lived >= TOLD_WITHIN {
+            self.taken_off = 0;
+        }
         if let Some(status) = end.status.filter(|status| self.first && *status != 0) {
             // It never ran: what it needs is missing, and it has said what. Trying again would change nothing.
             self.phase = Phase::Over(status);

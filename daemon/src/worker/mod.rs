@@ -9,26 +9,23 @@
 //! | [`reload`] | from one configuration to the next |
 //! | [`rights`] | which capabilities it keeps |
 //! | [`pulse`] | the line to the supervisor, and beats over it |
-//! | [`placed`] | which addresses are where, for the supervisor |
 //! | `standstill` | beats of what virtual routers do not depend on |
+//! | [`parts`] | what both are made of |
 //!
 //! Order matters twice. At the start, what acts comes before what watches, for failover must not wait for a
 //! listener. At the end, what acts stops first, so that what watches can still tell of it.
 
 pub mod configuration;
-pub mod consumers;
+mod consumers;
 mod facts;
-mod log;
-mod placed;
-pub mod publishers;
-pub mod pulse;
+mod parts;
+mod publishers;
+pub(crate) mod pulse;
 pub mod reload;
 pub(crate) mod rights;
-mod services;
 pub mod settings;
 mod signals;
 mod standstill;
-mod virtual_routers;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -47,7 +44,9 @@ use crate::supervisor::line::Report;
 use crate::supervisor::{self, EXIT_NO_CONFIG};
 use crate::{config_test, stage, systemd};
 use configuration::Accepted;
-use consumers::{Consumers, Earlier};
+use consumers::Consumers;
+use parts::history::Earlier;
+use parts::placed;
 use publishers::Publishers;
 use pulse::{Line, ToSupervisor};
 use reload::{AtStart, Extent, Reload};
@@ -146,7 +145,7 @@ impl Worker {
         let publishers = Publishers::start(&settings, config, &bus, consumers.reader(), cause)?;
         let runtime_beat = Arc::new(AtomicU64::new(0));
         tokio::spawn(pulse::runtime_beat(runtime_beat.clone()));
-        let beats = [publishers.heartbeat(), Some(hub_beat), Some(runtime_beat)];
+        let beats = [publishers.beat(), Some(hub_beat), Some(runtime_beat)];
         line.beat(beats).context("starting the pulse")?;
         standstill::watch(publishers.aside(), bus.downgrade()).context("starting to watch the rest")?;
         consumers.open(&settings, config, &bus, handed_in).await;

@@ -9,12 +9,12 @@ use keepwatch_bus::beat::Beat;
 use keepwatch_bus::{Bus, EventId, Reader};
 use keepwatch_config::Config;
 
-use super::services::Services;
+use super::parts::services::Services;
+use super::parts::virtual_routers::VirtualRouters;
 use super::settings::Settings;
-use super::virtual_routers::VirtualRouters;
 
 /// Both sides, as far as they run.
-pub struct Publishers {
+pub(super) struct Publishers {
     routers: Option<VirtualRouters>,
     services: Option<Services>,
 }
@@ -25,7 +25,7 @@ impl Publishers {
     /// # Errors
     /// When the virtual routers can't be run. That the kernel has no IPVS is no error: it is told, and the virtual
     /// routers run all the same.
-    pub fn start(
+    pub(super) fn start(
         settings: &Settings,
         config: &Config,
         bus: &Bus,
@@ -40,7 +40,7 @@ impl Publishers {
     }
 
     /// Makes `config` true; what did not change sees nothing.
-    pub fn apply(&mut self, config: &Config, reader: &Reader, cause: EventId) {
+    pub(super) fn apply(&mut self, config: &Config, reader: &Reader, cause: EventId) {
         if let Some(routers) = &self.routers {
             routers.apply(config, reader.counters(), cause);
         }
@@ -50,17 +50,17 @@ impl Publishers {
     }
 
     /// The beat of the VRRP thread.
-    pub fn heartbeat(&self) -> Option<Arc<AtomicU64>> {
-        self.routers.as_ref().map(VirtualRouters::heartbeat)
+    pub(super) fn beat(&self) -> Option<Arc<AtomicU64>> {
+        self.routers.as_ref().map(VirtualRouters::beat)
     }
 
     /// The beats of what the virtual routers do not depend on.
-    pub fn aside(&self) -> Vec<(&'static str, Beat)> {
+    pub(super) fn aside(&self) -> Vec<(&'static str, Beat)> {
         self.services.as_ref().map(|services| services.beats().to_vec()).unwrap_or_default()
     }
 
     /// Stops everything, and takes away what the command line does not want left.
-    pub async fn stop(&mut self, settings: &Settings, cause: EventId) {
+    pub(super) async fn stop(&mut self, settings: &Settings, cause: EventId) {
         let (routers, services) = (self.routers.take(), self.services.take());
         let stop_routers = async {
             if let Some(routers) = routers {

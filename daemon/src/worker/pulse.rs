@@ -18,27 +18,27 @@ const EVERY: Duration = Duration::from_millis(250);
 /// How often the runtime beats. Several times within [`crate::supervisor::pulse::HUNG_AFTER_ASIDE`].
 const RUNTIME_EVERY: Duration = Duration::from_secs(1);
 /// The name of the thread that speaks with the supervisor.
-pub const THREAD: &str = "pulse";
+pub(crate) const THREAD: &str = "pulse";
 
 /// The line to the supervisor; cheap to clone. What is said goes out in order, and nobody waits for it.
 #[derive(Clone)]
-pub struct ToSupervisor(Sender<Report>);
+pub(super) struct ToSupervisor(Sender<Report>);
 
 /// The end of the line that speaks: see [`Line::beat`].
-pub struct Line {
+pub(super) struct Line {
     socket: UnixStream,
     reports: Receiver<Report>,
 }
 
 /// A line over the socket that the supervisor handed in.
-pub fn line(socket: UnixStream) -> (ToSupervisor, Line) {
+pub(super) fn line(socket: UnixStream) -> (ToSupervisor, Line) {
     let (sender, reports) = channel();
     (ToSupervisor(sender), Line { socket, reports })
 }
 
 impl ToSupervisor {
     /// Says it.
-    pub fn say(&self, report: Report) {
+    pub(super) fn say(&self, report: Report) {
         // An error means that the supervisor is gone: the thread has seen to that.
         let _ = self.0.send(report);
     }
@@ -49,7 +49,7 @@ impl Line {
     ///
     /// # Errors
     /// When there can be no thread.
-    pub fn beat(self, loops: [Option<Arc<AtomicU64>>; LOOPS.len()]) -> io::Result<()> {
+    pub(super) fn beat(self, loops: [Option<Arc<AtomicU64>>; LOOPS.len()]) -> io::Result<()> {
         std::thread::Builder::new().name(THREAD.into()).spawn(move || {
             if self.speak(&loops).is_err() {
                 // Without a supervisor nobody would restart us, nor take the pid files away: stop cleanly.
@@ -85,7 +85,7 @@ fn raise_to_process() -> nix::Result<()> {
 }
 
 /// Raises a counter once a second for as long as the runtime takes care of its tasks.
-pub async fn runtime_beat(count: Arc<AtomicU64>) {
+pub(super) async fn runtime_beat(count: Arc<AtomicU64>) {
     let mut tick = tokio::time::interval(RUNTIME_EVERY);
     loop {
         tick.tick().await;

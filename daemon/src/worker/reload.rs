@@ -9,10 +9,11 @@ use keepwatch_config::{Config, Severity};
 
 use tokio::task::{JoinError, JoinHandle};
 
+use super::Worker;
 use super::configuration::{self, Accepted};
+use super::parts::placed;
 use super::rights::Rights;
 use super::settings::Settings;
-use super::{Worker, placed};
 use crate::supervisor::line::Report;
 
 /// What loading a file came to: a configuration, or the fact that it is refused.
@@ -80,7 +81,7 @@ impl Worker {
         let patience = placed::patience(&accepted.config).filter(|_| self.settings.vrrp());
         self.to_supervisor.say(Report::Patience(patience));
         self.extent = Extent::of(&self.settings, &accepted.config);
-        self.consumers.reconfigure(&self.settings, &accepted.config, &self.bus);
+        self.consumers.apply(&self.settings, &accepted.config, &self.bus);
         let cause = self.bus.publish(None, configuration::loaded(&self.settings, &accepted.config, true));
         accepted.tell(&self.bus, cause);
         for keyword in self.at_start.changed(&AtStart::of(&accepted.config)) {

@@ -4,7 +4,7 @@
 use keepwatch_bus::settings::GroupSettings;
 use keepwatch_bus::subject::VrrpState;
 
-use crate::node::RouterId;
+use crate::ids::RouterId;
 use crate::spec::GroupSpec;
 
 /// One sync group.

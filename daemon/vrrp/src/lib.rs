@@ -80,18 +80,21 @@
 //! ```
 
 mod group;
+mod ids;
 mod link;
 pub mod node;
 pub mod outbox;
 pub mod router;
 pub mod runner;
 pub mod spec;
+mod step;
 mod timers;
 pub mod wire;
 
-pub use link::{LinkId, LinkState};
-pub use node::{Node, Release, RouterId, Subscription, Tracking};
+pub use ids::{LinkId, RouterId};
+pub use link::{LinkAddress, LinkState, Origin};
+pub use node::{Node, Release, Tracking};
 pub use outbox::{AddressChange, Announcement, Notice, Outbox, Output, Transmission};
-pub use router::Router;
+pub use router::{Router, Subscription};
 pub use spec::{Definitions, GroupDefinition, GroupSpec, RouterDefinition, RouterSpec};
 pub use wire::Datagram;

@@ -1,6 +1,8 @@
 //! The interfaces as the machine knows them: by name, up or down, with the addresses that may be a source. Goes in:
 //! what the runner hears from the kernel. Comes out: which address to send from, which virtual addresses are already
-//! there, and which virtual router a packet is for.
+//! there, and which virtual router a packet is for. Whose an address is stands in [`virtuals`].
+
+mod virtuals;
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -8,18 +10,13 @@ use std::net::IpAddr;
 
 use keepwatch_bus::EventId;
 use keepwatch_bus::subject::{Family, Name};
+use keepwatch_config::model::InterfaceAddress;
 
-use crate::node::RouterId;
+use crate::ids::{LinkId, RouterId};
+use crate::spec::RouterSpec;
 
-/// An interface name, interned: stable for as long as the machine lives, though the interface may go and return with
-/// another kernel index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LinkId(pub u32);
-
-impl LinkId {
-    /// No interface in particular: where unicast routers without one are heard, and from where they send.
-    pub const ANYWHERE: Self = Self(0);
-}
+pub(crate) use virtuals::Fate;
+use virtuals::Virtual;
 
 /// Whether an interface can be used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,23 +28,73 @@ pub enum LinkState {
     Down,
 }
 
+/// Who put an address on its interface, as far as the kernel can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// It bears the mark of keepalived and keepwatch (`IFA_PROTO` 18).
+    Vrrp,
+    /// It does not: it is the host's own.
+    Host,
+    /// The kernel keeps no such marks (before Linux 5.18): the machine has to judge by what else is there.
+    Unmarked,
+}
+
+/// An address that is on an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LinkAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// Prefix length in bits: the kernel takes one address with two of them for two addresses.
+    pub prefix: u8,
+    /// Who put it there.
+    pub origin: Origin,
+}
+
+impl LinkAddress {
+    /// With its full prefix, put there by `origin`.
+    pub fn new(address: IpAddr, origin: Origin) -> Self {
+        Self { address, prefix: if address.is_ipv4() { 32 } else { 128 }, origin }
+    }
+}
+
+impl From<IpAddr> for LinkAddress {
+    /// One of the host's own.
+    fn from(address: IpAddr) -> Self {
+        Self::new(address, Origin::Host)
+    }
+}
+
+impl From<[u8; 4]> for LinkAddress {
+    fn from(octets: [u8; 4]) -> Self {
+        IpAddr::from(octets).into()
+    }
+}
+
 /// The virtual routers of one interface and family, by virtual router id: one array, so that a packet finds its
 /// router with one look.
 type VridTable = Box<[Option<RouterId>; 256]>;
 
-/// One interface.
+/// An address that is there.
 #[derive(Debug)]
+struct Present {
+    /// Its number in the order in which addresses came: the kernel's first ones are its primary ones.
+    number: u64,
+    /// Once for each prefix that it has.
+    copies: Vec<(u8, Origin)>,
+}
+
+/// One interface.
+#[derive(Debug, Default)]
 pub(crate) struct Link {
     pub(crate) state: LinkState,
     /// The event that last told how it stands.
     pub(crate) told: Option<EventId>,
-    /// Its addresses, numbered in the order in which they came: the kernel's first ones are its primary ones.
-    present: HashMap<IpAddr, u64>,
+    present: HashMap<IpAddr, Present>,
     arrivals: u64,
-    /// Those of them that are nobody's virtual address, oldest first.
+    /// Those of the present that may be a source, oldest first: nobody's virtual address, or the host's own all the same.
     plain: BTreeMap<u64, IpAddr>,
-    /// The virtual addresses that belong here, and whose they are.
-    virtuals: HashMap<IpAddr, RouterId>,
+    /// The virtual addresses that belong here.
+    virtuals: HashMap<IpAddr, Virtual>,
     tables: [Option<VridTable>; 2],
     /// Routers that share family and id with one in the tables: they differ in multicast group or unicast peers.
     namesakes: Vec<(Family, u8, RouterId)>,
@@ -58,21 +105,6 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    fn new() -> Self {
-        Self {
-            state: LinkState::Down,
-            told: None,
-            present: HashMap::new(),
-            arrivals: 0,
-            plain: BTreeMap::new(),
-            virtuals: HashMap::new(),
-            tables: [None, None],
-            namesakes: Vec::new(),
-            routers: Vec::new(),
-            trackers: Vec::new(),
-        }
-    }
-
     /// The router with this id here.
     pub(crate) fn router(&self, family: Family, vrid: u8) -> Option<RouterId> {
         self.tables[slot(family)].as_ref().and_then(|table| table[usize::from(vrid)])
@@ -105,53 +137,66 @@ impl Link {
 }
 
 impl Link {
-    /// An address is there now; false if it was before.
-    pub(crate) fn arrived(&mut self, address: IpAddr) -> bool {
+    /// An address is there now.
+    pub(crate) fn arrived(&mut self, arrived: LinkAddress) {
+        let origin = match arrived.origin {
+            Origin::Unmarked if self.is_held(arrived.address, arrived.prefix) => Origin::Vrrp,
+            origin => origin,
+        };
         self.arrivals += 1;
         let number = self.arrivals;
-        match self.present.entry(address) {
-            Entry::Occupied(_) => false,
-            Entry::Vacant(vacant) => {
-                vacant.insert(number);
-                if !self.virtuals.contains_key(&address) {
-                    self.plain.insert(number, address);
+        match self.present.entry(arrived.address) {
+            Entry::Occupied(mut known) => {
+                let copies = &mut known.get_mut().copies;
+                match copies.iter_mut().find(|(prefix, _)| *prefix == arrived.prefix) {
+                    Some(copy) => copy.1 = origin,
+                    None => copies.push((arrived.prefix, origin)),
                 }
-                true
+            }
+            Entry::Vacant(vacant) => {
+                vacant.insert(Present { number, copies: vec![(arrived.prefix, origin)] });
             }
         }
+        self.sort_plain(arrived.address);
     }
 
-    /// An address is gone; false if it was not there.
-    pub(crate) fn departed(&mut self, address: IpAddr) -> bool {
-        let number = self.present.remove(&address);
-        if let Some(number) = number {
-            self.plain.remove(&number);
+    /// An address with this prefix is gone; false if it was not there.
+    pub(crate) fn departed(&mut self, address: IpAddr, prefix: u8) -> bool {
+        let Entry::Occupied(mut known) = self.present.entry(address) else { return false };
+        let before = known.get().copies.len();
+        known.get_mut().copies.retain(|(other, _)| *other != prefix);
+        let left = known.get().copies.len();
+        if left == 0 {
+            let present = known.remove();
+            self.plain.remove(&present.number);
+        } else {
+            self.sort_plain(address);
         }
-        number.is_some()
+        left < before
     }
 
     pub(crate) fn has(&self, address: &IpAddr) -> bool {
         self.present.contains_key(address)
     }
 
-    /// Whose virtual address this is.
-    pub(crate) fn virtual_owner(&self, address: &IpAddr) -> Option<RouterId> {
-        self.virtuals.get(address).copied()
+    /// Whether it is there with this prefix.
+    pub(crate) fn has_copy(&self, address: &IpAddr, prefix: u8) -> bool {
+        self.present.get(address).is_some_and(|present| present.copies.iter().any(|(p, _)| *p == prefix))
     }
 
-    pub(crate) fn claim(&mut self, address: IpAddr, router: RouterId) {
-        self.virtuals.insert(address, router);
-        if let Some(number) = self.present.get(&address) {
-            self.plain.remove(number);
-        }
+    /// Whether it is there and may be a source.
+    pub(crate) fn is_plain(&self, address: &IpAddr) -> bool {
+        self.present.get(address).is_some_and(|present| self.plain.contains_key(&present.number))
     }
 
-    pub(crate) fn disclaim(&mut self, address: IpAddr, router: RouterId) {
-        if self.virtual_owner(&address) == Some(router) {
-            self.virtuals.remove(&address);
-            if let Some(number) = self.present.get(&address) {
-                self.plain.insert(*number, address);
-            }
+    /// Puts an address among the plain ones, or takes it from them, after something about it changed.
+    fn sort_plain(&mut self, address: IpAddr) {
+        let Some(present) = self.present.get(&address) else { return };
+        let number = present.number;
+        if !self.virtuals.contains_key(&address) || self.is_own(&address) {
+            self.plain.insert(number, address);
+        } else {
+            self.plain.remove(&number);
         }
     }
 
@@ -163,8 +208,7 @@ impl Link {
             (Family::Inet6, IpAddr::V6(address)) => address.is_unicast_link_local(),
             (Family::Inet, IpAddr::V6(_)) | (Family::Inet6, IpAddr::V4(_)) => false,
         };
-        let stays = current
-            .filter(|address| fits(address) && self.has(address) && !self.virtuals.contains_key(address));
+        let stays = current.filter(|address| fits(address) && self.is_plain(address));
         stays.or_else(|| self.plain.values().copied().find(fits))
     }
 }
@@ -186,7 +230,7 @@ pub(crate) struct Links {
 
 impl Default for Links {
     fn default() -> Self {
-        let anywhere = Link { state: LinkState::Up, ..Link::new() };
+        let anywhere = Link { state: LinkState::Up, ..Link::default() };
         Self { links: vec![anywhere], by_name: HashMap::new() }
     }
 }
@@ -197,7 +241,7 @@ impl Links {
             return *id;
         }
         let id = LinkId(self.links.len() as u32);
-        self.links.push(Link::new());
+        self.links.push(Link::default());
         self.by_name.insert(name.clone(), id);
         id
     }
@@ -218,4 +262,32 @@ impl Links {
     pub(crate) fn get_mut(&mut self, id: LinkId) -> Option<&mut Link> {
         self.links.get_mut(id.0 as usize)
     }
+
+    /// The interface of this name, made known if it was not.
+    pub(crate) fn entry(&mut self, name: &Name) -> &mut Link {
+        let id = self.intern(name);
+        &mut self.links[id.0 as usize]
+    }
+
+    /// Where a router of this definition sends and listens.
+    pub(crate) fn at_home(&mut self, spec: &RouterSpec) -> &mut Link {
+        let id = self.home(spec.interface.as_ref());
+        &mut self.links[id.0 as usize]
+    }
+
+    /// The interface that an address of a router belongs on.
+    pub(crate) fn of_address(&mut self, spec: &RouterSpec, address: &InterfaceAddress) -> &mut Link {
+        let id = self.home(spec.interface_of(address));
+        &mut self.links[id.0 as usize]
+    }
+
+    /// After routers claimed their addresses: see [`Link::judge_unmarked`].
+    pub(crate) fn judge_unmarked(&mut self) {
+        self.links.iter_mut().for_each(Link::judge_unmarked);
+    }
+}
+
+/// The prefix length that an address has in the kernel: that of its peer, if it has one.
+pub(crate) fn prefix_of(address: &InterfaceAddress) -> u8 {
+    address.peer.map_or(address.prefix_len, |(_, prefix)| prefix)
 }

@@ -3,6 +3,7 @@
 
 mod apply;
 mod events;
+mod start;
 mod sync;
 
 use std::collections::{HashMap, HashSet};
@@ -12,17 +13,15 @@ use std::time::{Duration, Instant};
 
 use keepwatch_bus::EventId;
 use keepwatch_bus::counters::RouterCounters;
-use keepwatch_bus::subject::{Family, Name, VrrpState};
+use keepwatch_bus::subject::{Name, VrrpState};
 
 use crate::group::Group;
-use crate::link::{LinkId, Links};
+use crate::ids::{LinkId, RouterId};
+use crate::link::Links;
 use crate::outbox::Outbox;
-use crate::router::Router;
+use crate::router::{Router, Subscription};
+use crate::step::Context;
 use crate::timers::Timers;
-
-/// The number of a virtual router in its [`Node`]; never used again after the router is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RouterId(pub u32);
 
 /// What trackers outside this crate (scripts, files, processes, BFD) say about a virtual router, as a whole: each
 /// report replaces the one before.
@@ -41,19 +40,6 @@ pub enum Release {
     Everything,
     /// Addresses stay, and nobody is told (`--dont-release-vrrp`): the next run adopts them.
     Nothing,
-}
-
-/// A multicast group or unicast source that the runner must be able to receive on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Subscription {
-    /// The interface.
-    pub link: LinkId,
-    /// The family.
-    pub family: Family,
-    /// The group to join; none where only unicast is expected.
-    pub group: Option<IpAddr>,
-    /// Whether packets with an authentication header (IP protocol 51) are expected too.
-    pub authenticated: bool,
 }
 
 /// All virtual routers and sync groups of one host.
@@ -83,8 +69,12 @@ pub struct Node {
     pub(crate) timers: Timers,
     /// Configured source addresses that this host has.
     pub(crate) sources: HashSet<IpAddr>,
+    /// The first start.
+    pub(crate) started: Option<Instant>,
     /// Nobody listens before this; none until the first start.
     pub(crate) quiet_until: Option<Instant>,
+    /// Routers that are, or were a moment ago, master without one of their addresses.
+    pub(crate) lacking: HashSet<RouterId>,
     /// Counts packets that are for none of our routers.
     pub(crate) strangers: Arc<RouterCounters>,
 }
@@ -99,7 +89,9 @@ impl Node {
             groups: Vec::new(),
             timers: Timers::default(),
             sources: HashSet::new(),
+            started: None,
             quiet_until: None,
+            lacking: HashSet::new(),
             strangers,
         }
     }
@@ -170,6 +162,20 @@ impl Node {
         self.groups.iter().find(|group| &*group.spec.name == name).map(|group| group.state)
     }
 
+    /// Does something in one step: the interfaces go along with it, and come back.
+    fn step<R>(
+        &mut self,
+        now: Instant,
+        cause: Option<EventId>,
+        out: &mut dyn Outbox,
+        act: impl FnOnce(&mut Self, &mut Context<'_>) -> R,
+    ) -> R {
+        let mut links = std::mem::take(&mut self.links);
+        let done = act(self, &mut Context { now, cause, out, links: &mut links });
+        self.links = links;
+        done
+    }
+
     pub(crate) fn router_mut(&mut self, id: RouterId) -> Option<&mut Router> {
         self.routers.get_mut(id.0 as usize)?.as_deref_mut()
     }
@@ -178,24 +184,5 @@ impl Node {
     pub(crate) fn rearm(&mut self, id: RouterId) {
         let deadline = self.router(id).and_then(Router::deadline);
         self.timers.arm(id, deadline);
-    }
-}
-
-/// The time, the cause and the way out: what every step of the machine gets.
-pub(crate) struct Context<'a> {
-    pub(crate) now: Instant,
-    pub(crate) cause: Option<EventId>,
-    pub(crate) out: &'a mut dyn Outbox,
-}
-
-impl Context<'_> {
-    /// The same, caused by `event`.
-    pub(crate) fn because_of(&mut self, event: EventId) -> Context<'_> {
-        Context { now: self.now, cause: Some(event), out: self.out }
-    }
-
-    /// Publishes a fact with the cause of this context.
-    pub(crate) fn publish(&mut self, fact: impl Into<keepwatch_bus::Fact>) -> EventId {
-        self.out.publish(self.cause, fact.into())
     }
 }

@@ -9,8 +9,7 @@ use keepwatch_bus::subject::{Name, VrrpState};
 use keepwatch_bus::{EventId, Fact};
 use keepwatch_config::model::InterfaceAddress;
 
-use crate::link::LinkId;
-use crate::node::RouterId;
+use crate::ids::{LinkId, RouterId};
 use crate::spec::RouterSpec;
 
 /// Takes what the machine says. Production: the bus, and the runner's queues. Tests and the simulator: a recording.

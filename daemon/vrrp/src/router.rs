@@ -42,6 +42,7 @@
 //!   drift; and packets that are refused never move it.
 //! * A virtual address that somebody takes off a master is put back at once, not answered with a new election.
 
+mod addresses;
 mod authenticated;
 mod backup;
 mod bursts;
@@ -49,6 +50,7 @@ mod change;
 mod fault;
 mod limit;
 mod master;
+mod missing;
 mod owner;
 mod receive;
 mod transmit;
@@ -61,17 +63,19 @@ use keepwatch_bus::EventId;
 use keepwatch_bus::counters::VrrpCounters;
 use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::settings::InstanceSettings;
-use keepwatch_bus::subject::VrrpState;
+use keepwatch_bus::subject::{Family, VrrpState};
 
+use addresses::Own;
 use authenticated::Authenticated;
 pub(crate) use backup::Backup;
 pub(crate) use fault::Faults;
 pub(crate) use master::Master;
 
-use crate::link::LinkId;
-use crate::node::{Context, RouterId, Subscription, Tracking};
-use crate::outbox::{AddressChange, Notice, Output};
+use crate::ids::{LinkId, RouterId};
+use crate::node::Tracking;
+use crate::outbox::{Notice, Output};
 use crate::spec::{RouterDefinition, RouterSpec, Transport, Version};
+use crate::step::Context;
 use crate::wire::AdvertBuffer;
 use limit::Limits;
 
@@ -111,6 +115,19 @@ pub(crate) struct Heard {
     pub(crate) priority: u8,
 }
 
+/// A multicast group or unicast source that the runner must be able to receive on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Subscription {
+    /// The interface.
+    pub link: LinkId,
+    /// The family.
+    pub family: Family,
+    /// The group to join; none where only unicast is expected.
+    pub group: Option<IpAddr>,
+    /// Whether packets with an authentication header (IP protocol 51) are expected too.
+    pub authenticated: bool,
+}
+
 /// One virtual router.
 #[derive(Debug)]
 pub struct Router {
@@ -135,6 +152,8 @@ pub struct Router {
     pub(crate) heard: Option<Heard>,
     /// Its addresses are on their interfaces, or were asked for.
     pub(crate) holds_addresses: bool,
+    /// Those of its addresses that are the host's own.
+    own: Vec<Own>,
     advertised: Vec<IpAddr>,
     packet: AdvertBuffer,
     /// Key and sequence number of a router with an authentication header.
@@ -163,6 +182,7 @@ impl Router {
             master_interval: spec.advert_interval.max(LEAST_INTERVAL),
             heard: None,
             holds_addresses: false,
+            own: Vec::new(),
             advertised: Vec::new(),
             packet: AdvertBuffer::default(),
             authenticated: Authenticated::renew(None, &spec),
@@ -338,30 +358,6 @@ impl Router {
         if from == VrrpState::Master {
             self.counters.released_master.inc();
             self.remove_addresses(cx, event);
-        }
-    }
-
-    pub(crate) fn remove_addresses(&mut self, cx: &mut Context<'_>, cause: EventId) {
-        self.holds_addresses = false;
-        if !self.spec.addresses.is_empty() {
-            cx.out.act(Output::RemoveAddresses(AddressChange {
-                router: self.id,
-                spec: &self.spec,
-                addresses: self.spec.addresses.clone(),
-                cause,
-            }));
-        }
-    }
-
-    pub(crate) fn add_addresses(&mut self, cx: &mut Context<'_>, cause: EventId) {
-        self.holds_addresses = true;
-        if !self.spec.addresses.is_empty() {
-            cx.out.act(Output::AddAddresses(AddressChange {
-                router: self.id,
-                spec: &self.spec,
-                addresses: self.spec.addresses.clone(),
-                cause,
-            }));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Instant;
 
-use crate::node::RouterId;
+use crate::ids::RouterId;
 
 /// The heap.
 #[derive(Debug, Default)]

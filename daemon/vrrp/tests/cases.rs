@@ -16,7 +16,9 @@ use keepwatch_bus::subject::Family;
 use keepwatch_config::model::{InterfaceAddress, VirtualRouterId};
 use keepwatch_vrrp::spec::{Authentication, Preemption, Transport, Version};
 use keepwatch_vrrp::wire::{GROUP_V4, GROUP_V6};
-use keepwatch_vrrp::{Datagram, Definitions, LinkState, Node, Release, RouterDefinition, RouterSpec};
+use keepwatch_vrrp::{
+    Datagram, Definitions, LinkAddress, LinkState, Node, Origin, Release, RouterDefinition, RouterSpec,
+};
 use lan::{Did, Recorder, group};
 use serde::Deserialize;
 
@@ -33,8 +35,13 @@ struct Line {
 enum Input {
     /// An interface goes up or down.
     Link { name: String, up: bool },
-    /// An interface has an address.
-    Address { link: String, address: IpAddr },
+    /// An interface has an address: the host's own, or one that bears our mark.
+    Address {
+        link: String,
+        address: IpAddr,
+        #[serde(default)]
+        marked: bool,
+    },
     /// Definitions come into force.
     Apply { routers: Vec<RouterLine>, groups: Vec<(String, Vec<String>)> },
     /// A packet comes in: over IPv4 with its header, over IPv6 the message.
@@ -120,8 +127,9 @@ impl Bench {
                 let state = if up { LinkState::Up } else { LinkState::Down };
                 self.node.link_changed(now, link, state, None, &mut self.out);
             }
-            Input::Address { link, address } => {
+            Input::Address { link, address, marked } => {
                 let link = self.node.link(&link.as_str().into());
+                let address = LinkAddress::new(address, if marked { Origin::Vrrp } else { Origin::Host });
                 self.node.address_added(now, link, address, &mut self.out);
             }
             Input::Apply { routers, groups } => {

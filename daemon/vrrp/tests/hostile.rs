@@ -78,7 +78,8 @@ fn node(now: Instant, out: &mut Sink) -> (Node, LinkId) {
     let link = node.link(&"eth0".into());
     node.link_changed(now, link, LinkState::Up, None, out);
     node.address_added(now, link, [10, 0, 0, 1].into(), out);
-    node.address_added(now, link, "fe80::1".parse().expect("an address"), out);
+    let link_local: std::net::IpAddr = "fe80::1".parse().expect("an address");
+    node.address_added(now, link, link_local.into(), out);
     let routers = routers().into_iter().map(definition).collect();
     node.apply(now, Definitions { routers, ..Definitions::default() }, None, out);
     (node, link)

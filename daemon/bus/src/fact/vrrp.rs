@@ -25,6 +25,13 @@ pub enum VrrpFact {
         /// Its name.
         instance: Name,
     },
+    /// A reload gave a virtual router another name; on the wire nothing changed.
+    InstanceRenamed {
+        /// Its name from now on.
+        instance: Name,
+        /// Its name until now.
+        from: Name,
+    },
     /// A sync group was defined, or redefined.
     GroupConfigured {
         /// Its name.
@@ -93,6 +100,14 @@ pub enum VrrpFact {
         /// Our own priority.
         own: u8,
     },
+    /// Another router advertises priority 255 for a virtual router that owns its addresses: one of the two configurations
+    /// is wrong. Published once for each other router.
+    OtherOwner {
+        /// The virtual router.
+        instance: Name,
+        /// The other.
+        address: IpAddr,
+    },
     /// An advertisement of lower rank than ours came: another believes itself master.
     LowerPriorityReceived {
         /// The virtual router.
@@ -141,7 +156,29 @@ pub enum VrrpFact {
         /// The address.
         address: VirtualAddress,
     },
-    /// The kernel refused to add or remove a virtual address.
+    /// A virtual router gave up a virtual address that stays where it is: another one is master with it.
+    AddressStays {
+        /// The virtual router that gave it up.
+        instance: Name,
+        /// The address.
+        address: VirtualAddress,
+        /// The virtual router that is master with it.
+        other: Name,
+    },
+    /// A virtual address is one of the host's own, so it is neither added nor removed; or is no longer there. Published
+    /// when that is found out.
+    OwnAddress {
+        /// The virtual router.
+        instance: Name,
+        /// The address.
+        address: VirtualAddress,
+        /// Whether the virtual router owns its addresses (priority 255), as it should.
+        owner: bool,
+        /// Whether the host has it now.
+        present: bool,
+    },
+    /// The kernel refused to add or remove a virtual address, or found that another host has it. Published when that
+    /// begins, not for each try.
     AddressFailed {
         /// The virtual router.
         instance: Name,

@@ -4,13 +4,16 @@ use std::fmt::Write;
 
 use super::{Level, Written};
 use crate::fact::{AdvertError, AnnounceOccasion, HoldReason, VrrpFact};
-use crate::subject::VrrpState;
+use crate::subject::{VirtualAddress, VrrpState};
 
 pub(super) fn write(out: &mut String, fact: &VrrpFact) -> Option<Written> {
     Some(match fact {
         VrrpFact::InstanceConfigured { .. } | VrrpFact::GroupConfigured { .. } => return None,
         VrrpFact::InstanceUnconfigured { instance } => {
             (Level::Info, write!(out, "({instance}) removed by reload"))
+        }
+        VrrpFact::InstanceRenamed { instance, from } => {
+            (Level::Info, write!(out, "({instance}) was called {from} before the reload"))
         }
         VrrpFact::GroupUnconfigured { group } => {
             (Level::Info, write!(out, "VRRP_Group({group}) removed by reload"))
@@ -52,6 +55,13 @@ pub(super) fn write(out: &mut String, fact: &VrrpFact) -> Option<Written> {
                 "({instance}) Received advert from {address} with lower priority {priority}, ours {own}"
             ),
         ),
+        VrrpFact::OtherOwner { instance, address } => (
+            Level::Error,
+            write!(
+                out,
+                "({instance}) {address} claims to be the owner of the addresses too: only one router may have priority 255"
+            ),
+        ),
         VrrpFact::AdvertRejected { instance, address, error, detail } => {
             (Level::Warning, write!(out, "({instance}) {} from {address}: {detail}", advert_error(*error)))
         }
@@ -64,6 +74,13 @@ pub(super) fn write(out: &mut String, fact: &VrrpFact) -> Option<Written> {
         }
         VrrpFact::AddressRemoved { instance, address } => {
             (Level::Detail, write!(out, "({instance}) removing VIP {address} from {}", address.interface))
+        }
+        VrrpFact::AddressStays { instance, address, other } => {
+            let on = &address.interface;
+            (Level::Info, write!(out, "({instance}) VIP {address} stays on {on}: {other} is master with it"))
+        }
+        VrrpFact::OwnAddress { instance, address, owner, present } => {
+            own_address(out, instance, address, *owner, *present)
         }
         VrrpFact::AddressFailed { instance, address, adding, error } => {
             let (verb, to) = if *adding { ("add", "to") } else { ("remove", "from") };
@@ -120,6 +137,35 @@ pub(super) fn write(out: &mut String, fact: &VrrpFact) -> Option<Written> {
             (Level::Warning, write!(out, "({instance}) advert left {} ms late", late.as_millis()))
         }
     })
+}
+
+fn own_address(
+    out: &mut String,
+    instance: &str,
+    address: &VirtualAddress,
+    owner: bool,
+    present: bool,
+) -> Written {
+    let on = &address.interface;
+    match (owner, present) {
+        (true, true) => (
+            Level::Info,
+            write!(out, "({instance}) owns {address}, which is the host's own on {on}: it is left as it is"),
+        ),
+        (true, false) => {
+            (Level::Warning, write!(out, "({instance}) the host's own address {address} is gone from {on}"))
+        }
+        (false, true) => (
+            Level::Error,
+            write!(
+                out,
+                "({instance}) VIP {address} is the host's own address on {on}: it is neither added nor removed (only an owner, priority 255, may share it)"
+            ),
+        ),
+        (false, false) => {
+            (Level::Info, write!(out, "({instance}) VIP {address} is no longer the host's own address"))
+        }
+    }
 }
 
 fn advert_error(error: AdvertError) -> &'static str {

@@ -68,7 +68,14 @@ fn vrrp(w: &mut World, fact: &VrrpFact, change: Change) {
     match fact {
         VrrpFact::InstanceConfigured { instance, settings } => {
             match w.instances.get_mut(instance) {
-                Some(known) => known.settings = (**settings).clone(),
+                Some(known) => {
+                    known.settings = (**settings).clone();
+                    // They are told again.
+                    known.own_addresses.clear();
+                    let mine = settings.addresses.iter().chain(&settings.excluded_addresses);
+                    let mine: Vec<_> = mine.collect();
+                    known.missing.retain(|(address, _)| mine.contains(&address));
+                }
                 None => {
                     let new = Instance {
                         name: instance.clone(),
@@ -78,6 +85,8 @@ fn vrrp(w: &mut World, fact: &VrrpFact, change: Change) {
                         settings: (**settings).clone(),
                         master: None,
                         addresses: Vec::new(),
+                        missing: Vec::new(),
+                        own_addresses: Vec::new(),
                         changed: None,
                         transitions: 0,
                     };
@@ -88,6 +97,13 @@ fn vrrp(w: &mut World, fact: &VrrpFact, change: Change) {
         }
         VrrpFact::InstanceUnconfigured { instance } => {
             w.instances.shift_remove(instance);
+        }
+        VrrpFact::InstanceRenamed { instance, from } => {
+            if let Some(mut known) = w.instances.shift_remove(from) {
+                known.name = instance.clone();
+                w.instances.insert(instance.clone(), known);
+                settle(&mut w.instances, instance);
+            }
         }
         VrrpFact::GroupConfigured { group, settings } => {
             let settings = (**settings).clone();
@@ -129,6 +145,9 @@ fn vrrp(w: &mut World, fact: &VrrpFact, change: Change) {
                 if *to != VrrpState::Backup {
                     i.master = None;
                 }
+                if *to != VrrpState::Master {
+                    i.missing.clear();
+                }
             }
         }
         VrrpFact::PriorityChanged { instance, to, .. } => {
@@ -151,21 +170,38 @@ fn vrrp(w: &mut World, fact: &VrrpFact, change: Change) {
             }
         }
         VrrpFact::AddressAdded { instance, address, .. } => {
-            if let Some(i) = w.instances.get_mut(instance)
-                && !i.addresses.contains(address)
-            {
-                i.addresses.push(address.clone());
+            if let Some(i) = w.instances.get_mut(instance) {
+                i.missing.retain(|(missing, _)| missing != address);
+                if !i.addresses.contains(address) {
+                    i.addresses.push(address.clone());
+                }
             }
         }
-        VrrpFact::AddressRemoved { instance, address } => {
+        VrrpFact::AddressFailed { instance, address, adding: true, error } => {
+            if let Some(i) = w.instances.get_mut(instance) {
+                i.addresses.retain(|a| a != address);
+                i.missing.retain(|(missing, _)| missing != address);
+                i.missing.push((address.clone(), error.clone()));
+            }
+        }
+        VrrpFact::AddressRemoved { instance, address } | VrrpFact::AddressStays { instance, address, .. } => {
             if let Some(i) = w.instances.get_mut(instance) {
                 i.addresses.retain(|a| a != address);
             }
         }
+        VrrpFact::OwnAddress { instance, address, present, .. } => {
+            if let Some(i) = w.instances.get_mut(instance) {
+                i.own_addresses.retain(|a| a != address);
+                if *present {
+                    i.own_addresses.push(address.clone());
+                }
+            }
+        }
         // These happened and leave no state behind.
         VrrpFact::LowerPriorityReceived { .. }
+        | VrrpFact::OtherOwner { .. }
         | VrrpFact::AdvertRejected { .. }
-        | VrrpFact::AddressFailed { .. }
+        | VrrpFact::AddressFailed { adding: false, .. }
         | VrrpFact::AddressesAnnounced { .. }
         | VrrpFact::AdvertSendFailed { .. }
         | VrrpFact::AdvertDetoured { .. }

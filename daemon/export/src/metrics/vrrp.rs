@@ -10,7 +10,7 @@ use super::instances::{Counted, count, sample_each};
 
 type Measured = (&'static str, &'static str, fn(&Instance) -> Option<f64>);
 
-const MEASURED: [Measured; 7] = [
+const MEASURED: [Measured; 9] = [
     ("keepwatch_vrrp_master", "Whether the virtual router is master", |i| {
         Some(flag(i.state == VrrpState::Master))
     }),
@@ -21,6 +21,14 @@ const MEASURED: [Measured; 7] = [
     ("keepwatch_vrrp_addresses", "Virtual addresses that are on their interfaces", |i| {
         Some(number(i.addresses.len() as u64))
     }),
+    ("keepwatch_vrrp_missing_addresses", "Virtual addresses that the master should have and has not", |i| {
+        Some(number(i.missing.len() as u64))
+    }),
+    (
+        "keepwatch_vrrp_own_addresses",
+        "Virtual addresses that the host has by itself: neither added nor removed",
+        |i| Some(number(i.own_addresses.len() as u64)),
+    ),
     ("keepwatch_vrrp_configured_addresses", "Virtual addresses in the configuration", |i| {
         Some(number((i.settings.addresses.len() + i.settings.excluded_addresses.len()) as u64))
     }),

@@ -170,6 +170,7 @@ fn address(payload: &[u8]) -> Result<Option<PresentAddress>> {
         prefix: header.prefix_len,
         peer: far.filter(|far| *far != address),
         tentative: flags.intersects(AddressFlags::Tentative | AddressFlags::Dadfailed),
+        duplicate: flags.contains(AddressFlags::Dadfailed),
         protocol,
     }))
 }
@@ -295,6 +296,7 @@ mod tests {
             prefix: 32,
             peer: None,
             tentative: false,
+            duplicate: false,
             protocol: PROTOCOL_KEEPALIVED,
         };
         let message = Message::Notification(Notification::Address(expected));

@@ -105,11 +105,16 @@ impl Roster {
                 self.stopping = true;
                 self.omega()
             }
-            News::InstanceConfigured { .. }
+            News::AddressMissing { .. }
+            | News::InstanceConfigured { .. }
             | News::GroupConfigured { .. }
             | News::ServiceConfigured { .. }
             | News::RealConfigured { .. } => Vec::new(),
             News::InstanceRemoved { instance } => self.removed(instance),
+            News::InstanceRenamed { instance, from } => {
+                self.renamed(instance, from);
+                Vec::new()
+            }
             News::InstanceState { instance, to, priority } => {
                 self.priorities.insert(instance.clone(), priority);
                 self.changed(Kind::Instance, instance, to, priority)
@@ -156,6 +161,17 @@ impl Roster {
             VrrpState::Init => (&scripts.stop, "STOP"),
         };
         both(script.as_ref(), scripts.any.as_ref(), kind, name, word, priority)
+    }
+
+    /// What one that has another name now was told stays known.
+    fn renamed(&mut self, instance: &Name, from: &Name) {
+        self.leaving.remove(from);
+        if let Some(told) = self.told.remove(&(Kind::Instance, from.clone())) {
+            self.told.insert((Kind::Instance, instance.clone()), told);
+        }
+        if let Some(priority) = self.priorities.remove(from) {
+            self.priorities.insert(instance.clone(), priority);
+        }
     }
 
     /// A reload took an instance away. Without `notify_deleted` that counts as a fault, as it always did.

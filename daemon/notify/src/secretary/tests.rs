@@ -167,3 +167,43 @@ fn quorum_is_mailed_with_its_sum() {
     let letters = desk.event(None, gained).1;
     assert!(letters[0].body.starts_with("=> Gained quorum 2+1=3 <= 3 <=\n"));
 }
+
+#[test]
+fn an_address_that_a_master_does_not_get_is_mailed_once_in_each_mastership() {
+    let mut desk = Desk::new();
+    desk.subjects(instance(true));
+    let failed = || VrrpFact::AddressFailed {
+        instance: "VI_1".into(),
+        address: VirtualAddress { address: [10, 0, 0, 9].into(), prefix: 24, interface: "eth0".into() },
+        adding: true,
+        error: "Permission denied".into(),
+    };
+    for _ in 0..2 {
+        desk.subjects(state(VrrpState::Master));
+        let (_, letters) = desk.event(None, failed());
+        assert_eq!(letters[0].subject, "VRRP Instance VI_1 - VIP missing");
+        assert!(letters[0].body.contains("VIP 10.0.0.9/24 is not on eth0: Permission denied"));
+        assert_eq!(desk.subjects(failed()), [""; 0]);
+        desk.subjects(state(VrrpState::Backup));
+    }
+    desk.subjects(instance(false));
+    assert_eq!(desk.subjects(failed()), [""; 0]);
+}
+
+#[test]
+fn a_renamed_instance_is_not_mailed_as_deleted_nor_its_state_again() {
+    let mut desk = Desk::new();
+    desk.subjects(instance(true));
+    desk.subjects(state(VrrpState::Master));
+    assert_eq!(
+        desk.subjects(VrrpFact::InstanceRenamed { instance: "VI_2".into(), from: "VI_1".into() }),
+        [""; 0]
+    );
+    let again = VrrpFact::StateChanged {
+        instance: "VI_2".into(),
+        from: VrrpState::Backup,
+        to: VrrpState::Master,
+        priority: 100,
+    };
+    assert_eq!(desk.subjects(again), [""; 0]);
+}

@@ -1,24 +1,25 @@
-//! Starting, reloading, stopping.
+//! Reloading and stopping.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use keepwatch_bus::EventId;
 use keepwatch_bus::fact::VrrpFact;
-use keepwatch_bus::subject::VrrpState;
-use keepwatch_config::model::InterfaceAddress;
+use keepwatch_bus::subject::{Name, VrrpState};
 
-use super::{Context, Node, Release, RouterId};
+use super::{Node, Release};
 use crate::group::Group;
-use crate::link::{LinkId, LinkState};
-use crate::outbox::Outbox;
+use crate::ids::RouterId;
+use crate::link::Links;
+use crate::outbox::{Notice, Outbox, Output};
 use crate::router::Router;
-use crate::spec::{Definitions, GroupDefinition, RouterDefinition, RouterSpec};
+use crate::spec::{Definitions, GroupDefinition, RouterDefinition, RouterSpec, Transport};
+use crate::step::Context;
 
 impl Node {
     /// Makes `definitions` true: starts what is new, stops what is gone (masters resign), changes what changed, and
     /// leaves alone what did not. A router is restarted only if its interface, id, family, version or transport is
-    /// another. Look at [`Node::subscriptions`] afterwards.
+    /// another; under a new name it is the same if those are. Look at [`Node::subscriptions`] afterwards.
     pub fn apply(
         &mut self,
         now: Instant,
@@ -26,46 +27,116 @@ impl Node {
         cause: Option<EventId>,
         out: &mut dyn Outbox,
     ) {
-        let mut cx = Context { now, cause, out };
-        self.quiet_until.get_or_insert(now + definitions.startup_delay);
-        self.retire_what_is_gone(&mut cx, &definitions);
+        self.step(now, cause, out, |node, cx| node.make_true(cx, definitions));
+    }
+
+    fn make_true(&mut self, cx: &mut Context<'_>, definitions: Definitions) {
+        self.delay_start(cx.now, definitions.startup_delay);
+        self.rename(cx, &definitions.routers);
+        self.hold_ahead(cx, &definitions.routers);
+        self.retire_what_is_gone(cx, &definitions);
         let mut beginners: HashMap<RouterId, EventId> = HashMap::new();
         for definition in definitions.routers {
             let known = self.by_name.get(&definition.spec.name).copied();
             match known {
-                Some(id) => self.redefine(&mut cx, id, definition),
+                Some(id) => self.redefine(cx, id, definition),
                 None => {
-                    let (id, event) = self.define(&mut cx, definition);
+                    let (id, event) = self.define(cx, definition);
                     beginners.insert(id, event);
                 }
             }
         }
-        self.regroup(&mut cx, definitions.groups);
+        self.regroup(cx, definitions.groups);
         let idle = self.routers().filter(|router| router.state() == VrrpState::Init).map(Router::id);
         let idle: Vec<RouterId> = idle.collect();
         let all: Vec<RouterId> = self.routers().map(Router::id).collect();
+        cx.links.judge_unmarked();
+        let mut told: HashMap<RouterId, EventId> = HashMap::new();
         for id in &all {
-            self.look_at_links(*id);
+            told.extend(self.look_for_own(cx, *id).map(|event| (*id, event)));
+            self.look_at_links(cx, *id);
         }
         for id in idle {
             let cause = beginners.get(&id).copied().or(cx.cause);
-            self.start(&mut Context { now, cause, out: cx.out }, id);
+            self.start(&mut cx.because(cause), id);
         }
         for id in all {
-            let cause = self.tell_why_held(&mut cx, id).or(cx.cause);
-            self.reconsider(&mut Context { now, cause, out: cx.out }, id);
+            let cause = self.tell_why_held(cx, id).or(told.get(&id).copied()).or(cx.cause);
+            self.reconsider(&mut cx.because(cause), id);
         }
-        self.settle_groups(&mut cx);
+        self.settle_groups(cx);
     }
 
     /// Stops everything; the machine can be dropped, or started again by [`Node::apply`].
     pub fn stop(&mut self, now: Instant, release: Release, cause: Option<EventId>, out: &mut dyn Outbox) {
-        let mut cx = Context { now, cause, out };
-        for router in self.routers.iter_mut().flatten() {
-            router.enter_init(&mut cx, release == Release::Everything);
+        self.step(now, cause, out, |node, cx| {
+            for router in node.routers.iter_mut().flatten() {
+                router.enter_init(cx, release == Release::Everything);
+            }
+            for group in 0..node.groups.len() {
+                node.group_changes(cx, group, VrrpState::Init);
+            }
+        });
+    }
+
+    /// Those that wait for the first start's delay wait for the new one instead, from when they began to.
+    fn delay_start(&mut self, now: Instant, delay: Duration) {
+        let until = *self.started.get_or_insert(now) + delay;
+        let before = self.quiet_until.unwrap_or(now);
+        if self.quiet_until.is_some() && before <= now {
+            return;
         }
-        for group in 0..self.groups.len() {
-            self.group_changes(&mut cx, group, VrrpState::Init);
+        self.quiet_until = Some(until);
+        let left = |until: Instant| until.saturating_duration_since(now);
+        for router in self.routers.iter_mut().flatten() {
+            router.shift_down_timer(left(before), left(until));
+        }
+        let all: Vec<RouterId> = self.routers().map(Router::id).collect();
+        all.into_iter().for_each(|id| self.rearm(id));
+    }
+
+    /// What is new by its name but the same on the wire as something that goes has only been renamed.
+    fn rename(&mut self, cx: &mut Context<'_>, definitions: &[RouterDefinition]) {
+        let stay: HashSet<&Name> = definitions.iter().map(|definition| &definition.spec.name).collect();
+        let unicast = |spec: &RouterSpec| matches!(spec.transport, Transport::Unicast { .. });
+        let key = |spec: &RouterSpec| (spec.interface.clone(), spec.family, spec.vrid, unicast(spec));
+        let goers = self.routers().filter(|router| !stay.contains(&router.spec.name));
+        let mut goers: HashMap<_, RouterId> = goers.map(|router| (key(&router.spec), router.id)).collect();
+        if goers.is_empty() {
+            return;
+        }
+        for definition in definitions {
+            let spec = &definition.spec;
+            if self.by_name.contains_key(&spec.name) {
+                continue;
+            }
+            let Some(id) = goers.get(&key(spec)).copied() else { continue };
+            if self.router(id).is_some_and(|router| router.can_become(spec)) {
+                goers.remove(&key(spec));
+                self.call(cx, id, &spec.name);
+            }
+        }
+    }
+
+    fn call(&mut self, cx: &mut Context<'_>, id: RouterId, name: &Name) {
+        let Some(router) = self.router(id) else { return };
+        let (from, instance, state) = (router.spec.name.clone(), name.clone(), router.state());
+        self.by_name.remove(&from);
+        self.by_name.insert(instance.clone(), id);
+        let event = cx.publish(VrrpFact::InstanceRenamed { instance: instance.clone(), from });
+        cx.out.act(Output::Notify(Notice::RouterState { instance, state, event }));
+    }
+
+    /// Masters that stay hold the addresses of their new definition from now on: one that comes to them from another
+    /// router must not be taken off in between.
+    fn hold_ahead(&self, cx: &mut Context<'_>, definitions: &[RouterDefinition]) {
+        for definition in definitions {
+            let known = self.by_name.get(&definition.spec.name).and_then(|id| self.router(*id));
+            let stays =
+                |router: &&Router| router.state() == VrrpState::Master && router.can_become(&definition.spec);
+            if let Some(router) = known.filter(stays) {
+                router.hold_all(cx.links, &definition.spec);
+            }
         }
     }
 
@@ -92,7 +163,7 @@ impl Node {
     fn retire(&mut self, cx: &mut Context<'_>, id: RouterId, renewed: bool) {
         let Some(mut router) = self.routers.get_mut(id.0 as usize).and_then(Option::take) else { return };
         let stopped = router.enter_init(cx, true);
-        self.unbind(id, &router.spec);
+        unbind(cx.links, id, &router.spec);
         self.by_name.remove(&router.spec.name);
         for group in &mut self.groups {
             group.members.retain(|member| *member != id);
@@ -106,13 +177,13 @@ impl Node {
     /// A new router, not started yet.
     fn define(&mut self, cx: &mut Context<'_>, definition: RouterDefinition) -> (RouterId, EventId) {
         let id = RouterId(self.routers.len() as u32);
-        let link = self.links.home(definition.spec.interface.as_ref());
+        let link = cx.links.home(definition.spec.interface.as_ref());
         let event = cx.publish(VrrpFact::InstanceConfigured {
             instance: definition.spec.name.clone(),
             settings: Box::new(definition.settings.clone()),
         });
         let router = Router::new(id, link, definition);
-        self.bind(id, &router.spec.clone());
+        bind(cx.links, id, &router.spec);
         self.by_name.insert(router.spec.name.clone(), id);
         self.routers.push(Some(Box::new(router)));
         (id, event)
@@ -124,133 +195,19 @@ impl Node {
         let cause = if router.settings == definition.settings {
             cx.cause
         } else {
-            let instance = old.name.clone();
+            let instance = definition.spec.name.clone();
             let settings = Box::new(definition.settings.clone());
             Some(cx.publish(VrrpFact::InstanceConfigured { instance, settings }))
         };
         let changed = *old != definition.spec;
         if changed {
-            self.unbind(id, &old);
-            self.bind(id, &definition.spec);
+            unbind(cx.links, id, &old);
+            bind(cx.links, id, &definition.spec);
         }
-        let mut cx = Context { now: cx.now, cause, out: cx.out };
         if let Some(router) = self.router_mut(id) {
-            router.redefine(&mut cx, definition);
+            router.redefine(&mut cx.because(cause), definition);
         }
         self.rearm(id);
-    }
-
-    /// Tells the interfaces about a router: its id, its addresses, what it tracks.
-    fn bind(&mut self, id: RouterId, spec: &RouterSpec) {
-        let link = self.links.home(spec.interface.as_ref());
-        if let Some(link) = self.links.get_mut(link) {
-            link.attach(spec.family, spec.vrid.0, id);
-        }
-        for address in spec.addresses.iter() {
-            let link = self.address_link(spec, address);
-            if let Some(link) = link.and_then(|link| self.links.get_mut(link)) {
-                link.claim(address.address, id);
-            }
-        }
-        for tracked in spec.tracked_interfaces.iter() {
-            let link = self.links.intern(&tracked.name);
-            if let Some(link) = self.links.get_mut(link) {
-                link.trackers.push(id);
-            }
-        }
-    }
-
-    fn unbind(&mut self, id: RouterId, spec: &RouterSpec) {
-        let link = self.links.home(spec.interface.as_ref());
-        if let Some(link) = self.links.get_mut(link) {
-            link.detach(spec.family, spec.vrid.0, id);
-        }
-        for address in spec.addresses.iter() {
-            let link = self.address_link(spec, address);
-            if let Some(link) = link.and_then(|link| self.links.get_mut(link)) {
-                link.disclaim(address.address, id);
-            }
-        }
-        for tracked in spec.tracked_interfaces.iter() {
-            let link = self.links.intern(&tracked.name);
-            if let Some(link) = self.links.get_mut(link) {
-                link.trackers.retain(|other| *other != id);
-            }
-        }
-    }
-
-    fn address_link(&mut self, spec: &RouterSpec, address: &InterfaceAddress) -> Option<LinkId> {
-        spec.interface_of(address).map(|name| self.links.intern(name))
-    }
-
-    /// Init ends: Fault if there is a reason, else Backup (RFC 9568 §6.4.1).
-    fn start(&mut self, cx: &mut Context<'_>, id: RouterId) {
-        let Some(router) = self.router(id) else { return };
-        let (spec, group) = (router.spec.clone(), router.group);
-        let faulty = router.faults.any() || group.is_some_and(|group| self.has_faulty_member(group));
-        let owner = self.starts_as_master(id);
-        let mut present = 0;
-        for address in spec.addresses.iter() {
-            let link = self.address_link(&spec, address);
-            let link = link.and_then(|link| self.links.get(link));
-            present += usize::from(link.is_some_and(|link| link.has(&address.address)));
-        }
-        let told = self.tell_why_held(cx, id).or(self.link_fault(id));
-        let quiet = self.quiet_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(cx.now));
-        let Some(router) = self.router_mut(id) else { return };
-        router.holds_addresses = present > 0;
-        router.priority = router.weighed_priority();
-        if faulty {
-            let cause = told.or(cx.cause);
-            router.enter_fault(&mut Context { now: cx.now, cause, out: cx.out });
-        } else if owner {
-            router.start_as_owner(cx, quiet);
-        } else {
-            let all_there = present > 0 && present == spec.addresses.len();
-            let wait = if all_there { router.interval() + router.skew() } else { router.down_interval() };
-            router.enter_backup(cx, quiet + wait);
-        }
-        self.rearm(id);
-    }
-
-    /// Says what will keep a router in Fault, unless it is there already: its configuration, or that there is no address to
-    /// send from. Of interfaces it has been said.
-    fn tell_why_held(&self, cx: &mut Context<'_>, id: RouterId) -> Option<EventId> {
-        let router = self.router(id).filter(|router| router.state() != VrrpState::Fault)?;
-        let instance = router.spec.name.clone();
-        match router.spec.held {
-            Some(reason) => Some(cx.publish(VrrpFact::HeldInFault { instance, reason })),
-            None if router.faults.source && !router.faults.link => {
-                let wanted = router.spec.source;
-                Some(cx.publish(VrrpFact::SourceAddressChanged { instance, address: None, wanted }))
-            }
-            None => None,
-        }
-    }
-
-    /// The event that told of the interface for which a router is in Fault: its own, or one that it follows.
-    fn link_fault(&self, id: RouterId) -> Option<EventId> {
-        let router = self.router(id)?;
-        if router.faults.link {
-            return self.links.get(router.link)?.told;
-        }
-        let tracked = router.spec.tracked_interfaces.iter().filter(|tracked| tracked.weight == 0);
-        tracked.filter_map(|tracked| self.links.named(&tracked.name).map(|link| (tracked, link))).find_map(
-            |(tracked, link)| {
-                let fault = (link.state == LinkState::Up) == tracked.reverse;
-                link.told.filter(|_| fault)
-            },
-        )
-    }
-
-    /// Only an owner that says `state MASTER` is master at once; in a group, only if all of it are such.
-    fn starts_as_master(&self, id: RouterId) -> bool {
-        let Some(router) = self.router(id) else { return false };
-        let own = |router: &Router| router.spec.is_owner() && router.spec.initial_master;
-        match router.group {
-            None => own(router),
-            Some(group) => self.groups[group].members.iter().all(|id| self.router(*id).is_some_and(own)),
-        }
     }
 
     /// Replaces the groups, keeping the state of those that stay.
@@ -301,5 +258,26 @@ impl Node {
                 self.group_changes(cx, group, VrrpState::Backup);
             }
         }
+    }
+}
+
+/// Tells the interfaces about a router: its id, its addresses, what it tracks.
+fn bind(links: &mut Links, id: RouterId, spec: &RouterSpec) {
+    links.at_home(spec).attach(spec.family, spec.vrid.0, id);
+    for address in spec.addresses.iter() {
+        links.of_address(spec, address).claim(address.address, id);
+    }
+    for tracked in spec.tracked_interfaces.iter() {
+        links.entry(&tracked.name).trackers.push(id);
+    }
+}
+
+fn unbind(links: &mut Links, id: RouterId, spec: &RouterSpec) {
+    links.at_home(spec).detach(spec.family, spec.vrid.0, id);
+    for address in spec.addresses.iter() {
+        links.of_address(spec, address).disclaim(address.address, id);
+    }
+    for tracked in spec.tracked_interfaces.iter() {
+        links.entry(&tracked.name).trackers.retain(|other| *other != id);
     }
 }

@@ -6,11 +6,14 @@ use std::time::Instant;
 use keepwatch_bus::EventId;
 use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::Family;
+use keepwatch_config::model::InterfaceAddress;
 
-use super::{Context, Node, RouterId, Tracking};
-use crate::link::{LinkId, LinkState};
+use super::{Node, Tracking};
+use crate::ids::{LinkId, RouterId};
+use crate::link::{LinkAddress, LinkState};
 use crate::outbox::Outbox;
 use crate::router::{Reaction, Router};
+use crate::step::Context;
 use crate::wire::{Datagram, HEADER_LEN};
 
 /// Where the virtual router id stands in a message: the same place in every version.
@@ -19,13 +22,25 @@ const VRID: usize = 1;
 impl Node {
     /// A packet came in. It is checked, counted and acted on; most change nothing but a deadline.
     pub fn receive(&mut self, now: Instant, datagram: Datagram<'_>, out: &mut dyn Outbox) {
-        let Some(link) = self.links.get(datagram.link) else { return };
         if self.quiet_until.is_some_and(|until| now < until) {
             return;
         }
+        if let Some(id) = self.addressee(&datagram) {
+            self.step(now, None, out, |node, cx| {
+                let Some(router) = node.router_mut(id) else { return };
+                let reaction = router.receive(cx, &datagram);
+                node.react(cx, id, reaction);
+                node.rearm(id);
+            });
+        }
+    }
+
+    /// The router that a packet is for.
+    fn addressee(&self, datagram: &Datagram<'_>) -> Option<RouterId> {
+        let link = self.links.get(datagram.link)?;
         if datagram.message.len() < HEADER_LEN {
             self.strangers.packet_length_errors.inc();
-            return;
+            return None;
         }
         let family = Family::of(datagram.source);
         let vrid = datagram.message[VRID];
@@ -33,18 +48,13 @@ impl Node {
             if !self.is_heard_elsewhere(datagram.link, family, vrid) {
                 self.strangers.vrid_errors.inc();
             }
-            return;
+            return None;
         };
-        let expects = |id: &RouterId| self.router(*id).is_some_and(|router| router.expects(&datagram));
-        let id = match link.namesakes(family, vrid).find(expects) {
+        let expects = |id: &RouterId| self.router(*id).is_some_and(|router| router.expects(datagram));
+        Some(match link.namesakes(family, vrid).find(expects) {
             Some(other) if !expects(&first) => other,
             Some(_) | None => first,
-        };
-        let mut cx = Context { now, cause: None, out };
-        let Some(router) = self.router_mut(id) else { return };
-        let reaction = router.receive(&mut cx, &datagram);
-        self.react(&mut cx, id, reaction);
-        self.rearm(id);
+        })
     }
 
     /// Whether a packet that is for nobody on `link` came in by another socket too, for one who listens there: those who
@@ -61,14 +71,15 @@ impl Node {
     /// Time has passed: every router whose deadline is not after `now` acts. All that is due together is handed out
     /// in one call, so that it can leave in one system call.
     pub fn handle_timeouts(&mut self, now: Instant, out: &mut dyn Outbox) {
-        let mut cx = Context { now, cause: None, out };
-        while let Some(id) = self.timers.pop(now) {
-            if let Some(router) = self.router_mut(id) {
-                let reaction = router.handle_deadline(&mut cx);
-                self.react(&mut cx, id, reaction);
+        self.step(now, None, out, |node, cx| {
+            while let Some(id) = node.timers.pop(now) {
+                if let Some(router) = node.router_mut(id) {
+                    let reaction = router.handle_deadline(cx);
+                    node.react(cx, id, reaction);
+                }
+                node.rearm(id);
             }
-            self.rearm(id);
-        }
+        });
     }
 
     pub(super) fn react(&mut self, cx: &mut Context<'_>, id: RouterId, reaction: Reaction) {
@@ -89,39 +100,101 @@ impl Node {
         cause: Option<EventId>,
         out: &mut dyn Outbox,
     ) {
-        let Some(entry) = self.links.get_mut(link) else { return };
-        entry.told = cause.or(entry.told);
-        if entry.state == state {
-            return;
+        self.step(now, cause, out, |node, cx| {
+            let Some(entry) = cx.links.get_mut(link) else { return };
+            entry.told = cause.or(entry.told);
+            if entry.state == state {
+                return;
+            }
+            entry.state = state;
+            let concerned: Vec<RouterId> = entry.routers.iter().chain(&entry.trackers).copied().collect();
+            for id in concerned {
+                node.look_at_links(cx, id);
+                node.reconsider(cx, id);
+            }
+            node.hurry(cx.now);
+        });
+    }
+
+    /// The kernel did not take an address that [`Output::AddAddresses`](crate::Output::AddAddresses) asked for.
+    pub fn address_refused(&mut self, now: Instant, router: RouterId, address: &InterfaceAddress) {
+        if let Some(known) = self.router_mut(router) {
+            known.address_refused(now, address);
+            self.lacking.insert(router);
+            self.rearm(router);
         }
-        entry.state = state;
-        let concerned: Vec<RouterId> = entry.routers.iter().chain(&entry.trackers).copied().collect();
-        let mut cx = Context { now, cause, out };
-        for id in concerned {
-            self.look_at_links(id);
-            self.reconsider(&mut cx, id);
+    }
+
+    /// The kernel found out that another host on the link has an address (IPv6), so that it is of no use here.
+    pub fn address_duplicate(&mut self, now: Instant, link: LinkId, address: IpAddr, out: &mut dyn Outbox) {
+        self.step(now, None, out, |node, cx| {
+            let claimants = cx.links.get(link).map(|link| link.claimants(&address).to_vec());
+            for id in claimants.unwrap_or_default() {
+                let Some(router) = node.router_mut(id) else { continue };
+                router.address_is_duplicate(cx, link, address);
+                node.lacking.insert(id);
+                node.rearm(id);
+            }
+        });
+    }
+
+    /// Something changed about the interfaces: masters without one of their addresses ask for it again.
+    fn hurry(&mut self, now: Instant) {
+        for id in std::mem::take(&mut self.lacking) {
+            if let Some(router) = self.router_mut(id).filter(|router| router.lacks_addresses()) {
+                router.hurry(now);
+                self.lacking.insert(id);
+                self.rearm(id);
+            }
         }
     }
 
     /// An interface has this address now: one that we asked for, or another.
-    pub fn address_added(&mut self, now: Instant, link: LinkId, address: IpAddr, out: &mut dyn Outbox) {
-        let Some(entry) = self.links.get_mut(link) else { return };
-        if entry.arrived(address) && entry.virtual_owner(&address).is_none() {
-            self.sources_may_have_changed(now, self.routers_on(link), out);
-        }
+    pub fn address_added(&mut self, now: Instant, link: LinkId, address: LinkAddress, out: &mut dyn Outbox) {
+        self.step(now, None, out, |node, cx| {
+            let Some(entry) = cx.links.get_mut(link) else { return };
+            let before = entry.is_plain(&address.address);
+            entry.arrived(address);
+            node.address_changed(cx, link, address.address, before);
+        });
     }
 
     /// An interface lost this address: because we asked for it, or because somebody took it away. A master puts its
     /// own back.
-    pub fn address_removed(&mut self, now: Instant, link: LinkId, address: IpAddr, out: &mut dyn Outbox) {
-        let Some(entry) = self.links.get_mut(link) else { return };
-        if !entry.departed(address) {
-            return;
+    pub fn address_removed(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        address: LinkAddress,
+        out: &mut dyn Outbox,
+    ) {
+        self.step(now, None, out, |node, cx| {
+            let Some(entry) = cx.links.get_mut(link) else { return };
+            let before = entry.is_plain(&address.address);
+            if entry.departed(address.address, address.prefix) {
+                node.address_changed(cx, link, address.address, before);
+            }
+        });
+    }
+
+    /// An address came or went; `before` is whether it could be a source.
+    fn address_changed(&mut self, cx: &mut Context<'_>, link: LinkId, address: IpAddr, before: bool) {
+        let Some(entry) = cx.links.get(link) else { return };
+        let claimants = entry.claimants(&address).to_vec();
+        if entry.is_plain(&address) != before {
+            let concerned = cx.links.get(link).map(|link| link.routers.clone()).unwrap_or_default();
+            self.sources_may_have_changed(cx, concerned);
         }
-        match entry.virtual_owner(&address) {
-            Some(id) => self.virtual_address_lost(now, id, address, out),
-            None => self.sources_may_have_changed(now, self.routers_on(link), out),
+        for id in claimants {
+            if let Some(event) = self.look_for_own(cx, id) {
+                self.reconsider(&mut cx.because_of(event), id);
+            }
+            let Some(router) = self.router_mut(id) else { continue };
+            let reaction = router.put_right(cx, link, address);
+            self.react(cx, id, reaction);
+            self.rearm(id);
         }
+        self.hurry(cx.now);
     }
 
     /// This host has, or no longer has, an address that a router is configured to send from, on whichever interface.
@@ -130,35 +203,22 @@ impl Node {
         if changed {
             let uses = |router: &&Router| router.spec.source == Some(address);
             let concerned = self.routers().filter(uses).map(Router::id).collect();
-            self.sources_may_have_changed(now, concerned, out);
+            self.step(now, None, out, |node, cx| node.sources_may_have_changed(cx, concerned));
         }
     }
 
-    fn routers_on(&self, link: LinkId) -> Vec<RouterId> {
-        self.links.get(link).map(|link| link.routers.clone()).unwrap_or_default()
-    }
-
-    fn virtual_address_lost(&mut self, now: Instant, id: RouterId, address: IpAddr, out: &mut dyn Outbox) {
-        let mut cx = Context { now, cause: None, out };
-        let Some(router) = self.router_mut(id) else { return };
-        let reaction = router.virtual_address_lost(&mut cx, address);
-        self.react(&mut cx, id, reaction);
-        self.rearm(id);
-    }
-
-    fn sources_may_have_changed(&mut self, now: Instant, concerned: Vec<RouterId>, out: &mut dyn Outbox) {
+    fn sources_may_have_changed(&mut self, cx: &mut Context<'_>, concerned: Vec<RouterId>) {
         for id in concerned {
             let before = self.router(id).and_then(Router::usable_source);
-            self.look_at_links(id);
+            self.look_at_links(cx, id);
             let Some(router) = self.router(id) else { continue };
             let address = router.usable_source();
             if address == before {
                 continue;
             }
             let (instance, wanted) = (router.spec.name.clone(), router.spec.source);
-            let event =
-                out.publish(None, VrrpFact::SourceAddressChanged { instance, address, wanted }.into());
-            self.reconsider(&mut Context { now, cause: Some(event), out }, id);
+            let event = cx.publish(VrrpFact::SourceAddressChanged { instance, address, wanted });
+            self.reconsider(&mut cx.because_of(event), id);
         }
     }
 
@@ -171,25 +231,33 @@ impl Node {
         cause: Option<EventId>,
         out: &mut dyn Outbox,
     ) {
-        if let Some(router) = self.router_mut(router) {
-            router.tracking = tracking;
-            router.faults.trackers = tracking.failed;
-        }
-        self.reconsider(&mut Context { now, cause, out }, router);
+        self.step(now, cause, out, |node, cx| {
+            if let Some(router) = node.router_mut(router) {
+                router.tracking = tracking;
+                router.faults.trackers = tracking.failed;
+            }
+            node.reconsider(cx, router);
+        });
+    }
+
+    /// Finds out anew which of a router's addresses are the host's own; the event that tells what changed about them.
+    pub(super) fn look_for_own(&mut self, cx: &mut Context<'_>, id: RouterId) -> Option<EventId> {
+        self.router_mut(id)?.look_for_own(cx)
     }
 
     /// Finds out anew what its configuration and the interfaces mean for a router: faults, weights, source address.
-    pub(super) fn look_at_links(&mut self, id: RouterId) {
-        let Some(router) = self.routers.get_mut(id.0 as usize).and_then(Option::as_deref_mut) else { return };
-        let spec = router.spec.clone();
-        let Some(link) = self.links.get(router.link) else { return };
+    pub(super) fn look_at_links(&mut self, cx: &mut Context<'_>, id: RouterId) {
+        let Some(spec) = self.router(id).map(|router| router.spec.clone()) else { return };
+        let on_host = spec.source.is_some_and(|configured| self.sources.contains(&configured));
+        let Some(router) = self.router_mut(id) else { return };
+        let Some(link) = cx.links.get(router.link) else { return };
         router.faults.held = spec.held.is_some();
         router.faults.link = link.state == LinkState::Down && !spec.dont_track_primary;
         let source = match spec.source {
             // As the source of somebody else's packets nobody would answer to it, and two hosts could be master.
             Some(configured) => {
                 let bound = spec.interface.is_some() && (spec.track_source || is_link_local(configured));
-                let here = link.has(&configured) || (!bound && self.sources.contains(&configured));
+                let here = link.has(&configured) || (!bound && on_host);
                 here.then_some(configured)
             }
             None => link.source(spec.family, router.source),
@@ -202,8 +270,7 @@ impl Node {
         router.link_weight = 0;
         router.faults.tracked_links = 0;
         for tracked in spec.tracked_interfaces.iter() {
-            let id = self.links.intern(&tracked.name);
-            let up = self.links.get(id).is_some_and(|link| link.state == LinkState::Up);
+            let up = cx.links.named(&tracked.name).is_some_and(|link| link.state == LinkState::Up);
             router.weigh_link(tracked, up);
         }
     }

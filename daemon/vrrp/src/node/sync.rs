@@ -8,9 +8,11 @@ use keepwatch_bus::EventId;
 use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::VrrpState;
 
-use super::{Context, Node, RouterId};
+use super::Node;
+use crate::ids::RouterId;
 use crate::outbox::{Notice, Output};
 use crate::router::Router;
+use crate::step::Context;
 
 impl Node {
     /// The Master_Down_Timer of a router fired: it becomes master, and its group with it, if all of the group would.
@@ -27,7 +29,7 @@ impl Node {
             return;
         }
         let cause = router.master_cause(cx);
-        let event = router.enter_master(&mut Context { now: cx.now, cause, out: cx.out });
+        let event = router.enter_master(&mut cx.because(cause));
         if let Some(group) = group {
             self.group_enters(&mut cx.because_of(event), group, VrrpState::Master);
         }

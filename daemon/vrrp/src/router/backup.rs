@@ -7,8 +7,8 @@ use keepwatch_bus::fact::VrrpFact;
 
 use super::receive::Advert;
 use super::{Heard, LEAST_INTERVAL, Reaction, Router, State};
-use crate::node::Context;
 use crate::spec::{Preemption, Version};
+use crate::step::Context;
 
 /// What exists only in Backup.
 #[derive(Clone, Debug)]
@@ -65,6 +65,7 @@ impl Router {
             self.backup_hears_resignation(cx, advert);
             return Reaction::None;
         }
+        self.note_rival(cx, advert);
         let same = self.heard.is_some_and(|heard| heard.address == advert.source);
         if !same || advert.priority != u8::MAX {
             self.restore_owner(cx);
@@ -83,18 +84,22 @@ impl Router {
         Reaction::None
     }
 
-    /// "If the Priority in the ADVERTISEMENT is zero, then set the Master_Down_Timer to Skew_Time." A second one does
-    /// not start the time over.
+    /// "If the Priority in the ADVERTISEMENT is zero, then set the Master_Down_Timer to Skew_Time": every time, as
+    /// keepalived does. Who floods us with forged ones thereby keeps us where we are; if only the first counted, each
+    /// advertisement of the true master and the next forged one would make us master for a moment.
     fn backup_hears_resignation(&mut self, cx: &mut Context<'_>, advert: Advert) {
         let skew = self.skew();
         let State::Backup(backup) = &mut self.state else { return };
+        backup.down_at = cx.now + skew;
         if matches!(backup.because, Because::Resigned(_)) {
             return;
         }
-        let instance = self.spec.name.clone();
-        let event = cx.publish(VrrpFact::MasterResigned { instance, address: advert.source });
+        let event = self.limits.resigned(cx.now).unwrap_or_else(|| {
+            let instance = self.spec.name.clone();
+            cx.publish(VrrpFact::MasterResigned { instance, address: advert.source })
+        });
+        self.limits.told_resigned(event);
         backup.because = Because::Resigned(event);
-        backup.down_at = backup.down_at.min(cx.now + skew);
         self.heard = None;
     }
 

@@ -9,9 +9,9 @@ use keepwatch_bus::fact::AnnounceOccasion;
 use keepwatch_config::model::InterfaceAddress;
 
 use super::{Router, State};
-use crate::node::Context;
 use crate::outbox::{Announcement, Output};
 use crate::spec::{GarpTiming, Transport};
+use crate::step::Context;
 
 /// The bursts that are still to come.
 #[derive(Clone, Debug, Default)]
@@ -110,6 +110,17 @@ impl Router {
         }));
     }
 
+    /// Its addresses, but for those that it should have and has not.
+    fn present_addresses(&self) -> Arc<[InterfaceAddress]> {
+        match &self.state {
+            State::Master(master) if !master.missing.is_empty() => {
+                let present = |address: &&InterfaceAddress| !master.missing.has(address);
+                self.spec.addresses.iter().filter(present).cloned().collect()
+            }
+            State::Init | State::Backup(_) | State::Master(_) | State::Fault => self.spec.addresses.clone(),
+        }
+    }
+
     pub(crate) fn announce(
         &self,
         cx: &mut Context<'_>,
@@ -117,13 +128,14 @@ impl Router {
         occasion: AnnounceOccasion,
         cause: Option<EventId>,
     ) {
-        if repeat == 0 || self.spec.addresses.is_empty() {
+        let addresses = self.present_addresses();
+        if repeat == 0 || addresses.is_empty() {
             return;
         }
         cx.out.act(Output::Announce(Announcement {
             router: self.id,
             spec: &self.spec,
-            addresses: self.spec.addresses.clone(),
+            addresses,
             repeat,
             occasion,
             cause,

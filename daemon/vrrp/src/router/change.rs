@@ -4,14 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keepwatch_bus::EventId;
-use keepwatch_bus::fact::{AnnounceOccasion, VrrpFact};
-use keepwatch_config::model::{InterfaceAddress, Tracked};
+use keepwatch_bus::fact::VrrpFact;
+use keepwatch_config::model::Tracked;
 
-use super::{Authenticated, Reaction, Router, State};
-use crate::node::Context;
-use crate::outbox::{AddressChange, Announcement, Output};
+use super::{Authenticated, Router, State};
 use crate::spec::{RouterDefinition, RouterSpec, Transport, Version};
+use crate::step::Context;
 
 impl Router {
     /// The priority that configuration and weights give: 1 to 254 unless it is an owner, which weights don't touch.
@@ -50,7 +48,8 @@ impl Router {
         cx.publish(VrrpFact::PriorityChanged { instance: self.spec.name.clone(), from, to });
     }
 
-    fn shift_down_timer(&mut self, before: Duration, after: Duration) {
+    /// A backup's timer ends as much later (or earlier) as `after` is longer than `before`.
+    pub(crate) fn shift_down_timer(&mut self, before: Duration, after: Duration) {
         if let State::Backup(backup) = &mut self.state {
             backup.down_at += after;
             backup.down_at = backup.down_at.checked_sub(before).unwrap_or(backup.down_at);
@@ -86,7 +85,10 @@ impl Router {
 
     /// Takes a new definition into use, touching only what differs.
     pub(crate) fn redefine(&mut self, cx: &mut Context<'_>, definition: RouterDefinition) {
-        self.settings = definition.settings;
+        if self.settings != definition.settings {
+            self.settings = definition.settings;
+            self.tell_own_again();
+        }
         self.counters = definition.counters;
         if *self.spec == definition.spec {
             return;
@@ -126,73 +128,4 @@ impl Router {
             State::Init | State::Fault => {}
         }
     }
-
-    /// Takes off what is gone, puts on what is new; a master announces the new ones, and all again later.
-    fn change_addresses(&mut self, cx: &mut Context<'_>, old: &RouterSpec) {
-        let cause = match (cx.cause, &self.state) {
-            (Some(cause), _) => cause,
-            (None, State::Master(master)) => master.since,
-            (None, State::Init | State::Backup(_) | State::Fault) => EventId(0),
-        };
-        let gone = missing_from(&old.addresses, &self.spec.addresses);
-        let new = missing_from(&self.spec.addresses, &old.addresses);
-        if !gone.is_empty() {
-            self.change_some(cx, gone, cause, Output::RemoveAddresses);
-        }
-        if new.is_empty() {
-            return;
-        }
-        let State::Master(master) = &mut self.state else { return };
-        master.bursts.again(cx.now, &self.spec.garp);
-        self.change_some(cx, new.clone(), cause, Output::AddAddresses);
-        self.announce_some(cx, new, cause);
-    }
-
-    fn change_some<'a>(
-        &'a self,
-        cx: &mut Context<'_>,
-        addresses: Arc<[InterfaceAddress]>,
-        cause: EventId,
-        output: fn(AddressChange<'a>) -> Output<'a>,
-    ) {
-        cx.out.act(output(AddressChange { router: self.id, spec: &self.spec, addresses, cause }));
-    }
-
-    /// Somebody took one of its addresses off: a master puts it back and tells the network where it is. If that
-    /// happens again and again, something else wants to have it its way: the master resigns, as keepalived does the
-    /// first time, and waits for its skew.
-    pub(crate) fn virtual_address_lost(&mut self, cx: &mut Context<'_>, address: IpAddr) -> Reaction {
-        let State::Master(master) = &self.state else { return Reaction::None };
-        let cause = master.since;
-        let lost = self.spec.addresses.iter().find(|a| a.address == address).cloned();
-        let Some(lost) = lost else { return Reaction::None };
-        if !self.limits.restoration(cx.now, self.spec.addresses.len()) {
-            self.send(cx, 0);
-            let skew = self.skew();
-            return Reaction::Yielded(self.enter_backup(&mut cx.because_of(cause), skew));
-        }
-        let addresses: Arc<[InterfaceAddress]> = Arc::from([lost]);
-        self.change_some(cx, addresses.clone(), cause, Output::AddAddresses);
-        self.announce_some(cx, addresses, cause);
-        Reaction::None
-    }
-
-    fn announce_some(&self, cx: &mut Context<'_>, addresses: Arc<[InterfaceAddress]>, cause: EventId) {
-        if self.spec.garp.repeat == 0 {
-            return;
-        }
-        cx.out.act(Output::Announce(Announcement {
-            router: self.id,
-            spec: &self.spec,
-            addresses,
-            repeat: self.spec.garp.repeat,
-            occasion: AnnounceOccasion::AddressesChanged,
-            cause: Some(cause),
-        }));
-    }
-}
-
-/// Those of `of` that `from` has not, by value: an address whose prefix or interface changed is gone and new.
-fn missing_from(of: &[InterfaceAddress], from: &[InterfaceAddress]) -> Arc<[InterfaceAddress]> {
-    of.iter().filter(|address| !from.contains(address)).cloned().collect()
 }

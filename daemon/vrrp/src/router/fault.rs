@@ -9,6 +9,8 @@ pub(crate) struct Faults {
     pub(crate) link: bool,
     /// There is no address to send from, or the configured one is gone and tracked.
     pub(crate) source: bool,
+    /// It owns an address of the host's, which is not there now.
+    pub(crate) own_address: bool,
     /// Tracked interfaces of weight 0 that are down.
     pub(crate) tracked_links: u32,
     /// Trackers of weight 0 that have failed.
@@ -18,6 +20,11 @@ pub(crate) struct Faults {
 impl Faults {
     /// Whether there is any.
     pub(crate) fn any(&self) -> bool {
-        self.held || self.link || self.source || self.tracked_links > 0 || self.trackers > 0
+        self.held
+            || self.link
+            || self.source
+            || self.own_address
+            || self.tracked_links > 0
+            || self.trackers > 0
     }
 }

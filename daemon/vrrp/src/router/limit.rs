@@ -1,5 +1,6 @@
 //! How often a router may say the same thing: whatever a hostile network sends, facts stay few. Counters count all.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use keepwatch_bus::EventId;
@@ -7,10 +8,10 @@ use keepwatch_bus::fact::AdvertError;
 
 /// Between two facts about refused packets of one kind, lower-priority masters, or advertisements that left late.
 const QUIET: Duration = Duration::from_secs(10);
-/// Facts about new masters: so many at once …
-const HEARD_BURST: u32 = 8;
+/// Facts about new masters, and about masters that resign: so many at once …
+const BURST: u32 = 8;
 /// … and one more in this time.
-const HEARD_REFILL: Duration = Duration::from_secs(1);
+const REFILL: Duration = Duration::from_secs(1);
 
 /// How often every address may be put back …
 const RESTORATIONS: usize = 5;
@@ -19,13 +20,38 @@ const RESTORATION_WINDOW: Duration = Duration::from_secs(60);
 
 const KINDS: usize = 11;
 
+/// What may happen in bursts, but only now and then for long.
+#[derive(Debug, Default)]
+struct Bucket {
+    spent: u32,
+    since: Option<Instant>,
+}
+
+impl Bucket {
+    fn allows(&mut self, now: Instant) -> bool {
+        let since = *self.since.get_or_insert(now);
+        let refilled = (now.saturating_duration_since(since).as_secs() / REFILL.as_secs()) as u32;
+        if refilled > 0 {
+            self.spent = self.spent.saturating_sub(refilled);
+            self.since = Some(now);
+        }
+        let allowed = self.spent < BURST;
+        if allowed {
+            self.spent += 1;
+        }
+        allowed
+    }
+}
+
 /// The memory of what was said when.
 #[derive(Debug, Default)]
 pub(crate) struct Limits {
     rejections: [Option<Instant>; KINDS],
     lower: Option<(Instant, EventId)>,
-    heard_spent: u32,
-    heard_since: Option<Instant>,
+    heard: Bucket,
+    resigned: Bucket,
+    last_resigned: Option<EventId>,
+    rival: Option<(Instant, IpAddr)>,
     late: Option<Instant>,
     restored: usize,
     restored_since: Option<Instant>,
@@ -67,17 +93,32 @@ impl Limits {
 
     /// Whether a newly heard master may be published now.
     pub(crate) fn heard(&mut self, now: Instant) -> bool {
-        let since = *self.heard_since.get_or_insert(now);
-        let refilled = (now.saturating_duration_since(since).as_secs() / HEARD_REFILL.as_secs()) as u32;
-        if refilled > 0 {
-            self.heard_spent = self.heard_spent.saturating_sub(refilled);
-            self.heard_since = Some(now);
-        }
-        let allowed = self.heard_spent < HEARD_BURST;
+        self.heard.allows(now)
+    }
+
+    /// The event that told last of a master that resigned, if another would be too much.
+    pub(crate) fn resigned(&mut self, now: Instant) -> Option<EventId> {
+        if self.resigned.allows(now) { None } else { self.last_resigned }
+    }
+
+    pub(crate) fn told_resigned(&mut self, event: EventId) {
+        self.last_resigned = Some(event);
+    }
+
+    /// Whether another owner, at this address, may be published now: when it is another one, and not too often.
+    pub(crate) fn rival(&mut self, now: Instant, address: IpAddr) -> bool {
+        let allowed = self
+            .rival
+            .is_none_or(|(last, known)| known != address && now.saturating_duration_since(last) >= QUIET);
         if allowed {
-            self.heard_spent += 1;
+            self.rival = Some((now, address));
         }
         allowed
+    }
+
+    /// The other owner is gone: if it returns, that is news.
+    pub(crate) fn forget_rival(&mut self, now: Instant) {
+        self.rival.take_if(|(last, _)| now.saturating_duration_since(*last) >= QUIET);
     }
 
     /// Whether one more address may be put back, of a router that has so many.
@@ -127,8 +168,23 @@ mod tests {
         let mut limits = Limits::default();
         let start = Instant::now();
         let at_once = (0..100).filter(|_| limits.heard(start)).count();
-        assert_eq!(at_once, HEARD_BURST as usize);
+        assert_eq!(at_once, BURST as usize);
         let in_a_minute = (0..6000).filter(|i| limits.heard(start + Duration::from_millis(10 * i))).count();
         assert!((55..=60).contains(&in_a_minute), "{in_a_minute}");
+    }
+
+    #[test]
+    fn another_owner_is_told_when_it_is_another_and_not_more_than_once_in_ten_seconds() {
+        let mut limits = Limits::default();
+        let start = Instant::now();
+        let (one, two) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
+        assert!(limits.rival(start, one));
+        assert!(!limits.rival(start + QUIET * 6, one), "it is known");
+        assert!(!limits.rival(start, two));
+        assert!(limits.rival(start + QUIET, two));
+        limits.forget_rival(start + QUIET);
+        assert!(!limits.rival(start + QUIET, two), "it comes and goes");
+        limits.forget_rival(start + QUIET * 2);
+        assert!(limits.rival(start + QUIET * 2, two));
     }
 }

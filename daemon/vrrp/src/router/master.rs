@@ -8,11 +8,12 @@ use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::VrrpState;
 
 use super::bursts::Bursts;
+use super::missing::Missing;
 use super::owner::Rival;
 use super::receive::Advert;
 use super::{Heard, LEAST_INTERVAL, Reaction, Router, State};
-use crate::node::Context;
 use crate::spec::Version;
+use crate::step::Context;
 
 /// What exists only in Master.
 #[derive(Clone, Debug)]
@@ -23,15 +24,20 @@ pub(crate) struct Master {
     pub(crate) bursts: Bursts,
     /// When a lower-priority advertisement was last answered.
     answered: Option<Instant>,
+    /// When it last advertised.
+    advertised: Instant,
     /// Another owner.
     pub(crate) rival: Option<Rival>,
+    /// Addresses that it should have, and has not.
+    pub(super) missing: Missing,
     /// The event that made it master.
     pub(crate) since: EventId,
 }
 
 impl Master {
     pub(crate) fn deadline(&self) -> Instant {
-        self.bursts.next().map_or(self.next_advert, |burst| burst.min(self.next_advert))
+        let others = self.bursts.next().into_iter().chain(self.missing.next());
+        others.fold(self.next_advert, Instant::min)
     }
 }
 
@@ -50,8 +56,15 @@ impl Router {
         self.master_interval = self.interval();
         let bursts = Bursts::of_new_master(cx.now, &self.spec.garp);
         let next_advert = cx.now + self.interval();
-        self.state =
-            State::Master(Master { next_advert, bursts, answered: None, rival: None, since: EventId(0) });
+        self.state = State::Master(Master {
+            next_advert,
+            bursts,
+            answered: None,
+            advertised: cx.now,
+            rival: None,
+            missing: Missing::default(),
+            since: EventId(0),
+        });
         self.counters.became_master.inc();
         let event = self.announce_state(cx, from);
         if let State::Master(master) = &mut self.state {
@@ -71,6 +84,7 @@ impl Router {
             let late = cx.now.saturating_duration_since(due);
             let in_step = due + interval;
             master.next_advert = if in_step > cx.now { in_step } else { cx.now + interval };
+            master.advertised = cx.now;
             self.send(cx, self.priority);
             self.rival_told(cx.now);
             if late > interval / 2 {
@@ -80,6 +94,7 @@ impl Router {
                 }
             }
         }
+        self.ask_again(cx);
         self.due_bursts(cx);
     }
 
@@ -87,9 +102,11 @@ impl Router {
     pub(crate) fn master_hears(&mut self, cx: &mut Context<'_>, advert: Advert) -> Reaction {
         if advert.priority == 0 {
             // "send an ADVERTISEMENT, reset the Adver_Timer": the backups must not wait for the one that stops.
-            self.advertise_now(cx);
+            self.answer_resignation(cx);
             return Reaction::None;
         }
+        let rival = self.note_rival(cx, advert);
+        let cx = &mut cx.because(rival.or(cx.cause));
         let by_address = self.source.map_or(Ordering::Greater, |ours| advert.source.cmp(&ours));
         if advert.priority == u8::MAX && self.priority == u8::MAX && by_address == Ordering::Less {
             self.hears_rival(cx, advert);
@@ -107,6 +124,7 @@ impl Router {
         let interval = self.interval();
         if let State::Master(master) = &mut self.state {
             master.next_advert = cx.now + interval;
+            master.advertised = cx.now;
         }
     }
 
@@ -126,6 +144,18 @@ impl Router {
         });
         let wait = self.down_interval();
         Reaction::Yielded(self.enter_backup(&mut cx.because_of(event), wait))
+    }
+
+    /// At once, or as soon as it may be, for a flood of forged ones must not make us flood: a backup that believed it would
+    /// be master after its skew.
+    fn answer_resignation(&mut self, cx: &mut Context<'_>) {
+        let State::Master(master) = &mut self.state else { return };
+        let soonest = master.advertised + LEAST_INTERVAL;
+        if cx.now < soonest {
+            master.next_advert = master.next_advert.min(soonest);
+        } else {
+            self.advertise_now(cx);
+        }
     }
 
     /// Another believes itself master, with less right: it is told by an advertisement, and the network by a burst.

@@ -5,11 +5,12 @@
 
 use std::time::{Duration, Instant};
 
+use keepwatch_bus::EventId;
 use keepwatch_bus::fact::VrrpFact;
 
 use super::receive::Advert;
 use super::{Router, State};
-use crate::node::Context;
+use crate::step::Context;
 
 /// How long an owner waits for the other to yield.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +54,21 @@ impl Router {
             Some(Rival::Told { left, .. }) => Some(Rival::Told { left, interval: advert.interval }),
             Some(Rival::Until(_)) | None => Some(Rival::Told { left: 2, interval: advert.interval }),
         };
+    }
+
+    /// Tells of another that claims to own the addresses, if this is one of them: once, while it is the same. The event,
+    /// if it was told now.
+    pub(crate) fn note_rival(&mut self, cx: &mut Context<'_>, advert: Advert) -> Option<EventId> {
+        if !self.spec.is_owner() {
+            return None;
+        }
+        if advert.priority != u8::MAX {
+            self.limits.forget_rival(cx.now);
+            return None;
+        }
+        let told = self.limits.rival(cx.now, advert.source);
+        let instance = self.spec.name.clone();
+        told.then(|| cx.publish(VrrpFact::OtherOwner { instance, address: advert.source }))
     }
 
     /// The rival is gone, or is no rival any more.

@@ -9,8 +9,8 @@ use keepwatch_bus::subject::Family;
 use subtle::ConstantTimeEq;
 
 use super::{Reaction, Router, State};
-use crate::node::Context;
 use crate::spec::{Authentication, Transport, Version};
+use crate::step::Context;
 use crate::wire::{AuthType, Datagram, DecodeError, GROUP_V4, Message, PacketType, VRRP_TTL};
 
 /// What a believed advertisement says.

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use keepwatch_bus::subject::Family;
 
 use super::Router;
-use crate::node::Context;
 use crate::outbox::{Output, Transmission};
 use crate::spec::{Authentication, Transport, Version};
+use crate::step::Context;
 use crate::wire::{AdvertFields, GROUP_V4, VRRP_TTL};
 
 impl Router {

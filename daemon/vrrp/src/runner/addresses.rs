@@ -10,6 +10,7 @@ use keepwatch_net::address::{AddressOperation, AddressSpec, Scope};
 use keepwatch_net::link::{LinkIndex, LinkTable};
 use keepwatch_net::wire::arp;
 
+use crate::link::prefix_of;
 use crate::spec::Transport;
 use crate::{Node, Router, RouterSpec};
 
@@ -102,7 +103,7 @@ fn frame(spec: &RouterSpec, address: &InterfaceAddress, links: &LinkTable) -> Op
 pub(super) fn plan(address: &InterfaceAddress) -> AddressSpec {
     AddressSpec {
         address: address.address,
-        prefix: address.peer.map_or(address.prefix_len, |(_, prefix)| prefix),
+        prefix: prefix_of(address),
         peer: address.peer.map(|(peer, _)| peer),
         broadcast: match address.broadcast {
             Some(IpAddr::V4(broadcast)) => Some(broadcast),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use keepwatch_bus::counters::RouterCounters;
-use keepwatch_bus::mailbox::{Receiver, Sender};
+use keepwatch_bus::mailbox::{Receiver, Sender, mailbox};
 use keepwatch_bus::{Bus, EventId};
 use keepwatch_net::socket::{Packet, ReceiveBatch};
 use keepwatch_net::timer::Timer;
@@ -19,7 +19,7 @@ use crate::{LinkId, Node, Notice, Release};
 use super::addresses::{hand_over, hand_over_changes};
 use super::interfaces::{Interfaces, Slot};
 use super::outgoing::{Outgoing, Work};
-use super::worker::{self, Job};
+use super::worker::{self, Job, Refusal};
 use super::{Command, HEARTBEAT, RunnerSettings, StartError};
 
 /// Packets are taken until there are none, but no longer than this: a flood may delay adverts by so much, not more.
@@ -39,6 +39,7 @@ const EVENTS: usize = 128;
 const TIMER: u64 = 0;
 const COMMANDS: u64 = 1;
 const LINKS: u64 = 2;
+const REFUSALS: u64 = 3;
 const FIRST_LISTENER: u64 = 16;
 
 /// What the last wake-up told.
@@ -47,6 +48,7 @@ struct Ready {
     timer: bool,
     commands: bool,
     links: bool,
+    refusals: bool,
     listeners: Vec<Slot>,
 }
 
@@ -57,6 +59,8 @@ pub(super) struct Driver {
     interfaces: Interfaces,
     /// The thread that may wait for the kernel to change addresses.
     worker: Sender<Job>,
+    /// Addresses that the kernel did not take, from there.
+    refusals: Receiver<Refusal>,
     inbox: Receiver<Command>,
     epoll: Epoll,
     timer: Timer,
@@ -88,7 +92,8 @@ impl Driver {
         let mut interfaces = Interfaces::open()?;
         let clock = Instant::now();
         interfaces.resync(clock, &mut node, &mut out)?;
-        let worker = worker::start(settings.scheduling.clone(), bus, settings.shadow)?;
+        let (refused, refusals) = mailbox()?;
+        let worker = worker::start(settings.scheduling.clone(), bus, refused, settings.shadow)?;
         let timer = Timer::new()?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(std::io::Error::from)?;
         let watch = |fd: &dyn AsFd, flags: EpollFlags, as_what: u64| {
@@ -98,11 +103,13 @@ impl Driver {
         watch(&timer, EpollFlags::EPOLLIN | EpollFlags::EPOLLET, TIMER)?;
         watch(&inbox, EpollFlags::EPOLLIN, COMMANDS)?;
         watch(&interfaces, EpollFlags::EPOLLIN, LINKS)?;
+        watch(&refusals, EpollFlags::EPOLLIN, REFUSALS)?;
         Ok(Self {
             node,
             out,
             interfaces,
             worker,
+            refusals,
             inbox,
             epoll,
             timer,
@@ -138,6 +145,7 @@ impl Driver {
             self.busy |= more.unwrap_or(false);
         }
         let now = self.now();
+        self.hear_refusals(now);
         self.interfaces.retry(now, &mut self.node, &mut self.out);
         self.node.handle_timeouts(now, &mut self.out);
         // The kernel puts the first addresses on while adverts leave; they are announced after those.
@@ -165,6 +173,16 @@ impl Driver {
     fn now(&mut self) -> Instant {
         self.clock = self.clock.max(Instant::now());
         self.clock
+    }
+
+    /// Tells the machine of addresses that it asked for in vain.
+    fn hear_refusals(&mut self, now: Instant) {
+        if std::mem::take(&mut self.ready.refusals) {
+            self.refusals.rearm();
+            while let Some(refusal) = self.refusals.try_recv() {
+                self.node.address_refused(now, refusal.router, &refusal.address);
+            }
+        }
     }
 
     fn sleep(&mut self) {
@@ -209,6 +227,7 @@ impl Driver {
                 }
                 COMMANDS => self.ready.commands = true,
                 LINKS => self.ready.links = true,
+                REFUSALS => self.ready.refusals = true,
                 listener if listener >= FIRST_LISTENER => {
                     self.ready.listeners.push(Slot((listener - FIRST_LISTENER) as usize));
                 }

@@ -10,12 +10,13 @@ use keepwatch_bus::EventId;
 use keepwatch_bus::fact::{LinkDownReason, LinkFact};
 use keepwatch_bus::subject::{self, Name};
 use keepwatch_config::model::LinkTarget;
+use keepwatch_net::address::{self, PROTOCOL_KEEPALIVED, PresentAddress};
 use keepwatch_net::link::{Change, LinkIndex, LinkTable, Notification};
 use keepwatch_net::netlink::Monitor;
 use keepwatch_net::socket::{Carrier, Family, VrrpReceiver};
 use nix::errno::Errno;
 
-use crate::{Definitions, LinkId, LinkState, Node, Outbox, Subscription};
+use crate::{Definitions, LinkAddress, LinkId, LinkState, Node, Origin, Outbox, Subscription};
 
 use super::HEARTBEAT;
 use super::outgoing::Outgoing;
@@ -63,6 +64,8 @@ impl Standing {
 pub(super) struct Interfaces {
     monitor: Monitor,
     table: LinkTable,
+    /// The kernel keeps marks of addresses.
+    marks: bool,
     listeners: Vec<Option<Listener>>,
     /// Those that the event loop does not know yet; it forgets closed ones by itself.
     fresh: Vec<Slot>,
@@ -85,6 +88,7 @@ impl Interfaces {
         Ok(Self {
             monitor: Monitor::open()?,
             table: LinkTable::default(),
+            marks: address::kernel_keeps_marks(),
             listeners: Vec::new(),
             fresh: Vec::new(),
             wanted: Vec::new(),
@@ -180,12 +184,14 @@ impl Interfaces {
                     self.tell(&name, now, node, out);
                 }
                 Change::AddressAppeared { address, .. } => {
-                    if !address.tentative {
-                        node.address_added(now, id, address.address, out);
+                    if address.duplicate {
+                        node.address_duplicate(now, id, address.address, out);
+                    } else if !address.tentative {
+                        node.address_added(now, id, self.seen(&address), out);
                     }
                 }
                 Change::AddressVanished { address, .. } => {
-                    node.address_removed(now, id, address.address, out)
+                    node.address_removed(now, id, self.seen(&address), out)
                 }
             }
         }
@@ -211,6 +217,16 @@ impl Interfaces {
         if std::mem::replace(told, present) != present {
             node.source_present(now, address, present, out);
         }
+    }
+
+    /// An address as the machine sees it.
+    fn seen(&self, address: &PresentAddress) -> LinkAddress {
+        let origin = match address.protocol {
+            PROTOCOL_KEEPALIVED => Origin::Vrrp,
+            _ if self.marks => Origin::Host,
+            _ => Origin::Unmarked,
+        };
+        LinkAddress { address: address.address, prefix: address.prefix, origin }
     }
 
     fn standing(&self, name: &Name) -> Standing {
@@ -261,7 +277,7 @@ impl Interfaces {
             if let Some(link) = self.table.by_name(&name) {
                 out.ports.set(id, Some(link.report.index));
                 for address in link.addresses.iter().filter(|address| !address.tentative) {
-                    node.address_added(now, id, address.address, out);
+                    node.address_added(now, id, self.seen(address), out);
                 }
             }
             node.link_changed(now, id, standing.state(), Some(event), out);

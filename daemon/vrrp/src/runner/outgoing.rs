@@ -33,6 +33,7 @@ pub(super) enum Work {
 
 /// Addresses of one router to add or remove.
 pub(super) struct Change {
+    pub(super) router: RouterId,
     pub(super) spec: Arc<RouterSpec>,
     pub(super) addresses: Arc<[InterfaceAddress]>,
     pub(super) cause: EventId,
@@ -183,6 +184,11 @@ impl Outbox for Outgoing {
 
 impl From<crate::AddressChange<'_>> for Change {
     fn from(change: crate::AddressChange<'_>) -> Self {
-        Self { spec: change.spec.clone(), addresses: change.addresses, cause: change.cause }
+        Self {
+            router: change.router,
+            spec: change.spec.clone(),
+            addresses: change.addresses,
+            cause: change.cause,
+        }
     }
 }

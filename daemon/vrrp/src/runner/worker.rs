@@ -5,7 +5,7 @@
 //! may hold it for many milliseconds, and a writer waits inside the system call; so it is not the thread that sends the
 //! adverts which waits there.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::AsFd;
@@ -28,6 +28,9 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 use tokio::sync::oneshot;
+
+use crate::RouterId;
+use crate::link::prefix_of;
 
 use super::addresses::plan;
 use super::kept::{Kept, Peer};
@@ -65,8 +68,20 @@ pub(super) enum Frame {
     Ndisc { hardware: MacAddress, address: Ipv6Addr, interface: Arc<str> },
 }
 
+/// An address that the kernel did not take.
+pub(super) struct Refusal {
+    pub(super) router: RouterId,
+    pub(super) address: InterfaceAddress,
+}
+
+/// An address of an interface, by names: the interface may have another name, or another number, when it is taken off.
+type Place = (Name, IpAddr, u8);
+
 /// Whose address a request was about.
 struct Token {
+    router: RouterId,
+    place: Place,
+    link: Option<LinkIndex>,
     spec: Arc<crate::RouterSpec>,
     addresses: Arc<[InterfaceAddress]>,
     index: usize,
@@ -82,7 +97,8 @@ enum Waiting {
 /// What was announced, and who is to be told of the end.
 #[derive(Default)]
 struct Due {
-    sent: Vec<(Announce, Arc<VrrpCounters>)>,
+    /// With the number of addresses that were.
+    sent: Vec<(Announce, u32, Arc<VrrpCounters>)>,
     finished: Option<oneshot::Sender<()>>,
 }
 
@@ -102,6 +118,11 @@ struct Worker {
     kept: Kept,
     /// Until when a takeover may come, and this thread stays awake for it.
     expecting: Option<Instant>,
+    /// The interfaces on which addresses were put.
+    placed: HashMap<Place, LinkIndex>,
+    /// What could not be put there, and what was said about that.
+    refused: HashMap<(RouterId, Place), Errno>,
+    refusals: Sender<Refusal>,
     shadow: bool,
 }
 
@@ -109,6 +130,7 @@ struct Worker {
 pub(super) fn start(
     scheduling: ProcessScheduling,
     bus: Bus,
+    refusals: Sender<Refusal>,
     shadow: bool,
 ) -> Result<Sender<Job>, super::StartError> {
     let (sender, jobs) = mailbox()?;
@@ -124,6 +146,9 @@ pub(super) fn start(
         neighbours: Neighbours::open()?,
         kept: Kept::new(),
         expecting: None,
+        placed: HashMap::new(),
+        refused: HashMap::new(),
+        refusals,
         shadow,
     };
     std::thread::Builder::new().name(super::THREADS[1].into()).spawn(move || {
@@ -145,11 +170,12 @@ impl Worker {
         while let Some(job) = self.jobs.try_recv() {
             self.take(job);
         }
-        let Self { socket, answered, pace, announcer, .. } = self;
+        let Self { socket, pace, announcer, .. } = self;
         pace.due(Instant::now(), |(link, _), frame| push(announcer, *link, &frame));
         let mut answers = Vec::new();
         socket.work(PER_WRITE, |answer| answers.push(answer));
-        *answered += answers.len() as u64;
+        self.answered += answers.len() as u64;
+        answers.retain(|answer| self.remember(answer));
         let due = self.announce();
         answers.into_iter().for_each(|answer| publish(&self.bus, answer));
         let goes_on = self.conclude(due);
@@ -214,7 +240,17 @@ impl Worker {
 
     fn request(&mut self, operation: AddressOperation, change: &Change, links: &[Option<LinkIndex>]) {
         for (index, (address, link)) in change.addresses.iter().zip(links).enumerate() {
+            let Some(interface) = change.spec.interface_of(address) else { continue };
+            let place: Place = (interface.clone(), address.address, prefix_of(address));
+            // An interface that was renamed has the address all the same.
+            let link = match operation {
+                AddressOperation::Add => *link,
+                AddressOperation::Remove => self.placed.remove(&place).or(*link),
+            };
             let token = Token {
+                router: change.router,
+                place,
+                link,
                 spec: change.spec.clone(),
                 addresses: change.addresses.clone(),
                 index,
@@ -224,14 +260,41 @@ impl Worker {
                 _ if self.shadow => Ok(Outcome::Changed),
                 (Some(link), _) => {
                     self.requested += 1;
-                    self.socket.request(operation, *link, plan(address), token);
+                    self.socket.request(operation, link, plan(address), token);
                     continue;
                 }
                 (None, AddressOperation::Add) => Err(Errno::ENODEV),
                 // An interface that is gone took its addresses along.
                 (None, AddressOperation::Remove) => Ok(Outcome::AlreadySo),
             };
-            publish(&self.bus, Answer { token, operation, result });
+            let answer = Answer { token, operation, result };
+            if self.remember(&answer) {
+                publish(&self.bus, answer);
+            }
+        }
+    }
+
+    /// Remembers what became of a request; whether that is to be told.
+    fn remember(&mut self, answer: &Answer<Token>) -> bool {
+        let Token { router, place, link, addresses, index, .. } = &answer.token;
+        let key = (*router, place.clone());
+        match (answer.operation, answer.result) {
+            (AddressOperation::Add, Ok(_)) => {
+                self.refused.remove(&key);
+                self.placed.extend(link.map(|link| (key.1, link)));
+                true
+            }
+            (AddressOperation::Add, Err(errno)) => {
+                if let Some(address) = addresses.get(*index) {
+                    self.refusals.send(Refusal { router: *router, address: address.clone() });
+                }
+                // Said once, not for each try.
+                self.refused.insert(key, errno) != Some(errno)
+            }
+            (AddressOperation::Remove, _) => {
+                self.refused.remove(&key);
+                true
+            }
         }
     }
 
@@ -243,11 +306,15 @@ impl Worker {
             && let Some((_, waiting)) = self.waiting.pop_front()
         {
             match waiting {
-                Waiting::Announce(announce, frames, counters) => {
+                Waiting::Announce(announce, mut frames, counters) => {
+                    frames.retain(|(_, frame)| !self.is_refused(announce.router, frame.address()));
+                    if frames.is_empty() {
+                        continue;
+                    }
                     if !self.shadow {
                         self.push(&announce, &frames);
                     }
-                    due.sent.push((announce, counters));
+                    due.sent.push((announce, frames.len() as u32, counters));
                 }
                 Waiting::Finish(done) => due.finished = Some(done),
             }
@@ -262,11 +329,11 @@ impl Worker {
         if !due.sent.is_empty() {
             self.expecting = None;
         }
-        for (announce, counters) in due.sent {
-            counters.announcements_sent.add(u64::from(announce.repeat) * announce.addresses.len() as u64);
+        for (announce, addresses, counters) in due.sent {
+            counters.announcements_sent.add(u64::from(announce.repeat) * u64::from(addresses));
             let fact = VrrpFact::AddressesAnnounced {
                 instance: announce.spec.name.clone(),
-                addresses: announce.addresses.len() as u32,
+                addresses,
                 repeat: announce.repeat,
                 occasion: announce.occasion,
             };
@@ -281,6 +348,11 @@ impl Worker {
             }
             None => true,
         }
+    }
+
+    fn is_refused(&self, router: RouterId, address: IpAddr) -> bool {
+        !self.refused.is_empty()
+            && self.refused.keys().any(|(id, (_, refused, _))| *id == router && *refused == address)
     }
 
     /// Each address once before any a second time, so that all of them are known as soon as can be.
@@ -324,11 +396,14 @@ impl Frame {
 
 /// Says what became of a request.
 fn publish(bus: &Bus, answer: Answer<Token>) {
-    let Token { spec, addresses, index, cause } = answer.token;
+    let Token { spec, addresses, index, cause, .. } = answer.token;
     let Some(address) = addresses.get(index) else { return };
     let instance: Name = spec.name.clone();
+    let slow = address.detect_duplicates && address.address.is_ipv6();
     let Some(address) = spec.virtual_address(address) else { return };
     let fact = match (answer.operation, answer.result) {
+        // The kernel looks for duplicates first; who waits for that tells.
+        (AddressOperation::Add, Ok(Outcome::Changed)) if slow => return,
         (AddressOperation::Add, Ok(outcome)) => {
             VrrpFact::AddressAdded { instance, address, adopted: outcome == Outcome::AlreadySo }
         }

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{AH_LEN, AuthHeader, DecodeError, HEADER_LEN, IPPROTO_AH};
-use crate::link::LinkId;
+use crate::ids::LinkId;
 
 /// Bytes of an IPv4 header without options.
 pub const IPV4_HEADER_LEN: usize = 20;

@@ -194,6 +194,15 @@ fn of_two_owners_one_gives_way_even_if_the_other_does_not_listen() {
         lan.run_for(ms(5_000));
         assert_eq!(lan.masters(VI), [other]);
         assert_eq!(lan.hosts[other].node.router_named(VI).map(|router| router.priority()), Some(255));
+        for host in [0, 1] {
+            let told = lan.hosts[host].out.did.iter().filter(|did| {
+                matches!(did, Did::Published { fact: Fact::Vrrp(VrrpFact::OtherOwner { .. }), .. })
+            });
+            let told = told.count();
+            assert!(told <= 2, "{told} times");
+            let deaf = deaf && host == 0;
+            assert_eq!(told == 0, deaf, "who hears of another owner says so");
+        }
     }
 }
 
@@ -208,6 +217,104 @@ fn a_startup_delay_keeps_everything_quiet() {
     assert_eq!(lan.state(host, VI), Backup);
     lan.run_for(ms(1));
     assert_eq!(lan.state(host, VI), Master);
+}
+
+#[test]
+fn another_startup_delay_counts_for_those_that_still_wait_and_from_the_first_start() {
+    for (second, master_at) in [(5_000, 8_609), (2_000, 5_609), (9_000, 12_609), (0, 4_609)] {
+        let mut lan = Lan::new(1, 1);
+        let mut definitions = one(spec(VI, 0, 100));
+        definitions.startup_delay = ms(5_000);
+        let host = lan.host(definitions.clone(), RIGHT);
+        lan.start(host);
+        let reload = |lan: &mut Lan, delay| {
+            definitions.startup_delay = ms(delay);
+            let now = lan.clock(host);
+            let h = &mut lan.hosts[host];
+            h.node.apply(now, definitions.clone(), None, &mut h.out);
+        };
+        let mut reload = reload;
+        lan.run_for(ms(1_000));
+        reload(&mut lan, second);
+        lan.run_for(ms(master_at - 1_000));
+        assert_eq!(lan.state(host, VI), Backup, "{second}");
+        lan.run_for(ms(1));
+        assert_eq!(lan.state(host, VI), Master, "{second}");
+        reload(&mut lan, 60_000);
+        assert_eq!(lan.state(host, VI), Master, "once it is over, the delay is for the next start");
+    }
+}
+
+#[test]
+fn forged_resignations_do_not_make_a_backup_master_beside_the_true_one() {
+    let mut lan = pair(|spec| {
+        spec.version = Version::V3 { checksum_as_v2: false };
+        spec.advert_interval = ms(100);
+    });
+    lan.run_for(ms(2_000));
+    lan.stop(0);
+    let resignation = lan.last_packet(0);
+    lan.run_for(ms(2_000));
+    lan.start(0);
+    lan.run_for(ms(2_000));
+    let (before, said) = (lan.history(1, VI).len(), lan.hosts[1].out.did.len());
+    for _ in 0..500 {
+        for host in [0, 1] {
+            let now = lan.clock(host);
+            let h = &mut lan.hosts[host];
+            let forged = keepwatch_vrrp::Datagram::from_ipv4(h.links[0], &resignation).unwrap();
+            h.node.receive(now, forged, &mut h.out);
+            lan.carry_out(host);
+        }
+        lan.run_for(ms(10));
+    }
+    assert_eq!(lan.history(1, VI).len(), before, "it stays backup");
+    let said = lan.hosts[1].out.did[said..].iter().filter(|did| matches!(did, Did::Published { .. })).count();
+    assert!(said <= 40, "{said} facts in five seconds");
+    // When it is over, a true one counts.
+    lan.run_for(ms(1_000));
+    lan.stop(0);
+    lan.run_for(ms(70));
+    assert_eq!(lan.state(1, VI), Master);
+}
+
+#[test]
+fn a_flood_of_resignations_makes_no_master_flood() {
+    let mut lan = pair(|_| {});
+    lan.run_for(ms(10_000));
+    lan.stop(1);
+    lan.start(1);
+    let mut resignation = lan.last_packet(0);
+    // The same advertisement with priority 0: the sum of the message changes with it.
+    let (priority, sum) = (22, 26);
+    let new = u16::from_be_bytes([resignation[sum], resignation[sum + 1]])
+        .wrapping_add(u16::from(resignation[priority]) << 8);
+    let carried = new < u16::from_be_bytes([resignation[sum], resignation[sum + 1]]);
+    resignation[sum..sum + 2].copy_from_slice(&(new + u16::from(carried)).to_be_bytes());
+    resignation[priority] = 0;
+    let counters = lan.hosts[0].node.router_named(VI).unwrap().counters().clone();
+    let (sent, heard) = (counters.adverts_sent.get(), counters.priority_zero_received.get());
+    let forged = |lan: &mut Lan| {
+        let now = lan.clock(0);
+        let h = &mut lan.hosts[0];
+        let forged = keepwatch_vrrp::Datagram::from_ipv4(h.links[0], &resignation).unwrap();
+        h.node.receive(now, forged, &mut h.out);
+        lan.carry_out(0);
+    };
+    for _ in 0..2_000 {
+        forged(&mut lan);
+        lan.run_for(ms(1));
+    }
+    assert_eq!(counters.priority_zero_received.get() - heard, 2_000, "all were believed");
+    let answers = counters.adverts_sent.get() - sent;
+    assert!((190..=210).contains(&answers), "{answers}");
+    // The last of two at once is answered as well: who believed it must hear of us before its skew ends.
+    lan.run_for(ms(100));
+    forged(&mut lan);
+    forged(&mut lan);
+    let sent = counters.adverts_sent.get();
+    lan.run_for(ms(11));
+    assert_eq!(counters.adverts_sent.get() - sent, 1);
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn losing_the_last_source_address_is_a_fault_and_virtual_addresses_are_no_source
     let own = IpAddr::from([10, 0, 0, 1]);
     let (now, link) = (lan.clock(0), lan.hosts[0].links[0]);
     let host = &mut lan.hosts[0];
-    host.node.address_removed(now, link, own, &mut host.out);
+    host.node.address_removed(now, link, own.into(), &mut host.out);
     lan.carry_out(0);
     assert_eq!(lan.state(0, VI), Fault, "10.0.0.100 is on the interface, but it is virtual");
     let event = lan.last(0, changed_to(Fault)).unwrap();
@@ -73,7 +73,7 @@ fn losing_the_last_source_address_is_a_fault_and_virtual_addresses_are_no_source
     lan.run_for(ms(700));
     assert_eq!(lan.state(1, VI), Master, "the master resigned with the address that it had");
     let (now, host) = (lan.clock(0), &mut lan.hosts[0]);
-    host.node.address_added(now, link, own, &mut host.out);
+    host.node.address_added(now, link, own.into(), &mut host.out);
     lan.run_for(ms(3_500));
     assert_eq!(lan.state(0, VI), Master);
 }

@@ -17,8 +17,8 @@ use keepwatch_bus::subject::{Name, VrrpState};
 use keepwatch_bus::{EventId, Fact};
 use keepwatch_config::model::{InterfaceAddress, VirtualRouterId};
 use keepwatch_vrrp::{
-    Datagram, Definitions, GroupDefinition, GroupSpec, LinkId, LinkState, Node, Notice, Outbox, Output,
-    Release, RouterDefinition, RouterSpec,
+    Datagram, Definitions, GroupDefinition, GroupSpec, LinkAddress, LinkId, LinkState, Node, Notice, Origin,
+    Outbox, Output, Release, RouterDefinition, RouterSpec,
 };
 
 /// A small deterministic source of numbers (splitmix64).
@@ -117,6 +117,8 @@ pub struct Host {
     pub links: Vec<LinkId>,
     /// The addresses that stand on each interface, by segment; they survive a crash of the process.
     pub addresses: Vec<Vec<IpAddr>>,
+    /// Those of them that the machine put there: a kernel remembers that.
+    pub marked: HashSet<IpAddr>,
     pub link_up: Vec<bool>,
     pub definitions: Definitions,
     /// Nanoseconds of its clock in a millisecond of the LAN's: 1,000,000 when the clock is right.
@@ -159,6 +161,8 @@ pub struct Lan {
     pub loss: u64,
     /// Greatest delay of a packet; the least is a tenth of it.
     pub delay: u64,
+    /// No address is taken.
+    pub kernel_refuses: bool,
     /// Hosts of different sides don't hear each other.
     pub side: Vec<u8>,
     flying: BinaryHeap<Reverse<Flying>>,
@@ -175,6 +179,7 @@ impl Lan {
             dice: Dice(seed),
             loss: 0,
             delay: 1_000,
+            kernel_refuses: false,
             side: Vec::new(),
             flying: BinaryHeap::new(),
             numbers: 0,
@@ -193,6 +198,7 @@ impl Lan {
             alive: false,
             links: Vec::new(),
             addresses: (0..self.segments).map(|segment| vec![own(segment)]).collect(),
+            marked: HashSet::new(),
             link_up: vec![true; self.segments],
             definitions,
             pace,
@@ -230,7 +236,8 @@ impl Lan {
             });
             h.node.link_changed(now, link, state, down, &mut h.out);
             for address in h.addresses[segment].clone() {
-                h.node.address_added(now, link, address, &mut h.out);
+                let origin = if h.marked.contains(&address) { Origin::Vrrp } else { Origin::Host };
+                h.node.address_added(now, link, LinkAddress::new(address, origin), &mut h.out);
             }
         }
         h.node.apply(now, h.definitions.clone(), None, &mut h.out);
@@ -303,13 +310,28 @@ impl Lan {
                     let segment = self.hosts[host].links.iter().position(|l| *l == link).unwrap();
                     self.fly(host, segment, packet);
                 }
+                Did::Added(addresses) if self.kernel_refuses => {
+                    let h = &mut self.hosts[host];
+                    let refused: Vec<_> = h
+                        .node
+                        .routers()
+                        .flat_map(|router| router.spec().addresses.iter().map(|a| (router.id(), a.clone())))
+                        .filter(|(_, address)| addresses.contains(&address.address))
+                        .filter(|(_, address)| !address.detect_duplicates)
+                        .collect();
+                    for (router, address) in refused {
+                        h.node.address_refused(now, router, &address);
+                    }
+                }
                 Did::Added(addresses) => {
                     let h = &mut self.hosts[host];
                     for address in addresses {
                         let segment = segment_of(address);
                         if !h.addresses[segment].contains(&address) {
                             h.addresses[segment].push(address);
-                            h.node.address_added(now, h.links[segment], address, &mut h.out);
+                            h.marked.insert(address);
+                            let marked = LinkAddress::new(address, Origin::Vrrp);
+                            h.node.address_added(now, h.links[segment], marked, &mut h.out);
                         }
                     }
                 }
@@ -318,7 +340,8 @@ impl Lan {
                     for address in addresses {
                         let segment = segment_of(address);
                         h.addresses[segment].retain(|other| *other != address);
-                        h.node.address_removed(now, h.links[segment], address, &mut h.out);
+                        h.marked.remove(&address);
+                        h.node.address_removed(now, h.links[segment], address.into(), &mut h.out);
                     }
                 }
                 Did::Published { .. } | Did::Announced { .. } | Did::Noticed(_) => {}

@@ -13,14 +13,14 @@ use keepwatch_vrrp::runner::{self, RunnerSettings, VrrpHandle};
 use keepwatch_vrrp::{Definitions, Notice, Release};
 use tokio::time::timeout;
 
-use super::settings::Settings;
 use crate::cli::DataplaneKind;
+use crate::worker::settings::Settings;
 
 /// What taking every address off may take. The thread itself is done within about two seconds.
 const STOP_WITHIN: Duration = Duration::from_secs(3);
 
 /// The VRRP side.
-pub(super) struct VirtualRouters {
+pub(in crate::worker) struct VirtualRouters {
     thread: VrrpHandle,
 }
 
@@ -29,7 +29,7 @@ impl VirtualRouters {
     ///
     /// # Errors
     /// When the system refuses sockets or the thread: without the right capabilities, most likely.
-    pub(super) fn start(
+    pub(in crate::worker) fn start(
         settings: &Settings,
         config: &Config,
         bus: &Bus,
@@ -48,17 +48,17 @@ impl VirtualRouters {
     }
 
     /// Makes the definitions of `config` true; what did not change sees nothing.
-    pub(super) fn apply(&self, config: &Config, counters: &Counters, cause: EventId) {
+    pub(in crate::worker) fn apply(&self, config: &Config, counters: &Counters, cause: EventId) {
         self.thread.apply(Definitions::from_config(config, counters), Some(cause));
     }
 
     /// For the supervisor.
-    pub(super) fn heartbeat(&self) -> Arc<AtomicU64> {
+    pub(in crate::worker) fn beat(&self) -> Arc<AtomicU64> {
         self.thread.heartbeat_counter()
     }
 
     /// Stops it: masters resign and take their addresses off, unless they shall stay.
-    pub(super) async fn stop(&self, settings: &Settings, cause: EventId) {
+    pub(in crate::worker) async fn stop(&self, settings: &Settings, cause: EventId) {
         let release = if settings.cli.dont_release_vrrp { Release::Nothing } else { Release::Everything };
         // Both errors mean that there is nothing left to wait for.
         let _ = timeout(STOP_WITHIN, self.thread.stop(release, Some(cause))).await;

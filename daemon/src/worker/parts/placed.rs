@@ -9,11 +9,11 @@ use keepwatch_bus::{Event, Fact};
 use keepwatch_config::Config;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::pulse::ToSupervisor;
 use crate::supervisor::line::Report;
+use crate::worker::pulse::ToSupervisor;
 
 /// Tells which addresses are put where, and taken off, until the hub ends.
-pub(super) async fn run(mut events: UnboundedReceiver<Arc<Event>>, supervisor: ToSupervisor) {
+pub(in crate::worker) async fn run(mut events: UnboundedReceiver<Arc<Event>>, supervisor: ToSupervisor) {
     while let Some(event) = events.recv().await {
         match &event.fact {
             Fact::Vrrp(VrrpFact::AddressAdded { address, .. }) => {
@@ -29,7 +29,7 @@ pub(super) async fn run(mut events: UnboundedReceiver<Arc<Event>>, supervisor: T
 
 /// How long a peer of these virtual routers waits for an advert, at the least, before it takes over: without its skew
 /// time, which depends on a priority that is not known here.
-pub(super) fn patience(config: &Config) -> Option<Duration> {
+pub(in crate::worker) fn patience(config: &Config) -> Option<Duration> {
     let down = config
         .instances
         .iter()

@@ -17,14 +17,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::settings::Settings;
 use crate::cli::DataplaneKind;
+use crate::worker::settings::Settings;
 
 /// What taking everything out of the table may take.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
 
 /// The side of the virtual servers.
-pub(super) struct Services {
+pub(in crate::worker) struct Services {
     engine: Engine,
     checkers: Checkers,
     /// The virtual router that connection synchronisation follows.
@@ -36,7 +36,7 @@ pub(super) struct Services {
 impl Services {
     /// Starts engine and checkers with the definitions of `config`. `notices` are the virtual routers' changes of
     /// state, where those run too.
-    pub(super) fn start(
+    pub(in crate::worker) fn start(
         settings: &Settings,
         config: &Config,
         bus: &Bus,
@@ -63,7 +63,7 @@ impl Services {
     }
 
     /// Makes the definitions of `config` true; what did not change sees nothing.
-    pub(super) fn apply(&mut self, config: &Config, counters: &Counters, cause: EventId) {
+    pub(in crate::worker) fn apply(&mut self, config: &Config, counters: &Counters, cause: EventId) {
         self.flush_on_stop = config.global.lvs_flush_on_stop;
         let followed = config.global.lvs_sync_daemon.as_ref().and_then(|daemon| daemon.instance.clone());
         self.follows.send_replace(followed);
@@ -73,12 +73,12 @@ impl Services {
     }
 
     /// How engine and checkers show that they live.
-    pub(super) fn beats(&self) -> [(&'static str, Beat); PARTS.len()] {
+    pub(in crate::worker) fn beats(&self) -> [(&'static str, Beat); PARTS.len()] {
         [(beat::CHECKERS, self.checkers.beat()), (beat::IPVS, self.engine.beat())]
     }
 
     /// Stops checking, and takes the virtual servers out of the table unless they shall stay.
-    pub(super) async fn stop(self, settings: &Settings, cause: EventId) {
+    pub(in crate::worker) async fn stop(self, settings: &Settings, cause: EventId) {
         self.tasks.iter().for_each(JoinHandle::abort);
         drop(self.checkers);
         let farewell = match self.flush_on_stop {

@@ -1,0 +1,40 @@
+//! The parts that a worker is made of: one small type each. Each has, as far as it applies to it,
+//!
+//! - `start`: sets it going with what the configuration says;
+//! - `apply`: the configuration is another one now; what did not change for the part sees nothing;
+//! - `stop`: ends it, within a bound of its own;
+//! - `beat`: shows that it lives, to whoever watches ([`super::pulse`]).
+//!
+//! What acts ([`super::publishers`]):
+//!
+//! | part | what |
+//! |---|---|
+//! | [`virtual_routers`] | the VRRP side |
+//! | [`services`] | virtual servers, checkers, connection synchronisation |
+//!
+//! What watches ([`super::consumers`]), and can't hold up what acts:
+//!
+//! | part | what |
+//! |---|---|
+//! | [`log`] | events as lines, on the sinks |
+//! | [`history`] | events in a file that outlives the worker |
+//! | [`mail`], [`scripts`] | what is sent and run for events |
+//! | [`snmp`] | the session with the SNMP master agent |
+//! | [`control`], [`http`] | the two listeners |
+//! | [`placed`] | which addresses are where, for the supervisor |
+
+pub(super) mod control;
+pub(super) mod history;
+pub(super) mod http;
+pub(super) mod log;
+pub(super) mod mail;
+pub(super) mod placed;
+pub(super) mod scripts;
+pub(super) mod services;
+pub(super) mod snmp;
+pub(super) mod virtual_routers;
+
+use keepwatch_bus::subject::Name;
+
+/// A part that watches and could not start: which, and why.
+pub(super) type Complaint = (Name, String);

@@ -1,0 +1,41 @@
+//! Notify scripts. In: the configuration's scripts, every event. Out: processes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keepwatch_bus::{Bus, Hub};
+use keepwatch_config::Config;
+use keepwatch_notify::scripts::{self, Bounds, ScriptSettings};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// How long scripts about the end are started and waited for.
+const LAST_SCRIPTS: Duration = Duration::from_secs(1);
+
+/// Whoever runs the scripts.
+pub(in crate::worker) struct Scripts {
+    wanted: watch::Sender<Arc<ScriptSettings>>,
+    task: JoinHandle<()>,
+}
+
+impl Scripts {
+    /// Sets it going; it runs nothing before [`Scripts::apply`].
+    pub(in crate::worker) fn start(hub: &mut Hub, bus: &Bus) -> Self {
+        let wanted = watch::Sender::new(Arc::default());
+        let bounds = Bounds { farewell: LAST_SCRIPTS, ..Bounds::default() };
+        let task = scripts::run(hub.deliver(), wanted.subscribe(), bus.downgrade(), bounds);
+        Self { wanted, task: tokio::spawn(task) }
+    }
+
+    /// These scripts are run from now on.
+    pub(in crate::worker) fn apply(&self, config: &Config) {
+        self.wanted.send_replace(Arc::new(ScriptSettings::of(config)));
+    }
+
+    /// Waits for the last ones: they have been bounded since it was told that the daemon stops.
+    pub(in crate::worker) async fn stop(mut self) {
+        let _ = timeout(LAST_SCRIPTS, &mut self.task).await;
+        self.task.abort();
+    }
+}

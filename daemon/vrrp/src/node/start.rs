@@ -1,0 +1,82 @@
+//! Starting a router: into which state, and for what reason.
+
+use std::time::Duration;
+
+use keepwatch_bus::EventId;
+use keepwatch_bus::fact::VrrpFact;
+use keepwatch_bus::subject::VrrpState;
+
+use super::Node;
+use crate::ids::RouterId;
+use crate::link::{LinkState, Links};
+use crate::router::Router;
+use crate::step::Context;
+
+impl Node {
+    /// Init ends: Fault if there is a reason, else Backup (RFC 9568 §6.4.1).
+    pub(super) fn start(&mut self, cx: &mut Context<'_>, id: RouterId) {
+        let Some(router) = self.router(id) else { return };
+        let group = router.group;
+        let faulty = router.faults.any() || group.is_some_and(|group| self.has_faulty_member(group));
+        let owner = self.starts_as_master(id);
+        let told = self.tell_why_held(cx, id).or(self.link_fault(cx.links, id));
+        let quiet = self.quiet_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(cx.now));
+        let Some(router) = self.router_mut(id) else { return };
+        let (left_over, all_there) = router.left_over(cx.links);
+        router.holds_addresses = left_over;
+        router.priority = router.weighed_priority();
+        if faulty {
+            let cause = told.or(cx.cause);
+            router.enter_fault(&mut cx.because(cause));
+        } else if owner {
+            router.start_as_owner(cx, quiet);
+        } else {
+            let wait = if all_there { router.interval() + router.skew() } else { router.down_interval() };
+            router.enter_backup(cx, quiet + wait);
+        }
+        self.rearm(id);
+    }
+
+    /// Says what will keep a router in Fault, unless it is there already: its configuration, or that there is no address to
+    /// send from. Of interfaces it has been said.
+    pub(super) fn tell_why_held(&self, cx: &mut Context<'_>, id: RouterId) -> Option<EventId> {
+        let router = self.router(id).filter(|router| router.state() != VrrpState::Fault)?;
+        let instance = router.spec.name.clone();
+        match router.spec.held {
+            Some(reason) => Some(cx.publish(VrrpFact::HeldInFault { instance, reason })),
+            None if router.faults.source && !router.faults.link => {
+                let wanted = router.spec.source;
+                Some(cx.publish(VrrpFact::SourceAddressChanged { instance, address: None, wanted }))
+            }
+            None => None,
+        }
+    }
+
+    /// The event that told of the interface for which a router is in Fault: its own, or one that it follows.
+    fn link_fault(&self, links: &Links, id: RouterId) -> Option<EventId> {
+        let router = self.router(id)?;
+        if router.faults.link {
+            return links.get(router.link)?.told;
+        }
+        let tracked = router.spec.tracked_interfaces.iter().filter(|tracked| tracked.weight == 0);
+        tracked.filter_map(|tracked| links.named(&tracked.name).map(|link| (tracked, link))).find_map(
+            |(tracked, link)| {
+                let fault = (link.state == LinkState::Up) == tracked.reverse;
+                link.told.filter(|_| fault)
+            },
+        )
+    }
+
+    /// Only an owner that says `state MASTER`, or that has its addresses already (RFC 9568 §6.4.1), is master at once; in
+    /// a group, only if all of it are such.
+    fn starts_as_master(&self, id: RouterId) -> bool {
+        let Some(router) = self.router(id) else { return false };
+        let own = |router: &Router| {
+            router.spec.is_owner() && (router.spec.initial_master || router.has_own_addresses())
+        };
+        match router.group {
+            None => own(router),
+            Some(group) => self.groups[group].members.iter().all(|id| self.router(*id).is_some_and(own)),
+        }
+    }
+}
