@@ -6,6 +6,8 @@ use crate::pdu::{Body, CloseReason, ErrorStatus, IndexChoice, SearchRange, Subtr
 use crate::value;
 use crate::wire::{DecodeError, EncodeError, Reader, Writer, octet_string};
 
+pub(crate) use kind::RESPONSE;
+
 /// `h.type` (section 6.1).
 mod kind {
     pub(super) const OPEN: u8 = 1;
@@ -25,7 +27,7 @@ mod kind {
     pub(super) const INDEX_DEALLOCATE: u8 = 15;
     pub(super) const ADD_AGENT_CAPS: u8 = 16;
     pub(super) const REMOVE_AGENT_CAPS: u8 = 17;
-    pub(super) const RESPONSE: u8 = 18;
+    pub(crate) const RESPONSE: u8 = 18;
 }
 
 pub(crate) fn kind(body: &Body) -> u8 {
@@ -91,9 +93,7 @@ pub(crate) fn encode(body: &Body, w: &mut Writer<'_>) -> Result<(), EncodeError>
         }
         Body::RemoveAgentCaps(id) => w.oid(id, false),
         Body::Response { uptime, error, index, binds } => {
-            w.u32(*uptime);
-            w.u16(error.0);
-            w.u16(*index);
+            encode_response(*uptime, *error, *index, w);
             value::encode_list(binds, w)
         }
     }
@@ -158,6 +158,13 @@ pub(crate) fn decode(kind: u8, flags: u8, r: &mut Reader<'_>) -> Result<(Option<
         unknown => return Err(DecodeError::PacketType(unknown)),
     };
     Ok((context, body))
+}
+
+/// What stands in front of a Response's bindings.
+pub(crate) fn encode_response(uptime: u32, error: ErrorStatus, index: u16, w: &mut Writer<'_>) {
+    w.u32(uptime);
+    w.u16(error.0);
+    w.u16(index);
 }
 
 fn encode_subtree(timeout: u8, subtree: &Subtree, w: &mut Writer<'_>) -> Result<(), EncodeError> {

@@ -3,6 +3,8 @@
 //! Goes in: whatever a read returned. Comes out: one whole packet at a time. Holds no more than one packet of the
 //! largest size that it accepts plus one read.
 
+use bytes::BytesMut;
+
 use crate::pdu::{HEADER_LENGTH, RawHeader};
 use crate::wire::DecodeError;
 
@@ -12,7 +14,7 @@ pub const MAX_PAYLOAD: u32 = 256 * 1024;
 /// Bytes received and not yet handed on.
 #[derive(Debug, Default)]
 pub struct Framer {
-    buffer: Vec<u8>,
+    buffer: BytesMut,
 }
 
 impl Framer {
@@ -23,7 +25,7 @@ impl Framer {
 
     /// Forgets everything: the connection is a new one.
     pub fn clear(&mut self) {
-        self.buffer = Vec::new();
+        self.buffer = BytesMut::new();
     }
 
     /// Whether [`next_packet`](Self::next_packet) has something to say.
@@ -40,7 +42,7 @@ impl Framer {
     ///
     /// # Errors
     /// The stream can't be followed any more: its header is not AgentX, or announces more than [`MAX_PAYLOAD`].
-    pub fn next_packet(&mut self) -> Result<Option<Vec<u8>>, DecodeError> {
+    pub fn next_packet(&mut self) -> Result<Option<BytesMut>, DecodeError> {
         if self.buffer.len() < HEADER_LENGTH {
             return Ok(None);
         }
@@ -52,8 +54,7 @@ impl Framer {
         if self.buffer.len() < length {
             return Ok(None);
         }
-        let rest = self.buffer.split_off(length);
-        Ok(Some(std::mem::replace(&mut self.buffer, rest)))
+        Ok(Some(self.buffer.split_to(length)))
     }
 }
 

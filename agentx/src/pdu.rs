@@ -339,25 +339,69 @@ impl Packet {
         if context.is_some() {
             flags |= flag::NON_DEFAULT_CONTEXT;
         }
-        if self.header.order == ByteOrder::Network {
-            flags |= flag::NETWORK_BYTE_ORDER;
-        }
-        let mut payload = Vec::new();
-        let mut w = Writer::new(&mut payload, self.header.order);
+        let mut packet = Writing::new(self.header, body::kind(&self.body), flags);
         if let Some(context) = context {
-            w.octets(context)?;
+            packet.writer().octets(context)?;
         }
-        body::encode(&self.body, &mut w)?;
-        let length = u32::try_from(payload.len()).map_err(|_| EncodeError::TooLong(payload.len()))?;
+        body::encode(&self.body, &mut packet.writer())?;
+        match u32::try_from(packet.len()) {
+            Ok(_) => Ok(packet.finish()),
+            Err(_) => Err(EncodeError::TooLong(packet.len())),
+        }
+    }
+}
 
-        let mut out = Vec::with_capacity(HEADER_LENGTH + payload.len());
-        let mut w = Writer::new(&mut out, self.header.order);
-        w.bytes(&[VERSION, body::kind(&self.body), flags, 0]);
-        w.u32(self.header.session);
-        w.u32(self.header.transaction);
-        w.u32(self.header.packet);
-        w.u32(length);
-        w.bytes(&payload);
-        Ok(out)
+/// A packet that is being written: its header, and as much of its payload as there is yet.
+pub(crate) struct Writing {
+    header: Header,
+    raw: Vec<u8>,
+}
+
+impl Writing {
+    /// Bytes in front of the header's last field, the length of the payload.
+    const BEFORE_LENGTH: usize = HEADER_LENGTH - 4;
+
+    fn new(header: Header, kind: u8, flags: u8) -> Self {
+        let mut packet = Self { header, raw: Vec::with_capacity(256) };
+        let order = if header.order == ByteOrder::Network { flag::NETWORK_BYTE_ORDER } else { 0 };
+        let mut w = packet.writer();
+        w.bytes(&[VERSION, kind, flags | order, 0]);
+        w.u32(header.session);
+        w.u32(header.transaction);
+        w.u32(header.packet);
+        w.u32(0);
+        packet
+    }
+
+    /// A Response, to which bindings can be added.
+    pub(crate) fn response(header: Header, uptime: u32, error: ErrorStatus, index: u16) -> Self {
+        let mut packet = Self::new(header, body::RESPONSE, 0);
+        body::encode_response(uptime, error, index, &mut packet.writer());
+        packet
+    }
+
+    pub(crate) fn header(&self) -> Header {
+        self.header
+    }
+
+    /// Bytes so far.
+    pub(crate) fn len(&self) -> usize {
+        self.raw.len()
+    }
+
+    /// Writes more of the payload.
+    pub(crate) fn writer(&mut self) -> Writer<'_> {
+        Writer::new(&mut self.raw, self.header.order)
+    }
+
+    /// The whole packet. A payload of 4 GiB is the caller's affair.
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        let length = (self.raw.len() - HEADER_LENGTH) as u32;
+        let length = match self.header.order {
+            ByteOrder::Little => length.to_le_bytes(),
+            ByteOrder::Network => length.to_be_bytes(),
+        };
+        self.raw[Self::BEFORE_LENGTH..HEADER_LENGTH].copy_from_slice(&length);
+        self.raw
     }
 }

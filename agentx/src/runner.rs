@@ -1,32 +1,33 @@
 //! Runs a [`Session`] over a Unix or TCP socket with tokio.
 //!
-//! Goes in: an [`Address`], [`Settings`], and a function that gives the present [`Tree`]. Comes out: answers to the
+//! Goes in: an [`Address`], [`Settings`], and a function that lets requests be answered from the present [`Tree`]. Comes out: answers to the
 //! master, and [`Change`]s to the caller. Nothing of a master that is slow, silent or dead goes any further than this
 //! task: every wait has an end, reading stops while answers are not taken, and what waits to be written is bounded.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
 use rasn_snmp::v2::VarBind;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::mpsc;
 
 use crate::address::Address;
 use crate::session::{Change, Input, Output, Session, Settings};
-use crate::tree::{Index, Tree};
+use crate::tree::Tree;
 
 /// Bytes that wait to be written, above which nothing more is read.
 const HIGH_WATER: usize = 256 * 1024;
 /// Requests of the owner that wait for this task at most.
 const REQUESTS: usize = 256;
-
-/// The tree that answers are given from; asked for anew for each read from the master.
-pub type SharedTree = Arc<dyn Tree + Send + Sync>;
+/// Bytes that a read has room for.
+const READ: usize = 16 * 1024;
+/// Why a connection is given up whose other end does not read.
+const STALLED: &str = "the master takes no answers";
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
@@ -70,8 +71,9 @@ pub struct Subagent<F> {
     requests: mpsc::Receiver<Request>,
 }
 
-impl<F: FnMut() -> SharedTree> Subagent<F> {
-    /// A subagent of the master at `address` that serves what `tree` gives.
+impl<F: FnMut(&mut dyn FnMut(&dyn Tree))> Subagent<F> {
+    /// A subagent of the master at `address`. `tree` calls what it is given with the present tree, from which the
+    /// requests that came in at once are answered: it may hold a lock on the state for so long.
     pub fn new(address: Address, settings: Settings, tree: F) -> (Handle, Self) {
         let (sender, requests) = mpsc::channel(REQUESTS);
         (Handle { requests: sender }, Self { address, settings, tree, requests })
@@ -88,6 +90,7 @@ impl<F: FnMut() -> SharedTree> Subagent<F> {
             report,
             link: Link::Down,
             patience,
+            outputs: Vec::new(),
         };
         runner.run(requests).await;
     }
@@ -100,8 +103,7 @@ enum Link {
 }
 
 struct Connection {
-    reader: ReadHalf<Box<dyn Stream>>,
-    writer: WriteHalf<Box<dyn Stream>>,
+    stream: Box<dyn Stream>,
     input: BytesMut,
     output: BytesMut,
     /// When the master last took something while something waited for it.
@@ -112,10 +114,10 @@ struct Connection {
 enum Step {
     Connected(io::Result<Box<dyn Stream>>),
     Read(io::Result<usize>),
-    Wrote(io::Result<usize>),
+    /// What waits to be written can't be.
+    Failed(String),
     /// There is room for the answers to requests that were left over.
     Room,
-    Stalled,
 }
 
 impl Link {
@@ -124,21 +126,45 @@ impl Link {
         matches!(self, Link::Up(connection) if connection.output.len() >= HIGH_WATER)
     }
 
-    /// Waits for the next thing that happens on the link. Cancelling loses nothing.
-    async fn step(&mut self, patience: Duration, backlog: bool) -> Step {
+    /// When the master will have taken too long to take what waits for it.
+    fn stalled_at(&self, patience: Duration) -> Option<Instant> {
         match self {
-            Link::Down => std::future::pending().await,
-            Link::Connecting(attempt) => Step::Connected(attempt.as_mut().await),
-            Link::Up(connection) => {
-                let Connection { reader, writer, input, output, progress } = connection;
-                let deadline = tokio::time::Instant::from_std(*progress + patience);
-                tokio::select! {
-                    wrote = writer.write(output), if !output.is_empty() => Step::Wrote(wrote),
-                    () = std::future::ready(()), if backlog && output.len() < HIGH_WATER => Step::Room,
-                    read = reader.read_buf(input), if !backlog && output.len() < HIGH_WATER => Step::Read(read),
-                    () = tokio::time::sleep_until(deadline), if !output.is_empty() => Step::Stalled,
+            Link::Up(connection) if !connection.output.is_empty() => Some(connection.progress + patience),
+            Link::Up(_) | Link::Connecting(_) | Link::Down => None,
+        }
+    }
+
+    /// Writes what waits, and says what happens on the link next. Giving up the wait loses nothing.
+    fn poll_step(&mut self, cx: &mut Context<'_>, backlog: bool) -> Poll<Step> {
+        match self {
+            Link::Down => Poll::Pending,
+            Link::Connecting(attempt) => attempt.as_mut().poll(cx).map(Step::Connected),
+            Link::Up(connection) => connection.poll_step(cx, backlog),
+        }
+    }
+}
+
+impl Connection {
+    fn poll_step(&mut self, cx: &mut Context<'_>, backlog: bool) -> Poll<Step> {
+        while !self.output.is_empty() {
+            match Pin::new(&mut *self.stream).poll_write(cx, &self.output) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Step::Failed(STALLED.to_owned())),
+                Poll::Ready(Ok(count)) => {
+                    self.output.advance(count);
+                    self.progress = Instant::now();
                 }
+                Poll::Ready(Err(error)) => return Poll::Ready(Step::Failed(error.to_string())),
+                Poll::Pending => break,
             }
+        }
+        match (self.output.len() < HIGH_WATER, backlog) {
+            (true, true) => Poll::Ready(Step::Room),
+            (true, false) => {
+                self.input.reserve(READ);
+                let read = pin!(self.stream.read_buf(&mut self.input));
+                read.poll(cx).map(Step::Read)
+            }
+            (false, _) => Poll::Pending,
         }
     }
 }
@@ -150,58 +176,53 @@ struct Runner<F, R> {
     report: R,
     link: Link,
     patience: Duration,
+    outputs: Vec<Output>,
 }
 
-impl<F: FnMut() -> SharedTree, R: FnMut(Change)> Runner<F, R> {
+impl<F: FnMut(&mut dyn FnMut(&dyn Tree)), R: FnMut(Change)> Runner<F, R> {
     async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         self.handle(Input::Start);
+        // Set anew only for a deadline that comes before it: most are put off before they come.
+        let mut alarm = pin!(tokio::time::sleep(self.patience));
         while !self.session.is_stopped() {
-            let deadline = self.session.deadline().map(tokio::time::Instant::from_std);
-            let timer = async {
-                match deadline {
-                    Some(deadline) => tokio::time::sleep_until(deadline).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let deadlines = [self.session.deadline(), self.link.stalled_at(self.patience)];
+            let deadline = deadlines.into_iter().flatten().min().map(tokio::time::Instant::from_std);
+            if let Some(deadline) = deadline
+                && (deadline < alarm.deadline() || alarm.is_elapsed())
+            {
+                alarm.as_mut().reset(deadline);
+            }
+            let (backlog, full) = (self.session.has_backlog(), self.link.is_full());
+            let link = &mut self.link;
             tokio::select! {
-                () = timer => self.handle(Input::Timer),
-                request = requests.recv(), if !self.link.is_full() => match request {
+                () = &mut alarm, if !alarm.is_elapsed() => self.timer(),
+                request = requests.recv(), if !full => match request {
                     Some(Request::Notify(binds)) => self.handle(Input::Notify(binds)),
                     Some(Request::Stop) | None => self.handle(Input::Stop),
                 },
-                step = self.link.step(self.patience, self.session.has_backlog()) => self.stepped(step),
+                step = poll_fn(|cx| link.poll_step(cx, backlog)) => self.stepped(step),
             }
-            // Answering a fast walker must not keep the runtime's thread from others.
-            tokio::task::yield_now().await;
         }
+    }
+
+    fn timer(&mut self) {
+        if self.link.stalled_at(self.patience).is_some_and(|at| at <= Instant::now()) {
+            self.lost(STALLED.to_owned());
+        }
+        self.handle(Input::Timer);
     }
 
     fn stepped(&mut self, step: Step) {
         match step {
             Step::Connected(Ok(stream)) => {
-                let (reader, writer) = tokio::io::split(stream);
-                let (input, output) = (BytesMut::with_capacity(16 * 1024), BytesMut::new());
-                self.link = Link::Up(Connection { reader, writer, input, output, progress: Instant::now() });
+                let (input, output) = (BytesMut::with_capacity(READ), BytesMut::new());
+                self.link = Link::Up(Connection { stream, input, output, progress: Instant::now() });
                 self.handle(Input::Connected);
             }
-            Step::Connected(Err(error)) | Step::Read(Err(error)) | Step::Wrote(Err(error)) => {
-                self.lost(error.to_string());
-            }
+            Step::Connected(Err(error)) | Step::Read(Err(error)) => self.lost(error.to_string()),
+            Step::Failed(why) => self.lost(why),
             Step::Read(Ok(0)) => self.lost("the master closed the connection".to_owned()),
-            Step::Read(Ok(_)) => {
-                if let Link::Up(connection) = &mut self.link {
-                    let input = connection.input.split();
-                    self.handle(Input::Received(&input));
-                }
-            }
-            Step::Room => self.handle(Input::Received(&[])),
-            Step::Wrote(Ok(0)) | Step::Stalled => self.lost("the master takes no answers".to_owned()),
-            Step::Wrote(Ok(count)) => {
-                if let Link::Up(connection) = &mut self.link {
-                    connection.output.advance(count);
-                    connection.progress = Instant::now();
-                }
-            }
+            Step::Read(Ok(_)) | Step::Room => self.receive(),
         }
     }
 
@@ -210,16 +231,24 @@ impl<F: FnMut() -> SharedTree, R: FnMut(Change)> Runner<F, R> {
         self.handle(Input::ConnectionLost(why));
     }
 
-    fn handle(&mut self, input: Input<'_>) {
-        let mut outputs = Vec::new();
-        // Only requests are answered from the tree, and to get it may be work.
-        if matches!(input, Input::Received(_)) {
-            let tree = (self.tree)();
-            self.session.handle(Instant::now(), input, &*tree, &mut outputs);
-        } else {
-            self.session.handle(Instant::now(), input, &Index::default(), &mut outputs);
-        }
-        for output in outputs {
+    fn handle(&mut self, input: Input) {
+        self.session.handle(Instant::now(), input, &mut self.outputs);
+        self.carry_out();
+    }
+
+    /// Answers what has come in.
+    fn receive(&mut self) {
+        let Link::Up(Connection { input, .. }) = &mut self.link else { return };
+        let (session, outputs) = (&mut self.session, &mut self.outputs);
+        (self.tree)(&mut |tree| {
+            session.receive(Instant::now(), input, tree, outputs);
+            input.clear();
+        });
+        self.carry_out();
+    }
+
+    fn carry_out(&mut self) {
+        for output in self.outputs.drain(..) {
             match output {
                 Output::Connect => self.link = Link::Connecting(connect(self.address.clone())),
                 Output::Disconnect => self.link = Link::Down,

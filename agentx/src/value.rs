@@ -78,11 +78,11 @@ fn application(value: ApplicationSyntax) -> VarBindValue {
     VarBindValue::Value(ObjectSyntax::ApplicationWide(value))
 }
 
-pub(crate) fn encode(bind: &VarBind, w: &mut Writer<'_>) -> Result<(), EncodeError> {
-    w.u16(tag_of(&bind.value));
+pub(crate) fn encode(name: &[u32], value: &VarBindValue, w: &mut Writer<'_>) -> Result<(), EncodeError> {
+    w.u16(tag_of(value));
     w.u16(0);
-    w.oid(&bind.name, false)?;
-    match &bind.value {
+    w.oid(name, false)?;
+    match value {
         VarBindValue::Value(ObjectSyntax::Simple(simple)) => match simple {
             SimpleSyntax::Integer(value) => {
                 let value = i32::try_from(value).map_err(|_| EncodeError::IntegerRange)?;
@@ -170,7 +170,7 @@ fn opaque(raw: &[u8]) -> Result<v1::Opaque, DecodeError> {
 }
 
 pub(crate) fn encode_list(binds: &[VarBind], w: &mut Writer<'_>) -> Result<(), EncodeError> {
-    binds.iter().try_for_each(|bind| encode(bind, w))
+    binds.iter().try_for_each(|bind| encode(&bind.name, &bind.value, w))
 }
 
 /// Section 5.4: a list has no count; it goes on to the end of the payload.

@@ -3,13 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
+use rasn::types::ObjectIdentifier;
 use snmp_agentx::framer::Framer;
 use snmp_agentx::{
-    Address, Body, Change, ErrorStatus, Handle, Header, IndexBuilder, Packet, Reason, SearchRange, Settings,
-    Subagent, Subtree, VarBind, oid, value,
+    Address, Body, Change, ErrorStatus, Handle, Header, Packet, Reason, SearchRange, Settings, Subagent,
+    Subtree, Tree, VarBind, VarBindValue, oid, value,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -18,6 +18,26 @@ use tokio::time::timeout;
 
 const ROOT: [u32; 8] = [1, 3, 6, 1, 4, 1, 8072, 9999];
 const SOON: Duration = Duration::from_secs(20);
+
+/// Two hundred texts of two hundred octets.
+struct Pages;
+
+impl Tree for Pages {
+    fn get(&self, _: Option<&bytes::Bytes>, _: &[u32]) -> VarBindValue {
+        VarBindValue::NoSuchInstance
+    }
+
+    fn next(
+        &self,
+        _: Option<&bytes::Bytes>,
+        start: &[u32],
+        _: bool,
+    ) -> Option<(ObjectIdentifier, VarBindValue)> {
+        let page = start.get(ROOT.len()).map_or(1, |page| page + 1);
+        let name = oid(&[ROOT.as_slice(), &[page]].concat());
+        (page <= 200).then(|| (name, value::text(&"x".repeat(200))))
+    }
+}
 
 /// A subagent in a task, with little patience, and a master's listener for it.
 struct Scene {
@@ -33,18 +53,14 @@ impl Scene {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("master");
         let listener = UnixListener::bind(&path).unwrap();
-        let mut builder = IndexBuilder::default();
-        for row in 1..=200 {
-            builder.add(&ROOT, &[1, row], value::text(&"x".repeat(200)));
-        }
-        let index = Arc::new(builder.build());
         let settings = Settings {
             answer_within: Duration::from_millis(300),
             ping_every: Duration::from_secs(60),
             retry_first: Duration::from_millis(20),
             ..Settings::new("test", vec![Subtree { priority: 127, root: oid(&ROOT), range: None }])
         };
-        let (handle, subagent) = Subagent::new(Address::Unix(path.clone()), settings, move || index.clone());
+        let (handle, subagent) =
+            Subagent::new(Address::Unix(path.clone()), settings, |answer| answer(&Pages));
         let (sender, changes) = unbounded_channel();
         tokio::spawn(subagent.run(move |change| sender.send(change).unwrap_or_default()));
         Self { listener, changes, handle, path, _directory: directory }

@@ -85,6 +85,19 @@ fn a_directors_life_from_its_start_to_a_clean_stop() {
         ",
     );
     let log = story.chapter("log");
+    in_order(
+        &log,
+        &[
+            "Adding Virtual Server [10.0.0.1]:tcp:80",
+            "TCP_CHECK on service [192.168.2.2]:tcp:80 failed after 1 retries",
+            "Removing service [192.168.2.2]:tcp:80 from VS [10.0.0.1]:tcp:80",
+            "TCP_CHECK on service [192.168.3.3]:tcp:80 failed after 1 retries",
+            "Lost quorum 1-0=1 > 0 for VS [10.0.0.1]:tcp:80",
+            "Adding sorry server [192.168.4.4]:tcp:80 to VS [10.0.0.1]:tcp:80",
+            "Removing service [192.168.3.3]:tcp:80 from VS [10.0.0.1]:tcp:80",
+            "Removing sorry server [192.168.4.4]:tcp:80 from VS [10.0.0.1]:tcp:80",
+        ],
+    );
     for line in [
         "Gained quorum 1+0=1 <= 4 for VS [10.0.0.1]:tcp:80",
         "TCP_CHECK on service [192.168.2.2]:tcp:80 failed after 1 retries",
@@ -103,6 +116,32 @@ fn a_directors_life_from_its_start_to_a_clean_stop() {
         assert!(log.contains(line), "{line:?} is not in\n{log}");
     }
     assert!(!log.contains("IPVS: "), "something failed:\n{log}");
+}
+
+#[test]
+fn what_the_kernel_refuses_is_told_as_refused_and_added_when_it_takes_it() {
+    let story = play(include_str!("ipvs/refused.sh"));
+    assert_eq!(story.code, 0, "{}", story.output);
+    assert!(story.chapter("table").contains("-> 192.168.2.2:80"), "{}", story.output);
+    in_order(
+        &story.chapter("log"),
+        &[
+            "Adding Virtual Server [10.0.1.1]:tcp:80",
+            "IPVS refused to add [192.168.2.2]:tcp:80 of VS [10.0.1.1]:tcp:80: Invalid argument",
+            "Adding service [192.168.2.2]:tcp:80 to VS [10.0.1.1]:tcp:80",
+            "IPVS works again",
+            "Removed Virtual Server [10.0.1.1]:tcp:80",
+        ],
+    );
+}
+
+/// The texts are in it, one after the other.
+fn in_order(all: &str, texts: &[&str]) {
+    let mut rest = all;
+    for text in texts {
+        let (_, after) = rest.split_once(text).unwrap_or_else(|| panic!("no {text:?} in time in\n{all}"));
+        rest = after;
+    }
 }
 
 fn play(script: &str) -> Outcome {

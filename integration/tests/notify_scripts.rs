@@ -1,10 +1,14 @@
 //! Notify scripts of a running keepwatchd: they are run with the right arguments, how they ended is told, and one that
-//! hangs holds up nothing.
+//! hangs holds up no other subject's.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use integration::{Host, Instance, Lab, conf, keepwatchd::Keepwatchd, wait, web::WebServer};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 
 const WEB: &str = "127.0.0.1:8081";
 
@@ -31,6 +35,14 @@ impl Scene {
         Ok(path.display().to_string())
     }
 
+    /// The number that a script has written into this file.
+    fn number_in(&self, file: &str, director: &Keepwatchd) -> Result<Pid> {
+        let path = self.host.directory().join(file);
+        let number = || fs::read_to_string(&path).ok()?.trim().parse().ok();
+        let number = wait::value(&format!("there is a number in {file}"), wait::LONG, number);
+        number.map(Pid::from_raw).with_context(|| director.process().log())
+    }
+
     fn lines(&self) -> Vec<String> {
         fs::read_to_string(&self.diary).unwrap_or_default().lines().map(str::to_owned).collect()
     }
@@ -43,26 +55,36 @@ impl Scene {
     }
 }
 
+/// Whether a process is there and no zombie.
+fn is_alive(process: Pid) -> bool {
+    fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
 #[test]
-fn scripts_are_run_for_what_happens_and_a_hung_one_holds_up_nothing() -> Result<()> {
+fn scripts_are_run_for_what_happens_and_a_hung_one_holds_up_no_other_subject() -> Result<()> {
     let scene = Scene::new("scripts")?;
+    let hung = Instance::new("VI_2")
+        .vrid(52)
+        .vip("10.78.9.10/32")
+        .line(&format!("notify_backup {}", scene.script("hung", "sleep 1000")?))
+        .line(&format!("notify_stop {}", scene.script("hung-stop", "")?));
     let instance = Instance::new("VI_1")
         .interval("0.5")
-        .line(&format!("notify_backup \"{} 'a b' c\"", scene.script("backup", "sleep 1000")?))
+        .line(&format!("notify_backup \"{} 'a b' c\"", scene.script("backup", "")?))
         .line(&format!("notify_master {}", scene.script("master", "exit 7")?))
         .line(&format!("notify_stop {}", scene.script("stop", "")?))
         .line(&format!("notify {}", scene.script("any", "")?));
     let (up, down) = (scene.script("up", "")?, scene.script("down", "")?);
     let real = conf::real_server(WEB, &format!("notify_up {up}\n notify_down {down}"));
     let quorum_down = format!("quorum_down \"{}\"\n", scene.script("quorum-down", "")?);
-    let config = instance.version_3("") + &conf::virtual_server(&(quorum_down + &real));
+    let config = instance.version_3("") + &hung.to_string() + &conf::virtual_server(&(quorum_down + &real));
     let web = WebServer::start(&scene.host, WEB.parse()?, "one")?;
     let mut director =
         Keepwatchd::on(&scene.host).config(config).flags(&["--dataplane", "memory"]).start()?;
 
     scene.wait_for("any INSTANCE VI_1 BACKUP 100", &director)?;
     scene.wait_for("backup a b c", &director)?;
-    // The script for BACKUP never ends; the one for MASTER is run all the same.
+    scene.wait_for("hung ", &director)?;
     scene.wait_for("master ", &director)?;
     scene.wait_for("any INSTANCE VI_1 MASTER 100", &director)?;
     wait::until("the exit status is told", wait::LONG, || {
@@ -70,6 +92,12 @@ fn scripts_are_run_for_what_happens_and_a_hung_one_holds_up_nothing() -> Result<
             .get("/api/v1/events?kind=script_exited")
             .is_ok_and(|answer| answer.body.contains("/master for INSTANCE VI_1 MASTER exited with 7"))
     })?;
+    wait::until("the hung one is told of", wait::LONG, || {
+        director.answer(&["status"]).is_ok_and(|status| {
+            status.contains("! script for INSTANCE VI_2 BACKUP: ") && status.contains("/hung still runs")
+        })
+    })?;
+    assert_eq!(director.metric("keepwatch_scripts_overdue", &[]), Some(1.0));
 
     drop(web);
     scene.wait_for("down ", &director)?;
@@ -79,7 +107,78 @@ fn scripts_are_run_for_what_happens_and_a_hung_one_holds_up_nothing() -> Result<
 
     director.process_mut().stop(wait::LONG)?;
     scene.wait_for("stop ", &director)?;
-    scene.wait_for("any INSTANCE VI_1 STOP 100", &director)
+    scene.wait_for("any INSTANCE VI_1 STOP 100", &director)?;
+    // It has been ended, so that the last one of its subject could be run.
+    scene.wait_for("hung-stop ", &director)
+}
+
+#[test]
+fn a_service_that_a_script_starts_can_be_stopped_and_a_deaf_script_ends_with_the_daemon() -> Result<()> {
+    let scene = Scene::new("scripts-signals")?;
+    let directory = scene.host.directory().display().to_string();
+    // With Python's own handlers: SIGTERM ends it, and it writes into what it inherited.
+    let service = "import time\nwhile True:\n    print('alive', flush=True)\n    time.sleep(0.05)\n";
+    let service = scene.host.file("service.py", service)?.display().to_string();
+    let starter =
+        format!("env > {directory}/environment\n/usr/bin/python3 {service} &\necho $! > {directory}/service");
+    let deaf = format!("trap '' TERM HUP INT\necho $$ > {directory}/deaf-pid\nsleep 1000");
+    let instance = Instance::new("VI_1")
+        .interval("0.5")
+        .line(&format!("notify_backup {}", scene.script("starter", &starter)?))
+        .line(&format!("notify_master {}", scene.script("deaf", &deaf)?));
+    let mut director = Keepwatchd::on(&scene.host).config(instance.version_3("")).flag("--vrrp").start()?;
+
+    let deaf = scene.number_in("deaf-pid", &director)?;
+    let service = scene.number_in("service", &director)?;
+    for field in ["SigBlk:", "SigIgn:"] {
+        let status = fs::read_to_string(format!("/proc/{service}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).context("no such field")?;
+        // A shell has what runs in the background ignore SIGINT and SIGQUIT; Python ignores SIGPIPE and SIGXFSZ.
+        let ours = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2];
+        let set = u64::from_str_radix(line.trim(), 16)?;
+        ensure!(ours.iter().all(|signal| set >> (*signal as i32 - 1) & 1 == 0), "{field} {line}");
+    }
+    let environment = fs::read_to_string(scene.host.directory().join("environment"))?;
+    for internal in ["NOTIFY_SOCKET", "LISTEN_", "KEEPWATCH_", "WATCHDOG_"] {
+        ensure!(!environment.contains(internal), "{environment}");
+    }
+    ensure!(is_alive(service) && is_alive(deaf), "both still run");
+
+    director.process_mut().stop(wait::LONG)?;
+    wait::until("the deaf script has ended with the daemon", wait::SHORT, || !is_alive(deaf))?;
+    wait::throughout("the service lives on", Duration::from_secs(1), || is_alive(service))?;
+    kill(service, Signal::SIGTERM)?;
+    wait::until("the service has been stopped", wait::SHORT, || !is_alive(service))
+}
+
+#[test]
+fn scripts_of_one_instance_never_overtake_each_other() -> Result<()> {
+    let scene = Scene::new("scripts-order")?;
+    // What belongs to MASTER takes longer than all the rest.
+    let slow = scene.script("any", "[ $3 = MASTER ] && sleep 0.7\necho \"done $3\" >> $0.done\n")?;
+    let instance = Instance::new("VI_1").interval("0.1").line(&format!("notify {slow}"));
+    let director = Keepwatchd::on(&scene.host).config(instance.version_3("")).flag("--vrrp").start()?;
+    let states = || -> Vec<String> {
+        let log = director.process().log();
+        let state = |line: &str| Some(line.split_once("(VI_1) Entering ")?.1.split_once(' ')?.0.to_owned());
+        log.lines().filter_map(state).collect()
+    };
+    for round in 1..=4 {
+        let masters = |states: Vec<String>| states.iter().filter(|state| *state == "MASTER").count();
+        wait::until("it is master", wait::LONG, || masters(states()) == round)?;
+        scene.host.down("eth0")?;
+        wait::until("it is in fault", wait::LONG, || states().last().is_some_and(|state| state == "FAULT"))?;
+        scene.host.up("eth0")?;
+    }
+    wait::until("it is master for the last time", wait::LONG, || {
+        states().last().is_some_and(|state| state == "MASTER")
+    })?;
+    let done = || fs::read_to_string(format!("{slow}.done")).unwrap_or_default();
+    let expected: String = states().iter().map(|state| format!("done {state}\n")).collect();
+    wait::until("all scripts have ended", wait::LONG, || done().lines().count() >= states().len())
+        .with_context(|| format!("{}\n{}", done(), director.process().log()))?;
+    assert_eq!(done(), expected);
+    Ok(())
 }
 
 #[test]

@@ -31,13 +31,17 @@ impl Scene {
 
     /// A keepwatchd that mails everything it can.
     fn start(&self) -> Result<Keepwatchd> {
+        self.start_mailing_to("admin@example.org\n second@example.org")
+    }
+
+    /// The same, with these lines of recipients.
+    fn start_mailing_to(&self, recipients: &str) -> Result<Keepwatchd> {
         let (host, port) = MAIL.split_once(':').context("no port")?;
         let global = format!(
             "    notification_email {{
-                     admin@example.org
-                     second@example.org
+                     {recipients}
                  }}
-                 notification_email_from keepwatch@example.org
+                 notification_email_from Keep Watch <keepwatch@example.org>
                  smtp_server {host} {port}
                  smtp_connect_timeout 1
                  smtp_alert true"
@@ -76,7 +80,8 @@ fn what_happens_is_mailed_with_the_reason() -> Result<()> {
 
     let mail = mail_with(&server, &director, "[lab] VRRP Instance VI_1 - Entering MASTER state")?;
     for text in [
-        "From: keepwatch@example.org",
+        "<keepwatch@example.org>",
+        "Keep Watch",
         "admin@example.org, second@example.org",
         "=> VRRP Instance is now owning VRRP VIPs <=",
         "What led to it:",
@@ -104,6 +109,44 @@ fn what_happens_is_mailed_with_the_reason() -> Result<()> {
     // A clean stop is mailed as well.
     director.process_mut().stop(wait::LONG)?;
     mail_with(&server, &director, "[lab] VRRP Instance VI_1 - Stopping")?;
+    Ok(())
+}
+
+#[test]
+fn a_recipient_who_is_refused_or_put_off_costs_the_others_nothing() -> Result<()> {
+    let scene = Scene::new("mail-choosy")?;
+    let server = Aiosmtpd::choosy(&scene.mail, MAIL.parse()?)?;
+    let director = scene.start_mailing_to(
+        "Night Watch <night@example.org>\n\"Watch, Day\" <day@example.org>\n gone@example.org\n later@example.org",
+    )?;
+    wait::until("who was put off has got it at the second try", wait::LONG, || {
+        events(&director, "mail_sent").iter().any(|text| text.contains("sent at try 2"))
+    })
+    .with_context(|| director.process().log())?;
+    let about = "Entering BACKUP state";
+    mail_with(&server, &director, &format!("[lab] VRRP Instance VI_1 - {about}"))?;
+    let mails: Vec<String> = server.mails().into_iter().filter(|mail| mail.contains(about)).collect();
+    assert_eq!(mails.len(), 2, "{mails:#?}");
+    assert!(mails[0].contains("X-RcptTo: night@example.org, day@example.org"), "{}", mails[0]);
+    assert!(mails[1].contains("X-RcptTo: later@example.org"), "{}", mails[1]);
+    // A name with a comma is an encoded word (RFC 2047): `Watch, Day`.
+    let named = "\"Night Watch\" <night@example.org>, =?utf-8?b?V2F0Y2gsIERheQ==?= <day@example.org>";
+    assert!(mails[0].replace("\n ", " ").contains(named), "{}", mails[0]);
+    let refused = events(&director, "mail_refused");
+    ensure!(
+        refused.iter().any(|text| text.contains("gone@example.org") && text.contains("no such user here")),
+        "{refused:?}"
+    );
+    ensure!(
+        director.metric("keepwatch_mail_recipients_refused_total", &[]).is_some_and(|count| count >= 1.0)
+    );
+    let delayed = events(&director, "mail_delayed");
+    ensure!(delayed.iter().any(|text| text.contains("later@example.org")), "{delayed:?}");
+    // Nobody got anything twice.
+    mail_with(&server, &director, "[lab] VRRP Instance VI_1 - Entering MASTER state")?;
+    let all = server.mails();
+    let of = |whom: &str| all.iter().filter(|mail| mail.contains(about) && mail.contains(whom)).count();
+    assert_eq!(of("X-RcptTo: night@example.org, day@example.org"), 1);
     Ok(())
 }
 

@@ -81,6 +81,47 @@ fn a_walk_shows_what_it_shows_of_keepalived() -> Result<()> {
     Ok(())
 }
 
+/// Every object of the VRRP part, without an instance, with one that is not there, and what it stands in.
+fn questions() -> Vec<String> {
+    let parts = keepwatch_mib::Parts { vrrp: true, checker: false };
+    let places = keepwatch_mib::keepalived::objects(parts).map(|object| object.place);
+    let mut names: Vec<String> = places
+        .flat_map(|place| {
+            let lengths = (1..=place.len()).map(move |length| place[..length].to_vec());
+            lengths.flat_map(|place| [place.clone(), [place.as_slice(), &[4_000_000, 1]].concat()])
+        })
+        .map(|place| place.iter().fold(ROOT.to_owned(), |name, arc| format!("{name}.{arc}")))
+        .filter(|name| !APART.iter().any(|apart| format!("{name}.").contains(apart.trim_end_matches('0'))))
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+#[test]
+fn a_get_of_what_is_not_there_is_answered_as_keepalived_answers_it() -> Result<()> {
+    let (ours, theirs) = (lonely("snmp-get-ours")?, lonely("snmp-get-theirs")?);
+    let (our_snmpd, their_snmpd) = (Snmpd::start(&ours)?, Snmpd::start(&theirs)?);
+    // No groups, nothing tracked: most tables are empty.
+    let config = |snmpd: &Snmpd| {
+        let global = format!("enable_snmp_vrrp\nsnmp_socket unix:{}", snmpd.socket().display());
+        conf::global_defs(2, &global) + &Instance::new("VI_1").to_string()
+    };
+    let we = Keepwatchd::on(&ours).config(config(&our_snmpd)).flag("--vrrp").start()?;
+    let _it = Keepalived::start(&theirs, &config(&their_snmpd), &["--snmp"])?;
+    for snmpd in [&our_snmpd, &their_snmpd] {
+        wait::until("the virtual router is served", wait::LONG, || rows(snmpd).contains_key(".2.3.1.2.1"))
+            .with_context(|| we.process().log())?;
+    }
+    let names = questions();
+    let (our_answers, their_answers) = (our_snmpd.get_all(&names)?, their_snmpd.get_all(&names)?);
+    assert_eq!(our_answers, their_answers);
+    let instances = our_answers.iter().filter(|line| line.contains("No Such Instance")).count();
+    let objects = our_answers.iter().filter(|line| line.contains("No Such Object")).count();
+    ensure!(instances > 100 && objects > 30, "{instances} and {objects}");
+    Ok(())
+}
+
 #[test]
 fn a_reload_shows_up_and_a_master_agent_that_was_killed_is_found_again() -> Result<()> {
     let host = lonely("snmp-reload")?;

@@ -2,16 +2,18 @@
 //! is killed, stopped and started again.
 
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use integration::{Host, Lab, snmpd::Snmpd, wait};
 use keepwatch_bus::fact::{DaemonFact, VrrpFact};
 use keepwatch_bus::sample;
-use keepwatch_bus::settings::{DaemonSettings, InstanceSettings};
 use keepwatch_bus::subject::VrrpState;
-use keepwatch_bus::{Bus, BusSettings, Hub, Reader};
+use keepwatch_bus::{Bus, BusSettings, Configured, Hub, Process, Reader};
+use keepwatch_mib::source::View;
 use keepwatch_mib::{Parts, Settings};
+use keepwatch_model::{Global, Instance, InterfaceAddress, VirtualRouterId, VrrpVersion};
 use nix::sys::signal::Signal;
 use snmp_agentx::{Address, Tree, oid};
 use tokio::runtime::Runtime;
@@ -43,10 +45,11 @@ impl Scene {
         let (settings, watched) = watch::channel(Some(wanted));
         runtime.spawn(keepwatch_mib::run(watched, reader.clone(), bus.downgrade(), events));
         drop(_inside);
-        let started = DaemonSettings { router_id: "R1".into(), ..DaemonSettings::default() };
+        let global = Global { router_id: "R1".into(), ..Global::default() };
+        let started = Process { global: global.into(), ..Process::default() };
         bus.publish(None, DaemonFact::DaemonStarted { settings: Box::new(started) });
         for position in 1..=instances {
-            let settings = Box::new(instance(position));
+            let settings = Configured::new(position, instance(position));
             bus.publish(None, VrrpFact::InstanceConfigured { instance: name_of(position), settings });
         }
         Ok(Self { bus, reader, settings, runtime, host })
@@ -69,13 +72,12 @@ fn name_of(position: u32) -> std::sync::Arc<str> {
     format!("VI_{position}").into()
 }
 
-fn instance(position: u32) -> InstanceSettings {
+fn instance(position: u32) -> Instance {
     let address = Ipv4Addr::from(0x0a4e_0900 + position);
-    InstanceSettings {
-        position,
-        vrid: position as u8,
-        version: 3,
-        addresses: vec![sample::virtual_address(address, 32, "eth0")],
+    Instance {
+        vrid: VirtualRouterId(position as u8),
+        version: VrrpVersion::V3,
+        addresses: vec![InterfaceAddress::host(address.into())],
         ..sample::instance()
     }
 }
@@ -96,15 +98,123 @@ fn a_walk_finds_every_object_in_order() -> Result<()> {
     println!("{} objects walked in {:?}", seen.len(), began.elapsed());
     ensure!(seen.is_sorted(), "a walk out of order");
 
-    let index = keepwatch_mib::serve::index(&scene.reader.world(), scene.reader.counters(), PARTS);
+    let (mib, world) = (keepwatch_mib::keepalived::mib(PARTS), scene.reader.world());
+    let tree = mib.over(View { world: &world, counters: scene.reader.counters() });
     let (mut at, mut all) = (oid(&[]), Vec::new());
-    while let Some((name, _)) = index.next(None, &at, false) {
+    while let Some((name, _)) = tree.next(None, &at, false) {
         all.push(name.to_vec());
         at = name;
     }
-    assert_eq!(seen, all, "what snmpd shows is what the index holds");
+    assert_eq!(seen, all, "what snmpd shows is what the tables hold");
     assert!(all.len() > 100 * 30);
     assert_eq!(snmpd.get(&format!("{ROOT}.1.2.0"))?.trim(), format!("{ROOT}.1.2.0 = STRING: \"R1\""));
+    Ok(())
+}
+
+#[test]
+fn walks_stay_in_order_while_rows_come_and_go() -> Result<()> {
+    const ROWS: u32 = 60;
+    let scene = Scene::new("snmp-come-go", ROWS)?;
+    let snmpd = Snmpd::start(&scene.host)?;
+    scene.wait_for_session(1)?;
+    let over = AtomicBool::new(false);
+    let walks = std::thread::scope(|scope| -> Result<usize> {
+        let walkers: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| -> Result<usize> {
+                    let mut walks = 0;
+                    while !over.load(Ordering::Relaxed) {
+                        let seen = names(&snmpd.walk(&format!("{ROOT}.2"))?);
+                        ensure!(seen.is_sorted_by(|a, b| a < b), "twice, or out of order");
+                        ensure!(seen.len() > 30, "only {} objects", seen.len());
+                        walks += 1;
+                    }
+                    Ok(walks)
+                })
+            })
+            .collect();
+        // The first goes and all others move up; then it comes back, and they make room.
+        for round in 0..1000 {
+            let (name, gone) = (name_of(1 + round % ROWS), round % 2 == 0);
+            let others = (1..=ROWS).filter(|row| name_of(*row) != name);
+            if gone {
+                scene.bus.publish(None, VrrpFact::InstanceUnconfigured { instance: name.clone() });
+            }
+            for (place, row) in (1..).zip(others) {
+                let place = if gone { place } else { row };
+                let settings = Configured::new(place, instance(row));
+                scene.bus.publish(None, VrrpFact::InstanceConfigured { instance: name_of(row), settings });
+            }
+            if !gone {
+                let row = 1 + round % ROWS;
+                let settings = Configured::new(row, instance(row));
+                scene.bus.publish(None, VrrpFact::InstanceConfigured { instance: name, settings });
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        over.store(true, Ordering::Relaxed);
+        walkers.into_iter().map(|walker| walker.join().expect("a walker panicked")).sum()
+    })?;
+    ensure!(walks >= 8, "only {walks} walks");
+    Ok(())
+}
+
+#[test]
+fn snmptable_shows_every_table_by_its_name() -> Result<()> {
+    let scene = Scene::new("snmp-names", 2)?;
+    let snmpd = Snmpd::start(&scene.host)?;
+    scene.wait_for_session(1)?;
+    let modules = scene.host.directory().join("mibs");
+    std::fs::create_dir_all(&modules)?;
+    let text = integration::binaries::workspace().join("mib/KEEPALIVED-MIB.txt");
+    std::fs::copy(text, modules.join("KEEPALIVED-MIB.txt"))?;
+    let path = format!("{}:{}/tests/mib-base", modules.display(), env!("CARGO_MANIFEST_DIR"));
+    let mut entries: Vec<_> =
+        keepwatch_mib::keepalived::objects(PARTS).filter_map(|object| Some(object.table?.0)).collect();
+    entries.dedup();
+    ensure!(entries.len() > 15, "{entries:?}");
+    let mut with_rows = 0;
+    for entry in entries {
+        let table = format!("KEEPALIVED-MIB::{}Table", entry.trim_end_matches("Entry"));
+        let common = ["-v2c", "-c", "public", "-t", "5", "-r", "0", "-m", "KEEPALIVED-MIB", "-M", &path];
+        let arguments = [common.as_slice(), &[Snmpd::ADDRESS, &table]].concat();
+        let shown = scene.host.output("snmptable", &arguments)?;
+        let shown = String::from_utf8_lossy(&[shown.stdout, shown.stderr].concat()).into_owned();
+        let is_empty = shown.contains(&format!("{table}: No entries"));
+        ensure!(is_empty || shown.contains(&format!("SNMP table: {table}")), "{shown}");
+        with_rows += usize::from(!is_empty);
+        if entry == "vrrpInstanceEntry" {
+            ensure!(shown.contains("vrrpInstanceName") && shown.contains("VI_2"), "{shown}");
+            // Names of values too.
+            ensure!(shown.contains("init") && shown.contains("vrrpv3"), "{shown}");
+        }
+    }
+    ensure!(with_rows >= 2, "{with_rows} tables have rows");
+    drop(snmpd);
+    Ok(())
+}
+
+/// Scripts tell "not there now" from "not supported" by it: the MIB decides, not the rows.
+#[test]
+fn what_is_not_there_now_is_told_from_what_never_is() -> Result<()> {
+    let named = |place: &[u32]| place.iter().fold(ROOT.to_owned(), |name, arc| format!("{name}.{arc}"));
+    let objects: Vec<_> = keepwatch_mib::keepalived::objects(PARTS).map(|object| object.place).collect();
+    let missing: Vec<String> = objects.iter().map(|place| named(place) + ".4000000.1").collect();
+    let mut containers: Vec<String> = objects.iter().map(|place| named(&place[..place.len() - 1])).collect();
+    containers.dedup();
+    for instances in [0, 3] {
+        let scene = Scene::new("snmp-get", instances)?;
+        let snmpd = Snmpd::start(&scene.host)?;
+        scene.wait_for_session(1)?;
+        for (names, answer) in [(&missing, "No Such Instance"), (&containers, "No Such Object")] {
+            let lines = snmpd.get_all(names)?;
+            assert_eq!(lines.len(), names.len());
+            for (name, line) in names.iter().zip(lines) {
+                ensure!(line.starts_with(&format!("{name} = {answer}")), "{instances} instances: {line}");
+            }
+        }
+    }
+    ensure!(missing.len() > 200 && containers.len() > 15);
     Ok(())
 }
 

@@ -5,17 +5,16 @@
 //! master that hangs holds up nothing but this task's own session.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use keepwatch_bus::fact::ConsumerFact;
 use keepwatch_bus::{Event, EventId, Reader, WeakBus};
-use keepwatch_config::Config;
+use keepwatch_model::Config;
 use snmp_agentx::address::AddressError;
-use snmp_agentx::{Address, Change, Handle, Index, SharedTree, Subagent, Subtree, oid};
+use snmp_agentx::{Address, Change, Handle, Subagent, Subtree, oid};
 use tokio::sync::{mpsc, watch};
 
-use crate::oids::{CHECK, GLOBAL, VRRP, below};
-use crate::serve::{self, Parts};
+use crate::keepalived::{Parts, ROOT, mib};
+use crate::source::View;
 use crate::traps;
 
 /// net-snmp's priority of a registration that says nothing else.
@@ -111,9 +110,12 @@ async fn serve(
     bus: &WeakBus,
     events: &mut mpsc::UnboundedReceiver<Arc<Event>>,
 ) -> Ended {
-    let mut cache = Cache::new(reader.clone(), wanted.parts);
+    let (mib, source) = (mib(wanted.parts), reader.clone());
     let (handle, subagent) =
-        Subagent::new(wanted.master.clone(), session_settings(wanted.parts), move || cache.tree());
+        Subagent::new(wanted.master.clone(), session_settings(wanted.parts), move |answer| {
+            let world = source.world();
+            answer(&mib.over(View { world: &world, counters: source.counters() }));
+        });
     let mut story =
         Story { bus: bus.clone(), socket: wanted.master.to_string(), told: Told::Nothing, last: None };
     let session = subagent.run(move |change| story.tell(change));
@@ -150,7 +152,10 @@ async fn notify(event: &Event, wanted: &Settings, reader: &Reader, handle: &Hand
     if !wanted.traps {
         return;
     }
-    let notification = traps::notification(event, &reader.world(), wanted.parts);
+    let notification = {
+        let world = reader.world();
+        traps::notification(event, View { world: &world, counters: reader.counters() }, wanted.parts)
+    };
     if let Some(binds) = notification {
         // The session takes them as fast as the master does. It drops the oldest only while there is no master.
         handle.notify_in_turn(binds).await;
@@ -158,53 +163,19 @@ async fn notify(event: &Event, wanted: &Settings, reader: &Reader, handle: &Hand
 }
 
 fn session_settings(parts: Parts) -> snmp_agentx::Settings {
-    let mut served = vec![(GLOBAL, "The MIB module for Keepalived")];
+    let mut served = vec![(1, "The MIB module for Keepalived")];
     if parts.vrrp {
-        served.push((VRRP, "The MIB module for KEEPALIVED-VRRP"));
+        served.push((2, "The MIB module for KEEPALIVED-VRRP"));
     }
     if parts.checker {
-        served.push((CHECK, "The MIB module for Healthchecker"));
+        served.push((3, "The MIB module for Healthchecker"));
     }
-    let subtree = |part: u32| Subtree { priority: PRIORITY, root: oid(&below(&[part])), range: None };
+    let root = |part: u32| oid(&[ROOT.as_slice(), &[part]].concat());
+    let subtree = |part: u32| Subtree { priority: PRIORITY, root: root(part), range: None };
     let subtrees = served.iter().map(|(part, _)| subtree(*part)).collect();
     let mut settings = snmp_agentx::Settings::new("keepwatch", subtrees);
-    settings.capabilities =
-        served.iter().map(|(part, text)| (oid(&below(&[*part])), (*text).to_owned())).collect();
+    settings.capabilities = served.iter().map(|(part, text)| (root(*part), (*text).to_owned())).collect();
     settings
-}
-
-/// The index of the newest version of the world that it was worth building one for.
-struct Cache {
-    reader: Reader,
-    parts: Parts,
-    version: Option<u64>,
-    index: Arc<Index>,
-    built: Instant,
-    took: Duration,
-}
-
-impl Cache {
-    fn new(reader: Reader, parts: Parts) -> Self {
-        let index = Arc::new(Index::default());
-        Self { reader, parts, version: None, index, built: Instant::now(), took: Duration::ZERO }
-    }
-
-    /// A world that changes all the time must not be built anew for each packet of a walk: an index is kept for ten
-    /// times as long as it took to build, so that building never costs more than a tenth of one processor.
-    fn tree(&mut self) -> SharedTree {
-        let fresh = self.version.is_some() && self.built.elapsed() < self.took * 10;
-        if !fresh {
-            let world = self.reader.world();
-            if self.version != Some(world.version) {
-                let began = Instant::now();
-                self.index = Arc::new(serve::index(&world, self.reader.counters(), self.parts));
-                self.version = Some(world.version);
-                self.built = Instant::now();
-                self.took = self.built - began;
-            }
-        }
-        self.index.clone()
-    }
 }
 
 /// Makes facts of the session's changes: one when it stands, one when it does not, however often it is tried.

@@ -1,16 +1,20 @@
-//! KEEPALIVED-MIB, served over AgentX from the world of keepwatch.
+//! The MIBs of keepwatch, served over AgentX.
 //!
-//! - [`serve`]: the world as an ordered index of names and values, built once per version of the world.
+//! - [`source`]: the world and the counters, from which everything is read when it is asked for.
+//! - [`keepalived`]: KEEPALIVED-MIB, as constant tables of columns; a GetNext finds one row and reads one cell.
 //! - [`traps`]: events as notifications.
-//! - [`agent`]: the task that holds the session with the master agent, answers from the index and sends the traps.
+//! - [`agent`]: the task that holds the session with the master agent, answers from the tables and sends the traps.
 //!
 //! The text of the MIB is `KEEPALIVED-MIB.txt` beside this crate: the names, numbers and syntaxes of keepalived's,
-//! in words of our own. Nothing is writable.
+//! in words of our own. A test holds text and tables together. Nothing is writable.
 
 pub mod agent;
-mod oids;
-pub mod serve;
+mod cells;
+#[cfg(test)]
+mod conformance;
+pub mod keepalived;
+pub mod source;
 pub mod traps;
 
 pub use agent::{Settings, run};
-pub use serve::Parts;
+pub use keepalived::Parts;

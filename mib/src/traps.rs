@@ -6,26 +6,25 @@
 
 use keepwatch_bus::fact::{ServiceFact, VrrpFact};
 use keepwatch_bus::subject::{RealKey, ServiceKey, VrrpState};
-use keepwatch_bus::world::{RealServer, Service};
-use keepwatch_bus::{Event, Fact, World};
-use snmp_agentx::{VarBind, VarBindValue, oid, value};
+use keepwatch_bus::{Event, Fact};
+use snmp_agentx::{Column, Rows, Table, VarBind, oid, value};
 
-use crate::oids::{CHECK, GLOBAL, VRRP, below};
-use crate::serve::Parts;
-use crate::serve::shown::{address, address_type, protocol, service_type};
+use crate::cells::{Cell, integer, text, truth};
+use crate::keepalived::{Parts, ROOT, told};
+use crate::source::View;
 
 /// snmpTrapOID.0 (RFC 3418).
 const SNMP_TRAP_OID: [u32; 11] = [1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0];
 /// vrrpTraps.
-const VRRP_TRAPS: [u32; 3] = [VRRP, 10, 0];
+const VRRP_TRAPS: [u32; 3] = [2, 10, 0];
 /// checkTraps.
-const CHECK_TRAPS: [u32; 3] = [CHECK, 5, 0];
+const CHECK_TRAPS: [u32; 3] = [3, 5, 0];
 
 /// The notification for an event, if it has one and its part is served.
-pub fn notification(event: &Event, world: &World, parts: Parts) -> Option<Vec<VarBind>> {
+pub fn notification(event: &Event, view: View<'_>, parts: Parts) -> Option<Vec<VarBind>> {
     match &event.fact {
-        Fact::Vrrp(fact) if parts.vrrp => of_vrrp(fact, world),
-        Fact::Service(fact) if parts.checker => of_service(fact, world),
+        Fact::Vrrp(fact) if parts.vrrp => of_vrrp(fact, view),
+        Fact::Service(fact) if parts.checker => of_service(fact, view),
         Fact::Daemon(_)
         | Fact::Link(_)
         | Fact::Vrrp(_)
@@ -35,105 +34,111 @@ pub fn notification(event: &Event, world: &World, parts: Parts) -> Option<Vec<Va
     }
 }
 
-fn of_vrrp(fact: &VrrpFact, world: &World) -> Option<Vec<VarBind>> {
+fn of_vrrp(fact: &VrrpFact, view: View<'_>) -> Option<Vec<VarBind>> {
     match fact {
         VrrpFact::StateChanged { instance, to, .. } => {
-            let initial = world.instances.get(instance)?.settings.initial_state;
+            let row = told::InstanceRow { world: view.world, instance: view.world.instances.get(instance)? };
             let mut trap = Trap::new(&VRRP_TRAPS, 2);
-            trap.put(&[VRRP, 3, 1, 2], value::text(instance));
-            trap.put(&[VRRP, 3, 1, 4], value::integer(told(*to, world)));
-            trap.put(&[VRRP, 3, 1, 5], value::integer(initial.number().into()));
-            Some(trap.finish(world))
+            trap.cell(&told::INSTANCES, &told::NAME, &row);
+            trap.put(&told::INSTANCES, &told::STATE, state(*to, view));
+            trap.cell(&told::INSTANCES, &told::INITIAL_STATE, &row);
+            Some(trap.finish(view))
         }
         VrrpFact::GroupStateChanged { group, to, .. } => {
             let mut trap = Trap::new(&VRRP_TRAPS, 1);
-            trap.put(&[VRRP, 1, 1, 2], value::text(group));
-            trap.put(&[VRRP, 1, 1, 3], value::integer(told(*to, world)));
-            Some(trap.finish(world))
+            trap.put(&told::GROUPS, &told::GROUP_NAME, text(group));
+            trap.put(&told::GROUPS, &told::GROUP_STATE, state(*to, view));
+            Some(trap.finish(view))
         }
         _ => None,
     }
 }
 
-fn of_service(fact: &ServiceFact, world: &World) -> Option<Vec<VarBind>> {
+fn of_service(fact: &ServiceFact, view: View<'_>) -> Option<Vec<VarBind>> {
     match fact {
-        ServiceFact::RealServerUp { real } => real_server(world, real, true),
-        ServiceFact::RealServerDown { real } => real_server(world, real, false),
-        ServiceFact::QuorumGained { service, .. } => quorum(world, service, true),
-        ServiceFact::QuorumLost { service, .. } => quorum(world, service, false),
+        ServiceFact::RealServerUp { real } => real_server(view, real, true),
+        ServiceFact::RealServerDown { real } => real_server(view, real, false),
+        ServiceFact::QuorumGained { service, .. } => quorum(view, service, true),
+        ServiceFact::QuorumLost { service, .. } => quorum(view, service, false),
         _ => None,
     }
 }
 
 /// VrrpState of a notification: while the daemon stops, what is back to its beginning has shut down(5).
-fn told(state: VrrpState, world: &World) -> i32 {
+fn state(state: VrrpState, view: View<'_>) -> Cell {
     match state {
-        VrrpState::Init if world.stopping => 5,
-        VrrpState::Init | VrrpState::Backup | VrrpState::Master | VrrpState::Fault => state.number().into(),
+        VrrpState::Init if view.world.stopping => integer(5),
+        VrrpState::Init | VrrpState::Backup | VrrpState::Master | VrrpState::Fault => integer(state.number()),
     }
 }
 
 /// realServerStateChange.
-fn real_server(world: &World, key: &RealKey, up: bool) -> Option<Vec<VarBind>> {
-    let service = world.services.get(&key.service)?;
-    let RealServer { address: real, .. } = service.reals.get(&key.real)?;
+fn real_server(view: View<'_>, key: &RealKey, up: bool) -> Option<Vec<VarBind>> {
+    let service = told::ServiceRow { view, service: view.world.services.get(&key.service)? };
+    let real = service.service.reals.get(&key.real)?;
+    let row = told::RealRow { view, service: service.service, address: real.address, server: Some(real) };
     let mut trap = Trap::new(&CHECK_TRAPS, 1);
-    trap.put(&[CHECK, 4, 1, 3], address_type(&real.ip()));
-    trap.put(&[CHECK, 4, 1, 4], address(&real.ip()));
-    trap.put(&[CHECK, 4, 1, 5], value::unsigned(real.port().into()));
-    trap.put(&[CHECK, 4, 1, 6], value::integer(if up { 1 } else { 2 }));
-    trap.put_service(service);
-    trap.put_reals(service);
-    Some(trap.finish(world))
+    for column in [&told::REAL_ADDRESS_TYPE, &told::REAL_ADDRESS, &told::REAL_PORT] {
+        trap.cell(&told::REALS, column, &row);
+    }
+    trap.put(&told::REALS, &told::REAL_STATUS, truth(up));
+    trap.service(&service);
+    trap.reals(&service);
+    Some(trap.finish(view))
 }
 
 /// virtualServerQuorumStateChange.
-fn quorum(world: &World, key: &ServiceKey, met: bool) -> Option<Vec<VarBind>> {
-    let service = world.services.get(key)?;
+fn quorum(view: View<'_>, key: &ServiceKey, met: bool) -> Option<Vec<VarBind>> {
+    let service = told::ServiceRow { view, service: view.world.services.get(key)? };
     let mut trap = Trap::new(&CHECK_TRAPS, 2);
-    trap.put_service(service);
-    trap.put(&[CHECK, 3, 1, 23], value::integer(if met { 1 } else { 2 }));
-    trap.put(&[CHECK, 3, 1, 22], value::unsigned(service.settings.quorum));
-    trap.put_reals(service);
-    Some(trap.finish(world))
+    trap.service(&service);
+    trap.put(&told::SERVICES, &told::QUORUM_STATUS, truth(met));
+    trap.cell(&told::SERVICES, &told::QUORUM, &service);
+    trap.reals(&service);
+    Some(trap.finish(view))
 }
 
 struct Trap(Vec<VarBind>);
 
 impl Trap {
     fn new(family: &[u32], number: u32) -> Self {
-        let which = below(&[family, &[number]].concat());
-        Self(vec![VarBind { name: oid(&SNMP_TRAP_OID), value: value::object(oid(&which)) }])
+        let which = oid(&[&ROOT, family, &[number]].concat());
+        Self(vec![VarBind { name: oid(&SNMP_TRAP_OID), value: value::object(which) }])
     }
 
-    fn put(&mut self, object: &[u32], value: VarBindValue) {
-        self.0.push(VarBind { name: oid(&below(object)), value });
+    /// A column as the row has it, if it does.
+    fn cell<R: Rows>(&mut self, table: &Table<R>, column: &Column<R>, row: &R::Row<'_>) {
+        self.put(table, column, (column.get)(row));
     }
 
-    fn put_service(&mut self, service: &Service) {
-        self.put(&[CHECK, 3, 1, 2], value::integer(service_type(service)));
-        match (&service.settings.details.group, &service.key) {
-            (Some(group), _) => self.put(&[CHECK, 3, 1, 3], value::text(group)),
-            (None, ServiceKey::Fwmark { fwmark, .. }) => {
-                self.put(&[CHECK, 3, 1, 4], value::unsigned(*fwmark));
-            }
-            (None, ServiceKey::Address { address: ip, port, .. }) => {
-                self.put(&[CHECK, 3, 1, 5], address_type(ip));
-                self.put(&[CHECK, 3, 1, 6], address(ip));
-                self.put(&[CHECK, 3, 1, 7], value::unsigned((*port).into()));
-            }
+    /// A column as the event has it.
+    fn put<R: Rows>(&mut self, table: &Table<R>, column: &Column<R>, cell: Cell) {
+        let name = oid(&[&ROOT, table.entry, &[column.number]].concat());
+        self.0.extend(cell.map(|value| VarBind { name, value }));
+    }
+
+    fn service(&mut self, row: &told::ServiceRow<'_>) {
+        let mut columns = vec![&told::KIND, &told::GROUP, &told::MARK];
+        // Only of an address: a group has many, a mark has none.
+        if told::service_type(row.service) == 2 {
+            columns.extend([&told::ADDRESS_TYPE, &told::ADDRESS, &told::PORT]);
         }
-        self.put(&[CHECK, 3, 1, 8], value::integer(protocol(service.key.protocol())));
+        for column in columns {
+            self.cell(&told::SERVICES, column, row);
+        }
+        // Where the table has none, keepalived's notifications have one all the same.
+        self.put(&told::SERVICES, &told::PROTOCOL, told::protocol(row.service.key.protocol()));
     }
 
-    fn put_reals(&mut self, service: &Service) {
-        let count = |number: usize| value::unsigned(u32::try_from(number).unwrap_or(u32::MAX));
-        self.put(&[CHECK, 3, 1, 21], count(service.reals_up()));
-        self.put(&[CHECK, 3, 1, 20], count(service.reals.len()));
+    fn reals(&mut self, row: &told::ServiceRow<'_>) {
+        self.cell(&told::SERVICES, &told::REALS_UP, row);
+        self.cell(&told::SERVICES, &told::REALS_TOTAL, row);
     }
 
-    fn finish(mut self, world: &World) -> Vec<VarBind> {
-        self.put(&[GLOBAL, 2, 0], value::text(&world.settings.router_id));
+    fn finish(mut self, view: View<'_>) -> Vec<VarBind> {
+        let router_id = (told::ROUTER_ID.get)(view);
+        let name = oid(&[&ROOT, told::GLOBAL.parent, &[told::ROUTER_ID.number, 0]].concat());
+        self.0.extend(router_id.map(|value| VarBind { name, value }));
         self.0
     }
 }

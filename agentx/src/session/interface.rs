@@ -47,16 +47,13 @@ impl Settings {
 
 /// What happened.
 #[derive(Debug)]
-pub enum Input<'a> {
+pub enum Input {
     /// Begin.
     Start,
     /// The connection that [`Output::Connect`] asked for is there.
     Connected,
     /// The connection could not be made, or it broke: an end of stream, an error, or writes that stalled.
     ConnectionLost(String),
-    /// Bytes came in. When the answers get long, requests may be left over: [`has_backlog`](super::Session::has_backlog) says so, and
-    /// another `Received`, of no bytes at all, goes on with them.
-    Received(&'a [u8]),
     /// [`deadline`](super::Session::deadline) has come.
     Timer,
     /// Send this notification: snmpTrapOID.0 first (sysUpTime.0 may stand before it), then its objects.

@@ -9,9 +9,9 @@
 //!                 (back-off)                      Stop: Close, then Stopped
 //! ```
 //!
-//! How to drive it: call [`Session::handle`] with what happened and the present time, carry out the [`Output`]s in
-//! order, and call it again with [`Input::Timer`] when [`Session::deadline`] has come. The machine answers the
-//! master's requests from the [`Tree`] that is passed in. Whatever the master sends or fails to send, the worst that
+//! How to drive it: call [`Session::handle`] with what happened and the present time, and [`Session::receive`] with what
+//! the master sends and the [`Tree`] that its requests are answered from; carry out the [`Output`]s in order, and call
+//! `handle` with [`Input::Timer`] when [`Session::deadline`] has come. Whatever the master sends or fails to send, the worst that
 //! can come of it is [`Output::Disconnect`] and another attempt later.
 
 mod interface;
@@ -34,7 +34,7 @@ pub use interface::{Change, Input, Output, Reason, Settings};
 /// Notifications that wait for a session at most; when one more comes, the oldest goes.
 pub const MAX_WAITING_NOTIFICATIONS: usize = 64;
 
-/// Bytes of answers after which [`Input::Received`] leaves the remaining requests for later.
+/// Bytes of answers after which [`Session::receive`] leaves the remaining requests for later.
 const MAX_ANSWERS: usize = 64 * 1024;
 
 /// A request of ours that the master has yet to answer.
@@ -119,7 +119,7 @@ impl Session {
         matches!(self.state, State::Stopped)
     }
 
-    /// Whether requests that came in wait to be answered: see [`Input::Received`].
+    /// Whether requests that came in wait to be answered: see [`receive`](Self::receive).
     pub fn has_backlog(&self) -> bool {
         self.framer.has_packet()
     }
@@ -130,7 +130,7 @@ impl Session {
     }
 
     /// Takes one input and appends what is to be done to `out`.
-    pub fn handle(&mut self, now: Instant, input: Input<'_>, tree: &dyn Tree, out: &mut Vec<Output>) {
+    pub fn handle(&mut self, now: Instant, input: Input, out: &mut Vec<Output>) {
         match input {
             Input::Start => {
                 if matches!(self.state, State::Idle) {
@@ -139,7 +139,6 @@ impl Session {
             }
             Input::Connected => self.connected(now, out),
             Input::ConnectionLost(why) => self.connection_lost(now, why, out),
-            Input::Received(raw) => self.received(now, raw, tree, out),
             Input::Timer => self.timer(now, out),
             Input::Notify(binds) => self.notify(now, binds, out),
             Input::Stop => self.stop(now, out),
@@ -197,7 +196,9 @@ impl Session {
         }
     }
 
-    fn received(&mut self, now: Instant, raw: &[u8], tree: &dyn Tree, out: &mut Vec<Output>) {
+    /// Takes bytes that came in. When the answers get long, requests may be left over: [`has_backlog`](Self::has_backlog)
+    /// says so, and another call, with no bytes at all, goes on with them.
+    pub fn receive(&mut self, now: Instant, raw: &[u8], tree: &dyn Tree, out: &mut Vec<Output>) {
         if matches!(
             self.state,
             State::Idle | State::Waiting { .. } | State::Connecting { .. } | State::Stopped
@@ -232,7 +233,7 @@ impl Session {
                 if let Ok(header) = RawHeader::decode(raw)
                     && let Some(answer) = serve::unparsable(&header, self.uptime(now))
                 {
-                    send(&answer, out);
+                    out.push(Output::Send(answer));
                 }
                 return;
             }
@@ -254,9 +255,8 @@ impl Session {
                 }
             }
             _ => {
-                if let Some(answer) = serve::answer(&packet, self.session_id(), tree, self.uptime(now)) {
-                    send(&answer, out);
-                }
+                let answer = serve::answer(&packet, self.session_id(), tree, self.uptime(now));
+                out.extend(answer.map(Output::Send));
             }
         }
     }
@@ -404,8 +404,7 @@ impl Session {
     }
 }
 
-/// A packet that can't be encoded is not sent: the only ones with free values are notifications and answers, and
-/// the latter were checked when they were put together.
+/// A packet that can't be encoded is not sent: the only ones with free values are notifications.
 fn send(packet: &Packet, out: &mut Vec<Output>) {
     if let Ok(raw) = packet.encode() {
         out.push(Output::Send(raw));

@@ -1,45 +1,79 @@
 //! The session machine, driven by hand against a master that the tests play.
 
 use super::*;
+use crate::mib::Mib;
 use crate::pdu::{SearchRange, Subtree};
-use crate::tree::{Index, IndexBuilder};
+use crate::syntax::{DISPLAY_STRING, INTEGER32};
+use crate::table::{Column, Rows, Source, Table};
 use crate::value::{integer, text};
 use crate::wire::oid;
 use rasn_snmp::v2::VarBindValue;
 
 const ROOT: [u32; 4] = [1, 3, 6, 9];
 
+/// Five rows that never change.
+struct Five;
+
+impl Source for Five {
+    type State<'s> = ();
+}
+
+impl Rows for Five {
+    type Source = Five;
+    type Index = [u32; 1];
+    type Row<'s> = u32;
+}
+
+const FIVE: Table<Five> = Table {
+    name: "fiveEntry",
+    entry: &[],
+    index: &["fiveNumber"],
+    rows: |_, start| {
+        let number = start.numbers::<1>()?[0].max(1);
+        (number <= 5).then_some(([number], number))
+    },
+    columns: &[
+        Column::new(1, "fiveNumber", INTEGER32, |row| Some(integer(*row as i32))),
+        Column::new(2, "fiveName", DISPLAY_STRING, |_| Some(text("name"))),
+    ],
+};
+
 /// A session, the clock, and the packets that it sent and the test has not looked at yet.
 struct Bench {
     session: Session,
     now: Instant,
-    tree: Index,
+    mib: Mib<Five>,
     sent: VecDeque<Packet>,
     others: Vec<Output>,
 }
 
 impl Bench {
     fn new() -> Self {
-        let mut builder = IndexBuilder::default();
-        for row in 1..=5 {
-            builder.add(&ROOT, &[1, row], integer(row as i32));
-            builder.add(&ROOT, &[2, row], text("name"));
-        }
         let subtree = |last| Subtree { priority: 127, root: oid(&[1, 3, 6, 9, last]), range: None };
         let settings = Settings::new("test", vec![subtree(1), subtree(2)]);
         let now = Instant::now();
         Self {
             session: Session::new(settings, now),
             now,
-            tree: builder.build(),
+            mib: Mib::new(&ROOT, &[&FIVE]),
             sent: VecDeque::new(),
             others: Vec::new(),
         }
     }
 
-    fn feed(&mut self, input: Input<'_>) {
+    fn feed(&mut self, input: Input) {
         let mut out = Vec::new();
-        self.session.handle(self.now, input, &self.tree, &mut out);
+        self.session.handle(self.now, input, &mut out);
+        self.look(out);
+    }
+
+    fn receive(&mut self, raw: &[u8]) {
+        let mut out = Vec::new();
+        self.session.receive(self.now, raw, &self.mib.over(()), &mut out);
+        self.look(out);
+    }
+
+    fn look(&mut self, out: Vec<Output>) {
         for output in out {
             match output {
                 Output::Send(raw) => self.sent.push_back(Packet::decode(&raw).unwrap()),
@@ -50,7 +84,7 @@ impl Bench {
 
     fn say(&mut self, header: Header, body: Body) {
         let raw = Packet { header, context: None, body }.encode().unwrap();
-        self.feed(Input::Received(&raw));
+        self.receive(&raw);
     }
 
     fn sent(&mut self) -> Packet {
@@ -190,11 +224,11 @@ fn requests_that_come_all_at_once_are_answered_bit_by_bit() {
     let body = Body::GetBulk { non_repeaters: 0, max_repetitions: 2, ranges };
     let header = Header { session: 7, ..Header::default() };
     let raw = Packet { header, context: None, body }.encode().unwrap();
-    bench.feed(Input::Received(&raw.repeat(10)));
+    bench.receive(&raw.repeat(10));
     let mut rounds = 1;
     assert!(bench.sent.len() < 10 && bench.session.has_backlog());
     while bench.session.has_backlog() {
-        bench.feed(Input::Received(&[]));
+        bench.receive(&[]);
         rounds += 1;
     }
     assert_eq!(bench.sent.len(), 10);
@@ -232,7 +266,7 @@ fn what_cannot_be_parsed_is_answered_so_and_the_session_goes_on() {
     let header = Header { session: 7, ..Header::default() };
     let mut raw = Packet { header, context: None, body: Body::Ping }.encode().unwrap();
     raw[1] = 77;
-    bench.feed(Input::Received(&raw));
+    bench.receive(&raw);
     assert!(matches!(bench.sent().body, Body::Response { error: ErrorStatus::PARSE_ERROR, .. }));
     assert!(bench.session.is_serving());
 }
@@ -242,7 +276,7 @@ fn a_stream_that_is_not_agentx_ends_the_session() {
     let mut bench = Bench::new();
     bench.open();
     bench.others();
-    bench.feed(Input::Received(b"HTTP/1.1 200 OK\r\nServer: surprise\r\n"));
+    bench.receive(b"HTTP/1.1 200 OK\r\nServer: surprise\r\n");
     let others = bench.others();
     assert_eq!(others[0], Output::Disconnect);
     assert!(matches!(others[1], Output::Changed(Change::Lost(Reason::Protocol(_)))));
@@ -384,9 +418,9 @@ fn whatever_the_master_sends_the_session_lives_or_is_opened_anew() {
             let network = dice.below(2) == 0;
             session.copy_from_slice(&if network { 7_u32.to_be_bytes() } else { 7_u32.to_le_bytes() });
         }
-        bench.feed(Input::Received(&raw));
+        bench.receive(&raw);
         while bench.session.has_backlog() {
-            bench.feed(Input::Received(&[]));
+            bench.receive(&[]);
         }
         bench.sent.clear();
         if !bench.session.is_serving() {

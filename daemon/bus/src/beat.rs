@@ -11,8 +11,10 @@ use parking_lot::Mutex;
 pub const CHECKERS: &str = "checkers";
 /// The IPVS engine's part, in facts and metrics.
 pub const IPVS: &str = "ipvs";
-/// The parts that virtual routers do not depend on, and whose standing still is told.
-pub const PARTS: [&str; 2] = [CHECKERS, IPVS];
+/// The part that puts virtual addresses on interfaces and announces them, in facts and metrics.
+pub const ADDRESSES: &str = "addresses";
+/// The parts that adverts do not depend on, and whose standing still is told.
+pub const PARTS: [&str; 3] = [CHECKERS, IPVS, ADDRESSES];
 
 /// A loop's beat; cheap to clone.
 #[derive(Clone, Debug, Default)]

@@ -1,10 +1,11 @@
 //! Counters: atomics whose handles a publisher gets once, with the definition of what it is to run. Prometheus,
 //! SNMP and the dumps read the same atomics, so they can never disagree, and counting costs one instruction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use keepwatch_model::Config;
 use parking_lot::RwLock;
 use serde::Serialize;
 
@@ -60,51 +61,63 @@ impl Serialize for Gauge {
     }
 }
 
-/// What one virtual router counts; the names are those of keepalived's statistics.
-#[derive(Debug, Default, Serialize)]
-pub struct VrrpCounters {
-    /// Valid advertisements received.
-    pub adverts_received: Counter,
-    /// Advertisements sent.
-    pub adverts_sent: Counter,
-    /// Times it became master.
-    pub became_master: Counter,
-    /// Times it stopped being master.
-    pub released_master: Counter,
-    /// Advertisements with priority 0 received.
-    pub priority_zero_received: Counter,
-    /// Advertisements with priority 0 sent.
-    pub priority_zero_sent: Counter,
-    /// Packets with a wrong length.
-    pub packet_length_errors: Counter,
-    /// Packets with another advertisement interval.
-    pub interval_errors: Counter,
-    /// Packets with a TTL other than 255.
-    pub ttl_errors: Counter,
-    /// Packets of an unknown type.
-    pub invalid_type: Counter,
-    /// Packets with other addresses.
-    pub address_list_errors: Counter,
-    /// Packets with an unknown authentication type.
-    pub invalid_auth_type: Counter,
-    /// Packets with another authentication type.
-    pub auth_type_mismatch: Counter,
-    /// Packets with a wrong password or digest.
-    pub auth_failures: Counter,
-    /// Packets with a wrong checksum.
-    pub checksum_errors: Counter,
-    /// Packets of another version.
-    pub version_errors: Counter,
-    /// Packets with a virtual router id that nobody has.
-    pub vrid_errors: Counter,
-    /// Gratuitous ARP and neighbour advertisement frames sent.
-    pub announcements_sent: Counter,
-    /// Advertisements that left more than half an interval late.
-    pub adverts_late: Counter,
-    /// Advertisements that the kernel did not take.
-    pub send_errors: Counter,
-    /// Advertisements that left as frames, because the kernel had no room to send them as IP packets.
-    pub adverts_detoured: Counter,
+/// One number of a struct of counters, and how it is shown: a row of that struct's `TABLE`.
+pub struct Counted<C: 'static, N: 'static = Counter> {
+    /// The field.
+    pub field: &'static str,
+    /// Its metric family, or what tells it from the others of one family.
+    pub metric: &'static str,
+    /// What it counts.
+    pub help: &'static str,
+    /// The number.
+    pub get: fn(&C) -> &N,
+}
+
+/// A struct of counters together with the table of them: field, metric family, help. Whatever shows counters goes over
+/// the table, so a new one is one line here.
+macro_rules! counters {
+    ($(#[$meta:meta])* $name:ident of $number:ident { $($field:ident = $metric:literal: $help:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Default, Serialize)]
+        pub struct $name {
+            $(#[doc = $help] pub $field: $number,)*
+        }
+
+        impl $name {
+            /// Each of them, in this order.
+            pub const TABLE: &[Counted<Self, $number>] = &[
+                $(Counted { field: stringify!($field), metric: $metric, help: $help, get: |c| &c.$field },)*
+            ];
+        }
+    };
+}
+
+counters! {
+    /// What one virtual router counts; the names of fields are those of keepalived's statistics. Metrics that the
+    /// keepalived exporter has keep its names.
+    VrrpCounters of Counter {
+        adverts_received = "keepalived_advertisements_received_total": "Advertisements received",
+        adverts_sent = "keepalived_advertisements_sent_total": "Advertisements sent",
+        became_master = "keepalived_become_master_total": "Times the virtual router became master",
+        released_master = "keepalived_release_master_total": "Times the virtual router stopped being master",
+        packet_length_errors = "keepalived_packet_length_errors_total": "Packets of a wrong length",
+        interval_errors = "keepalived_advertisements_interval_errors_total": "Packets with another advertisement interval",
+        ttl_errors = "keepalived_ip_ttl_errors_total": "Packets with a TTL other than 255",
+        invalid_type = "keepalived_invalid_type_received_total": "Packets of an unknown type",
+        address_list_errors = "keepalived_address_list_errors_total": "Packets with other addresses",
+        invalid_auth_type = "keepalived_authentication_invalid_total": "Packets with an unknown authentication type",
+        auth_type_mismatch = "keepalived_authentication_mismatch_total": "Packets with another authentication type",
+        auth_failures = "keepalived_authentication_failure_total": "Packets with a wrong password or digest",
+        priority_zero_received = "keepalived_priority_zero_received_total": "Advertisements with priority 0 received",
+        priority_zero_sent = "keepalived_priority_zero_sent_total": "Advertisements with priority 0 sent",
+        adverts_late = "keepwatch_vrrp_adverts_late_total": "Advertisements that left more than half an interval late",
+        send_errors = "keepwatch_vrrp_send_errors_total": "Advertisements that the kernel did not take",
+        adverts_detoured = "keepwatch_vrrp_adverts_detoured_total": "Advertisements that left as frames, because the kernel had no room to send them as IP packets",
+        announcements_sent = "keepwatch_vrrp_announcements_sent_total": "Gratuitous ARP and neighbour advertisement frames sent",
+        checksum_errors = "keepwatch_vrrp_checksum_errors_total": "Packets with a wrong checksum",
+        version_errors = "keepwatch_vrrp_version_errors_total": "Packets of another version",
+        vrid_errors = "keepwatch_vrrp_vrid_errors_total": "Packets with another virtual router id",
+    }
 }
 
 impl VrrpCounters {
@@ -126,17 +139,15 @@ impl VrrpCounters {
     }
 }
 
-/// Packets that belong to no virtual router here (VRRPV3-MIB's router-wide counters).
-#[derive(Debug, Default, Serialize)]
-pub struct RouterCounters {
-    /// Packets with a wrong checksum.
-    pub checksum_errors: Counter,
-    /// Packets of an unknown version.
-    pub version_errors: Counter,
-    /// Packets with a virtual router id that nobody here has.
-    pub vrid_errors: Counter,
-    /// Packets too short to say whose they are.
-    pub packet_length_errors: Counter,
+counters! {
+    /// Packets that belong to no virtual router here (VRRPV3-MIB's router-wide counters): one metric family, and these
+    /// are its `error`.
+    RouterCounters of Counter {
+        checksum_errors = "checksum": "Packets with a wrong checksum",
+        version_errors = "version": "Packets of an unknown version",
+        vrid_errors = "vrid": "Packets with a virtual router id that nobody here has",
+        packet_length_errors = "packet_length": "Packets too short to say whose they are",
+    }
 }
 
 /// What one health checker counts.
@@ -152,35 +163,25 @@ pub struct CheckerCounters {
     pub last_took_microseconds: Gauge,
 }
 
-/// What IPVS counts for a virtual server or for one real server, as last read from the kernel.
-#[derive(Debug, Default, Serialize)]
-pub struct ServiceCounters {
-    /// Connections scheduled.
-    pub connections: Gauge,
-    /// Packets in.
-    pub packets_in: Gauge,
-    /// Packets out.
-    pub packets_out: Gauge,
-    /// Bytes in.
-    pub bytes_in: Gauge,
-    /// Bytes out.
-    pub bytes_out: Gauge,
-    /// Connections a second.
-    pub connections_per_second: Gauge,
-    /// Packets in a second.
-    pub packets_in_per_second: Gauge,
-    /// Packets out a second.
-    pub packets_out_per_second: Gauge,
-    /// Bytes in a second.
-    pub bytes_in_per_second: Gauge,
-    /// Bytes out a second.
-    pub bytes_out_per_second: Gauge,
-    /// Active connections (real servers only).
-    pub active: Gauge,
-    /// Inactive connections (real servers only).
-    pub inactive: Gauge,
-    /// Persistent connections (real servers only).
-    pub persistent: Gauge,
+counters! {
+    /// What IPVS counts for a virtual server or for one real server, as last read from the kernel. Metric families have
+    /// `keepwatch_virtual_server_` or `keepwatch_real_server_` before these names; what ends in `_total` only rises, and
+    /// rates, which Prometheus makes of those itself, have none.
+    ServiceCounters of Gauge {
+        connections = "connections_total": "Connections that IPVS scheduled",
+        packets_in = "packets_in_total": "Packets from clients",
+        packets_out = "packets_out_total": "Packets to clients (NAT only)",
+        bytes_in = "bytes_in_total": "Bytes from clients",
+        bytes_out = "bytes_out_total": "Bytes to clients (NAT only)",
+        active = "active_connections": "Active connections",
+        inactive = "inactive_connections": "Inactive connections",
+        persistent = "persistent_connections": "Persistent connections",
+        connections_per_second = "": "Connections a second",
+        packets_in_per_second = "": "Packets from clients a second",
+        packets_out_per_second = "": "Packets to clients a second (NAT only)",
+        bytes_in_per_second = "": "Bytes from clients a second",
+        bytes_out_per_second = "": "Bytes to clients a second (NAT only)",
+    }
 }
 
 /// A family of counters, one a subject.
@@ -235,4 +236,107 @@ pub struct Counters {
     pub events: Family<&'static str, Counter>,
     /// Events missed, by watching consumer.
     pub missed: Family<Name, Counter>,
+}
+
+impl Counters {
+    /// Forgets what is counted of anything that is not in this configuration. Call it after a reload's publishers have
+    /// resolved theirs: what they hold of what is gone counts on unseen, until they let it go too.
+    pub fn keep(&self, config: &Config) {
+        let instances: HashSet<&Name> = config.instances.iter().map(|instance| &instance.name).collect();
+        let (mut services, mut reals) = (HashSet::new(), HashMap::new());
+        for (server, entries) in config.services() {
+            for service in entries {
+                services.insert(service);
+                let sorry = server.sorry_server.iter().map(|sorry| (sorry.address, &[][..]));
+                let all = sorry.chain(server.real_servers.iter().map(|real| (real.address, &*real.checkers)));
+                reals.extend(all.map(|(real, checkers)| (RealKey { service, real }, checkers)));
+            }
+        }
+        self.vrrp.retain(|name| instances.contains(name));
+        self.services.retain(|service| services.contains(service));
+        self.reals.retain(|real| reals.contains_key(real));
+        self.checkers.retain(|key| {
+            let checkers = reals.get(&key.real);
+            checkers
+                .and_then(|all| all.get(usize::from(key.index)))
+                .is_some_and(|c| c.kind.keyword() == &*key.kind)
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keepwatch_model::{Instance, RealServer, SorryServer, VirtualRouterId, VirtualServer};
+
+    use super::*;
+    use crate::sample;
+
+    fn config(instances: &[&str], reals: &[u8]) -> Config {
+        let service = sample::service_key(([10, 0, 0, 1], 80));
+        let real_servers = reals.iter().map(|n| {
+            let address = ([10, 0, 1, *n], 80).into();
+            RealServer { checkers: vec![sample::tcp_check(address)], ..RealServer::new(address) }
+        });
+        let server = VirtualServer {
+            sorry_server: Some(SorryServer::new(([10, 0, 2, 1], 80).into())),
+            real_servers: real_servers.collect(),
+            ..VirtualServer::new(service.into())
+        };
+        let instance = |name: &&str| Instance::new((*name).into(), "eth0".into(), VirtualRouterId(1));
+        Config {
+            instances: instances.iter().map(instance).collect(),
+            virtual_servers: if reals.is_empty() { Vec::new() } else { vec![server] },
+            ..Config::default()
+        }
+    }
+
+    #[test]
+    fn what_a_reload_took_away_is_counted_no_longer_and_what_stays_counts_on() {
+        let counters = Counters::default();
+        let real = |n| sample::real_key(([10, 0, 0, 1], 80), ([10, 0, 1, n], 80));
+        let checker = |n, kind: &str| CheckerKey { real: real(n), kind: kind.into(), index: 0 };
+        let sorry = sample::real_key(([10, 0, 0, 1], 80), ([10, 0, 2, 1], 80));
+        for name in ["stays", "goes"] {
+            counters.vrrp.resolve(&name.into()).adverts_sent.inc();
+        }
+        counters.services.resolve(&real(1).service);
+        for key in [real(1), real(2), sorry] {
+            counters.reals.resolve(&key);
+        }
+        for key in [checker(1, "TCP_CHECK"), checker(1, "HTTP_GET"), checker(2, "TCP_CHECK")] {
+            counters.checkers.resolve(&key);
+        }
+
+        counters.keep(&config(&["stays"], &[1]));
+        let vrrp = counters.vrrp.all();
+        assert_eq!(
+            vrrp.iter().map(|(name, c)| (&**name, c.adverts_sent.get())).collect::<Vec<_>>(),
+            [("stays", 1)]
+        );
+        let keys = |family: Vec<(RealKey, Arc<ServiceCounters>)>| {
+            family.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+        };
+        assert_eq!(keys(counters.reals.all()), [real(1), sorry]);
+        let left: Vec<_> = counters.checkers.all().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(left, [checker(1, "TCP_CHECK")], "nor a checker of another kind in its place");
+
+        counters.keep(&config(&["stays"], &[]));
+        assert!(counters.services.all().is_empty() && counters.reals.all().is_empty());
+        assert!(counters.checkers.all().is_empty());
+    }
+
+    #[test]
+    fn every_counter_is_in_its_table_once() {
+        let families: std::collections::BTreeSet<&str> =
+            VrrpCounters::TABLE.iter().map(|row| row.metric).collect();
+        assert_eq!(families.len(), VrrpCounters::TABLE.len());
+        let counters = VrrpCounters::default();
+        for (n, row) in (1..).zip(VrrpCounters::TABLE) {
+            (row.get)(&counters).add(n);
+        }
+        let json = serde_json::to_value(&counters).unwrap_or_default();
+        for (n, row) in (1u64..).zip(VrrpCounters::TABLE) {
+            assert_eq!(json[row.field], n, "{}", row.field);
+        }
+    }
 }

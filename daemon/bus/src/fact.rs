@@ -4,24 +4,14 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use consumer::ConsumerFact;
-pub use daemon::DaemonFact;
-pub use ipvs::IpvsFact;
-pub use link::LinkFact;
-pub use reasons::{
-    AdvertError, AnnounceOccasion, Drift, HoldReason, LinkDownReason, ScriptOutcome, TableChange,
-};
-pub use service::ServiceFact;
-pub use vrrp::VrrpFact;
+use crate::world::{Change, World};
 
-mod consumer;
-mod daemon;
-mod ipvs;
-mod kind;
-mod link;
-mod reasons;
-mod service;
-mod vrrp;
+pub use crate::consumer::{ConsumerFact, ScriptOutcome};
+pub use crate::daemon::DaemonFact;
+pub use crate::ipvs::{Drift, IpvsFact, TableChange};
+pub use crate::link::{LinkDownReason, LinkFact};
+pub use crate::service::ServiceFact;
+pub use crate::vrrp::{AdvertError, AnnounceOccasion, HoldReason, VrrpFact};
 
 /// A thing that happened. In JSON it is an object whose `kind` is the name of the innermost variant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,3 +50,29 @@ facts_of!(
     Ipvs(IpvsFact),
     Consumer(ConsumerFact)
 );
+
+impl Fact {
+    /// Its name, as in its JSON form and as the `kind` label of `keepwatch_events_total`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Daemon(fact) => fact.into(),
+            Self::Link(fact) => fact.into(),
+            Self::Vrrp(fact) => fact.into(),
+            Self::Service(fact) => fact.into(),
+            Self::Ipvs(fact) => fact.into(),
+            Self::Consumer(fact) => fact.into(),
+        }
+    }
+
+    /// What it does to the world.
+    pub(crate) fn fold(&self, world: &mut World, change: Change) {
+        match self {
+            Self::Daemon(fact) => fact.fold(world, change),
+            Self::Link(fact) => fact.fold(world, change),
+            Self::Vrrp(fact) => fact.fold(world, change),
+            Self::Service(fact) => fact.fold(world, change),
+            Self::Ipvs(fact) => fact.fold(world, change),
+            Self::Consumer(fact) => fact.fold(world),
+        }
+    }
+}

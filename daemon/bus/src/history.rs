@@ -74,6 +74,15 @@ impl History {
     }
 }
 
+/// What a history file held.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recorded {
+    /// Its events, oldest first.
+    pub events: Vec<Event>,
+    /// Lines among them that could not be read.
+    pub passed_over: u64,
+}
+
 /// Where the history file is and how large it may become.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileSettings {
@@ -91,13 +100,14 @@ impl FileSettings {
     }
 
     /// The last `capacity` events of the file and its predecessor, oldest first. Lines that can't be read (a write
-    /// cut short by a crash, a newer version's facts) are passed over; a file that is not there is an empty one.
+    /// cut short by a crash, facts of a version that told them otherwise) are passed over and counted; a file that is
+    /// not there is an empty one.
     ///
     /// # Errors
     /// When a file is there but can't be read.
-    pub fn load(&self, capacity: usize) -> io::Result<Vec<Event>> {
+    pub fn load(&self, capacity: usize) -> io::Result<Recorded> {
         // From the end, so that what is too old is not parsed: a daemon that starts wants to get on.
-        let mut events = VecDeque::new();
+        let (mut events, mut passed_over) = (VecDeque::new(), 0);
         for path in [self.path.clone(), self.previous()] {
             let mut text = Vec::new();
             match own_file::read(&path) {
@@ -107,14 +117,16 @@ impl FileSettings {
             };
             for line in text.rsplit(|&byte| byte == b'\n') {
                 if events.len() >= capacity.max(1) {
-                    return Ok(events.into());
+                    return Ok(Recorded { events: events.into(), passed_over });
                 }
-                if let Ok(event) = serde_json::from_slice::<Event>(line) {
-                    events.push_front(event);
+                match serde_json::from_slice::<Event>(line) {
+                    Ok(event) => events.push_front(event),
+                    Err(_) if line.is_empty() => {}
+                    Err(_) => passed_over += 1,
                 }
             }
         }
-        Ok(events.into())
+        Ok(Recorded { events: events.into(), passed_over })
     }
 }
 

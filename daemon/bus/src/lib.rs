@@ -8,38 +8,45 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`fact`] | everything that can happen, one enum a subject, one variant a thing |
-//! | [`subject`], [`settings`], [`details`] | whom facts are about, and what the configuration says of them |
-//! | [`world`] | the state of everything, built only by folding events |
+//! | `daemon`, `link`, `vrrp`, `service`, `ipvs`, `consumer` | one a subject: its facts, its state in the world, what the facts do to it, and their lines |
+//! | [`fact`] | everything that can happen: the facts of all subjects |
+//! | [`subject`], [`configured`] | whom facts are about, and what the configuration says of them |
+//! | [`world`] | the state of everything, built only by folding events; and what of it is in trouble |
 //! | [`counters`] | atomics that every exporter reads |
 //! | [`beat`] | how a loop shows that it lives |
 //! | [`history`] | the last events, in memory and in a bounded file |
-//! | [`render`] | a fact as a line of the log |
+//! | [`line`](mod@line) | a fact as a line of the log ([`Event::line`]) |
 //! | [`mailbox`] | the queue whose sender never waits |
 //! | [`own_file`] | how files of the daemon's own are opened |
 //! | `sample` | settings and events for tests (feature `test-support`) |
 
 pub mod beat;
+pub mod configured;
+mod consumer;
 pub mod counters;
-pub mod details;
+mod daemon;
 mod event;
 pub mod fact;
 mod health;
 pub mod history;
 mod hub;
+mod ipvs;
+pub mod line;
+mod link;
 pub mod mailbox;
 pub mod own_file;
-pub mod render;
 #[cfg(feature = "test-support")]
 pub mod sample;
-pub mod settings;
+mod service;
+mod vrrp;
 pub mod world;
 
+pub use configured::{Configured, Process};
 pub use counters::Counters;
 pub use event::{Event, EventId};
 pub use fact::Fact;
 pub use health::Health;
-pub use history::{FileSettings, History};
+pub use history::{FileSettings, History, Recorded};
 pub use hub::{Bus, BusSettings, Hub, Reader, Seen, Watcher, WeakBus};
 pub use keepwatch_model::subject;
 pub use world::World;

@@ -1,16 +1,18 @@
-//! Samples for tests, here and in the crates of the publishers and consumers: settings with keepalived's own defaults
-//! that a test changes where it must, and events out of the air. Compiled with the feature `test-support` only.
+//! Samples for tests, here and in the crates of the publishers and consumers: parts of the model with keepalived's own
+//! defaults that a test changes where it must, and events out of the air. Compiled with the feature `test-support` only.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use keepwatch_model::Forwarding;
+use keepwatch_model::{
+    CheckTiming, Checker, CheckerKind, Connection, Instance, Name, RealServer, SyncGroup, VirtualRouterId,
+    VirtualServer,
+};
 
 use crate::event::{Event, EventId};
 use crate::fact::Fact;
-use crate::settings::{AuthKind, GroupSettings, InstanceSettings, RealServerSettings, ServiceSettings};
-use crate::subject::{Family, Name, Protocol, RealKey, ServiceKey, VirtualAddress, VrrpState};
+use crate::subject::{Protocol, RealKey, ServiceKey, VirtualAddress};
 
 /// An event of this number at a fixed time, the first second of 2026.
 pub fn event(id: u64, cause: Option<EventId>, fact: impl Into<Fact>) -> Event {
@@ -18,79 +20,45 @@ pub fn event(id: u64, cause: Option<EventId>, fact: impl Into<Fact>) -> Event {
     Event { id: EventId(id), at, mono: 0, cause, fact: fact.into() }
 }
 
-/// The first virtual router of a configuration: number 51 on eth0, priority 100, version 2, one second, no address.
-pub fn instance() -> InstanceSettings {
-    InstanceSettings {
-        position: 1,
-        interface: Some("eth0".into()),
-        vrid: 51,
-        version: 2,
-        family: Family::Inet,
-        initial_state: VrrpState::Backup,
-        priority: 100,
-        advert_interval: Duration::from_secs(1),
-        preempt: true,
-        preempt_delay: Duration::ZERO,
-        auth: AuthKind::None,
-        source: None,
-        addresses: Vec::new(),
-        excluded_addresses: Vec::new(),
-        garp_master_delay: Duration::from_secs(5),
-        garp_master_repeat: 5,
-        garp_master_refresh: Duration::ZERO,
-        garp_master_refresh_repeat: 1,
-        garp_lower_prio_delay: Duration::from_secs(5),
-        garp_lower_prio_repeat: 5,
-        smtp_alert: false,
-        accept: true,
-        group: None,
-        lvs_sync_daemon_interface: None,
-        details: Default::default(),
-    }
+/// `VI_1`: number 51 on eth0, priority 100, version 2, one second, no address.
+pub fn instance() -> Instance {
+    Instance::new("VI_1".into(), "eth0".into(), VirtualRouterId(51))
 }
 
-/// The first sync group of a configuration.
-pub fn group(members: &[&str]) -> GroupSettings {
-    let members = members.iter().map(|member| Name::from(*member)).collect();
-    GroupSettings { position: 1, members, smtp_alert: false, details: Default::default() }
+/// `VG_1`, a sync group of these.
+pub fn group(members: &[&str]) -> SyncGroup {
+    SyncGroup::new("VG_1".into(), members.iter().map(|member| Name::from(*member)).collect())
 }
 
-/// The first virtual server of a configuration.
-pub fn service() -> ServiceSettings {
-    ServiceSettings {
-        position: 1,
-        scheduler: "wlc".into(),
-        forwarding: Forwarding::Nat,
-        persistence: None,
-        granularity: None,
+/// A virtual server: 10.0.0.100, TCP port 80.
+pub fn service() -> VirtualServer {
+    VirtualServer::new(service_key((Ipv4Addr::new(10, 0, 0, 100), 80)).into())
+}
+
+/// A real server of weight 1 at 10.0.1.1:8080, looked at by a `TCP_CHECK`.
+pub fn real_server() -> RealServer {
+    let address = SocketAddr::from(([10, 0, 1, 1], 8080));
+    RealServer { checkers: vec![tcp_check(address)], ..RealServer::new(address) }
+}
+
+/// A `TCP_CHECK` of this address.
+pub fn tcp_check(connect_to: SocketAddr) -> Checker {
+    let connection = Connection {
+        connect_to,
+        bind_to: None,
+        bind_port: None,
+        bind_interface: None,
+        fwmark: None,
+        connect_timeout: CheckTiming::CONNECT_TIMEOUT,
+    };
+    Checker {
+        kind: CheckerKind::Tcp(connection),
         delay_loop: Duration::from_secs(60),
-        quorum: 1,
-        hysteresis: 0,
+        warmup: Duration::from_secs(60),
+        retry: 1,
+        delay_before_retry: Duration::from_secs(1),
         alpha: false,
-        omega: false,
-        one_packet: false,
-        virtualhost: None,
-        sorry_server: None,
-        quorum_scripts: (None, None),
-        smtp_alert: false,
-        details: Default::default(),
-    }
-}
-
-/// The first real server of a virtual server: weight 1, looked at by a `TCP_CHECK`.
-pub fn real_server() -> RealServerSettings {
-    RealServerSettings {
-        position: 1,
-        weight: 1,
-        forwarding: Forwarding::Nat,
-        inhibit_on_failure: false,
-        upper_threshold: 0,
-        lower_threshold: 0,
-        scripts: (None, None),
-        virtualhost: None,
-        smtp_alert: false,
-        checkers: vec!["TCP_CHECK".into()],
-        details: Default::default(),
+        log_all_failures: false,
     }
 }
 

@@ -81,7 +81,7 @@ fn a_chain_of_causes_is_found_from_its_end() {
 }
 
 fn run_with_file(file: &FileSettings, events: u32) -> Reader {
-    let earlier = file.load(4096).unwrap();
+    let earlier = file.load(4096).unwrap().events;
     let mut writer = None;
     let reader = with_hub(BusSettings { earlier, ring: 1 << 16, ..BusSettings::default() }, |bus, reader| {
         writer = Some(history::write_file(file.clone(), reader.watch("history"), bus.downgrade()).unwrap());
@@ -105,7 +105,7 @@ fn the_history_file_survives_a_restart_and_stays_within_its_bound() {
     run_with_file(&file, 5_000);
     let size: u64 = dir.path().read_dir().unwrap().map(|e| e.unwrap().metadata().unwrap().len()).sum();
     assert!(size <= file.max_bytes, "{size} bytes");
-    assert_eq!(file.load(4096).unwrap().last().unwrap().id, EventId(5_020));
+    assert_eq!(file.load(4096).unwrap().events.last().unwrap().id, EventId(5_020));
 }
 
 #[test]
@@ -141,7 +141,8 @@ fn a_line_that_was_cut_short_is_passed_over() {
     text.insert_str(0, "{\"id\":1,\"at\":\"20\n");
     text.truncate(text.len() - 10);
     std::fs::write(&file.path, text).unwrap();
-    assert_eq!(file.load(10).unwrap().len(), 2);
+    let recorded = file.load(10).unwrap();
+    assert_eq!((recorded.events.len(), recorded.passed_over), (2, 2));
 }
 
 #[test]
@@ -150,6 +151,26 @@ fn folding_the_recorded_events_of_a_run_gives_its_world() {
     let file = FileSettings { path: dir.path().join("history.jsonl"), max_bytes: 1 << 20 };
     let reader = run_with_file(&file, 7);
     let mut world = World::default();
-    file.load(100).unwrap().iter().for_each(|e: &Event| world.apply(e));
+    file.load(100).unwrap().events.iter().for_each(|e: &Event| world.apply(e));
     assert_eq!(world, *reader.world());
+}
+
+/// One event of each kind, as the version wrote them whose facts had settings of their own and not the model.
+const BEFORE_THE_MODEL: &str = include_str!("history_before_the_model.jsonl");
+
+#[test]
+fn the_history_of_the_version_before_is_read_but_for_its_configurations_which_are_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = FileSettings { path: dir.path().join("history.jsonl"), max_bytes: 1 << 20 };
+    std::fs::write(&file.path, BEFORE_THE_MODEL).unwrap();
+    let recorded = file.load(1000).unwrap();
+    let kinds: Vec<&str> = recorded.events.iter().map(|event| event.fact.kind()).collect();
+    assert_eq!(
+        recorded.passed_over, 6,
+        "daemon_started, config_loaded, and the four of instances and servers"
+    );
+    assert_eq!(recorded.events.len() + 6, BEFORE_THE_MODEL.lines().count());
+    for told in ["state_changed", "advert_timed_out", "check_failed", "real_server_down", "quorum_lost"] {
+        assert!(kinds.contains(&told), "{told}");
+    }
 }

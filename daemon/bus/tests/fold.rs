@@ -12,10 +12,13 @@ use keepwatch_bus::fact::{
     AdvertError, AnnounceOccasion, ConsumerFact, DaemonFact, Drift, IpvsFact, LinkDownReason, LinkFact,
     ScriptOutcome, ServiceFact, TableChange, VrrpFact,
 };
-use keepwatch_bus::settings::*;
 use keepwatch_bus::subject::*;
 use keepwatch_bus::world::{Placed, from_position};
-use keepwatch_bus::{BusSettings, Event, EventId, Fact, Hub, World, render, sample};
+use keepwatch_bus::{BusSettings, Configured, Event, EventId, Fact, Hub, World, sample};
+use keepwatch_model::{
+    Authentication, InitialState, Instance, InterfaceAddress, LinkTarget, Priority, RealServer, Script,
+    Secret, SorryServer, SyncGroup, Tracked, Tracking, VirtualRouterId, VirtualServer, VrrpVersion, Weight,
+};
 use proptest::prelude::*;
 
 fn name() -> impl Strategy<Value = Name> {
@@ -58,35 +61,52 @@ fn state() -> impl Strategy<Value = VrrpState> {
     prop::sample::select(VrrpState::ALL.to_vec())
 }
 
-fn instance_settings() -> impl Strategy<Value = Box<InstanceSettings>> {
-    (1u32..9, name(), any::<u8>(), any::<u64>(), prop::collection::vec(address(), 0..3)).prop_map(
-        |(position, interface, priority, interval, addresses)| {
-            Box::new(InstanceSettings {
-                position,
-                interface: Some(interface),
-                vrid: priority,
-                version: 3,
-                initial_state: VrrpState::Master,
-                priority,
-                advert_interval: Duration::from_micros(interval),
-                auth: AuthKind::Pass,
+fn interface_address() -> impl Strategy<Value = InterfaceAddress> {
+    (ip(), prop::option::of(name())).prop_map(|(address, dev)| InterfaceAddress {
+        link: dev.map_or(LinkTarget::Instance, LinkTarget::Named),
+        ..InterfaceAddress::host(address)
+    })
+}
+
+fn instance_settings() -> impl Strategy<Value = Configured<Instance>> {
+    let addresses = prop::collection::vec(interface_address(), 0..3);
+    (1u32..9, name(), any::<u8>(), any::<u64>(), addresses).prop_map(
+        |(position, interface, number, interval, addresses)| {
+            let instance = Instance {
+                interface: Some(interface.clone()),
+                vrid: VirtualRouterId(number),
+                version: VrrpVersion::V3,
+                state: InitialState::Master,
+                priority: Priority(number),
+                advert_int: Duration::from_micros(interval),
+                // A secret is not recorded, so only one that is absent can be the same when it is read back.
+                authentication: Authentication::Pass(Secret::default()),
+                tracking: Tracking {
+                    interfaces: vec![Tracked { name: interface, weight: -1, reverse: true }],
+                    ..Tracking::default()
+                }
+                .into(),
                 excluded_addresses: addresses.clone(),
                 addresses,
                 ..sample::instance()
-            })
+            };
+            Configured::new(position, instance)
         },
     )
 }
 
-fn service_settings() -> impl Strategy<Value = Box<ServiceSettings>> {
-    (1u32..9, any::<bool>(), prop::option::of(socket())).prop_map(|(position, alpha, sorry_server)| {
-        Box::new(ServiceSettings { position, alpha, sorry_server, ..sample::service() })
+fn service_settings() -> impl Strategy<Value = Configured<VirtualServer>> {
+    (1u32..9, any::<bool>(), prop::option::of(socket())).prop_map(|(position, alpha, sorry)| {
+        let sorry_server = sorry.map(SorryServer::new);
+        let quorum_up = Some(Script { argv: vec!["/bin/up".into(), "a \"b\"".into()], user: None });
+        Configured::new(position, VirtualServer { alpha, sorry_server, quorum_up, ..sample::service() })
     })
 }
 
-fn real_settings() -> impl Strategy<Value = Box<RealServerSettings>> {
-    (1u32..9, any::<i32>(), prop::collection::vec(name(), 0..2)).prop_map(|(position, weight, checkers)| {
-        Box::new(RealServerSettings { position, weight, checkers, ..sample::real_server() })
+fn real_settings() -> impl Strategy<Value = Configured<RealServer>> {
+    (1u32..9, any::<u32>(), prop::collection::vec(socket(), 0..2)).prop_map(|(position, weight, checked)| {
+        let checkers = checked.into_iter().map(sample::tcp_check).collect();
+        Configured::new(position, RealServer { weight: Weight(weight), checkers, ..sample::real_server() })
     })
 }
 
@@ -97,7 +117,7 @@ fn vrrp() -> impl Strategy<Value = VrrpFact> {
             .prop_map(|(instance, settings)| VrrpFact::InstanceConfigured { instance, settings }),
         name().prop_map(|instance| VrrpFact::InstanceUnconfigured { instance }),
         (name(), prop::collection::vec(name(), 0..3)).prop_map(|(group, members)| {
-            let settings = Box::new(GroupSettings { members, ..sample::group(&[]) });
+            let settings = Configured::new(1, SyncGroup { members, ..sample::group(&[]) });
             VrrpFact::GroupConfigured { group, settings }
         }),
         (name(), state(), state(), any::<u8>()).prop_map(|(instance, from, to, priority)| {
@@ -193,6 +213,14 @@ fn other() -> impl Strategy<Value = Fact> {
             about: "INSTANCE VI_1 MASTER".into(),
             outcome: ScriptOutcome::Killed { signal: 15 },
             took: Duration::from_secs(1),
+            output: "no such database".into(),
+        }
+        .into(),
+        ConsumerFact::ScriptOverdue {
+            script: "/bin/true x".into(),
+            about: "INSTANCE VI_1 MASTER".into(),
+            running: Duration::from_secs(10),
+            waiting: 1,
         }
         .into(),
         ConsumerFact::MailDelayed {
@@ -269,7 +297,7 @@ proptest! {
             prop_assert_eq!(&again, &*event);
             let tag = serde_json::from_str::<serde_json::Value>(&line).unwrap()["kind"].clone();
             prop_assert_eq!(tag, event.fact.kind());
-            if let Some(log) = render::line(&event) {
+            if let Some(log) = event.line() {
                 prop_assert!(!log.text.contains('\n'));
             }
             world.apply(&again);

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use keepwatch_config::model::Connection;
+use keepwatch_model::Connection;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
     net::{TcpSocket, TcpStream},
@@ -91,7 +91,7 @@ fn seconds(time: Duration) -> String {
 mod tests {
     use std::net::TcpListener;
 
-    use keepwatch_config::model::FwMark;
+    use keepwatch_model::FwMark;
 
     use super::*;
 

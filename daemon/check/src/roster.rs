@@ -15,9 +15,9 @@ use keepwatch_bus::fact::ServiceFact;
 use keepwatch_bus::{
     Bus, Counters, EventId, Health,
     counters::CheckerCounters,
-    subject::{CheckerKey, RealKey},
+    subject::{CheckerKey, Name, RealKey},
 };
-use keepwatch_config::{Config, model::Checker};
+use keepwatch_model::{Checker, Config};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
 use crate::{
@@ -43,11 +43,14 @@ pub struct Definition {
 #[must_use]
 pub fn definitions(config: &Config, counters: &Counters) -> Vec<Definition> {
     let mut definitions = Vec::new();
+    // One name for each kind, however many checkers there are.
+    let mut kinds: BTreeMap<&'static str, Name> = BTreeMap::new();
     for (server, services) in config.services() {
         let Some(service) = services.first().copied() else { continue };
         for real in &server.real_servers {
             for (index, checker) in (0u16..).zip(&real.checkers) {
-                let kind = checker.kind.keyword().into();
+                let keyword = checker.kind.keyword();
+                let kind = kinds.entry(keyword).or_insert_with(|| keyword.into()).clone();
                 let key = CheckerKey { real: RealKey { service, real: real.address }, kind, index };
                 let counters = counters.checkers.resolve(&key);
                 definitions.push(Definition { key, checker: Arc::new(checker.clone()), counters });
@@ -101,7 +104,7 @@ struct Real {
 /// See the module.
 pub(crate) struct Roster {
     bus: Bus,
-    entries: BTreeMap<CheckerId, Entry>,
+    entries: BTreeMap<CheckerId, Box<Entry>>,
     reals: BTreeMap<RealKey, Real>,
     queue: BTreeSet<(Instant, CheckerId)>,
     numbers: u64,
@@ -132,19 +135,20 @@ impl Roster {
         let mut old = std::mem::take(&mut self.entries);
         let mut old_reals = std::mem::take(&mut self.reals);
         self.queue.clear();
-        let mut wanted: BTreeMap<RealKey, Vec<Definition>> = BTreeMap::new();
-        for definition in definitions {
-            if definition.checker.kind.is_acted_on() {
-                wanted.entry(definition.key.real).or_default().push(definition);
-            }
-        }
+        let mut wanted: Vec<_> =
+            definitions.into_iter().filter(|definition| definition.checker.kind.is_acted_on()).collect();
+        wanted.sort_by_key(|definition| definition.key.real);
+        let mut wanted = wanted.into_iter().peekable();
         let mut changes = Vec::new();
-        for (real, definitions) in wanted {
+        let mut reals = Vec::new();
+        while let Some(first) = wanted.next() {
+            let real = first.key.real;
+            let others = std::iter::from_fn(|| wanted.next_if(|definition| definition.key.real == real));
             let before = old_reals.remove(&real);
             let known = before.as_ref().map(|before| before.health);
             let mut candidates = before.map(|before| before.checkers).unwrap_or_default();
-            let mut checkers = Vec::new();
-            for definition in definitions {
+            let mut checkers = Vec::with_capacity(1);
+            for definition in std::iter::once(first).chain(others) {
                 let entry = match take_match(&mut old, &mut candidates, &definition) {
                     Some((id, entry)) => {
                         self.enter(id, entry.redefined(now, definition));
@@ -158,8 +162,9 @@ impl Roster {
             if known.is_some_and(|known| known != health) {
                 changes.push(HealthChange { real, health, cause });
             }
-            self.reals.insert(real, Real { checkers, health });
+            reals.push((real, Real { checkers, health }));
         }
+        self.reals = reals.into_iter().collect();
         // Without checkers there is nobody left to say anything of the server.
         for (real, _) in old_reals.into_iter().filter(|(_, before)| before.health != Health::UP) {
             changes.push(HealthChange { real, health: Health::UP, cause });
@@ -245,18 +250,18 @@ impl Roster {
             None => Tries::new(&definition.checker),
         };
         let next = Some(now + BOOTSTRAP + warmup);
-        self.enter(id, Entry { definition, tries, weight: 0, next, last: None, not_run: None });
+        self.enter(id, Box::new(Entry { definition, tries, weight: 0, next, last: None, not_run: None }));
         id
     }
 
-    fn enter(&mut self, id: CheckerId, entry: Entry) {
+    fn enter(&mut self, id: CheckerId, entry: Box<Entry>) {
         self.queue.extend(entry.next.map(|next| (next, id)));
         self.entries.insert(id, entry);
     }
 }
 
 impl Entry {
-    fn redefined(mut self, now: Instant, definition: Definition) -> Self {
+    fn redefined(mut self: Box<Self>, now: Instant, definition: Definition) -> Box<Self> {
         // A shorter pause takes effect at once, a longer one after the check that is planned.
         self.next = self.next.map(|next| next.min(now + definition.checker.delay_loop.max(BOOTSTRAP)));
         self.definition = definition;
@@ -303,10 +308,10 @@ impl Entry {
 
 /// Finds the checker that a definition continues: the same one, else one that checks the same thing.
 fn take_match(
-    old: &mut BTreeMap<CheckerId, Entry>,
+    old: &mut BTreeMap<CheckerId, Box<Entry>>,
     candidates: &mut Vec<CheckerId>,
     definition: &Definition,
-) -> Option<(CheckerId, Entry)> {
+) -> Option<(CheckerId, Box<Entry>)> {
     let same =
         |id: &CheckerId| old.get(id).is_some_and(|entry| entry.definition.checker == definition.checker);
     let alike = |id: &CheckerId| {

@@ -117,7 +117,7 @@ mod tests {
         BusSettings, Health, Hub,
         subject::{CheckerKey, Protocol, RealKey, ServiceKey},
     };
-    use keepwatch_config::model::{Checker, CheckerKind, Connection};
+    use keepwatch_model::{Checker, CheckerKind, Connection};
     use tokio::time::timeout;
 
     use super::*;

@@ -13,7 +13,7 @@
 
 use std::time::Duration;
 
-use keepwatch_config::model::Checker;
+use keepwatch_model::Checker;
 
 /// What a checker thinks of its real server, and how sure it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +98,7 @@ impl Tries {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use keepwatch_config::model::{CheckerKind, Connection};
+    use keepwatch_model::{CheckerKind, Connection};
     use proptest::prelude::*;
 
     use super::*;

@@ -44,7 +44,6 @@
 
 mod cluster;
 pub mod diagnostics;
-pub mod encoding;
 mod explain;
 mod format;
 mod interfaces;
@@ -68,5 +67,5 @@ pub use diagnostics::{Diagnostic, Diagnostics, Outcome, Severity};
 pub use explain::{explain, overview, reference, similar};
 pub use format::format;
 pub use interfaces::check_interfaces;
-pub use keepwatch_model::{self as model, Config};
+pub use keepwatch_model::{self as model, Config, encoding};
 pub use load::{Loaded, Options, load, load_text};

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, Stream};
-use keepwatch_bus::{Event, Watcher, render};
+use keepwatch_bus::{Event, Watcher};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -65,7 +65,7 @@ struct Told<'a> {
 
 impl<'a> Told<'a> {
     fn new(event: &'a Event) -> Self {
-        Self { event, text: render::line(event).map(|line| line.text) }
+        Self { event, text: event.line().map(|line| line.text) }
     }
 }
 

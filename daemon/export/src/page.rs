@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use jiff::{SignedDuration, Timestamp};
-use keepwatch_bus::world::{Change, Hung, Instance, RealServer, Refusal, Service, World};
-use keepwatch_bus::{Event, History, Reader, render};
+use keepwatch_bus::world::{Change, Instance, RealServer, Refusal, Service, Trouble, World};
+use keepwatch_bus::{Event, History, Reader};
 
 use html::Escaped;
 
@@ -26,7 +26,7 @@ pub(crate) fn render(reader: &Reader, now: Timestamp) -> String {
 }
 
 fn write_page(out: &mut String, world: &World, history: &History, now: Timestamp) -> std::fmt::Result {
-    let router = Escaped(&world.settings.router_id);
+    let router = Escaped(&world.settings.global.router_id);
     write!(
         out,
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -61,27 +61,20 @@ fn write_summary(out: &mut String, world: &World, now: Timestamp) -> std::fmt::R
 
 /// What does not work; nothing where all does.
 fn write_trouble(out: &mut String, world: &World) -> std::fmt::Result {
-    let mut trouble: Vec<(&str, &str)> = Vec::new();
-    if world.stopping {
-        trouble.push(("stopping", "a clean stop is under way"));
-    }
-    let reported = [
-        ("configuration: reload refused", &world.config.rejected),
-        ("IPVS", &world.ipvs_error),
-        ("mail", &world.mail.error),
-        ("SNMP", &world.snmp.error),
-        ("history file", &world.history_error),
-    ];
-    trouble.extend(reported.iter().filter_map(|(what, error)| Some((*what, error.as_deref()?))));
-    let hung: Vec<_> = world.hung.iter().map(|(part, hung)| (part, hung_in_words(hung))).collect();
-    trouble.extend(hung.iter().map(|(part, words)| (&***part, words.as_str())));
-    trouble.extend(world.failed_consumers.iter().map(|(name, error)| (&**name, error.as_str())));
-    if trouble.is_empty() {
+    let trouble = world.trouble();
+    if trouble.is_empty() && !world.stopping {
         return Ok(());
     }
     out.push_str("<section class=\"trouble\"><h2>Trouble</h2><ul>");
-    for (what, error) in trouble {
-        write!(out, "<li><b>{}</b>: {}</li>", Escaped(what), Escaped(error))?;
+    if world.stopping {
+        out.push_str("<li><b>stopping</b>: a clean stop is under way</li>");
+    }
+    for Trouble { what, since, error } in trouble {
+        write!(out, "<li><b>{}</b>", Escaped(&what))?;
+        if let Some(since) = since {
+            write!(out, " since {since:.3}")?;
+        }
+        write!(out, ": {}</li>", Escaped(&error))?;
     }
     out.push_str("</ul></section>\n");
     Ok(())
@@ -115,11 +108,13 @@ fn write_instance(
         out,
         "<td>{}<td>{} vrid {}<td>",
         instance.priority,
-        Escaped(settings.interface.as_deref().unwrap_or("unicast")),
+        Escaped(settings.interface_name()),
         settings.vrid
     )?;
-    for (place, address) in settings.addresses.iter().enumerate() {
-        let here = instance.addresses.contains(address);
+    for (place, address) in
+        settings.addresses.iter().map(|address| settings.virtual_address(address)).enumerate()
+    {
+        let here = instance.addresses.contains(&address);
         let separator = if place > 0 { ", " } else { "" };
         write!(out, "{separator}<span class=\"{}\">{address}</span>", if here { "here" } else { "away" })?;
     }
@@ -133,7 +128,7 @@ fn write_instance(
     if let Some(change) = instance.changed {
         let chain = history.chain(change.event);
         let causes = chain.iter().rev().skip(1).rev();
-        for (place, line) in causes.filter_map(|event| render::line(event)).enumerate() {
+        for (place, line) in causes.filter_map(|event| event.line()).enumerate() {
             write!(out, "{}{}", if place > 0 { " → " } else { "" }, Escaped(&line.text))?;
         }
     }
@@ -223,8 +218,8 @@ fn write_refusal(out: &mut String, refusal: Option<&Refusal>) -> std::fmt::Resul
 
 fn write_history(out: &mut String, history: &History) -> std::fmt::Result {
     out.push_str("<section><h2>What happened last</h2><table>\n");
-    let told = |event: &Event| Some((event.id, render::line(event)?.text));
-    for event in history.iter().rev().filter(|event| render::line(event).is_some()).take(LAST) {
+    let told = |event: &Event| Some((event.id, event.line()?.text));
+    for event in history.iter().rev().filter(|event| event.line().is_some()).take(LAST) {
         let Some((id, text)) = told(event) else { continue };
         write!(out, "<tr id=\"e{}\"><td>{:.3}<td>{id}<td>{}", id.0, event.at, Escaped(&text))?;
         if let Some(cause) = event.cause {
@@ -246,10 +241,6 @@ fn write_since(out: &mut String, change: Option<Change>, now: Timestamp) -> std:
         }
         None => write!(out, "–"),
     }
-}
-
-fn hung_in_words(hung: &Hung) -> String {
-    format!("hangs since {:.3}: {}", hung.since, hung.doing)
 }
 
 /// A time span in the one or two units that matter.

@@ -9,15 +9,12 @@ use std::{
 };
 
 use keepwatch_bus::{
-    settings::{RealServerSettings, ServiceSettings},
+    Configured,
     subject::{Family, ServiceKey},
 };
-use keepwatch_config::model::{self, Config, Tunnel, TunnelChecksum};
+use keepwatch_model::{self as model, Config, Tunnel, TunnelChecksum};
 
-use crate::{
-    settings::{server_settings, service_settings},
-    table::{Encapsulation, Forwarding, Granularity, Persistence, Service, ServiceFlags},
-};
+use crate::table::{Encapsulation, Forwarding, Granularity, Persistence, Service, ServiceFlags};
 
 /// A virtual server.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,7 +34,7 @@ pub struct Definition {
     /// Who serves while there is no quorum.
     pub sorry: Option<Sorry>,
     /// What the world is told of it.
-    pub settings: ServiceSettings,
+    pub settings: Configured<model::VirtualServer>,
 }
 
 impl Definition {
@@ -71,7 +68,7 @@ pub struct Server {
     /// Whether any checker watches it.
     pub checked: bool,
     /// What the world is told of it.
-    pub settings: RealServerSettings,
+    pub settings: Configured<model::RealServer>,
 }
 
 /// A sorry server.
@@ -112,7 +109,7 @@ fn define(position: u32, server: &model::VirtualServer, entries: Vec<ServiceKey>
             forwarding: forwarding(sorry.forwarding),
             inhibit: sorry.inhibit,
         }),
-        settings: service_settings(position, server),
+        settings: Configured::new(position, server.alone()),
         entries,
     })
 }
@@ -127,7 +124,7 @@ fn define_server(position: u32, real: &model::RealServer) -> Server {
         // Of a checker that is not built nobody would ever say that it succeeded.
         starts_up: !real.checkers.iter().any(|checker| checker.kind.is_acted_on() && checker.alpha),
         checked: real.checkers.iter().any(|checker| checker.kind.is_acted_on()),
-        settings: server_settings(position, real),
+        settings: Configured::new(position, real.clone()),
     }
 }
 

@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use keepwatch_bus::{Bus, Counters, EventId, Health, beat::Beat, subject::RealKey};
-use keepwatch_config::model::{self, Config};
+use keepwatch_model::{self as model, Config};
 use tokio::{
     sync::{
         mpsc::{self, UnboundedSender},

@@ -2,11 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use keepwatch_bus::sample;
 use keepwatch_bus::{
-    settings::{RealServerSettings, ServiceSettings},
+    Configured,
     subject::{Protocol, ServiceKey},
 };
+use keepwatch_model::{RealServer, VirtualServer};
 
 use crate::{
     definition::{Definition, Server},
@@ -32,7 +32,7 @@ pub(crate) fn server(weight: u32) -> Server {
         inhibit: false,
         starts_up: true,
         checked: true,
-        settings: RealServerSettings { checkers: Vec::new(), ..sample::real_server() },
+        settings: Configured::new(1, RealServer::new(web(1))),
     }
 }
 
@@ -45,6 +45,9 @@ pub(crate) fn definition(servers: impl IntoIterator<Item = (u8, Server)>) -> Def
         hysteresis: 0,
         servers: servers.into_iter().map(|(n, server)| (web(n), server)).collect(),
         sorry: None,
-        settings: ServiceSettings { scheduler: "rr".to_owned(), ..sample::service() },
+        settings: Configured::new(
+            1,
+            VirtualServer { scheduler: "rr".into(), ..VirtualServer::new(VIP.into()) },
+        ),
     }
 }

@@ -25,6 +25,7 @@ mod definition;
 mod desk;
 mod diff;
 mod director;
+mod drift;
 mod engine;
 #[cfg(test)]
 mod fixture;
@@ -33,7 +34,6 @@ mod ledger;
 mod meters;
 mod netlink;
 mod reconciler;
-mod settings;
 mod step;
 
 pub use dataplane::{AUDIT_PERIOD, DataplaneKind};

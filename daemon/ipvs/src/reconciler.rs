@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 
 use keepwatch_bus::Bus;
-use keepwatch_bus::fact::{Drift, IpvsFact};
+use keepwatch_bus::fact::IpvsFact;
 use tokio::task::spawn_blocking;
 
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
     definition::Definition,
     desk::Desk,
     diff::diff_of,
+    drift::drifts,
     kernel::{KernelError, Snapshot, SyncDaemon, SyncRole, Timeouts},
     ledger::Ledger,
     meters::Meters,
@@ -356,25 +357,6 @@ impl Reconciler {
             self.bus.publish(None, IpvsFact::IpvsRecovered {});
         }
     }
-}
-
-/// What was wrong, told by what was done about it. A service that was gone stands for its real servers too.
-fn drifts<'a>(done: impl Iterator<Item = &'a Step>) -> impl Iterator<Item = IpvsFact> {
-    let mut restored = None;
-    done.filter_map(move |step| {
-        let (service, real) = step.subject();
-        let drift = match &step.operation {
-            Operation::AddService(..) => {
-                restored = Some(service);
-                Drift::Missing
-            }
-            Operation::AddDestination(..) if restored == Some(service) => return None,
-            Operation::AddDestination(..) => Drift::Missing,
-            Operation::SetService(..) | Operation::SetDestination(..) => Drift::Altered,
-            Operation::DeleteService(_) | Operation::DeleteDestination(..) => Drift::Surplus,
-        };
-        Some(IpvsFact::DriftRepaired { service, real, drift })
-    })
 }
 
 /// The part of a table that is about these services.

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use super::Name;
+use super::subject::VirtualAddress;
 
 /// Address family.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -130,6 +131,18 @@ pub struct InterfaceAddress {
 }
 
 impl InterfaceAddress {
+    /// As facts name it, where the instance is on `interface`.
+    pub fn beside(&self, interface: &str) -> VirtualAddress {
+        VirtualAddress {
+            address: self.address,
+            prefix: self.prefix_len,
+            interface: match &self.link {
+                LinkTarget::Instance => interface.into(),
+                LinkTarget::Named(name) => name.clone(),
+            },
+        }
+    }
+
     /// An address with its full prefix on the instance's interface, and nothing else said.
     pub fn host(address: IpAddr) -> Self {
         Self {
@@ -191,6 +204,16 @@ pub enum MailServer {
     Address(SocketAddr),
     /// A host name and port.
     Host(Name, u16),
+}
+
+impl MailServer {
+    /// Its TCP port.
+    pub fn port(&self) -> u16 {
+        match self {
+            Self::Address(address) => address.port(),
+            Self::Host(_, port) => *port,
+        }
+    }
 }
 
 impl fmt::Display for MailServer {

@@ -12,6 +12,7 @@ mod address;
 mod auth_hmac;
 mod bfd;
 mod checker;
+pub mod encoding;
 mod forwarding;
 mod garp;
 mod global;

@@ -44,6 +44,37 @@ pub struct RealServer {
     pub bfd_checks: Vec<BfdCheck>,
 }
 
+impl RealServer {
+    /// A real server with keepalived's defaults, that nobody looks at.
+    pub fn new(address: SocketAddr) -> Self {
+        Self {
+            address,
+            weight: Weight::default(),
+            forwarding: Forwarding::Nat,
+            upper_threshold: 0,
+            lower_threshold: 0,
+            inhibit_on_failure: false,
+            alpha: false,
+            smtp_alert: false,
+            notify_up: None,
+            notify_down: None,
+            virtualhost: None,
+            snmp_name: None,
+            timing: CheckTiming::default(),
+            checkers: Vec::new(),
+            file_checks: Vec::new(),
+            bfd_checks: Vec::new(),
+        }
+    }
+}
+
+impl SorryServer {
+    /// A sorry server that is there only while it is needed.
+    pub fn new(address: SocketAddr) -> Self {
+        Self { address, forwarding: Forwarding::Nat, inhibit: false, weight: Weight::default() }
+    }
+}
+
 /// `sorry_server`: serves when the quorum is lost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SorryServer {

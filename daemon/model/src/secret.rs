@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(again, HmacKey { id: 1, secret: Secret::default() });
         let ssl = Ssl { password: Some(Secret::new("x".into())), ..Ssl::default() };
         let again: Ssl = serde_json::from_str(&serde_json::to_string(&ssl)?)?;
-        assert_eq!(again, Ssl::default());
+        assert_eq!(again, Ssl { password: Some(Secret::new("".into())), ..Ssl::default() });
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! `SSL`: what `SSL_GET` checkers have to show and whom they trust.
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{Name, Secret, secret};
 
@@ -8,7 +9,7 @@ use crate::{Name, Secret, secret};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ssl {
     /// `password` of the key.
-    #[serde(serialize_with = "hidden_if_any", deserialize_with = "secret::absent")]
+    #[serde(serialize_with = "hidden_if_any", deserialize_with = "absent_if_any")]
     pub password: Option<Secret<Name>>,
     /// `ca`: file with the certificates to trust (PEM).
     pub ca: Option<Name>,
@@ -23,4 +24,9 @@ fn hidden_if_any<S: Serializer>(password: &Option<Secret<Name>>, serializer: S) 
         Some(password) => secret::hidden(password, serializer),
         None => serializer.serialize_none(),
     }
+}
+
+fn absent_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret<Name>>, D::Error> {
+    let written = Option::<IgnoredAny>::deserialize(deserializer)?;
+    Ok(written.map(|_| Secret::new(Name::from(""))))
 }

@@ -154,11 +154,68 @@ pub struct VirtualServer {
     pub snmp_name: Option<Name>,
     /// `sorry_server`.
     pub sorry_server: Option<SorryServer>,
-    /// `real_server` blocks; no two have the same address and port.
+    /// `real_server` blocks; no two have the same address and port. None where one is told of by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub real_servers: Vec<RealServer>,
 }
 
 impl VirtualServer {
+    /// A virtual server with keepalived's defaults, and nobody behind it.
+    pub fn new(key: VirtualServerKey) -> Self {
+        Self {
+            key,
+            scheduler: "wlc".into(),
+            flags: SchedulerFlags::default(),
+            forwarding: Forwarding::Nat,
+            persistence_timeout: None,
+            persistence_granularity: None,
+            persistence_engine: None,
+            delay_loop: Duration::from_secs(60),
+            timing: CheckTiming::default(),
+            weight: Weight::default(),
+            inhibit_on_failure: false,
+            quorum: 1,
+            hysteresis: 0,
+            alpha: false,
+            omega: false,
+            quorum_up: None,
+            quorum_down: None,
+            ha_suspend: false,
+            smtp_alert: false,
+            virtualhost: None,
+            snmp_name: None,
+            sorry_server: None,
+            real_servers: Vec::new(),
+        }
+    }
+
+    /// The same without its real servers, as facts tell of it.
+    pub fn alone(&self) -> Self {
+        let Self {
+            key, scheduler, persistence_engine, quorum_up, quorum_down, virtualhost, snmp_name, ..
+        } = self;
+        Self {
+            key: key.clone(),
+            scheduler: scheduler.clone(),
+            persistence_engine: persistence_engine.clone(),
+            quorum_up: quorum_up.clone(),
+            quorum_down: quorum_down.clone(),
+            virtualhost: virtualhost.clone(),
+            snmp_name: snmp_name.clone(),
+            sorry_server: self.sorry_server.clone(),
+            real_servers: Vec::new(),
+            ..*self
+        }
+    }
+
+    /// Name of the `virtual_server_group` that it stands for.
+    pub fn group(&self) -> Option<&Name> {
+        match &self.key {
+            VirtualServerKey::Group { name, .. } => Some(name),
+            VirtualServerKey::Service(_) => None,
+        }
+    }
+
     /// The family that it serves; `None` for a group of both.
     pub fn family(&self) -> Option<Family> {
         match &self.key {

@@ -9,8 +9,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::auth_hmac::AuthHmac;
+use super::subject::{VirtualAddress, VrrpState};
 use super::{
-    Family, Garp, InterfaceAddress, Name, Notify, Priority, Rare, Route, Rule, Secret, Tracking,
+    Family, Garp, Global, InterfaceAddress, Name, Notify, Priority, Rare, Route, Rule, Secret, Tracking,
     VirtualRouterId, Vmac,
 };
 
@@ -68,6 +69,15 @@ pub enum InitialState {
     /// Begins as backup.
     #[default]
     Backup,
+}
+
+impl From<InitialState> for VrrpState {
+    fn from(state: InitialState) -> Self {
+        match state {
+            InitialState::Master => Self::Master,
+            InitialState::Backup => Self::Backup,
+        }
+    }
 }
 
 /// `authentication { … }`. Written, it is its kind: `none`, `PASS` or `AH`.
@@ -239,6 +249,8 @@ pub struct Instance {
     pub notify: Rare<Notify>,
     /// `notify_priority_changes`: FIFOs are told of these too; inherited from the group, then `global_defs`.
     pub notify_priority_changes: bool,
+    /// The `vrrp_sync_group` that it is a member of.
+    pub group: Option<Name>,
     /// `lvs_sync_daemon_interface` of the instance (its old spellings included).
     pub lvs_sync_daemon_interface: Option<Name>,
     /// `use_vmac` or `use_ipvlan`.
@@ -261,4 +273,76 @@ pub struct Instance {
     pub poll_link: bool,
     /// It is in FAULT and stays there, for a mistake that nothing but another configuration mends.
     pub config_fault: Option<ConfigFault>,
+}
+
+impl Instance {
+    /// A version 2 instance of this name with keepalived's defaults, and without an address.
+    pub fn new(name: Name, interface: Name, vrid: VirtualRouterId) -> Self {
+        Self {
+            name,
+            state: InitialState::Backup,
+            interface: Some(interface),
+            vrid,
+            priority: Priority::DEFAULT,
+            advert_int: Duration::from_secs(1),
+            version: VrrpVersion::V2,
+            family: Family::Inet,
+            authentication: Authentication::None,
+            auth_hmac: None,
+            addresses: Vec::new(),
+            excluded_addresses: Vec::new(),
+            nopreempt: false,
+            preempt_delay: Duration::ZERO,
+            timer_expired_backup: None,
+            down_timer_adverts: 3,
+            accept: true,
+            strict: false,
+            garp: Arc::default(),
+            lower_prio_no_advert: false,
+            higher_prio_send_advert: false,
+            owner_ignore_adverts: false,
+            dont_track_primary: false,
+            tracking: Rare::default(),
+            source_address: None,
+            track_source_address: false,
+            multicast_group: Global::MULTICAST_GROUP_4.into(),
+            unicast_peers: Vec::new(),
+            unicast_checksum: UnicastChecksum::Detect,
+            unicast_ttl: 255,
+            check_unicast_source: false,
+            skip_check_adv_addr: false,
+            v3_checksum_as_v2: false,
+            promote_secondaries: false,
+            smtp_alert: false,
+            notify: Rare::default(),
+            notify_priority_changes: false,
+            group: None,
+            lvs_sync_daemon_interface: None,
+            vmac: None,
+            vmac_for_addresses: false,
+            vrf: None,
+            routes: Box::default(),
+            rules: Box::default(),
+            no_virtual_ipaddress: false,
+            kernel_rx_buf_size: None,
+            debug: 0,
+            poll_link: false,
+            config_fault: None,
+        }
+    }
+
+    /// The interface of its adverts; empty for a unicast instance without one.
+    pub fn interface_name(&self) -> &str {
+        self.interface.as_deref().unwrap_or_default()
+    }
+
+    /// One of its addresses as facts name it: with the interface that it goes on.
+    pub fn virtual_address(&self, address: &InterfaceAddress) -> VirtualAddress {
+        address.beside(self.interface_name())
+    }
+
+    /// All that it puts on interfaces: what it advertises, then the excluded addresses.
+    pub fn all_addresses(&self) -> impl Iterator<Item = &InterfaceAddress> {
+        self.addresses.iter().chain(&self.excluded_addresses)
+    }
 }

@@ -25,6 +25,22 @@ pub struct SyncGroup {
     pub tracking: Tracking,
 }
 
+impl SyncGroup {
+    /// A group of these that does nothing else.
+    pub fn new(name: Name, members: Vec<Name>) -> Self {
+        Self {
+            name,
+            members,
+            smtp_alert: false,
+            notify: Notify::default(),
+            notify_priority_changes: None,
+            tracking_weight: false,
+            global_tracking: false,
+            tracking: Tracking::default(),
+        }
+    }
+}
+
 /// A `track_group` block: instances that are in fault while the interface of a static address, route or rule is down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StaticTrackGroup {

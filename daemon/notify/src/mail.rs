@@ -3,12 +3,14 @@
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
+use lettre::Address;
 use lettre::message::header::{
     ContentTransferEncoding, ContentType, HeaderName, HeaderValue, MIME_VERSION_1_0,
 };
 use lettre::message::{Body, Mailbox, Message};
+use lettre::transport::smtp::client::AsyncSmtpConnection;
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
-use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use tokio::time::timeout;
 
 use crate::{Letter, MailSettings};
@@ -63,26 +65,105 @@ fn reason(error: &lettre::transport::smtp::Error) -> String {
     }
 }
 
-/// Sends `letter` and returns to how many recipients it went. Takes at most twice the connect timeout.
-pub(crate) async fn send(settings: &MailSettings, letter: &Letter) -> Result<u32, SendError> {
+/// What became of a letter that the mail server took for somebody, or for nobody.
+#[derive(Debug, Default)]
+pub(crate) struct Delivery {
+    /// For how many recipients the server took it.
+    pub(crate) taken: u32,
+    /// Whom it will never take it for, and why.
+    pub(crate) refused: Vec<(String, String)>,
+    /// Whom it does not take it for now.
+    pub(crate) deferred: Vec<String>,
+    /// Why, of the last of them.
+    pub(crate) why_deferred: String,
+}
+
+/// The least that the server's last word is waited for: it may be busy with the letter, and who hangs up now would send
+/// it twice (RFC 5321 section 4.5.3.2.6 would even wait for ten minutes).
+const LAST_WORD: Duration = Duration::from_secs(60);
+/// For a farewell that changes nothing any more.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Sends `letter` to these of the configured recipients. One who is refused costs the others nothing. Up to the letter
+/// itself it takes at most twice the connect timeout.
+pub(crate) async fn send(
+    settings: &MailSettings,
+    letter: &Letter,
+    to: &[String],
+) -> Result<Delivery, SendError> {
     let message = message(settings, letter)?;
-    let recipients = u32::try_from(message.envelope().to().len()).unwrap_or(u32::MAX);
+    let limit = settings.connect_timeout * 2;
+    let late = |limit| SendError::TimedOut { server: server(settings), limit };
+    let failed = |error| SendError::Server { server: server(settings), error };
+    let (mut connection, delivery) =
+        timeout(limit, announce(settings, &message, to)).await.map_err(|_| late(limit))?.map_err(failed)?;
+    let result = if delivery.taken > 0 {
+        let limit = limit.max(LAST_WORD);
+        match timeout(limit, hand_over(&mut connection, &message)).await {
+            Ok(Ok(())) => Ok(delivery),
+            Ok(Err(error)) => Err(failed(error)),
+            Err(_) => Err(late(limit)),
+        }
+    } else {
+        Ok(delivery)
+    };
+    // Whatever it says to that: the letter is taken, or not.
+    let _ = timeout(GOODBYE, connection.quit()).await;
+    result
+}
+
+fn server(settings: &MailSettings) -> String {
     let (host, port) = &settings.server;
-    let server = || match host.parse() {
+    match host.parse() {
         Ok(IpAddr::V6(_)) => format!("[{host}]:{port}"),
         _ => format!("{host}:{port}"),
-    };
-    let transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host)
-        .port(*port)
-        .hello_name(ClientId::Domain(settings.helo.clone()))
-        .timeout(Some(settings.connect_timeout))
-        .build();
-    let limit = settings.connect_timeout * 2;
-    match timeout(limit, transport.send(message)).await {
-        Ok(Ok(_)) => Ok(recipients),
-        Ok(Err(error)) => Err(SendError::Server { server: server(), error }),
-        Err(_) => Err(SendError::TimedOut { server: server(), limit }),
     }
+}
+
+/// Connects and says from whom and to whom.
+async fn announce(
+    settings: &MailSettings,
+    message: &Message,
+    to: &[String],
+) -> Result<(AsyncSmtpConnection, Delivery), lettre::transport::smtp::Error> {
+    let (host, port) = &settings.server;
+    let hello = ClientId::Domain(settings.helo.clone());
+    let timeout = Some(settings.connect_timeout);
+    let mut connection =
+        AsyncSmtpConnection::connect_tokio1((host.as_str(), *port), timeout, &hello, None, None).await?;
+    let from = message.envelope().from().cloned();
+    connection.command(Mail::new(from, Vec::new())).await?;
+    let mut delivery = Delivery::default();
+    for recipient in to {
+        let address = match mailbox(recipient, &settings.helo) {
+            Ok(mailbox) => mailbox.email,
+            Err(error) => {
+                delivery.refused.push((recipient.clone(), error.to_string()));
+                continue;
+            }
+        };
+        match connection.command(Rcpt::new(address, Vec::new())).await {
+            Ok(_) => delivery.taken += 1,
+            Err(error) if error.is_permanent() => {
+                delivery.refused.push((recipient.clone(), reason(&error)));
+            }
+            Err(error) if error.is_transient() => {
+                delivery.deferred.push(recipient.clone());
+                delivery.why_deferred = format!("{recipient}: {}", reason(&error));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((connection, delivery))
+}
+
+/// Hands the message over; without an error, the server is responsible for it from now on.
+async fn hand_over(
+    connection: &mut AsyncSmtpConnection,
+    message: &Message,
+) -> Result<(), lettre::transport::smtp::Error> {
+    connection.command(Data).await?;
+    connection.message(&message.formatted()).await.map(drop)
 }
 
 fn message(settings: &MailSettings, letter: &Letter) -> Result<Message, SendError> {
@@ -97,8 +178,8 @@ fn message(settings: &MailSettings, letter: &Letter) -> Result<Message, SendErro
             HeaderName::new_from_ascii_str("X-Mailer"),
             format!("keepwatch {}", env!("CARGO_PKG_VERSION")),
         ));
-    for recipient in &settings.to {
-        builder = builder.to(mailbox(recipient, &settings.helo)?);
+    for recipient in settings.to.iter().filter_map(|text| mailbox(text, &settings.helo).ok()) {
+        builder = builder.to(recipient);
     }
     builder = builder.header(MIME_VERSION_1_0).header(ContentType::TEXT_PLAIN);
     builder.body(body(&letter.body)).map_err(SendError::Message)
@@ -122,7 +203,7 @@ fn body(text: &str) -> Body {
 /// out of its line is refused.
 fn mailbox(text: &str, helo: &str) -> Result<Mailbox, SendError> {
     let (name, address) = match text.trim().strip_suffix('>').and_then(|text| text.rsplit_once('<')) {
-        Some((name, address)) => (Some(name.trim().trim_matches('"').to_owned()), address.trim()),
+        Some((name, address)) => (Some(unquoted(name.trim())), address.trim()),
         None => (None, text.trim()),
     };
     let forbidden = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',');
@@ -133,6 +214,19 @@ fn mailbox(text: &str, helo: &str) -> Result<Mailbox, SendError> {
     }
     let address = Address::new(user, host).unwrap_or_else(|_| Address::new_dangerous(user, host));
     Ok(Mailbox::new(name.filter(|name| !name.is_empty()), address))
+}
+
+/// A name as it is meant: without the quotes and backslashes of RFC 5322 section 3.2.4.
+fn unquoted(name: &str) -> String {
+    let Some(inner) = name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) else {
+        return name.to_owned();
+    };
+    let mut characters = inner.chars();
+    let mut text = String::new();
+    while let Some(character) = characters.next() {
+        text.extend(if character == '\\' { characters.next() } else { Some(character) });
+    }
+    text
 }
 
 #[cfg(test)]
@@ -189,11 +283,24 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_none_is_named() {
-        let settings = MailSettings { to: vec!["admin at example".into()], ..settings() };
+    fn a_sender_that_is_none_is_named() {
+        let settings = MailSettings { from: "admin at example".into(), ..settings() };
         let error = message(&settings, &letter("x")).unwrap_err();
         assert_eq!(error.to_string(), "`admin at example` is no mail address");
         assert!(error.is_permanent());
+    }
+
+    #[test]
+    fn names_stand_in_the_header_and_never_in_the_envelope() {
+        let to =
+            vec!["Night Watch <night@example.net>".into(), r#""Watch, \"Day\"" <day@example.net>"#.into()];
+        let message = message(&MailSettings { to, ..settings() }, &letter("x")).unwrap();
+        let text = String::from_utf8(message.formatted()).unwrap().replace("\r\n ", " ");
+        // The second name is an encoded word (RFC 2047).
+        let line = r#"To: "Night Watch" <night@example.net>, =?utf-8?b?V2F0Y2gsICJEYXki?= <day@example.net>"#;
+        assert!(text.contains(line), "{text}");
+        let recipients: Vec<_> = message.envelope().to().iter().map(ToString::to_string).collect();
+        assert_eq!(recipients, ["night@example.net", "day@example.net"]);
     }
 
     #[test]

@@ -3,26 +3,26 @@
 
 use keepwatch_bus::Fact;
 use keepwatch_bus::fact::{DaemonFact, ServiceFact, VrrpFact};
-use keepwatch_bus::settings::{GroupSettings, InstanceSettings, RealServerSettings, ServiceSettings};
 use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VirtualAddress, VrrpState};
+use keepwatch_model::{Instance, RealServer, SyncGroup, VirtualServer};
 
 /// A fact that a mail or a script may follow from.
 #[derive(Debug)]
 pub(crate) enum News<'a> {
     Started,
     Stopping,
-    InstanceConfigured { instance: &'a Name, settings: &'a InstanceSettings },
+    InstanceConfigured { instance: &'a Name, settings: &'a Instance },
     InstanceRemoved { instance: &'a Name },
     InstanceRenamed { instance: &'a Name, from: &'a Name },
     AddressMissing { instance: &'a Name, address: &'a VirtualAddress, error: &'a str },
     InstanceState { instance: &'a Name, to: VrrpState, priority: u8 },
     LowerPriorityHeard { instance: &'a Name },
-    GroupConfigured { group: &'a Name, settings: &'a GroupSettings },
+    GroupConfigured { group: &'a Name, settings: &'a SyncGroup },
     GroupRemoved { group: &'a Name },
     GroupState { group: &'a Name, to: VrrpState },
-    ServiceConfigured { service: ServiceKey, settings: &'a ServiceSettings },
+    ServiceConfigured { service: ServiceKey, settings: &'a VirtualServer },
     ServiceRemoved { service: ServiceKey },
-    RealConfigured { real: RealKey, settings: &'a RealServerSettings },
+    RealConfigured { real: RealKey, settings: &'a RealServer },
     RealRemoved { real: RealKey },
     RealState { real: RealKey, up: bool },
     Quorum { service: ServiceKey, up: bool, quorum: u32, hysteresis: u32, weight: i64 },
@@ -49,6 +49,7 @@ impl<'a> News<'a> {
             | DaemonFact::ConfigDiagnosed { .. }
             | DaemonFact::HistoryFailed { .. }
             | DaemonFact::HistoryRecovered { .. }
+            | DaemonFact::HistoryPassedOver { .. }
             | DaemonFact::PartHung { .. }
             | DaemonFact::PartMoves { .. } => return None,
         })

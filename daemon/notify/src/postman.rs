@@ -12,7 +12,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use crate::{Letter, MailSettings, Secretary, SendError, mail};
+use crate::mail::{self, Delivery};
+use crate::{Letter, MailSettings, Secretary, SendError};
 
 /// How patient the postman is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,13 +42,27 @@ impl Default for Patience {
     }
 }
 
+impl Patience {
+    /// The pause after so many failures in a row.
+    fn pause_after(&self, failures: u32) -> Duration {
+        let doubled = 2_u32.saturating_pow(failures.saturating_sub(1).min(16));
+        self.first_pause.saturating_mul(doubled).min(self.longest_pause)
+    }
+}
+
 /// A letter in the bag.
 struct Waiting {
     letter: Letter,
     since: Instant,
+    /// Who is still to get it, when the server took it for others; everybody when `None`.
+    to: Option<Vec<String>>,
+    /// Tries so far.
+    tries: u32,
+    /// Not tried before: the server does not want it for these recipients just now.
+    not_before: Instant,
 }
 
-type Attempt = BoxFuture<'static, (Waiting, Result<u32, SendError>)>;
+type Attempt = BoxFuture<'static, (Waiting, Result<Delivery, SendError>)>;
 
 struct Postman {
     settings: watch::Receiver<Option<MailSettings>>,
@@ -91,6 +106,7 @@ pub async fn run(
         if end.is_some() && postman.idle() {
             return;
         }
+        let next_start = postman.next_start();
         tokio::select! {
             event = events.recv(), if end.is_none() => {
                 let Some(event) = event else { return };
@@ -103,7 +119,7 @@ pub async fn run(
                 }
             }
             (waiting, result) = returned(&mut postman.attempt) => postman.back(waiting, result),
-            () = sleep_until(postman.next_try), if postman.may_set_out_later() => {}
+            () = until(next_start) => {}
             Ok(()) = changes.changed() => postman.start_afresh(),
             () = until(end) => return,
         }
@@ -111,7 +127,7 @@ pub async fn run(
 }
 
 /// The attempt under way, if there is one; it is gone when it has ended.
-async fn returned(attempt: &mut Option<Attempt>) -> (Waiting, Result<u32, SendError>) {
+async fn returned(attempt: &mut Option<Attempt>) -> (Waiting, Result<Delivery, SendError>) {
     match attempt {
         Some(running) => {
             let result = running.await;
@@ -134,8 +150,10 @@ impl Postman {
         self.bag.is_empty() && self.attempt.is_none()
     }
 
-    fn may_set_out_later(&self) -> bool {
-        self.attempt.is_none() && !self.bag.is_empty()
+    /// When the next letter can be tried, if nothing happens before.
+    fn next_start(&self) -> Option<Instant> {
+        let first = self.bag.iter().map(|waiting| waiting.not_before).min();
+        first.filter(|_| self.attempt.is_none()).map(|first| first.max(self.next_try))
     }
 
     fn silent_faults(&self) -> bool {
@@ -153,12 +171,14 @@ impl Postman {
             let error = format!("{} newer mails wait for the mail server", self.bag.len() + 1);
             self.give_up(&oldest.letter, error);
         }
-        self.bag.push_back(Waiting { letter, since: Instant::now() });
+        let now = Instant::now();
+        self.bag.push_back(Waiting { letter, since: now, to: None, tries: 0, not_before: now });
     }
 
     /// Begins an attempt if there is something to deliver and the time has come.
     fn set_out(&mut self) {
-        if self.attempt.is_some() || Instant::now() < self.next_try {
+        let now = Instant::now();
+        if self.attempt.is_some() || now < self.next_try {
             return;
         }
         // A clone, so that the lock on the settings is not held over the attempt.
@@ -167,24 +187,24 @@ impl Postman {
             self.bag.clear();
             return;
         };
-        if let Some(waiting) = self.bag.pop_front() {
+        let next = self.bag.iter().position(|waiting| waiting.not_before <= now);
+        if let Some(mut waiting) = next.and_then(|next| self.bag.remove(next)) {
+            waiting.tries += 1;
             self.attempt = Some(Box::pin(async move {
-                let result = mail::send(&settings, &waiting.letter).await;
+                let to = waiting.to.as_ref().unwrap_or(&settings.to);
+                let result = mail::send(&settings, &waiting.letter, to).await;
                 (waiting, result)
             }));
         }
     }
 
     /// An attempt has ended.
-    fn back(&mut self, waiting: Waiting, result: Result<u32, SendError>) {
+    fn back(&mut self, waiting: Waiting, result: Result<Delivery, SendError>) {
         match result {
-            Ok(recipients) => {
+            Ok(delivery) => {
                 self.failures = 0;
                 self.told = None;
-                let Waiting { letter, since } = waiting;
-                let fact =
-                    ConsumerFact::MailSent { subject: letter.subject, recipients, took: since.elapsed() };
-                self.bus.publish(Some(letter.event), fact);
+                self.delivered(waiting, delivery);
             }
             Err(error) if error.is_permanent() => self.give_up(&waiting.letter, error.to_string()),
             Err(error) if waiting.since.elapsed() >= self.patience.keep => {
@@ -195,13 +215,7 @@ impl Postman {
                 let retry_in = self.pause();
                 let error = error.to_string();
                 if self.told.as_ref() != Some(&error) {
-                    let fact = ConsumerFact::MailDelayed {
-                        subject: waiting.letter.subject.clone(),
-                        error: error.clone(),
-                        waiting: u32::try_from(self.bag.len() + 1).unwrap_or(u32::MAX),
-                        retry_in,
-                    };
-                    self.bus.publish(Some(waiting.letter.event), fact);
+                    self.delay(&waiting.letter, error.clone(), retry_in);
                     self.told = Some(error);
                 }
                 self.bag.push_front(waiting);
@@ -209,18 +223,60 @@ impl Postman {
         }
     }
 
+    /// The server has heard of all recipients. Those whom it does not want now are tried again by themselves, while
+    /// other letters go on.
+    fn delivered(&mut self, mut waiting: Waiting, delivery: Delivery) {
+        let Delivery { taken, refused, deferred, why_deferred } = delivery;
+        let (letter, took) = (&waiting.letter, waiting.since.elapsed());
+        let nobody = taken == 0 && deferred.is_empty() && waiting.to.is_none();
+        if nobody {
+            let all: Vec<_> = refused.iter().map(|(recipient, why)| format!("{recipient}: {why}")).collect();
+            self.give_up(letter, all.join("; "));
+            return;
+        }
+        for (recipient, error) in refused {
+            let subject = letter.subject.clone();
+            self.bus.publish(Some(letter.event), ConsumerFact::MailRefused { subject, recipient, error });
+        }
+        if taken > 0 {
+            let (subject, tries) = (letter.subject.clone(), waiting.tries);
+            let fact = ConsumerFact::MailSent { subject, recipients: taken, took, tries };
+            self.bus.publish(Some(letter.event), fact);
+        }
+        if deferred.is_empty() {
+            return;
+        }
+        if took >= self.patience.keep {
+            self.give_up(letter, format!("tried for {:?}: {why_deferred}", self.patience.keep));
+            return;
+        }
+        let retry_in = self.patience.pause_after(waiting.tries);
+        if waiting.tries == 1 {
+            self.delay(letter, why_deferred, retry_in);
+        }
+        waiting.to = Some(deferred);
+        waiting.not_before = Instant::now() + retry_in;
+        self.bag.push_front(waiting);
+    }
+
+    fn delay(&self, letter: &Letter, error: String, retry_in: Duration) {
+        let (subject, waiting) =
+            (letter.subject.clone(), u32::try_from(self.bag.len() + 1).unwrap_or(u32::MAX));
+        self.bus.publish(Some(letter.event), ConsumerFact::MailDelayed { subject, error, waiting, retry_in });
+    }
+
     /// Other settings: what failed before may go well now.
     fn start_afresh(&mut self) {
         self.failures = 0;
         self.told = None;
         self.next_try = Instant::now();
+        self.bag.iter_mut().for_each(|waiting| waiting.not_before = self.next_try);
     }
 
     /// Sets the time of the next try, and says how far it is.
     fn pause(&mut self) -> Duration {
-        let doubled = 2_u32.saturating_pow(self.failures.min(16));
-        let pause = self.patience.first_pause.saturating_mul(doubled).min(self.patience.longest_pause);
         self.failures = self.failures.saturating_add(1);
+        let pause = self.patience.pause_after(self.failures);
         self.next_try = Instant::now() + pause;
         pause
     }

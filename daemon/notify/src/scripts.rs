@@ -1,47 +1,43 @@
 //! Notify scripts: the commands that a configuration wants run when a virtual router, sync group, real server or
 //! virtual server changes.
 //!
-//! [`ScriptSettings`] hold them; the [`Roster`] (pure) says for each event which [`Order`]s follow from it; [`run`] carries
-//! them out, each in a process group of its own, as the user that the configuration names, and publishes how they ended.
-//! As in keepalived they are started at once and run side by side, so a script that hangs keeps no other one waiting
-//! (until very many hang). They have no terminal, no input, and nobody reads their output.
+//! [`ScriptSettings`] hold them; the [`Roster`] (pure) says for each event which [`Order`]s follow from it; `turns` (pure)
+//! says when it is whose turn: those of one subject one after the other, in the order of events; [`run`] has them
+//! carried out by `keepwatch-process` and publishes how they ended, with the last that a failing one wrote.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keepwatch_bus::fact::DaemonFact;
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use keepwatch_bus::fact::{ConsumerFact, DaemonFact, ScriptOutcome};
 use keepwatch_bus::{Event, Fact, WeakBus};
+use keepwatch_model::encoding;
+use keepwatch_process::{Command, End, Finished, NotRun, Output, Stopper, User};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
 
-mod execute;
+use self::turns::{Act, Ticket, Turns};
+
 mod roster;
-mod security;
 mod settings;
+mod turns;
 
-pub use roster::{Order, Roster};
-pub use security::Insecure;
+pub use roster::{Order, Roster, Subject};
 pub use settings::{RealScripts, RouterScripts, ScriptSettings, ServiceScripts};
+pub use turns::Bounds;
 
-/// Bounds of what scripts may take.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// Scripts that run at a time; further ones wait for their turn in order.
-    pub running: usize,
-    /// How long a script may run before it is killed with everything it started.
-    pub time: Duration,
-    /// After `DaemonStopping`: how long scripts are still started and waited for. Then those that still run are asked to
-    /// end (SIGTERM), as keepalived does it.
-    pub farewell: Duration,
-}
+/// At the very end: from asking what still runs to end to killing it.
+const LAST_GRACE: Duration = Duration::from_millis(300);
+/// What [`run`] takes at most after its farewell, to end what still runs.
+pub const LAST_KILL: Duration = Duration::from_millis(800);
+/// How much of what a failing script wrote is told.
+const EVIDENCE: usize = 1024;
 
-impl Default for Bounds {
-    fn default() -> Self {
-        Self { running: 128, time: Duration::from_secs(3600), farewell: Duration::from_secs(1) }
-    }
-}
+type Attempt = BoxFuture<'static, (Ticket, Result<Finished, NotRun>)>;
 
 /// Runs scripts as `events` (a queue from `Hub::deliver`) call for, until the queue ends or a while after
 /// `DaemonStopping`. `settings` may change at any time, before the facts of a reload are published.
@@ -52,43 +48,162 @@ pub async fn run(
     bounds: Bounds,
 ) {
     let mut roster = Roster::new(Arc::clone(&settings.borrow_and_update()));
-    let places = Arc::new(Semaphore::new(bounds.running.max(1)));
-    let mut running = JoinSet::new();
+    let farewell = bounds.farewell;
+    let mut office = Office::new(bounds, bus);
+    let mut closed = false;
     let mut end: Option<Instant> = None;
     loop {
+        office.act(roster.settings());
+        if closed && office.turns.is_idle() {
+            return;
+        }
         tokio::select! {
-            event = events.recv() => {
-                let Some(event) = event else { break };
-                // An error means that nobody will change them any more.
-                if settings.has_changed().unwrap_or(false) {
-                    roster.change(Arc::clone(&settings.borrow_and_update()));
+            event = events.recv(), if !closed => match event {
+                Some(event) => {
+                    // An error means that nobody will change them any more.
+                    if settings.has_changed().unwrap_or(false) {
+                        roster.change(Arc::clone(&settings.borrow_and_update()));
+                    }
+                    if let Fact::Daemon(DaemonFact::DaemonStopping { .. }) = event.fact {
+                        end = Some(Instant::now() + farewell);
+                        office.turns.stop(now());
+                    }
+                    roster.note(&event).into_iter().for_each(|order| office.turns.order(now(), order));
                 }
-                if let Fact::Daemon(DaemonFact::DaemonStopping { .. }) = event.fact {
-                    end = Some(Instant::now() + bounds.farewell);
+                None => {
+                    closed = true;
+                    end = end.or(Some(Instant::now() + farewell));
                 }
-                let secure = roster.settings().enable_script_security;
-                for order in roster.note(&event) {
-                    let (places, bus, limit) = (Arc::clone(&places), bus.clone(), bounds.time);
-                    running.spawn(async move {
-                        let Ok(_place) = places.acquire().await else { return };
-                        let cause = Some(order.event);
-                        bus.publish(cause, execute::carry_out(order, secure, limit).await);
-                    });
-                }
-            }
-            Some(_) = running.join_next(), if !running.is_empty() => {}
+            },
+            Some((ticket, result)) = office.attempts.next() => office.ended(ticket, result),
+            () = until(office.turns.due().map(Instant::from_std)) => {}
             () = until(end) => break,
         }
     }
-    let last = end.unwrap_or_else(|| Instant::now() + bounds.farewell);
-    // Those that are not done by then are asked to end when `running` is dropped.
-    let _ = tokio::time::timeout_at(last, async { while running.join_next().await.is_some() {} }).await;
+    office.close().await;
+}
+
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
 }
 
 async fn until(end: Option<Instant>) {
     match end {
         Some(end) => sleep_until(end).await,
         None => std::future::pending().await,
+    }
+}
+
+/// The scripts that run, and who waits for them.
+struct Office {
+    turns: Turns,
+    attempts: FuturesUnordered<Attempt>,
+    stoppers: HashMap<Ticket, Stopper>,
+    bus: WeakBus,
+    grace: Duration,
+}
+
+impl Office {
+    fn new(bounds: Bounds, bus: WeakBus) -> Self {
+        let grace = bounds.grace;
+        Self {
+            turns: Turns::new(bounds),
+            attempts: FuturesUnordered::new(),
+            stoppers: HashMap::new(),
+            bus,
+            grace,
+        }
+    }
+
+    /// Does what is to be done now.
+    fn act(&mut self, settings: &ScriptSettings) {
+        for act in self.turns.act(now()) {
+            match act {
+                Act::Start(ticket, order) => self.start(ticket, &order, settings),
+                Act::Tell(order, running, waiting) => {
+                    let (script, about) = (order.argv.join(" "), order.about);
+                    let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
+                    let fact = ConsumerFact::ScriptOverdue { script, about, running, waiting };
+                    self.bus.publish(Some(order.event), fact);
+                }
+                Act::End(ticket, grace) => self.stop(ticket, grace),
+                Act::Abandon(ticket, order, took) => {
+                    self.stoppers.remove(&ticket);
+                    self.tell(order, Ok(Finished { end: End::Stopped, took, output: String::new() }));
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, ticket: Ticket, order: &Order, settings: &ScriptSettings) {
+        let running = keepwatch_process::run(command(order, settings, self.grace));
+        self.stoppers.insert(ticket, running.stopper());
+        self.attempts.push(Box::pin(async move { (ticket, running.await) }));
+    }
+
+    fn stop(&self, ticket: Ticket, grace: Duration) {
+        if let Some(stopper) = self.stoppers.get(&ticket) {
+            stopper.stop(grace);
+        }
+    }
+
+    /// A script has ended; nobody waits any more for one that was abandoned.
+    fn ended(&mut self, ticket: Ticket, result: Result<Finished, NotRun>) {
+        self.stoppers.remove(&ticket);
+        if let Some(order) = self.turns.ended(ticket) {
+            self.tell(order, result);
+        }
+    }
+
+    fn tell(&self, order: Order, result: Result<Finished, NotRun>) {
+        let (script, about) = (order.argv.join(" "), order.about);
+        let fact = match result {
+            Err(error) => ConsumerFact::ScriptNotRun { script, about, error: error.to_string() },
+            Ok(Finished { end, took, output }) => {
+                let outcome = outcome(end);
+                let well = outcome == ScriptOutcome::Exited { status: 0 };
+                let output = if well { String::new() } else { output };
+                ConsumerFact::ScriptExited { script, about, outcome, took, output }
+            }
+        };
+        self.bus.publish(Some(order.event), fact);
+    }
+
+    /// Ends what still runs, and tells that.
+    async fn close(mut self) {
+        self.stoppers.values().for_each(|stopper| stopper.stop(LAST_GRACE));
+        let all = async {
+            while let Some((ticket, result)) = self.attempts.next().await {
+                self.ended(ticket, result);
+            }
+        };
+        // What the kernel holds even now is left to it.
+        let _ = timeout(LAST_KILL, all).await;
+    }
+}
+
+fn command(order: &Order, settings: &ScriptSettings, grace: Duration) -> Command {
+    let user = order.user.as_ref().map(|user| User {
+        name: user.name.to_string(),
+        group: user.group.as_ref().map(ToString::to_string),
+        supplementary_groups: user.supplementary_groups,
+    });
+    let command = Command::new(order.argv.iter().map(|word| encoding::os_string(word)));
+    Command {
+        user,
+        secure: settings.enable_script_security,
+        grace,
+        umask: settings.umask.unwrap_or(command.umask),
+        output: Output::Kept(EVIDENCE),
+        ..command
+    }
+}
+
+fn outcome(end: End) -> ScriptOutcome {
+    match end {
+        End::Exited(status) => ScriptOutcome::Exited { status },
+        End::Killed(signal) => ScriptOutcome::Killed { signal },
+        End::TimedOut | End::Stopped => ScriptOutcome::TimedOut,
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use keepwatch_bus::fact::ServiceFact;
 use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VirtualAddress, VrrpState};
-use keepwatch_bus::{Event, EventId, Fact, History, render};
+use keepwatch_bus::{Event, EventId, Fact, History};
 
 use crate::Letter;
 use crate::news::News;
@@ -276,7 +276,7 @@ fn letter(Words(subject, line): Words, event: &Event, history: &History) -> Lett
     let told: Vec<_> = history
         .chain(event.id)
         .iter()
-        .filter_map(|event| Some(format!("  {:.3}  {}  {}\n", event.at, event.id, render::line(event)?.text)))
+        .filter_map(|event| Some(format!("  {:.3}  {}  {}\n", event.at, event.id, event.line()?.text)))
         .collect();
     if !told.is_empty() {
         body.push_str("\nWhat led to it:\n");

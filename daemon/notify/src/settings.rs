@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use keepwatch_config::Config;
-use keepwatch_config::model::MailServer;
+use keepwatch_model::Config;
+use keepwatch_model::MailServer;
 
 /// From whom, to whom, over which server.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use keepwatch_bus::{Event, Reader, own_file, render};
+use keepwatch_bus::{Event, Reader, own_file};
 use keepwatch_export::{Guarded, Place, Places};
 use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, socket};
 use nix::sys::stat::{Mode, fchmod};
@@ -166,7 +166,7 @@ async fn events(write: &mut Write, reader: &Reader, last: Option<usize>, follow:
 }
 
 async fn tell(write: &mut Write, event: Arc<Event>) -> io::Result<()> {
-    let line = render::line(&event).map(|line| line.text);
+    let line = event.line().map(|line| line.text);
     say(write, &Answer::Event { event, line }).await
 }
 

@@ -231,10 +231,7 @@ mod tests {
             let mut story = Self { world: World::default(), history: History::new(100), next: 1 };
             for router in routers {
                 let instance = router.spec.name.clone();
-                story.tell(
-                    None,
-                    VrrpFact::InstanceConfigured { instance, settings: Box::new(router.settings) },
-                );
+                story.tell(None, VrrpFact::InstanceConfigured { instance, settings: router.settings });
             }
             story
         }

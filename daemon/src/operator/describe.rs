@@ -2,11 +2,11 @@
 
 use keepwatch_bus::fact::{ServiceFact, VrrpFact};
 use keepwatch_bus::subject::{CheckerKey, RealKey};
-use keepwatch_bus::{Event, Fact, render};
+use keepwatch_bus::{Event, Fact};
 
 /// The text of an event, never empty.
 pub(super) fn text(event: &Event) -> String {
-    render::line(event).map_or_else(|| unlogged(&event.fact), |line| line.text)
+    event.line().map_or_else(|| unlogged(&event.fact), |line| line.text)
 }
 
 fn unlogged(fact: &Fact) -> String {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use keepwatch_bus::Event;
-use keepwatch_bus::render::{self, Level};
+use keepwatch_bus::line::Level;
 
 use super::describe;
 use super::paint::{Paint, clock};
@@ -11,7 +11,7 @@ use super::paint::{Paint, clock};
 /// Writes one event.
 pub(super) fn write(out: &mut impl Write, paint: Paint, event: &Event) -> io::Result<()> {
     let text = describe::text(event);
-    let text = match render::line(event).map(|line| line.level) {
+    let text = match event.line().map(|line| line.level) {
         Some(Level::Error) => paint.bad(&text),
         Some(Level::Warning) => paint.warn(&text),
         Some(Level::Info | Level::Detail) | None => text,

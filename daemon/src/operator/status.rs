@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use keepwatch_bus::World;
 use keepwatch_bus::subject::VrrpState;
-use keepwatch_bus::world::{Change, Instance, RealServer, RealState, Refusal, Service};
+use keepwatch_bus::world::{Change, Instance, RealServer, RealState, Refusal, Service, Trouble};
 
 use super::paint::{Paint, ago, clock};
 
@@ -29,7 +29,7 @@ fn daemon(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -> 
         "{} {}  {}, process {}, {up}{stopping}",
         paint.head("keepwatchd"),
         settings.version,
-        settings.router_id,
+        settings.global.router_id,
         settings.pid
     )?;
     let generation = match (world.config.generation, world.config.loaded_at) {
@@ -41,31 +41,9 @@ fn daemon(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -> 
 }
 
 fn problems(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -> io::Result<()> {
-    let rejected = world.config.rejected.iter().map(|why| format!("the last reload was refused: {why}"));
-    let history = world.history_error.iter().map(|why| format!("history file: {why}"));
-    let ipvs = world.ipvs_error.iter().map(|why| format!("IPVS: {why}"));
-    let hung = world.hung.iter().map(|(part, hung)| {
-        format!("{part} hangs since {} ({}): {}", clock(hung.since), ago(now, hung.since), hung.doing)
-    });
-    let snmp = world.snmp.error.iter().filter(|_| !world.snmp.connected).map(|why| format!("SNMP: {why}"));
-    let mail = world.mail.error.iter().map(|why| format!("mail: {why}"));
-    let consumers = world.failed_consumers.iter().map(|(name, why)| format!("{name}: {why}"));
-    for problem in rejected.chain(hung).chain(ipvs).chain(history).chain(snmp).chain(mail).chain(consumers) {
-        writeln!(out, "{} {problem}", paint.warn("!"))?;
-    }
-    for Instance { name, missing, own_addresses, settings, .. } in world.instances_in_order() {
-        for (address, error) in missing {
-            let on = &address.interface;
-            writeln!(out, "{} {name}: VIP {address} is not on {on}: {error}", paint.warn("!"))?;
-        }
-        for address in own_addresses.iter().filter(|_| settings.priority != u8::MAX) {
-            let what = format!("VIP {address} is this host's own address on {}", address.interface);
-            writeln!(out, "{} {name}: {what}: it stays there", paint.warn("!"))?;
-        }
-    }
-    let down = world.interfaces.values().filter(|interface| !interface.up);
-    for interface in down {
-        writeln!(out, "{} interface {} is down", paint.warn("!"), interface.name)?;
+    for Trouble { what, since, error } in world.trouble() {
+        let since = since.map_or_else(String::new, |at| format!(" since {} ({})", clock(at), ago(now, at)));
+        writeln!(out, "{} {what}{since}: {error}", paint.warn("!"))?;
     }
     Ok(())
 }

@@ -5,7 +5,6 @@ use keepwatch_bus::fact::DaemonFact;
 use keepwatch_bus::{Bus, EventId};
 use keepwatch_config::{Config, Diagnostic, Diagnostics, Loaded, Options, Severity};
 
-use super::facts;
 use super::settings::Settings;
 use crate::logging::sink::Sinks;
 use crate::logging::{self as log, LogSettings};
@@ -113,7 +112,7 @@ pub fn loaded(settings: &Settings, config: &Config, reload: bool) -> DaemonFact 
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     DaemonFact::ConfigLoaded {
         file: settings.file.display().to_string(),
-        settings: Box::new(facts::daemon_settings(settings, config)),
+        settings: Box::new(settings.process(config)),
         instances: count(config.instances.len()),
         virtual_servers: count(config.virtual_servers.len()),
         real_servers: count(config.virtual_servers.iter().map(|vs| vs.real_servers.len()).sum()),

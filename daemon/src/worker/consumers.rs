@@ -80,7 +80,7 @@ impl Consumers {
             return;
         }
         self.mail.apply(config);
-        self.scripts.apply(config);
+        self.scripts.apply(config, settings.cli.umask);
         self.snmp.apply(settings, config, bus);
     }
 

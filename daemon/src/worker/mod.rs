@@ -9,15 +9,14 @@
 //! | [`reload`] | from one configuration to the next |
 //! | [`rights`] | which capabilities it keeps |
 //! | [`pulse`] | the line to the supervisor, and beats over it |
-//! | `standstill` | beats of what virtual routers do not depend on |
 //! | [`parts`] | what both are made of |
+//! | `standstill` | beats of what virtual routers do not depend on |
 //!
 //! Order matters twice. At the start, what acts comes before what watches, for failover must not wait for a
 //! listener. At the end, what acts stops first, so that what watches can still tell of it.
 
 pub mod configuration;
 mod consumers;
-mod facts;
 mod parts;
 mod publishers;
 pub(crate) mod pulse;
@@ -130,10 +129,8 @@ impl Worker {
         }
         let earlier = Earlier::read(&settings, config);
         let (bus, hub) = Hub::new(earlier.bus.clone()).context("starting the bus")?;
-        let mut cause = bus.publish(
-            None,
-            DaemonFact::DaemonStarted { settings: Box::new(facts::daemon_settings(&settings, config)) },
-        );
+        let mut cause =
+            bus.publish(None, DaemonFact::DaemonStarted { settings: Box::new(settings.process(config)) });
         if let Some(reason) = restart {
             cause = bus.publish(Some(cause), DaemonFact::WorkerRestarted { reason });
         }

@@ -54,9 +54,10 @@ impl Publishers {
         self.routers.as_ref().map(VirtualRouters::beat)
     }
 
-    /// The beats of what the virtual routers do not depend on.
+    /// The beats of what adverts do not depend on.
     pub(super) fn aside(&self) -> Vec<(&'static str, Beat)> {
-        self.services.as_ref().map(|services| services.beats().to_vec()).unwrap_or_default()
+        let services = self.services.iter().flat_map(Services::beats);
+        services.chain(self.routers.as_ref().map(VirtualRouters::addresses_beat)).collect()
     }
 
     /// Stops everything, and takes away what the command line does not want left.

@@ -96,6 +96,7 @@ impl Worker {
             self.bus.publish(Some(cause), fact);
         }
         self.publishers.apply(&accepted.config, self.consumers.reader(), cause);
+        self.consumers.reader().counters().keep(&accepted.config);
     }
 }
 

@@ -3,8 +3,9 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use keepwatch_bus::FileSettings;
+use keepwatch_bus::{FileSettings, Process};
 use keepwatch_config::Config;
 
 use crate::cli::{Cli, DataplaneKind, Listen};
@@ -69,6 +70,20 @@ impl Settings {
             None => config.observability.listen,
             Some(Listen::Nowhere) => None,
             Some(Listen::At(address)) => Some(address),
+        }
+    }
+
+    /// What the world is told of the process, and of what `config` says of the whole of it.
+    pub fn process(&self, config: &Config) -> Process {
+        Process {
+            version: env!("CARGO_PKG_VERSION").into(),
+            pid: std::process::id(),
+            config_file: self.file.display().to_string(),
+            dataplane: self.dataplane_name().into(),
+            vrrp_enabled: self.vrrp(),
+            checkers_enabled: self.checkers(),
+            global: Arc::new(config.global.clone()),
+            virtual_server_groups: config.virtual_server_groups.clone().into(),
         }
     }
 

@@ -5,6 +5,11 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RouterId(pub u32);
 
+/// The number of something that routers follow, from [`Node::tracked_id`](crate::Node::tracked_id): stable for as long as
+/// the machine lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TrackedId(pub u32);
+
 /// An interface name, interned: stable for as long as the machine lives, though the interface may go and return with
 /// another kernel index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`wire`] | packets: versions 2 and 3, over IPv4 and IPv6 |
 //! | [`spec`] | what runs: virtual routers and sync groups, from the configuration |
+//! | [`follow`] | what routers follow: interfaces, scripts, files, processes, BFD sessions |
 //! | [`node`] | the machine of one host: all its routers and groups |
 //! | [`router`] | one virtual router: its states and timers |
 //! | [`outbox`] | what the machine says: facts, and things to do |
@@ -26,7 +27,7 @@
 //! use std::time::{Duration, Instant};
 //!
 //! use keepwatch_bus::{EventId, Fact};
-//! use keepwatch_config::model::{InterfaceAddress, VirtualRouterId};
+//! use keepwatch_model::{InterfaceAddress, VirtualRouterId};
 //! use keepwatch_vrrp::{Definitions, LinkState, Node, Outbox, Output, RouterDefinition, RouterSpec};
 //!
 //! /// Where facts and actions go: here, into a list.
@@ -79,6 +80,7 @@
 //! ]);
 //! ```
 
+pub mod follow;
 mod group;
 mod ids;
 mod link;
@@ -91,9 +93,10 @@ mod step;
 mod timers;
 pub mod wire;
 
-pub use ids::{LinkId, RouterId};
+pub use follow::{Follow, Level, TrackedKind};
+pub use ids::{LinkId, RouterId, TrackedId};
 pub use link::{LinkAddress, LinkState, Origin};
-pub use node::{Node, Release, Tracking};
+pub use node::{Node, Release};
 pub use outbox::{AddressChange, Announcement, Notice, Outbox, Output, Transmission};
 pub use router::{Router, Subscription};
 pub use spec::{Definitions, GroupDefinition, GroupSpec, RouterDefinition, RouterSpec};

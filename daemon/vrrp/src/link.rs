@@ -10,9 +10,10 @@ use std::net::IpAddr;
 
 use keepwatch_bus::EventId;
 use keepwatch_bus::subject::{Family, Name};
-use keepwatch_config::model::InterfaceAddress;
+use keepwatch_model::InterfaceAddress;
 
-use crate::ids::{LinkId, RouterId};
+use crate::follow::Level;
+use crate::ids::{LinkId, RouterId, TrackedId};
 use crate::spec::RouterSpec;
 
 pub(crate) use virtuals::Fate;
@@ -26,6 +27,15 @@ pub enum LinkState {
     /// Switched off, without carrier, or not there at all.
     #[default]
     Down,
+}
+
+impl From<LinkState> for Level {
+    fn from(state: LinkState) -> Self {
+        match state {
+            LinkState::Up => Self::Up,
+            LinkState::Down => Self::Down,
+        }
+    }
 }
 
 /// Who put an address on its interface, as far as the kernel can tell.
@@ -100,8 +110,8 @@ pub(crate) struct Link {
     namesakes: Vec<(Family, u8, RouterId)>,
     /// The routers that send here.
     pub(crate) routers: Vec<RouterId>,
-    /// The routers that follow this interface by `track_interface`.
-    pub(crate) trackers: Vec<RouterId>,
+    /// What it is known as to those that follow it.
+    pub(crate) tracked: Option<TrackedId>,
 }
 
 impl Link {
@@ -249,10 +259,6 @@ impl Links {
     /// Where a router sends and listens.
     pub(crate) fn home(&mut self, interface: Option<&Name>) -> LinkId {
         interface.map_or(LinkId::ANYWHERE, |name| self.intern(name))
-    }
-
-    pub(crate) fn named(&self, name: &str) -> Option<&Link> {
-        self.by_name.get(name).and_then(|id| self.get(*id))
     }
 
     pub(crate) fn get(&self, id: LinkId) -> Option<&Link> {

@@ -15,23 +15,14 @@ use keepwatch_bus::EventId;
 use keepwatch_bus::counters::RouterCounters;
 use keepwatch_bus::subject::{Name, VrrpState};
 
+use crate::follow::{Followed, TrackedKind};
 use crate::group::Group;
-use crate::ids::{LinkId, RouterId};
+use crate::ids::{LinkId, RouterId, TrackedId};
 use crate::link::Links;
 use crate::outbox::Outbox;
 use crate::router::{Router, Subscription};
 use crate::step::Context;
 use crate::timers::Timers;
-
-/// What trackers outside this crate (scripts, files, processes, BFD) say about a virtual router, as a whole: each
-/// report replaces the one before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tracking {
-    /// Trackers of weight 0 that have failed: any of them is a fault.
-    pub failed: u32,
-    /// Sum of the weights that apply now.
-    pub weight: i32,
-}
 
 /// What a clean stop leaves behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +57,7 @@ pub struct Node {
     pub(crate) routers: Vec<Option<Box<Router>>>,
     pub(crate) by_name: HashMap<Name, RouterId>,
     pub(crate) groups: Vec<Group>,
+    pub(crate) followed: Followed,
     pub(crate) timers: Timers,
     /// Configured source addresses that this host has.
     pub(crate) sources: HashSet<IpAddr>,
@@ -87,6 +79,7 @@ impl Node {
             routers: Vec::new(),
             by_name: HashMap::new(),
             groups: Vec::new(),
+            followed: Followed::default(),
             timers: Timers::default(),
             sources: HashSet::new(),
             started: None,
@@ -99,6 +92,11 @@ impl Node {
     /// The number of an interface, by its name. An interface is down until [`Node::link_changed`] says otherwise.
     pub fn link(&mut self, name: &Name) -> LinkId {
         self.links.intern(name)
+    }
+
+    /// The number of something that routers can follow, by its name in the configuration.
+    pub fn tracked_id(&mut self, kind: TrackedKind, name: &Name) -> TrackedId {
+        self.followed.intern(kind, name)
     }
 
     /// When [`Node::handle_timeouts`] must be called next; none while nothing runs. Looking is free, so look after

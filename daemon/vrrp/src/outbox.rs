@@ -7,7 +7,7 @@ use std::sync::Arc;
 use keepwatch_bus::fact::AnnounceOccasion;
 use keepwatch_bus::subject::{Name, VrrpState};
 use keepwatch_bus::{EventId, Fact};
-use keepwatch_config::model::InterfaceAddress;
+use keepwatch_model::InterfaceAddress;
 
 use crate::ids::{LinkId, RouterId};
 use crate::spec::RouterSpec;

@@ -59,11 +59,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use keepwatch_bus::EventId;
 use keepwatch_bus::counters::VrrpCounters;
 use keepwatch_bus::fact::VrrpFact;
-use keepwatch_bus::settings::InstanceSettings;
 use keepwatch_bus::subject::{Family, VrrpState};
+use keepwatch_bus::{Configured, EventId};
+use keepwatch_model::Instance;
 
 use addresses::Own;
 use authenticated::Authenticated;
@@ -71,8 +71,8 @@ pub(crate) use backup::Backup;
 pub(crate) use fault::Faults;
 pub(crate) use master::Master;
 
+use crate::follow::Standing;
 use crate::ids::{LinkId, RouterId};
-use crate::node::Tracking;
 use crate::outbox::{Notice, Output};
 use crate::spec::{RouterDefinition, RouterSpec, Transport, Version};
 use crate::step::Context;
@@ -133,16 +133,17 @@ pub struct Subscription {
 pub struct Router {
     pub(crate) id: RouterId,
     pub(crate) spec: Arc<RouterSpec>,
-    pub(crate) settings: InstanceSettings,
+    pub(crate) settings: Configured<Instance>,
     pub(crate) counters: Arc<VrrpCounters>,
     pub(crate) link: LinkId,
     /// Its sync group, by its place in the node.
     pub(crate) group: Option<usize>,
     pub(crate) state: State,
     pub(crate) faults: Faults,
-    pub(crate) tracking: Tracking,
-    /// Sum of the weights of tracked interfaces that apply now.
-    pub(crate) link_weight: i32,
+    /// What the things that it follows mean.
+    pub(crate) standing: Standing,
+    /// It would have started, but for something that is undecided.
+    pub(crate) undecided: bool,
     /// The effective priority: what its advertisements say.
     pub(crate) priority: u8,
     /// Source address of its advertisements.
@@ -175,8 +176,8 @@ impl Router {
             group: None,
             state: State::Init,
             faults: Faults::default(),
-            tracking: Tracking::default(),
-            link_weight: 0,
+            standing: Standing::default(),
+            undecided: false,
             priority: spec.priority.0,
             source: None,
             master_interval: spec.advert_interval.max(LEAST_INTERVAL),
@@ -274,6 +275,11 @@ impl Router {
         self.master_interval * u32::from(self.spec.down_adverts) + self.skew()
     }
 
+    /// Whether it can start now, after it had to wait for something that was undecided.
+    pub(crate) fn is_decided(&mut self) -> bool {
+        self.undecided && !self.standing.undecided
+    }
+
     /// Its deadline has passed, or may have.
     pub(crate) fn handle_deadline(&mut self, cx: &mut Context<'_>) -> Reaction {
         match &self.state {
@@ -335,6 +341,7 @@ impl Router {
     /// Stops. A master resigns and takes its addresses off, unless they shall stay.
     pub(crate) fn enter_init(&mut self, cx: &mut Context<'_>, release: bool) -> Option<EventId> {
         let from = self.state();
+        self.undecided = false;
         if from == VrrpState::Init {
             return None;
         }

@@ -36,13 +36,15 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use keepwatch_bus::beat::Beat;
 use keepwatch_bus::counters::RouterCounters;
 use keepwatch_bus::mailbox::{Receiver, Sender, mailbox};
+use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, EventId};
-use keepwatch_config::model::ProcessScheduling;
+use keepwatch_model::ProcessScheduling;
 use tokio::sync::oneshot;
 
-use crate::{Definitions, Notice, Release};
+use crate::{Definitions, Level, Notice, Release, TrackedKind};
 
 use driver::Driver;
 
@@ -61,6 +63,8 @@ pub struct RunnerSettings {
     pub strangers: Arc<RouterCounters>,
     /// `--dataplane shadow`: listens and publishes what it would do, but sends nothing and touches no address.
     pub shadow: bool,
+    /// Raised by the thread that changes addresses, which may have to wait for the kernel.
+    pub addresses: Beat,
 }
 
 /// Why the runner did not start.
@@ -76,6 +80,7 @@ pub enum StartError {
 
 pub(crate) enum Command {
     Apply { definitions: Definitions, cause: Option<EventId> },
+    Tracked { kind: TrackedKind, name: Name, level: Level, cause: Option<EventId> },
     Stop { release: Release, cause: Option<EventId>, done: oneshot::Sender<()> },
 }
 
@@ -99,6 +104,12 @@ impl VrrpHandle {
     /// Makes `definitions` true, at the start or on a reload; what did not change sees nothing. Returns at once.
     pub fn apply(&self, definitions: Definitions, cause: Option<EventId>) {
         self.commands.0.send(Command::Apply { definitions, cause });
+    }
+
+    /// Says how something stands that virtual routers follow: to be called by whoever watches it, also before
+    /// [`VrrpHandle::apply`]. Interfaces are watched here already. Returns at once.
+    pub fn tracked(&self, kind: TrackedKind, name: Name, level: Level, cause: Option<EventId>) {
+        self.commands.0.send(Command::Tracked { kind, name, level, cause });
     }
 
     /// Stops everything. The receiver hears when it is done: priority-0 adverts sent and addresses taken off, if they

@@ -1,22 +1,23 @@
 //! What the machine must know of a virtual router and of a sync group: the part of the configuration that decides
 //! protocol behaviour, with nothing in it of scripts, mail or display, so that comparing two of them says exactly
-//! whether a reload concerns the protocol. Goes in: `keepwatch_config`'s model. Comes out: [`Definitions`].
+//! whether a reload concerns the protocol. Goes in: `keepwatch-model`'s configuration. Comes out: [`Definitions`].
 
-mod details;
 mod from_config;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use keepwatch_bus::Configured;
 use keepwatch_bus::counters::VrrpCounters;
-use keepwatch_bus::details::InstanceDetails;
 use keepwatch_bus::fact::HoldReason;
-use keepwatch_bus::settings::{AuthKind, GroupSettings, InstanceSettings};
-use keepwatch_bus::subject::{Family, Name, VirtualAddress, VrrpState};
-use keepwatch_config::model::{
-    InterfaceAddress, LinkTarget, Priority, Tracked, UnicastPeer, VirtualRouterId,
+use keepwatch_bus::subject::{Family, Name, VirtualAddress};
+use keepwatch_model::{
+    InitialState, Instance, InterfaceAddress, LinkTarget, Priority, SyncGroup, UnicastPeer, VirtualRouterId,
+    VrrpVersion,
 };
+
+use crate::follow::Follow;
 
 /// VRRP version and what only that version has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,8 +180,8 @@ pub struct RouterSpec {
     pub skip_check_addresses: bool,
     /// The state of `interface` is no fault.
     pub dont_track_primary: bool,
-    /// Other interfaces that it follows.
-    pub tracked_interfaces: Arc<[Tracked]>,
+    /// What it follows besides its interface.
+    pub follows: Arc<[Follow]>,
     /// What keeps it in Fault, whatever the network is like.
     pub held: Option<HoldReason>,
 }
@@ -216,7 +217,7 @@ impl RouterSpec {
             owner_ignore_adverts: false,
             skip_check_addresses: false,
             dont_track_primary: false,
-            tracked_interfaces: Arc::from([]),
+            follows: Arc::from([]),
             held: None,
         }
     }
@@ -228,7 +229,7 @@ impl RouterSpec {
 
     /// One of its addresses as facts name it: with the interface that it really goes on. None if it has nowhere to go.
     pub fn virtual_address(&self, address: &InterfaceAddress) -> Option<VirtualAddress> {
-        from_config::virtual_address(address, self.interface.as_ref())
+        self.interface_of(address).map(|interface| address.beside(interface))
     }
 
     /// The interface that one of its addresses goes on; none if neither of them names one.
@@ -251,7 +252,7 @@ pub struct RouterDefinition {
     /// What it is.
     pub spec: RouterSpec,
     /// What the world is told of it.
-    pub settings: InstanceSettings,
+    pub settings: Configured<Instance>,
     /// Where its packets are counted.
     pub counters: Arc<VrrpCounters>,
 }
@@ -260,41 +261,24 @@ impl RouterDefinition {
     /// A router that counts for itself alone, and of which the world is told what `spec` says: for simulations and
     /// for programs without a configuration file.
     pub fn detached(spec: RouterSpec) -> Self {
-        let facts = |list: &[InterfaceAddress]| list.iter().filter_map(|a| spec.virtual_address(a)).collect();
-        let settings = InstanceSettings {
-            position: 1,
-            interface: spec.interface.clone(),
-            vrid: spec.vrid.0,
-            version: spec.version.number(),
+        let (advertised, excluded) = spec.addresses.split_at(spec.advertised_addresses().len());
+        let instance = Instance {
+            version: match spec.version {
+                Version::V2 { .. } => VrrpVersion::V2,
+                Version::V3 { .. } => VrrpVersion::V3,
+            },
             family: spec.family,
-            initial_state: if spec.initial_master { VrrpState::Master } else { VrrpState::Backup },
-            priority: spec.priority.0,
-            advert_interval: spec.advert_interval,
-            preempt: spec.preemption != Preemption::Never,
-            preempt_delay: match spec.preemption {
-                Preemption::After(delay) => delay,
-                Preemption::Always | Preemption::Never => Duration::ZERO,
-            },
-            auth: match &spec.version {
-                Version::V2 { authentication: Authentication::Password(_) } => AuthKind::Pass,
-                Version::V2 { authentication: Authentication::Ah(_) } => AuthKind::Ah,
-                Version::V2 { authentication: Authentication::None } | Version::V3 { .. } => AuthKind::None,
-            },
-            source: spec.source,
-            addresses: facts(spec.advertised_addresses()),
-            excluded_addresses: facts(&spec.addresses[spec.advertised_addresses().len()..]),
-            garp_master_delay: spec.garp.delay,
-            garp_master_repeat: spec.garp.repeat,
-            garp_master_refresh: spec.garp.refresh,
-            garp_master_refresh_repeat: spec.garp.refresh_repeat,
-            garp_lower_prio_delay: spec.garp.lower_prio_delay,
-            garp_lower_prio_repeat: spec.garp.lower_prio_repeat,
-            smtp_alert: false,
-            accept: true,
-            group: None,
-            lvs_sync_daemon_interface: None,
-            details: InstanceDetails::default(),
+            state: if spec.initial_master { InitialState::Master } else { InitialState::Backup },
+            priority: spec.priority,
+            advert_int: spec.advert_interval,
+            nopreempt: spec.preemption == Preemption::Never,
+            source_address: spec.source,
+            addresses: advertised.into(),
+            excluded_addresses: excluded.into(),
+            interface: spec.interface.clone(),
+            ..Instance::new(spec.name.clone(), "".into(), spec.vrid)
         };
+        let settings = Configured::new(1, instance);
         Self { spec, settings, counters: Arc::new(VrrpCounters::default()) }
     }
 }
@@ -314,7 +298,7 @@ pub struct GroupDefinition {
     /// What it is.
     pub spec: GroupSpec,
     /// What the world is told of it.
-    pub settings: GroupSettings,
+    pub settings: Configured<SyncGroup>,
 }
 
 /// All that should run: what [`Node::apply`](crate::Node::apply) makes true.

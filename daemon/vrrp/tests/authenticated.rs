@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use keepwatch_bus::Fact;
 use keepwatch_bus::fact::{AdvertError, VrrpFact};
-use keepwatch_config::model::UnicastPeer;
+use keepwatch_model::UnicastPeer;
 use keepwatch_vrrp::spec::{Authentication, Transport, Version};
 use keepwatch_vrrp::wire::{AdvertBuffer, AdvertFields, GROUP_V4, Seal, VRRP_TTL};
 use keepwatch_vrrp::{Datagram, Definitions, LinkId};

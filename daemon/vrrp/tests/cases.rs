@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use keepwatch_bus::counters::RouterCounters;
 use keepwatch_bus::subject::Family;
-use keepwatch_config::model::{InterfaceAddress, VirtualRouterId};
+use keepwatch_model::{InterfaceAddress, VirtualRouterId};
 use keepwatch_vrrp::spec::{Authentication, Preemption, Transport, Version};
 use keepwatch_vrrp::wire::{GROUP_V4, GROUP_V6};
 use keepwatch_vrrp::{

@@ -12,7 +12,7 @@ use keepwatch_bus::counters::{RouterCounters, VrrpCounters};
 use keepwatch_bus::fact::AdvertError;
 use keepwatch_bus::subject::Family;
 use keepwatch_bus::{EventId, Fact};
-use keepwatch_config::model::{InterfaceAddress, VirtualRouterId};
+use keepwatch_model::{InterfaceAddress, VirtualRouterId};
 use keepwatch_vrrp::spec::{Authentication, Version};
 use keepwatch_vrrp::wire::{GROUP_V4, GROUP_V6, Seal};
 use keepwatch_vrrp::{Datagram, Definitions, LinkId, LinkState, Node, Outbox, Output, RouterSpec};

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use keepwatch_bus::fact::AdvertError::{self, *};
 use keepwatch_bus::subject::VrrpState::Backup;
-use keepwatch_config::model::UnicastPeer;
+use keepwatch_model::UnicastPeer;
 use keepwatch_vrrp::spec::{Authentication, Transport, Version};
 use keepwatch_vrrp::wire::GROUP_V4;
 use keepwatch_vrrp::{Datagram, Definitions, RouterSpec};

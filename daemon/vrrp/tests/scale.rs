@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use keepwatch_bus::counters::RouterCounters;
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::{EventId, Fact};
-use keepwatch_config::model::{InterfaceAddress, VirtualRouterId};
+use keepwatch_model::{InterfaceAddress, VirtualRouterId};
 use keepwatch_vrrp::{
     Datagram, Definitions, LinkId, LinkState, Node, Outbox, Output, RouterDefinition, RouterSpec,
 };

@@ -6,6 +6,22 @@ use anyhow::Result;
 
 use crate::{Host, Process, wait};
 
+const CHOOSY: &str = r"
+from aiosmtpd.handlers import Mailbox
+
+class Choosy(Mailbox):
+    put_off = set()
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address.startswith('gone'):
+            return '550 5.1.1 no such user here'
+        if address.startswith('later') and address not in self.put_off:
+            self.put_off.add(address)
+            return '450 4.2.1 come again'
+        envelope.rcpt_tos.append(address)
+        return '250 OK'
+";
+
 /// A running mail server in a host.
 pub struct Aiosmtpd {
     process: Process,
@@ -15,12 +31,24 @@ pub struct Aiosmtpd {
 impl Aiosmtpd {
     /// Starts it at an address of `host` and waits until it accepts connections.
     pub fn start(host: &Host, at: SocketAddr) -> Result<Self> {
+        Self::handling(host, at, "aiosmtpd.handlers.Mailbox")
+    }
+
+    /// The same, for a server that refuses whoever begins with `gone`, and puts off for once whoever begins with `later`.
+    pub fn choosy(host: &Host, at: SocketAddr) -> Result<Self> {
+        host.file("choosy.py", CHOOSY)?;
+        Self::handling(host, at, "choosy.Choosy")
+    }
+
+    fn handling(host: &Host, at: SocketAddr, class: &str) -> Result<Self> {
         let maildir = host.directory().join("maildir");
         let process = host
             .process("aiosmtpd", "/usr/bin/python3")
+            .env("PYTHONPATH", host.directory())
+            .env("PYTHONDONTWRITEBYTECODE", "1")
             .args(["-m", "aiosmtpd", "-n", "-l"])
             .arg(at.to_string())
-            .args(["-c", "aiosmtpd.handlers.Mailbox"])
+            .args(["-c", class])
             .arg(&maildir)
             .start()?;
         wait::until("the mail server accepts connections", wait::LONG, || {

@@ -53,6 +53,22 @@ fn the_log_and_the_history_are_not_for_everybody() -> Result<()> {
     Ok(())
 }
 
+/// One event of each kind, as the version wrote them whose facts had settings of their own and not the model.
+const BEFORE_THE_MODEL: &str = include_str!("../../../daemon/bus/tests/history_before_the_model.jsonl");
+
+#[test]
+fn the_history_of_the_version_before_goes_on_and_the_log_says_what_of_it_can_t_be_read() -> Result<()> {
+    let scene = Scene::new("old-history")?;
+    let history = scene.host.directory().join("history.jsonl");
+    fs::write(&history, BEFORE_THE_MODEL)?;
+    let daemon = scene.master(&quick().version_3(""), &[])?;
+    ensure!(daemon.history_path() == history, "{}", daemon.history_path().display());
+    daemon.wait_for_log("history.jsonl: 6 lines are of another version or cut short, and are passed over")?;
+    let events = daemon.answer(&["events", "--json", "-n", "1000"])?;
+    ensure!(events.contains("\"kind\":\"quorum_lost\""), "what could be read is still told: {events}");
+    Ok(())
+}
+
 #[test]
 fn what_others_put_in_the_place_of_its_files_is_left_alone_and_told_of() -> Result<()> {
     let scene = Scene::new("in-the-way")?;

@@ -57,6 +57,34 @@ fn a_reload_touches_only_what_changed() -> Result<()> {
 }
 
 #[test]
+fn a_virtual_router_that_a_reload_took_away_and_another_brings_back_is_counted_from_the_start() -> Result<()>
+{
+    let scene = Scene::new("recount")?;
+    let (one, other) =
+        (quick().version_3(""), Instance::new("VI_2").vrid(52).interval("0.1").vip("10.78.9.20/32"));
+    let both = format!("{one}{other}");
+    let daemon = scene.master(&both, &[])?;
+    let transitions =
+        |instance: &str| daemon.metric("keepalived_become_master_total", &[&format!("iname=\"{instance}\"")]);
+    wait::until("both are counted", wait::LONG, || {
+        ["VI_1", "VI_2"].iter().all(|instance| transitions(instance) == Some(1.0))
+    })?;
+    for (config, there) in [(&one, false), (&both, true)] {
+        fs::write(daemon.config_path(), config)?;
+        daemon.process().signal(Signal::SIGHUP)?;
+        wait::until("VI_2 is as the file says", wait::LONG, || {
+            scene.host.has("eth0", "10.78.9.20") == there
+        })?;
+    }
+    wait::until("VI_2 is counted again", wait::LONG, || {
+        transitions("VI_2").is_some_and(|count| count > 0.0)
+    })?;
+    ensure!(transitions("VI_2") == Some(1.0), "{:?}: with what went before", transitions("VI_2"));
+    ensure!(transitions("VI_1") == Some(1.0), "{:?}: VI_1 was there all the time", transitions("VI_1"));
+    Ok(())
+}
+
+#[test]
 fn scripts_are_run_and_a_reload_changes_them() -> Result<()> {
     let scene = Scene::new("scripts")?;
     // Also whoever runs scripts without being root must be able to write there.

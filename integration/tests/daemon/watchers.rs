@@ -1,11 +1,15 @@
 //! What only watches may be missing, broken, slow or hung: the virtual routers go on.
 
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use integration::{binaries, capture, conf::VIP, keepwatchd::Keepwatchd, wait};
+use nix::sys::ptrace;
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::Pid;
 
 use crate::scene::{Scene, a_web_server, calm, file, no_gap, quick};
 
@@ -105,5 +109,46 @@ fn a_client_that_never_reads_delays_no_advert() -> Result<()> {
         let Ok(follower) = scene.host.spawn("follower", &program, &arguments) else { return false };
         follower.wait_for_log("Entering MASTER STATE", Duration::from_millis(500)).is_ok()
     })?;
+    no_gap(&scene, since)
+}
+
+/// One thread of a process that is held, as if the kernel did not return from its call; it goes on when this is dropped.
+struct Held(Pid);
+
+impl Held {
+    fn thread(process: Pid, name: &str) -> Result<Self> {
+        let threads = fs::read_dir(format!("/proc/{process}/task"))?.flatten();
+        let named = |entry: &fs::DirEntry| {
+            fs::read_to_string(entry.path().join("comm")).is_ok_and(|comm| comm.trim() == name)
+        };
+        let id = threads.into_iter().find(named).context("no such thread")?.file_name();
+        let thread = Pid::from_raw(id.to_string_lossy().parse()?);
+        ptrace::seize(thread, ptrace::Options::empty())?;
+        ptrace::interrupt(thread)?;
+        waitpid(thread, Some(WaitPidFlag::__WALL))?;
+        Ok(Self(thread))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = ptrace::detach(self.0, None);
+    }
+}
+
+#[test]
+fn addresses_that_the_kernel_does_not_change_are_told_of_and_delay_no_advert() -> Result<()> {
+    let scene = Scene::new("stuck-addresses")?;
+    let daemon = scene.master(&calm().version_3(""), &[])?;
+    let worker = scene.worker()?;
+    let since = capture::now();
+    let held = Held::thread(worker, "vrrp-addresses")?;
+    daemon.wait_for_log("addresses hangs since ")?;
+    let hung = || daemon.metric("keepwatch_part_hung", &["part=\"addresses\""]);
+    wait::until("the metric says so", wait::SHORT, || hung() == Some(1.0))?;
+    drop(held);
+    daemon.wait_for_log("addresses moves again")?;
+    wait::until("the metric says so", wait::SHORT, || hung() == Some(0.0))?;
+    assert_eq!(scene.worker()?, worker);
     no_gap(&scene, since)
 }

@@ -10,7 +10,7 @@ use serde::{Deserializer, Serialize, Serializer};
 use super::{Group, Instance, Interface, RealServer, Service};
 use crate::subject::{Name, ServiceKey};
 
-pub(super) trait Keyed<K> {
+pub(crate) trait Keyed<K> {
     fn key(&self) -> K;
 }
 
@@ -40,14 +40,14 @@ impl Keyed<SocketAddr> for RealServer {
     }
 }
 
-pub(super) fn serialize<S: Serializer, K, V: Serialize>(
+pub(crate) fn serialize<S: Serializer, K, V: Serialize>(
     map: &IndexMap<K, V>,
     s: S,
 ) -> Result<S::Ok, S::Error> {
     s.collect_seq(map.values())
 }
 
-pub(super) fn deserialize<'de, D, K, V>(d: D) -> Result<IndexMap<K, V>, D::Error>
+pub(crate) fn deserialize<'de, D, K, V>(d: D) -> Result<IndexMap<K, V>, D::Error>
 where
     D: Deserializer<'de>,
     K: Hash + Eq,

@@ -36,13 +36,18 @@ impl Placed for RealServer {
 
 /// The first at this place or, when nothing is there, at the next place where something is.
 pub fn from_position<K, V: Placed>(map: &IndexMap<K, V>, position: u32) -> Option<&V> {
-    let at = map.partition_point(|_, value| value.position() < position);
+    let place = |at: usize| map.get_index(at).map(|(_, value)| value.position());
+    // Nearly always the places are 1, 2, 3…
+    let likely = (position as usize).saturating_sub(1);
+    let is_first = place(likely) == Some(position)
+        && likely.checked_sub(1).and_then(place).is_none_or(|before| before < position);
+    let at = if is_first { likely } else { map.partition_point(|_, value| value.position() < position) };
     map.get_index(at).map(|(_, value)| value)
 }
 
 /// Puts what is new or has a new place where it belongs. All others are in order, and what is loaded in the order of
 /// the configuration stays where it was added: that costs the same however many there are.
-pub(super) fn settle<K: Hash + Eq, V: Placed>(map: &mut IndexMap<K, V>, key: &K) {
+pub(crate) fn settle<K: Hash + Eq, V: Placed>(map: &mut IndexMap<K, V>, key: &K) {
     let Some((at, _, value)) = map.get_full(key) else { return };
     let own = value.position();
     let before = |range: &indexmap::map::Slice<K, V>| range.partition_point(|_, v| v.position() <= own);

@@ -6,7 +6,7 @@
 
 mod tcp;
 
-use keepwatch_config::model::CheckerKind;
+use keepwatch_model::CheckerKind;
 
 use crate::outcome::Outcome;
 

@@ -1,6 +1,6 @@
 //! `TCP_CHECK`: the real server takes a connection. It is closed at once, nothing is sent.
 
-use keepwatch_config::model::Connection;
+use keepwatch_model::Connection;
 
 use crate::{connect, outcome::Outcome};
 

@@ -4,7 +4,7 @@ use keepwatch_bus::{
     BusSettings, Fact, Hub,
     subject::{Protocol, ServiceKey},
 };
-use keepwatch_config::model::CheckerKind;
+use keepwatch_model::CheckerKind;
 use proptest::prelude::*;
 
 use super::*;

@@ -154,7 +154,7 @@ fn resolve_one(
     }
     let tell_priority = group.and_then(|group| group.notify_priority_changes);
     let instance = settled.into_instance(draft, tracking, shared.clone(), tell_priority, global, context);
-    runs.then_some(instance)
+    runs.then(|| Instance { group: group.map(|group| group.name.clone()), ..instance })
 }
 
 /// Settles what one line decides for others; can the instance run? What cannot is looked at to its end all the same: one

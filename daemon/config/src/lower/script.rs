@@ -91,9 +91,9 @@ fn finish(
     node: &Node,
     context: &mut Context,
 ) -> Script {
-    if let Some(program) = argv.first().filter(|_| context.look_at_scripts) {
+    if context.look_at_scripts {
         context.commands.push(Command {
-            program: (&**program).into(),
+            argv: argv.clone(),
             at: node.arg_span(0),
             tracked: tracked.cloned(),
             user: user.clone(),

@@ -5,9 +5,10 @@
 //! `vrrp_script` that cannot be run is in the model no more. Only looks at the files, and runs nothing.
 
 use std::collections::HashSet;
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+
+use keepwatch_process::search_path;
+use keepwatch_process::security::{self, Flaw};
 
 use super::script_user;
 use crate::diagnostics::Diagnostic;
@@ -19,8 +20,8 @@ use crate::source::Span;
 /// A command and where it is written.
 #[derive(Clone, Debug)]
 pub(crate) struct Command {
-    /// The program as written.
-    pub(crate) program: Box<str>,
+    /// Program and arguments as written, never empty.
+    pub(crate) argv: Vec<Name>,
     /// Where.
     pub(crate) at: Span,
     /// The `vrrp_script` that it is of: one that cannot be run is not tracked.
@@ -28,9 +29,6 @@ pub(crate) struct Command {
     /// Who is named to run it.
     pub(crate) user: Option<ScriptUser>,
 }
-
-/// Where programs without a path are looked for.
-const SEARCHED: &[&str] = &["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /// Looks at each command, and takes those `vrrp_script`s out of the model that cannot be run.
 pub(super) fn check(config: &mut Config, context: &mut Context) {
@@ -44,15 +42,15 @@ pub(super) fn check(config: &mut Config, context: &mut Context) {
             continue;
         }
         // `</PATH` only asks whether a file can be opened.
-        if command.program.starts_with('<') {
+        if command.argv.first().is_some_and(|program| program.starts_with('<')) {
             continue;
         }
-        let problem = look(&command, &config.global);
-        if !matches!(problem, Some(Problem::Missing | Problem::Unreachable(_))) {
+        let flaw = look(&command, &config.global);
+        if !matches!(flaw, Some(Flaw::Missing(_) | Flaw::Unreachable(_))) {
             runs = runs.or(Some(command.at));
         }
-        if let Some(problem) = problem {
-            context.report(problem.diagnostic(&command));
+        if let Some(flaw) = flaw {
+            context.report(diagnostic(&flaw, &command));
             disabled.extend(command.tracked);
         }
     }
@@ -69,99 +67,56 @@ pub(super) fn check(config: &mut Config, context: &mut Context) {
     }
 }
 
-/// Why a command is not run.
-enum Problem {
-    /// There is no such file.
-    Missing,
-    /// It is a directory.
-    Directory(PathBuf),
-    /// Who runs it may not go through this directory.
-    Unreachable(PathBuf),
-    /// Nobody may execute it, or not the one who runs it.
-    NotExecutable(PathBuf),
-    /// It would run as root, and others can change it, or this above it.
-    Insecure(PathBuf),
+/// By the rule that holds when it is to be run, too.
+fn look(command: &Command, global: &Global) -> Option<Flaw> {
+    let argv: Vec<OsString> = command.argv.iter().map(|word| encoding::os_string(word)).collect();
+    let who = script_user::ids(command.user.as_ref(), global);
+    security::look(&argv, who, global.enable_script_security, &search_path()).err()
 }
 
-fn look(command: &Command, global: &Global) -> Option<Problem> {
-    let Some(path) = find(&command.program) else { return Some(Problem::Missing) };
-    let metadata = path.metadata().ok()?;
-    let ids = script_user::ids(command.user.as_ref(), global);
-    if let Some(closed) = ids.and_then(|ids| closed_directory(&path, ids)) {
-        return Some(Problem::Unreachable(closed));
-    }
-    if metadata.is_dir() {
-        return Some(Problem::Directory(path));
-    }
-    if metadata.mode() & 0o111 == 0 || ids.is_some_and(|ids| !may_execute(&metadata, ids)) {
-        return Some(Problem::NotExecutable(path));
-    }
-    let is_root = matches!(ids, Some((0, _) | (_, 0)));
-    let protected = global.enable_script_security && is_root;
-    protected.then(|| changeable(&path)).flatten().map(Problem::Insecure)
-}
-
-/// The directory above a file, as written or as it really is, that a user may not go through.
-fn closed_directory(path: &Path, ids: (u32, u32)) -> Option<PathBuf> {
-    let written = std::path::absolute(path).ok()?;
-    let real = path.canonicalize().ok()?;
-    let mut above = written.ancestors().skip(1).chain(real.ancestors().skip(1));
-    above.find(|part| part.metadata().is_ok_and(|part| !may_execute(&part, ids))).map(Path::to_path_buf)
-}
-
-/// May a user execute this file, or go through this directory? Yes when it cannot be told: an access control list shows
-/// among the rights of the group only.
-fn may_execute(file: &Metadata, (uid, gid): (u32, u32)) -> bool {
-    let mode = file.mode();
-    let right = match uid {
-        0 if file.is_dir() => return true,
-        0 => 0o111,
-        _ if uid == file.uid() => 0o100,
-        _ if gid == file.gid() => 0o010,
-        _ => 0o011,
-    };
-    mode & right != 0
-}
-
-impl Problem {
-    fn diagnostic(&self, command: &Command) -> Diagnostic {
-        let (code, message, label) = match self {
-            Self::Missing => {
-                ("script-not-found", format!("there is no script `{}`", command.program), "cannot be run")
-            }
-            Self::Directory(path) => {
-                ("script-not-executable", format!("`{}` is a directory", path.display()), "cannot be run")
-            }
-            Self::Unreachable(path) => (
-                "script-not-executable",
-                format!("who runs this may not go through `{}`", path.display()),
-                "cannot be run",
-            ),
-            Self::NotExecutable(path) => (
-                "script-not-executable",
-                format!("`{}` may not be executed by who should run it", path.display()),
-                "cannot be run",
-            ),
-            Self::Insecure(path) => (
-                "script-insecure",
-                format!("others than root can change `{}`", path.display()),
-                "not run as root",
-            ),
-        };
-        let diagnostic = Diagnostic::warning(code, message).at(command.at, label);
-        let diagnostic = match self {
-            Self::Missing | Self::Directory(_) | Self::Unreachable(_) => diagnostic,
-            Self::NotExecutable(path) => diagnostic.help(format!("`chmod +x {}`", path.display())),
-            Self::Insecure(_) => diagnostic
-                .help("`enable_script_security` forbids it; take the write permission from group and others"),
-        };
-        match (self, &command.tracked) {
-            // keepalived counts this one among what it runs as it is written, and does not run it.
-            (Self::NotExecutable(_), _) | (_, None) => diagnostic,
-            (Self::Missing | Self::Directory(_) | Self::Unreachable(_) | Self::Insecure(_), Some(_)) => {
-                diagnostic.changes().help("nothing tracks it")
-            }
+fn diagnostic(flaw: &Flaw, command: &Command) -> Diagnostic {
+    let (code, message, label) = match flaw {
+        Flaw::Missing(file) => ("script-not-found", format!("there is no script `{file}`"), "cannot be run"),
+        Flaw::Directory(path) => {
+            ("script-not-executable", format!("`{}` is a directory", path.display()), "cannot be run")
         }
+        Flaw::Unreachable(path) => (
+            "script-not-executable",
+            format!("who runs this may not go through `{}`", path.display()),
+            "cannot be run",
+        ),
+        Flaw::NotExecutable(path) => (
+            "script-not-executable",
+            format!("`{}` may not be executed by who should run it", path.display()),
+            "cannot be run",
+        ),
+        Flaw::Owner { path, .. } | Flaw::Writable { path, .. } => (
+            "script-insecure",
+            format!("others than root can change `{}`", path.display()),
+            "not run as root",
+        ),
+    };
+    let diagnostic = Diagnostic::warning(code, message).at(command.at, label);
+    let diagnostic =
+        match flaw {
+            Flaw::Missing(_) | Flaw::Directory(_) | Flaw::Unreachable(_) => diagnostic,
+            Flaw::NotExecutable(path) => diagnostic.help(format!("`chmod +x {}`", path.display())),
+            Flaw::Owner { path, .. } => diagnostic
+                .help(format!("`enable_script_security` forbids it; `chown root {}`", path.display())),
+            Flaw::Writable { path, .. } => diagnostic
+                .help(format!("`enable_script_security` forbids it; `chmod go-w {}`", path.display())),
+        };
+    match (flaw, &command.tracked) {
+        // keepalived counts this one among what it runs as it is written, and does not run it.
+        (Flaw::NotExecutable(_), _) | (_, None) => diagnostic,
+        (
+            Flaw::Missing(_)
+            | Flaw::Directory(_)
+            | Flaw::Unreachable(_)
+            | Flaw::Owner { .. }
+            | Flaw::Writable { .. },
+            Some(_),
+        ) => diagnostic.changes().help("nothing tracks it"),
     }
 }
 
@@ -173,31 +128,4 @@ fn forget(config: &mut Config, disabled: &HashSet<Name>) {
     for tracking in instances.chain(groups) {
         tracking.scripts.retain(|script| !disabled.contains(&script.name));
     }
-}
-
-fn find(program: &str) -> Option<PathBuf> {
-    let name = encoding::os_string(program);
-    if program.contains('/') {
-        return Some(PathBuf::from(name)).filter(|path| path.exists());
-    }
-    SEARCHED.iter().map(|directory| Path::new(directory).join(&name)).find(|path| path.is_file())
-}
-
-/// The script, a directory above it, or a link on the way to it that somebody but root may write to or put another in
-/// place of.
-fn changeable(path: &Path) -> Option<PathBuf> {
-    let (written, real) = (std::path::absolute(path).ok()?, path.canonicalize().ok()?);
-    let mut parts = written.ancestors().chain(real.ancestors());
-    let by_others = |part: &&Path| part.symlink_metadata().is_ok_and(|metadata| is_changeable(&metadata));
-    parts.find(by_others).map(Path::to_path_buf)
-}
-
-/// Can somebody but root change this?
-fn is_changeable(metadata: &Metadata) -> bool {
-    let mode = metadata.mode();
-    let by_group = metadata.gid() != 0 && mode & 0o020 != 0;
-    // In a sticky directory such as /tmp only the owner of a file can replace it; the rights of a link mean nothing.
-    let sticky = metadata.is_dir() && mode & 0o1000 != 0;
-    let by_others = (by_group || mode & 0o002 != 0) && !sticky && !metadata.is_symlink();
-    metadata.uid() != 0 || by_others
 }

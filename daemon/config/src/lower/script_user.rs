@@ -3,14 +3,14 @@
 //! Goes in: keywords, and the whole model. Comes out: the users in it, and what there is to say of users that this
 //! machine does not have.
 
+use keepwatch_process::DEFAULT_USER;
+use keepwatch_process::security::Who;
+
 use super::script_files::Command;
 use crate::diagnostics::Diagnostic;
 use crate::model::{CheckerKind, Config, Global, Notify, Script, ScriptUser};
 use crate::preprocess::Context;
 use crate::tree::Node;
-
-/// Who runs scripts when nobody is named, if there is such a user.
-const DEFAULT_USER: &str = "keepalived_script";
 
 /// Who there is on this machine.
 #[derive(Clone, Copy)]
@@ -97,21 +97,21 @@ fn comes_from_elsewhere(database: Database) -> bool {
     })
 }
 
-/// The numbers of the user and the group that run scripts of this user, or of nobody in particular; `None` when this
+/// Who runs scripts of this user, or of nobody in particular, as numbers; `None` when this
 /// machine's files do not tell.
-pub(super) fn ids(user: Option<&ScriptUser>, global: &Global) -> Option<(u32, u32)> {
+pub(super) fn ids(user: Option<&ScriptUser>, global: &Global) -> Option<Who> {
     let user = user.or(global.script_user.as_ref());
     let name = user.map_or(DEFAULT_USER, |user| &user.name);
     let Some(entry) = entry(Database::Users, name) else {
         // Without a user of scripts it is the daemon's.
-        return user.is_none().then_some((0, 0));
+        return user.is_none().then_some(Who { uid: 0, gid: 0 });
     };
     let number = |entry: &str, index: usize| entry.split(':').nth(index)?.parse().ok();
     let group = match user.and_then(|user| user.group.as_deref()) {
         Some(group) => number(&self::entry(Database::Groups, group)?, 2),
         None => number(&entry, 3),
     };
-    Some((number(&entry, 2)?, group?))
+    Some(Who { uid: number(&entry, 2)?, gid: group? })
 }
 
 /// The line of a user or group in its file.

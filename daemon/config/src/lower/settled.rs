@@ -76,6 +76,7 @@ impl Settled {
                 .notify_priority_changes
                 .or(tell_priority)
                 .unwrap_or(global.vrrp_notify_priority_changes),
+            group: None,
             lvs_sync_daemon_interface: draft.lvs_sync_daemon_interface,
             config_fault: self.fault.or(resolve_link::ipvlan_fault(&draft.vmac, self.family, context)),
             vmac: draft.vmac.map(|vmac| Box::new(vmac.finish(self.vrid, draft.vmac_xmit_base.is_some()))),

@@ -23,6 +23,46 @@ fn check(cases: &[Case], around: impl Fn(&str) -> String) {
 }
 
 #[test]
+fn addresses_of_mail_may_have_names_and_none_is_made_up_of_a_name() {
+    let to = "/global/notification_email";
+    let from = "/global/notification_email_from";
+    let cases: &[Case] = &[
+        ("notification_email {\nops@example.net\nNight Watch <night@example.net>\n}", &[], 0, to, || {
+            json!(["ops@example.net", "Night Watch <night@example.net>"])
+        }),
+        ("notification_email {\n\"Night, Watch\" <night@example.net>\n}", &[], 0, to, || {
+            json!(["\"Night, Watch\" <night@example.net>"])
+        }),
+        ("notification_email {\n\"Night Watch <night@example.net>\"\n}", &[], 0, to, || {
+            json!(["Night Watch <night@example.net>"])
+        }),
+        ("notification_email {\na@b <night@example.net> Day<day@[10.0.0.1]> c@d\n}", &[], 0, to, || {
+            json!(["\"a@b\" <night@example.net>", "Day <day@[10.0.0.1]>", "c@d"])
+        }),
+        ("notification_email {\n<night@example.net> root\n}", &[], 0, to, || {
+            json!(["night@example.net", "root"])
+        }),
+        ("notification_email {\nnight@example.net Night Watch\n}", &["invalid-value"], 4, to, || {
+            json!(["night@example.net"])
+        }),
+        ("notification_email {\nNight Watch night@example.net\n}", &["invalid-value"], 4, to, || {
+            json!(["night@example.net"])
+        }),
+        ("notification_email {\nNight Watch <night@example.net\na@b\n}", &["invalid-value"], 4, to, || {
+            json!(["a@b"])
+        }),
+        ("notification_email {\na@b, c@d\n}", &["foreign-syntax"], 4, to, || json!(["c@d"])),
+        ("notification_email {\na@\n}", &["invalid-value"], 4, to, || json!([])),
+        ("notification_email {\nroot\n}", &[], 0, to, || json!(["root"])),
+        ("notification_email_from Keep Watch <keep@example.net>", &[], 0, from, || {
+            json!("Keep Watch <keep@example.net>")
+        }),
+        ("notification_email_from a@b c@d", &["extra-words"], 0, from, || json!("a@b")),
+    ];
+    check(cases, |text| format!("global_defs {{\n{text}\n}}\n"));
+}
+
+#[test]
 fn global_defs_clamps_and_drops_what_keepalived_does() {
     let cases: &[Case] = &[
         ("smtp_connect_timeout 0", &["out-of-range"], 4, "/global/smtp_connect_timeout", || json!(1)),

@@ -28,7 +28,7 @@ fn process(families: &mut Families, world: &World) {
         .sample(
             &[
                 ("version", &settings.version),
-                ("router_id", &settings.router_id),
+                ("router_id", &settings.global.router_id),
                 ("dataplane", &settings.dataplane),
             ],
             1.0,
@@ -91,8 +91,29 @@ fn consumers(families: &mut Families, world: &World) {
         .gauge("keepwatch_history_writable", "Whether the history file can be written")
         .sample(&[], flag(world.history_error.is_none()));
     families
+        .counter("keepwatch_scripts_run_total", "Notify scripts that have ended")
+        .sample(&[], number(world.scripts.run));
+    families
+        .counter(
+            "keepwatch_scripts_failed_total",
+            "Notify scripts that failed, were killed or had to be ended",
+        )
+        .sample(&[], number(world.scripts.failed));
+    families
+        .counter("keepwatch_scripts_not_run_total", "Notify scripts that could not be run")
+        .sample(&[], number(world.scripts.not_run));
+    families
+        .gauge("keepwatch_scripts_overdue", "Notify scripts that have run for long and still do")
+        .sample(&[], number(world.scripts.overdue.len() as u64));
+    families
         .counter("keepwatch_mails_sent_total", "Mails that the server took")
         .sample(&[], number(world.mail.sent));
+    families
+        .counter(
+            "keepwatch_mail_recipients_refused_total",
+            "Recipients whom the server refused, the mail going to others",
+        )
+        .sample(&[], number(world.mail.refused));
     families.counter("keepwatch_mails_failed_total", "Mails given up").sample(&[], number(world.mail.failed));
     families
         .gauge("keepwatch_mail_working", "Whether the last mail went well")

@@ -157,30 +157,14 @@ fn signed(gauge: &Gauge) -> f64 {
     gauge.get() as f64
 }
 
-type Traffic = (&'static str, &'static str, fn(&ServiceCounters) -> &Gauge);
-
-/// What IPVS counts upwards.
-const TOTALS: [Traffic; 5] = [
-    ("connections_total", "Connections that IPVS scheduled", |c| &c.connections),
-    ("packets_in_total", "Packets from clients", |c| &c.packets_in),
-    ("packets_out_total", "Packets to clients (NAT only)", |c| &c.packets_out),
-    ("bytes_in_total", "Bytes from clients", |c| &c.bytes_in),
-    ("bytes_out_total", "Bytes to clients (NAT only)", |c| &c.bytes_out),
-];
-
-/// Connections that a real server has now.
-const NOW: [Traffic; 3] = [
-    ("active_connections", "Active connections", |c| &c.active),
-    ("inactive_connections", "Inactive connections", |c| &c.inactive),
-    ("persistent_connections", "Persistent connections", |c| &c.persistent),
-];
-
+/// Those that only rise are told of virtual servers too; how many connections there are now, of real servers only.
 fn traffic(families: &mut Families, services: &[&Service], counters: &Counters) {
-    for (name, help, value) in TOTALS {
-        let mut family = families.counter(&format!("keepwatch_virtual_server_{name}"), help);
+    let shown = || ServiceCounters::TABLE.iter().filter(|row| !row.metric.is_empty());
+    for row in shown().filter(|row| row.metric.ends_with("_total")) {
+        let mut family = families.counter(&format!("keepwatch_virtual_server_{}", row.metric), row.help);
         for service in services {
             if let Some(counted) = counters.services.get(&service.key) {
-                family.sample(&ServiceLabels::new(&service.key).labels(), signed(value(&counted)));
+                family.sample(&ServiceLabels::new(&service.key).labels(), signed((row.get)(&counted)));
             }
         }
     }
@@ -190,16 +174,14 @@ fn traffic(families: &mut Families, services: &[&Service], counters: &Counters) 
         .filter_map(|(service, real)| Some((service, real, counters.reals.get(&RealKey { service, real })?)))
         .map(|(service, real, counted)| (ServiceLabels::new(&service), real.to_string(), counted))
         .collect();
-    for (name, help, value) in TOTALS {
-        let mut family = families.counter(&format!("keepwatch_real_server_{name}"), help);
+    for row in shown() {
+        let name = format!("keepwatch_real_server_{}", row.metric);
+        let mut family = match row.metric.ends_with("_total") {
+            true => families.counter(&name, row.help),
+            false => families.gauge(&name, row.help),
+        };
         for (service, real, counted) in &reals {
-            family.sample(&service.with(("real_server", real)), signed(value(counted)));
-        }
-    }
-    for (name, help, value) in NOW {
-        let mut family = families.gauge(&format!("keepwatch_real_server_{name}"), help);
-        for (service, real, counted) in &reals {
-            family.sample(&service.with(("real_server", real)), signed(value(counted)));
+            family.sample(&service.with(("real_server", real)), signed((row.get)(counted)));
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Metrics of virtual routers and sync groups beyond what the keepalived exporter knows.
 
-use keepwatch_bus::counters::Counters;
+use keepwatch_bus::counters::{Counters, RouterCounters};
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::world::{Instance, World};
 
 use super::daemon::seconds;
 use super::family::{Families, flag, number};
-use super::instances::{Counted, count, sample_each};
+use super::instances::{count, sample_each};
 
 type Measured = (&'static str, &'static str, fn(&Instance) -> Option<f64>);
 
@@ -16,7 +16,7 @@ const MEASURED: [Measured; 9] = [
     }),
     ("keepwatch_vrrp_priority", "Effective priority", |i| Some(f64::from(i.priority))),
     ("keepwatch_vrrp_advert_interval_seconds", "Configured time between advertisements", |i| {
-        Some(i.settings.advert_interval.as_secs_f64())
+        Some(i.settings.advert_int.as_secs_f64())
     }),
     ("keepwatch_vrrp_addresses", "Virtual addresses that are on their interfaces", |i| {
         Some(number(i.addresses.len() as u64))
@@ -42,26 +42,6 @@ const MEASURED: [Measured; 9] = [
     ),
 ];
 
-const COUNTED: [Counted; 7] = [
-    ("keepwatch_vrrp_adverts_late_total", "Advertisements that left more than half an interval late", |c| {
-        &c.adverts_late
-    }),
-    ("keepwatch_vrrp_send_errors_total", "Advertisements that the kernel did not take", |c| &c.send_errors),
-    (
-        "keepwatch_vrrp_adverts_detoured_total",
-        "Advertisements that left as frames, because the kernel had no room to send them as IP packets",
-        |c| &c.adverts_detoured,
-    ),
-    (
-        "keepwatch_vrrp_announcements_sent_total",
-        "Gratuitous ARP and neighbour advertisement frames sent",
-        |c| &c.announcements_sent,
-    ),
-    ("keepwatch_vrrp_checksum_errors_total", "Packets with a wrong checksum", |c| &c.checksum_errors),
-    ("keepwatch_vrrp_version_errors_total", "Packets of another version", |c| &c.version_errors),
-    ("keepwatch_vrrp_vrid_errors_total", "Packets with another virtual router id", |c| &c.vrid_errors),
-];
-
 pub(super) fn collect(families: &mut Families, world: &World, counters: &Counters) {
     let instances = world.instances_in_order();
     for (name, help, measure) in MEASURED {
@@ -70,7 +50,7 @@ pub(super) fn collect(families: &mut Families, world: &World, counters: &Counter
     let transitions =
         families.counter("keepwatch_vrrp_transitions_total", "Changes of state since the worker began");
     sample_each(transitions, &instances, |i| Some(number(i.transitions)));
-    count(families, &COUNTED, &instances, counters);
+    count(families, "keepwatch_", &instances, counters);
     strays(families, counters);
     let mut groups = families
         .gauge("keepwatch_vrrp_group_state", "State of the sync group: 0 INIT, 1 BACKUP, 2 MASTER, 3 FAULT");
@@ -81,14 +61,11 @@ pub(super) fn collect(families: &mut Families, world: &World, counters: &Counter
 
 /// Packets that belong to no virtual router here.
 fn strays(families: &mut Families, counters: &Counters) {
-    let router = &counters.router;
-    families
-        .counter(
-            "keepwatch_vrrp_stray_packets_total",
-            "Packets that belong to no virtual router here, by what is wrong",
-        )
-        .sample(&[("error", "checksum")], number(router.checksum_errors.get()))
-        .sample(&[("error", "version")], number(router.version_errors.get()))
-        .sample(&[("error", "vrid")], number(router.vrid_errors.get()))
-        .sample(&[("error", "packet_length")], number(router.packet_length_errors.get()));
+    let mut strays = families.counter(
+        "keepwatch_vrrp_stray_packets_total",
+        "Packets that belong to no virtual router here, by what is wrong",
+    );
+    for row in RouterCounters::TABLE {
+        strays.sample(&[("error", row.metric)], number((row.get)(&counters.router).get()));
+    }
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use keepwatch_bus::counters::Counters;
 use keepwatch_bus::fact::{DaemonFact, LinkFact, ServiceFact, VrrpFact};
-use keepwatch_bus::settings::{
-    AuthKind, DaemonSettings, GroupSettings, InstanceSettings, RealServerSettings, ServiceSettings,
+use keepwatch_bus::subject::{CheckerKey, Name, RealKey, VrrpState};
+use keepwatch_bus::{Bus, BusSettings, Configured, Hub, Process, Reader, sample};
+use keepwatch_model::{
+    Authentication, Global, Instance, InterfaceAddress, RealServer, Secret, SyncGroup, VirtualServer,
 };
-use keepwatch_bus::subject::{CheckerKey, Name, RealKey, VirtualAddress, VrrpState};
-use keepwatch_bus::{Bus, BusSettings, Hub, Reader, sample};
 
 /// A bus with its hub running and the story told.
 pub(crate) struct Story {
@@ -34,12 +34,12 @@ impl Story {
 
     fn tell(&self) {
         let bus = &self.bus;
-        let settings = DaemonSettings {
+        let settings = Process {
             version: "0.1.0".into(),
-            router_id: "LVS_1".into(),
+            global: Global { router_id: "LVS_1".into(), ..Global::default() }.into(),
             config_file: "/etc/keepwatch/keepalived.conf".into(),
             dataplane: "memory".into(),
-            ..DaemonSettings::default()
+            ..Process::default()
         };
         bus.publish(None, DaemonFact::DaemonStarted { settings: Box::new(settings.clone()) });
         bus.publish(
@@ -57,11 +57,14 @@ impl Story {
             None,
             VrrpFact::InstanceConfigured {
                 instance: self.instance.clone(),
-                settings: Box::new(instance_settings()),
+                settings: Configured::new(1, instance()),
             },
         );
-        let group = GroupSettings { smtp_alert: true, ..sample::group(&[&self.instance]) };
-        bus.publish(None, VrrpFact::GroupConfigured { group: "VG_1".into(), settings: Box::new(group) });
+        let group = SyncGroup { smtp_alert: true, ..sample::group(&[&self.instance]) };
+        bus.publish(
+            None,
+            VrrpFact::GroupConfigured { group: "VG_1".into(), settings: Configured::new(1, group) },
+        );
         let timeout = VrrpFact::AdvertTimedOut {
             instance: self.instance.clone(),
             master: Some([10, 0, 0, 2].into()),
@@ -83,12 +86,15 @@ impl Story {
 
     fn tell_of_services(&self) {
         let service =
-            ServiceSettings { delay_loop: Duration::from_secs(6), smtp_alert: true, ..sample::service() };
+            VirtualServer { delay_loop: Duration::from_secs(6), smtp_alert: true, ..sample::service() };
         self.bus.publish(
             None,
-            ServiceFact::VirtualServerConfigured { service: real().service, settings: Box::new(service) },
+            ServiceFact::VirtualServerConfigured {
+                service: real().service,
+                settings: Configured::new(1, service),
+            },
         );
-        let settings = Box::new(RealServerSettings { smtp_alert: true, ..sample::real_server() });
+        let settings = Configured::new(1, RealServer { smtp_alert: true, ..sample::real_server() });
         self.bus.publish(
             None,
             ServiceFact::RealServerConfigured { real: real(), starts_up: true, checked: true, settings },
@@ -124,12 +130,12 @@ fn checker() -> CheckerKey {
     CheckerKey { real: real(), kind: "TCP_CHECK".into(), index: 0 }
 }
 
-fn instance_settings() -> InstanceSettings {
-    let address = sample::virtual_address([10, 0, 0, 100], 24, "eth0");
-    InstanceSettings {
-        excluded_addresses: vec![VirtualAddress { prefix: 32, ..address.clone() }],
+fn instance() -> Instance {
+    let address = InterfaceAddress { prefix_len: 24, ..InterfaceAddress::host([10, 0, 0, 100].into()) };
+    Instance {
+        excluded_addresses: vec![InterfaceAddress::host(address.address)],
         addresses: vec![address],
-        auth: AuthKind::Pass,
+        authentication: Authentication::Pass(Secret::new(*b"hunter22")),
         smtp_alert: true,
         group: Some("VG_1".into()),
         ..sample::instance()

@@ -303,7 +303,7 @@ impl VirtualServer {
 
     /// Tells of an entry that is new.
     fn configured(&self, service: ServiceKey, bus: &Bus, cause: Option<EventId>) {
-        let settings = Box::new(self.definition.settings.clone());
+        let settings = self.definition.settings.clone();
         bus.publish(cause, ServiceFact::VirtualServerConfigured { service, settings });
         for (address, server) in &self.definition.servers {
             bus.publish(cause, real_configured(service, *address, server));
@@ -314,7 +314,7 @@ impl VirtualServer {
     fn tell_settings(&self, old: &Definition, bus: &Bus, cause: Option<EventId>) {
         if self.definition.settings != old.settings {
             self.say(bus, cause, |service| {
-                let settings = Box::new(self.definition.settings.clone());
+                let settings = self.definition.settings.clone();
                 ServiceFact::VirtualServerConfigured { service, settings }
             });
         }
@@ -343,7 +343,7 @@ fn real_configured(service: ServiceKey, real: SocketAddr, server: &Server) -> Se
         real: RealKey { service, real },
         starts_up: server.starts_up,
         checked: server.checked,
-        settings: Box::new(server.settings.clone()),
+        settings: server.settings.clone(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use keepwatch_bus::{
     BusSettings, Fact, Health, Hub,
-    fact::TableChange,
+    fact::{Drift, TableChange},
     subject::{Family, RealKey},
 };
 use proptest::prelude::*;

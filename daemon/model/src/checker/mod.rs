@@ -66,6 +66,9 @@ pub struct CheckTiming {
 }
 
 impl CheckTiming {
+    /// `connect_timeout` where nothing else is said.
+    pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
     /// With the values of the block around it where this one has none.
     pub fn or(self, outer: Self) -> Self {
         Self {

@@ -173,6 +173,11 @@ pub enum IpvsNamespace {
     Named(Name),
 }
 
+impl Global {
+    /// `vrrp_mcast_group4` unless given (RFC 9568 §5.1.1.2).
+    pub const MULTICAST_GROUP_4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+}
+
 impl Default for Global {
     fn default() -> Self {
         let host: Name = Name::from("localhost");
@@ -197,7 +202,7 @@ impl Default for Global {
             vmac_prefixes: VmacPrefixes::default(),
             disable_local_igmp: false,
             vrrp_version: VrrpVersion::V2,
-            vrrp_mcast_group4: Ipv4Addr::new(224, 0, 0, 18),
+            vrrp_mcast_group4: Self::MULTICAST_GROUP_4,
             vrrp_mcast_group6: Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12),
             garp: Garp::default(),
             vrrp_lower_prio_no_advert: false,

@@ -1,8 +1,7 @@
 use keepwatch_bus::fact::{ConsumerFact, DaemonFact, VrrpFact};
-use keepwatch_bus::sample;
-use keepwatch_bus::settings::GroupSettings;
 use keepwatch_bus::subject::VrrpState;
-use keepwatch_bus::{Bus, BusSettings, EventId, Hub};
+use keepwatch_bus::{Bus, BusSettings, Configured, EventId, Hub, sample};
+use keepwatch_model::SyncGroup;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -37,8 +36,11 @@ impl Office {
         let (queue, reader) = (hub.deliver(), hub.reader());
         tokio::spawn(hub.run());
         let task = tokio::spawn(run(queue, receiver, reader.clone(), bus.downgrade(), patience));
-        let group = GroupSettings { smtp_alert: true, ..sample::group(&[]) };
-        bus.publish(None, VrrpFact::GroupConfigured { group: "VG_1".into(), settings: Box::new(group) });
+        let group = SyncGroup { smtp_alert: true, ..sample::group(&[]) };
+        bus.publish(
+            None,
+            VrrpFact::GroupConfigured { group: "VG_1".into(), settings: Configured::new(1, group) },
+        );
         Self { bus, reader, task, settings: sender }
     }
 
@@ -74,6 +76,11 @@ fn quick() -> Patience {
 
 /// Speaks SMTP as a server and answers each MAIL with `verdict`; returns what it was told.
 async fn attend(stream: TcpStream, verdict: &str) -> String {
+    attend_to(stream, &[("MAIL", verdict)]).await
+}
+
+/// The same, with these answers to lines that begin so; nothing is said where the answer is empty.
+async fn attend_to(stream: TcpStream, answers: &[(&str, &str)]) -> String {
     let mut stream = BufReader::new(stream);
     let mut told = String::new();
     stream.write_all(b"220 ready\r\n").await.unwrap();
@@ -94,9 +101,14 @@ async fn attend(stream: TcpStream, verdict: &str) -> String {
                 data = true;
                 "354 go on"
             }
-            (false, command) if command.starts_with("MAIL") => verdict,
-            (false, _) => "250 fine",
+            (false, command) => {
+                let answer = answers.iter().find(|(start, _)| command.starts_with(start));
+                answer.map_or("250 fine", |(_, answer)| answer)
+            }
         };
+        if answer.is_empty() {
+            continue;
+        }
         stream.write_all(format!("{answer}\r\n").as_bytes()).await.unwrap();
     }
 }
@@ -168,6 +180,54 @@ async fn only_so_many_letters_wait_and_the_oldest_go_first() {
     assert!(
         matches!(&failed[0].fact, Fact::Consumer(ConsumerFact::MailFailed { error, .. }) if error.contains("newer mails wait"))
     );
+}
+
+#[tokio::test]
+async fn who_is_refused_or_put_off_costs_the_others_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let office = Office::open(port, quick());
+    let to = ["Night Watch <night@example.org>", "gone@example.org", "later@example.org"];
+    let settings = MailSettings { to: to.map(Into::into).into(), ..settings(("127.0.0.1".into(), port)) };
+    office.settings.send(Some(settings)).unwrap();
+    office.change(VrrpState::Master);
+    let answers = [("RCPT TO:<gone@", "550 no such user here"), ("RCPT TO:<later@", "450 come again")];
+    let told = attend_to(listener.accept().await.unwrap().0, &answers).await;
+    assert!(told.contains("RCPT TO:<night@example.org>\r\n"), "{told}");
+    assert!(told.contains("Entering MASTER state"), "{told}");
+
+    // Another letter does not wait for who was put off, and who has the first one does not get it again.
+    let told = attend(listener.accept().await.unwrap().0, "250 fine").await;
+    let whom: Vec<_> = told.lines().filter(|line| line.starts_with("RCPT")).collect();
+    assert_eq!(whom, ["RCPT TO:<later@example.org>"], "{told}");
+    let sent = office.facts("mail_sent", 2).await;
+    let of = |event: &Event| match event.fact {
+        Fact::Consumer(ConsumerFact::MailSent { recipients, tries, .. }) => (recipients, tries),
+        ref other => panic!("{other:?}"),
+    };
+    assert_eq!((of(&sent[0]), of(&sent[1])), ((1, 1), (1, 2)));
+    let refused = office.facts("mail_refused", 1).await;
+    assert!(
+        matches!(&refused[0].fact, Fact::Consumer(ConsumerFact::MailRefused { recipient, error, .. })
+            if recipient == "gone@example.org" && error.contains("no such user here")),
+        "{refused:?}"
+    );
+    let delayed = office.facts("mail_delayed", 1).await;
+    assert!(
+        matches!(&delayed[0].fact, Fact::Consumer(ConsumerFact::MailDelayed { error, .. }) if error.contains("come again")),
+        "{delayed:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_the_server_has_taken_is_not_sent_again_however_it_says_goodbye() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let office = Office::open(listener.local_addr().unwrap().port(), quick());
+    office.change(VrrpState::Master);
+    let told = attend_to(listener.accept().await.unwrap().0, &[("QUIT", "")]).await;
+    assert!(told.contains("Entering MASTER state"), "{told}");
+    office.facts("mail_sent", 1).await;
+    assert!(timeout(Duration::from_millis(300), listener.accept()).await.is_err());
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VrrpState};
 use keepwatch_bus::{Event, EventId};
-use keepwatch_config::model::{Script, ScriptUser};
+use keepwatch_model::{Script, ScriptUser};
 
 use super::settings::{RouterScripts, ScriptSettings};
 use crate::news::News;
@@ -23,8 +23,23 @@ pub struct Order {
     pub user: Option<ScriptUser>,
     /// The occasion: `INSTANCE VI_1 MASTER`.
     pub about: String,
+    /// What it is about.
+    pub subject: Subject,
     /// The event that it follows from.
     pub event: EventId,
+}
+
+/// What a script is about. Those about the same are run one after the other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// A virtual router.
+    Instance(Name),
+    /// A sync group.
+    Group(Name),
+    /// A virtual server.
+    Service(ServiceKey),
+    /// A real server of a virtual server.
+    Real(RealKey),
 }
 
 /// Knows the scripts, and what they were told last.
@@ -47,6 +62,13 @@ enum Kind {
 }
 
 impl Kind {
+    fn subject(self, name: &Name) -> Subject {
+        match self {
+            Self::Instance => Subject::Instance(name.clone()),
+            Self::Group => Subject::Group(name.clone()),
+        }
+    }
+
     fn word(self) -> &'static str {
         match self {
             Self::Instance => "INSTANCE",
@@ -55,8 +77,14 @@ impl Kind {
     }
 }
 
-/// Script and what it gets to know, before the event is known.
-type Call = (Script, Vec<String>, String);
+/// What is to be run, before the event is known.
+struct Call {
+    script: Script,
+    /// What the occasion adds to its arguments.
+    further: Vec<String>,
+    about: String,
+    subject: Subject,
+}
 
 impl Roster {
     /// A roster of these scripts that has told nothing yet.
@@ -123,7 +151,11 @@ impl Roster {
                 let script = self.settings.instances.get(instance);
                 let script = script.and_then(|scripts| scripts.master_rx_lower_priority.clone());
                 let about = format!("INSTANCE {instance} MASTER_RX_LOWER_PRI");
-                script.map(|script| (script, Vec::new(), about)).into_iter().collect()
+                let subject = Subject::Instance(instance.clone());
+                script
+                    .map(|script| Call { script, further: Vec::new(), about, subject })
+                    .into_iter()
+                    .collect()
             }
             News::GroupRemoved { group } => {
                 self.told.remove(&(Kind::Group, group.clone()));
@@ -228,12 +260,13 @@ impl Roster {
                 calls.extend(quorum_call(scripts.down.as_ref(), service, false));
             }
         }
-        calls.sort_by(|a, b| a.2.cmp(&b.2));
+        calls.sort_by(|a, b| a.about.cmp(&b.about));
         calls
     }
 }
 
-/// The script of one state, and the one of all states with its four arguments.
+/// The script of all states with its four arguments, then the one of this state. keepalived begins both at once, so that
+/// nobody can go by their order.
 fn both(
     script: Option<&Script>,
     any: Option<&Script>,
@@ -242,34 +275,36 @@ fn both(
     state: &str,
     priority: u8,
 ) -> Vec<Call> {
-    let kind = kind.word();
-    let about = format!("{kind} {name} {state}");
-    let arguments = [kind.to_owned(), name.to_string(), state.to_owned(), priority.to_string()];
-    let one = script.map(|script| (script.clone(), Vec::new(), about.clone()));
-    let all = any.map(|script| (script.clone(), arguments.into(), about.clone()));
-    one.into_iter().chain(all).collect()
+    let (word, subject) = (kind.word(), kind.subject(name));
+    let about = format!("{word} {name} {state}");
+    let arguments = [word.to_owned(), name.to_string(), state.to_owned(), priority.to_string()];
+    let call = |script: &Script, further| {
+        let (script, about, subject) = (script.clone(), about.clone(), subject.clone());
+        Call { script, further, about, subject }
+    };
+    let one = script.map(|script| call(script, Vec::new()));
+    let all = any.map(|script| call(script, arguments.into()));
+    all.into_iter().chain(one).collect()
 }
 
 fn real_call(script: Option<&Script>, real: &RealKey, up: bool) -> Option<Call> {
     let about = format!("RS {} {} {}", real.label(), real.service, up_or_down(up));
-    Some((script?.clone(), Vec::new(), about))
+    Some(Call { script: script?.clone(), further: Vec::new(), about, subject: Subject::Real(*real) })
 }
 
 fn quorum_call(script: Option<&Script>, service: &ServiceKey, up: bool) -> Option<Call> {
-    Some((script?.clone(), Vec::new(), format!("VS {service} {}", up_or_down(up))))
+    let about = format!("VS {service} {}", up_or_down(up));
+    Some(Call { script: script?.clone(), further: Vec::new(), about, subject: Subject::Service(*service) })
 }
 
 fn up_or_down(up: bool) -> &'static str {
     if up { "UP" } else { "DOWN" }
 }
 
-fn order((script, further, about): Call, event: EventId) -> Order {
-    Order {
-        argv: script.argv.iter().map(ToString::to_string).chain(further).collect(),
-        user: script.user,
-        about,
-        event,
-    }
+fn order(call: Call, event: EventId) -> Order {
+    let Call { script, further, about, subject } = call;
+    let argv = script.argv.iter().map(ToString::to_string).chain(further).collect();
+    Order { argv, user: script.user, about, subject, event }
 }
 
 #[cfg(test)]

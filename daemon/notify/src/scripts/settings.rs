@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use keepwatch_bus::subject::{Name, ServiceKey};
-use keepwatch_config::Config;
-use keepwatch_config::model::{Notify, Script, VirtualServer};
+use keepwatch_model::Config;
+use keepwatch_model::{Notify, Script, VirtualServer};
 
 /// All scripts of a configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +18,8 @@ pub struct ScriptSettings {
     pub services: HashMap<ServiceKey, ServiceScripts>,
     /// `enable_script_security`: scripts that run as root and that somebody else could change are not run.
     pub enable_script_security: bool,
+    /// The umask of all scripts, if the command line or the configuration names one.
+    pub umask: Option<u32>,
 }
 
 /// Scripts of a virtual router or sync group.
@@ -60,6 +62,7 @@ impl ScriptSettings {
             groups: config.sync_groups.iter().map(|g| (g.name.clone(), g.notify.clone())).collect(),
             services: services.collect(),
             enable_script_security: config.global.enable_script_security,
+            umask: config.global.umask,
         }
     }
 }

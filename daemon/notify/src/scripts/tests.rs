@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use keepwatch_bus::fact::{ConsumerFact, DaemonFact, ScriptOutcome, VrrpFact};
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::{Bus, BusSettings, Hub, Reader};
-use keepwatch_config::model::{Script, ScriptUser};
+use keepwatch_model::{Script, ScriptUser};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -30,7 +30,7 @@ impl Stage {
             Script { argv: vec![path.to_str().unwrap().into(), "a b".into()], user: secure.then(root) };
         let scripts = RouterScripts { any: Some(script), ..RouterScripts::default() };
         let settings = ScriptSettings {
-            instances: [("VI_1".into(), scripts)].into(),
+            instances: [("VI_1".into(), scripts.clone()), ("VI_2".into(), scripts)].into(),
             enable_script_security: secure,
             ..ScriptSettings::default()
         };
@@ -43,8 +43,12 @@ impl Stage {
     }
 
     fn change(&self, to: VrrpState) {
-        let fact =
-            VrrpFact::StateChanged { instance: "VI_1".into(), from: VrrpState::Init, to, priority: 100 };
+        self.change_of("VI_1", to);
+    }
+
+    fn change_of(&self, instance: &str, to: VrrpState) {
+        let from = VrrpState::Init;
+        let fact = VrrpFact::StateChanged { instance: instance.into(), from, to, priority: 100 };
         self.bus.publish(None, fact);
     }
 
@@ -86,6 +90,17 @@ fn outcome(fact: &Fact) -> ScriptOutcome {
     }
 }
 
+fn about(fact: &Fact) -> &str {
+    match fact {
+        Fact::Consumer(
+            ConsumerFact::ScriptExited { about, .. }
+            | ConsumerFact::ScriptOverdue { about, .. }
+            | ConsumerFact::ScriptNotRun { about, .. },
+        ) => about,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Waits until the process whose number is in `file` is dead.
 async fn death_of(file: &Path) {
     let child: u32 = fs::read_to_string(file).unwrap().trim().parse().unwrap();
@@ -100,13 +115,16 @@ async fn death_of(file: &Path) {
 
 #[tokio::test]
 async fn a_script_gets_its_arguments_and_its_status_is_told() {
-    let body = "#!/bin/sh\nprintf '%s|' \"$@\" > \"$(dirname \"$0\")/arguments\"\nexit 3\n";
+    let body =
+        "#!/bin/sh\nprintf '%s|' \"$@\" > \"$(dirname \"$0\")/arguments\"\necho no database >&2\nexit 3\n";
     let stage = Stage::new(body, false, Bounds::default());
     stage.change(VrrpState::Master);
     let told = stage.told(1).await;
     assert_eq!(outcome(&told[0]), ScriptOutcome::Exited { status: 3 });
+    assert_eq!(about(&told[0]), "INSTANCE VI_1 MASTER");
     assert!(
-        matches!(&told[0], Fact::Consumer(ConsumerFact::ScriptExited { about, .. }) if about == "INSTANCE VI_1 MASTER")
+        matches!(&told[0], Fact::Consumer(ConsumerFact::ScriptExited { output, .. }) if output == "no database"),
+        "{told:?}"
     );
     let arguments = fs::read_to_string(stage.path("arguments")).unwrap();
     assert_eq!(arguments, "a b|INSTANCE|VI_1|MASTER|100|");
@@ -120,14 +138,24 @@ async fn a_script_without_a_first_line_is_the_shell_s() {
 }
 
 #[tokio::test]
-async fn a_script_that_hangs_holds_up_no_other_and_is_killed_with_its_children() {
+async fn a_script_that_hangs_is_told_of_and_is_ended_with_its_children_before_the_next_of_its_subject() {
     let body = "#!/bin/sh\n[ \"$4\" = BACKUP ] && exit 0\nsleep 1000 &\necho $! > \"$(dirname \"$0\")/child\"\nwait\n";
-    let stage = Stage::new(body, false, Bounds { time: Duration::from_secs(1), ..Bounds::default() });
+    let (overdue, time) = (Duration::from_millis(500), Duration::from_secs(1));
+    let stage = Stage::new(body, false, Bounds { overdue, time, ..Bounds::default() });
     stage.change(VrrpState::Master);
     stage.change(VrrpState::Backup);
-    let told = stage.told(2).await;
-    assert_eq!(outcome(&told[0]), ScriptOutcome::Exited { status: 0 }, "the second is done first");
-    assert_eq!(outcome(&told[1]), ScriptOutcome::TimedOut);
+    stage.change_of("VI_2", VrrpState::Backup);
+    let told = stage.told(4).await;
+    let in_order: Vec<_> = told.iter().map(|fact| (about(fact), fact.kind())).collect();
+    let expected = [
+        ("INSTANCE VI_2 BACKUP", "script_exited"),
+        ("INSTANCE VI_1 MASTER", "script_overdue"),
+        ("INSTANCE VI_1 MASTER", "script_exited"),
+        ("INSTANCE VI_1 BACKUP", "script_exited"),
+    ];
+    assert_eq!(in_order, expected);
+    assert_eq!(outcome(&told[2]), ScriptOutcome::TimedOut);
+    assert_eq!(outcome(&told[3]), ScriptOutcome::Exited { status: 0 });
     death_of(&stage.path("child")).await;
 }
 

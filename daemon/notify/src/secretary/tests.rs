@@ -2,9 +2,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keepwatch_bus::fact::{DaemonFact, ServiceFact, VrrpFact};
-use keepwatch_bus::sample;
-use keepwatch_bus::settings::{GroupSettings, InstanceSettings, RealServerSettings, ServiceSettings};
 use keepwatch_bus::subject::CheckerKey;
+use keepwatch_bus::{Configured, sample};
+use keepwatch_model::{Instance, RealServer, SyncGroup, VirtualServer};
 
 use super::*;
 
@@ -34,8 +34,8 @@ impl Desk {
 }
 
 fn instance(alert: bool) -> VrrpFact {
-    let settings = InstanceSettings { smtp_alert: alert, ..sample::instance() };
-    VrrpFact::InstanceConfigured { instance: "VI_1".into(), settings: Box::new(settings) }
+    let settings = Instance { smtp_alert: alert, ..sample::instance() };
+    VrrpFact::InstanceConfigured { instance: "VI_1".into(), settings: Configured::new(1, settings) }
 }
 
 fn state(to: VrrpState) -> VrrpFact {
@@ -51,15 +51,16 @@ fn real() -> RealKey {
 }
 
 fn configure_service(desk: &mut Desk, alpha: bool) {
-    let settings = ServiceSettings { quorum: 2, hysteresis: 1, alpha, smtp_alert: true, ..sample::service() };
-    let fact = ServiceFact::VirtualServerConfigured { service: service(), settings: Box::new(settings) };
+    let settings = VirtualServer { quorum: 2, hysteresis: 1, alpha, smtp_alert: true, ..sample::service() };
+    let fact =
+        ServiceFact::VirtualServerConfigured { service: service(), settings: Configured::new(1, settings) };
     assert_eq!(desk.subjects(fact), [""; 0]);
-    let settings = RealServerSettings { smtp_alert: true, ..sample::real_server() };
+    let settings = RealServer { smtp_alert: true, ..sample::real_server() };
     let fact = ServiceFact::RealServerConfigured {
         real: real(),
         starts_up: true,
         checked: true,
-        settings: Box::new(settings),
+        settings: Configured::new(1, settings),
     };
     assert_eq!(desk.subjects(fact), [""; 0]);
 }
@@ -106,8 +107,11 @@ fn faults_are_not_mailed_where_that_is_not_wanted() {
 fn groups_stops_and_removals_have_their_subjects() {
     let mut desk = Desk::new();
     desk.event(None, instance(true));
-    let settings = GroupSettings { smtp_alert: true, ..sample::group(&["VI_1"]) };
-    desk.event(None, VrrpFact::GroupConfigured { group: "VG_1".into(), settings: Box::new(settings) });
+    let settings = SyncGroup { smtp_alert: true, ..sample::group(&["VI_1"]) };
+    desk.event(
+        None,
+        VrrpFact::GroupConfigured { group: "VG_1".into(), settings: Configured::new(1, settings) },
+    );
     let fact =
         VrrpFact::GroupStateChanged { group: "VG_1".into(), from: VrrpState::Backup, to: VrrpState::Master };
     let letters = desk.event(None, fact).1;

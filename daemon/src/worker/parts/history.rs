@@ -3,8 +3,9 @@
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use keepwatch_bus::fact::DaemonFact;
 use keepwatch_bus::history::write_file;
-use keepwatch_bus::{BusSettings, Event, FileSettings, Reader, WeakBus};
+use keepwatch_bus::{BusSettings, FileSettings, Reader, Recorded, WeakBus};
 use keepwatch_config::Config;
 
 use super::Complaint;
@@ -22,6 +23,8 @@ pub(in crate::worker) struct Earlier {
     pub(in crate::worker) bus: BusSettings,
     file: Option<FileSettings>,
     complaint: Option<Complaint>,
+    /// Lines of the file that could not be read.
+    passed_over: u64,
 }
 
 impl Earlier {
@@ -29,21 +32,23 @@ impl Earlier {
     pub(in crate::worker) fn read(settings: &Settings, config: &Config) -> Self {
         let capacity = config.observability.history.events.max(1);
         let mut bus = BusSettings { history: capacity, ..BusSettings::default() };
-        let Some(file) = settings.history(config) else { return Self { bus, file: None, complaint: None } };
+        let Some(file) = settings.history(config) else {
+            return Self { bus, file: None, complaint: None, passed_over: 0 };
+        };
         match read_within(file.clone(), capacity) {
-            Ok(earlier) => {
-                bus.earlier = earlier;
-                Self { bus, file: Some(file), complaint: None }
+            Ok(Recorded { events, passed_over }) => {
+                bus.earlier = events;
+                Self { bus, file: Some(file), complaint: None, passed_over }
             }
             Err(error) => {
                 let why = format!("{}: {error}; events are kept in memory only", file.path.display());
-                Self { bus, file: None, complaint: Some(("history".into(), why)) }
+                Self { bus, file: None, complaint: Some(("history".into(), why)), passed_over: 0 }
             }
         }
     }
 }
 
-fn read_within(file: FileSettings, capacity: usize) -> Result<Vec<Event>, String> {
+fn read_within(file: FileSettings, capacity: usize) -> Result<Recorded, String> {
     let (done, result) = mpsc::channel();
     let read = move || {
         let directory = file.path.parent().map(std::fs::create_dir_all).transpose();
@@ -66,6 +71,10 @@ impl History {
         bus: WeakBus,
     ) -> (Self, Option<Complaint>) {
         let mut complaint = earlier.complaint;
+        if let (Some(file), lines @ 1..) = (&earlier.file, earlier.passed_over) {
+            let file = file.path.display().to_string();
+            bus.publish(None, DaemonFact::HistoryPassedOver { file, lines });
+        }
         let thread = earlier.file.and_then(|file| {
             let started = write_file(file, reader.watch("history"), bus);
             started.map_err(|error| complaint = Some(("history".into(), plain(&error)))).ok()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keepwatch_bus::render::{self, Level};
+use keepwatch_bus::line::Level;
 use keepwatch_bus::{Event, Hub};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
@@ -40,7 +40,7 @@ impl Log {
 /// Writes until the hub ends, then lets the sinks finish.
 async fn run(mut events: UnboundedReceiver<Arc<Event>>, mut queue: Queue) {
     while let Some(event) = events.recv().await {
-        if let Some(line) = render::line(&event) {
+        if let Some(line) = event.line() {
             queue.write(&Line { at: event.at, severity: severity(line.level), text: line.text });
         }
     }

@@ -13,6 +13,9 @@ use tokio::time::timeout;
 /// How long scripts about the end are started and waited for.
 const LAST_SCRIPTS: Duration = Duration::from_secs(1);
 
+/// By then they are gone, since it was told.
+const GONE: Duration = LAST_SCRIPTS.saturating_add(scripts::LAST_KILL);
+
 /// Whoever runs the scripts.
 pub(in crate::worker) struct Scripts {
     wanted: watch::Sender<Arc<ScriptSettings>>,
@@ -28,14 +31,16 @@ impl Scripts {
         Self { wanted, task: tokio::spawn(task) }
     }
 
-    /// These scripts are run from now on.
-    pub(in crate::worker) fn apply(&self, config: &Config) {
-        self.wanted.send_replace(Arc::new(ScriptSettings::of(config)));
+    /// These scripts are run from now on, with this umask unless the configuration alone says one.
+    pub(in crate::worker) fn apply(&self, config: &Config, umask: Option<u32>) {
+        let scripts = ScriptSettings::of(config);
+        let umask = umask.or(scripts.umask);
+        self.wanted.send_replace(Arc::new(ScriptSettings { umask, ..scripts }));
     }
 
     /// Waits for the last ones: they have been bounded since it was told that the daemon stops.
     pub(in crate::worker) async fn stop(mut self) {
-        let _ = timeout(LAST_SCRIPTS, &mut self.task).await;
+        let _ = timeout(GONE, &mut self.task).await;
         self.task.abort();
     }
 }

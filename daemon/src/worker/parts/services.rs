@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use keepwatch_bus::beat::{self, Beat, PARTS};
+use keepwatch_bus::beat::{self, Beat};
 use keepwatch_bus::mailbox::Receiver;
 use keepwatch_bus::subject::{Name, VrrpState};
 use keepwatch_bus::{Bus, Counters, EventId, Reader};
@@ -73,7 +73,7 @@ impl Services {
     }
 
     /// How engine and checkers show that they live.
-    pub(in crate::worker) fn beats(&self) -> [(&'static str, Beat); PARTS.len()] {
+    pub(in crate::worker) fn beats(&self) -> [(&'static str, Beat); 2] {
         [(beat::CHECKERS, self.checkers.beat()), (beat::IPVS, self.engine.beat())]
     }
 
@@ -146,6 +146,7 @@ fn dataplane(kind: DataplaneKind) -> keepwatch_ipvs::DataplaneKind {
 /// Lets the process have as many sockets as the system allows: a check of a machine that does not answer holds one
 /// until it times out, and there may be thousands.
 fn raise_file_limit() {
+    keepwatch_process::keep_file_limit();
     if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
         // Where it is refused, checks that find no socket say so and condemn nobody.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);

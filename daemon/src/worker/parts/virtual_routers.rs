@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use keepwatch_bus::beat::{self, Beat};
 use keepwatch_bus::mailbox::Receiver;
 use keepwatch_bus::{Bus, Counters, EventId, Reader};
 use keepwatch_config::Config;
@@ -22,6 +23,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(3);
 /// The VRRP side.
 pub(in crate::worker) struct VirtualRouters {
     thread: VrrpHandle,
+    addresses: Beat,
 }
 
 impl VirtualRouters {
@@ -36,13 +38,15 @@ impl VirtualRouters {
         reader: &Reader,
         cause: EventId,
     ) -> Result<(Self, Receiver<Notice>)> {
+        let addresses = Beat::default();
         let runner = RunnerSettings {
             scheduling: config.global.processes.vrrp.clone(),
             strangers: reader.counters().router.clone(),
             shadow: settings.dataplane() == DataplaneKind::Shadow,
+            addresses: addresses.clone(),
         };
         let (thread, notices) = runner::spawn(runner, bus.clone()).context("starting VRRP")?;
-        let routers = Self { thread };
+        let routers = Self { thread, addresses };
         routers.apply(config, reader.counters(), cause);
         Ok((routers, notices))
     }
@@ -55,6 +59,11 @@ impl VirtualRouters {
     /// For the supervisor.
     pub(in crate::worker) fn beat(&self) -> Arc<AtomicU64> {
         self.thread.heartbeat_counter()
+    }
+
+    /// How the thread that changes addresses shows that it lives: it may have to wait for the kernel.
+    pub(in crate::worker) fn addresses_beat(&self) -> (&'static str, Beat) {
+        (beat::ADDRESSES, self.addresses.clone())
     }
 
     /// Stops it: masters resign and take their addresses off, unless they shall stay.

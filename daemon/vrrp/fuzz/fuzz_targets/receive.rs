@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use keepwatch_bus::counters::RouterCounters;
 use keepwatch_bus::{EventId, Fact};
-use keepwatch_config::model::{InterfaceAddress, VirtualRouterId};
+use keepwatch_model::{InterfaceAddress, VirtualRouterId};
 use keepwatch_vrrp::spec::{Authentication, RouterSpec, Version};
 use keepwatch_vrrp::wire::GROUP_V4;
 use keepwatch_vrrp::{Datagram, Definitions, LinkState, Node, Outbox, Output, RouterDefinition};

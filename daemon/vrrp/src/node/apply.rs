@@ -8,6 +8,7 @@ use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::{Name, VrrpState};
 
 use super::{Node, Release};
+use crate::follow::{Followed, TrackedKind};
 use crate::group::Group;
 use crate::ids::RouterId;
 use crate::link::Links;
@@ -55,6 +56,7 @@ impl Node {
         for id in &all {
             told.extend(self.look_for_own(cx, *id).map(|event| (*id, event)));
             self.look_at_links(cx, *id);
+            self.weigh(*id);
         }
         for id in idle {
             let cause = beginners.get(&id).copied().or(cx.cause);
@@ -163,7 +165,7 @@ impl Node {
     fn retire(&mut self, cx: &mut Context<'_>, id: RouterId, renewed: bool) {
         let Some(mut router) = self.routers.get_mut(id.0 as usize).and_then(Option::take) else { return };
         let stopped = router.enter_init(cx, true);
-        unbind(cx.links, id, &router.spec);
+        unbind(cx.links, &mut self.followed, id, &router.spec);
         self.by_name.remove(&router.spec.name);
         for group in &mut self.groups {
             group.members.retain(|member| *member != id);
@@ -180,10 +182,10 @@ impl Node {
         let link = cx.links.home(definition.spec.interface.as_ref());
         let event = cx.publish(VrrpFact::InstanceConfigured {
             instance: definition.spec.name.clone(),
-            settings: Box::new(definition.settings.clone()),
+            settings: definition.settings.clone(),
         });
         let router = Router::new(id, link, definition);
-        bind(cx.links, id, &router.spec);
+        bind(cx.links, &mut self.followed, id, &router.spec);
         self.by_name.insert(router.spec.name.clone(), id);
         self.routers.push(Some(Box::new(router)));
         (id, event)
@@ -196,13 +198,13 @@ impl Node {
             cx.cause
         } else {
             let instance = definition.spec.name.clone();
-            let settings = Box::new(definition.settings.clone());
+            let settings = definition.settings.clone();
             Some(cx.publish(VrrpFact::InstanceConfigured { instance, settings }))
         };
         let changed = *old != definition.spec;
         if changed {
-            unbind(cx.links, id, &old);
-            bind(cx.links, id, &definition.spec);
+            unbind(cx.links, &mut self.followed, id, &old);
+            bind(cx.links, &mut self.followed, id, &definition.spec);
         }
         if let Some(router) = self.router_mut(id) {
             router.redefine(&mut cx.because(cause), definition);
@@ -222,7 +224,7 @@ impl Node {
             let known = old.iter().position(|group| group.spec.name == spec.name).map(|at| old.remove(at));
             if known.as_ref().is_none_or(|group| group.settings != settings) {
                 let group = spec.name.clone();
-                cx.publish(VrrpFact::GroupConfigured { group, settings: Box::new(settings.clone()) });
+                cx.publish(VrrpFact::GroupConfigured { group, settings: settings.clone() });
             }
             let place = self.groups.len();
             for id in &members {
@@ -261,23 +263,30 @@ impl Node {
     }
 }
 
-/// Tells the interfaces about a router: its id, its addresses, what it tracks.
-fn bind(links: &mut Links, id: RouterId, spec: &RouterSpec) {
+/// Tells the interfaces about a router: its id, its addresses; and what it follows that it does.
+fn bind(links: &mut Links, followed: &mut Followed, id: RouterId, spec: &RouterSpec) {
     links.at_home(spec).attach(spec.family, spec.vrid.0, id);
     for address in spec.addresses.iter() {
         links.of_address(spec, address).claim(address.address, id);
     }
-    for tracked in spec.tracked_interfaces.iter() {
-        links.entry(&tracked.name).trackers.push(id);
+    for follow in spec.follows.iter() {
+        let tracked = followed.intern(follow.kind, &follow.name);
+        if follow.kind == TrackedKind::Link {
+            let link = links.entry(&follow.name);
+            link.tracked = Some(tracked);
+            followed.set(tracked, link.state.into(), link.told);
+        }
+        followed.follow(tracked, id);
     }
 }
 
-fn unbind(links: &mut Links, id: RouterId, spec: &RouterSpec) {
+fn unbind(links: &mut Links, followed: &mut Followed, id: RouterId, spec: &RouterSpec) {
     links.at_home(spec).detach(spec.family, spec.vrid.0, id);
     for address in spec.addresses.iter() {
         links.of_address(spec, address).disclaim(address.address, id);
     }
-    for tracked in spec.tracked_interfaces.iter() {
-        links.entry(&tracked.name).trackers.retain(|other| *other != id);
+    for follow in spec.follows.iter() {
+        let tracked = followed.intern(follow.kind, &follow.name);
+        followed.unfollow(tracked, id);
     }
 }

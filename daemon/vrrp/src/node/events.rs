@@ -6,10 +6,11 @@ use std::time::Instant;
 use keepwatch_bus::EventId;
 use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::Family;
-use keepwatch_config::model::InterfaceAddress;
+use keepwatch_model::InterfaceAddress;
 
-use super::{Node, Tracking};
-use crate::ids::{LinkId, RouterId};
+use super::Node;
+use crate::follow::Level;
+use crate::ids::{LinkId, RouterId, TrackedId};
 use crate::link::{LinkAddress, LinkState};
 use crate::outbox::Outbox;
 use crate::router::{Reaction, Router};
@@ -107,10 +108,14 @@ impl Node {
                 return;
             }
             entry.state = state;
-            let concerned: Vec<RouterId> = entry.routers.iter().chain(&entry.trackers).copied().collect();
+            let (concerned, tracked) = (entry.routers.clone(), entry.tracked);
             for id in concerned {
                 node.look_at_links(cx, id);
                 node.reconsider(cx, id);
+            }
+            if let Some(id) = tracked {
+                let followers = node.followed.set(id, state.into(), cause);
+                node.weigh_all(cx, &followers);
             }
             node.hurry(cx.now);
         });
@@ -222,22 +227,39 @@ impl Node {
         }
     }
 
-    /// What the trackers outside this crate say about a router now.
-    pub fn track(
+    /// How something that routers follow stands now, as whoever watches it says; `cause` is the event that says so. It is
+    /// remembered, also while no router follows it.
+    pub fn tracked(
         &mut self,
         now: Instant,
-        router: RouterId,
-        tracking: Tracking,
+        id: TrackedId,
+        level: Level,
         cause: Option<EventId>,
         out: &mut dyn Outbox,
     ) {
-        self.step(now, cause, out, |node, cx| {
-            if let Some(router) = node.router_mut(router) {
-                router.tracking = tracking;
-                router.faults.trackers = tracking.failed;
+        let followers = self.followed.set(id, level, cause);
+        self.step(now, cause, out, |node, cx| node.weigh_all(cx, &followers));
+    }
+
+    /// Some routers have to look anew at what they follow.
+    fn weigh_all(&mut self, cx: &mut Context<'_>, followers: &[RouterId]) {
+        for id in followers {
+            self.weigh(*id);
+            if self.router_mut(*id).is_some_and(Router::is_decided) {
+                self.start(cx, *id);
             }
-            node.reconsider(cx, router);
-        });
+            self.reconsider(cx, *id);
+        }
+    }
+
+    /// Finds out anew what the things that a router follows mean for it.
+    pub(super) fn weigh(&mut self, id: RouterId) {
+        let Some(router) = self.router(id) else { return };
+        let standing = self.followed.standing(&router.spec.follows);
+        if let Some(router) = self.router_mut(id) {
+            router.standing = standing;
+            router.faults.followed = standing.fault;
+        }
     }
 
     /// Finds out anew which of a router's addresses are the host's own; the event that tells what changed about them.
@@ -245,7 +267,7 @@ impl Node {
         self.router_mut(id)?.look_for_own(cx)
     }
 
-    /// Finds out anew what its configuration and the interfaces mean for a router: faults, weights, source address.
+    /// Finds out anew what its configuration and its interface mean for a router: faults, and the source address.
     pub(super) fn look_at_links(&mut self, cx: &mut Context<'_>, id: RouterId) {
         let Some(spec) = self.router(id).map(|router| router.spec.clone()) else { return };
         let on_host = spec.source.is_some_and(|configured| self.sources.contains(&configured));
@@ -266,12 +288,6 @@ impl Node {
         if source.is_some() {
             // A master that loses its last address still resigns with it.
             router.set_source(source);
-        }
-        router.link_weight = 0;
-        router.faults.tracked_links = 0;
-        for tracked in spec.tracked_interfaces.iter() {
-            let up = cx.links.named(&tracked.name).is_some_and(|link| link.state == LinkState::Up);
-            router.weigh_link(tracked, up);
         }
     }
 }

@@ -8,14 +8,19 @@ use keepwatch_bus::subject::VrrpState;
 
 use super::Node;
 use crate::ids::RouterId;
-use crate::link::{LinkState, Links};
+use crate::link::Links;
 use crate::router::Router;
 use crate::step::Context;
 
 impl Node {
-    /// Init ends: Fault if there is a reason, else Backup (RFC 9568 §6.4.1).
+    /// Init ends: Fault if there is a reason, else Backup (RFC 9568 §6.4.1). As in keepalived, it does not end while
+    /// something whose failure would be a fault is undecided.
     pub(super) fn start(&mut self, cx: &mut Context<'_>, id: RouterId) {
-        let Some(router) = self.router(id) else { return };
+        let Some(router) = self.router_mut(id) else { return };
+        router.undecided = router.standing.undecided;
+        if router.undecided {
+            return;
+        }
         let group = router.group;
         let faulty = router.faults.any() || group.is_some_and(|group| self.has_faulty_member(group));
         let owner = self.starts_as_master(id);
@@ -52,19 +57,13 @@ impl Node {
         }
     }
 
-    /// The event that told of the interface for which a router is in Fault: its own, or one that it follows.
+    /// The event that told of that for which a router is in Fault: its interface, or something that it follows.
     fn link_fault(&self, links: &Links, id: RouterId) -> Option<EventId> {
         let router = self.router(id)?;
         if router.faults.link {
             return links.get(router.link)?.told;
         }
-        let tracked = router.spec.tracked_interfaces.iter().filter(|tracked| tracked.weight == 0);
-        tracked.filter_map(|tracked| links.named(&tracked.name).map(|link| (tracked, link))).find_map(
-            |(tracked, link)| {
-                let fault = (link.state == LinkState::Up) == tracked.reverse;
-                link.told.filter(|_| fault)
-            },
-        )
+        router.standing.told
     }
 
     /// Only an owner that says `state MASTER`, or that has its addresses already (RFC 9568 §6.4.1), is master at once; in

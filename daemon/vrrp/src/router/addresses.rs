@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use keepwatch_bus::EventId;
 use keepwatch_bus::fact::{AnnounceOccasion, VrrpFact};
-use keepwatch_config::model::InterfaceAddress;
+use keepwatch_model::InterfaceAddress;
 
 use super::{Reaction, Router, State};
 use crate::ids::LinkId;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use keepwatch_bus::EventId;
 use keepwatch_bus::fact::AnnounceOccasion;
-use keepwatch_config::model::InterfaceAddress;
+use keepwatch_model::InterfaceAddress;
 
 use super::{Router, State};
 use crate::outbox::{Announcement, Output};

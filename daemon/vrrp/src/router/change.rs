@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keepwatch_bus::fact::VrrpFact;
-use keepwatch_config::model::Tracked;
 
 use super::{Authenticated, Router, State};
 use crate::spec::{RouterDefinition, RouterSpec, Transport, Version};
@@ -18,21 +17,8 @@ impl Router {
             // Less only while another owner is master.
             return self.priority.max(u8::MAX - 1);
         }
-        let total = i32::from(self.spec.priority.0)
-            .saturating_add(self.tracking.weight)
-            .saturating_add(self.link_weight);
+        let total = i32::from(self.spec.priority.0).saturating_add(self.standing.weight);
         total.clamp(1, 254) as u8
-    }
-
-    /// Adds what one tracked interface means now. At weight 0 it is a fault to be down (`reverse`: to be up). A positive
-    /// weight counts while it is up, a negative one while it is down; `reverse` changes its sign.
-    pub(crate) fn weigh_link(&mut self, tracked: &Tracked, up: bool) {
-        let counts = if tracked.weight > 0 { up } else { !up };
-        if tracked.weight == 0 {
-            self.faults.tracked_links += u32::from(up == tracked.reverse);
-        } else if counts {
-            self.link_weight += if tracked.reverse { -tracked.weight } else { tracked.weight };
-        }
     }
 
     /// Takes the weighed priority into use. A backup's timer moves by as much as its skew did.

@@ -11,20 +11,13 @@ pub(crate) struct Faults {
     pub(crate) source: bool,
     /// It owns an address of the host's, which is not there now.
     pub(crate) own_address: bool,
-    /// Tracked interfaces of weight 0 that are down.
-    pub(crate) tracked_links: u32,
-    /// Trackers of weight 0 that have failed.
-    pub(crate) trackers: u32,
+    /// Something that it follows has failed.
+    pub(crate) followed: bool,
 }
 
 impl Faults {
     /// Whether there is any.
     pub(crate) fn any(&self) -> bool {
-        self.held
-            || self.link
-            || self.source
-            || self.own_address
-            || self.tracked_links > 0
-            || self.trackers > 0
+        self.held || self.link || self.source || self.own_address || self.followed
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use keepwatch_bus::EventId;
 use keepwatch_bus::fact::VrrpFact;
-use keepwatch_config::model::InterfaceAddress;
+use keepwatch_model::InterfaceAddress;
 
 use super::{Router, State};
 use crate::ids::LinkId;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use keepwatch_bus::fact::AnnounceOccasion;
 use keepwatch_bus::mailbox::Sender;
-use keepwatch_config::model::InterfaceAddress;
+use keepwatch_model::InterfaceAddress;
 use keepwatch_net::address::{AddressOperation, AddressSpec, Scope};
 use keepwatch_net::link::{LinkIndex, LinkTable};
 use keepwatch_net::wire::arp;

@@ -93,7 +93,7 @@ impl Driver {
         let clock = Instant::now();
         interfaces.resync(clock, &mut node, &mut out)?;
         let (refused, refusals) = mailbox()?;
-        let worker = worker::start(settings.scheduling.clone(), bus, refused, settings.shadow)?;
+        let worker = worker::start(settings, bus, refused)?;
         let timer = Timer::new()?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(std::io::Error::from)?;
         let watch = |fd: &dyn AsFd, flags: EpollFlags, as_what: u64| {
@@ -271,6 +271,11 @@ impl Driver {
                 self.node.apply(now, definitions, cause, &mut self.out);
                 self.out.work.push(Work::KeepPeers);
                 self.interfaces.subscribe(now, &mut self.node, &mut self.out);
+                self.send(now);
+            }
+            Some(Command::Tracked { kind, name, level, cause }) => {
+                let id = self.node.tracked_id(kind, &name);
+                self.node.tracked(now, id, level, cause, &mut self.out);
                 self.send(now);
             }
             Some(Command::Stop { release, cause, done }) => {

@@ -9,14 +9,14 @@ use std::time::Instant;
 use keepwatch_bus::EventId;
 use keepwatch_bus::fact::{LinkDownReason, LinkFact};
 use keepwatch_bus::subject::{self, Name};
-use keepwatch_config::model::LinkTarget;
+use keepwatch_model::LinkTarget;
 use keepwatch_net::address::{self, PROTOCOL_KEEPALIVED, PresentAddress};
 use keepwatch_net::link::{Change, LinkIndex, LinkTable, Notification};
 use keepwatch_net::netlink::Monitor;
 use keepwatch_net::socket::{Carrier, Family, VrrpReceiver};
 use nix::errno::Errno;
 
-use crate::{Definitions, LinkAddress, LinkId, LinkState, Node, Origin, Outbox, Subscription};
+use crate::{Definitions, LinkAddress, LinkId, LinkState, Node, Origin, Outbox, Subscription, TrackedKind};
 
 use super::HEARTBEAT;
 use super::outgoing::Outgoing;
@@ -378,7 +378,8 @@ fn interfaces_of(definitions: &Definitions) -> HashSet<Name> {
     let mut named = HashSet::new();
     for router in &definitions.routers {
         named.extend(router.spec.interface.clone());
-        named.extend(router.spec.tracked_interfaces.iter().map(|tracked| tracked.name.clone()));
+        let links = router.spec.follows.iter().filter(|follow| follow.kind == TrackedKind::Link);
+        named.extend(links.map(|follow| follow.name.clone()));
         named.extend(router.spec.addresses.iter().filter_map(|address| match &address.link {
             LinkTarget::Instance => None,
             LinkTarget::Named(name) => Some(name.clone()),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use keepwatch_bus::fact::AnnounceOccasion;
 use keepwatch_bus::mailbox::Sender;
 use keepwatch_bus::{Bus, EventId, Fact};
-use keepwatch_config::model::InterfaceAddress;
+use keepwatch_model::InterfaceAddress;
 use keepwatch_net::address::AddressOperation;
 use keepwatch_net::link::{LinkIndex, LinkTable};
 use keepwatch_net::socket::{Destination, Family, SendBatch, VrrpSender};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keepwatch_config::model::ProcessScheduling;
+use keepwatch_model::ProcessScheduling;
 use keepwatch_net::sched::{self, RealtimePriority};
 
 /// The shortest that the kernel takes.

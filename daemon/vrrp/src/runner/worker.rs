@@ -12,12 +12,13 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use keepwatch_bus::beat::Beat;
 use keepwatch_bus::counters::VrrpCounters;
 use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::mailbox::{Receiver, Sender, mailbox};
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, EventId};
-use keepwatch_config::model::{InterfaceAddress, ProcessScheduling};
+use keepwatch_model::InterfaceAddress;
 use keepwatch_net::address::AddressOperation;
 use keepwatch_net::link::{self, LinkIndex};
 use keepwatch_net::netlink::{AddressSocket, Answer, Neighbours, Outcome};
@@ -36,7 +37,7 @@ use super::addresses::plan;
 use super::kept::{Kept, Peer};
 use super::outgoing::{Announce, Change};
 use super::pace::Pace;
-use super::priority;
+use super::{HEARTBEAT, RunnerSettings, priority};
 
 /// Requests in one write, before what waits for them is announced: some four hundred microseconds.
 const PER_WRITE: usize = 16;
@@ -124,14 +125,14 @@ struct Worker {
     refused: HashMap<(RouterId, Place), Errno>,
     refusals: Sender<Refusal>,
     shadow: bool,
+    beat: Beat,
 }
 
 /// Opens the sockets and starts the thread; it ends when the sender is dropped.
 pub(super) fn start(
-    scheduling: ProcessScheduling,
+    settings: &RunnerSettings,
     bus: Bus,
     refusals: Sender<Refusal>,
-    shadow: bool,
 ) -> Result<Sender<Job>, super::StartError> {
     let (sender, jobs) = mailbox()?;
     let mut worker = Worker {
@@ -149,8 +150,10 @@ pub(super) fn start(
         placed: HashMap::new(),
         refused: HashMap::new(),
         refusals,
-        shadow,
+        shadow: settings.shadow,
+        beat: settings.addresses.clone(),
     };
+    let scheduling = settings.scheduling.clone();
     std::thread::Builder::new().name(super::THREADS[1].into()).spawn(move || {
         priority::apply(&scheduling);
         while worker.turn() {}
@@ -161,6 +164,7 @@ pub(super) fn start(
 impl Worker {
     /// One turn; false when it was the last.
     fn turn(&mut self) -> bool {
+        self.beat.beat();
         let paced = self.pace.next().is_some_and(|at| at <= Instant::now());
         let busy = paced || !self.jobs.is_empty() || self.socket.waiting() > 0 || self.kept.is_due();
         if !busy && self.sleep().is_err() {
@@ -173,7 +177,10 @@ impl Worker {
         let Self { socket, pace, announcer, .. } = self;
         pace.due(Instant::now(), |(link, _), frame| push(announcer, *link, &frame));
         let mut answers = Vec::new();
-        socket.work(PER_WRITE, |answer| answers.push(answer));
+        {
+            let _call = self.beat.begin("changes addresses");
+            socket.work(PER_WRITE, |answer| answers.push(answer));
+        }
         self.answered += answers.len() as u64;
         answers.retain(|answer| self.remember(answer));
         let due = self.announce();
@@ -200,7 +207,8 @@ impl Worker {
         ];
         let next = [self.pace.next(), self.kept.next()].into_iter().flatten().min();
         let until = next.map(|at| at.saturating_duration_since(Instant::now()));
-        match ppoll(&mut fds, until.map(TimeSpec::from_duration), None) {
+        let until = until.unwrap_or(HEARTBEAT).min(HEARTBEAT);
+        match ppoll(&mut fds, Some(TimeSpec::from_duration(until)), None) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(errno.into()),
         }

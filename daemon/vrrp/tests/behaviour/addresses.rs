@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use keepwatch_bus::Fact;
 use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::VrrpState::{Backup, Fault, Master};
-use keepwatch_config::model::{LinkTarget, Priority};
+use keepwatch_model::{LinkTarget, Priority};
 use keepwatch_vrrp::spec::Preemption;
 use keepwatch_vrrp::{Definitions, LinkAddress, LinkState, Origin, Release, RouterSpec};
 
@@ -167,7 +167,7 @@ fn where_the_kernel_keeps_no_marks_the_last_address_to_speak_from_is_the_host_s(
         [(&[own], &[own], &[]), (&[own, left], &[left], &[left]), (&[own, left], &[own, left], &[left])];
     for (present, virtuals, goes) in cases {
         let mut router = spec(VI, 0, 100);
-        let address = |address: &IpAddr| keepwatch_config::model::InterfaceAddress::host(*address);
+        let address = |address: &IpAddr| keepwatch_model::InterfaceAddress::host(*address);
         router.addresses = virtuals.iter().map(address).collect();
         router.advertised = virtuals.len();
         let mut node = keepwatch_vrrp::Node::new(Default::default());

@@ -1,7 +1,7 @@
 //! What a master says and when: its advertisement first, then its addresses, then gratuitous ARP; and the bursts
 //! that follow later, or answer somebody.
 
-use keepwatch_config::model::UnicastPeer;
+use keepwatch_model::UnicastPeer;
 use keepwatch_vrrp::spec::Transport;
 use keepwatch_vrrp::{Datagram, RouterSpec};
 

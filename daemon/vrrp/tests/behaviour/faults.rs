@@ -2,13 +2,24 @@
 
 use std::net::IpAddr;
 
-use keepwatch_bus::fact::HoldReason;
-use keepwatch_bus::subject::VrrpState::{Backup, Fault, Master};
-use keepwatch_config::model::Tracked;
-use keepwatch_vrrp::Tracking;
+use keepwatch_bus::fact::{HoldReason, LinkDownReason, LinkFact};
+use keepwatch_bus::subject::VrrpState::{Backup, Fault, Init, Master};
+use keepwatch_vrrp::{Follow, Level, Outbox, TrackedKind};
 
 use crate::lan::{Lan, spec};
 use crate::{RIGHT, VI, changed_to, ms, one, pair};
+
+fn follow(kind: TrackedKind, name: &str, weight: i32) -> Follow {
+    Follow { kind, name: name.into(), weight, reverse: false }
+}
+
+/// Whoever watches something says how it stands.
+fn report(lan: &mut Lan, kind: TrackedKind, name: &str, level: Level) {
+    let (now, host) = (lan.clock(0), &mut lan.hosts[0]);
+    let id = host.node.tracked_id(kind, &name.into());
+    host.node.tracked(now, id, level, None, &mut host.out);
+    lan.carry_out(0);
+}
 
 #[test]
 fn a_link_that_goes_down_is_a_fault_and_coming_back_is_not_yet_mastership() {
@@ -90,16 +101,95 @@ fn without_any_source_address_it_starts_in_fault_and_says_why() {
 
 #[test]
 fn weights_change_the_priority_and_with_it_the_master() {
-    let mut lan = pair(|_| {});
+    let mut lan = pair(|spec| {
+        spec.follows =
+            [follow(TrackedKind::Script, "light", -60), follow(TrackedKind::Process, "grave", 0)].into();
+    });
     lan.run_for(ms(10_000));
-    let (now, id) = (lan.clock(0), lan.hosts[0].node.router_named(VI).unwrap().id());
-    let host = &mut lan.hosts[0];
-    host.node.track(now, id, Tracking { failed: 0, weight: -60 }, None, &mut host.out);
+    report(&mut lan, TrackedKind::Script, "light", Level::Down);
     lan.run_for(ms(5_000));
     assert_eq!(lan.masters(VI), [1]);
-    let (now, host) = (lan.clock(0), &mut lan.hosts[0]);
-    host.node.track(now, id, Tracking { failed: 1, weight: 0 }, None, &mut host.out);
+    report(&mut lan, TrackedKind::Process, "grave", Level::Down);
     assert_eq!(lan.state(0, VI), Fault);
+    report(&mut lan, TrackedKind::Process, "grave", Level::Up);
+    report(&mut lan, TrackedKind::Script, "light", Level::Up);
+    lan.run_for(ms(5_000));
+    assert_eq!(lan.masters(VI), [0]);
+}
+
+#[test]
+fn the_weights_of_everything_that_is_followed_add_up_between_1_and_254() {
+    for (file, bfd, expected) in [
+        (Level::Number(20), Level::Up, 200),
+        (Level::Number(20), Level::Down, 170),
+        (Level::Number(-100), Level::Up, 80),
+        (Level::Number(-250), Level::Down, 1),
+        (Level::Number(250), Level::Up, 254),
+    ] {
+        let mut spec = spec(VI, 0, 150);
+        spec.follows = [follow(TrackedKind::File, "f", 1), follow(TrackedKind::Bfd, "b", 30)].into();
+        let mut lan = Lan::new(1, 1);
+        let host = lan.host(one(spec), RIGHT);
+        lan.start(host);
+        report(&mut lan, TrackedKind::File, "f", file);
+        report(&mut lan, TrackedKind::Bfd, "b", bfd);
+        let router = lan.hosts[host].node.router_named(VI).unwrap();
+        assert_eq!((router.state(), router.priority()), (Backup, expected), "{file:?} {bfd:?}");
+    }
+}
+
+#[test]
+fn a_fault_of_what_is_followed_is_told_with_its_cause_and_is_the_group_s() {
+    let member = |name: &str, id: u8, follows: &[Follow]| {
+        let mut spec = spec(name, 0, 150);
+        (spec.vrid.0, spec.follows) = (id, follows.into());
+        crate::lan::definition(spec)
+    };
+    let definitions = keepwatch_vrrp::Definitions {
+        routers: vec![member("VI_1", 1, &[follow(TrackedKind::Script, "s", 0)]), member("VI_2", 2, &[])],
+        groups: vec![crate::lan::group("G", &["VI_1", "VI_2"])],
+        ..Default::default()
+    };
+    let mut lan = Lan::new(1, 1);
+    let host = lan.host(definitions, RIGHT);
+    lan.start(host);
+    lan.run_for(ms(6_000));
+    assert_eq!((lan.state(host, "VI_1"), lan.state(host, "VI_2")), (Master, Master));
+    let (now, h) = (lan.clock(host), &mut lan.hosts[host]);
+    let down = LinkFact::LinkDown { interface: "as a script would".into(), reason: LinkDownReason::Missing };
+    let told = h.out.publish(None, down.into());
+    let id = h.node.tracked_id(TrackedKind::Script, &"s".into());
+    h.node.tracked(now, id, Level::Down, Some(told), &mut h.out);
+    lan.carry_out(host);
+    assert_eq!((lan.state(host, "VI_1"), lan.state(host, "VI_2")), (Fault, Fault));
+    let event = lan.last(host, changed_to(Fault)).unwrap();
+    assert_eq!(lan.chain(host, event).last(), Some(&"link_down"), "the cause of all is the script's event");
+}
+
+#[test]
+fn a_router_does_not_start_while_a_fault_is_undecided() {
+    for (result, then) in [(Level::Up, Backup), (Level::Down, Fault)] {
+        let mut lan = Lan::new(1, 1);
+        let mut spec = spec(VI, 0, 150);
+        spec.follows = [follow(TrackedKind::Script, "s", 0)].into();
+        let host = lan.host(Default::default(), RIGHT);
+        lan.start(host);
+        report(&mut lan, TrackedKind::Script, "s", Level::Undecided);
+        let (now, h) = (lan.clock(host), &mut lan.hosts[host]);
+        h.node.apply(now, one(spec), None, &mut h.out);
+        lan.run_for(ms(20_000));
+        assert!(lan.history(host, VI).is_empty(), "no line, no advert");
+        report(&mut lan, TrackedKind::Script, "s", result);
+        assert_eq!(lan.state(host, VI), then);
+        // What runs goes on while a thing is watched anew.
+        report(&mut lan, TrackedKind::Script, "s", Level::Up);
+        lan.run_for(ms(6_000));
+        report(&mut lan, TrackedKind::Script, "s", Level::Undecided);
+        assert_eq!(lan.state(host, VI), Master);
+        lan.stop(host);
+        report(&mut lan, TrackedKind::Script, "s", Level::Up);
+        assert_eq!(lan.history(host, VI).last(), Some(&Init), "what was stopped stays so");
+    }
 }
 
 #[test]
@@ -114,7 +204,7 @@ fn a_tracked_interface_is_a_fault_or_a_weight() {
     ] {
         let mut lan = Lan::new(1, 2);
         let mut spec = spec(VI, 0, 150);
-        spec.tracked_interfaces = vec![Tracked { name: "eth1".into(), weight, reverse }].into();
+        spec.follows = [Follow { reverse, ..follow(TrackedKind::Link, "eth1", weight) }].into();
         let host = lan.host(one(spec), RIGHT);
         lan.start(host);
         let look = |lan: &Lan| {

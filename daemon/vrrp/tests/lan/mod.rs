@@ -12,10 +12,9 @@ use std::time::{Duration, Instant};
 
 use keepwatch_bus::counters::RouterCounters;
 use keepwatch_bus::fact::{LinkDownReason, LinkFact, VrrpFact};
-use keepwatch_bus::sample;
 use keepwatch_bus::subject::{Name, VrrpState};
-use keepwatch_bus::{EventId, Fact};
-use keepwatch_config::model::{InterfaceAddress, VirtualRouterId};
+use keepwatch_bus::{Configured, EventId, Fact};
+use keepwatch_model::{InterfaceAddress, SyncGroup, VirtualRouterId};
 use keepwatch_vrrp::{
     Datagram, Definitions, GroupDefinition, GroupSpec, LinkAddress, LinkId, LinkState, Node, Notice, Origin,
     Outbox, Output, Release, RouterDefinition, RouterSpec,
@@ -96,8 +95,9 @@ pub fn definition(spec: RouterSpec) -> RouterDefinition {
 
 /// A sync group of these.
 pub fn group(name: &str, members: &[&str]) -> GroupDefinition {
-    let settings = sample::group(members);
-    GroupDefinition { spec: GroupSpec { name: name.into(), members: settings.members.clone() }, settings }
+    let members: Vec<Name> = members.iter().map(|member| Name::from(*member)).collect();
+    let settings = Configured::new(1, SyncGroup::new(name.into(), members.clone()));
+    GroupDefinition { spec: GroupSpec { name: name.into(), members }, settings }
 }
 
 /// A version 2 router with one address, 10.<segment>.0.100.

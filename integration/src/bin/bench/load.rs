@@ -40,9 +40,15 @@ pub(crate) fn compare(
     Ok(())
 }
 
-fn config(instances: u32, priority: u8, advert: &str) -> Result<String> {
+/// How many LANs so many virtual routers need.
+pub(crate) fn lans(instances: u32) -> u32 {
+    instances.div_ceil(PER_LAN)
+}
+
+/// A configuration of so many, with these lines in its `global_defs`.
+pub(crate) fn config(instances: u32, priority: u8, advert: &str, global: &str) -> Result<String> {
     let version = if advert.parse::<f64>().context("advert_int")?.fract() == 0.0 { 2 } else { 3 };
-    let mut text = conf::global_defs(version, "    vrrp_garp_master_delay 0");
+    let mut text = conf::global_defs(version, &format!("vrrp_garp_master_delay 0\n{global}"));
     for i in 0..instances {
         let (lan, vrid) = (i / PER_LAN, i % PER_LAN + 1);
         let instance = Instance::new(&format!("VI_{i}"))
@@ -68,7 +74,7 @@ fn virtual_addresses(host: &Host, lans: u32) -> Result<usize> {
 
 fn measure(router: &Router, instances: u32, advert: &str, span: Duration, busy: bool) -> Result<Cost> {
     let lab = Lab::new("load")?;
-    let lans = instances.div_ceil(PER_LAN);
+    let lans = lans(instances);
     let hosts = [lab.host("a")?, lab.host("b")?];
     for lan in 0..lans {
         let bridge = lab.bridge(&format!("lan{lan}"))?;
@@ -78,8 +84,8 @@ fn measure(router: &Router, instances: u32, advert: &str, span: Duration, busy: 
                 .address(&interface, &format!("10.{}.0.{}/16", 78 + lan, i + 1))?;
         }
     }
-    let master = router.start(&hosts[0], &config(instances, 200, advert)?)?;
-    let backup = router.start(&hosts[1], &config(instances, 100, advert)?)?;
+    let master = router.start(&hosts[0], &config(instances, 200, advert, "")?)?;
+    let backup = router.start(&hosts[1], &config(instances, 100, advert, "")?)?;
     let all = usize::try_from(instances)?;
     wait::until("the master has every address", 2 * wait::LONG, || {
         virtual_addresses(&hosts[0], lans).is_ok_and(|count| count == all)

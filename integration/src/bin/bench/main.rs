@@ -2,7 +2,8 @@
 //!
 //! `takeover` measures how long a backup takes beyond the Master_Down_Interval of the RFC, from the last advert of a
 //! killed master to the first gratuitous ARP, as a packet socket on the LAN sees both. `load` measures what many
-//! virtual routers cost the master and the backup, and whether mastership holds. Ratios below 1 are in our favour.
+//! virtual routers cost the master and the backup, and whether mastership holds; `walk` what it costs to be walked
+//! through snmpd. Ratios below 1 are in our favour.
 //!
 //! Both daemons run with `--no-syslog`, because a log is no part of a takeover. That is keepalived's best case: it logs
 //! from its VRRP loop, before it announces the addresses, and so takes about 0.3 ms here, 0.9 ms as it logs by default,
@@ -13,6 +14,7 @@
 mod load;
 mod router;
 mod takeover;
+mod walk;
 
 use std::{env, path::PathBuf, str::FromStr, time::Duration};
 
@@ -22,19 +24,20 @@ use integration::{binaries, netns};
 use router::Router;
 
 const USAGE: &str = "\
-usage: bench [takeover|load] [OPTION…]
+usage: bench [takeover|load|walk] [OPTION…]
 
 Runs keepwatchd and keepalived side by side, as root or as an ordinary user, in network namespaces of its own.
-Without a word it measures both; ratios below 1 are in keepwatch's favour.
+Without a word it measures all; ratios below 1 are in keepwatch's favour.
 
   takeover             how long a backup takes beyond the Master_Down_Interval, from the last advert of a master that
                        is killed to the first gratuitous ARP, as a packet socket on the LAN sees both
   load                 processor time and memory of many virtual routers, and whether mastership holds
+  walk                 processor time of an SNMP walk
 
   --keepalived PATH    the keepalived to measure; it is the master of both in `takeover` (default: keepalived)
   --advert SECONDS     advert_int (default: 0.1 for `takeover`, 1 for `load`)
   --trials N           takeovers of each (default: 10)
-  --instances N        virtual routers of `load` (default: 1000)
+  --instances N        virtual routers of `load` and `walk` (default: 1000)
   --seconds N          how long `load` looks (default: 20)
   --busy               every core is kept busy twice over meanwhile
   -h, --help           this";
@@ -43,6 +46,7 @@ Without a word it measures both; ratios below 1 are in keepwatch's favour.
 struct Plan {
     takeover: bool,
     load: bool,
+    walk: bool,
     keepalived: PathBuf,
     advert: Option<String>,
     trials: usize,
@@ -69,6 +73,9 @@ fn main() -> Result<()> {
         let advert = plan.advert.as_deref().unwrap_or("1");
         load::compare(&routers, plan.instances, advert, plan.span, plan.busy)?;
     }
+    if plan.walk {
+        walk::compare(&routers, plan.instances)?;
+    }
     Ok(())
 }
 
@@ -77,6 +84,7 @@ fn read_arguments() -> Result<Option<Plan>> {
     let mut plan = Plan {
         takeover: false,
         load: false,
+        walk: false,
         keepalived: PathBuf::from("keepalived"),
         advert: None,
         trials: 10,
@@ -91,6 +99,7 @@ fn read_arguments() -> Result<Option<Plan>> {
             "-h" | "--help" => return Ok(None),
             "takeover" => plan.takeover = true,
             "load" => plan.load = true,
+            "walk" => plan.walk = true,
             "--busy" => plan.busy = true,
             "--keepalived" => plan.keepalived = value()?.into(),
             "--advert" => plan.advert = Some(value()?),
@@ -100,8 +109,8 @@ fn read_arguments() -> Result<Option<Plan>> {
             _ => bail!("{argument}: no such word or option\n{USAGE}"),
         }
     }
-    if !plan.takeover && !plan.load {
-        (plan.takeover, plan.load) = (true, true);
+    if !plan.takeover && !plan.load && !plan.walk {
+        (plan.takeover, plan.load, plan.walk) = (true, true, true);
     }
     Ok(Some(plan))
 }

@@ -9,10 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use keepwatch_bus::{
-    Event,
-    render::{self, Level},
-};
+use keepwatch_bus::{Event, line::Level};
 
 /// Who says a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +91,7 @@ impl Story {
 
     /// Tells an event of a director, at the time when it happened. Facts that a log has no line for are left out.
     pub(crate) fn tell(&self, voice: Voice, event: &Event) {
-        let Some(line) = render::line(event) else { return };
+        let Some(line) = event.line() else { return };
         let at = Duration::from_nanos(event.mono).saturating_sub(self.began_monotonic);
         let text = match line.level {
             Level::Detail => self.paint("2", &line.text),

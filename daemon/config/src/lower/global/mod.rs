@@ -6,6 +6,7 @@ mod files;
 mod firewall;
 mod ipvs;
 mod links;
+mod mailbox;
 mod processes;
 mod smtp;
 mod umask;

@@ -3,13 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use super::mailbox::mailboxes;
 use super::{GlobalDraft, instead};
 use crate::diagnostics::Diagnostic;
 use crate::model::{MailServer, Name};
 use crate::preprocess::Context;
 use crate::tree::Node;
 use crate::values::mend::With;
-use crate::words::Word;
 
 impl GlobalDraft {
     pub(super) fn mail(&mut self, node: &Node, context: &mut Context) -> bool {
@@ -24,13 +24,11 @@ impl GlobalDraft {
                             .at(node.name.span, "no addresses in its braces"),
                     );
                 }
-                for word in node.lines.iter().flatten() {
-                    doubt_address(word, context);
+                for line in &node.lines {
+                    model.notification_email.extend(mailboxes(line, context));
                 }
-                let words = node.lines.iter().flatten().map(|word| Name::from(&*word.text));
-                model.notification_email.extend(words);
             }
-            "notification_email_from" => model.notification_email_from = node.text(0),
+            "notification_email_from" => model.notification_email_from = sender(node, context),
             "smtp_server" => model.smtp_server = mail_server(node, context),
             "smtp_helo_name" => self.helo_name = node.text(0),
             "smtp_connect_timeout" => match node.whole_seconds(0) {
@@ -51,6 +49,19 @@ impl GlobalDraft {
         }
         true
     }
+}
+
+/// From whom mail comes; one only (further ones are reported).
+fn sender(node: &Node, context: &mut Context) -> Option<Name> {
+    let mut found = mailboxes(&node.args, context).into_iter();
+    let sender = found.next();
+    if let (Some(surplus), Some(last)) = (found.next(), node.args.last()) {
+        context.report(
+            Diagnostic::warning("extra-words", "mail comes from one address only")
+                .at(last.span, format!("`{surplus}` has no effect")),
+        );
+    }
+    sender
 }
 
 fn mail_server(node: &Node, context: &mut Context) -> Option<MailServer> {
@@ -96,14 +107,6 @@ fn shortened(text: &str) -> Option<Ipv4Addr> {
     let fits = bytes.iter().all(|byte| *byte <= 255) && u64::from(*last) < 1 << (8 * room);
     let first = (0u32..).zip(bytes).map(|(index, byte)| byte << (24 - 8 * index)).sum::<u32>();
     fits.then(|| Ipv4Addr::from(first | *last))
-}
-
-/// What web pages make of an address of mail is none.
-fn doubt_address(word: &Word, context: &mut Context) {
-    if word.text.starts_with('[') || word.text.ends_with(']') {
-        let message = format!("`{}` is no mail address", word.text);
-        context.report(Diagnostic::warning("invalid-value", message).at(word.span, "expected `USER@HOST`"));
-    }
 }
 
 #[cfg(test)]

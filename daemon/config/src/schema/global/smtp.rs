@@ -1,7 +1,7 @@
 //! Mail.
 
 use crate::schema::bounds::{SECS, U16};
-use crate::schema::{Keyword, Kind, flag, kw, one, opt, switch};
+use crate::schema::{Keyword, Kind, flag, kw, one, opt, some, switch};
 
 pub(super) const SMTP: &[Keyword] = &[
     kw("router_id", &[one("NAME", Kind::Word)], "Name of this machine in mails and SNMP.")
@@ -9,10 +9,10 @@ pub(super) const SMTP: &[Keyword] = &[
         .default("the host's name")
         .example("router_id LVS_MAIN"),
     kw("notification_email", &[], "Who gets mail.")
-        .lines("ADDRESS …")
+        .lines("ADDRESS | NAME <ADDRESS> …")
         .repeats()
-        .example("notification_email {\n    admin@example.com\n}"),
-    kw("notification_email_from", &[one("ADDRESS", Kind::Word)], "Who mail comes from.")
+        .example("notification_email {\n    admin@example.com\n    Night Watch <night@example.com>\n}"),
+    kw("notification_email_from", &[some("ADDRESS", Kind::Word)], "Who mail comes from.")
         .default("USER@HOST")
         .example("notification_email_from keepwatch@example.com"),
     kw("smtp_server", &[one("ADDRESS | HOST", Kind::Word), opt("PORT", Kind::Int(1, U16))], "Mail server.")

@@ -43,7 +43,7 @@ fn settings() -> ScriptSettings {
         instances: [("VI_1".into(), router.clone())].into(),
         groups: [("VG_1".into(), router)].into(),
         services: [(service(), service_scripts)].into(),
-        enable_script_security: false,
+        ..ScriptSettings::default()
     }
 }
 
@@ -63,10 +63,10 @@ fn state(to: VrrpState) -> VrrpFact {
 fn each_state_runs_its_script_and_the_one_of_all_states() {
     let mut roster = Roster::new(Arc::new(settings()));
     let cases = [
-        (VrrpState::Backup, vec!["/backup own", "/any own INSTANCE VI_1 BACKUP 150"]),
-        (VrrpState::Master, vec!["/master own", "/any own INSTANCE VI_1 MASTER 150"]),
+        (VrrpState::Backup, vec!["/any own INSTANCE VI_1 BACKUP 150", "/backup own"]),
+        (VrrpState::Master, vec!["/any own INSTANCE VI_1 MASTER 150", "/master own"]),
         (VrrpState::Master, vec![]),
-        (VrrpState::Fault, vec!["/fault own", "/any own INSTANCE VI_1 FAULT 150"]),
+        (VrrpState::Fault, vec!["/any own INSTANCE VI_1 FAULT 150", "/fault own"]),
         (VrrpState::Init, vec![]),
     ];
     for (to, expected) in cases {
@@ -79,7 +79,7 @@ fn a_group_s_scripts_are_told_priority_0() {
     let mut roster = Roster::new(Arc::new(settings()));
     let fact =
         VrrpFact::GroupStateChanged { group: "VG_1".into(), from: VrrpState::Backup, to: VrrpState::Master };
-    assert_eq!(runs(&mut roster, fact), ["/master own", "/any own GROUP VG_1 MASTER 0"]);
+    assert_eq!(runs(&mut roster, fact), ["/any own GROUP VG_1 MASTER 0", "/master own"]);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_clean_stop_runs_the_stop_scripts_and_what_has_omega() {
     runs(&mut roster, state(VrrpState::Master));
     let stopping = DaemonFact::DaemonStopping { reason: "SIGTERM".into() };
     assert_eq!(runs(&mut roster, stopping), ["/down own", "/quorum-down own"]);
-    let expected = ["/stop own", "/any own INSTANCE VI_1 STOP 150"];
+    let expected = ["/any own INSTANCE VI_1 STOP 150", "/stop own"];
     assert_eq!(runs(&mut roster, state(VrrpState::Init)), expected);
 }
 
@@ -124,7 +124,7 @@ fn an_instance_that_a_reload_takes_away_is_told_so() {
     let mut roster = Roster::new(Arc::new(settings()));
     runs(&mut roster, state(VrrpState::Backup));
     roster.change(Arc::new(ScriptSettings::default()));
-    assert_eq!(runs(&mut roster, removed()), ["/fault own", "/any own INSTANCE VI_1 FAULT 150"]);
+    assert_eq!(runs(&mut roster, removed()), ["/any own INSTANCE VI_1 FAULT 150", "/fault own"]);
     assert_eq!(runs(&mut roster, removed()), [""; 0], "once");
 
     let mut with_deleted = settings();
@@ -133,5 +133,5 @@ fn an_instance_that_a_reload_takes_away_is_told_so() {
     }
     let mut roster = Roster::new(Arc::new(with_deleted));
     runs(&mut roster, state(VrrpState::Fault));
-    assert_eq!(runs(&mut roster, removed()), ["/deleted own", "/any own INSTANCE VI_1 DELETED 150"]);
+    assert_eq!(runs(&mut roster, removed()), ["/any own INSTANCE VI_1 DELETED 150", "/deleted own"]);
 }

@@ -1,0 +1,271 @@
+//! Consumers that act themselves: scripts, mails, the SNMP session, the log of what could not start.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
+
+use crate::line::{Level, Written};
+use crate::subject::Name;
+use crate::world::World;
+
+/// What happens to consumers that act themselves: scripts, mails, the SNMP session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum ConsumerFact {
+    /// A listener, socket or other part that only watches could not start; failover goes on without it.
+    ConsumerFailed {
+        /// Which: `metrics`, `control`, `smtp`, …
+        consumer: Name,
+        /// What went wrong.
+        error: String,
+    },
+    /// A script of the configuration was run and has ended.
+    ScriptExited {
+        /// The command: program and arguments.
+        script: String,
+        /// About what it was run: `INSTANCE VI_1 MASTER`.
+        about: String,
+        /// How it ended.
+        outcome: ScriptOutcome,
+        /// How long it ran.
+        took: Duration,
+        /// The last that it wrote to its output and its errors; nothing of one that succeeded.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        output: String,
+    },
+    /// A script of the configuration has run for long, and still does; published once.
+    ScriptOverdue {
+        /// The command: program and arguments.
+        script: String,
+        /// About what it was run: `INSTANCE VI_1 MASTER`.
+        about: String,
+        /// How long it has run.
+        running: Duration,
+        /// Scripts about the same subject that wait until it has ended.
+        waiting: u32,
+    },
+    /// A script of the configuration should have been run and was not.
+    ScriptNotRun {
+        /// The command: program and arguments.
+        script: String,
+        /// About what it should have been run.
+        about: String,
+        /// Why not.
+        error: String,
+    },
+    /// A mail was handed to the mail server.
+    MailSent {
+        /// Its subject.
+        subject: String,
+        /// Its recipients.
+        recipients: u32,
+        /// From the event to the server's answer.
+        took: Duration,
+        /// The number of this try.
+        #[serde(default)]
+        tries: u32,
+    },
+    /// The mail server will never take a mail for one of its recipients; others get it.
+    MailRefused {
+        /// Its subject.
+        subject: String,
+        /// Who does not get it.
+        recipient: String,
+        /// What the server said.
+        error: String,
+    },
+    /// The mail server did not take a mail, which waits now and is tried again; published when that begins and when
+    /// the reason changes, not for each try.
+    MailDelayed {
+        /// Its subject.
+        subject: String,
+        /// What went wrong.
+        error: String,
+        /// Mails that wait.
+        waiting: u32,
+        /// Time to the next try.
+        retry_in: Duration,
+    },
+    /// A mail was given up.
+    MailFailed {
+        /// Its subject.
+        subject: String,
+        /// What went wrong.
+        error: String,
+    },
+    /// The AgentX session with the SNMP master agent stands.
+    MasterAgentConnected {
+        /// The master's socket.
+        socket: String,
+    },
+    /// The AgentX session ended; it is being tried again.
+    MasterAgentLost {
+        /// The master's socket.
+        socket: String,
+        /// What went wrong.
+        error: String,
+    },
+}
+
+/// How a script ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScriptOutcome {
+    /// By itself.
+    Exited {
+        /// Its exit status.
+        status: i32,
+    },
+    /// By a signal.
+    Killed {
+        /// The signal's number.
+        signal: i32,
+    },
+    /// It ran too long while another one waited, or when the daemon ended, and was ended with its process group.
+    TimedOut,
+}
+
+/// What became of notify scripts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ScriptsState {
+    /// Scripts that have ended, in whatever way.
+    pub run: u64,
+    /// Of these, the ones that failed, were killed or had to be ended.
+    pub failed: u64,
+    /// Scripts that could not be run.
+    pub not_run: u64,
+    /// Scripts that have run for long and still do: about what (`INSTANCE VI_1 MASTER`), and the command.
+    pub overdue: IndexMap<Name, String>,
+}
+
+/// What became of mails.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MailState {
+    /// Mails that the server took.
+    pub sent: u64,
+    /// Recipients whom the server refused, while it took the mail for others.
+    #[serde(default)]
+    pub refused: u64,
+    /// Mails given up.
+    pub failed: u64,
+    /// The last error, until a mail is sent.
+    pub error: Option<String>,
+}
+
+/// The AgentX session.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SnmpState {
+    /// Whether it stands.
+    pub connected: bool,
+    /// The master agent's socket.
+    pub socket: Option<String>,
+    /// Why it does not stand.
+    pub error: Option<String>,
+    /// Sessions since the worker began.
+    pub sessions: u64,
+}
+
+impl ConsumerFact {
+    /// What it does to the world.
+    pub(crate) fn fold(&self, w: &mut World) {
+        match self {
+            Self::ConsumerFailed { consumer, error } => {
+                w.failed_consumers.insert(consumer.clone(), error.clone());
+            }
+            Self::MailSent { .. } => {
+                w.mail.sent += 1;
+                w.mail.error = None;
+            }
+            Self::MailRefused { .. } => w.mail.refused += 1,
+            Self::MailDelayed { error, .. } => w.mail.error = Some(error.clone()),
+            Self::MailFailed { error, .. } => {
+                w.mail.failed += 1;
+                w.mail.error = Some(error.clone());
+            }
+            Self::MasterAgentConnected { socket } => {
+                w.snmp.connected = true;
+                w.snmp.sessions += 1;
+                w.snmp.socket = Some(socket.clone());
+                w.snmp.error = None;
+            }
+            Self::MasterAgentLost { socket, error } => {
+                w.snmp.connected = false;
+                w.snmp.socket = Some(socket.clone());
+                w.snmp.error = Some(error.clone());
+            }
+            Self::ScriptExited { about, outcome, .. } => {
+                w.scripts.overdue.shift_remove(about.as_str());
+                w.scripts.run += 1;
+                if *outcome != (ScriptOutcome::Exited { status: 0 }) {
+                    w.scripts.failed += 1;
+                }
+            }
+            Self::ScriptOverdue { script, about, .. } => {
+                w.scripts.overdue.insert(about.as_str().into(), script.clone());
+            }
+            Self::ScriptNotRun { .. } => w.scripts.not_run += 1,
+        }
+    }
+
+    /// Writes its line.
+    pub(crate) fn line(&self, out: &mut String) -> Written {
+        match self {
+            Self::ConsumerFailed { consumer, error } => (Level::Warning, write!(out, "{consumer}: {error}")),
+            Self::ScriptExited { script, about, outcome, took, output } => {
+                let took = took.as_secs_f64();
+                let how = match outcome {
+                    ScriptOutcome::Exited { status: 0 } => {
+                        let written = write!(out, "Script {script} for {about} succeeded in {took:.3} s");
+                        return (Level::Detail, written);
+                    }
+                    ScriptOutcome::Exited { status } => format!("exited with {status} after {took:.3} s"),
+                    ScriptOutcome::Killed { signal } => {
+                        format!("was killed by signal {signal} after {took:.3} s")
+                    }
+                    ScriptOutcome::TimedOut => format!("was ended: it ran {took:.3} s"),
+                };
+                let last = output.lines().rfind(|line| !line.trim().is_empty());
+                let last = last.map(|line| format!(": {line}")).unwrap_or_default();
+                (Level::Warning, write!(out, "Script {script} for {about} {how}{last}"))
+            }
+            Self::ScriptOverdue { script, about, running, waiting } => (
+                Level::Warning,
+                write!(
+                    out,
+                    "Script {script} for {about} still runs after {:.0} s, {waiting} wait for it",
+                    running.as_secs_f64()
+                ),
+            ),
+            Self::ScriptNotRun { script, about, error } => {
+                (Level::Warning, write!(out, "Script {script} not run for {about}: {error}"))
+            }
+            Self::MailSent { subject, recipients, tries: 0 | 1, .. } => {
+                (Level::Detail, write!(out, "Mail to {recipients} recipients sent: {subject}"))
+            }
+            Self::MailSent { subject, recipients, tries, .. } => {
+                (Level::Info, write!(out, "Mail to {recipients} recipients sent at try {tries}: {subject}"))
+            }
+            Self::MailRefused { subject, recipient, error } => {
+                (Level::Warning, write!(out, "Mail refused for {recipient}: {subject}: {error}"))
+            }
+            Self::MailDelayed { subject, error, waiting, retry_in } => (
+                Level::Warning,
+                write!(out, "Mail delayed, {waiting} waiting, next try in {retry_in:?}: {subject}: {error}"),
+            ),
+            Self::MailFailed { subject, error } => {
+                (Level::Warning, write!(out, "Mail not sent: {subject}: {error}"))
+            }
+            Self::MasterAgentConnected { socket } => {
+                (Level::Info, write!(out, "AgentX session with the SNMP master agent at {socket}"))
+            }
+            Self::MasterAgentLost { socket, error } => (
+                Level::Warning,
+                write!(out, "No AgentX session with the SNMP master agent at {socket}: {error}"),
+            ),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The daemon as a whole: its life, its configuration, its history file, its parts.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use keepwatch_model::Severity;
+use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
+
+use crate::configured::Process;
+use crate::line::{Level, Written};
+use crate::subject::Name;
+use crate::world::{Change, World};
+
+/// What happens to the daemon as a whole: its life, its configuration, its history file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum DaemonFact {
+    /// A worker began; what the world held before it is gone.
+    DaemonStarted {
+        /// The process and `global_defs`.
+        settings: Box<Process>,
+    },
+    /// A clean stop began.
+    DaemonStopping {
+        /// What asked for it: `SIGTERM`, `SIGINT`, …
+        reason: String,
+    },
+    /// The supervisor found the last worker dead or hung, and started this one.
+    WorkerRestarted {
+        /// How it ended: exit status, signal, or which loop stopped beating.
+        reason: String,
+    },
+    /// A configuration came into force.
+    ConfigLoaded {
+        /// Its file.
+        file: String,
+        /// The process and `global_defs` from now on.
+        settings: Box<Process>,
+        /// Virtual routers in it.
+        instances: u32,
+        /// Virtual servers in it.
+        virtual_servers: u32,
+        /// Real servers in it.
+        real_servers: u32,
+        /// False for the first one, true for a reload.
+        reload: bool,
+    },
+    /// A reload was refused; the old configuration stays in force.
+    ConfigRejected {
+        /// The file.
+        file: String,
+        /// Errors found.
+        errors: u32,
+        /// The first of them, on one line: place and message.
+        first: String,
+    },
+    /// A configuration that came into force has a mistake, or something worth knowing.
+    ConfigDiagnosed {
+        /// How bad it is.
+        severity: Severity,
+        /// Stable name of the kind of diagnostic: `unknown-keyword`.
+        code: String,
+        /// Where: `file:line:column`; empty where it is about the whole.
+        place: String,
+        /// What, on one line.
+        message: String,
+    },
+    /// The history file could not be written; events are kept in memory only.
+    HistoryFailed {
+        /// The file.
+        file: String,
+        /// What the system said.
+        error: String,
+    },
+    /// The history file can be written again.
+    HistoryRecovered {
+        /// The file.
+        file: String,
+        /// Events that did not reach it meanwhile.
+        lost: u64,
+    },
+    /// The history file has lines that can't be read: of a version that told facts otherwise, or cut short. All others
+    /// were read.
+    HistoryPassedOver {
+        /// The file.
+        file: String,
+        /// How many lines.
+        lines: u64,
+    },
+    /// A part that the virtual routers do not depend on stands still: the worker goes on without it.
+    PartHung {
+        /// Which one, of [`crate::beat::PARTS`].
+        part: Name,
+        /// What it is doing: `read`, or that it does not go round.
+        doing: String,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// That part moves again.
+    PartMoves {
+        /// Which one.
+        part: Name,
+        /// For how long it stood still.
+        stood: Duration,
+    },
+}
+
+/// The configuration in force.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConfigState {
+    /// 1 for the first, one more with each reload.
+    pub generation: u64,
+    /// When it came into force.
+    pub loaded_at: Option<Timestamp>,
+    /// The last reload that was refused since: first error.
+    pub rejected: Option<String>,
+}
+
+/// A part that stands still.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hung {
+    /// What it is doing.
+    pub doing: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl DaemonFact {
+    /// What it does to the world.
+    pub(crate) fn fold(&self, w: &mut World, change: Change) {
+        match self {
+            // The world begins anew: `World::apply` does that.
+            Self::DaemonStarted { .. } => {}
+            Self::DaemonStopping { .. } => w.stopping = true,
+            Self::ConfigLoaded { settings, .. } => {
+                w.settings = (**settings).clone();
+                w.config.generation += 1;
+                w.config.loaded_at = Some(change.at);
+                w.config.rejected = None;
+            }
+            Self::ConfigRejected { first, .. } => w.config.rejected = Some(first.clone()),
+            Self::HistoryFailed { error, .. } => w.history_error = Some(error.clone()),
+            Self::HistoryRecovered { .. } => w.history_error = None,
+            Self::PartHung { part, doing, since } => {
+                w.hung.insert(part.clone(), Hung { doing: doing.clone(), since: *since });
+            }
+            Self::PartMoves { part, .. } => {
+                w.hung.shift_remove(part);
+            }
+            Self::WorkerRestarted { .. } | Self::ConfigDiagnosed { .. } | Self::HistoryPassedOver { .. } => {}
+        }
+    }
+
+    /// Writes its line.
+    pub(crate) fn line(&self, out: &mut String) -> Written {
+        match self {
+            Self::DaemonStarted { settings: s } => (
+                Level::Info,
+                write!(out, "Starting keepwatch {} as {}, process {}", s.version, s.global.router_id, s.pid),
+            ),
+            Self::DaemonStopping { reason } => (Level::Info, write!(out, "Stopping ({reason})")),
+            Self::WorkerRestarted { reason } => (Level::Error, write!(out, "Worker restarted: {reason}")),
+            Self::ConfigLoaded { file, instances, virtual_servers, real_servers, reload, .. } => (
+                Level::Info,
+                write!(
+                    out,
+                    "{} {file}: {instances} VRRP instances, {virtual_servers} virtual servers, {real_servers} real servers",
+                    if *reload { "Reloaded" } else { "Configuration" }
+                ),
+            ),
+            Self::ConfigRejected { file, errors, first } => (
+                Level::Error,
+                write!(
+                    out,
+                    "Reload of {file} refused, the running configuration stays ({errors} errors): {first}"
+                ),
+            ),
+            Self::ConfigDiagnosed { severity, code, place, message } => {
+                let (level, name) = match severity {
+                    Severity::Note => (Level::Info, "note"),
+                    Severity::Warning => (Level::Warning, "warning"),
+                    Severity::Error => (Level::Error, "error"),
+                };
+                let colon = if place.is_empty() { "" } else { ": " };
+                (level, write!(out, "{place}{colon}{name}: {message} [{code}]"))
+            }
+            Self::HistoryFailed { file, error } => {
+                (Level::Warning, write!(out, "History file {file} can't be written: {error}"))
+            }
+            Self::HistoryRecovered { file, lost } => (
+                Level::Info,
+                write!(out, "History file {file} is written again; {lost} events are missing in it"),
+            ),
+            Self::HistoryPassedOver { file, lines } => (
+                Level::Warning,
+                write!(
+                    out,
+                    "History file {file}: {lines} lines are of another version or cut short, and are passed over; the \
+                     others are kept"
+                ),
+            ),
+            Self::PartHung { part, doing, since } => {
+                (Level::Error, write!(out, "{part} hangs since {since:.3}: {doing}"))
+            }
+            Self::PartMoves { part, stood } => {
+                (Level::Warning, write!(out, "{part} moves again, after {:.1} s", stood.as_secs_f64()))
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What facts of virtual servers, real servers and checkers do to the world.
+
+use super::{Checker, RealServer, Service, ServiceFact};
+use crate::subject::{CheckerKey, RealKey};
+use crate::world::{Change, World, settle};
+
+impl ServiceFact {
+    /// What it does to the world.
+    pub(crate) fn fold(&self, w: &mut World, change: Change) {
+        match self {
+            Self::VirtualServerConfigured { service, settings } => {
+                let settings = settings.clone();
+                match w.services.get_mut(service) {
+                    Some(known) => known.settings = settings,
+                    None => {
+                        let new = Service {
+                            key: *service,
+                            settings,
+                            present: false,
+                            refused: None,
+                            quorum: true,
+                            sorry: false,
+                            changed: None,
+                            reals: Default::default(),
+                        };
+                        w.services.insert(*service, new);
+                    }
+                }
+                settle(&mut w.services, service);
+            }
+            Self::VirtualServerUnconfigured { service } => {
+                w.services.shift_remove(service);
+            }
+            Self::RealServerConfigured { real, starts_up, checked, settings } => {
+                let Some(s) = w.services.get_mut(&real.service) else { return };
+                let settings = settings.clone();
+                match s.reals.get_mut(&real.real) {
+                    Some(known) => {
+                        known.settings = settings;
+                        known.checked = *checked;
+                    }
+                    None => {
+                        let new = RealServer {
+                            address: real.real,
+                            settings,
+                            up: *starts_up,
+                            checked: *checked,
+                            weight: None,
+                            refused: None,
+                            changed: None,
+                            checkers: Vec::new(),
+                        };
+                        s.reals.insert(real.real, new);
+                    }
+                }
+                settle(&mut s.reals, &real.real);
+            }
+            Self::RealServerUnconfigured { real } => {
+                if let Some(s) = w.services.get_mut(&real.service) {
+                    s.reals.shift_remove(&real.real);
+                }
+            }
+            Self::CheckSucceeded { checker, .. } => report(w, checker, None, change),
+            // A try that is followed by another says nothing yet.
+            Self::CheckFailed { attempt, attempts, .. } if attempt < attempts => {}
+            Self::CheckFailed { checker, error, .. } => report(w, checker, Some(error.clone()), change),
+            Self::RealServerUp { real } | Self::RealServerDown { real } => {
+                if let Some(r) = w.real_mut(real) {
+                    r.up = matches!(self, Self::RealServerUp { .. });
+                    r.changed = Some(change);
+                }
+            }
+            Self::VirtualServerAdded { service, .. } => {
+                if let Some(s) = w.services.get_mut(service) {
+                    s.present = true;
+                }
+            }
+            // Its real servers go with it.
+            Self::VirtualServerRemoved { service } => {
+                if let Some(s) = w.services.get_mut(service) {
+                    s.present = false;
+                    s.sorry = false;
+                    s.reals.values_mut().for_each(|r| r.weight = None);
+                }
+            }
+            Self::RealServerAdded { real, weight, .. } => set_weight(w, real, Some(*weight)),
+            Self::RealServerWeightChanged { real, to, .. } => set_weight(w, real, Some(*to)),
+            Self::RealServerRemoved { real } => set_weight(w, real, None),
+            Self::QuorumGained { service, .. } | Self::QuorumLost { service, .. } => {
+                if let Some(s) = w.services.get_mut(service) {
+                    s.quorum = matches!(self, Self::QuorumGained { .. });
+                    s.changed = Some(change);
+                }
+            }
+            Self::SorryServerAdded { service, .. } | Self::SorryServerRemoved { service, .. } => {
+                if let Some(s) = w.services.get_mut(service) {
+                    s.sorry = matches!(self, Self::SorryServerAdded { .. });
+                }
+            }
+            Self::CheckNotRun { .. } => {}
+        }
+    }
+}
+
+fn set_weight(w: &mut World, real: &RealKey, weight: Option<i32>) {
+    if let Some(r) = w.real_mut(real) {
+        r.weight = weight;
+    }
+}
+
+fn report(w: &mut World, key: &CheckerKey, error: Option<String>, changed: Change) {
+    let Some(real) = w.real_mut(&key.real) else { return };
+    let new = Checker { key: key.clone(), ok: error.is_none(), error, changed };
+    match real.checkers.iter_mut().find(|c| c.key == *key) {
+        Some(known) => *known = new,
+        None => {
+            // Most real servers have one: no room for more than there are.
+            real.checkers.reserve_exact(1);
+            real.checkers.push(new);
+        }
+    }
+}

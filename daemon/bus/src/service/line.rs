@@ -1,0 +1,124 @@
+//! Facts of virtual servers, real servers and checkers as lines of the log.
+
+use std::fmt::{self, Write};
+
+use super::ServiceFact;
+use crate::line::{Level, Written};
+use crate::subject::{RealKey, endpoint};
+
+impl ServiceFact {
+    /// Writes its line; none for what only describes the configuration.
+    pub(crate) fn line(&self, out: &mut String) -> Option<Written> {
+        Some(match self {
+            Self::VirtualServerConfigured { .. } | Self::RealServerConfigured { .. } => {
+                return None;
+            }
+            Self::VirtualServerUnconfigured { service } => {
+                (Level::Info, write!(out, "Removing Virtual Server {service}"))
+            }
+            Self::RealServerUnconfigured { real } => {
+                (Level::Info, write!(out, "service {} no longer exist", real.label()))
+            }
+            Self::CheckSucceeded { checker, .. } => (
+                Level::Info,
+                write!(out, "{} to {} success.", check_name(&checker.kind), checker.real.label()),
+            ),
+            Self::CheckFailed { checker, error, attempt, attempts, .. } if attempt < attempts => (
+                Level::Detail,
+                write!(
+                    out,
+                    "{} to {} failed ({error}), try {attempt} of {attempts}.",
+                    check_name(&checker.kind),
+                    checker.real.label()
+                ),
+            ),
+            Self::CheckFailed { checker, error, attempt, .. } => {
+                let retries = attempt.saturating_sub(1);
+                let after = if retries == 0 { String::new() } else { format!(" after {retries} retries") };
+                (
+                    Level::Info,
+                    write!(
+                        out,
+                        "{} on service {} failed{after}: {error}.",
+                        checker.kind,
+                        checker.real.label()
+                    ),
+                )
+            }
+            Self::CheckNotRun { checker, error } => (
+                Level::Warning,
+                write!(
+                    out,
+                    "{} on service {} could not be run: {error}.",
+                    checker.kind,
+                    checker.real.label()
+                ),
+            ),
+            // keepalived says these by what follows from them: the service is added to or removed from the pool.
+            Self::RealServerUp { .. } | Self::RealServerDown { .. } => return None,
+            Self::VirtualServerAdded { service, adopted } => {
+                let how = if *adopted { "Adopting" } else { "Adding" };
+                (Level::Detail, write!(out, "{how} Virtual Server {service}"))
+            }
+            Self::VirtualServerRemoved { service } => {
+                (Level::Detail, write!(out, "Removed Virtual Server {service}"))
+            }
+            Self::RealServerAdded { real, adopted: false, .. } => {
+                (Level::Info, pool(out, "Adding", real, "to"))
+            }
+            Self::RealServerAdded { real, adopted: true, .. } => {
+                (Level::Info, pool(out, "Adopting", real, "of"))
+            }
+            Self::RealServerRemoved { real } => (Level::Info, pool(out, "Removing", real, "from")),
+            // What `inhibit_on_failure` does, in keepalived's words.
+            Self::RealServerWeightChanged { real, to: 0, .. } => {
+                (Level::Info, pool(out, "Disabling", real, "of"))
+            }
+            Self::RealServerWeightChanged { real, from: 0, .. } => {
+                (Level::Info, pool(out, "Enabling", real, "of"))
+            }
+            Self::RealServerWeightChanged { real, from, to } => (
+                Level::Info,
+                write!(
+                    out,
+                    "Changing weight from {from} to {to} for active service {} of VS {}",
+                    real.label(),
+                    real.service
+                ),
+            ),
+            Self::QuorumGained { service, quorum, hysteresis, weight } => {
+                let need = i64::from(*quorum) + i64::from(*hysteresis);
+                (
+                    Level::Info,
+                    write!(out, "Gained quorum {quorum}+{hysteresis}={need} <= {weight} for VS {service}"),
+                )
+            }
+            Self::QuorumLost { service, quorum, hysteresis, weight } => {
+                let need = i64::from(*quorum) - i64::from(*hysteresis);
+                (
+                    Level::Info,
+                    write!(out, "Lost quorum {quorum}-{hysteresis}={need} > {weight} for VS {service}"),
+                )
+            }
+            Self::SorryServerAdded { service, sorry } => {
+                let sorry = endpoint(sorry, service.protocol());
+                (Level::Info, write!(out, "Adding sorry server {sorry} to VS {service}"))
+            }
+            Self::SorryServerRemoved { service, sorry } => {
+                let sorry = endpoint(sorry, service.protocol());
+                (Level::Info, write!(out, "Removing sorry server {sorry} from VS {service}"))
+            }
+        })
+    }
+}
+
+fn pool(out: &mut String, verb: &str, real: &RealKey, to: &str) -> fmt::Result {
+    write!(out, "{verb} service {} {to} VS {}", real.label(), real.service)
+}
+
+fn check_name(kind: &str) -> &str {
+    match kind {
+        "TCP_CHECK" => "TCP connection",
+        other => other,
+    }
+}

@@ -1,0 +1,155 @@
+//! What is known of virtual servers, real servers and checkers.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use indexmap::IndexMap;
+use keepwatch_model as model;
+use serde::{Deserialize, Serialize};
+
+use crate::configured::Configured;
+use crate::ipvs::TableChange;
+use crate::subject::{CheckerKey, ServiceKey};
+use crate::world::{Change, keyed};
+
+/// A virtual server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Service {
+    /// Its key.
+    pub key: ServiceKey,
+    /// What the configuration says.
+    pub settings: Configured<model::VirtualServer>,
+    /// Whether it is in the table.
+    pub present: bool,
+    /// What IPVS did not take of the virtual server itself or of its sorry server, while it does not.
+    pub refused: Option<Refusal>,
+    /// Whether it has its quorum; it is thought to have it until it is lost.
+    pub quorum: bool,
+    /// Whether the sorry server serves.
+    pub sorry: bool,
+    /// Last change of quorum.
+    pub changed: Option<Change>,
+    /// Its real servers, in the order of the configuration.
+    #[serde(with = "keyed")]
+    pub reals: IndexMap<SocketAddr, RealServer>,
+}
+
+/// A change of the table that IPVS does not take.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// What is tried.
+    pub change: TableChange,
+    /// The sorry server, if it is about that one.
+    pub sorry: Option<SocketAddr>,
+    /// What the kernel says.
+    pub error: String,
+    /// Since when.
+    pub changed: Change,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sorry = if self.sorry.is_some() { " the sorry server" } else { "" };
+        write!(f, "IPVS refuses to {}{sorry}: {}", self.change, self.error)
+    }
+}
+
+/// What is known of whether a real server may serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RealState {
+    /// Its checkers hold.
+    Up,
+    /// A checker of it has given up on it.
+    Down,
+    /// Nobody looks: it serves, and nobody knows how.
+    Unchecked,
+}
+
+impl RealState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Up, Self::Down, Self::Unchecked];
+}
+
+impl fmt::Display for RealState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::Unchecked => "unchecked",
+        })
+    }
+}
+
+impl Service {
+    /// Real servers that serve as far as checkers are concerned: those that nobody checks are among them.
+    pub fn reals_up(&self) -> usize {
+        self.reals.values().filter(|r| r.up).count()
+    }
+
+    /// Real servers in this state.
+    pub fn reals_that_are(&self, state: RealState) -> usize {
+        self.reals.values().filter(|r| r.state() == state).count()
+    }
+
+    /// How its real servers are, for people: `1 of 3 real servers up, 1 unchecked`.
+    pub fn reals_in_words(&self) -> String {
+        let up = format!("{} of {} real servers up", self.reals_that_are(RealState::Up), self.reals.len());
+        match self.reals_that_are(RealState::Unchecked) {
+            0 => up,
+            unchecked => format!("{up}, {unchecked} unchecked"),
+        }
+    }
+}
+
+/// A real server of a virtual server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RealServer {
+    /// Its address and port.
+    pub address: SocketAddr,
+    /// What the configuration says.
+    pub settings: Configured<model::RealServer>,
+    /// Whether its checkers hold; as in keepalived, it is thought up until one fails (`alpha` turns that round).
+    pub up: bool,
+    /// Whether any checker watches it.
+    pub checked: bool,
+    /// Weight in the table; none while it is not there.
+    pub weight: Option<i32>,
+    /// What IPVS did not take of it, while it does not. One whose virtual server is refused is not told of by itself.
+    pub refused: Option<Refusal>,
+    /// Last change between up and down.
+    pub changed: Option<Change>,
+    /// Its checkers, those that have reported.
+    pub checkers: Vec<Checker>,
+}
+
+impl RealServer {
+    /// Whether it may serve, as far as anybody knows.
+    pub fn state(&self) -> RealState {
+        match (self.up, self.checked) {
+            (false, _) => RealState::Down,
+            (true, true) => RealState::Up,
+            (true, false) => RealState::Unchecked,
+        }
+    }
+}
+
+/// A health checker, since its first report.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Checker {
+    /// Its key.
+    #[serde(flatten)]
+    pub key: CheckerKey,
+    /// Whether its last known result was a success.
+    pub ok: bool,
+    /// The last failure, while it lasts.
+    pub error: Option<String>,
+    /// Last report.
+    pub changed: Change,
+}
+
+impl Service {
+    /// Real servers in the order of the configuration.
+    pub fn reals_in_order(&self) -> Vec<&RealServer> {
+        self.reals.values().collect()
+    }
+}

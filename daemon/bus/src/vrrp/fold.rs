@@ -1,0 +1,169 @@
+//! What facts of virtual routers and groups do to the world.
+
+use keepwatch_model::{self as model, Priority};
+
+use super::{Group, Instance, VrrpFact};
+use crate::subject::VrrpState;
+use crate::world::{Change, World, settle};
+
+impl VrrpFact {
+    /// What it does to the world.
+    pub(crate) fn fold(&self, w: &mut World, change: Change) {
+        match self {
+            Self::InstanceConfigured { instance, settings } => {
+                match w.instances.get_mut(instance) {
+                    Some(known) => {
+                        known.settings = settings.clone();
+                        // They are told again.
+                        known.own_addresses.clear();
+                        let mine: Vec<_> = settings
+                            .all_addresses()
+                            .map(|address| settings.virtual_address(address))
+                            .collect();
+                        known.missing.retain(|(address, _)| mine.contains(address));
+                    }
+                    None => {
+                        let new = Instance {
+                            name: instance.clone(),
+                            state: VrrpState::Init,
+                            wanted: first_wish(settings),
+                            priority: settings.priority.0,
+                            settings: settings.clone(),
+                            master: None,
+                            addresses: Vec::new(),
+                            missing: Vec::new(),
+                            own_addresses: Vec::new(),
+                            changed: None,
+                            transitions: 0,
+                        };
+                        w.instances.insert(instance.clone(), new);
+                    }
+                }
+                settle(&mut w.instances, instance);
+            }
+            Self::InstanceUnconfigured { instance } => {
+                w.instances.shift_remove(instance);
+            }
+            Self::InstanceRenamed { instance, from } => {
+                if let Some(mut known) = w.instances.shift_remove(from) {
+                    known.name = instance.clone();
+                    w.instances.insert(instance.clone(), known);
+                    settle(&mut w.instances, instance);
+                }
+            }
+            Self::GroupConfigured { group, settings } => {
+                let settings = settings.clone();
+                match w.groups.get_mut(group) {
+                    Some(known) => known.settings = settings,
+                    None => {
+                        let new =
+                            Group { name: group.clone(), settings, state: VrrpState::Init, changed: None };
+                        w.groups.insert(group.clone(), new);
+                    }
+                }
+                settle(&mut w.groups, group);
+            }
+            Self::GroupUnconfigured { group } => {
+                w.groups.shift_remove(group);
+            }
+            Self::GroupStateChanged { group, to, .. } => {
+                if let Some(g) = w.groups.get_mut(group) {
+                    g.state = *to;
+                    g.changed = Some(change);
+                }
+            }
+            Self::AdvertTimedOut { instance, .. } => {
+                if let Some(i) = w.instances.get_mut(instance) {
+                    i.wanted = VrrpState::Master;
+                }
+            }
+            Self::StateChanged { instance, from, to, priority } => {
+                if let Some(i) = w.instances.get_mut(instance) {
+                    i.wanted = match to {
+                        VrrpState::Init => first_wish(&i.settings),
+                        // From the start it listens first, whatever it was told to be.
+                        VrrpState::Backup if *from == VrrpState::Init => i.wanted,
+                        VrrpState::Backup | VrrpState::Master | VrrpState::Fault => *to,
+                    };
+                    i.state = *to;
+                    i.priority = *priority;
+                    i.changed = Some(change);
+                    i.transitions += 1;
+                    if *to != VrrpState::Backup {
+                        i.master = None;
+                    }
+                    if *to != VrrpState::Master {
+                        i.missing.clear();
+                    }
+                }
+            }
+            Self::PriorityChanged { instance, to, .. } => {
+                if let Some(i) = w.instances.get_mut(instance) {
+                    i.priority = *to;
+                }
+            }
+            Self::MasterHeard { instance, address, priority }
+            | Self::HigherPriorityReceived { instance, address, priority, .. } => {
+                if let Some(i) = w.instances.get_mut(instance) {
+                    i.master = Some((*address, *priority));
+                    if i.state == VrrpState::Backup {
+                        i.wanted = VrrpState::Backup;
+                    }
+                }
+            }
+            Self::MasterResigned { instance, .. } => {
+                if let Some(i) = w.instances.get_mut(instance) {
+                    i.master = None;
+                }
+            }
+            Self::AddressAdded { instance, address, .. } => {
+                if let Some(i) = w.instances.get_mut(instance) {
+                    i.missing.retain(|(missing, _)| missing != address);
+                    if !i.addresses.contains(address) {
+                        i.addresses.push(address.clone());
+                    }
+                }
+            }
+            Self::AddressFailed { instance, address, adding: true, error } => {
+                if let Some(i) = w.instances.get_mut(instance) {
+                    i.addresses.retain(|a| a != address);
+                    i.missing.retain(|(missing, _)| missing != address);
+                    i.missing.push((address.clone(), error.clone()));
+                }
+            }
+            Self::AddressRemoved { instance, address } | Self::AddressStays { instance, address, .. } => {
+                if let Some(i) = w.instances.get_mut(instance) {
+                    i.addresses.retain(|a| a != address);
+                }
+            }
+            Self::OwnAddress { instance, address, present, .. } => {
+                if let Some(i) = w.instances.get_mut(instance) {
+                    i.own_addresses.retain(|a| a != address);
+                    if *present {
+                        i.own_addresses.push(address.clone());
+                    }
+                }
+            }
+            // These happened and leave no state behind.
+            Self::LowerPriorityReceived { .. }
+            | Self::OtherOwner { .. }
+            | Self::AdvertRejected { .. }
+            | Self::AddressFailed { adding: false, .. }
+            | Self::AddressesAnnounced { .. }
+            | Self::AdvertSendFailed { .. }
+            | Self::AdvertDetoured { .. }
+            | Self::SourceAddressChanged { .. }
+            | Self::HeldInFault { .. }
+            | Self::AdvertDelayed { .. } => {}
+        }
+    }
+}
+
+/// What a virtual router wants at its start. In a sync group only an address owner may want to be master at once.
+fn first_wish(instance: &model::Instance) -> VrrpState {
+    if instance.group.is_some() && instance.priority != Priority::OWNER {
+        VrrpState::Backup
+    } else {
+        instance.state.into()
+    }
+}

@@ -1,0 +1,175 @@
+//! Facts of virtual routers and sync groups as lines of the log.
+
+use std::fmt::Write;
+
+use super::{AnnounceOccasion, HoldReason, VrrpFact};
+use crate::line::{Level, Written};
+use crate::subject::{VirtualAddress, VrrpState};
+
+impl VrrpFact {
+    /// Writes its line; none for what only describes the configuration.
+    pub(crate) fn line(&self, out: &mut String) -> Option<Written> {
+        Some(match self {
+            Self::InstanceConfigured { .. } | Self::GroupConfigured { .. } => return None,
+            Self::InstanceUnconfigured { instance } => {
+                (Level::Info, write!(out, "({instance}) removed by reload"))
+            }
+            Self::InstanceRenamed { instance, from } => {
+                (Level::Info, write!(out, "({instance}) was called {from} before the reload"))
+            }
+            Self::GroupUnconfigured { group } => {
+                (Level::Info, write!(out, "VRRP_Group({group}) removed by reload"))
+            }
+            Self::StateChanged { instance, from, to, .. } => {
+                let init = if *from == VrrpState::Init { " (init)" } else { "" };
+                (Level::Info, write!(out, "({instance}) Entering {to} STATE{init}"))
+            }
+            Self::GroupStateChanged { group, to, .. } => {
+                (Level::Info, write!(out, "VRRP_Group({group}) Syncing instances to {to} state"))
+            }
+            Self::AdvertTimedOut { instance, .. } => {
+                (Level::Detail, write!(out, "({instance}) Receive advertisement timeout"))
+            }
+            Self::MasterHeard { instance, address, .. } => {
+                (Level::Detail, write!(out, "({instance}) master set to {address}"))
+            }
+            Self::MasterResigned { instance, .. } => {
+                (Level::Info, write!(out, "({instance}) Backup received priority 0 advertisement"))
+            }
+            Self::HigherPriorityReceived { instance, address, priority, own } if priority == own => (
+                Level::Info,
+                write!(
+                    out,
+                    "({instance}) Master received advert from {address} with same priority {priority} but higher IP address than ours"
+                ),
+            ),
+            Self::HigherPriorityReceived { instance, address, priority, own } => (
+                Level::Info,
+                write!(
+                    out,
+                    "({instance}) Master received advert from {address} with higher priority {priority}, ours {own}"
+                ),
+            ),
+            Self::LowerPriorityReceived { instance, address, priority, own } => (
+                Level::Info,
+                write!(
+                    out,
+                    "({instance}) Received advert from {address} with lower priority {priority}, ours {own}"
+                ),
+            ),
+            Self::OtherOwner { instance, address } => (
+                Level::Error,
+                write!(
+                    out,
+                    "({instance}) {address} claims to be the owner of the addresses too: only one router may have priority 255"
+                ),
+            ),
+            Self::AdvertRejected { instance, address, error, detail } => {
+                (Level::Warning, write!(out, "({instance}) {} from {address}: {detail}", error))
+            }
+            Self::PriorityChanged { instance, from, to } => {
+                (Level::Info, write!(out, "({instance}) Changing effective priority from {from} to {to}"))
+            }
+            Self::AddressAdded { instance, address, adopted } => {
+                let how = if *adopted { "adopting" } else { "setting" };
+                (Level::Detail, write!(out, "({instance}) {how} VIP {address} on {}", address.interface))
+            }
+            Self::AddressRemoved { instance, address } => {
+                (Level::Detail, write!(out, "({instance}) removing VIP {address} from {}", address.interface))
+            }
+            Self::AddressStays { instance, address, other } => {
+                let on = &address.interface;
+                (
+                    Level::Info,
+                    write!(out, "({instance}) VIP {address} stays on {on}: {other} is master with it"),
+                )
+            }
+            Self::OwnAddress { instance, address, owner, present } => {
+                own_address(out, instance, address, *owner, *present)
+            }
+            Self::AddressFailed { instance, address, adding, error } => {
+                let (verb, to) = if *adding { ("add", "to") } else { ("remove", "from") };
+                let on = &address.interface;
+                (Level::Error, write!(out, "({instance}) can't {verb} VIP {address} {to} {on}: {error}"))
+            }
+            Self::AddressesAnnounced { instance, addresses, repeat, occasion } => {
+                let why = match occasion {
+                    AnnounceOccasion::BecameMaster => "on becoming master",
+                    AnnounceOccasion::Delayed => "again",
+                    AnnounceOccasion::Refresh => "as refresh",
+                    AnnounceOccasion::LowerPriorityMaster => "because of a lower-priority master",
+                    AnnounceOccasion::AddressesChanged => "for new addresses",
+                    AnnounceOccasion::LeftFault => "for its unicast peers",
+                };
+                (
+                    Level::Detail,
+                    write!(
+                        out,
+                        "({instance}) Sending gratuitous ARPs {why}: {addresses} addresses, {repeat} each"
+                    ),
+                )
+            }
+            Self::AdvertSendFailed { instance, error } => {
+                (Level::Error, write!(out, "({instance}) send advert error: {error}"))
+            }
+            Self::AdvertDetoured { instance, error } => (
+                Level::Warning,
+                write!(
+                    out,
+                    "({instance}) the kernel has no room for adverts as IP packets ({error}; is its neighbour table full?): \
+                     they leave as frames"
+                ),
+            ),
+            Self::SourceAddressChanged { instance, address: Some(address), wanted: _ } => {
+                (Level::Info, write!(out, "({instance}) adverts are sent from {address} now"))
+            }
+            Self::SourceAddressChanged { instance, address: None, wanted: Some(wanted) } => {
+                (Level::Error, write!(out, "({instance}) the source address {wanted} is not on this host"))
+            }
+            Self::SourceAddressChanged { instance, address: None, wanted: None } => {
+                (Level::Info, write!(out, "({instance}) the interface has no address to send adverts from"))
+            }
+            Self::HeldInFault { instance, reason } => {
+                let why = match reason {
+                    HoldReason::NoPeers => "it is unicast and has no peers",
+                    HoldReason::IpvlanWithoutAddress => "its ipvlan has no address",
+                    HoldReason::SharedVmac => "another instance has addresses on the same VMAC",
+                    HoldReason::HmacNotBuilt => "its adverts would not be signed: auth_hmac is not built yet",
+                };
+                (Level::Error, write!(out, "({instance}) stays in FAULT: {why}"))
+            }
+            Self::AdvertDelayed { instance, late } => {
+                (Level::Warning, write!(out, "({instance}) advert left {} ms late", late.as_millis()))
+            }
+        })
+    }
+}
+
+fn own_address(
+    out: &mut String,
+    instance: &str,
+    address: &VirtualAddress,
+    owner: bool,
+    present: bool,
+) -> Written {
+    let on = &address.interface;
+    match (owner, present) {
+        (true, true) => (
+            Level::Info,
+            write!(out, "({instance}) owns {address}, which is the host's own on {on}: it is left as it is"),
+        ),
+        (true, false) => {
+            (Level::Warning, write!(out, "({instance}) the host's own address {address} is gone from {on}"))
+        }
+        (false, true) => (
+            Level::Error,
+            write!(
+                out,
+                "({instance}) VIP {address} is the host's own address on {on}: it is neither added nor removed (only an owner, priority 255, may share it)"
+            ),
+        ),
+        (false, false) => {
+            (Level::Info, write!(out, "({instance}) VIP {address} is no longer the host's own address"))
+        }
+    }
+}

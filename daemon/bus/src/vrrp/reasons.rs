@@ -1,0 +1,83 @@
+//! What the facts of virtual routers say by choice out of a few, with the words for each.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What was wrong with a refused advertisement: one variant, one counter, one object of the MIBs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdvertError {
+    /// Shorter than its header says, or than any advertisement.
+    PacketLength,
+    /// The checksum does not match.
+    Checksum,
+    /// Another version than the virtual router's.
+    Version,
+    /// A virtual router id that nobody here has.
+    VirtualRouterId,
+    /// The IP TTL or hop limit is not 255.
+    Ttl,
+    /// Not an ADVERTISEMENT.
+    Type,
+    /// Another interval than ours (version 2).
+    Interval,
+    /// Other addresses than ours.
+    AddressList,
+    /// An authentication type that does not exist.
+    AuthTypeInvalid,
+    /// Another authentication type than ours.
+    AuthTypeMismatch,
+    /// The password or digest is wrong.
+    AuthFailure,
+}
+
+impl fmt::Display for AdvertError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PacketLength => "invalid length",
+            Self::Checksum => "invalid checksum",
+            Self::Version => "invalid version",
+            Self::VirtualRouterId => "invalid virtual router id",
+            Self::Ttl => "invalid TTL",
+            Self::Type => "invalid packet type",
+            Self::Interval => "advertisement interval mismatch",
+            Self::AddressList => "address list mismatch",
+            Self::AuthTypeInvalid => "invalid authentication type",
+            Self::AuthTypeMismatch => "authentication type mismatch",
+            Self::AuthFailure => "authentication failure",
+        })
+    }
+}
+
+/// Why addresses were announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnnounceOccasion {
+    /// On becoming master.
+    BecameMaster,
+    /// The second burst, `garp_master_delay` later.
+    Delayed,
+    /// The periodic refresh (`garp_master_refresh`).
+    Refresh,
+    /// A lower-priority master was heard.
+    LowerPriorityMaster,
+    /// Addresses came to a router that is master already: by a reload, or because somebody had taken them off.
+    AddressesChanged,
+    /// Not virtual addresses, but the one that adverts are sent from: unicast peers may have forgotten it in a fault.
+    LeftFault,
+}
+
+/// What about its configuration keeps a virtual router in Fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldReason {
+    /// It is unicast, has no peers, and says `unicast_fault_no_peer`.
+    NoPeers,
+    /// It has `use_ipvlan` over IPv4 without an address.
+    IpvlanWithoutAddress,
+    /// An instance that takes over by itself has addresses on the same VMAC.
+    SharedVmac,
+    /// It has `auth_hmac`, which is not built yet: its adverts would not be signed.
+    HmacNotBuilt,
+}

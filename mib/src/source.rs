@@ -1,0 +1,68 @@
+//! What the tables are read from, and how their rows are found in it.
+
+use indexmap::IndexMap;
+use keepwatch_bus::world::{Placed, from_position};
+use keepwatch_bus::{Counters, World};
+use snmp_agentx::{Source, Start};
+
+/// The world and the counters, as the source of all tables.
+pub enum Keepwatch {}
+
+impl Source for Keepwatch {
+    type State<'s> = View<'s>;
+}
+
+/// The world and the counters at one moment.
+#[derive(Clone, Copy)]
+pub struct View<'s> {
+    /// What is known.
+    pub world: &'s World,
+    /// What is counted.
+    pub counters: &'s Counters,
+}
+
+/// The first at this place or after it, with its place.
+pub(crate) fn placed<K, V: Placed>(map: &IndexMap<K, V>, place: u32) -> Option<(u32, &V)> {
+    from_position(map, place).map(|found| (found.position(), found))
+}
+
+/// The same in a list that is numbered from 1.
+pub(crate) fn listed<T>(list: &[T], number: u32) -> Option<(u32, &T)> {
+    let number = number.max(1);
+    list.get(number as usize - 1).map(|found| (number, found))
+}
+
+/// A row whose index is its place or number.
+pub(crate) fn row<T>(start: Start<'_>, find: impl FnOnce(u32) -> Option<(u32, T)>) -> Option<([u32; 1], T)> {
+    let [number] = start.numbers()?;
+    find(number).map(|(number, found)| ([number], found))
+}
+
+/// A row whose index is the place of what it is a part of, and its own number in there from 1.
+pub(crate) fn part<'s, T>(
+    start: Start<'_>,
+    whole: impl Fn(u32) -> Option<(u32, &'s T)>,
+    parts: impl Fn(&'s T) -> usize,
+) -> Option<([u32; 2], Part<'s, T>)> {
+    let [mut place, mut number] = start.numbers()?;
+    loop {
+        let (found, of) = whole(place)?;
+        if found > place {
+            (place, number) = (found, 1);
+        }
+        number = number.max(1);
+        if number as usize <= parts(of) {
+            return Some(([place, number], Part { of, place, at: number as usize - 1 }));
+        }
+        (place, number) = (place.checked_add(1)?, 1);
+    }
+}
+
+/// One part of a whole.
+pub(crate) struct Part<'s, T> {
+    pub(crate) of: &'s T,
+    /// The whole's place.
+    pub(crate) place: u32,
+    /// Which part it is, from 0.
+    pub(crate) at: usize,
+}
