@@ -179,7 +179,8 @@ fn settle(draft: &mut InstanceDraft, global: &Global, context: &mut Context) -> 
     let mut authentication = authentication::resolve(draft, version, family, strict, context);
     let vrf = resolve_link::vrf(draft, interface.is_some(), context);
     if found.is_some() {
-        resolve_link::place_addresses(draft, family, interface.as_ref(), context);
+        let default = global.default_interface.as_ref();
+        resolve_link::place_addresses(draft, family, (interface.as_ref(), default), context);
     }
     let addresses = resolve_advert::addresses(draft, (family, version, strict), context);
     let runs = vrid.is_some() && found.is_some() && fault.is_some() && addresses.is_some();
