@@ -45,6 +45,10 @@ impl FromStr for Address {
         if let Some((host, port)) = rest.rsplit_once(':').filter(|(host, _)| !host.ends_with(':')) {
             let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
             let port = port.parse().map_err(|_| error())?;
+            // Another transport, and no host.
+            if bare.contains(':') && bare.parse::<std::net::Ipv6Addr>().is_err() {
+                return Err(error());
+            }
             return if bare.is_empty() { Err(error()) } else { Ok(Address::Tcp(bare.to_owned(), port)) };
         }
         match rest.parse() {

@@ -104,7 +104,7 @@ pub struct Cli {
     #[arg(short = 'i', long = "config-id", value_name = "ID")]
     pub config_id: Option<String>,
 
-    /// Check the configuration and exit: 0 good, 3 can't run, 4 runs after changes, 5 insecure scripts
+    /// Check the configuration and exit: 0 good, 5 with mistakes, 6 insecure scripts or a file is missing
     #[arg(
         short = 't',
         long = "config-test",

@@ -1,6 +1,8 @@
 //! `keepwatchd -t`: is the configuration good, and good for this host? In: a file. Out: diagnostics on standard error
-//! (or in the file that was named), and keepalived's exit status: 0 good, 3 can't run, 4 runs after changes, 5 insecure
-//! scripts. As in keepalived, interfaces that are not there are a reason not to run, unless `dynamic_interfaces`.
+//! (or in the file that was named), and the exit status that keepalived gives, which is not what its manual
+//! page says: 0 good, 5 with mistakes, 6 insecure scripts. As there, an interface that is missing is a mistake unless
+//! `dynamic_interfaces` lets it come later. Unlike there, a file that is missing is one too, and answered with the status
+//! that keepalived starts with then: 6.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -12,7 +14,7 @@ use keepwatch_config::Diagnostics;
 use crate::cli::Cli;
 use crate::paths;
 use crate::terminal;
-use crate::worker::configuration::{interfaces, options};
+use crate::worker::configuration::{misfits, options};
 
 /// Checks and tells; the exit status.
 ///
@@ -21,14 +23,14 @@ use crate::worker::configuration::{interfaces, options};
 pub fn run(cli: &Cli) -> Result<i32> {
     let file = cli.use_file.clone().unwrap_or_else(paths::default_configuration);
     let loaded = keepwatch_config::load(&file, &options(cli.config_id.as_deref(), cli.expansion_limit));
-    let interfaces = interfaces(&loaded);
-    let outcome = loaded.diagnostics.outcome().max(interfaces.outcome());
+    let misfits = misfits(&loaded);
+    let outcomes = loaded.diagnostics.outcomes().and(misfits.outcomes());
     let text = |styled| {
-        let text = loaded.diagnostics.render_text(styled) + &interfaces.render_text(styled);
+        let text = loaded.diagnostics.render_text(styled) + &misfits.render_text(styled);
         if text.is_empty() {
             return text;
         }
-        format!("{text}{}: {}\n", file.display(), Diagnostics::summary([&loaded.diagnostics, &interfaces]))
+        format!("{text}{}: {}\n", file.display(), Diagnostics::summary([&loaded.diagnostics, &misfits]))
     };
     match cli.config_test.as_deref() {
         Some(log) if log != Path::new("-") => {
@@ -45,7 +47,7 @@ pub fn run(cli: &Cli) -> Result<i32> {
     if let Some(config) = loaded.config.as_ref().filter(|_| cli.dump_conf) {
         terminal::unless_closed(dump(config)).context("standard output")?;
     }
-    Ok(i32::from(outcome.exit_code()))
+    Ok(i32::from(outcomes.exit_status()))
 }
 
 /// The configuration as it was understood: every default filled in, in JSON, on standard output.

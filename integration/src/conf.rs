@@ -10,7 +10,7 @@ pub const VIP: &str = "10.78.9.9";
 #[derive(Debug, Clone)]
 pub struct Instance {
     name: String,
-    interface: String,
+    interface: Option<String>,
     vrid: u8,
     priority: u8,
     interval: String,
@@ -24,7 +24,7 @@ impl Instance {
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
-            interface: "eth0".to_owned(),
+            interface: Some("eth0".to_owned()),
             vrid: 51,
             priority: 100,
             interval: "1".to_owned(),
@@ -36,7 +36,13 @@ impl Instance {
 
     /// Sets its interface.
     pub fn interface(mut self, interface: &str) -> Self {
-        interface.clone_into(&mut self.interface);
+        self.interface = Some(interface.to_owned());
+        self
+    }
+
+    /// Names no interface: for unicast, which then goes by the routing table.
+    pub fn anywhere(mut self) -> Self {
+        self.interface = None;
         self
     }
 
@@ -101,7 +107,10 @@ impl Instance {
 impl fmt::Display for Instance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "vrrp_instance {} {{", self.name)?;
-        writeln!(f, "    state BACKUP\n    interface {}", self.interface)?;
+        writeln!(f, "    state BACKUP")?;
+        if let Some(interface) = &self.interface {
+            writeln!(f, "    interface {interface}")?;
+        }
         writeln!(f, "    virtual_router_id {}\n    priority {}", self.vrid, self.priority)?;
         writeln!(f, "    advert_int {}", self.interval)?;
         if let Some((kind, secret)) = &self.authentication {

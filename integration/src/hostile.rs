@@ -65,6 +65,48 @@ pub fn flood(host: &Host, source: Ipv4Addr, vrid: u8, vip: Ipv4Addr, count: u32,
     Ok(())
 }
 
+/// Sends resignations (version 3, priority 0) of virtual router `vrid` from `host`, whose own address is `source`, as if
+/// `master` had sent them: at about `rate` a second, for `span`.
+pub fn resign(
+    host: &Host,
+    source: Ipv4Addr,
+    master: Ipv4Addr,
+    (vrid, vip): (u8, Ipv4Addr),
+    rate: u32,
+    span: Duration,
+) -> Result<()> {
+    let socket = host.inside(|| {
+        let socket =
+            Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(VRRP))).context("raw socket")?;
+        socket.set_header_included_v4(true)?;
+        socket.set_multicast_if_v4(&source)?;
+        Ok(socket)
+    })?;
+    let mut message = vec![0x31, vrid, 0, 1, 0, 10, 0, 0];
+    message.extend(vip.octets());
+    let sum = checksum(&with_pseudo_header(master, &message));
+    message[6..8].copy_from_slice(&sum.to_be_bytes());
+    // The kernel fills in the sum of the header.
+    let mut packet = vec![0x45, 0xc0, 0, 20 + message.len() as u8, 0, 0, 0, 0, 255, VRRP as u8, 0, 0];
+    packet.extend(master.octets().into_iter().chain(GROUP.octets()).chain(message));
+    let to = SocketAddrV4::new(GROUP, 0).into();
+    let began = Instant::now();
+    while began.elapsed() < span {
+        socket.send_to(&packet, &to)?;
+        sleep(Duration::from_secs(1) / rate);
+    }
+    Ok(())
+}
+
+/// What the checksum of version 3 covers (RFC 5798 5.2.8).
+fn with_pseudo_header(source: Ipv4Addr, message: &[u8]) -> Vec<u8> {
+    let mut summed: Vec<u8> = source.octets().into_iter().chain(GROUP.octets()).collect();
+    summed.extend([0, VRRP as u8]);
+    summed.extend((message.len() as u16).to_be_bytes());
+    summed.extend(message);
+    summed
+}
+
 /// One packet.
 fn forge(malice: Malice, source: Ipv4Addr, vrid: u8, vip: Ipv4Addr, noise: &mut Noise) -> Vec<u8> {
     if malice == Malice::Noise {
@@ -87,12 +129,8 @@ fn forge(malice: Malice, source: Ipv4Addr, vrid: u8, vip: Ipv4Addr, noise: &mut 
         Malice::Type => packet[0] = 0x35,
         Malice::Checksum | Malice::Ttl | Malice::Noise => {}
     }
-    // The pseudo-header of RFC 5798 5.2.8.
-    let mut summed: Vec<u8> = source.octets().into_iter().chain(GROUP.octets()).collect();
-    summed.extend([0, VRRP as u8]);
-    summed.extend((packet.len() as u16).to_be_bytes());
-    summed.extend(&packet);
-    let sum = checksum(&summed) ^ if malice == Malice::Checksum { 0x5555 } else { 0 };
+    let sum =
+        checksum(&with_pseudo_header(source, &packet)) ^ if malice == Malice::Checksum { 0x5555 } else { 0 };
     packet[6..8].copy_from_slice(&sum.to_be_bytes());
     packet
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use integration::{Instance, binaries};
+use integration::{Instance, Lab, binaries, keepwatchd::Keepwatchd};
 
 fn keepwatch(arguments: &[&str]) -> Result<Output> {
     Ok(Command::new(binaries::path("keepwatch")?).args(arguments).output()?)
@@ -131,7 +131,8 @@ fn every_diagnostic_is_one_object_with_the_promised_fields() -> Result<()> {
     let wrong = file(directory.path(), "wrong.conf", "vrrp_instance A {\n prioritty 1\n}\n")?;
     let good = file(directory.path(), "good.conf", &Instance::new("VI_1").version_2(""))?;
     let here = directory.path().to_string_lossy().into_owned();
-    let files = ["/nonexistent/x.conf", &here, &wrong, &good, &good, "-"];
+    let missing = directory.path().join("missing.conf").to_string_lossy().into_owned();
+    let files = [&missing, &here, &wrong, &good, &good, "-"].map(|file: &str| file);
     let output =
         keepwatch_reading(&[&["check", "--message-format", "json"][..], &files].concat(), "nonsense\n")?;
     assert_eq!(output.status.code(), Some(1));
@@ -144,7 +145,7 @@ fn every_diagnostic_is_one_object_with_the_promised_fields() -> Result<()> {
         of_files.extend(said["file"].as_str().map(str::to_owned));
     }
     of_files.dedup();
-    assert_eq!(of_files, ["/nonexistent/x.conf", &here, &wrong, &good, "<stdin>"]);
+    assert_eq!(of_files, [&missing, &here, &wrong, &good, "<stdin>"].map(|file: &str| file));
     Ok(())
 }
 
@@ -168,9 +169,10 @@ fn standard_input_is_a_file_too_but_only_once() -> Result<()> {
 fn a_file_that_cannot_be_laid_out_does_not_stop_the_others() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let crooked = file(directory.path(), "crooked.conf", "global_defs {\nrouter_id A\n}\n")?;
-    let output = keepwatch(&["fmt", "/nonexistent/x.conf", &crooked])?;
+    let missing = directory.path().join("missing.conf").to_string_lossy().into_owned();
+    let output = keepwatch(&["fmt", &missing, &crooked])?;
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("/nonexistent/x.conf"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains(&missing), "{}", text(&output.stderr));
     assert!(fs::read_to_string(&crooked)?.contains("    router_id A"));
     Ok(())
 }
@@ -185,7 +187,7 @@ fn nobody_reading_on_is_no_reason_to_panic() -> Result<()> {
         ("keepwatch", &["explain", "weight"], 0),
         ("keepwatch", &["explain", "nothing_like_it"], 1),
         ("keepwatch", &["config", &wrong], 1),
-        ("keepwatchd", &daemon_arguments, 3),
+        ("keepwatchd", &daemon_arguments, 5),
     ] {
         // Both ends of these pipes are closed before the program writes.
         let (reader, writer) = std::io::pipe()?;
@@ -212,5 +214,42 @@ fn options_that_would_do_nothing_are_refused() -> Result<()> {
     {
         assert_eq!(keepwatch(arguments)?.status.code(), Some(2), "{arguments:?}");
     }
+    Ok(())
+}
+
+#[test]
+fn nobody_is_shown_a_password() -> Result<()> {
+    const SECRET: &str = "Zq7xPlum";
+    let directory = tempfile::tempdir()?;
+    let lines =
+        format!("authentication {{\n auth_type PASS\n auth_pass {SECRET}nine more\n auth_pas {SECRET}\n }}");
+    let config = Instance::new("VI_1").line(&lines).version_2("");
+    let wrong = file(directory.path(), "wrong.conf", &config)?;
+    let other = file(directory.path(), "other.conf", &config.replace(SECRET, "Other"))?;
+    let log = directory.path().join("log").to_string_lossy().into_owned();
+    let log_flag = format!("-t={log}");
+    for (program, arguments) in [
+        ("keepwatch", &["check", &wrong, &other][..]),
+        ("keepwatch", &["check", "--message-format", "json", &wrong, &other]),
+        ("keepwatch", &["fmt", "--check", &wrong]),
+        ("keepwatch", &["config", &wrong]),
+        ("keepwatchd", &["-t", "-f", &wrong]),
+        ("keepwatchd", &[&log_flag, "-f", &wrong]),
+    ] {
+        let output = Command::new(binaries::path(program)?).args(arguments).output()?;
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert!(!said.contains(SECRET) && !said.contains("Other"), "{program} {arguments:?}: {said}");
+    }
+    let said = fs::read_to_string(log)?;
+    assert!(said.contains("auth_pas") && !said.contains(SECRET), "{said}");
+
+    let lab = Lab::new("no-password")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let daemon = Keepwatchd::on(&hosts[0]).config(config).flag("--vrrp").start()?;
+    daemon.wait_for_log("`auth_pas` is no keyword")?;
+    let log = daemon.process().log();
+    assert!(!log.contains(SECRET), "{log}");
+    let history = fs::read_to_string(daemon.history_path()).unwrap_or_default();
+    assert!(!history.contains(SECRET), "{history}");
     Ok(())
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use integration::{Lab, wait};
 use keepwatch_net::address::{AddressOperation, AddressSpec, PROTOCOL_KEEPALIVED};
 use keepwatch_net::link::{Change, LinkIndex, LinkTable};
-use keepwatch_net::netlink::{AddressSocket, Monitor, Outcome};
+use keepwatch_net::netlink::{AddressSocket, Monitor, Neighbour, Neighbours, Outcome};
 use keepwatch_net::socket::{
     Announcer, Arrival, Carrier, Destination, Family, Packet, ReceiveBatch, SendBatch, VrrpReceiver,
     VrrpSender,
@@ -50,7 +50,7 @@ fn advert(source: Ipv4Addr, vrid: u8) -> Vec<u8> {
 /// A socket on eth0 that has joined the group.
 fn listener(family: Family, group: IpAddr) -> Result<VrrpReceiver> {
     let (_, table) = table()?;
-    let socket = VrrpReceiver::open(family, Carrier::Plain, index(&table, "eth0")?, "eth0")?;
+    let socket = VrrpReceiver::open(family, Carrier::Plain, Some((index(&table, "eth0")?, "eth0")))?;
     socket.join(group)?;
     Ok(socket)
 }
@@ -58,7 +58,7 @@ fn listener(family: Family, group: IpAddr) -> Result<VrrpReceiver> {
 /// Sends them all and returns the places of those that the kernel refused.
 fn send(family: Family, batch: &mut SendBatch) -> Result<Vec<usize>> {
     let mut refused = Vec::new();
-    VrrpSender::open(family)?.send(batch, usize::MAX, |i, _| refused.push(i));
+    VrrpSender::open(family)?.send(batch, usize::MAX, |refusal| refused.push(refusal.number));
     Ok(refused)
 }
 
@@ -109,7 +109,8 @@ fn adverts_of_many_routers_leave_in_one_batch_and_arrive_in_order() -> Result<()
 }
 
 #[test]
-fn a_datagram_over_ipv6_comes_with_hop_limit_and_a_good_checksum() -> Result<()> {
+fn a_datagram_over_ipv6_comes_as_it_was_with_hop_limit_and_destination() -> Result<()> {
+    const MESSAGE: [u8; 8] = [0x31, 1, 100, 1, 0, 100, 0x12, 0x34];
     let lab = Lab::new("net6")?;
     let (_lan, hosts) = lab.routers(2)?;
     let listener = hosts[1].inside(|| listener(Family::V6, GROUP6.into()))?;
@@ -118,17 +119,53 @@ fn a_datagram_over_ipv6_comes_with_hop_limit_and_a_good_checksum() -> Result<()>
         let (_, table) = table()?;
         let link = index(&table, "eth0")?;
         let mut batch = SendBatch::new();
-        batch.push(Destination::Ipv6 { link, source, destination: GROUP6 }, &[0x31, 1, 100, 1, 0, 100, 0, 0]);
+        batch.push(Destination::Ipv6 { link: Some(link), source, destination: GROUP6 }, &MESSAGE);
         ensure!(send(Family::V6, &mut batch)?.is_empty(), "refused");
         Ok(source)
     })?;
     let mut seen = Vec::new();
     receive(&listener, 1, |arrival| {
         if let Packet::Ipv6 { source, destination, hop_limit, message } = arrival.packet {
-            seen.push((source, destination, hop_limit, message[6..8] != [0, 0]));
+            seen.push((source, destination, hop_limit, message == MESSAGE));
         }
     })?;
     ensure!(seen == [(source, GROUP6, Some(255), true)], "{seen:?}");
+    Ok(())
+}
+
+#[test]
+fn neighbours_are_kept_by_the_way_that_leads_to_a_host() -> Result<()> {
+    let lab = Lab::new("kept")?;
+    let (_lan, hosts) = lab.routers(2)?;
+    hosts[0].run("ip", &["route", "add", "10.90.0.0/16", "via", "10.78.0.2"])?;
+    hosts[0].run("ip", &["-6", "route", "add", "fd90::/64", "via", "fd78::2"])?;
+    hosts[0].inside(|| {
+        let (_, table) = table()?;
+        let link = index(&table, "eth0")?;
+        let mut kernel = Neighbours::open()?;
+        for (on, host, next) in [
+            (None, "10.78.0.2", "10.78.0.2"),
+            (Some(link), "10.90.0.9", "10.78.0.2"),
+            (None, "fd90::9", "fd78::2"),
+        ] {
+            let neighbour = kernel.keep(on, host.parse()?)?;
+            ensure!(neighbour == Neighbour { link, address: next.parse()? }, "{host}: {neighbour:?}");
+        }
+        let error = kernel.keep(None, "203.0.113.1".parse()?).err().context("there is no route")?;
+        ensure!(error.to_string().contains("203.0.113.1"), "{error}");
+        Ok(())
+    })?;
+    wait::until("they are found, and kept", wait::LONG, || {
+        let known = hosts[0].run("ip", &["neighbour"]).unwrap_or_default();
+        known.lines().filter(|line| line.contains("extern_learn") && line.contains("REACHABLE")).count() == 2
+    })?;
+    hosts[0].inside(|| {
+        let (_, table) = table()?;
+        let address = "fd78::2".parse()?;
+        Ok(Neighbours::open()?.release(Neighbour { link: index(&table, "eth0")?, address })?)
+    })?;
+    let known = hosts[0].run("ip", &["neighbour", "show", "nud", "all"])?;
+    ensure!(!known.contains("fd78::2 ") && !known.contains("PERMANENT"), "not released: {known}");
     Ok(())
 }
 
@@ -245,7 +282,7 @@ fn announcements_are_on_the_wire() -> Result<()> {
         }
         let address = "fd78::9".parse()?;
         announcer.push_ndisc(link.report.index, &ndisc::Repr { hardware, address, router: false });
-        announcer.send(|_, error| panic!("refused: {error}"));
+        announcer.send(|refusal| panic!("refused: {}", refusal.error));
         Ok(())
     })?;
     wait::until("five gratuitous ARPs were seen", wait::LONG, || wire.gratuitous_arps("10.78.9.9").len() == 5)
@@ -290,7 +327,7 @@ fn the_group_can_be_joined_twice_and_a_missing_interface_is_an_error() -> Result
     hosts[0].inside(|| {
         let socket = listener(Family::V4, GROUP.into())?;
         socket.join(GROUP.into())?;
-        let error = VrrpReceiver::open(Family::V4, Carrier::Plain, LinkIndex(77), "nowhere")
+        let error = VrrpReceiver::open(Family::V4, Carrier::Plain, Some((LinkIndex(77), "nowhere")))
             .err()
             .context("opened")?;
         ensure!(error.to_string().contains("nowhere"), "{error}");

@@ -242,23 +242,3 @@ fn a_master_whose_interface_gets_another_name_takes_its_address_off_there() -> R
         hosts[0].has("eth0", VIP) && wire.is_master_since("10.78.0.1", since)
     })
 }
-
-#[test]
-fn two_owners_are_told_of_each_other_and_settle_on_one() -> Result<()> {
-    let lab = Lab::new("owners")?;
-    let (_lan, hosts) = lab.routers(2)?;
-    let owner = instance("VI_1", 51, 255, VIP, "").replace("state BACKUP", "state MASTER");
-    let first = start(&hosts[0], owner.clone())?;
-    is_master(&first, "VI_1")?;
-    let second = start(&hosts[1], owner)?;
-    is_master(&second, "VI_1")?;
-    first.wait_for_log("10.78.0.2 claims to be the owner of the addresses too")?;
-    wait::until("one gives way", wait::LONG, || !hosts[0].has("eth0", VIP) && hosts[1].has("eth0", VIP))?;
-    wait::throughout("and stays away", wait::SHORT / 2, || !hosts[0].has("eth0", VIP))?;
-    let told = first.process().log().matches("claims to be the owner").count();
-    ensure!(told == 1, "told {told} times");
-    first.wait_for_control()?;
-    let why = first.answer(&["why", "VI_1"])?;
-    ensure!(why.contains("claims to be the owner"), "{why}");
-    Ok(())
-}

@@ -112,6 +112,7 @@ counters! {
         priority_zero_sent = "keepalived_priority_zero_sent_total": "Advertisements with priority 0 sent",
         adverts_late = "keepwatch_vrrp_adverts_late_total": "Advertisements that left more than half an interval late",
         send_errors = "keepwatch_vrrp_send_errors_total": "Advertisements that the kernel did not take",
+        adverts_detoured = "keepwatch_vrrp_adverts_detoured_total": "Advertisements that left as frames, because the kernel had no room to send them as IP packets",
         announcements_sent = "keepwatch_vrrp_announcements_sent_total": "Gratuitous ARP and neighbour advertisement frames sent",
         checksum_errors = "keepwatch_vrrp_checksum_errors_total": "Packets with a wrong checksum",
         version_errors = "keepwatch_vrrp_version_errors_total": "Packets of another version",

@@ -215,6 +215,9 @@ pub enum VrrpFact {
         instance: Name,
         /// The address from now on; none is a fault.
         address: Option<IpAddr>,
+        /// The one that it is configured to have.
+        #[serde(default)]
+        wanted: Option<IpAddr>,
     },
     /// By its configuration a virtual router can't leave Fault.
     HeldInFault {
@@ -222,6 +225,14 @@ pub enum VrrpFact {
         instance: Name,
         /// Why.
         reason: HoldReason,
+    },
+    /// The kernel has no room to send advertisements as IP packets; they leave as frames of the link layer. Published
+    /// when it begins, not for each.
+    AdvertDetoured {
+        /// The virtual router.
+        instance: Name,
+        /// What the kernel said.
+        error: String,
     },
     /// Advertisements could not be sent; published when it begins, not for each.
     AdvertSendFailed {

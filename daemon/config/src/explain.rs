@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::schema::{self, BlockId, Body, DIRECTIVES, Directive, Kind, Need, directive_of, unbuilt};
+use crate::schema::{self, BlockId, Body, DIRECTIVES, Directive, Kind, Need, directive_of};
 use crate::spelling::slips;
 
 /// What a keyword, or another piece of the language, is, wherever it may stand; `None` when there is no such thing.
@@ -154,7 +154,7 @@ fn one(text: &mut String, keyword: &schema::Keyword, asked: &str, places: &[Bloc
     if !keyword.since.is_empty() {
         let _ = writeln!(text, "    Since keepalived {}", keyword.since);
     }
-    if places.iter().any(|block| unbuilt::is_unbuilt(*block, keyword.name)) {
+    if places.iter().any(|block| schema::unbuilt_in(*block, keyword).is_some()) {
         let _ = writeln!(text, "    Understood, not acted on yet.");
     }
     example(text, keyword.example);
@@ -277,7 +277,7 @@ pub fn reference() -> String {
 }
 
 fn row(page: &mut String, block: BlockId, keyword: &schema::Keyword) {
-    let mark = if unbuilt::is_unbuilt(block, keyword.name) { " ○" } else { "" };
+    let mark = if schema::unbuilt_in(block, keyword).is_some() { " ○" } else { "" };
     let escape = |text: &str| text.replace('|', "\\|");
     let mut help = keyword.help.to_owned();
     let forms: Vec<String> =

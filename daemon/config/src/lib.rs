@@ -18,17 +18,17 @@
 //! ";
 //! let loaded = load_text(Path::new("example.conf"), text.into(), &Options::default());
 //!
-//! // What is wrong, for people (`render_text`), for programs (`render_json`) and as the exit code of `-t`.
+//! // What is wrong, for people (`render_text`), for programs (`render_json`) and as the exit status of `-t`.
 //! assert!(loaded.diagnostics.render_text(false).contains("did you mean `priority`?"));
-//! assert_eq!(loaded.diagnostics.exit_code(), 4);
+//! assert_eq!(loaded.diagnostics.exit_status(), 5);
 //!
 //! // What it means, with every default filled in; `None` only if it cannot run at all.
 //! let config = loaded.config.unwrap_or_default();
 //! assert_eq!(config.instance("VI_1").map(|instance| instance.vrid.0), Some(51));
 //! ```
 //!
-//! Beside it stand [`check_cluster`] (the files of several routers against each other), [`check_interfaces`] (against the
-//! interfaces of this machine), [`explain`], [`overview`], [`similar`] and [`reference()`] (the schema as text) and
+//! Beside it stand [`check_cluster`] (the files of several routers against each other), [`check_host`] (against the
+//! interfaces and addresses of this machine), [`explain`], [`overview`], [`similar`] and [`reference()`] (the schema as text) and
 //! [`format()`] (canonical layout). Files are read, and no other I/O is done.
 //!
 //! # How it goes
@@ -46,7 +46,7 @@ mod cluster;
 pub mod diagnostics;
 mod explain;
 mod format;
-mod interfaces;
+mod host;
 mod items;
 mod line_values;
 mod load;
@@ -56,6 +56,7 @@ mod places;
 mod preprocess;
 mod regular_file;
 pub mod schema;
+mod secrets;
 pub mod source;
 mod spelling;
 mod tree;
@@ -63,9 +64,9 @@ mod values;
 mod words;
 
 pub use cluster::check_cluster;
-pub use diagnostics::{Diagnostic, Diagnostics, Outcome, Severity};
+pub use diagnostics::{Diagnostic, Diagnostics, Outcome, Outcomes, Severity};
 pub use explain::{explain, overview, reference, similar};
 pub use format::format;
-pub use interfaces::check_interfaces;
+pub use host::{Host, HostAddress, check_host};
 pub use keepwatch_model::{self as model, Config, encoding};
 pub use load::{Loaded, Options, load, load_text};

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::diagnostics::{Diagnostic, Diagnostics, Outcome};
+use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::items::Items;
 use crate::lower::{Draft, Places};
 use crate::model::{Config, IprouteDirectories};
@@ -46,7 +46,7 @@ impl Default for Options {
 /// What came of reading a configuration.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// The model; `None` when it cannot run at all (exit code 3).
+    /// The model; `None` when it cannot run at all.
     pub config: Option<Config>,
     /// What is wrong, or worth saying.
     pub diagnostics: Diagnostics,
@@ -116,7 +116,7 @@ fn read(mains: Vec<MainFile>, said: Vec<Diagnostic>, options: &Options) -> Loade
     }
     let wrong = written.loaded.diagnostics.lines_with_errors();
     let mut meant = source.read(source.again(&written), Some(wrong), &repair).loaded;
-    meant.diagnostics.set_outcome(written.loaded.diagnostics.outcome());
+    meant.diagnostics.set_outcomes(written.loaded.diagnostics.outcomes());
     Loaded { diagnostics: meant.diagnostics, comparable: meant.comparable, ..written.loaded }
 }
 
@@ -221,7 +221,7 @@ fn finish(config: Config, places: Places, context: Context) -> Loaded {
     let sources: Arc<SourceMap> = Arc::new(sources);
     let files = sources.files().map(|file| file.path.clone()).collect();
     diagnostics.set_sources(sources);
-    let runs = diagnostics.outcome() != Outcome::CannotRun;
+    let runs = diagnostics.outcomes().worst().runs();
     Loaded { config: runs.then_some(config), diagnostics, files, places, comparable: None }
 }
 

@@ -1,5 +1,9 @@
 //! Where a word stands in a file that was read: looked for in its text, as places are only kept of instances.
 
+use std::net::IpAddr;
+use std::ops::Range;
+
+use crate::diagnostics::Diagnostic;
 use crate::load::Loaded;
 use crate::model::Instance;
 use crate::source::{SourceFile, SourceMap, Span};
@@ -49,6 +53,39 @@ impl<'a> Place<'a> {
         });
         found.or(Some(block))
     }
+
+    /// Where an address stands in the instance behind one of these keywords: as a value, or in its block.
+    pub(crate) fn of_address(self, address: IpAddr, keywords: &[&str]) -> Option<Span> {
+        let block = self.span?;
+        let mut within = "";
+        self.lines().filter(|(depth, _, _)| *depth > 0).find_map(|(depth, start, line)| {
+            if depth == 1 {
+                within = line
+                    .split(|c: char| c.is_whitespace() || c == '{')
+                    .find(|word| !word.is_empty())
+                    .unwrap_or("");
+            }
+            let found = keywords.contains(&within).then(|| address_in(line, address)).flatten()?;
+            Some(Span { start: (start + found.start) as u32, end: (start + found.end) as u32, ..block })
+        })
+    }
+
+    /// Says it there, else where the instance begins.
+    pub(crate) fn mark(self, diagnostic: Diagnostic, at: Option<Span>, label: &str) -> Diagnostic {
+        match at.or(self.span) {
+            Some(at) => diagnostic.at(at, label),
+            None => diagnostic,
+        }
+    }
+}
+
+/// Where an address stands in a line, whatever its prefix.
+fn address_in(line: &str, address: IpAddr) -> Option<Range<usize>> {
+    let words = line.split(|c: char| c.is_whitespace() || matches!(c, '{' | '}'));
+    let mut words = words.filter(|word| !word.is_empty());
+    let word = words.find(|word| crate::values::host(word) == Some(address))?;
+    let start = word.as_ptr() as usize - line.as_ptr() as usize;
+    Some(start..start + word.len())
 }
 
 /// Where a word stands in a line.

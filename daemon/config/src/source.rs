@@ -5,8 +5,11 @@
 //! whole chain.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use crate::secrets::{Secrets, Values};
 
 /// Number of a file in the [`SourceMap`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,6 +85,11 @@ impl SourceFile {
         self.line_starts.partition_point(|start| *start <= offset).saturating_sub(1)
     }
 
+    /// The lines that a stretch touches, in bytes.
+    pub(crate) fn lines_of(&self, span: Span) -> Range<usize> {
+        self.line_start(self.line_of(span.start))..self.line_start(self.line_of(span.end.max(span.start)) + 1)
+    }
+
     /// First byte of a line (from 0); the end of the text for lines beyond it.
     pub(crate) fn line_start(&self, line: usize) -> usize {
         self.line_starts.get(line).map_or(self.text.len(), |start| *start as usize)
@@ -124,6 +132,8 @@ pub struct SourceMap {
     expansions: Vec<Expansion>,
     /// Where what is used in a place was defined, by the place's file and first byte.
     uses: HashMap<(FileId, u32), Vec<Span>>,
+    /// Found when something is to be shown.
+    secrets: OnceLock<Secrets>,
 }
 
 impl SourceMap {
@@ -177,6 +187,24 @@ impl SourceMap {
         })
     }
 
+    /// The words of all secrets on the lines of these places.
+    pub(crate) fn secrets_at(&self, places: impl IntoIterator<Item = Span>) -> Values {
+        let mut values = Values::default();
+        for place in places {
+            let file = self.file(place.file);
+            for secret in self.secrets().within(place.file, file.lines_of(place)) {
+                values.add(file.text.get(secret).unwrap_or(""));
+            }
+        }
+        values
+    }
+
+    /// What an expansion is, for people: without secrets.
+    pub(crate) fn told(&self, expansion: &Expansion) -> String {
+        let hidden = self.secrets_at([expansion.at]).hidden_in_code(&expansion.what);
+        hidden.unwrap_or_else(|| expansion.what.to_string())
+    }
+
     /// Where the file that everything began with asks for what stands at a span: the span itself unless expanded.
     pub(crate) fn outermost(&self, span: Span) -> Span {
         self.chain(span).last().map_or(span, |expansion| expansion.at)
@@ -195,6 +223,16 @@ impl SourceMap {
     /// Every file, in the order of reading.
     pub fn files(&self) -> impl Iterator<Item = &SourceFile> {
         self.files.iter().map(Arc::as_ref)
+    }
+
+    /// Every file with its number.
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (FileId, &SourceFile)> {
+        self.files.iter().enumerate().map(|(number, file)| (FileId(number as u32), file.as_ref()))
+    }
+
+    /// What nobody may be shown of the texts; there is nothing to add to the map after it is asked for.
+    pub(crate) fn secrets(&self) -> &Secrets {
+        self.secrets.get_or_init(|| Secrets::of(self))
     }
 
     /// Adds all that another map has. What is said of its texts can be said of them here, once shifted.

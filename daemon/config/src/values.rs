@@ -16,6 +16,7 @@ use crate::diagnostics::Diagnostic;
 use crate::preprocess::Context;
 use crate::schema::{self, Arg, Body, Keyword, Kind, Need};
 use crate::source::Span;
+use crate::spelling::nearest;
 use crate::tree::Node;
 use crate::words::{Line, QuoteError, Word, quoted_words};
 
@@ -49,6 +50,16 @@ pub(crate) fn quoted_arguments(
             None
         }
     }
+}
+
+/// Does a word of a line look as such a value does, or nearly?
+pub(crate) fn looks_right(word: &str, kind: Kind) -> bool {
+    let word = word.trim_matches('"');
+    let choices = match kind {
+        Kind::Choice(choices) | Kind::ChoiceNoCase(choices) => choices,
+        _ => &[],
+    };
+    look(word, kind).is_ok() || nearest(word, choices.iter().copied()).is_some()
 }
 
 /// Checks the values of a keyword; false when one is wrong (reported).
@@ -164,16 +175,13 @@ fn say_what_a_comment_cuts(word: &Word, context: &mut Context) {
     let whole = format!("\"{}{}\"", word.text, rest.get(..length).unwrap_or(""));
     let cut = Span { start: word.span.end, end: word.span.end + length as u32, ..word.span };
     context.report(
-        Diagnostic::note(
-            "comment-in-value",
-            format!("the value is `{}`: `{sign}` begins a comment", word.text),
-        )
-        .at(cut, "a comment")
-        .suggest(
-            Span { end: cut.end, ..word.span },
-            whole,
-            "put the value in quotes if all of it is meant",
-        ),
+        Diagnostic::note("comment-in-value", format!("the value ends here: `{sign}` begins a comment"))
+            .at(cut, "a comment")
+            .suggest(
+                Span { end: cut.end, ..word.span },
+                whole,
+                "put the value in quotes if all of it is meant",
+            ),
     );
 }
 

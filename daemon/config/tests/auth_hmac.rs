@@ -43,23 +43,25 @@ fn it_has_keepaliveds_defaults() {
 #[test]
 fn what_is_wrong_with_it_is_said_once() {
     let good = format!("key 1 {KEY}\nactive_key 1");
+    let directory = tempfile::tempdir().expect("a directory");
+    let missing = directory.path().join("key").display().to_string();
     for (more, text, expected, exit) in [
         ("", good.clone(), &[] as &[&str], 0),
-        ("", format!("{good}\nkey 2 short"), &["out-of-range"], 4),
-        ("", format!("{good}\nkey 2 hex:{KEY}"), &["out-of-range"], 4),
-        ("", format!("{good}\nkey 2 hex:xx{KEY}{KEY}"), &["out-of-range"], 4),
-        ("", format!("{good}\nkey 1 {KEY}"), &["duplicate-name"], 4),
-        ("", format!("{good}\nkey 2 file:/nonexistent/key"), &["unreadable-key"], 4),
-        ("", format!("{good}\nkey 2 file:/dev/zero"), &["unreadable-key"], 4),
-        ("", format!("key 1 {KEY}\nactive_key 2"), &["missing-part"], 4),
-        ("", format!("key 1 {KEY}"), &["missing-part"], 4),
-        ("", format!("{good}\ntime_window 301"), &["out-of-range"], 4),
-        ("strict_mode", format!("{good}\nmode permissive"), &["strict"], 4),
-        ("authentication {\nauth_type PASS\nauth_pass x\n}", good.clone(), &["conflict"], 4),
+        ("", format!("{good}\nkey 2 short"), &["out-of-range"], 5),
+        ("", format!("{good}\nkey 2 hex:{KEY}"), &["out-of-range"], 5),
+        ("", format!("{good}\nkey 2 hex:xx{KEY}{KEY}"), &["out-of-range"], 5),
+        ("", format!("{good}\nkey 1 {KEY}"), &["duplicate-name"], 5),
+        ("", format!("{good}\nkey 2 file:{missing}"), &["unreadable-key"], 5),
+        ("", format!("{good}\nkey 2 file:/dev/zero"), &["unreadable-key"], 5),
+        ("", format!("key 1 {KEY}\nactive_key 2"), &["missing-part"], 5),
+        ("", format!("key 1 {KEY}"), &["missing-part"], 5),
+        ("", format!("{good}\ntime_window 301"), &["out-of-range"], 5),
+        ("strict_mode", format!("{good}\nmode permissive"), &["strict"], 5),
+        ("authentication {\nauth_type PASS\nauth_pass x\n}", good.clone(), &["conflict"], 5),
     ] {
         let loaded = read(more, &text);
         let shown = loaded.diagnostics.render_text(false);
-        assert_eq!((&*codes(&loaded), loaded.diagnostics.exit_code()), (expected, exit), "{text}\n{shown}");
+        assert_eq!((&*codes(&loaded), loaded.diagnostics.exit_status()), (expected, exit), "{text}\n{shown}");
     }
 }
 

@@ -204,7 +204,7 @@ fn a_block_that_is_lost_in_its_line_is_a_change_a_keyword_is_not() {
         let text = format!(
             "virtual_server 10.0.0.1 80 {{\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.0.0.2 80 {{ {inside} }}\n}}\n"
         );
-        read(&text).diagnostics.outcome()
+        read(&text).diagnostics.outcomes().worst()
     };
     assert_eq!(server("weight 2 lthreshold 1\n TCP_CHECK {\n}"), Outcome::Runs);
     assert_eq!(server("weight 1 TCP_CHECK { connect_timeout 3 }"), Outcome::RunsChanged);

@@ -149,7 +149,7 @@ fn what_is_not_acted_on_is_said_at_its_place() {
         .map(|said| (said.severity, line(&loaded, said.span)))
         .collect();
     assert_eq!(said, [(Severity::Warning, 7)]);
-    assert_eq!(loaded.diagnostics.exit_code(), 0);
+    assert_eq!(loaded.diagnostics.exit_status(), 0);
 }
 
 #[test]

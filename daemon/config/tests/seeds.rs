@@ -50,7 +50,7 @@ fn every_seed_is_understood_without_a_mistake() {
     for name in names {
         let loaded = read(name);
         assert_eq!(mistakes(&loaded), [], "{name}: {}", loaded.diagnostics.render_text(false));
-        assert_eq!(loaded.diagnostics.exit_code(), 0, "{name}");
+        assert_eq!(loaded.diagnostics.exit_status(), 0, "{name}");
         assert!(loaded.config.is_some(), "{name}");
     }
 }
@@ -73,7 +73,7 @@ fn each_published_mistake_is_answered_once() {
     for (name, expected) in table {
         let loaded = read(name);
         assert_eq!(mistakes(&loaded), expected, "{name}: {}", loaded.diagnostics.render_text(false));
-        assert_eq!(loaded.diagnostics.exit_code(), 4, "{name}");
+        assert_eq!(loaded.diagnostics.exit_status(), 5, "{name}");
     }
 }
 
@@ -119,7 +119,7 @@ fn an_authenticated_instance_begins_as_backup_to_learn_the_sequence_number() {
     let loaded = read("004-failover.conf");
     let conflicts = [14, 29].map(|line| (Severity::Warning, "conflict", line));
     assert_eq!(mistakes(&loaded), conflicts, "{}", loaded.diagnostics.render_text(false));
-    assert_eq!(loaded.diagnostics.exit_code(), 4, "as keepalived, it runs after a change");
+    assert_eq!(loaded.diagnostics.exit_status(), 5, "as keepalived, it runs after a change");
     let config = loaded.config.expect("it runs");
     for instance in &config.instances {
         // To keepalived an exclamation mark begins a comment, so that is all there is of the password.

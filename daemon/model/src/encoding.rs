@@ -70,7 +70,8 @@ pub fn first_foreign(text: &str) -> Option<(usize, u8)> {
     Some((at, byte_of(text.get(at..)?.chars().next()?)?))
 }
 
-fn byte_of(character: char) -> Option<u8> {
+/// The byte, no UTF-8, that a character stands for; none if it is a character like others.
+pub fn byte_of(character: char) -> Option<u8> {
     let byte = u32::from(character).checked_sub(BASE)?;
     u8::try_from(byte).ok().filter(|byte| *byte >= 0x80)
 }

@@ -1,6 +1,7 @@
 //! Network interfaces as the kernel reports them, and a table of them that is kept true by its notifications.
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::address::PresentAddress;
@@ -202,6 +203,12 @@ impl LinkTable {
     /// The interface of this number.
     pub fn get(&self, index: LinkIndex) -> Option<&Link> {
         self.links.get(&index)
+    }
+
+    /// The interfaces that have this address, usable as a source.
+    pub fn carrying(&self, address: IpAddr) -> impl Iterator<Item = &Link> {
+        let has = move |link: &&Link| link.addresses.iter().any(|a| a.address == address && !a.tentative);
+        self.links.values().filter(has)
     }
 
     /// The interface of this name.

@@ -86,6 +86,7 @@ impl<'a> News<'a> {
             | VrrpFact::AddressFailed { adding: false, .. }
             | VrrpFact::AddressesAnnounced { .. }
             | VrrpFact::AdvertSendFailed { .. }
+            | VrrpFact::AdvertDetoured { .. }
             | VrrpFact::SourceAddressChanged { .. }
             | VrrpFact::HeldInFault { .. }
             | VrrpFact::AdvertDelayed { .. } => return None,

@@ -54,8 +54,7 @@ fn routers(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) ->
         return Ok(());
     }
     let wide = instances.iter().map(|i| i.name.chars().count()).max().unwrap_or(0).max("INSTANCE".len());
-    let interface =
-        instances.iter().map(|i| i.settings.interface_name().len()).max().unwrap_or(0).max("INTERFACE".len());
+    let interface = instances.iter().map(|i| interface_of(i).len()).max().unwrap_or(0).max("INTERFACE".len());
     let heading = format!(
         "{:<wide$}  {:<6}  {:>4}  {:<interface$}  {:>4}  {:<8}  ADDRESSES",
         "INSTANCE", "STATE", "PRIO", "INTERFACE", "VRID", "SINCE"
@@ -68,7 +67,7 @@ fn routers(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) ->
             i.name,
             paint.state(i.state),
             i.priority,
-            i.settings.interface_name(),
+            interface_of(i),
             i.settings.vrid,
             since(now, i.changed),
             addresses(paint, i)
@@ -85,6 +84,11 @@ fn routers(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) ->
         )?;
     }
     Ok(())
+}
+
+/// The interface of its adverts; a unicast one may have none.
+fn interface_of(instance: &Instance) -> &str {
+    instance.settings.interface.as_deref().unwrap_or("-")
 }
 
 /// The addresses that it carries; else whom it thinks master.

@@ -1,9 +1,14 @@
 //! Loading the configuration. In: a file. Out: a configuration that can run, with what was said about it as facts;
 //! or what is wrong with it.
 
+use std::collections::HashMap;
+
 use keepwatch_bus::fact::DaemonFact;
 use keepwatch_bus::{Bus, EventId};
-use keepwatch_config::{Config, Diagnostic, Diagnostics, Loaded, Options, Severity};
+use keepwatch_config::{Config, Diagnostic, Diagnostics, Host, HostAddress, Loaded, Options, Severity};
+use keepwatch_net::address::{PROTOCOL_KEEPALIVED, kernel_keeps_marks};
+use keepwatch_net::link::{LinkIndex, Notification};
+use keepwatch_net::netlink::Monitor;
 
 use super::settings::Settings;
 use crate::logging::sink::Sinks;
@@ -17,14 +22,14 @@ pub struct Accepted {
     /// The configuration.
     pub config: Config,
     diagnostics: Diagnostics,
-    /// What is to be said about interfaces that are not there.
-    interfaces: Diagnostics,
+    /// What of it does not fit this host.
+    misfits: Diagnostics,
 }
 
 impl Accepted {
     /// Publishes what was said about it.
     pub fn tell(&self, bus: &Bus, cause: EventId) {
-        for all in [&self.diagnostics, &self.interfaces] {
+        for all in [&self.diagnostics, &self.misfits] {
             for diagnostic in all.iter().take(TOLD) {
                 bus.publish(Some(cause), diagnosed(all, diagnostic));
             }
@@ -50,20 +55,40 @@ pub fn load(settings: &Settings) -> Loaded {
     )
 }
 
-/// What is wrong with the interfaces of a configuration on this host: nothing if it runs in a namespace of its own, whose
-/// interfaces are others.
-pub fn interfaces(loaded: &Loaded) -> Diagnostics {
+/// What of a configuration does not fit this host, its interfaces and addresses: nothing if it runs in a namespace of its
+/// own, whose interfaces are others.
+pub fn misfits(loaded: &Loaded) -> Diagnostics {
     if loaded.config.as_ref().is_none_or(|config| config.global.net_namespace.is_some()) {
         return Diagnostics::default();
     }
-    match nix::net::if_::if_nameindex() {
-        Ok(present) => {
-            let names = present.iter().map(|interface| interface.name().to_string_lossy().into_owned());
-            keepwatch_config::check_interfaces(loaded, &names.collect::<Vec<_>>())
+    // Whoever cannot be told what there is cannot say that something is missing.
+    this_host().map_or_else(|_| Diagnostics::default(), |host| keepwatch_config::check_host(loaded, &host))
+}
+
+/// The interfaces and addresses that the kernel knows.
+fn this_host() -> Result<Host, keepwatch_net::Error> {
+    let (mut names, mut present) = (HashMap::new(), Vec::new());
+    Monitor::open()?.dump(|notification| match notification {
+        Notification::Link(link) => {
+            names.insert(link.index, link.name);
         }
-        // Whoever cannot be told which there are cannot say that one is missing.
-        Err(_) => Diagnostics::default(),
-    }
+        Notification::Address(address) => present.push(address),
+        Notification::LinkGone(_) | Notification::AddressGone(_) => {}
+    })?;
+    // Without marks a virtual address that somebody left behind looks like the host's own.
+    let marked = kernel_keeps_marks();
+    let addresses = present.into_iter().filter_map(|present| {
+        Some(HostAddress {
+            address: present.address,
+            interface: names.get(&present.link)?.to_string(),
+            is_own: marked && present.protocol != PROTOCOL_KEEPALIVED,
+        })
+    });
+    let addresses = addresses.collect();
+    let mut interfaces: Vec<(LinkIndex, String)> =
+        names.into_iter().map(|(index, name)| (index, name.to_string())).collect();
+    interfaces.sort();
+    Ok(Host { interfaces: interfaces.into_iter().map(|(_, name)| name).collect(), addresses })
 }
 
 /// The configuration to start with: as keepalived, one with mistakes runs without what is wrong; unlike keepalived, an
@@ -71,10 +96,10 @@ pub fn interfaces(loaded: &Loaded) -> Diagnostics {
 /// terminal, if there is one, about every mistake. None if nothing can be run; then the log says why.
 pub fn at_start(settings: &Settings) -> Option<Accepted> {
     let loaded = load(settings);
-    let interfaces = interfaces(&loaded);
+    let misfits = misfits(&loaded);
     let Loaded { config, diagnostics, .. } = loaded;
     let styled = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    for all in [&diagnostics, &interfaces] {
+    for all in [&diagnostics, &misfits] {
         if all.has_errors() {
             eprint!("{}", all.render_text(styled));
         }
@@ -84,7 +109,7 @@ pub fn at_start(settings: &Settings) -> Option<Accepted> {
         let mut log = Sinks::open(&LogSettings { console: false, ..LogSettings::of(&settings.cli) });
         diagnostics.render_short().take(TOLD).for_each(|line| log.now(log::Severity::Error, line));
     }
-    config.map(|config| Accepted { config, diagnostics, interfaces })
+    config.map(|config| Accepted { config, diagnostics, misfits })
 }
 
 /// The configuration to go on with: one with mistakes is refused, by the fact that says so.
@@ -93,10 +118,10 @@ pub fn at_start(settings: &Settings) -> Option<Accepted> {
 /// The fact.
 pub fn at_reload(settings: &Settings) -> Result<Accepted, Box<DaemonFact>> {
     let loaded = load(settings);
-    let interfaces = interfaces(&loaded);
+    let misfits = misfits(&loaded);
     let Loaded { config, diagnostics, .. } = loaded;
     if let Some(config) = config.filter(|_| !diagnostics.has_errors()) {
-        return Ok(Accepted { config, diagnostics, interfaces });
+        return Ok(Accepted { config, diagnostics, misfits });
     }
     let worst = diagnostics.iter().find(|d| d.severity == Severity::Error).or(diagnostics.iter().next());
     let first = worst.map_or_else(String::new, |d| match place(&diagnostics, d) {

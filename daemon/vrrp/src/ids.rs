@@ -14,3 +14,8 @@ pub struct TrackedId(pub u32);
 /// another kernel index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u32);
+
+impl LinkId {
+    /// No interface in particular: where unicast routers without one are heard, and from where they send.
+    pub const ANYWHERE: Self = Self(0);
+}

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use keepwatch_bus::EventId;
 use keepwatch_bus::subject::{Family, Name};
-use keepwatch_model::{InterfaceAddress, LinkTarget};
+use keepwatch_model::InterfaceAddress;
 
 use crate::follow::Level;
 use crate::ids::{LinkId, RouterId, TrackedId};
@@ -231,10 +231,18 @@ fn slot(family: Family) -> usize {
 }
 
 /// All interfaces ever named.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Links {
+    /// By [`LinkId`]; the first is [`LinkId::ANYWHERE`].
     links: Vec<Link>,
     by_name: HashMap<Name, LinkId>,
+}
+
+impl Default for Links {
+    fn default() -> Self {
+        let anywhere = Link { state: LinkState::Up, ..Link::default() };
+        Self { links: vec![anywhere], by_name: HashMap::new() }
+    }
 }
 
 impl Links {
@@ -246,6 +254,11 @@ impl Links {
         self.links.push(Link::default());
         self.by_name.insert(name.clone(), id);
         id
+    }
+
+    /// Where a router sends and listens.
+    pub(crate) fn home(&mut self, interface: Option<&Name>) -> LinkId {
+        interface.map_or(LinkId::ANYWHERE, |name| self.intern(name))
     }
 
     pub(crate) fn get(&self, id: LinkId) -> Option<&Link> {
@@ -262,22 +275,21 @@ impl Links {
         &mut self.links[id.0 as usize]
     }
 
+    /// Where a router of this definition sends and listens.
+    pub(crate) fn at_home(&mut self, spec: &RouterSpec) -> &mut Link {
+        let id = self.home(spec.interface.as_ref());
+        &mut self.links[id.0 as usize]
+    }
+
     /// The interface that an address of a router belongs on.
     pub(crate) fn of_address(&mut self, spec: &RouterSpec, address: &InterfaceAddress) -> &mut Link {
-        self.entry(interface_of(spec, address))
+        let id = self.home(spec.interface_of(address));
+        &mut self.links[id.0 as usize]
     }
 
     /// After routers claimed their addresses: see [`Link::judge_unmarked`].
     pub(crate) fn judge_unmarked(&mut self) {
         self.links.iter_mut().for_each(Link::judge_unmarked);
-    }
-}
-
-/// The name of the interface that an address of a router belongs on.
-pub(crate) fn interface_of<'a>(spec: &'a RouterSpec, address: &'a InterfaceAddress) -> &'a Name {
-    match &address.link {
-        LinkTarget::Instance => &spec.interface,
-        LinkTarget::Named(name) => name,
     }
 }
 

@@ -7,8 +7,9 @@ mod start;
 mod sync;
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use keepwatch_bus::EventId;
 use keepwatch_bus::counters::RouterCounters;
@@ -37,7 +38,8 @@ pub enum Release {
 /// # How to drive it
 ///
 /// *Once*: [`Node::new`]; for every interface [`Node::link`], [`Node::link_changed`] and [`Node::address_added`] for
-/// each address that it has, in the kernel's order; then [`Node::apply`] starts what the configuration defines.
+/// each address that it has, in the kernel's order; for every source address that a definition names and the host has,
+/// on whichever interface, [`Node::source_present`]; then [`Node::apply`] starts what the configuration defines.
 ///
 /// *For ever*: sleep until [`Node::next_deadline`] or something happens. First hand in everything that was received
 /// ([`Node::receive`]), then what the kernel says ([`Node::link_changed`], [`Node::address_added`],
@@ -57,6 +59,8 @@ pub struct Node {
     pub(crate) groups: Vec<Group>,
     pub(crate) followed: Followed,
     pub(crate) timers: Timers,
+    /// Configured source addresses that this host has.
+    pub(crate) sources: HashSet<IpAddr>,
     /// The first start.
     pub(crate) started: Option<Instant>,
     /// Nobody listens before this; none until the first start.
@@ -77,6 +81,7 @@ impl Node {
             groups: Vec::new(),
             followed: Followed::default(),
             timers: Timers::default(),
+            sources: HashSet::new(),
             started: None,
             quiet_until: None,
             lacking: HashSet::new(),
@@ -98,6 +103,28 @@ impl Node {
     /// every call. It may be earlier than anything is due, never later.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.timers.next()
+    }
+
+    /// When to look if takeovers are to be looked for `ahead` of time: as [`Node::next_deadline`], but earlier by that
+    /// if it is a backup's.
+    pub fn next_look(&self, ahead: Duration) -> Option<Instant> {
+        let (at, id) = self.timers.first()?;
+        let waits = self.router(id).is_some_and(|router| router.state() == VrrpState::Backup);
+        Some(if waits { at.checked_sub(ahead).unwrap_or(at) } else { at })
+    }
+
+    /// When a backup will take over, if that is what comes next and due by `until`. [`Node::handle_timeouts`] does it
+    /// then; until then an advertisement may change it.
+    pub fn takeover_by(&mut self, until: Instant) -> Option<Instant> {
+        while let Some(id) = self.timers.pop(until) {
+            let deadline = self.router(id).and_then(Router::deadline);
+            self.rearm(id);
+            if let Some(at) = deadline.filter(|at| *at <= until) {
+                let waits = self.router(id).is_some_and(|router| router.state() == VrrpState::Backup);
+                return waits.then_some(at);
+            }
+        }
+        None
     }
 
     /// What sockets are needed, each once. Changes only in [`Node::apply`].

@@ -22,9 +22,11 @@
 mod addresses;
 mod driver;
 mod interfaces;
+mod kept;
 mod outgoing;
 mod pace;
 mod priority;
+mod refused;
 mod worker;
 
 use std::io;

@@ -13,7 +13,8 @@ use keepwatch_bus::counters::VrrpCounters;
 use keepwatch_bus::fact::HoldReason;
 use keepwatch_bus::subject::{Family, Name, VirtualAddress};
 use keepwatch_model::{
-    InitialState, Instance, InterfaceAddress, Priority, SyncGroup, UnicastPeer, VirtualRouterId, VrrpVersion,
+    InitialState, Instance, InterfaceAddress, LinkTarget, Priority, SyncGroup, UnicastPeer, VirtualRouterId,
+    VrrpVersion,
 };
 
 use crate::follow::Follow;
@@ -137,8 +138,9 @@ impl Default for GarpTiming {
 pub struct RouterSpec {
     /// Its name: its identity over reloads.
     pub name: Name,
-    /// The interface of its advertisements.
-    pub interface: Name,
+    /// The interface of its advertisements: they leave and are heard there alone. Without one a unicast router sends by
+    /// the routing table and listens everywhere.
+    pub interface: Option<Name>,
     /// Family of its advertisements.
     pub family: Family,
     /// Version.
@@ -157,9 +159,10 @@ pub struct RouterSpec {
     pub preemption: Preemption,
     /// Where its advertisements go.
     pub transport: Transport,
-    /// Configured source address; else the first address of the interface that is not virtual.
+    /// Configured source address: it is a fault if this host does not have it. Else the first address of the interface
+    /// that is not virtual.
     pub source: Option<IpAddr>,
-    /// A configured source address that is not on the interface is a fault.
+    /// A configured source address must be on the interface itself.
     pub track_source: bool,
     /// Its addresses: first those that it advertises, in that order, then the excluded ones.
     pub addresses: Arc<[InterfaceAddress]>,
@@ -194,7 +197,7 @@ impl RouterSpec {
     ) -> Self {
         Self {
             name,
-            interface,
+            interface: Some(interface),
             family: Family::Inet,
             version: Version::V2 { authentication: Authentication::None },
             vrid,
@@ -224,9 +227,17 @@ impl RouterSpec {
         &self.addresses[..self.advertised.min(self.addresses.len())]
     }
 
-    /// One of its addresses as facts name it: with the interface that it really goes on.
-    pub fn virtual_address(&self, address: &InterfaceAddress) -> VirtualAddress {
-        address.beside(&self.interface)
+    /// One of its addresses as facts name it: with the interface that it really goes on. None if it has nowhere to go.
+    pub fn virtual_address(&self, address: &InterfaceAddress) -> Option<VirtualAddress> {
+        self.interface_of(address).map(|interface| address.beside(interface))
+    }
+
+    /// The interface that one of its addresses goes on; none if neither of them names one.
+    pub fn interface_of<'a>(&'a self, address: &'a InterfaceAddress) -> Option<&'a Name> {
+        match &address.link {
+            LinkTarget::Instance => self.interface.as_ref(),
+            LinkTarget::Named(name) => Some(name),
+        }
     }
 
     /// Whether it owns its addresses (priority 255).
@@ -264,7 +275,8 @@ impl RouterDefinition {
             source_address: spec.source,
             addresses: advertised.into(),
             excluded_addresses: excluded.into(),
-            ..Instance::new(spec.name.clone(), spec.interface.clone(), spec.vrid)
+            interface: spec.interface.clone(),
+            ..Instance::new(spec.name.clone(), "".into(), spec.vrid)
         };
         let settings = Configured::new(1, instance);
         Self { spec, settings, counters: Arc::new(VrrpCounters::default()) }

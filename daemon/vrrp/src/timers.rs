@@ -35,6 +35,11 @@ impl Timers {
         self.heap.peek().map(|Reverse((deadline, _))| *deadline)
     }
 
+    /// Whose entry comes up next, and when.
+    pub(crate) fn first(&self) -> Option<(Instant, RouterId)> {
+        self.heap.peek().map(|Reverse(entry)| *entry)
+    }
+
     /// The next router that may be due at `now`. Ask it, let it act, then [`Timers::arm`] it again.
     pub(crate) fn pop(&mut self, now: Instant) -> Option<RouterId> {
         while let Some(Reverse((deadline, router))) = self.heap.peek().copied() {

@@ -11,7 +11,7 @@ use keepwatch_bus::subject::VrrpState::Backup;
 use keepwatch_model::UnicastPeer;
 use keepwatch_vrrp::spec::{Authentication, Transport, Version};
 use keepwatch_vrrp::wire::GROUP_V4;
-use keepwatch_vrrp::{Datagram, Definitions, LinkId, RouterSpec};
+use keepwatch_vrrp::{Datagram, Definitions, RouterSpec};
 use lan::{Lan, definition, spec};
 
 const KINDS: [AdvertError; 11] = [
@@ -60,7 +60,7 @@ fn verdict(change: &dyn Fn(&mut RouterSpec), envelope: &dyn Fn(&mut Envelope)) -
         sent.fix_checksum();
     }
     let datagram = Datagram {
-        link: LinkId(0),
+        link: lan.hosts[1].links[0],
         source: sent.source,
         destination: sent.destination,
         ttl: Some(sent.ttl),

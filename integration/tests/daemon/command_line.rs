@@ -74,14 +74,16 @@ fn config_test_exits_as_keepalived_does() -> Result<()> {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 
     let output = keepwatchd(&["--config-test", "--use-file", &wrong])?;
-    assert_eq!(output.status.code(), Some(4));
+    assert_eq!(output.status.code(), Some(5));
     assert!(text(&output.stderr).contains("prioritty"), "{}", text(&output.stderr));
 
     let output = keepwatchd(&[&format!("-t={log}"), "-f", &wrong])?;
-    assert_eq!((output.status.code(), text(&output.stderr)), (Some(4), String::new()));
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(5), String::new()));
     assert!(fs::read_to_string(&log)?.contains("prioritty"));
 
-    assert_eq!(keepwatchd(&["-t", "-f", "/nonexistent/keepalived.conf"])?.status.code(), Some(3));
+    // keepalived's says 0, and then does not start, with this status.
+    let missing = directory.path().join("missing.conf").to_string_lossy().into_owned();
+    assert_eq!(keepwatchd(&["-t", "-f", &missing])?.status.code(), Some(6));
     assert_eq!(keepwatch(&["check", &good])?.status.code(), Some(0));
     let output = keepwatch(&["check", &good, &wrong])?;
     assert_eq!(output.status.code(), Some(1));

@@ -62,7 +62,12 @@ fn the_history_of_the_version_before_goes_on_and_the_log_says_what_of_it_can_t_b
     let history = scene.host.directory().join("history.jsonl");
     fs::write(&history, BEFORE_THE_MODEL)?;
     let daemon = scene.master(&quick().version_3(""), &[])?;
-    ensure!(daemon.history_path() == history, "{}", daemon.history_path().display());
+    // The daemon sees it through a root of its own.
+    ensure!(
+        daemon.history_path().ends_with(history.strip_prefix("/")?),
+        "{}",
+        daemon.history_path().display()
+    );
     daemon.wait_for_log("history.jsonl: 6 lines are of another version or cut short, and are passed over")?;
     let events = daemon.answer(&["events", "--json", "-n", "1000"])?;
     ensure!(events.contains("\"kind\":\"quorum_lost\""), "what could be read is still told: {events}");

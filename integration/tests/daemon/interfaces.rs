@@ -9,11 +9,11 @@ use crate::scene::{file, keepwatch, text};
 
 const KEEPALIVED: &str = "/usr/sbin/keepalived";
 
-/// What `keepwatchd -t` ends with and says, and whether keepalived finds fault with the file.
-fn judged(host: &Host, path: &str) -> Result<(Option<i32>, String, bool)> {
+/// What `keepwatchd -t` ends with and says, and what keepalived's ends with.
+fn judged(host: &Host, path: &str) -> Result<(Option<i32>, String, Option<i32>)> {
     let ours = host.output(binaries::path("keepwatchd")?, &["-t", "-f", path])?;
     let theirs = host.output(KEEPALIVED, &["-t", "-f", path])?;
-    Ok((ours.status.code(), text(&ours.stderr), theirs.status.code() != Some(0)))
+    Ok((ours.status.code(), text(&ours.stderr), theirs.status.code()))
 }
 
 #[test]
@@ -25,17 +25,17 @@ fn an_interface_that_is_not_there_is_told_as_by_keepalived() -> Result<()> {
     let instance = || Instance::new("VI_1");
     // What names it, in the instance or at the top level; where it is said; what is said there.
     let cases = [
-        (instance().interface("eht0"), "", 3, "did you mean `eth0`?"),
-        (instance().line("track_interface {\n eth5\n }"), "", 3, "interface that is tracked"),
-        (instance().vip("10.78.9.10/32 dev eth5"), "", 3, "interface of an address"),
-        (instance().line("virtual_routes {\n 10.1.0.0/24 dev eth5\n }"), "", 3, "interface of a route"),
+        (instance().interface("eht0"), "", 5, "did you mean `eth0`?"),
+        (instance().line("track_interface {\n eth5\n }"), "", 5, "interface that is tracked"),
+        (instance().vip("10.78.9.10/32 dev eth5"), "", 5, "interface of an address"),
+        (instance().line("virtual_routes {\n 10.1.0.0/24 dev eth5\n }"), "", 5, "interface of a route"),
         (
             instance().line("virtual_rules {\n from 10.1.0.0/24 iif eth5 table 5 preference 7\n }"),
             "",
-            3,
+            5,
             "interface of a rule",
         ),
-        (instance(), "static_ipaddress {\n 10.3.0.1/24 dev eth5\n}\n", 3, "interface of an address"),
+        (instance(), "static_ipaddress {\n 10.3.0.1/24 dev eth5\n}\n", 5, "interface of an address"),
         (instance().interface("eth5"), "dynamic_interfaces", 0, "note: there is no interface `eth5`"),
         (
             instance().line("track_interface {\n eth5\n }"),
@@ -48,13 +48,60 @@ fn an_interface_that_is_not_there_is_told_as_by_keepalived() -> Result<()> {
     for (instance, more, exit, says) in cases {
         let (global, root) = if more.contains('{') { ("", more) } else { (more, "") };
         let path = file(directory.path(), "a.conf", &(instance.version_2(global) + root))?;
-        let (ours, said, faulty) = judged(&host, &path)?;
+        let (ours, said, theirs) = judged(&host, &path)?;
         let read = fs::read_to_string(&path)?;
-        assert_eq!((ours, faulty), (Some(exit), exit != 0), "{read}\n{said}");
+        assert_eq!((ours, theirs), (Some(exit), Some(exit)), "{read}\n{said}");
         assert!(said.contains(says), "{read}\n{said}");
         assert_eq!(said.matches("there is no interface").count(), usize::from(!says.is_empty()), "{said}");
         // On another host it may be there.
         assert!(keepwatch(&["check", &path])?.status.success(), "{read}");
+    }
+    Ok(())
+}
+
+#[test]
+fn no_interface_is_worth_a_status_of_its_own() -> Result<()> {
+    let lab = Lab::new("no-own-status")?;
+    let (_lan, mut hosts) = lab.routers(1)?;
+    let host = hosts.remove(0);
+    let directory = tempfile::tempdir()?;
+    for block in ["linkbeat_interfaces {\n eth5\n}\n", "interface_up_down_delays {\n eth5 1\n}\n"] {
+        let path = file(directory.path(), "a.conf", &(Instance::new("VI_1").version_2("") + block))?;
+        let (ours, said, theirs) = judged(&host, &path)?;
+        assert_eq!((ours, theirs), (Some(5), Some(4)), "{block}{said}");
+        assert!(said.contains("there is no interface `eth5`"), "{said}");
+    }
+    Ok(())
+}
+
+#[test]
+fn an_address_of_the_host_is_no_virtual_one() -> Result<()> {
+    let lab = Lab::new("own-vip")?;
+    let (_lan, mut hosts) = lab.routers(1)?;
+    let host = hosts.remove(0);
+    let directory = tempfile::tempdir()?;
+    let of_host = host.output("ip", &["-o", "-4", "addr", "show", "dev", "eth0"])?;
+    let own = text(&of_host.stdout).split_whitespace().nth(3).map(str::to_owned).unwrap_or_default();
+    assert!(own.contains('/'), "{}", text(&of_host.stdout));
+    let address = own.split('/').next().unwrap_or_default().to_owned();
+    host.run("ip", &["addr", "add", "10.99.0.1/24", "dev", "eth0", "proto", "keepalived"])?;
+    let unicast = |source: &str, peer: &str| {
+        let peer = format!("unicast_peer {{\n {peer}\n }}");
+        Instance::new("VI_1").line(&format!("unicast_src_ip {source}")).line(&peer)
+    };
+    for (instance, exit, says) in [
+        (Instance::new("VI_1").vip(&own), 5, "error[own-address]"),
+        (Instance::new("VI_1").vip(&own).priority(255), 0, ""),
+        // What VRRP put there, this daemon or one before it, is nobody's own.
+        (Instance::new("VI_1").vip("10.99.0.1/24"), 0, ""),
+        (unicast(&address, "10.99.7.7"), 0, ""),
+        (unicast("10.99.7.8", "10.99.7.7"), 0, "warning[no-such-address]"),
+        (unicast(&address, &address), 0, "warning[own-peer]"),
+    ] {
+        let path = file(directory.path(), "a.conf", &instance.version_2(""))?;
+        let (ours, said, _) = judged(&host, &path)?;
+        assert_eq!(ours, Some(exit), "{}{said}", fs::read_to_string(&path)?);
+        assert!(said.contains(says) && (!says.is_empty() || said.is_empty()), "{says}: {said}");
     }
     Ok(())
 }

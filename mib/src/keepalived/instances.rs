@@ -98,7 +98,7 @@ pub(crate) const INSTANCES: Table<Instances> = Table {
         Column::new(8, "vrrpInstanceEffectivePriority", INTEGER32, |r| integer(r.instance.priority)),
         Column::new(9, "vrrpInstanceVipsStatus", INTEGER, |r| truth(r.instance.state == VrrpState::Master)),
         Column::new(10, "vrrpInstancePrimaryInterface", DISPLAY_STRING, |r| {
-            text(r.settings().interface_name())
+            text(r.settings().interface.as_ref()?)
         }),
         Column::new(11, "vrrpInstanceTrackPrimaryIf", INTEGER, |r| {
             truth(!r.settings().tracking.interfaces.is_empty())

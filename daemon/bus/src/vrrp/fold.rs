@@ -151,6 +151,7 @@ impl VrrpFact {
             | Self::AddressFailed { adding: false, .. }
             | Self::AddressesAnnounced { .. }
             | Self::AdvertSendFailed { .. }
+            | Self::AdvertDetoured { .. }
             | Self::SourceAddressChanged { .. }
             | Self::HeldInFault { .. }
             | Self::AdvertDelayed { .. } => {}

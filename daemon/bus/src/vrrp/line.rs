@@ -112,10 +112,21 @@ impl VrrpFact {
             Self::AdvertSendFailed { instance, error } => {
                 (Level::Error, write!(out, "({instance}) send advert error: {error}"))
             }
-            Self::SourceAddressChanged { instance, address: Some(address) } => {
+            Self::AdvertDetoured { instance, error } => (
+                Level::Warning,
+                write!(
+                    out,
+                    "({instance}) the kernel has no room for adverts as IP packets ({error}; is its neighbour table full?): \
+                     they leave as frames"
+                ),
+            ),
+            Self::SourceAddressChanged { instance, address: Some(address), wanted: _ } => {
                 (Level::Info, write!(out, "({instance}) adverts are sent from {address} now"))
             }
-            Self::SourceAddressChanged { instance, address: None } => {
+            Self::SourceAddressChanged { instance, address: None, wanted: Some(wanted) } => {
+                (Level::Error, write!(out, "({instance}) the source address {wanted} is not on this host"))
+            }
+            Self::SourceAddressChanged { instance, address: None, wanted: None } => {
                 (Level::Info, write!(out, "({instance}) the interface has no address to send adverts from"))
             }
             Self::HeldInFault { instance, reason } => {

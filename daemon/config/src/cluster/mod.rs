@@ -101,6 +101,7 @@ fn compare<'a>(files: &'a [File<'a>], findings: &mut Findings) {
             findings.add(here, earlier.into_iter().find_map(|there| hosts::router_id(here, there)));
             findings.add(here, hosts::sync_daemon(here, first));
             findings.add(here, groups::compare(&cluster, here, first));
+            findings.add(here, groups::crossed(&cluster, here, first));
             findings.add(first, groups::compare(&cluster, first, here));
         }
         servers::compare(&files, findings);
@@ -131,6 +132,13 @@ impl<'a> Cluster<'a> {
     fn partner(&self, file: &File<'_>, instance: &str, other: &File<'_>) -> Option<Member<'a>> {
         let router = self.router(file, instance)?;
         router.iter().copied().find(|member| member.file().number == other.number)
+    }
+
+    /// An instance of a file, and its partner of another.
+    fn pair(&self, file: &File<'_>, instance: &str, other: &File<'_>) -> Option<(Member<'a>, Member<'a>)> {
+        let router = self.router(file, instance)?;
+        let here = router.iter().copied().find(|member| member.file().number == file.number)?;
+        Some((here, self.partner(file, instance, other)?))
     }
 
     /// The files that have virtual routers in common, together.

@@ -2,7 +2,7 @@
 
 use super::file::{Finding, Member};
 use crate::diagnostics::Diagnostic;
-use crate::model::{AuthHmac, Authentication, HmacMode, InitialState, Instance, VrrpVersion};
+use crate::model::{AuthHmac, Authentication, HmacMode, InitialState, Instance, Priority, VrrpVersion};
 
 /// The keywords that say the version.
 const VERSION: &[&str] = &["version", "vrrp_version"];
@@ -204,6 +204,13 @@ fn priority(pair: Pair<'_>) -> Option<Finding> {
         return None;
     }
     let message = format!("`{}` has priority {} here and in {}", here.name, here.priority, pair.other_file());
+    if here.priority == Priority::OWNER {
+        return finding(
+            &["priority"],
+            Diagnostic::error("cluster-priority", message),
+            "255 is the owner of the addresses, of which there can be one: each of two is master at once",
+        );
+    }
     finding(
         &["priority"],
         Diagnostic::warning("cluster-priority", message),

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::file::Member;
 use super::pair::Pair;
 use crate::diagnostics::Diagnostic;
+use crate::model::Family;
 use crate::source::Span;
 
 const PEERS: &[&str] = &["unicast_peer"];
@@ -69,6 +70,26 @@ fn between_peers(pair: Pair<'_>) -> Vec<Diagnostic> {
                 .help("the other router's adverts do not reach this one: both become master"),
         );
     }
+    for (sender, other) in [(pair.here, pair.there), (pair.there, pair.here)] {
+        if other.instance.check_unicast_source && sends_from_link_local(sender, other) {
+            let file =
+                if sender.file().number == pair.here.file().number { "here" } else { "in the other file" };
+            let message = format!(
+                "`{name}` sends from a link-local address {file}, as it has no `unicast_src_ip`, and the other \
+                 router checks the source"
+            );
+            let at = |member: Member<'_>| place(member, PEERS);
+            found.push(
+                Diagnostic::error("cluster-unicast", message)
+                    .at(at(pair.here), if file == "here" { "sent to these" } else { "only taken from these" })
+                    .also(
+                        at(pair.there),
+                        if file == "here" { "only taken from these" } else { "sent to these" },
+                    )
+                    .help("`unicast_src_ip` with the address that the other one has as its peer"),
+            );
+        }
+    }
     if let ([only], [other]) = (peers(pair.here).as_slice(), peers(pair.there).as_slice())
         && only == other
         && found.is_empty()
@@ -82,6 +103,14 @@ fn between_peers(pair: Pair<'_>) -> Vec<Diagnostic> {
         );
     }
     found
+}
+
+/// Over IPv6 a router without `unicast_src_ip` sends from the link-local address of its interface: is that no peer of the
+/// other one?
+fn sends_from_link_local(sender: Member<'_>, other: Member<'_>) -> bool {
+    sender.instance.source_address.is_none()
+        && sender.instance.family == Family::Inet6
+        && !peers(other).iter().any(|peer| matches!(peer, IpAddr::V6(peer) if peer.is_unicast_link_local()))
 }
 
 /// The address that a router sends from, if it is known and no peer of the other one.

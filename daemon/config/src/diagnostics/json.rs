@@ -70,7 +70,9 @@ impl Diagnostics {
         help.extend(defined.map(|span| at(span, super::render::DEFINED_HERE)));
         let chain = diagnostic.span.into_iter().flat_map(|span| self.sources.chain(span));
         let chain = chain.take(super::render::CHAIN_SHOWN);
-        help.extend(chain.map(|step| at(step.at, &format!("in the expansion of {}", step.what))));
+        help.extend(
+            chain.map(|step| at(step.at, &format!("in the expansion of {}", self.sources.told(step)))),
+        );
         if diagnostic.repeated > 0 {
             help.push(format!("the same in {} more expansions of this text", diagnostic.repeated));
         }

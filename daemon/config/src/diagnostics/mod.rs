@@ -1,7 +1,7 @@
 //! What is wrong with a configuration, or worth saying about it.
 //!
 //! Goes in: [`Diagnostic`]s, each with a severity, a stable code, a place, and what to do about it. Comes out: text as
-//! rustc writes it, JSON lines for programs, and the exit code of `-t`. One mistake makes one diagnostic: whoever
+//! rustc writes it, JSON lines for programs, and the exit status of `-t`. One mistake makes one diagnostic: whoever
 //! reports one also recovers, so that nothing follows from it.
 
 mod json;
@@ -20,27 +20,87 @@ use crate::source::{FileId, SourceMap, Span};
 use crate::spelling::nearest;
 use crate::words::Word;
 
-/// What a configuration with this diagnostic in it can do. The order is that of precedence among exit codes.
+/// What a configuration with this diagnostic in it can do, the worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
     /// Runs as written.
     Runs,
-    /// Runs, but something is left out or changed: exit code 4.
+    /// Runs, but something is left out or changed.
     RunsChanged,
-    /// Runs, but a script may be unsafe to run: exit code 5.
+    /// Runs, but a script may be unsafe to run.
     UnsafeScript,
-    /// Cannot run: exit code 3.
+    /// Cannot run.
     CannotRun,
+    /// Cannot run, as a file that must be there is not, or can't be read.
+    NoFile,
 }
 
 impl Outcome {
-    /// Exit code of `-t`, as keepalived's.
-    pub fn exit_code(self) -> u8 {
+    const ALL: [Self; 5] = [Self::Runs, Self::RunsChanged, Self::UnsafeScript, Self::CannotRun, Self::NoFile];
+
+    /// Exit status of `-t`: what keepalived's answers, which is not what its manual page says. What it would not run it
+    /// calls changed, too; of a file that it was told to insist on (`includea`) it says 6.
+    pub fn exit_status(self) -> u8 {
         match self {
             Self::Runs => 0,
-            Self::RunsChanged => 4,
-            Self::UnsafeScript => 5,
-            Self::CannotRun => 3,
+            Self::RunsChanged | Self::CannotRun => 5,
+            Self::UnsafeScript | Self::NoFile => 6,
+        }
+    }
+
+    /// Can it run at all?
+    pub fn runs(self) -> bool {
+        match self {
+            Self::Runs | Self::RunsChanged | Self::UnsafeScript => true,
+            Self::CannotRun | Self::NoFile => false,
+        }
+    }
+}
+
+/// Every outcome that something in a configuration leads to: its exit status is that of one, and whether it runs may be
+/// decided by another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcomes(u8);
+
+impl Outcomes {
+    fn add(&mut self, outcome: Outcome) {
+        self.0 |= 1 << outcome as u8;
+    }
+
+    fn has(self, outcome: Outcome) -> bool {
+        self.0 & (1 << outcome as u8) != 0
+    }
+
+    /// These and those.
+    pub fn and(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    fn each(self) -> impl Iterator<Item = Outcome> {
+        Outcome::ALL.into_iter().filter(move |outcome| self.has(*outcome))
+    }
+
+    /// The worst of them.
+    pub fn worst(self) -> Outcome {
+        self.each().last().unwrap_or(Outcome::Runs)
+    }
+
+    /// Exit status of `-t`: 0 (runs as written), 5 (changed), 6 (script security, or a file is missing); of several the
+    /// highest, as in keepalived.
+    pub fn exit_status(self) -> u8 {
+        self.each().map(Outcome::exit_status).max().unwrap_or(0)
+    }
+
+    /// In words, for the end of a summary.
+    fn verdict(self) -> &'static str {
+        match (self.worst(), self.has(Outcome::RunsChanged)) {
+            (Outcome::Runs, _) => "the configuration runs",
+            (Outcome::RunsChanged, _) => "the configuration runs after changes",
+            (Outcome::UnsafeScript, false) => "the configuration runs, but a script may be unsafe",
+            (Outcome::UnsafeScript, true) => {
+                "the configuration runs after changes, and a script may be unsafe"
+            }
+            (Outcome::CannotRun | Outcome::NoFile, _) => "the configuration cannot run",
         }
     }
 }
@@ -97,12 +157,12 @@ impl Diagnostic {
         }
     }
 
-    /// A mistake that the daemon can run with, leaving something out: exit code 4.
+    /// A mistake that the daemon can run with, leaving something out.
     pub fn error(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(Severity::Error, Outcome::RunsChanged, code, message.into())
     }
 
-    /// Something will not be as written. The exit code stays as it is unless [`Self::changes`] is called.
+    /// Something will not be as written. The exit status stays as it is unless [`Self::changes`] is called.
     pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, Outcome::Runs, code, message.into())
     }
@@ -112,19 +172,25 @@ impl Diagnostic {
         Self::new(Severity::Note, Outcome::Runs, code, message.into())
     }
 
-    /// Marks it as something that keepalived would run with after changing it: exit code 4.
+    /// Marks it as something that keepalived would run with after changing it.
     pub fn changes(mut self) -> Self {
         self.outcome = Outcome::RunsChanged;
         self
     }
 
-    /// Marks it as something that cannot run: exit code 3.
+    /// Marks it as something that cannot run.
     pub fn fatal(mut self) -> Self {
         self.outcome = Outcome::CannotRun;
         self
     }
 
-    /// Marks it as a matter of script security: exit code 5.
+    /// Marks it as a file that nothing runs without.
+    pub(crate) fn no_file(mut self) -> Self {
+        self.outcome = Outcome::NoFile;
+        self
+    }
+
+    /// Marks it as a matter of script security.
     pub fn unsafe_script(mut self) -> Self {
         self.outcome = Outcome::UnsafeScript;
         self
@@ -183,6 +249,32 @@ impl Diagnostic {
         }
     }
 
+    /// The secrets on the lines that it is about are in none of its words.
+    fn hide_secrets(&mut self, sources: &SourceMap) {
+        let places = self.span.into_iter().chain(self.related.iter().map(|(place, _)| *place));
+        let places = places.chain(self.suggestion.iter().map(|mend| mend.span));
+        let values = sources.secrets_at(places.flat_map(|place| {
+            let asked_for = sources.chain(place).map(|step| step.at);
+            std::iter::once(place).chain(asked_for).chain(sources.definitions(place))
+        }));
+        if values.is_empty() {
+            return;
+        }
+        if let Some(mend) = &mut self.suggestion
+            && let Some(hidden) = values.hidden_in_code(&mend.replacement)
+        {
+            mend.replacement = hidden;
+        }
+        let mend = self.suggestion.iter_mut().map(|mend| &mut mend.message);
+        let related = self.related.iter_mut().map(|(_, label)| label);
+        let own = [&mut self.message, &mut self.label];
+        for text in own.into_iter().chain(related).chain(&mut self.notes).chain(mend) {
+            if let Some(hidden) = values.hidden(text) {
+                *text = hidden;
+            }
+        }
+    }
+
     /// The likely mend of a misspelt word: the nearest of those that would be right, if one is near.
     pub(crate) fn suggest_nearest<'a>(self, word: &Word, right: impl IntoIterator<Item = &'a str>) -> Self {
         match nearest(&word.text, right) {
@@ -197,7 +289,7 @@ impl Diagnostic {
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
     dropped: usize,
-    worst: Option<Outcome>,
+    outcomes: Outcomes,
     errors: usize,
     sources: Arc<SourceMap>,
     /// Which diagnostics there are of expanded texts: the same text makes each only once.
@@ -210,7 +302,7 @@ impl Diagnostics {
 
     pub(crate) fn push(&mut self, mut diagnostic: Diagnostic) {
         diagnostic.make_readable();
-        self.worst = self.worst.max(Some(diagnostic.outcome));
+        self.outcomes.add(diagnostic.outcome);
         if let Some(span) = diagnostic.span {
             let place = (diagnostic.code, span.file, span.start, span.end);
             let known = self.seen.get(&place).map_or(&[][..], Vec::as_slice);
@@ -235,18 +327,18 @@ impl Diagnostics {
 
     /// Adds one that is kept in any case.
     pub(crate) fn push_last(&mut self, diagnostic: Diagnostic) {
-        self.worst = self.worst.max(Some(diagnostic.outcome));
+        self.outcomes.add(diagnostic.outcome);
         self.errors += 1;
         self.list.push(diagnostic);
     }
 
     pub(crate) fn leads_to(&mut self, outcome: Outcome) {
-        self.worst = self.worst.max(Some(outcome));
+        self.outcomes.add(outcome);
     }
 
     /// Something else than the diagnostics say decides what the configuration can do.
-    pub(crate) fn set_outcome(&mut self, outcome: Outcome) {
-        self.worst = Some(outcome);
+    pub(crate) fn set_outcomes(&mut self, outcomes: Outcomes) {
+        self.outcomes = outcomes;
     }
 
     /// Drops the complaints that something is missing which is there, but in the wrong place or with a wrong value (and
@@ -280,6 +372,9 @@ impl Diagnostics {
 
     pub(crate) fn set_sources(&mut self, sources: Arc<SourceMap>) {
         self.sources = sources;
+        for diagnostic in &mut self.list {
+            diagnostic.hide_secrets(&self.sources);
+        }
         let sources = &self.sources;
         let key = |diagnostic: &Diagnostic| {
             // An expanded text is sorted where the file asks for it.
@@ -335,14 +430,14 @@ impl Diagnostics {
         self.dropped
     }
 
-    /// The worst that any of them leads to.
-    pub fn outcome(&self) -> Outcome {
-        self.worst.unwrap_or(Outcome::Runs)
+    /// Everything that they lead to.
+    pub fn outcomes(&self) -> Outcomes {
+        self.outcomes
     }
 
-    /// Exit code of `-t`: 0, 3 (cannot run), 4 (runs after changes), 5 (script security).
-    pub fn exit_code(&self) -> u8 {
-        self.outcome().exit_code()
+    /// Exit status of `-t`: [`Outcomes::exit_status`].
+    pub fn exit_status(&self) -> u8 {
+        self.outcomes.exit_status()
     }
 
     pub(crate) fn shared_sources(&self) -> Arc<SourceMap> {
@@ -369,4 +464,31 @@ fn same(known: &[usize], new: &Diagnostic, span: Span, list: &[Diagnostic]) -> O
     }
     let alike = known.iter().copied().find(|index| of(index).is_some_and(|other| other.label == new.label));
     alike.or(known.first().copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_status_is_keepalived_s_and_the_verdict_tells_what_it_does_not() {
+        use Outcome::*;
+        let unsafe_script = "the configuration runs, but a script may be unsafe";
+        let unsafe_too = "the configuration runs after changes, and a script may be unsafe";
+        let cases: &[(&[Outcome], u8, &str)] = &[
+            (&[], 0, "the configuration runs"),
+            (&[Runs], 0, "the configuration runs"),
+            (&[RunsChanged, Runs], 5, "the configuration runs after changes"),
+            (&[UnsafeScript], 6, unsafe_script),
+            (&[UnsafeScript, RunsChanged], 6, unsafe_too),
+            (&[CannotRun, Runs], 5, "the configuration cannot run"),
+            (&[UnsafeScript, CannotRun], 6, "the configuration cannot run"),
+            (&[NoFile], 6, "the configuration cannot run"),
+        ];
+        for (found, status, verdict) in cases {
+            let mut outcomes = Outcomes::default();
+            found.iter().for_each(|outcome| outcomes.add(*outcome));
+            assert_eq!((outcomes.exit_status(), outcomes.verdict()), (*status, *verdict), "{found:?}");
+        }
+    }
 }

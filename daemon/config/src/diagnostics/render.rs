@@ -1,11 +1,13 @@
 //! Diagnostics as text, in rustc's manner.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Patch, Renderer, Snippet};
 
-use super::{Diagnostic, Diagnostics, Outcome, Severity, Suggestion};
+use super::{Diagnostic, Diagnostics, Outcomes, Severity, Suggestion};
 use crate::encoding;
+use crate::secrets::MASK;
 use crate::source::{FileId, SourceMap, Span};
 
 /// Over how many lines a span is underlined.
@@ -59,13 +61,9 @@ impl Diagnostics {
         let counts = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")];
         let counts: Vec<String> =
             counts.into_iter().filter_map(|(severity, one)| count(severity, one)).collect();
-        let worst = all.clone().into_iter().map(Self::outcome).max().unwrap_or(Outcome::Runs);
-        let verdict = match worst {
-            Outcome::Runs => "the configuration runs",
-            Outcome::RunsChanged => "the configuration runs after changes",
-            Outcome::UnsafeScript => "the configuration runs, but a script may be unsafe",
-            Outcome::CannotRun => "the configuration cannot run",
-        };
+        let outcomes =
+            all.into_iter().fold(Outcomes::default(), |sum, diagnostics| sum.and(diagnostics.outcomes));
+        let verdict = outcomes.verdict();
         if counts.is_empty() { verdict.to_owned() } else { format!("{}; {verdict}", counts.join(", ")) }
     }
 
@@ -110,7 +108,12 @@ fn groups<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Group<'
     if let Some(span) = diagnostic.span {
         for step in sources.chain(span).take(CHAIN_SHOWN) {
             let place = sources.place(step.at);
-            let text = format!("in the expansion of {}, {}:{}", step.what, place.path.display(), place.line);
+            let text = format!(
+                "in the expansion of {}, {}:{}",
+                sources.told(step),
+                place.path.display(),
+                place.line
+            );
             main = main.element(Level::NOTE.message(text));
         }
     }
@@ -198,7 +201,12 @@ struct Window<'a> {
     text: Cow<'a, str>,
     path: String,
     line: usize,
+    /// First byte of the file that is in it.
     start: usize,
+    /// Secrets, in bytes of the file, each of which a mask stands for.
+    masked: Vec<Range<usize>>,
+    /// How far the text was moved when its beginning was left out.
+    moved: usize,
 }
 
 impl<'a> Window<'a> {
@@ -209,12 +217,24 @@ impl<'a> Window<'a> {
         let line = source.line_of(first);
         let start = source.line_start(line);
         let end = source.line_start(source.line_of(last) + 1);
-        Self {
-            text: encoding::shown(source.text.get(start..end).unwrap_or("")),
-            path: source.path.display().to_string(),
-            line: line + 1,
-            start,
+        let masked: Vec<Range<usize>> = sources.secrets().within(file, start..end).collect();
+        let mut text = encoding::shown(source.text.get(start..end).unwrap_or(""));
+        for secret in masked.iter().rev() {
+            let here = secret.start.max(start) - start..secret.end.min(end) - start;
+            text.to_mut().replace_range(here, MASK);
         }
+        Self { text, path: source.path.display().to_string(), line: line + 1, start, masked, moved: 0 }
+    }
+
+    /// Where in the text a byte of the file is. Of what is in the middle of a secret all of its mask is meant.
+    fn place(&self, offset: usize, is_end: bool) -> usize {
+        let mut place = offset.saturating_sub(self.start);
+        for secret in self.masked.iter().take_while(|secret| secret.start < offset) {
+            let hidden = secret.end.min(offset).saturating_sub(secret.start.max(self.start));
+            let mask = if offset >= secret.end || is_end { MASK.len() } else { 0 };
+            place = (place + mask).saturating_sub(hidden);
+        }
+        place.saturating_sub(self.moved)
     }
 
     /// Where in the window a span is, whole characters of it: half of one cannot be underlined.
@@ -240,15 +260,16 @@ impl<'a> Window<'a> {
             after.get(..end).unwrap_or(""),
             dots(end < after.len())
         );
-        let start = self.start + first - beginning.len();
-        Self { text: Cow::Owned(text), start, ..self }
+        let moved = self.moved + first - beginning.len();
+        Self { text: Cow::Owned(text), moved, ..self }
     }
 
-    fn range(&self, span: Span) -> std::ops::Range<usize> {
-        let within = |offset: u32| (offset as usize).saturating_sub(self.start).min(self.text.len());
+    fn range(&self, span: Span) -> Range<usize> {
+        let within = |offset: u32, is_end| self.place(offset as usize, is_end).min(self.text.len());
+        let is_empty = span.start == span.end;
         let whole = |at: &usize| self.text.is_char_boundary(*at);
-        let start = (0..=within(span.start)).rev().find(whole).unwrap_or(0);
-        let end = (within(span.end)..self.text.len()).find(whole).unwrap_or(self.text.len());
+        let start = (0..=within(span.start, is_empty)).rev().find(whole).unwrap_or(0);
+        let end = (within(span.end, true)..self.text.len()).find(whole).unwrap_or(self.text.len());
         start..end.max(start)
     }
 }

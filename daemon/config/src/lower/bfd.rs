@@ -1,5 +1,6 @@
 //! `bfd_instance`.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -30,15 +31,23 @@ struct Written {
 impl Draft {
     pub(super) fn bfd(&mut self, node: &Node, context: &mut Context) {
         let Some(name) = self.new_name(node, context) else { return };
-        match session(node, &name, &self.bfds, context) {
+        match session(node, &name, &mut self.bfd_addresses, context) {
             Some(session) => self.bfds.push(session),
             None => self.leave_out(node, name),
         }
     }
 }
 
-/// The session; `None` if it is left out (reported).
-fn session(node: &Node, name: &Name, others: &[BfdSession], context: &mut Context) -> Option<BfdSession> {
+/// Neighbour and source of a session, and whether it is multihop: no two have the same.
+pub(super) type Addresses = (IpAddr, Option<IpAddr>, bool);
+
+/// The session; `None` if it is left out (reported). `others` has those before it.
+fn session(
+    node: &Node,
+    name: &Name,
+    others: &mut HashMap<Addresses, Name>,
+    context: &mut Context,
+) -> Option<BfdSession> {
     let mut made = BfdSession {
         name: name.clone(),
         neighbour: IpAddr::from([0; 4]),
@@ -76,10 +85,9 @@ fn session(node: &Node, name: &Name, others: &[BfdSession], context: &mut Contex
     }
     made.neighbour = neighbour;
     made.source = written.source.map(|(source, _)| source);
-    if let Some(other) = others.iter().find(|other| {
-        (other.neighbour, other.source, other.multihop) == (made.neighbour, made.source, made.multihop)
-    }) {
-        let message = format!("`bfd_instance` {} has the same addresses", other.name);
+    let first = others.entry((made.neighbour, made.source, made.multihop)).or_insert_with(|| name.clone());
+    if first != name {
+        let message = format!("`bfd_instance` {first} has the same addresses");
         context.report(Diagnostic::error("duplicate-server", message).at(node.arg_span(0), "left out"));
         return None;
     }

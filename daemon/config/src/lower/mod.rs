@@ -10,6 +10,7 @@ mod auth_hmac;
 mod authentication;
 mod bfd;
 mod checker;
+mod contradictions;
 mod forwarding;
 mod garp;
 mod garp_group;
@@ -56,6 +57,7 @@ use std::collections::{HashMap, HashSet};
 
 pub(crate) use self::checker::pattern::Patterns;
 use self::iproute_names::IprouteNames;
+pub(crate) use self::script_user::Accounts;
 use crate::diagnostics::Diagnostic;
 use crate::model::{
     BfdSession, Config, GarpGroup, InterfaceAddress, IprouteDirectories, Name, Route, Rule, Ssl, TrackFile,
@@ -99,6 +101,7 @@ pub(crate) struct Draft {
     track_processes: Vec<TrackProcess>,
     observability: crate::model::Observability,
     bfds: Vec<BfdSession>,
+    bfd_addresses: HashMap<bfd::Addresses, Name>,
     /// Names of what can be tracked and was left out (reported): nobody should complain that it is missing.
     left_out: Vec<Box<str>>,
     /// Names that are taken, by the keyword of their block.

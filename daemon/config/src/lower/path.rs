@@ -1,5 +1,6 @@
 //! Where the adverts of an instance go and come from: source address, multicast group or peers, VRF.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::instance::{InstanceDraft, Placed};
@@ -126,6 +127,8 @@ fn is_of_link(group: IpAddr, at: Span, context: &mut Context) -> bool {
 /// Takes the lines of the block.
 fn peers(draft: &mut InstanceDraft, node: &Node, context: &mut Context) {
     draft.path.make_mut().peers_written |= !node.lines.is_empty();
+    let mut known: HashMap<IpAddr, Span> =
+        draft.path.peers.iter().map(|(peer, at)| (peer.address, *at)).collect();
     for words in &node.lines {
         let Some(first) = words.first() else { continue };
         let Some(address) = crate::values::host(&first.text) else {
@@ -143,12 +146,13 @@ fn peers(draft: &mut InstanceDraft, node: &Node, context: &mut Context) {
         let peer = peer(address, first, words, context);
         let path = draft.path.make_mut();
         path.check_unicast_source |= peer.min_ttl.is_some() || peer.max_ttl.is_some();
-        if let Some((_, known)) = path.peers.iter().find(|(known, _)| known.address == address) {
+        if let Some(known) = known.get(&address) {
             let diagnostic =
                 Diagnostic::error("duplicate-address", format!("the peer {address} is there already"));
             context.report(diagnostic.at(first.span, "left out").also(*known, "first here"));
             continue;
         }
+        known.insert(address, first.span);
         path.peers.push((peer, first.span));
     }
 }

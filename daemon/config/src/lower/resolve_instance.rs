@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::contradictions::{self, Shared};
 use super::group::GroupDraft;
 use super::instance::InstanceDraft;
 use super::resolve_group::Role;
@@ -54,9 +55,12 @@ pub(super) fn resolve(
     let mut garp = Arc::new(config.global.garp.clone());
     let mut routers = Routers::default();
     let mut vmacs = VmacUsers::default();
+    let mut shared = Shared::default();
     for draft in instances {
         let at = draft.at;
         let vrid_at = draft.vrid.map_or(at, |(_, span)| span);
+        contradictions::within(&draft, context);
+        shared.add(&draft, places, context);
         let group_index = membership.get(&draft.name).copied();
         let group = group_index.and_then(|index| config.sync_groups.get(index));
         let Some(mut instance) = resolve_one(*draft, group, &tracked, &mut garp, config, context) else {
@@ -175,7 +179,8 @@ fn settle(draft: &mut InstanceDraft, global: &Global, context: &mut Context) -> 
     let mut authentication = authentication::resolve(draft, version, family, strict, context);
     let vrf = resolve_link::vrf(draft, interface.is_some(), context);
     if found.is_some() {
-        resolve_link::place_addresses(draft, family, interface.as_ref(), context);
+        let default = global.default_interface.as_ref();
+        resolve_link::place_addresses(draft, family, (interface.as_ref(), default), context);
     }
     let addresses = resolve_advert::addresses(draft, (family, version, strict), context);
     let runs = vrid.is_some() && found.is_some() && fault.is_some() && addresses.is_some();

@@ -112,17 +112,20 @@ pub(super) fn check_vmac(draft: &mut InstanceDraft, strict: bool, context: &mut 
     }
 }
 
-/// Addresses that have no interface to go on are left out, and a VMAC is said only once.
+/// Addresses that have no interface to go on, not even `default_interface`, are left out; a VMAC is said only once.
 pub(super) fn place_addresses(
     draft: &mut InstanceDraft,
     family: Family,
-    interface: Option<&Name>,
+    (interface, default): (Option<&Name>, Option<&Name>),
     context: &mut Context,
 ) {
     let InstanceDraft { addresses, excluded, vmac, vmac_addr, .. } = draft;
     let on_vmac = vmac.as_ref().is_some_and(|vmac| matches!(vmac.kind, KindDraft::Macvlan { .. }));
     for list in [addresses, excluded] {
         list.retain_mut(|(address, at)| {
+            if let (None, Some(default), LinkTarget::Instance) = (interface, default, &address.link) {
+                address.link = LinkTarget::Named(default.clone());
+            }
             let own = match &address.link {
                 LinkTarget::Instance => true,
                 LinkTarget::Named(name) => Some(name) == interface,
@@ -130,7 +133,10 @@ pub(super) fn place_addresses(
             if interface.is_none() && own {
                 let message = format!("{address} has no interface to go on");
                 let diagnostic = Diagnostic::error("missing-interface", message).at(*at, "left out");
-                context.report(diagnostic.help("say `dev INTERFACE` after it"));
+                context
+                    .report(diagnostic.help(
+                        "say `dev INTERFACE` after it, or name a `default_interface` in `global_defs`",
+                    ));
                 return false;
             }
             let same_family = Family::of(address.address) == family;

@@ -8,7 +8,7 @@ use super::checker::{Around, DELAY_LOOP};
 use super::real_server::RealDraft;
 use super::server::{ServerDraft, Target};
 use super::server_ports::{persistence_of_port_zero, port_for};
-use super::server_rules::{Serves, followed, ha_suspend, protocol, serves};
+use super::server_rules::{Defined, Serves, followed, ha_suspend, protocol, serves};
 use crate::diagnostics::Diagnostic;
 use crate::model::{
     Config, Family, Forwarding, Name, RealServer, ServiceKey, SorryServer, VirtualServer, VirtualServerKey,
@@ -25,11 +25,12 @@ pub(super) fn resolve(
     config: &mut Config,
     context: &mut Context,
 ) -> Vec<usize> {
+    let defined = Defined::of(config, bfds, skipped);
     let mut seen: HashMap<VirtualServerKey, Span> = HashMap::new();
-    let mut blocks = Vec::new();
+    let (mut servers, mut blocks) = (Vec::new(), Vec::new());
     for draft in drafts {
         let (at, block) = (draft.at, draft.block);
-        let Some(server) = resolve_one(draft, bfds, skipped, config, context) else { continue };
+        let Some(server) = resolve_one(draft, &defined, context) else { continue };
         if let Some(first) = seen.get(&server.key) {
             context.report(
                 Diagnostic::error(
@@ -42,22 +43,21 @@ pub(super) fn resolve(
             continue;
         }
         seen.insert(server.key.clone(), at);
-        config.virtual_servers.push(server);
+        servers.push(server);
         blocks.push(block);
     }
+    config.virtual_servers = servers;
     blocks
 }
 
 fn resolve_one(
     mut draft: ServerDraft,
-    bfds: &HashSet<Name>,
-    skipped: &HashSet<&str>,
-    config: &Config,
+    defined: &Defined<'_>,
     context: &mut Context,
 ) -> Option<VirtualServer> {
     let at = draft.at;
     let name = display(&draft);
-    let served = serves(&draft, skipped, config, context);
+    let served = serves(&draft, defined, context);
     if draft.reals.is_empty() {
         // Whoever has left them out has said so.
         if draft.bad.contains(&"real_server") || draft.dropped_real {
@@ -70,8 +70,8 @@ fn resolve_one(
         return None;
     }
     let Serves(served) = served?;
-    let ha_suspend = ha_suspend(&draft, config, context);
-    let protocol = protocol(&mut draft, config, &name, context);
+    let ha_suspend = ha_suspend(&draft, defined, context);
+    let protocol = protocol(&mut draft, defined, &name, context);
     let forwarding = match draft.forwarding {
         Some(forwarding) => forwarding,
         None => {
@@ -88,19 +88,19 @@ fn resolve_one(
         }
         Name::from("wlc")
     });
-    persistence_of_port_zero(&mut draft, config, &name, context);
+    persistence_of_port_zero(&mut draft, defined, &name, context);
     let inhibit = sorry_inhibit(&draft, &name, context);
     let sorry_server = draft.sorry.take().map(|sorry| {
         let forwarding = sorry.forwarding.unwrap_or(forwarding);
         SorryServer {
-            address: port_for(&draft.target, &sorry, forwarding, config, context),
+            address: port_for(&draft.target, &sorry, forwarding, defined, context),
             forwarding,
             inhibit,
             weight: Weight(1),
         }
     });
     let reals = std::mem::take(&mut draft.reals);
-    let real_servers = real_servers(&draft, reals, forwarding, bfds, config, &name, context);
+    let real_servers = real_servers(&draft, reals, forwarding, defined, &name, context);
     let total: u64 = real_servers.iter().map(|real| u64::from(real.weight.0)).sum();
     let (quorum, hysteresis) = quorum(&draft, total, &name, context);
     let key = match draft.target {
@@ -129,7 +129,7 @@ fn resolve_one(
         quorum_up: draft.quorum_up,
         quorum_down: draft.quorum_down,
         ha_suspend,
-        smtp_alert: alerts::checker(draft.smtp_alert, &config.global, false),
+        smtp_alert: alerts::checker(draft.smtp_alert, defined.global, false),
         virtualhost: draft.virtualhost,
         snmp_name: draft.snmp_name,
         sorry_server,
@@ -194,8 +194,7 @@ fn real_servers(
     draft: &ServerDraft,
     reals: Vec<RealDraft>,
     outer: Forwarding,
-    bfds: &HashSet<Name>,
-    config: &Config,
+    defined: &Defined<'_>,
     name: &str,
     context: &mut Context,
 ) -> Vec<RealServer> {
@@ -213,10 +212,10 @@ fn real_servers(
             continue;
         }
         let forwarding = real.forwarding.unwrap_or(outer);
-        let address = port_for(&draft.target, &real, forwarding, config, context);
+        let address = port_for(&draft.target, &real, forwarding, defined, context);
         let timing = real.timing.or(draft.timing);
         let alpha = real.alpha.unwrap_or(draft.alpha);
-        let (file_checks, bfd_checks) = followed(&mut real, alpha, bfds, config, context);
+        let (file_checks, bfd_checks) = followed(&mut real, alpha, defined, context);
         let virtualhost = real.virtualhost.or_else(|| draft.virtualhost.clone());
         let around = Around {
             at: real.at,
@@ -227,7 +226,7 @@ fn real_servers(
             delay_loop: draft.timing.delay_loop.unwrap_or(DELAY_LOOP),
             virtualhost: virtualhost.as_ref(),
             outer_virtualhost: draft.virtualhost.as_ref(),
-            log_all_failures: config.global.checker_log_all_failures,
+            log_all_failures: defined.global.checker_log_all_failures,
         };
         let checkers = real.checkers.into_iter().flat_map(|checker| checker.resolve(&around, context));
         servers.push(RealServer {
@@ -238,7 +237,7 @@ fn real_servers(
             lower_threshold: real.lower_threshold,
             inhibit_on_failure: real.inhibit.unwrap_or(draft.inhibit),
             alpha,
-            smtp_alert: alerts::checker(real.smtp_alert, &config.global, true),
+            smtp_alert: alerts::checker(real.smtp_alert, defined.global, true),
             notify_up: real.notify_up,
             notify_down: real.notify_down,
             snmp_name: real.snmp_name,

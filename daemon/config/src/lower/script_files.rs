@@ -1,7 +1,7 @@
 //! Are the scripts there, and is it safe to run them?
 //!
 //! Goes in: every command of the configuration with its place. Comes out: what keepalived says of them too: a script
-//! that is not there or may not be executed, and scripts run without `enable_script_security` (exit code 5); a
+//! that is not there or may not be executed, and scripts run without `enable_script_security` (exit status 6); a
 //! `vrrp_script` that cannot be run is in the model no more. Only looks at the files, and runs nothing.
 
 use std::collections::HashSet;
@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use keepwatch_process::search_path;
 use keepwatch_process::security::{self, Flaw};
 
-use super::script_user;
+use super::script_user::{self, Accounts};
 use crate::diagnostics::Diagnostic;
 use crate::encoding;
 use crate::model::{Config, Global, Name, ScriptUser};
@@ -45,7 +45,7 @@ pub(super) fn check(config: &mut Config, context: &mut Context) {
         if command.argv.first().is_some_and(|program| program.starts_with('<')) {
             continue;
         }
-        let flaw = look(&command, &config.global);
+        let flaw = look(&command, &config.global, &context.accounts);
         if !matches!(flaw, Some(Flaw::Missing(_) | Flaw::Unreachable(_))) {
             runs = runs.or(Some(command.at));
         }
@@ -68,9 +68,9 @@ pub(super) fn check(config: &mut Config, context: &mut Context) {
 }
 
 /// By the rule that holds when it is to be run, too.
-fn look(command: &Command, global: &Global) -> Option<Flaw> {
+fn look(command: &Command, global: &Global, accounts: &Accounts) -> Option<Flaw> {
     let argv: Vec<OsString> = command.argv.iter().map(|word| encoding::os_string(word)).collect();
-    let who = script_user::ids(command.user.as_ref(), global);
+    let who = script_user::ids(command.user.as_ref(), global, accounts);
     security::look(&argv, who, global.enable_script_security, &search_path()).err()
 }
 

@@ -3,6 +3,9 @@
 //! Goes in: keywords, and the whole model. Comes out: the users in it, and what there is to say of users that this
 //! machine does not have.
 
+use std::cell::OnceCell;
+use std::collections::HashMap;
+
 use keepwatch_process::DEFAULT_USER;
 use keepwatch_process::security::Who;
 
@@ -17,6 +20,56 @@ use crate::tree::Node;
 enum Database {
     Users,
     Groups,
+}
+
+/// Who there is, read once for all that are asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Accounts {
+    users: OnceCell<Option<Entries>>,
+    groups: OnceCell<Option<Entries>>,
+}
+
+/// What a file says.
+#[derive(Debug, Default)]
+struct Entries {
+    /// Its lines, by the names that they begin with.
+    by_name: HashMap<Box<str>, Box<str>>,
+    /// There may be others, which are somewhere else.
+    and_others: bool,
+}
+
+impl Accounts {
+    fn all(&self, database: Database) -> Option<&Entries> {
+        let known = match database {
+            Database::Users => &self.users,
+            Database::Groups => &self.groups,
+        };
+        let read = || {
+            let text = std::fs::read_to_string(format!("/etc/{}", database.name())).ok()?;
+            let mut entries = Entries { and_others: comes_from_elsewhere(database), ..Entries::default() };
+            for line in text.lines() {
+                let name = line.split(':').next().unwrap_or("");
+                entries.and_others |= name.starts_with(['+', '-']);
+                // Of two of one name the first counts.
+                entries.by_name.entry(name.into()).or_insert_with(|| line.into());
+            }
+            Some(entries)
+        };
+        known.get_or_init(read).as_ref()
+    }
+
+    /// Is there such a user or group on this machine? A number is no name, as with keepalived.
+    ///
+    /// Yes when that cannot be told: the file cannot be read, or users come from somewhere else too.
+    fn has(&self, database: Database, name: &str) -> bool {
+        let Some(all) = self.all(database) else { return true };
+        all.and_others || all.by_name.contains_key(name)
+    }
+
+    /// The line of a user or group in its file.
+    fn entry(&self, database: Database, name: &str) -> Option<&str> {
+        self.all(database)?.by_name.get(name).map(|line| &**line)
+    }
 }
 
 impl Database {
@@ -55,7 +108,7 @@ pub(super) fn user(
 }
 
 fn is_there(node: &Node, index: usize, database: Database, name: &str, context: &mut Context) -> bool {
-    let known = is_known(database, name);
+    let known = context.accounts.has(database, name);
     if !known {
         let what = match database {
             Database::Users => "user",
@@ -78,15 +131,6 @@ fn is_there(node: &Node, index: usize, database: Database, name: &str, context: 
     known
 }
 
-/// Is there such a user or group on this machine? A number is no name, as with keepalived.
-///
-/// Yes when that cannot be told: the file cannot be read, or users come from somewhere else too.
-fn is_known(database: Database, name: &str) -> bool {
-    let Ok(text) = std::fs::read_to_string(format!("/etc/{}", database.name())) else { return true };
-    text.lines().any(|line| line.split(':').next() == Some(name) || line.starts_with(['+', '-']))
-        || comes_from_elsewhere(database)
-}
-
 /// Does name resolution ask others than the files for users or groups?
 fn comes_from_elsewhere(database: Database) -> bool {
     let text = std::fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default();
@@ -99,37 +143,32 @@ fn comes_from_elsewhere(database: Database) -> bool {
 
 /// Who runs scripts of this user, or of nobody in particular, as numbers; `None` when this
 /// machine's files do not tell.
-pub(super) fn ids(user: Option<&ScriptUser>, global: &Global) -> Option<Who> {
+pub(super) fn ids(user: Option<&ScriptUser>, global: &Global, accounts: &Accounts) -> Option<Who> {
     let user = user.or(global.script_user.as_ref());
     let name = user.map_or(DEFAULT_USER, |user| &user.name);
-    let Some(entry) = entry(Database::Users, name) else {
+    let Some(entry) = accounts.entry(Database::Users, name) else {
         // Without a user of scripts it is the daemon's.
         return user.is_none().then_some(Who { uid: 0, gid: 0 });
     };
     let number = |entry: &str, index: usize| entry.split(':').nth(index)?.parse().ok();
     let group = match user.and_then(|user| user.group.as_deref()) {
-        Some(group) => number(&self::entry(Database::Groups, group)?, 2),
-        None => number(&entry, 3),
+        Some(group) => number(accounts.entry(Database::Groups, group)?, 2),
+        None => number(entry, 3),
     };
-    Some(Who { uid: number(&entry, 2)?, gid: group? })
-}
-
-/// The line of a user or group in its file.
-fn entry(database: Database, name: &str) -> Option<String> {
-    let text = std::fs::read_to_string(format!("/etc/{}", database.name())).ok()?;
-    text.lines().find(|line| line.split(':').next() == Some(name)).map(str::to_owned)
+    Some(Who { uid: number(entry, 2)?, gid: group? })
 }
 
 /// Is there nobody to run the scripts that name nobody themselves? Then a `script_user` that this machine does not have is
 /// to blame (reported where it is written), or that with `enable_script_security` nobody runs scripts but the user that
 /// is named or `keepalived_script`.
 pub(super) fn is_nobody(global: &Global, commands: &[Command], context: &mut Context) -> bool {
+    let accounts = &context.accounts;
     if let Some(user) = &global.script_user {
         let group = user.group.as_deref();
-        return !is_known(Database::Users, &user.name)
-            || !group.is_none_or(|group| is_known(Database::Groups, group));
+        return !accounts.has(Database::Users, &user.name)
+            || !group.is_none_or(|group| accounts.has(Database::Groups, group));
     }
-    if !global.enable_script_security || is_known(Database::Users, DEFAULT_USER) {
+    if !global.enable_script_security || accounts.has(Database::Users, DEFAULT_USER) {
         return false;
     }
     if let Some(command) = commands.iter().find(|command| command.user.is_none()) {

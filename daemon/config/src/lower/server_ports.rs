@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 
 use super::real_server::RealDraft;
 use super::server::{PERSISTENCE, ServerDraft, Target};
+use super::server_rules::Defined;
 use crate::diagnostics::Diagnostic;
-use crate::model::{Config, Forwarding, GroupEntry};
+use crate::model::{Forwarding, GroupEntry};
 use crate::preprocess::Context;
 
 pub(super) fn persistence_of_port_zero(
     draft: &mut ServerDraft,
-    config: &Config,
+    defined: &Defined<'_>,
     name: &str,
     context: &mut Context,
 ) {
@@ -20,12 +21,9 @@ pub(super) fn persistence_of_port_zero(
     let zero = match &draft.target {
         Target::Address(address) => address.port() == 0,
         Target::Mark(_) => false,
-        Target::Group(name) => config
-            .virtual_server_groups
-            .iter()
-            .filter(|group| group.name == *name)
-            .flat_map(|group| &group.entries)
-            .any(|entry| matches!(entry, GroupEntry::Addresses { port: 0, .. })),
+        Target::Group(name) => {
+            defined.entries(name).iter().any(|entry| matches!(entry, GroupEntry::Addresses { port: 0, .. }))
+        }
     };
     if zero {
         context.report(
@@ -44,7 +42,7 @@ pub(super) fn port_for(
     target: &Target,
     real: &RealDraft,
     forwarding: Forwarding,
-    config: &Config,
+    defined: &Defined<'_>,
     context: &mut Context,
 ) -> SocketAddr {
     let written = real.port;
@@ -76,8 +74,7 @@ pub(super) fn port_for(
                 GroupEntry::Addresses { port, .. } => *port == written,
                 GroupEntry::FwMark { .. } => false,
             };
-            let groups = config.virtual_server_groups.iter().filter(|group| group.name == *name);
-            if written != 0 && !groups.flat_map(|group| &group.entries).all(fits) {
+            if written != 0 && !defined.entries(name).iter().all(fits) {
                 say(
                     format!("with {forwarding} the port must be that of every entry of the group `{name}`"),
                     "only the entries' own ports are used".into(),

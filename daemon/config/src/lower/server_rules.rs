@@ -1,29 +1,49 @@
 //! What in a virtual server must fit together: families, protocol, scheduler, what its real servers follow.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::real_server::RealDraft;
 use super::server::{ServerDraft, Target};
 use crate::diagnostics::Diagnostic;
-use crate::model::{BfdCheck, Config, Family, FileCheck, GroupEntry, Name, Protocol};
+use crate::model::{
+    BfdCheck, Config, Family, FileCheck, Global, GroupEntry, Name, Protocol, TrackFile, VirtualServerGroup,
+};
 use crate::preprocess::Context;
 use crate::words::Word;
 
 /// The family that a virtual server serves; `None` for a group of both.
 pub(super) struct Serves(pub(super) Option<Family>);
 
+/// What servers name, by its name: there may be tens of thousands.
+pub(super) struct Defined<'a> {
+    groups: HashMap<&'a str, &'a VirtualServerGroup>,
+    files: HashMap<&'a str, &'a TrackFile>,
+    bfds: &'a HashSet<Name>,
+    /// Names of blocks that were left out.
+    skipped: &'a HashSet<&'a str>,
+    pub(super) global: &'a Global,
+}
+
+impl<'a> Defined<'a> {
+    pub(super) fn of(config: &'a Config, bfds: &'a HashSet<Name>, skipped: &'a HashSet<&'a str>) -> Self {
+        let groups = config.virtual_server_groups.iter().map(|group| (&*group.name, group)).collect();
+        let files = config.track_files.iter().map(|file| (&*file.name, file)).collect();
+        Self { groups, files, bfds, skipped, global: &config.global }
+    }
+
+    /// The entries of a group, if there is one of the name.
+    pub(super) fn entries(&self, group: &str) -> &'a [GroupEntry] {
+        self.groups.get(group).map_or(&[], |group| &group.entries)
+    }
+}
+
 /// What it serves; `None` when its group is missing or of another family (reported).
-pub(super) fn serves(
-    draft: &ServerDraft,
-    skipped: &HashSet<&str>,
-    config: &Config,
-    context: &mut Context,
-) -> Option<Serves> {
+pub(super) fn serves(draft: &ServerDraft, defined: &Defined<'_>, context: &mut Context) -> Option<Serves> {
     let Target::Group(name) = &draft.target else {
         return Some(Serves(Some(draft.family.unwrap_or_else(|| family_of_tunnels(draft)))));
     };
-    let Some(group) = config.virtual_server_groups.iter().find(|group| group.name == *name) else {
-        if !skipped.contains(&&**name) {
+    let Some(group) = defined.groups.get(&**name) else {
+        if !defined.skipped.contains(&&**name) {
             context.report(
                 Diagnostic::error(
                     "unknown-group",
@@ -94,18 +114,18 @@ impl Families {
 }
 
 /// The entries of its group, if it has one.
-fn entries<'a>(draft: &'a ServerDraft, config: &'a Config) -> impl Iterator<Item = &'a GroupEntry> {
-    let groups = config.virtual_server_groups.iter();
-    groups
-        .filter(|group| matches!(&draft.target, Target::Group(name) if group.name == *name))
-        .flat_map(|group| &group.entries)
+fn entries<'a>(draft: &ServerDraft, defined: &Defined<'a>) -> &'a [GroupEntry] {
+    match &draft.target {
+        Target::Group(name) => defined.entries(name),
+        Target::Address(_) | Target::Mark(_) => &[],
+    }
 }
 
 /// Checkers cannot rest while an address is not here if there are firewall marks, which are always everywhere.
-pub(super) fn ha_suspend(draft: &ServerDraft, config: &Config, context: &mut Context) -> bool {
+pub(super) fn ha_suspend(draft: &ServerDraft, defined: &Defined<'_>, context: &mut Context) -> bool {
     let Some(span) = draft.ha_suspend else { return false };
     let marks = matches!(draft.target, Target::Mark(_))
-        || entries(draft, config).any(|entry| matches!(entry, GroupEntry::FwMark { .. }));
+        || entries(draft, defined).iter().any(|entry| matches!(entry, GroupEntry::FwMark { .. }));
     if marks {
         context.report(
             Diagnostic::error("conflict", "`ha_suspend` does not go with firewall marks")
@@ -116,21 +136,23 @@ pub(super) fn ha_suspend(draft: &ServerDraft, config: &Config, context: &mut Con
 }
 
 /// Does it have addresses, rather than only firewall marks?
-fn has_addresses(draft: &ServerDraft, config: &Config) -> bool {
+fn has_addresses(draft: &ServerDraft, defined: &Defined<'_>) -> bool {
     match &draft.target {
         Target::Address(_) => true,
         Target::Mark(_) => false,
-        Target::Group(_) => entries(draft, config).any(|entry| matches!(entry, GroupEntry::Addresses { .. })),
+        Target::Group(_) => {
+            entries(draft, defined).iter().any(|entry| matches!(entry, GroupEntry::Addresses { .. }))
+        }
     }
 }
 
 pub(super) fn protocol(
     draft: &mut ServerDraft,
-    config: &Config,
+    defined: &Defined<'_>,
     name: &str,
     context: &mut Context,
 ) -> Protocol {
-    if !has_addresses(draft, config) {
+    if !has_addresses(draft, defined) {
         if let Some((_, span)) = draft.protocol {
             context.report(
                 Diagnostic::warning("conflict", "a firewall mark has no `protocol`")
@@ -164,8 +186,7 @@ pub(super) fn protocol(
 pub(super) fn followed(
     real: &mut RealDraft,
     alpha: bool,
-    bfds: &HashSet<Name>,
-    config: &Config,
+    defined: &Defined<'_>,
     context: &mut Context,
 ) -> (Vec<FileCheck>, Vec<BfdCheck>) {
     let unknown = |what: &str, name: &Word, known: Vec<&str>, context: &mut Context| {
@@ -177,18 +198,18 @@ pub(super) fn followed(
     };
     let mut files = Vec::new();
     for check in std::mem::take(&mut real.file_checks) {
-        match config.track_files.iter().find(|file| *file.name == *check.name.text) {
+        match defined.files.get(&*check.name.text) {
             Some(file) => files.push(check.resolve(file)),
             None => {
-                let known = config.track_files.iter().map(|file| &*file.name).collect();
+                let known = defined.files.keys().copied().collect();
                 unknown("track_file", &check.name, known, context);
             }
         }
     }
     let mut sessions: Vec<BfdCheck> = Vec::new();
     for check in std::mem::take(&mut real.bfd_checks) {
-        if !bfds.contains(&*check.name.text) {
-            unknown("bfd_instance", &check.name, bfds.iter().map(|name| &**name).collect(), context);
+        if !defined.bfds.contains(&*check.name.text) {
+            unknown("bfd_instance", &check.name, defined.bfds.iter().map(|name| &**name).collect(), context);
         } else if sessions.iter().any(|other| *other.session == *check.name.text) {
             context.report(
                 Diagnostic::error(

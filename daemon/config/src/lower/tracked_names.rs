@@ -84,7 +84,7 @@ pub(super) fn objects(
                 format!("there is no `{}` of the name `{name}`", kind.keyword()),
             )
             .at(draft.name.span, "left out")
-            .suggest_nearest(&draft.name, tracked.names(kind)),
+            .suggest_nearest(&draft.name, tracked.names(kind).chain(tracked.skipped.iter().copied())),
         );
         None
     };

@@ -19,7 +19,7 @@ pub(crate) use self::repair::{Repair, repair};
 use crate::diagnostics::Diagnostic;
 use crate::items::{Item, Items};
 use crate::preprocess::Context;
-use crate::schema::{self, Again, BlockId, Body, Found, unbuilt};
+use crate::schema::{self, Again, BlockId, Body, Found};
 use crate::source::Span;
 use crate::tree::Node;
 use crate::values;
@@ -359,10 +359,10 @@ impl<'a> Parser<'a> {
         if self.said_unbuilt.contains(&(block, keyword.name)) {
             return;
         }
-        if found.unbuilt {
+        if let Some(consequence) = found.unbuilt {
             self.said_unbuilt.push((block, keyword.name));
             let mut message = format!("`{}` is understood, not acted on yet", keyword.name);
-            if let Some(consequence) = unbuilt::consequence(block, keyword.name) {
+            if !consequence.is_empty() {
                 message = format!("{message}: {consequence}");
             }
             let diagnostic = Diagnostic::warning("not-acted-on", message);

@@ -1,6 +1,6 @@
 //! What every stage of reading adds to: the sources, and what is wrong with them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::lookalike::Lookalikes;
 use crate::diagnostics::{Diagnostic, Diagnostics, Outcome};
@@ -19,6 +19,8 @@ pub(crate) struct Context {
     pub(crate) look_at_scripts: bool,
     /// Every regular expression so far.
     pub(crate) patterns: crate::lower::Patterns,
+    /// The users and groups of this machine.
+    pub(crate) accounts: crate::lower::Accounts,
     /// Reading was given up: what is said after that would only follow from it.
     pub(crate) stopped: bool,
     /// Names whose definitions are not written right, which was reported.
@@ -27,6 +29,8 @@ pub(crate) struct Context {
     /// only follows from it.
     pub(crate) spoilt: HashMap<(FileId, usize), &'static str>,
     pub(crate) lookalikes: Lookalikes,
+    /// Options that are not acted on yet, and of which that was said.
+    said_unbuilt: HashSet<&'static str>,
     /// How many keywords were known, and how many were not.
     known: usize,
     unknown: usize,
@@ -45,6 +49,14 @@ impl Context {
             self.leads_to(diagnostic.outcome);
         } else if !self.stopped {
             self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// An option, or what follows from one, is understood and not acted on yet; said once.
+    pub(crate) fn not_acted_on(&mut self, what: &'static str, at: Span) {
+        if self.said_unbuilt.insert(what) {
+            let message = format!("{what} is understood, not acted on yet");
+            self.report(Diagnostic::warning("not-acted-on", message).at(at, "has no effect yet"));
         }
     }
 

@@ -309,7 +309,7 @@ fn not_there(missing: &[PathBuf]) -> String {
 /// A file is not there or cannot be read; is that a mistake?
 fn lack(strict: bool, code: &'static str, message: String) -> Diagnostic {
     match strict {
-        true => Diagnostic::error(code, message).fatal(),
+        true => Diagnostic::error(code, message).no_file(),
         false => Diagnostic::warning(code, message).help("`includea` makes this a mistake"),
     }
 }

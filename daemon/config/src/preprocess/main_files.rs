@@ -64,6 +64,6 @@ fn matching(pattern: &str, said: &mut Vec<Diagnostic>) -> Result<Vec<PathBuf>, B
 }
 
 fn unreadable(message: String, help: Option<&str>) -> Box<Diagnostic> {
-    let diagnostic = Diagnostic::error("unreadable-file", message).fatal();
+    let diagnostic = Diagnostic::error("unreadable-file", message).no_file();
     Box::new(help.into_iter().fold(diagnostic, Diagnostic::help))
 }

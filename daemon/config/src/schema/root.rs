@@ -61,6 +61,7 @@ pub(super) const ROOT: &[Keyword] = &[
         .repeats()
         .example("static_rules {\n    from 192.168.2.0/24 table 1\n}"),
     kw("bfd_instance", &[one("NAME", Kind::Limited(31))], "A BFD session (RFC 5880) with a neighbour.")
+        .unbuilt()
         .block(BlockId::Bfd)
         .repeats()
         .example("bfd_instance B1 {\n    neighbor_ip 192.0.2.2\n}"),
@@ -81,19 +82,23 @@ pub(super) const ROOT: &[Keyword] = &[
         .example("vrrp_instance VI_1 {\n    interface eth0\n    virtual_router_id 51\n}")
         .exact(),
     kw("vrrp_script", &[one("NAME", Kind::Word)], "A script whose result instances can track.")
+        .unbuilt()
         .block(BlockId::VrrpScript)
         .repeats()
         .example("vrrp_script chk {\n    script \"/usr/bin/true\"\n}"),
     kw("track_file", &[one("NAME", Kind::Word)], "A file whose number instances and real servers can track.")
+        .unbuilt()
         .old(&["vrrp_track_file"])
         .block(BlockId::TrackFile)
         .repeats()
         .example("track_file offset {\n    file /run/offset\n}"),
     kw("vrrp_track_process", &[one("NAME", Kind::Word)], "A process whose presence instances can track.")
+        .unbuilt()
         .block(BlockId::TrackProcess)
         .repeats()
         .example("vrrp_track_process web {\n    process nginx\n}"),
     kw("SSL", &[], "Certificates that SSL_GET uses.")
+        .unbuilt()
         .block(BlockId::Ssl)
         .example("SSL {\n    ca /etc/ssl/ca.pem\n}")
         .last_counts(),

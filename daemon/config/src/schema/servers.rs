@@ -30,7 +30,7 @@ const SNMP_NAME: Keyword = kw("snmp_name", &[one("NAME", Kind::Word)], "Name in 
 
 /// `SSL { … }`.
 pub(super) const SSL: &[Keyword] = &[
-    kw("password", &[one("PASSWORD", Kind::Word)], "Password of the key.")
+    kw("password", &[one("PASSWORD", Kind::Word).secret()], "Password of the key.")
         .example("password secret")
         .last_counts(),
     kw("ca", &[one("PATH", Kind::Word)], "Certificates to trust.")
@@ -178,38 +178,47 @@ pub(super) const REAL_SERVER: &[Keyword] = compose!(
             .repeats()
             .example("TCP_CHECK {\n    connect_timeout 3\n}"),
         kw("HTTP_GET", &[], "A page is as it should be.")
+            .unbuilt()
             .block(BlockId::HttpGet)
             .repeats()
             .example("HTTP_GET {\n    url {\n        path /\n        status_code 200\n    }\n}"),
         kw("SSL_GET", &[], "A page over TLS is as it should be.")
+            .unbuilt()
             .block(BlockId::SslGet)
             .repeats()
             .example("SSL_GET {\n    url {\n        path /\n        status_code 200\n    }\n}"),
         kw("SMTP_CHECK", &[], "A mail server answers.")
+            .unbuilt()
             .block(BlockId::SmtpCheck)
             .repeats()
             .example("SMTP_CHECK {\n    helo_name me.example.com\n}"),
         kw("DNS_CHECK", &[], "A DNS server answers.")
+            .unbuilt()
             .block(BlockId::DnsCheck)
             .repeats()
             .example("DNS_CHECK {\n    type A\n    name example.com\n}"),
         kw("MISC_CHECK", &[], "A command succeeds.")
+            .unbuilt()
             .block(BlockId::MiscCheck)
             .repeats()
             .example("MISC_CHECK {\n    misc_path \"/usr/bin/true\"\n}"),
         kw("PING_CHECK", &[], "It answers ICMP echo.")
+            .unbuilt()
             .block(BlockId::PingCheck)
             .repeats()
             .example("PING_CHECK {\n    retry 2\n}"),
         kw("UDP_CHECK", &[], "It answers a packet.")
+            .unbuilt()
             .block(BlockId::UdpCheck)
             .repeats()
             .example("UDP_CHECK {\n    payload 00\n}"),
         kw("FILE_CHECK", &[], "The number in a file sets the weight.")
+            .unbuilt()
             .block(BlockId::FileCheck)
             .repeats()
             .example("FILE_CHECK {\n    track_file offset\n}"),
         kw("BFD_CHECK", &[], "A BFD session is up.")
+            .unbuilt()
             .block(BlockId::BfdCheck)
             .repeats()
             .example("BFD_CHECK {\n    name B1\n}"),

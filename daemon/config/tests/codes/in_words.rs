@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use keepwatch_config::{Diagnostics, Loaded, Options, check_cluster, check_interfaces, load, load_text};
+use keepwatch_config::{
+    Diagnostics, Host, HostAddress, Loaded, Options, check_cluster, check_host, load, load_text,
+};
 
 type Codes = BTreeSet<&'static str>;
 
@@ -53,14 +55,38 @@ const EXAMPLES: &[Example] = &[
     ("circular-include", "`self.conf` with the line `include self.conf`", |directory| {
         file(directory, "self.conf", b"include self.conf\n")
     }),
-    ("unreadable-file", "`keepwatch check /nonexistent`, and of a directory", |directory| {
+    ("unreadable-file", "`keepwatch check` of a file that is missing, and of a directory", |directory| {
         let [missing, directory] =
-            [Path::new("/nonexistent"), &directory.0].map(|path| codes(&load(path, &options())));
+            [directory.0.join("missing"), directory.0.clone()].map(|path| codes(&load(&path, &options())));
         missing.intersection(&directory).copied().collect()
     }),
     ("no-such-interface", "`interface eth0` on a host without one", |_| {
         let loaded = load_text(Path::new("page.conf"), super::around("", ""), &options());
-        check_interfaces(&loaded, &["lo".to_owned()]).iter().map(|diagnostic| diagnostic.code).collect()
+        check_host(&loaded, &Host { interfaces: vec!["lo".into()], ..Host::default() })
+            .iter()
+            .map(|diagnostic| diagnostic.code)
+            .collect()
+    }),
+    ("own-address", "`virtual_ipaddress { 10.0.0.1 }` on a host with that address", |_| {
+        on_host("", "10.0.0.1")
+    }),
+    ("no-such-address", "`mcast_src_ip 10.0.0.2` on a host without that address", |_| {
+        on_host("mcast_src_ip 10.0.0.2", "10.0.0.7")
+    }),
+    ("cluster-group-priority", "priorities 100 and 90 in one file, 90 and 100 in the other", |_| {
+        let instance = |name, id, priority| {
+            format!(
+                "vrrp_instance {name} {{\ninterface eth0\nvirtual_router_id {id}\npriority {priority}\n\
+                 virtual_ipaddress {{\n10.0.0.{id}\n}}\n}}\n"
+            )
+        };
+        let load = |name: &str, one: u8, other: u8| {
+            let group = "vrrp_sync_group G {\ngroup {\nA\nB\n}\n}\n".to_owned();
+            let text = group + &instance("A", 1, one) + &instance("B", 2, other);
+            load_text(Path::new(name), text, &Options { for_cluster: true, ..options() })
+        };
+        let found = check_cluster(&[load("one.conf", 100, 90), load("two.conf", 90, 100)]);
+        found.iter().flat_map(Diagnostics::iter).map(|diagnostic| diagnostic.code).collect()
     }),
     ("script-insecure", "`notify` of a script of mode 0777", |directory| {
         let script = directory.write("script", b"#!/bin/sh\n", 0o777);
@@ -113,4 +139,15 @@ fn text(text: &str) -> Codes {
 
 fn file(directory: &Directory, name: &str, bytes: &[u8]) -> Codes {
     codes(&load(&directory.write(name, bytes, 0o644), &options()))
+}
+
+/// What is said of lines of an instance on a host that has this address.
+fn on_host(lines: &str, address: &str) -> Codes {
+    let loaded = load_text(Path::new("page.conf"), super::around("in `vrrp_instance`", lines), &options());
+    let address = address.parse().expect("an address");
+    let host = Host {
+        interfaces: vec!["eth0".into()],
+        addresses: vec![HostAddress { address, interface: "eth0".into(), is_own: true }],
+    };
+    check_host(&loaded, &host).iter().map(|diagnostic| diagnostic.code).collect()
 }

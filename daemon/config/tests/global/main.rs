@@ -1,5 +1,5 @@
 //! What `global_defs` and its neighbours make of values that are odd, as keepalived 2.4.3 does: what is said, what the
-//! exit code of `-t` is, and what comes of it.
+//! exit status of `-t` is, and what comes of it.
 #![allow(clippy::expect_used)] // helpers of tests
 
 #[path = "../reading/mod.rs"]
@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 type Case = (&'static str, &'static [&'static str], u8, &'static str, fn() -> Value);
 
 fn check(cases: &[Case], around: impl Fn(&str) -> String) {
-    for (text, said, exit_code, pointer, value) in cases {
+    for (text, said, exit_status, pointer, value) in cases {
         let loaded = read(&around(text));
         assert_eq!(codes(&loaded), *said, "{text}\n{}", loaded.diagnostics.render_text(false));
-        assert_eq!(loaded.diagnostics.exit_code(), *exit_code, "{text}");
+        assert_eq!(loaded.diagnostics.exit_status(), *exit_status, "{text}");
         let model = loaded.config.expect("it runs").to_json();
         assert_eq!(model.pointer(pointer), Some(&value()), "{text}: {pointer} of {model:#}");
     }
@@ -65,28 +65,28 @@ fn addresses_of_mail_may_have_names_and_none_is_made_up_of_a_name() {
 #[test]
 fn global_defs_clamps_and_drops_what_keepalived_does() {
     let cases: &[Case] = &[
-        ("smtp_connect_timeout 0", &["out-of-range"], 4, "/global/smtp_connect_timeout", || json!(1)),
-        ("smtp_connect_timeout 4295", &["out-of-range"], 4, "/global/smtp_connect_timeout", || json!(30)),
-        ("notification_email {\n}", &["missing-value"], 4, "/global/notification_email", || json!([])),
-        ("vrrp_mcast_group4 10.0.0.1", &["invalid-address"], 4, "/global/vrrp_mcast_group4", || {
+        ("smtp_connect_timeout 0", &["out-of-range"], 5, "/global/smtp_connect_timeout", || json!(1)),
+        ("smtp_connect_timeout 4295", &["out-of-range"], 5, "/global/smtp_connect_timeout", || json!(30)),
+        ("notification_email {\n}", &["missing-value"], 5, "/global/notification_email", || json!([])),
+        ("vrrp_mcast_group4 10.0.0.1", &["invalid-address"], 5, "/global/vrrp_mcast_group4", || {
             json!("224.0.0.18")
         }),
-        ("vrrp_mcast_group6 ff05::12", &["invalid-address"], 4, "/global/vrrp_mcast_group6", || {
+        ("vrrp_mcast_group6 ff05::12", &["invalid-address"], 5, "/global/vrrp_mcast_group6", || {
             json!("ff05::12")
         }),
         ("vrrp_mcast_group6 ff02::13", &[], 0, "/global/vrrp_mcast_group6", || json!("ff02::13")),
         ("dynamic_interfaces", &[], 0, "/global/dynamic_interfaces", || json!("allowed")),
         ("dynamic_interfaces allow_if_changes", &[], 0, "/global/dynamic_interfaces", || json!("may_change")),
-        ("dynamic_interfaces on", &["invalid-value"], 4, "/global/dynamic_interfaces", || json!("allowed")),
+        ("dynamic_interfaces on", &["invalid-value"], 5, "/global/dynamic_interfaces", || json!("allowed")),
         ("max_auto_priority", &[], 0, "/global/processes/auto_priority", || json!({"up_to": 99})),
         ("max_auto_priority 0", &[], 0, "/global/processes/auto_priority", || json!("off")),
         ("max_auto_priority -1", &[], 0, "/global/processes/auto_priority", || json!("never")),
-        ("max_auto_priority 100", &["out-of-range"], 4, "/global/processes/auto_priority", || json!("off")),
-        ("vrrp_rt_priority 0", &["out-of-range"], 4, "/global/processes/vrrp/realtime", || json!(1)),
-        ("bfd_rt_priority 1000", &["out-of-range"], 4, "/global/processes/bfd/realtime", || json!(99)),
+        ("max_auto_priority 100", &["out-of-range"], 5, "/global/processes/auto_priority", || json!("off")),
+        ("vrrp_rt_priority 0", &["out-of-range"], 5, "/global/processes/vrrp/realtime", || json!(1)),
+        ("bfd_rt_priority 1000", &["out-of-range"], 5, "/global/processes/bfd/realtime", || json!(99)),
         ("vrrp_rlimit_rttime 1", &[], 0, "/global/processes/vrrp/rttime_limit", || json!(0.000002)),
         ("vrrp_cpu_affinity 3 1 3", &[], 0, "/global/processes/vrrp/cpu_affinity", || json!([1, 3])),
-        ("process_name a_very_long_name", &["too-long"], 4, "/global/processes/names/main", || {
+        ("process_name a_very_long_name", &["too-long"], 5, "/global/processes/names/main", || {
             json!("a_very_long_nam")
         }),
         (
@@ -99,13 +99,13 @@ fn global_defs_clamps_and_drops_what_keepalived_does() {
         ("vrrp_process_name v\nprocess_names", &[], 0, "/global/processes/names/vrrp", || {
             json!("keepalived_vrrp")
         }),
-        ("vrrp_garp_master_repeat 0", &["out-of-range"], 4, "/global/garp/master_repeat", || json!(1)),
+        ("vrrp_garp_master_repeat 0", &["out-of-range"], 5, "/global/garp/master_repeat", || json!(1)),
         ("vrrp_min_garp\nvrrp_garp_master_repeat 3", &[], 0, "/global/garp/master_repeat", || json!(3)),
         ("vrrp_garp_master_repeat 3\nvrrp_min_garp", &[], 0, "/global/garp/master_repeat", || json!(3)),
         ("vrrp_min_garp", &[], 0, "/global/garp/master_refresh_repeat", || json!(0)),
         ("vrrp_min_garp off", &[], 0, "/global/garp/master_repeat", || json!(5)),
-        ("vrrp_garp_extra_if all", &["missing-value"], 4, "/global/garp/extra_interfaces", || json!(null)),
-        ("vrrp_garp_extra_if 0", &["out-of-range"], 4, "/global/garp/extra_interfaces", || json!(null)),
+        ("vrrp_garp_extra_if all", &["missing-value"], 5, "/global/garp/extra_interfaces", || json!(null)),
+        ("vrrp_garp_extra_if 0", &["out-of-range"], 5, "/global/garp/extra_interfaces", || json!(null)),
         (
             "vrrp_garp_extra_if 5 all",
             &[],
@@ -117,21 +117,21 @@ fn global_defs_clamps_and_drops_what_keepalived_does() {
         (
             "vmac_prefix a\nvmac_prefix b",
             &["duplicate-keyword"],
-            4,
+            5,
             "/global/vmac_prefixes",
             || json!({"instances": "a", "addresses": "a"}),
         ),
-        ("vrrp_rx_bufs_policy mtu advert", &["conflict"], 4, "/global/receive_buffers/adverts", || {
+        ("vrrp_rx_bufs_policy mtu advert", &["conflict"], 5, "/global/receive_buffers/adverts", || {
             json!("mtu")
         }),
         (
             "vrrp_rx_bufs_policy 5000 MTU",
             &["conflict"],
-            4,
+            5,
             "/global/receive_buffers/adverts",
             || json!({"bytes": 5000}),
         ),
-        ("vrrp_rx_bufs_policy much", &["invalid-number"], 4, "/global/receive_buffers/adverts", || {
+        ("vrrp_rx_bufs_policy much", &["invalid-number"], 5, "/global/receive_buffers/adverts", || {
             json!("system")
         }),
         ("vrrp_netlink_cmd_rcv_bufs 0", &[], 0, "/global/receive_buffers/vrrp_commands/bytes", || {
@@ -140,7 +140,7 @@ fn global_defs_clamps_and_drops_what_keepalived_does() {
         ("snmp_vs_stats_update_interval 2", &[], 0, "/global/snmp/rs_stats_interval", || json!(2)),
         ("reload_file", &[], 0, "/global/reload/marker", || json!("beside_pid")),
         ("config_save_dir /x/", &[], 0, "/global/reload/save_directory", || json!("/x")),
-        ("state_dump_file \"\"", &["missing-value"], 4, "/global/dumps/state", || {
+        ("state_dump_file \"\"", &["missing-value"], 5, "/global/dumps/state", || {
             json!("/tmp/keepalived.data")
         }),
     ];
@@ -155,10 +155,10 @@ fn a_umask_is_a_number_of_c_or_bits_by_name() {
         ("63", &[], 0, "/global/umask", || json!(0o077)),
         ("IRWXG|IRWXO", &[], 0, "/global/umask", || json!(0o077)),
         ("IXUSR | IRWXG | IWOTH", &[], 0, "/global/umask", || json!(0o172)),
-        ("01000", &["invalid-number"], 4, "/global/umask", || json!(null)),
-        ("0178", &["invalid-number"], 4, "/global/umask", || json!(null)),
-        ("IRWXG IRWXO", &["invalid-value"], 4, "/global/umask", || json!(null)),
-        ("IRWXG|", &["invalid-value"], 4, "/global/umask", || json!(null)),
+        ("01000", &["invalid-number"], 5, "/global/umask", || json!(null)),
+        ("0178", &["invalid-number"], 5, "/global/umask", || json!(null)),
+        ("IRWXG IRWXO", &["invalid-value"], 5, "/global/umask", || json!(null)),
+        ("IRWXG|", &["invalid-value"], 5, "/global/umask", || json!(null)),
     ];
     check(cases, |text| format!("global_defs {{\numask {text}\n}}\n"));
 }
@@ -171,10 +171,10 @@ fn tables_and_chains_of_the_packet_filter() {
         ("nftables_priority 5\nnftables t", &["no-effect"], 0, "/global/firewall/nftables/priority", || {
             json!(-1)
         }),
-        ("nftables a\nnftables b", &["duplicate-keyword"], 4, "/global/firewall/nftables/table", || {
+        ("nftables a\nnftables b", &["duplicate-keyword"], 5, "/global/firewall/nftables/table", || {
             json!("a")
         }),
-        ("nftables \"\"", &["missing-value"], 4, "/global/firewall/nftables/table", || json!(null)),
+        ("nftables \"\"", &["missing-value"], 5, "/global/firewall/nftables/table", || json!(null)),
         (
             "nftables_ipvs",
             &[],
@@ -202,7 +202,7 @@ fn tables_and_chains_of_the_packet_filter() {
             })
         }),
         ("vrrp_ipsets k six", &[], 0, "/global/firewall/ipsets/interface_addresses6", || json!("six_if6")),
-        ("vrrp_ipsets k k", &["duplicate-name"], 4, "/global/firewall/ipsets", || json!(null)),
+        ("vrrp_ipsets k k", &["duplicate-name"], 5, "/global/firewall/ipsets", || json!(null)),
     ];
     check(cases, |text| format!("global_defs {{\n{text}\n}}\n"));
 }
@@ -231,7 +231,7 @@ fn nobody_is_told_twice_over_named_pipes() {
         (
             "notify_fifo /a\nnotify_fifo /b",
             &["duplicate-keyword"],
-            4,
+            5,
             "/global/notify_fifos/all/path",
             || json!("/a"),
         ),
@@ -246,25 +246,25 @@ fn connection_synchronisation_and_timeouts() {
         ("lvs_sync_daemon eth1", &[], 0, "/global/lvs_sync_daemon/sync_id", || json!(0)),
         ("lvs_sync_daemon eth1 inst V", &[], 0, "/global/lvs_sync_daemon/sync_id", || json!(7)),
         ("lvs_sync_daemon eth1 V id 3", &[], 0, "/global/lvs_sync_daemon/sync_id", || json!(3)),
-        ("lvs_sync_daemon eth1 V 3", &["deprecated-spelling"], 4, "/global/lvs_sync_daemon/sync_id", || {
+        ("lvs_sync_daemon eth1 V 3", &["deprecated-spelling"], 5, "/global/lvs_sync_daemon/sync_id", || {
             json!(3)
         }),
-        ("lvs_sync_daemon eth1 W", &["unknown-instance"], 4, "/global/lvs_sync_daemon", || json!(null)),
-        ("lvs_sync_daemon eth1 V id 256", &["out-of-range"], 4, "/global/lvs_sync_daemon/sync_id", || {
+        ("lvs_sync_daemon eth1 W", &["unknown-instance"], 5, "/global/lvs_sync_daemon", || json!(null)),
+        ("lvs_sync_daemon eth1 V id 256", &["out-of-range"], 5, "/global/lvs_sync_daemon/sync_id", || {
             json!(7)
         }),
         (
             "lvs_sync_daemon eth1 V group 10.0.0.1",
             &["invalid-address"],
-            4,
+            5,
             "/global/lvs_sync_daemon/group",
             || json!(null),
         ),
-        ("lvs_sync_daemon eth1 V x port 5", &["unknown-option"], 4, "/global/lvs_sync_daemon/port", || {
+        ("lvs_sync_daemon eth1 V x port 5", &["unknown-option"], 5, "/global/lvs_sync_daemon/port", || {
             json!(5)
         }),
-        ("lvs_timeouts tcp 900 udp", &["missing-value"], 4, "/global/lvs_timeouts/tcp", || json!(900)),
-        ("lvs_timeouts icmp 5 tcp 9", &["unknown-option"], 4, "/global/lvs_timeouts/tcp", || json!(9)),
+        ("lvs_timeouts tcp 900 udp", &["missing-value"], 5, "/global/lvs_timeouts/tcp", || json!(900)),
+        ("lvs_timeouts icmp 5 tcp 9", &["unknown-option"], 5, "/global/lvs_timeouts/tcp", || json!(9)),
         ("lvs_timeouts tcp 0", &[], 0, "/global/lvs_timeouts/tcp", || json!(null)),
     ];
     check(cases, |text| {
@@ -279,7 +279,7 @@ fn connection_synchronisation_and_timeouts() {
 fn keywords_of_the_top_level() {
     let cases: &[Case] = &[
         ("net_namespace blue", &[], 0, "/global/use_pid_dir", || json!(true)),
-        ("instance a\ninstance b", &["duplicate-keyword"], 4, "/global/instance_name", || json!("a")),
+        ("instance a\ninstance b", &["duplicate-keyword"], 5, "/global/instance_name", || json!("a")),
         ("net_namespace_ipvs", &[], 0, "/global/net_namespace_ipvs", || json!("default")),
         ("net_namespace_ipvs x", &[], 0, "/global/net_namespace_ipvs", || json!({"named": "x"})),
         ("interface_up_down_delays {\neth0 1.5\neth1 2 3\n}", &[], 0, "/global/interface_delays", || {
@@ -301,7 +301,7 @@ fn keywords_of_the_top_level() {
         (
             "linkbeat_interfaces {\neth0 mii\n}",
             &["unknown-option"],
-            4,
+            5,
             "/global/linkbeat_interfaces/0",
             || json!({"interface": "eth0", "method": null}),
         ),

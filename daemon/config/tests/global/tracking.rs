@@ -24,7 +24,7 @@ fn bfd_sessions() {
         (
             "neighbor_ip 2001:db8::2\nmax_hops 65",
             &["out-of-range"],
-            4,
+            5,
             "/bfd_sessions/0/max_hops",
             || json!({"most": 64}),
         ),
@@ -32,7 +32,7 @@ fn bfd_sessions() {
         (
             "neighbor_ip 2001:db8::2\nmax_hops -1",
             &["out-of-range"],
-            4,
+            5,
             "/bfd_sessions/0/max_hops",
             || json!({"most": 64}),
         ),
@@ -41,21 +41,21 @@ fn bfd_sessions() {
         (
             "neighbor_ip 192.0.2.2\nweight -5 sideways",
             &["unknown-option"],
-            4,
+            5,
             "/bfd_sessions/0/weight",
             || json!(-5),
         ),
-        ("neighbor_ip 192.0.2.2\nmin_rx 0.5", &["out-of-range"], 4, "/bfd_sessions/0/min_rx", || json!(0.01)),
-        ("source_ip 192.0.2.1", &["missing-neighbour"], 4, "/bfd_sessions", || json!([])),
+        ("neighbor_ip 192.0.2.2\nmin_rx 0.5", &["out-of-range"], 5, "/bfd_sessions/0/min_rx", || json!(0.01)),
+        ("source_ip 192.0.2.1", &["missing-neighbour"], 5, "/bfd_sessions", || json!([])),
         // As of servers: what stands after a `/` is no part of the address.
         ("neighbor_ip 192.0.2.2/24", &["no-effect"], 0, "/bfd_sessions/0/neighbour", || json!("192.0.2.2")),
-        ("neighbor_ip nowhere", &["invalid-address"], 4, "/bfd_sessions", || json!([])),
-        ("neighbor_ip fe80::1%eth0", &["invalid-address"], 4, "/bfd_sessions", || json!([])),
-        ("neighbor_ip 192.0.2.2\nsource_ip 2001:db8::1", &["family-mix"], 4, "/bfd_sessions", || json!([])),
+        ("neighbor_ip nowhere", &["invalid-address"], 5, "/bfd_sessions", || json!([])),
+        ("neighbor_ip fe80::1%eth0", &["invalid-address"], 5, "/bfd_sessions", || json!([])),
+        ("neighbor_ip 192.0.2.2\nsource_ip 2001:db8::1", &["family-mix"], 5, "/bfd_sessions", || json!([])),
         (
             "neighbor_ip 192.0.2.2\n}\nbfd_instance C {\nneighbor_ip 192.0.2.2",
             &["duplicate-server"],
-            4,
+            5,
             "/bfd_sessions/0/name",
             || json!("B"),
         ),
@@ -68,8 +68,8 @@ fn tracked_scripts() {
     let cases: &[Case] = &[
         ("script /bin/true", &[], 0, "/track_scripts/0/timeout", || json!(1)),
         ("script /bin/true\ninterval 3", &[], 0, "/track_scripts/0/timeout", || json!(3)),
-        ("script /bin/true\ninterval 0", &["out-of-range"], 4, "/track_scripts/0/interval", || json!(1)),
-        ("script /bin/true\ninterval 0.0015", &["invalid-number"], 4, "/track_scripts/0/interval", || {
+        ("script /bin/true\ninterval 0", &["out-of-range"], 5, "/track_scripts/0/interval", || json!(1)),
+        ("script /bin/true\ninterval 0.0015", &["invalid-number"], 5, "/track_scripts/0/interval", || {
             json!(0.002)
         }),
         ("script /bin/true\nuser root root", &[], 0, "/track_scripts/0/script", || {
@@ -79,19 +79,19 @@ fn tracked_scripts() {
             })
         }),
         ("script /bin/true root", &["extra-words"], 0, "/track_scripts/0/script/user", || json!(null)),
-        ("script /bin/true\nweight 254", &["out-of-range"], 4, "/track_scripts/0/weight", || json!(253)),
-        ("script /bin/true\nweight -300 reverse", &["out-of-range"], 4, "/track_scripts/0/weight", || {
+        ("script /bin/true\nweight 254", &["out-of-range"], 5, "/track_scripts/0/weight", || json!(253)),
+        ("script /bin/true\nweight -300 reverse", &["out-of-range"], 5, "/track_scripts/0/weight", || {
             json!(-253)
         }),
         (
             "script /bin/true\nweight -99999999999999999999",
             &["out-of-range"],
-            4,
+            5,
             "/track_scripts/0/weight",
             || json!(-253),
         ),
-        ("script /bin/true\nweight much", &["invalid-number"], 4, "/track_scripts/0/weight", || json!(0)),
-        ("interval 1", &["missing-script"], 4, "/track_scripts", || json!([])),
+        ("script /bin/true\nweight much", &["invalid-number"], 5, "/track_scripts/0/weight", || json!(0)),
+        ("interval 1", &["missing-script"], 5, "/track_scripts", || json!([])),
     ];
     check(cases, |text| format!("vrrp_script S {{\n{text}\n}}\n"));
 }
@@ -144,11 +144,11 @@ fn tracked_files() {
             "/track_files/0/init",
             || json!({"value": 5, "overwrite": true}),
         ),
-        ("file /run/f\ninit_file 255", &["out-of-range"], 4, "/track_files/0/init/value", || json!(255)),
-        ("file /run/f\ninit_file often", &["unknown-option"], 4, "/track_files/0/init/value", || json!(0)),
-        ("file /run/f\nweight 1 noreverse", &["unknown-option"], 4, "/track_files/0/weight", || json!(1)),
-        ("file /run/f\nfile /run/g", &["duplicate-keyword"], 4, "/track_files/0/file", || json!("/run/f")),
-        ("weight 1", &["missing-file"], 4, "/track_files", || json!([])),
+        ("file /run/f\ninit_file 255", &["out-of-range"], 5, "/track_files/0/init/value", || json!(255)),
+        ("file /run/f\ninit_file often", &["unknown-option"], 5, "/track_files/0/init/value", || json!(0)),
+        ("file /run/f\nweight 1 noreverse", &["unknown-option"], 5, "/track_files/0/weight", || json!(1)),
+        ("file /run/f\nfile /run/g", &["duplicate-keyword"], 5, "/track_files/0/file", || json!("/run/f")),
+        ("weight 1", &["missing-file"], 5, "/track_files", || json!([])),
     ];
     check(cases, |text| format!("track_file F {{\n{text}\n}}\n"));
 }
@@ -170,15 +170,15 @@ fn tracked_processes() {
         (
             "process p\nquorum 2\nquorum_max 1",
             &["quorum-too-high"],
-            4,
+            5,
             "/track_processes/0/quorum_max",
             || json!(null),
         ),
-        ("process p\nquorum_max 1\nquorum 2", &["quorum-too-high"], 4, "/track_processes/0/quorum", || {
+        ("process p\nquorum_max 1\nquorum 2", &["quorum-too-high"], 5, "/track_processes/0/quorum", || {
             json!(1)
         }),
         ("process p\ndelay 2\nfork_delay 1", &[], 0, "/track_processes/0/terminate_delay", || json!(2)),
-        ("quorum 1", &["missing-process"], 4, "/track_processes", || json!([])),
+        ("quorum 1", &["missing-process"], 5, "/track_processes", || json!([])),
     ];
     check(cases, |text| format!("vrrp_track_process P {{\n{text}\n}}\n"));
 }
@@ -267,11 +267,11 @@ fn a_tracked_script_that_cannot_be_run_is_not_tracked() {
     }
     std::fs::set_permissions(&closed, Permissions::from_mode(0o700)).expect("set");
     std::fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).expect("set");
-    for (user, script, said, exit_code, tracked) in [
-        ("root", &missing, "script-not-found", 4, 0),
-        ("root", &directory.path().to_path_buf(), "script-not-executable", 4, 0),
-        ("root", &path, "script-insecure", 4, 0),
-        ("nobody", &hidden, "script-not-executable", 4, 0),
+    for (user, script, said, exit_status, tracked) in [
+        ("root", &missing, "script-not-found", 5, 0),
+        ("root", &directory.path().to_path_buf(), "script-not-executable", 5, 0),
+        ("root", &path, "script-insecure", 5, 0),
+        ("nobody", &hidden, "script-not-executable", 5, 0),
         ("nobody", &own, "script-not-executable", 0, 0),
         ("nobody", &"/bin/true".into(), "", 0, 1),
     ] {
@@ -284,7 +284,7 @@ fn a_tracked_script_that_cannot_be_run_is_not_tracked() {
         let loaded = load_text(Path::new("t"), text, &Options::default());
         let expected: Vec<&str> = Some(said).into_iter().filter(|said| !said.is_empty()).collect();
         assert_eq!(codes(&loaded), expected, "{user} {}", script.display());
-        assert_eq!(loaded.diagnostics.exit_code(), exit_code, "{said}");
+        assert_eq!(loaded.diagnostics.exit_status(), exit_status, "{said}");
         let config = loaded.config.expect("it runs");
         assert_eq!(
             (config.track_scripts.len(), config.instances[0].tracking.scripts.len()),
@@ -297,7 +297,7 @@ fn a_tracked_script_that_cannot_be_run_is_not_tracked() {
         path.display()
     );
     let loaded = load_text(Path::new("t"), text, &Options::default());
-    assert_eq!((codes(&loaded), loaded.diagnostics.exit_code()), (vec!["script-not-executable"], 0));
+    assert_eq!((codes(&loaded), loaded.diagnostics.exit_status()), (vec!["script-not-executable"], 0));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use keepwatch_config::{Options, load, load_text};
+use keepwatch_config::{Options, Outcome, load, load_text};
 
 use crate::{codes, options, read, reading};
 
@@ -10,7 +10,7 @@ use crate::{codes, options, read, reading};
 fn expansion_is_bounded_and_the_bound_can_be_raised() {
     let text = "global_defs {\nnotification_email {\n~SEQ(A,1,100) ~SEQ(B,1,100) ${A}.${B}\n}\n}";
     let bounded = load_text(Path::new("t"), text.into(), &Options { expansion_limit: 1000, ..options() });
-    assert_eq!(bounded.diagnostics.exit_code(), 3);
+    assert_eq!(bounded.diagnostics.outcomes().worst(), Outcome::CannotRun);
     assert_eq!(bounded.diagnostics.iter().next().map(|diagnostic| diagnostic.code), Some("expansion-limit"));
     assert_eq!(read(text).config.expect("it runs").global.notification_email.len(), 10_000);
 }
@@ -47,7 +47,11 @@ fn sequences_that_never_end_do() {
         let small = Options { expansion_limit: 10_000, ..options() };
         let loaded = load_text(Path::new("t"), text, &small);
         let said = reading::codes(&loaded);
-        assert_eq!((said, loaded.diagnostics.exit_code()), (vec!["expansion-limit"], 3), "{line}");
+        assert_eq!(
+            (said, loaded.diagnostics.outcomes().worst()),
+            (vec!["expansion-limit"], Outcome::CannotRun),
+            "{line}"
+        );
     }
 }
 
@@ -76,7 +80,11 @@ fn files_that_include_each_other_ever_more_often_come_to_an_end() {
         let loaded = load(&directory.path().join("i0"), &small);
         let said = reading::codes(&loaded);
         let expected = if deep == 12 { "expansion-limit" } else { "too-many-includes" };
-        assert_eq!((said, loaded.diagnostics.exit_code()), (vec![expected], 3), "{deep}");
+        assert_eq!(
+            (said, loaded.diagnostics.outcomes().worst()),
+            (vec![expected], Outcome::CannotRun),
+            "{deep}"
+        );
     }
 }
 
@@ -105,7 +113,7 @@ fn a_line_that_is_too_long_is_left_out() {
 #[test]
 fn what_is_no_configuration_at_all_is_given_up() {
     let loaded = read(&"some text without any keyword\n".repeat(6_500));
-    assert_eq!(loaded.diagnostics.exit_code(), 3);
+    assert_eq!(loaded.diagnostics.outcomes().worst(), Outcome::CannotRun);
     assert!(loaded.diagnostics.iter().any(|said| said.code == "too-many-mistakes"));
     let braces = read(&"}\n".repeat(20_000));
     assert_eq!(reading::codes(&braces), ["surplus-brace"]);
@@ -116,6 +124,6 @@ fn what_is_no_configuration_at_all_is_given_up() {
 fn braces_on_one_line_take_time_in_proportion() {
     for text in ["{}", "{ $X=1 ", "} "] {
         let loaded = read(&format!("{}\n", text.repeat(1000)).repeat(4));
-        assert!(loaded.diagnostics.exit_code() > 0);
+        assert!(loaded.diagnostics.exit_status() > 0);
     }
 }

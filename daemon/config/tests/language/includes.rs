@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use keepwatch_config::{Loaded, load};
+use keepwatch_config::{Loaded, Outcome, load};
 
 use crate::{options, reading};
 
@@ -32,33 +32,33 @@ fn what_is_missing_is_said_and_the_strict_includes_make_it_a_mistake() {
         let path = directory.path().join("main.conf");
         std::fs::write(&path, format!("{line}\n")).expect("written");
         let loaded = load(&path, &options());
-        (loaded.diagnostics.exit_code(), reading::codes(&loaded))
+        (loaded.diagnostics.exit_status(), reading::codes(&loaded))
     };
     assert_eq!(read("include nothing"), (0, vec!["missing-include"]));
     assert_eq!(read("include none*"), (0, vec![]));
-    assert_eq!(read("includem nothing"), (3, vec!["missing-include"]));
-    assert_eq!(read("includea none*"), (3, vec!["missing-include"]));
+    assert_eq!(read("includem nothing"), (6, vec!["missing-include"]));
+    assert_eq!(read("includea none*"), (6, vec!["missing-include"]));
     // glob(3) could take it for a home directory; keepalived does not ask for that.
     assert_eq!(read("include ~/nothing"), (0, vec!["missing-include"]));
     assert_eq!(read("include ~root/.none*"), (0, vec!["missing-include"]));
     // A directory that wildcards are looked for in is missing as a file is; so is a file in one that they stand for.
     std::fs::create_dir(directory.path().join("d")).expect("made");
     for (line, code, said) in [
-        ("includem none/*", 3, 1),
-        ("includew d/*", 3, 1),
+        ("includem none/*", 6, 1),
+        ("includew d/*", 6, 1),
         ("includem d/*", 0, 0),
-        ("includem */nothing", 3, 1),
+        ("includem */nothing", 6, 1),
         ("includem {d/*,main.cnf}", 0, 1),
-        ("includeb {d/*,main.cnf}", 3, 1),
+        ("includeb {d/*,main.cnf}", 6, 1),
         ("includer none/*", 0, 1),
     ] {
-        let (exit_code, codes) = read(line);
-        assert_eq!((exit_code, codes.len()), (code, said), "{line}: {codes:?}");
+        let (exit_status, codes) = read(line);
+        assert_eq!((exit_status, codes.len()), (code, said), "{line}: {codes:?}");
     }
     let nowhere = directory.path().join("nowhere");
     std::os::unix::fs::symlink("none", nowhere).expect("made");
-    assert_eq!(read("includem nowhere"), (3, vec!["unreadable-include"]));
-    assert_eq!(read("include main.conf"), (3, vec!["circular-include"]));
+    assert_eq!(read("includem nowhere"), (6, vec!["unreadable-include"]));
+    assert_eq!(read("include main.conf"), (5, vec!["circular-include"]));
 }
 
 /// Files of a directory of its own; the first is read.
@@ -141,13 +141,13 @@ fn only_regular_files_that_nobody_may_execute_are_read() {
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("set");
     let (_, said) = words_and_codes(&files.read("main"));
     assert_eq!(said, ["unreadable-include", "unreadable-include"]);
-    for (name, outcome) in [("run", 3), ("d", 3), ("nothing", 3)] {
+    for name in ["run", "d", "nothing"] {
         let loaded = files.read(name);
-        assert_eq!(loaded.diagnostics.exit_code(), outcome, "{name}");
+        assert_eq!(loaded.diagnostics.exit_status(), 6, "{name}");
         assert_eq!(words_and_codes(&loaded).1, ["unreadable-file"], "{name}");
     }
     for device in ["/dev/zero", "/dev/null"] {
-        assert_eq!(load(Path::new(device), &options()).diagnostics.exit_code(), 3, "{device}");
+        assert_eq!(load(Path::new(device), &options()).diagnostics.exit_status(), 6, "{device}");
     }
 }
 
@@ -157,17 +157,17 @@ fn each_relative_of_include_asks_for_something_else() {
     for (line, code) in [
         ("include none", 0),
         ("includer none", 0),
-        ("includem none", 3),
-        ("includew none", 3),
+        ("includem none", 6),
+        ("includew none", 6),
         ("includeb none", 0),
-        ("includea none", 3),
+        ("includea none", 6),
         ("includem none*", 0),
-        ("includew none*", 3),
+        ("includew none*", 6),
         ("includem {a,none}", 0),
-        ("includeb {a,none}", 3),
-        ("includer .", 3),
+        ("includeb {a,none}", 6),
+        ("includer .", 6),
         ("include .", 0),
-        ("include_check x", 4),
+        ("include_check x", 5),
     ] {
         let files = Files::new(&missing);
         let text = if line.starts_with("include_check") {
@@ -176,27 +176,27 @@ fn each_relative_of_include_asks_for_something_else() {
             format!("{line}\n")
         };
         std::fs::write(files.0.path().join("main"), text).expect("written");
-        assert_eq!(files.read("main").diagnostics.exit_code(), code, "{line}");
+        assert_eq!(files.read("main").diagnostics.exit_status(), code, "{line}");
     }
 }
 
 #[test]
 fn include_check_sets_what_include_asks_for() {
     for (checks, line, code) in [
-        ("", "include none", 3),
-        ("match", "include none", 3),
+        ("", "include none", 6),
+        ("match", "include none", 6),
         ("match", "include none*", 0),
-        ("wildcard_match", "include none*", 3),
-        ("+brace_match", "include {a,none}", 3),
-        ("read", "include .", 3),
-        ("match", "include .", 3),
+        ("wildcard_match", "include none*", 6),
+        ("+brace_match", "include {a,none}", 6),
+        ("read", "include .", 6),
+        ("match", "include .", 6),
         ("+match -match", "include none", 0),
         // Only the first may be without a sign.
-        ("match wildcard_match", "include none*", 4),
+        ("match wildcard_match", "include none*", 5),
     ] {
         let main = format!("global_defs {{\ninclude_check {checks}\n}}\n{line}\n");
         let files = Files::new(&[("main", &main), ("a", "")]);
-        assert_eq!(files.read("main").diagnostics.exit_code(), code, "{checks}: {line}");
+        assert_eq!(files.read("main").diagnostics.exit_status(), code, "{checks}: {line}");
     }
 }
 
@@ -206,7 +206,7 @@ fn a_file_changes_include_check_for_itself_and_what_it_includes() {
         ("main", "global_defs {\ninclude inner\n}\ninclude none\n"),
         ("inner", "include_check\n"),
     ]);
-    assert_eq!(files.read("main").diagnostics.exit_code(), 0);
+    assert_eq!(files.read("main").diagnostics.exit_status(), 0);
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn circles_are_found_however_the_names_are_written() {
     let files = Files::new(&[("main", "include d/../one\n"), ("one", "include ./main\n"), ("d/x", "")]);
     let loaded = files.read("main");
     assert_eq!(words_and_codes(&loaded).1, ["circular-include"]);
-    assert_eq!(loaded.diagnostics.exit_code(), 3);
+    assert_eq!(loaded.diagnostics.outcomes().worst(), Outcome::CannotRun);
 }
 
 #[test]
@@ -241,13 +241,13 @@ fn the_main_file_may_be_a_pattern_whose_files_are_read_as_one() {
     let read = |name: &str| {
         let loaded = files.read(name);
         let router_id = loaded.config.as_ref().map(|config| config.global.router_id.to_string());
-        (reading::codes(&loaded), loaded.diagnostics.exit_code(), router_id)
+        (reading::codes(&loaded), loaded.diagnostics.exit_status(), router_id)
     };
     let directory = files.0.path().canonicalize().expect("a directory").join("b").display().to_string();
     // keepalived too says that there are several, and that it runs after a change.
-    assert_eq!(read("{a/1,b/4}.conf"), (vec!["several-files"], 4, Some(directory)));
+    assert_eq!(read("{a/1,b/4}.conf"), (vec!["several-files"], 5, Some(directory)));
     let (said, code, router_id) = read("a/?.conf");
-    assert_eq!((said, code, router_id.as_deref()), (vec!["several-files", "missing-brace"], 4, Some("r")));
+    assert_eq!((said, code, router_id.as_deref()), (vec!["several-files", "missing-brace"], 5, Some("r")));
     // A file that has the very name is meant.
     assert_eq!(read("a/[1].conf"), (vec![], 0, Some("bracket".into())));
     assert_eq!(read("{a/none,b/none,a/[[]1]}.conf").2, Some("bracket".into()));
@@ -273,7 +273,7 @@ fn what_cannot_be_the_main_file_is_one_mistake_that_names_it() {
         let loaded = files.read(name);
         let said: Vec<_> =
             loaded.diagnostics.iter().map(|said| (said.code, said.message.contains(named))).collect();
-        assert_eq!((said, loaded.diagnostics.exit_code()), (vec![("unreadable-file", true)], 3), "{name}");
+        assert_eq!((said, loaded.diagnostics.exit_status()), (vec![("unreadable-file", true)], 6), "{name}");
         assert!(loaded.diagnostics.render_text(false).contains(named), "{name}");
     }
 }

@@ -99,7 +99,7 @@ fn a_sequence_may_set_what_follows_uses() {
 fn a_wrong_sequence_before_a_block_is_one_mistake() {
     let text = "~SEQ(N,x) vrrp_instance V${N} {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n10.0.0.1\n}\n}\n";
     assert_eq!(codes(text), ["bad-sequence"]);
-    assert_eq!(read(text).diagnostics.exit_code(), 4);
+    assert_eq!(read(text).diagnostics.exit_status(), 5);
     // keepalived counts what is not there as 0; the manual gives no such form.
     assert_eq!(codes("~SEQ(N,,2) x"), ["bad-sequence"]);
 }

@@ -53,7 +53,7 @@ fn times_have_decimals_down_to_microseconds() {
 fn booleans_have_six_spellings() {
     let on = |text: &str| {
         let loaded = read(&format!("global_defs {{\nvrrp_strict {text}\n}}"));
-        (loaded.config.expect("it runs").global.vrrp_strict, loaded.diagnostics.exit_code())
+        (loaded.config.expect("it runs").global.vrrp_strict, loaded.diagnostics.exit_status())
     };
     for text in ["on", "true", "yes", ""] {
         assert_eq!(on(text), (true, 0), "{text}");

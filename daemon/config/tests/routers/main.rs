@@ -1,7 +1,8 @@
 //! What each mistake in virtual routers, their groups, and addresses, routes and rules leads to.
 //!
-//! The exit codes are those of keepalived 2.4.3, but for what [`OTHERWISE`] lists. Where its `-t` says that it would run
-//! after changes, but its VRRP process then ends for good (no virtual router id, or the same one twice), that is 3.
+//! What becomes of a file is what keepalived 2.4.3 says, but for what [`OTHERWISE`] lists. Where its `-t` says that it would
+//! run after changes, but its VRRP process then ends for good (no virtual router id, or the same one twice), it cannot run
+//! here; the exit status of `-t` is the same.
 
 mod around;
 mod instances;
@@ -11,11 +12,12 @@ mod reading;
 mod tracking;
 mod values;
 
+use keepwatch_config::Outcome;
 use keepwatch_config::model::{ConfigFault, LinkTarget};
 use reading::{mistakes, read};
 
-/// What it is about, the configuration, the exit code of `-t`, and the codes of what is said.
-type Case = (&'static str, &'static str, u8, &'static [&'static str]);
+/// What it is about, the configuration, what becomes of it, and the codes of what is said.
+type Case = (&'static str, &'static str, Outcome, &'static [&'static str]);
 
 /// What stands for itself in the configurations.
 const SHORT: &[(&str, &str)] = &[
@@ -57,11 +59,11 @@ fn long(text: &str) -> String {
     SHORT.iter().fold(text.to_owned(), |text, (short, long)| text.replace(short, long))
 }
 
-/// The exit code, and the codes of everything above a note, without what is not built yet.
-fn answer(text: &str) -> (u8, Vec<&'static str>) {
+/// What becomes of it, and the codes of everything above a note, without what is not built yet.
+fn answer(text: &str) -> (Outcome, Vec<&'static str>) {
     let loaded = read(text);
     let said = mistakes(&loaded).into_iter().map(|mistake| mistake.code).collect();
-    (loaded.diagnostics.exit_code(), said)
+    (loaded.diagnostics.outcomes().worst(), said)
 }
 
 fn all() -> impl Iterator<Item = &'static Case> {
@@ -71,9 +73,9 @@ fn all() -> impl Iterator<Item = &'static Case> {
 #[test]
 fn each_case_is_answered_as_listed() {
     let mut wrong = Vec::new();
-    for (name, short, exit, codes) in all() {
+    for (name, short, outcome, codes) in all() {
         let answered = answer(&long(short));
-        if answered != (*exit, codes.to_vec()) {
+        if answered != (*outcome, codes.to_vec()) {
             wrong.push(format!("{name}: {answered:?}"));
         }
     }

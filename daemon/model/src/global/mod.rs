@@ -56,7 +56,7 @@ pub struct Global {
     pub no_checker_emails: bool,
     /// `checker_log_all_failures`: every failed check is logged, not only the last.
     pub checker_log_all_failures: bool,
-    /// `default_interface` of static addresses that name none, which have it already; `eth0` when `None`.
+    /// `default_interface` of addresses that have none, which have it already; for static ones `eth0` when `None`.
     pub default_interface: Option<Name>,
     /// `dynamic_interfaces [allow_if_changes]`: interfaces may appear later.
     pub dynamic_interfaces: DynamicInterfaces,

@@ -1,4 +1,4 @@
-//! Reading and writing rtnetlink messages of links and addresses.
+//! Reading and writing rtnetlink messages of links, addresses and routes.
 //!
 //! Of a link message only the attributes that keepwatch needs are looked at: a new kernel's new attributes can't
 //! make an interface unreadable.
@@ -24,12 +24,17 @@ const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
 const RTM_NEWADDR: u16 = 20;
 const RTM_DELADDR: u16 = 21;
+const RTM_NEWROUTE: u16 = 24;
 
 const LINK_HEADER: usize = 16;
 const ADDRESS_HEADER: usize = 8;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+const ROUTE_HEADER: usize = 12;
+/// Where the type stands in the header.
+const ROUTE_TYPE: usize = 7;
+const RTA_VIA: u16 = 18;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_FLAGS: u16 = 8;
@@ -43,10 +48,19 @@ pub(super) enum Message {
     Notification(Notification),
     /// The answer to the request of that sequence number: 0, or an error number.
     Answer { sequence: u32, errno: i32 },
+    /// The route that was asked for.
+    Route(Route),
     /// The end of a dump.
     Done,
     /// Something that does not concern us.
     Other,
+}
+
+/// Where a route leads; neither is there if it leads nowhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Route {
+    pub(super) link: Option<LinkIndex>,
+    pub(super) gateway: Option<IpAddr>,
 }
 
 /// Calls `each` with every message of a datagram.
@@ -83,6 +97,7 @@ fn read_one(buffer: &NetlinkBuffer<&[u8]>) -> Result<Message> {
         RTM_DELADDR => {
             address(payload)?.map_or(Message::Other, |a| Message::Notification(Notification::AddressGone(a)))
         }
+        RTM_NEWROUTE => Message::Route(route(payload)?),
         _ => Message::Other,
     })
 }
@@ -158,6 +173,28 @@ fn address(payload: &[u8]) -> Result<Option<PresentAddress>> {
         duplicate: flags.contains(AddressFlags::Dadfailed),
         protocol,
     }))
+}
+
+fn route(payload: &[u8]) -> Result<Route> {
+    let mut route = Route::default();
+    if payload.len() < ROUTE_HEADER {
+        return Err(short("route"));
+    }
+    if payload[ROUTE_TYPE] != libc::RTN_UNICAST {
+        return Ok(route);
+    }
+    for attribute in NlasIterator::new(&payload[ROUTE_HEADER..]) {
+        let attribute = attribute.map_err(|e| Error::Malformed(e.to_string()))?;
+        let value = attribute.value();
+        match attribute.kind() {
+            libc::RTA_OIF => route.link = value.first_chunk().map(|b| LinkIndex(u32::from_ne_bytes(*b))),
+            libc::RTA_GATEWAY => route.gateway = ip(value),
+            // A gateway of the other family: its own family stands before it.
+            RTA_VIA => route.gateway = value.get(2..).and_then(ip),
+            _ => {}
+        }
+    }
+    Ok(route)
 }
 
 fn ip(value: &[u8]) -> Option<IpAddr> {
@@ -294,7 +331,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_the_reader_panic(
-            kind in prop_oneof![Just(2u16), Just(16), Just(17), Just(20), Just(21), any::<u16>()],
+            kind in prop_oneof![Just(2u16), Just(16), Just(17), Just(20), Just(21), Just(24), any::<u16>()],
             body in proptest::collection::vec(any::<u8>(), 0..200),
         ) {
             let mut bytes = ((body.len() + 16) as u32).to_ne_bytes().to_vec();

@@ -110,7 +110,7 @@ impl Monitor {
                         done = true;
                         refused = (errno != 0).then_some(errno);
                     }
-                    Message::Other => {}
+                    Message::Route(_) | Message::Other => {}
                 })?,
                 Ok(false) => {}
                 Err(e) => return Err(Error::system("read the kernel's", what, e)),

@@ -1,16 +1,16 @@
 //! The packet socket through which gratuitous ARP and neighbour advertisements leave, on whichever interface.
 
-use std::io;
 use std::os::fd::AsFd;
 
-use socket2::{Domain, Socket, Type};
+use socket2::Socket;
 
 use crate::error::{Error, Result};
 use crate::link::LinkIndex;
 use crate::wire::ethernet::{TYPE_ARP, TYPE_IPV6};
 use crate::wire::{arp, ndisc};
 
-use super::send::{Destination, SendBatch, Shape};
+use super::detour::packet_socket;
+use super::send::{Destination, Refusal, SendBatch, Shape};
 
 /// Sends announcements; collects them first, so that a burst for many addresses is a few system calls.
 #[derive(Debug)]
@@ -25,9 +25,8 @@ impl Announcer {
     /// # Errors
     /// When the process may not open packet sockets.
     pub fn open() -> Result<Self> {
-        let socket = Socket::new(Domain::PACKET, Type::RAW, None)
-            .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
-            .map_err(|e| Error::system("open", "the packet socket for announcements", e))?;
+        let socket =
+            packet_socket().map_err(|e| Error::system("open", "the packet socket for announcements", e))?;
         Ok(Self { socket, batch: SendBatch::new() })
     }
 
@@ -50,8 +49,8 @@ impl Announcer {
         self.batch.is_empty()
     }
 
-    /// Sends the burst; a refused frame is reported to `failed` by its number and left out.
-    pub fn send(&mut self, failed: impl FnMut(usize, io::Error)) {
+    /// Sends the burst; a refused frame is reported to `failed` and left out.
+    pub fn send(&mut self, failed: impl FnMut(Refusal<'_>)) {
         self.batch.flush(self.socket.as_fd(), Shape::Frame, usize::MAX, failed);
     }
 }

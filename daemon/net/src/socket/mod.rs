@@ -2,14 +2,17 @@
 //!
 //! [`VrrpReceiver`]: one per interface and family, however many virtual routers it carries; fills a
 //! [`ReceiveBatch`]. [`SendBatch`]: datagrams of many routers and interfaces that are due together; flushed through
-//! the one [`VrrpSender`] of its family, or through the [`Announcer`] (ARP and neighbour advertisements).
+//! the one [`VrrpSender`] of its family, or through the [`Announcer`] (ARP and neighbour advertisements). [`Detour`]: the
+//! way of an advertisement to its group when the kernel's IP has none.
 
 mod announce;
+mod detour;
 mod receive;
 mod send;
 mod vrrp;
 
 pub use announce::Announcer;
+pub use detour::Detour;
 pub use receive::{Arrival, Packet, ReceiveBatch};
-pub use send::{Destination, SendBatch};
+pub use send::{Destination, Refusal, SendBatch};
 pub use vrrp::{Carrier, Family, VRRP_PROTOCOL, VrrpReceiver, VrrpSender};

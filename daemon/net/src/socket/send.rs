@@ -9,6 +9,9 @@ use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use crate::link::LinkIndex;
+use crate::wire::ipv6::Header;
+
+use super::vrrp::{TOS_INTERNETWORK_CONTROL, VRRP_PROTOCOL};
 
 /// Datagrams that one system call takes; the scratch for them lives on the stack. A takeover sends one or two, and
 /// should not have to clear room for many.
@@ -19,18 +22,18 @@ const CONTROL: usize = 64;
 /// Where a datagram goes, and through what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// A VRRP packet over IPv4, header first; the kernel completes its identification and checksum.
+    /// A VRRP packet over IPv4, header first.
     Ipv4 {
         /// Out of this interface; `None` lets the routing table choose (unicast).
         link: Option<LinkIndex>,
         /// A group or a router.
         destination: Ipv4Addr,
     },
-    /// A VRRP datagram over IPv6; the kernel fills in the checksum.
+    /// A VRRP message over IPv6, its checksum filled in; its header is put before it here.
     Ipv6 {
-        /// Out of this interface.
-        link: LinkIndex,
-        /// The source address, link-local (RFC 9568 §5.1.2.1).
+        /// Out of this interface; `None` lets the routing table choose (unicast).
+        link: Option<LinkIndex>,
+        /// The source address: link-local to a group (RFC 9568 §5.1.2.1).
         source: Ipv6Addr,
         /// A group or a router.
         destination: Ipv6Addr,
@@ -59,6 +62,27 @@ impl Shape {
             Destination::Ipv6 { .. } => Self::Ipv6,
             Destination::Frame { .. } => Self::Frame,
         }
+    }
+}
+
+/// A datagram that the kernel did not take.
+#[derive(Debug)]
+pub struct Refusal<'a> {
+    /// Its number since the batch was last empty.
+    pub number: usize,
+    /// Where it was to go.
+    pub destination: Destination,
+    /// The whole packet, IP header first, or the whole frame.
+    pub bytes: &'a [u8],
+    /// The kernel's answer.
+    pub error: io::Error,
+}
+
+impl Refusal<'_> {
+    /// Whether the kernel had no room in its table of neighbours, which all networks of the machine share: it says
+    /// ENOBUFS, and EINVAL over IPv6 (and over IPv4 before Linux 5.19).
+    pub fn lacks_neighbour(&self) -> bool {
+        matches!(self.error.raw_os_error(), Some(libc::ENOBUFS | libc::EINVAL))
     }
 }
 
@@ -94,6 +118,16 @@ impl SendBatch {
     /// Adds a datagram.
     pub fn push(&mut self, destination: Destination, bytes: &[u8]) {
         let start = self.arena.len();
+        if let Destination::Ipv6 { source, destination, .. } = destination {
+            let header = Header {
+                traffic_class: TOS_INTERNETWORK_CONTROL,
+                next_header: VRRP_PROTOCOL,
+                payload: u16::try_from(bytes.len()).unwrap_or(u16::MAX),
+                source,
+                destination,
+            };
+            self.arena.extend(header.emit());
+        }
         self.arena.extend_from_slice(bytes);
         self.messages.push((destination, start..self.arena.len()));
     }
@@ -111,7 +145,7 @@ impl SendBatch {
         fd: BorrowedFd<'_>,
         shape: Shape,
         limit: usize,
-        mut failed: impl FnMut(usize, io::Error),
+        mut failed: impl FnMut(Refusal<'_>),
     ) {
         let end = self.messages.len().min(self.done.saturating_add(limit));
         while self.done < end {
@@ -124,7 +158,9 @@ impl SendBatch {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     // The kernel stops at the first datagram that it refuses: that one is left out.
-                    failed(self.done, error);
+                    let (destination, range) = &self.messages[self.done];
+                    let bytes = &self.arena[range.clone()];
+                    failed(Refusal { number: self.done, destination: *destination, bytes, error });
                     self.done += 1;
                 }
             }
@@ -194,18 +230,20 @@ fn address(
                 attach(header, control, libc::IPPROTO_IP, libc::IP_PKTINFO, info);
             }
         }
-        Destination::Ipv6 { link, source, destination } => {
+        Destination::Ipv6 { link, source: _, destination } => {
             // SAFETY: as above.
             let to = unsafe { &mut *(&raw mut *name).cast::<libc::sockaddr_in6>() };
             to.sin6_family = libc::AF_INET6 as libc::sa_family_t;
             to.sin6_addr.s6_addr = destination.octets();
-            to.sin6_scope_id = link.0;
             header.msg_namelen = size_of::<libc::sockaddr_in6>() as libc::socklen_t;
-            let info = libc::in6_pktinfo {
-                ipi6_ifindex: link.0 as _,
-                ipi6_addr: libc::in6_addr { s6_addr: source.octets() },
-            };
-            attach(header, control, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info);
+            if let Some(link) = link {
+                to.sin6_scope_id = link.0;
+                let info = libc::in6_pktinfo {
+                    ipi6_ifindex: link.0 as _,
+                    ipi6_addr: libc::in6_addr { s6_addr: Ipv6Addr::UNSPECIFIED.octets() },
+                };
+                attach(header, control, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info);
+            }
         }
         Destination::Frame { link, ethertype } => {
             // SAFETY: as above.

@@ -12,12 +12,12 @@ use crate::error::{Error, Result};
 use crate::link::LinkIndex;
 
 use super::receive::{ReceiveBatch, fill};
-use super::send::{SendBatch, Shape};
+use super::send::{Refusal, SendBatch, Shape};
 
 /// IP protocol number of VRRP (RFC 9568 §5.1.1.4).
 pub const VRRP_PROTOCOL: u8 = 112;
-/// Internetwork control (CS6), the precedence that keepalived gives its advertisements.
-const TOS_INTERNETWORK_CONTROL: i32 = 0xc0;
+/// Internetwork control (CS6), the precedence that keepalived gives its advertisements: the traffic class over IPv6.
+pub(super) const TOS_INTERNETWORK_CONTROL: u8 = 0xc0;
 
 /// Room for a burst: with adverts of thousands of routers in phase, hundreds arrive between two looks. The kernel
 /// counts some 800 bytes for each.
@@ -63,28 +63,32 @@ impl Carrier {
     }
 }
 
-/// Receives the VRRP datagrams of one family and carrier that arrive on one interface.
+/// Receives the VRRP datagrams of one family and carrier that arrive on one interface, or on any.
 #[derive(Debug)]
 pub struct VrrpReceiver {
     socket: Socket,
     family: Family,
-    index: LinkIndex,
+    index: Option<LinkIndex>,
 }
 
 impl VrrpReceiver {
-    /// Opens the socket on an interface. Multicast arrives once a group is joined.
+    /// Opens the socket on an interface, or on all of them. Multicast arrives once a group is joined, which needs an
+    /// interface.
     ///
     /// # Errors
     /// When the process may not open raw sockets, or the interface is gone.
-    pub fn open(family: Family, carrier: Carrier, index: LinkIndex, name: &str) -> Result<Self> {
-        Self::try_open(family, carrier, index, name)
+    pub fn open(family: Family, carrier: Carrier, on: Option<(LinkIndex, &str)>) -> Result<Self> {
+        let name = on.map_or("all interfaces", |(_, name)| name);
+        Self::try_open(family, carrier, on)
             .map_err(|e| Error::system("open the VRRP receive socket on", name, e))
     }
 
-    fn try_open(family: Family, carrier: Carrier, index: LinkIndex, name: &str) -> io::Result<Self> {
+    fn try_open(family: Family, carrier: Carrier, on: Option<(LinkIndex, &str)>) -> io::Result<Self> {
         let socket = family.raw_socket(carrier.protocol())?;
         // Bound first: from here on nothing of another interface enters the queue.
-        socket.bind_device(Some(name.as_bytes()))?;
+        if let Some((_, name)) = on {
+            socket.bind_device(Some(name.as_bytes()))?;
+        }
         if carrier == Carrier::Authenticated {
             accept_only_vrrp(&socket)?;
         }
@@ -100,19 +104,20 @@ impl VrrpReceiver {
                 set_int(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT, 1)?;
             }
         }
-        Ok(Self { socket, family, index })
+        Ok(Self { socket, family, index: on.map(|(index, _)| index) })
     }
 
     /// Joins a multicast group on the interface; joining it again changes nothing.
     ///
     /// # Errors
-    /// When the interface is gone, or the group is of the other family.
+    /// When the interface is gone, the group is of the other family, or the socket is on no interface.
     pub fn join(&self, group: IpAddr) -> Result<()> {
-        let joined = match group {
-            IpAddr::V4(group) => {
-                self.socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(self.index.0))
+        let joined = match (self.index, group) {
+            (None, _) => Err(io::ErrorKind::AddrNotAvailable.into()),
+            (Some(index), IpAddr::V4(group)) => {
+                self.socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(index.0))
             }
-            IpAddr::V6(group) => self.socket.join_multicast_v6(&group, self.index.0),
+            (Some(index), IpAddr::V6(group)) => self.socket.join_multicast_v6(&group, index.0),
         };
         match joined {
             Err(e) if e.raw_os_error() != Some(libc::EADDRINUSE) => {
@@ -155,40 +160,42 @@ impl VrrpSender {
     }
 
     fn try_open(family: Family) -> io::Result<Self> {
-        // IPPROTO_RAW: no datagram is ever delivered to this socket, and IPv4 headers are ours.
-        let socket = match family {
-            Family::V4 => family.raw_socket(libc::IPPROTO_RAW)?,
-            Family::V6 => family.raw_socket(VRRP_PROTOCOL.into())?,
-        };
+        // IPPROTO_RAW: no datagram is ever delivered to this socket, nor what routers say of adverts that went astray, and
+        // the IP headers are ours.
+        let socket = family.raw_socket(libc::IPPROTO_RAW)?;
         set_buffer(&socket, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF, SEND_BUFFER)?;
         match family {
             Family::V4 => {
                 set_int(&socket, libc::IPPROTO_IP, libc::IP_HDRINCL, 1)?;
+                // Without it the kernel keeps to itself that it had no buffer or no room for a neighbour.
+                set_int(&socket, libc::IPPROTO_IP, libc::IP_RECVERR, 1)?;
                 set_int(&socket, libc::IPPROTO_IP, libc::IP_MULTICAST_LOOP, 0)?;
-                // The socket's priority follows: the queueing discipline must see what the header says.
-                set_int(&socket, libc::IPPROTO_IP, libc::IP_TOS, TOS_INTERNETWORK_CONTROL)?;
             }
             Family::V6 => {
-                refuse_everything(&socket)?;
-                set_int(&socket, libc::IPPROTO_IPV6, libc::IPV6_CHECKSUM, 6)?;
+                set_int(&socket, libc::IPPROTO_IPV6, libc::IPV6_HDRINCL, 1)?;
+                set_int(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVERR, 1)?;
                 set_int(&socket, libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_LOOP, 0)?;
-                set_int(&socket, libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_HOPS, 255)?;
-                set_int(&socket, libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS, 255)?;
-                set_int(&socket, libc::IPPROTO_IPV6, libc::IPV6_TCLASS, TOS_INTERNETWORK_CONTROL)?;
             }
         }
+        prefer(&socket)?;
         Ok(Self { socket, family })
     }
 
     /// Sends up to `limit` datagrams of `batch`, in order; what is left stays in it. A datagram that the kernel refuses
-    /// is reported to `failed`, by its number since the batch was last empty, and left out; the others go. Never waits.
-    pub fn send(&self, batch: &mut SendBatch, limit: usize, failed: impl FnMut(usize, io::Error)) {
+    /// is reported to `failed` and left out; the others go. Never waits.
+    pub fn send(&self, batch: &mut SendBatch, limit: usize, failed: impl FnMut(Refusal<'_>)) {
         let shape = match self.family {
             Family::V4 => Shape::Ipv4WithHeader,
             Family::V6 => Shape::Ipv6,
         };
         batch.flush(self.socket.as_fd(), shape, limit, failed);
     }
+}
+
+/// Has what a socket sends leave before other traffic, where the queueing discipline makes a difference: the highest
+/// priority that needs no privilege (`TC_PRIO_INTERACTIVE`).
+pub(super) fn prefer(socket: &impl AsRawFd) -> io::Result<()> {
+    set_int(socket, libc::SOL_SOCKET, libc::SO_PRIORITY, 6)
 }
 
 /// Sets an integer socket option.
@@ -219,10 +226,4 @@ fn accept_only_vrrp(socket: &Socket) -> io::Result<()> {
         op(libc::BPF_RET | libc::BPF_K, 0, u32::MAX),
         op(libc::BPF_RET | libc::BPF_K, 0, 0),
     ])
-}
-
-/// Attaches a classic BPF program that accepts nothing, for sockets that only send.
-fn refuse_everything(socket: &Socket) -> io::Result<()> {
-    let ret_zero = SockFilter::new((libc::BPF_RET | libc::BPF_K) as u16, 0, 0, 0);
-    socket.attach_filter(&[ret_zero])
 }

@@ -1,7 +1,7 @@
 //! The Internet checksum (RFC 1071) over any number of byte slices.
 
 /// Adds 16-bit words in one's complement arithmetic; feed it slices, then take the checksum.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sum(u64);
 
 impl Sum {
@@ -18,13 +18,20 @@ impl Sum {
         self
     }
 
+    /// Adds one 16-bit word.
+    #[must_use]
+    pub fn with_u16(mut self, word: u16) -> Self {
+        self.0 += u64::from(word);
+        self
+    }
+
     /// Adds a 32-bit number in network order, as the pseudo-headers need it.
     #[must_use]
     pub fn with_u32(self, number: u32) -> Self {
         self.with(&number.to_be_bytes())
     }
 
-    /// The checksum: the complement of the folded sum.
+    /// The checksum: the complement of the folded sum. Over data that already holds a right checksum it is 0.
     pub fn finish(self) -> u16 {
         let mut sum = self.0;
         while sum > 0xffff {

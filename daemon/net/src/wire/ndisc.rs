@@ -9,8 +9,8 @@ use std::net::Ipv6Addr;
 
 use super::checksum::Sum;
 use super::ethernet::{self, HEADER_LEN, MacAddress, TYPE_IPV6};
+use super::ipv6::{HEADER_LEN as IPV6_LEN, Header};
 
-const IPV6_LEN: usize = 40;
 const ADVERT_LEN: usize = 32;
 const ICMPV6: u8 = 58;
 const NEIGHBOUR_ADVERT: u8 = 136;
@@ -39,12 +39,14 @@ impl Repr {
         buffer.fill(0);
         ethernet::emit(buffer, MacAddress::IPV6_ALL_NODES, self.hardware, TYPE_IPV6);
         let (header, advert) = buffer[HEADER_LEN..].split_at_mut(IPV6_LEN);
-        header[0] = 0x60;
-        header[4..6].copy_from_slice(&(ADVERT_LEN as u16).to_be_bytes());
-        header[6] = ICMPV6;
-        header[7] = 255;
-        header[8..24].copy_from_slice(&self.address.octets());
-        header[24..40].copy_from_slice(&ALL_NODES.octets());
+        let fields = Header {
+            traffic_class: 0,
+            next_header: ICMPV6,
+            payload: ADVERT_LEN as u16,
+            source: self.address,
+            destination: ALL_NODES,
+        };
+        header.copy_from_slice(&fields.emit());
         advert[0] = NEIGHBOUR_ADVERT;
         advert[4] = FLAG_OVERRIDE | if self.router { FLAG_ROUTER } else { 0 };
         advert[8..24].copy_from_slice(&self.address.octets());

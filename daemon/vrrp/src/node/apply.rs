@@ -179,7 +179,7 @@ impl Node {
     /// A new router, not started yet.
     fn define(&mut self, cx: &mut Context<'_>, definition: RouterDefinition) -> (RouterId, EventId) {
         let id = RouterId(self.routers.len() as u32);
-        let link = cx.links.intern(&definition.spec.interface);
+        let link = cx.links.home(definition.spec.interface.as_ref());
         let event = cx.publish(VrrpFact::InstanceConfigured {
             instance: definition.spec.name.clone(),
             settings: definition.settings.clone(),
@@ -265,7 +265,7 @@ impl Node {
 
 /// Tells the interfaces about a router: its id, its addresses; and what it follows that it does.
 fn bind(links: &mut Links, followed: &mut Followed, id: RouterId, spec: &RouterSpec) {
-    links.entry(&spec.interface).attach(spec.family, spec.vrid.0, id);
+    links.at_home(spec).attach(spec.family, spec.vrid.0, id);
     for address in spec.addresses.iter() {
         links.of_address(spec, address).claim(address.address, id);
     }
@@ -281,7 +281,7 @@ fn bind(links: &mut Links, followed: &mut Followed, id: RouterId, spec: &RouterS
 }
 
 fn unbind(links: &mut Links, followed: &mut Followed, id: RouterId, spec: &RouterSpec) {
-    links.entry(&spec.interface).detach(spec.family, spec.vrid.0, id);
+    links.at_home(spec).detach(spec.family, spec.vrid.0, id);
     for address in spec.addresses.iter() {
         links.of_address(spec, address).disclaim(address.address, id);
     }

@@ -46,7 +46,9 @@ impl Node {
         let family = Family::of(datagram.source);
         let vrid = datagram.message[VRID];
         let Some(first) = link.router(family, vrid) else {
-            self.strangers.vrid_errors.inc();
+            if !self.is_heard_elsewhere(datagram.link, family, vrid) {
+                self.strangers.vrid_errors.inc();
+            }
             return None;
         };
         let expects = |id: &RouterId| self.router(*id).is_some_and(|router| router.expects(datagram));
@@ -54,6 +56,17 @@ impl Node {
             Some(other) if !expects(&first) => other,
             Some(_) | None => first,
         })
+    }
+
+    /// Whether a packet that is for nobody on `link` came in by another socket too, for one who listens there: those who
+    /// listen everywhere hear what comes in by an interface, and the other way round.
+    fn is_heard_elsewhere(&self, link: LinkId, family: Family, vrid: u8) -> bool {
+        let anywhere = self.links.get(LinkId::ANYWHERE).is_some_and(|all| !all.routers.is_empty());
+        anywhere
+            && self.routers().any(|router| {
+                (router.spec.family, router.spec.vrid.0) == (family, vrid)
+                    && (link == LinkId::ANYWHERE || router.link == LinkId::ANYWHERE)
+            })
     }
 
     /// Time has passed: every router whose deadline is not after `now` acts. All that is due together is handed out
@@ -174,7 +187,8 @@ impl Node {
         let Some(entry) = cx.links.get(link) else { return };
         let claimants = entry.claimants(&address).to_vec();
         if entry.is_plain(&address) != before {
-            self.sources_may_have_changed(cx, link);
+            let concerned = cx.links.get(link).map(|link| link.routers.clone()).unwrap_or_default();
+            self.sources_may_have_changed(cx, concerned);
         }
         for id in claimants {
             if let Some(event) = self.look_for_own(cx, id) {
@@ -188,8 +202,17 @@ impl Node {
         self.hurry(cx.now);
     }
 
-    fn sources_may_have_changed(&mut self, cx: &mut Context<'_>, link: LinkId) {
-        let concerned = cx.links.get(link).map(|link| link.routers.clone()).unwrap_or_default();
+    /// This host has, or no longer has, an address that a router is configured to send from, on whichever interface.
+    pub fn source_present(&mut self, now: Instant, address: IpAddr, present: bool, out: &mut dyn Outbox) {
+        let changed = if present { self.sources.insert(address) } else { self.sources.remove(&address) };
+        if changed {
+            let uses = |router: &&Router| router.spec.source == Some(address);
+            let concerned = self.routers().filter(uses).map(Router::id).collect();
+            self.step(now, None, out, |node, cx| node.sources_may_have_changed(cx, concerned));
+        }
+    }
+
+    fn sources_may_have_changed(&mut self, cx: &mut Context<'_>, concerned: Vec<RouterId>) {
         for id in concerned {
             let before = self.router(id).and_then(Router::usable_source);
             self.look_at_links(cx, id);
@@ -198,8 +221,8 @@ impl Node {
             if address == before {
                 continue;
             }
-            let instance = router.spec.name.clone();
-            let event = cx.publish(VrrpFact::SourceAddressChanged { instance, address });
+            let (instance, wanted) = (router.spec.name.clone(), router.spec.source);
+            let event = cx.publish(VrrpFact::SourceAddressChanged { instance, address, wanted });
             self.reconsider(&mut cx.because_of(event), id);
         }
     }
@@ -246,14 +269,19 @@ impl Node {
 
     /// Finds out anew what its configuration and its interface mean for a router: faults, and the source address.
     pub(super) fn look_at_links(&mut self, cx: &mut Context<'_>, id: RouterId) {
+        let Some(spec) = self.router(id).map(|router| router.spec.clone()) else { return };
+        let on_host = spec.source.is_some_and(|configured| self.sources.contains(&configured));
         let Some(router) = self.router_mut(id) else { return };
-        let spec = router.spec.clone();
         let Some(link) = cx.links.get(router.link) else { return };
         router.faults.held = spec.held.is_some();
         router.faults.link = link.state == LinkState::Down && !spec.dont_track_primary;
         let source = match spec.source {
-            Some(configured) if !spec.track_source || link.has(&configured) => Some(configured),
-            Some(_) => None,
+            // As the source of somebody else's packets nobody would answer to it, and two hosts could be master.
+            Some(configured) => {
+                let bound = spec.interface.is_some() && (spec.track_source || is_link_local(configured));
+                let here = link.has(&configured) || (!bound && on_host);
+                here.then_some(configured)
+            }
             None => link.source(spec.family, router.source),
         };
         router.faults.source = source.is_none();
@@ -261,5 +289,13 @@ impl Node {
             // A master that loses its last address still resigns with it.
             router.set_source(source);
         }
+    }
+}
+
+/// Whether an address means something on one link only.
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(address) => address.is_unicast_link_local(),
     }
 }

@@ -21,7 +21,7 @@ impl Node {
         if router.undecided {
             return;
         }
-        let (spec, group) = (router.spec.clone(), router.group);
+        let group = router.group;
         let faulty = router.faults.any() || group.is_some_and(|group| self.has_faulty_member(group));
         let owner = self.starts_as_master(id);
         let told = self.tell_why_held(cx, id).or(self.link_fault(cx.links, id));
@@ -31,12 +31,7 @@ impl Node {
         router.holds_addresses = left_over;
         router.priority = router.weighed_priority();
         if faulty {
-            let cause = if told.is_none() && router.faults.source {
-                let instance = spec.name.clone();
-                Some(cx.publish(VrrpFact::SourceAddressChanged { instance, address: None }))
-            } else {
-                told.or(cx.cause)
-            };
+            let cause = told.or(cx.cause);
             router.enter_fault(&mut cx.because(cause));
         } else if owner {
             router.start_as_owner(cx, quiet);
@@ -47,11 +42,19 @@ impl Node {
         self.rearm(id);
     }
 
-    /// Says what about its configuration will keep a router in Fault, unless it is there already.
+    /// Says what will keep a router in Fault, unless it is there already: its configuration, or that there is no address to
+    /// send from. Of interfaces it has been said.
     pub(super) fn tell_why_held(&self, cx: &mut Context<'_>, id: RouterId) -> Option<EventId> {
         let router = self.router(id).filter(|router| router.state() != VrrpState::Fault)?;
-        let (instance, reason) = (router.spec.name.clone(), router.spec.held?);
-        Some(cx.publish(VrrpFact::HeldInFault { instance, reason }))
+        let instance = router.spec.name.clone();
+        match router.spec.held {
+            Some(reason) => Some(cx.publish(VrrpFact::HeldInFault { instance, reason })),
+            None if router.faults.source && !router.faults.link => {
+                let wanted = router.spec.source;
+                Some(cx.publish(VrrpFact::SourceAddressChanged { instance, address: None, wanted }))
+            }
+            None => None,
+        }
     }
 
     /// The event that told of that for which a router is in Fault: its interface, or something that it follows.

@@ -9,7 +9,7 @@ use keepwatch_model::InterfaceAddress;
 
 use super::{Reaction, Router, State};
 use crate::ids::LinkId;
-use crate::link::{Fate, Links, interface_of, prefix_of};
+use crate::link::{Fate, Links, prefix_of};
 use crate::outbox::{AddressChange, Announcement, Output};
 use crate::spec::RouterSpec;
 use crate::step::Context;
@@ -34,6 +34,7 @@ impl Router {
         let known = std::mem::take(&mut self.own);
         let mut event = None;
         for address in spec.addresses.iter() {
+            let Some(placed) = spec.virtual_address(address) else { continue };
             let link = cx.links.of_address(&spec, address);
             let (own, gone) = (link.is_own(&address.address), !link.has(&address.address));
             let was = known.iter().find(|known| known.address == *address);
@@ -47,7 +48,7 @@ impl Router {
             if was != is.as_ref() {
                 event = Some(cx.publish(VrrpFact::OwnAddress {
                     instance: spec.name.clone(),
-                    address: spec.virtual_address(address),
+                    address: placed,
                     owner,
                     present: own,
                 }));
@@ -168,7 +169,8 @@ impl Router {
                 _ if self.is_own(address) => {}
                 Fate::Goes => gone.push(address.clone()),
                 Fate::StaysWith(other) => {
-                    let (instance, address) = (spec.name.clone(), spec.virtual_address(address));
+                    let Some(address) = spec.virtual_address(address) else { continue };
+                    let instance = spec.name.clone();
                     cx.because_of(cause).publish(VrrpFact::AddressStays { instance, address, other });
                 }
                 Fate::Own => {}
@@ -202,7 +204,7 @@ impl Router {
         let cause = master.since;
         let spec = self.spec.clone();
         let here =
-            |a: &&InterfaceAddress| a.address == address && cx.links.intern(interface_of(&spec, a)) == link;
+            |a: &&InterfaceAddress| a.address == address && cx.links.home(spec.interface_of(a)) == link;
         let lost = spec.addresses.iter().find(here).cloned();
         let Some(lost) = lost.filter(|lost| !self.is_own(lost)) else { return Reaction::None };
         if cx.links.get(link).is_some_and(|link| link.has_copy(&address, prefix_of(&lost))) {

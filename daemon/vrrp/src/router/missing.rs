@@ -11,7 +11,7 @@ use keepwatch_model::InterfaceAddress;
 
 use super::{Router, State};
 use crate::ids::LinkId;
-use crate::link::{Links, interface_of, prefix_of};
+use crate::link::{Links, prefix_of};
 use crate::outbox::Output;
 use crate::step::Context;
 
@@ -152,7 +152,8 @@ impl Router {
         let news = master.missing.is_duplicate(&duplicate);
         master.missing.back_off(cx.now);
         if news {
-            let (instance, address) = (self.spec.name.clone(), self.spec.virtual_address(&duplicate));
+            let Some(address) = self.spec.virtual_address(&duplicate) else { return };
+            let instance = self.spec.name.clone();
             let error = "another host on the link has it (duplicate address detection)".to_owned();
             cx.because_of(since).publish(VrrpFact::AddressFailed { instance, address, adding: true, error });
         }
@@ -164,7 +165,8 @@ impl Router {
         let State::Master(master) = &mut self.state else { return };
         match master.missing.came(&came) {
             Some(Why::Tentative | Why::Duplicate) => {
-                let (instance, address) = (self.spec.name.clone(), self.spec.virtual_address(&came));
+                let Some(address) = self.spec.virtual_address(&came) else { return };
+                let instance = self.spec.name.clone();
                 cx.because_of(since).publish(VrrpFact::AddressAdded { instance, address, adopted: false });
                 self.announce_some(cx, [came].into(), since);
             }
@@ -214,9 +216,8 @@ impl Router {
         address: IpAddr,
     ) -> Option<(EventId, InterfaceAddress)> {
         let State::Master(master) = &self.state else { return None };
-        let here = |a: &&InterfaceAddress| {
-            a.address == address && cx.links.intern(interface_of(&self.spec, a)) == link
-        };
+        let here =
+            |a: &&InterfaceAddress| a.address == address && cx.links.home(self.spec.interface_of(a)) == link;
         Some((master.since, self.spec.addresses.iter().find(here)?.clone()))
     }
 }

@@ -3,43 +3,92 @@
 
 use std::net::IpAddr;
 
+use keepwatch_bus::fact::AnnounceOccasion;
 use keepwatch_bus::mailbox::Sender;
 use keepwatch_model::InterfaceAddress;
-use keepwatch_net::address::{AddressSpec, Scope};
+use keepwatch_net::address::{AddressOperation, AddressSpec, Scope};
 use keepwatch_net::link::{LinkIndex, LinkTable};
 use keepwatch_net::wire::arp;
 
-use crate::link::{interface_of, prefix_of};
-use crate::{Node, RouterSpec};
+use crate::link::prefix_of;
+use crate::spec::Transport;
+use crate::{Node, Router, RouterSpec};
 
-use super::outgoing::Work;
+use super::kept::Peer;
+use super::outgoing::{Change, Work};
 use super::worker::{Frame, Job};
 
-/// Hands over what the machine asked.
-pub(super) fn hand_over(work: &mut Vec<Work>, node: &Node, links: &LinkTable, worker: &Sender<Job>) {
-    for item in work.drain(..) {
-        match item {
-            Work::Change(operation, change) => {
-                let index = |address| {
-                    links.by_name(interface_of(&change.spec, address)).map(|link| link.report.index)
-                };
-                let indices = change.addresses.iter().map(index).collect();
-                worker.send(Job::Change(operation, change, indices));
-            }
-            Work::Announce(announce) => {
-                // A reload may have taken the router away since.
-                let Some(router) = node.router(announce.router) else { continue };
-                let frames =
-                    announce.addresses.iter().filter_map(|a| frame(&announce.spec, a, links)).collect();
-                worker.send(Job::Announce(announce, frames, router.counters().clone()));
-            }
+/// Hands over the changes of addresses that stand before everything else: nothing has to be done before them.
+pub(super) fn hand_over_changes(work: &mut Vec<Work>, links: &LinkTable, worker: &Sender<Job>) {
+    let others = |item: &Work| !matches!(item, Work::Change(..));
+    let first = work.iter().position(others).unwrap_or(work.len());
+    for item in work.drain(..first) {
+        if let Work::Change(operation, change) = item {
+            hand_over_change(operation, change, links, worker);
         }
     }
 }
 
+fn hand_over_change(operation: AddressOperation, change: Change, links: &LinkTable, worker: &Sender<Job>) {
+    let index = |address: &InterfaceAddress| {
+        let link = links.by_name(change.spec.interface_of(address)?)?;
+        Some(link.report.index)
+    };
+    let indices = change.addresses.iter().map(index).collect();
+    worker.send(Job::Change(operation, change, indices));
+}
+
+/// Hands over what the machine asked.
+pub(super) fn hand_over(work: &mut Vec<Work>, node: &Node, links: &LinkTable, worker: &Sender<Job>) {
+    let mut renewed = Vec::new();
+    for item in work.drain(..) {
+        match item {
+            Work::Change(operation, change) => hand_over_change(operation, change, links, worker),
+            Work::Announce(announce) => {
+                // A reload may have taken the router away since.
+                let Some(router) = node.router(announce.router) else { continue };
+                if announce.occasion == AnnounceOccasion::LeftFault {
+                    renewed.extend(peers_of(router, links));
+                }
+                let frames =
+                    announce.addresses.iter().filter_map(|a| frame(&announce.spec, a, links)).collect();
+                worker.send(Job::Announce(announce, frames, router.counters().clone()));
+            }
+            Work::KeepPeers => {
+                worker.send(Job::Keep(node.routers().flat_map(|router| peers_of(router, links)).collect()));
+            }
+            Work::RenewPeers(router) => {
+                renewed.extend(node.router(router).into_iter().flat_map(|router| peers_of(router, links)));
+            }
+        }
+    }
+    if !renewed.is_empty() {
+        worker.send(Job::Renew(renewed));
+    }
+}
+
+/// The hosts that a unicast router sends to, each with the interface if it may be no other.
+fn peers_of(router: &Router, links: &LinkTable) -> Vec<Peer> {
+    let spec = router.spec();
+    let Transport::Unicast { peers, .. } = &spec.transport else { return Vec::new() };
+    let link = match &spec.interface {
+        None => None,
+        Some(name) => match links.by_name(name) {
+            None => return Vec::new(),
+            Some(link) => Some(link.report.index),
+        },
+    };
+    peers.iter().map(|peer| Peer { link, address: peer.address }).collect()
+}
+
 /// The announcement of an address, where its interface has such a thing.
 fn frame(spec: &RouterSpec, address: &InterfaceAddress, links: &LinkTable) -> Option<(LinkIndex, Frame)> {
-    let report = &links.by_name(interface_of(spec, address))?.report;
+    let link = match spec.interface_of(address) {
+        Some(name) => links.by_name(name),
+        // The source address of a unicast router without an interface.
+        None => links.carrying(address.address).next(),
+    };
+    let report = &link?.report;
     let hardware = report.hardware.filter(|_| !report.no_arp && !report.loopback)?;
     let frame = match address.address {
         IpAddr::V4(address) => {

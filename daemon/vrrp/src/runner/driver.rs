@@ -16,9 +16,9 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use crate::wire::{Datagram, DecodeError};
 use crate::{LinkId, Node, Notice, Release};
 
-use super::addresses::hand_over;
+use super::addresses::{hand_over, hand_over_changes};
 use super::interfaces::{Interfaces, Slot};
-use super::outgoing::Outgoing;
+use super::outgoing::{Outgoing, Work};
 use super::worker::{self, Job, Refusal};
 use super::{Command, HEARTBEAT, RunnerSettings, StartError};
 
@@ -28,6 +28,10 @@ const RECEIVING: Duration = Duration::from_millis(2);
 const BETWEEN_BURSTS: Duration = Duration::from_micros(250);
 /// How long the last advertisements may take to leave.
 const STOPPING: Duration = Duration::from_secs(2);
+/// So long before a master is given up for dead the thread is awake, and so is the one that puts addresses on: waking up
+/// takes a fifth of a millisecond here, and much longer where every processor is busy. No advert that comes moves this
+/// moment to the future, so a living master costs nothing of it.
+const AHEAD: Duration = Duration::from_micros(400);
 /// Descriptors that one wake-up tells of.
 const EVENTS: usize = 128;
 
@@ -41,6 +45,7 @@ const FIRST_LISTENER: u64 = 16;
 /// What the last wake-up told.
 #[derive(Default)]
 struct Ready {
+    timer: bool,
     commands: bool,
     links: bool,
     refusals: bool,
@@ -127,6 +132,7 @@ impl Driver {
     /// One turn; false when it was the last.
     fn turn(&mut self) -> bool {
         self.sleep();
+        self.await_takeover();
         self.beat.fetch_add(1, Ordering::Relaxed);
         self.busy = false;
         // What was received comes before what is due: after a pause, an advert that waited in the socket must be
@@ -142,6 +148,8 @@ impl Driver {
         self.hear_refusals(now);
         self.interfaces.retry(now, &mut self.node, &mut self.out);
         self.node.handle_timeouts(now, &mut self.out);
+        // The kernel puts the first addresses on while adverts leave; they are announced after those.
+        hand_over_changes(&mut self.out.work, self.interfaces.table(), &self.worker);
         self.send(now);
         if self.ready.commands && !self.command() {
             return false;
@@ -149,7 +157,7 @@ impl Driver {
         self.hand_over();
         self.listen();
         // The clock only fails to be set if the descriptor is invalid; the heartbeat's pace then replaces it.
-        let deadlines = [self.node.next_deadline(), self.next_burst];
+        let deadlines = [self.node.next_look(AHEAD), self.next_burst];
         let _ = self.timer.set(deadlines.into_iter().flatten().min());
         true
     }
@@ -157,7 +165,7 @@ impl Driver {
     /// Sends what the machine wants sent, unless a burst has just left.
     fn send(&mut self, now: Instant) {
         if self.next_burst.is_none_or(|at| at <= now) {
-            let more = self.out.flush(&self.node);
+            let more = self.out.flush(&self.node, self.interfaces.table());
             self.next_burst = more.then(|| now + BETWEEN_BURSTS);
         }
     }
@@ -180,10 +188,28 @@ impl Driver {
     fn sleep(&mut self) {
         self.ready.commands = std::mem::take(&mut self.more_commands);
         self.ready.links = false;
+        self.ready.timer = false;
         self.ready.listeners.clear();
-        let mut events = [EpollEvent::empty(); EVENTS];
         let timeout = if self.busy { Duration::ZERO } else { HEARTBEAT };
-        let timeout = EpollTimeout::try_from(timeout).unwrap_or(EpollTimeout::ZERO);
+        self.look(EpollTimeout::try_from(timeout).unwrap_or(EpollTimeout::ZERO));
+    }
+
+    /// If a takeover is near, stays awake until its time, or until something happens that may change it.
+    fn await_takeover(&mut self) {
+        if !self.ready.timer {
+            return;
+        }
+        let now = Instant::now();
+        let Some(at) = self.node.takeover_by(now + AHEAD).filter(|at| *at > now) else { return };
+        self.worker.send(Job::Expect(at));
+        while Instant::now() < at && self.look(EpollTimeout::ZERO) == 0 {
+            std::hint::spin_loop();
+        }
+    }
+
+    /// Looks at the descriptors, waiting at most so long; how many told something.
+    fn look(&mut self, timeout: EpollTimeout) -> usize {
+        let mut events = [EpollEvent::empty(); EVENTS];
         let count = match self.epoll.wait(&mut events, timeout) {
             Ok(count) => count,
             Err(Errno::EINTR) => 0,
@@ -195,7 +221,10 @@ impl Driver {
         };
         for event in &events[..count] {
             match event.data() {
-                TIMER => self.timer.fired(),
+                TIMER => {
+                    self.timer.fired();
+                    self.ready.timer = true;
+                }
                 COMMANDS => self.ready.commands = true,
                 LINKS => self.ready.links = true,
                 REFUSALS => self.ready.refusals = true,
@@ -205,6 +234,7 @@ impl Driver {
                 _ => {}
             }
         }
+        count
     }
 
     /// Hands the machine what was received, until nothing is left.
@@ -239,6 +269,7 @@ impl Driver {
             Some(Command::Apply { definitions, cause }) => {
                 self.interfaces.watch(&definitions, now, cause, &mut self.node, &mut self.out);
                 self.node.apply(now, definitions, cause, &mut self.out);
+                self.out.work.push(Work::KeepPeers);
                 self.interfaces.subscribe(now, &mut self.node, &mut self.out);
                 self.send(now);
             }
@@ -263,7 +294,7 @@ impl Driver {
     /// Stops the machine, and sees its last advertisements and requests off.
     fn stop(&mut self, now: Instant, release: Release, cause: Option<EventId>) {
         self.node.stop(now, release, cause, &mut self.out);
-        while self.out.flush(&self.node) && now.elapsed() < STOPPING {
+        while self.out.flush(&self.node, self.interfaces.table()) && now.elapsed() < STOPPING {
             std::thread::sleep(BETWEEN_BURSTS);
         }
         self.hand_over();

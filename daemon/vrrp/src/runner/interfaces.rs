@@ -2,6 +2,7 @@
 //! virtual routers a socket listens.
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
@@ -23,17 +24,18 @@ use super::outgoing::Outgoing;
 /// Notifications (datagrams of them) taken in one turn.
 const NOTIFICATIONS_PER_TURN: usize = 64;
 
-/// A socket that listens on one interface.
+/// A socket that listens on one interface, or everywhere.
 pub(super) struct Listener {
     pub(super) link: LinkId,
     pub(super) socket: VrrpReceiver,
-    index: LinkIndex,
+    /// None everywhere.
+    index: Option<LinkIndex>,
     family: Family,
     carrier: Carrier,
 }
 
 impl Listener {
-    fn is(&self, index: LinkIndex, family: Family, carrier: Carrier) -> bool {
+    fn is(&self, index: Option<LinkIndex>, family: Family, carrier: Carrier) -> bool {
         self.index == index && self.family == family && self.carrier == carrier
     }
 }
@@ -73,8 +75,10 @@ pub(super) struct Interfaces {
     /// How each interface stood that a definition names or ever named, when the machine was last told. It hears
     /// nothing of others: a host may see thousands of short-lived ones.
     told: HashMap<Name, Standing>,
-    /// Interfaces on which a socket of a family could not be opened; tried again now and then.
-    deaf: HashSet<(Name, Family)>,
+    /// Where a socket of a family could not be opened (none: everywhere); tried again now and then.
+    deaf: HashSet<(Option<Name>, Family)>,
+    /// Source addresses that a definition names, and whether the machine was last told that the host has them.
+    sources: HashMap<IpAddr, bool>,
     retried: Option<Instant>,
 }
 
@@ -91,6 +95,7 @@ impl Interfaces {
             watched: HashSet::new(),
             told: HashMap::new(),
             deaf: HashSet::new(),
+            sources: HashMap::new(),
             retried: None,
         })
     }
@@ -147,6 +152,10 @@ impl Interfaces {
 
     fn follow(&mut self, changes: Vec<Change>, now: Instant, node: &mut Node, out: &mut Outgoing) {
         for change in changes {
+            if let Change::AddressAppeared { address, .. } | Change::AddressVanished { address, .. } = &change
+            {
+                self.tell_source(address.address, now, node, out);
+            }
             let name = match &change {
                 Change::Appeared(index) | Change::Altered(index) => match self.table.get(*index) {
                     Some(link) => link.report.name.clone(),
@@ -163,12 +172,12 @@ impl Interfaces {
             match change {
                 Change::Appeared(index) => {
                     out.ports.set(id, Some(index));
-                    self.listen_on(id, &name);
+                    self.listen_on(id, Some(&name));
                     self.tell(&name, now, node, out);
                 }
                 Change::Altered(_) => self.tell(&name, now, node, out),
                 Change::Vanished { index, .. } => {
-                    self.close(|listener| listener.index == index);
+                    self.close(|listener| listener.index == Some(index));
                     if out.ports.get(id) == Some(index) {
                         out.ports.set(id, None);
                     }
@@ -201,6 +210,15 @@ impl Interfaces {
         }
     }
 
+    /// Tells the machine whether this host has a source address that a definition names, or ever named, if that changed.
+    fn tell_source(&mut self, address: IpAddr, now: Instant, node: &mut Node, out: &mut Outgoing) {
+        let Some(told) = self.sources.get_mut(&address) else { return };
+        let present = self.table.carrying(address).next().is_some();
+        if std::mem::replace(told, present) != present {
+            node.source_present(now, address, present, out);
+        }
+    }
+
     /// An address as the machine sees it.
     fn seen(&self, address: &PresentAddress) -> LinkAddress {
         let origin = match address.protocol {
@@ -224,8 +242,9 @@ impl Interfaces {
     /// Whether nothing can be heard on an interface. Where IPv6 is switched off, IPv4 goes on; the routers over IPv6 have
     /// no address to speak from then, which is fault enough.
     fn is_deaf(&self, name: &Name, index: LinkIndex) -> bool {
-        let deaf = |family| self.deaf.contains(&(name.clone(), family));
-        let hears = |family| self.listeners.iter().flatten().any(|l| l.index == index && l.family == family);
+        let deaf = |family| self.deaf.contains(&(Some(name.clone()), family));
+        let hears =
+            |family| self.listeners.iter().flatten().any(|l| l.index == Some(index) && l.family == family);
         deaf(Family::V4) || (deaf(Family::V6) && !hears(Family::V4))
     }
 
@@ -239,6 +258,11 @@ impl Interfaces {
         node: &mut Node,
         out: &mut Outgoing,
     ) {
+        let sources: HashSet<IpAddr> = definitions.routers.iter().filter_map(|r| r.spec.source).collect();
+        for address in sources {
+            self.sources.entry(address).or_insert(false);
+            self.tell_source(address, now, node, out);
+        }
         let named = interfaces_of(definitions);
         let mut new: Vec<Name> = named.difference(&self.watched).cloned().collect();
         new.sort();
@@ -269,10 +293,13 @@ impl Interfaces {
             .flat_map(|w| carriers(w).map(|carrier| (w.link, family(w.family), carrier)))
             .collect();
         self.close(|listener| !wanted.contains(&(listener.link, listener.family, listener.carrier)));
+        if self.wanted.iter().any(|subscription| subscription.link == LinkId::ANYWHERE) {
+            self.listen_anywhere(now, node, out);
+        }
         for name in self.told.keys().cloned().collect::<Vec<_>>() {
             let id = node.link(&name);
             if self.wanted.iter().any(|subscription| subscription.link == id) {
-                self.listen_on(id, &name);
+                self.listen_on(id, Some(&name));
                 self.tell(&name, now, node, out);
             }
         }
@@ -284,19 +311,35 @@ impl Interfaces {
             return;
         }
         self.retried = Some(now);
-        let names: HashSet<Name> = self.deaf.iter().map(|(name, _)| name.clone()).collect();
+        let names: HashSet<Option<Name>> = self.deaf.iter().map(|(name, _)| name.clone()).collect();
         for name in names {
-            let id = node.link(&name);
-            self.listen_on(id, &name);
-            self.tell(&name, now, node, out);
+            match name {
+                None => self.listen_anywhere(now, node, out),
+                Some(name) => {
+                    let id = node.link(&name);
+                    self.listen_on(id, Some(&name));
+                    self.tell(&name, now, node, out);
+                }
+            }
         }
     }
 
-    /// Opens the sockets that are wanted on one interface, if it is there.
-    fn listen_on(&mut self, id: LinkId, name: &Name) {
-        self.deaf.retain(|(deaf, _)| deaf != name);
-        let Some(link) = self.table.by_name(name) else { return };
-        let index = link.report.index;
+    /// Opens the sockets of routers without an interface; if that can't be done, they can't work.
+    fn listen_anywhere(&mut self, now: Instant, node: &mut Node, out: &mut Outgoing) {
+        self.listen_on(LinkId::ANYWHERE, None);
+        let deaf = self.deaf.iter().any(|(name, _)| name.is_none());
+        let state = if deaf { LinkState::Down } else { LinkState::Up };
+        node.link_changed(now, LinkId::ANYWHERE, state, None, out);
+    }
+
+    /// Opens the sockets that are wanted on one interface, if it is there, or everywhere.
+    fn listen_on(&mut self, id: LinkId, name: Option<&Name>) {
+        self.deaf.retain(|(deaf, _)| deaf.as_ref() != name);
+        let link = name.map(|name| self.table.by_name(name));
+        if link.is_some_and(|link| link.is_none()) {
+            return;
+        }
+        let index = link.flatten().map(|link| link.report.index);
         let wanted = self.wanted.iter().filter(|wanted| wanted.link == id);
         for (subscription, carrier) in wanted.flat_map(|wanted| carriers(wanted).map(move |c| (wanted, c))) {
             let family = family(subscription.family);
@@ -304,18 +347,19 @@ impl Interfaces {
             let joined = match (open, subscription.group) {
                 (Some(listener), Some(group)) => listener.socket.join(group),
                 (Some(_), None) => Ok(()),
-                (None, group) => VrrpReceiver::open(family, carrier, index, name).and_then(|socket| {
-                    let joined = group.map_or(Ok(()), |group| socket.join(group));
-                    let free =
-                        self.listeners.iter().position(Option::is_none).unwrap_or(self.listeners.len());
-                    self.listeners.resize_with(self.listeners.len().max(free + 1), || None);
-                    self.listeners[free] = Some(Listener { link: id, socket, index, family, carrier });
-                    self.fresh.push(Slot(free));
-                    joined
-                }),
+                (None, group) => VrrpReceiver::open(family, carrier, index.zip(name.map(|name| &**name)))
+                    .and_then(|socket| {
+                        let joined = group.map_or(Ok(()), |group| socket.join(group));
+                        let free =
+                            self.listeners.iter().position(Option::is_none).unwrap_or(self.listeners.len());
+                        self.listeners.resize_with(self.listeners.len().max(free + 1), || None);
+                        self.listeners[free] = Some(Listener { link: id, socket, index, family, carrier });
+                        self.fresh.push(Slot(free));
+                        joined
+                    }),
             };
             if joined.is_err() {
-                self.deaf.insert((name.clone(), family));
+                self.deaf.insert((name.cloned(), family));
             }
         }
     }
@@ -333,7 +377,7 @@ impl Interfaces {
 fn interfaces_of(definitions: &Definitions) -> HashSet<Name> {
     let mut named = HashSet::new();
     for router in &definitions.routers {
-        named.insert(router.spec.interface.clone());
+        named.extend(router.spec.interface.clone());
         let links = router.spec.follows.iter().filter(|follow| follow.kind == TrackedKind::Link);
         named.extend(links.map(|follow| follow.name.clone()));
         named.extend(router.spec.addresses.iter().filter_map(|address| match &address.link {

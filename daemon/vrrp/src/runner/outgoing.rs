@@ -1,21 +1,21 @@
 //! What the machine says, on its way out: facts go to the bus and notices to the daemon at once; packets, addresses
 //! and announcements are collected, so that those of many routers leave together.
 
-use std::collections::HashSet;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use keepwatch_bus::fact::{AnnounceOccasion, VrrpFact};
+use keepwatch_bus::fact::AnnounceOccasion;
 use keepwatch_bus::mailbox::Sender;
-use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::{Bus, EventId, Fact};
 use keepwatch_model::InterfaceAddress;
 use keepwatch_net::address::AddressOperation;
-use keepwatch_net::link::LinkIndex;
+use keepwatch_net::link::{LinkIndex, LinkTable};
 use keepwatch_net::socket::{Destination, Family, SendBatch, VrrpSender};
 
 use crate::{LinkId, Node, Notice, Outbox, Output, RouterId, RouterSpec, Transmission};
+
+use super::refused::{Fate, Fates, Refused};
 
 /// Advertisements that leave in one go. A thousand back to back would overrun the receive buffer of a neighbour that
 /// is not looking for half a millisecond, and always the same ones would be lost.
@@ -25,6 +25,10 @@ const BURST: usize = 128;
 pub(super) enum Work {
     Change(AddressOperation, Change),
     Announce(Announce),
+    /// Have the kernel keep the neighbours in mind by which the peers of all routers are reached, and no others.
+    KeepPeers,
+    /// See at once that it does so for the peers of one router.
+    RenewPeers(RouterId),
 }
 
 /// Addresses of one router to add or remove.
@@ -79,8 +83,7 @@ pub(super) struct Outgoing {
     notices: Sender<Notice>,
     ipv4: Lane,
     ipv6: Lane,
-    /// Routers whose last advertisement was refused by the kernel: said once, not for each.
-    failing: HashSet<RouterId>,
+    refused: Refused,
     shadow: bool,
 }
 
@@ -95,40 +98,32 @@ impl Outgoing {
             ipv4: lane(Some(VrrpSender::open(Family::V4)?)),
             // A host may have no IPv6 at all.
             ipv6: lane(VrrpSender::open(Family::V6).ok()),
-            failing: HashSet::new(),
+            refused: Refused::open()?,
             shadow,
         })
     }
 
     /// Sends collected advertisements, a burst of each family; true if more wait. Give the network a moment then.
-    pub(super) fn flush(&mut self, node: &Node) -> bool {
+    pub(super) fn flush(&mut self, node: &Node, links: &LinkTable) -> bool {
+        let Self { bus, work, refused, .. } = self;
         for lane in [&mut self.ipv4, &mut self.ipv6] {
             if lane.batch.is_empty() {
                 continue;
             }
-            let mut refused = Vec::new();
+            let mut fates = Fates::new();
             let first = lane.routers.len() - lane.batch.len();
             match &lane.sender {
-                Some(sender) => {
-                    sender.send(&mut lane.batch, BURST, |i, error| refused.push((lane.routers[i], error)));
-                }
+                Some(sender) => sender.send(&mut lane.batch, BURST, |refusal| {
+                    fates.push((lane.routers[refusal.number], refused.retry(refusal, links)));
+                }),
                 None => {
                     lane.batch.clear();
-                    let error = || io::Error::from_raw_os_error(nix::libc::EAFNOSUPPORT);
-                    refused.extend(lane.routers.iter().map(|router| (*router, error())));
+                    let lost = || Fate::lost(io::Error::from_raw_os_error(nix::libc::EAFNOSUPPORT));
+                    fates.extend(lane.routers.iter().map(|router| (*router, lost())));
                 }
             }
-            if !self.failing.is_empty() {
-                let end = lane.routers.len() - lane.batch.len();
-                for router in &lane.routers[first..end] {
-                    if !refused.iter().any(|(other, _)| other == router) {
-                        self.failing.remove(router);
-                    }
-                }
-            }
-            for (router, error) in refused {
-                report_refusal(&self.bus, node, router, &error, self.failing.insert(router));
-            }
+            let burst = &lane.routers[first..lane.routers.len() - lane.batch.len()];
+            work.extend(refused.settle(bus, node, burst, fates).into_iter().map(Work::RenewPeers));
             if lane.batch.is_empty() {
                 lane.routers.clear();
             }
@@ -140,31 +135,23 @@ impl Outgoing {
         if self.shadow {
             return;
         }
-        let link = self.ports.get(transmission.link);
+        let link = match transmission.link {
+            LinkId::ANYWHERE => None,
+            // Nothing leaves by an interface that is gone; that it is gone has been said.
+            link => match self.ports.get(link) {
+                None => return,
+                there => there,
+            },
+        };
         let (lane, destination) = match (transmission.destination, transmission.source) {
-            (IpAddr::V4(destination), _) => {
-                // The routing table knows best where a unicast peer is.
-                let link = if destination.is_multicast() { link } else { None };
-                (&mut self.ipv4, Destination::Ipv4 { link, destination })
-            }
+            (IpAddr::V4(destination), _) => (&mut self.ipv4, Destination::Ipv4 { link, destination }),
             (IpAddr::V6(destination), IpAddr::V6(source)) => {
-                let Some(link) = link else { return };
                 (&mut self.ipv6, Destination::Ipv6 { link, source, destination })
             }
             (IpAddr::V6(_), IpAddr::V4(_)) => return,
         };
         lane.batch.push(destination, transmission.packet);
         lane.routers.push(transmission.router);
-    }
-}
-
-fn report_refusal(bus: &Bus, node: &Node, router: RouterId, error: &io::Error, first: bool) {
-    let Some(router) = node.router(router) else { return };
-    router.counters().send_errors.inc();
-    // Behind a dead link a resignation can't leave; that the link is dead has been said.
-    if first && router.state() != VrrpState::Fault {
-        let instance = router.spec().name.clone();
-        bus.publish(None, VrrpFact::AdvertSendFailed { instance, error: error.to_string() });
     }
 }
 

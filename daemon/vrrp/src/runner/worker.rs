@@ -10,18 +10,18 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use keepwatch_bus::beat::Beat;
 use keepwatch_bus::counters::VrrpCounters;
 use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::mailbox::{Receiver, Sender, mailbox};
-use keepwatch_bus::subject::{Name, VirtualAddress};
+use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, EventId};
 use keepwatch_model::InterfaceAddress;
 use keepwatch_net::address::AddressOperation;
 use keepwatch_net::link::{self, LinkIndex};
-use keepwatch_net::netlink::{AddressSocket, Answer, Outcome};
+use keepwatch_net::netlink::{AddressSocket, Answer, Neighbours, Outcome};
 use keepwatch_net::socket::Announcer;
 use keepwatch_net::wire::ethernet::MacAddress;
 use keepwatch_net::wire::{arp, ndisc};
@@ -31,9 +31,10 @@ use nix::sys::time::TimeSpec;
 use tokio::sync::oneshot;
 
 use crate::RouterId;
-use crate::link::{interface_of, prefix_of};
+use crate::link::prefix_of;
 
 use super::addresses::plan;
+use super::kept::{Kept, Peer};
 use super::outgoing::{Announce, Change};
 use super::pace::Pace;
 use super::{HEARTBEAT, RunnerSettings, priority};
@@ -41,12 +42,22 @@ use super::{HEARTBEAT, RunnerSettings, priority};
 /// Requests in one write, before what waits for them is announced: some four hundred microseconds.
 const PER_WRITE: usize = 16;
 
+/// From the time of a takeover to its first announcement; there may be none.
+const EXPECTED_WITHIN: Duration = Duration::from_micros(300);
+
 /// Something to do.
 pub(super) enum Job {
     /// Add or remove addresses; beside each of them the interface that it belongs on, if there is such a one.
     Change(AddressOperation, Change, Vec<Option<LinkIndex>>),
     /// Announce addresses, once all that was asked before is done.
     Announce(Announce, Vec<(LinkIndex, Frame)>, Arc<VrrpCounters>),
+    /// Have the kernel keep these in mind and no others, so that they can be reached, and answered, however full its
+    /// table of neighbours is.
+    Keep(HashSet<Peer>),
+    /// See at once that it still does so for some.
+    Renew(Vec<Peer>),
+    /// A takeover is near: be awake when it comes.
+    Expect(Instant),
     /// Tell when all that was asked before is done, and end.
     Finish(oneshot::Sender<()>),
 }
@@ -84,6 +95,14 @@ enum Waiting {
     Finish(oneshot::Sender<()>),
 }
 
+/// What was announced, and who is to be told of the end.
+#[derive(Default)]
+struct Due {
+    /// With the number of addresses that were.
+    sent: Vec<(Announce, u32, Arc<VrrpCounters>)>,
+    finished: Option<oneshot::Sender<()>>,
+}
+
 struct Worker {
     jobs: Receiver<Job>,
     bus: Bus,
@@ -96,6 +115,10 @@ struct Worker {
     waiting: VecDeque<(u64, Waiting)>,
     /// Frames that keep a distance from each other, by interface and whether they are ARP.
     pace: Pace<(LinkIndex, bool), Frame>,
+    neighbours: Neighbours,
+    kept: Kept,
+    /// Until when a takeover may come, and this thread stays awake for it.
+    expecting: Option<Instant>,
     /// The interfaces on which addresses were put.
     placed: HashMap<Place, LinkIndex>,
     /// What could not be put there, and what was said about that.
@@ -121,6 +144,9 @@ pub(super) fn start(
         answered: 0,
         waiting: VecDeque::new(),
         pace: Pace::new(),
+        neighbours: Neighbours::open()?,
+        kept: Kept::new(),
+        expecting: None,
         placed: HashMap::new(),
         refused: HashMap::new(),
         refusals,
@@ -140,7 +166,8 @@ impl Worker {
     fn turn(&mut self) -> bool {
         self.beat.beat();
         let paced = self.pace.next().is_some_and(|at| at <= Instant::now());
-        if !paced && self.jobs.is_empty() && self.socket.waiting() == 0 && self.sleep().is_err() {
+        let busy = paced || !self.jobs.is_empty() || self.socket.waiting() > 0 || self.kept.is_due();
+        if !busy && self.sleep().is_err() {
             return false;
         }
         self.jobs.rearm();
@@ -155,12 +182,22 @@ impl Worker {
             socket.work(PER_WRITE, |answer| answers.push(answer));
         }
         self.answered += answers.len() as u64;
-        answers.into_iter().for_each(|answer| self.settle(answer));
-        self.announce()
+        answers.retain(|answer| self.remember(answer));
+        let due = self.announce();
+        answers.into_iter().for_each(|answer| publish(&self.bus, answer));
+        let goes_on = self.conclude(due);
+        // One at a time: addresses come first.
+        if goes_on {
+            self.kept.work(&mut self.neighbours);
+        }
+        goes_on
     }
 
     /// Waits for a job or an answer; an error when there will be none.
-    fn sleep(&self) -> io::Result<()> {
+    fn sleep(&mut self) -> io::Result<()> {
+        if self.stay_awake() {
+            return Ok(());
+        }
         if self.jobs.is_closed() && self.socket.is_idle() {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
@@ -168,16 +205,30 @@ impl Worker {
             PollFd::new(self.jobs.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
         ];
-        let paced = self.pace.next().map(|at| at.saturating_duration_since(Instant::now()));
-        let until = paced.unwrap_or(HEARTBEAT).min(HEARTBEAT);
+        let next = [self.pace.next(), self.kept.next()].into_iter().flatten().min();
+        let until = next.map(|at| at.saturating_duration_since(Instant::now()));
+        let until = until.unwrap_or(HEARTBEAT).min(HEARTBEAT);
         match ppoll(&mut fds, Some(TimeSpec::from_duration(until)), None) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(errno.into()),
         }
     }
 
+    /// While a takeover is near, waits without sleeping; true if something came.
+    fn stay_awake(&mut self) -> bool {
+        while self.expecting.is_some_and(|until| Instant::now() < until) {
+            if !self.jobs.is_empty() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        self.expecting = None;
+        false
+    }
+
     fn take(&mut self, job: Job) {
         match job {
+            Job::Expect(at) => self.expecting = Some(at + EXPECTED_WITHIN),
             Job::Change(operation, change, links) => {
                 if operation == AddressOperation::Remove {
                     let gone = |frame: &Frame| change.addresses.iter().any(|a| a.address == frame.address());
@@ -188,14 +239,17 @@ impl Worker {
             Job::Announce(announce, frames, counters) => {
                 self.waiting.push_back((self.requested, Waiting::Announce(announce, frames, counters)));
             }
+            Job::Keep(_) | Job::Renew(_) if self.shadow => {}
+            Job::Keep(peers) => self.kept.replace(peers),
+            Job::Renew(peers) => self.kept.renew(peers),
             Job::Finish(done) => self.waiting.push_back((self.requested, Waiting::Finish(done))),
         }
     }
 
     fn request(&mut self, operation: AddressOperation, change: &Change, links: &[Option<LinkIndex>]) {
         for (index, (address, link)) in change.addresses.iter().zip(links).enumerate() {
-            let place: Place =
-                (interface_of(&change.spec, address).clone(), address.address, prefix_of(address));
+            let Some(interface) = change.spec.interface_of(address) else { continue };
+            let place: Place = (interface.clone(), address.address, prefix_of(address));
             // An interface that was renamed has the address all the same.
             let link = match operation {
                 AddressOperation::Add => *link,
@@ -221,40 +275,41 @@ impl Worker {
                 // An interface that is gone took its addresses along.
                 (None, AddressOperation::Remove) => Ok(Outcome::AlreadySo),
             };
-            self.settle(Answer { token, operation, result });
+            let answer = Answer { token, operation, result };
+            if self.remember(&answer) {
+                publish(&self.bus, answer);
+            }
         }
     }
 
-    /// Remembers what became of a request, and tells of it.
-    fn settle(&mut self, answer: Answer<Token>) {
-        let Token { router, place, link, addresses, .. } = &answer.token;
+    /// Remembers what became of a request; whether that is to be told.
+    fn remember(&mut self, answer: &Answer<Token>) -> bool {
+        let Token { router, place, link, addresses, index, .. } = &answer.token;
         let key = (*router, place.clone());
         match (answer.operation, answer.result) {
             (AddressOperation::Add, Ok(_)) => {
                 self.refused.remove(&key);
                 self.placed.extend(link.map(|link| (key.1, link)));
+                true
             }
             (AddressOperation::Add, Err(errno)) => {
-                if let Some(address) = addresses.get(answer.token.index) {
+                if let Some(address) = addresses.get(*index) {
                     self.refusals.send(Refusal { router: *router, address: address.clone() });
                 }
                 // Said once, not for each try.
-                if self.refused.insert(key, errno) == Some(errno) {
-                    return;
-                }
+                self.refused.insert(key, errno) != Some(errno)
             }
             (AddressOperation::Remove, _) => {
                 self.refused.remove(&key);
+                true
             }
         }
-        publish(&self.bus, answer);
     }
 
-    /// Sends the announcements whose addresses are in; false when all is done and the end was asked for.
-    fn announce(&mut self) -> bool {
-        let mut sent = Vec::new();
-        let mut finished = None;
-        while finished.is_none()
+    /// Sends the announcements whose addresses are in, before anything is said of them.
+    fn announce(&mut self) -> Due {
+        let mut due = Due::default();
+        while due.finished.is_none()
             && self.waiting.front().is_some_and(|(after, _)| *after <= self.answered)
             && let Some((_, waiting)) = self.waiting.pop_front()
         {
@@ -267,14 +322,22 @@ impl Worker {
                     if !self.shadow {
                         self.push(&announce, &frames);
                     }
-                    sent.push((announce, frames.len() as u32, counters));
+                    due.sent.push((announce, frames.len() as u32, counters));
                 }
-                Waiting::Finish(done) => finished = Some(done),
+                Waiting::Finish(done) => due.finished = Some(done),
             }
         }
         // A frame that can't leave is as one lost on the wire: the next burst repeats it.
-        self.announcer.send(|_, _| {});
-        for (announce, addresses, counters) in sent {
+        self.announcer.send(|_| {});
+        due
+    }
+
+    /// Tells of what was announced; false when all is done and the end was asked for.
+    fn conclude(&mut self, due: Due) -> bool {
+        if !due.sent.is_empty() {
+            self.expecting = None;
+        }
+        for (announce, addresses, counters) in due.sent {
             counters.announcements_sent.add(u64::from(announce.repeat) * u64::from(addresses));
             let fact = VrrpFact::AddressesAnnounced {
                 instance: announce.spec.name.clone(),
@@ -284,8 +347,9 @@ impl Worker {
             };
             self.bus.publish(announce.cause, fact);
         }
-        match finished {
+        match due.finished {
             Some(done) => {
+                self.kept.release(&mut self.neighbours);
                 // Nobody waits for it if the daemon itself is gone.
                 let _ = done.send(());
                 false
@@ -343,9 +407,8 @@ fn publish(bus: &Bus, answer: Answer<Token>) {
     let Token { spec, addresses, index, cause, .. } = answer.token;
     let Some(address) = addresses.get(index) else { return };
     let instance: Name = spec.name.clone();
-    let interface = interface_of(&spec, address).clone();
     let slow = address.detect_duplicates && address.address.is_ipv6();
-    let address = VirtualAddress { address: address.address, prefix: address.prefix_len, interface };
+    let Some(address) = spec.virtual_address(address) else { return };
     let fact = match (answer.operation, answer.result) {
         // The kernel looks for duplicates first; who waits for that tells.
         (AddressOperation::Add, Ok(Outcome::Changed)) if slow => return,

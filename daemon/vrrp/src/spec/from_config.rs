@@ -38,10 +38,9 @@ impl Definitions {
 }
 
 fn router_spec(instance: &Instance, group: Option<&SyncGroup>) -> RouterSpec {
-    let interface = instance.interface.clone().unwrap_or_else(|| Name::from(""));
     RouterSpec {
         name: instance.name.clone(),
-        interface,
+        interface: instance.interface.clone(),
         family: instance.family,
         version: version(instance),
         vrid: instance.vrid,

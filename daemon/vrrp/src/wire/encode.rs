@@ -4,9 +4,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use keepwatch_bus::subject::Family;
+use keepwatch_net::wire::checksum::Sum;
 
 use super::ah::{self, AH_LEN, IPPROTO_AH, Seal};
-use super::checksum::Sum;
+use super::checksum::{unspecified_like, with_address, with_pseudo_header};
 use super::message::{address_len, auth_data_len, field};
 use super::{HEADER_LEN, IPPROTO_VRRP, IPV4_HEADER_LEN, VRRP_TOS};
 
@@ -74,10 +75,10 @@ impl AdvertBuffer {
         self.bytes.resize(self.message + len, 0);
 
         self.pseudo_header = fields.pseudo_header;
-        self.sum = Sum::default().bytes(&self.bytes[self.message..]);
+        self.sum = Sum::default().with(&self.bytes[self.message..]);
         if self.pseudo_header {
-            let nowhere = super::checksum::unspecified_like(fields.source);
-            self.sum = self.sum.pseudo_header(fields.source, nowhere, len);
+            let nowhere = unspecified_like(fields.source);
+            self.sum = with_pseudo_header(self.sum, fields.source, nowhere, len);
         }
     }
 
@@ -132,12 +133,9 @@ impl AdvertBuffer {
             return &[];
         }
         let priority = self.bytes[self.message + field::PRIORITY];
-        let mut sum = self.sum.word(u16::from(priority) << 8);
+        let mut sum = self.sum.with_u16(u16::from(priority) << 8);
         if self.pseudo_header {
-            sum = match summed {
-                IpAddr::V4(summed) => sum.bytes(&summed.octets()),
-                IpAddr::V6(summed) => sum.bytes(&summed.octets()),
-            };
+            sum = with_address(sum, summed);
         }
         let checksum = sum.finish().to_be_bytes();
         self.bytes[self.message..][field::CHECKSUM].copy_from_slice(&checksum);
@@ -147,7 +145,7 @@ impl AdvertBuffer {
             self.bytes[4..6].copy_from_slice(&self.identification.to_be_bytes());
             self.bytes[10..12].copy_from_slice(&[0, 0]);
             self.bytes[16..20].copy_from_slice(&destination.octets());
-            let checksum = Sum::default().bytes(&self.bytes[..IPV4_HEADER_LEN]).finish();
+            let checksum = Sum::default().with(&self.bytes[..IPV4_HEADER_LEN]).finish();
             self.bytes[10..12].copy_from_slice(&checksum.to_be_bytes());
         }
         &self.bytes

@@ -4,9 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use keepwatch_bus::subject::Family;
+use keepwatch_net::wire::checksum::Sum;
 
 use super::DecodeError;
-use super::checksum::Sum;
+use super::checksum::with_pseudo_header;
 
 /// Bytes of the header that both versions share.
 pub const HEADER_LEN: usize = 8;
@@ -156,12 +157,13 @@ impl<'a> Message<'a> {
 
     /// Whether the checksum fits the message alone: version 2, or version 3 made to do the same.
     pub fn checksum_fits(&self) -> bool {
-        Sum::default().bytes(self.bytes).finish() == 0
+        Sum::default().with(self.bytes).finish() == 0
     }
 
     /// Whether the checksum fits the message and its pseudo-header: version 3.
     pub fn checksum_fits_between(&self, source: IpAddr, destination: IpAddr) -> bool {
-        Sum::default().pseudo_header(source, destination, self.bytes.len()).bytes(self.bytes).finish() == 0
+        let sum = with_pseudo_header(Sum::default(), source, destination, self.bytes.len());
+        sum.with(self.bytes).finish() == 0
     }
 
     /// The addresses, in the sender's order.

@@ -51,6 +51,25 @@ fn a_router_that_starts_on_a_dead_link_starts_in_fault() {
 }
 
 #[test]
+fn a_configured_source_address_must_be_somewhere_on_the_host() {
+    let source = IpAddr::from([10, 9, 9, 9]);
+    let mut spec = spec(VI, 0, 100);
+    spec.source = Some(source);
+    let mut lan = Lan::new(1, 1);
+    let host = lan.host(one(spec), RIGHT);
+    lan.start(host);
+    let event = lan.last(host, changed_to(Fault)).unwrap();
+    assert_eq!(lan.chain(host, event), ["state_changed", "source_address_changed", "instance_configured"]);
+    for (present, state) in [(true, Master), (false, Fault)] {
+        let (now, there) = (lan.clock(host), &mut lan.hosts[host]);
+        there.node.source_present(now, source, present, &mut there.out);
+        lan.run_for(ms(3_700));
+        assert_eq!(lan.state(host, VI), state);
+    }
+    assert!(lan.held(host).is_empty());
+}
+
+#[test]
 fn losing_the_last_source_address_is_a_fault_and_virtual_addresses_are_no_sources() {
     let mut lan = pair(|_| {});
     lan.run_for(ms(10_000));

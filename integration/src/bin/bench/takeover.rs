@@ -30,7 +30,7 @@ pub(crate) fn compare(
         }
         over.sort_by(f64::total_cmp);
         let (least, most) = (over.first().context("no trial")?, over.last().context("no trial")?);
-        let median = over.get(over.len() / 2).copied().unwrap_or_default();
+        let median = median(&over);
         println!(
             "  {:<10}  beyond it: min {least:.2} ms, median {median:.2} ms, max {most:.2} ms",
             router.name()
@@ -41,6 +41,13 @@ pub(crate) fn compare(
         println!("  ratio of the medians: {:.2}\n", ours / theirs);
     }
     Ok(())
+}
+
+/// The middle of sorted numbers, or between the two of it.
+fn median(sorted: &[f64]) -> f64 {
+    let at = |index: usize| sorted.get(index).copied().unwrap_or_default();
+    let half = sorted.len() / 2;
+    if sorted.len() % 2 == 1 { at(half) } else { (at(half.saturating_sub(1)) + at(half)) / 2.0 }
 }
 
 /// The takeover times in seconds.

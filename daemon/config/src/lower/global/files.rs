@@ -15,7 +15,12 @@ impl GlobalDraft {
         let (reload, dumps, iproute) = (&mut model.reload, &mut model.dumps, &mut model.iproute);
         let path = || node.arg(0).map(PathBuf::from);
         match node.keyword.name {
-            "reload_check_config" => reload.check_log = path().or_else(|| Some("/dev/null".into())),
+            "reload_check_config" => {
+                if node.arg(0).is_some() {
+                    context.not_acted_on("the file of `reload_check_config`", node.arg_span(0));
+                }
+                reload.check_log = path().or_else(|| Some("/dev/null".into()));
+            }
             "reload_time_file" => reload.time_file = path(),
             "reload_repeat" => reload.repeat = true,
             "reload_file" => reload.marker = Some(path().map_or(ReloadMarker::BesidePid, ReloadMarker::At)),

@@ -50,7 +50,7 @@ impl Draft {
                 || global.firewall(child, context)
                 || global.fifos.take(child, context)
                 || global.lvs(child, context)
-                || global.snmp(child)
+                || global.snmp(child, context)
                 || global.files(child, context))
             {
                 global.other(child, context);
@@ -90,7 +90,7 @@ impl GlobalDraft {
         }
     }
 
-    fn snmp(&mut self, node: &Node) -> bool {
+    fn snmp(&mut self, node: &Node, context: &mut Context) -> bool {
         let (snmp, dbus) = (&mut self.model.snmp, &mut self.model.dbus);
         match node.keyword.name {
             "enable_snmp_vrrp" => snmp.vrrp = true,
@@ -99,7 +99,7 @@ impl GlobalDraft {
             "enable_snmp_rfcv2" => snmp.rfc_v2 = true,
             "enable_snmp_rfcv3" => snmp.rfc_v3 = true,
             "enable_traps" => snmp.traps = true,
-            "snmp_socket" => snmp.socket = node.text(0),
+            "snmp_socket" => snmp.socket = snmp_socket(node, context),
             "snmp_vs_stats_update_interval" => {
                 snmp.vs_stats_interval = node.seconds(0).unwrap_or(snmp.vs_stats_interval)
             }
@@ -165,4 +165,19 @@ fn instead(node: &Node, must: &str, used: impl std::fmt::Display, context: &mut 
         Diagnostic::error("out-of-range", format!("`{}` must be {must}", node.keyword.name))
             .at(node.arg_span(0), format!("{used} is used")),
     );
+}
+
+/// Where the master agent listens. AgentX needs a stream (RFC 2741 §8.1): over another transport, which keepalived's
+/// manual page has as its example, nothing is reached, and the usual place is tried.
+fn snmp_socket(node: &Node, context: &mut Context) -> Option<Name> {
+    const NO_STREAM: &[&str] = &["udp:", "udp6:", "udpv6:", "udpipv6:", "dtlsudp:", "dtlsudp6:"];
+    let text = node.text(0)?;
+    let Some(address) = NO_STREAM.iter().find_map(|transport| text.strip_prefix(transport)) else {
+        return Some(text);
+    };
+    let transport = text.split(':').next().unwrap_or("");
+    let diagnostic = Diagnostic::warning("snmp-transport", format!("AgentX does not go over `{transport}`"))
+        .at(node.arg_span(0), "expected `unix:PATH` or `tcp:HOST:PORT`; unix:/var/agentx/master is used");
+    context.report(diagnostic.suggest(node.arg_span(0), format!("tcp:{address}"), "use TCP"));
+    None
 }

@@ -9,7 +9,7 @@ pub(super) const SNMP: &[Keyword] = &[
         .first_counts()
         .default("unix:/var/agentx/master")
         .exact()
-        .example("snmp_socket udp:192.0.2.4:705"),
+        .example("snmp_socket tcp:192.0.2.4:705"),
     flag("enable_snmp_vrrp", "Serve the VRRP part of KEEPALIVED-MIB.")
         .old(&["enable_snmp_keepalived"])
         .example("enable_snmp_vrrp"),

@@ -1,8 +1,5 @@
-//! Do the interfaces of a configuration exist?
-//!
-//! Goes in: what [`crate::load`] made, and the names of the interfaces that there are (this crate does not ask the
-//! kernel). Comes out: one diagnostic for each interface that there is not, where it is first named. As in keepalived it
-//! cannot run without them, unless `dynamic_interfaces` says that they may come later.
+//! Do the interfaces of a configuration exist? Each that does not is said once, where it is first named. What needs one
+//! waits for it, which is a mistake unless `dynamic_interfaces` says that it may come later.
 
 use std::collections::HashSet;
 
@@ -23,22 +20,17 @@ struct Use<'a> {
 }
 
 /// Compares the interfaces that a configuration names with those that there are.
-pub fn check_interfaces(loaded: &Loaded, present: &[String]) -> Diagnostics {
-    let mut diagnostics = Diagnostics::default();
-    if let Some(config) = &loaded.config {
-        let mut known: HashSet<&str> = present.iter().map(String::as_str).collect();
-        let made: Vec<String> =
-            config.instances.iter().filter_map(|instance| made_by(instance, config)).collect();
-        known.extend(made.iter().map(String::as_str));
-        for used in uses(config) {
-            // Said once, where it is first named.
-            if known.insert(used.interface) {
-                diagnostics.push(missing(&used, loaded, config, present));
-            }
+pub(super) fn check(loaded: &Loaded, config: &Config, present: &[String], diagnostics: &mut Diagnostics) {
+    let mut known: HashSet<&str> = present.iter().map(String::as_str).collect();
+    let made: Vec<String> =
+        config.instances.iter().filter_map(|instance| made_by(instance, config)).collect();
+    known.extend(made.iter().map(String::as_str));
+    for used in uses(config) {
+        // Said once, where it is first named.
+        if known.insert(used.interface) {
+            diagnostics.push(missing(&used, loaded, config, present));
         }
     }
-    diagnostics.set_sources(loaded.diagnostics.shared_sources());
-    diagnostics
 }
 
 /// The interface that an instance makes itself.
@@ -114,12 +106,13 @@ fn missing(used: &Use<'_>, loaded: &Loaded, config: &Config, present: &[String])
         Diagnostic::note("no-such-interface", message).help("it may come later: `dynamic_interfaces`")
     } else {
         Diagnostic::error("no-such-interface", message)
-            .fatal()
             .help("with `dynamic_interfaces` in `global_defs` it may come later")
     };
     let Some(span) = place(used, loaded, name) else { return diagnostic };
     let diagnostic = diagnostic.at(span, format!("interface {}", used.what));
-    let known = present.iter().map(String::as_str).filter(|known| *known != "lo");
+    // What the instance is on itself it hardly names a second time.
+    let own = used.instance.and_then(|instance| instance.interface.as_deref());
+    let known = present.iter().map(String::as_str).filter(|known| *known != "lo" && Some(*known) != own);
     match nearest(name, known) {
         Some(known) => diagnostic.suggest(span, known, format!("did you mean `{known}`?")),
         None if present.is_empty() => diagnostic,

@@ -1,0 +1,43 @@
+//! Does a configuration fit the host that it is on?
+//!
+//! Goes in: what [`crate::load`] made, and what there is on the host (this crate does not ask the kernel). Comes out: one
+//! diagnostic for each thing that does not fit, where it is first named.
+
+mod addresses;
+mod interfaces;
+
+use std::net::IpAddr;
+
+use crate::diagnostics::Diagnostics;
+use crate::load::Loaded;
+
+/// This host, as far as a configuration is held against it.
+#[derive(Clone, Debug, Default)]
+pub struct Host {
+    /// Names of its interfaces.
+    pub interfaces: Vec<String>,
+    /// The addresses on them; empty if it is not known which there are.
+    pub addresses: Vec<HostAddress>,
+}
+
+/// An address of this host.
+#[derive(Clone, Debug)]
+pub struct HostAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// The interface that it is on.
+    pub interface: String,
+    /// It is the host's own: known to be put there by nobody who speaks VRRP.
+    pub is_own: bool,
+}
+
+/// Holds a configuration against this host.
+pub fn check_host(loaded: &Loaded, host: &Host) -> Diagnostics {
+    let mut diagnostics = Diagnostics::default();
+    if let Some(config) = &loaded.config {
+        interfaces::check(loaded, config, &host.interfaces, &mut diagnostics);
+        addresses::check(loaded, config, &host.addresses, &mut diagnostics);
+    }
+    diagnostics.set_sources(loaded.diagnostics.shared_sources());
+    diagnostics
+}

@@ -1,0 +1,200 @@
+//! What contradicts itself, or the host that it is on: each is said once, where it stands.
+#![allow(clippy::expect_used)] // helpers of tests
+
+mod reading;
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use keepwatch_config::{Host, HostAddress, Loaded, Options, check_cluster, check_host, load_text};
+use reading::{codes, line, options, read};
+
+/// An instance of this name and id, with more in it, and this address.
+fn instance(name: &str, id: u8, more: &str, addresses: &str) -> String {
+    format!(
+        "vrrp_instance {name} {{\ninterface eth0\nvirtual_router_id {id}\n{more}\nvirtual_ipaddress {{\n{addresses}\n}}\n}}\n"
+    )
+}
+
+/// What is said of a text, and on which lines.
+fn said(text: &str) -> Vec<(&'static str, usize)> {
+    let loaded = read(text);
+    assert_eq!(loaded.diagnostics.exit_status(), 0, "keepalived takes it: {text}");
+    let said = loaded.diagnostics.iter().filter(|said| said.code != "not-acted-on");
+    said.map(|said| (said.code, line(&loaded, said.span))).collect()
+}
+
+#[test]
+fn addresses_that_contradict_each_other_are_said_at_the_second_place() {
+    let peers = |source: &str, peers: &str| format!("unicast_src_ip {source}\nunicast_peer {{\n{peers}\n}}");
+    let one = instance("A", 1, "priority 90", "10.0.0.1\n10.0.0.2/24");
+    for (text, expected) in [
+        (one.clone() + &instance("B", 2, "", "10.0.0.3"), vec![]),
+        (one.clone() + &instance("B", 2, "", "10.0.0.3\n10.0.0.2\n10.0.0.1"), vec![("shared-address", 16)]),
+        (one.clone() + &instance("B", 2, "", "10.0.0.2 dev eth1"), vec![]),
+        (one.clone() + &instance("B", 2, "", "10.0.0.2 dev eth0"), vec![("shared-address", 15)]),
+        (one.clone() + &instance("B", 2, "", "10.0.0.2").replace("eth0", "eth1"), vec![]),
+        (
+            one.clone() + &instance("B", 2, "virtual_ipaddress_excluded {\n10.0.0.1\n}", "10.0.0.9"),
+            vec![("shared-address", 14)],
+        ),
+        (instance("A", 1, &peers("10.0.0.7", "10.0.0.8\n10.0.0.7"), "10.0.0.1"), vec![("own-peer", 7)]),
+        (instance("A", 1, &peers("10.0.0.7", "10.0.0.8\n10.0.0.1"), "10.0.0.1"), vec![("virtual-peer", 7)]),
+        (instance("A", 1, &peers("10.0.0.7", "10.0.0.8"), "10.0.0.1"), vec![]),
+        (
+            instance("A", 1, &peers("10.0.0.7", "10.0.0.8"), "10.0.0.1 dev eth0")
+                .replace("interface eth0\n", ""),
+            vec![("no-interface", 1)],
+        ),
+        ("global_defs {\nsnmp_socket udp:192.0.2.4:705\n}\n".into(), vec![("snmp-transport", 2)]),
+        ("global_defs {\nsnmp_socket tcp:192.0.2.4:705\n}\n".into(), vec![]),
+        ("global_defs {\nsnmp_socket unix:/run/agentx\n}\n".into(), vec![]),
+    ] {
+        assert_eq!(said(&text), expected, "{text}");
+    }
+}
+
+#[test]
+fn an_agentx_socket_that_cannot_be_is_not_in_the_model() {
+    let loaded = read("global_defs {\nsnmp_socket udp:192.0.2.4:705\n}\n");
+    let shown = loaded.diagnostics.render_text(false);
+    assert!(shown.contains("tcp:192.0.2.4:705"), "{shown}");
+    assert_eq!(loaded.config.expect("it runs").global.snmp.socket, None);
+}
+
+/// `eth0` with an address of its own, one of IPv6, and one that VRRP put there.
+fn host() -> Host {
+    let address = |address: &str, is_own| HostAddress {
+        address: address.parse::<IpAddr>().expect("an address"),
+        interface: "eth0".into(),
+        is_own,
+    };
+    Host {
+        interfaces: vec!["lo".into(), "eth0".into()],
+        addresses: vec![address("10.0.0.7", true), address("fd00::7", true), address("10.0.0.1", false)],
+    }
+}
+
+/// What is said of it on that host, where, and the exit status.
+fn on_host(text: &str) -> (Vec<(&'static str, usize)>, u8) {
+    let loaded = read(text);
+    assert_eq!(codes(&loaded), [] as [&str; 0], "by itself it is good: {text}");
+    let misfits = check_host(&loaded, &host());
+    (misfits.iter().map(|said| (said.code, line(&loaded, said.span))).collect(), misfits.exit_status())
+}
+
+#[test]
+fn addresses_that_do_not_fit_the_host_are_said() {
+    let unicast = |source: &str| format!("unicast_src_ip {source}\nunicast_peer {{\n10.0.0.8\n}}");
+    for (text, expected, status) in [
+        (instance("A", 1, "", "10.0.0.1"), vec![], 0),
+        (instance("A", 1, "", "10.0.0.9\n10.0.0.7/24 dev eth0"), vec![("own-address", 7)], 5),
+        (instance("A", 1, "priority 255", "10.0.0.9\n10.0.0.7/24"), vec![], 0),
+        (instance("A", 1, "state MASTER\npriority 254", "10.0.0.7/24"), vec![("own-address", 7)], 5),
+        (
+            instance("A", 1, "virtual_ipaddress_excluded {\nfd00::7/64\n}", "10.0.0.9"),
+            vec![("own-address", 5)],
+            5,
+        ),
+        (instance("A", 1, &unicast("10.0.0.7"), "10.0.0.9"), vec![], 0),
+        (instance("A", 1, &unicast("10.0.0.6"), "10.0.0.9"), vec![("no-such-address", 4)], 0),
+        (instance("A", 1, "mcast_src_ip 10.0.0.6", "10.0.0.9"), vec![("no-such-address", 4)], 0),
+        (instance("A", 1, "unicast_peer {\n10.0.0.8\n10.0.0.7\n}", "10.0.0.9"), vec![("own-peer", 6)], 0),
+    ] {
+        assert_eq!(on_host(&text), (expected, status), "{text}");
+    }
+}
+
+#[test]
+fn of_a_host_whose_addresses_are_not_known_nothing_is_said() {
+    let loaded = read(&instance("A", 1, "mcast_src_ip 10.0.0.6", "10.0.0.7"));
+    let host = Host { addresses: Vec::new(), ..host() };
+    assert!(check_host(&loaded, &host).is_empty());
+}
+
+#[test]
+fn an_interface_of_the_instance_is_not_what_it_was_meant_to_track() {
+    let text = |tracked: &str| instance("A", 1, &format!("track_interface {{\n{tracked}\n}}"), "10.0.0.9");
+    let shown = |tracked: &str| check_host(&read(&text(tracked)), &host()).render_text(false);
+    let shown_one = shown("eth1");
+    assert!(!shown_one.contains("did you mean") && shown_one.contains("there are lo, eth0"), "{shown_one}");
+    let own = read(&instance("A", 1, "", "10.0.0.9").replace("eth0", "eht0"));
+    assert!(check_host(&own, &host()).render_text(false).contains("did you mean `eth0`?"));
+}
+
+#[test]
+fn the_name_of_a_script_is_suggested() {
+    let instance = instance("A", 1, "track_script {\nchk_htpd\n}", "10.0.0.9");
+    for name in ["chk_httpd", "chk_http"] {
+        let text = format!("vrrp_script {name} {{\nscript /bin/true\nuser root\n}}\n{instance}");
+        let shown = read(&text).diagnostics.render_text(false);
+        assert!(shown.contains(&format!("did you mean `{name}`?")), "{shown}");
+    }
+    // One that is left out itself was meant all the same.
+    let text =
+        format!("vrrp_script chk_httpd {{\nscript /bin/true\nuser nobody_of_that_name\n}}\n{instance}");
+    let shown = read(&text).diagnostics.render_text(false);
+    assert!(shown.contains("did you mean `chk_httpd`?"), "{shown}");
+}
+
+fn file(name: &str, text: &str) -> Loaded {
+    load_text(Path::new(name), text.to_owned(), &Options { for_cluster: true, ..options() })
+}
+
+/// What is said of the second of two files.
+fn second(one: &str, other: &str) -> Vec<(&'static str, String)> {
+    let found = check_cluster(&[file("one.conf", one), file("other.conf", other)]);
+    assert!(found[0].is_empty(), "{}", found[0].render_text(false));
+    let said = found[1].iter().filter(|said| said.code != "cluster-preempt");
+    said.map(|said| (said.code, said.message.clone())).collect()
+}
+
+#[test]
+fn a_group_whose_members_disagree_who_is_master_is_said() {
+    let router = |one: u8, other: u8| {
+        format!(
+            "vrrp_sync_group G {{\ngroup {{\nA\nB\n}}\n}}\n{}{}",
+            instance("A", 1, &format!("priority {one}"), "10.0.0.1"),
+            instance("B", 2, &format!("priority {other}"), "10.0.0.2")
+        )
+    };
+    assert_eq!(second(&router(100, 100), &router(90, 80)), []);
+    let crossed = second(&router(100, 90), &router(90, 100));
+    assert_eq!(crossed.iter().map(|said| said.0).collect::<Vec<_>>(), ["cluster-group-priority"]);
+    assert!(crossed[0].1.starts_with("`B` has the higher priority here and `A` in one.conf"), "{crossed:?}");
+    // Apart they may share the load.
+    let apart = |text: String| {
+        text.split_once("vrrp_instance").map(|(_, rest)| format!("vrrp_instance{rest}")).expect("one")
+    };
+    assert_eq!(second(&apart(router(100, 90)), &apart(router(90, 100))), []);
+}
+
+#[test]
+fn two_owners_are_a_mistake() {
+    let router = |priority: u8| instance("A", 1, &format!("priority {priority}"), "10.0.0.1");
+    let found = check_cluster(&[file("one.conf", &router(255)), file("other.conf", &router(255))]);
+    let shown = found[1].render_text(false);
+    assert!(shown.contains("error[cluster-priority]") && shown.contains("there can be one"), "{shown}");
+    let found = check_cluster(&[file("one.conf", &router(100)), file("other.conf", &router(100))]);
+    assert!(found[1].render_text(false).contains("warning[cluster-priority]"));
+}
+
+#[test]
+fn adverts_from_a_link_local_address_reach_nobody_who_expects_another() {
+    let router = |peer: &str, more: &str, priority: u8| {
+        let unicast = format!("priority {priority}\nversion 3\nunicast_peer {{\n{peer}\n}}\n{more}");
+        instance("A", 1, &unicast, "fe80::9\nfd00::9")
+    };
+    let checks = "check_unicast_src";
+    let codes =
+        |one: &str, other: &str| second(one, other).into_iter().map(|said| said.0).collect::<Vec<_>>();
+    let unknown = router("fd00::2", "", 100);
+    assert_eq!(codes(&unknown, &router("fd00::1", "", 90)), [] as [&str; 0]);
+    assert_eq!(codes(&unknown, &router("fd00::1", checks, 90)), ["cluster-unicast"]);
+    assert_eq!(codes(&unknown, &router("fe80::1", checks, 90)), [] as [&str; 0]);
+    let named = router("fd00::2", "unicast_src_ip fd00::1", 100);
+    assert_eq!(
+        codes(&named, &router("fd00::1", &format!("{checks}\nunicast_src_ip fd00::2"), 90)),
+        [] as [&str; 0]
+    );
+}

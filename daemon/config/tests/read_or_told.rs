@@ -1,0 +1,185 @@
+//! What the model holds is acted on, or it is said that it is not: no keyword is taken without effect and without a word.
+#![allow(clippy::expect_used)] // helpers of tests
+
+mod reading;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use keepwatch_config::schema::{BlockId, blocks_with, find};
+use reading::read;
+
+/// Files of the model of which nobody reads more than a part, and the keywords that are said to be without effect. Whoever
+/// builds one of these takes its row away.
+const TOLD_AS_A_WHOLE: &[(&str, BlockId, &str)] = &[
+    ("auth_hmac.rs", BlockId::Instance, "auth_hmac"),
+    ("bfd.rs", BlockId::Root, "bfd_instance"),
+    ("checker/http.rs", BlockId::RealServer, "HTTP_GET"),
+    ("checker/misc.rs", BlockId::RealServer, "MISC_CHECK"),
+    ("checker/regex.rs", BlockId::RealServer, "HTTP_GET"),
+    ("checker/smtp.rs", BlockId::RealServer, "SMTP_CHECK"),
+    ("checker/udp.rs", BlockId::RealServer, "UDP_CHECK"),
+    ("garp.rs", BlockId::Instance, "garp_extra_if"),
+    ("global/firewall.rs", BlockId::Global, "vrrp_iptables"),
+    ("route.rs", BlockId::Instance, "virtual_routes"),
+    ("rule.rs", BlockId::Instance, "virtual_rules"),
+    ("ssl.rs", BlockId::Root, "SSL"),
+    ("track.rs", BlockId::Root, "vrrp_script"),
+];
+
+const SETTLED: &str = "what instances say is settled by it, and that is read";
+
+/// Fields that nobody outside of the language reads, and why nothing needs to be said.
+const READ_BY_NOBODY: &[(&str, &str)] = &[
+    ("check_log", "the file of `reload_check_config`: said where it is written"),
+    ("use_vmac", "of an address: said where it is written"),
+    ("dbus", "each of its keywords is said to be without effect"),
+    ("receive_buffers", "each of its keywords is said to be without effect"),
+    ("copy_directory", "there is one process that reads the files, so no copies of them are needed"),
+    ("no_checker_emails", "there is never a mail for each checker"),
+    (
+        "no_virtual_ipaddress",
+        "an instance without addresses is run in any case; this only says that it is meant so",
+    ),
+    ("global_tracking", "an old name of `sync_group_tracking_weight`, by which trackers are settled"),
+    ("strict", SETTLED),
+    ("default_interface", SETTLED),
+    ("vrrp_check_unicast_src", SETTLED),
+    ("vrrp_down_timer_adverts", SETTLED),
+    ("vrrp_higher_prio_send_advert", SETTLED),
+    ("vrrp_lower_prio_no_advert", SETTLED),
+    ("vrrp_mcast_group4", SETTLED),
+    ("vrrp_mcast_group6", SETTLED),
+    ("vrrp_owner_ignore_adverts", SETTLED),
+    ("vrrp_skip_check_adv_addr", SETTLED),
+    ("vrrp_strict", SETTLED),
+];
+
+fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).expect("a directory").flatten() {
+        let path = entry.path();
+        if path.is_dir() && !path.ends_with("target") {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Every word that is in the sources of those who read the model: they, and not their tests.
+fn words_of_readers(root: &Path) -> BTreeSet<String> {
+    let mut files = Vec::new();
+    for readers in ["daemon", "mib"] {
+        sources(&root.join(readers), &mut files);
+    }
+    let own = [root.join("daemon/config"), root.join("daemon/model")];
+    let is_test = |path: &PathBuf| path.components().any(|part| part.as_os_str() == "tests");
+    files.retain(|path| !own.iter().any(|own| path.starts_with(own)) && !is_test(path));
+    let mut words = BTreeSet::new();
+    for file in files {
+        let text = std::fs::read_to_string(file).expect("a source");
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        for line in code {
+            let parts = line.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+            words.extend(parts.map(str::to_owned));
+        }
+    }
+    words
+}
+
+/// A field of the model: its file, its name, and what its comment says.
+type Field = (String, String, String);
+
+fn fields(root: &Path) -> Vec<Field> {
+    let mut files = Vec::new();
+    let model = root.join("daemon/model/src");
+    sources(&model, &mut files);
+    let mut fields = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).expect("a source");
+        let file = file.strip_prefix(&model).expect("in it").display().to_string();
+        let mut comment = String::new();
+        for line in text.lines().map(str::trim) {
+            if let Some(more) = line.strip_prefix("///") {
+                comment.push_str(more);
+            } else if let Some((name, _)) = line.strip_prefix("pub ").and_then(|field| field.split_once(": "))
+            {
+                if name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
+                    fields.push((file.clone(), name.to_owned(), std::mem::take(&mut comment)));
+                }
+            } else if !line.starts_with("#[") {
+                comment.clear();
+            }
+        }
+    }
+    fields
+}
+
+/// Is one of the keywords that a comment quotes said to be without effect?
+fn is_told(comment: &str) -> bool {
+    let quoted = comment.split('`').skip(1).step_by(2);
+    quoted.flat_map(str::split_whitespace).any(|word| {
+        let blocks = blocks_with(word);
+        blocks.iter().any(|block| find(*block, word).is_some_and(|found| found.unbuilt.is_some()))
+    })
+}
+
+#[test]
+fn a_field_that_nobody_reads_is_of_a_keyword_that_is_said_to_have_no_effect() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let words = words_of_readers(&root);
+    let fields = fields(&root);
+    assert!(fields.len() > 150, "only {} fields", fields.len());
+    let told = |file: &str| TOLD_AS_A_WHOLE.iter().any(|(known, _, _)| *known == file);
+    let allowed = |name: &str| READ_BY_NOBODY.iter().any(|(known, _)| *known == name);
+    let silent: BTreeSet<&str> = fields
+        .iter()
+        .filter(|(file, name, comment)| !words.contains(name) && !is_told(comment) && !told(file))
+        .map(|(_, name, _)| &**name)
+        .filter(|name| !allowed(name))
+        .collect();
+    assert!(silent.is_empty(), "{silent:?}");
+}
+
+#[test]
+fn what_is_told_as_a_whole_is_told() {
+    for (file, block, keyword) in TOLD_AS_A_WHOLE {
+        let found = find(*block, keyword).expect("a keyword");
+        assert!(found.unbuilt.is_some(), "{keyword} is acted on: its row of {file} goes");
+    }
+}
+
+#[test]
+fn what_was_silent_is_said_once() {
+    let instance = |more: &str, address: &str| {
+        format!(
+            "vrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\n{more}\nvirtual_ipaddress {{\n{address}\n}}\n}}\n"
+        )
+    };
+    let global = |line: &str| format!("global_defs {{\n{line}\n}}\n");
+    for (text, said) in [
+        (
+            global("checker_log_all_failures"),
+            vec!["`checker_log_all_failures` is understood, not acted on yet"],
+        ),
+        (
+            global("reload_check_config /tmp/log"),
+            vec!["the file of `reload_check_config` is understood, not acted on yet"],
+        ),
+        (global("reload_check_config"), vec![]),
+        (
+            instance("", "10.0.0.1 use_vmac\n10.0.0.2 use_vmac"),
+            vec!["`use_vmac` of an address is understood, not acted on yet"],
+        ),
+        (
+            global("vrrp_strict") + &instance("", "10.0.0.1"),
+            vec!["that strict mode drops packets to the addresses is understood, not acted on yet"],
+        ),
+        (global("vrrp_strict") + &instance("priority 255", "10.0.0.1"), vec![]),
+        (instance("", "10.0.0.1"), vec![]),
+    ] {
+        let loaded = read(&text);
+        let told = loaded.diagnostics.iter().filter(|said| said.code == "not-acted-on");
+        assert_eq!(told.map(|said| &*said.message).collect::<Vec<_>>(), said, "{text}");
+    }
+}
