@@ -29,8 +29,8 @@ const BETWEEN_BURSTS: Duration = Duration::from_micros(250);
 /// How long the last advertisements may take to leave.
 const STOPPING: Duration = Duration::from_secs(2);
 /// So long before a master is given up for dead the thread is awake, and so is the one that puts addresses on: waking up
-/// takes a fifth of a millisecond here, and much longer where every processor is busy. No advert that comes moves this
-/// moment to the future, so a living master costs nothing of it.
+/// takes its time, the more so where every processor is busy. An advert that comes earlier moves the deadline, so a living
+/// master costs nothing of it.
 const AHEAD: Duration = Duration::from_micros(400);
 /// Descriptors that one wake-up tells of.
 const EVENTS: usize = 128;
