@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::Result;
-use integration::{Host, Instance, Lab, binaries, keepwatchd::Keepwatchd};
+use integration::{Host, Instance, Lab, binaries, keepwatchd::Keepwatchd, wait};
 
 use crate::scene::{file, keepwatch, text};
 
@@ -84,7 +84,10 @@ fn an_address_of_the_host_is_no_virtual_one() -> Result<()> {
     let own = text(&of_host.stdout).split_whitespace().nth(3).map(str::to_owned).unwrap_or_default();
     assert!(own.contains('/'), "{}", text(&of_host.stdout));
     let address = own.split('/').next().unwrap_or_default().to_owned();
-    host.run("ip", &["addr", "add", "10.99.0.1/24", "dev", "eth0", "proto", "keepalived"])?;
+    let left = Instance::new("VI_1").vip("10.99.0.1/24").interval("0.1").version_3("");
+    let mut killed = Keepwatchd::on(&host).config(left).flag("--vrrp").start()?;
+    wait::until("the address is set", wait::LONG, || host.has("eth0", "10.99.0.1"))?;
+    killed.process_mut().kill();
     let unicast = |source: &str, peer: &str| {
         let peer = format!("unicast_peer {{\n {peer}\n }}");
         Instance::new("VI_1").line(&format!("unicast_src_ip {source}")).line(&peer)
