@@ -42,6 +42,7 @@ const READ_BY_NOBODY: &[(&str, &str)] = &[
         "an instance without addresses is run in any case; this only says that it is meant so",
     ),
     ("global_tracking", "an old name of `sync_group_tracking_weight`, by which trackers are settled"),
+    ("lvs_sync_daemon_interface", "`lvs_sync_daemon` is settled by it, and that is read"),
     ("strict", SETTLED),
     ("default_interface", SETTLED),
     ("vrrp_check_unicast_src", SETTLED),
@@ -53,6 +54,7 @@ const READ_BY_NOBODY: &[(&str, &str)] = &[
     ("vrrp_owner_ignore_adverts", SETTLED),
     ("vrrp_skip_check_adv_addr", SETTLED),
     ("vrrp_strict", SETTLED),
+    ("vrrp_version", SETTLED),
 ];
 
 fn sources(directory: &Path, found: &mut Vec<PathBuf>) {

@@ -42,17 +42,17 @@ fn addresses_of_mail_may_have_names_and_none_is_made_up_of_a_name() {
         ("notification_email {\n<night@example.net> root\n}", &[], 0, to, || {
             json!(["night@example.net", "root"])
         }),
-        ("notification_email {\nnight@example.net Night Watch\n}", &["invalid-value"], 4, to, || {
+        ("notification_email {\nnight@example.net Night Watch\n}", &["invalid-value"], 5, to, || {
             json!(["night@example.net"])
         }),
-        ("notification_email {\nNight Watch night@example.net\n}", &["invalid-value"], 4, to, || {
+        ("notification_email {\nNight Watch night@example.net\n}", &["invalid-value"], 5, to, || {
             json!(["night@example.net"])
         }),
-        ("notification_email {\nNight Watch <night@example.net\na@b\n}", &["invalid-value"], 4, to, || {
+        ("notification_email {\nNight Watch <night@example.net\na@b\n}", &["invalid-value"], 5, to, || {
             json!(["a@b"])
         }),
-        ("notification_email {\na@b, c@d\n}", &["foreign-syntax"], 4, to, || json!(["c@d"])),
-        ("notification_email {\na@\n}", &["invalid-value"], 4, to, || json!([])),
+        ("notification_email {\na@b, c@d\n}", &["foreign-syntax"], 5, to, || json!(["c@d"])),
+        ("notification_email {\na@\n}", &["invalid-value"], 5, to, || json!([])),
         ("notification_email {\nroot\n}", &[], 0, to, || json!(["root"])),
         ("notification_email_from Keep Watch <keep@example.net>", &[], 0, from, || {
             json!("Keep Watch <keep@example.net>")
