@@ -2,7 +2,9 @@
 
 #![allow(unsafe_code)]
 
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_setaffinity};
@@ -10,6 +12,37 @@ use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::unistd::Pid;
 
 use crate::error::{Error, Result};
+
+/// Tells whether processors have nothing to do: as proc(5) says of `/proc/loadavg`, how many threads of the whole system
+/// run or want to.
+#[derive(Debug)]
+pub struct Idleness {
+    load: File,
+    processors: usize,
+}
+
+impl Idleness {
+    /// Opens what the kernel says; none where there is no `/proc`.
+    #[must_use]
+    pub fn open() -> Option<Self> {
+        let processors = std::thread::available_parallelism().ok()?.get();
+        Some(Self { load: File::open("/proc/loadavg").ok()?, processors })
+    }
+
+    /// Whether a processor is idle besides the one that the caller runs on. No when it cannot be told.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        let mut text = [0; 64];
+        let Ok(length) = self.load.read_at(&mut text, 0) else { return false };
+        let text = std::str::from_utf8(&text[..length]).unwrap_or_default();
+        running(text).is_some_and(|running| running < self.processors)
+    }
+}
+
+/// The threads that run or want to, out of `0.20 0.18 0.12 1/80 11206`.
+fn running(load: &str) -> Option<usize> {
+    load.split(' ').nth(3)?.split('/').next()?.parse().ok()
+}
 
 /// A round-robin real-time priority, within 1..=99.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,4 +152,17 @@ pub fn set_affinity(cpus: &[usize]) -> Result<()> {
 pub fn lock_memory() -> Result<()> {
     mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE)
         .map_err(|e| Error::system("lock", "memory", e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_threads_that_run_are_read_from_the_load() {
+        assert_eq!(running("0.20 0.18 0.12 1/80 11206\n"), Some(1));
+        assert_eq!(running("8.00 4.00 2.00 13/80 11206\n"), Some(13));
+        assert_eq!(running(""), None);
+        assert_eq!(running("0.20 0.18 0.12"), None);
+    }
 }
