@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use netlink_sys::protocols::NETLINK_ROUTE;
-use netlink_sys::{Socket, SocketAddr};
+use netlink_sys::Socket;
 use nix::errno::Errno;
 
 use crate::address::{AddressOperation, AddressSpec};
@@ -62,15 +61,7 @@ impl<T> AddressSocket<T> {
     /// # Errors
     /// When the kernel gives no netlink socket.
     pub fn open() -> Result<Self> {
-        Self::try_open().map_err(|e| Error::system("open", "the address socket", e))
-    }
-
-    fn try_open() -> io::Result<Self> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
-        socket.bind_auto()?;
-        socket.connect(&SocketAddr::new(0, 0))?;
-        socket.set_cap_ack(true)?;
-        socket.set_non_blocking(true)?;
+        let socket = super::request_socket().map_err(|e| Error::system("open", "the address socket", e))?;
         Ok(Self {
             socket,
             buffer: Vec::with_capacity(8 << 10),

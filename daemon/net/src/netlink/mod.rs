@@ -10,6 +10,21 @@ mod message;
 mod monitor;
 mod neighbours;
 
+use std::io;
+
+use netlink_sys::protocols::NETLINK_ROUTE;
+use netlink_sys::{Socket, SocketAddr};
+
 pub use addresses::{AddressSocket, Answer, Outcome};
 pub use monitor::Monitor;
 pub use neighbours::{Neighbour, Neighbours};
+
+/// A socket for requests: its acknowledgements leave out what was asked, and it never waits.
+fn request_socket() -> io::Result<Socket> {
+    let mut socket = Socket::new(NETLINK_ROUTE)?;
+    socket.bind_auto()?;
+    socket.connect(&SocketAddr::new(0, 0))?;
+    socket.set_cap_ack(true)?;
+    socket.set_non_blocking(true)?;
+    Ok(socket)
+}

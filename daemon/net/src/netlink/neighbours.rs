@@ -12,8 +12,7 @@ use netlink_packet_route::neighbour::{
 };
 use netlink_packet_route::route::{RouteAttribute, RouteHeader, RouteMessage, RouteProtocol};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
-use netlink_sys::protocols::NETLINK_ROUTE;
-use netlink_sys::{Socket, SocketAddr};
+use netlink_sys::Socket;
 use nix::errno::Errno;
 
 use crate::address::PROTOCOL_KEEPALIVED;
@@ -45,15 +44,7 @@ impl Neighbours {
     /// # Errors
     /// When the kernel gives no netlink socket.
     pub fn open() -> Result<Self> {
-        Self::try_open().map_err(|e| Error::system("open", "the neighbour socket", e))
-    }
-
-    fn try_open() -> io::Result<Self> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
-        socket.bind_auto()?;
-        socket.connect(&SocketAddr::new(0, 0))?;
-        socket.set_cap_ack(true)?;
-        socket.set_non_blocking(true)?;
+        let socket = super::request_socket().map_err(|e| Error::system("open", "the neighbour socket", e))?;
         Ok(Self { socket, buffer: Vec::with_capacity(8 << 10), sequence: 0 })
     }
 

@@ -29,8 +29,8 @@ const RECEIVING: Duration = Duration::from_millis(2);
 const BETWEEN_BURSTS: Duration = Duration::from_micros(250);
 /// How long the last advertisements may take to leave.
 const STOPPING: Duration = Duration::from_secs(2);
-/// So long before a master is given up for dead the thread is awake, and so is the one that puts addresses on: waking up
-/// takes its time, the more so where every processor is busy. An advert that comes earlier moves the deadline, so a living
+/// So long before a master is given up for dead the thread is awake, and so is the one that puts addresses on, if a
+/// processor is idle: waking one from its rest takes its time. An advert that comes earlier moves the deadline, so a living
 /// master costs nothing of it.
 const AHEAD: Duration = Duration::from_micros(400);
 /// Descriptors that one wake-up tells of.
