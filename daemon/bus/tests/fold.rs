@@ -269,7 +269,10 @@ fn is_in_order(world: &World) -> bool {
             && map
                 .values()
                 .all(|v| map.from_position(v.position()).is_some_and(|f| f.position() == v.position()))
-            && map.values().enumerate().all(|(at, v)| map.nth(at).is_some_and(|f| f.position() == v.position()))
+            && map
+                .values()
+                .enumerate()
+                .all(|(at, v)| map.nth(at).is_some_and(|f| f.position() == v.position()))
     }
     sorted(&world.instances)
         && sorted(&world.groups)
@@ -320,7 +323,13 @@ fn a_reload_of_very_many_is_folded_without_moving_all_of_them_each_time() {
     let mut told = 0;
     let mut tell = |world: &mut World, fact: ServiceFact| {
         told += 1;
-        world.apply(&Event { id: EventId(told), at: Timestamp::UNIX_EPOCH, mono: told, cause: None, fact: fact.into() });
+        world.apply(&Event {
+            id: EventId(told),
+            at: Timestamp::UNIX_EPOCH,
+            mono: told,
+            cause: None,
+            fact: fact.into(),
+        });
     };
     let configured = |n: u32, position: u32| ServiceFact::VirtualServerConfigured {
         service: key(n),
@@ -328,7 +337,9 @@ fn a_reload_of_very_many_is_folded_without_moving_all_of_them_each_time() {
     };
     let begun = std::time::Instant::now();
     (1..=MANY).for_each(|n| tell(&mut world, configured(n, n)));
-    (1..=MANY).step_by(2).for_each(|n| tell(&mut world, ServiceFact::VirtualServerUnconfigured { service: key(n) }));
+    (1..=MANY)
+        .step_by(2)
+        .for_each(|n| tell(&mut world, ServiceFact::VirtualServerUnconfigured { service: key(n) }));
     // New ones before all that stayed, which are told of their new places.
     (1..=MANY).for_each(|n| tell(&mut world, configured(MANY + n, n)));
     (2..=MANY).step_by(2).for_each(|n| tell(&mut world, configured(n, MANY + n / 2)));

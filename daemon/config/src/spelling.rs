@@ -48,7 +48,8 @@ pub(crate) fn slips(written: &str, word: &str) -> Option<usize> {
 fn differ_more(one: &str, other: &str, slips: usize) -> bool {
     // One bit a letter; where two letters share one, the words only look more alike.
     let letters = |text: &str| {
-        text.chars().fold(0_u64, |all, letter| all | 1 << (u32::from(letter.to_ascii_lowercase()) % u64::BITS))
+        text.chars()
+            .fold(0_u64, |all, letter| all | 1 << (u32::from(letter.to_ascii_lowercase()) % u64::BITS))
     };
     let (one, other) = (letters(one), letters(other));
     (one & !other).count_ones().max((other & !one).count_ones()) as usize > slips
@@ -173,7 +174,8 @@ mod tests {
 
     #[test]
     fn the_cheap_look_never_hides_what_is_near() {
-        let words = ["priority", "prioritty", "rpiority", "label", "lb_algo", "é1", "e1", "x", "VI_1", "interface"];
+        let words =
+            ["priority", "prioritty", "rpiority", "label", "lb_algo", "é1", "e1", "x", "VI_1", "interface"];
         for (one, other) in words.iter().flat_map(|one| words.iter().map(move |other| (one, other))) {
             let distance = strsim::osa_distance(&one.to_ascii_lowercase(), &other.to_ascii_lowercase());
             assert!(!differ_more(one, other, distance), "{one} {other}");
