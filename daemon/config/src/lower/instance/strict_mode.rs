@@ -1,8 +1,8 @@
 //! What `strict_mode` (or `vrrp_strict`) does not go with: keepalived leaves it out and says so, and so do we.
 
-use super::instance::InstanceDraft;
-use super::link_local::is_link_local;
+use super::draft::InstanceDraft;
 use crate::diagnostics::Diagnostic;
+use crate::lower::link_local::is_link_local;
 use crate::model::{Family, Global, Priority, VrrpVersion};
 use crate::preprocess::Context;
 use crate::source::Span;

@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::instance::InstanceDraft;
-use super::{alerts, resolve_link, strict_mode};
+use super::draft::InstanceDraft;
+use super::{link, strict_mode};
 use crate::diagnostics::Diagnostic;
+use crate::lower::alerts;
 use crate::model::{
     AuthHmac, Authentication, ConfigFault, Family, Garp, Global, InitialState, Instance, InterfaceAddress,
     Name, Priority, Rare, Tracking, VirtualRouterId, VrrpVersion,
@@ -78,7 +79,7 @@ impl Settled {
                 .unwrap_or(global.vrrp_notify_priority_changes),
             group: None,
             lvs_sync_daemon_interface: draft.lvs_sync_daemon_interface,
-            config_fault: self.fault.or(resolve_link::ipvlan_fault(&draft.vmac, self.family, context)),
+            config_fault: self.fault.or(link::ipvlan_fault(&draft.vmac, self.family, context)),
             vmac: draft.vmac.map(|vmac| Box::new(vmac.finish(self.vrid, draft.vmac_xmit_base.is_some()))),
             vmac_for_addresses: draft.vmac_addr,
             vrf: self.vrf,

@@ -7,7 +7,7 @@ use super::address::prefix;
 use super::iproute_names::NameKind;
 use super::option_line::OptionLine;
 use super::route::{kind, tracked_protocol};
-use super::routing::{Block, Routing, TrackGroup};
+use super::state::{Block, Routing, TrackGroup};
 use crate::diagnostics::Diagnostic;
 use crate::model::{Family, FwMark, MaskedMark, Name, Prefix, Realms, RouteKind, Rule, RuleAction};
 use crate::preprocess::Context;
@@ -101,7 +101,7 @@ impl Selector {
 }
 
 /// The rule of a line; `None` when it is left out (reported). Only a static one may have a track group.
-pub(super) fn rule(
+pub(in crate::lower) fn rule(
     words: &[Word],
     block: Block,
     routing: &mut Routing,

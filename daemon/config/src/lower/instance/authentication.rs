@@ -1,29 +1,10 @@
 //! `authentication { … }` of an instance: what goes with its version, and the bytes of the key.
 
-use super::auth_hmac::HmacDraft;
-use super::instance::{InstanceDraft, Placed};
+use super::draft::InstanceDraft;
 use crate::diagnostics::Diagnostic;
 use crate::encoding;
-use crate::model::{Authentication, Family, InitialState, Name, Priority, Secret, Usual, VrrpVersion};
+use crate::model::{Authentication, Family, InitialState, Priority, Secret, VrrpVersion};
 use crate::preprocess::Context;
-
-/// As written.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct AuthDraft {
-    /// `auth_type`.
-    pub(super) kind: Placed<Name>,
-    /// `auth_pass`.
-    pub(super) password: Placed<Name>,
-    /// `auth_hmac`.
-    pub(super) hmac: Option<Box<HmacDraft>>,
-}
-
-impl Usual for AuthDraft {
-    fn usual() -> &'static Self {
-        static USUAL: AuthDraft = AuthDraft { kind: None, password: None, hmac: None };
-        &USUAL
-    }
-}
 
 /// What `authentication` comes to; without the keys and the version that it needs, to nothing (reported).
 pub(super) fn resolve(

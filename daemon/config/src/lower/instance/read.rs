@@ -1,93 +1,23 @@
-//! `vrrp_instance`.
+//! Reads the block `vrrp_instance`.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
-use std::time::Duration;
 
-use super::Draft;
 use super::auth_hmac::HmacDraft;
-use super::authentication::AuthDraft;
-use super::garp::GarpDraft;
-use super::path::PathDraft;
-use super::routing::{Block, Routing};
-use super::script::script;
-use super::track::{self, TrackedDraft};
-use super::vmac::VmacDraft;
-use super::{address, garp, path, route, rule, vmac};
+use super::draft::InstanceDraft;
+use super::{path, vmac};
 use crate::diagnostics::Diagnostic;
-use crate::model::{
-    Family, InitialState, InterfaceAddress, LinkTarget, Name, Notify, Priority, Rare, Route, Rule, Tracked,
-    VrrpVersion,
-};
+use crate::lower::routing::{Block, Routing, address, route, rule};
+use crate::lower::script::script;
+use crate::lower::{Draft, garp, track};
+use crate::model::{Family, InitialState, InterfaceAddress, LinkTarget, Priority, VrrpVersion};
 use crate::preprocess::Context;
 use crate::source::Span;
 use crate::tree::Node;
 use crate::words::Word;
 
-/// A value and where it is written.
-pub(super) type Placed<T> = Option<(T, Span)>;
-
-/// An instance as written.
-#[derive(Debug, Default)]
-pub(super) struct InstanceDraft {
-    pub(super) name: Name,
-    pub(super) at: Span,
-    /// Keywords whose values are wrong.
-    pub(super) bad: Vec<&'static str>,
-    pub(super) state: Placed<InitialState>,
-    pub(super) interface: Option<Name>,
-    pub(super) vrid: Placed<u8>,
-    pub(super) priority: Placed<u8>,
-    pub(super) advert_int: Placed<Duration>,
-    pub(super) version: Placed<VrrpVersion>,
-    /// How they are authenticated.
-    pub(super) auth: Rare<AuthDraft>,
-    /// Where adverts go and come from.
-    pub(super) path: Rare<PathDraft>,
-    pub(super) garp: Rare<GarpDraft>,
-    /// Of the first address, source, peer or multicast group in the file, which the others must be of too.
-    pub(super) family: Option<Family>,
-    /// Nothing but lines that are left out says so.
-    pub(super) family_is_meant: bool,
-    pub(super) addresses: Vec<(InterfaceAddress, Span)>,
-    pub(super) excluded: Vec<(InterfaceAddress, Span)>,
-    pub(super) routes: Vec<Route>,
-    pub(super) rules: Vec<Rule>,
-    /// There are lines in `virtual_ipaddress`, whether they are right or not.
-    pub(super) addresses_written: bool,
-    pub(super) nopreempt: Option<Span>,
-    pub(super) preempt_delay: Placed<Duration>,
-    pub(super) down_timer_adverts: Placed<u8>,
-    pub(super) accept: Placed<bool>,
-    pub(super) strict: Option<bool>,
-    pub(super) lower_prio_no_advert: Placed<bool>,
-    pub(super) higher_prio_send_advert: Placed<bool>,
-    pub(super) owner_ignore_adverts: Placed<bool>,
-    pub(super) dont_track_primary: bool,
-    pub(super) interfaces: Vec<Tracked>,
-    pub(super) scripts: Vec<TrackedDraft>,
-    pub(super) files: Vec<TrackedDraft>,
-    pub(super) processes: Vec<TrackedDraft>,
-    pub(super) bfds: Vec<TrackedDraft>,
-    pub(super) skip_check_adv_addr: Option<bool>,
-    pub(super) v3_checksum_as_v2: Option<bool>,
-    pub(super) poll_link: bool,
-    pub(super) promote_secondaries: Option<Span>,
-    pub(super) timer_expired: Placed<Priority>,
-    pub(super) smtp_alert: Option<bool>,
-    pub(super) notify: Rare<Notify>,
-    pub(super) notify_priority_changes: Option<bool>,
-    pub(super) lvs_sync_daemon_interface: Option<Name>,
-    pub(super) vmac: Option<Box<VmacDraft>>,
-    pub(super) vmac_xmit_base: Option<Span>,
-    pub(super) vmac_addr: bool,
-    pub(super) no_virtual_ipaddress: Option<Span>,
-    pub(super) kernel_rx_buf_size: Option<u32>,
-    pub(super) debug: u8,
-}
-
 impl Draft {
-    pub(super) fn instance(&mut self, node: &Node, context: &mut Context) {
+    pub(in crate::lower) fn instance(&mut self, node: &Node, context: &mut Context) {
         let Some(name) = self.new_name(node, context) else { return };
         let mut draft = InstanceDraft {
             name,
@@ -218,24 +148,6 @@ impl InstanceDraft {
             }
             _ => {}
         }
-    }
-
-    /// Is this of the family of the instance? The first that is asked about settles it; another one is reported.
-    pub(super) fn is_of_family(
-        &mut self,
-        address: IpAddr,
-        what: &str,
-        at: Span,
-        context: &mut Context,
-    ) -> bool {
-        let family = *self.family.get_or_insert(Family::of(address));
-        let right = family == Family::of(address);
-        self.family_is_meant &= !right;
-        if !right {
-            let message = format!("`{}` is of {family}, and this {what} is not", self.name);
-            context.report(Diagnostic::error("family-mix", message).at(at, "left out"));
-        }
-        right
     }
 
     /// `state`; MASTER stays once it is said.

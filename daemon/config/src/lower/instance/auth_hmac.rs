@@ -3,9 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::authentication::AuthDraft;
 use crate::diagnostics::Diagnostic;
-use crate::model::{AntiReplay, AuthHmac, Authentication, Bytes, HmacKey, HmacMode, Rare, Secret};
+use crate::model::{AntiReplay, AuthHmac, Authentication, Bytes, HmacKey, HmacMode, Secret};
 use crate::preprocess::Context;
 use crate::regular_file::RegularFile;
 use crate::source::Span;
@@ -106,13 +105,12 @@ fn of_file(path: &str, at: Span, context: &mut Context) -> Result<String, String
 
 /// What is known when an instance is settled: the block goes with nothing else, and must have its key.
 pub(super) fn resolve(
-    auth: &mut Rare<AuthDraft>,
+    draft: Option<Box<HmacDraft>>,
     authentication: &mut Authentication,
     (advert_int, strict): (Duration, bool),
     context: &mut Context,
 ) -> Option<Box<AuthHmac>> {
-    let draft = auth.written()?.hmac.take()?;
-    let HmacDraft { at, keys, active_key, time_window, monotonic, mode } = *draft;
+    let HmacDraft { at, keys, active_key, time_window, monotonic, mode } = *draft?;
     if *authentication != Authentication::None {
         let message = "`auth_hmac` does not go with `authentication`";
         context.report(Diagnostic::error("conflict", message).at(at, "only `auth_hmac` counts"));

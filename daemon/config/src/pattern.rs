@@ -24,7 +24,7 @@ pub(crate) struct Patterns(HashMap<(Name, Vec<RegexOption>), Option<Mistake>>);
 
 impl Patterns {
     /// What is wrong with a pattern.
-    pub(super) fn mistake(&mut self, pattern: &Name, options: &[RegexOption]) -> Option<Mistake> {
+    pub(crate) fn mistake(&mut self, pattern: &Name, options: &[RegexOption]) -> Option<Mistake> {
         let known = self.0.entry((pattern.clone(), options.to_vec()));
         known.or_insert_with(|| compile(pattern, options)).clone()
     }

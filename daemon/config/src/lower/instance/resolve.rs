@@ -7,16 +7,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::contradictions::{self, Shared};
-use super::group::GroupDraft;
-use super::instance::InstanceDraft;
-use super::resolve_group::Role;
+use super::draft::InstanceDraft;
 use super::routers::Routers;
 use super::settled::Settled;
-use super::track::TrackedDraft;
-use super::tracked_names::{Definitions, TrackedKind, objects};
 use super::vmac_users::VmacUsers;
-use super::{auth_hmac, authentication, resolve_advert, resolve_group, resolve_link, strict_mode, vmac};
+use super::{advert, auth_hmac, authentication, link, strict_mode, vmac};
 use crate::diagnostics::{Diagnostic, Outcome};
+use crate::lower::group::GroupDraft;
+use crate::lower::resolve_group::{self, Role};
+use crate::lower::track::TrackedDraft;
+use crate::lower::tracked_names::{Definitions, TrackedKind, objects};
 use crate::model::{
     Config, ConfigFault, Family, Garp, Global, InitialState, Instance, Name, Priority, Rare, SyncGroup,
     Tracking, VrrpVersion,
@@ -26,7 +26,7 @@ use crate::source::Span;
 
 /// Makes the instances and groups of the model.
 #[allow(clippy::vec_box)] // as in the draft
-pub(super) fn resolve(
+pub(in crate::lower) fn resolve(
     mut instances: Vec<Box<InstanceDraft>>,
     groups: Vec<GroupDraft>,
     places: &HashMap<Name, Span>,
@@ -168,23 +168,24 @@ fn settle(draft: &mut InstanceDraft, global: &Global, context: &mut Context) -> 
     let family = draft.family.filter(|_| !draft.family_is_meant).unwrap_or_default();
     let strict = draft.strict.unwrap_or(global.vrrp_strict);
     let version = version_of(draft, family, strict, global.vrrp_version, context);
-    resolve_link::check_vmac(draft, strict, context);
-    let found = resolve_link::interface(draft, context);
+    link::check_vmac(draft, strict, context);
+    let found = link::interface(draft, context);
     let interface = found.clone().flatten();
     let (state, priority) = state_and_priority(draft, strict, context);
-    let fault = resolve_link::unicast(draft, strict, interface.is_some(), context);
+    let fault = link::unicast(draft, strict, interface.is_some(), context);
     strict_mode::check(draft, strict, version, priority, context);
-    resolve_advert::check_preemption(draft, state, priority, strict, context);
-    let advert_int = resolve_advert::advert_int(draft, version, context);
+    advert::check_preemption(draft, state, priority, strict, context);
+    let advert_int = advert::advert_int(draft, version, context);
     let mut authentication = authentication::resolve(draft, version, family, strict, context);
-    let vrf = resolve_link::vrf(draft, interface.is_some(), context);
+    let vrf = link::vrf(draft, interface.is_some(), context);
     if found.is_some() {
         let default = global.default_interface.as_ref();
-        resolve_link::place_addresses(draft, family, (interface.as_ref(), default), context);
+        link::place_addresses(draft, family, (interface.as_ref(), default), context);
     }
-    let addresses = resolve_advert::addresses(draft, (family, version, strict), context);
+    let addresses = advert::addresses(draft, (family, version, strict), context);
     let runs = vrid.is_some() && found.is_some() && fault.is_some() && addresses.is_some();
-    let auth_hmac = auth_hmac::resolve(&mut draft.auth, &mut authentication, (advert_int, strict), context);
+    let hmac = draft.auth.written().and_then(|auth| auth.hmac.take());
+    let auth_hmac = auth_hmac::resolve(hmac, &mut authentication, (advert_int, strict), context);
     let state = authentication::initial_state(&authentication, draft, (state, priority), context);
     let (addresses, excluded_addresses) = addresses.unwrap_or_default();
     let settled = Settled {
@@ -240,15 +241,10 @@ fn tracking(
         bfds: take(&mut draft.bfds, TrackedKind::Bfd),
         interfaces: std::mem::take(&mut draft.interfaces),
     };
-    resolve_advert::drop_own_interface(
-        &mut tracking,
-        (&draft.name, settled.interface.as_ref()),
-        draft.at,
-        context,
-    );
+    advert::drop_own_interface(&mut tracking, (&draft.name, settled.interface.as_ref()), draft.at, context);
     let grouped = group.is_some_and(|group| !group.tracking_weight);
     if grouped || settled.priority == Priority::OWNER {
-        resolve_advert::drop_weights(&mut tracking, &draft.name, draft.at, grouped, context);
+        advert::drop_weights(&mut tracking, &draft.name, draft.at, grouped, context);
     }
     tracking.into()
 }

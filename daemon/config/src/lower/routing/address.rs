@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::iproute_names::NameKind;
-use super::routing::{Block, Routing, TrackGroup};
+use super::state::{Block, Routing, TrackGroup};
 use crate::diagnostics::Diagnostic;
 use crate::line_values::{line_interface, line_number};
 use crate::model::{AddressScope, InterfaceAddress, LinkTarget, Prefix};
@@ -27,7 +27,7 @@ const FLAGS: &[&str] = &["home", "-nodad", "mngtmpaddr", "noprefixroute", "autoj
 
 /// The address of a line; `None` when the line is left out (reported). A static one may have a track group, a virtual one
 /// a VMAC.
-pub(super) fn line(
+pub(in crate::lower) fn line(
     words: &[Word],
     block: Block,
     routing: &mut Routing,
@@ -148,7 +148,7 @@ fn looks_like_an_interface(text: &str) -> bool {
 }
 
 /// `ADDRESS[/LENGTH]`; reported when it is none.
-pub(super) fn prefix(word: &Word, context: &mut Context) -> Option<Prefix> {
+pub(in crate::lower) fn prefix(word: &Word, context: &mut Context) -> Option<Prefix> {
     let (text, length) =
         word.text.split_once('/').map_or((&*word.text, None), |(text, length)| (text, Some(length)));
     let Ok(address) = text.parse::<IpAddr>() else {

@@ -2,15 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::address::prefix;
-use super::instance::InstanceDraft;
-use super::iproute_names::NameKind;
-use super::routing::Routing;
+use super::draft::{InstanceDraft, KindDraft, Mac, VmacDraft};
 use crate::diagnostics::Diagnostic;
 use crate::line_values::line_value;
-use crate::model::{Family, IpvlanMode, Name, Prefix, VirtualRouterId, Vmac, VmacKind};
+use crate::lower::routing::address::prefix;
+use crate::lower::routing::{NameKind, Routing};
+use crate::model::{Family, IpvlanMode, Name, Prefix, VirtualRouterId};
 use crate::preprocess::Context;
-use crate::source::Span;
 use crate::tree::Node;
 use crate::values::{Problem, interface};
 use crate::words::Word;
@@ -26,49 +24,6 @@ pub(super) fn of_virtual_router(family: Family, vrid: VirtualRouterId) -> [u8; 6
         Family::Inet6 => v6,
     };
     [a, b, c, d, e, vrid.0]
-}
-
-/// As written.
-#[derive(Debug)]
-pub(super) struct VmacDraft {
-    pub(super) at: Span,
-    interface: Option<(Name, Span)>,
-    group: Option<u32>,
-    pub(super) kind: KindDraft,
-}
-
-/// Which of the two, and what only one of them has.
-#[derive(Debug)]
-pub(super) enum KindDraft {
-    Macvlan { mac: Option<Mac>, netlink_notify: bool },
-    Ipvlan { mode: Option<IpvlanMode>, address: Option<Prefix>, address_written: bool },
-}
-
-/// A hardware address; with five bytes, the last is the VRID.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Mac {
-    bytes: [u8; 6],
-    ends_in_vrid: bool,
-    pub(super) at: Span,
-}
-
-impl VmacDraft {
-    pub(super) fn finish(self, vrid: u8, xmit_base: bool) -> Vmac {
-        let kind = match self.kind {
-            KindDraft::Macvlan { mac, netlink_notify } => VmacKind::Macvlan {
-                mac: mac.map(|mac| {
-                    let [a, b, c, d, e, f] = mac.bytes;
-                    [a, b, c, d, e, if mac.ends_in_vrid { vrid } else { f }]
-                }),
-                netlink_notify,
-                xmit_base,
-            },
-            KindDraft::Ipvlan { mode, address, .. } => {
-                VmacKind::Ipvlan { mode: mode.unwrap_or_default(), address }
-            }
-        };
-        Vmac { interface: self.interface.map(|(name, _)| name), group: self.group, kind }
-    }
 }
 
 /// The interface of an instance is there before any instance makes one: a VMAC cannot have its name.
@@ -240,6 +195,7 @@ fn ipvlan_address(draft: &mut InstanceDraft, slot: &mut Option<Prefix>, word: &W
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Span;
 
     #[test]
     fn a_hardware_address_has_six_bytes_or_ends_in_the_vrid() {

@@ -14,7 +14,7 @@ use crate::values::of_any_base;
 
 /// A kind of name, each with its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum NameKind {
+pub(in crate::lower) enum NameKind {
     Table,
     TypeOfService,
     Realm,
@@ -81,7 +81,7 @@ const LARGEST: u64 = 1024 * 1024;
 
 /// Where the files are, and what was read of them.
 #[derive(Debug, Default)]
-pub(super) struct IprouteNames {
+pub(in crate::lower) struct IprouteNames {
     used: IprouteDirectories,
     /// What `global_defs` says so far: it holds for the whole configuration, wherever it stands.
     said: IprouteDirectories,
@@ -92,12 +92,12 @@ pub(super) struct IprouteNames {
 
 impl IprouteNames {
     /// Names from these directories, whatever is said later.
-    pub(super) fn of(directories: IprouteDirectories) -> Self {
+    pub(in crate::lower) fn of(directories: IprouteDirectories) -> Self {
         Self { used: directories, known: true, ..Self::default() }
     }
 
     /// Takes the directories from `global_defs`.
-    pub(super) fn global_defs(&mut self, node: &Node) {
+    pub(in crate::lower) fn global_defs(&mut self, node: &Node) {
         for child in node.children.iter().filter(|child| !child.bad) {
             let directory = match child.keyword.name {
                 "iproute_usr_dir" => &mut self.said.usr,
@@ -112,12 +112,12 @@ impl IprouteNames {
     }
 
     /// The directories that would have been the right ones, if names were looked up in others.
-    pub(super) fn too_late(&self) -> Option<&IprouteDirectories> {
+    pub(in crate::lower) fn too_late(&self) -> Option<&IprouteDirectories> {
         (!self.read.is_empty() && self.used != self.said).then_some(&self.said)
     }
 
     /// The number that is meant: itself, or what its name stands for.
-    pub(super) fn find(&mut self, kind: NameKind, text: &str) -> Option<u32> {
+    pub(in crate::lower) fn find(&mut self, kind: NameKind, text: &str) -> Option<u32> {
         if let Some(number) = of_any_base(text) {
             return kind.fits(number);
         }

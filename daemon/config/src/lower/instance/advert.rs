@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::instance::InstanceDraft;
+use super::draft::InstanceDraft;
 use crate::diagnostics::{Diagnostic, Outcome};
 use crate::model::{Family, InitialState, InterfaceAddress, Name, Priority, Tracking, VrrpVersion};
 use crate::preprocess::Context;

@@ -1,57 +1,19 @@
-//! Where the adverts of an instance go and come from: source address, multicast group or peers, VRF.
+//! Reads where the adverts of an instance go and come from: source address, multicast group or peers, VRF.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::instance::{InstanceDraft, Placed};
-use super::link_local::is_link_local_group;
+use super::draft::InstanceDraft;
 use crate::diagnostics::Diagnostic;
 use crate::line_values::line_number;
-use crate::model::{Name, UnicastChecksum, UnicastPeer, Usual};
+use crate::lower::link_local::is_link_local_group;
+use crate::model::{UnicastChecksum, UnicastPeer};
 use crate::preprocess::Context;
 use crate::source::Span;
 use crate::tree::Node;
 use crate::values::mend::With;
 use crate::values::say_what_is_lost;
 use crate::words::Word;
-
-/// As written.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct PathDraft {
-    pub(super) source: Placed<IpAddr>,
-    pub(super) track_source: bool,
-    pub(super) multicast: Placed<IpAddr>,
-    /// Each with its place.
-    pub(super) peers: Vec<(UnicastPeer, Span)>,
-    /// There are lines in `unicast_peer`, whether they are right or not.
-    pub(super) peers_written: bool,
-    /// The first keyword that is only for unicast.
-    pub(super) unicast_keyword: Option<Span>,
-    pub(super) fault_without_peers: bool,
-    pub(super) unicast_checksum: UnicastChecksum,
-    pub(super) unicast_ttl: Placed<u8>,
-    pub(super) check_unicast_source: bool,
-    pub(super) vrf: Placed<Name>,
-}
-
-impl Usual for PathDraft {
-    fn usual() -> &'static Self {
-        static USUAL: PathDraft = PathDraft {
-            source: None,
-            track_source: false,
-            multicast: None,
-            peers: Vec::new(),
-            peers_written: false,
-            unicast_keyword: None,
-            fault_without_peers: false,
-            unicast_checksum: UnicastChecksum::Detect,
-            unicast_ttl: None,
-            check_unicast_source: false,
-            vrf: None,
-        };
-        &USUAL
-    }
-}
 
 /// Takes a keyword; false when it is about something else.
 pub(super) fn read(draft: &mut InstanceDraft, node: &Node, context: &mut Context) -> bool {

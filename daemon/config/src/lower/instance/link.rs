@@ -1,9 +1,8 @@
 //! What an instance sends on: its interface, VMAC or VRF, and whether it is unicast.
 
-use super::instance::InstanceDraft;
-use super::link_local::is_link_local;
-use super::vmac::{KindDraft, VmacDraft};
+use super::draft::{InstanceDraft, KindDraft, VmacDraft};
 use crate::diagnostics::{Diagnostic, Outcome};
+use crate::lower::link_local::is_link_local;
 use crate::model::{ConfigFault, Family, LinkTarget, Name};
 use crate::preprocess::Context;
 

@@ -10,7 +10,7 @@ mod nexthop;
 use super::address::prefix;
 use super::iproute_names::NameKind;
 use super::option_line::OptionLine;
-use super::routing::{Block, Routing, TrackGroup};
+use super::state::{Block, Routing, TrackGroup};
 use crate::diagnostics::Diagnostic;
 use crate::model::{
     AddressScope, Family, NextHop, Prefix, Route, RouteHop, RouteKind, RouteMetrics, RoutePlacement,
@@ -86,7 +86,7 @@ struct Destination {
 }
 
 /// The route of a line; `None` when it is left out (reported). Only a static one may have a track group.
-pub(super) fn route(
+pub(in crate::lower) fn route(
     words: &[Word],
     block: Block,
     routing: &mut Routing,

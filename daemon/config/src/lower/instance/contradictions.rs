@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::instance::InstanceDraft;
+use super::draft::InstanceDraft;
 use crate::diagnostics::Diagnostic;
 use crate::model::{InterfaceAddress, LinkTarget, Name};
 use crate::preprocess::Context;
