@@ -14,7 +14,6 @@ mod global;
 mod group;
 mod instance;
 mod link_local;
-mod observability;
 mod real_server;
 mod resolve_group;
 mod resolve_server;
@@ -45,6 +44,7 @@ use crate::model::{
     TrackProcess, TrackScript, VirtualServerGroup,
 };
 use crate::preprocess::Context;
+use crate::schema::observability::OBSERVABILITY;
 use crate::source::Span;
 use crate::tree::Node;
 
@@ -126,7 +126,7 @@ impl Draft {
                 self.routing.names.global_defs(node);
                 self.global_defs(node, context);
             }
-            "observability" => observability::take(&mut self.observability, node, context),
+            "observability" => OBSERVABILITY.read(&mut self.observability, node, context),
             "vrrp_script" => self.track_script(node, context),
             "track_file" => self.track_file(node, context),
             "vrrp_track_process" => self.track_process(node, context),

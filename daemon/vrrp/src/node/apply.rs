@@ -214,14 +214,16 @@ impl Node {
 
     /// Replaces the groups, keeping the state of those that stay.
     fn regroup(&mut self, cx: &mut Context<'_>, definitions: Vec<GroupDefinition>) {
-        let mut old: Vec<Group> = std::mem::take(&mut self.groups);
+        let mut old: Vec<Option<Group>> = std::mem::take(&mut self.groups).into_iter().map(Some).collect();
+        let places = old.iter().flatten().enumerate();
+        let places: HashMap<Name, usize> = places.map(|(at, group)| (group.spec.name.clone(), at)).collect();
         for router in self.routers.iter_mut().flatten() {
             router.group = None;
         }
         for GroupDefinition { spec, settings } in definitions {
             let members: Vec<RouterId> =
                 spec.members.iter().filter_map(|name| self.by_name.get(name).copied()).collect();
-            let known = old.iter().position(|group| group.spec.name == spec.name).map(|at| old.remove(at));
+            let known = places.get(&spec.name).and_then(|at| old.get_mut(*at)?.take());
             if known.as_ref().is_none_or(|group| group.settings != settings) {
                 let group = spec.name.clone();
                 cx.publish(VrrpFact::GroupConfigured { group, settings: settings.clone() });
@@ -235,7 +237,7 @@ impl Node {
             let state = known.map_or(VrrpState::Init, |group| group.state);
             self.groups.push(Group { spec, settings, members, state });
         }
-        for group in old {
+        for group in old.into_iter().flatten() {
             cx.publish(VrrpFact::GroupUnconfigured { group: group.spec.name });
         }
     }
