@@ -11,6 +11,8 @@ use crate::ipvs::TableChange;
 use crate::subject::{CheckerKey, ServiceKey};
 use crate::world::{Change, Ordered};
 
+use super::Failure;
+
 /// A virtual server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Service {
@@ -140,7 +142,8 @@ pub struct Checker {
     /// Whether its last known result was a success.
     pub ok: bool,
     /// The last failure, while it lasts.
-    pub error: Option<String>,
+    #[serde(flatten)]
+    pub failure: Option<Failure>,
     /// Last report.
     pub changed: Change,
 }
