@@ -98,7 +98,7 @@ pub(in crate::lower) fn line(
                     _ => line_number(value, 0, i64::from(u32::MAX), "preferred_lft", context).map(Some),
                 }
             }
-            _ => track_group.take(value, &routing.groups, context),
+            _ => track_group.take(value, &routing.group_names, context),
         }
     }
     if let Some((broadcast, word)) = broadcast {

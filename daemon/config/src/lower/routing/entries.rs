@@ -6,7 +6,7 @@ use super::state::{Block, TrackGroupDraft};
 use super::{address, route, rule};
 use crate::diagnostics::Diagnostic;
 use crate::lower::Draft;
-use crate::model::{Config, LinkTarget, StaticTrackGroup};
+use crate::model::{Config, LinkTarget, Name, StaticTrackGroup};
 use crate::preprocess::Context;
 use crate::tree::Node;
 use crate::words::Word;
@@ -42,7 +42,10 @@ impl Draft {
             members = Some(child.lines.iter().flatten().cloned().collect());
         }
         match members.filter(|members| !members.is_empty()) {
-            Some(members) => self.routing.groups.push(TrackGroupDraft { name, members }),
+            Some(members) => {
+                self.routing.group_names.insert(name.clone());
+                self.routing.groups.push(TrackGroupDraft { name, members });
+            }
             None => context.report(
                 Diagnostic::error("empty-group", format!("the track group `{name}` has no members"))
                     .at(node.arg_span(0), "left out")
@@ -62,7 +65,7 @@ pub(in crate::lower) fn resolve(drafts: Vec<TrackGroupDraft>, config: &mut Confi
         return;
     }
     let instances: HashSet<&str> = config.instances.iter().map(|instance| &*instance.name).collect();
-    let mut groups = Vec::new();
+    let mut groups: Vec<StaticTrackGroup> = Vec::new();
     for TrackGroupDraft { name, members } in drafts {
         let (known, unknown): (Vec<Word>, Vec<Word>) =
             members.into_iter().partition(|word| instances.contains(&*word.text));
@@ -76,11 +79,12 @@ pub(in crate::lower) fn resolve(drafts: Vec<TrackGroupDraft>, config: &mut Confi
             groups.push(StaticTrackGroup { name, members });
         }
     }
+    let names: HashSet<&Name> = groups.iter().map(|group| &group.name).collect();
     let addresses = config.static_addresses.iter_mut().map(|address| &mut address.track_group);
     let routes = config.static_routes.iter_mut().map(|route| &mut route.track_group);
     let rules = config.static_rules.iter_mut().map(|rule| &mut rule.track_group);
     for group in addresses.chain(routes).chain(rules) {
-        group.take_if(|name| !groups.iter().any(|group| group.name == *name));
+        group.take_if(|name| !names.contains(name));
     }
     config.track_groups = groups;
 }

@@ -103,7 +103,7 @@ pub(in crate::lower) fn route(
             break;
         }
         if block == Block::Static && &*word.text == "track_group" {
-            draft.track_group.read(&mut line, word, &routing.groups)?;
+            draft.track_group.read(&mut line, word, &routing.group_names)?;
         } else {
             draft.option(&mut line, word)?;
         }

@@ -112,7 +112,7 @@ pub(in crate::lower) fn rule(
     let mut line = OptionLine::new(words, "rule", &mut routing.names, context);
     while let Some(word) = line.next() {
         if block == Block::Static && &*word.text == "track_group" {
-            draft.track_group.read(&mut line, word, &routing.groups)?;
+            draft.track_group.read(&mut line, word, &routing.group_names)?;
         } else {
             draft.option(&mut line, word)?;
         }

@@ -28,6 +28,8 @@ pub(in crate::lower) enum Block {
 pub(in crate::lower) struct Routing {
     pub(in crate::lower) names: IprouteNames,
     pub(in crate::lower) groups: Vec<TrackGroupDraft>,
+    /// Their names.
+    pub(super) group_names: HashSet<Name>,
     /// Names of the interfaces that instances make.
     pub(in crate::lower) vmac_names: HashSet<Name>,
     /// How many rules of IPv4 and of IPv6 had no preference.
@@ -70,7 +72,7 @@ impl TrackGroup {
         &mut self,
         line: &mut OptionLine,
         option: &Word,
-        groups: &[TrackGroupDraft],
+        groups: &HashSet<Name>,
     ) -> Option<()> {
         let value = line.value(option)?;
         if self.at.is_some() {
@@ -87,20 +89,20 @@ impl TrackGroup {
     }
 
     /// Takes the name.
-    pub(super) fn take(&mut self, value: &Word, groups: &[TrackGroupDraft], context: &mut Context) {
+    pub(super) fn take(&mut self, value: &Word, groups: &HashSet<Name>, context: &mut Context) {
         if let Some(first) = self.at {
             let diagnostic = Diagnostic::error("duplicate-keyword", "`track_group` was given before");
             context.report(diagnostic.at(value.span, "has no effect").also(first, "first here"));
             return;
         }
         self.at = Some(value.span);
-        self.name = groups.iter().find(|group| *group.name == *value.text).map(|group| group.name.clone());
+        self.name = groups.get(&*value.text).cloned();
         if self.name.is_none() {
             context.report(
                 Diagnostic::error("unknown-group", format!("there is no `track_group` {} above", value.text))
                     .at(value.span, "has no effect")
                     .help("a `track_group` must stand before what it is for")
-                    .suggest_nearest(value, groups.iter().map(|group| &*group.name)),
+                    .suggest_nearest(value, groups.iter().map(|name| &**name)),
             );
         }
     }
