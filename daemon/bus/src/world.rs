@@ -23,6 +23,7 @@ pub use crate::consumer::{MailState, ScriptsState, SnmpState};
 pub use crate::daemon::{ConfigState, Hung};
 pub use crate::link::Interface;
 pub use crate::service::{Checker, RealServer, RealState, Refusal, Service};
+pub use crate::track::{Influence, Tracker, Trackers};
 pub use crate::vrrp::{Group, Instance};
 
 /// Everything that is known, at one version.
@@ -47,6 +48,9 @@ pub struct World {
     /// Sync groups, likewise.
     #[serde(with = "keyed")]
     pub groups: IndexMap<Name, Group>,
+    /// What virtual routers follow besides interfaces.
+    #[serde(default)]
+    pub trackers: Trackers,
     /// Virtual servers, likewise.
     #[serde(with = "keyed")]
     pub services: IndexMap<ServiceKey, Service>,

@@ -5,7 +5,7 @@ use std::hash::Hash;
 
 use indexmap::IndexMap;
 
-use super::{Group, Instance, RealServer, Service};
+use super::{Group, Instance, RealServer, Service, Tracker};
 
 /// Something with a place in the configuration.
 pub trait Placed {
@@ -19,6 +19,11 @@ impl Placed for Instance {
     }
 }
 impl Placed for Group {
+    fn position(&self) -> u32 {
+        self.settings.position
+    }
+}
+impl Placed for Tracker {
     fn position(&self) -> u32 {
         self.settings.position
     }
