@@ -4,7 +4,6 @@ use std::fmt::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use indexmap::IndexMap;
 use keepwatch_model::{Follow, Level as TrackedLevel, Meaning, Tracker as Settings};
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
@@ -13,7 +12,7 @@ use crate::configured::Configured;
 use crate::line::{Level, Written};
 use crate::subject::{Name, TrackedKey, TrackedKind};
 use crate::vrrp::Instance;
-use crate::world::{Change, World, settle};
+use crate::world::{Change, Ordered, World};
 
 /// What happens to tracked scripts, files and processes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr)]
@@ -214,14 +213,11 @@ impl Tracker {
 #[serde(default)]
 pub struct Trackers {
     /// `vrrp_script`.
-    #[serde(with = "crate::world::keyed")]
-    pub scripts: IndexMap<Name, Tracker>,
+    pub scripts: Ordered<Name, Tracker>,
     /// `track_file`.
-    #[serde(with = "crate::world::keyed")]
-    pub files: IndexMap<Name, Tracker>,
+    pub files: Ordered<Name, Tracker>,
     /// `vrrp_track_process`.
-    #[serde(with = "crate::world::keyed")]
-    pub processes: IndexMap<Name, Tracker>,
+    pub processes: Ordered<Name, Tracker>,
 }
 
 impl Trackers {
@@ -231,11 +227,11 @@ impl Trackers {
     }
 
     /// One of them.
-    pub fn get(&self, kind: TrackedKind, name: &str) -> Option<&Tracker> {
+    pub fn get(&self, kind: TrackedKind, name: &Name) -> Option<&Tracker> {
         self.of(kind)?.get(name)
     }
 
-    fn of(&self, kind: TrackedKind) -> Option<&IndexMap<Name, Tracker>> {
+    fn of(&self, kind: TrackedKind) -> Option<&Ordered<Name, Tracker>> {
         match kind {
             TrackedKind::Script => Some(&self.scripts),
             TrackedKind::File => Some(&self.files),
@@ -244,7 +240,7 @@ impl Trackers {
         }
     }
 
-    fn of_mut(&mut self, kind: TrackedKind) -> Option<&mut IndexMap<Name, Tracker>> {
+    fn of_mut(&mut self, kind: TrackedKind) -> Option<&mut Ordered<Name, Tracker>> {
         match kind {
             TrackedKind::Script => Some(&mut self.scripts),
             TrackedKind::File => Some(&mut self.files),
@@ -317,11 +313,11 @@ impl TrackFact {
                         map.insert(tracker.name.clone(), new);
                     }
                 }
-                settle(map, &tracker.name);
+                map.settle(&tracker.name);
             }
             Self::TrackerUnconfigured { tracker } => {
                 if let Some(map) = w.trackers.of_mut(tracker.kind) {
-                    map.shift_remove(&tracker.name);
+                    map.remove(&tracker.name);
                 }
             }
             Self::TrackerChanged { tracker, level, evidence } => {
