@@ -158,6 +158,15 @@ pub enum VrrpFact {
         /// It was there already, left by a run that ended badly.
         adopted: bool,
     },
+    /// A virtual address that somebody had taken off a master was put back.
+    AddressRestored {
+        /// The virtual router.
+        instance: Name,
+        /// The address.
+        address: VirtualAddress,
+        /// From when the kernel told of it until the address was there again.
+        after: Duration,
+    },
     /// A virtual address was taken off its interface.
     AddressRemoved {
         /// The virtual router.

@@ -22,6 +22,7 @@ pub use order::{Placed, from_position};
 pub use crate::consumer::{MailState, ScriptsState, SnmpState};
 pub use crate::daemon::{ConfigState, Hung};
 pub use crate::link::Interface;
+pub use crate::routing::{RoutingKey, RoutingState};
 pub use crate::service::{Checker, RealServer, RealState, Refusal, Service};
 pub use crate::vrrp::{Group, Instance};
 
@@ -50,6 +51,9 @@ pub struct World {
     /// Virtual servers, likewise.
     #[serde(with = "keyed")]
     pub services: IndexMap<ServiceKey, Service>,
+    /// Routes and rules of virtual routers, and static entries of the kernel's tables: those that should be there now.
+    #[serde(with = "keyed", default)]
+    pub routing: IndexMap<RoutingKey, RoutingState>,
     /// Notify scripts.
     #[serde(default)]
     pub scripts: ScriptsState,
@@ -110,6 +114,11 @@ impl World {
                 trouble(&format!("{name}: VIP {address} is not on {}", address.interface), error)
             })
         });
+        let unrouted = self.routing.values().filter_map(|state| {
+            let owner = state.instance.as_deref().unwrap_or("static");
+            let what = format!("{owner}: {} is not there", state.entry);
+            state.error.as_ref().map(|error| trouble(&what, error))
+        });
         let shared =
             self.instances.values().filter(|i| i.settings.priority != Priority::OWNER).flat_map(|instance| {
                 instance.own_addresses.iter().map(|address| {
@@ -132,6 +141,7 @@ impl World {
         );
         all.extend(self.failed_consumers.iter().map(|(name, error)| trouble(name, error)));
         all.extend(missing);
+        all.extend(unrouted);
         all.extend(shared);
         all.extend(down);
         all

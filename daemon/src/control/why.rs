@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use keepwatch_bus::fact::DaemonFact;
-use keepwatch_bus::subject::{RealKey, ServiceKey};
+use keepwatch_bus::subject::{Name, RealKey, ServiceKey};
 use keepwatch_bus::world::{Change, Refusal};
 use keepwatch_bus::{Event, Fact, History, World};
 use serde::{Deserialize, Serialize};
@@ -131,6 +131,13 @@ fn named(world: &World) -> impl Iterator<Item = (Vec<String>, Found)> + '_ {
     let instances = world.instances.values().map(|i| {
         let missing: Vec<String> =
             i.missing.iter().map(|(address, why)| format!("{address} ({why})")).collect();
+        let mine = |instance: &Option<Name>| instance.as_ref() == Some(&i.name);
+        let unrouted = world
+            .routing
+            .values()
+            .filter(|state| mine(&state.instance))
+            .filter_map(|state| state.error.as_ref().map(|error| format!("{} ({error})", state.entry)));
+        let missing: Vec<String> = missing.into_iter().chain(unrouted).collect();
         let without =
             if missing.is_empty() { String::new() } else { format!(", without {}", missing.join(", ")) };
         let state = format!("{} (priority {}){without}", i.state, i.priority);

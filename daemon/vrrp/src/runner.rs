@@ -27,6 +27,7 @@ mod outgoing;
 mod pace;
 mod priority;
 mod refused;
+mod routing;
 mod worker;
 
 use std::io;

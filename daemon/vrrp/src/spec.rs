@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use keepwatch_bus::Configured;
 use keepwatch_bus::counters::VrrpCounters;
-use keepwatch_bus::fact::HoldReason;
+use keepwatch_bus::fact::{HoldReason, RoutingEntry};
 use keepwatch_bus::subject::{Family, Name, VirtualAddress};
 use keepwatch_model::{
     InitialState, Instance, InterfaceAddress, LinkTarget, Priority, SyncGroup, UnicastPeer, VirtualRouterId,
@@ -168,6 +168,8 @@ pub struct RouterSpec {
     pub addresses: Arc<[InterfaceAddress]>,
     /// How many of `addresses` are advertised.
     pub advertised: usize,
+    /// Its routes and rules, there while it is master.
+    pub routing: Arc<[RoutingEntry]>,
     /// Bursts.
     pub garp: GarpTiming,
     /// No advertisement in answer to one of lower priority.
@@ -211,6 +213,7 @@ impl RouterSpec {
             track_source: false,
             advertised: addresses.len(),
             addresses,
+            routing: Arc::from([]),
             garp: GarpTiming::default(),
             lower_prio_no_advert: false,
             higher_prio_send_advert: false,
@@ -308,6 +311,8 @@ pub struct Definitions {
     pub routers: Vec<RouterDefinition>,
     /// The sync groups.
     pub groups: Vec<GroupDefinition>,
+    /// Addresses, routes and rules that are there whatever virtual routers do.
+    pub statics: Arc<[RoutingEntry]>,
     /// `vrrp_startup_delay`: after the first start nobody listens or advertises for so long.
     pub startup_delay: Duration,
 }

@@ -116,7 +116,8 @@ impl VrrpFact {
                     i.master = None;
                 }
             }
-            Self::AddressAdded { instance, address, .. } => {
+            Self::AddressAdded { instance, address, .. }
+            | Self::AddressRestored { instance, address, .. } => {
                 if let Some(i) = w.instances.get_mut(instance) {
                     i.missing.retain(|(missing, _)| missing != address);
                     if !i.addresses.contains(address) {

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::{AnnounceOccasion, HoldReason, VrrpFact};
 use crate::line::{Level, Written};
+use crate::routing::Short;
 use crate::subject::{VirtualAddress, VrrpState};
 
 impl VrrpFact {
@@ -74,6 +75,15 @@ impl VrrpFact {
                 let how = if *adopted { "adopting" } else { "setting" };
                 (Level::Detail, write!(out, "({instance}) {how} VIP {address} on {}", address.interface))
             }
+            Self::AddressRestored { instance, address, after } => (
+                Level::Warning,
+                write!(
+                    out,
+                    "({instance}) VIP {address} was removed from {} by someone; put back after {}",
+                    address.interface,
+                    Short(*after)
+                ),
+            ),
             Self::AddressRemoved { instance, address } => {
                 (Level::Detail, write!(out, "({instance}) removing VIP {address} from {}", address.interface))
             }
