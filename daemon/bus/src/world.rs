@@ -16,8 +16,7 @@ use crate::subject::{Name, RealKey, ServiceKey};
 pub(crate) mod keyed;
 mod order;
 
-pub(crate) use order::settle;
-pub use order::{Placed, from_position};
+pub use order::{Ordered, Placed};
 
 pub use crate::consumer::{MailState, ScriptsState, SnmpState};
 pub use crate::daemon::{ConfigState, Hung};
@@ -43,14 +42,11 @@ pub struct World {
     #[serde(with = "keyed")]
     pub interfaces: IndexMap<Name, Interface>,
     /// Virtual routers, in the order of the configuration.
-    #[serde(with = "keyed")]
-    pub instances: IndexMap<Name, Instance>,
+    pub instances: Ordered<Name, Instance>,
     /// Sync groups, likewise.
-    #[serde(with = "keyed")]
-    pub groups: IndexMap<Name, Group>,
+    pub groups: Ordered<Name, Group>,
     /// Virtual servers, likewise.
-    #[serde(with = "keyed")]
-    pub services: IndexMap<ServiceKey, Service>,
+    pub services: Ordered<ServiceKey, Service>,
     /// Routes and rules of virtual routers, and static entries of the kernel's tables: those that should be there now.
     #[serde(with = "keyed", default)]
     pub routing: IndexMap<RoutingKey, RoutingState>,
@@ -141,6 +137,10 @@ impl World {
         );
         all.extend(self.failed_consumers.iter().map(|(name, error)| trouble(name, error)));
         all.extend(missing);
+        all.extend(self.instances.values().filter_map(|instance| {
+            let what = format!("{}: packets to its addresses are not dropped", instance.name);
+            instance.drop_error.as_ref().map(|error| trouble(&what, error))
+        }));
         all.extend(unrouted);
         all.extend(shared);
         all.extend(down);

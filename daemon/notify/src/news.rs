@@ -82,6 +82,9 @@ impl<'a> News<'a> {
             | VrrpFact::AddressAdded { .. }
             | VrrpFact::AddressRemoved { .. }
             | VrrpFact::AddressRestored { .. }
+            | VrrpFact::DropSet { .. }
+            | VrrpFact::DropLifted { .. }
+            | VrrpFact::DropFailed { .. }
             | VrrpFact::AddressStays { .. }
             | VrrpFact::OwnAddress { .. }
             | VrrpFact::AddressFailed { adding: false, .. }

@@ -48,6 +48,8 @@ pub enum Kind {
     VirtualServer,
     /// A real server.
     RealServer,
+    /// A virtual address.
+    Address,
     /// The configuration that is in force, or was refused.
     Configuration,
 }
@@ -61,6 +63,7 @@ impl Kind {
             Self::Interface => "interface",
             Self::VirtualServer => "virtual server",
             Self::RealServer => "real server",
+            Self::Address => "address",
             Self::Configuration => "configuration",
         }
     }
@@ -143,6 +146,22 @@ fn named(world: &World) -> impl Iterator<Item = (Vec<String>, Found)> + '_ {
         let state = format!("{} (priority {}){without}", i.state, i.priority);
         found(Kind::Instance, vec![i.name.to_string()], state, i.changed)
     });
+    let addresses = world.instances.values().flat_map(|i| {
+        i.settings.all_addresses().map(move |address| {
+            let placed = i.settings.virtual_address(address);
+            let place = match i.addresses.contains(&placed) {
+                true => format!("on {}", placed.interface),
+                false => "not here".into(),
+            };
+            let dropped = i.dropped.iter().find(|(dropped, _)| *dropped == address.address);
+            let dropped = dropped.map_or_else(String::new, |(_, table)| {
+                format!("; packets to it are dropped (no_accept, table {table} of nftables), but for ARP and neighbour discovery")
+            });
+            let state = format!("{place}: virtual address of {}, which is {}{dropped}", i.name, i.state);
+            let names = vec![placed.to_string(), address.address.to_string()];
+            found(Kind::Address, names, state, i.changed)
+        })
+    });
     let groups = world
         .groups
         .values()
@@ -170,7 +189,7 @@ fn named(world: &World) -> impl Iterator<Item = (Vec<String>, Found)> + '_ {
             (names, Found { kind: Kind::RealServer, name, state, changed: latest(r.changed, refused) })
         })
     });
-    instances.chain(groups).chain(interfaces).chain(services).chain(reals)
+    instances.chain(addresses).chain(groups).chain(interfaces).chain(services).chain(reals)
 }
 
 fn in_words(refusal: Option<&Refusal>) -> String {

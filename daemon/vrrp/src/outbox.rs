@@ -34,7 +34,8 @@ pub enum Output<'a> {
     AddAddresses(AddressChange<'a>),
     /// Take addresses off their interfaces; publish `AddressRemoved` with `cause` for each that was there.
     RemoveAddresses(AddressChange<'a>),
-    /// Put the routes and rules of a virtual router where they should be, or take them away; publish a
+    /// Put the routes and rules of a virtual router where they should be, and have packets dropped to addresses that it
+    /// does not accept; or undo that. Publish a
     /// [`RoutingFact`](keepwatch_bus::fact::RoutingFact) with `cause` for each.
     Routing(RoutingChange<'a>),
     /// Announce addresses by gratuitous ARP or unsolicited neighbour advertisement. Comes after the addresses were
@@ -84,6 +85,8 @@ pub struct RoutingChange<'a> {
     pub spec: &'a Arc<RouterSpec>,
     /// Whether they shall be there.
     pub wanted: bool,
+    /// Addresses whose packets are to be dropped while they are.
+    pub dropped: Arc<[InterfaceAddress]>,
     /// What led to it; none where nothing did but the start.
     pub cause: Option<EventId>,
 }

@@ -21,6 +21,7 @@
 
 mod addresses;
 mod driver;
+mod firewall;
 mod interfaces;
 mod kept;
 mod outgoing;

@@ -13,8 +13,8 @@ use keepwatch_bus::counters::VrrpCounters;
 use keepwatch_bus::fact::{HoldReason, RoutingEntry};
 use keepwatch_bus::subject::{Family, Name, VirtualAddress};
 use keepwatch_model::{
-    InitialState, Instance, InterfaceAddress, LinkTarget, Priority, SyncGroup, UnicastPeer, VirtualRouterId,
-    VrrpVersion,
+    Firewall, InitialState, Instance, InterfaceAddress, LinkTarget, Priority, SyncGroup, UnicastPeer,
+    VirtualRouterId, VrrpVersion,
 };
 
 use crate::follow::Follow;
@@ -170,6 +170,8 @@ pub struct RouterSpec {
     pub advertised: usize,
     /// Its routes and rules, there while it is master.
     pub routing: Arc<[RoutingEntry]>,
+    /// Packets to its addresses are answered though it does not own them.
+    pub accepts: bool,
     /// Bursts.
     pub garp: GarpTiming,
     /// No advertisement in answer to one of lower priority.
@@ -214,6 +216,7 @@ impl RouterSpec {
             advertised: addresses.len(),
             addresses,
             routing: Arc::from([]),
+            accepts: true,
             garp: GarpTiming::default(),
             lower_prio_no_advert: false,
             higher_prio_send_advert: false,
@@ -313,6 +316,8 @@ pub struct Definitions {
     pub groups: Vec<GroupDefinition>,
     /// Addresses, routes and rules that are there whatever virtual routers do.
     pub statics: Arc<[RoutingEntry]>,
+    /// Tables of the packet filter.
+    pub firewall: Firewall,
     /// `vrrp_startup_delay`: after the first start nobody listens or advertises for so long.
     pub startup_delay: Duration,
 }

@@ -119,6 +119,24 @@ impl VrrpFact {
                     ),
                 )
             }
+            Self::DropSet { instance, table, addresses } => (
+                Level::Detail,
+                write!(
+                    out,
+                    "({instance}) setting firewall drop rule: {} addresses in table {table}",
+                    addresses.len()
+                ),
+            ),
+            Self::DropLifted { instance } => {
+                (Level::Detail, write!(out, "({instance}) removing firewall drop rule"))
+            }
+            Self::DropFailed { instance, error } => (
+                Level::Error,
+                write!(
+                    out,
+                    "({instance}) packets to its addresses are accepted: can't set the firewall drop rule: {error}"
+                ),
+            ),
             Self::AdvertSendFailed { instance, error } => {
                 (Level::Error, write!(out, "({instance}) send advert error: {error}"))
             }

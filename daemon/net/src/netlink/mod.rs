@@ -7,6 +7,7 @@
 
 mod addresses;
 mod attributes;
+mod filter;
 mod message;
 mod monitor;
 mod neighbours;
@@ -19,6 +20,7 @@ use netlink_sys::{Socket, SocketAddr};
 
 pub use addresses::{AddressSocket, Answer, Outcome};
 pub use attributes::Attributes;
+pub use filter::{FilterBatch, FilterFamily, FilterField, FilterHook, FilterRule, FilterType, FilterVerdict};
 pub use monitor::Monitor;
 pub use neighbours::{Neighbour, Neighbours};
 pub use requests::Requests;

@@ -105,18 +105,25 @@ impl Router {
 
     /// Its routes and rules shall be there, or be gone.
     pub(crate) fn route(&self, cx: &mut Context<'_>, wanted: bool, cause: Option<EventId>) {
-        if !self.spec.routing.is_empty() {
-            cx.out.act(Output::Routing(RoutingChange { router: self.id, spec: &self.spec, wanted, cause }));
+        if !self.spec.routing.is_empty() || !self.spec.accepts {
+            self.ask_for_routing(cx, wanted, cause);
         }
+    }
+
+    fn ask_for_routing(&self, cx: &mut Context<'_>, wanted: bool, cause: Option<EventId>) {
+        let drops = |address: &&InterfaceAddress| wanted && !self.spec.accepts && !self.is_own(address);
+        let dropped = self.spec.addresses.iter().filter(drops).cloned().collect();
+        let (router, spec) = (self.id, &self.spec);
+        cx.out.act(Output::Routing(RoutingChange { router, spec, wanted, dropped, cause }));
     }
 
     /// After a reload: the routes and rules of a master are those of its new definition.
     pub(super) fn change_routing(&self, cx: &mut Context<'_>, old: &RouterSpec) {
-        if old.routing == self.spec.routing || !matches!(self.state, State::Master(_)) {
-            return;
+        let dropped =
+            old.accepts != self.spec.accepts || (!self.spec.accepts && old.addresses != self.spec.addresses);
+        if matches!(self.state, State::Master(_)) && (dropped || old.routing != self.spec.routing) {
+            self.ask_for_routing(cx, true, cx.cause);
         }
-        let (router, spec, cause) = (self.id, &self.spec, cx.cause);
-        cx.out.act(Output::Routing(RoutingChange { router, spec, wanted: true, cause }));
     }
 
     pub(crate) fn remove_addresses(&mut self, cx: &mut Context<'_>, cause: EventId) {

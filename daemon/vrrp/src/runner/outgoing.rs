@@ -180,6 +180,11 @@ impl Outbox for Outgoing {
                 instance: Some(change.spec.name.clone()),
                 entries: change.spec.routing.clone(),
                 wanted: change.wanted,
+                dropped: change
+                    .dropped
+                    .iter()
+                    .map(|address| (address.address, change.spec.interface_of(address).cloned()))
+                    .collect(),
                 cause: change.cause,
             })),
             Output::Announce(announcement) => self.work.push(Work::Announce(Announce {

@@ -9,6 +9,7 @@
 mod encode;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -60,6 +61,8 @@ pub(super) struct Wish {
     pub(super) entries: Arc<[RoutingEntry]>,
     /// Whether they shall be there, or none of them.
     pub(super) wanted: bool,
+    /// Addresses whose packets are dropped meanwhile, each with its interface.
+    pub(super) dropped: Vec<(IpAddr, Option<Name>)>,
     pub(super) cause: Option<EventId>,
 }
 
@@ -127,7 +130,7 @@ impl Routing {
     /// its place only in what the kernel does not tell them apart by.
     pub(super) fn fulfil(&mut self, wish: Wish) {
         self.hear(Instant::now());
-        let Wish { owner, instance, entries, wanted, cause } = wish;
+        let Wish { owner, instance, entries, wanted, dropped: _, cause } = wish;
         let known = self.owners.remove(&owner);
         let met = known.is_some();
         let mut kept = known.map(|owned| owned.kept).unwrap_or_default();
@@ -163,9 +166,9 @@ impl Routing {
 
     /// Everything that is static goes: the daemon stops.
     pub(super) fn release(&mut self, cause: Option<EventId>) {
-        let wish =
-            Wish { owner: Owner::Static, instance: None, entries: Arc::from([]), wanted: false, cause };
-        self.fulfil(wish);
+        let entries = Arc::from([]);
+        let (owner, instance, dropped) = (Owner::Static, None, Vec::new());
+        self.fulfil(Wish { owner, instance, entries, wanted: false, dropped, cause });
     }
 
     /// Removes entries; of those that nobody had put there nothing is told unless they were.

@@ -34,6 +34,7 @@ use crate::link::prefix_of;
 use crate::{Definitions, Release, RouterId};
 
 use super::addresses::plan;
+use super::firewall::Firewall;
 use super::kept::{Kept, Peer};
 use super::outgoing::{Announce, Change};
 use super::pace::Pace;
@@ -142,6 +143,11 @@ struct Worker {
     routing: Option<Box<Routing>>,
     /// What is to be done about them once so many requests are answered.
     wishes: VecDeque<(u64, Wish)>,
+    /// The packet filter, once something had to be dropped.
+    firewall: Option<Firewall>,
+    firewall_settings: keepwatch_model::Firewall,
+    /// Routers for which nothing is to be dropped any more, once their addresses are off.
+    lifted: Vec<(RouterId, Option<EventId>)>,
     shadow: bool,
     beat: Beat,
 }
@@ -170,6 +176,9 @@ pub(super) fn start(
         reports,
         routing: None,
         wishes: VecDeque::new(),
+        firewall: None,
+        firewall_settings: keepwatch_model::Firewall::default(),
+        lifted: Vec::new(),
         shadow: settings.shadow,
         beat: settings.addresses.clone(),
     };
@@ -258,6 +267,9 @@ impl Worker {
                     let gone = |frame: &Frame| change.addresses.iter().any(|a| a.address == frame.address());
                     self.pace.forget(gone);
                 }
+                if operation == AddressOperation::Add && !change.spec.accepts {
+                    self.drop_first(&change, &links);
+                }
                 self.request(operation, &change, &links);
             }
             Job::Announce(announce, frames, counters) => {
@@ -275,9 +287,11 @@ impl Worker {
                     instance: None,
                     entries: definitions.statics.clone(),
                     wanted: true,
+                    dropped: Vec::new(),
                     cause,
                 };
                 self.fulfil(wish);
+                self.configure_firewall(&definitions);
                 self.reports.send(Report::Prepared(definitions, cause));
             }
             Job::Finish(release, done) => {
@@ -293,6 +307,11 @@ impl Worker {
         {
             self.fulfil(wish);
         }
+        if self.answered == self.requested
+            && let Some(firewall) = &mut self.firewall
+        {
+            self.lifted.drain(..).for_each(|(router, cause)| firewall.lift(router, cause));
+        }
         if let Some(routing) = &mut self.routing {
             let _call = self.beat.begin("changes routes and rules");
             let now = Instant::now();
@@ -301,7 +320,52 @@ impl Worker {
         }
     }
 
+    /// Before an address is there, packets to it are dropped.
+    fn drop_first(&mut self, change: &Change, links: &[Option<LinkIndex>]) {
+        let addresses = change.addresses.iter().zip(links);
+        let dropped = addresses.map(|(address, link)| (address.address, link.map(|link| link.0))).collect();
+        let (router, instance) = (change.router, &change.spec.name);
+        if let Some(firewall) = self.firewall() {
+            firewall.drop_more(router, instance, dropped, Some(change.cause));
+        }
+    }
+
+    fn firewall(&mut self) -> Option<&mut Firewall> {
+        if self.firewall.is_none() {
+            let settings = self.firewall_settings.clone();
+            self.firewall = Firewall::open(self.bus.clone(), settings, self.shadow).ok();
+        }
+        self.firewall.as_mut()
+    }
+
+    fn configure_firewall(&mut self, definitions: &Definitions) {
+        self.firewall_settings = definitions.firewall.clone();
+        if let Some(firewall) = &mut self.firewall {
+            firewall.configure(&definitions.firewall);
+        }
+    }
+
+    /// What is dropped for a router follows its wish; it is lifted only when its addresses are off.
+    fn follow_drops(&mut self, wish: &Wish) {
+        let (Owner::Router(router), Some(instance)) = (wish.owner, &wish.instance) else { return };
+        if !wish.wanted {
+            self.lifted.push((router, wish.cause));
+            return;
+        }
+        self.lifted.retain(|(other, _)| *other != router);
+        let index = |name: &Option<Name>| nix::net::if_::if_nametoindex(&**name.as_ref()?).ok();
+        let dropped: Vec<_> = wish.dropped.iter().map(|(address, name)| (*address, index(name))).collect();
+        let known = self.firewall.as_ref().is_some_and(|firewall| firewall.has(router));
+        if !dropped.is_empty() || known {
+            let cause = wish.cause;
+            if let Some(firewall) = self.firewall() {
+                firewall.drop_only(router, instance, dropped, cause);
+            }
+        }
+    }
+
     fn fulfil(&mut self, wish: Wish) {
+        self.follow_drops(&wish);
         let _call = self.beat.begin("changes routes and rules");
         if self.routing.is_none() && !wish.entries.is_empty() {
             // Without a socket nothing can be kept; the next wish tries again.
@@ -419,6 +483,9 @@ impl Worker {
             Some((release, done)) => {
                 if let (Some(routing), Release::Everything) = (&mut self.routing, release) {
                     routing.release(None);
+                }
+                if let Some(firewall) = &mut self.firewall {
+                    firewall.release();
                 }
                 self.kept.release(&mut self.neighbours);
                 // Nobody waits for it if the daemon itself is gone.

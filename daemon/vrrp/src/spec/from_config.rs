@@ -8,7 +8,7 @@ use keepwatch_bus::fact::{HoldReason, RoutingEntry};
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Configured, Counters};
 use keepwatch_model::{
-    self as model, Config, ConfigFault, InitialState, Instance, Route, Rule, SyncGroup, VrrpVersion,
+    self as model, Config, ConfigFault, InitialState, Instance, Priority, Route, Rule, SyncGroup, VrrpVersion,
 };
 
 use super::{
@@ -36,6 +36,7 @@ impl Definitions {
             routers: routers.collect(),
             groups: groups.collect(),
             statics: statics(config),
+            firewall: config.global.firewall.clone(),
             startup_delay: config.global.vrrp_startup_delay,
         }
     }
@@ -59,6 +60,7 @@ fn router_spec(instance: &Instance, group: Option<&SyncGroup>) -> RouterSpec {
         addresses: instance.all_addresses().cloned().collect(),
         advertised: instance.addresses.len(),
         routing: routing(&instance.routes, &instance.rules).collect(),
+        accepts: instance.accept || instance.priority == Priority::OWNER,
         garp: garp(&instance.garp),
         lower_prio_no_advert: instance.lower_prio_no_advert,
         higher_prio_send_advert: instance.higher_prio_send_advert,
