@@ -294,7 +294,7 @@ impl Driver {
         let now = self.now();
         match self.inbox.try_recv() {
             Some(Command::Apply { definitions, cause }) => {
-                self.worker.send(Job::Prepare(Box::new(definitions), cause));
+                self.worker.send(Job::Prepare(definitions, cause));
             }
             Some(Command::Tracked { kind, name, level, cause }) => {
                 let id = self.node.tracked_id(kind, &name);
