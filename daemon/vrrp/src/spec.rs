@@ -13,8 +13,8 @@ use keepwatch_bus::counters::VrrpCounters;
 use keepwatch_bus::fact::HoldReason;
 use keepwatch_bus::subject::{Family, Name, VirtualAddress};
 use keepwatch_model::{
-    InitialState, Instance, InterfaceAddress, LinkTarget, Priority, SyncGroup, UnicastPeer, VirtualRouterId,
-    VrrpVersion,
+    AuthHmac, InitialState, Instance, InterfaceAddress, LinkTarget, Priority, SyncGroup, UnicastPeer,
+    VirtualRouterId, VrrpVersion,
 };
 
 use crate::follow::Follow;
@@ -145,6 +145,8 @@ pub struct RouterSpec {
     pub family: Family,
     /// Version.
     pub version: Version,
+    /// `auth_hmac`: signatures behind the messages of either version.
+    pub hmac: Option<Box<AuthHmac>>,
     /// Virtual router id.
     pub vrid: VirtualRouterId,
     /// Configured priority.
@@ -200,6 +202,7 @@ impl RouterSpec {
             interface: Some(interface),
             family: Family::Inet,
             version: Version::V2 { authentication: Authentication::None },
+            hmac: None,
             vrid,
             priority: Priority::DEFAULT,
             initial_master: false,
