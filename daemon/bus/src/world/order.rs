@@ -9,7 +9,7 @@ use std::hash::Hash;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::keyed::Keyed;
-use super::{Group, Instance, RealServer, Service};
+use super::{Group, Instance, RealServer, Service, Tracker};
 
 /// Something with a place in the configuration.
 pub trait Placed {
@@ -23,6 +23,11 @@ impl Placed for Instance {
     }
 }
 impl Placed for Group {
+    fn position(&self) -> u32 {
+        self.settings.position
+    }
+}
+impl Placed for Tracker {
     fn position(&self) -> u32 {
         self.settings.position
     }

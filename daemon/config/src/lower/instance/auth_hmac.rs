@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::diagnostics::Diagnostic;
-use crate::model::{AntiReplay, AuthHmac, Authentication, Bytes, HmacKey, HmacMode, Secret};
+use crate::model::{AntiReplay, AuthHmac, Authentication, Bytes, ConfigFault, HmacKey, HmacMode, Secret};
 use crate::preprocess::Context;
 use crate::regular_file::RegularFile;
 use crate::source::Span;
@@ -109,8 +109,9 @@ pub(super) fn resolve(
     authentication: &mut Authentication,
     (advert_int, strict): (Duration, bool),
     context: &mut Context,
-) -> Option<Box<AuthHmac>> {
-    let HmacDraft { at, keys, active_key, time_window, monotonic, mode } = *draft?;
+) -> Result<Option<Box<AuthHmac>>, ConfigFault> {
+    let Some(draft) = draft else { return Ok(None) };
+    let HmacDraft { at, keys, active_key, time_window, monotonic, mode } = *draft;
     if *authentication != Authentication::None {
         let message = "`auth_hmac` does not go with `authentication`";
         context.report(Diagnostic::error("conflict", message).at(at, "only `auth_hmac` counts"));
@@ -122,8 +123,9 @@ pub(super) fn resolve(
             None => "`auth_hmac` has no `active_key`".to_owned(),
         };
         let at = active_key.map_or(at, |(_, at)| at);
-        context.report(Diagnostic::error("missing-part", message).at(at, "adverts are not authenticated"));
-        return None;
+        let diagnostic = Diagnostic::error("missing-part", message);
+        context.report(diagnostic.at(at, "this instance stays in FAULT: its adverts could not be signed"));
+        return Err(ConfigFault::HmacWithoutKey);
     };
     let mode = match mode {
         Some((mode, at)) if strict && mode != HmacMode::Enforce => {
@@ -139,5 +141,5 @@ pub(super) fn resolve(
         let usual = Duration::from_secs((3 * advert_int.as_secs()).clamp(WINDOW.0, WINDOW.1));
         AntiReplay::Time(time_window.unwrap_or(usual))
     };
-    Some(Box::new(AuthHmac { keys, active_key, anti_replay, mode }))
+    Ok(Some(Box::new(AuthHmac { keys, active_key, anti_replay, mode })))
 }
