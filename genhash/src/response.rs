@@ -272,7 +272,8 @@ mod tests {
 
     #[test]
     fn an_answer_is_complete_when_all_that_was_announced_is_there() {
-        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\nA: b\r\n\r\n";
+        let chunked =
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\nA: b\r\n\r\n";
         let cases = [
             ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", true),
             ("HTTP/1.1 204 No Content\r\n\r\n", true),
@@ -292,7 +293,8 @@ mod tests {
 
     #[test]
     fn header_lines_that_are_not_quite_right_condemn_nobody() {
-        let page = page(&[b"HTTP/1.1 200\r\nX-A : 1\r\n folded\r\nno colon here\r\nContent-Length: 2\r\n\r\nok"]);
+        let page =
+            page(&[b"HTTP/1.1 200\r\nX-A : 1\r\n folded\r\nno colon here\r\nContent-Length: 2\r\n\r\nok"]);
         assert_eq!(page.unwrap().body, b"ok");
     }
 

@@ -14,16 +14,12 @@ use reading::read;
 const TOLD_AS_A_WHOLE: &[(&str, BlockId, &str)] = &[
     ("auth_hmac.rs", BlockId::Instance, "auth_hmac"),
     ("bfd.rs", BlockId::Root, "bfd_instance"),
-    ("checker/http.rs", BlockId::RealServer, "HTTP_GET"),
     ("checker/misc.rs", BlockId::RealServer, "MISC_CHECK"),
-    ("checker/regex.rs", BlockId::RealServer, "HTTP_GET"),
-    ("checker/smtp.rs", BlockId::RealServer, "SMTP_CHECK"),
     ("checker/udp.rs", BlockId::RealServer, "UDP_CHECK"),
     ("garp.rs", BlockId::Instance, "garp_extra_if"),
     ("global/firewall.rs", BlockId::Global, "vrrp_iptables"),
     ("route.rs", BlockId::Instance, "virtual_routes"),
     ("rule.rs", BlockId::Instance, "virtual_rules"),
-    ("ssl.rs", BlockId::Root, "SSL"),
     ("track.rs", BlockId::Root, "vrrp_script"),
 ];
 

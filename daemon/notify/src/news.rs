@@ -114,6 +114,8 @@ impl<'a> News<'a> {
             ServiceFact::CheckSucceeded { .. }
             | ServiceFact::CheckFailed { .. }
             | ServiceFact::CheckNotRun { .. }
+            | ServiceFact::PageDigestSeen { .. }
+            | ServiceFact::CertificateSeen { .. }
             | ServiceFact::VirtualServerAdded { .. }
             | ServiceFact::VirtualServerRemoved { .. }
             | ServiceFact::RealServerAdded { .. }

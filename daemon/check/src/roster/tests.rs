@@ -21,7 +21,7 @@ fn real(n: u8) -> RealKey {
 
 fn definition(n: u8, index: u16, checker: Checker) -> Definition {
     let key = CheckerKey { real: real(n), kind: "TCP_CHECK".into(), index };
-    Definition { key, checker: checker.into(), weight: 1, counters: Arc::default() }
+    Definition { key, checker: checker.into(), weight: 1, ssl: None, counters: Arc::default() }
 }
 
 fn failed() -> Outcome {
@@ -57,7 +57,9 @@ impl Story {
     }
 
     fn conclude(&mut self, due: &Due, outcome: Outcome) -> Option<(RealKey, bool)> {
-        self.roster.conclude(self.now, due.id, outcome, TOOK).map(|change| (change.real, change.health.up))
+        self.roster
+            .conclude(self.now, due.id, outcome.into(), TOOK)
+            .map(|change| (change.real, change.health.up))
     }
 
     fn apply(&mut self, definitions: Vec<Definition>) -> Vec<(RealKey, bool)> {
@@ -231,7 +233,7 @@ fn weights_of_a_servers_checkers_are_added_up_and_reported_when_they_change() {
         Story::new(vec![definition(2, 0, tcp_checker(0, false)), definition(2, 1, tcp_checker(0, false))]);
     let due = story.next();
     let mut say = |due: &Due, outcome: Outcome| {
-        story.roster.conclude(story.now, due.id, outcome, TOOK).map(|change| change.health)
+        story.roster.conclude(story.now, due.id, outcome.into(), TOOK).map(|change| change.health)
     };
     // Both say the weight itself; what counts is what that is above the configured one, 1.
     let weighs = |weight| Outcome::Succeeded { weight: WeightSaid::Exactly(weight) };
