@@ -105,8 +105,8 @@ struct Entry {
     last: Option<EventId>,
     /// The last reason for not running, said once.
     not_run: Option<Box<str>>,
-    /// Why it failed last, while it is down: another reason is told too.
-    failing: Option<FailureReason>,
+    /// Why it is down, as was told, and why it failed last: another reason is told once it is no passing one.
+    failing: Option<(FailureReason, FailureReason)>,
 }
 
 struct Real {
@@ -340,7 +340,12 @@ impl Entry {
                 self.fail(bus, cause, failure, (attempt, attempts), took);
             }
             // It is down, and now for another reason.
-            (Outcome::Failed(failure), _) if self.failing.is_some_and(|known| known != failure.reason) => {
+            (Outcome::Failed(failure), _)
+                if self
+                    .failing
+                    .is_some_and(|(told, last)| told != failure.reason && last == failure.reason) =>
+            {
+                self.failing = None;
                 self.fail(bus, self.last, failure, (1, 1), took);
             }
             (Outcome::NotRun(error), _) if self.not_run.as_deref() != Some(error) => {
@@ -352,7 +357,10 @@ impl Entry {
         match outcome {
             Outcome::NotRun(_) => return,
             Outcome::Succeeded { .. } => self.failing = None,
-            Outcome::Failed(failure) if !self.tries.is_up() => self.failing = Some(failure.reason),
+            Outcome::Failed(failure) if !self.tries.is_up() => {
+                let told = self.failing.map_or(failure.reason, |(told, _)| told);
+                self.failing = Some((told, failure.reason));
+            }
             Outcome::Failed(_) => (),
         }
         self.not_run = None;

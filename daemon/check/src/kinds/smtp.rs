@@ -89,7 +89,7 @@ impl Talk {
             if let Some(end) = self.received.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.received.drain(..=end).collect();
                 length += line.len();
-                if line.get(3) != Some(&b'-') {
+                if !is_continued(&line) {
                     return Ok(String::from_utf8_lossy(&line).trim_end().to_owned());
                 }
                 continue;
@@ -117,6 +117,11 @@ fn broken(what: &str, error: &io::Error) -> Outcome {
         }
         _ => refusal(error),
     }
+}
+
+/// Does another line of the same reply follow this one?
+fn is_continued(line: &[u8]) -> bool {
+    line.get(3) == Some(&b'-') && line.iter().take(3).all(u8::is_ascii_digit)
 }
 
 /// Is it a reply of the protocol, only not the right one?

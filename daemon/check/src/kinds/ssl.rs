@@ -21,6 +21,9 @@ use crate::{
     outcome::{Observed, Outcome},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// How an encrypted PKCS #8 key begins in PEM (RFC 7468 section 11).
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 

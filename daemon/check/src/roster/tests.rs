@@ -109,7 +109,18 @@ async fn a_server_that_is_down_for_another_reason_than_before_is_told_of_again()
     let timed_out = |after: &str| Outcome::failed(FailureReason::Timeout, format!("timed out after {after}"));
     let noisy = Checker { log_all_failures: true, ..tcp_checker(1, false) };
     let mut story = Story::new(vec![definition(2, 0, noisy)]);
-    let outcomes = [Outcome::GOOD, failed(), failed(), failed(), timed_out("1s"), timed_out("2s"), failed()];
+    let outcomes = [
+        Outcome::GOOD,
+        failed(),
+        failed(),
+        failed(),
+        timed_out("1s"),
+        failed(),
+        timed_out("1s"),
+        timed_out("2s"),
+        failed(),
+        failed(),
+    ];
     for outcome in outcomes {
         story.round(&outcome);
     }
