@@ -3,7 +3,6 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use indexmap::IndexMap;
 use jiff::Timestamp;
 use keepwatch_model as model;
 use serde::{Deserialize, Serialize};
@@ -11,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::configured::Configured;
 use crate::ipvs::TableChange;
 use crate::subject::{CheckerKey, ServiceKey};
-use crate::world::{Change, keyed};
+use crate::world::{Change, Ordered};
 
 use super::Failure;
 
@@ -33,8 +32,7 @@ pub struct Service {
     /// Last change of quorum.
     pub changed: Option<Change>,
     /// Its real servers, in the order of the configuration.
-    #[serde(with = "keyed")]
-    pub reals: IndexMap<SocketAddr, RealServer>,
+    pub reals: Ordered<SocketAddr, RealServer>,
 }
 
 /// A change of the table that IPVS does not take.
