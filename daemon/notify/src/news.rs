@@ -119,6 +119,8 @@ impl<'a> News<'a> {
             ServiceFact::CheckSucceeded { .. }
             | ServiceFact::CheckFailed { .. }
             | ServiceFact::CheckNotRun { .. }
+            | ServiceFact::PageDigestSeen { .. }
+            | ServiceFact::CertificateSeen { .. }
             | ServiceFact::VirtualServerAdded { .. }
             | ServiceFact::VirtualServerRemoved { .. }
             | ServiceFact::RealServerAdded { .. }

@@ -95,7 +95,6 @@ pub(super) const ROOT: &[Keyword] = &[
         .repeats()
         .example("vrrp_track_process web {\n    process nginx\n}"),
     kw("SSL", &[], "Certificates that SSL_GET uses.")
-        .unbuilt()
         .block(BlockId::Ssl)
         .example("SSL {\n    ca /etc/ssl/ca.pem\n}")
         .last_counts(),
