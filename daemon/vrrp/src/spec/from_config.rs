@@ -8,14 +8,14 @@ use keepwatch_bus::fact::{HoldReason, RoutingEntry};
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Configured, Counters};
 use keepwatch_model::{
-    self as model, Config, ConfigFault, InitialState, Instance, Priority, Route, Rule, SyncGroup, VrrpVersion,
+    self as model, Config, ConfigFault, Follow, InitialState, Instance, Priority, Route, Rule, SyncGroup,
+    VrrpVersion,
 };
 
 use super::{
     Authentication, Definitions, GarpTiming, GroupDefinition, GroupSpec, Preemption, RouterDefinition,
     RouterSpec, Transport, Version, VmacPlan,
 };
-use crate::follow;
 
 impl Definitions {
     /// The VRRP part of a configuration. Takes the counters of each instance from `counters`, which locks: call it
@@ -70,7 +70,7 @@ fn router_spec(instance: &Instance, group: Option<&SyncGroup>) -> RouterSpec {
         owner_ignore_adverts: instance.owner_ignore_adverts,
         skip_check_addresses: instance.skip_check_adv_addr,
         dont_track_primary: instance.dont_track_primary,
-        follows: follow::merge(instance, group),
+        follows: Follow::of(instance, group).into(),
         held: held(instance),
     }
 }
