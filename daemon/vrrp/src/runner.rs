@@ -29,6 +29,8 @@ mod pace;
 mod priority;
 mod refused;
 mod routing;
+mod sysctls;
+mod vmacs;
 mod worker;
 
 use std::io;

@@ -20,8 +20,6 @@ pub(crate) const NOT_ACTED_ON: &[(BlockId, &str)] = &[
     (SyncGroup, "notify_priority_changes"),
     (Instance, "promote_secondaries"),
     (Instance, "use_vmac_addr"),
-    (Instance, "use_vmac"),
-    (Instance, "vmac_xmit_base"),
     (Instance, "use_ipvlan"),
     (Instance, "garp_extra_if"),
     (Instance, "old_unicast_checksum"),
@@ -92,7 +90,6 @@ pub(crate) const NOT_ACTED_ON: &[(BlockId, &str)] = &[
     (Global, "vrrp_rx_bufs_multiplier"),
     (Global, "vrrp_delay_after_boot"),
     (Global, "log_unknown_vrids"),
-    (Global, "vmac_prefix"),
     (Global, "vmac_addr_prefix"),
     (Global, "reload_time_file"),
     (Global, "reload_repeat"),
@@ -118,7 +115,7 @@ mod tests {
     use super::*;
 
     /// How many there were when this was last looked at. It may only go down.
-    const MOST: usize = 99;
+    const MOST: usize = 96;
 
     #[test]
     fn the_list_only_shrinks_and_names_each_keyword_once() {

@@ -175,6 +175,8 @@ impl VrrpSender {
                 set_int(&socket, libc::IPPROTO_IPV6, libc::IPV6_HDRINCL, 1)?;
                 set_int(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVERR, 1)?;
                 set_int(&socket, libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_LOOP, 0)?;
+                // What leaves by a macvlan comes from an address of the interface below.
+                set_int(&socket, libc::IPPROTO_IPV6, libc::IPV6_FREEBIND, 1)?;
             }
         }
         prefer(&socket)?;

@@ -185,7 +185,10 @@ impl Node {
             instance: definition.spec.name.clone(),
             settings: definition.settings.clone(),
         });
-        let router = Router::new(id, link, definition);
+        let mut router = Router::new(id, link, definition);
+        if let Some(name) = router.spec.transmit_on.clone() {
+            router.leaves_by = cx.links.intern(&name);
+        }
         bind(cx.links, &mut self.followed, id, &router.spec);
         self.by_name.insert(router.spec.name.clone(), id);
         self.routers.push(Some(Box::new(router)));
