@@ -156,7 +156,8 @@ impl Node {
         }
         let mut gone: Vec<RouterId> =
             self.by_name.values().copied().filter(|id| !stays.contains(id)).collect();
-        gone.sort_unstable();
+        // In the order of the file, as they are told of.
+        gone.sort_by_key(|id| self.router(*id).map(|router| router.settings.position));
         for id in gone {
             self.retire(cx, id, renewed.contains(&id));
         }
