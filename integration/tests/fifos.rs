@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     thread::{self, JoinHandle, sleep},
     time::{Duration, Instant},
@@ -23,6 +23,8 @@ use nix::sys::signal::Signal;
 /// Reads a FIFO as a user's program would: opens it whenever it is there, until its end.
 struct Follower {
     lines: Arc<Mutex<Vec<String>>>,
+    /// How often the FIFO that was open has ended.
+    ends: Arc<AtomicU32>,
     over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -30,9 +32,10 @@ struct Follower {
 impl Follower {
     fn of(path: PathBuf) -> Self {
         let (lines, over) = (Arc::new(Mutex::default()), Arc::new(AtomicBool::new(false)));
-        let (writes, ends) = (Arc::clone(&lines), Arc::clone(&over));
-        let thread = thread::spawn(move || follow(&path, &writes, &ends));
-        Self { lines, over, thread: Some(thread) }
+        let ends = Arc::new(AtomicU32::new(0));
+        let (writes, is_over, counts) = (Arc::clone(&lines), Arc::clone(&over), Arc::clone(&ends));
+        let thread = thread::spawn(move || follow(&path, &writes, &is_over, &counts));
+        Self { lines, ends, over, thread: Some(thread) }
     }
 
     fn all(&self) -> Vec<String> {
@@ -53,11 +56,12 @@ impl Drop for Follower {
     }
 }
 
-fn follow(path: &Path, lines: &Mutex<Vec<String>>, over: &AtomicBool) {
+fn follow(path: &Path, lines: &Mutex<Vec<String>>, over: &AtomicBool, ends: &AtomicU32) {
     while !over.load(Ordering::Relaxed) {
         let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
         if let Ok(mut fifo) = opened {
             read_to_the_end(&mut fifo, lines, over);
+            ends.fetch_add(1, Ordering::Relaxed);
         }
         sleep(Duration::from_millis(5));
     }
@@ -199,12 +203,11 @@ impl Scene {
 
     fn reload(&mut self, variant: Variant) -> Result<()> {
         let name = if self.daemon.is_ours() { "keepwatch.conf" } else { "keepalived.conf" };
-        let path = self.host.directory().join("fifo");
-        let before = path.metadata().map(|fifo| fifo.ino()).ok();
+        let before = self.fifo.ends.load(Ordering::Relaxed);
         self.host.file(name, &Self::config(&self.host, variant))?;
         self.daemon.process().signal(Signal::SIGHUP)?;
         wait::until("the FIFO is made anew", wait::LONG, || {
-            path.metadata().is_ok_and(|fifo| Some(fifo.ino()) != before)
+            self.fifo.ends.load(Ordering::Relaxed) > before && self.host.directory().join("fifo").exists()
         })
         .with_context(|| self.daemon.process().log())
     }

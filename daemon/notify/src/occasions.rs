@@ -4,7 +4,8 @@
 //!
 //! - A state is told once until another one is. Init is told only as the end of a clean stop (`STOP`).
 //! - An instance that a reload takes away, or begins anew because its interface or virtual router id is another, is told
-//!   `FAULT`, if it is not in that state already; with `notify_deleted` it is told `DELETED`.
+//!   `FAULT`, if it is not in that state already, but `notify_fault` is not run; with `notify_deleted` it is told
+//!   `DELETED`.
 //! - A real server is told when it really changes. One that begins up is told so only with `rs_init_notifies`; one that
 //!   begins down (`alpha`) is told down when its first check has failed.
 //! - A virtual server with quorum is told up at the start; one without, only if it has a sorry server.
@@ -85,13 +86,19 @@ pub enum About {
 
 /// A state as scripts and FIFOs are told it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "their words say it")]
 pub enum Told {
+    /// `MASTER`.
     Master,
+    /// `BACKUP`.
     Backup,
+    /// `FAULT`.
     Fault,
+    /// `STOP`: a clean stop.
     Stop,
+    /// `DELETED`: a reload took it away, and it has `notify_deleted`.
     Deleted,
+    /// `FAULT` as well: a reload took it away, and it has no `notify_deleted`. `notify_fault` is not run for it.
+    Gone,
 }
 
 impl fmt::Display for Told {
@@ -99,7 +106,7 @@ impl fmt::Display for Told {
         f.write_str(match self {
             Self::Master => "MASTER",
             Self::Backup => "BACKUP",
-            Self::Fault => "FAULT",
+            Self::Fault | Self::Gone => "FAULT",
             Self::Stop => "STOP",
             Self::Deleted => "DELETED",
         })
@@ -206,7 +213,7 @@ impl Router {
         let state = match self.tells_deleted {
             true => Told::Deleted,
             false if self.told == Some(VrrpState::Fault) => return None,
-            false => Told::Fault,
+            false => Told::Gone,
         };
         Some(About::Instance { name: name.clone(), state, priority: self.priority })
     }

@@ -1,5 +1,5 @@
 use keepwatch_bus::Configured;
-use keepwatch_bus::fact::{DaemonFact, ServiceFact, VrrpFact};
+use keepwatch_bus::fact::{DaemonFact, Failure, FailureReason, ServiceFact, VrrpFact};
 use keepwatch_bus::subject::CheckerKey;
 use keepwatch_bus::{Fact, sample};
 use keepwatch_model::{Instance, RealServer, SorryServer, VirtualServer};
@@ -122,7 +122,8 @@ fn one_that_begins_down_is_told_so_by_its_first_check() {
     services(&mut teller, false, |_| {});
     let failed = |attempt| ServiceFact::CheckFailed {
         checker: CheckerKey { real: real(), kind: "TCP_CHECK".into(), index: 0 },
-        error: "refused".into(),
+        failure: Failure::new(FailureReason::Refused, "refused"),
+        log_always: false,
         attempt,
         attempts: 2,
         took: std::time::Duration::ZERO,

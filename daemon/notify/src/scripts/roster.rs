@@ -212,6 +212,7 @@ fn both(
         Told::Fault => &scripts.fault,
         Told::Stop => &scripts.stop,
         Told::Deleted => &scripts.deleted,
+        Told::Gone => &None,
     };
     let any = scripts.any.as_ref().map(|script| (script, further));
     any.into_iter().chain(one.as_ref().map(|script| (script, Vec::new())))

@@ -151,7 +151,7 @@ fn an_instance_that_a_reload_takes_away_is_told_so() {
     let mut roster = Roster::new(Arc::new(settings()));
     runs(&mut roster, state(VrrpState::Backup));
     roster.change(Arc::new(ScriptSettings::default()));
-    assert_eq!(runs(&mut roster, removed()), ["/any own INSTANCE VI_1 FAULT 150", "/fault own"]);
+    assert_eq!(runs(&mut roster, removed()), ["/any own INSTANCE VI_1 FAULT 150"]);
     assert_eq!(runs(&mut roster, removed()), [""; 0], "once");
 
     let mut with_deleted = settings();
