@@ -97,7 +97,7 @@ impl Worker {
             self.bus.publish(Some(cause), fact);
         }
         self.end = TurningPoint::end(&accepted.config, self.settings.cli.umask);
-        self.publishers.apply(&accepted.config, self.consumers.reader(), cause);
+        self.publishers.apply(&self.settings, &accepted.config, self.consumers.reader(), cause);
         self.consumers.reader().counters().keep(&accepted.config);
     }
 }

@@ -10,6 +10,7 @@
 //! | part | what |
 //! |---|---|
 //! | [`virtual_routers`] | the VRRP side |
+//! | [`trackers`] | scripts, files and processes that virtual routers follow |
 //! | [`services`] | virtual servers, checkers, connection synchronisation |
 //!
 //! What watches ([`super::consumers`]), and can't hold up what acts:
@@ -34,6 +35,7 @@ pub(super) mod placed;
 pub(super) mod scripts;
 pub(super) mod services;
 pub(super) mod snmp;
+pub(super) mod trackers;
 pub(super) mod turning_points;
 pub(super) mod virtual_routers;
 
