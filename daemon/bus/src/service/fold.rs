@@ -1,8 +1,8 @@
 //! What facts of virtual servers, real servers and checkers do to the world.
 
-use super::{Checker, RealServer, Service, ServiceFact};
+use super::{Checker, Failure, RealServer, Service, ServiceFact};
 use crate::subject::{CheckerKey, RealKey};
-use crate::world::{Change, World, settle};
+use crate::world::{Change, World};
 
 impl ServiceFact {
     /// What it does to the world.
@@ -26,10 +26,10 @@ impl ServiceFact {
                         w.services.insert(*service, new);
                     }
                 }
-                settle(&mut w.services, service);
+                w.services.settle(service);
             }
             Self::VirtualServerUnconfigured { service } => {
-                w.services.shift_remove(service);
+                w.services.remove(service);
             }
             Self::RealServerConfigured { real, starts_up, checked, settings } => {
                 let Some(s) = w.services.get_mut(&real.service) else { return };
@@ -53,17 +53,17 @@ impl ServiceFact {
                         s.reals.insert(real.real, new);
                     }
                 }
-                settle(&mut s.reals, &real.real);
+                s.reals.settle(&real.real);
             }
             Self::RealServerUnconfigured { real } => {
                 if let Some(s) = w.services.get_mut(&real.service) {
-                    s.reals.shift_remove(&real.real);
+                    s.reals.remove(&real.real);
                 }
             }
             Self::CheckSucceeded { checker, .. } => report(w, checker, None, change),
             // A try that is followed by another says nothing yet.
             Self::CheckFailed { attempt, attempts, .. } if attempt < attempts => {}
-            Self::CheckFailed { checker, error, .. } => report(w, checker, Some(error.clone()), change),
+            Self::CheckFailed { checker, failure, .. } => report(w, checker, Some(failure.clone()), change),
             Self::RealServerUp { real } | Self::RealServerDown { real } => {
                 if let Some(r) = w.real_mut(real) {
                     r.up = matches!(self, Self::RealServerUp { .. });
@@ -108,9 +108,9 @@ fn set_weight(w: &mut World, real: &RealKey, weight: Option<i32>) {
     }
 }
 
-fn report(w: &mut World, key: &CheckerKey, error: Option<String>, changed: Change) {
+fn report(w: &mut World, key: &CheckerKey, failure: Option<Failure>, changed: Change) {
     let Some(real) = w.real_mut(&key.real) else { return };
-    let new = Checker { key: key.clone(), ok: error.is_none(), error, changed };
+    let new = Checker { key: key.clone(), ok: failure.is_none(), failure, changed };
     match real.checkers.iter_mut().find(|c| c.key == *key) {
         Some(known) => *known = new,
         None => {
