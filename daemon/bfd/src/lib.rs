@@ -1,6 +1,6 @@
 //! Bidirectional forwarding detection: whether packets get through to a neighbour and back, known within milliseconds.
-//! In: the `bfd_instance`s of a configuration ([`Handle::apply`]), packets, time. Out: facts on the bus, and a
-//! [`Notice`] for each change of a session, for whoever follows it.
+//! In: the `bfd_instance`s of a configuration ([`Handle::apply`]), packets, time. Out: a [`Notice`] for each change of a
+//! session, for whoever tells and follows it.
 //!
 //! - [`packet`]: the 24 octets of RFC 5880 §4.1, to and from bytes; what may not be taken.
 //! - [`session`]: one session as a machine without I/O (RFC 5880 §6.8). It takes the time and a packet, and returns what
@@ -9,8 +9,8 @@
 //! - [`runner`]: the thread "bfd", which gives them sockets and a clock.
 
 pub mod packet;
-// pub mod runner;
+pub mod runner;
 pub mod session;
-// pub mod table;
+pub mod table;
 
-// pub use runner::{Handle, Notice, Settings, StartError, spawn};
+pub use runner::{Handle, News, Notice, StartError, spawn};

@@ -1,5 +1,7 @@
 //! Two machines on a wire: come up, agree on times, notice silence, AdminDown, restarts, loss.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};

@@ -124,7 +124,7 @@ impl ReceiveBatch {
 pub(super) fn fill(fd: BorrowedFd<'_>, form: Form, batch: &mut ReceiveBatch) -> io::Result<usize> {
     batch.slots.clear();
     batch.form = form;
-    let Form::Raw(family) | Form::Udp(family) = form;
+    let (Form::Raw(family) | Form::Udp(family)) = form;
     // SAFETY: these are plain C structures for which all-zero is a valid value.
     let mut headers: [libc::mmsghdr; ReceiveBatch::CAPACITY] = unsafe { mem::zeroed() };
     // SAFETY: as above.
