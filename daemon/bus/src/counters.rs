@@ -109,6 +109,12 @@ counters! {
         invalid_auth_type = "keepalived_authentication_invalid_total": "Packets with an unknown authentication type",
         auth_type_mismatch = "keepalived_authentication_mismatch_total": "Packets with another authentication type",
         auth_failures = "keepalived_authentication_failure_total": "Packets with a wrong password or digest",
+        auth_ext_missing = "keepwatch_vrrp_auth_ext_missing_total": "Packets without the signature that auth_hmac wants",
+        auth_ext_malformed = "keepwatch_vrrp_auth_ext_malformed_total": "Packets with a malformed signature",
+        auth_ext_stale = "keepwatch_vrrp_auth_ext_stale_total": "Packets signed too long ago, or in the future",
+        auth_ext_unknown_key = "keepwatch_vrrp_auth_ext_unknown_key_total": "Packets signed with an unknown key",
+        auth_ext_invalid_hmac = "keepwatch_vrrp_auth_ext_invalid_hmac_total": "Packets with a wrong signature",
+        auth_ext_replay = "keepwatch_vrrp_auth_ext_replay_total": "Packets with a signature that was seen before",
         priority_zero_received = "keepalived_priority_zero_received_total": "Advertisements with priority 0 received",
         priority_zero_sent = "keepalived_priority_zero_sent_total": "Advertisements with priority 0 sent",
         adverts_late = "keepwatch_vrrp_adverts_late_total": "Advertisements that left more than half an interval late",
@@ -136,6 +142,12 @@ impl VrrpCounters {
             AdvertError::AuthTypeInvalid => &self.invalid_auth_type,
             AdvertError::AuthTypeMismatch => &self.auth_type_mismatch,
             AdvertError::AuthFailure => &self.auth_failures,
+            AdvertError::AuthExtMissing => &self.auth_ext_missing,
+            AdvertError::AuthExtMalformed => &self.auth_ext_malformed,
+            AdvertError::AuthExtStale => &self.auth_ext_stale,
+            AdvertError::AuthExtUnknownKey => &self.auth_ext_unknown_key,
+            AdvertError::AuthExtInvalidHmac => &self.auth_ext_invalid_hmac,
+            AdvertError::AuthExtReplay => &self.auth_ext_replay,
         }
     }
 }
@@ -149,6 +161,25 @@ counters! {
         vrid_errors = "vrid": "Packets with a virtual router id that nobody here has",
         packet_length_errors = "packet_length": "Packets too short to say whose they are",
     }
+}
+
+/// What one tracked script counts.
+#[derive(Debug, Default, Serialize)]
+pub struct TrackScriptCounters {
+    /// Runs that succeeded.
+    pub succeeded: Counter,
+    /// Runs that failed, in whatever way.
+    pub failed: Counter,
+    /// Of these, the ones that were ended by their time-out.
+    pub timed_out: Counter,
+    /// Runs left out because the one before had not ended.
+    pub skipped: Counter,
+    /// Sum of the time that runs took, microseconds.
+    pub took_microseconds: Counter,
+    /// How long the last run took, microseconds.
+    pub last_took_microseconds: Gauge,
+    /// 0 while it is idle, 1 while it runs, 2 when it has been asked to end, 3 when it has been killed.
+    pub state: Gauge,
 }
 
 /// What one health checker counts.
@@ -229,6 +260,8 @@ pub struct Counters {
     pub vrrp: Family<Name, VrrpCounters>,
     /// Of packets that belong to none.
     pub router: Arc<RouterCounters>,
+    /// By tracked script.
+    pub track_scripts: Family<Name, TrackScriptCounters>,
     /// By checker.
     pub checkers: Family<CheckerKey, CheckerCounters>,
     /// By virtual server.
@@ -256,6 +289,7 @@ impl Counters {
             }
         }
         self.vrrp.retain(|name| instances.contains(name));
+        self.track_scripts.retain(|name| config.track_scripts.iter().any(|script| &script.name == name));
         self.services.retain(|service| services.contains(service));
         self.reals.retain(|real| reals.contains_key(real));
         self.checkers.retain(|key| {

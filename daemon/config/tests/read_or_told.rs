@@ -12,7 +12,6 @@ use reading::read;
 /// Files of the model of which nobody reads more than a part, and the keywords that are said to be without effect. Whoever
 /// builds one of these takes its row away.
 const TOLD_AS_A_WHOLE: &[(&str, BlockId, &str)] = &[
-    ("auth_hmac.rs", BlockId::Instance, "auth_hmac"),
     ("bfd.rs", BlockId::Root, "bfd_instance"),
     ("checker/http.rs", BlockId::RealServer, "HTTP_GET"),
     ("checker/misc.rs", BlockId::RealServer, "MISC_CHECK"),
@@ -21,8 +20,6 @@ const TOLD_AS_A_WHOLE: &[(&str, BlockId, &str)] = &[
     ("checker/udp.rs", BlockId::RealServer, "UDP_CHECK"),
     ("garp.rs", BlockId::Instance, "garp_extra_if"),
     ("global/firewall.rs", BlockId::Global, "vrrp_iptables"),
-    ("route.rs", BlockId::Instance, "virtual_routes"),
-    ("rule.rs", BlockId::Instance, "virtual_rules"),
     ("ssl.rs", BlockId::Root, "SSL"),
     ("track.rs", BlockId::Root, "vrrp_script"),
 ];

@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use super::{AnnounceOccasion, HoldReason, VrrpFact};
+use super::{AdvertError, AnnounceOccasion, HoldReason, VrrpFact};
 use crate::line::{Level, Written};
+use crate::routing::Short;
 use crate::subject::{VirtualAddress, VrrpState};
 
 impl VrrpFact {
@@ -65,8 +66,23 @@ impl VrrpFact {
                 ),
             ),
             Self::AdvertRejected { instance, address, error, detail } => {
-                (Level::Warning, write!(out, "({instance}) {} from {address}: {detail}", error))
+                // keepalived's words, where its line has more in it than the kind of error.
+                let said = if *error == AdvertError::AuthExtStale {
+                    write!(out, "({instance}) {error} from {address}, {detail}")
+                } else if *error == AdvertError::AuthExtUnknownKey {
+                    write!(out, "({instance}) unknown authentication {detail} from {address}")
+                } else {
+                    write!(out, "({instance}) {error} from {address}: {detail}")
+                };
+                (Level::Warning, said)
             }
+            Self::ClockSkewed { instance, address, skew, window } => (
+                Level::Warning,
+                write!(
+                    out,
+                    "({instance}) authentication clock skew {skew} sec from {address} approaching window {window} sec"
+                ),
+            ),
             Self::PriorityChanged { instance, from, to } => {
                 (Level::Info, write!(out, "({instance}) Changing effective priority from {from} to {to}"))
             }
@@ -74,6 +90,15 @@ impl VrrpFact {
                 let how = if *adopted { "adopting" } else { "setting" };
                 (Level::Detail, write!(out, "({instance}) {how} VIP {address} on {}", address.interface))
             }
+            Self::AddressRestored { instance, address, after } => (
+                Level::Warning,
+                write!(
+                    out,
+                    "({instance}) VIP {address} was removed from {} by someone; put back after {}",
+                    address.interface,
+                    Short(*after)
+                ),
+            ),
             Self::AddressRemoved { instance, address } => {
                 (Level::Detail, write!(out, "({instance}) removing VIP {address} from {}", address.interface))
             }
@@ -109,6 +134,24 @@ impl VrrpFact {
                     ),
                 )
             }
+            Self::DropSet { instance, table, addresses } => (
+                Level::Detail,
+                write!(
+                    out,
+                    "({instance}) setting firewall drop rule: {} addresses in table {table}",
+                    addresses.len()
+                ),
+            ),
+            Self::DropLifted { instance } => {
+                (Level::Detail, write!(out, "({instance}) removing firewall drop rule"))
+            }
+            Self::DropFailed { instance, error } => (
+                Level::Error,
+                write!(
+                    out,
+                    "({instance}) packets to its addresses are accepted: can't set the firewall drop rule: {error}"
+                ),
+            ),
             Self::AdvertSendFailed { instance, error } => {
                 (Level::Error, write!(out, "({instance}) send advert error: {error}"))
             }
@@ -134,7 +177,7 @@ impl VrrpFact {
                     HoldReason::NoPeers => "it is unicast and has no peers",
                     HoldReason::IpvlanWithoutAddress => "its ipvlan has no address",
                     HoldReason::SharedVmac => "another instance has addresses on the same VMAC",
-                    HoldReason::HmacNotBuilt => "its adverts would not be signed: auth_hmac is not built yet",
+                    HoldReason::HmacWithoutKey => "its auth_hmac has no active_key to sign adverts with",
                 };
                 (Level::Error, write!(out, "({instance}) stays in FAULT: {why}"))
             }

@@ -8,19 +8,16 @@ const TRACK_INTERFACE: Keyword = kw("track_interface", &[], "Interfaces whose st
     .repeats()
     .example("track_interface {\n    eth1 weight -20\n}");
 const TRACK_SCRIPT: Keyword = kw("track_script", &[], "Scripts (`vrrp_script`) whose result is followed.")
-    .unbuilt()
     .lines("NAME [weight -253…253] [reverse]")
     .repeats()
     .example("track_script {\n    chk\n}");
 const TRACKED_FILE: Keyword =
     kw("track_file", &[], "Files (`track_file` at the top level) whose number is followed.")
-        .unbuilt()
         .lines("NAME [weight -254…254] [reverse]")
         .repeats()
         .example("track_file {\n    offset weight 1\n}");
 const TRACKED_PROCESS: Keyword =
     kw("track_process", &[], "Processes (`vrrp_track_process`) whose presence is followed.")
-        .unbuilt()
         .lines("NAME [weight -254…254] [reverse]")
         .repeats()
         .example("track_process {\n    web\n}");
@@ -189,7 +186,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
     kw("authentication", &[], "Authentication of version 2.")
         .block(BlockId::Authentication)
         .example("authentication {\n    auth_type PASS\n    auth_pass 1111\n}"),
-    kw("auth_hmac", &[opt("ALGORITHM", Kind::Word)], "keepalived's own HMAC authentication, of both versions; not built yet: the instance stays in FAULT.").unbuilt_so("the instance stays in FAULT rather than send adverts that are not signed")
+    kw("auth_hmac", &[opt("ALGORITHM", Kind::Word)], "keepalived's own HMAC authentication, of both versions of VRRP.")
         .block(BlockId::AuthHmac)
         .since("2.4.0")
         .example("auth_hmac sha256 {\n    key 1 0123456789abcdef0123456789abcdef\n    active_key 1\n}"),
