@@ -1,7 +1,8 @@
 //! The BFD control packet (RFC 5880 §4.1): bytes to values and back, and the checks that need no session (§6.8.6).
 
-use std::fmt;
 use std::num::NonZeroU32;
+
+pub use keepwatch_model::{BfdDiagnostic as Diagnostic, BfdState as State};
 
 /// Length of a packet without authentication, in octets.
 pub const LENGTH: usize = 24;
@@ -14,69 +15,6 @@ const CONTROL_PLANE_INDEPENDENT: u8 = 0x08;
 const AUTHENTICATION: u8 = 0x04;
 const DEMAND: u8 = 0x02;
 const MULTIPOINT: u8 = 0x01;
-
-/// State of a session, with its number in the packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::FromRepr)]
-#[repr(u8)]
-pub enum State {
-    /// Held down on purpose.
-    AdminDown = 0,
-    /// Nothing is known of the neighbour, or it does not hear us.
-    Down = 1,
-    /// The neighbour is heard; it has not said that it hears us.
-    Init = 2,
-    /// Packets get through both ways.
-    Up = 3,
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::AdminDown => "AdminDown",
-            Self::Down => "Down",
-            Self::Init => "Init",
-            Self::Up => "Up",
-        })
-    }
-}
-
-/// Why a session last left Up, as its side says (RFC 5880 §4.1): 0 to 31.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Diagnostic(u8);
-
-impl Diagnostic {
-    /// None.
-    pub const NONE: Self = Self(0);
-    /// Nothing was heard for the detection time.
-    pub const TIME_EXPIRED: Self = Self(1);
-    /// The neighbour says that its side is down.
-    pub const NEIGHBOUR_DOWN: Self = Self(3);
-    /// Taken down on purpose.
-    pub const ADMINISTRATIVELY_DOWN: Self = Self(7);
-
-    /// Its number.
-    pub fn number(self) -> u8 {
-        self.0
-    }
-}
-
-impl fmt::Display for Diagnostic {
-    /// The names of RFC 5880 §4.1.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            0 => "No Diagnostic",
-            1 => "Control Detection Time Expired",
-            2 => "Echo Function Failed",
-            3 => "Neighbor Signaled Session Down",
-            4 => "Forwarding Plane Reset",
-            5 => "Path Down",
-            6 => "Concatenated Path Down",
-            7 => "Administratively Down",
-            8 => "Reverse Concatenated Path Down",
-            _ => "Reserved",
-        })
-    }
-}
 
 /// A control packet. Times are in microseconds, as they are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,8 +94,12 @@ impl Packet {
         }
         let word = |at: usize| u32::from_be_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]]);
         let Some(mine) = NonZeroU32::new(word(4)) else { return Err(Refusal::Discriminator) };
-        // Two bits hold four states, and there are four.
-        let state = State::from_repr(flags >> 6).unwrap_or(State::AdminDown);
+        let state = match flags >> 6 {
+            0 => State::AdminDown,
+            1 => State::Down,
+            2 => State::Init,
+            _ => State::Up,
+        };
         let yours = word(8);
         if yours == 0 && matches!(state, State::Init | State::Up) {
             return Err(Refusal::Nameless(state));

@@ -17,6 +17,7 @@ use keepwatch_net::timer::Timer;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use tokio::sync::oneshot;
 
+use crate::packet::State;
 use crate::session::{Changed, Output};
 use crate::table::{Applied, Arrival, Id, Table};
 
@@ -40,8 +41,8 @@ pub enum News {
     Reconfigured,
     /// Its state is another one.
     Changed(Changed),
-    /// It can't be what it should, and why: its packets can't be sent, or the neighbour's not be heard. Once for each
-    /// new reason.
+    /// It is not up, and why it can't be: its packets can't be sent, or the neighbour's not be heard. Once for each new
+    /// reason.
     Hindered(String),
     /// It is gone.
     Removed,
@@ -224,7 +225,9 @@ impl<T: FnMut(Notice)> Driver<T> {
             let (multihop, Ok(count @ 1..)) = (*multihop, socket.receive(&mut self.batch)) else { return };
             let mut outputs = Vec::new();
             for arrival in self.batch.iter() {
-                let Datagram::Udp { source, destination, hop_limit, message } = arrival.packet else { continue };
+                let Datagram::Udp { source, destination, hop_limit, message } = arrival.packet else {
+                    continue;
+                };
                 self.clock = self.clock.max(arrival.at);
                 let from = Arrival { source, destination, ttl: hop_limit, multihop };
                 // A packet for nobody is nobody's fault here; anybody can send one.
@@ -260,7 +263,8 @@ impl<T: FnMut(Notice)> Driver<T> {
         };
         match result {
             Ok(()) => {
-                let deaf = self.table.get(id).map(|entry| port(&entry.settings)).and_then(|p| self.closed.get(&p));
+                let deaf =
+                    self.table.get(id).map(|entry| port(&entry.settings)).and_then(|p| self.closed.get(&p));
                 if deaf.is_none_or(|(_, again)| *again < now) {
                     self.hindered.remove(&id);
                 }
@@ -277,7 +281,8 @@ impl<T: FnMut(Notice)> Driver<T> {
         if !self.mouths.contains_key(&id) {
             let settings = &self.table.get(id)?.settings;
             let start = rand::random();
-            match BfdSender::open(settings.neighbour, settings.source, settings.ttl, settings.multihop, start) {
+            match BfdSender::open(settings.neighbour, settings.source, settings.ttl, settings.multihop, start)
+            {
                 Ok(mouth) => self.mouths.insert(id, mouth),
                 Err(error) => return Some(Err(error)),
             };
@@ -286,7 +291,9 @@ impl<T: FnMut(Notice)> Driver<T> {
     }
 
     fn hinder(&mut self, id: Id, why: String) {
-        if self.hindered.get(&id) != Some(&why) {
+        // One that is up will be down soon if this lasts; until then it is up.
+        let up = self.table.get(id).is_some_and(|entry| entry.session.state() == State::Up);
+        if !up && self.hindered.get(&id) != Some(&why) {
             self.hindered.insert(id, why.clone());
             self.told(id, News::Hindered(why));
         }
@@ -363,11 +370,12 @@ impl<T: FnMut(Notice)> Driver<T> {
             if self.closed.contains_key(&port) || self.ears.iter().any(|(open, _)| *open == port) {
                 continue;
             }
-            let opened = BfdReceiver::open(port.0, port.1).map_err(|error| error.to_string()).and_then(|socket| {
-                let event = EpollEvent::new(EpollFlags::EPOLLIN, FIRST_EAR + self.ears.len() as u64);
-                self.epoll.add(socket.as_fd(), event).map_err(|error| error.to_string())?;
-                Ok(socket)
-            });
+            let opened =
+                BfdReceiver::open(port.0, port.1).map_err(|error| error.to_string()).and_then(|socket| {
+                    let event = EpollEvent::new(EpollFlags::EPOLLIN, FIRST_EAR + self.ears.len() as u64);
+                    self.epoll.add(socket.as_fd(), event).map_err(|error| error.to_string())?;
+                    Ok(socket)
+                });
             match opened {
                 Ok(socket) => self.ears.push((port, Ear { socket, multihop: port.1 })),
                 Err(why) => {

@@ -194,7 +194,8 @@ impl Session {
             self.neighbour = Neighbour { diagnostic, ..Neighbour::UNKNOWN };
             if matches!(self.state, State::Init | State::Up) {
                 let overdue = now.duration_since(expires);
-                output.changed = self.go_down(Diagnostic::TIME_EXPIRED, Why::Silence { heard, limit, overdue });
+                output.changed =
+                    self.go_down(Diagnostic::TIME_EXPIRED, Why::Silence { heard, limit, overdue });
             }
         }
         if output.changed.is_some() || self.next.is_some_and(|next| next <= now) {
@@ -273,13 +274,7 @@ impl Session {
 
     fn go(&mut self, to: State, why: Why) -> Changed {
         let from = std::mem::replace(&mut self.state, to);
-        Changed {
-            from,
-            to,
-            diagnostic: self.diagnostic,
-            remote_diagnostic: self.neighbour.diagnostic,
-            why,
-        }
+        Changed { from, to, diagnostic: self.diagnostic, remote_diagnostic: self.neighbour.diagnostic, why }
     }
 
     /// The neighbour knows the times that this side asks for.

@@ -204,7 +204,12 @@ impl Table {
     ///
     /// # Errors
     /// Why it is for none.
-    pub fn receive(&mut self, now: Instant, arrival: &Arrival, bytes: &[u8]) -> Result<(Id, Output), Unheard> {
+    pub fn receive(
+        &mut self,
+        now: Instant,
+        arrival: &Arrival,
+        bytes: &[u8],
+    ) -> Result<(Id, Output), Unheard> {
         let packet = Packet::parse(bytes)?;
         let id = self.find(arrival, &packet).ok_or(Unheard::Stranger)?;
         let entry = self.entries.get_mut(&id).ok_or(Unheard::Stranger)?;
@@ -266,8 +271,8 @@ impl Table {
     }
 }
 
-/// Whether two settings are of one session on the wire, which a reload must not break.
-fn same_way(one: &BfdSession, other: &BfdSession) -> bool {
+/// Whether two settings are of one session on the wire, which a reload does not break.
+pub fn same_way(one: &BfdSession, other: &BfdSession) -> bool {
     (one.neighbour, one.source, one.multihop) == (other.neighbour, other.source, other.multihop)
 }
 
@@ -385,7 +390,9 @@ mod tests {
         assert_eq!(table.apply(now, &[b.clone(), a.clone()]), []);
         let slower = Arc::new(BfdSession { min_tx: Duration::from_millis(50), ..(*b).clone() });
         let applied = table.apply(now, std::slice::from_ref(&slower));
-        let [Applied::Removed(gone, silent), Applied::Changed(id)] = &applied[..] else { panic!("{applied:?}") };
+        let [Applied::Removed(gone, silent), Applied::Changed(id)] = &applied[..] else {
+            panic!("{applied:?}")
+        };
         assert_eq!((&gone.name, silent.send), (&a.name, None), "nobody ever heard of a");
         assert_eq!(table.get(*id).unwrap().session.state(), State::Init);
         let moved = Arc::new(BfdSession { neighbour: "192.0.2.4".parse().unwrap(), ..(*slower).clone() });

@@ -12,7 +12,8 @@ use proptest::prelude::*;
 
 const MS: Duration = Duration::from_millis(1);
 
-const TIMING: Timing = Timing { min_rx: 10_000, min_tx: 10_000, idle_tx: 1_000_000, multiplier: 3, passive: false };
+const TIMING: Timing =
+    Timing { min_rx: 10_000, min_tx: 10_000, idle_tx: 1_000_000, multiplier: 3, passive: false };
 
 fn id(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).unwrap()
@@ -122,7 +123,10 @@ fn no_more_than_one_a_second_before_it_is_up() {
     wire.run(Duration::from_secs(10));
     assert!((10..=14).contains(&wire.sent[0].len()), "{}", wire.sent[0].len());
     let packet = wire.sent[0][0].1;
-    assert_eq!((packet.state, packet.yours, packet.desired_tx, packet.required_rx), (State::Down, 0, 1_000_000, 10_000));
+    assert_eq!(
+        (packet.state, packet.yours, packet.desired_tx, packet.required_rx),
+        (State::Down, 0, 1_000_000, 10_000)
+    );
 }
 
 #[test]
@@ -133,7 +137,10 @@ fn silence_is_noticed_in_the_detection_time_and_told_to_the_other_end() {
     wire.run(Duration::from_millis(200));
     let (at, changed) = *wire.changes[0].last().unwrap();
     assert!((20 * MS..=31 * MS).contains(&(at - cut)), "{:?}", at - cut);
-    assert_eq!((changed.from, changed.to, changed.diagnostic), (State::Up, State::Down, Diagnostic::TIME_EXPIRED));
+    assert_eq!(
+        (changed.from, changed.to, changed.diagnostic),
+        (State::Up, State::Down, Diagnostic::TIME_EXPIRED)
+    );
     assert!(matches!(changed.why, Why::Silence { limit, .. } if limit == 30 * MS));
     // The other one hears of it at once, not after an idle interval.
     let (told, other) = *wire.changes[1].last().unwrap();

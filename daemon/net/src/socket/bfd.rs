@@ -113,7 +113,13 @@ impl BfdSender {
     ///
     /// # Errors
     /// When the source address is not on this host, or there is no way to the neighbour yet.
-    pub fn open(neighbour: IpAddr, source: Option<IpAddr>, ttl: u8, multihop: bool, start: u16) -> Result<Self> {
+    pub fn open(
+        neighbour: IpAddr,
+        source: Option<IpAddr>,
+        ttl: u8,
+        multihop: bool,
+        start: u16,
+    ) -> Result<Self> {
         Self::try_open(neighbour, source, ttl, multihop, start)
             .map_err(|e| Error::system("send BFD to", neighbour, e))
     }
