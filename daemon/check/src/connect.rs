@@ -50,6 +50,20 @@ pub(crate) async fn tcp(settings: &Connection) -> Result<TcpStream, Outcome> {
 fn socket(settings: &Connection) -> io::Result<TcpSocket> {
     let domain = Domain::for_address(settings.connect_to);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    prepare(&socket, settings)?;
+    if let Some(source) = source(settings) {
+        // The last check's connection may linger on the same source port.
+        socket.set_reuse_address(source.port() != 0)?;
+        socket.bind(&source.into())?;
+    }
+    Ok(TcpSocket::from_std_stream(socket.into()))
+}
+
+/// Gives a socket what its checker is told of mark and interface.
+///
+/// # Errors
+/// What the system said: no right to marks, no such interface.
+pub(crate) fn prepare(socket: &Socket, settings: &Connection) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     if let Some(mark) = settings.fwmark.filter(|mark| mark.0 != 0) {
         socket.set_mark(mark.0)?;
@@ -57,18 +71,19 @@ fn socket(settings: &Connection) -> io::Result<TcpSocket> {
     if let Some(interface) = &settings.bind_interface {
         socket.bind_device(Some(interface.as_bytes()))?;
     }
-    if settings.bind_to.is_some() || settings.bind_port.is_some() {
-        let anywhere = match settings.connect_to {
-            SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
-            SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
-        };
-        // The last check's connection may linger on the same source port.
-        socket.set_reuse_address(settings.bind_port.is_some())?;
-        let source =
-            SocketAddr::new(settings.bind_to.unwrap_or(anywhere), settings.bind_port.unwrap_or_default());
-        socket.bind(&source.into())?;
+    Ok(())
+}
+
+/// Where a check comes from, if its checker is told that.
+pub(crate) fn source(settings: &Connection) -> Option<SocketAddr> {
+    if settings.bind_to.is_none() && settings.bind_port.is_none() {
+        return None;
     }
-    Ok(TcpSocket::from_std_stream(socket.into()))
+    let anywhere = match settings.connect_to {
+        SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+        SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+    };
+    Some(SocketAddr::new(settings.bind_to.unwrap_or(anywhere), settings.bind_port.unwrap_or_default()))
 }
 
 fn is_of_the_other_side(error: &io::Error) -> bool {

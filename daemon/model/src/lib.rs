@@ -42,7 +42,7 @@ pub use auth_hmac::{AntiReplay, AuthHmac, HmacKey, HmacMode};
 pub use bfd::{BfdSession, MaxHops};
 pub use checker::{
     BfdCheck, BodyRegex, Bytes, CheckTiming, Checker, CheckerKind, Connection, Digest, DnsCheck, DnsRecord,
-    FileCheck, HttpGet, HttpVersion, MatcherStack, MiscCheck, RegexOption, SmtpCheck, StatusCodes, TlsUrl,
+    FileCheck, FileNumbers, HttpGet, HttpVersion, MatcherStack, MiscCheck, RegexOption, SmtpCheck, StatusCodes, TlsUrl,
     UdpCheck, UdpReply, Url,
 };
 pub use forwarding::{Forwarding, Tunnel, TunnelChecksum};

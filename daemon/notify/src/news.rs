@@ -114,6 +114,9 @@ impl<'a> News<'a> {
             ServiceFact::CheckSucceeded { .. }
             | ServiceFact::CheckFailed { .. }
             | ServiceFact::CheckNotRun { .. }
+            | ServiceFact::QuorumAwaited { .. }
+            | ServiceFact::ChecksSuspended { .. }
+            | ServiceFact::ChecksResumed { .. }
             | ServiceFact::VirtualServerAdded { .. }
             | ServiceFact::VirtualServerRemoved { .. }
             | ServiceFact::RealServerAdded { .. }

@@ -20,7 +20,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub use bfd::BfdCheck;
 pub use connection::Connection;
 pub use dns::{DnsCheck, DnsRecord};
-pub use file::FileCheck;
+pub use file::{FileCheck, FileNumbers};
 pub use http::{Digest, HttpGet, HttpVersion, StatusCodes, TlsUrl, Url};
 pub use misc::MiscCheck;
 pub use regex::{BodyRegex, MatcherStack, RegexOption};

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::present;
 use crate::cli::DataplaneKind;
 use crate::worker::settings::Settings;
 
@@ -29,6 +30,8 @@ pub(in crate::worker) struct Services {
     checkers: Checkers,
     /// The virtual router that connection synchronisation follows.
     follows: watch::Sender<Option<Name>>,
+    /// Virtual servers whose checkers rest while their address is elsewhere.
+    suspendable: watch::Sender<present::Watched>,
     flush_on_stop: LvsFlushOnStop,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -55,9 +58,14 @@ impl Services {
         );
         let (checkers, health) = Checkers::start(bus.clone(), seed());
         let (follows, followed) = watch::channel(None);
-        let mut tasks = vec![tokio::spawn(report(health, engine.clone()))];
+        let (suspendable, suspended) = watch::channel(present::Watched::new());
+        let mut tasks = vec![
+            tokio::spawn(report(health, engine.clone())),
+            tokio::spawn(present::follow(suspended, checkers.clone(), engine.clone())),
+        ];
         tasks.extend(notices.map(|notices| tokio::spawn(follow(notices, followed, engine.clone()))));
-        let mut services = Self { engine, checkers, follows, flush_on_stop: LvsFlushOnStop::No, tasks };
+        let flush_on_stop = LvsFlushOnStop::No;
+        let mut services = Self { engine, checkers, follows, suspendable, flush_on_stop, tasks };
         services.apply(config, reader.counters(), cause);
         services
     }
@@ -70,6 +78,7 @@ impl Services {
         // First the table, then who may be in it: a checker that is new finds its real server there.
         self.engine.apply(Desired::from_config(config, counters), Some(cause));
         self.checkers.apply(keepwatch_check::definitions(config, counters), Some(cause));
+        self.suspendable.send_replace(present::watched(config));
     }
 
     /// How engine and checkers show that they live.
