@@ -10,6 +10,7 @@ use parking_lot::RwLock;
 use serde::Serialize;
 
 use crate::fact::AdvertError;
+use crate::service::FailureCounts;
 use crate::subject::{CheckerKey, Name, RealKey, ServiceKey};
 
 /// A number that only rises.
@@ -157,6 +158,8 @@ pub struct CheckerCounters {
     pub succeeded: Counter,
     /// Checks that failed, each try counted.
     pub failed: Counter,
+    /// Those, by reason.
+    pub failures: FailureCounts,
     /// Sum of the time that checks took, microseconds.
     pub took_microseconds: Counter,
     /// How long the last check took, microseconds.

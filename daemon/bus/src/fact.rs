@@ -10,7 +10,7 @@ pub use crate::consumer::{ConsumerFact, ScriptOutcome};
 pub use crate::daemon::DaemonFact;
 pub use crate::ipvs::{Drift, IpvsFact, TableChange};
 pub use crate::link::{LinkDownReason, LinkFact};
-pub use crate::service::ServiceFact;
+pub use crate::service::{Failure, FailureReason, ServiceFact};
 pub use crate::vrrp::{AdvertError, AnnounceOccasion, HoldReason, VrrpFact};
 
 /// A thing that happened. In JSON it is an object whose `kind` is the name of the innermost variant.

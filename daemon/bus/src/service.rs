@@ -10,10 +10,13 @@ use strum::IntoStaticStr;
 use crate::configured::Configured;
 use crate::subject::{CheckerKey, RealKey, ServiceKey};
 
+mod failure;
 mod fold;
 mod line;
 mod state;
 
+pub(crate) use failure::FailureCounts;
+pub use failure::{Failure, FailureReason};
 pub use state::{Checker, RealServer, RealState, Refusal, Service};
 
 /// What happens to virtual servers: their real servers and checkers, who is in the table with which weight, and quorum.
@@ -66,12 +69,16 @@ pub enum ServiceFact {
         /// The checker.
         #[serde(flatten)]
         checker: CheckerKey,
-        /// What went wrong: `connection refused`, `timed out after 3s`.
-        error: String,
+        /// What went wrong.
+        #[serde(flatten)]
+        failure: Failure,
         /// Which try it was, from 1.
         attempt: u32,
         /// Tries before the real server counts as down.
         attempts: u32,
+        /// Its log line is wanted although more tries follow (`log_all_failures`).
+        #[serde(default)]
+        log_always: bool,
         /// How long the check took.
         took: Duration,
     },

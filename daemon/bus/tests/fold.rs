@@ -9,8 +9,8 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use keepwatch_bus::fact::{
-    AdvertError, AnnounceOccasion, ConsumerFact, DaemonFact, Drift, IpvsFact, LinkDownReason, LinkFact,
-    ScriptOutcome, ServiceFact, TableChange, VrrpFact,
+    AdvertError, AnnounceOccasion, ConsumerFact, DaemonFact, Drift, Failure, FailureReason, IpvsFact,
+    LinkDownReason, LinkFact, ScriptOutcome, ServiceFact, TableChange, VrrpFact,
 };
 use keepwatch_bus::subject::*;
 use keepwatch_bus::world::{Placed, from_position};
@@ -177,9 +177,10 @@ fn service_facts() -> impl Strategy<Value = ServiceFact> {
         checker().prop_map(|checker| ServiceFact::CheckNotRun { checker, error: "no such address".into() }),
         (checker(), 1u32..4).prop_map(move |(checker, attempt)| ServiceFact::CheckFailed {
             checker,
-            error: "connection refused".into(),
+            failure: Failure::new(FailureReason::Refused, "connection refused"),
             attempt,
             attempts: 4,
+            log_always: false,
             took
         }),
         real().prop_map(|real| ServiceFact::RealServerUp { real }),

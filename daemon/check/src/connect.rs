@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use keepwatch_bus::fact::FailureReason;
 use keepwatch_model::Connection;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
@@ -17,18 +18,6 @@ use tokio::{
 };
 
 use crate::outcome::Outcome;
-
-/// Errors of `connect` that say something of the real server, or of the way to it; every other one is a matter of this
-/// side (no permission, no such source address) and condemns nobody.
-const OF_THE_OTHER_SIDE: [io::ErrorKind; 7] = [
-    io::ErrorKind::ConnectionRefused,
-    io::ErrorKind::ConnectionReset,
-    io::ErrorKind::ConnectionAborted,
-    io::ErrorKind::HostUnreachable,
-    io::ErrorKind::NetworkUnreachable,
-    io::ErrorKind::NetworkDown,
-    io::ErrorKind::TimedOut,
-];
 
 /// `EHOSTDOWN`, for which the standard library has no kind.
 const HOST_DOWN: i32 = 112;
@@ -41,9 +30,8 @@ pub(crate) async fn tcp(settings: &Connection) -> Result<TcpStream, Outcome> {
     let socket = socket(settings).map_err(|error| Outcome::NotRun(error.to_string()))?;
     match timeout(settings.connect_timeout, socket.connect(settings.connect_to)).await {
         Ok(Ok(connection)) => Ok(connection),
-        Ok(Err(error)) if is_of_the_other_side(&error) => Err(Outcome::Failed(plain(&error))),
-        Ok(Err(error)) => Err(Outcome::NotRun(plain(&error))),
-        Err(_) => Err(Outcome::Failed(format!("timed out after {}", seconds(settings.connect_timeout)))),
+        Ok(Err(error)) => Err(refusal(&error)),
+        Err(_) => Err(timed_out(settings.connect_timeout)),
     }
 }
 
@@ -86,19 +74,38 @@ pub(crate) fn source(settings: &Connection) -> Option<SocketAddr> {
     Some(SocketAddr::new(settings.bind_to.unwrap_or(anywhere), settings.bind_port.unwrap_or_default()))
 }
 
-fn is_of_the_other_side(error: &io::Error) -> bool {
-    OF_THE_OTHER_SIDE.contains(&error.kind()) || error.raw_os_error() == Some(HOST_DOWN)
+/// What an error of a socket says. Some say something of the real server, or of the way to it; every other one is a
+/// matter of this side (no permission, no such source address) and condemns nobody.
+pub(crate) fn refusal(error: &io::Error) -> Outcome {
+    let reason = match error.kind() {
+        io::ErrorKind::ConnectionRefused => FailureReason::Refused,
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {
+            FailureReason::Reset
+        }
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown => {
+            FailureReason::Unreachable
+        }
+        _ if error.raw_os_error() == Some(HOST_DOWN) => FailureReason::Unreachable,
+        io::ErrorKind::TimedOut => FailureReason::Timeout,
+        _ => return Outcome::NotRun(plain(error)),
+    };
+    Outcome::failed(reason, plain(error))
+}
+
+/// The real server let this much time pass.
+pub(crate) fn timed_out(after: Duration) -> Outcome {
+    Outcome::failed(FailureReason::Timeout, format!("timed out after {}", seconds(after)))
 }
 
 /// The system's words for it, without their number: "connection refused".
-fn plain(error: &io::Error) -> String {
+pub(crate) fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut letters = text.chars();
     letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
-fn seconds(time: Duration) -> String {
+pub(crate) fn seconds(time: Duration) -> String {
     format!("{}s", time.as_secs_f64())
 }
 
@@ -149,7 +156,10 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        assert_eq!(outcome(&to(address)).await, Outcome::Failed("connection refused".to_owned()));
+        assert_eq!(
+            outcome(&to(address)).await,
+            Outcome::failed(FailureReason::Refused, "connection refused")
+        );
     }
 
     #[tokio::test]
@@ -159,7 +169,10 @@ mod tests {
         socket.listen(0).unwrap();
         let address = socket.local_addr().unwrap().as_socket().unwrap();
         let _fills_it = std::net::TcpStream::connect(address).unwrap();
-        assert_eq!(outcome(&to(address)).await, Outcome::Failed("timed out after 0.3s".to_owned()));
+        assert_eq!(
+            outcome(&to(address)).await,
+            Outcome::failed(FailureReason::Timeout, "timed out after 0.3s")
+        );
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use keepwatch_bus::fact::ServiceFact;
+use keepwatch_bus::fact::{Failure, FailureReason, ServiceFact};
 use keepwatch_bus::{
     Bus, Counters, EventId, Health,
     counters::CheckerCounters,
@@ -21,7 +21,8 @@ use keepwatch_model::{Checker, Config};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
 use crate::{
-    outcome::Outcome,
+    kinds::Probe,
+    outcome::{Outcome, WeightSaid},
     tries::{Tries, Verdict},
 };
 
@@ -35,6 +36,8 @@ pub struct Definition {
     pub key: CheckerKey,
     /// What it does, and when.
     pub checker: Arc<Checker>,
+    /// The weight that is configured for the real server.
+    pub weight: i32,
     /// Where it counts.
     pub counters: Arc<CheckerCounters>,
 }
@@ -53,7 +56,8 @@ pub fn definitions(config: &Config, counters: &Counters) -> Vec<Definition> {
                 let kind = kinds.entry(keyword).or_insert_with(|| keyword.into()).clone();
                 let key = CheckerKey { real: RealKey { service, real: real.address }, kind, index };
                 let counters = counters.checkers.resolve(&key);
-                definitions.push(Definition { key, checker: Arc::new(checker.clone()), counters });
+                let weight = i32::try_from(real.weight.0).unwrap_or(i32::MAX);
+                definitions.push(Definition { key, checker: Arc::new(checker.clone()), weight, counters });
             }
         }
     }
@@ -80,20 +84,23 @@ pub(crate) struct CheckerId(u64);
 #[derive(Debug, Clone)]
 pub(crate) struct Due {
     pub(crate) id: CheckerId,
-    pub(crate) checker: Arc<Checker>,
+    pub(crate) probe: Probe,
 }
 
 struct Entry {
     definition: Definition,
+    probe: Probe,
     tries: Tries,
-    /// What it adds to the weight of its real server.
-    weight: i32,
+    /// What it says of the weight of its real server.
+    weight: WeightSaid,
     /// When it is its turn; none while a check is under way.
     next: Option<Instant>,
     /// The last event of its story: the failed try before this one.
     last: Option<EventId>,
     /// The last reason for not running, said once.
     not_run: Option<Box<str>>,
+    /// Why it failed last, while it is down: another reason is told too.
+    failing: Option<FailureReason>,
 }
 
 struct Real {
@@ -186,7 +193,7 @@ impl Roster {
             self.queue.remove(&(at, id));
             if let Some(entry) = self.entries.get_mut(&id) {
                 entry.next = None;
-                due.push(Due { id, checker: entry.definition.checker.clone() });
+                due.push(Due { id, probe: entry.probe.clone() });
             }
         }
         due
@@ -203,13 +210,14 @@ impl Roster {
         let entry = self.entries.get_mut(&id)?;
         entry.count(&outcome, took);
         let before = entry.weight;
+        let checker = &entry.definition.checker;
         let (verdict, pause) = match &outcome {
             Outcome::Succeeded { weight } => {
                 entry.weight = *weight;
-                entry.tries.conclude(true, &entry.definition.checker)
+                entry.tries.conclude(true, checker)
             }
-            Outcome::Failed(_) => entry.tries.conclude(false, &entry.definition.checker),
-            Outcome::NotRun(_) => (Verdict::Unchanged, entry.definition.checker.delay_loop),
+            Outcome::Failed(_) => entry.tries.conclude(false, checker),
+            Outcome::NotRun(_) => (Verdict::Unchanged, checker.delay_loop),
         };
         let news = entry.weight != before || matches!(verdict, Verdict::Up | Verdict::Down { .. });
         entry.tell(&self.bus, &outcome, verdict, news, took);
@@ -225,7 +233,7 @@ impl Roster {
         let all = checkers.iter().filter_map(|id| self.entries.get(id));
         all.fold(Health::UP, |health, entry| Health {
             up: health.up && entry.tries.is_up(),
-            weight: health.weight.saturating_add(entry.weight),
+            weight: health.weight.saturating_add(entry.weight.above(entry.definition.weight)),
         })
     }
 
@@ -250,7 +258,18 @@ impl Roster {
             None => Tries::new(&definition.checker),
         };
         let next = Some(now + BOOTSTRAP + warmup);
-        self.enter(id, Box::new(Entry { definition, tries, weight: 0, next, last: None, not_run: None }));
+        let probe = Probe::new(&definition.checker);
+        let entry = Entry {
+            definition,
+            probe,
+            tries,
+            weight: WeightSaid::Nothing,
+            next,
+            last: None,
+            not_run: None,
+            failing: None,
+        };
+        self.enter(id, Box::new(entry));
         id
     }
 
@@ -264,6 +283,9 @@ impl Entry {
     fn redefined(mut self: Box<Self>, now: Instant, definition: Definition) -> Box<Self> {
         // A shorter pause takes effect at once, a longer one after the check that is planned.
         self.next = self.next.map(|next| next.min(now + definition.checker.delay_loop.max(BOOTSTRAP)));
+        if self.definition.checker != definition.checker {
+            self.probe = Probe::new(&definition.checker);
+        }
         self.definition = definition;
         self
     }
@@ -272,7 +294,10 @@ impl Entry {
         let counters = &self.definition.counters;
         match outcome {
             Outcome::Succeeded { .. } => counters.succeeded.inc(),
-            Outcome::Failed(_) => counters.failed.inc(),
+            Outcome::Failed(failure) => {
+                counters.failed.inc();
+                counters.failures.inc(failure.reason);
+            }
             Outcome::NotRun(_) => return,
         }
         let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
@@ -286,13 +311,15 @@ impl Entry {
             (Outcome::Succeeded { .. }, _) if news => {
                 self.last = Some(bus.publish(None, ServiceFact::CheckSucceeded { checker, took }));
             }
-            (Outcome::Failed(error), Verdict::Doubtful { attempt } | Verdict::Down { attempt }) => {
+            (Outcome::Failed(failure), Verdict::Doubtful { attempt } | Verdict::Down { attempt }) => {
                 let attempts = Tries::attempts(verdict, &self.definition.checker);
                 // The first try is a root; those after it follow from the one before.
                 let cause = self.last.filter(|_| attempt > 1);
-                let error = error.clone();
-                let fact = ServiceFact::CheckFailed { checker, error, attempt, attempts, took };
-                self.last = Some(bus.publish(cause, fact));
+                self.fail(bus, cause, failure, (attempt, attempts), took);
+            }
+            // It is down, and now for another reason.
+            (Outcome::Failed(failure), _) if self.failing.is_some_and(|known| known != failure.reason) => {
+                self.fail(bus, self.last, failure, (1, 1), took);
             }
             (Outcome::NotRun(error), _) if self.not_run.as_deref() != Some(error) => {
                 self.not_run = Some(error.as_str().into());
@@ -300,9 +327,33 @@ impl Entry {
             }
             _ => (),
         }
-        if !matches!(outcome, Outcome::NotRun(_)) {
-            self.not_run = None;
+        match outcome {
+            Outcome::NotRun(_) => return,
+            Outcome::Succeeded { .. } => self.failing = None,
+            Outcome::Failed(failure) if !self.tries.is_up() => self.failing = Some(failure.reason),
+            Outcome::Failed(_) => (),
         }
+        self.not_run = None;
+    }
+
+    /// Tells of a failure: try `attempt` of `attempts`.
+    fn fail(
+        &mut self,
+        bus: &Bus,
+        cause: Option<EventId>,
+        failure: &Failure,
+        (attempt, attempts): (u32, u32),
+        took: Duration,
+    ) {
+        let fact = ServiceFact::CheckFailed {
+            checker: self.definition.key.clone(),
+            failure: failure.clone(),
+            attempt,
+            attempts,
+            log_always: self.definition.checker.log_all_failures,
+            took,
+        };
+        self.last = Some(bus.publish(cause, fact));
     }
 }
 

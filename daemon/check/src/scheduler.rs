@@ -11,7 +11,6 @@ use tokio::{
 };
 
 use crate::{
-    kinds,
     outcome::Outcome,
     roster::{CheckerId, Definition, Due, HealthChange, Roster},
 };
@@ -102,7 +101,7 @@ async fn run(
 
 async fn make(due: Due) -> Finished {
     let started = Instant::now();
-    let outcome = kinds::check(&due.checker.kind).await;
+    let outcome = due.probe.check().await;
     Finished { id: due.id, outcome, took: started.elapsed() }
 }
 
@@ -136,7 +135,7 @@ mod tests {
             ..template
         };
         let key = CheckerKey { real: RealKey { service, real: address }, kind: "TCP_CHECK".into(), index: 0 };
-        Definition { key, checker: checker.into(), counters: Arc::default() }
+        Definition { key, checker: checker.into(), weight: 1, counters: Arc::default() }
     }
 
     #[tokio::test]

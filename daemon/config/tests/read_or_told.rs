@@ -36,6 +36,7 @@ const READ_BY_NOBODY: &[(&str, &str)] = &[
     ("dbus", "each of its keywords is said to be without effect"),
     ("receive_buffers", "each of its keywords is said to be without effect"),
     ("copy_directory", "there is one process that reads the files, so no copies of them are needed"),
+    ("checker_log_all_failures", "`log_all_failures` of each checker is settled by it, and that is read"),
     ("no_checker_emails", "there is never a mail for each checker"),
     (
         "no_virtual_ipaddress",
@@ -160,10 +161,7 @@ fn what_was_silent_is_said_once() {
     };
     let global = |line: &str| format!("global_defs {{\n{line}\n}}\n");
     for (text, said) in [
-        (
-            global("checker_log_all_failures"),
-            vec!["`checker_log_all_failures` is understood, not acted on yet"],
-        ),
+        (global("checker_log_all_failures"), vec![]),
         (
             global("reload_check_config /tmp/log"),
             vec!["the file of `reload_check_config` is understood, not acted on yet"],

@@ -204,7 +204,10 @@ fn write_real(out: &mut String, real: &RealServer, now: Timestamp) -> std::fmt::
     out.push_str("<td>");
     for (place, checker) in real.checkers.iter().enumerate() {
         let separator = if place > 0 { "; " } else { "" };
-        let result = checker.error.as_deref().unwrap_or(if checker.ok { "ok" } else { "failed" });
+        let result = checker
+            .failure
+            .as_ref()
+            .map_or(if checker.ok { "ok" } else { "failed" }, |failure| &failure.error);
         write!(out, "{separator}{} {}", Escaped(&checker.key.kind), Escaped(result))?;
     }
     write_refusal(out, real.refused.as_ref())?;

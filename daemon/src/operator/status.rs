@@ -138,7 +138,7 @@ fn virtual_server(out: &mut impl Write, paint: Paint, now: Timestamp, service: &
         };
         let weight = real.weight.map_or_else(|| "-".into(), |weight| weight.to_string());
         let error =
-            real.checkers.iter().filter_map(|c| c.error.as_deref().map(|e| format!("{}: {e}", c.key.kind)));
+            real.checkers.iter().filter_map(|c| c.failure.as_ref().map(|f| format!("{}: {f}", c.key.kind)));
         let error = error.collect::<Vec<_>>().join(", ");
         let address = real.address.to_string();
         writeln!(

@@ -1,6 +1,6 @@
 //! What facts of virtual servers, real servers and checkers do to the world.
 
-use super::{Checker, RealServer, Service, ServiceFact};
+use super::{Checker, Failure, RealServer, Service, ServiceFact};
 use crate::subject::{CheckerKey, RealKey, ServiceKey};
 use crate::world::{Change, World, settle};
 
@@ -65,7 +65,7 @@ impl ServiceFact {
             Self::CheckSucceeded { checker, .. } => report(w, checker, None, change),
             // A try that is followed by another says nothing yet.
             Self::CheckFailed { attempt, attempts, .. } if attempt < attempts => {}
-            Self::CheckFailed { checker, error, .. } => report(w, checker, Some(error.clone()), change),
+            Self::CheckFailed { checker, failure, .. } => report(w, checker, Some(failure.clone()), change),
             Self::RealServerUp { real } | Self::RealServerDown { real } => {
                 if let Some(r) = w.real_mut(real) {
                     r.up = matches!(self, Self::RealServerUp { .. });
@@ -124,9 +124,9 @@ fn set_weight(w: &mut World, real: &RealKey, weight: Option<i32>) {
     }
 }
 
-fn report(w: &mut World, key: &CheckerKey, error: Option<String>, changed: Change) {
+fn report(w: &mut World, key: &CheckerKey, failure: Option<Failure>, changed: Change) {
     let Some(real) = w.real_mut(&key.real) else { return };
-    let new = Checker { key: key.clone(), ok: error.is_none(), error, changed };
+    let new = Checker { key: key.clone(), ok: failure.is_none(), failure, changed };
     match real.checkers.iter_mut().find(|c| c.key == *key) {
         Some(known) => *known = new,
         None => {

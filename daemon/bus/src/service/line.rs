@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use super::ServiceFact;
 use crate::line::{Level, Written};
-use crate::subject::{RealKey, endpoint};
+use crate::subject::{CheckerKey, RealKey, endpoint};
 
 impl ServiceFact {
     /// Writes its line; none for what only describes the configuration.
@@ -19,28 +19,29 @@ impl ServiceFact {
             Self::RealServerUnconfigured { real } => {
                 (Level::Info, write!(out, "service {} no longer exist", real.label()))
             }
-            Self::CheckSucceeded { checker, .. } => (
-                Level::Info,
-                write!(out, "{} to {} success.", check_name(&checker.kind), checker.real.label()),
-            ),
-            Self::CheckFailed { checker, error, attempt, attempts, .. } if attempt < attempts => (
-                Level::Detail,
-                write!(
-                    out,
-                    "{} to {} failed ({error}), try {attempt} of {attempts}.",
-                    check_name(&checker.kind),
-                    checker.real.label()
-                ),
-            ),
-            Self::CheckFailed { checker, error, attempt, .. } => {
+            Self::CheckSucceeded { checker, .. } => (Level::Info, success(out, checker)),
+            Self::CheckFailed { checker, failure, attempt, attempts, log_always, .. }
+                if attempt < attempts =>
+            {
+                let level = if *log_always { Level::Info } else { Level::Detail };
+                let (checker, real) = (log_name(&checker.kind), checker.real.label());
+                (
+                    level,
+                    write!(
+                        out,
+                        "{checker} on service {real} failed ({failure}), try {attempt} of {attempts}."
+                    ),
+                )
+            }
+            Self::CheckFailed { checker, failure, attempt, .. } => {
                 let retries = attempt.saturating_sub(1);
                 let after = if retries == 0 { String::new() } else { format!(" after {retries} retries") };
                 (
                     Level::Info,
                     write!(
                         out,
-                        "{} on service {} failed{after}: {error}.",
-                        checker.kind,
+                        "{} on service {} failed{after}: {failure}.",
+                        log_name(&checker.kind),
                         checker.real.label()
                     ),
                 )
@@ -134,9 +135,25 @@ fn pool(out: &mut String, verb: &str, real: &RealKey, to: &str) -> fmt::Result {
     write!(out, "{verb} service {} {to} VS {}", real.label(), real.service)
 }
 
-fn check_name(kind: &str) -> &str {
+/// A success, in keepalived's words where it has any for this kind.
+fn success(out: &mut String, checker: &CheckerKey) -> fmt::Result {
+    let real = checker.real.label();
+    match &*checker.kind {
+        "TCP_CHECK" => write!(out, "TCP connection to {real} success."),
+        "UDP_CHECK" => write!(out, "UDP connection to {real} success."),
+        "PING_CHECK" => write!(out, "ICMP connection to {real} success."),
+        "HTTP_GET" | "SSL_GET" => write!(out, "Remote Web server {real} succeed on service."),
+        "SMTP_CHECK" => write!(out, "Remote SMTP server {real} succeed on service."),
+        other => write!(out, "{other} on service {real} succeeded."),
+    }
+}
+
+/// What keepalived calls this kind when it fails.
+fn log_name(kind: &str) -> &str {
     match kind {
-        "TCP_CHECK" => "TCP connection",
+        "HTTP_GET" => "HTTP_CHECK",
+        "SSL_GET" => "SSL_CHECK",
+        "PING_CHECK" => "ICMP CHECK",
         other => other,
     }
 }

@@ -12,6 +12,8 @@ use crate::ipvs::TableChange;
 use crate::subject::{CheckerKey, ServiceKey};
 use crate::world::{Change, keyed};
 
+use super::Failure;
+
 /// A virtual server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Service {
@@ -149,7 +151,8 @@ pub struct Checker {
     /// Whether its last known result was a success.
     pub ok: bool,
     /// The last failure, while it lasts.
-    pub error: Option<String>,
+    #[serde(flatten)]
+    pub failure: Option<Failure>,
     /// Last report.
     pub changed: Change,
 }

@@ -21,11 +21,11 @@ fn real(n: u8) -> RealKey {
 
 fn definition(n: u8, index: u16, checker: Checker) -> Definition {
     let key = CheckerKey { real: real(n), kind: "TCP_CHECK".into(), index };
-    Definition { key, checker: checker.into(), counters: Arc::default() }
+    Definition { key, checker: checker.into(), weight: 1, counters: Arc::default() }
 }
 
 fn failed() -> Outcome {
-    Outcome::Failed("connection refused".to_owned())
+    Outcome::failed(FailureReason::Refused, "connection refused")
 }
 
 /// A roster with a clock: every check that is due gets the outcome that the story holds for it.
@@ -98,6 +98,37 @@ async fn a_server_that_dies_is_reported_after_its_retries_and_each_try_is_told_w
             (None, "check_failed"),
             (Some("check_failed"), "check_failed"),
             (None, "check_succeeded"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_for_another_reason_than_before_is_told_of_again() {
+    let timed_out = |after: &str| Outcome::failed(FailureReason::Timeout, format!("timed out after {after}"));
+    let noisy = Checker { log_all_failures: true, ..tcp_checker(1, false) };
+    let mut story = Story::new(vec![definition(2, 0, noisy)]);
+    let outcomes = [Outcome::GOOD, failed(), failed(), failed(), timed_out("1s"), timed_out("2s"), failed()];
+    for outcome in outcomes {
+        story.round(&outcome);
+    }
+    let told: Vec<_> = story
+        .facts()
+        .await
+        .into_iter()
+        .filter_map(|(cause, fact)| match fact {
+            Fact::Service(ServiceFact::CheckFailed { failure, attempt, log_always, .. }) => {
+                Some((cause.is_some(), failure.reason, attempt, log_always))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (false, FailureReason::Refused, 1, true),
+            (true, FailureReason::Refused, 2, true),
+            (true, FailureReason::Timeout, 1, true),
+            (true, FailureReason::Refused, 1, true),
         ]
     );
 }
@@ -202,11 +233,12 @@ fn weights_of_a_servers_checkers_are_added_up_and_reported_when_they_change() {
     let mut say = |due: &Due, outcome: Outcome| {
         story.roster.conclude(story.now, due.id, outcome, TOOK).map(|change| change.health)
     };
-    let weighs = |weight| Outcome::Succeeded { weight };
-    assert_eq!(say(&due[0], weighs(5)), Some(Health { up: true, weight: 5 }));
-    assert_eq!(say(&due[1], weighs(-2)), Some(Health { up: true, weight: 3 }));
-    assert_eq!(say(&due[0], weighs(5)), None);
-    assert_eq!(say(&due[0], weighs(0)), Some(Health { up: true, weight: -2 }));
+    // Both say the weight itself; what counts is what that is above the configured one, 1.
+    let weighs = |weight| Outcome::Succeeded { weight: WeightSaid::Exactly(weight) };
+    assert_eq!(say(&due[0], weighs(6)), Some(Health { up: true, weight: 5 }));
+    assert_eq!(say(&due[1], weighs(-1)), Some(Health { up: true, weight: 3 }));
+    assert_eq!(say(&due[0], weighs(6)), None);
+    assert_eq!(say(&due[0], Outcome::GOOD), Some(Health { up: true, weight: -2 }));
     assert_eq!(say(&due[1], failed()), Some(Health { up: false, weight: -2 }));
 }
 

@@ -64,7 +64,6 @@ pub(super) const OF_CHECKER: &[Keyword] = &[
         .default("the real server's")
         .example("alpha"),
     switch("log_all_failures", "Log every failed try.")
-        .unbuilt()
         .default("checker_log_all_failures")
         .example("log_all_failures"),
 ];

@@ -133,6 +133,16 @@ fn checks(families: &mut Families, world: &World, counters: &Counters) {
         }
     }
     drop(results);
+    let mut reasons = families
+        .counter("keepwatch_check_failures_total", "Failed health checks, by reason; each try counts");
+    for (service, real, index, kind, counted) in &rows {
+        for (reason, count) in counted.failures.iter() {
+            let labels = checker(service, real, kind, index);
+            let labels: Vec<_> = labels.into_iter().chain([("reason", reason.label())]).collect();
+            reasons.sample(&labels, number(count));
+        }
+    }
+    drop(reasons);
     let mut took = families.summary("keepwatch_check_duration_seconds", "How long health checks took");
     for (service, real, index, kind, counted) in &rows {
         let checks = counted.succeeded.get() + counted.failed.get();

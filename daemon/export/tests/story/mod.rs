@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keepwatch_bus::counters::Counters;
-use keepwatch_bus::fact::{DaemonFact, LinkFact, ServiceFact, VrrpFact};
+use keepwatch_bus::fact::{DaemonFact, Failure, FailureReason, LinkFact, ServiceFact, VrrpFact};
 use keepwatch_bus::subject::{CheckerKey, Name, RealKey, VrrpState};
 use keepwatch_bus::{Bus, BusSettings, Configured, Hub, Process, Reader, sample};
 use keepwatch_model::{
@@ -103,7 +103,8 @@ impl Story {
             None,
             ServiceFact::CheckFailed {
                 checker: checker(),
-                error: "connection refused".into(),
+                failure: Failure::new(FailureReason::Refused, "connection refused"),
+                log_always: false,
                 attempt: 1,
                 attempts: 1,
                 took: Duration::from_millis(2),

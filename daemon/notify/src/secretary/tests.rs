@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keepwatch_bus::fact::{DaemonFact, ServiceFact, VrrpFact};
+use keepwatch_bus::fact::{DaemonFact, Failure, FailureReason, ServiceFact, VrrpFact};
 use keepwatch_bus::subject::CheckerKey;
 use keepwatch_bus::{Configured, sample};
 use keepwatch_model::{Instance, RealServer, SyncGroup, VirtualServer};
@@ -135,7 +135,8 @@ fn a_real_server_is_mailed_when_it_changes_with_the_check_that_did_it() {
     let checker = CheckerKey { real: real(), kind: "TCP_CHECK".into(), index: 0 };
     let failed = ServiceFact::CheckFailed {
         checker,
-        error: "connection refused".into(),
+        failure: Failure::new(FailureReason::Refused, "connection refused"),
+        log_always: false,
         attempt: 3,
         attempts: 3,
         took: Duration::ZERO,

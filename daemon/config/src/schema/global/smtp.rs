@@ -36,7 +36,6 @@ pub(super) const SMTP: &[Keyword] = &[
         .default("off")
         .example("no_checker_emails"),
     switch("checker_log_all_failures", "Log every failed check.")
-        .unbuilt()
         .default("off")
         .example("checker_log_all_failures"),
 ];
