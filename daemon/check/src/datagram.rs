@@ -3,7 +3,6 @@
 //! In goes where to send and how, the datagram, and a judge of what comes back; out comes the judgement, or silence. What
 //! the network says of the way there (ICMP: no such host, no such port, no route) ends it at once.
 
-use std::io;
 use std::net::{SocketAddr, UdpSocket as StdSocket};
 
 use keepwatch_bus::fact::{Failure, FailureReason};
@@ -14,31 +13,40 @@ use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
 use crate::connect;
+use crate::outcome::Outcome;
 
 /// What a datagram that came back is taken for: `None` if it is not about what was asked.
 pub(crate) type Judgement = Option<Result<(), Failure>>;
 
-/// Opens a socket for datagrams to and from the real server alone, with the options of its checker. Its source port is
-/// left out for protocols without ports.
+/// Opens a UDP socket to and from the real server alone, with the options of its checker.
 ///
 /// # Errors
-/// What the system said.
-pub(crate) fn open(settings: &Connection, kind: Type, protocol: Protocol) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::for_address(settings.connect_to), kind, Some(protocol))?;
+/// What the check comes to without one.
+pub(crate) fn open(settings: &Connection) -> Result<UdpSocket, Outcome> {
+    let socket = Socket::new(Domain::for_address(settings.connect_to), Type::DGRAM, Some(Protocol::UDP));
+    finish(socket.map_err(|error| connect::no_socket(&error))?, settings, true)
+}
+
+/// Makes a socket for datagrams, UDP or ICMP, one to and from the real server alone; without ports where its protocol
+/// has none.
+///
+/// # Errors
+/// What the check comes to without it.
+pub(crate) fn finish(socket: Socket, settings: &Connection, ports: bool) -> Result<UdpSocket, Outcome> {
     connect::prepare(&socket, settings)?;
     // Without it the kernel keeps to itself that a host or network can't be reached: ip(7), IP_RECVERR.
-    match settings.connect_to {
-        SocketAddr::V4(_) => setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?,
-        SocketAddr::V6(_) => setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?,
-    }
-    let has_ports = protocol == Protocol::UDP;
-    let port = |address: SocketAddr| SocketAddr::new(address.ip(), if has_ports { address.port() } else { 0 });
+    let told = match settings.connect_to {
+        SocketAddr::V4(_) => setsockopt(&socket, sockopt::Ipv4RecvErr, &true),
+        SocketAddr::V6(_) => setsockopt(&socket, sockopt::Ipv6RecvErr, &true),
+    };
+    told.map_err(|error| connect::no_socket(&error.into()))?;
+    let with = |address: SocketAddr| SocketAddr::new(address.ip(), if ports { address.port() } else { 0 });
     if let Some(source) = connect::source(settings) {
-        socket.bind(&port(source).into())?;
+        connect::bind(&socket, with(source))?;
     }
-    socket.connect(&port(settings.connect_to).into())?;
+    socket.connect(&with(settings.connect_to).into()).map_err(|error| connect::refusal(&error))?;
     // Of ICMP sockets only what all datagram sockets have is used.
-    UdpSocket::from_std(StdSocket::from(socket))
+    UdpSocket::from_std(StdSocket::from(socket)).map_err(|error| connect::no_socket(&error))
 }
 
 /// Sends a datagram, and hands each that comes back, up to `room` bytes of it, to the judge, until one is judged or the
@@ -82,6 +90,6 @@ async fn answer(
 pub(crate) fn silence(settings: &Connection) -> Failure {
     Failure::new(
         FailureReason::Timeout,
-        format!("no answer within {}s", settings.connect_timeout.as_secs_f64()),
+        format!("no answer within {}", connect::seconds(settings.connect_timeout)),
     )
 }

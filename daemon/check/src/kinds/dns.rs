@@ -9,10 +9,9 @@ use hickory_proto::rr::{Name, RecordType};
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 use keepwatch_bus::fact::{Failure, FailureReason};
 use keepwatch_model::DnsCheck;
-use socket2::{Protocol, Type};
 
 use crate::datagram::{self, Judgement};
-use crate::{connect, outcome::Outcome};
+use crate::outcome::Outcome;
 
 /// As much of an answer as is looked at: header and question.
 const ROOM: usize = 512;
@@ -23,9 +22,9 @@ pub(super) async fn check(settings: &DnsCheck) -> Outcome {
         return Outcome::NotRun(format!("`{}` is no name that can be asked for", settings.name));
     };
     let connection = &settings.connection;
-    let socket = match datagram::open(connection, Type::DGRAM, Protocol::UDP) {
+    let socket = match datagram::open(connection) {
         Ok(socket) => socket,
-        Err(error) => return connect::outcome(&error),
+        Err(outcome) => return outcome,
     };
     let mut strangers = 0u32;
     let judge = |answer: &[u8]| {

@@ -8,7 +8,7 @@ use keepwatch_bus::fact::{Failure, FailureReason};
 use keepwatch_model::{MiscCheck, Script, encoding};
 use keepwatch_process::{Command, End, Finished, NotRun, Output, User};
 
-use crate::outcome::{Outcome, Share};
+use crate::outcome::{Outcome, WeightSaid};
 use crate::roster::Manner;
 
 /// How much of what it writes is kept: the last line is shown.
@@ -57,7 +57,7 @@ fn judge(settings: &MiscCheck, ended: Result<Finished, NotRun>) -> Outcome {
     match end {
         End::Exited(0) => Outcome::GOOD,
         End::Exited(status @ 2..=255) if settings.dynamic => {
-            Outcome::Succeeded { share: Share::Is(status.unsigned_abs() - 2) }
+            Outcome::Succeeded { weight: WeightSaid::Exactly(status - 2) }
         }
         End::Exited(status) => failed(FailureReason::Script, format!("exited with status {status}{said}")),
         End::Killed(signal) => failed(FailureReason::Script, format!("killed by signal {signal}{said}")),
@@ -94,7 +94,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_exit_status_says_how_the_server_is() {
-        let is = |weight| Outcome::Succeeded { share: Share::Is(weight) };
+        let is = |weight| Outcome::Succeeded { weight: WeightSaid::Exactly(weight) };
         let status = |text: &str| failed(FailureReason::Script, text);
         for (script, dynamic, expected) in [
             ("exit 0", false, Outcome::GOOD),

@@ -7,10 +7,10 @@
 mod echo;
 
 use std::io;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 
 use keepwatch_model::Connection;
-use socket2::{Protocol, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 
 use self::echo::{Echo, Through};
@@ -27,8 +27,7 @@ const ROOM: usize = 60 + echo::LENGTH;
 pub(super) async fn check(settings: &Connection) -> Outcome {
     let (socket, through) = match open(settings) {
         Ok(opened) => opened,
-        Err(Refused::ByNetwork(error)) => return connect::outcome(&error),
-        Err(Refused::NoRight(why)) => return Outcome::NotRun(why),
+        Err(outcome) => return outcome,
     };
     let echo = Echo::new(settings.connect_to.ip(), through, rand::random());
     let judge = |message: &[u8]| echo.is_answered_by(message).then_some(Ok(()));
@@ -39,30 +38,27 @@ pub(super) async fn check(settings: &Connection) -> Outcome {
     }
 }
 
-/// Why there is no socket.
-enum Refused {
-    /// No such address or interface here, no route.
-    ByNetwork(io::Error),
-    /// This process may not, and why.
-    NoRight(String),
+fn open(settings: &Connection) -> Result<(UdpSocket, Through), Outcome> {
+    let (socket, through) = match raw_or_not(settings, Type::DGRAM) {
+        Ok(socket) => (socket, Through::Datagram),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let socket = raw_or_not(settings, Type::RAW).map_err(|error| match error.kind() {
+                io::ErrorKind::PermissionDenied => Outcome::NotRun(no_right()),
+                _ => connect::no_socket(&error),
+            })?;
+            (socket, Through::Raw)
+        }
+        Err(error) => return Err(connect::no_socket(&error)),
+    };
+    Ok((datagram::finish(socket, settings, false)?, through))
 }
 
-fn open(settings: &Connection) -> Result<(UdpSocket, Through), Refused> {
-    let protocol = match settings.connect_to.ip() {
-        IpAddr::V4(_) => Protocol::ICMPV4,
-        IpAddr::V6(_) => Protocol::ICMPV6,
+fn raw_or_not(settings: &Connection, kind: Type) -> io::Result<Socket> {
+    let protocol = match settings.connect_to {
+        SocketAddr::V4(_) => Protocol::ICMPV4,
+        SocketAddr::V6(_) => Protocol::ICMPV6,
     };
-    let may_not = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
-    match datagram::open(settings, Type::DGRAM, protocol) {
-        Ok(socket) => return Ok((socket, Through::Datagram)),
-        Err(error) if may_not(&error) => {}
-        Err(error) => return Err(Refused::ByNetwork(error)),
-    }
-    match datagram::open(settings, Type::RAW, protocol) {
-        Ok(socket) => Ok((socket, Through::Raw)),
-        Err(error) if may_not(&error) => Err(Refused::NoRight(no_right())),
-        Err(error) => Err(Refused::ByNetwork(error)),
-    }
+    Socket::new(Domain::for_address(settings.connect_to), kind, Some(protocol))
 }
 
 fn no_right() -> String {
@@ -76,6 +72,7 @@ fn no_right() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
     use std::time::Duration;
 
     use super::*;
@@ -96,9 +93,8 @@ mod tests {
         for address in ["127.0.0.1", "::1"] {
             let settings = to(address);
             for (kind, through) in [(Type::DGRAM, Through::Datagram), (Type::RAW, Through::Raw)] {
-                let protocol = if address.contains(':') { Protocol::ICMPV6 } else { Protocol::ICMPV4 };
-                let socket = match datagram::open(&settings, kind, protocol) {
-                    Ok(socket) => socket,
+                let socket = match raw_or_not(&settings, kind) {
+                    Ok(socket) => datagram::finish(socket, &settings, false).unwrap(),
                     Err(error) => {
                         eprintln!("{through:?} socket to {address}: {error}: not tried");
                         continue;

@@ -6,10 +6,9 @@
 
 use keepwatch_bus::fact::{Failure, FailureReason};
 use keepwatch_model::{UdpCheck, UdpReply};
-use socket2::{Protocol, Type};
 
 use crate::datagram::{self, Judgement};
-use crate::{connect, outcome::Outcome};
+use crate::outcome::Outcome;
 
 /// What keepalived sends when no `payload` is configured.
 const PAYLOAD: &[u8; 32] = b"keepalived check - keepalived ch";
@@ -17,9 +16,9 @@ const PAYLOAD: &[u8; 32] = b"keepalived check - keepalived ch";
 /// Makes one check.
 pub(super) async fn check(settings: &UdpCheck) -> Outcome {
     let connection = &settings.connection;
-    let socket = match datagram::open(connection, Type::DGRAM, Protocol::UDP) {
+    let socket = match datagram::open(connection) {
         Ok(socket) => socket,
-        Err(error) => return connect::outcome(&error),
+        Err(outcome) => return outcome,
     };
     let payload = settings.payload.as_ref().map_or(&PAYLOAD[..], |payload| &payload.data);
     // One byte more than allowed tells an answer that is too long from one that just fits.

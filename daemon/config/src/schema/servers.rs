@@ -193,22 +193,18 @@ pub(super) const REAL_SERVER: &[Keyword] = compose!(
             .repeats()
             .example("SMTP_CHECK {\n    helo_name me.example.com\n}"),
         kw("DNS_CHECK", &[], "A DNS server answers.")
-            .unbuilt()
             .block(BlockId::DnsCheck)
             .repeats()
             .example("DNS_CHECK {\n    type A\n    name example.com\n}"),
         kw("MISC_CHECK", &[], "A command succeeds.")
-            .unbuilt()
             .block(BlockId::MiscCheck)
             .repeats()
             .example("MISC_CHECK {\n    misc_path \"/usr/bin/true\"\n}"),
         kw("PING_CHECK", &[], "It answers ICMP echo.")
-            .unbuilt()
             .block(BlockId::PingCheck)
             .repeats()
             .example("PING_CHECK {\n    retry 2\n}"),
         kw("UDP_CHECK", &[], "It answers a packet.")
-            .unbuilt()
             .block(BlockId::UdpCheck)
             .repeats()
             .example("UDP_CHECK {\n    payload 00\n}"),

@@ -114,7 +114,6 @@ pub(crate) const NOT_ACTED_ON: &[(BlockId, &str)] = &[
     (Global, "state_dump_file"),
     (Global, "stats_dump_file"),
     (Global, "json_dump_file"),
-    (VirtualServer, "ha_suspend"),
     (VirtualServer, "virtualhost"),
     (RealServer, "virtualhost"),
 ];
@@ -129,7 +128,7 @@ mod tests {
     use super::*;
 
     /// How many there were when this was last looked at. It may only go down.
-    const MOST: usize = 110;
+    const MOST: usize = 109;
 
     #[test]
     fn the_list_only_shrinks_and_names_each_keyword_once() {
