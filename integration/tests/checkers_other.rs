@@ -61,11 +61,7 @@ impl Scene {
         Keepwatchd::on(&self.host).config(config).flags(&["--check", "--dataplane", "memory"]).start()
     }
 
-    fn udp(
-        &self,
-        at: &str,
-        answer: impl FnMut(&[u8]) -> Vec<Vec<u8>> + Send + 'static,
-    ) -> Result<UdpServer> {
+    fn udp(&self, at: &str, answer: impl FnMut(&[u8]) -> Vec<Vec<u8>> + Send + 'static) -> Result<UdpServer> {
         UdpServer::start(&self.host, at.parse()?, answer)
     }
 
@@ -121,7 +117,9 @@ fn all_are(daemon: &Keepwatchd, cells: &[Cell]) -> Result<()> {
     wait::until("everybody has been judged", wait::LONG, || {
         cells.iter().all(|cell| is(daemon, cell.at, if cell.fails.is_some() { "down" } else { "up" }))
     })
-    .with_context(|| format!("{}\n{}", daemon.answer(&["status"]).unwrap_or_default(), daemon.process().log()))?;
+    .with_context(|| {
+        format!("{}\n{}", daemon.answer(&["status"]).unwrap_or_default(), daemon.process().log())
+    })?;
     look().with_context(|| daemon.process().log())
 }
 
@@ -155,7 +153,8 @@ fn udp_servers_fail_in_every_way_and_come_back() -> Result<()> {
     ];
     let silent = scene.udp("127.0.0.3:53", nothing)?;
     let mute = scene.udp("127.0.0.4:53", nothing)?;
-    let good = scene.udp("127.0.0.5:53", |asked| if asked == b"ping" { pong(asked) } else { nothing(asked) })?;
+    let good =
+        scene.udp("127.0.0.5:53", |asked| if asked == b"ping" { pong(asked) } else { nothing(asked) })?;
     let _wrong = scene.udp("127.0.0.6:53", |_| vec![b"\x01\x80o".to_vec()])?;
     let _short = scene.udp("127.0.0.7:53", |_| vec![b"\x01p".to_vec()])?;
     let _long = scene.udp("127.0.0.8:53", |_| vec![b"\x01pongpong".to_vec()])?;
@@ -172,8 +171,11 @@ fn udp_servers_fail_in_every_way_and_come_back() -> Result<()> {
     daemon.wait_for_log("UDP connection to [127.0.0.4]:udp:53 success.")?;
     good.answers(|_| vec![b"garbage".to_vec()]);
     drop(silent);
-    wait::until("garbage is bad", wait::LONG, || line(&daemon, "127.0.0.5:53").contains("byte 1 of the answer is 67"))?;
-    daemon.wait_for_log("UDP_CHECK on service [127.0.0.3]:udp:53 failed after 1 retries: connection refused")?;
+    wait::until("garbage is bad", wait::LONG, || {
+        line(&daemon, "127.0.0.5:53").contains("byte 1 of the answer is 67")
+    })?;
+    daemon
+        .wait_for_log("UDP_CHECK on service [127.0.0.3]:udp:53 failed after 1 retries: connection refused")?;
     ensure!(begins.received() > 0);
     Ok(())
 }
@@ -199,7 +201,12 @@ fn dns_servers_fail_in_every_way_and_come_back() -> Result<()> {
         up("127.0.0.4:53", ask("type A\n name a.example.com")),
         down("127.0.0.5:53", ask("type A\n name a"), "status", "rcode 3 (non-existent domain)"),
         down("127.0.0.6:53", ask(""), "status", "rcode 2 (server failure)"),
-        down("127.0.0.7:53", ask(""), "timeout", "no answer within 0.7s that has our id and question (1 had not)"),
+        down(
+            "127.0.0.7:53",
+            ask(""),
+            "timeout",
+            "no answer within 0.7s that has our id and question (1 had not)",
+        ),
         down("127.0.0.8:53", ask("name a.b"), "timeout", "that has our id and question"),
         down("127.0.0.9:53", ask(""), "timeout", "that has our id and question"),
         up("127.0.0.10:53", ask("name .")),
@@ -223,7 +230,8 @@ fn dns_servers_fail_in_every_way_and_come_back() -> Result<()> {
     })?;
     let _garbage = scene.udp("127.0.0.9:53", |_| vec![b"not DNS".to_vec()])?;
     // What others send beforehand is waited past; a truncated answer is one.
-    let _noisy = scene.udp("127.0.0.10:53", |asked| vec![b"x".to_vec(), asked.to_vec(), dns(0x8380)(asked).concat()])?;
+    let _noisy = scene
+        .udp("127.0.0.10:53", |asked| vec![b"x".to_vec(), asked.to_vec(), dns(0x8380)(asked).concat()])?;
     let _bare = scene.udp("127.0.0.11:53", |asked| {
         let mut answer = dns(0x8180)(asked).concat();
         answer[5] = 0;
@@ -237,7 +245,9 @@ fn dns_servers_fail_in_every_way_and_come_back() -> Result<()> {
     mute.answers(dns(0x8180));
     wait::until("it is back", wait::LONG, || is(&daemon, "127.0.0.3:53", "up"))?;
     good.answers(dns(0x8185));
-    wait::until("a refusal is bad", wait::LONG, || line(&daemon, "127.0.0.4:53").contains("rcode 5 (query refused)"))
+    wait::until("a refusal is bad", wait::LONG, || {
+        line(&daemon, "127.0.0.4:53").contains("rcode 5 (query refused)")
+    })
 }
 
 #[test]
@@ -267,7 +277,9 @@ fn hosts_that_answer_no_echo_fail_and_come_back() -> Result<()> {
         wait::until("it is missed", wait::LONG, || is(&daemon, at, "down"))?;
         ensure!(line(&daemon, at).contains("no answer within 0.7s"), "{}", line(&daemon, at));
     }
-    daemon.wait_for_log("ICMP CHECK on service [127.0.0.2]:udp:53 failed after 1 retries: no answer within 0.7s")?;
+    daemon.wait_for_log(
+        "ICMP CHECK on service [127.0.0.2]:udp:53 failed after 1 retries: no answer within 0.7s",
+    )?;
     scene.host.open_firewall()?;
     wait::until("it is back", wait::LONG, || is(&daemon, "127.0.0.2:53", "up"))?;
     daemon.wait_for_log("ICMP connection to [127.0.0.2]:udp:53 success.")
@@ -284,7 +296,9 @@ fn scripts_judge_servers_by_their_exit_status_and_set_weights() -> Result<()> {
         let file = scene.host.directory().join(name).display().to_string();
         let text = format!("code=$(cat {file})\n[ $code = kill ] && kill -9 $$\necho says $code\nexit $code");
         let script = scene.script(&format!("{name}.sh"), &text)?;
-        Ok(format!("weight 5\n MISC_CHECK {{\n misc_path {script}\n user root\n misc_timeout 5\n {more}\n }}"))
+        Ok(format!(
+            "weight 5\n MISC_CHECK {{\n misc_path {script}\n user root\n misc_timeout 5\n {more}\n }}"
+        ))
     };
     let misc = |path: &str| format!("MISC_CHECK {{\n misc_path \"{path}\"\n user root\n misc_timeout 1\n }}");
     let cells = [
@@ -297,7 +311,8 @@ fn scripts_judge_servers_by_their_exit_status_and_set_weights() -> Result<()> {
     all_are(&daemon, &cells)?;
     let weighs = |at: &'static str, weight: &str| {
         let shown = || line(&daemon, at).contains(&format!("weight {weight} "));
-        wait::until("it has the weight", wait::LONG, shown).with_context(|| format!("{weight}: {}", line(&daemon, at)))
+        wait::until("it has the weight", wait::LONG, shown)
+            .with_context(|| format!("{weight}: {}", line(&daemon, at)))
     };
     weighs("127.0.0.2:53", "5")?;
     weighs("127.0.0.3:53", "10")?;
@@ -308,7 +323,9 @@ fn scripts_judge_servers_by_their_exit_status_and_set_weights() -> Result<()> {
     // Killed again and again: nothing adds up, and the weight that is configured is back with it.
     code("three", "kill")?;
     wait::until("it is down", wait::LONG, || line(&daemon, "127.0.0.3:53").contains("killed by signal 9"))?;
-    let failed = || daemon.metric("keepwatch_checks_total", &["127.0.0.3:53", "result=\"failure\""]).unwrap_or_default();
+    let failed = || {
+        daemon.metric("keepwatch_checks_total", &["127.0.0.3:53", "result=\"failure\""]).unwrap_or_default()
+    };
     let now = failed();
     wait::until("it fails some more times", wait::LONG, || failed() >= now + 3.0)?;
     code("three", "0")?;
@@ -381,7 +398,8 @@ fn checkers_rest_while_the_address_of_their_virtual_server_is_elsewhere() -> Res
     let server = scene.udp("127.0.0.3:53", pong)?;
     let cells = [up("127.0.0.3:53", "UDP_CHECK {\n require_reply\n }")];
     let daemon = scene.start(&Scene::config("ha_suspend", &cells))?;
-    daemon.wait_for_log("Suspending healthcheckers for VS [10.78.9.9]:udp:53: none of its addresses is here")?;
+    daemon
+        .wait_for_log("Suspending healthcheckers for VS [10.78.9.9]:udp:53: none of its addresses is here")?;
     ensure!(is(&daemon, "127.0.0.3:53", "unchecked"), "{}", line(&daemon, "127.0.0.3:53"));
     ensure!(daemon.answer(&["status"])?.contains("its checkers rest"), "{}", daemon.answer(&["status"])?);
     wait::throughout("nobody asks", Duration::from_secs(2), || server.received() == 0)?;

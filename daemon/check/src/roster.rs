@@ -262,12 +262,7 @@ impl Roster {
     }
 
     /// Takes the number that stands in a file now, and the event that says so.
-    pub(crate) fn number(
-        &mut self,
-        name: &Name,
-        number: i32,
-        cause: Option<EventId>,
-    ) -> Vec<HealthChange> {
+    pub(crate) fn number(&mut self, name: &Name, number: i32, cause: Option<EventId>) -> Vec<HealthChange> {
         let before = self.levels.insert(name.clone(), number);
         let reals = self.following.get(name).into_iter().flatten().copied().collect::<Vec<_>>();
         if before == Some(number) {
@@ -276,14 +271,16 @@ impl Roster {
         let mut changes = Vec::new();
         for key in reals {
             let files = self.reals.get(&key).map(|real| real.files.as_slice()).unwrap_or_default();
-            let mut cause = cause;
-            for Follower { key, check } in files.iter().filter(|follower| follower.check.track_file == *name) {
-                let held = before.is_some_and(|before| check.at(before).is_some());
+            let (mut cause, mut fails) = (cause, false);
+            for Follower { key, check } in files.iter().filter(|follower| follower.check.track_file == *name)
+            {
+                let held = before.map(|before| check.at(before).is_some());
                 let (checker, took) = (key.clone(), Duration::ZERO);
                 let fact = match (held, check.at(number)) {
-                    (true, Some(_)) => continue,
-                    (false, Some(_)) => ServiceFact::CheckSucceeded { checker, took },
-                    (_, None) => {
+                    (Some(true), Some(_)) | (Some(false), None) => continue,
+                    (Some(false) | None, Some(_)) => ServiceFact::CheckSucceeded { checker, took },
+                    (Some(true) | None, None) => {
+                        fails = true;
                         let text = format!("the number in {name} is {number}");
                         let failure = Failure::new(FailureReason::Followed, text);
                         let (attempt, attempts, log_always) = (1, 1, false);
@@ -292,7 +289,7 @@ impl Roster {
                 };
                 cause = Some(self.bus.publish(cause, fact));
             }
-            changes.extend(self.settle(key, cause));
+            changes.extend(self.settle(key, fails, cause));
         }
         changes
     }
@@ -375,7 +372,8 @@ impl Roster {
             entry.next = Some(next);
             self.queue.insert((next, id));
         }
-        if news { self.settle(real, cause) } else { None }
+        let fails = matches!(verdict, Verdict::Down { .. });
+        if news { self.settle(real, fails, cause) } else { None }
     }
 
     /// What these checkers, all of one real server, say of it together.
@@ -390,16 +388,18 @@ impl Roster {
     }
 
     /// Reports a real server whose checkers together think otherwise than before, or are sure for the first time.
-    fn settle(&mut self, key: RealKey, cause: Option<EventId>) -> Option<HealthChange> {
+    /// `fails`: one of them has just come to the verdict that it is down.
+    fn settle(&mut self, key: RealKey, fails: bool, cause: Option<EventId>) -> Option<HealthChange> {
         let Real { checkers, files, .. } = self.reals.get(&key)?;
         let health = self.health(checkers, files);
         let all_have_run =
             checkers.iter().filter_map(|id| self.entries.get(id)).all(|entry| entry.tries.has_run());
         let real = self.reals.get_mut(&key)?;
         let is_news = std::mem::replace(&mut real.health, health) != health;
-        let first = !std::mem::replace(&mut real.reported, real.reported || is_news || !health.up);
+        let first = !real.reported;
+        real.reported |= is_news || fails;
         // Of one that had to succeed first it is news that it has failed.
-        let is_news = is_news || (health.up && all_have_run) || (!health.up && first);
+        let is_news = is_news || (health.up && all_have_run) || (fails && first);
         is_news.then_some(HealthChange { real: key, health, cause })
     }
 

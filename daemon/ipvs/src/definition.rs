@@ -83,9 +83,10 @@ pub struct Sorry {
     pub inhibit: bool,
 }
 
-/// The definitions of a configuration's virtual servers, with the numbers that stand in the files that they follow.
+/// The definitions of a configuration's virtual servers, with the numbers that stand in the files that they follow;
+/// none where nobody reads files.
 #[must_use]
-pub fn definitions(config: &Config, numbers: &FileNumbers) -> Vec<Definition> {
+pub fn definitions(config: &Config, numbers: Option<&FileNumbers>) -> Vec<Definition> {
     (1..)
         .zip(config.services())
         .filter_map(|(position, (server, entries))| define(position, server, entries, numbers))
@@ -96,7 +97,7 @@ fn define(
     position: u32,
     server: &model::VirtualServer,
     entries: Vec<ServiceKey>,
-    numbers: &FileNumbers,
+    numbers: Option<&FileNumbers>,
 ) -> Option<Definition> {
     let key = *entries.first()?;
     let servers = (1..).zip(&server.real_servers);
@@ -121,11 +122,11 @@ fn define(
     })
 }
 
-fn define_server(position: u32, real: &model::RealServer, numbers: &FileNumbers) -> Server {
+fn define_server(position: u32, real: &model::RealServer, numbers: Option<&FileNumbers>) -> Server {
     // Of a checker that is not built nobody would ever say that it succeeded.
     let mut checkers = real.checkers.iter().filter(|checker| checker.kind.is_acted_on());
-    let checked = checkers.clone().next().is_some() || !real.file_checks.is_empty();
-    let followed = FileCheck::all_at(&real.file_checks, numbers);
+    let checked = checkers.clone().next().is_some() || (numbers.is_some() && !real.file_checks.is_empty());
+    let followed = numbers.map_or(Some(0), |numbers| FileCheck::all_at(&real.file_checks, numbers));
     let up = followed.is_some() && !checkers.any(|checker| checker.alpha);
     Server {
         weight: real.weight.0,
@@ -218,7 +219,7 @@ mod tests {
 
     fn of(text: &str) -> Vec<Definition> {
         let loaded = load_text(Path::new("t"), text.to_owned(), &Options::default());
-        definitions(&loaded.config.expect("a configuration that can run"), &FileNumbers::new())
+        definitions(&loaded.config.expect("a configuration that can run"), None)
     }
 
     #[test]
@@ -257,13 +258,22 @@ mod tests {
     }
 
     #[test]
-    fn a_server_with_only_checkers_that_are_not_built_counts_as_up_and_unchecked() {
-        let found = of("virtual_server 10.0.0.1 80 {\nlvs_sched rr\nprotocol TCP\nlvs_method NAT\nalpha\n\
-             real_server 10.2.0.1 80 {\nPING_CHECK {\n}\n}\n}\n");
-        let servers: Vec<(bool, bool)> = found
-            .iter()
-            .flat_map(|d| d.servers.values().map(|server| (server.starts.up, server.checked)))
-            .collect();
-        assert_eq!(servers, [(true, false)]);
+    fn a_server_that_nobody_checks_counts_as_up_and_unchecked_and_one_that_follows_a_file_waits_for_it() {
+        let text = "track_file f {\nfile /run/f\n}\n\
+             virtual_server 10.0.0.1 80 {\nlvs_sched rr\nprotocol TCP\nlvs_method NAT\nalpha\n\
+             real_server 10.2.0.1 80 {\n}\n\
+             real_server 10.2.0.2 80 {\nFILE_CHECK {\ntrack_file f\nweight 2\n}\n}\n\
+             real_server 10.2.0.3 80 {\nPING_CHECK {\n}\n}\n}\n";
+        let loaded = load_text(Path::new("t"), text.to_owned(), &Options::default());
+        let config = loaded.config.expect("a configuration that can run");
+        let starts = |numbers: &FileNumbers| -> Vec<(bool, i32, bool)> {
+            let found = definitions(&config, Some(numbers));
+            let servers = found.iter().flat_map(|d| d.servers.values());
+            servers.map(|server| (server.starts.up, server.starts.weight, server.checked)).collect()
+        };
+        let pinged = (false, 0, true);
+        assert_eq!(starts(&FileNumbers::new()), [(true, 0, false), (false, 0, true), pinged]);
+        let read = FileNumbers::from([("f".into(), 3)]);
+        assert_eq!(starts(&read), [(true, 0, false), (true, 6, true), pinged]);
     }
 }

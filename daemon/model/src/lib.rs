@@ -42,8 +42,8 @@ pub use auth_hmac::{AntiReplay, AuthHmac, HmacKey, HmacMode};
 pub use bfd::{BfdSession, MaxHops};
 pub use checker::{
     BfdCheck, BodyRegex, Bytes, CheckTiming, Checker, CheckerKind, Connection, Digest, DnsCheck, DnsRecord,
-    FileCheck, FileNumbers, HttpGet, HttpVersion, MatcherStack, MiscCheck, RegexOption, SmtpCheck, StatusCodes, TlsUrl,
-    UdpCheck, UdpReply, Url,
+    FileCheck, FileNumbers, HttpGet, HttpVersion, MatcherStack, MiscCheck, RegexOption, SmtpCheck,
+    StatusCodes, TlsUrl, UdpCheck, UdpReply, Url,
 };
 pub use forwarding::{Forwarding, Tunnel, TunnelChecksum};
 pub use garp::{Garp, GarpExtraInterfaces, GarpGroup};

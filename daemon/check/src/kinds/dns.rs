@@ -134,7 +134,10 @@ mod tests {
     fn answer(datagram: &[u8], flags: u16, counts: [u16; 4]) -> Vec<u8> {
         let mut answer = datagram.to_vec();
         answer[2..4].copy_from_slice(&flags.to_be_bytes());
-        counts.iter().zip(answer[4..12].chunks_mut(2)).for_each(|(n, at)| at.copy_from_slice(&n.to_be_bytes()));
+        counts
+            .iter()
+            .zip(answer[4..12].chunks_mut(2))
+            .for_each(|(n, at)| at.copy_from_slice(&n.to_be_bytes()));
         answer
     }
 

@@ -44,7 +44,9 @@ fn judge(settings: &MiscCheck, ended: Result<Finished, NotRun>) -> Outcome {
     let failed = |reason, error: String| Outcome::Failed(Failure::new(reason, error));
     let Finished { end, output, .. } = match ended {
         Ok(finished) => finished,
-        Err(NotRun::Start { error, .. }) if is_want_of_room(&error) => return Outcome::NotRun(error.to_string()),
+        Err(NotRun::Start { error, .. }) if is_want_of_room(&error) => {
+            return Outcome::NotRun(error.to_string());
+        }
         Err(NotRun::Stopped) => return Outcome::NotRun("it was stopped".to_owned()),
         Err(why) => return failed(FailureReason::Script, format!("can't be run: {why}")),
     };

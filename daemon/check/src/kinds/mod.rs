@@ -61,6 +61,8 @@ async fn plain(kind: &CheckerKind) -> Outcome {
         CheckerKind::Dns(settings) => dns::check(settings).await,
         CheckerKind::Ping(settings) => ping::check(settings).await,
         CheckerKind::Udp(settings) => udp::check(settings).await,
-        CheckerKind::Http(_) | CheckerKind::Smtp(_) | CheckerKind::Misc(_) => Outcome::NotRun(format!("{} is not built yet", kind.keyword())),
+        CheckerKind::Http(_) | CheckerKind::Smtp(_) | CheckerKind::Misc(_) => {
+            Outcome::NotRun(format!("{} is not built yet", kind.keyword()))
+        }
     }
 }

@@ -11,8 +11,8 @@ use super::server_ports::{persistence_of_port_zero, port_for};
 use super::server_rules::{Defined, Serves, followed, ha_suspend, protocol, serves};
 use crate::diagnostics::Diagnostic;
 use crate::model::{
-    Checker, Config, Family, Forwarding, Name, RealServer, ServiceKey, SorryServer, VirtualServer, VirtualServerKey,
-    Weight,
+    Checker, Config, Family, Forwarding, Name, RealServer, ServiceKey, SorryServer, VirtualServer,
+    VirtualServerKey, Weight,
 };
 use crate::preprocess::Context;
 use crate::source::Span;

@@ -211,7 +211,8 @@ fn an_alpha_server_that_fails_at_first_is_told_of_though_it_never_was_up() {
 #[test]
 fn a_server_begins_with_the_weight_that_its_file_gives_it() {
     let followed = |up, weight| Server { starts: Health { up, weight }, ..server(3) };
-    let story = Story::new(definition([(2, followed(true, 4)), (3, followed(true, -9)), (4, followed(false, 0))]));
+    let story =
+        Story::new(definition([(2, followed(true, 4)), (3, followed(true, -9)), (4, followed(false, 0))]));
     assert_eq!(story.pool(), [(2, 7), (3, 0)]);
     assert_eq!(story.told()[0], "quorum_gained");
 }

@@ -87,7 +87,8 @@ impl AsRawFd for Watcher {
 
 impl Addresses {
     fn subscribe() -> anyhow::Result<Self> {
-        let mut this = Self { monitor: AsyncFd::new(Watcher(Monitor::open()?))?, table: LinkTable::default() };
+        let mut this =
+            Self { monitor: AsyncFd::new(Watcher(Monitor::open()?))?, table: LinkTable::default() };
         this.read_anew()?;
         Ok(this)
     }

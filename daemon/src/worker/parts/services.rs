@@ -33,6 +33,8 @@ pub(in crate::worker) struct Services {
     /// Virtual servers whose checkers rest while their address is elsewhere.
     suspendable: watch::Sender<present::Watched>,
     flush_on_stop: LvsFlushOnStop,
+    /// The command line's, for commands.
+    umask: Option<u32>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -65,7 +67,8 @@ impl Services {
         ];
         tasks.extend(notices.map(|notices| tokio::spawn(follow(notices, followed, engine.clone()))));
         let flush_on_stop = LvsFlushOnStop::No;
-        let mut services = Self { engine, checkers, follows, suspendable, flush_on_stop, tasks };
+        let umask = settings.cli.umask;
+        let mut services = Self { engine, checkers, follows, suspendable, flush_on_stop, umask, tasks };
         services.apply(config, reader.counters(), cause);
         services
     }
@@ -76,8 +79,9 @@ impl Services {
         let followed = config.global.lvs_sync_daemon.as_ref().and_then(|daemon| daemon.instance.clone());
         self.follows.send_replace(followed);
         // First the table, then who may be in it: a checker that is new finds its real server there.
-        self.engine.apply(Desired::from_config(config, counters), Some(cause));
-        self.checkers.apply(keepwatch_check::definitions(config, counters), Some(cause));
+        self.engine.apply(Desired::from_config(config, counters, None), Some(cause));
+        let definitions = keepwatch_check::definitions(config, counters, self.umask);
+        self.checkers.apply(definitions, Vec::new(), Some(cause));
         self.suspendable.send_replace(present::watched(config));
     }
 

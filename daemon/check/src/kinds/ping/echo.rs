@@ -69,7 +69,8 @@ impl Echo {
             (Through::Raw, true, Some(first)) => usize::from(first & 0xf) * 4,
             _ => 0,
         };
-        let Some([kind, code, _, _, id @ .., sequence_high, sequence_low]) = packet.get(skip..skip + HEADER) else {
+        let Some([kind, code, _, _, id @ .., sequence_high, sequence_low]) = packet.get(skip..skip + HEADER)
+        else {
             return false;
         };
         let is_reply = *code == 0 && *kind == if self.ipv4 { 0 } else { 129 };
@@ -88,7 +89,8 @@ impl Echo {
 
 /// The internet checksum (RFC 1071) of an even number of bytes.
 fn checksum(bytes: &[u8]) -> u16 {
-    let mut sum: u32 = bytes.chunks_exact(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
+    let mut sum: u32 =
+        bytes.chunks_exact(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }
@@ -132,8 +134,8 @@ mod tests {
                 other[at] ^= 0x40;
                 let offset = at - (right.len() - LENGTH);
                 // The checksum is the kernel's affair, and so is the identifier of its own sockets.
-                let matters = !(2..4).contains(&offset)
-                    && !((4..6).contains(&offset) && through == Through::Datagram);
+                let matters =
+                    !(2..4).contains(&offset) && !((4..6).contains(&offset) && through == Through::Datagram);
                 assert_eq!(echo.is_answered_by(&other), !matters, "{to} {through:?} byte {offset}");
             }
         }

@@ -33,10 +33,7 @@ impl Lines {
             let found = node.children.iter().find(|child| child.keyword.name == keyword && !child.bad);
             found.map(|child: &Node| child.name.span)
         };
-        Self {
-            delay_before_retry: written("delay_before_retry"),
-            misc_dynamic: written("misc_dynamic"),
-        }
+        Self { delay_before_retry: written("delay_before_retry"), misc_dynamic: written("misc_dynamic") }
     }
 
     /// Says what means nothing in the checker that it has become; `at` is where that stands.
@@ -86,7 +83,8 @@ pub(in crate::lower) fn twice(checkers: &[(Span, Checker)], context: &mut Contex
     for (n, (at, checker)) in checkers.iter().enumerate() {
         let before = checkers.iter().take(n).find(|(_, other)| other.kind == checker.kind);
         if let Some((first, _)) = before {
-            let message = format!("this {} checks what an earlier one checks already", checker.kind.keyword());
+            let message =
+                format!("this {} checks what an earlier one checks already", checker.kind.keyword());
             context.report(
                 Diagnostic::warning("duplicate-checker", message)
                     .at(*at, "everything is checked twice")
