@@ -1,7 +1,8 @@
 //! What the tables are read from, and how their rows are found in it.
 
-use indexmap::IndexMap;
-use keepwatch_bus::world::{Placed, from_position};
+use std::hash::Hash;
+
+use keepwatch_bus::world::{Ordered, Placed};
 use keepwatch_bus::{Counters, World};
 use snmp_agentx::{Source, Start};
 
@@ -22,8 +23,8 @@ pub struct View<'s> {
 }
 
 /// The first at this place or after it, with its place.
-pub(crate) fn placed<K, V: Placed>(map: &IndexMap<K, V>, place: u32) -> Option<(u32, &V)> {
-    from_position(map, place).map(|found| (found.position(), found))
+pub(crate) fn placed<K: Clone + Eq + Hash, V: Placed>(map: &Ordered<K, V>, place: u32) -> Option<(u32, &V)> {
+    map.from_position(place).map(|found| (found.position(), found))
 }
 
 /// The same in a list that is numbered from 1.

@@ -16,8 +16,7 @@ use crate::subject::{Name, RealKey, ServiceKey};
 pub(crate) mod keyed;
 mod order;
 
-pub(crate) use order::settle;
-pub use order::{Placed, from_position};
+pub use order::{Ordered, Placed};
 
 pub use crate::consumer::{MailState, ScriptsState, SnmpState};
 pub use crate::daemon::{ConfigState, Hung};
@@ -42,14 +41,11 @@ pub struct World {
     #[serde(with = "keyed")]
     pub interfaces: IndexMap<Name, Interface>,
     /// Virtual routers, in the order of the configuration.
-    #[serde(with = "keyed")]
-    pub instances: IndexMap<Name, Instance>,
+    pub instances: Ordered<Name, Instance>,
     /// Sync groups, likewise.
-    #[serde(with = "keyed")]
-    pub groups: IndexMap<Name, Group>,
+    pub groups: Ordered<Name, Group>,
     /// Virtual servers, likewise.
-    #[serde(with = "keyed")]
-    pub services: IndexMap<ServiceKey, Service>,
+    pub services: Ordered<ServiceKey, Service>,
     /// Notify scripts.
     #[serde(default)]
     pub scripts: ScriptsState,

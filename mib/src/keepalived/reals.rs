@@ -113,7 +113,7 @@ pub(crate) const REALS: Table<Reals> = Table {
         let (address, server) = match (part.at, &service.settings.sorry_server) {
             (0, Some(sorry)) => (sorry.address, None),
             (at, _) => {
-                let (_, real) = service.reals.get_index(at - sorry(service))?;
+                let real = service.reals.nth(at - sorry(service))?;
                 (real.address, Some(real))
             }
         };

@@ -2,7 +2,7 @@
 
 use super::{Checker, Failure, RealServer, Service, ServiceFact};
 use crate::subject::{CheckerKey, RealKey, ServiceKey};
-use crate::world::{Change, World, settle};
+use crate::world::{Change, World};
 
 impl ServiceFact {
     /// What it does to the world.
@@ -27,10 +27,10 @@ impl ServiceFact {
                         w.services.insert(*service, new);
                     }
                 }
-                settle(&mut w.services, service);
+                w.services.settle(service);
             }
             Self::VirtualServerUnconfigured { service } => {
-                w.services.shift_remove(service);
+                w.services.remove(service);
             }
             Self::RealServerConfigured { real, starts_up, checked, settings } => {
                 let Some(s) = w.services.get_mut(&real.service) else { return };
@@ -55,11 +55,11 @@ impl ServiceFact {
                         s.reals.insert(real.real, new);
                     }
                 }
-                settle(&mut s.reals, &real.real);
+                s.reals.settle(&real.real);
             }
             Self::RealServerUnconfigured { real } => {
                 if let Some(s) = w.services.get_mut(&real.service) {
-                    s.reals.shift_remove(&real.real);
+                    s.reals.remove(&real.real);
                 }
             }
             Self::CheckSucceeded { checker, .. } => report(w, checker, None, change),

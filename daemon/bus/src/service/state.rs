@@ -3,14 +3,13 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use indexmap::IndexMap;
 use keepwatch_model as model;
 use serde::{Deserialize, Serialize};
 
 use crate::configured::Configured;
 use crate::ipvs::TableChange;
 use crate::subject::{CheckerKey, ServiceKey};
-use crate::world::{Change, keyed};
+use crate::world::{Change, Ordered};
 
 use super::Failure;
 
@@ -35,8 +34,7 @@ pub struct Service {
     /// Last change of quorum.
     pub changed: Option<Change>,
     /// Its real servers, in the order of the configuration.
-    #[serde(with = "keyed")]
-    pub reals: IndexMap<SocketAddr, RealServer>,
+    pub reals: Ordered<SocketAddr, RealServer>,
 }
 
 /// A change of the table that IPVS does not take.

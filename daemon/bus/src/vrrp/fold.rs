@@ -4,7 +4,7 @@ use keepwatch_model::{self as model, Priority};
 
 use super::{Group, Instance, VrrpFact};
 use crate::subject::VrrpState;
-use crate::world::{Change, World, settle};
+use crate::world::{Change, World};
 
 impl VrrpFact {
     /// What it does to the world.
@@ -39,16 +39,16 @@ impl VrrpFact {
                         w.instances.insert(instance.clone(), new);
                     }
                 }
-                settle(&mut w.instances, instance);
+                w.instances.settle(instance);
             }
             Self::InstanceUnconfigured { instance } => {
-                w.instances.shift_remove(instance);
+                w.instances.remove(instance);
             }
             Self::InstanceRenamed { instance, from } => {
-                if let Some(mut known) = w.instances.shift_remove(from) {
+                if let Some(mut known) = w.instances.remove(from) {
                     known.name = instance.clone();
                     w.instances.insert(instance.clone(), known);
-                    settle(&mut w.instances, instance);
+                    w.instances.settle(instance);
                 }
             }
             Self::GroupConfigured { group, settings } => {
@@ -61,10 +61,10 @@ impl VrrpFact {
                         w.groups.insert(group.clone(), new);
                     }
                 }
-                settle(&mut w.groups, group);
+                w.groups.settle(group);
             }
             Self::GroupUnconfigured { group } => {
-                w.groups.shift_remove(group);
+                w.groups.remove(group);
             }
             Self::GroupStateChanged { group, to, .. } => {
                 if let Some(g) = w.groups.get_mut(group) {

@@ -10,7 +10,9 @@ use serde::{Deserializer, Serialize, Serializer};
 use super::{Group, Instance, Interface, RealServer, Service};
 use crate::subject::{Name, ServiceKey};
 
-pub(crate) trait Keyed<K> {
+/// A value that holds its own key.
+pub trait Keyed<K> {
+    /// It.
     fn key(&self) -> K;
 }
 

@@ -1,10 +1,14 @@
 //! What has a place in the configuration is kept in that order, so that whoever shows it need not sort, and finds the
-//! one at a place, or the next after it, without a walk over all.
+//! one at a place, or the next after it, without a walk over all. A reload may take any part of it away, or put new
+//! ones before all others: each costs the logarithm of how many there are.
 
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::hash::Hash;
 
-use indexmap::IndexMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::keyed::Keyed;
 use super::{Group, Instance, RealServer, Service};
 
 /// Something with a place in the configuration.
@@ -34,30 +38,139 @@ impl Placed for RealServer {
     }
 }
 
-/// The first at this place or, when nothing is there, at the next place where something is.
-pub fn from_position<K, V: Placed>(map: &IndexMap<K, V>, position: u32) -> Option<&V> {
-    let place = |at: usize| map.get_index(at).map(|(_, value)| value.position());
-    // Nearly always the places are 1, 2, 3…
-    let likely = (position as usize).saturating_sub(1);
-    let is_first = place(likely) == Some(position)
-        && likely.checked_sub(1).and_then(place).is_none_or(|before| before < position);
-    let at = if is_first { likely } else { map.partition_point(|_, value| value.position() < position) };
-    map.get_index(at).map(|(_, value)| value)
+/// A place, and how many were placed before: while a reload is told, two may be at one place for a moment, and the one
+/// that came there later stands after the other.
+type Place = (u32, u64);
+
+/// Values by key, in the order of the configuration.
+#[derive(Clone)]
+pub struct Ordered<K, V> {
+    places: HashMap<K, Place>,
+    values: BTreeMap<Place, V>,
+    /// How many were placed so far.
+    placed: u64,
 }
 
-/// Puts what is new or has a new place where it belongs. All others are in order, and what is loaded in the order of
-/// the configuration stays where it was added: that costs the same however many there are.
-pub(crate) fn settle<K: Hash + Eq, V: Placed>(map: &mut IndexMap<K, V>, key: &K) {
-    let Some((at, _, value)) = map.get_full(key) else { return };
-    let own = value.position();
-    let before = |range: &indexmap::map::Slice<K, V>| range.partition_point(|_, v| v.position() <= own);
-    let to = map.get_range(..at).map_or(at, before);
-    if to < at {
-        map.move_index(at, to);
-        return;
+impl<K: Clone + Eq + Hash, V: Placed> Ordered<K, V> {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.values.len()
     }
-    let overtaken = map.get_range(at + 1..).map_or(0, |rest| rest.partition_point(|_, v| v.position() < own));
-    if overtaken > 0 {
-        map.move_index(at, at + overtaken);
+
+    /// Is there none?
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The one of this key.
+    pub fn get(&self, key: &K) -> Option<&V> {
+        self.values.get(self.places.get(key)?)
+    }
+
+    /// The one of this key; who gives it another place calls [`Self::settle`].
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.values.get_mut(self.places.get(key)?)
+    }
+
+    /// Is there one of this key?
+    pub fn contains_key(&self, key: &K) -> bool {
+        self.places.contains_key(key)
+    }
+
+    /// All of them, in order.
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = &V> + ExactSizeIterator {
+        self.values.values()
+    }
+
+    /// All of them, in order; their places stay.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.values.values_mut()
+    }
+
+    /// The first at this place or, when nothing is there, at the next place where something is.
+    pub fn from_position(&self, position: u32) -> Option<&V> {
+        self.values.range((position, 0)..).next().map(|(_, value)| value)
+    }
+
+    /// The one of this number, from 0.
+    pub fn nth(&self, number: usize) -> Option<&V> {
+        // Nearly always the places are 1, 2, 3…, and then it is at once there.
+        let last = self.values.last_key_value().map_or(0, |((position, _), _)| *position as usize);
+        let likely = u32::try_from(number + 1).ok().filter(|_| last == self.len());
+        let likely = likely.and_then(|place| Some((place, self.from_position(place)?)));
+        match likely {
+            Some((place, found)) if found.position() == place => Some(found),
+            _ => self.values().nth(number),
+        }
+    }
+
+    /// Puts one at its place, and takes the one that had the key before.
+    pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
+        let before = self.remove(&key);
+        let place = (value.position(), self.placed);
+        self.placed += 1;
+        self.places.insert(key, place);
+        self.values.insert(place, value);
+        before
+    }
+
+    /// Takes one out.
+    pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
+        self.values.remove(&self.places.remove(key)?)
+    }
+
+    /// Puts one that has a new place where it belongs.
+    pub(crate) fn settle(&mut self, key: &K) {
+        if self.get(key).zip(self.places.get(key)).is_some_and(|(value, place)| value.position() != place.0)
+            && let Some(value) = self.remove(key)
+        {
+            self.insert(key.clone(), value);
+        }
+    }
+}
+
+impl<K, V> Default for Ordered<K, V> {
+    fn default() -> Self {
+        Self { places: HashMap::new(), values: BTreeMap::new(), placed: 0 }
+    }
+}
+
+/// The same things in the same order, however they came there.
+impl<K, V: PartialEq> PartialEq for Ordered<K, V> {
+    fn eq(&self, other: &Self) -> bool {
+        self.values.values().eq(other.values.values())
+    }
+}
+
+impl<K, V: fmt::Debug> fmt::Debug for Ordered<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.values.values()).finish()
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Placed> FromIterator<(K, V)> for Ordered<K, V> {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        let mut all = Self::default();
+        for (key, value) in pairs {
+            all.insert(key, value);
+        }
+        all
+    }
+}
+
+/// Written as a list of the values: JSON has no keys but strings.
+impl<K, V: Serialize> Serialize for Ordered<K, V> {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_seq(self.values.values())
+    }
+}
+
+impl<'de, K, V> Deserialize<'de> for Ordered<K, V>
+where
+    K: Clone + Eq + Hash,
+    V: Deserialize<'de> + Keyed<K> + Placed,
+{
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Ok(Vec::<V>::deserialize(d)?.into_iter().map(|v| (v.key(), v)).collect())
     }
 }
