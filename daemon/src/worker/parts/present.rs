@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use keepwatch_bus::subject::ServiceKey;
@@ -15,14 +15,14 @@ use keepwatch_config::Config;
 use keepwatch_ipvs::{Engine, Here};
 use keepwatch_net::link::LinkTable;
 use keepwatch_net::netlink::Monitor;
-use tokio::io::unix::AsyncFd;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::sync::watch;
-use tokio::time::sleep;
 
-/// Datagrams of notifications that are read before others get a turn.
+/// Datagrams of notifications that are read before others are told.
 const AT_ONCE: usize = 64;
-/// After the kernel gave no subscription, or ended one.
-const AGAIN: Duration = Duration::from_secs(1);
+/// How often the thread looks whether it is still wanted, and between two tries to subscribe.
+const PACE_MILLISECONDS: u16 = 500;
+const PACE: Duration = Duration::from_millis(PACE_MILLISECONDS as u64);
 
 /// Virtual servers whose checkers may rest, by the key that their checkers go by, with the addresses that decide it.
 pub(super) type Watched = BTreeMap<ServiceKey, Vec<IpAddr>>;
@@ -42,85 +42,74 @@ pub(super) fn watched(config: &Config) -> Watched {
 
 /// Tells checkers and engine what rests, until nobody says any more what is configured.
 pub(super) async fn follow(mut configured: watch::Receiver<Watched>, checkers: Checkers, engine: Engine) {
+    // Nothing is subscribed to where nobody asks.
+    if configured.wait_for(|watched| !watched.is_empty()).await.is_err() {
+        return;
+    }
+    // As long as nothing is known of addresses, everything is checked.
+    let (tell, mut addresses) = watch::channel(None);
+    let started = std::thread::Builder::new().name("present".into()).spawn(move || observe(&tell));
+    if started.is_err() {
+        return;
+    }
+    let mut told = None;
     loop {
-        // Nothing is subscribed to where nobody asks.
-        if configured.wait_for(|watched| !watched.is_empty()).await.is_err() {
+        let state =
+            addresses.borrow_and_update().as_ref().map(|table| here(table, &configured.borrow_and_update()));
+        if state.is_some() && told != state {
+            let state = state.clone().unwrap_or_default();
+            checkers.rest(state.iter().filter(|(_, here)| here.is_none()).map(|(key, _)| *key).collect());
+            engine.rest(state);
+        }
+        told = state;
+        let goes_on = tokio::select! {
+            changed = configured.changed() => changed,
+            changed = addresses.changed() => changed,
+        };
+        if goes_on.is_err() {
             return;
         }
-        let Ok(mut addresses) = Addresses::subscribe() else {
-            // As long as nothing is known of addresses, everything is checked.
-            tokio::select! {
-                () = sleep(AGAIN) => continue,
-                changed = configured.changed() => if changed.is_err() { return } else { continue },
-            }
-        };
-        let mut told = None;
-        loop {
-            let state = addresses.of(&configured.borrow_and_update());
-            if told.as_ref() != Some(&state) {
-                checkers.rest(state.iter().filter(|(_, here)| here.is_none()).map(|(key, _)| *key).collect());
-                engine.rest(state.clone());
-                told = Some(state);
-            }
-            tokio::select! {
-                changed = configured.changed() => if changed.is_err() { return },
-                news = addresses.changed() => if news.is_err() { break },
-            }
+    }
+}
+
+/// Which virtual servers have an address here, and which one; of all that are asked for.
+fn here(table: &LinkTable, watched: &Watched) -> Here {
+    let is_here = |address: &&IpAddr| table.carrying(**address).next().is_some();
+    watched.iter().map(|(key, addresses)| (*key, addresses.iter().find(is_here).copied())).collect()
+}
+
+/// Keeps what is known of this host's addresses true, on a thread of its own, until nobody listens.
+fn observe(tell: &watch::Sender<Option<LinkTable>>) {
+    while !tell.is_closed() {
+        // Where the kernel gives no subscription, or ended it: again.
+        let _ = observe_once(tell);
+        std::thread::sleep(PACE);
+    }
+}
+
+fn observe_once(tell: &watch::Sender<Option<LinkTable>>) -> keepwatch_net::Result<()> {
+    let mut monitor = Monitor::open()?;
+    let mut table = LinkTable::default();
+    let mut lost = true;
+    while !tell.is_closed() {
+        let mut changes = 0;
+        if std::mem::take(&mut lost) {
+            let mut dump = Vec::new();
+            monitor.dump(|notification| dump.push(notification))?;
+            table.replace(dump, |_| changes += 1);
+        } else {
+            let polled = monitor.poll(AT_ONCE, |notification| table.apply(notification, |_| changes += 1));
+            // Notifications were dropped: everything is asked for anew.
+            lost = polled.is_err();
         }
-    }
-}
-
-/// The addresses of this host, kept true.
-struct Addresses {
-    monitor: AsyncFd<Watcher>,
-    table: LinkTable,
-}
-
-/// A subscription that the runtime can wait for.
-struct Watcher(Monitor);
-
-impl AsRawFd for Watcher {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_fd().as_raw_fd()
-    }
-}
-
-impl Addresses {
-    fn subscribe() -> anyhow::Result<Self> {
-        let mut this =
-            Self { monitor: AsyncFd::new(Watcher(Monitor::open()?))?, table: LinkTable::default() };
-        this.read_anew()?;
-        Ok(this)
-    }
-
-    fn read_anew(&mut self) -> anyhow::Result<()> {
-        let mut dump = Vec::new();
-        self.monitor.get_mut().0.dump(|notification| dump.push(notification))?;
-        self.table.replace(dump, |_| ());
-        Ok(())
-    }
-
-    /// Waits until the kernel tells of something.
-    async fn changed(&mut self) -> anyhow::Result<()> {
-        let Self { monitor, table } = self;
-        let mut ready = monitor.readable_mut().await?;
-        let polled = ready.get_inner_mut().0.poll(AT_ONCE, |notification| table.apply(notification, |_| ()));
-        match polled {
-            Ok(true) => Ok(()),
-            Ok(false) => {
-                ready.clear_ready();
-                Ok(())
-            }
-            // Notifications were lost.
-            Err(_) => self.read_anew(),
+        if changes > 0 {
+            tell.send_replace(Some(table.clone()));
         }
+        let mut waiting = [PollFd::new(monitor.as_fd(), PollFlags::POLLIN)];
+        // Interrupted, it looks once more than it would have.
+        let _ = poll(&mut waiting, PollTimeout::from(PACE_MILLISECONDS));
     }
-
-    /// Which virtual servers have an address here, and which one; of all that are asked for.
-    fn of(&self, watched: &Watched) -> Here {
-        let here = |address: &&IpAddr| self.table.carrying(**address).next().is_some();
-        watched.iter().map(|(key, addresses)| (*key, addresses.iter().find(here).copied())).collect()
-    }
+    Ok(())
 }
 
 #[cfg(test)]
