@@ -4,23 +4,36 @@
 //! the weight is then that status less 2. A command that takes too long is asked to end, and killed with all that it
 //! started two seconds later; there is no other run of it before it is gone.
 
+use std::time::Duration;
+
 use keepwatch_bus::fact::{Failure, FailureReason};
 use keepwatch_model::{MiscCheck, Script, encoding};
-use keepwatch_process::{Command, End, Finished, NotRun, Output, User};
+use keepwatch_process::{Command, End, Finished, NotRun, Output, Running, User};
 
 use crate::outcome::{Outcome, WeightSaid};
 use crate::roster::Manner;
 
 /// How much of what it writes is kept: the last line is shown.
 const EVIDENCE: usize = 1024;
+/// From asking a command to end whose result is of no use any more to killing it.
+const LAST_GRACE: Duration = Duration::from_millis(300);
 /// The longest part of a line that is shown.
 const LINE: usize = 200;
 
 /// Makes one check.
 pub(super) async fn check(settings: &MiscCheck, manner: Manner) -> Outcome {
-    // Dropped before its end, which is when the checker is gone, it is made to end.
-    let ended = keepwatch_process::run(command(settings, manner)).await;
-    judge(settings, ended)
+    let mut running = Unwanted(keepwatch_process::run(command(settings, manner)));
+    judge(settings, (&mut running.0).await)
+}
+
+/// A command that nobody waits for any more when this is dropped: its checker is gone, or the daemon ends.
+struct Unwanted(Running);
+
+impl Drop for Unwanted {
+    fn drop(&mut self) {
+        // Without effect on one that has ended.
+        self.0.stop(LAST_GRACE);
+    }
 }
 
 fn command(settings: &MiscCheck, manner: Manner) -> Command {
@@ -79,8 +92,6 @@ fn is_want_of_room(error: &std::io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     async fn run(script: &str, dynamic: bool) -> Outcome {

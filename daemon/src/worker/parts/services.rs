@@ -15,7 +15,7 @@ use keepwatch_vrrp::Notice;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::present;
 use crate::cli::DataplaneKind;
@@ -23,6 +23,8 @@ use crate::worker::settings::Settings;
 
 /// What taking everything out of the table may take.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
+/// What the end of commands of checkers may take, which have been asked to end, and are killed soon.
+const COMMANDS_WITHIN: Duration = Duration::from_millis(800);
 
 /// The side of the virtual servers.
 pub(in crate::worker) struct Services {
@@ -101,6 +103,13 @@ impl Services {
         };
         // A kernel that hangs must not keep the daemon from ending.
         let _ = timeout(STOP_WITHIN, self.engine.stop(farewell, Some(cause))).await;
+        // Nor must a command that is being killed; but none is left behind.
+        let gone = async {
+            while keepwatch_process::under_way() > 0 {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let _ = timeout(COMMANDS_WITHIN, gone).await;
     }
 }
 
