@@ -1,7 +1,7 @@
 //! UDP_CHECK, DNS_CHECK, PING_CHECK and MISC_CHECK of a running keepwatchd against small servers and scripts: each way to
 //! fail takes the real server out with its reason, in the event, in `status` and in the metric; and it comes back.
 
-use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt, path::Path, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use integration::{Host, Lab, keepwatchd::Keepwatchd, udp::UdpServer, wait, web::WebServer};
@@ -41,8 +41,9 @@ impl Scene {
 
     fn config(lines: &str, cells: &[Cell]) -> String {
         let reals = cells.iter().map(|Cell { at, checker, .. }| {
-            let at: SocketAddr = at.parse().unwrap();
-            format!("    real_server {} {} {{\n        {checker}\n    }}\n", at.ip(), at.port())
+            let (address, port) = at.rsplit_once(':').unwrap_or_default();
+            let address = address.trim_matches(['[', ']']);
+            format!("    real_server {address} {port} {{\n        {checker}\n    }}\n")
         });
         let (v4, v6): (Vec<_>, Vec<_>) = reals.partition(|real| !real.contains(':'));
         let server = |address: &str, reals: Vec<String>| match reals.is_empty() {
