@@ -10,7 +10,9 @@ pub use crate::consumer::{ConsumerFact, ScriptOutcome};
 pub use crate::daemon::DaemonFact;
 pub use crate::ipvs::{Drift, IpvsFact, TableChange};
 pub use crate::link::{LinkDownReason, LinkFact};
+pub use crate::routing::{RoutingEntry, RoutingFact};
 pub use crate::service::{Failure, FailureReason, ServiceFact};
+pub use crate::track::{Evidence, FileContent, ScriptRun, TrackFact, Verdict};
 pub use crate::vrrp::{AdvertError, AnnounceOccasion, HoldReason, VrrpFact};
 
 /// A thing that happened. In JSON it is an object whose `kind` is the name of the innermost variant.
@@ -23,12 +25,16 @@ pub enum Fact {
     Link(LinkFact),
     /// A virtual router or a sync group.
     Vrrp(VrrpFact),
+    /// A script, a file or a process that virtual routers follow.
+    Track(TrackFact),
     /// A virtual server, its real servers or their checkers.
     Service(ServiceFact),
     /// The kernel's table.
     Ipvs(IpvsFact),
     /// A consumer with a life of its own.
     Consumer(ConsumerFact),
+    /// A route, a rule or a static address.
+    Routing(RoutingFact),
 }
 
 /// Lets publishers say what happened without naming its subject again.
@@ -46,9 +52,11 @@ facts_of!(
     Daemon(DaemonFact),
     Link(LinkFact),
     Vrrp(VrrpFact),
+    Track(TrackFact),
     Service(ServiceFact),
     Ipvs(IpvsFact),
-    Consumer(ConsumerFact)
+    Consumer(ConsumerFact),
+    Routing(RoutingFact)
 );
 
 impl Fact {
@@ -58,9 +66,11 @@ impl Fact {
             Self::Daemon(fact) => fact.into(),
             Self::Link(fact) => fact.into(),
             Self::Vrrp(fact) => fact.into(),
+            Self::Track(fact) => fact.into(),
             Self::Service(fact) => fact.into(),
             Self::Ipvs(fact) => fact.into(),
             Self::Consumer(fact) => fact.into(),
+            Self::Routing(fact) => fact.into(),
         }
     }
 
@@ -70,9 +80,11 @@ impl Fact {
             Self::Daemon(fact) => fact.fold(world, change),
             Self::Link(fact) => fact.fold(world, change),
             Self::Vrrp(fact) => fact.fold(world, change),
+            Self::Track(fact) => fact.fold(world, change),
             Self::Service(fact) => fact.fold(world, change),
             Self::Ipvs(fact) => fact.fold(world, change),
             Self::Consumer(fact) => fact.fold(world),
+            Self::Routing(fact) => fact.fold(world, change),
         }
     }
 }

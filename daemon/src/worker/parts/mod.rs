@@ -10,6 +10,7 @@
 //! | part | what |
 //! |---|---|
 //! | [`virtual_routers`] | the VRRP side |
+//! | [`trackers`] | scripts, files and processes that virtual routers follow |
 //! | [`services`] | virtual servers, checkers, connection synchronisation |
 //! | [`present`] | which addresses are on this host, for checkers that rest without them |
 //!
@@ -34,6 +35,7 @@ pub(super) mod present;
 pub(super) mod scripts;
 pub(super) mod services;
 pub(super) mod snmp;
+pub(super) mod trackers;
 pub(super) mod virtual_routers;
 
 use keepwatch_bus::subject::Name;

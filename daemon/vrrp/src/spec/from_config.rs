@@ -1,18 +1,21 @@
 //! From the configuration's model to [`Definitions`].
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use keepwatch_bus::fact::HoldReason;
+use keepwatch_bus::fact::{HoldReason, RoutingEntry};
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Configured, Counters};
-use keepwatch_model::{self as model, Config, ConfigFault, InitialState, Instance, SyncGroup, VrrpVersion};
+use keepwatch_model::{
+    self as model, Config, ConfigFault, Follow, InitialState, Instance, Priority, Route, Rule, SyncGroup,
+    VrrpVersion,
+};
 
 use super::{
     Authentication, Definitions, GarpTiming, GroupDefinition, GroupSpec, Preemption, RouterDefinition,
     RouterSpec, Transport, Version,
 };
-use crate::follow;
 
 impl Definitions {
     /// The VRRP part of a configuration. Takes the counters of each instance from `counters`, which locks: call it
@@ -32,6 +35,8 @@ impl Definitions {
         Self {
             routers: routers.collect(),
             groups: groups.collect(),
+            statics: statics(config),
+            firewall: config.global.firewall.clone(),
             startup_delay: config.global.vrrp_startup_delay,
         }
     }
@@ -54,15 +59,30 @@ fn router_spec(instance: &Instance, group: Option<&SyncGroup>) -> RouterSpec {
         track_source: instance.track_source_address,
         addresses: instance.all_addresses().cloned().collect(),
         advertised: instance.addresses.len(),
+        routing: routing(&instance.routes, &instance.rules).collect(),
+        accepts: instance.accept || instance.priority == Priority::OWNER,
         garp: garp(&instance.garp),
         lower_prio_no_advert: instance.lower_prio_no_advert,
         higher_prio_send_advert: instance.higher_prio_send_advert,
         owner_ignore_adverts: instance.owner_ignore_adverts,
         skip_check_addresses: instance.skip_check_adv_addr,
         dont_track_primary: instance.dont_track_primary,
-        follows: follow::merge(instance, group),
+        follows: Follow::of(instance, group).into(),
         held: held(instance),
     }
+}
+
+/// Routes before the rules that may lead to them.
+fn routing<'a>(routes: &'a [Route], rules: &'a [Rule]) -> impl Iterator<Item = RoutingEntry> + 'a {
+    let routes = routes.iter().cloned().map(|route| RoutingEntry::Route(Box::new(route)));
+    routes.chain(rules.iter().cloned().map(|rule| RoutingEntry::Rule(Box::new(rule))))
+}
+
+/// Addresses before the routes that may go by them.
+fn statics(config: &Config) -> Arc<[RoutingEntry]> {
+    let addresses = config.static_addresses.iter().cloned();
+    let addresses = addresses.map(|address| RoutingEntry::Address(Box::new(address)));
+    addresses.chain(routing(&config.static_routes, &config.static_rules)).collect()
 }
 
 /// What keeps an instance in Fault. One that is to be authenticated in a way that is not built must not go without.
