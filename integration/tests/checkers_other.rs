@@ -1,4 +1,4 @@
-//! UDP_CHECK, DNS_CHECK, PING_CHECK and MISC_CHECK of a running keepwatchd against small servers and scripts: each way to
+//! UDP_CHECK, DNS_CHECK, PING_CHECK, MISC_CHECK and FILE_CHECK of a running keepwatchd against small servers and scripts: each way to
 //! fail takes the real server out with its reason, in the event, in `status` and in the metric; and it comes back.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
@@ -387,6 +387,66 @@ fn a_deaf_script_never_runs_twice_at_once_and_is_gone_at_the_end() -> Result<()>
     daemon.process_mut().signal(Signal::SIGTERM)?;
     ensure!(daemon.process_mut().wait(wait::LONG)?.success());
     wait::until("no child is left", wait::SHORT, || alive() == 0)
+}
+
+#[test]
+fn servers_follow_their_files_from_the_start_on() -> Result<()> {
+    let scene = Scene::new("check-file")?;
+    let file = |name: &str| scene.host.directory().join(name).display().to_string();
+    let define = |name: &str| format!("track_file {name} {{\n    file {}\n}}\n", file(name));
+    let by = |name: &str, more: &str| format!("weight 5\n FILE_CHECK {{\n track_file {name}\n {more}\n }}");
+    fs::write(file("three"), "3\n")?;
+    fs::write(file("bad"), "1")?;
+    fs::write(file("garbage"), "nonsense")?;
+    let cells = [
+        up("127.0.0.2:53", by("three", "weight 2")),
+        down("127.0.0.3:53", by("bad", "weight 0"), "followed", "the number in bad is 1"),
+        up("127.0.0.4:53", by("missing", "weight 0")),
+        up("127.0.0.5:53", by("garbage", "weight 1 reverse")),
+        up("127.0.0.6:53", "weight 5"),
+    ];
+    let files: String = ["three", "bad", "missing", "garbage"].into_iter().map(define).collect();
+    let config = files + &Scene::config("alpha", &cells);
+    let daemon = scene.start(&config)?;
+    let weighs = |at: &'static str, weight: &str| {
+        let shown = || line(&daemon, at).contains(&format!("weight {weight} "));
+        wait::until("it has the weight", wait::LONG, shown)
+            .with_context(|| format!("{weight}: {}\n{}", line(&daemon, at), daemon.process().log()))
+    };
+    weighs("127.0.0.2:53", "11")?;
+    weighs("127.0.0.5:53", "5")?;
+    weighs("127.0.0.6:53", "5")?;
+    ensure!(is(&daemon, "127.0.0.3:53", "down") && is(&daemon, "127.0.0.4:53", "up"));
+    ensure!(is(&daemon, "127.0.0.6:53", "unchecked"));
+    let log = daemon.process().log();
+    ensure!(!log.contains("Changing weight") && !log.contains("Adding service [127.0.0.3]"), "{log}");
+
+    fs::write(file("three"), "300")?;
+    weighs("127.0.0.2:53", "605")?;
+    daemon.wait_for_log("Changing weight from 11 to 605 for active service [127.0.0.2]:udp:53")?;
+    let why = daemon.answer(&["why", "127.0.0.2:53"])?;
+    ensure!(why.contains("three"), "{why}");
+    fs::write(file("three"), "-30")?;
+    weighs("127.0.0.2:53", "0")?;
+    ensure!(is(&daemon, "127.0.0.2:53", "up"));
+
+    // Replaced in one go, as such files are.
+    fs::write(file("next"), "0")?;
+    fs::rename(file("next"), file("bad"))?;
+    wait::until("it is up", wait::LONG, || is(&daemon, "127.0.0.3:53", "up"))
+        .with_context(|| daemon.process().log())?;
+    fs::write(file("missing"), "2")?;
+    wait::until("it is down", wait::LONG, || is(&daemon, "127.0.0.4:53", "down"))?;
+    ensure!(line(&daemon, "127.0.0.4:53").contains("the number in missing is 2"));
+
+    // Down before a reload, down after it.
+    fs::write(daemon.config_path(), config.replace("weight 1 reverse", "weight 2"))?;
+    daemon.process().signal(Signal::SIGHUP)?;
+    fs::write(file("garbage"), "4")?;
+    weighs("127.0.0.5:53", "13")?;
+    ensure!(is(&daemon, "127.0.0.4:53", "down"), "{}", line(&daemon, "127.0.0.4:53"));
+    fs::remove_file(file("missing"))?;
+    wait::until("it is back", wait::LONG, || is(&daemon, "127.0.0.4:53", "up"))
 }
 
 fn is_alive(process: u32) -> bool {

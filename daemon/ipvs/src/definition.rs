@@ -83,10 +83,9 @@ pub struct Sorry {
     pub inhibit: bool,
 }
 
-/// The definitions of a configuration's virtual servers, with the numbers that stand in the files that they follow;
-/// none where nobody reads files.
+/// The definitions of a configuration's virtual servers, with the numbers that stand in the files that they follow.
 #[must_use]
-pub fn definitions(config: &Config, numbers: Option<&FileNumbers>) -> Vec<Definition> {
+pub fn definitions(config: &Config, numbers: &FileNumbers) -> Vec<Definition> {
     (1..)
         .zip(config.services())
         .filter_map(|(position, (server, entries))| define(position, server, entries, numbers))
@@ -97,7 +96,7 @@ fn define(
     position: u32,
     server: &model::VirtualServer,
     entries: Vec<ServiceKey>,
-    numbers: Option<&FileNumbers>,
+    numbers: &FileNumbers,
 ) -> Option<Definition> {
     let key = *entries.first()?;
     let servers = (1..).zip(&server.real_servers);
@@ -122,11 +121,11 @@ fn define(
     })
 }
 
-fn define_server(position: u32, real: &model::RealServer, numbers: Option<&FileNumbers>) -> Server {
+fn define_server(position: u32, real: &model::RealServer, numbers: &FileNumbers) -> Server {
     // Of a checker that is not built nobody would ever say that it succeeded.
     let mut checkers = real.checkers.iter().filter(|checker| checker.kind.is_acted_on());
-    let checked = checkers.clone().next().is_some() || (numbers.is_some() && !real.file_checks.is_empty());
-    let followed = numbers.map_or(Some(0), |numbers| FileCheck::all_at(&real.file_checks, numbers));
+    let checked = checkers.clone().next().is_some() || !real.file_checks.is_empty();
+    let followed = FileCheck::all_at(&real.file_checks, numbers);
     let up = followed.is_some() && !checkers.any(|checker| checker.alpha);
     Server {
         weight: real.weight.0,
@@ -219,7 +218,7 @@ mod tests {
 
     fn of(text: &str) -> Vec<Definition> {
         let loaded = load_text(Path::new("t"), text.to_owned(), &Options::default());
-        definitions(&loaded.config.expect("a configuration that can run"), None)
+        definitions(&loaded.config.expect("a configuration that can run"), &FileNumbers::new())
     }
 
     #[test]
@@ -267,7 +266,7 @@ mod tests {
         let loaded = load_text(Path::new("t"), text.to_owned(), &Options::default());
         let config = loaded.config.expect("a configuration that can run");
         let starts = |numbers: &FileNumbers| -> Vec<(bool, i32, bool)> {
-            let found = definitions(&config, Some(numbers));
+            let found = definitions(&config, numbers);
             let servers = found.iter().flat_map(|d| d.servers.values());
             servers.map(|server| (server.starts.up, server.starts.weight, server.checked)).collect()
         };

@@ -62,7 +62,7 @@ impl Desired {
     /// What a configuration wants, with the counters of its virtual and real servers and the numbers in the files that
     /// those follow.
     #[must_use]
-    pub fn from_config(config: &Config, counters: &Counters, numbers: Option<&FileNumbers>) -> Self {
+    pub fn from_config(config: &Config, counters: &Counters, numbers: &FileNumbers) -> Self {
         let definitions = definitions(config, numbers);
         let model::LvsTimeouts { tcp, tcp_fin, udp } = config.global.lvs_timeouts;
         Self {

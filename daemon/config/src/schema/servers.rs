@@ -209,7 +209,6 @@ pub(super) const REAL_SERVER: &[Keyword] = compose!(
             .repeats()
             .example("UDP_CHECK {\n    payload 00\n}"),
         kw("FILE_CHECK", &[], "The number in a file sets the weight.")
-            .unbuilt()
             .block(BlockId::FileCheck)
             .repeats()
             .example("FILE_CHECK {\n    track_file offset\n}"),

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::present;
+use super::trackers::Files;
 use crate::cli::DataplaneKind;
 use crate::worker::settings::Settings;
 
@@ -30,6 +31,8 @@ const COMMANDS_WITHIN: Duration = Duration::from_millis(800);
 pub(in crate::worker) struct Services {
     engine: Engine,
     checkers: Checkers,
+    /// What stands in files that real servers follow.
+    files: Files,
     /// The virtual router that connection synchronisation follows.
     follows: watch::Sender<Option<Name>>,
     /// Virtual servers whose checkers rest while their address is elsewhere.
@@ -42,13 +45,14 @@ pub(in crate::worker) struct Services {
 
 impl Services {
     /// Starts engine and checkers with the definitions of `config`. `notices` are the virtual routers' changes of
-    /// state, where those run too.
+    /// state, where those run too; `files` knows what stands in tracked files.
     pub(in crate::worker) fn start(
         settings: &Settings,
         config: &Config,
         bus: &Bus,
         reader: &Reader,
         notices: Option<Receiver<Notice>>,
+        files: Files,
         cause: EventId,
     ) -> Self {
         raise_file_limit();
@@ -70,7 +74,9 @@ impl Services {
         tasks.extend(notices.map(|notices| tokio::spawn(follow(notices, followed, engine.clone()))));
         let flush_on_stop = LvsFlushOnStop::No;
         let umask = settings.cli.umask;
-        let mut services = Self { engine, checkers, follows, suspendable, flush_on_stop, umask, tasks };
+        files.tell(checkers.clone());
+        let mut services =
+            Self { engine, checkers, files, follows, suspendable, flush_on_stop, umask, tasks };
         services.apply(config, reader.counters(), cause);
         services
     }
@@ -81,9 +87,9 @@ impl Services {
         let followed = config.global.lvs_sync_daemon.as_ref().and_then(|daemon| daemon.instance.clone());
         self.follows.send_replace(followed);
         // First the table, then who may be in it: a checker that is new finds its real server there.
-        self.engine.apply(Desired::from_config(config, counters, None), Some(cause));
+        self.engine.apply(Desired::from_config(config, counters, &self.files.numbers()), Some(cause));
         let definitions = keepwatch_check::definitions(config, counters, self.umask);
-        self.checkers.apply(definitions, Vec::new(), Some(cause));
+        self.checkers.apply(definitions, keepwatch_check::followers(config), Some(cause));
         self.suspendable.send_replace(present::watched(config));
     }
 
@@ -95,6 +101,7 @@ impl Services {
     /// Stops checking, and takes the virtual servers out of the table unless they shall stay.
     pub(in crate::worker) async fn stop(self, settings: &Settings, cause: EventId) {
         self.tasks.iter().for_each(JoinHandle::abort);
+        self.files.be_silent();
         drop(self.checkers);
         let farewell = match self.flush_on_stop {
             _ if settings.cli.dont_release_ipvs => Farewell::Keep,
