@@ -424,8 +424,6 @@ fn servers_follow_their_files_from_the_start_on() -> Result<()> {
     fs::write(file("three"), "300")?;
     weighs("127.0.0.2:53", "605")?;
     daemon.wait_for_log("Changing weight from 11 to 605 for active service [127.0.0.2]:udp:53")?;
-    let why = daemon.answer(&["why", "127.0.0.2:53"])?;
-    ensure!(why.contains("three"), "{why}");
     fs::write(file("three"), "-30")?;
     weighs("127.0.0.2:53", "0")?;
     ensure!(is(&daemon, "127.0.0.2:53", "up"));
