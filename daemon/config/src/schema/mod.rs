@@ -7,7 +7,7 @@
 pub(crate) mod bfd;
 mod blocks;
 pub(crate) mod bounds;
-mod checkers;
+pub(crate) mod checkers;
 mod compose;
 mod directives;
 mod entry;
@@ -15,7 +15,7 @@ mod global;
 pub(crate) mod observability;
 mod root;
 mod servers;
-mod timing;
+pub(crate) mod timing;
 pub(crate) mod track;
 pub(crate) mod unbuilt;
 mod vrrp;
@@ -25,6 +25,7 @@ use std::sync::OnceLock;
 
 pub use blocks::BlockId;
 pub use directives::{DIRECTIVES, Directive, directive_of};
+pub(crate) use entry::Block;
 use entry::keywords_of;
 
 /// What a value must look like.
@@ -361,18 +362,18 @@ pub fn keywords(block: BlockId) -> &'static [Keyword] {
         BlockId::VirtualServer => servers::VIRTUAL_SERVER,
         BlockId::RealServer => servers::REAL_SERVER,
         BlockId::TcpCheck => checkers::TCP_CHECK,
-        BlockId::HttpGet => checkers::HTTP_GET,
-        BlockId::Url => checkers::URL,
-        BlockId::SslGet => checkers::SSL_GET,
-        BlockId::SslUrl => checkers::SSL_URL,
+        BlockId::HttpGet => checkers::http::HTTP_GET,
+        BlockId::Url => checkers::url::HTTP_URL,
+        BlockId::SslGet => checkers::http::SSL_GET,
+        BlockId::SslUrl => checkers::url::SSL_URL,
         BlockId::SmtpCheck => checkers::SMTP_CHECK,
         BlockId::SmtpHost => checkers::SMTP_HOST,
         BlockId::DnsCheck => checkers::DNS_CHECK,
         BlockId::MiscCheck => checkers::MISC_CHECK,
         BlockId::PingCheck => checkers::PING_CHECK,
         BlockId::UdpCheck => checkers::UDP_CHECK,
-        BlockId::FileCheck => checkers::FILE_CHECK,
-        BlockId::BfdCheck => checkers::BFD_CHECK,
+        BlockId::FileCheck => keywords_of!(checkers::FILE_CHECK),
+        BlockId::BfdCheck => keywords_of!(checkers::BFD_CHECK),
     }
 }
 
