@@ -12,6 +12,7 @@ mod compose;
 mod directives;
 mod entry;
 mod global;
+pub(crate) mod line_options;
 pub(crate) mod observability;
 mod root;
 mod servers;
@@ -27,6 +28,7 @@ pub use blocks::BlockId;
 pub use directives::{DIRECTIVES, Directive, directive_of};
 pub(crate) use entry::Block;
 use entry::keywords_of;
+pub use line_options::LineOption;
 
 /// What a value must look like.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -152,6 +154,8 @@ pub struct Keyword {
     pub args: &'static [Arg],
     /// What follows them.
     pub body: Body,
+    /// The options that its lines may have, for lines that iproute2 would read so.
+    pub options: &'static [LineOption],
     /// What holds when it is not written.
     pub default: &'static str,
     /// Version of keepalived that brought it, when known.
@@ -182,6 +186,7 @@ pub(crate) const fn kw(name: &'static str, args: &'static [Arg], help: &'static 
         old: &[],
         args,
         body: Body::None,
+        options: &[],
         default: "",
         since: "",
         help,
@@ -219,6 +224,10 @@ impl Keyword {
     }
     pub(crate) const fn lines(mut self, form: &'static str) -> Self {
         self.body = Body::Lines(form);
+        self
+    }
+    pub(crate) const fn options(mut self, options: &'static [LineOption]) -> Self {
+        self.options = options;
         self
     }
     pub(crate) const fn alias(mut self, aliases: &'static [&'static str]) -> Self {
