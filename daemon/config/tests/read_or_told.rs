@@ -13,6 +13,8 @@ use reading::read;
 /// builds one of these takes its row away.
 const TOLD_AS_A_WHOLE: &[(&str, BlockId, &str)] = &[
     ("bfd.rs", BlockId::Root, "bfd_instance"),
+    ("checker/dns.rs", BlockId::RealServer, "DNS_CHECK"),
+    ("checker/file.rs", BlockId::RealServer, "FILE_CHECK"),
     ("checker/http.rs", BlockId::RealServer, "HTTP_GET"),
     ("checker/misc.rs", BlockId::RealServer, "MISC_CHECK"),
     ("checker/regex.rs", BlockId::RealServer, "HTTP_GET"),
@@ -31,6 +33,9 @@ const READ_BY_NOBODY: &[(&str, &str)] = &[
     ("use_vmac", "of an address: said where it is written"),
     ("dbus", "each of its keywords is said to be without effect"),
     ("receive_buffers", "each of its keywords is said to be without effect"),
+    ("force", "of `receive_buffers`"),
+    ("method", "of `linkbeat_interfaces`, which is said to be without effect"),
+    ("script_user", "every command that names no user has it"),
     ("copy_directory", "there is one process that reads the files, so no copies of them are needed"),
     ("checker_log_all_failures", "`log_all_failures` of each checker is settled by it, and that is read"),
     ("no_checker_emails", "there is never a mail for each checker"),
