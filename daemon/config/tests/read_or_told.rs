@@ -12,17 +12,12 @@ use reading::read;
 /// Files of the model of which nobody reads more than a part, and the keywords that are said to be without effect. Whoever
 /// builds one of these takes its row away.
 const TOLD_AS_A_WHOLE: &[(&str, BlockId, &str)] = &[
-    ("bfd.rs", BlockId::Root, "bfd_instance"),
     ("checker/dns.rs", BlockId::RealServer, "DNS_CHECK"),
     ("checker/file.rs", BlockId::RealServer, "FILE_CHECK"),
-    ("checker/http.rs", BlockId::RealServer, "HTTP_GET"),
     ("checker/misc.rs", BlockId::RealServer, "MISC_CHECK"),
-    ("checker/regex.rs", BlockId::RealServer, "HTTP_GET"),
-    ("checker/smtp.rs", BlockId::RealServer, "SMTP_CHECK"),
     ("checker/udp.rs", BlockId::RealServer, "UDP_CHECK"),
     ("garp.rs", BlockId::Instance, "garp_extra_if"),
     ("global/firewall.rs", BlockId::Global, "vrrp_iptables"),
-    ("ssl.rs", BlockId::Root, "SSL"),
 ];
 
 const SETTLED: &str = "what instances say is settled by it, and that is read";
@@ -38,6 +33,7 @@ const READ_BY_NOBODY: &[(&str, &str)] = &[
     ("script_user", "every command that names no user has it"),
     ("copy_directory", "there is one process that reads the files, so no copies of them are needed"),
     ("checker_log_all_failures", "`log_all_failures` of each checker is settled by it, and that is read"),
+    ("fast_recovery", "every round asks for all URLs without a pause, with it or without it"),
     ("no_checker_emails", "there is never a mail for each checker"),
     (
         "no_virtual_ipaddress",
