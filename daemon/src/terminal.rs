@@ -1,12 +1,18 @@
 //! What is written for people to see: with colours where a terminal shows them, and no trouble when nobody looks.
 
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
 
 use nix::errno::Errno;
 
 /// Does this stream show colours? Only a terminal does, and not if the environment has `NO_COLOR` (no-color.org).
 pub fn has_colours(stream: &impl IsTerminal) -> bool {
-    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    shows_colours(stream.is_terminal(), std::env::var_os("NO_COLOR").as_deref())
+}
+
+/// An empty `NO_COLOR` is as good as none.
+fn shows_colours(terminal: bool, no_color: Option<&OsStr>) -> bool {
+    terminal && no_color.is_none_or(OsStr::is_empty)
 }
 
 /// Writes on standard error. That it is closed is no reason to fail: there is nobody left to be told.
@@ -25,4 +31,23 @@ pub fn plain(error: &io::Error) -> String {
 /// Those of writing, but for a closed pipe.
 pub fn unless_closed(written: io::Result<()>) -> io::Result<()> {
     written.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_terminal_shows_colours_and_not_if_it_is_asked_for_none() {
+        for (terminal, no_color, shown) in [
+            (true, None, true),
+            (true, Some(""), true),
+            (true, Some("1"), false),
+            (true, Some("0"), false),
+            (false, None, false),
+            (false, Some("1"), false),
+        ] {
+            assert_eq!(shows_colours(terminal, no_color.map(OsStr::new)), shown, "{terminal} {no_color:?}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::schema::{self, BlockId, Body, DIRECTIVES, Directive, Kind, Need, directive_of};
+use crate::schema::{self, BlockId, Body, DIRECTIVES, Directive, Kind, LineOption, Need, directive_of};
 use crate::spelling::slips;
 
 /// What a keyword, or another piece of the language, is, wherever it may stand; `None` when there is no such thing.
@@ -84,6 +84,13 @@ fn options(text: &mut String, name: &str) {
     let mut places: Vec<String> = Vec::new();
     for block in BlockId::ALL {
         for keyword in schema::keywords(*block) {
+            if let Some(option) = keyword.options.iter().find(|option| option.name == name) {
+                let value = if option.value.is_empty() { "" } else { " " };
+                let LineOption { value: form, help, .. } = option;
+                places
+                    .push(format!("`{}` of {block}: {name}{value}{form}\n            {help}", keyword.name));
+                continue;
+            }
             let lines = matches!(keyword.body, Body::Lines(form) if is_option(form));
             if lines || keyword.args.iter().any(|arg| is_option(arg.name)) {
                 let place = format!("`{}` of {block}: {}", keyword.name, keyword.syntax());
@@ -158,6 +165,14 @@ fn one(text: &mut String, keyword: &schema::Keyword, asked: &str, places: &[Bloc
         let _ = writeln!(text, "    Understood, not acted on yet.");
     }
     example(text, keyword.example);
+    if !keyword.options.is_empty() {
+        let _ = writeln!(text, "    Options of its lines:");
+        let mut inside = String::new();
+        list(&mut inside, keyword.options.iter().map(|option| (option.name, option.help)));
+        inside.lines().for_each(|line| {
+            let _ = writeln!(text, "    {line}");
+        });
+    }
     if let Body::Block(inner) = keyword.body {
         let _ = writeln!(text, "    In its braces:");
         let mut inside = String::new();

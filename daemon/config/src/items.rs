@@ -208,7 +208,7 @@ fn undefined(line: &Line, brace: usize) -> Option<(usize, &str)> {
 }
 
 fn undefined_name(span: Span, name: &str) -> Diagnostic {
-    Diagnostic::error("undefined-name", format!("`${name}` is not defined here"))
+    Diagnostic::undefined(format!("`${name}` is not defined here"), Some(name))
         .at(span, "stands for nothing")
         .help(format!("it is defined by a line `${name}=…` before its use; a value of several lines must come last on its line"))
 }
@@ -224,7 +224,7 @@ fn unclosed_use(text: &str, brace: usize) -> Option<usize> {
 
 fn unclosed_name(span: Span) -> Diagnostic {
     let after = Span { start: span.end, ..span };
-    Diagnostic::error("undefined-name", "this `${` has no `}`")
+    Diagnostic::undefined("this `${` has no `}`", None)
         .at(span, "stands for nothing")
         .suggest(after, "}", "close it")
 }

@@ -235,7 +235,7 @@ impl Problem {
     /// As a diagnostic of what a word in a line stands for.
     pub(crate) fn of(self, what: &str, word: &Word) -> Diagnostic {
         let message = if what.is_empty() { self.message } else { format!("{what}: {}", self.message) };
-        let diagnostic = Diagnostic::error(self.code, message).at(word.span, self.expected);
+        let diagnostic = of_code(self.code, message, word).at(word.span, self.expected);
         match self.replacement {
             Some(meant) => diagnostic.suggest(word.span, meant.clone(), format!("did you mean `{meant}`?")),
             None => diagnostic,
@@ -243,10 +243,18 @@ impl Problem {
     }
 }
 
+/// A mistake in a word.
+fn of_code(code: &'static str, message: String, word: &Word) -> Diagnostic {
+    match code {
+        "undefined-name" => Diagnostic::undefined(message, word.text.strip_prefix('$')),
+        code => Diagnostic::error(code, message),
+    }
+}
+
 fn report(node: &Node, arg: &Arg, word: &Word, problem: Problem, context: &mut Context) {
     let replacement = likely(node, arg, word, &problem).or(problem.replacement);
-    let diagnostic = Diagnostic::error(problem.code, format!("`{}`: {}", node.name.text, problem.message))
-        .at(word.span, problem.expected);
+    let message = format!("`{}`: {}", node.name.text, problem.message);
+    let diagnostic = of_code(problem.code, message, word).at(word.span, problem.expected);
     let diagnostic = if let Some(replacement) = replacement {
         let message = format!("did you mean `{replacement}`?");
         diagnostic.suggest(word.span, replacement, message)

@@ -33,6 +33,10 @@ fn what_is_no_keyword_of_a_block_is_explained_too() {
         ("~LST(A, 1, 2)", "once for each value"),
         ("!", "comment"),
         ("dev", "`virtual_ipaddress` of `vrrp_instance`"),
+        ("advmss", "`static_routes` of the top level: advmss [lock] BYTES"),
+        ("suppress_prefixlength", "`virtual_rules` of `vrrp_instance`: suppress_prefixlength NUMBER"),
+        ("-nodad", "duplicates"),
+        ("virtual_routes", "quickack            TCP acknowledges at once"),
     ] {
         assert!(explain(name).unwrap_or_default().contains(said), "{name}: {:?}", explain(name));
     }

@@ -12,7 +12,6 @@ use reading::read;
 /// Files of the model of which nobody reads more than a part, and the keywords that are said to be without effect. Whoever
 /// builds one of these takes its row away.
 const TOLD_AS_A_WHOLE: &[(&str, BlockId, &str)] = &[
-    ("bfd.rs", BlockId::Root, "bfd_instance"),
     ("garp.rs", BlockId::Instance, "garp_extra_if"),
     ("global/firewall.rs", BlockId::Global, "vrrp_iptables"),
 ];
@@ -25,6 +24,12 @@ const READ_BY_NOBODY: &[(&str, &str)] = &[
     ("use_vmac", "of an address: said where it is written"),
     ("dbus", "each of its keywords is said to be without effect"),
     ("receive_buffers", "each of its keywords is said to be without effect"),
+    ("force", "of `receive_buffers`"),
+    ("method", "of `linkbeat_interfaces`, which is said to be without effect"),
+    ("script_user", "every command that names no user has it"),
+    ("set_supplementary_groups", "the user of every command has it"),
+    ("for_vrrp", "no instance can track a session that is not for it"),
+    ("vrrp_notify_priority_changes", SETTLED),
     ("copy_directory", "there is one process that reads the files, so no copies of them are needed"),
     ("checker_log_all_failures", "`log_all_failures` of each checker is settled by it, and that is read"),
     ("fast_recovery", "every round asks for all URLs without a pause, with it or without it"),
@@ -60,8 +65,8 @@ fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Every word that is in the sources of those who read the model: they, and not their tests.
-fn words_of_readers(root: &Path) -> BTreeSet<String> {
+/// Every name that those who read the model, and not their tests, use as that of a field.
+fn fields_of_readers(root: &Path) -> BTreeSet<String> {
     let mut files = Vec::new();
     for readers in ["daemon", "mib"] {
         sources(&root.join(readers), &mut files);
@@ -69,16 +74,36 @@ fn words_of_readers(root: &Path) -> BTreeSet<String> {
     let own = [root.join("daemon/config"), root.join("daemon/model")];
     let is_test = |path: &PathBuf| path.components().any(|part| part.as_os_str() == "tests");
     files.retain(|path| !own.iter().any(|own| path.starts_with(own)) && !is_test(path));
-    let mut words = BTreeSet::new();
+    let mut names = BTreeSet::new();
     for file in files {
         let text = std::fs::read_to_string(file).expect("a source");
-        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-        for line in code {
-            let parts = line.split(|c: char| !(c.is_alphanumeric() || c == '_'));
-            words.extend(parts.map(str::to_owned));
-        }
+        let tests = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
+        let code = text[..tests].lines().filter(|line| !line.trim_start().starts_with("//"));
+        names.extend(used_as_fields(&code.collect::<Vec<_>>().join("\n")).map(str::to_owned));
     }
-    words
+    names
+}
+
+/// The names after a dot that are not called, and those that stand in braces as in `Name { field, other: value }`.
+fn used_as_fields(code: &str) -> impl Iterator<Item = &str> {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let starts = code.match_indices(is_word).map(|(at, _)| at);
+    let starts = starts.filter(move |at| !code[..*at].ends_with(is_word));
+    starts.filter_map(move |at| {
+        let word = code[at..].split(|c| !is_word(c)).next()?;
+        let (before, after) = (code[..at].trim_end(), code[at + word.len()..].trim_start());
+        let accessed = before.ends_with('.') && !before.ends_with("..") && !after.starts_with('(');
+        let typed = after.starts_with(':') && !after.starts_with("::");
+        let listed = before.ends_with(['{', ',']) && (after.starts_with([',', '}']) || typed);
+        (accessed || listed).then_some(word)
+    })
+}
+
+#[test]
+fn a_name_counts_as_that_of_a_field_only_where_it_is_one() {
+    let code =
+        "fn strict(a: B) { x.read(); let S { left, right: y } = s; for i in 0..most { z . used\n.iter() } }";
+    assert_eq!(used_as_fields(code).collect::<Vec<_>>(), ["left", "right", "used"]);
 }
 
 /// A field of the model: its file, its name, and what its comment says.
@@ -121,14 +146,14 @@ fn is_told(comment: &str) -> bool {
 #[test]
 fn a_field_that_nobody_reads_is_of_a_keyword_that_is_said_to_have_no_effect() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let words = words_of_readers(&root);
+    let used = fields_of_readers(&root);
     let fields = fields(&root);
     assert!(fields.len() > 150, "only {} fields", fields.len());
     let told = |file: &str| TOLD_AS_A_WHOLE.iter().any(|(known, _, _)| *known == file);
     let allowed = |name: &str| READ_BY_NOBODY.iter().any(|(known, _)| *known == name);
     let silent: BTreeSet<&str> = fields
         .iter()
-        .filter(|(file, name, comment)| !words.contains(name) && !is_told(comment) && !told(file))
+        .filter(|(file, name, comment)| !used.contains(name) && !is_told(comment) && !told(file))
         .map(|(_, name, _)| &**name)
         .filter(|name| !allowed(name))
         .collect();

@@ -13,6 +13,7 @@ use keepwatch_net::netlink::Monitor;
 use super::settings::Settings;
 use crate::logging::sink::Sinks;
 use crate::logging::{self as log, LogSettings};
+use crate::terminal;
 
 /// Diagnostics that become events. A file with more mistakes than this is looked at with `keepwatchd -t`.
 const TOLD: usize = 100;
@@ -98,7 +99,7 @@ pub fn at_start(settings: &Settings) -> Option<Accepted> {
     let loaded = load(settings);
     let misfits = misfits(&loaded);
     let Loaded { config, diagnostics, .. } = loaded;
-    let styled = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let styled = terminal::has_colours(&std::io::stderr());
     for all in [&diagnostics, &misfits] {
         if all.has_errors() {
             eprint!("{}", all.render_text(styled));

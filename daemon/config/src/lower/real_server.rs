@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::checker::{BfdDraft, CheckerDraft, FileDraft};
+use super::checker::{CheckerBlock, FollowedBfd, FollowedFile};
 use super::forwarding::forwarding;
 use super::script::script;
 use super::timing;
@@ -30,9 +30,9 @@ pub(super) struct RealDraft {
     pub(super) virtualhost: Option<Name>,
     pub(super) snmp_name: Option<Name>,
     pub(super) timing: CheckTiming,
-    pub(super) checkers: Vec<CheckerDraft>,
-    pub(super) file_checks: Vec<FileDraft>,
-    pub(super) bfd_checks: Vec<BfdDraft>,
+    pub(super) checkers: Vec<CheckerBlock>,
+    pub(super) file_checks: Vec<FollowedFile>,
+    pub(super) bfd_checks: Vec<FollowedBfd>,
 }
 
 impl RealDraft {
@@ -80,9 +80,9 @@ impl RealDraft {
             "notify_down" => self.notify_down = script(node, context),
             "virtualhost" => self.virtualhost = node.text(0),
             "snmp_name" => self.snmp_name = node.text(0),
-            "FILE_CHECK" => self.file_checks.extend(FileDraft::new(node, context)),
-            "BFD_CHECK" => self.bfd_checks.extend(BfdDraft::new(node, context)),
-            _ => self.checkers.extend(CheckerDraft::new(node, self.address, context)),
+            "FILE_CHECK" => self.file_checks.extend(FollowedFile::new(node, context)),
+            "BFD_CHECK" => self.bfd_checks.extend(FollowedBfd::new(node, context)),
+            _ => self.checkers.extend(CheckerBlock::new(node, self.address, context)),
         }
     }
 }

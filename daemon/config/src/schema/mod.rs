@@ -7,15 +7,16 @@
 pub(crate) mod bfd;
 mod blocks;
 pub(crate) mod bounds;
-mod checkers;
+pub(crate) mod checkers;
 mod compose;
 mod directives;
 mod entry;
 mod global;
+pub(crate) mod line_options;
 pub(crate) mod observability;
 mod root;
 mod servers;
-mod timing;
+pub(crate) mod timing;
 pub(crate) mod track;
 pub(crate) mod unbuilt;
 mod vrrp;
@@ -25,7 +26,9 @@ use std::sync::OnceLock;
 
 pub use blocks::BlockId;
 pub use directives::{DIRECTIVES, Directive, directive_of};
+pub(crate) use entry::Block;
 use entry::keywords_of;
+pub use line_options::LineOption;
 
 /// What a value must look like.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -151,6 +154,8 @@ pub struct Keyword {
     pub args: &'static [Arg],
     /// What follows them.
     pub body: Body,
+    /// The options that its lines may have, for lines that iproute2 would read so.
+    pub options: &'static [LineOption],
     /// What holds when it is not written.
     pub default: &'static str,
     /// Version of keepalived that brought it, when known.
@@ -181,6 +186,7 @@ pub(crate) const fn kw(name: &'static str, args: &'static [Arg], help: &'static 
         old: &[],
         args,
         body: Body::None,
+        options: &[],
         default: "",
         since: "",
         help,
@@ -218,6 +224,10 @@ impl Keyword {
     }
     pub(crate) const fn lines(mut self, form: &'static str) -> Self {
         self.body = Body::Lines(form);
+        self
+    }
+    pub(crate) const fn options(mut self, options: &'static [LineOption]) -> Self {
+        self.options = options;
         self
     }
     pub(crate) const fn alias(mut self, aliases: &'static [&'static str]) -> Self {
@@ -361,18 +371,18 @@ pub fn keywords(block: BlockId) -> &'static [Keyword] {
         BlockId::VirtualServer => servers::VIRTUAL_SERVER,
         BlockId::RealServer => servers::REAL_SERVER,
         BlockId::TcpCheck => checkers::TCP_CHECK,
-        BlockId::HttpGet => checkers::HTTP_GET,
-        BlockId::Url => checkers::URL,
-        BlockId::SslGet => checkers::SSL_GET,
-        BlockId::SslUrl => checkers::SSL_URL,
+        BlockId::HttpGet => checkers::http::HTTP_GET,
+        BlockId::Url => checkers::url::HTTP_URL,
+        BlockId::SslGet => checkers::http::SSL_GET,
+        BlockId::SslUrl => checkers::url::SSL_URL,
         BlockId::SmtpCheck => checkers::SMTP_CHECK,
         BlockId::SmtpHost => checkers::SMTP_HOST,
         BlockId::DnsCheck => checkers::DNS_CHECK,
         BlockId::MiscCheck => checkers::MISC_CHECK,
         BlockId::PingCheck => checkers::PING_CHECK,
         BlockId::UdpCheck => checkers::UDP_CHECK,
-        BlockId::FileCheck => checkers::FILE_CHECK,
-        BlockId::BfdCheck => checkers::BFD_CHECK,
+        BlockId::FileCheck => keywords_of!(checkers::FILE_CHECK),
+        BlockId::BfdCheck => keywords_of!(checkers::BFD_CHECK),
     }
 }
 

@@ -1,8 +1,17 @@
 //! When checks are made: what virtual servers, real servers and checkers may all say; the inner one's word counts.
 
 use super::bounds::{MICROS, U32};
-use super::compose::compose;
+use super::entry::{Block, keywords_of};
 use super::{Keyword, Kind, kw, one, switch};
+use crate::model::CheckTiming;
+
+/// What all checkers may say, as written.
+#[derive(Debug, Default)]
+pub(crate) struct CheckerDraft {
+    pub(crate) timing: CheckTiming,
+    pub(crate) alpha: Option<bool>,
+    pub(crate) log_all_failures: bool,
+}
 
 /// Longest of the other times, in microseconds.
 const LONG: u64 = u64::MAX - 1;
@@ -10,7 +19,7 @@ const LONG: u64 = u64::MAX - 1;
 const DELAY_LOOP: Keyword =
     kw("delay_loop", &[one("SECONDS", Kind::Seconds(1, LONG))], "Time between two checks.")
         .example("delay_loop 6");
-const TIMEOUT: Keyword = kw(
+pub(super) const TIMEOUT: Keyword = kw(
     "connect_timeout",
     &[one("SECONDS", Kind::Seconds(1, MICROS))],
     "How long a checker's connection may take.",
@@ -49,25 +58,33 @@ pub(super) const OF_REAL_SERVER: &[Keyword] = &[
     WARMUP.default(OUTER),
 ];
 
-/// What a checker that opens no connection says of when it runs, and of what its results mean.
-pub(super) const OF_CHECKER: &[Keyword] = &[
+/// What every checker says of when it runs, and of what its results mean.
+pub(crate) const OF_CHECKER: Block<CheckerDraft> = Block(&[
     kw("retry", &[one("NUMBER", Kind::Int(0, U32))], RETRY_HELP)
         .old(&["nb_get_retry"])
         .default("the real server's, the virtual server's, 1; in DNS_CHECK 3, in MISC_CHECK 0")
-        .example("retry 3"),
-    BEFORE_RETRY.default(
-        "the real server's, the virtual server's, 1; in HTTP_GET and SSL_GET 3, in DNS_CHECK the delay_loop",
-    ),
-    WARMUP.default("the real server's, the virtual server's, the delay_loop"),
-    DELAY_LOOP.default("the real server's, the virtual server's, 60"),
+        .example("retry 3")
+        .sets(|to, node, _| to.timing.retry = node.number(0)),
+    BEFORE_RETRY
+        .default(
+            "the real server's, the virtual server's, 1; in HTTP_GET and SSL_GET 3, in DNS_CHECK the delay_loop",
+        )
+        .sets(|to, node, _| to.timing.delay_before_retry = node.seconds(0)),
+    WARMUP
+        .default("the real server's, the virtual server's, the delay_loop")
+        .sets(|to, node, _| to.timing.warmup = node.seconds(0)),
+    DELAY_LOOP
+        .default("the real server's, the virtual server's, 60")
+        .sets(|to, node, _| to.timing.delay_loop = node.seconds(0)),
     switch("alpha", "Counts as failed until it has succeeded once.")
         .default("the real server's")
-        .example("alpha"),
+        .example("alpha")
+        .sets(|to, node, _| to.alpha = Some(node.on())),
     switch("log_all_failures", "Log every failed try.")
         .default("checker_log_all_failures")
-        .example("log_all_failures"),
-];
+        .example("log_all_failures")
+        .sets(|to, node, _| to.log_all_failures = node.on()),
+]);
 
-/// What a checker that connects says besides.
-pub(super) const OF_CONNECTION: &[Keyword] =
-    compose!(&[TIMEOUT.default("the real server's, the virtual server's, 5")], OF_CHECKER);
+/// The keywords of [`OF_CHECKER`].
+pub(super) const OF_ALL_CHECKERS: &[Keyword] = keywords_of!(OF_CHECKER);

@@ -1,7 +1,7 @@
 //! Virtual routers, their groups, and what goes with them.
 
 use super::bounds::{I32, MICROS, SECS, U32};
-use super::{BlockId, Keyword, Kind, any, flag, kw, one, opt, script, some, switch};
+use super::{BlockId, Keyword, Kind, any, flag, kw, line_options, one, opt, script, some, switch};
 
 const TRACK_INTERFACE: Keyword = kw("track_interface", &[], "Interfaces whose state is followed.")
     .lines("INTERFACE [weight -253…253] [reverse]")
@@ -190,7 +190,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
         .since("2.4.0")
         .example("auth_hmac sha256 {\n    key 1 0123456789abcdef0123456789abcdef\n    active_key 1\n}"),
     kw("virtual_ipaddress", &[], "The addresses of the virtual router.")
-        .lines("ADDRESS[/PREFIX] [dev INTERFACE] [label LABEL] [brd ADDRESS] [scope SCOPE] …")
+        .lines("ADDRESS[/PREFIX] [dev INTERFACE] [label LABEL] [brd ADDRESS] [scope SCOPE] …").options(line_options::ADDRESS)
         .repeats()
         .example("virtual_ipaddress {\n    192.0.2.10/24\n}"),
     kw(
@@ -198,18 +198,18 @@ pub(super) const INSTANCE: &[Keyword] = &[
         &[],
         "Addresses that come and go with the others but are not in adverts.",
     )
-    .lines("ADDRESS[/PREFIX] [dev INTERFACE] …")
+    .lines("ADDRESS[/PREFIX] [dev INTERFACE] …").options(line_options::ADDRESS)
     .repeats()
     .example("virtual_ipaddress_excluded {\n    2001:db8::10/64\n}"),
     flag("no_virtual_ipaddress", "Having no address is meant so.")
         .since("2.3.0")
         .example("no_virtual_ipaddress"),
     kw("virtual_routes", &[], "Routes that come and go with the addresses.")
-        .lines("ROUTE as of `ip route add`")
+        .lines("ROUTE as of `ip route add`").options(line_options::ROUTE)
         .repeats()
         .example("virtual_routes {\n    192.168.2.0/24 via 192.0.2.1 dev eth0\n}"),
     kw("virtual_rules", &[], "Rules that come and go with the addresses.")
-        .lines("RULE as of `ip rule add`")
+        .lines("RULE as of `ip rule add`").options(line_options::RULE)
         .repeats()
         .example("virtual_rules {\n    from 192.168.2.0/24 table 1\n}"),
     flag("promote_secondaries", "Keep secondary addresses when the primary one goes.")

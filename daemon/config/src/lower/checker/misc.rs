@@ -1,4 +1,4 @@
-//! `MISC_CHECK` as written.
+//! `MISC_CHECK`: what it runs, and what it inherits.
 
 use std::time::Duration;
 
@@ -6,33 +6,23 @@ use super::{Around, missing};
 use crate::lower::script::command;
 use crate::model::{MiscCheck, Script};
 use crate::preprocess::Context;
+use crate::schema::checkers::MiscDraft;
 use crate::tree::Node;
 
-/// A `MISC_CHECK` as written.
+/// A `MISC_CHECK` that can be run.
 #[derive(Debug)]
-pub(super) struct MiscDraft {
+pub(super) struct Misc {
     script: Script,
     timeout: Option<Duration>,
     dynamic: bool,
 }
 
-impl MiscDraft {
+impl Misc {
     /// `None` when there is nothing to run, or nobody to run it (reported).
-    pub(super) fn new(node: &Node, own: &[&Node], context: &mut Context) -> Option<Self> {
-        let mut path = None;
-        let mut user = None;
-        let mut timeout = None;
-        let mut dynamic = false;
-        for child in own {
-            match child.keyword.name {
-                "misc_path" => path = Some(child),
-                "user" => {
-                    user = crate::values::user(child, 0, context).ok()?;
-                }
-                "misc_timeout" => timeout = child.whole_seconds(0).filter(|time| !time.is_zero()),
-                "misc_dynamic" => dynamic = true,
-                _ => {}
-            }
+    pub(super) fn new(node: &Node, draft: MiscDraft, context: &mut Context) -> Option<Self> {
+        let MiscDraft { path, timeout, dynamic, user, no_such_user } = draft;
+        if no_such_user {
+            return None;
         }
         let Some(path) = path else {
             if !node.bad_children().contains(&"misc_path") {
@@ -40,8 +30,7 @@ impl MiscDraft {
             }
             return None;
         };
-        let script = command(path, user, None, context)?;
-        Some(Self { script, timeout, dynamic })
+        Some(Self { script: command(&path, user, None, context)?, timeout, dynamic })
     }
 
     pub(super) fn resolve(self, around: &Around<'_>) -> MiscCheck {

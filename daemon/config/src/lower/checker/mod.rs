@@ -1,6 +1,6 @@
 //! Checkers as written, and what they inherit.
 //!
-//! [`CheckerDraft::new`] reads a block and says what is wrong with it; [`CheckerDraft::resolve`] makes the checkers of
+//! [`CheckerBlock::new`] reads a block and says what is wrong with it; [`CheckerBlock::resolve`] makes the checkers of
 //! the model of it, once virtual and real server are known: one, or for an SMTP_CHECK with `host` blocks several.
 
 mod connection;
@@ -12,16 +12,19 @@ mod regex;
 mod smtp;
 mod udp;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-pub(super) use connection::ConnectionDraft;
-pub(super) use passive::{BfdDraft, FileDraft};
+pub(super) use passive::{FollowedBfd, FollowedFile};
 
-use super::timing;
 use crate::diagnostics::Diagnostic;
-use crate::model::{CheckTiming, Checker, CheckerKind, DnsCheck, DnsRecord, Name};
+use crate::model::{CheckTiming, Checker, CheckerKind, DnsCheck, Name};
 use crate::preprocess::Context;
+use crate::schema::Block;
+use crate::schema::checkers::connection::{CONNECTION, ConnectionDraft};
+use crate::schema::checkers::http::HttpDraft;
+use crate::schema::checkers::{DNS, DnsDraft, MISC, MiscDraft, SMTP, SmtpDraft, UDP, UdpDraft};
+use crate::schema::timing::{CheckerDraft, OF_CHECKER};
 use crate::source::Span;
 use crate::tree::Node;
 
@@ -50,74 +53,72 @@ pub(super) struct Around<'a> {
 
 /// A checker as written.
 #[derive(Debug)]
-pub(super) struct CheckerDraft {
+pub(super) struct CheckerBlock {
     at: Span,
     idle: idle::Lines,
-    timing: CheckTiming,
-    alpha: Option<bool>,
-    log_all_failures: bool,
+    common: CheckerDraft,
     kind: KindDraft,
 }
 
 #[derive(Debug)]
 enum KindDraft {
     Tcp(ConnectionDraft),
-    Http(ConnectionDraft, http::HttpDraft),
-    Smtp(smtp::SmtpDraft),
-    Dns(ConnectionDraft, DnsRecord, Option<Name>),
-    Misc(misc::MiscDraft),
+    Http(ConnectionDraft, HttpDraft),
+    Smtp(smtp::Smtp),
+    Dns(ConnectionDraft, DnsDraft),
+    Misc(misc::Misc),
     Ping(ConnectionDraft),
-    Udp(ConnectionDraft, udp::UdpDraft),
+    Udp(ConnectionDraft, UdpDraft),
 }
 
-impl CheckerDraft {
+impl CheckerBlock {
     /// Reads a block of a real server of this address; `None` when something that it needs is missing (reported), or
     /// the keyword is no checker.
-    pub(super) fn new(node: &Node, server: std::net::IpAddr, context: &mut Context) -> Option<Self> {
-        let mut timing = CheckTiming::default();
-        let mut alpha = None;
-        let mut log_all_failures = false;
-        let mut own: Vec<&Node> = Vec::with_capacity(node.children.len());
+    pub(super) fn new(node: &Node, server: IpAddr, context: &mut Context) -> Option<Self> {
+        let mut common = CheckerDraft::default();
+        for child in smtp::with_hosts(node).filter(|child| !child.bad) {
+            OF_CHECKER.take(&mut common, child, context);
+        }
         // An answer is required even if what it must look like is wrong.
         let counts = |child: &&Node| !child.bad || child.keyword.name == "require_reply";
-        for child in smtp::with_hosts(node).filter(counts) {
-            match child.keyword.name {
-                "alpha" => alpha = Some(child.on()),
-                "log_all_failures" => log_all_failures = child.on(),
-                // Part of the connection: each `host` may have its own.
-                "connect_timeout" => own.push(child),
-                _ if timing::take(&mut timing, child) => {}
-                _ => own.push(child),
-            }
-        }
-        let connection = |context: &mut Context| ConnectionDraft::new(&own, server, context);
+        let own: Vec<&Node> = node.children.iter().filter(counts).collect();
+        let connection =
+            |context: &mut Context| read(ConnectionDraft::new(server), &CONNECTION, &own, context);
         let kind = match node.keyword.name {
             "TCP_CHECK" => KindDraft::Tcp(connection(context)),
             "PING_CHECK" => KindDraft::Ping(connection(context)),
             "HTTP_GET" | "SSL_GET" => {
-                let pages = http::HttpDraft::new(node, &own, context)?;
+                let pages = HttpDraft::read(node, &own, context)?;
                 KindDraft::Http(connection(context), pages)
             }
-            "SMTP_CHECK" => KindDraft::Smtp(smtp::SmtpDraft::new(node, server, context)),
-            "DNS_CHECK" => {
-                let (record, name) = dns(&own, context);
-                KindDraft::Dns(connection(context), record, name)
+            "SMTP_CHECK" => {
+                let draft = SmtpDraft { server, helo_name: None, hosts: Vec::new() };
+                let draft = read(draft, &SMTP, &own, context);
+                KindDraft::Smtp(smtp::Smtp::new(draft, connection(context)))
             }
-            "MISC_CHECK" => KindDraft::Misc(misc::MiscDraft::new(node, &own, context)?),
+            "DNS_CHECK" => {
+                let question = read(DnsDraft::default(), &DNS, &own, context);
+                KindDraft::Dns(connection(context), question)
+            }
+            "MISC_CHECK" => {
+                let draft = read(MiscDraft::default(), &MISC, &own, context);
+                KindDraft::Misc(misc::Misc::new(node, draft, context)?)
+            }
             "UDP_CHECK" => {
-                let reply = udp::UdpDraft::new(&own, context);
+                let reply = read(UdpDraft::default(), &UDP, &own, context);
+                reply.check(context);
                 KindDraft::Udp(connection(context), reply)
             }
             _ => return None,
         };
         let idle = idle::Lines::of(node, &own, context);
-        Some(Self { at: node.name.span, idle, timing, alpha, log_all_failures, kind })
+        Some(Self { at: node.name.span, idle, common, kind })
     }
 
     /// Makes the checkers of the model, everything inherited.
     pub(super) fn resolve(self, around: &Around<'_>, context: &mut Context) -> Vec<(Span, Checker)> {
         let (retry, before_retry) = self.kind.defaults();
-        let timing = self.timing.or(around.timing);
+        let timing = self.common.timing.or(around.timing);
         let delay_loop = timing.delay_loop.unwrap_or(DELAY_LOOP);
         let checker = |kind: CheckerKind| Checker {
             kind,
@@ -125,8 +126,8 @@ impl CheckerDraft {
             warmup: timing.warmup.unwrap_or(delay_loop),
             retry: timing.retry.unwrap_or(retry),
             delay_before_retry: timing.delay_before_retry.or(before_retry).unwrap_or(delay_loop),
-            alpha: self.alpha.unwrap_or(around.alpha),
-            log_all_failures: self.log_all_failures || around.log_all_failures,
+            alpha: self.common.alpha.unwrap_or(around.alpha),
+            log_all_failures: self.common.log_all_failures || around.log_all_failures,
         };
         let one = |kind: Option<CheckerKind>| kind.into_iter().collect::<Vec<_>>();
         let kinds = match self.kind {
@@ -139,7 +140,7 @@ impl CheckerDraft {
             KindDraft::Smtp(mail) => {
                 mail.resolve(around, context).into_iter().map(CheckerKind::Smtp).collect()
             }
-            KindDraft::Dns(connection, record, name) => {
+            KindDraft::Dns(connection, DnsDraft { record, name }) => {
                 let name = name.unwrap_or_default();
                 let dns = |connection| CheckerKind::Dns(DnsCheck { connection, record, name });
                 one(connection.resolve(around, context).map(dns))
@@ -174,42 +175,12 @@ impl KindDraft {
     }
 }
 
-/// Bytes of a label, and of a whole name without its last dot (RFC 1035 §2.3.4).
-const LONGEST_LABEL: usize = 63;
-const LONGEST_NAME: usize = 253;
-
-/// What a `DNS_CHECK` asks.
-fn dns(nodes: &[&Node], context: &mut Context) -> (DnsRecord, Option<Name>) {
-    let mut record = DnsRecord::default();
-    let mut name: Option<Name> = None;
+/// What keywords of this block make of a draft.
+fn read<T>(mut draft: T, block: &Block<T>, nodes: &[&Node], context: &mut Context) -> T {
     for node in nodes {
-        match node.keyword.name {
-            "type" => {
-                let wanted = node.arg(0).unwrap_or("");
-                let found = DnsRecord::NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
-                record = found.map_or(record, |(_, found)| *found);
-            }
-            "name" => {
-                let text = node.arg(0).unwrap_or("");
-                if let Some(long) = text.split('.').find(|part| part.len() > LONGEST_LABEL) {
-                    let message = format!("the part `{long}` of a name is longer than {LONGEST_LABEL} bytes");
-                    context.report(Diagnostic::error("too-long", message).at(node.arg_span(0), "left out"));
-                } else if text.len() > LONGEST_NAME {
-                    let message = format!("a name of more than {LONGEST_NAME} bytes");
-                    context.report(Diagnostic::error("too-long", message).at(node.arg_span(0), "left out"));
-                } else if text != "." && (text.starts_with('.') || text.contains("..")) {
-                    context.report(
-                        Diagnostic::error("invalid-value", format!("the name `{text}` has an empty part"))
-                            .at(node.arg_span(0), "left out"),
-                    );
-                } else {
-                    name = node.text(0);
-                }
-            }
-            _ => {}
-        }
+        block.take(&mut draft, node, context);
     }
-    (record, name)
+    draft
 }
 
 /// Says that a block lacks something; it is left out then.

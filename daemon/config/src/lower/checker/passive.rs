@@ -1,38 +1,29 @@
-//! `FILE_CHECK` and `BFD_CHECK` as written: what a real server follows.
+//! `FILE_CHECK` and `BFD_CHECK`: what a real server follows.
 
 use super::missing;
 use crate::model::{BfdCheck, FileCheck, TrackFile};
 use crate::preprocess::Context;
+use crate::schema::checkers::{BFD_CHECK, BfdDraft, FILE_CHECK, FileDraft};
 use crate::tree::Node;
 use crate::words::Word;
 
-/// A `FILE_CHECK` as written.
-#[derive(Clone, Debug)]
-pub(in crate::lower) struct FileDraft {
+/// A `FILE_CHECK` that says which file.
+#[derive(Debug)]
+pub(in crate::lower) struct FollowedFile {
     /// Name of the `track_file`.
     pub(in crate::lower) name: Word,
     weight: Option<(i32, bool)>,
 }
 
-impl FileDraft {
+impl FollowedFile {
     /// `None` when it does not say which file (reported).
     pub(in crate::lower) fn new(node: &Node, context: &mut Context) -> Option<Self> {
-        let mut name = None;
-        let mut weight = None;
-        for child in node.children.iter().filter(|child| !child.bad) {
-            match child.keyword.name {
-                "track_file" => name = child.args.first().cloned(),
-                "weight" => {
-                    let value = child.number::<i32>(0);
-                    weight = value.map(|value| (value, child.arg(1) == Some("reverse")));
-                }
-                _ => {}
-            }
-        }
-        if name.is_none() {
+        let mut draft = FileDraft::default();
+        FILE_CHECK.read(&mut draft, node, context);
+        if draft.name.is_none() {
             missing(node, "track_file", context);
         }
-        Some(Self { name: name?, weight })
+        Some(Self { name: draft.name?, weight: draft.weight })
     }
 
     /// With what the file's own block says.
@@ -42,30 +33,23 @@ impl FileDraft {
     }
 }
 
-/// A `BFD_CHECK` as written.
-#[derive(Clone, Debug)]
-pub(in crate::lower) struct BfdDraft {
+/// A `BFD_CHECK` that says which session.
+#[derive(Debug)]
+pub(in crate::lower) struct FollowedBfd {
     /// Name of the `bfd_instance`.
     pub(in crate::lower) name: Word,
     alpha: Option<bool>,
 }
 
-impl BfdDraft {
+impl FollowedBfd {
     /// `None` when it does not say which session (reported).
     pub(in crate::lower) fn new(node: &Node, context: &mut Context) -> Option<Self> {
-        let mut name: Option<Word> = None;
-        let mut alpha = None;
-        for child in node.children.iter().filter(|child| !child.bad) {
-            match child.keyword.name {
-                "name" => name = child.args.first().cloned(),
-                "alpha" => alpha = Some(child.on()),
-                _ => {}
-            }
-        }
-        if name.is_none() {
+        let mut draft = BfdDraft::default();
+        BFD_CHECK.read(&mut draft, node, context);
+        if draft.name.is_none() {
             missing(node, "name", context);
         }
-        Some(Self { name: name?, alpha })
+        Some(Self { name: draft.name?, alpha: draft.alpha })
     }
 
     /// With the `alpha` of its real server.

@@ -1,67 +1,13 @@
-//! `regex` of a URL as written, and the keywords that go with it.
+//! `regex` of a URL and the keywords that go with it: do they go together, and does the pattern compile?
 
 use crate::diagnostics::Diagnostic;
-use crate::model::{BodyRegex, MatcherStack, Name, RegexOption};
+use crate::model::BodyRegex;
 use crate::preprocess::Context;
+use crate::schema::checkers::url::RegexDraft;
 use crate::source::Span;
-use crate::tree::Node;
 use crate::words::place_in_quoted;
 
-/// A pattern as written.
-#[derive(Debug, Default)]
-pub(super) struct RegexDraft {
-    pattern: Option<(Name, Span)>,
-    options: Vec<RegexOption>,
-    no_match: bool,
-    min_offset: Option<(u64, Span)>,
-    max_offset: Option<(u64, Span)>,
-    stack: Option<MatcherStack>,
-    /// The first keyword that needs a pattern.
-    needs_pattern: Option<Span>,
-}
-
 impl RegexDraft {
-    /// Takes a keyword of a URL; leaves alone what is none of its own.
-    pub(super) fn take(&mut self, node: &Node, context: &mut Context) {
-        let number = |index| node.number::<u64>(index);
-        match node.keyword.name {
-            "regex" => {
-                self.pattern = node.text(0).map(|pattern| (pattern, node.arg_span(0)));
-                return;
-            }
-            "regex_options" => self.options(node, context),
-            "regex_no_match" => self.no_match = true,
-            "regex_min_offset" => self.min_offset = number(0).map(|value| (value, node.arg_span(0))),
-            "regex_max_offset" => self.max_offset = number(0).map(|value| (value, node.arg_span(0))),
-            "regex_stack" => match (number(0), number(1)) {
-                (Some(start), Some(max)) if start > max => context.report(
-                    Diagnostic::warning("conflict", "the stack cannot begin larger than it may become")
-                        .at(node.arg_span(0).to(node.arg_span(1)), "has no effect"),
-                ),
-                (start, max) => self.stack = start.zip(max).map(|(start, max)| MatcherStack { start, max }),
-            },
-            _ => return,
-        }
-        self.needs_pattern = self.needs_pattern.or(Some(node.name.span));
-    }
-
-    fn options(&mut self, node: &Node, context: &mut Context) {
-        for word in &node.args {
-            match RegexOption::NAMES.iter().find(|(name, _)| *name == &*word.text) {
-                Some((_, option)) => self.options.push(*option),
-                None => context.report(
-                    Diagnostic::warning(
-                        "unknown-option",
-                        format!("`{}` is no option of a pattern", word.text),
-                    )
-                    .at(word.span, "has no effect"),
-                ),
-            }
-        }
-        self.options.sort_unstable();
-        self.options.dedup();
-    }
-
     /// What does not go together is left out, as keepalived does, which does not count it as a mistake.
     pub(super) fn check(&mut self, context: &mut Context) {
         if let Some(span) = self.needs_pattern.filter(|_| self.pattern.is_none()) {

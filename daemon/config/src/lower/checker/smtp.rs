@@ -1,16 +1,15 @@
-//! `SMTP_CHECK` as written: itself, and its `host` blocks, which are checkers of their own.
+//! `SMTP_CHECK`: itself, and its `host` blocks, which are checkers of their own.
 
-use std::net::IpAddr;
-
-use super::{Around, ConnectionDraft};
-use crate::diagnostics::Diagnostic;
+use super::Around;
 use crate::model::{Name, SmtpCheck};
 use crate::preprocess::Context;
+use crate::schema::checkers::SmtpDraft;
+use crate::schema::checkers::connection::ConnectionDraft;
 use crate::tree::Node;
 
-/// An `SMTP_CHECK` as written: a name, and where to check.
+/// An `SMTP_CHECK`: a name, and where to check.
 #[derive(Debug)]
-pub(super) struct SmtpDraft {
+pub(super) struct Smtp {
     helo_name: Option<Name>,
     connections: Vec<ConnectionDraft>,
 }
@@ -25,30 +24,14 @@ fn hosts_own(node: &Node) -> impl Iterator<Item = &Node> {
     own.iter()
 }
 
-impl SmtpDraft {
-    pub(super) fn new(node: &Node, server: IpAddr, context: &mut Context) -> Self {
-        let mut helo_name = None;
-        let mut hosts = Vec::new();
-        let mut own: Vec<&Node> = Vec::new();
-        for child in node.children.iter().filter(|child| !child.bad) {
-            match child.keyword.name {
-                "helo_name" => helo_name = child.text(0),
-                "host" => {
-                    context.report(
-                        Diagnostic::note("deprecated-keyword", "`host` is old")
-                            .at(child.name.span, "another `SMTP_CHECK` says the same"),
-                    );
-                    let own: Vec<&Node> = child.children.iter().filter(|child| !child.bad).collect();
-                    hosts.push(ConnectionDraft::new(&own, server, context));
-                }
-                _ => own.push(child),
-            }
+impl Smtp {
+    /// Where the checker says nothing of its connection, its `host` blocks alone count.
+    pub(super) fn new(draft: SmtpDraft, main: ConnectionDraft) -> Self {
+        let SmtpDraft { helo_name, hosts: mut connections, .. } = draft;
+        if connections.is_empty() || !main.is_empty() {
+            connections.insert(0, main);
         }
-        let main = ConnectionDraft::new(&own, server, context);
-        if hosts.is_empty() || !main.is_empty() {
-            hosts.insert(0, main);
-        }
-        Self { helo_name, connections: hosts }
+        Self { helo_name, connections }
     }
 
     pub(super) fn resolve(self, around: &Around<'_>, context: &mut Context) -> Vec<SmtpCheck> {

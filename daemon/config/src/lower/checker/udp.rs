@@ -1,67 +1,40 @@
-//! `UDP_CHECK` as written.
+//! `UDP_CHECK`: can an answer be right?
 
 use super::idle::nothing;
 use crate::diagnostics::Diagnostic;
-use crate::model::{Bytes, Connection, UdpCheck, UdpReply};
+use crate::model::{Connection, UdpCheck, UdpReply};
 use crate::preprocess::Context;
-use crate::source::Span;
-use crate::tree::Node;
+use crate::schema::checkers::UdpDraft;
 
-/// A `UDP_CHECK` as written.
-#[derive(Debug)]
-pub(super) struct UdpDraft {
-    payload: Option<Bytes>,
-    /// `require_reply`, and the pattern after it.
-    pattern: Option<Bytes>,
-    min_length: u16,
-    max_length: u16,
-}
+/// Bytes of the longest right answer unless given.
+const MAX_LENGTH: u16 = u8::MAX as u16;
 
 impl UdpDraft {
-    pub(super) fn new(own: &[&Node], context: &mut Context) -> Self {
-        let mut draft = Self { payload: None, pattern: None, min_length: 0, max_length: u16::from(u8::MAX) };
-        let mut least: Option<Span> = None;
-        for node in own {
-            match node.keyword.name {
-                "payload" => draft.payload = bytes(node),
-                "require_reply" => draft.pattern = bytes(node).or_else(|| Some(Bytes::default())),
-                "min_reply_length" => {
-                    least = Some(node.arg_span(0));
-                    draft.min_length = node.number(0).unwrap_or(draft.min_length);
-                }
-                "max_reply_length" => {
-                    least = least.or(Some(node.arg_span(0)));
-                    draft.max_length = node.number(0).unwrap_or(draft.max_length);
-                }
-                _ => {}
-            }
-        }
-        if let Some(span) = least.filter(|_| draft.min_length > draft.max_length) {
-            let message = format!(
-                "no answer is at least {} and at most {} bytes long",
-                draft.min_length, draft.max_length
-            );
+    /// Shortest and longest right answer.
+    fn lengths(&self) -> (u16, u16) {
+        let least = self.min_length.map_or(0, |(least, _)| least);
+        (least, self.max_length.map_or(MAX_LENGTH, |(most, _)| most))
+    }
+
+    /// Says so when no answer can be right.
+    pub(super) fn check(&self, context: &mut Context) {
+        let (least, most) = self.lengths();
+        let Some((_, span)) = self.min_length.or(self.max_length) else { return };
+        if least > most {
+            let message = format!("no answer is at least {least} and at most {most} bytes long");
             context.report(Diagnostic::error("conflict", message).at(span, "every check will fail"));
-        } else if let Some(span) = least.filter(|_| draft.pattern.as_ref().is_none_or(|p| p.data.is_empty()))
-        {
+        } else if self.pattern.as_ref().is_none_or(|pattern| pattern.data.is_empty()) {
             let why = "without a pattern after `require_reply` nothing of an answer is looked at";
             nothing(span, why, context);
         }
-        draft
     }
 
     pub(super) fn resolve(self, connection: Connection) -> UdpCheck {
-        let (min_length, max_length) = (self.min_length, self.max_length);
+        let (min_length, max_length) = self.lengths();
         UdpCheck {
             connection,
             payload: self.payload,
             reply: self.pattern.map(|pattern| UdpReply { pattern, min_length, max_length }),
         }
     }
-}
-
-/// The values of a keyword as bytes; each word begins a new one.
-fn bytes(node: &Node) -> Option<Bytes> {
-    let words: Vec<&str> = node.args.iter().map(|word| &*word.text).collect();
-    Bytes::parse(&words.join(" "))
 }

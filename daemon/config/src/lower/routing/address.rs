@@ -8,6 +8,7 @@ use crate::diagnostics::Diagnostic;
 use crate::line_values::{line_interface, line_number};
 use crate::model::{AddressScope, InterfaceAddress, LinkTarget, Prefix};
 use crate::preprocess::Context;
+use crate::schema::line_options::ADDRESS;
 use crate::source::SourceMap;
 use crate::values::mend::{self, With};
 use crate::words::Word;
@@ -22,9 +23,6 @@ enum Broadcast {
 /// Options with a value.
 const WITH_VALUE: &[&str] =
     &["dev", "scope", "broadcast", "brd", "label", "peer", "preferred_lft", "track_group"];
-/// Options without one.
-const FLAGS: &[&str] = &["home", "-nodad", "mngtmpaddr", "noprefixroute", "autojoin", "no_track", "use_vmac"];
-
 /// The address of a line; `None` when the line is left out (reported). A static one may have a track group, a virtual one
 /// a VMAC.
 pub(in crate::lower) fn line(
@@ -132,7 +130,7 @@ fn likely_option(diagnostic: Diagnostic, words: &[Word], at: usize, sources: &So
     let meant = match assigned {
         Some((option, value)) => format!("{option} {value}"),
         None if no_device && looks_like_an_interface(&word.text) => format!("dev {}", word.text),
-        None => return diagnostic.suggest_nearest(word, WITH_VALUE.iter().chain(FLAGS).copied()),
+        None => return diagnostic.suggest_nearest(word, ADDRESS.iter().map(|option| option.name)),
     };
     let message = format!("did you mean `{meant}`?");
     diagnostic.suggest(word.span, meant, message)

@@ -7,6 +7,7 @@ use crate::diagnostics::Diagnostic;
 use crate::line_values::{line_interface, line_number, line_value};
 use crate::model::{Family, Name, Realms};
 use crate::preprocess::Context;
+use crate::schema::line_options::LineOption;
 use crate::words::Word;
 
 /// The words of a line, and how far they are read. What a method does not like it reports; then it returns `None`, and
@@ -170,11 +171,11 @@ impl<'a> OptionLine<'a> {
     }
 
     /// A word that is no option.
-    pub(super) fn unknown<T>(&mut self, word: &Word, options: &[&'static str]) -> Option<T> {
+    pub(super) fn unknown<T>(&mut self, word: &Word, options: &[LineOption]) -> Option<T> {
         let diagnostic =
             Diagnostic::error("unknown-option", format!("`{}` is no option of a {}", word.text, self.what))
                 .at(word.span, format!("the {} is left out", self.what));
-        self.context.report(diagnostic.suggest_nearest(word, options.iter().copied()));
+        self.context.report(diagnostic.suggest_nearest(word, options.iter().map(|option| option.name)));
         None
     }
 }

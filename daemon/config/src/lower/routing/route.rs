@@ -17,40 +17,10 @@ use crate::model::{
     RouterPreference, RoutingProtocol, RoutingTable,
 };
 use crate::preprocess::Context;
+use crate::schema::line_options::ROUTE;
 use crate::source::Span;
 use crate::values::of_any_base;
 use crate::words::Word;
-
-/// Options that stand for themselves here; the rest is in the lists of [`metrics`] and [`nexthop`].
-const OPTIONS: &[&str] = &[
-    "inet",
-    "inet6",
-    "to",
-    "src",
-    "as",
-    "gw",
-    "or",
-    "from",
-    "tos",
-    "dsfield",
-    "table",
-    "vrf",
-    "protocol",
-    "scope",
-    "metric",
-    "priority",
-    "preference",
-    "oif",
-    "expires",
-    "pref",
-    "ttl-propagate",
-    "add",
-    "prepend",
-    "append",
-    "nexthop",
-    "no_track",
-    "track_group",
-];
 
 /// A route as far as it is read.
 #[derive(Default)]
@@ -203,8 +173,7 @@ impl RouteDraft {
                 Some(Prefix::all(Family::Inet6))
             }
             _ if !text.contains(['.', ':']) => {
-                let known = [OPTIONS, metrics::OPTIONS, nexthop::OPTIONS].concat();
-                return line.unknown(value, &known);
+                return line.unknown(value, ROUTE);
             }
             _ => Some(prefix(value, line.context)?),
         };

@@ -11,48 +11,10 @@ use super::state::{Block, Routing, TrackGroup};
 use crate::diagnostics::Diagnostic;
 use crate::model::{Family, FwMark, MaskedMark, Name, Prefix, Realms, RouteKind, Rule, RuleAction};
 use crate::preprocess::Context;
+use crate::schema::line_options::RULE;
 use crate::source::Span;
 use crate::values::of_any_base;
 use crate::words::Word;
-
-const OPTIONS: &[&str] = &[
-    "inet",
-    "inet6",
-    "from",
-    "to",
-    "table",
-    "lookup",
-    "not",
-    "preference",
-    "order",
-    "priority",
-    "tos",
-    "dsfield",
-    "fwmark",
-    "realms",
-    "suppress_prefixlength",
-    "sup_pl",
-    "suppress_ifgroup",
-    "sup_group",
-    "dev",
-    "iif",
-    "oif",
-    "tunnel-id",
-    "uidrange",
-    "l3mdev",
-    "protocol",
-    "ipproto",
-    "sport",
-    "dport",
-    "no_track",
-    "track_group",
-    "type",
-    "goto",
-    "nop",
-    "blackhole",
-    "prohibit",
-    "unreachable",
-];
 
 /// A rule as far as it is read.
 #[derive(Default)]
@@ -218,7 +180,7 @@ impl RuleDraft {
                         "expected blackhole, unreachable or prohibit",
                     );
                 }
-                None => return line.unknown(word, OPTIONS),
+                None => return line.unknown(word, RULE),
             },
         };
         if let Some((_, first)) = self.action {

@@ -12,26 +12,6 @@ use crate::words::Word;
 const SHORTEST: u64 = 200;
 const LONGEST: u64 = 120_000;
 
-/// The options that [`read`] takes.
-pub(super) const OPTIONS: &[&str] = &[
-    "mtu",
-    "advmss",
-    "hoplimit",
-    "rtt",
-    "rttvar",
-    "rto_min",
-    "reordering",
-    "window",
-    "cwnd",
-    "ssthresh",
-    "initcwnd",
-    "initrwnd",
-    "features",
-    "quickack",
-    "fastopen_no_cookie",
-    "congctl",
-];
-
 /// Takes an option if it is a metric; `None` when its value is wrong (reported), else whether it was one.
 pub(super) fn read(metrics: &mut RouteMetrics, line: &mut OptionLine, option: &Word) -> Option<bool> {
     match &*option.text {

@@ -1,0 +1,110 @@
+//! `HTTP_GET` and `SSL_GET`.
+
+use super::url::UrlDraft;
+use super::{TLS_COMPLIANT, connection};
+use crate::diagnostics::Diagnostic;
+use crate::model::{HttpVersion, Name};
+use crate::preprocess::Context;
+use crate::schema::compose::compose;
+use crate::schema::entry::{Block, keywords_of};
+use crate::schema::{BlockId, Keyword, Kind, kw, one, opt, switch, timing};
+use crate::tree::Node;
+
+/// An `HTTP_GET` or `SSL_GET` as written, but for its connection.
+#[derive(Debug, Default)]
+pub(crate) struct HttpDraft {
+    pub(crate) tls: bool,
+    pub(crate) version: HttpVersion,
+    pub(crate) virtualhost: Option<Name>,
+    pub(crate) enable_sni: bool,
+    pub(crate) sni_name: Option<Name>,
+    pub(crate) fast_recovery: bool,
+    pub(crate) compliant: bool,
+    pub(crate) urls: Vec<UrlDraft>,
+}
+
+/// What is asked of a server of pages; in SSL_GET there is more.
+pub(crate) const PAGES: Block<HttpDraft> = Block(&[
+    kw("virtualhost", &[one("NAME", Kind::Word)], "Host header of requests.")
+        .default("the real server's, the virtual server's, the address")
+        .last_counts()
+        .example("virtualhost www.example.com")
+        .sets(|to, node, _| to.virtualhost = node.text(0)),
+    kw(
+        "http_protocol",
+        &[one("VERSION", Kind::Choice(&["1.0", "1.1", "1.0C", "1.0c"]))],
+        "Version of HTTP; 1.0C is 1.0 with `Connection: close`.",
+    )
+    .default("1.0")
+    .example("http_protocol 1.1")
+    .sets(|to, node, _| to.version = version(node.arg(0))),
+    switch("enable_sni", "Send the host name in the TLS handshake.")
+        .default("off")
+        .example("enable_sni")
+        .sets(|to, node, _| to.enable_sni = node.on()),
+    kw(
+        "sni_name",
+        &[opt("NAME", Kind::Word)],
+        "Name to send in the TLS handshake; without one, as `enable_sni`.",
+    )
+    .example("sni_name www.example.com")
+    .sets(HttpDraft::sni_name),
+    switch("fast_recovery", "A failed checker asks for its URLs without a pause between them.")
+        .default("off")
+        .example("fast_recovery")
+        .sets(|to, node, _| to.fast_recovery = node.on()),
+]);
+
+/// What SSL_GET has besides.
+pub(crate) const OF_TLS: Block<HttpDraft> = Block(&[TLS_COMPLIANT
+    .default("off")
+    .example("tls_compliant")
+    .sets(|to, node, _| to.compliant = node.on())]);
+
+const PAGE: Keyword = kw("url", &[], "A page to fetch; all of them must be right.")
+    .repeats()
+    .example("url {\n    path /\n    status_code 200\n}");
+
+/// `HTTP_GET { … }`.
+pub(in crate::schema) const HTTP_GET: &[Keyword] = compose!(
+    connection::OF_ALL_THAT_CONNECT,
+    timing::OF_ALL_CHECKERS,
+    keywords_of!(PAGES),
+    &[PAGE.block(BlockId::Url)],
+);
+
+/// `SSL_GET { … }`.
+pub(in crate::schema) const SSL_GET: &[Keyword] = compose!(
+    connection::OF_ALL_THAT_CONNECT,
+    timing::OF_ALL_CHECKERS,
+    keywords_of!(PAGES),
+    keywords_of!(OF_TLS),
+    &[PAGE.block(BlockId::SslUrl)],
+);
+
+impl HttpDraft {
+    fn sni_name(&mut self, node: &Node, context: &mut Context) {
+        if let Some(before) = &self.sni_name {
+            named_before(before, node, context);
+        }
+        self.sni_name = node.text(0).or(self.sni_name.take());
+        self.enable_sni = true;
+    }
+}
+
+/// A second `sni_name`: the last name counts; one without a name changes nothing.
+fn named_before(before: &Name, node: &Node, context: &mut Context) {
+    let label = if node.args.is_empty() { "has no effect" } else { "this one counts" };
+    context.report(
+        Diagnostic::error("duplicate-keyword", format!("`sni_name` was given before, as `{before}`"))
+            .at(node.span(), label),
+    );
+}
+
+fn version(text: Option<&str>) -> HttpVersion {
+    match text {
+        Some("1.1") => HttpVersion::Http11,
+        Some("1.0C" | "1.0c") => HttpVersion::Http10Close,
+        _ => HttpVersion::Http10,
+    }
+}
