@@ -19,7 +19,6 @@ const TOLD_AS_A_WHOLE: &[(&str, BlockId, &str)] = &[
     ("checker/regex.rs", BlockId::RealServer, "HTTP_GET"),
     ("checker/smtp.rs", BlockId::RealServer, "SMTP_CHECK"),
     ("checker/udp.rs", BlockId::RealServer, "UDP_CHECK"),
-    ("garp.rs", BlockId::Instance, "garp_extra_if"),
     ("global/firewall.rs", BlockId::Global, "vrrp_iptables"),
     ("ssl.rs", BlockId::Root, "SSL"),
     ("track.rs", BlockId::Root, "vrrp_script"),

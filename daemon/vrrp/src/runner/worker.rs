@@ -18,7 +18,7 @@ use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::mailbox::{Receiver, Sender, mailbox};
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, EventId};
-use keepwatch_model::InterfaceAddress;
+use keepwatch_model::{GarpGroup, InterfaceAddress};
 use keepwatch_net::address::AddressOperation;
 use keepwatch_net::link::{self, LinkIndex};
 use keepwatch_net::netlink::{AddressSocket, Answer, Neighbours, Outcome};
@@ -39,6 +39,7 @@ use super::kept::{Kept, Peer};
 use super::outgoing::{Announce, Change};
 use super::pace::Pace;
 use super::routing::{Owner, Routing, Wish};
+use super::sysctls::Sysctls;
 use super::vmacs::Vmacs;
 use super::{HEARTBEAT, RunnerSettings, priority};
 
@@ -124,6 +125,13 @@ struct Due {
     finished: Option<(Release, oneshot::Sender<()>)>,
 }
 
+/// What announces at a limited pace: an interface, or the interfaces of a `garp_group`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Lane {
+    Link(LinkIndex),
+    Group(usize),
+}
+
 struct Worker {
     jobs: Receiver<Job>,
     bus: Bus,
@@ -134,8 +142,12 @@ struct Worker {
     answered: u64,
     /// In order, each with the number of requests that must be answered before it.
     waiting: VecDeque<(u64, Waiting)>,
-    /// Frames that keep a distance from each other, by interface and whether they are ARP.
-    pace: Pace<(LinkIndex, bool), Frame>,
+    /// Frames that keep a distance from each other, by lane and whether they are ARP.
+    pace: Pace<(Lane, bool), (LinkIndex, Frame)>,
+    /// Interfaces that share a lane.
+    garp_groups: Arc<[GarpGroup]>,
+    /// What is changed for virtual routers whatever they do.
+    sysctls: Sysctls,
     neighbours: Neighbours,
     kept: Kept,
     /// Until when a takeover may come, and this thread stays awake for it.
@@ -176,6 +188,8 @@ pub(super) fn start(
         answered: 0,
         waiting: VecDeque::new(),
         pace: Pace::new(),
+        garp_groups: Arc::from([]),
+        sysctls: Sysctls::default(),
         neighbours: Neighbours::open()?,
         kept: Kept::new(),
         expecting: None,
@@ -214,7 +228,7 @@ impl Worker {
             self.take(job);
         }
         let Self { socket, pace, announcer, .. } = self;
-        pace.due(Instant::now(), |(link, _), frame| push(announcer, *link, &frame));
+        pace.due(Instant::now(), |_, (link, frame)| push(announcer, link, &frame));
         let mut answers = Vec::new();
         {
             let _call = self.beat.begin("changes addresses");
@@ -275,7 +289,9 @@ impl Worker {
             Job::Expect(at) => self.expecting = Some(at + EXPECTED_WITHIN),
             Job::Change(operation, change, links) => {
                 if operation == AddressOperation::Remove {
-                    let gone = |frame: &Frame| change.addresses.iter().any(|a| a.address == frame.address());
+                    let gone = |(_, frame): &(LinkIndex, Frame)| {
+                        change.addresses.iter().any(|a| a.address == frame.address())
+                    };
                     self.pace.forget(gone);
                 }
                 if operation == AddressOperation::Add && !change.spec.accepts {
@@ -305,6 +321,7 @@ impl Worker {
                 };
                 self.fulfil(wish);
                 self.configure_firewall(&definitions);
+                self.configure(&definitions);
                 self.reports.send(Report::Prepared(definitions, cause));
             }
             Job::Finish(release, done) => {
@@ -520,6 +537,9 @@ impl Worker {
                 if let (Some(routing), Release::Everything) = (&mut self.routing, release) {
                     routing.release(None);
                 }
+                if release == Release::Everything {
+                    self.sysctls.restore(|_| false);
+                }
                 if let Some(firewall) = &mut self.firewall {
                     firewall.release();
                 }
@@ -535,6 +555,30 @@ impl Worker {
         }
     }
 
+    /// The interfaces of groups that share a lane, as the kernel numbers them now.
+    fn lanes(&self) -> HashMap<LinkIndex, (usize, GarpGroup)> {
+        let groups = self.garp_groups.iter().enumerate();
+        let members = groups.flat_map(|(number, group)| {
+            group.interfaces.iter().filter_map(move |name| {
+                let index = nix::net::if_::if_nametoindex(&**name).ok()?;
+                Some((LinkIndex(index), (number, group.clone())))
+            })
+        });
+        members.collect()
+    }
+
+    /// What is the same for all routers.
+    fn configure(&mut self, definitions: &Definitions) {
+        self.garp_groups = definitions.garp_groups.clone();
+        if self.shadow {
+            return;
+        }
+        let promoting = |name: &Name| format!("ipv4/conf/{name}/promote_secondaries");
+        let wanted: HashSet<String> = definitions.promoting.iter().map(promoting).collect();
+        self.sysctls.restore(|setting| wanted.contains(setting));
+        wanted.iter().for_each(|setting| self.sysctls.set(setting, "1"));
+    }
+
     fn is_refused(&self, router: RouterId, address: IpAddr) -> bool {
         !self.refused.is_empty()
             && self.refused.keys().any(|(id, (_, refused, _))| *id == router && *refused == address)
@@ -544,16 +588,22 @@ impl Worker {
     fn push(&mut self, announce: &Announce, frames: &[(LinkIndex, Frame)]) {
         let now = Instant::now();
         // Addresses that still wait for their turn are not queued again: refreshes may come faster than they leave.
-        let queued: HashSet<IpAddr> = self.pace.waiting().map(Frame::address).collect();
+        let queued: HashSet<IpAddr> = self.pace.waiting().map(|(_, frame)| frame.address()).collect();
+        let groups = self.lanes();
         for _ in 0..announce.repeat {
             for (link, frame) in frames {
                 let arp = matches!(frame, Frame::Arp(_));
                 let garp = &announce.spec.garp;
-                let gap = if arp { garp.interval } else { garp.gna_interval };
+                let own = (Lane::Link(*link), if arp { garp.interval } else { garp.gna_interval });
+                let shared = groups.get(link).map(|(number, group)| {
+                    let gap = if arp { group.interval } else { group.gna_interval };
+                    (Lane::Group(*number), gap.unwrap_or_default())
+                });
+                let (lane, gap) = shared.unwrap_or(own);
                 if gap.is_zero() {
                     push(&mut self.announcer, *link, frame);
                 } else if !queued.contains(&frame.address()) {
-                    self.pace.push(now, (*link, arp), gap, frame.clone());
+                    self.pace.push(now, (lane, arp), gap, (*link, frame.clone()));
                 }
             }
         }
