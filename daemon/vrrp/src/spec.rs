@@ -13,8 +13,8 @@ use keepwatch_bus::counters::VrrpCounters;
 use keepwatch_bus::fact::{HoldReason, RoutingEntry};
 use keepwatch_bus::subject::{Family, Name, VirtualAddress};
 use keepwatch_model::{
-    Firewall, Follow, GarpGroup, InitialState, Instance, InterfaceAddress, LinkTarget, Priority, SyncGroup,
-    UnicastPeer, VirtualRouterId, Vmac, VrrpVersion,
+    AuthHmac, Firewall, Follow, GarpGroup, InitialState, Instance, InterfaceAddress, LinkTarget, Priority,
+    SyncGroup, UnicastPeer, VirtualRouterId, Vmac, VrrpVersion,
 };
 
 /// VRRP version and what only that version has.
@@ -160,6 +160,8 @@ pub struct RouterSpec {
     pub family: Family,
     /// Version.
     pub version: Version,
+    /// `auth_hmac`: signatures behind the messages of either version.
+    pub hmac: Option<Box<AuthHmac>>,
     /// Virtual router id.
     pub vrid: VirtualRouterId,
     /// Configured priority.
@@ -221,6 +223,7 @@ impl RouterSpec {
             addresses_on: None,
             family: Family::Inet,
             version: Version::V2 { authentication: Authentication::None },
+            hmac: None,
             vrid,
             priority: Priority::DEFAULT,
             initial_master: false,

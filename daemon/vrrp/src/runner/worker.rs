@@ -5,6 +5,8 @@
 //! may hold it for many milliseconds, and a writer waits inside the system call; so it is not the thread that sends the
 //! adverts which waits there.
 
+mod around;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
@@ -330,100 +332,6 @@ impl Worker {
         }
     }
 
-    /// Routes and rules come after what is announced: that must not wait for them.
-    fn see_to_routing(&mut self) {
-        while self.wishes.front().is_some_and(|(after, _)| *after <= self.answered)
-            && let Some((_, wish)) = self.wishes.pop_front()
-        {
-            self.fulfil(wish);
-        }
-        if self.answered == self.requested
-            && let Some(firewall) = &mut self.firewall
-        {
-            self.lifted.drain(..).for_each(|(router, cause)| firewall.lift(router, cause));
-        }
-        if let Some(vmacs) = &mut self.vmacs {
-            let _call = self.beat.begin("makes interfaces");
-            vmacs.work(Instant::now());
-        }
-        if let Some(routing) = &mut self.routing {
-            let _call = self.beat.begin("changes routes and rules");
-            let now = Instant::now();
-            routing.hear(now);
-            routing.work(now);
-        }
-    }
-
-    /// Interfaces are there before the routers that have them made.
-    fn prepare_vmacs(&mut self, definitions: &mut Definitions, cause: Option<EventId>) {
-        if self.shadow {
-            return;
-        }
-        if self.vmacs.is_none() && !definitions.vmacs.is_empty() {
-            self.vmacs = Vmacs::open(self.bus.clone()).ok().map(Box::new);
-        }
-        if let Some(vmacs) = &mut self.vmacs {
-            let _call = self.beat.begin("makes interfaces");
-            vmacs.prepare(definitions, cause);
-        }
-    }
-
-    /// Before an address is there, packets to it are dropped.
-    fn drop_first(&mut self, change: &Change, links: &[Option<LinkIndex>]) {
-        let addresses = change.addresses.iter().zip(links);
-        let dropped = addresses.map(|(address, link)| (address.address, link.map(|link| link.0))).collect();
-        let (router, instance) = (change.router, &change.spec.name);
-        if let Some(firewall) = self.firewall() {
-            firewall.drop_more(router, instance, dropped, Some(change.cause));
-        }
-    }
-
-    fn firewall(&mut self) -> Option<&mut Firewall> {
-        if self.firewall.is_none() {
-            let settings = self.firewall_settings.clone();
-            self.firewall = Firewall::open(self.bus.clone(), settings, self.shadow).ok();
-        }
-        self.firewall.as_mut()
-    }
-
-    fn configure_firewall(&mut self, definitions: &Definitions) {
-        self.firewall_settings = definitions.firewall.clone();
-        if let Some(firewall) = &mut self.firewall {
-            firewall.configure(&definitions.firewall);
-        }
-    }
-
-    /// What is dropped for a router follows its wish; it is lifted only when its addresses are off.
-    fn follow_drops(&mut self, wish: &Wish) {
-        let (Owner::Router(router), Some(instance)) = (wish.owner, &wish.instance) else { return };
-        if !wish.wanted {
-            self.lifted.push((router, wish.cause));
-            return;
-        }
-        self.lifted.retain(|(other, _)| *other != router);
-        let index = |name: &Option<Name>| nix::net::if_::if_nametoindex(&**name.as_ref()?).ok();
-        let dropped: Vec<_> = wish.dropped.iter().map(|(address, name)| (*address, index(name))).collect();
-        let known = self.firewall.as_ref().is_some_and(|firewall| firewall.has(router));
-        if !dropped.is_empty() || known {
-            let cause = wish.cause;
-            if let Some(firewall) = self.firewall() {
-                firewall.drop_only(router, instance, dropped, cause);
-            }
-        }
-    }
-
-    fn fulfil(&mut self, wish: Wish) {
-        self.follow_drops(&wish);
-        let _call = self.beat.begin("changes routes and rules");
-        if self.routing.is_none() && !wish.entries.is_empty() {
-            // Without a socket nothing can be kept; the next wish tries again.
-            self.routing = Routing::open(self.bus.clone(), self.shadow).ok().map(Box::new);
-        }
-        if let Some(routing) = &mut self.routing {
-            routing.fulfil(wish);
-        }
-    }
-
     fn request(&mut self, operation: AddressOperation, change: &Change, links: &[Option<LinkIndex>]) {
         for (index, (address, link)) in change.addresses.iter().zip(links).enumerate() {
             let Some(interface) = change.spec.interface_of(address) else { continue };
@@ -565,18 +473,6 @@ impl Worker {
             })
         });
         members.collect()
-    }
-
-    /// What is the same for all routers.
-    fn configure(&mut self, definitions: &Definitions) {
-        self.garp_groups = definitions.garp_groups.clone();
-        if self.shadow {
-            return;
-        }
-        let promoting = |name: &Name| format!("ipv4/conf/{name}/promote_secondaries");
-        let wanted: HashSet<String> = definitions.promoting.iter().map(promoting).collect();
-        self.sysctls.restore(|setting| wanted.contains(setting));
-        wanted.iter().for_each(|setting| self.sysctls.set(setting, "1"));
     }
 
     fn is_refused(&self, router: RouterId, address: IpAddr) -> bool {
