@@ -13,8 +13,8 @@ use keepwatch_model::{
 };
 
 use super::{
-    Authentication, Definitions, GarpTiming, GroupDefinition, GroupSpec, Preemption, RouterDefinition,
-    RouterSpec, Transport, Version, VmacPlan,
+    Authentication, Definitions, ExtraInterfaces, GarpTiming, GroupDefinition, GroupSpec, Preemption,
+    RouterDefinition, RouterSpec, Transport, Version, VmacPlan,
 };
 
 impl Definitions {
@@ -36,6 +36,8 @@ impl Definitions {
             routers: routers.collect(),
             groups: groups.collect(),
             statics: statics(config),
+            garp_groups: config.garp_groups.clone().into(),
+            promoting: promoting(config).collect(),
             vmacs: config.instances.iter().filter_map(|instance| vmac(instance, config)).collect(),
             firewall: config.global.firewall.clone(),
             startup_delay: config.global.vrrp_startup_delay,
@@ -74,6 +76,11 @@ fn router_spec(instance: &Instance, group: Option<&SyncGroup>) -> RouterSpec {
         follows: Follow::of(instance, group).into(),
         held: held(instance),
     }
+}
+
+fn promoting(config: &Config) -> impl Iterator<Item = Name> {
+    let promoting = config.instances.iter().filter(|instance| instance.promote_secondaries);
+    promoting.filter_map(|instance| instance.interface.clone())
 }
 
 /// The interface that is to be made for an instance.
@@ -156,5 +163,9 @@ fn garp(garp: &model::Garp) -> GarpTiming {
         lower_prio_delay: garp.lower_prio_delay,
         interval: garp.interval,
         gna_interval: garp.gna_interval,
+        extra: garp
+            .extra_interfaces
+            .as_ref()
+            .map(|extra| ExtraInterfaces { every: extra.every, all: extra.all }),
     }
 }
