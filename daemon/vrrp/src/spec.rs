@@ -13,8 +13,8 @@ use keepwatch_bus::counters::VrrpCounters;
 use keepwatch_bus::fact::HoldReason;
 use keepwatch_bus::subject::{Family, Name, VirtualAddress};
 use keepwatch_model::{
-    Follow, InitialState, Instance, InterfaceAddress, LinkTarget, Priority, SyncGroup, UnicastPeer,
-    VirtualRouterId, VrrpVersion,
+    Follow, InitialState, Instance, InterfaceAddress, InterfaceDelays, LinkTarget, LinkbeatInterface,
+    Priority, SyncGroup, UnicastPeer, VirtualRouterId, VrrpVersion,
 };
 
 /// VRRP version and what only that version has.
@@ -306,6 +306,12 @@ pub struct Definitions {
     pub routers: Vec<RouterDefinition>,
     /// The sync groups.
     pub groups: Vec<GroupDefinition>,
+    /// `interface_up_down_delays`: how long an interface must be down or up until that counts.
+    pub interface_delays: Vec<InterfaceDelays>,
+    /// `linkbeat_interfaces`: interfaces that are asked for their link.
+    pub linkbeat: Vec<LinkbeatInterface>,
+    /// `linkbeat_use_polling`: all are asked.
+    pub linkbeat_everywhere: bool,
     /// `vrrp_startup_delay`: after the first start nobody listens or advertises for so long.
     pub startup_delay: Duration,
 }
