@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use keepwatch_bus::Configured;
 use keepwatch_bus::counters::VrrpCounters;
-use keepwatch_bus::fact::HoldReason;
+use keepwatch_bus::fact::{HoldReason, RoutingEntry};
 use keepwatch_bus::subject::{Family, Name, VirtualAddress};
 use keepwatch_model::{
-    Follow, InitialState, Instance, InterfaceAddress, InterfaceDelays, LinkTarget, LinkbeatInterface,
-    Priority, SyncGroup, UnicastPeer, VirtualRouterId, VrrpVersion,
+    Firewall, Follow, InitialState, Instance, InterfaceAddress, InterfaceDelays, LinkTarget,
+    LinkbeatInterface, Priority, SyncGroup, UnicastPeer, VirtualRouterId, VrrpVersion,
 };
 
 /// VRRP version and what only that version has.
@@ -166,6 +166,10 @@ pub struct RouterSpec {
     pub addresses: Arc<[InterfaceAddress]>,
     /// How many of `addresses` are advertised.
     pub advertised: usize,
+    /// Its routes and rules, there while it is master.
+    pub routing: Arc<[RoutingEntry]>,
+    /// Packets to its addresses are answered though it does not own them.
+    pub accepts: bool,
     /// Bursts.
     pub garp: GarpTiming,
     /// No advertisement in answer to one of lower priority.
@@ -209,6 +213,8 @@ impl RouterSpec {
             track_source: false,
             advertised: addresses.len(),
             addresses,
+            routing: Arc::from([]),
+            accepts: true,
             garp: GarpTiming::default(),
             lower_prio_no_advert: false,
             higher_prio_send_advert: false,
@@ -312,6 +318,10 @@ pub struct Definitions {
     pub linkbeat: Vec<LinkbeatInterface>,
     /// `linkbeat_use_polling`: all are asked.
     pub linkbeat_everywhere: bool,
+    /// Addresses, routes and rules that are there whatever virtual routers do.
+    pub statics: Arc<[RoutingEntry]>,
+    /// Tables of the packet filter.
+    pub firewall: Firewall,
     /// `vrrp_startup_delay`: after the first start nobody listens or advertises for so long.
     pub startup_delay: Duration,
 }

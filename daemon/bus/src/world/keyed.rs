@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde::de::Deserialize;
 use serde::{Deserializer, Serialize, Serializer};
 
-use super::{Group, Instance, Interface, RealServer, Service, Tracker};
+use super::{Group, Instance, Interface, RealServer, RoutingKey, RoutingState, Service, Tracker};
 use crate::subject::{Name, ServiceKey};
 
 /// A value that holds its own key.
@@ -34,6 +34,11 @@ impl Keyed<Name> for Group {
 impl Keyed<Name> for Tracker {
     fn key(&self) -> Name {
         self.settings.key().name
+    }
+}
+impl Keyed<RoutingKey> for RoutingState {
+    fn key(&self) -> RoutingKey {
+        (self.instance.clone(), self.entry.to_string())
     }
 }
 impl Keyed<ServiceKey> for Service {

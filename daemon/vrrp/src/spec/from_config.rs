@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keepwatch_bus::fact::HoldReason;
+use keepwatch_bus::fact::{HoldReason, RoutingEntry};
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Configured, Counters};
 use keepwatch_model::{
-    self as model, Config, ConfigFault, Follow, InitialState, Instance, SyncGroup, TrackedKind, VrrpVersion,
+    self as model, Config, ConfigFault, Follow, InitialState, Instance, Priority, Route, Rule, SyncGroup,
+    TrackedKind, VrrpVersion,
 };
 
 use super::{
@@ -42,6 +43,8 @@ impl Definitions {
             interface_delays: config.global.interface_delays.clone(),
             linkbeat: config.global.linkbeat_interfaces.clone(),
             linkbeat_everywhere: config.global.linkbeat_use_polling,
+            statics: statics(config),
+            firewall: config.global.firewall.clone(),
             startup_delay: config.global.vrrp_startup_delay,
         }
     }
@@ -78,6 +81,8 @@ fn router_spec(instance: &Instance) -> RouterSpec {
         track_source: instance.track_source_address,
         addresses: instance.all_addresses().cloned().collect(),
         advertised: instance.addresses.len(),
+        routing: routing(&instance.routes, &instance.rules).collect(),
+        accepts: instance.accept || instance.priority == Priority::OWNER,
         garp: garp(&instance.garp),
         lower_prio_no_advert: instance.lower_prio_no_advert,
         higher_prio_send_advert: instance.higher_prio_send_advert,
@@ -87,6 +92,19 @@ fn router_spec(instance: &Instance) -> RouterSpec {
         follows: Arc::from([]),
         held: held(instance),
     }
+}
+
+/// Routes before the rules that may lead to them.
+fn routing<'a>(routes: &'a [Route], rules: &'a [Rule]) -> impl Iterator<Item = RoutingEntry> + 'a {
+    let routes = routes.iter().cloned().map(|route| RoutingEntry::Route(Box::new(route)));
+    routes.chain(rules.iter().cloned().map(|rule| RoutingEntry::Rule(Box::new(rule))))
+}
+
+/// Addresses before the routes that may go by them.
+fn statics(config: &Config) -> Arc<[RoutingEntry]> {
+    let addresses = config.static_addresses.iter().cloned();
+    let addresses = addresses.map(|address| RoutingEntry::Address(Box::new(address)));
+    addresses.chain(routing(&config.static_routes, &config.static_rules)).collect()
 }
 
 /// What keeps an instance in Fault. One that is to be authenticated in a way that is not built must not go without.
