@@ -63,11 +63,9 @@ fn an_interface_that_goes_for_a_moment_counts_as_up_where_delays_say_so() -> Res
     wait::throughout("it is master", std::time::Duration::from_secs(2), || hosts[0].has("eth0", VIP))?;
     hosts[0].down("eth1")?;
     wait::until("the fault counts in the end", wait::LONG, || !hosts[0].has("eth0", VIP))?;
-    ensure!(
-        daemon.process().log().matches("Netlink reports eth1 down").count() == 1,
-        "{}",
-        daemon.process().log()
-    );
+    daemon.wait_for_log("Netlink reports eth1 down")?;
+    let downs = daemon.process().log().matches("Netlink reports eth1 down").count();
+    ensure!(downs == 1, "{}", daemon.process().log());
     hosts[0].up("eth1")?;
     becomes_master(&wire, &hosts[0], "10.78.0.1", VIP)
 }
