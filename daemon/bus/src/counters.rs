@@ -109,6 +109,12 @@ counters! {
         invalid_auth_type = "keepalived_authentication_invalid_total": "Packets with an unknown authentication type",
         auth_type_mismatch = "keepalived_authentication_mismatch_total": "Packets with another authentication type",
         auth_failures = "keepalived_authentication_failure_total": "Packets with a wrong password or digest",
+        auth_ext_missing = "keepwatch_vrrp_auth_ext_missing_total": "Packets without the signature that auth_hmac wants",
+        auth_ext_malformed = "keepwatch_vrrp_auth_ext_malformed_total": "Packets with a malformed signature",
+        auth_ext_stale = "keepwatch_vrrp_auth_ext_stale_total": "Packets signed too long ago, or in the future",
+        auth_ext_unknown_key = "keepwatch_vrrp_auth_ext_unknown_key_total": "Packets signed with an unknown key",
+        auth_ext_invalid_hmac = "keepwatch_vrrp_auth_ext_invalid_hmac_total": "Packets with a wrong signature",
+        auth_ext_replay = "keepwatch_vrrp_auth_ext_replay_total": "Packets with a signature that was seen before",
         priority_zero_received = "keepalived_priority_zero_received_total": "Advertisements with priority 0 received",
         priority_zero_sent = "keepalived_priority_zero_sent_total": "Advertisements with priority 0 sent",
         adverts_late = "keepwatch_vrrp_adverts_late_total": "Advertisements that left more than half an interval late",
@@ -136,6 +142,12 @@ impl VrrpCounters {
             AdvertError::AuthTypeInvalid => &self.invalid_auth_type,
             AdvertError::AuthTypeMismatch => &self.auth_type_mismatch,
             AdvertError::AuthFailure => &self.auth_failures,
+            AdvertError::AuthExtMissing => &self.auth_ext_missing,
+            AdvertError::AuthExtMalformed => &self.auth_ext_malformed,
+            AdvertError::AuthExtStale => &self.auth_ext_stale,
+            AdvertError::AuthExtUnknownKey => &self.auth_ext_unknown_key,
+            AdvertError::AuthExtInvalidHmac => &self.auth_ext_invalid_hmac,
+            AdvertError::AuthExtReplay => &self.auth_ext_replay,
         }
     }
 }

@@ -140,6 +140,18 @@ pub enum VrrpFact {
         /// What was expected and found, as data: `auth type 1, expected 0`.
         detail: String,
     },
+    /// The clock of another router with `auth_hmac` is more than half of the `time_window` off; at the whole of it its
+    /// advertisements are refused. Published when it is found out, then at most once in ten minutes.
+    ClockSkewed {
+        /// The virtual router.
+        instance: Name,
+        /// The other router.
+        address: IpAddr,
+        /// Our clock less theirs, in seconds.
+        skew: i32,
+        /// What is allowed, in seconds.
+        window: i32,
+    },
     /// The effective priority changed.
     PriorityChanged {
         /// The virtual router.

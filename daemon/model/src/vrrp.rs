@@ -168,6 +168,8 @@ pub enum ConfigFault {
     IpvlanWithoutAddress,
     /// An instance that takes over by itself has addresses on the same VMAC.
     SharedVmac,
+    /// `auth_hmac` without a key of the number that `active_key` says: its adverts could not be signed.
+    HmacWithoutKey,
 }
 
 /// A `vrrp_instance` block, defaults and inheritance resolved.

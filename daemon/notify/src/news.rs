@@ -91,6 +91,7 @@ impl<'a> News<'a> {
             | VrrpFact::AddressesAnnounced { .. }
             | VrrpFact::AdvertSendFailed { .. }
             | VrrpFact::AdvertDetoured { .. }
+            | VrrpFact::ClockSkewed { .. }
             | VrrpFact::SourceAddressChanged { .. }
             | VrrpFact::HeldInFault { .. }
             | VrrpFact::AdvertDelayed { .. } => return None,

@@ -7,6 +7,7 @@ mod events;
 mod input;
 mod language;
 mod paint;
+mod simulate;
 mod status;
 mod why;
 
@@ -155,6 +156,16 @@ enum Verb {
         #[command(flatten)]
         reading: Reading,
     },
+    /// What would happen to the virtual routers of a cluster if something went wrong; needs no daemon
+    ///
+    /// Runs the machines of the daemon on a simulated network: who is master when, how long nobody is (outages) and
+    /// how long two are (split brain).
+    Simulate {
+        #[command(flatten)]
+        arguments: simulate::Arguments,
+        #[command(flatten)]
+        reading: Reading,
+    },
 }
 
 /// The whole of `keepwatch`.
@@ -194,6 +205,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Verb::Explain { keyword } => language::explain(keyword.as_deref(), &mut out),
         Verb::Fmt { files, check, reading } => language::format(&files, check, &reading.options(), &mut out),
         Verb::Config { file, json: _, reading } => language::config(&file, &reading.options(), &mut out),
+        Verb::Simulate { arguments, reading } => simulate::run(&arguments, &reading.options(), &mut out),
         Verb::Status { asking } => ask(Question::Status, asking.or(before), &mut out),
         Verb::Events { follow, lines, asking } => {
             let last = if follow { lines.or(Some(10)) } else { lines };

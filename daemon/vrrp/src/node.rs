@@ -22,7 +22,7 @@ use crate::ids::{LinkId, RouterId, TrackedId};
 use crate::link::Links;
 use crate::outbox::Outbox;
 use crate::router::{Router, Subscription};
-use crate::step::Context;
+use crate::step::{Context, WallClock};
 use crate::timers::Timers;
 
 /// What a clean stop leaves behind.
@@ -70,6 +70,7 @@ pub struct Node {
     pub(crate) lacking: HashSet<RouterId>,
     /// Counts packets that are for none of our routers.
     pub(crate) strangers: Arc<RouterCounters>,
+    wall: WallClock,
 }
 
 impl Node {
@@ -87,6 +88,7 @@ impl Node {
             quiet_until: None,
             lacking: HashSet::new(),
             strangers,
+            wall: WallClock::default(),
         }
     }
 
@@ -98,6 +100,12 @@ impl Node {
     /// The number of something that routers can follow, by its name in the configuration.
     pub fn tracked_id(&mut self, kind: TrackedKind, name: &Name) -> TrackedId {
         self.followed.intern(kind, name)
+    }
+
+    /// What the wall clock says at `now`, as time since 1970: to be said as often as it may have been set. Only routers with
+    /// `auth_hmac` look at it.
+    pub fn wall_clock(&mut self, now: Instant, since_1970: Duration) {
+        self.wall = WallClock::new(now, since_1970);
     }
 
     /// When [`Node::handle_timeouts`] must be called next; none while nothing runs. Looking is free, so look after
@@ -170,7 +178,8 @@ impl Node {
         act: impl FnOnce(&mut Self, &mut Context<'_>) -> R,
     ) -> R {
         let mut links = std::mem::take(&mut self.links);
-        let done = act(self, &mut Context { now, cause, out, links: &mut links });
+        let wall = self.wall;
+        let done = act(self, &mut Context { now, cause, out, links: &mut links, wall });
         self.links = links;
         done
     }

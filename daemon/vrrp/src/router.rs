@@ -53,6 +53,7 @@ mod master;
 mod missing;
 mod owner;
 mod receive;
+mod signed;
 mod transmit;
 
 use std::net::IpAddr;
@@ -70,6 +71,7 @@ use authenticated::Authenticated;
 pub(crate) use backup::Backup;
 pub(crate) use fault::Faults;
 pub(crate) use master::Master;
+use signed::Signed;
 
 use crate::follow::Standing;
 use crate::ids::{LinkId, RouterId};
@@ -159,6 +161,8 @@ pub struct Router {
     packet: AdvertBuffer,
     /// Key and sequence number of a router with an authentication header.
     authenticated: Option<Box<Authenticated>>,
+    /// Keys and stamps of a router with `auth_hmac`.
+    signed: Option<Box<Signed>>,
     /// A unicast peer computes its checksums as keepalived before 1.3.7 did, as if they went to the multicast group: from
     /// then on ours do too.
     old_unicast_sum: bool,
@@ -187,6 +191,7 @@ impl Router {
             advertised: Vec::new(),
             packet: AdvertBuffer::default(),
             authenticated: Authenticated::renew(None, &spec),
+            signed: Signed::renew(None, &spec),
             old_unicast_sum: false,
             limits: Limits::default(),
             spec,

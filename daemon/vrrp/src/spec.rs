@@ -13,7 +13,7 @@ use keepwatch_bus::counters::VrrpCounters;
 use keepwatch_bus::fact::{HoldReason, RoutingEntry};
 use keepwatch_bus::subject::{Family, Name, VirtualAddress};
 use keepwatch_model::{
-    Firewall, Follow, InitialState, Instance, InterfaceAddress, InterfaceDelays, LinkTarget,
+    AuthHmac, Firewall, Follow, InitialState, Instance, InterfaceAddress, InterfaceDelays, LinkTarget,
     LinkbeatInterface, Priority, SyncGroup, UnicastPeer, VirtualRouterId, VrrpVersion,
 };
 
@@ -143,6 +143,8 @@ pub struct RouterSpec {
     pub family: Family,
     /// Version.
     pub version: Version,
+    /// `auth_hmac`: signatures behind the messages of either version.
+    pub hmac: Option<Box<AuthHmac>>,
     /// Virtual router id.
     pub vrid: VirtualRouterId,
     /// Configured priority.
@@ -202,6 +204,7 @@ impl RouterSpec {
             interface: Some(interface),
             family: Family::Inet,
             version: Version::V2 { authentication: Authentication::None },
+            hmac: None,
             vrid,
             priority: Priority::DEFAULT,
             initial_master: false,

@@ -56,6 +56,7 @@ fn packets_are_built_as_keepalived_builds_them() {
             source: [10, 78, 0, 2].into(),
             ttl: VRRP_TTL,
             ah: true,
+            trailer: false,
         });
         let seal = Seal::new(PASSWORD, unicast);
         for sequence in 1..=count {

@@ -50,6 +50,7 @@ fn version_3(addresses: &[IpAddr]) -> AdvertFields<'_> {
         source: v4(1),
         ttl: VRRP_TTL,
         ah: false,
+        trailer: false,
     }
 }
 
@@ -72,6 +73,7 @@ fn a_version_2_packet_with_a_password_is_built_as_keepalived_builds_it() {
         source: v4(1),
         ttl: VRRP_TTL,
         ah: false,
+        trailer: false,
     };
     assert_eq!(build(&fields, 150, GROUP_V4.into()), V2_PASS);
 }
@@ -116,6 +118,7 @@ fn every_priority_and_destination_has_a_checksum_that_fits() {
             source: v4(1),
             ttl: 64,
             ah: false,
+            trailer: false,
         });
         for priority in 0..=255 {
             buffer.advertise(priority);

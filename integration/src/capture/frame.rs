@@ -76,6 +76,8 @@ pub struct Advert {
     pub authentication: u8,
     /// The addresses it announces.
     pub addresses: Vec<IpAddr>,
+    /// What stands behind all of it, such as a signature (`auth_hmac`).
+    pub trailer: Vec<u8>,
 }
 
 const ETHERTYPE_IPV4: u16 = 0x0800;
@@ -169,6 +171,10 @@ fn advert(packet: &[u8], source: IpAddr, destination: IpAddr, ttl: u8) -> Option
         IpAddr::V6(_) => ipv6_at(packet, 8 + 16 * i).map(IpAddr::from),
     };
     let version_2 = version == 2;
+    let end = match source {
+        IpAddr::V4(_) => 8 + 4 * count + if version_2 { 8 } else { 0 },
+        IpAddr::V6(_) => 8 + 16 * count,
+    };
     Some(Advert {
         version,
         source,
@@ -179,6 +185,7 @@ fn advert(packet: &[u8], source: IpAddr, destination: IpAddr, ttl: u8) -> Option
         interval: if version_2 { u16::from(*packet.get(5)?) } else { u16_at(packet, 4)? & 0x0fff },
         authentication: if version_2 { *packet.get(4)? } else { 0 },
         addresses: (0..count).map_while(address).collect(),
+        trailer: packet.get(end..).unwrap_or_default().to_vec(),
     })
 }
 

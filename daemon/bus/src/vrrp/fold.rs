@@ -172,6 +172,7 @@ impl VrrpFact {
             | Self::AddressesAnnounced { .. }
             | Self::AdvertSendFailed { .. }
             | Self::AdvertDetoured { .. }
+            | Self::ClockSkewed { .. }
             | Self::SourceAddressChanged { .. }
             | Self::HeldInFault { .. }
             | Self::AdvertDelayed { .. } => {}

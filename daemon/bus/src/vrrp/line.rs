@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{AnnounceOccasion, HoldReason, VrrpFact};
+use super::{AdvertError, AnnounceOccasion, HoldReason, VrrpFact};
 use crate::line::{Level, Written};
 use crate::routing::Short;
 use crate::subject::{VirtualAddress, VrrpState};
@@ -66,8 +66,23 @@ impl VrrpFact {
                 ),
             ),
             Self::AdvertRejected { instance, address, error, detail } => {
-                (Level::Warning, write!(out, "({instance}) {} from {address}: {detail}", error))
+                // keepalived's words, where its line has more in it than the kind of error.
+                let said = if *error == AdvertError::AuthExtStale {
+                    write!(out, "({instance}) {error} from {address}, {detail}")
+                } else if *error == AdvertError::AuthExtUnknownKey {
+                    write!(out, "({instance}) unknown authentication {detail} from {address}")
+                } else {
+                    write!(out, "({instance}) {error} from {address}: {detail}")
+                };
+                (Level::Warning, said)
             }
+            Self::ClockSkewed { instance, address, skew, window } => (
+                Level::Warning,
+                write!(
+                    out,
+                    "({instance}) authentication clock skew {skew} sec from {address} approaching window {window} sec"
+                ),
+            ),
             Self::PriorityChanged { instance, from, to } => {
                 (Level::Info, write!(out, "({instance}) Changing effective priority from {from} to {to}"))
             }
@@ -162,7 +177,7 @@ impl VrrpFact {
                     HoldReason::NoPeers => "it is unicast and has no peers",
                     HoldReason::IpvlanWithoutAddress => "its ipvlan has no address",
                     HoldReason::SharedVmac => "another instance has addresses on the same VMAC",
-                    HoldReason::HmacNotBuilt => "its adverts would not be signed: auth_hmac is not built yet",
+                    HoldReason::HmacWithoutKey => "its auth_hmac has no active_key to sign adverts with",
                 };
                 (Level::Error, write!(out, "({instance}) stays in FAULT: {why}"))
             }

@@ -30,6 +30,18 @@ pub enum AdvertError {
     AuthTypeMismatch,
     /// The password or digest is wrong.
     AuthFailure,
+    /// `auth_hmac`: no signature.
+    AuthExtMissing,
+    /// `auth_hmac`: a signature of an unknown form.
+    AuthExtMalformed,
+    /// `auth_hmac`: the time of the signature is too far from ours.
+    AuthExtStale,
+    /// `auth_hmac`: signed with a key that is not here.
+    AuthExtUnknownKey,
+    /// `auth_hmac`: the digest is wrong.
+    AuthExtInvalidHmac,
+    /// `auth_hmac`: a signature that was seen before.
+    AuthExtReplay,
 }
 
 impl fmt::Display for AdvertError {
@@ -46,6 +58,12 @@ impl fmt::Display for AdvertError {
             Self::AuthTypeInvalid => "invalid authentication type",
             Self::AuthTypeMismatch => "authentication type mismatch",
             Self::AuthFailure => "authentication failure",
+            Self::AuthExtMissing => "missing authentication trailer",
+            Self::AuthExtMalformed => "malformed authentication trailer",
+            Self::AuthExtStale => "stale authentication trailer",
+            Self::AuthExtUnknownKey => "unknown authentication key id",
+            Self::AuthExtInvalidHmac => "invalid authentication HMAC",
+            Self::AuthExtReplay => "replayed authentication trailer",
         })
     }
 }
@@ -78,6 +96,7 @@ pub enum HoldReason {
     IpvlanWithoutAddress,
     /// An instance that takes over by itself has addresses on the same VMAC.
     SharedVmac,
-    /// It has `auth_hmac`, which is not built yet: its adverts would not be signed.
-    HmacNotBuilt,
+    /// Its `auth_hmac` has no key to sign with.
+    #[serde(alias = "hmac_not_built")]
+    HmacWithoutKey,
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::authentication::AuthDraft;
 use crate::diagnostics::Diagnostic;
-use crate::model::{AntiReplay, AuthHmac, Authentication, Bytes, HmacKey, HmacMode, Rare, Secret};
+use crate::model::{
+    AntiReplay, AuthHmac, Authentication, Bytes, ConfigFault, HmacKey, HmacMode, Rare, Secret,
+};
 use crate::preprocess::Context;
 use crate::regular_file::RegularFile;
 use crate::source::Span;
@@ -110,8 +112,8 @@ pub(super) fn resolve(
     authentication: &mut Authentication,
     (advert_int, strict): (Duration, bool),
     context: &mut Context,
-) -> Option<Box<AuthHmac>> {
-    let draft = auth.written()?.hmac.take()?;
+) -> Result<Option<Box<AuthHmac>>, ConfigFault> {
+    let Some(draft) = auth.written().and_then(|auth| auth.hmac.take()) else { return Ok(None) };
     let HmacDraft { at, keys, active_key, time_window, monotonic, mode } = *draft;
     if *authentication != Authentication::None {
         let message = "`auth_hmac` does not go with `authentication`";
@@ -124,8 +126,9 @@ pub(super) fn resolve(
             None => "`auth_hmac` has no `active_key`".to_owned(),
         };
         let at = active_key.map_or(at, |(_, at)| at);
-        context.report(Diagnostic::error("missing-part", message).at(at, "adverts are not authenticated"));
-        return None;
+        let diagnostic = Diagnostic::error("missing-part", message);
+        context.report(diagnostic.at(at, "this instance stays in FAULT: its adverts could not be signed"));
+        return Err(ConfigFault::HmacWithoutKey);
     };
     let mode = match mode {
         Some((mode, at)) if strict && mode != HmacMode::Enforce => {
@@ -141,5 +144,5 @@ pub(super) fn resolve(
         let usual = Duration::from_secs((3 * advert_int.as_secs()).clamp(WINDOW.0, WINDOW.1));
         AntiReplay::Time(time_window.unwrap_or(usual))
     };
-    Some(Box::new(AuthHmac { keys, active_key, anti_replay, mode }))
+    Ok(Some(Box::new(AuthHmac { keys, active_key, anti_replay, mode })))
 }

@@ -184,7 +184,7 @@ fn settle(draft: &mut InstanceDraft, global: &Global, context: &mut Context) -> 
     }
     let addresses = resolve_advert::addresses(draft, (family, version, strict), context);
     let runs = vrid.is_some() && found.is_some() && fault.is_some() && addresses.is_some();
-    let auth_hmac = auth_hmac::resolve(&mut draft.auth, &mut authentication, (advert_int, strict), context);
+    let hmac = auth_hmac::resolve(&mut draft.auth, &mut authentication, (advert_int, strict), context);
     let state = authentication::initial_state(&authentication, draft, (state, priority), context);
     let (addresses, excluded_addresses) = addresses.unwrap_or_default();
     let settled = Settled {
@@ -197,9 +197,9 @@ fn settle(draft: &mut InstanceDraft, global: &Global, context: &mut Context) -> 
         advert_int,
         interface,
         vrf,
-        fault: fault.flatten(),
+        fault: fault.flatten().or(hmac.as_ref().err().copied()),
         authentication,
-        auth_hmac,
+        auth_hmac: hmac.ok().flatten(),
         addresses,
         excluded_addresses,
     };

@@ -186,7 +186,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
     kw("authentication", &[], "Authentication of version 2.")
         .block(BlockId::Authentication)
         .example("authentication {\n    auth_type PASS\n    auth_pass 1111\n}"),
-    kw("auth_hmac", &[opt("ALGORITHM", Kind::Word)], "keepalived's own HMAC authentication, of both versions; not built yet: the instance stays in FAULT.").unbuilt_so("the instance stays in FAULT rather than send adverts that are not signed")
+    kw("auth_hmac", &[opt("ALGORITHM", Kind::Word)], "keepalived's own HMAC authentication, of both versions of VRRP.")
         .block(BlockId::AuthHmac)
         .since("2.4.0")
         .example("auth_hmac sha256 {\n    key 1 0123456789abcdef0123456789abcdef\n    active_key 1\n}"),

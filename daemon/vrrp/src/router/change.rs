@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keepwatch_bus::fact::VrrpFact;
 
-use super::{Authenticated, Router, State};
+use super::{Authenticated, Router, Signed, State};
 use crate::spec::{RouterDefinition, RouterSpec, Transport, Version};
 use crate::step::Context;
 
@@ -88,6 +88,7 @@ impl Router {
         }
         self.update_priority(cx);
         self.authenticated = Authenticated::renew(self.authenticated.take(), &self.spec);
+        self.signed = Signed::renew(self.signed.take(), &self.spec);
         self.rebuild_packet();
         if let State::Master(master) = &mut self.state
             && old.garp.refresh != self.spec.garp.refresh

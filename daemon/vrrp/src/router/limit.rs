@@ -8,6 +8,8 @@ use keepwatch_bus::fact::AdvertError;
 
 /// Between two facts about refused packets of one kind, lower-priority masters, or advertisements that left late.
 const QUIET: Duration = Duration::from_secs(10);
+/// Between two about clocks that drift apart.
+const SKEW_QUIET: Duration = Duration::from_secs(600);
 /// Facts about new masters, and about masters that resign: so many at once …
 const BURST: u32 = 8;
 /// … and one more in this time.
@@ -17,8 +19,6 @@ const REFILL: Duration = Duration::from_secs(1);
 const RESTORATIONS: usize = 5;
 /// … in this time.
 const RESTORATION_WINDOW: Duration = Duration::from_secs(60);
-
-const KINDS: usize = 11;
 
 /// What may happen in bursts, but only now and then for long.
 #[derive(Debug, Default)]
@@ -46,7 +46,9 @@ impl Bucket {
 /// The memory of what was said when.
 #[derive(Debug, Default)]
 pub(crate) struct Limits {
-    rejections: [Option<Instant>; KINDS],
+    /// Of the kinds that were refused at all, which most routers never see.
+    rejections: Vec<(AdvertError, Instant)>,
+    skewed: Option<Instant>,
     lower: Option<(Instant, EventId)>,
     heard: Bucket,
     resigned: Bucket,
@@ -60,17 +62,31 @@ pub(crate) struct Limits {
 impl Limits {
     /// Whether a refused packet of this kind may be published now.
     pub(crate) fn rejection(&mut self, now: Instant, kind: AdvertError) -> bool {
-        let last = &mut self.rejections[slot(kind)];
-        let allowed = last.is_none_or(|last| now.saturating_duration_since(last) >= QUIET);
+        match self.rejections.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, last)) if now.saturating_duration_since(*last) < QUIET => false,
+            Some((_, last)) => {
+                *last = now;
+                true
+            }
+            None => {
+                self.rejections.push((kind, now));
+                true
+            }
+        }
+    }
+
+    /// Whether it may be published now that the clocks of two routers drift apart.
+    pub(crate) fn skewed(&mut self, now: Instant) -> bool {
+        let allowed = self.skewed.is_none_or(|last| now.saturating_duration_since(last) >= SKEW_QUIET);
         if allowed {
-            *last = Some(now);
+            self.skewed = Some(now);
         }
         allowed
     }
 
     /// After a change of state the first refused packet of each kind is news again.
     pub(crate) fn forget_rejections(&mut self) {
-        self.rejections = [None; KINDS];
+        self.rejections.clear();
     }
 
     /// The event that told of a lower-priority master, if it is still fresh.
@@ -130,22 +146,6 @@ impl Limits {
         }
         self.restored += 1;
         self.restored <= RESTORATIONS * addresses
-    }
-}
-
-fn slot(kind: AdvertError) -> usize {
-    match kind {
-        AdvertError::PacketLength => 0,
-        AdvertError::Checksum => 1,
-        AdvertError::Version => 2,
-        AdvertError::VirtualRouterId => 3,
-        AdvertError::Ttl => 4,
-        AdvertError::Type => 5,
-        AdvertError::Interval => 6,
-        AdvertError::AddressList => 7,
-        AdvertError::AuthTypeInvalid => 8,
-        AdvertError::AuthTypeMismatch => 9,
-        AdvertError::AuthFailure => 10,
     }
 }
 

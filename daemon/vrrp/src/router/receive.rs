@@ -70,9 +70,13 @@ impl Router {
         datagram: &Datagram<'_>,
     ) -> Result<Option<Advert>, DecodeError> {
         self.check_header(datagram)?;
-        let message = Message::new_checked(self.spec.family, datagram.message)?;
+        let message = match &self.signed {
+            None => Message::new_checked(self.spec.family, datagram.message)?,
+            Some(_) => Message::new_signed(self.spec.family, datagram.message)?,
+        };
         self.check_ttl(datagram)?;
         self.check_version(&message)?;
+        self.check_signature(cx, &message, datagram)?;
         self.check_authentication(&message, datagram)?;
         self.check_interval(&message)?;
         if let PacketType::Unknown(actual) = message.packet_type() {
@@ -121,6 +125,23 @@ impl Router {
             actual if actual == expected => Ok(()),
             actual => Err(DecodeError::Version { expected, actual }),
         }
+    }
+
+    /// `auth_hmac`: what is signed must be signed rightly, in every mode.
+    fn check_signature(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &Message<'_>,
+        datagram: &Datagram<'_>,
+    ) -> Result<(), DecodeError> {
+        let Some(signed) = &mut self.signed else { return Ok(()) };
+        let trailer = message.trailer();
+        let skew = signed.check(trailer.as_ref(), datagram.source, &self.spec.transport, cx.wall())?;
+        if let Some(skew) = skew.filter(|_| self.limits.skewed(cx.now)) {
+            let (instance, window) = (self.spec.name.clone(), signed.window());
+            cx.publish(VrrpFact::ClockSkewed { instance, address: datagram.source, skew, window });
+        }
+        Ok(())
     }
 
     fn check_authentication(

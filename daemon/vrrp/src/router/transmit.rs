@@ -30,6 +30,7 @@ impl Router {
                 Transport::Unicast { ttl, .. } => *ttl,
             },
             ah: self.authenticated.is_some(),
+            trailer: self.signed.as_ref().is_some_and(|signed| signed.signs()),
         });
     }
 
@@ -67,6 +68,9 @@ impl Router {
         self.packet.advertise(priority);
         if let Some(authenticated) = &mut self.authenticated {
             self.packet.number(authenticated.next());
+        }
+        if let Some((id, key, stamp)) = self.signed.as_mut().and_then(|signed| signed.next(cx.wall())) {
+            self.packet.sign(id, key, stamp, source);
         }
         let spec = self.spec.clone();
         match &spec.transport {

@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use keepwatch_bus::counters::RouterCounters;
 use keepwatch_bus::mailbox::{Receiver, Sender, WeakSender, mailbox};
@@ -139,6 +139,8 @@ impl Driver {
         self.await_takeover();
         self.beat.fetch_add(1, Ordering::Relaxed);
         self.busy = false;
+        // A clock before 1970 is as wrong as any other.
+        self.node.wall_clock(Instant::now(), UNIX_EPOCH.elapsed().unwrap_or_default());
         // What was received comes before what is due: after a pause, an advert that waited in the socket must be
         // heard before its master is declared dead.
         self.receive();

@@ -70,6 +70,7 @@ fn router_spec(instance: &Instance) -> RouterSpec {
         interface: instance.interface.clone(),
         family: instance.family,
         version: version(instance),
+        hmac: instance.auth_hmac.clone(),
         vrid: instance.vrid,
         priority: instance.priority,
         initial_master: instance.state == InitialState::Master,
@@ -107,14 +108,14 @@ fn statics(config: &Config) -> Arc<[RoutingEntry]> {
     addresses.chain(routing(&config.static_routes, &config.static_rules)).collect()
 }
 
-/// What keeps an instance in Fault. One that is to be authenticated in a way that is not built must not go without.
+/// What keeps an instance in Fault.
 fn held(instance: &Instance) -> Option<HoldReason> {
-    match instance.config_fault {
-        Some(ConfigFault::UnicastWithoutPeers) => Some(HoldReason::NoPeers),
-        Some(ConfigFault::IpvlanWithoutAddress) => Some(HoldReason::IpvlanWithoutAddress),
-        Some(ConfigFault::SharedVmac) => Some(HoldReason::SharedVmac),
-        None => instance.auth_hmac.as_ref().map(|_| HoldReason::HmacNotBuilt),
-    }
+    Some(match instance.config_fault? {
+        ConfigFault::UnicastWithoutPeers => HoldReason::NoPeers,
+        ConfigFault::IpvlanWithoutAddress => HoldReason::IpvlanWithoutAddress,
+        ConfigFault::SharedVmac => HoldReason::SharedVmac,
+        ConfigFault::HmacWithoutKey => HoldReason::HmacWithoutKey,
+    })
 }
 
 fn version(instance: &Instance) -> Version {

@@ -9,6 +9,7 @@ use keepwatch_net::wire::checksum::Sum;
 use super::ah::{self, AH_LEN, IPPROTO_AH, Seal};
 use super::checksum::{unspecified_like, with_address, with_pseudo_header};
 use super::message::{address_len, auth_data_len, field};
+use super::trailer::{SigningKey, Stamp, TRAILER_LEN};
 use super::{HEADER_LEN, IPPROTO_VRRP, IPV4_HEADER_LEN, VRRP_TOS};
 
 /// What stands in an advertisement and does not change from one to the next.
@@ -32,6 +33,8 @@ pub struct AdvertFields<'a> {
     pub ttl: u8,
     /// Whether an authentication header stands before the message; over IPv4 only.
     pub ah: bool,
+    /// Whether there is room for a signature behind the message.
+    pub trailer: bool,
 }
 
 /// A packet under construction: over IPv4 with its IP header, over IPv6 the message alone.
@@ -45,6 +48,8 @@ pub struct AdvertBuffer {
     bytes: Vec<u8>,
     /// Where the message starts: 20 over IPv4, 44 with an authentication header; 0 over IPv6.
     message: usize,
+    /// Bytes of room for a signature behind it: 28 or 0.
+    trailer: usize,
     /// The sum of the message without priority and checksum, and of the pseudo-header without the destination.
     sum: Sum,
     pseudo_header: bool,
@@ -73,18 +78,22 @@ impl AdvertBuffer {
         }
         self.bytes.extend(&fields.auth_data[..auth_data_len(fields.version, family)]);
         self.bytes.resize(self.message + len, 0);
+        self.trailer = if fields.trailer { TRAILER_LEN } else { 0 };
 
         self.pseudo_header = fields.pseudo_header;
         self.sum = Sum::default().with(&self.bytes[self.message..]);
         if self.pseudo_header {
             let nowhere = unspecified_like(fields.source);
-            self.sum = with_pseudo_header(self.sum, fields.source, nowhere, len);
+            let summed = if family == Family::Inet6 { len + self.trailer } else { len };
+            self.sum = with_pseudo_header(self.sum, fields.source, nowhere, summed);
         }
+        self.bytes.resize(self.message + len + self.trailer, 0);
     }
 
     fn ipv4_header(&mut self, source: Ipv4Addr, message_len: usize, fields: &AdvertFields<'_>) {
         let (protocol, ah_len) = if fields.ah { (IPPROTO_AH, AH_LEN) } else { (IPPROTO_VRRP, 0) };
-        let total = (IPV4_HEADER_LEN + ah_len + message_len) as u16;
+        let trailer_len = if fields.trailer { TRAILER_LEN } else { 0 };
+        let total = (IPV4_HEADER_LEN + ah_len + message_len + trailer_len) as u16;
         self.bytes.extend([0x45, VRRP_TOS]);
         self.bytes.extend(total.to_be_bytes());
         self.bytes.extend([0, 0, 0, 0, fields.ttl, protocol, 0, 0]);
@@ -112,6 +121,14 @@ impl AdvertBuffer {
         }
     }
 
+    /// Signs this advertisement, for a packet with room for it: after [`AdvertBuffer::advertise`], before
+    /// [`AdvertBuffer::packet`]. One signature is good for every destination.
+    pub fn sign(&mut self, key_id: u8, key: &SigningKey, stamp: Stamp, source: IpAddr) {
+        if self.trailer > 0 {
+            key.sign(key_id, stamp, source, &mut self.bytes[self.message..]);
+        }
+    }
+
     /// The packet for one destination, its authentication header closed with `seal`.
     pub fn packet_sealed(&mut self, destination: IpAddr, seal: &Seal) -> &[u8] {
         self.packet(destination);
@@ -136,6 +153,10 @@ impl AdvertBuffer {
         let mut sum = self.sum.with_u16(u16::from(priority) << 8);
         if self.pseudo_header {
             sum = with_address(sum, summed);
+        }
+        if self.message == 0 {
+            // Over IPv6 the sum covers the signature too.
+            sum = sum.with(&self.bytes[self.bytes.len() - self.trailer..]);
         }
         let checksum = sum.finish().to_be_bytes();
         self.bytes[self.message..][field::CHECKSUM].copy_from_slice(&checksum);

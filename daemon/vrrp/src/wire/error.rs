@@ -74,6 +74,32 @@ pub enum DecodeError {
         /// What came.
         actual: u32,
     },
+    /// `auth_hmac`: there is no signature, and `mode enforce` wants one.
+    #[error("`mode enforce` wants one")]
+    TrailerMissing,
+    /// `auth_hmac`: a signature of a type that does not exist.
+    #[error("not of type 1, HMAC-SHA256")]
+    TrailerMalformed,
+    /// `auth_hmac`: made too long ago, or in the future.
+    #[error("clock skew {skew} sec exceeds window {window} sec")]
+    TrailerStale {
+        /// Our clock less theirs, in seconds.
+        skew: i32,
+        /// What is allowed, in seconds.
+        window: i32,
+    },
+    /// `auth_hmac`: made with a key that is not here.
+    #[error("key id {id}")]
+    TrailerKey {
+        /// The number of the key.
+        id: u8,
+    },
+    /// `auth_hmac`: the digest does not fit the packet under that key. The key is not repeated here.
+    #[error("another key of that number, or changed on the way")]
+    TrailerDigest,
+    /// `auth_hmac`: a signature not made later than the last one of the same sender.
+    #[error("not later than the last one")]
+    TrailerReplayed,
     /// The password differs. It is not repeated here.
     #[error("wrong password")]
     AuthFailure,
@@ -131,6 +157,12 @@ impl DecodeError {
             Self::AuthFailure | Self::AuthIntegrity | Self::AuthSpi { .. } | Self::AuthReplayed { .. } => {
                 AdvertError::AuthFailure
             }
+            Self::TrailerMissing => AdvertError::AuthExtMissing,
+            Self::TrailerMalformed => AdvertError::AuthExtMalformed,
+            Self::TrailerStale { .. } => AdvertError::AuthExtStale,
+            Self::TrailerKey { .. } => AdvertError::AuthExtUnknownKey,
+            Self::TrailerDigest => AdvertError::AuthExtInvalidHmac,
+            Self::TrailerReplayed => AdvertError::AuthExtReplay,
             Self::Interval { .. } => AdvertError::Interval,
             Self::Type { .. } => AdvertError::Type,
             Self::Checksum { .. } => AdvertError::Checksum,

@@ -8,6 +8,7 @@ use keepwatch_net::wire::checksum::Sum;
 
 use super::DecodeError;
 use super::checksum::with_pseudo_header;
+use super::trailer::{TRAILER_LEN, Trailer};
 
 /// Bytes of the header that both versions share.
 pub const HEADER_LEN: usize = 8;
@@ -77,6 +78,7 @@ impl From<u8> for AuthType {
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
     bytes: &'a [u8],
+    trailer: Option<&'a [u8; TRAILER_LEN]>,
     family: Family,
 }
 
@@ -89,12 +91,32 @@ impl<'a> Message<'a> {
         if bytes.len() < HEADER_LEN {
             return Err(DecodeError::PacketLength { expected: HEADER_LEN, actual: bytes.len() });
         }
-        let message = Self { bytes, family };
+        let message = Self { bytes, trailer: None, family };
         let expected = message.auth_data_start() + message.auth_data_len();
         if bytes.len() != expected {
             return Err(DecodeError::PacketLength { expected, actual: bytes.len() });
         }
         Ok(message)
+    }
+
+    /// The same, but a signature may stand behind the message. That there is one is told by the length alone.
+    ///
+    /// # Errors
+    /// [`DecodeError::PacketLength`].
+    pub fn new_signed(family: Family, bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let plain = Self::new_checked(family, bytes);
+        match (&plain, bytes.split_last_chunk::<TRAILER_LEN>()) {
+            (Err(_), Some((message, trailer))) => match Self::new_checked(family, message) {
+                Ok(message) => Ok(Self { trailer: Some(trailer), ..message }),
+                Err(_) => plain,
+            },
+            _ => plain,
+        }
+    }
+
+    /// The signature behind it, if there is one.
+    pub fn trailer(&self) -> Option<Trailer<'a>> {
+        self.trailer.map(|trailer| Trailer::new(self.bytes, trailer))
     }
 
     /// The version.
@@ -160,10 +182,15 @@ impl<'a> Message<'a> {
         Sum::default().with(self.bytes).finish() == 0
     }
 
-    /// Whether the checksum fits the message and its pseudo-header: version 3.
+    /// Whether the checksum fits the message and its pseudo-header: version 3. Over IPv6 it covers a signature too.
     pub fn checksum_fits_between(&self, source: IpAddr, destination: IpAddr) -> bool {
-        let sum = with_pseudo_header(Sum::default(), source, destination, self.bytes.len());
-        sum.with(self.bytes).finish() == 0
+        let covered = match self.family {
+            Family::Inet => &[][..],
+            Family::Inet6 => self.trailer.map_or(&[][..], |trailer| trailer),
+        };
+        let len = self.bytes.len() + covered.len();
+        let sum = with_pseudo_header(Sum::default(), source, destination, len);
+        sum.with(self.bytes).with(covered).finish() == 0
     }
 
     /// The addresses, in the sender's order.

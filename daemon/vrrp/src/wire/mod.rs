@@ -23,7 +23,8 @@
 //! +---------------------------------------------------------------+
 //! ```
 //!
-//! With Auth Type 2 an IP authentication header stands before the message: see [`AuthHeader`].
+//! With Auth Type 2 an IP authentication header stands before the message: see [`AuthHeader`]. With `auth_hmac` a signature
+//! stands behind it: see [`Trailer`].
 //!
 //! The checksum of version 2 covers the message; that of version 3 also a pseudo-header of the IP addresses, unless
 //! the virtual router is told to do as version 2 does (`version 3 checksum as version 2`).
@@ -34,12 +35,14 @@ mod datagram;
 mod encode;
 mod error;
 mod message;
+mod trailer;
 
 pub use ah::{AH_LEN, AuthHeader, IPPROTO_AH, Seal};
 pub use datagram::{Datagram, IPV4_HEADER_LEN};
 pub use encode::{AdvertBuffer, AdvertFields};
 pub use error::DecodeError;
 pub use message::{AUTH_DATA_LEN, AuthType, HEADER_LEN, Message, PacketType};
+pub use trailer::{SigningKey, Stamp, TRAILER_LEN, Trailer};
 
 /// The IP protocol number of VRRP (RFC 9568 §5.1.1.4).
 pub const IPPROTO_VRRP: u8 = 112;

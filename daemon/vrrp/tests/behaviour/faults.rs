@@ -223,7 +223,7 @@ fn a_tracked_interface_is_a_fault_or_a_weight() {
 fn a_router_that_its_configuration_holds_stays_in_fault_and_says_why() {
     let mut lan = Lan::new(1, 1);
     let mut held = spec(VI, 0, 100);
-    held.held = Some(HoldReason::HmacNotBuilt);
+    held.held = Some(HoldReason::HmacWithoutKey);
     let host = lan.host(one(held), RIGHT);
     lan.start(host);
     lan.run_for(ms(20_000));

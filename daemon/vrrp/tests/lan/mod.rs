@@ -125,6 +125,8 @@ pub struct Host {
     pub definitions: Definitions,
     /// Nanoseconds of its clock in a millisecond of the LAN's: 1,000,000 when the clock is right.
     pub pace: u64,
+    /// How far its wall clock is off, in seconds.
+    pub wall_off: i64,
     /// How much of `out.did` has been carried out.
     done: usize,
 }
@@ -153,6 +155,9 @@ impl Ord for Flying {
         (self.at, self.number).cmp(&(other.at, other.number))
     }
 }
+
+/// Seconds since 1970 at the beginning of the LAN, by a clock that is right.
+const WALL: u64 = 1_795_841_209;
 
 /// The LAN. Times are microseconds since its beginning.
 pub struct Lan {
@@ -204,6 +209,7 @@ impl Lan {
             link_up: vec![true; self.segments],
             definitions,
             pace,
+            wall_off: 0,
             done: 0,
         });
         self.side.push(0);
@@ -216,6 +222,15 @@ impl Lan {
         self.epoch + Duration::from_nanos(nanos as u64)
     }
 
+    /// The time of a host, which also learns what its wall clock says.
+    pub fn tick(&mut self, host: usize) -> Instant {
+        let now = self.clock(host);
+        let h = &mut self.hosts[host];
+        let seconds = WALL.saturating_add_signed(h.wall_off);
+        h.node.wall_clock(now, Duration::from_secs(seconds) + (now - self.epoch));
+        now
+    }
+
     fn wakes(&self, host: usize) -> Option<u64> {
         let deadline = self.hosts[host].node.next_deadline().filter(|_| self.hosts[host].alive)?;
         let nanos = deadline.saturating_duration_since(self.epoch).as_nanos();
@@ -224,9 +239,9 @@ impl Lan {
 
     /// Starts the process on a host: after a crash too.
     pub fn start(&mut self, host: usize) {
-        let now = self.clock(host);
+        self.hosts[host].node = Node::new(Arc::new(RouterCounters::default()));
+        let now = self.tick(host);
         let h = &mut self.hosts[host];
-        h.node = Node::new(Arc::new(RouterCounters::default()));
         h.alive = true;
         h.links = (0..self.segments).map(|s| h.node.link(&Name::from(format!("eth{s}")))).collect();
         for (segment, link) in h.links.clone().into_iter().enumerate() {
@@ -253,7 +268,7 @@ impl Lan {
 
     /// The process stops in good order.
     pub fn stop(&mut self, host: usize) {
-        let now = self.clock(host);
+        let now = self.tick(host);
         let h = &mut self.hosts[host];
         if h.alive {
             h.node.stop(now, Release::Everything, None, &mut h.out);
@@ -263,7 +278,7 @@ impl Lan {
     }
 
     pub fn set_link(&mut self, host: usize, segment: usize, up: bool) {
-        let now = self.clock(host);
+        let now = self.tick(host);
         let h = &mut self.hosts[host];
         if h.link_up[segment] == up {
             return;
@@ -303,7 +318,7 @@ impl Lan {
 
     /// Does what a host wants done: packets fly, addresses come and go.
     pub fn carry_out(&mut self, host: usize) {
-        let now = self.clock(host);
+        let now = self.tick(host);
         while self.hosts[host].done < self.hosts[host].out.did.len() {
             let did = self.hosts[host].out.did[self.hosts[host].done].clone();
             self.hosts[host].done += 1;
@@ -385,7 +400,7 @@ impl Lan {
             {
                 self.arrive(flying);
             } else if let Some((_, host)) = wake {
-                let now = self.clock(host);
+                let now = self.tick(host);
                 let h = &mut self.hosts[host];
                 h.node.handle_timeouts(now, &mut h.out);
                 self.carry_out(host);
@@ -400,7 +415,7 @@ impl Lan {
     }
 
     fn arrive(&mut self, flying: Flying) {
-        let now = self.clock(flying.to);
+        let now = self.tick(flying.to);
         let h = &mut self.hosts[flying.to];
         if h.alive && h.link_up[flying.segment] {
             let datagram = Datagram::from_ipv4(h.links[flying.segment], &flying.packet).unwrap();
