@@ -27,10 +27,12 @@ mod kept;
 mod linkbeat;
 mod outgoing;
 mod pace;
-mod priority;
+pub mod priority;
 mod refused;
 mod routing;
 mod slow;
+mod sysctls;
+mod vmacs;
 mod worker;
 
 use std::io;

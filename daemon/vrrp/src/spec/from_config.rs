@@ -14,12 +14,12 @@ use keepwatch_model::{
 
 use super::{
     Authentication, Definitions, GarpTiming, GroupDefinition, GroupSpec, Preemption, RouterDefinition,
-    RouterSpec, Transport, Version,
+    RouterSpec, Transport, Version, VmacPlan,
 };
 
 impl Definitions {
     /// The VRRP part of a configuration. Takes the counters of each instance from `counters`, which locks: call it
-    /// outside the VRRP thread. An instance that this crate can't run yet (VMAC) has been refused by then.
+    /// outside the VRRP thread.
     pub fn from_config(config: &Config, counters: &Counters) -> Self {
         let groups: HashMap<&Name, &SyncGroup> =
             config.sync_groups.iter().map(|group| (&group.name, group)).collect();
@@ -44,6 +44,7 @@ impl Definitions {
             linkbeat: config.global.linkbeat_interfaces.clone(),
             linkbeat_everywhere: config.global.linkbeat_use_polling,
             statics: statics(config),
+            vmacs: config.instances.iter().filter_map(|instance| vmac(instance, config)).collect(),
             firewall: config.global.firewall.clone(),
             startup_delay: config.global.vrrp_startup_delay,
         }
@@ -68,6 +69,8 @@ fn router_spec(instance: &Instance) -> RouterSpec {
     RouterSpec {
         name: instance.name.clone(),
         interface: instance.interface.clone(),
+        transmit_on: None,
+        addresses_on: None,
         family: instance.family,
         version: version(instance),
         hmac: instance.auth_hmac.clone(),
@@ -93,6 +96,18 @@ fn router_spec(instance: &Instance) -> RouterSpec {
         follows: Arc::from([]),
         held: held(instance),
     }
+}
+
+/// The interface that is to be made for an instance.
+fn vmac(instance: &Instance, config: &Config) -> Option<VmacPlan> {
+    Some(VmacPlan {
+        instance: instance.name.clone(),
+        base: instance.interface.clone()?,
+        vrid: instance.vrid,
+        family: instance.family,
+        prefix: config.global.vmac_prefixes.instances.clone(),
+        settings: (**instance.vmac.as_ref()?).clone(),
+    })
 }
 
 /// Routes before the rules that may lead to them.
