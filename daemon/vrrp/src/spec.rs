@@ -13,8 +13,8 @@ use keepwatch_bus::counters::VrrpCounters;
 use keepwatch_bus::fact::{HoldReason, RoutingEntry};
 use keepwatch_bus::subject::{Family, Name, VirtualAddress};
 use keepwatch_model::{
-    AuthHmac, Firewall, Follow, GarpGroup, InitialState, Instance, InterfaceAddress, LinkTarget, Priority,
-    SyncGroup, UnicastPeer, VirtualRouterId, Vmac, VrrpVersion,
+    AuthHmac, Firewall, Follow, GarpGroup, InitialState, Instance, InterfaceAddress, InterfaceDelays, LinkTarget,
+    LinkbeatInterface, Priority, SyncGroup, UnicastPeer, VirtualRouterId, Vmac, VrrpVersion,
 };
 
 /// VRRP version and what only that version has.
@@ -354,6 +354,12 @@ pub struct Definitions {
     pub routers: Vec<RouterDefinition>,
     /// The sync groups.
     pub groups: Vec<GroupDefinition>,
+    /// `interface_up_down_delays`: how long an interface must be down or up until that counts.
+    pub interface_delays: Vec<InterfaceDelays>,
+    /// `linkbeat_interfaces`: interfaces that are asked for their link.
+    pub linkbeat: Vec<LinkbeatInterface>,
+    /// `linkbeat_use_polling`: all are asked.
+    pub linkbeat_everywhere: bool,
     /// Addresses, routes and rules that are there whatever virtual routers do.
     pub statics: Arc<[RoutingEntry]>,
     /// Interfaces that share a limit on announcements.
