@@ -30,7 +30,8 @@ pub fn notification(event: &Event, view: View<'_>, parts: Parts) -> Option<Vec<V
         | Fact::Vrrp(_)
         | Fact::Service(_)
         | Fact::Ipvs(_)
-        | Fact::Consumer(_) => None,
+        | Fact::Consumer(_)
+        | Fact::Routing(_) => None,
     }
 }
 

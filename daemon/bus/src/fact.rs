@@ -10,6 +10,7 @@ pub use crate::consumer::{ConsumerFact, ScriptOutcome};
 pub use crate::daemon::DaemonFact;
 pub use crate::ipvs::{Drift, IpvsFact, TableChange};
 pub use crate::link::{LinkDownReason, LinkFact};
+pub use crate::routing::{RoutingEntry, RoutingFact};
 pub use crate::service::{Failure, FailureReason, ServiceFact};
 pub use crate::vrrp::{AdvertError, AnnounceOccasion, HoldReason, VrrpFact};
 
@@ -29,6 +30,8 @@ pub enum Fact {
     Ipvs(IpvsFact),
     /// A consumer with a life of its own.
     Consumer(ConsumerFact),
+    /// A route, a rule or a static address.
+    Routing(RoutingFact),
 }
 
 /// Lets publishers say what happened without naming its subject again.
@@ -48,7 +51,8 @@ facts_of!(
     Vrrp(VrrpFact),
     Service(ServiceFact),
     Ipvs(IpvsFact),
-    Consumer(ConsumerFact)
+    Consumer(ConsumerFact),
+    Routing(RoutingFact)
 );
 
 impl Fact {
@@ -61,6 +65,7 @@ impl Fact {
             Self::Service(fact) => fact.into(),
             Self::Ipvs(fact) => fact.into(),
             Self::Consumer(fact) => fact.into(),
+            Self::Routing(fact) => fact.into(),
         }
     }
 
@@ -73,6 +78,7 @@ impl Fact {
             Self::Service(fact) => fact.fold(world, change),
             Self::Ipvs(fact) => fact.fold(world, change),
             Self::Consumer(fact) => fact.fold(world),
+            Self::Routing(fact) => fact.fold(world, change),
         }
     }
 }

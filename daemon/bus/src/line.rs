@@ -43,6 +43,7 @@ impl Event {
             Fact::Service(fact) => fact.line(out)?,
             Fact::Ipvs(fact) => fact.line(out),
             Fact::Consumer(fact) => fact.line(out),
+            Fact::Routing(fact) => fact.line(out),
         };
         // Writing to a String can't fail.
         written.ok()?;

@@ -170,6 +170,15 @@ pub enum VrrpFact {
         /// It was there already, left by a run that ended badly.
         adopted: bool,
     },
+    /// A virtual address that somebody had taken off a master was put back.
+    AddressRestored {
+        /// The virtual router.
+        instance: Name,
+        /// The address.
+        address: VirtualAddress,
+        /// From when the kernel told of it until the address was there again.
+        after: Duration,
+    },
     /// A virtual address was taken off its interface.
     AddressRemoved {
         /// The virtual router.
@@ -220,6 +229,27 @@ pub enum VrrpFact {
         repeat: u32,
         /// The delayed second burst (`garp_master_delay`), a refresh, or an answer to a lower master.
         occasion: AnnounceOccasion,
+    },
+    /// Packets to and from addresses of a master that does not accept them (`no_accept`) are dropped from now on.
+    DropSet {
+        /// The virtual router.
+        instance: Name,
+        /// The table of nftables that does it.
+        table: Name,
+        /// The addresses.
+        addresses: Vec<IpAddr>,
+    },
+    /// No packets are dropped for a virtual router any more.
+    DropLifted {
+        /// The virtual router.
+        instance: Name,
+    },
+    /// Packets that are not to be accepted can't be dropped.
+    DropFailed {
+        /// The virtual router.
+        instance: Name,
+        /// What the kernel said.
+        error: String,
     },
     /// The interface of a virtual router has another source address for its advertisements, or none any more.
     SourceAddressChanged {
@@ -283,6 +313,12 @@ pub struct Instance {
     pub missing: Vec<(VirtualAddress, String)>,
     /// Those of its addresses that the host has by itself.
     pub own_addresses: Vec<VirtualAddress>,
+    /// Addresses to and from which packets are dropped, and the table of nftables that does it.
+    #[serde(default)]
+    pub dropped: Vec<(IpAddr, Name)>,
+    /// Why packets that are not to be accepted can't be dropped.
+    #[serde(default)]
+    pub drop_error: Option<String>,
     /// Last change of state.
     pub changed: Option<Change>,
     /// Changes of state since the worker began.

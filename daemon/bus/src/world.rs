@@ -21,6 +21,7 @@ pub use order::{Ordered, Placed};
 pub use crate::consumer::{MailState, ScriptsState, SnmpState};
 pub use crate::daemon::{ConfigState, Hung};
 pub use crate::link::Interface;
+pub use crate::routing::{RoutingKey, RoutingState};
 pub use crate::service::{Checker, RealServer, RealState, Refusal, Service};
 pub use crate::vrrp::{Group, Instance};
 
@@ -46,6 +47,9 @@ pub struct World {
     pub groups: Ordered<Name, Group>,
     /// Virtual servers, likewise.
     pub services: Ordered<ServiceKey, Service>,
+    /// Routes and rules of virtual routers, and static entries of the kernel's tables: those that should be there now.
+    #[serde(with = "keyed", default)]
+    pub routing: IndexMap<RoutingKey, RoutingState>,
     /// Notify scripts.
     #[serde(default)]
     pub scripts: ScriptsState,
@@ -106,6 +110,11 @@ impl World {
                 trouble(&format!("{name}: VIP {address} is not on {}", address.interface), error)
             })
         });
+        let unrouted = self.routing.values().filter_map(|state| {
+            let owner = state.instance.as_deref().unwrap_or("static");
+            let what = format!("{owner}: {} is not there", state.entry);
+            state.error.as_ref().map(|error| trouble(&what, error))
+        });
         let shared =
             self.instances.values().filter(|i| i.settings.priority != Priority::OWNER).flat_map(|instance| {
                 instance.own_addresses.iter().map(|address| {
@@ -128,6 +137,11 @@ impl World {
         );
         all.extend(self.failed_consumers.iter().map(|(name, error)| trouble(name, error)));
         all.extend(missing);
+        all.extend(self.instances.values().filter_map(|instance| {
+            let what = format!("{}: packets to its addresses are not dropped", instance.name);
+            instance.drop_error.as_ref().map(|error| trouble(&what, error))
+        }));
+        all.extend(unrouted);
         all.extend(shared);
         all.extend(down);
         all

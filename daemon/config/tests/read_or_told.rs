@@ -20,8 +20,6 @@ const TOLD_AS_A_WHOLE: &[(&str, BlockId, &str)] = &[
     ("checker/udp.rs", BlockId::RealServer, "UDP_CHECK"),
     ("garp.rs", BlockId::Instance, "garp_extra_if"),
     ("global/firewall.rs", BlockId::Global, "vrrp_iptables"),
-    ("route.rs", BlockId::Instance, "virtual_routes"),
-    ("rule.rs", BlockId::Instance, "virtual_rules"),
     ("ssl.rs", BlockId::Root, "SSL"),
     ("track.rs", BlockId::Root, "vrrp_script"),
 ];

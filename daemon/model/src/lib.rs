@@ -23,6 +23,7 @@ mod prefix;
 mod rare;
 mod real_server;
 mod route;
+mod routing_words;
 mod rule;
 mod script;
 mod secret;

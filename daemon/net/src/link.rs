@@ -30,6 +30,39 @@ pub struct LinkReport {
     pub hardware: Option<MacAddress>,
     /// Largest packet, bytes.
     pub mtu: u32,
+    /// The bridge, bond or VRF that it belongs to.
+    pub master: Option<LinkIndex>,
+    /// What it is, where that matters.
+    pub kind: LinkKind,
+}
+
+/// What kind of interface one is (`IFLA_INFO_KIND`), with what matters of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LinkKind {
+    /// Another.
+    #[default]
+    Other,
+    /// A macvlan.
+    Macvlan {
+        /// The interface below.
+        below: LinkIndex,
+        /// Its mode (`MACVLAN_MODE_…`).
+        mode: u32,
+    },
+    /// An ipvlan.
+    Ipvlan {
+        /// The interface below.
+        below: LinkIndex,
+        /// Its mode (`IPVLAN_MODE_…`).
+        mode: u16,
+        /// Who may talk to whom (`IPVLAN_F_…`).
+        flags: u16,
+    },
+    /// A VRF.
+    Vrf {
+        /// Its routing table.
+        table: u32,
+    },
 }
 
 /// An interface with its addresses.
@@ -66,6 +99,12 @@ pub enum Notification {
     Address(PresentAddress),
     /// An address is no longer on an interface.
     AddressGone(PresentAddress),
+    /// A rule, or a route with keepalived's mark, is no longer there. Comes only after
+    /// [`Monitor::follow_routing`](crate::netlink::Monitor::follow_routing).
+    RoutingGone {
+        /// The socket by which that was asked for; 0 is the kernel itself.
+        by: u32,
+    },
 }
 
 /// What a notification changed.
@@ -109,6 +148,7 @@ impl LinkTable {
     /// Folds a notification in, and tells what it changed (nothing, if all was known) to `changed`.
     pub fn apply(&mut self, notification: Notification, mut changed: impl FnMut(Change)) {
         match notification {
+            Notification::RoutingGone { .. } => {}
             Notification::Link(report) => self.report(report, &mut changed),
             Notification::LinkGone(index) => self.forget(index, &mut changed),
             Notification::Address(address) => {
@@ -143,7 +183,9 @@ impl LinkTable {
                 Notification::Address(address) => {
                     addresses.insert((address.link, address.address, address.prefix));
                 }
-                Notification::LinkGone(_) | Notification::AddressGone(_) => {}
+                Notification::LinkGone(_)
+                | Notification::AddressGone(_)
+                | Notification::RoutingGone { .. } => {}
             }
         }
         let gone: Vec<_> = self.links.keys().copied().filter(|index| !links.contains(index)).collect();
@@ -211,6 +253,11 @@ impl LinkTable {
         self.links.values().filter(has)
     }
 
+    /// All of them, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Link> {
+        self.links.values()
+    }
+
     /// The interface of this name.
     pub fn by_name(&self, name: &str) -> Option<&Link> {
         self.by_name.get(name).and_then(|index| self.links.get(index))
@@ -231,6 +278,8 @@ mod tests {
             no_arp: false,
             hardware: None,
             mtu: 1500,
+            master: None,
+            kind: LinkKind::Other,
         }
     }
 

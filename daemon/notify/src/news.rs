@@ -35,7 +35,7 @@ impl<'a> News<'a> {
             Fact::Daemon(fact) => Self::of_daemon(fact),
             Fact::Vrrp(fact) => Self::of_vrrp(fact),
             Fact::Service(fact) => Self::of_service(fact),
-            Fact::Link(_) | Fact::Ipvs(_) | Fact::Consumer(_) => None,
+            Fact::Link(_) | Fact::Ipvs(_) | Fact::Consumer(_) | Fact::Routing(_) => None,
         }
     }
 
@@ -81,6 +81,10 @@ impl<'a> News<'a> {
             | VrrpFact::PriorityChanged { .. }
             | VrrpFact::AddressAdded { .. }
             | VrrpFact::AddressRemoved { .. }
+            | VrrpFact::AddressRestored { .. }
+            | VrrpFact::DropSet { .. }
+            | VrrpFact::DropLifted { .. }
+            | VrrpFact::DropFailed { .. }
             | VrrpFact::AddressStays { .. }
             | VrrpFact::OwnAddress { .. }
             | VrrpFact::AddressFailed { adding: false, .. }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use keepwatch_bus::fact::DaemonFact;
-use keepwatch_bus::subject::{RealKey, ServiceKey};
+use keepwatch_bus::subject::{Name, RealKey, ServiceKey};
 use keepwatch_bus::world::{Change, Refusal};
 use keepwatch_bus::{Event, Fact, History, World};
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,8 @@ pub enum Kind {
     VirtualServer,
     /// A real server.
     RealServer,
+    /// A virtual address.
+    Address,
     /// The configuration that is in force, or was refused.
     Configuration,
 }
@@ -61,6 +63,7 @@ impl Kind {
             Self::Interface => "interface",
             Self::VirtualServer => "virtual server",
             Self::RealServer => "real server",
+            Self::Address => "address",
             Self::Configuration => "configuration",
         }
     }
@@ -131,10 +134,33 @@ fn named(world: &World) -> impl Iterator<Item = (Vec<String>, Found)> + '_ {
     let instances = world.instances.values().map(|i| {
         let missing: Vec<String> =
             i.missing.iter().map(|(address, why)| format!("{address} ({why})")).collect();
+        let mine = |instance: &Option<Name>| instance.as_ref() == Some(&i.name);
+        let unrouted = world
+            .routing
+            .values()
+            .filter(|state| mine(&state.instance))
+            .filter_map(|state| state.error.as_ref().map(|error| format!("{} ({error})", state.entry)));
+        let missing: Vec<String> = missing.into_iter().chain(unrouted).collect();
         let without =
             if missing.is_empty() { String::new() } else { format!(", without {}", missing.join(", ")) };
         let state = format!("{} (priority {}){without}", i.state, i.priority);
         found(Kind::Instance, vec![i.name.to_string()], state, i.changed)
+    });
+    let addresses = world.instances.values().flat_map(|i| {
+        i.settings.all_addresses().map(move |address| {
+            let placed = i.settings.virtual_address(address);
+            let place = match i.addresses.contains(&placed) {
+                true => format!("on {}", placed.interface),
+                false => "not here".into(),
+            };
+            let dropped = i.dropped.iter().find(|(dropped, _)| *dropped == address.address);
+            let dropped = dropped.map_or_else(String::new, |(_, table)| {
+                format!("; packets to it are dropped (no_accept, table {table} of nftables), but for ARP and neighbour discovery")
+            });
+            let state = format!("{place}: virtual address of {}, which is {}{dropped}", i.name, i.state);
+            let names = vec![placed.to_string(), address.address.to_string()];
+            found(Kind::Address, names, state, i.changed)
+        })
     });
     let groups = world
         .groups
@@ -163,7 +189,7 @@ fn named(world: &World) -> impl Iterator<Item = (Vec<String>, Found)> + '_ {
             (names, Found { kind: Kind::RealServer, name, state, changed: latest(r.changed, refused) })
         })
     });
-    instances.chain(groups).chain(interfaces).chain(services).chain(reals)
+    instances.chain(addresses).chain(groups).chain(interfaces).chain(services).chain(reals)
 }
 
 fn in_words(refusal: Option<&Refusal>) -> String {

@@ -73,7 +73,7 @@ fn this_host() -> Result<Host, keepwatch_net::Error> {
             names.insert(link.index, link.name);
         }
         Notification::Address(address) => present.push(address),
-        Notification::LinkGone(_) | Notification::AddressGone(_) => {}
+        Notification::LinkGone(_) | Notification::AddressGone(_) | Notification::RoutingGone { .. } => {}
     })?;
     // Without marks a virtual address that somebody left behind looks like the host's own.
     let marked = kernel_keeps_marks();

@@ -45,7 +45,7 @@
 //!             Output::AddAddresses(change) => self.0.push(format!("add {}", change.addresses[0])),
 //!             Output::RemoveAddresses(change) => self.0.push(format!("remove {}", change.addresses[0])),
 //!             Output::Announce(burst) => self.0.push(format!("announce {} times", burst.repeat)),
-//!             Output::Notify(_) => {}
+//!             Output::Routing(_) | Output::Notify(_) => {}
 //!         }
 //!     }
 //! }
@@ -97,7 +97,7 @@ pub use follow::{Follow, Level, TrackedKind};
 pub use ids::{LinkId, RouterId, TrackedId};
 pub use link::{LinkAddress, LinkState, Origin};
 pub use node::{Node, Release};
-pub use outbox::{AddressChange, Announcement, Notice, Outbox, Output, Transmission};
+pub use outbox::{AddressChange, Announcement, Notice, Outbox, Output, RoutingChange, Transmission};
 pub use router::{Router, Subscription};
 pub use spec::{Definitions, GroupDefinition, GroupSpec, RouterDefinition, RouterSpec};
 pub use wire::Datagram;

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use keepwatch_bus::fact::AnnounceOccasion;
 use keepwatch_bus::subject::{Name, VrrpState};
@@ -33,6 +34,10 @@ pub enum Output<'a> {
     AddAddresses(AddressChange<'a>),
     /// Take addresses off their interfaces; publish `AddressRemoved` with `cause` for each that was there.
     RemoveAddresses(AddressChange<'a>),
+    /// Put the routes and rules of a virtual router where they should be, and have packets dropped to addresses that it
+    /// does not accept; or undo that. Publish a
+    /// [`RoutingFact`](keepwatch_bus::fact::RoutingFact) with `cause` for each.
+    Routing(RoutingChange<'a>),
     /// Announce addresses by gratuitous ARP or unsolicited neighbour advertisement. Comes after the addresses were
     /// asked for, and after the advertisement that tells a lesser master to take them off.
     Announce(Announcement<'a>),
@@ -67,6 +72,23 @@ pub struct AddressChange<'a> {
     pub addresses: Arc<[InterfaceAddress]>,
     /// What led to it.
     pub cause: EventId,
+    /// When they were found to be gone, if somebody had taken them off: publish `AddressRestored` instead.
+    pub lost: Option<Instant>,
+}
+
+/// Routes and rules to be kept, or to be kept no longer.
+#[derive(Clone, Debug)]
+pub struct RoutingChange<'a> {
+    /// Whose they are.
+    pub router: RouterId,
+    /// Its definition, which has them.
+    pub spec: &'a Arc<RouterSpec>,
+    /// Whether they shall be there.
+    pub wanted: bool,
+    /// Addresses whose packets are to be dropped while they are.
+    pub dropped: Arc<[InterfaceAddress]>,
+    /// What led to it; none where nothing did but the start.
+    pub cause: Option<EventId>,
 }
 
 /// Addresses to announce; publish `AddressesAnnounced` with `cause` once the frames are out.

@@ -21,12 +21,14 @@
 
 mod addresses;
 mod driver;
+mod firewall;
 mod interfaces;
 mod kept;
 mod outgoing;
 mod pace;
 mod priority;
 mod refused;
+mod routing;
 mod worker;
 
 use std::io;
@@ -79,7 +81,7 @@ pub enum StartError {
 }
 
 pub(crate) enum Command {
-    Apply { definitions: Definitions, cause: Option<EventId> },
+    Apply { definitions: Box<Definitions>, cause: Option<EventId> },
     Tracked { kind: TrackedKind, name: Name, level: Level, cause: Option<EventId> },
     Stop { release: Release, cause: Option<EventId>, done: oneshot::Sender<()> },
 }
@@ -103,7 +105,7 @@ impl std::fmt::Debug for Commands {
 impl VrrpHandle {
     /// Makes `definitions` true, at the start or on a reload; what did not change sees nothing. Returns at once.
     pub fn apply(&self, definitions: Definitions, cause: Option<EventId>) {
-        self.commands.0.send(Command::Apply { definitions, cause });
+        self.commands.0.send(Command::Apply { definitions: Box::new(definitions), cause });
     }
 
     /// Says how something stands that virtual routers follow: to be called by whoever watches it, also before

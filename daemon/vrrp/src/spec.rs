@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use keepwatch_bus::Configured;
 use keepwatch_bus::counters::VrrpCounters;
-use keepwatch_bus::fact::HoldReason;
+use keepwatch_bus::fact::{HoldReason, RoutingEntry};
 use keepwatch_bus::subject::{Family, Name, VirtualAddress};
 use keepwatch_model::{
-    AuthHmac, InitialState, Instance, InterfaceAddress, LinkTarget, Priority, SyncGroup, UnicastPeer,
+    AuthHmac, Firewall, InitialState, Instance, InterfaceAddress, LinkTarget, Priority, SyncGroup, UnicastPeer,
     VirtualRouterId, VrrpVersion,
 };
 
@@ -170,6 +170,10 @@ pub struct RouterSpec {
     pub addresses: Arc<[InterfaceAddress]>,
     /// How many of `addresses` are advertised.
     pub advertised: usize,
+    /// Its routes and rules, there while it is master.
+    pub routing: Arc<[RoutingEntry]>,
+    /// Packets to its addresses are answered though it does not own them.
+    pub accepts: bool,
     /// Bursts.
     pub garp: GarpTiming,
     /// No advertisement in answer to one of lower priority.
@@ -214,6 +218,8 @@ impl RouterSpec {
             track_source: false,
             advertised: addresses.len(),
             addresses,
+            routing: Arc::from([]),
+            accepts: true,
             garp: GarpTiming::default(),
             lower_prio_no_advert: false,
             higher_prio_send_advert: false,
@@ -311,6 +317,10 @@ pub struct Definitions {
     pub routers: Vec<RouterDefinition>,
     /// The sync groups.
     pub groups: Vec<GroupDefinition>,
+    /// Addresses, routes and rules that are there whatever virtual routers do.
+    pub statics: Arc<[RoutingEntry]>,
+    /// Tables of the packet filter.
+    pub firewall: Firewall,
     /// `vrrp_startup_delay`: after the first start nobody listens or advertises for so long.
     pub startup_delay: Duration,
 }

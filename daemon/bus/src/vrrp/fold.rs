@@ -33,6 +33,8 @@ impl VrrpFact {
                             addresses: Vec::new(),
                             missing: Vec::new(),
                             own_addresses: Vec::new(),
+                            dropped: Vec::new(),
+                            drop_error: None,
                             changed: None,
                             transitions: 0,
                         };
@@ -116,7 +118,8 @@ impl VrrpFact {
                     i.master = None;
                 }
             }
-            Self::AddressAdded { instance, address, .. } => {
+            Self::AddressAdded { instance, address, .. }
+            | Self::AddressRestored { instance, address, .. } => {
                 if let Some(i) = w.instances.get_mut(instance) {
                     i.missing.retain(|(missing, _)| missing != address);
                     if !i.addresses.contains(address) {
@@ -142,6 +145,23 @@ impl VrrpFact {
                     if *present {
                         i.own_addresses.push(address.clone());
                     }
+                }
+            }
+            Self::DropSet { instance, table, addresses } => {
+                if let Some(i) = w.instances.get_mut(instance) {
+                    i.dropped = addresses.iter().map(|address| (*address, table.clone())).collect();
+                    i.drop_error = None;
+                }
+            }
+            Self::DropFailed { instance, error } => {
+                if let Some(i) = w.instances.get_mut(instance) {
+                    i.drop_error = Some(error.clone());
+                }
+            }
+            Self::DropLifted { instance } => {
+                if let Some(i) = w.instances.get_mut(instance) {
+                    i.dropped.clear();
+                    i.drop_error = None;
                 }
             }
             // These happened and leave no state behind.

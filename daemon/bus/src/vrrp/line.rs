@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::{AdvertError, AnnounceOccasion, HoldReason, VrrpFact};
 use crate::line::{Level, Written};
+use crate::routing::Short;
 use crate::subject::{VirtualAddress, VrrpState};
 
 impl VrrpFact {
@@ -89,6 +90,15 @@ impl VrrpFact {
                 let how = if *adopted { "adopting" } else { "setting" };
                 (Level::Detail, write!(out, "({instance}) {how} VIP {address} on {}", address.interface))
             }
+            Self::AddressRestored { instance, address, after } => (
+                Level::Warning,
+                write!(
+                    out,
+                    "({instance}) VIP {address} was removed from {} by someone; put back after {}",
+                    address.interface,
+                    Short(*after)
+                ),
+            ),
             Self::AddressRemoved { instance, address } => {
                 (Level::Detail, write!(out, "({instance}) removing VIP {address} from {}", address.interface))
             }
@@ -124,6 +134,24 @@ impl VrrpFact {
                     ),
                 )
             }
+            Self::DropSet { instance, table, addresses } => (
+                Level::Detail,
+                write!(
+                    out,
+                    "({instance}) setting firewall drop rule: {} addresses in table {table}",
+                    addresses.len()
+                ),
+            ),
+            Self::DropLifted { instance } => {
+                (Level::Detail, write!(out, "({instance}) removing firewall drop rule"))
+            }
+            Self::DropFailed { instance, error } => (
+                Level::Error,
+                write!(
+                    out,
+                    "({instance}) packets to its addresses are accepted: can't set the firewall drop rule: {error}"
+                ),
+            ),
             Self::AdvertSendFailed { instance, error } => {
                 (Level::Error, write!(out, "({instance}) send advert error: {error}"))
             }

@@ -1,5 +1,7 @@
 //! Metrics of virtual routers and sync groups beyond what the keepalived exporter knows.
 
+use std::collections::BTreeMap;
+
 use keepwatch_bus::counters::{Counters, RouterCounters};
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::world::{Instance, World};
@@ -42,6 +44,38 @@ const MEASURED: [Measured; 9] = [
     ),
 ];
 
+/// Routes, rules and static addresses by whose they are; `instance` is empty for those that are static.
+fn routing(families: &mut Families, world: &World) {
+    if world.routing.is_empty() {
+        return;
+    }
+    let mut sums: BTreeMap<&str, [u64; 3]> = BTreeMap::new();
+    for state in world.routing.values() {
+        let sum = sums.entry(state.instance.as_deref().unwrap_or_default()).or_default();
+        sum[usize::from(state.error.is_some())] += 1;
+        sum[2] += state.restored;
+    }
+    let families_of: [(&str, &str, bool); 3] = [
+        ("keepwatch_routing_entries", "Routes, rules and static addresses that are there", false),
+        (
+            "keepwatch_routing_missing_entries",
+            "Routes, rules and static addresses that should be there and are not",
+            false,
+        ),
+        (
+            "keepwatch_routing_restored_total",
+            "Routes, rules and static addresses put back after somebody removed them",
+            true,
+        ),
+    ];
+    for (at, (name, help, counts)) in families_of.into_iter().enumerate() {
+        let mut family = if counts { families.counter(name, help) } else { families.gauge(name, help) };
+        for (instance, sum) in &sums {
+            family.sample(&[("instance", instance)], number(sum[at]));
+        }
+    }
+}
+
 pub(super) fn collect(families: &mut Families, world: &World, counters: &Counters) {
     let instances = world.instances_in_order();
     for (name, help, measure) in MEASURED {
@@ -52,6 +86,7 @@ pub(super) fn collect(families: &mut Families, world: &World, counters: &Counter
     sample_each(transitions, &instances, |i| Some(number(i.transitions)));
     count(families, "keepwatch_", &instances, counters);
     strays(families, counters);
+    routing(families, world);
     let mut groups = families
         .gauge("keepwatch_vrrp_group_state", "State of the sync group: 0 INIT, 1 BACKUP, 2 MASTER, 3 FAULT");
     for group in world.groups_in_order() {

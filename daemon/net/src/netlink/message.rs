@@ -3,6 +3,7 @@
 //! Of a link message only the attributes that keepwatch needs are looked at: a new kernel's new attributes can't
 //! make an interface unreadable.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_core::{
@@ -17,7 +18,7 @@ use netlink_packet_route::link::{LinkFlags, LinkHeader};
 
 use crate::address::{AddressOperation, AddressSpec, PROTOCOL_KEEPALIVED, PresentAddress};
 use crate::error::{Error, Result};
-use crate::link::{LinkIndex, LinkReport, Notification};
+use crate::link::{LinkIndex, LinkKind, LinkReport, Notification};
 use crate::wire::ethernet::MacAddress;
 
 const RTM_NEWLINK: u16 = 16;
@@ -25,14 +26,25 @@ const RTM_DELLINK: u16 = 17;
 const RTM_NEWADDR: u16 = 20;
 const RTM_DELADDR: u16 = 21;
 const RTM_NEWROUTE: u16 = 24;
+const RTM_DELROUTE: u16 = 25;
+const RTM_DELRULE: u16 = 33;
 
 const LINK_HEADER: usize = 16;
 const ADDRESS_HEADER: usize = 8;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+const IFLA_LINK: u16 = 5;
+const IFLA_MASTER: u16 = 10;
+const IFLA_LINKINFO: u16 = 18;
+const IFLA_INFO_KIND: u16 = 1;
+const IFLA_INFO_DATA: u16 = 2;
+/// `IFLA_MACVLAN_MODE`, `IFLA_IPVLAN_MODE` and `IFLA_VRF_TABLE` are all the first attribute of their kind's data.
+const INFO_FIRST: u16 = 1;
+const IFLA_IPVLAN_FLAGS: u16 = 2;
 const ROUTE_HEADER: usize = 12;
-/// Where the type stands in the header.
+/// Where who made it, and its type, stand in the header.
+const ROUTE_PROTOCOL: usize = 5;
 const ROUTE_TYPE: usize = 7;
 const RTA_VIA: u16 = 18;
 const IFA_ADDRESS: u16 = 1;
@@ -98,6 +110,10 @@ fn read_one(buffer: &NetlinkBuffer<&[u8]>) -> Result<Message> {
             address(payload)?.map_or(Message::Other, |a| Message::Notification(Notification::AddressGone(a)))
         }
         RTM_NEWROUTE => Message::Route(route(payload)?),
+        RTM_DELROUTE if payload.get(ROUTE_PROTOCOL) != Some(&PROTOCOL_KEEPALIVED) => Message::Other,
+        RTM_DELROUTE | RTM_DELRULE => {
+            Message::Notification(Notification::RoutingGone { by: buffer.port_number() })
+        }
         _ => Message::Other,
     })
 }
@@ -124,7 +140,10 @@ fn link(payload: &[u8]) -> Result<Option<LinkReport>> {
         no_arp: header.flags.contains(LinkFlags::Noarp),
         hardware: None,
         mtu: 0,
+        master: None,
+        kind: LinkKind::Other,
     };
+    let mut below = LinkIndex(0);
     for attribute in NlasIterator::new(&payload[LINK_HEADER..]) {
         let attribute = attribute.map_err(|e| Error::Malformed(e.to_string()))?;
         let value = attribute.value();
@@ -134,11 +153,50 @@ fn link(payload: &[u8]) -> Result<Option<LinkReport>> {
                 let name = value.split(|b| *b == 0).next().unwrap_or_default();
                 report.name = String::from_utf8_lossy(name).into();
             }
-            IFLA_MTU => report.mtu = value.first_chunk().map_or(0, |b| u32::from_ne_bytes(*b)),
+            IFLA_MTU => report.mtu = number(value).unwrap_or(0),
+            IFLA_LINK => below = LinkIndex(number(value).unwrap_or(0)),
+            IFLA_MASTER => report.master = number(value).map(LinkIndex),
+            IFLA_LINKINFO => report.kind = link_kind(value)?,
             _ => {}
         }
     }
+    if let LinkKind::Macvlan { below: lower, .. } | LinkKind::Ipvlan { below: lower, .. } = &mut report.kind {
+        *lower = below;
+    }
     Ok(if report.name.is_empty() { None } else { Some(report) })
+}
+
+fn number(value: &[u8]) -> Option<u32> {
+    value.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes))
+}
+
+/// What `IFLA_LINKINFO` says; the interface below stands elsewhere.
+fn link_kind(info: &[u8]) -> Result<LinkKind> {
+    let (mut kind, mut data) = (Vec::new(), Vec::new());
+    for attribute in NlasIterator::new(info) {
+        let attribute = attribute.map_err(|e| Error::Malformed(e.to_string()))?;
+        match attribute.kind() {
+            IFLA_INFO_KIND => kind = attribute.value().to_vec(),
+            IFLA_INFO_DATA => data = attribute.value().to_vec(),
+            _ => {}
+        }
+    }
+    let mut values = HashMap::new();
+    for attribute in NlasIterator::new(&data) {
+        let attribute = attribute.map_err(|e| Error::Malformed(e.to_string()))?;
+        values.insert(attribute.kind(), attribute.value().to_vec());
+    }
+    let short = |which: u16| {
+        values.get(&which).and_then(|value| value.first_chunk()).map_or(0, |bytes| u16::from_ne_bytes(*bytes))
+    };
+    let long = |which: u16| values.get(&which).and_then(|value| number(value)).unwrap_or(0);
+    let below = LinkIndex(0);
+    Ok(match kind.strip_suffix(&[0]).unwrap_or(&kind) {
+        b"macvlan" => LinkKind::Macvlan { below, mode: long(INFO_FIRST) },
+        b"ipvlan" => LinkKind::Ipvlan { below, mode: short(INFO_FIRST), flags: short(IFLA_IPVLAN_FLAGS) },
+        b"vrf" => LinkKind::Vrf { table: long(INFO_FIRST) },
+        _ => LinkKind::Other,
+    })
 }
 
 fn address(payload: &[u8]) -> Result<Option<PresentAddress>> {
@@ -260,6 +318,13 @@ fn add_attributes(attributes: &mut Vec<AddressAttribute>, spec: &AddressSpec) {
         attributes.push(AddressAttribute::Flags(flags));
     }
     attributes.push(AddressAttribute::Protocol(AddressProtocol::from(PROTOCOL_KEEPALIVED)));
+}
+
+/// The body of the request that puts an address on an interface or takes it off.
+pub(super) fn address_body(operation: AddressOperation, link: LinkIndex, spec: &AddressSpec) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_address(&mut bytes, 0, operation, link, spec);
+    bytes.split_off(16)
 }
 
 /// Appends one request to `out`, aligned as the next one needs it.

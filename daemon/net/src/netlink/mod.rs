@@ -3,12 +3,15 @@
 //! Both halves are plain descriptors for an event loop and never wait once they are open. [`Monitor`] dumps
 //! interfaces and addresses once and then reports changes; [`AddressSocket`] puts addresses on and takes them off,
 //! many requests in one write, each answered by one acknowledgement. [`Neighbours`] keeps entries of the table of
-//! neighbours; its calls wait for the kernel.
+//! neighbours; its calls wait for the kernel, as those of [`Requests`] do, which asks for anything else.
 
 mod addresses;
+mod attributes;
+mod filter;
 mod message;
 mod monitor;
 mod neighbours;
+mod requests;
 
 use std::io;
 
@@ -16,8 +19,11 @@ use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
 
 pub use addresses::{AddressSocket, Answer, Outcome};
+pub use attributes::Attributes;
+pub use filter::{FilterBatch, FilterFamily, FilterField, FilterHook, FilterRule, FilterType, FilterVerdict};
 pub use monitor::Monitor;
 pub use neighbours::{Neighbour, Neighbours};
+pub use requests::Requests;
 
 /// A socket for requests: its acknowledgements leave out what was asked, and it never waits.
 fn request_socket() -> io::Result<Socket> {

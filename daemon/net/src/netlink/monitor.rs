@@ -20,6 +20,8 @@ use super::message::{self, Message};
 const GROUP_LINK: u32 = 1;
 const GROUP_IPV4_ADDRESS: u32 = 5;
 const GROUP_IPV6_ADDRESS: u32 = 9;
+/// Routes and rules of both families (`RTNLGRP_…`).
+const GROUPS_ROUTING: [u32; 4] = [7, 8, 11, 19];
 
 /// Thousands of virtual addresses that come at once make thousands of notifications.
 const RECEIVE_BUFFER: usize = 8 << 20;
@@ -41,6 +43,16 @@ impl Monitor {
     /// When the kernel gives no netlink socket.
     pub fn open() -> Result<Self> {
         Self::try_open().map_err(|e| Error::system("subscribe to", "interface changes", e))
+    }
+
+    /// Is also told of routes and rules that vanish.
+    ///
+    /// # Errors
+    /// When the kernel has no such notifications: one without IPv6, say. Those of the others come all the same.
+    pub fn follow_routing(&mut self) -> Result<()> {
+        let joined = GROUPS_ROUTING.map(|group| self.socket.add_membership(group));
+        let joined: io::Result<Vec<()>> = joined.into_iter().collect();
+        joined.map(|_| ()).map_err(|e| Error::system("subscribe to", "changes of routes and rules", e))
     }
 
     fn try_open() -> io::Result<Self> {

@@ -29,6 +29,10 @@ impl Node {
         let Some(router) = self.router_mut(id) else { return };
         let (left_over, all_there) = router.left_over(cx.links);
         router.holds_addresses = left_over;
+        if !left_over {
+            // Routes and rules of a run that ended badly, which left no address.
+            router.route(cx, false, cx.cause);
+        }
         router.priority = router.weighed_priority();
         if faulty {
             let cause = told.or(cx.cause);

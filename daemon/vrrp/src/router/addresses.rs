@@ -10,7 +10,7 @@ use keepwatch_model::InterfaceAddress;
 use super::{Reaction, Router, State};
 use crate::ids::LinkId;
 use crate::link::{Fate, Links, prefix_of};
-use crate::outbox::{AddressChange, Announcement, Output};
+use crate::outbox::{AddressChange, Announcement, Output, RoutingChange};
 use crate::spec::RouterSpec;
 use crate::step::Context;
 
@@ -103,8 +103,32 @@ impl Router {
         self.change_some(cx, addresses, cause, Output::AddAddresses);
     }
 
+    /// Its routes and rules shall be there, or be gone.
+    pub(crate) fn route(&self, cx: &mut Context<'_>, wanted: bool, cause: Option<EventId>) {
+        if !self.spec.routing.is_empty() || !self.spec.accepts {
+            self.ask_for_routing(cx, wanted, cause);
+        }
+    }
+
+    fn ask_for_routing(&self, cx: &mut Context<'_>, wanted: bool, cause: Option<EventId>) {
+        let drops = |address: &&InterfaceAddress| wanted && !self.spec.accepts && !self.is_own(address);
+        let dropped = self.spec.addresses.iter().filter(drops).cloned().collect();
+        let (router, spec) = (self.id, &self.spec);
+        cx.out.act(Output::Routing(RoutingChange { router, spec, wanted, dropped, cause }));
+    }
+
+    /// After a reload: the routes and rules of a master are those of its new definition.
+    pub(super) fn change_routing(&self, cx: &mut Context<'_>, old: &RouterSpec) {
+        let dropped =
+            old.accepts != self.spec.accepts || (!self.spec.accepts && old.addresses != self.spec.addresses);
+        if matches!(self.state, State::Master(_)) && (dropped || old.routing != self.spec.routing) {
+            self.ask_for_routing(cx, true, cx.cause);
+        }
+    }
+
     pub(crate) fn remove_addresses(&mut self, cx: &mut Context<'_>, cause: EventId) {
         self.holds_addresses = false;
+        self.route(cx, false, Some(cause));
         let spec = self.spec.clone();
         let gone = self.give_up(cx, &spec, spec.addresses.iter(), cause);
         self.change_some(cx, gone, cause, Output::RemoveAddresses);
@@ -142,6 +166,10 @@ impl Router {
     fn ask_and_announce(&mut self, cx: &mut Context<'_>, addresses: Arc<[InterfaceAddress]>, cause: EventId) {
         self.await_tentative(cx.links, &addresses);
         self.change_some(cx, addresses.clone(), cause, Output::AddAddresses);
+        self.announce_present(cx, addresses, cause);
+    }
+
+    fn announce_present(&self, cx: &mut Context<'_>, addresses: Arc<[InterfaceAddress]>, cause: EventId) {
         let at_once = addresses.iter().filter(|address| !self.is_missing(address)).cloned().collect();
         self.announce_some(cx, at_once, cause);
     }
@@ -187,7 +215,8 @@ impl Router {
         output: fn(AddressChange<'a>) -> Output<'a>,
     ) {
         if !addresses.is_empty() {
-            cx.out.act(output(AddressChange { router: self.id, spec: &self.spec, addresses, cause }));
+            let (router, spec) = (self.id, &self.spec);
+            cx.out.act(output(AddressChange { router, spec, addresses, cause, lost: None }));
         }
     }
 
@@ -219,7 +248,12 @@ impl Router {
             let skew = self.skew();
             return Reaction::Yielded(self.enter_backup(&mut cx.because_of(cause), skew));
         }
-        self.ask_and_announce(cx, [lost].into(), cause);
+        let addresses: Arc<[InterfaceAddress]> = [lost].into();
+        self.await_tentative(cx.links, &addresses);
+        let (router, spec, lost) = (self.id, &self.spec, Some(cx.now));
+        let change = AddressChange { router, spec, addresses: addresses.clone(), cause, lost };
+        cx.out.act(Output::AddAddresses(change));
+        self.announce_present(cx, addresses, cause);
         Reaction::None
     }
 

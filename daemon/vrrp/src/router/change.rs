@@ -98,6 +98,7 @@ impl Router {
         if old.addresses != self.spec.addresses && self.holds_addresses {
             self.change_addresses(cx, &old);
         }
+        self.change_routing(cx, &old);
     }
 
     /// A master advertises in the new interval; a backup starts its timer over, so that a shorter one does not make it

@@ -72,6 +72,7 @@ impl Router {
         }
         self.add_addresses(cx, event);
         self.first_burst(cx, event);
+        self.route(cx, true, Some(event));
         event
     }
 

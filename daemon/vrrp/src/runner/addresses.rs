@@ -54,6 +54,7 @@ pub(super) fn hand_over(work: &mut Vec<Work>, node: &Node, links: &LinkTable, wo
                     announce.addresses.iter().filter_map(|a| frame(&announce.spec, a, links)).collect();
                 worker.send(Job::Announce(announce, frames, router.counters().clone()));
             }
+            Work::Routing(wish) => worker.send(Job::Routing(wish)),
             Work::KeepPeers => {
                 worker.send(Job::Keep(node.routers().flat_map(|router| peers_of(router, links)).collect()));
             }

@@ -15,12 +15,12 @@ use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use crate::wire::{Datagram, DecodeError};
-use crate::{LinkId, Node, Notice, Release};
+use crate::{Definitions, LinkId, Node, Notice, Release};
 
 use super::addresses::{hand_over, hand_over_changes};
 use super::interfaces::{Interfaces, Slot};
 use super::outgoing::{Outgoing, Work};
-use super::worker::{self, Job, Refusal};
+use super::worker::{self, Job, Report};
 use super::{Command, HEARTBEAT, RunnerSettings, StartError};
 
 /// Packets are taken until there are none, but no longer than this: a flood may delay adverts by so much, not more.
@@ -40,7 +40,7 @@ const EVENTS: usize = 128;
 const TIMER: u64 = 0;
 const COMMANDS: u64 = 1;
 const LINKS: u64 = 2;
-const REFUSALS: u64 = 3;
+const REPORTS: u64 = 3;
 const FIRST_LISTENER: u64 = 16;
 
 /// What the last wake-up told.
@@ -49,7 +49,7 @@ struct Ready {
     timer: bool,
     commands: bool,
     links: bool,
-    refusals: bool,
+    reports: bool,
     listeners: Vec<Slot>,
 }
 
@@ -60,8 +60,8 @@ pub(super) struct Driver {
     interfaces: Interfaces,
     /// The thread that may wait for the kernel to change addresses.
     worker: Sender<Job>,
-    /// Addresses that the kernel did not take, from there.
-    refusals: Receiver<Refusal>,
+    /// What it tells.
+    reports: Receiver<Report>,
     inbox: Receiver<Command>,
     epoll: Epoll,
     timer: Timer,
@@ -95,8 +95,8 @@ impl Driver {
         let mut interfaces = Interfaces::open()?;
         let clock = Instant::now();
         interfaces.resync(clock, &mut node, &mut out)?;
-        let (refused, refusals) = mailbox()?;
-        let worker = worker::start(settings, bus, refused)?;
+        let (reported, reports) = mailbox()?;
+        let worker = worker::start(settings, bus, reported)?;
         let timer = Timer::new()?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(std::io::Error::from)?;
         let watch = |fd: &dyn AsFd, flags: EpollFlags, as_what: u64| {
@@ -106,13 +106,13 @@ impl Driver {
         watch(&timer, EpollFlags::EPOLLIN | EpollFlags::EPOLLET, TIMER)?;
         watch(&inbox, EpollFlags::EPOLLIN, COMMANDS)?;
         watch(&interfaces, EpollFlags::EPOLLIN, LINKS)?;
-        watch(&refusals, EpollFlags::EPOLLIN, REFUSALS)?;
+        watch(&reports, EpollFlags::EPOLLIN, REPORTS)?;
         Ok(Self {
             node,
             out,
             interfaces,
             worker,
-            refusals,
+            reports,
             inbox,
             epoll,
             timer,
@@ -151,7 +151,7 @@ impl Driver {
             self.busy |= more.unwrap_or(false);
         }
         let now = self.now();
-        self.hear_refusals(now);
+        self.hear_reports(now);
         self.interfaces.retry(now, &mut self.node, &mut self.out);
         self.node.handle_timeouts(now, &mut self.out);
         // The kernel puts the first addresses on while adverts leave; they are announced after those.
@@ -181,14 +181,29 @@ impl Driver {
         self.clock
     }
 
-    /// Tells the machine of addresses that it asked for in vain.
-    fn hear_refusals(&mut self, now: Instant) {
-        if std::mem::take(&mut self.ready.refusals) {
-            self.refusals.rearm();
-            while let Some(refusal) = self.refusals.try_recv() {
-                self.node.address_refused(now, refusal.router, &refusal.address);
+    /// Tells the machine of addresses that it asked for in vain, and of definitions that everything is ready for.
+    fn hear_reports(&mut self, now: Instant) {
+        if std::mem::take(&mut self.ready.reports) {
+            self.reports.rearm();
+            while let Some(report) = self.reports.try_recv() {
+                match report {
+                    Report::Refused(refusal) => {
+                        self.node.address_refused(now, refusal.router, &refusal.address);
+                    }
+                    Report::Prepared(definitions, cause) => self.apply(now, *definitions, cause),
+                }
             }
         }
+    }
+
+    /// Makes definitions true.
+    fn apply(&mut self, now: Instant, definitions: Definitions, cause: Option<EventId>) {
+        // What was made for them has to be known before they are.
+        while self.interfaces.poll(now, &mut self.node, &mut self.out).unwrap_or(false) {}
+        self.interfaces.watch(&definitions, now, cause, &mut self.node, &mut self.out);
+        self.node.apply(now, definitions, cause, &mut self.out);
+        self.out.work.push(Work::KeepPeers);
+        self.interfaces.subscribe(now, &mut self.node, &mut self.out);
     }
 
     fn sleep(&mut self) {
@@ -241,7 +256,7 @@ impl Driver {
                 }
                 COMMANDS => self.ready.commands = true,
                 LINKS => self.ready.links = true,
-                REFUSALS => self.ready.refusals = true,
+                REPORTS => self.ready.reports = true,
                 listener if listener >= FIRST_LISTENER => {
                     self.ready.listeners.push(Slot((listener - FIRST_LISTENER) as usize));
                 }
@@ -281,11 +296,7 @@ impl Driver {
         let now = self.now();
         match self.inbox.try_recv() {
             Some(Command::Apply { definitions, cause }) => {
-                self.interfaces.watch(&definitions, now, cause, &mut self.node, &mut self.out);
-                self.node.apply(now, definitions, cause, &mut self.out);
-                self.out.work.push(Work::KeepPeers);
-                self.interfaces.subscribe(now, &mut self.node, &mut self.out);
-                self.send(now);
+                self.worker.send(Job::Prepare(definitions, cause));
             }
             Some(Command::Tracked { kind, name, level, cause }) => {
                 let id = self.node.tracked_id(kind, &name);
@@ -294,7 +305,7 @@ impl Driver {
             }
             Some(Command::Stop { release, cause, done }) => {
                 self.stop(now, release, cause);
-                self.worker.send(Job::Finish(done));
+                self.worker.send(Job::Finish(release, done));
                 return false;
             }
             None => return !self.inbox.is_closed(),

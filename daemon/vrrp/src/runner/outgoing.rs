@@ -4,6 +4,7 @@
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use keepwatch_bus::fact::AnnounceOccasion;
 use keepwatch_bus::mailbox::Sender;
@@ -16,6 +17,7 @@ use keepwatch_net::socket::{Destination, Family, SendBatch, VrrpSender};
 use crate::{LinkId, Node, Notice, Outbox, Output, RouterId, RouterSpec, Transmission};
 
 use super::refused::{Fate, Fates, Refused};
+use super::routing::{Owner, Wish};
 
 /// Advertisements that leave in one go. A thousand back to back would overrun the receive buffer of a neighbour that
 /// is not looking for half a millisecond, and always the same ones would be lost.
@@ -25,6 +27,8 @@ const BURST: usize = 128;
 pub(super) enum Work {
     Change(AddressOperation, Change),
     Announce(Announce),
+    /// Routes and rules of one router.
+    Routing(Wish),
     /// Have the kernel keep the neighbours in mind by which the peers of all routers are reached, and no others.
     KeepPeers,
     /// See at once that it does so for the peers of one router.
@@ -37,6 +41,8 @@ pub(super) struct Change {
     pub(super) spec: Arc<RouterSpec>,
     pub(super) addresses: Arc<[InterfaceAddress]>,
     pub(super) cause: EventId,
+    /// When they were found to be gone, if somebody had taken them off.
+    pub(super) lost: Option<Instant>,
 }
 
 /// Addresses of one router to announce.
@@ -169,6 +175,18 @@ impl Outbox for Outgoing {
             Output::RemoveAddresses(change) => {
                 self.work.push(Work::Change(AddressOperation::Remove, change.into()))
             }
+            Output::Routing(change) => self.work.push(Work::Routing(Wish {
+                owner: Owner::Router(change.router),
+                instance: Some(change.spec.name.clone()),
+                entries: change.spec.routing.clone(),
+                wanted: change.wanted,
+                dropped: change
+                    .dropped
+                    .iter()
+                    .map(|address| (address.address, change.spec.interface_of(address).cloned()))
+                    .collect(),
+                cause: change.cause,
+            })),
             Output::Announce(announcement) => self.work.push(Work::Announce(Announce {
                 router: announcement.router,
                 spec: announcement.spec.clone(),
@@ -189,6 +207,7 @@ impl From<crate::AddressChange<'_>> for Change {
             spec: change.spec.clone(),
             addresses: change.addresses,
             cause: change.cause,
+            lost: change.lost,
         }
     }
 }

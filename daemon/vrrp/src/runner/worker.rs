@@ -30,13 +30,15 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 use tokio::sync::oneshot;
 
-use crate::RouterId;
 use crate::link::prefix_of;
+use crate::{Definitions, Release, RouterId};
 
 use super::addresses::plan;
+use super::firewall::Firewall;
 use super::kept::{Kept, Peer};
 use super::outgoing::{Announce, Change};
 use super::pace::Pace;
+use super::routing::{Owner, Routing, Wish};
 use super::{HEARTBEAT, RunnerSettings, priority};
 
 /// Requests in one write, before what waits for them is announced: some four hundred microseconds.
@@ -51,6 +53,10 @@ pub(super) enum Job {
     Change(AddressOperation, Change, Vec<Option<LinkIndex>>),
     /// Announce addresses, once all that was asked before is done.
     Announce(Announce, Vec<(LinkIndex, Frame)>, Arc<VrrpCounters>),
+    /// Put routes and rules where they should be, once all that was asked before is done, or take them away.
+    Routing(Wish),
+    /// Prepare what virtual routers stand on, and say when that is done.
+    Prepare(Box<Definitions>, Option<EventId>),
     /// Have the kernel keep these in mind and no others, so that they can be reached, and answered, however full its
     /// table of neighbours is.
     Keep(HashSet<Peer>),
@@ -59,7 +65,15 @@ pub(super) enum Job {
     /// A takeover is near: be awake when it comes.
     Expect(Instant),
     /// Tell when all that was asked before is done, and end.
-    Finish(oneshot::Sender<()>),
+    Finish(Release, oneshot::Sender<()>),
+}
+
+/// What the thread that sends adverts has to hear.
+pub(super) enum Report {
+    /// An address was asked for in vain.
+    Refused(Refusal),
+    /// Virtual routers can be made true.
+    Prepared(Box<Definitions>, Option<EventId>),
 }
 
 /// What announces one address.
@@ -87,12 +101,13 @@ struct Token {
     addresses: Arc<[InterfaceAddress]>,
     index: usize,
     cause: EventId,
+    lost: Option<Instant>,
 }
 
 /// What waits for requests to be answered.
 enum Waiting {
     Announce(Announce, Vec<(LinkIndex, Frame)>, Arc<VrrpCounters>),
-    Finish(oneshot::Sender<()>),
+    Finish(Release, oneshot::Sender<()>),
 }
 
 /// What was announced, and who is to be told of the end.
@@ -100,7 +115,7 @@ enum Waiting {
 struct Due {
     /// With the number of addresses that were.
     sent: Vec<(Announce, u32, Arc<VrrpCounters>)>,
-    finished: Option<oneshot::Sender<()>>,
+    finished: Option<(Release, oneshot::Sender<()>)>,
 }
 
 struct Worker {
@@ -123,7 +138,16 @@ struct Worker {
     placed: HashMap<Place, LinkIndex>,
     /// What could not be put there, and what was said about that.
     refused: HashMap<(RouterId, Place), Errno>,
-    refusals: Sender<Refusal>,
+    reports: Sender<Report>,
+    /// Routes, rules and static entries, if there ever were any.
+    routing: Option<Box<Routing>>,
+    /// What is to be done about them once so many requests are answered.
+    wishes: VecDeque<(u64, Wish)>,
+    /// The packet filter, once something had to be dropped.
+    firewall: Option<Firewall>,
+    firewall_settings: keepwatch_model::Firewall,
+    /// Routers for which nothing is to be dropped any more, once their addresses are off.
+    lifted: Vec<(RouterId, Option<EventId>)>,
     shadow: bool,
     beat: Beat,
 }
@@ -132,7 +156,7 @@ struct Worker {
 pub(super) fn start(
     settings: &RunnerSettings,
     bus: Bus,
-    refusals: Sender<Refusal>,
+    reports: Sender<Report>,
 ) -> Result<Sender<Job>, super::StartError> {
     let (sender, jobs) = mailbox()?;
     let mut worker = Worker {
@@ -149,7 +173,12 @@ pub(super) fn start(
         expecting: None,
         placed: HashMap::new(),
         refused: HashMap::new(),
-        refusals,
+        reports,
+        routing: None,
+        wishes: VecDeque::new(),
+        firewall: None,
+        firewall_settings: keepwatch_model::Firewall::default(),
+        lifted: Vec::new(),
         shadow: settings.shadow,
         beat: settings.addresses.clone(),
     };
@@ -166,7 +195,8 @@ impl Worker {
     fn turn(&mut self) -> bool {
         self.beat.beat();
         let paced = self.pace.next().is_some_and(|at| at <= Instant::now());
-        let busy = paced || !self.jobs.is_empty() || self.socket.waiting() > 0 || self.kept.is_due();
+        let owed = self.wishes.front().is_some_and(|(after, _)| *after <= self.answered);
+        let busy = paced || owed || !self.jobs.is_empty() || self.socket.waiting() > 0 || self.kept.is_due();
         if !busy && self.sleep().is_err() {
             return false;
         }
@@ -185,6 +215,7 @@ impl Worker {
         answers.retain(|answer| self.remember(answer));
         let due = self.announce();
         answers.into_iter().for_each(|answer| publish(&self.bus, answer));
+        self.see_to_routing();
         let goes_on = self.conclude(due);
         // One at a time: addresses come first.
         if goes_on {
@@ -201,11 +232,13 @@ impl Worker {
         if self.jobs.is_closed() && self.socket.is_idle() {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
-        let mut fds = [
+        let mut fds = vec![
             PollFd::new(self.jobs.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
         ];
-        let next = [self.pace.next(), self.kept.next()].into_iter().flatten().min();
+        fds.extend(self.routing.as_ref().map(|routing| PollFd::new(routing.as_fd(), PollFlags::POLLIN)));
+        let routing = self.routing.as_ref().and_then(|routing| routing.next());
+        let next = [self.pace.next(), self.kept.next(), routing].into_iter().flatten().min();
         let until = next.map(|at| at.saturating_duration_since(Instant::now()));
         let until = until.unwrap_or(HEARTBEAT).min(HEARTBEAT);
         match ppoll(&mut fds, Some(TimeSpec::from_duration(until)), None) {
@@ -234,6 +267,9 @@ impl Worker {
                     let gone = |frame: &Frame| change.addresses.iter().any(|a| a.address == frame.address());
                     self.pace.forget(gone);
                 }
+                if operation == AddressOperation::Add && !change.spec.accepts {
+                    self.drop_first(&change, &links);
+                }
                 self.request(operation, &change, &links);
             }
             Job::Announce(announce, frames, counters) => {
@@ -242,7 +278,101 @@ impl Worker {
             Job::Keep(_) | Job::Renew(_) if self.shadow => {}
             Job::Keep(peers) => self.kept.replace(peers),
             Job::Renew(peers) => self.kept.renew(peers),
-            Job::Finish(done) => self.waiting.push_back((self.requested, Waiting::Finish(done))),
+            // What goes, goes before the addresses that it may hang on.
+            Job::Routing(wish) if !wish.wanted && self.wishes.is_empty() => self.fulfil(wish),
+            Job::Routing(wish) => self.wishes.push_back((self.requested, wish)),
+            Job::Prepare(definitions, cause) => {
+                let wish = Wish {
+                    owner: Owner::Static,
+                    instance: None,
+                    entries: definitions.statics.clone(),
+                    wanted: true,
+                    dropped: Vec::new(),
+                    cause,
+                };
+                self.fulfil(wish);
+                self.configure_firewall(&definitions);
+                self.reports.send(Report::Prepared(definitions, cause));
+            }
+            Job::Finish(release, done) => {
+                self.waiting.push_back((self.requested, Waiting::Finish(release, done)));
+            }
+        }
+    }
+
+    /// Routes and rules come after what is announced: that must not wait for them.
+    fn see_to_routing(&mut self) {
+        while self.wishes.front().is_some_and(|(after, _)| *after <= self.answered)
+            && let Some((_, wish)) = self.wishes.pop_front()
+        {
+            self.fulfil(wish);
+        }
+        if self.answered == self.requested
+            && let Some(firewall) = &mut self.firewall
+        {
+            self.lifted.drain(..).for_each(|(router, cause)| firewall.lift(router, cause));
+        }
+        if let Some(routing) = &mut self.routing {
+            let _call = self.beat.begin("changes routes and rules");
+            let now = Instant::now();
+            routing.hear(now);
+            routing.work(now);
+        }
+    }
+
+    /// Before an address is there, packets to it are dropped.
+    fn drop_first(&mut self, change: &Change, links: &[Option<LinkIndex>]) {
+        let addresses = change.addresses.iter().zip(links);
+        let dropped = addresses.map(|(address, link)| (address.address, link.map(|link| link.0))).collect();
+        let (router, instance) = (change.router, &change.spec.name);
+        if let Some(firewall) = self.firewall() {
+            firewall.drop_more(router, instance, dropped, Some(change.cause));
+        }
+    }
+
+    fn firewall(&mut self) -> Option<&mut Firewall> {
+        if self.firewall.is_none() {
+            let settings = self.firewall_settings.clone();
+            self.firewall = Firewall::open(self.bus.clone(), settings, self.shadow).ok();
+        }
+        self.firewall.as_mut()
+    }
+
+    fn configure_firewall(&mut self, definitions: &Definitions) {
+        self.firewall_settings = definitions.firewall.clone();
+        if let Some(firewall) = &mut self.firewall {
+            firewall.configure(&definitions.firewall);
+        }
+    }
+
+    /// What is dropped for a router follows its wish; it is lifted only when its addresses are off.
+    fn follow_drops(&mut self, wish: &Wish) {
+        let (Owner::Router(router), Some(instance)) = (wish.owner, &wish.instance) else { return };
+        if !wish.wanted {
+            self.lifted.push((router, wish.cause));
+            return;
+        }
+        self.lifted.retain(|(other, _)| *other != router);
+        let index = |name: &Option<Name>| nix::net::if_::if_nametoindex(&**name.as_ref()?).ok();
+        let dropped: Vec<_> = wish.dropped.iter().map(|(address, name)| (*address, index(name))).collect();
+        let known = self.firewall.as_ref().is_some_and(|firewall| firewall.has(router));
+        if !dropped.is_empty() || known {
+            let cause = wish.cause;
+            if let Some(firewall) = self.firewall() {
+                firewall.drop_only(router, instance, dropped, cause);
+            }
+        }
+    }
+
+    fn fulfil(&mut self, wish: Wish) {
+        self.follow_drops(&wish);
+        let _call = self.beat.begin("changes routes and rules");
+        if self.routing.is_none() && !wish.entries.is_empty() {
+            // Without a socket nothing can be kept; the next wish tries again.
+            self.routing = Routing::open(self.bus.clone(), self.shadow).ok().map(Box::new);
+        }
+        if let Some(routing) = &mut self.routing {
+            routing.fulfil(wish);
         }
     }
 
@@ -263,6 +393,7 @@ impl Worker {
                 addresses: change.addresses.clone(),
                 index,
                 cause: change.cause,
+                lost: change.lost,
             };
             let result = match (link, operation) {
                 _ if self.shadow => Ok(Outcome::Changed),
@@ -294,7 +425,8 @@ impl Worker {
             }
             (AddressOperation::Add, Err(errno)) => {
                 if let Some(address) = addresses.get(*index) {
-                    self.refusals.send(Refusal { router: *router, address: address.clone() });
+                    let refusal = Refusal { router: *router, address: address.clone() };
+                    self.reports.send(Report::Refused(refusal));
                 }
                 // Said once, not for each try.
                 self.refused.insert(key, errno) != Some(errno)
@@ -324,7 +456,7 @@ impl Worker {
                     }
                     due.sent.push((announce, frames.len() as u32, counters));
                 }
-                Waiting::Finish(done) => due.finished = Some(done),
+                Waiting::Finish(release, done) => due.finished = Some((release, done)),
             }
         }
         // A frame that can't leave is as one lost on the wire: the next burst repeats it.
@@ -348,7 +480,13 @@ impl Worker {
             self.bus.publish(announce.cause, fact);
         }
         match due.finished {
-            Some(done) => {
+            Some((release, done)) => {
+                if let (Some(routing), Release::Everything) = (&mut self.routing, release) {
+                    routing.release(None);
+                }
+                if let Some(firewall) = &mut self.firewall {
+                    firewall.release();
+                }
                 self.kept.release(&mut self.neighbours);
                 // Nobody waits for it if the daemon itself is gone.
                 let _ = done.send(());
@@ -404,7 +542,7 @@ impl Frame {
 
 /// Says what became of a request.
 fn publish(bus: &Bus, answer: Answer<Token>) {
-    let Token { spec, addresses, index, cause, .. } = answer.token;
+    let Token { spec, addresses, index, cause, lost, .. } = answer.token;
     let Some(address) = addresses.get(index) else { return };
     let instance: Name = spec.name.clone();
     let slow = address.detect_duplicates && address.address.is_ipv6();
@@ -412,9 +550,10 @@ fn publish(bus: &Bus, answer: Answer<Token>) {
     let fact = match (answer.operation, answer.result) {
         // The kernel looks for duplicates first; who waits for that tells.
         (AddressOperation::Add, Ok(Outcome::Changed)) if slow => return,
-        (AddressOperation::Add, Ok(outcome)) => {
-            VrrpFact::AddressAdded { instance, address, adopted: outcome == Outcome::AlreadySo }
-        }
+        (AddressOperation::Add, Ok(outcome)) => match lost.filter(|_| outcome == Outcome::Changed) {
+            Some(lost) => VrrpFact::AddressRestored { instance, address, after: lost.elapsed() },
+            None => VrrpFact::AddressAdded { instance, address, adopted: outcome == Outcome::AlreadySo },
+        },
         (AddressOperation::Remove, Ok(Outcome::Changed)) => VrrpFact::AddressRemoved { instance, address },
         // Nothing happened, so there is nothing to tell.
         (AddressOperation::Remove, Ok(Outcome::AlreadySo)) => return,

@@ -1,12 +1,15 @@
 //! From the configuration's model to [`Definitions`].
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use keepwatch_bus::fact::HoldReason;
+use keepwatch_bus::fact::{HoldReason, RoutingEntry};
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Configured, Counters};
-use keepwatch_model::{self as model, Config, ConfigFault, InitialState, Instance, SyncGroup, VrrpVersion};
+use keepwatch_model::{
+    self as model, Config, ConfigFault, InitialState, Instance, Priority, Route, Rule, SyncGroup, VrrpVersion,
+};
 
 use super::{
     Authentication, Definitions, GarpTiming, GroupDefinition, GroupSpec, Preemption, RouterDefinition,
@@ -32,6 +35,8 @@ impl Definitions {
         Self {
             routers: routers.collect(),
             groups: groups.collect(),
+            statics: statics(config),
+            firewall: config.global.firewall.clone(),
             startup_delay: config.global.vrrp_startup_delay,
         }
     }
@@ -55,6 +60,8 @@ fn router_spec(instance: &Instance, group: Option<&SyncGroup>) -> RouterSpec {
         track_source: instance.track_source_address,
         addresses: instance.all_addresses().cloned().collect(),
         advertised: instance.addresses.len(),
+        routing: routing(&instance.routes, &instance.rules).collect(),
+        accepts: instance.accept || instance.priority == Priority::OWNER,
         garp: garp(&instance.garp),
         lower_prio_no_advert: instance.lower_prio_no_advert,
         higher_prio_send_advert: instance.higher_prio_send_advert,
@@ -64,6 +71,19 @@ fn router_spec(instance: &Instance, group: Option<&SyncGroup>) -> RouterSpec {
         follows: follow::merge(instance, group),
         held: held(instance),
     }
+}
+
+/// Routes before the rules that may lead to them.
+fn routing<'a>(routes: &'a [Route], rules: &'a [Rule]) -> impl Iterator<Item = RoutingEntry> + 'a {
+    let routes = routes.iter().cloned().map(|route| RoutingEntry::Route(Box::new(route)));
+    routes.chain(rules.iter().cloned().map(|rule| RoutingEntry::Rule(Box::new(rule))))
+}
+
+/// Addresses before the routes that may go by them.
+fn statics(config: &Config) -> Arc<[RoutingEntry]> {
+    let addresses = config.static_addresses.iter().cloned();
+    let addresses = addresses.map(|address| RoutingEntry::Address(Box::new(address)));
+    addresses.chain(routing(&config.static_routes, &config.static_rules)).collect()
 }
 
 /// What keeps an instance in Fault.

@@ -281,7 +281,7 @@ fn since(lan: &Lan, before: usize) -> Vec<String> {
         Did::Removed(addresses) => Some(format!("remove {}", addresses.len())),
         Did::Announced { addresses, .. } => Some(format!("announce {addresses}")),
         Did::Published { fact, .. } => Some(fact.kind().to_owned()),
-        Did::Sent { .. } | Did::Noticed(_) => None,
+        Did::Sent { .. } | Did::Routed { .. } | Did::Noticed(_) => None,
     })
     .collect()
 }

@@ -51,6 +51,7 @@ pub enum Did {
     Published { id: EventId, cause: Option<EventId>, fact: Fact },
     Sent { link: LinkId, destination: IpAddr, packet: Vec<u8> },
     Added(Vec<IpAddr>),
+    Routed { wanted: bool },
     Removed(Vec<IpAddr>),
     Announced { addresses: usize, repeat: u32 },
     Noticed(Notice),
@@ -83,6 +84,7 @@ impl Outbox for Recorder {
             Output::Announce(announcement) => {
                 Did::Announced { addresses: announcement.addresses.len(), repeat: announcement.repeat }
             }
+            Output::Routing(change) => Did::Routed { wanted: change.wanted },
             Output::Notify(notice) => Did::Noticed(notice),
         });
     }
@@ -359,7 +361,7 @@ impl Lan {
                         h.node.address_removed(now, h.links[segment], address.into(), &mut h.out);
                     }
                 }
-                Did::Published { .. } | Did::Announced { .. } | Did::Noticed(_) => {}
+                Did::Published { .. } | Did::Routed { .. } | Did::Announced { .. } | Did::Noticed(_) => {}
             }
         }
     }

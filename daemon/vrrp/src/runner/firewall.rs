@@ -1,0 +1,320 @@
+//! The daemon's tables of the packet filter: packets to (and from) the addresses of a master that does not accept them are
+//! dropped, but for neighbour discovery; ARP is no business of these tables. On the thread that may wait. Goes in: which
+//! addresses of which virtual router. Comes out: tables of nftables, whose sets change as a whole, and facts.
+//!
+//! The tables belong to this process's socket where the kernel knows such a thing (Linux 5.12): a flush of the ruleset
+//! passes them by, and nothing of them stays behind, however the process ends.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr};
+
+use keepwatch_bus::fact::VrrpFact;
+use keepwatch_bus::subject::Name;
+use keepwatch_bus::{Bus, EventId};
+use keepwatch_model::{Firewall as Settings, Nftables};
+use keepwatch_net::netlink::{
+    FilterBatch, FilterFamily, FilterField, FilterHook, FilterRule, FilterType, FilterVerdict, Requests,
+};
+use nix::errno::Errno;
+
+use crate::RouterId;
+
+const NEIGHBOUR_SOLICIT: u8 = 135;
+const NEIGHBOUR_ADVERT: u8 = 136;
+/// How many names are tried where another process has a table of the configured one.
+const NAMES: u32 = 9;
+
+/// An address whose packets are dropped; link-local ones on one interface only.
+pub(super) type Dropped = (IpAddr, Option<u32>);
+
+/// What is dropped for one virtual router.
+struct Ward {
+    instance: Name,
+    addresses: Vec<Dropped>,
+    /// It has been told.
+    told: bool,
+}
+
+/// One table, as it was made last.
+#[derive(Default)]
+struct Made {
+    /// None while there is none.
+    name: Option<String>,
+    /// Whether it has the set of link-local addresses.
+    link_local: bool,
+}
+
+/// The tables of both families.
+pub(super) struct Firewall {
+    bus: Bus,
+    requests: Requests,
+    settings: Settings,
+    wards: BTreeMap<RouterId, Ward>,
+    made: [Made; 2],
+    owned: bool,
+    shadow: bool,
+}
+
+impl Firewall {
+    pub(super) fn open(bus: Bus, settings: Settings, shadow: bool) -> keepwatch_net::Result<Self> {
+        let requests = Requests::filter()?;
+        let (wards, made) = (BTreeMap::new(), Default::default());
+        Ok(Self { bus, requests, settings, wards, made, owned: true, shadow })
+    }
+
+    /// Takes the settings of a reload into use.
+    pub(super) fn configure(&mut self, settings: &Settings) {
+        if self.settings != *settings {
+            self.release();
+            self.settings = settings.clone();
+            self.wards.values_mut().for_each(|ward| ward.told = false);
+            self.make_true(None);
+        }
+    }
+
+    /// More addresses of a virtual router are dropped from now on.
+    pub(super) fn drop_more(
+        &mut self,
+        router: RouterId,
+        instance: &Name,
+        addresses: Vec<Dropped>,
+        cause: Option<EventId>,
+    ) {
+        let mut all = self.wards.get(&router).map_or_else(Vec::new, |ward| ward.addresses.clone());
+        all.extend(addresses.into_iter().filter(|new| !all.contains(new)).collect::<Vec<_>>());
+        self.drop_only(router, instance, all, cause);
+    }
+
+    /// These addresses of a virtual router are dropped from now on, and no others of it.
+    pub(super) fn drop_only(
+        &mut self,
+        router: RouterId,
+        instance: &Name,
+        addresses: Vec<Dropped>,
+        cause: Option<EventId>,
+    ) {
+        let known = self.wards.get(&router).map_or(&[][..], |ward| &ward.addresses);
+        if known == addresses {
+            return;
+        }
+        if addresses.is_empty() {
+            self.wards.remove(&router);
+            self.make_true(cause);
+            self.bus.publish(cause, VrrpFact::DropLifted { instance: instance.clone() });
+        } else {
+            self.wards.insert(router, Ward { instance: instance.clone(), addresses, told: false });
+            self.make_true(cause);
+        }
+    }
+
+    /// Whether anything is dropped for a virtual router.
+    pub(super) fn has(&self, router: RouterId) -> bool {
+        self.wards.contains_key(&router)
+    }
+
+    /// Nothing is dropped for a virtual router any more.
+    pub(super) fn lift(&mut self, router: RouterId, cause: Option<EventId>) {
+        if let Some(ward) = self.wards.remove(&router) {
+            self.make_true(cause);
+            self.bus.publish(cause, VrrpFact::DropLifted { instance: ward.instance });
+        }
+    }
+
+    /// The tables go.
+    pub(super) fn release(&mut self) {
+        for family in [FilterFamily::Ip, FilterFamily::Ip6] {
+            let made = std::mem::take(self.made_of(family));
+            if let Some(name) = made.name {
+                let mut batch = FilterBatch::new(&mut self.requests, family, &name);
+                batch.remove_table();
+                // Somebody else has removed it.
+                let _ = batch.carry_out();
+            }
+        }
+    }
+
+    fn made_of(&mut self, family: FilterFamily) -> &mut Made {
+        let [ip, ip6] = &mut self.made;
+        match family {
+            FilterFamily::Ip => ip,
+            FilterFamily::Ip6 => ip6,
+        }
+    }
+
+    /// Makes the tables what they should be, and tells for whom.
+    fn make_true(&mut self, cause: Option<EventId>) {
+        let mut result = Ok(());
+        if !self.shadow {
+            for family in [FilterFamily::Ip, FilterFamily::Ip6] {
+                result = result.and(self.make_family(family));
+            }
+        }
+        let table: Name = self.made.iter().find_map(|made| made.name.as_deref()).unwrap_or_default().into();
+        for ward in self.wards.values_mut().filter(|ward| !ward.told) {
+            let instance = ward.instance.clone();
+            ward.told = true;
+            let fact = match result {
+                Ok(()) => VrrpFact::DropSet {
+                    instance,
+                    table: table.clone(),
+                    addresses: ward.addresses.iter().map(|(address, _)| *address).collect(),
+                },
+                Err(errno) => VrrpFact::DropFailed { instance, error: errno.desc().to_owned() },
+            };
+            self.bus.publish(cause, fact);
+        }
+    }
+
+    fn make_family(&mut self, family: FilterFamily) -> Result<(), Errno> {
+        let contents = Contents::of(family, self.wards.values().flat_map(|ward| &ward.addresses));
+        let made = self.made_of(family);
+        if made.name.is_none() && contents.is_empty() {
+            return Ok(());
+        }
+        if let Some(name) = made.name.clone().filter(|_| made.link_local || contents.link_local.is_empty()) {
+            let link_local = made.link_local;
+            let mut batch = FilterBatch::new(&mut self.requests, family, &name);
+            contents.refill(&mut batch, link_local);
+            match batch.carry_out() {
+                // Somebody has removed it, or a part of it: it is made anew.
+                Err(Errno::ENOENT) => {}
+                done => return done,
+            }
+        }
+        self.build(family, &contents)
+    }
+
+    /// Makes a table anew.
+    fn build(&mut self, family: FilterFamily, contents: &Contents) -> Result<(), Errno> {
+        let wanted = self.settings.nftables.table.as_deref().unwrap_or(Nftables::TABLE).to_owned();
+        let mut refused = Errno::EPERM;
+        for number in 1..=NAMES {
+            let name = if number == 1 { wanted.clone() } else { format!("{wanted}_{number}") };
+            let mut done = self.build_named(family, contents, &name);
+            if self.owned && matches!(done, Err(Errno::EOPNOTSUPP | Errno::EINVAL)) {
+                self.owned = false;
+                done = self.build_named(family, contents, &name);
+            }
+            match done {
+                Ok(()) => {
+                    *self.made_of(family) =
+                        Made { name: Some(name), link_local: !contents.link_local.is_empty() };
+                    return Ok(());
+                }
+                // It is another process's.
+                Err(Errno::EPERM) => {}
+                Err(errno) => {
+                    refused = errno;
+                    break;
+                }
+            }
+        }
+        Err(refused)
+    }
+
+    fn build_named(&mut self, family: FilterFamily, contents: &Contents, name: &str) -> Result<(), Errno> {
+        let (owned, counts) = (self.owned, self.settings.counters);
+        let priority = self.settings.nftables.priority;
+        let mut batch = FilterBatch::new(&mut self.requests, family, name);
+        // What a run left that owned nothing, or one of keepalived, goes in the same moment.
+        batch.table(false);
+        batch.remove_table();
+        batch.table(owned);
+        contents.write(&mut batch, family, counts, priority);
+        batch.carry_out()
+    }
+}
+
+/// What the sets of one table hold.
+#[derive(Default)]
+struct Contents {
+    addresses: Vec<(Vec<u8>, Option<u32>)>,
+    /// With their interfaces.
+    link_local: Vec<(Vec<u8>, Option<u32>)>,
+}
+
+impl Contents {
+    fn of<'a>(family: FilterFamily, dropped: impl Iterator<Item = &'a Dropped>) -> Self {
+        let mut contents = Self::default();
+        for (address, index) in dropped {
+            let (list, key) = match (family, address, index) {
+                (FilterFamily::Ip, IpAddr::V4(address), _) => {
+                    (&mut contents.addresses, address.octets().to_vec())
+                }
+                (FilterFamily::Ip6, IpAddr::V6(address), index) if is_link_local(address) => {
+                    let mut key = address.octets().to_vec();
+                    key.extend(index.unwrap_or(0).to_ne_bytes());
+                    (&mut contents.link_local, key)
+                }
+                (FilterFamily::Ip6, IpAddr::V6(address), _) => {
+                    (&mut contents.addresses, address.octets().to_vec())
+                }
+                (FilterFamily::Ip, IpAddr::V6(_), _) | (FilterFamily::Ip6, IpAddr::V4(_), _) => continue,
+            };
+            if !list.iter().any(|(known, _)| *known == key) {
+                list.push((key, None));
+            }
+        }
+        contents
+    }
+
+    fn is_empty(&self) -> bool {
+        self.addresses.is_empty() && self.link_local.is_empty()
+    }
+
+    /// Other elements in the sets that are there.
+    fn refill(&self, batch: &mut FilterBatch<'_>, link_local: bool) {
+        batch.empty("vips");
+        batch.elements("vips", &self.addresses);
+        if link_local {
+            batch.empty("vips_link_local");
+            batch.elements("vips_link_local", &self.link_local);
+        }
+    }
+
+    /// A whole table: the sets and chains that keepalived 2.4.3 makes, by the same names.
+    fn write(&self, batch: &mut FilterBatch<'_>, family: FilterFamily, counts: bool, priority: i32) {
+        let rule = || FilterRule::new(family, counts);
+        let key = match family {
+            FilterFamily::Ip => FilterType::Ipv4,
+            FilterFamily::Ip6 => FilterType::Ipv6,
+        };
+        batch.set("vips", key, false, false);
+        batch.elements("vips", &self.addresses);
+        if family == FilterFamily::Ip6 {
+            batch.set("neighbor-discovery", FilterType::Icmpv6, false, true);
+            let kinds = [NEIGHBOUR_SOLICIT, NEIGHBOUR_ADVERT].map(|kind| (vec![kind], None));
+            batch.elements("neighbor-discovery", &kinds);
+            if !self.link_local.is_empty() {
+                batch.set("vips_link_local", FilterType::Ipv6Interface, false, false);
+                batch.elements("vips_link_local", &self.link_local);
+            }
+        }
+        let sides = [
+            ("out", "out_link_local", FilterHook::Output, true),
+            ("in", "in_link_local", FilterHook::Input, false),
+        ];
+        for (chain, link_local, hook, source) in sides {
+            batch.chain(chain, Some((hook, priority)));
+            let (plain, with_interface) = match source {
+                true => (FilterField::Source, FilterField::SourceAndOutput),
+                false => (FilterField::Destination, FilterField::DestinationAndInput),
+            };
+            if family == FilterFamily::Ip6 {
+                batch.chain(link_local, None);
+                let discovery = rule().is_in(FilterField::Icmpv6Type, "neighbor-discovery");
+                batch.rule(chain, discovery, FilterVerdict::Accept);
+                batch.rule(chain, rule().is_link_local(source), FilterVerdict::Goto(link_local));
+                if !self.link_local.is_empty() {
+                    let here = rule().is_in(with_interface, "vips_link_local");
+                    batch.rule(link_local, here, FilterVerdict::Drop);
+                }
+            }
+            batch.rule(chain, rule().is_in(plain, "vips"), FilterVerdict::Drop);
+        }
+    }
+}
+
+fn is_link_local(address: &Ipv6Addr) -> bool {
+    address.is_unicast_link_local()
+}

@@ -1,0 +1,204 @@
+//! Addresses that a master does not accept packets to (`no_accept`, strict mode): real connections, and the tables of
+//! nftables beside those of Debian's keepalived.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use integration::{Host, Instance, Lab, conf::VIP, keepalived::Keepalived, keepwatchd::Keepwatchd, wait};
+use nix::sys::signal::Signal;
+
+const QUICKLY: Duration = Duration::from_millis(400);
+
+fn instance(name: &str, vrid: u8, vip: &str, more: &str) -> Instance {
+    Instance::new(name).vrid(vrid).vip(vip).interval("0.1").line("version 3").line(more)
+}
+
+fn start(host: &Host, config: &str) -> Result<Keepwatchd> {
+    Keepwatchd::on(host).config(config).flag("--vrrp").start()
+}
+
+fn reload(daemon: &Keepwatchd, config: &str) -> Result<()> {
+    let before = daemon.process().log().matches("Reloaded").count();
+    fs::write(daemon.config_path(), config)?;
+    daemon.process().signal(Signal::SIGHUP)?;
+    wait::until("it has reloaded", wait::LONG, || daemon.process().log().matches("Reloaded").count() > before)
+}
+
+/// Whether somebody answers there.
+fn connects(from: &Host, to: &str) -> bool {
+    let to: Result<SocketAddr, _> = format!("{to}:80").parse();
+    to.is_ok_and(|to| from.connect(to, QUICKLY).is_ok())
+}
+
+/// The host knows the hardware address of another.
+fn knows(host: &Host, address: &str) -> bool {
+    host.run("ip", &["neigh", "show", address])
+        .is_ok_and(|line| line.contains("lladdr") && !line.contains("FAILED"))
+}
+
+/// The ruleset, without what says whose a table is.
+fn ruleset(host: &Host) -> Result<String> {
+    let all = host.run("nft", &["-s", "list", "ruleset"])?;
+    let lines = all.lines().filter(|line| line.trim() != "flags owner");
+    let lines = lines.map(|line| line.split(" # progname").next().unwrap_or_default());
+    Ok(lines.filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join("\n"))
+}
+
+#[test]
+fn packets_to_an_address_that_is_not_accepted_are_dropped_while_arp_goes_on() -> Result<()> {
+    let lab = Lab::new("no-accept")?;
+    let (_lan, hosts) = lab.routers(2)?;
+    let (host, other) = (&hosts[0], &hosts[1]);
+    let _web = host.listen("0.0.0.0:80".parse()?)?;
+    let refusing = instance("VI_1", 51, VIP, "no_accept").to_string();
+    let accepting = instance("VI_2", 52, "10.78.9.8", "accept").to_string();
+    let mut daemon = start(host, &format!("{refusing}{accepting}"))?;
+    daemon.wait_for_log("(VI_1) setting VIP")?;
+    daemon.wait_for_log("(VI_2) setting VIP")?;
+    let log = daemon.process().log();
+    let at = |text: &str| log.find(text).unwrap_or(usize::MAX);
+    ensure!(at("(VI_1) setting firewall drop rule") < at("(VI_1) setting VIP"), "{log}");
+    ensure!(!connects(other, VIP), "a connection was accepted: {}", ruleset(host)?);
+    ensure!(knows(other, VIP), "ARP is not answered");
+    ensure!(connects(other, "10.78.9.8") && connects(other, "10.78.0.1"), "{}", ruleset(host)?);
+    daemon.wait_for_control()?;
+    let why = daemon.answer(&["why", VIP])?;
+    ensure!(why.contains("packets to it are dropped (no_accept, table keepalived of nftables)"), "{why}");
+    let why = daemon.answer(&["why", "10.78.9.8"])?;
+    ensure!(why.contains("virtual address of VI_2, which is MASTER") && !why.contains("dropped"), "{why}");
+    // The firewall is reloaded.
+    host.run("nft", &["flush", "ruleset"])?;
+    wait::throughout("still dropped", QUICKLY, || !connects(other, VIP))?;
+    // Reloads give the word to the other, and take it away from all.
+    let swapped = format!(
+        "{}{}",
+        instance("VI_1", 51, VIP, ""),
+        instance("VI_2", 52, "10.78.9.8\n 10.78.9.7", "no_accept")
+    );
+    reload(&daemon, &swapped)?;
+    daemon.wait_for_log("(VI_1) removing firewall drop rule")?;
+    ensure!(connects(other, VIP), "{}", ruleset(host)?);
+    wait::until("the other is dropped", wait::SHORT, || {
+        ruleset(host).is_ok_and(|rules| rules.contains("10.78.9.7"))
+    })?;
+    ensure!(!connects(other, "10.78.9.8") && !connects(other, "10.78.9.7"), "{}", ruleset(host)?);
+    reload(&daemon, &swapped.replace("no_accept", ""))?;
+    daemon.wait_for_log("(VI_2) removing firewall drop rule")?;
+    ensure!(connects(other, "10.78.9.8") && connects(other, "10.78.9.7"), "{}", ruleset(host)?);
+    reload(&daemon, &format!("{refusing}{accepting}"))?;
+    wait::until("it is dropped again", wait::LONG, || !connects(other, VIP))?;
+    daemon.process_mut().stop(wait::LONG)?;
+    ensure!(ruleset(host)?.is_empty(), "left behind: {}", ruleset(host)?);
+    Ok(())
+}
+
+#[test]
+fn the_tables_are_those_that_keepalived_makes() -> Result<()> {
+    let lab = Lab::new("tables")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let apart = lab.bridge("apart")?;
+    let other = lab.host("other")?;
+    other.plug("eth0", &apart)?.address("eth0", "10.78.0.1/16")?;
+    let more = "no_accept\n virtual_ipaddress_excluded {\n 10.78.9.7\n }";
+    let global = "global_defs {\n nftables guard\n nftables_priority -5\n nftables_counters\n}\n";
+    let config = format!("{global}{}", instance("VI_1", 51, VIP, more));
+    let theirs = Keepalived::start(&other, &config, &[])?;
+    theirs.process().wait_for_log("Entering MASTER STATE", wait::LONG)?;
+    let ours = start(&hosts[0], &config)?;
+    ours.wait_for_log("(VI_1) setting VIP")?;
+    let parts = |host: &Host| -> Result<Vec<String>> {
+        let all = host.run("nft", &["-s", "list", "table", "ip", "guard"])?;
+        let mut lines: Vec<String> = all.lines().map(|line| line.trim().to_owned()).collect();
+        lines.retain(|line| line != "flags owner" && !line.is_empty() && !line.starts_with("elements"));
+        lines.iter_mut().for_each(|line| *line = line.split(" # ").next().unwrap_or_default().to_owned());
+        let addresses =
+            all.split("elements = {").nth(1).and_then(|rest| rest.split('}').next()).unwrap_or_default();
+        let mut addresses: Vec<&str> = addresses.split(',').map(str::trim).collect();
+        addresses.sort_unstable();
+        lines.push(addresses.join(" "));
+        lines.sort();
+        Ok(lines)
+    };
+    wait::until("both have set all", wait::LONG, || parts(&hosts[0]).ok() == parts(&other).ok())
+        .map_err(|_| anyhow::anyhow!("ours {:#?}\nkeepalived's {:#?}", ruleset(&hosts[0]), ruleset(&other)))
+}
+
+#[test]
+fn ipv6_is_dropped_but_for_neighbour_discovery_and_link_local_addresses_on_their_link_only() -> Result<()> {
+    let lab = Lab::new("no-accept-6")?;
+    let (_lan, hosts) = lab.routers(2)?;
+    let (host, other) = (&hosts[0], &hosts[1]);
+    let _web = host.listen("[::]:80".parse()?)?;
+    let daemon = start(host, &instance("VI_1", 51, "fe80::9/64\n fd78::9/64", "no_accept").to_string())?;
+    daemon.wait_for_log("(VI_1) setting VIP fd78::9")?;
+    ensure!(connects(other, "[fd78::1]"), "{}", ruleset(host)?);
+    ensure!(!connects(other, "[fd78::9]"), "{}", ruleset(host)?);
+    ensure!(knows(other, "fd78::9"), "neighbour discovery is not answered");
+    let rules = ruleset(host)?;
+    for part in [
+        "ip6 daddr . iif @vips_link_local drop",
+        "ip6 saddr fe80::/10 goto out_link_local",
+        "fe80::9 . \"eth0\"",
+    ] {
+        ensure!(rules.contains(part), "no {part} in {rules}");
+    }
+    Ok(())
+}
+
+#[test]
+fn strict_mode_drops_an_owner_does_not_and_a_killed_run_leaves_no_table() -> Result<()> {
+    let lab = Lab::new("strict")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    let owner = instance("VI_2", 52, "10.78.9.8", "no_accept").priority(255);
+    let config = format!("global_defs {{\n vrrp_strict\n}}\n{}{owner}", instance("VI_1", 51, VIP, ""));
+    let mut daemon = start(host, &config)?;
+    daemon.wait_for_log("(VI_1) setting VIP")?;
+    daemon.wait_for_log("(VI_2) setting VIP")?;
+    let rules = ruleset(host)?;
+    ensure!(rules.contains(VIP) && !rules.contains("10.78.9.8"), "{rules}");
+    daemon.process_mut().kill();
+    wait::until("the table is gone", wait::LONG, || ruleset(host).is_ok_and(|rules| rules.is_empty()))
+}
+
+#[test]
+fn two_daemons_on_one_host_do_not_take_each_other_s_table() -> Result<()> {
+    let lab = Lab::new("two-tables")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    let first = start(host, &instance("VI_1", 51, VIP, "no_accept").to_string())?;
+    first.wait_for_log("(VI_1) setting VIP")?;
+    let config = host.file("second.conf", &instance("VI_2", 52, "10.78.9.8", "no_accept").to_string())?;
+    let at = |name: &str| host.directory().join(name).to_string_lossy().into_owned();
+    let second = host.spawn(
+        "second",
+        integration::binaries::path("keepwatchd")?,
+        &[
+            "--dont-fork",
+            "--log-console",
+            "--log-detail",
+            "--vrrp",
+            "--use-file",
+            &config.to_string_lossy(),
+            "--pid",
+            &at("second.pid"),
+            "--vrrp_pid",
+            &at("second-vrrp.pid"),
+            "--checkers_pid",
+            &at("second-checkers.pid"),
+            "--control-socket",
+            &at("second.sock"),
+            "--history-file",
+            "none",
+            "--listen",
+            "127.0.0.1:9199",
+        ],
+    )?;
+    second.wait_for_log("(VI_2) setting VIP", wait::LONG)?;
+    let rules = ruleset(host)?;
+    ensure!(rules.contains("table ip keepalived {") && rules.contains("table ip keepalived_2 {"), "{rules}");
+    ensure!(rules.contains(VIP) && rules.contains("10.78.9.8"), "{rules}");
+    Ok(())
+}
