@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keepwatch_bus::fact::{HoldReason, RoutingEntry};
-use keepwatch_bus::subject::Name;
+use keepwatch_bus::subject::{Family, Name};
 use keepwatch_bus::{Configured, Counters};
 use keepwatch_model::{
-    self as model, Config, ConfigFault, InitialState, Instance, Priority, Route, Rule, SyncGroup, VrrpVersion,
+    self as model, AdvertBuffers, Config, ConfigFault, InitialState, Instance, Priority, Route, Rule,
+    SyncGroup, VrrpVersion,
 };
 
 use super::{
-    Authentication, Definitions, GarpTiming, GroupDefinition, GroupSpec, Preemption, RouterDefinition,
-    RouterSpec, Transport, Version,
+    Authentication, Definitions, GarpTiming, GroupDefinition, GroupSpec, Preemption, ReceiveBuffer,
+    RouterDefinition, RouterSpec, Transport, Version,
 };
 use crate::follow;
+use crate::wire::message::{address_len, auth_data_len};
+use crate::wire::{AH_LEN, HEADER_LEN, IPV4_HEADER_LEN, TRAILER_LEN};
 
 impl Definitions {
     /// The VRRP part of a configuration. Takes the counters of each instance from `counters`, which locks: call it
@@ -24,7 +27,11 @@ impl Definitions {
         let groups: HashMap<&Name, &SyncGroup> =
             config.sync_groups.iter().map(|group| (&group.name, group)).collect();
         let routers = (1..).zip(&config.instances).map(|(position, instance)| RouterDefinition {
-            spec: router_spec(instance, instance.group.as_ref().and_then(|name| groups.get(name).copied())),
+            spec: router_spec(
+                instance,
+                &config.global.receive_buffers,
+                instance.group.as_ref().and_then(|name| groups.get(name).copied()),
+            ),
             settings: Configured::new(position, instance.clone()),
             counters: counters.vrrp.resolve(&instance.name),
         });
@@ -37,18 +44,26 @@ impl Definitions {
             groups: groups.collect(),
             statics: statics(config),
             firewall: config.global.firewall.clone(),
+            tell_unknown: config.global.log_unknown_vrids,
             startup_delay: config.global.vrrp_startup_delay,
         }
     }
 }
 
-fn router_spec(instance: &Instance, group: Option<&SyncGroup>) -> RouterSpec {
+fn router_spec(
+    instance: &Instance,
+    buffers: &model::ReceiveBuffers,
+    group: Option<&SyncGroup>,
+) -> RouterSpec {
     RouterSpec {
         name: instance.name.clone(),
         interface: instance.interface.clone(),
         family: instance.family,
         version: version(instance),
         hmac: instance.auth_hmac.clone(),
+        unicast_checksum: instance.unicast_checksum,
+        timer_expired_backup: instance.timer_expired_backup,
+        receive_buffer: receive_buffer(instance, buffers),
         vrid: instance.vrid,
         priority: instance.priority,
         initial_master: instance.state == InitialState::Master,
@@ -106,6 +121,26 @@ fn version(instance: &Instance) -> Version {
             },
         },
         VrrpVersion::V3 => Version::V3 { checksum_as_v2: instance.v3_checksum_as_v2 },
+    }
+}
+
+/// `kernel_rx_buf_size`, else what `vrrp_rx_bufs_policy` makes of it.
+fn receive_buffer(instance: &Instance, buffers: &model::ReceiveBuffers) -> Option<ReceiveBuffer> {
+    if let Some(bytes) = instance.kernel_rx_buf_size.filter(|bytes| *bytes > 0) {
+        return Some(ReceiveBuffer::Bytes(bytes));
+    }
+    let times = buffers.adverts_multiplier.0;
+    match buffers.adverts {
+        AdvertBuffers::System => None,
+        AdvertBuffers::Bytes(bytes) => Some(ReceiveBuffer::Bytes(bytes.saturating_mul(times))),
+        AdvertBuffers::Mtu => Some(ReceiveBuffer::Mtu(times)),
+        AdvertBuffers::Advert => {
+            let ip = if instance.family == Family::Inet { IPV4_HEADER_LEN } else { 0 };
+            let each = address_len(instance.family);
+            let rest = auth_data_len(version(instance).number(), instance.family) + AH_LEN.max(TRAILER_LEN);
+            let advert = ip + HEADER_LEN + each * instance.addresses.len() + rest;
+            Some(ReceiveBuffer::Bytes((advert as u32).saturating_mul(times)))
+        }
     }
 }
 
