@@ -28,6 +28,7 @@ pub fn notification(event: &Event, view: View<'_>, parts: Parts) -> Option<Vec<V
         Fact::Daemon(_)
         | Fact::Link(_)
         | Fact::Vrrp(_)
+        | Fact::Track(_)
         | Fact::Service(_)
         | Fact::Ipvs(_)
         | Fact::Consumer(_)

@@ -163,6 +163,25 @@ counters! {
     }
 }
 
+/// What one tracked script counts.
+#[derive(Debug, Default, Serialize)]
+pub struct TrackScriptCounters {
+    /// Runs that succeeded.
+    pub succeeded: Counter,
+    /// Runs that failed, in whatever way.
+    pub failed: Counter,
+    /// Of these, the ones that were ended by their time-out.
+    pub timed_out: Counter,
+    /// Runs left out because the one before had not ended.
+    pub skipped: Counter,
+    /// Sum of the time that runs took, microseconds.
+    pub took_microseconds: Counter,
+    /// How long the last run took, microseconds.
+    pub last_took_microseconds: Gauge,
+    /// 0 while it is idle, 1 while it runs, 2 when it has been asked to end, 3 when it has been killed.
+    pub state: Gauge,
+}
+
 /// What one health checker counts.
 #[derive(Debug, Default, Serialize)]
 pub struct CheckerCounters {
@@ -241,6 +260,8 @@ pub struct Counters {
     pub vrrp: Family<Name, VrrpCounters>,
     /// Of packets that belong to none.
     pub router: Arc<RouterCounters>,
+    /// By tracked script.
+    pub track_scripts: Family<Name, TrackScriptCounters>,
     /// By checker.
     pub checkers: Family<CheckerKey, CheckerCounters>,
     /// By virtual server.
@@ -268,6 +289,7 @@ impl Counters {
             }
         }
         self.vrrp.retain(|name| instances.contains(name));
+        self.track_scripts.retain(|name| config.track_scripts.iter().any(|script| &script.name == name));
         self.services.retain(|service| services.contains(service));
         self.reals.retain(|real| reals.contains_key(real));
         self.checkers.retain(|key| {

@@ -12,6 +12,7 @@ pub use crate::ipvs::{Drift, IpvsFact, TableChange};
 pub use crate::link::{LinkDownReason, LinkFact};
 pub use crate::routing::{RoutingEntry, RoutingFact};
 pub use crate::service::{Failure, FailureReason, ServiceFact};
+pub use crate::track::{Evidence, FileContent, ScriptRun, TrackFact, Verdict};
 pub use crate::vrrp::{AdvertError, AnnounceOccasion, HoldReason, VrrpFact};
 
 /// A thing that happened. In JSON it is an object whose `kind` is the name of the innermost variant.
@@ -24,6 +25,8 @@ pub enum Fact {
     Link(LinkFact),
     /// A virtual router or a sync group.
     Vrrp(VrrpFact),
+    /// A script, a file or a process that virtual routers follow.
+    Track(TrackFact),
     /// A virtual server, its real servers or their checkers.
     Service(ServiceFact),
     /// The kernel's table.
@@ -49,6 +52,7 @@ facts_of!(
     Daemon(DaemonFact),
     Link(LinkFact),
     Vrrp(VrrpFact),
+    Track(TrackFact),
     Service(ServiceFact),
     Ipvs(IpvsFact),
     Consumer(ConsumerFact),
@@ -62,6 +66,7 @@ impl Fact {
             Self::Daemon(fact) => fact.into(),
             Self::Link(fact) => fact.into(),
             Self::Vrrp(fact) => fact.into(),
+            Self::Track(fact) => fact.into(),
             Self::Service(fact) => fact.into(),
             Self::Ipvs(fact) => fact.into(),
             Self::Consumer(fact) => fact.into(),
@@ -75,6 +80,7 @@ impl Fact {
             Self::Daemon(fact) => fact.fold(world, change),
             Self::Link(fact) => fact.fold(world, change),
             Self::Vrrp(fact) => fact.fold(world, change),
+            Self::Track(fact) => fact.fold(world, change),
             Self::Service(fact) => fact.fold(world, change),
             Self::Ipvs(fact) => fact.fold(world, change),
             Self::Consumer(fact) => fact.fold(world),

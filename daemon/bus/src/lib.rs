@@ -8,7 +8,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `daemon`, `link`, `vrrp`, `routing`, `service`, `ipvs`, `consumer` | one a subject: its facts, its state in the world, what the facts do to it, and their lines |
+//! | `daemon`, `link`, `vrrp`, `track`, `routing`, `service`, `ipvs`, `consumer` | one a subject: its facts, its state in the world, what the facts do to it, and their lines |
 //! | [`fact`] | everything that can happen: the facts of all subjects |
 //! | [`subject`], [`configured`] | whom facts are about, and what the configuration says of them |
 //! | [`world`] | the state of everything, built only by folding events; and what of it is in trouble |
@@ -39,6 +39,7 @@ mod routing;
 #[cfg(feature = "test-support")]
 pub mod sample;
 mod service;
+mod track;
 mod vrrp;
 pub mod world;
 

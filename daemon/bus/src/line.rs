@@ -40,6 +40,7 @@ impl Event {
             Fact::Daemon(fact) => fact.line(out),
             Fact::Link(fact) => fact.line(out),
             Fact::Vrrp(fact) => fact.line(out)?,
+            Fact::Track(fact) => fact.line(out)?,
             Fact::Service(fact) => fact.line(out)?,
             Fact::Ipvs(fact) => fact.line(out),
             Fact::Consumer(fact) => fact.line(out),

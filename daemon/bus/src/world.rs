@@ -23,6 +23,7 @@ pub use crate::daemon::{ConfigState, Hung};
 pub use crate::link::Interface;
 pub use crate::routing::{RoutingKey, RoutingState};
 pub use crate::service::{Checker, RealServer, RealState, Refusal, Service};
+pub use crate::track::{Influence, Tracker, Trackers};
 pub use crate::vrrp::{Group, Instance};
 
 /// Everything that is known, at one version.
@@ -45,6 +46,9 @@ pub struct World {
     pub instances: Ordered<Name, Instance>,
     /// Sync groups, likewise.
     pub groups: Ordered<Name, Group>,
+    /// What virtual routers follow besides interfaces.
+    #[serde(default)]
+    pub trackers: Trackers,
     /// Virtual servers, likewise.
     pub services: Ordered<ServiceKey, Service>,
     /// Routes and rules of virtual routers, and static entries of the kernel's tables: those that should be there now.

@@ -9,15 +9,17 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use keepwatch_bus::fact::{
-    AdvertError, AnnounceOccasion, ConsumerFact, DaemonFact, Drift, Failure, FailureReason, IpvsFact,
-    LinkDownReason, LinkFact, ScriptOutcome, ServiceFact, TableChange, VrrpFact,
+    AdvertError, AnnounceOccasion, ConsumerFact, DaemonFact, Drift, Evidence, Failure, FailureReason,
+    IpvsFact, LinkDownReason, LinkFact, ScriptOutcome, ScriptRun, ServiceFact, TableChange, TrackFact,
+    Verdict, VrrpFact,
 };
 use keepwatch_bus::subject::*;
 use keepwatch_bus::world::{Ordered, Placed};
 use keepwatch_bus::{BusSettings, Configured, Event, EventId, Fact, Hub, World, sample};
 use keepwatch_model::{
-    Authentication, InitialState, Instance, InterfaceAddress, LinkTarget, Priority, RealServer, Script,
-    Secret, SorryServer, SyncGroup, Tracked, Tracking, VirtualRouterId, VirtualServer, VrrpVersion, Weight,
+    Authentication, InitialState, Instance, InterfaceAddress, Level, LinkTarget, Priority, RealServer,
+    Script, Secret, SorryServer, SyncGroup, TrackScript, Tracked, Tracker, Tracking, VirtualRouterId,
+    VirtualServer, VrrpVersion, Weight,
 };
 use proptest::prelude::*;
 
@@ -201,6 +203,42 @@ fn service_facts() -> impl Strategy<Value = ServiceFact> {
     ]
 }
 
+/// A tracked script of this name at this place.
+fn tracked_script(name: Name, position: u32) -> (TrackedKey, Configured<Tracker>) {
+    let script = TrackScript {
+        name: name.clone(),
+        script: Script { argv: vec!["/bin/true".into()], user: None },
+        interval: Duration::from_secs(1),
+        timeout: Duration::from_secs(1),
+        weight: -5,
+        reverse: false,
+        rise: 1,
+        fall: 1,
+        init_fail: false,
+    };
+    (TrackedKey { kind: TrackedKind::Script, name }, Configured::new(position, Tracker::Script(script)))
+}
+
+fn track() -> impl Strategy<Value = TrackFact> {
+    let run =
+        |status| ScriptRun { verdict: Verdict::Exited(status), last_line: "l".into(), took: Duration::ZERO };
+    let key = |name| TrackedKey { kind: TrackedKind::Script, name };
+    prop_oneof![
+        (name(), 1u32..9).prop_map(|(name, position)| {
+            let (tracker, settings) = tracked_script(name, position);
+            TrackFact::TrackerConfigured { tracker, settings }
+        }),
+        name().prop_map(move |name| TrackFact::TrackerUnconfigured { tracker: key(name) }),
+        (name(), 0i32..2).prop_map(move |(name, status)| TrackFact::TrackerChanged {
+            tracker: key(name),
+            level: if status == 0 { Level::Up } else { Level::Down },
+            evidence: Evidence::Run(run(status)),
+        }),
+        (name(), 0i32..3)
+            .prop_map(move |(script, status)| TrackFact::TrackScriptReturned { script, run: run(status) }),
+    ]
+}
+
 fn other() -> impl Strategy<Value = Fact> {
     let told = [
         DaemonFact::DaemonStarted { settings: Box::default() }.into(),
@@ -260,7 +298,12 @@ fn other() -> impl Strategy<Value = Fact> {
 }
 
 fn fact() -> impl Strategy<Value = Fact> {
-    prop_oneof![vrrp().prop_map(Fact::from), service_facts().prop_map(Fact::from), other()]
+    prop_oneof![
+        vrrp().prop_map(Fact::from),
+        track().prop_map(Fact::from),
+        service_facts().prop_map(Fact::from),
+        other()
+    ]
 }
 
 /// Whatever has a place in the configuration lies in that order, and is found by its place.
@@ -278,6 +321,7 @@ fn is_in_order(world: &World) -> bool {
     sorted(&world.instances)
         && sorted(&world.groups)
         && sorted(&world.services)
+        && sorted(&world.trackers.scripts)
         && world.services.values().all(|service| sorted(&service.reals))
 }
 

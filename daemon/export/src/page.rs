@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use jiff::{SignedDuration, Timestamp};
-use keepwatch_bus::world::{Change, Instance, RealServer, Refusal, Service, Trouble, World};
+use keepwatch_bus::world::{Change, Influence, Instance, RealServer, Refusal, Service, Trouble, World};
 use keepwatch_bus::{Event, History, Reader};
+use keepwatch_model::{Level, Meaning};
 
 use html::Escaped;
 
@@ -39,6 +40,7 @@ fn write_page(out: &mut String, world: &World, history: &History, now: Timestamp
     write_trouble(out, world)?;
     write_instances(out, world, history, now)?;
     write_groups(out, world, now)?;
+    write_trackers(out, world, now)?;
     write_services(out, world, now)?;
     write_history(out, history)?;
     out.push_str("</main>\n<footer><a href=\"/metrics\">metrics</a> <a href=\"/api/v1/world\">world</a> ");
@@ -89,7 +91,7 @@ fn write_instances(out: &mut String, world: &World, history: &History, now: Time
          <th>master<th>why</tr>\n",
     );
     for instance in world.instances_in_order() {
-        write_instance(out, instance, history, now)?;
+        write_instance(out, world, instance, history, now)?;
     }
     out.push_str("</table></section>\n");
     Ok(())
@@ -97,6 +99,7 @@ fn write_instances(out: &mut String, world: &World, history: &History, now: Time
 
 fn write_instance(
     out: &mut String,
+    world: &World,
     instance: &Instance,
     history: &History,
     now: Timestamp,
@@ -125,6 +128,15 @@ fn write_instance(
         None => out.push('–'),
     }
     out.push_str("<td>");
+    for Influence { tracker, meaning, evidence, .. } in world.influences(instance) {
+        let what = tracker.to_string();
+        let counts = match meaning {
+            Meaning { fault: true, .. } => "a fault".into(),
+            Meaning { undecided: true, .. } => "undecided".into(),
+            Meaning { weight, .. } => format!("{weight:+}"),
+        };
+        write!(out, "<b>{} {counts}</b>: {}<br>", Escaped(&what), Escaped(&evidence))?;
+    }
     if let Some(change) = instance.changed {
         let chain = history.chain(change.event);
         let causes = chain.iter().rev().skip(1).rev();
@@ -149,6 +161,27 @@ fn write_groups(out: &mut String, world: &World, now: Timestamp) -> std::fmt::Re
             write!(out, "{}{}", if place > 0 { ", " } else { "" }, Escaped(member))?;
         }
         out.push_str("</tr>\n");
+    }
+    out.push_str("</table></section>\n");
+    Ok(())
+}
+
+fn write_trackers(out: &mut String, world: &World, now: Timestamp) -> std::fmt::Result {
+    if world.trackers.all().next().is_none() {
+        return Ok(());
+    }
+    out.push_str("<section><h2>Tracked</h2><table><tr><th>what<th>is<th>for<th>seen by</tr>\n");
+    for tracker in world.trackers.all() {
+        let class = match tracker.level {
+            Level::Up => "up",
+            Level::Down => "down",
+            Level::Undecided | Level::Number(_) => "",
+        };
+        let name = tracker.key().to_string();
+        write!(out, "<tr><th>{}<td class=\"{class}\">{}<td>", Escaped(&name), tracker.level)?;
+        write_since(out, tracker.changed, now)?;
+        let evidence = tracker.evidence.as_ref().map_or_else(String::new, ToString::to_string);
+        writeln!(out, "<td>{}</tr>", Escaped(&evidence))?;
     }
     out.push_str("</table></section>\n");
     Ok(())

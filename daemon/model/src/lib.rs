@@ -13,6 +13,7 @@ mod auth_hmac;
 mod bfd;
 mod checker;
 pub mod encoding;
+mod follow;
 mod forwarding;
 mod garp;
 mod global;
@@ -46,6 +47,7 @@ pub use checker::{
     FileCheck, HttpGet, HttpVersion, MatcherStack, MiscCheck, RegexOption, SmtpCheck, StatusCodes, TlsUrl,
     UdpCheck, UdpReply, Url,
 };
+pub use follow::{Follow, Level, Meaning, TrackedKind};
 pub use forwarding::{Forwarding, Tunnel, TunnelChecksum};
 pub use garp::{Garp, GarpExtraInterfaces, GarpGroup};
 pub use global::{
@@ -71,7 +73,7 @@ pub use secret::Secret;
 pub use severity::Severity;
 pub use ssl::Ssl;
 pub use subject::ServiceKey;
-pub use track::{ArgumentMatch, InitFile, TrackFile, TrackProcess, TrackScript, Tracked, Tracking};
+pub use track::{ArgumentMatch, InitFile, TrackFile, TrackProcess, TrackScript, Tracked, Tracker, Tracking};
 pub use virtual_server::{
     GroupEntry, Protocol, SchedulerFlags, VirtualServer, VirtualServerGroup, VirtualServerKey,
 };

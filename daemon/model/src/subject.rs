@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::{Family, Name, Protocol};
+pub use crate::{Family, Name, Protocol, TrackedKind};
 
 /// The state of a virtual router (RFC 9568 §6.4, and keepalived's FAULT).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -129,6 +129,21 @@ pub struct CheckerKey {
     pub kind: Name,
     /// Its place among the checkers of the real server, from 0.
     pub index: u16,
+}
+
+/// Something that virtual routers follow.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TrackedKey {
+    /// What it is.
+    pub kind: TrackedKind,
+    /// Its name in the configuration.
+    pub name: Name,
+}
+
+impl fmt::Display for TrackedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
 }
 
 /// An address that a virtual router carries.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::rare::Usual;
-use super::{Name, Script};
+use super::subject::TrackedKey;
+use super::{Name, Script, TrackedKind};
 
 /// The `track_*` blocks of an instance or a sync group.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +48,30 @@ pub struct Tracked {
     pub weight: i32,
     /// `reverse`: what else were a success counts as the failure.
     pub reverse: bool,
+}
+
+/// Something that a block of the configuration defines and instances and groups follow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tracker {
+    /// A `vrrp_script`.
+    Script(TrackScript),
+    /// A `track_file`.
+    File(TrackFile),
+    /// A `vrrp_track_process`.
+    Process(TrackProcess),
+}
+
+impl Tracker {
+    /// Its kind and name.
+    pub fn key(&self) -> TrackedKey {
+        let (kind, name) = match self {
+            Self::Script(script) => (TrackedKind::Script, &script.name),
+            Self::File(file) => (TrackedKind::File, &file.name),
+            Self::Process(process) => (TrackedKind::Process, &process.name),
+        };
+        TrackedKey { kind, name: name.clone() }
+    }
 }
 
 /// A `vrrp_script` block.

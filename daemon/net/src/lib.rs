@@ -7,6 +7,7 @@
 //! - [`netlink`]: interfaces and addresses as they are ([`netlink::Monitor`] feeding a [`link::LinkTable`]), and
 //!   as they shall be ([`netlink::AddressSocket`]).
 //! - [`wire`]: gratuitous ARP and neighbour advertisement frames.
+//! - [`process_events`]: which processes begin and end.
 //! - [`timer`]: a deadline as a descriptor, better than a millisecond.
 //! - [`sched`], [`namespace`]: what a thread may ask of the scheduler, and which network it lives in.
 
@@ -15,6 +16,7 @@ mod error;
 pub mod link;
 pub mod namespace;
 pub mod netlink;
+pub mod process_events;
 pub mod sched;
 pub mod socket;
 pub mod timer;

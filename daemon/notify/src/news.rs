@@ -35,7 +35,7 @@ impl<'a> News<'a> {
             Fact::Daemon(fact) => Self::of_daemon(fact),
             Fact::Vrrp(fact) => Self::of_vrrp(fact),
             Fact::Service(fact) => Self::of_service(fact),
-            Fact::Link(_) | Fact::Ipvs(_) | Fact::Consumer(_) | Fact::Routing(_) => None,
+            Fact::Link(_) | Fact::Track(_) | Fact::Routing(_) | Fact::Ipvs(_) | Fact::Consumer(_) => None,
         }
     }
 

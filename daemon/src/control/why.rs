@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use keepwatch_bus::fact::DaemonFact;
 use keepwatch_bus::subject::{Name, RealKey, ServiceKey};
-use keepwatch_bus::world::{Change, Refusal};
+use keepwatch_bus::world::{Change, Influence, Instance, Refusal};
 use keepwatch_bus::{Event, Fact, History, World};
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,10 @@ pub struct Why {
     pub name: String,
     /// Its state.
     pub state: String,
+    /// Its configured priority, and what makes it another one now or keeps it in fault: what weighs most first. None
+    /// where nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Reckoning>,
     /// Since when; none if it has not changed since the worker began.
     pub since: Option<Timestamp>,
     /// From the root cause to the change itself, oldest first; empty if those events are no longer held.
@@ -32,6 +36,53 @@ pub struct Why {
     /// How much more followed than is told.
     #[serde(default)]
     pub more: usize,
+}
+
+/// How a priority comes about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reckoning {
+    /// As it is now.
+    pub priority: u8,
+    /// As it is configured.
+    pub base: u8,
+    /// What is added to it.
+    pub parts: Vec<Part>,
+}
+
+/// Something that counts for a priority.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// What: `script chk_haproxy`.
+    pub what: String,
+    /// What it adds; none if it is a fault, or keeps the virtual router from beginning.
+    pub weight: Option<i32>,
+    /// The virtual router does not begin before this is decided.
+    pub undecided: bool,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// What that was seen by: `exit 1: its last line of output`.
+    pub evidence: String,
+}
+
+impl Reckoning {
+    fn of(world: &World, instance: &Instance) -> Option<Self> {
+        let parts: Vec<Part> = world.influences(instance).into_iter().map(Part::of).collect();
+        let base = instance.settings.priority.0;
+        (!parts.is_empty()).then_some(Self { priority: instance.priority, base, parts })
+    }
+}
+
+impl Part {
+    fn of(influence: Influence) -> Self {
+        let Influence { tracker, meaning, changed, evidence } = influence;
+        Self {
+            what: tracker.to_string(),
+            weight: (!meaning.fault && !meaning.undecided).then_some(meaning.weight),
+            undecided: meaning.undecided,
+            since: changed.map(|change| change.at),
+            evidence,
+        }
+    }
 }
 
 /// Kinds of subjects.
@@ -44,6 +95,8 @@ pub enum Kind {
     Group,
     /// A network interface.
     Interface,
+    /// A script, file or process that virtual routers follow.
+    Tracker,
     /// A virtual server.
     VirtualServer,
     /// A real server.
@@ -61,6 +114,7 @@ impl Kind {
             Self::Instance => "instance",
             Self::Group => "sync group",
             Self::Interface => "interface",
+            Self::Tracker => "tracked",
             Self::VirtualServer => "virtual server",
             Self::RealServer => "real server",
             Self::Address => "address",
@@ -73,6 +127,7 @@ struct Found {
     kind: Kind,
     name: String,
     state: String,
+    priority: Option<Reckoning>,
     changed: Option<Change>,
 }
 
@@ -103,7 +158,8 @@ fn explain(history: &History, found: Found) -> Why {
         followed.truncate(FOLLOWERS);
     }
     let since = found.changed.map(|change| change.at);
-    Why { kind: found.kind, name: found.name, state: found.state, since, chain, followed, more }
+    let Found { kind, name, state, priority, .. } = found;
+    Why { kind, name, state, priority, since, chain, followed, more }
 }
 
 /// Every subject, with the names by which people call it.
@@ -126,7 +182,7 @@ fn configuration(world: &World, history: &History) -> (Vec<String>, Found) {
     };
     let name = world.settings.config_file.clone();
     let names = vec![name.clone(), "configuration".into(), "config".into(), "reload".into()];
-    (names, Found { kind: Kind::Configuration, name, state, changed })
+    (names, Found { kind: Kind::Configuration, name, state, priority: None, changed })
 }
 
 /// What has a name of its own, likewise.
@@ -144,7 +200,8 @@ fn named(world: &World) -> impl Iterator<Item = (Vec<String>, Found)> + '_ {
         let without =
             if missing.is_empty() { String::new() } else { format!(", without {}", missing.join(", ")) };
         let state = format!("{} (priority {}){without}", i.state, i.priority);
-        found(Kind::Instance, vec![i.name.to_string()], state, i.changed)
+        let (names, found) = found(Kind::Instance, vec![i.name.to_string()], state, i.changed);
+        (names, Found { priority: Reckoning::of(world, i), ..found })
     });
     let addresses = world.instances.values().flat_map(|i| {
         i.settings.all_addresses().map(move |address| {
@@ -186,10 +243,18 @@ fn named(world: &World) -> impl Iterator<Item = (Vec<String>, Found)> + '_ {
             let name = format!("{} of VS {}", key.label(), s.key);
             let mut names = address_names(r.address.ip(), r.address.port());
             names.extend([key.label(), name.clone()]);
-            (names, Found { kind: Kind::RealServer, name, state, changed: latest(r.changed, refused) })
+            let (kind, changed) = (Kind::RealServer, latest(r.changed, refused));
+            (names, Found { kind, name, state, priority: None, changed })
         })
     });
-    instances.chain(addresses).chain(groups).chain(interfaces).chain(services).chain(reals)
+    let trackers = world.trackers.all().map(|tracker| {
+        let key = tracker.key();
+        let evidence =
+            tracker.evidence.as_ref().map_or_else(String::new, |evidence| format!(" ({evidence})"));
+        let names = vec![key.to_string(), key.name.to_string()];
+        found(Kind::Tracker, names, format!("{}{evidence}", tracker.level), tracker.changed)
+    });
+    instances.chain(addresses).chain(groups).chain(interfaces).chain(trackers).chain(services).chain(reals)
 }
 
 fn in_words(refusal: Option<&Refusal>) -> String {
@@ -203,7 +268,7 @@ fn latest(changed: Option<Change>, refusal: Option<&Refusal>) -> Option<Change> 
 
 fn found(kind: Kind, names: Vec<String>, state: String, changed: Option<Change>) -> (Vec<String>, Found) {
     let name = names.first().cloned().unwrap_or_default();
-    (names, Found { kind, name, state, changed })
+    (names, Found { kind, name, state, priority: None, changed })
 }
 
 fn service_names(key: &ServiceKey) -> Vec<String> {

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use keepwatch_bus::World;
 use keepwatch_bus::subject::VrrpState;
-use keepwatch_bus::world::{Change, Instance, RealServer, RealState, Refusal, Service, Trouble};
+use keepwatch_bus::world::{Change, Instance, RealServer, RealState, Refusal, Service, Tracker, Trouble};
+use keepwatch_config::model::Level;
 
 use super::paint::{Paint, ago, clock};
 
@@ -14,6 +15,7 @@ pub(super) fn write(out: &mut impl Write, paint: Paint, now: Timestamp, world: &
     daemon(out, paint, now, world)?;
     problems(out, paint, now, world)?;
     routers(out, paint, now, world)?;
+    trackers(out, paint, now, world)?;
     for service in world.services_in_order() {
         virtual_server(out, paint, now, service)?;
     }
@@ -81,6 +83,35 @@ fn routers(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) ->
             group.name,
             paint.state(group.state),
             paint.dim(&members.join(" "))
+        )?;
+    }
+    Ok(())
+}
+
+/// What virtual routers follow besides interfaces.
+fn trackers(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -> io::Result<()> {
+    let all: Vec<(String, &Tracker)> =
+        world.trackers.all().map(|tracker| (tracker.key().to_string(), tracker)).collect();
+    if all.is_empty() {
+        return Ok(());
+    }
+    let wide = all.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max("TRACKED".len());
+    let heading = format!("{:<wide$}  {:<9}  {:<8}  SEEN BY", "TRACKED", "IS", "SINCE");
+    writeln!(out, "\n{}", paint.head(&heading))?;
+    for (name, tracker) in all {
+        let word = format!("{:<9}", tracker.level.to_string());
+        let level = match tracker.level {
+            Level::Up => paint.good(&word),
+            Level::Down => paint.bad(&word),
+            Level::Undecided => paint.warn(&word),
+            Level::Number(_) => word,
+        };
+        let evidence = tracker.evidence.as_ref().map_or_else(String::new, ToString::to_string);
+        writeln!(
+            out,
+            "{name:<wide$}  {level}  {:<8}  {}",
+            since(now, tracker.changed),
+            paint.dim(&evidence)
         )?;
     }
     Ok(())

@@ -9,7 +9,7 @@ use keepwatch_bus::Event;
 
 use super::describe;
 use super::paint::{Paint, ago, clock};
-use crate::control::why::Why;
+use crate::control::why::{Reckoning, Why};
 
 /// Steps of a story that are indented and followed further.
 const DEEPEST: usize = 12;
@@ -31,6 +31,9 @@ fn subject(out: &mut impl Write, paint: Paint, now: Timestamp, why: &Why) -> io:
         |since| format!(", since {} ({} ago)", clock(since), ago(now, since)),
     );
     writeln!(out, "{} {}: {}{since}", why.kind.label(), paint.head(&why.name), why.state)?;
+    if let Some(priority) = &why.priority {
+        writeln!(out, "  {}", reckoning(priority))?;
+    }
     if why.since.is_some() && why.chain.is_empty() {
         writeln!(out, "  the events that led there are no longer held")?;
     }
@@ -47,6 +50,22 @@ fn subject(out: &mut impl Write, paint: Paint, now: Timestamp, why: &Why) -> io:
         0 => Ok(()),
         more => writeln!(out, "  … and {more} events more"),
     }
+}
+
+/// `priority 90: base 150, script chk_haproxy −60 since 10:01:02.123, exit 1: its last line of output`.
+fn reckoning(priority: &Reckoning) -> String {
+    let parts = priority.parts.iter().map(|part| {
+        let since = part.since.map_or_else(String::new, |at| format!(" since {}", clock(at)));
+        let evidence = if part.evidence.is_empty() { String::new() } else { format!(", {}", part.evidence) };
+        let counts = match part.weight {
+            Some(weight) if weight < 0 => format!("−{}", weight.unsigned_abs()),
+            Some(weight) => format!("+{weight}"),
+            None if part.undecided => "undecided".into(),
+            None => "a fault".into(),
+        };
+        format!(", {} {counts}{since}{evidence}", part.what)
+    });
+    format!("priority {}: base {}{}", priority.priority, priority.base, parts.collect::<String>())
 }
 
 /// What followed from `cause`, each with what followed from it in turn.
@@ -97,7 +116,7 @@ mod tests {
     use keepwatch_bus::fact::ConsumerFact;
 
     use super::*;
-    use crate::control::why::Kind;
+    use crate::control::why::{Kind, Part};
 
     fn event(id: u64, cause: Option<u64>, subject: &str) -> Arc<Event> {
         let fact = ConsumerFact::MailFailed { subject: subject.into(), error: "e".into() };
@@ -111,11 +130,33 @@ mod tests {
     }
 
     #[test]
+    fn a_priority_names_what_makes_it_and_by_what_that_was_seen() {
+        let part = |what: &str, weight, evidence: &str| Part {
+            what: what.into(),
+            weight,
+            undecided: false,
+            since: None,
+            evidence: evidence.into(),
+        };
+        let parts = vec![
+            part("interface eth1", None, "no carrier"),
+            part("script chk_haproxy", Some(-60), "exit 1: its last line of output"),
+            part("file f", Some(5), ""),
+        ];
+        assert_eq!(
+            reckoning(&Reckoning { priority: 95, base: 150, parts }),
+            "priority 95: base 150, interface eth1 a fault, no carrier, script chk_haproxy −60, exit 1: its last line of \
+             output, file f +5"
+        );
+    }
+
+    #[test]
     fn what_follows_stands_under_what_it_follows_from() {
         let why = Why {
             kind: Kind::Instance,
             name: "VI_1".into(),
             state: "MASTER".into(),
+            priority: None,
             since: Some("2026-11-21T12:00:00Z".parse().unwrap()),
             chain: vec![event(1, None, "root"), event(2, Some(1), "change")],
             followed: vec![event(3, Some(2), "a"), event(4, Some(2), "b"), event(5, Some(3), "of a")],

@@ -40,9 +40,9 @@ impl Publishers {
     }
 
     /// Makes `config` true; what did not change sees nothing.
-    pub(super) fn apply(&mut self, config: &Config, reader: &Reader, cause: EventId) {
-        if let Some(routers) = &self.routers {
-            routers.apply(config, reader.counters(), cause);
+    pub(super) fn apply(&mut self, settings: &Settings, config: &Config, reader: &Reader, cause: EventId) {
+        if let Some(routers) = &mut self.routers {
+            routers.apply(settings, config, reader.counters(), cause);
         }
         if let Some(services) = &mut self.services {
             services.apply(config, reader.counters(), cause);

@@ -95,7 +95,7 @@ impl Worker {
             };
             self.bus.publish(Some(cause), fact);
         }
-        self.publishers.apply(&accepted.config, self.consumers.reader(), cause);
+        self.publishers.apply(&self.settings, &accepted.config, self.consumers.reader(), cause);
         self.consumers.reader().counters().keep(&accepted.config);
     }
 }

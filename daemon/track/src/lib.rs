@@ -1,11 +1,173 @@
-//! What is tracked besides links: scripts. In: the `vrrp_script`s of a configuration ([`Scripts::apply`]). Out: a
-//! [`Change`] for each change of a [`Level`], with the run that made it.
+//! What virtual routers follow besides links: scripts, files, processes. In: a configuration ([`Trackers::apply`]). Out:
+//! facts, and for each change of a [`Level`] a call of whoever follows it, with the event that told of it.
 //!
-//! [`script::Machine`] is pure: it says when to run a script and what its results mean. [`Scripts`] gives each script a
-//! task that runs it by `keepwatch-process`; whoever is told the changes decides what they are worth.
+//! | module | what |
+//! |---|---|
+//! | `script` | when a script is run and what its results mean, as a machine; and a task a script that runs it |
+//! | `file` | what a `track_file` says; by [`watch`], which anybody may use who has to know what a file says |
+//! | `process` | how many of a program's processes there are and what that means, as a machine; and the thread that is told of processes by the kernel, or looks for them |
+//!
+//! What nobody follows is not watched. A thing that a reload left as it was sees nothing of it.
 
-mod runner;
-pub mod script;
+mod file;
+mod number;
+mod process;
+mod script;
+pub mod watch;
 
-pub use runner::Scripts;
-pub use script::{Change, Level, Run, Verdict};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use keepwatch_bus::fact::{Evidence, TrackFact};
+use keepwatch_bus::subject::TrackedKey;
+use keepwatch_bus::{Bus, Configured, Counters, EventId};
+use keepwatch_model::{Config, Level, Tracker};
+
+pub use number::number;
+
+use file::Files;
+use process::Processes;
+use script::Scripts;
+
+/// What is told a change of level: what, how it stands, and the event that says so. Must return at once.
+pub type Tell = Arc<dyn Fn(TrackedKey, Level, Option<EventId>) + Send + Sync>;
+
+/// Everything that a configuration tracks, at work. Dropping it ends all of it, scripts that run included.
+#[derive(Debug)]
+pub struct Trackers {
+    voice: Voice,
+    scripts: Scripts,
+    files: Files,
+    processes: Processes,
+    known: HashMap<TrackedKey, Configured<Tracker>>,
+}
+
+/// How scripts are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Manner {
+    /// `enable_script_security`.
+    secure: bool,
+    umask: u32,
+}
+
+impl Trackers {
+    /// Tracks nothing yet. Changes go to `tell`, after the bus has them.
+    pub fn new(bus: Bus, tell: Tell) -> Self {
+        let voice = Voice { bus, tell };
+        Self {
+            scripts: Scripts::new(voice.clone()),
+            files: Files::new(voice.clone()),
+            processes: Processes::new(voice.clone()),
+            voice,
+            known: HashMap::new(),
+        }
+    }
+
+    /// Tracks what the instances and groups of this configuration follow from now on. `umask` is the command line's.
+    /// What is new has been told of by the end of it (a script as undecided, a file by what is in it): whoever starts
+    /// virtual routers does so afterwards. Waits for slow disks for a second at most. To be called on a tokio runtime.
+    pub fn apply(
+        &mut self,
+        config: &Config,
+        umask: Option<u32>,
+        counters: &Counters,
+        cause: Option<EventId>,
+    ) {
+        let all = followed(config);
+        self.configure(&all, cause);
+        let umask = umask.or(config.global.umask).unwrap_or(keepwatch_process::DEFAULT_UMASK);
+        let manner = Manner { secure: config.global.enable_script_security, umask };
+        let (mut scripts, mut files, mut processes) = (Vec::new(), Vec::new(), Vec::new());
+        for tracker in &all {
+            match &*tracker.model {
+                Tracker::Script(script) => scripts.push(script),
+                Tracker::File(file) => files.push(file),
+                Tracker::Process(process) => processes.push(process),
+            }
+        }
+        self.scripts.apply(&scripts, manner, counters, cause);
+        self.files.apply(&files, cause);
+        self.processes.apply(&processes, cause);
+    }
+
+    /// Tells what is tracked now.
+    fn configure(&mut self, all: &[Configured<Tracker>], cause: Option<EventId>) {
+        let wanted: HashMap<TrackedKey, Configured<Tracker>> =
+            all.iter().map(|tracker| (tracker.key(), tracker.clone())).collect();
+        let gone: Vec<TrackedKey> =
+            self.known.keys().filter(|key| !wanted.contains_key(*key)).cloned().collect();
+        for tracker in gone {
+            self.voice.publish(cause, TrackFact::TrackerUnconfigured { tracker });
+        }
+        for settings in all {
+            let tracker = settings.key();
+            if self.known.get(&tracker) != Some(settings) {
+                let settings = settings.clone();
+                self.voice.publish(cause, TrackFact::TrackerConfigured { tracker, settings });
+            }
+        }
+        self.known = wanted;
+    }
+}
+
+/// What instances and groups follow, each with its place among its kind, as keepalived counts them: those that nobody
+/// follows are left out.
+fn followed(config: &Config) -> Vec<Configured<Tracker>> {
+    let of_instances = config.instances.iter().map(|instance| &*instance.tracking);
+    let of_groups = config.sync_groups.iter().map(|group| &group.tracking);
+    let lines: Vec<TrackedKey> = of_instances
+        .chain(of_groups)
+        .flat_map(|tracking| tracking.lines())
+        .map(|(kind, line)| TrackedKey { kind, name: line.name.clone() })
+        .collect();
+    let wanted: std::collections::HashSet<TrackedKey> = lines.into_iter().collect();
+    let scripts = config.track_scripts.iter().cloned().map(Tracker::Script);
+    let files = config.track_files.iter().cloned().map(Tracker::File);
+    let processes = config.track_processes.iter().cloned().map(Tracker::Process);
+    let mut places = HashMap::new();
+    let all = scripts.chain(files).chain(processes).filter(|tracker| wanted.contains(&tracker.key()));
+    all.map(|tracker| {
+        let place = places.entry(tracker.key().kind).or_insert(0);
+        *place += 1;
+        Configured::new(*place, tracker)
+    })
+    .collect()
+}
+
+/// How the parts say what they have found.
+#[derive(Clone)]
+pub(crate) struct Voice {
+    bus: Bus,
+    tell: Tell,
+}
+
+impl fmt::Debug for Voice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Voice")
+    }
+}
+
+impl Voice {
+    pub(crate) fn publish(&self, cause: Option<EventId>, fact: TrackFact) -> EventId {
+        self.bus.publish(cause, fact)
+    }
+
+    /// Something stands otherwise now: first the bus, then those who follow it.
+    pub(crate) fn changed(
+        &self,
+        cause: Option<EventId>,
+        tracker: TrackedKey,
+        level: Level,
+        evidence: Evidence,
+    ) {
+        let fact = TrackFact::TrackerChanged { tracker: tracker.clone(), level, evidence };
+        let event = self.publish(cause, fact);
+        (self.tell)(tracker, level, Some(event));
+    }
+
+    /// Something is watched from now on, and has not shown anything yet.
+    pub(crate) fn undecided(&self, tracker: TrackedKey) {
+        (self.tell)(tracker, Level::Undecided, None);
+    }
+}

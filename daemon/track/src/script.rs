@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!            first result, whatever `rise` and `fall` say
-//! Unknown ──────────────────────────────────────────────► Up or Down
+//! Undecided ────────────────────────────────────────────► Up or Down
 //!                      `fall` failures in a row
 //!              Up ────────────────────────────────► Down
 //!                 ◄────────────────────────────────
@@ -12,139 +12,117 @@
 //! dead, and a run whose time comes while the one before still lasts is skipped. With `init_fail` a script is down until
 //! its first result.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use keepwatch_model::{Name, TrackScript};
+use keepwatch_bus::fact::{ScriptRun, Verdict};
+use keepwatch_model::{Level, TrackScript};
 
-/// What a script says of what it looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// It has not said anything yet.
-    Unknown,
-    /// It succeeds.
-    Up,
-    /// It fails.
-    Down,
-}
+mod runner;
+
+pub(crate) use runner::Scripts;
 
 /// A level that changed, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// The name of the `vrrp_script`.
-    pub subject: Name,
+pub(crate) struct Change {
     /// What it is now.
     pub level: Level,
     /// The run that decided it; none at the start.
-    pub run: Option<Run>,
-}
-
-/// A run of a script.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Run {
-    /// How it ended.
-    pub verdict: Verdict,
-    /// The last line that it wrote, empty if none.
-    pub last_line: String,
-    /// How long it took.
-    pub took: Duration,
-}
-
-/// How a run ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// With this exit status; 0 is success, all else a failure.
-    Exited(i32),
-    /// By a signal of this number.
-    Killed(i32),
-    /// It was not done within `timeout`.
-    TimedOut,
-    /// It could not be run, and why.
-    NotRun(String),
-}
-
-impl Verdict {
-    /// Whether it counts for `rise`, else for `fall`.
-    pub fn is_success(&self) -> bool {
-        match self {
-            Self::Exited(status) => *status == 0,
-            Self::Killed(_) | Self::TimedOut | Self::NotRun(_) => false,
-        }
-    }
+    pub run: Option<ScriptRun>,
 }
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// Run the script, and give [`Machine::ended`] its result.
     Run,
-    /// Tell this.
-    Tell(Change),
+    /// Its time has come, but the run before has not ended.
+    Skip,
+}
+
+/// What a run that has ended means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// It ended otherwise than the one before: that is told as well.
+    pub news: bool,
+    /// What is to be told of the level.
+    pub change: Option<Change>,
 }
 
 /// One `vrrp_script`. Call [`Machine::due`] for the time at which [`Machine::tick`] wants to be called next.
 #[derive(Debug)]
-pub struct Machine {
+pub(crate) struct Machine {
     settings: TrackScript,
     level: Level,
     /// Results in a row that speak against the level.
     against: u32,
     decided: bool,
-    running: bool,
+    /// The run under way, by when it began.
+    running: Option<Instant>,
+    /// How the last run ended; as with keepalived, nobody is told that the first one succeeded.
+    last: Verdict,
     due: Instant,
-    skipped: u64,
 }
 
 impl Machine {
     /// A script that begins to run at `now`.
-    pub fn new(settings: TrackScript, now: Instant) -> Self {
-        let (level, against) = (Level::Unknown, 0);
-        Self { settings, level, against, decided: false, running: false, due: now, skipped: 0 }
+    pub(crate) fn new(settings: TrackScript, now: Instant) -> Self {
+        let (level, last) = (Level::Undecided, Verdict::Exited(0));
+        Self { settings, level, against: 0, decided: false, running: None, last, due: now }
+    }
+
+    /// The same for one that a reload changed: what `before` has found out stands until its own runs say otherwise. It
+    /// runs at once.
+    pub(crate) fn after(before: &Self, settings: TrackScript, now: Instant) -> Self {
+        let (level, decided, last) = (before.level, before.decided, before.last.clone());
+        Self { settings, level, against: 0, decided, running: None, last, due: now }
     }
 
     /// What holds before the first result, if anything does.
-    pub fn start(&mut self) -> Option<Change> {
-        self.settings.init_fail.then(|| self.turn(Level::Down, None))
+    pub(crate) fn start(&mut self) -> Option<Change> {
+        (self.settings.init_fail && !self.decided && self.level == Level::Undecided)
+            .then(|| self.turn(Level::Down, None))
     }
 
     /// The settings that it goes by.
-    pub fn settings(&self) -> &TrackScript {
+    pub(crate) fn settings(&self) -> &TrackScript {
         &self.settings
     }
 
     /// What the script says.
-    pub fn level(&self) -> Level {
+    pub(crate) fn level(&self) -> Level {
         self.level
     }
 
-    /// Runs that were left out because the one before had not ended.
-    pub fn skipped(&self) -> u64 {
-        self.skipped
+    /// When the run under way began.
+    pub(crate) fn running(&self) -> Option<Instant> {
+        self.running
     }
 
     /// When the next run is due.
-    pub fn due(&self) -> Instant {
+    pub(crate) fn due(&self) -> Instant {
         self.due
     }
 
     /// The time is `now`.
-    pub fn tick(&mut self, now: Instant) -> Option<Step> {
+    pub(crate) fn tick(&mut self, now: Instant) -> Option<Step> {
         if now < self.due {
             return None;
         }
         // A clock that was stopped (a suspended machine) does not make up for what it missed.
         let next = self.due + self.settings.interval;
         self.due = if next > now { next } else { now + self.settings.interval };
-        if self.running {
-            self.skipped += 1;
-            return None;
+        if self.running.is_some() {
+            return Some(Step::Skip);
         }
-        self.running = true;
+        self.running = Some(now);
         Some(Step::Run)
     }
 
     /// The run has ended, with all that it had started.
-    pub fn ended(&mut self, run: Run) -> Option<Step> {
-        self.running = false;
+    pub(crate) fn ended(&mut self, run: &ScriptRun) -> Ended {
+        self.running = None;
+        let news = self.last != run.verdict;
+        self.last = run.verdict.clone();
         let (level, needed) = if run.verdict.is_success() {
             (Level::Up, self.settings.rise)
         } else {
@@ -153,16 +131,17 @@ impl Machine {
         let first = !std::mem::replace(&mut self.decided, true);
         if level == self.level {
             self.against = 0;
-            return None;
+            return Ended { news, change: None };
         }
         self.against += 1;
-        (first || self.against >= needed).then(|| Step::Tell(self.turn(level, Some(run))))
+        let turns = first || self.against >= needed;
+        Ended { news, change: turns.then(|| self.turn(level, Some(run.clone()))) }
     }
 
-    fn turn(&mut self, level: Level, run: Option<Run>) -> Change {
+    fn turn(&mut self, level: Level, run: Option<ScriptRun>) -> Change {
         self.level = level;
         self.against = 0;
-        Change { subject: self.settings.name.clone(), level, run }
+        Change { level, run }
     }
 }
 

@@ -1,71 +1,14 @@
-//! What routers follow: interfaces, scripts, files, processes, BFD sessions, all in one way. Goes in: the lines of an
-//! instance and of its group, merged once; and the level of each thing, whenever whoever watches it says so. Comes out:
-//! for each router whether that is a fault, and by how much its priority changes. A new kind of thing is a new
-//! [`TrackedKind`] and nothing else.
-//!
-//! | level | weight 0 | weight > 0 | weight < 0 | with `reverse` |
-//! |---|---|---|---|---|
-//! | up | – | + weight | – | weight 0: a fault; else the other sign |
-//! | down | a fault | – | + weight | weight 0: nothing; else the other sign |
-//! | the number n | a fault unless 0 | + n × weight | + n × weight | weight 0: a fault if 0; else the other sign |
-//! | undecided | the router does not start | – | – | |
-//!
-//! A product of −254 or less is a fault; one above 253 counts as 253.
-
-mod merge;
+//! Who follows what, and how that stands. Goes in: what each router follows ([`Follow`]); and the level of each thing,
+//! whenever whoever watches it says so. Comes out: who has to look anew, and what all that a router follows means for it
+//! together. A new kind of thing is a new [`TrackedKind`] and nothing else.
 
 use std::collections::HashMap;
 
 use keepwatch_bus::EventId;
 use keepwatch_bus::subject::Name;
+use keepwatch_model::{Follow, Level, TrackedKind};
 
 use crate::ids::{RouterId, TrackedId};
-
-pub(crate) use merge::merge;
-
-/// What kind of thing is followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TrackedKind {
-    /// An interface (`track_interface`, and those that addresses stand on). The machine watches these by itself.
-    Link,
-    /// A `vrrp_script`.
-    Script,
-    /// A `track_file`.
-    File,
-    /// A `vrrp_track_process`.
-    Process,
-    /// A `bfd_instance`.
-    Bfd,
-}
-
-/// How a thing stands. As long as nobody has said anything of it, it counts for nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// It is watched, and its first result is still to come.
-    Undecided,
-    /// As it should be.
-    Up,
-    /// Not so.
-    Down,
-    /// A number: what stands in a file.
-    Number(i32),
-}
-
-/// One thing that a router follows, and how much it counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Follow {
-    /// Its kind.
-    pub kind: TrackedKind,
-    /// Its name in the configuration.
-    pub name: Name,
-    /// −253 to 253; 0 makes it a matter of fault or not.
-    pub weight: i32,
-    /// What else were a success counts as the failure.
-    pub reverse: bool,
-}
-
-/// The greatest change of a priority by one thing; as much less is a fault.
-const MOST: i32 = 253;
 
 /// What the things that a router follows mean for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,29 +21,6 @@ pub(crate) struct Standing {
     pub(crate) weight: i32,
     /// The event that told of the fault.
     pub(crate) told: Option<EventId>,
-}
-
-impl Follow {
-    /// What this thing alone means at a level.
-    fn standing(&self, level: Level) -> Standing {
-        let sign = if self.reverse { -1 } else { 1 };
-        let mut standing = Standing::default();
-        match level {
-            Level::Undecided => standing.undecided = self.weight == 0,
-            Level::Up | Level::Down if self.weight == 0 => {
-                standing.fault = (level == Level::Up) == self.reverse;
-            }
-            Level::Up => standing.weight = sign * self.weight.max(0),
-            Level::Down => standing.weight = sign * self.weight.min(0),
-            Level::Number(number) if self.weight == 0 => standing.fault = (number == 0) == self.reverse,
-            Level::Number(number) => {
-                let product = i64::from(sign) * i64::from(number) * i64::from(self.weight);
-                standing.fault = product < i64::from(-MOST);
-                standing.weight = product.clamp(i64::from(-MOST), i64::from(MOST)) as i32;
-            }
-        }
-        standing
-    }
 }
 
 /// One thing that somebody follows.
@@ -157,7 +77,7 @@ impl Followed {
             let id = self.ids.get(&(follow.kind, follow.name.clone()));
             let Some(thing) = id.and_then(|id| self.things.get(id.0 as usize)) else { continue };
             let Some(level) = thing.level else { continue };
-            let one = follow.standing(level);
+            let one = follow.at(level);
             if one.fault && all.told.is_none() {
                 all.told = thing.told;
             }
@@ -171,42 +91,57 @@ impl Followed {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use keepwatch_config::{Options, load_text};
+
     use super::*;
 
+    /// What an instance of this priority follows, with these lines of its own and of its group: kind, name, weight.
+    fn merged(priority: u8, own: &str, group: Option<&str>) -> Vec<String> {
+        let scripts: String =
+            ["s", "t"].map(|name| format!("vrrp_script {name} {{\n script \"/bin/true\"\n}}\n")).concat();
+        let files: String = "track_file f {\n file /tmp/f\n}\n".into();
+        let group = group.map_or(String::new(), |lines| {
+            format!("vrrp_sync_group G {{\n group {{\n VI_1\n VI_2\n }}\n{lines}\n}}\n")
+        });
+        let instance = |name: &str, id: u8, lines: &str| {
+            format!(
+                "vrrp_instance {name} {{\n interface eth0\n virtual_router_id {id}\n priority {priority}\n{lines}\n virtual_ipaddress {{\n 10.0.0.{id}\n 10.1.0.{id} dev eth1\n }}\n}}\n"
+            )
+        };
+        let text = scripts + &files + &group + &instance("VI_1", 1, own) + &instance("VI_2", 2, "");
+        let loaded = load_text(Path::new("t.conf"), text.clone(), &Options::default());
+        let config = loaded.config.unwrap_or_else(|| panic!("{text}"));
+        let follows = Follow::of(&config.instances[0], config.sync_group_of("VI_1"));
+        follows.iter().map(|f| format!("{:?} {} {}", f.kind, f.name, f.weight)).collect()
+    }
+
     #[test]
-    fn what_a_level_means() {
-        let fault = Standing { fault: true, ..Standing::default() };
-        let nothing = Standing::default();
-        let weight = |weight| Standing { weight, ..Standing::default() };
-        // facts of keepalived 2.4.3
-        for (level, line, reverse, expected) in [
-            (Level::Up, 0, false, nothing),
-            (Level::Down, 0, false, fault),
-            (Level::Up, 0, true, fault),
-            (Level::Down, 0, true, nothing),
-            (Level::Up, 30, false, weight(30)),
-            (Level::Down, 30, false, nothing),
-            (Level::Up, -30, false, nothing),
-            (Level::Down, -30, false, weight(-30)),
-            (Level::Up, 30, true, weight(-30)),
-            (Level::Down, 30, true, nothing),
-            (Level::Down, -30, true, weight(30)),
-            (Level::Number(0), 0, false, nothing),
-            (Level::Number(7), 0, false, fault),
-            (Level::Number(0), 0, true, fault),
-            (Level::Number(-7), 0, true, nothing),
-            (Level::Number(5), 2, false, weight(10)),
-            (Level::Number(5), 2, true, weight(-10)),
-            (Level::Number(200), 2, false, weight(253)),
-            (Level::Number(-253), 1, false, weight(-253)),
-            (Level::Number(-254), 1, false, Standing { fault: true, ..weight(-253) }),
-            (Level::Number(i32::MAX), -253, false, Standing { fault: true, ..weight(-253) }),
-            (Level::Number(i32::MIN), -253, false, weight(253)),
-            (Level::Undecided, 0, false, Standing { undecided: true, ..nothing }),
-            (Level::Undecided, -20, false, nothing),
-        ] {
-            let follow = Follow { kind: TrackedKind::Script, name: "x".into(), weight: line, reverse };
-            assert_eq!(follow.standing(level), expected, "{level:?} {line} {reverse}");
+    fn own_lines_group_lines_and_the_interfaces_of_addresses_are_one_list() {
+        let own = "track_script {\n s weight 10\n t weight 0\n }\n track_interface {\n eth2 weight 20\n }\n track_file {\n f weight 2\n }";
+        let cases: [(u8, &str, Option<&str>, &[&str]); 5] = [
+            (100, "", None, &["Link eth1 0"]),
+            (100, own, None, &["Link eth2 20", "Script s 10", "Script t 0", "File f 2", "Link eth1 0"]),
+            // An owner's priority must not change.
+            (255, own, None, &["Script t 0", "Link eth1 0"]),
+            // Neither must that of a group's member …
+            (
+                100,
+                own,
+                Some("track_script {\n s weight 0\n }"),
+                &["Link eth2 0", "Script t 0", "Script s 0", "Link eth1 0"],
+            ),
+            // … unless the group allows it: the fault wins, else the group's weight.
+            (
+                100,
+                own,
+                Some("sync_group_tracking_weight\n track_script {\n s weight 5\n t weight 7\n }"),
+                &["Link eth2 20", "Script s 5", "Script t 0", "File f 2", "Link eth1 0"],
+            ),
+        ];
+        for (priority, own, group, expected) in cases {
+            assert_eq!(merged(priority, own, group), expected, "{priority} {group:?}");
         }
     }
 }

@@ -93,8 +93,8 @@ mod step;
 mod timers;
 pub mod wire;
 
-pub use follow::{Follow, Level, TrackedKind};
 pub use ids::{LinkId, RouterId, TrackedId};
+pub use keepwatch_model::{Follow, Level, TrackedKind};
 pub use link::{LinkAddress, LinkState, Origin};
 pub use node::{Node, Release};
 pub use outbox::{AddressChange, Announcement, Notice, Outbox, Output, RoutingChange, Transmission};

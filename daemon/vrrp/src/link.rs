@@ -10,9 +10,8 @@ use std::net::IpAddr;
 
 use keepwatch_bus::EventId;
 use keepwatch_bus::subject::{Family, Name};
-use keepwatch_model::InterfaceAddress;
+use keepwatch_model::{InterfaceAddress, Level};
 
-use crate::follow::Level;
 use crate::ids::{LinkId, RouterId, TrackedId};
 use crate::spec::RouterSpec;
 

@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 use keepwatch_bus::EventId;
 use keepwatch_bus::counters::RouterCounters;
 use keepwatch_bus::subject::{Name, VrrpState};
+use keepwatch_model::TrackedKind;
 
-use crate::follow::{Followed, TrackedKind};
+use crate::follow::Followed;
 use crate::group::Group;
 use crate::ids::{LinkId, RouterId, TrackedId};
 use crate::link::Links;

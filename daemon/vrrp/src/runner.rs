@@ -40,7 +40,7 @@ use std::time::Duration;
 
 use keepwatch_bus::beat::Beat;
 use keepwatch_bus::counters::RouterCounters;
-use keepwatch_bus::mailbox::{Receiver, Sender, mailbox};
+use keepwatch_bus::mailbox::{Receiver, Sender, WeakSender, mailbox};
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, EventId};
 use keepwatch_model::{AutoPriority, ProcessScheduling, ReceiveBuffers};
@@ -108,6 +108,19 @@ impl std::fmt::Debug for Commands {
     }
 }
 
+/// The way to the VRRP thread of those who watch what virtual routers follow. It does not keep the thread going.
+#[derive(Clone)]
+pub struct Tidings(WeakSender<Command>);
+
+impl Tidings {
+    /// As [`VrrpHandle::tracked`]; of no effect once the handle is gone.
+    pub fn tracked(&self, kind: TrackedKind, name: Name, level: Level, cause: Option<EventId>) {
+        if let Some(commands) = self.0.upgrade() {
+            commands.send(Command::Tracked { kind, name, level, cause });
+        }
+    }
+}
+
 impl VrrpHandle {
     /// Makes `definitions` true, at the start or on a reload; what did not change sees nothing. Returns at once.
     pub fn apply(&self, definitions: Definitions, cause: Option<EventId>) {
@@ -118,6 +131,11 @@ impl VrrpHandle {
     /// [`VrrpHandle::apply`]. Interfaces are watched here already. Returns at once.
     pub fn tracked(&self, kind: TrackedKind, name: Name, level: Level, cause: Option<EventId>) {
         self.commands.0.send(Command::Tracked { kind, name, level, cause });
+    }
+
+    /// The same from elsewhere.
+    pub fn tidings(&self) -> Tidings {
+        Tidings(self.commands.0.downgrade())
     }
 
     /// Stops everything. The receiver hears when it is done: priority-0 adverts sent and addresses taken off, if they

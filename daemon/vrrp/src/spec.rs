@@ -13,11 +13,9 @@ use keepwatch_bus::counters::VrrpCounters;
 use keepwatch_bus::fact::{HoldReason, RoutingEntry};
 use keepwatch_bus::subject::{Family, Name, VirtualAddress};
 use keepwatch_model::{
-    AuthHmac, Firewall, InitialState, Instance, InterfaceAddress, LinkTarget, Priority, SyncGroup,
+    AuthHmac, Firewall, Follow, InitialState, Instance, InterfaceAddress, LinkTarget, Priority, SyncGroup,
     UnicastChecksum, UnicastPeer, VirtualRouterId, VrrpVersion,
 };
-
-use crate::follow::Follow;
 
 /// VRRP version and what only that version has.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ mod services;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tracked;
+mod trackers;
 mod traffic;
 
 use snmp_agentx::syntax::Base;
@@ -50,7 +51,8 @@ pub struct Parts {
     pub checker: bool,
 }
 
-const VRRP: [Tables; 4] = [groups::TABLES, instances::TABLES, addresses::TABLES, tracked::TABLES];
+const VRRP: [Tables; 5] =
+    [groups::TABLES, instances::TABLES, addresses::TABLES, tracked::TABLES, trackers::TABLES];
 const CHECKER: [Tables; 4] = [server_groups::TABLES, services::TABLES, reals::TABLES, ipvs::TABLES];
 
 /// The objects of these parts.

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde::de::Deserialize;
 use serde::{Deserializer, Serialize, Serializer};
 
-use super::{Group, Instance, Interface, RealServer, RoutingKey, RoutingState, Service};
+use super::{Group, Instance, Interface, RealServer, RoutingKey, RoutingState, Service, Tracker};
 use crate::subject::{Name, ServiceKey};
 
 /// A value that holds its own key.
@@ -29,6 +29,11 @@ impl Keyed<Name> for Instance {
 impl Keyed<Name> for Group {
     fn key(&self) -> Name {
         self.name.clone()
+    }
+}
+impl Keyed<Name> for Tracker {
+    fn key(&self) -> Name {
+        self.settings.key().name
     }
 }
 impl Keyed<RoutingKey> for RoutingState {

@@ -9,7 +9,7 @@ use std::hash::Hash;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::keyed::Keyed;
-use super::{Group, Instance, RealServer, Service};
+use super::{Group, Instance, RealServer, Service, Tracker};
 
 /// Something with a place in the configuration.
 pub trait Placed {
@@ -23,6 +23,11 @@ impl Placed for Instance {
     }
 }
 impl Placed for Group {
+    fn position(&self) -> u32 {
+        self.settings.position
+    }
+}
+impl Placed for Tracker {
     fn position(&self) -> u32 {
         self.settings.position
     }
@@ -49,6 +54,8 @@ pub struct Ordered<K, V> {
     values: BTreeMap<Place, V>,
     /// How many were placed so far.
     placed: u64,
+    /// How many have a place that another had before.
+    shared: usize,
 }
 
 impl<K: Clone + Eq + Hash, V: Placed> Ordered<K, V> {
@@ -94,14 +101,13 @@ impl<K: Clone + Eq + Hash, V: Placed> Ordered<K, V> {
 
     /// The one of this number, from 0.
     pub fn nth(&self, number: usize) -> Option<&V> {
-        // Nearly always the places are 1, 2, 3…, and then it is at once there.
-        let last = self.values.last_key_value().map_or(0, |((position, _), _)| *position as usize);
-        let likely = u32::try_from(number + 1).ok().filter(|_| last == self.len());
-        let likely = likely.and_then(|place| Some((place, self.from_position(place)?)));
-        match likely {
-            Some((place, found)) if found.position() == place => Some(found),
-            _ => self.values().nth(number),
+        // Nearly always the places are 1, 2, 3…
+        let place = |end: Option<(&Place, &V)>| end.map_or(0, |((position, _), _)| *position as usize);
+        let (first, last) = (place(self.values.first_key_value()), place(self.values.last_key_value()));
+        if self.shared == 0 && first == 1 && last == self.len() {
+            return self.from_position(u32::try_from(number + 1).ok()?);
         }
+        self.values().nth(number)
     }
 
     /// Puts one at its place, and takes the one that had the key before.
@@ -109,6 +115,7 @@ impl<K: Clone + Eq + Hash, V: Placed> Ordered<K, V> {
         let before = self.remove(&key);
         let place = (value.position(), self.placed);
         self.placed += 1;
+        self.shared += usize::from(self.is_taken(place.0));
         self.places.insert(key, place);
         self.values.insert(place, value);
         before
@@ -116,7 +123,14 @@ impl<K: Clone + Eq + Hash, V: Placed> Ordered<K, V> {
 
     /// Takes one out.
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
-        self.values.remove(&self.places.remove(key)?)
+        let place = self.places.remove(key)?;
+        let value = self.values.remove(&place);
+        self.shared -= usize::from(self.is_taken(place.0));
+        value
+    }
+
+    fn is_taken(&self, position: u32) -> bool {
+        self.values.range((position, 0)..=(position, u64::MAX)).next().is_some()
     }
 
     /// Puts one that has a new place where it belongs.
@@ -131,7 +145,7 @@ impl<K: Clone + Eq + Hash, V: Placed> Ordered<K, V> {
 
 impl<K, V> Default for Ordered<K, V> {
     fn default() -> Self {
-        Self { places: HashMap::new(), values: BTreeMap::new(), placed: 0 }
+        Self { places: HashMap::new(), values: BTreeMap::new(), placed: 0, shared: 0 }
     }
 }
 

@@ -82,18 +82,15 @@ pub(super) const ROOT: &[Keyword] = &[
         .example("vrrp_instance VI_1 {\n    interface eth0\n    virtual_router_id 51\n}")
         .exact(),
     kw("vrrp_script", &[one("NAME", Kind::Word)], "A script whose result instances can track.")
-        .unbuilt()
         .block(BlockId::VrrpScript)
         .repeats()
         .example("vrrp_script chk {\n    script \"/usr/bin/true\"\n}"),
     kw("track_file", &[one("NAME", Kind::Word)], "A file whose number instances and real servers can track.")
-        .unbuilt()
         .old(&["vrrp_track_file"])
         .block(BlockId::TrackFile)
         .repeats()
         .example("track_file offset {\n    file /run/offset\n}"),
     kw("vrrp_track_process", &[one("NAME", Kind::Word)], "A process whose presence instances can track.")
-        .unbuilt()
         .block(BlockId::TrackProcess)
         .repeats()
         .example("vrrp_track_process web {\n    process nginx\n}"),

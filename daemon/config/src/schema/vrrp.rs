@@ -8,19 +8,16 @@ const TRACK_INTERFACE: Keyword = kw("track_interface", &[], "Interfaces whose st
     .repeats()
     .example("track_interface {\n    eth1 weight -20\n}");
 const TRACK_SCRIPT: Keyword = kw("track_script", &[], "Scripts (`vrrp_script`) whose result is followed.")
-    .unbuilt()
     .lines("NAME [weight -253…253] [reverse]")
     .repeats()
     .example("track_script {\n    chk\n}");
 const TRACKED_FILE: Keyword =
     kw("track_file", &[], "Files (`track_file` at the top level) whose number is followed.")
-        .unbuilt()
         .lines("NAME [weight -254…254] [reverse]")
         .repeats()
         .example("track_file {\n    offset weight 1\n}");
 const TRACKED_PROCESS: Keyword =
     kw("track_process", &[], "Processes (`vrrp_track_process`) whose presence is followed.")
-        .unbuilt()
         .lines("NAME [weight -254…254] [reverse]")
         .repeats()
         .example("track_process {\n    web\n}");

@@ -7,6 +7,7 @@ mod family;
 mod instances;
 mod keepalived;
 mod services;
+mod trackers;
 mod vrrp;
 
 use family::Families;
@@ -28,6 +29,7 @@ pub fn exposition(reader: &Reader) -> Result<String, prometheus::Error> {
         keepalived::collect(&mut families, &world, counters);
         daemon::collect(&mut families, &world, counters);
         vrrp::collect(&mut families, &world, counters);
+        trackers::collect(&mut families, &world, counters);
         services::collect(&mut families, &world, counters);
     }
     let (length, oldest) = {

@@ -10,6 +10,7 @@
 //! | part | what |
 //! |---|---|
 //! | [`virtual_routers`] | the VRRP side |
+//! | [`trackers`] | scripts, files and processes that virtual routers follow |
 //! | [`services`] | virtual servers, checkers, connection synchronisation |
 //!
 //! What watches ([`super::consumers`]), and can't hold up what acts:
@@ -32,6 +33,7 @@ pub(super) mod placed;
 pub(super) mod scripts;
 pub(super) mod services;
 pub(super) mod snmp;
+pub(super) mod trackers;
 pub(super) mod virtual_routers;
 
 use keepwatch_bus::subject::Name;

@@ -16,6 +16,7 @@ use keepwatch_vrrp::{Definitions, Notice, Release};
 use nix::time::{ClockId, clock_gettime};
 use tokio::time::timeout;
 
+use super::trackers::Trackers;
 use crate::cli::DataplaneKind;
 use crate::worker::settings::Settings;
 
@@ -25,6 +26,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(3);
 /// The VRRP side.
 pub(in crate::worker) struct VirtualRouters {
     thread: VrrpHandle,
+    /// What they follow.
+    trackers: Option<Trackers>,
     addresses: Beat,
     /// How long the machine had been running when this began.
     uptime: Duration,
@@ -54,13 +57,23 @@ impl VirtualRouters {
             addresses: addresses.clone(),
         };
         let (thread, notices) = runner::spawn(runner, bus.clone()).context("starting VRRP")?;
-        let routers = Self { thread, addresses, uptime: uptime(), igmp: LocalIgmp::default() };
-        routers.apply(config, reader.counters(), cause);
+        let trackers = Some(Trackers::start(bus, thread.tidings()));
+        let mut routers = Self { thread, trackers, addresses, uptime: uptime(), igmp: LocalIgmp::default() };
+        routers.apply(settings, config, reader.counters(), cause);
         Ok((routers, notices))
     }
 
     /// Makes the definitions of `config` true; what did not change sees nothing.
-    pub(in crate::worker) fn apply(&self, config: &Config, counters: &Counters, cause: EventId) {
+    pub(in crate::worker) fn apply(
+        &mut self,
+        settings: &Settings,
+        config: &Config,
+        counters: &Counters,
+        cause: EventId,
+    ) {
+        if let Some(trackers) = &mut self.trackers {
+            trackers.apply(settings, config, counters, cause);
+        }
         let mut definitions = Definitions::from_config(config, counters);
         let after_boot = config.global.vrrp_delay_after_boot.saturating_sub(self.uptime);
         definitions.startup_delay = definitions.startup_delay.max(after_boot);
@@ -79,7 +92,9 @@ impl VirtualRouters {
     }
 
     /// Stops it: masters resign and take their addresses off, unless they shall stay.
-    pub(in crate::worker) async fn stop(&self, settings: &Settings, cause: EventId) {
+    pub(in crate::worker) async fn stop(mut self, settings: &Settings, cause: EventId) {
+        // Nothing that they followed counts any more, and scripts that run are ended.
+        self.trackers = None;
         let release = if settings.cli.dont_release_vrrp { Release::Nothing } else { Release::Everything };
         // Both errors mean that there is nothing left to wait for.
         let _ = timeout(STOP_WITHIN, self.thread.stop(release, Some(cause))).await;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use keepwatch_model::Script;
 
 use super::*;
@@ -16,8 +18,8 @@ fn settings(rise: u32, fall: u32, init_fail: bool) -> TrackScript {
     }
 }
 
-fn run(status: i32) -> Run {
-    Run { verdict: Verdict::Exited(status), last_line: String::new(), took: Duration::ZERO }
+fn run(status: i32) -> ScriptRun {
+    ScriptRun { verdict: Verdict::Exited(status), last_line: String::new(), took: Duration::ZERO }
 }
 
 /// The levels that are told for these exit statuses in turn, `.` where nothing is.
@@ -28,16 +30,12 @@ fn told(rise: u32, fall: u32, init_fail: bool, statuses: &[i32]) -> String {
         None => '.',
         Some(Level::Up) => 'U',
         Some(Level::Down) => 'D',
-        Some(Level::Unknown) => '?',
+        Some(Level::Undecided | Level::Number(_)) => '?',
     };
     let mut said = String::from(letter(machine.start()));
     for (round, status) in (0..).zip(statuses) {
         assert_eq!(machine.tick(now + round * Duration::from_secs(2)), Some(Step::Run));
-        said.push(match machine.ended(run(*status)) {
-            Some(Step::Tell(change)) => letter(Some(change)),
-            Some(Step::Run) => '!',
-            None => '.',
-        });
+        said.push(letter(machine.ended(&run(*status)).change));
     }
     said
 }
@@ -71,12 +69,32 @@ fn a_run_that_lasts_is_not_joined_by_another() {
     assert_eq!(machine.tick(at(0)), Some(Step::Run));
     assert_eq!(machine.due(), at(2));
     assert_eq!(machine.tick(at(1)), None);
-    assert_eq!(machine.tick(at(2)), None);
-    assert_eq!((machine.skipped(), machine.due()), (1, at(4)));
-    machine.ended(run(0));
+    assert_eq!(machine.tick(at(2)), Some(Step::Skip));
+    assert_eq!((machine.running(), machine.due()), (Some(at(0)), at(4)));
+    machine.ended(&run(0));
     assert_eq!(machine.tick(at(4)), Some(Step::Run));
     // After a long pause of everything there is one run, not all that were missed.
-    machine.ended(run(0));
+    machine.ended(&run(0));
     assert_eq!(machine.tick(at(100)), Some(Step::Run));
-    assert_eq!((machine.skipped(), machine.due()), (1, at(102)));
+    assert_eq!(machine.due(), at(102));
+}
+
+#[test]
+fn another_exit_status_is_news_and_a_first_success_is_none() {
+    let mut machine = Machine::new(settings(1, 3, false), Instant::now());
+    let news: Vec<bool> = [0, 1, 1, 2, 0].map(|status| machine.ended(&run(status)).news).into();
+    assert_eq!(news, [false, true, false, true, true]);
+}
+
+#[test]
+fn what_a_reload_changed_stands_as_it_did_until_it_has_run_often_enough() {
+    let now = Instant::now();
+    let mut before = Machine::new(settings(1, 1, false), now);
+    before.ended(&run(1));
+    let mut after = Machine::after(&before, settings(2, 1, true), now);
+    assert_eq!((after.start(), after.level(), after.due()), (None, Level::Down, now));
+    assert_eq!(after.ended(&run(0)).change, None, "rise is 2");
+    assert_eq!(after.ended(&run(0)).change.map(|change| change.level), Some(Level::Up));
+    let young = Machine::new(settings(1, 1, false), now);
+    assert_eq!(Machine::after(&young, settings(1, 1, false), now).level(), Level::Undecided);
 }

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use keepwatch_bus::EventId;
 use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::{Name, VrrpState};
+use keepwatch_model::TrackedKind;
 
 use super::{Node, Release};
-use crate::follow::{Followed, TrackedKind};
+use crate::follow::Followed;
 use crate::group::Group;
 use crate::ids::RouterId;
 use crate::link::Links;

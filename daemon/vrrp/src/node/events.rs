@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 use keepwatch_bus::EventId;
 use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::Family;
-use keepwatch_model::InterfaceAddress;
+use keepwatch_model::{InterfaceAddress, Level};
 
 use super::Node;
-use crate::follow::Level;
 use crate::ids::{LinkId, RouterId, TrackedId};
 use crate::link::{LinkAddress, LinkState};
 use crate::outbox::Outbox;

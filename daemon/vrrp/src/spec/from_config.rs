@@ -8,7 +8,7 @@ use keepwatch_bus::fact::{HoldReason, RoutingEntry};
 use keepwatch_bus::subject::{Family, Name};
 use keepwatch_bus::{Configured, Counters};
 use keepwatch_model::{
-    self as model, AdvertBuffers, Config, ConfigFault, InitialState, Instance, Priority, Route, Rule,
+    self as model, AdvertBuffers, Config, ConfigFault, Follow, InitialState, Instance, Priority, Route, Rule,
     SyncGroup, VrrpVersion,
 };
 
@@ -16,7 +16,6 @@ use super::{
     Authentication, Definitions, GarpTiming, GroupDefinition, GroupSpec, Preemption, ReceiveBuffer,
     RouterDefinition, RouterSpec, Transport, Version,
 };
-use crate::follow;
 use crate::wire::message::{address_len, auth_data_len};
 use crate::wire::{AH_LEN, HEADER_LEN, IPV4_HEADER_LEN, TRAILER_LEN};
 
@@ -83,7 +82,7 @@ fn router_spec(
         owner_ignore_adverts: instance.owner_ignore_adverts,
         skip_check_addresses: instance.skip_check_adv_addr,
         dont_track_primary: instance.dont_track_primary,
-        follows: follow::merge(instance, group),
+        follows: Follow::of(instance, group).into(),
         held: held(instance),
     }
 }

@@ -1,0 +1,95 @@
+//! Metrics of tracked scripts, files and processes. Those that the keepalived exporter has keep its names.
+
+use keepwatch_bus::counters::{Counters, TrackScriptCounters};
+use keepwatch_bus::fact::Evidence;
+use keepwatch_bus::world::{Tracker, World};
+use keepwatch_model::Level;
+
+use super::family::{Families, flag, number};
+
+type Counted = (&'static str, &'static str, fn(&TrackScriptCounters) -> u64);
+
+const COUNTED: [Counted; 4] = [
+    ("keepwatch_track_script_succeeded_total", "Runs of a tracked script that succeeded", |c| {
+        c.succeeded.get()
+    }),
+    ("keepwatch_track_script_failed_total", "Runs of a tracked script that failed, in whatever way", |c| {
+        c.failed.get()
+    }),
+    ("keepwatch_track_script_timed_out_total", "Runs of a tracked script that its time-out ended", |c| {
+        c.timed_out.get()
+    }),
+    ("keepwatch_track_script_skipped_total", "Runs left out because the one before had not ended", |c| {
+        c.skipped.get()
+    }),
+];
+
+pub(super) fn collect(families: &mut Families, world: &World, counters: &Counters) {
+    scripts(families, world, counters);
+    let trackers = &world.trackers;
+    let mut values = families.gauge("keepwatch_track_file_value", "The number in a tracked file");
+    for file in trackers.files.values() {
+        if let Level::Number(value) = file.level {
+            values.sample(&[("name", &file.key().name)], f64::from(value));
+        }
+    }
+    drop(values);
+    let mut quorums = families
+        .gauge("keepwatch_track_process_quorum", "Whether there are as many processes as there should be");
+    for process in trackers.processes.values() {
+        quorums.sample(&[("name", &process.key().name)], flag(process.level == Level::Up));
+    }
+    drop(quorums);
+    let mut counts = families.gauge(
+        "keepwatch_track_process_count",
+        "Processes that there were when the quorum was last gained or lost",
+    );
+    for process in trackers.processes.values() {
+        if let Some(Evidence::Counted { processes, .. }) = process.evidence {
+            counts.sample(&[("name", &process.key().name)], f64::from(processes));
+        }
+    }
+}
+
+fn scripts(families: &mut Families, world: &World, counters: &Counters) {
+    let scripts = &world.trackers.scripts;
+    let mut status =
+        families.gauge("keepalived_script_status", "Whether a tracked script counts as succeeding");
+    for script in scripts.values() {
+        status.sample(&[("name", &script.key().name)], flag(script.level == Level::Up));
+    }
+    drop(status);
+    let all: Vec<_> = scripts
+        .values()
+        .map(Tracker::key)
+        .filter_map(|key| Some((counters.track_scripts.get(&key.name)?, key.name)))
+        .collect();
+    let mut state = families.gauge(
+        "keepalived_script_state",
+        "What a tracked script does: 0 idle, 1 running, 2 asked to end, 3 killed",
+    );
+    for (counters, name) in &all {
+        state.sample(&[("name", name)], counters.state.get() as f64);
+    }
+    drop(state);
+    for (family, help, count) in COUNTED {
+        let mut family = families.counter(family, help);
+        for (counters, name) in &all {
+            family.sample(&[("name", name)], number(count(counters)));
+        }
+    }
+    let mut took =
+        families.summary("keepwatch_track_script_duration_seconds", "How long runs of a tracked script took");
+    for (counters, name) in &all {
+        let runs = counters.succeeded.get() + counters.failed.get();
+        took.total(&[("name", name)], runs, number(counters.took_microseconds.get()) / 1e6);
+    }
+    drop(took);
+    let mut last = families.gauge(
+        "keepwatch_track_script_last_duration_seconds",
+        "How long the last run of a tracked script took",
+    );
+    for (counters, name) in &all {
+        last.sample(&[("name", name)], counters.last_took_microseconds.get() as f64 / 1e6);
+    }
+}
