@@ -11,6 +11,7 @@ use keepwatch_bus::beat::{self, Beat};
 use keepwatch_bus::mailbox::Receiver;
 use keepwatch_bus::{Bus, Counters, EventId, Reader};
 use keepwatch_config::Config;
+use keepwatch_config::model::Global;
 use keepwatch_vrrp::runner::{self, RunnerSettings, VrrpHandle};
 use keepwatch_vrrp::{Definitions, Notice, Release};
 use nix::time::{ClockId, clock_gettime};
@@ -75,8 +76,7 @@ impl VirtualRouters {
             trackers.apply(settings, config, counters, cause);
         }
         let mut definitions = Definitions::from_config(config, counters);
-        let after_boot = config.global.vrrp_delay_after_boot.saturating_sub(self.uptime);
-        definitions.startup_delay = definitions.startup_delay.max(after_boot);
+        definitions.startup_delay = startup_delay(&config.global, self.uptime);
         self.igmp.disable(config.global.disable_local_igmp);
         self.thread.apply(definitions, Some(cause));
     }
@@ -100,6 +100,12 @@ impl VirtualRouters {
         let _ = timeout(STOP_WITHIN, self.thread.stop(release, Some(cause))).await;
         self.igmp.disable(false);
     }
+}
+
+/// How long instances wait, of a daemon that began when the machine had been running for `uptime`: the later of
+/// `vrrp_startup_delay` and `vrrp_delay_after_boot`.
+fn startup_delay(global: &Global, uptime: Duration) -> Duration {
+    global.vrrp_startup_delay.max(global.vrrp_delay_after_boot.saturating_sub(uptime))
 }
 
 /// How long the machine has been running, suspended or not: what `vrrp_delay_after_boot` counts from.
@@ -133,6 +139,26 @@ impl LocalIgmp {
                 *before = None;
             }
             (None, false) | (Some(_), true) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_later_of_the_delays_after_the_start_and_after_boot_counts() {
+        let seconds = Duration::from_secs;
+        for (start, boot, uptime, expected) in
+            [(0, 0, 10, 0), (5, 0, 10, 5), (0, 60, 10, 50), (5, 60, 10, 50), (5, 60, 58, 5), (0, 60, 600, 0)]
+        {
+            let global = Global {
+                vrrp_startup_delay: seconds(start),
+                vrrp_delay_after_boot: seconds(boot),
+                ..Global::default()
+            };
+            assert_eq!(startup_delay(&global, seconds(uptime)), seconds(expected), "{start} {boot} {uptime}");
         }
     }
 }
