@@ -31,7 +31,6 @@ const READ_BY_NOBODY: &[(&str, &str)] = &[
     ("check_log", "the file of `reload_check_config`: said where it is written"),
     ("use_vmac", "of an address: said where it is written"),
     ("dbus", "each of its keywords is said to be without effect"),
-    ("receive_buffers", "each of its keywords is said to be without effect"),
     ("copy_directory", "there is one process that reads the files, so no copies of them are needed"),
     ("checker_log_all_failures", "`log_all_failures` of each checker is settled by it, and that is read"),
     ("no_checker_emails", "there is never a mail for each checker"),
