@@ -21,7 +21,6 @@ const TOLD_AS_A_WHOLE: &[(&str, BlockId, &str)] = &[
     ("garp.rs", BlockId::Instance, "garp_extra_if"),
     ("global/firewall.rs", BlockId::Global, "vrrp_iptables"),
     ("ssl.rs", BlockId::Root, "SSL"),
-    ("track.rs", BlockId::Root, "vrrp_script"),
 ];
 
 const SETTLED: &str = "what instances say is settled by it, and that is read";
