@@ -28,6 +28,31 @@ pub enum LinkFact {
         /// Why.
         reason: LinkDownReason,
     },
+    /// An interface was made for a virtual router (`use_vmac`, `use_ipvlan`), or found as it should be.
+    LinkMade {
+        /// The virtual router.
+        instance: Name,
+        /// Its name.
+        interface: Name,
+        /// The interface below it.
+        below: Name,
+        /// It was there already, left by a run that ended badly.
+        adopted: bool,
+    },
+    /// An interface that was made for a virtual router was removed.
+    LinkUnmade {
+        /// Its name.
+        interface: Name,
+    },
+    /// The kernel refused to make an interface. Published when that begins, not for each try.
+    LinkMakingFailed {
+        /// The virtual router.
+        instance: Name,
+        /// The name that it was to have.
+        interface: Name,
+        /// What the kernel said.
+        error: String,
+    },
 }
 
 /// Why an interface can't be used.
@@ -85,6 +110,8 @@ impl LinkFact {
                 let new = Interface { name, up: false, down_reason, index, changed: change };
                 w.interfaces.insert(interface.clone(), new);
             }
+            // Whether they are up is told apart from that.
+            Self::LinkMade { .. } | Self::LinkUnmade { .. } | Self::LinkMakingFailed { .. } => {}
         }
     }
 
@@ -95,6 +122,20 @@ impl LinkFact {
             Self::LinkDown { interface, reason } => {
                 (Level::Info, write!(out, "Netlink reports {interface} down ({})", reason))
             }
+            Self::LinkMade { instance, interface, adopted: true, .. } => {
+                (Level::Info, write!(out, "({instance}) Found matching interface {interface}"))
+            }
+            Self::LinkMade { instance, interface, below, adopted: false } => (
+                Level::Info,
+                write!(out, "({instance}): Success creating VMAC interface {interface} on {below}"),
+            ),
+            Self::LinkUnmade { interface } => {
+                (Level::Info, write!(out, "Success removing VMAC interface {interface}"))
+            }
+            Self::LinkMakingFailed { instance, interface, error } => (
+                Level::Error,
+                write!(out, "({instance}): Unable to create VMAC interface {interface}: {error}"),
+            ),
         }
     }
 }

@@ -206,10 +206,8 @@ fn named(world: &World) -> impl Iterator<Item = (Vec<String>, Found)> + '_ {
     let addresses = world.instances.values().flat_map(|i| {
         i.settings.all_addresses().map(move |address| {
             let placed = i.settings.virtual_address(address);
-            let place = match i.addresses.contains(&placed) {
-                true => format!("on {}", placed.interface),
-                false => "not here".into(),
-            };
+            let there = i.addresses.iter().find(|there| there.address == address.address);
+            let place = there.map_or_else(|| "not here".into(), |there| format!("on {}", there.interface));
             let dropped = i.dropped.iter().find(|(dropped, _)| *dropped == address.address);
             let dropped = dropped.map_or_else(String::new, |(_, table)| {
                 format!("; packets to it are dropped (no_accept, table {table} of nftables), but for ARP and neighbour discovery")

@@ -138,6 +138,8 @@ pub struct Router {
     pub(crate) settings: Configured<Instance>,
     pub(crate) counters: Arc<VrrpCounters>,
     pub(crate) link: LinkId,
+    /// Where its advertisements leave: there, or by an interface of its own above it.
+    pub(crate) leaves_by: LinkId,
     /// Its sync group, by its place in the node.
     pub(crate) group: Option<usize>,
     pub(crate) state: State,
@@ -177,6 +179,7 @@ impl Router {
             settings: definition.settings,
             counters: definition.counters,
             link,
+            leaves_by: link,
             group: None,
             state: State::Init,
             faults: Faults::default(),

@@ -26,9 +26,11 @@ mod interfaces;
 mod kept;
 mod outgoing;
 mod pace;
-mod priority;
+pub mod priority;
 mod refused;
 mod routing;
+mod sysctls;
+mod vmacs;
 mod worker;
 
 use std::io;

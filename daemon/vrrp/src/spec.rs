@@ -14,7 +14,7 @@ use keepwatch_bus::fact::{HoldReason, RoutingEntry};
 use keepwatch_bus::subject::{Family, Name, VirtualAddress};
 use keepwatch_model::{
     AuthHmac, Firewall, Follow, InitialState, Instance, InterfaceAddress, LinkTarget, Priority, SyncGroup,
-    UnicastChecksum, UnicastPeer, VirtualRouterId, VrrpVersion,
+    UnicastChecksum, UnicastPeer, VirtualRouterId, Vmac, VrrpVersion,
 };
 
 /// VRRP version and what only that version has.
@@ -148,6 +148,11 @@ pub struct RouterSpec {
     /// The interface of its advertisements: they leave and are heard there alone. Without one a unicast router sends by
     /// the routing table and listens everywhere.
     pub interface: Option<Name>,
+    /// Where its advertisements leave, if that is another interface: its macvlan or ipvlan.
+    pub transmit_on: Option<Name>,
+    /// Where its addresses go that name no interface, if that is another one: its macvlan. Those of the other family stay
+    /// on `interface`.
+    pub addresses_on: Option<Name>,
     /// Family of its advertisements.
     pub family: Family,
     /// Version.
@@ -218,6 +223,8 @@ impl RouterSpec {
         Self {
             name,
             interface: Some(interface),
+            transmit_on: None,
+            addresses_on: None,
             family: Family::Inet,
             version: Version::V2 { authentication: Authentication::None },
             hmac: None,
@@ -261,7 +268,10 @@ impl RouterSpec {
     /// The interface that one of its addresses goes on; none if neither of them names one.
     pub fn interface_of<'a>(&'a self, address: &'a InterfaceAddress) -> Option<&'a Name> {
         match &address.link {
-            LinkTarget::Instance => self.interface.as_ref(),
+            LinkTarget::Instance => {
+                let own = self.addresses_on.as_ref();
+                own.filter(|_| Family::of(address.address) == self.family).or(self.interface.as_ref())
+            }
             LinkTarget::Named(name) => Some(name),
         }
     }
@@ -327,6 +337,23 @@ pub struct GroupDefinition {
     pub settings: Configured<SyncGroup>,
 }
 
+/// An interface that is to be made for a virtual router.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VmacPlan {
+    /// The virtual router.
+    pub instance: Name,
+    /// The interface below.
+    pub base: Name,
+    /// Its id.
+    pub vrid: VirtualRouterId,
+    /// Its family.
+    pub family: Family,
+    /// What its name begins with, unless it has one of its own.
+    pub prefix: Name,
+    /// What it is.
+    pub settings: Vmac,
+}
+
 /// All that should run: what [`Node::apply`](crate::Node::apply) makes true.
 #[derive(Clone, Debug, Default)]
 pub struct Definitions {
@@ -336,6 +363,8 @@ pub struct Definitions {
     pub groups: Vec<GroupDefinition>,
     /// Addresses, routes and rules that are there whatever virtual routers do.
     pub statics: Arc<[RoutingEntry]>,
+    /// Interfaces that virtual routers want to have made for them. Who makes them says so in their definitions.
+    pub vmacs: Vec<VmacPlan>,
     /// Tables of the packet filter.
     pub firewall: Firewall,
     /// `log_unknown_vrids`: advertisements for virtual router ids that nobody has here are told of.

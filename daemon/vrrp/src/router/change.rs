@@ -64,6 +64,8 @@ impl Router {
         );
         same_kind
             && self.spec.interface == spec.interface
+            && self.spec.transmit_on == spec.transmit_on
+            && self.spec.addresses_on == spec.addresses_on
             && self.spec.family == spec.family
             && self.spec.vrid == spec.vrid
             && self.spec.version.number() == spec.version.number()

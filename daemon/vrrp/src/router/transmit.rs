@@ -107,7 +107,7 @@ impl Router {
         };
         cx.out.act(Output::Send(Transmission {
             router: self.id,
-            link: self.link,
+            link: self.leaves_by,
             destination,
             source,
             packet,

@@ -224,7 +224,7 @@ impl Driver {
         while self.interfaces.poll(now, &mut self.node, &mut self.out).unwrap_or(false) {}
         self.interfaces.watch(&definitions, now, cause, &mut self.node, &mut self.out);
         self.node.apply(now, definitions, cause, &mut self.out);
-        self.out.work.push(Work::KeepPeers);
+        self.out.work.extend([Work::KeepPeers, Work::Sweep(cause)]);
         self.interfaces.subscribe(now, &mut self.node, &mut self.out);
     }
 
@@ -376,5 +376,7 @@ fn datagram(link: LinkId, packet: Packet<'_>) -> Result<Datagram<'_>, DecodeErro
             ah: None,
             message,
         }),
+        // No raw socket hands over one.
+        Packet::Udp { message, .. } => Err(DecodeError::PacketLength { expected: 0, actual: message.len() }),
     }
 }

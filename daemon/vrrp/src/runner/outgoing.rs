@@ -29,6 +29,8 @@ pub(super) enum Work {
     Announce(Announce),
     /// Routes and rules of one router.
     Routing(Wish),
+    /// Interfaces that routers no longer want can go.
+    Sweep(Option<EventId>),
     /// Have the kernel keep the neighbours in mind by which the peers of all routers are reached, and no others.
     KeepPeers,
     /// See at once that it does so for the peers of one router.

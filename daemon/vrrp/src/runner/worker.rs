@@ -39,6 +39,7 @@ use super::kept::{Kept, Peer};
 use super::outgoing::{Announce, Change};
 use super::pace::Pace;
 use super::routing::{Owner, Routing, Wish};
+use super::vmacs::Vmacs;
 use super::{HEARTBEAT, RunnerSettings, priority};
 
 /// Requests in one write, before what waits for them is announced: some four hundred microseconds.
@@ -55,6 +56,8 @@ pub(super) enum Job {
     Announce(Announce, Vec<(LinkIndex, Frame)>, Arc<VrrpCounters>),
     /// Put routes and rules where they should be, once all that was asked before is done, or take them away.
     Routing(Wish),
+    /// Remove interfaces that nobody wants any more, once all that was asked before is done.
+    Sweep(Option<EventId>),
     /// Prepare what virtual routers stand on, and say when that is done.
     Prepare(Box<Definitions>, Option<EventId>),
     /// Have the kernel keep these in mind and no others, so that they can be reached, and answered, however full its
@@ -107,6 +110,7 @@ struct Token {
 /// What waits for requests to be answered.
 enum Waiting {
     Announce(Announce, Vec<(LinkIndex, Frame)>, Arc<VrrpCounters>),
+    Sweep(Option<EventId>),
     Finish(Release, oneshot::Sender<()>),
 }
 
@@ -115,6 +119,8 @@ enum Waiting {
 struct Due {
     /// With the number of addresses that were.
     sent: Vec<(Announce, u32, Arc<VrrpCounters>)>,
+    /// Interfaces can go.
+    sweep: Option<Option<EventId>>,
     finished: Option<(Release, oneshot::Sender<()>)>,
 }
 
@@ -146,6 +152,8 @@ struct Worker {
     /// The packet filter, once something had to be dropped.
     firewall: Option<Firewall>,
     firewall_settings: keepwatch_model::Firewall,
+    /// Interfaces of virtual routers, if there ever were any.
+    vmacs: Option<Box<Vmacs>>,
     /// Routers for which nothing is to be dropped any more, once their addresses are off.
     lifted: Vec<(RouterId, Option<EventId>)>,
     shadow: bool,
@@ -178,6 +186,7 @@ pub(super) fn start(
         wishes: VecDeque::new(),
         firewall: None,
         firewall_settings: keepwatch_model::Firewall::default(),
+        vmacs: None,
         lifted: Vec::new(),
         shadow: settings.shadow,
         beat: settings.addresses.clone(),
@@ -246,8 +255,10 @@ impl Worker {
             PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
         ];
         fds.extend(self.routing.as_ref().map(|routing| PollFd::new(routing.as_fd(), PollFlags::POLLIN)));
+        fds.extend(self.vmacs.as_ref().map(|vmacs| PollFd::new(vmacs.as_fd(), PollFlags::POLLIN)));
         let routing = self.routing.as_ref().and_then(|routing| routing.next());
-        let next = [self.pace.next(), self.kept.next(), routing].into_iter().flatten().min();
+        let vmacs = self.vmacs.as_ref().and_then(|vmacs| vmacs.next());
+        let next = [self.pace.next(), self.kept.next(), routing, vmacs].into_iter().flatten().min();
         let until = next.map(|at| at.saturating_duration_since(Instant::now()));
         let until = until.unwrap_or(HEARTBEAT).min(HEARTBEAT);
         match ppoll(&mut fds, Some(TimeSpec::from_duration(until)), None) {
@@ -290,7 +301,9 @@ impl Worker {
             // What goes, goes before the addresses that it may hang on.
             Job::Routing(wish) if !wish.wanted && self.wishes.is_empty() => self.fulfil(wish),
             Job::Routing(wish) => self.wishes.push_back((self.requested, wish)),
-            Job::Prepare(definitions, cause) => {
+            Job::Sweep(cause) => self.waiting.push_back((self.requested, Waiting::Sweep(cause))),
+            Job::Prepare(mut definitions, cause) => {
+                self.prepare_vmacs(&mut definitions, cause);
                 let wish = Wish {
                     owner: Owner::Static,
                     instance: None,
@@ -321,11 +334,29 @@ impl Worker {
         {
             self.lifted.drain(..).for_each(|(router, cause)| firewall.lift(router, cause));
         }
+        if let Some(vmacs) = &mut self.vmacs {
+            let _call = self.beat.begin("makes interfaces");
+            vmacs.work(Instant::now());
+        }
         if let Some(routing) = &mut self.routing {
             let _call = self.beat.begin("changes routes and rules");
             let now = Instant::now();
             routing.hear(now);
             routing.work(now);
+        }
+    }
+
+    /// Interfaces are there before the routers that have them made.
+    fn prepare_vmacs(&mut self, definitions: &mut Definitions, cause: Option<EventId>) {
+        if self.shadow {
+            return;
+        }
+        if self.vmacs.is_none() && !definitions.vmacs.is_empty() {
+            self.vmacs = Vmacs::open(self.bus.clone()).ok().map(Box::new);
+        }
+        if let Some(vmacs) = &mut self.vmacs {
+            let _call = self.beat.begin("makes interfaces");
+            vmacs.prepare(definitions, cause);
         }
     }
 
@@ -465,6 +496,7 @@ impl Worker {
                     }
                     due.sent.push((announce, frames.len() as u32, counters));
                 }
+                Waiting::Sweep(cause) => due.sweep = Some(cause),
                 Waiting::Finish(release, done) => due.finished = Some((release, done)),
             }
         }
@@ -488,6 +520,10 @@ impl Worker {
             };
             self.bus.publish(announce.cause, fact);
         }
+        if let (Some(vmacs), Some(cause)) = (&mut self.vmacs, due.sweep) {
+            let _call = self.beat.begin("removes interfaces");
+            vmacs.sweep(cause);
+        }
         match due.finished {
             Some((release, done)) => {
                 if let (Some(routing), Release::Everything) = (&mut self.routing, release) {
@@ -495,6 +531,9 @@ impl Worker {
                 }
                 if let Some(firewall) = &mut self.firewall {
                     firewall.release();
+                }
+                if let (Some(vmacs), Release::Everything) = (&mut self.vmacs, release) {
+                    vmacs.release();
                 }
                 self.kept.release(&mut self.neighbours);
                 // Nobody waits for it if the daemon itself is gone.

@@ -14,14 +14,14 @@ use keepwatch_model::{
 
 use super::{
     Authentication, Definitions, GarpTiming, GroupDefinition, GroupSpec, Preemption, ReceiveBuffer,
-    RouterDefinition, RouterSpec, Transport, Version,
+    RouterDefinition, RouterSpec, Transport, Version, VmacPlan,
 };
 use crate::wire::message::{address_len, auth_data_len};
 use crate::wire::{AH_LEN, HEADER_LEN, IPV4_HEADER_LEN, TRAILER_LEN};
 
 impl Definitions {
     /// The VRRP part of a configuration. Takes the counters of each instance from `counters`, which locks: call it
-    /// outside the VRRP thread. An instance that this crate can't run yet (VMAC) has been refused by then.
+    /// outside the VRRP thread.
     pub fn from_config(config: &Config, counters: &Counters) -> Self {
         let groups: HashMap<&Name, &SyncGroup> =
             config.sync_groups.iter().map(|group| (&group.name, group)).collect();
@@ -42,6 +42,7 @@ impl Definitions {
             routers: routers.collect(),
             groups: groups.collect(),
             statics: statics(config),
+            vmacs: config.instances.iter().filter_map(|instance| vmac(instance, config)).collect(),
             firewall: config.global.firewall.clone(),
             tell_unknown: config.global.log_unknown_vrids,
             startup_delay: config.global.vrrp_startup_delay,
@@ -57,6 +58,8 @@ fn router_spec(
     RouterSpec {
         name: instance.name.clone(),
         interface: instance.interface.clone(),
+        transmit_on: None,
+        addresses_on: None,
         family: instance.family,
         version: version(instance),
         hmac: instance.auth_hmac.clone(),
@@ -85,6 +88,18 @@ fn router_spec(
         follows: Follow::of(instance, group).into(),
         held: held(instance),
     }
+}
+
+/// The interface that is to be made for an instance.
+fn vmac(instance: &Instance, config: &Config) -> Option<VmacPlan> {
+    Some(VmacPlan {
+        instance: instance.name.clone(),
+        base: instance.interface.clone()?,
+        vrid: instance.vrid,
+        family: instance.family,
+        prefix: config.global.vmac_prefixes.instances.clone(),
+        settings: (**instance.vmac.as_ref()?).clone(),
+    })
 }
 
 /// Routes before the rules that may lead to them.

@@ -1,0 +1,254 @@
+//! Virtual routers with a hardware address of their own (`use_vmac`): the interface, its settings, what is on the wire, and
+//! what becomes of it when somebody reloads, kills, or takes it away. Beside Debian's keepalived.
+
+use std::fs;
+use std::net::UdpSocket;
+
+use anyhow::{Result, ensure};
+use integration::capture::{self, Capture, frame::Payload};
+use integration::{Host, Instance, Lab, conf::VIP, keepalived::Keepalived, keepwatchd::Keepwatchd, wait};
+use nix::sys::signal::Signal;
+
+const VIRTUAL: &str = "00:00:5e:00:01:33";
+
+fn instance(priority: u8, more: &str) -> String {
+    Instance::new("VI_1").priority(priority).interval("0.1").line("version 3").line(more).to_string()
+}
+
+fn start(host: &Host, config: &str) -> Result<Keepwatchd> {
+    Keepwatchd::on(host).config(config).flag("--vrrp").start()
+}
+
+fn reload(daemon: &Keepwatchd, config: &str) -> Result<()> {
+    let before = daemon.process().log().matches("Reloaded").count();
+    fs::write(daemon.config_path(), config)?;
+    daemon.process().signal(Signal::SIGHUP)?;
+    wait::until("it has reloaded", wait::LONG, || daemon.process().log().matches("Reloaded").count() > before)
+}
+
+/// What `ip` says of an interface; empty if there is none.
+fn link(host: &Host, name: &str) -> String {
+    host.run("ip", &["-d", "-o", "link", "show", "dev", name]).unwrap_or_default()
+}
+
+fn index(host: &Host, name: &str) -> String {
+    link(host, name).split(':').next().unwrap_or_default().to_owned()
+}
+
+fn sysctl(host: &Host, name: &str) -> String {
+    host.run("sysctl", &["-n", name]).unwrap_or_default().trim().to_owned()
+}
+
+fn macvlans(host: &Host) -> Result<Vec<String>> {
+    let all = host.run("ip", &["-o", "link", "show", "type", "macvlan"])?;
+    Ok(all
+        .lines()
+        .filter_map(|line| line.split([':', '@']).nth(1))
+        .map(|name| name.trim().to_owned())
+        .collect())
+}
+
+/// The hardware addresses that the adverts of one source left from.
+fn hardware_of_adverts(wire: &Capture, source: &str) -> Vec<String> {
+    wire.pick(|frame| match &frame.payload {
+        Payload::Vrrp(advert) if advert.source.to_string() == source => {
+            Some(frame.from.map(|byte| format!("{byte:02x}")).join(":"))
+        }
+        _ => None,
+    })
+}
+
+/// Sends a datagram, for which the host must find out who has the address.
+fn say_something(host: &Host, from: &str, to: &str) -> Result<()> {
+    host.inside(|| {
+        let socket = UdpSocket::bind((from, 0))?;
+        socket.send_to(b"hello", (to, 9))?;
+        Ok(())
+    })
+}
+
+fn link_local(host: &Host, name: &str) -> Vec<String> {
+    let all = host.addresses(name).unwrap_or_default();
+    all.iter().map(ToString::to_string).filter(|address| address.starts_with("fe80")).collect()
+}
+
+const SETTINGS: [&str; 5] = [
+    "net.ipv4.conf.eth0.arp_ignore",
+    "net.ipv4.conf.eth0.arp_filter",
+    "net.ipv4.conf.eth0.arp_announce",
+    "net.ipv4.conf.all.rp_filter",
+    "net.ipv4.conf.eth0.rp_filter",
+];
+
+#[test]
+fn the_interface_is_that_which_keepalived_makes_and_goes_with_the_daemon() -> Result<()> {
+    let lab = Lab::new("vmac")?;
+    let (_lan, hosts) = lab.routers(2)?;
+    let (host, other) = (&hosts[0], &hosts[1]);
+    host.run("sysctl", &["-q", "-w", "net.ipv4.conf.all.rp_filter=1"])?;
+    let before: Vec<String> = SETTINGS.iter().map(|name| sysctl(host, name)).collect();
+    let mut daemon = start(host, &instance(200, "use_vmac"))?;
+    daemon.wait_for_log("(VI_1): Success creating VMAC interface vrrp.51")?;
+    wait::until("its address is on it", wait::LONG, || host.has("vrrp.51", VIP))?;
+    ensure!(!host.has("eth0", VIP));
+    let log = daemon.process().log();
+    ensure!(!log.contains("FAULT"), "it was in fault for a moment: {log}");
+    let _theirs = Keepalived::start(other, &instance(100, "use_vmac"), &[])?;
+    wait::until("keepalived has made its own", wait::LONG, || link(other, "vrrp.51").contains("state UP"))?;
+    for part in ["vrrp.51@eth0", "macvlan mode private", VIRTUAL, "addrgenmode none"] {
+        ensure!(link(host, "vrrp.51").contains(part), "no {part} in {}", link(host, "vrrp.51"));
+    }
+    for setting in ["arp_ignore", "accept_local", "rp_filter", "promote_secondaries"] {
+        let name = format!("net.ipv4.conf.vrrp/51.{setting}");
+        ensure!(sysctl(host, &name) == sysctl(other, &name), "{setting}: {}", sysctl(host, &name));
+    }
+    ensure!(sysctl(host, "net.ipv6.conf.vrrp/51.disable_ipv6") == "1");
+    ensure!(
+        sysctl(host, "net.ipv4.conf.all.rp_filter") == "0"
+            && sysctl(host, "net.ipv4.conf.eth0.rp_filter") == "1"
+    );
+    ensure!(sysctl(host, "net.ipv4.conf.eth0.arp_ignore") == "1");
+    daemon.process_mut().stop(wait::LONG)?;
+    ensure!(macvlans(host)?.is_empty(), "left behind: {:?}", macvlans(host)?);
+    let after: Vec<String> = SETTINGS.iter().map(|name| sysctl(host, name)).collect();
+    ensure!(before == after, "{before:?} {after:?}");
+    Ok(())
+}
+
+#[test]
+fn adverts_and_announcements_have_the_virtual_hardware_address_and_both_sides_hear_each_other() -> Result<()>
+{
+    let lab = Lab::new("vmac-wire")?;
+    let (lan, hosts) = lab.routers(3)?;
+    let wire = lan.capture()?;
+    let mut theirs = Keepalived::start(&hosts[1], &instance(100, "use_vmac"), &[])?;
+    theirs.process().wait_for_log("Entering MASTER STATE", wait::LONG)?;
+    let mut ours = start(&hosts[0], &instance(200, "use_vmac"))?;
+    ours.wait_for_log("Entering MASTER STATE")?;
+    theirs.process().wait_for_log("Entering BACKUP STATE\n", wait::LONG)?;
+    wait::until("it announces its address", wait::LONG, || !wire.gratuitous_arps(VIP).is_empty())?;
+    say_something(&hosts[2], "10.78.0.3", VIP)?;
+    let known = || hosts[2].run("ip", &["neigh", "show", VIP]).unwrap_or_default();
+    wait::until("its address is asked for", wait::LONG, || known().contains("lladdr"))?;
+    ensure!(known().contains(VIRTUAL), "{}", known());
+    // The master itself talks from its address: that must not move it.
+    hosts[0].run("ip", &["neigh", "flush", "all"])?;
+    say_something(&hosts[0], VIP, "10.78.0.3")?;
+    let met = || hosts[0].run("ip", &["neigh", "show", "10.78.0.3"]).unwrap_or_default();
+    wait::until("it has asked for the other", wait::LONG, || met().contains("lladdr"))?;
+    ensure!(known().contains(VIRTUAL), "it moved: {}", known());
+    let macs = hardware_of_adverts(&wire, "10.78.0.1");
+    ensure!(!macs.is_empty() && macs.iter().all(|mac| mac == VIRTUAL), "{macs:?}");
+    ours.process_mut().stop(wait::LONG)?;
+    theirs.process().wait_for_log("Entering MASTER STATE", wait::LONG)?;
+    theirs.process_mut().stop(wait::LONG)?;
+    Ok(())
+}
+
+#[test]
+fn with_vmac_xmit_base_adverts_leave_by_the_interface_below() -> Result<()> {
+    let lab = Lab::new("vmac-base")?;
+    let (lan, hosts) = lab.routers(1)?;
+    let wire = lan.capture()?;
+    let daemon = start(&hosts[0], &instance(100, "use_vmac virtual0\n vmac_xmit_base"))?;
+    daemon.wait_for_log("Entering MASTER STATE")?;
+    wait::until("the address is on the VMAC", wait::LONG, || hosts[0].has("virtual0", VIP))?;
+    wait::until("it advertises", wait::LONG, || wire.adverts().len() > 2)?;
+    let macs = hardware_of_adverts(&wire, "10.78.0.1");
+    ensure!(macs.iter().all(|mac| link(&hosts[0], "eth0").contains(mac.as_str())), "{macs:?}");
+    Ok(())
+}
+
+#[test]
+fn ipv6_has_a_vmac_too_and_its_link_local_address_stays_where_it_is() -> Result<()> {
+    let lab = Lab::new("vmac-6")?;
+    let (lan, hosts) = lab.routers(1)?;
+    let wire = lan.capture()?;
+    let six = instance(100, "use_vmac").replace("10.78.9.9/32", "fe80::9/64\n fd78::9/64");
+    let daemon = start(&hosts[0], &six)?;
+    daemon.wait_for_log("Entering MASTER STATE")?;
+    wait::until("the addresses are there", wait::LONG, || {
+        hosts[0].has("vrrp.51", "fd78::9") && hosts[0].has("vrrp.51", "fe80::9")
+    })?;
+    ensure!(link(&hosts[0], "vrrp.51").contains("00:00:5e:00:02:33"));
+    wait::until("it advertises", wait::LONG, || wire.adverts().len() > 2)?;
+    let source = wire.adverts().first().map(|(_, advert)| advert.source.to_string()).unwrap_or_default();
+    ensure!(link_local(&hosts[0], "eth0").contains(&source), "{source}");
+    let macs = hardware_of_adverts(&wire, &source);
+    ensure!(macs.iter().all(|mac| mac == "00:00:5e:00:02:33"), "{macs:?}");
+    let own = hosts[0].addresses("vrrp.51")?;
+    ensure!(own.len() == 2, "{own:?}");
+    Ok(())
+}
+
+#[test]
+fn reloads_keep_it_rename_it_and_take_it_away() -> Result<()> {
+    let lab = Lab::new("vmac-reload")?;
+    let (lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    let daemon = start(host, &instance(100, "use_vmac"))?;
+    daemon.wait_for_log("Entering MASTER STATE")?;
+    wait::until("its address is there", wait::LONG, || host.has("vrrp.51", VIP))?;
+    let number = index(host, "vrrp.51");
+    for priority in [110, 120, 130] {
+        reload(&daemon, &instance(priority, "use_vmac"))?;
+    }
+    ensure!(index(host, "vrrp.51") == number && host.has("vrrp.51", VIP), "it was made anew");
+    ensure!(daemon.process().log().matches("Entering").count() == 2, "{}", daemon.process().log());
+    let (wire, since) = (lan.capture()?, capture::now());
+    reload(&daemon, &instance(100, "use_vmac other0"))?;
+    wait::until("its address is on the new one", wait::LONG, || host.has("other0", VIP))
+        .map_err(|error| anyhow::anyhow!("{error}: {}", daemon.process().log()))?;
+    wait::until("and announced", wait::LONG, || !wire.gratuitous_arps(VIP).is_empty())?;
+    ensure!(wire.is_master_since("10.78.0.1", since));
+    ensure!(macvlans(host)? == ["other0"], "{:?}", macvlans(host)?);
+    reload(&daemon, &instance(100, ""))?;
+    wait::until("its address is on eth0", wait::LONG, || host.has("eth0", VIP))?;
+    ensure!(macvlans(host)?.is_empty(), "{:?}", macvlans(host)?);
+    ensure!(sysctl(host, "net.ipv4.conf.eth0.arp_ignore") == "0");
+    Ok(())
+}
+
+#[test]
+fn what_a_killed_run_left_is_adopted_and_what_somebody_deletes_is_made_again() -> Result<()> {
+    let lab = Lab::new("vmac-killed")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    // An interface of that name which is no VMAC is left alone.
+    host.run("ip", &["link", "add", "vrrp.51", "type", "veth", "peer", "name", "far"])?;
+    let mut killed = start(host, &instance(100, "use_vmac"))?;
+    wait::until("it has another name", wait::LONG, || host.has("vrrp1.51", VIP))?;
+    let number = index(host, "vrrp1.51");
+    killed.process_mut().kill();
+    ensure!(host.has("vrrp1.51", VIP), "nothing was left");
+    let mut again = start(host, &instance(100, "use_vmac"))?;
+    again.wait_for_log("(VI_1) Found matching interface vrrp1.51")?;
+    again.wait_for_log("Entering MASTER STATE")?;
+    ensure!(index(host, "vrrp1.51") == number && host.has("vrrp1.51", VIP), "{}", again.process().log());
+    host.remove_interface("vrrp1.51")?;
+    wait::until("it is made again", wait::LONG, || {
+        index(host, "vrrp1.51") != number && host.has("vrrp1.51", VIP)
+    })
+    .map_err(|error| anyhow::anyhow!("{error}: {}", again.process().log()))?;
+    again.process_mut().stop(wait::LONG)?;
+    ensure!(macvlans(host)?.is_empty() && !link(host, "vrrp.51").is_empty());
+    Ok(())
+}
+
+#[test]
+fn the_interface_below_may_come_later_and_go() -> Result<()> {
+    let lab = Lab::new("vmac-later")?;
+    let (lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    let config = instance(100, "use_vmac").replace("interface eth0", "interface eth5");
+    let daemon = start(host, &format!("global_defs {{\n dynamic_interfaces\n}}\n{config}"))?;
+    daemon.wait_for_log("(VI_1) Entering FAULT STATE")?;
+    for _ in 0..2 {
+        host.plug("eth5", &lan)?.address("eth5", "10.78.0.5/16")?;
+        wait::until("its address is there", wait::LONG, || host.has("vrrp.51", VIP))
+            .map_err(|error| anyhow::anyhow!("{error}: {}", daemon.process().log()))?;
+        host.remove_interface("eth5")?;
+        wait::until("the VMAC went along", wait::LONG, || link(host, "vrrp.51").is_empty())?;
+    }
+    Ok(())
+}
