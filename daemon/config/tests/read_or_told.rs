@@ -11,9 +11,7 @@ use reading::read;
 
 /// Files of the model of which nobody reads more than a part, and the keywords that are said to be without effect. Whoever
 /// builds one of these takes its row away.
-const TOLD_AS_A_WHOLE: &[(&str, BlockId, &str)] = &[
-    ("global/firewall.rs", BlockId::Global, "vrrp_iptables"),
-];
+const TOLD_AS_A_WHOLE: &[(&str, BlockId, &str)] = &[("global/firewall.rs", BlockId::Global, "vrrp_iptables")];
 
 const SETTLED: &str = "what instances say is settled by it, and that is read";
 
@@ -22,9 +20,6 @@ const READ_BY_NOBODY: &[(&str, &str)] = &[
     ("check_log", "the file of `reload_check_config`: said where it is written"),
     ("use_vmac", "of an address: said where it is written"),
     ("dbus", "each of its keywords is said to be without effect"),
-    ("receive_buffers", "each of its keywords is said to be without effect"),
-    ("force", "of `receive_buffers`"),
-    ("method", "of `linkbeat_interfaces`, which is said to be without effect"),
     ("script_user", "every command that names no user has it"),
     ("set_supplementary_groups", "the user of every command has it"),
     ("for_vrrp", "no instance can track a session that is not for it"),
