@@ -9,8 +9,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use crate::response::{HeaderError, Reply};
-use crate::{Page, Request, tls};
+use crate::request::Limits;
+use crate::response::{Answer, HeaderError, Reply};
+use crate::{Algorithm, Page, Request, tls};
+
+/// Room for one read.
+const READ: usize = 8 << 10;
 
 /// Which part of the exchange it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,11 +98,12 @@ pub async fn digest(request: &Request) -> Result<Page, Error> {
             None => digest_over(stream, request).await,
             Some(tls) => {
                 let handshake = tls::connect(stream, request.server.ip(), tls);
-                digest_over(within(request, Step::Handshake, handshake).await?, request).await
+                let stream = within(request.server, &request.limits, Step::Handshake, handshake).await?;
+                digest_over(stream, request).await
             }
         }
     };
-    bounded(request, exchange).await
+    bounded(request.server, &request.limits, exchange).await
 }
 
 /// Sends the request over `stream`, to which the connection (and TLS, if any) is already made.
@@ -112,15 +117,92 @@ where
     if let Some(character) = request.forbidden_character() {
         return Err(Error::Request(character));
     }
-    let exchange = async {
-        let send = async {
-            stream.write_all(&request.to_bytes()).await?;
-            stream.flush().await
-        };
-        within(request, Step::Send, send).await?;
-        receive(&mut stream, request).await
+    let exchange = Exchange {
+        server: request.server,
+        request: &request.to_bytes(),
+        limits: &request.limits,
+        digest: Some(request.algorithm),
     };
-    bounded(request, exchange).await
+    let mut body = Vec::new();
+    let answer = exchange.run(&mut stream, &mut |bytes| body.extend_from_slice(bytes)).await?;
+    Ok(Page::new(answer, body, request.algorithm))
+}
+
+/// One request and its answer over a connection that is open: what [`digest_over`] and checkers have in common.
+#[derive(Debug, Clone, Copy)]
+pub struct Exchange<'a> {
+    /// The server, for errors.
+    pub server: SocketAddr,
+    /// The request, byte for byte; see [`Request::to_bytes`].
+    pub request: &'a [u8],
+    /// Times and sizes.
+    pub limits: &'a Limits,
+    /// What to digest the body with; not at all when `None`.
+    pub digest: Option<Algorithm>,
+}
+
+impl Exchange<'_> {
+    /// Sends the request and reads the answer; `body` is called with each piece of the body as it comes. It ends with
+    /// the connection, or when all is there that the header announced.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn run<S>(&self, stream: &mut S, body: &mut impl FnMut(&[u8])) -> Result<Answer, Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let exchange = async {
+            let send = async {
+                stream.write_all(self.request).await?;
+                stream.flush().await
+            };
+            // A server that has answered before it was asked, and gone, has answered.
+            match self.within(Step::Send, send).await {
+                Err(Error::Io { cause, .. }) if is_gone(&cause) => (),
+                sent => sent?,
+            }
+            self.receive(stream, body).await
+        };
+        bounded(self.server, self.limits, exchange).await
+    }
+
+    async fn receive<S>(&self, stream: &mut S, body: &mut impl FnMut(&[u8])) -> Result<Answer, Error>
+    where
+        S: AsyncRead + Unpin,
+    {
+        let server = self.server;
+        let header = |cause| Error::Header { server, cause };
+        let mut reply = Reply::new(self.digest, self.limits.header);
+        let mut buffer = Vec::with_capacity(READ);
+        loop {
+            buffer.clear();
+            let length = match self.within(Step::Receive, read(stream, &mut buffer)).await {
+                // What came is judged, not how it ended.
+                Err(Error::Io { cause, .. }) if is_gone(&cause) && reply.has_header() => 0,
+                read => read?,
+            };
+            if length == 0 {
+                return reply.finish().map_err(header);
+            }
+            reply = reply.push(&buffer, body).map_err(header)?;
+            if reply.body_length() > self.limits.body as u64 {
+                return Err(Error::BodyTooLong { server, limit: self.limits.body });
+            }
+            if reply.complete() {
+                return reply.finish().map_err(header);
+            }
+        }
+    }
+
+    /// One step, within the idle limit.
+    async fn within<T>(&self, step: Step, future: impl Future<Output = io::Result<T>>) -> Result<T, Error> {
+        within(self.server, self.limits, step, future).await
+    }
+}
+
+/// Whether the other side has broken the connection.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }
 
 async fn connect(request: &Request) -> Result<TcpStream, Error> {
@@ -140,30 +222,10 @@ async fn connect(request: &Request) -> Result<TcpStream, Error> {
     }
 }
 
-async fn receive<S: AsyncRead + Unpin>(stream: &mut S, request: &Request) -> Result<Page, Error> {
-    let server = request.server;
-    let header = |cause| Error::Header { server, cause };
-    let mut reply = Reply::new(request.algorithm, request.limits.header);
-    let mut buffer = vec![0; 16 << 10];
-    loop {
-        let length = within(request, Step::Receive, read(stream, &mut buffer)).await?;
-        if length == 0 {
-            return reply.finish().map_err(header);
-        }
-        reply = reply.push(&buffer[..length]).map_err(header)?;
-        if reply.body_length() > request.limits.body {
-            return Err(Error::BodyTooLong { server, limit: request.limits.body });
-        }
-        if reply.complete() {
-            return reply.finish().map_err(header);
-        }
-    }
-}
-
 /// Reads some; 0 at the end of the stream. Many servers end a TLS stream without saying so (no close_notify), which is
 /// an end like any other here.
-async fn read<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut [u8]) -> io::Result<usize> {
-    match stream.read(buffer).await {
+async fn read<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    match stream.read_buf(buffer).await {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
         other => other,
     }
@@ -171,26 +233,26 @@ async fn read<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut [u8]) -> io::Re
 
 /// One step, within the idle limit.
 async fn within<T>(
-    request: &Request,
+    server: SocketAddr,
+    limits: &Limits,
     step: Step,
     future: impl Future<Output = io::Result<T>>,
 ) -> Result<T, Error> {
-    let server = request.server;
-    match timeout(request.limits.idle, future).await {
+    match timeout(limits.idle, future).await {
         Ok(result) => result.map_err(|cause| Error::Io { server, step, cause }),
-        Err(_) => Err(Error::TimedOut { server, step, limit: request.limits.idle }),
+        Err(_) => Err(Error::TimedOut { server, step, limit: limits.idle }),
     }
 }
 
 /// The whole exchange, within the total limit.
-async fn bounded(
-    request: &Request,
-    exchange: impl Future<Output = Result<Page, Error>>,
-) -> Result<Page, Error> {
-    let limit = request.limits.total;
-    match timeout(limit, exchange).await {
+async fn bounded<T>(
+    server: SocketAddr,
+    limits: &Limits,
+    exchange: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    match timeout(limits.total, exchange).await {
         Ok(result) => result,
-        Err(_) => Err(Error::TimedOut { server: request.server, step: Step::Receive, limit }),
+        Err(_) => Err(Error::TimedOut { server, step: Step::Receive, limit: limits.total }),
     }
 }
 

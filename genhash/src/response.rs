@@ -1,6 +1,7 @@
 //! The answer: bytes in as they arrive, a [`Page`] out. No sockets here.
 
 use crate::algorithm::Hasher;
+use crate::chunks::Chunks;
 use crate::{Algorithm, Digest};
 
 /// Most header lines that an answer may have.
@@ -21,6 +22,20 @@ pub struct Page {
     pub digest: Digest,
 }
 
+impl Page {
+    /// Of an answer and its body.
+    pub(crate) fn new(answer: Answer, body: Vec<u8>, algorithm: Algorithm) -> Self {
+        let digest = answer.digest.unwrap_or_else(|| Digest::of(algorithm, &body));
+        Self {
+            status: answer.status,
+            header: answer.header,
+            body,
+            content_length: answer.content_length,
+            digest,
+        }
+    }
+}
+
 /// Why the first bytes of an answer are no HTTP header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
@@ -38,6 +53,21 @@ pub enum HeaderError {
     Malformed(httparse::Error),
 }
 
+/// An answer without its body, which went to whoever wanted it while it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Status code of the status line.
+    pub status: u16,
+    /// Status line and header lines with the empty line that ends them, byte for byte.
+    pub header: Vec<u8>,
+    /// What `Content-Length` announced, where it was there and a number.
+    pub content_length: Option<u64>,
+    /// How many bytes of body came; no more than `Content-Length` announced.
+    pub length: u64,
+    /// Digest of the body, if it was asked for.
+    pub digest: Option<Digest>,
+}
+
 /// An answer on the way. Feed it with [`Reply::push`] until it is [`Reply::complete`] or the stream ends.
 pub(crate) struct Reply {
     limit: usize,
@@ -45,7 +75,7 @@ pub(crate) struct Reply {
 }
 
 enum State {
-    Header { received: Vec<u8>, hasher: Hasher },
+    Header { received: Vec<u8>, hasher: Option<Hasher> },
     Body(Body),
 }
 
@@ -53,26 +83,27 @@ struct Body {
     status: u16,
     header: Vec<u8>,
     content_length: Option<u64>,
-    bytes: Vec<u8>,
-    hasher: Hasher,
+    chunks: Option<Chunks>,
+    length: u64,
+    hasher: Option<Hasher>,
 }
 
 impl Reply {
-    /// Starts with nothing received; `header_limit` in bytes.
-    pub(crate) fn new(algorithm: Algorithm, header_limit: usize) -> Self {
+    /// Starts with nothing received; `header_limit` in bytes. Without an algorithm nothing is digested.
+    pub(crate) fn new(algorithm: Option<Algorithm>, header_limit: usize) -> Self {
         Self {
             limit: header_limit,
-            state: State::Header { received: Vec::new(), hasher: Hasher::new(algorithm) },
+            state: State::Header { received: Vec::new(), hasher: algorithm.map(Hasher::new) },
         }
     }
 
-    /// Takes the next bytes of the stream.
-    pub(crate) fn push(self, bytes: &[u8]) -> Result<Self, HeaderError> {
+    /// Takes the next bytes of the stream; `body` is called with what of them is body.
+    pub(crate) fn push(self, bytes: &[u8], body: &mut impl FnMut(&[u8])) -> Result<Self, HeaderError> {
         let limit = self.limit;
         let state = match self.state {
-            State::Body(mut body) => {
-                body.push(bytes);
-                State::Body(body)
+            State::Body(mut known) => {
+                known.push(bytes, body);
+                State::Body(known)
             }
             State::Header { mut received, hasher } => {
                 received.extend_from_slice(bytes);
@@ -82,15 +113,16 @@ impl Reply {
                     None => State::Header { received, hasher },
                     Some(head) => {
                         let rest = received.split_off(head.length);
-                        let mut body = Body {
+                        let mut known = Body {
                             status: head.status,
                             header: received,
                             content_length: head.content_length,
-                            bytes: Vec::new(),
+                            chunks: head.chunked.then(Chunks::default),
+                            length: 0,
                             hasher,
                         };
-                        body.push(&rest);
-                        State::Body(body)
+                        known.push(&rest, body);
+                        State::Body(known)
                     }
                 }
             }
@@ -102,47 +134,65 @@ impl Reply {
     pub(crate) fn complete(&self) -> bool {
         match &self.state {
             State::Header { .. } => false,
-            State::Body(body) => body.missing() == Some(0),
+            State::Body(body) => body.is_complete(),
         }
+    }
+
+    /// Whether the header is there, so that what follows is body.
+    pub(crate) fn has_header(&self) -> bool {
+        matches!(self.state, State::Body(_))
     }
 
     /// Bytes of body so far.
-    pub(crate) fn body_length(&self) -> usize {
+    pub(crate) fn body_length(&self) -> u64 {
         match &self.state {
             State::Header { .. } => 0,
-            State::Body(body) => body.bytes.len(),
+            State::Body(body) => body.length,
         }
     }
 
-    /// The page, after the last byte.
-    pub(crate) fn finish(self) -> Result<Page, HeaderError> {
+    /// The answer, after the last byte.
+    pub(crate) fn finish(self) -> Result<Answer, HeaderError> {
         match self.state {
             State::Header { received, .. } if received.is_empty() => Err(HeaderError::Nothing),
             State::Header { received, .. } => Err(HeaderError::Incomplete(received.len())),
-            State::Body(body) => Ok(Page {
+            State::Body(body) => Ok(Answer {
                 status: body.status,
                 header: body.header,
                 content_length: body.content_length,
-                digest: body.hasher.finish(),
-                body: body.bytes,
+                length: body.length,
+                digest: body.hasher.map(Hasher::finish),
             }),
         }
     }
 }
 
 impl Body {
-    /// How much of the announced length is still to come; `None` where nothing was announced.
-    fn missing(&self) -> Option<u64> {
-        self.content_length.map(|length| length.saturating_sub(self.bytes.len() as u64))
+    /// RFC 9112 section 6.3: some answers have no body, some say how long it is, the others end with the connection.
+    fn is_complete(&self) -> bool {
+        if matches!(self.status, 204 | 304) {
+            return true;
+        }
+        match &self.chunks {
+            Some(chunks) => chunks.ended(),
+            None => self.content_length.is_some_and(|length| self.length >= length),
+        }
     }
 
-    fn push(&mut self, bytes: &[u8]) {
-        let wanted = self
-            .missing()
-            .map_or(bytes.len(), |missing| usize::try_from(missing).unwrap_or(usize::MAX).min(bytes.len()));
-        let bytes = &bytes[..wanted];
-        self.hasher.update(bytes);
-        self.bytes.extend_from_slice(bytes);
+    fn push(&mut self, bytes: &[u8], body: &mut impl FnMut(&[u8])) {
+        let wanted = match self.content_length {
+            Some(length) => usize::try_from(length.saturating_sub(self.length)).unwrap_or(usize::MAX),
+            None => usize::MAX,
+        };
+        let bytes = bytes.get(..wanted).unwrap_or(bytes);
+        if let Some(chunks) = &mut self.chunks {
+            chunks.push(bytes);
+        }
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(bytes);
+        }
+        self.length += bytes.len() as u64;
+        body(bytes);
     }
 }
 
@@ -150,22 +200,32 @@ struct Head {
     status: u16,
     length: usize,
     content_length: Option<u64>,
+    chunked: bool,
 }
 
 /// Finds the end of the header; `None` when it has not come yet.
 fn split(received: &[u8]) -> Result<Option<Head>, HeaderError> {
     let mut lines = [httparse::EMPTY_HEADER; MAX_HEADER_LINES];
     let mut response = httparse::Response::new(&mut lines);
-    match response.parse(received).map_err(HeaderError::Malformed)? {
+    // keepalived looks at nothing but the status and Content-Length: a header line that is not quite right is no reason
+    // to call a server dead.
+    let parsed = httparse::ParserConfig::default()
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .ignore_invalid_headers_in_responses(true)
+        .parse_response(&mut response, received);
+    match parsed.map_err(HeaderError::Malformed)? {
         httparse::Status::Partial => Ok(None),
         httparse::Status::Complete(length) => {
-            let content_length = response
-                .headers
-                .iter()
-                .find(|line| line.name.eq_ignore_ascii_case("content-length"))
-                .and_then(|line| std::str::from_utf8(line.value).ok())
-                .and_then(|value| value.trim().parse().ok());
-            Ok(Some(Head { status: response.code.unwrap_or(0), length, content_length }))
+            let value = |name: &str| {
+                let line = response.headers.iter().find(|line| line.name.eq_ignore_ascii_case(name))?;
+                std::str::from_utf8(line.value).ok().map(str::trim)
+            };
+            let content_length = value("content-length").and_then(|value| value.parse().ok());
+            // The last coding is the one that is on the wire (RFC 9112 section 6.1).
+            let coding = value("transfer-encoding").and_then(|value| value.rsplit(',').next());
+            let chunked = coding.is_some_and(|coding| coding.trim().eq_ignore_ascii_case("chunked"));
+            Ok(Some(Head { status: response.code.unwrap_or(0), length, content_length, chunked }))
         }
     }
 }
@@ -175,11 +235,12 @@ mod tests {
     use super::*;
 
     fn page(pieces: &[&[u8]]) -> Result<Page, HeaderError> {
-        let mut reply = Reply::new(Algorithm::Md5, 1024);
+        let mut reply = Reply::new(Some(Algorithm::Md5), 1024);
+        let mut body = Vec::new();
         for piece in pieces {
-            reply = reply.push(piece)?;
+            reply = reply.push(piece, &mut |bytes| body.extend_from_slice(bytes))?;
         }
-        reply.finish()
+        Ok(Page::new(reply.finish()?, body, Algorithm::Md5))
     }
 
     #[test]
@@ -207,6 +268,34 @@ mod tests {
         assert_eq!(page.body, b"hello");
         assert_eq!(page.digest.to_string(), "5d41402abc4b2a76b9719d911017c592");
         assert_eq!(page.content_length, Some(5));
+    }
+
+    #[test]
+    fn an_answer_is_complete_when_all_that_was_announced_is_there() {
+        let chunked =
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\nA: b\r\n\r\n";
+        let cases = [
+            ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", true),
+            ("HTTP/1.1 204 No Content\r\n\r\n", true),
+            ("HTTP/1.1 200 OK\r\n\r\nhello", false),
+            (chunked, true),
+        ];
+        for (answer, expected) in cases {
+            for cut in 0..answer.len() {
+                let (first, second) = answer.split_at(cut);
+                let reply = Reply::new(None, 1024).push(first.as_bytes(), &mut |_| ()).unwrap();
+                assert!(!reply.complete() || !expected || cut > answer.len() - 2, "{answer} at {cut}");
+                let reply = reply.push(second.as_bytes(), &mut |_| ()).unwrap();
+                assert_eq!(reply.complete(), expected, "{answer} at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn header_lines_that_are_not_quite_right_condemn_nobody() {
+        let page =
+            page(&[b"HTTP/1.1 200\r\nX-A : 1\r\n folded\r\nno colon here\r\nContent-Length: 2\r\n\r\nok"]);
+        assert_eq!(page.unwrap().body, b"ok");
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -53,26 +54,101 @@ impl ServerCertVerifier for AnyCertificate {
     }
 }
 
+/// An encrypted connection.
+pub type Stream<S> = TlsStream<S>;
+
+/// What a client shows when it is asked who it is: its certificate with the chain, and the key of it.
+#[derive(Debug)]
+pub struct Identity {
+    /// The certificate first.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// Its private key.
+    pub key: PrivateKeyDer<'static>,
+}
+
+/// TLS of the client side, made once for many connections. Sessions are not resumed: each is a whole handshake.
+#[derive(Debug)]
+pub struct Client {
+    config: Arc<ClientConfig>,
+    /// Who would have to have signed a certificate for it to be trusted, where anybody asks.
+    verifier: Option<Arc<WebPkiServerVerifier>>,
+}
+
+impl Client {
+    /// One that shows this identity, if a server asks for one, and connects to anybody. `roots` are for
+    /// [`Client::distrust`] alone.
+    ///
+    /// # Errors
+    /// Certificate and key do not go together, or are of a kind that is not known.
+    pub fn new(identity: Option<Identity>, roots: Option<RootCertStore>) -> Result<Self, rustls::Error> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AnyCertificate(Arc::clone(&provider))));
+        let mut config = match identity {
+            Some(Identity { chain, key }) => builder.with_client_auth_cert(chain, key)?,
+            None => builder.with_no_client_auth(),
+        };
+        config.resumption = Resumption::disabled();
+        let verifier = roots.map(|roots| {
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+                .build()
+                .map_err(|error| rustls::Error::General(error.to_string()))
+        });
+        Ok(Self { config: Arc::new(config), verifier: verifier.transpose()? })
+    }
+
+    /// Performs the handshake over `stream`, which is connected to `server`. Sends a server name (SNI) only if there is
+    /// one.
+    ///
+    /// # Errors
+    /// What the handshake failed of, or `InvalidInput` for a server name that is no DNS name.
+    pub async fn connect<S>(&self, stream: S, server: IpAddr, name: Option<&str>) -> io::Result<Stream<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let name =
+            server_name(server, name).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        TlsConnector::from(Arc::clone(&self.config)).connect(name, stream).await
+    }
+
+    /// The certificate that the server showed, DER.
+    pub fn certificate<'a, S>(&self, stream: &'a Stream<S>) -> Option<&'a [u8]> {
+        Some(stream.get_ref().1.peer_certificates()?.first()?.as_ref())
+    }
+
+    /// Why the certificate that the server showed is not to be trusted, were anybody to ask: by the roots that were given,
+    /// for this name, now. `None` if it is, or if there are no roots.
+    pub fn distrust<S>(
+        &self,
+        stream: &Stream<S>,
+        server: IpAddr,
+        name: Option<&str>,
+    ) -> Option<rustls::Error> {
+        let verifier = self.verifier.as_ref()?;
+        let (first, rest) = stream.get_ref().1.peer_certificates()?.split_first()?;
+        let name = server_name(server, name).ok()?;
+        verifier.verify_server_cert(first, rest, &name, &[], UnixTime::now()).err()
+    }
+}
+
+/// An address is a name that is not sent.
+fn server_name(server: IpAddr, name: Option<&str>) -> Result<ServerName<'static>, InvalidDnsNameError> {
+    match name {
+        Some(name) => ServerName::try_from(name.to_owned()),
+        None => Ok(ServerName::from(server)),
+    }
+}
+
 /// Performs the handshake over `stream`, which is connected to `server`. Sends a server name only if `tls` has one.
 ///
 /// # Errors
 /// What the handshake failed of, or `InvalidInput` for a server name that is no DNS name.
-pub async fn connect<S>(stream: S, server: IpAddr, tls: &Tls) -> io::Result<TlsStream<S>>
+pub async fn connect<S>(stream: S, server: IpAddr, tls: &Tls) -> io::Result<Stream<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
-        .with_no_client_auth();
-    config.enable_sni = tls.server_name.is_some();
-    let name = match &tls.server_name {
-        Some(name) => ServerName::try_from(name.clone())
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
-        None => ServerName::from(server),
-    };
-    TlsConnector::from(Arc::new(config)).connect(name, stream).await
+    let client = Client::new(None, None).map_err(io::Error::other)?;
+    client.connect(stream, server, tls.server_name.as_deref()).await
 }

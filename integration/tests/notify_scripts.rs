@@ -1,7 +1,12 @@
 //! Notify scripts of a running keepwatchd: they are run with the right arguments, how they ended is told, and one that
 //! hangs holds up no other subject's.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
 use integration::{Host, Instance, Lab, conf, keepwatchd::Keepwatchd, wait, web::WebServer};
@@ -198,5 +203,64 @@ fn a_script_that_others_could_change_is_not_run_where_that_is_forbidden() -> Res
     wait::until("it is said that the script is not run", Duration::from_secs(30), told)
         .with_context(|| director.process().log())?;
     ensure!(scene.lines().is_empty(), "{:?}", scene.lines());
+    Ok(())
+}
+
+#[test]
+fn the_first_script_comes_before_everything_and_the_last_after_it_and_neither_is_waited_for_forever()
+-> Result<()> {
+    let scene = Scene::new("scripts-first")?;
+    let first = scene.script("first", "trap 'echo asked >> \"$0.asked\"; exit' TERM\nsleep 1000 & wait")?;
+    let last = scene.script("last", "echo no luck >&2; exit 4")?;
+    let global =
+        format!("startup_script \"{first} 'a b'\"\nstartup_script_timeout 1\nshutdown_script {last}");
+    let instance =
+        Instance::new("VI_1").interval("0.1").line(&format!("notify {}", scene.script("any", "")?));
+    let mut director =
+        Keepwatchd::on(&scene.host).config(instance.version_3(&global)).flag("--vrrp").start()?;
+    scene.wait_for("first a b", &director)?;
+    scene.wait_for("any INSTANCE VI_1 MASTER 100", &director)?;
+    ensure!(PathBuf::from(format!("{first}.asked")).exists(), "it was asked to end");
+    director.wait_for_log("for startup was ended: it ran 1.")?;
+    director.process_mut().stop(wait::LONG)?;
+    director.wait_for_log("for shutdown exited with 4")?;
+    let lines = scene.lines();
+    let states =
+        ["any INSTANCE VI_1 BACKUP 100", "any INSTANCE VI_1 MASTER 100", "any INSTANCE VI_1 STOP 100"];
+    assert_eq!(lines[0], "first a b");
+    assert_eq!(lines[1..4], states);
+    assert_eq!(lines[4..], ["last "]);
+    Ok(())
+}
+
+#[test]
+fn a_stop_does_not_wait_for_the_first_script() -> Result<()> {
+    let scene = Scene::new("scripts-first-stop")?;
+    let first = scene.script("first", "sleep 1000")?;
+    let global = format!("startup_script {first}\nstartup_script_timeout 60");
+    let instance = Instance::new("VI_1").line(&format!("notify {}", scene.script("any", "")?));
+    let mut director =
+        Keepwatchd::on(&scene.host).config(instance.version_3(&global)).flag("--vrrp").start()?;
+    scene.wait_for("first ", &director)?;
+    let began = Instant::now();
+    let status = director.process_mut().stop(wait::LONG)?;
+    ensure!(status.success() && began.elapsed() < Duration::from_secs(7), "{status} {:?}", began.elapsed());
+    assert_eq!(scene.lines(), ["first "], "nothing has begun");
+    Ok(())
+}
+
+#[test]
+fn a_script_is_run_by_its_real_path_unless_links_are_to_stay_and_files_have_the_mask() -> Result<()> {
+    for (keyword, name) in [("", "real"), ("use_symlink_paths", "link")] {
+        let scene = Scene::new("scripts-links")?;
+        let real = scene.script("real", "echo \"as ${0##*/} $(umask)\" >> \"${0%/*}/diary\"")?;
+        let link = real.replace("/real", "/link");
+        std::os::unix::fs::symlink(&real, &link)?;
+        let instance = Instance::new("VI_1").interval("0.1").line(&format!("notify_backup {link}"));
+        let global = format!("umask 0027\n{keyword}");
+        let director =
+            Keepwatchd::on(&scene.host).config(instance.version_3(&global)).flag("--vrrp").start()?;
+        scene.wait_for(&format!("as {name} 0027"), &director)?;
+    }
     Ok(())
 }

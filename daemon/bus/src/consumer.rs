@@ -57,6 +57,53 @@ pub enum ConsumerFact {
         /// Why not.
         error: String,
     },
+    /// A FIFO is there and is told of changes: at the start, and anew after each reload.
+    FifoOpened {
+        /// Its path.
+        fifo: Name,
+    },
+    /// A FIFO can't be made or used, or something about it is not as it should be.
+    FifoFailed {
+        /// Its path.
+        fifo: Name,
+        /// What is wrong.
+        error: String,
+    },
+    /// A reload took a FIFO away.
+    FifoRemoved {
+        /// Its path.
+        fifo: Name,
+    },
+    /// Lines for a FIFO are lost; published for the first of a row, all are counted.
+    FifoLosesLines {
+        /// Its path.
+        fifo: Name,
+        /// Why.
+        error: String,
+    },
+    /// Lines for a FIFO are written again.
+    FifoFlows {
+        /// Its path.
+        fifo: Name,
+        /// Lines that are missing in it.
+        lost: u64,
+    },
+    /// The script that reads a FIFO has ended by itself.
+    FifoReaderEnded {
+        /// The FIFO's path.
+        fifo: Name,
+        /// The command: program and arguments.
+        script: String,
+        /// How it ended.
+        outcome: ScriptOutcome,
+        /// How long it ran.
+        took: Duration,
+        /// The last that it wrote to its output and its errors.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        output: String,
+        /// When it is started again; not at all if it ended well.
+        again_in: Option<Duration>,
+    },
     /// A mail was handed to the mail server.
     MailSent {
         /// Its subject.
@@ -146,6 +193,17 @@ pub struct ScriptsState {
     pub overdue: IndexMap<Name, String>,
 }
 
+/// A FIFO.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FifoState {
+    /// What is wrong with it.
+    pub error: Option<String>,
+    /// Why lines are lost, while they are.
+    pub losing: Option<String>,
+    /// How often its script has ended by itself.
+    pub readers_ended: u64,
+}
+
 /// What became of mails.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MailState {
@@ -212,6 +270,24 @@ impl ConsumerFact {
                 w.scripts.overdue.insert(about.as_str().into(), script.clone());
             }
             Self::ScriptNotRun { .. } => w.scripts.not_run += 1,
+            Self::FifoOpened { fifo } => {
+                let fifo = w.fifos.entry(fifo.clone()).or_default();
+                (fifo.error, fifo.losing) = (None, None);
+            }
+            Self::FifoFailed { fifo, error } => {
+                let fifo = w.fifos.entry(fifo.clone()).or_default();
+                (fifo.error, fifo.losing) = (Some(error.clone()), None);
+            }
+            Self::FifoRemoved { fifo } => {
+                w.fifos.shift_remove(fifo);
+            }
+            Self::FifoLosesLines { fifo, error } => {
+                w.fifos.entry(fifo.clone()).or_default().losing = Some(error.clone());
+            }
+            Self::FifoFlows { fifo, .. } => w.fifos.entry(fifo.clone()).or_default().losing = None,
+            Self::FifoReaderEnded { fifo, .. } => {
+                w.fifos.entry(fifo.clone()).or_default().readers_ended += 1;
+            }
         }
     }
 
@@ -220,20 +296,12 @@ impl ConsumerFact {
         match self {
             Self::ConsumerFailed { consumer, error } => (Level::Warning, write!(out, "{consumer}: {error}")),
             Self::ScriptExited { script, about, outcome, took, output } => {
-                let took = took.as_secs_f64();
-                let how = match outcome {
-                    ScriptOutcome::Exited { status: 0 } => {
-                        let written = write!(out, "Script {script} for {about} succeeded in {took:.3} s");
-                        return (Level::Detail, written);
-                    }
-                    ScriptOutcome::Exited { status } => format!("exited with {status} after {took:.3} s"),
-                    ScriptOutcome::Killed { signal } => {
-                        format!("was killed by signal {signal} after {took:.3} s")
-                    }
-                    ScriptOutcome::TimedOut => format!("was ended: it ran {took:.3} s"),
-                };
-                let last = output.lines().rfind(|line| !line.trim().is_empty());
-                let last = last.map(|line| format!(": {line}")).unwrap_or_default();
+                if *outcome == (ScriptOutcome::Exited { status: 0 }) {
+                    let took = took.as_secs_f64();
+                    let written = write!(out, "Script {script} for {about} succeeded in {took:.3} s");
+                    return (Level::Detail, written);
+                }
+                let (how, last) = (how_it_ended(*outcome, *took), last_line(output));
                 (Level::Warning, write!(out, "Script {script} for {about} {how}{last}"))
             }
             Self::ScriptOverdue { script, about, running, waiting } => (
@@ -246,6 +314,27 @@ impl ConsumerFact {
             ),
             Self::ScriptNotRun { script, about, error } => {
                 (Level::Warning, write!(out, "Script {script} not run for {about}: {error}"))
+            }
+            Self::FifoOpened { fifo } => (Level::Detail, write!(out, "notify fifo {fifo} is written")),
+            Self::FifoFailed { fifo, error } => (Level::Error, write!(out, "notify fifo {fifo}: {error}")),
+            Self::FifoRemoved { fifo } => (Level::Info, write!(out, "notify fifo {fifo} removed by reload")),
+            Self::FifoLosesLines { fifo, error } => {
+                (Level::Warning, write!(out, "notify fifo {fifo} loses lines: {error}"))
+            }
+            Self::FifoFlows { fifo, lost } => (
+                Level::Warning,
+                write!(out, "notify fifo {fifo} is written again; {lost} lines are missing in it"),
+            ),
+            Self::FifoReaderEnded { fifo, script, outcome, took, output, again_in } => {
+                let (how, last) = (how_it_ended(*outcome, *took), last_line(output));
+                let again = match again_in {
+                    Some(pause) => format!("; started again in {} s", pause.as_secs_f64()),
+                    None => "; not started again".to_owned(),
+                };
+                (
+                    Level::Warning,
+                    write!(out, "notify fifo script terminated: {script} for {fifo} {how}{last}{again}"),
+                )
             }
             Self::MailSent { subject, recipients, tries: 0 | 1, .. } => {
                 (Level::Detail, write!(out, "Mail to {recipients} recipients sent: {subject}"))
@@ -272,4 +361,19 @@ impl ConsumerFact {
             ),
         }
     }
+}
+
+fn how_it_ended(outcome: ScriptOutcome, took: Duration) -> String {
+    let took = took.as_secs_f64();
+    match outcome {
+        ScriptOutcome::Exited { status } => format!("exited with {status} after {took:.3} s"),
+        ScriptOutcome::Killed { signal } => format!("was killed by signal {signal} after {took:.3} s"),
+        ScriptOutcome::TimedOut => format!("was ended: it ran {took:.3} s"),
+    }
+}
+
+/// The last line that a script wrote, with what leads to it.
+fn last_line(output: &str) -> String {
+    let last = output.lines().rfind(|line| !line.trim().is_empty());
+    last.map(|line| format!(": {line}")).unwrap_or_default()
 }

@@ -218,6 +218,14 @@ counters! {
     }
 }
 
+counters! {
+    /// What is counted of a FIFO.
+    FifoCounters of Counter {
+        lines = "keepwatch_fifo_lines_total": "Lines written into a FIFO",
+        lost = "keepwatch_fifo_lines_lost_total": "Lines for a FIFO that were lost, because nobody read it",
+    }
+}
+
 /// A family of counters, one a subject.
 #[derive(Debug)]
 pub struct Family<K, C>(RwLock<BTreeMap<K, Arc<C>>>);
@@ -268,6 +276,8 @@ pub struct Counters {
     pub services: Family<ServiceKey, ServiceCounters>,
     /// By real server.
     pub reals: Family<RealKey, ServiceCounters>,
+    /// By FIFO: its path.
+    pub fifos: Family<Name, FifoCounters>,
     /// Events, by [`crate::Fact::kind`].
     pub events: Family<&'static str, Counter>,
     /// Events missed, by watching consumer.
@@ -288,6 +298,9 @@ impl Counters {
                 reals.extend(all.map(|(real, checkers)| (RealKey { service, real }, checkers)));
             }
         }
+        let fifos = &config.global.notify_fifos;
+        let fifos: Vec<_> = [&fifos.all, &fifos.vrrp, &fifos.lvs].into_iter().flatten().collect();
+        self.fifos.retain(|path| fifos.iter().any(|fifo| fifo.path.to_string_lossy() == **path));
         self.vrrp.retain(|name| instances.contains(name));
         self.track_scripts.retain(|name| config.track_scripts.iter().any(|script| &script.name == name));
         self.services.retain(|service| services.contains(service));

@@ -90,6 +90,11 @@ pub enum DaemonFact {
         /// How many lines.
         lines: u64,
     },
+    /// All that acts has stopped: virtual routers, checkers, virtual servers. What watches tells of it, and then ends.
+    DaemonStopped {
+        /// How long the stop took.
+        took: Duration,
+    },
     /// A part that the virtual routers do not depend on stands still: the worker goes on without it.
     PartHung {
         /// Which one, of [`crate::beat::PARTS`].
@@ -150,7 +155,10 @@ impl DaemonFact {
             Self::PartMoves { part, .. } => {
                 w.hung.shift_remove(part);
             }
-            Self::WorkerRestarted { .. } | Self::ConfigDiagnosed { .. } | Self::HistoryPassedOver { .. } => {}
+            Self::WorkerRestarted { .. }
+            | Self::ConfigDiagnosed { .. }
+            | Self::HistoryPassedOver { .. }
+            | Self::DaemonStopped { .. } => {}
         }
     }
 
@@ -162,6 +170,9 @@ impl DaemonFact {
                 write!(out, "Starting keepwatch {} as {}, process {}", s.version, s.global.router_id, s.pid),
             ),
             Self::DaemonStopping { reason } => (Level::Info, write!(out, "Stopping ({reason})")),
+            Self::DaemonStopped { took } => {
+                (Level::Info, write!(out, "Stopped in {:.3} s", took.as_secs_f64()))
+            }
             Self::WorkerRestarted { reason } => (Level::Error, write!(out, "Worker restarted: {reason}")),
             Self::ConfigLoaded { file, instances, virtual_servers, real_servers, reload, .. } => (
                 Level::Info,

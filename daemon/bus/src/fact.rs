@@ -11,8 +11,8 @@ pub use crate::daemon::DaemonFact;
 pub use crate::ipvs::{Drift, IpvsFact, TableChange};
 pub use crate::link::{LinkDownReason, LinkFact};
 pub use crate::routing::{RoutingEntry, RoutingFact};
-pub use crate::service::{Failure, FailureReason, ServiceFact};
-pub use crate::track::{Evidence, FileContent, ScriptRun, TrackFact, Verdict};
+pub use crate::service::{Certificate, Failure, FailureReason, ServiceFact};
+pub use crate::track::{Evidence, FileContent, ScriptRun, Session, SessionWhy, TrackFact, Verdict};
 pub use crate::vrrp::{AdvertError, AnnounceOccasion, HoldReason, VrrpFact};
 
 /// A thing that happened. In JSON it is an object whose `kind` is the name of the innermost variant.

@@ -17,7 +17,8 @@ mod state;
 
 pub(crate) use failure::FailureCounts;
 pub use failure::{Failure, FailureReason};
-pub use state::{Checker, RealServer, RealState, Refusal, Service};
+pub(crate) use state::SeenPage;
+pub use state::{Certificate, Checker, RealServer, RealState, Refusal, Service};
 
 /// What happens to virtual servers: their real servers and checkers, who is in the table with which weight, and quorum.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr)]
@@ -81,6 +82,24 @@ pub enum ServiceFact {
         log_always: bool,
         /// How long the check took.
         took: Duration,
+    },
+    /// The digest of a page that a checker looks at is another than before, or was seen for the first time.
+    PageDigestSeen {
+        /// The checker.
+        #[serde(flatten)]
+        checker: CheckerKey,
+        /// Which of its URLs, from 0.
+        url: u16,
+        /// The digest of the page as it is, in hexadecimal.
+        digest: Box<str>,
+    },
+    /// A real server shows another certificate than before, or one was seen for the first time.
+    CertificateSeen {
+        /// The checker.
+        #[serde(flatten)]
+        checker: CheckerKey,
+        /// What it is like.
+        certificate: Certificate,
     },
     /// A check could not be made for a reason on this side (no such source address, no permission); nothing is
     /// known of the real server. Published once for each reason, not for each check.

@@ -1,10 +1,11 @@
-//! What virtual routers follow besides interfaces: scripts, files, processes. Their verdicts, and what these stand on.
+//! What virtual routers follow besides interfaces: scripts, files, processes, BFD sessions. Their verdicts, and what these stand on.
 
 use std::fmt::{self, Write};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use keepwatch_model::{Follow, Level as TrackedLevel, Meaning, Tracker as Settings};
+use keepwatch_model::{BfdDiagnostic, BfdState, Follow, Level as TrackedLevel, Meaning, Tracker as Settings};
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
@@ -91,6 +92,49 @@ pub enum Evidence {
         /// At most so many should be there.
         quorum_max: Option<u16>,
     },
+    /// A BFD session.
+    Session(Session),
+}
+
+/// What is known of a BFD session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Session {
+    /// With whom.
+    pub neighbour: IpAddr,
+    /// Why it stands as it does.
+    pub why: SessionWhy,
+    /// What this side says of why it last left Up.
+    #[serde(default)]
+    pub diagnostic: BfdDiagnostic,
+    /// What the neighbour says of that.
+    #[serde(default)]
+    pub remote_diagnostic: BfdDiagnostic,
+}
+
+/// Why a BFD session is up or down.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionWhy {
+    /// Nothing has been heard of the neighbour yet.
+    Unheard,
+    /// Both sides hear each other.
+    Agreed {
+        /// Time between two packets of this side, before jitter.
+        transmit: Duration,
+        /// How long the neighbour may be silent.
+        detection: Duration,
+    },
+    /// The neighbour was silent for too long.
+    Silence {
+        /// How long it might have been.
+        detection: Duration,
+        /// How much later this was noticed.
+        overdue: Duration,
+    },
+    /// The neighbour said that its side is in this state.
+    Neighbour(BfdState),
+    /// Packets can't be sent, or not be received, and why.
+    Hindered(String),
 }
 
 /// A run of a tracked script.
@@ -172,6 +216,36 @@ impl fmt::Display for Evidence {
                     None => write!(f, "{quorum} wanted"),
                 }
             }
+            Self::Session(session) => session.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |time: &Duration| time.as_secs_f64() * 1e3;
+        let neighbour = self.neighbour;
+        match &self.why {
+            SessionWhy::Unheard => write!(f, "nothing heard of {neighbour} yet"),
+            SessionWhy::Agreed { transmit, detection } => {
+                write!(
+                    f,
+                    "{neighbour} answers: a packet each {} ms, down after {} ms of silence",
+                    ms(transmit),
+                    ms(detection)
+                )
+            }
+            SessionWhy::Silence { detection, .. } => {
+                write!(f, "nothing heard of {neighbour} for {} ms", ms(detection))
+            }
+            SessionWhy::Neighbour(state) => {
+                write!(f, "{neighbour} says that its side is {state}")?;
+                if self.remote_diagnostic != BfdDiagnostic::NONE {
+                    write!(f, " ({})", self.remote_diagnostic)?;
+                }
+                Ok(())
+            }
+            SessionWhy::Hindered(error) => f.write_str(error),
         }
     }
 }
@@ -218,12 +292,18 @@ pub struct Trackers {
     pub files: Ordered<Name, Tracker>,
     /// `vrrp_track_process`.
     pub processes: Ordered<Name, Tracker>,
+    /// `bfd_instance`.
+    pub bfds: Ordered<Name, Tracker>,
 }
 
 impl Trackers {
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = &Tracker> {
-        self.scripts.values().chain(self.files.values()).chain(self.processes.values())
+        self.scripts
+            .values()
+            .chain(self.files.values())
+            .chain(self.processes.values())
+            .chain(self.bfds.values())
     }
 
     /// One of them.
@@ -236,7 +316,8 @@ impl Trackers {
             TrackedKind::Script => Some(&self.scripts),
             TrackedKind::File => Some(&self.files),
             TrackedKind::Process => Some(&self.processes),
-            TrackedKind::Link | TrackedKind::Bfd => None,
+            TrackedKind::Bfd => Some(&self.bfds),
+            TrackedKind::Link => None,
         }
     }
 
@@ -245,7 +326,8 @@ impl Trackers {
             TrackedKind::Script => Some(&mut self.scripts),
             TrackedKind::File => Some(&mut self.files),
             TrackedKind::Process => Some(&mut self.processes),
-            TrackedKind::Link | TrackedKind::Bfd => None,
+            TrackedKind::Bfd => Some(&mut self.bfds),
+            TrackedKind::Link => None,
         }
     }
 }
@@ -281,7 +363,7 @@ impl World {
                 let reason = interface.down_reason.map_or_else(|| "up".into(), |reason| reason.to_string());
                 (level, Some(interface.changed), reason)
             }
-            TrackedKind::Script | TrackedKind::File | TrackedKind::Process => {
+            TrackedKind::Script | TrackedKind::File | TrackedKind::Process | TrackedKind::Bfd => {
                 let tracker = self.trackers.get(follow.kind, &follow.name)?;
                 let evidence = tracker.evidence.as_ref().map_or_else(String::new, ToString::to_string);
                 let number = match tracker.level {
@@ -290,7 +372,6 @@ impl World {
                 };
                 (tracker.level, tracker.changed, number + &evidence)
             }
-            TrackedKind::Bfd => return None,
         };
         let meaning = follow.at(level);
         let tracker = TrackedKey { kind: follow.kind, name: follow.name.clone() };
@@ -414,9 +495,29 @@ fn changed(out: &mut String, tracker: &TrackedKey, level: TrackedLevel, evidence
             let what = if level == TrackedLevel::Up { "gained" } else { "lost" };
             (Level::Info, write!(out, "Quorum {what} for tracked process {name} ({processes} there)"))
         }
+        Evidence::Session(session) => session_changed(out, name, level, session),
         // Such a file may change a thousand times a second.
         Evidence::Read { .. } => {
             (Level::Detail, write!(out, "Tracked file {name} is now {level} ({evidence})"))
         }
+    }
+}
+
+fn session_changed(out: &mut String, name: &Name, level: TrackedLevel, session: &Session) -> Written {
+    let Session { why, diagnostic, remote_diagnostic, .. } = session;
+    match why {
+        SessionWhy::Unheard => (Level::Detail, write!(out, "({name}) BFD: {session}")),
+        SessionWhy::Hindered(_) => (Level::Warning, write!(out, "({name}) BFD session can't run: {session}")),
+        _ if level == TrackedLevel::Up => {
+            (Level::Info, write!(out, "({name}) Entering Up state ({session})"))
+        }
+        _ => (
+            Level::Info,
+            write!(
+                out,
+                "({name}) Entering Down state (Local diagnostic - {diagnostic}, Remote diagnostic - \
+                 {remote_diagnostic}): {session}"
+            ),
+        ),
     }
 }

@@ -18,7 +18,7 @@ mod order;
 
 pub use order::{Ordered, Placed};
 
-pub use crate::consumer::{MailState, ScriptsState, SnmpState};
+pub use crate::consumer::{FifoState, MailState, ScriptsState, SnmpState};
 pub use crate::daemon::{ConfigState, Hung};
 pub use crate::link::Interface;
 pub use crate::routing::{RoutingKey, RoutingState};
@@ -57,6 +57,9 @@ pub struct World {
     /// Notify scripts.
     #[serde(default)]
     pub scripts: ScriptsState,
+    /// FIFOs, by their path.
+    #[serde(default)]
+    pub fifos: IndexMap<Name, FifoState>,
     /// Mail.
     pub mail: MailState,
     /// The AgentX session.
@@ -139,6 +142,11 @@ impl World {
                 trouble(&format!("script for {about}"), &format!("{script} still runs"))
             }),
         );
+        all.extend(self.fifos.iter().filter_map(|(path, fifo)| {
+            let error = fifo.error.as_ref().or(fifo.losing.as_ref())?;
+            let what = if fifo.error.is_some() { "FIFO" } else { "lines are lost for FIFO" };
+            Some(trouble(&format!("{what} {path}"), error))
+        }));
         all.extend(self.failed_consumers.iter().map(|(name, error)| trouble(name, error)));
         all.extend(missing);
         all.extend(self.instances.values().filter_map(|instance| {

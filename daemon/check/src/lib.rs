@@ -7,6 +7,7 @@
 //! - `tries`: what one checker concludes from its tries; `roster`: all checkers, whose turn it is, and what that means
 //!   for their real servers. Both are without I/O: time and results are handed to them.
 //! - `kinds`: the checks themselves, one file for each kind; `connect`: how they open their connections.
+//! - `search`, `pcre`: patterns in bodies that come in pieces.
 //! - [`Checkers`]: the scheduler, one task, which starts a short task for each check that is due.
 //!
 //! A real server is up while all of its checkers are, and has the weight that is configured with what its checkers add
@@ -15,8 +16,10 @@
 mod connect;
 mod kinds;
 mod outcome;
+mod pcre;
 mod roster;
 mod scheduler;
+mod search;
 mod tries;
 
 pub use roster::{Definition, HealthChange, definitions};

@@ -1,6 +1,6 @@
 //! How a check ended.
 
-use keepwatch_bus::fact::{Failure, FailureReason};
+use keepwatch_bus::fact::{Certificate, Failure, FailureReason};
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,29 @@ pub(crate) enum Outcome {
     Failed(Failure),
     /// The check could not be made for a reason on this side; nothing is known of the real server.
     NotRun(String),
+}
+
+/// An outcome, and what was seen on the way to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Checked {
+    pub(crate) outcome: Outcome,
+    /// Only what is new.
+    pub(crate) observed: Vec<Observed>,
+}
+
+impl From<Outcome> for Checked {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, observed: Vec::new() }
+    }
+}
+
+/// Something that a check saw, and that was not so the time before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Observed {
+    /// The page of this URL, counted from 0, has this digest.
+    Digest { url: u16, digest: Box<str> },
+    /// The server shows this certificate.
+    Certificate(Certificate),
 }
 
 /// What a check says of the weight of its real server.

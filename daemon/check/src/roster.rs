@@ -17,12 +17,12 @@ use keepwatch_bus::{
     counters::CheckerCounters,
     subject::{CheckerKey, Name, RealKey},
 };
-use keepwatch_model::{Checker, Config};
+use keepwatch_model::{Checker, CheckerKind, Config, HttpGet, Ssl};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
 use crate::{
-    kinds::Probe,
-    outcome::{Outcome, WeightSaid},
+    kinds::{Probe, Workshop},
+    outcome::{Checked, Observed, Outcome, WeightSaid},
     tries::{Tries, Verdict},
 };
 
@@ -38,6 +38,8 @@ pub struct Definition {
     pub checker: Arc<Checker>,
     /// The weight that is configured for the real server.
     pub weight: i32,
+    /// What a checker that speaks TLS shows and trusts.
+    pub ssl: Option<Arc<Ssl>>,
     /// Where it counts.
     pub counters: Arc<CheckerCounters>,
 }
@@ -48,6 +50,7 @@ pub fn definitions(config: &Config, counters: &Counters) -> Vec<Definition> {
     let mut definitions = Vec::new();
     // One name for each kind, however many checkers there are.
     let mut kinds: BTreeMap<&'static str, Name> = BTreeMap::new();
+    let ssl = config.ssl.clone().map(Arc::new);
     for (server, services) in config.services() {
         let Some(service) = services.first().copied() else { continue };
         for real in &server.real_servers {
@@ -57,7 +60,10 @@ pub fn definitions(config: &Config, counters: &Counters) -> Vec<Definition> {
                 let key = CheckerKey { real: RealKey { service, real: real.address }, kind, index };
                 let counters = counters.checkers.resolve(&key);
                 let weight = i32::try_from(real.weight.0).unwrap_or(i32::MAX);
-                definitions.push(Definition { key, checker: Arc::new(checker.clone()), weight, counters });
+                let speaks_tls = matches!(&checker.kind, CheckerKind::Http(HttpGet { tls: true, .. }));
+                let ssl = ssl.clone().filter(|_| speaks_tls);
+                let checker = Arc::new(checker.clone());
+                definitions.push(Definition { key, checker, weight, ssl, counters });
             }
         }
     }
@@ -99,8 +105,8 @@ struct Entry {
     last: Option<EventId>,
     /// The last reason for not running, said once.
     not_run: Option<Box<str>>,
-    /// Why it failed last, while it is down: another reason is told too.
-    failing: Option<FailureReason>,
+    /// Why it is down, as was told, and why it failed last: another reason is told once it is no passing one.
+    failing: Option<(FailureReason, FailureReason)>,
 }
 
 struct Real {
@@ -147,6 +153,7 @@ impl Roster {
         wanted.sort_by_key(|definition| definition.key.real);
         let mut wanted = wanted.into_iter().peekable();
         let mut changes = Vec::new();
+        let mut workshop = Workshop::default();
         let mut reals = Vec::new();
         while let Some(first) = wanted.next() {
             let real = first.key.real;
@@ -158,10 +165,10 @@ impl Roster {
             for definition in std::iter::once(first).chain(others) {
                 let entry = match take_match(&mut old, &mut candidates, &definition) {
                     Some((id, entry)) => {
-                        self.enter(id, entry.redefined(now, definition));
+                        self.enter(id, entry.redefined(now, definition, &mut workshop));
                         id
                     }
-                    None => self.hire(now, definition, known.map(|known| known.up)),
+                    None => self.hire(now, definition, known.map(|known| known.up), &mut workshop),
                 };
                 checkers.push(entry);
             }
@@ -204,9 +211,10 @@ impl Roster {
         &mut self,
         now: Instant,
         id: CheckerId,
-        outcome: Outcome,
+        checked: Checked,
         took: Duration,
     ) -> Option<HealthChange> {
+        let Checked { outcome, observed } = checked;
         let entry = self.entries.get_mut(&id)?;
         entry.count(&outcome, took);
         let before = entry.weight;
@@ -221,6 +229,7 @@ impl Roster {
         };
         let news = entry.weight != before || matches!(verdict, Verdict::Up | Verdict::Down { .. });
         entry.tell(&self.bus, &outcome, verdict, news, took);
+        entry.tell_observed(&self.bus, observed);
         let (cause, real) = (entry.last, entry.definition.key.real);
         let next = now + pause;
         entry.next = Some(next);
@@ -249,7 +258,13 @@ impl Roster {
     }
 
     /// A checker that was not there before; `others_up` is what its real server was, if that was there.
-    fn hire(&mut self, now: Instant, definition: Definition, others_up: Option<bool>) -> CheckerId {
+    fn hire(
+        &mut self,
+        now: Instant,
+        definition: Definition,
+        others_up: Option<bool>,
+        workshop: &mut Workshop,
+    ) -> CheckerId {
         self.numbers += 1;
         let id = CheckerId(self.numbers);
         let warmup = definition.checker.warmup.mul_f64(self.random.random::<f64>());
@@ -258,7 +273,7 @@ impl Roster {
             None => Tries::new(&definition.checker),
         };
         let next = Some(now + BOOTSTRAP + warmup);
-        let probe = Probe::new(&definition.checker);
+        let probe = Probe::new(&definition.checker, definition.ssl.as_deref(), workshop);
         let entry = Entry {
             definition,
             probe,
@@ -280,11 +295,18 @@ impl Roster {
 }
 
 impl Entry {
-    fn redefined(mut self: Box<Self>, now: Instant, definition: Definition) -> Box<Self> {
+    fn redefined(
+        mut self: Box<Self>,
+        now: Instant,
+        definition: Definition,
+        workshop: &mut Workshop,
+    ) -> Box<Self> {
         // A shorter pause takes effect at once, a longer one after the check that is planned.
         self.next = self.next.map(|next| next.min(now + definition.checker.delay_loop.max(BOOTSTRAP)));
-        if self.definition.checker != definition.checker {
-            self.probe = Probe::new(&definition.checker);
+        // The files that TLS needs may be others than before, though they have the same names.
+        let reads_files = definition.ssl.is_some() || self.definition.ssl.is_some();
+        if reads_files || self.definition.checker != definition.checker {
+            self.probe = Probe::new(&definition.checker, definition.ssl.as_deref(), workshop);
         }
         self.definition = definition;
         self
@@ -318,7 +340,12 @@ impl Entry {
                 self.fail(bus, cause, failure, (attempt, attempts), took);
             }
             // It is down, and now for another reason.
-            (Outcome::Failed(failure), _) if self.failing.is_some_and(|known| known != failure.reason) => {
+            (Outcome::Failed(failure), _)
+                if self
+                    .failing
+                    .is_some_and(|(told, last)| told != failure.reason && last == failure.reason) =>
+            {
+                self.failing = None;
                 self.fail(bus, self.last, failure, (1, 1), took);
             }
             (Outcome::NotRun(error), _) if self.not_run.as_deref() != Some(error) => {
@@ -330,10 +357,25 @@ impl Entry {
         match outcome {
             Outcome::NotRun(_) => return,
             Outcome::Succeeded { .. } => self.failing = None,
-            Outcome::Failed(failure) if !self.tries.is_up() => self.failing = Some(failure.reason),
+            Outcome::Failed(failure) if !self.tries.is_up() => {
+                let told = self.failing.map_or(failure.reason, |(told, _)| told);
+                self.failing = Some((told, failure.reason));
+            }
             Outcome::Failed(_) => (),
         }
         self.not_run = None;
+    }
+
+    /// Tells of what was seen on the way.
+    fn tell_observed(&self, bus: &Bus, observed: Vec<Observed>) {
+        for seen in observed {
+            let checker = self.definition.key.clone();
+            let fact = match seen {
+                Observed::Digest { url, digest } => ServiceFact::PageDigestSeen { checker, url, digest },
+                Observed::Certificate(certificate) => ServiceFact::CertificateSeen { checker, certificate },
+            };
+            bus.publish(self.last, fact);
+        }
     }
 
     /// Tells of a failure: try `attempt` of `attempts`.

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use crate::{
-    outcome::Outcome,
+    outcome::Checked,
     roster::{CheckerId, Definition, Due, HealthChange, Roster},
 };
 
@@ -59,7 +59,7 @@ impl Checkers {
 
 struct Finished {
     id: CheckerId,
-    outcome: Outcome,
+    checked: Checked,
     took: Duration,
 }
 
@@ -84,8 +84,8 @@ async fn run(
                 None => return,
             },
             Some(finished) = checks.join_next() => match finished {
-                Ok(Finished { id, outcome, took }) => {
-                    roster.conclude(Instant::now(), id, outcome, took).into_iter().collect()
+                Ok(Finished { id, checked, took }) => {
+                    roster.conclude(Instant::now(), id, checked, took).into_iter().collect()
                 }
                 // A check is only cancelled when all of this ends.
                 Err(_) => Vec::new(),
@@ -101,8 +101,8 @@ async fn run(
 
 async fn make(due: Due) -> Finished {
     let started = Instant::now();
-    let outcome = due.probe.check().await;
-    Finished { id: due.id, outcome, took: started.elapsed() }
+    let checked = due.probe.check().await;
+    Finished { id: due.id, checked, took: started.elapsed() }
 }
 
 #[cfg(test)]
@@ -135,7 +135,7 @@ mod tests {
             ..template
         };
         let key = CheckerKey { real: RealKey { service, real: address }, kind: "TCP_CHECK".into(), index: 0 };
-        Definition { key, checker: checker.into(), weight: 1, counters: Arc::default() }
+        Definition { key, checker: checker.into(), weight: 1, ssl: None, counters: Arc::default() }
     }
 
     #[tokio::test]

@@ -9,11 +9,12 @@
 //!                      └──────────── success ─────────┘
 //! ```
 //!
-//! The very first check has no second try: a server that is down when the daemon starts is out at once.
+//! The very first check has no second try, but for SMTP_CHECK: a server that is down when the daemon starts is out at
+//! once.
 
 use std::time::Duration;
 
-use keepwatch_model::Checker;
+use keepwatch_model::{Checker, CheckerKind};
 
 /// What a checker thinks of its real server, and how sure it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,14 +46,23 @@ pub(crate) enum Verdict {
 impl Tries {
     /// A checker that has not run: up, unless it is `alpha`.
     pub(crate) fn new(checker: &Checker) -> Self {
-        Self { up: !checker.alpha, has_run: false, failed: checker.retry }
+        Self { up: !checker.alpha, has_run: false, failed: Self::spent(checker) }
     }
 
     /// A checker that a reload adds to a real server that was there: it believes what the others do, and one failure
     /// is enough if that is nothing good.
     pub(crate) fn joining(checker: &Checker, others_up: bool) -> Self {
         let up = others_up || !checker.alpha;
-        Self { up, has_run: false, failed: if others_up { 0 } else { checker.retry } }
+        Self { up, has_run: false, failed: if others_up { 0 } else { Self::spent(checker) } }
+    }
+
+    /// The tries that a checker has spent before it has run: all of them, but for an SMTP_CHECK that is thought up, which
+    /// tries again as keepalived's does.
+    fn spent(checker: &Checker) -> u32 {
+        match &checker.kind {
+            CheckerKind::Smtp(_) if !checker.alpha => 0,
+            _ => checker.retry,
+        }
     }
 
     pub(crate) fn is_up(&self) -> bool {
@@ -98,7 +108,7 @@ impl Tries {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use keepwatch_model::{CheckerKind, Connection};
+    use keepwatch_model::{Connection, SmtpCheck};
     use proptest::prelude::*;
 
     use super::*;
@@ -135,6 +145,16 @@ pub(crate) mod tests {
         let down = (Verdict::Down { attempt: 1 }, LOOP);
         assert_eq!(play(&tcp_checker(3, false), &[false, false]), [down, (Verdict::Unchanged, LOOP)]);
         assert_eq!(play(&tcp_checker(3, true), &[false]), [down]);
+    }
+
+    #[test]
+    fn a_mail_server_is_tried_again_even_at_the_first_failure() {
+        let template = tcp_checker(1, false);
+        let CheckerKind::Tcp(connection) = template.kind.clone() else { panic!("not a TCP_CHECK") };
+        let smtp = SmtpCheck { connection, helo_name: "me".into() };
+        let checker = Checker { kind: CheckerKind::Smtp(smtp), ..template };
+        let down = (Verdict::Down { attempt: 2 }, LOOP);
+        assert_eq!(play(&checker, &[false, false]), [(Verdict::Doubtful { attempt: 1 }, AGAIN), down]);
     }
 
     #[test]

@@ -42,6 +42,7 @@
 //!
 //! Bytes that are no UTF-8 stand in all of it as characters of their own: [`encoding`].
 
+mod accounts;
 mod cluster;
 pub mod diagnostics;
 mod explain;
@@ -52,6 +53,7 @@ mod line_values;
 mod load;
 mod lower;
 mod parse;
+mod pattern;
 mod places;
 mod preprocess;
 mod regular_file;

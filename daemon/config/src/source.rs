@@ -53,6 +53,9 @@ impl Span {
     }
 }
 
+/// A value and where it is written.
+pub(crate) type Placed<T> = Option<(T, Span)>;
+
 /// Why a text stands where it does: a definition was used there, a sequence or list was run through, or a file was
 /// included.
 #[derive(Clone, Debug, PartialEq, Eq)]

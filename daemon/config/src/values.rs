@@ -3,6 +3,7 @@
 mod form;
 pub(crate) mod mend;
 mod number;
+mod user;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use self::form::{boolean, look};
 use self::mend::With;
 use self::number::nearest_whole;
 pub(crate) use self::number::{decimal, exact, of_any_base, whole};
+pub(crate) use self::user::user;
 use crate::diagnostics::Diagnostic;
 use crate::preprocess::Context;
 use crate::schema::{self, Arg, Body, Keyword, Kind, Need};

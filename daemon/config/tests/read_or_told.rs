@@ -13,14 +13,9 @@ use reading::read;
 /// builds one of these takes its row away.
 const TOLD_AS_A_WHOLE: &[(&str, BlockId, &str)] = &[
     ("bfd.rs", BlockId::Root, "bfd_instance"),
-    ("checker/http.rs", BlockId::RealServer, "HTTP_GET"),
     ("checker/misc.rs", BlockId::RealServer, "MISC_CHECK"),
-    ("checker/regex.rs", BlockId::RealServer, "HTTP_GET"),
-    ("checker/smtp.rs", BlockId::RealServer, "SMTP_CHECK"),
     ("checker/udp.rs", BlockId::RealServer, "UDP_CHECK"),
     ("global/firewall.rs", BlockId::Global, "vrrp_iptables"),
-    ("ssl.rs", BlockId::Root, "SSL"),
-    ("track.rs", BlockId::Root, "vrrp_script"),
 ];
 
 const SETTLED: &str = "what instances say is settled by it, and that is read";
@@ -33,6 +28,7 @@ const READ_BY_NOBODY: &[(&str, &str)] = &[
     ("receive_buffers", "each of its keywords is said to be without effect"),
     ("copy_directory", "there is one process that reads the files, so no copies of them are needed"),
     ("checker_log_all_failures", "`log_all_failures` of each checker is settled by it, and that is read"),
+    ("fast_recovery", "every round asks for all URLs without a pause, with it or without it"),
     ("no_checker_emails", "there is never a mail for each checker"),
     (
         "no_virtual_ipaddress",

@@ -1,5 +1,6 @@
 //! BFD sessions (RFC 5880).
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -53,4 +54,64 @@ pub enum MaxHops {
     Any,
     /// At most so many.
     Most(u8),
+}
+
+/// State of a session, with its number in the packet (RFC 5880 §4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum BfdState {
+    /// Held down on purpose.
+    AdminDown = 0,
+    /// Nothing is known of the neighbour, or it does not hear us.
+    Down = 1,
+    /// The neighbour is heard; it has not said that it hears us.
+    Init = 2,
+    /// Packets get through both ways.
+    Up = 3,
+}
+
+impl fmt::Display for BfdState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AdminDown => "AdminDown",
+            Self::Down => "Down",
+            Self::Init => "Init",
+            Self::Up => "Up",
+        })
+    }
+}
+
+/// Why a session last left Up, as its side says (RFC 5880 §4.1): 0 to 31.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BfdDiagnostic(pub u8);
+
+impl BfdDiagnostic {
+    /// None.
+    pub const NONE: Self = Self(0);
+    /// Nothing was heard for the detection time.
+    pub const TIME_EXPIRED: Self = Self(1);
+    /// The neighbour says that its side is down.
+    pub const NEIGHBOUR_DOWN: Self = Self(3);
+    /// Taken down on purpose.
+    pub const ADMINISTRATIVELY_DOWN: Self = Self(7);
+}
+
+impl fmt::Display for BfdDiagnostic {
+    /// The names of RFC 5880 §4.1.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            0 => "No Diagnostic",
+            1 => "Control Detection Time Expired",
+            2 => "Echo Function Failed",
+            3 => "Neighbor Signaled Session Down",
+            4 => "Forwarding Plane Reset",
+            5 => "Path Down",
+            6 => "Concatenated Path Down",
+            7 => "Administratively Down",
+            8 => "Reverse Concatenated Path Down",
+            _ => "Reserved",
+        })
+    }
 }

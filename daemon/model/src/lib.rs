@@ -41,7 +41,7 @@ use serde::{Deserialize, Serialize};
 
 pub use address::{AddressRange, AddressScope, Family, InterfaceAddress, LinkTarget, MailServer};
 pub use auth_hmac::{AntiReplay, AuthHmac, HmacKey, HmacMode};
-pub use bfd::{BfdSession, MaxHops};
+pub use bfd::{BfdDiagnostic, BfdSession, BfdState, MaxHops};
 pub use checker::{
     BfdCheck, BodyRegex, Bytes, CheckTiming, Checker, CheckerKind, Connection, Digest, DnsCheck, DnsRecord,
     FileCheck, HttpGet, HttpVersion, MatcherStack, MiscCheck, RegexOption, SmtpCheck, StatusCodes, TlsUrl,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rare::Usual;
 use super::subject::TrackedKey;
-use super::{Name, Script, TrackedKind};
+use super::{BfdSession, Name, Script, TrackedKind};
 
 /// The `track_*` blocks of an instance or a sync group.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +60,8 @@ pub enum Tracker {
     File(TrackFile),
     /// A `vrrp_track_process`.
     Process(TrackProcess),
+    /// A `bfd_instance`.
+    Bfd(BfdSession),
 }
 
 impl Tracker {
@@ -69,6 +71,7 @@ impl Tracker {
             Self::Script(script) => (TrackedKind::Script, &script.name),
             Self::File(file) => (TrackedKind::File, &file.name),
             Self::Process(process) => (TrackedKind::Process, &process.name),
+            Self::Bfd(session) => (TrackedKind::Bfd, &session.name),
         };
         TrackedKey { kind, name: name.clone() }
     }

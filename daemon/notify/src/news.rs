@@ -11,21 +11,75 @@ use keepwatch_model::{Instance, RealServer, SyncGroup, VirtualServer};
 pub(crate) enum News<'a> {
     Started,
     Stopping,
-    InstanceConfigured { instance: &'a Name, settings: &'a Instance },
-    InstanceRemoved { instance: &'a Name },
-    InstanceRenamed { instance: &'a Name, from: &'a Name },
-    AddressMissing { instance: &'a Name, address: &'a VirtualAddress, error: &'a str },
-    InstanceState { instance: &'a Name, to: VrrpState, priority: u8 },
-    LowerPriorityHeard { instance: &'a Name },
-    GroupConfigured { group: &'a Name, settings: &'a SyncGroup },
-    GroupRemoved { group: &'a Name },
-    GroupState { group: &'a Name, to: VrrpState },
-    ServiceConfigured { service: ServiceKey, settings: &'a VirtualServer },
-    ServiceRemoved { service: ServiceKey },
-    RealConfigured { real: RealKey, settings: &'a RealServer },
-    RealRemoved { real: RealKey },
-    RealState { real: RealKey, up: bool },
-    Quorum { service: ServiceKey, up: bool, quorum: u32, hysteresis: u32, weight: i64 },
+    InstanceConfigured {
+        instance: &'a Name,
+        settings: &'a Instance,
+    },
+    InstanceRemoved {
+        instance: &'a Name,
+    },
+    InstanceRenamed {
+        instance: &'a Name,
+        from: &'a Name,
+    },
+    AddressMissing {
+        instance: &'a Name,
+        address: &'a VirtualAddress,
+        error: &'a str,
+    },
+    InstanceState {
+        instance: &'a Name,
+        to: VrrpState,
+        priority: u8,
+    },
+    PriorityChanged {
+        instance: &'a Name,
+        to: u8,
+    },
+    LowerPriorityHeard {
+        instance: &'a Name,
+    },
+    GroupConfigured {
+        group: &'a Name,
+        settings: &'a SyncGroup,
+    },
+    GroupRemoved {
+        group: &'a Name,
+    },
+    GroupState {
+        group: &'a Name,
+        to: VrrpState,
+    },
+    ServiceConfigured {
+        service: ServiceKey,
+        settings: &'a VirtualServer,
+    },
+    ServiceRemoved {
+        service: ServiceKey,
+    },
+    RealConfigured {
+        real: RealKey,
+        starts_up: bool,
+        settings: &'a RealServer,
+    },
+    RealRemoved {
+        real: RealKey,
+    },
+    /// A check failed for the last time that it may.
+    CheckGaveUp {
+        real: RealKey,
+    },
+    RealState {
+        real: RealKey,
+        up: bool,
+    },
+    Quorum {
+        service: ServiceKey,
+        up: bool,
+        quorum: u32,
+        hysteresis: u32,
+        weight: i64,
+    },
 }
 
 impl<'a> News<'a> {
@@ -44,6 +98,7 @@ impl<'a> News<'a> {
             DaemonFact::DaemonStarted { .. } => Self::Started,
             DaemonFact::DaemonStopping { .. } => Self::Stopping,
             DaemonFact::WorkerRestarted { .. }
+            | DaemonFact::DaemonStopped { .. }
             | DaemonFact::ConfigLoaded { .. }
             | DaemonFact::ConfigRejected { .. }
             | DaemonFact::ConfigDiagnosed { .. }
@@ -64,6 +119,7 @@ impl<'a> News<'a> {
             VrrpFact::StateChanged { instance, to, priority, .. } => {
                 Self::InstanceState { instance, to: *to, priority: *priority }
             }
+            VrrpFact::PriorityChanged { instance, to, .. } => Self::PriorityChanged { instance, to: *to },
             VrrpFact::LowerPriorityReceived { instance, .. } => Self::LowerPriorityHeard { instance },
             VrrpFact::GroupConfigured { group, settings } => Self::GroupConfigured { group, settings },
             VrrpFact::GroupUnconfigured { group } => Self::GroupRemoved { group },
@@ -78,7 +134,6 @@ impl<'a> News<'a> {
             | VrrpFact::HigherPriorityReceived { .. }
             | VrrpFact::OtherOwner { .. }
             | VrrpFact::AdvertRejected { .. }
-            | VrrpFact::PriorityChanged { .. }
             | VrrpFact::AddressAdded { .. }
             | VrrpFact::AddressRemoved { .. }
             | VrrpFact::AddressRestored { .. }
@@ -104,8 +159,8 @@ impl<'a> News<'a> {
                 Self::ServiceConfigured { service, settings }
             }
             ServiceFact::VirtualServerUnconfigured { service } => Self::ServiceRemoved { service },
-            ServiceFact::RealServerConfigured { real, ref settings, .. } => {
-                Self::RealConfigured { real, settings }
+            ServiceFact::RealServerConfigured { real, starts_up, ref settings, .. } => {
+                Self::RealConfigured { real, starts_up, settings }
             }
             ServiceFact::RealServerUnconfigured { real } => Self::RealRemoved { real },
             ServiceFact::RealServerUp { real } => Self::RealState { real, up: true },
@@ -116,9 +171,14 @@ impl<'a> News<'a> {
             ServiceFact::QuorumLost { service, quorum, hysteresis, weight } => {
                 Self::Quorum { service, up: false, quorum, hysteresis, weight }
             }
+            ServiceFact::CheckFailed { ref checker, attempt, attempts, .. } if attempt >= attempts => {
+                Self::CheckGaveUp { real: checker.real }
+            }
             ServiceFact::CheckSucceeded { .. }
             | ServiceFact::CheckFailed { .. }
             | ServiceFact::CheckNotRun { .. }
+            | ServiceFact::PageDigestSeen { .. }
+            | ServiceFact::CertificateSeen { .. }
             | ServiceFact::VirtualServerAdded { .. }
             | ServiceFact::VirtualServerRemoved { .. }
             | ServiceFact::RealServerAdded { .. }

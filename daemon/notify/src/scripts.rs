@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use keepwatch_bus::fact::{ConsumerFact, DaemonFact, ScriptOutcome};
 use keepwatch_bus::{Event, Fact, WeakBus};
-use keepwatch_model::encoding;
+use keepwatch_model::{Script, ScriptUser, encoding};
 use keepwatch_process::{Command, End, Finished, NotRun, Output, Stopper, User};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
@@ -64,9 +64,14 @@ pub async fn run(
                     if settings.has_changed().unwrap_or(false) {
                         roster.change(Arc::clone(&settings.borrow_and_update()));
                     }
-                    if let Fact::Daemon(DaemonFact::DaemonStopping { .. }) = event.fact {
-                        end = Some(Instant::now() + farewell);
-                        office.turns.stop(now());
+                    match event.fact {
+                        Fact::Daemon(DaemonFact::DaemonStopping { .. }) => {
+                            end = Some(Instant::now() + farewell);
+                            office.turns.stop(now());
+                        }
+                        // Nothing more happens that could be told.
+                        Fact::Daemon(DaemonFact::DaemonStopped { .. }) => closed = true,
+                        _ => {}
                     }
                     roster.note(&event).into_iter().for_each(|order| office.turns.order(now(), order));
                 }
@@ -136,7 +141,7 @@ impl Office {
     }
 
     fn start(&mut self, ticket: Ticket, order: &Order, settings: &ScriptSettings) {
-        let running = keepwatch_process::run(command(order, settings, self.grace));
+        let running = keepwatch_process::run(command(&order.script(), settings, None, self.grace));
         self.stoppers.insert(ticket, running.stopper());
         self.attempts.push(Box::pin(async move { (ticket, running.await) }));
     }
@@ -156,17 +161,7 @@ impl Office {
     }
 
     fn tell(&self, order: Order, result: Result<Finished, NotRun>) {
-        let (script, about) = (order.argv.join(" "), order.about);
-        let fact = match result {
-            Err(error) => ConsumerFact::ScriptNotRun { script, about, error: error.to_string() },
-            Ok(Finished { end, took, output }) => {
-                let outcome = outcome(end);
-                let well = outcome == ScriptOutcome::Exited { status: 0 };
-                let output = if well { String::new() } else { output };
-                ConsumerFact::ScriptExited { script, about, outcome, took, output }
-            }
-        };
-        self.bus.publish(Some(order.event), fact);
+        self.bus.publish(Some(order.event), told(order.argv.join(" "), order.about, result));
     }
 
     /// Ends what still runs, and tells that.
@@ -182,24 +177,50 @@ impl Office {
     }
 }
 
-fn command(order: &Order, settings: &ScriptSettings, grace: Duration) -> Command {
-    let user = order.user.as_ref().map(|user| User {
-        name: user.name.to_string(),
-        group: user.group.as_ref().map(ToString::to_string),
-        supplementary_groups: user.supplementary_groups,
-    });
-    let command = Command::new(order.argv.iter().map(|word| encoding::os_string(word)));
+/// The fact of how a script ended, or that it was not run.
+pub fn told(script: String, about: String, result: Result<Finished, NotRun>) -> ConsumerFact {
+    match result {
+        Err(error) => ConsumerFact::ScriptNotRun { script, about, error: error.to_string() },
+        Ok(Finished { end, took, output }) => {
+            let outcome = outcome(end);
+            let well = outcome == ScriptOutcome::Exited { status: 0 };
+            let output = if well { String::new() } else { output };
+            ConsumerFact::ScriptExited { script, about, outcome, took, output }
+        }
+    }
+}
+
+/// What runs a script of a configuration: for `limit` at most, with `grace` between asking it to end and killing it.
+pub fn command(
+    script: &Script,
+    settings: &ScriptSettings,
+    limit: Option<Duration>,
+    grace: Duration,
+) -> Command {
+    let command = Command::new(script.argv.iter().map(|word| encoding::os_string(word)));
     Command {
-        user,
+        user: script.user.as_ref().map(user),
         secure: settings.enable_script_security,
+        limit,
         grace,
         umask: settings.umask.unwrap_or(command.umask),
+        keep_links: settings.use_symlink_paths,
         output: Output::Kept(EVIDENCE),
         ..command
     }
 }
 
-fn outcome(end: End) -> ScriptOutcome {
+/// Who runs a command, as `keepwatch-process` wants it.
+pub(crate) fn user(user: &ScriptUser) -> User {
+    User {
+        name: user.name.to_string(),
+        group: user.group.as_ref().map(ToString::to_string),
+        supplementary_groups: user.supplementary_groups,
+    }
+}
+
+/// How a command ended, as facts say it.
+pub(crate) fn outcome(end: End) -> ScriptOutcome {
     match end {
         End::Exited(status) => ScriptOutcome::Exited { status },
         End::Killed(signal) => ScriptOutcome::Killed { signal },

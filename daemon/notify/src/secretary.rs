@@ -99,7 +99,9 @@ impl Secretary {
                 self.address_missing(instance, address, error)
             }
             News::GroupState { group, to } => self.group_changed(group, to),
-            News::LowerPriorityHeard { .. } => Vec::new(),
+            News::LowerPriorityHeard { .. } | News::PriorityChanged { .. } | News::CheckGaveUp { .. } => {
+                Vec::new()
+            }
             News::ServiceConfigured { service, settings } => {
                 let known = Service { alert: settings.smtp_alert, alpha: settings.alpha };
                 self.services.insert(service, known);
@@ -109,7 +111,7 @@ impl Secretary {
                 self.services.remove(&service);
                 Vec::new()
             }
-            News::RealConfigured { real, settings } => {
+            News::RealConfigured { real, settings, .. } => {
                 // Without `alpha` a real server is thought up until a check fails, so that its first success is no news.
                 let up = !self.services.get(&real.service).is_some_and(|service| service.alpha);
                 let known = self.reals.entry(real).or_insert(Real { alert: false, up });

@@ -25,6 +25,9 @@ pub struct Command {
     pub umask: u32,
     /// What becomes of what it writes.
     pub output: Output,
+    /// `use_symlink_paths`: it is started by the path as it was written, and not by the one without links, which a script
+    /// finds in its `$0`.
+    pub keep_links: bool,
 }
 
 /// `USER [GROUP]`.
@@ -58,6 +61,7 @@ impl Command {
             grace: Duration::from_secs(2),
             umask: DEFAULT_UMASK,
             output: Output::Kept(4096),
+            keep_links: false,
         }
     }
 }

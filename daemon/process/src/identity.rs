@@ -26,6 +26,15 @@ impl Identity {
     }
 }
 
+/// The numbers of the user and group that a command would be run by; `None` is whoever runs this process. May ask a
+/// directory service.
+///
+/// # Errors
+/// When there is no such user or group, or the name service does not answer.
+pub fn user_numbers(user: Option<&User>) -> Result<Option<(u32, u32)>, NotRun> {
+    Ok(look_up(user, false)?.map(|identity| (identity.uid.as_raw(), identity.gid.as_raw())))
+}
+
 /// Looks up who runs a command; `None` is whoever runs this process, unchanged. May ask a directory service.
 pub(crate) fn look_up(user: Option<&User>, secure: bool) -> Result<Option<Identity>, NotRun> {
     let Some(user) = user else {

@@ -28,6 +28,11 @@ pub enum Report {
     Ready,
     /// The configuration needs another worker, one that has given nothing up yet: why.
     Replace(String),
+    /// A script runs that comes before everything, and may take so long: there is nothing to clean up yet, and a stop
+    /// need not wait.
+    Preparing(Duration),
+    /// Everything has stopped, and what comes after it may take so long.
+    Ending(Duration),
     /// A reload was begun.
     Reloading,
     /// A reload is over, well or not.
@@ -49,6 +54,8 @@ impl fmt::Display for Report {
             Self::Removed(at) => write!(f, "removed {} {} {}", at.address, at.prefix, at.interface),
             Self::Ready => f.write_str("ready"),
             Self::Replace(why) => write!(f, "replace {}", why.replace('\n', " ")),
+            Self::Preparing(within) => write!(f, "preparing {}", within.as_millis()),
+            Self::Ending(within) => write!(f, "ending {}", within.as_millis()),
             Self::Reloading => f.write_str("reloading"),
             Self::Reloaded => f.write_str("reloaded"),
         }
@@ -79,6 +86,8 @@ impl Report {
             "removed" => parse_address(&mut words).map(Self::Removed),
             "ready" => Some(Self::Ready),
             "replace" => Some(Self::Replace(words.collect::<Vec<_>>().join(" "))),
+            "preparing" => Some(Self::Preparing(parse_time(words.next()?)?)),
+            "ending" => Some(Self::Ending(parse_time(words.next()?)?)),
             "reloading" => Some(Self::Reloading),
             "reloaded" => Some(Self::Reloaded),
             _ => None,
@@ -88,6 +97,10 @@ impl Report {
 
 fn parse_number(word: &str) -> Option<Option<u64>> {
     if word == "-" { Some(None) } else { word.parse().ok().map(Some) }
+}
+
+fn parse_time(word: &str) -> Option<Duration> {
+    word.parse().ok().map(Duration::from_millis)
 }
 
 fn parse_address<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<VirtualAddress> {
@@ -112,6 +125,8 @@ mod tests {
             Report::Removed(at),
             Report::Ready,
             Report::Replace("it needs CAP_SETUID".into()),
+            Report::Preparing(Duration::from_secs(10)),
+            Report::Ending(Duration::from_millis(13_000)),
             Report::Reloading,
             Report::Reloaded,
         ] {

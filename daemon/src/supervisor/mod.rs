@@ -73,6 +73,7 @@ pub fn run(settings: SupervisorSettings, log: &mut Sinks, ready: impl FnOnce()) 
         ready: Some(ready),
         first: true,
         starting: true,
+        preparing: false,
         reload_later: false,
         placed: Placed::default(),
         patience: None,
@@ -118,6 +119,8 @@ struct Supervisor<'a, F: FnOnce()> {
     first: bool,
     /// The present worker does not run yet.
     starting: bool,
+    /// It does not run yet, and needs not to before it can be told to stop.
+    preparing: bool,
     /// It shall reload as soon as it does.
     reload_later: bool,
     /// The addresses that workers have put on interfaces.
@@ -196,7 +199,7 @@ impl<F: FnOnce()> Supervisor<'_, F> {
         self.phase = match std::mem::replace(&mut self.phase, Phase::Over(0)) {
             Phase::Running(worker) => {
                 // One that is still starting is told when it runs: it may have to clean up after another.
-                if !self.starting {
+                if !self.starting || self.preparing {
                     worker.signal(Signal::SIGTERM);
                 }
                 Phase::Stopping { worker, until }
@@ -215,6 +218,7 @@ impl<F: FnOnce()> Supervisor<'_, F> {
 
     fn listen(&mut self) {
         let stopping = matches!(self.phase, Phase::Stopping { .. });
+        let mut longer = None;
         let (Phase::Running(worker) | Phase::Stopping { worker, .. }) = &mut self.phase else { return };
         for report in worker.reports() {
             match report {
@@ -229,9 +233,18 @@ impl<F: FnOnce()> Supervisor<'_, F> {
                     self.placed.add(worker.pid(), at);
                 }
                 Report::Removed(at) => self.placed.remove(&at),
+                Report::Preparing(within) => {
+                    self.preparing = true;
+                    worker.prepares(within);
+                    if stopping {
+                        worker.signal(Signal::SIGTERM);
+                    }
+                }
+                Report::Ending(within) => longer = Some(Instant::now() + within + STOP_WITHIN),
                 Report::Ready => {
                     self.first = false;
                     self.starting = false;
+                    self.preparing = false;
                     let reload = std::mem::take(&mut self.reload_later);
                     if stopping {
                         worker.signal(Signal::SIGTERM);
@@ -252,6 +265,9 @@ impl<F: FnOnce()> Supervisor<'_, F> {
                 Report::Reloading => systemd::notify(&systemd::reloading()),
                 Report::Reloaded => systemd::notify("READY=1"),
             }
+        }
+        if let (Phase::Stopping { until, .. }, Some(longer)) = (&mut self.phase, longer) {
+            *until = longer;
         }
     }
 

@@ -30,6 +30,7 @@ pub struct Hang {
 #[derive(Debug)]
 pub struct Pulse {
     suspicious: Duration,
+    starts_within: Duration,
     last: [(u64, Instant); LOOPS.len()],
     heard: Instant,
     started: bool,
@@ -40,7 +41,14 @@ impl Pulse {
     /// A worker was started at `now`.
     pub fn new(now: Instant) -> Self {
         let last = [(0, now); LOOPS.len()];
-        Self { suspicious: HUNG_AFTER, last, heard: now, started: false, looked: now }
+        Self {
+            suspicious: HUNG_AFTER,
+            starts_within: START_WITHIN,
+            last,
+            heard: now,
+            started: false,
+            looked: now,
+        }
     }
 
     /// A peer takes over when it has heard nothing for so long. A worker that hangs is found in half of that, so that
@@ -48,6 +56,11 @@ impl Pulse {
     pub fn peers_wait(&mut self, patience: Option<Duration>) {
         let half = patience.map_or(HUNG_AFTER, |patience| patience / 2);
         self.suspicious = half.clamp(HUNG_AFTER_AT_LEAST, HUNG_AFTER);
+    }
+
+    /// Something runs first that may take so long.
+    pub fn prepares(&mut self, within: Duration) {
+        self.starts_within = START_WITHIN + within;
     }
 
     /// Whether it has given any sign yet, and when the VRRP thread last did.
@@ -81,7 +94,7 @@ impl Pulse {
             (silence > limit).then_some(Hang { what, certain: silence > HUNG_AFTER, silent_since: since })
         };
         if !self.started {
-            return silent("start", self.heard, START_WITHIN);
+            return silent("start", self.heard, self.starts_within);
         }
         silent("process", self.heard, self.suspicious).or_else(|| {
             LOOPS.iter().zip(&self.last).find_map(|(name, (_, at))| {

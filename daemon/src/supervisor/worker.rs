@@ -97,6 +97,11 @@ impl Worker {
         self.kill();
     }
 
+    /// It takes so long until it starts to run.
+    pub(super) fn prepares(&mut self, within: Duration) {
+        self.pulse.prepares(within);
+    }
+
     /// Starts to watch its beats anew.
     pub(super) fn forgive(&mut self, now: Instant) {
         self.pulse = Pulse::new(now);

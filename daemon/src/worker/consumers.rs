@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::parts::Complaint;
 use super::parts::control::Control;
+use super::parts::fifos::Fifos;
 use super::parts::history::{Earlier, History};
 use super::parts::http::Http;
 use super::parts::log::Log;
@@ -35,6 +36,7 @@ pub(super) struct Consumers {
     history: History,
     mail: Mail,
     scripts: Scripts,
+    fifos: Fifos,
     snmp: Snmp,
     control: Option<Control>,
     http: Option<Http>,
@@ -56,13 +58,15 @@ impl Consumers {
         complaints.extend(complaint);
         let mail = Mail::start(&mut hub, reader.clone(), bus);
         let scripts = Scripts::start(&mut hub, bus);
+        let fifos = Fifos::start(settings, config, &mut hub, bus);
         let snmp = Snmp::start(&mut hub, reader.clone(), bus);
         // In shadow no address is put anywhere.
         if settings.dataplane() != DataplaneKind::Shadow {
             tokio::spawn(placed::run(hub.deliver(), supervisor.clone()));
         }
         let hub = tokio::spawn(hub.run());
-        let consumers = Self { reader, hub, log, history, mail, scripts, snmp, control: None, http: None };
+        let consumers =
+            Self { reader, hub, log, history, mail, scripts, fifos, snmp, control: None, http: None };
         consumers.apply(settings, config, bus);
         complaints.into_iter().for_each(|complaint| tell(bus, complaint));
         consumers
@@ -81,6 +85,7 @@ impl Consumers {
         }
         self.mail.apply(config);
         self.scripts.apply(config, settings.cli.umask);
+        self.fifos.apply(settings, config);
         self.snmp.apply(settings, config, bus);
     }
 
@@ -102,6 +107,25 @@ impl Consumers {
         }
     }
 
+    /// Lets those end who tell others, after it was told that everything has stopped: they tell of it.
+    pub(super) async fn finish_telling(self) -> Remaining {
+        let Self { reader: _, hub, log, history, mail, scripts, fifos, snmp, control, http } = self;
+        tokio::join!(mail.stop(), scripts.stop(), fifos.stop());
+        Remaining { hub, log, history, snmp, control, http }
+    }
+}
+
+/// What is left when all has been told.
+pub(super) struct Remaining {
+    hub: JoinHandle<()>,
+    log: Log,
+    history: History,
+    snmp: Snmp,
+    control: Option<Control>,
+    http: Option<Http>,
+}
+
+impl Remaining {
     /// Ends everything, after the last [`Bus`] has been dropped: what was published is still logged and kept, as far
     /// as the sinks and the disk allow within a moment.
     pub(super) async fn stop(self) {
@@ -111,7 +135,6 @@ impl Consumers {
         if let Some(http) = self.http {
             http.stop().await;
         }
-        tokio::join!(self.mail.stop(), self.scripts.stop());
         let _ = timeout(LAST_EVENTS, self.hub).await;
         self.snmp.stop().await;
         self.log.stop().await;

@@ -29,11 +29,11 @@ mod standstill;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use keepwatch_bus::fact::DaemonFact;
-use keepwatch_bus::{Bus, Hub};
+use keepwatch_bus::{Bus, EventId, Hub};
 use keepwatch_net::namespace;
 use keepwatch_vrrp::runner;
 use nix::sys::signal::Signal;
@@ -46,6 +46,7 @@ use configuration::Accepted;
 use consumers::Consumers;
 use parts::history::Earlier;
 use parts::placed;
+use parts::turning_points::TurningPoint;
 use publishers::Publishers;
 use pulse::{Line, ToSupervisor};
 use reload::{AtStart, Extent, Reload};
@@ -111,6 +112,8 @@ struct Worker {
     at_start: AtStart,
     extent: Extent,
     rights: Rights,
+    /// What is run at the very end.
+    end: Option<TurningPoint>,
 }
 
 impl Worker {
@@ -119,15 +122,16 @@ impl Worker {
         accepted: Accepted,
         rights: Rights,
         restart: Option<String>,
-        (to_supervisor, line): (ToSupervisor, Line),
+        (to_supervisor, mut line): (ToSupervisor, Line),
         handed_in: Option<TcpListener>,
     ) -> Result<i32> {
-        let signals = Signals::take().context("taking over signals")?;
+        let mut signals = Signals::take().context("taking over signals")?;
         let config = &accepted.config;
         if let (None, Some(mask)) = (settings.cli.umask, config.global.umask) {
             nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
         }
         let earlier = Earlier::read(&settings, config);
+        let first = restart.is_none();
         let (bus, hub) = Hub::new(earlier.bus.clone()).context("starting the bus")?;
         let mut cause =
             bus.publish(None, DaemonFact::DaemonStarted { settings: Box::new(settings.process(config)) });
@@ -139,6 +143,14 @@ impl Worker {
         let hub_beat = hub.heartbeat();
         to_supervisor.say(Report::Patience(placed::patience(config).filter(|_| settings.vrrp())));
         let mut consumers = Consumers::start(&settings, config, earlier, hub, &bus, &to_supervisor);
+        let umask = settings.cli.umask;
+        if let Some(script) = TurningPoint::start(config, umask).filter(|_| first)
+            && !begin_with(&script, &bus, cause, &mut signals, &mut line).await
+        {
+            drop(bus);
+            consumers.finish_telling().await.stop().await;
+            return Ok(0);
+        }
         let publishers = Publishers::start(&settings, config, &bus, consumers.reader(), cause)?;
         let runtime_beat = Arc::new(AtomicU64::new(0));
         tokio::spawn(pulse::runtime_beat(runtime_beat.clone()));
@@ -156,9 +168,10 @@ impl Worker {
         to_supervisor.say(Report::Ready);
         let (extent, at_start) = (Extent::of(&settings, config), AtStart::of(config));
         let settings = Arc::new(settings);
+        let end = TurningPoint::end(config, umask);
         // A large configuration takes room, and its sources with it.
         drop(accepted);
-        Self { settings, to_supervisor, bus, publishers, consumers, at_start, extent, rights }
+        Self { settings, to_supervisor, bus, publishers, consumers, at_start, extent, rights, end }
             .until_stopped(signals)
             .await
     }
@@ -183,12 +196,45 @@ impl Worker {
                     reload.ask(&self.settings);
                 }
                 Asked::Stop(reason) => {
-                    let cause = self.bus.publish(None, DaemonFact::DaemonStopping { reason: reason.into() });
-                    self.publishers.stop(&self.settings, cause).await;
-                    drop(self.bus);
-                    self.consumers.stop().await;
+                    self.stop(reason).await;
                     return Ok(0);
                 }
+            }
+        }
+    }
+
+    async fn stop(mut self, reason: &str) {
+        let begun = Instant::now();
+        let cause = self.bus.publish(None, DaemonFact::DaemonStopping { reason: reason.into() });
+        self.publishers.stop(&self.settings, cause).await;
+        let cause = self.bus.publish(Some(cause), DaemonFact::DaemonStopped { took: begun.elapsed() });
+        let remaining = self.consumers.finish_telling().await;
+        if let Some(script) = self.end {
+            self.to_supervisor.say(Report::Ending(script.bound()));
+            script.run(&self.bus, cause).await;
+        }
+        drop(self.bus);
+        remaining.stop().await;
+    }
+}
+
+/// Runs the script that comes before everything; false if keepwatchd was told to stop meanwhile.
+async fn begin_with(
+    script: &TurningPoint,
+    bus: &Bus,
+    cause: EventId,
+    signals: &mut Signals,
+    line: &mut Line,
+) -> bool {
+    line.say_early(&Report::Preparing(script.bound()));
+    let run = script.run(bus, cause);
+    tokio::pin!(run);
+    loop {
+        tokio::select! {
+            () = &mut run => return true,
+            asked = signals.next() => if let Asked::Stop(reason) = asked {
+                bus.publish(None, DaemonFact::DaemonStopping { reason: reason.into() });
+                return false;
             }
         }
     }

@@ -45,6 +45,12 @@ impl ToSupervisor {
 }
 
 impl Line {
+    /// Says something before anything runs that could be told of.
+    pub(super) fn say_early(&mut self, report: &Report) {
+        // An error is found when the line is used for what it is there for.
+        let _ = self.socket.write_all(format!("{report}\n").as_bytes());
+    }
+
     /// Starts to tell what is said, and how often each loop went round; `None` for one that does not run.
     ///
     /// # Errors

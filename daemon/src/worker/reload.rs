@@ -12,6 +12,7 @@ use tokio::task::{JoinError, JoinHandle};
 use super::Worker;
 use super::configuration::{self, Accepted};
 use super::parts::placed;
+use super::parts::turning_points::TurningPoint;
 use super::rights::Rights;
 use super::settings::Settings;
 use crate::supervisor::line::Report;
@@ -95,6 +96,7 @@ impl Worker {
             };
             self.bus.publish(Some(cause), fact);
         }
+        self.end = TurningPoint::end(&accepted.config, self.settings.cli.umask);
         self.publishers.apply(&self.settings, &accepted.config, self.consumers.reader(), cause);
         self.consumers.reader().counters().keep(&accepted.config);
     }

@@ -8,7 +8,7 @@
 //! | NET_BIND_SERVICE | a listener or a source port below 1024 |
 //! | SYS_NICE, SYS_RESOURCE, IPC_LOCK | priorities, real time, locked memory, where the configuration asks for them |
 //! | SETUID, SETGID, KILL, DAC_OVERRIDE | scripts: they run as other users, and lie where only those may look |
-//! | CHOWN, FOWNER | notify FIFOs, which belong to other users |
+//! | CHOWN, FOWNER, DAC_OVERRIDE | notify FIFOs, which belong to other users |
 //! | DAC_OVERRIDE | files in directories of other users, and the socket of snmpd |
 //!
 //! Without any script the worker also gives up ever to gain anything by executing a program (`no_new_privs`). With
@@ -50,7 +50,7 @@ impl Rights {
             all.extend(FOR_SCRIPTS);
         }
         if fifos(config).next().is_some() {
-            all.extend([Capability::CAP_CHOWN, Capability::CAP_FOWNER]);
+            all.extend([Capability::CAP_CHOWN, Capability::CAP_FOWNER, Capability::CAP_DAC_OVERRIDE]);
         }
         if low_ports(settings, config) {
             all.insert(Capability::CAP_NET_BIND_SERVICE);

@@ -1,4 +1,4 @@
-//! What virtual routers follow besides links: scripts, files, processes. In: a configuration ([`Trackers::apply`]). Out:
+//! What virtual routers follow besides links: scripts, files, processes, BFD sessions. In: a configuration ([`Trackers::apply`]). Out:
 //! facts, and for each change of a [`Level`] a call of whoever follows it, with the event that told of it.
 //!
 //! | module | what |
@@ -6,13 +6,15 @@
 //! | `script` | when a script is run and what its results mean, as a machine; and a task a script that runs it |
 //! | `file` | what a `track_file` says; by [`watch`], which anybody may use who has to know what a file says |
 //! | `process` | how many of a program's processes there are and what that means, as a machine; and the thread that is told of processes by the kernel, or looks for them |
+//! | `session` | what a `bfd_instance` says; by `keepwatch-bfd` |
 //!
-//! What nobody follows is not watched. A thing that a reload left as it was sees nothing of it.
+//! What nobody follows is not watched, but for BFD sessions: their neighbours may count on them. A thing that a reload left as it was sees nothing of it.
 
 mod file;
 mod number;
 mod process;
 mod script;
+mod session;
 pub mod watch;
 
 use std::collections::HashMap;
@@ -29,6 +31,8 @@ pub use number::number;
 use file::Files;
 use process::Processes;
 use script::Scripts;
+use session::Bfd;
+pub use session::{Schedule, Sessions};
 
 /// What is told a change of level: what, how it stands, and the event that says so. Must return at once.
 pub type Tell = Arc<dyn Fn(TrackedKey, Level, Option<EventId>) + Send + Sync>;
@@ -40,6 +44,7 @@ pub struct Trackers {
     scripts: Scripts,
     files: Files,
     processes: Processes,
+    bfd: Bfd,
     known: HashMap<TrackedKey, Configured<Tracker>>,
 }
 
@@ -53,12 +58,13 @@ pub(crate) struct Manner {
 
 impl Trackers {
     /// Tracks nothing yet. Changes go to `tell`, after the bus has them.
-    pub fn new(bus: Bus, tell: Tell) -> Self {
+    pub fn new(bus: Bus, tell: Tell, sessions: Sessions) -> Self {
         let voice = Voice { bus, tell };
         Self {
             scripts: Scripts::new(voice.clone()),
             files: Files::new(voice.clone()),
             processes: Processes::new(voice.clone()),
+            bfd: Bfd::new(voice.clone(), sessions),
             voice,
             known: HashMap::new(),
         }
@@ -78,17 +84,25 @@ impl Trackers {
         self.configure(&all, cause);
         let umask = umask.or(config.global.umask).unwrap_or(keepwatch_process::DEFAULT_UMASK);
         let manner = Manner { secure: config.global.enable_script_security, umask };
-        let (mut scripts, mut files, mut processes) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut scripts, mut files, mut processes, mut bfds) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for tracker in &all {
             match &*tracker.model {
                 Tracker::Script(script) => scripts.push(script),
                 Tracker::File(file) => files.push(file),
                 Tracker::Process(process) => processes.push(process),
+                Tracker::Bfd(session) => bfds.push(session),
             }
         }
         self.scripts.apply(&scripts, manner, counters, cause);
         self.files.apply(&files, cause);
         self.processes.apply(&processes, cause);
+        self.bfd.apply(&bfds, &config.global.processes.bfd, cause);
+    }
+
+    /// Ends BFD sessions in a way that their neighbours understand; all else ends when this is dropped.
+    pub async fn stop(mut self) {
+        self.bfd.stop().await;
     }
 
     /// Tells what is tracked now.
@@ -112,7 +126,7 @@ impl Trackers {
 }
 
 /// What instances and groups follow, each with its place among its kind, as keepalived counts them: those that nobody
-/// follows are left out.
+/// follows are left out, but for BFD sessions.
 fn followed(config: &Config) -> Vec<Configured<Tracker>> {
     let of_instances = config.instances.iter().map(|instance| &*instance.tracking);
     let of_groups = config.sync_groups.iter().map(|group| &group.tracking);
@@ -126,13 +140,15 @@ fn followed(config: &Config) -> Vec<Configured<Tracker>> {
     let files = config.track_files.iter().cloned().map(Tracker::File);
     let processes = config.track_processes.iter().cloned().map(Tracker::Process);
     let mut places = HashMap::new();
+    let bfds = config.bfd_sessions.iter().cloned().map(Tracker::Bfd);
     let all = scripts.chain(files).chain(processes).filter(|tracker| wanted.contains(&tracker.key()));
-    all.map(|tracker| {
-        let place = places.entry(tracker.key().kind).or_insert(0);
-        *place += 1;
-        Configured::new(*place, tracker)
-    })
-    .collect()
+    all.chain(bfds)
+        .map(|tracker| {
+            let place = places.entry(tracker.key().kind).or_insert(0);
+            *place += 1;
+            Configured::new(*place, tracker)
+        })
+        .collect()
 }
 
 /// How the parts say what they have found.

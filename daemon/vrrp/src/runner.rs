@@ -26,7 +26,7 @@ mod interfaces;
 mod kept;
 mod outgoing;
 mod pace;
-mod priority;
+pub mod priority;
 mod refused;
 mod routing;
 mod sysctls;

@@ -1,6 +1,6 @@
 //! What facts of virtual servers, real servers and checkers do to the world.
 
-use super::{Checker, Failure, RealServer, Service, ServiceFact};
+use super::{Checker, Failure, RealServer, SeenPage, Service, ServiceFact};
 use crate::subject::{CheckerKey, RealKey};
 use crate::world::{Change, World};
 
@@ -97,6 +97,17 @@ impl ServiceFact {
                     s.sorry = matches!(self, Self::SorryServerAdded { .. });
                 }
             }
+            Self::PageDigestSeen { checker, url, digest } => {
+                let Some(checker) = checker_mut(w, checker) else { return };
+                checker.pages.retain(|page| page.url != *url);
+                checker.pages.push(SeenPage { url: *url, digest: digest.clone(), changed: change });
+                checker.pages.sort_by_key(|page| page.url);
+            }
+            Self::CertificateSeen { checker, certificate } => {
+                if let Some(checker) = checker_mut(w, checker) {
+                    checker.certificate = Some(Box::new(certificate.clone()));
+                }
+            }
             Self::CheckNotRun { .. } => {}
         }
     }
@@ -108,15 +119,29 @@ fn set_weight(w: &mut World, real: &RealKey, weight: Option<i32>) {
     }
 }
 
+fn checker_mut<'a>(w: &'a mut World, key: &CheckerKey) -> Option<&'a mut Checker> {
+    w.real_mut(&key.real)?.checkers.iter_mut().find(|checker| checker.key == *key)
+}
+
 fn report(w: &mut World, key: &CheckerKey, failure: Option<Failure>, changed: Change) {
     let Some(real) = w.real_mut(&key.real) else { return };
-    let new = Checker { key: key.clone(), ok: failure.is_none(), failure, changed };
     match real.checkers.iter_mut().find(|c| c.key == *key) {
-        Some(known) => *known = new,
+        Some(known) => {
+            known.ok = failure.is_none();
+            known.failure = failure;
+            known.changed = changed;
+        }
         None => {
             // Most real servers have one: no room for more than there are.
             real.checkers.reserve_exact(1);
-            real.checkers.push(new);
+            real.checkers.push(Checker {
+                key: key.clone(),
+                ok: failure.is_none(),
+                failure,
+                changed,
+                pages: Vec::new(),
+                certificate: None,
+            });
         }
     }
 }

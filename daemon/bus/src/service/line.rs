@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::ServiceFact;
+use super::{Certificate, ServiceFact};
 use crate::line::{Level, Written};
 use crate::subject::{CheckerKey, RealKey, endpoint};
 
@@ -12,6 +12,12 @@ impl ServiceFact {
         Some(match self {
             Self::VirtualServerConfigured { .. } | Self::RealServerConfigured { .. } => {
                 return None;
+            }
+            // What follows from it is told: the check fails, or it does not.
+            Self::PageDigestSeen { .. } => return None,
+            Self::CertificateSeen { checker, certificate } => {
+                let level = if certificate.distrust.is_some() { Level::Warning } else { Level::Detail };
+                (level, shown(out, checker, certificate))
             }
             Self::VirtualServerUnconfigured { service } => {
                 (Level::Info, write!(out, "Removing Virtual Server {service}"))
@@ -115,6 +121,20 @@ impl ServiceFact {
 
 fn pool(out: &mut String, verb: &str, real: &RealKey, to: &str) -> fmt::Result {
     write!(out, "{verb} service {} {to} VS {}", real.label(), real.service)
+}
+
+/// A certificate that was shown.
+fn shown(out: &mut String, checker: &CheckerKey, certificate: &Certificate) -> fmt::Result {
+    let Certificate { subject, not_after, distrust, .. } = certificate;
+    write!(
+        out,
+        "service {} shows the certificate of {subject}, which holds until {not_after}",
+        checker.real.label()
+    )?;
+    match distrust {
+        Some(why) => write!(out, "; the `ca` would not have it: {why}."),
+        None => out.write_str("."),
+    }
 }
 
 /// A success, in keepalived's words where it has any for this kind.

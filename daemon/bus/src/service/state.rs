@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use jiff::Timestamp;
 use keepwatch_model as model;
 use serde::{Deserialize, Serialize};
 
@@ -146,6 +147,36 @@ pub struct Checker {
     pub failure: Option<Failure>,
     /// Last report.
     pub changed: Change,
+    /// What was seen of its pages, those whose digest matters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pages: Vec<SeenPage>,
+    /// The certificate that the server showed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Box<Certificate>>,
+}
+
+/// A page, as a checker saw it last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenPage {
+    /// Which URL of the checker, from 0.
+    pub url: u16,
+    /// Its digest, in hexadecimal.
+    pub digest: Box<str>,
+    /// Since when.
+    pub changed: Change,
+}
+
+/// A certificate, as a real server shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// Whose it is.
+    pub subject: Box<str>,
+    /// Who signed it.
+    pub issuer: Box<str>,
+    /// The last moment that it holds.
+    pub not_after: Timestamp,
+    /// Why the `ca` of the `SSL` block would not have it; `None` if it would, or if there is no `ca`.
+    pub distrust: Option<Box<str>>,
 }
 
 impl Service {

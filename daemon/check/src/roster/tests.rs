@@ -21,7 +21,7 @@ fn real(n: u8) -> RealKey {
 
 fn definition(n: u8, index: u16, checker: Checker) -> Definition {
     let key = CheckerKey { real: real(n), kind: "TCP_CHECK".into(), index };
-    Definition { key, checker: checker.into(), weight: 1, counters: Arc::default() }
+    Definition { key, checker: checker.into(), weight: 1, ssl: None, counters: Arc::default() }
 }
 
 fn failed() -> Outcome {
@@ -57,7 +57,9 @@ impl Story {
     }
 
     fn conclude(&mut self, due: &Due, outcome: Outcome) -> Option<(RealKey, bool)> {
-        self.roster.conclude(self.now, due.id, outcome, TOOK).map(|change| (change.real, change.health.up))
+        self.roster
+            .conclude(self.now, due.id, outcome.into(), TOOK)
+            .map(|change| (change.real, change.health.up))
     }
 
     fn apply(&mut self, definitions: Vec<Definition>) -> Vec<(RealKey, bool)> {
@@ -107,7 +109,18 @@ async fn a_server_that_is_down_for_another_reason_than_before_is_told_of_again()
     let timed_out = |after: &str| Outcome::failed(FailureReason::Timeout, format!("timed out after {after}"));
     let noisy = Checker { log_all_failures: true, ..tcp_checker(1, false) };
     let mut story = Story::new(vec![definition(2, 0, noisy)]);
-    let outcomes = [Outcome::GOOD, failed(), failed(), failed(), timed_out("1s"), timed_out("2s"), failed()];
+    let outcomes = [
+        Outcome::GOOD,
+        failed(),
+        failed(),
+        failed(),
+        timed_out("1s"),
+        failed(),
+        timed_out("1s"),
+        timed_out("2s"),
+        failed(),
+        failed(),
+    ];
     for outcome in outcomes {
         story.round(&outcome);
     }
@@ -231,7 +244,7 @@ fn weights_of_a_servers_checkers_are_added_up_and_reported_when_they_change() {
         Story::new(vec![definition(2, 0, tcp_checker(0, false)), definition(2, 1, tcp_checker(0, false))]);
     let due = story.next();
     let mut say = |due: &Due, outcome: Outcome| {
-        story.roster.conclude(story.now, due.id, outcome, TOOK).map(|change| change.health)
+        story.roster.conclude(story.now, due.id, outcome.into(), TOOK).map(|change| change.health)
     };
     // Both say the weight itself; what counts is what that is above the configured one, 1.
     let weighs = |weight| Outcome::Succeeded { weight: WeightSaid::Exactly(weight) };

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Draft;
-use super::track::own_weight;
 use crate::diagnostics::Diagnostic;
 use crate::model::{BfdSession, MaxHops, Name};
 use crate::preprocess::Context;
+use crate::schema::bfd::{BFD, BfdDraft};
 use crate::source::Span;
 use crate::tree::Node;
 
@@ -16,17 +16,6 @@ use crate::tree::Node;
 const TTL_IPV4: u8 = 255;
 /// Hop limit of packets to an IPv6 neighbour unless given.
 const TTL_IPV6: u8 = 64;
-
-/// What was written where it is needed to find fault with the whole.
-#[derive(Default)]
-struct Written {
-    neighbour: Option<IpAddr>,
-    source: Option<(IpAddr, Span)>,
-    ttl: Option<u8>,
-    max_hops: Option<(MaxHops, Span)>,
-    for_vrrp: bool,
-    for_checkers: bool,
-}
 
 impl Draft {
     pub(super) fn bfd(&mut self, node: &Node, context: &mut Context) {
@@ -48,27 +37,8 @@ fn session(
     others: &mut HashMap<Addresses, Name>,
     context: &mut Context,
 ) -> Option<BfdSession> {
-    let mut made = BfdSession {
-        name: name.clone(),
-        neighbour: IpAddr::from([0; 4]),
-        source: None,
-        min_rx: Duration::from_millis(10),
-        min_tx: Duration::from_millis(10),
-        idle_tx: Duration::from_secs(1),
-        multiplier: 5,
-        passive: false,
-        ttl: TTL_IPV4,
-        max_hops: MaxHops::Most(0),
-        multihop: false,
-        weight: 0,
-        reverse: false,
-        for_vrrp: true,
-        for_checkers: true,
-    };
-    let mut written = Written::default();
-    for child in node.children.iter().filter(|child| !child.bad) {
-        take(&mut made, &mut written, child, context);
-    }
+    let mut written = BfdDraft::default();
+    BFD.read(&mut written, node, context);
     let Some(neighbour) = written.neighbour else {
         if !node.bad_children().contains(&"neighbor_ip") {
             context.report(
@@ -83,44 +53,36 @@ fn session(
         context.report(Diagnostic::error("family-mix", message).at(at, "left out"));
         return None;
     }
-    made.neighbour = neighbour;
-    made.source = written.source.map(|(source, _)| source);
-    let first = others.entry((made.neighbour, made.source, made.multihop)).or_insert_with(|| name.clone());
+    let source = written.source.map(|(source, _)| source);
+    let first = others.entry((neighbour, source, written.multihop)).or_insert_with(|| name.clone());
     if first != name {
         let message = format!("`bfd_instance` {first} has the same addresses");
         context.report(Diagnostic::error("duplicate-server", message).at(node.arg_span(0), "left out"));
         return None;
     }
-    made.ttl = written.ttl.unwrap_or(if neighbour.is_ipv4() { TTL_IPV4 } else { TTL_IPV6 });
-    if let Some((hops, at)) = written.max_hops {
-        made.max_hops = no_more(hops, made.ttl, at, context);
-    }
-    (made.for_vrrp, made.for_checkers) = match (written.for_vrrp, written.for_checkers) {
-        (false, false) => (true, true),
-        told => told,
-    };
-    Some(made)
-}
-
-fn take(made: &mut BfdSession, written: &mut Written, node: &Node, context: &mut Context) {
-    match node.keyword.name {
-        "neighbor_ip" => written.neighbour = node.host(0),
-        "source_ip" => written.source = node.host(0).map(|source| (source, node.arg_span(0))),
-        "min_rx" => made.min_rx = node.millis(0).unwrap_or(made.min_rx),
-        "min_tx" => made.min_tx = node.millis(0).unwrap_or(made.min_tx),
-        "idle_tx" => made.idle_tx = node.millis(0).unwrap_or(made.idle_tx),
-        "multiplier" => made.multiplier = node.number(0).unwrap_or(made.multiplier),
-        "passive" => made.passive = true,
-        "ttl" => written.ttl = node.number(0),
-        "max_hops" => {
-            written.max_hops = Some((node.number(0).map_or(MaxHops::Any, MaxHops::Most), node.arg_span(0)))
-        }
-        "multihop" => made.multihop = node.on(),
-        "weight" => (made.weight, made.reverse) = own_weight(node, context),
-        "vrrp" => written.for_vrrp = true,
-        "checker" => written.for_checkers = true,
-        _ => {}
-    }
+    let ttl = written.ttl.unwrap_or(if neighbour.is_ipv4() { TTL_IPV4 } else { TTL_IPV6 });
+    let both = !written.for_vrrp && !written.for_checkers;
+    let (weight, reverse) = written.weight;
+    Some(BfdSession {
+        name: name.clone(),
+        neighbour,
+        source,
+        min_rx: written.min_rx.unwrap_or(Duration::from_millis(10)),
+        min_tx: written.min_tx.unwrap_or(Duration::from_millis(10)),
+        idle_tx: written.idle_tx.unwrap_or(Duration::from_secs(1)),
+        multiplier: written.multiplier.unwrap_or(5),
+        passive: written.passive,
+        ttl,
+        max_hops: match written.max_hops {
+            Some((hops, at)) => no_more(hops, ttl, at, context),
+            None => MaxHops::Most(0),
+        },
+        multihop: written.multihop,
+        weight,
+        reverse,
+        for_vrrp: written.for_vrrp || both,
+        for_checkers: written.for_checkers || both,
+    })
 }
 
 /// A packet cannot come over more routers than its hop limit lets it (reported).

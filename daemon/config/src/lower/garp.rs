@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::instance::Placed;
 use crate::diagnostics::Diagnostic;
 use crate::line_values::line_number;
 use crate::model::{Garp, GarpExtraInterfaces, Rare, Usual};
 use crate::preprocess::Context;
 use crate::schema::bounds::DAY;
+use crate::source::Placed;
 use crate::tree::Node;
 
 /// As written; what is `None` is as in `global_defs`.

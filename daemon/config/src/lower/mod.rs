@@ -3,45 +3,29 @@
 //! A draft holds what was written, with its places; defaults and what one part of the file means for another come in
 //! `resolve_*`, once the whole file is known, so the order of blocks does not matter.
 
-mod address;
 mod address_range;
 mod alerts;
-mod auth_hmac;
-mod authentication;
 mod bfd;
 mod checker;
-mod contradictions;
 mod forwarding;
 mod garp;
 mod garp_group;
 mod global;
 mod group;
 mod instance;
-mod iproute_names;
 mod link_local;
-mod observability;
-mod option_line;
-mod path;
 mod real_server;
-mod resolve_advert;
 mod resolve_group;
-mod resolve_instance;
-mod resolve_link;
 mod resolve_server;
-mod route;
-mod routers;
 mod routing;
-mod rule;
 mod script;
-pub(crate) mod script_files;
+mod script_files;
 mod script_user;
 mod server;
 mod server_group;
 mod server_ports;
 mod server_rules;
-mod settled;
 mod ssl;
-mod strict_mode;
 mod sync_daemon;
 mod timing;
 mod track;
@@ -49,21 +33,18 @@ mod track_file;
 mod track_process;
 mod track_script;
 mod tracked_names;
-mod vmac;
-mod vmac_users;
 mod watched;
 
 use std::collections::{HashMap, HashSet};
 
-pub(crate) use self::checker::pattern::Patterns;
-use self::iproute_names::IprouteNames;
-pub(crate) use self::script_user::Accounts;
+use self::routing::IprouteNames;
 use crate::diagnostics::Diagnostic;
 use crate::model::{
     BfdSession, Config, GarpGroup, InterfaceAddress, IprouteDirectories, Name, Route, Rule, Ssl, TrackFile,
     TrackProcess, TrackScript, VirtualServerGroup,
 };
 use crate::preprocess::Context;
+use crate::schema::observability::OBSERVABILITY;
 use crate::source::Span;
 use crate::tree::Node;
 
@@ -145,7 +126,7 @@ impl Draft {
                 self.routing.names.global_defs(node);
                 self.global_defs(node, context);
             }
-            "observability" => observability::take(&mut self.observability, node, context),
+            "observability" => OBSERVABILITY.read(&mut self.observability, node, context),
             "vrrp_script" => self.track_script(node, context),
             "track_file" => self.track_file(node, context),
             "vrrp_track_process" => self.track_process(node, context),
@@ -205,14 +186,7 @@ impl Draft {
             garp_groups: self.garp_groups,
             ..Config::default()
         };
-        resolve_instance::resolve(
-            self.instances,
-            self.groups,
-            &places.instances,
-            &skipped,
-            &mut config,
-            context,
-        );
+        instance::resolve(self.instances, self.groups, &places.instances, &skipped, &mut config, context);
         routing::resolve(self.routing.groups, &mut config, context);
         sync_daemon::resolve(&mut config, sync_daemon, context);
         let bfds =

@@ -1,11 +1,10 @@
 //! Commands: splitting them into words, and who runs them.
 
-use super::script_files::Command;
-use super::script_user::user;
 use crate::diagnostics::Diagnostic;
 use crate::model::{Name, Script, ScriptUser};
-use crate::preprocess::Context;
+use crate::preprocess::{Command, Context};
 use crate::tree::Node;
+use crate::values::user;
 use crate::words::{QuoteError, quoted_words};
 
 /// The command of a keyword: its first value is the command line, user and group may follow.

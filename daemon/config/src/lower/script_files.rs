@@ -10,25 +10,12 @@ use std::ffi::OsString;
 use keepwatch_process::search_path;
 use keepwatch_process::security::{self, Flaw};
 
-use super::script_user::{self, Accounts};
+use super::script_user;
+use crate::accounts::Accounts;
 use crate::diagnostics::Diagnostic;
 use crate::encoding;
-use crate::model::{Config, Global, Name, ScriptUser};
-use crate::preprocess::Context;
-use crate::source::Span;
-
-/// A command and where it is written.
-#[derive(Clone, Debug)]
-pub(crate) struct Command {
-    /// Program and arguments as written, never empty.
-    pub(crate) argv: Vec<Name>,
-    /// Where.
-    pub(crate) at: Span,
-    /// The `vrrp_script` that it is of: one that cannot be run is not tracked.
-    pub(crate) tracked: Option<Name>,
-    /// Who is named to run it.
-    pub(crate) user: Option<ScriptUser>,
-}
+use crate::model::{Config, Global, Name};
+use crate::preprocess::{Command, Context};
 
 /// Looks at each command, and takes those `vrrp_script`s out of the model that cannot be run.
 pub(super) fn check(config: &mut Config, context: &mut Context) {

@@ -1,8 +1,10 @@
 //! Lines that say what is tracked: `track_interface`, `track_script`, `track_file`, `track_process`, `track_bfd`.
 
+use std::collections::HashSet;
+
 use crate::diagnostics::Diagnostic;
 use crate::line_values::{line_interface, line_number};
-use crate::model::Tracked;
+use crate::model::{Name, Tracked};
 use crate::preprocess::Context;
 use crate::tree::Node;
 use crate::values::whole;
@@ -50,14 +52,16 @@ impl Kind {
 
 /// The lines of `track_interface`; one that is there already is left out.
 pub(super) fn interfaces(to: &mut Vec<Tracked>, node: &Node, context: &mut Context) {
+    let mut known: HashSet<Name> = to.iter().map(|tracked| tracked.name.clone()).collect();
     for words in &node.lines {
         let Some(first) = words.first() else { continue };
         let Some(interface) = line_interface(first, "track_interface", context) else { continue };
-        if to.iter().any(|known| known.name == interface) {
+        if known.contains(&interface) {
             again(first, context);
             continue;
         }
         let Some((weight, reverse)) = options(words, Kind::Interface, context) else { continue };
+        known.insert(interface.clone());
         to.push(Tracked { name: interface, weight: weight.unwrap_or(0), reverse: reverse.unwrap_or(false) });
     }
 }
@@ -70,13 +74,15 @@ pub(super) fn objects(to: &mut Vec<TrackedDraft>, node: &Node, context: &mut Con
         "track_file" => Kind::File,
         _ => Kind::Process,
     };
+    let mut known: HashSet<_> = to.iter().map(|tracked| tracked.name.text.clone()).collect();
     for words in &node.lines {
         let Some(first) = words.first() else { continue };
-        if to.iter().any(|known| known.name.text == first.text) {
+        if known.contains(&first.text) {
             again(first, context);
             continue;
         }
         let Some((weight, reverse)) = options(words, kind, context) else { continue };
+        known.insert(first.text.clone());
         to.push(TrackedDraft { name: first.clone(), weight, reverse });
     }
     // There may be very many of these lists.
@@ -137,17 +143,4 @@ fn weight(value: &Word, kind: Kind, context: &mut Context) -> Option<i32> {
         return line_number(value, i64::from(-most), i64::from(most), "weight", context);
     }
     used
-}
-
-/// `weight NUMBER [reverse]` of what can be tracked: the number, and whether it counts for the opposite. Another word
-/// than `reverse` has no effect (reported).
-pub(super) fn own_weight(node: &Node, context: &mut Context) -> (i32, bool) {
-    let reverse = node.arg(1) == Some("reverse");
-    if let Some(word) = node.args.get(1).filter(|_| !reverse) {
-        context.report(
-            Diagnostic::error("unknown-option", format!("`{}` is no option of a weight", word.text))
-                .at(word.span, "expected `reverse` or nothing"),
-        );
-    }
-    (node.number::<i32>(0).unwrap_or(0), reverse)
 }

@@ -3,11 +3,27 @@
 use std::collections::{HashMap, HashSet};
 
 use super::lookalike::Lookalikes;
+use crate::accounts::Accounts;
 use crate::diagnostics::{Diagnostic, Diagnostics, Outcome};
+use crate::model::{Name, ScriptUser};
+use crate::pattern::Patterns;
 use crate::source::{FileId, SourceMap, Span};
 
 /// So many unknown keywords, and more than known ones, are no configuration at all.
 const MOST_UNKNOWN: usize = 5_000;
+
+/// A command and where it is written.
+#[derive(Clone, Debug)]
+pub(crate) struct Command {
+    /// Program and arguments as written, never empty.
+    pub(crate) argv: Vec<Name>,
+    /// Where.
+    pub(crate) at: Span,
+    /// The `vrrp_script` that it is of: one that cannot be run is not tracked.
+    pub(crate) tracked: Option<Name>,
+    /// Who is named to run it.
+    pub(crate) user: Option<ScriptUser>,
+}
 
 /// Sources and diagnostics, which every stage adds to.
 #[derive(Debug, Default)]
@@ -15,12 +31,12 @@ pub(crate) struct Context {
     pub(crate) sources: SourceMap,
     pub(crate) diagnostics: Diagnostics,
     /// Every command so far, if they are to be looked at.
-    pub(crate) commands: Vec<crate::lower::script_files::Command>,
+    pub(crate) commands: Vec<Command>,
     pub(crate) look_at_scripts: bool,
     /// Every regular expression so far.
-    pub(crate) patterns: crate::lower::Patterns,
+    pub(crate) patterns: Patterns,
     /// The users and groups of this machine.
-    pub(crate) accounts: crate::lower::Accounts,
+    pub(crate) accounts: Accounts,
     /// Reading was given up: what is said after that would only follow from it.
     pub(crate) stopped: bool,
     /// Names whose definitions are not written right, which was reported.

@@ -21,7 +21,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 pub(crate) use self::builtin::random_seed;
-pub(crate) use self::context::Context;
+pub(crate) use self::context::{Command, Context};
 pub(crate) use self::define::use_at;
 use self::define::{Definition, LONGEST_LINE, OpenDefinition, too_long};
 use self::include::IncludeChecks;

@@ -1,37 +1,77 @@
 //! keepwatch's own block.
 
-use super::{BlockId, Keyword, Kind, kw, one};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use super::entry::Block;
+use super::{BlockId, Kind, kw, one};
+use crate::diagnostics::Diagnostic;
+use crate::model::{History, Observability};
+use crate::preprocess::Context;
+use crate::tree::Node;
 
 /// `observability { … }`.
-pub(super) const OBSERVABILITY: &[Keyword] = &[
+pub(crate) const OBSERVABILITY: Block<Observability> = Block(&[
     kw(
         "listen",
         &[one("ADDRESS[:PORT] | off", Kind::Word)],
         "Where `/metrics` and the status page are served.",
     )
     .default("127.0.0.1:9165")
-    .example("listen [::1]:9165"),
+    .example("listen [::1]:9165")
+    .sets(listen),
     kw("control_socket", &[one("PATH", Kind::Word)], "Unix socket of the `keepwatch` command.")
         .default("keepwatch.sock in the run directory")
-        .example("control_socket /run/keepwatch.sock"),
+        .example("control_socket /run/keepwatch.sock")
+        .sets(|to, node, _| to.control_socket = node.arg(0).map(PathBuf::from)),
     kw("history", &[], "What is remembered of the past.")
         .block(BlockId::History)
-        .example("history {\n    events 10000\n}"),
-];
+        .example("history {\n    events 10000\n}")
+        .sets(|to, node, context| HISTORY.read(&mut to.history, node, context)),
+]);
 
 /// `observability { history { … } }`.
-pub(super) const HISTORY: &[Keyword] = &[
+pub(super) const HISTORY: Block<History> = Block(&[
     kw("file", &[one("PATH | off", Kind::Word)], "JSON-lines file that survives a restart, or `off`.")
         .default("history.jsonl in the state directory")
-        .example("file /var/lib/keepwatch/history.jsonl"),
+        .example("file /var/lib/keepwatch/history.jsonl")
+        .sets(|to, node, _| match node.arg(0) {
+            Some("off") => to.file_off = true,
+            path => to.file = path.map(PathBuf::from),
+        }),
     kw(
         "max_bytes",
         &[one("BYTES", Kind::Int(4096, i64::MAX))],
         "Bound of that file; one older file is kept beside it.",
     )
     .default("16777216")
-    .example("max_bytes 67108864"),
+    .example("max_bytes 67108864")
+    .sets(|to, node, _| to.max_bytes = node.number(0).unwrap_or(to.max_bytes)),
     kw("events", &[one("NUMBER", Kind::Int(1, 100_000_000))], "How many events are kept in memory.")
         .default("10000")
-        .example("events 50000"),
-];
+        .example("events 50000")
+        .sets(|to, node, _| to.events = node.number(0).unwrap_or(to.events)),
+]);
+
+fn listen(to: &mut Observability, node: &Node, context: &mut Context) {
+    match address(node.arg(0).unwrap_or("")) {
+        Some(listen) => to.listen = listen,
+        None => context.report(
+            Diagnostic::error("invalid-address", "`listen` needs an address with or without port, or `off`")
+                .at(node.arg_span(0), "no such address")
+                .help("for example: `listen 127.0.0.1:9165`, `listen [::]:9165`"),
+        ),
+    }
+}
+
+/// `ADDRESS[:PORT] | off`.
+fn address(text: &str) -> Option<Option<SocketAddr>> {
+    if text == "off" {
+        return Some(None);
+    }
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Some(Some(address));
+    }
+    let address = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok()?;
+    Some(Some(SocketAddr::new(address, Observability::DEFAULT_PORT)))
+}

@@ -61,7 +61,6 @@ pub(super) const ROOT: &[Keyword] = &[
         .repeats()
         .example("static_rules {\n    from 192.168.2.0/24 table 1\n}"),
     kw("bfd_instance", &[one("NAME", Kind::Limited(31))], "A BFD session (RFC 5880) with a neighbour.")
-        .unbuilt()
         .block(BlockId::Bfd)
         .repeats()
         .example("bfd_instance B1 {\n    neighbor_ip 192.0.2.2\n}"),
@@ -95,7 +94,6 @@ pub(super) const ROOT: &[Keyword] = &[
         .repeats()
         .example("vrrp_track_process web {\n    process nginx\n}"),
     kw("SSL", &[], "Certificates that SSL_GET uses.")
-        .unbuilt()
         .block(BlockId::Ssl)
         .example("SSL {\n    ca /etc/ssl/ca.pem\n}")
         .last_counts(),

@@ -178,17 +178,14 @@ pub(super) const REAL_SERVER: &[Keyword] = compose!(
             .repeats()
             .example("TCP_CHECK {\n    connect_timeout 3\n}"),
         kw("HTTP_GET", &[], "A page is as it should be.")
-            .unbuilt()
             .block(BlockId::HttpGet)
             .repeats()
             .example("HTTP_GET {\n    url {\n        path /\n        status_code 200\n    }\n}"),
         kw("SSL_GET", &[], "A page over TLS is as it should be.")
-            .unbuilt()
             .block(BlockId::SslGet)
             .repeats()
             .example("SSL_GET {\n    url {\n        path /\n        status_code 200\n    }\n}"),
         kw("SMTP_CHECK", &[], "A mail server answers.")
-            .unbuilt()
             .block(BlockId::SmtpCheck)
             .repeats()
             .example("SMTP_CHECK {\n    helo_name me.example.com\n}"),

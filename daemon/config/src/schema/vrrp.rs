@@ -22,7 +22,6 @@ const TRACKED_PROCESS: Keyword =
         .repeats()
         .example("track_process {\n    web\n}");
 const TRACK_BFD: Keyword = kw("track_bfd", &[], "BFD sessions (`bfd_instance`) whose state is followed.")
-    .unbuilt()
     .lines("NAME [weight -253…253] [reverse]")
     .repeats()
     .example("track_bfd {\n    B1\n}");

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use keepwatch_bus::beat::PARTS;
-use keepwatch_bus::counters::Counters;
+use keepwatch_bus::counters::{Counters, FifoCounters};
 use keepwatch_bus::world::World;
 
 use super::family::{Families, flag, number};
@@ -11,7 +11,7 @@ pub(super) fn collect(families: &mut Families, world: &World, counters: &Counter
     process(families, world);
     configuration(families, world);
     bus(families, world, counters);
-    consumers(families, world);
+    consumers(families, world, counters);
     let mut interfaces = families.gauge(
         "keepwatch_interface_up",
         "Whether an interface that a virtual router needs is up with carrier",
@@ -80,8 +80,29 @@ fn bus(families: &mut Families, world: &World, counters: &Counters) {
     }
 }
 
+fn fifos(families: &mut Families, world: &World, counters: &Counters) {
+    let mut working =
+        families.gauge("keepwatch_fifo_works", "Whether a FIFO is there and takes all its lines");
+    for (path, fifo) in &world.fifos {
+        working.sample(&[("fifo", path)], flag(fifo.error.is_none() && fifo.losing.is_none()));
+    }
+    drop(working);
+    let mut ended = families
+        .counter("keepwatch_fifo_readers_ended_total", "Times the script that reads a FIFO ended by itself");
+    for (path, fifo) in &world.fifos {
+        ended.sample(&[("fifo", path)], number(fifo.readers_ended));
+    }
+    drop(ended);
+    for row in FifoCounters::TABLE {
+        let mut family = families.counter(row.metric, row.help);
+        for (path, counted) in counters.fifos.all() {
+            family.sample(&[("fifo", &path)], number((row.get)(&counted).get()));
+        }
+    }
+}
+
 /// Everything that only watches, and whether it works.
-fn consumers(families: &mut Families, world: &World) {
+fn consumers(families: &mut Families, world: &World, counters: &Counters) {
     let mut failed = families.gauge("keepwatch_consumer_failed", "Parts that only watch and could not start");
     for consumer in world.failed_consumers.keys() {
         failed.sample(&[("consumer", consumer)], 1.0);
@@ -105,6 +126,7 @@ fn consumers(families: &mut Families, world: &World) {
     families
         .gauge("keepwatch_scripts_overdue", "Notify scripts that have run for long and still do")
         .sample(&[], number(world.scripts.overdue.len() as u64));
+    fifos(families, world, counters);
     families
         .counter("keepwatch_mails_sent_total", "Mails that the server took")
         .sample(&[], number(world.mail.sent));

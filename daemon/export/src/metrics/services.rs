@@ -11,6 +11,7 @@ pub(super) fn collect(families: &mut Families, world: &World, counters: &Counter
     virtual_servers(families, &services);
     real_servers(families, &services);
     checks(families, world, counters);
+    certificates(families, &services);
     traffic(families, &services, counters);
 }
 
@@ -154,6 +155,37 @@ fn checks(families: &mut Families, world: &World, counters: &Counters) {
         families.gauge("keepwatch_check_last_duration_seconds", "How long the last health check took");
     for (service, real, index, kind, counted) in &rows {
         last.sample(&checker(service, real, kind, index), signed(&counted.last_took_microseconds) / 1e6);
+    }
+}
+
+/// Certificates that `SSL_GET` checkers saw.
+fn certificates(families: &mut Families, services: &[&Service]) {
+    let mut until = families.gauge(
+        "keepwatch_check_certificate_not_after_timestamp_seconds",
+        "Last moment that the certificate holds which the real server shows",
+    );
+    let mut distrusted = Vec::new();
+    for service in services {
+        let labels = ServiceLabels::new(&service.key);
+        for real in service.reals_in_order() {
+            for seen in &real.checkers {
+                let Some(certificate) = &seen.certificate else { continue };
+                let (address, index) = (real.address.to_string(), seen.key.index.to_string());
+                let labels = checker(&labels, &address, &seen.key.kind, &index);
+                until.sample(&labels, certificate.not_after.as_second() as f64);
+                let owned: Vec<_> = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+                distrusted.push((owned, certificate.distrust.is_some()));
+            }
+        }
+    }
+    drop(until);
+    let mut family = families.gauge(
+        "keepwatch_check_certificate_distrusted",
+        "Whether the `ca` of the SSL block would not have the certificate that the real server shows",
+    );
+    for (labels, is) in &distrusted {
+        let labels: Vec<_> = labels.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        family.sample(&labels, flag(*is));
     }
 }
 

@@ -1,9 +1,9 @@
-//! Metrics of tracked scripts, files and processes. Those that the keepalived exporter has keep its names.
+//! Metrics of tracked scripts, files, processes and BFD sessions. Those that the keepalived exporter has keep its names.
 
 use keepwatch_bus::counters::{Counters, TrackScriptCounters};
 use keepwatch_bus::fact::Evidence;
-use keepwatch_bus::world::{Tracker, World};
-use keepwatch_model::Level;
+use keepwatch_bus::world::{self, World};
+use keepwatch_model::{Level, Tracker};
 
 use super::family::{Families, flag, number};
 
@@ -26,6 +26,7 @@ const COUNTED: [Counted; 4] = [
 
 pub(super) fn collect(families: &mut Families, world: &World, counters: &Counters) {
     scripts(families, world, counters);
+    sessions(families, world);
     let trackers = &world.trackers;
     let mut values = families.gauge("keepwatch_track_file_value", "The number in a tracked file");
     for file in trackers.files.values() {
@@ -51,6 +52,15 @@ pub(super) fn collect(families: &mut Families, world: &World, counters: &Counter
     }
 }
 
+fn sessions(families: &mut Families, world: &World) {
+    let mut up = families.gauge("keepwatch_bfd_session_up", "Whether a BFD session is up");
+    for session in world.trackers.bfds.values() {
+        let Tracker::Bfd(settings) = &*session.settings.model else { continue };
+        let neighbour = settings.neighbour.to_string();
+        up.sample(&[("name", &settings.name), ("neighbour", &neighbour)], flag(session.level == Level::Up));
+    }
+}
+
 fn scripts(families: &mut Families, world: &World, counters: &Counters) {
     let scripts = &world.trackers.scripts;
     let mut status =
@@ -61,7 +71,7 @@ fn scripts(families: &mut Families, world: &World, counters: &Counters) {
     drop(status);
     let all: Vec<_> = scripts
         .values()
-        .map(Tracker::key)
+        .map(world::Tracker::key)
         .filter_map(|key| Some((counters.track_scripts.get(&key.name)?, key.name)))
         .collect();
     let mut state = families.gauge(

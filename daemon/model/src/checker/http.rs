@@ -64,7 +64,7 @@ pub struct TlsUrl {
     /// of the URL, the checker or the virtual server, as keepalived has it not of the real server; none is sent when
     /// `None`.
     pub server_name: Option<Name>,
-    /// `tls_compliant` of the URL or the checker: the end of TLS must be an orderly one.
+    /// `tls_compliant` of the URL or the checker: TLS is ended with a close_notify of ours.
     pub compliant: bool,
 }
 

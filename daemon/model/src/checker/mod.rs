@@ -158,10 +158,8 @@ impl CheckerKind {
     /// Does something run it? What is understood but not acted on yet says nothing of the real server.
     pub fn is_acted_on(&self) -> bool {
         match self {
-            Self::Tcp(_) => true,
-            Self::Http(_) | Self::Smtp(_) | Self::Dns(_) | Self::Misc(_) | Self::Ping(_) | Self::Udp(_) => {
-                false
-            }
+            Self::Tcp(_) | Self::Http(_) | Self::Smtp(_) => true,
+            Self::Dns(_) | Self::Misc(_) | Self::Ping(_) | Self::Udp(_) => false,
         }
     }
 

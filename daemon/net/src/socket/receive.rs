@@ -5,7 +5,7 @@
 
 use std::io;
 use std::mem;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -19,7 +19,7 @@ const CONTROL: usize = 128;
 /// A time of arrival older than this is not believed: the clock was set between arrival and reading.
 const OLDEST_ARRIVAL: Duration = Duration::from_millis(100);
 
-/// What a raw socket of each family hands over.
+/// What a socket hands over: a raw one of each family, and one for UDP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packet<'a> {
     /// The whole packet, IPv4 header first.
@@ -35,6 +35,24 @@ pub enum Packet<'a> {
         /// The message after the header.
         message: &'a [u8],
     },
+    /// What a UDP datagram carries, and what the kernel says of its headers.
+    Udp {
+        /// Who sent it.
+        source: IpAddr,
+        /// The address that it was sent to.
+        destination: IpAddr,
+        /// TTL or hop limit on arrival.
+        hop_limit: Option<u8>,
+        /// The payload.
+        message: &'a [u8],
+    },
+}
+
+/// What kind of socket a batch is filled from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Raw(Family),
+    Udp(Family),
 }
 
 /// One received datagram.
@@ -49,8 +67,8 @@ pub struct Arrival<'a> {
 #[derive(Clone, Copy)]
 struct Slot {
     len: usize,
-    source: Ipv6Addr,
-    destination: Ipv6Addr,
+    source: IpAddr,
+    destination: IpAddr,
     hop_limit: Option<u8>,
     at: Instant,
 }
@@ -63,7 +81,7 @@ struct ControlBuffer([u8; CONTROL]);
 pub struct ReceiveBatch {
     data: Box<[u8]>,
     slots: Vec<Slot>,
-    family: Family,
+    form: Form,
 }
 
 impl Default for ReceiveBatch {
@@ -81,7 +99,7 @@ impl ReceiveBatch {
         Self {
             data: vec![0; SLOT * Self::CAPACITY].into_boxed_slice(),
             slots: Vec::with_capacity(Self::CAPACITY),
-            family: Family::V4,
+            form: Form::Raw(Family::V4),
         }
     }
 
@@ -89,14 +107,13 @@ impl ReceiveBatch {
     pub fn iter(&self) -> impl Iterator<Item = Arrival<'_>> {
         self.slots.iter().zip(self.data.chunks_exact(SLOT)).map(|(slot, data)| {
             let bytes = &data[..slot.len.min(SLOT)];
-            let packet = match self.family {
-                Family::V4 => Packet::Ipv4(bytes),
-                Family::V6 => Packet::Ipv6 {
-                    source: slot.source,
-                    destination: slot.destination,
-                    hop_limit: slot.hop_limit,
-                    message: bytes,
-                },
+            let Slot { source, destination, hop_limit, .. } = *slot;
+            let packet = match (self.form, source, destination) {
+                (Form::Raw(Family::V6), IpAddr::V6(source), IpAddr::V6(destination)) => {
+                    Packet::Ipv6 { source, destination, hop_limit, message: bytes }
+                }
+                (Form::Raw(_), ..) => Packet::Ipv4(bytes),
+                (Form::Udp(_), ..) => Packet::Udp { source, destination, hop_limit, message: bytes },
             };
             Arrival { at: slot.at, packet }
         })
@@ -104,9 +121,10 @@ impl ReceiveBatch {
 }
 
 /// Receives without waiting; returns how many datagrams arrived.
-pub(super) fn fill(fd: BorrowedFd<'_>, family: Family, batch: &mut ReceiveBatch) -> io::Result<usize> {
+pub(super) fn fill(fd: BorrowedFd<'_>, form: Form, batch: &mut ReceiveBatch) -> io::Result<usize> {
     batch.slots.clear();
-    batch.family = family;
+    batch.form = form;
+    let (Form::Raw(family) | Form::Udp(family)) = form;
     // SAFETY: these are plain C structures for which all-zero is a valid value.
     let mut headers: [libc::mmsghdr; ReceiveBatch::CAPACITY] = unsafe { mem::zeroed() };
     // SAFETY: as above.
@@ -143,8 +161,14 @@ pub(super) fn fill(fd: BorrowedFd<'_>, family: Family, batch: &mut ReceiveBatch)
     for (header, name) in headers.iter().zip(&names).take(received as usize) {
         let mut slot = Slot {
             len: header.msg_len as usize,
-            source: Ipv6Addr::from(name.sin6_addr.s6_addr),
-            destination: Ipv6Addr::UNSPECIFIED,
+            source: match family {
+                Family::V4 => IpAddr::V4(ipv4_of(name)),
+                Family::V6 => IpAddr::V6(Ipv6Addr::from(name.sin6_addr.s6_addr)),
+            },
+            destination: match family {
+                Family::V4 => Ipv4Addr::UNSPECIFIED.into(),
+                Family::V6 => Ipv6Addr::UNSPECIFIED.into(),
+            },
             hop_limit: None,
             at: clocks.0,
         };
@@ -154,7 +178,12 @@ pub(super) fn fill(fd: BorrowedFd<'_>, family: Family, batch: &mut ReceiveBatch)
     Ok(received as usize)
 }
 
-/// Reads time of arrival, and for IPv6 destination and hop limit, from the control messages.
+/// The address of a `sockaddr_in`, in the room of the larger structure: it lies where `sin6_flowinfo` does (ip(7), ipv6(7)).
+fn ipv4_of(name: &libc::sockaddr_in6) -> Ipv4Addr {
+    Ipv4Addr::from(name.sin6_flowinfo.to_ne_bytes())
+}
+
+/// Reads time of arrival, destination and hop limit, as far as the socket asked for them, from the control messages.
 fn read_control(header: &libc::msghdr, clocks: (Instant, SystemTime), slot: &mut Slot) {
     // SAFETY: `header` was filled by the kernel and its control buffer is alive; CMSG_FIRSTHDR and CMSG_NXTHDR keep
     // within `msg_controllen`.
@@ -172,7 +201,14 @@ fn read_control(header: &libc::msghdr, clocks: (Instant, SystemTime), slot: &mut
                 }
                 (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) if len >= size_of::<libc::in6_pktinfo>() => {
                     let info = data.cast::<libc::in6_pktinfo>().read_unaligned();
-                    slot.destination = Ipv6Addr::from(info.ipi6_addr.s6_addr);
+                    slot.destination = Ipv6Addr::from(info.ipi6_addr.s6_addr).into();
+                }
+                (libc::IPPROTO_IP, libc::IP_PKTINFO) if len >= size_of::<libc::in_pktinfo>() => {
+                    let info = data.cast::<libc::in_pktinfo>().read_unaligned();
+                    slot.destination = Ipv4Addr::from(info.ipi_addr.s_addr.to_ne_bytes()).into();
+                }
+                (libc::IPPROTO_IP, libc::IP_TTL) if len >= size_of::<i32>() => {
+                    slot.hop_limit = u8::try_from(data.cast::<i32>().read_unaligned()).ok();
                 }
                 (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT) if len >= size_of::<i32>() => {
                     slot.hop_limit = u8::try_from(data.cast::<i32>().read_unaligned()).ok();

@@ -11,7 +11,7 @@ use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockFilter, Socket, Typ
 use crate::error::{Error, Result};
 use crate::link::LinkIndex;
 
-use super::receive::{ReceiveBatch, fill};
+use super::receive::{Form, ReceiveBatch, fill};
 use super::send::{Refusal, SendBatch, Shape};
 
 /// IP protocol number of VRRP (RFC 9568 §5.1.1.4).
@@ -133,7 +133,7 @@ impl VrrpReceiver {
     /// What `recvmmsg` answered, except "nothing there" (that is 0). The link going down is reported once as
     /// `ENETDOWN`; the socket stays usable.
     pub fn receive(&self, batch: &mut ReceiveBatch) -> io::Result<usize> {
-        fill(self.socket.as_fd(), self.family, batch)
+        fill(self.socket.as_fd(), Form::Raw(self.family), batch)
     }
 }
 

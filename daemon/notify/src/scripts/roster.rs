@@ -1,18 +1,20 @@
 //! Which scripts follow from an event. Pure: events in, orders out.
 //!
-//! As in keepalived: `notify_master` and its like are run as they are configured, `notify` gets four further arguments
-//! (`INSTANCE|GROUP`, name, state, priority; a group's priority is 0); an instance that is in its group's state already
-//! is not told twice; a real server's scripts are run when it really changes.
+//! Who is told what is [`occasions`](crate::occasions)' affair; here is what is run for it. As in keepalived:
+//! `notify_master` and its like are run as they are configured, `notify` gets four further arguments
+//! (`INSTANCE|GROUP`, name, state, priority; a group's priority is 0); a change of priority runs nothing.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VrrpState};
-use keepwatch_bus::{Event, EventId};
+use keepwatch_bus::fact::{ServiceFact, VrrpFact};
+use keepwatch_bus::subject::{Name, RealKey, ServiceKey};
+use keepwatch_bus::{Event, EventId, Fact};
 use keepwatch_model::{Script, ScriptUser};
 
-use super::settings::{RouterScripts, ScriptSettings};
-use crate::news::News;
+use super::settings::{RealScripts, RouterScripts, ScriptSettings, ServiceScripts};
+use crate::occasions::{About, Occasion, Teller, Told};
 
 /// A script to be run now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +29,13 @@ pub struct Order {
     pub subject: Subject,
     /// The event that it follows from.
     pub event: EventId,
+}
+
+impl Order {
+    /// What is run.
+    pub fn script(&self) -> Script {
+        Script { argv: self.argv.iter().map(|word| word.as_str().into()).collect(), user: self.user.clone() }
+    }
 }
 
 /// What a script is about. Those about the same are run one after the other.
@@ -46,58 +55,61 @@ pub enum Subject {
 #[derive(Debug)]
 pub struct Roster {
     settings: Arc<ScriptSettings>,
-    /// Scripts of instances that a reload took away, until that is told.
-    leaving: HashMap<Name, RouterScripts>,
-    told: HashMap<(Kind, Name), VrrpState>,
-    priorities: HashMap<Name, u8>,
-    reals: HashMap<RealKey, bool>,
-    quorums: HashMap<ServiceKey, bool>,
-    stopping: bool,
+    /// Scripts of what a reload took away, until that is told.
+    leaving: Leaving,
+    teller: Teller,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Kind {
-    Instance,
-    Group,
+#[derive(Debug, Default)]
+struct Leaving {
+    instances: HashMap<Name, RouterScripts>,
+    services: HashMap<ServiceKey, ServiceScripts>,
 }
 
-impl Kind {
-    fn subject(self, name: &Name) -> Subject {
-        match self {
-            Self::Instance => Subject::Instance(name.clone()),
-            Self::Group => Subject::Group(name.clone()),
+impl Leaving {
+    /// What is in `old` and not in `new`; what comes back leaves no longer.
+    fn note(&mut self, old: &ScriptSettings, new: &ScriptSettings) {
+        let gone = old.instances.iter().filter(|(name, _)| !new.instances.contains_key(*name));
+        self.instances.extend(gone.map(|(name, scripts)| (name.clone(), scripts.clone())));
+        self.instances.retain(|name, _| !new.instances.contains_key(name));
+        for (service, scripts) in &old.services {
+            let stays = new.services.get(service);
+            let is_gone = |real: &SocketAddr| stays.is_none_or(|stays| !stays.reals.contains_key(real));
+            let reals = scripts.reals.iter().filter(|(real, _)| is_gone(real));
+            let reals: HashMap<_, _> = reals.map(|(real, scripts)| (*real, scripts.clone())).collect();
+            if stays.is_none() || !reals.is_empty() {
+                let known = self.services.entry(*service).or_insert_with(|| scripts.clone());
+                known.reals.extend(reals);
+            }
         }
     }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Instance => "INSTANCE",
-            Self::Group => "GROUP",
-        }
-    }
 }
 
-/// What is to be run, before the event is known.
-struct Call {
-    script: Script,
-    /// What the occasion adds to its arguments.
-    further: Vec<String>,
-    about: String,
-    subject: Subject,
+impl Leaving {
+    /// It has been told that something is gone.
+    fn forget(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Vrrp(VrrpFact::InstanceUnconfigured { instance }) => {
+                self.instances.remove(instance);
+            }
+            Fact::Service(ServiceFact::VirtualServerUnconfigured { service }) => {
+                self.services.remove(service);
+            }
+            Fact::Service(ServiceFact::RealServerUnconfigured { real }) => {
+                if let Some(scripts) = self.services.get_mut(&real.service) {
+                    scripts.reals.remove(&real.real);
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 impl Roster {
     /// A roster of these scripts that has told nothing yet.
     pub fn new(settings: Arc<ScriptSettings>) -> Self {
-        Self {
-            settings,
-            leaving: HashMap::new(),
-            told: HashMap::new(),
-            priorities: HashMap::new(),
-            reals: HashMap::new(),
-            quorums: HashMap::new(),
-            stopping: false,
-        }
+        let teller = Teller::new(Arc::clone(&settings.watched));
+        Self { settings, leaving: Leaving::default(), teller }
     }
 
     /// The scripts.
@@ -107,204 +119,103 @@ impl Roster {
 
     /// Goes by other scripts from now on (a reload).
     pub fn change(&mut self, settings: Arc<ScriptSettings>) {
-        for (name, scripts) in &self.settings.instances {
-            if !settings.instances.contains_key(name) {
-                self.leaving.insert(name.clone(), scripts.clone());
-            }
-        }
-        self.leaving.retain(|name, _| !settings.instances.contains_key(name));
+        self.leaving.note(&self.settings, &settings);
+        self.teller.change(Arc::clone(&settings.watched));
         self.settings = settings;
     }
 
     /// Takes an event in and returns what is to be run, in order.
     pub fn note(&mut self, event: &Event) -> Vec<Order> {
-        let Some(news) = News::of(&event.fact) else { return Vec::new() };
-        let calls = self.calls(news);
-        calls.into_iter().map(|call| order(call, event.id)).collect()
+        let occasions = self.teller.note(event);
+        let orders = occasions.iter().flat_map(|occasion| self.orders(occasion)).collect();
+        self.leaving.forget(&event.fact);
+        orders
     }
 
-    fn calls(&mut self, news: News<'_>) -> Vec<Call> {
-        match news {
-            News::Started => {
-                *self = Self::new(Arc::clone(&self.settings));
-                Vec::new()
+    fn orders(&self, Occasion { about, event }: &Occasion) -> Vec<Order> {
+        let order = |script: &Script, subject: Subject, further: Vec<String>| Order {
+            argv: script.argv.iter().map(ToString::to_string).chain(further).collect(),
+            user: script.user.clone(),
+            about: about.to_string(),
+            subject,
+            event: *event,
+        };
+        match about {
+            About::Instance { name, state, priority } => {
+                let known = self.settings.instances.get(name);
+                let Some(scripts) = known.or_else(|| self.leaving.instances.get(name)) else {
+                    return Vec::new();
+                };
+                let further = further("INSTANCE", name, *state, *priority);
+                both(scripts, *state, further)
+                    .map(|(script, further)| order(script, Subject::Instance(name.clone()), further))
+                    .collect()
             }
-            News::Stopping => {
-                self.stopping = true;
-                self.omega()
+            About::Group { name, state } => {
+                let Some(scripts) = self.settings.groups.get(name) else { return Vec::new() };
+                let further = further("GROUP", name, *state, 0);
+                both(scripts, *state, further)
+                    .map(|(script, further)| order(script, Subject::Group(name.clone()), further))
+                    .collect()
             }
-            News::AddressMissing { .. }
-            | News::InstanceConfigured { .. }
-            | News::GroupConfigured { .. }
-            | News::ServiceConfigured { .. }
-            | News::RealConfigured { .. } => Vec::new(),
-            News::InstanceRemoved { instance } => self.removed(instance),
-            News::InstanceRenamed { instance, from } => {
-                self.renamed(instance, from);
-                Vec::new()
-            }
-            News::InstanceState { instance, to, priority } => {
-                self.priorities.insert(instance.clone(), priority);
-                self.changed(Kind::Instance, instance, to, priority)
-            }
-            News::LowerPriorityHeard { instance } => {
-                let script = self.settings.instances.get(instance);
-                let script = script.and_then(|scripts| scripts.master_rx_lower_priority.clone());
-                let about = format!("INSTANCE {instance} MASTER_RX_LOWER_PRI");
+            About::LowerPriority { instance, .. } => {
+                let scripts = self.settings.instances.get(instance);
+                let script = scripts.and_then(|scripts| scripts.master_rx_lower_priority.as_ref());
                 let subject = Subject::Instance(instance.clone());
+                script.map(|script| order(script, subject, Vec::new())).into_iter().collect()
+            }
+            About::Priority { .. } => Vec::new(),
+            About::Real { real, up } => {
+                let script = self
+                    .real(real)
+                    .and_then(|scripts| if *up { &scripts.up } else { &scripts.down }.as_ref());
+                script.map(|script| order(script, Subject::Real(*real), Vec::new())).into_iter().collect()
+            }
+            About::Service { service, up } => {
+                let script = self
+                    .service(service)
+                    .and_then(|scripts| if *up { &scripts.up } else { &scripts.down }.as_ref());
                 script
-                    .map(|script| Call { script, further: Vec::new(), about, subject })
+                    .map(|script| order(script, Subject::Service(*service), Vec::new()))
                     .into_iter()
                     .collect()
             }
-            News::GroupRemoved { group } => {
-                self.told.remove(&(Kind::Group, group.clone()));
-                Vec::new()
-            }
-            News::GroupState { group, to } => self.changed(Kind::Group, group, to, 0),
-            News::ServiceRemoved { service } => {
-                self.quorums.remove(&service);
-                Vec::new()
-            }
-            News::RealRemoved { real } => {
-                self.reals.remove(&real);
-                Vec::new()
-            }
-            News::RealState { real, up } => self.real(real, up),
-            News::Quorum { service, up, .. } => self.quorum(service, up),
         }
     }
 
-    fn changed(&mut self, kind: Kind, name: &Name, to: VrrpState, priority: u8) -> Vec<Call> {
-        // Init is told only as the end of a clean stop.
-        if (to == VrrpState::Init && !self.stopping) || self.told.insert((kind, name.clone()), to) == Some(to)
-        {
-            return Vec::new();
-        }
-        let known = match kind {
-            Kind::Instance => self.settings.instances.get(name),
-            Kind::Group => self.settings.groups.get(name),
-        };
-        let Some(scripts) = known else { return Vec::new() };
-        let (script, word) = match to {
-            VrrpState::Master => (&scripts.master, "MASTER"),
-            VrrpState::Backup => (&scripts.backup, "BACKUP"),
-            VrrpState::Fault => (&scripts.fault, "FAULT"),
-            VrrpState::Init => (&scripts.stop, "STOP"),
-        };
-        both(script.as_ref(), scripts.any.as_ref(), kind, name, word, priority)
+    fn service(&self, service: &ServiceKey) -> Option<&ServiceScripts> {
+        self.settings.services.get(service).or_else(|| self.leaving.services.get(service))
     }
 
-    /// What one that has another name now was told stays known.
-    fn renamed(&mut self, instance: &Name, from: &Name) {
-        self.leaving.remove(from);
-        if let Some(told) = self.told.remove(&(Kind::Instance, from.clone())) {
-            self.told.insert((Kind::Instance, instance.clone()), told);
-        }
-        if let Some(priority) = self.priorities.remove(from) {
-            self.priorities.insert(instance.clone(), priority);
-        }
+    fn real(&self, real: &RealKey) -> Option<&RealScripts> {
+        let present =
+            self.settings.services.get(&real.service).and_then(|service| service.reals.get(&real.real));
+        present.or_else(|| self.leaving.services.get(&real.service)?.reals.get(&real.real))
     }
+}
 
-    /// A reload took an instance away. Without `notify_deleted` that counts as a fault, as it always did.
-    fn removed(&mut self, instance: &Name) -> Vec<Call> {
-        let key = (Kind::Instance, instance.clone());
-        let last = self.told.remove(&key);
-        let priority = self.priorities.remove(instance).unwrap_or(0);
-        let known = self.leaving.remove(instance).or_else(|| self.settings.instances.get(instance).cloned());
-        let Some(scripts) = known else { return Vec::new() };
-        match &scripts.deleted {
-            Some(deleted) => {
-                both(Some(deleted), scripts.any.as_ref(), Kind::Instance, instance, "DELETED", priority)
-            }
-            None if last == Some(VrrpState::Fault) => Vec::new(),
-            None => {
-                let (fault, any) = (scripts.fault.as_ref(), scripts.any.as_ref());
-                both(fault, any, Kind::Instance, instance, "FAULT", priority)
-            }
-        }
-    }
-
-    fn real(&mut self, real: RealKey, up: bool) -> Vec<Call> {
-        let known = self.settings.services.get(&real.service);
-        let Some(scripts) = known.and_then(|service| service.reals.get(&real.real)) else {
-            return Vec::new();
-        };
-        if self.reals.insert(real, up).unwrap_or(!scripts.alpha) == up {
-            return Vec::new();
-        }
-        let script = if up { &scripts.up } else { &scripts.down };
-        real_call(script.as_ref(), &real, up).into_iter().collect()
-    }
-
-    fn quorum(&mut self, service: ServiceKey, up: bool) -> Vec<Call> {
-        let Some(scripts) = self.settings.services.get(&service) else { return Vec::new() };
-        if self.quorums.insert(service, up).unwrap_or(!scripts.alpha) == up {
-            return Vec::new();
-        }
-        let script = if up { &scripts.up } else { &scripts.down };
-        quorum_call(script.as_ref(), &service, up).into_iter().collect()
-    }
-
-    /// A clean stop: what is up and has `omega` is told that it goes down.
-    fn omega(&self) -> Vec<Call> {
-        let mut calls = Vec::new();
-        for (service, scripts) in self.settings.services.iter().filter(|(_, scripts)| scripts.omega) {
-            for (address, own) in &scripts.reals {
-                let real = RealKey { service: *service, real: *address };
-                if self.reals.get(&real).copied().unwrap_or(!own.alpha) {
-                    calls.extend(real_call(own.down.as_ref(), &real, false));
-                }
-            }
-            if self.quorums.get(service).copied().unwrap_or(!scripts.alpha) {
-                calls.extend(quorum_call(scripts.down.as_ref(), service, false));
-            }
-        }
-        calls.sort_by(|a, b| a.about.cmp(&b.about));
-        calls
-    }
+/// What `notify` gets besides its own arguments.
+fn further(kind: &str, name: &Name, state: Told, priority: u8) -> Vec<String> {
+    vec![kind.to_owned(), name.to_string(), state.to_string(), priority.to_string()]
 }
 
 /// The script of all states with its four arguments, then the one of this state. keepalived begins both at once, so that
 /// nobody can go by their order.
 fn both(
-    script: Option<&Script>,
-    any: Option<&Script>,
-    kind: Kind,
-    name: &Name,
-    state: &str,
-    priority: u8,
-) -> Vec<Call> {
-    let (word, subject) = (kind.word(), kind.subject(name));
-    let about = format!("{word} {name} {state}");
-    let arguments = [word.to_owned(), name.to_string(), state.to_owned(), priority.to_string()];
-    let call = |script: &Script, further| {
-        let (script, about, subject) = (script.clone(), about.clone(), subject.clone());
-        Call { script, further, about, subject }
+    scripts: &RouterScripts,
+    state: Told,
+    further: Vec<String>,
+) -> impl Iterator<Item = (&Script, Vec<String>)> {
+    let one = match state {
+        Told::Master => &scripts.master,
+        Told::Backup => &scripts.backup,
+        Told::Fault => &scripts.fault,
+        Told::Stop => &scripts.stop,
+        Told::Deleted => &scripts.deleted,
+        Told::Gone => &None,
     };
-    let one = script.map(|script| call(script, Vec::new()));
-    let all = any.map(|script| call(script, arguments.into()));
-    all.into_iter().chain(one).collect()
-}
-
-fn real_call(script: Option<&Script>, real: &RealKey, up: bool) -> Option<Call> {
-    let about = format!("RS {} {} {}", real.label(), real.service, up_or_down(up));
-    Some(Call { script: script?.clone(), further: Vec::new(), about, subject: Subject::Real(*real) })
-}
-
-fn quorum_call(script: Option<&Script>, service: &ServiceKey, up: bool) -> Option<Call> {
-    let about = format!("VS {service} {}", up_or_down(up));
-    Some(Call { script: script?.clone(), further: Vec::new(), about, subject: Subject::Service(*service) })
-}
-
-fn up_or_down(up: bool) -> &'static str {
-    if up { "UP" } else { "DOWN" }
-}
-
-fn order(call: Call, event: EventId) -> Order {
-    let Call { script, further, about, subject } = call;
-    let argv = script.argv.iter().map(ToString::to_string).chain(further).collect();
-    Order { argv, user: script.user, about, subject, event }
+    let any = scripts.any.as_ref().map(|script| (script, further));
+    any.into_iter().chain(one.as_ref().map(|script| (script, Vec::new())))
 }
 
 #[cfg(test)]

@@ -2,14 +2,19 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use keepwatch_bus::subject::{Name, ServiceKey};
 use keepwatch_model::Config;
 use keepwatch_model::{Notify, Script, VirtualServer};
 
+use crate::occasions::Watched;
+
 /// All scripts of a configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScriptSettings {
+    /// What is looked at.
+    pub watched: Arc<Watched>,
     /// Of virtual routers.
     pub instances: HashMap<Name, RouterScripts>,
     /// Of sync groups.
@@ -18,6 +23,8 @@ pub struct ScriptSettings {
     pub services: HashMap<ServiceKey, ServiceScripts>,
     /// `enable_script_security`: scripts that run as root and that somebody else could change are not run.
     pub enable_script_security: bool,
+    /// `use_symlink_paths`.
+    pub use_symlink_paths: bool,
     /// The umask of all scripts, if the command line or the configuration names one.
     pub umask: Option<u32>,
 }
@@ -32,10 +39,6 @@ pub struct ServiceScripts {
     pub up: Option<Script>,
     /// `quorum_down`.
     pub down: Option<Script>,
-    /// `omega`: the scripts for going down are run on a clean stop too.
-    pub omega: bool,
-    /// Whether it begins without quorum (`alpha`).
-    pub alpha: bool,
     /// Of its real servers.
     pub reals: HashMap<SocketAddr, RealScripts>,
 }
@@ -47,8 +50,6 @@ pub struct RealScripts {
     pub up: Option<Script>,
     /// `notify_down`.
     pub down: Option<Script>,
-    /// Whether it begins as failed (`alpha`).
-    pub alpha: bool,
 }
 
 impl ScriptSettings {
@@ -58,10 +59,12 @@ impl ScriptSettings {
             .services()
             .filter_map(|(server, services)| Some((*services.first()?, service_scripts(server))));
         Self {
+            watched: Arc::new(Watched::of(config)),
             instances: config.instances.iter().map(|i| (i.name.clone(), Notify::clone(&i.notify))).collect(),
             groups: config.sync_groups.iter().map(|g| (g.name.clone(), g.notify.clone())).collect(),
             services: services.collect(),
             enable_script_security: config.global.enable_script_security,
+            use_symlink_paths: config.global.use_symlink_paths,
             umask: config.global.umask,
         }
     }
@@ -69,15 +72,8 @@ impl ScriptSettings {
 
 fn service_scripts(server: &VirtualServer) -> ServiceScripts {
     let reals = server.real_servers.iter().map(|real| {
-        let scripts =
-            RealScripts { up: real.notify_up.clone(), down: real.notify_down.clone(), alpha: real.alpha };
+        let scripts = RealScripts { up: real.notify_up.clone(), down: real.notify_down.clone() };
         (real.address, scripts)
     });
-    ServiceScripts {
-        up: server.quorum_up.clone(),
-        down: server.quorum_down.clone(),
-        omega: server.omega,
-        alpha: server.alpha,
-        reals: reals.collect(),
-    }
+    ServiceScripts { up: server.quorum_up.clone(), down: server.quorum_down.clone(), reals: reals.collect() }
 }

@@ -108,7 +108,10 @@ fn start(command: &Command, control: &Control) -> Result<Started, NotRun> {
     let name = command.argv.first().filter(|name| !name.is_empty()).ok_or(NotRun::Empty)?;
     let identity = look_up(command.user.as_ref(), command.secure)?;
     let who = identity.as_ref().map_or_else(Who::ourselves, Identity::who);
-    let program = security::look(&command.argv, Some(who), command.secure, &search_path())?;
+    let mut program = security::look(&command.argv, Some(who), command.secure, &search_path())?;
+    if let Some(written) = security::written(name, &search_path()).filter(|_| command.keep_links) {
+        program = written;
+    }
     if control.bell.is_none() {
         return Err(NotRun::Start { path: program, error: Errno::EMFILE.into() });
     }

@@ -90,6 +90,11 @@ pub fn look(argv: &[OsString], who: Option<Who>, secure: bool, search_path: &OsS
     Ok(program)
 }
 
+/// Where a program is, by its name or path as written, with the links on the way.
+pub fn written(name: &OsStr, search_path: &OsStr) -> Option<PathBuf> {
+    files::find(name, search_path)
+}
+
 /// The directory above a file, as written or as it really is, that a user may not go through.
 fn closed_directory(written: &Path, real: &Path, who: Who) -> Option<PathBuf> {
     let written = std::path::absolute(written).ok()?;

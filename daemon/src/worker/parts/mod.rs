@@ -19,12 +19,14 @@
 //! |---|---|
 //! | [`log`] | events as lines, on the sinks |
 //! | [`history`] | events in a file that outlives the worker |
-//! | [`mail`], [`scripts`] | what is sent and run for events |
+//! | [`mail`], [`scripts`], [`fifos`] | what is sent, run and written for events |
+//! | [`turning_points`] | the scripts before the start and after the stop |
 //! | [`snmp`] | the session with the SNMP master agent |
 //! | [`control`], [`http`] | the two listeners |
 //! | [`placed`] | which addresses are where, for the supervisor |
 
 pub(super) mod control;
+pub(super) mod fifos;
 pub(super) mod history;
 pub(super) mod http;
 pub(super) mod log;
@@ -34,6 +36,7 @@ pub(super) mod scripts;
 pub(super) mod services;
 pub(super) mod snmp;
 pub(super) mod trackers;
+pub(super) mod turning_points;
 pub(super) mod virtual_routers;
 
 use keepwatch_bus::subject::Name;

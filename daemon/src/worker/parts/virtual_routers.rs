@@ -49,7 +49,7 @@ impl VirtualRouters {
             addresses: addresses.clone(),
         };
         let (thread, notices) = runner::spawn(runner, bus.clone()).context("starting VRRP")?;
-        let trackers = Some(Trackers::start(bus, thread.tidings()));
+        let trackers = Some(Trackers::start(settings, bus, thread.tidings()));
         let mut routers = Self { thread, trackers, addresses };
         routers.apply(settings, config, reader.counters(), cause);
         Ok((routers, notices))
@@ -81,8 +81,10 @@ impl VirtualRouters {
 
     /// Stops it: masters resign and take their addresses off, unless they shall stay.
     pub(in crate::worker) async fn stop(mut self, settings: &Settings, cause: EventId) {
-        // Nothing that they followed counts any more, and scripts that run are ended.
-        self.trackers = None;
+        // Nothing that they followed counts any more.
+        if let Some(trackers) = self.trackers.take() {
+            trackers.stop().await;
+        }
         let release = if settings.cli.dont_release_vrrp { Release::Nothing } else { Release::Everything };
         // Both errors mean that there is nothing left to wait for.
         let _ = timeout(STOP_WITHIN, self.thread.stop(release, Some(cause))).await;

@@ -59,10 +59,7 @@ impl Node {
             self.look_at_links(cx, *id);
             self.weigh(*id);
         }
-        for id in idle {
-            let cause = beginners.get(&id).copied().or(cx.cause);
-            self.start(&mut cx.because(cause), id);
-        }
+        self.begin(cx, &idle, &beginners);
         for id in all {
             let cause = self.tell_why_held(cx, id).or(told.get(&id).copied()).or(cx.cause);
             self.reconsider(&mut cx.because(cause), id);
@@ -73,7 +70,10 @@ impl Node {
     /// Stops everything; the machine can be dropped, or started again by [`Node::apply`].
     pub fn stop(&mut self, now: Instant, release: Release, cause: Option<EventId>, out: &mut dyn Outbox) {
         self.step(now, cause, out, |node, cx| {
-            for router in node.routers.iter_mut().flatten() {
+            let mut all: Vec<_> = node.routers.iter_mut().flatten().collect();
+            // In the order of the file, as they are told of.
+            all.sort_by_key(|router| router.settings.position);
+            for router in all {
                 router.enter_init(cx, release == Release::Everything);
             }
             for group in 0..node.groups.len() {
@@ -157,7 +157,8 @@ impl Node {
         }
         let mut gone: Vec<RouterId> =
             self.by_name.values().copied().filter(|id| !stays.contains(id)).collect();
-        gone.sort_unstable();
+        // In the order of the file, as they are told of.
+        gone.sort_by_key(|id| self.router(*id).map(|router| router.settings.position));
         for id in gone {
             self.retire(cx, id, renewed.contains(&id));
         }
@@ -218,14 +219,16 @@ impl Node {
 
     /// Replaces the groups, keeping the state of those that stay.
     fn regroup(&mut self, cx: &mut Context<'_>, definitions: Vec<GroupDefinition>) {
-        let mut old: Vec<Group> = std::mem::take(&mut self.groups);
+        let mut old: Vec<Option<Group>> = std::mem::take(&mut self.groups).into_iter().map(Some).collect();
+        let places = old.iter().flatten().enumerate();
+        let places: HashMap<Name, usize> = places.map(|(at, group)| (group.spec.name.clone(), at)).collect();
         for router in self.routers.iter_mut().flatten() {
             router.group = None;
         }
         for GroupDefinition { spec, settings } in definitions {
             let members: Vec<RouterId> =
                 spec.members.iter().filter_map(|name| self.by_name.get(name).copied()).collect();
-            let known = old.iter().position(|group| group.spec.name == spec.name).map(|at| old.remove(at));
+            let known = places.get(&spec.name).and_then(|at| old.get_mut(*at)?.take());
             if known.as_ref().is_none_or(|group| group.settings != settings) {
                 let group = spec.name.clone();
                 cx.publish(VrrpFact::GroupConfigured { group, settings: settings.clone() });
@@ -239,7 +242,7 @@ impl Node {
             let state = known.map_or(VrrpState::Init, |group| group.state);
             self.groups.push(Group { spec, settings, members, state });
         }
-        for group in old {
+        for group in old.into_iter().flatten() {
             cx.publish(VrrpFact::GroupUnconfigured { group: group.spec.name });
         }
     }

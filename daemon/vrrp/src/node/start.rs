@@ -1,5 +1,6 @@
 //! Starting a router: into which state, and for what reason.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use keepwatch_bus::EventId;
@@ -13,6 +14,60 @@ use crate::router::Router;
 use crate::step::Context;
 
 impl Node {
+    /// Starts those that are new, in the order in which keepalived tells of them: priorities that weights have changed,
+    /// then those with a fault, then the groups of those that begin together, then the others. `causes` are the events
+    /// that defined them.
+    pub(super) fn begin(
+        &mut self,
+        cx: &mut Context<'_>,
+        idle: &[RouterId],
+        causes: &HashMap<RouterId, EventId>,
+    ) {
+        for id in idle {
+            let cause = causes.get(id).copied().or(cx.cause);
+            if let Some(router) = self.router_mut(*id).filter(|router| !router.standing.undecided) {
+                router.update_priority(&mut cx.because(cause));
+            }
+        }
+        let (faulty, others): (Vec<RouterId>, Vec<RouterId>) =
+            idle.iter().partition(|id| self.router(**id).is_some_and(|router| self.starts_in_fault(router)));
+        for id in faulty {
+            let cause = causes.get(&id).copied().or(cx.cause);
+            self.start(&mut cx.because(cause), id);
+        }
+        self.begin_groups(cx);
+        for id in others {
+            let cause = causes.get(&id).copied().or(cx.cause);
+            self.start(&mut cx.because(cause), id);
+        }
+    }
+
+    /// Groups whose members are all about to start begin in the state that these will have, unless something is still
+    /// undecided, or they will be master at once.
+    fn begin_groups(&mut self, cx: &mut Context<'_>) {
+        for group in 0..self.groups.len() {
+            let known = &self.groups[group];
+            let members = || known.members.iter().filter_map(|id| self.router(*id));
+            let begins = |router: &Router| router.state() == VrrpState::Init && !router.standing.undecided;
+            let new = |router: &Router| matches!(router.state(), VrrpState::Init | VrrpState::Fault);
+            if known.state != VrrpState::Init || known.members.is_empty() || !members().all(new) {
+                continue;
+            }
+            let to = if self.has_faulty_member(group) {
+                VrrpState::Fault
+            } else if members().all(begins) && !members().all(|router| self.starts_as_master(router.id)) {
+                VrrpState::Backup
+            } else {
+                continue;
+            };
+            self.group_changes(cx, group, to);
+        }
+    }
+
+    fn starts_in_fault(&self, router: &Router) -> bool {
+        router.faults.any() || router.group.is_some_and(|group| self.has_faulty_member(group))
+    }
+
     /// Init ends: Fault if there is a reason, else Backup (RFC 9568 §6.4.1). As in keepalived, it does not end while
     /// something whose failure would be a fault is undecided.
     pub(super) fn start(&mut self, cx: &mut Context<'_>, id: RouterId) {
@@ -21,8 +76,7 @@ impl Node {
         if router.undecided {
             return;
         }
-        let group = router.group;
-        let faulty = router.faults.any() || group.is_some_and(|group| self.has_faulty_member(group));
+        let faulty = self.router(id).is_some_and(|router| self.starts_in_fault(router));
         let owner = self.starts_as_master(id);
         let told = self.tell_why_held(cx, id).or(self.link_fault(cx.links, id));
         let quiet = self.quiet_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(cx.now));
@@ -33,7 +87,7 @@ impl Node {
             // Routes and rules of a run that ended badly, which left no address.
             router.route(cx, false, cx.cause);
         }
-        router.priority = router.weighed_priority();
+        router.update_priority(cx);
         if faulty {
             let cause = told.or(cx.cause);
             router.enter_fault(&mut cx.because(cause));

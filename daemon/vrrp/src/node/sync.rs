@@ -1,5 +1,5 @@
 //! Sync groups at work: what one member does, all do. Goes in: what happened to one router. Comes out: the same for
-//! the others, each step caused by the one before: the member's change, the group's change, the others' changes.
+//! the others: the member's change, which causes the others' changes, and when all have changed that of the group.
 //!
 //! As keepalived does it: a group becomes master when the last of its members would; it goes to Backup when one of
 //! them yields, to Fault when one of them has a fault, and leaves Fault when none has.
@@ -96,22 +96,24 @@ impl Node {
 
     /// Puts a group into `state`, and with it every member that is not there yet.
     pub(super) fn group_enters(&mut self, cx: &mut Context<'_>, group: usize, state: VrrpState) {
-        let Some(event) = self.group_changes(cx, group, state) else { return };
-        let mut cx = cx.because_of(event);
+        if self.groups[group].state == state {
+            return;
+        }
         for id in self.groups[group].members.clone() {
             if let Some(router) = self.router_mut(id)
                 && router.state() != state
                 && router.state() != VrrpState::Init
             {
                 match state {
-                    VrrpState::Master => router.enter_master(&mut cx),
-                    VrrpState::Backup => router.follow_to_backup(&mut cx),
-                    VrrpState::Fault => router.enter_fault(&mut cx),
+                    VrrpState::Master => router.enter_master(cx),
+                    VrrpState::Backup => router.follow_to_backup(cx),
+                    VrrpState::Fault => router.enter_fault(cx),
                     VrrpState::Init => continue,
                 };
             }
             self.rearm(id);
         }
+        self.group_changes(cx, group, state);
     }
 
     /// Records and publishes the change of a group's state alone.

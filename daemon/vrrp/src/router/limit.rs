@@ -94,6 +94,11 @@ impl Limits {
         self.lower.filter(|(at, _)| now.saturating_duration_since(*at) < QUIET).map(|(_, event)| event)
     }
 
+    /// What a backup heard is news again when it is master.
+    pub(crate) fn forget_lower(&mut self) {
+        self.lower = None;
+    }
+
     pub(crate) fn told_lower(&mut self, now: Instant, event: EventId) {
         self.lower = Some((now, event));
     }

@@ -52,6 +52,7 @@ impl Router {
         }
         self.send(cx, self.priority);
         self.limits.forget_rejections();
+        self.limits.forget_lower();
         self.heard = None;
         self.master_interval = self.interval();
         let bursts = Bursts::of_new_master(cx.now, &self.spec.garp);

@@ -354,5 +354,7 @@ fn datagram(link: LinkId, packet: Packet<'_>) -> Result<Datagram<'_>, DecodeErro
             ah: None,
             message,
         }),
+        // No raw socket hands over one.
+        Packet::Udp { message, .. } => Err(DecodeError::PacketLength { expected: 0, actual: message.len() }),
     }
 }

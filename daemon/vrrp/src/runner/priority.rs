@@ -1,4 +1,4 @@
-//! How the VRRP thread asks to be scheduled. None of it is needed to work, so what is refused is left out.
+//! How the VRRP thread, and others that are as urgent, ask to be scheduled. None of it is needed to work, so what is refused is left out.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use keepwatch_net::sched::{self, RealtimePriority};
 const SLICE: Duration = Duration::from_micros(100);
 
 /// Applies `scheduling` to the calling thread.
-pub(super) fn apply(scheduling: &ProcessScheduling) {
+pub fn apply(scheduling: &ProcessScheduling) {
     let cpus: Vec<usize> =
         scheduling.cpu_affinity.iter().filter_map(|cpu| usize::try_from(*cpu).ok()).collect();
     if !cpus.is_empty() {

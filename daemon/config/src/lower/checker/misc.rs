@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::{Around, missing};
 use crate::lower::script::command;
-use crate::lower::script_user;
 use crate::model::{MiscCheck, Script};
 use crate::preprocess::Context;
 use crate::tree::Node;
@@ -28,7 +27,7 @@ impl MiscDraft {
             match child.keyword.name {
                 "misc_path" => path = Some(child),
                 "user" => {
-                    user = script_user::user(child, 0, context).ok()?;
+                    user = crate::values::user(child, 0, context).ok()?;
                 }
                 "misc_timeout" => timeout = child.whole_seconds(0).filter(|time| !time.is_zero()),
                 "misc_dynamic" => dynamic = true,

@@ -7,7 +7,6 @@ mod connection;
 mod http;
 mod misc;
 mod passive;
-pub(crate) mod pattern;
 mod regex;
 mod smtp;
 mod udp;

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use crate::diagnostics::Diagnostic;
 use crate::lower::script::script;
-use crate::lower::script_user::user;
 use crate::model::{NotifyFifo, NotifyFifos, Script};
 use crate::preprocess::Context;
 use crate::source::Span;
 use crate::tree::Node;
+use crate::values::user;
 
 /// All three as written.
 #[derive(Debug, Default)]

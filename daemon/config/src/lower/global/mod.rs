@@ -21,6 +21,7 @@ use crate::diagnostics::Diagnostic;
 use crate::model::{Global, IpvsNamespace, Name};
 use crate::preprocess::Context;
 use crate::tree::Node;
+use crate::values::user;
 
 /// `global_defs` as written: the model's own struct with what needs defaults kept apart.
 #[derive(Debug, Default)]
@@ -118,8 +119,7 @@ impl GlobalDraft {
         match node.keyword.name {
             "script_user" => {
                 // One that there is not stays: nobody else, least of all root, may run what was meant for it.
-                model.script_user =
-                    super::script_user::user(node, 0, context).unwrap_or_else(|missing| Some(missing.0));
+                model.script_user = user(node, 0, context).unwrap_or_else(|missing| Some(missing.0));
             }
             "enable_script_security" => model.enable_script_security = true,
             "use_symlink_paths" => model.use_symlink_paths = node.on(),

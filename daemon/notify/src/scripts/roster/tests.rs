@@ -2,8 +2,12 @@ use keepwatch_bus::Fact;
 use keepwatch_bus::fact::{DaemonFact, ServiceFact, VrrpFact};
 use keepwatch_bus::sample;
 
-use super::super::settings::{RealScripts, ServiceScripts};
+use keepwatch_bus::Configured;
+use keepwatch_bus::subject::VrrpState;
+use keepwatch_model::{Instance, Notify, RealServer, VirtualRouterId, VirtualServer};
+
 use super::*;
+use crate::occasions::Watched;
 
 fn nobody() -> ScriptUser {
     ScriptUser { name: "nobody".into(), group: None, supplementary_groups: false }
@@ -21,6 +25,27 @@ fn real() -> RealKey {
     sample::real_key(([10, 0, 0, 1], 80), ([10, 0, 1, 1], 80))
 }
 
+fn watched() -> Arc<Watched> {
+    Arc::new(Watched { services: [service()].into(), ..Watched::default() })
+}
+
+/// A roster that has been told of a virtual server with `omega` and one real server, both up.
+fn with_services() -> Roster {
+    let mut roster = Roster::new(Arc::new(settings()));
+    let server = VirtualServer { omega: true, ..VirtualServer::new(service().into()) };
+    let configured =
+        ServiceFact::VirtualServerConfigured { service: service(), settings: Configured::new(0, server) };
+    runs(&mut roster, configured);
+    let settings = Configured::new(0, RealServer::new(real().real));
+    runs(
+        &mut roster,
+        ServiceFact::RealServerConfigured { real: real(), starts_up: true, checked: true, settings },
+    );
+    let gained = ServiceFact::QuorumGained { service: service(), quorum: 1, hysteresis: 0, weight: 1 };
+    assert_eq!(runs(&mut roster, gained), ["/quorum-up own"], "it begins with quorum");
+    roster
+}
+
 fn settings() -> ScriptSettings {
     let router = RouterScripts {
         master: script("/master"),
@@ -35,11 +60,10 @@ fn settings() -> ScriptSettings {
     let service_scripts = ServiceScripts {
         up: script("/quorum-up"),
         down: script("/quorum-down"),
-        omega: true,
-        alpha: false,
-        reals: [(real().real, RealScripts { up: script("/up"), down: script("/down"), alpha: false })].into(),
+        reals: [(real().real, RealScripts { up: script("/up"), down: script("/down") })].into(),
     };
     ScriptSettings {
+        watched: watched(),
         instances: [("VI_1".into(), router.clone())].into(),
         groups: [("VG_1".into(), router)].into(),
         services: [(service(), service_scripts)].into(),
@@ -84,7 +108,7 @@ fn a_group_s_scripts_are_told_priority_0() {
 
 #[test]
 fn a_clean_stop_runs_the_stop_scripts_and_what_has_omega() {
-    let mut roster = Roster::new(Arc::new(settings()));
+    let mut roster = with_services();
     runs(&mut roster, state(VrrpState::Master));
     let stopping = DaemonFact::DaemonStopping { reason: "SIGTERM".into() };
     assert_eq!(runs(&mut roster, stopping), ["/down own", "/quorum-down own"]);
@@ -94,7 +118,7 @@ fn a_clean_stop_runs_the_stop_scripts_and_what_has_omega() {
 
 #[test]
 fn real_servers_and_quorum_run_scripts_when_they_change() {
-    let mut roster = Roster::new(Arc::new(settings()));
+    let mut roster = with_services();
     assert_eq!(runs(&mut roster, ServiceFact::RealServerUp { real: real() }), [""; 0]);
     assert_eq!(runs(&mut roster, ServiceFact::RealServerDown { real: real() }), ["/down own"]);
     assert_eq!(runs(&mut roster, ServiceFact::RealServerUp { real: real() }), ["/up own"]);
@@ -108,13 +132,16 @@ fn real_servers_and_quorum_run_scripts_when_they_change() {
 #[test]
 fn a_lower_priority_heard_runs_its_script() {
     let mut roster = Roster::new(Arc::new(settings()));
-    let fact = VrrpFact::LowerPriorityReceived {
+    let heard = || VrrpFact::LowerPriorityReceived {
         instance: "VI_1".into(),
         address: [10, 0, 0, 2].into(),
         priority: 50,
         own: 150,
     };
-    assert_eq!(runs(&mut roster, fact), ["/lower own"]);
+    runs(&mut roster, state(VrrpState::Backup));
+    assert_eq!(runs(&mut roster, heard()), [""; 0], "only a master's");
+    runs(&mut roster, state(VrrpState::Master));
+    assert_eq!(runs(&mut roster, heard()), ["/lower own"]);
 }
 
 #[test]
@@ -124,14 +151,36 @@ fn an_instance_that_a_reload_takes_away_is_told_so() {
     let mut roster = Roster::new(Arc::new(settings()));
     runs(&mut roster, state(VrrpState::Backup));
     roster.change(Arc::new(ScriptSettings::default()));
-    assert_eq!(runs(&mut roster, removed()), ["/any own INSTANCE VI_1 FAULT 150", "/fault own"]);
+    assert_eq!(runs(&mut roster, removed()), ["/any own INSTANCE VI_1 FAULT 150"]);
     assert_eq!(runs(&mut roster, removed()), [""; 0], "once");
 
     let mut with_deleted = settings();
     for scripts in with_deleted.instances.values_mut() {
         scripts.deleted = script("/deleted");
     }
+    let notify = Notify { tell_deleted: true, deleted: script("/deleted"), ..Notify::default() };
+    let instance = Instance {
+        notify: notify.into(),
+        ..Instance::new("VI_1".into(), "eth0".into(), VirtualRouterId(51))
+    };
     let mut roster = Roster::new(Arc::new(with_deleted));
+    let settings = Configured::new(0, instance);
+    runs(&mut roster, VrrpFact::InstanceConfigured { instance: "VI_1".into(), settings });
     runs(&mut roster, state(VrrpState::Fault));
     assert_eq!(runs(&mut roster, removed()), ["/any own INSTANCE VI_1 DELETED 150", "/deleted own"]);
+}
+
+#[test]
+fn what_a_reload_takes_away_is_told_down_by_the_scripts_that_it_had() {
+    let mut roster = with_services();
+    let without_real = || {
+        let mut all = settings();
+        all.services.values_mut().for_each(|service| service.reals.clear());
+        all
+    };
+    roster.change(Arc::new(without_real()));
+    assert_eq!(runs(&mut roster, ServiceFact::RealServerUnconfigured { real: real() }), ["/down own"]);
+    roster.change(Arc::new(ScriptSettings { services: HashMap::new(), ..without_real() }));
+    let gone = ServiceFact::VirtualServerUnconfigured { service: service() };
+    assert_eq!(runs(&mut roster, gone), ["/quorum-down own"]);
 }

@@ -1,0 +1,193 @@
+//! What goes into adverts and when: interval, addresses, preemption; and weights that cannot count.
+
+use std::time::Duration;
+
+use super::draft::InstanceDraft;
+use crate::diagnostics::{Diagnostic, Outcome};
+use crate::model::{Family, InitialState, InterfaceAddress, Name, Priority, Tracking, VrrpVersion};
+use crate::preprocess::Context;
+use crate::source::Span;
+
+/// Most addresses that the count field of an advert has room for (RFC 9568 §5.2.5).
+const MOST_ADDRESSES: usize = 255;
+/// Most IPv6 addresses that fit into a packet of 1500 bytes, without what stands before them: Ethernet 14, IPv6 40,
+/// VRRP 8 bytes.
+const MOST_IPV6_ADDRESSES: usize = (1500 - 14 - 40 - 8) / 16;
+
+/// The advert interval, as the version can say it.
+pub(super) fn advert_int(draft: &InstanceDraft, version: VrrpVersion, context: &mut Context) -> Duration {
+    let Some((written, span)) = draft.advert_int else { return Duration::from_secs(1) };
+    let (unit, most, unit_text) = match version {
+        VrrpVersion::V2 => (1_000_000, 255, "whole seconds"),
+        VrrpVersion::V3 => (10_000, 4095, "hundredths of a second"),
+    };
+    let micros = written.as_micros() as u64;
+    let units = (micros + unit / 2) / unit;
+    let used = Duration::from_micros(units.clamp(1, most) * unit);
+    if used != written {
+        context.report(
+            Diagnostic::error(
+                "advert-int",
+                format!(
+                    "version {version} of VRRP has advert intervals in {unit_text}, up to {:?}",
+                    Duration::from_micros(most * unit)
+                ),
+            )
+            .at(span, format!("{used:?} is used")),
+        );
+    }
+    used
+}
+
+/// `nopreempt` and `preempt_delay` beside the initial state and the owner's priority.
+pub(super) fn check_preemption(
+    draft: &mut InstanceDraft,
+    state: InitialState,
+    priority: Priority,
+    strict: bool,
+    context: &mut Context,
+) {
+    let master = state == InitialState::Master;
+    let mut conflict = |span: Span, message: String| {
+        context.report(Diagnostic::error("conflict", message).at(span, "has no effect"));
+    };
+    if let Some(span) = draft.nopreempt {
+        if priority == Priority::OWNER {
+            conflict(span, "`nopreempt` does not go with priority 255".into());
+            draft.nopreempt = None;
+        } else if master {
+            conflict(span, "`nopreempt` does not go with `state MASTER`".into());
+            draft.nopreempt = None;
+        }
+    }
+    if let Some((_, span)) = draft.preempt_delay.filter(|(delay, _)| !delay.is_zero()) {
+        let against = if master {
+            Some("`state MASTER`")
+        } else if strict {
+            Some("strict mode")
+        } else if draft.nopreempt.is_some() {
+            Some("`nopreempt`")
+        } else {
+            None
+        };
+        if let Some(against) = against {
+            conflict(span, format!("`preempt_delay` does not go with {against}"));
+            draft.preempt_delay = None;
+        }
+    }
+}
+
+/// Advertised and other addresses; `None` when the instance cannot run without.
+pub(super) fn addresses(
+    draft: &mut InstanceDraft,
+    (family, version, strict): (Family, VrrpVersion, bool),
+    context: &mut Context,
+) -> Option<(Vec<InterfaceAddress>, Vec<InterfaceAddress>)> {
+    let take = |list: &mut Vec<(InterfaceAddress, Span)>| -> Vec<InterfaceAddress> {
+        list.drain(..).map(|(address, _)| address).collect()
+    };
+    let mut advertised = take(&mut draft.addresses);
+    let mut excluded = take(&mut draft.excluded);
+    let most = match family {
+        Family::Inet => MOST_ADDRESSES,
+        Family::Inet6 => MOST_IPV6_ADDRESSES,
+    };
+    if advertised.len() > most {
+        context.report(
+            Diagnostic::error(
+                "too-many-addresses",
+                format!(
+                    "an advert of `{}` has room for {most} addresses of {}",
+                    draft.name,
+                    advertised.len()
+                ),
+            )
+            .at(draft.at, "the rest is moved to the excluded addresses"),
+        );
+        excluded.append(&mut advertised.split_off(most));
+    }
+    if !advertised.is_empty() || draft.no_virtual_ipaddress.is_some() {
+        return Some((advertised, excluded));
+    }
+    // Version 3 cannot do without any (RFC 9568 §5.2.5).
+    let needs_one = version == VrrpVersion::V3 || strict;
+    if draft.addresses_written || draft.bad.contains(&"virtual_ipaddress") {
+        // What is wrong with them was said.
+        if needs_one {
+            context.leads_to(Outcome::CannotRun);
+        }
+        return (!needs_one).then_some((advertised, excluded));
+    }
+    let message = format!("`{}` has no virtual addresses", draft.name);
+    if needs_one {
+        let diagnostic = Diagnostic::error("no-addresses", message).fatal();
+        context.report(diagnostic.at(draft.at, "this instance cannot run"));
+        return None;
+    }
+    let diagnostic =
+        Diagnostic::warning("no-addresses", message).changes().at(draft.at, "nothing to take over");
+    context.report(diagnostic.help("`no_virtual_ipaddress` says that this is meant so"));
+    Some((advertised, excluded))
+}
+
+/// An instance follows its own interface anyway (or does not, by `dont_track_primary`): tracking it is left out.
+pub(super) fn drop_own_interface(
+    tracking: &mut Tracking,
+    (name, own): (&str, Option<&Name>),
+    at: Span,
+    context: &mut Context,
+) {
+    let before = tracking.interfaces.len();
+    tracking.interfaces.retain(|tracked| Some(&tracked.name) != own);
+    if tracking.interfaces.len() != before {
+        context.report(
+            Diagnostic::warning("own-interface", format!("`{name}` tracks its own interface"))
+                .changes()
+                .at(at, "left out: it follows that one anyway"),
+        );
+    }
+}
+
+/// Takes the weights from what a grouped instance or an owner tracks: its priority must not change.
+pub(super) fn drop_weights(
+    tracking: &mut Tracking,
+    name: &str,
+    at: Span,
+    grouped: bool,
+    context: &mut Context,
+) {
+    let mut weighted = false;
+    for interface in &mut tracking.interfaces {
+        weighted |= interface.weight != 0;
+        if grouped {
+            interface.weight = 0;
+        }
+    }
+    if !grouped {
+        tracking.interfaces.retain(|interface| interface.weight == 0);
+    }
+    for list in [&mut tracking.scripts, &mut tracking.bfds] {
+        let before = list.len();
+        list.retain(|object| object.weight == 0);
+        weighted |= list.len() != before;
+    }
+    let before = tracking.files.len();
+    tracking.files.retain(|file| matches!(file.weight, 0 | 1));
+    weighted |= tracking.files.len() != before;
+    for file in &mut tracking.files {
+        weighted |= file.weight != 0;
+        file.weight = 0;
+    }
+    if weighted {
+        let (why, mend) = if grouped {
+            ("a member of a sync group", "`sync_group_tracking_weight` in the group allows them")
+        } else {
+            ("the owner (priority 255)", "the priority of an owner can't change")
+        };
+        context.report(
+            Diagnostic::error("weight-ignored", format!("`{name}` is {why} and cannot track with weights"))
+                .at(at, "its weighted trackers are left out")
+                .help(mend),
+        );
+    }
+}

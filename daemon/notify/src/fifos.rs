@@ -1,0 +1,186 @@
+//! FIFOs: named pipes that are told of every change, a line each, and the scripts that read them.
+//!
+//! [`run`] takes every event from a lossless queue of the bus. [`Teller`] says who is to be told what, `lines` (pure) how
+//! that is written, a `Pipe` writes it, and a `Reader` keeps the script going that reads it. It all happens in tasks
+//! that nothing else waits for, and a pipe is never waited for either: a line for which there is no room is lost, which is
+//! counted and told once.
+//!
+//! As in keepalived, a pipe is taken away and made anew at each reload, so that its readers get an end of file; and it
+//! can be written whether anybody reads it or not: the first 64 KiB wait in it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keepwatch_bus::fact::{ConsumerFact, DaemonFact};
+use keepwatch_bus::{Event, EventId, Fact, Reader as World, WeakBus};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::timeout;
+
+use self::pipe::{Pipe, Written};
+use self::reader::Reader;
+use crate::occasions::{Occasion, Teller};
+
+mod lines;
+mod pipe;
+mod reader;
+mod settings;
+
+pub use settings::{FifoSettings, PipeSettings};
+
+/// What making a pipe may take: the owner's name may have to be asked of a directory service.
+const MADE_WITHIN: Duration = Duration::from_secs(5);
+/// At the very end: how long readers may go on after the end of file before they are asked to end. At a reload they are
+/// asked at once, as keepalived does.
+const LAST_READING: Duration = Duration::from_millis(300);
+/// What [`run`] takes at most after its queue has ended or everything has stopped.
+pub const LAST_READERS: Duration =
+    LAST_READING.saturating_add(reader::GRACE).saturating_add(Duration::from_millis(300));
+
+/// Tells FIFOs of what `events` (a queue from `Hub::deliver`) says, until the queue ends or everything has stopped.
+/// `settings` may change at any time; that counts from the next reload on.
+pub async fn run(
+    mut events: UnboundedReceiver<Arc<Event>>,
+    mut settings: watch::Receiver<Arc<FifoSettings>>,
+    world: World,
+    bus: WeakBus,
+) {
+    let first = Arc::clone(&settings.borrow_and_update());
+    let mut teller = Teller::new(Arc::clone(&first.watched));
+    let mut desk = Desk { settings: Arc::default(), open: Vec::new(), world, bus };
+    desk.renew(first, None).await;
+    while let Some(event) = events.recv().await {
+        match &event.fact {
+            Fact::Daemon(DaemonFact::ConfigLoaded { reload: true, .. }) => {
+                let next = Arc::clone(&settings.borrow_and_update());
+                teller.change(Arc::clone(&next.watched));
+                desk.renew(next, Some(event.id)).await;
+                if desk.settings.states_on_reload {
+                    for about in teller.states() {
+                        desk.tell(&Occasion { about, event: event.id });
+                    }
+                }
+            }
+            Fact::Daemon(DaemonFact::DaemonStopped { .. }) => break,
+            _ => teller.note(&event).iter().for_each(|occasion| desk.tell(occasion)),
+        }
+    }
+    desk.close().await;
+}
+
+/// The pipes, and who reads them.
+struct Desk {
+    settings: Arc<FifoSettings>,
+    open: Vec<Open>,
+    world: World,
+    bus: WeakBus,
+}
+
+/// A pipe that is written.
+struct Open {
+    settings: PipeSettings,
+    /// None if it could not be made.
+    pipe: Option<Pipe>,
+    reader: Option<Reader>,
+}
+
+impl Desk {
+    /// Takes all pipes away and makes those that are wanted now.
+    async fn renew(&mut self, settings: Arc<FifoSettings>, cause: Option<EventId>) {
+        let mut leaving: Vec<(PathBuf, JoinHandle<()>)> = Vec::new();
+        for Open { settings, pipe, reader } in std::mem::take(&mut self.open) {
+            // First the end of file, then the end.
+            drop(pipe);
+            leaving.extend(reader.map(|reader| (settings.path, reader.stop(Duration::ZERO))));
+        }
+        let wanted = |path: &PathBuf| settings.pipes.iter().any(|pipe| pipe.path == *path);
+        self.forget(wanted, cause);
+        self.settings = Arc::clone(&settings);
+        for pipe in &settings.pipes {
+            let before = leaving.iter().position(|(path, _)| *path == pipe.path);
+            let before = before.map(|at| leaving.swap_remove(at).1);
+            let open = self.open(pipe.clone(), before, cause).await;
+            self.open.push(open);
+        }
+    }
+
+    /// Says that pipes are no longer there which a reload took away.
+    fn forget(&self, wanted: impl Fn(&PathBuf) -> bool, cause: Option<EventId>) {
+        for gone in self.settings.pipes.iter().filter(|pipe| !wanted(&pipe.path)) {
+            self.bus.publish(cause, ConsumerFact::FifoRemoved { fifo: gone.name() });
+        }
+    }
+
+    async fn open(
+        &self,
+        settings: PipeSettings,
+        before: Option<JoinHandle<()>>,
+        cause: Option<EventId>,
+    ) -> Open {
+        let (wanted, mode) = (settings.clone(), self.settings.mode());
+        let opening = spawn_blocking(move || Pipe::open(&wanted, mode));
+        let opened = match timeout(MADE_WITHIN, opening).await {
+            Ok(Ok(opened)) => opened.map_err(|error| error.to_string()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("it could not be made within {} s", MADE_WITHIN.as_secs())),
+        };
+        let fifo = settings.name();
+        let (pipe, error) = match opened {
+            Ok((pipe, complaint)) => (Some(pipe), complaint),
+            Err(error) => (None, Some(error)),
+        };
+        let told = match error {
+            None => self.bus.publish(cause, ConsumerFact::FifoOpened { fifo }),
+            Some(error) => self.bus.publish(cause, ConsumerFact::FifoFailed { fifo, error }),
+        };
+        let reader = pipe.is_some().then(|| settings.reader(&self.settings)).flatten();
+        let reader = reader
+            .map(|command| Reader::start(command, settings.name(), self.bus.clone(), told.or(cause), before));
+        Open { settings, pipe, reader }
+    }
+
+    /// Writes an occasion into the pipes that are told of it.
+    fn tell(&mut self, occasion: &Occasion) {
+        let line = lines::line(&occasion.about);
+        let vrrp = lines::is_vrrp(&occasion.about);
+        let mut facts = Vec::new();
+        for open in &mut self.open {
+            let concerns = if vrrp { open.settings.vrrp } else { open.settings.lvs };
+            let Some(pipe) = open.pipe.as_mut().filter(|_| concerns) else { continue };
+            let fifo = open.settings.name();
+            let written = pipe.write(&line);
+            let counters = self.world.counters().fifos.resolve(&fifo);
+            match written {
+                Written::Whole => counters.lines.inc(),
+                Written::WholeAfter(lost) => {
+                    counters.lines.inc();
+                    facts.push(ConsumerFact::FifoFlows { fifo, lost });
+                }
+                Written::Lost => counters.lost.inc(),
+                Written::LostFirst(error) => {
+                    counters.lost.inc();
+                    facts.push(ConsumerFact::FifoLosesLines { fifo, error });
+                }
+            }
+        }
+        for fact in facts {
+            self.bus.publish(Some(occasion.event), fact);
+        }
+    }
+
+    /// Takes the pipes away and waits until their readers have ended.
+    async fn close(self) {
+        let mut leaving = Vec::new();
+        for Open { pipe, reader, .. } in self.open {
+            drop(pipe);
+            leaving.extend(reader.map(|reader| reader.stop(LAST_READING)));
+        }
+        // They bound themselves.
+        let _ = futures::future::join_all(leaving).await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! The part of virtual and real servers.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use keepwatch_bus::subject::{RealKey, ServiceKey};
+use keepwatch_model::VirtualServer;
+
+use super::About;
+
+/// Virtual servers, in the order in which they were told.
+#[derive(Debug, Default)]
+pub(super) struct Services {
+    all: HashMap<ServiceKey, Service>,
+    /// Counts those that came, to keep their order.
+    came: u64,
+}
+
+#[derive(Debug, Default)]
+struct Service {
+    place: u64,
+    /// `omega`.
+    omega: bool,
+    /// It has a sorry server.
+    sorry: bool,
+    /// Whether it has quorum, once that was said.
+    quorum: Option<bool>,
+    reals: Vec<(SocketAddr, Real)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Real {
+    up: bool,
+    /// Something was said of it since it began.
+    told: bool,
+}
+
+impl Service {
+    fn real(&mut self, address: SocketAddr) -> Option<&mut Real> {
+        self.reals.iter_mut().find(|(known, _)| *known == address).map(|(_, real)| real)
+    }
+
+    /// What of it is up goes down.
+    fn down(&self, service: ServiceKey) -> Vec<About> {
+        let reals = self.reals.iter().filter(|(_, real)| real.up);
+        let reals = reals.map(|(real, _)| About::Real { real: RealKey { service, real: *real }, up: false });
+        let quorum = (self.quorum == Some(true)).then_some(About::Service { service, up: false });
+        reals.chain(quorum).collect()
+    }
+}
+
+impl Services {
+    pub(super) fn configured(&mut self, service: ServiceKey, settings: &VirtualServer) {
+        self.came += 1;
+        let came = self.came;
+        let known = self.all.entry(service).or_insert_with(|| Service { place: came, ..Service::default() });
+        known.omega = settings.omega;
+        known.sorry = settings.sorry_server.is_some();
+    }
+
+    pub(super) fn removed(&mut self, service: ServiceKey) -> Vec<About> {
+        self.all.remove(&service).map(|known| known.down(service)).unwrap_or_default()
+    }
+
+    /// `tell`: that one begins up is news.
+    pub(super) fn real_configured(&mut self, real: RealKey, up: bool, tell: bool) -> Option<About> {
+        let service = self.all.get_mut(&real.service)?;
+        if service.real(real.real).is_some() {
+            return None;
+        }
+        service.reals.push((real.real, Real { up, told: false }));
+        (up && tell).then_some(About::Real { real, up })
+    }
+
+    pub(super) fn real_removed(&mut self, real: RealKey) -> Option<About> {
+        let service = self.all.get_mut(&real.service)?;
+        let place = service.reals.iter().position(|(known, _)| *known == real.real)?;
+        let (_, known) = service.reals.remove(place);
+        known.up.then_some(About::Real { real, up: false })
+    }
+
+    pub(super) fn real_changed(&mut self, real: RealKey, up: bool) -> Option<About> {
+        let known = self.all.get_mut(&real.service)?.real(real.real)?;
+        known.told = true;
+        (std::mem::replace(&mut known.up, up) != up).then_some(About::Real { real, up })
+    }
+
+    /// That one which begins down is down is news once a check has said it.
+    pub(super) fn check_gave_up(&mut self, real: RealKey) -> Option<About> {
+        let known = self.all.get_mut(&real.service)?.real(real.real)?;
+        let first = !known.up && !std::mem::replace(&mut known.told, true);
+        first.then_some(About::Real { real, up: false })
+    }
+
+    pub(super) fn quorum(&mut self, service: ServiceKey, up: bool) -> Option<About> {
+        let known = self.all.get_mut(&service)?;
+        let news = match known.quorum.replace(up) {
+            Some(before) => before != up,
+            None => up || known.sorry,
+        };
+        news.then_some(About::Service { service, up })
+    }
+
+    /// A clean stop: what has `omega` and is up is told that it goes down.
+    pub(super) fn stopping(&self) -> Vec<About> {
+        let mut all: Vec<_> = self.all.iter().filter(|(_, service)| service.omega).collect();
+        all.sort_by_key(|(_, service)| service.place);
+        all.into_iter().flat_map(|(key, service)| service.down(*key)).collect()
+    }
+}

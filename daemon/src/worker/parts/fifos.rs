@@ -1,0 +1,48 @@
+//! FIFOs. In: the configuration's FIFOs, every event. Out: lines in pipes, and the scripts that read them.
+
+use std::sync::Arc;
+
+use keepwatch_bus::{Bus, Hub};
+use keepwatch_config::Config;
+use keepwatch_notify::fifos::{self, FifoSettings};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::cli::DataplaneKind;
+use crate::worker::settings::Settings;
+
+/// Whoever writes into FIFOs.
+pub(in crate::worker) struct Fifos {
+    wanted: watch::Sender<Arc<FifoSettings>>,
+    task: JoinHandle<()>,
+}
+
+impl Fifos {
+    /// Sets it going with the FIFOs of `config`.
+    pub(in crate::worker) fn start(settings: &Settings, config: &Config, hub: &mut Hub, bus: &Bus) -> Self {
+        let wanted = watch::Sender::new(Arc::new(wanted(settings, config)));
+        let task = fifos::run(hub.deliver(), wanted.subscribe(), hub.reader(), bus.downgrade());
+        Self { wanted, task: tokio::spawn(task) }
+    }
+
+    /// These FIFOs are there as soon as it is told that the configuration is in force.
+    pub(in crate::worker) fn apply(&self, settings: &Settings, config: &Config) {
+        self.wanted.send_replace(Arc::new(wanted(settings, config)));
+    }
+
+    /// Waits until the readers have ended.
+    pub(in crate::worker) async fn stop(mut self) {
+        let _ = timeout(fifos::LAST_READERS, &mut self.task).await;
+        self.task.abort();
+    }
+}
+
+fn wanted(settings: &Settings, config: &Config) -> FifoSettings {
+    // In shadow they are those of another daemon.
+    if settings.dataplane() == DataplaneKind::Shadow {
+        return FifoSettings::default();
+    }
+    let wanted = FifoSettings::of(config, settings.vrrp(), settings.checkers());
+    FifoSettings { umask: settings.cli.umask.or(wanted.umask), ..wanted }
+}

@@ -1,0 +1,52 @@
+#!/bin/sh
+# PCRE2's JIT code for partial matching forgets PCRE2_FIRSTLINE and the offset limit.
+#
+# A pattern that is looked for in a text that comes in pieces is matched with PCRE2_PARTIAL_HARD. With an offset limit
+# (pcre2_set_offset_limit, "the match must begin here at the latest") or PCRE2_FIRSTLINE ("in the first line"), the
+# interpreter heeds both, and so does JIT code without PCRE2_PARTIAL_HARD; JIT code with it answers that there is a match
+# beyond the limit. pcre2jit(3) and pcre2partial(3) mention no such exception. Seen with 10.42 (Debian 12) and 10.45.
+#
+# keepwatch therefore leaves such patterns to the interpreter: daemon/check/src/pcre.rs.
+#
+# Needs: a C compiler and libpcre2-dev. Prints the results; exit status 0 if it is still so.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cat > "$work/try.c" <<'C'
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <stdio.h>
+#include <string.h>
+
+static int try(const char *pattern, const char *text, uint32_t options, size_t limit, int jit, uint32_t how)
+{
+    int error;
+    PCRE2_SIZE at;
+    pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern, strlen(pattern), options, &error, &at, NULL);
+    if (jit && pcre2_jit_compile(code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD) != 0)
+        return -99;
+    pcre2_match_context *context = pcre2_match_context_create(NULL);
+    if (options & PCRE2_USE_OFFSET_LIMIT)
+        pcre2_set_offset_limit(context, limit);
+    pcre2_match_data *data = pcre2_match_data_create_from_pattern(code, NULL);
+    return pcre2_match(code, (PCRE2_SPTR)text, strlen(text), 0, how, data, context);
+}
+
+int main(void)
+{
+    int forgotten = 0;
+    for (int jit = 0; jit < 2; jit++)
+        for (int partial = 0; partial < 2; partial++) {
+            uint32_t how = partial ? PCRE2_PARTIAL_HARD : 0;
+            int limit = try("abc", "......abc..", PCRE2_USE_OFFSET_LIMIT, 5, jit, how);
+            int first = try("b", "a\nb", PCRE2_FIRSTLINE, 0, jit, how);
+            printf("%s, %s: limit 5, match at 6: %s; first line, match in the second: %s\n",
+                   jit ? "JIT" : "interpreter", partial ? "partial" : "whole",
+                   limit > 0 ? "MATCH" : "none", first > 0 ? "MATCH" : "none");
+            forgotten += (limit > 0) + (first > 0);
+        }
+    return forgotten > 0 ? 0 : 1;
+}
+C
+cc -o "$work/try" "$work/try.c" -lpcre2-8
+"$work/try"
