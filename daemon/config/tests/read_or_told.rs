@@ -12,7 +12,6 @@ use reading::read;
 /// Files of the model of which nobody reads more than a part, and the keywords that are said to be without effect. Whoever
 /// builds one of these takes its row away.
 const TOLD_AS_A_WHOLE: &[(&str, BlockId, &str)] = &[
-    ("bfd.rs", BlockId::Root, "bfd_instance"),
     ("checker/misc.rs", BlockId::RealServer, "MISC_CHECK"),
     ("checker/udp.rs", BlockId::RealServer, "UDP_CHECK"),
     ("global/firewall.rs", BlockId::Global, "vrrp_iptables"),
