@@ -12,10 +12,6 @@ use reading::read;
 /// Files of the model of which nobody reads more than a part, and the keywords that are said to be without effect. Whoever
 /// builds one of these takes its row away.
 const TOLD_AS_A_WHOLE: &[(&str, BlockId, &str)] = &[
-    ("checker/dns.rs", BlockId::RealServer, "DNS_CHECK"),
-    ("checker/file.rs", BlockId::RealServer, "FILE_CHECK"),
-    ("checker/misc.rs", BlockId::RealServer, "MISC_CHECK"),
-    ("checker/udp.rs", BlockId::RealServer, "UDP_CHECK"),
     ("garp.rs", BlockId::Instance, "garp_extra_if"),
     ("global/firewall.rs", BlockId::Global, "vrrp_iptables"),
 ];

@@ -5,6 +5,7 @@
 
 mod connection;
 mod http;
+pub(super) mod idle;
 mod misc;
 mod passive;
 mod regex;
@@ -46,11 +47,15 @@ pub(super) struct Around<'a> {
     pub(super) outer_virtualhost: Option<&'a Name>,
     /// `checker_log_all_failures`.
     pub(super) log_all_failures: bool,
+    /// The virtual server's scheduler, if weights decide nothing with it.
+    pub(super) blind_scheduler: Option<&'a str>,
 }
 
 /// A checker as written.
 #[derive(Debug)]
 pub(super) struct CheckerBlock {
+    at: Span,
+    idle: idle::Lines,
     common: CheckerDraft,
     kind: KindDraft,
 }
@@ -106,11 +111,12 @@ impl CheckerBlock {
             }
             _ => return None,
         };
-        Some(Self { common, kind })
+        let idle = idle::Lines::of(node, &own, context);
+        Some(Self { at: node.name.span, idle, common, kind })
     }
 
     /// Makes the checkers of the model, everything inherited.
-    pub(super) fn resolve(self, around: &Around<'_>, context: &mut Context) -> Vec<Checker> {
+    pub(super) fn resolve(self, around: &Around<'_>, context: &mut Context) -> Vec<(Span, Checker)> {
         let (retry, before_retry) = self.kind.defaults();
         let timing = self.common.timing.or(around.timing);
         let delay_loop = timing.delay_loop.unwrap_or(DELAY_LOOP);
@@ -145,7 +151,11 @@ impl CheckerBlock {
                 one(connection.resolve(around, context).map(udp))
             }
         };
-        kinds.into_iter().map(checker).collect()
+        let checkers: Vec<_> = kinds.into_iter().map(|kind| (self.at, checker(kind))).collect();
+        if let Some((at, first)) = checkers.first() {
+            self.idle.judge(*at, first, around, context);
+        }
+        checkers
     }
 }
 

@@ -1,5 +1,6 @@
 //! `UDP_CHECK`: can an answer be right?
 
+use super::idle::nothing;
 use crate::diagnostics::Diagnostic;
 use crate::model::{Connection, UdpCheck, UdpReply};
 use crate::preprocess::Context;
@@ -18,9 +19,13 @@ impl UdpDraft {
     /// Says so when no answer can be right.
     pub(super) fn check(&self, context: &mut Context) {
         let (least, most) = self.lengths();
-        if let Some((_, span)) = self.min_length.or(self.max_length).filter(|_| least > most) {
+        let Some((_, span)) = self.min_length.or(self.max_length) else { return };
+        if least > most {
             let message = format!("no answer is at least {least} and at most {most} bytes long");
             context.report(Diagnostic::error("conflict", message).at(span, "every check will fail"));
+        } else if self.pattern.as_ref().is_none_or(|pattern| pattern.data.is_empty()) {
+            let why = "without a pattern after `require_reply` nothing of an answer is looked at";
+            nothing(span, why, context);
         }
     }
 
