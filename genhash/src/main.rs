@@ -24,13 +24,13 @@ struct Arguments {
     #[arg(short = 'I', long, requires = "use_virtualhost")]
     use_sni: bool,
     /// Address or name of the server
-    #[arg(short, long, value_name = "HOST", required_unless_present = "release")]
+    #[arg(short, long, value_name = "HOST", required_unless_present_any = ["release", "live"])]
     server: Option<String>,
     /// Port of the server
-    #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..), required_unless_present = "release")]
+    #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..), required_unless_present_any = ["release", "live"])]
     port: Option<u16>,
     /// Path of the page
-    #[arg(short, long, value_name = "PATH", required_unless_present = "release")]
+    #[arg(short, long, value_name = "PATH", required_unless_present_any = ["release", "live"])]
     url: Option<String>,
     /// Host header to send
     #[arg(short = 'V', long, value_name = "HOST")]
@@ -53,6 +53,14 @@ struct Arguments {
     /// Print only the digest, as keepalived's genhash does without -v
     #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
+    /// Ask again every so many seconds, and print a line whenever the digest is another one; until it is stopped
+    #[arg(short, long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1",
+          value_parser = clap::value_parser!(u32).range(1..), conflicts_with_all = ["verbose", "quiet"])]
+    watch: Option<u32>,
+    /// List what the daemon that runs here knows of the pages of its HTTP_GET and SSL_GET checkers
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:9165",
+          conflicts_with_all = ["server", "port", "url", "watch"])]
+    live: Option<SocketAddr>,
     /// Print the version
     #[arg(short, long)]
     release: bool,
@@ -84,12 +92,46 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        if let Some(daemon) = arguments.live {
+            return live(daemon).await;
+        }
+        if let Some(pause) = arguments.watch {
+            return watch(&request(arguments).await?, Duration::from_secs(pause.into())).await;
+        }
         let request = request(arguments).await?;
         let started = Instant::now();
         let page = genhash::digest(&request).await?;
         let took = started.elapsed();
         print(arguments, &request, &page, took).context("standard output")
     })
+}
+
+/// Lists the pages of the daemon whose HTTP listener is there.
+async fn live(daemon: SocketAddr) -> anyhow::Result<()> {
+    let page = genhash::digest(&Request::new(daemon, "/api/v1/world")).await.context("asking the daemon")?;
+    if page.status != 200 {
+        return Err(anyhow!("{daemon} answers with status {}: is it keepwatchd's listener?", page.status));
+    }
+    let world: genhash::live::World = serde_json::from_slice(&page.body)
+        .with_context(|| format!("what {daemon} says of itself is not what keepwatchd says"))?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    world.list(&mut out).and_then(|()| out.flush()).context("standard output")
+}
+
+/// Follows a page: a line for every change of its digest, of its status, or of why it can't be had.
+async fn watch(request: &Request, pause: Duration) -> anyhow::Result<()> {
+    let mut last = None;
+    loop {
+        let now = match genhash::digest(request).await {
+            Ok(page) => format!("{} (status {}, {} bytes)", page.digest, page.status, page.body.len()),
+            Err(error) => format!("- ({error})"),
+        };
+        if last.as_ref() != Some(&now) {
+            writeln!(io::stdout(), "{:.0} {now}", jiff::Timestamp::now()).context("standard output")?;
+            last = Some(now);
+        }
+        tokio::time::sleep(pause).await;
+    }
 }
 
 /// The request that the arguments describe; a name of a server is looked up.

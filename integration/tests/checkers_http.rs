@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use integration::background::Acceptor;
-use integration::{Host, Lab, keepwatchd::Keepwatchd, wait};
+use integration::{Host, Lab, binaries, keepwatchd::Keepwatchd, wait};
 
 #[path = "checkers_http/answers.rs"]
 mod answers;
@@ -163,6 +163,35 @@ fn a_server_whose_port_is_closed_at_the_start_is_out_at_once_and_every_url_is_as
         }
     }
     Ok(())
+}
+
+#[test]
+fn genhash_lists_what_the_daemon_sees_and_follows_a_page() -> Result<()> {
+    let lab = Lab::new("http-genhash")?;
+    let host = lab.host("director")?;
+    let mut server = Server::start(&host, ([127, 0, 1, 1], 8080).into(), answers::other_body)?;
+    let daemon = director(&host, &format!("real_server 127.0.1.1 8080 {{\n{}\n}}\n", http_get("3")))?;
+    let genhash = &binaries::path("genhash")?;
+    let list = || {
+        let output = host.output(genhash, &["--live"]).ok()?;
+        Some(String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    // MD5 of `hello there`.
+    let paste = "to paste    digest 161bc25962da8fed6d2f59922fb642aa";
+    let told = wait::value("the digest to paste is listed", wait::LONG, || {
+        list().filter(|list| list.contains(paste))
+    });
+    let told = told.context(daemon.process().log())?;
+    ensure!(told.contains(&format!("configured  {HELLO}")) && told.contains("  since 2"), "{told}");
+    ensure!(told.contains("to see it: genhash -s 127.0.1.1 -p 8080 -u /first -V outer.example"), "{told}");
+    let arguments = ["-s", "127.0.1.1", "-p", "8080", "-u", "/", "--watch"];
+    let follows = host.process("genhash", genhash).args(arguments).start()?;
+    follows.wait_for_log("161bc25962da8fed6d2f59922fb642aa (status 200, 11 bytes)", wait::LONG)?;
+    server.set(Some(answers::good))?;
+    follows.wait_for_log(&format!("{HELLO} (status 200, 11 bytes)"), wait::LONG)?;
+    wait::until("nothing is left to paste", wait::LONG, || {
+        list().is_some_and(|list| !list.contains("to paste"))
+    })
 }
 
 #[test]

@@ -94,9 +94,9 @@ fn a_server_that_nobody_checks_is_told_as_unchecked_everywhere() -> Result<()> {
     let lab = Lab::new("dataplane-unchecked")?;
     let host = lab.host("director")?;
     let _three = web(&host, 3)?;
-    // A checker that is not built, none at all, and one that works.
+    // Two that have none, and one that has.
     let config = VIRTUAL_SERVER
-        .replacen("TCP_CHECK { connect_timeout 2 }", "PING_CHECK { }", 1)
+        .replacen("TCP_CHECK { connect_timeout 2 }", "", 1)
         .replace("sorry_server 127.0.0.9 8080", "real_server 127.0.0.4 8080 {\n weight 1\n }");
     let daemon = Keepwatchd::on(&host).config(config).flags(&["--check", "--dataplane", "memory"]).start()?;
     daemon.wait_for_log("TCP connection to [127.0.0.3]:tcp:8080 success.")?;

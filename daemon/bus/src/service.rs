@@ -1,6 +1,6 @@
 //! Virtual servers, their real servers and checkers: who is in the table with which weight, and quorum.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use keepwatch_model as model;
@@ -181,6 +181,29 @@ pub enum ServiceFact {
         hysteresis: u32,
         /// Weight that is up.
         weight: i64,
+    },
+    /// A virtual server began without quorum: `alpha`, or a hysteresis that its weight does not reach.
+    QuorumAwaited {
+        /// The virtual server.
+        service: ServiceKey,
+        /// Weight needed.
+        quorum: u32,
+        /// Hysteresis.
+        hysteresis: u32,
+        /// Weight that is up.
+        weight: i64,
+    },
+    /// The checkers of a virtual server rest, since none of its addresses is here (`ha_suspend`).
+    ChecksSuspended {
+        /// The virtual server.
+        service: ServiceKey,
+    },
+    /// They work again.
+    ChecksResumed {
+        /// The virtual server.
+        service: ServiceKey,
+        /// The address that is here now; none if it does not matter any more.
+        address: Option<IpAddr>,
     },
     /// The sorry server took over.
     SorryServerAdded {

@@ -199,6 +199,14 @@ fn service_facts() -> impl Strategy<Value = ServiceFact> {
             hysteresis: 0,
             weight
         }),
+        (service(), any::<i64>()).prop_map(|(service, weight)| ServiceFact::QuorumAwaited {
+            service,
+            quorum: 1,
+            hysteresis: 0,
+            weight
+        }),
+        service().prop_map(|service| ServiceFact::ChecksSuspended { service }),
+        service().prop_map(|service| ServiceFact::ChecksResumed { service, address: None }),
         (service(), socket()).prop_map(|(service, sorry)| ServiceFact::SorryServerAdded { service, sorry }),
     ]
 }

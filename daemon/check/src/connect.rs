@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use keepwatch_bus::fact::FailureReason;
+use keepwatch_bus::fact::{Failure, FailureReason};
 use keepwatch_model::Connection;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
@@ -27,7 +27,7 @@ const HOST_DOWN: i32 = 112;
 /// # Errors
 /// What the check comes to without one: failed where the real server or the way to it is to blame, else not run.
 pub(crate) async fn tcp(settings: &Connection) -> Result<TcpStream, Outcome> {
-    let socket = socket(settings).map_err(|error| Outcome::NotRun(error.to_string()))?;
+    let socket = socket(settings)?;
     match timeout(settings.connect_timeout, socket.connect(settings.connect_to)).await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(error)) => Err(refusal(&error)),
@@ -35,46 +35,98 @@ pub(crate) async fn tcp(settings: &Connection) -> Result<TcpStream, Outcome> {
     }
 }
 
-fn socket(settings: &Connection) -> io::Result<TcpSocket> {
+fn socket(settings: &Connection) -> Result<TcpSocket, Outcome> {
     let domain = Domain::for_address(settings.connect_to);
-    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
-    if let Some(mark) = settings.fwmark.filter(|mark| mark.0 != 0) {
-        socket.set_mark(mark.0)?;
-    }
-    if let Some(interface) = &settings.bind_interface {
-        socket.bind_device(Some(interface.as_bytes()))?;
-    }
-    if settings.bind_to.is_some() || settings.bind_port.is_some() {
-        let anywhere = match settings.connect_to {
-            SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
-            SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
-        };
-        // The last check's connection may linger on the same source port.
-        socket.set_reuse_address(settings.bind_port.is_some())?;
-        let source =
-            SocketAddr::new(settings.bind_to.unwrap_or(anywhere), settings.bind_port.unwrap_or_default());
-        socket.bind(&source.into())?;
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP)).map_err(|error| no_socket(&error))?;
+    prepare(&socket, settings)?;
+    if let Some(source) = source(settings) {
+        // The last check's connection may linger on the same source port; where this is refused, it waits for that.
+        let _ = socket.set_reuse_address(source.port() != 0);
+        bind(&socket, source)?;
     }
     Ok(TcpSocket::from_std_stream(socket.into()))
 }
 
-/// What an error of a socket says. Some say something of the real server, or of the way to it; every other one is a
-/// matter of this side (no permission, no such source address) and condemns nobody.
-pub(crate) fn refusal(error: &io::Error) -> Outcome {
+/// Gives a socket what its checker is told of mark and interface.
+///
+/// # Errors
+/// Failed where there is no such interface; not run where this process has no right to marks.
+pub(crate) fn prepare(socket: &Socket, settings: &Connection) -> Result<(), Outcome> {
+    socket.set_nonblocking(true).map_err(|error| no_socket(&error))?;
+    if let Some(mark) = settings.fwmark.filter(|mark| mark.0 != 0) {
+        let mark = mark.0;
+        socket.set_mark(mark).map_err(|error| Outcome::NotRun(format!("mark {mark}: {}", plain(&error))))?;
+    }
+    if let Some(interface) = &settings.bind_interface {
+        let bound = socket.bind_device(Some(interface.as_bytes()));
+        bound.map_err(|error| missing_here(&format!("interface {interface}"), &error))?;
+    }
+    Ok(())
+}
+
+/// Gives a socket its source.
+///
+/// # Errors
+/// Failed where it is no address of this host, or its port is taken; not run where this process has no right to the port.
+pub(crate) fn bind(socket: &Socket, source: SocketAddr) -> Result<(), Outcome> {
+    let what = if source.port() == 0 { source.ip().to_string() } else { source.to_string() };
+    socket.bind(&source.into()).map_err(|error| missing_here(&format!("source {what}"), &error))
+}
+
+/// There is no socket: of this host's doing, which says nothing of the real server.
+pub(crate) fn no_socket(error: &io::Error) -> Outcome {
+    Outcome::NotRun(format!("no socket: {}", plain(error)))
+}
+
+/// Something of this host is missing that the way to the real server begins with: that counts as if it were missing
+/// further on.
+fn missing_here(what: &str, error: &io::Error) -> Outcome {
+    let text = format!("{what}: {}", plain(error));
+    match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::OutOfMemory => Outcome::NotRun(text),
+        _ => Outcome::failed(FailureReason::Unreachable, text),
+    }
+}
+
+/// Where a check comes from, if its checker is told that.
+pub(crate) fn source(settings: &Connection) -> Option<SocketAddr> {
+    if settings.bind_to.is_none() && settings.bind_port.is_none() {
+        return None;
+    }
+    let anywhere = match settings.connect_to {
+        SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+        SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+    };
+    Some(SocketAddr::new(settings.bind_to.unwrap_or(anywhere), settings.bind_port.unwrap_or_default()))
+}
+
+/// What an error of a connection or datagram says of the real server, or of the way to it, which begins here: a route or
+/// firewall of this host that forbids it is as good as one further on.
+pub(crate) fn failure(error: &io::Error) -> Failure {
     let reason = match error.kind() {
         io::ErrorKind::ConnectionRefused => FailureReason::Refused,
         io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {
             FailureReason::Reset
         }
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown => {
-            FailureReason::Unreachable
-        }
+        io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkUnreachable
+        | io::ErrorKind::NetworkDown
+        | io::ErrorKind::PermissionDenied
+        | io::ErrorKind::InvalidInput => FailureReason::Unreachable,
         _ if error.raw_os_error() == Some(HOST_DOWN) => FailureReason::Unreachable,
         io::ErrorKind::TimedOut => FailureReason::Timeout,
-        _ => return Outcome::NotRun(plain(error)),
+        _ => FailureReason::Other,
     };
-    Outcome::failed(reason, plain(error))
+    Failure::new(reason, plain(error))
+}
+
+/// What an error of a connection comes to: a failure, unless this host has no room or no port left for one more.
+pub(crate) fn refusal(error: &io::Error) -> Outcome {
+    use nix::libc::{EADDRNOTAVAIL, EAGAIN, ENOBUFS, ENOMEM};
+    match error.raw_os_error() {
+        Some(EADDRNOTAVAIL | EAGAIN | ENOBUFS | ENOMEM) => Outcome::NotRun(plain(error)),
+        _ => Outcome::Failed(failure(error)),
+    }
 }
 
 /// The real server let this much time pass.
@@ -161,12 +213,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_source_address_that_is_not_ours_condemns_nobody() {
+    async fn a_source_or_interface_that_is_not_here_is_a_failure_that_names_it() {
+        let unreachable = |text: &str| Outcome::failed(FailureReason::Unreachable, text);
         let settings = Connection { bind_to: Some([192, 0, 2, 7].into()), ..to(([127, 0, 0, 1], 9).into()) };
-        assert!(matches!(outcome(&settings).await, Outcome::NotRun(_)));
+        let expected = unreachable("source 192.0.2.7: cannot assign requested address");
+        assert_eq!(outcome(&settings).await, expected);
         let settings =
             Connection { bind_interface: Some("nosuch0".into()), ..to(([127, 0, 0, 1], 9).into()) };
-        assert!(matches!(outcome(&settings).await, Outcome::NotRun(_)));
+        assert_eq!(outcome(&settings).await, unreachable("interface nosuch0: no such device"));
     }
 
     #[tokio::test]

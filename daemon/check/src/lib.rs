@@ -6,14 +6,18 @@
 //!
 //! - `tries`: what one checker concludes from its tries; `roster`: all checkers, whose turn it is, and what that means
 //!   for their real servers. Both are without I/O: time and results are handed to them.
-//! - `kinds`: the checks themselves, one file for each kind; `connect`: how they open their connections.
+//! - `kinds`: the checks themselves, one file for each kind; `connect`: how they open their connections; `datagram`: how
+//!   those that have none ask.
 //! - `search`, `pcre`: patterns in bodies that come in pieces.
 //! - [`Checkers`]: the scheduler, one task, which starts a short task for each check that is due.
 //!
-//! A real server is up while all of its checkers are, and has the weight that is configured with what its checkers add
+//! - [`Follower`]s are real servers that follow the number in a file ([`Checkers::number`]): nothing is run for them.
+//!
+//! A real server is up while all of its checkers are and all files that it follows say so, and has the weight that is configured with what its checkers add
 //! to it; at start it counts as up unless a checker of it is `alpha`.
 
 mod connect;
+mod datagram;
 mod kinds;
 mod outcome;
 mod pcre;
@@ -22,5 +26,5 @@ mod scheduler;
 mod search;
 mod tries;
 
-pub use roster::{Definition, HealthChange, definitions};
+pub use roster::{Definition, Follower, HealthChange, Manner, definitions, followers};
 pub use scheduler::{Checkers, HealthChanges};

@@ -46,7 +46,6 @@ pub(crate) enum WeightSaid {
     #[default]
     Nothing,
     /// This is the weight, whatever is configured.
-    #[allow(dead_code)] // A MISC_CHECK with `misc_dynamic` says it.
     Exactly(i32),
 }
 

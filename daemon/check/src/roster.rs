@@ -15,9 +15,9 @@ use keepwatch_bus::fact::{Failure, FailureReason, ServiceFact};
 use keepwatch_bus::{
     Bus, Counters, EventId, Health,
     counters::CheckerCounters,
-    subject::{CheckerKey, Name, RealKey},
+    subject::{CheckerKey, Name, RealKey, ServiceKey},
 };
-use keepwatch_model::{Checker, CheckerKind, Config, HttpGet, Ssl};
+use keepwatch_model::{Checker, CheckerKind, Config, FileCheck, FileNumbers, HttpGet, Ssl};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
 use crate::{
@@ -40,13 +40,54 @@ pub struct Definition {
     pub weight: i32,
     /// What a checker that speaks TLS shows and trusts.
     pub ssl: Option<Arc<Ssl>>,
+    /// How commands are run.
+    pub manner: Manner,
     /// Where it counts.
     pub counters: Arc<CheckerCounters>,
 }
 
-/// The definitions of a configuration's checkers. A virtual server that answers to nothing is not checked.
+/// What holds for every command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manner {
+    /// `enable_script_security`.
+    pub secure: bool,
+    /// The umask.
+    pub umask: u32,
+}
+
+/// A `FILE_CHECK`: a real server that follows the number in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Follower {
+    /// Which one it is.
+    pub key: CheckerKey,
+    /// Which file, and what its number means.
+    pub check: FileCheck,
+}
+
+/// The real servers of a configuration that follow files. A virtual server that answers to nothing is left out.
 #[must_use]
-pub fn definitions(config: &Config, counters: &Counters) -> Vec<Definition> {
+pub fn followers(config: &Config) -> Vec<Follower> {
+    let kind: Name = "FILE_CHECK".into();
+    let mut followers = Vec::new();
+    for (server, services) in config.services() {
+        let Some(service) = services.first().copied() else { continue };
+        for real in &server.real_servers {
+            for (index, check) in (0u16..).zip(&real.file_checks) {
+                let real = RealKey { service, real: real.address };
+                let key = CheckerKey { real, kind: kind.clone(), index };
+                followers.push(Follower { key, check: check.clone() });
+            }
+        }
+    }
+    followers
+}
+
+/// The definitions of a configuration's checkers. A virtual server that answers to nothing is not checked. `umask` is the
+/// command line's, for commands.
+#[must_use]
+pub fn definitions(config: &Config, counters: &Counters, umask: Option<u32>) -> Vec<Definition> {
+    let umask = umask.or(config.global.umask).unwrap_or(keepwatch_process::DEFAULT_UMASK);
+    let manner = Manner { secure: config.global.enable_script_security, umask };
     let mut definitions = Vec::new();
     // One name for each kind, however many checkers there are.
     let mut kinds: BTreeMap<&'static str, Name> = BTreeMap::new();
@@ -63,7 +104,7 @@ pub fn definitions(config: &Config, counters: &Counters) -> Vec<Definition> {
                 let speaks_tls = matches!(&checker.kind, CheckerKind::Http(HttpGet { tls: true, .. }));
                 let ssl = ssl.clone().filter(|_| speaks_tls);
                 let checker = Arc::new(checker.clone());
-                definitions.push(Definition { key, checker, weight, ssl, counters });
+                definitions.push(Definition { key, checker, weight, ssl, manner, counters });
             }
         }
     }
@@ -99,8 +140,10 @@ struct Entry {
     tries: Tries,
     /// What it says of the weight of its real server.
     weight: WeightSaid,
-    /// When it is its turn; none while a check is under way.
+    /// When it is its turn; none while a check is under way, or while it rests.
     next: Option<Instant>,
+    /// A check is under way.
+    flying: bool,
     /// The last event of its story: the failed try before this one.
     last: Option<EventId>,
     /// The last reason for not running, said once.
@@ -111,7 +154,10 @@ struct Entry {
 
 struct Real {
     checkers: Vec<CheckerId>,
+    files: Vec<Follower>,
     health: Health,
+    /// Whether anything was said of it yet.
+    reported: bool,
 }
 
 /// See the module.
@@ -120,6 +166,12 @@ pub(crate) struct Roster {
     entries: BTreeMap<CheckerId, Box<Entry>>,
     reals: BTreeMap<RealKey, Real>,
     queue: BTreeSet<(Instant, CheckerId)>,
+    /// What stands in files, and the event that says so.
+    levels: FileNumbers,
+    /// Who follows which of them.
+    following: BTreeMap<Name, BTreeSet<RealKey>>,
+    /// Virtual servers whose checkers rest.
+    resting: BTreeSet<ServiceKey>,
     numbers: u64,
     random: SmallRng,
 }
@@ -132,6 +184,9 @@ impl Roster {
             entries: BTreeMap::new(),
             reals: BTreeMap::new(),
             queue: BTreeSet::new(),
+            levels: FileNumbers::new(),
+            following: BTreeMap::new(),
+            resting: BTreeSet::new(),
             numbers: 0,
             random: SmallRng::seed_from_u64(seed),
         }
@@ -143,8 +198,10 @@ impl Roster {
         &mut self,
         now: Instant,
         definitions: Vec<Definition>,
+        followers: Vec<Follower>,
         cause: Option<EventId>,
     ) -> Vec<HealthChange> {
+        let mut followed = self.follow(followers);
         let mut old = std::mem::take(&mut self.entries);
         let mut old_reals = std::mem::take(&mut self.reals);
         self.queue.clear();
@@ -160,6 +217,7 @@ impl Roster {
             let others = std::iter::from_fn(|| wanted.next_if(|definition| definition.key.real == real));
             let before = old_reals.remove(&real);
             let known = before.as_ref().map(|before| before.health);
+            let before_reported = before.as_ref().is_some_and(|before| before.reported);
             let mut candidates = before.map(|before| before.checkers).unwrap_or_default();
             let mut checkers = Vec::with_capacity(1);
             for definition in std::iter::once(first).chain(others) {
@@ -172,11 +230,22 @@ impl Roster {
                 };
                 checkers.push(entry);
             }
-            let health = self.health(&checkers);
+            let files = followed.remove(&real).unwrap_or_default();
+            let health = self.health(&checkers, &files);
             if known.is_some_and(|known| known != health) {
                 changes.push(HealthChange { real, health, cause });
             }
-            reals.push((real, Real { checkers, health }));
+            let reported = before_reported || known.is_some_and(|known| known != health);
+            reals.push((real, Real { checkers, files, health, reported }));
+        }
+        // Those that only follow files: what these say is known by now, and is all that there is to know.
+        for (real, files) in followed {
+            let known = old_reals.remove(&real).map(|before| before.health);
+            let health = self.health(&[], &files);
+            if known.map_or(health.up, |known| known != health) {
+                changes.push(HealthChange { real, health, cause });
+            }
+            reals.push((real, Real { checkers: Vec::new(), files, health, reported: true }));
         }
         self.reals = reals.into_iter().collect();
         // Without checkers there is nobody left to say anything of the server.
@@ -184,6 +253,74 @@ impl Roster {
             changes.push(HealthChange { real, health: Health::UP, cause });
         }
         changes
+    }
+
+    fn follow(&mut self, followers: Vec<Follower>) -> BTreeMap<RealKey, Vec<Follower>> {
+        self.following.clear();
+        let mut followed: BTreeMap<RealKey, Vec<Follower>> = BTreeMap::new();
+        for follower in followers {
+            let name = follower.check.track_file.clone();
+            self.following.entry(name).or_default().insert(follower.key.real);
+            followed.entry(follower.key.real).or_default().push(follower);
+        }
+        self.levels.retain(|name, _| self.following.contains_key(name));
+        followed
+    }
+
+    /// Takes the number that stands in a file now, and the event that says so.
+    pub(crate) fn number(&mut self, name: &Name, number: i32, cause: Option<EventId>) -> Vec<HealthChange> {
+        let before = self.levels.insert(name.clone(), number);
+        let reals = self.following.get(name).into_iter().flatten().copied().collect::<Vec<_>>();
+        if before == Some(number) {
+            return Vec::new();
+        }
+        let mut changes = Vec::new();
+        for key in reals {
+            let files = self.reals.get(&key).map(|real| real.files.as_slice()).unwrap_or_default();
+            let (mut cause, mut fails) = (cause, false);
+            for Follower { key, check } in files.iter().filter(|follower| follower.check.track_file == *name)
+            {
+                let held = before.map(|before| check.at(before).is_some());
+                let (checker, took) = (key.clone(), Duration::ZERO);
+                let fact = match (held, check.at(number)) {
+                    (Some(true), Some(_)) | (Some(false), None) => continue,
+                    (Some(false) | None, Some(_)) => ServiceFact::CheckSucceeded { checker, took },
+                    (Some(true) | None, None) => {
+                        fails = true;
+                        let text = format!("the number in {name} is {number}");
+                        let failure = Failure::new(FailureReason::Followed, text);
+                        let (attempt, attempts, log_always) = (1, 1, false);
+                        ServiceFact::CheckFailed { checker, failure, attempt, attempts, log_always, took }
+                    }
+                };
+                cause = Some(self.bus.publish(cause, fact));
+            }
+            changes.extend(self.settle(key, fails, cause));
+        }
+        changes
+    }
+
+    /// The checkers of these virtual servers rest from now on, and no others. What is under way comes to its end.
+    pub(crate) fn rest(&mut self, now: Instant, resting: BTreeSet<ServiceKey>) {
+        let before = std::mem::replace(&mut self.resting, resting);
+        for (id, entry) in &mut self.entries {
+            let service = &entry.definition.key.real.service;
+            match (before.contains(service), self.resting.contains(service)) {
+                (false, true) => {
+                    if let Some(next) = entry.next.take() {
+                        self.queue.remove(&(next, *id));
+                    }
+                }
+                // Whoever takes over an address wants to know soon, but not of everybody in the same moment.
+                (true, false) if !entry.flying => {
+                    let soon = entry.definition.checker.delay_loop.min(BOOTSTRAP);
+                    let next = now + soon.mul_f64(self.random.random::<f64>());
+                    entry.next = Some(next);
+                    self.queue.insert((next, *id));
+                }
+                (true | false, _) => {}
+            }
+        }
     }
 
     /// When the next check is due.
@@ -200,6 +337,7 @@ impl Roster {
             self.queue.remove(&(at, id));
             if let Some(entry) = self.entries.get_mut(&id) {
                 entry.next = None;
+                entry.flying = true;
                 due.push(Due { id, probe: entry.probe.clone() });
             }
         }
@@ -230,31 +368,47 @@ impl Roster {
         let news = entry.weight != before || matches!(verdict, Verdict::Up | Verdict::Down { .. });
         entry.tell(&self.bus, &outcome, verdict, news, took);
         entry.tell_observed(&self.bus, observed);
+        if matches!(verdict, Verdict::Down { .. }) {
+            // What it said of the weight it said of a server that was well.
+            entry.weight = WeightSaid::Nothing;
+        }
         let (cause, real) = (entry.last, entry.definition.key.real);
-        let next = now + pause;
-        entry.next = Some(next);
-        self.queue.insert((next, id));
-        if news { self.settle(real, cause) } else { None }
+        entry.flying = false;
+        if !self.resting.contains(&real.service) {
+            let spent = if entry.probe.counts_from_its_start() { took } else { Duration::ZERO };
+            let next = now + pause.saturating_sub(spent);
+            entry.next = Some(next);
+            self.queue.insert((next, id));
+        }
+        let fails = matches!(verdict, Verdict::Down { .. });
+        if news { self.settle(real, fails, cause) } else { None }
     }
 
     /// What these checkers, all of one real server, say of it together.
-    fn health(&self, checkers: &[CheckerId]) -> Health {
+    fn health(&self, checkers: &[CheckerId], files: &[Follower]) -> Health {
         let all = checkers.iter().filter_map(|id| self.entries.get(id));
-        all.fold(Health::UP, |health, entry| Health {
+        let followed = FileCheck::all_at(files.iter().map(|follower| &follower.check), &self.levels);
+        let begin = Health { up: followed.is_some(), weight: followed.unwrap_or(0) };
+        all.fold(begin, |health, entry| Health {
             up: health.up && entry.tries.is_up(),
             weight: health.weight.saturating_add(entry.weight.above(entry.definition.weight)),
         })
     }
 
     /// Reports a real server whose checkers together think otherwise than before, or are sure for the first time.
-    fn settle(&mut self, key: RealKey, cause: Option<EventId>) -> Option<HealthChange> {
-        let checkers = &self.reals.get(&key)?.checkers;
-        let health = self.health(checkers);
+    /// `fails`: one of them has just come to the verdict that it is down.
+    fn settle(&mut self, key: RealKey, fails: bool, cause: Option<EventId>) -> Option<HealthChange> {
+        let Real { checkers, files, .. } = self.reals.get(&key)?;
+        let health = self.health(checkers, files);
         let all_have_run =
             checkers.iter().filter_map(|id| self.entries.get(id)).all(|entry| entry.tries.has_run());
         let real = self.reals.get_mut(&key)?;
         let is_news = std::mem::replace(&mut real.health, health) != health;
-        (is_news || (health.up && all_have_run)).then_some(HealthChange { real: key, health, cause })
+        let first = !real.reported;
+        real.reported |= is_news || fails;
+        // Of one that had to succeed first it is news that it has failed.
+        let is_news = is_news || (health.up && all_have_run) || (fails && first);
+        is_news.then_some(HealthChange { real: key, health, cause })
     }
 
     /// A checker that was not there before; `others_up` is what its real server was, if that was there.
@@ -272,14 +426,16 @@ impl Roster {
             Some(up) => Tries::joining(&definition.checker, up),
             None => Tries::new(&definition.checker),
         };
-        let next = Some(now + BOOTSTRAP + warmup);
-        let probe = Probe::new(&definition.checker, definition.ssl.as_deref(), workshop);
+        let rests = self.resting.contains(&definition.key.real.service);
+        let next = (!rests).then(|| now + BOOTSTRAP + warmup);
+        let probe = Probe::new(&definition, workshop);
         let entry = Entry {
             definition,
             probe,
             tries,
             weight: WeightSaid::Nothing,
             next,
+            flying: false,
             last: None,
             not_run: None,
             failing: None,
@@ -305,8 +461,10 @@ impl Entry {
         self.next = self.next.map(|next| next.min(now + definition.checker.delay_loop.max(BOOTSTRAP)));
         // The files that TLS needs may be others than before, though they have the same names.
         let reads_files = definition.ssl.is_some() || self.definition.ssl.is_some();
-        if reads_files || self.definition.checker != definition.checker {
-            self.probe = Probe::new(&definition.checker, definition.ssl.as_deref(), workshop);
+        let differs =
+            self.definition.checker != definition.checker || self.definition.manner != definition.manner;
+        if reads_files || differs {
+            self.probe = Probe::new(&definition, workshop);
         }
         self.definition = definition;
         self

@@ -1,9 +1,16 @@
 //! The one task that runs all checks: it keeps the [`Roster`], starts a short task for each check that is due, and
 //! passes on what their results mean.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
-use keepwatch_bus::{Bus, EventId, beat::Beat};
+use keepwatch_bus::{
+    Bus, EventId,
+    beat::Beat,
+    subject::{Name, ServiceKey},
+};
 use tokio::{
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
     task::JoinSet,
@@ -12,7 +19,7 @@ use tokio::{
 
 use crate::{
     outcome::Checked,
-    roster::{CheckerId, Definition, Due, HealthChange, Roster},
+    roster::{CheckerId, Definition, Due, Follower, HealthChange, Roster},
 };
 
 /// The longest pause between two heartbeats.
@@ -21,13 +28,20 @@ const HEARTBEAT: Duration = Duration::from_millis(500);
 /// What checkers find out about real servers, in order; for the IPVS engine.
 pub type HealthChanges = UnboundedReceiver<HealthChange>;
 
-/// All definitions, and the event that says so.
-type Definitions = (Vec<Definition>, Option<EventId>);
+/// What the scheduler is told.
+enum Order {
+    /// All definitions, and the event that says so.
+    Apply(Vec<Definition>, Vec<Follower>, Option<EventId>),
+    /// What stands in a file now.
+    Number(Name, i32, Option<EventId>),
+    /// Whose checkers rest.
+    Rest(BTreeSet<ServiceKey>),
+}
 
 /// The checkers that run. They stop when this handle and its clones are gone.
 #[derive(Debug, Clone)]
 pub struct Checkers {
-    definitions: UnboundedSender<Definitions>,
+    orders: UnboundedSender<Order>,
     beat: Beat,
 }
 
@@ -36,18 +50,32 @@ impl Checkers {
     /// first checks (`warmup`).
     #[must_use]
     pub fn start(bus: Bus, seed: u64) -> (Self, HealthChanges) {
-        let (definitions, orders) = mpsc::unbounded_channel();
+        let (orders, inbox) = mpsc::unbounded_channel();
         let (changes, health) = mpsc::unbounded_channel();
         let beat = Beat::default();
-        tokio::spawn(run(Roster::new(bus, seed), orders, changes, beat.clone()));
-        (Self { definitions, beat }, health)
+        tokio::spawn(run(Roster::new(bus, seed), inbox, changes, beat.clone()));
+        (Self { orders, beat }, health)
     }
 
     /// Replaces all definitions. A checker that does not change goes on as if nothing had happened; a server that is
     /// down stays down until its checkers have succeeded. `cause` is the event that says so.
-    pub fn apply(&self, definitions: Vec<Definition>, cause: Option<EventId>) {
+    pub fn apply(&self, definitions: Vec<Definition>, followers: Vec<Follower>, cause: Option<EventId>) {
+        self.order(Order::Apply(definitions, followers, cause));
+    }
+
+    /// Tells what stands in a `track_file` now. Real servers that follow one of which nothing was told are down.
+    pub fn number(&self, name: Name, number: i32, cause: Option<EventId>) {
+        self.order(Order::Number(name, number, cause));
+    }
+
+    /// Has the checkers of these virtual servers rest, and those of all others work.
+    pub fn rest(&self, services: BTreeSet<ServiceKey>) {
+        self.order(Order::Rest(services));
+    }
+
+    fn order(&self, order: Order) {
         // The task ends only with the runtime; then there is nothing left to check for.
-        let _ = self.definitions.send((definitions, cause));
+        let _ = self.orders.send(order);
     }
 
     /// How the scheduler shows that it lives.
@@ -65,7 +93,7 @@ struct Finished {
 
 async fn run(
     mut roster: Roster,
-    mut orders: UnboundedReceiver<Definitions>,
+    mut orders: UnboundedReceiver<Order>,
     changes: UnboundedSender<HealthChange>,
     beat: Beat,
 ) {
@@ -80,7 +108,14 @@ async fn run(
             .map_or(HEARTBEAT, |at| at.saturating_duration_since(Instant::now()).min(HEARTBEAT));
         let news = tokio::select! {
             order = orders.recv() => match order {
-                Some((definitions, cause)) => roster.apply(Instant::now(), definitions, cause),
+                Some(Order::Apply(definitions, followers, cause)) => {
+                    roster.apply(Instant::now(), definitions, followers, cause)
+                }
+                Some(Order::Number(name, number, cause)) => roster.number(&name, number, cause),
+                Some(Order::Rest(services)) => {
+                    roster.rest(Instant::now(), services);
+                    Vec::new()
+                }
                 None => return,
             },
             Some(finished) = checks.join_next() => match finished {
@@ -120,7 +155,10 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
+    use crate::roster::Manner;
     use crate::tries::tests::tcp_checker;
+
+    const MANNER: Manner = Manner { secure: false, umask: 0o177 };
 
     fn definition(address: SocketAddr) -> Definition {
         let service =
@@ -135,7 +173,14 @@ mod tests {
             ..template
         };
         let key = CheckerKey { real: RealKey { service, real: address }, kind: "TCP_CHECK".into(), index: 0 };
-        Definition { key, checker: checker.into(), weight: 1, ssl: None, counters: Arc::default() }
+        Definition {
+            key,
+            checker: checker.into(),
+            weight: 1,
+            ssl: None,
+            manner: MANNER,
+            counters: Arc::default(),
+        }
     }
 
     #[tokio::test]
@@ -144,7 +189,7 @@ mod tests {
         let (checkers, mut health) = Checkers::start(bus, 1);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let definition = definition(listener.local_addr().unwrap());
-        checkers.apply(vec![definition.clone()], None);
+        checkers.apply(vec![definition.clone()], Vec::new(), None);
         let patience = Duration::from_secs(20);
         let counted = async {
             while definition.counters.succeeded.get() < 3 {

@@ -13,8 +13,6 @@ use reading::read;
 /// builds one of these takes its row away.
 const TOLD_AS_A_WHOLE: &[(&str, BlockId, &str)] = &[
     ("bfd.rs", BlockId::Root, "bfd_instance"),
-    ("checker/misc.rs", BlockId::RealServer, "MISC_CHECK"),
-    ("checker/udp.rs", BlockId::RealServer, "UDP_CHECK"),
     ("garp.rs", BlockId::Instance, "garp_extra_if"),
     ("global/firewall.rs", BlockId::Global, "vrrp_iptables"),
 ];

@@ -9,10 +9,10 @@ use std::{
 };
 
 use keepwatch_bus::{
-    Configured,
+    Configured, Health,
     subject::{Family, ServiceKey},
 };
-use keepwatch_model::{self as model, Config, Tunnel, TunnelChecksum};
+use keepwatch_model::{self as model, Config, FileCheck, FileNumbers, Tunnel, TunnelChecksum};
 
 use crate::table::{Encapsulation, Forwarding, Granularity, Persistence, Service, ServiceFlags};
 
@@ -63,8 +63,9 @@ pub struct Server {
     pub lower_threshold: u32,
     /// While down it stays in the table, with weight 0.
     pub inhibit: bool,
-    /// Whether it counts as up before its checkers have said anything (no checker is `alpha`).
-    pub starts_up: bool,
+    /// What it counts as before its checkers have said anything: up, unless one of them is `alpha` or a file that it
+    /// follows says otherwise.
+    pub starts: Health,
     /// Whether any checker watches it.
     pub checked: bool,
     /// What the world is told of it.
@@ -82,18 +83,24 @@ pub struct Sorry {
     pub inhibit: bool,
 }
 
-/// The definitions of a configuration's virtual servers.
+/// The definitions of a configuration's virtual servers, with the numbers that stand in the files that they follow.
 #[must_use]
-pub fn definitions(config: &Config) -> Vec<Definition> {
+pub fn definitions(config: &Config, numbers: &FileNumbers) -> Vec<Definition> {
     (1..)
         .zip(config.services())
-        .filter_map(|(position, (server, entries))| define(position, server, entries))
+        .filter_map(|(position, (server, entries))| define(position, server, entries, numbers))
         .collect()
 }
 
-fn define(position: u32, server: &model::VirtualServer, entries: Vec<ServiceKey>) -> Option<Definition> {
+fn define(
+    position: u32,
+    server: &model::VirtualServer,
+    entries: Vec<ServiceKey>,
+    numbers: &FileNumbers,
+) -> Option<Definition> {
     let key = *entries.first()?;
-    let servers = (1..).zip(&server.real_servers).map(|(n, real)| (real.address, define_server(n, real)));
+    let servers = (1..).zip(&server.real_servers);
+    let servers = servers.map(|(n, real)| (real.address, define_server(n, real, numbers)));
     Some(Definition {
         key,
         service: Service {
@@ -114,16 +121,20 @@ fn define(position: u32, server: &model::VirtualServer, entries: Vec<ServiceKey>
     })
 }
 
-fn define_server(position: u32, real: &model::RealServer) -> Server {
+fn define_server(position: u32, real: &model::RealServer, numbers: &FileNumbers) -> Server {
+    // Of a checker that is not built nobody would ever say that it succeeded.
+    let mut checkers = real.checkers.iter().filter(|checker| checker.kind.is_acted_on());
+    let checked = checkers.clone().next().is_some() || !real.file_checks.is_empty();
+    let followed = FileCheck::all_at(&real.file_checks, numbers);
+    let up = followed.is_some() && !checkers.any(|checker| checker.alpha);
     Server {
         weight: real.weight.0,
         forwarding: forwarding(real.forwarding),
         upper_threshold: real.upper_threshold,
         lower_threshold: real.lower_threshold,
         inhibit: real.inhibit_on_failure,
-        // Of a checker that is not built nobody would ever say that it succeeded.
-        starts_up: !real.checkers.iter().any(|checker| checker.kind.is_acted_on() && checker.alpha),
-        checked: real.checkers.iter().any(|checker| checker.kind.is_acted_on()),
+        starts: Health { up, weight: followed.unwrap_or(0) },
+        checked,
         settings: Configured::new(position, real.clone()),
     }
 }
@@ -207,7 +218,7 @@ mod tests {
 
     fn of(text: &str) -> Vec<Definition> {
         let loaded = load_text(Path::new("t"), text.to_owned(), &Options::default());
-        definitions(&loaded.config.expect("a configuration that can run"))
+        definitions(&loaded.config.expect("a configuration that can run"), &FileNumbers::new())
     }
 
     #[test]
@@ -246,13 +257,22 @@ mod tests {
     }
 
     #[test]
-    fn a_server_with_only_checkers_that_are_not_built_counts_as_up_and_unchecked() {
-        let found = of("virtual_server 10.0.0.1 80 {\nlvs_sched rr\nprotocol TCP\nlvs_method NAT\nalpha\n\
-             real_server 10.2.0.1 80 {\nPING_CHECK {\n}\n}\n}\n");
-        let servers: Vec<(bool, bool)> = found
-            .iter()
-            .flat_map(|d| d.servers.values().map(|server| (server.starts_up, server.checked)))
-            .collect();
-        assert_eq!(servers, [(true, false)]);
+    fn a_server_that_nobody_checks_counts_as_up_and_unchecked_and_one_that_follows_a_file_waits_for_it() {
+        let text = "track_file f {\nfile /run/f\n}\n\
+             virtual_server 10.0.0.1 80 {\nlvs_sched rr\nprotocol TCP\nlvs_method NAT\nalpha\n\
+             real_server 10.2.0.1 80 {\n}\n\
+             real_server 10.2.0.2 80 {\nFILE_CHECK {\ntrack_file f\nweight 2\n}\n}\n\
+             real_server 10.2.0.3 80 {\nPING_CHECK {\n}\n}\n}\n";
+        let loaded = load_text(Path::new("t"), text.to_owned(), &Options::default());
+        let config = loaded.config.expect("a configuration that can run");
+        let starts = |numbers: &FileNumbers| -> Vec<(bool, i32, bool)> {
+            let found = definitions(&config, numbers);
+            let servers = found.iter().flat_map(|d| d.servers.values());
+            servers.map(|server| (server.starts.up, server.starts.weight, server.checked)).collect()
+        };
+        let pinged = (false, 0, true);
+        assert_eq!(starts(&FileNumbers::new()), [(true, 0, false), (false, 0, true), pinged]);
+        let read = FileNumbers::from([("f".into(), 3)]);
+        assert_eq!(starts(&read), [(true, 0, false), (true, 6, true), pinged]);
     }
 }

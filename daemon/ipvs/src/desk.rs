@@ -1,12 +1,16 @@
 //! Where orders to the engine arrive. They are taken in their order; but what checkers say is taken in even while the
 //! data plane is at work, so that a kernel that hangs delays no word about the health of a real server.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::IpAddr,
+    time::Duration,
+};
 
 use keepwatch_bus::{
     EventId, Health,
     beat::{Beat, Call},
-    subject::RealKey,
+    subject::{RealKey, ServiceKey},
 };
 use tokio::{
     sync::{mpsc::UnboundedReceiver, oneshot},
@@ -23,12 +27,18 @@ use crate::{
 /// The longest pause between two beats.
 pub(crate) const HEARTBEAT: Duration = Duration::from_millis(500);
 
+/// Virtual servers whose checkers rest while none of their addresses is on this host (`ha_suspend`), each with one of
+/// its addresses that is.
+pub type Here = BTreeMap<ServiceKey, Option<IpAddr>>;
+
 /// What the engine is told.
 pub(crate) enum Order {
     /// What should be there.
     Apply(Box<Desired>, Option<EventId>),
     /// What the checkers of a real server say.
     Health(RealKey, Health, Option<EventId>),
+    /// Whose checkers rest.
+    Rest(Here),
     /// Which half of connection synchronisation goes with the state of the virtual router that it follows.
     Synchronize(Option<SyncRole>),
     /// To end.

@@ -29,6 +29,7 @@ use keepwatch_bus::{
 use self::virtual_server::VirtualServer;
 use crate::{
     definition::Definition,
+    desk::Here,
     step::{Occupant, Step},
     table::{Operation, Table},
 };
@@ -91,6 +92,17 @@ impl Director {
             && server.health(real.real, health, &self.bus, cause)
         {
             self.dirty.extend(&server.definition().entries);
+        }
+    }
+
+    /// Takes in whose checkers rest, and says so; their real servers stay what they are.
+    pub(crate) fn rest(&mut self, here: &Here) {
+        for (key, server) in &mut self.servers {
+            match here.get(key) {
+                Some(None) => server.rest(true, None, &self.bus),
+                Some(Some(address)) => server.rest(false, Some(*address), &self.bus),
+                None => server.rest(false, None, &self.bus),
+            }
         }
     }
 

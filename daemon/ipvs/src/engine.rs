@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use keepwatch_bus::{Bus, Counters, EventId, Health, beat::Beat, subject::RealKey};
-use keepwatch_model::{self as model, Config};
+use keepwatch_model::{self as model, Config, FileNumbers};
 use tokio::{
     sync::{
         mpsc::{self, UnboundedSender},
@@ -21,7 +21,7 @@ use tokio::{
 use crate::{
     dataplane::{AUDIT_PERIOD, DataplaneKind},
     definition::{Definition, definitions},
-    desk::{Desk, HEARTBEAT, Order},
+    desk::{Desk, HEARTBEAT, Here, Order},
     director::Director,
     kernel::{SyncDaemon, SyncRole, Timeouts},
     meters::Meters,
@@ -59,10 +59,11 @@ pub struct Desired {
 }
 
 impl Desired {
-    /// What a configuration wants, with the counters of its virtual and real servers.
+    /// What a configuration wants, with the counters of its virtual and real servers and the numbers in the files that
+    /// those follow.
     #[must_use]
-    pub fn from_config(config: &Config, counters: &Counters) -> Self {
-        let definitions = definitions(config);
+    pub fn from_config(config: &Config, counters: &Counters, numbers: &FileNumbers) -> Self {
+        let definitions = definitions(config, numbers);
         let model::LvsTimeouts { tcp, tcp_fin, udp } = config.global.lvs_timeouts;
         Self {
             meters: Meters::resolve(&definitions, counters),
@@ -125,6 +126,11 @@ impl Engine {
     /// Tells what the checkers of a real server say, and by which event.
     pub fn report(&self, real: RealKey, health: Health, cause: Option<EventId>) {
         self.order(Order::Health(real, health, cause));
+    }
+
+    /// Tells whose checkers rest; it is the engine that says so, in order with what else happens to virtual servers.
+    pub fn rest(&self, here: Here) {
+        self.order(Order::Rest(here));
     }
 
     /// Has connection synchronisation take the side that goes with the state of its virtual router; nothing stops it.
@@ -190,6 +196,7 @@ impl Task {
                         defined = true;
                     }
                     Order::Health(real, health, cause) => self.desk.director.health(&real, health, cause),
+                    Order::Rest(here) => self.desk.director.rest(&here),
                     Order::Synchronize(role) => {
                         self.role = role;
                         if self.desired_sync.as_ref().is_some_and(|daemon| daemon.follows) {

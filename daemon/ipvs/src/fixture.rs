@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use keepwatch_bus::{
-    Configured,
+    Configured, Health,
     subject::{Protocol, ServiceKey},
 };
 use keepwatch_model::{RealServer, VirtualServer};
@@ -30,7 +30,7 @@ pub(crate) fn server(weight: u32) -> Server {
         upper_threshold: 0,
         lower_threshold: 0,
         inhibit: false,
-        starts_up: true,
+        starts: Health::UP,
         checked: true,
         settings: Configured::new(1, RealServer::new(web(1))),
     }

@@ -38,6 +38,7 @@ mod step;
 
 pub use dataplane::{AUDIT_PERIOD, DataplaneKind};
 pub use definition::{Definition, Server, Sorry, definitions};
+pub use desk::Here;
 pub use diff::diff;
 pub use engine::{Desired, Engine, EngineSettings, Farewell};
 pub use kernel::{Kernel, KernelError, Snapshot, SyncDaemon, SyncRole, Timeouts};

@@ -44,8 +44,8 @@ pub use auth_hmac::{AntiReplay, AuthHmac, HmacKey, HmacMode};
 pub use bfd::{BfdDiagnostic, BfdSession, BfdState, MaxHops};
 pub use checker::{
     BfdCheck, BodyRegex, Bytes, CheckTiming, Checker, CheckerKind, Connection, Digest, DnsCheck, DnsRecord,
-    FileCheck, HttpGet, HttpVersion, MatcherStack, MiscCheck, RegexOption, SmtpCheck, StatusCodes, TlsUrl,
-    UdpCheck, UdpReply, Url,
+    FileCheck, FileNumbers, HttpGet, HttpVersion, MatcherStack, MiscCheck, RegexOption, SmtpCheck,
+    StatusCodes, TlsUrl, UdpCheck, UdpReply, Url,
 };
 pub use follow::{Follow, Level, Meaning, TrackedKind};
 pub use forwarding::{Forwarding, Tunnel, TunnelChecksum};

@@ -181,6 +181,9 @@ impl<'a> News<'a> {
             | ServiceFact::CheckNotRun { .. }
             | ServiceFact::PageDigestSeen { .. }
             | ServiceFact::CertificateSeen { .. }
+            | ServiceFact::QuorumAwaited { .. }
+            | ServiceFact::ChecksSuspended { .. }
+            | ServiceFact::ChecksResumed { .. }
             | ServiceFact::VirtualServerAdded { .. }
             | ServiceFact::VirtualServerRemoved { .. }
             | ServiceFact::RealServerAdded { .. }

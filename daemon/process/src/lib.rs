@@ -31,4 +31,4 @@ pub use command::{Command, DEFAULT_UMASK, Output, User};
 pub use environment::search_path;
 pub use identity::{DEFAULT_USER, user_numbers};
 pub use limits::keep_file_limit;
-pub use run::{End, Finished, NotRun, Running, Stopper, run};
+pub use run::{End, Finished, NotRun, Running, Stopper, run, under_way};

@@ -10,11 +10,14 @@ use keepwatch_bus::{Bus, EventId, Reader};
 use keepwatch_config::Config;
 
 use super::parts::services::Services;
+use super::parts::trackers::{Files, Trackers};
 use super::parts::virtual_routers::VirtualRouters;
 use super::settings::Settings;
 
 /// Both sides, as far as they run.
 pub(super) struct Publishers {
+    /// What both follow.
+    trackers: Option<Trackers>,
     routers: Option<VirtualRouters>,
     services: Option<Services>,
 }
@@ -32,17 +35,26 @@ impl Publishers {
         reader: &Reader,
         cause: EventId,
     ) -> Result<Self> {
-        let routers = settings.vrrp().then(|| VirtualRouters::start(settings, config, bus, reader, cause));
+        let routers = settings.vrrp().then(|| VirtualRouters::start(settings, config, bus, reader));
         let (routers, notices) = routers.transpose()?.unzip();
-        let services =
-            settings.checkers().then(|| Services::start(settings, config, bus, reader, notices, cause));
-        Ok(Self { routers, services })
+        let files = Files::default();
+        let tidings = routers.as_ref().map(VirtualRouters::tidings);
+        let trackers = Trackers::start(settings, bus, tidings, files.clone());
+        let mut this = Self { trackers: Some(trackers), routers, services: None };
+        this.apply(settings, config, reader, cause);
+        this.services = settings
+            .checkers()
+            .then(|| Services::start(settings, config, bus, reader, notices, files, cause));
+        Ok(this)
     }
 
     /// Makes `config` true; what did not change sees nothing.
     pub(super) fn apply(&mut self, settings: &Settings, config: &Config, reader: &Reader, cause: EventId) {
-        if let Some(routers) = &mut self.routers {
-            routers.apply(settings, config, reader.counters(), cause);
+        if let Some(trackers) = &mut self.trackers {
+            trackers.apply(settings, config, reader.counters(), cause);
+        }
+        if let Some(routers) = &self.routers {
+            routers.apply(config, reader.counters(), cause);
         }
         if let Some(services) = &mut self.services {
             services.apply(config, reader.counters(), cause);
@@ -62,6 +74,10 @@ impl Publishers {
 
     /// Stops everything, and takes away what the command line does not want left.
     pub(super) async fn stop(&mut self, settings: &Settings, cause: EventId) {
+        // Nothing that is followed counts any more.
+        if let Some(trackers) = self.trackers.take() {
+            trackers.stop().await;
+        }
         let (routers, services) = (self.routers.take(), self.services.take());
         let stop_routers = async {
             if let Some(routers) = routers {

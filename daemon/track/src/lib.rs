@@ -1,4 +1,5 @@
-//! What virtual routers follow besides links: scripts, files, processes, BFD sessions. In: a configuration ([`Trackers::apply`]). Out:
+//! What virtual routers follow besides links: scripts, files, processes, BFD sessions; and real servers: files. In: a
+//! configuration ([`Trackers::apply`]). Out:
 //! facts, and for each change of a [`Level`] a call of whoever follows it, with the event that told of it.
 //!
 //! | module | what |
@@ -22,7 +23,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use keepwatch_bus::fact::{Evidence, TrackFact};
-use keepwatch_bus::subject::TrackedKey;
+use keepwatch_bus::subject::{TrackedKey, TrackedKind};
 use keepwatch_bus::{Bus, Configured, Counters, EventId};
 use keepwatch_model::{Config, Level, Tracker};
 
@@ -125,15 +126,20 @@ impl Trackers {
     }
 }
 
-/// What instances and groups follow, each with its place among its kind, as keepalived counts them: those that nobody
-/// follows are left out, but for BFD sessions.
+/// What instances, groups and real servers follow, each with its place among its kind, as keepalived counts them: those
+/// that nobody follows are left out, but for BFD sessions.
 fn followed(config: &Config) -> Vec<Configured<Tracker>> {
     let of_instances = config.instances.iter().map(|instance| &*instance.tracking);
     let of_groups = config.sync_groups.iter().map(|group| &group.tracking);
+    let reals = config.virtual_servers.iter().flat_map(|server| &server.real_servers);
+    let of_servers = reals
+        .flat_map(|real| &real.file_checks)
+        .map(|check| TrackedKey { kind: TrackedKind::File, name: check.track_file.clone() });
     let lines: Vec<TrackedKey> = of_instances
         .chain(of_groups)
         .flat_map(|tracking| tracking.lines())
         .map(|(kind, line)| TrackedKey { kind, name: line.name.clone() })
+        .chain(of_servers)
         .collect();
     let wanted: std::collections::HashSet<TrackedKey> = lines.into_iter().collect();
     let scripts = config.track_scripts.iter().cloned().map(Tracker::Script);

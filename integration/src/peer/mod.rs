@@ -5,4 +5,5 @@ pub mod keepalived;
 pub mod keepwatchd;
 pub mod nginx;
 pub mod snmpd;
+pub mod udp;
 pub mod web;

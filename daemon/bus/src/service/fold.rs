@@ -1,7 +1,7 @@
 //! What facts of virtual servers, real servers and checkers do to the world.
 
 use super::{Checker, Failure, RealServer, SeenPage, Service, ServiceFact};
-use crate::subject::{CheckerKey, RealKey};
+use crate::subject::{CheckerKey, RealKey, ServiceKey};
 use crate::world::{Change, World};
 
 impl ServiceFact {
@@ -20,6 +20,7 @@ impl ServiceFact {
                             refused: None,
                             quorum: true,
                             sorry: false,
+                            resting: false,
                             changed: None,
                             reals: Default::default(),
                         };
@@ -45,6 +46,7 @@ impl ServiceFact {
                             settings,
                             up: *starts_up,
                             checked: *checked,
+                            resting: s.resting,
                             weight: None,
                             refused: None,
                             changed: None,
@@ -86,6 +88,13 @@ impl ServiceFact {
             Self::RealServerAdded { real, weight, .. } => set_weight(w, real, Some(*weight)),
             Self::RealServerWeightChanged { real, to, .. } => set_weight(w, real, Some(*to)),
             Self::RealServerRemoved { real } => set_weight(w, real, None),
+            Self::QuorumAwaited { service, .. } => {
+                if let Some(s) = w.services.get_mut(service) {
+                    s.quorum = false;
+                }
+            }
+            Self::ChecksSuspended { service } => set_resting(w, service, true),
+            Self::ChecksResumed { service, .. } => set_resting(w, service, false),
             Self::QuorumGained { service, .. } | Self::QuorumLost { service, .. } => {
                 if let Some(s) = w.services.get_mut(service) {
                     s.quorum = matches!(self, Self::QuorumGained { .. });
@@ -110,6 +119,13 @@ impl ServiceFact {
             }
             Self::CheckNotRun { .. } => {}
         }
+    }
+}
+
+fn set_resting(w: &mut World, service: &ServiceKey, resting: bool) {
+    if let Some(s) = w.services.get_mut(service) {
+        s.resting = resting;
+        s.reals.values_mut().for_each(|r| r.resting = resting);
     }
 }
 

@@ -107,6 +107,24 @@ impl ServiceFact {
                     write!(out, "Lost quorum {quorum}-{hysteresis}={need} > {weight} for VS {service}"),
                 )
             }
+            Self::QuorumAwaited { service, quorum, hysteresis, weight } => {
+                let need = i64::from(*quorum) + i64::from(*hysteresis);
+                (
+                    Level::Info,
+                    write!(
+                        out,
+                        "Starting with quorum down {quorum}+{hysteresis}={need} > {weight} for VS {service}"
+                    ),
+                )
+            }
+            Self::ChecksSuspended { service } => (
+                Level::Info,
+                write!(out, "Suspending healthcheckers for VS {service}: none of its addresses is here"),
+            ),
+            Self::ChecksResumed { service, address } => {
+                let why = address.map_or_else(String::new, |address| format!(": {address} is here"));
+                (Level::Info, write!(out, "Activating healthcheckers for VS {service}{why}"))
+            }
             Self::SorryServerAdded { service, sorry } => {
                 let sorry = endpoint(sorry, service.protocol());
                 (Level::Info, write!(out, "Adding sorry server {sorry} to VS {service}"))

@@ -29,6 +29,9 @@ pub struct Service {
     pub quorum: bool,
     /// Whether the sorry server serves.
     pub sorry: bool,
+    /// Whether its checkers rest, since none of its addresses is here (`ha_suspend`).
+    #[serde(default)]
+    pub resting: bool,
     /// Last change of quorum.
     pub changed: Option<Change>,
     /// Its real servers, in the order of the configuration.
@@ -62,7 +65,7 @@ pub enum RealState {
     Up,
     /// A checker of it has given up on it.
     Down,
-    /// Nobody looks: it serves, and nobody knows how.
+    /// Nobody looks, or nobody at the moment: it serves, and nobody knows how.
     Unchecked,
 }
 
@@ -95,9 +98,10 @@ impl Service {
     /// How its real servers are, for people: `1 of 3 real servers up, 1 unchecked`.
     pub fn reals_in_words(&self) -> String {
         let up = format!("{} of {} real servers up", self.reals_that_are(RealState::Up), self.reals.len());
+        let rest = if self.resting { "; its checkers rest: none of its addresses is here" } else { "" };
         match self.reals_that_are(RealState::Unchecked) {
-            0 => up,
-            unchecked => format!("{up}, {unchecked} unchecked"),
+            0 => up + rest,
+            unchecked => format!("{up}, {unchecked} unchecked{rest}"),
         }
     }
 }
@@ -113,6 +117,9 @@ pub struct RealServer {
     pub up: bool,
     /// Whether any checker watches it.
     pub checked: bool,
+    /// Whether its checkers rest.
+    #[serde(default)]
+    pub resting: bool,
     /// Weight in the table; none while it is not there.
     pub weight: Option<i32>,
     /// What IPVS did not take of it, while it does not. One whose virtual server is refused is not told of by itself.
@@ -126,7 +133,7 @@ pub struct RealServer {
 impl RealServer {
     /// Whether it may serve, as far as anybody knows.
     pub fn state(&self) -> RealState {
-        match (self.up, self.checked) {
+        match (self.up, self.checked && !self.resting) {
             (false, _) => RealState::Down,
             (true, true) => RealState::Up,
             (true, false) => RealState::Unchecked,

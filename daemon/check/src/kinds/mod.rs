@@ -5,16 +5,21 @@
 //! kind. What can be worked out once for all checks of a checker (patterns compiled, requests written, counters of its
 //! packets) is worked out in [`Probe::new`].
 
+mod dns;
 mod http;
+mod misc;
+mod ping;
 mod smtp;
 mod ssl;
 mod tcp;
+mod udp;
 
 use std::sync::Arc;
 
-use keepwatch_model::{Checker, CheckerKind, Ssl};
+use keepwatch_model::{Checker, CheckerKind};
 
 use crate::outcome::{Checked, Outcome};
+use crate::roster::{Definition, Manner};
 
 pub(crate) use http::{Pages, Workshop};
 
@@ -25,25 +30,34 @@ pub(crate) enum Probe {
     Plain(Arc<Checker>),
     /// Pages of a web server.
     Pages(Arc<Pages>),
+    /// A command, and how it is run.
+    Command(Arc<Checker>, Manner),
     /// It could not be prepared, for this reason.
     Broken(Arc<str>),
 }
 
 impl Probe {
     /// Prepares the check of a checker, with what it has in common with others.
-    pub(crate) fn new(checker: &Arc<Checker>, ssl: Option<&Ssl>, workshop: &mut Workshop) -> Self {
+    pub(crate) fn new(definition: &Definition, workshop: &mut Workshop) -> Self {
+        let Definition { checker, manner, ssl, .. } = definition;
         match &checker.kind {
-            CheckerKind::Http(settings) => match Pages::new(checker, settings, ssl, workshop) {
+            CheckerKind::Http(settings) => match Pages::new(checker, settings, ssl.as_deref(), workshop) {
                 Ok(pages) => Self::Pages(Arc::new(pages)),
                 Err(error) => Self::Broken(error.into()),
             },
+            CheckerKind::Misc(_) => Self::Command(checker.clone(), *manner),
             CheckerKind::Tcp(_)
             | CheckerKind::Smtp(_)
             | CheckerKind::Dns(_)
-            | CheckerKind::Misc(_)
             | CheckerKind::Ping(_)
             | CheckerKind::Udp(_) => Self::Plain(checker.clone()),
         }
+    }
+
+    /// Whether the next check is due so long after the start of this one, not after its end: keepalived's way with
+    /// commands.
+    pub(crate) fn counts_from_its_start(&self) -> bool {
+        matches!(self, Self::Command(..))
     }
 
     /// Makes one check.
@@ -51,6 +65,10 @@ impl Probe {
         match self {
             Self::Plain(checker) => plain(&checker.kind).await.into(),
             Self::Pages(pages) => Box::pin(pages.check()).await,
+            Self::Command(checker, manner) => match &checker.kind {
+                CheckerKind::Misc(settings) => misc::check(settings, *manner).await.into(),
+                other => plain(other).await.into(),
+            },
             Self::Broken(error) => Outcome::NotRun(error.to_string()).into(),
         }
     }
@@ -60,10 +78,12 @@ async fn plain(kind: &CheckerKind) -> Outcome {
     match kind {
         CheckerKind::Tcp(settings) => tcp::check(settings).await,
         CheckerKind::Smtp(settings) => Box::pin(smtp::check(settings)).await,
-        CheckerKind::Http(_)
-        | CheckerKind::Dns(_)
-        | CheckerKind::Misc(_)
-        | CheckerKind::Ping(_)
-        | CheckerKind::Udp(_) => Outcome::NotRun(format!("{} is not built yet", kind.keyword())),
+        CheckerKind::Dns(settings) => dns::check(settings).await,
+        CheckerKind::Ping(settings) => ping::check(settings).await,
+        CheckerKind::Udp(settings) => udp::check(settings).await,
+        // These are prepared by [`Probe::new`].
+        CheckerKind::Http(_) | CheckerKind::Misc(_) => {
+            Outcome::NotRun(format!("{} was not prepared", kind.keyword()))
+        }
     }
 }

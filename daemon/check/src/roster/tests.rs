@@ -4,12 +4,12 @@ use keepwatch_bus::{
     BusSettings, Fact, Hub,
     subject::{Protocol, ServiceKey},
 };
-use keepwatch_model::CheckerKind;
 use proptest::prelude::*;
 
 use super::*;
 use crate::tries::tests::tcp_checker;
 
+const MANNER: Manner = Manner { secure: false, umask: 0o177 };
 const TOOK: Duration = Duration::from_millis(1);
 
 fn real(n: u8) -> RealKey {
@@ -21,7 +21,14 @@ fn real(n: u8) -> RealKey {
 
 fn definition(n: u8, index: u16, checker: Checker) -> Definition {
     let key = CheckerKey { real: real(n), kind: "TCP_CHECK".into(), index };
-    Definition { key, checker: checker.into(), weight: 1, ssl: None, counters: Arc::default() }
+    Definition {
+        key,
+        checker: checker.into(),
+        weight: 1,
+        ssl: None,
+        manner: MANNER,
+        counters: Arc::default(),
+    }
 }
 
 fn failed() -> Outcome {
@@ -40,7 +47,7 @@ impl Story {
         let (bus, hub) = Hub::new(BusSettings::default()).unwrap();
         let mut roster = Roster::new(bus, 1);
         let now = Instant::now();
-        assert_eq!(roster.apply(now, definitions, None), []);
+        assert_eq!(roster.apply(now, definitions, Vec::new(), None), []);
         Self { roster, hub, now }
     }
 
@@ -63,7 +70,7 @@ impl Story {
     }
 
     fn apply(&mut self, definitions: Vec<Definition>) -> Vec<(RealKey, bool)> {
-        let changes = self.roster.apply(self.now, definitions, None);
+        let changes = self.roster.apply(self.now, definitions, Vec::new(), None);
         changes.into_iter().map(|change| (change.real, change.health.up)).collect()
     }
 
@@ -231,14 +238,6 @@ fn the_result_of_a_check_whose_checker_is_gone_is_dropped() {
 }
 
 #[test]
-fn checkers_that_are_not_built_yet_judge_nobody() {
-    let mut unbuilt = tcp_checker(0, true);
-    let CheckerKind::Tcp(connection) = unbuilt.kind else { panic!("not a TCP_CHECK") };
-    unbuilt.kind = CheckerKind::Ping(connection);
-    assert_eq!(Story::new(vec![definition(2, 0, unbuilt)]).roster.deadline(), None);
-}
-
-#[test]
 fn weights_of_a_servers_checkers_are_added_up_and_reported_when_they_change() {
     let mut story =
         Story::new(vec![definition(2, 0, tcp_checker(0, false)), definition(2, 1, tcp_checker(0, false))]);
@@ -252,7 +251,7 @@ fn weights_of_a_servers_checkers_are_added_up_and_reported_when_they_change() {
     assert_eq!(say(&due[1], weighs(-1)), Some(Health { up: true, weight: 3 }));
     assert_eq!(say(&due[0], weighs(6)), None);
     assert_eq!(say(&due[0], Outcome::GOOD), Some(Health { up: true, weight: -2 }));
-    assert_eq!(say(&due[1], failed()), Some(Health { up: false, weight: -2 }));
+    assert_eq!(say(&due[1], failed()), Some(Health { up: false, weight: 0 }));
 }
 
 proptest! {
@@ -291,4 +290,98 @@ fn a_server_with_two_checkers_is_sure_only_when_both_have_run() {
     assert_eq!(story.conclude(&due[0], Outcome::GOOD), None);
     assert_eq!(story.conclude(&due[1], Outcome::GOOD), Some((real(2), true)));
     assert_eq!(story.round(&Outcome::GOOD), []);
+}
+
+#[test]
+fn one_that_has_to_succeed_first_and_fails_is_reported_once() {
+    let mut story = Story::new(vec![definition(2, 0, tcp_checker(0, true))]);
+    assert_eq!(story.round(&failed()), [(real(2), false)]);
+    assert_eq!(story.round(&failed()), []);
+    assert_eq!(story.round(&Outcome::GOOD), [(real(2), true)]);
+}
+
+#[test]
+fn a_weight_ends_with_the_health_of_who_said_it() {
+    let mut story = Story::new(vec![definition(2, 0, tcp_checker(1, false))]);
+    let mut says = |outcome: Outcome| {
+        let due = story.next();
+        let change = story.roster.conclude(story.now, due[0].id, outcome.into(), TOOK);
+        change.map(|change| (change.health.up, change.health.weight))
+    };
+    let weighs = |weight| Outcome::Succeeded { weight: WeightSaid::Exactly(weight) };
+    assert_eq!(says(weighs(10)), Some((true, 9)), "1 is configured");
+    assert_eq!(says(failed()), None, "it has another try");
+    assert_eq!(says(failed()), Some((false, 0)));
+    for _ in 0..5 {
+        assert_eq!(says(failed()), None);
+    }
+    assert_eq!(says(Outcome::GOOD), Some((true, 0)));
+    assert_eq!(says(weighs(0)), Some((true, -1)));
+}
+
+fn follower(n: u8, weight: i32) -> Follower {
+    let check = FileCheck { track_file: "f".into(), weight, reverse: false };
+    Follower { key: CheckerKey { real: real(n), kind: "FILE_CHECK".into(), index: 0 }, check }
+}
+
+#[tokio::test]
+async fn a_server_follows_its_file_and_is_down_before_that_was_read() {
+    let mut story = Story::new(Vec::new());
+    let followers = || vec![follower(2, 2), follower(3, 0)];
+    assert_eq!(story.roster.apply(story.now, Vec::new(), followers(), None), []);
+    let mut says = |number| {
+        let changes = story.roster.number(&"f".into(), number, None);
+        let told: Vec<_> =
+            changes.iter().map(|change| (change.real, change.health.up, change.health.weight)).collect();
+        told
+    };
+    assert_eq!(says(0), [(real(2), true, 0), (real(3), true, 0)]);
+    assert_eq!(says(0), []);
+    assert_eq!(says(-3), [(real(2), true, -6), (real(3), false, 0)]);
+    assert_eq!(says(i32::MIN), [(real(2), false, 0)]);
+    // Down before a reload, down after it.
+    assert_eq!(story.roster.apply(story.now, Vec::new(), followers(), None), []);
+    assert_eq!(story.roster.number(&"f".into(), 0, None).len(), 2);
+    assert_eq!(story.roster.number(&"other".into(), 1, None), []);
+    let facts = story.facts().await;
+    let kinds: Vec<_> = facts.iter().map(|(_, fact)| fact.kind()).collect();
+    let (good, bad) = ("check_succeeded", "check_failed");
+    assert_eq!(kinds, [good, good, bad, bad, good, good]);
+}
+
+#[test]
+fn a_server_that_is_checked_and_follows_a_file_is_up_while_both_say_so() {
+    let mut story = Story::new(Vec::new());
+    let definitions = || vec![definition(2, 0, tcp_checker(0, false))];
+    story.roster.apply(story.now, definitions(), vec![follower(2, 0)], None);
+    assert_eq!(story.roster.number(&"f".into(), 0, None).len(), 1, "down until it was read");
+    assert_eq!(story.round(&Outcome::GOOD), [(real(2), true)]);
+    assert_eq!(story.roster.number(&"f".into(), 1, None)[0].health, Health::DOWN);
+    assert_eq!(story.round(&failed()), []);
+    assert_eq!(story.roster.number(&"f".into(), 0, None), []);
+    assert_eq!(story.round(&Outcome::GOOD), [(real(2), true)]);
+}
+
+#[test]
+fn checkers_that_rest_are_not_due_and_begin_soon_when_they_work_again() {
+    let other = ServiceKey::Address { address: [10, 0, 0, 9].into(), port: 80, protocol: Protocol::Tcp };
+    let mut elsewhere = definition(3, 0, tcp_checker(0, false));
+    elsewhere.key.real.service = other;
+    let definitions = || vec![definition(2, 0, tcp_checker(0, false)), elsewhere.clone()];
+    let mut story = Story::new(definitions());
+    let both: BTreeSet<ServiceKey> = [real(2).service, other].into();
+    let flying = story.next();
+    story.roster.rest(story.now, both.clone());
+    for due in &flying {
+        story.conclude(due, failed());
+    }
+    assert_eq!(story.roster.deadline(), None);
+    story.apply(definitions());
+    story.roster.rest(story.now, both);
+    assert_eq!(story.roster.deadline(), None, "a reload wakes nobody");
+    story.roster.rest(story.now, [other].into());
+    assert!(story.roster.deadline().unwrap() <= story.now + BOOTSTRAP);
+    assert_eq!(story.next().len(), 1);
+    story.roster.rest(story.now, BTreeSet::new());
+    assert_eq!(story.roster.queue.len(), 1, "one is under way, the other is waiting");
 }

@@ -4,15 +4,15 @@ use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 
 use super::alerts;
-use super::checker::{Around, DELAY_LOOP};
+use super::checker::{Around, DELAY_LOOP, idle};
 use super::real_server::RealDraft;
 use super::server::{ServerDraft, Target};
 use super::server_ports::{persistence_of_port_zero, port_for};
 use super::server_rules::{Defined, Serves, followed, ha_suspend, protocol, serves};
 use crate::diagnostics::Diagnostic;
 use crate::model::{
-    Config, Family, Forwarding, Name, RealServer, ServiceKey, SorryServer, VirtualServer, VirtualServerKey,
-    Weight,
+    Checker, Config, Family, Forwarding, Name, RealServer, ServiceKey, SorryServer, VirtualServer,
+    VirtualServerKey, Weight,
 };
 use crate::preprocess::Context;
 use crate::source::Span;
@@ -100,7 +100,7 @@ fn resolve_one(
         }
     });
     let reals = std::mem::take(&mut draft.reals);
-    let real_servers = real_servers(&draft, reals, forwarding, defined, &name, context);
+    let real_servers = real_servers(&draft, reals, (forwarding, &scheduler), defined, &name, context);
     let total: u64 = real_servers.iter().map(|real| u64::from(real.weight.0)).sum();
     let (quorum, hysteresis) = quorum(&draft, total, &name, context);
     let key = match draft.target {
@@ -193,13 +193,14 @@ fn quorum(draft: &ServerDraft, total: u64, name: &str, context: &mut Context) ->
 fn real_servers(
     draft: &ServerDraft,
     reals: Vec<RealDraft>,
-    outer: Forwarding,
+    (outer, scheduler): (Forwarding, &str),
     defined: &Defined<'_>,
     name: &str,
     context: &mut Context,
 ) -> Vec<RealServer> {
     let mut seen: HashSet<SocketAddr> = HashSet::new();
     let mut servers = Vec::with_capacity(reals.len());
+    let blind_scheduler = idle::blind_scheduler(scheduler, draft.quorum.map_or(1, |(quorum, _)| quorum));
     for mut real in reals {
         if !seen.insert(SocketAddr::new(real.address, real.port)) {
             context.report(
@@ -215,7 +216,7 @@ fn real_servers(
         let address = port_for(&draft.target, &real, forwarding, defined, context);
         let timing = real.timing.or(draft.timing);
         let alpha = real.alpha.unwrap_or(draft.alpha);
-        let (file_checks, bfd_checks) = followed(&mut real, alpha, defined, context);
+        let (file_checks, bfd_checks) = followed(&mut real, (alpha, blind_scheduler), defined, context);
         let virtualhost = real.virtualhost.or_else(|| draft.virtualhost.clone());
         let around = Around {
             at: real.at,
@@ -227,8 +228,11 @@ fn real_servers(
             virtualhost: virtualhost.as_ref(),
             outer_virtualhost: draft.virtualhost.as_ref(),
             log_all_failures: defined.global.checker_log_all_failures,
+            blind_scheduler,
         };
         let checkers = real.checkers.into_iter().flat_map(|checker| checker.resolve(&around, context));
+        let checkers: Vec<(Span, Checker)> = checkers.collect();
+        idle::twice(&checkers, context);
         servers.push(RealServer {
             address,
             weight: Weight(real.weight.unwrap_or(draft.weight)),
@@ -242,7 +246,7 @@ fn real_servers(
             notify_down: real.notify_down,
             snmp_name: real.snmp_name,
             timing,
-            checkers: checkers.collect(),
+            checkers: checkers.into_iter().map(|(_, checker)| checker).collect(),
             virtualhost,
             file_checks,
             bfd_checks,

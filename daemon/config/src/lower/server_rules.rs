@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::checker::idle::no_weights;
 use super::real_server::RealDraft;
 use super::server::{ServerDraft, Target};
 use crate::diagnostics::Diagnostic;
@@ -182,10 +183,11 @@ pub(super) fn protocol(
     protocol
 }
 
-/// The files and sessions that a real server follows; each must be there, and no session twice.
+/// The files and sessions that a real server follows; each must be there, and no session twice. A number in a file may
+/// be of no use to the scheduler.
 pub(super) fn followed(
     real: &mut RealDraft,
-    alpha: bool,
+    (alpha, blind_scheduler): (bool, Option<&str>),
     defined: &Defined<'_>,
     context: &mut Context,
 ) -> (Vec<FileCheck>, Vec<BfdCheck>) {
@@ -199,7 +201,14 @@ pub(super) fn followed(
     let mut files = Vec::new();
     for check in std::mem::take(&mut real.file_checks) {
         match defined.files.get(&*check.name.text) {
-            Some(file) => files.push(check.resolve(file)),
+            Some(file) => {
+                let span = check.name.span;
+                let check = check.resolve(file);
+                if let Some(scheduler) = blind_scheduler.filter(|_| check.weight != 0) {
+                    no_weights(span, scheduler, context);
+                }
+                files.push(check);
+            }
             None => {
                 let known = defined.files.keys().copied().collect();
                 unknown("track_file", &check.name, known, context);

@@ -190,27 +190,22 @@ pub(super) const REAL_SERVER: &[Keyword] = compose!(
             .repeats()
             .example("SMTP_CHECK {\n    helo_name me.example.com\n}"),
         kw("DNS_CHECK", &[], "A DNS server answers.")
-            .unbuilt()
             .block(BlockId::DnsCheck)
             .repeats()
             .example("DNS_CHECK {\n    type A\n    name example.com\n}"),
         kw("MISC_CHECK", &[], "A command succeeds.")
-            .unbuilt()
             .block(BlockId::MiscCheck)
             .repeats()
             .example("MISC_CHECK {\n    misc_path \"/usr/bin/true\"\n}"),
         kw("PING_CHECK", &[], "It answers ICMP echo.")
-            .unbuilt()
             .block(BlockId::PingCheck)
             .repeats()
             .example("PING_CHECK {\n    retry 2\n}"),
         kw("UDP_CHECK", &[], "It answers a packet.")
-            .unbuilt()
             .block(BlockId::UdpCheck)
             .repeats()
             .example("UDP_CHECK {\n    payload 00\n}"),
         kw("FILE_CHECK", &[], "The number in a file sets the weight.")
-            .unbuilt()
             .block(BlockId::FileCheck)
             .repeats()
             .example("FILE_CHECK {\n    track_file offset\n}"),

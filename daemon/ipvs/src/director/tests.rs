@@ -1,5 +1,7 @@
 //! Stories of virtual servers: what is in the table, and what is said about it.
 
+use std::net::IpAddr;
+
 use keepwatch_bus::{BusSettings, Hub, subject::Protocol};
 use proptest::prelude::*;
 
@@ -178,11 +180,55 @@ fn an_inhibited_sorry_server_waits_with_weight_0() {
 
 #[test]
 fn alpha_servers_wait_for_their_checkers_while_the_sorry_server_serves() {
-    let alpha = Server { starts_up: false, ..server(1) };
+    let alpha = Server { starts: Health::DOWN, ..server(1) };
     let mut story = Story::new(Definition { sorry: Some(sorry()), ..definition([(2, alpha)]) });
     assert_eq!(story.pool(), [(200, 1)]);
     story.health(2, true);
     assert_eq!(story.pool(), [(2, 1)]);
+}
+
+#[test]
+fn an_alpha_server_that_fails_at_first_is_told_of_though_it_never_was_up() {
+    let alpha = || Server { starts: Health::DOWN, ..server(1) };
+    let mut story = Story::new(definition([(2, alpha()), (3, alpha())]));
+    assert_eq!(story.pool(), []);
+    story.health(2, false);
+    story.health(2, false);
+    story.health(3, true);
+    assert_eq!(
+        story.told(),
+        [
+            "quorum_awaited",
+            "virtual_server_added",
+            "real_server_down",
+            "real_server_up",
+            "quorum_gained <- real_server_up",
+            "real_server_added <- real_server_up",
+        ]
+    );
+}
+
+#[test]
+fn a_server_begins_with_the_weight_that_its_file_gives_it() {
+    let followed = |up, weight| Server { starts: Health { up, weight }, ..server(3) };
+    let story =
+        Story::new(definition([(2, followed(true, 4)), (3, followed(true, -9)), (4, followed(false, 0))]));
+    assert_eq!(story.pool(), [(2, 7), (3, 0)]);
+    assert_eq!(story.told()[0], "quorum_gained");
+}
+
+#[test]
+fn checkers_that_rest_change_nothing_but_what_is_known() {
+    let mut story = Story::new(definition([(2, server(1))]));
+    let here = |address: Option<IpAddr>| Here::from([(VIP, address)]);
+    story.desk.director.rest(&here(None));
+    story.desk.director.rest(&here(None));
+    assert_eq!(story.pool(), [(2, 1)]);
+    story.desk.director.rest(&here(Some([10, 0, 0, 1].into())));
+    story.desk.director.rest(&here(None));
+    story.desk.director.rest(&Here::new());
+    let told = story.told();
+    assert_eq!(told[3..], ["checks_suspended", "checks_resumed", "checks_suspended", "checks_resumed"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
 };
 
 use keepwatch_bus::fact::ServiceFact;
@@ -25,22 +25,43 @@ pub(super) struct VirtualServer {
     live: i64,
     quorum: bool,
     sorry: bool,
+    /// Its checkers rest.
+    resting: bool,
     /// The event that last changed its definition.
     cause: Option<EventId>,
     /// The event that last let the sorry server in or out.
     sorry_cause: Option<EventId>,
 }
 
+/// Why it is looked at whether there is a quorum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    /// The virtual server is new.
+    Start,
+    /// It is configured otherwise than before.
+    Redefined,
+    /// Its real servers are otherwise than before.
+    Health,
+}
+
 /// What is known of a real server.
 struct Real {
     health: Health,
+    /// Whether it has been told that it is down, if it is.
+    told: bool,
     /// The event that last changed its place in the table; none if that is its virtual server's.
     cause: Option<EventId>,
 }
 
 impl Real {
-    fn new(up: bool) -> Self {
-        Self { health: if up { Health::UP } else { Health::DOWN }, cause: None }
+    /// One of which its checkers have said nothing yet.
+    fn new(server: &Server) -> Self {
+        Self { health: server.starts, told: false, cause: None }
+    }
+
+    /// One that a run before this one had taken out.
+    fn doubted() -> Self {
+        Self { health: Health::DOWN, told: true, cause: None }
     }
 
     /// Its weight when it serves.
@@ -59,11 +80,21 @@ impl VirtualServer {
     pub(super) fn begin(definition: Definition, existing: &Table, bus: &Bus, cause: Option<EventId>) -> Self {
         let doubted = doubted(&definition, existing);
         let reals = definition.servers.iter();
-        let reals = reals
-            .map(|(address, server)| (*address, Real::new(server.starts_up && !doubted.contains(address))));
+        let reals = reals.map(|(address, server)| match doubted.contains(address) {
+            true => (*address, Real::doubted()),
+            false => (*address, Real::new(server)),
+        });
         let reals = reals.collect();
-        let mut this =
-            Self { definition, reals, live: 0, quorum: false, sorry: false, cause, sorry_cause: cause };
+        let mut this = Self {
+            definition,
+            reals,
+            live: 0,
+            quorum: false,
+            sorry: false,
+            resting: false,
+            cause,
+            sorry_cause: cause,
+        };
         this.live = this.live_weight();
         for entry in &this.definition.entries {
             this.configured(*entry, bus, cause);
@@ -73,7 +104,7 @@ impl VirtualServer {
                 real: RealKey { service, real: address },
             });
         }
-        this.judge(true, bus, cause);
+        this.judge(Occasion::Start, bus, cause);
         this
     }
 
@@ -82,7 +113,7 @@ impl VirtualServer {
         let old = std::mem::replace(&mut self.definition, definition);
         self.cause = cause;
         for (address, server) in &self.definition.servers {
-            let real = self.reals.entry(*address).or_insert_with(|| Real::new(server.starts_up));
+            let real = self.reals.entry(*address).or_insert_with(|| Real::new(server));
             if old.servers.get(address) != Some(server) {
                 real.cause = cause;
             }
@@ -111,8 +142,7 @@ impl VirtualServer {
             self.sorry_cause = cause;
             self.sorry &= self.definition.sorry.is_some();
         }
-        // A sorry server may be new to a virtual server that has been without quorum for long.
-        self.judge(self.definition.sorry.is_some(), bus, cause);
+        self.judge(Occasion::Redefined, bus, cause);
         self
     }
 
@@ -134,25 +164,37 @@ impl VirtualServer {
             return false;
         };
         let before = std::mem::replace(&mut real.health, health);
-        if before == health {
+        let told_before = std::mem::replace(&mut real.told, !health.up);
+        // One that has to succeed first (`alpha`) is down from the start; that it failed is news.
+        if before == health && (health.up || told_before) {
             return false;
         }
-        self.live += real.live(server) - Real { health: before, cause: None }.live(server);
+        self.live += real.live(server) - Real { health: before, told: false, cause: None }.live(server);
         let told = match (before.up, health.up) {
             (false, true) => self.say(bus, cause, |service| ServiceFact::RealServerUp {
                 real: RealKey { service, real: address },
             }),
-            (true, false) => self.say(bus, cause, |service| ServiceFact::RealServerDown {
+            (_, false) if !told_before => self.say(bus, cause, |service| ServiceFact::RealServerDown {
                 real: RealKey { service, real: address },
             }),
-            (true, true) | (false, false) => None,
+            (true, true) | (_, false) => None,
         };
         let cause = told.or(cause);
         if let Some(real) = self.reals.get_mut(&address) {
             real.cause = cause;
         }
-        self.judge(false, bus, cause);
+        self.judge(Occasion::Health, bus, cause);
         true
+    }
+
+    /// Its checkers rest from now on, or no longer, because of this address.
+    pub(super) fn rest(&mut self, resting: bool, address: Option<IpAddr>, bus: &Bus) {
+        if std::mem::replace(&mut self.resting, resting) != resting {
+            self.say(bus, None, |service| match resting {
+                true => ServiceFact::ChecksSuspended { service },
+                false => ServiceFact::ChecksResumed { service, address },
+            });
+        }
     }
 
     /// What should be in the table at one of its entries.
@@ -263,7 +305,7 @@ impl VirtualServer {
     }
 
     /// Looks whether the quorum was gained or lost, and lets the sorry server in or out.
-    fn judge(&mut self, begins: bool, bus: &Bus, cause: Option<EventId>) {
+    fn judge(&mut self, occasion: Occasion, bus: &Bus, cause: Option<EventId>) {
         let Definition { quorum, hysteresis, .. } = self.definition;
         let weight = self.live;
         let reached = weight >= i64::from(quorum) + i64::from(hysteresis);
@@ -277,13 +319,22 @@ impl VirtualServer {
                 weight,
             });
             self.set_sorry(false, told);
-        } else if (self.quorum && short) || (begins && !self.quorum && !self.sorry) {
+            return;
+        }
+        let never_was = !self.quorum && !self.sorry;
+        let is_news = match occasion {
+            Occasion::Start => never_was,
+            // A sorry server may be new to a virtual server that has been without quorum for long.
+            Occasion::Redefined => never_was && self.definition.sorry.is_some(),
+            Occasion::Health => false,
+        };
+        if is_news || (self.quorum && short) {
             self.quorum = false;
-            let told = self.say(bus, cause, |service| ServiceFact::QuorumLost {
-                service,
-                quorum,
-                hysteresis,
-                weight,
+            // As in keepalived: nobody is told that a quorum is missing that never was, unless somebody stands in.
+            let silent = occasion == Occasion::Start && self.definition.sorry.is_none();
+            let told = self.say(bus, cause, |service| match silent {
+                true => ServiceFact::QuorumAwaited { service, quorum, hysteresis, weight },
+                false => ServiceFact::QuorumLost { service, quorum, hysteresis, weight },
             });
             self.set_sorry(true, told);
         }
@@ -341,7 +392,7 @@ impl VirtualServer {
 fn real_configured(service: ServiceKey, real: SocketAddr, server: &Server) -> ServiceFact {
     ServiceFact::RealServerConfigured {
         real: RealKey { service, real },
-        starts_up: server.starts_up,
+        starts_up: server.starts.up,
         checked: server.checked,
         settings: server.settings.clone(),
     }
@@ -359,7 +410,7 @@ fn doubted(definition: &Definition, existing: &Table) -> BTreeSet<SocketAddr> {
     };
     let servers = definition.servers.iter();
     servers
-        .filter(|(address, server)| server.checked && server.starts_up && was_out(address, server))
+        .filter(|(address, server)| server.checked && server.starts.up && was_out(address, server))
         .map(|(address, _)| *address)
         .collect()
 }

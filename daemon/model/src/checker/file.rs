@@ -1,8 +1,13 @@
 //! `FILE_CHECK`: a real server follows the number in a file.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Name;
+
+/// The numbers that stand in the `track_file`s, as far as they are known, by their names.
+pub type FileNumbers = BTreeMap<Name, i32>;
 
 /// A `FILE_CHECK` block: the number in the file times the weight is added to the real server's weight; a sum of
 /// −2147483648 or less is a failure.
@@ -15,4 +20,71 @@ pub struct FileCheck {
     pub weight: i32,
     /// `reverse`, written after the weight: the sign is turned. That of the `track_file` when no weight is written.
     pub reverse: bool,
+}
+
+impl FileCheck {
+    /// What a sum of this or less is: a failure. keepalived's `IPVS_WEIGHT_FAULT`.
+    const FAULT: i64 = i32::MIN as i64;
+
+    /// What is added to the weight of the real server while the file holds this number; none if the server is down.
+    pub fn at(&self, number: i32) -> Option<i32> {
+        if self.weight == 0 {
+            return ((number == 0) != self.reverse).then_some(0);
+        }
+        let sign = if self.reverse { -1 } else { 1 };
+        let product = i64::from(number) * i64::from(self.weight) * sign;
+        let most = product.clamp(Self::FAULT, i32::MAX.into()) as i32;
+        (product > Self::FAULT).then_some(most)
+    }
+
+    /// What all files that a real server follows add to its weight; none if one of them says that it is down, or has not
+    /// been read yet.
+    pub fn all_at<'a>(checks: impl IntoIterator<Item = &'a Self>, numbers: &FileNumbers) -> Option<i32> {
+        checks.into_iter().try_fold(0i32, |sum, check| {
+            Some(sum.saturating_add(check.at(*numbers.get(&check.track_file)?)?))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_number_means() {
+        // keepalived 2.4.3
+        for (number, weight, reverse, expected) in [
+            (0, 0, false, Some(0)),
+            (7, 0, false, None),
+            (-7, 0, false, None),
+            (0, 0, true, None),
+            (7, 0, true, Some(0)),
+            (3, 1, false, Some(3)),
+            (3, 100, false, Some(300)),
+            (3, 2, true, Some(-6)),
+            (-3, 2, false, Some(-6)),
+            (i32::MIN, 1, false, None),
+            (i32::MIN + 1, 1, false, Some(i32::MIN + 1)),
+            (i32::MIN, 1, true, Some(i32::MAX)),
+            (i32::MAX, -2, false, None),
+            (i32::MAX, i32::MAX, false, Some(i32::MAX)),
+        ] {
+            let check = FileCheck { track_file: "f".into(), weight, reverse };
+            assert_eq!(check.at(number), expected, "{number} × {weight} {reverse}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_follows_several_files_adds_them_and_waits_for_each() {
+        let check = |name: &str, weight| FileCheck { track_file: name.into(), weight, reverse: false };
+        let checks = [check("a", 2), check("b", 0)];
+        let numbers = |b: Option<i32>| {
+            let b = b.map(|number| ("b".into(), number));
+            [("a".into(), 5)].into_iter().chain(b).collect::<FileNumbers>()
+        };
+        assert_eq!(FileCheck::all_at(&checks, &numbers(Some(0))), Some(10));
+        assert_eq!(FileCheck::all_at(&checks, &numbers(Some(1))), None);
+        assert_eq!(FileCheck::all_at(&checks, &numbers(None)), None, "not read yet");
+        assert_eq!(FileCheck::all_at(&[], &numbers(None)), Some(0));
+    }
 }

@@ -20,7 +20,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub use bfd::BfdCheck;
 pub use connection::Connection;
 pub use dns::{DnsCheck, DnsRecord};
-pub use file::FileCheck;
+pub use file::{FileCheck, FileNumbers};
 pub use http::{Digest, HttpGet, HttpVersion, StatusCodes, TlsUrl, Url};
 pub use misc::MiscCheck;
 pub use regex::{BodyRegex, MatcherStack, RegexOption};
@@ -158,8 +158,13 @@ impl CheckerKind {
     /// Does something run it? What is understood but not acted on yet says nothing of the real server.
     pub fn is_acted_on(&self) -> bool {
         match self {
-            Self::Tcp(_) | Self::Http(_) | Self::Smtp(_) => true,
-            Self::Dns(_) | Self::Misc(_) | Self::Ping(_) | Self::Udp(_) => false,
+            Self::Tcp(_)
+            | Self::Http(_)
+            | Self::Smtp(_)
+            | Self::Dns(_)
+            | Self::Misc(_)
+            | Self::Ping(_)
+            | Self::Udp(_) => true,
         }
     }
 

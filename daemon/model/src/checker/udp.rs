@@ -63,9 +63,11 @@ impl Bytes {
         Some(bytes)
     }
 
-    /// Does an answer fit, as far as both go? Whether it is long enough is for [`UdpReply::min_length`] to say.
-    pub fn matches(&self, answer: &[u8]) -> bool {
-        self.data.iter().zip(&self.mask).zip(answer).all(|((data, mask), byte)| byte & mask == *data)
+    /// Where an answer first differs, as far as both go; none if it fits. Whether it is long enough is for
+    /// [`UdpReply::min_length`] to say.
+    pub fn first_mismatch(&self, answer: &[u8]) -> Option<usize> {
+        let mut pairs = self.data.iter().zip(&self.mask).zip(answer);
+        pairs.position(|((data, mask), byte)| byte & mask != *data)
     }
 }
 
@@ -119,8 +121,8 @@ mod tests {
     #[test]
     fn a_pattern_matches_as_far_as_both_go() {
         let pattern = Bytes::parse("01X2").unwrap_or_default();
-        assert!(pattern.matches(&[1, 0xf2, 9]));
-        assert!(!pattern.matches(&[1, 0xf3]));
-        assert!(pattern.matches(&[1]));
+        assert_eq!(pattern.first_mismatch(&[1, 0xf2, 9]), None);
+        assert_eq!(pattern.first_mismatch(&[1, 0xf3]), Some(1));
+        assert_eq!(pattern.first_mismatch(&[1]), None);
     }
 }

@@ -19,7 +19,7 @@ use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::Pid;
 
 use super::child::{Setting, pidfd};
-use super::{End, Finished, NotRun, drain};
+use super::{Counted, End, Finished, NotRun, drain};
 use crate::command::{Command, Output};
 use crate::environment::{handed_on, search_path};
 use crate::identity::{Identity, look_up};
@@ -69,11 +69,13 @@ pub(super) fn carry_out(
     command: &Command,
     control: &Control,
     tell: oneshot::Sender<Result<Finished, NotRun>>,
+    counted: Counted,
 ) {
     let (result, pipe) = match start(command, control) {
         Ok(mut started) => (started.attend(control), started.pipe),
         Err(error) => (Err(error), None),
     };
+    drop(counted);
     // An error says that nobody wants to know any more.
     let _ = tell.send(result);
     if let Some(pipe) = pipe {

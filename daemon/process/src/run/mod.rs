@@ -9,6 +9,7 @@ use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -86,13 +87,39 @@ pub struct Running {
     ended: bool,
 }
 
+/// Commands that have been started and are not gone.
+static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
+
+/// How many commands run now, whoever waits for them: whoever is about to end this process can see whether those that it
+/// has stopped are gone. What a command leaves behind does not count.
+pub fn under_way() -> usize {
+    UNDER_WAY.load(Ordering::Relaxed)
+}
+
+/// Counts a command while it runs.
+struct Counted;
+
+impl Counted {
+    fn one() -> Self {
+        UNDER_WAY.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        UNDER_WAY.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Runs a command, beginning at once.
 pub fn run(command: Command) -> Running {
     let grace = command.grace;
     let (sender, end) = oneshot::channel();
     let control = Arc::new(Control::new());
     let thread_control = Arc::clone(&control);
-    let work = move || attend::carry_out(&command, &thread_control, sender);
+    let counted = Counted::one();
+    let work = move || attend::carry_out(&command, &thread_control, sender, counted);
     // Where there can be no thread, the sender is dropped, and the future says so.
     let _ = std::thread::Builder::new().name("command".into()).stack_size(256 * 1024).spawn(work);
     Running { end, control, grace, ended: false }

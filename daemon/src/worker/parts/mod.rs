@@ -12,6 +12,7 @@
 //! | [`virtual_routers`] | the VRRP side |
 //! | [`trackers`] | scripts, files and processes that virtual routers follow |
 //! | [`services`] | virtual servers, checkers, connection synchronisation |
+//! | [`present`] | which addresses are on this host, for checkers that rest without them |
 //!
 //! What watches ([`super::consumers`]), and can't hold up what acts:
 //!
@@ -32,6 +33,7 @@ pub(super) mod http;
 pub(super) mod log;
 pub(super) mod mail;
 pub(super) mod placed;
+pub(super) mod present;
 pub(super) mod scripts;
 pub(super) mod services;
 pub(super) mod snmp;

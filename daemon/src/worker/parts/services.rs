@@ -15,33 +15,44 @@ use keepwatch_vrrp::Notice;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
+use super::present;
+use super::trackers::Files;
 use crate::cli::DataplaneKind;
 use crate::worker::settings::Settings;
 
 /// What taking everything out of the table may take.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
+/// What the end of commands of checkers may take, which have been asked to end, and are killed soon.
+const COMMANDS_WITHIN: Duration = Duration::from_millis(800);
 
 /// The side of the virtual servers.
 pub(in crate::worker) struct Services {
     engine: Engine,
     checkers: Checkers,
+    /// What stands in files that real servers follow.
+    files: Files,
     /// The virtual router that connection synchronisation follows.
     follows: watch::Sender<Option<Name>>,
+    /// Virtual servers whose checkers rest while their address is elsewhere.
+    suspendable: watch::Sender<present::Watched>,
     flush_on_stop: LvsFlushOnStop,
+    /// The command line's, for commands.
+    umask: Option<u32>,
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl Services {
     /// Starts engine and checkers with the definitions of `config`. `notices` are the virtual routers' changes of
-    /// state, where those run too.
+    /// state, where those run too; `files` knows what stands in tracked files.
     pub(in crate::worker) fn start(
         settings: &Settings,
         config: &Config,
         bus: &Bus,
         reader: &Reader,
         notices: Option<Receiver<Notice>>,
+        files: Files,
         cause: EventId,
     ) -> Self {
         raise_file_limit();
@@ -55,9 +66,17 @@ impl Services {
         );
         let (checkers, health) = Checkers::start(bus.clone(), seed());
         let (follows, followed) = watch::channel(None);
-        let mut tasks = vec![tokio::spawn(report(health, engine.clone()))];
+        let (suspendable, suspended) = watch::channel(present::Watched::new());
+        let mut tasks = vec![
+            tokio::spawn(report(health, engine.clone())),
+            tokio::spawn(present::follow(suspended, checkers.clone(), engine.clone())),
+        ];
         tasks.extend(notices.map(|notices| tokio::spawn(follow(notices, followed, engine.clone()))));
-        let mut services = Self { engine, checkers, follows, flush_on_stop: LvsFlushOnStop::No, tasks };
+        let flush_on_stop = LvsFlushOnStop::No;
+        let umask = settings.cli.umask;
+        files.tell(checkers.clone());
+        let mut services =
+            Self { engine, checkers, files, follows, suspendable, flush_on_stop, umask, tasks };
         services.apply(config, reader.counters(), cause);
         services
     }
@@ -68,8 +87,10 @@ impl Services {
         let followed = config.global.lvs_sync_daemon.as_ref().and_then(|daemon| daemon.instance.clone());
         self.follows.send_replace(followed);
         // First the table, then who may be in it: a checker that is new finds its real server there.
-        self.engine.apply(Desired::from_config(config, counters), Some(cause));
-        self.checkers.apply(keepwatch_check::definitions(config, counters), Some(cause));
+        self.engine.apply(Desired::from_config(config, counters, &self.files.numbers()), Some(cause));
+        let definitions = keepwatch_check::definitions(config, counters, self.umask);
+        self.checkers.apply(definitions, keepwatch_check::followers(config), Some(cause));
+        self.suspendable.send_replace(present::watched(config));
     }
 
     /// How engine and checkers show that they live.
@@ -80,6 +101,7 @@ impl Services {
     /// Stops checking, and takes the virtual servers out of the table unless they shall stay.
     pub(in crate::worker) async fn stop(self, settings: &Settings, cause: EventId) {
         self.tasks.iter().for_each(JoinHandle::abort);
+        self.files.be_silent();
         drop(self.checkers);
         let farewell = match self.flush_on_stop {
             _ if settings.cli.dont_release_ipvs => Farewell::Keep,
@@ -88,6 +110,13 @@ impl Services {
         };
         // A kernel that hangs must not keep the daemon from ending.
         let _ = timeout(STOP_WITHIN, self.engine.stop(farewell, Some(cause))).await;
+        // Nor must a command that is being killed; but none is left behind.
+        let gone = async {
+            while keepwatch_process::under_way() > 0 {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let _ = timeout(COMMANDS_WITHIN, gone).await;
     }
 }
 

@@ -1,10 +1,14 @@
-//! Scripts, files, processes and BFD sessions that virtual routers follow. In: configurations. Out: their levels, on the bus and then to
-//! the virtual routers.
+//! Scripts, files, processes and BFD sessions that virtual routers follow, and files that real servers do. In:
+//! configurations. Out: their levels, on the bus and then to the virtual routers and the checkers.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use keepwatch_bus::subject::{Name, TrackedKind};
 use keepwatch_bus::{Bus, Counters, EventId};
+use keepwatch_check::Checkers;
 use keepwatch_config::Config;
+use keepwatch_config::model::{FileNumbers, Level};
 use keepwatch_track::Sessions;
 use keepwatch_vrrp::runner::{Tidings, priority};
 
@@ -16,9 +20,19 @@ pub(in crate::worker) struct Trackers(keepwatch_track::Trackers);
 
 impl Trackers {
     /// Tracks nothing before [`Trackers::apply`].
-    pub(in crate::worker) fn start(settings: &Settings, bus: &Bus, routers: Tidings) -> Self {
+    pub(in crate::worker) fn start(
+        settings: &Settings,
+        bus: &Bus,
+        routers: Option<Tidings>,
+        files: Files,
+    ) -> Self {
         let tell = move |tracker: keepwatch_bus::subject::TrackedKey, level, cause| {
-            routers.tracked(tracker.kind, tracker.name, level, cause);
+            if let (TrackedKind::File, Level::Number(number)) = (tracker.kind, level) {
+                files.told(&tracker.name, number, cause);
+            }
+            if let Some(routers) = &routers {
+                routers.tracked(tracker.kind, tracker.name, level, cause);
+            }
         };
         let sessions = match settings.dataplane() {
             DataplaneKind::Shadow => Sessions::DoNotRun("in shadow mode nothing is sent"),
@@ -27,8 +41,8 @@ impl Trackers {
         Self(keepwatch_track::Trackers::new(bus.clone(), Arc::new(tell), sessions))
     }
 
-    /// Tracks what `config` follows from now on. To be called before the virtual routers are told of it, so that they
-    /// begin with the right priorities.
+    /// Tracks what `config` follows from now on. To be called before virtual routers and checkers are told of it, so
+    /// that they begin with the right priorities and weights.
     pub(in crate::worker) fn apply(
         &mut self,
         settings: &Settings,
@@ -36,11 +50,65 @@ impl Trackers {
         counters: &Counters,
         cause: EventId,
     ) {
-        self.0.apply(config, settings.cli.umask, counters, Some(cause));
+        // What does not run follows nothing.
+        let mut config = Cow::Borrowed(config);
+        if !settings.vrrp() {
+            let config = config.to_mut();
+            config.instances.clear();
+            config.sync_groups.clear();
+        }
+        if !settings.checkers() {
+            config.to_mut().virtual_servers.clear();
+        }
+        self.0.apply(&config, settings.cli.umask, counters, Some(cause));
     }
 
     /// Tracks nothing any more; scripts that run are ended, and neighbours of BFD sessions told.
     pub(in crate::worker) async fn stop(self) {
         self.0.stop().await;
+    }
+}
+
+/// The numbers in tracked files, for real servers that follow them. Clones share what they know.
+#[derive(Clone, Default)]
+pub(in crate::worker) struct Files(Arc<Mutex<Known>>);
+
+#[derive(Default)]
+struct Known {
+    numbers: FileNumbers,
+    /// Who is told of changes, once there is somebody.
+    checkers: Option<Checkers>,
+}
+
+impl Files {
+    /// What is known now.
+    pub(super) fn numbers(&self) -> FileNumbers {
+        self.known().numbers.clone()
+    }
+
+    /// Has these be told what is known, and every change from now on.
+    pub(super) fn tell(&self, checkers: Checkers) {
+        let mut known = self.known();
+        for (name, number) in &known.numbers {
+            checkers.number(name.clone(), *number, None);
+        }
+        known.checkers = Some(checkers);
+    }
+
+    /// Tells nobody any more.
+    pub(super) fn be_silent(&self) {
+        self.known().checkers = None;
+    }
+
+    fn told(&self, name: &Name, number: i32, cause: Option<EventId>) {
+        let mut known = self.known();
+        known.numbers.insert(name.clone(), number);
+        if let Some(checkers) = &known.checkers {
+            checkers.number(name.clone(), number, cause);
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

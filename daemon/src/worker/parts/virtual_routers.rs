@@ -12,12 +12,11 @@ use keepwatch_bus::mailbox::Receiver;
 use keepwatch_bus::{Bus, Counters, EventId, Reader};
 use keepwatch_config::Config;
 use keepwatch_config::model::Global;
-use keepwatch_vrrp::runner::{self, RunnerSettings, VrrpHandle};
+use keepwatch_vrrp::runner::{self, RunnerSettings, Tidings, VrrpHandle};
 use keepwatch_vrrp::{Definitions, Notice, Release};
 use nix::time::{ClockId, clock_gettime};
 use tokio::time::timeout;
 
-use super::trackers::Trackers;
 use crate::cli::DataplaneKind;
 use crate::worker::settings::Settings;
 
@@ -27,8 +26,6 @@ const STOP_WITHIN: Duration = Duration::from_secs(3);
 /// The VRRP side.
 pub(in crate::worker) struct VirtualRouters {
     thread: VrrpHandle,
-    /// What they follow.
-    trackers: Option<Trackers>,
     addresses: Beat,
     /// How long the machine had been running when this began.
     uptime: Duration,
@@ -36,7 +33,7 @@ pub(in crate::worker) struct VirtualRouters {
 }
 
 impl VirtualRouters {
-    /// Starts the thread with the definitions of `config`; also returns where it tells of changes of state.
+    /// Starts the thread, without definitions; also returns where it tells of changes of state.
     ///
     /// # Errors
     /// When the system refuses sockets or the thread: without the right capabilities, most likely.
@@ -45,7 +42,6 @@ impl VirtualRouters {
         config: &Config,
         bus: &Bus,
         reader: &Reader,
-        cause: EventId,
     ) -> Result<(Self, Receiver<Notice>)> {
         let addresses = Beat::default();
         let runner = RunnerSettings {
@@ -58,23 +54,16 @@ impl VirtualRouters {
             addresses: addresses.clone(),
         };
         let (thread, notices) = runner::spawn(runner, bus.clone()).context("starting VRRP")?;
-        let trackers = Some(Trackers::start(settings, bus, thread.tidings()));
-        let mut routers = Self { thread, trackers, addresses, uptime: uptime(), igmp: LocalIgmp::default() };
-        routers.apply(settings, config, reader.counters(), cause);
-        Ok((routers, notices))
+        Ok((Self { thread, addresses, uptime: uptime(), igmp: LocalIgmp::default() }, notices))
+    }
+
+    /// Where it is told of what they follow.
+    pub(in crate::worker) fn tidings(&self) -> Tidings {
+        self.thread.tidings()
     }
 
     /// Makes the definitions of `config` true; what did not change sees nothing.
-    pub(in crate::worker) fn apply(
-        &mut self,
-        settings: &Settings,
-        config: &Config,
-        counters: &Counters,
-        cause: EventId,
-    ) {
-        if let Some(trackers) = &mut self.trackers {
-            trackers.apply(settings, config, counters, cause);
-        }
+    pub(in crate::worker) fn apply(&self, config: &Config, counters: &Counters, cause: EventId) {
         let mut definitions = Definitions::from_config(config, counters);
         definitions.startup_delay = startup_delay(&config.global, self.uptime);
         self.igmp.disable(config.global.disable_local_igmp);
@@ -92,11 +81,7 @@ impl VirtualRouters {
     }
 
     /// Stops it: masters resign and take their addresses off, unless they shall stay.
-    pub(in crate::worker) async fn stop(mut self, settings: &Settings, cause: EventId) {
-        // Nothing that they followed counts any more.
-        if let Some(trackers) = self.trackers.take() {
-            trackers.stop().await;
-        }
+    pub(in crate::worker) async fn stop(self, settings: &Settings, cause: EventId) {
         let release = if settings.cli.dont_release_vrrp { Release::Nothing } else { Release::Everything };
         // Both errors mean that there is nothing left to wait for.
         let _ = timeout(STOP_WITHIN, self.thread.stop(release, Some(cause))).await;

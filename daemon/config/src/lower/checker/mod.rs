@@ -5,6 +5,7 @@
 
 mod connection;
 mod http;
+pub(super) mod idle;
 mod misc;
 mod passive;
 mod regex;
@@ -43,11 +44,15 @@ pub(super) struct Around<'a> {
     pub(super) outer_virtualhost: Option<&'a Name>,
     /// `checker_log_all_failures`.
     pub(super) log_all_failures: bool,
+    /// The virtual server's scheduler, if weights decide nothing with it.
+    pub(super) blind_scheduler: Option<&'a str>,
 }
 
 /// A checker as written.
 #[derive(Debug)]
 pub(super) struct CheckerDraft {
+    at: Span,
+    idle: idle::Lines,
     timing: CheckTiming,
     alpha: Option<bool>,
     log_all_failures: bool,
@@ -105,11 +110,12 @@ impl CheckerDraft {
             }
             _ => return None,
         };
-        Some(Self { timing, alpha, log_all_failures, kind })
+        let idle = idle::Lines::of(node, &own, context);
+        Some(Self { at: node.name.span, idle, timing, alpha, log_all_failures, kind })
     }
 
     /// Makes the checkers of the model, everything inherited.
-    pub(super) fn resolve(self, around: &Around<'_>, context: &mut Context) -> Vec<Checker> {
+    pub(super) fn resolve(self, around: &Around<'_>, context: &mut Context) -> Vec<(Span, Checker)> {
         let (retry, before_retry) = self.kind.defaults();
         let timing = self.timing.or(around.timing);
         let delay_loop = timing.delay_loop.unwrap_or(DELAY_LOOP);
@@ -144,7 +150,11 @@ impl CheckerDraft {
                 one(connection.resolve(around, context).map(udp))
             }
         };
-        kinds.into_iter().map(checker).collect()
+        let checkers: Vec<_> = kinds.into_iter().map(|kind| (self.at, checker(kind))).collect();
+        if let Some((at, first)) = checkers.first() {
+            self.idle.judge(*at, first, around, context);
+        }
+        checkers
     }
 }
 
@@ -164,6 +174,10 @@ impl KindDraft {
     }
 }
 
+/// Bytes of a label, and of a whole name without its last dot (RFC 1035 §2.3.4).
+const LONGEST_LABEL: usize = 63;
+const LONGEST_NAME: usize = 253;
+
 /// What a `DNS_CHECK` asks.
 fn dns(nodes: &[&Node], context: &mut Context) -> (DnsRecord, Option<Name>) {
     let mut record = DnsRecord::default();
@@ -177,7 +191,13 @@ fn dns(nodes: &[&Node], context: &mut Context) -> (DnsRecord, Option<Name>) {
             }
             "name" => {
                 let text = node.arg(0).unwrap_or("");
-                if text != "." && (text.starts_with('.') || text.contains("..")) {
+                if let Some(long) = text.split('.').find(|part| part.len() > LONGEST_LABEL) {
+                    let message = format!("the part `{long}` of a name is longer than {LONGEST_LABEL} bytes");
+                    context.report(Diagnostic::error("too-long", message).at(node.arg_span(0), "left out"));
+                } else if text.len() > LONGEST_NAME {
+                    let message = format!("a name of more than {LONGEST_NAME} bytes");
+                    context.report(Diagnostic::error("too-long", message).at(node.arg_span(0), "left out"));
+                } else if text != "." && (text.starts_with('.') || text.contains("..")) {
                     context.report(
                         Diagnostic::error("invalid-value", format!("the name `{text}` has an empty part"))
                             .at(node.arg_span(0), "left out"),

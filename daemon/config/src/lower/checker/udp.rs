@@ -1,5 +1,6 @@
 //! `UDP_CHECK` as written.
 
+use super::idle::nothing;
 use crate::diagnostics::Diagnostic;
 use crate::model::{Bytes, Connection, UdpCheck, UdpReply};
 use crate::preprocess::Context;
@@ -41,6 +42,10 @@ impl UdpDraft {
                 draft.min_length, draft.max_length
             );
             context.report(Diagnostic::error("conflict", message).at(span, "every check will fail"));
+        } else if let Some(span) = least.filter(|_| draft.pattern.as_ref().is_none_or(|p| p.data.is_empty()))
+        {
+            let why = "without a pattern after `require_reply` nothing of an answer is looked at";
+            nothing(span, why, context);
         }
         draft
     }

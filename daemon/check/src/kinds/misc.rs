@@ -1,0 +1,139 @@
+//! `MISC_CHECK`: a command succeeds.
+//!
+//! Its exit status says how the real server is: 0 good, anything else bad; with `misc_dynamic` 2 to 255 are good too, and
+//! the weight is then that status less 2. A command that takes too long is asked to end, and killed with all that it
+//! started two seconds later; there is no other run of it before it is gone.
+
+use std::time::Duration;
+
+use keepwatch_bus::fact::{Failure, FailureReason};
+use keepwatch_model::{MiscCheck, Script, encoding};
+use keepwatch_process::{Command, End, Finished, NotRun, Output, Running, User};
+
+use crate::outcome::{Outcome, WeightSaid};
+use crate::roster::Manner;
+
+/// How much of what it writes is kept: the last line is shown.
+const EVIDENCE: usize = 1024;
+/// From asking a command to end whose result is of no use any more to killing it.
+const LAST_GRACE: Duration = Duration::from_millis(300);
+/// The longest part of a line that is shown.
+const LINE: usize = 200;
+
+/// Makes one check.
+pub(super) async fn check(settings: &MiscCheck, manner: Manner) -> Outcome {
+    let mut running = Unwanted(keepwatch_process::run(command(settings, manner)));
+    judge(settings, (&mut running.0).await)
+}
+
+/// A command that nobody waits for any more when this is dropped: its checker is gone, or the daemon ends.
+struct Unwanted(Running);
+
+impl Drop for Unwanted {
+    fn drop(&mut self) {
+        // Without effect on one that has ended.
+        self.0.stop(LAST_GRACE);
+    }
+}
+
+fn command(settings: &MiscCheck, manner: Manner) -> Command {
+    let Script { argv, user } = &settings.script;
+    let user = user.as_ref().map(|user| User {
+        name: user.name.to_string(),
+        group: user.group.as_ref().map(ToString::to_string),
+        supplementary_groups: user.supplementary_groups,
+    });
+    Command {
+        user,
+        secure: manner.secure,
+        limit: Some(settings.timeout),
+        umask: manner.umask,
+        output: Output::Kept(EVIDENCE),
+        ..Command::new(argv.iter().map(|word| encoding::os_string(word)))
+    }
+}
+
+fn judge(settings: &MiscCheck, ended: Result<Finished, NotRun>) -> Outcome {
+    let failed = |reason, error: String| Outcome::Failed(Failure::new(reason, error));
+    let Finished { end, output, .. } = match ended {
+        Ok(finished) => finished,
+        Err(NotRun::Start { error, .. }) if is_want_of_room(&error) => {
+            return Outcome::NotRun(error.to_string());
+        }
+        Err(NotRun::Stopped) => return Outcome::NotRun("it was stopped".to_owned()),
+        Err(why) => return failed(FailureReason::Script, format!("can't be run: {why}")),
+    };
+    let said = output.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().trim();
+    let said = if said.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", said.chars().take(LINE).collect::<String>())
+    };
+    match end {
+        End::Exited(0) => Outcome::GOOD,
+        End::Exited(status @ 2..=255) if settings.dynamic => {
+            Outcome::Succeeded { weight: WeightSaid::Exactly(status - 2) }
+        }
+        End::Exited(status) => failed(FailureReason::Script, format!("exited with status {status}{said}")),
+        End::Killed(signal) => failed(FailureReason::Script, format!("killed by signal {signal}{said}")),
+        End::TimedOut => {
+            let limit = settings.timeout.as_secs_f64();
+            failed(FailureReason::Timeout, format!("timed out after {limit}s{said}"))
+        }
+        End::Stopped => Outcome::NotRun("it was stopped".to_owned()),
+    }
+}
+
+/// Whether this machine has no room for another process, which says nothing of the real server.
+fn is_want_of_room(error: &std::io::Error) -> bool {
+    use nix::libc::{EAGAIN, EMFILE, ENFILE, ENOMEM};
+    error.raw_os_error().is_some_and(|number| [EAGAIN, EMFILE, ENFILE, ENOMEM].contains(&number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn run(script: &str, dynamic: bool) -> Outcome {
+        let argv = ["/bin/sh", "-c", script].map(Into::into).to_vec();
+        let script = Script { argv, user: None };
+        let settings = MiscCheck { script, timeout: Duration::from_millis(200), dynamic };
+        check(&settings, Manner { secure: false, umask: 0o177 }).await
+    }
+
+    fn failed(reason: FailureReason, error: &str) -> Outcome {
+        Outcome::Failed(Failure::new(reason, error))
+    }
+
+    #[tokio::test]
+    async fn the_exit_status_says_how_the_server_is() {
+        let is = |weight| Outcome::Succeeded { weight: WeightSaid::Exactly(weight) };
+        let status = |text: &str| failed(FailureReason::Script, text);
+        for (script, dynamic, expected) in [
+            ("exit 0", false, Outcome::GOOD),
+            ("exit 0", true, Outcome::GOOD),
+            ("exit 1", true, status("exited with status 1")),
+            ("exit 2", true, is(0)),
+            ("exit 255", true, is(253)),
+            ("exit 2", false, status("exited with status 2")),
+            ("echo one; echo two >&2; echo; exit 3", false, status("exited with status 3: two")),
+            ("kill -9 $$", true, status("killed by signal 9")),
+        ] {
+            assert_eq!(run(script, dynamic).await, expected, "{script} {dynamic}");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_takes_too_long_has_failed() {
+        assert_eq!(run("sleep 60", true).await, failed(FailureReason::Timeout, "timed out after 0.2s"));
+    }
+
+    #[tokio::test]
+    async fn one_that_can_t_be_run_has_failed() {
+        let script = Script { argv: vec!["/nowhere/at all".into()], user: None };
+        let settings = MiscCheck { script, timeout: Duration::from_secs(1), dynamic: false };
+        let outcome = check(&settings, Manner { secure: false, umask: 0o177 }).await;
+        let Outcome::Failed(failure) = outcome else { panic!("{outcome:?}") };
+        assert!(failure.to_string().starts_with("can't be run: /nowhere/at all"), "{failure}");
+    }
+}
