@@ -63,7 +63,7 @@ impl VirtualRouters {
     }
 
     /// Makes the definitions of `config` true; what did not change sees nothing.
-    pub(in crate::worker) fn apply(&mut self, config: &Config, counters: &Counters, cause: EventId) {
+    pub(in crate::worker) fn apply(&self, config: &Config, counters: &Counters, cause: EventId) {
         let mut definitions = Definitions::from_config(config, counters);
         definitions.startup_delay = startup_delay(&config.global, self.uptime);
         self.igmp.disable(config.global.disable_local_igmp);
