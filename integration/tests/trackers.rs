@@ -185,8 +185,6 @@ fn a_script_without_weight_decides_whether_there_is_a_router_at_all_and_a_reload
     scene.reload(&tracked("-50"))?;
     scene.both("it fails, for a weight", 100)?;
     scene.because(&["priority 100: base 150, script chk −50", "exit 2: out of order"])?;
-    scene.reload(&tracked("-50 reverse"))?;
-    scene.both("it fails, for the other sign", 200)?;
     scene.reload(&config("", ""))?;
     scene.both("nothing is tracked any more", 150)?;
     ensure!(!scene.ours.answer(&["status"])?.contains("chk"), "it is forgotten");

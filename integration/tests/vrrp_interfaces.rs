@@ -47,6 +47,50 @@ fn an_interface_that_comes_late_ends_the_fault() -> Result<()> {
 }
 
 #[test]
+fn an_interface_that_goes_for_a_moment_counts_as_up_where_delays_say_so() -> Result<()> {
+    let lab = Lab::new("delays")?;
+    let (lan, hosts) = lab.routers(1)?;
+    let other = lab.bridge("other")?;
+    hosts[0].plug("eth1", &other)?;
+    let delays = "interface_up_down_delays {\n eth1 1.5 1\n}\n";
+    let block = instance("VI_1", 51, 100, VIP, "track_interface {\n eth1\n }");
+    let daemon = start(&hosts[0], delays.to_owned() + &block)?;
+    let wire = lan.capture()?;
+    becomes_master(&wire, &hosts[0], "10.78.0.1", VIP)?;
+    hosts[0].down("eth1")?;
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    hosts[0].up("eth1")?;
+    wait::throughout("it is master", std::time::Duration::from_secs(2), || hosts[0].has("eth0", VIP))?;
+    hosts[0].down("eth1")?;
+    wait::until("the fault counts in the end", wait::LONG, || !hosts[0].has("eth0", VIP))?;
+    daemon.wait_for_log("Netlink reports eth1 down")?;
+    let downs = daemon.process().log().matches("Netlink reports eth1 down").count();
+    ensure!(downs == 1, "{}", daemon.process().log());
+    hosts[0].up("eth1")?;
+    becomes_master(&wire, &hosts[0], "10.78.0.1", VIP)
+}
+
+#[test]
+fn links_that_are_asked_for_and_interfaces_of_static_entries_decide_about_faults() -> Result<()> {
+    let lab = Lab::new("linkbeat")?;
+    let (lan, hosts) = lab.routers(1)?;
+    let other = lab.bridge("other")?;
+    hosts[0].plug("eth1", &other)?;
+    let blocks = "linkbeat_interfaces {\n eth1 ETHTOOL\n}\n\
+        track_group T {\n group {\n VI_1\n }\n}\n\
+        static_ipaddress {\n 10.80.0.1/24 dev eth1 track_group T\n}\n";
+    let daemon = start(&hosts[0], blocks.to_owned() + &instance("VI_1", 51, 100, VIP, ""))?;
+    let wire = lan.capture()?;
+    becomes_master(&wire, &hosts[0], "10.78.0.1", VIP)?;
+    hosts[0].down("eth1")?;
+    wait::until("the interface of a static address is a fault", wait::LONG, || !hosts[0].has("eth0", VIP))?;
+    let why = daemon.answer(&["why", "VI_1"])?;
+    ensure!(why.contains("Netlink reports eth1 down"), "{why}");
+    hosts[0].up("eth1")?;
+    becomes_master(&wire, &hosts[0], "10.78.0.1", VIP)
+}
+
+#[test]
 fn a_virtual_address_that_somebody_takes_away_is_put_back() -> Result<()> {
     let lab = Lab::new("stolen")?;
     let (lan, hosts) = lab.routers(1)?;

@@ -12,7 +12,6 @@ use reading::read;
 /// Files of the model of which nobody reads more than a part, and the keywords that are said to be without effect. Whoever
 /// builds one of these takes its row away.
 const TOLD_AS_A_WHOLE: &[(&str, BlockId, &str)] = &[
-    ("garp.rs", BlockId::Instance, "garp_extra_if"),
     ("global/firewall.rs", BlockId::Global, "vrrp_iptables"),
 ];
 

@@ -135,6 +135,31 @@ impl Config {
         value
     }
 
+    /// The interfaces of the static addresses, routes and rules that are tracked for this instance (`track_group`).
+    pub fn static_links_of<'a>(&'a self, instance: &'a str) -> impl Iterator<Item = &'a Name> + 'a {
+        let addresses = self.static_addresses.iter().map(|address| {
+            let LinkTarget::Named(interface) = &address.link else { return (&address.track_group, None) };
+            (&address.track_group, Some(interface))
+        });
+        let routes = self.static_routes.iter().flat_map(|route| {
+            let hops = std::iter::once(&route.hop).chain(route.next_hops.iter().map(|next| &next.hop));
+            hops.map(|hop| (&route.track_group, hop.interface.as_ref()))
+        });
+        let rules = self.static_rules.iter().flat_map(|rule| {
+            let both = [&rule.incoming_interface, &rule.outgoing_interface];
+            both.map(|interface| (&rule.track_group, interface.as_ref()))
+        });
+        let has_it = move |group: &Name| {
+            let group = self.track_groups.iter().find(|known| known.name == *group);
+            group.is_some_and(|group| group.members.iter().any(|member| &**member == instance))
+        };
+        addresses
+            .chain(routes)
+            .chain(rules)
+            .filter(move |(group, _)| group.as_ref().is_some_and(&has_it))
+            .filter_map(|(_, interface)| interface)
+    }
+
     /// The sync group that this instance is a member of.
     pub fn sync_group_of(&self, instance: &str) -> Option<&SyncGroup> {
         self.sync_groups.iter().find(|group| group.members.iter().any(|member| &**member == instance))

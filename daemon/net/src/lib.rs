@@ -7,6 +7,7 @@
 //! - [`netlink`]: interfaces and addresses as they are ([`netlink::Monitor`] feeding a [`link::LinkTable`]), and
 //!   as they shall be ([`netlink::AddressSocket`]).
 //! - [`wire`]: gratuitous ARP and neighbour advertisement frames.
+//! - [`linkbeat`]: whether an interface has a link, asked of its driver.
 //! - [`process_events`]: which processes begin and end.
 //! - [`timer`]: a deadline as a descriptor, better than a millisecond.
 //! - [`sched`], [`namespace`]: what a thread may ask of the scheduler, and which network it lives in.
@@ -14,6 +15,7 @@
 pub mod address;
 mod error;
 pub mod link;
+pub mod linkbeat;
 pub mod namespace;
 pub mod netlink;
 pub mod process_events;

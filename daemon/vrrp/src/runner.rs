@@ -24,11 +24,13 @@ mod driver;
 mod firewall;
 mod interfaces;
 mod kept;
+mod linkbeat;
 mod outgoing;
 mod pace;
 pub mod priority;
 mod refused;
 mod routing;
+mod slow;
 mod sysctls;
 mod vmacs;
 mod worker;
@@ -85,6 +87,7 @@ pub enum StartError {
 pub(crate) enum Command {
     Apply { definitions: Box<Definitions>, cause: Option<EventId> },
     Tracked { kind: TrackedKind, name: Name, level: Level, cause: Option<EventId> },
+    Linkbeat { interface: Name, link: bool },
     Stop { release: Release, cause: Option<EventId>, done: oneshot::Sender<()> },
 }
 
@@ -170,9 +173,10 @@ pub fn spawn(settings: RunnerSettings, bus: Bus) -> Result<(VrrpHandle, Receiver
     let heartbeat = Arc::new(AtomicU64::new(0));
     let (ready, opened) = mpsc::sync_channel(1);
     let beat = heartbeat.clone();
+    let own = commands.downgrade();
     let thread = std::thread::Builder::new().name(THREADS[0].into()).spawn(move || {
         priority::apply(&settings.scheduling);
-        match Driver::open(&settings, bus, inbox, notices, beat) {
+        match Driver::open(&settings, bus, (own, inbox), notices, beat) {
             Ok(mut driver) => {
                 // Nobody listens only if the starter is gone; then the mailbox is closed too.
                 let _ = ready.send(Ok(()));

@@ -13,8 +13,8 @@ use keepwatch_bus::counters::VrrpCounters;
 use keepwatch_bus::fact::{HoldReason, RoutingEntry};
 use keepwatch_bus::subject::{Family, Name, VirtualAddress};
 use keepwatch_model::{
-    AuthHmac, Firewall, Follow, InitialState, Instance, InterfaceAddress, LinkTarget, Priority, SyncGroup,
-    UnicastPeer, VirtualRouterId, Vmac, VrrpVersion,
+    AuthHmac, Firewall, Follow, GarpGroup, InitialState, Instance, InterfaceAddress, InterfaceDelays, LinkTarget,
+    LinkbeatInterface, Priority, SyncGroup, UnicastPeer, VirtualRouterId, Vmac, VrrpVersion,
 };
 
 /// VRRP version and what only that version has.
@@ -112,6 +112,17 @@ pub struct GarpTiming {
     pub interval: Duration,
     /// The same for unsolicited neighbour advertisements.
     pub gna_interval: Duration,
+    /// Addresses on interfaces that no advertisement leaves by.
+    pub extra: Option<ExtraInterfaces>,
+}
+
+/// `garp_extra_if`: switches forget where an address is if nothing ever leaves its interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExtraInterfaces {
+    /// Period of announcing addresses there.
+    pub every: Duration,
+    /// On every other interface, not only on a VMAC.
+    pub all: bool,
 }
 
 impl Default for GarpTiming {
@@ -127,6 +138,7 @@ impl Default for GarpTiming {
             lower_prio_delay: five_seconds,
             interval: Duration::ZERO,
             gna_interval: Duration::ZERO,
+            extra: None,
         }
     }
 }
@@ -342,8 +354,18 @@ pub struct Definitions {
     pub routers: Vec<RouterDefinition>,
     /// The sync groups.
     pub groups: Vec<GroupDefinition>,
+    /// `interface_up_down_delays`: how long an interface must be down or up until that counts.
+    pub interface_delays: Vec<InterfaceDelays>,
+    /// `linkbeat_interfaces`: interfaces that are asked for their link.
+    pub linkbeat: Vec<LinkbeatInterface>,
+    /// `linkbeat_use_polling`: all are asked.
+    pub linkbeat_everywhere: bool,
     /// Addresses, routes and rules that are there whatever virtual routers do.
     pub statics: Arc<[RoutingEntry]>,
+    /// Interfaces that share a limit on announcements.
+    pub garp_groups: Arc<[GarpGroup]>,
+    /// Interfaces on which the next address takes the place of a primary one that is taken off (`promote_secondaries`).
+    pub promoting: Vec<Name>,
     /// Interfaces that virtual routers want to have made for them. Who makes them says so in their definitions.
     pub vmacs: Vec<VmacPlan>,
     /// Tables of the packet filter.

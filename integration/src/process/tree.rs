@@ -43,6 +43,16 @@ pub struct Cost {
     pub pss_kib: u64,
 }
 
+/// The processor time that a process and all below it have used so far, with that of their children that have ended.
+pub fn cost_with_children(root: Pid) -> Duration {
+    let tick = sysconf(SysconfVar::CLK_TCK).ok().flatten().map_or(100.0, |t| t as f64);
+    let of = |pid: Pid| -> f64 {
+        let fields = stat(pid).unwrap_or_default();
+        (11..=14).filter_map(|i: usize| fields.get(i)?.parse::<f64>().ok()).sum()
+    };
+    Duration::from_secs_f64(below(root).into_iter().chain([root]).map(of).sum::<f64>() / tick)
+}
+
 /// What a process and all below it have used so far.
 pub fn cost(root: Pid) -> Cost {
     let tick = sysconf(SysconfVar::CLK_TCK).ok().flatten().map_or(100.0, |t| t as f64);

@@ -4,8 +4,8 @@
 //! not fit the ones before it, said where it stands, with the place in the other file. What only one file has is said
 //! there.
 //!
-//! [`routers`] finds which instances are routers of one virtual router. [`pair`], [`addresses`] and [`unicast`] compare
-//! two of those; files that have a virtual router in common are one cluster, in which [`groups`], [`hosts`] and
+//! [`routers`] finds which instances are routers of one virtual router. [`pair`], [`addresses`], [`tracking`] and
+//! [`unicast`] compare two of those; files that have a virtual router in common are one cluster, in which [`groups`], [`hosts`] and
 //! [`servers`] compare the rest.
 
 mod addresses;
@@ -16,6 +16,7 @@ mod hosts;
 mod pair;
 mod routers;
 mod servers;
+mod tracking;
 mod unicast;
 
 use std::collections::HashMap;
@@ -181,6 +182,10 @@ fn within(router: &Router<'_>, findings: &mut Findings) {
         }
         if number == 0 {
             findings.add(here.file(), pair::preemption(pair));
+        }
+        // With a third one the role may move to that.
+        if router.len() == 2 {
+            findings.add(here.file(), tracking::in_vain(pair).and_then(said));
         }
     }
 }

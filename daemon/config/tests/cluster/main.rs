@@ -120,6 +120,29 @@ fn two_masters_are_said() {
 }
 
 #[test]
+fn weights_that_move_nothing_are_said() {
+    let stays =
+        |priority: u8, lines: &str| instance("A", 51, "10.0.0.1", &format!("priority {priority}\n{lines}"));
+    let router = |priority: u8, lines: &str| stays(priority, lines).replace(" nopreempt\n", "");
+    let tracks = |weight: &str| format!("track_interface {{\n eth1 weight {weight}\n }}\n");
+    let both = |weight: &str| {
+        let said = second(&router(150, &tracks(weight)), &router(100, &tracks(weight)));
+        said.contains(&"cluster-weights")
+    };
+    for (weight, in_vain) in
+        [("-20", true), ("-49", true), ("-50", false), ("-60", false), ("30", true), ("60", false)]
+    {
+        assert_eq!(both(weight), in_vain, "{weight}");
+    }
+    assert!(!both("0"), "that is a fault");
+    // By those of the other file alone.
+    assert!(second(&router(150, &tracks("-20")), &router(100, "")).contains(&"cluster-weights"));
+    assert!(!second(&router(150, &tracks("-60")), &router(100, "")).contains(&"cluster-weights"));
+    assert!(second(&router(150, &tracks("-60")), &stays(100, "")).contains(&"cluster-weights"));
+    assert!(!second(&router(150, ""), &router(100, "")).contains(&"cluster-weights"));
+}
+
+#[test]
 fn an_instance_that_only_one_of_two_routers_has_is_said() {
     let both = |priority: u8| instance("A", 51, "10.0.0.1", &format!("priority {priority}"));
     let more = both(90) + &instance("B", 52, "10.0.0.2", "");

@@ -10,7 +10,7 @@ use keepwatch_model::InterfaceAddress;
 
 use super::{Router, State};
 use crate::outbox::{Announcement, Output};
-use crate::spec::{GarpTiming, Transport};
+use crate::spec::{ExtraInterfaces, GarpTiming, Transport};
 use crate::step::Context;
 
 /// The bursts that are still to come.
@@ -18,6 +18,7 @@ use crate::step::Context;
 pub(crate) struct Bursts {
     delayed: Option<Instant>,
     refresh: Option<Instant>,
+    extra: Option<Instant>,
     lower: Option<(Instant, EventId)>,
 }
 
@@ -27,13 +28,14 @@ impl Bursts {
         Self {
             delayed: (!garp.delay.is_zero()).then(|| now + garp.delay),
             refresh: (!garp.refresh.is_zero()).then(|| now + garp.delay + garp.refresh),
+            extra: garp.extra.map(|extra| now + extra.every),
             lower: None,
         }
     }
 
     /// When the next is due.
     pub(crate) fn next(&self) -> Option<Instant> {
-        [self.delayed, self.refresh, self.lower.map(|(at, _)| at)].into_iter().flatten().min()
+        [self.delayed, self.refresh, self.extra, self.lower.map(|(at, _)| at)].into_iter().flatten().min()
     }
 
     /// A second burst has to follow a change of addresses.
@@ -43,9 +45,10 @@ impl Bursts {
         }
     }
 
-    /// The refresh follows a change of its period.
+    /// What is repeated follows a change of its period.
     pub(crate) fn retime(&mut self, now: Instant, garp: &GarpTiming) {
         self.refresh = (!garp.refresh.is_zero()).then(|| now + garp.refresh);
+        self.extra = garp.extra.map(|extra| now + extra.every);
     }
 }
 
@@ -67,6 +70,10 @@ impl Router {
         let delayed = take_due(&mut master.bursts.delayed, now);
         let lower = master.bursts.lower.take_if(|(at, _)| *at <= now);
         let refresh = take_due(&mut master.bursts.refresh, now);
+        let extra = take_due(&mut master.bursts.extra, now);
+        if extra {
+            master.bursts.extra = garp.extra.map(|extra| now + extra.every);
+        }
         if refresh {
             master.bursts.refresh = (!garp.refresh.is_zero()).then(|| now + garp.refresh);
         }
@@ -76,6 +83,9 @@ impl Router {
         if let Some((_, event)) = lower {
             let repeat = garp.lower_prio_repeat;
             self.announce(cx, repeat, AnnounceOccasion::LowerPriorityMaster, Some(event));
+        }
+        if let Some(ExtraInterfaces { all, .. }) = garp.extra.filter(|_| extra) {
+            self.announce_these(cx, self.elsewhere(all), 1, AnnounceOccasion::Refresh, None);
         }
         if refresh {
             self.announce(cx, garp.refresh_repeat, AnnounceOccasion::Refresh, None);
@@ -121,6 +131,17 @@ impl Router {
         }
     }
 
+    /// Its addresses on interfaces that no advertisement leaves by: on a VMAC, or on all.
+    fn elsewhere(&self, all: bool) -> Arc<[InterfaceAddress]> {
+        let spec = &self.spec;
+        let leaves_by = spec.transmit_on.as_ref().or(spec.interface.as_ref());
+        let is_elsewhere = |address: &&InterfaceAddress| {
+            let on = spec.interface_of(address);
+            on != leaves_by && (all || on == spec.addresses_on.as_ref())
+        };
+        self.present_addresses().iter().filter(is_elsewhere).cloned().collect()
+    }
+
     pub(crate) fn announce(
         &self,
         cx: &mut Context<'_>,
@@ -128,7 +149,17 @@ impl Router {
         occasion: AnnounceOccasion,
         cause: Option<EventId>,
     ) {
-        let addresses = self.present_addresses();
+        self.announce_these(cx, self.present_addresses(), repeat, occasion, cause);
+    }
+
+    fn announce_these(
+        &self,
+        cx: &mut Context<'_>,
+        addresses: Arc<[InterfaceAddress]>,
+        repeat: u32,
+        occasion: AnnounceOccasion,
+        cause: Option<EventId>,
+    ) {
         if repeat == 0 || addresses.is_empty() {
             return;
         }

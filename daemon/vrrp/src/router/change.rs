@@ -93,7 +93,7 @@ impl Router {
         self.signed = Signed::renew(self.signed.take(), &self.spec);
         self.rebuild_packet();
         if let State::Master(master) = &mut self.state
-            && old.garp.refresh != self.spec.garp.refresh
+            && (old.garp.refresh, old.garp.extra) != (self.spec.garp.refresh, self.spec.garp.extra)
         {
             master.bursts.retime(cx.now, &self.spec.garp);
         }

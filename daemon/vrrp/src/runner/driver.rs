@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use keepwatch_bus::counters::RouterCounters;
-use keepwatch_bus::mailbox::{Receiver, Sender, mailbox};
+use keepwatch_bus::mailbox::{Receiver, Sender, WeakSender, mailbox};
 use keepwatch_bus::{Bus, EventId};
 use keepwatch_net::sched::Idleness;
 use keepwatch_net::socket::{Packet, ReceiveBatch};
@@ -86,13 +86,13 @@ impl Driver {
     pub(super) fn open(
         settings: &RunnerSettings,
         bus: Bus,
-        inbox: Receiver<Command>,
+        (own, inbox): (WeakSender<Command>, Receiver<Command>),
         notices: Sender<Notice>,
         beat: Arc<AtomicU64>,
     ) -> Result<Self, StartError> {
         let mut node = Node::new(settings.strangers.clone());
         let mut out = Outgoing::open(bus.clone(), notices, settings.shadow)?;
-        let mut interfaces = Interfaces::open()?;
+        let mut interfaces = Interfaces::open(own)?;
         let clock = Instant::now();
         interfaces.resync(clock, &mut node, &mut out)?;
         let (reported, reports) = mailbox()?;
@@ -153,6 +153,7 @@ impl Driver {
         let now = self.now();
         self.hear_reports(now);
         self.interfaces.retry(now, &mut self.node, &mut self.out);
+        self.interfaces.settle(now, &mut self.node, &mut self.out);
         self.node.handle_timeouts(now, &mut self.out);
         // The kernel puts the first addresses on while adverts leave; they are announced after those.
         hand_over_changes(&mut self.out.work, self.interfaces.table(), &self.worker);
@@ -163,7 +164,7 @@ impl Driver {
         self.hand_over();
         self.listen();
         // The clock only fails to be set if the descriptor is invalid; the heartbeat's pace then replaces it.
-        let deadlines = [self.node.next_look(AHEAD), self.next_burst];
+        let deadlines = [self.node.next_look(AHEAD), self.next_burst, self.interfaces.next()];
         let _ = self.timer.set(deadlines.into_iter().flatten().min());
         true
     }
@@ -302,6 +303,9 @@ impl Driver {
                 let id = self.node.tracked_id(kind, &name);
                 self.node.tracked(now, id, level, cause, &mut self.out);
                 self.send(now);
+            }
+            Some(Command::Linkbeat { interface, link }) => {
+                self.interfaces.beat(interface, link, now, &mut self.node, &mut self.out);
             }
             Some(Command::Stop { release, cause, done }) => {
                 self.stop(now, release, cause);

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use keepwatch_bus::EventId;
 use keepwatch_bus::fact::{LinkDownReason, LinkFact};
+use keepwatch_bus::mailbox::WeakSender;
 use keepwatch_bus::subject::{self, Name};
 use keepwatch_model::LinkTarget;
 use keepwatch_net::address::{self, PROTOCOL_KEEPALIVED, PresentAddress};
@@ -18,8 +19,9 @@ use nix::errno::Errno;
 
 use crate::{Definitions, LinkAddress, LinkId, LinkState, Node, Origin, Outbox, Subscription, TrackedKind};
 
-use super::HEARTBEAT;
 use super::outgoing::Outgoing;
+use super::slow::Slow;
+use super::{Command, HEARTBEAT};
 
 /// Notifications (datagrams of them) taken in one turn.
 const NOTIFICATIONS_PER_TURN: usize = 64;
@@ -80,11 +82,12 @@ pub(super) struct Interfaces {
     /// Source addresses that a definition names, and whether the machine was last told that the host has them.
     sources: HashMap<IpAddr, bool>,
     retried: Option<Instant>,
+    slow: Slow,
 }
 
 impl Interfaces {
     /// Subscribes to changes.
-    pub(super) fn open() -> keepwatch_net::Result<Self> {
+    pub(super) fn open(own: WeakSender<Command>) -> keepwatch_net::Result<Self> {
         Ok(Self {
             monitor: Monitor::open()?,
             table: LinkTable::default(),
@@ -97,6 +100,7 @@ impl Interfaces {
             deaf: HashSet::new(),
             sources: HashMap::new(),
             retried: None,
+            slow: Slow::new(own),
         })
     }
 
@@ -200,6 +204,13 @@ impl Interfaces {
     /// Tells the machine, and everybody if it is in use, how an interface stands, if that changed.
     fn tell(&mut self, name: &Name, now: Instant, node: &mut Node, out: &mut Outgoing) {
         let standing = self.standing(name);
+        let told = self.told.get(name).map(|told| told.state());
+        if standing == Standing::Down(LinkDownReason::Missing) {
+            // It will not come up again by itself.
+            self.slow.forget(name);
+        } else if self.slow.is_too_early(name, told, standing.state(), now) {
+            return;
+        }
         let Some(told) = self.told.insert(name.clone(), standing).filter(|told| *told != standing) else {
             return;
         };
@@ -233,7 +244,9 @@ impl Interfaces {
         match self.table.by_name(name) {
             None => Standing::Down(LinkDownReason::Missing),
             Some(link) if !link.report.up => Standing::Down(LinkDownReason::AdminDown),
-            Some(link) if !link.report.running => Standing::Down(LinkDownReason::NoCarrier),
+            Some(link) if !self.slow.link(name).unwrap_or(link.report.running) => {
+                Standing::Down(LinkDownReason::NoCarrier)
+            }
             Some(link) if self.is_deaf(name, link.report.index) => Standing::Down(LinkDownReason::NoSocket),
             Some(link) => Standing::Up(link.report.index),
         }
@@ -264,6 +277,7 @@ impl Interfaces {
             self.tell_source(address, now, node, out);
         }
         let named = interfaces_of(definitions);
+        self.slow.apply(definitions, &named);
         let mut new: Vec<Name> = named.difference(&self.watched).cloned().collect();
         new.sort();
         self.watched = named;
@@ -281,6 +295,26 @@ impl Interfaces {
                 }
             }
             node.link_changed(now, id, standing.state(), Some(event), out);
+        }
+    }
+
+    /// An interface was asked for its link, and answered otherwise than before.
+    pub(super) fn beat(&mut self, name: Name, link: bool, now: Instant, node: &mut Node, out: &mut Outgoing) {
+        self.slow.beat(name.clone(), link);
+        if self.told.contains_key(&name) {
+            self.tell(&name, now, node, out);
+        }
+    }
+
+    /// When an interface will have been down or up for long enough to count.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.slow.next()
+    }
+
+    /// Tells of the interfaces that have been down or up for long enough.
+    pub(super) fn settle(&mut self, now: Instant, node: &mut Node, out: &mut Outgoing) {
+        for name in self.slow.due(now) {
+            self.tell(&name, now, node, out);
         }
     }
 

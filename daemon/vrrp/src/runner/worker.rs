@@ -5,6 +5,8 @@
 //! may hold it for many milliseconds, and a writer waits inside the system call; so it is not the thread that sends the
 //! adverts which waits there.
 
+mod around;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
@@ -18,7 +20,7 @@ use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::mailbox::{Receiver, Sender, mailbox};
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, EventId};
-use keepwatch_model::InterfaceAddress;
+use keepwatch_model::{GarpGroup, InterfaceAddress};
 use keepwatch_net::address::AddressOperation;
 use keepwatch_net::link::{self, LinkIndex};
 use keepwatch_net::netlink::{AddressSocket, Answer, Neighbours, Outcome};
@@ -39,6 +41,7 @@ use super::kept::{Kept, Peer};
 use super::outgoing::{Announce, Change};
 use super::pace::Pace;
 use super::routing::{Owner, Routing, Wish};
+use super::sysctls::Sysctls;
 use super::vmacs::Vmacs;
 use super::{HEARTBEAT, RunnerSettings, priority};
 
@@ -124,6 +127,13 @@ struct Due {
     finished: Option<(Release, oneshot::Sender<()>)>,
 }
 
+/// What announces at a limited pace: an interface, or the interfaces of a `garp_group`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Lane {
+    Link(LinkIndex),
+    Group(usize),
+}
+
 struct Worker {
     jobs: Receiver<Job>,
     bus: Bus,
@@ -134,8 +144,12 @@ struct Worker {
     answered: u64,
     /// In order, each with the number of requests that must be answered before it.
     waiting: VecDeque<(u64, Waiting)>,
-    /// Frames that keep a distance from each other, by interface and whether they are ARP.
-    pace: Pace<(LinkIndex, bool), Frame>,
+    /// Frames that keep a distance from each other, by lane and whether they are ARP.
+    pace: Pace<(Lane, bool), (LinkIndex, Frame)>,
+    /// Interfaces that share a lane.
+    garp_groups: Arc<[GarpGroup]>,
+    /// What is changed for virtual routers whatever they do.
+    sysctls: Sysctls,
     neighbours: Neighbours,
     kept: Kept,
     /// Until when a takeover may come, and this thread stays awake for it.
@@ -176,6 +190,8 @@ pub(super) fn start(
         answered: 0,
         waiting: VecDeque::new(),
         pace: Pace::new(),
+        garp_groups: Arc::from([]),
+        sysctls: Sysctls::default(),
         neighbours: Neighbours::open()?,
         kept: Kept::new(),
         expecting: None,
@@ -214,7 +230,7 @@ impl Worker {
             self.take(job);
         }
         let Self { socket, pace, announcer, .. } = self;
-        pace.due(Instant::now(), |(link, _), frame| push(announcer, *link, &frame));
+        pace.due(Instant::now(), |_, (link, frame)| push(announcer, link, &frame));
         let mut answers = Vec::new();
         {
             let _call = self.beat.begin("changes addresses");
@@ -275,7 +291,9 @@ impl Worker {
             Job::Expect(at) => self.expecting = Some(at + EXPECTED_WITHIN),
             Job::Change(operation, change, links) => {
                 if operation == AddressOperation::Remove {
-                    let gone = |frame: &Frame| change.addresses.iter().any(|a| a.address == frame.address());
+                    let gone = |(_, frame): &(LinkIndex, Frame)| {
+                        change.addresses.iter().any(|a| a.address == frame.address())
+                    };
                     self.pace.forget(gone);
                 }
                 if operation == AddressOperation::Add && !change.spec.accepts {
@@ -305,105 +323,12 @@ impl Worker {
                 };
                 self.fulfil(wish);
                 self.configure_firewall(&definitions);
+                self.configure(&definitions);
                 self.reports.send(Report::Prepared(definitions, cause));
             }
             Job::Finish(release, done) => {
                 self.waiting.push_back((self.requested, Waiting::Finish(release, done)));
             }
-        }
-    }
-
-    /// Routes and rules come after what is announced: that must not wait for them.
-    fn see_to_routing(&mut self) {
-        while self.wishes.front().is_some_and(|(after, _)| *after <= self.answered)
-            && let Some((_, wish)) = self.wishes.pop_front()
-        {
-            self.fulfil(wish);
-        }
-        if self.answered == self.requested
-            && let Some(firewall) = &mut self.firewall
-        {
-            self.lifted.drain(..).for_each(|(router, cause)| firewall.lift(router, cause));
-        }
-        if let Some(vmacs) = &mut self.vmacs {
-            let _call = self.beat.begin("makes interfaces");
-            vmacs.work(Instant::now());
-        }
-        if let Some(routing) = &mut self.routing {
-            let _call = self.beat.begin("changes routes and rules");
-            let now = Instant::now();
-            routing.hear(now);
-            routing.work(now);
-        }
-    }
-
-    /// Interfaces are there before the routers that have them made.
-    fn prepare_vmacs(&mut self, definitions: &mut Definitions, cause: Option<EventId>) {
-        if self.shadow {
-            return;
-        }
-        if self.vmacs.is_none() && !definitions.vmacs.is_empty() {
-            self.vmacs = Vmacs::open(self.bus.clone()).ok().map(Box::new);
-        }
-        if let Some(vmacs) = &mut self.vmacs {
-            let _call = self.beat.begin("makes interfaces");
-            vmacs.prepare(definitions, cause);
-        }
-    }
-
-    /// Before an address is there, packets to it are dropped.
-    fn drop_first(&mut self, change: &Change, links: &[Option<LinkIndex>]) {
-        let addresses = change.addresses.iter().zip(links);
-        let dropped = addresses.map(|(address, link)| (address.address, link.map(|link| link.0))).collect();
-        let (router, instance) = (change.router, &change.spec.name);
-        if let Some(firewall) = self.firewall() {
-            firewall.drop_more(router, instance, dropped, Some(change.cause));
-        }
-    }
-
-    fn firewall(&mut self) -> Option<&mut Firewall> {
-        if self.firewall.is_none() {
-            let settings = self.firewall_settings.clone();
-            self.firewall = Firewall::open(self.bus.clone(), settings, self.shadow).ok();
-        }
-        self.firewall.as_mut()
-    }
-
-    fn configure_firewall(&mut self, definitions: &Definitions) {
-        self.firewall_settings = definitions.firewall.clone();
-        if let Some(firewall) = &mut self.firewall {
-            firewall.configure(&definitions.firewall);
-        }
-    }
-
-    /// What is dropped for a router follows its wish; it is lifted only when its addresses are off.
-    fn follow_drops(&mut self, wish: &Wish) {
-        let (Owner::Router(router), Some(instance)) = (wish.owner, &wish.instance) else { return };
-        if !wish.wanted {
-            self.lifted.push((router, wish.cause));
-            return;
-        }
-        self.lifted.retain(|(other, _)| *other != router);
-        let index = |name: &Option<Name>| nix::net::if_::if_nametoindex(&**name.as_ref()?).ok();
-        let dropped: Vec<_> = wish.dropped.iter().map(|(address, name)| (*address, index(name))).collect();
-        let known = self.firewall.as_ref().is_some_and(|firewall| firewall.has(router));
-        if !dropped.is_empty() || known {
-            let cause = wish.cause;
-            if let Some(firewall) = self.firewall() {
-                firewall.drop_only(router, instance, dropped, cause);
-            }
-        }
-    }
-
-    fn fulfil(&mut self, wish: Wish) {
-        self.follow_drops(&wish);
-        let _call = self.beat.begin("changes routes and rules");
-        if self.routing.is_none() && !wish.entries.is_empty() {
-            // Without a socket nothing can be kept; the next wish tries again.
-            self.routing = Routing::open(self.bus.clone(), self.shadow).ok().map(Box::new);
-        }
-        if let Some(routing) = &mut self.routing {
-            routing.fulfil(wish);
         }
     }
 
@@ -520,6 +445,9 @@ impl Worker {
                 if let (Some(routing), Release::Everything) = (&mut self.routing, release) {
                     routing.release(None);
                 }
+                if release == Release::Everything {
+                    self.sysctls.restore(|_| false);
+                }
                 if let Some(firewall) = &mut self.firewall {
                     firewall.release();
                 }
@@ -535,6 +463,18 @@ impl Worker {
         }
     }
 
+    /// The interfaces of groups that share a lane, as the kernel numbers them now.
+    fn lanes(&self) -> HashMap<LinkIndex, (usize, GarpGroup)> {
+        let groups = self.garp_groups.iter().enumerate();
+        let members = groups.flat_map(|(number, group)| {
+            group.interfaces.iter().filter_map(move |name| {
+                let index = nix::net::if_::if_nametoindex(&**name).ok()?;
+                Some((LinkIndex(index), (number, group.clone())))
+            })
+        });
+        members.collect()
+    }
+
     fn is_refused(&self, router: RouterId, address: IpAddr) -> bool {
         !self.refused.is_empty()
             && self.refused.keys().any(|(id, (_, refused, _))| *id == router && *refused == address)
@@ -544,16 +484,22 @@ impl Worker {
     fn push(&mut self, announce: &Announce, frames: &[(LinkIndex, Frame)]) {
         let now = Instant::now();
         // Addresses that still wait for their turn are not queued again: refreshes may come faster than they leave.
-        let queued: HashSet<IpAddr> = self.pace.waiting().map(Frame::address).collect();
+        let queued: HashSet<IpAddr> = self.pace.waiting().map(|(_, frame)| frame.address()).collect();
+        let groups = self.lanes();
         for _ in 0..announce.repeat {
             for (link, frame) in frames {
                 let arp = matches!(frame, Frame::Arp(_));
                 let garp = &announce.spec.garp;
-                let gap = if arp { garp.interval } else { garp.gna_interval };
+                let own = (Lane::Link(*link), if arp { garp.interval } else { garp.gna_interval });
+                let shared = groups.get(link).map(|(number, group)| {
+                    let gap = if arp { group.interval } else { group.gna_interval };
+                    (Lane::Group(*number), gap.unwrap_or_default())
+                });
+                let (lane, gap) = shared.unwrap_or(own);
                 if gap.is_zero() {
                     push(&mut self.announcer, *link, frame);
                 } else if !queued.contains(&frame.address()) {
-                    self.pace.push(now, (*link, arp), gap, frame.clone());
+                    self.pace.push(now, (lane, arp), gap, (*link, frame.clone()));
                 }
             }
         }

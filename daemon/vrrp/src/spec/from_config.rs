@@ -9,12 +9,12 @@ use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Configured, Counters};
 use keepwatch_model::{
     self as model, Config, ConfigFault, Follow, InitialState, Instance, Priority, Route, Rule, SyncGroup,
-    VrrpVersion,
+    TrackedKind, VrrpVersion,
 };
 
 use super::{
-    Authentication, Definitions, GarpTiming, GroupDefinition, GroupSpec, Preemption, RouterDefinition,
-    RouterSpec, Transport, Version, VmacPlan,
+    Authentication, Definitions, ExtraInterfaces, GarpTiming, GroupDefinition, GroupSpec, Preemption,
+    RouterDefinition, RouterSpec, Transport, Version, VmacPlan,
 };
 
 impl Definitions {
@@ -23,8 +23,13 @@ impl Definitions {
     pub fn from_config(config: &Config, counters: &Counters) -> Self {
         let groups: HashMap<&Name, &SyncGroup> =
             config.sync_groups.iter().map(|group| (&group.name, group)).collect();
+        let group_of =
+            |instance: &Instance| instance.group.as_ref().and_then(|name| groups.get(name).copied());
         let routers = (1..).zip(&config.instances).map(|(position, instance)| RouterDefinition {
-            spec: router_spec(instance, instance.group.as_ref().and_then(|name| groups.get(name).copied())),
+            spec: RouterSpec {
+                follows: follows(config, instance, group_of(instance)),
+                ..router_spec(instance)
+            },
             settings: Configured::new(position, instance.clone()),
             counters: counters.vrrp.resolve(&instance.name),
         });
@@ -35,7 +40,12 @@ impl Definitions {
         Self {
             routers: routers.collect(),
             groups: groups.collect(),
+            interface_delays: config.global.interface_delays.clone(),
+            linkbeat: config.global.linkbeat_interfaces.clone(),
+            linkbeat_everywhere: config.global.linkbeat_use_polling,
             statics: statics(config),
+            garp_groups: config.garp_groups.clone().into(),
+            promoting: promoting(config).collect(),
             vmacs: config.instances.iter().filter_map(|instance| vmac(instance, config)).collect(),
             firewall: config.global.firewall.clone(),
             startup_delay: config.global.vrrp_startup_delay,
@@ -43,7 +53,21 @@ impl Definitions {
     }
 }
 
-fn router_spec(instance: &Instance, group: Option<&SyncGroup>) -> RouterSpec {
+/// What an instance follows: as [`Follow::of`] says, and the interfaces of the static addresses, routes and rules that a
+/// `track_group` with it is named at.
+fn follows(config: &Config, instance: &Instance, group: Option<&SyncGroup>) -> Arc<[Follow]> {
+    let mut all = Follow::of(instance, group);
+    for name in config.static_links_of(&instance.name) {
+        let known = instance.interface.as_ref() == Some(name)
+            || all.iter().any(|follow| (follow.kind, &follow.name) == (TrackedKind::Link, name));
+        if !known {
+            all.push(Follow { kind: TrackedKind::Link, name: name.clone(), weight: 0, reverse: false });
+        }
+    }
+    all.into()
+}
+
+fn router_spec(instance: &Instance) -> RouterSpec {
     RouterSpec {
         name: instance.name.clone(),
         interface: instance.interface.clone(),
@@ -71,9 +95,14 @@ fn router_spec(instance: &Instance, group: Option<&SyncGroup>) -> RouterSpec {
         owner_ignore_adverts: instance.owner_ignore_adverts,
         skip_check_addresses: instance.skip_check_adv_addr,
         dont_track_primary: instance.dont_track_primary,
-        follows: Follow::of(instance, group).into(),
+        follows: Arc::from([]),
         held: held(instance),
     }
+}
+
+fn promoting(config: &Config) -> impl Iterator<Item = Name> {
+    let promoting = config.instances.iter().filter(|instance| instance.promote_secondaries);
+    promoting.filter_map(|instance| instance.interface.clone())
 }
 
 /// The interface that is to be made for an instance.
@@ -156,5 +185,9 @@ fn garp(garp: &model::Garp) -> GarpTiming {
         lower_prio_delay: garp.lower_prio_delay,
         interval: garp.interval,
         gna_interval: garp.gna_interval,
+        extra: garp
+            .extra_interfaces
+            .as_ref()
+            .map(|extra| ExtraInterfaces { every: extra.every, all: extra.all }),
     }
 }

@@ -14,6 +14,7 @@
 mod load;
 mod router;
 mod takeover;
+mod track;
 mod walk;
 
 use std::{env, path::PathBuf, str::FromStr, time::Duration};
@@ -24,7 +25,7 @@ use integration::{binaries, netns};
 use router::Router;
 
 const USAGE: &str = "\
-usage: bench [takeover|load|walk] [OPTION…]
+usage: bench [takeover|load|walk|track] [OPTION…]
 
 Runs keepwatchd and keepalived side by side, as root or as an ordinary user, in network namespaces of its own.
 Without a word it measures all; ratios below 1 are in keepwatch's favour.
@@ -33,12 +34,14 @@ Without a word it measures all; ratios below 1 are in keepwatch's favour.
                        is killed to the first gratuitous ARP, as a packet socket on the LAN sees both
   load                 processor time and memory of many virtual routers, and whether mastership holds
   walk                 processor time of an SNMP walk
+  track                processor time of 200 tracked scripts a second, and the largest gap between adverts beside 500
+                       of them and 10,000 changes of tracked files a second
 
   --keepalived PATH    the keepalived to measure; it is the master of both in `takeover` (default: keepalived)
   --advert SECONDS     advert_int (default: 0.1 for `takeover`, 1 for `load`)
   --trials N           takeovers of each (default: 10)
   --instances N        virtual routers of `load` and `walk` (default: 1000)
-  --seconds N          how long `load` looks (default: 20)
+  --seconds N          how long `load` and `track` look (default: 20)
   --busy               every core is kept busy twice over meanwhile
   -h, --help           this";
 
@@ -47,6 +50,7 @@ struct Plan {
     takeover: bool,
     load: bool,
     walk: bool,
+    track: bool,
     keepalived: PathBuf,
     advert: Option<String>,
     trials: usize,
@@ -76,6 +80,9 @@ fn main() -> Result<()> {
     if plan.walk {
         walk::compare(&routers, plan.instances)?;
     }
+    if plan.track {
+        track::compare(&routers, plan.span)?;
+    }
     Ok(())
 }
 
@@ -85,6 +92,7 @@ fn read_arguments() -> Result<Option<Plan>> {
         takeover: false,
         load: false,
         walk: false,
+        track: false,
         keepalived: PathBuf::from("keepalived"),
         advert: None,
         trials: 10,
@@ -100,6 +108,7 @@ fn read_arguments() -> Result<Option<Plan>> {
             "takeover" => plan.takeover = true,
             "load" => plan.load = true,
             "walk" => plan.walk = true,
+            "track" => plan.track = true,
             "--busy" => plan.busy = true,
             "--keepalived" => plan.keepalived = value()?.into(),
             "--advert" => plan.advert = Some(value()?),
@@ -109,8 +118,8 @@ fn read_arguments() -> Result<Option<Plan>> {
             _ => bail!("{argument}: no such word or option\n{USAGE}"),
         }
     }
-    if !plan.takeover && !plan.load && !plan.walk {
-        (plan.takeover, plan.load, plan.walk) = (true, true, true);
+    if !plan.takeover && !plan.load && !plan.walk && !plan.track {
+        (plan.takeover, plan.load, plan.walk, plan.track) = (true, true, true, true);
     }
     Ok(Some(plan))
 }

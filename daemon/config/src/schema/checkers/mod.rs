@@ -119,10 +119,6 @@ pub(super) const SMTP_CHECK: &[Keyword] =
 /// `SMTP_CHECK { host { … } }`.
 pub(super) const SMTP_HOST: &[Keyword] = TCP_CHECK;
 
-/// Bytes of a label, and of a whole name without its last dot (RFC 1035 §2.3.4).
-const LONGEST_LABEL: usize = 63;
-const LONGEST_NAME: usize = 253;
-
 /// `DNS_CHECK { … }`.
 pub(crate) const DNS: Block<DnsDraft> = Block(&[
     kw("type", &[one("TYPE", Kind::ChoiceNoCase(DNS_TYPES))], "Type of record to ask for.")
@@ -137,25 +133,31 @@ pub(crate) const DNS: Block<DnsDraft> = Block(&[
         .default("the root")
         .first_counts()
         .example("name example.com")
-        .sets(|to, node, context| {
-            let text = node.arg(0).unwrap_or("");
-            let mut too_long = |message: String| {
-                context.report(Diagnostic::error("too-long", message).at(node.arg_span(0), "left out"));
-            };
-            if let Some(long) = text.split('.').find(|part| part.len() > LONGEST_LABEL) {
-                too_long(format!("the part `{long}` of a name is longer than {LONGEST_LABEL} bytes"));
-            } else if text.len() > LONGEST_NAME {
-                too_long(format!("a name of more than {LONGEST_NAME} bytes"));
-            } else if text != "." && (text.starts_with('.') || text.contains("..")) {
-                context.report(
-                    Diagnostic::error("invalid-value", format!("the name `{text}` has an empty part"))
-                        .at(node.arg_span(0), "left out"),
-                );
-            } else {
-                to.name = node.text(0);
+        .sets(|to, node, context| match wrong_name(node.arg(0).unwrap_or("")) {
+            Some((code, message)) => {
+                context.report(Diagnostic::error(code, message).at(node.arg_span(0), "left out"));
             }
+            None => to.name = node.text(0),
         }),
 ]);
+
+/// Bytes of a label, and of a whole name without its last dot (RFC 1035 §2.3.4).
+const LONGEST_LABEL: usize = 63;
+const LONGEST_NAME: usize = 253;
+
+/// What is wrong with a name to ask for: code and message.
+fn wrong_name(text: &str) -> Option<(&'static str, String)> {
+    if let Some(long) = text.split('.').find(|part| part.len() > LONGEST_LABEL) {
+        Some(("too-long", format!("the part `{long}` of a name is longer than {LONGEST_LABEL} bytes")))
+    } else if text.len() > LONGEST_NAME {
+        Some(("too-long", format!("a name of more than {LONGEST_NAME} bytes")))
+    } else if text != "." && (text.starts_with('.') || text.contains("..")) {
+        Some(("invalid-value", format!("the name `{text}` has an empty part")))
+    } else {
+        None
+    }
+}
+
 pub(super) const DNS_CHECK: &[Keyword] =
     compose!(connection::OF_ALL_THAT_CONNECT, timing::OF_ALL_CHECKERS, keywords_of!(DNS));
 

@@ -1,0 +1,78 @@
+//! The thread that asks interfaces for their link (`linkbeat_interfaces`, `linkbeat_use_polling`), since a driver may take
+//! its time to answer. In: which interfaces. Out: how each stands, when that is news, as a command to the thread "vrrp".
+
+use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use keepwatch_bus::mailbox::WeakSender;
+use keepwatch_bus::subject::Name;
+use keepwatch_model::LinkbeatMethod;
+use keepwatch_net::linkbeat::{Linkbeat, Method};
+
+use super::Command;
+
+/// Between two questions, as in keepalived.
+const PACE: Duration = Duration::from_secs(1);
+
+/// Which interfaces are asked, each in its way, or in the first one that it answers to.
+pub(super) type Asked = HashMap<Name, Option<LinkbeatMethod>>;
+
+/// The thread; it ends when this is dropped, or the thread "vrrp" does.
+pub(super) struct Poller(Sender<Asked>);
+
+impl Poller {
+    /// Starts to ask what [`Poller::ask`] says.
+    pub(super) fn start(tell: WeakSender<Command>) -> std::io::Result<Self> {
+        let linkbeat = Linkbeat::open()?;
+        let (sender, inbox) = channel();
+        std::thread::Builder::new().name("linkbeat".into()).spawn(move || poll(&linkbeat, &inbox, &tell))?;
+        Ok(Self(sender))
+    }
+
+    /// These from now on.
+    pub(super) fn ask(&self, asked: Asked) {
+        // Without the thread nothing is asked, and what the kernel tells by itself counts.
+        let _ = self.0.send(asked);
+    }
+}
+
+fn poll(linkbeat: &Linkbeat, inbox: &Receiver<Asked>, tell: &WeakSender<Command>) {
+    let mut asked = Asked::new();
+    let mut methods: HashMap<Name, Method> = HashMap::new();
+    let mut known: HashMap<Name, bool> = HashMap::new();
+    loop {
+        let Some(commands) = tell.upgrade() else { return };
+        for (name, wanted) in &asked {
+            let method = match (wanted, methods.get(name)) {
+                (Some(LinkbeatMethod::Mii), _) => Method::Mii,
+                (Some(LinkbeatMethod::Ethtool), _) => Method::Ethtool,
+                (Some(LinkbeatMethod::Ioctl), _) => Method::Flags,
+                (None, Some(known)) => *known,
+                (None, None) => {
+                    let all = [Method::Mii, Method::Ethtool, Method::Flags];
+                    let Some(first) = all.into_iter().find(|m| linkbeat.ask(name, *m).is_ok()) else {
+                        continue;
+                    };
+                    methods.insert(name.clone(), first);
+                    first
+                }
+            };
+            // One that is not there is told of by the kernel.
+            let Ok(link) = linkbeat.ask(name, method) else { continue };
+            if known.insert(name.clone(), link) != Some(link) {
+                commands.send(Command::Linkbeat { interface: name.clone(), link });
+            }
+        }
+        drop(commands);
+        match inbox.recv_timeout(PACE) {
+            Ok(new) => {
+                known.retain(|name, _| new.contains_key(name));
+                methods.retain(|name, _| new.contains_key(name));
+                asked = new;
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What the thread does around addresses: interfaces that routers stand on, packets that are dropped, routes, rules, and
+//! settings of the kernel. Each has its keeper; this says which of them does what, and when.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use keepwatch_bus::EventId;
+use keepwatch_bus::subject::Name;
+use keepwatch_net::link::LinkIndex;
+
+use crate::Definitions;
+
+use super::Worker;
+use crate::runner::firewall::Firewall;
+use crate::runner::outgoing::Change;
+use crate::runner::routing::{Owner, Routing, Wish};
+use crate::runner::vmacs::Vmacs;
+
+impl Worker {
+    /// Routes and rules come after what is announced: that must not wait for them.
+    pub(super) fn see_to_routing(&mut self) {
+        while self.wishes.front().is_some_and(|(after, _)| *after <= self.answered)
+            && let Some((_, wish)) = self.wishes.pop_front()
+        {
+            self.fulfil(wish);
+        }
+        if self.answered == self.requested
+            && let Some(firewall) = &mut self.firewall
+        {
+            self.lifted.drain(..).for_each(|(router, cause)| firewall.lift(router, cause));
+        }
+        if let Some(vmacs) = &mut self.vmacs {
+            let _call = self.beat.begin("makes interfaces");
+            vmacs.work(Instant::now());
+        }
+        if let Some(routing) = &mut self.routing {
+            let _call = self.beat.begin("changes routes and rules");
+            let now = Instant::now();
+            routing.hear(now);
+            routing.work(now);
+        }
+    }
+
+    /// Interfaces are there before the routers that have them made.
+    pub(super) fn prepare_vmacs(&mut self, definitions: &mut Definitions, cause: Option<EventId>) {
+        if self.shadow {
+            return;
+        }
+        if self.vmacs.is_none() && !definitions.vmacs.is_empty() {
+            self.vmacs = Vmacs::open(self.bus.clone()).ok().map(Box::new);
+        }
+        if let Some(vmacs) = &mut self.vmacs {
+            let _call = self.beat.begin("makes interfaces");
+            vmacs.prepare(definitions, cause);
+        }
+    }
+
+    /// Before an address is there, packets to it are dropped.
+    pub(super) fn drop_first(&mut self, change: &Change, links: &[Option<LinkIndex>]) {
+        let addresses = change.addresses.iter().zip(links);
+        let dropped = addresses.map(|(address, link)| (address.address, link.map(|link| link.0))).collect();
+        let (router, instance) = (change.router, &change.spec.name);
+        if let Some(firewall) = self.firewall() {
+            firewall.drop_more(router, instance, dropped, Some(change.cause));
+        }
+    }
+
+    fn firewall(&mut self) -> Option<&mut Firewall> {
+        if self.firewall.is_none() {
+            let settings = self.firewall_settings.clone();
+            self.firewall = Firewall::open(self.bus.clone(), settings, self.shadow).ok();
+        }
+        self.firewall.as_mut()
+    }
+
+    pub(super) fn configure_firewall(&mut self, definitions: &Definitions) {
+        self.firewall_settings = definitions.firewall.clone();
+        if let Some(firewall) = &mut self.firewall {
+            firewall.configure(&definitions.firewall);
+        }
+    }
+
+    /// What is dropped for a router follows its wish; it is lifted only when its addresses are off.
+    fn follow_drops(&mut self, wish: &Wish) {
+        let (Owner::Router(router), Some(instance)) = (wish.owner, &wish.instance) else { return };
+        if !wish.wanted {
+            self.lifted.push((router, wish.cause));
+            return;
+        }
+        self.lifted.retain(|(other, _)| *other != router);
+        let index = |name: &Option<Name>| nix::net::if_::if_nametoindex(&**name.as_ref()?).ok();
+        let dropped: Vec<_> = wish.dropped.iter().map(|(address, name)| (*address, index(name))).collect();
+        let known = self.firewall.as_ref().is_some_and(|firewall| firewall.has(router));
+        if !dropped.is_empty() || known {
+            let cause = wish.cause;
+            if let Some(firewall) = self.firewall() {
+                firewall.drop_only(router, instance, dropped, cause);
+            }
+        }
+    }
+
+    pub(super) fn fulfil(&mut self, wish: Wish) {
+        self.follow_drops(&wish);
+        let _call = self.beat.begin("changes routes and rules");
+        if self.routing.is_none() && !wish.entries.is_empty() {
+            // Without a socket nothing can be kept; the next wish tries again.
+            self.routing = Routing::open(self.bus.clone(), self.shadow).ok().map(Box::new);
+        }
+        if let Some(routing) = &mut self.routing {
+            routing.fulfil(wish);
+        }
+    }
+
+    /// What is the same for all routers.
+    pub(super) fn configure(&mut self, definitions: &Definitions) {
+        self.garp_groups = definitions.garp_groups.clone();
+        if self.shadow {
+            return;
+        }
+        let promoting = |name: &Name| format!("ipv4/conf/{name}/promote_secondaries");
+        let wanted: HashSet<String> = definitions.promoting.iter().map(promoting).collect();
+        self.sysctls.restore(|setting| wanted.contains(setting));
+        wanted.iter().for_each(|setting| self.sysctls.set(setting, "1"));
+    }
+}
