@@ -11,9 +11,7 @@ use reading::read;
 
 /// Files of the model of which nobody reads more than a part, and the keywords that are said to be without effect. Whoever
 /// builds one of these takes its row away.
-const TOLD_AS_A_WHOLE: &[(&str, BlockId, &str)] = &[
-    ("global/firewall.rs", BlockId::Global, "vrrp_iptables"),
-];
+const TOLD_AS_A_WHOLE: &[(&str, BlockId, &str)] = &[("global/firewall.rs", BlockId::Global, "vrrp_iptables")];
 
 const SETTLED: &str = "what instances say is settled by it, and that is read";
 
