@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use integration::{
-    Instance, Pair, capture,
+    Host, Instance, Pair, Process, capture,
     conf::VIP,
     keepalived::Keepalived,
-    pair::{OURS, THEIRS},
+    pair::{OURS, THEIRS, counted},
     wait,
 };
 use nix::sys::signal::Signal;
@@ -57,6 +57,62 @@ fn with_nopreempt_we_leave_a_lower_master_alone_until_it_dies() -> Result<()> {
     it.process_mut().kill();
     pair.theirs.remove_address(VIP)?;
     wait::until("we are master", wait::LONG, || pair.ours_alone())
+}
+
+#[test]
+fn with_nopreempt_it_leaves_us_alone_until_we_die() -> Result<()> {
+    let pair = Pair::new("their-nopreempt")?;
+    let mut we = pair.keepwatchd(fast(100).version_3(""))?;
+    wait::until("we are master", wait::LONG, || pair.ours_alone())?;
+    let _it = pair.keepalived(fast(200).line("nopreempt").version_3(""))?;
+    wait::throughout("we stay master", Duration::from_secs(3), || pair.ours_alone())?;
+
+    we.process_mut().kill();
+    pair.ours.remove_address(VIP)?;
+    wait::until("it is master", wait::LONG, || pair.theirs_alone())
+}
+
+/// It is master and dies, we take over, it comes back, we yield; and the other way round.
+fn each_way(name: &str, config: impl Fn(u8, bool) -> String) -> Result<()> {
+    let pair = Pair::new(name)?;
+    let mut it = pair.keepalived(config(200, false))?;
+    let mut we = pair.keepwatchd(config(100, true))?;
+    wait::until("it is master", wait::LONG, || pair.theirs_alone())?;
+    it.process_mut().kill();
+    pair.theirs.remove_address(VIP)?;
+    wait::until("we take over", wait::LONG, || pair.ours_alone())?;
+    let _it = pair.keepalived(config(200, false))?;
+    wait::until("it is master again", wait::LONG, || pair.theirs_alone())?;
+
+    we.process_mut().stop(wait::SHORT)?;
+    let mut we = pair.keepwatchd(config(220, true))?;
+    wait::until("we preempt", wait::LONG, || pair.ours_alone())?;
+    we.process_mut().kill();
+    pair.ours.remove_address(VIP)?;
+    wait::until("it takes over", wait::LONG, || pair.theirs_alone())
+}
+
+#[test]
+fn in_version_2_without_authentication_each_takes_over_from_the_other() -> Result<()> {
+    each_way("plain-2", |priority, _| Instance::new("VI_1").priority(priority).version_2(""))
+}
+
+#[test]
+fn in_version_2_between_unicast_peers_each_takes_over_from_the_other() -> Result<()> {
+    each_way("unicast-2", |priority, ours| {
+        let (from, to) = if ours { (OURS, THEIRS) } else { (THEIRS, OURS) };
+        Instance::new("VI_1").priority(priority).password("1111").unicast(from, to).version_2("")
+    })
+}
+
+#[test]
+fn between_ipv6_unicast_peers_each_takes_over_from_the_other() -> Result<()> {
+    each_way("unicast-6", |priority, ours| {
+        let (from, to) = if ours { ("fd78::1", "fd78::2") } else { ("fd78::2", "fd78::1") };
+        let instance = fast(priority).vip("fd78::9:9/128").unicast(from, to);
+        // The address that the test looks at goes along.
+        instance.line(&format!("virtual_ipaddress_excluded {{\n        {VIP}/32\n    }}")).version_3("")
+    })
 }
 
 #[test]
@@ -124,4 +180,71 @@ const BACKUP: &str = "(VI_1) Entering BACKUP STATE";
 /// How often it has become master.
 fn elections_of(it: &Keepalived) -> usize {
     it.process().log().matches("(VI_1) Entering MASTER STATE").count()
+}
+
+/// FRR's zebra and vrrpd on the other host, of this priority, every tenth of a second. Its virtual router lives on an
+/// interface of its own, which bears the virtual address all the time and is switched on when it is master.
+struct Frr {
+    vrrpd: Process,
+    _zebra: Process,
+}
+
+impl Frr {
+    fn start(host: &Host, priority: u8) -> Result<Self> {
+        host.run("ip", &["link", "add", "vrrp4", "link", "eth0", "type", "macvlan", "mode", "bridge"])?;
+        host.run("ip", &["link", "set", "vrrp4", "address", "00:00:5e:00:01:33"])?;
+        host.run("ip", &["address", "add", &format!("{VIP}/16"), "dev", "vrrp4"])?;
+        host.run("ip", &["link", "set", "vrrp4", "up"])?;
+        let lines = format!(
+            "interface eth0\n vrrp 51 version 3\n vrrp 51 priority {priority}\n vrrp 51 advertisement-interval 100\n \
+             vrrp 51 ip {VIP}\n"
+        );
+        let config = host.file("frr.conf", &lines)?;
+        // Both give up root's rights, and need a place for their sockets.
+        let directory = host.directory().join("frr");
+        std::fs::create_dir(&directory)?;
+        std::fs::set_permissions(&directory, std::os::unix::fs::PermissionsExt::from_mode(0o777))?;
+        let socket = directory.join("zserv.sock");
+        let spawn = |name: &str| {
+            let spawn =
+                host.process(name, format!("/usr/lib/frr/{name}")).args(["--log", "stdout", "--vty_socket"]);
+            let spawn = spawn.arg(&directory).arg("-z").arg(&socket).arg("-f").arg(&config);
+            spawn.arg("-i").arg(directory.join(format!("{name}.pid"))).start()
+        };
+        let zebra = spawn("zebra")?;
+        wait::until("zebra listens", wait::LONG, || socket.exists())?;
+        Ok(Self { vrrpd: spawn("vrrpd")?, _zebra: zebra })
+    }
+}
+
+#[test]
+fn frr_is_master_and_dies_and_we_take_over_and_it_yields_to_us() -> Result<()> {
+    let pair = Pair::new("frr")?;
+    let mut frr = Frr::start(&pair.theirs, 200)?;
+    let is_master = || pair.wire.is_master_since(THEIRS, capture::now() - Duration::from_secs(1));
+    wait::until("FRR is master", wait::LONG, is_master)?;
+    let mut we = pair.keepwatchd(fast(100).version_3(""))?;
+    wait::until("we hear it", wait::LONG, || {
+        counted(&we, "keepalived_advertisements_received_total") >= 10.0
+    })?;
+    ensure!(!pair.ours.has("eth0", VIP), "{}", we.process().log());
+    for metric in ["keepwatch_vrrp_checksum_errors_total", "keepalived_address_list_errors_total"] {
+        assert_eq!(counted(&we, metric), 0.0, "{metric}");
+    }
+
+    frr.vrrpd.kill();
+    wait::until("we take over", wait::LONG, || pair.ours.has("eth0", VIP))?;
+    drop(frr);
+    pair.theirs.run("ip", &["link", "delete", "vrrp4"])?;
+
+    // The other role: it finds us there, and is content; without us it is master.
+    let _ = std::fs::remove_dir_all(pair.theirs.directory().join("frr"));
+    let _frr = Frr::start(&pair.theirs, 50)?;
+    wait::throughout("it leaves us alone", Duration::from_secs(3), || {
+        pair.wire.is_master_since(OURS, capture::now() - Duration::from_secs(2))
+    })?;
+    we.process_mut().stop(wait::SHORT)?;
+    wait::until("FRR takes over", wait::LONG, is_master)?;
+    let _we = pair.keepwatchd(fast(220).version_3(""))?;
+    wait::until("it yields", wait::LONG, || pair.ours.has("eth0", VIP) && !is_master())
 }

@@ -125,7 +125,10 @@ fn a_recipient_who_is_refused_or_put_off_costs_the_others_nothing() -> Result<()
     .with_context(|| director.process().log())?;
     let about = "Entering BACKUP state";
     mail_with(&server, &director, &format!("[lab] VRRP Instance VI_1 - {about}"))?;
-    let mails: Vec<String> = server.mails().into_iter().filter(|mail| mail.contains(about)).collect();
+    let mails =
+        || -> Vec<String> { server.mails().into_iter().filter(|mail| mail.contains(about)).collect() };
+    wait::until("both mails about it are there", wait::LONG, || mails().len() >= 2)?;
+    let mails = mails();
     assert_eq!(mails.len(), 2, "{mails:#?}");
     assert!(mails[0].contains("X-RcptTo: night@example.org, day@example.org"), "{}", mails[0]);
     assert!(mails[1].contains("X-RcptTo: later@example.org"), "{}", mails[1]);

@@ -152,6 +152,23 @@ pub enum VrrpFact {
         /// What is allowed, in seconds.
         window: i32,
     },
+    /// An advertisement came for a virtual router id that nobody has here (`log_unknown_vrids`). Published at most once in
+    /// ten seconds for each id.
+    UnknownVrid {
+        /// The interface that it came in by, if that is known.
+        interface: Option<Name>,
+        /// The id.
+        vrid: u8,
+        /// Who sent it.
+        address: IpAddr,
+    },
+    /// The thread of the virtual routers ran later than `min_auto_priority_delay` allows, and raised its priority.
+    ThreadLate {
+        /// How late.
+        late: Duration,
+        /// The real-time priority that it has now; none if it was not allowed to.
+        realtime: Option<u8>,
+    },
     /// The effective priority changed.
     PriorityChanged {
         /// The virtual router.

@@ -147,6 +147,8 @@ impl<'a> News<'a> {
             | VrrpFact::AdvertSendFailed { .. }
             | VrrpFact::AdvertDetoured { .. }
             | VrrpFact::ClockSkewed { .. }
+            | VrrpFact::UnknownVrid { .. }
+            | VrrpFact::ThreadLate { .. }
             | VrrpFact::SourceAddressChanged { .. }
             | VrrpFact::HeldInFault { .. }
             | VrrpFact::AdvertDelayed { .. } => return None,

@@ -238,7 +238,7 @@ impl Lan {
     /// Something that routers follow stands so now.
     pub fn track(&mut self, host: usize, kind: TrackedKind, name: &Name, level: Level) {
         let now = self.tick(host);
-        self.history.note(self.now, host, format!("{name} is {level:?}"));
+        self.history.note(self.now, host, format!("{name} is {level}"));
         self.hosts[host].track(now, kind, name, level);
         self.carry_out(host);
     }

@@ -169,3 +169,20 @@ fn faults_that_mean_nothing_are_refused_in_words() {
         assert_eq!(fault::time(text), Ok(micros));
     }
 }
+
+#[test]
+fn a_master_that_stood_still_fights_for_its_mastership_unless_it_is_told_not_to() {
+    for (more, expected, sent) in
+        [("", ["A", "B"].as_slice(), "A"), ("timer_expired_backup 100", &["A", "B"], "B")]
+    {
+        let lines = format!("state BACKUP\nnopreempt\n{more}");
+        let texts = [150, 100].map(|priority| instance("interface eth0", priority, &lines));
+        let history = run(lan(&texts), &["A freeze at 10s for 6s"], 30);
+        assert_eq!(masters(&history, 30_000_000), expected, "{more}");
+        let last = history.courses[0]
+            .tracks
+            .iter()
+            .find(|track| track.states.last().is_some_and(|(_, state)| *state == VrrpState::Master));
+        assert_eq!(last.map(|track| &*history.hosts[track.host]), Some(sent), "{more}");
+    }
+}

@@ -53,7 +53,7 @@ impl Publishers {
         if let Some(trackers) = &mut self.trackers {
             trackers.apply(settings, config, reader.counters(), cause);
         }
-        if let Some(routers) = &self.routers {
+        if let Some(routers) = &mut self.routers {
             routers.apply(config, reader.counters(), cause);
         }
         if let Some(services) = &mut self.services {

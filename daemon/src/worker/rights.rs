@@ -19,7 +19,9 @@ use std::path::Path;
 
 use caps::{CapSet, Capability, CapsHashSet};
 use keepwatch_config::Config;
-use keepwatch_config::model::{CheckerKind, Notify, NotifyFifo, ProcessScheduling, Script, VirtualServer};
+use keepwatch_config::model::{
+    AutoPriority, CheckerKind, Notify, NotifyFifo, ProcessScheduling, Processes, Script, VirtualServer,
+};
 use nix::unistd::geteuid;
 
 use super::settings::Settings;
@@ -59,6 +61,7 @@ impl Rights {
         [&processes.vrrp, &processes.checker, &processes.bfd]
             .into_iter()
             .for_each(|part| scheduling(part, &mut all));
+        raises_itself(&config.global.processes, &mut all);
         let snmp = &config.global.snmp;
         let snmp = settings.cli.snmp || snmp.vrrp || snmp.checker || snmp.rfc_v2 || snmp.rfc_v3;
         if snmp || files(settings, config).iter().any(|path| is_out_of_reach(path)) {
@@ -116,6 +119,13 @@ pub(crate) fn lacking(dataplane: DataplaneKind) -> Option<String> {
         program.display(),
         names.join(" ")
     ))
+}
+
+/// For `max_auto_priority`.
+fn raises_itself(processes: &Processes, all: &mut CapsHashSet) {
+    if let AutoPriority::UpTo(_) = processes.auto_priority {
+        all.extend([Capability::CAP_SYS_NICE, Capability::CAP_SYS_RESOURCE]);
+    }
 }
 
 fn scheduling(part: &ProcessScheduling, all: &mut CapsHashSet) {
@@ -267,6 +277,7 @@ mod tests {
         for (text, kept) in [
             ("global_defs {\n vrrp_rt_priority 5\n}\n", Capability::CAP_SYS_NICE),
             ("global_defs {\n vrrp_rt_priority 5\n}\n", Capability::CAP_SYS_RESOURCE),
+            ("global_defs {\n max_auto_priority 5\n}\n", Capability::CAP_SYS_NICE),
             ("global_defs {\n vrrp_no_swap\n}\n", Capability::CAP_IPC_LOCK),
             ("observability {\n listen 127.0.0.1:80\n}\n", Capability::CAP_NET_BIND_SERVICE),
             ("global_defs {\n enable_snmp_vrrp\n}\n", Capability::CAP_DAC_OVERRIDE),

@@ -55,6 +55,8 @@ pub(crate) struct Manner {
     /// `enable_script_security`.
     secure: bool,
     umask: u32,
+    /// `use_symlink_paths`.
+    keep_links: bool,
 }
 
 impl Trackers {
@@ -84,7 +86,9 @@ impl Trackers {
         let all = followed(config);
         self.configure(&all, cause);
         let umask = umask.or(config.global.umask).unwrap_or(keepwatch_process::DEFAULT_UMASK);
-        let manner = Manner { secure: config.global.enable_script_security, umask };
+        let global = &config.global;
+        let manner =
+            Manner { secure: global.enable_script_security, umask, keep_links: global.use_symlink_paths };
         let (mut scripts, mut files, mut processes, mut bfds) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for tracker in &all {

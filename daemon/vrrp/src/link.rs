@@ -255,6 +255,11 @@ impl Links {
         id
     }
 
+    /// What an interface is called; none for [`LinkId::ANYWHERE`].
+    pub(crate) fn name(&self, id: LinkId) -> Option<&Name> {
+        self.by_name.iter().find(|(_, known)| **known == id).map(|(name, _)| name)
+    }
+
     /// Where a router sends and listens.
     pub(crate) fn home(&mut self, interface: Option<&Name>) -> LinkId {
         interface.map_or(LinkId::ANYWHERE, |name| self.intern(name))

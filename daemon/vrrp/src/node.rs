@@ -71,6 +71,9 @@ pub struct Node {
     /// Counts packets that are for none of our routers.
     pub(crate) strangers: Arc<RouterCounters>,
     wall: WallClock,
+    /// Advertisements for ids that nobody has here are told of; when that was done last, by id.
+    pub(crate) tell_unknown: bool,
+    pub(crate) unknown: HashMap<u8, Instant>,
 }
 
 impl Node {
@@ -89,6 +92,8 @@ impl Node {
             lacking: HashSet::new(),
             strangers,
             wall: WallClock::default(),
+            tell_unknown: false,
+            unknown: HashMap::new(),
         }
     }
 

@@ -270,7 +270,11 @@ impl Router {
     /// Skew_Time: version 2 counts in 256ths of a second (RFC 3768 §6.1), version 3 in 256ths of the master's interval
     /// (RFC 9568 §6.1). An owner's is the least, even while it advertises less than 255.
     pub(crate) fn skew(&self) -> Duration {
-        let priority = if self.spec.is_owner() { u8::MAX } else { self.priority };
+        self.skew_of(if self.spec.is_owner() { u8::MAX } else { self.priority })
+    }
+
+    /// The Skew_Time of a router of this priority.
+    fn skew_of(&self, priority: u8) -> Duration {
         let unit = match self.spec.version {
             Version::V2 { .. } => Duration::from_secs(1),
             Version::V3 { .. } => self.master_interval,
@@ -299,10 +303,10 @@ impl Router {
                     Reaction::None
                 }
             }
-            State::Master(_) => {
+            State::Master(_) => self.give_up_if_late(cx).unwrap_or_else(|| {
                 self.master_deadline(cx);
                 Reaction::None
-            }
+            }),
         }
     }
 

@@ -47,7 +47,7 @@ use keepwatch_bus::counters::RouterCounters;
 use keepwatch_bus::mailbox::{Receiver, Sender, WeakSender, mailbox};
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, EventId};
-use keepwatch_model::ProcessScheduling;
+use keepwatch_model::{AutoPriority, ProcessScheduling, ReceiveBuffers};
 use tokio::sync::oneshot;
 
 use crate::{Definitions, Level, Notice, Release, TrackedKind};
@@ -65,6 +65,12 @@ pub const THREADS: [&str; 2] = ["vrrp", "vrrp-addresses"];
 pub struct RunnerSettings {
     /// How its thread is scheduled.
     pub scheduling: ProcessScheduling,
+    /// How far it raises its own priority when it runs late (`max_auto_priority`) …
+    pub auto_priority: AutoPriority,
+    /// … and how late that is (`min_auto_priority_delay`).
+    pub auto_priority_delay: Duration,
+    /// Receive buffers of its sockets towards the kernel (`vrrp_netlink_…_rcv_bufs`).
+    pub buffers: ReceiveBuffers,
     /// Counts packets for virtual routers that are not defined here.
     pub strangers: Arc<RouterCounters>,
     /// `--dataplane shadow`: listens and publishes what it would do, but sends nothing and touches no address.

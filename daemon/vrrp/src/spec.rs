@@ -13,8 +13,9 @@ use keepwatch_bus::counters::VrrpCounters;
 use keepwatch_bus::fact::{HoldReason, RoutingEntry};
 use keepwatch_bus::subject::{Family, Name, VirtualAddress};
 use keepwatch_model::{
-    AuthHmac, Firewall, Follow, GarpGroup, InitialState, Instance, InterfaceAddress, InterfaceDelays, LinkTarget,
-    LinkbeatInterface, Priority, SyncGroup, UnicastPeer, VirtualRouterId, Vmac, VrrpVersion,
+    AuthHmac, Firewall, Follow, GarpGroup, InitialState, Instance, InterfaceAddress, InterfaceDelays,
+    LinkTarget, LinkbeatInterface, Priority, SyncGroup, UnicastChecksum, UnicastPeer, VirtualRouterId, Vmac,
+    VrrpVersion,
 };
 
 /// VRRP version and what only that version has.
@@ -143,6 +144,15 @@ impl Default for GarpTiming {
     }
 }
 
+/// How much of a receive buffer a virtual router needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReceiveBuffer {
+    /// So many bytes.
+    Bytes(u32),
+    /// So often the MTU of its interface.
+    Mtu(u32),
+}
+
 /// One virtual router as the machine sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RouterSpec {
@@ -162,6 +172,8 @@ pub struct RouterSpec {
     pub version: Version,
     /// `auth_hmac`: signatures behind the messages of either version.
     pub hmac: Option<Box<AuthHmac>>,
+    /// `old_unicast_checksum`: of version 3 unicast over IPv4.
+    pub unicast_checksum: UnicastChecksum,
     /// Virtual router id.
     pub vrid: VirtualRouterId,
     /// Configured priority.
@@ -191,6 +203,9 @@ pub struct RouterSpec {
     pub accepts: bool,
     /// Bursts.
     pub garp: GarpTiming,
+    /// `timer_expired_backup`: who was so late as master that another of this priority may have taken over is backup, and
+    /// does not fight for its mastership.
+    pub timer_expired_backup: Option<Priority>,
     /// No advertisement in answer to one of lower priority.
     pub lower_prio_no_advert: bool,
     /// One more advertisement before yielding to a higher priority.
@@ -203,6 +218,8 @@ pub struct RouterSpec {
     pub dont_track_primary: bool,
     /// What it follows besides its interface.
     pub follows: Arc<[Follow]>,
+    /// `kernel_rx_buf_size` or `vrrp_rx_bufs_policy`: its part of the receive buffer of its socket; none for the usual size.
+    pub receive_buffer: Option<ReceiveBuffer>,
     /// What keeps it in Fault, whatever the network is like.
     pub held: Option<HoldReason>,
 }
@@ -224,6 +241,7 @@ impl RouterSpec {
             family: Family::Inet,
             version: Version::V2 { authentication: Authentication::None },
             hmac: None,
+            unicast_checksum: UnicastChecksum::Detect,
             vrid,
             priority: Priority::DEFAULT,
             initial_master: false,
@@ -238,12 +256,14 @@ impl RouterSpec {
             routing: Arc::from([]),
             accepts: true,
             garp: GarpTiming::default(),
+            timer_expired_backup: None,
             lower_prio_no_advert: false,
             higher_prio_send_advert: false,
             owner_ignore_adverts: false,
             skip_check_addresses: false,
             dont_track_primary: false,
             follows: Arc::from([]),
+            receive_buffer: None,
             held: None,
         }
     }
@@ -370,6 +390,8 @@ pub struct Definitions {
     pub vmacs: Vec<VmacPlan>,
     /// Tables of the packet filter.
     pub firewall: Firewall,
+    /// `log_unknown_vrids`: advertisements for virtual router ids that nobody has here are told of.
+    pub tell_unknown: bool,
     /// `vrrp_startup_delay`: after the first start nobody listens or advertises for so long.
     pub startup_delay: Duration,
 }

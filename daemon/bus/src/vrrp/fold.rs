@@ -173,6 +173,8 @@ impl VrrpFact {
             | Self::AdvertSendFailed { .. }
             | Self::AdvertDetoured { .. }
             | Self::ClockSkewed { .. }
+            | Self::UnknownVrid { .. }
+            | Self::ThreadLate { .. }
             | Self::SourceAddressChanged { .. }
             | Self::HeldInFault { .. }
             | Self::AdvertDelayed { .. } => {}

@@ -76,6 +76,25 @@ impl VrrpFact {
                 };
                 (Level::Warning, said)
             }
+            Self::UnknownVrid { interface, vrid, address } => {
+                let on = interface.as_deref().unwrap_or("any");
+                (
+                    Level::Info,
+                    write!(
+                        out,
+                        "Unknown VRID({vrid}) received on interface({on}) from {address}. ignoring..."
+                    ),
+                )
+            }
+            Self::ThreadLate { late, realtime } => {
+                let now = realtime
+                    .map_or("is as it was".to_owned(), |priority| format!("is SCHED_RR {priority} now"));
+                let late = late.as_secs_f64();
+                (
+                    Level::Warning,
+                    write!(out, "A thread timer expired {late:.6} seconds ago: its priority {now}"),
+                )
+            }
             Self::ClockSkewed { instance, address, skew, window } => (
                 Level::Warning,
                 write!(

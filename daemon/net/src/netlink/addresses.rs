@@ -71,6 +71,15 @@ impl<T> AddressSocket<T> {
         })
     }
 
+    /// Sets the size of its receive buffer, of which the kernel makes twice as much: at most the system's limit
+    /// (`net.core.rmem_max`), unless `force`d.
+    ///
+    /// # Errors
+    /// When it is forced without CAP_NET_ADMIN.
+    pub fn set_receive_buffer(&self, bytes: u32, force: bool) -> Result<()> {
+        super::set_receive_buffer(&self.socket, bytes, force)
+    }
+
     /// Queues a request.
     pub fn request(&mut self, operation: AddressOperation, link: LinkIndex, spec: AddressSpec, token: T) {
         self.waiting.push_back((operation, link, spec, token));

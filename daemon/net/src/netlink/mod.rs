@@ -14,9 +14,13 @@ mod neighbours;
 mod requests;
 
 use std::io;
+use std::os::fd::AsFd;
 
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
+use nix::sys::socket::{setsockopt, sockopt};
+
+use crate::error::{Error, Result};
 
 pub use addresses::{AddressSocket, Answer, Outcome};
 pub use attributes::Attributes;
@@ -24,6 +28,17 @@ pub use filter::{FilterBatch, FilterFamily, FilterField, FilterHook, FilterRule,
 pub use monitor::Monitor;
 pub use neighbours::{Neighbour, Neighbours};
 pub use requests::Requests;
+
+/// Sets the size of a socket's receive buffer, beyond the system's limit if `force`d.
+fn set_receive_buffer(socket: &Socket, bytes: u32, force: bool) -> Result<()> {
+    let bytes = (bytes as usize).min(i32::MAX as usize / 2);
+    let (fd, set) = (socket.as_fd(), "set the receive buffer of");
+    let result = match force {
+        true => setsockopt(&fd, sockopt::RcvBufForce, &bytes),
+        false => setsockopt(&fd, sockopt::RcvBuf, &bytes),
+    };
+    result.map_err(|e| Error::system(set, "a netlink socket", e))
+}
 
 /// A socket for requests: its acknowledgements leave out what was asked, and it never waits.
 fn request_socket() -> io::Result<Socket> {

@@ -74,6 +74,15 @@ impl Monitor {
         Ok(Self { socket, buffer: Vec::with_capacity(DATAGRAM), sequence: 0 })
     }
 
+    /// Sets the size of its receive buffer, of which the kernel makes twice as much: at most the system's limit
+    /// (`net.core.rmem_max`), unless `force`d.
+    ///
+    /// # Errors
+    /// When it is forced without CAP_NET_ADMIN.
+    pub fn set_receive_buffer(&self, bytes: u32, force: bool) -> Result<()> {
+        super::set_receive_buffer(&self.socket, bytes, force)
+    }
+
     /// Asks for everything that is there and waits for the answer; call it at the start, or after [`Monitor::poll`]
     /// told that notifications were lost. Notifications that come meanwhile are among what `each` gets.
     ///

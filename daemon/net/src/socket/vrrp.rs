@@ -107,6 +107,16 @@ impl VrrpReceiver {
         Ok(Self { socket, family, index: on.map(|(index, _)| index) })
     }
 
+    /// Sets the size of its receive buffer, of which the kernel makes twice as much; the usual size if none.
+    ///
+    /// # Errors
+    /// None is known.
+    pub fn set_receive_buffer(&self, bytes: Option<u32>) -> Result<()> {
+        let bytes = bytes.map_or(RECEIVE_BUFFER, |bytes| bytes as usize);
+        set_buffer(&self.socket, libc::SO_RCVBUFFORCE, libc::SO_RCVBUF, bytes.min(i32::MAX as usize / 2))
+            .map_err(|e| Error::system("set", "a receive buffer", e))
+    }
+
     /// Joins a multicast group on the interface; joining it again changes nothing.
     ///
     /// # Errors

@@ -1,8 +1,9 @@
 //! The VRRP side: starts its thread, hands it definitions, stops it. In: configurations. Out: a running thread, and
 //! its notices for those who follow it.
 
-use std::sync::Arc;
+use std::fs;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -10,8 +11,10 @@ use keepwatch_bus::beat::{self, Beat};
 use keepwatch_bus::mailbox::Receiver;
 use keepwatch_bus::{Bus, Counters, EventId, Reader};
 use keepwatch_config::Config;
+use keepwatch_config::model::Global;
 use keepwatch_vrrp::runner::{self, RunnerSettings, Tidings, VrrpHandle};
 use keepwatch_vrrp::{Definitions, Notice, Release};
+use nix::time::{ClockId, clock_gettime};
 use tokio::time::timeout;
 
 use crate::cli::DataplaneKind;
@@ -24,6 +27,9 @@ const STOP_WITHIN: Duration = Duration::from_secs(3);
 pub(in crate::worker) struct VirtualRouters {
     thread: VrrpHandle,
     addresses: Beat,
+    /// How long the machine had been running when this began.
+    uptime: Duration,
+    igmp: LocalIgmp,
 }
 
 impl VirtualRouters {
@@ -40,12 +46,15 @@ impl VirtualRouters {
         let addresses = Beat::default();
         let runner = RunnerSettings {
             scheduling: config.global.processes.vrrp.clone(),
+            auto_priority: config.global.processes.auto_priority,
+            auto_priority_delay: config.global.processes.auto_priority_delay.0,
+            buffers: config.global.receive_buffers.clone(),
             strangers: reader.counters().router.clone(),
             shadow: settings.dataplane() == DataplaneKind::Shadow,
             addresses: addresses.clone(),
         };
         let (thread, notices) = runner::spawn(runner, bus.clone()).context("starting VRRP")?;
-        Ok((Self { thread, addresses }, notices))
+        Ok((Self { thread, addresses, uptime: uptime(), igmp: LocalIgmp::default() }, notices))
     }
 
     /// Where it is told of what they follow.
@@ -54,8 +63,11 @@ impl VirtualRouters {
     }
 
     /// Makes the definitions of `config` true; what did not change sees nothing.
-    pub(in crate::worker) fn apply(&self, config: &Config, counters: &Counters, cause: EventId) {
-        self.thread.apply(Definitions::from_config(config, counters), Some(cause));
+    pub(in crate::worker) fn apply(&mut self, config: &Config, counters: &Counters, cause: EventId) {
+        let mut definitions = Definitions::from_config(config, counters);
+        definitions.startup_delay = startup_delay(&config.global, self.uptime);
+        self.igmp.disable(config.global.disable_local_igmp);
+        self.thread.apply(definitions, Some(cause));
     }
 
     /// For the supervisor.
@@ -73,5 +85,67 @@ impl VirtualRouters {
         let release = if settings.cli.dont_release_vrrp { Release::Nothing } else { Release::Everything };
         // Both errors mean that there is nothing left to wait for.
         let _ = timeout(STOP_WITHIN, self.thread.stop(release, Some(cause))).await;
+        self.igmp.disable(false);
+    }
+}
+
+/// How long instances wait, of a daemon that began when the machine had been running for `uptime`: the later of
+/// `vrrp_startup_delay` and `vrrp_delay_after_boot`.
+fn startup_delay(global: &Global, uptime: Duration) -> Duration {
+    global.vrrp_startup_delay.max(global.vrrp_delay_after_boot.saturating_sub(uptime))
+}
+
+/// How long the machine has been running, suspended or not: what `vrrp_delay_after_boot` counts from.
+fn uptime() -> Duration {
+    clock_gettime(ClockId::CLOCK_BOOTTIME).map(Duration::from).unwrap_or_default()
+}
+
+/// `disable_local_igmp`: the kernel reports no membership of groups of the link (224.0.0.0/24). The setting is of the
+/// network namespace; it is put back when it is not wanted any longer, and at the stop.
+#[derive(Default)]
+struct LocalIgmp {
+    /// What it was before, if it was changed.
+    before: Mutex<Option<String>>,
+}
+
+impl LocalIgmp {
+    const SETTING: &str = "/proc/sys/net/ipv4/igmp_link_local_mcast_reports";
+
+    fn disable(&self, disable: bool) {
+        let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+        // A kernel without the setting (before Linux 4.3), or one that may not be written to, goes on reporting.
+        match (&*before, disable) {
+            (None, true) => {
+                let is = fs::read_to_string(Self::SETTING).ok();
+                if fs::write(Self::SETTING, "0").is_ok() {
+                    *before = is;
+                }
+            }
+            (Some(was), false) => {
+                let _ = fs::write(Self::SETTING, was);
+                *before = None;
+            }
+            (None, false) | (Some(_), true) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_later_of_the_delays_after_the_start_and_after_boot_counts() {
+        let seconds = Duration::from_secs;
+        for (start, boot, uptime, expected) in
+            [(0, 0, 10, 0), (5, 0, 10, 5), (0, 60, 10, 50), (5, 60, 10, 50), (5, 60, 58, 5), (0, 60, 600, 0)]
+        {
+            let global = Global {
+                vrrp_startup_delay: seconds(start),
+                vrrp_delay_after_boot: seconds(boot),
+                ..Global::default()
+            };
+            assert_eq!(startup_delay(&global, seconds(uptime)), seconds(expected), "{start} {boot} {uptime}");
+        }
     }
 }

@@ -207,6 +207,7 @@ fn command(settings: &TrackScript, manner: Manner) -> Command {
         limit: Some(settings.timeout),
         grace: GRACE,
         umask: manner.umask,
+        keep_links: manner.keep_links,
         output: Output::Kept(EVIDENCE),
         ..Command::new(settings.script.argv.iter().map(|word| encoding::os_string(word)))
     }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::*;
 
-const MANNER: Manner = Manner { secure: false, umask: 0o177 };
+const MANNER: Manner = Manner { secure: false, umask: 0o177, keep_links: false };
 
 /// Scripts, and what they say.
 struct Scene {

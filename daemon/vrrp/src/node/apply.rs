@@ -34,6 +34,7 @@ impl Node {
 
     fn make_true(&mut self, cx: &mut Context<'_>, definitions: Definitions) {
         self.delay_start(cx.now, definitions.startup_delay);
+        self.tell_unknown = definitions.tell_unknown;
         self.rename(cx, &definitions.routers);
         self.hold_ahead(cx, &definitions.routers);
         self.retire_what_is_gone(cx, &definitions);

@@ -1,7 +1,7 @@
 //! What the runner reports: packets, time, interfaces, addresses, trackers.
 
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use keepwatch_bus::EventId;
 use keepwatch_bus::fact::VrrpFact;
@@ -18,6 +18,8 @@ use crate::wire::{Datagram, HEADER_LEN};
 
 /// Where the virtual router id stands in a message: the same place in every version.
 const VRID: usize = 1;
+/// Between two facts about one virtual router id that nobody has here.
+const QUIET: Duration = Duration::from_secs(10);
 
 impl Node {
     /// A packet came in. It is checked, counted and acted on; most change nothing but a deadline.
@@ -25,7 +27,11 @@ impl Node {
         if self.quiet_until.is_some_and(|until| now < until) {
             return;
         }
-        if let Some(id) = self.addressee(&datagram) {
+        let Some(id) = self.addressee(&datagram) else {
+            self.tell_of_unknown(now, &datagram, out);
+            return;
+        };
+        {
             self.step(now, None, out, |node, cx| {
                 let Some(router) = node.router_mut(id) else { return };
                 let reaction = router.receive(cx, &datagram);
@@ -33,6 +39,21 @@ impl Node {
                 node.rearm(id);
             });
         }
+    }
+
+    /// `log_unknown_vrids`: tells of an advertisement that is for nobody here, once in ten seconds for each id.
+    fn tell_of_unknown(&mut self, now: Instant, datagram: &Datagram<'_>, out: &mut dyn Outbox) {
+        let Some(vrid) = datagram.message.get(VRID).copied().filter(|_| self.tell_unknown) else { return };
+        let known = self.links.get(datagram.link).and_then(|l| l.router(Family::of(datagram.source), vrid));
+        let heard =
+            known.is_some() || self.is_heard_elsewhere(datagram.link, Family::of(datagram.source), vrid);
+        let quiet = self.unknown.get(&vrid).is_some_and(|last| now.saturating_duration_since(*last) < QUIET);
+        if heard || quiet || datagram.message.len() < HEADER_LEN {
+            return;
+        }
+        self.unknown.insert(vrid, now);
+        let interface = self.links.name(datagram.link).cloned();
+        out.publish(None, VrrpFact::UnknownVrid { interface, vrid, address: datagram.source }.into());
     }
 
     /// The router that a packet is for.

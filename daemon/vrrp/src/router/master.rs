@@ -100,8 +100,30 @@ impl Router {
         self.due_bursts(cx);
     }
 
+    /// `timer_expired_backup`: it was so late that others may have given it up for dead, so it is backup. Not with an
+    /// advertisement of priority 0: if it is right, somebody else is master by now.
+    pub(crate) fn give_up_if_late(&mut self, cx: &mut Context<'_>) -> Option<Reaction> {
+        let others = self.spec.timer_expired_backup?;
+        let State::Master(master) = &self.state else { return None };
+        let late = cx.now.saturating_duration_since(master.advertised);
+        let given_up = self.interval() * u32::from(self.spec.down_adverts) + self.skew_of(others.0);
+        if late < given_up {
+            return None;
+        }
+        let event = cx.publish(VrrpFact::AdvertDelayed {
+            instance: self.spec.name.clone(),
+            late: late.saturating_sub(self.interval()),
+        });
+        let wait = self.down_interval();
+        Some(Reaction::Yielded(self.enter_backup(&mut cx.because_of(event), wait)))
+    }
+
     /// An advertisement came while Master.
     pub(crate) fn master_hears(&mut self, cx: &mut Context<'_>, advert: Advert) -> Reaction {
+        if let Some(reaction) = self.give_up_if_late(cx) {
+            self.backup_hears(cx, advert);
+            return reaction;
+        }
         if advert.priority == 0 {
             // "send an ADVERTISEMENT, reset the Adver_Timer": the backups must not wait for the one that stops.
             self.answer_resignation(cx);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::Family;
+use keepwatch_model::UnicastChecksum;
 use subtle::ConstantTimeEq;
 
 use super::{Reaction, Router, State};
@@ -206,7 +207,8 @@ impl Router {
     /// Whether a unicast packet over IPv4 is summed as if it had gone to the multicast group. If so, our own are too
     /// from now on, as in keepalived: such a peer understands no others.
     fn is_old_unicast_sum(&mut self, message: &Message<'_>, datagram: &Datagram<'_>) -> bool {
-        let old = matches!(self.spec.transport, Transport::Unicast { .. })
+        let old = self.spec.unicast_checksum != UnicastChecksum::Never
+            && matches!(self.spec.transport, Transport::Unicast { .. })
             && self.spec.family == Family::Inet
             && message.checksum_fits_between(datagram.source, GROUP_V4.into());
         self.old_unicast_sum |= old;

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use keepwatch_bus::subject::Family;
+use keepwatch_model::UnicastChecksum;
 
 use super::Router;
 use crate::outbox::{Output, Transmission};
@@ -85,11 +86,22 @@ impl Router {
         }
     }
 
+    /// Whether the checksums of unicast messages of version 3 over IPv4 are those of keepalived before 1.3.7.
+    fn sums_as_of_old(&self) -> bool {
+        match self.spec.unicast_checksum {
+            UnicastChecksum::Detect => self.old_unicast_sum,
+            UnicastChecksum::Old => {
+                self.spec.family == Family::Inet && matches!(self.spec.transport, Transport::Unicast { .. })
+            }
+            UnicastChecksum::Never => false,
+        }
+    }
+
     fn send_to(&mut self, cx: &mut Context<'_>, source: IpAddr, destination: IpAddr) {
         let packet = match &self.authenticated {
             Some(authenticated) => self.packet.packet_sealed(destination, &authenticated.seal),
             None => {
-                let summed = if self.old_unicast_sum { GROUP_V4.into() } else { destination };
+                let summed = if self.sums_as_of_old() { GROUP_V4.into() } else { destination };
                 self.packet.packet_summed(destination, summed)
             }
         };

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use keepwatch_bus::counters::RouterCounters;
+use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::mailbox::{Receiver, Sender, WeakSender, mailbox};
 use keepwatch_bus::{Bus, EventId};
 use keepwatch_net::sched::Idleness;
@@ -20,6 +21,7 @@ use crate::{Definitions, LinkId, Node, Notice, Release};
 use super::addresses::{hand_over, hand_over_changes};
 use super::interfaces::{Interfaces, Slot};
 use super::outgoing::{Outgoing, Work};
+use super::priority::Raise;
 use super::worker::{self, Job, Report};
 use super::{Command, HEARTBEAT, RunnerSettings, StartError};
 
@@ -79,6 +81,11 @@ pub(super) struct Driver {
     clock: Instant,
     /// Whether staying awake costs nobody anything.
     idleness: Option<Idleness>,
+    /// Whether it raises its priority when it runs late.
+    raise: Option<Raise>,
+    /// When the next turn should begin at the latest.
+    due: Option<Instant>,
+    bus: Bus,
 }
 
 impl Driver {
@@ -92,7 +99,8 @@ impl Driver {
     ) -> Result<Self, StartError> {
         let mut node = Node::new(settings.strangers.clone());
         let mut out = Outgoing::open(bus.clone(), notices, settings.shadow)?;
-        let mut interfaces = Interfaces::open(own)?;
+        let own_bus = bus.clone();
+        let mut interfaces = Interfaces::open(own, settings.buffers.vrrp_monitor)?;
         let clock = Instant::now();
         interfaces.resync(clock, &mut node, &mut out)?;
         let (reported, reports) = mailbox()?;
@@ -125,6 +133,9 @@ impl Driver {
             strangers: settings.strangers.clone(),
             clock,
             idleness: Idleness::open(),
+            raise: Raise::new(settings.auto_priority, settings.auto_priority_delay, &settings.scheduling),
+            due: None,
+            bus: own_bus,
         })
     }
 
@@ -136,6 +147,7 @@ impl Driver {
     /// One turn; false when it was the last.
     fn turn(&mut self) -> bool {
         self.sleep();
+        self.notice_lateness();
         self.await_takeover();
         self.beat.fetch_add(1, Ordering::Relaxed);
         self.busy = false;
@@ -165,8 +177,18 @@ impl Driver {
         self.listen();
         // The clock only fails to be set if the descriptor is invalid; the heartbeat's pace then replaces it.
         let deadlines = [self.node.next_look(AHEAD), self.next_burst, self.interfaces.next()];
-        let _ = self.timer.set(deadlines.into_iter().flatten().min());
+        self.due = deadlines.into_iter().flatten().min();
+        let _ = self.timer.set(self.due);
         true
+    }
+
+    /// Whether this turn begins late: then the thread raises its own priority, if it may.
+    fn notice_lateness(&mut self) {
+        let Some(raise) = &mut self.raise else { return };
+        let late = self.due.map_or(Duration::ZERO, |due| Instant::now().saturating_duration_since(due));
+        if let Some(realtime) = raise.late(late) {
+            self.bus.publish(None, VrrpFact::ThreadLate { late, realtime });
+        }
     }
 
     /// Sends what the machine wants sent, unless a burst has just left.

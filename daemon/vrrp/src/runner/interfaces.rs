@@ -10,7 +10,7 @@ use keepwatch_bus::EventId;
 use keepwatch_bus::fact::{LinkDownReason, LinkFact};
 use keepwatch_bus::mailbox::WeakSender;
 use keepwatch_bus::subject::{self, Name};
-use keepwatch_model::LinkTarget;
+use keepwatch_model::{KernelBuffer, LinkTarget};
 use keepwatch_net::address::{self, PROTOCOL_KEEPALIVED, PresentAddress};
 use keepwatch_net::link::{Change, LinkIndex, LinkTable, Notification};
 use keepwatch_net::netlink::Monitor;
@@ -19,9 +19,14 @@ use nix::errno::Errno;
 
 use crate::{Definitions, LinkAddress, LinkId, LinkState, Node, Origin, Outbox, Subscription, TrackedKind};
 
+use crate::spec::ReceiveBuffer;
+
 use super::outgoing::Outgoing;
 use super::slow::Slow;
 use super::{Command, HEARTBEAT};
+
+/// The MTU of an interface that is not there.
+const USUAL_MTU: u32 = 1500;
 
 /// Notifications (datagrams of them) taken in one turn.
 const NOTIFICATIONS_PER_TURN: usize = 64;
@@ -34,6 +39,8 @@ pub(super) struct Listener {
     index: Option<LinkIndex>,
     family: Family,
     carrier: Carrier,
+    /// The size of its receive buffer, if that is configured.
+    buffer: Option<u32>,
 }
 
 impl Listener {
@@ -86,10 +93,14 @@ pub(super) struct Interfaces {
 }
 
 impl Interfaces {
-    /// Subscribes to changes.
-    pub(super) fn open(own: WeakSender<Command>) -> keepwatch_net::Result<Self> {
+    /// Subscribes to changes; `buffer` is `vrrp_netlink_monitor_rcv_bufs`.
+    pub(super) fn open(own: WeakSender<Command>, buffer: KernelBuffer) -> keepwatch_net::Result<Self> {
+        let monitor = Monitor::open()?;
+        if let Some(bytes) = buffer.bytes.filter(|bytes| *bytes > 0) {
+            monitor.set_receive_buffer(bytes, buffer.force)?;
+        }
         Ok(Self {
-            monitor: Monitor::open()?,
+            monitor,
             table: LinkTable::default(),
             marks: address::kernel_keeps_marks(),
             listeners: Vec::new(),
@@ -337,6 +348,29 @@ impl Interfaces {
                 self.tell(&name, now, node, out);
             }
         }
+        self.size_buffers(node);
+    }
+
+    /// Gives every socket the receive buffer that its routers are configured to have, if all of them are: together.
+    fn size_buffers(&mut self, node: &Node) {
+        let mtu = |index: Option<LinkIndex>| {
+            index.and_then(|index| self.table.get(index)).map_or(USUAL_MTU, |link| link.report.mtu)
+        };
+        for listener in self.listeners.iter_mut().flatten() {
+            let here = |router: &&crate::Router| {
+                router.link() == listener.link && family(router.spec().family) == listener.family
+            };
+            let needs = node.routers().filter(here).map(|router| match router.spec().receive_buffer? {
+                ReceiveBuffer::Bytes(bytes) => Some(bytes),
+                ReceiveBuffer::Mtu(times) => Some(mtu(listener.index).saturating_mul(times)),
+            });
+            let wanted = needs.reduce(|sum, one| Some(sum?.saturating_add(one?))).flatten();
+            if listener.buffer != wanted {
+                // What the kernel does not grant stays as it was.
+                let _ = listener.socket.set_receive_buffer(wanted);
+                listener.buffer = wanted;
+            }
+        }
     }
 
     /// Tries again where a socket could not be opened, at the pace of the heartbeat.
@@ -387,7 +421,8 @@ impl Interfaces {
                         let free =
                             self.listeners.iter().position(Option::is_none).unwrap_or(self.listeners.len());
                         self.listeners.resize_with(self.listeners.len().max(free + 1), || None);
-                        self.listeners[free] = Some(Listener { link: id, socket, index, family, carrier });
+                        self.listeners[free] =
+                            Some(Listener { link: id, socket, index, family, carrier, buffer: None });
                         self.fresh.push(Slot(free));
                         joined
                     }),

@@ -2,11 +2,42 @@
 
 use std::time::Duration;
 
-use keepwatch_model::ProcessScheduling;
+use keepwatch_model::{AutoPriority, ProcessScheduling};
 use keepwatch_net::sched::{self, RealtimePriority};
 
 /// The shortest that the kernel takes.
 const SLICE: Duration = Duration::from_micros(100);
+
+/// Raises the priority of a thread that runs late: `max_auto_priority`.
+pub(super) struct Raise {
+    /// Later than this is late.
+    delay: Duration,
+    most: u8,
+    now: Option<u8>,
+    limit: Duration,
+}
+
+impl Raise {
+    /// None if it may not.
+    pub(super) fn new(most: AutoPriority, delay: Duration, scheduling: &ProcessScheduling) -> Option<Self> {
+        let AutoPriority::UpTo(most) = most else { return None };
+        Some(Self { delay, most, now: scheduling.realtime, limit: scheduling.rttime_limit })
+    }
+
+    /// It is so late: takes real-time priority, or one step more of it. None if it is not late enough; else the priority
+    /// that it has now, if it was given any.
+    pub(super) fn late(&mut self, late: Duration) -> Option<Option<u8>> {
+        if late <= self.delay {
+            return None;
+        }
+        let next = self.now.map_or(1, |now| now.saturating_add(1)).min(self.most.max(self.now.unwrap_or(0)));
+        let _ = sched::limit_realtime_run(self.limit);
+        if sched::set_realtime(RealtimePriority(next)).is_ok() {
+            self.now = Some(next);
+        }
+        Some(self.now)
+    }
+}
 
 /// Applies `scheduling` to the calling thread.
 pub fn apply(scheduling: &ProcessScheduling) {

@@ -20,7 +20,7 @@ use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::mailbox::{Receiver, Sender, mailbox};
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, EventId};
-use keepwatch_model::{GarpGroup, InterfaceAddress};
+use keepwatch_model::{GarpGroup, InterfaceAddress, KernelBuffer};
 use keepwatch_net::address::AddressOperation;
 use keepwatch_net::link::{self, LinkIndex};
 use keepwatch_net::netlink::{AddressSocket, Answer, Neighbours, Outcome};
@@ -184,7 +184,7 @@ pub(super) fn start(
     let mut worker = Worker {
         jobs,
         bus,
-        socket: AddressSocket::open()?,
+        socket: address_socket(settings.buffers.vrrp_commands)?,
         announcer: Announcer::open()?,
         requested: 0,
         answered: 0,
@@ -213,6 +213,15 @@ pub(super) fn start(
         while worker.turn() {}
     })?;
     Ok(sender)
+}
+
+/// The socket for addresses, its receive buffer as configured (`vrrp_netlink_cmd_rcv_bufs`).
+fn address_socket(buffer: KernelBuffer) -> keepwatch_net::Result<AddressSocket<Token>> {
+    let socket = AddressSocket::open()?;
+    if let Some(bytes) = buffer.bytes.filter(|bytes| *bytes > 0) {
+        socket.set_receive_buffer(bytes, buffer.force)?;
+    }
+    Ok(socket)
 }
 
 impl Worker {

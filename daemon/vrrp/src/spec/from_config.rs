@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keepwatch_bus::fact::{HoldReason, RoutingEntry};
-use keepwatch_bus::subject::Name;
+use keepwatch_bus::subject::{Family, Name};
 use keepwatch_bus::{Configured, Counters};
 use keepwatch_model::{
-    self as model, Config, ConfigFault, Follow, InitialState, Instance, Priority, Route, Rule, SyncGroup,
-    TrackedKind, VrrpVersion,
+    self as model, AdvertBuffers, Config, ConfigFault, Follow, InitialState, Instance, Priority, Route, Rule,
+    SyncGroup, TrackedKind, VrrpVersion,
 };
 
 use super::{
     Authentication, Definitions, ExtraInterfaces, GarpTiming, GroupDefinition, GroupSpec, Preemption,
-    RouterDefinition, RouterSpec, Transport, Version, VmacPlan,
+    ReceiveBuffer, RouterDefinition, RouterSpec, Transport, Version, VmacPlan,
 };
+use crate::wire::message::{address_len, auth_data_len};
+use crate::wire::{AH_LEN, HEADER_LEN, IPV4_HEADER_LEN, TRAILER_LEN};
 
 impl Definitions {
     /// The VRRP part of a configuration. Takes the counters of each instance from `counters`, which locks: call it
@@ -28,7 +30,7 @@ impl Definitions {
         let routers = (1..).zip(&config.instances).map(|(position, instance)| RouterDefinition {
             spec: RouterSpec {
                 follows: follows(config, instance, group_of(instance)),
-                ..router_spec(instance)
+                ..router_spec(instance, &config.global.receive_buffers)
             },
             settings: Configured::new(position, instance.clone()),
             counters: counters.vrrp.resolve(&instance.name),
@@ -48,6 +50,7 @@ impl Definitions {
             promoting: promoting(config).collect(),
             vmacs: config.instances.iter().filter_map(|instance| vmac(instance, config)).collect(),
             firewall: config.global.firewall.clone(),
+            tell_unknown: config.global.log_unknown_vrids,
             startup_delay: config.global.vrrp_startup_delay,
         }
     }
@@ -67,7 +70,7 @@ fn follows(config: &Config, instance: &Instance, group: Option<&SyncGroup>) -> A
     all.into()
 }
 
-fn router_spec(instance: &Instance) -> RouterSpec {
+fn router_spec(instance: &Instance, buffers: &model::ReceiveBuffers) -> RouterSpec {
     RouterSpec {
         name: instance.name.clone(),
         interface: instance.interface.clone(),
@@ -76,6 +79,9 @@ fn router_spec(instance: &Instance) -> RouterSpec {
         family: instance.family,
         version: version(instance),
         hmac: instance.auth_hmac.clone(),
+        unicast_checksum: instance.unicast_checksum,
+        timer_expired_backup: instance.timer_expired_backup,
+        receive_buffer: receive_buffer(instance, buffers),
         vrid: instance.vrid,
         priority: instance.priority,
         initial_master: instance.state == InitialState::Master,
@@ -150,6 +156,26 @@ fn version(instance: &Instance) -> Version {
             },
         },
         VrrpVersion::V3 => Version::V3 { checksum_as_v2: instance.v3_checksum_as_v2 },
+    }
+}
+
+/// `kernel_rx_buf_size`, else what `vrrp_rx_bufs_policy` makes of it.
+fn receive_buffer(instance: &Instance, buffers: &model::ReceiveBuffers) -> Option<ReceiveBuffer> {
+    if let Some(bytes) = instance.kernel_rx_buf_size.filter(|bytes| *bytes > 0) {
+        return Some(ReceiveBuffer::Bytes(bytes));
+    }
+    let times = buffers.adverts_multiplier.0;
+    match buffers.adverts {
+        AdvertBuffers::System => None,
+        AdvertBuffers::Bytes(bytes) => Some(ReceiveBuffer::Bytes(bytes.saturating_mul(times))),
+        AdvertBuffers::Mtu => Some(ReceiveBuffer::Mtu(times)),
+        AdvertBuffers::Advert => {
+            let ip = if instance.family == Family::Inet { IPV4_HEADER_LEN } else { 0 };
+            let each = address_len(instance.family);
+            let rest = auth_data_len(version(instance).number(), instance.family) + AH_LEN.max(TRAILER_LEN);
+            let advert = ip + HEADER_LEN + each * instance.addresses.len() + rest;
+            Some(ReceiveBuffer::Bytes((advert as u32).saturating_mul(times)))
+        }
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) mod checksum;
 mod datagram;
 mod encode;
 mod error;
-mod message;
+pub(crate) mod message;
 mod trailer;
 
 pub use ah::{AH_LEN, AuthHeader, IPPROTO_AH, Seal};

@@ -9,6 +9,7 @@ mod announcing;
 mod election;
 mod faults;
 mod groups;
+mod keywords;
 mod looking_ahead;
 
 use std::time::Duration;

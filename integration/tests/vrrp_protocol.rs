@@ -1,0 +1,177 @@
+//! Keywords of the protocol on the running daemon, each by what it changes that others can see; and every kind of advert
+//! as tshark reads it.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use integration::{Host, Instance, Lab, Pair, capture, conf, keepwatchd::Keepwatchd, pair::OURS, wait};
+use nix::sys::signal::Signal;
+
+fn start(host: &Host, config: impl Into<String>) -> Result<Keepwatchd> {
+    Keepwatchd::on(host).config(config).flag("--vrrp").start()
+}
+
+fn fast(global: &str) -> String {
+    Instance::new("VI_1").interval("0.1").version_3(global)
+}
+
+#[test]
+fn adverts_for_unknown_ids_are_told_of() -> Result<()> {
+    let lab = Lab::new("unknown")?;
+    let (_lan, hosts) = lab.routers(2)?;
+    let _other = start(&hosts[1], Instance::new("VI_2").vrid(77).interval("0.1").version_3(""))?;
+    let we = start(&hosts[0], fast("log_unknown_vrids"))?;
+    we.wait_for_log("Unknown VRID(77) received on interface(eth0) from 10.78.0.2. ignoring...")?;
+    std::thread::sleep(Duration::from_secs(1));
+    ensure!(we.process().log().matches("Unknown VRID").count() == 1, "once in a while, not for each");
+    Ok(())
+}
+
+#[test]
+fn membership_of_groups_of_the_link_is_kept_quiet_and_put_back() -> Result<()> {
+    let lab = Lab::new("igmp")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let setting = || hosts[0].run("cat", &["/proc/sys/net/ipv4/igmp_link_local_mcast_reports"]);
+    ensure!(setting()?.trim() == "1");
+    let mut we = start(&hosts[0], fast("disable_local_igmp"))?;
+    wait::until("it is off", wait::LONG, || setting().is_ok_and(|is| is.trim() == "0"))?;
+    we.process_mut().stop(wait::LONG)?;
+    ensure!(setting()?.trim() == "1", "put back");
+    Ok(())
+}
+
+/// Asks the sockets of a process, and of those below it, how large their receive buffers are: `raw 112 BYTES` or `netlink 0
+/// BYTES`, a line each.
+const ASK: &str = r#"
+import ctypes, os, socket, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def below(pid):
+    yield pid
+    for child in open(f"/proc/{pid}/task/{pid}/children").read().split():
+        yield from below(int(child))
+for pid in below(int(sys.argv[1])):
+    handle = os.pidfd_open(pid)
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            if not os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:"):
+                continue
+            fd = libc.syscall(438, handle, int(name), 0)
+            if fd >= 0:
+                one = socket.socket(fileno=fd)
+                kind = "raw" if one.type == socket.SOCK_RAW and one.family != socket.AF_NETLINK else "other"
+                kind = "netlink" if one.family == socket.AF_NETLINK else kind
+                print(kind, one.proto, one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF))
+        except OSError:
+            pass
+"#;
+
+/// The sizes of the receive buffers of such sockets of a daemon, as the kernel counts: twice what was asked for.
+fn buffers(host: &Host, daemon: &Keepwatchd, kind: &str) -> Result<Vec<u64>> {
+    let text = host.run("python3", &["-c", ASK, &daemon.process().pid().to_string()])?;
+    Ok(text.lines().filter_map(|line| line.strip_prefix(kind)?.trim().parse().ok()).collect())
+}
+
+#[test]
+fn receive_buffers_are_as_configured() -> Result<()> {
+    let lab = Lab::new("buffers")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    for (global, line, expected) in [
+        ("", "kernel_rx_buf_size 50000", 100_000),
+        ("vrrp_rx_bufs_policy 30000\nvrrp_rx_bufs_multiplier 2", "", 120_000),
+        ("vrrp_rx_bufs_policy MTU\nvrrp_rx_bufs_multiplier 10", "", 30_000),
+    ] {
+        let config = Instance::new("VI_1").interval("0.1").line(line).version_3(global);
+        let we = start(&hosts[0], config)?;
+        we.wait_for_log("(VI_1) Entering MASTER STATE")?;
+        let all = buffers(&hosts[0], &we, "raw 112 ")?;
+        ensure!(all.contains(&expected), "{global} {line}: {all:?}");
+    }
+    let global = "vrrp_netlink_monitor_rcv_bufs 70000\nvrrp_netlink_monitor_rcv_bufs_force\n\
+                  vrrp_netlink_cmd_rcv_bufs 60000\nvrrp_netlink_cmd_rcv_bufs_force";
+    let we = start(&hosts[0], fast(global))?;
+    we.wait_for_log("(VI_1) Entering MASTER STATE")?;
+    let all = buffers(&hosts[0], &we, "netlink 0 ")?;
+    ensure!(all.contains(&140_000) && all.contains(&120_000), "{all:?}");
+    Ok(())
+}
+
+#[test]
+fn a_thread_that_runs_late_raises_its_priority() -> Result<()> {
+    let lab = Lab::new("late")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let we = start(&hosts[0], fast("max_auto_priority 5\nmin_auto_priority_delay 200000"))?;
+    we.wait_for_log("(VI_1) Entering MASTER STATE")?;
+    we.process().signal_all(Signal::SIGSTOP);
+    std::thread::sleep(Duration::from_millis(600));
+    we.process().signal_all(Signal::SIGCONT);
+    we.wait_for_log("A thread timer expired 0.")?;
+    we.wait_for_log("its priority is SCHED_RR 1 now")
+}
+
+#[test]
+fn tshark_reads_every_kind_of_advert_without_a_complaint() -> Result<()> {
+    let pair = Pair::new("tshark")?;
+    let unicast = Instance::new("VI_5").vrid(55).vip("10.78.9.5/32").unicast(OURS, "10.78.0.2");
+    let six = |name: &str, vrid| Instance::new(name).vrid(vrid).line("version 3");
+    let config = [
+        conf::global_defs(2, ""),
+        Instance::new("VI_1").to_string(),
+        Instance::new("VI_2").vrid(52).vip("10.78.9.2/32").password("1111").to_string(),
+        Instance::new("VI_3").vrid(53).vip("10.78.9.3/32").header_key("1111").to_string(),
+        Instance::new("VI_4").vrid(54).vip("10.78.9.4/32").line("version 3").to_string(),
+        unicast.line("version 3").to_string(),
+        six("VI_6", 56).vip("fe80::9:6/128").to_string(),
+        six("VI_7", 57).vip("fd78::9:7/128").unicast("fd78::1", "fd78::2").to_string(),
+    ];
+    let mut we = pair.keepwatchd(config.concat())?;
+    for instance in 1..=7 {
+        we.wait_for_log(&format!("(VI_{instance}) Entering MASTER STATE"))?;
+    }
+    // Stopped meanwhile: resignations are adverts too.
+    let theirs = pair.theirs.clone();
+    let reader = std::thread::spawn(move || {
+        let fields = ["vrrp.version", "vrrp.virt_rtr_id", "vrrp.prio", "vrrp.checksum.status", "_ws.expert"];
+        let mut arguments =
+            vec!["-i", "eth0", "-a", "duration:7", "-l", "-f", "proto 112 or ip6 proto 112 or proto 51"];
+        arguments.extend(["-o", "ip.check_checksum:TRUE", "-T", "fields"]);
+        fields.iter().for_each(|field| arguments.extend(["-e", field]));
+        theirs.output("tshark", &arguments)
+    });
+    std::thread::sleep(Duration::from_secs(4));
+    we.process_mut().stop(wait::LONG)?;
+    let output = reader.join().ok().context("tshark's thread")??;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
+    for vrid in [51, 52, 53, 54, 55, 56, 57].map(|vrid| vrid.to_string()) {
+        let of: Vec<_> = lines.iter().filter(|line| line.get(1) == Some(&&*vrid)).collect();
+        ensure!(of.iter().any(|line| line[2] == "100"), "{vrid}: {text}");
+        ensure!(of.iter().any(|line| line[2] == "0"), "{vrid} resigned: {text}");
+    }
+    for line in &lines {
+        // 1: the checksum is right; an advert without one that tshark knows how to check says nothing.
+        ensure!(matches!(line.get(3), Some(&"1" | &"")), "checksum: {line:?}");
+        ensure!(line.get(4).is_none_or(|expert| expert.is_empty()), "{line:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn of_two_masters_that_refuse_each_other_each_keeps_its_rhythm() -> Result<()> {
+    let lab = Lab::new("rhythm")?;
+    let (lan, hosts) = lab.routers(2)?;
+    let wire = lan.capture()?;
+    let config =
+        |priority, password| Instance::new("VI_1").priority(priority).password(password).version_2("");
+    let one = start(&hosts[0], config(150, "1111"))?;
+    let other = start(&hosts[1], config(100, "2222"))?;
+    for daemon in [&one, &other] {
+        daemon.wait_for_log("(VI_1) Entering MASTER STATE")?;
+    }
+    let since = capture::now();
+    std::thread::sleep(Duration::from_secs(8));
+    for address in [OURS, "10.78.0.2"] {
+        let sent = wire.adverts_since(address, since).len();
+        ensure!((7..=9).contains(&sent), "{address} sent {sent} in 8 s");
+    }
+    Ok(())
+}
