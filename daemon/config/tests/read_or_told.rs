@@ -20,6 +20,8 @@ const READ_BY_NOBODY: &[(&str, &str)] = &[
     ("check_log", "the file of `reload_check_config`: said where it is written"),
     ("use_vmac", "of an address: said where it is written"),
     ("dbus", "each of its keywords is said to be without effect"),
+    ("track_groups", "the model's `static_links_of` reads it for the routers"),
+    ("track_group", "the model's `static_links_of` reads it for the routers"),
     ("script_user", "every command that names no user has it"),
     ("set_supplementary_groups", "the user of every command has it"),
     ("for_vrrp", "no instance can track a session that is not for it"),
