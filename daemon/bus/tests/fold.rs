@@ -367,7 +367,7 @@ proptest! {
 }
 
 /// Whatever a reload takes away, moves or puts before all others, each costs the logarithm of how many there are: shifting
-/// all that stand behind took 20,000 virtual servers minutes.
+/// all that stand behind takes time with the square of their number.
 #[test]
 fn a_reload_of_very_many_is_folded_without_moving_all_of_them_each_time() {
     const MANY: u32 = 20_000;

@@ -9,7 +9,7 @@ use keepwatch_bus::subject::{Family, Name};
 use keepwatch_bus::{Configured, Counters};
 use keepwatch_model::{
     self as model, AdvertBuffers, Config, ConfigFault, Follow, InitialState, Instance, Priority, Route, Rule,
-    SyncGroup, TrackedKind, VrrpVersion,
+    SyncGroup, TrackedKind, VmacKind, VrrpVersion,
 };
 
 use super::{
@@ -113,13 +113,18 @@ fn promoting(config: &Config) -> impl Iterator<Item = Name> {
 
 /// The interface that is to be made for an instance.
 fn vmac(instance: &Instance, config: &Config) -> Option<VmacPlan> {
+    let settings = instance.vmac.as_ref()?;
+    // `use_ipvlan` is said to be without effect: what would make one has never been tried on a kernel.
+    if matches!(settings.kind, VmacKind::Ipvlan { .. }) {
+        return None;
+    }
     Some(VmacPlan {
         instance: instance.name.clone(),
         base: instance.interface.clone()?,
         vrid: instance.vrid,
         family: instance.family,
         prefix: config.global.vmac_prefixes.instances.clone(),
-        settings: (**instance.vmac.as_ref()?).clone(),
+        settings: (**settings).clone(),
     })
 }
 
