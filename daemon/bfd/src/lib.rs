@@ -13,4 +13,4 @@ pub mod runner;
 pub mod session;
 pub mod table;
 
-pub use runner::{Handle, News, Notice, StartError, spawn};
+pub use runner::{Handle, News, Notice, StartError, THREAD, spawn};

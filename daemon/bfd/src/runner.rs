@@ -1,7 +1,7 @@
 //! The thread "bfd": an epoll loop of its own, so that nothing that may wait is before a packet or a deadline. Goes in:
 //! commands through a mailbox, packets, time. Comes out: packets, and notices by a function that must not wait.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsFd;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use keepwatch_bus::beat::Beat;
 use keepwatch_bus::mailbox::{Receiver, Sender, mailbox};
-use keepwatch_model::BfdSession;
+use keepwatch_model::{BfdSession, Name};
 use keepwatch_net::socket::{BfdReceiver, BfdSender, Family, Packet as Datagram, ReceiveBatch};
 use keepwatch_net::timer::Timer;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -28,6 +28,9 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// How long packets are read before the sessions that are due get their turn.
 const RECEIVING: Duration = Duration::from_millis(2);
 
+/// Name of the thread: a process in which it panicked should end, for nobody would see sessions go down any more.
+pub const THREAD: &str = "bfd";
+
 const TIMER: u64 = 0;
 const COMMANDS: u64 = 1;
 const FIRST_EAR: u64 = 2;
@@ -37,6 +40,8 @@ const FIRST_EAR: u64 = 2;
 pub enum News {
     /// It was defined, and is down: the neighbour has not been heard.
     Added,
+    /// The same, in the place of one of its name that went another way.
+    Replaced,
     /// It has other settings from now on.
     Reconfigured,
     /// Its state is another one.
@@ -124,7 +129,7 @@ pub fn spawn(
     let (commands, inbox) = mailbox()?;
     let beat = Beat::default();
     let mut driver = Driver::open(inbox, beat.clone(), tell)?;
-    let thread = std::thread::Builder::new().name("bfd".into()).spawn(move || {
+    let thread = std::thread::Builder::new().name(THREAD.into()).spawn(move || {
         prepare();
         while driver.turn() {}
     })?;
@@ -142,7 +147,8 @@ type Port = (Family, bool);
 
 struct Driver<T> {
     table: Table,
-    ears: Vec<(Port, Ear)>,
+    /// Each at the place that epoll knows it by.
+    ears: Vec<Option<(Port, Ear)>>,
     /// Ports that could not be opened, why, and when they are tried again.
     closed: HashMap<Port, (String, Instant)>,
     mouths: HashMap<Id, BfdSender>,
@@ -221,7 +227,7 @@ impl<T: FnMut(Notice)> Driver<T> {
     fn hear(&mut self, ear: usize) {
         let began = Instant::now();
         loop {
-            let Some((_, Ear { socket, multihop })) = self.ears.get(ear) else { return };
+            let Some(Some((_, Ear { socket, multihop }))) = self.ears.get(ear) else { return };
             let (multihop, Ok(count @ 1..)) = (*multihop, socket.receive(&mut self.batch)) else { return };
             let mut outputs = Vec::new();
             for arrival in self.batch.iter() {
@@ -331,14 +337,20 @@ impl<T: FnMut(Notice)> Driver<T> {
     }
 
     fn apply(&mut self, now: Instant, sessions: &[Arc<BfdSession>]) {
+        let mut gone: HashSet<Name> = HashSet::new();
         for applied in self.table.apply(now, sessions) {
             match applied {
                 Applied::Removed(session, output) => {
                     farewell(&session, output);
+                    gone.insert(session.name.clone());
                     let (transmit, detection) = Default::default();
                     (self.tell)(Notice { session, news: News::Removed, transmit, detection });
                 }
-                Applied::Added(id) => self.told(id, News::Added),
+                Applied::Added(id) => {
+                    let replaces =
+                        self.table.get(id).is_some_and(|entry| gone.contains(&entry.settings.name));
+                    self.told(id, if replaces { News::Replaced } else { News::Added });
+                }
                 Applied::Changed(id) => {
                     // Another TTL, perhaps.
                     self.mouths.remove(&id);
@@ -366,18 +378,29 @@ impl<T: FnMut(Notice)> Driver<T> {
         let mut wanted: Vec<Port> = self.table.iter().map(|(_, entry)| port(&entry.settings)).collect();
         wanted.sort_unstable();
         wanted.dedup();
+        // A port that nobody needs any more is somebody else's to open.
+        for ear in &mut self.ears {
+            ear.take_if(|(open, _)| !wanted.contains(open));
+        }
         for port in wanted {
-            if self.closed.contains_key(&port) || self.ears.iter().any(|(open, _)| *open == port) {
+            if self.closed.contains_key(&port) || self.ears.iter().flatten().any(|(open, _)| *open == port) {
                 continue;
             }
             let opened =
                 BfdReceiver::open(port.0, port.1).map_err(|error| error.to_string()).and_then(|socket| {
-                    let event = EpollEvent::new(EpollFlags::EPOLLIN, FIRST_EAR + self.ears.len() as u64);
+                    let place = self.ears.iter().position(Option::is_none).unwrap_or(self.ears.len());
+                    let event = EpollEvent::new(EpollFlags::EPOLLIN, FIRST_EAR + place as u64);
                     self.epoll.add(socket.as_fd(), event).map_err(|error| error.to_string())?;
                     Ok(socket)
                 });
             match opened {
-                Ok(socket) => self.ears.push((port, Ear { socket, multihop: port.1 })),
+                Ok(socket) => {
+                    let ear = Some((port, Ear { socket, multihop: port.1 }));
+                    match self.ears.iter_mut().find(|place| place.is_none()) {
+                        Some(place) => *place = ear,
+                        None => self.ears.push(ear),
+                    }
+                }
                 Err(why) => {
                     self.closed.insert(port, (why, now + AGAIN));
                 }

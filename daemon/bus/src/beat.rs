@@ -13,8 +13,10 @@ pub const CHECKERS: &str = "checkers";
 pub const IPVS: &str = "ipvs";
 /// The part that puts virtual addresses on interfaces and announces them, in facts and metrics.
 pub const ADDRESSES: &str = "addresses";
+/// The thread of BFD sessions, in facts and metrics.
+pub const BFD: &str = "bfd";
 /// The parts that adverts do not depend on, and whose standing still is told.
-pub const PARTS: [&str; 3] = [CHECKERS, IPVS, ADDRESSES];
+pub const PARTS: [&str; 4] = [CHECKERS, IPVS, ADDRESSES, BFD];
 
 /// A loop's beat; cheap to clone.
 #[derive(Clone, Debug, Default)]

@@ -91,13 +91,15 @@ pub fn run(cli: Cli, reason: Option<String>) -> Result<i32> {
     status
 }
 
-/// A mistake of ours in a VRRP thread ends the process at once, so that another one takes over in a moment; one
+/// A mistake of ours in a VRRP thread, or in the one whose sessions virtual routers follow, ends the process at once, so that
+/// another one takes over in a moment; one
 /// anywhere else must not take the virtual routers along.
 fn abort_with_the_vrrp_thread() {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         tell(panic);
-        if std::thread::current().name().is_some_and(|name| runner::THREADS.contains(&name)) {
+        let needed = |name: &str| runner::THREADS.contains(&name) || name == keepwatch_track::BFD_THREAD;
+        if std::thread::current().name().is_some_and(needed) {
             std::process::abort();
         }
     }));
@@ -143,9 +145,9 @@ impl Worker {
         let hub_beat = hub.heartbeat();
         to_supervisor.say(Report::Patience(placed::patience(config).filter(|_| settings.vrrp())));
         let mut consumers = Consumers::start(&settings, config, earlier, hub, &bus, &to_supervisor);
-        let umask = settings.cli.umask;
-        if let Some(script) = TurningPoint::start(config, umask).filter(|_| first)
-            && !begin_with(&script, &bus, cause, &mut signals, &mut line).await
+        let mut reload_asked = false;
+        if let Some(script) = TurningPoint::start(&settings, config).filter(|_| first)
+            && !begin_with(&script, &bus, cause, &mut signals, &mut line, &mut reload_asked).await
         {
             drop(bus);
             consumers.finish_telling().await.stop().await;
@@ -168,16 +170,21 @@ impl Worker {
         to_supervisor.say(Report::Ready);
         let (extent, at_start) = (Extent::of(&settings, config), AtStart::of(config));
         let settings = Arc::new(settings);
-        let end = TurningPoint::end(config, umask);
+        let end = TurningPoint::end(&settings, config);
         // A large configuration takes room, and its sources with it.
         drop(accepted);
         Self { settings, to_supervisor, bus, publishers, consumers, at_start, extent, rights, end }
-            .until_stopped(signals)
+            .until_stopped(signals, reload_asked)
             .await
     }
 
-    async fn until_stopped(mut self, mut signals: Signals) -> Result<i32> {
+    /// `reload_asked`: somebody wanted one before this was able to.
+    async fn until_stopped(mut self, mut signals: Signals, reload_asked: bool) -> Result<i32> {
         let mut reload = Reload::default();
+        if reload_asked {
+            self.to_supervisor.say(Report::Reloading);
+            reload.ask(&self.settings);
+        }
         loop {
             // A file that takes long to be read must not keep us from stopping.
             let asked = tokio::select! {
@@ -225,6 +232,7 @@ async fn begin_with(
     cause: EventId,
     signals: &mut Signals,
     line: &mut Line,
+    reload_asked: &mut bool,
 ) -> bool {
     line.say_early(&Report::Preparing(script.bound()));
     let run = script.run(bus, cause);
@@ -232,9 +240,12 @@ async fn begin_with(
     loop {
         tokio::select! {
             () = &mut run => return true,
-            asked = signals.next() => if let Asked::Stop(reason) = asked {
-                bus.publish(None, DaemonFact::DaemonStopping { reason: reason.into() });
-                return false;
+            asked = signals.next() => match asked {
+                Asked::Stop(reason) => {
+                    bus.publish(None, DaemonFact::DaemonStopping { reason: reason.into() });
+                    return false;
+                }
+                Asked::Reload => *reload_asked = true,
             }
         }
     }

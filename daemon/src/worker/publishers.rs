@@ -66,10 +66,11 @@ impl Publishers {
         self.routers.as_ref().map(VirtualRouters::beat)
     }
 
-    /// The beats of what adverts do not depend on.
+    /// The beats of what adverts do not depend on, as far as it runs now.
     pub(super) fn aside(&self) -> Vec<(&'static str, Beat)> {
         let services = self.services.iter().flat_map(Services::beats);
-        services.chain(self.routers.as_ref().map(VirtualRouters::addresses_beat)).collect()
+        let followed = self.trackers.as_ref().and_then(Trackers::beat);
+        services.chain(self.routers.as_ref().map(VirtualRouters::addresses_beat)).chain(followed).collect()
     }
 
     /// Stops everything, and takes away what the command line does not want left.

@@ -96,7 +96,7 @@ impl Worker {
             };
             self.bus.publish(Some(cause), fact);
         }
-        self.end = TurningPoint::end(&accepted.config, self.settings.cli.umask);
+        self.end = TurningPoint::end(&self.settings, &accepted.config);
         self.publishers.apply(&self.settings, &accepted.config, self.consumers.reader(), cause);
         self.consumers.reader().counters().keep(&accepted.config);
     }
@@ -148,6 +148,7 @@ impl Extent {
 pub(super) struct AtStart {
     observability: Observability,
     scheduling: ProcessScheduling,
+    bfd_scheduling: ProcessScheduling,
     lvs_flush: bool,
     net_namespace: Option<Name>,
 }
@@ -158,6 +159,7 @@ impl AtStart {
         Self {
             observability: config.observability.clone(),
             scheduling: config.global.processes.vrrp.clone(),
+            bfd_scheduling: config.global.processes.bfd.clone(),
             lvs_flush: config.global.lvs_flush,
             net_namespace: config.global.net_namespace.clone(),
         }
@@ -171,6 +173,7 @@ impl AtStart {
             ("control_socket", old.control_socket != observability.control_socket),
             ("history", old.history != observability.history),
             ("vrrp_priority, vrrp_rt_priority, vrrp_no_swap, …", self.scheduling != new.scheduling),
+            ("bfd_priority, bfd_rt_priority, bfd_no_swap, …", self.bfd_scheduling != new.bfd_scheduling),
             ("lvs_flush", self.lvs_flush != new.lvs_flush),
             ("net_namespace", self.net_namespace != new.net_namespace),
         ];

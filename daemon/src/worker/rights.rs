@@ -164,7 +164,8 @@ fn source_port(kind: &CheckerKind) -> Option<u16> {
 fn files(settings: &Settings, config: &Config) -> Vec<std::path::PathBuf> {
     let history = settings.history(config).map(|file| file.path);
     let sockets = [settings.control_socket(config), settings.file.clone()];
-    history.into_iter().chain(settings.cli.log_file.clone()).chain(sockets).collect()
+    let tracked = config.track_files.iter().map(|tracked| tracked.file.clone());
+    history.into_iter().chain(settings.cli.log_file.clone()).chain(sockets).chain(tracked).collect()
 }
 
 /// Whether a file, or the directory that it is made in, is another user's.

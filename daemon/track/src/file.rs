@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use keepwatch_bus::EventId;
 use keepwatch_bus::fact::{Evidence, TrackFact};
 use keepwatch_bus::subject::{TrackedKey, TrackedKind};
 use keepwatch_model::{InitFile, Level, Name, TrackFile};
+use nix::fcntl::OFlag;
 
 use crate::Voice;
 use crate::watch::{FileWatch, LOOK_OFTEN, Reading, Watched};
@@ -100,13 +102,20 @@ impl Files {
     }
 }
 
-/// Makes a file with its initial value, unless there is one that is to stay.
+/// Makes a file with its initial value, unless there is one that is to stay. A link at its place is not followed (whoever
+/// may write to the directory could have any file overwritten), and nothing but a regular file is written to.
 fn initialise(path: &Path, init: InitFile) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
+    options.write(true).custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits());
     if init.overwrite {
-        options.write(true).create(true).truncate(true);
+        options.create(true).truncate(false);
     } else {
-        options.write(true).create_new(true);
+        options.create_new(true);
     }
-    writeln!(options.open(path)?, "{}", init.value)
+    let mut file = options.open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::ErrorKind::InvalidInput.into());
+    }
+    file.set_len(0)?;
+    writeln!(file, "{}", init.value)
 }

@@ -22,6 +22,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use keepwatch_bus::beat::Beat;
 use keepwatch_bus::fact::{Evidence, TrackFact};
 use keepwatch_bus::subject::{TrackedKey, TrackedKind};
 use keepwatch_bus::{Bus, Configured, Counters, EventId};
@@ -30,6 +31,7 @@ use keepwatch_model::{Config, Level, Tracker};
 pub use number::number;
 
 use file::Files;
+pub use keepwatch_bfd::THREAD as BFD_THREAD;
 use process::Processes;
 use script::Scripts;
 use session::Bfd;
@@ -103,6 +105,11 @@ impl Trackers {
         self.files.apply(&files, cause);
         self.processes.apply(&processes, cause);
         self.bfd.apply(&bfds, &config.global.processes.bfd, cause);
+    }
+
+    /// How the thread of BFD sessions shows that it lives, while there is one.
+    pub fn bfd_beat(&self) -> Option<Beat> {
+        self.bfd.beat()
     }
 
     /// Ends BFD sessions in a way that their neighbours understand; all else ends when this is dropped.

@@ -91,12 +91,14 @@ impl Machine {
         match self.told {
             Some(told) if told == well => self.due = None,
             None => return Some(self.tell(well)),
+            // The delay that began with the change goes on: another look at it is no change.
+            Some(_) if self.due.is_some() => {}
             Some(_) => {
                 let delay = if more { self.settings.fork_delay } else { self.settings.terminate_delay };
                 if delay.is_zero() {
                     return Some(self.tell(well));
                 }
-                self.due.get_or_insert(now + delay);
+                self.due = Some(now + delay);
             }
         }
         None

@@ -61,20 +61,23 @@ pub(crate) struct Machine {
     /// How the last run ended; as with keepalived, nobody is told that the first one succeeded.
     last: Verdict,
     due: Instant,
+    /// Another one has taken over: its runs say nothing any more.
+    retired: bool,
 }
 
 impl Machine {
     /// A script that begins to run at `now`.
     pub(crate) fn new(settings: TrackScript, now: Instant) -> Self {
         let (level, last) = (Level::Undecided, Verdict::Exited(0));
-        Self { settings, level, against: 0, decided: false, running: None, last, due: now }
+        Self { settings, level, against: 0, decided: false, running: None, last, due: now, retired: false }
     }
 
     /// The same for one that a reload changed: what `before` has found out stands until its own runs say otherwise. It
     /// runs at once.
-    pub(crate) fn after(before: &Self, settings: TrackScript, now: Instant) -> Self {
+    pub(crate) fn after(before: &mut Self, settings: TrackScript, now: Instant) -> Self {
+        before.retired = true;
         let (level, decided, last) = (before.level, before.decided, before.last.clone());
-        Self { settings, level, against: 0, decided, running: None, last, due: now }
+        Self { settings, level, against: 0, decided, running: None, last, due: now, retired: false }
     }
 
     /// What holds before the first result, if anything does.
@@ -121,6 +124,9 @@ impl Machine {
     /// The run has ended, with all that it had started.
     pub(crate) fn ended(&mut self, run: &ScriptRun) -> Ended {
         self.running = None;
+        if self.retired {
+            return Ended { news: false, change: None };
+        }
         let news = self.last != run.verdict;
         self.last = run.verdict.clone();
         let (level, needed) = if run.verdict.is_success() {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use keepwatch_bfd::session::Why;
 use keepwatch_bfd::{Handle, News, Notice};
 use keepwatch_bus::EventId;
+use keepwatch_bus::beat::Beat;
 use keepwatch_bus::fact::{Evidence, Session, SessionWhy};
 use keepwatch_bus::subject::{TrackedKey, TrackedKind};
 use keepwatch_model::{BfdDiagnostic, BfdSession, BfdState, Level, Name, ProcessScheduling};
@@ -54,7 +55,8 @@ impl Bfd {
         let before = std::mem::take(&mut self.known);
         for settings in wanted {
             let known = before.get(&settings.name);
-            if !known.is_some_and(|known| keepwatch_bfd::table::same_way(known, settings)) {
+            // Where one of its name goes another way, the thread tells when the one before has said its last.
+            if known.is_none() {
                 down(&self.voice, settings, SessionWhy::Unheard, cause);
             }
             let settings = match known {
@@ -89,6 +91,11 @@ impl Bfd {
             self.thread = Some(thread.map_err(|error| error.to_string())?);
         }
         self.thread.as_ref().ok_or_else(String::new)
+    }
+
+    /// How the thread shows that it lives, while there is one.
+    pub(crate) fn beat(&self) -> Option<Beat> {
+        self.thread.as_ref().map(Handle::beat)
     }
 
     /// Ends all of them, and tells the neighbours that this is on purpose.
@@ -128,6 +135,7 @@ fn tell(voice: &Voice, notice: &Notice) {
         }
         // A session that is up and can't send any more will be down soon, and says why then.
         News::Hindered(error) => down(voice, settings, SessionWhy::Hindered(error.clone()), None),
+        News::Replaced => down(voice, settings, SessionWhy::Unheard, None),
         News::Added | News::Reconfigured | News::Removed => {}
     }
 }

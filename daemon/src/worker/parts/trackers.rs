@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use keepwatch_bus::beat::{self, Beat};
 use keepwatch_bus::subject::{Name, TrackedKind};
 use keepwatch_bus::{Bus, Counters, EventId};
 use keepwatch_check::Checkers;
@@ -60,7 +61,16 @@ impl Trackers {
         if !settings.checkers() {
             config.to_mut().virtual_servers.clear();
         }
+        // In shadow the files are followed by another daemon too, which they are not to be changed under.
+        if settings.dataplane() == DataplaneKind::Shadow {
+            config.to_mut().track_files.iter_mut().for_each(|file| file.init = None);
+        }
         self.0.apply(&config, settings.cli.umask, counters, Some(cause));
+    }
+
+    /// How the thread of BFD sessions shows that it lives, while there is one.
+    pub(in crate::worker) fn beat(&self) -> Option<(&'static str, Beat)> {
+        Some((beat::BFD, self.0.bfd_beat()?))
     }
 
     /// Tracks nothing any more; scripts that run are ended, and neighbours of BFD sessions told.

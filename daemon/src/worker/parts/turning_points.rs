@@ -9,6 +9,9 @@ use keepwatch_config::Config;
 use keepwatch_config::model::Script;
 use keepwatch_notify::scripts::{self, ScriptSettings};
 
+use crate::cli::DataplaneKind;
+use crate::worker::settings::Settings;
+
 /// From asking one to end whose time is over to killing it, as keepalived does it.
 const GRACE: Duration = Duration::from_secs(2);
 /// Beyond that: one that can't be killed is waited for no longer.
@@ -24,26 +27,36 @@ pub(in crate::worker) struct TurningPoint {
 
 impl TurningPoint {
     /// `startup_script`, if there is one.
-    pub(in crate::worker) fn start(config: &Config, umask: Option<u32>) -> Option<Self> {
+    pub(in crate::worker) fn start(settings: &Settings, config: &Config) -> Option<Self> {
         let global = &config.global;
-        Self::of("startup", global.startup_script.as_ref()?, global.startup_script_timeout, config, umask)
+        Self::of("startup", global.startup_script.as_ref()?, global.startup_script_timeout, settings, config)
     }
 
     /// `shutdown_script`, if there is one.
-    pub(in crate::worker) fn end(config: &Config, umask: Option<u32>) -> Option<Self> {
+    pub(in crate::worker) fn end(settings: &Settings, config: &Config) -> Option<Self> {
         let global = &config.global;
-        Self::of("shutdown", global.shutdown_script.as_ref()?, global.shutdown_script_timeout, config, umask)
+        Self::of(
+            "shutdown",
+            global.shutdown_script.as_ref()?,
+            global.shutdown_script_timeout,
+            settings,
+            config,
+        )
     }
 
     fn of(
         what: &'static str,
         script: &Script,
         limit: Duration,
+        given: &Settings,
         config: &Config,
-        umask: Option<u32>,
     ) -> Option<Self> {
+        // In shadow another daemon runs it.
+        if given.dataplane() == DataplaneKind::Shadow {
+            return None;
+        }
         let settings = ScriptSettings::of(config);
-        let settings = ScriptSettings { umask: umask.or(settings.umask), ..settings };
+        let settings = ScriptSettings { umask: given.cli.umask.or(settings.umask), ..settings };
         Some(Self { what, script: script.clone(), limit, settings })
     }
 

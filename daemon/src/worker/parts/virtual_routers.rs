@@ -30,6 +30,8 @@ pub(in crate::worker) struct VirtualRouters {
     /// How long the machine had been running when this began.
     uptime: Duration,
     igmp: LocalIgmp,
+    /// Nothing of the host is changed.
+    shadow: bool,
 }
 
 impl VirtualRouters {
@@ -44,17 +46,18 @@ impl VirtualRouters {
         reader: &Reader,
     ) -> Result<(Self, Receiver<Notice>)> {
         let addresses = Beat::default();
+        let shadow = settings.dataplane() == DataplaneKind::Shadow;
         let runner = RunnerSettings {
             scheduling: config.global.processes.vrrp.clone(),
             auto_priority: config.global.processes.auto_priority,
             auto_priority_delay: config.global.processes.auto_priority_delay.0,
             buffers: config.global.receive_buffers.clone(),
             strangers: reader.counters().router.clone(),
-            shadow: settings.dataplane() == DataplaneKind::Shadow,
+            shadow,
             addresses: addresses.clone(),
         };
         let (thread, notices) = runner::spawn(runner, bus.clone()).context("starting VRRP")?;
-        Ok((Self { thread, addresses, uptime: uptime(), igmp: LocalIgmp::default() }, notices))
+        Ok((Self { thread, addresses, uptime: uptime(), igmp: LocalIgmp::default(), shadow }, notices))
     }
 
     /// Where it is told of what they follow.
@@ -66,7 +69,7 @@ impl VirtualRouters {
     pub(in crate::worker) fn apply(&self, config: &Config, counters: &Counters, cause: EventId) {
         let mut definitions = Definitions::from_config(config, counters);
         definitions.startup_delay = startup_delay(&config.global, self.uptime);
-        self.igmp.disable(config.global.disable_local_igmp);
+        self.igmp.disable(config.global.disable_local_igmp && !self.shadow);
         self.thread.apply(definitions, Some(cause));
     }
 

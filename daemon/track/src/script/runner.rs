@@ -78,7 +78,8 @@ impl Scripts {
     ) -> Task {
         let now = Instant::now();
         let mut machine = match before {
-            Some(task) => Machine::after(&lock(&task.machine), settings.clone(), now),
+            // A run of before that ends from now on says nothing any more.
+            Some(task) => Machine::after(&mut lock(&task.machine), settings.clone(), now),
             None => Machine::new(settings.clone(), now),
         };
         let key = TrackedKey { kind: TrackedKind::Script, name: settings.name.clone() };
@@ -163,11 +164,10 @@ impl Work {
         if run.verdict == Verdict::TimedOut {
             self.counters.timed_out.inc();
         }
-        let (ended, name) = {
-            let mut machine = lock(&self.machine);
-            (machine.ended(&run), machine.settings().name.clone())
-        };
-        let Ended { news, change } = ended;
+        // Held until it is told, so that whoever takes over from it (a reload) goes by what has been told.
+        let mut machine = lock(&self.machine);
+        let Ended { news, change } = machine.ended(&run);
+        let name = machine.settings().name.clone();
         let script = name.clone();
         let told = news.then(|| self.voice.publish(None, TrackFact::TrackScriptReturned { script, run }));
         if let Some(change) = change {

@@ -105,15 +105,14 @@ impl Router {
     pub(crate) fn give_up_if_late(&mut self, cx: &mut Context<'_>) -> Option<Reaction> {
         let others = self.spec.timer_expired_backup?;
         let State::Master(master) = &self.state else { return None };
-        let late = cx.now.saturating_duration_since(master.advertised);
-        let given_up = self.interval() * u32::from(self.spec.down_adverts) + self.skew_of(others.0);
+        // Counted from when it should have sent, by the interval that held then: a reload may have made that shorter.
+        let late = cx.now.saturating_duration_since(master.next_advert.max(master.advertised));
+        let others_wait = u32::from(self.spec.down_adverts).saturating_sub(1);
+        let given_up = self.interval() * others_wait + self.skew_of(others.0);
         if late < given_up {
             return None;
         }
-        let event = cx.publish(VrrpFact::AdvertDelayed {
-            instance: self.spec.name.clone(),
-            late: late.saturating_sub(self.interval()),
-        });
+        let event = cx.publish(VrrpFact::AdvertDelayed { instance: self.spec.name.clone(), late });
         let wait = self.down_interval();
         Some(Reaction::Yielded(self.enter_backup(&mut cx.because_of(event), wait)))
     }
