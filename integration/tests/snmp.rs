@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 const ROOT: &str = ".1.3.6.1.4.1.9586.100.5";
 
 /// What Debian's keepalived 2.2.7 can't be asked: its own version, and what came with 2.2.8.
-const APART: [&str; 3] = [".1.1.0", ".1.12.0", ".2.3.1.36."];
+const APART: [&str; 6] = [".1.1.0", ".1.12.0", ".2.3.1.36.", ".2.9.1.10.", ".2.9.1.11.", ".2.9.1.12."];
 
 /// Groups, both versions, IPv6, addresses of every kind, tracking: three virtual routers that are all master soon.
 fn config(socket: &std::path::Path) -> String {

@@ -284,7 +284,6 @@ pub(super) const INSTANCE: &[Keyword] = &[
         .example("vrf red").first_counts(),
     flag("linkbeat_use_polling", "Poll the link.")
         .replaced_by("linkbeat_interfaces")
-        .unbuilt()
         .example("linkbeat_use_polling"),
     switch("v3_checksum_as_v2", "No pseudo-header in the checksum of version 3 over IPv4.")
         .default("v3_checksum_as_v2 of global_defs")

@@ -8,8 +8,8 @@ use keepwatch_bus::fact::{HoldReason, RoutingEntry};
 use keepwatch_bus::subject::{Family, Name};
 use keepwatch_bus::{Configured, Counters};
 use keepwatch_model::{
-    self as model, AdvertBuffers, Config, ConfigFault, Follow, InitialState, Instance, Priority, Route, Rule,
-    SyncGroup, TrackedKind, VmacKind, VrrpVersion,
+    self as model, AdvertBuffers, Config, ConfigFault, Follow, InitialState, Instance, LinkbeatInterface,
+    Priority, Route, Rule, SyncGroup, TrackedKind, VmacKind, VrrpVersion,
 };
 
 use super::{
@@ -43,7 +43,7 @@ impl Definitions {
             routers: routers.collect(),
             groups: groups.collect(),
             interface_delays: config.global.interface_delays.clone(),
-            linkbeat: config.global.linkbeat_interfaces.clone(),
+            linkbeat: linkbeat(config),
             linkbeat_everywhere: config.global.linkbeat_use_polling,
             statics: statics(config),
             garp_groups: config.garp_groups.clone().into(),
@@ -132,6 +132,19 @@ fn vmac(instance: &Instance, config: &Config) -> Option<VmacPlan> {
 fn routing<'a>(routes: &'a [Route], rules: &'a [Rule]) -> impl Iterator<Item = RoutingEntry> + 'a {
     let routes = routes.iter().cloned().map(|route| RoutingEntry::Route(Box::new(route)));
     routes.chain(rules.iter().cloned().map(|rule| RoutingEntry::Rule(Box::new(rule))))
+}
+
+/// The interfaces that are asked for their link: those listed, and those whose instances say so (`linkbeat_use_polling`).
+fn linkbeat(config: &Config) -> Vec<LinkbeatInterface> {
+    let mut all = config.global.linkbeat_interfaces.clone();
+    for instance in config.instances.iter().filter(|instance| instance.poll_link) {
+        if let Some(interface) = &instance.interface
+            && !all.iter().any(|line| line.interface == *interface)
+        {
+            all.push(LinkbeatInterface { interface: interface.clone(), method: None });
+        }
+    }
+    all
 }
 
 /// Addresses before the routes that may go by them.
