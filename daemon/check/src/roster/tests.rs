@@ -350,6 +350,21 @@ async fn a_server_follows_its_file_and_is_down_before_that_was_read() {
 }
 
 #[test]
+fn a_file_that_others_follow_is_known_to_servers_that_a_reload_has_follow_it() {
+    let mut story = Story::new(vec![definition(2, 0, tcp_checker(0, false))]);
+    story.round(&Outcome::GOOD);
+    assert_eq!(story.roster.number(&"f".into(), 0, None), [], "no server follows it");
+    let definitions = || vec![definition(2, 0, tcp_checker(0, false))];
+    assert_eq!(story.apply(definitions()), []);
+    let changes = story.roster.apply(story.now, definitions(), vec![follower(2, 0)], None);
+    assert_eq!(changes, [], "the number is good");
+    assert_eq!(story.apply(definitions()), []);
+    assert_eq!(story.roster.number(&"f".into(), 1, None), []);
+    let changes = story.roster.apply(story.now, definitions(), vec![follower(2, 0)], None);
+    assert_eq!(changes.first().map(|change| change.health), Some(Health::DOWN));
+}
+
+#[test]
 fn a_server_that_is_checked_and_follows_a_file_is_up_while_both_say_so() {
     let mut story = Story::new(Vec::new());
     let definitions = || vec![definition(2, 0, tcp_checker(0, false))];
