@@ -67,7 +67,7 @@ pub struct Follower {
 /// The real servers of a configuration that follow files. A virtual server that answers to nothing is left out.
 #[must_use]
 pub fn followers(config: &Config) -> Vec<Follower> {
-    let kind: Name = "FILE_CHECK".into();
+    let kind: Name = FileCheck::KEYWORD.into();
     let mut followers = Vec::new();
     for (server, services) in config.services() {
         let Some(service) = services.first().copied() else { continue };
