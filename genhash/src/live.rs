@@ -62,6 +62,7 @@ struct TlsUrl {
 
 #[derive(Debug, Deserialize)]
 struct Seen {
+    kind: String,
     index: usize,
     #[serde(default)]
     pages: Vec<Page>,
@@ -88,7 +89,9 @@ impl World {
         let mut shown = 0;
         for real in self.services.iter().flat_map(|service| &service.reals) {
             for (index, checker) in real.settings.checkers.iter().enumerate() {
-                let seen = real.checkers.iter().find(|seen| seen.index == index);
+                let kind = &checker.kind.r#type;
+                // Those that follow files are counted by themselves.
+                let seen = real.checkers.iter().find(|seen| seen.index == index && seen.kind == *kind);
                 for (number, url) in checker.kind.urls.iter().enumerate() {
                     let page = seen.and_then(|seen| seen.pages.iter().find(|page| page.url == number));
                     entry(out, real, &checker.kind, url, page)?;
@@ -157,7 +160,7 @@ mod tests {
             {"path": "/b", "host": "w.example", "digest": "bb", "tls": {"server_name": null}},
             {"path": "/c", "host": null, "digest": "cc", "tls": {"server_name": null}},
             {"path": "/d?x=1&y", "host": "w.example", "digest": null, "tls": {"server_name": "w.example"}}]}}]},
-        "checkers": [{"index": 1, "ok": false, "pages": [
+        "checkers": [{"kind": "FILE_CHECK", "index": 1, "ok": true}, {"kind": "SSL_GET", "index": 1, "ok": false, "pages": [
             {"url": 0, "digest": "aa", "changed": {"at": "2026-11-28T10:00:00Z", "event": 1}},
             {"url": 1, "digest": "xx", "changed": {"at": "2026-11-28T10:00:01Z", "event": 2}}]}]}]}]}"#;
 

@@ -50,7 +50,8 @@ impl fmt::Display for HttpVersion {
 /// How TLS is spoken, where it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tls {
-    /// The name sent as SNI (RFC 6066 section 3); keepalived sends none unless it is told to.
+    /// The name sent as SNI (RFC 6066 section 3); keepalived sends none unless it is told to. Of one with
+    /// a port the host is sent, of one that is no DNS name nothing.
     pub server_name: Option<String>,
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
@@ -99,18 +99,17 @@ impl Client {
         Ok(Self { config: Arc::new(config), verifier: verifier.transpose()? })
     }
 
-    /// Performs the handshake over `stream`, which is connected to `server`. Sends a server name (SNI) only if there is
-    /// one.
+    /// Performs the handshake over `stream`, which is connected to `server`. Sends a server name (SNI) only if `name` is
+    /// one: of a host with a port the host, of an address nothing.
     ///
     /// # Errors
-    /// What the handshake failed of, or `InvalidInput` for a server name that is no DNS name.
+    /// What the handshake failed of.
     pub async fn connect<S>(&self, stream: S, server: IpAddr, name: Option<&str>) -> io::Result<Stream<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let name =
-            server_name(server, name).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        TlsConnector::from(Arc::clone(&self.config)).connect(name, stream).await
+        let connector = TlsConnector::from(Arc::clone(&self.config));
+        connector.connect(server_name(server, name), stream).await
     }
 
     /// The certificate that the server showed, DER.
@@ -128,27 +127,64 @@ impl Client {
     ) -> Option<rustls::Error> {
         let verifier = self.verifier.as_ref()?;
         let (first, rest) = stream.get_ref().1.peer_certificates()?.split_first()?;
-        let name = server_name(server, name).ok()?;
+        let name = server_name(server, name);
         verifier.verify_server_cert(first, rest, &name, &[], UnixTime::now()).err()
     }
 }
 
-/// An address is a name that is not sent.
-fn server_name(server: IpAddr, name: Option<&str>) -> Result<ServerName<'static>, InvalidDnsNameError> {
-    match name {
-        Some(name) => ServerName::try_from(name.to_owned()),
-        None => Ok(ServerName::from(server)),
+/// The name of the server. An address is a name that is not sent; it stands in for what can't be one, for a server that
+/// needs no name answers then.
+fn server_name(server: IpAddr, name: Option<&str>) -> ServerName<'static> {
+    let name = name.and_then(|name| ServerName::try_from(host(name).to_owned()).ok());
+    name.unwrap_or_else(|| ServerName::from(server))
+}
+
+/// What a Host header says without its port, and without the dot of the root, which RFC 6066 has nobody send.
+fn host(header: &str) -> &str {
+    if let Some((address, _)) = header.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return address;
     }
+    let host = match header.split_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => header,
+    };
+    host.strip_suffix('.').unwrap_or(host)
 }
 
 /// Performs the handshake over `stream`, which is connected to `server`. Sends a server name only if `tls` has one.
 ///
 /// # Errors
-/// What the handshake failed of, or `InvalidInput` for a server name that is no DNS name.
+/// What the handshake failed of.
 pub async fn connect<S>(stream: S, server: IpAddr, tls: &Tls) -> io::Result<Stream<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let client = Client::new(None, None).map_err(io::Error::other)?;
     client.connect(stream, server, tls.server_name.as_deref()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_virtual_host_gives_the_name_that_is_sent() {
+        let server = IpAddr::from([192, 0, 2, 1]);
+        let dns = |name: &'static str| ServerName::try_from(name).unwrap();
+        for (header, expected) in [
+            ("www.example.com", dns("www.example.com")),
+            ("www.example.com:8443", dns("www.example.com")),
+            ("www.example.com.", dns("www.example.com")),
+            ("my_host", dns("my_host")),
+            ("10.0.0.1:8443", IpAddr::from([10, 0, 0, 1]).into()),
+            ("[::1]:8443", IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]).into()),
+            ("::1", IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]).into()),
+            ("*.example.com", server.into()),
+            ("no name", server.into()),
+            ("", server.into()),
+        ] {
+            assert_eq!(server_name(server, Some(header)), expected, "{header}");
+        }
+        assert_eq!(server_name(server, None), server.into());
+    }
 }

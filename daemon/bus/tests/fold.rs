@@ -17,9 +17,9 @@ use keepwatch_bus::subject::*;
 use keepwatch_bus::world::{Ordered, Placed};
 use keepwatch_bus::{BusSettings, Configured, Event, EventId, Fact, Hub, World, sample};
 use keepwatch_model::{
-    Authentication, InitialState, Instance, InterfaceAddress, Level, LinkTarget, Priority, RealServer,
-    Script, Secret, SorryServer, SyncGroup, TrackScript, Tracked, Tracker, Tracking, VirtualRouterId,
-    VirtualServer, VrrpVersion, Weight,
+    Authentication, FileCheck, InitialState, Instance, InterfaceAddress, Level, LinkTarget, Priority,
+    RealServer, Script, Secret, SorryServer, SyncGroup, TrackScript, Tracked, Tracker, Tracking,
+    VirtualRouterId, VirtualServer, VrrpVersion, Weight,
 };
 use proptest::prelude::*;
 
@@ -364,6 +364,50 @@ proptest! {
         let json = serde_json::to_string(&world).unwrap();
         prop_assert_eq!(serde_json::from_str::<World>(&json).unwrap(), world);
     }
+}
+
+/// What is known of a checker goes with what it checks, wherever a reload puts that; of what is gone or edited nothing
+/// is known any more.
+#[test]
+fn checkers_that_a_reload_takes_away_or_edits_are_forgotten_and_those_that_move_are_not() {
+    let service = sample::service_key((Ipv4Addr::new(10, 0, 0, 100), 80));
+    let real = RealKey { service, real: SocketAddr::from(([10, 0, 1, 1], 8080)) };
+    let configured = |ports: &[u16], files: &[&str]| {
+        let check = |port: &u16| sample::tcp_check(SocketAddr::from(([10, 0, 1, 1], *port)));
+        let follow = |file: &&str| FileCheck { track_file: (*file).into(), weight: 0, reverse: false };
+        let (checkers, file_checks) = (ports.iter().map(check).collect(), files.iter().map(follow).collect());
+        let settings = RealServer { checkers, file_checks, ..sample::real_server() };
+        let settings = Configured::new(1, settings);
+        ServiceFact::RealServerConfigured { real, starts_up: true, checked: true, settings }
+    };
+    let key = |kind: &str, index| CheckerKey { real, kind: kind.into(), index };
+    let good = |checker| ServiceFact::CheckSucceeded { checker, took: Duration::ZERO };
+    let seen = |url: u16, of| ServiceFact::PageDigestSeen { checker: of, url, digest: "d".into() };
+    let (tcp, file) = ("TCP_CHECK", FileCheck::KEYWORD);
+    let facts = [
+        ServiceFact::VirtualServerConfigured { service, settings: Configured::new(1, sample::service()) },
+        configured(&[1, 2, 3], &["f", "g"]),
+        good(key(tcp, 0)),
+        good(key(tcp, 1)),
+        good(key(tcp, 2)),
+        good(key(file, 0)),
+        good(key(file, 1)),
+        seen(7, key(tcp, 0)),
+        seen(8, key(tcp, 1)),
+        seen(9, key(tcp, 2)),
+        // The first is gone, the third is another one.
+        configured(&[2, 4], &["g"]),
+    ];
+    let mut world = World::default();
+    for (id, fact) in (1..).zip(facts) {
+        world.apply(&sample::event(id, None, fact));
+    }
+    let checkers = &world.services.get(&service).unwrap().reals.get(&real.real).unwrap().checkers;
+    let known: Vec<_> = checkers
+        .iter()
+        .map(|checker| (&*checker.key.kind, checker.key.index, checker.pages.first().map(|page| page.url)))
+        .collect();
+    assert_eq!(known, [(tcp, 0, Some(8)), (file, 0, None)]);
 }
 
 /// Whatever a reload takes away, moves or puts before all others, each costs the logarithm of how many there are: shifting

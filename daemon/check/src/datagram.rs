@@ -53,17 +53,19 @@ pub(crate) fn finish(socket: Socket, settings: &Connection, ports: bool) -> Resu
 /// time is over. Whether there was an answer.
 ///
 /// # Errors
-/// The judge's, or why the real server can't be reached.
+/// What the check comes to: the judge's failure, why the real server can't be reached, or that this host has no room for
+/// one more datagram, which says nothing of the real server.
 pub(crate) async fn ask(
     socket: &UdpSocket,
     settings: &Connection,
     datagram: &[u8],
     room: usize,
     judge: impl FnMut(&[u8]) -> Judgement,
-) -> Result<bool, Failure> {
-    socket.send(datagram).await.map_err(|error| connect::failure(&error))?;
+) -> Result<bool, Outcome> {
+    socket.send(datagram).await.map_err(|error| connect::refusal(&error))?;
     // Silence is nobody's error: what it means is for the checker to say.
-    timeout(settings.connect_timeout, answer(socket, room, judge)).await.unwrap_or(Ok(false))
+    let answered = timeout(settings.connect_timeout, answer(socket, room, judge)).await;
+    answered.unwrap_or(Ok(false)).map_err(Outcome::Failed)
 }
 
 async fn answer(

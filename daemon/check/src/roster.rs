@@ -67,7 +67,7 @@ pub struct Follower {
 /// The real servers of a configuration that follow files. A virtual server that answers to nothing is left out.
 #[must_use]
 pub fn followers(config: &Config) -> Vec<Follower> {
-    let kind: Name = "FILE_CHECK".into();
+    let kind: Name = FileCheck::KEYWORD.into();
     let mut followers = Vec::new();
     for (server, services) in config.services() {
         let Some(service) = services.first().copied() else { continue };
@@ -166,7 +166,7 @@ pub(crate) struct Roster {
     entries: BTreeMap<CheckerId, Box<Entry>>,
     reals: BTreeMap<RealKey, Real>,
     queue: BTreeSet<(Instant, CheckerId)>,
-    /// What stands in files, and the event that says so.
+    /// What stands in files; in those too that no real server follows, for a reload may have one follow them.
     levels: FileNumbers,
     /// Who follows which of them.
     following: BTreeMap<Name, BTreeSet<RealKey>>,
@@ -263,7 +263,6 @@ impl Roster {
             self.following.entry(name).or_default().insert(follower.key.real);
             followed.entry(follower.key.real).or_default().push(follower);
         }
-        self.levels.retain(|name, _| self.following.contains_key(name));
         followed
     }
 

@@ -2,7 +2,7 @@
 //! passes on what their results mean.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     time::{Duration, Instant},
 };
 
@@ -13,12 +13,12 @@ use keepwatch_bus::{
 };
 use tokio::{
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
-    task::JoinSet,
+    task::{Id, JoinError, JoinSet},
     time::sleep,
 };
 
 use crate::{
-    outcome::Checked,
+    outcome::{Checked, Outcome},
     roster::{CheckerId, Definition, Due, Follower, HealthChange, Roster},
 };
 
@@ -86,7 +86,6 @@ impl Checkers {
 }
 
 struct Finished {
-    id: CheckerId,
     checked: Checked,
     took: Duration,
 }
@@ -98,10 +97,12 @@ async fn run(
     beat: Beat,
 ) {
     let mut checks = JoinSet::new();
+    let mut flying = HashMap::new();
     loop {
         beat.beat();
         for due in roster.due(Instant::now()) {
-            checks.spawn(make(due));
+            let id = due.id;
+            flying.insert(checks.spawn(make(due)).id(), id);
         }
         let pause = roster
             .deadline()
@@ -118,12 +119,11 @@ async fn run(
                 }
                 None => return,
             },
-            Some(finished) = checks.join_next() => match finished {
-                Ok(Finished { id, checked, took }) => {
+            Some(ended) = checks.join_next_with_id() => match finished(ended, &mut flying) {
+                Some((id, Finished { checked, took })) => {
                     roster.conclude(Instant::now(), id, checked, took).into_iter().collect()
                 }
-                // A check is only cancelled when all of this ends.
-                Err(_) => Vec::new(),
+                None => Vec::new(),
             },
             () = sleep(pause) => Vec::new(),
         };
@@ -137,7 +137,22 @@ async fn run(
 async fn make(due: Due) -> Finished {
     let started = Instant::now();
     let checked = due.probe.check().await;
-    Finished { id: due.id, checked, took: started.elapsed() }
+    Finished { checked, took: started.elapsed() }
+}
+
+/// Whose check has ended, and how. One that panicked says nothing of the real server; its checker goes on.
+fn finished(
+    ended: Result<(Id, Finished), JoinError>,
+    flying: &mut HashMap<Id, CheckerId>,
+) -> Option<(CheckerId, Finished)> {
+    match ended {
+        Ok((task, finished)) => Some((flying.remove(&task)?, finished)),
+        Err(error) => {
+            let mistake = Outcome::NotRun("a mistake of ours: the check panicked".to_owned());
+            let finished = Finished { checked: mistake.into(), took: Duration::ZERO };
+            Some((flying.remove(&error.id())?, finished))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -181,6 +196,21 @@ mod tests {
             manner: MANNER,
             counters: Arc::default(),
         }
+    }
+
+    #[tokio::test]
+    async fn a_check_that_panics_condemns_nobody_and_leaves_its_checker_at_work() {
+        let (bus, _hub) = Hub::new(BusSettings::default()).unwrap();
+        let mut roster = Roster::new(bus, 1);
+        let start = Instant::now();
+        roster.apply(start, vec![definition(([127, 0, 0, 1], 9).into())], Vec::new(), None);
+        let due = roster.due(start + Duration::from_secs(2)).pop().expect("nothing is due");
+        let (mut checks, mut flying) = (JoinSet::new(), HashMap::new());
+        flying.insert(checks.spawn(async { panic!("on purpose") }).id(), due.id);
+        let ended = checks.join_next_with_id().await.unwrap();
+        let (id, Finished { checked, took }) = finished(ended, &mut flying).expect("nobody's check");
+        assert_eq!(roster.conclude(start, id, checked, took), None);
+        assert!(flying.is_empty() && roster.deadline().is_some());
     }
 
     #[tokio::test]

@@ -107,7 +107,10 @@ impl Search {
             Found::Match => self.decided = Some(Ok(true)),
             Found::Error(error) => self.decided = Some(Err(error)),
             Found::Partial(start) => self.from = start,
-            Found::Nothing if self.pattern.first_line && text.contains(&b'\n') => {
+            Found::Nothing
+                if self.pattern.first_line
+                    && text.get(from..).is_some_and(|searched| searched.contains(&b'\n')) =>
+            {
                 self.decided = Some(Ok(false));
             }
             Found::Nothing => self.from = end,

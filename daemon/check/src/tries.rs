@@ -52,8 +52,7 @@ impl Tries {
     /// A checker that a reload adds to a real server that was there: it believes what the others do, and one failure
     /// is enough if that is nothing good.
     pub(crate) fn joining(checker: &Checker, others_up: bool) -> Self {
-        let up = others_up || !checker.alpha;
-        Self { up, has_run: false, failed: if others_up { 0 } else { Self::spent(checker) } }
+        Self { up: others_up, has_run: false, failed: if others_up { 0 } else { checker.retry } }
     }
 
     /// The tries that a checker has spent before it has run: all of them, but for an SMTP_CHECK that is thought up, which
@@ -197,10 +196,11 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_alpha_checker_that_joins_a_failed_server_is_down_until_it_has_succeeded() {
-        assert!(!Tries::joining(&tcp_checker(1, true), false).is_up());
-        assert!(Tries::joining(&tcp_checker(1, true), true).is_up());
-        assert!(Tries::joining(&tcp_checker(1, false), false).is_up());
+    fn a_checker_that_joins_a_failed_server_is_down_until_it_has_succeeded() {
+        for alpha in [false, true] {
+            assert!(!Tries::joining(&tcp_checker(1, alpha), false).is_up());
+            assert!(Tries::joining(&tcp_checker(1, alpha), true).is_up());
+        }
     }
 
     proptest! {

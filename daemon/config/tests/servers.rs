@@ -168,6 +168,7 @@ fn what_is_wrong_in_a_checker_is_said_once() {
         (http("status_code 600"), "invalid-value"),
         ("SSL_GET {\nsni_name\nsni_name a\nurl {\npath /\n}\n}".into(), ""),
         ("SSL_GET {\nsni_name a\nsni_name\nurl {\npath /\n}\n}".into(), "duplicate-keyword"),
+        ("SSL_GET {\nsni_name www.example.com:8443\nurl {\npath /\n}\n}".into(), "[invalid-value]"),
         (http("path /x"), "duplicate-keyword"),
         (http("regex \"two words\""), ""),
         (http("regex two words"), "extra-words"),

@@ -52,13 +52,16 @@ pub(crate) struct Desk {
     inbox: UnboundedReceiver<Order>,
     /// Orders that came while the data plane was at work.
     waiting: VecDeque<Order>,
+    /// An order is under way that brings virtual servers which the director does not know yet: what checkers say may be
+    /// about them, and waits.
+    pub(crate) holding: bool,
     /// Nobody is left who could order anything.
     closed: bool,
 }
 
 impl Desk {
     pub(crate) fn new(director: Director, inbox: UnboundedReceiver<Order>, beat: Beat) -> Self {
-        Self { director, beat, inbox, waiting: VecDeque::new(), closed: false }
+        Self { director, beat, inbox, waiting: VecDeque::new(), holding: false, closed: false }
     }
 
     /// The next order; none when there can't be any more. Cancel-safe.
@@ -87,7 +90,7 @@ impl Desk {
                 }
                 order = self.inbox.recv(), if !self.closed => match order {
                     // After another order it may be about what that one brings.
-                    Some(Order::Health(real, health, cause)) if self.waiting.is_empty() => {
+                    Some(Order::Health(real, health, cause)) if self.waiting.is_empty() && !self.holding => {
                         self.director.health(&real, health, cause);
                     }
                     Some(order) => self.waiting.push_back(order),

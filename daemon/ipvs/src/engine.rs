@@ -12,7 +12,7 @@ use keepwatch_bus::{Bus, Counters, EventId, Health, beat::Beat, subject::RealKey
 use keepwatch_model::{self as model, Config, FileNumbers};
 use tokio::{
     sync::{
-        mpsc::{self, UnboundedSender},
+        mpsc::{self, UnboundedReceiver, UnboundedSender},
         oneshot,
     },
     time::{Instant, sleep_until},
@@ -106,15 +106,7 @@ impl Engine {
     pub fn start(settings: EngineSettings, bus: Bus) -> Self {
         let (orders, inbox) = mpsc::unbounded_channel();
         let beat = Beat::default();
-        let task = Task {
-            desk: Desk::new(Director::new(bus.clone()), inbox, beat.clone()),
-            reconciler: Reconciler::new(settings.dataplane, bus),
-            settings,
-            desired_sync: None,
-            role: None,
-            started: false,
-        };
-        tokio::spawn(task.run());
+        tokio::spawn(Task::new(settings, bus, inbox, beat.clone()).run());
         Self { orders, beat }
     }
 
@@ -168,6 +160,17 @@ struct Task {
 }
 
 impl Task {
+    fn new(settings: EngineSettings, bus: Bus, inbox: UnboundedReceiver<Order>, beat: Beat) -> Self {
+        Self {
+            desk: Desk::new(Director::new(bus.clone()), inbox, beat),
+            reconciler: Reconciler::new(settings.dataplane, bus),
+            settings,
+            desired_sync: None,
+            role: None,
+            started: false,
+        }
+    }
+
     async fn run(mut self) {
         let mut next_audit = Instant::now() + self.settings.audit;
         loop {
@@ -218,12 +221,14 @@ impl Task {
 
     async fn apply(&mut self, desired: Desired, cause: Option<EventId>) {
         let Desired { definitions, meters, timeouts, sync } = desired;
+        self.desk.holding = true;
         if !self.started && self.settings.flush_at_start {
             self.reconciler.flush(&mut self.desk).await;
         }
         self.started = true;
         let existing = self.reconciler.prepare(&definitions, &mut self.desk).await;
         self.desk.director.apply(definitions, &existing, cause);
+        self.desk.holding = false;
         self.reconciler.adopt(&existing, &self.desk);
         self.reconciler.meters = meters;
         self.reconciler.set_timeouts(timeouts, &mut self.desk).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use keepwatch_bus::counters::{Gauge, ServiceCounters};
 use keepwatch_bus::subject::RealKey;
 use keepwatch_bus::world::{RealServer, Service};
-use keepwatch_model::{CheckTiming, Forwarding};
+use keepwatch_model::{CheckTiming, FileCheck, Forwarding};
 use snmp_agentx::syntax::{
     COUNTER32, COUNTER64, DISPLAY_STRING, GAUGE32, INET_ADDRESS, INET_ADDRESS_TYPE, INET_PORT_NUMBER,
     INTEGER, INTEGER32, UNSIGNED32,
@@ -69,7 +69,7 @@ impl<'s> RealRow<'s> {
 
     /// Checkers that have not reported yet.
     fn silent_checkers(&self) -> usize {
-        self.server.map_or(0, |server| server.settings.checkers.len().saturating_sub(server.checkers.len()))
+        self.server.map_or(0, silent_checkers)
     }
 
     fn traffic(&self, field: fn(&ServiceCounters) -> &Gauge) -> u64 {
@@ -83,13 +83,18 @@ fn limit(connections: u32) -> Cell {
     unsigned(connections).filter(|_| connections > 0)
 }
 
+/// Checkers that have not reported yet. A `FILE_CHECK` has no turn that it could be waiting for.
+fn silent_checkers(real: &RealServer) -> usize {
+    let reported = real.checkers.iter().filter(|checker| &*checker.key.kind != FileCheck::KEYWORD).count();
+    real.settings.checkers.len().saturating_sub(reported)
+}
+
 /// Checkers that hold the real server down. One that has just failed and may try again is none of them.
 fn failed_checks(real: &RealServer) -> usize {
     if real.up {
         return 0;
     }
-    let silent = real.settings.checkers.len().saturating_sub(real.checkers.len());
-    let unproven = if real.settings.alpha { silent } else { 0 };
+    let unproven = if real.settings.alpha { silent_checkers(real) } else { 0 };
     real.checkers.iter().filter(|checker| !checker.ok).count() + unproven
 }
 

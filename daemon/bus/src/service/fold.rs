@@ -1,5 +1,7 @@
 //! What facts of virtual servers, real servers and checkers do to the world.
 
+use keepwatch_model as model;
+
 use super::{Checker, Failure, RealServer, SeenPage, Service, ServiceFact};
 use crate::subject::{CheckerKey, RealKey, ServiceKey};
 use crate::world::{Change, World};
@@ -37,6 +39,8 @@ impl ServiceFact {
                 let settings = settings.clone();
                 match s.reals.get_mut(&real.real) {
                     Some(known) => {
+                        let seen = std::mem::take(&mut known.checkers);
+                        known.checkers = follow(seen, &known.settings, &settings);
                         known.settings = settings;
                         known.checked = *checked;
                     }
@@ -120,6 +124,47 @@ impl ServiceFact {
             Self::CheckNotRun { .. } => {}
         }
     }
+}
+
+/// What is known of the checkers of a real server when it is configured otherwise than before. As with those that run,
+/// what was known goes with what is checked, wherever that stands now; of one that checks something else nothing is
+/// known yet, and one that is gone is forgotten.
+fn follow(mut seen: Vec<Checker>, before: &model::RealServer, after: &model::RealServer) -> Vec<Checker> {
+    let mut kept = Vec::with_capacity(seen.len());
+    let alike = |old: &model::Checker, new: &model::Checker| old.kind == new.kind;
+    for (from, to) in moves(&before.checkers, &after.checkers, alike) {
+        kept.extend(take(&mut seen, |key| !follows_file(key) && usize::from(key.index) == from, to));
+    }
+    let alike = |old: &model::FileCheck, new: &model::FileCheck| old.track_file == new.track_file;
+    for (from, to) in moves(&before.file_checks, &after.file_checks, alike) {
+        kept.extend(take(&mut seen, |key| follows_file(key) && usize::from(key.index) == from, to));
+    }
+    kept.shrink_to_fit();
+    kept
+}
+
+fn follows_file(key: &CheckerKey) -> bool {
+    &*key.kind == model::FileCheck::KEYWORD
+}
+
+/// Where each of the new ones was before, and is now: the same one, else one that is alike.
+fn moves<T: PartialEq>(before: &[T], after: &[T], alike: impl Fn(&T, &T) -> bool) -> Vec<(usize, u16)> {
+    let mut free: Vec<_> = before.iter().enumerate().collect();
+    let mut moves = Vec::new();
+    for (to, new) in (0u16..).zip(after) {
+        let same = free.iter().position(|(_, old)| *old == new);
+        if let Some(at) = same.or_else(|| free.iter().position(|(_, old)| alike(old, new))) {
+            moves.push((free.remove(at).0, to));
+        }
+    }
+    moves
+}
+
+fn take(seen: &mut Vec<Checker>, which: impl Fn(&CheckerKey) -> bool, to: u16) -> Option<Checker> {
+    let at = seen.iter().position(|checker| which(&checker.key))?;
+    let mut checker = seen.swap_remove(at);
+    checker.key.index = to;
+    Some(checker)
 }
 
 fn set_resting(w: &mut World, service: &ServiceKey, resting: bool) {

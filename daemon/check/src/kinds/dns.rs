@@ -40,7 +40,7 @@ pub(super) async fn check(settings: &DnsCheck) -> Outcome {
             Outcome::Failed(Failure::new(silence.reason, error))
         }
         Ok(false) => Outcome::Failed(datagram::silence(connection)),
-        Err(failure) => Outcome::Failed(failure),
+        Err(outcome) => outcome,
     }
 }
 

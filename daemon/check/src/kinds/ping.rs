@@ -34,7 +34,7 @@ pub(super) async fn check(settings: &Connection) -> Outcome {
     match datagram::ask(&socket, settings, &echo.request(), ROOM, judge).await {
         Ok(true) => Outcome::GOOD,
         Ok(false) => Outcome::Failed(datagram::silence(settings)),
-        Err(failure) => Outcome::Failed(failure),
+        Err(outcome) => outcome,
     }
 }
 

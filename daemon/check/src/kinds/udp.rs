@@ -27,7 +27,7 @@ pub(super) async fn check(settings: &UdpCheck) -> Outcome {
     match datagram::ask(&socket, connection, payload, room, judge).await {
         Ok(false) if settings.reply.is_some() => Outcome::Failed(datagram::silence(connection)),
         Ok(_) => Outcome::GOOD,
-        Err(failure) => Outcome::Failed(failure),
+        Err(outcome) => outcome,
     }
 }
 

@@ -257,19 +257,30 @@ fn weights_of_a_servers_checkers_are_added_up_and_reported_when_they_change() {
 proptest! {
     #[test]
     fn reports_alternate_and_reloads_never_bring_a_server_up(
-        steps in proptest::collection::vec(prop_oneof![Just(None), any::<bool>().prop_map(Some)], 1..60),
+        steps in proptest::collection::vec(
+            prop_oneof![(1..3u64).prop_map(Err), any::<bool>().prop_map(Ok)],
+            1..60,
+        ),
         retry in 0..3u32,
     ) {
-        let definitions =
-            || vec![definition(2, 0, tcp_checker(retry, false)), definition(2, 1, tcp_checker(0, false))];
-        let mut story = Story::new(definitions());
+        // One of the checkers becomes another one by a reload that gives it another time limit.
+        let definitions = |seconds| {
+            let mut edited = tcp_checker(retry, false);
+            if let CheckerKind::Tcp(connection) = &mut edited.kind {
+                connection.connect_timeout = Duration::from_secs(seconds);
+            }
+            vec![definition(2, 0, edited), definition(2, 1, tcp_checker(0, false))]
+        };
+        let mut limit = 1;
+        let mut story = Story::new(definitions(limit));
         let (mut up, mut sure) = (true, false);
         for step in steps {
             let reports = match step {
-                Some(true) => story.round(&Outcome::GOOD),
-                Some(false) => story.round(&failed()),
-                None => {
-                    prop_assert!(story.apply(definitions()).is_empty());
+                Ok(true) => story.round(&Outcome::GOOD),
+                Ok(false) => story.round(&failed()),
+                Err(seconds) => {
+                    prop_assert!(story.apply(definitions(seconds)).is_empty());
+                    sure &= std::mem::replace(&mut limit, seconds) == seconds;
                     continue;
                 }
             };
@@ -347,6 +358,21 @@ async fn a_server_follows_its_file_and_is_down_before_that_was_read() {
     let kinds: Vec<_> = facts.iter().map(|(_, fact)| fact.kind()).collect();
     let (good, bad) = ("check_succeeded", "check_failed");
     assert_eq!(kinds, [good, good, bad, bad, good, good]);
+}
+
+#[test]
+fn a_file_that_others_follow_is_known_to_servers_that_a_reload_has_follow_it() {
+    let mut story = Story::new(vec![definition(2, 0, tcp_checker(0, false))]);
+    story.round(&Outcome::GOOD);
+    assert_eq!(story.roster.number(&"f".into(), 0, None), [], "no server follows it");
+    let definitions = || vec![definition(2, 0, tcp_checker(0, false))];
+    assert_eq!(story.apply(definitions()), []);
+    let changes = story.roster.apply(story.now, definitions(), vec![follower(2, 0)], None);
+    assert_eq!(changes, [], "the number is good");
+    assert_eq!(story.apply(definitions()), []);
+    assert_eq!(story.roster.number(&"f".into(), 1, None), []);
+    let changes = story.roster.apply(story.now, definitions(), vec![follower(2, 0)], None);
+    assert_eq!(changes.first().map(|change| change.health), Some(Health::DOWN));
 }
 
 #[test]

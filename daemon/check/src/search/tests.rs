@@ -127,3 +127,10 @@ fn a_stack_of_its_own_is_taken() {
     let body = "a".repeat(20_000);
     assert_eq!(found(&BodyRegex { stack, ..regex("^(?:a|b)*$", &[]) }, &[body.as_bytes()]), Ok(true));
 }
+
+#[test]
+fn the_first_line_begins_where_a_match_may_begin() {
+    let regex = BodyRegex { min_offset: 3, ..regex("b", &[RegexOption::Firstline]) };
+    check(&regex, "a\n.c.b\n", true);
+    check(&regex, "b\n.c\nb", false);
+}

@@ -232,6 +232,17 @@ fn checkers_that_rest_change_nothing_but_what_is_known() {
 }
 
 #[test]
+fn an_entry_that_a_reload_adds_to_a_virtual_server_that_rests_rests_too() {
+    let mut story = Story::new(definition([(2, server(1))]));
+    story.desk.director.rest(&Here::from([(VIP, None)]));
+    let mark = ServiceKey::Fwmark { fwmark: 9, family: Family::Inet };
+    story.apply(Definition { entries: vec![VIP, mark], ..definition([(2, server(1)), (3, server(1))]) });
+    story.desk.director.rest(&Here::from([(VIP, None)]));
+    let told = story.told();
+    assert_eq!(told.iter().filter(|line| *line == "checks_suspended").count(), 2, "{told:?}");
+}
+
+#[test]
 fn a_reload_keeps_what_is_known_and_says_only_what_changes() {
     let mut story = Story::new(definition([(2, server(1)), (3, server(1))]));
     story.health(2, false);

@@ -137,6 +137,9 @@ impl VirtualServer {
         }
         for entry in after.difference(&before) {
             self.configured(*entry, bus, cause);
+            if self.resting {
+                bus.publish(cause, ServiceFact::ChecksSuspended { service: *entry });
+            }
         }
         if old.sorry != self.definition.sorry {
             self.sorry_cause = cause;

@@ -74,6 +74,20 @@ async fn in_memory_nothing_drifts_and_nothing_fails() {
 }
 
 #[tokio::test]
+async fn what_checkers_say_of_a_server_that_is_being_defined_is_not_lost() {
+    let (bus, _hub) = Hub::new(BusSettings::default()).unwrap();
+    let settings = EngineSettings { dataplane: DataplaneKind::Memory, ..EngineSettings::default() };
+    let (orders, inbox) = mpsc::unbounded_channel();
+    let mut task = Task::new(settings, bus, inbox, Beat::default());
+    let real = RealKey { service: VIP, real: web(2) };
+    // It is there while the table is read for the new definitions.
+    orders.send(Order::Health(real, Health::DOWN, None)).map_err(drop).unwrap();
+    task.apply(desired(&[2, 3]), None).await;
+    let Some(Order::Health(..)) = task.desk.at_once() else { panic!("it was given to nobody") };
+    assert!(!task.desk.holding);
+}
+
+#[tokio::test]
 async fn what_is_to_be_kept_is_not_removed() {
     let (engine, hub) = start(DataplaneKind::Shadow);
     engine.apply(desired(&[2]), None);

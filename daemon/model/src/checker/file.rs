@@ -23,6 +23,9 @@ pub struct FileCheck {
 }
 
 impl FileCheck {
+    /// What it is called in the configuration, and as a kind of checker.
+    pub const KEYWORD: &'static str = "FILE_CHECK";
+
     /// What a sum of this or less is: a failure. keepalived's `IPVS_WEIGHT_FAULT`.
     const FAULT: i64 = i32::MIN as i64;
 

@@ -62,7 +62,7 @@ pub struct Url {
 pub struct TlsUrl {
     /// The name sent in the handshake (SNI) when `enable_sni` or `sni_name` says so: `sni_name`, else the `virtualhost`
     /// of the URL, the checker or the virtual server, as keepalived has it not of the real server; none is sent when
-    /// `None`.
+    /// `None`. Of one with a port the host is sent, of one that is no DNS name nothing.
     pub server_name: Option<Name>,
     /// `tls_compliant` of the URL or the checker: TLS is ended with a close_notify of ours.
     pub compliant: bool,

@@ -1,5 +1,7 @@
 //! `HTTP_GET` and `SSL_GET`.
 
+use rustls_pki_types::DnsName;
+
 use super::url::UrlDraft;
 use super::{TLS_COMPLIANT, connection};
 use crate::diagnostics::Diagnostic;
@@ -87,9 +89,19 @@ impl HttpDraft {
         if let Some(before) = &self.sni_name {
             named_before(before, node, context);
         }
+        no_dns_name(node, context);
         self.sni_name = node.text(0).or(self.sni_name.take());
         self.enable_sni = true;
     }
+}
+
+/// In a TLS handshake only names of the DNS can be sent.
+fn no_dns_name(node: &Node, context: &mut Context) {
+    let Some(word) = node.args.first().filter(|word| DnsName::try_from(&*word.text).is_err()) else { return };
+    context.report(
+        Diagnostic::warning("invalid-value", format!("`{}` is no DNS name", word.text))
+            .at(word.span, "not sent as it stands; what is sent is the host in it, or no name"),
+    );
 }
 
 /// A second `sni_name`: the last name counts; one without a name changes nothing.
