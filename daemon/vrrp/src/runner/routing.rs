@@ -74,6 +74,19 @@ enum State {
     Refused(Errno),
 }
 
+impl State {
+    /// How an entry stands after the kernel's answer, with how it stood before. What was put there stays so: a kernel that
+    /// keeps no marks (before 5.18) tells of it as of the host's own.
+    fn after(before: Option<Self>, result: Result<(), Errno>, is_foreign: impl FnOnce() -> bool) -> Self {
+        match result {
+            Ok(()) => Self::Present,
+            Err(Errno::EEXIST) if before != Some(Self::Present) && is_foreign() => Self::Foreign,
+            Err(Errno::EEXIST) => Self::Present,
+            Err(errno) => Self::Refused(errno),
+        }
+    }
+}
+
 struct Kept {
     entry: RoutingEntry,
     state: State,
@@ -152,7 +165,7 @@ impl Routing {
         let new: Vec<RoutingEntry> = new.cloned().collect();
         let results = self.ask(&new);
         for (entry, result) in new.into_iter().zip(results) {
-            let state = self.judge(&entry, result);
+            let state = State::after(None, result, || self.is_foreign(&entry));
             self.tell(&instance, &entry, (None, state), result, cause, Duration::ZERO);
             stay.push(Kept { entry, state });
         }
@@ -258,16 +271,8 @@ impl Routing {
         Some(self.links.by_name(name)?.report.index)
     }
 
-    fn judge(&self, entry: &RoutingEntry, result: Result<(), Errno>) -> State {
-        match result {
-            Ok(()) => State::Present,
-            Err(Errno::EEXIST) if self.is_foreign(entry) => State::Foreign,
-            Err(Errno::EEXIST) => State::Present,
-            Err(errno) => State::Refused(errno),
-        }
-    }
-
-    /// Whether an address is there that does not bear our mark: the host's own, and not to be taken off.
+    /// Whether an address is there that does not bear our mark: the host's own, and not to be taken off. As the kernel told
+    /// of it last: of what is asked for now it has told nothing yet.
     fn is_foreign(&self, entry: &RoutingEntry) -> bool {
         let (RoutingEntry::Address(address), Some(home)) = (entry, self.home(entry)) else { return false };
         let here = self.links.get(home).into_iter().flat_map(|link| &link.addresses);
@@ -367,7 +372,7 @@ impl Routing {
         let mut restored = 0;
         for (at, result) in tracked.into_iter().zip(results) {
             let Some(kept) = owned.kept.get_mut(at) else { continue };
-            let state = self.judge(&kept.entry, result);
+            let state = State::after(Some(kept.state), result, || self.is_foreign(&kept.entry));
             restored += usize::from(result.is_ok());
             let stood = (Some(kept.state), state);
             self.tell(&owned.instance, &kept.entry, stood, result, owned.cause, since.elapsed());
@@ -403,5 +408,19 @@ impl Kept {
 impl AsFd for Routing {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.monitor.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_we_put_there_does_not_become_the_host_s_because_it_bears_no_mark() {
+        let there = Err(Errno::EEXIST);
+        assert_eq!(State::after(None, there, || true), State::Foreign);
+        assert_eq!(State::after(Some(State::Foreign), there, || true), State::Foreign);
+        let put = State::after(None, Ok(()), || true);
+        assert_eq!(State::after(Some(put), there, || true), State::Present);
     }
 }
