@@ -121,7 +121,10 @@ impl Router {
     pub(super) fn change_routing(&self, cx: &mut Context<'_>, old: &RouterSpec) {
         let dropped =
             old.accepts != self.spec.accepts || (!self.spec.accepts && old.addresses != self.spec.addresses);
-        if matches!(self.state, State::Master(_)) && (dropped || old.routing != self.spec.routing) {
+        // What is told of them from now on is told of the new name.
+        let renamed = old.name != self.spec.name && (!self.spec.routing.is_empty() || !self.spec.accepts);
+        let changed = dropped || renamed || old.routing != self.spec.routing;
+        if matches!(self.state, State::Master(_)) && changed {
             self.ask_for_routing(cx, true, cx.cause);
         }
     }

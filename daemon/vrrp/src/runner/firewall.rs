@@ -93,9 +93,14 @@ impl Firewall {
         addresses: Vec<Dropped>,
         cause: Option<EventId>,
     ) {
-        let known = self.wards.get(&router).map_or(&[][..], |ward| &ward.addresses);
-        if known == addresses {
-            return;
+        match self.wards.get_mut(&router) {
+            Some(ward) if ward.addresses == addresses => {
+                // It may have another name since.
+                ward.instance = instance.clone();
+                return;
+            }
+            None if addresses.is_empty() => return,
+            Some(_) | None => {}
         }
         if addresses.is_empty() {
             self.wards.remove(&router);

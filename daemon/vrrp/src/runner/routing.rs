@@ -158,7 +158,12 @@ impl Routing {
         }
         let elsewhere: Vec<&RoutingEntry> =
             self.owners.values().flat_map(|owned| &owned.kept).map(|kept| &kept.entry).collect();
-        go.retain(|kept| !elsewhere.contains(&&kept.entry));
+        let stays = |kept: &Kept| kept.state == State::Foreign || elsewhere.contains(&&kept.entry);
+        let (others, mut go): (Vec<Kept>, Vec<Kept>) = go.into_iter().partition(stays);
+        for Kept { entry, .. } in others.into_iter().filter(|_| met) {
+            let instance = instance.clone();
+            self.bus.publish(cause, RoutingFact::RoutingRemoved { instance, entry, stays: true });
+        }
         go.reverse();
         self.take_away(&instance, &go, met, cause);
         let new = entries.iter().filter(|entry| wanted && !stay.iter().any(|kept| kept.entry == **entry));
@@ -188,16 +193,19 @@ impl Routing {
     fn take_away(&mut self, instance: &Option<Name>, entries: &[Kept], met: bool, cause: Option<EventId>) {
         let mut asked = Vec::new();
         for kept in entries {
-            if kept.state == State::Foreign || (!self.shadow && !self.push(&kept.entry, false)) {
-                continue;
+            if self.shadow || self.push(&kept.entry, false) {
+                asked.push(kept);
+            } else if met {
+                // It went with its interface.
+                let (instance, entry) = (instance.clone(), kept.entry.clone());
+                self.bus.publish(cause, RoutingFact::RoutingRemoved { instance, entry, stays: false });
             }
-            asked.push(kept);
         }
         let results = if self.shadow { vec![Ok(()); asked.len()] } else { self.requests.carry_out() };
         for (kept, result) in asked.into_iter().zip(results) {
             let (instance, entry) = (instance.clone(), kept.entry.clone());
             let fact = match result {
-                Ok(()) => RoutingFact::RoutingRemoved { instance, entry },
+                Ok(()) => RoutingFact::RoutingRemoved { instance, entry, stays: false },
                 Err(
                     Errno::ESRCH
                     | Errno::ENOENT
@@ -207,7 +215,7 @@ impl Routing {
                     | Errno::ENETUNREACH,
                 ) if !met => continue,
                 Err(Errno::ESRCH | Errno::ENOENT | Errno::EADDRNOTAVAIL | Errno::ENODEV) => {
-                    RoutingFact::RoutingRemoved { instance, entry }
+                    RoutingFact::RoutingRemoved { instance, entry, stays: false }
                 }
                 Err(_) if !met => continue,
                 Err(errno) => {
