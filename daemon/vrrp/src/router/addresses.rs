@@ -135,6 +135,9 @@ impl Router {
         let spec = self.spec.clone();
         let gone = self.give_up(cx, &spec, spec.addresses.iter(), cause);
         self.change_some(cx, gone, cause, Output::RemoveAddresses);
+        if !self.spec.accepts {
+            cx.out.act(Output::StopDropping { router: self.id, cause });
+        }
     }
 
     /// Takes off what is gone, puts on what is new; a master announces the new ones, and all again later.

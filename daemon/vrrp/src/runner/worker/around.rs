@@ -24,10 +24,10 @@ impl Worker {
         {
             self.fulfil(wish);
         }
-        if self.answered == self.requested
-            && let Some(firewall) = &mut self.firewall
-        {
-            self.lifted.drain(..).for_each(|(router, cause)| firewall.lift(router, cause));
+        while let Some((router, cause)) = self.lifts.next(self.answered) {
+            if let Some(firewall) = &mut self.firewall {
+                firewall.lift(router, Some(cause));
+            }
         }
         if let Some(vmacs) = &mut self.vmacs {
             let _call = self.beat.begin("makes interfaces");
@@ -60,6 +60,7 @@ impl Worker {
         let addresses = change.addresses.iter().zip(links);
         let dropped = addresses.map(|(address, link)| (address.address, link.map(|link| link.0))).collect();
         let (router, instance) = (change.router, &change.spec.name);
+        self.lifts.forget(router);
         if let Some(firewall) = self.firewall() {
             firewall.drop_more(router, instance, dropped, Some(change.cause));
         }
@@ -80,14 +81,12 @@ impl Worker {
         }
     }
 
-    /// What is dropped for a router follows its wish; it is lifted only when its addresses are off.
+    /// What is dropped for a router follows its wish; when it wants nothing, that is lifted only when its addresses are off.
     fn follow_drops(&mut self, wish: &Wish) {
         let (Owner::Router(router), Some(instance)) = (wish.owner, &wish.instance) else { return };
         if !wish.wanted {
-            self.lifted.push((router, wish.cause));
             return;
         }
-        self.lifted.retain(|(other, _)| *other != router);
         let index = |name: &Option<Name>| nix::net::if_::if_nametoindex(&**name.as_ref()?).ok();
         let dropped: Vec<_> = wish.dropped.iter().map(|(address, name)| (*address, index(name))).collect();
         let known = self.firewall.as_ref().is_some_and(|firewall| firewall.has(router));
