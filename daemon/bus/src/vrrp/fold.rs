@@ -98,6 +98,8 @@ impl VrrpFact {
                     }
                     if *to != VrrpState::Master {
                         i.missing.clear();
+                        // Nothing has to be dropped any more.
+                        i.drop_error = None;
                     }
                 }
             }

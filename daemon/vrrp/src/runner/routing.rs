@@ -66,6 +66,22 @@ pub(super) struct Wish {
     pub(super) cause: Option<EventId>,
 }
 
+/// Tells that nothing of a wish can be made true.
+pub(super) fn refuse(bus: &Bus, wish: &Wish, error: &keepwatch_net::Error) {
+    for entry in wish.entries.iter() {
+        let (instance, entry, error) = (wish.instance.clone(), entry.clone(), error.to_string());
+        bus.publish(wish.cause, RoutingFact::RoutingFailed { instance, entry, adding: true, error });
+    }
+}
+
+/// Tells that what was refused so is no longer wanted.
+pub(super) fn renounce(bus: &Bus, wish: &Wish) {
+    for entry in wish.entries.iter() {
+        let (instance, entry) = (wish.instance.clone(), entry.clone());
+        bus.publish(wish.cause, RoutingFact::RoutingRemoved { instance, entry, stays: false });
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Present,

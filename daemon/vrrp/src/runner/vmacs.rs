@@ -64,6 +64,21 @@ pub(super) struct Vmacs {
     again: Option<Instant>,
 }
 
+/// Tells that none of these interfaces can be made.
+pub(super) fn refuse_all(
+    bus: &Bus,
+    plans: &[VmacPlan],
+    error: &keepwatch_net::Error,
+    cause: Option<EventId>,
+) {
+    for plan in plans {
+        let own = plan.settings.interface.as_ref().map(ToString::to_string);
+        let interface = own.unwrap_or_else(|| usual_name(plan)).into();
+        let (instance, error) = (plan.instance.clone(), error.to_string());
+        bus.publish(cause, LinkFact::LinkMakingFailed { instance, interface, error });
+    }
+}
+
 impl Vmacs {
     pub(super) fn open(bus: Bus) -> keepwatch_net::Result<Self> {
         let mut monitor = Monitor::open()?;
@@ -182,7 +197,7 @@ impl Vmacs {
     fn name(&self, plan: &VmacPlan) -> Name {
         let vrid = plan.vrid.0;
         let prefix = &plan.prefix;
-        let first = format!("{prefix}.{vrid}");
+        let first = usual_name(plan);
         let second = (plan.family == Family::Inet6).then(|| format!("{prefix}6.{vrid}"));
         let more = (1..=u8::MAX).map(|number| format!("{prefix}{number}.{vrid}"));
         let configured = plan.settings.interface.as_ref().map(ToString::to_string);
@@ -391,6 +406,11 @@ fn bases(plan: &VmacPlan) -> Vec<String> {
         .iter()
         .map(|setting| format!("ipv4/conf/{}/{setting}", plan.base))
         .collect()
+}
+
+/// What an interface is called that has no name of its own, if nothing else is.
+fn usual_name(plan: &VmacPlan) -> String {
+    format!("{}.{}", plan.prefix, plan.vrid.0)
 }
 
 fn is_rp_filter(setting: &str) -> bool {

@@ -163,6 +163,8 @@ struct Worker {
     reports: Sender<Report>,
     /// Routes, rules and static entries, if there ever were any.
     routing: Option<Box<Routing>>,
+    /// Whose entries could not be put there for want of a socket, which has been told.
+    unrouted: HashSet<Owner>,
     /// What is to be done about them once so many requests are answered.
     wishes: VecDeque<(u64, Wish)>,
     /// The packet filter, once something had to be dropped.
@@ -200,6 +202,7 @@ pub(super) fn start(
         refused: HashMap::new(),
         reports,
         routing: None,
+        unrouted: HashSet::new(),
         wishes: VecDeque::new(),
         firewall: None,
         firewall_settings: keepwatch_model::Firewall::default(),
