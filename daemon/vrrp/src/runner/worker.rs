@@ -152,6 +152,8 @@ struct Worker {
     garp_groups: Arc<[GarpGroup]>,
     /// What is changed for virtual routers whatever they do.
     sysctls: Sysctls,
+    /// Interfaces whose next address takes the place of one that is taken off.
+    promoting: HashSet<Name>,
     neighbours: Neighbours,
     kept: Kept,
     /// Until when a takeover may come, and this thread stays awake for it.
@@ -195,6 +197,7 @@ pub(super) fn start(
         pace: Pace::new(),
         garp_groups: Arc::from([]),
         sysctls: Sysctls::default(),
+        promoting: HashSet::new(),
         neighbours: Neighbours::open()?,
         kept: Kept::new(),
         expecting: None,
@@ -311,6 +314,9 @@ impl Worker {
                 }
                 if operation == AddressOperation::Add && !change.spec.accepts {
                     self.drop_first(&change, &links);
+                }
+                if operation == AddressOperation::Add && !self.promoting.is_empty() {
+                    self.promote(&change);
                 }
                 self.request(operation, &change, &links);
             }

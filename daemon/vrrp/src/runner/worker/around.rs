@@ -136,9 +136,21 @@ impl Worker {
         if self.shadow {
             return;
         }
-        let promoting = |name: &Name| format!("ipv4/conf/{name}/promote_secondaries");
-        let wanted: HashSet<String> = definitions.promoting.iter().map(promoting).collect();
+        self.promoting = definitions.promoting.iter().cloned().collect();
+        let wanted: HashSet<String> = self.promoting.iter().map(promotion).collect();
         self.sysctls.restore(|setting| wanted.contains(setting));
         wanted.iter().for_each(|setting| self.sysctls.set(setting, "1"));
     }
+
+    /// An interface may have come, or have been made again, since that was set.
+    pub(super) fn promote(&mut self, change: &Change) {
+        let names = change.addresses.iter().filter_map(|address| change.spec.interface_of(address));
+        let names: HashSet<&Name> = names.filter(|name| self.promoting.contains(*name)).collect();
+        names.into_iter().for_each(|name| self.sysctls.set(&promotion(name), "1"));
+    }
+}
+
+/// The setting by which the next address of an interface takes the place of a primary one that is taken off.
+fn promotion(interface: &Name) -> String {
+    format!("ipv4/conf/{interface}/promote_secondaries")
 }
