@@ -5,7 +5,7 @@
 //! Adverts leave by the macvlan, and addresses go on it. They are heard on the interface below, which the same frames reach:
 //! so the macvlan joins no group, and tells no switch of a backup's that the virtual hardware address is there.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
@@ -58,8 +58,9 @@ pub(super) struct Vmacs {
     monitor: Monitor,
     links: LinkTable,
     kept: Vec<Kept>,
-    /// Those that a reload no longer wants, which go when their addresses are off.
-    leaving: HashSet<Name>,
+    /// Those that a reload no longer wants, which go when their addresses are off; with the number of what was made, if
+    /// anything was.
+    leaving: HashMap<Name, Option<u32>>,
     sysctls: Sysctls,
     again: Option<Instant>,
 }
@@ -87,7 +88,7 @@ impl Vmacs {
         monitor.dump(|notification| dump.push(notification))?;
         links.replace(dump, |_| {});
         let requests = Requests::routing()?;
-        let (kept, leaving, sysctls) = (Vec::new(), HashSet::new(), Sysctls::default());
+        let (kept, leaving, sysctls) = (Vec::new(), HashMap::new(), Sysctls::default());
         Ok(Self { bus, requests, monitor, links, kept, leaving, sysctls, again: None })
     }
 
@@ -95,7 +96,7 @@ impl Vmacs {
     pub(super) fn prepare(&mut self, definitions: &mut Definitions, cause: Option<EventId>) {
         self.hear();
         let before = std::mem::take(&mut self.kept);
-        self.leaving.extend(before.iter().map(|kept| kept.name.clone()));
+        self.leaving.extend(before.iter().map(|kept| (kept.name.clone(), kept.made)));
         for plan in std::mem::take(&mut definitions.vmacs) {
             let known = before.iter().find(|kept| kept.plan == plan);
             let name = known.map_or_else(|| self.name(&plan), |known| known.name.clone());
@@ -135,9 +136,9 @@ impl Vmacs {
 
     /// Removes those that are no longer wanted; their addresses are off by now.
     pub(super) fn sweep(&mut self, cause: Option<EventId>) {
-        let leaving: Vec<Name> = self.leaving.drain().collect();
-        for name in &leaving {
-            self.remove(name, cause);
+        let leaving: Vec<(Name, Option<u32>)> = self.leaving.drain().collect();
+        for (name, made) in &leaving {
+            self.remove(name, *made, cause);
         }
         let needed: HashSet<String> = self.kept.iter().flat_map(|kept| bases(&kept.plan)).collect();
         self.sysctls
@@ -151,17 +152,19 @@ impl Vmacs {
 
     /// All of them go: the daemon stops.
     pub(super) fn release(&mut self) {
-        let names: Vec<Name> =
-            self.kept.drain(..).map(|kept| kept.name).chain(self.leaving.drain()).collect();
-        for name in names {
-            self.remove(&name, None);
+        let kept = self.kept.drain(..).map(|kept| (kept.name, kept.made));
+        let all: Vec<(Name, Option<u32>)> = kept.chain(self.leaving.drain()).collect();
+        for (name, made) in all {
+            self.remove(&name, made, None);
         }
         self.sysctls.restore(|_| false);
     }
 
-    fn remove(&mut self, name: &Name, cause: Option<EventId>) {
+    /// Removes what this run made, or took over: another interface of that name is somebody else's.
+    fn remove(&mut self, name: &Name, made: Option<u32>, cause: Option<EventId>) {
         self.hear();
-        let Some(link) = self.links.by_name(name).filter(|link| is_ours(link)) else { return };
+        let link = made.and_then(|made| self.links.get(LinkIndex(made)));
+        let Some(link) = link.filter(|link| is_ours(link)) else { return };
         let header = header(link.report.index, 0);
         self.requests.push(libc::RTM_DELLINK, 0, &Attributes::after(&header));
         if self.requests.carry_out().iter().all(Result::is_ok) {
