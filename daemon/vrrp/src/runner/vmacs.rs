@@ -118,8 +118,9 @@ impl Vmacs {
             let made = known.and_then(|known| known.made);
             self.kept.push(Kept { plan, name, made, refused: None });
         }
+        let before: Vec<Option<u32>> = self.kept.iter().map(|kept| kept.made).collect();
         self.make_all(cause);
-        self.await_running();
+        self.await_running(&before);
     }
 
     /// Takes what the kernel tells of interfaces, and makes again what somebody removed.
@@ -383,11 +384,13 @@ impl Vmacs {
         own(&format!("ipv4/conf/{name}/rp_filter"), "0");
     }
 
-    /// A moment until new interfaces run: else they would begin as a fault.
-    fn await_running(&mut self) {
+    /// A moment until new interfaces run: else they would begin as a fault. Those that are as `before` are waited for no
+    /// more, nor does anything else wait for them.
+    fn await_running(&mut self, before: &[Option<u32>]) {
         let until = Instant::now() + RUNS_WITHIN;
         let waits = |vmacs: &Self| {
-            vmacs.kept.iter().any(|kept| {
+            let new = vmacs.kept.iter().zip(before).filter(|(kept, before)| kept.made != **before);
+            new.map(|(kept, _)| kept).any(|kept| {
                 let runs = |name: &Name| vmacs.links.by_name(name).is_some_and(Link::is_usable);
                 let up = vmacs.links.by_name(&kept.name).is_some_and(|link| link.report.up);
                 up && runs(&kept.plan.base) && !runs(&kept.name)
