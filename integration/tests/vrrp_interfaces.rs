@@ -70,8 +70,10 @@ fn an_interface_that_goes_for_a_moment_counts_as_up_where_delays_say_so() -> Res
     becomes_master(&wire, &hosts[0], "10.78.0.1", VIP)
 }
 
+/// What it shows of `linkbeat_interfaces` is that an interface which is asked for its link, and has one, is up and comes up
+/// again: one without a link that the kernel takes for running can't be had here, and is a unit test beside the code.
 #[test]
-fn links_that_are_asked_for_and_interfaces_of_static_entries_decide_about_faults() -> Result<()> {
+fn interfaces_of_static_entries_decide_about_faults_also_if_they_are_asked_for_their_link() -> Result<()> {
     let lab = Lab::new("linkbeat")?;
     let (lan, hosts) = lab.routers(1)?;
     let other = lab.bridge("other")?;

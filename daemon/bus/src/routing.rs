@@ -32,6 +32,9 @@ pub enum RoutingFact {
         instance: Option<Name>,
         /// The entry.
         entry: RoutingEntry,
+        /// It is left there: another virtual router wants it too, or it is an address that the host has by itself.
+        #[serde(default)]
+        stays: bool,
     },
     /// An entry that somebody had removed was put back.
     RoutingRestored {
@@ -108,8 +111,9 @@ impl RoutingFact {
             Self::RoutingAdded { instance, entry, .. } => (instance, entry, None, 0),
             Self::RoutingRestored { instance, entry, .. } => (instance, entry, None, 1),
             Self::RoutingFailed { instance, entry, adding: true, error } => (instance, entry, Some(error), 0),
-            Self::RoutingFailed { adding: false, .. } => return,
-            Self::RoutingRemoved { instance, entry } => {
+            // What can't be removed is no longer wanted all the same, and not looked after.
+            Self::RoutingFailed { instance, entry, adding: false, .. }
+            | Self::RoutingRemoved { instance, entry, .. } => {
                 w.routing.shift_remove(&(instance.clone(), entry.to_string()));
                 return;
             }
@@ -127,8 +131,11 @@ impl RoutingFact {
                 let how = if *adopted { "adopting" } else { "setting" };
                 (Level::Detail, write!(out, "{}{how} {entry}", Owner(instance)))
             }
-            Self::RoutingRemoved { instance, entry } => {
+            Self::RoutingRemoved { instance, entry, stays: false } => {
                 (Level::Detail, write!(out, "{}removing {entry}", Owner(instance)))
+            }
+            Self::RoutingRemoved { instance, entry, stays: true } => {
+                (Level::Detail, write!(out, "{}no longer wants {entry}, which stays", Owner(instance)))
             }
             Self::RoutingRestored { instance, entry, after } => (
                 Level::Warning,
@@ -144,6 +151,29 @@ impl RoutingFact {
                 (Level::Error, write!(out, "{}can't {verb} {entry}: {error}", Owner(instance)))
             }
         }
+    }
+}
+
+impl World {
+    /// A virtual router is called otherwise from now on: its entries are known by its new name.
+    pub(crate) fn rename_routing(&mut self, from: &Name, to: &Name) {
+        if !self.routing.values().any(|state| state.instance.as_ref() == Some(from)) {
+            return;
+        }
+        let renamed =
+            |(key, mut state): (RoutingKey, RoutingState)| match state.instance.as_ref() == Some(from) {
+                true => {
+                    state.instance = Some(to.clone());
+                    ((Some(to.clone()), key.1), state)
+                }
+                false => (key, state),
+            };
+        self.routing = std::mem::take(&mut self.routing).into_iter().map(renamed).collect();
+    }
+
+    /// A virtual router is gone: none of its entries is wanted.
+    pub(crate) fn forget_routing(&mut self, instance: &Name) {
+        self.routing.retain(|_, state| state.instance.as_ref() != Some(instance));
     }
 }
 
@@ -166,5 +196,63 @@ impl fmt::Display for Short {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = self.0.as_secs_f64() * 1000.0;
         if ms < 10.0 { write!(f, "{ms:.1} ms") } else { write!(f, "{ms:.0} ms") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::fact::VrrpFact;
+    use crate::{Configured, Event, EventId, sample};
+
+    fn world(facts: impl IntoIterator<Item = crate::Fact>) -> World {
+        let mut world = World::default();
+        for (id, fact) in (1..).zip(facts) {
+            let at = Timestamp::UNIX_EPOCH;
+            world.apply(&Event { id: EventId(id), at, mono: id, cause: None, fact });
+        }
+        world
+    }
+
+    fn entry() -> RoutingEntry {
+        let address = std::net::Ipv4Addr::LOCALHOST.into();
+        RoutingEntry::Address(Box::new(model::InterfaceAddress::host(address)))
+    }
+
+    fn added(instance: &str) -> [crate::Fact; 2] {
+        let settings = Configured::new(1, sample::instance());
+        let instance = Name::from(instance);
+        let configured = VrrpFact::InstanceConfigured { instance: instance.clone(), settings };
+        let instance = Some(instance);
+        [configured.into(), RoutingFact::RoutingAdded { instance, entry: entry(), adopted: false }.into()]
+    }
+
+    #[test]
+    fn entries_go_with_their_virtual_router() {
+        let gone = VrrpFact::InstanceUnconfigured { instance: "A".into() };
+        let world = world(added("A").into_iter().chain(added("B")).chain([gone.into()]));
+        let left: Vec<_> = world.routing.values().map(|state| state.instance.as_deref()).collect();
+        assert_eq!(left, [Some("B")]);
+    }
+
+    #[test]
+    fn entries_follow_the_name_of_their_virtual_router() {
+        let renamed = VrrpFact::InstanceRenamed { instance: "B".into(), from: "A".into() };
+        let facts = || added("A").into_iter().chain([renamed.clone().into()]);
+        let key = (Some(Name::from("B")), entry().to_string());
+        let there = world(facts());
+        assert_eq!(there.routing.get(&key).map(|state| state.instance.as_deref()), Some(Some("B")));
+        assert_eq!(there.routing.len(), 1);
+        let removed = RoutingFact::RoutingRemoved { instance: key.0, entry: entry(), stays: true };
+        assert!(world(facts().chain([removed.into()])).routing.is_empty());
+    }
+
+    #[test]
+    fn what_can_not_be_removed_is_not_kept_in_mind() {
+        let (instance, error) = (Some("A".into()), String::new());
+        let refused = RoutingFact::RoutingFailed { instance, entry: entry(), adding: false, error };
+        assert!(world(added("A").into_iter().chain([refused.into()])).routing.is_empty());
     }
 }

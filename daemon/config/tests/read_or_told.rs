@@ -184,6 +184,11 @@ fn what_was_silent_is_said_once() {
             vec!["`use_vmac` of an address is understood, not acted on yet"],
         ),
         (
+            instance("use_vmac netlink_notify_msg", "10.0.0.1"),
+            vec!["`netlink_notify_msg` of `use_vmac` is understood, not acted on yet"],
+        ),
+        (instance("use_vmac", "10.0.0.1"), vec![]),
+        (
             global("vrrp_strict") + &instance("", "10.0.0.1"),
             vec!["that strict mode drops packets to the addresses is understood, not acted on yet"],
         ),

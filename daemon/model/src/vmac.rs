@@ -26,7 +26,7 @@ pub enum VmacKind {
         /// A hardware address of its own; that of the virtual router (RFC 9568 §7.3) when `None`. One that is written
         /// with five bytes ends in the VRID.
         mac: Option<[u8; 6]>,
-        /// `netlink_notify_msg`: messages of the kernel about it are believed over what keepalived knows.
+        /// `netlink_notify_msg`: when it is made, the kernel is made to tell others of the interface below it.
         netlink_notify: bool,
         /// `vmac_xmit_base`: adverts leave through the interface below. Unicast needs it, and has it.
         xmit_base: bool,

@@ -125,7 +125,7 @@ impl Outbox for Outgoing {
             }
             Output::AddAddresses(change) => self.change(&change, true),
             Output::RemoveAddresses(change) => self.change(&change, false),
-            Output::Announce(_) | Output::Routing(_) | Output::Notify(_) => {}
+            Output::Announce(_) | Output::Routing(_) | Output::StopDropping { .. } | Output::Notify(_) => {}
         }
     }
 }

@@ -45,7 +45,7 @@
 //!             Output::AddAddresses(change) => self.0.push(format!("add {}", change.addresses[0])),
 //!             Output::RemoveAddresses(change) => self.0.push(format!("remove {}", change.addresses[0])),
 //!             Output::Announce(burst) => self.0.push(format!("announce {} times", burst.repeat)),
-//!             Output::Routing(_) | Output::Notify(_) => {}
+//!             Output::Routing(_) | Output::StopDropping { .. } | Output::Notify(_) => {}
 //!         }
 //!     }
 //! }

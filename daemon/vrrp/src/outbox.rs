@@ -35,9 +35,16 @@ pub enum Output<'a> {
     /// Take addresses off their interfaces; publish `AddressRemoved` with `cause` for each that was there.
     RemoveAddresses(AddressChange<'a>),
     /// Put the routes and rules of a virtual router where they should be, and have packets dropped to addresses that it
-    /// does not accept; or undo that. Publish a
+    /// does not accept; or take them away (what is dropped stays so until [`Output::StopDropping`]). Publish a
     /// [`RoutingFact`](keepwatch_bus::fact::RoutingFact) with `cause` for each.
     Routing(RoutingChange<'a>),
+    /// Have nothing dropped any more for a virtual router, once every address that it was to take off before is off.
+    StopDropping {
+        /// Whose addresses they were.
+        router: RouterId,
+        /// What led to it.
+        cause: EventId,
+    },
     /// Announce addresses by gratuitous ARP or unsolicited neighbour advertisement. Comes after the addresses were
     /// asked for, and after the advertisement that tells a lesser master to take them off.
     Announce(Announcement<'a>),

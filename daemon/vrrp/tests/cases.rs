@@ -183,7 +183,7 @@ impl Bench {
                 Did::Announced { addresses, repeat } => {
                     serde_json::json!({"at": at, "announce": addresses, "repeat": repeat})
                 }
-                Did::Routed { .. } | Did::Noticed(_) => continue,
+                Did::Routed { .. } | Did::StoppedDropping | Did::Noticed(_) => continue,
             };
             writeln!(self.transcript, "{line}").expect("strings grow");
         }

@@ -45,8 +45,10 @@ impl VrrpFact {
             }
             Self::InstanceUnconfigured { instance } => {
                 w.instances.remove(instance);
+                w.forget_routing(instance);
             }
             Self::InstanceRenamed { instance, from } => {
+                w.rename_routing(from, instance);
                 if let Some(mut known) = w.instances.remove(from) {
                     known.name = instance.clone();
                     w.instances.insert(instance.clone(), known);
@@ -96,6 +98,8 @@ impl VrrpFact {
                     }
                     if *to != VrrpState::Master {
                         i.missing.clear();
+                        // Nothing has to be dropped any more.
+                        i.drop_error = None;
                     }
                 }
             }

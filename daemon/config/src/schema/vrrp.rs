@@ -228,7 +228,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
     kw(
         "use_vmac",
         &[any("[NAME] [MAC] [group GROUP] [netlink_notify_msg]", Kind::Options("vmac"))],
-        "Use a VMAC interface with the virtual router's hardware address.",
+        "Use a VMAC interface with the virtual router's hardware address. `netlink_notify_msg` is not acted on yet.",
     )
     .example("use_vmac vrrp.51"),
     flag("vmac_xmit_base", "Send adverts from the interface below the VMAC.").example("vmac_xmit_base"),

@@ -8,29 +8,39 @@ const NLA_F_NESTED: u16 = 1 << 15;
 
 /// A header and attributes, as bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Attributes(Vec<u8>);
+pub struct Attributes {
+    bytes: Vec<u8>,
+    too_long: bool,
+}
 
 impl Attributes {
     /// Begins with the header of the message's subsystem (`struct rtmsg` and its like).
     pub fn after(header: &[u8]) -> Self {
         let mut bytes = header.to_vec();
         bytes.resize(bytes.len().next_multiple_of(4), 0);
-        Self(bytes)
+        Self { bytes, too_long: false }
     }
 
     /// The whole body.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 
-    /// Adds an attribute. A value longer than an attribute can be is cut.
+    /// Whether a value was longer than an attribute can be: then it is left out, and no request may be made of this.
+    pub fn is_too_long(&self) -> bool {
+        self.too_long
+    }
+
+    /// Adds an attribute. A value longer than an attribute can be makes the whole [too long](Self::is_too_long).
     pub fn bytes(&mut self, kind: u16, value: &[u8]) -> &mut Self {
-        let value = value.get(..usize::from(u16::MAX) - 4).unwrap_or(value);
-        let length = (value.len() + 4) as u16;
-        self.0.extend(length.to_ne_bytes());
-        self.0.extend(kind.to_ne_bytes());
-        self.0.extend(value);
-        self.0.resize(self.0.len().next_multiple_of(4), 0);
+        let Ok(length) = u16::try_from(value.len().saturating_add(4)) else {
+            self.too_long = true;
+            return self;
+        };
+        self.bytes.extend(length.to_ne_bytes());
+        self.bytes.extend(kind.to_ne_bytes());
+        self.bytes.extend(value);
+        self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
         self
     }
 
@@ -73,7 +83,8 @@ impl Attributes {
     pub fn nest(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) -> &mut Self {
         let mut inner = Self::default();
         fill(&mut inner);
-        self.bytes(kind | NLA_F_NESTED, &inner.0)
+        self.too_long |= inner.too_long;
+        self.bytes(kind | NLA_F_NESTED, &inner.bytes)
     }
 }
 
@@ -98,5 +109,16 @@ mod tests {
         if cfg!(target_endian = "little") {
             assert_eq!(body.as_bytes(), expected);
         }
+    }
+
+    #[test]
+    fn what_is_longer_than_an_attribute_can_be_is_said_and_not_cut() {
+        let mut body = Attributes::default();
+        body.bytes(1, &[0; 65531]);
+        assert!(!body.is_too_long());
+        body.nest(2, |inner| {
+            inner.bytes(1, &[0; 65532]);
+        });
+        assert!(body.is_too_long());
     }
 }

@@ -32,6 +32,8 @@ const NF_ACCEPT: u32 = 1;
 const GOTO: u32 = -4i32 as u32;
 const SET_CONSTANT: u32 = 2;
 const SET_MAP: u32 = 8;
+/// Elements of a set in one message: they are in one attribute, which is 64 kB at most; the longest takes 52 bytes.
+const PER_MESSAGE: usize = 1000;
 
 /// A family of tables (`NFPROTO_…`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -366,25 +368,13 @@ impl<'a> FilterBatch<'a> {
 
     /// Puts elements in a set: each its key, and of a map the interface that it leads to.
     pub fn elements(&mut self, set: &str, elements: &[(Vec<u8>, Option<u32>)]) {
-        if elements.is_empty() {
-            return;
-        }
-        self.push(NEWSETELEM, NLM_F_CREATE, |body| {
-            body.text(2, set).nest(3, |list| {
-                for (key, value) in elements {
-                    list.nest(1, |element| {
-                        element.nest(1, |data| {
-                            data.bytes(1, key);
-                        });
-                        if let Some(value) = value {
-                            element.nest(2, |data| {
-                                data.bytes(1, &value.to_ne_bytes());
-                            });
-                        }
-                    });
-                }
+        for some in elements.chunks(PER_MESSAGE) {
+            self.push(NEWSETELEM, NLM_F_CREATE, |body| {
+                body.text(2, set).nest(3, |list| {
+                    some.iter().for_each(|(key, value)| add_element(list, key, *value));
+                });
             });
-        });
+        }
     }
 
     /// Takes everything out of a set.
@@ -402,5 +392,30 @@ impl<'a> FilterBatch<'a> {
         // `struct nfgenmsg` with the subsystem as its resource.
         let edge = Attributes::after(&[0, 0, 0, SUBSYSTEM as u8]);
         self.requests.carry_out_whole((BATCH_BEGIN, &edge), (BATCH_END, &edge))
+    }
+}
+
+fn add_element(list: &mut Attributes, key: &[u8], value: Option<u32>) {
+    list.nest(1, |element| {
+        element.nest(1, |data| {
+            data.bytes(1, key);
+        });
+        if let Some(value) = value {
+            element.nest(2, |data| {
+                data.bytes(1, &value.to_ne_bytes());
+            });
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_elements_as_go_in_a_message_fit_its_attribute() {
+        let mut list = Attributes::default();
+        list.nest(3, |list| (0..PER_MESSAGE).for_each(|_| add_element(list, &[0; 32], Some(1))));
+        assert!(!list.is_too_long());
     }
 }

@@ -25,6 +25,7 @@ pub struct Requests {
     /// Under which the kernel names this socket as the cause of what it tells others.
     port: u32,
     sequence: u32,
+    /// Empty where a request can't be said in a message.
     waiting: Vec<Vec<u8>>,
     buffer: Vec<u8>,
 }
@@ -63,8 +64,9 @@ impl Requests {
     /// Queues a request: its type (`RTM_…`), its flags besides those that every request has, and its body.
     pub fn push(&mut self, kind: u16, flags: u16, body: &Attributes) {
         self.sequence = self.sequence.wrapping_add(1);
-        let bytes = frame(kind, flags | NLM_F_REQUEST | NLM_F_ACK, self.sequence, body);
-        self.waiting.push(bytes);
+        let flags = flags | NLM_F_REQUEST | NLM_F_ACK;
+        let fits = !body.is_too_long();
+        self.waiting.push(if fits { frame(kind, flags, self.sequence, body) } else { Vec::new() });
     }
 
     /// Queues that an address is put on an interface, or taken off.
@@ -76,13 +78,16 @@ impl Requests {
         self.push(kind, flags, &Attributes::after(&message::address_body(operation, link, spec)));
     }
 
-    /// Has everything that was queued done, in order, and returns what became of each.
+    /// Has everything that was queued done, in order, and returns what became of each: `EMSGSIZE` for one whose body is
+    /// [too long](Attributes::is_too_long).
     pub fn carry_out(&mut self) -> Vec<std::result::Result<(), Errno>> {
         let waiting = std::mem::take(&mut self.waiting);
         let mut first = self.sequence.wrapping_sub(waiting.len() as u32).wrapping_add(1);
         let mut results = Vec::with_capacity(waiting.len());
         for some in waiting.chunks(PER_WRITE) {
-            let mut answers = vec![Err(Errno::EIO); some.len()];
+            let unanswered =
+                |request: &Vec<u8>| Err(if request.is_empty() { Errno::EMSGSIZE } else { Errno::EIO });
+            let mut answers: Vec<_> = some.iter().map(unanswered).collect();
             match self.socket.send(&some.concat(), 0) {
                 Ok(_) => self.hear(|sequence, errno| {
                     let at = sequence.wrapping_sub(first) as usize;
@@ -109,6 +114,9 @@ impl Requests {
         end: (u16, &Attributes),
     ) -> std::result::Result<(), Errno> {
         let waiting = std::mem::take(&mut self.waiting);
+        if waiting.iter().any(Vec::is_empty) {
+            return Err(Errno::EMSGSIZE);
+        }
         let mut bytes = frame(begin.0, NLM_F_REQUEST, self.sequence.wrapping_add(1), begin.1);
         bytes.extend(waiting.concat());
         bytes.extend(frame(end.0, NLM_F_REQUEST, self.sequence.wrapping_add(2), end.1));
@@ -162,4 +170,18 @@ fn frame(kind: u16, flags: u16, sequence: u32, body: &Attributes) -> Vec<u8> {
     bytes.extend(body);
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_message_can_say_is_refused_as_a_whole() {
+        let Ok(mut requests) = Requests::routing() else { return };
+        let mut body = Attributes::default();
+        body.bytes(1, &[0; 70_000]);
+        requests.push(libc::RTM_GETLINK, 0, &body);
+        assert_eq!(requests.carry_out_whole((0, &body), (0, &body)), Err(Errno::EMSGSIZE));
+    }
 }

@@ -121,7 +121,10 @@ impl Router {
     pub(super) fn change_routing(&self, cx: &mut Context<'_>, old: &RouterSpec) {
         let dropped =
             old.accepts != self.spec.accepts || (!self.spec.accepts && old.addresses != self.spec.addresses);
-        if matches!(self.state, State::Master(_)) && (dropped || old.routing != self.spec.routing) {
+        // What is told of them from now on is told of the new name.
+        let renamed = old.name != self.spec.name && (!self.spec.routing.is_empty() || !self.spec.accepts);
+        let changed = dropped || renamed || old.routing != self.spec.routing;
+        if matches!(self.state, State::Master(_)) && changed {
             self.ask_for_routing(cx, true, cx.cause);
         }
     }
@@ -132,6 +135,9 @@ impl Router {
         let spec = self.spec.clone();
         let gone = self.give_up(cx, &spec, spec.addresses.iter(), cause);
         self.change_some(cx, gone, cause, Output::RemoveAddresses);
+        if !self.spec.accepts {
+            cx.out.act(Output::StopDropping { router: self.id, cause });
+        }
     }
 
     /// Takes off what is gone, puts on what is new; a master announces the new ones, and all again later.

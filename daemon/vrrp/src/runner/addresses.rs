@@ -55,6 +55,7 @@ pub(super) fn hand_over(work: &mut Vec<Work>, node: &Node, links: &LinkTable, wo
                 worker.send(Job::Announce(announce, frames, router.counters().clone()));
             }
             Work::Routing(wish) => worker.send(Job::Routing(wish)),
+            Work::StopDropping(router, cause) => worker.send(Job::StopDropping(router, cause)),
             Work::Sweep(cause) => worker.send(Job::Sweep(cause)),
             Work::KeepPeers => {
                 worker.send(Job::Keep(node.routers().flat_map(|router| peers_of(router, links)).collect()));

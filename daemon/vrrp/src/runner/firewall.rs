@@ -5,7 +5,7 @@
 //! The tables belong to this process's socket where the kernel knows such a thing (Linux 5.12): a flush of the ruleset
 //! passes them by, and nothing of them stays behind, however the process ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
 
 use keepwatch_bus::fact::VrrpFact;
@@ -42,6 +42,28 @@ struct Made {
     name: Option<String>,
     /// Whether it has the set of link-local addresses.
     link_local: bool,
+}
+
+/// Routers for which nothing is to be dropped any more, once their addresses are off.
+#[derive(Default)]
+pub(super) struct Lifts(VecDeque<(u64, RouterId, EventId)>);
+
+impl Lifts {
+    /// Once so many requests are answered, nothing is to be dropped for a router.
+    pub(super) fn push(&mut self, after: u64, router: RouterId, cause: EventId) {
+        self.0.push_back((after, router, cause));
+    }
+
+    /// A router has addresses again.
+    pub(super) fn forget(&mut self, router: RouterId) {
+        self.0.retain(|(_, other, _)| *other != router);
+    }
+
+    /// The next that is due when so many requests are answered.
+    pub(super) fn next(&mut self, answered: u64) -> Option<(RouterId, EventId)> {
+        self.0.front().filter(|(after, ..)| *after <= answered)?;
+        self.0.pop_front().map(|(_, router, cause)| (router, cause))
+    }
 }
 
 /// The tables of both families.
@@ -93,9 +115,14 @@ impl Firewall {
         addresses: Vec<Dropped>,
         cause: Option<EventId>,
     ) {
-        let known = self.wards.get(&router).map_or(&[][..], |ward| &ward.addresses);
-        if known == addresses {
-            return;
+        match self.wards.get_mut(&router) {
+            Some(ward) if ward.addresses == addresses => {
+                // It may have another name since.
+                ward.instance = instance.clone();
+                return;
+            }
+            None if addresses.is_empty() => return,
+            Some(_) | None => {}
         }
         if addresses.is_empty() {
             self.wards.remove(&router);
@@ -317,4 +344,21 @@ impl Contents {
 
 fn is_link_local(address: &Ipv6Addr) -> bool {
     address.is_unicast_link_local()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_dropped_is_lifted_when_the_removals_before_it_are_answered_unless_it_is_wanted_again() {
+        let mut lifts = Lifts::default();
+        lifts.push(3, RouterId(1), EventId(10));
+        lifts.push(4, RouterId(2), EventId(11));
+        assert_eq!(lifts.next(2), None, "an address is still there");
+        assert_eq!(lifts.next(3), Some((RouterId(1), EventId(10))), "whatever else is asked meanwhile");
+        assert_eq!(lifts.next(3), None);
+        lifts.forget(RouterId(2));
+        assert_eq!(lifts.next(9), None);
+    }
 }

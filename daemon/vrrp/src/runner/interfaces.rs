@@ -214,6 +214,17 @@ impl Interfaces {
 
     /// Tells the machine, and everybody if it is in use, how an interface stands, if that changed.
     fn tell(&mut self, name: &Name, now: Instant, node: &mut Node, out: &mut Outgoing) {
+        self.tell_because(None, name, now, node, out);
+    }
+
+    fn tell_because(
+        &mut self,
+        cause: Option<EventId>,
+        name: &Name,
+        now: Instant,
+        node: &mut Node,
+        out: &mut Outgoing,
+    ) {
         let standing = self.standing(name);
         let told = self.told.get(name).map(|told| told.state());
         if standing == Standing::Down(LinkDownReason::Missing) {
@@ -225,7 +236,7 @@ impl Interfaces {
         let Some(told) = self.told.insert(name.clone(), standing).filter(|told| *told != standing) else {
             return;
         };
-        let event = self.watched.contains(name).then(|| publish(name, standing, None, out));
+        let event = self.watched.contains(name).then(|| publish(name, standing, cause, out));
         if told.state() != standing.state() {
             let id = node.link(name);
             node.link_changed(now, id, standing.state(), event, out);
@@ -272,8 +283,8 @@ impl Interfaces {
         deaf(Family::V4) || (deaf(Family::V6) && !hears(Family::V4))
     }
 
-    /// Watches the interfaces that `definitions` name: tells how those stand that were not watched before, and the
-    /// machine all that there is to know of those that it never heard of.
+    /// Watches the interfaces that `definitions` name: tells how those stand that were not watched before, or that count
+    /// otherwise with these definitions, and the machine all that there is to know of those that it never heard of.
     pub(super) fn watch(
         &mut self,
         definitions: &Definitions,
@@ -290,15 +301,23 @@ impl Interfaces {
         let named = interfaces_of(definitions);
         self.slow.apply(definitions, &named);
         let mut new: Vec<Name> = named.difference(&self.watched).cloned().collect();
+        let mut known: Vec<Name> = named.intersection(&self.watched).cloned().collect();
         new.sort();
+        known.sort();
         self.watched = named;
+        for name in known {
+            self.tell_because(cause, &name, now, node, out);
+        }
         for name in new {
             let standing = self.standing(&name);
             let event = publish(&name, standing, cause, out);
-            if self.told.insert(name.clone(), standing).is_some() {
+            let id = node.link(&name);
+            if let Some(told) = self.told.insert(name.clone(), standing) {
+                if told.state() != standing.state() {
+                    node.link_changed(now, id, standing.state(), Some(event), out);
+                }
                 continue;
             }
-            let id = node.link(&name);
             if let Some(link) = self.table.by_name(&name) {
                 out.ports.set(id, Some(link.report.index));
                 for address in link.addresses.iter().filter(|address| !address.tentative) {

@@ -40,10 +40,12 @@ impl Poller {
 fn poll(linkbeat: &Linkbeat, inbox: &Receiver<Asked>, tell: &WeakSender<Command>) {
     let mut asked = Asked::new();
     let mut methods: HashMap<Name, Method> = HashMap::new();
-    let mut known: HashMap<Name, bool> = HashMap::new();
+    // With the number of the interface: one that was made again is another.
+    let mut known: HashMap<Name, (Option<u32>, bool)> = HashMap::new();
     loop {
         let Some(commands) = tell.upgrade() else { return };
         for (name, wanted) in &asked {
+            let index = nix::net::if_::if_nametoindex(&**name).ok();
             let method = match (wanted, methods.get(name)) {
                 (Some(LinkbeatMethod::Mii), _) => Method::Mii,
                 (Some(LinkbeatMethod::Ethtool), _) => Method::Ethtool,
@@ -52,15 +54,21 @@ fn poll(linkbeat: &Linkbeat, inbox: &Receiver<Asked>, tell: &WeakSender<Command>
                 (None, None) => {
                     let all = [Method::Mii, Method::Ethtool, Method::Flags];
                     let Some(first) = all.into_iter().find(|m| linkbeat.ask(name, *m).is_ok()) else {
+                        known.remove(name);
                         continue;
                     };
                     methods.insert(name.clone(), first);
                     first
                 }
             };
-            // One that is not there is told of by the kernel.
-            let Ok(link) = linkbeat.ask(name, method) else { continue };
-            if known.insert(name.clone(), link) != Some(link) {
+            // One that is not there is told of by the kernel. What it said before is forgotten there: when it is made
+            // again, it has to be said again.
+            let Ok(link) = linkbeat.ask(name, method) else {
+                known.remove(name);
+                methods.remove(name);
+                continue;
+            };
+            if known.insert(name.clone(), (index, link)) != Some((index, link)) {
                 commands.send(Command::Linkbeat { interface: name.clone(), link });
             }
         }

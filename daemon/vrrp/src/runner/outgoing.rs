@@ -29,6 +29,8 @@ pub(super) enum Work {
     Announce(Announce),
     /// Routes and rules of one router.
     Routing(Wish),
+    /// Nothing is to be dropped for one router any more, once its addresses are off.
+    StopDropping(RouterId, EventId),
     /// Interfaces that routers no longer want can go.
     Sweep(Option<EventId>),
     /// Have the kernel keep the neighbours in mind by which the peers of all routers are reached, and no others.
@@ -189,6 +191,7 @@ impl Outbox for Outgoing {
                     .collect(),
                 cause: change.cause,
             })),
+            Output::StopDropping { router, cause } => self.work.push(Work::StopDropping(router, cause)),
             Output::Announce(announcement) => self.work.push(Work::Announce(Announce {
                 router: announcement.router,
                 spec: announcement.spec.clone(),

@@ -66,12 +66,41 @@ pub(super) struct Wish {
     pub(super) cause: Option<EventId>,
 }
 
+/// Tells that nothing of a wish can be made true.
+pub(super) fn refuse(bus: &Bus, wish: &Wish, error: &keepwatch_net::Error) {
+    for entry in wish.entries.iter() {
+        let (instance, entry, error) = (wish.instance.clone(), entry.clone(), error.to_string());
+        bus.publish(wish.cause, RoutingFact::RoutingFailed { instance, entry, adding: true, error });
+    }
+}
+
+/// Tells that what was refused so is no longer wanted.
+pub(super) fn renounce(bus: &Bus, wish: &Wish) {
+    for entry in wish.entries.iter() {
+        let (instance, entry) = (wish.instance.clone(), entry.clone());
+        bus.publish(wish.cause, RoutingFact::RoutingRemoved { instance, entry, stays: false });
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Present,
     /// An address that somebody else had put there.
     Foreign,
     Refused(Errno),
+}
+
+impl State {
+    /// How an entry stands after the kernel's answer, with how it stood before. What was put there stays so: a kernel that
+    /// keeps no marks (before 5.18) tells of it as of the host's own.
+    fn after(before: Option<Self>, result: Result<(), Errno>, is_foreign: impl FnOnce() -> bool) -> Self {
+        match result {
+            Ok(()) => Self::Present,
+            Err(Errno::EEXIST) if before != Some(Self::Present) && is_foreign() => Self::Foreign,
+            Err(Errno::EEXIST) => Self::Present,
+            Err(errno) => Self::Refused(errno),
+        }
+    }
 }
 
 struct Kept {
@@ -145,14 +174,19 @@ impl Routing {
         }
         let elsewhere: Vec<&RoutingEntry> =
             self.owners.values().flat_map(|owned| &owned.kept).map(|kept| &kept.entry).collect();
-        go.retain(|kept| !elsewhere.contains(&&kept.entry));
+        let stays = |kept: &Kept| kept.state == State::Foreign || elsewhere.contains(&&kept.entry);
+        let (others, mut go): (Vec<Kept>, Vec<Kept>) = go.into_iter().partition(stays);
+        for Kept { entry, .. } in others.into_iter().filter(|_| met) {
+            let instance = instance.clone();
+            self.bus.publish(cause, RoutingFact::RoutingRemoved { instance, entry, stays: true });
+        }
         go.reverse();
         self.take_away(&instance, &go, met, cause);
         let new = entries.iter().filter(|entry| wanted && !stay.iter().any(|kept| kept.entry == **entry));
         let new: Vec<RoutingEntry> = new.cloned().collect();
         let results = self.ask(&new);
         for (entry, result) in new.into_iter().zip(results) {
-            let state = self.judge(&entry, result);
+            let state = State::after(None, result, || self.is_foreign(&entry));
             self.tell(&instance, &entry, (None, state), result, cause, Duration::ZERO);
             stay.push(Kept { entry, state });
         }
@@ -175,16 +209,19 @@ impl Routing {
     fn take_away(&mut self, instance: &Option<Name>, entries: &[Kept], met: bool, cause: Option<EventId>) {
         let mut asked = Vec::new();
         for kept in entries {
-            if kept.state == State::Foreign || (!self.shadow && !self.push(&kept.entry, false)) {
-                continue;
+            if self.shadow || self.push(&kept.entry, false) {
+                asked.push(kept);
+            } else if met {
+                // It went with its interface.
+                let (instance, entry) = (instance.clone(), kept.entry.clone());
+                self.bus.publish(cause, RoutingFact::RoutingRemoved { instance, entry, stays: false });
             }
-            asked.push(kept);
         }
         let results = if self.shadow { vec![Ok(()); asked.len()] } else { self.requests.carry_out() };
         for (kept, result) in asked.into_iter().zip(results) {
             let (instance, entry) = (instance.clone(), kept.entry.clone());
             let fact = match result {
-                Ok(()) => RoutingFact::RoutingRemoved { instance, entry },
+                Ok(()) => RoutingFact::RoutingRemoved { instance, entry, stays: false },
                 Err(
                     Errno::ESRCH
                     | Errno::ENOENT
@@ -194,7 +231,7 @@ impl Routing {
                     | Errno::ENETUNREACH,
                 ) if !met => continue,
                 Err(Errno::ESRCH | Errno::ENOENT | Errno::EADDRNOTAVAIL | Errno::ENODEV) => {
-                    RoutingFact::RoutingRemoved { instance, entry }
+                    RoutingFact::RoutingRemoved { instance, entry, stays: false }
                 }
                 Err(_) if !met => continue,
                 Err(errno) => {
@@ -258,16 +295,8 @@ impl Routing {
         Some(self.links.by_name(name)?.report.index)
     }
 
-    fn judge(&self, entry: &RoutingEntry, result: Result<(), Errno>) -> State {
-        match result {
-            Ok(()) => State::Present,
-            Err(Errno::EEXIST) if self.is_foreign(entry) => State::Foreign,
-            Err(Errno::EEXIST) => State::Present,
-            Err(errno) => State::Refused(errno),
-        }
-    }
-
-    /// Whether an address is there that does not bear our mark: the host's own, and not to be taken off.
+    /// Whether an address is there that does not bear our mark: the host's own, and not to be taken off. As the kernel told
+    /// of it last: of what is asked for now it has told nothing yet.
     fn is_foreign(&self, entry: &RoutingEntry) -> bool {
         let (RoutingEntry::Address(address), Some(home)) = (entry, self.home(entry)) else { return false };
         let here = self.links.get(home).into_iter().flat_map(|link| &link.addresses);
@@ -367,7 +396,7 @@ impl Routing {
         let mut restored = 0;
         for (at, result) in tracked.into_iter().zip(results) {
             let Some(kept) = owned.kept.get_mut(at) else { continue };
-            let state = self.judge(&kept.entry, result);
+            let state = State::after(Some(kept.state), result, || self.is_foreign(&kept.entry));
             restored += usize::from(result.is_ok());
             let stood = (Some(kept.state), state);
             self.tell(&owned.instance, &kept.entry, stood, result, owned.cause, since.elapsed());
@@ -403,5 +432,19 @@ impl Kept {
 impl AsFd for Routing {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.monitor.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_we_put_there_does_not_become_the_host_s_because_it_bears_no_mark() {
+        let there = Err(Errno::EEXIST);
+        assert_eq!(State::after(None, there, || true), State::Foreign);
+        assert_eq!(State::after(Some(State::Foreign), there, || true), State::Foreign);
+        let put = State::after(None, Ok(()), || true);
+        assert_eq!(State::after(Some(put), there, || true), State::Present);
     }
 }

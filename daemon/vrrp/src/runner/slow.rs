@@ -20,12 +20,16 @@ pub(super) struct Slow {
     delays: HashMap<Name, (Duration, Duration)>,
     /// Since when an interface is otherwise than it was told, and when that will count.
     waiting: HashMap<Name, Instant>,
+    /// Those that are asked for their link.
+    asked: HashSet<Name>,
+    /// What they answered.
     links: HashMap<Name, bool>,
 }
 
 impl Slow {
     pub(super) fn new(own: WeakSender<Command>) -> Self {
-        Self { own, poller: None, delays: HashMap::new(), waiting: HashMap::new(), links: HashMap::new() }
+        let (delays, waiting) = (HashMap::new(), HashMap::new());
+        Self { own, poller: None, delays, waiting, asked: HashSet::new(), links: HashMap::new() }
     }
 
     /// What the definitions say of these interfaces.
@@ -45,6 +49,7 @@ impl Slow {
         } else {
             listed
         };
+        self.asked = asked.keys().cloned().collect();
         self.links.retain(|name, _| asked.contains_key(name));
         if self.poller.is_none() && !asked.is_empty() {
             // Without it what the kernel tells by itself counts.
@@ -60,8 +65,12 @@ impl Slow {
         self.links.get(name).copied()
     }
 
+    /// An interface answered. One that is not asked any more may have been on its way to say so: that counts no longer,
+    /// since nothing would ever take it back.
     pub(super) fn beat(&mut self, name: Name, link: bool) {
-        self.links.insert(name, link);
+        if self.asked.contains(&name) {
+            self.links.insert(name, link);
+        }
     }
 
     /// Whether an interface that was told in one state must be in the other for a while yet. One that is as it was told
@@ -134,5 +143,22 @@ mod tests {
         assert!(!slow.is_too_early(&name, up, LinkState::Down, now + seconds(5)));
         assert!(slow.is_too_early(&name, Some(LinkState::Down), LinkState::Up, now + seconds(6)));
         assert!(!slow.is_too_early(&"eth1".into(), up, LinkState::Down, now));
+    }
+
+    #[test]
+    fn an_answer_counts_while_the_interface_is_asked_and_no_longer() {
+        let (sender, _inbox) = keepwatch_bus::mailbox::mailbox().unwrap();
+        let mut slow = Slow::new(sender.downgrade());
+        let name: Name = "eth0".into();
+        let named = HashSet::from([name.clone()]);
+        let asked = Definitions { linkbeat_everywhere: true, ..Definitions::default() };
+        slow.apply(&asked, &named);
+        assert_eq!(slow.link(&name), None);
+        slow.beat(name.clone(), false);
+        assert_eq!(slow.link(&name), Some(false), "whatever the kernel says of it");
+        slow.apply(&Definitions::default(), &named);
+        assert_eq!(slow.link(&name), None);
+        slow.beat(name.clone(), false);
+        assert_eq!(slow.link(&name), None, "it came too late");
     }
 }

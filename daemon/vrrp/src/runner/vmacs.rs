@@ -5,7 +5,7 @@
 //! Adverts leave by the macvlan, and addresses go on it. They are heard on the interface below, which the same frames reach:
 //! so the macvlan joins no group, and tells no switch of a backup's that the virtual hardware address is there.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
@@ -58,10 +58,26 @@ pub(super) struct Vmacs {
     monitor: Monitor,
     links: LinkTable,
     kept: Vec<Kept>,
-    /// Those that a reload no longer wants, which go when their addresses are off.
-    leaving: HashSet<Name>,
+    /// Those that a reload no longer wants, which go when their addresses are off; with the number of what was made, if
+    /// anything was.
+    leaving: HashMap<Name, Option<u32>>,
     sysctls: Sysctls,
     again: Option<Instant>,
+}
+
+/// Tells that none of these interfaces can be made.
+pub(super) fn refuse_all(
+    bus: &Bus,
+    plans: &[VmacPlan],
+    error: &keepwatch_net::Error,
+    cause: Option<EventId>,
+) {
+    for plan in plans {
+        let own = plan.settings.interface.as_ref().map(ToString::to_string);
+        let interface = own.unwrap_or_else(|| usual_name(plan)).into();
+        let (instance, error) = (plan.instance.clone(), error.to_string());
+        bus.publish(cause, LinkFact::LinkMakingFailed { instance, interface, error });
+    }
 }
 
 impl Vmacs {
@@ -72,7 +88,7 @@ impl Vmacs {
         monitor.dump(|notification| dump.push(notification))?;
         links.replace(dump, |_| {});
         let requests = Requests::routing()?;
-        let (kept, leaving, sysctls) = (Vec::new(), HashSet::new(), Sysctls::default());
+        let (kept, leaving, sysctls) = (Vec::new(), HashMap::new(), Sysctls::default());
         Ok(Self { bus, requests, monitor, links, kept, leaving, sysctls, again: None })
     }
 
@@ -80,7 +96,7 @@ impl Vmacs {
     pub(super) fn prepare(&mut self, definitions: &mut Definitions, cause: Option<EventId>) {
         self.hear();
         let before = std::mem::take(&mut self.kept);
-        self.leaving.extend(before.iter().map(|kept| kept.name.clone()));
+        self.leaving.extend(before.iter().map(|kept| (kept.name.clone(), kept.made)));
         for plan in std::mem::take(&mut definitions.vmacs) {
             let known = before.iter().find(|kept| kept.plan == plan);
             let name = known.map_or_else(|| self.name(&plan), |known| known.name.clone());
@@ -102,8 +118,9 @@ impl Vmacs {
             let made = known.and_then(|known| known.made);
             self.kept.push(Kept { plan, name, made, refused: None });
         }
+        let before: Vec<Option<u32>> = self.kept.iter().map(|kept| kept.made).collect();
         self.make_all(cause);
-        self.await_running();
+        self.await_running(&before);
     }
 
     /// Takes what the kernel tells of interfaces, and makes again what somebody removed.
@@ -120,9 +137,9 @@ impl Vmacs {
 
     /// Removes those that are no longer wanted; their addresses are off by now.
     pub(super) fn sweep(&mut self, cause: Option<EventId>) {
-        let leaving: Vec<Name> = self.leaving.drain().collect();
-        for name in &leaving {
-            self.remove(name, cause);
+        let leaving: Vec<(Name, Option<u32>)> = self.leaving.drain().collect();
+        for (name, made) in &leaving {
+            self.remove(name, *made, cause);
         }
         let needed: HashSet<String> = self.kept.iter().flat_map(|kept| bases(&kept.plan)).collect();
         self.sysctls
@@ -136,17 +153,19 @@ impl Vmacs {
 
     /// All of them go: the daemon stops.
     pub(super) fn release(&mut self) {
-        let names: Vec<Name> =
-            self.kept.drain(..).map(|kept| kept.name).chain(self.leaving.drain()).collect();
-        for name in names {
-            self.remove(&name, None);
+        let kept = self.kept.drain(..).map(|kept| (kept.name, kept.made));
+        let all: Vec<(Name, Option<u32>)> = kept.chain(self.leaving.drain()).collect();
+        for (name, made) in all {
+            self.remove(&name, made, None);
         }
         self.sysctls.restore(|_| false);
     }
 
-    fn remove(&mut self, name: &Name, cause: Option<EventId>) {
+    /// Removes what this run made, or took over: another interface of that name is somebody else's.
+    fn remove(&mut self, name: &Name, made: Option<u32>, cause: Option<EventId>) {
         self.hear();
-        let Some(link) = self.links.by_name(name).filter(|link| is_ours(link)) else { return };
+        let link = made.and_then(|made| self.links.get(LinkIndex(made)));
+        let Some(link) = link.filter(|link| is_ours(link)) else { return };
         let header = header(link.report.index, 0);
         self.requests.push(libc::RTM_DELLINK, 0, &Attributes::after(&header));
         if self.requests.carry_out().iter().all(Result::is_ok) {
@@ -182,7 +201,7 @@ impl Vmacs {
     fn name(&self, plan: &VmacPlan) -> Name {
         let vrid = plan.vrid.0;
         let prefix = &plan.prefix;
-        let first = format!("{prefix}.{vrid}");
+        let first = usual_name(plan);
         let second = (plan.family == Family::Inet6).then(|| format!("{prefix}6.{vrid}"));
         let more = (1..=u8::MAX).map(|number| format!("{prefix}{number}.{vrid}"));
         let configured = plan.settings.interface.as_ref().map(ToString::to_string);
@@ -365,11 +384,13 @@ impl Vmacs {
         own(&format!("ipv4/conf/{name}/rp_filter"), "0");
     }
 
-    /// A moment until new interfaces run: else they would begin as a fault.
-    fn await_running(&mut self) {
+    /// A moment until new interfaces run: else they would begin as a fault. Those that are as `before` are waited for no
+    /// more, nor does anything else wait for them.
+    fn await_running(&mut self, before: &[Option<u32>]) {
         let until = Instant::now() + RUNS_WITHIN;
         let waits = |vmacs: &Self| {
-            vmacs.kept.iter().any(|kept| {
+            let new = vmacs.kept.iter().zip(before).filter(|(kept, before)| kept.made != **before);
+            new.map(|(kept, _)| kept).any(|kept| {
                 let runs = |name: &Name| vmacs.links.by_name(name).is_some_and(Link::is_usable);
                 let up = vmacs.links.by_name(&kept.name).is_some_and(|link| link.report.up);
                 up && runs(&kept.plan.base) && !runs(&kept.name)
@@ -391,6 +412,11 @@ fn bases(plan: &VmacPlan) -> Vec<String> {
         .iter()
         .map(|setting| format!("ipv4/conf/{}/{setting}", plan.base))
         .collect()
+}
+
+/// What an interface is called that has no name of its own, if nothing else is.
+fn usual_name(plan: &VmacPlan) -> String {
+    format!("{}.{}", plan.prefix, plan.vrid.0)
 }
 
 fn is_rp_filter(setting: &str) -> bool {

@@ -36,7 +36,7 @@ use crate::link::prefix_of;
 use crate::{Definitions, Release, RouterId};
 
 use super::addresses::plan;
-use super::firewall::Firewall;
+use super::firewall::{Firewall, Lifts};
 use super::kept::{Kept, Peer};
 use super::outgoing::{Announce, Change};
 use super::pace::Pace;
@@ -59,6 +59,8 @@ pub(super) enum Job {
     Announce(Announce, Vec<(LinkIndex, Frame)>, Arc<VrrpCounters>),
     /// Put routes and rules where they should be, once all that was asked before is done, or take them away.
     Routing(Wish),
+    /// Drop nothing for this router any more, once all that was asked before is done.
+    StopDropping(RouterId, EventId),
     /// Remove interfaces that nobody wants any more, once all that was asked before is done.
     Sweep(Option<EventId>),
     /// Prepare what virtual routers stand on, and say when that is done.
@@ -150,6 +152,8 @@ struct Worker {
     garp_groups: Arc<[GarpGroup]>,
     /// What is changed for virtual routers whatever they do.
     sysctls: Sysctls,
+    /// Interfaces whose next address takes the place of one that is taken off.
+    promoting: HashSet<Name>,
     neighbours: Neighbours,
     kept: Kept,
     /// Until when a takeover may come, and this thread stays awake for it.
@@ -161,6 +165,8 @@ struct Worker {
     reports: Sender<Report>,
     /// Routes, rules and static entries, if there ever were any.
     routing: Option<Box<Routing>>,
+    /// Whose entries could not be put there for want of a socket, which has been told.
+    unrouted: HashSet<Owner>,
     /// What is to be done about them once so many requests are answered.
     wishes: VecDeque<(u64, Wish)>,
     /// The packet filter, once something had to be dropped.
@@ -168,8 +174,7 @@ struct Worker {
     firewall_settings: keepwatch_model::Firewall,
     /// Interfaces of virtual routers, if there ever were any.
     vmacs: Option<Box<Vmacs>>,
-    /// Routers for which nothing is to be dropped any more, once their addresses are off.
-    lifted: Vec<(RouterId, Option<EventId>)>,
+    lifts: Lifts,
     shadow: bool,
     beat: Beat,
 }
@@ -192,6 +197,7 @@ pub(super) fn start(
         pace: Pace::new(),
         garp_groups: Arc::from([]),
         sysctls: Sysctls::default(),
+        promoting: HashSet::new(),
         neighbours: Neighbours::open()?,
         kept: Kept::new(),
         expecting: None,
@@ -199,11 +205,12 @@ pub(super) fn start(
         refused: HashMap::new(),
         reports,
         routing: None,
+        unrouted: HashSet::new(),
         wishes: VecDeque::new(),
         firewall: None,
         firewall_settings: keepwatch_model::Firewall::default(),
         vmacs: None,
-        lifted: Vec::new(),
+        lifts: Lifts::default(),
         shadow: settings.shadow,
         beat: settings.addresses.clone(),
     };
@@ -308,6 +315,9 @@ impl Worker {
                 if operation == AddressOperation::Add && !change.spec.accepts {
                     self.drop_first(&change, &links);
                 }
+                if operation == AddressOperation::Add && !self.promoting.is_empty() {
+                    self.promote(&change);
+                }
                 self.request(operation, &change, &links);
             }
             Job::Announce(announce, frames, counters) => {
@@ -318,7 +328,15 @@ impl Worker {
             Job::Renew(peers) => self.kept.renew(peers),
             // What goes, goes before the addresses that it may hang on.
             Job::Routing(wish) if !wish.wanted && self.wishes.is_empty() => self.fulfil(wish),
-            Job::Routing(wish) => self.wishes.push_back((self.requested, wish)),
+            Job::Routing(wish) => {
+                if let Owner::Router(router) = wish.owner
+                    && wish.wanted
+                {
+                    self.lifts.forget(router);
+                }
+                self.wishes.push_back((self.requested, wish));
+            }
+            Job::StopDropping(router, cause) => self.lifts.push(self.requested, router, cause),
             Job::Sweep(cause) => self.waiting.push_back((self.requested, Waiting::Sweep(cause))),
             Job::Prepare(mut definitions, cause) => {
                 self.prepare_vmacs(&mut definitions, cause);

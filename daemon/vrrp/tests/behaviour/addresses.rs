@@ -273,6 +273,21 @@ fn a_router_with_another_name_is_the_same_router() {
     assert!(lan.held(0).is_empty());
 }
 
+#[test]
+fn packets_are_dropped_until_the_addresses_are_off() {
+    let mut definition = spec(VI, 0, 150);
+    definition.accepts = false;
+    let mut lan = alone(one(definition));
+    lan.run_for(ms(6_000));
+    assert_eq!(lan.state(0, VI), Master);
+    let before = lan.hosts[0].out.did.len();
+    apply(&mut lan, Definitions::default());
+    let did = &lan.hosts[0].out.did[before..];
+    let removed = did.iter().position(|did| matches!(did, Did::Removed(_)));
+    let stopped = did.iter().position(|did| matches!(did, Did::StoppedDropping));
+    assert!(removed.is_some() && removed < stopped, "{did:?}");
+}
+
 /// Everything that a host did since then, in words.
 fn since(lan: &Lan, before: usize) -> Vec<String> {
     let did = lan.hosts[0].out.did[before..].iter();
@@ -281,7 +296,7 @@ fn since(lan: &Lan, before: usize) -> Vec<String> {
         Did::Removed(addresses) => Some(format!("remove {}", addresses.len())),
         Did::Announced { addresses, .. } => Some(format!("announce {addresses}")),
         Did::Published { fact, .. } => Some(fact.kind().to_owned()),
-        Did::Sent { .. } | Did::Routed { .. } | Did::Noticed(_) => None,
+        Did::Sent { .. } | Did::Routed { .. } | Did::StoppedDropping | Did::Noticed(_) => None,
     })
     .collect()
 }

@@ -52,6 +52,7 @@ pub enum Did {
     Sent { link: LinkId, destination: IpAddr, packet: Vec<u8> },
     Added(Vec<IpAddr>),
     Routed { wanted: bool },
+    StoppedDropping,
     Removed(Vec<IpAddr>),
     Announced { addresses: usize, repeat: u32 },
     Noticed(Notice),
@@ -85,6 +86,7 @@ impl Outbox for Recorder {
                 Did::Announced { addresses: announcement.addresses.len(), repeat: announcement.repeat }
             }
             Output::Routing(change) => Did::Routed { wanted: change.wanted },
+            Output::StopDropping { .. } => Did::StoppedDropping,
             Output::Notify(notice) => Did::Noticed(notice),
         });
     }
@@ -361,7 +363,11 @@ impl Lan {
                         h.node.address_removed(now, h.links[segment], address.into(), &mut h.out);
                     }
                 }
-                Did::Published { .. } | Did::Routed { .. } | Did::Announced { .. } | Did::Noticed(_) => {}
+                Did::Published { .. }
+                | Did::Routed { .. }
+                | Did::StoppedDropping
+                | Did::Announced { .. }
+                | Did::Noticed(_) => {}
             }
         }
     }

@@ -70,6 +70,7 @@ pub(super) fn read(draft: &mut InstanceDraft, node: &Node, routing: &mut Routing
             (_, None) => match &mut made.kind {
                 KindDraft::Macvlan { netlink_notify, .. } if &*word.text == "netlink_notify_msg" => {
                     *netlink_notify = true;
+                    context.not_acted_on("`netlink_notify_msg` of `use_vmac`", word.span);
                 }
                 KindDraft::Macvlan { mac, .. } if word.text.contains(':') => hardware(mac, word, context),
                 KindDraft::Ipvlan { mode, .. } if ipvlan_mode(&word.text).is_some() => {

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use keepwatch_bus::EventId;
+use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::Name;
 use keepwatch_net::link::LinkIndex;
 
@@ -13,8 +14,8 @@ use crate::Definitions;
 use super::Worker;
 use crate::runner::firewall::Firewall;
 use crate::runner::outgoing::Change;
-use crate::runner::routing::{Owner, Routing, Wish};
-use crate::runner::vmacs::Vmacs;
+use crate::runner::routing::{self, Owner, Routing, Wish};
+use crate::runner::vmacs::{self, Vmacs};
 
 impl Worker {
     /// Routes and rules come after what is announced: that must not wait for them.
@@ -24,10 +25,10 @@ impl Worker {
         {
             self.fulfil(wish);
         }
-        if self.answered == self.requested
-            && let Some(firewall) = &mut self.firewall
-        {
-            self.lifted.drain(..).for_each(|(router, cause)| firewall.lift(router, cause));
+        while let Some((router, cause)) = self.lifts.next(self.answered) {
+            if let Some(firewall) = &mut self.firewall {
+                firewall.lift(router, Some(cause));
+            }
         }
         if let Some(vmacs) = &mut self.vmacs {
             let _call = self.beat.begin("makes interfaces");
@@ -47,7 +48,10 @@ impl Worker {
             return;
         }
         if self.vmacs.is_none() && !definitions.vmacs.is_empty() {
-            self.vmacs = Vmacs::open(self.bus.clone()).ok().map(Box::new);
+            match Vmacs::open(self.bus.clone()) {
+                Ok(vmacs) => self.vmacs = Some(Box::new(vmacs)),
+                Err(error) => vmacs::refuse_all(&self.bus, &definitions.vmacs, &error, cause),
+            }
         }
         if let Some(vmacs) = &mut self.vmacs {
             let _call = self.beat.begin("makes interfaces");
@@ -60,17 +64,19 @@ impl Worker {
         let addresses = change.addresses.iter().zip(links);
         let dropped = addresses.map(|(address, link)| (address.address, link.map(|link| link.0))).collect();
         let (router, instance) = (change.router, &change.spec.name);
-        if let Some(firewall) = self.firewall() {
+        self.lifts.forget(router);
+        // If there is no firewall, the wish that follows a takeover says so.
+        if let Ok(firewall) = self.firewall() {
             firewall.drop_more(router, instance, dropped, Some(change.cause));
         }
     }
 
-    fn firewall(&mut self) -> Option<&mut Firewall> {
-        if self.firewall.is_none() {
-            let settings = self.firewall_settings.clone();
-            self.firewall = Firewall::open(self.bus.clone(), settings, self.shadow).ok();
-        }
-        self.firewall.as_mut()
+    fn firewall(&mut self) -> keepwatch_net::Result<&mut Firewall> {
+        let firewall = match self.firewall.take() {
+            Some(firewall) => firewall,
+            None => Firewall::open(self.bus.clone(), self.firewall_settings.clone(), self.shadow)?,
+        };
+        Ok(self.firewall.insert(firewall))
     }
 
     pub(super) fn configure_firewall(&mut self, definitions: &Definitions) {
@@ -80,21 +86,23 @@ impl Worker {
         }
     }
 
-    /// What is dropped for a router follows its wish; it is lifted only when its addresses are off.
+    /// What is dropped for a router follows its wish; when it wants nothing, that is lifted only when its addresses are off.
     fn follow_drops(&mut self, wish: &Wish) {
         let (Owner::Router(router), Some(instance)) = (wish.owner, &wish.instance) else { return };
         if !wish.wanted {
-            self.lifted.push((router, wish.cause));
             return;
         }
-        self.lifted.retain(|(other, _)| *other != router);
         let index = |name: &Option<Name>| nix::net::if_::if_nametoindex(&**name.as_ref()?).ok();
         let dropped: Vec<_> = wish.dropped.iter().map(|(address, name)| (*address, index(name))).collect();
         let known = self.firewall.as_ref().is_some_and(|firewall| firewall.has(router));
         if !dropped.is_empty() || known {
             let cause = wish.cause;
-            if let Some(firewall) = self.firewall() {
-                firewall.drop_only(router, instance, dropped, cause);
+            match self.firewall() {
+                Ok(firewall) => firewall.drop_only(router, instance, dropped, cause),
+                Err(error) => {
+                    let (instance, error) = (instance.clone(), error.to_string());
+                    self.bus.publish(cause, VrrpFact::DropFailed { instance, error });
+                }
             }
         }
     }
@@ -104,9 +112,20 @@ impl Worker {
         let _call = self.beat.begin("changes routes and rules");
         if self.routing.is_none() && !wish.entries.is_empty() {
             // Without a socket nothing can be kept; the next wish tries again.
-            self.routing = Routing::open(self.bus.clone(), self.shadow).ok().map(Box::new);
+            match Routing::open(self.bus.clone(), self.shadow) {
+                Ok(routing) => self.routing = Some(Box::new(routing)),
+                Err(error) if wish.wanted => {
+                    routing::refuse(&self.bus, &wish, &error);
+                    self.unrouted.insert(wish.owner);
+                }
+                Err(_) => {}
+            }
+        }
+        if !wish.wanted && self.unrouted.remove(&wish.owner) {
+            routing::renounce(&self.bus, &wish);
         }
         if let Some(routing) = &mut self.routing {
+            self.unrouted.remove(&wish.owner);
             routing.fulfil(wish);
         }
     }
@@ -117,9 +136,21 @@ impl Worker {
         if self.shadow {
             return;
         }
-        let promoting = |name: &Name| format!("ipv4/conf/{name}/promote_secondaries");
-        let wanted: HashSet<String> = definitions.promoting.iter().map(promoting).collect();
+        self.promoting = definitions.promoting.iter().cloned().collect();
+        let wanted: HashSet<String> = self.promoting.iter().map(promotion).collect();
         self.sysctls.restore(|setting| wanted.contains(setting));
         wanted.iter().for_each(|setting| self.sysctls.set(setting, "1"));
     }
+
+    /// An interface may have come, or have been made again, since that was set.
+    pub(super) fn promote(&mut self, change: &Change) {
+        let names = change.addresses.iter().filter_map(|address| change.spec.interface_of(address));
+        let names: HashSet<&Name> = names.filter(|name| self.promoting.contains(*name)).collect();
+        names.into_iter().for_each(|name| self.sysctls.set(&promotion(name), "1"));
+    }
+}
+
+/// The setting by which the next address of an interface takes the place of a primary one that is taken off.
+fn promotion(interface: &Name) -> String {
+    format!("ipv4/conf/{interface}/promote_secondaries")
 }
