@@ -119,3 +119,26 @@ fn initialise(path: &Path, init: InitFile) -> std::io::Result<()> {
     file.set_len(0)?;
     writeln!(file, "{}", init.value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_value_is_written_to_a_regular_file_only() -> std::io::Result<()> {
+        let directory = tempfile::tempdir()?;
+        let at = |name: &str| directory.path().join(name);
+        let init = |overwrite| InitFile { value: 7, overwrite };
+        initialise(&at("new"), init(false))?;
+        assert_eq!(std::fs::read_to_string(at("new"))?, "7\n");
+        std::fs::write(at("old"), "123456\n")?;
+        assert!(initialise(&at("old"), init(false)).is_err());
+        assert_eq!(std::fs::read_to_string(at("old"))?, "123456\n");
+        std::os::unix::fs::symlink(at("old"), at("link"))?;
+        assert!(initialise(&at("link"), init(true)).is_err());
+        assert_eq!(std::fs::read_to_string(at("old"))?, "123456\n", "somebody else's file, perhaps");
+        initialise(&at("old"), init(true))?;
+        assert_eq!(std::fs::read_to_string(at("old"))?, "7\n");
+        Ok(())
+    }
+}

@@ -222,4 +222,15 @@ mod tests {
         assert_eq!((machine.set(at(3), 3, true), machine.due()), (None, Some(at(8))));
         assert_eq!(machine.tick(at(8)), Some(Level::Up));
     }
+
+    #[test]
+    fn another_look_does_not_cut_a_delay_short() {
+        let now = Instant::now();
+        let delays = TrackProcess { terminate_delay: Duration::from_secs(30), ..settings(1, None) };
+        let mut machine = Machine::new(delays);
+        assert_eq!(machine.replace(now, [1].into()), Some(Level::Up));
+        assert_eq!(machine.set(now, 1, false), None);
+        assert_eq!(machine.replace(now + Duration::from_secs(1), HashSet::new()), None);
+        assert_eq!(machine.due(), Some(now + Duration::from_secs(30)));
+    }
 }

@@ -91,10 +91,11 @@ fn what_a_reload_changed_stands_as_it_did_until_it_has_run_often_enough() {
     let now = Instant::now();
     let mut before = Machine::new(settings(1, 1, false), now);
     before.ended(&run(1));
-    let mut after = Machine::after(&before, settings(2, 1, true), now);
+    let mut after = Machine::after(&mut before, settings(2, 1, true), now);
+    assert_eq!(before.ended(&run(0)).change, None, "a run of before says nothing any more");
     assert_eq!((after.start(), after.level(), after.due()), (None, Level::Down, now));
     assert_eq!(after.ended(&run(0)).change, None, "rise is 2");
     assert_eq!(after.ended(&run(0)).change.map(|change| change.level), Some(Level::Up));
-    let young = Machine::new(settings(1, 1, false), now);
-    assert_eq!(Machine::after(&young, settings(1, 1, false), now).level(), Level::Undecided);
+    let mut young = Machine::new(settings(1, 1, false), now);
+    assert_eq!(Machine::after(&mut young, settings(1, 1, false), now).level(), Level::Undecided);
 }
