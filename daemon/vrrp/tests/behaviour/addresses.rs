@@ -274,6 +274,22 @@ fn a_router_with_another_name_is_the_same_router() {
 }
 
 #[test]
+fn of_routes_and_drops_of_a_router_with_another_name_is_told_by_that_name() {
+    let called = |name: &str| {
+        let mut spec = spec(name, 0, 150);
+        spec.accepts = false;
+        one(spec)
+    };
+    let mut lan = alone(called(VI));
+    lan.run_for(ms(6_000));
+    let before = lan.hosts[0].out.did.len();
+    apply(&mut lan, called("VI_new"));
+    assert_eq!(lan.state(0, "VI_new"), Master);
+    let did = &lan.hosts[0].out.did[before..];
+    assert!(did.iter().any(|did| matches!(did, Did::Routed { wanted: true })), "{did:?}");
+}
+
+#[test]
 fn packets_are_dropped_until_the_addresses_are_off() {
     let mut definition = spec(VI, 0, 150);
     definition.accepts = false;
