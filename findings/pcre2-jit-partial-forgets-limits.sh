@@ -9,10 +9,12 @@
 #              limit, and with one in the second line. The interpreter does not, nor does JIT code without that option.
 # Seen:        JIT, partial: limit 5, match at 6: MATCH; first line, match in the second: MATCH (none in the other three)
 #
-# Needs a C compiler and libpcre2-dev. Exit status 0 while it is so.
+# Needs a C compiler, and apt of Debian 12, by which the library is fetched (and not installed). Exit status 0 while it is so.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+(cd "$work" && apt-get download -q libpcre2-dev=10.42-1+deb12u2 libpcre2-8-0=10.42-1+deb12u2 >/dev/null && for package in *.deb; do dpkg -x "$package" .; done)
+libraries=$(dirname "$(find "$work/usr/lib" -name libpcre2-8.a)")
 cat > "$work/try.c" <<'C'
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -49,5 +51,5 @@ int main(void)
     return forgotten > 0 ? 0 : 1;
 }
 C
-cc -o "$work/try" "$work/try.c" -lpcre2-8
+cc -I "$work/usr/include" -o "$work/try" "$work/try.c" "$libraries/libpcre2-8.a"
 "$work/try"
