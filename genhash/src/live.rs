@@ -62,6 +62,8 @@ struct TlsUrl {
 
 #[derive(Debug, Deserialize)]
 struct Seen {
+    /// As the world has it, `kind` being the name of facts.
+    #[serde(rename = "checker")]
     kind: String,
     index: usize,
     #[serde(default)]
@@ -160,7 +162,7 @@ mod tests {
             {"path": "/b", "host": "w.example", "digest": "bb", "tls": {"server_name": null}},
             {"path": "/c", "host": null, "digest": "cc", "tls": {"server_name": null}},
             {"path": "/d?x=1&y", "host": "w.example", "digest": null, "tls": {"server_name": "w.example"}}]}}]},
-        "checkers": [{"kind": "FILE_CHECK", "index": 1, "ok": true}, {"kind": "SSL_GET", "index": 1, "ok": false, "pages": [
+        "checkers": [{"checker": "FILE_CHECK", "index": 1, "ok": true}, {"checker": "SSL_GET", "index": 1, "ok": false, "pages": [
             {"url": 0, "digest": "aa", "changed": {"at": "2026-11-28T10:00:00Z", "event": 1}},
             {"url": 1, "digest": "xx", "changed": {"at": "2026-11-28T10:00:01Z", "event": 2}}]}]}]}]}"#;
 

@@ -46,6 +46,8 @@ pub enum News {
     Reconfigured,
     /// Its state is another one.
     Changed(Changed),
+    /// It is up as before, and what was agreed with the neighbour is another time.
+    Agreed,
     /// It is not up, and why it can't be: its packets can't be sent, or the neighbour's not be heard. Once for each new
     /// reason.
     Hindered(String),
@@ -258,6 +260,9 @@ impl<T: FnMut(Notice)> Driver<T> {
         }
         if let Some(changed) = output.changed {
             self.told(id, News::Changed(changed));
+        }
+        if output.agreed {
+            self.told(id, News::Agreed);
         }
     }
 

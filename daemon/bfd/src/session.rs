@@ -111,6 +111,8 @@ pub struct Output {
     pub send: Option<Packet>,
     /// What changed.
     pub changed: Option<Changed>,
+    /// It is up and stays so, with other times than before: the neighbour has said what it can do.
+    pub agreed: bool,
 }
 
 /// A session.
@@ -210,6 +212,7 @@ impl Session {
             return Output::default();
         }
         let was_due_in = self.neighbour.required_rx;
+        let times = (self.transmit_interval(), self.detection_time());
         self.neighbour = Neighbour {
             state: packet.state,
             diagnostic: packet.diagnostic,
@@ -225,7 +228,10 @@ impl Session {
             self.agree();
         }
         let changed = self.follow(packet.state);
-        let mut output = Output { send: None, changed };
+        let agreed = self.state == State::Up
+            && changed.is_none()
+            && times != (self.transmit_interval(), self.detection_time());
+        let mut output = Output { send: None, changed, agreed };
         if packet.poll {
             // At once, whatever the interval (RFC 5880 §6.8.7), and never with a poll of its own.
             output.send = Some(Packet { poll: false, final_bit: true, ..self.packet() });
@@ -316,7 +322,7 @@ impl Session {
         let known = self.neighbour.discriminator != 0;
         let changed = (self.state != State::AdminDown).then(|| self.go(State::AdminDown, Why::Ordered));
         (self.next, self.heard, self.sent) = (None, None, Some(now));
-        Output { send: known.then(|| self.packet()), changed }
+        Output { send: known.then(|| self.packet()), changed, agreed: false }
     }
 
     /// Whether packets leave by themselves (RFC 5880 §6.8.7).

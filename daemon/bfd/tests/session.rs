@@ -26,6 +26,7 @@ struct Wire {
     flight: VecDeque<(Instant, usize, Packet)>,
     /// Nothing gets through to this end.
     deaf: [bool; 2],
+    agreed: [usize; 2],
     sent: [Vec<(Instant, Packet)>; 2],
     changes: [Vec<(Instant, Changed)>; 2],
 }
@@ -39,12 +40,14 @@ impl Wire {
             ends: [end(0), end(1)],
             flight: VecDeque::new(),
             deaf: [false; 2],
+            agreed: [0; 2],
             sent: [Vec::new(), Vec::new()],
             changes: [Vec::new(), Vec::new()],
         }
     }
 
     fn take(&mut self, end: usize, output: Output) {
+        self.agreed[end] += usize::from(output.agreed);
         self.changes[end].extend(output.changed.map(|changed| (self.now, changed)));
         if let Some(packet) = output.send {
             assert!(!(packet.poll && packet.final_bit), "RFC 5880 §6.8.7");
@@ -105,6 +108,11 @@ fn two_ends_come_up_and_speak_as_often_as_both_allow() {
     assert_eq!(wire.ends[0].transmit_interval(), 50 * MS, "the other can take no more");
     assert_eq!(wire.ends[1].transmit_interval(), 20 * MS);
     assert_eq!(wire.ends[0].detection_time(), 60 * MS, "3 × the larger of 10 and 20");
+    assert!(
+        wire.agreed.iter().all(|times| (1..=2).contains(times)),
+        "{:?}: told when it changes",
+        wire.agreed
+    );
     let from = wire.now;
     wire.run(Duration::from_secs(1));
     let sent = wire.since(0, from);

@@ -57,6 +57,15 @@ pub enum TrackFact {
         /// How long the other run has taken until now.
         running: Duration,
     },
+    /// A BFD session that is up goes by other times than before, since the neighbour has said what it can do.
+    SessionAgreed {
+        /// Its name.
+        session: Name,
+        /// Time between two packets of this side, before jitter.
+        transmit: Duration,
+        /// How long the neighbour may be silent.
+        detection: Duration,
+    },
     /// The kernel does not tell of changes, so that they are looked for: published once.
     TrackingPolled {
         /// What is looked at, and how often.
@@ -223,7 +232,6 @@ impl fmt::Display for Evidence {
 
 impl fmt::Display for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = |time: &Duration| time.as_secs_f64() * 1e3;
         let neighbour = self.neighbour;
         match &self.why {
             SessionWhy::Unheard => write!(f, "nothing heard of {neighbour} yet"),
@@ -231,12 +239,12 @@ impl fmt::Display for Session {
                 write!(
                     f,
                     "{neighbour} answers: a packet each {} ms, down after {} ms of silence",
-                    ms(transmit),
-                    ms(detection)
+                    milliseconds(*transmit),
+                    milliseconds(*detection)
                 )
             }
             SessionWhy::Silence { detection, .. } => {
-                write!(f, "nothing heard of {neighbour} for {} ms", ms(detection))
+                write!(f, "nothing heard of {neighbour} for {} ms", milliseconds(*detection))
             }
             SessionWhy::Neighbour(state) => {
                 write!(f, "{neighbour} says that its side is {state}")?;
@@ -418,6 +426,14 @@ impl TrackFact {
                     known.evidence = Some(Evidence::Run(run.clone()));
                 }
             }
+            Self::SessionAgreed { session, transmit, detection } => {
+                if let Some(known) = w.trackers.bfds.get_mut(session)
+                    && let Some(Evidence::Session(Session { why: why @ SessionWhy::Agreed { .. }, .. })) =
+                        &mut known.evidence
+                {
+                    *why = SessionWhy::Agreed { transmit: *transmit, detection: *detection };
+                }
+            }
             // These happened and leave no state behind.
             Self::TrackScriptSkipped { .. } | Self::TrackingPolled { .. } => {}
         }
@@ -445,6 +461,15 @@ impl TrackFact {
                     out,
                     "Track script {script} is already running, expect idle - skipping run (it has run for {:.1} s)",
                     running.as_secs_f64()
+                ),
+            ),
+            Self::SessionAgreed { session, transmit, detection } => (
+                Level::Detail,
+                write!(
+                    out,
+                    "({session}) BFD: a packet each {} ms, down after {} ms of silence",
+                    milliseconds(*transmit),
+                    milliseconds(*detection)
                 ),
             ),
             Self::TrackingPolled { what: TrackedKind::Process, every, error } => (
@@ -520,4 +545,8 @@ fn session_changed(out: &mut String, name: &Name, level: TrackedLevel, session: 
             ),
         ),
     }
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }

@@ -9,7 +9,7 @@ use keepwatch_bfd::session::Why;
 use keepwatch_bfd::{Handle, News, Notice};
 use keepwatch_bus::EventId;
 use keepwatch_bus::beat::Beat;
-use keepwatch_bus::fact::{Evidence, Session, SessionWhy};
+use keepwatch_bus::fact::{Evidence, Session, SessionWhy, TrackFact};
 use keepwatch_bus::subject::{TrackedKey, TrackedKind};
 use keepwatch_model::{BfdDiagnostic, BfdSession, BfdState, Level, Name, ProcessScheduling};
 use tokio::time::timeout;
@@ -135,6 +135,10 @@ fn tell(voice: &Voice, notice: &Notice) {
         }
         // A session that is up and can't send any more will be down soon, and says why then.
         News::Hindered(error) => down(voice, settings, SessionWhy::Hindered(error.clone()), None),
+        News::Agreed => {
+            let (session, transmit, detection) = (settings.name.clone(), *transmit, *detection);
+            voice.publish(None, TrackFact::SessionAgreed { session, transmit, detection });
+        }
         News::Replaced => down(voice, settings, SessionWhy::Unheard, None),
         News::Added | News::Reconfigured | News::Removed => {}
     }
