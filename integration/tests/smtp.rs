@@ -123,15 +123,19 @@ fn a_recipient_who_is_refused_or_put_off_costs_the_others_nothing() -> Result<()
         events(&director, "mail_sent").iter().any(|text| text.contains("sent at try 2"))
     })
     .with_context(|| director.process().log())?;
-    let about = "Entering BACKUP state";
-    mail_with(&server, &director, &format!("[lab] VRRP Instance VI_1 - {about}"))?;
+    // Which mail the server put off is the first that came to it: the instance's, or the virtual server's.
+    let later = |mail: &String| mail.lines().any(|line| line == "X-RcptTo: later@example.org");
+    let put_off = wait::value("the mail for who was put off is there", wait::LONG, || {
+        server.mails().into_iter().find(later)
+    })?;
+    let about = put_off.lines().find(|line| line.starts_with("Subject: ")).context("a subject")?;
     let mails =
         || -> Vec<String> { server.mails().into_iter().filter(|mail| mail.contains(about)).collect() };
     wait::until("both mails about it are there", wait::LONG, || mails().len() >= 2)?;
-    let mails = mails();
+    let mut mails = mails();
     assert_eq!(mails.len(), 2, "{mails:#?}");
+    mails.sort_by_key(later);
     assert!(mails[0].contains("X-RcptTo: night@example.org, day@example.org"), "{}", mails[0]);
-    assert!(mails[1].contains("X-RcptTo: later@example.org"), "{}", mails[1]);
     // A name with a comma is an encoded word (RFC 2047): `Watch, Day`.
     let named = "\"Night Watch\" <night@example.org>, =?utf-8?b?V2F0Y2gsIERheQ==?= <day@example.org>";
     assert!(mails[0].replace("\n ", " ").contains(named), "{}", mails[0]);
