@@ -355,7 +355,12 @@ impl Run {
         self.lan.start(host);
         self.rest(down * 4);
         let after = self.judge();
-        if !self.shape.preempt && !masters.is_empty() && !after.is_empty() && after != masters {
+        // Whoever gives up before a slower master's next advertisement is due cannot have heard of him: it does not know
+        // that there is one (RFC 9568 §6.4.1: the timer begins with one's own interval).
+        let intervals = &self.shape.intervals;
+        let patience = intervals[host] * u64::from(self.shape.down_adverts);
+        let deaf = masters.iter().any(|master| patience <= intervals[*master]);
+        if !self.shape.preempt && !deaf && !masters.is_empty() && !after.is_empty() && after != masters {
             let name = &self.lan.hosts[host].plan.name;
             self.watch.fail(&self.lan, format!("{name} came back and preempted, in spite of nopreempt"));
         }
