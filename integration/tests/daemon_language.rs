@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::Write,
+    io::{ErrorKind, Write},
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Output, Stdio},
@@ -21,8 +21,11 @@ fn keepwatch_reading(arguments: &[&str], input: &str) -> Result<Output> {
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
     let mut stdin = child.stdin.take().context("standard input")?;
-    stdin.write_all(input.as_bytes())?;
-    drop(stdin);
+    // Who is refused for the arguments may be gone before it read anything.
+    match stdin.write_all(input.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(error.into()),
+        _ => drop(stdin),
+    }
     Ok(child.wait_with_output()?)
 }
 
