@@ -14,8 +14,11 @@
 //! world, at most ten times a second for each path, the number of connections is bounded, a client that stalls (half a
 //! request, never reading) is dropped, and when all places are taken the longest idle one goes to whoever comes next.
 //! The page and `/api` are answered only where they are asked for by a name of this host.
+//!
+//! [`dump`] makes the files that keepalived writes on a signal.
 
 mod api;
+pub mod dump;
 mod fresh;
 mod guard;
 mod host_names;

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::parts::Complaint;
 use super::parts::control::Control;
+use super::parts::dumps::{Dump, Dumps};
 use super::parts::fifos::Fifos;
 use super::parts::history::{Earlier, History};
 use super::parts::http::Http;
@@ -37,6 +38,7 @@ pub(super) struct Consumers {
     mail: Mail,
     scripts: Scripts,
     fifos: Fifos,
+    dumps: Dumps,
     snmp: Snmp,
     control: Option<Control>,
     http: Option<Http>,
@@ -59,6 +61,7 @@ impl Consumers {
         let mail = Mail::start(&mut hub, reader.clone(), bus);
         let scripts = Scripts::start(&mut hub, bus);
         let fifos = Fifos::start(settings, config, &mut hub, bus);
+        let dumps = Dumps::start(settings, reader.clone(), bus);
         let snmp = Snmp::start(&mut hub, reader.clone(), bus);
         // In shadow no address is put anywhere.
         if settings.dataplane() != DataplaneKind::Shadow {
@@ -66,7 +69,7 @@ impl Consumers {
         }
         let hub = tokio::spawn(hub.run());
         let consumers =
-            Self { reader, hub, log, history, mail, scripts, fifos, snmp, control: None, http: None };
+            Self { reader, hub, log, history, mail, scripts, fifos, dumps, snmp, control: None, http: None };
         consumers.apply(settings, config, bus);
         complaints.into_iter().for_each(|complaint| tell(bus, complaint));
         consumers
@@ -89,6 +92,11 @@ impl Consumers {
         self.snmp.apply(settings, config, bus);
     }
 
+    /// Writes down how things stand.
+    pub(super) fn dump(&self, dump: Dump) {
+        self.dumps.ask(dump);
+    }
+
     /// Opens the listeners, which may take their time.
     pub(super) async fn open(
         &mut self,
@@ -97,7 +105,7 @@ impl Consumers {
         bus: &Bus,
         handed_in: Option<TcpListener>,
     ) {
-        match Control::start(settings, config, self.reader.clone()).await {
+        match Control::start(settings, config, self.reader.clone(), self.dumps.zero()).await {
             Ok(control) => self.control = Some(control),
             Err(error) => tell(bus, ("control socket".into(), error)),
         }
@@ -109,7 +117,8 @@ impl Consumers {
 
     /// Lets those end who tell others, after it was told that everything has stopped: they tell of it.
     pub(super) async fn finish_telling(self) -> Remaining {
-        let Self { reader: _, hub, log, history, mail, scripts, fifos, snmp, control, http } = self;
+        let Self { reader: _, hub, log, history, mail, scripts, fifos, dumps, snmp, control, http } = self;
+        dumps.stop();
         tokio::join!(mail.stop(), scripts.stop(), fifos.stop());
         Remaining { hub, log, history, snmp, control, http }
     }

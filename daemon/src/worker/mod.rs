@@ -17,7 +17,7 @@
 
 pub mod configuration;
 mod consumers;
-mod parts;
+pub(crate) mod parts;
 mod publishers;
 pub(crate) mod pulse;
 pub mod reload;
@@ -202,6 +202,7 @@ impl Worker {
                     self.to_supervisor.say(Report::Reloading);
                     reload.ask(&self.settings);
                 }
+                Asked::Dump(dump) => self.consumers.dump(dump),
                 Asked::Stop(reason) => {
                     self.stop(reason).await;
                     return Ok(0);
@@ -246,6 +247,8 @@ async fn begin_with(
                     return false;
                 }
                 Asked::Reload => *reload_asked = true,
+                // There is nothing to tell of yet.
+                Asked::Dump(_) => {}
             }
         }
     }
