@@ -162,7 +162,7 @@ impl<'a> Ears<'a> {
         self.open.retain(|_, (name, listener)| {
             self.lost += listener.lost();
             for _ in 0..TURN {
-                match listener.next() {
+                match listener.take() {
                     Ok(Some(heard)) => {
                         let family = if heard.ethertype == TYPE_IPV6 { Family::Inet6 } else { Family::Inet };
                         lan.heard(teller.now(), (name, family), (heard.packet, heard.hardware), events);

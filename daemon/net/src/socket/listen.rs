@@ -68,7 +68,7 @@ impl Listener {
     /// # Errors
     /// When the process may not open packet sockets (it needs CAP_NET_RAW), or the interface is gone.
     pub fn open(link: LinkIndex, promiscuous: bool) -> Result<Self> {
-        let failed = |e: io::Error| Error::system("listen to the VRRP packets of", &link.0.to_string(), e);
+        let failed = |e: io::Error| Error::system("listen to the VRRP packets of", link.0.to_string(), e);
         // Protocol 0 first: nothing comes in before the filter stands.
         let socket = Socket::new(Domain::PACKET, Type::DGRAM, None).map_err(failed)?;
         socket.set_nonblocking(true).map_err(failed)?;
@@ -87,7 +87,7 @@ impl Listener {
     ///
     /// # Errors
     /// What the kernel says, such as that the interface went down.
-    pub fn next(&mut self) -> io::Result<Option<Overheard<'_>>> {
+    pub fn take(&mut self) -> io::Result<Option<Overheard<'_>>> {
         let received = match recvfrom::<LinkAddr>(self.socket.as_raw_fd(), &mut self.buffer) {
             Ok((len, from)) => (len, from),
             Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR) => return Ok(None),
