@@ -124,6 +124,10 @@ fn send(process: &Process, what: &str) -> Result<()> {
 
 /// Waits for a dump in JSON in which every virtual router but those that can't be is master.
 fn json_of_masters(process: &Process, path: &Path) -> Result<Value> {
+    // Before it has taken its signals over, this one would end it.
+    for name in ["VI_1", "VI_2", "VI_3"] {
+        process.wait_for_log(&format!("({name}) Entering MASTER STATE"), wait::LONG)?;
+    }
     wait::value("all are masters in the dump", wait::LONG, || {
         let _ = fs::remove_file(path);
         send(process, "JSON").ok()?;
