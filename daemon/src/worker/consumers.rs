@@ -18,6 +18,7 @@ use super::parts::history::{Earlier, History};
 use super::parts::http::Http;
 use super::parts::log::Log;
 use super::parts::mail::Mail;
+use super::parts::otlp::Otlp;
 use super::parts::placed;
 use super::parts::scripts::Scripts;
 use super::parts::snmp::Snmp;
@@ -37,6 +38,7 @@ pub(super) struct Consumers {
     mail: Mail,
     scripts: Scripts,
     fifos: Fifos,
+    otlp: Otlp,
     snmp: Snmp,
     control: Option<Control>,
     http: Option<Http>,
@@ -59,6 +61,7 @@ impl Consumers {
         let mail = Mail::start(&mut hub, reader.clone(), bus);
         let scripts = Scripts::start(&mut hub, bus);
         let fifos = Fifos::start(settings, config, &mut hub, bus);
+        let otlp = Otlp::start(&reader, bus);
         let snmp = Snmp::start(&mut hub, reader.clone(), bus);
         // In shadow no address is put anywhere.
         if settings.dataplane() != DataplaneKind::Shadow {
@@ -66,7 +69,7 @@ impl Consumers {
         }
         let hub = tokio::spawn(hub.run());
         let consumers =
-            Self { reader, hub, log, history, mail, scripts, fifos, snmp, control: None, http: None };
+            Self { reader, hub, log, history, mail, scripts, fifos, otlp, snmp, control: None, http: None };
         consumers.apply(settings, config, bus);
         complaints.into_iter().for_each(|complaint| tell(bus, complaint));
         consumers
@@ -79,6 +82,7 @@ impl Consumers {
 
     /// Tells those that go by the configuration themselves of a new one.
     pub(super) fn apply(&self, settings: &Settings, config: &Config, bus: &Bus) {
+        self.otlp.apply(config, bus);
         // In shadow another daemon acts on this configuration: its mails, its scripts and its MIB would come twice.
         if settings.dataplane() == DataplaneKind::Shadow {
             return;
@@ -109,9 +113,9 @@ impl Consumers {
 
     /// Lets those end who tell others, after it was told that everything has stopped: they tell of it.
     pub(super) async fn finish_telling(self) -> Remaining {
-        let Self { reader: _, hub, log, history, mail, scripts, fifos, snmp, control, http } = self;
+        let Self { reader: _, hub, log, history, mail, scripts, fifos, otlp, snmp, control, http } = self;
         tokio::join!(mail.stop(), scripts.stop(), fifos.stop());
-        Remaining { hub, log, history, snmp, control, http }
+        Remaining { hub, log, history, otlp, snmp, control, http }
     }
 }
 
@@ -120,6 +124,7 @@ pub(super) struct Remaining {
     hub: JoinHandle<()>,
     log: Log,
     history: History,
+    otlp: Otlp,
     snmp: Snmp,
     control: Option<Control>,
     http: Option<Http>,
@@ -136,7 +141,7 @@ impl Remaining {
             http.stop().await;
         }
         let _ = timeout(LAST_EVENTS, self.hub).await;
-        self.snmp.stop().await;
+        tokio::join!(self.otlp.stop(), self.snmp.stop());
         self.log.stop().await;
         self.history.stop().await;
     }

@@ -4,6 +4,7 @@ pub mod aiosmtpd;
 pub mod keepalived;
 pub mod keepwatchd;
 pub mod nginx;
+pub mod receiver;
 pub mod snmpd;
 pub mod udp;
 pub mod web;

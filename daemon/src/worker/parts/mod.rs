@@ -22,6 +22,7 @@
 //! | [`history`] | events in a file that outlives the worker |
 //! | [`mail`], [`scripts`], [`fifos`] | what is sent, run and written for events |
 //! | [`turning_points`] | the scripts before the start and after the stop |
+//! | [`otlp`] | traces and log records for OpenTelemetry |
 //! | [`snmp`] | the session with the SNMP master agent |
 //! | [`control`], [`http`] | the two listeners |
 //! | [`placed`] | which addresses are where, for the supervisor |
@@ -32,6 +33,7 @@ pub(super) mod history;
 pub(super) mod http;
 pub(super) mod log;
 pub(super) mod mail;
+pub(super) mod otlp;
 pub(super) mod placed;
 pub(super) mod present;
 pub(super) mod scripts;
