@@ -226,6 +226,15 @@ counters! {
     }
 }
 
+counters! {
+    /// What is counted of a destination that events are delivered to: a webhook, an OTLP collector.
+    DeliveryCounters of Counter {
+        delivered = "keepwatch_delivery_delivered_total": "Messages that a receiver of events took",
+        lost = "keepwatch_delivery_lost_total": "Messages for a receiver of events that it will not get",
+        failed_tries = "keepwatch_delivery_failed_tries_total": "Tries to hand messages to a receiver of events that failed",
+    }
+}
+
 /// A family of counters, one a subject.
 #[derive(Debug)]
 pub struct Family<K, C>(RwLock<BTreeMap<K, Arc<C>>>);
@@ -278,6 +287,8 @@ pub struct Counters {
     pub reals: Family<RealKey, ServiceCounters>,
     /// By FIFO: its path.
     pub fifos: Family<Name, FifoCounters>,
+    /// By destination that events are delivered to.
+    pub deliveries: Family<Name, DeliveryCounters>,
     /// Events, by [`crate::Fact::kind`].
     pub events: Family<&'static str, Counter>,
     /// Events missed, by watching consumer.

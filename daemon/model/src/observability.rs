@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::otlp::Otlp;
+
 /// The block `observability`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observability {
@@ -16,6 +18,9 @@ pub struct Observability {
     pub control_socket: Option<PathBuf>,
     /// `history { … }`.
     pub history: History,
+    /// `otlp { … }`.
+    #[serde(default)]
+    pub otlp: Otlp,
 }
 
 impl Default for Observability {
@@ -24,6 +29,7 @@ impl Default for Observability {
             listen: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Self::DEFAULT_PORT)),
             control_socket: None,
             history: History::default(),
+            otlp: Otlp::default(),
         }
     }
 }

@@ -19,6 +19,7 @@ use super::parts::history::{Earlier, History};
 use super::parts::http::Http;
 use super::parts::log::Log;
 use super::parts::mail::Mail;
+use super::parts::otlp::Otlp;
 use super::parts::placed;
 use super::parts::scripts::Scripts;
 use super::parts::snmp::Snmp;
@@ -39,6 +40,7 @@ pub(super) struct Consumers {
     scripts: Scripts,
     fifos: Fifos,
     dumps: Dumps,
+    otlp: Otlp,
     snmp: Snmp,
     control: Option<Control>,
     http: Option<Http>,
@@ -62,6 +64,7 @@ impl Consumers {
         let scripts = Scripts::start(&mut hub, bus);
         let fifos = Fifos::start(settings, config, &mut hub, bus);
         let dumps = Dumps::start(settings, reader.clone(), bus);
+        let otlp = Otlp::start(&reader, bus);
         let snmp = Snmp::start(&mut hub, reader.clone(), bus);
         // In shadow no address is put anywhere.
         if settings.dataplane() != DataplaneKind::Shadow {
@@ -69,7 +72,7 @@ impl Consumers {
         }
         let hub = tokio::spawn(hub.run());
         let consumers =
-            Self { reader, hub, log, history, mail, scripts, fifos, dumps, snmp, control: None, http: None };
+            Self { reader, hub, log, history, mail, scripts, fifos, dumps, otlp, snmp, control: None, http: None };
         consumers.apply(settings, config, bus);
         complaints.into_iter().for_each(|complaint| tell(bus, complaint));
         consumers
@@ -82,6 +85,7 @@ impl Consumers {
 
     /// Tells those that go by the configuration themselves of a new one.
     pub(super) fn apply(&self, settings: &Settings, config: &Config, bus: &Bus) {
+        self.otlp.apply(config, bus);
         // In shadow another daemon acts on this configuration: its mails, its scripts and its MIB would come twice.
         if settings.dataplane() == DataplaneKind::Shadow {
             return;
@@ -117,10 +121,10 @@ impl Consumers {
 
     /// Lets those end who tell others, after it was told that everything has stopped: they tell of it.
     pub(super) async fn finish_telling(self) -> Remaining {
-        let Self { reader: _, hub, log, history, mail, scripts, fifos, dumps, snmp, control, http } = self;
+        let Self { reader: _, hub, log, history, mail, scripts, fifos, dumps, otlp, snmp, control, http } = self;
         dumps.stop();
         tokio::join!(mail.stop(), scripts.stop(), fifos.stop());
-        Remaining { hub, log, history, snmp, control, http }
+        Remaining { hub, log, history, otlp, snmp, control, http }
     }
 }
 
@@ -129,6 +133,7 @@ pub(super) struct Remaining {
     hub: JoinHandle<()>,
     log: Log,
     history: History,
+    otlp: Otlp,
     snmp: Snmp,
     control: Option<Control>,
     http: Option<Http>,
@@ -145,7 +150,7 @@ impl Remaining {
             http.stop().await;
         }
         let _ = timeout(LAST_EVENTS, self.hub).await;
-        self.snmp.stop().await;
+        tokio::join!(self.otlp.stop(), self.snmp.stop());
         self.log.stop().await;
         self.history.stop().await;
     }

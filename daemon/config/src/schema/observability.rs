@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use super::deliveries::OTLP;
 use super::entry::Block;
 use super::{BlockId, Kind, kw, one};
 use crate::diagnostics::Diagnostic;
@@ -28,6 +29,10 @@ pub(crate) const OBSERVABILITY: Block<Observability> = Block(&[
         .block(BlockId::History)
         .example("history {\n    events 10000\n}")
         .sets(|to, node, context| HISTORY.read(&mut to.history, node, context)),
+    kw("otlp", &[], "Where traces and log records go, for OpenTelemetry.")
+        .block(BlockId::Otlp)
+        .example("otlp {\n    endpoint http://10.0.0.9:4318\n}")
+        .sets(|to, node, context| OTLP.read(&mut to.otlp, node, context)),
 ]);
 
 /// `observability { history { … } }`.

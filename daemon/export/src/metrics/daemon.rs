@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use keepwatch_bus::beat::PARTS;
-use keepwatch_bus::counters::{Counters, FifoCounters};
+use keepwatch_bus::counters::{Counters, DeliveryCounters, FifoCounters};
 use keepwatch_bus::world::World;
 
 use super::family::{Families, flag, number};
@@ -101,6 +101,23 @@ fn fifos(families: &mut Families, world: &World, counters: &Counters) {
     }
 }
 
+/// Receivers of events: webhooks, OTLP collectors.
+fn deliveries(families: &mut Families, world: &World, counters: &Counters) {
+    let all = counters.deliveries.all();
+    let mut working = families
+        .gauge("keepwatch_delivery_works", "Whether a receiver of events takes all that is handed to it");
+    for (consumer, _) in &all {
+        working.sample(&[("consumer", consumer)], flag(!world.interrupted.contains_key(consumer)));
+    }
+    drop(working);
+    for row in DeliveryCounters::TABLE {
+        let mut family = families.counter(row.metric, row.help);
+        for (consumer, counted) in &all {
+            family.sample(&[("consumer", consumer)], number((row.get)(counted).get()));
+        }
+    }
+}
+
 /// Everything that only watches, and whether it works.
 fn consumers(families: &mut Families, world: &World, counters: &Counters) {
     let mut failed = families.gauge("keepwatch_consumer_failed", "Parts that only watch and could not start");
@@ -127,6 +144,7 @@ fn consumers(families: &mut Families, world: &World, counters: &Counters) {
         .gauge("keepwatch_scripts_overdue", "Notify scripts that have run for long and still do")
         .sample(&[], number(world.scripts.overdue.len() as u64));
     fifos(families, world, counters);
+    deliveries(families, world, counters);
     families
         .counter("keepwatch_mails_sent_total", "Mails that the server took")
         .sample(&[], number(world.mail.sent));
