@@ -195,6 +195,7 @@ mod tests {
             ssl: None,
             manner: MANNER,
             counters: Arc::default(),
+            latency: Arc::default(),
         }
     }
 

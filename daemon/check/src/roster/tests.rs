@@ -28,6 +28,7 @@ fn definition(n: u8, index: u16, checker: Checker) -> Definition {
         ssl: None,
         manner: MANNER,
         counters: Arc::default(),
+        latency: Arc::default(),
     }
 }
 
