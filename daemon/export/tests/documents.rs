@@ -61,7 +61,7 @@ fn names_are_as_prometheus_wants_them_and_stand_for_one_thing() {
 
 /// Every name of a metric in a text, without what histograms and summaries append.
 fn named(text: &str) -> BTreeSet<String> {
-    let known: BTreeSet<_> = families().unwrap().into_iter().map(|f| (f.name, f.kind)).collect();
+    let known: Vec<_> = families().unwrap().into_iter().map(|f| (f.name, f.kind)).collect();
     let is_composed =
         |name: &str| known.iter().any(|(n, k)| n == name && matches!(k, Kind::Summary | Kind::Histogram));
     text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'))
