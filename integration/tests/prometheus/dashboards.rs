@@ -55,7 +55,7 @@ fn rich(host: &Host) -> Result<String> {
         + &blocks
         + &first.to_string()
         + &second.to_string()
-        + &conf::sync_group("VG", &["VI_1"])
+        + &conf::sync_group("VG", &["VI_2"])
         + &conf::virtual_server(&reals))
 }
 
