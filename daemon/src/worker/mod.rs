@@ -207,6 +207,7 @@ impl Worker {
                 asked = signals.next() => asked,
                 loaded = reload.loaded() => {
                     self.settle(loaded);
+                    self.consumers.reader().counters().tallies.reloads_took.observe(reload.took());
                     if !reload.again(&self.settings) {
                         self.to_supervisor.say(Report::Reloaded);
                     }
