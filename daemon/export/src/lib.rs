@@ -4,7 +4,9 @@
 //!
 //! | path | what |
 //! |---|---|
-//! | `/` | the status page, for people |
+//! | `/` | the status page, for people; live where there are scripts |
+//! | `/event/N` | an event, what led to it and what followed, for people |
+//! | `/live` | what changes, for pages that are open (`text/event-stream`) |
 //! | `/metrics` | Prometheus text format: keepalived_* as mehdy/keepalived-exporter names them, and keepwatch_* |
 //! | `/api/v1/world` | the world as JSON |
 //! | `/api/v1/events` | the last events as JSON, or all from now on as `text/event-stream` |
@@ -16,14 +18,18 @@
 //! The page and `/api` are answered only where they are asked for by a name of this host.
 
 mod api;
+mod board;
 mod fresh;
 mod guard;
 mod host_names;
+mod live;
 mod metrics;
 mod page;
 mod places;
 mod routes;
+mod samples;
 mod server;
+mod timeline;
 
 pub use guard::Guarded;
 pub use metrics::exposition;
