@@ -26,6 +26,7 @@
 
 pub mod background;
 pub mod binaries;
+pub mod browser;
 pub mod capture;
 pub mod conf;
 pub mod follow;

@@ -63,21 +63,20 @@ pub(crate) fn render(scene: Scene<'_>) -> String {
 pub(crate) fn event_page(scene: Scene<'_>, id: EventId) -> Option<String> {
     let event = scene.history.get(id)?;
     let mut out = String::with_capacity(16 << 10);
-    let _ = head(&mut out, scene, &format!("event {id}"), false);
+    let _ = head(&mut out, scene, &format!("event {id}"));
     out.push_str("<p><a href=\"/\">all that is</a></p></header><main>");
     let _ = events::write_chain(&mut out, scene, event);
     out.push_str("</main></body></html>\n");
     Some(out)
 }
 
-fn head(out: &mut String, scene: Scene<'_>, title: &str, refresh: bool) -> Result {
+fn head(out: &mut String, scene: Scene<'_>, title: &str) -> Result {
     let router = Escaped(&scene.world.settings.global.router_id);
-    let refresh =
-        if refresh { "<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>" } else { "" };
     write!(
         out,
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">{refresh}\
+         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
+         <noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>\
          <title>{title} on {router}</title><link rel=\"icon\" href=\"data:,\">\
          <link rel=\"stylesheet\" href=\"/page.css\"><script src=\"/page.js\" defer></script></head>\
          <body data-now=\"{}\">\n<header><h1>keepwatch on {router}</h1>",
@@ -86,7 +85,7 @@ fn head(out: &mut String, scene: Scene<'_>, title: &str, refresh: bool) -> Resul
 }
 
 fn write_page(out: &mut String, scene: Scene<'_>) -> Result {
-    head(out, scene, "keepwatch", true)?;
+    head(out, scene, "keepwatch")?;
     out.push_str("<p id=\"live\" role=\"status\"></p>");
     write_about(out, scene)?;
     write_form(out, scene.view)?;

@@ -47,7 +47,7 @@
   refresh();
   setInterval(tick, 1000);
   setInterval(slide, 5000);
-  if (!main || !light) return;
+  if (!main) return;
 
   // The whole page anew, in place: what has the focus keeps it.
   let fetching = false, wanted = false, last = 0;
@@ -74,6 +74,9 @@
     fetching = false;
     if (wanted) { wanted = false; setTimeout(again, 1000); }
   };
+
+  // What followed from an event may still be happening.
+  if (!light) { setInterval(() => { if (!document.hidden) again(); }, 5000); return; }
 
   // An answer may be a tenth of a second old: what a word was about must be in it.
   const soon = () => setTimeout(again, 150);
