@@ -22,15 +22,13 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 pub struct Setup {
     /// Whether pages may run scripts.
     pub scripts: bool,
-    /// Whether it asks pages to be dark.
-    pub dark: bool,
     /// Width and height of its window.
     pub size: (u32, u32),
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { scripts: true, dark: false, size: (1280, 900) }
+        Self { scripts: true, size: (1280, 900) }
     }
 }
 
@@ -53,7 +51,7 @@ impl Browser {
             ask(host, "GET", "/status", None).is_ok_and(|status| status["ready"] == true)
         })
         .with_context(|| driver.log())?;
-        let mut arguments = vec![
+        let arguments = vec![
             "--headless".to_owned(),
             "--no-sandbox".into(),
             "--disable-gpu".into(),
@@ -65,10 +63,6 @@ impl Browser {
             format!("--window-size={},{}", setup.size.0, setup.size.1),
             format!("--user-data-dir={}", home.join("profile").display()),
         ];
-        if setup.dark {
-            arguments.push("--force-dark-mode".into());
-            arguments.push("--blink-settings=preferredColorScheme=0".into());
-        }
         // 2: blocked.
         let scripts = if setup.scripts { 1 } else { 2 };
         let options = json!({
@@ -130,9 +124,11 @@ impl Browser {
         self.call("POST", "/execute/sync", Some(&json!({ "script": script, "args": [] })))
     }
 
-    /// Makes the window this large.
-    pub fn resize(&self, width: u32, height: u32) -> Result<()> {
-        self.call("POST", "/window/rect", Some(&json!({ "width": width, "height": height }))).map(drop)
+    /// Has a reader who likes pages dark, or light.
+    pub fn prefer(&self, scheme: &str) -> Result<()> {
+        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        let command = json!({ "cmd": "Emulation.setEmulatedMedia", "params": { "features": features } });
+        self.call("POST", "/goog/cdp/execute", Some(&command)).map(drop)
     }
 
     /// What the window shows, as a PNG in base64.

@@ -40,6 +40,7 @@ pub mod pair;
 pub mod peer;
 pub mod process;
 pub mod stuck;
+pub mod terminal;
 pub mod vm;
 pub mod wait;
 

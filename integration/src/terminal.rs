@@ -6,6 +6,7 @@ use std::{
     ffi::OsStr,
     fs::File,
     io::{Read, Write},
+    num::NonZero,
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
     process::{Child, Command, ExitStatus},
     ptr,
@@ -28,6 +29,11 @@ pub struct Terminal {
 
 fn size_of(width: u16, height: u16) -> libc::winsize {
     libc::winsize { ws_row: height, ws_col: width, ws_xpixel: 0, ws_ypixel: 0 }
+}
+
+/// A terminal has at least one row and column.
+fn cells(count: u16) -> NonZero<u16> {
+    NonZero::new(count).unwrap_or(NonZero::<u16>::MIN)
 }
 
 /// The two ends of a new pseudo-terminal: ours and the program's.
@@ -65,7 +71,7 @@ impl Terminal {
             .stderr(theirs)
             .spawn()
             .context("run setsid")?;
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(height, width, 0)));
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(cells(height), cells(width), 0)));
         let keys = File::from(ours);
         let (mut from, shown) = (keys.try_clone()?, Arc::clone(&screen));
         thread::spawn(move || {
@@ -100,7 +106,7 @@ impl Terminal {
         let parser = self.screen();
         let screen = parser.screen();
         let (rows, columns) = screen.size();
-        let cells = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+        let cells = (0..rows.get()).flat_map(|row| (0..columns.get()).map(move |column| (row, column)));
         cells
             .filter_map(|(row, column)| screen.cell(row, column))
             .filter(|cell| cell.fgcolor() != vt100::Color::Default || cell.bgcolor() != vt100::Color::Default)
@@ -114,7 +120,7 @@ impl Terminal {
 
     /// Gives the terminal another size.
     pub fn resize(&mut self, width: u16, height: u16) -> Result<()> {
-        self.screen().screen_mut().set_size(height, width);
+        self.screen().screen_mut().set_size(cells(height), cells(width));
         let size = size_of(width, height);
         // SAFETY: the request reads a `winsize`, which lives through the call.
         Errno::result(unsafe { libc::ioctl(self.keys.as_raw_fd(), libc::TIOCSWINSZ, &size) })

@@ -178,6 +178,12 @@ fn row(scene: Scene<'_>, subject: Subject) -> Option<(String, String)> {
         Subject::Real(key) => {
             page::real_row(&mut out, scene, scene.world.services.get(&key.service)?, scene.world.real(key)?)
         }
+        Subject::Group(name) => page::group_row(&mut out, scene, scene.world.groups.get(name)?),
+        Subject::Tracker(key) => page::tracker_row(
+            &mut out,
+            scene,
+            scene.world.trackers.all().find(|tracker| tracker.key() == *key)?,
+        ),
     }
     .ok()?;
     Some((subject.to_string(), out))
@@ -248,6 +254,16 @@ fn all(world: &World) -> HashMap<Subject, u64> {
             let key = RealKey { service: service.key, real: real.address };
             all.insert(Subject::Real(key), looks(|hasher| of_real(real, hasher)));
         }
+    }
+    for group in world.groups.values() {
+        let changed = group.changed.map(|change| change.event);
+        all.insert(Subject::Group(group.name.clone()), looks(|hasher| (group.state, changed).hash(hasher)));
+    }
+    for tracker in world.trackers.all() {
+        let changed = tracker.changed.map(|change| change.event);
+        // A level has no hash of its own; its word has.
+        let level = tracker.level.to_string();
+        all.insert(Subject::Tracker(tracker.key()), looks(|hasher| (level, changed).hash(hasher)));
     }
     all
 }

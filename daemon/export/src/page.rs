@@ -14,11 +14,12 @@ use std::fmt::{Result, Write};
 
 use jiff::Timestamp;
 use keepwatch_bus::subject::VrrpState;
-use keepwatch_bus::world::{RealState, Trouble, World};
+use keepwatch_bus::world::{Group, RealState, Tracker, Trouble, World};
 use keepwatch_bus::{EventId, History};
 use keepwatch_model::Level;
 
 use crate::board::Board;
+use crate::timeline::Subject;
 use html::{Ago, At, Escaped};
 use view::{Paged, Span};
 
@@ -201,7 +202,8 @@ fn write_more(out: &mut String, more: usize, before: &str, after: &str) -> Resul
     if more > 0 { write!(out, "{before}and {more} more{after}") } else { Ok(()) }
 }
 
-fn write_groups(out: &mut String, Scene { world, now, view, history, .. }: Scene<'_>) -> Result {
+fn write_groups(out: &mut String, scene: Scene<'_>) -> Result {
+    let Scene { world, view, .. } = scene;
     let wanted = world.groups.values().filter(|group| {
         view.wants([&*group.name].into_iter().chain(group.settings.members.iter().map(|member| &**member)))
     });
@@ -213,44 +215,58 @@ fn write_groups(out: &mut String, Scene { world, now, view, history, .. }: Scene
     out.push_str("<section id=\"groups\"><h2>Sync groups</h2><table><thead><tr><th>Group<th>State<th>Members</thead>\n");
     let more = wanted.len().saturating_sub(FEW);
     for group in wanted.into_iter().take(FEW) {
-        write!(out, "<tr><th>{}<td>", Escaped(&group.name))?;
-        write_state(out, &group.state.to_string(), router_class(group.state))?;
-        events::write_change(out, history, group.changed, now)?;
-        out.push_str("<td>");
-        let members: Vec<_> = group.settings.members.iter().map(|member| &**member).collect();
-        writeln!(out, "{}</tr>", Escaped(&members.join(", ")))?;
+        group_row(out, scene, group)?;
     }
     write_more(out, more, "<tr><td colspan=\"3\">", "</tr>")?;
     out.push_str("</table></section>\n");
     Ok(())
 }
 
-fn write_trackers(out: &mut String, Scene { world, now, view, history, .. }: Scene<'_>) -> Result {
-    let all = world.trackers.all().map(|tracker| (tracker.key().to_string(), tracker));
-    let mut wanted: Vec<_> = all.filter(|(name, _)| view.wants([name.as_str()])).collect();
+/// The row of a sync group.
+pub(crate) fn group_row(out: &mut String, scene: Scene<'_>, group: &Group) -> Result {
+    let subject = Subject::Group(group.name.clone()).to_string();
+    let bad = if group.state == VrrpState::Fault { " data-bad" } else { "" };
+    write!(out, "<tr data-k=\"{}\"{bad}><th>{}<td>", Escaped(&subject), Escaped(&group.name))?;
+    write_state(out, &group.state.to_string(), router_class(group.state))?;
+    events::write_change(out, scene.history, group.changed, scene.now)?;
+    let members: Vec<_> = group.settings.members.iter().map(|member| &**member).collect();
+    writeln!(out, "<td>{}</tr>", Escaped(&members.join(", ")))
+}
+
+fn write_trackers(out: &mut String, scene: Scene<'_>) -> Result {
+    let Scene { world, view, .. } = scene;
+    let mut wanted: Vec<_> =
+        world.trackers.all().filter(|tracker| view.wants([tracker.key().to_string().as_str()])).collect();
     if wanted.is_empty() {
         return Ok(());
     }
-    wanted.sort_by_key(|(_, tracker)| tracker.level != Level::Down);
+    wanted.sort_by_key(|tracker| tracker.level != Level::Down);
     out.push_str(
         "<section id=\"tracked\"><h2>Tracked</h2><table><thead><tr><th>What<th>Is<th>Seen by</thead>\n",
     );
     let more = wanted.len().saturating_sub(FEW);
-    for (name, tracker) in wanted.into_iter().take(FEW) {
-        let class = match tracker.level {
-            Level::Up => "good",
-            Level::Down => "bad",
-            Level::Undecided | Level::Number(_) => "idle",
-        };
-        write!(out, "<tr><th>{}<td>", Escaped(&name))?;
-        write_state(out, &tracker.level.to_string(), class)?;
-        events::write_change(out, history, tracker.changed, now)?;
-        let evidence = tracker.evidence.as_ref().map_or_else(String::new, ToString::to_string);
-        writeln!(out, "<td>{}</tr>", Escaped(&evidence))?;
+    for tracker in wanted.into_iter().take(FEW) {
+        tracker_row(out, scene, tracker)?;
     }
     write_more(out, more, "<tr><td colspan=\"3\">", "</tr>")?;
     out.push_str("</table></section>\n");
     Ok(())
+}
+
+/// The row of something that is tracked.
+pub(crate) fn tracker_row(out: &mut String, scene: Scene<'_>, tracker: &Tracker) -> Result {
+    let class = match tracker.level {
+        Level::Up => "good",
+        Level::Down => "bad",
+        Level::Undecided | Level::Number(_) => "idle",
+    };
+    let bad = if tracker.level == Level::Down { " data-bad" } else { "" };
+    let subject = Subject::Tracker(tracker.key()).to_string();
+    write!(out, "<tr data-k=\"{}\"{bad}><th>{}<td>", Escaped(&subject), Escaped(&tracker.key().to_string()))?;
+    write_state(out, &tracker.level.to_string(), class)?;
+    events::write_change(out, scene.history, tracker.changed, scene.now)?;
+    let evidence = tracker.evidence.as_ref().map_or_else(String::new, ToString::to_string);
+    writeln!(out, "<td>{}</tr>", Escaped(&evidence))
 }
 
 /// A state as a badge: its word is its meaning, its colour only helps.

@@ -7,7 +7,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use keepwatch_bus::fact::{DaemonFact, ServiceFact, VrrpFact};
-use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VrrpState};
+use keepwatch_bus::subject::{Name, RealKey, ServiceKey, TrackedKey, VrrpState};
 use keepwatch_bus::world::{RealState, Service};
 use keepwatch_bus::{Event, Fact, World};
 
@@ -25,6 +25,10 @@ pub(crate) enum Subject {
     Service(ServiceKey),
     /// A real server of one.
     Real(RealKey),
+    /// A sync group, which has no timeline of its own: it is what its members are.
+    Group(Name),
+    /// Something that is tracked, likewise without one.
+    Tracker(TrackedKey),
 }
 
 /// How the page's script finds the row.
@@ -34,6 +38,8 @@ impl fmt::Display for Subject {
             Self::Router(name) => write!(f, "router {name}"),
             Self::Service(key) => write!(f, "service {key}"),
             Self::Real(key) => write!(f, "real {} {}", key.service, key.real),
+            Self::Group(name) => write!(f, "group {name}"),
+            Self::Tracker(key) => write!(f, "tracker {key}"),
         }
     }
 }
@@ -130,6 +136,7 @@ impl Timelines {
             Subject::Router(name) => self.routers.get(name),
             Subject::Service(key) => self.services.get(key),
             Subject::Real(key) => self.reals.get(key),
+            Subject::Group(_) | Subject::Tracker(_) => None,
         };
         lane.into_iter().flat_map(|lane| lane.turns.iter().copied())
     }

@@ -218,12 +218,13 @@ fn broken_pipe(error: &anyhow::Error) -> bool {
 
 fn run(command: Command) -> Result<ExitCode> {
     let before = command.asking;
-    if !matches!(command.verb, Verb::Status { .. } | Verb::Top { .. } | Verb::Events { .. } | Verb::Why { .. })
-        && (before.socket.is_some() || before.json)
+    if !matches!(
+        command.verb,
+        Verb::Status { .. } | Verb::Top { .. } | Verb::Events { .. } | Verb::Why { .. }
+    ) && (before.socket.is_some() || before.json)
     {
         let kind = clap::error::ErrorKind::ArgumentConflict;
-        let message =
-            "`--socket` and `--json` before the verb are for those that ask the daemon: status, top, events, why";
+        let message = "`--socket` and `--json` before the verb are for those that ask the daemon: status, top, events, why";
         Command::command().error(kind, message).exit();
     }
     let mut out = io::stdout().lock();

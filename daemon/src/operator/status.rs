@@ -62,13 +62,7 @@ fn problems(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -
     Ok(())
 }
 
-fn routers(
-    out: &mut impl Write,
-    paint: Paint,
-    now: Timestamp,
-    world: &World,
-    only: &Only,
-) -> io::Result<()> {
+fn routers(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World, only: &Only) -> io::Result<()> {
     let instances: Vec<_> = world.instances.values().filter(|instance| only.router(instance)).collect();
     let groups: Vec<_> = world.groups.values().filter(|group| only.group(group)).collect();
     if instances.is_empty() && groups.is_empty() {

@@ -14,6 +14,8 @@ use super::html::{Escaped, brief, span};
 use crate::samples::{KEPT, Ring};
 use crate::timeline::{Stage, Turn};
 
+/// Samples that a sparkline has room for at least.
+const ROOM: usize = 24;
 /// How far beyond now the last span is drawn, in seconds.
 const BEYOND: i64 = 86_400;
 
@@ -86,18 +88,20 @@ pub(super) fn spark(out: &mut String, what: &str, ring: Option<&Ring>) -> Result
     let Some(last) = ring.values().rev().flatten().next() else { return Ok(()) };
     let highest = ring.values().flatten().max().unwrap_or(last);
     let scale = 14.0 / f64::from(highest.max(1));
+    // A young daemon's few samples are not lost in a wide empty space.
+    let room = ring.values().len().clamp(ROOM, KEPT);
     write!(
         out,
-        "<svg class=\"spark\" role=\"img\" viewBox=\"0 0 {KEPT} 16\" preserveAspectRatio=\"none\"><title>{what} during \
+        "<svg class=\"spark\" role=\"img\" viewBox=\"0 0 {room} 16\" preserveAspectRatio=\"none\"><title>{what} during \
          the last ten minutes: now {}, highest {}</title><polyline points=\"",
         brief(last),
         brief(highest)
     )?;
     // A single value would be no line.
-    let begin = KEPT - ring.values().len();
+    let begin = room - ring.values().len();
     let first = ring.values().flatten().next().unwrap_or(last);
     if ring.values().flatten().count() == 1 {
-        write!(out, "{},{:.1} ", KEPT - 4, 15.0 - f64::from(first) * scale)?;
+        write!(out, "{},{:.1} ", room - 4, 15.0 - f64::from(first) * scale)?;
     }
     for (place, value) in ring.values().enumerate() {
         if let Some(value) = value {

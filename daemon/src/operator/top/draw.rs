@@ -148,7 +148,8 @@ fn list(
     };
     let style = if pane == view.pane { Style::new().bold().reversed() } else { Style::new().bold() };
     let number = pane as usize + 1;
-    let line = vec![Span::styled(format!(" {number} {} ", pane.title()), style), Span::styled(count, ink.dim())];
+    let line =
+        vec![Span::styled(format!(" {number} {} ", pane.title()), style), Span::styled(count, ink.dim())];
     lines(frame, title, vec![Line::from(line)]);
     let text = match pane {
         Pane::Routers => rows::ROUTERS,
@@ -161,7 +162,10 @@ fn list(
 
 fn keys(view: &View, ink: Ink) -> Line<'static> {
     if view.typing {
-        return Line::from(vec![Span::styled("filter: ", Style::new().bold()), Span::raw(format!("{}_", view.filter))]);
+        return Line::from(vec![
+            Span::styled("filter: ", Style::new().bold()),
+            Span::raw(format!("{}_", view.filter)),
+        ]);
     }
     let mut spans = Vec::new();
     if !view.filter.is_empty() {
@@ -170,7 +174,10 @@ fn keys(view: &View, ink: Ink) -> Line<'static> {
     if view.trouble_only {
         spans.push(Span::styled("only what is wrong (t)  ", ink.warn()));
     }
-    spans.push(Span::styled("q quit  / filter  t wrong only  1 2 3 Tab list  arrows PgUp PgDn scroll", ink.dim()));
+    spans.push(Span::styled(
+        "q quit  / filter  t wrong only  1 2 3 Tab list  arrows PgUp PgDn scroll",
+        ink.dim(),
+    ));
     Line::from(spans)
 }
 

@@ -50,7 +50,8 @@ pub(super) fn run(asking: Asking) -> Result<ExitCode> {
     let signals = signals()?;
     let mut mirror = Mirror::new(&socket)?;
     let mut events: VecDeque<Arc<Event>> = VecDeque::new();
-    let mut past = client::ask(&socket, &Question::Events { last: Some(EVENTS), follow: false }, Some(PATIENCE))?;
+    let mut past =
+        client::ask(&socket, &Question::Events { last: Some(EVENTS), follow: false }, Some(PATIENCE))?;
     while let Some(answer) = past.one_more()? {
         if let Answer::Event { event, .. } = answer {
             events.push_back(event);

@@ -64,7 +64,8 @@ pub(super) fn routers<'a>(world: &'a World, view: &View) -> Vec<&'a Instance> {
 }
 
 /// The heading above them.
-pub(super) const ROUTERS: &str = "NAME                 STATE   PRIO  SINCE     ON            ADDRESSES, OR MASTER";
+pub(super) const ROUTERS: &str =
+    "NAME                 STATE   PRIO  SINCE     ON            ADDRESSES, OR MASTER";
 
 pub(super) fn router(instance: &Instance, now: Timestamp, ink: Ink) -> Line<'static> {
     let Instance { name, state, priority, settings, .. } = instance;
@@ -114,7 +115,9 @@ pub(super) fn servers<'a>(world: &'a World, view: &View) -> Vec<Server<'a>> {
             all.push((service, reals));
         }
     }
-    all.sort_by_cached_key(|(service, reals)| service.quorum && !service.sorry && !reals.iter().any(|real| bad(real)));
+    all.sort_by_cached_key(|(service, reals)| {
+        service.quorum && !service.sorry && !reals.iter().any(|real| bad(real))
+    });
     all.into_iter()
         .flat_map(|(service, reals)| {
             std::iter::once(Server::Virtual(service)).chain(reals.into_iter().map(Server::Real))
@@ -123,7 +126,7 @@ pub(super) fn servers<'a>(world: &'a World, view: &View) -> Vec<Server<'a>> {
 }
 
 /// The heading above them.
-pub(super) const SERVERS: &str = "SERVER                         STATE         WEIGHT  SINCE     CHECKS";
+pub(super) const SERVERS: &str = "SERVER                    STATE         WEIGHT  SINCE     CHECKS";
 
 pub(super) fn server(server: &Server<'_>, now: Timestamp, ink: Ink) -> Line<'static> {
     match server {
@@ -134,9 +137,13 @@ pub(super) fn server(server: &Server<'_>, now: Timestamp, ink: Ink) -> Line<'sta
                 (false, false) => ("no quorum", ink.bad()),
             };
             Line::from(vec![
-                Span::styled(format!("{:<30} ", cut(&service.key.to_string(), 30)), Style::new().bold()),
+                Span::styled(format!("{:<25} ", cut(&service.key.to_string(), 25)), Style::new().bold()),
                 Span::styled(format!("{word:<12}"), style),
-                Span::raw(format!("          {:<8}  {}", since(now, service.changed), service.reals_in_words())),
+                Span::raw(format!(
+                    "          {:<8}  {}",
+                    since(now, service.changed),
+                    service.reals_in_words()
+                )),
             ])
         }
         Server::Real(real) => {
@@ -148,13 +155,13 @@ pub(super) fn server(server: &Server<'_>, now: Timestamp, ink: Ink) -> Line<'sta
             };
             let weight = real.weight.map_or_else(|| "-".into(), |weight| weight.to_string());
             let failed = real.checkers.iter();
-            let failed = failed.filter_map(|c| c.failure.as_ref().map(|f| format!("{}: {f}", c.key.kind)));
+            let failed = failed.filter_map(|c| c.failure.as_ref().map(|f| format!("{f} ({})", c.key.kind)));
             let mut text = failed.collect::<Vec<_>>().join(", ");
             if let Some(refusal) = &real.refused {
                 text = format!("{refusal} {text}");
             }
             Line::from(vec![
-                Span::raw(format!("  {:<28} ", cut(&real.address.to_string(), 28))),
+                Span::raw(format!("  {:<23} ", cut(&real.address.to_string(), 23))),
                 Span::styled(format!("{:<12}", state.to_string()), style),
                 Span::raw(format!("  {weight:>6}  {:<8}  {text}", since(now, real.changed))),
             ])

@@ -1,5 +1,5 @@
 //! The status page in a real browser: it shows a failover without being loaded anew, leads from an event to what caused
-//! it, and filters; and it does the same where scripts are forbidden.
+//! it, and filters; and it does the same where scripts are forbidden. And what there is for a terminal.
 
 use anyhow::{Context, Result, ensure};
 use integration::{
@@ -10,6 +10,9 @@ use integration::{
     wait,
     web::WebServer,
 };
+
+mod pictures;
+mod top;
 
 const PAGE: &str = "http://127.0.0.1:9165/";
 const ROUTER: &str = "tr[data-k='router VI_1']";
@@ -63,7 +66,8 @@ fn open_event(browser: &Browser, text: &str) -> Result<()> {
     wait::until(&format!("the page of {text:?} is open"), wait::LONG, || {
         let follow = || -> Result<()> {
             for event in browser.all("#events tr")? {
-                if event.text()?.contains(text) {
+                // Those that followed name it as their cause.
+                if event.text()?.split("because of").next().is_some_and(|line| line.contains(text)) {
                     let number = event.attribute("id")?.context("an event has a number")?;
                     return browser.one(&format!("#events tr#{number} a"))?.click();
                 }
