@@ -39,11 +39,11 @@ fn cells(count: u16) -> NonZero<u16> {
 /// The two ends of a new pseudo-terminal: ours and the program's.
 fn open(width: u16, height: u16) -> Result<(OwnedFd, OwnedFd)> {
     let (mut ours, mut theirs) = (-1, -1);
-    let mut size = size_of(width, height);
+    let size = size_of(width, height);
     // SAFETY: all pointers are to locals that live through the call, or null where that is allowed; the descriptors are
     // new, and owned by nobody else.
     unsafe {
-        Errno::result(libc::openpty(&mut ours, &mut theirs, ptr::null_mut(), ptr::null_mut(), &mut size))
+        Errno::result(libc::openpty(&mut ours, &mut theirs, ptr::null_mut(), ptr::null_mut(), &size))
             .context("openpty")?;
         Ok((OwnedFd::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs)))
     }
