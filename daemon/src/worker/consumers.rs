@@ -8,11 +8,14 @@ use std::time::Duration;
 use keepwatch_bus::fact::ConsumerFact;
 use keepwatch_bus::{Bus, Hub, Reader};
 use keepwatch_config::Config;
+use keepwatch_dbus::Asked;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::parts::Complaint;
 use super::parts::control::Control;
+use super::parts::dbus::Dbus;
 use super::parts::fifos::Fifos;
 use super::parts::history::{Earlier, History};
 use super::parts::http::Http;
@@ -38,6 +41,9 @@ pub(super) struct Consumers {
     scripts: Scripts,
     fifos: Fifos,
     snmp: Snmp,
+    dbus: Dbus,
+    /// What is asked for on the system bus.
+    requests: UnboundedReceiver<Asked>,
     control: Option<Control>,
     http: Option<Http>,
 }
@@ -60,13 +66,14 @@ impl Consumers {
         let scripts = Scripts::start(&mut hub, bus);
         let fifos = Fifos::start(settings, config, &mut hub, bus);
         let snmp = Snmp::start(&mut hub, reader.clone(), bus);
+        let (dbus, requests) = Dbus::start(&mut hub, reader.clone(), bus);
         // In shadow no address is put anywhere.
         if settings.dataplane() != DataplaneKind::Shadow {
             tokio::spawn(placed::run(hub.deliver(), supervisor.clone()));
         }
         let hub = tokio::spawn(hub.run());
         let consumers =
-            Self { reader, hub, log, history, mail, scripts, fifos, snmp, control: None, http: None };
+            Self { reader, hub, log, history, mail, scripts, fifos, snmp, dbus, requests, control: None, http: None };
         consumers.apply(settings, config, bus);
         complaints.into_iter().for_each(|complaint| tell(bus, complaint));
         consumers
@@ -87,6 +94,18 @@ impl Consumers {
         self.scripts.apply(config, settings.cli.umask);
         self.fifos.apply(settings, config);
         self.snmp.apply(settings, config, bus);
+        // keepalived's process of virtual routers is the one that is on the bus.
+        if settings.vrrp() {
+            self.dbus.apply(config);
+        }
+    }
+
+    /// What is asked for next by those to whom others talk. Cancel-safe.
+    pub(super) async fn asked(&mut self) -> Asked {
+        match self.requests.recv().await {
+            Some(asked) => asked,
+            None => std::future::pending().await,
+        }
     }
 
     /// Opens the listeners, which may take their time.
@@ -109,8 +128,8 @@ impl Consumers {
 
     /// Lets those end who tell others, after it was told that everything has stopped: they tell of it.
     pub(super) async fn finish_telling(self) -> Remaining {
-        let Self { reader: _, hub, log, history, mail, scripts, fifos, snmp, control, http } = self;
-        tokio::join!(mail.stop(), scripts.stop(), fifos.stop());
+        let Self { reader: _, hub, log, history, mail, scripts, fifos, snmp, dbus, requests: _, control, http } = self;
+        tokio::join!(mail.stop(), scripts.stop(), fifos.stop(), dbus.stop());
         Remaining { hub, log, history, snmp, control, http }
     }
 }

@@ -34,6 +34,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use keepwatch_bus::fact::DaemonFact;
 use keepwatch_bus::{Bus, EventId, Hub};
+use keepwatch_dbus::Request;
 use keepwatch_net::namespace;
 use keepwatch_vrrp::runner;
 use nix::sys::signal::Signal;
@@ -189,6 +190,14 @@ impl Worker {
             // A file that takes long to be read must not keep us from stopping.
             let asked = tokio::select! {
                 asked = signals.next() => asked,
+                asked = self.consumers.asked() => match asked.request {
+                    Request::Reload => Asked::Reload,
+                    Request::Announce(instance) => {
+                        self.publishers.announce(instance, asked.cause);
+                        continue;
+                    }
+                    Request::PrintData | Request::PrintStats | Request::PrintStatsClear => continue,
+                },
                 loaded = reload.loaded() => {
                     self.settle(loaded);
                     if !reload.again(&self.settings) {

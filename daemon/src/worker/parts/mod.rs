@@ -22,11 +22,13 @@
 //! | [`history`] | events in a file that outlives the worker |
 //! | [`mail`], [`scripts`], [`fifos`] | what is sent, run and written for events |
 //! | [`turning_points`] | the scripts before the start and after the stop |
+//! | [`dbus`] | the daemon on the system bus |
 //! | [`snmp`] | the session with the SNMP master agent |
 //! | [`control`], [`http`] | the two listeners |
 //! | [`placed`] | which addresses are where, for the supervisor |
 
 pub(super) mod control;
+pub(super) mod dbus;
 pub(super) mod fifos;
 pub(super) mod history;
 pub(super) mod http;
