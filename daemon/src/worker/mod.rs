@@ -40,9 +40,9 @@ use keepwatch_vrrp::runner;
 use nix::sys::signal::Signal;
 
 use crate::cli::Cli;
+use crate::stage::{self, Started};
 use crate::supervisor::line::Report;
 use crate::supervisor::{self, EXIT_NO_CONFIG};
-use crate::stage::{self, Started};
 use crate::{config_test, systemd};
 use configuration::Accepted;
 use consumers::Consumers;
@@ -104,7 +104,8 @@ pub fn run(cli: Cli, started: Started) -> Result<i32> {
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    let status = runtime.block_on(Worker::live(settings, accepted, rights, reason, (to_supervisor, line), handed_in));
+    let status =
+        runtime.block_on(Worker::live(settings, accepted, rights, reason, (to_supervisor, line), handed_in));
     runtime.shutdown_timeout(LAST_TASKS);
     status
 }
