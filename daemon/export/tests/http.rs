@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use keepwatch_bus::fact::{DaemonFact, LinkFact};
 use keepwatch_bus::subject::VrrpState;
-use keepwatch_export::{Limits, serve};
+use keepwatch_export::{Limits, Web, serve, serve_behind};
 use story::Story;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -236,6 +236,59 @@ async fn nothing_but_reading_is_allowed() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     assert!(ask(server, "GET", "/-/ready", "").await.starts_with("HTTP/1.1 503 "));
+}
+
+#[tokio::test]
+async fn the_probes_say_what_is_wrong() {
+    let story = Story::told("VI_1").await;
+    let server = start(&story, Limits::default()).await;
+    let (part, doing) = ("ipvs".into(), "read".into());
+    let hung = DaemonFact::PartHung { part, doing, since: jiff::Timestamp::UNIX_EPOCH };
+    story.bus.publish(None, hung);
+    while story.reader.world().hung.is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let answer = ask(server, "GET", "/-/healthy", "").await;
+    assert!(answer.starts_with("HTTP/1.1 503 ") && body(&answer).contains("ipvs hangs since"), "{answer}");
+    story.bus.publish(None, DaemonFact::PartMoves { part: "ipvs".into(), stood: Duration::from_secs(1) });
+    let service = keepwatch_bus::sample::service_key(([10, 0, 0, 100], 80));
+    let gone = keepwatch_bus::fact::ServiceFact::VirtualServerRemoved { service };
+    story.bus.publish(None, gone);
+    while story.reader.world().services.values().any(|service| service.present) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(ask(server, "GET", "/-/healthy", "").await.starts_with("HTTP/1.1 200 "));
+    let answer = ask(server, "GET", "/-/ready", "").await;
+    assert!(
+        answer.starts_with("HTTP/1.1 503 ") && body(&answer).contains("is not in the table yet"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn who_never_ends_a_handshake_is_dropped() {
+    let story = Story::told("VI_1").await;
+    let directory = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let web = "tls_server_config: {cert_file: cert.pem, key_file: key.pem}\n";
+    for (name, text) in
+        [("cert.pem", &*made.cert.pem()), ("key.pem", &*made.signing_key.serialize_pem()), ("web.yml", web)]
+    {
+        std::fs::write(directory.path().join(name), text).unwrap();
+    }
+    let web = Web::open(directory.path().join("web.yml"), |complaint| panic!("{complaint}")).unwrap();
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let server = listener.local_addr().unwrap();
+    let limits = Limits { header: Duration::from_millis(300), ..Limits::default() };
+    tokio::spawn(serve_behind(listener, story.reader.clone(), limits, Some(web)));
+    for words in [&b""[..], b"GET /metrics HTTP/1.1\r\n\r\n"] {
+        let mut silent = TcpStream::connect(server).await.unwrap();
+        silent.write_all(words).await.unwrap();
+        let mut answer = Vec::new();
+        // The end, or a reset; what comes before is an alert at most.
+        let _ = tokio::time::timeout(PATIENCE, silent.read_to_end(&mut answer)).await.expect("it is kept");
+        assert!(!answer.starts_with(b"HTTP"), "answered without TLS");
+    }
 }
 
 #[tokio::test]
