@@ -34,12 +34,13 @@ use nix::sys::signal::Signal;
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::detach::{self, Side};
-use crate::logging::sink::Sinks;
 use crate::logging::Severity;
+use crate::logging::sink::Sinks;
 use crate::pidfile::PidFile;
+use crate::signals;
 use crate::stage::Program;
+use crate::systemd::{self, Watchdog};
 use crate::terminal::{complain, exit, told};
-use crate::{signals, systemd};
 use absence::Absence;
 use line::Terms;
 use placed::Placed;
@@ -112,6 +113,8 @@ fn run(program: &Program, listeners: usize, command: Option<UnixStream>) -> Resu
         log: Sinks::none(),
         own: None,
         pids: Vec::new(),
+        stop_within: STOP_WITHIN,
+        watchdog: Watchdog::of_the_service_manager(),
         failed: None,
         back_off: BackOff::new(),
         first: true,
@@ -133,7 +136,11 @@ fn run(program: &Program, listeners: usize, command: Option<UnixStream>) -> Resu
         Some(error) => {
             log.now(Severity::Error, told(&error));
             // Who has the log before him has been told.
-            if terms.is_some_and(|terms| terms.log.console) { Ok(Outcome::Ended(EXIT_FATAL)) } else { Err(error) }
+            if terms.is_some_and(|terms| terms.log.console) {
+                Ok(Outcome::Ended(EXIT_FATAL))
+            } else {
+                Err(error)
+            }
         }
         None => {
             log.now(Severity::Info, format!("Stopped keepwatchd v{}", env!("CARGO_PKG_VERSION")));
@@ -167,6 +174,9 @@ struct Supervisor<'a> {
     log: Sinks,
     own: Option<PidFile>,
     pids: Vec<PidFile>,
+    /// What a worker may take to stop.
+    stop_within: Duration,
+    watchdog: Watchdog,
     /// Why the daemon can't run.
     failed: Option<anyhow::Error>,
     back_off: BackOff,
@@ -210,13 +220,14 @@ impl Supervisor<'_> {
             }
             self.listen();
             self.look();
+            self.watchdog.fed(Instant::now());
         }
     }
 
     fn wait(&self, signals: &SignalFd) {
         let now = Instant::now();
         let timeout = match &self.phase {
-            Phase::Running(_) => LOOK,
+            Phase::Running(_) => LOOK.min(self.watchdog.every()),
             Phase::Waiting { until, .. } | Phase::Stopping { until, .. } => {
                 until.saturating_duration_since(now).min(LOOK)
             }

@@ -39,9 +39,9 @@ use keepwatch_vrrp::runner;
 use nix::sys::signal::Signal;
 
 use crate::cli::Cli;
+use crate::stage::{self, Started};
 use crate::supervisor::line::Report;
 use crate::supervisor::{self, EXIT_NO_CONFIG};
-use crate::stage::{self, Started};
 use crate::{config_test, systemd};
 use configuration::Accepted;
 use consumers::Consumers;
@@ -87,8 +87,12 @@ pub fn run(cli: Cli, started: Started) -> Result<i32> {
         bail!(lacking);
     }
     let Some(accepted) = configuration::at_start(&settings) else { return Ok(EXIT_NO_CONFIG) };
-    if !line.may_begin(settings.pid_files()) {
+    if !line.may_begin(settings.pid_files(&accepted.config)) {
         return Ok(supervisor::EXIT_FATAL);
+    }
+    to_supervisor.say(Report::Manner(reload::manner(&accepted.config)));
+    if let Some(name) = settings.process_name(&accepted.config) {
+        stage::name_process(name);
     }
     if let Some(name) = &accepted.config.global.net_namespace {
         // Before there is any other thread: they all live where this one does.
@@ -102,7 +106,8 @@ pub fn run(cli: Cli, started: Started) -> Result<i32> {
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    let status = runtime.block_on(Worker::live(settings, accepted, rights, reason, (to_supervisor, line), handed_in));
+    let status =
+        runtime.block_on(Worker::live(settings, accepted, rights, reason, (to_supervisor, line), handed_in));
     runtime.shutdown_timeout(LAST_TASKS);
     status
 }

@@ -9,5 +9,6 @@ mod operator;
 mod reload;
 mod rights;
 mod scene;
+mod several;
 mod supervision;
 mod watchers;
