@@ -5,7 +5,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use integration::{Process, binaries, conf::VIP, wait};
-use nix::sys::signal::kill;
 use nix::unistd::{Pid, getuid};
 
 use crate::scene::{KillOnDrop, Scene, file, quick, text};
@@ -69,9 +68,10 @@ fn an_instance_has_keepalived_s_pid_files_and_a_second_one_of_that_name_is_refus
     wait::until("both are master", wait::LONG, || {
         scene.host.has("eth0", "10.78.9.20") && scene.host.has("eth0", VIP)
     })?;
-    let gone = west.0;
     drop(west);
-    wait::until("the second has ended", wait::LONG, || kill(gone, None).is_err())?;
+    wait::until("the second has ended", wait::LONG, || {
+        pid_in(&daemon, "/run/keepalived/keepalived_west.pid").is_none()
+    })?;
 
     ensure!(daemon.stop(wait::LONG)?.success(), "{}", daemon.log());
     Ok(())
@@ -83,8 +83,6 @@ fn the_command_line_s_namespace_is_where_it_runs() -> Result<()> {
         return Ok(());
     }
     let scene = Scene::new("namespace")?;
-    let own = scene.host.directory().join("empty");
-    fs::write(&own, "")?;
     // The host's own, under a name; the daemon itself is started outside, by way of a network without anything.
     let name = format!("kw-{}", std::process::id());
     let config = file(scene.host.directory(), "n.conf", &quick().version_3(""))?;
