@@ -212,10 +212,11 @@ impl Supervisor<'_> {
             }
             self.wait(signals);
             while let Ok(Some(info)) = signals.read_signal() {
-                if let Some(signal) =
-                    i32::try_from(info.ssi_signo).ok().and_then(|n| Signal::try_from(n).ok())
-                {
-                    self.on_signal(signal);
+                let Ok(number) = i32::try_from(info.ssi_signo) else { continue };
+                match Signal::try_from(number) {
+                    Ok(signal) => self.on_signal(signal),
+                    // Only the worker knows what they mean.
+                    Err(_) => self.pass_on(number),
                 }
             }
             self.listen();
@@ -249,13 +250,15 @@ impl Supervisor<'_> {
             Signal::SIGTERM | Signal::SIGINT => self.stop(signal),
             // A worker that is still starting reads the configuration anyway; then it may have read the old one.
             Signal::SIGHUP if self.starting => self.reload_later = true,
-            Signal::SIGHUP | Signal::SIGUSR1 | Signal::SIGUSR2 => {
-                if let Phase::Running(worker) = &self.phase {
-                    worker.signal(signal);
-                }
-            }
+            Signal::SIGHUP | Signal::SIGUSR1 | Signal::SIGUSR2 => self.pass_on(signal as i32),
             // The worker's end is found by look().
             _ => {}
+        }
+    }
+
+    fn pass_on(&self, number: i32) {
+        if let Phase::Running(worker) = &self.phase {
+            worker.signal_number(number);
         }
     }
 }

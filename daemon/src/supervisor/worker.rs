@@ -7,11 +7,12 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::line::{GO, Report, VRRP};
 use super::pulse::{Hang, Pulse};
+use crate::signals;
 use crate::stage::Program;
 use crate::worker::pulse::THREAD as PULSE_THREAD;
 
@@ -87,9 +88,13 @@ impl Worker {
     }
 
     pub(super) fn signal(&self, signal: Signal) {
+        self.signal_number(signal as i32);
+    }
+
+    pub(super) fn signal_number(&self, number: i32) {
         if let Ok(pid) = i32::try_from(self.child.id()) {
             // ESRCH: it is dead already, which ended() will tell.
-            let _ = kill(Pid::from_raw(pid), signal);
+            let _ = signals::send(Pid::from_raw(pid), number);
         }
     }
 
@@ -225,7 +230,7 @@ mod tests {
             becomes(&busy, "sh", true),
             becomes(&busy, "another", false),
             becomes(&idle, "sleep", false),
-            kill(Pid::from_raw(busy.id().cast_signed()), Signal::SIGSTOP).is_ok(),
+            signals::send(Pid::from_raw(busy.id().cast_signed()), Signal::SIGSTOP as i32).is_ok(),
             becomes(&busy, "sh", false),
         ];
         for child in [&mut busy, &mut idle] {

@@ -17,7 +17,7 @@
 
 pub mod configuration;
 mod consumers;
-mod parts;
+pub(crate) mod parts;
 mod publishers;
 pub(crate) mod pulse;
 pub mod reload;
@@ -212,6 +212,7 @@ impl Worker {
                 asked = signals.next() => asked,
                 loaded = reload.loaded() => {
                     self.settle(loaded);
+                    self.consumers.reader().counters().tallies.reloads_took.observe(reload.took());
                     if !reload.again(&self.settings) {
                         self.to_supervisor.say(Report::Reloaded);
                     }
@@ -223,6 +224,7 @@ impl Worker {
                     self.to_supervisor.say(Report::Reloading);
                     reload.ask(&self.settings);
                 }
+                Asked::Dump(dump) => self.consumers.dump(dump),
                 Asked::Stop(reason) => {
                     self.stop(reason).await;
                     return Ok(0);
@@ -267,6 +269,8 @@ async fn begin_with(
                     return false;
                 }
                 Asked::Reload => *reload_asked = true,
+                // There is nothing to tell of yet.
+                Asked::Dump(_) => {}
             }
         }
     }

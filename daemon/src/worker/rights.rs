@@ -165,7 +165,14 @@ fn files(settings: &Settings, config: &Config) -> Vec<std::path::PathBuf> {
     let history = settings.history(config).map(|file| file.path);
     let sockets = [settings.control_socket(config), settings.file.clone()];
     let tracked = config.track_files.iter().map(|tracked| tracked.file.clone());
-    history.into_iter().chain(settings.cli.log_file.clone()).chain(sockets).chain(tracked).collect()
+    let dumps = super::parts::dumps::files(&config.global);
+    history
+        .into_iter()
+        .chain(settings.cli.log_file.clone())
+        .chain(sockets)
+        .chain(tracked)
+        .chain(dumps)
+        .collect()
 }
 
 /// Whether a file, or the directory that it is made in, is another user's.

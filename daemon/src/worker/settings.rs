@@ -121,6 +121,11 @@ impl Settings {
         }
     }
 
+    /// What says how the HTTP server is protected, if anything does.
+    pub fn web_config_file(&self, config: &Config) -> Option<PathBuf> {
+        self.cli.web_config_file.clone().or_else(|| config.observability.web_config_file.clone())
+    }
+
     /// What the world is told of the process, and of what `config` says of the whole of it.
     pub fn process(&self, config: &Config) -> Process {
         Process {

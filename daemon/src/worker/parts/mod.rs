@@ -23,17 +23,21 @@
 //! | [`history`] | events in a file that outlives the worker |
 //! | [`mail`], [`scripts`], [`fifos`] | what is sent, run and written for events |
 //! | [`turning_points`] | the scripts before the start and after the stop |
+//! | [`dumps`] | files that signals ask for |
+//! | [`otlp`] | traces and log records for OpenTelemetry |
 //! | [`snmp`] | the session with the SNMP master agent |
 //! | [`control`], [`http`] | the two listeners |
 //! | [`placed`] | which addresses are where, for the supervisor |
 //! | [`standing`] | what the daemon is about, for the service manager |
 
 pub(super) mod control;
+pub(crate) mod dumps;
 pub(super) mod fifos;
 pub(super) mod history;
 pub(super) mod http;
 pub(super) mod log;
 pub(super) mod mail;
+pub(super) mod otlp;
 mod own_threads;
 pub(super) mod placed;
 pub(super) mod present;
