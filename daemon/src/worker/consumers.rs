@@ -76,8 +76,20 @@ impl Consumers {
             tokio::spawn(standing::run(hub.deliver(), reader.clone(), supervisor.clone()));
         }
         let hub = tokio::spawn(hub.run());
-        let consumers =
-            Self { reader, hub, log, history, mail, scripts, fifos, dumps, otlp, snmp, control: None, http: None };
+        let consumers = Self {
+            reader,
+            hub,
+            log,
+            history,
+            mail,
+            scripts,
+            fifos,
+            dumps,
+            otlp,
+            snmp,
+            control: None,
+            http: None,
+        };
         consumers.apply(settings, config, bus);
         complaints.into_iter().for_each(|complaint| tell(bus, complaint));
         consumers
@@ -126,7 +138,8 @@ impl Consumers {
 
     /// Lets those end who tell others, after it was told that everything has stopped: they tell of it.
     pub(super) async fn finish_telling(self) -> Remaining {
-        let Self { reader: _, hub, log, history, mail, scripts, fifos, dumps, otlp, snmp, control, http } = self;
+        let Self { reader: _, hub, log, history, mail, scripts, fifos, dumps, otlp, snmp, control, http } =
+            self;
         dumps.stop();
         tokio::join!(mail.stop(), scripts.stop(), fifos.stop());
         Remaining { hub, log, history, otlp, snmp, control, http }

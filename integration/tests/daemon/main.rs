@@ -1,6 +1,7 @@
 //! The daemon as an operator meets it: flags, pid files, signals, reload, a worker that dies or hangs, and what the
 //! `keepwatch` command says about it all.
 
+mod actions;
 mod command_line;
 mod dumps;
 mod files;
