@@ -104,6 +104,10 @@ pub struct Cli {
     #[arg(short = 'i', long = "config-id", value_name = "ID")]
     pub config_id: Option<String>,
 
+    /// Run in this network namespace, whatever the configuration says
+    #[arg(short = 's', long = "namespace", value_name = "NAME")]
+    pub namespace: Option<String>,
+
     /// Check the configuration and exit: 0 good, 5 with mistakes, 6 insecure scripts or a file is missing
     #[arg(
         short = 't',
@@ -314,12 +318,12 @@ mod tests {
 
     #[test]
     fn keepalived_flags_are_read_in_short_and_long_form() {
-        let short =
-            read("-n -l -D -D -f a.conf -p p -r r -c c -P -V -I -R -G -x -A unix:/s -i id -S 3").unwrap();
+        let short = read("-n -l -D -D -f a.conf -p p -r r -c c -P -V -I -R -G -x -A unix:/s -i id -S 3 -s n")
+            .unwrap();
         let long = read(
             "--dont-fork --log-console --log-detail --log-detail --use-file=a.conf --pid=p --vrrp_pid=r --checkers_pid=c \
              --vrrp --dont-release-vrrp --dont-release-ipvs --dont-respawn --no-syslog --snmp \
-             --snmp-agent-socket=unix:/s --config-id=id --log-facility=local3",
+             --snmp-agent-socket=unix:/s --config-id=id --log-facility=local3 --namespace=n",
         )
         .unwrap();
         assert_eq!(format!("{short:?}"), format!("{long:?}"));

@@ -37,9 +37,10 @@ use crate::detach::{self, Side};
 use crate::logging::Severity;
 use crate::logging::sink::Sinks;
 use crate::pidfile::PidFile;
+use crate::signals;
 use crate::stage::Program;
+use crate::systemd::{self, Watchdog};
 use crate::terminal::{complain, exit, told};
-use crate::{signals, systemd};
 use absence::Absence;
 use line::Terms;
 use placed::Placed;
@@ -112,6 +113,8 @@ fn run(program: &Program, listeners: usize, command: Option<UnixStream>) -> Resu
         log: Sinks::none(),
         own: None,
         pids: Vec::new(),
+        stop_within: STOP_WITHIN,
+        watchdog: Watchdog::of_the_service_manager(),
         failed: None,
         back_off: BackOff::new(),
         first: true,
@@ -171,6 +174,9 @@ struct Supervisor<'a> {
     log: Sinks,
     own: Option<PidFile>,
     pids: Vec<PidFile>,
+    /// What a worker may take to stop.
+    stop_within: Duration,
+    watchdog: Watchdog,
     /// Why the daemon can't run.
     failed: Option<anyhow::Error>,
     back_off: BackOff,
@@ -215,13 +221,14 @@ impl Supervisor<'_> {
             }
             self.listen();
             self.look();
+            self.watchdog.fed(Instant::now());
         }
     }
 
     fn wait(&self, signals: &SignalFd) {
         let now = Instant::now();
         let timeout = match &self.phase {
-            Phase::Running(_) => LOOK,
+            Phase::Running(_) => LOOK.min(self.watchdog.every()),
             Phase::Waiting { until, .. } | Phase::Stopping { until, .. } => {
                 until.saturating_duration_since(now).min(LOOK)
             }

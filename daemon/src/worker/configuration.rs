@@ -50,10 +50,15 @@ pub fn options(config_id: Option<&str>, expansion_limit: Option<u64>) -> Options
 
 /// Loads the file.
 pub fn load(settings: &Settings) -> Loaded {
-    keepwatch_config::load(
+    let mut loaded = keepwatch_config::load(
         &settings.file,
         &options(settings.cli.config_id.as_deref(), settings.cli.expansion_limit),
-    )
+    );
+    if let (Some(config), Some(name)) = (&mut loaded.config, &settings.cli.namespace) {
+        // The command line's word counts, as if the file had said it.
+        (config.global.net_namespace, config.global.use_pid_dir) = (Some(name.as_str().into()), true);
+    }
+    loaded
 }
 
 /// What of a configuration does not fit this host, its interfaces and addresses: nothing if it runs in a namespace of its

@@ -26,9 +26,11 @@ use super::parts::otlp::Otlp;
 use super::parts::placed;
 use super::parts::scripts::Scripts;
 use super::parts::snmp::Snmp;
+use super::parts::standing;
 use super::pulse::ToSupervisor;
 use super::settings::Settings;
 use crate::cli::DataplaneKind;
+use crate::systemd;
 
 /// What the hub may take to hand on the last events.
 const LAST_EVENTS: Duration = Duration::from_millis(400);
@@ -76,6 +78,9 @@ impl Consumers {
         // In shadow no address is put anywhere.
         if settings.dataplane() != DataplaneKind::Shadow {
             tokio::spawn(placed::run(hub.deliver(), supervisor.clone()));
+        }
+        if systemd::is_told() {
+            tokio::spawn(standing::run(hub.deliver(), reader.clone(), supervisor.clone()));
         }
         let hub = tokio::spawn(hub.run());
         let consumers = Self {

@@ -89,8 +89,12 @@ pub fn run(cli: Cli, started: Started) -> Result<i32> {
         bail!(lacking);
     }
     let Some(accepted) = configuration::at_start(&settings) else { return Ok(EXIT_NO_CONFIG) };
-    if !line.may_begin(settings.pid_files()) {
+    if !line.may_begin(settings.pid_files(&accepted.config)) {
         return Ok(supervisor::EXIT_FATAL);
+    }
+    to_supervisor.say(Report::Manner(reload::manner(&accepted.config)));
+    if let Some(name) = settings.process_name(&accepted.config) {
+        stage::name_process(name);
     }
     if let Some(name) = &accepted.config.global.net_namespace {
         // Before there is any other thread: they all live where this one does.

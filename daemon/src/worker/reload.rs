@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use keepwatch_bus::fact::DaemonFact;
-use keepwatch_config::model::{Name, Observability, ProcessScheduling};
+use keepwatch_config::model::{Global, Name, Observability, ProcessNames, ProcessScheduling};
 use keepwatch_config::{Config, Severity};
 
 use tokio::task::{JoinError, JoinHandle};
@@ -16,7 +16,7 @@ use super::parts::placed;
 use super::parts::turning_points::TurningPoint;
 use super::rights::Rights;
 use super::settings::Settings;
-use crate::supervisor::line::Report;
+use crate::supervisor::line::{Manner, Report};
 
 /// What loading a file came to: a configuration, or the fact that it is refused.
 pub(super) type LoadedAside = Result<Accepted, Box<DaemonFact>>;
@@ -90,6 +90,7 @@ impl Worker {
         }
         let patience = placed::patience(&accepted.config).filter(|_| self.settings.vrrp());
         self.to_supervisor.say(Report::Patience(patience));
+        self.to_supervisor.say(Report::Manner(manner(&accepted.config)));
         self.extent = Extent::of(&self.settings, &accepted.config);
         self.consumers.apply(&self.settings, &accepted.config, &self.bus);
         let cause = self.bus.publish(None, configuration::loaded(&self.settings, &accepted.config, true));
@@ -152,14 +153,27 @@ impl Extent {
     }
 }
 
+/// What a configuration says of the supervisor.
+pub(super) fn manner(config: &Config) -> Manner {
+    let wait = config.global.child_wait_time;
+    Manner {
+        name: config.global.processes.names.main.as_ref().map(ToString::to_string),
+        stop_within: (wait != Global::default().child_wait_time).then_some(wait),
+    }
+}
+
 /// What can't be changed while the daemon runs, as it was at the start.
 #[derive(Debug, PartialEq)]
 pub(super) struct AtStart {
     observability: Observability,
     scheduling: ProcessScheduling,
     bfd_scheduling: ProcessScheduling,
+    checker_scheduling: ProcessScheduling,
+    names: ProcessNames,
     lvs_flush: bool,
     net_namespace: Option<Name>,
+    /// `instance`, `use_pid_dir`.
+    among: (Option<Name>, bool),
 }
 
 impl AtStart {
@@ -169,8 +183,12 @@ impl AtStart {
             observability: config.observability.clone(),
             scheduling: config.global.processes.vrrp.clone(),
             bfd_scheduling: config.global.processes.bfd.clone(),
+            checker_scheduling: config.global.processes.checker.clone(),
+            // That of the supervisor can be changed.
+            names: ProcessNames { main: None, ..config.global.processes.names.clone() },
             lvs_flush: config.global.lvs_flush,
             net_namespace: config.global.net_namespace.clone(),
+            among: (config.global.instance_name.clone(), config.global.use_pid_dir),
         }
     }
 
@@ -184,6 +202,12 @@ impl AtStart {
             ("history", old.history != observability.history),
             ("vrrp_priority, vrrp_rt_priority, vrrp_no_swap, …", self.scheduling != new.scheduling),
             ("bfd_priority, bfd_rt_priority, bfd_no_swap, …", self.bfd_scheduling != new.bfd_scheduling),
+            (
+                "checker_priority, checker_rt_priority, checker_no_swap, …",
+                self.checker_scheduling != new.checker_scheduling,
+            ),
+            ("process_names, vrrp_process_name, checker_process_name", self.names != new.names),
+            ("instance, use_pid_dir", self.among != new.among),
             ("lvs_flush", self.lvs_flush != new.lvs_flush),
             ("net_namespace", self.net_namespace != new.net_namespace),
         ];

@@ -1,6 +1,7 @@
 //! The daemon as an operator meets it: flags, pid files, signals, reload, a worker that dies or hangs, and what the
 //! `keepwatch` command says about it all.
 
+mod actions;
 mod command_line;
 mod dumps;
 mod files;
@@ -10,5 +11,6 @@ mod operator;
 mod reload;
 mod rights;
 mod scene;
+mod several;
 mod supervision;
 mod watchers;

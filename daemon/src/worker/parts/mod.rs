@@ -12,6 +12,7 @@
 //! | [`virtual_routers`] | the VRRP side |
 //! | [`trackers`] | scripts, files and processes that virtual routers follow |
 //! | [`services`] | virtual servers, checkers, connection synchronisation |
+//! | `own_threads` | a thread of their own for those, where that is asked for |
 //! | [`present`] | which addresses are on this host, for checkers that rest without them |
 //!
 //! What watches ([`super::consumers`]), and can't hold up what acts:
@@ -28,6 +29,7 @@
 //! | [`snmp`] | the session with the SNMP master agent |
 //! | [`control`], [`http`] | the two listeners |
 //! | [`placed`] | which addresses are where, for the supervisor |
+//! | [`standing`] | what the daemon is about, for the service manager |
 
 pub(super) mod control;
 pub(super) mod dbus;
@@ -38,11 +40,13 @@ pub(super) mod http;
 pub(super) mod log;
 pub(super) mod mail;
 pub(super) mod otlp;
+mod own_threads;
 pub(super) mod placed;
 pub(super) mod present;
 pub(super) mod scripts;
 pub(super) mod services;
 pub(super) mod snmp;
+pub(super) mod standing;
 pub(super) mod trackers;
 pub(super) mod turning_points;
 pub(super) mod virtual_routers;
