@@ -4,10 +4,13 @@
 mod check;
 mod describe;
 mod events;
+mod generate;
 mod input;
 mod language;
+mod nagios;
 mod observe;
 mod paint;
+mod reload;
 mod simulate;
 mod status;
 mod why;
@@ -79,7 +82,7 @@ struct Reading {
 
 impl Reading {
     fn options(&self) -> Options {
-        options(self.config_id.as_deref(), self.expansion_limit)
+        options(self.config_id.as_deref(), self.expansion_limit, false)
     }
 }
 
@@ -87,6 +90,9 @@ impl Reading {
 enum Verb {
     /// The state of every virtual router, virtual server and real server
     Status {
+        /// Judge it instead, as a plugin of Nagios: OK, WARNING, CRITICAL or UNKNOWN, with exit status 0 to 3 and figures
+        #[arg(long)]
+        check: bool,
         #[command(flatten)]
         asking: Asking,
     },
@@ -106,6 +112,13 @@ enum Verb {
         /// Its name, or its address, with or without port; `configuration` for the last reload
         #[arg(required = true, num_args = 1..)]
         subject: Vec<String>,
+        #[command(flatten)]
+        asking: Asking,
+    },
+    /// Read the configuration again, and wait for what comes of it
+    ///
+    /// Says what changed, with exit status 0; or what is wrong, and that nothing changed, with exit status 1.
+    Reload {
         #[command(flatten)]
         asking: Asking,
     },
@@ -173,6 +186,19 @@ enum Verb {
         #[command(flatten)]
         arguments: observe::Arguments,
     },
+    /// The completions of a shell, on standard output
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+        /// For which program
+        #[arg(long, value_name = "PROGRAM", default_value = "keepwatch")]
+        program: generate::Program,
+    },
+    /// Write the manual pages of both programs into a directory
+    Man {
+        /// The directory; it is made if it is not there
+        directory: PathBuf,
+    },
     /// What would happen to the virtual routers of a cluster if something went wrong; needs no daemon
     ///
     /// Runs the machines of the daemon on a simulated network: who is master when, how long nobody is (outages) and
@@ -207,11 +233,15 @@ fn run(command: Command) -> Result<ExitCode> {
     let before = command.asking;
     if !matches!(
         command.verb,
-        Verb::Status { .. } | Verb::Events { .. } | Verb::Why { .. } | Verb::Dump { .. }
+        Verb::Status { .. }
+            | Verb::Events { .. }
+            | Verb::Why { .. }
+            | Verb::Dump { .. }
+            | Verb::Reload { .. }
     ) && (before.socket.is_some() || before.json)
     {
         let kind = clap::error::ErrorKind::ArgumentConflict;
-        let message = "`--socket` and `--json` before the verb are for those that ask the daemon: status, events, why, dump";
+        let message = "`--socket` and `--json` before the verb are for those that ask the daemon: status, events, why, dump, reload";
         Command::command().error(kind, message).exit();
     }
     let mut out = io::stdout().lock();
@@ -220,12 +250,16 @@ fn run(command: Command) -> Result<ExitCode> {
             let format = if json { check::MessageFormat::Json } else { message_format };
             check::run(&files, &reading.options(), format, &mut out)
         }
+        Verb::Completions { shell, program } => generate::completions(shell, program, &mut out),
+        Verb::Man { directory } => generate::manual(&directory),
         Verb::Explain { keyword } => language::explain(keyword.as_deref(), &mut out),
         Verb::Fmt { files, check, reading } => language::format(&files, check, &reading.options(), &mut out),
         Verb::Config { file, json: _, reading } => language::config(&file, &reading.options(), &mut out),
         Verb::Observe { arguments } => observe::run(&arguments, &mut out),
         Verb::Simulate { arguments, reading } => simulate::run(&arguments, &reading.options(), &mut out),
-        Verb::Status { asking } => ask(Question::Status, asking.or(before), &mut out),
+        Verb::Status { check: true, asking, .. } => nagios::run(asking.or(before), &mut out),
+        Verb::Status { check: _, asking } => ask(Question::Status, asking.or(before), &mut out),
+        Verb::Reload { asking } => reload::run(asking.or(before), &mut out),
         Verb::Dump { what, asking } => ask(Question::Dump { what }, asking.or(before), &mut out),
         Verb::Events { follow, lines, asking } => {
             let last = if follow { lines.or(Some(10)) } else { lines };
@@ -265,6 +299,7 @@ fn tell(out: &mut impl Write, paint: Paint, answer: crate::control::protocol::An
         Answer::Event { event, .. } => events::write(out, paint, &event),
         Answer::Missed { count } => writeln!(out, "{}", paint.warn(&format!("… {count} events were missed"))),
         Answer::Why { now, subjects } => why::write(out, paint, now, &subjects),
+        Answer::Reload { outcome } => reload::write(out, &outcome).map(drop),
         Answer::Dump { text } => out.write_all(text.as_bytes()),
         // The client has made an error of it.
         Answer::Error { message } => writeln!(out, "{message}"),

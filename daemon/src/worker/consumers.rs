@@ -8,6 +8,7 @@ use std::time::Duration;
 use keepwatch_bus::fact::ConsumerFact;
 use keepwatch_bus::{Bus, Hub, Reader};
 use keepwatch_config::Config;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -23,6 +24,7 @@ use super::parts::placed;
 use super::parts::scripts::Scripts;
 use super::parts::snmp::Snmp;
 use super::pulse::ToSupervisor;
+use super::reload::Wanted;
 use super::settings::Settings;
 use crate::cli::DataplaneKind;
 
@@ -104,8 +106,9 @@ impl Consumers {
         config: &Config,
         bus: &Bus,
         handed_in: Option<TcpListener>,
+        reloads: mpsc::Sender<Wanted>,
     ) {
-        match Control::start(settings, config, self.reader.clone(), self.dumps.zero()).await {
+        match Control::start(settings, config, self.reader.clone(), self.dumps.zero(), reloads).await {
             Ok(control) => self.control = Some(control),
             Err(error) => tell(bus, ("control socket".into(), error)),
         }

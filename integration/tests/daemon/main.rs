@@ -4,10 +4,12 @@
 mod command_line;
 mod dumps;
 mod files;
+mod flags;
 mod interfaces;
 mod listeners;
 mod operator;
 mod reload;
+mod reload_files;
 mod rights;
 mod scene;
 mod supervision;

@@ -23,6 +23,8 @@
 //! | [`mail`], [`scripts`], [`fifos`] | what is sent, run and written for events |
 //! | [`turning_points`] | the scripts before the start and after the stop |
 //! | [`dumps`] | files that signals ask for |
+//! | [`schedule`] | a file that says when to reload |
+//! | [`reflector`] | addresses that come and go, where that is to be logged |
 //! | [`snmp`] | the session with the SNMP master agent |
 //! | [`control`], [`http`] | the two listeners |
 //! | [`placed`] | which addresses are where, for the supervisor |
@@ -36,6 +38,8 @@ pub(super) mod log;
 pub(super) mod mail;
 pub(super) mod placed;
 pub(super) mod present;
+pub(super) mod reflector;
+pub(super) mod schedule;
 pub(super) mod scripts;
 pub(super) mod services;
 pub(super) mod snmp;
