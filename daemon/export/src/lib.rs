@@ -5,7 +5,7 @@
 //! | path | what |
 //! |---|---|
 //! | `/` | the status page, for people |
-//! | `/metrics` | Prometheus text format: keepalived_* as mehdy/keepalived-exporter names them, and keepwatch_* |
+//! | `/metrics` | Prometheus text format, or OpenMetrics with exemplars: keepalived_* as mehdy/keepalived-exporter names them, and keepwatch_* |
 //! | `/api/v1/world` | the world as JSON |
 //! | `/api/v1/events` | the last events as JSON, or all from now on as `text/event-stream` |
 //! | `/-/healthy`, `/-/ready` | for orchestration |
@@ -25,10 +25,14 @@ mod host_names;
 mod metrics;
 mod page;
 mod places;
+mod probes;
 mod routes;
+mod scrape;
 mod server;
+mod web;
 
 pub use guard::Guarded;
-pub use metrics::exposition;
+pub use metrics::{Described, Format, Kind, exposition, families};
 pub use places::{Place, Places, Streaming};
-pub use server::{Limits, serve};
+pub use server::{Limits, serve, serve_behind};
+pub use web::Web;

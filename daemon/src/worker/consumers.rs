@@ -20,6 +20,7 @@ use super::parts::history::{Earlier, History};
 use super::parts::http::Http;
 use super::parts::log::Log;
 use super::parts::mail::Mail;
+use super::parts::otlp::Otlp;
 use super::parts::placed;
 use super::parts::scripts::Scripts;
 use super::parts::snmp::Snmp;
@@ -41,6 +42,7 @@ pub(super) struct Consumers {
     scripts: Scripts,
     fifos: Fifos,
     dumps: Dumps,
+    otlp: Otlp,
     snmp: Snmp,
     control: Option<Control>,
     http: Option<Http>,
@@ -64,14 +66,27 @@ impl Consumers {
         let scripts = Scripts::start(&mut hub, bus);
         let fifos = Fifos::start(settings, config, &mut hub, bus);
         let dumps = Dumps::start(settings, reader.clone(), bus);
+        let otlp = Otlp::start(&reader, bus);
         let snmp = Snmp::start(&mut hub, reader.clone(), bus);
         // In shadow no address is put anywhere.
         if settings.dataplane() != DataplaneKind::Shadow {
             tokio::spawn(placed::run(hub.deliver(), supervisor.clone()));
         }
         let hub = tokio::spawn(hub.run());
-        let consumers =
-            Self { reader, hub, log, history, mail, scripts, fifos, dumps, snmp, control: None, http: None };
+        let consumers = Self {
+            reader,
+            hub,
+            log,
+            history,
+            mail,
+            scripts,
+            fifos,
+            dumps,
+            otlp,
+            snmp,
+            control: None,
+            http: None,
+        };
         consumers.apply(settings, config, bus);
         complaints.into_iter().for_each(|complaint| tell(bus, complaint));
         consumers
@@ -84,6 +99,7 @@ impl Consumers {
 
     /// Tells those that go by the configuration themselves of a new one.
     pub(super) fn apply(&self, settings: &Settings, config: &Config, bus: &Bus) {
+        self.otlp.apply(config, bus);
         // In shadow another daemon acts on this configuration: its mails, its scripts and its MIB would come twice.
         if settings.dataplane() == DataplaneKind::Shadow {
             return;
@@ -120,10 +136,11 @@ impl Consumers {
 
     /// Lets those end who tell others, after it was told that everything has stopped: they tell of it.
     pub(super) async fn finish_telling(self) -> Remaining {
-        let Self { reader: _, hub, log, history, mail, scripts, fifos, dumps, snmp, control, http } = self;
+        let Self { reader: _, hub, log, history, mail, scripts, fifos, dumps, otlp, snmp, control, http } =
+            self;
         dumps.stop();
         tokio::join!(mail.stop(), scripts.stop(), fifos.stop());
-        Remaining { hub, log, history, snmp, control, http }
+        Remaining { hub, log, history, otlp, snmp, control, http }
     }
 }
 
@@ -132,6 +149,7 @@ pub(super) struct Remaining {
     hub: JoinHandle<()>,
     log: Log,
     history: History,
+    otlp: Otlp,
     snmp: Snmp,
     control: Option<Control>,
     http: Option<Http>,
@@ -148,7 +166,7 @@ impl Remaining {
             http.stop().await;
         }
         let _ = timeout(LAST_EVENTS, self.hub).await;
-        self.snmp.stop().await;
+        tokio::join!(self.otlp.stop(), self.snmp.stop());
         self.log.stop().await;
         self.history.stop().await;
     }

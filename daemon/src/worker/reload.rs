@@ -2,6 +2,7 @@
 //! part told only of what changed for it; or the old one still in force, and a fact that says why.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use keepwatch_bus::Reader;
 use keepwatch_bus::fact::{ConfigChange, DaemonFact};
@@ -29,6 +30,8 @@ pub(super) type LoadedAside = Result<Accepted, Box<DaemonFact>>;
 #[derive(Default)]
 pub(super) struct Reload {
     loading: Option<JoinHandle<LoadedAside>>,
+    /// When that began.
+    began: Option<Instant>,
     /// The file may have changed since the loading began.
     again: bool,
     /// Who waits for what is being loaded, and who for the one after it.
@@ -72,6 +75,7 @@ impl Reload {
         }
         now.extend(wanted);
         let (settings, files) = (settings.clone(), reader.world().settings.global.reload.clone());
+        self.began = Some(Instant::now());
         self.loading = Some(tokio::task::spawn_blocking(move || configuration::at_reload(&settings, &files)));
     }
 
@@ -89,6 +93,11 @@ impl Reload {
         let loaded = loading.await;
         self.loading = None;
         loaded
+    }
+
+    /// How long ago what was loaded last was asked for.
+    pub(super) fn took(&self) -> Duration {
+        self.began.map_or(Duration::ZERO, |began| began.elapsed())
     }
 
     /// Begins again if that was asked for meanwhile; whether it was.
@@ -223,6 +232,7 @@ impl AtStart {
         let (old, observability) = (&self.observability, &new.observability);
         let all = [
             ("listen", old.listen != observability.listen),
+            ("web_config_file", old.web_config_file != observability.web_config_file),
             ("control_socket", old.control_socket != observability.control_socket),
             ("history", old.history != observability.history),
             ("vrrp_priority, vrrp_rt_priority, vrrp_no_swap, …", self.scheduling != new.scheduling),

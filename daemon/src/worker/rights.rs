@@ -26,6 +26,7 @@ use nix::unistd::geteuid;
 
 use super::settings::Settings;
 use crate::cli::DataplaneKind;
+use crate::stage;
 
 /// What virtual routers need.
 const FOR_ROUTERS: [Capability; 2] = [Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW];
@@ -110,13 +111,12 @@ pub(crate) fn lacking(dataplane: DataplaneKind) -> Option<String> {
     if names.is_empty() {
         return None;
     }
-    let program = std::env::current_exe().unwrap_or_else(|_| "keepwatchd".into());
     Some(format!(
         "virtual routers need {}, which this process does not have. Start it as root; or give it to the program: \
          `setcap {}+ep {}`; or in a unit of systemd: `AmbientCapabilities={}`",
         names.join(" and "),
         names.join(",").to_lowercase(),
-        program.display(),
+        stage::supervisor().display(),
         names.join(" ")
     ))
 }

@@ -25,6 +25,7 @@
 //! | [`dumps`] | files that signals ask for |
 //! | [`schedule`] | a file that says when to reload |
 //! | [`reflector`] | addresses that come and go, where that is to be logged |
+//! | [`otlp`] | traces and log records for OpenTelemetry |
 //! | [`snmp`] | the session with the SNMP master agent |
 //! | [`control`], [`http`] | the two listeners |
 //! | [`placed`] | which addresses are where, for the supervisor |
@@ -36,6 +37,7 @@ pub(super) mod history;
 pub(super) mod http;
 pub(super) mod log;
 pub(super) mod mail;
+pub(super) mod otlp;
 pub(super) mod placed;
 pub(super) mod present;
 pub(super) mod reflector;
