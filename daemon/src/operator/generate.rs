@@ -73,7 +73,7 @@ fn write(directory: &Path, program: Program, name: String, command: &Command) ->
     let path = directory.join(format!("{name}.{}", program.section()));
     let page = || -> io::Result<()> {
         let mut text = Vec::new();
-        let man = Man::new(command.clone().name(&name).display_name(&name)).section(program.section());
+        let man = Man::new(command.clone().display_name(&name)).section(program.section());
         man.title(name.to_uppercase()).render(&mut text)?;
         text.extend_from_slice(see_also(program).as_bytes());
         fs::write(&path, text)
