@@ -4,6 +4,7 @@
 mod check;
 mod describe;
 mod events;
+mod follow;
 mod generate;
 mod input;
 mod language;
@@ -13,6 +14,8 @@ mod paint;
 mod reload;
 mod simulate;
 mod status;
+mod top;
+mod watch;
 mod why;
 
 use std::io::{self, Write};
@@ -32,6 +35,9 @@ use paint::Paint;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Exit status where something is wrong with what was asked about.
+const TROUBLE: u8 = 3;
 
 /// The command line of `keepwatch`.
 #[derive(Debug, Parser)]
@@ -88,11 +94,25 @@ impl Reading {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// The state of every virtual router, virtual server and real server
+    /// The state of every virtual router, virtual server and real server, or of those of one name
+    ///
+    /// Exit status 0 if all is well; 3 if something is wrong with what is shown (FAULT, an address that is missing, no
+    /// quorum, a real server or tracker that is down, other trouble); 1 if the daemon does not answer or nothing is
+    /// called so.
     Status {
+        /// An instance, sync group, interface, virtual address, virtual or real server, script, file or process
+        name: Vec<String>,
+        /// Go on: tell it again whenever it has changed
+        #[arg(short, long)]
+        watch: bool,
         /// Judge it instead, as a plugin of Nagios: OK, WARNING, CRITICAL or UNKNOWN, with exit status 0 to 3 and figures
-        #[arg(long)]
+        #[arg(long, conflicts_with_all = ["name", "watch"])]
         check: bool,
+        #[command(flatten)]
+        asking: Asking,
+    },
+    /// Virtual routers, servers and events on the terminal, as they change; `q` quits
+    Top {
         #[command(flatten)]
         asking: Asking,
     },
@@ -234,6 +254,7 @@ fn run(command: Command) -> Result<ExitCode> {
     if !matches!(
         command.verb,
         Verb::Status { .. }
+            | Verb::Top { .. }
             | Verb::Events { .. }
             | Verb::Why { .. }
             | Verb::Dump { .. }
@@ -241,7 +262,7 @@ fn run(command: Command) -> Result<ExitCode> {
     ) && (before.socket.is_some() || before.json)
     {
         let kind = clap::error::ErrorKind::ArgumentConflict;
-        let message = "`--socket` and `--json` before the verb are for those that ask the daemon: status, events, why, dump, reload";
+        let message = "`--socket` and `--json` before the verb are for those that ask the daemon: status, top, events, why, dump, reload";
         Command::command().error(kind, message).exit();
     }
     let mut out = io::stdout().lock();
@@ -258,9 +279,14 @@ fn run(command: Command) -> Result<ExitCode> {
         Verb::Observe { arguments } => observe::run(&arguments, &mut out),
         Verb::Simulate { arguments, reading } => simulate::run(&arguments, &reading.options(), &mut out),
         Verb::Status { check: true, asking, .. } => nagios::run(asking.or(before), &mut out),
-        Verb::Status { check: _, asking } => ask(Question::Status, asking.or(before), &mut out),
         Verb::Reload { asking } => reload::run(asking.or(before), &mut out),
         Verb::Dump { what, asking } => ask(Question::Dump { what }, asking.or(before), &mut out),
+        Verb::Status { name, watch: true, asking, .. } => watch::again(&name, asking.or(before), &mut out),
+        Verb::Status { name, watch: false, asking, .. } => watch::once(&name, asking.or(before), &mut out),
+        Verb::Top { asking } => {
+            drop(out);
+            top::run(asking.or(before))
+        }
         Verb::Events { follow, lines, asking } => {
             let last = if follow { lines.or(Some(10)) } else { lines };
             ask(Question::Events { last, follow }, asking.or(before), &mut out)
@@ -295,7 +321,7 @@ fn ask(question: Question, asking: Asking, out: &mut impl Write) -> Result<ExitC
 fn tell(out: &mut impl Write, paint: Paint, answer: crate::control::protocol::Answer) -> io::Result<()> {
     use crate::control::protocol::Answer;
     match answer {
-        Answer::Status { now, world } => status::write(out, paint, now, &world),
+        Answer::Status { now, world } => status::write(out, paint, now, &world, &status::Only::called("")),
         Answer::Event { event, .. } => events::write(out, paint, &event),
         Answer::Missed { count } => writeln!(out, "{}", paint.warn(&format!("… {count} events were missed"))),
         Answer::Why { now, subjects } => why::write(out, paint, now, &subjects),

@@ -26,11 +26,13 @@
 //! | [`schedule`] | a file that says when to reload |
 //! | [`reflector`] | addresses that come and go, where that is to be logged |
 //! | [`otlp`] | traces and log records for OpenTelemetry |
+//! | [`dbus`] | the daemon on the system bus |
 //! | [`snmp`] | the session with the SNMP master agent |
 //! | [`control`], [`http`] | the two listeners |
 //! | [`placed`] | which addresses are where, for the supervisor |
 
 pub(super) mod control;
+pub(super) mod dbus;
 pub(crate) mod dumps;
 pub(super) mod fifos;
 pub(super) mod history;
