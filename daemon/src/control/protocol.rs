@@ -8,6 +8,7 @@ use keepwatch_bus::{Event, World};
 use serde::{Deserialize, Serialize};
 
 use super::why::Why;
+use crate::worker::reload::Outcome;
 
 /// What a client can ask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,8 @@ pub enum Question {
         #[serde(default)]
         follow: bool,
     },
+    /// To read the configuration again, and say what came of it.
+    Reload,
     /// What keepalived writes on a signal.
     Dump {
         /// Which of its files.
@@ -80,6 +83,11 @@ pub enum Answer {
         now: Timestamp,
         /// What is known of them.
         subjects: Vec<Why>,
+    },
+    /// To [`Question::Reload`], when it is over.
+    Reload {
+        /// What came of it.
+        outcome: Outcome,
     },
     /// To [`Question::Dump`].
     Dump {

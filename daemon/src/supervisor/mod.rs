@@ -59,12 +59,21 @@ const TOLD_WITHIN: Duration = Duration::from_secs(5);
 /// How often the beats are looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// See [`crate::cli::Cli::ignore_sigint`].
+const IGNORE_SIGINT: &str = "--ignore-sigint";
+
 /// The whole of `keepwatchd`.
 pub fn main() -> ExitCode {
     // Before anything else.
     if let Err(error) = signals::hold() {
         complain(&format!("keepwatchd: The signals can't be held back: {error}.\n"));
         return exit(EXIT_FATAL);
+    }
+    // The worker reads the command line; this one flag must hold from now on.
+    if std::env::args_os().any(|argument| argument == IGNORE_SIGINT)
+        && let Err(error) = signals::ignore_interrupts()
+    {
+        complain(&format!("keepwatchd: SIGINT can't be ignored: {error}.\n"));
     }
     exit(start().unwrap_or_else(|error| {
         complain(&format!("keepwatchd: {}\n", told(&error)));

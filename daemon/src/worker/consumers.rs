@@ -9,7 +9,7 @@ use keepwatch_bus::fact::ConsumerFact;
 use keepwatch_bus::{Bus, Hub, Reader};
 use keepwatch_config::Config;
 use keepwatch_dbus::Asked;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -28,6 +28,7 @@ use super::parts::scripts::Scripts;
 use super::parts::snmp::Snmp;
 use super::parts::standing;
 use super::pulse::ToSupervisor;
+use super::reload::Wanted;
 use super::settings::Settings;
 use crate::cli::DataplaneKind;
 use crate::systemd;
@@ -146,8 +147,9 @@ impl Consumers {
         config: &Config,
         bus: &Bus,
         handed_in: Option<TcpListener>,
+        reloads: mpsc::Sender<Wanted>,
     ) {
-        match Control::start(settings, config, self.reader.clone(), self.dumps.zero()).await {
+        match Control::start(settings, config, self.reader.clone(), self.dumps.zero(), reloads).await {
             Ok(control) => self.control = Some(control),
             Err(error) => tell(bus, ("control socket".into(), error)),
         }

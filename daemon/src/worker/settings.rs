@@ -69,7 +69,7 @@ impl Settings {
             Some(among) => among.pid_file("keepalived"),
             None => paths::pid_file(cli.pid.as_deref()),
         };
-        PidFiles { own, worker: vrrp.into_iter().chain(checkers).collect() }
+        PidFiles { own, worker: vrrp.into_iter().chain(checkers).chain(cli.bfd_pid.clone()).collect() }
     }
 
     /// What the worker is called in lists of processes, where the configuration says so: by its virtual routers if it has

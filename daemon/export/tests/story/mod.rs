@@ -57,6 +57,7 @@ impl Story {
                 virtual_servers: 1,
                 real_servers: 1,
                 reload: false,
+                changes: Vec::new(),
             },
         );
         bus.publish(

@@ -24,6 +24,8 @@
 //! | [`mail`], [`scripts`], [`fifos`] | what is sent, run and written for events |
 //! | [`turning_points`] | the scripts before the start and after the stop |
 //! | [`dumps`] | files that signals ask for |
+//! | [`schedule`] | a file that says when to reload |
+//! | [`reflector`] | addresses that come and go, where that is to be logged |
 //! | [`otlp`] | traces and log records for OpenTelemetry |
 //! | [`dbus`] | the daemon on the system bus |
 //! | [`snmp`] | the session with the SNMP master agent |
@@ -43,6 +45,8 @@ pub(super) mod otlp;
 mod own_threads;
 pub(super) mod placed;
 pub(super) mod present;
+pub(super) mod reflector;
+pub(super) mod schedule;
 pub(super) mod scripts;
 pub(super) mod services;
 pub(super) mod snmp;
