@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use keepwatch_bus::Counters;
 use keepwatch_bus::counters::CheckerCounters;
+use keepwatch_bus::histogram::{Histogram, Works};
 use keepwatch_bus::subject::{CheckerKey, Name, RealKey};
 use keepwatch_model::{Checker, CheckerKind, Config, HttpGet, Ssl};
 use keepwatch_process::Manner;
@@ -24,6 +25,8 @@ pub struct Definition {
     pub manner: Manner,
     /// Where it counts.
     pub counters: Arc<CheckerCounters>,
+    /// How long checks of this kind take, for the whole virtual server.
+    pub latency: Arc<Histogram<Works>>,
 }
 
 /// The definitions of a configuration's checkers. A virtual server that answers to nothing is not checked. `umask` is the
@@ -42,12 +45,13 @@ pub fn definitions(config: &Config, counters: &Counters, umask: Option<u32>) -> 
                 let keyword = checker.kind.keyword();
                 let kind = kinds.entry(keyword).or_insert_with(|| keyword.into()).clone();
                 let key = CheckerKey { real: RealKey { service, real: real.address }, kind, index };
+                let latency = counters.checks.resolve(&(service, key.kind.clone()));
                 let counters = counters.checkers.resolve(&key);
                 let weight = i32::try_from(real.weight.0).unwrap_or(i32::MAX);
                 let speaks_tls = matches!(&checker.kind, CheckerKind::Http(HttpGet { tls: true, .. }));
                 let ssl = ssl.clone().filter(|_| speaks_tls);
                 let checker = Arc::new(checker.clone());
-                definitions.push(Definition { key, checker, weight, ssl, manner, counters });
+                definitions.push(Definition { key, checker, weight, ssl, manner, counters, latency });
             }
         }
     }

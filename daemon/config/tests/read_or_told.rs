@@ -25,6 +25,7 @@ const READ_BY_NOBODY: &[(&str, &str)] = &[
     ("script_user", "every command that names no user has it"),
     ("set_supplementary_groups", "the user of every command has it"),
     ("for_vrrp", "no instance can track a session that is not for it"),
+    ("for_checkers", "no real server can follow a session that is not for it"),
     ("vrrp_notify_priority_changes", SETTLED),
     ("copy_directory", "there is one process that reads the files, so no copies of them are needed"),
     ("checker_log_all_failures", "`log_all_failures` of each checker is settled by it, and that is read"),

@@ -6,6 +6,7 @@ mod describe;
 mod events;
 mod input;
 mod language;
+mod observe;
 mod paint;
 mod simulate;
 mod status;
@@ -21,7 +22,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use keepwatch_config::Options;
 
 use crate::control::client;
-use crate::control::protocol::Question;
+use crate::control::protocol::{DumpAsked, Question};
 use crate::worker::configuration::options;
 use crate::{paths, terminal};
 use paint::Paint;
@@ -108,6 +109,13 @@ enum Verb {
         #[command(flatten)]
         asking: Asking,
     },
+    /// What keepalived writes into its files on a signal, on standard output
+    Dump {
+        /// Which of them
+        what: DumpAsked,
+        #[command(flatten)]
+        asking: Asking,
+    },
     /// Check configuration files, and the files of a cluster against each other; needs no daemon
     ///
     /// Says what is wrong with each file, where, and how it is mended; exit status 0 if there is no error, 1 if there
@@ -156,6 +164,15 @@ enum Verb {
         #[command(flatten)]
         reading: Reading,
     },
+    /// Which virtual routers a LAN has, heard from their adverts alone; needs no daemon and no configuration
+    ///
+    /// Tells who is master, and what changes: failovers, two masters and what they say differently, packets that nobody
+    /// can believe. Sends nothing. At the end (Ctrl-C, or --for) all that was heard is listed; exit status 0, or 1 if
+    /// somewhere there are two masters or none.
+    Observe {
+        #[command(flatten)]
+        arguments: observe::Arguments,
+    },
     /// What would happen to the virtual routers of a cluster if something went wrong; needs no daemon
     ///
     /// Runs the machines of the daemon on a simulated network: who is master when, how long nobody is (outages) and
@@ -188,12 +205,13 @@ fn broken_pipe(error: &anyhow::Error) -> bool {
 
 fn run(command: Command) -> Result<ExitCode> {
     let before = command.asking;
-    if !matches!(command.verb, Verb::Status { .. } | Verb::Events { .. } | Verb::Why { .. })
-        && (before.socket.is_some() || before.json)
+    if !matches!(
+        command.verb,
+        Verb::Status { .. } | Verb::Events { .. } | Verb::Why { .. } | Verb::Dump { .. }
+    ) && (before.socket.is_some() || before.json)
     {
         let kind = clap::error::ErrorKind::ArgumentConflict;
-        let message =
-            "`--socket` and `--json` before the verb are for those that ask the daemon: status, events, why";
+        let message = "`--socket` and `--json` before the verb are for those that ask the daemon: status, events, why, dump";
         Command::command().error(kind, message).exit();
     }
     let mut out = io::stdout().lock();
@@ -205,8 +223,10 @@ fn run(command: Command) -> Result<ExitCode> {
         Verb::Explain { keyword } => language::explain(keyword.as_deref(), &mut out),
         Verb::Fmt { files, check, reading } => language::format(&files, check, &reading.options(), &mut out),
         Verb::Config { file, json: _, reading } => language::config(&file, &reading.options(), &mut out),
+        Verb::Observe { arguments } => observe::run(&arguments, &mut out),
         Verb::Simulate { arguments, reading } => simulate::run(&arguments, &reading.options(), &mut out),
         Verb::Status { asking } => ask(Question::Status, asking.or(before), &mut out),
+        Verb::Dump { what, asking } => ask(Question::Dump { what }, asking.or(before), &mut out),
         Verb::Events { follow, lines, asking } => {
             let last = if follow { lines.or(Some(10)) } else { lines };
             ask(Question::Events { last, follow }, asking.or(before), &mut out)
@@ -245,6 +265,7 @@ fn tell(out: &mut impl Write, paint: Paint, answer: crate::control::protocol::An
         Answer::Event { event, .. } => events::write(out, paint, &event),
         Answer::Missed { count } => writeln!(out, "{}", paint.warn(&format!("… {count} events were missed"))),
         Answer::Why { now, subjects } => why::write(out, paint, now, &subjects),
+        Answer::Dump { text } => out.write_all(text.as_bytes()),
         // The client has made an error of it.
         Answer::Error { message } => writeln!(out, "{message}"),
     }

@@ -63,6 +63,7 @@ impl Entry {
         let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         counters.took_microseconds.add(microseconds);
         counters.last_took_microseconds.set(i64::try_from(microseconds).unwrap_or(i64::MAX));
+        self.definition.latency.observe(took);
     }
 
     pub(super) fn tell(
