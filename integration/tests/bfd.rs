@@ -1,4 +1,4 @@
-//! BFD sessions with bird, and what virtual routers make of them.
+//! BFD sessions with bird, and what virtual routers and real servers make of them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -143,4 +143,72 @@ fn what_hinders_a_session_is_told() -> Result<()> {
     let status = daemon.answer(&["status"])?;
     ensure!(status.contains("UDP port 3784"), "{status}");
     Ok(())
+}
+
+/// A virtual server whose first real server follows the session, as does the second with `inhibit_on_failure`; nothing
+/// asks the third.
+fn servers(more: &str) -> String {
+    format!(
+        "virtual_server 10.78.9.9 80 {{\n lvs_sched rr\n lvs_method NAT\n protocol TCP\n sorry_server 10.78.0.9 80\n quorum 2\n\
+         real_server 10.78.0.2 80 {{\n BFD_CHECK {{\n name b1\n }}\n }}\n\
+         real_server 10.78.0.3 80 {{\n inhibit_on_failure\n BFD_CHECK {{\n name b1\n }}\n }}\n\
+         real_server 10.78.0.4 80 {{\n {more}\n }}\n}}\n"
+    )
+}
+
+#[test]
+fn a_real_server_is_in_the_table_while_its_session_is_up() -> Result<()> {
+    let net = Pair::new("bfdc")?;
+    let config = session(&format!("neighbor_ip {}", pair::THEIRS));
+    let flags = ["--check", "--dataplane", "memory"];
+    let daemon =
+        Keepwatchd::on(&net.ours).config(format!("{config}{}", servers(""))).flags(&flags).start()?;
+    daemon.wait_for_control()?;
+    let state = |at: &str, wanted: &str| {
+        wait::until(&format!("{at} is {wanted}"), wait::LONG, || {
+            let status = daemon.answer(&["status"]).unwrap_or_default();
+            let line = status.lines().find(|line| line.trim_start().starts_with(at)).unwrap_or_default();
+            line.contains(wanted)
+        })
+    };
+    // Out from the beginning, although no server is `alpha`; and the reason is told.
+    daemon.wait_for_log("BFD check of RS([10.78.0.2]:tcp:80) is DOWN: BFD session b1 is down")?;
+    for at in ["10.78.0.2:80", "10.78.0.3:80"] {
+        state(at, "down")?;
+    }
+    daemon.wait_for_log("Adding sorry server [10.78.0.9]:tcp:80 to VS [10.78.9.9]:tcp:80")?;
+    ensure!(!daemon.process().log().contains("Adding service [10.78.0.2]"), "{}", daemon.process().log());
+
+    let bird = Bird::start(&net.theirs, &format!("{} dev \"eth0\"", pair::OURS))?;
+    daemon.wait_for_log("(b1) Entering Up state")?;
+    for line in [
+        "BFD check of RS([10.78.0.2]:tcp:80) is UP",
+        "Adding service [10.78.0.2]:tcp:80 to VS [10.78.9.9]:tcp:80",
+        "Enabling service [10.78.0.3]:tcp:80 of VS [10.78.9.9]:tcp:80",
+        "Removing sorry server [10.78.0.9]:tcp:80 from VS [10.78.9.9]:tcp:80",
+    ] {
+        daemon.wait_for_log(line)?;
+    }
+    // A reload that has another server follow it as well disturbs nobody, and what it says is known at once.
+    let more = "BFD_CHECK {\n name b1\n }";
+    std::fs::write(daemon.config_path(), config.clone() + &servers(more))?;
+    daemon.process().signal(nix::sys::signal::Signal::SIGHUP)?;
+    daemon.wait_for_log("BFD check of RS([10.78.0.4]:tcp:80) is UP")?;
+    ensure!(
+        bird.is("Up") && !daemon.process().log().contains("Removing service"),
+        "{}",
+        daemon.process().log()
+    );
+
+    net.theirs.isolate()?;
+    daemon.wait_for_log("Removing service [10.78.0.2]:tcp:80 from VS [10.78.9.9]:tcp:80")?;
+    daemon.wait_for_log("Disabling service [10.78.0.3]:tcp:80 of VS [10.78.9.9]:tcp:80")?;
+    state("10.78.0.4:80", "down")?;
+    let why = daemon.answer(&["why", "10.78.0.2:80"])?;
+    ensure!(why.contains("BFD session b1") && why.contains("nothing heard of 10.78.0.2"), "{why}");
+
+    // Without the checker nobody says that it is down.
+    std::fs::write(daemon.config_path(), config + &servers(""))?;
+    daemon.process().signal(nix::sys::signal::Signal::SIGHUP)?;
+    state("10.78.0.4:80", "unchecked")
 }

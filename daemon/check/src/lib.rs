@@ -11,13 +11,16 @@
 //! - `search`, `pcre`: patterns in bodies that come in pieces.
 //! - [`Checkers`]: the scheduler, one task, which starts a short task for each check that is due.
 //!
-//! - [`Follower`]s are real servers that follow the number in a file ([`Checkers::number`]): nothing is run for them.
+//! - `followers`: real servers that follow the number in a file or a BFD session ([`Checkers::level`]): nothing is run for
+//!   them.
 //!
-//! A real server is up while all of its checkers are and all files that it follows say so, and has the weight that is configured with what its checkers add
-//! to it; at start it counts as up unless a checker of it is `alpha`.
+//! A real server is up while all of its checkers are and all that it follows says so, and has the weight that is configured with what
+//! its checkers and files add to it; at start it counts as up unless a checker of it is `alpha`.
 
 mod connect;
 mod datagram;
+mod definition;
+mod followers;
 mod kinds;
 mod outcome;
 mod pcre;
@@ -26,5 +29,8 @@ mod scheduler;
 mod search;
 mod tries;
 
-pub use roster::{Definition, Follower, HealthChange, definitions, followers};
+pub use definition::{Definition, definitions};
+pub use followers::{Follower, followers};
+pub use kinds::commands_under_way;
+pub use roster::HealthChange;
 pub use scheduler::{Checkers, HealthChanges};

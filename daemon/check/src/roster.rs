@@ -5,106 +5,32 @@
 //! [`Roster::conclude`] takes each result. What checks come to is published on the bus; what the director must know is
 //! returned as [`HealthChange`]s.
 
+mod entry;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
     time::{Duration, Instant},
 };
 
-use keepwatch_bus::fact::{Failure, FailureReason, ServiceFact};
+use keepwatch_bus::fact::ServiceFact;
 use keepwatch_bus::{
-    Bus, Counters, EventId, Health,
-    counters::CheckerCounters,
-    histogram::{Histogram, Works},
-    subject::{CheckerKey, Name, RealKey, ServiceKey},
+    Bus, EventId, Health,
+    subject::{RealKey, ServiceKey, TrackedKey},
 };
-use keepwatch_model::{Checker, CheckerKind, Config, FileCheck, FileNumbers, HttpGet, Ssl};
-use keepwatch_process::Manner;
+use keepwatch_model::{Followed, Level, Levels};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
+use self::entry::Entry;
 use crate::{
+    definition::Definition,
+    followers::{Follower, Following},
     kinds::{Probe, Workshop},
-    outcome::{Checked, Observed, Outcome, WeightSaid},
+    outcome::{Checked, Outcome, WeightSaid},
     tries::{Tries, Verdict},
 };
 
 /// keepalived's pause between its start and the first check.
 const BOOTSTRAP: Duration = Duration::from_secs(1);
-
-/// One checker of one real server.
-#[derive(Debug, Clone)]
-pub struct Definition {
-    /// Which one it is.
-    pub key: CheckerKey,
-    /// What it does, and when.
-    pub checker: Arc<Checker>,
-    /// The weight that is configured for the real server.
-    pub weight: i32,
-    /// What a checker that speaks TLS shows and trusts.
-    pub ssl: Option<Arc<Ssl>>,
-    /// How commands are run.
-    pub manner: Manner,
-    /// Where it counts.
-    pub counters: Arc<CheckerCounters>,
-    /// How long checks of this kind take, for the whole virtual server.
-    pub latency: Arc<Histogram<Works>>,
-}
-
-/// A `FILE_CHECK`: a real server that follows the number in a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Follower {
-    /// Which one it is.
-    pub key: CheckerKey,
-    /// Which file, and what its number means.
-    pub check: FileCheck,
-}
-
-/// The real servers of a configuration that follow files. A virtual server that answers to nothing is left out.
-#[must_use]
-pub fn followers(config: &Config) -> Vec<Follower> {
-    let kind: Name = FileCheck::KEYWORD.into();
-    let mut followers = Vec::new();
-    for (server, services) in config.services() {
-        let Some(service) = services.first().copied() else { continue };
-        for real in &server.real_servers {
-            for (index, check) in (0u16..).zip(&real.file_checks) {
-                let real = RealKey { service, real: real.address };
-                let key = CheckerKey { real, kind: kind.clone(), index };
-                followers.push(Follower { key, check: check.clone() });
-            }
-        }
-    }
-    followers
-}
-
-/// The definitions of a configuration's checkers. A virtual server that answers to nothing is not checked. `umask` is the
-/// command line's, for commands.
-#[must_use]
-pub fn definitions(config: &Config, counters: &Counters, umask: Option<u32>) -> Vec<Definition> {
-    let manner = Manner::of(&config.global, umask);
-    let mut definitions = Vec::new();
-    // One name for each kind, however many checkers there are.
-    let mut kinds: BTreeMap<&'static str, Name> = BTreeMap::new();
-    let ssl = config.ssl.clone().map(Arc::new);
-    for (server, services) in config.services() {
-        let Some(service) = services.first().copied() else { continue };
-        for real in &server.real_servers {
-            for (index, checker) in (0u16..).zip(&real.checkers) {
-                let keyword = checker.kind.keyword();
-                let kind = kinds.entry(keyword).or_insert_with(|| keyword.into()).clone();
-                let key = CheckerKey { real: RealKey { service, real: real.address }, kind, index };
-                let latency = counters.checks.resolve(&(service, key.kind.clone()));
-                let counters = counters.checkers.resolve(&key);
-                let weight = i32::try_from(real.weight.0).unwrap_or(i32::MAX);
-                let speaks_tls = matches!(&checker.kind, CheckerKind::Http(HttpGet { tls: true, .. }));
-                let ssl = ssl.clone().filter(|_| speaks_tls);
-                let checker = Arc::new(checker.clone());
-                definitions.push(Definition { key, checker, weight, ssl, manner, counters, latency });
-            }
-        }
-    }
-    definitions
-}
 
 /// What the checkers of a real server say is other than before; or they have all said for the first time that it is up,
 /// as was thought: a director that had doubts knows then.
@@ -129,27 +55,9 @@ pub(crate) struct Due {
     pub(crate) probe: Probe,
 }
 
-struct Entry {
-    definition: Definition,
-    probe: Probe,
-    tries: Tries,
-    /// What it says of the weight of its real server.
-    weight: WeightSaid,
-    /// When it is its turn; none while a check is under way, or while it rests.
-    next: Option<Instant>,
-    /// A check is under way.
-    flying: bool,
-    /// The last event of its story: the failed try before this one.
-    last: Option<EventId>,
-    /// The last reason for not running, said once.
-    not_run: Option<Box<str>>,
-    /// Why it is down, as was told, and why it failed last: another reason is told once it is no passing one.
-    failing: Option<(FailureReason, FailureReason)>,
-}
-
 struct Real {
     checkers: Vec<CheckerId>,
-    files: Vec<Follower>,
+    follows: Vec<Following>,
     health: Health,
     /// Whether anything was said of it yet.
     reported: bool,
@@ -161,10 +69,12 @@ pub(crate) struct Roster {
     entries: BTreeMap<CheckerId, Box<Entry>>,
     reals: BTreeMap<RealKey, Real>,
     queue: BTreeSet<(Instant, CheckerId)>,
-    /// What stands in files; in those too that no real server follows, for a reload may have one follow them.
-    levels: FileNumbers,
+    /// How files and sessions stand; those too that no real server follows, for a reload may have one follow them.
+    levels: Levels,
     /// Who follows which of them.
-    following: BTreeMap<Name, BTreeSet<RealKey>>,
+    following: BTreeMap<TrackedKey, BTreeSet<RealKey>>,
+    /// Real servers that follow something of which nothing was told yet, and when it will be.
+    first_words: BTreeSet<(Instant, RealKey)>,
     /// Virtual servers whose checkers rest.
     resting: BTreeSet<ServiceKey>,
     numbers: u64,
@@ -179,8 +89,9 @@ impl Roster {
             entries: BTreeMap::new(),
             reals: BTreeMap::new(),
             queue: BTreeSet::new(),
-            levels: FileNumbers::new(),
+            levels: Levels::new(),
             following: BTreeMap::new(),
+            first_words: BTreeSet::new(),
             resting: BTreeSet::new(),
             numbers: 0,
             random: SmallRng::seed_from_u64(seed),
@@ -196,7 +107,7 @@ impl Roster {
         followers: Vec<Follower>,
         cause: Option<EventId>,
     ) -> Vec<HealthChange> {
-        let mut followed = self.follow(followers);
+        let mut followed = self.follow(now, followers);
         let mut old = std::mem::take(&mut self.entries);
         let mut old_reals = std::mem::take(&mut self.reals);
         self.queue.clear();
@@ -225,22 +136,22 @@ impl Roster {
                 };
                 checkers.push(entry);
             }
-            let files = followed.remove(&real).unwrap_or_default();
-            let health = self.health(&checkers, &files);
+            let follows = followed.remove(&real).unwrap_or_default();
+            let health = self.health(&checkers, &follows);
             if known.is_some_and(|known| known != health) {
                 changes.push(HealthChange { real, health, cause });
             }
             let reported = before_reported || known.is_some_and(|known| known != health);
-            reals.push((real, Real { checkers, files, health, reported }));
+            reals.push((real, Real { checkers, follows, health, reported }));
         }
-        // Those that only follow files: what these say is known by now, and is all that there is to know.
-        for (real, files) in followed {
+        // Those that only follow: what is followed has said all that there is to know by now.
+        for (real, follows) in followed {
             let known = old_reals.remove(&real).map(|before| before.health);
-            let health = self.health(&[], &files);
+            let health = self.health(&[], &follows);
             if known.map_or(health.up, |known| known != health) {
                 changes.push(HealthChange { real, health, cause });
             }
-            reals.push((real, Real { checkers: Vec::new(), files, health, reported: true }));
+            reals.push((real, Real { checkers: Vec::new(), follows, health, reported: true }));
         }
         self.reals = reals.into_iter().collect();
         // Without checkers there is nobody left to say anything of the server.
@@ -250,48 +161,58 @@ impl Roster {
         changes
     }
 
-    fn follow(&mut self, followers: Vec<Follower>) -> BTreeMap<RealKey, Vec<Follower>> {
+    /// Who follows what from now on. What was told of before needs no first word.
+    fn follow(&mut self, now: Instant, followers: Vec<Follower>) -> BTreeMap<RealKey, Vec<Following>> {
         self.following.clear();
-        let mut followed: BTreeMap<RealKey, Vec<Follower>> = BTreeMap::new();
+        self.first_words.clear();
+        let mut followed: BTreeMap<RealKey, Vec<Following>> = BTreeMap::new();
         for follower in followers {
-            let name = follower.check.track_file.clone();
-            self.following.entry(name).or_default().insert(follower.key.real);
-            followed.entry(follower.key.real).or_default().push(follower);
+            let real = follower.key.real;
+            self.following.entry(follower.followed.tracked()).or_default().insert(real);
+            let before = self.reals.get(&real).map(|real| real.follows.as_slice()).unwrap_or_default();
+            let following = Following::after(before, follower);
+            if !following.is_told() {
+                self.first_words.insert((now + BOOTSTRAP, real));
+            }
+            followed.entry(real).or_default().push(following);
         }
         followed
     }
 
-    /// Takes the number that stands in a file now, and the event that says so.
-    pub(crate) fn number(&mut self, name: &Name, number: i32, cause: Option<EventId>) -> Vec<HealthChange> {
-        let before = self.levels.insert(name.clone(), number);
-        let reals = self.following.get(name).into_iter().flatten().copied().collect::<Vec<_>>();
-        if before == Some(number) {
+    /// Takes how a thing stands now, and the event that says so.
+    pub(crate) fn level(
+        &mut self,
+        tracked: &TrackedKey,
+        level: Level,
+        cause: Option<EventId>,
+    ) -> Vec<HealthChange> {
+        if self.levels.insert(tracked.clone(), level) == Some(level) {
             return Vec::new();
         }
-        let mut changes = Vec::new();
-        for key in reals {
-            let files = self.reals.get(&key).map(|real| real.files.as_slice()).unwrap_or_default();
-            let (mut cause, mut fails) = (cause, false);
-            for Follower { key, check } in files.iter().filter(|follower| follower.check.track_file == *name)
+        let reals = self.following.get(tracked).into_iter().flatten().copied().collect::<Vec<_>>();
+        reals.into_iter().filter_map(|real| self.settle_followed(real, Some(tracked), cause)).collect()
+    }
+
+    /// Tells of what a real server follows, of one thing or of all, as far as it says something new; and what that means
+    /// for it.
+    fn settle_followed(
+        &mut self,
+        key: RealKey,
+        only: Option<&TrackedKey>,
+        mut cause: Option<EventId>,
+    ) -> Option<HealthChange> {
+        let mut fails = false;
+        for following in self.reals.get_mut(&key).map(|real| &mut real.follows).into_iter().flatten() {
+            let tracked = following.tracked();
+            if only.is_none_or(|only| tracked == *only)
+                && let Some(level) = self.levels.get(&tracked)
+                && let Some(fact) = following.says(*level)
             {
-                let held = before.map(|before| check.at(before).is_some());
-                let (checker, took) = (key.clone(), Duration::ZERO);
-                let fact = match (held, check.at(number)) {
-                    (Some(true), Some(_)) | (Some(false), None) => continue,
-                    (Some(false) | None, Some(_)) => ServiceFact::CheckSucceeded { checker, took },
-                    (Some(true) | None, None) => {
-                        fails = true;
-                        let text = format!("the number in {name} is {number}");
-                        let failure = Failure::new(FailureReason::Followed, text);
-                        let (attempt, attempts, log_always) = (1, 1, false);
-                        ServiceFact::CheckFailed { checker, failure, attempt, attempts, log_always, took }
-                    }
-                };
+                fails |= matches!(fact, ServiceFact::CheckFailed { .. });
                 cause = Some(self.bus.publish(cause, fact));
             }
-            changes.extend(self.settle(key, fails, cause));
         }
-        changes
+        self.settle(key, fails, cause)
     }
 
     /// The checkers of these virtual servers rest from now on, and no others. What is under way comes to its end.
@@ -319,7 +240,21 @@ impl Roster {
 
     /// When the next check is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.queue.first().map(|(at, _)| *at)
+        let first = |word: &(Instant, RealKey)| word.0;
+        self.queue.first().map(|(at, _)| *at).into_iter().chain(self.first_words.first().map(first)).min()
+    }
+
+    /// Says the first word of what real servers follow, where it is due: after the table is as it should be, as that of
+    /// checkers.
+    pub(crate) fn say_first_words(&mut self, now: Instant) -> Vec<HealthChange> {
+        let mut changes = Vec::new();
+        while let Some((at, real)) = self.first_words.first().copied()
+            && at <= now
+        {
+            self.first_words.pop_first();
+            changes.extend(self.settle_followed(real, None, None));
+        }
+        changes
     }
 
     /// Takes out the checks that are due; each must be given back by [`Self::conclude`].
@@ -379,9 +314,9 @@ impl Roster {
     }
 
     /// What these checkers, all of one real server, say of it together.
-    fn health(&self, checkers: &[CheckerId], files: &[Follower]) -> Health {
+    fn health(&self, checkers: &[CheckerId], follows: &[Following]) -> Health {
         let all = checkers.iter().filter_map(|id| self.entries.get(id));
-        let followed = FileCheck::all_at(files.iter().map(|follower| &follower.check), &self.levels);
+        let followed = Followed::all_at(follows.iter().map(Following::followed), &self.levels);
         let begin = Health { up: followed.is_some(), weight: followed.unwrap_or(0) };
         all.fold(begin, |health, entry| Health {
             up: health.up && entry.tries.is_up(),
@@ -392,8 +327,8 @@ impl Roster {
     /// Reports a real server whose checkers together think otherwise than before, or are sure for the first time.
     /// `fails`: one of them has just come to the verdict that it is down.
     fn settle(&mut self, key: RealKey, fails: bool, cause: Option<EventId>) -> Option<HealthChange> {
-        let Real { checkers, files, .. } = self.reals.get(&key)?;
-        let health = self.health(checkers, files);
+        let Real { checkers, follows, .. } = self.reals.get(&key)?;
+        let health = self.health(checkers, follows);
         let all_have_run =
             checkers.iter().filter_map(|id| self.entries.get(id)).all(|entry| entry.tries.has_run());
         let real = self.reals.get_mut(&key)?;
@@ -441,114 +376,6 @@ impl Roster {
     fn enter(&mut self, id: CheckerId, entry: Box<Entry>) {
         self.queue.extend(entry.next.map(|next| (next, id)));
         self.entries.insert(id, entry);
-    }
-}
-
-impl Entry {
-    fn redefined(
-        mut self: Box<Self>,
-        now: Instant,
-        definition: Definition,
-        workshop: &mut Workshop,
-    ) -> Box<Self> {
-        // A shorter pause takes effect at once, a longer one after the check that is planned.
-        self.next = self.next.map(|next| next.min(now + definition.checker.delay_loop.max(BOOTSTRAP)));
-        // The files that TLS needs may be others than before, though they have the same names.
-        let reads_files = definition.ssl.is_some() || self.definition.ssl.is_some();
-        let differs =
-            self.definition.checker != definition.checker || self.definition.manner != definition.manner;
-        if reads_files || differs {
-            self.probe = Probe::new(&definition, workshop);
-        }
-        self.definition = definition;
-        self
-    }
-
-    fn count(&self, outcome: &Outcome, took: Duration) {
-        let counters = &self.definition.counters;
-        match outcome {
-            Outcome::Succeeded { .. } => counters.succeeded.inc(),
-            Outcome::Failed(failure) => {
-                counters.failed.inc();
-                counters.failures.inc(failure.reason);
-            }
-            Outcome::NotRun(_) => return,
-        }
-        let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        counters.took_microseconds.add(microseconds);
-        counters.last_took_microseconds.set(i64::try_from(microseconds).unwrap_or(i64::MAX));
-        self.definition.latency.observe(took);
-    }
-
-    fn tell(&mut self, bus: &Bus, outcome: &Outcome, verdict: Verdict, news: bool, took: Duration) {
-        let checker = self.definition.key.clone();
-        match (outcome, verdict) {
-            (Outcome::Succeeded { .. }, _) if news => {
-                self.last = Some(bus.publish(None, ServiceFact::CheckSucceeded { checker, took }));
-            }
-            (Outcome::Failed(failure), Verdict::Doubtful { attempt } | Verdict::Down { attempt }) => {
-                let attempts = Tries::attempts(verdict, &self.definition.checker);
-                // The first try is a root; those after it follow from the one before.
-                let cause = self.last.filter(|_| attempt > 1);
-                self.fail(bus, cause, failure, (attempt, attempts), took);
-            }
-            // It is down, and now for another reason.
-            (Outcome::Failed(failure), _)
-                if self
-                    .failing
-                    .is_some_and(|(told, last)| told != failure.reason && last == failure.reason) =>
-            {
-                self.failing = None;
-                self.fail(bus, self.last, failure, (1, 1), took);
-            }
-            (Outcome::NotRun(error), _) if self.not_run.as_deref() != Some(error) => {
-                self.not_run = Some(error.as_str().into());
-                bus.publish(None, ServiceFact::CheckNotRun { checker, error: error.clone() });
-            }
-            _ => (),
-        }
-        match outcome {
-            Outcome::NotRun(_) => return,
-            Outcome::Succeeded { .. } => self.failing = None,
-            Outcome::Failed(failure) if !self.tries.is_up() => {
-                let told = self.failing.map_or(failure.reason, |(told, _)| told);
-                self.failing = Some((told, failure.reason));
-            }
-            Outcome::Failed(_) => (),
-        }
-        self.not_run = None;
-    }
-
-    /// Tells of what was seen on the way.
-    fn tell_observed(&self, bus: &Bus, observed: Vec<Observed>) {
-        for seen in observed {
-            let checker = self.definition.key.clone();
-            let fact = match seen {
-                Observed::Digest { url, digest } => ServiceFact::PageDigestSeen { checker, url, digest },
-                Observed::Certificate(certificate) => ServiceFact::CertificateSeen { checker, certificate },
-            };
-            bus.publish(self.last, fact);
-        }
-    }
-
-    /// Tells of a failure: try `attempt` of `attempts`.
-    fn fail(
-        &mut self,
-        bus: &Bus,
-        cause: Option<EventId>,
-        failure: &Failure,
-        (attempt, attempts): (u32, u32),
-        took: Duration,
-    ) {
-        let fact = ServiceFact::CheckFailed {
-            checker: self.definition.key.clone(),
-            failure: failure.clone(),
-            attempt,
-            attempts,
-            log_always: self.definition.checker.log_all_failures,
-            took,
-        };
-        self.last = Some(bus.publish(cause, fact));
     }
 }
 

@@ -9,8 +9,9 @@ use std::{
 use keepwatch_bus::{
     Bus, EventId,
     beat::Beat,
-    subject::{Name, ServiceKey},
+    subject::{ServiceKey, TrackedKey},
 };
+use keepwatch_model::Level;
 use tokio::{
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
     task::{Id, JoinError, JoinSet},
@@ -18,8 +19,10 @@ use tokio::{
 };
 
 use crate::{
+    definition::Definition,
+    followers::Follower,
     outcome::{Checked, Outcome},
-    roster::{CheckerId, Definition, Due, Follower, HealthChange, Roster},
+    roster::{CheckerId, Due, HealthChange, Roster},
 };
 
 /// The longest pause between two heartbeats.
@@ -32,8 +35,8 @@ pub type HealthChanges = UnboundedReceiver<HealthChange>;
 enum Order {
     /// All definitions, and the event that says so.
     Apply(Vec<Definition>, Vec<Follower>, Option<EventId>),
-    /// What stands in a file now.
-    Number(Name, i32, Option<EventId>),
+    /// How something stands now that may be followed.
+    Level(TrackedKey, Level, Option<EventId>),
     /// Whose checkers rest.
     Rest(BTreeSet<ServiceKey>),
 }
@@ -63,9 +66,10 @@ impl Checkers {
         self.order(Order::Apply(definitions, followers, cause));
     }
 
-    /// Tells what stands in a `track_file` now. Real servers that follow one of which nothing was told are down.
-    pub fn number(&self, name: Name, number: i32, cause: Option<EventId>) {
-        self.order(Order::Number(name, number, cause));
+    /// Tells what stands in a `track_file`, or how a `bfd_instance` stands now. Real servers that follow one of which
+    /// nothing was told are down.
+    pub fn level(&self, tracked: TrackedKey, level: Level, cause: Option<EventId>) {
+        self.order(Order::Level(tracked, level, cause));
     }
 
     /// Has the checkers of these virtual servers rest, and those of all others work.
@@ -100,6 +104,9 @@ async fn run(
     let mut flying = HashMap::new();
     loop {
         beat.beat();
+        for change in roster.say_first_words(Instant::now()) {
+            let _ = changes.send(change);
+        }
         for due in roster.due(Instant::now()) {
             let id = due.id;
             flying.insert(checks.spawn(make(due)).id(), id);
@@ -112,7 +119,7 @@ async fn run(
                 Some(Order::Apply(definitions, followers, cause)) => {
                     roster.apply(Instant::now(), definitions, followers, cause)
                 }
-                Some(Order::Number(name, number, cause)) => roster.number(&name, number, cause),
+                Some(Order::Level(tracked, level, cause)) => roster.level(&tracked, level, cause),
                 Some(Order::Rest(services)) => {
                     roster.rest(Instant::now(), services);
                     Vec::new()

@@ -161,7 +161,7 @@ fn one(text: &mut String, keyword: &schema::Keyword, asked: &str, places: &[Bloc
     if !keyword.since.is_empty() {
         let _ = writeln!(text, "    Since keepalived {}", keyword.since);
     }
-    if places.iter().any(|block| schema::unbuilt_in(*block, keyword).is_some()) {
+    if places.iter().any(|block| schema::unbuilt::is_unbuilt(*block, keyword.name)) {
         let _ = writeln!(text, "    Understood, not acted on yet.");
     }
     example(text, keyword.example);
@@ -292,7 +292,7 @@ pub fn reference() -> String {
 }
 
 fn row(page: &mut String, block: BlockId, keyword: &schema::Keyword) {
-    let mark = if schema::unbuilt_in(block, keyword).is_some() { " ○" } else { "" };
+    let mark = if schema::unbuilt::is_unbuilt(block, keyword.name) { " ○" } else { "" };
     let escape = |text: &str| text.replace('|', "\\|");
     let mut help = keyword.help.to_owned();
     let forms: Vec<String> =

@@ -12,7 +12,7 @@ use keepwatch_bus::{
     Configured, Health,
     subject::{Family, ServiceKey},
 };
-use keepwatch_model::{self as model, Config, FileCheck, FileNumbers, Tunnel, TunnelChecksum};
+use keepwatch_model::{self as model, Config, Followed, Levels, Tunnel, TunnelChecksum};
 
 use crate::table::{Encapsulation, Forwarding, Granularity, Persistence, Service, ServiceFlags};
 
@@ -83,12 +83,12 @@ pub struct Sorry {
     pub inhibit: bool,
 }
 
-/// The definitions of a configuration's virtual servers, with the numbers that stand in the files that they follow.
+/// The definitions of a configuration's virtual servers, with the levels of what their real servers follow.
 #[must_use]
-pub fn definitions(config: &Config, numbers: &FileNumbers) -> Vec<Definition> {
+pub fn definitions(config: &Config, levels: &Levels) -> Vec<Definition> {
     (1..)
         .zip(config.services())
-        .filter_map(|(position, (server, entries))| define(position, server, entries, numbers))
+        .filter_map(|(position, (server, entries))| define(position, server, entries, levels))
         .collect()
 }
 
@@ -96,11 +96,11 @@ fn define(
     position: u32,
     server: &model::VirtualServer,
     entries: Vec<ServiceKey>,
-    numbers: &FileNumbers,
+    levels: &Levels,
 ) -> Option<Definition> {
     let key = *entries.first()?;
     let servers = (1..).zip(&server.real_servers);
-    let servers = servers.map(|(n, real)| (real.address, define_server(n, real, numbers)));
+    let servers = servers.map(|(n, real)| (real.address, define_server(n, real, levels)));
     Some(Definition {
         key,
         service: Service {
@@ -121,11 +121,12 @@ fn define(
     })
 }
 
-fn define_server(position: u32, real: &model::RealServer, numbers: &FileNumbers) -> Server {
+fn define_server(position: u32, real: &model::RealServer, levels: &Levels) -> Server {
     // Of a checker that is not built nobody would ever say that it succeeded.
     let mut checkers = real.checkers.iter().filter(|checker| checker.kind.is_acted_on());
-    let checked = checkers.clone().next().is_some() || !real.file_checks.is_empty();
-    let followed = FileCheck::all_at(&real.file_checks, numbers);
+    let followed: Vec<Followed> = real.followed().map(|(_, followed)| followed).collect();
+    let checked = checkers.clone().next().is_some() || !followed.is_empty();
+    let followed = Followed::all_at(&followed, levels);
     let up = followed.is_some() && !checkers.any(|checker| checker.alpha);
     Server {
         weight: real.weight.0,
@@ -213,12 +214,13 @@ mod tests {
     use std::path::Path;
 
     use keepwatch_config::{Options, load_text};
+    use keepwatch_model::{Level, TrackedKind, subject::TrackedKey};
 
     use super::*;
 
     fn of(text: &str) -> Vec<Definition> {
         let loaded = load_text(Path::new("t"), text.to_owned(), &Options::default());
-        definitions(&loaded.config.expect("a configuration that can run"), &FileNumbers::new())
+        definitions(&loaded.config.expect("a configuration that can run"), &Levels::new())
     }
 
     #[test]
@@ -265,14 +267,15 @@ mod tests {
              real_server 10.2.0.3 80 {\nPING_CHECK {\n}\n}\n}\n";
         let loaded = load_text(Path::new("t"), text.to_owned(), &Options::default());
         let config = loaded.config.expect("a configuration that can run");
-        let starts = |numbers: &FileNumbers| -> Vec<(bool, i32, bool)> {
-            let found = definitions(&config, numbers);
+        let starts = |levels: &Levels| -> Vec<(bool, i32, bool)> {
+            let found = definitions(&config, levels);
             let servers = found.iter().flat_map(|d| d.servers.values());
             servers.map(|server| (server.starts.up, server.starts.weight, server.checked)).collect()
         };
         let pinged = (false, 0, true);
-        assert_eq!(starts(&FileNumbers::new()), [(true, 0, false), (false, 0, true), pinged]);
-        let read = FileNumbers::from([("f".into(), 3)]);
+        assert_eq!(starts(&Levels::new()), [(true, 0, false), (false, 0, true), pinged]);
+        let file = TrackedKey { kind: TrackedKind::File, name: "f".into() };
+        let read = Levels::from([(file, Level::Number(3))]);
         assert_eq!(starts(&read), [(true, 0, false), (true, 6, true), pinged]);
     }
 }

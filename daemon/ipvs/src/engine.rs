@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use keepwatch_bus::{Bus, Counters, EventId, Health, beat::Beat, subject::RealKey};
-use keepwatch_model::{self as model, Config, FileNumbers};
+use keepwatch_model::{self as model, Config, Levels};
 use tokio::{
     sync::{
         mpsc::{self, UnboundedReceiver, UnboundedSender},
@@ -59,11 +59,10 @@ pub struct Desired {
 }
 
 impl Desired {
-    /// What a configuration wants, with the counters of its virtual and real servers and the numbers in the files that
-    /// those follow.
+    /// What a configuration wants, with the counters of its virtual and real servers and the levels of what those follow.
     #[must_use]
-    pub fn from_config(config: &Config, counters: &Counters, numbers: &FileNumbers) -> Self {
-        let definitions = definitions(config, numbers);
+    pub fn from_config(config: &Config, counters: &Counters, levels: &Levels) -> Self {
+        let definitions = definitions(config, levels);
         let model::LvsTimeouts { tcp, tcp_fin, udp } = config.global.lvs_timeouts;
         Self {
             meters: Meters::resolve(&definitions, counters),

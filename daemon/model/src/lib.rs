@@ -46,7 +46,7 @@ pub use auth_hmac::{AntiReplay, AuthHmac, HmacKey, HmacMode};
 pub use bfd::{BfdDiagnostic, BfdSession, BfdState, MaxHops};
 pub use checker::{
     BfdCheck, BodyRegex, Bytes, CheckTiming, Checker, CheckerKind, Connection, Digest, DnsCheck, DnsRecord,
-    FileCheck, FileNumbers, HttpGet, HttpVersion, MatcherStack, MiscCheck, RegexOption, SmtpCheck,
+    FileCheck, Followed, HttpGet, HttpVersion, Levels, MatcherStack, MiscCheck, RegexOption, SmtpCheck,
     StatusCodes, TlsUrl, UdpCheck, UdpReply, Url,
 };
 pub use follow::{Follow, Level, Meaning, TrackedKind};

@@ -33,4 +33,4 @@ pub use environment::search_path;
 pub use identity::{DEFAULT_USER, user_numbers};
 pub use limits::keep_file_limit;
 pub use manner::Manner;
-pub use run::{End, Finished, NotRun, Running, Stopper, run, under_way};
+pub use run::{End, Finished, NotRun, Running, Stopper, Tally, run, run_counted};

@@ -11,7 +11,7 @@ use keepwatch_config::Config;
 use keepwatch_config::model::Name;
 
 use super::parts::services::Services;
-use super::parts::trackers::{Files, Trackers};
+use super::parts::trackers::{Followed, Trackers};
 use super::parts::virtual_routers::VirtualRouters;
 use super::settings::Settings;
 
@@ -38,14 +38,14 @@ impl Publishers {
     ) -> Result<Self> {
         let routers = settings.vrrp().then(|| VirtualRouters::start(settings, config, bus, reader));
         let (routers, notices) = routers.transpose()?.unzip();
-        let files = Files::default();
+        let followed = Followed::default();
         let tidings = routers.as_ref().map(VirtualRouters::tidings);
-        let trackers = Trackers::start(settings, bus, tidings, files.clone());
+        let trackers = Trackers::start(settings, bus, tidings, followed.clone());
         let mut this = Self { trackers: Some(trackers), routers, services: None };
         this.apply(settings, config, reader, cause);
         this.services = settings
             .checkers()
-            .then(|| Services::start(settings, config, bus, reader, notices, files, cause));
+            .then(|| Services::start(settings, config, bus, reader, notices, followed, cause));
         Ok(this)
     }
 

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use keepwatch_bus::beat::Beat;
 use keepwatch_bus::fact::{Evidence, TrackFact};
-use keepwatch_bus::subject::{TrackedKey, TrackedKind};
+use keepwatch_bus::subject::TrackedKey;
 use keepwatch_bus::{Bus, Configured, Counters, EventId};
 use keepwatch_model::{Config, Level, Tracker};
 use keepwatch_process::Manner;
@@ -100,9 +100,10 @@ impl Trackers {
         self.bfd.beat()
     }
 
-    /// Ends BFD sessions in a way that their neighbours understand; all else ends when this is dropped.
+    /// Ends BFD sessions in a way that their neighbours understand, and scripts, the deaf ones too; all else ends when this
+    /// is dropped.
     pub async fn stop(mut self) {
-        self.bfd.stop().await;
+        tokio::join!(self.bfd.stop(), self.scripts.stop());
     }
 
     /// Tells what is tracked now.
@@ -131,9 +132,7 @@ fn followed(config: &Config) -> Vec<Configured<Tracker>> {
     let of_instances = config.instances.iter().map(|instance| &*instance.tracking);
     let of_groups = config.sync_groups.iter().map(|group| &group.tracking);
     let reals = config.virtual_servers.iter().flat_map(|server| &server.real_servers);
-    let of_servers = reals
-        .flat_map(|real| &real.file_checks)
-        .map(|check| TrackedKey { kind: TrackedKind::File, name: check.track_file.clone() });
+    let of_servers = reals.flat_map(|real| real.followed()).map(|(_, followed)| followed.tracked());
     let lines: Vec<TrackedKey> = of_instances
         .chain(of_groups)
         .flat_map(|tracking| tracking.lines())

@@ -133,18 +133,21 @@ fn follow(mut seen: Vec<Checker>, before: &model::RealServer, after: &model::Rea
     let mut kept = Vec::with_capacity(seen.len());
     let alike = |old: &model::Checker, new: &model::Checker| old.kind == new.kind;
     for (from, to) in moves(&before.checkers, &after.checkers, alike) {
-        kept.extend(take(&mut seen, |key| !follows_file(key) && usize::from(key.index) == from, to));
+        kept.extend(take(&mut seen, |key| !follows(key) && usize::from(key.index) == from, to));
     }
-    let alike = |old: &model::FileCheck, new: &model::FileCheck| old.track_file == new.track_file;
-    for (from, to) in moves(&before.file_checks, &after.file_checks, alike) {
-        kept.extend(take(&mut seen, |key| follows_file(key) && usize::from(key.index) == from, to));
+    let followed = |real: &model::RealServer| real.followed().unzip::<_, _, Vec<u16>, Vec<_>>();
+    let ((old_places, old), (new_places, new)) = (followed(before), followed(after));
+    let alike = |old: &model::Followed, new: &model::Followed| old.tracked() == new.tracked();
+    for (from, to) in moves(&old, &new, alike) {
+        let was = |key: &CheckerKey| &*key.kind == old[from].keyword() && key.index == old_places[from];
+        kept.extend(take(&mut seen, was, new_places[usize::from(to)]));
     }
     kept.shrink_to_fit();
     kept
 }
 
-fn follows_file(key: &CheckerKey) -> bool {
-    &*key.kind == model::FileCheck::KEYWORD
+fn follows(key: &CheckerKey) -> bool {
+    [model::FileCheck::KEYWORD, model::BfdCheck::KEYWORD].contains(&&*key.kind)
 }
 
 /// Where each of the new ones was before, and is now: the same one, else one that is alike.

@@ -39,6 +39,9 @@ impl ServiceFact {
                     ),
                 )
             }
+            Self::CheckFailed { checker, failure, .. } if &*checker.kind == "BFD_CHECK" => {
+                (Level::Info, write!(out, "BFD check of RS({}) is DOWN: {failure}", checker.real.label()))
+            }
             Self::CheckFailed { checker, failure, attempt, .. } => {
                 let retries = attempt.saturating_sub(1);
                 let after = if retries == 0 { String::new() } else { format!(" after {retries} retries") };
@@ -164,6 +167,7 @@ fn success(out: &mut String, checker: &CheckerKey) -> fmt::Result {
         "PING_CHECK" => write!(out, "ICMP connection to {real} success."),
         "HTTP_GET" | "SSL_GET" => write!(out, "Remote Web server {real} succeed on service."),
         "SMTP_CHECK" => write!(out, "Remote SMTP server {real} succeed on service."),
+        "BFD_CHECK" => write!(out, "BFD check of RS({real}) is UP"),
         other => write!(out, "{other} on service {real} succeeded."),
     }
 }

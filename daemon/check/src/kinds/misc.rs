@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use keepwatch_bus::fact::{Failure, FailureReason};
 use keepwatch_model::MiscCheck;
-use keepwatch_process::{Command, End, Finished, Manner, NotRun, Running};
+use keepwatch_process::{Command, End, Finished, Manner, NotRun, Running, Tally};
 
 use crate::outcome::{Outcome, WeightSaid};
 
@@ -17,9 +17,16 @@ const LAST_GRACE: Duration = Duration::from_millis(300);
 /// The longest part of a line that is shown.
 const LINE: usize = 200;
 
+static COMMANDS: Tally = Tally::new();
+
+/// How many commands of checkers run now; those that have been asked to end are among them.
+pub fn commands_under_way() -> usize {
+    COMMANDS.under_way()
+}
+
 /// Makes one check.
 pub(super) async fn check(settings: &MiscCheck, manner: Manner) -> Outcome {
-    let mut running = Unwanted(keepwatch_process::run(command(settings, manner)));
+    let mut running = Unwanted(keepwatch_process::run_counted(command(settings, manner), &COMMANDS));
     judge(settings, (&mut running.0).await)
 }
 

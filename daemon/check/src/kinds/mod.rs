@@ -19,10 +19,11 @@ use std::sync::Arc;
 use keepwatch_model::{Checker, CheckerKind};
 use keepwatch_process::Manner;
 
+use crate::definition::Definition;
 use crate::outcome::{Checked, Outcome};
-use crate::roster::Definition;
 
 pub(crate) use http::{Pages, Workshop};
+pub use misc::commands_under_way;
 
 /// A check that is ready to be made, again and again; one at a time.
 #[derive(Debug, Clone)]

@@ -1,9 +1,14 @@
 //! Stories of real servers, played against the roster with a clock of their own.
 
+use std::sync::Arc;
+
 use keepwatch_bus::{
     BusSettings, Fact, Hub,
-    subject::{Protocol, ServiceKey},
+    fact::FailureReason,
+    subject::{CheckerKey, Protocol, ServiceKey, TrackedKind},
 };
+use keepwatch_model::{BfdCheck, Checker, CheckerKind, FileCheck};
+use keepwatch_process::Manner;
 use proptest::prelude::*;
 
 use super::*;
@@ -53,8 +58,20 @@ impl Story {
 
     /// Lets the clock run to the next check that is due, and gives all that are due then.
     fn next(&mut self) -> Vec<Due> {
-        self.now = self.roster.deadline().expect("nobody is waiting for a turn").max(self.now);
-        self.roster.due(self.now)
+        loop {
+            self.now = self.roster.deadline().expect("nobody is waiting for a turn").max(self.now);
+            self.roster.say_first_words(self.now);
+            let due = self.roster.due(self.now);
+            if !due.is_empty() {
+                return due;
+            }
+        }
+    }
+
+    /// What follows when this number stands in a file.
+    fn number(&mut self, name: &str, number: i32) -> Vec<HealthChange> {
+        let tracked = TrackedKey { kind: TrackedKind::File, name: name.into() };
+        self.roster.level(&tracked, Level::Number(number), None)
     }
 
     /// One round of checks with the same outcome for all.
@@ -331,8 +348,8 @@ fn a_weight_ends_with_the_health_of_who_said_it() {
 }
 
 fn follower(n: u8, weight: i32) -> Follower {
-    let check = FileCheck { track_file: "f".into(), weight, reverse: false };
-    Follower { key: CheckerKey { real: real(n), kind: "FILE_CHECK".into(), index: 0 }, check }
+    let followed = Followed::File(FileCheck { track_file: "f".into(), weight, reverse: false });
+    Follower { key: CheckerKey { real: real(n), kind: followed.keyword().into(), index: 0 }, followed }
 }
 
 #[tokio::test]
@@ -341,7 +358,7 @@ async fn a_server_follows_its_file_and_is_down_before_that_was_read() {
     let followers = || vec![follower(2, 2), follower(3, 0)];
     assert_eq!(story.roster.apply(story.now, Vec::new(), followers(), None), []);
     let mut says = |number| {
-        let changes = story.roster.number(&"f".into(), number, None);
+        let changes = story.number("f", number);
         let told: Vec<_> =
             changes.iter().map(|change| (change.real, change.health.up, change.health.weight)).collect();
         told
@@ -352,25 +369,45 @@ async fn a_server_follows_its_file_and_is_down_before_that_was_read() {
     assert_eq!(says(i32::MIN), [(real(2), false, 0)]);
     // Down before a reload, down after it.
     assert_eq!(story.roster.apply(story.now, Vec::new(), followers(), None), []);
-    assert_eq!(story.roster.number(&"f".into(), 0, None).len(), 2);
-    assert_eq!(story.roster.number(&"other".into(), 1, None), []);
+    assert_eq!(story.number("f", 0).len(), 2);
+    assert_eq!(story.number("other", 1), []);
     let facts = story.facts().await;
     let kinds: Vec<_> = facts.iter().map(|(_, fact)| fact.kind()).collect();
     let (good, bad) = ("check_succeeded", "check_failed");
     assert_eq!(kinds, [good, good, bad, bad, good, good]);
 }
 
+#[tokio::test]
+async fn what_a_server_follows_is_told_once_a_while_after_it_began_and_not_again_after_a_reload() {
+    let mut story = Story::new(Vec::new());
+    let session = Followed::Session(BfdCheck { session: "b1".into(), alpha: false });
+    let tracked = session.tracked();
+    let key = CheckerKey { real: real(2), kind: session.keyword().into(), index: 0 };
+    let followers = || vec![follower(2, 0), Follower { key: key.clone(), followed: session.clone() }];
+    story.number("f", 0);
+    story.roster.level(&tracked, Level::Down, None);
+    assert_eq!(story.roster.apply(story.now, Vec::new(), followers(), None), []);
+    story.now = story.roster.deadline().expect("there is a first word");
+    story.roster.say_first_words(story.now);
+    assert_eq!(story.roster.apply(story.now, Vec::new(), followers(), None), []);
+    assert_eq!(story.roster.deadline(), None);
+    let up = story.roster.level(&tracked, Level::Up, None);
+    assert_eq!(up.iter().map(|change| change.health).collect::<Vec<_>>(), [Health::UP]);
+    let kinds: Vec<_> = story.facts().await.iter().map(|(_, fact)| fact.kind()).collect();
+    assert_eq!(kinds, ["check_succeeded", "check_failed", "check_succeeded"]);
+}
+
 #[test]
 fn a_file_that_others_follow_is_known_to_servers_that_a_reload_has_follow_it() {
     let mut story = Story::new(vec![definition(2, 0, tcp_checker(0, false))]);
     story.round(&Outcome::GOOD);
-    assert_eq!(story.roster.number(&"f".into(), 0, None), [], "no server follows it");
+    assert_eq!(story.number("f", 0), [], "no server follows it");
     let definitions = || vec![definition(2, 0, tcp_checker(0, false))];
     assert_eq!(story.apply(definitions()), []);
     let changes = story.roster.apply(story.now, definitions(), vec![follower(2, 0)], None);
     assert_eq!(changes, [], "the number is good");
     assert_eq!(story.apply(definitions()), []);
-    assert_eq!(story.roster.number(&"f".into(), 1, None), []);
+    assert_eq!(story.number("f", 1), []);
     let changes = story.roster.apply(story.now, definitions(), vec![follower(2, 0)], None);
     assert_eq!(changes.first().map(|change| change.health), Some(Health::DOWN));
 }
@@ -380,11 +417,11 @@ fn a_server_that_is_checked_and_follows_a_file_is_up_while_both_say_so() {
     let mut story = Story::new(Vec::new());
     let definitions = || vec![definition(2, 0, tcp_checker(0, false))];
     story.roster.apply(story.now, definitions(), vec![follower(2, 0)], None);
-    assert_eq!(story.roster.number(&"f".into(), 0, None).len(), 1, "down until it was read");
+    assert_eq!(story.number("f", 0).len(), 1, "down until it was read");
     assert_eq!(story.round(&Outcome::GOOD), [(real(2), true)]);
-    assert_eq!(story.roster.number(&"f".into(), 1, None)[0].health, Health::DOWN);
+    assert_eq!(story.number("f", 1)[0].health, Health::DOWN);
     assert_eq!(story.round(&failed()), []);
-    assert_eq!(story.roster.number(&"f".into(), 0, None), []);
+    assert_eq!(story.number("f", 0), []);
     assert_eq!(story.round(&Outcome::GOOD), [(real(2), true)]);
 }
 

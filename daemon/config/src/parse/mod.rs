@@ -359,12 +359,9 @@ impl<'a> Parser<'a> {
         if self.said_unbuilt.contains(&(block, keyword.name)) {
             return;
         }
-        if let Some(consequence) = found.unbuilt {
+        if found.unbuilt {
             self.said_unbuilt.push((block, keyword.name));
-            let mut message = format!("`{}` is understood, not acted on yet", keyword.name);
-            if !consequence.is_empty() {
-                message = format!("{message}: {consequence}");
-            }
+            let message = format!("`{}` is understood, not acted on yet", keyword.name);
             let diagnostic = Diagnostic::warning("not-acted-on", message);
             self.context.report(diagnostic.at(name.span, "has no effect yet"));
         } else if keyword.replaced_by == "nothing" {

@@ -1,8 +1,8 @@
 //! The schema: one table of every keyword, for each block where it may stand.
 //!
 //! Parser, value checks, "did you mean", `keepwatch explain`, the reference page and the coverage test all read this
-//! table and nothing else. In blocks that say what their keywords do (`entry`), the reader is the table too. A keyword that is understood but whose behaviour is not built yet says so at its entry, or (in
-//! blocks that nobody came to yet) is listed in `unbuilt`; both may only shrink.
+//! table and nothing else. In blocks that say what their keywords do (`entry`), the reader is the table too. A keyword that
+//! is understood but whose behaviour is not built yet is listed in `unbuilt`, which may only shrink.
 
 pub(crate) mod bfd;
 mod blocks;
@@ -175,8 +175,6 @@ pub struct Keyword {
     pub replaced_by: &'static str,
     /// It does what it always did, although something has replaced it.
     pub still_acts: bool,
-    /// It is understood and checked, but not acted on yet; what comes of that, where it is more than nothing.
-    pub unbuilt: Option<&'static str>,
 }
 
 /// A keyword with values.
@@ -197,7 +195,6 @@ pub(crate) const fn kw(name: &'static str, args: &'static [Arg], help: &'static 
         nearest: false,
         replaced_by: "",
         still_acts: false,
-        unbuilt: None,
     }
 }
 
@@ -269,15 +266,6 @@ impl Keyword {
     }
     pub(crate) const fn last_counts(mut self) -> Self {
         self.again = Again::LastCounts;
-        self
-    }
-    /// Not acted on yet. Whoever builds it takes this away.
-    pub(crate) const fn unbuilt(self) -> Self {
-        self.unbuilt_so("")
-    }
-    /// Not acted on yet, which has this consequence.
-    pub(crate) const fn unbuilt_so(mut self, consequence: &'static str) -> Self {
-        self.unbuilt = Some(consequence);
         self
     }
     pub(crate) const fn superseded_by(mut self, by: &'static str) -> Self {
@@ -395,8 +383,8 @@ pub struct Found {
     pub keyword: &'static Keyword,
     /// It was written in an old spelling.
     pub old_spelling: bool,
-    /// It is understood, but not acted on yet; what comes of that, where it is more than nothing.
-    pub unbuilt: Option<&'static str>,
+    /// It is understood, but not acted on yet.
+    pub unbuilt: bool,
 }
 
 /// The keyword of this name in a block.
@@ -406,7 +394,7 @@ pub fn find(block: BlockId, name: &str) -> Option<Found> {
         let mut index = HashMap::new();
         for block in BlockId::ALL {
             for keyword in keywords(*block) {
-                let unbuilt = unbuilt_in(*block, keyword);
+                let unbuilt = unbuilt::is_unbuilt(*block, keyword.name);
                 for name in keyword.names() {
                     let old_spelling = keyword.old.contains(&name);
                     index.insert((*block, name), Found { keyword, old_spelling, unbuilt });
@@ -416,20 +404,6 @@ pub fn find(block: BlockId, name: &str) -> Option<Found> {
         index
     });
     index.get(&(block, name)).copied()
-}
-
-/// Is this keyword not acted on yet in this block, and what comes of that? Most say so themselves; those of blocks whose
-/// issue is open are still in a list.
-pub(crate) fn unbuilt_in(block: BlockId, keyword: &Keyword) -> Option<&'static str> {
-    let here = keyword.unbuilt.or_else(|| unbuilt::is_unbuilt(block, keyword.name).then_some(""));
-    // Of a block that is not acted on that is said, and not of each line in it.
-    here.filter(|_| !is_opened_by_unbuilt(block))
-}
-
-fn is_opened_by_unbuilt(block: BlockId) -> bool {
-    let all = BlockId::ALL.iter().flat_map(|around| keywords(*around));
-    let mut openers = all.filter(|keyword| keyword.body == Body::Block(block)).peekable();
-    openers.peek().is_some() && openers.all(|keyword| keyword.unbuilt.is_some())
 }
 
 /// Is this, in lower case, a part of the name of some keyword, as `lb` is of `lb_algo`?

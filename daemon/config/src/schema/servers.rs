@@ -210,7 +210,6 @@ pub(super) const REAL_SERVER: &[Keyword] = compose!(
             .repeats()
             .example("FILE_CHECK {\n    track_file offset\n}"),
         kw("BFD_CHECK", &[], "A BFD session is up.")
-            .unbuilt()
             .block(BlockId::BfdCheck)
             .repeats()
             .example("BFD_CHECK {\n    name B1\n}"),

@@ -1,13 +1,8 @@
 //! `FILE_CHECK`: a real server follows the number in a file.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::Name;
-
-/// The numbers that stand in the `track_file`s, as far as they are known, by their names.
-pub type FileNumbers = BTreeMap<Name, i32>;
 
 /// A `FILE_CHECK` block: the number in the file times the weight is added to the real server's weight; a sum of
 /// −2147483648 or less is a failure.
@@ -39,14 +34,6 @@ impl FileCheck {
         let most = product.clamp(Self::FAULT, i32::MAX.into()) as i32;
         (product > Self::FAULT).then_some(most)
     }
-
-    /// What all files that a real server follows add to its weight; none if one of them says that it is down, or has not
-    /// been read yet.
-    pub fn all_at<'a>(checks: impl IntoIterator<Item = &'a Self>, numbers: &FileNumbers) -> Option<i32> {
-        checks.into_iter().try_fold(0i32, |sum, check| {
-            Some(sum.saturating_add(check.at(*numbers.get(&check.track_file)?)?))
-        })
-    }
 }
 
 #[cfg(test)]
@@ -75,19 +62,5 @@ mod tests {
             let check = FileCheck { track_file: "f".into(), weight, reverse };
             assert_eq!(check.at(number), expected, "{number} × {weight} {reverse}");
         }
-    }
-
-    #[test]
-    fn a_server_that_follows_several_files_adds_them_and_waits_for_each() {
-        let check = |name: &str, weight| FileCheck { track_file: name.into(), weight, reverse: false };
-        let checks = [check("a", 2), check("b", 0)];
-        let numbers = |b: Option<i32>| {
-            let b = b.map(|number| ("b".into(), number));
-            [("a".into(), 5)].into_iter().chain(b).collect::<FileNumbers>()
-        };
-        assert_eq!(FileCheck::all_at(&checks, &numbers(Some(0))), Some(10));
-        assert_eq!(FileCheck::all_at(&checks, &numbers(Some(1))), None);
-        assert_eq!(FileCheck::all_at(&checks, &numbers(None)), None, "not read yet");
-        assert_eq!(FileCheck::all_at(&[], &numbers(None)), Some(0));
     }
 }

@@ -2,11 +2,13 @@
 //! their senders' business ([`Attributes`]).
 
 use std::io;
+use std::os::fd::AsFd;
 
 use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST};
 use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
 use netlink_sys::{Socket, SocketAddr};
 use nix::errno::Errno;
+use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 
 use super::attributes::Attributes;
 use super::message::{self, Message};
@@ -121,6 +123,7 @@ impl Requests {
         bytes.extend(waiting.concat());
         bytes.extend(frame(end.0, NLM_F_REQUEST, self.sequence.wrapping_add(2), end.1));
         self.sequence = self.sequence.wrapping_add(2);
+        self.make_room(bytes.len());
         if let Err(error) = self.socket.send(&bytes, 0) {
             return Err(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)));
         }
@@ -136,6 +139,18 @@ impl Requests {
             Some(errno) => Err(errno),
             None if answers == 0 && !waiting.is_empty() => Err(Errno::EIO),
             None => Ok(()),
+        }
+    }
+
+    /// The kernel takes no message that is larger than the send buffer of its socket (`netlink_sendmsg`).
+    fn make_room(&self, bytes: usize) {
+        let fd = self.socket.as_fd();
+        // It counts twice what is asked for.
+        if getsockopt(&fd, sockopt::SndBuf).is_ok_and(|room| room / 2 < bytes)
+            && setsockopt(&fd, sockopt::SndBufForce, &bytes).is_err()
+        {
+            // As much as may be had without the right to more; if that is not enough, sending says so.
+            let _ = setsockopt(&fd, sockopt::SndBuf, &bytes);
         }
     }
 
@@ -183,5 +198,18 @@ mod tests {
         body.bytes(1, &[0; 70_000]);
         requests.push(libc::RTM_GETLINK, 0, &body);
         assert_eq!(requests.carry_out_whole((0, &body), (0, &body)), Err(Errno::EMSGSIZE));
+    }
+
+    /// As much as 8000 elements of a set take.
+    #[test]
+    fn what_is_done_together_may_be_larger_than_a_send_buffer_at_first() {
+        let mut requests = Requests::routing().unwrap();
+        let mut body = Attributes::default();
+        body.bytes(1, &[0; 1000]);
+        for _ in 0..300 {
+            requests.push(libc::RTM_GETRULE, 0, &body);
+        }
+        let none = Attributes::default();
+        assert_ne!(requests.carry_out_whole((1, &none), (1, &none)), Err(Errno::EMSGSIZE));
     }
 }

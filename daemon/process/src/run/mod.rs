@@ -89,38 +89,59 @@ pub struct Running {
     ended: bool,
 }
 
-/// Commands that have been started and are not gone.
-static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
+/// Commands of one kind that have been started and are not gone, whoever waits for them: whoever is about to end this
+/// process can see whether those that it has stopped are gone. What a command leaves behind does not count.
+#[derive(Debug, Default)]
+pub struct Tally(AtomicUsize);
 
-/// How many commands run now, whoever waits for them: whoever is about to end this process can see whether those that it
-/// has stopped are gone. What a command leaves behind does not count.
-pub fn under_way() -> usize {
-    UNDER_WAY.load(Ordering::Relaxed)
+impl Tally {
+    /// Nothing runs.
+    pub const fn new() -> Self {
+        Self(AtomicUsize::new(0))
+    }
+
+    /// How many run now.
+    pub fn under_way(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// Counts a command while it runs.
-struct Counted;
+struct Counted(Option<&'static Tally>);
 
 impl Counted {
-    fn one() -> Self {
-        UNDER_WAY.fetch_add(1, Ordering::Relaxed);
-        Self
+    fn one(tally: Option<&'static Tally>) -> Self {
+        if let Some(tally) = tally {
+            tally.0.fetch_add(1, Ordering::Relaxed);
+        }
+        Self(tally)
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        UNDER_WAY.fetch_sub(1, Ordering::Relaxed);
+        if let Some(tally) = self.0 {
+            tally.0.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
 /// Runs a command, beginning at once.
 pub fn run(command: Command) -> Running {
+    begin(command, None)
+}
+
+/// As [`run`], counted among its kind.
+pub fn run_counted(command: Command, tally: &'static Tally) -> Running {
+    begin(command, Some(tally))
+}
+
+fn begin(command: Command, tally: Option<&'static Tally>) -> Running {
     let grace = command.grace;
     let (sender, end) = oneshot::channel();
     let control = Arc::new(Control::new());
     let thread_control = Arc::clone(&control);
-    let counted = Counted::one();
+    let counted = Counted::one(tally);
     let work = move || attend::carry_out(&command, &thread_control, sender, counted);
     // Where there can be no thread, the sender is dropped, and the future says so.
     let _ = pool::execute(work);

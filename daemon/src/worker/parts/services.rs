@@ -20,7 +20,7 @@ use tokio::time::{sleep, timeout};
 
 use super::own_threads::OwnThreads;
 use super::present;
-use super::trackers::Files;
+use super::trackers::Followed;
 use crate::cli::DataplaneKind;
 use crate::worker::settings::Settings;
 
@@ -33,8 +33,8 @@ const COMMANDS_WITHIN: Duration = Duration::from_millis(800);
 pub(in crate::worker) struct Services {
     engine: Engine,
     checkers: Checkers,
-    /// What stands in files that real servers follow.
-    files: Files,
+    /// How things stand that real servers follow.
+    followed: Followed,
     /// The virtual router that connection synchronisation follows.
     follows: watch::Sender<Option<Name>>,
     /// Virtual servers whose checkers rest while their address is elsewhere.
@@ -49,14 +49,14 @@ pub(in crate::worker) struct Services {
 
 impl Services {
     /// Starts engine and checkers with the definitions of `config`. `notices` are the virtual routers' changes of
-    /// state, where those run too; `files` knows what stands in tracked files.
+    /// state, where those run too; `followed` knows how things stand that real servers follow.
     pub(in crate::worker) fn start(
         settings: &Settings,
         config: &Config,
         bus: &Bus,
         reader: &Reader,
         notices: Option<Receiver<Notice>>,
-        files: Files,
+        followed: Followed,
         cause: EventId,
     ) -> Self {
         raise_file_limit();
@@ -76,19 +76,19 @@ impl Services {
             bus.clone(),
         );
         let (checkers, health) = Checkers::start(bus.clone(), seed());
-        let (follows, followed) = watch::channel(None);
+        let (follows, chosen) = watch::channel(None);
         let (suspendable, suspended) = watch::channel(present::Watched::new());
         let mut tasks = vec![
             tokio::spawn(report(health, engine.clone())),
             tokio::spawn(present::follow(suspended, checkers.clone(), engine.clone())),
         ];
-        tasks.extend(notices.map(|notices| tokio::spawn(follow(notices, followed, engine.clone()))));
+        tasks.extend(notices.map(|notices| tokio::spawn(follow(notices, chosen, engine.clone()))));
         drop(entered);
         let flush_on_stop = LvsFlushOnStop::No;
         let umask = settings.cli.umask;
-        files.tell(checkers.clone());
+        followed.tell(checkers.clone());
         let mut services =
-            Self { engine, checkers, files, follows, suspendable, flush_on_stop, umask, tasks, own };
+            Self { engine, checkers, followed, follows, suspendable, flush_on_stop, umask, tasks, own };
         services.apply(config, reader.counters(), cause);
         services
     }
@@ -99,7 +99,7 @@ impl Services {
         let followed = config.global.lvs_sync_daemon.as_ref().and_then(|daemon| daemon.instance.clone());
         self.follows.send_replace(followed);
         // First the table, then who may be in it: a checker that is new finds its real server there.
-        self.engine.apply(Desired::from_config(config, counters, &self.files.numbers()), Some(cause));
+        self.engine.apply(Desired::from_config(config, counters, &self.followed.levels()), Some(cause));
         let definitions = keepwatch_check::definitions(config, counters, self.umask);
         self.checkers.apply(definitions, keepwatch_check::followers(config), Some(cause));
         self.suspendable.send_replace(present::watched(config));
@@ -113,7 +113,7 @@ impl Services {
     /// Stops checking, and takes the virtual servers out of the table unless they shall stay.
     pub(in crate::worker) async fn stop(self, settings: &Settings, cause: EventId) {
         self.tasks.iter().for_each(JoinHandle::abort);
-        self.files.be_silent();
+        self.followed.be_silent();
         drop(self.checkers);
         let farewell = match self.flush_on_stop {
             _ if settings.cli.dont_release_ipvs => Farewell::Keep,
@@ -124,7 +124,7 @@ impl Services {
         let _ = timeout(STOP_WITHIN, self.engine.stop(farewell, Some(cause))).await;
         // Nor must a command that is being killed; but none is left behind.
         let gone = async {
-            while keepwatch_process::under_way() > 0 {
+            while keepwatch_check::commands_under_way() > 0 {
                 sleep(Duration::from_millis(10)).await;
             }
         };

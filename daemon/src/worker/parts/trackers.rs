@@ -1,15 +1,15 @@
-//! Scripts, files, processes and BFD sessions that virtual routers follow, and files that real servers do. In:
+//! Scripts, files, processes and BFD sessions that virtual routers follow, and files and sessions that real servers do. In:
 //! configurations. Out: their levels, on the bus and then to the virtual routers and the checkers.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keepwatch_bus::beat::{self, Beat};
-use keepwatch_bus::subject::{Name, TrackedKind};
+use keepwatch_bus::subject::{TrackedKey, TrackedKind};
 use keepwatch_bus::{Bus, Counters, EventId};
 use keepwatch_check::Checkers;
 use keepwatch_config::Config;
-use keepwatch_config::model::{FileNumbers, Level};
+use keepwatch_config::model::{Level, Levels};
 use keepwatch_track::Sessions;
 use keepwatch_vrrp::runner::{Tidings, priority};
 
@@ -25,11 +25,11 @@ impl Trackers {
         settings: &Settings,
         bus: &Bus,
         routers: Option<Tidings>,
-        files: Files,
+        followed: Followed,
     ) -> Self {
-        let tell = move |tracker: keepwatch_bus::subject::TrackedKey, level, cause| {
-            if let (TrackedKind::File, Level::Number(number)) = (tracker.kind, level) {
-                files.told(&tracker.name, number, cause);
+        let tell = move |tracker: TrackedKey, level, cause| {
+            if matches!(tracker.kind, TrackedKind::File | TrackedKind::Bfd) {
+                followed.told(&tracker, level, cause);
             }
             if let Some(routers) = &routers {
                 routers.tracked(tracker.kind, tracker.name, level, cause);
@@ -79,28 +79,28 @@ impl Trackers {
     }
 }
 
-/// The numbers in tracked files, for real servers that follow them. Clones share what they know.
+/// How things stand that real servers may follow: tracked files and BFD sessions. Clones share what they know.
 #[derive(Clone, Default)]
-pub(in crate::worker) struct Files(Arc<Mutex<Known>>);
+pub(in crate::worker) struct Followed(Arc<Mutex<Known>>);
 
 #[derive(Default)]
 struct Known {
-    numbers: FileNumbers,
+    levels: Levels,
     /// Who is told of changes, once there is somebody.
     checkers: Option<Checkers>,
 }
 
-impl Files {
+impl Followed {
     /// What is known now.
-    pub(super) fn numbers(&self) -> FileNumbers {
-        self.known().numbers.clone()
+    pub(super) fn levels(&self) -> Levels {
+        self.known().levels.clone()
     }
 
     /// Has these be told what is known, and every change from now on.
     pub(super) fn tell(&self, checkers: Checkers) {
         let mut known = self.known();
-        for (name, number) in &known.numbers {
-            checkers.number(name.clone(), *number, None);
+        for (tracked, level) in &known.levels {
+            checkers.level(tracked.clone(), *level, None);
         }
         known.checkers = Some(checkers);
     }
@@ -110,11 +110,11 @@ impl Files {
         self.known().checkers = None;
     }
 
-    fn told(&self, name: &Name, number: i32, cause: Option<EventId>) {
+    fn told(&self, tracked: &TrackedKey, level: Level, cause: Option<EventId>) {
         let mut known = self.known();
-        known.numbers.insert(name.clone(), number);
+        known.levels.insert(tracked.clone(), level);
         if let Some(checkers) = &known.checkers {
-            checkers.number(name.clone(), number, cause);
+            checkers.level(tracked.clone(), level, cause);
         }
     }
 

@@ -9,15 +9,21 @@ use keepwatch_bus::fact::{Evidence, ScriptRun, TrackFact, Verdict};
 use keepwatch_bus::subject::{TrackedKey, TrackedKind};
 use keepwatch_bus::{Counters, EventId};
 use keepwatch_model::{Level, Name, TrackScript};
-use keepwatch_process::{Command, End, Finished, Manner, NotRun, Running};
+use keepwatch_process::{Command, End, Finished, Manner, NotRun, Running, Stopper, Tally};
 use tokio::task::JoinHandle;
-use tokio::time::sleep_until;
+use tokio::time::{sleep, sleep_until, timeout};
 
 use super::{Ended, Machine, Step};
 use crate::Voice;
 
 /// From asking a script to end to killing it.
 const GRACE: Duration = Duration::from_secs(2);
+/// The same when the daemon ends, which would leave behind what lives on …
+const LAST_GRACE: Duration = Duration::from_millis(300);
+/// … and how long what has been killed is waited for.
+const LAST_KILL: Duration = Duration::from_millis(800);
+
+static SCRIPTS: Tally = Tally::new();
 
 /// The tracked scripts of a configuration, running.
 #[derive(Debug)]
@@ -32,6 +38,8 @@ struct Task {
     manner: Manner,
     /// Looked at by whoever takes its place.
     machine: Arc<Mutex<Machine>>,
+    /// Of the last run.
+    stopper: Arc<Mutex<Option<Stopper>>>,
     handle: JoinHandle<()>,
 }
 
@@ -66,6 +74,23 @@ impl Scripts {
         }
     }
 
+    /// Ends all of them, and waits until what runs is gone: nothing that is deaf is left behind.
+    pub(crate) async fn stop(&mut self) {
+        for task in std::mem::take(&mut self.running).into_values() {
+            task.handle.abort();
+            if let Some(stopper) = &*lock(&task.stopper) {
+                stopper.stop(LAST_GRACE);
+            }
+        }
+        let gone = async {
+            while SCRIPTS.under_way() > 0 {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        // What the kernel holds even now is left to it.
+        let _ = timeout(LAST_KILL, gone).await;
+    }
+
     fn begin(
         &self,
         settings: &TrackScript,
@@ -88,15 +113,22 @@ impl Scripts {
         }
         let machine = Arc::new(Mutex::new(machine));
         let counters = counters.track_scripts.resolve(&settings.name);
-        let work = Work { machine: machine.clone(), voice: self.voice.clone(), counters };
+        let stopper = Arc::default();
+        let work = Work {
+            machine: machine.clone(),
+            stopper: Arc::clone(&stopper),
+            voice: self.voice.clone(),
+            counters,
+        };
         let handle = tokio::spawn(work.go(command(settings, manner)));
-        Task { settings: settings.clone(), manner, machine, handle }
+        Task { settings: settings.clone(), manner, machine, stopper, handle }
     }
 }
 
 /// What the task of one script holds.
 struct Work {
     machine: Arc<Mutex<Machine>>,
+    stopper: Arc<Mutex<Option<Stopper>>>,
     voice: Voice,
     counters: Arc<TrackScriptCounters>,
 }
@@ -123,7 +155,9 @@ impl Work {
                 () = sleep_until(due.into()) => match self.tick() {
                     Some(Step::Run) => {
                         self.counters.state.set(1);
-                        running = Some(keepwatch_process::run(command.clone()));
+                        let run = keepwatch_process::run_counted(command.clone(), &SCRIPTS);
+                        *lock(&self.stopper) = Some(run.stopper());
+                        running = Some(run);
                     }
                     Some(Step::Skip) => self.skip(&mut told),
                     None => {}
@@ -177,7 +211,7 @@ impl Work {
 }
 
 /// No panic can leave a machine half changed: it does one thing at a time.
-fn lock(machine: &Mutex<Machine>) -> std::sync::MutexGuard<'_, Machine> {
+fn lock<T>(machine: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     machine.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -142,3 +142,22 @@ async fn a_reload_leaves_alone_what_did_not_change() {
     scene.apply(&[&changed, &added]);
     assert_eq!(scene.next().await, ("kept".into(), Level::Up));
 }
+
+#[tokio::test]
+async fn a_deaf_script_is_gone_when_all_are_stopped() {
+    let mut scene = Scene::new();
+    let pid = scene.directory.path().join("pid");
+    let text = "trap '' TERM; echo $$ > pid; while :; do sleep 1; done";
+    let deaf = TrackScript { timeout: Duration::from_secs(60), ..script("deaf", &scene.directory, text) };
+    scene.apply(&[&deaf]);
+    let begun = Instant::now();
+    let number = loop {
+        match std::fs::read_to_string(&pid).ok().and_then(|text| text.trim().parse::<u32>().ok()) {
+            Some(number) => break number,
+            None => sleep(Duration::from_millis(5)).await,
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "it does not begin");
+    };
+    scene.scripts.stop().await;
+    assert!(!Path::new(&format!("/proc/{number}")).exists(), "it lives on");
+}

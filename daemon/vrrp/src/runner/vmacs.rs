@@ -5,6 +5,8 @@
 //! Adverts leave by the macvlan, and addresses go on it. They are heard on the interface below, which the same frames reach:
 //! so the macvlan joins no group, and tells no switch of a backup's that the virtual hardware address is there.
 
+mod request;
+
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -14,11 +16,10 @@ use std::time::{Duration, Instant};
 use keepwatch_bus::fact::LinkFact;
 use keepwatch_bus::subject::{Family, Name};
 use keepwatch_bus::{Bus, EventId};
-use keepwatch_model::{IpvlanMode, VmacKind};
+use keepwatch_model::VmacKind;
 use keepwatch_net::address::{AddressOperation, AddressSpec};
 use keepwatch_net::link::{Link, LinkIndex, LinkKind, LinkTable};
 use keepwatch_net::netlink::{Attributes, Monitor, Requests};
-use keepwatch_net::wire::ethernet::MacAddress;
 use nix::errno::Errno;
 use nix::libc;
 
@@ -26,15 +27,9 @@ use crate::spec::{Definitions, VmacPlan};
 use crate::{Follow, TrackedKind};
 
 use super::sysctls::Sysctls;
+use request::{MACVLAN_MODE_PRIVATE, creation, hardware, header, ipvlan_flags};
 
 const CREATE: u16 = (libc::NLM_F_CREATE | libc::NLM_F_EXCL) as u16;
-const IFLA_AF_SPEC: u16 = 26;
-const IFLA_GROUP: u16 = 27;
-const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
-/// No link-local address is made.
-const ADDR_GEN_NONE: u8 = 1;
-const MACVLAN_MODE_PRIVATE: u32 = 1;
-const IPVLAN_MODE_L2: u16 = 0;
 /// How long a new interface may take until it runs as the one below it does.
 const RUNS_WITHIN: Duration = Duration::from_millis(500);
 /// Between two tries of what the kernel refused.
@@ -119,15 +114,18 @@ impl Vmacs {
             self.kept.push(Kept { plan, name, made, refused: None });
         }
         let before: Vec<Option<u32>> = self.kept.iter().map(|kept| kept.made).collect();
-        self.make_all(cause);
+        self.make_all(true, cause);
         self.await_running(&before);
     }
 
     /// Takes what the kernel tells of interfaces, and makes again what somebody removed.
     pub(super) fn work(&mut self, now: Instant) {
-        if self.hear() || self.again.is_some_and(|at| at <= now) {
+        let due = self.again.is_some_and(|at| at <= now);
+        if due {
             self.again = None;
-            self.make_all(None);
+        }
+        if self.hear() || due {
+            self.make_all(due, None);
         }
     }
 
@@ -147,7 +145,7 @@ impl Vmacs {
         if !leaving.is_empty() {
             // One of the same hardware address could not be up beside them.
             self.hear();
-            self.make_all(cause);
+            self.make_all(true, cause);
         }
     }
 
@@ -230,10 +228,14 @@ impl Vmacs {
         }
     }
 
-    /// Makes what is not there, and has all of them up.
-    fn make_all(&mut self, cause: Option<EventId>) {
+    /// Makes what is not there, and has all of them up; what was refused only when it is its time, for links may change
+    /// without end.
+    fn make_all(&mut self, refused_too: bool, cause: Option<EventId>) {
         for at in 0..self.kept.len() {
             let Some(Kept { plan, name, refused, .. }) = self.kept.get(at) else { continue };
+            if refused.is_some() && !refused_too {
+                continue;
+            }
             let (plan, name, known) = (plan.clone(), name.clone(), *refused);
             let result = self.make(&plan, &name, cause);
             let refusal = result.err();
@@ -315,12 +317,7 @@ impl Vmacs {
     /// The kernel makes no link-local address on an interface; it does not take this with the request that makes the
     /// interface. It would speak from there with the virtual hardware address, as a backup too.
     fn without_link_local(&mut self, index: LinkIndex) {
-        let mut body = Attributes::after(&header(index, 0));
-        body.nest(IFLA_AF_SPEC, |families| {
-            families.nest(libc::AF_INET6 as u16, |inet6| {
-                inet6.u8(IFLA_INET6_ADDR_GEN_MODE, ADDR_GEN_NONE);
-            });
-        });
+        let body = request::without_link_local(index);
         self.requests.push(libc::RTM_NEWLINK, 0, &body);
         // A host without IPv6 makes none.
         let _ = self.one();
@@ -425,63 +422,6 @@ fn is_rp_filter(setting: &str) -> bool {
 
 fn is_ours(link: &Link) -> bool {
     matches!(link.report.kind, LinkKind::Macvlan { .. } | LinkKind::Ipvlan { .. })
-}
-
-/// The hardware address of a plan's macvlan.
-fn hardware(plan: &VmacPlan) -> MacAddress {
-    let family = if plan.family == Family::Inet6 { 2 } else { 1 };
-    let own = [0, 0, 0x5e, 0, family, plan.vrid.0];
-    MacAddress(match plan.settings.kind {
-        VmacKind::Macvlan { mac: Some(mac), .. } => mac,
-        VmacKind::Macvlan { mac: None, .. } | VmacKind::Ipvlan { .. } => own,
-    })
-}
-
-/// `IPVLAN_F_…`.
-fn ipvlan_flags(mode: IpvlanMode) -> u16 {
-    match mode {
-        IpvlanMode::Bridge => 0,
-        IpvlanMode::Private => 1,
-        IpvlanMode::Vepa => 2,
-    }
-}
-
-/// `struct ifinfomsg`; these flags are set.
-fn header(index: LinkIndex, flags: u32) -> Vec<u8> {
-    let mut bytes = vec![0; 4];
-    bytes.extend(index.0.to_ne_bytes());
-    bytes.extend(flags.to_ne_bytes());
-    bytes.extend(flags.to_ne_bytes());
-    bytes
-}
-
-fn creation(plan: &VmacPlan, name: &Name, below: LinkIndex, vrf: Option<LinkIndex>) -> Attributes {
-    let mut body = Attributes::after(&header(LinkIndex(0), 0));
-    body.text(libc::IFLA_IFNAME, name).u32(libc::IFLA_LINK, below.0);
-    if let Some(group) = plan.settings.group {
-        body.u32(IFLA_GROUP, group);
-    }
-    if let Some(vrf) = vrf {
-        body.u32(libc::IFLA_MASTER, vrf.0);
-    }
-    match &plan.settings.kind {
-        VmacKind::Macvlan { .. } => {
-            body.bytes(libc::IFLA_ADDRESS, &hardware(plan).0);
-            body.nest(libc::IFLA_LINKINFO, |info| {
-                info.text(1, "macvlan").nest(2, |data| {
-                    data.u32(1, MACVLAN_MODE_PRIVATE);
-                });
-            });
-        }
-        VmacKind::Ipvlan { mode, .. } => {
-            body.nest(libc::IFLA_LINKINFO, |info| {
-                info.text(1, "ipvlan").nest(2, |data| {
-                    data.u16(1, IPVLAN_MODE_L2).u16(2, ipvlan_flags(*mode));
-                });
-            });
-        }
-    }
-    body
 }
 
 impl AsFd for Vmacs {
