@@ -12,7 +12,7 @@ use super::{Scene, draw, events, write_pages, write_state};
 use crate::timeline::Subject;
 
 /// Virtual servers on a page.
-const SERVICES: usize = 20;
+const SERVICES: usize = 10;
 /// Real servers that are shown of each.
 const REALS: usize = 10;
 /// The same where a filter asks for few.
