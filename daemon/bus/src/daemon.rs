@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use keepwatch_model::Severity;
 use serde::{Deserialize, Serialize};
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantNames};
 
 use crate::configured::Process;
 use crate::line::{Level, Written};
@@ -14,7 +14,7 @@ use crate::subject::Name;
 use crate::world::{Change, World};
 
 /// What happens to the daemon as a whole: its life, its configuration, its history file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum DaemonFact {
@@ -104,6 +104,11 @@ pub enum DaemonFact {
         /// Since when.
         since: Timestamp,
     },
+    /// An operator changed how much is logged.
+    LogLevelsSet {
+        /// What is logged from now on: `vrrp=debug`.
+        levels: String,
+    },
     /// That part moves again.
     PartMoves {
         /// Which one.
@@ -158,6 +163,7 @@ impl DaemonFact {
             Self::WorkerRestarted { .. }
             | Self::ConfigDiagnosed { .. }
             | Self::HistoryPassedOver { .. }
+            | Self::LogLevelsSet { .. }
             | Self::DaemonStopped { .. } => {}
         }
     }
@@ -213,6 +219,7 @@ impl DaemonFact {
                      others are kept"
                 ),
             ),
+            Self::LogLevelsSet { levels } => (Level::Info, write!(out, "Log levels: {levels}")),
             Self::PartHung { part, doing, since } => {
                 (Level::Error, write!(out, "{part} hangs since {since:.3}: {doing}"))
             }

@@ -105,6 +105,7 @@ impl<'a> News<'a> {
             | DaemonFact::HistoryFailed { .. }
             | DaemonFact::HistoryRecovered { .. }
             | DaemonFact::HistoryPassedOver { .. }
+            | DaemonFact::LogLevelsSet { .. }
             | DaemonFact::PartHung { .. }
             | DaemonFact::PartMoves { .. } => return None,
         })

@@ -24,6 +24,12 @@ pub enum Question {
         #[serde(default)]
         follow: bool,
     },
+    /// How much is logged of each subsystem, after what is to be changed has been changed.
+    LogLevel {
+        /// `SUBSYSTEM=LEVEL`, `all=LEVEL` or `LEVEL`, in this order.
+        #[serde(default)]
+        set: Vec<String>,
+    },
     /// What led to the last change of something.
     Why {
         /// An instance, group, interface, virtual or real server, as people would name it.
@@ -61,6 +67,11 @@ pub enum Answer {
         now: Timestamp,
         /// What is known of them.
         subjects: Vec<Why>,
+    },
+    /// To [`Question::LogLevel`].
+    LogLevels {
+        /// Each subsystem with its level.
+        levels: Vec<(String, String)>,
     },
     /// The question can't be answered.
     Error {

@@ -1,5 +1,5 @@
-//! The daemon's end of the control socket. In: a [`Reader`] of the bus. Out: answers to clients. It only reads, so a
-//! client can't change anything; it runs on the ordinary runtime, and what a client may take is bounded: a question of
+//! The daemon's end of the control socket. In: a [`Reader`] of the bus. Out: answers to clients. It only reads, so all that
+//! a client can change is how much is logged; it runs on the ordinary runtime, and what a client may take is bounded: a question of
 //! 64 KiB within ten seconds, an answer that is accepted within ten seconds, as many clients as [`CLIENTS`], of which
 //! [`FOLLOWERS`] may stay. When all places are taken, a further client gets that of the longest idle one.
 
@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use keepwatch_bus::{Event, Reader, own_file};
+use keepwatch_bus::fact::DaemonFact;
+use keepwatch_bus::{Event, Reader, WeakBus, own_file};
 use keepwatch_export::{Guarded, Place, Places};
 use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, socket};
 use nix::sys::stat::{Mode, fchmod};
@@ -22,6 +23,7 @@ use tokio::time::timeout;
 
 use super::protocol::{Answer, Question};
 use super::why::why;
+use crate::logging::levels::{self, Levels};
 
 /// Clients at a time.
 pub const CLIENTS: usize = 48;
@@ -29,6 +31,17 @@ pub const CLIENTS: usize = 48;
 pub const FOLLOWERS: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(10);
 const LONGEST_QUESTION: u64 = 64 * 1024;
+
+/// What clients ask about, and may change.
+#[derive(Clone)]
+pub struct Asked {
+    /// The world and its history.
+    pub reader: Reader,
+    /// How much is logged.
+    pub levels: Arc<Levels>,
+    /// Where it is told what a client changed.
+    pub bus: WeakBus,
+}
 
 /// A bound control socket; the file goes with it.
 pub struct Server {
@@ -54,17 +67,17 @@ impl Server {
     }
 
     /// Answers clients until it is dropped.
-    pub async fn run(self, reader: Reader) {
+    pub async fn run(self, asked: Asked) {
         let places = Places::new(CLIENTS);
         let followers = Arc::new(Semaphore::new(FOLLOWERS));
         let mut clients = JoinSet::new();
         loop {
             match self.listener.accept().await {
                 Ok((client, _)) => {
-                    let (reader, followers) = (reader.clone(), followers.clone());
+                    let (asked, followers) = (asked.clone(), followers.clone());
                     places.admit(&mut clients, |place| async move {
                         // A client that went away is nobody's concern.
-                        let _ = serve(client, place, &reader, &followers).await;
+                        let _ = serve(client, place, &asked, &followers).await;
                     });
                 }
                 // Out of descriptors, most likely: wait for better times.
@@ -94,7 +107,8 @@ fn listen(path: &Path) -> io::Result<OwnedFd> {
 /// Where answers go.
 type Write = WriteHalf<Guarded<UnixStream>>;
 
-async fn serve(client: UnixStream, place: Place, reader: &Reader, followers: &Semaphore) -> io::Result<()> {
+async fn serve(client: UnixStream, place: Place, asked: &Asked, followers: &Semaphore) -> io::Result<()> {
+    let reader = &asked.reader;
     let (read, mut write) = tokio::io::split(Guarded::new(client, PATIENCE, place.clone()));
     let mut line = String::new();
     let mut read = BufReader::new(read.take(LONGEST_QUESTION));
@@ -118,11 +132,31 @@ async fn serve(client: UnixStream, place: Place, reader: &Reader, followers: &Se
                 say(&mut write, &Answer::Error { message }).await
             }
         },
+        Ok(Question::LogLevel { set }) => {
+            let answer = log_levels(asked, &set);
+            say(&mut write, &answer).await
+        }
         Ok(Question::Why { subject }) => {
             let answer = explain(reader, &subject);
             say(&mut write, &answer).await
         }
         Err(error) => say(&mut write, &Answer::Error { message: format!("not a question: {error}") }).await,
+    }
+}
+
+/// All of what is asked for is done, or nothing.
+fn log_levels(asked: &Asked, set: &[String]) -> Answer {
+    match set.iter().map(|wish| levels::parse(wish)).collect::<Result<Vec<_>, _>>() {
+        Err(message) => Answer::Error { message },
+        Ok(wishes) => {
+            asked.levels.set(&wishes);
+            if !set.is_empty() {
+                asked.bus.publish(None, DaemonFact::LogLevelsSet { levels: set.join(" ") });
+            }
+            let levels = asked.levels.all().into_iter();
+            let levels = levels.map(|(subsystem, level)| (subsystem.to_string(), level.to_string()));
+            Answer::LogLevels { levels: levels.collect() }
+        }
     }
 }
 

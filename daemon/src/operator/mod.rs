@@ -101,6 +101,14 @@ enum Verb {
         #[command(flatten)]
         asking: Asking,
     },
+    /// How much is logged of each subsystem; changes it, until the daemon is started again
+    LogLevel {
+        /// `SUBSYSTEM=LEVEL` or `all=LEVEL`: for example `vrrp=debug`. Levels are debug, info, warning, error
+        #[arg(value_name = "SUBSYSTEM=LEVEL")]
+        set: Vec<String>,
+        #[command(flatten)]
+        asking: Asking,
+    },
     /// What led to the last change of an instance, group, interface, virtual or real server, or of the configuration
     Why {
         /// Its name, or its address, with or without port; `configuration` for the last reload
@@ -198,12 +206,13 @@ fn broken_pipe(error: &anyhow::Error) -> bool {
 
 fn run(command: Command) -> Result<ExitCode> {
     let before = command.asking;
-    if !matches!(command.verb, Verb::Status { .. } | Verb::Events { .. } | Verb::Why { .. })
-        && (before.socket.is_some() || before.json)
+    if !matches!(
+        command.verb,
+        Verb::Status { .. } | Verb::Events { .. } | Verb::Why { .. } | Verb::LogLevel { .. }
+    ) && (before.socket.is_some() || before.json)
     {
         let kind = clap::error::ErrorKind::ArgumentConflict;
-        let message =
-            "`--socket` and `--json` before the verb are for those that ask the daemon: status, events, why";
+        let message = "`--socket` and `--json` before the verb are for those that ask the daemon: status, events, log-level, why";
         Command::command().error(kind, message).exit();
     }
     let mut out = io::stdout().lock();
@@ -222,6 +231,7 @@ fn run(command: Command) -> Result<ExitCode> {
             let last = if follow { lines.or(Some(10)) } else { lines };
             ask(Question::Events { last, follow }, asking.or(before), &mut out)
         }
+        Verb::LogLevel { set, asking } => ask(Question::LogLevel { set }, asking.or(before), &mut out),
         Verb::Why { subject, asking } => {
             ask(Question::Why { subject: subject.join(" ") }, asking.or(before), &mut out)
         }
@@ -256,6 +266,9 @@ fn tell(out: &mut impl Write, paint: Paint, answer: crate::control::protocol::An
         Answer::Event { event, .. } => events::write(out, paint, &event),
         Answer::Missed { count } => writeln!(out, "{}", paint.warn(&format!("… {count} events were missed"))),
         Answer::Why { now, subjects } => why::write(out, paint, now, &subjects),
+        Answer::LogLevels { levels } => {
+            levels.iter().try_for_each(|(subsystem, level)| writeln!(out, "{subsystem:<8} {level}"))
+        }
         // The client has made an error of it.
         Answer::Error { message } => writeln!(out, "{message}"),
     }

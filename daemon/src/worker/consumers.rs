@@ -22,9 +22,11 @@ use super::parts::otlp::Otlp;
 use super::parts::placed;
 use super::parts::scripts::Scripts;
 use super::parts::snmp::Snmp;
+use super::parts::webhooks::Webhooks;
 use super::pulse::ToSupervisor;
 use super::settings::Settings;
 use crate::cli::DataplaneKind;
+use crate::control::server::Asked;
 
 /// What the hub may take to hand on the last events.
 const LAST_EVENTS: Duration = Duration::from_millis(400);
@@ -38,6 +40,7 @@ pub(super) struct Consumers {
     mail: Mail,
     scripts: Scripts,
     fifos: Fifos,
+    webhooks: Webhooks,
     otlp: Otlp,
     snmp: Snmp,
     control: Option<Control>,
@@ -58,9 +61,10 @@ impl Consumers {
         let (log, mut complaints) = Log::start(&settings.cli, &mut hub);
         let (history, complaint) = History::start(earlier, &reader, bus.downgrade());
         complaints.extend(complaint);
-        let mail = Mail::start(&mut hub, reader.clone(), bus);
+        let mail = Mail::start(settings, config, &mut hub, reader.clone(), bus);
         let scripts = Scripts::start(&mut hub, bus);
         let fifos = Fifos::start(settings, config, &mut hub, bus);
+        let webhooks = Webhooks::start(&mut hub, reader.clone(), bus);
         let otlp = Otlp::start(&reader, bus);
         let snmp = Snmp::start(&mut hub, reader.clone(), bus);
         // In shadow no address is put anywhere.
@@ -68,8 +72,20 @@ impl Consumers {
             tokio::spawn(placed::run(hub.deliver(), supervisor.clone()));
         }
         let hub = tokio::spawn(hub.run());
-        let consumers =
-            Self { reader, hub, log, history, mail, scripts, fifos, otlp, snmp, control: None, http: None };
+        let consumers = Self {
+            reader,
+            hub,
+            log,
+            history,
+            mail,
+            scripts,
+            fifos,
+            webhooks,
+            otlp,
+            snmp,
+            control: None,
+            http: None,
+        };
         consumers.apply(settings, config, bus);
         complaints.into_iter().for_each(|complaint| tell(bus, complaint));
         consumers
@@ -88,6 +104,7 @@ impl Consumers {
             return;
         }
         self.mail.apply(config);
+        self.webhooks.apply(config);
         self.scripts.apply(config, settings.cli.umask);
         self.fifos.apply(settings, config);
         self.snmp.apply(settings, config, bus);
@@ -101,7 +118,8 @@ impl Consumers {
         bus: &Bus,
         handed_in: Option<TcpListener>,
     ) {
-        match Control::start(settings, config, self.reader.clone()).await {
+        let asked = Asked { reader: self.reader.clone(), levels: self.log.levels(), bus: bus.downgrade() };
+        match Control::start(settings, config, asked).await {
             Ok(control) => self.control = Some(control),
             Err(error) => tell(bus, ("control socket".into(), error)),
         }
@@ -113,9 +131,10 @@ impl Consumers {
 
     /// Lets those end who tell others, after it was told that everything has stopped: they tell of it.
     pub(super) async fn finish_telling(self) -> Remaining {
-        let Self { reader: _, hub, log, history, mail, scripts, fifos, otlp, snmp, control, http } = self;
+        let Self { reader: _, hub, log, history, mail, scripts, fifos, webhooks, otlp, snmp, control, http } =
+            self;
         tokio::join!(mail.stop(), scripts.stop(), fifos.stop());
-        Remaining { hub, log, history, otlp, snmp, control, http }
+        Remaining { hub, log, history, webhooks, otlp, snmp, control, http }
     }
 }
 
@@ -124,6 +143,7 @@ pub(super) struct Remaining {
     hub: JoinHandle<()>,
     log: Log,
     history: History,
+    webhooks: Webhooks,
     otlp: Otlp,
     snmp: Snmp,
     control: Option<Control>,
@@ -141,7 +161,7 @@ impl Remaining {
             http.stop().await;
         }
         let _ = timeout(LAST_EVENTS, self.hub).await;
-        tokio::join!(self.otlp.stop(), self.snmp.stop());
+        tokio::join!(self.webhooks.stop(), self.otlp.stop(), self.snmp.stop());
         self.log.stop().await;
         self.history.stop().await;
     }

@@ -171,6 +171,11 @@ impl AtStart {
         let all = [
             ("listen", old.listen != observability.listen),
             ("control_socket", old.control_socket != observability.control_socket),
+            (
+                "mail { queue … }",
+                (&old.mail.queue, old.mail.queue_off)
+                    != (&observability.mail.queue, observability.mail.queue_off),
+            ),
             ("history", old.history != observability.history),
             ("vrrp_priority, vrrp_rt_priority, vrrp_no_swap, …", self.scheduling != new.scheduling),
             ("bfd_priority, bfd_rt_priority, bfd_no_swap, …", self.bfd_scheduling != new.bfd_scheduling),

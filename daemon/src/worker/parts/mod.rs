@@ -22,6 +22,7 @@
 //! | [`history`] | events in a file that outlives the worker |
 //! | [`mail`], [`scripts`], [`fifos`] | what is sent, run and written for events |
 //! | [`turning_points`] | the scripts before the start and after the stop |
+//! | [`webhooks`] | events posted to HTTP servers |
 //! | [`otlp`] | traces and log records for OpenTelemetry |
 //! | [`snmp`] | the session with the SNMP master agent |
 //! | [`control`], [`http`] | the two listeners |
@@ -42,8 +43,15 @@ pub(super) mod snmp;
 pub(super) mod trackers;
 pub(super) mod turning_points;
 pub(super) mod virtual_routers;
+pub(super) mod webhooks;
 
 use keepwatch_bus::subject::Name;
+
+/// The name of this host, as others are told it.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
+}
 
 /// A part that watches and could not start: which, and why.
 pub(super) type Complaint = (Name, String);
