@@ -8,6 +8,7 @@ use std::time::Duration;
 use keepwatch_bus::fact::ConsumerFact;
 use keepwatch_bus::{Bus, Hub, Reader};
 use keepwatch_config::Config;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -71,7 +72,12 @@ impl Consumers {
         if settings.dataplane() != DataplaneKind::Shadow {
             tokio::spawn(placed::run(hub.deliver(), supervisor.clone()));
         }
-        let hub = tokio::spawn(hub.run());
+        let (begin, begun) = oneshot::channel::<()>();
+        let hub = tokio::spawn(async move {
+            // Told or given up: nobody waits in vain for events.
+            let _ = begun.await;
+            hub.run().await;
+        });
         let consumers = Self {
             reader,
             hub,
@@ -87,6 +93,8 @@ impl Consumers {
             http: None,
         };
         consumers.apply(settings, config, bus);
+        // Now that everybody knows what is wanted of him, so that the first events are told as all others are.
+        let _ = begin.send(());
         complaints.into_iter().for_each(|complaint| tell(bus, complaint));
         consumers
     }

@@ -54,18 +54,20 @@ pub async fn run(
     let mut again = Instant::now() + AGAIN;
     loop {
         let changed = tokio::select! {
-            event = events.recv() => {
-                let Some(event) = event else { break };
-                hooks.iter_mut().for_each(|hook| hook.note(&event, &reader));
-                false
-            }
+            // A change first: what happens after it is posted by it. Events last: there may be no end of them.
+            biased;
+            Ok(()) = settings.changed() => true,
             () = step(&mut hooks) => false,
             () = sleep_until(again) => {
                 again = Instant::now() + AGAIN;
                 hooks.iter_mut().for_each(Hook::say_again);
                 false
             }
-            Ok(()) = settings.changed() => true,
+            event = events.recv() => {
+                let Some(event) = event else { break };
+                hooks.iter_mut().for_each(|hook| hook.note(&event, &reader));
+                false
+            }
         };
         if changed {
             let wanted = settings.borrow_and_update().clone();
