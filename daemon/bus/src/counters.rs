@@ -10,8 +10,11 @@ use parking_lot::RwLock;
 use serde::Serialize;
 
 use crate::fact::AdvertError;
+use crate::histogram::{Histogram, Noted, Works};
 use crate::service::FailureCounts;
 use crate::subject::{CheckerKey, Name, RealKey, ServiceKey};
+use crate::tally::Tallies;
+use crate::times::VrrpTimes;
 
 /// A number that only rises.
 #[derive(Debug, Default)]
@@ -275,12 +278,16 @@ impl<K: Ord + Clone, C: Default> Family<K, C> {
 pub struct Counters {
     /// By virtual router.
     pub vrrp: Family<Name, VrrpCounters>,
+    /// Times, by virtual router.
+    pub times: Family<Name, VrrpTimes>,
     /// Of packets that belong to none.
     pub router: Arc<RouterCounters>,
     /// By tracked script.
     pub track_scripts: Family<Name, TrackScriptCounters>,
     /// By checker.
     pub checkers: Family<CheckerKey, CheckerCounters>,
+    /// How long the checks of one kind take, by virtual server: all its real servers together, or there would be too many.
+    pub checks: Family<(ServiceKey, Name), Histogram<Works>>,
     /// By virtual server.
     pub services: Family<ServiceKey, ServiceCounters>,
     /// By real server.
@@ -290,7 +297,9 @@ pub struct Counters {
     /// By destination that events are delivered to.
     pub deliveries: Family<Name, DeliveryCounters>,
     /// Events, by [`crate::Fact::kind`].
-    pub events: Family<&'static str, Counter>,
+    pub events: Family<&'static str, Noted>,
+    /// What else is counted of events.
+    pub tallies: Tallies,
     /// Events missed, by watching consumer.
     pub missed: Family<Name, Counter>,
 }
@@ -313,6 +322,9 @@ impl Counters {
         let fifos: Vec<_> = [&fifos.all, &fifos.vrrp, &fifos.lvs].into_iter().flatten().collect();
         self.fifos.retain(|path| fifos.iter().any(|fifo| fifo.path.to_string_lossy() == **path));
         self.vrrp.retain(|name| instances.contains(name));
+        self.times.retain(|name| instances.contains(name));
+        self.tallies.keep(config);
+        self.checks.retain(|(service, _)| services.contains(service));
         self.track_scripts.retain(|name| config.track_scripts.iter().any(|script| &script.name == name));
         self.services.retain(|service| services.contains(service));
         self.reals.retain(|real| reals.contains_key(real));

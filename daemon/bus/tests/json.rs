@@ -18,6 +18,6 @@ fn every_fact_is_read_and_written_as_ever() -> serde_json::Result<()> {
         kinds.insert(event.fact.kind());
     }
     assert_eq!(kinds, keepwatch_bus::Fact::kinds().collect(), "every kind is there");
-    assert_eq!(kinds.len(), 109, "{kinds:?}");
+    assert_eq!(kinds.len(), 111, "{kinds:?}");
     Ok(())
 }

@@ -106,6 +106,8 @@ impl<'a> News<'a> {
             | DaemonFact::HistoryRecovered { .. }
             | DaemonFact::HistoryPassedOver { .. }
             | DaemonFact::LogLevelsSet { .. }
+            | DaemonFact::DumpWritten { .. }
+            | DaemonFact::DumpFailed { .. }
             | DaemonFact::PartHung { .. }
             | DaemonFact::PartMoves { .. } => return None,
         })

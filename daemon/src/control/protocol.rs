@@ -30,11 +30,28 @@ pub enum Question {
         #[serde(default)]
         set: Vec<String>,
     },
+    /// What keepalived writes on a signal.
+    Dump {
+        /// Which of its files.
+        what: DumpAsked,
+    },
     /// What led to the last change of something.
     Why {
         /// An instance, group, interface, virtual or real server, as people would name it.
         subject: String,
     },
+}
+
+/// Which dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum DumpAsked {
+    /// `keepalived.data`: how everything stands (SIGUSR1)
+    Data,
+    /// `keepalived.stats`: what virtual routers counted (SIGUSR2)
+    Stats,
+    /// `keepalived.json`: virtual routers for programs
+    Json,
 }
 
 /// What the daemon answers.
@@ -72,6 +89,11 @@ pub enum Answer {
     LogLevels {
         /// Each subsystem with its level.
         levels: Vec<(String, String)>,
+    },
+    /// To [`Question::Dump`].
+    Dump {
+        /// What would be in the file, or in the files, one after the other.
+        text: String,
     },
     /// The question can't be answered.
     Error {

@@ -6,13 +6,13 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use keepwatch_bus::fact::DaemonFact;
+use keepwatch_bus::fact::{DaemonFact, DumpKind};
 use keepwatch_bus::{Event, Reader, WeakBus, own_file};
-use keepwatch_export::{Guarded, Place, Places};
+use keepwatch_export::{Guarded, Place, Places, dump};
 use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, socket};
 use nix::sys::stat::{Mode, fchmod};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader, WriteHalf};
@@ -21,9 +21,10 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::protocol::{Answer, Question};
+use super::protocol::{Answer, DumpAsked, Question};
 use super::why::why;
 use crate::logging::levels::{self, Levels};
+use crate::worker::parts::dumps::Zero;
 
 /// Clients at a time.
 pub const CLIENTS: usize = 48;
@@ -34,13 +35,15 @@ const LONGEST_QUESTION: u64 = 64 * 1024;
 
 /// What clients ask about, and may change.
 #[derive(Clone)]
-pub struct Asked {
+pub(crate) struct Asked {
     /// The world and its history.
-    pub reader: Reader,
+    pub(crate) reader: Reader,
+    /// From where dumps count.
+    pub(crate) zero: Zero,
     /// How much is logged.
-    pub levels: Arc<Levels>,
+    pub(crate) levels: Arc<Levels>,
     /// Where it is told what a client changed.
-    pub bus: WeakBus,
+    pub(crate) bus: WeakBus,
 }
 
 /// A bound control socket; the file goes with it.
@@ -67,7 +70,7 @@ impl Server {
     }
 
     /// Answers clients until it is dropped.
-    pub async fn run(self, asked: Asked) {
+    pub(crate) async fn run(self, asked: Asked) {
         let places = Places::new(CLIENTS);
         let followers = Arc::new(Semaphore::new(FOLLOWERS));
         let mut clients = JoinSet::new();
@@ -136,6 +139,11 @@ async fn serve(client: UnixStream, place: Place, asked: &Asked, followers: &Sema
             let answer = log_levels(asked, &set);
             say(&mut write, &answer).await
         }
+        Ok(Question::Dump { what }) => {
+            let (reader, zero) = (reader.clone(), asked.zero.clone());
+            let made = tokio::task::spawn_blocking(move || dumped(&reader, &zero, what)).await;
+            say(&mut write, &made.map_err(io::Error::other)??).await
+        }
         Ok(Question::Why { subject }) => {
             let answer = explain(reader, &subject);
             say(&mut write, &answer).await
@@ -164,6 +172,21 @@ fn log_levels(asked: &Asked, set: &[String]) -> Answer {
 async fn gone(mut read: impl AsyncRead + Unpin) {
     let mut ignored = [0; 64];
     while matches!(read.read(&mut ignored).await, Ok(1..)) {}
+}
+
+fn dumped(reader: &Reader, zero: &Zero, what: DumpAsked) -> io::Result<Answer> {
+    let (world, counters) = (reader.world().clone(), reader.counters());
+    let zero = zero.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = match what {
+        DumpAsked::Data => {
+            let parts = dump::data(&world, counters).into_iter();
+            // It has nothing that is not in the others too.
+            parts.filter(|part| part.kind != DumpKind::Parent).map(|part| part.text).collect()
+        }
+        DumpAsked::Stats => dump::stats(&world, counters, &zero),
+        DumpAsked::Json => dump::json(&world, counters, &zero)?,
+    };
+    Ok(Answer::Dump { text })
 }
 
 fn explain(reader: &Reader, subject: &str) -> Answer {

@@ -18,7 +18,7 @@ use crate::cli::{Cli, Facility};
 use form::Form;
 
 /// Where to log.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogSettings {
     /// To standard error.
     pub console: bool,

@@ -22,7 +22,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use keepwatch_config::Options;
 
 use crate::control::client;
-use crate::control::protocol::Question;
+use crate::control::protocol::{DumpAsked, Question};
 use crate::worker::configuration::options;
 use crate::{paths, terminal};
 use paint::Paint;
@@ -117,6 +117,13 @@ enum Verb {
         #[command(flatten)]
         asking: Asking,
     },
+    /// What keepalived writes into its files on a signal, on standard output
+    Dump {
+        /// Which of them
+        what: DumpAsked,
+        #[command(flatten)]
+        asking: Asking,
+    },
     /// Check configuration files, and the files of a cluster against each other; needs no daemon
     ///
     /// Says what is wrong with each file, where, and how it is mended; exit status 0 if there is no error, 1 if there
@@ -208,11 +215,16 @@ fn run(command: Command) -> Result<ExitCode> {
     let before = command.asking;
     if !matches!(
         command.verb,
-        Verb::Status { .. } | Verb::Events { .. } | Verb::Why { .. } | Verb::LogLevel { .. }
+        Verb::Status { .. }
+            | Verb::Events { .. }
+            | Verb::Why { .. }
+            | Verb::LogLevel { .. }
+            | Verb::Dump { .. }
     ) && (before.socket.is_some() || before.json)
     {
         let kind = clap::error::ErrorKind::ArgumentConflict;
-        let message = "`--socket` and `--json` before the verb are for those that ask the daemon: status, events, log-level, why";
+        let message = "`--socket` and `--json` before the verb are for those that ask the daemon: status, events, why, dump, \
+                       log-level";
         Command::command().error(kind, message).exit();
     }
     let mut out = io::stdout().lock();
@@ -227,6 +239,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Verb::Observe { arguments } => observe::run(&arguments, &mut out),
         Verb::Simulate { arguments, reading } => simulate::run(&arguments, &reading.options(), &mut out),
         Verb::Status { asking } => ask(Question::Status, asking.or(before), &mut out),
+        Verb::Dump { what, asking } => ask(Question::Dump { what }, asking.or(before), &mut out),
         Verb::Events { follow, lines, asking } => {
             let last = if follow { lines.or(Some(10)) } else { lines };
             ask(Question::Events { last, follow }, asking.or(before), &mut out)
@@ -269,6 +282,7 @@ fn tell(out: &mut impl Write, paint: Paint, answer: crate::control::protocol::An
         Answer::LogLevels { levels } => {
             levels.iter().try_for_each(|(subsystem, level)| writeln!(out, "{subsystem:<8} {level}"))
         }
+        Answer::Dump { text } => out.write_all(text.as_bytes()),
         // The client has made an error of it.
         Answer::Error { message } => writeln!(out, "{message}"),
     }

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::parts::Complaint;
 use super::parts::control::Control;
+use super::parts::dumps::{Dump, Dumps};
 use super::parts::fifos::Fifos;
 use super::parts::history::{Earlier, History};
 use super::parts::http::Http;
@@ -42,6 +43,7 @@ pub(super) struct Consumers {
     scripts: Scripts,
     fifos: Fifos,
     webhooks: Webhooks,
+    dumps: Dumps,
     otlp: Otlp,
     snmp: Snmp,
     control: Option<Control>,
@@ -66,6 +68,7 @@ impl Consumers {
         let scripts = Scripts::start(&mut hub, bus);
         let fifos = Fifos::start(settings, config, &mut hub, bus);
         let webhooks = Webhooks::start(&mut hub, reader.clone(), bus);
+        let dumps = Dumps::start(settings, reader.clone(), bus);
         let otlp = Otlp::start(&reader, bus);
         let snmp = Snmp::start(&mut hub, reader.clone(), bus);
         // In shadow no address is put anywhere.
@@ -87,6 +90,7 @@ impl Consumers {
             scripts,
             fifos,
             webhooks,
+            dumps,
             otlp,
             snmp,
             control: None,
@@ -118,6 +122,11 @@ impl Consumers {
         self.snmp.apply(settings, config, bus);
     }
 
+    /// Writes down how things stand.
+    pub(super) fn dump(&self, dump: Dump) {
+        self.dumps.ask(dump);
+    }
+
     /// Opens the listeners, which may take their time.
     pub(super) async fn open(
         &mut self,
@@ -126,7 +135,12 @@ impl Consumers {
         bus: &Bus,
         handed_in: Option<TcpListener>,
     ) {
-        let asked = Asked { reader: self.reader.clone(), levels: self.log.levels(), bus: bus.downgrade() };
+        let asked = Asked {
+            reader: self.reader.clone(),
+            zero: self.dumps.zero(),
+            levels: self.log.levels(),
+            bus: bus.downgrade(),
+        };
         match Control::start(settings, config, asked).await {
             Ok(control) => self.control = Some(control),
             Err(error) => tell(bus, ("control socket".into(), error)),
@@ -139,8 +153,22 @@ impl Consumers {
 
     /// Lets those end who tell others, after it was told that everything has stopped: they tell of it.
     pub(super) async fn finish_telling(self) -> Remaining {
-        let Self { reader: _, hub, log, history, mail, scripts, fifos, webhooks, otlp, snmp, control, http } =
-            self;
+        let Self {
+            reader: _,
+            hub,
+            log,
+            history,
+            mail,
+            scripts,
+            fifos,
+            webhooks,
+            dumps,
+            otlp,
+            snmp,
+            control,
+            http,
+        } = self;
+        dumps.stop();
         tokio::join!(mail.stop(), scripts.stop(), fifos.stop());
         Remaining { hub, log, history, webhooks, otlp, snmp, control, http }
     }

@@ -21,6 +21,13 @@ pub(crate) const OBSERVABILITY: Block<Observability> = Block(&[
     .default("127.0.0.1:9165")
     .example("listen [::1]:9165")
     .sets(listen),
+    kw(
+        "web_config_file",
+        &[one("PATH", Kind::Word)],
+        "TLS and users of what is served there: a file in the web-config format of Prometheus.",
+    )
+    .example("web_config_file /etc/keepwatch/web.yml")
+    .sets(|to, node, _| to.web_config_file = node.arg(0).map(PathBuf::from)),
     kw("control_socket", &[one("PATH", Kind::Word)], "Unix socket of the `keepwatch` command.")
         .default("keepwatch.sock in the run directory")
         .example("control_socket /run/keepwatch.sock")
