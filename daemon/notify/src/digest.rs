@@ -4,10 +4,18 @@ use std::fmt::Write;
 
 use crate::Letter;
 
+/// What is in the subject of each letter that was made of several.
+const MARK: &str = " notices, the first: ";
+
+/// Whether a letter was made of several: it is not put into another, where what it lists would be lost.
+pub(crate) fn is_one(letter: &Letter) -> bool {
+    letter.subject.contains(MARK)
+}
+
 /// One letter that says what these say; they are not empty, and in the order in which they came.
 pub(crate) fn of(letters: &[Letter]) -> Option<Letter> {
     let (first, last) = (letters.first()?, letters.last()?);
-    let subject = format!("{} notices, the first: {}", letters.len(), first.subject);
+    let subject = format!("{}{MARK}{}", letters.len(), first.subject);
     let mut body = format!("=> {} notices in one <=\n\n", letters.len());
     for letter in letters {
         let line = letter.body.lines().next().unwrap_or("");
@@ -40,6 +48,7 @@ mod tests {
         assert!((1..=200).all(|n| digest.body.contains(&format!("#{n}  Realserver {n} - DOWN  => TCP"))));
         assert!(digest.body.contains("why 1\n") && !digest.body.contains("why 2\n"));
         assert_eq!((digest.event, digest.at), (EventId(200), 200));
+        assert!(is_one(&digest) && !letters.iter().any(is_one));
         assert_eq!(of(&[]), None);
     }
 }

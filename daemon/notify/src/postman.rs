@@ -222,7 +222,7 @@ impl Postman {
 
     /// Makes one letter of those that wait and were not tried yet, if they are so many that they are to be one.
     fn group(&mut self, least: u32) {
-        let fresh = |waiting: &Waiting| waiting.tries == 0;
+        let fresh = |waiting: &Waiting| waiting.tries == 0 && !digest::is_one(&waiting.letter);
         if self.bag.iter().filter(|waiting| fresh(waiting)).count()
             < usize::try_from(least).unwrap_or(usize::MAX)
         {
