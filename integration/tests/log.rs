@@ -1,6 +1,8 @@
 //! The log where real machines have it: the journal and syslog at their own sockets, lines of JSON; levels that change while
 //! it runs; and floods.
 
+#![allow(clippy::unwrap_used, reason = "a test that can not go on should panic")]
+
 use std::{
     fs,
     net::Ipv4Addr,
