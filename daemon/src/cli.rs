@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use keepwatch_config::model::Observability;
 
+use crate::logging::form::Form;
+use crate::logging::levels;
 use crate::{core_dump, signals};
 
 /// Exit status of a wrong command line, as keepalived's.
@@ -62,7 +64,11 @@ pub struct Cli {
     #[arg(short = 'g', long = "log-file", value_name = "FILE")]
     pub log_file: Option<PathBuf>,
 
-    /// Do not log to syslog
+    /// Write each line to the log file at once, which is done in any case
+    #[arg(long = "flush-log-file")]
+    pub flush_log_file: bool,
+
+    /// Do not log to syslog (nor to the journal)
     #[arg(short = 'G', long = "no-syslog")]
     pub no_syslog: bool,
 
@@ -175,6 +181,14 @@ pub struct Cli {
     /// Where virtual servers are programmed: the kernel's IPVS, a table in memory, or nowhere (published only)
     #[arg(long, value_name = "KIND", help_heading = "keepwatch")]
     pub dataplane: Option<DataplaneKind>,
+
+    /// How lines on the console and in the log file look
+    #[arg(long, value_name = "FORMAT", default_value = "keepalived", help_heading = "keepwatch")]
+    pub log_format: Form,
+
+    /// How much is logged of a subsystem (or of all): debug, info, warning or error; may be given several times
+    #[arg(long, value_name = "SUBSYSTEM=LEVEL", help_heading = "keepwatch", value_delimiter = ',', value_parser = levels::parse)]
+    pub log_level: Vec<levels::Wish>,
 
     /// Most lines that the configuration's definitions, sequences and lists may make [default: 2000000]
     #[arg(long, value_name = "LINES", help_heading = "keepwatch")]

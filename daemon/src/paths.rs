@@ -93,6 +93,15 @@ pub fn history_file(pid: Option<&Path>) -> PathBuf {
     }
 }
 
+/// The directory in which mails wait: beside the history file, with its name.
+pub fn mail_queue(pid: Option<&Path>) -> PathBuf {
+    match pid {
+        None => Path::new(STATE).join("mail"),
+        // `blue.history.jsonl` has `blue.mail`.
+        Some(pid) => history_file(Some(pid)).with_extension("").with_extension("mail"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,8 @@
 //! Traces and log records at a collector that decodes OTLP's protobuf, over both transports; and collectors that are no
 //! use.
 
+#![allow(clippy::unwrap_used, reason = "a test that can not go on should panic")]
+
 use std::{
     collections::HashMap,
     net::SocketAddr,

@@ -36,6 +36,11 @@ impl Scene {
 
     /// The same, with these lines of recipients.
     fn start_mailing_to(&self, recipients: &str) -> Result<Keepwatchd> {
+        self.start_with(recipients, &conf::real_server(WEB, ""), "")
+    }
+
+    /// The same, with these real servers and these lines of the block `mail`.
+    fn start_with(&self, recipients: &str, reals: &str, mail: &str) -> Result<Keepwatchd> {
         let (host, port) = MAIL.split_once(':').context("no port")?;
         let global = format!(
             "    notification_email {{
@@ -47,7 +52,8 @@ impl Scene {
                  smtp_alert true"
         );
         let config = Instance::new("VI_1").interval("0.5").version_3(&global)
-            + &conf::virtual_server(&conf::real_server(WEB, ""));
+            + &conf::virtual_server(reals)
+            + &format!("observability {{\n mail {{\n {mail}\n }}\n}}\n");
         Keepwatchd::on(&self.director).config(config).flags(&["--dataplane", "memory"]).start()
     }
 }
@@ -220,5 +226,100 @@ fn a_mail_server_whose_packets_vanish_delays_only_mail() -> Result<()> {
     let mut director = nothing_else_is_late(&scene, "10.78.0.2:2525")?;
     // Nor does it keep the daemon from ending.
     director.process_mut().stop(wait::SHORT)?;
+    Ok(())
+}
+
+#[test]
+fn mail_is_encrypted_and_the_server_knows_who_we_are() -> Result<()> {
+    let scene = Scene::new("mail-tls")?;
+    let at: SocketAddr = MAIL.parse()?;
+    let made = rcgen::generate_simple_self_signed(vec![at.ip().to_string()])?;
+    let certificate = scene.mail.file("mail.pem", &made.cert.pem())?;
+    let key = scene.mail.file("mail.key", &made.signing_key.serialize_pem())?;
+    let server = Aiosmtpd::secure(&scene.mail, at, &certificate, &key)?;
+    let trusted = format!("certificates {}", certificate.display());
+    let with = |lines: &str| scene.start_with("admin@example.org", &conf::real_server(WEB, ""), lines);
+
+    // Whom we do not trust gets nothing, nor does who does not know us; both are told, and neither costs a mail.
+    let director = with("user keepwatch right")?;
+    wait::until("the certificate is refused", wait::LONG, || !events(&director, "mail_delayed").is_empty())?;
+    let delayed = events(&director, "mail_delayed");
+    ensure!(delayed[0].to_lowercase().contains("certificate"), "{delayed:?}");
+    drop(director);
+    let director = with(&format!("{trusted}\n user keepwatch wrong-word"))?;
+    director.wait_for_log("it refuses the user keepwatch")?;
+    ensure!(!director.process().log().contains("wrong-word"), "the password is told");
+    assert_eq!(server.mails().len(), 0);
+
+    let config = std::fs::read_to_string(director.config_path())?.replace("wrong-word", "right");
+    std::fs::write(director.config_path(), config)?;
+    director.process().signal(nix::sys::signal::Signal::SIGHUP)?;
+    mail_with(&server, &director, "[lab] VRRP Instance VI_1 - Entering MASTER state")?;
+    Ok(())
+}
+
+#[test]
+fn a_server_that_does_not_encrypt_gets_no_mail_when_that_is_wanted() -> Result<()> {
+    let scene = Scene::new("mail-plain")?;
+    let server = Aiosmtpd::start(&scene.mail, MAIL.parse()?)?;
+    let director = scene.start_with("admin@example.org", &conf::real_server(WEB, ""), "tls starttls")?;
+    director.wait_for_log("it offers no STARTTLS")?;
+    assert_eq!(server.mails().len(), 0);
+    Ok(())
+}
+
+#[test]
+fn mails_that_wait_outlive_a_restart_and_come_once() -> Result<()> {
+    let scene = Scene::new("mail-restart")?;
+    let mut director = scene.start()?;
+    wait::until("a mail waits", wait::LONG, || !events(&director, "mail_delayed").is_empty())?;
+    director.wait_for_log("(VI_1) Entering MASTER STATE")?;
+    wait::until("it is written down", wait::LONG, || {
+        std::fs::read_dir(scene.director.directory().join("keepwatchd.mail"))
+            .is_ok_and(|files| files.count() >= 3)
+    })
+    .with_context(|| director.process().log())?;
+    director.process_mut().stop(wait::LONG)?;
+
+    let server = Aiosmtpd::start(&scene.mail, MAIL.parse()?)?;
+    let director = scene.start()?;
+    mail_with(&server, &director, "[lab] VRRP Instance VI_1 - Stopping")?;
+    let masters = || -> Vec<String> {
+        let of = |mail: &String| mail.contains("VRRP Instance VI_1 - Entering MASTER state");
+        server.mails().into_iter().filter(of).collect()
+    };
+    wait::until("both masterships are mailed", wait::LONG, || masters().len() >= 2)
+        .with_context(|| director.process().log())?;
+    wait::until("nothing waits any more", wait::LONG, || {
+        std::fs::read_dir(scene.director.directory().join("keepwatchd.mail"))
+            .is_ok_and(|files| files.count() == 0)
+    })?;
+    let id = |mail: &str| mail.lines().find(|line| line.starts_with("Message-ID")).map(str::to_owned);
+    let mut ids: Vec<_> = server.mails().iter().filter_map(|mail| id(mail)).collect();
+    let all = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), all, "a mail came twice");
+    assert_eq!(masters().len(), 2);
+    Ok(())
+}
+
+#[test]
+fn many_mails_that_wait_become_one() -> Result<()> {
+    const SERVERS: u16 = 20;
+    let scene = Scene::new("mail-group")?;
+    let server = Aiosmtpd::start(&scene.mail, MAIL.parse()?)?;
+    let reals: String =
+        (0..SERVERS).map(|n| conf::real_server(&format!("127.0.0.1:{}", 9000 + n), "")).collect();
+    // They all are thought up until their first checks fail.
+    let director = scene.start_with("admin@example.org", &reals, "group 5 4")?;
+    let text = || server.mails().concat().replace("\r\n", "\n");
+    wait::until("every server is mailed", wait::LONG, || {
+        (0..SERVERS).all(|n| text().contains(&format!("Realserver [127.0.0.1]:tcp:{} of", 9000 + n)))
+    })
+    .with_context(|| format!("{}\n{}", text(), director.process().log()))?;
+    let mails = server.mails();
+    ensure!(mails.len() <= 5, "{} mails:\n{}", mails.len(), text());
+    ensure!(mails.iter().any(|mail| mail.contains(" notices, the first: ")), "{}", text());
     Ok(())
 }

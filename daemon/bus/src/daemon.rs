@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use keepwatch_model::Severity;
 use serde::{Deserialize, Serialize};
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantNames};
 
 use crate::configured::Process;
 use crate::line::{Level, Written};
@@ -14,7 +14,7 @@ use crate::subject::Name;
 use crate::world::{Change, World};
 
 /// What happens to the daemon as a whole: its life, its configuration, its history file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum DaemonFact {
@@ -106,6 +106,11 @@ pub enum DaemonFact {
         doing: String,
         /// Since when.
         since: Timestamp,
+    },
+    /// An operator changed how much is logged.
+    LogLevelsSet {
+        /// What is logged from now on: `vrrp=debug`.
+        levels: String,
     },
     /// That part moves again.
     PartMoves {
@@ -267,6 +272,7 @@ impl DaemonFact {
             | Self::ReloadScheduled { .. }
             | Self::ReloadUnscheduled { .. }
             | Self::ReloadTimeRefused { .. }
+            | Self::LogLevelsSet { .. }
             | Self::DumpWritten { .. }
             | Self::DumpFailed { .. }
             | Self::DaemonStopped { .. } => {}
@@ -333,6 +339,7 @@ impl DaemonFact {
             Self::ReloadTimeRefused { file, error } => {
                 (Level::Warning, write!(out, "Reload time in {file} ignored: {error}"))
             }
+            Self::LogLevelsSet { levels } => (Level::Info, write!(out, "Log levels: {levels}")),
             Self::DumpWritten { dump, file, pid } => {
                 (Level::Info, write!(out, "{dump} for process({pid}) on signal: {file}"))
             }

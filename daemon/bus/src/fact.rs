@@ -3,6 +3,7 @@
 //! of these.
 
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 
 use crate::world::{Change, World};
 
@@ -71,6 +72,34 @@ impl Fact {
             Self::Ipvs(fact) => fact.into(),
             Self::Consumer(fact) => fact.into(),
             Self::Routing(fact) => fact.into(),
+        }
+    }
+
+    /// Every name that [`Fact::kind`] can give.
+    pub fn kinds() -> impl Iterator<Item = &'static str> {
+        let all = [
+            DaemonFact::VARIANTS,
+            LinkFact::VARIANTS,
+            VrrpFact::VARIANTS,
+            TrackFact::VARIANTS,
+            ServiceFact::VARIANTS,
+            IpvsFact::VARIANTS,
+            ConsumerFact::VARIANTS,
+            RoutingFact::VARIANTS,
+        ];
+        all.into_iter().flatten().copied()
+    }
+
+    /// Its data as in its JSON form, without its kind and without the settings that it may carry.
+    pub fn data(&self) -> serde_json::Map<String, serde_json::Value> {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::Object(mut fields)) => {
+                fields.remove("kind");
+                fields.remove("settings");
+                fields
+            }
+            // A fact is an object; one that can't be written as such has nothing to say.
+            _ => serde_json::Map::new(),
         }
     }
 

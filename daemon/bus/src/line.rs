@@ -3,13 +3,19 @@
 
 use std::fmt;
 
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+
 use crate::event::Event;
 use crate::fact::Fact;
 
 /// How much a line matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Display, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum Level {
     /// Said only where detail is asked for (`-D`).
+    #[strum(serialize = "debug")]
     Detail,
     /// Normal operation.
     Info,
@@ -17,6 +23,44 @@ pub enum Level {
     Warning,
     /// Something that does not work.
     Error,
+}
+
+/// What a line is of: the subjects of facts, by the names that a level can be set for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum Subsystem {
+    /// The daemon as a whole, its configuration and history.
+    Daemon,
+    /// Network interfaces.
+    Link,
+    /// Virtual routers and sync groups.
+    Vrrp,
+    /// What virtual routers follow.
+    Track,
+    /// Virtual servers, real servers and their checkers.
+    Check,
+    /// The kernel's table.
+    Ipvs,
+    /// Scripts, FIFOs, mail, SNMP and whatever else tells others.
+    Notify,
+    /// Routes, rules and static addresses.
+    Routing,
+}
+
+impl Fact {
+    /// Which part of the daemon it is of.
+    pub fn subsystem(&self) -> Subsystem {
+        match self {
+            Self::Daemon(_) => Subsystem::Daemon,
+            Self::Link(_) => Subsystem::Link,
+            Self::Vrrp(_) => Subsystem::Vrrp,
+            Self::Track(_) => Subsystem::Track,
+            Self::Service(_) => Subsystem::Check,
+            Self::Ipvs(_) => Subsystem::Ipvs,
+            Self::Consumer(_) => Subsystem::Notify,
+            Self::Routing(_) => Subsystem::Routing,
+        }
+    }
 }
 
 /// A line of the log.

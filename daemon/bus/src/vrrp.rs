@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use keepwatch_model as model;
 use serde::{Deserialize, Serialize};
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantNames};
 
 use crate::configured::Configured;
 use crate::subject::{Name, VirtualAddress, VrrpState};
@@ -18,7 +18,7 @@ mod reasons;
 pub use reasons::{AdvertError, AnnounceOccasion, HoldReason};
 
 /// What happens to virtual routers and sync groups, from their configuration to their addresses and packets.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum VrrpFact {

@@ -112,7 +112,7 @@ impl Client {
     }
 
     /// Posts once.
-    pub async fn post(&self, headers: &[(&'static str, &'static str)], body: Vec<u8>) -> Answer {
+    pub async fn post(&self, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
         let mut request = self.client.post(self.url.clone()).headers(self.headers.clone()).body(body);
         for (name, value) in headers {
             request = request.header(*name, *value);

@@ -18,6 +18,7 @@ mod forwarding;
 mod garp;
 mod global;
 mod header;
+mod mail;
 mod names;
 mod notify;
 mod observability;
@@ -38,6 +39,7 @@ mod virtual_server;
 mod vmac;
 mod vrrp;
 mod vrrp_group;
+mod webhook;
 
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +62,7 @@ pub use global::{
     ReceiveBuffers, ReloadFiles, ReloadMarker, Snmp, VmacPrefixes,
 };
 pub use header::Header;
+pub use mail::{Mail, MailGroup, MailTls, MailUser};
 pub use names::{FwMark, Name, Priority, VirtualRouterId, Weight};
 pub use notify::Notify;
 pub use observability::{History, Observability};
@@ -87,6 +90,7 @@ pub use vrrp::{
     VrrpVersion,
 };
 pub use vrrp_group::{StaticTrackGroup, SyncGroup};
+pub use webhook::{Webhook, WebhookForm};
 
 /// A whole configuration, in the order of the file, after expansion and defaults.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

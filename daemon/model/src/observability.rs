@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::mail::Mail;
 use crate::otlp::Otlp;
+use crate::webhook::Webhook;
 
 /// The block `observability`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +26,12 @@ pub struct Observability {
     /// `otlp { … }`.
     #[serde(default)]
     pub otlp: Otlp,
+    /// `webhook NAME { … }`, each of them.
+    #[serde(default)]
+    pub webhooks: Vec<Webhook>,
+    /// `mail { … }`.
+    #[serde(default)]
+    pub mail: Mail,
 }
 
 impl Default for Observability {
@@ -34,6 +42,8 @@ impl Default for Observability {
             control_socket: None,
             history: History::default(),
             otlp: Otlp::default(),
+            webhooks: Vec::new(),
+            mail: Mail::default(),
         }
     }
 }

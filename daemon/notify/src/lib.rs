@@ -7,9 +7,12 @@
 //! limit, again and again with growing pauses while the server does not answer, never holding more than a bounded
 //! number. What becomes of each letter is a fact of its own: `MailSent`, `MailDelayed`, `MailFailed`.
 //!
+//! What waits is on disk too ([`Spool`]), so that a restart loses no mail. [`webhook`] posts events to HTTP servers.
+//!
 //! It all happens in one task that nothing else waits for: a mail server that is down or black-holed delays mail, and
 //! nothing but mail.
 
+mod digest;
 pub mod fifos;
 mod letter;
 mod mail;
@@ -19,9 +22,12 @@ pub mod postman;
 pub mod scripts;
 mod secretary;
 mod settings;
+mod spool;
+pub mod webhook;
 
 pub use letter::Letter;
 pub use mail::SendError;
 pub use postman::run;
 pub use secretary::Secretary;
 pub use settings::MailSettings;
+pub use spool::{Left, Spool};

@@ -10,10 +10,11 @@ use lettre::message::header::{
 use lettre::message::{Body, Mailbox, Message};
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
-use lettre::transport::smtp::extension::ClientId;
 use tokio::time::timeout;
 
 use crate::{Letter, MailSettings};
+
+mod secure;
 
 /// Why a letter was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,24 @@ pub enum SendError {
         /// What went wrong.
         error: lettre::transport::smtp::Error,
     },
+    /// The connection can't be encrypted as it should be, so that nothing is sent.
+    #[error("{server}: {reason}")]
+    Unencrypted {
+        /// The server.
+        server: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The server does not know us by the configured name and password, or not any more.
+    #[error("{server}: it refuses the user {user}: {reason}")]
+    User {
+        /// The server.
+        server: String,
+        /// The name.
+        user: String,
+        /// What the server said.
+        reason: String,
+    },
     /// The server did not go through with it in time.
     #[error("{server}: no answer within {limit:?}")]
     TimedOut {
@@ -51,7 +70,8 @@ impl SendError {
         match self {
             Self::Address { .. } | Self::Message(_) => true,
             Self::Server { error, .. } => error.is_permanent(),
-            Self::TimedOut { .. } => false,
+            // Whoever mends the configuration, or the server, wants the mails then.
+            Self::Unencrypted { .. } | Self::User { .. } | Self::TimedOut { .. } => false,
         }
     }
 }
@@ -96,7 +116,7 @@ pub(crate) async fn send(
     let late = |limit| SendError::TimedOut { server: server(settings), limit };
     let failed = |error| SendError::Server { server: server(settings), error };
     let (mut connection, delivery) =
-        timeout(limit, announce(settings, &message, to)).await.map_err(|_| late(limit))?.map_err(failed)?;
+        timeout(limit, announce(settings, &message, to)).await.map_err(|_| late(limit))??;
     let result = if delivery.taken > 0 {
         let limit = limit.max(LAST_WORD);
         match timeout(limit, hand_over(&mut connection, &message)).await {
@@ -125,14 +145,11 @@ async fn announce(
     settings: &MailSettings,
     message: &Message,
     to: &[String],
-) -> Result<(AsyncSmtpConnection, Delivery), lettre::transport::smtp::Error> {
-    let (host, port) = &settings.server;
-    let hello = ClientId::Domain(settings.helo.clone());
-    let timeout = Some(settings.connect_timeout);
-    let mut connection =
-        AsyncSmtpConnection::connect_tokio1((host.as_str(), *port), timeout, &hello, None, None).await?;
+) -> Result<(AsyncSmtpConnection, Delivery), SendError> {
+    let failed = |error| SendError::Server { server: server(settings), error };
+    let mut connection = secure::connect(settings).await?;
     let from = message.envelope().from().cloned();
-    connection.command(Mail::new(from, Vec::new())).await?;
+    connection.command(Mail::new(from, Vec::new())).await.map_err(failed)?;
     let mut delivery = Delivery::default();
     for recipient in to {
         let address = match mailbox(recipient, &settings.helo) {
@@ -151,7 +168,7 @@ async fn announce(
                 delivery.deferred.push(recipient.clone());
                 delivery.why_deferred = format!("{recipient}: {}", reason(&error));
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(failed(error)),
         }
     }
     Ok((connection, delivery))
@@ -244,6 +261,7 @@ mod tests {
             from: "Keepwatch <director@example.org>".into(),
             to: vec!["admin@example.org".into(), "Second Admin <second@example.org>".into()],
             no_email_faults: false,
+            mail: keepwatch_model::Mail::default(),
         }
     }
 

@@ -108,6 +108,7 @@ impl<'a> News<'a> {
             | DaemonFact::ReloadScheduled { .. }
             | DaemonFact::ReloadUnscheduled { .. }
             | DaemonFact::ReloadTimeRefused { .. }
+            | DaemonFact::LogLevelsSet { .. }
             | DaemonFact::DumpWritten { .. }
             | DaemonFact::DumpFailed { .. }
             | DaemonFact::PartHung { .. }

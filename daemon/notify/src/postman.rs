@@ -3,55 +3,27 @@
 use std::collections::VecDeque;
 use std::future::pending;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::future::BoxFuture;
 use keepwatch_bus::fact::{ConsumerFact, DaemonFact};
 use keepwatch_bus::{Event, Fact, Reader, WeakBus};
+use keepwatch_deliver::Patience;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::mail::{self, Delivery};
-use crate::{Letter, MailSettings, Secretary, SendError};
+use crate::spool::{Kept, Left, Spool};
+use crate::{Letter, MailSettings, Secretary, SendError, digest};
 
-/// How patient the postman is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Patience {
-    /// Pause after the first failure; each further one in a row doubles it.
-    pub first_pause: Duration,
-    /// Longest pause.
-    pub longest_pause: Duration,
-    /// Letters that may wait; then the oldest is given up.
-    pub capacity: usize,
-    /// How long a letter is tried; then it is given up.
-    pub keep: Duration,
-    /// After `DaemonStopping`: how long letters are still tried before the task ends.
-    pub farewell: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            first_pause: Duration::from_secs(1),
-            longest_pause: Duration::from_secs(60),
-            capacity: 256,
-            keep: Duration::from_secs(3600),
-            farewell: Duration::from_secs(2),
-        }
-    }
-}
-
-impl Patience {
-    /// The pause after so many failures in a row.
-    fn pause_after(&self, failures: u32) -> Duration {
-        let doubled = 2_u32.saturating_pow(failures.saturating_sub(1).min(16));
-        self.first_pause.saturating_mul(doubled).min(self.longest_pause)
-    }
-}
+/// What the spool may take to write what was ordered, at the end.
+const LAST_WRITES: Duration = Duration::from_millis(200);
 
 /// A letter in the bag.
 struct Waiting {
+    /// Its number in the spool.
+    number: u64,
     letter: Letter,
     since: Instant,
     /// Who is still to get it, when the server took it for others; everybody when `None`.
@@ -68,6 +40,9 @@ struct Postman {
     settings: watch::Receiver<Option<MailSettings>>,
     bus: WeakBus,
     patience: Patience,
+    spool: Spool,
+    /// The number of the next letter.
+    next: u64,
     bag: VecDeque<Waiting>,
     attempt: Option<Attempt>,
     /// Failures in a row, and when the next try is due.
@@ -80,13 +55,14 @@ struct Postman {
 /// Sends mail about what `events` (a queue from `Hub::deliver`) says, until the queue ends or a while after
 /// `DaemonStopping`. `settings` may change at any time; while it is `None`, no mail is sent. `reader` tells why things
 /// happened; what becomes of letters is published on `bus`,
-/// which it does not keep alive.
+/// which it does not keep alive. What waits is kept in `spool` too; `left` is what an earlier run left there.
 pub async fn run(
     mut events: UnboundedReceiver<Arc<Event>>,
     settings: watch::Receiver<Option<MailSettings>>,
     reader: Reader,
     bus: WeakBus,
     patience: Patience,
+    (spool, mut left): (Spool, Option<Left>),
 ) {
     let mut secretary = Secretary::default();
     let mut changes = settings.clone();
@@ -94,6 +70,9 @@ pub async fn run(
         settings,
         bus,
         patience,
+        spool,
+        // Numbers go on after those of earlier runs, whatever they were.
+        next: milliseconds().saturating_mul(1000),
         bag: VecDeque::new(),
         attempt: None,
         failures: 0,
@@ -104,12 +83,12 @@ pub async fn run(
     loop {
         postman.set_out();
         if end.is_some() && postman.idle() {
-            return;
+            break;
         }
         let next_start = postman.next_start();
         tokio::select! {
             event = events.recv(), if end.is_none() => {
-                let Some(event) = event else { return };
+                let Some(event) = event else { break };
                 secretary.set_silent_faults(postman.silent_faults());
                 let letters = secretary.note(&event, &reader.history());
                 letters.into_iter().for_each(|letter| postman.take(letter));
@@ -120,10 +99,30 @@ pub async fn run(
             }
             (waiting, result) = returned(&mut postman.attempt) => postman.back(waiting, result),
             () = until(next_start) => {}
+            kept = found(&mut left) => postman.resume(kept),
             Ok(()) = changes.changed() => postman.start_afresh(),
-            () = until(end) => return,
+            () = until(end) => break,
         }
     }
+    // The last thing that this task does; its waiting delays nobody.
+    let _ = tokio::task::spawn_blocking(move || postman.spool.close(LAST_WRITES)).await;
+}
+
+/// What an earlier run left, once.
+async fn found(left: &mut Option<Left>) -> Vec<Kept> {
+    match left {
+        Some(reading) => {
+            let kept = reading.await.unwrap_or_default();
+            *left = None;
+            kept
+        }
+        None => pending().await,
+    }
+}
+
+fn milliseconds() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The attempt under way, if there is one; it is gone when it has ended.
@@ -147,11 +146,46 @@ async fn until(end: Option<Instant>) {
 
 impl Postman {
     fn idle(&self) -> bool {
-        self.bag.is_empty() && self.attempt.is_none()
+        (self.bag.is_empty() || self.settings.borrow().is_none()) && self.attempt.is_none()
+    }
+
+    /// What an earlier run left comes before what has happened since.
+    fn resume(&mut self, kept: Vec<Kept>) {
+        let (now, at) = (Instant::now(), milliseconds());
+        for kept in kept.into_iter().rev() {
+            let waited = Duration::from_millis(at.saturating_sub(kept.since));
+            self.next = self.next.max(kept.number.saturating_add(1));
+            if self.bag.len() >= self.patience.capacity.max(1) {
+                self.spool.forget(kept.number);
+                self.give_up(
+                    &kept.letter,
+                    format!("{} newer mails wait for the mail server", self.bag.len()),
+                );
+                continue;
+            }
+            let Kept { number, letter, to, tries, .. } = kept;
+            let since = now.checked_sub(waited).unwrap_or(now);
+            self.bag.push_front(Waiting { number, letter, since, to, tries, not_before: now });
+        }
+    }
+
+    /// Keeps on disk how a letter stands.
+    fn keep(&mut self, waiting: &Waiting) {
+        let waited = u64::try_from(waiting.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.spool.keep(Kept {
+            number: waiting.number,
+            letter: waiting.letter.clone(),
+            since: milliseconds().saturating_sub(waited),
+            to: waiting.to.clone(),
+            tries: waiting.tries,
+        });
     }
 
     /// When the next letter can be tried, if nothing happens before.
     fn next_start(&self) -> Option<Instant> {
+        if self.settings.borrow().is_none() {
+            return None;
+        }
         let first = self.bag.iter().map(|waiting| waiting.not_before).min();
         first.filter(|_| self.attempt.is_none()).map(|first| first.max(self.next_try))
     }
@@ -169,10 +203,40 @@ impl Postman {
             && let Some(oldest) = self.bag.pop_front()
         {
             let error = format!("{} newer mails wait for the mail server", self.bag.len() + 1);
+            self.spool.forget(oldest.number);
             self.give_up(&oldest.letter, error);
         }
         let now = Instant::now();
-        self.bag.push_back(Waiting { letter, since: now, to: None, tries: 0, not_before: now });
+        let group = self.settings.borrow().as_ref().and_then(|settings| settings.mail.group);
+        let not_before = now + group.map_or(Duration::ZERO, |group| group.wait);
+        self.add(Waiting { number: 0, letter, since: now, to: None, tries: 0, not_before });
+    }
+
+    /// Gives it a number, keeps it, and puts it behind the others.
+    fn add(&mut self, mut waiting: Waiting) {
+        waiting.number = self.next;
+        self.next += 1;
+        self.keep(&waiting);
+        self.bag.push_back(waiting);
+    }
+
+    /// Makes one letter of those that wait and were not tried yet, if they are so many that they are to be one.
+    fn group(&mut self, least: u32) {
+        let fresh = |waiting: &Waiting| waiting.tries == 0 && !digest::is_one(&waiting.letter);
+        if self.bag.iter().filter(|waiting| fresh(waiting)).count()
+            < usize::try_from(least).unwrap_or(usize::MAX)
+        {
+            return;
+        }
+        let (together, others): (Vec<_>, Vec<_>) = self.bag.drain(..).partition(fresh);
+        self.bag = others.into();
+        let (since, now) = (together.first().map_or_else(Instant::now, |first| first.since), Instant::now());
+        let letters: Vec<Letter> = together.iter().map(|waiting| waiting.letter.clone()).collect();
+        if let Some(letter) = digest::of(&letters) {
+            // On disk before those that it is made of are forgotten: rather twice than never.
+            self.add(Waiting { number: 0, letter, since, to: None, tries: 0, not_before: now });
+        }
+        together.iter().for_each(|waiting| self.spool.forget(waiting.number));
     }
 
     /// Begins an attempt if there is something to deliver and the time has come.
@@ -183,11 +247,12 @@ impl Postman {
         }
         // A clone, so that the lock on the settings is not held over the attempt.
         let settings = self.settings.borrow_and_update().clone();
-        let Some(settings) = settings else {
-            self.bag.clear();
-            return;
-        };
-        let next = self.bag.iter().position(|waiting| waiting.not_before <= now);
+        let Some(settings) = settings else { return };
+        let due = |bag: &VecDeque<Waiting>| bag.iter().position(|waiting| waiting.not_before <= now);
+        if let (Some(_), Some(group)) = (due(&self.bag), settings.mail.group) {
+            self.group(group.least);
+        }
+        let next = due(&self.bag);
         if let Some(mut waiting) = next.and_then(|next| self.bag.remove(next)) {
             waiting.tries += 1;
             self.attempt = Some(Box::pin(async move {
@@ -206,9 +271,13 @@ impl Postman {
                 self.told = None;
                 self.delivered(waiting, delivery);
             }
-            Err(error) if error.is_permanent() => self.give_up(&waiting.letter, error.to_string()),
+            Err(error) if error.is_permanent() => {
+                self.spool.forget(waiting.number);
+                self.give_up(&waiting.letter, error.to_string());
+            }
             Err(error) if waiting.since.elapsed() >= self.patience.keep => {
                 self.pause();
+                self.spool.forget(waiting.number);
                 self.give_up(&waiting.letter, format!("tried for {:?}: {error}", self.patience.keep));
             }
             Err(error) => {
@@ -228,6 +297,9 @@ impl Postman {
     fn delivered(&mut self, mut waiting: Waiting, delivery: Delivery) {
         let Delivery { taken, refused, deferred, why_deferred } = delivery;
         let (letter, took) = (&waiting.letter, waiting.since.elapsed());
+        if deferred.is_empty() || took >= self.patience.keep {
+            self.spool.forget(waiting.number);
+        }
         let nobody = taken == 0 && deferred.is_empty() && waiting.to.is_none();
         if nobody {
             let all: Vec<_> = refused.iter().map(|(recipient, why)| format!("{recipient}: {why}")).collect();
@@ -256,6 +328,7 @@ impl Postman {
         }
         waiting.to = Some(deferred);
         waiting.not_before = Instant::now() + retry_in;
+        self.keep(&waiting);
         self.bag.push_front(waiting);
     }
 
@@ -267,6 +340,9 @@ impl Postman {
 
     /// Other settings: what failed before may go well now.
     fn start_afresh(&mut self) {
+        if self.settings.borrow().is_none() {
+            self.bag.drain(..).for_each(|waiting| self.spool.forget(waiting.number));
+        }
         self.failures = 0;
         self.told = None;
         self.next_try = Instant::now();

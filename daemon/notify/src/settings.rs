@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keepwatch_model::Config;
-use keepwatch_model::MailServer;
+use keepwatch_model::{Mail, MailServer};
 
 /// From whom, to whom, over which server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct MailSettings {
     pub to: Vec<String>,
     /// `no_email_faults`: no mail about FAULT.
     pub no_email_faults: bool,
+    /// `observability { mail { … } }`.
+    pub mail: Mail,
 }
 
 impl MailSettings {
@@ -47,6 +49,7 @@ impl MailSettings {
             from,
             to: global.notification_email.iter().map(ToString::to_string).collect(),
             no_email_faults: global.no_email_faults,
+            mail: config.observability.mail.clone(),
         })
     }
 }

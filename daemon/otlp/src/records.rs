@@ -60,12 +60,7 @@ pub fn log(event: &Event, line: &Line, place: Place, observed: Timestamp) -> Log
         Level::Warning => SeverityNumber::Warn,
         Level::Error => SeverityNumber::Error,
     };
-    let severity_text = match line.level {
-        Level::Detail => "DEBUG",
-        Level::Info => "INFO",
-        Level::Warning => "WARN",
-        Level::Error => "ERROR",
-    };
+    let severity_text = severity.as_str_name().trim_start_matches("SEVERITY_NUMBER_");
     LogRecord {
         time_unix_nano: nanoseconds(event.at),
         observed_time_unix_nano: nanoseconds(observed),
@@ -100,10 +95,8 @@ fn attributes(event: &Event) -> Vec<KeyValue> {
     if let Some(cause) = event.cause {
         all.push(attribute(format!("{OURS}cause"), id(cause.0)));
     }
-    if let Ok(Value::Object(fields)) = serde_json::to_value(&event.fact) {
-        for (name, value) in fields.iter().filter(|(name, _)| *name != "settings") {
-            put(format!("{OURS}{name}"), value, 0, &mut all);
-        }
+    for (name, value) in &event.fact.data() {
+        put(format!("{OURS}{name}"), value, 0, &mut all);
     }
     all
 }

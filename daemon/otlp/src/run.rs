@@ -32,14 +32,16 @@ pub async fn run(
     let mut sending = Sending::none();
     loop {
         let changed = tokio::select! {
+            // A change first: what happens after it is sent by it. Events last: there may be no end of them.
+            biased;
+            Ok(()) = settings.changed() => true,
+            () = step(&mut sending.traces) => false,
+            () = step(&mut sending.logs) => false,
             seen = watcher.next() => {
                 let Some(seen) = seen else { break };
                 sending.note(&seen.event, &reader);
                 false
             }
-            () = step(&mut sending.traces) => false,
-            () = step(&mut sending.logs) => false,
-            Ok(()) = settings.changed() => true,
         };
         if changed {
             let wanted = settings.borrow_and_update().clone();

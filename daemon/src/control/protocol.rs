@@ -29,6 +29,12 @@ pub enum Question {
     },
     /// To read the configuration again, and say what came of it.
     Reload,
+    /// How much is logged of each subsystem, after what is to be changed has been changed.
+    LogLevel {
+        /// `SUBSYSTEM=LEVEL`, `all=LEVEL` or `LEVEL`, in this order.
+        #[serde(default)]
+        set: Vec<String>,
+    },
     /// What keepalived writes on a signal.
     Dump {
         /// Which of its files.
@@ -88,6 +94,11 @@ pub enum Answer {
     Reload {
         /// What came of it.
         outcome: Outcome,
+    },
+    /// To [`Question::LogLevel`].
+    LogLevels {
+        /// Each subsystem with its level.
+        levels: Vec<(String, String)>,
     },
     /// To [`Question::Dump`].
     Dump {

@@ -1,4 +1,5 @@
-//! The daemon's end of the control socket. In: a [`Reader`] of the bus. Out: answers to clients. Only a reload changes anything; it runs on the ordinary runtime, and what a client may take is bounded: a question of
+//! The daemon's end of the control socket. In: a [`Reader`] of the bus. Out: answers to clients. Only a reload, and how much
+//! is logged, changes anything; it runs on the ordinary runtime, and what a client may take is bounded: a question of
 //! 64 KiB within ten seconds, an answer that is accepted within ten seconds, as many clients as [`CLIENTS`], of which
 //! [`FOLLOWERS`] may stay. When all places are taken, a further client gets that of the longest idle one.
 
@@ -9,8 +10,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use keepwatch_bus::fact::DumpKind;
-use keepwatch_bus::{Event, Reader, own_file};
+use keepwatch_bus::fact::{DaemonFact, DumpKind};
+use keepwatch_bus::{Event, Reader, WeakBus, own_file};
 use keepwatch_export::{Guarded, Place, Places, dump};
 use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, socket};
 use nix::sys::stat::{Mode, fchmod};
@@ -22,6 +23,7 @@ use tokio::time::timeout;
 
 use super::protocol::{Answer, DumpAsked, Question};
 use super::why::why;
+use crate::logging::levels::{self, Levels};
 use crate::worker::parts::dumps::Zero;
 use crate::worker::reload::Wanted;
 
@@ -31,6 +33,21 @@ pub const CLIENTS: usize = 48;
 pub const FOLLOWERS: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(10);
 const LONGEST_QUESTION: u64 = 64 * 1024;
+
+/// What clients ask about, and may change.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    /// The world and its history.
+    pub(crate) reader: Reader,
+    /// From where dumps count.
+    pub(crate) zero: Zero,
+    /// How much is logged.
+    pub(crate) levels: Arc<Levels>,
+    /// Where it is told what a client changed.
+    pub(crate) bus: WeakBus,
+    /// Where a reload is asked for.
+    pub(crate) reloads: mpsc::Sender<Wanted>,
+}
 
 /// A bound control socket; the file goes with it.
 pub struct Server {
@@ -56,18 +73,17 @@ impl Server {
     }
 
     /// Answers clients until it is dropped.
-    pub(crate) async fn run(self, reader: Reader, zero: Zero, reloads: mpsc::Sender<Wanted>) {
+    pub(crate) async fn run(self, asked: Asked) {
         let places = Places::new(CLIENTS);
         let followers = Arc::new(Semaphore::new(FOLLOWERS));
         let mut clients = JoinSet::new();
         loop {
             match self.listener.accept().await {
                 Ok((client, _)) => {
-                    let (reader, zero, followers) = (reader.clone(), zero.clone(), followers.clone());
-                    let reloads = reloads.clone();
+                    let (asked, followers) = (asked.clone(), followers.clone());
                     places.admit(&mut clients, |place| async move {
                         // A client that went away is nobody's concern.
-                        let _ = serve(client, place, &reader, &zero, &reloads, &followers).await;
+                        let _ = serve(client, place, &asked, &followers).await;
                     });
                 }
                 // Out of descriptors, most likely: wait for better times.
@@ -97,14 +113,8 @@ fn listen(path: &Path) -> io::Result<OwnedFd> {
 /// Where answers go.
 type Write = WriteHalf<Guarded<UnixStream>>;
 
-async fn serve(
-    client: UnixStream,
-    place: Place,
-    reader: &Reader,
-    zero: &Zero,
-    reloads: &mpsc::Sender<Wanted>,
-    followers: &Semaphore,
-) -> io::Result<()> {
+async fn serve(client: UnixStream, place: Place, asked: &Asked, followers: &Semaphore) -> io::Result<()> {
+    let reader = &asked.reader;
     let (read, mut write) = tokio::io::split(Guarded::new(client, PATIENCE, place.clone()));
     let mut line = String::new();
     let mut read = BufReader::new(read.take(LONGEST_QUESTION));
@@ -139,13 +149,17 @@ async fn serve(
             // It may take as long as the files take to be read.
             let _stream = place.stream();
             let answer = tokio::select! {
-                answer = reload(reloads) => answer,
+                answer = reload(&asked.reloads) => answer,
                 () = gone(read) => return Ok(()),
             };
             say(&mut write, &answer).await
         }
+        Ok(Question::LogLevel { set }) => {
+            let answer = log_levels(asked, &set);
+            say(&mut write, &answer).await
+        }
         Ok(Question::Dump { what }) => {
-            let (reader, zero) = (reader.clone(), zero.clone());
+            let (reader, zero) = (reader.clone(), asked.zero.clone());
             let made = tokio::task::spawn_blocking(move || dumped(&reader, &zero, what)).await;
             say(&mut write, &made.map_err(io::Error::other)??).await
         }
@@ -159,6 +173,22 @@ async fn serve(
 
 fn too_many() -> Answer {
     Answer::Error { message: format!("{FOLLOWERS} others follow events already") }
+}
+
+/// All of what is asked for is done, or nothing.
+fn log_levels(asked: &Asked, set: &[String]) -> Answer {
+    match set.iter().map(|wish| levels::parse(wish)).collect::<Result<Vec<_>, _>>() {
+        Err(message) => Answer::Error { message },
+        Ok(wishes) => {
+            asked.levels.set(&wishes);
+            if !set.is_empty() {
+                asked.bus.publish(None, DaemonFact::LogLevelsSet { levels: set.join(" ") });
+            }
+            let levels = asked.levels.all().into_iter();
+            let levels = levels.map(|(subsystem, level)| (subsystem.to_string(), level.to_string()));
+            Answer::LogLevels { levels: levels.collect() }
+        }
+    }
 }
 
 /// The world, and then what changes it.

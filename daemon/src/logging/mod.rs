@@ -1,16 +1,21 @@
-//! Where log lines go: the console, syslog, a file. In: rendered lines with their level. Out: bytes in the sinks.
+//! Where log lines go: the console, the journal or syslog, a file. In: rendered lines with their level. Out: bytes in the sinks.
 //!
 //! Lines are renderings of events; nobody writes one anywhere else. Each sink has a thread and a bounded queue of its
 //! own ([`queue`]), so that a terminal that stands still, a syslog daemon that hangs or a full disk delays nothing
 //! but itself; it is told how many lines it lost. The supervisor, which has no threads, writes to the same sinks
 //! directly ([`sink::Sinks::now`]), without waiting.
 
+pub mod form;
+mod journal;
+pub mod levels;
 pub mod queue;
+pub mod repeats;
 pub mod sink;
 
 use std::path::PathBuf;
 
 use crate::cli::{Cli, Facility};
+use form::Form;
 
 /// Where to log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +26,8 @@ pub struct LogSettings {
     pub syslog: Option<Facility>,
     /// To a file.
     pub file: Option<PathBuf>,
-    /// Lines of level debug too.
-    pub detail: bool,
+    /// How lines on the console and in the file look.
+    pub form: Form,
 }
 
 impl LogSettings {
@@ -32,7 +37,7 @@ impl LogSettings {
             console: cli.log_console && cli.dont_fork,
             syslog: (!cli.no_syslog).then_some(cli.log_facility),
             file: cli.log_file.clone(),
-            detail: cli.log_detail > 0,
+            form: cli.log_format,
         }
     }
 }

@@ -20,7 +20,6 @@ struct Lane {
 /// All sinks, each on its own thread.
 pub struct Queue {
     lanes: Vec<Lane>,
-    detail: bool,
 }
 
 impl Queue {
@@ -35,14 +34,12 @@ impl Queue {
                 Err(error) => complaints.push(format!("{name}: no thread for it: {error}")),
             }
         }
-        (Self { lanes, detail: settings.detail }, complaints)
+        (Self { lanes }, complaints)
     }
 
     /// Hands a line to every sink; never waits.
     pub fn write(&mut self, line: &Line) {
-        if line.severity < Severity::Debug || self.detail {
-            self.lanes.iter_mut().for_each(|lane| lane.offer(line));
-        }
+        self.lanes.iter_mut().for_each(|lane| lane.offer(line));
     }
 
     /// Gives the sinks until `within` from now to write what waits. A sink that does not get there is left behind.
@@ -71,7 +68,7 @@ impl Lane {
         let Some(queue) = &self.queue else { return };
         if self.lost > 0 {
             let text = format!("{} log lines were lost: this sink was too slow", self.lost);
-            if queue.try_send(Line { at: line.at, severity: Severity::Warning, text }).is_err() {
+            if queue.try_send(Line { at: line.at, severity: Severity::Warning, text, event: None }).is_err() {
                 self.lost += 1;
                 return;
             }
@@ -90,7 +87,7 @@ fn drain(mut sink: Box<dyn Sink>, lines: &Receiver<Line>) {
     for line in lines {
         if failed > 0 {
             let text = format!("{failed} log lines were lost: they could not be written");
-            if sink.write(&Line { at: line.at, severity: Severity::Warning, text }).is_ok() {
+            if sink.write(&Line { at: line.at, severity: Severity::Warning, text, event: None }).is_ok() {
                 failed = 0;
             }
         }
@@ -128,7 +125,7 @@ mod tests {
     fn a_stuck_sink_delays_nobody_and_is_told_what_it_lost() {
         let (open, seen) = (Arc::new(Mutex::new(())), Arc::new(Mutex::new(Vec::new())));
         let gate = Gate { open: open.clone(), seen: seen.clone() };
-        let mut queue = Queue { lanes: vec![Lane::start(Box::new(gate), 8).unwrap()], detail: false };
+        let mut queue = Queue { lanes: vec![Lane::start(Box::new(gate), 8).unwrap()] };
         let shut = open.lock().unwrap();
         let began = Instant::now();
         for n in 0..100_000 {
@@ -150,16 +147,5 @@ mod tests {
         let notices: Vec<usize> = seen.iter().filter_map(lost).collect();
         assert!(!notices.is_empty());
         assert_eq!(seen.len() - notices.len() + notices.iter().sum::<usize>(), 100_001);
-    }
-
-    #[test]
-    fn detail_is_written_only_when_asked_for() {
-        let (open, seen) = (Arc::default(), Arc::new(Mutex::new(Vec::new())));
-        let gate = Gate { open, seen: seen.clone() };
-        let mut queue = Queue { lanes: vec![Lane::start(Box::new(gate), 8).unwrap()], detail: false };
-        queue.write(&Line::now(Severity::Debug, "detail"));
-        queue.write(&Line::now(Severity::Info, "plain"));
-        queue.close(Duration::from_secs(10));
-        assert_eq!(*seen.lock().unwrap(), ["plain"]);
     }
 }

@@ -1,18 +1,20 @@
 //! The sinks themselves, written to in the calling thread. In: a line, its time and severity. Out: the bytes, in
-//! keepalived's formats.
+//! keepalived's formats or another ([`super::form`]).
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use keepwatch_bus::own_file;
+use keepwatch_bus::{Event, own_file};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::form::{Form, local};
+use super::journal::{self, Journal};
 use super::{LogSettings, Severity};
 use crate::cli::Facility;
 
@@ -25,12 +27,14 @@ pub struct Line {
     pub severity: Severity,
     /// The text, without an end of line.
     pub text: String,
+    /// The event that it tells of, if it is of one.
+    pub event: Option<Arc<Event>>,
 }
 
 impl Line {
     /// A line of this moment.
     pub fn now(severity: Severity, text: impl Into<String>) -> Self {
-        Self { at: Timestamp::now(), severity, text: text.into() }
+        Self { at: Timestamp::now(), severity, text: text.into(), event: None }
     }
 }
 
@@ -51,12 +55,8 @@ pub trait Sink: Send {
     }
 }
 
-fn local(at: Timestamp) -> jiff::Zoned {
-    at.to_zoned(TimeZone::system())
-}
-
-/// Standard error, each line as keepalived writes it: `Sat Nov 21 00:03:14 2026: text`.
-struct Console;
+/// Standard error.
+struct Console(Form);
 
 impl Sink for Console {
     fn name(&self) -> &'static str {
@@ -64,8 +64,7 @@ impl Sink for Console {
     }
 
     fn write(&mut self, line: &Line) -> io::Result<()> {
-        let text = format!("{}: {}\n", local(line.at).strftime("%a %b %e %H:%M:%S %Y"), line.text);
-        io::stderr().lock().write_all(text.as_bytes())
+        io::stderr().lock().write_all(self.0.console(line).as_bytes())
     }
 
     fn ready(&self) -> bool {
@@ -75,18 +74,18 @@ impl Sink for Console {
     }
 }
 
-/// A file, with nanoseconds; opened anew when it was moved away (log rotation).
+/// A file, to which each line is written at once; opened anew when it was moved away (log rotation).
 struct LogFile {
     path: PathBuf,
     file: File,
+    form: Form,
     /// Why the file that is there now is not written to.
     refused: Option<String>,
 }
 
 impl LogFile {
-    fn put(&mut self, at: Timestamp, text: &str) -> io::Result<()> {
-        let text = format!("{}: {text}\n", local(at).strftime("%a %b %d %H:%M:%S.%9f %Y"));
-        self.file.write_all(text.as_bytes())
+    fn put(&mut self, line: &Line) -> io::Result<()> {
+        self.file.write_all(self.form.file(line).as_bytes())
     }
 
     fn open(path: &Path) -> io::Result<File> {
@@ -119,10 +118,10 @@ impl Sink for LogFile {
                 Err(_) => None,
             };
             if let Some(text) = text {
-                self.put(line.at, &text)?;
+                self.put(&Line { at: line.at, severity: Severity::Warning, text, event: None })?;
             }
         }
-        self.put(line.at, &line.text)
+        self.put(line)
     }
 }
 
@@ -176,10 +175,40 @@ impl Sink for Syslog {
     }
 
     fn ready(&self) -> bool {
-        let Some(socket) = &self.socket else { return true };
-        let mut watched = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
-        matches!(poll(&mut watched, PollTimeout::ZERO), Ok(1))
+        self.socket.as_ref().is_none_or(has_room)
     }
+}
+
+/// What collects the lines of this machine: the journal where there is one, which gets the data of events as fields; else
+/// the syslog daemon. Looked at anew for each line, for either may come and go.
+struct System {
+    journal: Journal,
+    syslog: Syslog,
+}
+
+impl Sink for System {
+    fn name(&self) -> &'static str {
+        "syslog"
+    }
+
+    fn write(&mut self, line: &Line) -> io::Result<()> {
+        if self.journal.is_there() && self.journal.write(line).is_ok() {
+            return Ok(());
+        }
+        self.syslog.write(line)
+    }
+
+    fn ready(&self) -> bool {
+        match self.journal.socket() {
+            Some(socket) => has_room(socket),
+            None => self.syslog.ready(),
+        }
+    }
+}
+
+fn has_room(socket: &UnixDatagram) -> bool {
+    let mut watched = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
+    matches!(poll(&mut watched, PollTimeout::ZERO), Ok(1))
 }
 
 /// Opens the sinks that are asked for. One that can't be opened is left out, and said so by the second value.
@@ -187,14 +216,17 @@ pub fn open(settings: &LogSettings) -> (Vec<Box<dyn Sink>>, Vec<String>) {
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     let mut complaints = Vec::new();
     if settings.console {
-        sinks.push(Box::new(Console));
+        sinks.push(Box::new(Console(settings.form)));
     }
     if let Some(facility) = settings.syslog {
-        sinks.push(Box::new(Syslog::new("/dev/log", facility)));
+        let (journal, syslog) = (Journal::new(journal::SOCKET, facility), Syslog::new("/dev/log", facility));
+        sinks.push(Box::new(System { journal, syslog }));
     }
     if let Some(path) = &settings.file {
         match LogFile::open(path) {
-            Ok(file) => sinks.push(Box::new(LogFile { path: path.clone(), file, refused: None })),
+            Ok(file) => {
+                sinks.push(Box::new(LogFile { path: path.clone(), file, form: settings.form, refused: None }))
+            }
             Err(error) => complaints.push(format!("log file {}: {error}", path.display())),
         }
     }
@@ -264,7 +296,8 @@ mod tests {
     fn a_log_file_that_was_moved_away_is_opened_anew() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("d.log");
-        let settings = LogSettings { console: false, syslog: None, file: Some(path.clone()), detail: false };
+        let settings =
+            LogSettings { console: false, syslog: None, file: Some(path.clone()), form: Form::Keepalived };
         let mut sinks = Sinks::open(&settings);
         sinks.now(Severity::Info, "one");
         std::fs::rename(&path, dir.path().join("d.log.1")).unwrap();

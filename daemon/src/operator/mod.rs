@@ -127,6 +127,14 @@ enum Verb {
         #[command(flatten)]
         asking: Asking,
     },
+    /// How much is logged of each subsystem; changes it, until the daemon is started again
+    LogLevel {
+        /// `SUBSYSTEM=LEVEL` or `all=LEVEL`: for example `vrrp=debug`. Levels are debug, info, warning, error
+        #[arg(value_name = "SUBSYSTEM=LEVEL")]
+        set: Vec<String>,
+        #[command(flatten)]
+        asking: Asking,
+    },
     /// What led to the last change of an instance, group, interface, virtual or real server, or of the configuration
     Why {
         /// Its name, or its address, with or without port; `configuration` for the last reload
@@ -257,12 +265,14 @@ fn run(command: Command) -> Result<ExitCode> {
             | Verb::Top { .. }
             | Verb::Events { .. }
             | Verb::Why { .. }
+            | Verb::LogLevel { .. }
             | Verb::Dump { .. }
             | Verb::Reload { .. }
     ) && (before.socket.is_some() || before.json)
     {
         let kind = clap::error::ErrorKind::ArgumentConflict;
-        let message = "`--socket` and `--json` before the verb are for those that ask the daemon: status, top, events, why, dump, reload";
+        let message = "`--socket` and `--json` before the verb are for those that ask the daemon: status, top, events, why, dump, \
+                       log-level, reload";
         Command::command().error(kind, message).exit();
     }
     let mut out = io::stdout().lock();
@@ -291,6 +301,7 @@ fn run(command: Command) -> Result<ExitCode> {
             let last = if follow { lines.or(Some(10)) } else { lines };
             ask(Question::Events { last, follow }, asking.or(before), &mut out)
         }
+        Verb::LogLevel { set, asking } => ask(Question::LogLevel { set }, asking.or(before), &mut out),
         Verb::Why { subject, asking } => {
             ask(Question::Why { subject: subject.join(" ") }, asking.or(before), &mut out)
         }
@@ -326,6 +337,9 @@ fn tell(out: &mut impl Write, paint: Paint, answer: crate::control::protocol::An
         Answer::Missed { count } => writeln!(out, "{}", paint.warn(&format!("… {count} events were missed"))),
         Answer::Why { now, subjects } => why::write(out, paint, now, &subjects),
         Answer::Reload { outcome } => reload::write(out, &outcome).map(drop),
+        Answer::LogLevels { levels } => {
+            levels.iter().try_for_each(|(subsystem, level)| writeln!(out, "{subsystem:<8} {level}"))
+        }
         Answer::Dump { text } => out.write_all(text.as_bytes()),
         // The client has made an error of it.
         Answer::Error { message } => writeln!(out, "{message}"),

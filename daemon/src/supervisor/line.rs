@@ -8,10 +8,12 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::ValueEnum;
 use keepwatch_bus::subject::VirtualAddress;
 
 use crate::cli::Facility;
 use crate::logging::LogSettings;
+use crate::logging::form::Form;
 
 /// What the supervisor answers to [`Report::PidFiles`]: no other daemon has them, and the worker may begin.
 pub const GO: u8 = b'g';
@@ -130,9 +132,11 @@ impl fmt::Display for Terms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { respawn, release, umask, log } = self;
         f.write_str("supervise")?;
-        for flag in [*respawn, *release, log.console, log.detail] {
+        for flag in [*respawn, *release, log.console] {
             number(f, Some(flag.into()))?;
         }
+        let form = Form::value_variants().iter().position(|form| *form == log.form);
+        number(f, form.and_then(|place| u64::try_from(place).ok()))?;
         number(f, umask.map(u64::from))?;
         number(f, log.syslog.and_then(|facility| u64::try_from(facility.0).ok()))?;
         match &log.file {
@@ -152,18 +156,20 @@ fn parse_path(word: &str) -> Option<PathBuf> {
 }
 
 fn parse_terms<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<Terms> {
-    let mut flags = [false; 4];
+    let mut flags = [false; 3];
     for flag in &mut flags {
         *flag = parse_number(words.next()?)?? != 0;
     }
-    let [respawn, release, console, detail] = flags;
+    let [respawn, release, console] = flags;
+    let form = usize::try_from(parse_number(words.next()?)??).ok()?;
+    let form = *Form::value_variants().get(form)?;
     let umask = parse_number(words.next()?)?.and_then(|mask| u32::try_from(mask).ok());
     let syslog = parse_number(words.next()?)?.and_then(|number| i32::try_from(number).ok()).map(Facility);
     let file = match words.next()? {
         "-" => None,
         path => Some(parse_path(path)?),
     };
-    Some(Terms { respawn, release, umask, log: LogSettings { console, syslog, file, detail } })
+    Some(Terms { respawn, release, umask, log: LogSettings { console, syslog, file, form } })
 }
 
 fn number(f: &mut fmt::Formatter<'_>, number: Option<u64>) -> fmt::Result {
@@ -238,9 +244,9 @@ mod tests {
             console: true,
             syslog: Some(Facility(libc::LOG_LOCAL3)),
             file: Some(PathBuf::from(OsString::from_vec(b"/a b/\n\xff".to_vec()))),
-            detail: false,
+            form: Form::Json,
         };
-        let nowhere = LogSettings { console: false, syslog: None, file: None, detail: true };
+        let nowhere = LogSettings { console: false, syslog: None, file: None, form: Form::Keepalived };
         for report in [
             Report::Background,
             Report::Supervise(Terms { respawn: true, release: false, umask: Some(0o27), log }),

@@ -8,8 +8,8 @@ use std::time::Duration;
 use keepwatch_bus::fact::ConsumerFact;
 use keepwatch_bus::{Bus, Hub, Reader};
 use keepwatch_config::Config;
-use keepwatch_dbus::Asked;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -27,10 +27,12 @@ use super::parts::placed;
 use super::parts::scripts::Scripts;
 use super::parts::snmp::Snmp;
 use super::parts::standing;
+use super::parts::webhooks::Webhooks;
 use super::pulse::ToSupervisor;
 use super::reload::Wanted;
 use super::settings::Settings;
 use crate::cli::DataplaneKind;
+use crate::control::server::Asked;
 use crate::systemd;
 
 /// What the hub may take to hand on the last events.
@@ -45,12 +47,13 @@ pub(super) struct Consumers {
     mail: Mail,
     scripts: Scripts,
     fifos: Fifos,
+    webhooks: Webhooks,
     dumps: Dumps,
     otlp: Otlp,
     snmp: Snmp,
     dbus: Dbus,
     /// What is asked for on the system bus.
-    requests: UnboundedReceiver<Asked>,
+    requests: UnboundedReceiver<keepwatch_dbus::Asked>,
     control: Option<Control>,
     http: Option<Http>,
 }
@@ -69,9 +72,10 @@ impl Consumers {
         let (log, mut complaints) = Log::start(&settings.cli, &mut hub);
         let (history, complaint) = History::start(earlier, &reader, bus.downgrade());
         complaints.extend(complaint);
-        let mail = Mail::start(&mut hub, reader.clone(), bus);
+        let mail = Mail::start(settings, config, &mut hub, reader.clone(), bus);
         let scripts = Scripts::start(&mut hub, bus);
         let fifos = Fifos::start(settings, config, &mut hub, bus);
+        let webhooks = Webhooks::start(&mut hub, reader.clone(), bus);
         let dumps = Dumps::start(settings, reader.clone(), bus);
         let otlp = Otlp::start(&reader, bus);
         let snmp = Snmp::start(&mut hub, reader.clone(), bus);
@@ -83,7 +87,12 @@ impl Consumers {
         if systemd::is_told() {
             tokio::spawn(standing::run(hub.deliver(), reader.clone(), supervisor.clone()));
         }
-        let hub = tokio::spawn(hub.run());
+        let (begin, begun) = oneshot::channel::<()>();
+        let hub = tokio::spawn(async move {
+            // Told or given up: nobody waits in vain for events.
+            let _ = begun.await;
+            hub.run().await;
+        });
         let consumers = Self {
             reader,
             hub,
@@ -92,6 +101,7 @@ impl Consumers {
             mail,
             scripts,
             fifos,
+            webhooks,
             dumps,
             otlp,
             snmp,
@@ -101,6 +111,8 @@ impl Consumers {
             http: None,
         };
         consumers.apply(settings, config, bus);
+        // Now that everybody knows what is wanted of him, so that the first events are told as all others are.
+        let _ = begin.send(());
         complaints.into_iter().for_each(|complaint| tell(bus, complaint));
         consumers
     }
@@ -118,6 +130,7 @@ impl Consumers {
             return;
         }
         self.mail.apply(config);
+        self.webhooks.apply(config);
         self.scripts.apply(config, settings.cli.umask);
         self.fifos.apply(settings, config);
         self.snmp.apply(settings, config, bus);
@@ -128,7 +141,7 @@ impl Consumers {
     }
 
     /// What is asked for next by those to whom others talk. Cancel-safe.
-    pub(super) async fn asked(&mut self) -> Asked {
+    pub(super) async fn asked(&mut self) -> keepwatch_dbus::Asked {
         match self.requests.recv().await {
             Some(asked) => asked,
             None => std::future::pending().await,
@@ -149,7 +162,14 @@ impl Consumers {
         handed_in: Option<TcpListener>,
         reloads: mpsc::Sender<Wanted>,
     ) {
-        match Control::start(settings, config, self.reader.clone(), self.dumps.zero(), reloads).await {
+        let asked = Asked {
+            reader: self.reader.clone(),
+            zero: self.dumps.zero(),
+            levels: self.log.levels(),
+            bus: bus.downgrade(),
+            reloads,
+        };
+        match Control::start(settings, config, asked).await {
             Ok(control) => self.control = Some(control),
             Err(error) => tell(bus, ("control socket".into(), error)),
         }
@@ -169,6 +189,7 @@ impl Consumers {
             mail,
             scripts,
             fifos,
+            webhooks,
             dumps,
             otlp,
             snmp,
@@ -179,7 +200,7 @@ impl Consumers {
         } = self;
         dumps.stop();
         tokio::join!(mail.stop(), scripts.stop(), fifos.stop(), dbus.stop());
-        Remaining { hub, log, history, otlp, snmp, control, http }
+        Remaining { hub, log, history, webhooks, otlp, snmp, control, http }
     }
 }
 
@@ -188,6 +209,7 @@ pub(super) struct Remaining {
     hub: JoinHandle<()>,
     log: Log,
     history: History,
+    webhooks: Webhooks,
     otlp: Otlp,
     snmp: Snmp,
     control: Option<Control>,
@@ -205,7 +227,7 @@ impl Remaining {
             http.stop().await;
         }
         let _ = timeout(LAST_EVENTS, self.hub).await;
-        tokio::join!(self.otlp.stop(), self.snmp.stop());
+        tokio::join!(self.webhooks.stop(), self.otlp.stop(), self.snmp.stop());
         self.log.stop().await;
         self.history.stop().await;
     }

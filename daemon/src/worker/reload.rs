@@ -252,6 +252,11 @@ impl AtStart {
             ("listen", old.listen != observability.listen),
             ("web_config_file", old.web_config_file != observability.web_config_file),
             ("control_socket", old.control_socket != observability.control_socket),
+            (
+                "mail { queue … }",
+                (&old.mail.queue, old.mail.queue_off)
+                    != (&observability.mail.queue, observability.mail.queue_off),
+            ),
             ("history", old.history != observability.history),
             ("vrrp_priority, vrrp_rt_priority, vrrp_no_swap, …", self.scheduling != new.scheduling),
             ("bfd_priority, bfd_rt_priority, bfd_no_swap, …", self.bfd_scheduling != new.bfd_scheduling),

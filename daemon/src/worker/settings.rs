@@ -112,6 +112,13 @@ impl Settings {
         Some(FileSettings { path, max_bytes: self.cli.history_bytes.unwrap_or(written.max_bytes) })
     }
 
+    /// The directory in which mails wait; none if they wait in memory only.
+    pub fn mail_queue(&self, config: &Config) -> Option<PathBuf> {
+        let mail = &config.observability.mail;
+        let derived = || paths::mail_queue(self.cli.pid.as_deref());
+        (!mail.queue_off).then(|| mail.queue.clone().unwrap_or_else(derived))
+    }
+
     /// The address of the HTTP server; none if it is switched off.
     pub fn listen(&self, config: &Config) -> Option<SocketAddr> {
         match self.cli.listen {

@@ -1,10 +1,15 @@
 //! A real SMTP server (Debian's python3-aiosmtpd) that keeps what it gets in a maildir.
 
-use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::Result;
 
-use crate::{Host, Process, wait};
+use crate::{Host, Process, process::Spawn, wait};
 
 const CHOOSY: &str = r"
 from aiosmtpd.handlers import Mailbox
@@ -20,6 +25,27 @@ class Choosy(Mailbox):
             return '450 4.2.1 come again'
         envelope.rcpt_tos.append(address)
         return '250 OK'
+";
+
+/// Takes mail over an encrypted connection only, from `keepwatch` with the password `right`.
+const SECURE: &str = r"
+import ssl, sys, time
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Mailbox
+from aiosmtpd.smtp import AuthResult
+
+host, port, certificate, key, maildir = sys.argv[1:]
+
+def known(server, session, envelope, mechanism, data):
+    good = data.login == b'keepwatch' and data.password == b'right'
+    return AuthResult(success=good, handled=False)
+
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(certificate, key)
+Controller(Mailbox(maildir), hostname=host, port=int(port), tls_context=context, require_starttls=True,
+           auth_required=True, authenticator=known).start()
+while True:
+    time.sleep(60)
 ";
 
 /// A running mail server in a host.
@@ -40,17 +66,27 @@ impl Aiosmtpd {
         Self::handling(host, at, "choosy.Choosy")
     }
 
+    /// The same, for one that takes mail only after STARTTLS with this certificate and key (PEM files), and only from
+    /// `keepwatch`, whose password is `right`.
+    pub fn secure(host: &Host, at: SocketAddr, certificate: &Path, key: &Path) -> Result<Self> {
+        let program = host.file("secure.py", SECURE)?;
+        let (ip, port) = (at.ip().to_string(), at.port().to_string());
+        Self::running(host, at, |process| process.arg(program).args([&*ip, &*port]).arg(certificate).arg(key))
+    }
+
     fn handling(host: &Host, at: SocketAddr, class: &str) -> Result<Self> {
+        Self::running(host, at, |process| {
+            process.args(["-m", "aiosmtpd", "-n", "-l"]).arg(at.to_string()).args(["-c", class])
+        })
+    }
+
+    fn running(host: &Host, at: SocketAddr, what: impl FnOnce(Spawn) -> Spawn) -> Result<Self> {
         let maildir = host.directory().join("maildir");
-        let process = host
+        let python = host
             .process("aiosmtpd", "/usr/bin/python3")
             .env("PYTHONPATH", host.directory())
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .args(["-m", "aiosmtpd", "-n", "-l"])
-            .arg(at.to_string())
-            .args(["-c", class])
-            .arg(&maildir)
-            .start()?;
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        let process = what(python).arg(&maildir).start()?;
         wait::until("the mail server accepts connections", wait::LONG, || {
             host.connect(at, Duration::from_secs(1)).is_ok()
         })?;

@@ -23,6 +23,7 @@ pub struct Settings {
     flags: Vec<String>,
     listen_fd: Option<std::os::fd::OwnedFd>,
     variables: Vec<(String, String)>,
+    shows: Vec<(PathBuf, PathBuf)>,
     history: PathBuf,
     small_disk: Option<u64>,
     module_loader: Option<PathBuf>,
@@ -50,6 +51,12 @@ impl Settings {
     /// Sets a variable of its environment.
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Has it see the file or directory `shown` where others see `hidden`.
+    pub fn shows(mut self, shown: impl Into<PathBuf>, hidden: impl Into<PathBuf>) -> Self {
+        self.shows.push((shown.into(), hidden.into()));
         self
     }
 
@@ -97,6 +104,9 @@ impl Settings {
         for (name, value) in &self.variables {
             spawn = spawn.env(name, value);
         }
+        for (shown, hidden) in self.shows {
+            spawn = spawn.shows(shown, hidden);
+        }
         if let (Some(bytes), Some(disk)) = (self.small_disk, self.history.parent()) {
             spawn = spawn.small_disk(disk, bytes);
         }
@@ -138,6 +148,7 @@ impl Keepwatchd {
             flags: Vec::new(),
             listen_fd: None,
             variables: Vec::new(),
+            shows: Vec::new(),
             history: host.directory().join("history.jsonl"),
             small_disk: None,
             module_loader: None,

@@ -69,7 +69,8 @@ impl Mounts {
         unshare(CloneFlags::CLONE_NEWNS)?;
         mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
         for (shown, hidden) in &self.over {
-            mount(Some(shown.as_c_str()), hidden.as_c_str(), none, MsFlags::MS_BIND, none)?;
+            let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
+            mount(Some(shown.as_c_str()), hidden.as_c_str(), none, flags, none)?;
         }
         for (path, options) in &self.small {
             mount(Some("tmpfs"), path.as_c_str(), Some("tmpfs"), MsFlags::empty(), Some(options.as_c_str()))?;

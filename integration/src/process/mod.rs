@@ -88,7 +88,7 @@ impl Spawn {
         self
     }
 
-    /// Has the process see the file `shown` where others see `hidden`, which may be one in /proc.
+    /// Has the process see the file or directory `shown` where others see `hidden`, which may be one in /proc.
     pub fn shows(mut self, shown: impl Into<PathBuf>, hidden: impl Into<PathBuf>) -> Self {
         self.over.push((shown.into(), hidden.into()));
         self

@@ -347,6 +347,8 @@ pub fn keywords(block: BlockId) -> &'static [Keyword] {
         BlockId::Observability => keywords_of!(observability::OBSERVABILITY),
         BlockId::History => keywords_of!(observability::HISTORY),
         BlockId::Otlp => keywords_of!(deliveries::OTLP),
+        BlockId::Webhook => keywords_of!(deliveries::WEBHOOK),
+        BlockId::Mail => keywords_of!(deliveries::MAIL),
         BlockId::StaticTrackGroup => vrrp::STATIC_TRACK_GROUP,
         BlockId::GarpGroup => vrrp::GARP_GROUP,
         BlockId::SyncGroup => vrrp::SYNC_GROUP,

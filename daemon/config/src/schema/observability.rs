@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use super::deliveries::OTLP;
+use super::deliveries::{MAIL, OTLP, webhook};
 use super::entry::Block;
 use super::{BlockId, Kind, kw, one};
 use crate::diagnostics::Diagnostic;
@@ -40,6 +40,18 @@ pub(crate) const OBSERVABILITY: Block<Observability> = Block(&[
         .block(BlockId::Otlp)
         .example("otlp {\n    endpoint http://10.0.0.9:4318\n}")
         .sets(|to, node, context| OTLP.read(&mut to.otlp, node, context)),
+    kw(
+        "webhook",
+        &[one("NAME", Kind::Word)],
+        "Events are posted to an HTTP server, or as alerts to an Alertmanager. Any number of them, each with a name.",
+    )
+    .block(BlockId::Webhook)
+    .example("webhook pager {\n    url https://pager.example.com/hook\n}")
+    .sets(webhook),
+    kw("mail", &[], "What keepalived has no keywords for: encryption, a user, many mails as one, where mails wait.")
+        .block(BlockId::Mail)
+        .example("mail {\n    tls starttls\n}")
+        .sets(|to, node, context| MAIL.read(&mut to.mail, node, context)),
 ]);
 
 /// `observability { history { … } }`.

@@ -26,6 +26,7 @@ fn settings(server: (String, u16)) -> MailSettings {
         from: "director@example.org".into(),
         to: vec!["admin@example.org".into()],
         no_email_faults: false,
+        mail: keepwatch_model::Mail::default(),
     }
 }
 
@@ -35,7 +36,8 @@ impl Office {
         let (sender, receiver) = watch::channel(Some(settings(("127.0.0.1".into(), port))));
         let (queue, reader) = (hub.deliver(), hub.reader());
         tokio::spawn(hub.run());
-        let task = tokio::spawn(run(queue, receiver, reader.clone(), bus.downgrade(), patience));
+        let spool = (Spool::none(bus.downgrade()), None);
+        let task = tokio::spawn(run(queue, receiver, reader.clone(), bus.downgrade(), patience, spool));
         let group = SyncGroup { smtp_alert: true, ..sample::group(&[]) };
         bus.publish(
             None,

@@ -1,14 +1,10 @@
 //! The control socket. In: where it is. Out: a listener that answers the `keepwatch` command.
 
-use keepwatch_bus::Reader;
 use keepwatch_config::Config;
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::control::server::Server;
+use crate::control::server::{Asked, Server};
 use crate::terminal::plain;
-use crate::worker::parts::dumps::Zero;
-use crate::worker::reload::Wanted;
 use crate::worker::settings::Settings;
 
 /// The listener.
@@ -22,14 +18,12 @@ impl Control {
     pub(in crate::worker) async fn start(
         settings: &Settings,
         config: &Config,
-        reader: Reader,
-        zero: Zero,
-        reloads: mpsc::Sender<Wanted>,
+        asked: Asked,
     ) -> Result<Self, String> {
         let path = settings.control_socket(config);
         let bound = Server::bind(&path).await;
         let server = bound.map_err(|error| format!("{}: {}", path.display(), plain(&error)))?;
-        Ok(Self(tokio::spawn(server.run(reader, zero, reloads))))
+        Ok(Self(tokio::spawn(server.run(asked))))
     }
 
     /// Closes it, and the connections of all clients.

@@ -23,6 +23,7 @@
 //! | [`history`] | events in a file that outlives the worker |
 //! | [`mail`], [`scripts`], [`fifos`] | what is sent, run and written for events |
 //! | [`turning_points`] | the scripts before the start and after the stop |
+//! | [`webhooks`] | events posted to HTTP servers |
 //! | [`dumps`] | files that signals ask for |
 //! | [`schedule`] | a file that says when to reload |
 //! | [`reflector`] | addresses that come and go, where that is to be logged |
@@ -54,8 +55,15 @@ pub(super) mod standing;
 pub(super) mod trackers;
 pub(super) mod turning_points;
 pub(super) mod virtual_routers;
+pub(super) mod webhooks;
 
 use keepwatch_bus::subject::Name;
+
+/// The name of this host, as others are told it.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
+}
 
 /// A part that watches and could not start: which, and why.
 pub(super) type Complaint = (Name, String);

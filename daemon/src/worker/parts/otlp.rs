@@ -31,9 +31,8 @@ impl Otlp {
 
     /// This is sent from now on. What waits goes on waiting where nothing has changed.
     pub(in crate::worker) fn apply(&self, config: &Config, bus: &Bus) {
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let sender = Sender {
-            host: host.trim().to_owned(),
+            host: super::host_name(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
         };

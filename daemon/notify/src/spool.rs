@@ -1,0 +1,278 @@
+//! Mails that wait, on disk: one file each, so that neither a restart nor a crash loses one. In: mails to keep and to
+//! forget, from a task that must not wait for a disk. Out: at the start, what an earlier run left.
+//!
+//! A thread of its own has the directory (0700, our own). A file is written aside, brought to the disk and then renamed,
+//! so that it is whole or not there. A disk that fails costs the safety of mails over a restart, which is told once, and
+//! not the mails.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use keepwatch_bus::fact::ConsumerFact;
+use keepwatch_bus::{WeakBus, own_file};
+use nix::unistd::geteuid;
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use crate::Letter;
+
+/// Orders that may wait for the disk.
+const ORDERS: usize = 4096;
+/// No mail is longer; a file that is, is none of ours.
+const LONGEST: u64 = 1024 * 1024;
+
+/// A mail that waits, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Its number, in the order in which mails came.
+    pub number: u64,
+    /// What it says.
+    pub letter: Letter,
+    /// Since when it waits, milliseconds since 1970.
+    pub since: u64,
+    /// Who is still to get it; everybody if `None`.
+    pub to: Option<Vec<String>>,
+    /// Tries so far.
+    pub tries: u32,
+}
+
+enum Order {
+    Keep(Box<Kept>),
+    Forget(u64),
+}
+
+/// The directory, or nothing where mails wait in memory only.
+pub struct Spool {
+    orders: Option<SyncSender<Order>>,
+    thread: Option<JoinHandle<()>>,
+    bus: WeakBus,
+    lossy: bool,
+}
+
+/// What an earlier run left, as soon as it is read; at most so many, the newest, in their order.
+pub type Left = oneshot::Receiver<Vec<Kept>>;
+
+impl Spool {
+    /// Keeps nothing.
+    pub fn none(bus: WeakBus) -> Self {
+        Self { orders: None, thread: None, bus, lossy: false }
+    }
+
+    /// Keeps mails in this directory, at most `capacity` of an earlier run.
+    ///
+    /// # Errors
+    /// When there is no thread for it.
+    pub fn open(directory: PathBuf, capacity: usize, bus: WeakBus) -> io::Result<(Self, Left)> {
+        let (orders, received) = sync_channel(ORDERS);
+        let (give, left) = oneshot::channel();
+        let teller = Teller { directory: directory.clone(), bus: bus.clone(), told: false };
+        let run = move || keep(&directory, capacity, give, &received, teller);
+        let thread = std::thread::Builder::new().name("mail-queue".into()).spawn(run)?;
+        Ok((Self { orders: Some(orders), thread: Some(thread), bus, lossy: false }, left))
+    }
+
+    /// Keeps a mail, in place of what was kept under its number.
+    pub fn keep(&mut self, kept: Kept) {
+        self.order(Order::Keep(Box::new(kept)));
+    }
+
+    /// Forgets a mail that has come to its end.
+    pub fn forget(&mut self, number: u64) {
+        self.order(Order::Forget(number));
+    }
+
+    fn order(&mut self, order: Order) {
+        let Some(orders) = &self.orders else { return };
+        if orders.try_send(order).is_err() && !self.lossy {
+            self.lossy = true;
+            let error =
+                "the disk is too slow: mails that wait may be lost or sent twice at a restart".to_owned();
+            self.bus.publish(None, ConsumerFact::ConsumerFailed { consumer: "mail queue".into(), error });
+        }
+    }
+
+    /// Waits until all orders are done, at most so long.
+    pub fn close(mut self, within: Duration) {
+        self.orders = None;
+        let until = Instant::now() + within;
+        while self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+/// Tells of a disk that fails, once in a row.
+struct Teller {
+    directory: PathBuf,
+    bus: WeakBus,
+    told: bool,
+}
+
+impl Teller {
+    fn went(&mut self, result: io::Result<()>) {
+        match result {
+            Ok(()) => self.told = false,
+            Err(error) if !self.told => {
+                self.told = true;
+                let error = format!(
+                    "{}: {error}; mails that wait do not outlive a restart",
+                    self.directory.display()
+                );
+                self.bus.publish(None, ConsumerFact::ConsumerFailed { consumer: "mail queue".into(), error });
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+fn keep(
+    directory: &Path,
+    capacity: usize,
+    give: oneshot::Sender<Vec<Kept>>,
+    orders: &Receiver<Order>,
+    mut teller: Teller,
+) {
+    let left = prepare(directory).and_then(|()| read(directory, capacity));
+    let usable = left.is_ok();
+    let left = left.unwrap_or_else(|error| {
+        teller.went(Err(error));
+        Vec::new()
+    });
+    // Nobody may want it any more.
+    let _ = give.send(left);
+    for order in orders.iter().filter(|_| usable) {
+        teller.went(match order {
+            Order::Keep(kept) => write(directory, &kept),
+            Order::Forget(number) => match fs::remove_file(path(directory, number)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                result => result,
+            },
+        });
+    }
+}
+
+fn prepare(directory: &Path) -> io::Result<()> {
+    if let Some(above) = directory.parent() {
+        fs::create_dir_all(above)?;
+    }
+    match DirBuilder::new().mode(0o700).create(directory) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => return made,
+    }
+    let found = fs::symlink_metadata(directory)?;
+    if !found.is_dir() {
+        return Err(io::Error::other("it is no directory"));
+    }
+    if found.uid() != geteuid().as_raw() || found.mode() & 0o022 != 0 {
+        return Err(io::Error::other("others may write into it"));
+    }
+    Ok(())
+}
+
+/// Reads what is there; what is none of ours is left alone, what was cut short is removed.
+fn read(directory: &Path, capacity: usize) -> io::Result<Vec<Kept>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("new") => {
+                let _ = fs::remove_file(&path);
+            }
+            Some("mail") => match read_one(&path) {
+                Ok(kept) if path == self::path(directory, kept.number) => all.push(kept),
+                Ok(_) | Err(_) => {
+                    let _ = fs::remove_file(&path);
+                }
+            },
+            _ => {}
+        }
+    }
+    all.sort_by_key(|kept| kept.number);
+    let surplus = all.len().saturating_sub(capacity);
+    for kept in all.drain(..surplus) {
+        let _ = fs::remove_file(path(directory, kept.number));
+    }
+    Ok(all)
+}
+
+fn read_one(path: &Path) -> io::Result<Kept> {
+    let mut text = Vec::new();
+    own_file::read(path)?.take(LONGEST).read_to_end(&mut text)?;
+    serde_json::from_slice(&text).map_err(io::Error::from)
+}
+
+fn write(directory: &Path, kept: &Kept) -> io::Result<()> {
+    let path = path(directory, kept.number);
+    let aside = path.with_extension("new");
+    let _ = fs::remove_file(&aside);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+    file.write_all(&serde_json::to_vec(kept)?)?;
+    file.sync_data()?;
+    fs::rename(&aside, &path)
+}
+
+fn path(directory: &Path, number: u64) -> PathBuf {
+    directory.join(format!("{number:020}.mail"))
+}
+
+#[cfg(test)]
+mod tests {
+    use keepwatch_bus::{BusSettings, EventId, Hub};
+
+    use super::*;
+
+    fn kept(number: u64) -> Kept {
+        let letter =
+            Letter { subject: format!("s{number}"), body: "b".into(), event: EventId(number), at: 5 };
+        Kept { number, letter, since: 7, to: Some(vec!["a@b".into()]), tries: 2 }
+    }
+
+    fn left(directory: &Path, capacity: usize) -> (Vec<Kept>, Spool) {
+        let (bus, _hub) = Hub::new(BusSettings::default()).unwrap();
+        let (spool, left) = Spool::open(directory.to_owned(), capacity, bus.downgrade()).unwrap();
+        (left.blocking_recv().unwrap(), spool)
+    }
+
+    #[test]
+    fn what_waits_outlives_a_restart_and_what_was_sent_does_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let directory = dir.path().join("state/mail");
+        let (nothing, mut spool) = left(&directory, 100);
+        assert_eq!(nothing, []);
+        (1..=4).for_each(|number| spool.keep(kept(number)));
+        spool.forget(2);
+        spool.close(Duration::from_secs(10));
+        // A write that was cut short, and what is none of ours.
+        fs::write(directory.join("9.new"), "{").unwrap();
+        fs::write(directory.join("00000000000000000009.mail"), "{").unwrap();
+        fs::write(directory.join("README"), "keep").unwrap();
+        let (found, spool) = left(&directory, 2);
+        assert_eq!(found, [kept(3), kept(4)]);
+        spool.close(Duration::from_secs(10));
+        let mut names: Vec<_> =
+            fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["00000000000000000003.mail", "00000000000000000004.mail", "README"]);
+    }
+
+    #[test]
+    fn a_directory_that_others_may_change_is_not_used() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let open = dir.path().join("open");
+        fs::create_dir(&open).unwrap();
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+        std::os::unix::fs::symlink(dir.path(), dir.path().join("link")).unwrap();
+        for directory in [open, dir.path().join("link")] {
+            let (_, mut spool) = left(&directory, 10);
+            spool.keep(kept(1));
+            spool.close(Duration::from_secs(10));
+            assert!(!path(&directory, 1).exists());
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Which events a receiver wants. Pure.
+
+use keepwatch_bus::line::{Level, Line, Subsystem};
+use keepwatch_bus::{Event, Fact};
+use keepwatch_model::Webhook;
+use serde_json::Value;
+
+/// The fields of facts that say whom they are about.
+const ABOUT: &[&str] = &[
+    "instance",
+    "group",
+    "interface",
+    "service",
+    "real",
+    "tracker",
+    "script",
+    "session",
+    "fifo",
+    "consumer",
+    "address",
+    "part",
+];
+
+/// What one receiver wants.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    kinds: Vec<Box<str>>,
+    subsystems: Vec<Subsystem>,
+    subjects: Vec<Box<str>>,
+    /// What is about its own troubles is no news to it.
+    own: String,
+}
+
+impl Filter {
+    /// By the words of the configuration.
+    ///
+    /// # Errors
+    /// When a kind is none.
+    pub fn new(webhook: &Webhook) -> Result<Self, String> {
+        let (mut kinds, mut subsystems) = (Vec::new(), Vec::new());
+        for word in &webhook.kinds {
+            if let Ok(subsystem) = word.parse::<Subsystem>() {
+                subsystems.push(subsystem);
+            } else if Fact::kinds().any(|kind| *kind == **word) {
+                kinds.push(word.clone());
+            } else {
+                return Err(format!(
+                    "`kinds`: `{word}` is neither a kind of event (as `keepwatch events --json` names them) nor a \
+                     subsystem of the log"
+                ));
+            }
+        }
+        let own = format!("webhook {}", webhook.name);
+        Ok(Self { kinds, subsystems, subjects: webhook.subjects.clone(), own })
+    }
+
+    /// The line of an event that is wanted.
+    pub fn wants(&self, event: &Event) -> Option<Line> {
+        let line = event.line()?;
+        let fact = &event.fact;
+        let wanted = if self.kinds.is_empty() && self.subsystems.is_empty() {
+            line.level >= Level::Info
+        } else {
+            self.subsystems.contains(&fact.subsystem())
+                || self.kinds.iter().any(|kind| **kind == *fact.kind())
+        };
+        (wanted && self.is_about(event)).then_some(line)
+    }
+
+    /// Whether it is about somebody who matters.
+    pub fn is_about(&self, event: &Event) -> bool {
+        if self.subjects.is_empty() && event.fact.subsystem() != Subsystem::Notify {
+            return true;
+        }
+        let data = event.fact.data();
+        if data.get("consumer").and_then(Value::as_str) == Some(&self.own) {
+            return false;
+        }
+        self.subjects.is_empty()
+            || ABOUT.iter().filter_map(|name| data.get(*name)).any(|value| self.names(value))
+    }
+
+    /// Whether a value is, or has in it, one of the names; an address is also named by what is before its port or prefix.
+    fn names(&self, value: &Value) -> bool {
+        match value {
+            Value::String(text) => self.subjects.iter().any(|subject| {
+                text.strip_prefix(&**subject)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
+            }),
+            Value::Object(fields) => fields.values().any(|value| self.names(value)),
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keepwatch_bus::fact::{ConsumerFact, ServiceFact, VrrpFact};
+    use keepwatch_bus::sample;
+    use keepwatch_bus::subject::VrrpState;
+
+    use super::*;
+
+    fn filter(kinds: &[&str], subjects: &[&str]) -> Filter {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).into()).collect();
+        let webhook =
+            Webhook { kinds: words(kinds), subjects: words(subjects), ..Webhook::new("pager".into()) };
+        Filter::new(&webhook).unwrap()
+    }
+
+    fn state() -> Event {
+        let fact = VrrpFact::StateChanged {
+            instance: "VI_1".into(),
+            from: VrrpState::Backup,
+            to: VrrpState::Master,
+            priority: 100,
+        };
+        sample::event(1, None, fact)
+    }
+
+    fn down() -> Event {
+        let real = sample::real_key(([10, 0, 0, 1], 80), ([10, 0, 1, 1], 8080));
+        sample::event(2, None, ServiceFact::RealServerDown { real })
+    }
+
+    #[test]
+    fn kinds_and_subsystems_choose() {
+        assert!(filter(&[], &[]).wants(&state()).is_some());
+        assert!(filter(&["vrrp"], &[]).wants(&state()).is_some());
+        assert!(filter(&["state_changed"], &[]).wants(&state()).is_some());
+        assert!(filter(&["real_server_down", "check"], &[]).wants(&state()).is_none());
+        let unknown = Webhook { kinds: vec!["state_change".into()], ..Webhook::new("x".into()) };
+        assert!(Filter::new(&unknown).unwrap_err().contains("state_change"));
+    }
+
+    #[test]
+    fn subjects_choose() {
+        assert!(filter(&[], &["VI_1"]).wants(&state()).is_some());
+        assert!(filter(&[], &["VI_2", "VI"]).wants(&state()).is_none());
+        for subject in ["10.0.0.1", "10.0.1.1", "10.0.1.1:8080"] {
+            assert!(filter(&[], &[subject]).is_about(&down()), "{subject}");
+        }
+        assert!(!filter(&[], &["10.0.1.10"]).is_about(&down()));
+    }
+
+    #[test]
+    fn its_own_troubles_are_no_news() {
+        let trouble = |name: &str| {
+            let fact =
+                ConsumerFact::DeliveryInterrupted { consumer: name.into(), error: "x".into(), waiting: 1 };
+            sample::event(3, None, fact)
+        };
+        assert!(filter(&[], &[]).wants(&trouble("webhook pager")).is_none());
+        assert!(filter(&[], &[]).wants(&trouble("webhook other")).is_some());
+    }
+}

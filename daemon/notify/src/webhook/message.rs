@@ -1,0 +1,72 @@
+//! An event with what led to it, in JSON. Pure.
+
+use keepwatch_bus::line::Line;
+use keepwatch_bus::{Event, History};
+use serde_json::{Map, Value, json};
+
+use super::settings::Sender;
+
+/// Of a chain that is longer, its beginning and its end are told.
+const LONGEST: usize = 32;
+
+/// `{"host", "router_id", "event": {…}, "chain": [{…}, …]}`: the chain has the root first and the event itself last.
+pub fn of(event: &Event, line: &Line, history: &History, sender: &Sender) -> Value {
+    let mut chain = history.chain(event.id);
+    if chain.len() > LONGEST {
+        chain.drain(LONGEST / 2..chain.len() - LONGEST / 2);
+    }
+    let chain: Vec<Value> = chain.iter().map(|event| described(event, event.line().as_ref())).collect();
+    json!({
+        "host": sender.host,
+        "router_id": sender.router_id,
+        "event": described(event, Some(line)),
+        "chain": chain,
+    })
+}
+
+/// An event as `/api/v1/events` has it: number, times, kind, data, and its line in the log.
+fn described(event: &Event, line: Option<&Line>) -> Value {
+    let mut object = Map::new();
+    object.insert("id".into(), event.id.0.into());
+    object.insert("at".into(), event.at.to_string().into());
+    object.insert("cause".into(), event.cause.map(|cause| cause.0).into());
+    object.insert("kind".into(), event.fact.kind().into());
+    if let Some(line) = line {
+        object.insert("level".into(), <&str>::from(line.level).into());
+        object.insert("text".into(), line.text.clone().into());
+    }
+    for (name, value) in event.fact.data() {
+        object.entry(name).or_insert(value);
+    }
+    Value::Object(object)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use keepwatch_bus::fact::DaemonFact;
+    use keepwatch_bus::{EventId, sample};
+
+    use super::*;
+
+    #[test]
+    fn an_event_comes_with_its_chain() {
+        let stopping = || DaemonFact::DaemonStopping { reason: "SIGTERM".into() };
+        let mut history = History::new(100);
+        for id in 1..=100 {
+            let cause = (id > 1).then(|| EventId(id - 1));
+            history.push(Arc::new(sample::event(id, cause, stopping())));
+        }
+        let event = history.get(EventId(100)).cloned().unwrap();
+        let sender = Sender { host: "director".into(), router_id: "r1".into() };
+        let message = of(&event, &event.line().unwrap(), &history, &sender);
+        assert_eq!(message["event"]["id"], 100);
+        assert_eq!(message["event"]["cause"], 99);
+        assert_eq!(message["event"]["text"], "Stopping (SIGTERM)");
+        assert_eq!(message["event"]["reason"], "SIGTERM");
+        assert_eq!((&message["host"], &message["router_id"]), (&"director".into(), &"r1".into()));
+        let chain = message["chain"].as_array().unwrap();
+        assert_eq!((chain.len(), &chain[0]["id"], &chain[31]["id"]), (32, &1.into(), &100.into()));
+    }
+}

@@ -1,0 +1,235 @@
+//! Webhooks: events, or alerts made of them, are posted to whoever wants to know. In: every event, from a lossless queue
+//! of the bus. Out: POST requests, each receiver with a queue and retries of its own ([`keepwatch_deliver::Courier`]), so
+//! that one which is dead delays nobody.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`filter`] | which events a receiver wants; pure |
+//! | [`message`] | an event with what led to it, in JSON; pure |
+//! | [`alerts`] | what begins and ends, as Alertmanager takes it; pure |
+
+pub mod alerts;
+pub mod filter;
+pub mod message;
+mod settings;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{join_all, select_all};
+use keepwatch_bus::fact::ConsumerFact;
+use keepwatch_bus::subject::Name;
+use keepwatch_bus::{Event, Reader, WeakBus};
+use keepwatch_deliver::http::{Answer, Client, TYPE};
+use keepwatch_deliver::{Batch, Carrier, Courier, Patience, Verdict};
+use keepwatch_model::{Webhook, WebhookForm};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use alerts::Alerts;
+use filter::Filter;
+pub use settings::WebhookSettings;
+
+/// How long what waits is still tried when the daemon ends.
+const FAREWELL: Duration = Duration::from_millis(700);
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Alerts that travel together.
+const ALERTS: usize = 64;
+/// How often alerts that last are said again: Alertmanager forgets those of which it hears nothing for five minutes.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// Posts what `events` (a queue from `Hub::deliver`) says to the receivers of `settings`, which may change at any time,
+/// until the queue ends. `reader` tells why things happened; what becomes of messages is counted, and told on `bus`, which
+/// is not kept alive.
+pub async fn run(
+    mut events: UnboundedReceiver<Arc<Event>>,
+    mut settings: watch::Receiver<Option<WebhookSettings>>,
+    reader: Reader,
+    bus: WeakBus,
+) {
+    let mut hooks: Vec<Hook> = Vec::new();
+    let mut again = Instant::now() + AGAIN;
+    loop {
+        let changed = tokio::select! {
+            // A change first: what happens after it is posted by it. Events last: there may be no end of them.
+            biased;
+            Ok(()) = settings.changed() => true,
+            () = step(&mut hooks) => false,
+            () = sleep_until(again) => {
+                again = Instant::now() + AGAIN;
+                hooks.iter_mut().for_each(Hook::say_again);
+                false
+            }
+            event = events.recv() => {
+                let Some(event) = event else { break };
+                hooks.iter_mut().for_each(|hook| hook.note(&event, &reader));
+                false
+            }
+        };
+        if changed {
+            let wanted = settings.borrow_and_update().clone();
+            hooks = change(hooks, wanted, &reader, &bus).await;
+        }
+    }
+    join_all(hooks.into_iter().map(|hook| hook.courier.finish())).await;
+}
+
+/// The next thing of any of them.
+async fn step(hooks: &mut [Hook]) {
+    if hooks.is_empty() {
+        return std::future::pending().await;
+    }
+    select_all(hooks.iter_mut().map(|hook| {
+        let step: Pin<Box<dyn Future<Output = ()> + Send + '_>> = Box::pin(hook.courier.step());
+        step
+    }))
+    .await;
+}
+
+/// Those that stay as they are keep what waits; others begin anew.
+async fn change(
+    old: Vec<Hook>,
+    wanted: Option<WebhookSettings>,
+    reader: &Reader,
+    bus: &WeakBus,
+) -> Vec<Hook> {
+    let about = wanted.unwrap_or_default();
+    let mut left: Vec<Option<Hook>> = old.into_iter().map(Some).collect();
+    let mut hooks = Vec::new();
+    for webhook in &about.webhooks {
+        let same = |hook: &&mut Option<Hook>| {
+            hook.as_ref().is_some_and(|hook| hook.webhook == *webhook && hook.about == about.sender)
+        };
+        let kept = left.iter_mut().find(same).and_then(Option::take);
+        match kept {
+            Some(hook) => hooks.push(hook),
+            None => hooks.extend(Hook::start(webhook.clone(), &about, reader, bus).await),
+        }
+    }
+    left.into_iter().flatten().for_each(|hook| hook.courier.dismiss());
+    hooks
+}
+
+/// One receiver.
+struct Hook {
+    webhook: Webhook,
+    about: settings::Sender,
+    filter: Filter,
+    alerts: Alerts,
+    courier: Courier<Post>,
+}
+
+impl Hook {
+    async fn start(
+        webhook: Webhook,
+        about: &WebhookSettings,
+        reader: &Reader,
+        bus: &WeakBus,
+    ) -> Option<Self> {
+        let name: Name = format!("webhook {}", webhook.name).into();
+        let failed = |error: String| {
+            bus.publish(None, ConsumerFact::ConsumerFailed { consumer: name.clone(), error });
+        };
+        let filter = match Filter::new(&webhook) {
+            Ok(filter) => filter,
+            Err(error) => {
+                failed(error);
+                return None;
+            }
+        };
+        let (http, form) = (settings::http(&webhook), webhook.form);
+        // Made aside: the system's certificates may have to be read.
+        let client = match tokio::task::spawn_blocking(move || Client::new(&http)).await {
+            Ok(Ok(client)) => client,
+            Ok(Err(error)) => {
+                failed(error.to_string());
+                return None;
+            }
+            Err(error) => {
+                failed(error.to_string());
+                return None;
+            }
+        };
+        let size = if form == WebhookForm::Alertmanager { ALERTS } else { 1 };
+        let batch = Batch { size, linger: Duration::ZERO };
+        let patience = Patience {
+            capacity: usize::try_from(webhook.queue).unwrap_or(usize::MAX),
+            longest_pause: LONGEST_PAUSE,
+            farewell: FAREWELL,
+            ..Patience::default()
+        };
+        let courier =
+            Courier::new(name, Post { client, form }, batch, patience, reader.counters(), bus.clone());
+        Some(Self { filter, alerts: Alerts::default(), courier, webhook, about: about.sender.clone() })
+    }
+
+    fn note(&mut self, event: &Arc<Event>, reader: &Reader) {
+        match self.webhook.form {
+            WebhookForm::Event => {
+                let Some(line) = self.filter.wants(event) else { return };
+                let message = message::of(event, &line, &reader.history(), &self.about);
+                self.courier.offer(Message { event: Some(event.id.0), text: message.to_string() });
+            }
+            WebhookForm::Alertmanager => {
+                let filter = &self.filter;
+                let alerts = self.alerts.note(event, |event| filter.is_about(event), &self.about);
+                for alert in alerts {
+                    self.courier.offer(Message { event: None, text: alert.to_string() });
+                }
+            }
+        }
+    }
+
+    /// Alerts that last are said again; not to a receiver that has not taken what came before.
+    fn say_again(&mut self) {
+        if !self.courier.is_idle() {
+            return;
+        }
+        for alert in self.alerts.lasting() {
+            self.courier.offer(Message { event: None, text: alert.to_string() });
+        }
+    }
+}
+
+/// One message.
+struct Message {
+    /// The event that it is about, so that a receiver which got it twice can tell.
+    event: Option<u64>,
+    /// In JSON.
+    text: String,
+}
+
+/// Posts messages.
+struct Post {
+    client: Client,
+    form: WebhookForm,
+}
+
+impl Carrier for Post {
+    type Parcel = Message;
+
+    async fn carry(&self, batch: &[Message]) -> Verdict {
+        let texts: Vec<&str> = batch.iter().map(|message| &*message.text).collect();
+        let body = match self.form {
+            WebhookForm::Event => texts.concat(),
+            WebhookForm::Alertmanager => format!("[{}]", texts.join(",")),
+        };
+        let number = batch.first().and_then(|message| message.event).map(|event| event.to_string());
+        let mut headers = vec![(TYPE, "application/json")];
+        if let Some(number) = &number {
+            headers.push(("x-keepwatch-event", number));
+        }
+        match self.client.post(&headers, body.into_bytes()).await {
+            Answer::Taken(_) => Verdict::taken(),
+            // Too late, too early, too many, and whatever is the receiver's own fault: it may be mended.
+            Answer::Status { status: 408 | 425 | 429 | 500..=599, text, again } => {
+                Verdict::NotNow { error: text, again }
+            }
+            Answer::Status { text, .. } => Verdict::Never(text),
+            Answer::Nothing(error) => Verdict::NotNow { error, again: None },
+        }
+    }
+}

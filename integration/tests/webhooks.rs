@@ -1,0 +1,200 @@
+//! Webhooks at a real HTTP server: events with their chains, alerts that begin and end, and receivers that are no use.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use integration::{
+    Capture, Host, Instance, Lab, capture, conf,
+    keepwatchd::{Keepwatchd, Settings},
+    pair::OURS,
+    receiver::{Received, Receiver, Reply},
+    wait,
+    web::WebServer,
+};
+use serde_json::Value;
+
+const RECEIVER: &str = "127.0.0.1:9999";
+const WEB: &str = "127.0.0.1:8081";
+/// The interval of adverts: long enough that a busy machine alone never makes a peer take over.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+struct Scene {
+    wire: Capture,
+    host: Host,
+    receiver: Receiver,
+}
+
+impl Scene {
+    fn new(name: &str) -> Result<Self> {
+        let (lan, mut hosts) = Lab::new(name)?.routers(1)?;
+        let (wire, host) = (lan.capture()?, hosts.remove(0));
+        let receiver = Receiver::start(&host, RECEIVER.parse()?)?;
+        Ok(Self { wire, host, receiver })
+    }
+
+    /// A keepwatchd with these webhooks.
+    fn director(&self, webhooks: &str) -> Settings {
+        let config = Instance::new("VI_1").interval("0.5").version_3("")
+            + &conf::virtual_server(&conf::real_server(WEB, ""))
+            + &format!("observability {{\n{webhooks}\n}}\n");
+        Keepwatchd::on(&self.host).config(config).flags(&["--dataplane", "memory"])
+    }
+
+    fn web(&self) -> Result<WebServer> {
+        WebServer::start(&self.host, WEB.parse()?, "one")
+    }
+}
+
+fn json(received: &[Received]) -> Vec<Value> {
+    received.iter().filter_map(|request| serde_json::from_slice(&request.body).ok()).collect()
+}
+
+fn up(director: &Keepwatchd, value: f64) -> Result<()> {
+    wait::until(&format!("the real server's state is {value}"), wait::LONG, || {
+        director.metric("keepwatch_real_server_up", &[]) == Some(value)
+    })
+}
+
+#[test]
+fn an_event_is_posted_with_its_chain_and_only_what_is_wanted() -> Result<()> {
+    let scene = Scene::new("hook-event")?;
+    let mut director = scene
+        .director(
+            "webhook pager {
+                 url http://127.0.0.1:9999/hook?team=a
+                 header authorization \"Bearer secret-1\"
+                 kinds state_changed real_server_removed daemon_stopped
+             }
+             webhook other {
+                 url http://127.0.0.1:9999/other
+                 subjects 127.0.0.1:8081
+             }",
+        )
+        .start()?;
+    let web = scene.web()?;
+    up(&director, 1.0)?;
+    drop(web);
+    up(&director, 0.0)?;
+    let of = |path: &str| -> Vec<Received> {
+        scene.receiver.taken().into_iter().filter(|request| request.path == path).collect()
+    };
+    let find =
+        |path: &str, kind: &str| json(&of(path)).into_iter().find(|message| message["event"]["kind"] == kind);
+    let removed = wait::value("the removal is posted", wait::LONG, || find("/hook", "real_server_removed"))
+        .with_context(|| director.process().log())?;
+    let chain: Vec<&str> = removed["chain"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|event| event["kind"].as_str())
+        .collect();
+    ensure!(chain.contains(&"check_failed") && chain.last() == Some(&"real_server_removed"), "{chain:?}");
+    assert_eq!((&removed["router_id"], &removed["event"]["real"]), (&"lab".into(), &WEB.into()));
+
+    let master = |message: &Value| message["event"]["to"] == "MASTER";
+    wait::until("the mastership is posted", wait::LONG, || json(&of("/hook")).iter().any(master))?;
+    for request in of("/hook") {
+        assert_eq!(request.header("authorization"), Some("Bearer secret-1"));
+        assert_eq!(request.header("content-type"), Some("application/json"));
+        let message: Value = serde_json::from_slice(&request.body)?;
+        assert_eq!(request.header("x-keepwatch-event"), Some(&*message["event"]["id"].to_string()));
+        let kind = message["event"]["kind"].as_str().context("a kind")?;
+        ensure!(["state_changed", "real_server_removed"].contains(&kind), "{kind}");
+    }
+    wait::until("the other hears of the server", wait::LONG, || {
+        find("/other", "real_server_removed").is_some()
+    })?;
+    ensure!(!json(&of("/other")).iter().any(master), "it wants nothing of VI_1");
+
+    let page = director.get("/api/v1/world")?.body + &director.process().log();
+    ensure!(!page.contains("secret-1"), "the secret is told");
+    director.process_mut().stop(wait::LONG)?;
+    ensure!(find("/hook", "daemon_stopped").is_some(), "the last event is posted too");
+    Ok(())
+}
+
+#[test]
+fn alerts_begin_last_and_end() -> Result<()> {
+    let scene = Scene::new("hook-alerts")?;
+    let director =
+        scene.director("webhook am {\n url http://127.0.0.1:9999\n form alertmanager\n}").start()?;
+    let web = scene.web()?;
+    up(&director, 1.0)?;
+    drop(web);
+    let alerts = || -> Vec<Value> {
+        let taken = scene.receiver.taken();
+        assert!(taken.iter().all(|request| request.path == "/api/v2/alerts"));
+        json(&taken).into_iter().flat_map(|alerts| alerts.as_array().cloned().unwrap_or_default()).collect()
+    };
+    let down = |ended: bool| {
+        alerts().into_iter().find(|alert| {
+            alert["labels"]["alertname"] == "KeepwatchRealServerDown" && alert["endsAt"].is_string() == ended
+        })
+    };
+    let begun = wait::value("the alert begins", wait::LONG, || down(false))
+        .with_context(|| director.process().log())?;
+    assert_eq!(begun["labels"]["real_server"], "[127.0.0.1]:tcp:8081");
+    let _web = scene.web()?;
+    let ended = wait::value("the alert ends", wait::LONG, || down(true))?;
+    assert_eq!((&ended["labels"], &ended["startsAt"]), (&begun["labels"], &begun["startsAt"]));
+    Ok(())
+}
+
+#[test]
+fn a_receiver_that_is_no_use_delays_nothing_and_gets_everything_once_in_the_end() -> Result<()> {
+    let scene = Scene::new("hook-dead")?;
+    scene.receiver.reply(Reply::Silence);
+    let director = scene
+        .director("webhook pager {\n url http://127.0.0.1:9999/hook\n timeout 0.5\n kinds vrrp check\n}")
+        .start()?;
+    director.wait_for_log("(VI_1) Entering MASTER STATE")?;
+    wait::until("the first advert is on the wire", wait::SHORT, || {
+        !scene.wire.adverts_from(OURS).is_empty()
+    })?;
+    let since = capture::now();
+    director.wait_for_log("webhook pager: not delivered")?;
+    director.wait_for_log("no answer in time")?;
+    // It hangs, answers 500, and is not there at all, while things happen.
+    let web = scene.web()?;
+    up(&director, 1.0)?;
+    scene.receiver.reply(Reply::Status(500));
+    drop(web);
+    up(&director, 0.0)?;
+    wait::until("the refusal is seen", wait::LONG, || {
+        scene.receiver.received().iter().any(|request| request.reply == Reply::Status(500))
+    })?;
+    let counted = |metric: &str| director.metric(metric, &["webhook pager"]);
+    assert_eq!(counted("keepwatch_delivery_works"), Some(0.0));
+    assert_eq!(counted("keepwatch_delivery_lost_total"), Some(0.0));
+    ensure!(director.answer(&["status"])?.contains("webhook pager"));
+    let gap = scene.wire.largest_gap(OURS, since).context("no adverts")?;
+    ensure!(gap < 3 * INTERVAL, "a peer would have taken over: {gap:?} without an advert");
+
+    scene.receiver.reply(Reply::Status(204));
+    wait::until("it is delivered again", Duration::from_secs(60), || {
+        counted("keepwatch_delivery_works") == Some(1.0)
+    })
+    .with_context(|| director.process().log())?;
+    // Everything that was to be posted has come, once.
+    let events: Vec<Value> = serde_json::from_str(&director.get("/api/v1/events?limit=1000")?.body)?;
+    let wanted = |event: &&Value| {
+        ["(VI_1)", "check", "Check"]
+            .iter()
+            .any(|word| event["text"].as_str().is_some_and(|text| text.contains(word)))
+    };
+    let wanted: Vec<u64> = events.iter().filter(wanted).filter_map(|event| event["id"].as_u64()).collect();
+    let taken = || {
+        let mut times = BTreeMap::<u64, u32>::new();
+        for message in json(&scene.receiver.taken()) {
+            *times.entry(message["event"]["id"].as_u64().unwrap_or(0)).or_default() += 1;
+        }
+        times
+    };
+    wait::until("all have come", wait::LONG, || {
+        let taken = taken();
+        wanted.iter().all(|id| taken.contains_key(id))
+    })
+    .with_context(|| format!("{wanted:?}\n{:?}", taken()))?;
+    ensure!(taken().values().all(|times| *times == 1), "{:?}", taken());
+    Ok(())
+}
