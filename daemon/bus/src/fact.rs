@@ -3,6 +3,7 @@
 //! of these.
 
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 
 use crate::world::{Change, World};
 
@@ -13,7 +14,10 @@ pub use crate::link::{LinkDownReason, LinkFact};
 pub use crate::routing::{RoutingEntry, RoutingFact};
 pub use crate::service::{Certificate, Failure, FailureReason, ServiceFact};
 pub use crate::track::{Evidence, FileContent, ScriptRun, Session, SessionWhy, TrackFact, Verdict};
-pub use crate::vrrp::{AdvertError, AnnounceOccasion, HoldReason, VrrpFact};
+pub use crate::vrrp::{
+    AdvertError, AnnounceOccasion, HoldReason, LastAdvert, RefusedPackets, Silence, SplitSign, Stranger,
+    VrrpFact,
+};
 
 /// A thing that happened. In JSON it is an object whose `kind` is the name of the innermost variant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,6 +78,21 @@ impl Fact {
         }
     }
 
+    /// The names of all facts that there are.
+    pub fn kinds() -> impl Iterator<Item = &'static str> {
+        let all = [
+            DaemonFact::VARIANTS,
+            LinkFact::VARIANTS,
+            VrrpFact::VARIANTS,
+            TrackFact::VARIANTS,
+            ServiceFact::VARIANTS,
+            IpvsFact::VARIANTS,
+            ConsumerFact::VARIANTS,
+            RoutingFact::VARIANTS,
+        ];
+        all.into_iter().flatten().copied()
+    }
+
     /// What it does to the world.
     pub(crate) fn fold(&self, world: &mut World, change: Change) {
         match self {
@@ -83,7 +102,7 @@ impl Fact {
             Self::Track(fact) => fact.fold(world, change),
             Self::Service(fact) => fact.fold(world, change),
             Self::Ipvs(fact) => fact.fold(world, change),
-            Self::Consumer(fact) => fact.fold(world),
+            Self::Consumer(fact) => fact.fold(world, change),
             Self::Routing(fact) => fact.fold(world, change),
         }
     }

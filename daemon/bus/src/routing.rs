@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use keepwatch_model as model;
 use serde::{Deserialize, Serialize};
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantNames};
 
 use crate::line::{Level, Written};
 use crate::subject::Name;
 use crate::world::{Change, World};
 
 /// What happens to entries of the kernel's tables that the daemon keeps.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum RoutingFact {

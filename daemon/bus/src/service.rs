@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use keepwatch_model as model;
 use serde::{Deserialize, Serialize};
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantNames};
 
 use crate::configured::Configured;
 use crate::subject::{CheckerKey, RealKey, ServiceKey};
@@ -21,7 +21,7 @@ pub(crate) use state::SeenPage;
 pub use state::{Certificate, Checker, RealServer, RealState, Refusal, Service};
 
 /// What happens to virtual servers: their real servers and checkers, who is in the table with which weight, and quorum.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum ServiceFact {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use keepwatch_model::{BfdDiagnostic, BfdState, Follow, Level as TrackedLevel, Meaning, Tracker as Settings};
 use serde::{Deserialize, Serialize};
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantNames};
 
 use crate::configured::Configured;
 use crate::line::{Level, Written};
@@ -16,7 +16,7 @@ use crate::vrrp::Instance;
 use crate::world::{Change, Ordered, World};
 
 /// What happens to tracked scripts, files and processes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum TrackFact {

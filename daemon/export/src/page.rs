@@ -71,7 +71,7 @@ fn write_trouble(out: &mut String, world: &World) -> std::fmt::Result {
     if world.stopping {
         out.push_str("<li><b>stopping</b>: a clean stop is under way</li>");
     }
-    for Trouble { what, since, error } in trouble {
+    for Trouble { what, since, error, .. } in trouble {
         write!(out, "<li><b>{}</b>", Escaped(&what))?;
         if let Some(since) = since {
             write!(out, " since {since:.3}")?;

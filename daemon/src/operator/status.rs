@@ -43,7 +43,7 @@ fn daemon(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -> 
 }
 
 fn problems(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -> io::Result<()> {
-    for Trouble { what, since, error } in world.trouble() {
+    for Trouble { what, since, error, .. } in world.trouble() {
         let since = since.map_or_else(String::new, |at| format!(" since {} ({})", clock(at), ago(now, at)));
         writeln!(out, "{} {what}{since}: {error}", paint.warn("!"))?;
     }
