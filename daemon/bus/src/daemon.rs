@@ -224,8 +224,8 @@ impl DaemonFact {
                 let (count, reason) = ((*count).max(1), reason.clone());
                 w.restarts = Some(Restarts { count, reason, changed: change });
             }
-            Self::HistoryFailed { error, .. } => {
-                w.history_error = Some(error.clone());
+            Self::HistoryFailed { file, error } => {
+                w.history_error = Some(format!("{file}: {error}"));
                 w.history_failed.get_or_insert(change);
             }
             Self::HistoryRecovered { .. } => (w.history_error, w.history_failed) = (None, None),

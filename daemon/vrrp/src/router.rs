@@ -172,6 +172,8 @@ pub struct Router {
     /// then on ours do too.
     old_unicast_sum: bool,
     limits: Limits,
+    /// The event that told of the last change of its priority, and what that was before.
+    shifted: Option<(EventId, u8)>,
     witness: Witness,
 }
 
@@ -201,6 +203,7 @@ impl Router {
             signed: Signed::renew(None, &spec),
             old_unicast_sum: false,
             limits: Limits::default(),
+            shifted: None,
             witness: Witness::default(),
             spec,
         };

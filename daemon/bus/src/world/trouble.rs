@@ -135,9 +135,12 @@ impl World {
             let error = state.error.as_ref()?;
             Some(Trouble::new(Weight::Degraded, what, error).by(Some(state.changed)))
         }));
+        // Without anything to ask of IPVS, nobody misses it.
+        let wanted = !self.services.is_empty() || self.settings.global.lvs_sync_daemon.is_some();
         all.extend(
             self.ipvs_error
                 .iter()
+                .filter(|_| wanted)
                 .map(|error| Trouble::new(Weight::Outage, "IPVS", error).by(self.ipvs_failed)),
         );
     }
@@ -190,7 +193,8 @@ impl World {
             error.as_ref().map(|error| Trouble::new(Weight::Telling, what, error).by(since))
         };
         all.extend(reported("history file", &self.history_error, self.history_failed));
-        all.extend(reported("SNMP", &self.snmp.error, self.snmp.failing));
+        let agent = self.snmp.socket.as_ref().map_or_else(|| "SNMP".into(), |at| format!("SNMP ({at})"));
+        all.extend(reported(&agent, &self.snmp.error, self.snmp.failing));
         all.extend(reported("mail", &self.mail.error, self.mail.failing));
         all.extend(self.scripts.overdue.iter().map(|(about, overdue)| {
             let error = format!("{} still runs", overdue.script);

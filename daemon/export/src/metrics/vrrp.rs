@@ -12,7 +12,7 @@ use super::instances::{count, sample_each};
 
 type Measured = (&'static str, &'static str, fn(&Instance) -> Option<f64>);
 
-const MEASURED: [Measured; 9] = [
+const MEASURED: &[Measured] = &[
     ("keepwatch_vrrp_master", "Whether the virtual router is master", |i| {
         Some(flag(i.state == VrrpState::Master))
     }),
@@ -42,6 +42,9 @@ const MEASURED: [Measured; 9] = [
         "Priority of the master as last heard; missing where there is none",
         |i| i.master.map(|(_, priority)| f64::from(priority)),
     ),
+    ("keepwatch_vrrp_split_brain", "Other routers that are master for the same addresses", |i| {
+        Some(number(i.rivals.len() as u64))
+    }),
 ];
 
 /// Routes, rules and static addresses by whose they are; `instance` is empty for those that are static.

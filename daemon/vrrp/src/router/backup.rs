@@ -166,7 +166,8 @@ impl Router {
         if let Some(event) = self.limits.lower(cx.now) {
             return event;
         }
-        let event = cx.publish(VrrpFact::LowerPriorityReceived {
+        let cause = self.turned_ranks(advert.priority).or(cx.cause);
+        let event = cx.because(cause).publish(VrrpFact::LowerPriorityReceived {
             instance: self.spec.name.clone(),
             address: advert.source,
             priority: advert.priority,
@@ -204,7 +205,7 @@ impl Router {
                 let waited = cx.now.saturating_duration_since(backup.since);
                 let master = self.heard.map(|heard| heard.address);
                 let instance = self.spec.name.clone();
-                let (silence, refused) = self.silence(cx.now, backup.since, strangers);
+                let (silence, refused) = self.silence(cx.now, (backup.since, backup.down_at), strangers);
                 // If others were heard and not believed, that is the root of it.
                 let cause = refused.or(cx.cause);
                 let evidence = Some(Box::new(silence));

@@ -164,7 +164,8 @@ impl Router {
             self.master_interval = advert.interval.max(LEAST_INTERVAL);
         }
         self.heard = Some(Heard { address: advert.source, priority: advert.priority });
-        let event = cx.publish(VrrpFact::HigherPriorityReceived {
+        let cause = self.turned_ranks(advert.priority).or(cx.cause);
+        let event = cx.because(cause).publish(VrrpFact::HigherPriorityReceived {
             instance: self.spec.name.clone(),
             address: advert.source,
             priority: advert.priority,

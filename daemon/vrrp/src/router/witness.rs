@@ -166,14 +166,18 @@ fn is_of_a_master(error: AdvertError) -> bool {
 }
 
 impl Router {
-    /// What the Master_Down_Timer ran out on; and the event that says why nobody was heard, if packets were refused since
-    /// `since`.
+    /// What the Master_Down_Timer ran out on, that began at `since` and ended at `down_at`; and the event that says why
+    /// nobody was heard, if packets were refused meanwhile.
     pub(super) fn silence(
         &self,
         now: Instant,
-        since: Instant,
+        (since, down_at): (Instant, Instant),
         strangers: Vec<Stranger>,
     ) -> (Silence, Option<EventId>) {
+        // After a crash it waits for less; with a group that was not ready it waited for more, one limit after the other.
+        let limit = self.down_interval().min(down_at.saturating_duration_since(since));
+        let intervals =
+            limit.saturating_sub(self.skew()).as_micros() / self.master_interval.as_micros().max(1);
         let last = self.witness.last.map(|(advert, at)| LastAdvert {
             address: advert.source,
             priority: advert.priority,
@@ -181,8 +185,8 @@ impl Router {
             ago: now.saturating_duration_since(at),
         });
         let silence = Silence {
-            limit: self.down_interval(),
-            adverts: self.spec.down_adverts,
+            limit,
+            adverts: u8::try_from(intervals).unwrap_or(u8::MAX),
             interval: self.master_interval,
             skew: self.skew(),
             last,
