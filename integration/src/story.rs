@@ -72,7 +72,7 @@ pub fn wait_for_root(daemon: &Keepwatchd, kind: &str, words: &str, wrong: &str) 
         let log = daemon.process().log();
         ensure!(log.contains(&root.line), "the log has no {:?}:\n{log}", root.line);
     }
-    let counted = daemon.metric("keepwatch_events_total", &[&format!("kind=\"{kind}\"")]);
+    let counted = daemon.metric("keepwatch_bus_events_total", &[&format!("kind=\"{kind}\"")]);
     ensure!(counted.is_some_and(|count| count >= 1.0), "{kind} is counted {counted:?} times");
     Ok(root)
 }

@@ -2,6 +2,7 @@
 //! Log and metrics agree with it. Each row of a table is one thing: what is done, which event is its root, what is wrong.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use integration::{
     keepalived::Keepalived,
     keepwatchd::Keepwatchd,
     story, wait,
+    web::WebServer,
 };
 use nix::sys::signal::Signal;
 
@@ -197,7 +199,7 @@ fn another_master() -> Result<()> {
             ),
             story: (THEIRS, "10.78.0.2"),
             ..Thing::new("one-way-loss", |scene| {
-                let deaf = "table inet lab { chain in { type filter hook input priority -300; meta l4proto 112 drop; } }";
+                let deaf = "table inet lab { chain in { type filter hook input priority -300; meta l4proto 112 drop; }; }";
                 scene.theirs.firewall(deaf).map(drop)
             })
         },
@@ -214,7 +216,8 @@ fn a_wrong_password() -> Result<()> {
     let lab = Lab::new("wrong-password")?;
     let (_lan, hosts) = lab.routers(2)?;
     let with = |word: &str| Instance::new("VI_1").password(word).version_2("");
-    let _it = Keepalived::start(&hosts[1], &with("theirs"), &[])?;
+    // Debian's would hardly be heard: each of our adverts that it refuses puts off its own next one.
+    let _it = Keepwatchd::on(&hosts[1]).config(with("theirs")).flag("--vrrp").start()?;
     let we = Keepwatchd::on(&hosts[0]).config(with("ours")).flag("--vrrp").start()?;
     we.wait_for_control()?;
     story::wait_for_root(
@@ -230,6 +233,95 @@ fn a_wrong_password() -> Result<()> {
         we.answer(&["events", "--kind", "split_brain_began", "--subject", "VI_1", "--since", "5m"])?;
     ensure!(events.lines().count() == 1, "told once:\n{events}");
     Ok(())
+}
+
+/// Waits until nothing is wrong, whatever happened before.
+fn wait_until_well(we: &Keepwatchd) -> Result<()> {
+    let well = || we.answer(&["why"]).is_ok_and(|why| why.starts_with("nothing is wrong now"));
+    wait::until("nothing is wrong", wait::LONG, well).with_context(|| we.answer(&["why"]).unwrap_or_default())
+}
+
+#[test]
+fn a_server_that_is_slow_and_one_with_another_page() -> Result<()> {
+    let lab = Lab::new("servers")?;
+    let host = lab.host("director")?;
+    let at: std::net::SocketAddr = "127.0.1.1:8080".parse()?;
+    let page = "hello world";
+    let checker = "        HTTP_GET {\n            url {\n                path /\n                \
+                   digest 5eb63bbbe01eeed093cb22bb8f5acdc3\n            }\n            connect_timeout 1\n            \
+                   retry 0\n        }\n";
+    let server = format!("    real_server 127.0.1.1 8080 {{\n{checker}    }}\n");
+    let mut web = Some(WebServer::start(&host, at, page)?);
+    let config = conf::global_defs(2, "") + &conf::virtual_server(&server);
+    let we = Keepwatchd::on(&host).config(config).flags(&["--check", "--dataplane", "memory"]).start()?;
+    we.wait_for_control()?;
+    wait::until("the server is up", wait::LONG, || {
+        we.metric("keepwatch_real_server_up", &["8080"]) == Some(1.0)
+    })?;
+    wait_until_well(&we)?;
+
+    let lost = "VS [10.78.9.9]:tcp:80 has lost its quorum";
+    web.take();
+    let silent = host.listen(at)?;
+    story::wait_for_root(&we, "check_failed", "127.0.1.1", lost)?;
+    ensure!(we.answer(&["why", "127.0.1.1:8080"])?.contains("within 1s"), "slow");
+    drop(silent);
+    web = Some(WebServer::start(&host, at, page)?);
+    wait_until_well(&we)?;
+
+    drop(web.take());
+    let _other = WebServer::start(&host, at, "another page")?;
+    story::wait_for_root(&we, "check_failed", "127.0.1.1", lost)?;
+    let why = || we.answer(&["why", "127.0.1.1:8080"]).unwrap_or_default();
+    wait::until("why says that the page is another", wait::LONG, || {
+        why().contains("is not 5eb63bbbe01eeed093cb22bb8f5acdc3")
+    })
+}
+
+#[test]
+fn who_tells_can_t() -> Result<()> {
+    let lab = Lab::new("tellers")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    // Nobody listens there.
+    let global = "    notification_email {\n        admin@example.net\n    }\n    notification_email_from kw@example.net\n    \
+                  smtp_server 10.78.0.1 2525";
+    let instance = Instance::new("VI_1").interval("0.1").line("smtp_alert");
+    let we = Keepwatchd::on(host)
+        .config(instance.version_3(global))
+        .flag("--vrrp")
+        .history_on_a_small_disk(128 << 10)
+        .start()?;
+    we.wait_for_control()?;
+    story::wait_for_root(&we, "mail_delayed", "Mail delayed", "mail; ")?;
+    ensure!(we.answer(&["why", "admin@example.net"])?.contains("mail does not go out"), "the recipient");
+
+    let mut filler = fs::File::create(we.history_path().with_file_name("filler"))?;
+    for size in [4096, 1] {
+        while filler.write_all(&vec![b'x'; size]).is_ok() {}
+    }
+    let full = || {
+        // Something that happens.
+        let _ = we.process().signal(Signal::SIGHUP);
+        we.answer(&["why"]).is_ok_and(|why| why.contains("history file") && why.contains("No space left"))
+    };
+    wait::until("why says that the disk is full", wait::LONG, full)
+        .with_context(|| we.answer(&["why"]).unwrap_or_default())
+}
+
+#[test]
+fn a_processor_that_is_taken_away() -> Result<()> {
+    const SLOW: Thing = Thing {
+        root: ("advert_delayed", "advert left", ""),
+        story: ("VI_1", "advert left"),
+        ..Thing::new("starved", |scene| {
+            scene.we.process().signal_all(Signal::SIGSTOP);
+            std::thread::sleep(std::time::Duration::from_millis(220));
+            scene.we.process().signal_all(Signal::SIGCONT);
+            Ok(())
+        })
+    };
+    play(&[SLOW])
 }
 
 #[test]

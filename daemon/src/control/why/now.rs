@@ -50,7 +50,12 @@ impl Finding {
 pub fn now(world: &World, history: &History) -> Now {
     let mut wrong: Vec<Finding> = Vec::new();
     for Trouble { weight, what, since, error, event } in world.trouble() {
-        let chain = event.map_or_else(Vec::new, |event| history.chain(event));
+        let chain = match (event, weight) {
+            // What a mail was to tell of is no reason that it does not go out.
+            (Some(event), Weight::Telling) => history.get(event).cloned().into_iter().collect(),
+            (Some(event), _) => history.chain(event),
+            (None, _) => Vec::new(),
+        };
         // A start or a reload is the root of much that has nothing to do with each other.
         let root = chain.first().filter(|root| !is_beginning(root)).map(|root| root.id);
         match wrong.iter_mut().find(|finding| root.is_some() && finding.root() == root) {

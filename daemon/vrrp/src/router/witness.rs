@@ -4,9 +4,12 @@
 //!
 //! *Split brain.* While master, an advertisement of another that names our addresses is a [`Sighting`], whether it is
 //! believed (of lower rank, or with our own address), refused, or made under another virtual router id. In an election two
-//! are master for as long as one advertisement takes; so a sighting is told only when the same router has been seen
-//! [`SIGHTINGS`] times over [`ELECTION`] of the longer of the two intervals. It ends when that router has been silent for
-//! as long, resigns, or we give up being master.
+//! are master for as long as one advertisement takes; so one that is believed is told only when the same router has been
+//! seen [`SIGHTINGS`] times over [`ELECTION`] of the longer of the two intervals, and it ends when that router has been
+//! silent for as long. Between routers that refuse each other there are no elections, but damaged packets; and a keepalived
+//! that refuses what it hears puts off its own next advertisement each time, so that it may be heard once in half a minute
+//! only: the second sighting within [`RARE`] counts, and silence for as long is the end. Either ends when the other
+//! resigns or we give up being master.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -26,8 +29,10 @@ const REFUSALS: usize = 8;
 const OTHERS: usize = 4;
 /// An election is over after so many intervals.
 const ELECTION: u32 = 3;
-/// So often must another master be seen: what was on its way when we spoke up is none.
+/// So often must another master be seen that is believed: what was on its way when we spoke up is none.
 const SIGHTINGS: u32 = 3;
+/// Who is refused, or has another id, may be heard so seldom.
+const RARE: Duration = Duration::from_secs(90);
 /// No interval is longer (RFC 9568 §5.2.7: 4095 centiseconds; version 2: 255 s, which nobody uses).
 const LONGEST_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -204,7 +209,7 @@ impl Router {
         error: AdvertError,
         cause: Option<EventId>,
     ) {
-        if !matches!(self.state, State::Master(_)) || !is_of_a_master(error) {
+        if !is_of_a_master(error) {
             return;
         }
         // A unicast router is no rival of those who talk by multicast about other addresses: the addresses decide.
@@ -213,11 +218,10 @@ impl Router {
         }
     }
 
-    /// While master, another one for our addresses was seen; the cause of the step is the event that tells how.
+    /// Another master for our addresses was seen, which is told if we are master too; the cause of the step is the event
+    /// that tells how.
     pub(crate) fn sees_master(&mut self, cx: &mut Context<'_>, sighting: Sighting) {
-        if !matches!(self.state, State::Master(_)) {
-            return;
-        }
+        let master = matches!(self.state, State::Master(_));
         let Sighting { advert, sign } = sighting;
         let own = self.interval();
         let others = &mut self.witness.others;
@@ -249,8 +253,12 @@ impl Router {
         }
         (other.last, other.sign, other.interval) = (cx.now, sign, advert.interval);
         other.seen = other.seen.saturating_add(1);
-        let long = cx.now.saturating_duration_since(other.since) >= other.patience(own);
-        if other.told.is_none() && long && other.seen >= SIGHTINGS {
+        let seen_for = cx.now.saturating_duration_since(other.since);
+        let enough = match sign {
+            SplitSign::Heard => other.seen >= SIGHTINGS && seen_for >= other.patience(own),
+            SplitSign::Refused(_) | SplitSign::OtherVrid(_) => other.seen >= 2,
+        };
+        if other.told.is_none() && master && enough {
             let event = cx.publish(VrrpFact::SplitBrainBegan {
                 instance: self.spec.name.clone(),
                 address: advert.source,
@@ -298,7 +306,12 @@ impl Router {
 }
 
 impl Other {
+    /// Who has been silent for longer is no master any more.
     fn patience(&self, own: Duration) -> Duration {
-        own.max(self.interval.min(LONGEST_INTERVAL)) * ELECTION
+        let election = own.max(self.interval.min(LONGEST_INTERVAL)) * ELECTION;
+        match self.sign {
+            SplitSign::Heard => election,
+            SplitSign::Refused(_) | SplitSign::OtherVrid(_) => election.max(RARE),
+        }
     }
 }
