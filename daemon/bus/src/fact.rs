@@ -8,7 +8,7 @@ use strum::VariantNames;
 use crate::world::{Change, World};
 
 pub use crate::consumer::{ConsumerFact, ScriptOutcome};
-pub use crate::daemon::DaemonFact;
+pub use crate::daemon::{DaemonFact, DumpKind};
 pub use crate::ipvs::{Drift, IpvsFact, TableChange};
 pub use crate::link::{LinkDownReason, LinkFact};
 pub use crate::routing::{RoutingEntry, RoutingFact};

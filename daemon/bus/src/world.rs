@@ -65,6 +65,9 @@ pub struct World {
     pub mail: MailState,
     /// The AgentX session.
     pub snmp: SnmpState,
+    /// Receivers of events that take none, or not all, with the reason.
+    #[serde(default)]
+    pub interrupted: IndexMap<Name, String>,
     /// Why the history file can't be written, while it can't.
     pub history_error: Option<String>,
     /// Since when that is so.

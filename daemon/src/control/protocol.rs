@@ -27,6 +27,11 @@ pub enum Question {
         #[serde(default)]
         filter: Filter,
     },
+    /// What keepalived writes on a signal.
+    Dump {
+        /// Which of its files.
+        what: DumpAsked,
+    },
     /// What led to the last change of something; or, without a subject, what is wrong now.
     Why {
         /// An instance, group, interface, address, virtual or real server, as people would name it.
@@ -57,6 +62,18 @@ impl Filter {
             && (self.kinds.is_empty() || self.kinds.iter().any(|kind| kind == event.fact.kind()))
             && (self.subject.is_none() || event.mentions().iter().any(|name| names.contains(name)))
     }
+}
+
+/// Which dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum DumpAsked {
+    /// `keepalived.data`: how everything stands (SIGUSR1)
+    Data,
+    /// `keepalived.stats`: what virtual routers counted (SIGUSR2)
+    Stats,
+    /// `keepalived.json`: virtual routers for programs
+    Json,
 }
 
 /// What the daemon answers.
@@ -97,6 +114,11 @@ pub enum Answer {
         /// What is wrong, and what happened lately.
         #[serde(flatten)]
         state: Now,
+    },
+    /// To [`Question::Dump`].
+    Dump {
+        /// What would be in the file, or in the files, one after the other.
+        text: String,
     },
     /// The question can't be answered.
     Error {

@@ -25,7 +25,7 @@ use jiff::Zoned;
 use keepwatch_config::Options;
 
 use crate::control::client;
-use crate::control::protocol::{Answer, Question};
+use crate::control::protocol::{Answer, DumpAsked, Question};
 use crate::worker::configuration::options;
 use crate::{paths, terminal};
 use paint::Paint;
@@ -122,6 +122,13 @@ enum Verb {
         #[command(flatten)]
         asking: Asking,
     },
+    /// What keepalived writes into its files on a signal, on standard output
+    Dump {
+        /// Which of them
+        what: DumpAsked,
+        #[command(flatten)]
+        asking: Asking,
+    },
     /// Check configuration files, and the files of a cluster against each other; needs no daemon
     ///
     /// Says what is wrong with each file, where, and how it is mended; exit status 0 if there is no error, 1 if there
@@ -211,12 +218,13 @@ fn broken_pipe(error: &anyhow::Error) -> bool {
 
 fn run(command: Command) -> Result<ExitCode> {
     let before = command.asking;
-    if !matches!(command.verb, Verb::Status { .. } | Verb::Events { .. } | Verb::Why { .. })
-        && (before.socket.is_some() || before.json)
+    if !matches!(
+        command.verb,
+        Verb::Status { .. } | Verb::Events { .. } | Verb::Why { .. } | Verb::Dump { .. }
+    ) && (before.socket.is_some() || before.json)
     {
         let kind = clap::error::ErrorKind::ArgumentConflict;
-        let message =
-            "`--socket` and `--json` before the verb are for those that ask the daemon: status, events, why";
+        let message = "`--socket` and `--json` before the verb are for those that ask the daemon: status, events, why, dump";
         Command::command().error(kind, message).exit();
     }
     let mut out = io::stdout().lock();
@@ -231,6 +239,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Verb::Observe { arguments } => observe::run(&arguments, &mut out),
         Verb::Simulate { arguments, reading } => simulate::run(&arguments, &reading.options(), &mut out),
         Verb::Status { asking } => ask(Question::Status, asking.or(before), &mut out),
+        Verb::Dump { what, asking } => ask(Question::Dump { what }, asking.or(before), &mut out),
         Verb::Events { follow, lines, choice, asking } => {
             let last = if follow { lines.or(Some(10)) } else { lines };
             let filter = choice.filter(Zoned::now())?;
@@ -275,6 +284,7 @@ fn tell(out: &mut impl Write, paint: Paint, answer: Answer) -> io::Result<()> {
         Answer::Missed { count } => writeln!(out, "{}", paint.warn(&format!("… {count} events were missed"))),
         Answer::Why { now, subjects } => why::write(out, paint, now, &subjects),
         Answer::Now { now, state } => now::write(out, paint, now, &state),
+        Answer::Dump { text } => out.write_all(text.as_bytes()),
         // The client has made an error of it.
         Answer::Error { message } => writeln!(out, "{message}"),
     }

@@ -196,6 +196,8 @@ impl World {
         let agent = self.snmp.socket.as_ref().map_or_else(|| "SNMP".into(), |at| format!("SNMP ({at})"));
         all.extend(reported(&agent, &self.snmp.error, self.snmp.failing));
         all.extend(reported("mail", &self.mail.error, self.mail.failing));
+        let interrupted = self.interrupted.iter();
+        all.extend(interrupted.map(|(name, error)| Trouble::new(Weight::Telling, &**name, error)));
         all.extend(self.scripts.overdue.iter().map(|(about, overdue)| {
             let error = format!("{} still runs", overdue.script);
             Trouble::new(Weight::Telling, format!("script for {about}"), error).by(Some(overdue.changed))
