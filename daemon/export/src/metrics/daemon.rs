@@ -145,16 +145,19 @@ fn fifos(families: &mut Families, world: &World, counters: &Counters) {
 /// Receivers of events: webhooks, OTLP collectors.
 fn deliveries(families: &mut Families, world: &World, counters: &Counters) {
     let all = counters.deliveries.all();
-    let mut working = families
-        .gauge("keepwatch_delivery_works", "Whether a receiver of events takes all that is handed to it");
+    let mut working = families.gauge(
+        "keepwatch_delivery_works",
+        "Whether a receiver of events takes all that is handed to it",
+        &["consumer"],
+    );
     for (consumer, _) in &all {
-        working.sample(&[("consumer", consumer)], flag(!world.interrupted.contains_key(consumer)));
+        working.sample(&[consumer], flag(!world.interrupted.contains_key(consumer)));
     }
     drop(working);
     for row in DeliveryCounters::TABLE {
-        let mut family = families.counter(row.metric, row.help);
+        let mut family = families.counter(row.metric, row.help, &["consumer"]);
         for (consumer, counted) in &all {
-            family.sample(&[("consumer", consumer)], number((row.get)(counted).get()));
+            family.sample(&[consumer], number((row.get)(counted).get()));
         }
     }
 }
