@@ -19,7 +19,7 @@ mod trouble;
 pub use order::{Ordered, Placed};
 pub use trouble::{Trouble, Weight};
 
-pub use crate::consumer::{Broken, FifoState, MailState, Overdue, ScriptsState, SnmpState};
+pub use crate::consumer::{Broken, DbusState, FifoState, MailState, Overdue, ScriptsState, SnmpState};
 pub use crate::daemon::{ConfigState, Diagnosed, Hung, Restarts};
 pub use crate::link::Interface;
 pub use crate::routing::{RoutingKey, RoutingState};
@@ -68,6 +68,9 @@ pub struct World {
     /// Receivers of events that take none, or not all, with the reason.
     #[serde(default)]
     pub interrupted: IndexMap<Name, String>,
+    /// The system bus.
+    #[serde(default)]
+    pub dbus: DbusState,
     /// Why the history file can't be written, while it can't.
     pub history_error: Option<String>,
     /// Since when that is so.

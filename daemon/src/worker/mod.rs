@@ -34,6 +34,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use keepwatch_bus::fact::DaemonFact;
 use keepwatch_bus::{Bus, EventId, Hub};
+use keepwatch_dbus::Request;
 use keepwatch_net::namespace;
 use keepwatch_vrrp::runner;
 use nix::sys::signal::Signal;
@@ -45,6 +46,7 @@ use crate::supervisor::{self, EXIT_NO_CONFIG};
 use crate::{config_test, systemd};
 use configuration::Accepted;
 use consumers::Consumers;
+use parts::dumps::Dump;
 use parts::history::Earlier;
 use parts::placed;
 use parts::turning_points::TurningPoint;
@@ -207,6 +209,16 @@ impl Worker {
             // A file that takes long to be read must not keep us from stopping.
             let asked = tokio::select! {
                 asked = signals.next() => asked,
+                asked = self.consumers.asked() => match asked.request {
+                    Request::Reload => Asked::Reload,
+                    Request::Announce(instance) => {
+                        self.publishers.announce(instance, asked.cause);
+                        continue;
+                    }
+                    Request::PrintData => Asked::Dump(Dump::Data),
+                    Request::PrintStats => Asked::Dump(Dump::Stats),
+                    Request::PrintStatsClear => Asked::Dump(Dump::ClearStats),
+                },
                 loaded = reload.loaded() => {
                     self.settle(loaded);
                     self.consumers.reader().counters().tallies.reloads_took.observe(reload.took());

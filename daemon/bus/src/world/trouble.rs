@@ -196,6 +196,7 @@ impl World {
         let agent = self.snmp.socket.as_ref().map_or_else(|| "SNMP".into(), |at| format!("SNMP ({at})"));
         all.extend(reported(&agent, &self.snmp.error, self.snmp.failing));
         all.extend(reported("mail", &self.mail.error, self.mail.failing));
+        all.extend(reported("D-Bus", &self.dbus.error, None));
         let interrupted = self.interrupted.iter();
         all.extend(interrupted.map(|(name, error)| Trouble::new(Weight::Telling, &**name, error)));
         all.extend(self.scripts.overdue.iter().map(|(about, overdue)| {
