@@ -9,7 +9,7 @@ use strum::{IntoStaticStr, VariantNames};
 
 use crate::line::{Level, Written};
 use crate::subject::Name;
-use crate::world::World;
+use crate::world::{Change, World};
 
 /// What happens to consumers that act themselves: scripts, mails, the SNMP session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
@@ -243,7 +243,25 @@ pub struct ScriptsState {
     /// Scripts that could not be run.
     pub not_run: u64,
     /// Scripts that have run for long and still do: about what (`INSTANCE VI_1 MASTER`), and the command.
-    pub overdue: IndexMap<Name, String>,
+    pub overdue: IndexMap<Name, Overdue>,
+}
+
+/// A script that has run for long, and still does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Overdue {
+    /// The command.
+    pub script: String,
+    /// When that was told.
+    pub changed: Change,
+}
+
+/// A consumer that could not start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Broken {
+    /// What went wrong.
+    pub error: String,
+    /// Since when.
+    pub changed: Change,
 }
 
 /// A FIFO.
@@ -253,6 +271,9 @@ pub struct FifoState {
     pub error: Option<String>,
     /// Why lines are lost, while they are.
     pub losing: Option<String>,
+    /// Since when one of the two is so.
+    #[serde(default)]
+    pub failing: Option<Change>,
     /// How often its script has ended by itself.
     pub readers_ended: u64,
 }
@@ -269,6 +290,9 @@ pub struct MailState {
     pub failed: u64,
     /// The last error, until a mail is sent.
     pub error: Option<String>,
+    /// Since when there is one.
+    #[serde(default)]
+    pub failing: Option<Change>,
 }
 
 /// The AgentX session.
@@ -280,8 +304,18 @@ pub struct SnmpState {
     pub socket: Option<String>,
     /// Why it does not stand.
     pub error: Option<String>,
+    /// Since when it does not.
+    #[serde(default)]
+    pub failing: Option<Change>,
     /// Sessions since the worker began.
     pub sessions: u64,
+}
+
+impl MailState {
+    fn fails(&mut self, error: &str, change: Change) {
+        self.error = Some(error.to_owned());
+        self.failing.get_or_insert(change);
+    }
 }
 
 /// The connection to the system bus.
@@ -295,20 +329,20 @@ pub struct DbusState {
 
 impl ConsumerFact {
     /// What it does to the world.
-    pub(crate) fn fold(&self, w: &mut World) {
+    pub(crate) fn fold(&self, w: &mut World, change: Change) {
         match self {
             Self::ConsumerFailed { consumer, error } => {
-                w.failed_consumers.insert(consumer.clone(), error.clone());
+                w.failed_consumers.insert(consumer.clone(), Broken { error: error.clone(), changed: change });
             }
             Self::MailSent { .. } => {
                 w.mail.sent += 1;
-                w.mail.error = None;
+                (w.mail.error, w.mail.failing) = (None, None);
             }
             Self::MailRefused { .. } => w.mail.refused += 1,
-            Self::MailDelayed { error, .. } => w.mail.error = Some(error.clone()),
+            Self::MailDelayed { error, .. } => w.mail.fails(error, change),
             Self::MailFailed { error, .. } => {
                 w.mail.failed += 1;
-                w.mail.error = Some(error.clone());
+                w.mail.fails(error, change);
             }
             Self::DeliveryInterrupted { consumer, error, .. } => {
                 w.interrupted.insert(consumer.clone(), error.clone());
@@ -320,12 +354,13 @@ impl ConsumerFact {
                 w.snmp.connected = true;
                 w.snmp.sessions += 1;
                 w.snmp.socket = Some(socket.clone());
-                w.snmp.error = None;
+                (w.snmp.error, w.snmp.failing) = (None, None);
             }
             Self::MasterAgentLost { socket, error } => {
                 w.snmp.connected = false;
                 w.snmp.socket = Some(socket.clone());
                 w.snmp.error = Some(error.clone());
+                w.snmp.failing.get_or_insert(change);
             }
             Self::BusJoined { name } => w.dbus = DbusState { name: Some(name.clone()), error: None },
             Self::BusLost { error, .. } => w.dbus = DbusState { name: None, error: Some(error.clone()) },
@@ -339,24 +374,32 @@ impl ConsumerFact {
                 }
             }
             Self::ScriptOverdue { script, about, .. } => {
-                w.scripts.overdue.insert(about.as_str().into(), script.clone());
+                let script = Overdue { script: script.clone(), changed: change };
+                w.scripts.overdue.insert(about.as_str().into(), script);
             }
             Self::ScriptNotRun { .. } => w.scripts.not_run += 1,
             Self::FifoOpened { fifo } => {
                 let fifo = w.fifos.entry(fifo.clone()).or_default();
-                (fifo.error, fifo.losing) = (None, None);
+                (fifo.error, fifo.losing, fifo.failing) = (None, None, None);
             }
             Self::FifoFailed { fifo, error } => {
                 let fifo = w.fifos.entry(fifo.clone()).or_default();
                 (fifo.error, fifo.losing) = (Some(error.clone()), None);
+                fifo.failing.get_or_insert(change);
             }
             Self::FifoRemoved { fifo } => {
                 w.fifos.shift_remove(fifo);
             }
             Self::FifoLosesLines { fifo, error } => {
-                w.fifos.entry(fifo.clone()).or_default().losing = Some(error.clone());
+                let fifo = w.fifos.entry(fifo.clone()).or_default();
+                fifo.losing = Some(error.clone());
+                fifo.failing.get_or_insert(change);
             }
-            Self::FifoFlows { fifo, .. } => w.fifos.entry(fifo.clone()).or_default().losing = None,
+            Self::FifoFlows { fifo, .. } => {
+                let fifo = w.fifos.entry(fifo.clone()).or_default();
+                fifo.losing = None;
+                fifo.failing.take_if(|_| fifo.error.is_none());
+            }
             Self::FifoReaderEnded { fifo, .. } => {
                 w.fifos.entry(fifo.clone()).or_default().readers_ended += 1;
             }

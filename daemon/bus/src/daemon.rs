@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantNames};
 
 use crate::configured::Process;
+use crate::event::EventId;
 use crate::line::{Level, Written};
 use crate::subject::Name;
 use crate::world::{Change, World};
@@ -32,6 +33,9 @@ pub enum DaemonFact {
     WorkerRestarted {
         /// How it ended: exit status, signal, or which loop stopped beating.
         reason: String,
+        /// How often that has happened since the last clean start, as far as the history says; 0 where nobody counted.
+        #[serde(default, skip_serializing_if = "is_uncounted")]
+        count: u32,
     },
     /// A configuration came into force.
     ConfigLoaded {
@@ -224,6 +228,10 @@ impl fmt::Display for DumpKind {
     }
 }
 
+fn is_uncounted(count: &u32) -> bool {
+    *count == 0
+}
+
 /// The configuration in force.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ConfigState {
@@ -233,6 +241,48 @@ pub struct ConfigState {
     pub loaded_at: Option<Timestamp>,
     /// The last reload that was refused since: first error.
     pub rejected: Option<String>,
+    /// When the first of the reloads that were refused since was.
+    #[serde(default)]
+    pub rejected_since: Option<Change>,
+    /// What is wrong with the configuration in force, or has no effect: the first [`ConfigState::MOST_DIAGNOSED`] of them.
+    #[serde(default)]
+    pub diagnosed: Vec<Diagnosed>,
+}
+
+impl ConfigState {
+    /// So many diagnostics are kept.
+    pub const MOST_DIAGNOSED: usize = 100;
+}
+
+/// Something about the configuration in force that is wrong, or has no effect.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Diagnosed {
+    /// Stable name of the kind of diagnostic: `unknown-keyword`.
+    pub code: String,
+    /// Where: `file:line:column`; empty where it is about the whole.
+    pub place: String,
+    /// What, on one line.
+    pub message: String,
+    /// When that was told.
+    pub changed: Change,
+}
+
+impl fmt::Display for Diagnosed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let colon = if self.place.is_empty() { "" } else { ": " };
+        write!(f, "{}{colon}{}", self.place, self.message)
+    }
+}
+
+/// Workers that died or hung.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Restarts {
+    /// How many, since the last clean start.
+    pub count: u32,
+    /// How the last one ended.
+    pub reason: String,
+    /// When that was told.
+    pub changed: Change,
 }
 
 /// A part that stands still.
@@ -242,6 +292,19 @@ pub struct Hung {
     pub doing: String,
     /// Since when.
     pub since: Timestamp,
+    /// The event that told of it.
+    #[serde(default)]
+    pub event: Option<EventId>,
+}
+
+/// Whether what was said of the configuration goes on being wrong for as long as it is in force: a mistake, or something
+/// that does not act. An interface that was not there may have come since, and what is merely old works.
+fn lasts(severity: Severity, code: &str) -> bool {
+    match severity {
+        Severity::Error => !matches!(code, "no-such-interface" | "no-such-address"),
+        Severity::Warning => matches!(code, "not-acted-on" | "no-effect" | "only-at-start"),
+        Severity::Note => false,
+    }
 }
 
 impl DaemonFact {
@@ -255,20 +318,36 @@ impl DaemonFact {
                 w.settings = (**settings).clone();
                 w.config.generation += 1;
                 w.config.loaded_at = Some(change.at);
-                w.config.rejected = None;
+                (w.config.rejected, w.config.rejected_since) = (None, None);
+                w.config.diagnosed.clear();
             }
-            Self::ConfigRejected { first, .. } => w.config.rejected = Some(first.clone()),
-            Self::HistoryFailed { error, .. } => w.history_error = Some(error.clone()),
-            Self::HistoryRecovered { .. } => w.history_error = None,
+            Self::ConfigRejected { first, .. } => {
+                w.config.rejected = Some(first.clone());
+                w.config.rejected_since.get_or_insert(change);
+            }
+            Self::ConfigDiagnosed { severity, code, place, message } => {
+                if lasts(*severity, code) && w.config.diagnosed.len() < ConfigState::MOST_DIAGNOSED {
+                    let (code, place, message) = (code.clone(), place.clone(), message.clone());
+                    w.config.diagnosed.push(Diagnosed { code, place, message, changed: change });
+                }
+            }
+            Self::WorkerRestarted { reason, count } => {
+                let (count, reason) = ((*count).max(1), reason.clone());
+                w.restarts = Some(Restarts { count, reason, changed: change });
+            }
+            Self::HistoryFailed { file, error } => {
+                w.history_error = Some(format!("{file}: {error}"));
+                w.history_failed.get_or_insert(change);
+            }
+            Self::HistoryRecovered { .. } => (w.history_error, w.history_failed) = (None, None),
             Self::PartHung { part, doing, since } => {
-                w.hung.insert(part.clone(), Hung { doing: doing.clone(), since: *since });
+                let hung = Hung { doing: doing.clone(), since: *since, event: Some(change.event) };
+                w.hung.insert(part.clone(), hung);
             }
             Self::PartMoves { part, .. } => {
                 w.hung.shift_remove(part);
             }
-            Self::WorkerRestarted { .. }
-            | Self::ConfigDiagnosed { .. }
-            | Self::HistoryPassedOver { .. }
+            Self::HistoryPassedOver { .. }
             | Self::ReloadScheduled { .. }
             | Self::ReloadUnscheduled { .. }
             | Self::ReloadTimeRefused { .. }
@@ -290,7 +369,12 @@ impl DaemonFact {
             Self::DaemonStopped { took } => {
                 (Level::Info, write!(out, "Stopped in {:.3} s", took.as_secs_f64()))
             }
-            Self::WorkerRestarted { reason } => (Level::Error, write!(out, "Worker restarted: {reason}")),
+            Self::WorkerRestarted { reason, count: 0 | 1 } => {
+                (Level::Error, write!(out, "Worker restarted: {reason}"))
+            }
+            Self::WorkerRestarted { reason, count } => {
+                (Level::Error, write!(out, "Worker restarted for the {count}. time: {reason}"))
+            }
             Self::ConfigLoaded { file, instances, virtual_servers, real_servers, reload, .. } => (
                 Level::Info,
                 write!(

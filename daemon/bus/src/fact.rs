@@ -14,7 +14,10 @@ pub use crate::link::{LinkDownReason, LinkFact};
 pub use crate::routing::{RoutingEntry, RoutingFact};
 pub use crate::service::{Certificate, Failure, FailureReason, ServiceFact};
 pub use crate::track::{Evidence, FileContent, ScriptRun, Session, SessionWhy, TrackFact, Verdict};
-pub use crate::vrrp::{AdvertError, AnnounceOccasion, HoldReason, VrrpFact};
+pub use crate::vrrp::{
+    AdvertError, AnnounceOccasion, HoldReason, LastAdvert, RefusedPackets, Silence, SplitSign, Stranger,
+    VrrpFact,
+};
 
 /// A thing that happened. In JSON it is an object whose `kind` is the name of the innermost variant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -112,7 +115,7 @@ impl Fact {
             Self::Track(fact) => fact.fold(world, change),
             Self::Service(fact) => fact.fold(world, change),
             Self::Ipvs(fact) => fact.fold(world, change),
-            Self::Consumer(fact) => fact.fold(world),
+            Self::Consumer(fact) => fact.fold(world, change),
             Self::Routing(fact) => fact.fold(world, change),
         }
     }

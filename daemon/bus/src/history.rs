@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -144,6 +144,17 @@ pub fn write_file(
     std::thread::Builder::new().name("history".into()).spawn(move || Writer::new(settings, bus).run(watcher))
 }
 
+/// Whether the last line of a file is whole; so it counts where the file can't be read.
+fn ends_with_its_line(path: &Path) -> bool {
+    let last = || -> io::Result<[u8; 1]> {
+        let (mut file, mut last) = (own_file::read(path)?, [0]);
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+        Ok(last)
+    };
+    last().map_or(true, |last| last == *b"\n")
+}
+
 struct Writer {
     settings: FileSettings,
     bus: WeakBus,
@@ -196,8 +207,8 @@ impl Writer {
         }
         let mut file = own_file::append(path, own_file::PRIVATE)?;
         self.size = file.metadata()?.len();
-        if self.failing.is_some() && self.size > 0 {
-            // The line on which writing failed may stand there in part: end it, so that the next one is whole.
+        if self.size > 0 && !ends_with_its_line(path) {
+            // A line stands there in part, from a crash or a full disk: end it, so that the next one is whole.
             file.write_all(b"\n")?;
             self.size += 1;
         }

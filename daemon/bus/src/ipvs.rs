@@ -101,12 +101,16 @@ impl IpvsFact {
             Self::IpvsRefused { service, real, change, error } => {
                 let entry = real.map_or_else(|| service.to_string(), |real| format!("{real} of {service}"));
                 w.ipvs_error = Some(format!("refused to {change} {entry}: {error}"));
+                w.ipvs_failed.get_or_insert(changed);
                 let refusal = |sorry| Refusal { change: *change, sorry, error: error.clone(), changed };
                 refuse(w, service, *real, refusal);
             }
             Self::IpvsAccepted { service, real } => accept(w, service, *real),
-            Self::IpvsRecovered {} => w.ipvs_error = None,
-            Self::IpvsFailed { operation, error } => w.ipvs_error = Some(format!("{operation}: {error}")),
+            Self::IpvsRecovered {} => (w.ipvs_error, w.ipvs_failed) = (None, None),
+            Self::IpvsFailed { operation, error } => {
+                w.ipvs_error = Some(format!("{operation}: {error}"));
+                w.ipvs_failed.get_or_insert(changed);
+            }
             Self::IpvsWithheld { .. } | Self::DriftRepaired { .. } => {}
         }
     }

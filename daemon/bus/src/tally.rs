@@ -162,7 +162,7 @@ impl Tally {
                     failed_over(tallies, instance, since, event);
                 }
             }
-            VrrpFact::AdvertTimedOut { instance, master: Some(_), waited } => {
+            VrrpFact::AdvertTimedOut { instance, master: Some(_), waited, .. } => {
                 let waited = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
                 tallies.without_master.resolve(instance).past.add(waited);
             }

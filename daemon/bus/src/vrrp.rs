@@ -11,10 +11,12 @@ use crate::configured::Configured;
 use crate::subject::{Name, VirtualAddress, VrrpState};
 use crate::world::Change;
 
+mod evidence;
 mod fold;
 mod line;
 mod reasons;
 
+pub use evidence::{LastAdvert, RefusedPackets, Silence, SplitSign, Stranger};
 pub use reasons::{AdvertError, AnnounceOccasion, HoldReason};
 
 /// What happens to virtual routers and sync groups, from their configuration to their addresses and packets.
@@ -81,6 +83,34 @@ pub enum VrrpFact {
         master: Option<IpAddr>,
         /// How long it was waited for.
         waited: Duration,
+        /// What that rests on; none in the history of versions that did not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        evidence: Option<Box<Silence>>,
+    },
+    /// While master, another router was found to be master for the same addresses, for longer than an election takes.
+    /// Published once for each other master, until [`VrrpFact::SplitBrainEnded`].
+    SplitBrainBegan {
+        /// The virtual router.
+        instance: Name,
+        /// The other master.
+        address: IpAddr,
+        /// The priority that it advertises.
+        priority: u8,
+        /// The address that our adverts come from.
+        own_address: Option<IpAddr>,
+        /// Our own priority.
+        own: u8,
+        /// How it shows itself.
+        sign: SplitSign,
+    },
+    /// The other master is not heard any more, or we are not master any more.
+    SplitBrainEnded {
+        /// The virtual router.
+        instance: Name,
+        /// The other master.
+        address: IpAddr,
+        /// From its first advertisement until its last, or until we gave up.
+        lasted: Duration,
     },
     /// A backup heard a master that it did not know, or the known one with another priority.
     MasterHeard {
@@ -186,6 +216,13 @@ pub enum VrrpFact {
         address: VirtualAddress,
         /// It was there already, left by a run that ended badly.
         adopted: bool,
+    },
+    /// A virtual address is gone from the interface of a master, which did not take it off: somebody else did.
+    AddressLost {
+        /// The virtual router.
+        instance: Name,
+        /// The address.
+        address: VirtualAddress,
     },
     /// A virtual address that somebody had taken off a master was put back.
     AddressRestored {
@@ -324,10 +361,13 @@ pub struct Instance {
     pub priority: u8,
     /// The master as last heard; none while it is master itself or has heard none.
     pub master: Option<(IpAddr, u8)>,
+    /// Other routers that are master for its addresses while it is master itself.
+    #[serde(default)]
+    pub rivals: Vec<Rival>,
     /// Addresses that are on their interfaces because of it.
     pub addresses: Vec<VirtualAddress>,
     /// Addresses that it should have as master and has not, with the reason.
-    pub missing: Vec<(VirtualAddress, String)>,
+    pub missing: Vec<Missing>,
     /// Those of its addresses that the host has by itself.
     pub own_addresses: Vec<VirtualAddress>,
     /// Addresses to and from which packets are dropped, and the table of nftables that does it.
@@ -336,10 +376,37 @@ pub struct Instance {
     /// Why packets that are not to be accepted can't be dropped.
     #[serde(default)]
     pub drop_error: Option<String>,
+    /// Since when they can't.
+    #[serde(default)]
+    pub drop_failed: Option<Change>,
     /// Last change of state.
     pub changed: Option<Change>,
     /// Changes of state since the worker began.
     pub transitions: u64,
+}
+
+/// Another router that is master for the same addresses.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rival {
+    /// Where its advertisements come from.
+    pub address: IpAddr,
+    /// The priority that it advertises.
+    pub priority: u8,
+    /// How it shows itself.
+    pub sign: SplitSign,
+    /// Since when.
+    pub changed: Change,
+}
+
+/// An address that a master should have and has not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Missing {
+    /// The address.
+    pub address: VirtualAddress,
+    /// What the kernel said.
+    pub error: String,
+    /// Since when.
+    pub changed: Change,
 }
 
 /// A sync group.

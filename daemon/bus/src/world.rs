@@ -5,7 +5,6 @@
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
-use keepwatch_model::Priority;
 use serde::{Deserialize, Serialize};
 
 use crate::configured::Process;
@@ -15,16 +14,18 @@ use crate::subject::{Name, RealKey, ServiceKey};
 
 pub(crate) mod keyed;
 mod order;
+mod trouble;
 
 pub use order::{Ordered, Placed};
+pub use trouble::{Trouble, Weight};
 
-pub use crate::consumer::{DbusState, FifoState, MailState, ScriptsState, SnmpState};
-pub use crate::daemon::{ConfigState, Hung};
+pub use crate::consumer::{Broken, DbusState, FifoState, MailState, Overdue, ScriptsState, SnmpState};
+pub use crate::daemon::{ConfigState, Diagnosed, Hung, Restarts};
 pub use crate::link::Interface;
 pub use crate::routing::{RoutingKey, RoutingState};
 pub use crate::service::{Checker, RealServer, RealState, Refusal, Service};
 pub use crate::track::{Influence, Tracker, Trackers};
-pub use crate::vrrp::{Group, Instance};
+pub use crate::vrrp::{Group, Instance, Missing, Rival};
 
 /// Everything that is known, at one version.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -72,10 +73,19 @@ pub struct World {
     pub dbus: DbusState,
     /// Why the history file can't be written, while it can't.
     pub history_error: Option<String>,
+    /// Since when that is so.
+    #[serde(default)]
+    pub history_failed: Option<Change>,
     /// Consumers that could not start, with the reason.
-    pub failed_consumers: IndexMap<Name, String>,
+    pub failed_consumers: IndexMap<Name, Broken>,
     /// What IPVS refused last, while there is anything that it refuses.
     pub ipvs_error: Option<String>,
+    /// Since when it refuses something.
+    #[serde(default)]
+    pub ipvs_failed: Option<Change>,
+    /// How often the worker had to be started again since the last clean start; none if it never had to.
+    #[serde(default)]
+    pub restarts: Option<Restarts>,
     /// Parts that stand still.
     pub hung: IndexMap<Name, Hung>,
 }
@@ -89,82 +99,10 @@ pub struct Change {
     pub event: EventId,
 }
 
-/// Something that does not work.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
-    /// What: `SNMP`, `the last reload was refused`, `interface eth0 is down`.
-    pub what: String,
-    /// Since when, where that is known.
-    pub since: Option<Timestamp>,
-    /// How it shows, or why it is so.
-    pub error: String,
-}
-
 impl World {
-    /// All that does not work, what weighs most first: the one list that whoever shows trouble goes by.
-    pub fn trouble(&self) -> Vec<Trouble> {
-        let trouble =
-            |what: &str, error: &str| Trouble { what: what.into(), since: None, error: error.into() };
-        let reported =
-            |what: &'static str, error: &Option<String>| error.as_deref().map(|error| trouble(what, error));
-        let hung = self.hung.iter().map(|(part, hung)| Trouble {
-            what: format!("{part} hangs"),
-            since: Some(hung.since),
-            error: hung.doing.clone(),
-        });
-        let down = self.interfaces.values().filter(|interface| !interface.up).map(|interface| Trouble {
-            what: format!("interface {} is down", interface.name),
-            since: Some(interface.changed.at),
-            error: interface.down_reason.map_or_else(String::new, |reason| reason.to_string()),
-        });
-        let missing = self.instances.values().flat_map(|instance| {
-            instance.missing.iter().map(|(address, error)| {
-                let Instance { name, .. } = instance;
-                trouble(&format!("{name}: VIP {address} is not on {}", address.interface), error)
-            })
-        });
-        let unrouted = self.routing.values().filter_map(|state| {
-            let owner = state.instance.as_deref().unwrap_or("static");
-            let what = format!("{owner}: {} is not there", state.entry);
-            state.error.as_ref().map(|error| trouble(&what, error))
-        });
-        let shared =
-            self.instances.values().filter(|i| i.settings.priority != Priority::OWNER).flat_map(|instance| {
-                instance.own_addresses.iter().map(|address| {
-                    let Instance { name, .. } = instance;
-                    let what =
-                        format!("{name}: VIP {address} is this host's own address on {}", address.interface);
-                    trouble(&what, "it stays there")
-                })
-            });
-        let mut all: Vec<Trouble> =
-            reported("the last reload was refused", &self.config.rejected).into_iter().chain(hung).collect();
-        all.extend(reported("IPVS", &self.ipvs_error));
-        all.extend(reported("history file", &self.history_error));
-        all.extend(reported("SNMP", &self.snmp.error));
-        all.extend(reported("D-Bus", &self.dbus.error));
-        all.extend(reported("mail", &self.mail.error));
-        all.extend(
-            self.scripts.overdue.iter().map(|(about, script)| {
-                trouble(&format!("script for {about}"), &format!("{script} still runs"))
-            }),
-        );
-        all.extend(self.fifos.iter().filter_map(|(path, fifo)| {
-            let error = fifo.error.as_ref().or(fifo.losing.as_ref())?;
-            let what = if fifo.error.is_some() { "FIFO" } else { "lines are lost for FIFO" };
-            Some(trouble(&format!("{what} {path}"), error))
-        }));
-        all.extend(self.interrupted.iter().map(|(name, error)| trouble(name, error)));
-        all.extend(self.failed_consumers.iter().map(|(name, error)| trouble(name, error)));
-        all.extend(missing);
-        all.extend(self.instances.values().filter_map(|instance| {
-            let what = format!("{}: packets to its addresses are not dropped", instance.name);
-            instance.drop_error.as_ref().map(|error| trouble(&what, error))
-        }));
-        all.extend(unrouted);
-        all.extend(shared);
-        all.extend(down);
-        all
+    /// Whether nothing is done, and only told of (`--dataplane shadow`): what the world shows is then what would be.
+    pub fn is_shadow(&self) -> bool {
+        self.settings.dataplane == "shadow"
     }
 
     /// Virtual routers in the order of the configuration.

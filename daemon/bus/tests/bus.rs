@@ -146,6 +146,19 @@ fn a_line_that_was_cut_short_is_passed_over() {
 }
 
 #[test]
+fn a_torn_last_line_costs_that_line_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = FileSettings { path: dir.path().join("history.jsonl"), max_bytes: 1 << 20 };
+    run_with_file(&file, 3);
+    let text = std::fs::read_to_string(&file.path).unwrap();
+    std::fs::write(&file.path, &text[..text.len() - 10]).unwrap();
+    run_with_file(&file, 2);
+    let recorded = file.load(10).unwrap();
+    let ids: Vec<u64> = recorded.events.iter().map(|event| event.id.0).collect();
+    assert_eq!((ids, recorded.passed_over), (vec![1, 2, 3, 4], 1), "number 3 of the torn line is used again");
+}
+
+#[test]
 fn folding_the_recorded_events_of_a_run_gives_its_world() {
     let dir = tempfile::tempdir().unwrap();
     let file = FileSettings { path: dir.path().join("history.jsonl"), max_bytes: 1 << 20 };

@@ -144,7 +144,8 @@ fn vrrp() -> impl Strategy<Value = VrrpFact> {
         (name(), prop::option::of(ip())).prop_map(move |(instance, master)| VrrpFact::AdvertTimedOut {
             instance,
             master,
-            waited: took
+            waited: took,
+            evidence: None
         }),
         (name(), ip()).prop_map(|(instance, address)| VrrpFact::AdvertRejected {
             instance,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use keepwatch_bus::Event;
+use keepwatch_bus::{Event, Fact};
 
 const EVERY_FACT: &str = include_str!("every_fact.jsonl");
 
@@ -17,7 +17,8 @@ fn every_fact_is_read_and_written_as_ever() -> serde_json::Result<()> {
         assert_eq!(json["kind"], event.fact.kind());
         kinds.insert(event.fact.kind());
     }
-    assert_eq!(kinds, keepwatch_bus::Fact::kinds().collect(), "every kind is there");
-    assert_eq!(kinds.len(), 119, "{kinds:?}");
+    assert_eq!(kinds.len(), 122, "{kinds:?}");
+    let without: Vec<_> = Fact::kinds().filter(|kind| !kinds.contains(kind)).collect();
+    assert!(without.is_empty(), "no event of {without:?}");
     Ok(())
 }

@@ -277,7 +277,11 @@ fn looks(write: impl FnOnce(&mut DefaultHasher)) -> u64 {
 fn router(instance: &Instance, hasher: &mut DefaultHasher) {
     let changed = instance.changed.map(|change| change.event);
     (instance.state, instance.priority, instance.master, changed).hash(hasher);
-    (&instance.addresses, &instance.missing, &instance.own_addresses, &instance.drop_error).hash(hasher);
+    (&instance.addresses, &instance.own_addresses, &instance.drop_error).hash(hasher);
+    for missing in &instance.missing {
+        (&missing.address, &missing.error).hash(hasher);
+    }
+    instance.rivals.iter().for_each(|rival| (rival.address, rival.changed.event).hash(hasher));
     instance.settings.position.hash(hasher);
 }
 

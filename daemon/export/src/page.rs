@@ -183,7 +183,7 @@ pub(crate) fn write_trouble(out: &mut String, Scene { world, now, .. }: Scene<'_
         out.push_str("<li><b>stopping</b>: a clean stop is under way</li>");
     }
     let more = trouble.len().saturating_sub(FEW);
-    for Trouble { what, since, error } in trouble.into_iter().take(FEW) {
+    for Trouble { what, since, error, .. } in trouble.into_iter().take(FEW) {
         write!(out, "<li><b>{}</b>", Escaped(&what))?;
         if let Some(since) = since {
             write!(out, " since {} ({} ago)", At(since), Ago(now, since))?;

@@ -119,6 +119,9 @@ impl Reconciler {
     /// Brings the data plane to what the director wants, where that may be otherwise than before.
     pub(crate) async fn reconcile(&mut self, desk: &mut Desk) {
         let dirty = desk.director.take_dirty();
+        if self.has_nothing_to_do(desk) {
+            return;
+        }
         let scope = match self.uncertain {
             Some(Uncertain::Unread) => {
                 self.look(desk).await;
@@ -133,6 +136,9 @@ impl Reconciler {
     pub(crate) async fn audit(&mut self, desk: &mut Desk) {
         // What has not been done yet is no drift, nor what was refused before.
         let pending = desk.director.take_dirty();
+        if self.has_nothing_to_do(desk) {
+            return;
+        }
         let refused: BTreeSet<_> = self.complaints.entries().copied().collect();
         if let Some(snapshot) = self.look(desk).await {
             self.meters.count(desk.director.definitions(), &snapshot);
@@ -147,6 +153,11 @@ impl Reconciler {
         for fact in drifts(done.iter().map(|(step, _)| step)) {
             self.bus.publish(None, fact);
         }
+    }
+
+    /// Whether nobody has asked for a virtual server yet, or again: then nobody wants to hear that there is no IPVS.
+    fn has_nothing_to_do(&self, desk: &Desk) -> bool {
+        self.ours.is_empty() && desk.director.definitions().next().is_none()
     }
 
     /// Removes everything, ours or not.

@@ -142,7 +142,10 @@ impl<'a> News<'a> {
             | VrrpFact::AdvertRejected { .. }
             | VrrpFact::AddressAdded { .. }
             | VrrpFact::AddressRemoved { .. }
+            | VrrpFact::AddressLost { .. }
             | VrrpFact::AddressRestored { .. }
+            | VrrpFact::SplitBrainBegan { .. }
+            | VrrpFact::SplitBrainEnded { .. }
             | VrrpFact::DropSet { .. }
             | VrrpFact::DropLifted { .. }
             | VrrpFact::DropFailed { .. }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use keepwatch_bus::{Event, World};
 use serde::{Deserialize, Serialize};
 
-use super::why::Why;
+use super::why::{Now, Why};
 use crate::worker::reload::Outcome;
 
 /// What a client can ask.
@@ -26,6 +26,9 @@ pub enum Question {
         /// Go on with those that come.
         #[serde(default)]
         follow: bool,
+        /// Only some of them.
+        #[serde(default)]
+        filter: Filter,
     },
     /// To read the configuration again, and say what came of it.
     Reload,
@@ -40,11 +43,36 @@ pub enum Question {
         /// Which of its files.
         what: DumpAsked,
     },
-    /// What led to the last change of something.
+    /// What led to the last change of something; or, without a subject, what is wrong now.
     Why {
-        /// An instance, group, interface, virtual or real server, as people would name it.
-        subject: String,
+        /// An instance, group, interface, address, virtual or real server, as people would name it.
+        #[serde(default)]
+        subject: Option<String>,
     },
+}
+
+/// Which events are asked for; each condition that is there must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Filter {
+    /// Not before.
+    pub since: Option<Timestamp>,
+    /// Not after.
+    pub until: Option<Timestamp>,
+    /// Of one of these kinds: `state_changed`. None: of any.
+    pub kinds: Vec<String>,
+    /// About this subject, as people would name it.
+    pub subject: Option<String>,
+}
+
+impl Filter {
+    /// Whether an event is asked for; `names` are those of the subject.
+    pub fn wants(&self, event: &Event, names: &[String]) -> bool {
+        self.since.is_none_or(|since| event.at >= since)
+            && self.until.is_none_or(|until| event.at <= until)
+            && (self.kinds.is_empty() || self.kinds.iter().any(|kind| kind == event.fact.kind()))
+            && (self.subject.is_none() || event.mentions().iter().any(|name| names.contains(name)))
+    }
 }
 
 /// Which dump.
@@ -89,6 +117,14 @@ pub enum Answer {
         now: Timestamp,
         /// What is known of them.
         subjects: Vec<Why>,
+    },
+    /// To [`Question::Why`] without a subject.
+    Now {
+        /// The daemon's time.
+        now: Timestamp,
+        /// What is wrong, and what happened lately.
+        #[serde(flatten)]
+        state: Now,
     },
     /// To [`Question::Reload`], when it is over.
     Reload {

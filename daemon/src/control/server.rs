@@ -21,8 +21,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::protocol::{Answer, DumpAsked, Question};
-use super::why::why;
+use super::protocol::{Answer, DumpAsked, Filter, Question};
+use super::why::{names_of, now, why};
 use crate::logging::levels::{self, Levels};
 use crate::worker::parts::dumps::Zero;
 use crate::worker::reload::Wanted;
@@ -134,12 +134,14 @@ async fn serve(client: UnixStream, place: Place, asked: &Asked, followers: &Sema
             }
             Err(_) => say(&mut write, &too_many()).await,
         },
-        Ok(Question::Events { last, follow: false }) => events(&mut write, reader, last, false).await,
-        Ok(Question::Events { last, follow: true }) => match followers.try_acquire() {
+        Ok(Question::Events { last, follow: false, filter }) => {
+            events(&mut write, reader, last, false, filter).await
+        }
+        Ok(Question::Events { last, follow: true, filter }) => match followers.try_acquire() {
             Ok(_follower) => {
                 let _stream = place.stream();
                 tokio::select! {
-                    told = events(&mut write, reader, last, true) => told,
+                    told = events(&mut write, reader, last, true, filter) => told,
                     () = gone(read) => Ok(()),
                 }
             }
@@ -164,7 +166,7 @@ async fn serve(client: UnixStream, place: Place, asked: &Asked, followers: &Sema
             say(&mut write, &made.map_err(io::Error::other)??).await
         }
         Ok(Question::Why { subject }) => {
-            let answer = explain(reader, &subject);
+            let answer = explain(reader, subject.as_deref());
             say(&mut write, &answer).await
         }
         Err(error) => say(&mut write, &Answer::Error { message: format!("not a question: {error}") }).await,
@@ -236,22 +238,37 @@ fn dumped(reader: &Reader, zero: &Zero, what: DumpAsked) -> io::Result<Answer> {
     Ok(Answer::Dump { text })
 }
 
-fn explain(reader: &Reader, subject: &str) -> Answer {
+fn explain(reader: &Reader, subject: Option<&str>) -> Answer {
     let world = reader.world();
     let history = reader.history();
+    let Some(subject) = subject else {
+        return Answer::Now { now: Timestamp::now(), state: now(&world, &history) };
+    };
     match why(&world, &history, subject) {
         Ok(subjects) => Answer::Why { now: Timestamp::now(), subjects },
         Err(message) => Answer::Error { message },
     }
 }
 
-async fn events(write: &mut Write, reader: &Reader, last: Option<usize>, follow: bool) -> io::Result<()> {
+async fn events(
+    write: &mut Write,
+    reader: &Reader,
+    last: Option<usize>,
+    follow: bool,
+    filter: Filter,
+) -> io::Result<()> {
+    let names = filter.subject.as_ref().map_or_else(Vec::new, |subject| {
+        let world = reader.world();
+        names_of(&world, &reader.history(), subject)
+    });
     // Watch first, then look back: what is in both is told by its number.
     let mut watcher = follow.then(|| reader.watch("control"));
     let past: Vec<Arc<Event>> = {
         let history = reader.history();
-        let skip = last.map_or(0, |last| history.iter().len().saturating_sub(last));
-        history.iter().skip(skip).cloned().collect()
+        let wanted = history.iter().rev().filter(|event| filter.wants(event, &names));
+        let mut past: Vec<_> = wanted.take(last.unwrap_or(usize::MAX)).cloned().collect();
+        past.reverse();
+        past
     };
     let told: std::collections::HashSet<_> = past.iter().map(|event| event.id).collect();
     for event in past {
@@ -262,7 +279,7 @@ async fn events(write: &mut Write, reader: &Reader, last: Option<usize>, follow:
         if seen.missed > 0 {
             say(write, &Answer::Missed { count: seen.missed }).await?;
         }
-        if !told.contains(&seen.event.id) {
+        if !told.contains(&seen.event.id) && filter.wants(&seen.event, &names) {
             tell(write, seen.event).await?;
         }
     }

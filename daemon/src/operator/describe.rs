@@ -29,3 +29,11 @@ fn unlogged(fact: &Fact) -> String {
 fn of(real: &RealKey) -> String {
     format!("service {} of VS {}", real.label(), real.service)
 }
+
+/// What an event rests on, where it says more than its line: one piece of evidence a line.
+pub(super) fn evidence(event: &Event) -> Vec<String> {
+    match &event.fact {
+        Fact::Vrrp(VrrpFact::AdvertTimedOut { evidence: Some(silence), .. }) => silence.in_words(),
+        _ => Vec::new(),
+    }
+}

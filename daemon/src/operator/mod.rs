@@ -2,6 +2,7 @@
 //! (or, with `--json`, to programs); checks configuration files without one.
 
 mod check;
+mod choice;
 mod describe;
 mod events;
 mod follow;
@@ -9,6 +10,7 @@ mod generate;
 mod input;
 mod language;
 mod nagios;
+mod now;
 mod observe;
 mod paint;
 mod reload;
@@ -25,10 +27,11 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::{CommandFactory, Parser, Subcommand};
+use jiff::Zoned;
 use keepwatch_config::Options;
 
 use crate::control::client;
-use crate::control::protocol::{DumpAsked, Question};
+use crate::control::protocol::{Answer, DumpAsked, Question};
 use crate::worker::configuration::options;
 use crate::{paths, terminal};
 use paint::Paint;
@@ -125,6 +128,8 @@ enum Verb {
         #[arg(short = 'n', long = "lines", value_name = "N")]
         lines: Option<usize>,
         #[command(flatten)]
+        choice: choice::Choice,
+        #[command(flatten)]
         asking: Asking,
     },
     /// How much is logged of each subsystem; changes it, until the daemon is started again
@@ -135,10 +140,15 @@ enum Verb {
         #[command(flatten)]
         asking: Asking,
     },
-    /// What led to the last change of an instance, group, interface, virtual or real server, or of the configuration
+    /// Why something is as it is: its state and the events that led there; without a subject, what is wrong now
+    ///
+    /// Exit status 0 if the subject was found or nothing is wrong; 3 if, asked without a subject, something is wrong;
+    /// 1 if the daemon does not answer or nothing is called so.
     Why {
-        /// Its name, or its address, with or without port; `configuration` for the last reload
-        #[arg(required = true, num_args = 1..)]
+        /// A name (instance, sync group, interface, script, file, process, BFD session), a virtual router id, an address
+        /// with or without prefix or port (virtual address, virtual or real server, peer), a prefix for all in it, a mail
+        /// address, a FIFO, `#23` for an event, `configuration` for the last reload
+        #[arg(num_args = 0..)]
         subject: Vec<String>,
         #[command(flatten)]
         asking: Asking,
@@ -297,13 +307,15 @@ fn run(command: Command) -> Result<ExitCode> {
             drop(out);
             top::run(asking.or(before))
         }
-        Verb::Events { follow, lines, asking } => {
+        Verb::Events { follow, lines, choice, asking } => {
             let last = if follow { lines.or(Some(10)) } else { lines };
-            ask(Question::Events { last, follow }, asking.or(before), &mut out)
+            let filter = choice.filter(Zoned::now())?;
+            ask(Question::Events { last, follow, filter }, asking.or(before), &mut out)
         }
         Verb::LogLevel { set, asking } => ask(Question::LogLevel { set }, asking.or(before), &mut out),
         Verb::Why { subject, asking } => {
-            ask(Question::Why { subject: subject.join(" ") }, asking.or(before), &mut out)
+            let subject = (!subject.is_empty()).then(|| subject.join(" "));
+            ask(Question::Why { subject }, asking.or(before), &mut out)
         }
     }
 }
@@ -314,7 +326,11 @@ fn ask(question: Question, asking: Asking, out: &mut impl Write) -> Result<ExitC
     let paint = Paint { on: terminal::has_colours(&io::stdout()) };
     let endless = matches!(question, Question::Events { follow: true, .. });
     let mut answers = client::ask(&socket, &question, (!endless).then_some(PATIENCE))?;
+    let mut code = ExitCode::SUCCESS;
     while let Some(answer) = answers.one_more()? {
+        if matches!(&answer, Answer::Now { state, .. } if !state.wrong.is_empty()) {
+            code = ExitCode::from(TROUBLE);
+        }
         if asking.json {
             serde_json::to_writer(&mut *out, &answer).map_err(io::Error::from)?;
             out.write_all(b"\n")?;
@@ -326,11 +342,10 @@ fn ask(question: Question, asking: Asking, out: &mut impl Write) -> Result<ExitC
     if endless {
         bail!("the daemon has ended");
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }
 
-fn tell(out: &mut impl Write, paint: Paint, answer: crate::control::protocol::Answer) -> io::Result<()> {
-    use crate::control::protocol::Answer;
+fn tell(out: &mut impl Write, paint: Paint, answer: Answer) -> io::Result<()> {
     match answer {
         Answer::Status { now, world } => status::write(out, paint, now, &world, &status::Only::called("")),
         Answer::Event { event, .. } => events::write(out, paint, &event),
@@ -340,6 +355,7 @@ fn tell(out: &mut impl Write, paint: Paint, answer: crate::control::protocol::An
         Answer::LogLevels { levels } => {
             levels.iter().try_for_each(|(subsystem, level)| writeln!(out, "{subsystem:<8} {level}"))
         }
+        Answer::Now { now, state } => now::write(out, paint, now, &state),
         Answer::Dump { text } => out.write_all(text.as_bytes()),
         // The client has made an error of it.
         Answer::Error { message } => writeln!(out, "{message}"),

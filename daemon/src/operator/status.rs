@@ -24,6 +24,10 @@ pub(super) fn write(
 ) -> io::Result<()> {
     if only.is_all() {
         daemon(out, paint, now, world)?;
+        if world.is_shadow() {
+            let shadow = "shadow mode: nothing is sent and nothing changed on this host; what follows is what would be";
+            writeln!(out, "{}", paint.warn(shadow))?;
+        }
         problems(out, paint, now, world)?;
     }
     routers(out, paint, now, world, only)?;
@@ -55,7 +59,7 @@ fn daemon(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -> 
 }
 
 fn problems(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -> io::Result<()> {
-    for Trouble { what, since, error } in world.trouble() {
+    for Trouble { what, since, error, .. } in world.trouble() {
         let since = since.map_or_else(String::new, |at| format!(" since {} ({})", clock(at), ago(now, at)));
         writeln!(out, "{} {what}{since}: {error}", paint.warn("!"))?;
     }
@@ -85,7 +89,7 @@ fn routers(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World, on
             interface_of(i),
             i.settings.vrid,
             since(now, i.changed),
-            addresses(paint, i)
+            addresses(paint, i, world.is_shadow())
         )?;
     }
     for group in groups {
@@ -142,14 +146,15 @@ fn interface_of(instance: &Instance) -> &str {
 }
 
 /// The addresses that it carries; else whom it thinks master.
-fn addresses(paint: Paint, instance: &Instance) -> String {
+fn addresses(paint: Paint, instance: &Instance, shadow: bool) -> String {
     let own = instance.own_addresses.iter().filter(|_| instance.state == VrrpState::Master);
     let all: Vec<_> = instance.addresses.iter().chain(own).collect();
     if !all.is_empty() {
         let some: Vec<String> = all.iter().take(3).map(ToString::to_string).collect();
         let more = all.len() - some.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        return some.join(" ") + &more;
+        let would = if shadow { "would have " } else { "" };
+        return format!("{would}{}{more}", some.join(" "));
     }
     instance.master.map_or_else(String::new, |(address, priority)| {
         paint.dim(&format!("master is {address} (priority {priority})"))

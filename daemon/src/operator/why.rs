@@ -9,7 +9,7 @@ use keepwatch_bus::Event;
 
 use super::describe;
 use super::paint::{Paint, ago, clock};
-use crate::control::why::{Reckoning, Why};
+use crate::control::why::{Reckoning, Story, Why};
 
 /// Steps of a story that are indented and followed further.
 const DEEPEST: usize = 12;
@@ -34,21 +34,66 @@ fn subject(out: &mut impl Write, paint: Paint, now: Timestamp, why: &Why) -> io:
     if let Some(priority) = &why.priority {
         writeln!(out, "  {}", reckoning(priority))?;
     }
+    for note in &why.notes {
+        writeln!(out, "  {note}")?;
+    }
     if why.since.is_some() && why.chain.is_empty() {
         writeln!(out, "  the events that led there are no longer held")?;
     }
+    let before = chain(out, paint, &why.chain)?;
+    if let Some(change) = before {
+        follow(out, paint, &why.followed, change, why.chain.len())?;
+        reach(out, paint, &why.chain, &why.followed)?;
+    }
+    if why.more > 0 {
+        writeln!(out, "  … and {} events more", why.more)?;
+    }
+    if !why.lately.is_empty() {
+        writeln!(out, "  {}", paint.head("what else happened to it, the last first:"))?;
+    }
+    why.lately.iter().try_for_each(|story| self::story(out, paint, story))
+}
+
+/// A chain of causes; returns its end.
+pub(super) fn chain<'e>(
+    out: &mut impl Write,
+    paint: Paint,
+    chain: &'e [Arc<Event>],
+) -> io::Result<Option<&'e Event>> {
     let mut before: Option<&Event> = None;
-    for (depth, event) in why.chain.iter().enumerate() {
-        let last = depth + 1 == why.chain.len();
+    for (depth, event) in chain.iter().enumerate() {
+        let last = depth + 1 == chain.len();
         line(out, paint, event, before, depth, last)?;
         before = Some(event);
     }
-    if let Some(change) = before {
-        follow(out, paint, &why.followed, change, why.chain.len())?;
+    Ok(before)
+}
+
+/// How far it reached: from the root to the last effect.
+fn reach(
+    out: &mut impl Write,
+    paint: Paint,
+    chain: &[Arc<Event>],
+    followed: &[Arc<Event>],
+) -> io::Result<()> {
+    let [Some(root), Some(last)] = [chain.first(), followed.last().or(chain.last())] else { return Ok(()) };
+    if root.id == last.id {
+        return Ok(());
     }
-    match why.more {
-        0 => Ok(()),
-        more => writeln!(out, "  … and {more} events more"),
+    let whole = format!("from the root to the last effect: {}", span(last.since(root)));
+    writeln!(out, "  {}", paint.dim(&whole))
+}
+
+/// Something that happened, once or more often.
+pub(super) fn story(out: &mut impl Write, paint: Paint, story: &Story) -> io::Result<()> {
+    chain(out, paint, &story.chain)?;
+    match story.times {
+        0 | 1 => Ok(()),
+        times => writeln!(
+            out,
+            "  {}",
+            paint.dim(&format!("the like of it happened {times} times; this is the last"))
+        ),
     }
 }
 
@@ -99,7 +144,11 @@ fn line(
     let after = before.map(|b| format!("  +{}", span(event.since(b)))).unwrap_or_default();
     let arrow = if depth == 0 { "" } else { "└ " };
     let indent = "  ".repeat(depth);
-    writeln!(out, "  {}  {indent}{arrow}{text}{}", paint.dim(&clock(event.at)), paint.dim(&after))
+    writeln!(out, "  {}  {indent}{arrow}{text}{}", paint.dim(&clock(event.at)), paint.dim(&after))?;
+    for evidence in describe::evidence(event) {
+        writeln!(out, "  {:23}  {indent}  {}", "", paint.dim(&evidence))?;
+    }
+    Ok(())
 }
 
 fn span(time: std::time::Duration) -> String {
@@ -157,10 +206,12 @@ mod tests {
             name: "VI_1".into(),
             state: "MASTER".into(),
             priority: None,
+            notes: Vec::new(),
             since: Some("2026-11-21T12:00:00Z".parse().unwrap()),
             chain: vec![event(1, None, "root"), event(2, Some(1), "change")],
             followed: vec![event(3, Some(2), "a"), event(4, Some(2), "b"), event(5, Some(3), "of a")],
             more: 7,
+            lately: Vec::new(),
         };
         let mut out = Vec::new();
         write(&mut out, Paint { on: false }, "2026-11-21T12:01:00Z".parse().unwrap(), &[why]).unwrap();

@@ -165,11 +165,12 @@ impl Worker {
         }
         let earlier = Earlier::read(&settings, config);
         let first = restart.is_none();
+        let count = earlier.restarts() + 1;
         let (bus, hub) = Hub::new(earlier.bus.clone()).context("starting the bus")?;
         let mut cause =
             bus.publish(None, DaemonFact::DaemonStarted { settings: Box::new(settings.process(config)) });
         if let Some(reason) = restart {
-            cause = bus.publish(Some(cause), DaemonFact::WorkerRestarted { reason });
+            cause = bus.publish(Some(cause), DaemonFact::WorkerRestarted { reason, count });
         }
         let cause = bus.publish(Some(cause), configuration::loaded(&settings, config, None));
         accepted.tell(&bus, cause);

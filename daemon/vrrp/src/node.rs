@@ -4,6 +4,7 @@
 mod apply;
 mod events;
 mod start;
+mod strangers;
 mod sync;
 
 use std::collections::{HashMap, HashSet};
@@ -24,6 +25,7 @@ use crate::outbox::Outbox;
 use crate::router::{Router, Subscription};
 use crate::step::{Context, WallClock};
 use crate::timers::Timers;
+use strangers::Strangers;
 
 /// What a clean stop leaves behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +76,8 @@ pub struct Node {
     /// Advertisements for ids that nobody has here are told of; when that was done last, by id.
     pub(crate) tell_unknown: bool,
     pub(crate) unknown: HashMap<u8, Instant>,
+    /// Virtual routers that nobody has here.
+    others: Strangers,
 }
 
 impl Node {
@@ -94,6 +98,7 @@ impl Node {
             wall: WallClock::default(),
             tell_unknown: false,
             unknown: HashMap::new(),
+            others: Strangers::default(),
         }
     }
 

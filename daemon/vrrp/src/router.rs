@@ -55,6 +55,7 @@ mod owner;
 mod receive;
 mod signed;
 mod transmit;
+mod witness;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -73,6 +74,7 @@ pub(crate) use backup::Backup;
 pub(crate) use fault::Faults;
 pub(crate) use master::Master;
 use signed::Signed;
+pub(crate) use witness::Sighting;
 
 use crate::follow::Standing;
 use crate::ids::{LinkId, RouterId};
@@ -81,6 +83,7 @@ use crate::spec::{RouterDefinition, RouterSpec, Transport, Version};
 use crate::step::Context;
 use crate::wire::AdvertBuffer;
 use limit::Limits;
+use witness::Witness;
 
 /// Intervals below this are not taken from the wire or the configuration: 1 centisecond is the least that VRRP has.
 const LEAST_INTERVAL: Duration = Duration::from_millis(10);
@@ -171,6 +174,9 @@ pub struct Router {
     /// then on ours do too.
     old_unicast_sum: bool,
     limits: Limits,
+    /// The event that told of the last change of its priority, and what that was before.
+    shifted: Option<(EventId, u8)>,
+    witness: Witness,
 }
 
 impl Router {
@@ -200,6 +206,8 @@ impl Router {
             signed: Signed::renew(None, &spec),
             old_unicast_sum: false,
             limits: Limits::default(),
+            shifted: None,
+            witness: Witness::default(),
             spec,
         };
         router.rebuild_packet();
@@ -368,6 +376,7 @@ impl Router {
         self.state = State::Init;
         let event = self.announce_state(cx, from);
         if from == VrrpState::Master {
+            self.end_all_splits(&mut cx.because_of(event));
             self.counters.released_master.inc();
         }
         if release && self.holds_addresses {
@@ -380,6 +389,7 @@ impl Router {
     fn left(&mut self, cx: &mut Context<'_>, from: VrrpState, event: EventId) {
         if from == VrrpState::Master {
             self.counters.released_master.inc();
+            self.end_all_splits(&mut cx.because_of(event));
             self.remove_addresses(cx, event);
         }
     }

@@ -57,6 +57,29 @@ pub(crate) fn add_cable(outer: &str, bridge: &str, inner: &str, host: &OwnedFd) 
     })
 }
 
+/// The index of the other end of a veth pair, in the namespace where that is.
+pub(crate) fn other_end(name: &str) -> Result<u32> {
+    talk(async |handle| {
+        let found = handle.link().get().match_name(name.to_owned()).execute().try_next().await;
+        let link = found.with_context(|| format!("look at interface {name}"))?;
+        let attributes = link.into_iter().flat_map(|link| link.attributes);
+        let mut other = attributes.filter_map(|attribute| match attribute {
+            LinkAttribute::Link(index) => Some(index),
+            _ => None,
+        });
+        other.next().ok_or_else(|| anyhow!("{name} is no end of a veth pair"))
+    })
+}
+
+/// Makes an interface a port of another bridge.
+pub(crate) fn move_port(index: u32, bridge: &str) -> Result<()> {
+    talk(async |handle| {
+        let controller = index_of(&handle, bridge).await?;
+        let port = LinkUnspec::new_with_index(index).controller(controller).up().build();
+        handle.link().set(port).execute().await.with_context(|| format!("plug {index} into {bridge}"))
+    })
+}
+
 /// Takes an interface up or down.
 pub(crate) fn set_up(name: &str, up: bool) -> Result<()> {
     talk(async |handle| {

@@ -87,6 +87,12 @@ impl Host {
         Ok(self)
     }
 
+    /// Puts the cable of an interface into another bridge: the host itself sees nothing of it.
+    pub fn replug(&self, interface: &str, bridge: &Bridge) -> Result<()> {
+        let outer = self.inside(|| link::other_end(interface))?;
+        netns::inside(&self.inner.shared.switch, || link::move_port(outer, &bridge.name))
+    }
+
     /// Takes an interface up.
     pub fn up(&self, interface: &str) -> Result<&Self> {
         self.inside(|| link::set_up(interface, true))?;

@@ -250,8 +250,12 @@ fn states_priorities_and_what_is_wanted_follow_the_facts() {
         integers(&[1, 1]),
         "in a group nobody wants to be master at once"
     );
-    let silence =
-        VrrpFact::AdvertTimedOut { instance: "VI_1".into(), master: None, waited: Duration::from_secs(3) };
+    let silence = VrrpFact::AdvertTimedOut {
+        instance: "VI_1".into(),
+        master: None,
+        waited: Duration::from_secs(3),
+        evidence: None,
+    };
     happen(&mut world, silence);
     assert_eq!(column(&world, "vrrpInstanceWantedState"), integers(&[2, 1]), "held back by its group only");
     happen(&mut world, change(VrrpState::Backup, VrrpState::Master));

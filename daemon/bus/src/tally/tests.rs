@@ -39,7 +39,7 @@ impl Stage {
 
     fn falls_silent(&mut self) -> u64 {
         let (master, waited) = (Some([10, 0, 0, 2].into()), Duration::from_millis(3600));
-        self.happens(None, VrrpFact::AdvertTimedOut { instance: name(), master, waited })
+        self.happens(None, VrrpFact::AdvertTimedOut { instance: name(), master, waited, evidence: None })
     }
 
     fn transitions(&self) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use keepwatch_model::{self as model, Priority};
 
-use super::{Group, Instance, VrrpFact};
+use super::{Group, Instance, Missing, Rival, VrrpFact};
 use crate::subject::VrrpState;
 use crate::world::{Change, World};
 
@@ -20,7 +20,7 @@ impl VrrpFact {
                             .all_addresses()
                             .map(|address| settings.virtual_address(address))
                             .collect();
-                        known.missing.retain(|(address, _)| mine.contains(address));
+                        known.missing.retain(|missing| mine.contains(&missing.address));
                     }
                     None => {
                         let new = Instance {
@@ -30,11 +30,13 @@ impl VrrpFact {
                             priority: settings.priority.0,
                             settings: settings.clone(),
                             master: None,
+                            rivals: Vec::new(),
                             addresses: Vec::new(),
                             missing: Vec::new(),
                             own_addresses: Vec::new(),
                             dropped: Vec::new(),
                             drop_error: None,
+                            drop_failed: None,
                             changed: None,
                             transitions: 0,
                         };
@@ -98,8 +100,9 @@ impl VrrpFact {
                     }
                     if *to != VrrpState::Master {
                         i.missing.clear();
+                        i.rivals.clear();
                         // Nothing has to be dropped any more.
-                        i.drop_error = None;
+                        (i.drop_error, i.drop_failed) = (None, None);
                     }
                 }
             }
@@ -125,7 +128,7 @@ impl VrrpFact {
             Self::AddressAdded { instance, address, .. }
             | Self::AddressRestored { instance, address, .. } => {
                 if let Some(i) = w.instances.get_mut(instance) {
-                    i.missing.retain(|(missing, _)| missing != address);
+                    i.missing.retain(|missing| missing.address != *address);
                     if !i.addresses.contains(address) {
                         i.addresses.push(address.clone());
                     }
@@ -134,11 +137,26 @@ impl VrrpFact {
             Self::AddressFailed { instance, address, adding: true, error } => {
                 if let Some(i) = w.instances.get_mut(instance) {
                     i.addresses.retain(|a| a != address);
-                    i.missing.retain(|(missing, _)| missing != address);
-                    i.missing.push((address.clone(), error.clone()));
+                    i.missing.retain(|missing| missing.address != *address);
+                    let (address, error) = (address.clone(), error.clone());
+                    i.missing.push(Missing { address, error, changed: change });
                 }
             }
-            Self::AddressRemoved { instance, address } | Self::AddressStays { instance, address, .. } => {
+            Self::SplitBrainBegan { instance, address, priority, sign, .. } => {
+                if let Some(i) = w.instances.get_mut(instance) {
+                    let (address, priority, sign) = (*address, *priority, *sign);
+                    i.rivals.retain(|rival| rival.address != address);
+                    i.rivals.push(Rival { address, priority, sign, changed: change });
+                }
+            }
+            Self::SplitBrainEnded { instance, address, .. } => {
+                if let Some(i) = w.instances.get_mut(instance) {
+                    i.rivals.retain(|rival| rival.address != *address);
+                }
+            }
+            Self::AddressRemoved { instance, address }
+            | Self::AddressLost { instance, address }
+            | Self::AddressStays { instance, address, .. } => {
                 if let Some(i) = w.instances.get_mut(instance) {
                     i.addresses.retain(|a| a != address);
                 }
@@ -154,18 +172,19 @@ impl VrrpFact {
             Self::DropSet { instance, table, addresses } => {
                 if let Some(i) = w.instances.get_mut(instance) {
                     i.dropped = addresses.iter().map(|address| (*address, table.clone())).collect();
-                    i.drop_error = None;
+                    (i.drop_error, i.drop_failed) = (None, None);
                 }
             }
             Self::DropFailed { instance, error } => {
                 if let Some(i) = w.instances.get_mut(instance) {
                     i.drop_error = Some(error.clone());
+                    i.drop_failed.get_or_insert(change);
                 }
             }
             Self::DropLifted { instance } => {
                 if let Some(i) = w.instances.get_mut(instance) {
                     i.dropped.clear();
-                    i.drop_error = None;
+                    (i.drop_error, i.drop_failed) = (None, None);
                 }
             }
             // These happened and leave no state behind.

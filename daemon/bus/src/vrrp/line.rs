@@ -109,6 +109,28 @@ impl VrrpFact {
                 let how = if *adopted { "adopting" } else { "setting" };
                 (Level::Detail, write!(out, "({instance}) {how} VIP {address} on {}", address.interface))
             }
+            Self::SplitBrainBegan { instance, address, priority, own_address, own, sign } => {
+                let ours = own_address.map_or_else(String::new, |ours| format!(" ({ours})"));
+                (
+                    Level::Error,
+                    write!(
+                        out,
+                        "({instance}) split brain: {address} is master too, with priority {priority}; we{ours} have {own}: {sign}"
+                    ),
+                )
+            }
+            Self::SplitBrainEnded { instance, address, lasted } => (
+                Level::Warning,
+                write!(
+                    out,
+                    "({instance}) split brain is over: {address} was master too for {:.1} s",
+                    lasted.as_secs_f64()
+                ),
+            ),
+            Self::AddressLost { instance, address } => (
+                Level::Warning,
+                write!(out, "({instance}) VIP {address} is gone from {}: not by us", address.interface),
+            ),
             Self::AddressRestored { instance, address, after } => (
                 Level::Warning,
                 write!(

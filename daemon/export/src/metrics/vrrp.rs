@@ -14,7 +14,7 @@ use super::instances::{self, LABELS, Shown, count, sample_each};
 
 type Measured = (&'static str, &'static str, fn(&Instance) -> Option<f64>);
 
-const MEASURED: [Measured; 10] = [
+const MEASURED: &[Measured] = &[
     ("keepwatch_vrrp_master", "Whether the virtual router is master", |i| {
         Some(flag(i.state == VrrpState::Master))
     }),
@@ -47,6 +47,9 @@ const MEASURED: [Measured; 10] = [
         "Priority of the master as last heard; missing where there is none",
         |i| i.master.map(|(_, priority)| f64::from(priority)),
     ),
+    ("keepwatch_vrrp_split_brain", "Other routers that are master for the same addresses", |i| {
+        Some(number(i.rivals.len() as u64))
+    }),
 ];
 
 /// Of how many intervals one must have been heard in to count as a master now.

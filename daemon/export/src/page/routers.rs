@@ -110,7 +110,7 @@ fn write_addresses(out: &mut String, instance: &Instance) -> Result {
     let all = settings.all_addresses().map(|address| settings.virtual_address(address));
     for (place, address) in all.take(ADDRESSES).enumerate() {
         let here = instance.addresses.contains(&address) || instance.own_addresses.contains(&address);
-        let missing = instance.missing.iter().any(|(missing, _)| *missing == address);
+        let missing = instance.missing.iter().any(|missing| missing.address == address);
         let (class, said) = match (here, missing) {
             (true, _) => ("here", "is here"),
             (false, true) => ("missing", "should be here and is not"),

@@ -76,6 +76,7 @@ impl Story {
             instance: self.instance.clone(),
             master: Some([10, 0, 0, 2].into()),
             waited: Duration::from_millis(3609),
+            evidence: None,
         };
         let timeout = bus.publish(None, timeout);
         bus.publish(

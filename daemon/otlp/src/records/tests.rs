@@ -35,6 +35,7 @@ fn a_span_lasts_from_its_cause_or_as_long_as_was_measured() {
         instance: "VI_1".into(),
         master: None,
         waited: Duration::from_millis(3600),
+        evidence: None,
     };
     assert_eq!(span(&told(waited, None)).start_time_unix_nano, 96_400_000_000);
 }

@@ -98,7 +98,7 @@ fn trouble(world: &World, now: Timestamp, ink: Ink) -> Vec<Line<'static>> {
     let mut told: Vec<Line<'static>> = all
         .into_iter()
         .take(TROUBLE)
-        .map(|Trouble { what, since, error }| {
+        .map(|Trouble { what, since, error, .. }| {
             let since = since.map_or_else(String::new, |at| format!(" for {}", ago(now, at)));
             Line::from(vec![Span::styled("! ", ink.warn()), Span::raw(format!("{what}{since}: {error}"))])
         })

@@ -20,7 +20,7 @@ use ratatui::crossterm::{cursor, execute, terminal as screen};
 use super::follow::{Mirror, News};
 use super::{Asking, PATIENCE};
 use crate::control::client;
-use crate::control::protocol::{Answer, Question};
+use crate::control::protocol::{Answer, Filter, Question};
 use crate::{paths, terminal};
 use view::{Pane, View};
 
@@ -50,8 +50,11 @@ pub(super) fn run(asking: Asking) -> Result<ExitCode> {
     let signals = signals()?;
     let mut mirror = Mirror::new(&socket)?;
     let mut events: VecDeque<Arc<Event>> = VecDeque::new();
-    let mut past =
-        client::ask(&socket, &Question::Events { last: Some(EVENTS), follow: false }, Some(PATIENCE))?;
+    let mut past = client::ask(
+        &socket,
+        &Question::Events { last: Some(EVENTS), follow: false, filter: Filter::default() },
+        Some(PATIENCE),
+    )?;
     while let Some(answer) = past.one_more()? {
         if let Answer::Event { event, .. } = answer {
             events.push_back(event);

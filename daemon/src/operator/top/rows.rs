@@ -76,7 +76,7 @@ pub(super) fn router(instance: &Instance, now: Timestamp, ink: Ink) -> Line<'sta
     };
     let place = format!("{} {}", settings.interface_name(), settings.vrid);
     let mut rest: Vec<String> =
-        instance.missing.iter().map(|(address, error)| format!("{address} is missing ({error})")).collect();
+        instance.missing.iter().map(|lack| format!("{} is missing ({})", lack.address, lack.error)).collect();
     rest.extend(instance.addresses.iter().take(3).map(ToString::to_string));
     if instance.addresses.len() > 3 {
         rest.push(format!("and {} more", instance.addresses.len() - 3));

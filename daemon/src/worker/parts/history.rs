@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use keepwatch_bus::fact::DaemonFact;
 use keepwatch_bus::history::write_file;
-use keepwatch_bus::{BusSettings, FileSettings, Reader, Recorded, WeakBus};
+use keepwatch_bus::{BusSettings, Event, Fact, FileSettings, Reader, Recorded, WeakBus};
 use keepwatch_config::Config;
 
 use super::Complaint;
@@ -45,6 +45,17 @@ impl Earlier {
                 Self { bus, file: None, complaint: Some(("history".into(), why)), passed_over: 0 }
             }
         }
+    }
+}
+
+impl Earlier {
+    /// How often a worker had to be started again since the last clean start, as far as the history says.
+    pub(in crate::worker) fn restarts(&self) -> u32 {
+        let restarted =
+            |event: &&Event| matches!(event.fact, Fact::Daemon(DaemonFact::WorkerRestarted { .. }));
+        let ended = |event: &&Event| matches!(event.fact, Fact::Daemon(DaemonFact::DaemonStopping { .. }));
+        let since = self.bus.earlier.iter().rev().take_while(|event| !ended(event));
+        u32::try_from(since.filter(restarted).count()).unwrap_or(u32::MAX - 1)
     }
 }
 

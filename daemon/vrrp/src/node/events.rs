@@ -29,6 +29,7 @@ impl Node {
         }
         let Some(id) = self.addressee(&datagram) else {
             self.tell_of_unknown(now, &datagram, out);
+            self.look_at_stranger(now, &datagram, out);
             return;
         };
         {
@@ -90,7 +91,7 @@ impl Node {
 
     /// Whether a packet that is for nobody on `link` came in by another socket too, for one who listens there: those who
     /// listen everywhere hear what comes in by an interface, and the other way round.
-    fn is_heard_elsewhere(&self, link: LinkId, family: Family, vrid: u8) -> bool {
+    pub(super) fn is_heard_elsewhere(&self, link: LinkId, family: Family, vrid: u8) -> bool {
         let anywhere = self.links.get(LinkId::ANYWHERE).is_some_and(|all| !all.routers.is_empty());
         anywhere
             && self.routers().any(|router| {

@@ -23,12 +23,13 @@ impl Node {
             Some(group) if self.groups[group].state == VrrpState::Master => true,
             Some(group) => self.others(group, id).iter().all(|other| self.would_be_master(*other)),
         };
+        let strangers = if ready { self.strangers_near(cx.now, id) } else { Vec::new() };
         let Some(router) = self.router_mut(id) else { return };
         if !ready {
             router.hold_back(cx.now);
             return;
         }
-        let cause = router.master_cause(cx);
+        let cause = router.master_cause(cx, strangers);
         let event = router.enter_master(&mut cx.because(cause));
         if let Some(group) = group {
             self.group_enters(&mut cx.because_of(event), group, VrrpState::Master);

@@ -235,8 +235,7 @@ impl Router {
         link: LinkId,
         address: std::net::IpAddr,
     ) -> Reaction {
-        let State::Master(master) = &self.state else { return Reaction::None };
-        let cause = master.since;
+        let State::Master(_) = &self.state else { return Reaction::None };
         let spec = self.spec.clone();
         let here =
             |a: &&InterfaceAddress| a.address == address && cx.links.home(spec.interface_of(a)) == link;
@@ -249,6 +248,9 @@ impl Router {
         if self.is_missing(&lost) {
             return Reaction::None;
         }
+        let Some(address) = spec.virtual_address(&lost) else { return Reaction::None };
+        // Whoever took it off is the root of what follows.
+        let cause = cx.publish(VrrpFact::AddressLost { instance: spec.name.clone(), address });
         if !self.limits.restoration(cx.now, self.spec.addresses.len()) {
             self.send(cx, 0);
             let skew = self.skew();

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use keepwatch_bus::EventId;
-use keepwatch_bus::fact::VrrpFact;
+use keepwatch_bus::fact::{Stranger, VrrpFact};
 
 use super::receive::Advert;
 use super::{Heard, LEAST_INTERVAL, Reaction, Router, State};
@@ -65,6 +65,7 @@ impl Router {
             self.backup_hears_resignation(cx, advert);
             return Reaction::None;
         }
+        self.witness.believes(cx.now, advert);
         self.note_rival(cx, advert);
         let same = self.heard.is_some_and(|heard| heard.address == advert.source);
         if !same || advert.priority != u8::MAX {
@@ -135,6 +136,7 @@ impl Router {
             self.master_interval = advert.interval.max(LEAST_INTERVAL);
         }
         let down_at = now + self.down_interval();
+        self.witness.forget();
         let State::Backup(backup) = &mut self.state else { return };
         backup.down_at = down_at;
         backup.since = now;
@@ -164,7 +166,8 @@ impl Router {
         if let Some(event) = self.limits.lower(cx.now) {
             return event;
         }
-        let event = cx.publish(VrrpFact::LowerPriorityReceived {
+        let cause = self.turned_ranks(advert.priority).or(cx.cause);
+        let event = cx.because(cause).publish(VrrpFact::LowerPriorityReceived {
             instance: self.spec.name.clone(),
             address: advert.source,
             priority: advert.priority,
@@ -193,7 +196,8 @@ impl Router {
     }
 
     /// What a change to Master that begins with this router is caused by.
-    pub(crate) fn master_cause(&mut self, cx: &mut Context<'_>) -> Option<EventId> {
+    /// `strangers` are the virtual routers that nobody has here, and that were heard on its interface.
+    pub(crate) fn master_cause(&mut self, cx: &mut Context<'_>, strangers: Vec<Stranger>) -> Option<EventId> {
         let State::Backup(backup) = &self.state else { return cx.cause };
         match backup.because {
             Because::Resigned(event) | Because::Outranking(event) | Because::Owner(event) => Some(event),
@@ -201,7 +205,16 @@ impl Router {
                 let waited = cx.now.saturating_duration_since(backup.since);
                 let master = self.heard.map(|heard| heard.address);
                 let instance = self.spec.name.clone();
-                Some(cx.publish(VrrpFact::AdvertTimedOut { instance, master, waited }))
+                let (silence, refused) = self.silence(cx.now, (backup.since, backup.down_at), strangers);
+                // If others were heard and not believed, that is the root of it.
+                let cause = refused.or(cx.cause);
+                let evidence = Some(Box::new(silence));
+                Some(cx.because(cause).publish(VrrpFact::AdvertTimedOut {
+                    instance,
+                    master,
+                    waited,
+                    evidence,
+                }))
             }
         }
     }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use keepwatch_bus::EventId;
 use keepwatch_bus::fact::VrrpFact;
 
 use super::{Authenticated, Router, Signed, State};
@@ -31,7 +32,15 @@ impl Router {
         self.priority = to;
         let after = self.down_interval();
         self.shift_down_timer(before, after);
-        cx.publish(VrrpFact::PriorityChanged { instance: self.spec.name.clone(), from, to });
+        let event = cx.publish(VrrpFact::PriorityChanged { instance: self.spec.name.clone(), from, to });
+        self.shifted = Some((event, from));
+    }
+
+    /// The change of our priority that turned the ranks, if there was one: before it we stood above (or below) a router
+    /// of this priority, and now the other way round.
+    pub(super) fn turned_ranks(&self, other: u8) -> Option<EventId> {
+        let (event, before) = self.shifted?;
+        (before.cmp(&other) != self.priority.cmp(&other)).then_some(event)
     }
 
     /// A backup's timer ends as much later (or earlier) as `after` is longer than `before`.

@@ -4,14 +4,14 @@ use std::cmp::Ordering;
 use std::time::{Duration, Instant};
 
 use keepwatch_bus::EventId;
-use keepwatch_bus::fact::VrrpFact;
+use keepwatch_bus::fact::{SplitSign, VrrpFact};
 use keepwatch_bus::subject::VrrpState;
 
 use super::bursts::Bursts;
 use super::missing::Missing;
 use super::owner::Rival;
 use super::receive::Advert;
-use super::{Heard, LEAST_INTERVAL, Reaction, Router, State};
+use super::{Heard, LEAST_INTERVAL, Reaction, Router, Sighting, State};
 use crate::spec::Version;
 use crate::step::Context;
 
@@ -90,6 +90,7 @@ impl Router {
             master.advertised = cx.now;
             self.send(cx, self.priority);
             self.rival_told(cx.now);
+            self.look_for_silent_others(cx);
             if late > interval / 2 {
                 self.counters.adverts_late.inc();
                 if self.limits.late(cx.now) {
@@ -126,6 +127,7 @@ impl Router {
         }
         if advert.priority == 0 {
             // "send an ADVERTISEMENT, reset the Adver_Timer": the backups must not wait for the one that stops.
+            self.other_resigned(cx, advert.source);
             self.answer_resignation(cx);
             return Reaction::None;
         }
@@ -139,7 +141,10 @@ impl Router {
             Ordering::Greater => self.yield_to(cx, advert),
             Ordering::Less => self.hears_lower(cx, advert),
             // Somebody sends with our address and priority; keepalived warns and goes on as master.
-            Ordering::Equal => Reaction::None,
+            Ordering::Equal => {
+                self.sees_master(cx, Sighting { advert, sign: SplitSign::Heard });
+                Reaction::None
+            }
         }
     }
 
@@ -160,7 +165,8 @@ impl Router {
             self.master_interval = advert.interval.max(LEAST_INTERVAL);
         }
         self.heard = Some(Heard { address: advert.source, priority: advert.priority });
-        let event = cx.publish(VrrpFact::HigherPriorityReceived {
+        let cause = self.turned_ranks(advert.priority).or(cx.cause);
+        let event = cx.because(cause).publish(VrrpFact::HigherPriorityReceived {
             instance: self.spec.name.clone(),
             address: advert.source,
             priority: advert.priority,
@@ -189,12 +195,16 @@ impl Router {
             authenticated.step_over();
         }
         let quiet = self.interval() / 2;
+        let sighting = Sighting { advert, sign: SplitSign::Heard };
         let State::Master(master) = &mut self.state else { return Reaction::None };
         if master.answered.is_some_and(|at| cx.now.saturating_duration_since(at) < quiet) {
+            let told = self.limits.lower(cx.now);
+            self.sees_master(&mut cx.because(told), sighting);
             return Reaction::None;
         }
         master.answered = Some(cx.now);
         let event = self.tell_lower(cx, advert);
+        self.sees_master(&mut cx.because_of(event), sighting);
         if !self.spec.lower_prio_no_advert {
             self.advertise_now(cx);
         }

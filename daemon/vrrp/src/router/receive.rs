@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use keepwatch_bus::EventId;
 use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::Family;
 use keepwatch_model::UnicastChecksum;
@@ -50,21 +51,24 @@ impl Router {
             }
             Ok(None) => Reaction::None,
             Err(error) => {
-                self.reject(cx, datagram.source, error);
+                let event = self.reject(cx, datagram.source, error);
+                self.sees_refused(cx, datagram, error.kind(), event);
                 Reaction::None
             }
         }
     }
 
-    /// Counts a fault of a packet, and tells of it unless that was done a moment ago.
-    fn reject(&mut self, cx: &mut Context<'_>, address: IpAddr, error: DecodeError) {
+    /// Counts a fault of a packet, and tells of it unless that was done a moment ago. The event that tells of it, or of
+    /// another of its kind.
+    fn reject(&mut self, cx: &mut Context<'_>, address: IpAddr, error: DecodeError) -> Option<EventId> {
         let kind = error.kind();
         self.counters.error(kind).inc();
-        if self.limits.rejection(cx.now, kind) {
+        let told = self.limits.rejection(cx.now, kind).then(|| {
             let instance = self.spec.name.clone();
             let detail = error.to_string();
-            cx.publish(VrrpFact::AdvertRejected { instance, address, error: kind, detail });
-        }
+            cx.publish(VrrpFact::AdvertRejected { instance, address, error: kind, detail })
+        });
+        self.witness.refuses(cx.now, address, kind, told)
     }
 
     /// The advertisement in a packet, if it may be believed; none if it is nothing to us though nothing is wrong.

@@ -174,6 +174,8 @@ pub struct Lan {
     pub kernel_refuses: bool,
     /// Hosts of different sides don't hear each other.
     pub side: Vec<u8>,
+    /// Hosts that hear nothing, though others hear them.
+    pub deaf: HashSet<usize>,
     flying: BinaryHeap<Reverse<Flying>>,
     numbers: u64,
     epoch: Instant,
@@ -190,6 +192,7 @@ impl Lan {
             delay: 1_000,
             kernel_refuses: false,
             side: Vec::new(),
+            deaf: HashSet::new(),
             flying: BinaryHeap::new(),
             numbers: 0,
             epoch: Instant::now(),
@@ -377,7 +380,11 @@ impl Lan {
             return;
         }
         for to in 0..self.hosts.len() {
-            if to == from || self.side[to] != self.side[from] || self.dice.chance(self.loss) {
+            if to == from
+                || self.side[to] != self.side[from]
+                || self.deaf.contains(&to)
+                || self.dice.chance(self.loss)
+            {
                 continue;
             }
             let least = self.delay / 10;

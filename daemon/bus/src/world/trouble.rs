@@ -1,0 +1,246 @@
+//! What does not work: the one list that whoever shows trouble goes by. In: the world. Out: each thing that is wrong now,
+//! with what it weighs, since when it is so and by which event, so that `keepwatch why` finds its root.
+
+use jiff::Timestamp;
+use keepwatch_model::{Level, Priority, Tracking};
+use serde::{Deserialize, Serialize};
+
+use super::{Change, Instance, RealState, Service, Tracker, World};
+use crate::event::EventId;
+use crate::subject::{TrackedKey, VrrpState};
+
+/// So many names stand in one line; the rest is counted.
+const NAMED: usize = 4;
+
+/// How much a thing that is wrong weighs, the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weight {
+    /// Two routers act as master for the same addresses.
+    Split,
+    /// Clients are served by nobody, or by two: a fault, an address that is not there, a service without quorum.
+    Outage,
+    /// It still serves, with less behind it: a server or an interface is down, a script fails.
+    Degraded,
+    /// The configuration is not what its author thinks.
+    Configuration,
+    /// Who watches or tells does not: SNMP, mail, a FIFO, the history file.
+    Telling,
+}
+
+/// Something that does not work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// How much it weighs.
+    pub weight: Weight,
+    /// What: `SNMP`, `the last reload was refused`, `interface eth0 is down`.
+    pub what: String,
+    /// Since when, where that is known.
+    pub since: Option<Timestamp>,
+    /// How it shows, or why it is so.
+    pub error: String,
+    /// The event that told of it, where there is one.
+    pub event: Option<EventId>,
+}
+
+impl Trouble {
+    fn new(weight: Weight, what: impl Into<String>, error: impl Into<String>) -> Self {
+        Self { weight, what: what.into(), since: None, error: error.into(), event: None }
+    }
+
+    fn by(self, change: Option<Change>) -> Self {
+        Self { since: change.map(|change| change.at), event: change.map(|change| change.event), ..self }
+    }
+}
+
+impl World {
+    /// All that does not work, what weighs most first.
+    pub fn trouble(&self) -> Vec<Trouble> {
+        let mut all = Vec::new();
+        self.hung_parts(&mut all);
+        self.instances.values().for_each(|instance| self.trouble_of(instance, &mut all));
+        self.unrouted(&mut all);
+        self.services.values().for_each(|service| trouble_of_service(service, &mut all));
+        self.followed(&mut all);
+        self.configuration(&mut all);
+        self.telling(&mut all);
+        // Stable: within one weight the order above stays.
+        all.sort_by_key(|trouble| trouble.weight);
+        all
+    }
+
+    fn hung_parts(&self, all: &mut Vec<Trouble>) {
+        all.extend(self.hung.iter().map(|(part, hung)| {
+            let trouble = Trouble::new(Weight::Outage, format!("{part} hangs"), &hung.doing);
+            Trouble { since: Some(hung.since), event: hung.event, ..trouble }
+        }));
+        all.extend(self.restarts.iter().map(|restarts| {
+            let times = if restarts.count == 1 { "once".into() } else { format!("{} times", restarts.count) };
+            let what = format!("the worker had to be started again ({times})");
+            Trouble::new(Weight::Degraded, what, &restarts.reason).by(Some(restarts.changed))
+        }));
+    }
+
+    fn trouble_of(&self, instance: &Instance, all: &mut Vec<Trouble>) {
+        let name = &instance.name;
+        if instance.state == VrrpState::Fault {
+            let what = format!("{name} is in FAULT");
+            all.push(Trouble::new(Weight::Outage, what, self.fault_in_words(instance)).by(instance.changed));
+        }
+        all.extend(instance.rivals.iter().map(|rival| {
+            let what = format!("{name}: split brain with {} (priority {})", rival.address, rival.priority);
+            Trouble::new(Weight::Split, what, rival.sign.to_string()).by(Some(rival.changed))
+        }));
+        all.extend(instance.missing.iter().map(|missing| {
+            let what = format!("{name}: VIP {} is not on {}", missing.address, missing.address.interface);
+            Trouble::new(Weight::Outage, what, &missing.error).by(Some(missing.changed))
+        }));
+        all.extend(instance.drop_error.iter().map(|error| {
+            let what = format!("{name}: packets to its addresses are not dropped");
+            Trouble::new(Weight::Degraded, what, error).by(instance.drop_failed)
+        }));
+        if instance.settings.priority != Priority::OWNER {
+            all.extend(instance.own_addresses.iter().map(|address| {
+                let what =
+                    format!("{name}: VIP {address} is this host's own address on {}", address.interface);
+                Trouble::new(Weight::Degraded, what, "it stays there")
+            }));
+        }
+    }
+
+    /// Why a virtual router is in FAULT.
+    pub fn fault_in_words(&self, instance: &Instance) -> String {
+        let mut why: Vec<String> = Vec::new();
+        let primary = instance.settings.interface.as_ref().and_then(|name| self.interfaces.get(name));
+        if let Some(down) = primary.filter(|link| !link.up && !instance.settings.dont_track_primary) {
+            let reason = down.down_reason.map_or_else(String::new, |reason| format!(" ({reason})"));
+            why.push(format!("interface {} is down{reason}", down.name));
+        }
+        why.extend(self.influences(instance).into_iter().filter(|i| i.meaning.fault).map(|influence| {
+            let colon = if influence.evidence.is_empty() { "" } else { ": " };
+            format!("{}{colon}{}", influence.tracker, influence.evidence)
+        }));
+        if why.is_empty()
+            && let Some(group) = instance.settings.group.as_ref().and_then(|name| self.groups.get(name))
+        {
+            why.push(format!("its sync group {} is", group.name));
+        }
+        if why.is_empty() { "see its story".into() } else { why.join("; ") }
+    }
+
+    fn unrouted(&self, all: &mut Vec<Trouble>) {
+        all.extend(self.routing.values().filter_map(|state| {
+            let owner = state.instance.as_deref().unwrap_or("static");
+            let what = format!("{owner}: {} is not there", state.entry);
+            let error = state.error.as_ref()?;
+            Some(Trouble::new(Weight::Degraded, what, error).by(Some(state.changed)))
+        }));
+        // Without anything to ask of IPVS, nobody misses it.
+        let wanted = !self.services.is_empty() || self.settings.global.lvs_sync_daemon.is_some();
+        all.extend(
+            self.ipvs_error
+                .iter()
+                .filter(|_| wanted)
+                .map(|error| Trouble::new(Weight::Outage, "IPVS", error).by(self.ipvs_failed)),
+        );
+    }
+
+    /// What virtual routers follow, and is not as it should be.
+    fn followed(&self, all: &mut Vec<Trouble>) {
+        all.extend(self.interfaces.values().filter(|interface| !interface.up).map(|interface| {
+            let reason = interface.down_reason.map_or_else(String::new, |reason| reason.to_string());
+            let what = format!("interface {} is down", interface.name);
+            Trouble::new(Weight::Degraded, what, reason).by(Some(interface.changed))
+        }));
+        let down =
+            |tracker: &&Tracker| tracker.level == Level::Down && !self.is_meant_to_fail(&tracker.key());
+        all.extend(self.trackers.all().filter(down).map(|tracker| {
+            let evidence = tracker.evidence.as_ref().map_or_else(String::new, ToString::to_string);
+            Trouble::new(Weight::Degraded, format!("{} is down", tracker.key()), evidence).by(tracker.changed)
+        }));
+    }
+
+    /// Whether somebody follows it the other way round (`reverse`): down is then as it should be.
+    fn is_meant_to_fail(&self, tracker: &TrackedKey) -> bool {
+        let mut instances = self.instances.values().map(|instance| &*instance.settings.tracking);
+        let mut groups = self.groups.values().map(|group| &group.settings.tracking);
+        let reversed = |tracking: &Tracking| {
+            tracking
+                .lines()
+                .any(|(kind, line)| line.reverse && (kind, &line.name) == (tracker.kind, &tracker.name))
+        };
+        instances.any(reversed) || groups.any(reversed)
+    }
+
+    fn configuration(&self, all: &mut Vec<Trouble>) {
+        all.extend(self.config.rejected.iter().map(|error| {
+            Trouble::new(Weight::Configuration, "the last reload was refused", error)
+                .by(self.config.rejected_since)
+        }));
+        if let Some(first) = self.config.diagnosed.first() {
+            let count = self.config.diagnosed.len();
+            let what = match count {
+                1 => "the configuration has a mistake or something without effect".to_owned(),
+                _ => format!("the configuration has {count} mistakes or lines without effect"),
+            };
+            let said = self.config.diagnosed.iter().map(ToString::to_string);
+            all.push(Trouble::new(Weight::Configuration, what, some(said, count)).by(Some(first.changed)));
+        }
+    }
+
+    fn telling(&self, all: &mut Vec<Trouble>) {
+        let reported = |what: &str, error: &Option<String>, since: Option<Change>| {
+            error.as_ref().map(|error| Trouble::new(Weight::Telling, what, error).by(since))
+        };
+        all.extend(reported("history file", &self.history_error, self.history_failed));
+        let agent = self.snmp.socket.as_ref().map_or_else(|| "SNMP".into(), |at| format!("SNMP ({at})"));
+        all.extend(reported(&agent, &self.snmp.error, self.snmp.failing));
+        all.extend(reported("mail", &self.mail.error, self.mail.failing));
+        all.extend(reported("D-Bus", &self.dbus.error, None));
+        let interrupted = self.interrupted.iter();
+        all.extend(interrupted.map(|(name, error)| Trouble::new(Weight::Telling, &**name, error)));
+        all.extend(self.scripts.overdue.iter().map(|(about, overdue)| {
+            let error = format!("{} still runs", overdue.script);
+            Trouble::new(Weight::Telling, format!("script for {about}"), error).by(Some(overdue.changed))
+        }));
+        all.extend(self.fifos.iter().filter_map(|(path, fifo)| {
+            let error = fifo.error.as_ref().or(fifo.losing.as_ref())?;
+            let what = if fifo.error.is_some() { "FIFO" } else { "lines are lost for FIFO" };
+            Some(Trouble::new(Weight::Telling, format!("{what} {path}"), error).by(fifo.failing))
+        }));
+        all.extend(self.failed_consumers.iter().map(|(name, broken)| {
+            Trouble::new(Weight::Telling, &**name, &broken.error).by(Some(broken.changed))
+        }));
+    }
+}
+
+/// A service that has lost its quorum, or servers behind it.
+fn trouble_of_service(service: &Service, all: &mut Vec<Trouble>) {
+    let down = || service.reals.values().filter(|real| real.state() == RealState::Down);
+    let first = down().filter_map(|real| real.changed).min_by_key(|change| change.event);
+    let names = some(
+        down().map(|real| {
+            let failed = real.checkers.iter().find_map(|checker| checker.failure.as_ref());
+            failed.map_or_else(|| real.address.to_string(), |why| format!("{}: {why}", real.address))
+        }),
+        down().count(),
+    );
+    if service.sorry || !service.quorum {
+        let sorry = if service.sorry { ", the sorry server serves" } else { "" };
+        let what = format!("VS {} has lost its quorum{sorry}", service.key);
+        let error = if names.is_empty() { service.reals_in_words() } else { names };
+        all.push(Trouble::new(Weight::Outage, what, error).by(service.changed.or(first)));
+    } else if !names.is_empty() {
+        let what = format!("VS {}: {}", service.key, service.reals_in_words());
+        all.push(Trouble::new(Weight::Degraded, what, names).by(first));
+    }
+}
+
+/// The first of some things, and how many more there are.
+fn some(things: impl Iterator<Item = String>, count: usize) -> String {
+    let named: Vec<String> = things.take(NAMED).collect();
+    match count.saturating_sub(named.len()) {
+        0 => named.join("; "),
+        more => format!("{}; and {more} more", named.join("; ")),
+    }
+}
