@@ -22,7 +22,10 @@ use crate::worker::configuration::{misfits, options};
 /// When the file for the diagnostics, or standard output for a dump, can't be written.
 pub fn run(cli: &Cli) -> Result<i32> {
     let file = cli.use_file.clone().unwrap_or_else(paths::default_configuration);
-    let loaded = keepwatch_config::load(&file, &options(cli.config_id.as_deref(), cli.expansion_limit));
+    let loaded = keepwatch_config::load(
+        &file,
+        &options(cli.config_id.as_deref(), cli.expansion_limit, cli.all_config),
+    );
     let misfits = misfits(&loaded);
     let outcomes = loaded.diagnostics.outcomes().and(misfits.outcomes());
     let text = |styled| {

@@ -2,23 +2,28 @@
 //! check of the configuration, or the worker.
 
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use clap::error::ErrorKind;
 
 use crate::cli::{self, Cli};
 use crate::logging::sink::Sinks;
 use crate::logging::{LogSettings, Severity};
 use crate::stage::{self, Started};
 use crate::supervisor::EXIT_FATAL;
-use crate::terminal::{complain, exit, told};
-use crate::{config_test, signals, worker};
+use crate::terminal::{complain, exit, plain, told};
+use crate::{config_test, core_dump, signals, worker};
 
 /// The whole of `keepwatch-worker`.
 pub fn main() -> ExitCode {
     if let Err(error) = signals::hold() {
         complain(&format!("keepwatchd: The signals can't be held back: {error}.\n"));
         return exit(EXIT_FATAL);
+    }
+    if let Some(status) = genhash() {
+        return exit(status);
     }
     let started = match stage::started() {
         Ok(started) => started,
@@ -32,6 +37,7 @@ pub fn main() -> ExitCode {
     let arguments = std::iter::once(OsString::from(called)).chain(std::env::args_os().skip(1));
     let cli = match Cli::read(arguments) {
         Ok(cli) => cli,
+        Err(error) if error.kind() == ErrorKind::DisplayVersion => return version(called),
         Err(error) => {
             // One that is asked for something may be interrupted.
             let _ = signals::let_go();
@@ -45,9 +51,37 @@ pub fn main() -> ExitCode {
     }))
 }
 
+/// `--genhash` as the first argument: this becomes genhash, which takes the others. Returns only if that fails.
+fn genhash() -> Option<i32> {
+    let mut arguments = std::env::args_os().skip(1);
+    arguments.next().filter(|first| first == "-T" || first == "--genhash")?;
+    // An ordinary program begins with ordinary signals.
+    let _ = signals::let_go();
+    let beside =
+        std::env::current_exe().ok().map(|own| own.with_file_name("genhash")).filter(|path| path.exists());
+    let program = beside.unwrap_or_else(|| "genhash".into());
+    let error = std::process::Command::new(&program).args(arguments).exec();
+    complain(&format!("keepwatchd: {} can't be run: {}\n", program.display(), plain(&error)));
+    Some(EXIT_FATAL)
+}
+
+/// What `-v` says. keepalived says it on standard error, so that is where it is looked for if this is called by that name.
+fn version(called: &str) -> ExitCode {
+    let details = crate::build_details::details();
+    if called == "keepalived" {
+        complain(&details);
+    } else {
+        print!("{details}");
+    }
+    ExitCode::SUCCESS
+}
+
 fn run(cli: Cli, started: Option<Started>) -> Result<i32> {
     let directory = stage::directory(started.is_some()).context("the working directory")?;
     let cli = cli.absolute(&directory);
+    if cli.genhash {
+        bail!("`--genhash` must be the first argument: keepwatchd --genhash -s HOST -p PORT -u PATH");
+    }
     if let Some(signal) = cli.signum {
         println!("{}", signal.number());
         return Ok(0);
@@ -62,5 +96,10 @@ fn run(cli: Cli, started: Option<Started>) -> Result<i32> {
     stage::name_process(&started.called);
     // The terminal is told by main; the log must know too, for a worker that replaces another has no terminal.
     let settings = LogSettings { console: false, ..LogSettings::of(&cli) };
+    let cores = cli.core_dump || cli.core_dump_pattern.is_some();
+    // Put back when this ends.
+    let _pattern = cores.then(|| core_dump::allow(cli.core_dump_pattern.as_deref())).and_then(|allowed| {
+        allowed.inspect_err(|error| Sinks::open(&settings).now(Severity::Warning, error)).ok()
+    });
     worker::run(cli, started).inspect_err(|error| Sinks::open(&settings).now(Severity::Error, told(error)))
 }

@@ -6,17 +6,19 @@
 //! |---|---|
 //! | [`supervisor`] | `keepwatchd`: the small process that keeps the worker alive |
 //! | [`daemon`] | `keepwatch-worker`: from the command line to what it becomes |
-//! | [`cli`], [`paths`] | its flags; where its files are |
-//! | [`signals`], [`stage`], [`detach`], [`pidfile`], [`systemd`] | becoming a daemon |
+//! | [`cli`], [`paths`], [`build_details`] | its flags; where its files are; what `-v` says |
+//! | [`signals`], [`core_dump`], [`stage`], [`detach`], [`pidfile`], [`systemd`] | becoming a daemon |
 //! | [`worker`] | the process that does the work: runtime, bus, publishers, consumers, reload |
 //! | [`logging`] | events as lines, on sinks that delay nothing |
 //! | [`control`] | the Unix socket of the `keepwatch` command, and what it answers |
 //! | [`operator`] | `keepwatch`: status, events, why; check, explain, fmt, config |
 //! | [`terminal`] | what both write for people to see |
 
+pub mod build_details;
 pub mod cli;
 pub mod config_test;
 pub mod control;
+pub mod core_dump;
 pub mod daemon;
 pub mod detach;
 pub mod logging;

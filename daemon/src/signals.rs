@@ -43,6 +43,16 @@ pub fn hold() -> nix::Result<()> {
     Ok(())
 }
 
+/// Ignores SIGINT from now on (`--ignore-sigint`); to be called after whoever takes signals has begun to.
+///
+/// # Errors
+/// What the system said.
+pub fn ignore_interrupts() -> nix::Result<()> {
+    // SAFETY: no handler of ours would run.
+    unsafe { libc::signal(libc::SIGINT, libc::SIG_IGN) };
+    SigSet::from_iter([Signal::SIGINT]).thread_unblock()
+}
+
 /// Undoes [`hold`], for a process that only checks something, tells it and ends: it may be interrupted.
 ///
 /// # Errors

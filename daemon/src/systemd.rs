@@ -1,5 +1,5 @@
-//! systemd's two small protocols: readiness (sd_notify) and listening sockets that it opened for us
-//! (`LISTEN_FDS`). In: the environment. Out: datagrams to `NOTIFY_SOCKET`; an owned listener.
+//! systemd's two small protocols: what state we are in (sd_notify) and listening sockets that it opened for us
+//! (`LISTEN_FDS`). In: the environment. Out: datagrams to `NOTIFY_SOCKET`, also for its watchdog; an owned listener.
 
 #![allow(unsafe_code)]
 
@@ -7,6 +7,7 @@ use std::net::TcpListener;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::{Duration, Instant};
 
 /// The variable through which a supervisor tells its worker how many sockets were handed in.
 pub const HANDED_IN: &str = "KEEPWATCH_LISTEN_FDS";
@@ -44,6 +45,11 @@ pub fn listener() -> Option<TcpListener> {
     None
 }
 
+/// Whether there is a service manager that is told.
+pub fn is_told() -> bool {
+    std::env::var_os("NOTIFY_SOCKET").is_some()
+}
+
 /// Tells the service manager `state` (`READY=1`, `STOPPING=1`, …); without one, or if it does not listen, nothing
 /// happens. Never waits.
 pub fn notify(state: &str) {
@@ -56,6 +62,44 @@ pub fn notify(state: &str) {
     if let (Ok(address), Ok(socket)) = (address, UnixDatagram::unbound()) {
         let _ = socket.set_nonblocking(true);
         let _ = socket.send_to_addr(state.as_bytes(), &address);
+    }
+}
+
+/// The message that what is under way may take so long yet.
+pub fn longer(within: Duration) -> String {
+    format!("EXTEND_TIMEOUT_USEC={}", within.as_micros())
+}
+
+/// The service manager's watchdog (`WatchdogSec=`): it is to hear from us, and restarts the daemon if it does not. The
+/// supervisor feeds it: that sees to the worker itself.
+#[derive(Debug)]
+pub struct Watchdog {
+    /// How long it waits; none if there is none.
+    patience: Option<Duration>,
+    fed: Option<Instant>,
+}
+
+impl Watchdog {
+    /// That of this process, as the environment says (sd_watchdog_enabled(3)).
+    pub fn of_the_service_manager() -> Self {
+        let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+        let ours = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
+        let patience =
+            number("WATCHDOG_USEC").filter(|micros| ours && *micros > 0).map(Duration::from_micros);
+        Self { patience, fed: None }
+    }
+
+    /// How often it is to be fed at least.
+    pub fn every(&self) -> Duration {
+        self.patience.map_or(Duration::MAX, |patience| patience / 3)
+    }
+
+    /// Feeds it if it is time.
+    pub fn fed(&mut self, now: Instant) {
+        if self.patience.is_some() && self.fed.is_none_or(|fed| now.duration_since(fed) >= self.every()) {
+            notify("WATCHDOG=1");
+            self.fed = Some(now);
+        }
     }
 }
 

@@ -47,6 +47,9 @@ pub enum DaemonFact {
         real_servers: u32,
         /// False for the first one, true for a reload.
         reload: bool,
+        /// What a reload changed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        changes: Vec<ConfigChange>,
     },
     /// A reload was refused; the old configuration stays in force.
     ConfigRejected {
@@ -111,6 +114,25 @@ pub enum DaemonFact {
         /// For how long it stood still.
         stood: Duration,
     },
+    /// `reload_time_file` says when the next reload is to be.
+    ReloadScheduled {
+        /// The file.
+        file: String,
+        /// When.
+        when: Timestamp,
+    },
+    /// `reload_time_file` is gone, or says nothing any more.
+    ReloadUnscheduled {
+        /// The file.
+        file: String,
+    },
+    /// `reload_time_file` says no time to come.
+    ReloadTimeRefused {
+        /// The file.
+        file: String,
+        /// Why.
+        error: String,
+    },
     /// A file was written that a signal asked for.
     DumpWritten {
         /// What is in it.
@@ -129,6 +151,37 @@ pub enum DaemonFact {
         /// What the system said.
         error: String,
     },
+}
+
+/// A block of the configuration that a reload changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigChange {
+    /// In which way.
+    pub change: BlockChange,
+    /// Its keyword and its name: `vrrp_instance VI_1`.
+    pub block: String,
+}
+
+/// In which way a block of the configuration is another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BlockChange {
+    /// It is new.
+    Added,
+    /// It is gone.
+    Removed,
+    /// It says something else.
+    Changed,
+}
+
+impl fmt::Display for BlockChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::Changed => "changed",
+        })
+    }
 }
 
 /// What a file tells of that a signal asked for.
@@ -211,6 +264,9 @@ impl DaemonFact {
             Self::WorkerRestarted { .. }
             | Self::ConfigDiagnosed { .. }
             | Self::HistoryPassedOver { .. }
+            | Self::ReloadScheduled { .. }
+            | Self::ReloadUnscheduled { .. }
+            | Self::ReloadTimeRefused { .. }
             | Self::DumpWritten { .. }
             | Self::DumpFailed { .. }
             | Self::DaemonStopped { .. } => {}
@@ -268,6 +324,15 @@ impl DaemonFact {
                      others are kept"
                 ),
             ),
+            Self::ReloadScheduled { file, when } => {
+                (Level::Info, write!(out, "Reload scheduled for {when} ({file})"))
+            }
+            Self::ReloadUnscheduled { file } => {
+                (Level::Info, write!(out, "Scheduled reload cancelled ({file})"))
+            }
+            Self::ReloadTimeRefused { file, error } => {
+                (Level::Warning, write!(out, "Reload time in {file} ignored: {error}"))
+            }
             Self::DumpWritten { dump, file, pid } => {
                 (Level::Info, write!(out, "{dump} for process({pid}) on signal: {file}"))
             }

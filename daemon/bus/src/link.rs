@@ -1,6 +1,7 @@
 //! Network interfaces.
 
 use std::fmt::{self, Write};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
@@ -52,6 +53,15 @@ pub enum LinkFact {
         interface: Name,
         /// What the kernel said.
         error: String,
+    },
+    /// An address came or went, whoever did that (`--address-monitoring`).
+    AddressReflected {
+        /// Its interface.
+        interface: Name,
+        /// The address.
+        address: IpAddr,
+        /// Whether it is there now.
+        there: bool,
     },
 }
 
@@ -111,7 +121,10 @@ impl LinkFact {
                 w.interfaces.insert(interface.clone(), new);
             }
             // Whether they are up is told apart from that.
-            Self::LinkMade { .. } | Self::LinkUnmade { .. } | Self::LinkMakingFailed { .. } => {}
+            Self::LinkMade { .. }
+            | Self::LinkUnmade { .. }
+            | Self::LinkMakingFailed { .. }
+            | Self::AddressReflected { .. } => {}
         }
     }
 
@@ -129,6 +142,10 @@ impl LinkFact {
                 Level::Info,
                 write!(out, "({instance}): Success creating VMAC interface {interface} on {below}"),
             ),
+            Self::AddressReflected { interface, address, there } => {
+                let what = if *there { "added" } else { "removed" };
+                (Level::Info, write!(out, "Netlink reflector reports IP {address} {what} ({interface})"))
+            }
             Self::LinkUnmade { interface } => {
                 (Level::Info, write!(out, "Success removing VMAC interface {interface}"))
             }

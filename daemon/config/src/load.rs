@@ -20,6 +20,8 @@ pub struct Options {
     pub config_id: Option<String>,
     /// Most lines that definitions, sequences and lists may make; more is an error.
     pub expansion_limit: u64,
+    /// `-e`, `--all-config`: every `include` is strict (as `includea`).
+    pub all_files: bool,
     /// Name of this host; read from the kernel unless given.
     pub host_name: Option<String>,
     /// Are the files of scripts looked at: are they there, and can only root change them?
@@ -35,6 +37,7 @@ impl Default for Options {
         Self {
             config_id: None,
             expansion_limit: 2_000_000,
+            all_files: false,
             host_name: None,
             scripts: true,
             environment: true,
@@ -157,6 +160,7 @@ impl Source<'_> {
         let settings = Settings {
             config_id: Some(self.options.config_id.clone().unwrap_or_else(id)),
             line_limit: self.options.expansion_limit,
+            all_files: self.options.all_files,
             environment: self.options.environment,
             seed: self.seed,
         };

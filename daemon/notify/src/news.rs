@@ -105,6 +105,9 @@ impl<'a> News<'a> {
             | DaemonFact::HistoryFailed { .. }
             | DaemonFact::HistoryRecovered { .. }
             | DaemonFact::HistoryPassedOver { .. }
+            | DaemonFact::ReloadScheduled { .. }
+            | DaemonFact::ReloadUnscheduled { .. }
+            | DaemonFact::ReloadTimeRefused { .. }
             | DaemonFact::DumpWritten { .. }
             | DaemonFact::DumpFailed { .. }
             | DaemonFact::PartHung { .. }

@@ -8,6 +8,7 @@ use keepwatch_bus::{Event, World};
 use serde::{Deserialize, Serialize};
 
 use super::why::Why;
+use crate::worker::reload::Outcome;
 
 /// What a client can ask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +16,8 @@ use super::why::Why;
 pub enum Question {
     /// The state of everything.
     Status,
+    /// The state of everything, and then every event: folded in, they keep it right. Who was too slow gets the state anew.
+    Follow,
     /// The last events, and then, if it follows, every further one.
     Events {
         /// How many of the last ones; all that are held if not said.
@@ -24,6 +27,8 @@ pub enum Question {
         #[serde(default)]
         follow: bool,
     },
+    /// To read the configuration again, and say what came of it.
+    Reload,
     /// What keepalived writes on a signal.
     Dump {
         /// Which of its files.
@@ -52,14 +57,14 @@ pub enum DumpAsked {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Answer {
-    /// To [`Question::Status`].
+    /// To [`Question::Status`] and [`Question::Follow`].
     Status {
         /// The daemon's time.
         now: Timestamp,
         /// The state of everything.
         world: Box<World>,
     },
-    /// To [`Question::Events`], one each.
+    /// To [`Question::Events`] and [`Question::Follow`], one each.
     Event {
         /// The event.
         event: Arc<Event>,
@@ -78,6 +83,11 @@ pub enum Answer {
         now: Timestamp,
         /// What is known of them.
         subjects: Vec<Why>,
+    },
+    /// To [`Question::Reload`], when it is over.
+    Reload {
+        /// What came of it.
+        outcome: Outcome,
     },
     /// To [`Question::Dump`].
     Dump {

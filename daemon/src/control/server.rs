@@ -1,5 +1,4 @@
-//! The daemon's end of the control socket. In: a [`Reader`] of the bus. Out: answers to clients. It only reads, so a
-//! client can't change anything; it runs on the ordinary runtime, and what a client may take is bounded: a question of
+//! The daemon's end of the control socket. In: a [`Reader`] of the bus. Out: answers to clients. Only a reload changes anything; it runs on the ordinary runtime, and what a client may take is bounded: a question of
 //! 64 KiB within ten seconds, an answer that is accepted within ten seconds, as many clients as [`CLIENTS`], of which
 //! [`FOLLOWERS`] may stay. When all places are taken, a further client gets that of the longest idle one.
 
@@ -17,13 +16,14 @@ use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, UnixAdd
 use nix::sys::stat::{Mode, fchmod};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader, WriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::protocol::{Answer, DumpAsked, Question};
 use super::why::why;
 use crate::worker::parts::dumps::Zero;
+use crate::worker::reload::Wanted;
 
 /// Clients at a time.
 pub const CLIENTS: usize = 48;
@@ -56,7 +56,7 @@ impl Server {
     }
 
     /// Answers clients until it is dropped.
-    pub(crate) async fn run(self, reader: Reader, zero: Zero) {
+    pub(crate) async fn run(self, reader: Reader, zero: Zero, reloads: mpsc::Sender<Wanted>) {
         let places = Places::new(CLIENTS);
         let followers = Arc::new(Semaphore::new(FOLLOWERS));
         let mut clients = JoinSet::new();
@@ -64,9 +64,10 @@ impl Server {
             match self.listener.accept().await {
                 Ok((client, _)) => {
                     let (reader, zero, followers) = (reader.clone(), zero.clone(), followers.clone());
+                    let reloads = reloads.clone();
                     places.admit(&mut clients, |place| async move {
                         // A client that went away is nobody's concern.
-                        let _ = serve(client, place, &reader, &zero, &followers).await;
+                        let _ = serve(client, place, &reader, &zero, &reloads, &followers).await;
                     });
                 }
                 // Out of descriptors, most likely: wait for better times.
@@ -101,6 +102,7 @@ async fn serve(
     place: Place,
     reader: &Reader,
     zero: &Zero,
+    reloads: &mpsc::Sender<Wanted>,
     followers: &Semaphore,
 ) -> io::Result<()> {
     let (read, mut write) = tokio::io::split(Guarded::new(client, PATIENCE, place.clone()));
@@ -112,6 +114,16 @@ async fn serve(
             let world = Box::new(reader.world().clone());
             say(&mut write, &Answer::Status { now: Timestamp::now(), world }).await
         }
+        Ok(Question::Follow) => match followers.try_acquire() {
+            Ok(_follower) => {
+                let _stream = place.stream();
+                tokio::select! {
+                    told = keep_told(&mut write, reader) => told,
+                    () = gone(read) => Ok(()),
+                }
+            }
+            Err(_) => say(&mut write, &too_many()).await,
+        },
         Ok(Question::Events { last, follow: false }) => events(&mut write, reader, last, false).await,
         Ok(Question::Events { last, follow: true }) => match followers.try_acquire() {
             Ok(_follower) => {
@@ -121,11 +133,17 @@ async fn serve(
                     () = gone(read) => Ok(()),
                 }
             }
-            Err(_) => {
-                let message = format!("{FOLLOWERS} others follow events already");
-                say(&mut write, &Answer::Error { message }).await
-            }
+            Err(_) => say(&mut write, &too_many()).await,
         },
+        Ok(Question::Reload) => {
+            // It may take as long as the files take to be read.
+            let _stream = place.stream();
+            let answer = tokio::select! {
+                answer = reload(reloads) => answer,
+                () = gone(read) => return Ok(()),
+            };
+            say(&mut write, &answer).await
+        }
         Ok(Question::Dump { what }) => {
             let (reader, zero) = (reader.clone(), zero.clone());
             let made = tokio::task::spawn_blocking(move || dumped(&reader, &zero, what)).await;
@@ -139,10 +157,38 @@ async fn serve(
     }
 }
 
+fn too_many() -> Answer {
+    Answer::Error { message: format!("{FOLLOWERS} others follow events already") }
+}
+
+/// The world, and then what changes it.
+async fn keep_told(write: &mut Write, reader: &Reader) -> io::Result<()> {
+    loop {
+        let (world, mut watcher) = reader.follow("control");
+        say(write, &Answer::Status { now: Timestamp::now(), world: Box::new(world) }).await?;
+        loop {
+            let Some(seen) = watcher.next().await else { return Ok(()) };
+            if seen.missed > 0 {
+                break;
+            }
+            tell(write, seen.event).await?;
+        }
+    }
+}
+
 /// Waits until a client hangs up: one that follows events holds a place, and nothing may happen for days.
 async fn gone(mut read: impl AsyncRead + Unpin) {
     let mut ignored = [0; 64];
     while matches!(read.read(&mut ignored).await, Ok(1..)) {}
+}
+
+async fn reload(reloads: &mpsc::Sender<Wanted>) -> Answer {
+    let (tell, told) = oneshot::channel();
+    let sent = reloads.send(Some(tell)).await.is_ok();
+    match (sent, told.await) {
+        (true, Ok(outcome)) => Answer::Reload { outcome },
+        _ => Answer::Error { message: "the daemon is stopping".into() },
+    }
 }
 
 fn dumped(reader: &Reader, zero: &Zero, what: DumpAsked) -> io::Result<Answer> {

@@ -4,12 +4,18 @@
 mod check;
 mod describe;
 mod events;
+mod follow;
+mod generate;
 mod input;
 mod language;
+mod nagios;
 mod observe;
 mod paint;
+mod reload;
 mod simulate;
 mod status;
+mod top;
+mod watch;
 mod why;
 
 use std::io::{self, Write};
@@ -29,6 +35,9 @@ use paint::Paint;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Exit status where something is wrong with what was asked about.
+const TROUBLE: u8 = 3;
 
 /// The command line of `keepwatch`.
 #[derive(Debug, Parser)]
@@ -79,14 +88,31 @@ struct Reading {
 
 impl Reading {
     fn options(&self) -> Options {
-        options(self.config_id.as_deref(), self.expansion_limit)
+        options(self.config_id.as_deref(), self.expansion_limit, false)
     }
 }
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// The state of every virtual router, virtual server and real server
+    /// The state of every virtual router, virtual server and real server, or of those of one name
+    ///
+    /// Exit status 0 if all is well; 3 if something is wrong with what is shown (FAULT, an address that is missing, no
+    /// quorum, a real server or tracker that is down, other trouble); 1 if the daemon does not answer or nothing is
+    /// called so.
     Status {
+        /// An instance, sync group, interface, virtual address, virtual or real server, script, file or process
+        name: Vec<String>,
+        /// Go on: tell it again whenever it has changed
+        #[arg(short, long)]
+        watch: bool,
+        /// Judge it instead, as a plugin of Nagios: OK, WARNING, CRITICAL or UNKNOWN, with exit status 0 to 3 and figures
+        #[arg(long, conflicts_with_all = ["name", "watch"])]
+        check: bool,
+        #[command(flatten)]
+        asking: Asking,
+    },
+    /// Virtual routers, servers and events on the terminal, as they change; `q` quits
+    Top {
         #[command(flatten)]
         asking: Asking,
     },
@@ -106,6 +132,13 @@ enum Verb {
         /// Its name, or its address, with or without port; `configuration` for the last reload
         #[arg(required = true, num_args = 1..)]
         subject: Vec<String>,
+        #[command(flatten)]
+        asking: Asking,
+    },
+    /// Read the configuration again, and wait for what comes of it
+    ///
+    /// Says what changed, with exit status 0; or what is wrong, and that nothing changed, with exit status 1.
+    Reload {
         #[command(flatten)]
         asking: Asking,
     },
@@ -173,6 +206,19 @@ enum Verb {
         #[command(flatten)]
         arguments: observe::Arguments,
     },
+    /// The completions of a shell, on standard output
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+        /// For which program
+        #[arg(long, value_name = "PROGRAM", default_value = "keepwatch")]
+        program: generate::Program,
+    },
+    /// Write the manual pages of both programs into a directory
+    Man {
+        /// The directory; it is made if it is not there
+        directory: PathBuf,
+    },
     /// What would happen to the virtual routers of a cluster if something went wrong; needs no daemon
     ///
     /// Runs the machines of the daemon on a simulated network: who is master when, how long nobody is (outages) and
@@ -207,11 +253,16 @@ fn run(command: Command) -> Result<ExitCode> {
     let before = command.asking;
     if !matches!(
         command.verb,
-        Verb::Status { .. } | Verb::Events { .. } | Verb::Why { .. } | Verb::Dump { .. }
+        Verb::Status { .. }
+            | Verb::Top { .. }
+            | Verb::Events { .. }
+            | Verb::Why { .. }
+            | Verb::Dump { .. }
+            | Verb::Reload { .. }
     ) && (before.socket.is_some() || before.json)
     {
         let kind = clap::error::ErrorKind::ArgumentConflict;
-        let message = "`--socket` and `--json` before the verb are for those that ask the daemon: status, events, why, dump";
+        let message = "`--socket` and `--json` before the verb are for those that ask the daemon: status, top, events, why, dump, reload";
         Command::command().error(kind, message).exit();
     }
     let mut out = io::stdout().lock();
@@ -220,13 +271,22 @@ fn run(command: Command) -> Result<ExitCode> {
             let format = if json { check::MessageFormat::Json } else { message_format };
             check::run(&files, &reading.options(), format, &mut out)
         }
+        Verb::Completions { shell, program } => generate::completions(shell, program, &mut out),
+        Verb::Man { directory } => generate::manual(&directory),
         Verb::Explain { keyword } => language::explain(keyword.as_deref(), &mut out),
         Verb::Fmt { files, check, reading } => language::format(&files, check, &reading.options(), &mut out),
         Verb::Config { file, json: _, reading } => language::config(&file, &reading.options(), &mut out),
         Verb::Observe { arguments } => observe::run(&arguments, &mut out),
         Verb::Simulate { arguments, reading } => simulate::run(&arguments, &reading.options(), &mut out),
-        Verb::Status { asking } => ask(Question::Status, asking.or(before), &mut out),
+        Verb::Status { check: true, asking, .. } => nagios::run(asking.or(before), &mut out),
+        Verb::Reload { asking } => reload::run(asking.or(before), &mut out),
         Verb::Dump { what, asking } => ask(Question::Dump { what }, asking.or(before), &mut out),
+        Verb::Status { name, watch: true, asking, .. } => watch::again(&name, asking.or(before), &mut out),
+        Verb::Status { name, watch: false, asking, .. } => watch::once(&name, asking.or(before), &mut out),
+        Verb::Top { asking } => {
+            drop(out);
+            top::run(asking.or(before))
+        }
         Verb::Events { follow, lines, asking } => {
             let last = if follow { lines.or(Some(10)) } else { lines };
             ask(Question::Events { last, follow }, asking.or(before), &mut out)
@@ -261,10 +321,11 @@ fn ask(question: Question, asking: Asking, out: &mut impl Write) -> Result<ExitC
 fn tell(out: &mut impl Write, paint: Paint, answer: crate::control::protocol::Answer) -> io::Result<()> {
     use crate::control::protocol::Answer;
     match answer {
-        Answer::Status { now, world } => status::write(out, paint, now, &world),
+        Answer::Status { now, world } => status::write(out, paint, now, &world, &status::Only::called("")),
         Answer::Event { event, .. } => events::write(out, paint, &event),
         Answer::Missed { count } => writeln!(out, "{}", paint.warn(&format!("… {count} events were missed"))),
         Answer::Why { now, subjects } => why::write(out, paint, now, &subjects),
+        Answer::Reload { outcome } => reload::write(out, &outcome).map(drop),
         Answer::Dump { text } => out.write_all(text.as_bytes()),
         // The client has made an error of it.
         Answer::Error { message } => writeln!(out, "{message}"),

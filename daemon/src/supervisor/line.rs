@@ -34,6 +34,15 @@ pub struct Terms {
     pub log: LogSettings,
 }
 
+/// What a configuration says of the supervisor itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// `process_name`.
+    pub name: Option<String>,
+    /// `child_wait_time`: what a worker may take to stop; the supervisor's own bound without it.
+    pub stop_within: Option<Duration>,
+}
+
 /// The pid files of the daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PidFiles {
@@ -56,6 +65,10 @@ pub enum Report {
     PidFiles(PidFiles),
     /// How often each of [`LOOPS`] went round so far; `None` where that loop does not run.
     Beat([Option<u64>; LOOPS.len()]),
+    /// What the configuration says of the supervisor itself, from now on.
+    Manner(Manner),
+    /// What the daemon is about, for people: `STATUS=` of the service manager.
+    Status(String),
     /// From now on a peer takes over, at the earliest, when it has heard nothing for so long; `None` where no virtual
     /// router runs.
     Patience(Option<Duration>),
@@ -87,6 +100,12 @@ impl fmt::Display for Report {
                 write!(f, "pids {}", spelled(&files.own))?;
                 files.worker.iter().try_for_each(|path| write!(f, " {}", spelled(path)))
             }
+            Self::Manner(Manner { name, stop_within }) => {
+                f.write_str("manner")?;
+                number(f, stop_within.map(|within| u64::try_from(within.as_millis()).unwrap_or(u64::MAX)))?;
+                name.as_ref().map_or(Ok(()), |name| write!(f, " {}", name.replace('\n', " ")))
+            }
+            Self::Status(text) => write!(f, "status {}", text.replace('\n', " ")),
             Self::Beat(counts) => {
                 f.write_str("beat")?;
                 counts.iter().try_for_each(|count| number(f, *count))
@@ -166,6 +185,12 @@ impl Report {
                 let worker = words.map(parse_path).collect::<Option<_>>()?;
                 Some(Self::PidFiles(PidFiles { own, worker }))
             }
+            "manner" => {
+                let stop_within = parse_number(words.next()?)?.map(Duration::from_millis);
+                let name = words.collect::<Vec<_>>().join(" ");
+                Some(Self::Manner(Manner { name: (!name.is_empty()).then_some(name), stop_within }))
+            }
+            "status" => Some(Self::Status(words.collect::<Vec<_>>().join(" "))),
             "beat" => {
                 let mut counts = [None; LOOPS.len()];
                 for count in &mut counts {
@@ -222,6 +247,9 @@ mod tests {
             Report::Supervise(Terms { respawn: false, release: true, umask: None, log: nowhere }),
             Report::PidFiles(PidFiles { own: "/run/a.pid".into(), worker: vec!["/b c".into(), "/d".into()] }),
             Report::PidFiles(PidFiles { own: "/run/a.pid".into(), worker: Vec::new() }),
+            Report::Manner(Manner { name: Some("kw main".into()), stop_within: None }),
+            Report::Manner(Manner { name: None, stop_within: Some(Duration::from_secs(3)) }),
+            Report::Status("1 virtual router: 1 MASTER".into()),
             Report::Beat([Some(1), None, Some(u64::MAX)]),
             Report::Patience(Some(Duration::from_millis(3609))),
             Report::Patience(None),
@@ -240,9 +268,19 @@ mod tests {
 
     #[test]
     fn other_lines_are_nothing() {
-        for line in
-            ["", "beat", "beat 1 2", "beat a b c", "hello", "placed", "placed 1.2.3 4 eth0", "patience x", "pids", "pids x", "supervise 1 1"]
-        {
+        for line in [
+            "",
+            "beat",
+            "beat 1 2",
+            "beat a b c",
+            "hello",
+            "placed",
+            "placed 1.2.3 4 eth0",
+            "patience x",
+            "pids",
+            "pids x",
+            "supervise 1 1",
+        ] {
             assert_eq!(Report::parse(line), None, "{line}");
         }
     }

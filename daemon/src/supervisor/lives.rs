@@ -7,14 +7,14 @@ use nix::sys::signal::Signal;
 use super::absence::Absence;
 use super::pulse::Hang;
 use super::worker::{End, Worker};
-use super::{EXIT_FATAL, Outcome, Phase, STOP_WITHIN, Supervisor, TOLD_WITHIN};
+use super::{EXIT_FATAL, Outcome, Phase, Supervisor, TOLD_WITHIN};
 use crate::logging::Severity;
 use crate::systemd;
 
 impl Supervisor<'_> {
     /// Stops the worker, for it was asked for by this signal.
     pub(super) fn stop(&mut self, signal: Signal) {
-        let until = Instant::now() + STOP_WITHIN;
+        let until = Instant::now() + self.stop_within;
         self.phase = match std::mem::replace(&mut self.phase, Phase::Over(Outcome::Ended(0))) {
             Phase::Running(worker) => {
                 // It may be none, but was asked for something that takes long.
@@ -72,7 +72,8 @@ impl Supervisor<'_> {
                         // It has taken them off, or was told to leave them.
                         self.placed.clear();
                     }
-                    let status = if self.terms.is_none() { end.code } else { end.status.unwrap_or(EXIT_FATAL) };
+                    let status =
+                        if self.terms.is_none() { end.code } else { end.status.unwrap_or(EXIT_FATAL) };
                     self.phase = Phase::Over(Outcome::Ended(status));
                 } else if now >= *until {
                     self.log.now(Severity::Error, "The worker does not stop: killing it");

@@ -34,12 +34,13 @@ use nix::sys::signal::Signal;
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::detach::{self, Side};
-use crate::logging::sink::Sinks;
 use crate::logging::Severity;
+use crate::logging::sink::Sinks;
 use crate::pidfile::PidFile;
+use crate::signals;
 use crate::stage::Program;
+use crate::systemd::{self, Watchdog};
 use crate::terminal::{complain, exit, told};
-use crate::{signals, systemd};
 use absence::Absence;
 use line::Terms;
 use placed::Placed;
@@ -58,12 +59,21 @@ const TOLD_WITHIN: Duration = Duration::from_secs(5);
 /// How often the beats are looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// See [`crate::cli::Cli::ignore_sigint`].
+const IGNORE_SIGINT: &str = "--ignore-sigint";
+
 /// The whole of `keepwatchd`.
 pub fn main() -> ExitCode {
     // Before anything else.
     if let Err(error) = signals::hold() {
         complain(&format!("keepwatchd: The signals can't be held back: {error}.\n"));
         return exit(EXIT_FATAL);
+    }
+    // The worker reads the command line; this one flag must hold from now on.
+    if std::env::args_os().any(|argument| argument == IGNORE_SIGINT)
+        && let Err(error) = signals::ignore_interrupts()
+    {
+        complain(&format!("keepwatchd: SIGINT can't be ignored: {error}.\n"));
     }
     exit(start().unwrap_or_else(|error| {
         complain(&format!("keepwatchd: {}\n", told(&error)));
@@ -112,6 +122,8 @@ fn run(program: &Program, listeners: usize, command: Option<UnixStream>) -> Resu
         log: Sinks::none(),
         own: None,
         pids: Vec::new(),
+        stop_within: STOP_WITHIN,
+        watchdog: Watchdog::of_the_service_manager(),
         failed: None,
         back_off: BackOff::new(),
         first: true,
@@ -133,7 +145,11 @@ fn run(program: &Program, listeners: usize, command: Option<UnixStream>) -> Resu
         Some(error) => {
             log.now(Severity::Error, told(&error));
             // Who has the log before him has been told.
-            if terms.is_some_and(|terms| terms.log.console) { Ok(Outcome::Ended(EXIT_FATAL)) } else { Err(error) }
+            if terms.is_some_and(|terms| terms.log.console) {
+                Ok(Outcome::Ended(EXIT_FATAL))
+            } else {
+                Err(error)
+            }
         }
         None => {
             log.now(Severity::Info, format!("Stopped keepwatchd v{}", env!("CARGO_PKG_VERSION")));
@@ -167,6 +183,9 @@ struct Supervisor<'a> {
     log: Sinks,
     own: Option<PidFile>,
     pids: Vec<PidFile>,
+    /// What a worker may take to stop.
+    stop_within: Duration,
+    watchdog: Watchdog,
     /// Why the daemon can't run.
     failed: Option<anyhow::Error>,
     back_off: BackOff,
@@ -211,13 +230,14 @@ impl Supervisor<'_> {
             }
             self.listen();
             self.look();
+            self.watchdog.fed(Instant::now());
         }
     }
 
     fn wait(&self, signals: &SignalFd) {
         let now = Instant::now();
         let timeout = match &self.phase {
-            Phase::Running(_) => LOOK,
+            Phase::Running(_) => LOOK.min(self.watchdog.every()),
             Phase::Waiting { until, .. } | Phase::Stopping { until, .. } => {
                 until.saturating_duration_since(now).min(LOOK)
             }

@@ -12,7 +12,7 @@ use crate::detach;
 use crate::logging::Severity;
 use crate::logging::sink::Sinks;
 use crate::pidfile::PidFile;
-use crate::systemd;
+use crate::{stage, systemd};
 use nix::sys::signal::Signal;
 
 impl Supervisor<'_> {
@@ -42,6 +42,13 @@ impl Supervisor<'_> {
             Report::Background => {}
             Report::Supervise(terms) => self.begin(terms),
             Report::PidFiles(files) => self.hold(&files),
+            Report::Manner(manner) => {
+                if let Some(name) = &manner.name {
+                    stage::name_process(name);
+                }
+                self.stop_within = manner.stop_within.unwrap_or(STOP_WITHIN);
+            }
+            Report::Status(text) => systemd::notify(&format!("STATUS={text}")),
             Report::Patience(patience) => {
                 self.patience = patience;
                 if let Some(worker) = self.worker() {
@@ -58,6 +65,7 @@ impl Supervisor<'_> {
             Report::Removed(at) => self.placed.remove(&at),
             Report::Preparing(within) => {
                 self.preparing = true;
+                systemd::notify(&systemd::longer(within + STOP_WITHIN));
                 if let Some(worker) = self.worker() {
                     worker.prepares(within);
                     if stopping {
@@ -66,6 +74,7 @@ impl Supervisor<'_> {
                 }
             }
             Report::Ending(within) => {
+                systemd::notify(&systemd::longer(within + STOP_WITHIN));
                 if let Phase::Stopping { until, .. } = &mut self.phase {
                     *until = Instant::now() + within + STOP_WITHIN;
                 }

@@ -2,9 +2,11 @@
 //! or what is wrong with it.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
-use keepwatch_bus::fact::DaemonFact;
-use keepwatch_bus::{Bus, EventId};
+use keepwatch_bus::fact::{ConfigChange, DaemonFact};
+use keepwatch_bus::{Bus, EventId, own_file};
+use keepwatch_config::model::{ReloadFiles, ReloadMarker};
 use keepwatch_config::{Config, Diagnostic, Diagnostics, Host, HostAddress, Loaded, Options, Severity};
 use keepwatch_net::address::{PROTOCOL_KEEPALIVED, kernel_keeps_marks};
 use keepwatch_net::link::{LinkIndex, Notification};
@@ -13,7 +15,7 @@ use keepwatch_net::netlink::Monitor;
 use super::settings::Settings;
 use crate::logging::sink::Sinks;
 use crate::logging::{self as log, LogSettings};
-use crate::terminal;
+use crate::{paths, terminal};
 
 /// Diagnostics that become events. A file with more mistakes than this is looked at with `keepwatchd -t`.
 const TOLD: usize = 100;
@@ -39,21 +41,40 @@ impl Accepted {
 }
 
 /// How the command line wants configurations to be read.
-pub fn options(config_id: Option<&str>, expansion_limit: Option<u64>) -> Options {
+pub fn options(config_id: Option<&str>, expansion_limit: Option<u64>, all_files: bool) -> Options {
     let default = Options::default();
     Options {
         config_id: config_id.map(str::to_owned),
         expansion_limit: expansion_limit.unwrap_or(default.expansion_limit),
+        all_files,
         ..default
     }
 }
 
 /// Loads the file.
 pub fn load(settings: &Settings) -> Loaded {
-    keepwatch_config::load(
-        &settings.file,
-        &options(settings.cli.config_id.as_deref(), settings.cli.expansion_limit),
-    )
+    let cli = &settings.cli;
+    let options = options(cli.config_id.as_deref(), cli.expansion_limit, cli.all_config);
+    let mut loaded = keepwatch_config::load(&settings.file, &options);
+    if let (Some(config), Some(name)) = (&mut loaded.config, &cli.namespace) {
+        // The command line's word counts, as if the file had said it.
+        (config.global.net_namespace, config.global.use_pid_dir) = (Some(name.as_str().into()), true);
+    }
+    if let Some(config) = loaded.config.as_mut().filter(|_| cli.no_bfd) {
+        without_bfd(config);
+    }
+    loaded
+}
+
+/// `--no_bfd`: no session is opened, and nothing waits for one.
+fn without_bfd(config: &mut Config) {
+    config.bfd_sessions.clear();
+    for instance in config.instances.iter_mut().filter(|instance| !instance.tracking.bfds.is_empty()) {
+        instance.tracking.make_mut().bfds.clear();
+    }
+    config.sync_groups.iter_mut().for_each(|group| group.tracking.bfds.clear());
+    let reals = config.virtual_servers.iter_mut().flat_map(|server| &mut server.real_servers);
+    reals.for_each(|real| real.bfd_checks.clear());
 }
 
 /// What of a configuration does not fit this host, its interfaces and addresses: nothing if it runs in a namespace of its
@@ -117,9 +138,18 @@ pub fn at_start(settings: &Settings) -> Option<Accepted> {
 ///
 /// # Errors
 /// The fact.
-pub fn at_reload(settings: &Settings) -> Result<Accepted, Box<DaemonFact>> {
+pub fn at_reload(settings: &Settings, files: &ReloadFiles) -> Result<Accepted, Box<DaemonFact>> {
+    let marker = Marker::set(settings, files);
     let loaded = load(settings);
+    drop(marker);
     let misfits = misfits(&loaded);
+    if let Some(log) = files.check_log.as_deref().filter(|log| *log != Path::new("/dev/null")) {
+        let text = loaded.diagnostics.render_text(false) + &misfits.render_text(false);
+        if let Err(error) = own_file::replace(log, own_file::PRIVATE, text.as_bytes()) {
+            let message = format!("{}: {}", log.display(), terminal::plain(&error));
+            Sinks::open(&LogSettings::of(&settings.cli)).now(log::Severity::Warning, message);
+        }
+    }
     let Loaded { config, diagnostics, .. } = loaded;
     if let Some(config) = config.filter(|_| !diagnostics.has_errors()) {
         return Ok(Accepted { config, diagnostics, misfits });
@@ -133,8 +163,36 @@ pub fn at_reload(settings: &Settings) -> Result<Accepted, Box<DaemonFact>> {
     Err(Box::new(DaemonFact::ConfigRejected { file: settings.file.display().to_string(), errors, first }))
 }
 
-/// The fact that a configuration is in force.
-pub fn loaded(settings: &Settings, config: &Config, reload: bool) -> DaemonFact {
+/// `reload_file`: there, and empty, while the configuration is read; who changes its files waits for it to go.
+struct Marker(Option<PathBuf>);
+
+impl Marker {
+    fn set(settings: &Settings, files: &ReloadFiles) -> Self {
+        let path = files.marker.as_ref().map(|marker| match marker {
+            ReloadMarker::At(path) => path.clone(),
+            ReloadMarker::BesidePid => paths::pid_file(settings.cli.pid.as_deref()).with_extension("reload"),
+        });
+        if let Some(path) = &path
+            && let Err(error) = own_file::replace(path, own_file::PRIVATE, &[])
+        {
+            let message = format!("{}: {}", path.display(), terminal::plain(&error));
+            Sinks::open(&LogSettings::of(&settings.cli)).now(log::Severity::Warning, message);
+        }
+        Self(path)
+    }
+}
+
+impl Drop for Marker {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            // Somebody may have been faster.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// The fact that a configuration is in force; `changes` is what a reload changed, `None` at the start.
+pub fn loaded(settings: &Settings, config: &Config, changes: Option<Vec<ConfigChange>>) -> DaemonFact {
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     DaemonFact::ConfigLoaded {
         file: settings.file.display().to_string(),
@@ -142,7 +200,8 @@ pub fn loaded(settings: &Settings, config: &Config, reload: bool) -> DaemonFact 
         instances: count(config.instances.len()),
         virtual_servers: count(config.virtual_servers.len()),
         real_servers: count(config.virtual_servers.iter().map(|vs| vs.real_servers.len()).sum()),
-        reload,
+        reload: changes.is_some(),
+        changes: changes.unwrap_or_default(),
     }
 }
 

@@ -8,11 +8,14 @@ use std::time::Duration;
 use keepwatch_bus::fact::ConsumerFact;
 use keepwatch_bus::{Bus, Hub, Reader};
 use keepwatch_config::Config;
+use keepwatch_dbus::Asked;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::parts::Complaint;
 use super::parts::control::Control;
+use super::parts::dbus::Dbus;
 use super::parts::dumps::{Dump, Dumps};
 use super::parts::fifos::Fifos;
 use super::parts::history::{Earlier, History};
@@ -23,9 +26,12 @@ use super::parts::otlp::Otlp;
 use super::parts::placed;
 use super::parts::scripts::Scripts;
 use super::parts::snmp::Snmp;
+use super::parts::standing;
 use super::pulse::ToSupervisor;
+use super::reload::Wanted;
 use super::settings::Settings;
 use crate::cli::DataplaneKind;
+use crate::systemd;
 
 /// What the hub may take to hand on the last events.
 const LAST_EVENTS: Duration = Duration::from_millis(400);
@@ -42,6 +48,9 @@ pub(super) struct Consumers {
     dumps: Dumps,
     otlp: Otlp,
     snmp: Snmp,
+    dbus: Dbus,
+    /// What is asked for on the system bus.
+    requests: UnboundedReceiver<Asked>,
     control: Option<Control>,
     http: Option<Http>,
 }
@@ -66,13 +75,31 @@ impl Consumers {
         let dumps = Dumps::start(settings, reader.clone(), bus);
         let otlp = Otlp::start(&reader, bus);
         let snmp = Snmp::start(&mut hub, reader.clone(), bus);
+        let (dbus, requests) = Dbus::start(&mut hub, reader.clone(), bus);
         // In shadow no address is put anywhere.
         if settings.dataplane() != DataplaneKind::Shadow {
             tokio::spawn(placed::run(hub.deliver(), supervisor.clone()));
         }
+        if systemd::is_told() {
+            tokio::spawn(standing::run(hub.deliver(), reader.clone(), supervisor.clone()));
+        }
         let hub = tokio::spawn(hub.run());
-        let consumers =
-            Self { reader, hub, log, history, mail, scripts, fifos, dumps, otlp, snmp, control: None, http: None };
+        let consumers = Self {
+            reader,
+            hub,
+            log,
+            history,
+            mail,
+            scripts,
+            fifos,
+            dumps,
+            otlp,
+            snmp,
+            dbus,
+            requests,
+            control: None,
+            http: None,
+        };
         consumers.apply(settings, config, bus);
         complaints.into_iter().for_each(|complaint| tell(bus, complaint));
         consumers
@@ -94,6 +121,18 @@ impl Consumers {
         self.scripts.apply(config, settings.cli.umask);
         self.fifos.apply(settings, config);
         self.snmp.apply(settings, config, bus);
+        // keepalived's process of virtual routers is the one that is on the bus.
+        if settings.vrrp() {
+            self.dbus.apply(config);
+        }
+    }
+
+    /// What is asked for next by those to whom others talk. Cancel-safe.
+    pub(super) async fn asked(&mut self) -> Asked {
+        match self.requests.recv().await {
+            Some(asked) => asked,
+            None => std::future::pending().await,
+        }
     }
 
     /// Writes down how things stand.
@@ -108,8 +147,9 @@ impl Consumers {
         config: &Config,
         bus: &Bus,
         handed_in: Option<TcpListener>,
+        reloads: mpsc::Sender<Wanted>,
     ) {
-        match Control::start(settings, config, self.reader.clone(), self.dumps.zero()).await {
+        match Control::start(settings, config, self.reader.clone(), self.dumps.zero(), reloads).await {
             Ok(control) => self.control = Some(control),
             Err(error) => tell(bus, ("control socket".into(), error)),
         }
@@ -121,9 +161,24 @@ impl Consumers {
 
     /// Lets those end who tell others, after it was told that everything has stopped: they tell of it.
     pub(super) async fn finish_telling(self) -> Remaining {
-        let Self { reader: _, hub, log, history, mail, scripts, fifos, dumps, otlp, snmp, control, http } = self;
+        let Self {
+            reader: _,
+            hub,
+            log,
+            history,
+            mail,
+            scripts,
+            fifos,
+            dumps,
+            otlp,
+            snmp,
+            dbus,
+            requests: _,
+            control,
+            http,
+        } = self;
         dumps.stop();
-        tokio::join!(mail.stop(), scripts.stop(), fifos.stop());
+        tokio::join!(mail.stop(), scripts.stop(), fifos.stop(), dbus.stop());
         Remaining { hub, log, history, otlp, snmp, control, http }
     }
 }

@@ -7,6 +7,7 @@
 //! | [`publishers`] | what acts: virtual routers, checkers, the IPVS engine |
 //! | [`consumers`] | what watches: log, history, control socket, HTTP, SNMP, mail |
 //! | [`reload`] | from one configuration to the next |
+//! | `changes` | what that changes |
 //! | [`rights`] | which capabilities it keeps |
 //! | [`pulse`] | the line to the supervisor, and beats over it |
 //! | [`parts`] | what both are made of |
@@ -15,6 +16,7 @@
 //! Order matters twice. At the start, what acts comes before what watches, for failover must not wait for a
 //! listener. At the end, what acts stops first, so that what watches can still tell of it.
 
+mod changes;
 pub mod configuration;
 mod consumers;
 pub(crate) mod parts;
@@ -34,29 +36,34 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use keepwatch_bus::fact::DaemonFact;
 use keepwatch_bus::{Bus, EventId, Hub};
+use keepwatch_dbus::Request;
 use keepwatch_net::namespace;
 use keepwatch_vrrp::runner;
 use nix::sys::signal::Signal;
+use tokio::sync::mpsc;
 
 use crate::cli::Cli;
+use crate::stage::{self, Started};
 use crate::supervisor::line::Report;
 use crate::supervisor::{self, EXIT_NO_CONFIG};
-use crate::stage::{self, Started};
 use crate::{config_test, systemd};
 use configuration::Accepted;
 use consumers::Consumers;
+use parts::dumps::Dump;
 use parts::history::Earlier;
 use parts::placed;
 use parts::turning_points::TurningPoint;
 use publishers::Publishers;
 use pulse::{Line, ToSupervisor};
-use reload::{AtStart, Extent, Reload};
+use reload::{AtStart, Extent, Reload, Wanted};
 use rights::Rights;
 use settings::Settings;
 use signals::{Asked, Signals};
 
 /// Threads of the ordinary runtime. Nothing that decides about failover runs there; two let one task be slow.
 const THREADS: usize = 2;
+/// Reloads that may be asked for and not yet heard.
+const WANTED: usize = 16;
 /// What the runtime may take to end when all is done.
 const LAST_TASKS: Duration = Duration::from_millis(100);
 
@@ -87,8 +94,12 @@ pub fn run(cli: Cli, started: Started) -> Result<i32> {
         bail!(lacking);
     }
     let Some(accepted) = configuration::at_start(&settings) else { return Ok(EXIT_NO_CONFIG) };
-    if !line.may_begin(settings.pid_files()) {
+    if !line.may_begin(settings.pid_files(&accepted.config)) {
         return Ok(supervisor::EXIT_FATAL);
+    }
+    to_supervisor.say(Report::Manner(reload::manner(&accepted.config)));
+    if let Some(name) = settings.process_name(&accepted.config) {
+        stage::name_process(name);
     }
     if let Some(name) = &accepted.config.global.net_namespace {
         // Before there is any other thread: they all live where this one does.
@@ -102,7 +113,8 @@ pub fn run(cli: Cli, started: Started) -> Result<i32> {
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    let status = runtime.block_on(Worker::live(settings, accepted, rights, reason, (to_supervisor, line), handed_in));
+    let status =
+        runtime.block_on(Worker::live(settings, accepted, rights, reason, (to_supervisor, line), handed_in));
     runtime.shutdown_timeout(LAST_TASKS);
     status
 }
@@ -144,6 +156,9 @@ impl Worker {
         handed_in: Option<TcpListener>,
     ) -> Result<i32> {
         let mut signals = Signals::take().context("taking over signals")?;
+        if settings.cli.ignore_sigint {
+            crate::signals::ignore_interrupts().context("ignoring SIGINT")?;
+        }
         let config = &accepted.config;
         if let (None, Some(mask)) = (settings.cli.umask, config.global.umask) {
             nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
@@ -156,7 +171,7 @@ impl Worker {
         if let Some(reason) = restart {
             cause = bus.publish(Some(cause), DaemonFact::WorkerRestarted { reason });
         }
-        let cause = bus.publish(Some(cause), configuration::loaded(&settings, config, false));
+        let cause = bus.publish(Some(cause), configuration::loaded(&settings, config, None));
         accepted.tell(&bus, cause);
         let hub_beat = hub.heartbeat();
         to_supervisor.say(Report::Patience(placed::patience(config).filter(|_| settings.vrrp())));
@@ -175,7 +190,12 @@ impl Worker {
         let beats = [publishers.beat(), Some(hub_beat), Some(runtime_beat)];
         line.beat(beats).context("starting the pulse")?;
         standstill::watch(publishers.aside(), bus.downgrade()).context("starting to watch the rest")?;
-        consumers.open(&settings, config, &bus, handed_in).await;
+        let (reloads, wanted) = mpsc::channel(WANTED);
+        consumers.open(&settings, config, &bus, handed_in, reloads.clone()).await;
+        tokio::spawn(parts::schedule::follow(consumers.reader().clone(), bus.downgrade(), reloads));
+        if settings.cli.address_monitoring {
+            parts::reflector::start(bus.downgrade()).context("starting to watch addresses")?;
+        }
         if settings.cli.dump_conf {
             // Nobody may be there to read it.
             let _ = config_test::dump(config);
@@ -190,25 +210,46 @@ impl Worker {
         // A large configuration takes room, and its sources with it.
         drop(accepted);
         Self { settings, to_supervisor, bus, publishers, consumers, at_start, extent, rights, end }
-            .until_stopped(signals, reload_asked)
+            .until_stopped(signals, wanted, reload_asked)
             .await
     }
 
     /// `reload_asked`: somebody wanted one before this was able to.
-    async fn until_stopped(mut self, mut signals: Signals, reload_asked: bool) -> Result<i32> {
+    async fn until_stopped(
+        mut self,
+        mut signals: Signals,
+        mut wanted: mpsc::Receiver<Wanted>,
+        reload_asked: bool,
+    ) -> Result<i32> {
         let mut reload = Reload::default();
         if reload_asked {
             self.to_supervisor.say(Report::Reloading);
-            reload.ask(&self.settings);
+            reload.ask(&self.settings, self.consumers.reader(), None);
         }
         loop {
             // A file that takes long to be read must not keep us from stopping.
             let asked = tokio::select! {
                 asked = signals.next() => asked,
+                // Nobody asks this way any more: then it never yields again.
+                Some(wanted) = wanted.recv() => {
+                    self.to_supervisor.say(Report::Reloading);
+                    reload.ask(&self.settings, self.consumers.reader(), wanted);
+                    continue;
+                }
+                asked = self.consumers.asked() => match asked.request {
+                    Request::Reload => Asked::Reload,
+                    Request::Announce(instance) => {
+                        self.publishers.announce(instance, asked.cause);
+                        continue;
+                    }
+                    Request::PrintData => Asked::Dump(Dump::Data),
+                    Request::PrintStats => Asked::Dump(Dump::Stats),
+                    Request::PrintStatsClear => Asked::Dump(Dump::ClearStats),
+                },
                 loaded = reload.loaded() => {
-                    self.settle(loaded);
+                    reload.answer(&self.settle(loaded));
                     self.consumers.reader().counters().tallies.reloads_took.observe(reload.took());
-                    if !reload.again(&self.settings) {
+                    if !reload.again(&self.settings, self.consumers.reader()) {
                         self.to_supervisor.say(Report::Reloaded);
                     }
                     continue;
@@ -217,7 +258,7 @@ impl Worker {
             match asked {
                 Asked::Reload => {
                     self.to_supervisor.say(Report::Reloading);
-                    reload.ask(&self.settings);
+                    reload.ask(&self.settings, self.consumers.reader(), None);
                 }
                 Asked::Dump(dump) => self.consumers.dump(dump),
                 Asked::Stop(reason) => {

@@ -8,6 +8,7 @@ use anyhow::Result;
 use keepwatch_bus::beat::Beat;
 use keepwatch_bus::{Bus, EventId, Reader};
 use keepwatch_config::Config;
+use keepwatch_config::model::Name;
 
 use super::parts::services::Services;
 use super::parts::trackers::{Followed, Trackers};
@@ -58,6 +59,13 @@ impl Publishers {
         }
         if let Some(services) = &mut self.services {
             services.apply(config, reader.counters(), cause);
+        }
+    }
+
+    /// Asks that the addresses of a virtual router be announced.
+    pub(super) fn announce(&self, instance: Name, cause: Option<EventId>) {
+        if let Some(routers) = &self.routers {
+            routers.announce(instance, cause);
         }
     }
 

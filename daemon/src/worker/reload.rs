@@ -4,19 +4,23 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use keepwatch_bus::fact::DaemonFact;
-use keepwatch_config::model::{Name, Observability, ProcessScheduling};
+use keepwatch_bus::Reader;
+use keepwatch_bus::fact::{ConfigChange, DaemonFact};
+use keepwatch_config::model::{Global, Name, Observability, ProcessNames, ProcessScheduling};
 use keepwatch_config::{Config, Severity};
 
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 
 use super::Worker;
+use super::changes::changes;
 use super::configuration::{self, Accepted};
 use super::parts::placed;
 use super::parts::turning_points::TurningPoint;
 use super::rights::Rights;
 use super::settings::Settings;
-use crate::supervisor::line::Report;
+use crate::supervisor::line::{Manner, Report};
 
 /// What loading a file came to: a configuration, or the fact that it is refused.
 pub(super) type LoadedAside = Result<Accepted, Box<DaemonFact>>;
@@ -30,18 +34,57 @@ pub(super) struct Reload {
     began: Option<Instant>,
     /// The file may have changed since the loading began.
     again: bool,
+    /// Who waits for what is being loaded, and who for the one after it.
+    waiting: [Vec<oneshot::Sender<Outcome>>; 2],
+}
+
+/// A wish for a reload, and where its outcome goes.
+pub(crate) type Wanted = Option<oneshot::Sender<Outcome>>;
+
+/// What came of a reload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It is in force.
+    InForce {
+        /// What it changed.
+        changes: Vec<ConfigChange>,
+    },
+    /// Nothing changed, because of this.
+    Refused {
+        /// Mistakes found.
+        errors: u32,
+        /// The first, with its place.
+        first: String,
+    },
+    /// Another worker begins with it, because this one has given up what it needs.
+    Replaced {
+        /// What that is.
+        lacking: String,
+    },
 }
 
 impl Reload {
     /// Begins to load; if that is under way already, once more when it has ended.
-    pub(super) fn ask(&mut self, settings: &Arc<Settings>) {
+    pub(super) fn ask(&mut self, settings: &Arc<Settings>, reader: &Reader, wanted: Wanted) {
+        let [now, next] = &mut self.waiting;
         if self.loading.is_some() {
             self.again = true;
+            next.extend(wanted);
             return;
         }
-        let settings = settings.clone();
+        now.extend(wanted);
+        let (settings, files) = (settings.clone(), reader.world().settings.global.reload.clone());
         self.began = Some(Instant::now());
-        self.loading = Some(tokio::task::spawn_blocking(move || configuration::at_reload(&settings)));
+        self.loading = Some(tokio::task::spawn_blocking(move || configuration::at_reload(&settings, &files)));
+    }
+
+    /// Tells those who waited what came of it.
+    pub(super) fn answer(&mut self, outcome: &Outcome) {
+        let [now, next] = &mut self.waiting;
+        // Who asked may have gone.
+        now.drain(..).for_each(|wanted| drop(wanted.send(outcome.clone())));
+        std::mem::swap(now, next);
     }
 
     /// Waits for what is being loaded; for ever, if nothing is. Cancel-safe.
@@ -58,10 +101,10 @@ impl Reload {
     }
 
     /// Begins again if that was asked for meanwhile; whether it was.
-    pub(super) fn again(&mut self, settings: &Arc<Settings>) -> bool {
+    pub(super) fn again(&mut self, settings: &Arc<Settings>, reader: &Reader) -> bool {
         let again = std::mem::take(&mut self.again);
         if again {
-            self.ask(settings);
+            self.ask(settings, reader, None);
         }
         again
     }
@@ -69,7 +112,7 @@ impl Reload {
 
 impl Worker {
     /// Applies what was loaded, or says why not.
-    pub(super) fn settle(&mut self, loaded: Result<LoadedAside, JoinError>) {
+    pub(super) fn settle(&mut self, loaded: Result<LoadedAside, JoinError>) -> Outcome {
         let loaded = loaded.unwrap_or_else(|failed| {
             let (file, first) = (self.settings.file.display().to_string(), failed.to_string());
             Err(Box::new(DaemonFact::ConfigRejected { file, errors: 1, first }))
@@ -77,22 +120,32 @@ impl Worker {
         match loaded.and_then(|accepted| self.extent.unless_nothing_is_left(&self.settings, accepted)) {
             Ok(accepted) => self.adopt(accepted),
             Err(rejected) => {
+                let (errors, first) = match &*rejected {
+                    DaemonFact::ConfigRejected { errors, first, .. } => (*errors, first.clone()),
+                    _ => (1, String::new()),
+                };
                 self.bus.publish(None, *rejected);
+                Outcome::Refused { errors, first }
             }
         }
     }
 
-    fn adopt(&mut self, accepted: Accepted) {
+    fn adopt(&mut self, accepted: Accepted) -> Outcome {
         if let Some(lacking) = self.rights.lack(&Rights::needed(&self.settings, &accepted.config)) {
             // What was given up does not come back; another one begins with everything, and with this configuration.
             self.to_supervisor.say(Report::Replace(format!("a configuration that needs {lacking}")));
-            return;
+            return Outcome::Replaced { lacking };
         }
+        // While the world is still as it was.
+        let changes = changes(&self.consumers.reader().world(), &self.settings, &accepted.config);
         let patience = placed::patience(&accepted.config).filter(|_| self.settings.vrrp());
         self.to_supervisor.say(Report::Patience(patience));
+        self.to_supervisor.say(Report::Manner(manner(&accepted.config)));
         self.extent = Extent::of(&self.settings, &accepted.config);
         self.consumers.apply(&self.settings, &accepted.config, &self.bus);
-        let cause = self.bus.publish(None, configuration::loaded(&self.settings, &accepted.config, true));
+        let cause = self
+            .bus
+            .publish(None, configuration::loaded(&self.settings, &accepted.config, Some(changes.clone())));
         accepted.tell(&self.bus, cause);
         for keyword in self.at_start.changed(&AtStart::of(&accepted.config)) {
             let fact = DaemonFact::ConfigDiagnosed {
@@ -108,6 +161,7 @@ impl Worker {
         self.end = TurningPoint::end(&self.settings, &accepted.config);
         self.publishers.apply(&self.settings, &accepted.config, self.consumers.reader(), cause);
         self.consumers.reader().counters().keep(&accepted.config);
+        Outcome::InForce { changes }
     }
 }
 
@@ -152,14 +206,27 @@ impl Extent {
     }
 }
 
+/// What a configuration says of the supervisor.
+pub(super) fn manner(config: &Config) -> Manner {
+    let wait = config.global.child_wait_time;
+    Manner {
+        name: config.global.processes.names.main.as_ref().map(ToString::to_string),
+        stop_within: (wait != Global::default().child_wait_time).then_some(wait),
+    }
+}
+
 /// What can't be changed while the daemon runs, as it was at the start.
 #[derive(Debug, PartialEq)]
 pub(super) struct AtStart {
     observability: Observability,
     scheduling: ProcessScheduling,
     bfd_scheduling: ProcessScheduling,
+    checker_scheduling: ProcessScheduling,
+    names: ProcessNames,
     lvs_flush: bool,
     net_namespace: Option<Name>,
+    /// `instance`, `use_pid_dir`.
+    among: (Option<Name>, bool),
 }
 
 impl AtStart {
@@ -169,8 +236,12 @@ impl AtStart {
             observability: config.observability.clone(),
             scheduling: config.global.processes.vrrp.clone(),
             bfd_scheduling: config.global.processes.bfd.clone(),
+            checker_scheduling: config.global.processes.checker.clone(),
+            // That of the supervisor can be changed.
+            names: ProcessNames { main: None, ..config.global.processes.names.clone() },
             lvs_flush: config.global.lvs_flush,
             net_namespace: config.global.net_namespace.clone(),
+            among: (config.global.instance_name.clone(), config.global.use_pid_dir),
         }
     }
 
@@ -184,6 +255,12 @@ impl AtStart {
             ("history", old.history != observability.history),
             ("vrrp_priority, vrrp_rt_priority, vrrp_no_swap, …", self.scheduling != new.scheduling),
             ("bfd_priority, bfd_rt_priority, bfd_no_swap, …", self.bfd_scheduling != new.bfd_scheduling),
+            (
+                "checker_priority, checker_rt_priority, checker_no_swap, …",
+                self.checker_scheduling != new.checker_scheduling,
+            ),
+            ("process_names, vrrp_process_name, checker_process_name", self.names != new.names),
+            ("instance, use_pid_dir", self.among != new.among),
             ("lvs_flush", self.lvs_flush != new.lvs_flush),
             ("net_namespace", self.net_namespace != new.net_namespace),
         ];

@@ -10,7 +10,7 @@ use keepwatch_config::Config;
 
 use crate::cli::{Cli, DataplaneKind, Listen};
 use crate::logging::LogSettings;
-use crate::paths;
+use crate::paths::{self, Among};
 use crate::supervisor::line::{PidFiles, Terms};
 
 /// What the command line has decided for good: it holds for every reload.
@@ -55,18 +55,41 @@ impl Settings {
     }
 
     /// The pid files: keepalived has a process for each of its sides, we have one for both.
-    pub(crate) fn pid_files(&self) -> PidFiles {
+    pub(crate) fn pid_files(&self, config: &Config) -> PidFiles {
         let cli = &self.cli;
-        let beside = |side: &str| paths::worker_pid_file(cli.pid.as_deref(), side);
+        let among = self.among(config);
+        let beside = |side: &str| match &among {
+            Some(among) => among.pid_file(side),
+            None => paths::worker_pid_file(cli.pid.as_deref(), side),
+        };
         let vrrp = self.vrrp().then(|| cli.vrrp_pid.clone().unwrap_or_else(|| beside("vrrp")));
         let checkers =
             self.checkers().then(|| cli.checkers_pid.clone().unwrap_or_else(|| beside("checkers")));
-        PidFiles { own: paths::pid_file(cli.pid.as_deref()), worker: vrrp.into_iter().chain(checkers).collect() }
+        let own = match &among {
+            Some(among) => among.pid_file("keepalived"),
+            None => paths::pid_file(cli.pid.as_deref()),
+        };
+        PidFiles { own, worker: vrrp.into_iter().chain(checkers).chain(cli.bfd_pid.clone()).collect() }
+    }
+
+    /// What the worker is called in lists of processes, where the configuration says so: by its virtual routers if it has
+    /// any.
+    pub(crate) fn process_name<'a>(&self, config: &'a Config) -> Option<&'a str> {
+        let names = &config.global.processes.names;
+        if self.vrrp() { names.vrrp.as_deref() } else { names.checker.as_deref() }
+    }
+
+    /// Which of several daemons this is, unless `--pid` says it.
+    fn among(&self, config: &Config) -> Option<Among> {
+        Among::of(&config.global).filter(|_| self.cli.pid.is_none())
     }
 
     /// The control socket.
     pub fn control_socket(&self, config: &Config) -> PathBuf {
-        let derived = || paths::control_socket(self.cli.pid.as_deref());
+        let derived = || match self.among(config) {
+            Some(among) => among.control_socket(),
+            None => paths::control_socket(self.cli.pid.as_deref()),
+        };
         self.cli
             .control_socket
             .clone()
@@ -81,7 +104,10 @@ impl Settings {
             Some(path) if path == Path::new("none") => return None,
             Some(path) => path.clone(),
             None if written.file_off => return None,
-            None => written.file.clone().unwrap_or_else(|| paths::history_file(self.cli.pid.as_deref())),
+            None => written.file.clone().unwrap_or_else(|| match self.among(config) {
+                Some(among) => among.history_file(),
+                None => paths::history_file(self.cli.pid.as_deref()),
+            }),
         };
         Some(FileSettings { path, max_bytes: self.cli.history_bytes.unwrap_or(written.max_bytes) })
     }
@@ -145,6 +171,17 @@ mod tests {
         assert_eq!(settings("").history(&config).unwrap().path, Path::new("/a"));
         assert_eq!(settings("--history-file none").history(&config), None);
         assert_eq!(settings("--history-file /b --history-bytes 9").history(&config).unwrap().max_bytes, 9);
+    }
+
+    #[test]
+    fn the_pid_files_are_those_of_one_of_several_unless_the_command_line_says_it() {
+        let mut config = Config::default();
+        (config.global.use_pid_dir, config.global.instance_name) = (true, Some("a".into()));
+        let among = settings("-r /v.pid").pid_files(&config);
+        assert_eq!(among.own, Path::new("/run/keepalived/keepalived_a.pid"));
+        assert_eq!(among.worker, [Path::new("/v.pid"), Path::new("/run/keepalived/checkers_a.pid")]);
+        let own = settings("-P -p /x.pid").pid_files(&config);
+        assert_eq!(own, PidFiles { own: "/x.pid".into(), worker: vec!["/x_vrrp.pid".into()] });
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::scene::{KillOnDrop, Scene, file, keepwatch, keepwatchd, quick, text};
 
 #[test]
 fn an_unknown_flag_is_an_error_and_help_and_version_are_not() -> Result<()> {
-    for flags in [&["-Z"][..], &["--bfd_pid", "x"], &["stray"], &["-P", "-C"]] {
+    for flags in [&["-Z"][..], &["--debug=D"], &["stray"], &["-P", "-C"]] {
         let refused = keepwatchd(flags)?;
         assert_eq!(refused.status.code(), Some(1), "{flags:?}");
         assert!(!refused.stderr.is_empty(), "{flags:?}");

@@ -128,7 +128,20 @@ fn dump_signals_end_nobody_and_the_service_manager_is_told() -> Result<()> {
         .args(["-n", "-l", "-P", "-f", &config, "-p"])
         .arg(&pid)
         .env("NOTIFY_SOCKET", &path)
+        .env("WATCHDOG_USEC", "600000")
         .start()?;
+    // Beside what it says once there is the watchdog, which is fed all the time, and the line for people.
+    let mut statuses = Vec::new();
+    let mut fed = 0;
+    let mut told = || -> Result<String> {
+        loop {
+            match told()? {
+                watchdog if watchdog == "WATCHDOG=1" => fed += 1,
+                status if status.starts_with("STATUS=") => statuses.push(status),
+                other => return Ok(other),
+            }
+        }
+    };
     assert_eq!(told()?, "READY=1");
     for signal in [Signal::SIGUSR1, Signal::SIGUSR2] {
         daemon.signal(signal)?;
@@ -137,8 +150,15 @@ fn dump_signals_end_nobody_and_the_service_manager_is_told() -> Result<()> {
     assert!(told()?.starts_with("RELOADING=1\nMONOTONIC_USEC="));
     assert_eq!(told()?, "READY=1");
     daemon.wait_for_log("Reloaded", wait::SHORT)?;
+    daemon.wait_for_log("(VI_1) Entering MASTER STATE", wait::LONG)?;
+    std::thread::sleep(Duration::from_millis(900));
     assert!(daemon.stop(wait::SHORT)?.success());
     assert_eq!(told()?, "STOPPING=1");
+    assert!(fed >= 3, "fed {fed} times");
+    assert!(
+        statuses.iter().any(|status| status == "STATUS=Virtual routers: 1 MASTER. Virtual servers: 0."),
+        "{statuses:?}"
+    );
     Ok(())
 }
 

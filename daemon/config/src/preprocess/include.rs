@@ -45,6 +45,11 @@ impl IncludeChecks {
         }
     }
 
+    /// What is asked for until the configuration says otherwise.
+    pub(super) fn first(all: bool) -> Self {
+        if all { Self::of_suffix(Some('a')) } else { Self::default() }
+    }
+
     fn or(self, other: Self) -> Self {
         Self {
             readable: self.readable || other.readable,

@@ -38,6 +38,8 @@ use crate::words::Line;
 pub(crate) struct Settings {
     pub(crate) config_id: Option<String>,
     pub(crate) line_limit: u64,
+    /// Every `include` is strict.
+    pub(crate) all_files: bool,
     pub(crate) environment: bool,
     /// Where `${_RANDOM}` begins without a `random_seed`.
     pub(crate) seed: u64,
@@ -108,6 +110,7 @@ impl Reader {
             read.extend(path.canonicalize().into_iter().map(|real| (real, file)));
             files.push((file, path));
         }
+        let checks = IncludeChecks::first(settings.all_files);
         Self {
             random: builtin::Random::new(settings.seed),
             settings,
@@ -115,7 +118,7 @@ impl Reader {
             definitions: builtin::predefined(),
             titles: HashMap::new(),
             open_definition: None,
-            checks: IncludeChecks::default(),
+            checks,
             read,
             rest: None,
             foreign_said: Vec::new(),

@@ -2,11 +2,13 @@
 
 use keepwatch_bus::Reader;
 use keepwatch_config::Config;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::control::server::Server;
 use crate::terminal::plain;
 use crate::worker::parts::dumps::Zero;
+use crate::worker::reload::Wanted;
 use crate::worker::settings::Settings;
 
 /// The listener.
@@ -22,11 +24,12 @@ impl Control {
         config: &Config,
         reader: Reader,
         zero: Zero,
+        reloads: mpsc::Sender<Wanted>,
     ) -> Result<Self, String> {
         let path = settings.control_socket(config);
         let bound = Server::bind(&path).await;
         let server = bound.map_err(|error| format!("{}: {}", path.display(), plain(&error)))?;
-        Ok(Self(tokio::spawn(server.run(reader, zero))))
+        Ok(Self(tokio::spawn(server.run(reader, zero, reloads))))
     }
 
     /// Closes it, and the connections of all clients.

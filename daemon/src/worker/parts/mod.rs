@@ -12,6 +12,7 @@
 //! | [`virtual_routers`] | the VRRP side |
 //! | [`trackers`] | scripts, files and processes that virtual routers follow |
 //! | [`services`] | virtual servers, checkers, connection synchronisation |
+//! | `own_threads` | a thread of their own for those, where that is asked for |
 //! | [`present`] | which addresses are on this host, for checkers that rest without them |
 //!
 //! What watches ([`super::consumers`]), and can't hold up what acts:
@@ -23,12 +24,17 @@
 //! | [`mail`], [`scripts`], [`fifos`] | what is sent, run and written for events |
 //! | [`turning_points`] | the scripts before the start and after the stop |
 //! | [`dumps`] | files that signals ask for |
+//! | [`schedule`] | a file that says when to reload |
+//! | [`reflector`] | addresses that come and go, where that is to be logged |
 //! | [`otlp`] | traces and log records for OpenTelemetry |
+//! | [`dbus`] | the daemon on the system bus |
 //! | [`snmp`] | the session with the SNMP master agent |
 //! | [`control`], [`http`] | the two listeners |
 //! | [`placed`] | which addresses are where, for the supervisor |
+//! | [`standing`] | what the daemon is about, for the service manager |
 
 pub(super) mod control;
+pub(super) mod dbus;
 pub(crate) mod dumps;
 pub(super) mod fifos;
 pub(super) mod history;
@@ -36,11 +42,15 @@ pub(super) mod http;
 pub(super) mod log;
 pub(super) mod mail;
 pub(super) mod otlp;
+mod own_threads;
 pub(super) mod placed;
 pub(super) mod present;
+pub(super) mod reflector;
+pub(super) mod schedule;
 pub(super) mod scripts;
 pub(super) mod services;
 pub(super) mod snmp;
+pub(super) mod standing;
 pub(super) mod trackers;
 pub(super) mod turning_points;
 pub(super) mod virtual_routers;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use keepwatch_bus::beat::{self, Beat};
+use keepwatch_bus::fact::ConsumerFact;
 use keepwatch_bus::mailbox::Receiver;
 use keepwatch_bus::subject::{Name, VrrpState};
 use keepwatch_bus::{Bus, Counters, EventId, Reader};
@@ -17,6 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use super::own_threads::OwnThreads;
 use super::present;
 use super::trackers::Followed;
 use crate::cli::DataplaneKind;
@@ -41,6 +43,8 @@ pub(in crate::worker) struct Services {
     /// The command line's, for commands.
     umask: Option<u32>,
     tasks: Vec<JoinHandle<()>>,
+    /// Where they run, if not with everybody else; dropped last of all.
+    own: Option<OwnThreads>,
 }
 
 impl Services {
@@ -56,6 +60,13 @@ impl Services {
         cause: EventId,
     ) -> Self {
         raise_file_limit();
+        let own = OwnThreads::start(&config.global.processes).unwrap_or_else(|error| {
+            // They run all the same, though not as it was wished.
+            let error = format!("a thread of their own for checkers: {error}");
+            bus.publish(Some(cause), ConsumerFact::ConsumerFailed { consumer: "checkers".into(), error });
+            None
+        });
+        let entered = own.as_ref().and_then(OwnThreads::enter);
         let engine = Engine::start(
             EngineSettings {
                 dataplane: dataplane(settings.dataplane()),
@@ -72,11 +83,12 @@ impl Services {
             tokio::spawn(present::follow(suspended, checkers.clone(), engine.clone())),
         ];
         tasks.extend(notices.map(|notices| tokio::spawn(follow(notices, chosen, engine.clone()))));
+        drop(entered);
         let flush_on_stop = LvsFlushOnStop::No;
         let umask = settings.cli.umask;
         followed.tell(checkers.clone());
         let mut services =
-            Self { engine, checkers, followed, follows, suspendable, flush_on_stop, umask, tasks };
+            Self { engine, checkers, followed, follows, suspendable, flush_on_stop, umask, tasks, own };
         services.apply(config, reader.counters(), cause);
         services
     }
@@ -117,6 +129,7 @@ impl Services {
             }
         };
         let _ = timeout(COMMANDS_WITHIN, gone).await;
+        drop(self.own);
     }
 }
 

@@ -11,7 +11,7 @@ use keepwatch_bus::beat::{self, Beat};
 use keepwatch_bus::mailbox::Receiver;
 use keepwatch_bus::{Bus, Counters, EventId, Reader};
 use keepwatch_config::Config;
-use keepwatch_config::model::Global;
+use keepwatch_config::model::{Global, Name};
 use keepwatch_vrrp::runner::{self, RunnerSettings, Tidings, VrrpHandle};
 use keepwatch_vrrp::{Definitions, Notice, Release};
 use nix::time::{ClockId, clock_gettime};
@@ -71,6 +71,11 @@ impl VirtualRouters {
         definitions.startup_delay = startup_delay(&config.global, self.uptime);
         self.igmp.disable(config.global.disable_local_igmp && !self.shadow);
         self.thread.apply(definitions, Some(cause));
+    }
+
+    /// Asks that the addresses of one be announced.
+    pub(in crate::worker) fn announce(&self, instance: Name, cause: Option<EventId>) {
+        self.thread.announce(instance, cause);
     }
 
     /// For the supervisor.

@@ -39,8 +39,17 @@ impl Raise {
     }
 }
 
-/// Applies `scheduling` to the calling thread.
+/// Applies `scheduling` to the calling thread, one that is to run soon after it wakes whatever that says.
 pub fn apply(scheduling: &ProcessScheduling) {
+    apply_plain(scheduling);
+    if scheduling.realtime.is_none() {
+        // An ordinary thread that asks for short slices is run soon after it wakes, even when every CPU is busy.
+        let _ = sched::set_short_slice(SLICE);
+    }
+}
+
+/// Applies `scheduling` to the calling thread, and nothing that it does not say.
+pub fn apply_plain(scheduling: &ProcessScheduling) {
     let cpus: Vec<usize> =
         scheduling.cpu_affinity.iter().filter_map(|cpu| usize::try_from(*cpu).ok()).collect();
     if !cpus.is_empty() {
@@ -52,14 +61,8 @@ pub fn apply(scheduling: &ProcessScheduling) {
     if let Some(nice) = scheduling.nice {
         let _ = sched::set_nice(nice.0);
     }
-    match scheduling.realtime {
-        Some(priority) => {
-            let _ = sched::limit_realtime_run(scheduling.rttime_limit);
-            let _ = sched::set_realtime(RealtimePriority(priority));
-        }
-        // An ordinary thread that asks for short slices is run soon after it wakes, even when every CPU is busy.
-        None => {
-            let _ = sched::set_short_slice(SLICE);
-        }
+    if let Some(priority) = scheduling.realtime {
+        let _ = sched::limit_realtime_run(scheduling.rttime_limit);
+        let _ = sched::set_realtime(RealtimePriority(priority));
     }
 }

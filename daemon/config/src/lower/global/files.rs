@@ -16,9 +16,6 @@ impl GlobalDraft {
         let path = || node.arg(0).map(PathBuf::from);
         match node.keyword.name {
             "reload_check_config" => {
-                if node.arg(0).is_some() {
-                    context.not_acted_on("the file of `reload_check_config`", node.arg_span(0));
-                }
                 reload.check_log = path().or_else(|| Some("/dev/null".into()));
             }
             "reload_time_file" => reload.time_file = path(),

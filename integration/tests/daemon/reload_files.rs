@@ -1,0 +1,88 @@
+//! `keepwatch reload`, and the files around a reload.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use integration::{Instance, stuck::StuckFile, wait};
+use nix::sys::signal::Signal;
+
+use crate::scene::{Scene, calm, text};
+
+#[test]
+fn the_command_waits_and_says_what_changed_or_what_is_wrong() -> Result<()> {
+    let scene = Scene::new("reload-command")?;
+    let other = Instance::new("VI_2").vrid(52).interval("0.5").vip("10.78.9.20/32");
+    let config = |global: &str, others: &[&Instance]| {
+        let others: String = others.iter().map(ToString::to_string).collect();
+        calm().version_3(global) + &others
+    };
+    let daemon = scene.master(&config("", &[&other]), &[])?;
+    wait::until("both are known", wait::LONG, || {
+        daemon.answer(&["status"]).is_ok_and(|answer| answer.contains("VI_2"))
+    })?;
+    ensure!(daemon.answer(&["reload"])?.trim() == "Reloaded: nothing has changed.");
+
+    fs::write(daemon.config_path(), config("", &[&other.clone().priority(50)]))?;
+    ensure!(daemon.answer(&["reload"])? == "Reloaded:\n  changed  vrrp_instance VI_2\n");
+
+    let third = Instance::new("VI_3").vrid(53).interval("0.5").vip("10.78.9.30/32");
+    fs::write(daemon.config_path(), config("vrrp_strict", &[&third]))?;
+    // The changes before have reached everybody when they are told.
+    let answer = daemon.answer(&["reload"])?;
+    for line in ["changed  global_defs", "added    vrrp_instance VI_3", "removed  vrrp_instance VI_2"] {
+        ensure!(answer.contains(line), "{line}: {answer}");
+    }
+
+    fs::write(daemon.config_path(), config("", &[&other.clone().line("prioritty 5")]))?;
+    let output = daemon.ask(&["reload"])?;
+    let said = text(&output.stdout);
+    ensure!(output.status.code() == Some(1), "{said}");
+    ensure!(said.starts_with("Refused, and nothing has changed: ") && said.contains("prioritty"), "{said}");
+    let json: serde_json::Value = serde_json::from_slice(&daemon.ask(&["reload", "--json"])?.stdout)?;
+    ensure!(json["outcome"]["refused"]["errors"] == 1, "{json}");
+    ensure!(daemon.answer(&["status"])?.contains("VI_3"), "the one before is in force");
+    Ok(())
+}
+
+#[test]
+fn a_file_is_there_while_the_configuration_is_read_and_another_says_what_is_wrong_with_it() -> Result<()> {
+    let scene = Scene::new("reload-marker")?;
+    let at = |name: &str| scene.host.directory().join(name);
+    let lines = format!("reload_file\n reload_check_config {}", at("check.log").display());
+    let daemon = scene.master(&calm().version_3(&lines), &[])?;
+    let marker = at("keepwatchd.reload");
+
+    fs::write(daemon.config_path(), calm().line("prioritty 5").version_3(&lines))?;
+    fs::write(&marker, "somebody writes the configuration")?;
+    daemon.process().signal(Signal::SIGHUP)?;
+    daemon.wait_for_log("refused, the running configuration stays")?;
+    ensure!(fs::read_to_string(at("check.log"))?.contains("prioritty"));
+    ensure!(!marker.exists());
+
+    let stuck = StuckFile::new(&at("stuck.conf"))?;
+    let config = calm().version_3(&lines) + &format!("include {}\n", stuck.path().display());
+    fs::write(daemon.config_path(), config)?;
+    daemon.process().signal(Signal::SIGHUP)?;
+    wait::until("the file is there, and empty", wait::LONG, || {
+        fs::read(&marker).is_ok_and(|content| content.is_empty())
+    })
+    .with_context(|| daemon.process().log())
+}
+
+#[test]
+fn a_reload_comes_at_the_time_that_a_file_says() -> Result<()> {
+    let scene = Scene::new("reload-time")?;
+    let time = scene.host.directory().join("reload.time");
+    let config = format!("reload_time_file {}", time.display());
+    let daemon = scene.master(&calm().version_3(&config), &[])?;
+    fs::write(&time, "tomorrow\n")?;
+    daemon.wait_for_log("ignored: `tomorrow`: expected HH:MM:SS")?;
+    fs::write(&time, "2099-01-01 00:00:00Z\n")?;
+    daemon.wait_for_log("Reload scheduled for 2099-01-01T00:00:00Z")?;
+    fs::remove_file(&time)?;
+    daemon.wait_for_log("Scheduled reload cancelled")?;
+    let soon = jiff::Timestamp::now() + std::time::Duration::from_secs(3);
+    fs::write(&time, soon.strftime("%Y-%m-%d %H:%M:%SZ\n").to_string())?;
+    daemon.wait_for_log("Reloaded ")?;
+    wait::until("the file is gone", wait::SHORT, || !time.exists())
+}
