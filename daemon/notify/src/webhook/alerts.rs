@@ -170,7 +170,7 @@ mod tests {
         let mut alerts = Alerts::default();
         let sender = Sender { host: "director".into(), router_id: "r1".into() };
         let real = sample::real_key(([10, 0, 0, 1], 80), ([10, 0, 1, 1], 80));
-        let mut note =
+        let note =
             |alerts: &mut Alerts, id, fact| alerts.note(&sample::event(id, None, fact), |_| true, &sender);
         let begun = note(&mut alerts, 1, ServiceFact::RealServerDown { real });
         let [alert] = &begun[..] else { panic!("{begun:?}") };
