@@ -14,6 +14,7 @@ use snmp_agentx::{Address, Change, Handle, Subagent, Subtree, oid};
 use tokio::sync::{mpsc, watch};
 
 use crate::keepalived::{Parts, ROOT, mib};
+use crate::rfc::{Order, v2, v3};
 use crate::source::View;
 use crate::traps;
 
@@ -47,6 +48,8 @@ impl Settings {
         let parts = Parts {
             vrrp: running.vrrp && (everything || snmp.vrrp),
             checker: running.checker && (everything || snmp.checker),
+            rfc_v2: running.rfc_v2 && (everything || snmp.rfc_v2),
+            rfc_v3: running.rfc_v3 && (everything || snmp.rfc_v3),
         };
         if parts == Parts::default() {
             return Ok(None);
@@ -110,11 +113,12 @@ async fn serve(
     bus: &WeakBus,
     events: &mut mpsc::UnboundedReceiver<Arc<Event>>,
 ) -> Ended {
-    let (mib, source) = (mib(wanted.parts), reader.clone());
+    let (mib, source, mut order) = (mib(wanted.parts), reader.clone(), Order::default());
     let (handle, subagent) =
         Subagent::new(wanted.master.clone(), session_settings(wanted.parts), move |answer| {
             let world = source.world();
-            answer(&mib.over(View { world: &world, counters: source.counters() }));
+            order.follow(&world);
+            answer(&mib.over(View { world: &world, counters: source.counters(), order: &order }));
         });
     let mut story =
         Story { bus: bus.clone(), socket: wanted.master.to_string(), told: Told::Nothing, last: None };
@@ -122,6 +126,7 @@ async fn serve(
     // When it is done, its handle is gone, and that ends the session in good order.
     let feed = async move {
         let handle = handle;
+        let mut order = Order::default();
         let mut watching = true;
         loop {
             tokio::select! {
@@ -132,7 +137,7 @@ async fn serve(
                     Err(_) => watching = false,
                 },
                 event = events.recv() => match event {
-                    Some(event) => notify(&event, &wanted, reader, &handle).await,
+                    Some(event) => notify(&event, &wanted, reader, &mut order, &handle).await,
                     None => return Ended::Events,
                 },
             }
@@ -148,33 +153,36 @@ async fn serve(
     ended
 }
 
-async fn notify(event: &Event, wanted: &Settings, reader: &Reader, handle: &Handle) {
+async fn notify(event: &Event, wanted: &Settings, reader: &Reader, order: &mut Order, handle: &Handle) {
     if !wanted.traps {
         return;
     }
-    let notification = {
+    let notifications = {
         let world = reader.world();
-        traps::notification(event, View { world: &world, counters: reader.counters() }, wanted.parts)
+        order.follow(&world);
+        let view = View { world: &world, counters: reader.counters(), order };
+        traps::notifications(event, view, wanted.parts)
     };
-    if let Some(binds) = notification {
+    for binds in notifications {
         // The session takes them as fast as the master does. It drops the oldest only while there is no master.
         handle.notify_in_turn(binds).await;
     }
 }
 
 fn session_settings(parts: Parts) -> snmp_agentx::Settings {
-    let mut served = vec![(1, "The MIB module for Keepalived")];
-    if parts.vrrp {
-        served.push((2, "The MIB module for KEEPALIVED-VRRP"));
-    }
-    if parts.checker {
-        served.push((3, "The MIB module for Healthchecker"));
-    }
-    let root = |part: u32| oid(&[ROOT.as_slice(), &[part]].concat());
-    let subtree = |part: u32| Subtree { priority: PRIORITY, root: root(part), range: None };
-    let subtrees = served.iter().map(|(part, _)| subtree(*part)).collect();
+    let part = |part: u32| [ROOT.as_slice(), &[part]].concat();
+    let served = [
+        (parts.any_of_keepalived(), part(1), "The MIB module for Keepalived"),
+        (parts.vrrp, part(2), "The MIB module for KEEPALIVED-VRRP"),
+        (parts.checker, part(3), "The MIB module for Healthchecker"),
+        (parts.rfc_v2, v2::ROOT.to_vec(), "The MIB module for VRRP"),
+        (parts.rfc_v3, v3::ROOT.to_vec(), "The MIB module for VRRPV3"),
+    ];
+    let served = || served.iter().filter(|(is_served, ..)| *is_served);
+    let subtree = |root: &[u32]| Subtree { priority: PRIORITY, root: oid(root), range: None };
+    let subtrees = served().map(|(_, root, _)| subtree(root)).collect();
     let mut settings = snmp_agentx::Settings::new("keepwatch", subtrees);
-    settings.capabilities = served.iter().map(|(part, text)| (root(*part), (*text).to_owned())).collect();
+    settings.capabilities = served().map(|(_, root, text)| (oid(root), (*text).to_owned())).collect();
     settings
 }
 
@@ -222,7 +230,7 @@ impl Story {
 mod tests {
     use super::*;
 
-    const BOTH: Parts = Parts { vrrp: true, checker: true };
+    const BOTH: Parts = Parts::ALL;
 
     #[test]
     fn what_is_served_is_what_is_enabled_and_runs() {
@@ -233,8 +241,8 @@ mod tests {
         assert_eq!(of(&config, false, BOTH), None);
         assert_eq!(of(&config, true, BOTH), Some(BOTH));
         config.global.snmp.checker = true;
-        assert_eq!(of(&config, false, BOTH), Some(Parts { vrrp: false, checker: true }));
-        assert_eq!(of(&config, false, Parts { vrrp: true, checker: false }), None);
+        assert_eq!(of(&config, false, BOTH), Some(Parts { checker: true, ..Parts::default() }));
+        assert_eq!(of(&config, false, Parts { checker: false, ..BOTH }), None);
     }
 
     #[test]

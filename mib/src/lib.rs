@@ -2,6 +2,7 @@
 //!
 //! - [`source`]: the world and the counters, from which everything is read when it is asked for.
 //! - [`keepalived`]: KEEPALIVED-MIB, as constant tables of columns; a GetNext finds one row and reads one cell.
+//! - [`rfc`]: VRRP-MIB (RFC 2787) and VRRPV3-MIB (RFC 6527), in the same way.
 //! - [`traps`]: events as notifications.
 //! - [`agent`]: the task that holds the session with the master agent, answers from the tables and sends the traps.
 //!
@@ -13,6 +14,7 @@ mod cells;
 #[cfg(test)]
 mod conformance;
 pub mod keepalived;
+pub mod rfc;
 pub mod source;
 pub mod traps;
 

@@ -13,7 +13,7 @@ pub use crate::link::{LinkDownReason, LinkFact};
 pub use crate::routing::{RoutingEntry, RoutingFact};
 pub use crate::service::{Certificate, Failure, FailureReason, ServiceFact};
 pub use crate::track::{Evidence, FileContent, ScriptRun, Session, SessionWhy, TrackFact, Verdict};
-pub use crate::vrrp::{AdvertError, AnnounceOccasion, HoldReason, VrrpFact};
+pub use crate::vrrp::{AdvertError, AnnounceOccasion, HoldReason, MasterReason, VrrpFact};
 
 /// A thing that happened. In JSON it is an object whose `kind` is the name of the innermost variant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

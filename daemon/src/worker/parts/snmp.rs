@@ -31,7 +31,8 @@ impl Snmp {
 
     /// This is served from now on.
     pub(in crate::worker) fn apply(&self, settings: &Settings, config: &Config, bus: &Bus) {
-        let running = Parts { vrrp: settings.vrrp(), checker: settings.checkers() };
+        let vrrp = settings.vrrp();
+        let running = Parts { vrrp, checker: settings.checkers(), rfc_v2: vrrp, rfc_v3: vrrp };
         let socket = settings.cli.snmp_agent_socket.as_deref();
         let wanted =
             keepwatch_mib::Settings::of(config, settings.cli.snmp, socket, running).unwrap_or_else(|error| {
