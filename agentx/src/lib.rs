@@ -20,6 +20,7 @@
 //!
 //! impl Source for Greeting {
 //!     type State<'s> = &'s Greeting;
+//!     type Change = ();
 //! }
 //!
 //! const ROOT: [u32; 9] = [1, 3, 6, 1, 4, 1, 8072, 9999, 9999];
@@ -62,7 +63,7 @@ pub use crate::pdu::{Body, ErrorStatus, Header, Packet, SearchRange, Subtree};
 pub use crate::runner::{Handle, Subagent};
 pub use crate::session::{Change, Reason, Session, Settings};
 pub use crate::syntax::Syntax;
-pub use crate::table::{At, Column, Rows, Scalar, Scalars, Source, Start, State, Table};
+pub use crate::table::{At, Column, Rows, Scalar, Scalars, SetCell, Source, Start, State, Table};
 pub use crate::tree::Tree;
 pub use crate::value::{VarBind, VarBindValue};
 pub use crate::wire::oid;

@@ -44,7 +44,8 @@ impl Scene {
         runtime.spawn(hub.run());
         let wanted = Settings { master: Address::Unix(Snmpd::socket_of(&host)), parts: PARTS, traps: true };
         let (settings, watched) = watch::channel(Some(wanted));
-        runtime.spawn(keepwatch_mib::run(watched, reader.clone(), bus.downgrade(), events));
+        let (ask, _) = tokio::sync::mpsc::unbounded_channel();
+        runtime.spawn(keepwatch_mib::run(watched, reader.clone(), bus.downgrade(), events, ask));
         drop(_inside);
         let global = Global { router_id: "R1".into(), ..Global::default() };
         let started = Process { global: global.into(), ..Process::default() };

@@ -1,12 +1,12 @@
 //! The task that stands between the world and the master agent.
 //!
 //! Goes in: [`Settings`] (which may change with a reload, or go away), a [`Reader`] and the lossless queue of events.
-//! Comes out: answers to the master, notifications, and the facts `MasterAgentConnected` and `MasterAgentLost`. A
-//! master that hangs holds up nothing but this task's own session.
+//! Comes out: answers to the master, notifications, what managers [set](SetRequest), and the facts `MasterAgentConnected`,
+//! `MasterAgentLost` and `ManagerSet`. A master that hangs holds up nothing but this task's own session.
 
 use std::sync::Arc;
 
-use keepwatch_bus::fact::ConsumerFact;
+use keepwatch_bus::fact::{ConsumerFact, ManagerSet};
 use keepwatch_bus::{Event, EventId, Reader, WeakBus};
 use keepwatch_model::Config;
 use snmp_agentx::address::AddressError;
@@ -20,6 +20,15 @@ use crate::traps;
 
 /// net-snmp's priority of a registration that says nothing else.
 const PRIORITY: u8 = 127;
+
+/// What a manager set, to be done by whoever acts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SetRequest {
+    /// What.
+    pub set: ManagerSet,
+    /// The event that says so.
+    pub cause: EventId,
+}
 
 /// What is served, and to whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,17 +68,18 @@ impl Settings {
     }
 }
 
-/// Serves until the queue of events ends. `settings` of `None` means no SNMP; a change of them begins a new session.
+/// Serves until the queue of events ends. What managers set goes to `asked`. `settings` of `None` means no SNMP; a change of them begins a new session.
 pub async fn run(
     mut settings: watch::Receiver<Option<Settings>>,
     reader: Reader,
     bus: WeakBus,
     mut events: mpsc::UnboundedReceiver<Arc<Event>>,
+    asked: mpsc::UnboundedSender<SetRequest>,
 ) {
     loop {
         let wanted = settings.borrow_and_update().clone();
         let ended = match wanted {
-            Some(wanted) => serve(wanted, &mut settings, &reader, &bus, &mut events).await,
+            Some(wanted) => serve(wanted, &mut settings, &reader, &bus, &mut events, &asked).await,
             None => rest(&mut settings, &mut events).await,
         };
         if ended == Ended::Events {
@@ -112,13 +122,24 @@ async fn serve(
     reader: &Reader,
     bus: &WeakBus,
     events: &mut mpsc::UnboundedReceiver<Arc<Event>>,
+    asked: &mpsc::UnboundedSender<SetRequest>,
 ) -> Ended {
+    let (asked, sets, socket) = (asked.clone(), bus.clone(), wanted.master.to_string());
+    let obey = move |set: ManagerSet| {
+        // Told before what it leads to, since it is what that comes from: the set was found possible.
+        let fact = ConsumerFact::ManagerSet { socket: socket.clone(), set: set.clone() };
+        if let Some(cause) = sets.publish(None, fact) {
+            // Whoever acts has stopped, if nobody takes it.
+            let _ = asked.send(SetRequest { set, cause });
+        }
+    };
     let (mib, source, mut order) = (mib(wanted.parts), reader.clone(), Order::default());
     let (handle, subagent) =
         Subagent::new(wanted.master.clone(), session_settings(wanted.parts), move |answer| {
             let world = source.world();
             order.follow(&world);
-            answer(&mib.over(View { world: &world, counters: source.counters(), order: &order }));
+            let view = View { world: &world, counters: source.counters(), order: &order };
+            answer(&mib.over(view).obeying(&obey));
         });
     let mut story =
         Story { bus: bus.clone(), socket: wanted.master.to_string(), told: Told::Nothing, last: None };

@@ -98,7 +98,10 @@ fn the_text_and_the_tables_say_the_same() {
     };
     let readable = |text: &str| {
         // The key is not told, and the objects of notifications have no instance of their own.
-        let hidden = text.replace("OCTET STRING (SIZE (0..16))\n    MAX-ACCESS  read-create", "OCTET STRING\n    MAX-ACCESS  not-accessible");
+        let hidden = text.replace(
+            "OCTET STRING (SIZE (0..16))\n    MAX-ACCESS  read-create",
+            "OCTET STRING\n    MAX-ACCESS  not-accessible",
+        );
         ["read-create", "read-write"].iter().fold(hidden, |text, access| text.replace(access, "read-only"))
     };
     assert_eq!(compare(&readable(VRRP_MIB), described(v2::TABLES)), 2 + 13 + 1 + 3 + 12);
@@ -114,7 +117,8 @@ fn compare(text: &str, tables: impl IntoIterator<Item = Described>) -> usize {
         let said = (name.clone(), object.syntax.clone(), object.access.clone(), table);
         Some((place(&text, name)?, said))
     };
-    let accessible = |object: &&Object| !["", "not-accessible", "accessible-for-notify"].contains(&&*object.access);
+    let accessible =
+        |object: &&Object| !["", "not-accessible", "accessible-for-notify"].contains(&&*object.access);
     let told: BTreeMap<_, _> =
         text.iter().filter(|(_, object)| accessible(object)).filter_map(said).collect();
     let served: BTreeMap<_, _> = tables
@@ -123,7 +127,8 @@ fn compare(text: &str, tables: impl IntoIterator<Item = Described>) -> usize {
             let index = |index: &[&str]| index.iter().map(|name| (*name).to_owned()).collect();
             let table = object.table.map(|(entry, names)| (entry.to_owned(), index(names)));
             let syntax = object.syntax.name.to_owned();
-            (object.place, (object.name.to_owned(), syntax, "read-only".to_owned(), table))
+            let access = if object.settable { "read-write" } else { "read-only" };
+            (object.place, (object.name.to_owned(), syntax, access.to_owned(), table))
         })
         .collect();
     for (place, said) in &told {

@@ -7,7 +7,7 @@
 //! - [`agent`]: the task that holds the session with the master agent, answers from the tables and sends the traps.
 //!
 //! The text of the MIB is `KEEPALIVED-MIB.txt` beside this crate: the names, numbers and syntaxes of keepalived's,
-//! in words of our own. A test holds text and tables together. Nothing is writable.
+//! in words of our own. A test holds text and tables together.
 
 pub mod agent;
 mod cells;
@@ -18,5 +18,5 @@ pub mod rfc;
 pub mod source;
 pub mod traps;
 
-pub use agent::{Settings, run};
+pub use agent::{SetRequest, Settings, run};
 pub use keepalived::Parts;

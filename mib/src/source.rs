@@ -2,6 +2,7 @@
 
 use std::hash::Hash;
 
+use keepwatch_bus::fact::ManagerSet;
 use keepwatch_bus::world::{Instance, Ordered, Placed};
 use keepwatch_bus::{Counters, Process, World};
 use keepwatch_model::{Route, Rule};
@@ -14,6 +15,7 @@ pub enum Keepwatch {}
 
 impl Source for Keepwatch {
     type State<'s> = View<'s>;
+    type Change = ManagerSet;
 }
 
 /// The world and the counters at one moment.

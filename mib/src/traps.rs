@@ -31,7 +31,7 @@ const EVENT_ID: [u32; 4] = [100, 1, 1, 0];
 pub fn notifications(event: &Event, view: View<'_>, parts: Parts) -> Vec<Vec<VarBind>> {
     let mut all = match &event.fact {
         Fact::Vrrp(fact) => of_vrrp(fact, view, parts),
-        Fact::Service(fact) if parts.checker => of_service(fact, view).into_iter().collect(),
+        Fact::Service(fact) if parts.checker => of_service(fact, view),
         Fact::Daemon(_)
         | Fact::Link(_)
         | Fact::Track(_)
@@ -128,14 +128,30 @@ fn refused(
     Some(trap.0)
 }
 
-fn of_service(fact: &ServiceFact, view: View<'_>) -> Option<Vec<VarBind>> {
-    match fact {
+fn of_service(fact: &ServiceFact, view: View<'_>) -> Vec<Vec<VarBind>> {
+    let found = match fact {
         ServiceFact::RealServerUp { real } => real_server(view, real, true),
         ServiceFact::RealServerDown { real } => real_server(view, real, false),
         ServiceFact::QuorumGained { service, .. } => quorum(view, service, true),
         ServiceFact::QuorumLost { service, .. } => quorum(view, service, false),
+        ServiceFact::VirtualServerRemoved { service } if view.world.stopping => {
+            return shutdown(view, service);
+        }
         _ => None,
+    };
+    found.into_iter().collect()
+}
+
+/// While the daemon stops: those that were up are not any more, and the virtual server is gone. Of a group, told once.
+fn shutdown(view: View<'_>, key: &ServiceKey) -> Vec<Vec<VarBind>> {
+    let Some(service) = view.world.services.get(key) else { return Vec::new() };
+    let first = view.world.services.from_position(service.settings.position);
+    if first.is_none_or(|first| first.key != *key) {
+        return Vec::new();
     }
+    let up = service.reals.iter().filter(|(_, real)| real.up);
+    let down = up.filter_map(|(real, _)| real_server(view, &RealKey { service: *key, real: *real }, false));
+    down.chain(quorum(view, key, false)).collect()
 }
 
 /// VrrpState of a notification: while the daemon stops, what is back to its beginning has shut down(5).

@@ -16,6 +16,7 @@
 
 mod interface;
 mod serve;
+mod sets;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +29,8 @@ use crate::framer::Framer;
 use crate::pdu::{Body, CloseReason, ErrorStatus, Header, Packet, RawHeader};
 use crate::tree::Tree;
 use crate::wire::{ByteOrder, octet_string};
+
+use sets::Sets;
 
 pub use interface::{Change, Input, Output, Reason, Settings};
 
@@ -80,6 +83,7 @@ pub struct Session {
     retry: Duration,
     notifications: VecDeque<Vec<VarBind>>,
     dropped_notifications: u64,
+    sets: Sets,
 }
 
 impl Session {
@@ -94,6 +98,7 @@ impl Session {
             last_packet: 0,
             notifications: VecDeque::new(),
             dropped_notifications: 0,
+            sets: Sets::default(),
         }
     }
 
@@ -255,7 +260,8 @@ impl Session {
                 }
             }
             _ => {
-                let answer = serve::answer(&packet, self.session_id(), tree, self.uptime(now));
+                let (session, uptime) = (self.session_id(), self.uptime(now));
+                let answer = serve::answer(&packet, session, tree, &mut self.sets, uptime);
                 out.extend(answer.map(Output::Send));
             }
         }
@@ -370,6 +376,7 @@ impl Session {
     fn fail(&mut self, now: Instant, reason: Reason, out: &mut Vec<Output>) {
         let served = self.is_serving();
         self.framer.clear();
+        self.sets.forget();
         self.state = State::Waiting { until: now + self.retry };
         self.retry = (self.retry * 2).min(self.settings.retry_most);
         out.push(Output::Disconnect);

@@ -16,6 +16,7 @@ struct Five;
 
 impl Source for Five {
     type State<'s> = ();
+    type Change = ();
 }
 
 impl Rows for Five {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::world::{Change, World};
 
-pub use crate::consumer::{ConsumerFact, ScriptOutcome};
+pub use crate::consumer::{ConsumerFact, ManagerSet, ScriptOutcome};
 pub use crate::daemon::DaemonFact;
 pub use crate::ipvs::{Drift, IpvsFact, TableChange};
 pub use crate::link::{LinkDownReason, LinkFact};

@@ -132,24 +132,27 @@ impl LinkFact {
     pub(crate) fn fold(&self, w: &mut World, change: Change) {
         match self {
             Self::LinkUp { interface, index } => {
-                let known = w.interfaces.entry(interface.clone()).or_insert_with(|| {
-                    Interface::new(interface.clone(), change)
-                });
+                let known = w
+                    .interfaces
+                    .entry(interface.clone())
+                    .or_insert_with(|| Interface::new(interface.clone(), change));
                 (known.up, known.down_reason, known.changed) = (true, None, change);
                 if std::mem::replace(&mut known.index, *index) != *index {
                     w.layout += 1;
                 }
             }
             Self::LinkDown { interface, reason } => {
-                let known = w.interfaces.entry(interface.clone()).or_insert_with(|| {
-                    Interface::new(interface.clone(), change)
-                });
+                let known = w
+                    .interfaces
+                    .entry(interface.clone())
+                    .or_insert_with(|| Interface::new(interface.clone(), change));
                 (known.up, known.down_reason, known.changed) = (false, Some(*reason), change);
             }
             Self::LinkAddressed { interface, index, hardware, inet, inet6 } => {
-                let known = w.interfaces.entry(interface.clone()).or_insert_with(|| {
-                    Interface::new(interface.clone(), change)
-                });
+                let known = w
+                    .interfaces
+                    .entry(interface.clone())
+                    .or_insert_with(|| Interface::new(interface.clone(), change));
                 (known.hardware, known.inet, known.inet6) = (*hardware, *inet, *inet6);
                 if std::mem::replace(&mut known.index, *index) != *index {
                     w.layout += 1;

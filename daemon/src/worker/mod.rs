@@ -34,9 +34,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use keepwatch_bus::fact::DaemonFact;
 use keepwatch_bus::{Bus, EventId, Hub};
+use keepwatch_mib::SetRequest;
 use keepwatch_net::namespace;
 use keepwatch_vrrp::runner;
 use nix::sys::signal::Signal;
+use tokio::sync::mpsc;
 
 use crate::cli::Cli;
 use crate::supervisor::line::Report;
@@ -181,6 +183,7 @@ impl Worker {
     /// `reload_asked`: somebody wanted one before this was able to.
     async fn until_stopped(mut self, mut signals: Signals, reload_asked: bool) -> Result<i32> {
         let mut reload = Reload::default();
+        let mut managers = self.consumers.take_asked();
         if reload_asked {
             self.to_supervisor.say(Report::Reloading);
             reload.ask(&self.settings);
@@ -189,6 +192,10 @@ impl Worker {
             // A file that takes long to be read must not keep us from stopping.
             let asked = tokio::select! {
                 asked = signals.next() => asked,
+                Some(asked) = managed(&mut managers) => {
+                    self.publishers.obey(asked);
+                    continue;
+                }
                 loaded = reload.loaded() => {
                     self.settle(loaded);
                     if !reload.again(&self.settings) {
@@ -222,6 +229,14 @@ impl Worker {
         }
         drop(self.bus);
         remaining.stop().await;
+    }
+}
+
+/// What a manager sets next; never, once nobody is left who could say so.
+async fn managed(managers: &mut Option<mpsc::UnboundedReceiver<SetRequest>>) -> Option<SetRequest> {
+    match managers {
+        Some(managers) => managers.recv().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -5,5 +5,6 @@ pub mod keepalived;
 pub mod keepwatchd;
 pub mod nginx;
 pub mod snmpd;
+pub mod snmptrapd;
 pub mod udp;
 pub mod web;

@@ -93,9 +93,7 @@ const ADDRESSES: Table<Addresses> = Table {
         }),
         Column::new(8, "vrrpAddressIfName", DISPLAY_STRING, |r| text(r.virtual_address().interface)),
         Column::new(9, "vrrpAddressIfAlias", DISPLAY_STRING, |r| text_of(&r.of.label)),
-        Column::new(10, "vrrpAddressStatus", INTEGER, |r| {
-            truth(r.is_put())
-        }),
+        Column::new(10, "vrrpAddressStatus", INTEGER, |r| truth(r.is_put())),
         // keepalived, 2.2 as 2.4, tells this of the first virtual router's addresses only, and 2 of all others. A
         // walk here and a walk there are to look the same.
         Column::new(11, "vrrpAddressAdvertising", INTEGER, |r| truth(r.advertised && r.place == 1)),

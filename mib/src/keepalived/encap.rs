@@ -20,9 +20,7 @@ pub(super) fn kind(hop: &RouteHop) -> Cell {
 /// The labels, the outer one first.
 pub(super) fn labels(hop: &RouteHop) -> Cell {
     match hop.encap.as_ref()? {
-        Encap::Mpls { labels } => {
-            text(labels.iter().map(ToString::to_string).collect::<Vec<_>>().join("/"))
-        }
+        Encap::Mpls { labels } => text(labels.iter().map(ToString::to_string).collect::<Vec<_>>().join("/")),
         Encap::Ip(_) | Encap::Ip6(_) | Encap::Ila { .. } => None,
     }
 }

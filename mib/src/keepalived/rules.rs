@@ -116,7 +116,9 @@ const RULES: Table<Rules> = Table {
         Column::new(23, "vrrpRuleAction", RULE_ACTION, |r| integer(action(r.rule.action))),
         Column::new(24, "vrrpRuleTableNo", UNSIGNED32, |r| r.table()),
         Column::new(25, "vrrpRulePreference", UNSIGNED32, |r| unsigned(r.rule.preference)),
-        Column::new(26, "vrrpRuleSuppressPrefixLen", UNSIGNED32, |r| unsigned(r.rule.suppress_prefix_length?)),
+        Column::new(26, "vrrpRuleSuppressPrefixLen", UNSIGNED32, |r| {
+            unsigned(r.rule.suppress_prefix_length?)
+        }),
         Column::new(27, "vrrpRuleSuppressGroup", DISPLAY_STRING, |r| {
             text(r.rule.suppress_interface_group?.to_string())
         }),

@@ -397,7 +397,10 @@ fn notifications_carry_what_the_mib_lists() {
         priority: 150,
     };
     let event = happen(&mut world, change);
-    assert_eq!(names(&event, &world), ["1.3.6.1.6.3.1.1.4.1.0", "2.3.1.2", "2.3.1.4", "2.3.1.5", "1.2.0", "100.1.1.0"]);
+    assert_eq!(
+        names(&event, &world),
+        ["1.3.6.1.6.3.1.1.4.1.0", "2.3.1.2", "2.3.1.4", "2.3.1.5", "1.2.0", "100.1.1.0"]
+    );
     let binds = notification(&event, &world, ALL).unwrap();
     assert_eq!(binds[0].value, value::object(oid(&below(&[2, 10, 0, 2]))));
     assert_eq!(binds[2].value, value::integer(2));
@@ -420,4 +423,16 @@ fn notifications_carry_what_the_mib_lists() {
     let binds = notification(&event, &world, ALL).unwrap();
     assert_eq!(binds[0].value, value::object(oid(&below(&[3, 5, 0, 2]))));
     assert!(binds.iter().any(|b| b.name == oid(&below(&[3, 3, 1, 23])) && b.value == value::integer(2)));
+
+    // The stop: who was up, and then the virtual server.
+    let mut stopping = world.clone();
+    happen(&mut stopping, DaemonFact::DaemonStopping { reason: "SIGTERM".into() });
+    let event = happen(&mut stopping, ServiceFact::VirtualServerRemoved { service: VIRTUAL });
+    let order = Order::of(&stopping);
+    let view = View { world: &stopping, counters: &counters, order: &order };
+    let all = traps::notifications(&event, view, ALL);
+    let which: Vec<_> = all.iter().map(|binds| binds[0].value.clone()).collect();
+    let of = |number| value::object(oid(&below(&[3, 5, 0, number])));
+    assert_eq!(which, [of(1), of(2)], "10.0.0.1 was down, 10.0.0.2 up");
+    assert!(all[1].iter().any(|b| b.name == oid(&below(&[3, 3, 1, 23])) && b.value == value::integer(3)));
 }

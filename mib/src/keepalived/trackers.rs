@@ -2,7 +2,9 @@
 
 use keepwatch_bus::fact::Evidence;
 use keepwatch_bus::world::Tracker;
-use keepwatch_model::{ArgumentMatch, BfdSession, Level, TrackFile, TrackProcess, TrackScript, Tracker as Settings};
+use keepwatch_model::{
+    ArgumentMatch, BfdSession, Level, TrackFile, TrackProcess, TrackScript, Tracker as Settings,
+};
 use snmp_agentx::syntax::{DISPLAY_STRING, INTEGER, INTEGER32, UNSIGNED32};
 use snmp_agentx::{At, Column, Rows, Table};
 

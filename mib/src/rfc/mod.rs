@@ -74,7 +74,9 @@ impl<'s> Row<'s> {
     /// How long it has been neither in Init nor in Fault.
     fn running(&self) -> Duration {
         let since = self.instance.running_since;
-        since.and_then(|since| jiff::Timestamp::now().duration_since(since).try_into().ok()).unwrap_or_default()
+        since
+            .and_then(|since| jiff::Timestamp::now().duration_since(since).try_into().ok())
+            .unwrap_or_default()
     }
 }
 
@@ -94,7 +96,8 @@ fn of_all(
     of_one: fn(&VrrpCounters) -> &Counter,
 ) -> u64 {
     let each = view.counters.vrrp.all();
-    each.iter().map(|(_, counters)| of_one(counters).get()).sum::<u64>() + of_none(&view.counters.router).get()
+    each.iter().map(|(_, counters)| of_one(counters).get()).sum::<u64>()
+        + of_none(&view.counters.router).get()
 }
 
 /// TimeTicks of a time: hundredths of a second, which wrap.

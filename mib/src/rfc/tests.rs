@@ -102,12 +102,10 @@ fn change(world: &mut World, instance: &str, from: VrrpState, to: VrrpState) -> 
 #[test]
 fn rows_are_in_the_order_of_interface_id_and_family() {
     let world = world();
-    let indexes = |rows: Vec<(Vec<u32>, VarBindValue)>| rows.into_iter().map(|(index, _)| index).collect::<Vec<_>>();
+    let indexes =
+        |rows: Vec<(Vec<u32>, VarBindValue)>| rows.into_iter().map(|(index, _)| index).collect::<Vec<_>>();
     assert_eq!(indexes(column(&world, &v2::ROOT, &[1, 3, 1, 3])), [[3, 51]]);
-    assert_eq!(
-        indexes(column(&world, &v3::ROOT, &[1, 1, 1, 1, 6])),
-        [[3, 22, 1], [3, 51, 1], [3, 51, 2]]
-    );
+    assert_eq!(indexes(column(&world, &v3::ROOT, &[1, 1, 1, 1, 6])), [[3, 22, 1], [3, 51, 1], [3, 51, 2]]);
     assert_eq!(
         indexes(column(&world, &v2::ROOT, &[1, 4, 1, 2])),
         [[3, 51, 10, 78, 9, 7], [3, 51, 10, 78, 9, 9]],
@@ -159,10 +157,13 @@ fn why_one_became_master() {
         change(&mut world, "VI_2", VrrpState::Init, VrrpState::Backup);
         if let Some(priority) = priority {
             let (instance, address) = ("VI_2".into(), [10, 78, 0, 2].into());
-            happen(&mut world, match priority {
-                0 => VrrpFact::MasterResigned { instance, address },
-                _ => VrrpFact::MasterHeard { instance, address, priority },
-            });
+            happen(
+                &mut world,
+                match priority {
+                    0 => VrrpFact::MasterResigned { instance, address },
+                    _ => VrrpFact::MasterHeard { instance, address, priority },
+                },
+            );
         }
         let (instance, waited) = ("VI_2".into(), Duration::from_secs(3));
         happen(&mut world, VrrpFact::AdvertTimedOut { instance, master: None, waited });
@@ -201,6 +202,9 @@ fn notifications_name_the_row_that_they_tell_of() {
         (told(&event, &world), column(&world, &v3::ROOT, &[1, 2, 5, 1, 6])[1].1.clone())
     };
     assert_eq!(refuse(AdvertError::AuthFailure).0, [["68.1.5.3.51", "68.1.6.3.51"]]);
-    assert_eq!(refuse(AdvertError::Checksum), (vec![vec!["207.1.2.5.1.6.3.51.1".to_owned()]], value::integer(3)));
+    assert_eq!(
+        refuse(AdvertError::Checksum),
+        (vec![vec!["207.1.2.5.1.6.3.51.1".to_owned()]], value::integer(3))
+    );
     assert_eq!(refuse(AdvertError::Interval).0, Vec::<Vec<String>>::new());
 }

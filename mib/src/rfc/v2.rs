@@ -3,9 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use keepwatch_model::Authentication;
-use snmp_agentx::syntax::{
-    Base, COUNTER32, INTEGER, INTEGER32, IP_ADDRESS, TRUTH_VALUE,
-};
+use snmp_agentx::syntax::{Base, COUNTER32, INTEGER, INTEGER32, IP_ADDRESS, TRUTH_VALUE};
 use snmp_agentx::{At, Column, Objects, Rows, Scalar, Scalars, Start, Syntax, Table, value};
 
 use super::{Row, of_all, state, ticks};
@@ -165,11 +163,15 @@ const STATISTICS: Table<Routers> = Table {
         Column::new(7, "vrrpStatsPriorityZeroPktsSent", COUNTER32, |r| {
             counter(r.counter(|c| &c.priority_zero_sent))
         }),
-        Column::new(8, "vrrpStatsInvalidTypePktsRcvd", COUNTER32, |r| counter(r.counter(|c| &c.invalid_type))),
+        Column::new(8, "vrrpStatsInvalidTypePktsRcvd", COUNTER32, |r| {
+            counter(r.counter(|c| &c.invalid_type))
+        }),
         Column::new(9, "vrrpStatsAddressListErrors", COUNTER32, |r| {
             counter(r.counter(|c| &c.address_list_errors))
         }),
-        Column::new(10, "vrrpStatsInvalidAuthType", COUNTER32, |r| counter(r.counter(|c| &c.invalid_auth_type))),
+        Column::new(10, "vrrpStatsInvalidAuthType", COUNTER32, |r| {
+            counter(r.counter(|c| &c.invalid_auth_type))
+        }),
         Column::new(11, "vrrpStatsAuthTypeMismatch", COUNTER32, |r| {
             counter(r.counter(|c| &c.auth_type_mismatch))
         }),

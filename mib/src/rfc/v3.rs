@@ -42,12 +42,12 @@ fn inet(found: Option<IpAddr>) -> Cell {
 
 pub(crate) const MASTER: Column<Routers> =
     Column::new(3, "vrrpv3OperationsMasterIpAddr", INET_ADDRESS, |r| inet(r.master()));
-pub(crate) const REASON: Column<Routers> =
-    Column::new(2, "vrrpv3StatisticsNewMasterReason", INTEGER, |r| integer(r.instance.master_reason.number()));
-pub(crate) const ERROR: Column<Routers> =
-    Column::new(6, "vrrpv3StatisticsProtoErrReason", INTEGER, |r| {
-        integer(r.instance.protocol_error.and_then(protocol_error).unwrap_or(0))
-    });
+pub(crate) const REASON: Column<Routers> = Column::new(2, "vrrpv3StatisticsNewMasterReason", INTEGER, |r| {
+    integer(r.instance.master_reason.number())
+});
+pub(crate) const ERROR: Column<Routers> = Column::new(6, "vrrpv3StatisticsProtoErrReason", INTEGER, |r| {
+    integer(r.instance.protocol_error.and_then(protocol_error).unwrap_or(0))
+});
 
 /// The number of what is a protocol error in this MIB.
 pub(crate) fn protocol_error(error: AdvertError) -> Option<i32> {
@@ -110,8 +110,7 @@ fn associated(view: View<'_>, start: Start<'_>) -> Option<(Vec<u32>, ())> {
             index.into_iter().chain(numbers(&address.address)).collect::<Vec<u32>>()
         };
         let addresses = view.world.instances.get(name)?.settings.addresses.iter();
-        let is_next =
-            |row: &Vec<u32>| if include { row.as_slice() >= given } else { row.as_slice() > given };
+        let is_next = |row: &Vec<u32>| if include { row.as_slice() >= given } else { row.as_slice() > given };
         if let Some(row) = addresses.map(named).filter(is_next).min() {
             return Some((row, ()));
         }

@@ -9,11 +9,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use keepwatch_bus::beat::{self, Beat};
 use keepwatch_bus::mailbox::Receiver;
+use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, Counters, EventId, Reader};
 use keepwatch_config::Config;
 use keepwatch_config::model::Global;
 use keepwatch_vrrp::runner::{self, RunnerSettings, Tidings, VrrpHandle};
-use keepwatch_vrrp::{Definitions, Notice, Release};
+use keepwatch_vrrp::{Amendment, Definitions, Notice, Release};
 use nix::time::{ClockId, clock_gettime};
 use tokio::time::timeout;
 
@@ -71,6 +72,11 @@ impl VirtualRouters {
         definitions.startup_delay = startup_delay(&config.global, self.uptime);
         self.igmp.disable(config.global.disable_local_igmp && !self.shadow);
         self.thread.apply(definitions, Some(cause));
+    }
+
+    /// Changes one thing of a virtual router.
+    pub(in crate::worker) fn amend(&self, instance: Name, amendment: Amendment, cause: EventId) {
+        self.thread.amend(instance, amendment, Some(cause));
     }
 
     /// For the supervisor.
