@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use integration::{
-    Host, Instance, Pair, Process, capture,
+    Instance, Pair, capture,
     conf::VIP,
+    frr::Frr,
     keepalived::Keepalived,
     pair::{OURS, THEIRS, counted},
     wait,
@@ -182,41 +183,6 @@ fn elections_of(it: &Keepalived) -> usize {
     it.process().log().matches("(VI_1) Entering MASTER STATE").count()
 }
 
-/// FRR's zebra and vrrpd on the other host, of this priority, every tenth of a second. Its virtual router lives on an
-/// interface of its own, which bears the virtual address all the time and is switched on when it is master.
-struct Frr {
-    vrrpd: Process,
-    _zebra: Process,
-}
-
-impl Frr {
-    fn start(host: &Host, priority: u8) -> Result<Self> {
-        host.run("ip", &["link", "add", "vrrp4", "link", "eth0", "type", "macvlan", "mode", "bridge"])?;
-        host.run("ip", &["link", "set", "vrrp4", "address", "00:00:5e:00:01:33"])?;
-        host.run("ip", &["address", "add", &format!("{VIP}/16"), "dev", "vrrp4"])?;
-        host.run("ip", &["link", "set", "vrrp4", "up"])?;
-        let lines = format!(
-            "interface eth0\n vrrp 51 version 3\n vrrp 51 priority {priority}\n vrrp 51 advertisement-interval 100\n \
-             vrrp 51 ip {VIP}\n"
-        );
-        let config = host.file("frr.conf", &lines)?;
-        // Both give up root's rights, and need a place for their sockets.
-        let directory = host.directory().join("frr");
-        std::fs::create_dir(&directory)?;
-        std::fs::set_permissions(&directory, std::os::unix::fs::PermissionsExt::from_mode(0o777))?;
-        let socket = directory.join("zserv.sock");
-        let spawn = |name: &str| {
-            let spawn =
-                host.process(name, format!("/usr/lib/frr/{name}")).args(["--log", "stdout", "--vty_socket"]);
-            let spawn = spawn.arg(&directory).arg("-z").arg(&socket).arg("-f").arg(&config);
-            spawn.arg("-i").arg(directory.join(format!("{name}.pid"))).start()
-        };
-        let zebra = spawn("zebra")?;
-        wait::until("zebra listens", wait::LONG, || socket.exists())?;
-        Ok(Self { vrrpd: spawn("vrrpd")?, _zebra: zebra })
-    }
-}
-
 #[test]
 fn frr_is_master_and_dies_and_we_take_over_and_it_yields_to_us() -> Result<()> {
     let pair = Pair::new("frr")?;
@@ -232,7 +198,7 @@ fn frr_is_master_and_dies_and_we_take_over_and_it_yields_to_us() -> Result<()> {
         assert_eq!(counted(&we, metric), 0.0, "{metric}");
     }
 
-    frr.vrrpd.kill();
+    frr.vrrpd().kill();
     wait::until("we take over", wait::LONG, || pair.ours.has("eth0", VIP))?;
     drop(frr);
     pair.theirs.run("ip", &["link", "delete", "vrrp4"])?;

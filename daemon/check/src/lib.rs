@@ -26,5 +26,5 @@ mod scheduler;
 mod search;
 mod tries;
 
-pub use roster::{Definition, Follower, HealthChange, Manner, definitions, followers};
+pub use roster::{Definition, Follower, HealthChange, definitions, followers};
 pub use scheduler::{Checkers, HealthChanges};

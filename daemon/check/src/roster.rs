@@ -18,6 +18,7 @@ use keepwatch_bus::{
     subject::{CheckerKey, Name, RealKey, ServiceKey},
 };
 use keepwatch_model::{Checker, CheckerKind, Config, FileCheck, FileNumbers, HttpGet, Ssl};
+use keepwatch_process::Manner;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
 use crate::{
@@ -44,15 +45,6 @@ pub struct Definition {
     pub manner: Manner,
     /// Where it counts.
     pub counters: Arc<CheckerCounters>,
-}
-
-/// What holds for every command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Manner {
-    /// `enable_script_security`.
-    pub secure: bool,
-    /// The umask.
-    pub umask: u32,
 }
 
 /// A `FILE_CHECK`: a real server that follows the number in a file.
@@ -86,8 +78,7 @@ pub fn followers(config: &Config) -> Vec<Follower> {
 /// command line's, for commands.
 #[must_use]
 pub fn definitions(config: &Config, counters: &Counters, umask: Option<u32>) -> Vec<Definition> {
-    let umask = umask.or(config.global.umask).unwrap_or(keepwatch_process::DEFAULT_UMASK);
-    let manner = Manner { secure: config.global.enable_script_security, umask };
+    let manner = Manner::of(&config.global, umask);
     let mut definitions = Vec::new();
     // One name for each kind, however many checkers there are.
     let mut kinds: BTreeMap<&'static str, Name> = BTreeMap::new();

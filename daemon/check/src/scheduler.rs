@@ -170,10 +170,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-    use crate::roster::Manner;
     use crate::tries::tests::tcp_checker;
-
-    const MANNER: Manner = Manner { secure: false, umask: 0o177 };
 
     fn definition(address: SocketAddr) -> Definition {
         let service =
@@ -193,7 +190,7 @@ mod tests {
             checker: checker.into(),
             weight: 1,
             ssl: None,
-            manner: MANNER,
+            manner: keepwatch_process::Manner::default(),
             counters: Arc::default(),
         }
     }

@@ -14,8 +14,7 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use keepwatch_bus::fact::{ConsumerFact, DaemonFact, ScriptOutcome};
 use keepwatch_bus::{Event, Fact, WeakBus};
-use keepwatch_model::{Script, ScriptUser, encoding};
-use keepwatch_process::{Command, End, Finished, NotRun, Output, Stopper, User};
+use keepwatch_process::{Command, End, Finished, NotRun, Stopper};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -34,8 +33,6 @@ pub use turns::Bounds;
 const LAST_GRACE: Duration = Duration::from_millis(300);
 /// What [`run`] takes at most after its farewell, to end what still runs.
 pub const LAST_KILL: Duration = Duration::from_millis(800);
-/// How much of what a failing script wrote is told.
-const EVIDENCE: usize = 1024;
 
 type Attempt = BoxFuture<'static, (Ticket, Result<Finished, NotRun>)>;
 
@@ -141,7 +138,8 @@ impl Office {
     }
 
     fn start(&mut self, ticket: Ticket, order: &Order, settings: &ScriptSettings) {
-        let running = keepwatch_process::run(command(&order.script(), settings, None, self.grace));
+        let command = Command::of_script(&order.script(), settings.manner);
+        let running = keepwatch_process::run(Command { grace: self.grace, ..command });
         self.stoppers.insert(ticket, running.stopper());
         self.attempts.push(Box::pin(async move { (ticket, running.await) }));
     }
@@ -187,35 +185,6 @@ pub fn told(script: String, about: String, result: Result<Finished, NotRun>) -> 
             let output = if well { String::new() } else { output };
             ConsumerFact::ScriptExited { script, about, outcome, took, output }
         }
-    }
-}
-
-/// What runs a script of a configuration: for `limit` at most, with `grace` between asking it to end and killing it.
-pub fn command(
-    script: &Script,
-    settings: &ScriptSettings,
-    limit: Option<Duration>,
-    grace: Duration,
-) -> Command {
-    let command = Command::new(script.argv.iter().map(|word| encoding::os_string(word)));
-    Command {
-        user: script.user.as_ref().map(user),
-        secure: settings.enable_script_security,
-        limit,
-        grace,
-        umask: settings.umask.unwrap_or(command.umask),
-        keep_links: settings.use_symlink_paths,
-        output: Output::Kept(EVIDENCE),
-        ..command
-    }
-}
-
-/// Who runs a command, as `keepwatch-process` wants it.
-pub(crate) fn user(user: &ScriptUser) -> User {
-    User {
-        name: user.name.to_string(),
-        group: user.group.as_ref().map(ToString::to_string),
-        supplementary_groups: user.supplementary_groups,
     }
 }
 

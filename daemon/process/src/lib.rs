@@ -1,7 +1,7 @@
 //! Running the commands of a configuration: notify scripts, tracked scripts, MISC_CHECK, start-up scripts, readers of
-//! FIFOs. Stands on nothing else of keepwatch, and on no runtime: [`Running`] is a future that any can wait for.
+//! FIFOs. Stands on the model alone, and on no runtime: [`Running`] is a future that any can wait for.
 //!
-//! [`run`] takes a [`Command`] and gives a [`Running`]. The command gets a thread of its own, which looks up the user,
+//! [`Command::of_script`] makes a command of what a configuration says. [`run`] takes a [`Command`] and gives a [`Running`]. The command gets a thread of its own, which looks up the user,
 //! looks at the files ([`security`]), starts it, listens to what it writes and collects it; so a directory service, a
 //! disk or a program that hangs holds up nobody else. The future's value says how it ended ([`Finished`]), or why it
 //! was not run ([`NotRun`]).
@@ -23,6 +23,7 @@ mod command;
 mod environment;
 mod identity;
 mod limits;
+mod manner;
 mod output;
 mod run;
 pub mod security;
@@ -31,4 +32,5 @@ pub use command::{Command, DEFAULT_UMASK, Output, User};
 pub use environment::search_path;
 pub use identity::{DEFAULT_USER, user_numbers};
 pub use limits::keep_file_limit;
+pub use manner::Manner;
 pub use run::{End, Finished, NotRun, Running, Stopper, run, under_way};

@@ -6,6 +6,7 @@ mod describe;
 mod events;
 mod input;
 mod language;
+mod observe;
 mod paint;
 mod simulate;
 mod status;
@@ -156,6 +157,15 @@ enum Verb {
         #[command(flatten)]
         reading: Reading,
     },
+    /// Which virtual routers a LAN has, heard from their adverts alone; needs no daemon and no configuration
+    ///
+    /// Tells who is master, and what changes: failovers, two masters and what they say differently, packets that nobody
+    /// can believe. Sends nothing. At the end (Ctrl-C, or --for) all that was heard is listed; exit status 0, or 1 if
+    /// somewhere there are two masters or none.
+    Observe {
+        #[command(flatten)]
+        arguments: observe::Arguments,
+    },
     /// What would happen to the virtual routers of a cluster if something went wrong; needs no daemon
     ///
     /// Runs the machines of the daemon on a simulated network: who is master when, how long nobody is (outages) and
@@ -205,6 +215,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Verb::Explain { keyword } => language::explain(keyword.as_deref(), &mut out),
         Verb::Fmt { files, check, reading } => language::format(&files, check, &reading.options(), &mut out),
         Verb::Config { file, json: _, reading } => language::config(&file, &reading.options(), &mut out),
+        Verb::Observe { arguments } => observe::run(&arguments, &mut out),
         Verb::Simulate { arguments, reading } => simulate::run(&arguments, &reading.options(), &mut out),
         Verb::Status { asking } => ask(Question::Status, asking.or(before), &mut out),
         Verb::Events { follow, lines, asking } => {

@@ -27,6 +27,7 @@ use keepwatch_bus::fact::{Evidence, TrackFact};
 use keepwatch_bus::subject::{TrackedKey, TrackedKind};
 use keepwatch_bus::{Bus, Configured, Counters, EventId};
 use keepwatch_model::{Config, Level, Tracker};
+use keepwatch_process::Manner;
 
 pub use number::number;
 
@@ -49,16 +50,6 @@ pub struct Trackers {
     processes: Processes,
     bfd: Bfd,
     known: HashMap<TrackedKey, Configured<Tracker>>,
-}
-
-/// How scripts are run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Manner {
-    /// `enable_script_security`.
-    secure: bool,
-    umask: u32,
-    /// `use_symlink_paths`.
-    keep_links: bool,
 }
 
 impl Trackers {
@@ -87,10 +78,7 @@ impl Trackers {
     ) {
         let all = followed(config);
         self.configure(&all, cause);
-        let umask = umask.or(config.global.umask).unwrap_or(keepwatch_process::DEFAULT_UMASK);
-        let global = &config.global;
-        let manner =
-            Manner { secure: global.enable_script_security, umask, keep_links: global.use_symlink_paths };
+        let manner = Manner::of(&config.global, umask);
         let (mut scripts, mut files, mut processes, mut bfds) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for tracker in &all {

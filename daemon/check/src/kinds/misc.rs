@@ -7,14 +7,11 @@
 use std::time::Duration;
 
 use keepwatch_bus::fact::{Failure, FailureReason};
-use keepwatch_model::{MiscCheck, Script, encoding};
-use keepwatch_process::{Command, End, Finished, NotRun, Output, Running, User};
+use keepwatch_model::MiscCheck;
+use keepwatch_process::{Command, End, Finished, Manner, NotRun, Running};
 
 use crate::outcome::{Outcome, WeightSaid};
-use crate::roster::Manner;
 
-/// How much of what it writes is kept: the last line is shown.
-const EVIDENCE: usize = 1024;
 /// From asking a command to end whose result is of no use any more to killing it.
 const LAST_GRACE: Duration = Duration::from_millis(300);
 /// The longest part of a line that is shown.
@@ -37,20 +34,7 @@ impl Drop for Unwanted {
 }
 
 fn command(settings: &MiscCheck, manner: Manner) -> Command {
-    let Script { argv, user } = &settings.script;
-    let user = user.as_ref().map(|user| User {
-        name: user.name.to_string(),
-        group: user.group.as_ref().map(ToString::to_string),
-        supplementary_groups: user.supplementary_groups,
-    });
-    Command {
-        user,
-        secure: manner.secure,
-        limit: Some(settings.timeout),
-        umask: manner.umask,
-        output: Output::Kept(EVIDENCE),
-        ..Command::new(argv.iter().map(|word| encoding::os_string(word)))
-    }
+    Command { limit: Some(settings.timeout), ..Command::of_script(&settings.script, manner) }
 }
 
 fn judge(settings: &MiscCheck, ended: Result<Finished, NotRun>) -> Outcome {
@@ -92,13 +76,15 @@ fn is_want_of_room(error: &std::io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use keepwatch_model::Script;
+
     use super::*;
 
     async fn run(script: &str, dynamic: bool) -> Outcome {
         let argv = ["/bin/sh", "-c", script].map(Into::into).to_vec();
         let script = Script { argv, user: None };
         let settings = MiscCheck { script, timeout: Duration::from_millis(200), dynamic };
-        check(&settings, Manner { secure: false, umask: 0o177 }).await
+        check(&settings, Manner::default()).await
     }
 
     fn failed(reason: FailureReason, error: &str) -> Outcome {
@@ -129,10 +115,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn with_use_symlink_paths_it_is_run_by_its_link() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("real"), "#!/bin/sh\necho as ${0##*/}\nexit 1\n").unwrap();
+        std::fs::set_permissions(path("real"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        std::os::unix::fs::symlink("real", path("link")).unwrap();
+        let script = Script { argv: vec![path("link").display().to_string().into()], user: None };
+        let settings = MiscCheck { script, timeout: Duration::from_secs(20), dynamic: false };
+        for (keep_links, name) in [(true, "link"), (false, "real")] {
+            let outcome = check(&settings, Manner { keep_links, ..Manner::default() }).await;
+            let said = format!("exited with status 1: as {name}");
+            assert_eq!(outcome, failed(FailureReason::Script, &said), "{keep_links}");
+        }
+    }
+
+    #[tokio::test]
     async fn one_that_can_t_be_run_has_failed() {
         let script = Script { argv: vec!["/nowhere/at all".into()], user: None };
         let settings = MiscCheck { script, timeout: Duration::from_secs(1), dynamic: false };
-        let outcome = check(&settings, Manner { secure: false, umask: 0o177 }).await;
+        let outcome = check(&settings, Manner::default()).await;
         let Outcome::Failed(failure) = outcome else { panic!("{outcome:?}") };
         assert!(failure.to_string().starts_with("can't be run: /nowhere/at all"), "{failure}");
     }

@@ -17,9 +17,10 @@ mod udp;
 use std::sync::Arc;
 
 use keepwatch_model::{Checker, CheckerKind};
+use keepwatch_process::Manner;
 
 use crate::outcome::{Checked, Outcome};
-use crate::roster::{Definition, Manner};
+use crate::roster::Definition;
 
 pub(crate) use http::{Pages, Workshop};
 

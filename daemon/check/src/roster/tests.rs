@@ -9,7 +9,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::tries::tests::tcp_checker;
 
-const MANNER: Manner = Manner { secure: false, umask: 0o177 };
 const TOOK: Duration = Duration::from_millis(1);
 
 fn real(n: u8) -> RealKey {
@@ -26,7 +25,7 @@ fn definition(n: u8, index: u16, checker: Checker) -> Definition {
         checker: checker.into(),
         weight: 1,
         ssl: None,
-        manner: MANNER,
+        manner: Manner::default(),
         counters: Arc::default(),
     }
 }

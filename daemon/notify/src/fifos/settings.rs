@@ -4,15 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use keepwatch_bus::subject::Name;
-use keepwatch_model::{Config, NotifyFifo, Script, ScriptUser, encoding};
-use keepwatch_process::{Command, DEFAULT_UMASK, Output, User};
+use keepwatch_model::{Config, NotifyFifo, Script, ScriptUser};
+use keepwatch_process::{Command, Manner, User};
 
 use super::reader;
 use crate::occasions::Watched;
-use crate::scripts::user;
 
-/// How much of what a reader wrote is told when it ends.
-const EVIDENCE: usize = 1024;
 /// The mode of a FIFO, before the mask: keepalived's.
 const MODE: u32 = 0o644;
 
@@ -25,12 +22,8 @@ pub struct FifoSettings {
     pub watched: Arc<Watched>,
     /// `fifo_write_vrrp_states_on_reload`.
     pub states_on_reload: bool,
-    /// `enable_script_security`.
-    pub enable_script_security: bool,
-    /// `use_symlink_paths`.
-    pub use_symlink_paths: bool,
-    /// The umask of pipes and scripts, if the command line or the configuration names one.
-    pub umask: Option<u32>,
+    /// How what reads them is run, and with which umask they are made.
+    pub manner: Manner,
 }
 
 /// A pipe.
@@ -49,8 +42,8 @@ pub struct PipeSettings {
 }
 
 impl FifoSettings {
-    /// What a configuration says, as far as virtual routers and virtual servers run here.
-    pub fn of(config: &Config, vrrp: bool, lvs: bool) -> Self {
+    /// What a configuration says, as far as virtual routers and virtual servers run here. `umask` is the command line's.
+    pub fn of(config: &Config, vrrp: bool, lvs: bool, umask: Option<u32>) -> Self {
         let fifos = &config.global.notify_fifos;
         let mut pipes: Vec<PipeSettings> = Vec::new();
         for (fifo, vrrp, lvs) in
@@ -70,15 +63,13 @@ impl FifoSettings {
             pipes,
             watched: Arc::new(Watched::of(config)),
             states_on_reload: fifos.states_on_reload,
-            enable_script_security: config.global.enable_script_security,
-            use_symlink_paths: config.global.use_symlink_paths,
-            umask: config.global.umask,
+            manner: Manner::of(&config.global, umask),
         }
     }
 
     /// The mode of pipes that are made.
     pub(super) fn mode(&self) -> u32 {
-        MODE & !self.umask.unwrap_or(DEFAULT_UMASK)
+        MODE & !self.manner.umask
     }
 }
 
@@ -94,22 +85,14 @@ impl PipeSettings {
     }
 
     pub(super) fn owner(&self) -> Option<User> {
-        self.owned_by.as_ref().map(user)
+        self.owned_by.as_ref().map(User::from)
     }
 
     /// The command that reads it, which has its path as the last argument.
     pub(super) fn reader(&self, all: &FifoSettings) -> Option<Command> {
         let script = self.script.as_ref()?;
-        let words = script.argv.iter().map(|word| encoding::os_string(word));
-        let command = Command::new(words.chain([self.path.clone().into_os_string()]));
-        Some(Command {
-            user: script.user.as_ref().map(user),
-            secure: all.enable_script_security,
-            grace: reader::GRACE,
-            umask: all.umask.unwrap_or(command.umask),
-            keep_links: all.use_symlink_paths,
-            output: Output::Kept(EVIDENCE),
-            ..command
-        })
+        let mut command = Command::of_script(script, all.manner);
+        command.argv.push(self.path.clone().into_os_string());
+        Some(Command { grace: reader::GRACE, ..command })
     }
 }

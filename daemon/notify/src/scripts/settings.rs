@@ -7,6 +7,7 @@ use std::sync::Arc;
 use keepwatch_bus::subject::{Name, ServiceKey};
 use keepwatch_model::Config;
 use keepwatch_model::{Notify, Script, VirtualServer};
+use keepwatch_process::Manner;
 
 use crate::occasions::Watched;
 
@@ -21,12 +22,8 @@ pub struct ScriptSettings {
     pub groups: HashMap<Name, RouterScripts>,
     /// Of virtual servers and their real servers.
     pub services: HashMap<ServiceKey, ServiceScripts>,
-    /// `enable_script_security`: scripts that run as root and that somebody else could change are not run.
-    pub enable_script_security: bool,
-    /// `use_symlink_paths`.
-    pub use_symlink_paths: bool,
-    /// The umask of all scripts, if the command line or the configuration names one.
-    pub umask: Option<u32>,
+    /// How they are run.
+    pub manner: Manner,
 }
 
 /// Scripts of a virtual router or sync group.
@@ -53,8 +50,8 @@ pub struct RealScripts {
 }
 
 impl ScriptSettings {
-    /// What a configuration says.
-    pub fn of(config: &Config) -> Self {
+    /// What a configuration says. `umask` is the command line's.
+    pub fn of(config: &Config, umask: Option<u32>) -> Self {
         let services = config
             .services()
             .filter_map(|(server, services)| Some((*services.first()?, service_scripts(server))));
@@ -63,9 +60,7 @@ impl ScriptSettings {
             instances: config.instances.iter().map(|i| (i.name.clone(), Notify::clone(&i.notify))).collect(),
             groups: config.sync_groups.iter().map(|g| (g.name.clone(), g.notify.clone())).collect(),
             services: services.collect(),
-            enable_script_security: config.global.enable_script_security,
-            use_symlink_paths: config.global.use_symlink_paths,
-            umask: config.global.umask,
+            manner: Manner::of(&config.global, umask),
         }
     }
 }

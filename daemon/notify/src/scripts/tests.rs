@@ -6,6 +6,7 @@ use keepwatch_bus::fact::{ConsumerFact, DaemonFact, ScriptOutcome, VrrpFact};
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::{Bus, BusSettings, Hub, Reader};
 use keepwatch_model::{Script, ScriptUser};
+use keepwatch_process::Manner;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -31,7 +32,7 @@ impl Stage {
         let scripts = RouterScripts { any: Some(script), ..RouterScripts::default() };
         let settings = ScriptSettings {
             instances: [("VI_1".into(), scripts.clone()), ("VI_2".into(), scripts)].into(),
-            enable_script_security: secure,
+            manner: Manner { secure, ..Manner::default() },
             ..ScriptSettings::default()
         };
         let (bus, mut hub) = Hub::new(BusSettings::default()).unwrap();

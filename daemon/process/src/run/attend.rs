@@ -1,11 +1,11 @@
 //! The thread of one command: prepares it, starts it, listens to it, ends it when it must end, and collects it.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
+use std::fs::File;
 use std::io::{PipeReader, Read, pipe};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -16,9 +16,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::stat::{Mode, fchmod};
-use nix::unistd::Pid;
 
-use super::child::{Setting, pidfd};
+use super::child::{self, Child, Setting};
 use super::{Counted, End, Finished, NotRun, drain};
 use crate::command::{Command, Output};
 use crate::environment::{handed_on, search_path};
@@ -86,7 +85,6 @@ pub(super) fn carry_out(
 /// A command that runs.
 struct Started {
     child: Child,
-    pidfd: OwnedFd,
     program: PathBuf,
     begun: Instant,
     limit: Option<Duration>,
@@ -121,35 +119,24 @@ fn start(command: &Command, control: &Control) -> Result<Started, NotRun> {
         return Err(NotRun::Stopped);
     }
     let begun = Instant::now();
-    let mut spawned = spawn(&program, name, &command.argv, identity.as_ref(), command);
+    let setting = Setting::of_command(identity, command.umask);
+    let mut spawned = spawn(&program, &command.argv, &setting, command.output);
     for _ in 0..BUSY_TRIES {
         if !is(&spawned, Errno::ETXTBSY) {
             break;
         }
         std::thread::sleep(BUSY_PAUSE);
-        spawned = spawn(&program, name, &command.argv, identity.as_ref(), command);
+        spawned = spawn(&program, &command.argv, &setting, command.output);
     }
     // A script without `#!` is the shell's, as keepalived and every shell have it.
     if is(&spawned, Errno::ENOEXEC) {
         let mut argv = vec!["sh".into(), program.clone().into_os_string()];
         argv.extend(command.argv.iter().skip(1).cloned());
-        spawned = spawn(Path::new("/bin/sh"), OsStr::new("sh"), &argv, identity.as_ref(), command);
+        spawned = spawn(Path::new("/bin/sh"), &argv, &setting, command.output);
     }
-    let failed = |error| NotRun::Start { path: program.clone(), error };
-    let (mut child, pipe) = spawned.map_err(failed)?;
-    match pidfd(child.id()) {
-        Ok(pidfd) => {
-            let tail = Tail::new(if let Output::Kept(bytes) = command.output { bytes } else { 0 });
-            let (limit, grace) = (command.limit, command.grace);
-            Ok(Started { child, pidfd, program, begun, limit, grace, pipe, tail })
-        }
-        Err(error) => {
-            // Nobody could watch it.
-            let _ = child.kill();
-            let _ = child.wait();
-            Err(failed(error))
-        }
-    }
+    let (child, pipe) = spawned.map_err(|error| NotRun::Start { path: program.clone(), error })?;
+    let tail = Tail::new(if let Output::Kept(bytes) = command.output { bytes } else { 0 });
+    Ok(Started { child, program, begun, limit: command.limit, grace: command.grace, pipe, tail })
 }
 
 fn is<T>(result: &std::io::Result<T>, errno: Errno) -> bool {
@@ -158,31 +145,27 @@ fn is<T>(result: &std::io::Result<T>, errno: Errno) -> bool {
 
 fn spawn(
     program: &Path,
-    own_name: &OsStr,
     argv: &[OsString],
-    identity: Option<&Identity>,
-    command: &Command,
+    setting: &Setting,
+    output: Output,
 ) -> std::io::Result<(Child, Option<PipeReader>)> {
-    let mut new = std::process::Command::new(program);
-    new.arg0(own_name).args(argv.iter().skip(1)).stdin(Stdio::null()).env_clear().envs(handed_on());
-    let reader = match command.output {
-        Output::Discarded => {
-            new.stdout(Stdio::null()).stderr(Stdio::null());
-            None
-        }
+    let null = File::options().read(true).write(true).open("/dev/null")?;
+    let environment = handed_on();
+    let start = |output| {
+        let descriptors = [null.as_fd(), output, output];
+        child::start(program, argv, &environment, descriptors, setting)
+    };
+    match output {
+        Output::Discarded => Ok((start(null.as_fd())?, None)),
         Output::Kept(_) => {
             let (reader, writer) = pipe()?;
             fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
             // So that another user can open `/dev/stderr`; where that fails, only this does not work. Whoever has no
             // descriptor of the pipe does not find it.
             let _ = fchmod(&writer, Mode::from_bits_truncate(0o666));
-            new.stdout(writer.try_clone()?).stderr(writer);
-            Some(reader)
+            Ok((start(writer.as_fd())?, Some(reader)))
         }
-    };
-    Setting::of_command(identity.cloned(), command.umask).apply_to(&mut new);
-    let child = new.spawn()?;
-    Ok((child, reader))
+    }
 }
 
 impl Started {
@@ -203,7 +186,7 @@ impl Started {
         };
         let took = self.begun.elapsed();
         self.listen();
-        let status = self.child.wait();
+        let status = self.child.collect();
         let status = status.map_err(|error| NotRun::Start { path: self.program.clone(), error })?;
         let by_itself = match (status.code(), status.signal()) {
             (Some(status), _) => End::Exited(status),
@@ -239,10 +222,8 @@ impl Started {
 
     /// Signals the whole group.
     fn signal(&self, signal: Signal) {
-        if let Ok(group) = i32::try_from(self.child.id()) {
-            // An error says that all of it has just ended.
-            let _ = killpg(Pid::from_raw(group), signal);
-        }
+        // An error says that all of it has just ended.
+        let _ = killpg(self.child.pid, signal);
     }
 
     /// Waits until the command has ended (true), or the phase is over or there is something new to do.
@@ -252,7 +233,7 @@ impl Started {
             Phase::Ending(_, kill_at) => Some(kill_at),
             Phase::Killed(_) => None,
         };
-        let mut waited = vec![PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
+        let mut waited = vec![PollFd::new(self.child.pidfd.as_fd(), PollFlags::POLLIN)];
         waited.extend(control.bell.as_ref().map(|bell| PollFd::new(bell.as_fd(), PollFlags::POLLIN)));
         waited.extend(self.pipe.as_ref().map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
         // An error is an interruption: the same again.

@@ -3,6 +3,8 @@
 mod attend;
 mod child;
 mod drain;
+mod dumpable;
+mod pool;
 
 use std::future::Future;
 use std::io;
@@ -121,7 +123,7 @@ pub fn run(command: Command) -> Running {
     let counted = Counted::one();
     let work = move || attend::carry_out(&command, &thread_control, sender, counted);
     // Where there can be no thread, the sender is dropped, and the future says so.
-    let _ = std::thread::Builder::new().name("command".into()).stack_size(256 * 1024).spawn(work);
+    let _ = pool::execute(work);
     Running { end, control, grace, ended: false }
 }
 

@@ -55,6 +55,7 @@ fn how_it_ended_and_what_it_wrote_is_told() {
     let cases = [
         ("echo one; echo two >&2; exit 3", End::Exited(3), "one\ntwo"),
         ("kill -9 $$", End::Killed(9), ""),
+        ("kill -40 $$", End::Killed(40), ""),
         ("exit 0", End::Exited(0), ""),
     ];
     for (text, end, output) in cases {
@@ -176,6 +177,8 @@ fn it_runs_as_the_user_and_groups_that_are_named() {
     assert_eq!(id(user("nobody", None)), "nobody\nnogroup");
     assert_eq!(id(user("nobody", Some("daemon"))), "nobody\ndaemon");
     assert_eq!(id(user("root", None)), "root\nroot");
+    // What had become somebody else on our memory has not taken our right to leave a core with it.
+    assert!(nix::sys::prctl::get_dumpable().unwrap());
     let error =
         block_on(run(Command { user: user("kw-none", None), ..Command::new(["/bin/true"]) })).unwrap_err();
     assert_eq!(error.to_string(), "there is no user `kw-none`");

@@ -43,6 +43,5 @@ fn wanted(settings: &Settings, config: &Config) -> FifoSettings {
     if settings.dataplane() == DataplaneKind::Shadow {
         return FifoSettings::default();
     }
-    let wanted = FifoSettings::of(config, settings.vrrp(), settings.checkers());
-    FifoSettings { umask: settings.cli.umask.or(wanted.umask), ..wanted }
+    FifoSettings::of(config, settings.vrrp(), settings.checkers(), settings.cli.umask)
 }

@@ -33,9 +33,7 @@ impl Scripts {
 
     /// These scripts are run from now on, with this umask unless the configuration alone says one.
     pub(in crate::worker) fn apply(&self, config: &Config, umask: Option<u32>) {
-        let scripts = ScriptSettings::of(config);
-        let umask = umask.or(scripts.umask);
-        self.wanted.send_replace(Arc::new(ScriptSettings { umask, ..scripts }));
+        self.wanted.send_replace(Arc::new(ScriptSettings::of(config, umask)));
     }
 
     /// Waits for the last ones: they have been bounded since it was told that the daemon stops.

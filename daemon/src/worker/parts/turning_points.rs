@@ -7,7 +7,8 @@ use keepwatch_bus::fact::{ConsumerFact, ScriptOutcome};
 use keepwatch_bus::{Bus, EventId};
 use keepwatch_config::Config;
 use keepwatch_config::model::Script;
-use keepwatch_notify::scripts::{self, ScriptSettings};
+use keepwatch_notify::scripts;
+use keepwatch_process::{Command, Manner};
 
 use crate::cli::DataplaneKind;
 use crate::worker::settings::Settings;
@@ -22,7 +23,7 @@ pub(in crate::worker) struct TurningPoint {
     what: &'static str,
     script: Script,
     limit: Duration,
-    settings: ScriptSettings,
+    manner: Manner,
 }
 
 impl TurningPoint {
@@ -55,9 +56,8 @@ impl TurningPoint {
         if given.dataplane() == DataplaneKind::Shadow {
             return None;
         }
-        let settings = ScriptSettings::of(config);
-        let settings = ScriptSettings { umask: given.cli.umask.or(settings.umask), ..settings };
-        Some(Self { what, script: script.clone(), limit, settings })
+        let manner = Manner::of(&config.global, given.cli.umask);
+        Some(Self { what, script: script.clone(), limit, manner })
     }
 
     /// How long it may take in all.
@@ -67,7 +67,8 @@ impl TurningPoint {
 
     /// Runs it to its end, and tells of that. Dropped before, the script is ended.
     pub(in crate::worker) async fn run(&self, bus: &Bus, cause: EventId) {
-        let command = scripts::command(&self.script, &self.settings, Some(self.limit), GRACE);
+        let command = Command::of_script(&self.script, self.manner);
+        let command = Command { limit: Some(self.limit), grace: GRACE, ..command };
         let ended = tokio::time::timeout(self.bound(), keepwatch_process::run(command)).await;
         let (script, about) = (self.script.argv.join(" "), self.what.to_owned());
         let fact = match ended {

@@ -8,18 +8,16 @@ use keepwatch_bus::counters::TrackScriptCounters;
 use keepwatch_bus::fact::{Evidence, ScriptRun, TrackFact, Verdict};
 use keepwatch_bus::subject::{TrackedKey, TrackedKind};
 use keepwatch_bus::{Counters, EventId};
-use keepwatch_model::{Level, Name, TrackScript, encoding};
-use keepwatch_process::{Command, End, Finished, NotRun, Output, Running, User};
+use keepwatch_model::{Level, Name, TrackScript};
+use keepwatch_process::{Command, End, Finished, Manner, NotRun, Running};
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
 
 use super::{Ended, Machine, Step};
-use crate::{Manner, Voice};
+use crate::Voice;
 
 /// From asking a script to end to killing it.
 const GRACE: Duration = Duration::from_secs(2);
-/// How much of what it writes is kept.
-const EVIDENCE: usize = 1024;
 
 /// The tracked scripts of a configuration, running.
 #[derive(Debug)]
@@ -196,21 +194,8 @@ async fn ended(running: &mut Option<Running>) -> Result<Finished, NotRun> {
 }
 
 fn command(settings: &TrackScript, manner: Manner) -> Command {
-    let user = settings.script.user.as_ref().map(|user| User {
-        name: user.name.to_string(),
-        group: user.group.as_ref().map(ToString::to_string),
-        supplementary_groups: user.supplementary_groups,
-    });
-    Command {
-        user,
-        secure: manner.secure,
-        limit: Some(settings.timeout),
-        grace: GRACE,
-        umask: manner.umask,
-        keep_links: manner.keep_links,
-        output: Output::Kept(EVIDENCE),
-        ..Command::new(settings.script.argv.iter().map(|word| encoding::os_string(word)))
-    }
+    let command = Command::of_script(&settings.script, manner);
+    Command { limit: Some(settings.timeout), grace: GRACE, ..command }
 }
 
 fn described(result: Result<Finished, NotRun>) -> ScriptRun {

@@ -9,8 +9,6 @@ use tokio::time::timeout;
 
 use super::*;
 
-const MANNER: Manner = Manner { secure: false, umask: 0o177, keep_links: false };
-
 /// Scripts, and what they say.
 struct Scene {
     scripts: Scripts,
@@ -33,7 +31,7 @@ impl Scene {
     }
 
     fn apply(&mut self, wanted: &[&TrackScript]) {
-        self.scripts.apply(wanted, MANNER, &self.counters, None);
+        self.scripts.apply(wanted, Manner::default(), &self.counters, None);
     }
 
     /// What is told next that is not that nothing is known yet.

@@ -1,0 +1,168 @@
+//! A packet socket that only listens: every VRRP packet of an interface, those that this host sends too.
+
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use nix::sys::socket::{LinkAddr, recvfrom};
+use socket2::{Domain, SockFilter, Socket, Type};
+
+use crate::error::{Error, Result};
+use crate::link::LinkIndex;
+use crate::wire::ethernet::{MacAddress, TYPE_IPV4, TYPE_IPV6};
+
+/// IP protocols that are listened for: VRRP (RFC 9568 §5.1.1.4), and the authentication header that may stand before it.
+const VRRP: u32 = 112;
+const AH: u32 = 51;
+/// Where the header of IPv4 has the protocol, and that of IPv6 the next header.
+const PROTOCOL_4: u32 = 9;
+const PROTOCOL_6: u32 = 6;
+/// The groups of VRRP as hardware addresses (RFC 9568 §5.1.1.2, §5.1.2.2).
+const GROUPS: [MacAddress; 2] =
+    [MacAddress([0x01, 0x00, 0x5e, 0x00, 0x00, 0x12]), MacAddress([0x33, 0x33, 0x00, 0x00, 0x00, 0x12])];
+
+/// What is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overheard<'a> {
+    /// [`TYPE_IPV4`] or [`TYPE_IPV6`].
+    pub ethertype: u16,
+    /// The sender's hardware address, where the link has such.
+    pub hardware: Option<MacAddress>,
+    /// The packet, IP header first.
+    pub packet: &'a [u8],
+}
+
+/// Listens to the VRRP packets of one interface. It joins no group by IGMP or MLD: nothing is sent.
+#[derive(Debug)]
+pub struct Listener {
+    socket: Socket,
+    buffer: Box<[u8]>,
+}
+
+/// The kernel drops everything else: by protocol, then by what the IP header says.
+fn filter() -> [SockFilter; 9] {
+    let load = |size: u32, at: u32| SockFilter::new((libc::BPF_LD | size | libc::BPF_ABS) as u16, 0, 0, at);
+    let equal = |k: u32, jt: u8, jf: u8| {
+        SockFilter::new((libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16, jt, jf, k)
+    };
+    let answer = |k: u32| SockFilter::new((libc::BPF_RET | libc::BPF_K) as u16, 0, 0, k);
+    // The EtherType is read from the packet's side data: this socket sees no link-layer header.
+    let ethertype = (libc::SKF_AD_OFF + libc::SKF_AD_PROTOCOL) as u32;
+    [
+        load(libc::BPF_H, ethertype),
+        equal(TYPE_IPV4.into(), 1, 0),
+        equal(TYPE_IPV6.into(), 2, 5),
+        load(libc::BPF_B, PROTOCOL_4),
+        equal(AH, 2, 1),
+        load(libc::BPF_B, PROTOCOL_6),
+        equal(VRRP, 0, 1),
+        answer(u32::MAX),
+        answer(0),
+    ]
+}
+
+impl Listener {
+    /// Opens it on an interface. `promiscuous`: packets between others are heard too, where the network brings them here.
+    ///
+    /// # Errors
+    /// When the process may not open packet sockets (it needs CAP_NET_RAW), or the interface is gone.
+    pub fn open(link: LinkIndex, promiscuous: bool) -> Result<Self> {
+        let failed = |e: io::Error| Error::system("listen to the VRRP packets of", link.0.to_string(), e);
+        // Protocol 0 first: nothing comes in before the filter stands.
+        let socket = Socket::new(Domain::PACKET, Type::DGRAM, None).map_err(failed)?;
+        socket.set_nonblocking(true).map_err(failed)?;
+        socket.attach_filter(&filter()).map_err(failed)?;
+        attach(&socket, link).map_err(failed)?;
+        for group in GROUPS {
+            join(&socket, link, libc::PACKET_MR_MULTICAST, Some(group)).map_err(failed)?;
+        }
+        if promiscuous {
+            join(&socket, link, libc::PACKET_MR_PROMISC, None).map_err(failed)?;
+        }
+        Ok(Self { socket, buffer: vec![0; 1 << 16].into_boxed_slice() })
+    }
+
+    /// The next packet; none if there is none yet.
+    ///
+    /// # Errors
+    /// What the kernel says, such as that the interface went down.
+    pub fn take(&mut self) -> io::Result<Option<Overheard<'_>>> {
+        let received = match recvfrom::<LinkAddr>(self.socket.as_raw_fd(), &mut self.buffer) {
+            Ok((len, from)) => (len, from),
+            Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let (len, Some(from)) = received else { return Ok(None) };
+        let hardware = from.addr().filter(|_| from.halen() == 6).map(MacAddress);
+        Ok(Some(Overheard {
+            ethertype: u16::from_be(from.protocol()),
+            hardware: hardware.filter(|address| *address != MacAddress([0; 6])),
+            packet: &self.buffer[..len],
+        }))
+    }
+
+    /// Packets that were lost because they were not taken in time, since this was last asked.
+    pub fn lost(&self) -> u64 {
+        // SAFETY: a plain C structure for which all-zero is a valid value.
+        let mut statistics: libc::tpacket_stats = unsafe { std::mem::zeroed() };
+        let mut len = size_of::<libc::tpacket_stats>() as libc::socklen_t;
+        // SAFETY: the pointer and the length are those of `statistics`, which lives until the call returns.
+        let status = unsafe {
+            libc::getsockopt(
+                self.socket.as_raw_fd(),
+                libc::SOL_PACKET,
+                libc::PACKET_STATISTICS,
+                (&raw mut statistics).cast(),
+                &raw mut len,
+            )
+        };
+        if status == 0 { statistics.tp_drops.into() } else { 0 }
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+fn attach(socket: &Socket, link: LinkIndex) -> io::Result<()> {
+    // SAFETY: a plain C structure for which all-zero is a valid value.
+    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    address.sll_family = libc::AF_PACKET as u16;
+    // Everything, since what this host sends is only seen so.
+    address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
+    address.sll_ifindex = link.0.cast_signed();
+    // SAFETY: the pointer and the length are those of `address`, which lives until the call returns.
+    let status = unsafe {
+        libc::bind(
+            socket.as_raw_fd(),
+            (&raw const address).cast(),
+            size_of::<libc::sockaddr_ll>() as libc::socklen_t,
+        )
+    };
+    if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+fn join(socket: &Socket, link: LinkIndex, kind: i32, address: Option<MacAddress>) -> io::Result<()> {
+    // SAFETY: a plain C structure for which all-zero is a valid value.
+    let mut request: libc::packet_mreq = unsafe { std::mem::zeroed() };
+    request.mr_ifindex = link.0.cast_signed();
+    request.mr_type = kind as u16;
+    if let Some(MacAddress(octets)) = address {
+        request.mr_alen = octets.len() as u16;
+        request.mr_address[..octets.len()].copy_from_slice(&octets);
+    }
+    // SAFETY: the pointer and the length are those of `request`, which lives until the call returns.
+    let status = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_ADD_MEMBERSHIP,
+            (&raw const request).cast(),
+            size_of::<libc::packet_mreq>() as libc::socklen_t,
+        )
+    };
+    if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
