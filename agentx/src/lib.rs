@@ -59,9 +59,9 @@ pub mod wire;
 
 pub use crate::address::Address;
 pub use crate::mib::{Described, Mib, Objects, Served};
-pub use crate::pdu::{Body, ErrorStatus, Header, Packet, SearchRange, Subtree};
+pub use crate::pdu::{Body, ErrorStatus, Header, IndexChoice, Packet, SearchRange, Subtree};
 pub use crate::runner::{Handle, Subagent};
-pub use crate::session::{Change, Reason, Session, Settings};
+pub use crate::session::{Ask, AskError, Change, Reason, Session, Settings};
 pub use crate::syntax::Syntax;
 pub use crate::table::{At, Column, Rows, Scalar, Scalars, SetCell, Source, Start, State, Table};
 pub use crate::tree::Tree;

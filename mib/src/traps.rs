@@ -149,8 +149,8 @@ fn shutdown(view: View<'_>, key: &ServiceKey) -> Vec<Vec<VarBind>> {
     if first.is_none_or(|first| first.key != *key) {
         return Vec::new();
     }
-    let up = service.reals.iter().filter(|(_, real)| real.up);
-    let down = up.filter_map(|(real, _)| real_server(view, &RealKey { service: *key, real: *real }, false));
+    let up = service.reals.values().filter(|real| real.up).map(|real| real.address);
+    let down = up.filter_map(|real| real_server(view, &RealKey { service: *key, real }, false));
     down.chain(quorum(view, key, false)).collect()
 }
 
