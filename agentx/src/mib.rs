@@ -200,11 +200,14 @@ impl<S: Source> Mib<S> {
     }
 }
 
+/// Who is given what a Set means.
+type Obey<'m, S> = &'m dyn Fn(<S as Source>::Change);
+
 /// A [`Mib`] over the state of the moment.
 pub struct Served<'m, 's, S: Source> {
     mib: &'m Mib<S>,
     state: State<'s, S>,
-    obey: Option<&'m dyn Fn(S::Change)>,
+    obey: Option<Obey<'m, S>>,
 }
 
 impl<'m, S: Source> Served<'m, '_, S> {
@@ -222,7 +225,7 @@ impl<'m, S: Source> Served<'m, '_, S> {
         context: Option<&Bytes>,
         name: &[u32],
         value: &VarBindValue,
-    ) -> Result<(S::Change, &'m dyn Fn(S::Change)), ErrorStatus> {
+    ) -> Result<(S::Change, Obey<'m, S>), ErrorStatus> {
         let (Some(obey), None) = (self.obey, context) else { return Err(ErrorStatus::NOT_WRITABLE) };
         let (object, index) = self.mib.own(self.mib.before(name), name).ok_or(ErrorStatus::NOT_WRITABLE)?;
         Ok((object.of.set(object.at, self.state, index, value)?, obey))

@@ -51,13 +51,13 @@ fn everything(socket: &std::path::Path, file: &std::path::Path) -> String {
          static_ipaddress {{\n 10.99.0.1/24 dev eth0\n}}\n\
          static_routes {{\n 10.98.0.0/16 via 10.99.0.9 dev eth0 metric 7\n}}\n\
          static_rules {{\n from 10.97.0.0/16 table 77 priority 990\n}}\n\
-         vrrp_script SCRIPT {{\n script \"/bin/true x\"\n interval 2\n timeout 1\n weight 3\n rise 2\n fall 3\n}}\n\
+         vrrp_script SCRIPT {{\n script \"/usr/bin/true x\"\n interval 2\n timeout 1\n weight 3\n rise 2\n fall 3\n}}\n\
          track_file FILE {{\n file {}\n weight 2\n}}\n\
          vrrp_track_process PROCESS {{\n process snmpd\n weight 3\n quorum 1\n delay 2\n",
         socket.display(),
         file.display()
     );
-    let tracked = "track_script {\n SCRIPT\n}\ntrack_file {\n FILE weight 1\n}\n\
+    let tracked = "track_script {\n SCRIPT\n}\ntrack_file {\n FILE\n}\n\
                    track_process {\n PROCESS\n}\ntrack_interface {\n eth0 weight 4\n}";
     let routes = "virtual_routes {\n\
         10.50.0.0/16 via 10.78.0.7 dev eth0 src 10.78.9.9 metric 5 scope link table 100 tos 16 mtu lock 1400 \
@@ -77,7 +77,7 @@ fn everything(socket: &std::path::Path, file: &std::path::Path) -> String {
         tunnel-id 77 realms 5/6\n\
         from 10.66.0.0/16 table 66\nl3mdev from 10.68.0.0/16 priority 1008\n}";
     // Weights count for nothing in a group: what is there must be no fault.
-    let followed = "track_script {\n SCRIPT\n}\ntrack_process {\n PROCESS\n}\ntrack_interface {\n eth0\n}";
+    let followed = "track_script {\n SCRIPT weight 0\n}\ntrack_interface {\n eth0\n}";
     let group = conf::sync_group("G1", &["VI_2", "VI_3"]).replace("\n}\n", &format!("\n{followed}\n}}\n"));
     conf::global_defs(2, &global)
         + &group
@@ -96,12 +96,12 @@ fn one_of_everything_is_shown_as_keepalived_shows_it() -> Result<()> {
     let _it = Keepalived::start(&theirs, &everything(their_snmpd.socket(), &their_file), &["--snmp"])?;
     settled(&our_snmpd).with_context(|| we.process().log())?;
     settled(&their_snmpd)?;
-    // Of tracked files each has its own, and processes are those of the whole machine.
+    // Of tracked files each has its own. Processes are those of the whole machine, and with them go priorities.
     let theirs_alone = |name: &String| {
         WRONG
             .iter()
             .chain(&ONLY_OURS)
-            .chain(&[".2.13.1.3.", ".2.21.1.13.", ".2.21.1.14."])
+            .chain(&[".2.13.1.3.", ".2.21.1.13.", ".2.21.1.14.", ".2.3.1.8."])
             .any(|apart| name.starts_with(apart))
     };
     let mut different = Vec::new();

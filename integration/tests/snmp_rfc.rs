@@ -207,3 +207,43 @@ fn what_a_manager_sets_acts_and_is_refused_whole_and_is_gone_after_a_reload() ->
     shows(&effective, 100)?;
     Ok(())
 }
+
+#[test]
+fn managers_that_people_have_read_it() -> Result<()> {
+    let host = lonely("rfc-managers")?;
+    let snmpd = Snmpd::start(&host)?;
+    let text = routers(snmpd.socket(), "enable_snmp_vrrp");
+    let we = Keepwatchd::on(&host).config(text).flag("--vrrp").start()?;
+    let state = format!("{KEEPALIVED}.2.3.1.4.1");
+    wait::until("it is master", wait::LONG, || {
+        snmpd.get(&state).is_ok_and(|line| line.contains("INTEGER: 2"))
+    })
+    .with_context(|| we.process().log())?;
+
+    // Nagios: 2 and nothing else is well.
+    let check = ["-H", "127.0.0.1", "-p", "1161", "-C", "public", "-P", "2c", "-o", &state, "-c", "2:2"];
+    let said = host.run("/usr/lib/nagios/plugins/check_snmp", &check)?;
+    ensure!(said.starts_with("SNMP OK"), "{said}");
+    let wrong = [&check[..10], &["-c", "1:1"]].concat();
+    ensure!(host.output("/usr/lib/nagios/plugins/check_snmp", &wrong)?.status.code() == Some(2));
+
+    // Debian's Python has Debian's pysnmp.
+    let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snmp");
+    let walked = host.run("/usr/bin/python3", &[&format!("{tests}/walk.py")])?;
+    let objects = snmpd.walk(KEEPALIVED)?.lines().filter(|line| line.starts_with('.')).count();
+    ensure!(walked.trim() == objects.to_string(), "pysnmp: {walked}, snmpbulkwalk: {objects}");
+
+    let exporter = host
+        .process("exporter", "prometheus-snmp-exporter")
+        .arg(format!("--config.file={tests}/exporter.yml"))
+        .arg("--web.listen-address=127.0.0.1:9116")
+        .start()?;
+    let url = "http://127.0.0.1:9116/snmp?module=keepalived&target=127.0.0.1:1161";
+    let scraped = wait::value("it is scraped", wait::LONG, || {
+        host.run("curl", &["-sf", url]).ok().filter(|text| text.contains("vrrpInstanceState{"))
+    })
+    .with_context(|| exporter.log())?;
+    let line = r#"vrrpInstanceState{vrrpInstanceIndex="1",vrrpInstanceName="VI_1"} 2"#;
+    ensure!(scraped.contains(line), "{scraped}");
+    Ok(())
+}
