@@ -131,6 +131,10 @@ pub struct Cli {
     #[arg(long, value_name = "ADDRESS", help_heading = "keepwatch", value_parser = parse_listen)]
     pub listen: Option<Listen>,
 
+    /// TLS and users of the HTTP server, in the format of Prometheus's web-config files
+    #[arg(long, value_name = "FILE", help_heading = "keepwatch")]
+    pub web_config_file: Option<PathBuf>,
+
     /// Socket of the `keepwatch` command [default: beside --pid, else /run/keepwatch/control.sock]
     #[arg(long, value_name = "PATH", help_heading = "keepwatch")]
     pub control_socket: Option<PathBuf>,

@@ -1,7 +1,7 @@
-//! Where `keepwatchd` begins: reads the command line and becomes what it has to be: a check of the configuration,
-//! the operator's command, the supervisor, or the worker.
+//! Where `keepwatch-worker` begins: reads the command line that `keepwatchd` was given, and becomes what it asks for: a
+//! check of the configuration, or the worker.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -9,48 +9,44 @@ use anyhow::{Context, Result, bail};
 use crate::cli::{self, Cli};
 use crate::logging::sink::Sinks;
 use crate::logging::{LogSettings, Severity};
-use crate::stage::{self, Stage};
-use crate::supervisor::{self, EXIT_FATAL, SupervisorSettings};
-use crate::worker::rights;
-use crate::{config_test, detach, paths, signals, systemd, terminal, worker};
+use crate::stage::{self, Started};
+use crate::supervisor::EXIT_FATAL;
+use crate::terminal::{complain, exit, told};
+use crate::{config_test, signals, worker};
 
-/// The whole of `keepwatchd`.
+/// The whole of `keepwatch-worker`.
 pub fn main() -> ExitCode {
     if let Err(error) = signals::hold() {
-        terminal::complain(&format!("keepwatchd: The signals can't be held back: {error}.\n"));
+        complain(&format!("keepwatchd: The signals can't be held back: {error}.\n"));
         return exit(EXIT_FATAL);
     }
-    let cli = match Cli::read(std::env::args_os()) {
+    let started = match stage::started() {
+        Ok(started) => started,
+        Err(error) => {
+            complain(&format!("keepwatchd: The worker has no line to its supervisor: {error}.\n"));
+            return exit(EXIT_FATAL);
+        }
+    };
+    // What is said about the command line is said by the name that it begins with.
+    let called = started.as_ref().map_or("keepwatchd", |started| &started.called);
+    let arguments = std::iter::once(OsString::from(called)).chain(std::env::args_os().skip(1));
+    let cli = match Cli::read(arguments) {
         Ok(cli) => cli,
         Err(error) => {
+            // One that is asked for something may be interrupted.
+            let _ = signals::let_go();
             let _ = error.print();
             return exit(cli::exit_status(&error));
         }
     };
-    exit(run(cli).unwrap_or_else(|error| {
-        terminal::complain(&format!("keepwatchd: {}\n", told(&error)));
+    exit(run(cli, started).unwrap_or_else(|error| {
+        complain(&format!("keepwatchd: {}\n", told(&error)));
         EXIT_FATAL
     }))
 }
 
-/// An error with its causes, each said once: many libraries put the cause into their own message as well.
-fn told(error: &anyhow::Error) -> String {
-    let mut text = String::new();
-    for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
-        if !text.contains(&cause) {
-            text += if text.is_empty() { "" } else { ": " };
-            text += &cause;
-        }
-    }
-    text
-}
-
-fn exit(status: i32) -> ExitCode {
-    ExitCode::from(u8::try_from(status).unwrap_or(1))
-}
-
-fn run(cli: Cli) -> Result<i32> {
-    let directory = stage::directory().context("the working directory")?;
+fn run(cli: Cli, started: Option<Started>) -> Result<i32> {
+    let directory = stage::directory(started.is_some()).context("the working directory")?;
     let cli = cli.absolute(&directory);
     if let Some(signal) = cli.signum {
         println!("{}", signal.number());
@@ -60,68 +56,11 @@ fn run(cli: Cli) -> Result<i32> {
         signals::let_go().context("letting signals through")?;
         return config_test::run(&cli);
     }
-    stage::name_process();
-    match Stage::current() {
-        Stage::Command if cli.dont_fork => supervise(&cli, systemd::handed_in(), || {}),
-        Stage::Command => detach::start(systemd::handed_in()),
-        Stage::Detached => {
-            detach::leave_session()?;
-            supervise(&cli, systemd::passed_on(), detach::runs)
-        }
-        Stage::Worker { reason } => {
-            // The terminal is told by main; the log must know too, for a worker that replaces another has no terminal.
-            let settings = LogSettings { console: false, ..LogSettings::of(&cli) };
-            worker::run(cli, reason)
-                .inspect_err(|error| Sinks::open(&settings).now(Severity::Error, told(error)))
-        }
-    }
-}
-
-fn supervise(cli: &Cli, listeners: usize, ready: impl FnOnce()) -> Result<i32> {
-    if let Some(mask) = cli.umask {
-        nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
-    }
-    let mut log = Sinks::open(&LogSettings::of(cli));
-    log.now(Severity::Info, format!("Starting keepwatchd v{}", env!("CARGO_PKG_VERSION")));
-    if let Some(lacking) = Some(cli).filter(|cli| !cli.check).and_then(|cli| rights::lacking(cli.dataplane()))
-    {
-        log.now(Severity::Error, &lacking);
-        bail!(lacking);
-    }
-    let settings = SupervisorSettings {
-        respawn: !cli.dont_respawn,
-        release: !cli.dont_release_vrrp,
-        pid: paths::pid_file(cli.pid.as_deref()),
-        worker_pids: worker_pids(cli),
-        listeners,
+    let Some(started) = started else {
+        bail!("{} is started by keepwatchd: start that", stage::WORKER);
     };
-    match supervisor::run(settings, &mut log, ready) {
-        Ok(status) => {
-            log.now(Severity::Info, format!("Stopped keepwatchd v{}", env!("CARGO_PKG_VERSION")));
-            Ok(status)
-        }
-        Err(error) => {
-            log.now(Severity::Error, told(&error));
-            if cli.log_console && cli.dont_fork { Ok(EXIT_FATAL) } else { Err(error) }
-        }
-    }
-}
-
-/// Pid files that get the worker's pid: keepalived has a process for each of its sides, we have one for both.
-fn worker_pids(cli: &Cli) -> Vec<PathBuf> {
-    let beside = |side: &str| paths::worker_pid_file(cli.pid.as_deref(), side);
-    let vrrp = (!cli.check).then(|| cli.vrrp_pid.clone().unwrap_or_else(|| beside("vrrp")));
-    let checkers = (!cli.vrrp).then(|| cli.checkers_pid.clone().unwrap_or_else(|| beside("checkers")));
-    vrrp.into_iter().chain(checkers).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cause_is_said_once() {
-        let error = anyhow::anyhow!("denied").context("open: denied").context("starting");
-        assert_eq!(told(&error), "starting: open: denied");
-    }
+    stage::name_process(&started.called);
+    // The terminal is told by main; the log must know too, for a worker that replaces another has no terminal.
+    let settings = LogSettings { console: false, ..LogSettings::of(&cli) };
+    worker::run(cli, started).inspect_err(|error| Sinks::open(&settings).now(Severity::Error, told(error)))
 }

@@ -1,49 +1,69 @@
-//! Going into the background. In: a daemon started without `--dont-fork`. Out: a supervisor in a session of its own,
-//! and the operator's command, which ends only when everything runs (or with the daemon's exit status if it does
-//! not), so that what starts daemons knows whether it succeeded.
+//! Going into the background. In: a supervisor whose command line does not say `--dont-fork`. Out: a supervisor in a
+//! session of its own, and the operator's command, which ends only when everything runs (or with the daemon's exit
+//! status if it does not), so that what starts daemons knows whether it succeeded.
+
+#![allow(unsafe_code)]
 
 use std::io::{Read, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::net::UnixStream;
 
 use anyhow::{Context, Result};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fork, setsid};
 
 use crate::signals;
-use crate::stage::{self, Stage};
+use crate::stage;
 use crate::supervisor::EXIT_FATAL;
 
 /// What the supervisor writes when everything runs.
 const RUNS: &[u8] = b"r";
 
-/// In the command: starts the supervisor and waits for its word; the exit status.
-///
-/// # Errors
-/// When it can't be started.
-pub fn start(listeners: usize) -> Result<i32> {
-    let (mut child, mut socket) = stage::start(&Stage::Detached, listeners).context("starting the daemon")?;
-    // The daemon has what was held back; whoever waits for it may be interrupted.
-    signals::let_go().context("letting signals through")?;
-    let mut word = [0; 1];
-    if matches!(socket.read(&mut word), Ok(1)) {
-        return Ok(0);
-    }
-    let status = child.wait()?;
-    Ok(status.code().or(status.signal()).unwrap_or(EXIT_FATAL))
+/// Which of the two this process is after [`into_background`].
+pub enum Side {
+    /// The operator's command, which is over with this exit status.
+    Command(i32),
+    /// The supervisor, with what to tell the command by ([`runs`]).
+    Supervisor(UnixStream),
 }
 
-/// In the supervisor, before anything else: leaves the operator's session.
+/// Becomes two processes.
 ///
 /// # Errors
-/// What the system said.
-pub fn leave_session() -> Result<()> {
-    nix::unistd::setsid().context("setsid")?;
-    std::env::set_current_dir("/").context("leaving the working directory")
+/// When the system refuses.
+pub fn into_background() -> Result<Side> {
+    let (ours, theirs) = UnixStream::pair().context("starting the daemon")?;
+    // SAFETY: this process has no other thread, so that the new one may do whatever this one may.
+    match unsafe { fork() }.context("starting the daemon")? {
+        ForkResult::Parent { child } => {
+            drop(theirs);
+            wait_for(child, ours).map(Side::Command)
+        }
+        ForkResult::Child => {
+            drop(ours);
+            setsid().context("setsid")?;
+            std::env::set_current_dir("/").context("leaving the working directory")?;
+            Ok(Side::Supervisor(theirs))
+        }
+    }
+}
+
+/// Waits for its word, or its end.
+fn wait_for(supervisor: Pid, mut word: UnixStream) -> Result<i32> {
+    // The daemon has what was held back; whoever waits for it may be interrupted.
+    signals::let_go().context("letting signals through")?;
+    if matches!(word.read(&mut [0; 1]), Ok(1)) {
+        return Ok(0);
+    }
+    Ok(match waitpid(supervisor, None)? {
+        WaitStatus::Exited(_, status) => status,
+        WaitStatus::Signaled(_, signal, _) => signal as i32,
+        _ => EXIT_FATAL,
+    })
 }
 
 /// In the supervisor, when everything runs: lets the command end.
-pub fn runs() {
-    if let Ok(mut socket) = stage::parent_socket() {
-        // The operator may have gone away meanwhile: no matter.
-        let _ = socket.write_all(RUNS);
-    }
+pub fn runs(mut command: UnixStream) {
+    // The operator may have gone away meanwhile: no matter.
+    let _ = command.write_all(RUNS);
     let _ = stage::leave_terminal();
 }

@@ -1,13 +1,13 @@
 //! Failover and health-check daemon that reads keepalived.conf and can always tell what happened and why.
 //!
-//! This crate wires the others into two programs; no protocol logic lives here.
+//! This crate wires the others into three programs; no protocol logic lives here.
 //!
 //! | module | what |
 //! |---|---|
-//! | [`daemon`] | `keepwatchd`: from the command line to what it becomes |
+//! | [`supervisor`] | `keepwatchd`: the small process that keeps the worker alive |
+//! | [`daemon`] | `keepwatch-worker`: from the command line to what it becomes |
 //! | [`cli`], [`paths`] | its flags; where its files are |
 //! | [`signals`], [`stage`], [`detach`], [`pidfile`], [`systemd`] | becoming a daemon |
-//! | [`supervisor`] | the small process that keeps the worker alive |
 //! | [`worker`] | the process that does the work: runtime, bus, publishers, consumers, reload |
 //! | [`logging`] | events as lines, on sinks that delay nothing |
 //! | [`control`] | the Unix socket of the `keepwatch` command, and what it answers |

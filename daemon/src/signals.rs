@@ -7,9 +7,11 @@
 
 #![allow(unsafe_code)]
 
+use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
+use nix::unistd::Pid;
 
-/// The signals that mean something to us.
+/// The signals with a name that mean something to us; [`json`] and [`clear_stats`] are the others.
 pub const TAKEN: [Signal; 6] =
     [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGCHLD];
 
@@ -50,14 +52,40 @@ pub fn let_go() -> nix::Result<()> {
     taken().thread_unblock()
 }
 
-/// [`TAKEN`], as a set.
+/// The signal that asks for the dump in JSON. keepalived's: 36 with the C library of GNU, 37 with musl.
+pub fn json() -> i32 {
+    libc::SIGRTMIN() + 2
+}
+
+/// The signal that asks for the statistics and lets them begin at zero: 63.
+pub fn clear_stats() -> i32 {
+    libc::SIGRTMAX() - 1
+}
+
+/// [`TAKEN`], [`json`] and [`clear_stats`], as a set.
 pub fn taken() -> SigSet {
-    TAKEN.into_iter().collect()
+    let named: SigSet = TAKEN.into_iter().collect();
+    let mut all: libc::sigset_t = *named.as_ref();
+    for number in [json(), clear_stats()] {
+        // SAFETY: the set is initialised, and ours.
+        unsafe { libc::sigaddset(&mut all, number) };
+    }
+    // SAFETY: it was made of an initialised set.
+    unsafe { SigSet::from_sigset_t_unchecked(all) }
+}
+
+/// Sends a signal by its number, which need not be one of those with a name.
+///
+/// # Errors
+/// What the system said.
+pub fn send(process: Pid, number: i32) -> nix::Result<()> {
+    // SAFETY: it takes two numbers.
+    Errno::result(unsafe { libc::kill(process.as_raw(), number) }).map(drop)
 }
 
 fn dispose(handler: libc::sighandler_t) {
     let ignored = IGNORED.into_iter().map(|signal| signal as i32);
-    // keepalived's dumps in JSON and with clearing are among the real-time signals.
+    // Those that are held back are ignored only where nobody takes them.
     for number in ignored.chain(libc::SIGRTMIN()..=libc::SIGRTMAX()) {
         // SAFETY: the handler is none of ours that would run; the C library's own two signals lie below SIGRTMIN.
         unsafe { libc::signal(number, handler) };

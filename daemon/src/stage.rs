@@ -1,116 +1,207 @@
-//! The daemon is one program that runs in three stages, each started by the one before: the command, which an
-//! operator starts; the supervisor (the same process with `--dont-fork`, otherwise a new one, detached); the worker.
-//! A stage is started by executing the program again with the same arguments, so there is never a fork in a process
-//! that has threads. This file: how a stage knows what it is, and how it is started.
+//! The daemon is two programs. What an operator starts, `keepwatchd`, is small: it holds signals back at once, starts the
+//! worker, and keeps it alive ([`crate::supervisor`]). The worker, `keepwatch-worker`, has everything else in it: it reads
+//! the command line that `keepwatchd` was given, checks a configuration where that is all that is asked for, and
+//! otherwise tells the supervisor by what it is to be supervised, and runs. This file: where the worker's program is,
+//! how it is started, and how it knows by whom.
 //!
-//! A stage that was started by another has a stream socket to it as standard input, for the few lines that it must
-//! say ([`crate::supervisor::line`], or the supervisor's exit status to the command).
+//! Between the two is a stream socket, whose number is in the worker's environment, for the few lines that the worker
+//! must say ([`crate::supervisor::line`]). Standard input, output and error are the operator's.
 
+#![allow(unsafe_code)]
+
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
 
-use nix::unistd::{Pid, getppid};
+use caps::CapSet;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::unistd::{Pid, geteuid, getppid};
 
-/// A stage is told by the name that it is called by (argv[0]): unlike the environment, that is not handed on to
-/// the programs that it starts. It also reads well in a list of processes.
-const DETACHED: &str = "keepwatchd: supervisor";
-/// See [`DETACHED`].
-const WORKER: &str = "keepwatchd: worker";
+/// The name of the worker's program.
+pub const WORKER: &str = "keepwatch-worker";
+/// Where programs lie that are not for people to start.
+const ASIDE: [&str; 2] = ["/usr/libexec/keepwatch", "/usr/lib/keepwatch"];
+/// A worker is told by the name that it is called by (argv\[0\]): unlike the environment, that is not handed on to the
+/// programs that it starts. It also reads well in a list of processes.
+const CALLED: &str = ": worker";
+/// The variable that says which descriptor leads to the supervisor.
+const LINE: &str = "KEEPWATCH_LINE";
 /// The variable that holds the directory from which relative paths of the command line count.
 const DIRECTORY: &str = "KEEPWATCH_DIRECTORY";
 /// The variable that says by whom it was started.
 const PARENT: &str = "KEEPWATCH_PARENT";
 /// The variable that says why the worker before it had to be replaced.
 const REASON: &str = "KEEPWATCH_RESTART_REASON";
+/// The variable that says that the supervisor has left the operator's terminal.
+const BACKGROUND: &str = "KEEPWATCH_BACKGROUND";
 
-/// What this process is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Started by an operator.
-    Command,
-    /// Detached from the operator's terminal; to become the supervisor.
-    Detached,
-    /// Runs everything.
-    Worker {
-        /// Why the one before had to be replaced.
-        reason: Option<String>,
-    },
+/// The worker's program. It is held open, so that all workers of a supervisor are the program that was there when it was
+/// started, even where a newer one has been installed meanwhile: they speak the same over the line.
+#[derive(Debug)]
+pub struct Program {
+    file: File,
+    /// By which name the operator started us.
+    called: String,
+    /// The operator's working directory; none if that is gone.
+    directory: Option<PathBuf>,
 }
 
-impl Stage {
-    /// Of this process.
-    pub fn current() -> Self {
-        match std::env::args().next().as_deref() {
-            Some(DETACHED) => Self::Detached,
-            Some(WORKER) => Self::Worker { reason: std::env::var(REASON).ok() },
-            _ => Self::Command,
-        }
+impl Program {
+    /// Looks for it beside this program, and where a package puts what nobody starts by hand.
+    ///
+    /// # Errors
+    /// Where it was looked for.
+    pub fn find() -> Result<Self, String> {
+        let own = std::env::current_exe().map_err(|error| format!("which program this is: {error}"))?;
+        let places = places(&own);
+        // To execute it needs no right to read it.
+        let open = |path: &PathBuf| OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path).ok();
+        let Some(file) = places.iter().find_map(open) else {
+            let places: Vec<_> = places.iter().map(|path| path.display().to_string()).collect();
+            return Err(format!("its other program is not there: looked for {}", places.join(", ")));
+        };
+        let called = std::env::args_os().next().unwrap_or_default();
+        let called = Path::new(&called).file_name().unwrap_or(OsStr::new("keepwatchd"));
+        let called = called.to_string_lossy().into_owned();
+        Ok(Self { file, called, directory: std::env::current_dir().ok() })
     }
 
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Command => "keepwatchd",
-            Self::Detached => DETACHED,
-            Self::Worker { .. } => WORKER,
+    /// Starts a worker, with a socket to it. `reason`: why the one before had to be replaced; `background`: this process
+    /// has left the operator's terminal; `listeners`: how many sockets the service manager handed in.
+    ///
+    /// # Errors
+    /// When the process or the socket can't be made.
+    pub fn start(
+        &self,
+        reason: Option<&str>,
+        background: bool,
+        listeners: usize,
+    ) -> io::Result<(Child, UnixStream)> {
+        let (ours, theirs) = UnixStream::pair()?;
+        // There is no other thread that could start a program meanwhile.
+        fcntl(&theirs, FcntlArg::F_SETFD(FdFlag::empty()))?;
+        let mut command = Command::new(format!("/proc/self/fd/{}", self.file.as_raw_fd()));
+        command
+            .arg0(format!("{}{CALLED}", self.called))
+            .args(std::env::args_os().skip(1))
+            .env(LINE, theirs.as_raw_fd().to_string())
+            .env(PARENT, std::process::id().to_string())
+            .env_remove("LISTEN_PID")
+            .env_remove("LISTEN_FDS")
+            .env(crate::systemd::HANDED_IN, listeners.to_string());
+        let background = background.then(|| OsString::from("1"));
+        let directory = self.directory.clone().map(OsString::from);
+        for (name, value) in
+            [(REASON, reason.map(OsString::from)), (BACKGROUND, background), (DIRECTORY, directory)]
+        {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        hand_rights_on();
+        Ok((command.spawn()?, ours))
+    }
+}
+
+/// What the file of this program gives it (`setcap`), its worker is to have as well: the file of that has nothing to give.
+/// Root needs none of this, and a kernel that refuses it leaves a worker that says what it lacks.
+fn hand_rights_on() {
+    if geteuid().is_root() {
+        return;
+    }
+    let Ok(own) = caps::read(None, CapSet::Permitted) else { return };
+    if caps::set(None, CapSet::Inheritable, &own).is_ok() {
+        for capability in own {
+            let _ = caps::raise(None, CapSet::Ambient, capability);
         }
     }
 }
 
-/// Starts this program again as `stage`, with a socket to it.
+/// Where the worker's program may be, of a supervisor whose program is `own`.
+fn places(own: &Path) -> Vec<PathBuf> {
+    let beside = own.parent().unwrap_or(Path::new("/"));
+    let prefix = beside.parent().unwrap_or(Path::new("/"));
+    let near = [beside.to_owned(), prefix.join("libexec/keepwatch"), prefix.join("lib/keepwatch")];
+    let mut places = Vec::new();
+    for place in near.into_iter().chain(ASIDE.map(PathBuf::from)) {
+        let program = place.join(WORKER);
+        if !places.contains(&program) {
+            places.push(program);
+        }
+    }
+    places
+}
+
+/// What a supervisor has told the worker that it started.
+#[derive(Debug)]
+pub struct Started {
+    /// By which name the operator started it.
+    pub called: String,
+    /// Why the worker before had to be replaced.
+    pub reason: Option<String>,
+    /// It has left the operator's terminal.
+    pub background: bool,
+    /// The line to it.
+    pub line: UnixStream,
+}
+
+/// By whom this process was started; none if it was no supervisor. To be called once, before there are other threads or
+/// descriptors.
 ///
 /// # Errors
-/// When the process or the socket can't be made.
-pub fn start(stage: &Stage, listeners: usize) -> io::Result<(Child, UnixStream)> {
-    let (ours, theirs) = UnixStream::pair()?;
-    // By this name it is the program that runs now, even where a newer one has been installed meanwhile.
-    let mut command = Command::new("/proc/self/exe");
-    command
-        .arg0(stage.name())
-        .args(std::env::args_os().skip(1))
-        .stdin(Stdio::from(OwnedFd::from(theirs)))
-        .env(PARENT, std::process::id().to_string())
-        .env(DIRECTORY, directory()?)
-        .env_remove("LISTEN_PID")
-        .env_remove("LISTEN_FDS")
-        .env(crate::systemd::HANDED_IN, listeners.to_string());
-    if let Stage::Worker { reason } = stage {
-        match reason {
-            Some(reason) => command.env(REASON, reason),
-            None => command.env_remove(REASON),
-        };
-    }
-    Ok((command.spawn()?, ours))
+/// When it was one, and the line to it is not there.
+pub fn started() -> io::Result<Option<Started>> {
+    let called = std::env::args().next();
+    let Some(called) = called.as_deref().and_then(|called| called.strip_suffix(CALLED)) else {
+        return Ok(None);
+    };
+    let number = std::env::var(LINE).ok().and_then(|number| number.parse::<RawFd>().ok());
+    let number = number.filter(|number| *number > 2).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+    // SAFETY: borrowed for this one call, which tells whether it is open.
+    fcntl(unsafe { BorrowedFd::borrow_raw(number) }, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    // SAFETY: the supervisor left it open for us, and this function, called once at the start, is the only one that
+    // takes it.
+    let line = UnixStream::from(unsafe { OwnedFd::from_raw_fd(number) });
+    Ok(Some(Started {
+        called: called.to_owned(),
+        reason: std::env::var(REASON).ok(),
+        background: std::env::var_os(BACKGROUND).is_some(),
+        line,
+    }))
 }
 
 /// The directory from which relative paths of the command line count: that in which the operator stood.
 ///
 /// # Errors
 /// When the working directory is gone.
-pub fn directory() -> io::Result<PathBuf> {
-    match (Stage::current(), std::env::var_os(DIRECTORY)) {
-        (Stage::Detached | Stage::Worker { .. }, Some(directory)) => Ok(PathBuf::from(directory)),
-        _ => std::env::current_dir(),
+pub fn directory(started: bool) -> io::Result<PathBuf> {
+    match std::env::var_os(DIRECTORY).filter(|_| started) {
+        Some(directory) => Ok(PathBuf::from(directory)),
+        None => std::env::current_dir(),
     }
 }
 
-/// Gives the process the name that people look for: executed by way of /proc it would be called `exe`.
-pub fn name_process() {
-    let _ = nix::sys::prctl::set_name(c"keepwatchd");
+/// Gives the process the name that people look for: that of the program which they started. Executed by way of /proc it
+/// would be called by a number.
+pub fn name_process(called: &str) {
+    if let Ok(name) = CString::new(called) {
+        let _ = nix::sys::prctl::set_name(&name);
+    }
 }
 
-/// The socket to the stage that started this one.
-///
-/// # Errors
-/// When standard input is not open.
-pub fn parent_socket() -> io::Result<UnixStream> {
-    Ok(UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?))
+/// The program that started this worker, for a message that says what to do with it.
+pub fn supervisor() -> PathBuf {
+    std::fs::read_link(format!("/proc/{}/exe", getppid())).unwrap_or_else(|_| "keepwatchd".into())
 }
 
-/// Whether the process that started this stage is gone.
+/// Whether the process that started this worker is gone.
 pub fn orphaned() -> bool {
     let parent = std::env::var(PARENT).ok().and_then(|pid| pid.parse().ok()).map(Pid::from_raw);
     parent.is_some_and(|parent| parent != getppid())
@@ -121,9 +212,28 @@ pub fn orphaned() -> bool {
 /// # Errors
 /// When /dev/null can't be opened.
 pub fn leave_terminal() -> io::Result<()> {
-    let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
     nix::unistd::dup2_stdin(&null)?;
     nix::unistd::dup2_stdout(&null)?;
     nix::unistd::dup2_stderr(&null)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worker_is_looked_for_beside_the_supervisor_and_aside() {
+        for (own, expected) in [
+            (
+                "/usr/local/sbin/keepwatchd",
+                "/usr/local/sbin /usr/local/libexec/keepwatch /usr/local/lib/keepwatch /usr/libexec/keepwatch /usr/lib/keepwatch",
+            ),
+            ("/usr/sbin/keepalived", "/usr/sbin /usr/libexec/keepwatch /usr/lib/keepwatch"),
+        ] {
+            let expected: Vec<_> = expected.split(' ').map(|place| Path::new(place).join(WORKER)).collect();
+            assert_eq!(places(Path::new(own)), expected);
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
 
 use nix::errno::Errno;
 
@@ -20,6 +21,23 @@ pub fn complain(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
+/// An error with its causes, each said once: many libraries put the cause into their own message as well.
+pub fn told(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
+        if !text.contains(&cause) {
+            text += if text.is_empty() { "" } else { ": " };
+            text += &cause;
+        }
+    }
+    text
+}
+
+/// The exit status of a process, as Rust wants it.
+pub fn exit(status: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(status).unwrap_or(1))
+}
+
 /// What the system said, in its words alone: Rust adds the error's number.
 pub fn plain(error: &io::Error) -> String {
     error.raw_os_error().map_or_else(|| error.to_string(), |number| Errno::from_raw(number).desc().into())
@@ -36,6 +54,12 @@ pub fn unless_closed(written: io::Result<()>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let error = anyhow::anyhow!("denied").context("open: denied").context("starting");
+        assert_eq!(told(&error), "starting: open: denied");
+    }
 
     #[test]
     fn only_a_terminal_shows_colours_and_not_if_it_is_asked_for_none() {

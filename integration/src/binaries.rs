@@ -13,6 +13,9 @@ use anyhow::{Context, Result, anyhow, ensure};
 /// Says that the binaries in this directory are to be used as they are, and not to be built.
 pub const DIRECTORY: &str = "KEEPWATCH_BIN_DIR";
 
+/// What an installation has: `keepwatchd` finds `keepwatch-worker` beside itself.
+pub const PROGRAMS: [&str; 4] = ["keepwatchd", "keepwatch-worker", "keepwatch", "genhash"];
+
 /// The workspace's root.
 pub fn workspace() -> &'static Path {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -73,7 +76,8 @@ fn build(directory: &Path, progress: Progress) -> Result<PathBuf> {
     let mut command = Command::new(cargo);
     // No package is named, as none is in `cargo run --bin demo`: so every crate has the features that it was built with
     // for the running program, and is not built again.
-    command.args(["build", "--bin", "keepwatchd", "--bin", "keepwatch", "--bin", "genhash"]);
+    command.arg("build");
+    command.args(PROGRAMS.iter().flat_map(|program| ["--bin", program]));
     command.current_dir(workspace());
     for (name, _) in env::vars_os().filter(|(name, _)| is_of_the_running_program(name)) {
         command.env_remove(name);

@@ -19,6 +19,13 @@ use integration::{
 };
 use serde_json::Value;
 
+#[path = "prometheus/dashboards.rs"]
+mod dashboards;
+#[path = "prometheus/tls.rs"]
+mod tls;
+#[path = "prometheus/web_config.rs"]
+mod web_config;
+
 const PROMETHEUS: &str = "127.0.0.1:9090";
 /// The interval of adverts: long enough that a busy machine alone never makes a peer take over.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -71,20 +78,7 @@ fn promtool_has_nothing_to_complain_about() -> Result<()> {
 fn prometheus_scrapes_what_happens() -> Result<()> {
     let (_wire, host) = scene("prometheus")?;
     let (director, _web) = director(&host)?;
-    let config = host.file(
-        "prometheus.yml",
-        &format!(
-            "global: {{scrape_interval: 250ms, scrape_timeout: 250ms}}\n\
-             scrape_configs: [{{job_name: keepwatch, static_configs: [{{targets: ['{}']}}]}}]\n",
-            Keepwatchd::METRICS
-        ),
-    )?;
-    let prometheus = host
-        .process("prometheus", "prometheus")
-        .arg(format!("--config.file={}", config.display()))
-        .arg(format!("--storage.tsdb.path={}", host.directory().join("tsdb").display()))
-        .arg(format!("--web.listen-address={PROMETHEUS}"))
-        .start()?;
+    let prometheus = prometheus(&host, &[Keepwatchd::METRICS], "")?;
     for (query, expected) in [
         ("up", "1"),
         ("keepalived_up", "1"),
@@ -104,6 +98,24 @@ fn prometheus_scrapes_what_happens() -> Result<()> {
     wait::until("Prometheus notices the death", wait::LONG, || {
         ask(&host, "up").is_ok_and(|values| values == ["0"])
     })
+}
+
+/// A Prometheus on this host that scrapes these targets four times a second; `more` is what else it should know of them,
+/// each with a comma behind it.
+fn prometheus(host: &Host, targets: &[&str], more: &str) -> Result<integration::Process> {
+    let targets = targets.iter().map(|target| format!("'{target}'")).collect::<Vec<_>>().join(", ");
+    let config = host.file(
+        "prometheus.yml",
+        &format!(
+            "global: {{scrape_interval: 250ms, scrape_timeout: 250ms}}\n\
+             scrape_configs: [{{job_name: keepwatch, {more}static_configs: [{{targets: [{targets}]}}]}}]\n"
+        ),
+    )?;
+    host.process("prometheus", "prometheus")
+        .arg(format!("--config.file={}", config.display()))
+        .arg(format!("--storage.tsdb.path={}", host.directory().join("tsdb").display()))
+        .arg(format!("--web.listen-address={PROMETHEUS}"))
+        .start()
 }
 
 /// The values that Prometheus has for a query.

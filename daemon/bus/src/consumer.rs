@@ -151,6 +151,32 @@ pub enum ConsumerFact {
         /// What went wrong.
         error: String,
     },
+    /// A receiver of events (a webhook, an OTLP collector) takes no messages, or not all of them; published when that
+    /// begins. They are kept and tried again, as many as there is room for.
+    DeliveryInterrupted {
+        /// Which: `otlp traces`, `webhook pager`.
+        consumer: Name,
+        /// What went wrong.
+        error: String,
+        /// Messages that wait.
+        waiting: u32,
+    },
+    /// It takes them again.
+    DeliveryResumed {
+        /// Which.
+        consumer: Name,
+        /// Messages that it will not get.
+        lost: u64,
+        /// How long it took none, or not all.
+        stood: Duration,
+    },
+    /// Nothing is delivered to it any more, by a reload or the end of the daemon, and some messages were left.
+    DeliveryEnded {
+        /// Which.
+        consumer: Name,
+        /// Messages that it will not get.
+        lost: u64,
+    },
     /// The AgentX session with the SNMP master agent stands.
     MasterAgentConnected {
         /// The master's socket.
@@ -302,6 +328,12 @@ impl ConsumerFact {
                 w.mail.failed += 1;
                 w.mail.error = Some(error.clone());
             }
+            Self::DeliveryInterrupted { consumer, error, .. } => {
+                w.interrupted.insert(consumer.clone(), error.clone());
+            }
+            Self::DeliveryResumed { consumer, .. } | Self::DeliveryEnded { consumer, .. } => {
+                w.interrupted.shift_remove(consumer);
+            }
             Self::MasterAgentConnected { socket } => {
                 w.snmp.connected = true;
                 w.snmp.sessions += 1;
@@ -408,6 +440,20 @@ impl ConsumerFact {
             ),
             Self::MailFailed { subject, error } => {
                 (Level::Warning, write!(out, "Mail not sent: {subject}: {error}"))
+            }
+            Self::DeliveryInterrupted { consumer, error, waiting } => {
+                (Level::Warning, write!(out, "{consumer}: not delivered, {waiting} waiting: {error}"))
+            }
+            Self::DeliveryResumed { consumer, lost, stood } => (
+                if *lost > 0 { Level::Warning } else { Level::Info },
+                write!(
+                    out,
+                    "{consumer}: delivered again after {:.1} s; {lost} messages are lost",
+                    stood.as_secs_f64()
+                ),
+            ),
+            Self::DeliveryEnded { consumer, lost } => {
+                (Level::Warning, write!(out, "{consumer}: ended; {lost} messages are lost"))
             }
             Self::MasterAgentConnected { socket } => {
                 (Level::Info, write!(out, "AgentX session with the SNMP master agent at {socket}"))

@@ -10,8 +10,11 @@ use parking_lot::RwLock;
 use serde::Serialize;
 
 use crate::fact::AdvertError;
+use crate::histogram::{Histogram, Noted, Works};
 use crate::service::FailureCounts;
 use crate::subject::{CheckerKey, Name, RealKey, ServiceKey};
+use crate::tally::Tallies;
+use crate::times::VrrpTimes;
 
 /// A number that only rises.
 #[derive(Debug, Default)]
@@ -226,6 +229,15 @@ counters! {
     }
 }
 
+counters! {
+    /// What is counted of a destination that events are delivered to: a webhook, an OTLP collector.
+    DeliveryCounters of Counter {
+        delivered = "keepwatch_delivery_delivered_total": "Messages that a receiver of events took",
+        lost = "keepwatch_delivery_lost_total": "Messages for a receiver of events that it will not get",
+        failed_tries = "keepwatch_delivery_failed_tries_total": "Tries to hand messages to a receiver of events that failed",
+    }
+}
+
 /// A family of counters, one a subject.
 #[derive(Debug)]
 pub struct Family<K, C>(RwLock<BTreeMap<K, Arc<C>>>);
@@ -289,20 +301,28 @@ pub struct Counters {
     pub traffic_demand: Arc<Demand>,
     /// By virtual router.
     pub vrrp: Family<Name, VrrpCounters>,
+    /// Times, by virtual router.
+    pub times: Family<Name, VrrpTimes>,
     /// Of packets that belong to none.
     pub router: Arc<RouterCounters>,
     /// By tracked script.
     pub track_scripts: Family<Name, TrackScriptCounters>,
     /// By checker.
     pub checkers: Family<CheckerKey, CheckerCounters>,
+    /// How long the checks of one kind take, by virtual server: all its real servers together, or there would be too many.
+    pub checks: Family<(ServiceKey, Name), Histogram<Works>>,
     /// By virtual server.
     pub services: Family<ServiceKey, ServiceCounters>,
     /// By real server.
     pub reals: Family<RealKey, ServiceCounters>,
     /// By FIFO: its path.
     pub fifos: Family<Name, FifoCounters>,
+    /// By destination that events are delivered to.
+    pub deliveries: Family<Name, DeliveryCounters>,
     /// Events, by [`crate::Fact::kind`].
-    pub events: Family<&'static str, Counter>,
+    pub events: Family<&'static str, Noted>,
+    /// What else is counted of events.
+    pub tallies: Tallies,
     /// Events missed, by watching consumer.
     pub missed: Family<Name, Counter>,
 }
@@ -325,6 +345,9 @@ impl Counters {
         let fifos: Vec<_> = [&fifos.all, &fifos.vrrp, &fifos.lvs].into_iter().flatten().collect();
         self.fifos.retain(|path| fifos.iter().any(|fifo| fifo.path.to_string_lossy() == **path));
         self.vrrp.retain(|name| instances.contains(name));
+        self.times.retain(|name| instances.contains(name));
+        self.tallies.keep(config);
+        self.checks.retain(|(service, _)| services.contains(service));
         self.track_scripts.retain(|name| config.track_scripts.iter().any(|script| &script.name == name));
         self.services.retain(|service| services.contains(service));
         self.reals.retain(|real| reals.contains_key(real));

@@ -1,6 +1,6 @@
 //! The daemon as a whole: its life, its configuration, its history file, its parts.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -111,6 +111,59 @@ pub enum DaemonFact {
         /// For how long it stood still.
         stood: Duration,
     },
+    /// A file was written that a signal asked for.
+    DumpWritten {
+        /// What is in it.
+        dump: DumpKind,
+        /// The file.
+        file: String,
+        /// The process whose state it is.
+        pid: u32,
+    },
+    /// A file that a signal asked for could not be written.
+    DumpFailed {
+        /// What was to be in it.
+        dump: DumpKind,
+        /// The file.
+        file: String,
+        /// What the system said.
+        error: String,
+    },
+}
+
+/// What a file tells of that a signal asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DumpKind {
+    /// Virtual routers and what they follow.
+    Vrrp,
+    /// Virtual servers and checkers.
+    Checkers,
+    /// BFD sessions.
+    Bfd,
+    /// `global_defs`.
+    Parent,
+    /// What virtual routers counted.
+    Stats,
+    /// The same, and from then on it counts from zero.
+    StatsCleared,
+    /// Virtual routers for programs.
+    Json,
+}
+
+impl fmt::Display for DumpKind {
+    /// In keepalived's words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Vrrp => "Printing VRRP data",
+            Self::Checkers => "Printing checker data",
+            Self::Bfd => "Printing BFD data",
+            Self::Parent => "Printing parent data",
+            Self::Stats => "Printing VRRP stats",
+            Self::StatsCleared => "Printing and clearing VRRP stats",
+            Self::Json => "Printing VRRP as json",
+        })
+    }
 }
 
 /// The configuration in force.
@@ -158,6 +211,8 @@ impl DaemonFact {
             Self::WorkerRestarted { .. }
             | Self::ConfigDiagnosed { .. }
             | Self::HistoryPassedOver { .. }
+            | Self::DumpWritten { .. }
+            | Self::DumpFailed { .. }
             | Self::DaemonStopped { .. } => {}
         }
     }
@@ -213,6 +268,12 @@ impl DaemonFact {
                      others are kept"
                 ),
             ),
+            Self::DumpWritten { dump, file, pid } => {
+                (Level::Info, write!(out, "{dump} for process({pid}) on signal: {file}"))
+            }
+            Self::DumpFailed { dump, file, error } => {
+                (Level::Error, write!(out, "{dump}: {file} can't be written: {error}"))
+            }
             Self::PartHung { part, doing, since } => {
                 (Level::Error, write!(out, "{part} hangs since {since:.3}: {doing}"))
             }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::world::{Change, World};
 
 pub use crate::consumer::{ConsumerFact, ManagerSet, ScriptOutcome};
-pub use crate::daemon::DaemonFact;
+pub use crate::daemon::{DaemonFact, DumpKind};
 pub use crate::ipvs::{Drift, IpvsFact, TableChange};
 pub use crate::link::{LinkDownReason, LinkFact};
 pub use crate::routing::{RoutingEntry, RoutingFact};

@@ -8,6 +8,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use nix::time::{ClockId, clock_gettime};
@@ -21,6 +22,7 @@ use crate::fact::Fact;
 use crate::history::History;
 use crate::mailbox::{Receiver, Sender, WeakSender, mailbox};
 use crate::subject::Name;
+use crate::tally::Tally;
 use crate::world::World;
 
 /// Sizes of the bus.
@@ -80,7 +82,8 @@ impl WeakBus {
     }
 }
 
-fn monotonic_nanoseconds() -> u64 {
+/// `CLOCK_MONOTONIC` now, in nanoseconds: the clock of [`Event::mono`].
+pub fn monotonic_nanoseconds() -> u64 {
     // CLOCK_MONOTONIC can't fail on Linux; 0 would only make a duration wrong, never a decision.
     clock_gettime(ClockId::CLOCK_MONOTONIC)
         .map_or(0, |t| t.tv_sec() as u64 * 1_000_000_000 + t.tv_nsec() as u64)
@@ -92,6 +95,10 @@ struct Shared {
     counters: Counters,
     /// Gone when the hub is: watchers then see the end.
     ring: RwLock<Option<broadcast::Sender<Arc<Event>>>>,
+    /// To see how much waits.
+    queue: WeakSender<Event>,
+    /// When the hub went round last, by the monotonic clock in nanoseconds; 0 before it has begun.
+    turned: AtomicU64,
 }
 
 /// Read access to everything, for consumers. Clone it freely.
@@ -112,6 +119,19 @@ impl Reader {
     /// Every counter.
     pub fn counters(&self) -> &Counters {
         &self.0.counters
+    }
+
+    /// Events that were published and that the hub has not come to yet.
+    pub fn backlog(&self) -> usize {
+        self.0.queue.len()
+    }
+
+    /// How long ago the hub went round last; it does so at least twice a second. Nothing before it has begun.
+    pub fn still(&self) -> Duration {
+        match self.0.turned.load(Ordering::Relaxed) {
+            0 => Duration::ZERO,
+            turned => Duration::from_nanos(monotonic_nanoseconds().saturating_sub(turned)),
+        }
     }
 
     /// Begins to watch: sees every event from now on, unless it lags more than the ring holds; then it is told how
@@ -181,6 +201,7 @@ pub struct Hub {
     shared: Arc<Shared>,
     delivering: Vec<mpsc::UnboundedSender<Arc<Event>>>,
     beat: Arc<AtomicU64>,
+    tally: Tally,
 }
 
 impl Hub {
@@ -198,8 +219,11 @@ impl Hub {
             history: RwLock::new(history),
             counters: Counters::default(),
             ring: RwLock::new(Some(broadcast::channel(settings.ring.max(1)).0)),
+            queue: sender.downgrade(),
+            turned: AtomicU64::new(0),
         });
-        let hub = Self { queue, shared, delivering: Vec::new(), beat: Arc::default() };
+        let hub =
+            Self { queue, shared, delivering: Vec::new(), beat: Arc::default(), tally: Tally::default() };
         Ok((Bus { next: Arc::new(next.into()), queue: sender }, hub))
     }
 
@@ -226,6 +250,7 @@ impl Hub {
         let mut tick = tokio::time::interval(std::time::Duration::from_millis(500));
         loop {
             self.beat.fetch_add(1, Ordering::Relaxed);
+            self.shared.turned.store(monotonic_nanoseconds(), Ordering::Relaxed);
             let received = tokio::select! {
                 received = self.queue.recv() => received,
                 _ = tick.tick() => continue,
@@ -244,7 +269,9 @@ impl Hub {
 
     fn handle(&mut self, ring: &broadcast::Sender<Arc<Event>>, event: Event) {
         self.shared.world.write().apply(&event);
-        self.shared.counters.events.resolve(&event.fact.kind()).inc();
+        let counters = &self.shared.counters;
+        counters.events.resolve(&event.fact.kind()).note(&event);
+        self.tally.take(&event, &self.shared.world.read(), &self.shared.history.read(), &counters.tallies);
         let event = Arc::new(event);
         self.shared.history.write().push(event.clone());
         self.delivering.retain(|consumer| consumer.send(event.clone()).is_ok());

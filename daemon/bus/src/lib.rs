@@ -13,6 +13,7 @@
 //! | [`subject`], [`configured`] | whom facts are about, and what the configuration says of them |
 //! | [`world`] | the state of everything, built only by folding events; and what of it is in trouble |
 //! | [`counters`] | atomics that every exporter reads |
+//! | [`histogram`], [`times`], [`tally`] | those of them that are more than a number: how long, by whom, and for which event |
 //! | [`beat`] | how a loop shows that it lives |
 //! | [`history`] | the last events, in memory and in a bounded file |
 //! | [`line`](mod@line) | a fact as a line of the log ([`Event::line`]) |
@@ -28,6 +29,7 @@ mod daemon;
 mod event;
 pub mod fact;
 mod health;
+pub mod histogram;
 pub mod history;
 mod hub;
 mod ipvs;
@@ -39,6 +41,8 @@ mod routing;
 #[cfg(feature = "test-support")]
 pub mod sample;
 mod service;
+pub mod tally;
+pub mod times;
 mod track;
 mod vrrp;
 pub mod world;
@@ -49,6 +53,6 @@ pub use event::{Event, EventId};
 pub use fact::Fact;
 pub use health::Health;
 pub use history::{FileSettings, History, Recorded};
-pub use hub::{Bus, BusSettings, Hub, Reader, Seen, Watcher, WeakBus};
+pub use hub::{Bus, BusSettings, Hub, Reader, Seen, Watcher, WeakBus, monotonic_nanoseconds};
 pub use keepwatch_model::subject;
 pub use world::World;

@@ -78,6 +78,16 @@ impl<T> Clone for Sender<T> {
 }
 
 impl<T> WeakSender<T> {
+    /// Items waiting.
+    pub fn len(&self) -> usize {
+        self.0.queue.len()
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.0.queue.is_empty()
+    }
+
     /// A sender; `None` once every other one is gone.
     pub fn upgrade(&self) -> Option<Sender<T>> {
         let more = |n| (n > 0).then_some(n + 1);

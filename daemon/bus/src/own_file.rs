@@ -4,7 +4,7 @@
 //! own, no more readable than it should be; or a reason that fits behind the path and a colon.
 
 use std::fs::{File, OpenOptions, Permissions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -37,6 +37,24 @@ pub fn hold(path: &Path, mode: u32) -> io::Result<File> {
 /// As [`append`]; [`io::ErrorKind::NotFound`] if there is none.
 pub fn read(path: &Path) -> io::Result<File> {
     open(path, OpenOptions::new().read(true), None)
+}
+
+/// Writes a whole file in the place of what is there: readers see the old one or the new one, nobody who had the old one
+/// open reads the new one, and a link at `path` is replaced and not followed.
+///
+/// # Errors
+/// What the system said; nothing is left behind then.
+pub fn replace(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if path.is_dir() {
+        return Err(refused("it is a directory"));
+    }
+    // Made with O_EXCL, and for us alone.
+    let mut file = tempfile::Builder::new().prefix(".keepwatch-").tempfile_in(directory)?;
+    file.write_all(content)?;
+    file.as_file().set_permissions(Permissions::from_mode(mode))?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }
 
 /// Makes way for a socket at `path`: one that was left there is removed.
@@ -154,6 +172,26 @@ mod tests {
         assert!(!at("nowhere").exists());
         assert_eq!(std::fs::read_to_string(at("target")).unwrap(), "kept");
         assert_eq!(read(&at("missing")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_a_link_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::write(at("target"), "kept").unwrap();
+        symlink(at("target"), at("file")).unwrap();
+        for text in ["first", "second"] {
+            replace(&at("file"), 0o600, text.as_bytes()).unwrap();
+            assert_eq!(std::fs::read_to_string(at("file")).unwrap(), text);
+        }
+        let found = std::fs::symlink_metadata(at("file")).unwrap();
+        assert!(found.is_file() && found.mode() & 0o777 == 0o600);
+        assert_eq!(std::fs::read_to_string(at("target")).unwrap(), "kept");
+        std::fs::create_dir(at("directory")).unwrap();
+        for refused in [at("directory"), at("missing/file")] {
+            assert!(replace(&refused, 0o600, b"text").is_err());
+        }
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3, "nothing is left behind");
     }
 
     #[test]

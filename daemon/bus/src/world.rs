@@ -68,6 +68,9 @@ pub struct World {
     pub mail: MailState,
     /// The AgentX session.
     pub snmp: SnmpState,
+    /// Receivers of events that take none, or not all, with the reason.
+    #[serde(default)]
+    pub interrupted: IndexMap<Name, String>,
     /// Why the history file can't be written, while it can't.
     pub history_error: Option<String>,
     /// Consumers that could not start, with the reason.
@@ -151,6 +154,7 @@ impl World {
             let what = if fifo.error.is_some() { "FIFO" } else { "lines are lost for FIFO" };
             Some(trouble(&format!("{what} {path}"), error))
         }));
+        all.extend(self.interrupted.iter().map(|(name, error)| trouble(name, error)));
         all.extend(self.failed_consumers.iter().map(|(name, error)| trouble(name, error)));
         all.extend(missing);
         all.extend(self.instances.values().filter_map(|instance| {

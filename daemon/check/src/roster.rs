@@ -15,6 +15,7 @@ use keepwatch_bus::fact::{Failure, FailureReason, ServiceFact};
 use keepwatch_bus::{
     Bus, Counters, EventId, Health,
     counters::CheckerCounters,
+    histogram::{Histogram, Works},
     subject::{CheckerKey, Name, RealKey, ServiceKey},
 };
 use keepwatch_model::{Checker, CheckerKind, Config, FileCheck, FileNumbers, HttpGet, Ssl};
@@ -45,6 +46,8 @@ pub struct Definition {
     pub manner: Manner,
     /// Where it counts.
     pub counters: Arc<CheckerCounters>,
+    /// How long checks of this kind take, for the whole virtual server.
+    pub latency: Arc<Histogram<Works>>,
 }
 
 /// A `FILE_CHECK`: a real server that follows the number in a file.
@@ -90,12 +93,13 @@ pub fn definitions(config: &Config, counters: &Counters, umask: Option<u32>) -> 
                 let keyword = checker.kind.keyword();
                 let kind = kinds.entry(keyword).or_insert_with(|| keyword.into()).clone();
                 let key = CheckerKey { real: RealKey { service, real: real.address }, kind, index };
+                let latency = counters.checks.resolve(&(service, key.kind.clone()));
                 let counters = counters.checkers.resolve(&key);
                 let weight = i32::try_from(real.weight.0).unwrap_or(i32::MAX);
                 let speaks_tls = matches!(&checker.kind, CheckerKind::Http(HttpGet { tls: true, .. }));
                 let ssl = ssl.clone().filter(|_| speaks_tls);
                 let checker = Arc::new(checker.clone());
-                definitions.push(Definition { key, checker, weight, ssl, manner, counters });
+                definitions.push(Definition { key, checker, weight, ssl, manner, counters, latency });
             }
         }
     }
@@ -473,6 +477,7 @@ impl Entry {
         let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         counters.took_microseconds.add(microseconds);
         counters.last_took_microseconds.set(i64::try_from(microseconds).unwrap_or(i64::MAX));
+        self.definition.latency.observe(took);
     }
 
     fn tell(&mut self, bus: &Bus, outcome: &Outcome, verdict: Verdict, news: bool, took: Duration) {

@@ -192,6 +192,7 @@ mod tests {
             ssl: None,
             manner: keepwatch_process::Manner::default(),
             counters: Arc::default(),
+            latency: Arc::default(),
         }
     }
 

@@ -17,13 +17,18 @@ pub(crate) struct Fresh(Mutex<Option<(Instant, Bytes)>>);
 impl Fresh {
     /// The last answer if it is new, else what `make` makes; `None` when that fails. Only one is made at a time.
     pub(crate) async fn get(&self, make: impl FnOnce() -> Option<Bytes>) -> Option<Bytes> {
+        self.get_later(async || make()).await
+    }
+
+    /// The same for an answer that is made elsewhere, and waited for.
+    pub(crate) async fn get_later(&self, make: impl AsyncFnOnce() -> Option<Bytes>) -> Option<Bytes> {
         let mut last = self.0.lock().await;
         if let Some((at, answer)) = &*last
             && at.elapsed() < AGE
         {
             return Some(answer.clone());
         }
-        let answer = make()?;
+        let answer = make().await?;
         *last = Some((Instant::now(), answer.clone()));
         Some(answer)
     }

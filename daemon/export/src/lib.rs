@@ -5,7 +5,7 @@
 //! | path | what |
 //! |---|---|
 //! | `/` | the status page, for people |
-//! | `/metrics` | Prometheus text format: keepalived_* as mehdy/keepalived-exporter names them, and keepwatch_* |
+//! | `/metrics` | Prometheus text format, or OpenMetrics with exemplars: keepalived_* as mehdy/keepalived-exporter names them, and keepwatch_* |
 //! | `/api/v1/world` | the world as JSON |
 //! | `/api/v1/events` | the last events as JSON, or all from now on as `text/event-stream` |
 //! | `/-/healthy`, `/-/ready` | for orchestration |
@@ -14,18 +14,25 @@
 //! world, at most ten times a second for each path, the number of connections is bounded, a client that stalls (half a
 //! request, never reading) is dropped, and when all places are taken the longest idle one goes to whoever comes next.
 //! The page and `/api` are answered only where they are asked for by a name of this host.
+//!
+//! [`dump`] makes the files that keepalived writes on a signal.
 
 mod api;
+pub mod dump;
 mod fresh;
 mod guard;
 mod host_names;
 mod metrics;
 mod page;
 mod places;
+mod probes;
 mod routes;
+mod scrape;
 mod server;
+mod web;
 
 pub use guard::Guarded;
-pub use metrics::exposition;
+pub use metrics::{Described, Format, Kind, exposition, families};
 pub use places::{Place, Places, Streaming};
-pub use server::{Limits, serve};
+pub use server::{Limits, serve, serve_behind};
+pub use web::Web;

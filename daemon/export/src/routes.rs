@@ -14,14 +14,15 @@ use tokio::sync::Semaphore;
 
 use crate::fresh::Fresh;
 use crate::host_names::HostNames;
+use crate::scrape::Scrapes;
 use crate::server::Connection;
-use crate::{api, metrics, page};
+use crate::{api, page, probes, scrape};
 
 /// What every handler gets.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) reader: Reader,
-    metrics: Arc<Fresh>,
+    pub(crate) scrapes: Arc<Scrapes>,
     page: Arc<Fresh>,
     pub(crate) world: Arc<Fresh>,
     /// Places for live streams.
@@ -39,14 +40,14 @@ pub(crate) fn router(reader: Reader, streams: usize) -> Router {
         .layer(middleware::from_fn_with_state(names, asked_by_our_name));
     Router::new()
         .merge(by_our_name)
-        .route("/metrics", get(prometheus))
-        .route("/-/healthy", get(async || "keepwatch is healthy\n"))
-        .route("/-/ready", get(ready))
+        .route("/metrics", get(scrape::answer))
+        .route("/-/healthy", get(probes::healthy))
+        .route("/-/ready", get(probes::ready))
         .fallback(async || (StatusCode::NOT_FOUND, "there is nothing here: see /\n"))
         .layer(middleware::from_fn(read_only))
         .with_state(Shared {
             reader,
-            metrics: Arc::default(),
+            scrapes: Arc::default(),
             page: Arc::default(),
             world: Arc::default(),
             streams: Arc::new(Semaphore::new(streams)),
@@ -90,24 +91,4 @@ async fn read_only(request: Request<Body>, next: Next) -> Response {
 async fn status_page(State(shared): State<Shared>) -> Html<Bytes> {
     let page = || Some(page::render(&shared.reader, jiff::Timestamp::now()).into());
     Html(shared.page.get(page).await.unwrap_or_default())
-}
-
-async fn prometheus(State(shared): State<Shared>) -> Response {
-    let made = shared.metrics.get(|| metrics::exposition(&shared.reader).ok().map(Bytes::from)).await;
-    match made {
-        Some(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
-        None => (StatusCode::INTERNAL_SERVER_ERROR, "the metrics can not be written\n").into_response(),
-    }
-}
-
-/// Ready once a configuration is in force and until a stop begins.
-async fn ready(State(shared): State<Shared>) -> (StatusCode, &'static str) {
-    let world = shared.reader.world();
-    if world.stopping {
-        (StatusCode::SERVICE_UNAVAILABLE, "keepwatch is stopping\n")
-    } else if world.config.generation == 0 {
-        (StatusCode::SERVICE_UNAVAILABLE, "keepwatch is starting: no configuration is in force yet\n")
-    } else {
-        (StatusCode::OK, "keepwatch is ready\n")
-    }
 }

@@ -1,9 +1,10 @@
 //! The server: accepts connections within limits and speaks HTTP/1 on each.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Router, middleware};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -11,13 +12,15 @@ use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use keepwatch_bus::Reader;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::guard::Guarded;
 use crate::places::{Place, Places};
 use crate::routes;
+use crate::web::{Web, authenticated};
 
 /// What one listener allows its clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,14 +52,22 @@ impl Default for Limits {
 /// Answers requests on `listener` (already listening, non-blocking) from what `reader` sees. Runs until it is dropped,
 /// which closes every connection.
 pub async fn serve(listener: TcpListener, reader: Reader, limits: Limits) {
+    serve_behind(listener, reader, limits, None).await;
+}
+
+/// The same with TLS and for known users only, as far as `web` says so.
+pub async fn serve_behind(listener: TcpListener, reader: Reader, limits: Limits, web: Option<Arc<Web>>) {
     let places = Places::new(limits.connections);
-    let router = routes::router(reader, limits.streams);
+    let mut router = routes::router(reader, limits.streams);
+    if let Some(web) = &web {
+        router = router.layer(middleware::from_fn_with_state(web.clone(), authenticated));
+    }
     let mut connections = JoinSet::new();
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let (router, limits) = (router.clone(), limits.clone());
-                places.admit(&mut connections, |place| converse(stream, router, limits, place));
+                let (router, limits, web) = (router.clone(), limits.clone(), web.clone());
+                places.admit(&mut connections, |place| converse(stream, router, limits, web, place));
             }
             // Out of descriptors or a connection that died in the backlog: the next try may do better, not at once.
             Err(_) => sleep(Duration::from_millis(100)).await,
@@ -66,17 +77,32 @@ pub async fn serve(listener: TcpListener, reader: Reader, limits: Limits) {
 }
 
 /// One connection, to its end. How it ended matters to nobody.
-async fn converse(stream: TcpStream, router: Router, limits: Limits, place: Place) {
+async fn converse(stream: TcpStream, router: Router, limits: Limits, web: Option<Arc<Web>>, place: Place) {
     let Ok(here) = stream.local_addr() else { return };
     let _ = stream.set_nodelay(true);
-    let io = TokioIo::new(Guarded::new(stream, limits.send, place.clone()));
+    let guarded = Guarded::new(stream, limits.send, place.clone());
     let connection = Connection { place, here: here.ip() };
     let service = OnConnection { connection, router: TowerToHyperService::new(router) };
+    match web.and_then(|web| web.current().tls) {
+        None => speak(guarded, service, &limits).await,
+        Some(tls) => {
+            if let Ok(Ok(secured)) = timeout(limits.header, tls.accept(guarded)).await {
+                speak(secured, service, &limits).await;
+            }
+        }
+    }
+}
+
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    service: OnConnection,
+    limits: &Limits,
+) {
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header)
         .max_buf_size(limits.header_bytes.max(8 << 10))
-        .serve_connection(io, service)
+        .serve_connection(TokioIo::new(stream), service)
         .await;
 }
 

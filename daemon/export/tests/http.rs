@@ -48,11 +48,60 @@ async fn metrics_have_the_exporter_s_names_and_labels() {
         "keepalived_vrrp_excluded_state{iname=\"VI_1\",intf=\"eth0\",vrid=\"51\",ip_address=\"10.0.0.100\"} 2",
         "keepalived_advertisements_received_total{iname=\"VI_1\",intf=\"eth0\",vrid=\"51\"} 42",
         "keepalived_gratuitous_arp_delay_total{iname=\"VI_1\",intf=\"eth0\",vrid=\"51\"} 5",
+        "keepalived_check_script_status{iname=\"VI_1\",intf=\"eth0\",vrid=\"51\",ip_address=\"10.0.0.100/24\"} 0",
         "keepwatch_bus_events_total{kind=\"state_changed\"} 1",
+        "keepwatch_vrrp_transitions_total{iname=\"VI_1\",intf=\"eth0\",vrid=\"51\",from=\"BACKUP\",to=\"MASTER\",reason=\"advert_timed_out\"} 1",
+        "keepwatch_vrrp_advert_gap_seconds_count{iname=\"VI_1\",intf=\"eth0\",vrid=\"51\"} 1",
+        "keepwatch_vrrp_advert_gap_max_seconds{iname=\"VI_1\",intf=\"eth0\",vrid=\"51\",sender=\"10.0.0.2\"} 1",
+        "keepwatch_ipvs_operations_total{operation=\"add_virtual_server\"} 1",
+        "keepwatch_virtual_server_quorum_margin{virtual_server=\"10.0.0.100:80\",protocol=\"tcp\"} -1",
+        "keepwatch_check_latency_seconds_bucket{virtual_server=\"10.0.0.100:80\",protocol=\"tcp\",checker=\"TCP_CHECK\",le=\"0.0025\"} 1",
         "keepwatch_real_server_up{virtual_server=\"10.0.0.100:80\",protocol=\"tcp\",real_server=\"10.0.1.1:8080\"} 0",
     ] {
         assert!(body(&answer).lines().any(|l| l == line), "{line} is missing in\n{answer}");
     }
+}
+
+/// Asks for the metrics as Prometheus does; the head and the body as it came.
+async fn scrape(server: SocketAddr, headers: &str) -> (String, Vec<u8>) {
+    let mut stream = TcpStream::connect(server).await.unwrap();
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    (String::from_utf8(answer[..end].to_vec()).unwrap(), answer[end + 4..].to_vec())
+}
+
+#[tokio::test]
+async fn openmetrics_names_the_event_that_stands_for_a_number() {
+    let story = Story::told("VI_1").await;
+    let server = start(&story, Limits::default()).await;
+    let (head, body) = scrape(server, "Accept: application/openmetrics-text;version=1.0.0\r\n").await;
+    assert!(head.contains("content-type: application/openmetrics-text; version=1.0.0"), "{head}");
+    let body = String::from_utf8(body).unwrap();
+    let line = body.lines().find(|line| line.starts_with("keepwatch_vrrp_transitions_total{")).unwrap();
+    let history = story.reader.history();
+    let change = history.iter().find(|event| event.fact.kind() == "state_changed").unwrap();
+    assert!(line.contains(&format!(" # {{event_id=\"{}\"}} 1 ", change.id.0)), "{line}");
+    assert!(body.ends_with("# EOF\n"));
+}
+
+#[tokio::test]
+async fn gzip_makes_it_small_and_changes_nothing_else() {
+    let story = Story::told("VI_1").await;
+    let server = start(&story, Limits::default()).await;
+    let (_, plain) = scrape(server, "").await;
+    let (head, packed) = scrape(server, "Accept-Encoding: gzip\r\n").await;
+    assert!(head.contains("content-encoding: gzip") && head.contains("vary: accept"), "{head}");
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&*packed), &mut text).unwrap();
+    assert!(packed.len() * 4 < plain.len(), "{} of {}", packed.len(), plain.len());
+    let names = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| !line.starts_with('#') && !line.starts_with("process_"));
+        lines.map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect()
+    };
+    assert_eq!(names(&text), names(&String::from_utf8(plain).unwrap()));
 }
 
 #[tokio::test]

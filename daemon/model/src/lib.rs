@@ -17,9 +17,11 @@ mod follow;
 mod forwarding;
 mod garp;
 mod global;
+mod header;
 mod names;
 mod notify;
 mod observability;
+mod otlp;
 mod prefix;
 mod rare;
 mod real_server;
@@ -57,9 +59,11 @@ pub use global::{
     Nftables, NftablesIpvs, NotifyFifo, NotifyFifos, ProcessNames, ProcessScheduling, Processes,
     ReceiveBuffers, ReloadFiles, ReloadMarker, Snmp, VmacPrefixes,
 };
+pub use header::Header;
 pub use names::{FwMark, Name, Priority, VirtualRouterId, Weight};
 pub use notify::Notify;
 pub use observability::{History, Observability};
+pub use otlp::{Otlp, OtlpProtocol};
 pub use prefix::{Prefix, Realms, RoutingProtocol, RoutingTable};
 pub use rare::{Rare, Usual};
 pub use real_server::{RealServer, SorryServer};

@@ -6,24 +6,34 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::otlp::Otlp;
+
 /// The block `observability`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observability {
     /// `listen ADDRESS[:PORT]` or `listen off`: where `/metrics` and the status page are served;
     /// 127.0.0.1:9165 unless given, `None` when off.
     pub listen: Option<SocketAddr>,
+    /// `web_config_file PATH`: TLS and users of what is served there, in the format of Prometheus's programs.
+    #[serde(default)]
+    pub web_config_file: Option<PathBuf>,
     /// `control_socket PATH`: the Unix socket of the `keepwatch` command; the daemon's own default when `None`.
     pub control_socket: Option<PathBuf>,
     /// `history { … }`.
     pub history: History,
+    /// `otlp { … }`.
+    #[serde(default)]
+    pub otlp: Otlp,
 }
 
 impl Default for Observability {
     fn default() -> Self {
         Self {
             listen: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Self::DEFAULT_PORT)),
+            web_config_file: None,
             control_socket: None,
             history: History::default(),
+            otlp: Otlp::default(),
         }
     }
 }

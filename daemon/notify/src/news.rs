@@ -105,6 +105,8 @@ impl<'a> News<'a> {
             | DaemonFact::HistoryFailed { .. }
             | DaemonFact::HistoryRecovered { .. }
             | DaemonFact::HistoryPassedOver { .. }
+            | DaemonFact::DumpWritten { .. }
+            | DaemonFact::DumpFailed { .. }
             | DaemonFact::PartHung { .. }
             | DaemonFact::PartMoves { .. } => return None,
         })

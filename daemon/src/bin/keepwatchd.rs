@@ -1,7 +1,8 @@
-//! `keepwatchd`, the daemon: see [`keepwatch::daemon`].
+//! `keepwatchd`, the daemon: the small program that holds signals, starts the worker and keeps it alive. See
+//! [`keepwatch::supervisor`].
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    keepwatch::daemon::main()
+    keepwatch::supervisor::main()
 }

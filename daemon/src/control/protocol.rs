@@ -24,11 +24,28 @@ pub enum Question {
         #[serde(default)]
         follow: bool,
     },
+    /// What keepalived writes on a signal.
+    Dump {
+        /// Which of its files.
+        what: DumpAsked,
+    },
     /// What led to the last change of something.
     Why {
         /// An instance, group, interface, virtual or real server, as people would name it.
         subject: String,
     },
+}
+
+/// Which dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum DumpAsked {
+    /// `keepalived.data`: how everything stands (SIGUSR1)
+    Data,
+    /// `keepalived.stats`: what virtual routers counted (SIGUSR2)
+    Stats,
+    /// `keepalived.json`: virtual routers for programs
+    Json,
 }
 
 /// What the daemon answers.
@@ -61,6 +78,11 @@ pub enum Answer {
         now: Timestamp,
         /// What is known of them.
         subjects: Vec<Why>,
+    },
+    /// To [`Question::Dump`].
+    Dump {
+        /// What would be in the file, or in the files, one after the other.
+        text: String,
     },
     /// The question can't be answered.
     Error {

@@ -6,12 +6,13 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use keepwatch_bus::fact::DumpKind;
 use keepwatch_bus::{Event, Reader, own_file};
-use keepwatch_export::{Guarded, Place, Places};
+use keepwatch_export::{Guarded, Place, Places, dump};
 use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, socket};
 use nix::sys::stat::{Mode, fchmod};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader, WriteHalf};
@@ -20,8 +21,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::protocol::{Answer, Question};
+use super::protocol::{Answer, DumpAsked, Question};
 use super::why::why;
+use crate::worker::parts::dumps::Zero;
 
 /// Clients at a time.
 pub const CLIENTS: usize = 48;
@@ -54,17 +56,17 @@ impl Server {
     }
 
     /// Answers clients until it is dropped.
-    pub async fn run(self, reader: Reader) {
+    pub(crate) async fn run(self, reader: Reader, zero: Zero) {
         let places = Places::new(CLIENTS);
         let followers = Arc::new(Semaphore::new(FOLLOWERS));
         let mut clients = JoinSet::new();
         loop {
             match self.listener.accept().await {
                 Ok((client, _)) => {
-                    let (reader, followers) = (reader.clone(), followers.clone());
+                    let (reader, zero, followers) = (reader.clone(), zero.clone(), followers.clone());
                     places.admit(&mut clients, |place| async move {
                         // A client that went away is nobody's concern.
-                        let _ = serve(client, place, &reader, &followers).await;
+                        let _ = serve(client, place, &reader, &zero, &followers).await;
                     });
                 }
                 // Out of descriptors, most likely: wait for better times.
@@ -94,7 +96,13 @@ fn listen(path: &Path) -> io::Result<OwnedFd> {
 /// Where answers go.
 type Write = WriteHalf<Guarded<UnixStream>>;
 
-async fn serve(client: UnixStream, place: Place, reader: &Reader, followers: &Semaphore) -> io::Result<()> {
+async fn serve(
+    client: UnixStream,
+    place: Place,
+    reader: &Reader,
+    zero: &Zero,
+    followers: &Semaphore,
+) -> io::Result<()> {
     let (read, mut write) = tokio::io::split(Guarded::new(client, PATIENCE, place.clone()));
     let mut line = String::new();
     let mut read = BufReader::new(read.take(LONGEST_QUESTION));
@@ -118,6 +126,11 @@ async fn serve(client: UnixStream, place: Place, reader: &Reader, followers: &Se
                 say(&mut write, &Answer::Error { message }).await
             }
         },
+        Ok(Question::Dump { what }) => {
+            let (reader, zero) = (reader.clone(), zero.clone());
+            let made = tokio::task::spawn_blocking(move || dumped(&reader, &zero, what)).await;
+            say(&mut write, &made.map_err(io::Error::other)??).await
+        }
         Ok(Question::Why { subject }) => {
             let answer = explain(reader, &subject);
             say(&mut write, &answer).await
@@ -130,6 +143,21 @@ async fn serve(client: UnixStream, place: Place, reader: &Reader, followers: &Se
 async fn gone(mut read: impl AsyncRead + Unpin) {
     let mut ignored = [0; 64];
     while matches!(read.read(&mut ignored).await, Ok(1..)) {}
+}
+
+fn dumped(reader: &Reader, zero: &Zero, what: DumpAsked) -> io::Result<Answer> {
+    let (world, counters) = (reader.world().clone(), reader.counters());
+    let zero = zero.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = match what {
+        DumpAsked::Data => {
+            let parts = dump::data(&world, counters).into_iter();
+            // It has nothing that is not in the others too.
+            parts.filter(|part| part.kind != DumpKind::Parent).map(|part| part.text).collect()
+        }
+        DumpAsked::Stats => dump::stats(&world, counters, &zero),
+        DumpAsked::Json => dump::json(&world, counters, &zero)?,
+    };
+    Ok(Answer::Dump { text })
 }
 
 fn explain(reader: &Reader, subject: &str) -> Answer {

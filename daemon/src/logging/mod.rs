@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use crate::cli::{Cli, Facility};
 
 /// Where to log.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogSettings {
     /// To standard error.
     pub console: bool,

@@ -205,6 +205,11 @@ pub fn open(settings: &LogSettings) -> (Vec<Box<dyn Sink>>, Vec<String>) {
 pub struct Sinks(Vec<Box<dyn Sink>>);
 
 impl Sinks {
+    /// Nowhere.
+    pub fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// Opens them; what can't be opened is said on the others.
     pub fn open(settings: &LogSettings) -> Self {
         let (sinks, complaints) = open(settings);

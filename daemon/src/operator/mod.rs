@@ -22,7 +22,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use keepwatch_config::Options;
 
 use crate::control::client;
-use crate::control::protocol::Question;
+use crate::control::protocol::{DumpAsked, Question};
 use crate::worker::configuration::options;
 use crate::{paths, terminal};
 use paint::Paint;
@@ -106,6 +106,13 @@ enum Verb {
         /// Its name, or its address, with or without port; `configuration` for the last reload
         #[arg(required = true, num_args = 1..)]
         subject: Vec<String>,
+        #[command(flatten)]
+        asking: Asking,
+    },
+    /// What keepalived writes into its files on a signal, on standard output
+    Dump {
+        /// Which of them
+        what: DumpAsked,
         #[command(flatten)]
         asking: Asking,
     },
@@ -198,12 +205,13 @@ fn broken_pipe(error: &anyhow::Error) -> bool {
 
 fn run(command: Command) -> Result<ExitCode> {
     let before = command.asking;
-    if !matches!(command.verb, Verb::Status { .. } | Verb::Events { .. } | Verb::Why { .. })
-        && (before.socket.is_some() || before.json)
+    if !matches!(
+        command.verb,
+        Verb::Status { .. } | Verb::Events { .. } | Verb::Why { .. } | Verb::Dump { .. }
+    ) && (before.socket.is_some() || before.json)
     {
         let kind = clap::error::ErrorKind::ArgumentConflict;
-        let message =
-            "`--socket` and `--json` before the verb are for those that ask the daemon: status, events, why";
+        let message = "`--socket` and `--json` before the verb are for those that ask the daemon: status, events, why, dump";
         Command::command().error(kind, message).exit();
     }
     let mut out = io::stdout().lock();
@@ -218,6 +226,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Verb::Observe { arguments } => observe::run(&arguments, &mut out),
         Verb::Simulate { arguments, reading } => simulate::run(&arguments, &reading.options(), &mut out),
         Verb::Status { asking } => ask(Question::Status, asking.or(before), &mut out),
+        Verb::Dump { what, asking } => ask(Question::Dump { what }, asking.or(before), &mut out),
         Verb::Events { follow, lines, asking } => {
             let last = if follow { lines.or(Some(10)) } else { lines };
             ask(Question::Events { last, follow }, asking.or(before), &mut out)
@@ -256,6 +265,7 @@ fn tell(out: &mut impl Write, paint: Paint, answer: crate::control::protocol::An
         Answer::Event { event, .. } => events::write(out, paint, &event),
         Answer::Missed { count } => writeln!(out, "{}", paint.warn(&format!("… {count} events were missed"))),
         Answer::Why { now, subjects } => why::write(out, paint, now, &subjects),
+        Answer::Dump { text } => out.write_all(text.as_bytes()),
         // The client has made an error of it.
         Answer::Error { message } => writeln!(out, "{message}"),
     }

@@ -1,20 +1,59 @@
-//! What the worker tells its supervisor, over the stream socket that it has as standard input: one short text line
-//! per message. In: lines. Out: [`Report`]s.
+//! What the worker tells its supervisor, over the stream socket between them: one short text line per message. In: lines.
+//! Out: [`Report`]s. The supervisor says one thing only: [`GO`], when it has the pid files.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::net::IpAddr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use keepwatch_bus::subject::VirtualAddress;
+
+use crate::cli::Facility;
+use crate::logging::LogSettings;
+
+/// What the supervisor answers to [`Report::PidFiles`]: no other daemon has them, and the worker may begin.
+pub const GO: u8 = b'g';
 
 /// The loops of the worker whose beats are counted.
 pub const LOOPS: [&str; 3] = [VRRP, "hub", "runtime"];
 /// The loop that matters most; its thread has the same name.
 pub const VRRP: &str = "vrrp";
 
+/// By what a worker is to be supervised: what the command line says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Replace a worker that died or hangs.
+    pub respawn: bool,
+    /// Take virtual addresses off when the daemon ends.
+    pub release: bool,
+    /// The mask for what both make.
+    pub umask: Option<u32>,
+    /// Where to log.
+    pub log: LogSettings,
+}
+
+/// The pid files of the daemon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PidFiles {
+    /// The supervisor's own.
+    pub own: PathBuf,
+    /// Those that get the worker's pid.
+    pub worker: Vec<PathBuf>,
+}
+
 /// One line from the worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
+    /// The first of all: the daemon is to run in the background. The worker ends with this: another one is to be started
+    /// by a supervisor that has left the terminal. One that says neither this nor [`Report::Supervise`] was asked for
+    /// something else, and its exit status is the daemon's.
+    Background,
+    /// The first of all: it is a worker, to be supervised so.
+    Supervise(Terms),
+    /// The pid files that nobody else may have; the worker waits for [`GO`].
+    PidFiles(PidFiles),
     /// How often each of [`LOOPS`] went round so far; `None` where that loop does not run.
     Beat([Option<u64>; LOOPS.len()]),
     /// From now on a peer takes over, at the earliest, when it has heard nothing for so long; `None` where no virtual
@@ -42,6 +81,12 @@ pub enum Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Background => f.write_str("background"),
+            Self::Supervise(terms) => terms.fmt(f),
+            Self::PidFiles(files) => {
+                write!(f, "pids {}", spelled(&files.own))?;
+                files.worker.iter().try_for_each(|path| write!(f, " {}", spelled(path)))
+            }
             Self::Beat(counts) => {
                 f.write_str("beat")?;
                 counts.iter().try_for_each(|count| number(f, *count))
@@ -62,6 +107,46 @@ impl fmt::Display for Report {
     }
 }
 
+impl fmt::Display for Terms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { respawn, release, umask, log } = self;
+        f.write_str("supervise")?;
+        for flag in [*respawn, *release, log.console, log.detail] {
+            number(f, Some(flag.into()))?;
+        }
+        number(f, umask.map(u64::from))?;
+        number(f, log.syslog.and_then(|facility| u64::try_from(facility.0).ok()))?;
+        match &log.file {
+            Some(file) => write!(f, " {}", spelled(file)),
+            None => f.write_str(" -"),
+        }
+    }
+}
+
+/// A path as one word, whatever bytes it has in it.
+fn spelled(path: &Path) -> String {
+    hex::encode(path.as_os_str().as_bytes())
+}
+
+fn parse_path(word: &str) -> Option<PathBuf> {
+    hex::decode(word).ok().map(OsString::from_vec).map(PathBuf::from)
+}
+
+fn parse_terms<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<Terms> {
+    let mut flags = [false; 4];
+    for flag in &mut flags {
+        *flag = parse_number(words.next()?)?? != 0;
+    }
+    let [respawn, release, console, detail] = flags;
+    let umask = parse_number(words.next()?)?.and_then(|mask| u32::try_from(mask).ok());
+    let syslog = parse_number(words.next()?)?.and_then(|number| i32::try_from(number).ok()).map(Facility);
+    let file = match words.next()? {
+        "-" => None,
+        path => Some(parse_path(path)?),
+    };
+    Some(Terms { respawn, release, umask, log: LogSettings { console, syslog, file, detail } })
+}
+
 fn number(f: &mut fmt::Formatter<'_>, number: Option<u64>) -> fmt::Result {
     match number {
         Some(number) => write!(f, " {number}"),
@@ -74,6 +159,13 @@ impl Report {
     pub fn parse(line: &str) -> Option<Self> {
         let mut words = line.split(' ');
         match words.next()? {
+            "background" => Some(Self::Background),
+            "supervise" => parse_terms(&mut words).map(Self::Supervise),
+            "pids" => {
+                let own = parse_path(words.next()?)?;
+                let worker = words.map(parse_path).collect::<Option<_>>()?;
+                Some(Self::PidFiles(PidFiles { own, worker }))
+            }
             "beat" => {
                 let mut counts = [None; LOOPS.len()];
                 for count in &mut counts {
@@ -117,7 +209,19 @@ mod tests {
     fn every_report_survives_the_way() {
         let at =
             VirtualAddress { address: "fd00::9".parse().unwrap(), prefix: 64, interface: "eth0.100".into() };
+        let log = LogSettings {
+            console: true,
+            syslog: Some(Facility(libc::LOG_LOCAL3)),
+            file: Some(PathBuf::from(OsString::from_vec(b"/a b/\n\xff".to_vec()))),
+            detail: false,
+        };
+        let nowhere = LogSettings { console: false, syslog: None, file: None, detail: true };
         for report in [
+            Report::Background,
+            Report::Supervise(Terms { respawn: true, release: false, umask: Some(0o27), log }),
+            Report::Supervise(Terms { respawn: false, release: true, umask: None, log: nowhere }),
+            Report::PidFiles(PidFiles { own: "/run/a.pid".into(), worker: vec!["/b c".into(), "/d".into()] }),
+            Report::PidFiles(PidFiles { own: "/run/a.pid".into(), worker: Vec::new() }),
             Report::Beat([Some(1), None, Some(u64::MAX)]),
             Report::Patience(Some(Duration::from_millis(3609))),
             Report::Patience(None),
@@ -137,7 +241,7 @@ mod tests {
     #[test]
     fn other_lines_are_nothing() {
         for line in
-            ["", "beat", "beat 1 2", "beat a b c", "hello", "placed", "placed 1.2.3 4 eth0", "patience x"]
+            ["", "beat", "beat 1 2", "beat a b c", "hello", "placed", "placed 1.2.3 4 eth0", "patience x", "pids", "pids x", "supervise 1 1"]
         {
             assert_eq!(Report::parse(line), None, "{line}");
         }

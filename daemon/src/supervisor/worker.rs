@@ -1,18 +1,19 @@
 //! One worker process, as its supervisor sees it. In: its socket and its exit. Out: reports, verdicts, an [`End`].
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
-use super::line::{Report, VRRP};
+use super::line::{GO, Report, VRRP};
 use super::pulse::{Hang, Pulse};
-use crate::stage::{self, Stage};
+use crate::signals;
+use crate::stage::Program;
 use crate::worker::pulse::THREAD as PULSE_THREAD;
 
 /// More than any line of a sensible worker; what is longer is left out.
@@ -25,6 +26,8 @@ const AT_A_TIME: usize = 4096;
 pub(super) struct End {
     /// Its exit status; none if a signal ended it.
     pub(super) status: Option<i32>,
+    /// Its exit status as a shell has it: 128 and the number of the signal that ended it.
+    pub(super) code: i32,
     /// For people.
     pub(super) reason: String,
     /// How long it ran.
@@ -47,8 +50,14 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn start(reason: Option<String>, listeners: usize) -> io::Result<Self> {
-        let (child, socket) = stage::start(&Stage::Worker { reason }, listeners)?;
+    /// Starts one, as [`Program::start`] does.
+    pub(super) fn start(
+        program: &Program,
+        reason: Option<&str>,
+        background: bool,
+        listeners: usize,
+    ) -> io::Result<Self> {
+        let (child, socket) = program.start(reason, background, listeners)?;
         socket.set_nonblocking(true)?;
         let started = Instant::now();
         Ok(Self {
@@ -72,10 +81,20 @@ impl Worker {
         self.socket.as_ref().map(AsFd::as_fd)
     }
 
+    /// Lets it begin: no other daemon runs.
+    pub(super) fn go(&mut self) {
+        // An error means that it is dead, which ended() will tell.
+        let _ = self.socket.as_mut().map(|socket| socket.write_all(&[GO]));
+    }
+
     pub(super) fn signal(&self, signal: Signal) {
+        self.signal_number(signal as i32);
+    }
+
+    pub(super) fn signal_number(&self, number: i32) {
         if let Ok(pid) = i32::try_from(self.child.id()) {
             // ESRCH: it is dead already, which ended() will tell.
-            let _ = kill(Pid::from_raw(pid), signal);
+            let _ = signals::send(Pid::from_raw(pid), number);
         }
     }
 
@@ -164,6 +183,7 @@ impl Worker {
         let (reason, silent) = self.blamed.take().unwrap_or_else(|| (describe(status), Instant::now()));
         Some(End {
             status: status.code(),
+            code: status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()),
             reason,
             lived: self.started.elapsed(),
             silent,
@@ -210,7 +230,7 @@ mod tests {
             becomes(&busy, "sh", true),
             becomes(&busy, "another", false),
             becomes(&idle, "sleep", false),
-            kill(Pid::from_raw(busy.id().cast_signed()), Signal::SIGSTOP).is_ok(),
+            signals::send(Pid::from_raw(busy.id().cast_signed()), Signal::SIGSTOP as i32).is_ok(),
             becomes(&busy, "sh", false),
         ];
         for child in [&mut busy, &mut idle] {

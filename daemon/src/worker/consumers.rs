@@ -15,11 +15,13 @@ use tokio::time::timeout;
 
 use super::parts::Complaint;
 use super::parts::control::Control;
+use super::parts::dumps::{Dump, Dumps};
 use super::parts::fifos::Fifos;
 use super::parts::history::{Earlier, History};
 use super::parts::http::Http;
 use super::parts::log::Log;
 use super::parts::mail::Mail;
+use super::parts::otlp::Otlp;
 use super::parts::placed;
 use super::parts::scripts::Scripts;
 use super::parts::snmp::Snmp;
@@ -39,6 +41,8 @@ pub(super) struct Consumers {
     mail: Mail,
     scripts: Scripts,
     fifos: Fifos,
+    dumps: Dumps,
+    otlp: Otlp,
     snmp: Snmp,
     control: Option<Control>,
     http: Option<Http>,
@@ -61,6 +65,8 @@ impl Consumers {
         let mail = Mail::start(&mut hub, reader.clone(), bus);
         let scripts = Scripts::start(&mut hub, bus);
         let fifos = Fifos::start(settings, config, &mut hub, bus);
+        let dumps = Dumps::start(settings, reader.clone(), bus);
+        let otlp = Otlp::start(&reader, bus);
         let snmp = Snmp::start(&mut hub, reader.clone(), bus);
         // In shadow no address is put anywhere.
         if settings.dataplane() != DataplaneKind::Shadow {
@@ -68,7 +74,7 @@ impl Consumers {
         }
         let hub = tokio::spawn(hub.run());
         let consumers =
-            Self { reader, hub, log, history, mail, scripts, fifos, snmp, control: None, http: None };
+            Self { reader, hub, log, history, mail, scripts, fifos, dumps, otlp, snmp, control: None, http: None };
         consumers.apply(settings, config, bus);
         complaints.into_iter().for_each(|complaint| tell(bus, complaint));
         consumers
@@ -86,6 +92,7 @@ impl Consumers {
 
     /// Tells those that go by the configuration themselves of a new one.
     pub(super) fn apply(&self, settings: &Settings, config: &Config, bus: &Bus) {
+        self.otlp.apply(config, bus);
         // In shadow another daemon acts on this configuration: its mails, its scripts and its MIB would come twice.
         if settings.dataplane() == DataplaneKind::Shadow {
             return;
@@ -96,6 +103,11 @@ impl Consumers {
         self.snmp.apply(settings, config, bus);
     }
 
+    /// Writes down how things stand.
+    pub(super) fn dump(&self, dump: Dump) {
+        self.dumps.ask(dump);
+    }
+
     /// Opens the listeners, which may take their time.
     pub(super) async fn open(
         &mut self,
@@ -104,7 +116,7 @@ impl Consumers {
         bus: &Bus,
         handed_in: Option<TcpListener>,
     ) {
-        match Control::start(settings, config, self.reader.clone()).await {
+        match Control::start(settings, config, self.reader.clone(), self.dumps.zero()).await {
             Ok(control) => self.control = Some(control),
             Err(error) => tell(bus, ("control socket".into(), error)),
         }
@@ -116,9 +128,10 @@ impl Consumers {
 
     /// Lets those end who tell others, after it was told that everything has stopped: they tell of it.
     pub(super) async fn finish_telling(self) -> Remaining {
-        let Self { reader: _, hub, log, history, mail, scripts, fifos, snmp, control, http } = self;
+        let Self { reader: _, hub, log, history, mail, scripts, fifos, dumps, otlp, snmp, control, http } = self;
+        dumps.stop();
         tokio::join!(mail.stop(), scripts.stop(), fifos.stop());
-        Remaining { hub, log, history, snmp, control, http }
+        Remaining { hub, log, history, otlp, snmp, control, http }
     }
 }
 
@@ -127,6 +140,7 @@ pub(super) struct Remaining {
     hub: JoinHandle<()>,
     log: Log,
     history: History,
+    otlp: Otlp,
     snmp: Snmp,
     control: Option<Control>,
     http: Option<Http>,
@@ -143,7 +157,7 @@ impl Remaining {
             http.stop().await;
         }
         let _ = timeout(LAST_EVENTS, self.hub).await;
-        self.snmp.stop().await;
+        tokio::join!(self.otlp.stop(), self.snmp.stop());
         self.log.stop().await;
         self.history.stop().await;
     }

@@ -17,7 +17,7 @@
 
 pub mod configuration;
 mod consumers;
-mod parts;
+pub(crate) mod parts;
 mod publishers;
 pub(crate) mod pulse;
 pub mod reload;
@@ -31,7 +31,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use keepwatch_bus::fact::DaemonFact;
 use keepwatch_bus::{Bus, EventId, Hub};
 use keepwatch_mib::SetRequest;
@@ -43,7 +43,8 @@ use tokio::sync::mpsc;
 use crate::cli::Cli;
 use crate::supervisor::line::Report;
 use crate::supervisor::{self, EXIT_NO_CONFIG};
-use crate::{config_test, stage, systemd};
+use crate::stage::{self, Started};
+use crate::{config_test, systemd};
 use configuration::Accepted;
 use consumers::Consumers;
 use parts::history::Earlier;
@@ -65,7 +66,7 @@ const LAST_TASKS: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// When something is missing without which nothing can run.
-pub fn run(cli: Cli, reason: Option<String>) -> Result<i32> {
+pub fn run(cli: Cli, started: Started) -> Result<i32> {
     abort_with_the_vrrp_thread();
     // A worker never outlives its supervisor: it stops cleanly, as if told to.
     nix::sys::prctl::set_pdeathsig(Signal::SIGTERM).context("asking to be told of the supervisor's end")?;
@@ -73,9 +74,24 @@ pub fn run(cli: Cli, reason: Option<String>) -> Result<i32> {
         return Ok(supervisor::EXIT_FATAL);
     }
     let handed_in = systemd::listener();
-    let line = pulse::line(stage::parent_socket().context("the supervisor's socket")?);
+    let Started { reason, background, line, .. } = started;
+    let (to_supervisor, mut line) = pulse::line(line);
+    if !cli.dont_fork && !background {
+        line.say_early(&Report::Background);
+        return Ok(0);
+    }
     let settings = Settings::new(cli);
+    line.say_early(&Report::Supervise(settings.terms()));
+    if let Some(mask) = settings.cli.umask {
+        nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
+    }
+    if let Some(lacking) = Some(&settings).filter(|s| s.vrrp()).and_then(|s| rights::lacking(s.dataplane())) {
+        bail!(lacking);
+    }
     let Some(accepted) = configuration::at_start(&settings) else { return Ok(EXIT_NO_CONFIG) };
+    if !line.may_begin(settings.pid_files()) {
+        return Ok(supervisor::EXIT_FATAL);
+    }
     if let Some(name) = &accepted.config.global.net_namespace {
         // Before there is any other thread: they all live where this one does.
         namespace::enter(name)?;
@@ -88,7 +104,7 @@ pub fn run(cli: Cli, reason: Option<String>) -> Result<i32> {
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    let status = runtime.block_on(Worker::live(settings, accepted, rights, reason, line, handed_in));
+    let status = runtime.block_on(Worker::live(settings, accepted, rights, reason, (to_supervisor, line), handed_in));
     runtime.shutdown_timeout(LAST_TASKS);
     status
 }
@@ -198,6 +214,7 @@ impl Worker {
                 }
                 loaded = reload.loaded() => {
                     self.settle(loaded);
+                    self.consumers.reader().counters().tallies.reloads_took.observe(reload.took());
                     if !reload.again(&self.settings) {
                         self.to_supervisor.say(Report::Reloaded);
                     }
@@ -209,6 +226,7 @@ impl Worker {
                     self.to_supervisor.say(Report::Reloading);
                     reload.ask(&self.settings);
                 }
+                Asked::Dump(dump) => self.consumers.dump(dump),
                 Asked::Stop(reason) => {
                     self.stop(reason).await;
                     return Ok(0);
@@ -261,6 +279,8 @@ async fn begin_with(
                     return false;
                 }
                 Asked::Reload => *reload_asked = true,
+                // There is nothing to tell of yet.
+                Asked::Dump(_) => {}
             }
         }
     }

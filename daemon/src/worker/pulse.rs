@@ -1,8 +1,8 @@
 //! The worker's word to its supervisor: beats, and what it is about. In: counters that the loops raise as they go
-//! round. Out: lines on the socket that is standard input. A thread of its own, so that it tells of a runtime that
+//! round. Out: lines on the socket to it. A thread of its own, so that it tells of a runtime that
 //! stands still; if it stands still itself, that tells too.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, raise};
 
-use crate::supervisor::line::{LOOPS, Report};
+use crate::supervisor::line::{GO, LOOPS, PidFiles, Report};
 
 /// How often the beats are told. Several times within [`crate::supervisor::pulse::HUNG_AFTER_AT_LEAST`].
 const EVERY: Duration = Duration::from_millis(250);
@@ -49,6 +49,13 @@ impl Line {
     pub(super) fn say_early(&mut self, report: &Report) {
         // An error is found when the line is used for what it is there for.
         let _ = self.socket.write_all(format!("{report}\n").as_bytes());
+    }
+
+    /// Has the supervisor take the pid files, and waits until it has; false if it could not, and has said why.
+    pub(super) fn may_begin(&mut self, files: PidFiles) -> bool {
+        self.say_early(&Report::PidFiles(files));
+        let mut answer = [0];
+        matches!(self.socket.read(&mut answer), Ok(1)) && answer == [GO]
     }
 
     /// Starts to tell what is said, and how often each loop went round; `None` for one that does not run.

@@ -2,6 +2,7 @@
 //! part told only of what changed for it; or the old one still in force, and a fact that says why.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use keepwatch_bus::fact::DaemonFact;
 use keepwatch_config::model::{Name, Observability, ProcessScheduling};
@@ -25,6 +26,8 @@ pub(super) type LoadedAside = Result<Accepted, Box<DaemonFact>>;
 #[derive(Default)]
 pub(super) struct Reload {
     loading: Option<JoinHandle<LoadedAside>>,
+    /// When that began.
+    began: Option<Instant>,
     /// The file may have changed since the loading began.
     again: bool,
 }
@@ -37,6 +40,7 @@ impl Reload {
             return;
         }
         let settings = settings.clone();
+        self.began = Some(Instant::now());
         self.loading = Some(tokio::task::spawn_blocking(move || configuration::at_reload(&settings)));
     }
 
@@ -46,6 +50,11 @@ impl Reload {
         let loaded = loading.await;
         self.loading = None;
         loaded
+    }
+
+    /// How long ago what was loaded last was asked for.
+    pub(super) fn took(&self) -> Duration {
+        self.began.map_or(Duration::ZERO, |began| began.elapsed())
     }
 
     /// Begins again if that was asked for meanwhile; whether it was.
@@ -170,6 +179,7 @@ impl AtStart {
         let (old, observability) = (&self.observability, &new.observability);
         let all = [
             ("listen", old.listen != observability.listen),
+            ("web_config_file", old.web_config_file != observability.web_config_file),
             ("control_socket", old.control_socket != observability.control_socket),
             ("history", old.history != observability.history),
             ("vrrp_priority, vrrp_rt_priority, vrrp_no_swap, …", self.scheduling != new.scheduling),

@@ -26,6 +26,7 @@ use nix::unistd::geteuid;
 
 use super::settings::Settings;
 use crate::cli::DataplaneKind;
+use crate::stage;
 
 /// What virtual routers need.
 const FOR_ROUTERS: [Capability; 2] = [Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW];
@@ -110,13 +111,12 @@ pub(crate) fn lacking(dataplane: DataplaneKind) -> Option<String> {
     if names.is_empty() {
         return None;
     }
-    let program = std::env::current_exe().unwrap_or_else(|_| "keepwatchd".into());
     Some(format!(
         "virtual routers need {}, which this process does not have. Start it as root; or give it to the program: \
          `setcap {}+ep {}`; or in a unit of systemd: `AmbientCapabilities={}`",
         names.join(" and "),
         names.join(",").to_lowercase(),
-        program.display(),
+        stage::supervisor().display(),
         names.join(" ")
     ))
 }
@@ -165,7 +165,14 @@ fn files(settings: &Settings, config: &Config) -> Vec<std::path::PathBuf> {
     let history = settings.history(config).map(|file| file.path);
     let sockets = [settings.control_socket(config), settings.file.clone()];
     let tracked = config.track_files.iter().map(|tracked| tracked.file.clone());
-    history.into_iter().chain(settings.cli.log_file.clone()).chain(sockets).chain(tracked).collect()
+    let dumps = super::parts::dumps::files(&config.global);
+    history
+        .into_iter()
+        .chain(settings.cli.log_file.clone())
+        .chain(sockets)
+        .chain(tracked)
+        .chain(dumps)
+        .collect()
 }
 
 /// Whether a file, or the directory that it is made in, is another user's.

@@ -9,7 +9,9 @@ use keepwatch_bus::{FileSettings, Process};
 use keepwatch_config::Config;
 
 use crate::cli::{Cli, DataplaneKind, Listen};
+use crate::logging::LogSettings;
 use crate::paths;
+use crate::supervisor::line::{PidFiles, Terms};
 
 /// What the command line has decided for good: it holds for every reload.
 #[derive(Clone, Debug)]
@@ -42,6 +44,26 @@ impl Settings {
         self.cli.dataplane()
     }
 
+    /// By what the supervisor is to supervise.
+    pub(crate) fn terms(&self) -> Terms {
+        Terms {
+            respawn: !self.cli.dont_respawn,
+            release: !self.cli.dont_release_vrrp,
+            umask: self.cli.umask,
+            log: LogSettings::of(&self.cli),
+        }
+    }
+
+    /// The pid files: keepalived has a process for each of its sides, we have one for both.
+    pub(crate) fn pid_files(&self) -> PidFiles {
+        let cli = &self.cli;
+        let beside = |side: &str| paths::worker_pid_file(cli.pid.as_deref(), side);
+        let vrrp = self.vrrp().then(|| cli.vrrp_pid.clone().unwrap_or_else(|| beside("vrrp")));
+        let checkers =
+            self.checkers().then(|| cli.checkers_pid.clone().unwrap_or_else(|| beside("checkers")));
+        PidFiles { own: paths::pid_file(cli.pid.as_deref()), worker: vrrp.into_iter().chain(checkers).collect() }
+    }
+
     /// The control socket.
     pub fn control_socket(&self, config: &Config) -> PathBuf {
         let derived = || paths::control_socket(self.cli.pid.as_deref());
@@ -71,6 +93,11 @@ impl Settings {
             Some(Listen::Nowhere) => None,
             Some(Listen::At(address)) => Some(address),
         }
+    }
+
+    /// What says how the HTTP server is protected, if anything does.
+    pub fn web_config_file(&self, config: &Config) -> Option<PathBuf> {
+        self.cli.web_config_file.clone().or_else(|| config.observability.web_config_file.clone())
     }
 
     /// What the world is told of the process, and of what `config` says of the whole of it.

@@ -4,6 +4,7 @@ use std::io;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::parts::dumps::Dump;
 use crate::signals;
 
 /// What a signal asks for.
@@ -12,6 +13,8 @@ pub(super) enum Asked {
     Reload,
     /// To stop, by the signal of this name.
     Stop(&'static str),
+    /// To write down how things stand.
+    Dump(Dump),
 }
 
 /// The signals that the worker takes.
@@ -19,9 +22,10 @@ pub(super) struct Signals {
     term: tokio::signal::unix::Signal,
     int: tokio::signal::unix::Signal,
     hup: tokio::signal::unix::Signal,
-    // keepalived's dumps. Held so that they end nobody.
     usr1: tokio::signal::unix::Signal,
     usr2: tokio::signal::unix::Signal,
+    json: tokio::signal::unix::Signal,
+    clear_stats: tokio::signal::unix::Signal,
 }
 
 impl Signals {
@@ -37,6 +41,8 @@ impl Signals {
             hup: signal(SignalKind::hangup())?,
             usr1: signal(SignalKind::user_defined1())?,
             usr2: signal(SignalKind::user_defined2())?,
+            json: signal(SignalKind::from_raw(signals::json()))?,
+            clear_stats: signal(SignalKind::from_raw(signals::clear_stats()))?,
         };
         signals::taken().thread_unblock()?;
         Ok(all)
@@ -44,14 +50,14 @@ impl Signals {
 
     /// What is asked for next.
     pub(super) async fn next(&mut self) -> Asked {
-        loop {
-            tokio::select! {
-                _ = self.term.recv() => return Asked::Stop("SIGTERM"),
-                _ = self.int.recv() => return Asked::Stop("SIGINT"),
-                _ = self.hup.recv() => return Asked::Reload,
-                _ = self.usr1.recv() => {}
-                _ = self.usr2.recv() => {}
-            }
+        tokio::select! {
+            _ = self.term.recv() => Asked::Stop("SIGTERM"),
+            _ = self.int.recv() => Asked::Stop("SIGINT"),
+            _ = self.hup.recv() => Asked::Reload,
+            _ = self.usr1.recv() => Asked::Dump(Dump::Data),
+            _ = self.usr2.recv() => Asked::Dump(Dump::Stats),
+            _ = self.json.recv() => Asked::Dump(Dump::Json),
+            _ = self.clear_stats.recv() => Asked::Dump(Dump::ClearStats),
         }
     }
 }

@@ -63,6 +63,7 @@ use std::time::{Duration, Instant};
 use keepwatch_bus::counters::VrrpCounters;
 use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::{Family, VrrpState};
+use keepwatch_bus::times::VrrpTimes;
 use keepwatch_bus::{Configured, EventId};
 use keepwatch_model::Instance;
 
@@ -137,6 +138,7 @@ pub struct Router {
     pub(crate) spec: Arc<RouterSpec>,
     pub(crate) settings: Configured<Instance>,
     pub(crate) counters: Arc<VrrpCounters>,
+    times: Arc<VrrpTimes>,
     pub(crate) link: LinkId,
     /// Where its advertisements leave: there, or by an interface of its own above it.
     pub(crate) leaves_by: LinkId,
@@ -178,6 +180,7 @@ impl Router {
             id,
             settings: definition.settings,
             counters: definition.counters,
+            times: definition.times,
             link,
             leaves_by: link,
             group: None,
@@ -298,6 +301,7 @@ impl Router {
             State::Init | State::Fault => Reaction::None,
             State::Backup(backup) => {
                 if backup.down_at <= cx.now {
+                    self.times.lateness.observe(cx.now.saturating_duration_since(backup.down_at));
                     Reaction::WantsMaster
                 } else {
                     Reaction::None

@@ -14,6 +14,7 @@ use keepwatch_bus::Configured;
 use keepwatch_bus::counters::VrrpCounters;
 use keepwatch_bus::fact::{HoldReason, RoutingEntry};
 use keepwatch_bus::subject::{Family, Name, VirtualAddress};
+use keepwatch_bus::times::VrrpTimes;
 use keepwatch_model::{
     AuthHmac, Firewall, Follow, GarpGroup, InitialState, Instance, InterfaceAddress, InterfaceDelays,
     LinkTarget, LinkbeatInterface, Priority, SyncGroup, UnicastChecksum, UnicastPeer, VirtualRouterId, Vmac,
@@ -306,6 +307,8 @@ pub struct RouterDefinition {
     pub settings: Configured<Instance>,
     /// Where its packets are counted.
     pub counters: Arc<VrrpCounters>,
+    /// Where its times are measured.
+    pub times: Arc<VrrpTimes>,
 }
 
 impl RouterDefinition {
@@ -330,7 +333,7 @@ impl RouterDefinition {
             ..Instance::new(spec.name.clone(), "".into(), spec.vrid)
         };
         let settings = Configured::new(1, instance);
-        Self { spec, settings, counters: Arc::new(VrrpCounters::default()) }
+        Self { spec, settings, counters: Arc::default(), times: Arc::default() }
     }
 }
 

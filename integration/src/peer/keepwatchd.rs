@@ -22,6 +22,7 @@ pub struct Settings {
     config: String,
     flags: Vec<String>,
     listen_fd: Option<std::os::fd::OwnedFd>,
+    variables: Vec<(String, String)>,
     history: PathBuf,
     small_disk: Option<u64>,
     module_loader: Option<PathBuf>,
@@ -43,6 +44,12 @@ impl Settings {
     /// Adds command line flags.
     pub fn flags(mut self, flags: &[&str]) -> Self {
         self.flags.extend(flags.iter().map(|&f| f.to_owned()));
+        self
+    }
+
+    /// Sets a variable of its environment.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -87,6 +94,9 @@ impl Settings {
             .arg("--history-file")
             .arg(&self.history)
             .args(self.flags);
+        for (name, value) in &self.variables {
+            spawn = spawn.env(name, value);
+        }
         if let (Some(bytes), Some(disk)) = (self.small_disk, self.history.parent()) {
             spawn = spawn.small_disk(disk, bytes);
         }
@@ -127,6 +137,7 @@ impl Keepwatchd {
             config: String::new(),
             flags: Vec::new(),
             listen_fd: None,
+            variables: Vec::new(),
             history: host.directory().join("history.jsonl"),
             small_disk: None,
             module_loader: None,

@@ -5,6 +5,7 @@ pub mod frr;
 pub mod keepalived;
 pub mod keepwatchd;
 pub mod nginx;
+pub mod receiver;
 pub mod snmpd;
 pub mod snmptrapd;
 pub mod udp;

@@ -2,6 +2,7 @@
 //! `keepwatch` command says about it all.
 
 mod command_line;
+mod dumps;
 mod files;
 mod interfaces;
 mod listeners;

@@ -6,9 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use anyhow::{Context, Result, ensure};
 use integration::{Instance, binaries, capture, conf::VIP, wait};
 use nix::sys::signal::Signal;
-use nix::unistd::{Pid, getuid};
+use nix::unistd::{Pid, chown, getuid};
 
 use crate::scene::{Scene, calm, file, no_gap, quick, text};
+
+/// Debian's `nobody`.
+const NOBODY: u32 = 65_534;
 
 const DAC_OVERRIDE: u64 = 1 << 1;
 const KILL: u64 = 1 << 5;
@@ -110,5 +113,38 @@ fn without_the_rights_it_says_which_are_missing_and_how_to_give_them() -> Result
         ensure!(said.contains("setcap cap_net_") && said.contains("AmbientCapabilities=CAP_NET_"), "{said}");
         ensure!(said.lines().count() == 1, "{said}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_user_whom_the_file_of_the_program_gives_the_rights_runs_it() -> Result<()> {
+    if !getuid().is_root() {
+        return Ok(());
+    }
+    let scene = Scene::new("setcap")?;
+    // Where whoever is not root can go, and run it.
+    let directory = tempfile::tempdir()?;
+    let at = |name: &str| directory.path().join(name).to_string_lossy().into_owned();
+    for name in ["keepwatchd", "keepwatch-worker"] {
+        fs::copy(binaries::path(name)?, at(name))?;
+    }
+    fs::create_dir(at("own"))?;
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755))?;
+    chown(at("own").as_str(), Some(NOBODY.into()), Some(NOBODY.into()))?;
+    let given = scene.host.output("setcap", &["cap_net_admin,cap_net_raw+ep", &at("keepwatchd")])?;
+    ensure!(given.status.success(), "{}", text(&given.stderr));
+    let config = file(directory.path(), "c.conf", &quick().version_3(""))?;
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o644))?;
+    let nobody = NOBODY.to_string();
+    let mut daemon = scene
+        .host
+        .process("keepwatchd", "setpriv")
+        .args(["--reuid", &nobody, "--regid", &nobody, "--clear-groups", &at("keepwatchd")])
+        .args(["-n", "-l", "-G", "-P", "-f", &config, "-p", &at("own/d.pid"), "--listen", "none"])
+        .start()?;
+    wait::until("a user's daemon is master", wait::LONG, || scene.host.has("eth0", VIP))
+        .with_context(|| daemon.log())?;
+    ensure!(daemon.stop(wait::LONG)?.success(), "{}", daemon.log());
+    ensure!(!scene.host.has("eth0", VIP));
     Ok(())
 }

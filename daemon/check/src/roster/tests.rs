@@ -27,6 +27,7 @@ fn definition(n: u8, index: u16, checker: Checker) -> Definition {
         ssl: None,
         manner: Manner::default(),
         counters: Arc::default(),
+        latency: Arc::default(),
     }
 }
 

@@ -9,6 +9,7 @@ mod blocks;
 pub(crate) mod bounds;
 pub(crate) mod checkers;
 mod compose;
+mod deliveries;
 mod directives;
 mod entry;
 mod global;
@@ -357,6 +358,7 @@ pub fn keywords(block: BlockId) -> &'static [Keyword] {
         BlockId::Global => global::GLOBAL,
         BlockId::Observability => keywords_of!(observability::OBSERVABILITY),
         BlockId::History => keywords_of!(observability::HISTORY),
+        BlockId::Otlp => keywords_of!(deliveries::OTLP),
         BlockId::StaticTrackGroup => vrrp::STATIC_TRACK_GROUP,
         BlockId::GarpGroup => vrrp::GARP_GROUP,
         BlockId::SyncGroup => vrrp::SYNC_GROUP,

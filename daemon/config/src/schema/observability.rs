@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use super::deliveries::OTLP;
 use super::entry::Block;
 use super::{BlockId, Kind, kw, one};
 use crate::diagnostics::Diagnostic;
@@ -20,6 +21,13 @@ pub(crate) const OBSERVABILITY: Block<Observability> = Block(&[
     .default("127.0.0.1:9165")
     .example("listen [::1]:9165")
     .sets(listen),
+    kw(
+        "web_config_file",
+        &[one("PATH", Kind::Word)],
+        "TLS and users of what is served there: a file in the web-config format of Prometheus.",
+    )
+    .example("web_config_file /etc/keepwatch/web.yml")
+    .sets(|to, node, _| to.web_config_file = node.arg(0).map(PathBuf::from)),
     kw("control_socket", &[one("PATH", Kind::Word)], "Unix socket of the `keepwatch` command.")
         .default("keepwatch.sock in the run directory")
         .example("control_socket /run/keepwatch.sock")
@@ -28,6 +36,10 @@ pub(crate) const OBSERVABILITY: Block<Observability> = Block(&[
         .block(BlockId::History)
         .example("history {\n    events 10000\n}")
         .sets(|to, node, context| HISTORY.read(&mut to.history, node, context)),
+    kw("otlp", &[], "Where traces and log records go, for OpenTelemetry.")
+        .block(BlockId::Otlp)
+        .example("otlp {\n    endpoint http://10.0.0.9:4318\n}")
+        .sets(|to, node, context| OTLP.read(&mut to.otlp, node, context)),
 ]);
 
 /// `observability { history { … } }`.

@@ -140,9 +140,7 @@ fn global_defs_clamps_and_drops_what_keepalived_does() {
         ("snmp_vs_stats_update_interval 2", &[], 0, "/global/snmp/rs_stats_interval", || json!(2)),
         ("reload_file", &[], 0, "/global/reload/marker", || json!("beside_pid")),
         ("config_save_dir /x/", &[], 0, "/global/reload/save_directory", || json!("/x")),
-        ("state_dump_file \"\"", &["missing-value"], 5, "/global/dumps/state", || {
-            json!("/tmp/keepalived.data")
-        }),
+        ("state_dump_file \"\"", &["missing-value"], 5, "/global/dumps/state", || json!("keepalived.data")),
     ];
     check(cases, |text| format!("global_defs {{\n{text}\n}}\n"));
 }

@@ -1,173 +1,261 @@
-//! Metrics of the daemon itself: build, configuration, bus, history, mail, SNMP session, interfaces.
+//! Metrics of the daemon itself: build, configuration, bus, history, mail, SNMP session, interfaces, scripts.
 
 use jiff::Timestamp;
+use keepwatch_bus::Reader;
 use keepwatch_bus::beat::PARTS;
-use keepwatch_bus::counters::{Counters, FifoCounters};
+use keepwatch_bus::counters::{Counters, DeliveryCounters, FifoCounters};
 use keepwatch_bus::world::World;
 
-use super::family::{Families, flag, number};
+use super::family::{Families, Labels, flag, number};
 
-pub(super) fn collect(families: &mut Families, world: &World, counters: &Counters) {
+pub(super) fn collect(families: &mut Families, reader: &Reader) {
+    let (world, counters) = (&*reader.world(), reader.counters());
     process(families, world);
-    configuration(families, world);
-    bus(families, world, counters);
+    configuration(families, world, counters);
+    bus(families, world, counters, reader.backlog());
     consumers(families, world, counters);
+    history(families, reader);
     let mut interfaces = families.gauge(
         "keepwatch_interface_up",
         "Whether an interface that a virtual router needs is up with carrier",
+        &["interface"],
     );
     for interface in world.interfaces.values() {
-        interfaces.sample(&[("interface", &interface.name)], flag(interface.up));
+        interfaces.sample(&[&interface.name], flag(interface.up));
     }
 }
 
 fn process(families: &mut Families, world: &World) {
     let settings = &world.settings;
     families
-        .gauge("keepwatch_build_info", "Version of keepwatch and where it puts IPVS entries; always 1")
-        .sample(
-            &[
-                ("version", &settings.version),
-                ("router_id", &settings.global.router_id),
-                ("dataplane", &settings.dataplane),
-            ],
-            1.0,
-        );
-    if let Some(at) = world.started_at {
-        families
-            .gauge("keepwatch_start_time_seconds", "When the worker began, in seconds since 1970")
-            .sample(&[], seconds(at));
-    }
+        .gauge(
+            "keepwatch_build_info",
+            "Version of keepwatch and where it puts IPVS entries; always 1",
+            &["version", "router_id", "dataplane"],
+        )
+        .sample(&[&settings.version, &settings.global.router_id, &settings.dataplane], 1.0);
+    moment(
+        families,
+        "keepwatch_start_time_seconds",
+        "When the worker began, in seconds since 1970",
+        world.started_at,
+    );
     families
-        .gauge("keepwatch_stopping", "Whether a clean stop is under way")
+        .gauge("keepwatch_stopping", "Whether a clean stop is under way", &[])
         .sample(&[], flag(world.stopping));
 }
 
-fn configuration(families: &mut Families, world: &World) {
+fn configuration(families: &mut Families, world: &World, counters: &Counters) {
     let config = &world.config;
     families
-        .gauge("keepwatch_config_generation", "Configurations that came into force since the worker began")
+        .gauge(
+            "keepwatch_config_generation",
+            "Configurations that came into force since the worker began",
+            &[],
+        )
         .sample(&[], number(config.generation));
     families
         .gauge(
             "keepwatch_config_last_reload_successful",
             "Whether the last (re)load of the configuration was accepted",
+            &[],
         )
         .sample(&[], flag(config.rejected.is_none() && config.generation > 0));
-    if let Some(at) = config.loaded_at {
-        families
-            .gauge(
-                "keepwatch_config_last_reload_success_timestamp_seconds",
-                "When the configuration came into force",
-            )
-            .sample(&[], seconds(at));
+    moment(
+        families,
+        "keepwatch_config_last_reload_success_timestamp_seconds",
+        "When the configuration came into force",
+        config.loaded_at,
+    );
+    let tallies = &counters.tallies;
+    let mut reloads =
+        families.counter("keepwatch_config_reloads_total", "Reloads, by how they ended", &["result"]);
+    for result in ["success", "failure"] {
+        let noted = tallies.reloads.resolve(&result);
+        reloads.sample_like(&[result], number(noted.get()), noted.last());
+    }
+    families
+        .histogram(
+            "keepwatch_config_reload_duration_seconds",
+            "From the signal until each part had been told of the new configuration",
+            &[],
+        )
+        .observed(&Labels::default(), &[], &tallies.reloads_took.read());
+    let mut changes = families.counter(
+        "keepwatch_config_changes_total",
+        "What configurations defined (anew or otherwise than before) and removed, the first one among them",
+        &["what", "change"],
+    );
+    for ((what, change), count) in tallies.changes.all() {
+        changes.sample(&[what, change], number(count.get()));
     }
 }
 
-fn bus(families: &mut Families, world: &World, counters: &Counters) {
-    families
-        .counter("keepwatch_bus_world_version_total", "Events folded into the world")
-        .sample(&[], number(world.version));
-    let mut events = families.counter("keepwatch_bus_events_total", "Events, by what happened");
-    for (kind, count) in counters.events.all() {
-        events.sample(&[("kind", kind)], number(count.get()));
+/// A gauge of a moment, if there was one.
+fn moment(families: &mut Families, name: &str, help: &str, at: Option<Timestamp>) {
+    let mut family = families.gauge(name, help, &[]);
+    if let Some(at) = at {
+        family.sample(&[], seconds(at));
     }
-    drop(events);
-    let mut missed =
-        families.counter("keepwatch_bus_missed_total", "Events that a watching consumer was too slow for");
+}
+
+fn bus(families: &mut Families, world: &World, counters: &Counters, backlog: usize) {
+    families
+        .counter("keepwatch_bus_world_version_total", "Events folded into the world", &[])
+        .sample(&[], number(world.version));
+    families
+        .gauge("keepwatch_bus_backlog", "Events that were published and not yet taken into the world", &[])
+        .sample(&[], number(backlog as u64));
+    let mut events = families.counter("keepwatch_bus_events_total", "Events, by what happened", &["kind"]);
+    for (kind, noted) in counters.events.all() {
+        events.sample_like(&[kind], number(noted.get()), noted.last());
+    }
+    let mut missed = families.counter(
+        "keepwatch_bus_missed_total",
+        "Events that a watching consumer was too slow for",
+        &["consumer"],
+    );
     for (consumer, count) in counters.missed.all() {
-        missed.sample(&[("consumer", &consumer)], number(count.get()));
+        missed.sample(&[&consumer], number(count.get()));
     }
 }
 
 fn fifos(families: &mut Families, world: &World, counters: &Counters) {
     let mut working =
-        families.gauge("keepwatch_fifo_works", "Whether a FIFO is there and takes all its lines");
+        families.gauge("keepwatch_fifo_works", "Whether a FIFO is there and takes all its lines", &["fifo"]);
     for (path, fifo) in &world.fifos {
-        working.sample(&[("fifo", path)], flag(fifo.error.is_none() && fifo.losing.is_none()));
+        working.sample(&[path], flag(fifo.error.is_none() && fifo.losing.is_none()));
+    }
+    let mut ended = families.counter(
+        "keepwatch_fifo_readers_ended_total",
+        "Times the script that reads a FIFO ended by itself",
+        &["fifo"],
+    );
+    for (path, fifo) in &world.fifos {
+        ended.sample(&[path], number(fifo.readers_ended));
+    }
+    for row in FifoCounters::TABLE {
+        let mut family = families.counter(row.metric, row.help, &["fifo"]);
+        for (path, counted) in counters.fifos.all() {
+            family.sample(&[&path], number((row.get)(&counted).get()));
+        }
+    }
+}
+
+/// Receivers of events: webhooks, OTLP collectors.
+fn deliveries(families: &mut Families, world: &World, counters: &Counters) {
+    let all = counters.deliveries.all();
+    let mut working = families
+        .gauge("keepwatch_delivery_works", "Whether a receiver of events takes all that is handed to it");
+    for (consumer, _) in &all {
+        working.sample(&[("consumer", consumer)], flag(!world.interrupted.contains_key(consumer)));
     }
     drop(working);
-    let mut ended = families
-        .counter("keepwatch_fifo_readers_ended_total", "Times the script that reads a FIFO ended by itself");
-    for (path, fifo) in &world.fifos {
-        ended.sample(&[("fifo", path)], number(fifo.readers_ended));
-    }
-    drop(ended);
-    for row in FifoCounters::TABLE {
+    for row in DeliveryCounters::TABLE {
         let mut family = families.counter(row.metric, row.help);
-        for (path, counted) in counters.fifos.all() {
-            family.sample(&[("fifo", &path)], number((row.get)(&counted).get()));
+        for (consumer, counted) in &all {
+            family.sample(&[("consumer", consumer)], number((row.get)(counted).get()));
         }
     }
 }
 
 /// Everything that only watches, and whether it works.
 fn consumers(families: &mut Families, world: &World, counters: &Counters) {
-    let mut failed = families.gauge("keepwatch_consumer_failed", "Parts that only watch and could not start");
+    let mut failed = families.gauge(
+        "keepwatch_consumer_failed",
+        "Parts that only watch and could not start",
+        &["consumer"],
+    );
     for consumer in world.failed_consumers.keys() {
-        failed.sample(&[("consumer", consumer)], 1.0);
+        failed.sample(&[consumer], 1.0);
     }
-    drop(failed);
     families
-        .gauge("keepwatch_history_writable", "Whether the history file can be written")
+        .gauge("keepwatch_history_writable", "Whether the history file can be written", &[])
         .sample(&[], flag(world.history_error.is_none()));
     families
-        .counter("keepwatch_scripts_run_total", "Notify scripts that have ended")
+        .counter("keepwatch_scripts_run_total", "Notify scripts that have ended", &[])
         .sample(&[], number(world.scripts.run));
     families
         .counter(
             "keepwatch_scripts_failed_total",
             "Notify scripts that failed, were killed or had to be ended",
+            &[],
         )
         .sample(&[], number(world.scripts.failed));
     families
-        .counter("keepwatch_scripts_not_run_total", "Notify scripts that could not be run")
+        .counter("keepwatch_scripts_not_run_total", "Notify scripts that could not be run", &[])
         .sample(&[], number(world.scripts.not_run));
     families
-        .gauge("keepwatch_scripts_overdue", "Notify scripts that have run for long and still do")
+        .gauge("keepwatch_scripts_overdue", "Notify scripts that have run for long and still do", &[])
         .sample(&[], number(world.scripts.overdue.len() as u64));
+    scripts(families, counters);
     fifos(families, world, counters);
+    deliveries(families, world, counters);
     families
-        .counter("keepwatch_mails_sent_total", "Mails that the server took")
+        .counter("keepwatch_mails_sent_total", "Mails that the server took", &[])
         .sample(&[], number(world.mail.sent));
     families
         .counter(
             "keepwatch_mail_recipients_refused_total",
             "Recipients whom the server refused, the mail going to others",
+            &[],
         )
         .sample(&[], number(world.mail.refused));
-    families.counter("keepwatch_mails_failed_total", "Mails given up").sample(&[], number(world.mail.failed));
     families
-        .gauge("keepwatch_mail_working", "Whether the last mail went well")
+        .counter("keepwatch_mails_failed_total", "Mails given up", &[])
+        .sample(&[], number(world.mail.failed));
+    families
+        .gauge("keepwatch_mail_working", "Whether the last mail went well", &[])
         .sample(&[], flag(world.mail.error.is_none()));
     families
-        .gauge("keepwatch_snmp_session_up", "Whether the AgentX session with the SNMP master agent stands")
+        .gauge(
+            "keepwatch_snmp_session_up",
+            "Whether the AgentX session with the SNMP master agent stands",
+            &[],
+        )
         .sample(&[], flag(world.snmp.connected));
     families
-        .counter("keepwatch_snmp_sessions_total", "AgentX sessions since the worker began")
+        .counter("keepwatch_snmp_sessions_total", "AgentX sessions since the worker began", &[])
         .sample(&[], number(world.snmp.sessions));
     families
-        .gauge("keepwatch_ipvs_working", "Whether there is nothing that IPVS refuses")
+        .gauge("keepwatch_ipvs_working", "Whether there is nothing that IPVS refuses", &[])
         .sample(&[], flag(world.ipvs_error.is_none()));
-    let mut hung = families
-        .gauge("keepwatch_part_hung", "Whether a part that virtual routers do not depend on stands still");
+    let mut hung = families.gauge(
+        "keepwatch_part_hung",
+        "Whether a part that virtual routers do not depend on stands still",
+        &["part"],
+    );
     for part in PARTS {
-        hung.sample(&[("part", part)], flag(world.hung.contains_key(part)));
+        hung.sample(&[part], flag(world.hung.contains_key(part)));
     }
 }
 
-/// Metrics of the history in memory.
-pub(super) fn collect_history(families: &mut Families, events: usize, oldest: Option<Timestamp>) {
+/// The history in memory.
+fn history(families: &mut Families, reader: &Reader) {
+    let (length, oldest) = {
+        let history = reader.history();
+        (history.iter().len(), history.iter().next().map(|event| event.at))
+    };
     families
-        .gauge("keepwatch_history_events", "Events held in memory")
-        .sample(&[], number(u64::try_from(events).unwrap_or(u64::MAX)));
-    if let Some(at) = oldest {
-        families
-            .gauge(
-                "keepwatch_history_oldest_timestamp_seconds",
-                "When the oldest event held in memory happened",
-            )
-            .sample(&[], seconds(at));
+        .gauge("keepwatch_history_events", "Events held in memory", &[])
+        .sample(&[], number(length as u64));
+    moment(
+        families,
+        "keepwatch_history_oldest_timestamp_seconds",
+        "When the oldest event held in memory happened",
+        oldest,
+    );
+}
+
+/// Notify scripts: how long they run, by how they end.
+fn scripts(families: &mut Families, counters: &Counters) {
+    let mut took = families.histogram(
+        "keepwatch_script_duration_seconds",
+        "How long notify scripts ran, by how they ended",
+        &["result"],
+    );
+    for (result, seen) in counters.tallies.scripts.all() {
+        took.observed(&Labels::default(), &[result], &seen.read());
     }
 }
 

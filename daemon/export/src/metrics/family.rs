@@ -1,102 +1,309 @@
-//! Metric families on the way to the encoder: name, help and type once, then samples with their labels.
+//! Metric families on the way to a client, in Prometheus's text format or in OpenMetrics: name, help and type once, then
+//! samples with their labels, written straight into the answer.
+//!
+//! Both formats come from the same calls, so a series has the same name and labels in both (the bounds of buckets too,
+//! which is why no ready-made encoder is used: the one that we know of for each format writes them otherwise than the
+//! other). What differs: in OpenMetrics a counter's family has no `_total`, exemplars stand behind samples, and there is
+//! an end mark.
 
-use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType, Summary};
+use std::fmt::Write;
 
-/// A label and its value.
-pub(super) type Label<'a> = (&'static str, &'a str);
+use keepwatch_bus::histogram::{Exemplar, Observed};
+
+/// How metrics are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Prometheus's text format, 0.0.4.
+    Text,
+    /// OpenMetrics 1.0.0, with exemplars.
+    OpenMetrics,
+}
+
+impl Format {
+    /// For `Content-Type`.
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
+
+/// What a family is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Its samples may fall.
+    Gauge,
+    /// Its samples only rise; its name ends in `_total`.
+    Counter,
+    /// Counts and sums.
+    Summary,
+    /// Counts by bucket, and sums.
+    Histogram,
+}
+
+impl Kind {
+    /// Its name in both formats.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gauge => "gauge",
+            Self::Counter => "counter",
+            Self::Summary => "summary",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// What there is to know of a family.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// Its name, as samples of Prometheus's text format have it.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// What it says.
+    pub help: String,
+    /// Its labels, without those of buckets.
+    pub labels: Vec<&'static str>,
+}
+
+/// Labels with their values, as they are written: made once for a subject and used for all its families.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Labels {
+    names: Vec<&'static str>,
+    text: String,
+}
+
+impl Labels {
+    pub(super) fn new(labels: &[(&'static str, &str)]) -> Self {
+        Self::default().with(labels)
+    }
+
+    /// These, and some more.
+    pub(super) fn with(&self, labels: &[(&'static str, &str)]) -> Self {
+        let mut more = self.clone();
+        for (name, value) in labels {
+            more.names.push(name);
+            label(&mut more.text, name, value);
+        }
+        more
+    }
+}
 
 /// All families of one scrape; those without samples are left out.
-#[derive(Default)]
-pub(super) struct Families(Vec<MetricFamily>);
+pub(super) struct Families {
+    format: Format,
+    out: String,
+    described: Vec<Described>,
+}
 
 impl Families {
+    pub(super) fn new(format: Format) -> Self {
+        Self { format, out: String::with_capacity(64 << 10), described: Vec::new() }
+    }
+
     /// A family whose samples may fall.
-    pub(super) fn gauge(&mut self, name: &str, help: &str) -> Family<'_> {
-        self.family(name, help, MetricType::GAUGE)
+    pub(super) fn gauge(&mut self, name: &str, help: &str, labels: &[&'static str]) -> Family<'_> {
+        self.family(name, help, Kind::Gauge, labels)
     }
 
     /// A family whose samples only rise; its name ends in `_total`.
-    pub(super) fn counter(&mut self, name: &str, help: &str) -> Family<'_> {
-        self.family(name, help, MetricType::COUNTER)
+    pub(super) fn counter(&mut self, name: &str, help: &str, labels: &[&'static str]) -> Family<'_> {
+        self.family(name, help, Kind::Counter, labels)
     }
 
     /// A family of counts and sums (`NAME_count`, `NAME_sum`).
-    pub(super) fn summary(&mut self, name: &str, help: &str) -> Family<'_> {
-        self.family(name, help, MetricType::SUMMARY)
+    pub(super) fn summary(&mut self, name: &str, help: &str, labels: &[&'static str]) -> Family<'_> {
+        self.family(name, help, Kind::Summary, labels)
     }
 
-    fn family(&mut self, name: &str, help: &str, kind: MetricType) -> Family<'_> {
-        let mut family = MetricFamily::default();
-        family.set_name(name.to_owned());
-        family.set_help(help.to_owned());
-        family.set_field_type(kind);
-        Family { families: self, family, kind, samples: Vec::new() }
+    /// A family of counts by bucket and sums (`NAME_bucket`, `NAME_count`, `NAME_sum`).
+    pub(super) fn histogram(&mut self, name: &str, help: &str, labels: &[&'static str]) -> Family<'_> {
+        self.family(name, help, Kind::Histogram, labels)
     }
 
-    /// For the encoder.
-    pub(super) fn into_inner(self) -> Vec<MetricFamily> {
-        self.0
+    fn family(&mut self, name: &str, help: &str, kind: Kind, labels: &[&'static str]) -> Family<'_> {
+        let (name, help, labels) = (name.to_owned(), help.to_owned(), labels.to_vec());
+        self.described.push(Described { name, kind, help, labels });
+        let at = self.described.len() - 1;
+        Family { families: self, at, begun: false }
+    }
+
+    /// The answer.
+    pub(super) fn finish(mut self) -> String {
+        if self.format == Format::OpenMetrics {
+            self.out.push_str("# EOF\n");
+        }
+        self.out
+    }
+
+    /// Every family that was asked for, with samples or without.
+    pub(super) fn described(self) -> Vec<Described> {
+        self.described
     }
 }
 
-/// One family; it joins the others when it is dropped.
+/// One family: its samples are written as they come.
 pub(super) struct Family<'a> {
     families: &'a mut Families,
-    family: MetricFamily,
-    kind: MetricType,
-    samples: Vec<Metric>,
+    at: usize,
+    begun: bool,
 }
 
 impl Family<'_> {
-    /// Adds a sample of a gauge or counter.
-    pub(super) fn sample(&mut self, labels: &[Label<'_>], value: f64) -> &mut Self {
-        let mut metric = labelled(labels);
-        if self.kind == MetricType::COUNTER {
-            let mut counter = Counter::default();
-            counter.set_value(value);
-            metric.set_counter(counter);
-        } else {
-            let mut gauge = Gauge::default();
-            gauge.set_value(value);
-            metric.set_gauge(gauge);
-        }
-        self.samples.push(metric);
+    /// Adds a sample of a gauge or counter, with the values of its labels.
+    pub(super) fn sample(&mut self, values: &[&str], value: f64) -> &mut Self {
+        self.sample_like(values, value, None)
+    }
+
+    /// The same with an event that stands for it.
+    pub(super) fn sample_like(&mut self, values: &[&str], value: f64, like: Option<Exemplar>) -> &mut Self {
+        self.write(&Labels::default(), values, "", None, value, like);
         self
+    }
+
+    /// Adds a sample for a subject whose labels are the first ones of the family, with the values of the others.
+    pub(super) fn sample_of(&mut self, of: &Labels, values: &[&str], value: f64) -> &mut Self {
+        self.write(of, values, "", None, value, None);
+        self
+    }
+
+    /// The same with an event that stands for it.
+    pub(super) fn sample_of_like(
+        &mut self,
+        of: &Labels,
+        values: &[&str],
+        value: f64,
+        like: Option<Exemplar>,
+    ) {
+        self.write(of, values, "", None, value, like);
     }
 
     /// Adds a sample of a summary.
-    pub(super) fn total(&mut self, labels: &[Label<'_>], count: u64, sum: f64) -> &mut Self {
-        let mut summary = Summary::default();
-        summary.set_sample_count(count);
-        summary.set_sample_sum(sum);
-        let mut metric = labelled(labels);
-        metric.set_summary(summary);
-        self.samples.push(metric);
+    pub(super) fn total(&mut self, of: &Labels, values: &[&str], count: u64, sum: f64) -> &mut Self {
+        self.write(of, values, "_sum", None, sum, None);
+        self.write(of, values, "_count", None, number(count), None);
         self
     }
-}
 
-impl Drop for Family<'_> {
-    fn drop(&mut self) {
-        if !self.samples.is_empty() {
-            let mut family = std::mem::take(&mut self.family);
-            family.set_metric(std::mem::take(&mut self.samples));
-            self.families.0.push(family);
+    /// Adds a histogram.
+    pub(super) fn observed(&mut self, of: &Labels, values: &[&str], seen: &Observed) -> &mut Self {
+        for (bound, count, like) in &seen.buckets {
+            self.write(of, values, "_bucket", Some(*bound), number(*count), *like);
         }
+        self.write(of, values, "_sum", None, seen.sum, None);
+        self.write(of, values, "_count", None, number(seen.count), None);
+        self
+    }
+
+    fn begin(&mut self) {
+        if self.begun {
+            return;
+        }
+        self.begun = true;
+        let Families { format, out, described } = &mut *self.families;
+        let Some(family) = described.get(self.at) else { return };
+        let name = match format {
+            Format::OpenMetrics => family.name.strip_suffix("_total").unwrap_or(&family.name),
+            Format::Text => &family.name,
+        };
+        let _ = write!(out, "# HELP {name} ");
+        for character in family.help.chars() {
+            match character {
+                '\\' => out.push_str("\\\\"),
+                '\n' => out.push_str("\\n"),
+                '"' if *format == Format::OpenMetrics => out.push_str("\\\""),
+                other => out.push(other),
+            }
+        }
+        let _ = writeln!(out, "\n# TYPE {name} {}", family.kind.name());
+    }
+
+    fn write(
+        &mut self,
+        of: &Labels,
+        values: &[&str],
+        suffix: &str,
+        bucket: Option<Option<u64>>,
+        value: f64,
+        like: Option<Exemplar>,
+    ) {
+        self.begin();
+        let Families { format, out, described } = &mut *self.families;
+        let Some(family) = described.get(self.at) else { return };
+        debug_assert_eq!(family.labels.len(), of.names.len() + values.len(), "{}", family.name);
+        debug_assert!(family.labels.starts_with(&of.names), "{}: {:?}", family.name, of.names);
+        out.push_str(&family.name);
+        out.push_str(suffix);
+        let labelled = !of.text.is_empty() || !values.is_empty() || bucket.is_some();
+        if labelled {
+            out.push('{');
+            let start = out.len();
+            out.push_str(&of.text);
+            for (name, value) in family.labels.iter().skip(of.names.len()).zip(values) {
+                next_label(out, start, name, value);
+            }
+            match bucket {
+                Some(Some(bound)) => next_label(out, start, "le", &format!("{:?}", number(bound) / 1e6)),
+                Some(None) => next_label(out, start, "le", "+Inf"),
+                None => {}
+            }
+            out.push('}');
+        }
+        out.push(' ');
+        write_number(out, value);
+        if let Some(like) = like.filter(|_| *format == Format::OpenMetrics) {
+            let _ = write!(out, " # {{event_id=\"{}\"}} ", like.event.0);
+            write_number(out, like.value);
+            let _ = write!(out, " {:.3}", like.at.as_duration().as_secs_f64());
+        }
+        out.push('\n');
     }
 }
 
-fn labelled(labels: &[Label<'_>]) -> Metric {
-    let pairs = labels
-        .iter()
-        .map(|(name, value)| {
-            let mut pair = LabelPair::default();
-            pair.set_name((*name).to_owned());
-            pair.set_value((*value).to_owned());
-            pair
-        })
-        .collect();
-    Metric::from_label(pairs)
+fn next_label(out: &mut String, start: usize, name: &str, value: &str) {
+    if out.len() > start {
+        out.push(',');
+    }
+    escaped(out, name, value);
+}
+
+fn label(out: &mut String, name: &str, value: &str) {
+    next_label(out, 0, name, value);
+}
+
+fn escaped(out: &mut String, name: &str, value: &str) {
+    out.push_str(name);
+    out.push_str("=\"");
+    if value.contains(['\\', '\n', '"']) {
+        for character in value.chars() {
+            match character {
+                '\\' => out.push_str("\\\\"),
+                '\n' => out.push_str("\\n"),
+                '"' => out.push_str("\\\""),
+                other => out.push(other),
+            }
+        }
+    } else {
+        out.push_str(value);
+    }
+    out.push('"');
+}
+
+/// Whole numbers, which most are, without the detour by the shortest decimal form.
+fn write_number(out: &mut String, value: f64) {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let _ = if value.fract() == 0.0 && value.abs() < EXACT {
+        #[allow(clippy::cast_possible_truncation, reason = "it has no fraction and is in range")]
+        let whole = value as i64;
+        write!(out, "{whole}")
+    } else if value.is_nan() {
+        write!(out, "NaN")
+    } else if value.is_infinite() {
+        write!(out, "{}Inf", if value > 0.0 { "+" } else { "-" })
+    } else {
+        write!(out, "{value}")
+    };
 }
 
 /// A number as Prometheus has it. Above 2^53 it loses the last digits, as every number there does.
@@ -108,4 +315,61 @@ pub(super) fn number(value: u64) -> f64 {
 /// 1 for yes, 0 for no.
 pub(super) fn flag(value: bool) -> f64 {
     f64::from(u8::from(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+    use keepwatch_bus::EventId;
+    use keepwatch_bus::histogram::{Failovers, Histogram};
+
+    use super::*;
+
+    fn written(format: Format) -> String {
+        let mut families = Families::new(format);
+        let like =
+            Exemplar { event: EventId(7), at: Timestamp::from_second(1_700_000_000).unwrap(), value: 1.0 };
+        families.counter("a_total", "A \"quoted\"\nline", &["x"]).sample_like(&["\"\\\n"], 3.0, Some(like));
+        families.gauge("none", "Without samples", &[]);
+        families.gauge("b", "B", &[]).sample(&[], 0.1);
+        let histogram = Histogram::<Failovers>::default();
+        histogram.observe(Duration::from_millis(3600));
+        let of = Labels::new(&[("i", "one")]);
+        families.histogram("c_seconds", "C", &["i", "j"]).observed(&of, &["two"], &histogram.read());
+        families.finish()
+    }
+
+    #[test]
+    fn the_text_format_has_no_exemplars_and_no_end() {
+        let text = written(Format::Text);
+        assert!(text.starts_with(
+            "# HELP a_total A \"quoted\"\\nline\n# TYPE a_total counter\na_total{x=\"\\\"\\\\\\n\"} 3\n# HELP b B\n"
+        ));
+        assert!(text.contains("\nb 0.1\n") && !text.contains("none") && !text.contains(" # "));
+        assert!(
+            text.ends_with(
+                "c_seconds_sum{i=\"one\",j=\"two\"} 3.6\nc_seconds_count{i=\"one\",j=\"two\"} 1\n"
+            )
+        );
+        assert!(text.contains("c_seconds_bucket{i=\"one\",j=\"two\",le=\"3.0\"} 0\n"), "{text}");
+        assert!(text.contains("c_seconds_bucket{i=\"one\",j=\"two\",le=\"4.0\"} 1\n"), "{text}");
+        assert!(text.contains("c_seconds_bucket{i=\"one\",j=\"two\",le=\"+Inf\"} 1\n"), "{text}");
+    }
+
+    #[test]
+    fn openmetrics_has_both_and_the_same_series() {
+        let text = written(Format::OpenMetrics);
+        assert!(text.starts_with(
+            "# HELP a A \\\"quoted\\\"\\nline\n# TYPE a counter\n\
+             a_total{x=\"\\\"\\\\\\n\"} 3 # {event_id=\"7\"} 1 1700000000.000\n"
+        ));
+        assert!(text.ends_with("\n# EOF\n"));
+        let series = |text: &str| {
+            let lines = text.lines().filter(|line| !line.starts_with('#'));
+            lines.map(|line| line.split(" # ").next().unwrap_or(line).to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(series(&text), series(&written(Format::Text)));
+    }
 }

@@ -1,30 +1,52 @@
 //! Families with one sample for each virtual router, under the labels that the keepalived exporter gives them.
 
 use keepwatch_bus::counters::{Counters, VrrpCounters};
-use keepwatch_bus::world::Instance;
+use keepwatch_bus::world::{Instance, World};
 
-use super::family::{Families, Family, number};
+use super::family::{Families, Family, Labels, number};
+
+/// The labels of a virtual router.
+pub(super) const LABELS: [&str; 3] = ["iname", "intf", "vrid"];
+
+/// A virtual router with its labels.
+pub(super) struct Shown<'a> {
+    pub(super) labels: Labels,
+    pub(super) instance: &'a Instance,
+}
+
+/// All, in the order of the configuration.
+pub(super) fn shown(world: &World) -> Vec<Shown<'_>> {
+    world.instances.values().map(|instance| Shown { labels: labels(instance), instance }).collect()
+}
+
+fn labels(instance: &Instance) -> Labels {
+    let vrid = instance.settings.vrid.to_string();
+    Labels::new(&[("iname", &instance.name), ("intf", instance.settings.interface_name()), ("vrid", &vrid)])
+}
 
 /// A family for each counter of a virtual router whose name begins so.
-pub(super) fn count(families: &mut Families, prefix: &str, instances: &[&Instance], counters: &Counters) {
+pub(super) fn count(families: &mut Families, prefix: &str, instances: &[Shown<'_>], counters: &Counters) {
+    let counted: Vec<_> = instances
+        .iter()
+        .filter_map(|shown| Some((&shown.labels, counters.vrrp.get(&shown.instance.name)?)))
+        .collect();
     for row in VrrpCounters::TABLE.iter().filter(|row| row.metric.starts_with(prefix)) {
-        let family = families.counter(row.metric, row.help);
-        sample_each(family, instances, |i| Some(number((row.get)(&*counters.vrrp.get(&i.name)?).get())));
+        let mut family = families.counter(row.metric, row.help, &LABELS);
+        for (labels, counted) in &counted {
+            family.sample_of(labels, &[], number((row.get)(counted).get()));
+        }
     }
 }
 
-/// A sample for every instance that has a value.
+/// A sample for every virtual router that has a value.
 pub(super) fn sample_each(
     mut family: Family<'_>,
-    instances: &[&Instance],
+    instances: &[Shown<'_>],
     value: impl Fn(&Instance) -> Option<f64>,
 ) {
-    for instance in instances {
+    for Shown { labels, instance } in instances {
         if let Some(value) = value(instance) {
-            let vrid = instance.settings.vrid.to_string();
-            let labels =
-                [("iname", &*instance.name), ("intf", instance.settings.interface_name()), ("vrid", &*vrid)];
-            family.sample(&labels, value);
+            family.sample_of(labels, &[], value);
         }
     }
 }

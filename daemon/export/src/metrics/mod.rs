@@ -1,41 +1,46 @@
 //! Prometheus metrics, made anew from the world and the counters for each scrape.
 //!
-//! The world is held only while the numbers are collected; they are turned into text after it was let go.
+//! Each part looks at the world for itself and briefly: publishers never wait for it, and the hub not long.
 
 mod daemon;
 mod family;
 mod instances;
 mod keepalived;
+mod process;
 mod services;
+mod table;
 mod trackers;
 mod vrrp;
 
+use keepwatch_bus::{BusSettings, Hub, Reader};
+
+pub use family::{Described, Format, Kind};
+
 use family::Families;
-use keepwatch_bus::Reader;
-use prometheus::TextEncoder;
 
-/// Content type of [`exposition`].
-pub(crate) const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
+/// All metrics, as text.
+pub fn exposition(reader: &Reader, format: Format) -> String {
+    collect(reader, format).finish()
+}
 
-/// All metrics in Prometheus's text format.
+/// Every family that there may be, in the order in which they are written; for documents and checks of documents.
 ///
 /// # Errors
-/// When the encoder finds a family that it can't write, which would be a mistake in this crate.
-pub fn exposition(reader: &Reader) -> Result<String, prometheus::Error> {
-    let mut families = Families::default();
-    {
-        let world = reader.world();
-        let counters = reader.counters();
-        keepalived::collect(&mut families, &world, counters);
-        daemon::collect(&mut families, &world, counters);
-        vrrp::collect(&mut families, &world, counters);
-        trackers::collect(&mut families, &world, counters);
-        services::collect(&mut families, &world, counters);
-    }
-    let (length, oldest) = {
-        let history = reader.history();
-        (history.iter().len(), history.iter().next().map(|event| event.at))
-    };
-    daemon::collect_history(&mut families, length, oldest);
-    TextEncoder::new().encode_to_string(&families.into_inner())
+/// When the kernel gives no eventfd.
+pub fn families() -> std::io::Result<Vec<Described>> {
+    let (_bus, hub) = Hub::new(BusSettings::default())?;
+    Ok(collect(&hub.reader(), Format::Text).described())
+}
+
+fn collect(reader: &Reader, format: Format) -> Families {
+    let mut families = Families::new(format);
+    let counters = reader.counters();
+    keepalived::collect(&mut families, &reader.world(), counters);
+    vrrp::collect(&mut families, &reader.world(), counters);
+    trackers::collect(&mut families, &reader.world(), counters);
+    services::collect(&mut families, &reader.world(), counters);
+    table::collect(&mut families, counters);
+    daemon::collect(&mut families, reader);
+    process::collect(&mut families);
+    families
 }

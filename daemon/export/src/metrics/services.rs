@@ -1,50 +1,55 @@
 //! Metrics of virtual servers, real servers, their checkers and what IPVS counts.
 
-use keepwatch_bus::counters::{Counters, Gauge, ServiceCounters};
-use keepwatch_bus::subject::{CheckerKey, RealKey, ServiceKey};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use keepwatch_bus::counters::{CheckerCounters, Counters, Gauge, ServiceCounters};
+use keepwatch_bus::subject::{RealKey, ServiceKey};
 use keepwatch_bus::world::{RealServer, RealState, Service, World};
 
-use super::family::{Families, Label, flag, number};
+use super::family::{Families, Labels, flag, number};
 
-pub(super) fn collect(families: &mut Families, world: &World, counters: &Counters) {
-    let services = world.services_in_order();
-    virtual_servers(families, &services);
-    real_servers(families, &services);
-    checks(families, world, counters);
-    certificates(families, &services);
-    traffic(families, &services, counters);
+const OF_SERVICE: [&str; 2] = ["virtual_server", "protocol"];
+const OF_REAL: [&str; 3] = ["virtual_server", "protocol", "real_server"];
+const OF_CHECKER: [&str; 5] = ["virtual_server", "protocol", "real_server", "checker", "index"];
+
+/// A virtual server with its labels, and those of its real servers.
+struct Shown<'a> {
+    labels: Labels,
+    service: &'a Service,
+    reals: Vec<(Labels, &'a RealServer)>,
+}
+
+impl<'a> Shown<'a> {
+    fn new(service: &'a Service) -> Self {
+        let labels = labels(&service.key);
+        let reals = service.reals.values();
+        let reals = reals.map(|real| (labels.with(&[("real_server", &real.address.to_string())]), real));
+        Self { reals: reals.collect(), service, labels }
+    }
 }
 
 /// `10.0.0.1:80` or `fwmark 5`, and the protocol.
-struct ServiceLabels {
-    name: String,
-    protocol: String,
+fn labels(key: &ServiceKey) -> Labels {
+    let name = match key {
+        ServiceKey::Address { address, port, .. } => std::net::SocketAddr::new(*address, *port).to_string(),
+        ServiceKey::Fwmark { fwmark, .. } => format!("fwmark {fwmark}"),
+    };
+    Labels::new(&[("virtual_server", &name), ("protocol", &key.protocol().to_string())])
 }
 
-impl ServiceLabels {
-    fn new(key: &ServiceKey) -> Self {
-        let name = match key {
-            ServiceKey::Address { address, port, .. } => {
-                std::net::SocketAddr::new(*address, *port).to_string()
-            }
-            ServiceKey::Fwmark { fwmark, .. } => format!("fwmark {fwmark}"),
-        };
-        Self { name, protocol: key.protocol().to_string() }
-    }
-
-    fn labels(&self) -> [Label<'_>; 2] {
-        [("virtual_server", &self.name), ("protocol", &self.protocol)]
-    }
-
-    fn with<'a>(&'a self, label: Label<'a>) -> [Label<'a>; 3] {
-        let [name, protocol] = self.labels();
-        [name, protocol, label]
-    }
+pub(super) fn collect(families: &mut Families, world: &World, counters: &Counters) {
+    let shown: Vec<_> = world.services.values().map(Shown::new).collect();
+    virtual_servers(families, &shown);
+    real_servers(families, &shown);
+    checks(families, &shown, counters);
+    certificates(families, &shown);
+    traffic(families, &shown, counters);
 }
 
-fn virtual_servers(families: &mut Families, services: &[&Service]) {
+fn virtual_servers(families: &mut Families, services: &[Shown<'_>]) {
     type Measured = (&'static str, &'static str, fn(&Service) -> f64);
-    let measured: [Measured; 5] = [
+    let measured: [Measured; 7] = [
         ("keepwatch_virtual_server_present", "Whether the virtual server is in the table", |s| {
             flag(s.present)
         }),
@@ -57,28 +62,41 @@ fn virtual_servers(families: &mut Families, services: &[&Service]) {
         ("keepwatch_virtual_server_quorum", "Weight that the virtual server needs", |s| {
             f64::from(s.settings.quorum)
         }),
+        ("keepwatch_virtual_server_weight", "Weight of all its real servers in the table together", |s| {
+            weight(s)
+        }),
+        (
+            "keepwatch_virtual_server_quorum_margin",
+            "Weight that may go before the quorum is lost; below 0 it is missing",
+            |s| weight(s) - f64::from(s.settings.quorum),
+        ),
         ("keepwatch_virtual_server_sorry", "Whether the sorry server serves", |s| flag(s.sorry)),
     ];
     for (name, help, measure) in measured {
-        let mut family = families.gauge(name, help);
-        for service in services {
-            family.sample(&ServiceLabels::new(&service.key).labels(), measure(service));
+        let mut family = families.gauge(name, help, &OF_SERVICE);
+        for shown in services {
+            family.sample_of(&shown.labels, &[], measure(shown.service));
         }
     }
     let mut reals = families.gauge(
         "keepwatch_virtual_server_real_servers",
         "Real servers, by whether they are up, down, or checked by nobody",
+        &["virtual_server", "protocol", "state"],
     );
-    for service in services {
-        let labels = ServiceLabels::new(&service.key);
+    for shown in services {
         for state in RealState::ALL {
-            let count = service.reals_that_are(state) as u64;
-            reals.sample(&labels.with(("state", &state.to_string())), number(count));
+            let count = shown.service.reals_that_are(state) as u64;
+            reals.sample_of(&shown.labels, &[&state.to_string()], number(count));
         }
     }
 }
 
-fn real_servers(families: &mut Families, services: &[&Service]) {
+/// The sorry server is none of them.
+fn weight(service: &Service) -> f64 {
+    service.reals.values().filter(|real| real.up).filter_map(|real| real.weight).map(f64::from).sum()
+}
+
+fn real_servers(families: &mut Families, services: &[Shown<'_>]) {
     type Measured = (&'static str, &'static str, fn(&RealServer) -> Option<f64>);
     let measured: [Measured; 5] = [
         (
@@ -100,98 +118,108 @@ fn real_servers(families: &mut Families, services: &[&Service]) {
         }),
     ];
     for (name, help, measure) in measured {
-        let mut family = families.gauge(name, help);
-        for service in services {
-            let labels = ServiceLabels::new(&service.key);
-            for real in service.reals_in_order() {
-                let address = real.address.to_string();
-                if let Some(value) = measure(real) {
-                    family.sample(&labels.with(("real_server", &address)), value);
-                }
+        let mut family = families.gauge(name, help, &OF_REAL);
+        for (labels, real) in services.iter().flat_map(|shown| &shown.reals) {
+            if let Some(value) = measure(real) {
+                family.sample_of(labels, &[], value);
             }
         }
     }
 }
 
-fn checks(families: &mut Families, world: &World, counters: &Counters) {
-    // Only checkers whose real server is still there: what a reload took away is not shown.
-    let known = |key: &CheckerKey| world.real(&key.real).is_some();
-    let all: Vec<_> = counters.checkers.all().into_iter().filter(|(key, _)| known(key)).collect();
-    let rows: Vec<_> = all
+fn checks(families: &mut Families, services: &[Shown<'_>], counters: &Counters) {
+    let reals: HashMap<_, _> = services
         .iter()
-        .map(|(key, counted)| {
-            let service = ServiceLabels::new(&key.real.service);
-            (service, key.real.real.to_string(), key.index.to_string(), key.kind.clone(), counted)
+        .flat_map(|shown| {
+            shown.reals.iter().map(|(labels, real)| ((shown.service.key, real.address), labels))
+        })
+        .collect();
+    // Only checkers whose real server is still there: what a reload took away is not shown.
+    let rows: Vec<(Labels, Arc<CheckerCounters>)> = counters
+        .checkers
+        .all()
+        .into_iter()
+        .filter_map(|(key, counted)| {
+            let real = reals.get(&(key.real.service, key.real.real))?;
+            Some((real.with(&[("checker", &key.kind), ("index", &key.index.to_string())]), counted))
         })
         .collect();
 
-    let mut results = families.counter("keepwatch_checks_total", "Health checks, by result; each try counts");
-    for (service, real, index, kind, counted) in &rows {
+    let mut results = families.counter(
+        "keepwatch_checks_total",
+        "Health checks, by result; each try counts",
+        &[&OF_CHECKER[..], &["result"]].concat(),
+    );
+    for (labels, counted) in &rows {
         for (result, count) in [("success", &counted.succeeded), ("failure", &counted.failed)] {
-            let labels = checker(service, real, kind, index);
-            let labels: Vec<_> = labels.into_iter().chain([("result", result)]).collect();
-            results.sample(&labels, number(count.get()));
+            results.sample_of(labels, &[result], number(count.get()));
         }
     }
-    drop(results);
-    let mut reasons = families
-        .counter("keepwatch_check_failures_total", "Failed health checks, by reason; each try counts");
-    for (service, real, index, kind, counted) in &rows {
+    let mut reasons = families.counter(
+        "keepwatch_check_failures_total",
+        "Failed health checks, by reason; each try counts",
+        &[&OF_CHECKER[..], &["reason"]].concat(),
+    );
+    for (labels, counted) in &rows {
         for (reason, count) in counted.failures.iter() {
-            let labels = checker(service, real, kind, index);
-            let labels: Vec<_> = labels.into_iter().chain([("reason", reason.label())]).collect();
-            reasons.sample(&labels, number(count));
+            reasons.sample_of(labels, &[reason.label()], number(count));
         }
     }
-    drop(reasons);
-    let mut took = families.summary("keepwatch_check_duration_seconds", "How long health checks took");
-    for (service, real, index, kind, counted) in &rows {
+    let mut took =
+        families.summary("keepwatch_check_duration_seconds", "How long health checks took", &OF_CHECKER);
+    for (labels, counted) in &rows {
         let checks = counted.succeeded.get() + counted.failed.get();
-        let sum = number(counted.took_microseconds.get()) / 1e6;
-        took.total(&checker(service, real, kind, index), checks, sum);
+        took.total(labels, &[], checks, number(counted.took_microseconds.get()) / 1e6);
     }
-    drop(took);
-    let mut last =
-        families.gauge("keepwatch_check_last_duration_seconds", "How long the last health check took");
-    for (service, real, index, kind, counted) in &rows {
-        last.sample(&checker(service, real, kind, index), signed(&counted.last_took_microseconds) / 1e6);
+    let mut last = families.gauge(
+        "keepwatch_check_last_duration_seconds",
+        "How long the last health check took",
+        &OF_CHECKER,
+    );
+    for (labels, counted) in &rows {
+        last.sample_of(labels, &[], signed(&counted.last_took_microseconds) / 1e6);
+    }
+    let mut latency = families.histogram(
+        "keepwatch_check_latency_seconds",
+        "How long health checks of one kind take, all real servers of a virtual server together",
+        &["virtual_server", "protocol", "checker"],
+    );
+    let services: HashMap<_, _> = services.iter().map(|shown| (shown.service.key, &shown.labels)).collect();
+    for ((service, kind), seen) in counters.checks.all() {
+        if let Some(labels) = services.get(&service) {
+            latency.observed(labels, &[&kind], &seen.read());
+        }
     }
 }
 
 /// Certificates that `SSL_GET` checkers saw.
-fn certificates(families: &mut Families, services: &[&Service]) {
+fn certificates(families: &mut Families, services: &[Shown<'_>]) {
+    let seen: Vec<_> = services
+        .iter()
+        .flat_map(|shown| &shown.reals)
+        .flat_map(|(labels, real)| real.checkers.iter().map(move |checker| (labels, checker)))
+        .filter_map(|(labels, checker)| {
+            let (kind, index) = (&*checker.key.kind, checker.key.index.to_string());
+            let labels = labels.with(&[("checker", kind), ("index", &index)]);
+            Some((labels, checker.certificate.as_ref()?))
+        })
+        .collect();
     let mut until = families.gauge(
         "keepwatch_check_certificate_not_after_timestamp_seconds",
         "Last moment that the certificate holds which the real server shows",
+        &OF_CHECKER,
     );
-    let mut distrusted = Vec::new();
-    for service in services {
-        let labels = ServiceLabels::new(&service.key);
-        for real in service.reals_in_order() {
-            for seen in &real.checkers {
-                let Some(certificate) = &seen.certificate else { continue };
-                let (address, index) = (real.address.to_string(), seen.key.index.to_string());
-                let labels = checker(&labels, &address, &seen.key.kind, &index);
-                until.sample(&labels, certificate.not_after.as_second() as f64);
-                let owned: Vec<_> = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-                distrusted.push((owned, certificate.distrust.is_some()));
-            }
-        }
+    for (labels, certificate) in &seen {
+        until.sample_of(labels, &[], certificate.not_after.as_second() as f64);
     }
-    drop(until);
-    let mut family = families.gauge(
+    let mut distrusted = families.gauge(
         "keepwatch_check_certificate_distrusted",
         "Whether the `ca` of the SSL block would not have the certificate that the real server shows",
+        &OF_CHECKER,
     );
-    for (labels, is) in &distrusted {
-        let labels: Vec<_> = labels.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        family.sample(&labels, flag(*is));
+    for (labels, certificate) in &seen {
+        distrusted.sample_of(labels, &[], flag(certificate.distrust.is_some()));
     }
-}
-
-fn checker<'a>(service: &'a ServiceLabels, real: &'a str, kind: &'a str, index: &'a str) -> [Label<'a>; 5] {
-    let [name, protocol] = service.labels();
-    [name, protocol, ("real_server", real), ("checker", kind), ("index", index)]
 }
 
 #[allow(clippy::cast_precision_loss)]
@@ -199,31 +227,34 @@ fn signed(gauge: &Gauge) -> f64 {
     gauge.get() as f64
 }
 
-/// Those that only rise are told of virtual servers too; how many connections there are now, of real servers only.
-fn traffic(families: &mut Families, services: &[&Service], counters: &Counters) {
-    let shown = || ServiceCounters::TABLE.iter().filter(|row| !row.metric.is_empty());
-    for row in shown().filter(|row| row.metric.ends_with("_total")) {
-        let mut family = families.counter(&format!("keepwatch_virtual_server_{}", row.metric), row.help);
-        for service in services {
-            if let Some(counted) = counters.services.get(&service.key) {
-                family.sample(&ServiceLabels::new(&service.key).labels(), signed((row.get)(&counted)));
+/// What IPVS counts of virtual servers and of real servers.
+fn traffic(families: &mut Families, services: &[Shown<'_>], counters: &Counters) {
+    let of_services: Vec<_> = services
+        .iter()
+        .filter_map(|shown| Some((&shown.labels, counters.services.get(&shown.service.key)?)))
+        .collect();
+    let of_reals: Vec<_> = services
+        .iter()
+        .flat_map(|shown| shown.reals.iter().map(|(labels, real)| (labels, shown.service.key, real.address)))
+        .filter_map(|(labels, service, real)| Some((labels, counters.reals.get(&RealKey { service, real })?)))
+        .collect();
+    for row in ServiceCounters::TABLE.iter().filter(|row| !row.metric.is_empty()) {
+        let rises = row.metric.ends_with("_total");
+        // How many connections there are now is counted of real servers only.
+        if rises {
+            let name = format!("keepwatch_virtual_server_{}", row.metric);
+            let mut family = families.counter(&name, row.help, &OF_SERVICE);
+            for (labels, counted) in &of_services {
+                family.sample_of(labels, &[], signed((row.get)(counted)));
             }
         }
-    }
-    let reals: Vec<_> = services
-        .iter()
-        .flat_map(|service| service.reals_in_order().into_iter().map(|real| (service.key, real.address)))
-        .filter_map(|(service, real)| Some((service, real, counters.reals.get(&RealKey { service, real })?)))
-        .map(|(service, real, counted)| (ServiceLabels::new(&service), real.to_string(), counted))
-        .collect();
-    for row in shown() {
         let name = format!("keepwatch_real_server_{}", row.metric);
-        let mut family = match row.metric.ends_with("_total") {
-            true => families.counter(&name, row.help),
-            false => families.gauge(&name, row.help),
+        let mut family = match rises {
+            true => families.counter(&name, row.help, &OF_REAL),
+            false => families.gauge(&name, row.help, &OF_REAL),
         };
-        for (service, real, counted) in &reals {
-            family.sample(&service.with(("real_server", real)), signed((row.get)(counted)));
+        for (labels, counted) in &of_reals {
+            family.sample_of(labels, &[], signed((row.get)(counted)));
         }
     }
 }

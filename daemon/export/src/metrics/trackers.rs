@@ -5,7 +5,7 @@ use keepwatch_bus::fact::Evidence;
 use keepwatch_bus::world::{self, World};
 use keepwatch_model::{Level, Tracker};
 
-use super::family::{Families, flag, number};
+use super::family::{Families, Labels, flag, number};
 
 type Counted = (&'static str, &'static str, fn(&TrackScriptCounters) -> u64);
 
@@ -25,50 +25,71 @@ const COUNTED: [Counted; 4] = [
 ];
 
 pub(super) fn collect(families: &mut Families, world: &World, counters: &Counters) {
+    levels(families, world);
     scripts(families, world, counters);
     sessions(families, world);
     let trackers = &world.trackers;
-    let mut values = families.gauge("keepwatch_track_file_value", "The number in a tracked file");
+    let mut values = families.gauge("keepwatch_track_file_value", "The number in a tracked file", &["name"]);
     for file in trackers.files.values() {
         if let Level::Number(value) = file.level {
-            values.sample(&[("name", &file.key().name)], f64::from(value));
+            values.sample(&[&file.key().name], f64::from(value));
         }
     }
-    drop(values);
-    let mut quorums = families
-        .gauge("keepwatch_track_process_quorum", "Whether there are as many processes as there should be");
+    let mut quorums = families.gauge(
+        "keepwatch_track_process_quorum",
+        "Whether there are as many processes as there should be",
+        &["name"],
+    );
     for process in trackers.processes.values() {
-        quorums.sample(&[("name", &process.key().name)], flag(process.level == Level::Up));
+        quorums.sample(&[&process.key().name], flag(process.level == Level::Up));
     }
-    drop(quorums);
     let mut counts = families.gauge(
         "keepwatch_track_process_count",
         "Processes that there were when the quorum was last gained or lost",
+        &["name"],
     );
     for process in trackers.processes.values() {
         if let Some(Evidence::Counted { processes, .. }) = process.evidence {
-            counts.sample(&[("name", &process.key().name)], f64::from(processes));
+            counts.sample(&[&process.key().name], f64::from(processes));
+        }
+    }
+}
+
+/// Everything that is tracked, of whatever kind.
+fn levels(families: &mut Families, world: &World) {
+    let mut up = families.gauge(
+        "keepwatch_tracker_up",
+        "Whether what a virtual router follows is as it should be; missing before its first result, and for numbers",
+        &["kind", "name"],
+    );
+    for tracker in world.trackers.all() {
+        if let level @ (Level::Up | Level::Down) = tracker.level {
+            let key = tracker.key();
+            up.sample(&[&key.kind.to_string(), &key.name], flag(level == Level::Up));
         }
     }
 }
 
 fn sessions(families: &mut Families, world: &World) {
-    let mut up = families.gauge("keepwatch_bfd_session_up", "Whether a BFD session is up");
+    let mut up =
+        families.gauge("keepwatch_bfd_session_up", "Whether a BFD session is up", &["name", "neighbour"]);
     for session in world.trackers.bfds.values() {
         let Tracker::Bfd(settings) = &*session.settings.model else { continue };
         let neighbour = settings.neighbour.to_string();
-        up.sample(&[("name", &settings.name), ("neighbour", &neighbour)], flag(session.level == Level::Up));
+        up.sample(&[&settings.name, &neighbour], flag(session.level == Level::Up));
     }
 }
 
 fn scripts(families: &mut Families, world: &World, counters: &Counters) {
     let scripts = &world.trackers.scripts;
-    let mut status =
-        families.gauge("keepalived_script_status", "Whether a tracked script counts as succeeding");
+    let mut status = families.gauge(
+        "keepalived_script_status",
+        "Whether a tracked script counts as succeeding",
+        &["name"],
+    );
     for script in scripts.values() {
-        status.sample(&[("name", &script.key().name)], flag(script.level == Level::Up));
+        status.sample(&[&script.key().name], flag(script.level == Level::Up));
     }
-    drop(status);
     let all: Vec<_> = scripts
         .values()
         .map(world::Tracker::key)
@@ -77,29 +98,32 @@ fn scripts(families: &mut Families, world: &World, counters: &Counters) {
     let mut state = families.gauge(
         "keepalived_script_state",
         "What a tracked script does: 0 idle, 1 running, 2 asked to end, 3 killed",
+        &["name"],
     );
     for (counters, name) in &all {
-        state.sample(&[("name", name)], counters.state.get() as f64);
+        state.sample(&[name], counters.state.get() as f64);
     }
-    drop(state);
     for (family, help, count) in COUNTED {
-        let mut family = families.counter(family, help);
+        let mut family = families.counter(family, help, &["name"]);
         for (counters, name) in &all {
-            family.sample(&[("name", name)], number(count(counters)));
+            family.sample(&[name], number(count(counters)));
         }
     }
-    let mut took =
-        families.summary("keepwatch_track_script_duration_seconds", "How long runs of a tracked script took");
+    let mut took = families.summary(
+        "keepwatch_track_script_duration_seconds",
+        "How long runs of a tracked script took",
+        &["name"],
+    );
     for (counters, name) in &all {
         let runs = counters.succeeded.get() + counters.failed.get();
-        took.total(&[("name", name)], runs, number(counters.took_microseconds.get()) / 1e6);
+        took.total(&Labels::default(), &[name], runs, number(counters.took_microseconds.get()) / 1e6);
     }
-    drop(took);
     let mut last = families.gauge(
         "keepwatch_track_script_last_duration_seconds",
         "How long the last run of a tracked script took",
+        &["name"],
     );
     for (counters, name) in &all {
-        last.sample(&[("name", name)], counters.last_took_microseconds.get() as f64 / 1e6);
+        last.sample(&[name], counters.last_took_microseconds.get() as f64 / 1e6);
     }
 }

@@ -94,6 +94,7 @@ impl Story {
                 settings: Configured::new(1, service),
             },
         );
+        self.bus.publish(None, ServiceFact::VirtualServerAdded { service: real().service, adopted: false });
         let settings = Configured::new(1, RealServer { smtp_alert: true, ..sample::real_server() });
         self.bus.publish(
             None,
@@ -115,6 +116,11 @@ impl Story {
 
     fn count(&self, counters: &Counters) {
         counters.vrrp.resolve(&self.instance).adverts_received.add(42);
+        let times = counters.times.resolve(&self.instance);
+        let now = std::time::Instant::now();
+        times.heard(now, [10, 0, 0, 2].into(), 150);
+        times.heard(now + Duration::from_secs(1), [10, 0, 0, 2].into(), 150);
+        counters.checks.resolve(&(real().service, "TCP_CHECK".into())).observe(Duration::from_millis(2));
         let checks = counters.checkers.resolve(&checker());
         checks.failed.inc();
         checks.took_microseconds.add(2000);

@@ -35,8 +35,8 @@ pub enum ReloadMarker {
 /// Dumps that signals ask for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DumpFiles {
-    /// `state_dump_file` (SIGUSR1). Where no directory is written, and when it ends in a slash, the rest is as in the
-    /// default.
+    /// `state_dump_file` (SIGUSR1). Without a directory it is in `$TMPDIR`, or `/tmp`; when it ends in a slash, the name is
+    /// that of the default.
     pub state: PathBuf,
     /// `stats_dump_file` (SIGUSR2).
     pub stats: PathBuf,
@@ -51,9 +51,9 @@ pub struct DumpFiles {
 impl Default for DumpFiles {
     fn default() -> Self {
         Self {
-            state: "/tmp/keepalived.data".into(),
-            stats: "/tmp/keepalived.stats".into(),
-            json: "/tmp/keepalived.json".into(),
+            state: "keepalived.data".into(),
+            stats: "keepalived.stats".into(),
+            json: "keepalived.json".into(),
             name_instance: false,
             json_version: JsonVersion::V1,
         }

@@ -6,6 +6,7 @@ use tokio::task::JoinHandle;
 
 use crate::control::server::Server;
 use crate::terminal::plain;
+use crate::worker::parts::dumps::Zero;
 use crate::worker::settings::Settings;
 
 /// The listener.
@@ -20,11 +21,12 @@ impl Control {
         settings: &Settings,
         config: &Config,
         reader: Reader,
+        zero: Zero,
     ) -> Result<Self, String> {
         let path = settings.control_socket(config);
         let bound = Server::bind(&path).await;
         let server = bound.map_err(|error| format!("{}: {}", path.display(), plain(&error)))?;
-        Ok(Self(tokio::spawn(server.run(reader))))
+        Ok(Self(tokio::spawn(server.run(reader, zero))))
     }
 
     /// Closes it, and the connections of all clients.

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use keepwatch_bus::fact::DaemonFact;
 use keepwatch_bus::{Bus, Reader};
 use keepwatch_config::{Config, Severity};
+use keepwatch_export::Web;
 use tokio::task::JoinHandle;
 
 use crate::terminal::plain;
@@ -32,8 +33,19 @@ impl Http {
                 TcpListener::bind(address).map_err(|error| format!("{address}: {}", plain(&error)))?
             }
         };
+        let web = match settings.web_config_file(config) {
+            None => None,
+            Some(file) => {
+                let bus = bus.downgrade();
+                let complain = move |error| {
+                    bus.publish(None, unusable(error));
+                };
+                Some(Web::open(file, complain)?)
+            }
+        };
         if let Ok(address) = listener.local_addr()
             && !address.ip().is_loopback()
+            && !web.as_ref().is_some_and(|web| web.asks_who_it_is())
         {
             bus.publish(None, exposed(address));
         }
@@ -42,7 +54,7 @@ impl Http {
             .and_then(|()| tokio::net::TcpListener::from_std(listener))
             .map_err(|error| plain(&error))?;
         let limits = keepwatch_export::Limits::default();
-        Ok(Some(Self(tokio::spawn(keepwatch_export::serve(listener, reader, limits)))))
+        Ok(Some(Self(tokio::spawn(keepwatch_export::serve_behind(listener, reader, limits, web)))))
     }
 
     /// Closes it, and the connections of all clients.
@@ -50,6 +62,12 @@ impl Http {
         self.0.abort();
         let _ = self.0.await;
     }
+}
+
+/// A web-config file that can't be used any more.
+fn unusable(message: String) -> DaemonFact {
+    let code = "web-config".into();
+    DaemonFact::ConfigDiagnosed { severity: Severity::Error, code, place: String::new(), message }
 }
 
 /// What everybody can read who reaches this address.

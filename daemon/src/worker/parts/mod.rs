@@ -22,16 +22,20 @@
 //! | [`history`] | events in a file that outlives the worker |
 //! | [`mail`], [`scripts`], [`fifos`] | what is sent, run and written for events |
 //! | [`turning_points`] | the scripts before the start and after the stop |
+//! | [`dumps`] | files that signals ask for |
+//! | [`otlp`] | traces and log records for OpenTelemetry |
 //! | [`snmp`] | the session with the SNMP master agent |
 //! | [`control`], [`http`] | the two listeners |
 //! | [`placed`] | which addresses are where, for the supervisor |
 
 pub(super) mod control;
+pub(crate) mod dumps;
 pub(super) mod fifos;
 pub(super) mod history;
 pub(super) mod http;
 pub(super) mod log;
 pub(super) mod mail;
+pub(super) mod otlp;
 pub(super) mod placed;
 pub(super) mod present;
 pub(super) mod scripts;

@@ -78,6 +78,7 @@ impl Router {
             self.tell_own_again();
         }
         self.counters = definition.counters;
+        self.times = definition.times;
         if *self.spec == definition.spec {
             return;
         }

@@ -84,6 +84,7 @@ impl Router {
         if master.next_advert <= cx.now {
             let due = master.next_advert;
             let late = cx.now.saturating_duration_since(due);
+            self.times.lateness.observe(late);
             let in_step = due + interval;
             master.next_advert = if in_step > cx.now { in_step } else { cx.now + interval };
             master.advertised = cx.now;

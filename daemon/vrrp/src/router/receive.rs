@@ -40,11 +40,14 @@ impl Router {
             return Reaction::None;
         }
         match self.verify(cx, datagram) {
-            Ok(Some(advert)) => match self.state {
-                State::Init | State::Fault => Reaction::None,
-                State::Backup(_) => self.backup_hears(cx, advert),
-                State::Master(_) => self.master_hears(cx, advert),
-            },
+            Ok(Some(advert)) => {
+                self.times.heard(cx.now, advert.source, advert.priority);
+                match self.state {
+                    State::Init | State::Fault => Reaction::None,
+                    State::Backup(_) => self.backup_hears(cx, advert),
+                    State::Master(_) => self.master_hears(cx, advert),
+                }
+            }
             Ok(None) => Reaction::None,
             Err(error) => {
                 self.reject(cx, datagram.source, error);

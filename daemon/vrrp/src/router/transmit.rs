@@ -81,6 +81,7 @@ impl Router {
             }
         }
         self.counters.adverts_sent.inc();
+        self.times.interrupted();
         if priority == 0 {
             self.counters.priority_zero_sent.inc();
         }

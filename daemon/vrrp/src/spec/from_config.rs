@@ -34,6 +34,7 @@ impl Definitions {
             },
             settings: Configured::new(position, instance.clone()),
             counters: counters.vrrp.resolve(&instance.name),
+            times: counters.times.resolve(&instance.name),
         });
         let groups = (1..).zip(&config.sync_groups).map(|(position, group)| GroupDefinition {
             spec: GroupSpec { name: group.name.clone(), members: group.members.clone() },

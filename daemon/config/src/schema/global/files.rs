@@ -43,15 +43,15 @@ pub(super) const FILES: &[Keyword] = &[
         .default("off")
         .example("data_use_instance"),
     path("state_dump_file", "Where SIGUSR1 writes.")
-        .default("/tmp/keepalived.data")
+        .default("keepalived.data in $TMPDIR, or in /tmp")
         .exact()
         .example("state_dump_file /run/keepalived.data"),
     path("stats_dump_file", "Where SIGUSR2 writes.")
-        .default("/tmp/keepalived.stats")
+        .default("keepalived.stats there")
         .exact()
         .example("stats_dump_file /run/keepalived.stats"),
     path("json_dump_file", "Where the JSON signal writes.")
-        .default("/tmp/keepalived.json")
+        .default("keepalived.json there")
         .exact()
         .example("json_dump_file /run/keepalived.json"),
     kw("json_version", &[one("VERSION", Kind::Int(1, 2))], "Version of the JSON dump.")

@@ -1,0 +1,234 @@
+//! The queue of one destination, with the one attempt that is under way.
+
+use std::collections::VecDeque;
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keepwatch_bus::counters::DeliveryCounters;
+use keepwatch_bus::fact::ConsumerFact;
+use keepwatch_bus::subject::Name;
+use keepwatch_bus::{Counters, WeakBus};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::{Carrier, Patience, Verdict};
+
+/// How parcels travel together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// At most so many.
+    pub size: usize,
+    /// A batch that is not full waits for so long.
+    pub linger: Duration,
+}
+
+struct Waiting<P> {
+    parcel: P,
+    since: Instant,
+}
+
+type Attempt<P> = Pin<Box<dyn Future<Output = (Vec<P>, Verdict)> + Send>>;
+
+/// Since when a server takes nothing, and what that has cost.
+struct Interruption {
+    since: Instant,
+    lost: u64,
+}
+
+/// A bounded queue to one destination. Offer parcels at any time; drive it with [`Courier::step`]; end it with
+/// [`Courier::finish`] or [`Courier::dismiss`].
+pub struct Courier<C: Carrier> {
+    name: Name,
+    carrier: Arc<C>,
+    batch: Batch,
+    patience: Patience,
+    counters: Arc<DeliveryCounters>,
+    bus: WeakBus,
+    bag: VecDeque<Waiting<C::Parcel>>,
+    attempt: Option<Attempt<C::Parcel>>,
+    /// How many parcels are under way.
+    carried: usize,
+    /// Since when the batch under way, or that comes back, has waited.
+    oldest: Instant,
+    /// Failures in a row, and when the next try is due.
+    failures: u32,
+    next_try: Instant,
+    interrupted: Option<Interruption>,
+}
+
+impl<C: Carrier> Courier<C> {
+    /// One that knows no parcels yet. `name` is the destination in facts and metrics.
+    pub fn new(
+        name: Name,
+        carrier: C,
+        batch: Batch,
+        patience: Patience,
+        counters: &Counters,
+        bus: WeakBus,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            counters: counters.deliveries.resolve(&name),
+            name,
+            carrier: Arc::new(carrier),
+            batch,
+            patience,
+            bus,
+            bag: VecDeque::new(),
+            attempt: None,
+            carried: 0,
+            oldest: now,
+            failures: 0,
+            next_try: now,
+            interrupted: None,
+        }
+    }
+
+    /// Takes a parcel; if too many wait, the oldest is lost for it. Never waits.
+    pub fn offer(&mut self, parcel: C::Parcel) {
+        if self.bag.len() >= self.patience.capacity.max(1) {
+            self.bag.pop_front();
+            self.lose(1);
+        }
+        self.bag.push_back(Waiting { parcel, since: Instant::now() });
+    }
+
+    /// Whether every parcel has come to its end.
+    pub fn is_idle(&self) -> bool {
+        self.bag.is_empty() && self.attempt.is_none()
+    }
+
+    /// Does the next thing that is to be done, when its time has come; never ends while there is none. Cancel-safe: what
+    /// is under way goes on with the next call.
+    pub async fn step(&mut self) {
+        match &mut self.attempt {
+            Some(attempt) => {
+                let (parcels, verdict) = attempt.await;
+                self.attempt = None;
+                self.judge(parcels, verdict);
+            }
+            None => match self.due() {
+                Some(due) => {
+                    sleep_until(due).await;
+                    self.set_out();
+                }
+                None => pending().await,
+            },
+        }
+    }
+
+    /// Tries what waits for as long as it may, without lingering; what is left then is lost, and counted.
+    pub async fn finish(mut self) {
+        let until = Instant::now() + self.patience.farewell;
+        self.batch.linger = Duration::ZERO;
+        self.next_try = Instant::now();
+        while !self.is_idle() && timeout_at(until, self.step()).await.is_ok() {}
+        self.dismiss();
+    }
+
+    /// Gives up: nobody is told of anything any more. What waits is lost, and counted.
+    pub fn dismiss(mut self) {
+        // Of what is under way nobody will know.
+        let under_way = if self.attempt.is_some() { self.carried } else { 0 };
+        let left = self.bag.len() + under_way;
+        self.lose(left as u64);
+        if left > 0 || self.interrupted.is_some() {
+            let lost = self.interrupted.take().map_or(left as u64, |interruption| interruption.lost);
+            self.bus.publish(None, ConsumerFact::DeliveryEnded { consumer: self.name.clone(), lost });
+        }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        let first = self.bag.front()?;
+        let ready = match self.bag.len() >= self.batch.size {
+            true => first.since,
+            false => first.since + self.batch.linger,
+        };
+        Some(ready.max(self.next_try))
+    }
+
+    fn set_out(&mut self) {
+        let Some(first) = self.bag.front() else { return };
+        self.oldest = first.since;
+        let size = self.batch.size.clamp(1, self.bag.len());
+        let parcels: Vec<_> = self.bag.drain(..size).map(|waiting| waiting.parcel).collect();
+        self.carried = parcels.len();
+        let carrier = self.carrier.clone();
+        self.attempt = Some(Box::pin(async move {
+            let verdict = carrier.carry(&parcels).await;
+            (parcels, verdict)
+        }));
+    }
+
+    fn judge(&mut self, parcels: Vec<C::Parcel>, verdict: Verdict) {
+        let all = parcels.len() as u64;
+        match verdict {
+            Verdict::Taken { refused, why } => {
+                let refused = refused.min(all);
+                self.counters.delivered.add(all - refused);
+                self.failures = 0;
+                if refused > 0 {
+                    self.interrupt(&why);
+                    self.lose(refused);
+                } else {
+                    self.resume();
+                }
+            }
+            Verdict::Never(error) => {
+                self.failures = 0;
+                self.counters.failed_tries.inc();
+                self.interrupt(&error);
+                self.lose(all);
+            }
+            Verdict::NotNow { error, again } => {
+                self.counters.failed_tries.inc();
+                self.failures = self.failures.saturating_add(1);
+                let pause = again.unwrap_or_default().min(self.patience.longest_pause);
+                self.next_try = Instant::now() + self.patience.pause_after(self.failures).max(pause);
+                self.back(parcels);
+                self.interrupt(&error);
+            }
+        }
+    }
+
+    /// A batch was not taken: it waits at the front again, as far as there is room and it is not too old.
+    fn back(&mut self, parcels: Vec<C::Parcel>) {
+        if self.oldest.elapsed() >= self.patience.keep {
+            self.lose(parcels.len() as u64);
+            return;
+        }
+        let room = self.patience.capacity.max(1).saturating_sub(self.bag.len());
+        let surplus = parcels.len().saturating_sub(room);
+        self.lose(surplus as u64);
+        for parcel in parcels.into_iter().skip(surplus).rev() {
+            self.bag.push_front(Waiting { parcel, since: self.oldest });
+        }
+    }
+
+    fn lose(&mut self, lost: u64) {
+        self.counters.lost.add(lost);
+        if let Some(interruption) = &mut self.interrupted {
+            interruption.lost += lost;
+        }
+    }
+
+    fn interrupt(&mut self, error: &str) {
+        if self.interrupted.is_none() {
+            self.interrupted = Some(Interruption { since: Instant::now(), lost: 0 });
+            let waiting = u32::try_from(self.bag.len()).unwrap_or(u32::MAX);
+            let (consumer, error) = (self.name.clone(), error.to_owned());
+            self.bus.publish(None, ConsumerFact::DeliveryInterrupted { consumer, error, waiting });
+        }
+    }
+
+    fn resume(&mut self) {
+        if let Some(Interruption { since, lost }) = self.interrupted.take() {
+            let (consumer, stood) = (self.name.clone(), since.elapsed());
+            self.bus.publish(None, ConsumerFact::DeliveryResumed { consumer, lost, stood });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

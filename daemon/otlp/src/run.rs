@@ -1,0 +1,148 @@
+//! The task: from the watcher to the two queues.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use keepwatch_bus::fact::ConsumerFact;
+use keepwatch_bus::{Event, Reader, Watcher, WeakBus};
+use keepwatch_deliver::{Courier, Patience};
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use tokio::sync::watch;
+
+use crate::carrier::{Collector, Signal};
+use crate::chains::Chains;
+use crate::records;
+use crate::settings::{Settings, Target};
+
+/// How long what waits is still tried when the daemon ends. Nobody may wait long for that.
+const FAREWELL: Duration = Duration::from_millis(700);
+/// How long a batch is tried.
+const KEEP: Duration = Duration::from_secs(600);
+
+/// Sends what `watcher` sees to where `settings` say, until the hub ends; they may change at any time. What becomes of it
+/// is counted, and told on `bus`, which is not kept alive.
+pub async fn run(
+    mut watcher: Watcher,
+    mut settings: watch::Receiver<Option<Settings>>,
+    reader: Reader,
+    bus: WeakBus,
+) {
+    let mut sending = Sending::none();
+    loop {
+        let changed = tokio::select! {
+            seen = watcher.next() => {
+                let Some(seen) = seen else { break };
+                sending.note(&seen.event, &reader);
+                false
+            }
+            () = step(&mut sending.traces) => false,
+            () = step(&mut sending.logs) => false,
+            Ok(()) = settings.changed() => true,
+        };
+        if changed {
+            let wanted = settings.borrow_and_update().clone();
+            sending.dismiss();
+            sending = Sending::start(wanted, &reader, &bus).await;
+        }
+    }
+    sending.finish().await;
+}
+
+async fn step<S: Signal>(courier: &mut Option<Courier<Collector<S>>>) {
+    match courier {
+        Some(courier) => courier.step().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What is sent, at one time.
+struct Sending {
+    chains: Option<Chains>,
+    traces: Option<Courier<Collector<Span>>>,
+    logs: Option<Courier<Collector<LogRecord>>>,
+}
+
+impl Sending {
+    fn none() -> Self {
+        Self { chains: None, traces: None, logs: None }
+    }
+
+    async fn start(wanted: Option<Settings>, reader: &Reader, bus: &WeakBus) -> Self {
+        let Some(settings) = wanted else { return Self::none() };
+        let host = settings.resource.iter().find(|(name, _)| name == "host.name");
+        let host = host.map_or("", |(_, host)| host);
+        let chains = Some(Chains::new(host, settings.sampler, settings.one_check_in));
+        let settings = Arc::new(settings);
+        let traces = courier("otlp traces", settings.traces.clone(), &settings, reader, bus).await;
+        let logs = courier("otlp logs", settings.logs.clone(), &settings, reader, bus).await;
+        Self { chains, traces, logs }
+    }
+
+    fn note(&mut self, event: &Arc<Event>, reader: &Reader) {
+        let Some(chains) = &mut self.chains else { return };
+        let mut told = Vec::new();
+        let place = chains.note(event, &reader.history(), &mut told);
+        if let Some(traces) = &mut self.traces {
+            told.iter().for_each(|told| traces.offer(records::span(told)));
+        }
+        if let (Some(logs), Some(line)) = (&mut self.logs, event.line()) {
+            logs.offer(records::log(event, &line, place, Timestamp::now()));
+        }
+    }
+
+    /// Other settings: what waits is not sent any more.
+    fn dismiss(&mut self) {
+        if let Some(traces) = self.traces.take() {
+            traces.dismiss();
+        }
+        if let Some(logs) = self.logs.take() {
+            logs.dismiss();
+        }
+    }
+
+    async fn finish(self) {
+        let traces = async {
+            if let Some(traces) = self.traces {
+                traces.finish().await;
+            }
+        };
+        let logs = async {
+            if let Some(logs) = self.logs {
+                logs.finish().await;
+            }
+        };
+        tokio::join!(traces, logs);
+    }
+}
+
+/// Made aside: the system's certificates may have to be read.
+async fn courier<S: Signal>(
+    name: &'static str,
+    target: Option<Target>,
+    settings: &Arc<Settings>,
+    reader: &Reader,
+    bus: &WeakBus,
+) -> Option<Courier<Collector<S>>> {
+    let target = target?;
+    let (batch, capacity) = (target.batch, target.queue);
+    let settings = settings.clone();
+    let made = tokio::task::spawn_blocking(move || Collector::<S>::new(&target, &settings)).await;
+    let failed = |error: String| {
+        bus.publish(None, ConsumerFact::ConsumerFailed { consumer: name.into(), error });
+    };
+    let collector = match made {
+        Ok(Ok(collector)) => collector,
+        Ok(Err(error)) => {
+            failed(error.to_string());
+            return None;
+        }
+        Err(error) => {
+            failed(error.to_string());
+            return None;
+        }
+    };
+    let patience = Patience { capacity, keep: KEEP, farewell: FAREWELL, ..Patience::default() };
+    Some(Courier::new(name.into(), collector, batch, patience, reader.counters(), bus.clone()))
+}
