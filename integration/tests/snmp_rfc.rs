@@ -75,6 +75,29 @@ fn both_modules_show_what_keepalived_shows() -> Result<()> {
     };
     ensure!(address(8).is_some_and(|value| value.starts_with("IpAddress: 10.78.")), "{all:?}");
     ensure!(address(7) == address(8), "{all:?}");
+    by_name(&ours)
+}
+
+/// The modules resolve, and each table is found by its name.
+fn by_name(host: &Host) -> Result<()> {
+    let path = format!(
+        "{}:{}/tests/mib-base",
+        integration::binaries::workspace().join("mib").display(),
+        env!("CARGO_MANIFEST_DIR")
+    );
+    for (table, shown) in [
+        ("VRRP-MIB::vrrpOperTable", "master"),
+        ("VRRP-MIB::vrrpAssoIpAddrTable", "active"),
+        ("VRRP-MIB::vrrpRouterStatsTable", "vrrpStatsBecomeMaster"),
+        ("VRRPV3-MIB::vrrpv3OperationsTable", "master"),
+        ("VRRPV3-MIB::vrrpv3AssociatedIpAddrTable", "active"),
+        ("VRRPV3-MIB::vrrpv3StatisticsTable", "masterNoResponse"),
+    ] {
+        let common = ["-v2c", "-c", "public", "-t", "5", "-r", "0", "-m", "VRRP-MIB:VRRPV3-MIB", "-M", &path];
+        let answer = host.output("snmptable", &[&common[..], &[Snmpd::ADDRESS, table]].concat())?;
+        let text = String::from_utf8_lossy(&[answer.stdout, answer.stderr].concat()).into_owned();
+        ensure!(text.contains(&format!("SNMP table: {table}")) && text.contains(shown), "{text}");
+    }
     Ok(())
 }
 

@@ -46,8 +46,8 @@ impl Node {
             }
         }
         let settings = Configured::new(router.settings.position, model);
-        let counters = router.counters.clone();
-        self.redefine(cx, id, RouterDefinition { spec, settings, counters });
+        let (counters, times) = (router.counters.clone(), router.times.clone());
+        self.redefine(cx, id, RouterDefinition { spec, settings, counters, times });
         self.weigh(id);
         self.reconsider(cx, id);
     }
