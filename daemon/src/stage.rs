@@ -163,7 +163,8 @@ pub fn started() -> io::Result<Option<Started>> {
         return Ok(None);
     };
     let number = std::env::var(LINE).ok().and_then(|number| number.parse::<RawFd>().ok());
-    let number = number.filter(|number| *number > 2).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+    let number =
+        number.filter(|number| *number > 2).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
     // SAFETY: borrowed for this one call, which tells whether it is open.
     fcntl(unsafe { BorrowedFd::borrow_raw(number) }, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
     // SAFETY: the supervisor left it open for us, and this function, called once at the start, is the only one that

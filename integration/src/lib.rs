@@ -26,6 +26,7 @@
 
 pub mod background;
 pub mod binaries;
+pub mod browser;
 pub mod capture;
 pub mod conf;
 pub mod follow;
@@ -39,6 +40,7 @@ pub mod pair;
 pub mod peer;
 pub mod process;
 pub mod stuck;
+pub mod terminal;
 pub mod vm;
 pub mod wait;
 

@@ -164,7 +164,7 @@ fn clients_that_stall_delay_no_advert() -> Result<()> {
 
     // More than the listener has places for: some never read, some never finish their request.
     let mut clients: Vec<TcpStream> = Vec::new();
-    for number in 0..100 {
+    for number in 0..200 {
         let mut client = host.connect(at, wait::SHORT)?;
         client.set_nonblocking(true)?;
         let request = match number % 2 {

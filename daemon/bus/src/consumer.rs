@@ -182,6 +182,33 @@ pub enum ConsumerFact {
         /// The master's socket.
         socket: String,
     },
+    /// The name on the system bus is ours.
+    BusJoined {
+        /// The name.
+        name: Name,
+    },
+    /// The system bus, or the name on it, is not to be had; it is being tried again. Published when that begins and when the
+    /// reason changes.
+    BusLost {
+        /// The name.
+        name: Name,
+        /// Why.
+        error: String,
+    },
+    /// A reload took the daemon off the system bus, or gave it another name there.
+    BusLeft {
+        /// The name.
+        name: Name,
+    },
+    /// Somebody called a method on the system bus.
+    BusCalled {
+        /// Its connection, such as `:1.17`.
+        caller: String,
+        /// The method.
+        member: String,
+        /// The object.
+        object: String,
+    },
     /// The AgentX session ended; it is being tried again.
     MasterAgentLost {
         /// The master's socket.
@@ -311,6 +338,15 @@ impl fmt::Display for ManagerSet {
     }
 }
 
+/// The connection to the system bus.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DbusState {
+    /// The name that is ours there.
+    pub name: Option<Name>,
+    /// Why there is none although one is wanted.
+    pub error: Option<String>,
+}
+
 impl ConsumerFact {
     /// What it does to the world.
     pub(crate) fn fold(&self, w: &mut World) {
@@ -345,6 +381,10 @@ impl ConsumerFact {
                 w.snmp.socket = Some(socket.clone());
                 w.snmp.error = Some(error.clone());
             }
+            Self::BusJoined { name } => w.dbus = DbusState { name: Some(name.clone()), error: None },
+            Self::BusLost { error, .. } => w.dbus = DbusState { name: None, error: Some(error.clone()) },
+            Self::BusLeft { .. } => w.dbus = DbusState::default(),
+            Self::BusCalled { .. } => {}
             Self::ScriptExited { about, outcome, .. } => {
                 w.scripts.overdue.shift_remove(about.as_str());
                 w.scripts.run += 1;
@@ -457,6 +497,18 @@ impl ConsumerFact {
             }
             Self::MasterAgentConnected { socket } => {
                 (Level::Info, write!(out, "AgentX session with the SNMP master agent at {socket}"))
+            }
+            Self::BusJoined { name } => {
+                (Level::Info, write!(out, "Acquired the name {name} on the system bus"))
+            }
+            Self::BusLost { name, error } => {
+                (Level::Warning, write!(out, "Lost the name {name} on the system bus: {error}"))
+            }
+            Self::BusLeft { name } => {
+                (Level::Info, write!(out, "Released the name {name} on the system bus"))
+            }
+            Self::BusCalled { caller, member, object } => {
+                (Level::Info, write!(out, "{member} of {object} on DBus request by {caller}"))
             }
             Self::MasterAgentLost { socket, error } => (
                 Level::Warning,

@@ -111,9 +111,16 @@ impl Reader {
         self.0.world.read()
     }
 
-    /// The last events. Hold it briefly, likewise.
+    /// The last events. Hold it briefly, likewise. Who wants the world as well takes that first.
     pub fn history(&self) -> RwLockReadGuard<'_, History> {
         self.0.history.read()
+    }
+
+    /// The world as it is, and all that happens from then on: folding that into it gives the world as it becomes.
+    pub fn follow(&self, name: &str) -> (World, Watcher) {
+        let world = self.world();
+        let watcher = self.watch(name);
+        (world.clone(), watcher)
     }
 
     /// Every counter.
@@ -268,10 +275,12 @@ impl Hub {
     }
 
     fn handle(&mut self, ring: &broadcast::Sender<Arc<Event>>, event: Event) {
-        self.shared.world.write().apply(&event);
         let counters = &self.shared.counters;
         counters.events.resolve(&event.fact.kind()).note(&event);
-        self.tally.take(&event, &self.shared.world.read(), &self.shared.history.read(), &counters.tallies);
+        // Held to the end, so that who looks at the world and begins to watch ([`Reader::follow`]) sees each event once.
+        let mut world = self.shared.world.write();
+        world.apply(&event);
+        self.tally.take(&event, &world, &self.shared.history.read(), &counters.tallies);
         let event = Arc::new(event);
         self.shared.history.write().push(event.clone());
         self.delivering.retain(|consumer| consumer.send(event.clone()).is_ok());

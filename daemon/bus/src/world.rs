@@ -18,7 +18,7 @@ mod order;
 
 pub use order::{Ordered, Placed};
 
-pub use crate::consumer::{FifoState, MailState, ScriptsState, SnmpState};
+pub use crate::consumer::{DbusState, FifoState, MailState, ScriptsState, SnmpState};
 pub use crate::daemon::{ConfigState, Hung};
 pub use crate::link::Interface;
 pub use crate::routing::{RoutingKey, RoutingState};
@@ -71,6 +71,9 @@ pub struct World {
     /// Receivers of events that take none, or not all, with the reason.
     #[serde(default)]
     pub interrupted: IndexMap<Name, String>,
+    /// The system bus.
+    #[serde(default)]
+    pub dbus: DbusState,
     /// Why the history file can't be written, while it can't.
     pub history_error: Option<String>,
     /// Consumers that could not start, with the reason.
@@ -143,6 +146,7 @@ impl World {
         all.extend(reported("IPVS", &self.ipvs_error));
         all.extend(reported("history file", &self.history_error));
         all.extend(reported("SNMP", &self.snmp.error));
+        all.extend(reported("D-Bus", &self.dbus.error));
         all.extend(reported("mail", &self.mail.error));
         all.extend(
             self.scripts.overdue.iter().map(|(about, script)| {

@@ -174,3 +174,30 @@ fn the_history_of_the_version_before_is_read_but_for_its_configurations_which_ar
         assert!(kinds.contains(&told), "{told}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_follows_the_world_sees_each_event_once() {
+    let (bus, hub) = Hub::new(BusSettings { ring: 1 << 14, ..BusSettings::default() }).unwrap();
+    let reader = hub.reader();
+    let hub = tokio::spawn(hub.run());
+    let talker = std::thread::spawn(move || {
+        for index in 0..5000 {
+            bus.publish(None, LinkFact::LinkUp { interface: "eth0".into(), index });
+        }
+    });
+    let mut worlds = Vec::new();
+    for _ in 0..50 {
+        worlds.push(reader.follow("test"));
+        tokio::time::sleep(Duration::from_micros(200)).await;
+    }
+    talker.join().unwrap();
+    hub.await.unwrap();
+    for (mut world, mut watcher) in worlds {
+        while let Some(seen) = watcher.next().await {
+            assert_eq!(seen.missed, 0);
+            world.apply(&seen.event);
+        }
+        // The version counts the events.
+        assert_eq!(world, *reader.world());
+    }
+}

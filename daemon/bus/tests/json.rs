@@ -17,6 +17,6 @@ fn every_fact_is_read_and_written_as_ever() -> serde_json::Result<()> {
         assert_eq!(json["kind"], event.fact.kind());
         kinds.insert(event.fact.kind());
     }
-    assert_eq!(kinds.len(), 112, "{kinds:?}");
+    assert_eq!(kinds.len(), 116, "{kinds:?}");
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! An answer that is made at most so often, however many ask for it: clients that ask in a loop share one, and the world
 //! is looked at no more often for them.
 
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -34,9 +37,47 @@ impl Fresh {
     }
 }
 
+/// Answers that are kept of one path with a query.
+const QUERIES: usize = 64;
+
+/// The same for a path that answers otherwise by its query: one [`Fresh`] a query, of the last ones asked for.
+pub(crate) struct FreshOf<K>(Lock<HashMap<K, Arc<Fresh>>>);
+
+impl<K> Default for FreshOf<K> {
+    fn default() -> Self {
+        Self(Lock::default())
+    }
+}
+
+impl<K: Clone + Eq + Hash> FreshOf<K> {
+    /// As [`Fresh::get`], of this query.
+    pub(crate) async fn get(&self, query: &K, make: impl FnOnce() -> Option<Bytes>) -> Option<Bytes> {
+        let fresh = {
+            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if all.len() >= QUERIES && !all.contains_key(query) {
+                all.clear();
+            }
+            all.entry(query.clone()).or_default().clone()
+        };
+        fresh.get(make).await
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn queries_do_not_share_an_answer_and_are_forgotten() {
+        let all = FreshOf::default();
+        assert_eq!(all.get(&1, || Some("one".into())).await, Some("one".into()));
+        assert_eq!(all.get(&2, || Some("two".into())).await, Some("two".into()));
+        assert_eq!(all.get(&1, || None).await, Some("one".into()));
+        for query in 0..1000 {
+            all.get(&query, || Some("x".into())).await;
+        }
+        assert!(all.0.lock().unwrap().len() <= QUERIES);
+    }
 
     #[tokio::test]
     async fn an_answer_is_made_again_only_when_it_is_old() {

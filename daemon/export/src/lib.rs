@@ -4,7 +4,9 @@
 //!
 //! | path | what |
 //! |---|---|
-//! | `/` | the status page, for people |
+//! | `/` | the status page, for people; live where there are scripts |
+//! | `/event/N` | an event, what led to it and what followed, for people |
+//! | `/live` | what changes, for pages that are open (`text/event-stream`) |
 //! | `/metrics` | Prometheus text format, or OpenMetrics with exemplars: keepalived_* as mehdy/keepalived-exporter names them, and keepwatch_* |
 //! | `/api/v1/world` | the world as JSON |
 //! | `/api/v1/events` | the last events as JSON, or all from now on as `text/event-stream` |
@@ -18,17 +20,21 @@
 //! [`dump`] makes the files that keepalived writes on a signal.
 
 mod api;
+mod board;
 pub mod dump;
 mod fresh;
 mod guard;
 mod host_names;
+mod live;
 mod metrics;
 mod page;
 mod places;
 mod probes;
 mod routes;
+mod samples;
 mod scrape;
 mod server;
+mod timeline;
 mod web;
 
 pub use guard::Guarded;

@@ -1,304 +1,304 @@
-//! The status page: what is, and why, on one self-contained page without scripts, made from the world and the history.
+//! The status page: what is, and why. Made from the world, the history and the [`Board`](crate::board) for one
+//! [`View`]; it needs no scripts, and keeps itself up to date where there are.
+//!
+//! | file | what |
+//! |---|---|
+//! | `view` | what a reader wants to see: the query of the address |
+//! | `routers`, `servers` | the two long tables; each row can be made by itself, for a page that is open |
+//! | `events` | what happened last, and the page of one event with its chain |
+//! | `draw` | timelines and sparklines |
+//! | `html` | text made safe, times |
+//! | `style.css`, `script.js` | served as they are |
 
-use std::fmt::Write;
+use std::fmt::{Result, Write};
 
-use jiff::{SignedDuration, Timestamp};
-use keepwatch_bus::world::{Change, Influence, Instance, RealServer, Refusal, Service, Trouble, World};
-use keepwatch_bus::{Event, History, Reader};
-use keepwatch_model::{Level, Meaning};
+use jiff::Timestamp;
+use keepwatch_bus::subject::VrrpState;
+use keepwatch_bus::world::{Group, RealState, Tracker, Trouble, World};
+use keepwatch_bus::{EventId, History};
+use keepwatch_model::Level;
 
-use html::Escaped;
+use crate::board::Board;
+use crate::timeline::Subject;
+use html::{Ago, At, Escaped};
+use view::{Paged, Span};
 
+mod draw;
+mod events;
 mod html;
+mod routers;
+mod servers;
+mod view;
 
-const STYLE: &str = include_str!("page/style.css");
+pub(crate) use events::row as event_row;
+pub(crate) use routers::row as router_row;
+pub(crate) use servers::{real_row, service_row};
+pub(crate) use view::View;
 
-/// Lines in the list of what happened last.
-const LAST: usize = 40;
+/// The style sheet.
+pub(crate) const STYLE: &str = include_str!("page/style.css");
+/// The script, which the page can do without.
+pub(crate) const SCRIPT: &str = include_str!("page/script.js");
 
-/// The page at the time `now`.
-pub(crate) fn render(reader: &Reader, now: Timestamp) -> String {
-    let world = reader.world().clone();
-    let history = reader.history();
-    let mut out = String::with_capacity(16 << 10);
-    // Writing to a String can't fail.
-    let _ = write_page(&mut out, &world, &history, now);
+/// Lines of a list of trouble, groups or trackers; the rest is counted.
+const FEW: usize = 50;
+
+/// All that a page is made from.
+#[derive(Clone, Copy)]
+pub(crate) struct Scene<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) history: &'a History,
+    pub(crate) board: &'a Board,
+    pub(crate) now: Timestamp,
+    pub(crate) view: &'a View,
+}
+
+/// The page. Writing to a String can't fail, nor can anything else here.
+pub(crate) fn render(scene: Scene<'_>) -> String {
+    let mut out = String::with_capacity(64 << 10);
+    let _ = write_page(&mut out, scene);
     out
 }
 
-fn write_page(out: &mut String, world: &World, history: &History, now: Timestamp) -> std::fmt::Result {
-    let router = Escaped(&world.settings.global.router_id);
+/// The page of one event: what led to it, and what followed. None if it is no longer held.
+pub(crate) fn event_page(scene: Scene<'_>, id: EventId) -> Option<String> {
+    let event = scene.history.get(id)?;
+    let mut out = String::with_capacity(16 << 10);
+    let _ = head(&mut out, scene, &format!("event {id}"));
+    out.push_str("<p><a href=\"/\">all that is</a></p></header><main>");
+    let _ = events::write_chain(&mut out, scene, event);
+    out.push_str("</main></body></html>\n");
+    Some(out)
+}
+
+fn head(out: &mut String, scene: Scene<'_>, title: &str) -> Result {
+    let router = Escaped(&scene.world.settings.global.router_id);
     write!(
         out,
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><meta http-equiv=\"refresh\" content=\"5\">\
-         <title>keepwatch on {router}</title><style>{STYLE}</style></head><body>\n\
-         <header><h1>keepwatch on {router}</h1>"
-    )?;
-    write_summary(out, world, now)?;
+         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
+         <noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>\
+         <title>{title} on {router}</title><link rel=\"icon\" href=\"data:,\">\
+         <link rel=\"stylesheet\" href=\"/page.css\"><script src=\"/page.js\" defer></script></head>\
+         <body data-now=\"{}\">\n<header><h1>keepwatch on {router}</h1>",
+        scene.now.as_millisecond()
+    )
+}
+
+fn write_page(out: &mut String, scene: Scene<'_>) -> Result {
+    head(out, scene, "keepwatch")?;
+    out.push_str("<p id=\"live\" role=\"status\"></p>");
+    write_about(out, scene)?;
+    write_form(out, scene.view)?;
     out.push_str("</header>\n<main>\n");
-    write_trouble(out, world)?;
-    write_instances(out, world, history, now)?;
-    write_groups(out, world, now)?;
-    write_trackers(out, world, now)?;
-    write_services(out, world, now)?;
-    write_history(out, history)?;
+    write_summary(out, scene)?;
+    write_trouble(out, scene)?;
+    routers::write(out, scene)?;
+    write_groups(out, scene)?;
+    write_trackers(out, scene)?;
+    servers::write(out, scene)?;
+    events::write_last(out, scene)?;
     out.push_str("</main>\n<footer><a href=\"/metrics\">metrics</a> <a href=\"/api/v1/world\">world</a> ");
     out.push_str("<a href=\"/api/v1/events\">events</a></footer></body></html>\n");
     Ok(())
 }
 
-fn write_summary(out: &mut String, world: &World, now: Timestamp) -> std::fmt::Result {
+fn write_about(out: &mut String, Scene { world, now, .. }: Scene<'_>) -> Result {
     let settings = &world.settings;
-    write!(out, "<p>version {}, process {}", Escaped(&settings.version), settings.pid)?;
+    write!(out, "<p class=\"about\">version {}, process {}", Escaped(&settings.version), settings.pid)?;
     if let Some(started) = world.started_at {
-        write!(out, ", up {}", span(now.duration_since(started)))?;
+        write!(out, ", up {}", Ago(now, started))?;
     }
     write!(out, "; configuration {} ({}", Escaped(&settings.config_file), world.config.generation)?;
     if let Some(loaded) = world.config.loaded_at {
-        write!(out, ", loaded {} ago", span(now.duration_since(loaded)))?;
+        write!(out, ", loaded {} ago", Ago(now, loaded))?;
     }
-    write!(out, "); IPVS: {}</p>", Escaped(&settings.dataplane))
+    writeln!(out, "); IPVS: {}</p>", Escaped(&settings.dataplane))
+}
+
+fn write_form(out: &mut String, view: &View) -> Result {
+    write!(
+        out,
+        "<form action=\"/\" role=\"search\"><input type=\"search\" name=\"q\" value=\"{}\" maxlength=\"100\" \
+         placeholder=\"Filter: name, address, interface\" aria-label=\"Filter\" autocomplete=\"off\">",
+        Escaped(&view.q)
+    )?;
+    if view.span == Span::Day {
+        out.push_str("<input type=\"hidden\" name=\"span\" value=\"day\">");
+    }
+    out.push_str("<button>Filter</button><nav aria-label=\"Timelines show\">");
+    for (span, name) in [(Span::Hour, "1 hour"), (Span::Day, "1 day")] {
+        let link = View { span, ..view.clone() }.link();
+        let current = if span == view.span { " aria-current=\"true\"" } else { "" };
+        write!(out, "<a href=\"{}\"{current}>{name}</a>", Escaped(&link))?;
+    }
+    out.push_str("</nav></form>");
+    Ok(())
+}
+
+/// How many are in which state.
+pub(crate) fn write_summary(out: &mut String, Scene { world, .. }: Scene<'_>) -> Result {
+    out.push_str("<ul id=\"summary\">");
+    let in_state = |state| world.instances.values().filter(|instance| instance.state == state).count();
+    for (state, class) in [
+        (VrrpState::Master, "good"),
+        (VrrpState::Backup, "calm"),
+        (VrrpState::Init, "idle"),
+        (VrrpState::Fault, "bad"),
+    ] {
+        let count = in_state(state);
+        // What does not happen every day is shown when it does.
+        if count > 0
+            || (!world.instances.is_empty() && matches!(state, VrrpState::Master | VrrpState::Backup))
+        {
+            write!(out, "<li class=\"{class}\"><b>{count}</b> {state}")?;
+        }
+    }
+    if !world.services.is_empty() {
+        let quorum = world.services.values().filter(|service| service.quorum).count();
+        let class = if quorum == world.services.len() { "good" } else { "bad" };
+        write!(out, "<li class=\"{class}\"><b>{quorum}/{}</b> with quorum", world.services.len())?;
+        let reals = || world.services.values().flat_map(|service| service.reals.values());
+        let count = |state| reals().filter(|real| real.state() == state).count();
+        let (all, up, down) = (reals().count(), count(RealState::Up), count(RealState::Down));
+        let class = if down > 0 { "bad" } else { "good" };
+        write!(out, "<li class=\"{class}\"><b>{up}/{all}</b> real servers up")?;
+        if all > up + down {
+            write!(out, "<li class=\"idle\"><b>{}</b> unchecked", all - up - down)?;
+        }
+    }
+    out.push_str("</ul>\n");
+    Ok(())
 }
 
 /// What does not work; nothing where all does.
-fn write_trouble(out: &mut String, world: &World) -> std::fmt::Result {
+pub(crate) fn write_trouble(out: &mut String, Scene { world, now, .. }: Scene<'_>) -> Result {
     let trouble = world.trouble();
     if trouble.is_empty() && !world.stopping {
+        out.push_str("<section id=\"trouble\" aria-live=\"polite\"></section>\n");
         return Ok(());
     }
-    out.push_str("<section class=\"trouble\"><h2>Trouble</h2><ul>");
+    out.push_str("<section id=\"trouble\" class=\"some\" aria-live=\"polite\"><h2>Trouble</h2><ul>");
     if world.stopping {
         out.push_str("<li><b>stopping</b>: a clean stop is under way</li>");
     }
-    for Trouble { what, since, error } in trouble {
+    let more = trouble.len().saturating_sub(FEW);
+    for Trouble { what, since, error } in trouble.into_iter().take(FEW) {
         write!(out, "<li><b>{}</b>", Escaped(&what))?;
         if let Some(since) = since {
-            write!(out, " since {since:.3}")?;
+            write!(out, " since {} ({} ago)", At(since), Ago(now, since))?;
         }
-        write!(out, ": {}</li>", Escaped(&error))?;
+        if !error.is_empty() {
+            write!(out, ": {}", Escaped(&error))?;
+        }
+        out.push_str("</li>");
     }
+    write_more(out, more, "<li>", "</li>")?;
     out.push_str("</ul></section>\n");
     Ok(())
 }
 
-fn write_instances(out: &mut String, world: &World, history: &History, now: Timestamp) -> std::fmt::Result {
-    if world.instances.is_empty() {
+fn write_more(out: &mut String, more: usize, before: &str, after: &str) -> Result {
+    if more > 0 { write!(out, "{before}and {more} more{after}") } else { Ok(()) }
+}
+
+fn write_groups(out: &mut String, scene: Scene<'_>) -> Result {
+    let Scene { world, view, .. } = scene;
+    let wanted = world.groups.values().filter(|group| {
+        view.wants([&*group.name].into_iter().chain(group.settings.members.iter().map(|member| &**member)))
+    });
+    let mut wanted: Vec<_> = wanted.collect();
+    if wanted.is_empty() {
         return Ok(());
     }
+    wanted.sort_by_key(|group| group.state != VrrpState::Fault);
+    out.push_str("<section id=\"groups\"><h2>Sync groups</h2><table><thead><tr><th>Group<th>State<th>Members</thead>\n");
+    let more = wanted.len().saturating_sub(FEW);
+    for group in wanted.into_iter().take(FEW) {
+        group_row(out, scene, group)?;
+    }
+    write_more(out, more, "<tr><td colspan=\"3\">", "</tr>")?;
+    out.push_str("</table></section>\n");
+    Ok(())
+}
+
+/// The row of a sync group.
+pub(crate) fn group_row(out: &mut String, scene: Scene<'_>, group: &Group) -> Result {
+    let subject = Subject::Group(group.name.clone()).to_string();
+    let bad = if group.state == VrrpState::Fault { " data-bad" } else { "" };
+    write!(out, "<tr data-k=\"{}\"{bad}><th>{}<td>", Escaped(&subject), Escaped(&group.name))?;
+    write_state(out, &group.state.to_string(), router_class(group.state))?;
+    events::write_change(out, scene.history, group.changed, scene.now)?;
+    let members: Vec<_> = group.settings.members.iter().map(|member| &**member).collect();
+    writeln!(out, "<td>{}</tr>", Escaped(&members.join(", ")))
+}
+
+fn write_trackers(out: &mut String, scene: Scene<'_>) -> Result {
+    let Scene { world, view, .. } = scene;
+    let mut wanted: Vec<_> =
+        world.trackers.all().filter(|tracker| view.wants([tracker.key().to_string().as_str()])).collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    wanted.sort_by_key(|tracker| tracker.level != Level::Down);
     out.push_str(
-        "<section><h2>Virtual routers</h2><table><tr><th>name<th>state<th>for<th>priority<th>on<th>addresses\
-         <th>master<th>why</tr>\n",
+        "<section id=\"tracked\"><h2>Tracked</h2><table><thead><tr><th>What<th>Is<th>Seen by</thead>\n",
     );
-    for instance in world.instances_in_order() {
-        write_instance(out, world, instance, history, now)?;
+    let more = wanted.len().saturating_sub(FEW);
+    for tracker in wanted.into_iter().take(FEW) {
+        tracker_row(out, scene, tracker)?;
     }
+    write_more(out, more, "<tr><td colspan=\"3\">", "</tr>")?;
     out.push_str("</table></section>\n");
     Ok(())
 }
 
-fn write_instance(
-    out: &mut String,
-    world: &World,
-    instance: &Instance,
-    history: &History,
-    now: Timestamp,
-) -> std::fmt::Result {
-    let Instance { settings, state, .. } = instance;
-    write!(out, "<tr><th>{}<td class=\"{state}\">{state}<td>", Escaped(&instance.name))?;
-    write_since(out, instance.changed, now)?;
-    write!(
-        out,
-        "<td>{}<td>{} vrid {}<td>",
-        instance.priority,
-        Escaped(settings.interface_name()),
-        settings.vrid
-    )?;
-    for (place, address) in
-        settings.addresses.iter().map(|address| settings.virtual_address(address)).enumerate()
-    {
-        let here = instance.addresses.contains(&address);
-        let separator = if place > 0 { ", " } else { "" };
-        write!(out, "{separator}<span class=\"{}\">{address}</span>", if here { "here" } else { "away" })?;
+/// The row of something that is tracked.
+pub(crate) fn tracker_row(out: &mut String, scene: Scene<'_>, tracker: &Tracker) -> Result {
+    let class = match tracker.level {
+        Level::Up => "good",
+        Level::Down => "bad",
+        Level::Undecided | Level::Number(_) => "idle",
+    };
+    let bad = if tracker.level == Level::Down { " data-bad" } else { "" };
+    let subject = Subject::Tracker(tracker.key()).to_string();
+    write!(out, "<tr data-k=\"{}\"{bad}><th>{}<td>", Escaped(&subject), Escaped(&tracker.key().to_string()))?;
+    write_state(out, &tracker.level.to_string(), class)?;
+    events::write_change(out, scene.history, tracker.changed, scene.now)?;
+    let evidence = tracker.evidence.as_ref().map_or_else(String::new, ToString::to_string);
+    writeln!(out, "<td>{}</tr>", Escaped(&evidence))
+}
+
+/// A state as a badge: its word is its meaning, its colour only helps.
+fn write_state(out: &mut String, state: &str, class: &str) -> Result {
+    write!(out, "<b class=\"state {class}\">{}</b>", Escaped(state))
+}
+
+fn router_class(state: VrrpState) -> &'static str {
+    match state {
+        VrrpState::Master => "good",
+        VrrpState::Backup => "calm",
+        VrrpState::Init => "idle",
+        VrrpState::Fault => "bad",
     }
-    out.push_str("<td>");
-    match instance.master {
-        Some((address, priority)) => write!(out, "{address} ({priority})")?,
-        None if instance.state == keepwatch_bus::subject::VrrpState::Master => out.push_str("itself"),
-        None => out.push('–'),
-    }
-    out.push_str("<td>");
-    for Influence { tracker, meaning, evidence, .. } in world.influences(instance) {
-        let what = tracker.to_string();
-        let counts = match meaning {
-            Meaning { fault: true, .. } => "a fault".into(),
-            Meaning { undecided: true, .. } => "undecided".into(),
-            Meaning { weight, .. } => format!("{weight:+}"),
+}
+
+/// The heading of a table of which this is one page, with the way to the others.
+fn write_pages<T>(out: &mut String, title: &str, paged: &Paged<T>, link: impl Fn(usize) -> View) -> Result {
+    write!(out, "<h2>{title} <small>{}</small></h2>", paged.all)?;
+    if paged.pages > 1 {
+        write!(out, "<nav class=\"pages\" aria-label=\"Pages of {title}\">")?;
+        let step = |out: &mut String, page: usize, text: &str| {
+            write!(out, "<a href=\"{}\">{text}</a> ", Escaped(&link(page).link()))
         };
-        write!(out, "<b>{} {counts}</b>: {}<br>", Escaped(&what), Escaped(&evidence))?;
-    }
-    if let Some(change) = instance.changed {
-        let chain = history.chain(change.event);
-        let causes = chain.iter().rev().skip(1).rev();
-        for (place, line) in causes.filter_map(|event| event.line()).enumerate() {
-            write!(out, "{}{}", if place > 0 { " → " } else { "" }, Escaped(&line.text))?;
+        if paged.page > 0 {
+            step(out, paged.page - 1, "previous")?;
         }
-    }
-    out.push_str("</tr>\n");
-    Ok(())
-}
-
-fn write_groups(out: &mut String, world: &World, now: Timestamp) -> std::fmt::Result {
-    if world.groups.is_empty() {
-        return Ok(());
-    }
-    out.push_str("<section><h2>Sync groups</h2><table><tr><th>name<th>state<th>for<th>members</tr>\n");
-    for group in world.groups_in_order() {
-        write!(out, "<tr><th>{}<td class=\"{}\">{}<td>", Escaped(&group.name), group.state, group.state)?;
-        write_since(out, group.changed, now)?;
-        out.push_str("<td>");
-        for (place, member) in group.settings.members.iter().enumerate() {
-            write!(out, "{}{}", if place > 0 { ", " } else { "" }, Escaped(member))?;
+        write!(out, "page {} of {} ", paged.page + 1, paged.pages)?;
+        if paged.page + 1 < paged.pages {
+            step(out, paged.page + 1, "next")?;
         }
-        out.push_str("</tr>\n");
+        out.push_str("</nav>");
     }
-    out.push_str("</table></section>\n");
     Ok(())
-}
-
-fn write_trackers(out: &mut String, world: &World, now: Timestamp) -> std::fmt::Result {
-    if world.trackers.all().next().is_none() {
-        return Ok(());
-    }
-    out.push_str("<section><h2>Tracked</h2><table><tr><th>what<th>is<th>for<th>seen by</tr>\n");
-    for tracker in world.trackers.all() {
-        let class = match tracker.level {
-            Level::Up => "up",
-            Level::Down => "down",
-            Level::Undecided | Level::Number(_) => "",
-        };
-        let name = tracker.key().to_string();
-        write!(out, "<tr><th>{}<td class=\"{class}\">{}<td>", Escaped(&name), tracker.level)?;
-        write_since(out, tracker.changed, now)?;
-        let evidence = tracker.evidence.as_ref().map_or_else(String::new, ToString::to_string);
-        writeln!(out, "<td>{}</tr>", Escaped(&evidence))?;
-    }
-    out.push_str("</table></section>\n");
-    Ok(())
-}
-
-fn write_services(out: &mut String, world: &World, now: Timestamp) -> std::fmt::Result {
-    if world.services.is_empty() {
-        return Ok(());
-    }
-    out.push_str(
-        "<section><h2>Virtual servers</h2><table><tr><th>server<th>state<th>for<th>weight<th>checks</tr>\n",
-    );
-    for service in world.services_in_order() {
-        write_service(out, service, now)?;
-        for real in service.reals_in_order() {
-            write_real(out, real, now)?;
-        }
-    }
-    out.push_str("</table></section>\n");
-    Ok(())
-}
-
-fn write_service(out: &mut String, service: &Service, now: Timestamp) -> std::fmt::Result {
-    let state = if service.quorum { "up" } else { "down" };
-    write!(out, "<tr class=\"service\"><th>{}<td class=\"{state}\">", service.key)?;
-    out.push_str(if service.quorum { "quorum" } else { "no quorum" });
-    if service.sorry {
-        out.push_str(", sorry server serves");
-    }
-    out.push_str("<td>");
-    write_since(out, service.changed, now)?;
-    writeln!(
-        out,
-        "<td><td>{}, {}, {}",
-        service.reals_in_words(),
-        Escaped(&service.settings.scheduler),
-        service.settings.forwarding
-    )?;
-    write_refusal(out, service.refused.as_ref())?;
-    out.push_str("</tr>\n");
-    Ok(())
-}
-
-fn write_real(out: &mut String, real: &RealServer, now: Timestamp) -> std::fmt::Result {
-    let state = real.state();
-    write!(out, "<tr><td class=\"real\">{}<td class=\"{state}\">{state}<td>", real.address)?;
-    write_since(out, real.changed, now)?;
-    out.push_str("<td>");
-    match real.weight {
-        Some(weight) => write!(out, "{weight}")?,
-        None => out.push_str("not in the table"),
-    }
-    out.push_str("<td>");
-    for (place, checker) in real.checkers.iter().enumerate() {
-        let separator = if place > 0 { "; " } else { "" };
-        let result = checker
-            .failure
-            .as_ref()
-            .map_or(if checker.ok { "ok" } else { "failed" }, |failure| &failure.error);
-        write!(out, "{separator}{} {}", Escaped(&checker.key.kind), Escaped(result))?;
-    }
-    write_refusal(out, real.refused.as_ref())?;
-    out.push_str("</tr>\n");
-    Ok(())
-}
-
-fn write_refusal(out: &mut String, refusal: Option<&Refusal>) -> std::fmt::Result {
-    refusal.map_or(Ok(()), |refusal| write!(out, " <b class=\"down\">{}</b>", Escaped(&refusal.to_string())))
-}
-
-fn write_history(out: &mut String, history: &History) -> std::fmt::Result {
-    out.push_str("<section><h2>What happened last</h2><table>\n");
-    let told = |event: &Event| Some((event.id, event.line()?.text));
-    for event in history.iter().rev().filter(|event| event.line().is_some()).take(LAST) {
-        let Some((id, text)) = told(event) else { continue };
-        write!(out, "<tr id=\"e{}\"><td>{:.3}<td>{id}<td>{}", id.0, event.at, Escaped(&text))?;
-        if let Some(cause) = event.cause {
-            write!(out, " <a href=\"#e{}\">because of {cause}</a>", cause.0)?;
-            if let Some((_, text)) = history.get(cause).and_then(|cause| told(cause)) {
-                write!(out, " <small>{}</small>", Escaped(&text))?;
-            }
-        }
-        out.push_str("</tr>\n");
-    }
-    out.push_str("</table></section>\n");
-    Ok(())
-}
-
-fn write_since(out: &mut String, change: Option<Change>, now: Timestamp) -> std::fmt::Result {
-    match change {
-        Some(change) => {
-            write!(out, "<span title=\"{:.3}\">{}</span>", change.at, span(now.duration_since(change.at)))
-        }
-        None => write!(out, "–"),
-    }
-}
-
-/// A time span in the one or two units that matter.
-fn span(duration: SignedDuration) -> String {
-    let seconds = duration.as_secs().max(0);
-    match (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60) {
-        (0, 0, 0) => format!("{seconds} s"),
-        (0, 0, minutes) => format!("{minutes} min {} s", seconds % 60),
-        (0, hours, minutes) => format!("{hours} h {minutes} min"),
-        (days, hours, _) => format!("{days} d {hours} h"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spans_read_well() {
-        let cases = [(0, "0 s"), (-5, "0 s"), (61, "1 min 1 s"), (7260, "2 h 1 min"), (180_000, "2 d 2 h")];
-        for (seconds, text) in cases {
-            assert_eq!(span(SignedDuration::from_secs(seconds)), text);
-        }
-    }
 }

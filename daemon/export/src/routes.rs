@@ -4,37 +4,56 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Request, State};
+use axum::extract::{Path, Query};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use keepwatch_bus::Reader;
+use keepwatch_bus::{EventId, Reader};
 use tokio::sync::Semaphore;
 
-use crate::fresh::Fresh;
+use crate::board::Live;
+use crate::fresh::{Fresh, FreshOf};
 use crate::host_names::HostNames;
+use crate::page::View;
 use crate::scrape::Scrapes;
-use crate::server::Connection;
-use crate::{api, page, probes, scrape};
+use crate::server::{Connection, Limits};
+use crate::{api, live, page, probes, scrape};
+
+/// What a browser may do with what we send: our own style, script and stream, and nothing from elsewhere.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// What every handler gets.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) reader: Reader,
     pub(crate) scrapes: Arc<Scrapes>,
-    page: Arc<Fresh>,
+    page: Arc<FreshOf<View>>,
+    /// What pages that are open are told.
+    pub(crate) live: Arc<Live>,
     pub(crate) world: Arc<Fresh>,
     /// Places for live streams.
     pub(crate) streams: Arc<Semaphore>,
+    /// Places for pages that are open.
+    pub(crate) pages: Arc<Semaphore>,
 }
 
 /// All paths.
-pub(crate) fn router(reader: Reader, streams: usize) -> Router {
+pub(crate) fn router(reader: Reader, live: Arc<Live>, limits: &Limits) -> Router {
     let names = Arc::new(HostNames::of_this_host());
     // Scrapers and probes may ask by whatever name they have been given; these are for people and their browsers.
     let by_our_name = Router::new()
         .route("/", get(status_page))
+        .route("/event/{id}", get(event_page))
+        .route("/live", get(live::words))
+        .route("/page.css", get(async || ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], page::STYLE)))
+        .route(
+            "/page.js",
+            get(async || ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], page::SCRIPT)),
+        )
         .route("/api/v1/world", get(api::world))
         .route("/api/v1/events", get(api::events))
         .layer(middleware::from_fn_with_state(names, asked_by_our_name));
@@ -50,7 +69,9 @@ pub(crate) fn router(reader: Reader, streams: usize) -> Router {
             scrapes: Arc::default(),
             page: Arc::default(),
             world: Arc::default(),
-            streams: Arc::new(Semaphore::new(streams)),
+            live,
+            streams: Arc::new(Semaphore::new(limits.streams)),
+            pages: Arc::new(Semaphore::new(limits.pages)),
         })
 }
 
@@ -81,14 +102,29 @@ async fn read_only(request: Request<Body>, next: Next) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
-    );
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     response
 }
 
-async fn status_page(State(shared): State<Shared>) -> Html<Bytes> {
-    let page = || Some(page::render(&shared.reader, jiff::Timestamp::now()).into());
-    Html(shared.page.get(page).await.unwrap_or_default())
+async fn status_page(State(shared): State<Shared>, view: Result<Query<View>, QueryRejection>) -> Response {
+    let view = match view {
+        Ok(Query(view)) => view.tidied(),
+        Err(rejection) => return (StatusCode::BAD_REQUEST, format!("{rejection}\n")).into_response(),
+    };
+    let made = || Some(shared.live.scene(&view, page::render).into());
+    Html(shared.page.get(&view, made).await.unwrap_or_default()).into_response()
+}
+
+/// An event, what led to it and what followed.
+async fn event_page(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
+    let Some(id) = id.parse().ok().map(EventId) else {
+        return (StatusCode::BAD_REQUEST, "an event has a number: /event/23\n").into_response();
+    };
+    match shared.live.scene(&View::default(), |scene| page::event_page(scene, id)) {
+        Some(page) => Html(page).into_response(),
+        None => {
+            let text = format!("event {id} is not held any more, or has not happened yet: see /\n");
+            (StatusCode::NOT_FOUND, text).into_response()
+        }
+    }
 }

@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::board::Live;
 use crate::guard::Guarded;
 use crate::places::{Place, Places};
 use crate::routes;
@@ -29,6 +30,8 @@ pub struct Limits {
     pub connections: usize,
     /// Live streams of events at a time, of those connections; further ones are answered 503.
     pub streams: usize,
+    /// Open pages at a time that are told what changes, likewise.
+    pub pages: usize,
     /// For a whole request head, also for the next one on a kept connection.
     pub header: Duration,
     /// For the client to take anything of an answer.
@@ -40,8 +43,9 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 64,
+            connections: 128,
             streams: 16,
+            pages: 64,
             header: Duration::from_secs(10),
             send: Duration::from_secs(10),
             header_bytes: 16 << 10,
@@ -58,11 +62,13 @@ pub async fn serve(listener: TcpListener, reader: Reader, limits: Limits) {
 /// The same with TLS and for known users only, as far as `web` says so.
 pub async fn serve_behind(listener: TcpListener, reader: Reader, limits: Limits, web: Option<Arc<Web>>) {
     let places = Places::new(limits.connections);
-    let mut router = routes::router(reader, limits.streams);
+    let live = Live::new(reader.clone());
+    let mut router = routes::router(reader, live.clone(), &limits);
     if let Some(web) = &web {
         router = router.layer(middleware::from_fn_with_state(web.clone(), authenticated));
     }
     let mut connections = JoinSet::new();
+    connections.spawn(live.run());
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {

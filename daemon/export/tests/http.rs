@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use keepwatch_bus::fact::{DaemonFact, LinkFact};
+use keepwatch_bus::subject::VrrpState;
 use keepwatch_export::{Limits, serve};
 use story::Story;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -120,11 +121,85 @@ async fn the_page_says_what_is_and_why() {
     let story = Story::told("VI_1").await;
     let page = ask(start(&story, Limits::default()).await, "GET", "/", "").await;
     for text in
-        ["keepwatch on LVS_1", "class=\"MASTER\">MASTER", "VG_1", "10.0.1.1:8080", "connection refused"]
+        ["keepwatch on LVS_1", "class=\"state good\">MASTER<", "VG_1", "10.0.1.1:8080", "connection refused"]
     {
         assert!(page.contains(text), "{text} is missing in\n{page}");
     }
     assert!(page.contains("because of #"), "{page}");
+}
+
+#[tokio::test]
+async fn an_event_has_a_page_with_its_chain() {
+    let story = Story::told("VI_1").await;
+    let server = start(&story, Limits::default()).await;
+    let changed = story.reader.history().iter().find(|e| e.fact.kind() == "state_changed").cloned().unwrap();
+    let page = ask(server, "GET", &format!("/event/{}", changed.id.0), "").await;
+    assert!(page.starts_with("HTTP/1.1 200 "), "{page}");
+    let (cause, effect) = ("(VI_1) Receive advertisement timeout", "(VI_1) Entering MASTER STATE");
+    let chain = body(&page).split("<ol").nth(1).unwrap();
+    assert!(chain.find(cause).unwrap() < chain.find(effect).unwrap(), "{page}");
+    assert!(page.contains("&quot;kind&quot;: &quot;state_changed&quot;"), "its data is told: {page}");
+    for (path, status) in [("/event/99999999", 404), ("/event/first", 400), ("/event/-1", 400)] {
+        let answer = ask(server, "GET", path, "").await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_filter_is_part_of_the_address() {
+    let story = Story::told("VI_1").await;
+    let server = start(&story, Limits::default()).await;
+    for (query, there, away) in [
+        ("/?q=vi_1", "data-k=\"router VI_1\"", "data-k=\"real"),
+        ("/?q=10.0.0.100/24", "data-k=\"router VI_1\"", "data-k=\"real"),
+        ("/?q=10.0.1.1", "data-k=\"real [10.0.0.100]:tcp:80 10.0.1.1:8080\"", "data-k=\"router"),
+        ("/?q=nothing", "none that the filter wants", "data-k"),
+        ("/?q=%22%3E%3Cscript%3Ex", "value=\"&quot;&gt;&lt;script&gt;x\"", "<script>"),
+    ] {
+        let page = ask(server, "GET", query, "").await;
+        assert!(page.contains(there), "{query}: {there} is missing in {page}");
+        assert!(!page.contains(away), "{query}: {away} is in {page}");
+    }
+    assert!(ask(server, "GET", "/?routers=many", "").await.starts_with("HTTP/1.1 400 "));
+}
+
+#[tokio::test]
+async fn a_browser_may_load_nothing_from_elsewhere_and_needs_nothing() {
+    let story = Story::told("VI_1").await;
+    let server = start(&story, Limits::default()).await;
+    let page = ask(server, "GET", "/", "").await;
+    let policy = page.lines().find(|line| line.starts_with("content-security-policy: ")).unwrap();
+    assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self'"), "{policy}");
+    assert!(!policy.contains("unsafe") && !page.contains("style="), "{policy}");
+    for word in ["http://", "https://", "//"] {
+        assert!(
+            !body(&page).replace("href=\"data:,\"", "").contains(&format!("=\"{word}")),
+            "{word}: {page}"
+        );
+    }
+    for (path, kind) in [("/page.css", "text/css"), ("/page.js", "text/javascript")] {
+        let answer = ask(server, "GET", path, "").await;
+        assert!(answer.contains(&format!("content-type: {kind}")), "{answer}");
+        assert!(!body(&answer).contains("http"), "{path} loads nothing");
+    }
+}
+
+#[tokio::test]
+async fn an_open_page_is_told_what_changes_and_only_so_many_are() {
+    let story = Story::told("VI_1").await;
+    let server = start(&story, Limits { pages: 1, ..Limits::default() }).await;
+    let mut stream = TcpStream::connect(server).await.unwrap();
+    stream.write_all(b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let mut told = String::new();
+    wait_for(&mut stream, &mut told, "text/event-stream").await;
+    let refused = ask(server, "GET", "/live", "").await;
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    // The first word says that the page is to be fetched, since nobody knows what it has; then rows come.
+    story.changed(VrrpState::Master, VrrpState::Backup);
+    wait_for(&mut stream, &mut told, "\"again\":true").await;
+    story.changed(VrrpState::Backup, VrrpState::Fault);
+    wait_for(&mut stream, &mut told, "\"router VI_1\":\"<tr data-k=\\\"router VI_1\\\" data-bad>").await;
+    wait_for(&mut stream, &mut told, "Entering FAULT STATE").await;
 }
 
 #[tokio::test]

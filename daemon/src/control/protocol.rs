@@ -15,6 +15,8 @@ use super::why::Why;
 pub enum Question {
     /// The state of everything.
     Status,
+    /// The state of everything, and then every event: folded in, they keep it right. Who was too slow gets the state anew.
+    Follow,
     /// The last events, and then, if it follows, every further one.
     Events {
         /// How many of the last ones; all that are held if not said.
@@ -52,14 +54,14 @@ pub enum DumpAsked {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Answer {
-    /// To [`Question::Status`].
+    /// To [`Question::Status`] and [`Question::Follow`].
     Status {
         /// The daemon's time.
         now: Timestamp,
         /// The state of everything.
         world: Box<World>,
     },
-    /// To [`Question::Events`], one each.
+    /// To [`Question::Events`] and [`Question::Follow`], one each.
     Event {
         /// The event.
         event: Arc<Event>,

@@ -112,6 +112,16 @@ async fn serve(
             let world = Box::new(reader.world().clone());
             say(&mut write, &Answer::Status { now: Timestamp::now(), world }).await
         }
+        Ok(Question::Follow) => match followers.try_acquire() {
+            Ok(_follower) => {
+                let _stream = place.stream();
+                tokio::select! {
+                    told = keep_told(&mut write, reader) => told,
+                    () = gone(read) => Ok(()),
+                }
+            }
+            Err(_) => say(&mut write, &too_many()).await,
+        },
         Ok(Question::Events { last, follow: false }) => events(&mut write, reader, last, false).await,
         Ok(Question::Events { last, follow: true }) => match followers.try_acquire() {
             Ok(_follower) => {
@@ -121,10 +131,7 @@ async fn serve(
                     () = gone(read) => Ok(()),
                 }
             }
-            Err(_) => {
-                let message = format!("{FOLLOWERS} others follow events already");
-                say(&mut write, &Answer::Error { message }).await
-            }
+            Err(_) => say(&mut write, &too_many()).await,
         },
         Ok(Question::Dump { what }) => {
             let (reader, zero) = (reader.clone(), zero.clone());
@@ -136,6 +143,25 @@ async fn serve(
             say(&mut write, &answer).await
         }
         Err(error) => say(&mut write, &Answer::Error { message: format!("not a question: {error}") }).await,
+    }
+}
+
+fn too_many() -> Answer {
+    Answer::Error { message: format!("{FOLLOWERS} others follow events already") }
+}
+
+/// The world, and then what changes it.
+async fn keep_told(write: &mut Write, reader: &Reader) -> io::Result<()> {
+    loop {
+        let (world, mut watcher) = reader.follow("control");
+        say(write, &Answer::Status { now: Timestamp::now(), world: Box::new(world) }).await?;
+        loop {
+            let Some(seen) = watcher.next().await else { return Ok(()) };
+            if seen.missed > 0 {
+                break;
+            }
+            tell(write, seen.event).await?;
+        }
     }
 }
 

@@ -4,12 +4,15 @@
 mod check;
 mod describe;
 mod events;
+mod follow;
 mod input;
 mod language;
 mod observe;
 mod paint;
 mod simulate;
 mod status;
+mod top;
+mod watch;
 mod why;
 
 use std::io::{self, Write};
@@ -29,6 +32,9 @@ use paint::Paint;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Exit status where something is wrong with what was asked about.
+const TROUBLE: u8 = 3;
 
 /// The command line of `keepwatch`.
 #[derive(Debug, Parser)]
@@ -85,8 +91,22 @@ impl Reading {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// The state of every virtual router, virtual server and real server
+    /// The state of every virtual router, virtual server and real server, or of those of one name
+    ///
+    /// Exit status 0 if all is well; 3 if something is wrong with what is shown (FAULT, an address that is missing, no
+    /// quorum, a real server or tracker that is down, other trouble); 1 if the daemon does not answer or nothing is
+    /// called so.
     Status {
+        /// An instance, sync group, interface, virtual address, virtual or real server, script, file or process
+        name: Vec<String>,
+        /// Go on: tell it again whenever it has changed
+        #[arg(short, long)]
+        watch: bool,
+        #[command(flatten)]
+        asking: Asking,
+    },
+    /// Virtual routers, servers and events on the terminal, as they change; `q` quits
+    Top {
         #[command(flatten)]
         asking: Asking,
     },
@@ -207,11 +227,11 @@ fn run(command: Command) -> Result<ExitCode> {
     let before = command.asking;
     if !matches!(
         command.verb,
-        Verb::Status { .. } | Verb::Events { .. } | Verb::Why { .. } | Verb::Dump { .. }
+        Verb::Status { .. } | Verb::Top { .. } | Verb::Events { .. } | Verb::Why { .. } | Verb::Dump { .. }
     ) && (before.socket.is_some() || before.json)
     {
         let kind = clap::error::ErrorKind::ArgumentConflict;
-        let message = "`--socket` and `--json` before the verb are for those that ask the daemon: status, events, why, dump";
+        let message = "`--socket` and `--json` before the verb are for those that ask the daemon: status, top, events, why, dump";
         Command::command().error(kind, message).exit();
     }
     let mut out = io::stdout().lock();
@@ -225,8 +245,13 @@ fn run(command: Command) -> Result<ExitCode> {
         Verb::Config { file, json: _, reading } => language::config(&file, &reading.options(), &mut out),
         Verb::Observe { arguments } => observe::run(&arguments, &mut out),
         Verb::Simulate { arguments, reading } => simulate::run(&arguments, &reading.options(), &mut out),
-        Verb::Status { asking } => ask(Question::Status, asking.or(before), &mut out),
         Verb::Dump { what, asking } => ask(Question::Dump { what }, asking.or(before), &mut out),
+        Verb::Status { name, watch: true, asking } => watch::again(&name, asking.or(before), &mut out),
+        Verb::Status { name, watch: false, asking } => watch::once(&name, asking.or(before), &mut out),
+        Verb::Top { asking } => {
+            drop(out);
+            top::run(asking.or(before))
+        }
         Verb::Events { follow, lines, asking } => {
             let last = if follow { lines.or(Some(10)) } else { lines };
             ask(Question::Events { last, follow }, asking.or(before), &mut out)
@@ -261,7 +286,7 @@ fn ask(question: Question, asking: Asking, out: &mut impl Write) -> Result<ExitC
 fn tell(out: &mut impl Write, paint: Paint, answer: crate::control::protocol::Answer) -> io::Result<()> {
     use crate::control::protocol::Answer;
     match answer {
-        Answer::Status { now, world } => status::write(out, paint, now, &world),
+        Answer::Status { now, world } => status::write(out, paint, now, &world, &status::Only::called("")),
         Answer::Event { event, .. } => events::write(out, paint, &event),
         Answer::Missed { count } => writeln!(out, "{}", paint.warn(&format!("… {count} events were missed"))),
         Answer::Why { now, subjects } => why::write(out, paint, now, &subjects),

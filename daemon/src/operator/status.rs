@@ -5,19 +5,31 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use keepwatch_bus::World;
 use keepwatch_bus::subject::VrrpState;
-use keepwatch_bus::world::{Change, Instance, RealServer, RealState, Refusal, Service, Tracker, Trouble};
+use keepwatch_bus::world::{Change, Instance, RealState, Refusal, Service, Tracker, Trouble};
 use keepwatch_config::model::Level;
 
 use super::paint::{Paint, ago, clock};
 
-/// Writes it all.
-pub(super) fn write(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -> io::Result<()> {
-    daemon(out, paint, now, world)?;
-    problems(out, paint, now, world)?;
-    routers(out, paint, now, world)?;
-    trackers(out, paint, now, world)?;
-    for service in world.services_in_order() {
-        virtual_server(out, paint, now, service)?;
+mod only;
+
+pub(super) use only::{Only, is_well, json};
+
+/// Writes it all, or what is asked for.
+pub(super) fn write(
+    out: &mut impl Write,
+    paint: Paint,
+    now: Timestamp,
+    world: &World,
+    only: &Only,
+) -> io::Result<()> {
+    if only.is_all() {
+        daemon(out, paint, now, world)?;
+        problems(out, paint, now, world)?;
+    }
+    routers(out, paint, now, world, only)?;
+    trackers(out, paint, now, world, only)?;
+    for service in world.services.values().filter(|service| only.service(service)) {
+        virtual_server(out, paint, now, service, only)?;
     }
     Ok(())
 }
@@ -50,9 +62,10 @@ fn problems(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -
     Ok(())
 }
 
-fn routers(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -> io::Result<()> {
-    let instances = world.instances_in_order();
-    if instances.is_empty() {
+fn routers(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World, only: &Only) -> io::Result<()> {
+    let instances: Vec<_> = world.instances.values().filter(|instance| only.router(instance)).collect();
+    let groups: Vec<_> = world.groups.values().filter(|group| only.group(group)).collect();
+    if instances.is_empty() && groups.is_empty() {
         return Ok(());
     }
     let wide = instances.iter().map(|i| i.name.chars().count()).max().unwrap_or(0).max("INSTANCE".len());
@@ -75,7 +88,7 @@ fn routers(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) ->
             addresses(paint, i)
         )?;
     }
-    for group in world.groups_in_order() {
+    for group in groups {
         let members: Vec<&str> = group.settings.members.iter().map(|m| &**m).collect();
         writeln!(
             out,
@@ -89,9 +102,15 @@ fn routers(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) ->
 }
 
 /// What virtual routers follow besides interfaces.
-fn trackers(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -> io::Result<()> {
-    let all: Vec<(String, &Tracker)> =
-        world.trackers.all().map(|tracker| (tracker.key().to_string(), tracker)).collect();
+fn trackers(
+    out: &mut impl Write,
+    paint: Paint,
+    now: Timestamp,
+    world: &World,
+    only: &Only,
+) -> io::Result<()> {
+    let wanted = world.trackers.all().filter(|tracker| only.tracker(tracker));
+    let all: Vec<(String, &Tracker)> = wanted.map(|tracker| (tracker.key().to_string(), tracker)).collect();
     if all.is_empty() {
         return Ok(());
     }
@@ -141,7 +160,13 @@ fn since(now: Timestamp, changed: Option<Change>) -> String {
     changed.map_or_else(|| "-".into(), |change| ago(now, change.at))
 }
 
-fn virtual_server(out: &mut impl Write, paint: Paint, now: Timestamp, service: &Service) -> io::Result<()> {
+fn virtual_server(
+    out: &mut impl Write,
+    paint: Paint,
+    now: Timestamp,
+    service: &Service,
+    only: &Only,
+) -> io::Result<()> {
     let quorum = match (service.quorum, service.sorry) {
         (_, true) => paint.bad("sorry server"),
         (false, false) => paint.bad("no quorum"),
@@ -158,9 +183,7 @@ fn virtual_server(out: &mut impl Write, paint: Paint, now: Timestamp, service: &
         service.reals_in_words()
     )?;
     refused(out, paint, service.refused.as_ref())?;
-    let mut reals: Vec<&RealServer> = service.reals.values().collect();
-    reals.sort_by_key(|real| real.settings.position);
-    for real in reals {
+    for real in service.reals.values().filter(|real| only.real(service, real)) {
         let word = format!("{:<9}", real.state().to_string());
         let state = match real.state() {
             RealState::Up => paint.good(&word),

@@ -240,9 +240,19 @@ mod tests {
 
     #[test]
     fn other_lines_are_nothing() {
-        for line in
-            ["", "beat", "beat 1 2", "beat a b c", "hello", "placed", "placed 1.2.3 4 eth0", "patience x", "pids", "pids x", "supervise 1 1"]
-        {
+        for line in [
+            "",
+            "beat",
+            "beat 1 2",
+            "beat a b c",
+            "hello",
+            "placed",
+            "placed 1.2.3 4 eth0",
+            "patience x",
+            "pids",
+            "pids x",
+            "supervise 1 1",
+        ] {
             assert_eq!(Report::parse(line), None, "{line}");
         }
     }

@@ -72,7 +72,8 @@ impl Supervisor<'_> {
                         // It has taken them off, or was told to leave them.
                         self.placed.clear();
                     }
-                    let status = if self.terms.is_none() { end.code } else { end.status.unwrap_or(EXIT_FATAL) };
+                    let status =
+                        if self.terms.is_none() { end.code } else { end.status.unwrap_or(EXIT_FATAL) };
                     self.phase = Phase::Over(Outcome::Ended(status));
                 } else if now >= *until {
                     self.log.now(Severity::Error, "The worker does not stop: killing it");

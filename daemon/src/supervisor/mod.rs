@@ -34,8 +34,8 @@ use nix::sys::signal::Signal;
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::detach::{self, Side};
-use crate::logging::sink::Sinks;
 use crate::logging::Severity;
+use crate::logging::sink::Sinks;
 use crate::pidfile::PidFile;
 use crate::stage::Program;
 use crate::terminal::{complain, exit, told};
@@ -133,7 +133,11 @@ fn run(program: &Program, listeners: usize, command: Option<UnixStream>) -> Resu
         Some(error) => {
             log.now(Severity::Error, told(&error));
             // Who has the log before him has been told.
-            if terms.is_some_and(|terms| terms.log.console) { Ok(Outcome::Ended(EXIT_FATAL)) } else { Err(error) }
+            if terms.is_some_and(|terms| terms.log.console) {
+                Ok(Outcome::Ended(EXIT_FATAL))
+            } else {
+                Err(error)
+            }
         }
         None => {
             log.now(Severity::Info, format!("Stopped keepwatchd v{}", env!("CARGO_PKG_VERSION")));

@@ -8,13 +8,15 @@ use std::time::Duration;
 use keepwatch_bus::fact::ConsumerFact;
 use keepwatch_bus::{Bus, Hub, Reader};
 use keepwatch_config::Config;
+use keepwatch_dbus::Asked;
 use keepwatch_mib::SetRequest;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::parts::Complaint;
 use super::parts::control::Control;
+use super::parts::dbus::Dbus;
 use super::parts::dumps::{Dump, Dumps};
 use super::parts::fifos::Fifos;
 use super::parts::history::{Earlier, History};
@@ -44,6 +46,9 @@ pub(super) struct Consumers {
     dumps: Dumps,
     otlp: Otlp,
     snmp: Snmp,
+    dbus: Dbus,
+    /// What is asked for on the system bus.
+    requests: UnboundedReceiver<Asked>,
     control: Option<Control>,
     http: Option<Http>,
 }
@@ -68,13 +73,28 @@ impl Consumers {
         let dumps = Dumps::start(settings, reader.clone(), bus);
         let otlp = Otlp::start(&reader, bus);
         let snmp = Snmp::start(&mut hub, reader.clone(), bus);
+        let (dbus, requests) = Dbus::start(&mut hub, reader.clone(), bus);
         // In shadow no address is put anywhere.
         if settings.dataplane() != DataplaneKind::Shadow {
             tokio::spawn(placed::run(hub.deliver(), supervisor.clone()));
         }
         let hub = tokio::spawn(hub.run());
-        let consumers =
-            Self { reader, hub, log, history, mail, scripts, fifos, dumps, otlp, snmp, control: None, http: None };
+        let consumers = Self {
+            reader,
+            hub,
+            log,
+            history,
+            mail,
+            scripts,
+            fifos,
+            dumps,
+            otlp,
+            snmp,
+            dbus,
+            requests,
+            control: None,
+            http: None,
+        };
         consumers.apply(settings, config, bus);
         complaints.into_iter().for_each(|complaint| tell(bus, complaint));
         consumers
@@ -101,6 +121,18 @@ impl Consumers {
         self.scripts.apply(config, settings.cli.umask);
         self.fifos.apply(settings, config);
         self.snmp.apply(settings, config, bus);
+        // keepalived's process of virtual routers is the one that is on the bus.
+        if settings.vrrp() {
+            self.dbus.apply(config);
+        }
+    }
+
+    /// What is asked for next by those to whom others talk. Cancel-safe.
+    pub(super) async fn asked(&mut self) -> Asked {
+        match self.requests.recv().await {
+            Some(asked) => asked,
+            None => std::future::pending().await,
+        }
     }
 
     /// Writes down how things stand.
@@ -128,9 +160,24 @@ impl Consumers {
 
     /// Lets those end who tell others, after it was told that everything has stopped: they tell of it.
     pub(super) async fn finish_telling(self) -> Remaining {
-        let Self { reader: _, hub, log, history, mail, scripts, fifos, dumps, otlp, snmp, control, http } = self;
+        let Self {
+            reader: _,
+            hub,
+            log,
+            history,
+            mail,
+            scripts,
+            fifos,
+            dumps,
+            otlp,
+            snmp,
+            dbus,
+            requests: _,
+            control,
+            http,
+        } = self;
         dumps.stop();
-        tokio::join!(mail.stop(), scripts.stop(), fifos.stop());
+        tokio::join!(mail.stop(), scripts.stop(), fifos.stop(), dbus.stop());
         Remaining { hub, log, history, otlp, snmp, control, http }
     }
 }

@@ -34,6 +34,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use keepwatch_bus::fact::DaemonFact;
 use keepwatch_bus::{Bus, EventId, Hub};
+use keepwatch_dbus::Request;
 use keepwatch_mib::SetRequest;
 use keepwatch_net::namespace;
 use keepwatch_vrrp::runner;
@@ -41,12 +42,13 @@ use nix::sys::signal::Signal;
 use tokio::sync::mpsc;
 
 use crate::cli::Cli;
+use crate::stage::{self, Started};
 use crate::supervisor::line::Report;
 use crate::supervisor::{self, EXIT_NO_CONFIG};
-use crate::stage::{self, Started};
 use crate::{config_test, systemd};
 use configuration::Accepted;
 use consumers::Consumers;
+use parts::dumps::Dump;
 use parts::history::Earlier;
 use parts::placed;
 use parts::turning_points::TurningPoint;
@@ -104,7 +106,8 @@ pub fn run(cli: Cli, started: Started) -> Result<i32> {
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    let status = runtime.block_on(Worker::live(settings, accepted, rights, reason, (to_supervisor, line), handed_in));
+    let status =
+        runtime.block_on(Worker::live(settings, accepted, rights, reason, (to_supervisor, line), handed_in));
     runtime.shutdown_timeout(LAST_TASKS);
     status
 }
@@ -212,6 +215,16 @@ impl Worker {
                     self.publishers.obey(asked);
                     continue;
                 }
+                asked = self.consumers.asked() => match asked.request {
+                    Request::Reload => Asked::Reload,
+                    Request::Announce(instance) => {
+                        self.publishers.announce(instance, asked.cause);
+                        continue;
+                    }
+                    Request::PrintData => Asked::Dump(Dump::Data),
+                    Request::PrintStats => Asked::Dump(Dump::Stats),
+                    Request::PrintStatsClear => Asked::Dump(Dump::ClearStats),
+                },
                 loaded = reload.loaded() => {
                     self.settle(loaded);
                     self.consumers.reader().counters().tallies.reloads_took.observe(reload.took());

@@ -7,10 +7,9 @@ use std::sync::atomic::AtomicU64;
 use anyhow::Result;
 use keepwatch_bus::beat::Beat;
 use keepwatch_bus::fact::ManagerSet;
-use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, EventId, Reader};
 use keepwatch_config::Config;
-use keepwatch_config::model::Priority;
+use keepwatch_config::model::{Name, Priority};
 use keepwatch_mib::SetRequest;
 use keepwatch_vrrp::Amendment;
 
@@ -84,6 +83,13 @@ impl Publishers {
     fn amend(&self, instance: Name, amendment: Amendment, cause: EventId) {
         if let Some(routers) = &self.routers {
             routers.amend(instance, amendment, cause);
+        }
+    }
+
+    /// Asks that the addresses of a virtual router be announced.
+    pub(super) fn announce(&self, instance: Name, cause: Option<EventId>) {
+        if let Some(routers) = &self.routers {
+            routers.announce(instance, cause);
         }
     }
 

@@ -61,7 +61,10 @@ impl Settings {
         let vrrp = self.vrrp().then(|| cli.vrrp_pid.clone().unwrap_or_else(|| beside("vrrp")));
         let checkers =
             self.checkers().then(|| cli.checkers_pid.clone().unwrap_or_else(|| beside("checkers")));
-        PidFiles { own: paths::pid_file(cli.pid.as_deref()), worker: vrrp.into_iter().chain(checkers).collect() }
+        PidFiles {
+            own: paths::pid_file(cli.pid.as_deref()),
+            worker: vrrp.into_iter().chain(checkers).collect(),
+        }
     }
 
     /// The control socket.

@@ -95,6 +95,7 @@ pub(crate) enum Command {
     Tracked { kind: TrackedKind, name: Name, level: Level, cause: Option<EventId> },
     Linkbeat { interface: Name, link: bool },
     Amend { instance: Name, amendment: Amendment, cause: Option<EventId> },
+    Announce { instance: Name, cause: Option<EventId> },
     Stop { release: Release, cause: Option<EventId>, done: oneshot::Sender<()> },
 }
 
@@ -144,7 +145,12 @@ impl VrrpHandle {
         self.commands.0.send(Command::Amend { instance, amendment, cause });
     }
 
-    /// The same from elsewhere.
+    /// Asks that the addresses of a virtual router be announced, once each; only a master does. Returns at once.
+    pub fn announce(&self, instance: Name, cause: Option<EventId>) {
+        self.commands.0.send(Command::Announce { instance, cause });
+    }
+
+    /// [`VrrpHandle::tracked`] from elsewhere.
     pub fn tidings(&self) -> Tidings {
         Tidings(self.commands.0.downgrade())
     }

@@ -329,9 +329,11 @@ fn statistics_are_as_keepalived_s_and_begin_at_zero_when_they_are_cleared() -> R
             let (name, value) = line.split_once(':').context("every line has a colon")?;
             match value.trim().parse() {
                 Ok(number) if line.starts_with("    ") => {
-                    drop(numbers.insert(format!("{section}/{}", name.trim()), number))
+                    numbers.insert(format!("{section}/{}", name.trim()), number);
                 }
-                Ok(number) => drop(numbers.insert(name.trim().to_owned(), number)),
+                Ok(number) => {
+                    numbers.insert(name.trim().to_owned(), number);
+                }
                 Err(_) => name.trim().clone_into(&mut section),
             }
         }

@@ -37,7 +37,8 @@ impl Scene {
             .with_context(|| daemon.process().log())?;
         daemon.wait_for_log("(VI_1) Entering MASTER STATE")?;
         wait::until("it answers questions", wait::LONG, || {
-            daemon.ask(&["status"]).is_ok_and(|output| output.status.success())
+            // 3 is an answer too: something is wrong.
+            daemon.ask(&["status"]).is_ok_and(|output| matches!(output.status.code(), Some(0 | 3)))
         })?;
         Ok(daemon)
     }

@@ -33,7 +33,8 @@ fn rich(host: &Host) -> Result<String> {
          track_file f {{\n file {}\n}}\n\
          vrrp_track_process p {{\n process keepwatchd\n}}\n\
          bfd_instance b {{\n neighbor_ip 10.78.0.2\n source_ip 10.78.0.1\n}}\n\
-         static_routes {{\n 10.99.0.0/24 via 10.78.0.2 dev eth0\n}}\n",
+         static_routes {{\n 10.99.0.0/24 via 10.78.0.2 dev eth0\n}}\n\
+         observability {{\n otlp {{\n endpoint http://127.0.0.1:4318\n}}\n}}\n",
         number.display()
     );
     let follows = "track_script {\n chk\n }\n track_file {\n f weight 1\n }\n track_process {\n p weight 1\n }\n\

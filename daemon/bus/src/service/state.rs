@@ -72,6 +72,15 @@ pub enum RealState {
 impl RealState {
     /// Every state.
     pub const ALL: [Self; 3] = [Self::Up, Self::Down, Self::Unchecked];
+
+    /// The state of one that is `up` as far as checkers are concerned, and is `watched` by one that works.
+    pub fn of(up: bool, watched: bool) -> Self {
+        match (up, watched) {
+            (false, _) => Self::Down,
+            (true, true) => Self::Up,
+            (true, false) => Self::Unchecked,
+        }
+    }
 }
 
 impl fmt::Display for RealState {
@@ -133,11 +142,7 @@ pub struct RealServer {
 impl RealServer {
     /// Whether it may serve, as far as anybody knows.
     pub fn state(&self) -> RealState {
-        match (self.up, self.checked && !self.resting) {
-            (false, _) => RealState::Down,
-            (true, true) => RealState::Up,
-            (true, false) => RealState::Unchecked,
-        }
+        RealState::of(self.up, self.checked && !self.resting)
     }
 }
 

@@ -144,6 +144,7 @@ impl VrrpFact {
                     AnnounceOccasion::LowerPriorityMaster => "because of a lower-priority master",
                     AnnounceOccasion::AddressesChanged => "for new addresses",
                     AnnounceOccasion::LeftFault => "for its unicast peers",
+                    AnnounceOccasion::Requested => "on request",
                 };
                 (
                     Level::Detail,

@@ -111,6 +111,8 @@ pub enum AnnounceOccasion {
     AddressesChanged,
     /// Not virtual addresses, but the one that adverts are sent from: unicast peers may have forgotten it in a fault.
     LeftFault,
+    /// Somebody asked for it.
+    Requested,
 }
 
 /// What about its configuration keeps a virtual router in Fault.

@@ -145,16 +145,15 @@ fn fifos(families: &mut Families, world: &World, counters: &Counters) {
 /// Receivers of events: webhooks, OTLP collectors.
 fn deliveries(families: &mut Families, world: &World, counters: &Counters) {
     let all = counters.deliveries.all();
-    let mut working = families
-        .gauge("keepwatch_delivery_works", "Whether a receiver of events takes all that is handed to it");
+    let help = "Whether a receiver of events takes all that is handed to it";
+    let mut working = families.gauge("keepwatch_delivery_works", help, &["consumer"]);
     for (consumer, _) in &all {
-        working.sample(&[("consumer", consumer)], flag(!world.interrupted.contains_key(consumer)));
+        working.sample(&[consumer], flag(!world.interrupted.contains_key(consumer)));
     }
-    drop(working);
     for row in DeliveryCounters::TABLE {
-        let mut family = families.counter(row.metric, row.help);
+        let mut family = families.counter(row.metric, row.help, &["consumer"]);
         for (consumer, counted) in &all {
-            family.sample(&[("consumer", consumer)], number((row.get)(counted).get()));
+            family.sample(&[consumer], number((row.get)(counted).get()));
         }
     }
 }
@@ -214,6 +213,13 @@ fn consumers(families: &mut Families, world: &World, counters: &Counters) {
             &[],
         )
         .sample(&[], flag(world.snmp.connected));
+    families
+        .gauge(
+            "keepwatch_dbus_name_owned",
+            "Whether the daemon's name on the system bus is its own; 0 also without enable_dbus",
+            &[],
+        )
+        .sample(&[], flag(world.dbus.name.is_some()));
     families
         .counter("keepwatch_snmp_sessions_total", "AgentX sessions since the worker began", &[])
         .sample(&[], number(world.snmp.sessions));

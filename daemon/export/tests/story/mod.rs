@@ -32,6 +32,12 @@ impl Story {
         story
     }
 
+    /// The virtual router changes its state.
+    pub(crate) fn changed(&self, from: VrrpState, to: VrrpState) {
+        let instance = self.instance.clone();
+        self.bus.publish(None, VrrpFact::StateChanged { instance, from, to, priority: 100 });
+    }
+
     fn tell(&self) {
         let bus = &self.bus;
         let settings = Process {

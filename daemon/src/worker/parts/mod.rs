@@ -24,11 +24,13 @@
 //! | [`turning_points`] | the scripts before the start and after the stop |
 //! | [`dumps`] | files that signals ask for |
 //! | [`otlp`] | traces and log records for OpenTelemetry |
+//! | [`dbus`] | the daemon on the system bus |
 //! | [`snmp`] | the session with the SNMP master agent |
 //! | [`control`], [`http`] | the two listeners |
 //! | [`placed`] | which addresses are where, for the supervisor |
 
 pub(super) mod control;
+pub(super) mod dbus;
 pub(crate) mod dumps;
 pub(super) mod fifos;
 pub(super) mod history;

@@ -9,10 +9,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use keepwatch_bus::beat::{self, Beat};
 use keepwatch_bus::mailbox::Receiver;
-use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, Counters, EventId, Reader};
 use keepwatch_config::Config;
-use keepwatch_config::model::Global;
+use keepwatch_config::model::{Global, Name};
 use keepwatch_vrrp::runner::{self, RunnerSettings, Tidings, VrrpHandle};
 use keepwatch_vrrp::{Amendment, Definitions, Notice, Release};
 use nix::time::{ClockId, clock_gettime};
@@ -77,6 +76,11 @@ impl VirtualRouters {
     /// Changes one thing of a virtual router.
     pub(in crate::worker) fn amend(&self, instance: Name, amendment: Amendment, cause: EventId) {
         self.thread.amend(instance, amendment, Some(cause));
+    }
+
+    /// Asks that the addresses of one be announced.
+    pub(in crate::worker) fn announce(&self, instance: Name, cause: Option<EventId>) {
+        self.thread.announce(instance, cause);
     }
 
     /// For the supervisor.

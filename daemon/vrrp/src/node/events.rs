@@ -41,6 +41,16 @@ impl Node {
         }
     }
 
+    /// Somebody asks that the addresses of the virtual router of this name be announced; only a master does.
+    pub fn announce(&mut self, now: Instant, name: &str, cause: Option<EventId>, out: &mut dyn Outbox) {
+        let Some(id) = self.by_name.get(name).copied() else { return };
+        self.step(now, cause, out, |node, cx| {
+            if let Some(router) = node.router_mut(id) {
+                router.requested_burst(cx, cause);
+            }
+        });
+    }
+
     /// `log_unknown_vrids`: tells of an advertisement that is for nobody here, once in ten seconds for each id.
     fn tell_of_unknown(&mut self, now: Instant, datagram: &Datagram<'_>, out: &mut dyn Outbox) {
         let Some(vrid) = datagram.message.get(VRID).copied().filter(|_| self.tell_unknown) else { return };

@@ -105,6 +105,13 @@ impl Router {
         self.announce(cx, garp.lower_prio_repeat, AnnounceOccasion::LowerPriorityMaster, Some(event));
     }
 
+    /// Somebody asked that its addresses be announced: once each, if they are here.
+    pub(crate) fn requested_burst(&self, cx: &mut Context<'_>, cause: Option<EventId>) {
+        if let State::Master(_) = &self.state {
+            self.announce(cx, 1, AnnounceOccasion::Requested, cause);
+        }
+    }
+
     /// After a fault a unicast master may have lost us from its neighbour table, and would ask for us before its next
     /// advertisement, which would then come late: as keepalived does, tell it.
     pub(crate) fn announce_source(&self, cx: &mut Context<'_>, cause: EventId) {

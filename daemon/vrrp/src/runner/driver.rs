@@ -333,6 +333,10 @@ impl Driver {
             Some(Command::Linkbeat { interface, link }) => {
                 self.interfaces.beat(interface, link, now, &mut self.node, &mut self.out);
             }
+            Some(Command::Announce { instance, cause }) => {
+                self.node.announce(now, &instance, cause, &mut self.out);
+                self.send(now);
+            }
             Some(Command::Stop { release, cause, done }) => {
                 self.stop(now, release, cause);
                 self.worker.send(Job::Finish(release, done));

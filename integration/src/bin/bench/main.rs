@@ -12,6 +12,7 @@
 //! does not have. A measurement that leaves syslog on therefore comes out the other way round.
 
 mod load;
+mod page;
 mod router;
 mod takeover;
 mod track;
@@ -25,7 +26,7 @@ use integration::{binaries, netns};
 use router::Router;
 
 const USAGE: &str = "\
-usage: bench [takeover|load|walk|track] [OPTION…]
+usage: bench [takeover|load|walk|track|page] [OPTION…]
 
 Runs keepwatchd and keepalived side by side, as root or as an ordinary user, in network namespaces of its own.
 Without a word it measures all; ratios below 1 are in keepwatch's favour.
@@ -36,6 +37,8 @@ Without a word it measures all; ratios below 1 are in keepwatch's favour.
   walk                 processor time of an SNMP walk
   track                processor time of 200 tracked scripts a second, and the largest gap between adverts beside 500
                        of them and 10,000 changes of tracked files a second
+  page                 the status page of many virtual routers and 10,000 real servers: how soon it is painted, and
+                       what 50 open pages cost; ours alone, and only if asked for
 
   --keepalived PATH    the keepalived to measure; it is the master of both in `takeover` (default: keepalived)
   --advert SECONDS     advert_int (default: 0.1 for `takeover`, 1 for `load`)
@@ -51,6 +54,7 @@ struct Plan {
     load: bool,
     walk: bool,
     track: bool,
+    page: bool,
     keepalived: PathBuf,
     advert: Option<String>,
     trials: usize,
@@ -83,6 +87,9 @@ fn main() -> Result<()> {
     if plan.track {
         track::compare(&routers, plan.span)?;
     }
+    if plan.page {
+        page::measure(plan.instances, plan.span)?;
+    }
     Ok(())
 }
 
@@ -93,6 +100,7 @@ fn read_arguments() -> Result<Option<Plan>> {
         load: false,
         walk: false,
         track: false,
+        page: false,
         keepalived: PathBuf::from("keepalived"),
         advert: None,
         trials: 10,
@@ -109,6 +117,7 @@ fn read_arguments() -> Result<Option<Plan>> {
             "load" => plan.load = true,
             "walk" => plan.walk = true,
             "track" => plan.track = true,
+            "page" => plan.page = true,
             "--busy" => plan.busy = true,
             "--keepalived" => plan.keepalived = value()?.into(),
             "--advert" => plan.advert = Some(value()?),
@@ -118,7 +127,7 @@ fn read_arguments() -> Result<Option<Plan>> {
             _ => bail!("{argument}: no such word or option\n{USAGE}"),
         }
     }
-    if !plan.takeover && !plan.load && !plan.walk && !plan.track {
+    if !plan.takeover && !plan.load && !plan.walk && !plan.track && !plan.page {
         (plan.takeover, plan.load, plan.walk, plan.track) = (true, true, true, true);
     }
     Ok(Some(plan))

@@ -1,0 +1,141 @@
+//! What the sparklines are drawn from: every few seconds, how long checks took and how far apart advertisements were,
+//! read from the counters that everybody reads. Bounded: so many samples for each subject.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+use std::time::Duration;
+
+use keepwatch_bus::Counters;
+use keepwatch_bus::subject::{Name, RealKey};
+
+/// From one sample to the next.
+pub(crate) const PACE: Duration = Duration::from_secs(5);
+/// Samples that are kept: ten minutes of them.
+pub(crate) const KEPT: usize = 120;
+
+/// The samples of one subject, oldest first: microseconds, none where there was nothing to measure.
+#[derive(Debug, Default)]
+pub(crate) struct Ring {
+    values: VecDeque<u32>,
+    /// What the counters said at the last sample: the sum of times, and how many.
+    before: (u64, u64),
+    /// How long nothing was counted, in microseconds.
+    silent: u64,
+}
+
+/// Stands for "none": no check takes more than an hour.
+const NONE: u32 = u32::MAX;
+
+impl Ring {
+    /// All of them, oldest first.
+    pub(crate) fn values(&self) -> impl DoubleEndedIterator<Item = Option<u32>> + ExactSizeIterator + '_ {
+        self.values.iter().map(|value| (*value != NONE).then_some(*value))
+    }
+
+    fn push(&mut self, value: Option<u64>) {
+        if self.values.len() == KEPT {
+            self.values.pop_front();
+        }
+        self.values.push_back(value.map_or(NONE, |value| u32::try_from(value).unwrap_or(NONE - 1)));
+    }
+
+    /// The mean time of what was counted since the last sample.
+    fn mean(&mut self, sum: u64, count: u64) {
+        let (time, number) = (sum.saturating_sub(self.before.0), count.saturating_sub(self.before.1));
+        self.before = (sum, count);
+        self.push(time.checked_div(number));
+    }
+
+    /// How far apart things were that were counted during `span`; in silence, for how long nothing came.
+    fn gap(&mut self, count: u64, span: Duration) {
+        let number = count.saturating_sub(self.before.1);
+        let began = self.before.1 > 0;
+        self.before = (0, count);
+        let span = u64::try_from(span.as_micros()).unwrap_or(u64::MAX).saturating_add(self.silent);
+        self.silent = if number == 0 { span } else { 0 };
+        // The first number is of who knows how long.
+        self.push(began.then(|| span / number.max(1)));
+    }
+}
+
+/// All samples.
+#[derive(Debug, Default)]
+pub(crate) struct Samples {
+    checks: HashMap<RealKey, Ring>,
+    adverts: HashMap<Name, Ring>,
+}
+
+impl Samples {
+    /// How long the checks of this real server took.
+    pub(crate) fn checks(&self, real: &RealKey) -> Option<&Ring> {
+        self.checks.get(real)
+    }
+
+    /// How far apart the advertisements of this virtual router were, sent or heard.
+    pub(crate) fn adverts(&self, instance: &Name) -> Option<&Ring> {
+        self.adverts.get(instance)
+    }
+
+    /// Takes one of everything; `span` is the time since the last.
+    pub(crate) fn take(&mut self, counters: &Counters, span: Duration) {
+        let mut checks: HashMap<RealKey, (u64, u64)> = HashMap::new();
+        for (key, checker) in counters.checkers.all() {
+            let (sum, count) = checks.entry(key.real).or_default();
+            *sum += checker.took_microseconds.get();
+            *count += checker.succeeded.get() + checker.failed.get();
+        }
+        let adverts: HashMap<Name, u64> = counters
+            .vrrp
+            .all()
+            .into_iter()
+            .map(|(name, counted)| (name, counted.adverts_received.get() + counted.adverts_sent.get()))
+            .collect();
+        forget(&mut self.checks, &checks);
+        forget(&mut self.adverts, &adverts);
+        for (key, (sum, count)) in checks {
+            self.checks.entry(key).or_default().mean(sum, count);
+        }
+        for (name, count) in adverts {
+            self.adverts.entry(name).or_default().gap(count, span);
+        }
+    }
+}
+
+/// Forgets what is no longer counted.
+fn forget<K: Hash + Eq, V>(rings: &mut HashMap<K, Ring>, counted: &HashMap<K, V>) {
+    rings.retain(|key, _| counted.contains_key(key));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_are_means_and_silence_grows() {
+        let counters = Counters::default();
+        let name = Name::from("VI_1");
+        let counted = counters.vrrp.resolve(&name);
+        let mut samples = Samples::default();
+        for adverts in [1, 5, 10, 0, 0, 5] {
+            counted.adverts_received.add(adverts);
+            samples.take(&counters, PACE);
+        }
+        let seen: Vec<_> = samples.adverts(&name).unwrap().values().collect();
+        let expected =
+            [None, Some(1_000_000), Some(500_000), Some(5_000_000), Some(10_000_000), Some(3_000_000)];
+        assert_eq!(seen, expected);
+        counters.vrrp.retain(|_| false);
+        samples.take(&counters, PACE);
+        assert!(samples.adverts(&name).is_none());
+    }
+
+    #[test]
+    fn no_more_is_kept_than_is_drawn() {
+        let mut ring = Ring::default();
+        for number in 0..1000 {
+            ring.mean(number * 10, number);
+        }
+        assert_eq!(ring.values().len(), KEPT);
+        assert!(ring.values().all(|value| value == Some(10)));
+    }
+}

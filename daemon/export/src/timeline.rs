@@ -1,0 +1,346 @@
+//! How everything that has a state was during the last day: folded from events, in one place, with bounded memory. In:
+//! events in the order of the bus. Out: for each virtual router, virtual server and real server its changes, oldest
+//! first.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
+
+use jiff::Timestamp;
+use keepwatch_bus::fact::{DaemonFact, ServiceFact, VrrpFact};
+use keepwatch_bus::subject::{Name, RealKey, ServiceKey, TrackedKey, VrrpState};
+use keepwatch_bus::world::{RealState, Service};
+use keepwatch_bus::{Event, Fact, World};
+
+/// How far back is remembered, in milliseconds.
+const DAY: i64 = 86_400_000;
+/// Most changes that are kept of one subject; older ones are forgotten.
+const MOST: usize = 64;
+
+/// Whom a row of the page is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Subject {
+    /// A virtual router.
+    Router(Name),
+    /// A virtual server.
+    Service(ServiceKey),
+    /// A real server of one.
+    Real(RealKey),
+    /// A sync group, which has no timeline of its own: it is what its members are.
+    Group(Name),
+    /// Something that is tracked, likewise without one.
+    Tracker(TrackedKey),
+}
+
+/// How the page's script finds the row.
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Router(name) => write!(f, "router {name}"),
+            Self::Service(key) => write!(f, "service {key}"),
+            Self::Real(key) => write!(f, "real {} {}", key.service, key.real),
+            Self::Group(name) => write!(f, "group {name}"),
+            Self::Tracker(key) => write!(f, "tracker {key}"),
+        }
+    }
+}
+
+/// What a subject was for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Nobody knows: keepwatch did not run.
+    Unknown,
+    /// A virtual router in this state.
+    Router(VrrpState),
+    /// A real server in this state.
+    Real(RealState),
+    /// A virtual server with its quorum.
+    Quorum,
+    /// A virtual server without it.
+    NoQuorum,
+    /// A virtual server whose sorry server serves.
+    Sorry,
+}
+
+impl Stage {
+    fn of(service: &Service) -> Self {
+        Self::of_service(service.quorum, service.sorry)
+    }
+
+    fn of_service(quorum: bool, sorry: bool) -> Self {
+        match (quorum, sorry) {
+            (_, true) => Self::Sorry,
+            (true, false) => Self::Quorum,
+            (false, false) => Self::NoQuorum,
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("not known"),
+            Self::Router(state) => state.fmt(f),
+            Self::Real(state) => state.fmt(f),
+            Self::Quorum => f.write_str("quorum"),
+            Self::NoQuorum => f.write_str("no quorum"),
+            Self::Sorry => f.write_str("sorry server"),
+        }
+    }
+}
+
+/// A change: since when (milliseconds since 1970), and what from then on.
+pub(crate) type Turn = (i64, Stage);
+
+/// The changes of one subject.
+#[derive(Debug, Default)]
+struct Lane {
+    turns: VecDeque<Turn>,
+    /// Of a real server: whether checkers hold, and whether there are any. Of a virtual server: quorum and sorry server.
+    flags: (bool, bool),
+    resting: bool,
+}
+
+impl Lane {
+    fn turn(&mut self, at: i64, stage: Stage) {
+        let last = self.turns.back();
+        if last.is_some_and(|(_, known)| *known == stage) || (last.is_none() && stage == Stage::Unknown) {
+            return;
+        }
+        // A clock that was set back must not make a span that ends before it begins.
+        let at = last.map_or(at, |(since, _)| at.max(*since));
+        self.turns.push_back((at, stage));
+        while self.turns.len() > MOST || self.turns.get(1).is_some_and(|(since, _)| *since < at - DAY) {
+            self.turns.pop_front();
+        }
+    }
+
+    fn is_unknown(&self) -> bool {
+        self.turns.back().is_none_or(|(_, stage)| *stage == Stage::Unknown)
+    }
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(crate) struct Timelines {
+    routers: HashMap<Name, Lane>,
+    services: HashMap<ServiceKey, Lane>,
+    reals: BTreeMap<RealKey, Lane>,
+    /// When the last event was published.
+    last: i64,
+}
+
+impl Timelines {
+    /// The changes of this one during the last day, oldest first.
+    pub(crate) fn turns(&self, subject: &Subject) -> impl DoubleEndedIterator<Item = Turn> + '_ {
+        let lane = match subject {
+            Subject::Router(name) => self.routers.get(name),
+            Subject::Service(key) => self.services.get(key),
+            Subject::Real(key) => self.reals.get(key),
+            Subject::Group(_) | Subject::Tracker(_) => None,
+        };
+        lane.into_iter().flat_map(|lane| lane.turns.iter().copied())
+    }
+
+    /// Folds one event in. What is no change of a state changes nothing here.
+    pub(crate) fn apply(&mut self, event: &Event) {
+        let at = event.at.as_millisecond();
+        match &event.fact {
+            // Of what was between its last word and now nobody knows.
+            Fact::Daemon(DaemonFact::DaemonStarted { .. }) => {
+                self.end(if self.last == 0 { at } else { self.last }, at)
+            }
+            Fact::Daemon(DaemonFact::DaemonStopping { .. }) => self.end(at, at),
+            Fact::Vrrp(fact) => self.router(at, fact),
+            Fact::Service(fact) => self.service(at, fact),
+            _ => {}
+        }
+        self.last = at;
+    }
+
+    /// Nothing is known of anything since `since`; what was not heard of for a day is forgotten.
+    fn end(&mut self, since: i64, now: i64) {
+        let lanes =
+            self.routers.values_mut().chain(self.services.values_mut()).chain(self.reals.values_mut());
+        lanes.for_each(|lane| lane.turn(since, Stage::Unknown));
+        let kept = |lane: &Lane| lane.turns.back().is_some_and(|(since, _)| *since > now - DAY);
+        self.routers.retain(|_, lane| kept(lane));
+        self.services.retain(|_, lane| kept(lane));
+        self.reals.retain(|_, lane| kept(lane));
+    }
+
+    fn router(&mut self, at: i64, fact: &VrrpFact) {
+        match fact {
+            VrrpFact::InstanceConfigured { instance, .. } => {
+                let lane = self.routers.entry(instance.clone()).or_default();
+                if lane.is_unknown() {
+                    lane.turn(at, Stage::Router(VrrpState::Init));
+                }
+            }
+            VrrpFact::InstanceUnconfigured { instance } => {
+                self.routers.remove(instance);
+            }
+            VrrpFact::InstanceRenamed { instance, from } => {
+                if let Some(lane) = self.routers.remove(from) {
+                    self.routers.insert(instance.clone(), lane);
+                }
+            }
+            VrrpFact::StateChanged { instance, to, .. } => {
+                self.routers.entry(instance.clone()).or_default().turn(at, Stage::Router(*to));
+            }
+            _ => {}
+        }
+    }
+
+    fn service(&mut self, at: i64, fact: &ServiceFact) {
+        match fact {
+            ServiceFact::VirtualServerConfigured { service, .. } => {
+                let lane = self.services.entry(*service).or_default();
+                if lane.is_unknown() {
+                    (lane.flags, lane.resting) = ((true, false), false);
+                    lane.turn(at, Stage::Quorum);
+                }
+            }
+            ServiceFact::VirtualServerUnconfigured { service } => {
+                self.services.remove(service);
+            }
+            ServiceFact::QuorumGained { service, .. } => self.quorum(at, service, Some(true), None),
+            ServiceFact::QuorumLost { service, .. } | ServiceFact::QuorumAwaited { service, .. } => {
+                self.quorum(at, service, Some(false), None);
+            }
+            ServiceFact::SorryServerAdded { service, .. } => self.quorum(at, service, None, Some(true)),
+            ServiceFact::SorryServerRemoved { service, .. } => self.quorum(at, service, None, Some(false)),
+            ServiceFact::RealServerConfigured { real, starts_up, checked, .. } => {
+                let lane = self.reals.entry(*real).or_default();
+                let up = if lane.is_unknown() { *starts_up } else { lane.flags.0 };
+                lane.flags = (up, *checked);
+                lane.turn(at, lane.real());
+            }
+            ServiceFact::RealServerUnconfigured { real } => {
+                self.reals.remove(real);
+            }
+            ServiceFact::RealServerUp { real } => self.real(at, real, true),
+            ServiceFact::RealServerDown { real } => self.real(at, real, false),
+            ServiceFact::ChecksSuspended { service } => self.rest(at, service, true),
+            ServiceFact::ChecksResumed { service, .. } => self.rest(at, service, false),
+            _ => {}
+        }
+    }
+
+    fn quorum(&mut self, at: i64, service: &ServiceKey, quorum: Option<bool>, sorry: Option<bool>) {
+        let lane = self.services.entry(*service).or_default();
+        lane.flags = (quorum.unwrap_or(lane.flags.0), sorry.unwrap_or(lane.flags.1));
+        lane.turn(at, Stage::of_service(lane.flags.0, lane.flags.1));
+    }
+
+    fn real(&mut self, at: i64, real: &RealKey, up: bool) {
+        if let Some(lane) = self.reals.get_mut(real) {
+            lane.flags.0 = up;
+            lane.turn(at, lane.real());
+        }
+    }
+
+    fn rest(&mut self, at: i64, service: &ServiceKey, resting: bool) {
+        for (_, lane) in self.reals.iter_mut().filter(|(key, _)| key.service == *service) {
+            lane.resting = resting;
+            lane.turn(at, lane.real());
+        }
+    }
+
+    /// Makes the present right by the world: after events were missed, or were no longer held.
+    pub(crate) fn settle(&mut self, world: &World, now: Timestamp) {
+        let at = now.as_millisecond();
+        for instance in world.instances.values() {
+            self.routers.entry(instance.name.clone()).or_default().turn(at, Stage::Router(instance.state));
+        }
+        self.routers.retain(|name, lane| lane.is_unknown() || world.instances.contains_key(name));
+        for service in world.services.values() {
+            let lane = self.services.entry(service.key).or_default();
+            lane.flags = (service.quorum, service.sorry);
+            lane.turn(at, Stage::of(service));
+            for real in service.reals.values() {
+                let key = RealKey { service: service.key, real: real.address };
+                let lane = self.reals.entry(key).or_default();
+                (lane.flags, lane.resting) = ((real.up, real.checked), real.resting);
+                lane.turn(at, Stage::Real(real.state()));
+            }
+        }
+        self.services.retain(|key, lane| lane.is_unknown() || world.services.contains_key(key));
+        self.reals.retain(|key, lane| lane.is_unknown() || world.real(key).is_some());
+    }
+}
+
+impl Lane {
+    fn real(&self) -> Stage {
+        Stage::Real(RealState::of(self.flags.0, self.flags.1 && !self.resting))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keepwatch_bus::{Configured, EventId, sample};
+
+    use super::*;
+
+    fn event(seconds: i64, fact: impl Into<Fact>) -> Event {
+        let at = Timestamp::from_second(seconds).unwrap();
+        Event { id: EventId(1), at, mono: 0, cause: None, fact: fact.into() }
+    }
+
+    fn changed(seconds: i64, to: VrrpState) -> Event {
+        let fact =
+            VrrpFact::StateChanged { instance: "VI_1".into(), from: VrrpState::Backup, to, priority: 100 };
+        event(seconds, fact)
+    }
+
+    fn router(lines: &Timelines) -> Vec<(i64, String)> {
+        let turns = lines.turns(&Subject::Router("VI_1".into()));
+        turns.map(|(at, stage)| (at / 1000, stage.to_string())).collect()
+    }
+
+    #[test]
+    fn a_day_is_remembered_and_no_more_than_so_many_changes() {
+        let mut lines = Timelines::default();
+        lines.apply(&changed(1000, VrrpState::Backup));
+        lines.apply(&changed(2000, VrrpState::Master));
+        lines.apply(&changed(2500, VrrpState::Master));
+        assert_eq!(router(&lines), [(1000, "BACKUP".into()), (2000, "MASTER".into())]);
+        // What began before the last day and reached into it stays.
+        lines.apply(&changed(2000 + 86_401, VrrpState::Fault));
+        assert_eq!(router(&lines), [(2000, "MASTER".into()), (88_401, "FAULT".into())]);
+        for second in 0..1000 {
+            let state = if second % 2 == 0 { VrrpState::Master } else { VrrpState::Fault };
+            lines.apply(&changed(90_000 + second, state));
+        }
+        assert_eq!(router(&lines).len(), MOST);
+    }
+
+    #[test]
+    fn between_two_runs_nothing_is_known() {
+        let mut lines = Timelines::default();
+        lines.apply(&changed(10, VrrpState::Master));
+        lines.apply(&event(20, DaemonFact::DaemonStopping { reason: "SIGTERM".into() }));
+        lines.apply(&event(30, DaemonFact::DaemonStarted { settings: Box::default() }));
+        let configured = VrrpFact::InstanceConfigured {
+            instance: "VI_1".into(),
+            settings: Configured::new(1, sample::instance()),
+        };
+        lines.apply(&event(31, configured));
+        let expected = [(10, "MASTER"), (20, "not known"), (31, "INIT")];
+        assert_eq!(router(&lines), expected.map(|(at, stage)| (at, stage.to_owned())));
+    }
+
+    #[test]
+    fn a_real_server_that_rests_is_unchecked_and_comes_back_as_it_was() {
+        let key = sample::real_key(([10, 0, 0, 1], 80), ([10, 0, 1, 1], 80));
+        let settings = Configured::new(1, sample::real_server());
+        let mut lines = Timelines::default();
+        let configured =
+            ServiceFact::RealServerConfigured { real: key, starts_up: true, checked: true, settings };
+        lines.apply(&event(1, configured));
+        lines.apply(&event(2, ServiceFact::ChecksSuspended { service: key.service }));
+        lines.apply(&event(3, ServiceFact::ChecksResumed { service: key.service, address: None }));
+        lines.apply(&event(4, ServiceFact::RealServerDown { real: key }));
+        let stages: Vec<_> = lines.turns(&Subject::Real(key)).map(|(_, stage)| stage.to_string()).collect();
+        assert_eq!(stages, ["up", "unchecked", "up", "down"]);
+    }
+}

@@ -1,0 +1,129 @@
+//! What of the status is asked for, and whether that is well.
+
+use std::net::SocketAddr;
+
+use jiff::Timestamp;
+use keepwatch_bus::World;
+use keepwatch_bus::subject::{ServiceKey, VrrpState};
+use keepwatch_bus::world::{Group, Instance, RealServer, RealState, Service, Tracker};
+use keepwatch_config::model::Level;
+use serde_json::{Value, json};
+
+/// Everything, or what is called by a name as people write it: an instance, group, interface, address, server, script.
+pub(in crate::operator) struct Only(Option<String>);
+
+impl Only {
+    /// What is called so; everything if it is empty.
+    pub(in crate::operator) fn called(name: &str) -> Self {
+        let name = name.trim();
+        Self((!name.is_empty()).then(|| name.to_owned()))
+    }
+
+    /// Is everything asked for?
+    pub(in crate::operator) fn is_all(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The name.
+    pub(in crate::operator) fn name(&self) -> &str {
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    fn is(&self, name: &str) -> bool {
+        self.0.as_deref().is_none_or(|wanted| wanted == name)
+    }
+
+    fn is_any(&self, names: &[String]) -> bool {
+        names.iter().any(|name| self.is(name))
+    }
+
+    /// An address and port, as people write them.
+    fn is_at(&self, address: SocketAddr) -> bool {
+        let ip = address.ip();
+        self.is_any(&[address.to_string(), ip.to_string(), format!("{ip} {}", address.port())])
+    }
+
+    /// Whether this virtual router is asked for: by its name, interface, group or one of its addresses.
+    pub(super) fn router(&self, instance: &Instance) -> bool {
+        let settings = &instance.settings;
+        self.is(&instance.name)
+            || settings.interface.as_deref().is_some_and(|interface| self.is(interface))
+            || settings.group.as_deref().is_some_and(|group| self.is(group))
+            || settings.all_addresses().any(|address| {
+                let address = settings.virtual_address(address);
+                self.is_any(&[address.address.to_string(), address.to_string()])
+            })
+    }
+
+    /// Whether this group is asked for, by its name or that of a member.
+    pub(super) fn group(&self, group: &Group) -> bool {
+        self.is(&group.name) || group.settings.members.iter().any(|member| self.is(member))
+    }
+
+    /// Whether this tracker is asked for: `chk_haproxy`, `script chk_haproxy`.
+    pub(super) fn tracker(&self, tracker: &Tracker) -> bool {
+        let key = tracker.key();
+        self.is_any(&[key.to_string(), key.name.to_string()])
+    }
+
+    fn service_itself(&self, service: &Service) -> bool {
+        self.is(&service.key.to_string())
+            || match service.key {
+                ServiceKey::Address { address, port, .. } => self.is_at(SocketAddr::new(address, port)),
+                ServiceKey::Fwmark { fwmark, .. } => self.is(&format!("fwmark {fwmark}")),
+            }
+    }
+
+    /// Whether this virtual server is asked for, by itself or for one of its real servers.
+    pub(super) fn service(&self, service: &Service) -> bool {
+        self.service_itself(service) || service.reals.values().any(|real| self.is_at(real.address))
+    }
+
+    /// Whether this real server of it is.
+    pub(super) fn real(&self, service: &Service, real: &RealServer) -> bool {
+        self.service_itself(service) || self.is_at(real.address)
+    }
+
+    /// Is there anything of that name?
+    pub(in crate::operator) fn finds(&self, world: &World) -> bool {
+        world.instances.values().any(|instance| self.router(instance))
+            || world.groups.values().any(|group| self.group(group))
+            || world.trackers.all().any(|tracker| self.tracker(tracker))
+            || world.services.values().any(|service| self.service(service))
+    }
+}
+
+/// Whether nothing of it is wrong: nothing in FAULT, no tracker down, no virtual server without quorum, no real server
+/// down, nothing that the kernel refuses; and, of everything, no other trouble.
+pub(in crate::operator) fn is_well(world: &World, only: &Only) -> bool {
+    let router = |i: &Instance| i.state != VrrpState::Fault && i.missing.is_empty();
+    let real = |r: &RealServer| r.state() != RealState::Down && r.refused.is_none();
+    let service = |s: &Service| {
+        let mut reals = s.reals.values().filter(|real| only.real(s, real));
+        s.quorum && !s.sorry && s.refused.is_none() && reals.all(real)
+    };
+    (!only.is_all() || (world.trouble().is_empty() && !world.stopping))
+        && world.instances.values().filter(|i| only.router(i)).all(router)
+        && world.groups.values().filter(|g| only.group(g)).all(|group| group.state != VrrpState::Fault)
+        && world.services.values().filter(|s| only.service(s)).all(service)
+        && world.trackers.all().filter(|t| only.tracker(t)).all(|tracker| tracker.level != Level::Down)
+}
+
+/// What is asked for, in JSON.
+pub(in crate::operator) fn json(now: Timestamp, world: &World, only: &Only) -> Value {
+    let services = world.services.values().filter(|service| only.service(service)).map(|service| {
+        let mut value = json!(service);
+        let reals = service.reals.values().filter(|real| only.real(service, real));
+        value["reals"] = reals.map(|real| json!(real)).collect();
+        value
+    });
+    json!({
+        "answer": "status",
+        "now": now,
+        "well": is_well(world, only),
+        "instances": world.instances.values().filter(|i| only.router(i)).collect::<Vec<_>>(),
+        "groups": world.groups.values().filter(|g| only.group(g)).collect::<Vec<_>>(),
+        "trackers": world.trackers.all().filter(|t| only.tracker(t)).collect::<Vec<_>>(),
+        "services": services.collect::<Vec<_>>(),
+    })
+}
