@@ -15,6 +15,7 @@ struct Shop {
 
 impl Source for Shop {
     type State<'s> = &'s Shop;
+    type Change = ();
 }
 
 struct Shelf;

@@ -20,6 +20,7 @@
 //!
 //! impl Source for Greeting {
 //!     type State<'s> = &'s Greeting;
+//!     type Change = ();
 //! }
 //!
 //! const ROOT: [u32; 9] = [1, 3, 6, 1, 4, 1, 8072, 9999, 9999];
@@ -58,11 +59,11 @@ pub mod wire;
 
 pub use crate::address::Address;
 pub use crate::mib::{Described, Mib, Objects, Served};
-pub use crate::pdu::{Body, ErrorStatus, Header, Packet, SearchRange, Subtree};
+pub use crate::pdu::{Body, ErrorStatus, Header, IndexChoice, Packet, SearchRange, Subtree};
 pub use crate::runner::{Handle, Subagent};
-pub use crate::session::{Change, Reason, Session, Settings};
+pub use crate::session::{Ask, AskError, Change, Reason, Session, Settings};
 pub use crate::syntax::Syntax;
-pub use crate::table::{At, Column, Rows, Scalar, Scalars, Source, Start, State, Table};
+pub use crate::table::{At, Column, Rows, Scalar, Scalars, SetCell, Source, Start, State, Table};
 pub use crate::tree::Tree;
 pub use crate::value::{VarBind, VarBindValue};
 pub use crate::wire::oid;

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use rasn::types::ObjectIdentifier;
 use rasn_snmp::v2::VarBindValue;
 
+use crate::pdu::ErrorStatus;
 use crate::syntax::Syntax;
 use crate::table::{At, Column, Rows, Scalar, Scalars, Source, Start, State, Table};
 use crate::tree::Tree;
@@ -20,6 +21,8 @@ pub struct Described {
     pub syntax: Syntax,
     /// Of a column, the name of its entry, and the names in its INDEX clause.
     pub table: Option<(&'static str, &'static [&'static str])>,
+    /// Whether it can be set.
+    pub settable: bool,
 }
 
 /// A [`Table`] or [`Scalars`]: objects of one MIB.
@@ -38,6 +41,21 @@ pub trait Objects<S: Source>: Sync {
         start: Start<'_>,
         name: &mut Vec<u32>,
     ) -> Option<VarBindValue>;
+
+    /// What giving an instance of the object at `at` this value means.
+    ///
+    /// # Errors
+    /// Why it can't be given.
+    fn set(
+        &self,
+        at: usize,
+        state: State<'_, S>,
+        index: &[u32],
+        value: &VarBindValue,
+    ) -> Result<S::Change, ErrorStatus> {
+        let _ = (at, state, index, value);
+        Err(ErrorStatus::NOT_WRITABLE)
+    }
 }
 
 impl<R: Rows> Objects<R::Source> for Table<R> {
@@ -47,6 +65,7 @@ impl<R: Rows> Objects<R::Source> for Table<R> {
             name: column.name,
             syntax: column.syntax,
             table: Some((self.name, self.index)),
+            settable: column.set.is_some(),
         };
         self.columns.iter().map(described).collect()
     }
@@ -74,6 +93,25 @@ impl<R: Rows> Objects<R::Source> for Table<R> {
             (index, row) = (self.rows)(At(state), Start::after(index.as_ref()))?;
         }
     }
+
+    fn set(
+        &self,
+        at: usize,
+        state: State<'_, R::Source>,
+        index: &[u32],
+        value: &VarBindValue,
+    ) -> Result<<R::Source as Source>::Change, ErrorStatus> {
+        let column = self.columns.get(at).ok_or(ErrorStatus::NOT_WRITABLE)?;
+        let set = column.set.ok_or(ErrorStatus::NOT_WRITABLE)?;
+        let found = (self.rows)(At(state), Start::at(index));
+        let (_, row) = found.filter(|(found, _)| found.as_ref() == index).ok_or(ErrorStatus::NOT_WRITABLE)?;
+        // A row without this cell has nothing to be set.
+        (column.get)(&row).ok_or(ErrorStatus::NOT_WRITABLE)?;
+        if !column.syntax.fits(value) {
+            return Err(ErrorStatus::WRONG_TYPE);
+        }
+        set(&row, value)
+    }
 }
 
 impl<S: Source> Objects<S> for Scalars<S> {
@@ -83,6 +121,7 @@ impl<S: Source> Objects<S> for Scalars<S> {
             name: scalar.name,
             syntax: scalar.syntax,
             table: None,
+            settable: false,
         };
         self.scalars.iter().map(described).collect()
     }
@@ -146,7 +185,7 @@ impl<S: Source> Mib<S> {
 
     /// Serves them from this state.
     pub fn over<'m, 's>(&'m self, state: State<'s, S>) -> Served<'m, 's, S> {
-        Served { mib: self, state }
+        Served { mib: self, state, obey: None }
     }
 
     /// How many objects are not after `name`.
@@ -161,10 +200,36 @@ impl<S: Source> Mib<S> {
     }
 }
 
+/// Who is given what a Set means.
+type Obey<'m, S> = &'m dyn Fn(<S as Source>::Change);
+
 /// A [`Mib`] over the state of the moment.
 pub struct Served<'m, 's, S: Source> {
     mib: &'m Mib<S>,
     state: State<'s, S>,
+    obey: Option<Obey<'m, S>>,
+}
+
+impl<'m, S: Source> Served<'m, '_, S> {
+    /// Lets columns be set that are [settable](crate::Column::settable): `obey` is given what that means, one after the
+    /// other, and must not block. It is not asked whether it succeeds: what could fail, the column should have found out.
+    #[must_use]
+    pub fn obeying(mut self, obey: &'m dyn Fn(S::Change)) -> Self {
+        self.obey = Some(obey);
+        self
+    }
+
+    /// What a Set means, and who is to be told.
+    fn change(
+        &self,
+        context: Option<&Bytes>,
+        name: &[u32],
+        value: &VarBindValue,
+    ) -> Result<(S::Change, Obey<'m, S>), ErrorStatus> {
+        let (Some(obey), None) = (self.obey, context) else { return Err(ErrorStatus::NOT_WRITABLE) };
+        let (object, index) = self.mib.own(self.mib.before(name), name).ok_or(ErrorStatus::NOT_WRITABLE)?;
+        Ok((object.of.set(object.at, self.state, index, value)?, obey))
+    }
 }
 
 impl<S: Source> Served<'_, '_, S> {
@@ -203,6 +268,16 @@ impl<S: Source> Tree for Served<'_, '_, S> {
         let mut after = self.mib.objects.iter().skip(before);
         own.or_else(|| after.find_map(|object| self.next_of(object, Start::FIRST)))
     }
+
+    fn test(&self, context: Option<&Bytes>, name: &[u32], value: &VarBindValue) -> Result<(), ErrorStatus> {
+        self.change(context, name, value).map(|_| ())
+    }
+
+    fn set(&self, context: Option<&Bytes>, name: &[u32], value: &VarBindValue) -> Result<(), ErrorStatus> {
+        let (change, obey) = self.change(context, name, value)?;
+        obey(change);
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -218,6 +293,7 @@ mod tests {
     struct Town;
     impl Source for Town {
         type State<'s> = &'s Street;
+        type Change = (u32, VarBindValue);
     }
 
     struct House;
@@ -243,7 +319,12 @@ mod tests {
             street.iter().find(|house| house.0 >= number).map(|house| ([house.0], house))
         },
         columns: &[
-            Column::new(2, "houseName", DISPLAY_STRING, |house| house.1.map(text)),
+            Column::<House>::new(2, "houseName", DISPLAY_STRING, |house| house.1.map(text)).settable(
+                |house, name| match *name == text("palace") {
+                    true => Err(ErrorStatus::WRONG_VALUE),
+                    false => Ok((house.0, name.clone())),
+                },
+            ),
             Column::new(3, "houseWindows", GAUGE32, |house| Some(unsigned(house.2))),
         ],
     };
@@ -335,5 +416,30 @@ mod tests {
         assert_eq!(next(&[7, 2], false).unwrap(), "7.2.0");
         assert_eq!(next(&[7, 2, 0], false).unwrap(), "7.3.1.3.1");
         assert_eq!(next(&[7, 3, 1, 3, 7], false), None);
+    }
+
+    #[test]
+    fn what_is_set_is_tested_and_then_given_to_whoever_obeys() {
+        let (street, mib) = ([(1, None, 2), (7, Some("mill"), 0)], mib());
+        let done = std::cell::RefCell::new(Vec::new());
+        let obey = |change| done.borrow_mut().push(change);
+        let tree = mib.over(&street[..]).obeying(&obey);
+        let name = |house: u32| [7, 3, 1, 2, house];
+        assert_eq!(tree.test(None, &name(7), &text("barn")), Ok(()));
+        assert!(done.borrow().is_empty(), "a test changes nothing");
+        assert_eq!(tree.set(None, &name(7), &text("barn")), Ok(()));
+        assert_eq!(*done.borrow(), [(7, text("barn"))]);
+        for (name, value, error) in [
+            (name(7), text("palace"), ErrorStatus::WRONG_VALUE),
+            (name(7), unsigned(3), ErrorStatus::WRONG_TYPE),
+            (name(8), text("barn"), ErrorStatus::NOT_WRITABLE),
+            (name(1), text("barn"), ErrorStatus::NOT_WRITABLE),
+            ([7, 3, 1, 3, 7], unsigned(3), ErrorStatus::NOT_WRITABLE),
+        ] {
+            assert_eq!(tree.set(None, &name, &value), Err(error), "{name:?}");
+        }
+        let deaf = mib.over(&street[..]);
+        assert_eq!(deaf.set(None, &name(7), &text("barn")), Err(ErrorStatus::NOT_WRITABLE));
+        assert_eq!(done.borrow().len(), 1);
     }
 }

@@ -121,6 +121,12 @@ impl ErrorStatus {
     pub const TOO_BIG: Self = Self(1);
     pub const GEN_ERR: Self = Self(5);
     pub const NO_ACCESS: Self = Self(6);
+    pub const WRONG_TYPE: Self = Self(7);
+    pub const WRONG_LENGTH: Self = Self(8);
+    pub const WRONG_VALUE: Self = Self(10);
+    pub const NO_CREATION: Self = Self(11);
+    pub const INCONSISTENT_VALUE: Self = Self(12);
+    pub const RESOURCE_UNAVAILABLE: Self = Self(13);
     pub const COMMIT_FAILED: Self = Self(14);
     pub const UNDO_FAILED: Self = Self(15);
     pub const NOT_WRITABLE: Self = Self(17);
@@ -146,6 +152,12 @@ impl std::fmt::Display for ErrorStatus {
             1 => "tooBig",
             5 => "genErr",
             6 => "noAccess",
+            7 => "wrongType",
+            8 => "wrongLength",
+            10 => "wrongValue",
+            11 => "noCreation",
+            12 => "inconsistentValue",
+            13 => "resourceUnavailable",
             14 => "commitFailed",
             15 => "undoFailed",
             17 => "notWritable",

@@ -4,6 +4,7 @@
 //! master, and [`Change`]s to the caller. Nothing of a master that is slow, silent or dead goes any further than this
 //! task: every wait has an end, reading stops while answers are not taken, and what waits to be written is bounded.
 
+use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -14,10 +15,10 @@ use bytes::{Buf, BytesMut};
 use rasn_snmp::v2::VarBind;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::address::Address;
-use crate::session::{Change, Input, Output, Session, Settings};
+use crate::session::{Answered, Ask, AskError, Change, Input, Output, Session, Settings};
 use crate::tree::Tree;
 
 /// Bytes that wait to be written, above which nothing more is read.
@@ -42,6 +43,7 @@ pub struct Handle {
 #[derive(Debug)]
 enum Request {
     Notify(Vec<VarBind>),
+    Ask(Ask, oneshot::Sender<Answered>),
     Stop,
 }
 
@@ -55,6 +57,18 @@ impl Handle {
     /// The same, but waits for room rather than refusing. False says that the session has ended.
     pub async fn notify_in_turn(&self, binds: Vec<VarBind>) -> bool {
         self.requests.send(Request::Notify(binds)).await.is_ok()
+    }
+
+    /// Asks the master for something while the session serves, and waits for its answer.
+    ///
+    /// # Errors
+    /// The master refused, did not answer in time, or there is no session.
+    pub async fn ask(&self, ask: Ask) -> Answered {
+        let (answer, answered) = oneshot::channel();
+        if self.requests.send(Request::Ask(ask, answer)).await.is_err() {
+            return Err(AskError::NotOpen);
+        }
+        answered.await.unwrap_or(Err(AskError::NotOpen))
     }
 
     /// Ends the session in good order; [`Subagent::run`] returns within about a second.
@@ -91,6 +105,8 @@ impl<F: FnMut(&mut dyn FnMut(&dyn Tree))> Subagent<F> {
             link: Link::Down,
             patience,
             outputs: Vec::new(),
+            asked: HashMap::new(),
+            last_token: 0,
         };
         runner.run(requests).await;
     }
@@ -177,6 +193,9 @@ struct Runner<F, R> {
     link: Link,
     patience: Duration,
     outputs: Vec<Output>,
+    /// Who waits for an answer of the master.
+    asked: HashMap<u64, oneshot::Sender<Answered>>,
+    last_token: u64,
 }
 
 impl<F: FnMut(&mut dyn FnMut(&dyn Tree)), R: FnMut(Change)> Runner<F, R> {
@@ -198,6 +217,11 @@ impl<F: FnMut(&mut dyn FnMut(&dyn Tree)), R: FnMut(Change)> Runner<F, R> {
                 () = &mut alarm, if !alarm.is_elapsed() => self.timer(),
                 request = requests.recv(), if !full => match request {
                     Some(Request::Notify(binds)) => self.handle(Input::Notify(binds)),
+                    Some(Request::Ask(ask, answer)) => {
+                        self.last_token += 1;
+                        self.asked.insert(self.last_token, answer);
+                        self.handle(Input::Ask(self.last_token, ask));
+                    }
                     Some(Request::Stop) | None => self.handle(Input::Stop),
                 },
                 step = poll_fn(|cx| link.poll_step(cx, backlog)) => self.stepped(step),
@@ -258,6 +282,12 @@ impl<F: FnMut(&mut dyn FnMut(&dyn Tree)), R: FnMut(Change)> Runner<F, R> {
                             connection.progress = Instant::now();
                         }
                         connection.output.extend_from_slice(&raw);
+                    }
+                }
+                Output::Answered(token, answered) => {
+                    if let Some(waiting) = self.asked.remove(&token) {
+                        // It may not wait any more.
+                        let _ = waiting.send(answered);
                     }
                 }
                 Output::Changed(change) => (self.report)(change),

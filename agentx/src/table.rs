@@ -12,6 +12,7 @@
 //!
 //! impl Source for Shop {
 //!     type State<'s> = &'s Shop;
+//!     type Change = ();
 //! }
 //!
 //! /// A row of the table of shelves.
@@ -55,12 +56,15 @@
 
 use rasn_snmp::v2::VarBindValue;
 
+use crate::pdu::ErrorStatus;
 use crate::syntax::Syntax;
 
 /// What objects are read from.
 pub trait Source: 'static {
     /// The state at one moment, or a view of it: a reference for most.
     type State<'s>: Copy;
+    /// What a Set asks the program to do, for those that let anything be set; `()` for all others.
+    type Change;
 }
 
 /// The state that a source's objects are read from.
@@ -154,7 +158,15 @@ pub struct Column<R: Rows> {
     pub syntax: Syntax,
     /// Reads it from a row; none where this row has no such cell.
     pub get: for<'r, 's> fn(&'r R::Row<'s>) -> Option<VarBindValue>,
+    /// What a Set of it means, if it can be set: see [`Column::settable`].
+    pub set: Option<SetCell<R>>,
 }
+
+/// What giving a cell of this row a value means, or why it can't be given. Changes nothing itself.
+pub type SetCell<R> = for<'r, 's> fn(
+    &'r <R as Rows>::Row<'s>,
+    &VarBindValue,
+) -> Result<<<R as Rows>::Source as Source>::Change, ErrorStatus>;
 
 impl<R: Rows> Column<R> {
     /// A column, from what its fields say.
@@ -164,7 +176,14 @@ impl<R: Rows> Column<R> {
         syntax: Syntax,
         get: for<'r, 's> fn(&'r R::Row<'s>) -> Option<VarBindValue>,
     ) -> Self {
-        Self { number, name, syntax, get }
+        Self { number, name, syntax, get, set: None }
+    }
+
+    /// The same column, but a Set of it means what `set` says. What comes of it is given to whoever serves the table
+    /// with [`Served::obeying`](crate::Served::obeying), once all that is set together has been found possible.
+    #[must_use]
+    pub const fn settable(self, set: SetCell<R>) -> Self {
+        Self { number: self.number, name: self.name, syntax: self.syntax, get: self.get, set: Some(set) }
     }
 }
 

@@ -34,6 +34,16 @@ pub fn integer(value: i32) -> VarBindValue {
     VarBindValue::Value(ObjectSyntax::Simple(SimpleSyntax::Integer(Integer::from(value))))
 }
 
+/// The number of an INTEGER, if it is one.
+pub fn as_integer(value: &VarBindValue) -> Option<i32> {
+    match value {
+        VarBindValue::Value(ObjectSyntax::Simple(SimpleSyntax::Integer(number))) => {
+            i32::try_from(number).ok()
+        }
+        _ => None,
+    }
+}
+
 /// OCTET STRING: DisplayString, InetAddress…
 pub fn octets(value: &[u8]) -> VarBindValue {
     VarBindValue::Value(ObjectSyntax::Simple(SimpleSyntax::String(octet_string(value).into())))

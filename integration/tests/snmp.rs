@@ -37,6 +37,87 @@ fn config(socket: &std::path::Path) -> String {
         + &format!("{first}{second}{third}")
 }
 
+/// What keepalived tells wrongly, so that it is told otherwise here (docs/differences.md): a tunnel of IP as one of ILA
+/// (its enumeration is one off).
+const WRONG: [&str; 1] = [".2.7.1.46."];
+/// What keepalived's MIB has of rules and keepalived does not serve.
+const ONLY_OURS: [&str; 6] =
+    [".2.8.1.33.", ".2.8.1.34.", ".2.8.1.35.", ".2.8.1.36.", ".2.8.1.37.", ".2.8.1.38."];
+
+/// A row of each table of the VRRP part that [`config`] has none of: what is static, routes, rules, what is tracked.
+fn everything(socket: &std::path::Path, file: &std::path::Path) -> String {
+    let global = format!(
+        "enable_snmp_vrrp\nscript_user root\nenable_script_security\nsnmp_socket unix:{}\n}}\n\
+         static_ipaddress {{\n 10.99.0.1/24 dev eth0\n}}\n\
+         static_routes {{\n 10.98.0.0/16 via 10.99.0.9 dev eth0 metric 7\n}}\n\
+         static_rules {{\n from 10.97.0.0/16 table 77 priority 990\n}}\n\
+         vrrp_script SCRIPT {{\n script \"/usr/bin/true x\"\n interval 2\n timeout 1\n weight 3\n rise 2\n fall 3\n}}\n\
+         track_file FILE {{\n file {}\n weight 2\n}}\n\
+         vrrp_track_process PROCESS {{\n process snmpd\n weight 3\n quorum 1\n delay 2\n",
+        socket.display(),
+        file.display()
+    );
+    let tracked = "track_script {\n SCRIPT\n}\ntrack_file {\n FILE\n}\n\
+                   track_process {\n PROCESS\n}\ntrack_interface {\n eth0 weight 4\n}";
+    let routes = "virtual_routes {\n\
+        10.50.0.0/16 via 10.78.0.7 dev eth0 src 10.78.9.9 metric 5 scope link table 100 tos 16 mtu lock 1400 \
+        advmss 1300 hoplimit 9 rtt lock 300 rttvar 300 reordering 3 window 900 cwnd lock 12 ssthresh 33 \
+        rto_min 250 initcwnd 10 initrwnd 11 features ecn quickack 1 congctl cubic realms 4/5\n\
+        blackhole 10.51.0.0/16\nunreachable 10.52.0.0/16 table 9\n\
+        10.53.0.0/16 nexthop via 10.78.0.8 dev eth0 weight 3 onlink nexthop via 10.78.0.9 dev eth0 weight 1 realms 2/3\n\
+        10.54.0.0/16 nexthop via 10.78.0.8 dev eth0 weight 2\ndefault via 10.78.0.6 table 10\n\
+        10.55.0.0/16 dev eth0\n\
+        10.56.0.0/16 via 10.78.0.7 dev eth0 encap ip id 5 dst 10.78.0.44 src 10.78.0.1 tos 3 ttl 44\n}";
+    let rules = "virtual_rules {\n\
+        from 10.60.0.0/16 to 10.61.0.0/16 table 60 priority 1000 tos 8 fwmark 5/255\n\
+        to 10.62.0.0/16 lookup 61 priority 1001 iif eth0\n\
+        not from fd60::/64 table 62 priority 1002 oif eth0\n\
+        from 10.63.0.0/16 blackhole priority 1003\nfrom 10.64.0.0/16 goto 32000 priority 1004\n\
+        from 10.65.0.0/16 table 65 priority 1005 uidrange 10-20 suppress_prefixlength 8 suppress_ifgroup 3 \
+        tunnel-id 77 realms 5/6\n\
+        from 10.66.0.0/16 table 66\nl3mdev from 10.68.0.0/16 priority 1008\n}";
+    // Weights count for nothing in a group: what is there must be no fault.
+    let followed = "track_script {\n SCRIPT weight 0\n}\ntrack_interface {\n eth0\n}";
+    let group = conf::sync_group("G1", &["VI_2", "VI_3"]).replace("\n}\n", &format!("\n{followed}\n}}\n"));
+    conf::global_defs(2, &global)
+        + &group
+        + &Instance::new("VI_1").line(tracked).line(routes).line(rules).to_string()
+        + &Instance::new("VI_2").vrid(52).vip("10.78.9.10").to_string()
+        + &Instance::new("VI_3").vrid(53).vip("10.78.9.11").to_string()
+}
+
+#[test]
+fn one_of_everything_is_shown_as_keepalived_shows_it() -> Result<()> {
+    let (ours, theirs) = (lonely("snmp-all-ours")?, lonely("snmp-all-theirs")?);
+    let (our_snmpd, their_snmpd) = (Snmpd::start(&ours)?, Snmpd::start(&theirs)?);
+    let (our_file, their_file) = (ours.file("tracked", "7\n")?, theirs.file("tracked", "7\n")?);
+    let we =
+        Keepwatchd::on(&ours).config(everything(our_snmpd.socket(), &our_file)).flag("--vrrp").start()?;
+    let _it = Keepalived::start(&theirs, &everything(their_snmpd.socket(), &their_file), &["--snmp"])?;
+    settled(&our_snmpd).with_context(|| we.process().log())?;
+    settled(&their_snmpd)?;
+    // Of tracked files each has its own. Processes are those of the whole machine, and with them go priorities.
+    let theirs_alone = |name: &String| {
+        WRONG
+            .iter()
+            .chain(&ONLY_OURS)
+            .chain(&[".2.13.1.3.", ".2.21.1.13.", ".2.21.1.14.", ".2.3.1.8."])
+            .any(|apart| name.starts_with(apart))
+    };
+    let mut different = Vec::new();
+    let objects = wait::value("both walks show the same", wait::LONG, || {
+        let (mut our_rows, mut their_rows) = (rows(&our_snmpd), rows(&their_snmpd));
+        our_rows.retain(|name, _| !theirs_alone(name));
+        their_rows.retain(|name, _| !theirs_alone(name));
+        different = snmpd::differences(&our_rows, &their_rows);
+        different.is_empty().then_some(our_rows.len())
+    })
+    .with_context(|| format!("{}\n{}", different.join("\n"), we.process().log()))?;
+    ensure!(objects > 450, "only {objects} objects");
+    ensure!(our_snmpd.get(&format!("{ROOT}.2.7.1.46.1.8"))?.contains("INTEGER: 2"), "a tunnel of IP");
+    Ok(())
+}
+
 /// What a walk shows, without the root and without what can't be compared.
 fn rows(snmpd: &Snmpd) -> BTreeMap<String, String> {
     let mut rows = snmpd::rows(&snmpd.walk(ROOT).unwrap_or_default(), ROOT);
@@ -83,7 +164,7 @@ fn a_walk_shows_what_it_shows_of_keepalived() -> Result<()> {
 
 /// Every object of the VRRP part, without an instance, with one that is not there, and what it stands in.
 fn questions() -> Vec<String> {
-    let parts = keepwatch_mib::Parts { vrrp: true, checker: false };
+    let parts = keepwatch_mib::Parts { checker: false, ..keepwatch_mib::Parts::KEEPALIVED };
     let places = keepwatch_mib::keepalived::objects(parts).map(|object| object.place);
     let mut names: Vec<String> = places
         .flat_map(|place| {
@@ -91,7 +172,12 @@ fn questions() -> Vec<String> {
             lengths.flat_map(|place| [place.clone(), [place.as_slice(), &[4_000_000, 1]].concat()])
         })
         .map(|place| place.iter().fold(ROOT.to_owned(), |name, arc| format!("{name}.{arc}")))
-        .filter(|name| !APART.iter().any(|apart| format!("{name}.").contains(apart.trim_end_matches('0'))))
+        .filter(|name| {
+            !APART
+                .iter()
+                .chain(&ONLY_OURS)
+                .any(|apart| format!("{name}.").contains(apart.trim_end_matches('0')))
+        })
         .collect();
     names.sort();
     names.dedup();
@@ -115,7 +201,9 @@ fn a_get_of_what_is_not_there_is_answered_as_keepalived_answers_it() -> Result<(
     }
     let names = questions();
     let (our_answers, their_answers) = (our_snmpd.get_all(&names)?, their_snmpd.get_all(&names)?);
-    assert_eq!(our_answers, their_answers);
+    let different: Vec<_> =
+        our_answers.iter().zip(&their_answers).filter(|(ours, theirs)| ours != theirs).collect();
+    ensure!(different.is_empty(), "{different:#?}");
     let instances = our_answers.iter().filter(|line| line.contains("No Such Instance")).count();
     let objects = our_answers.iter().filter(|line| line.contains("No Such Object")).count();
     ensure!(instances > 100 && objects > 30, "{instances} and {objects}");

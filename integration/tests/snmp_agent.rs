@@ -11,6 +11,7 @@ use keepwatch_bus::fact::{DaemonFact, VrrpFact};
 use keepwatch_bus::sample;
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::{Bus, BusSettings, Configured, Hub, Process, Reader};
+use keepwatch_mib::rfc::Order;
 use keepwatch_mib::source::View;
 use keepwatch_mib::{Parts, Settings};
 use keepwatch_model::{Global, Instance, InterfaceAddress, VirtualRouterId, VrrpVersion};
@@ -22,7 +23,7 @@ use tokio::sync::watch;
 const ROOT: &str = ".1.3.6.1.4.1.9586.100.5";
 /// vrrpInstanceState, and the row of VI_1.
 const STATE: &str = ".1.3.6.1.4.1.9586.100.5.2.3.1.4.1";
-const PARTS: Parts = Parts { vrrp: true, checker: true };
+const PARTS: Parts = Parts::KEEPALIVED;
 
 /// The agent in this process, with a hub of its own; snmpd in a host.
 struct Scene {
@@ -43,7 +44,8 @@ impl Scene {
         runtime.spawn(hub.run());
         let wanted = Settings { master: Address::Unix(Snmpd::socket_of(&host)), parts: PARTS, traps: true };
         let (settings, watched) = watch::channel(Some(wanted));
-        runtime.spawn(keepwatch_mib::run(watched, reader.clone(), bus.downgrade(), events));
+        let (ask, _) = tokio::sync::mpsc::unbounded_channel();
+        runtime.spawn(keepwatch_mib::run(watched, reader.clone(), bus.downgrade(), events, ask));
         drop(_inside);
         let global = Global { router_id: "R1".into(), ..Global::default() };
         let started = Process { global: global.into(), ..Process::default() };
@@ -99,7 +101,8 @@ fn a_walk_finds_every_object_in_order() -> Result<()> {
     ensure!(seen.is_sorted(), "a walk out of order");
 
     let (mib, world) = (keepwatch_mib::keepalived::mib(PARTS), scene.reader.world());
-    let tree = mib.over(View { world: &world, counters: scene.reader.counters() });
+    let order = Order::of(&world);
+    let tree = mib.over(View { world: &world, counters: scene.reader.counters(), order: &order });
     let (mut at, mut all) = (oid(&[]), Vec::new());
     while let Some((name, _)) = tree.next(None, &at, false) {
         all.push(name.to_vec());

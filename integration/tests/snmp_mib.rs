@@ -1,4 +1,4 @@
-//! The text of KEEPALIVED-MIB, as smilint sees it.
+//! The texts of the MIBs, as smilint sees them.
 
 use std::process::Command;
 
@@ -9,16 +9,23 @@ fn smilint_has_nothing_to_say() -> Result<()> {
     let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
     let directory = tempfile::tempdir()?;
     let settings = directory.path().join("smi.conf");
-    std::fs::write(&settings, format!("path {tests}/mib-base\n"))?;
+    // One of them builds on another, which is found by the name of its module.
+    let beside = directory.path().join("beside");
+    std::fs::create_dir_all(&beside)?;
+    let texts = integration::binaries::workspace().join("mib");
+    std::fs::copy(texts.join("KEEPALIVED-MIB.txt"), beside.join("KEEPALIVED-MIB"))?;
+    std::fs::write(&settings, format!("path {tests}/mib-base:{}\n", beside.display()))?;
     let lint = |module: &std::path::Path| {
         let mut command = Command::new("smilint");
         command.arg("-c").arg(&settings).args(["-l", "6", "-s"]).arg(module);
         let output = command.output().context("smilint (Debian package smitools) could not be started")?;
         anyhow::Ok(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
     };
-    let module = integration::binaries::workspace().join("mib/KEEPALIVED-MIB.txt");
-    let said = lint(&module)?;
-    ensure!(said.is_empty(), "{said}");
+    for module in ["KEEPALIVED-MIB", "VRRP-MIB", "VRRPV3-MIB", "KEEPWATCH-MIB"] {
+        let said = lint(&texts.join(format!("{module}.txt")))?;
+        ensure!(said.is_empty(), "{said}");
+    }
+    let module = texts.join("KEEPALIVED-MIB.txt");
 
     // That silence means something: a mistake is found.
     let broken = directory.path().join("KEEPALIVED-MIB");

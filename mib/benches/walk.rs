@@ -16,6 +16,7 @@ use keepwatch_bus::fact::{DaemonFact, VrrpFact};
 use keepwatch_bus::{Configured, Counters, World, sample};
 use keepwatch_mib::Parts;
 use keepwatch_mib::keepalived::mib;
+use keepwatch_mib::rfc::Order;
 use keepwatch_mib::source::View;
 use keepwatch_model::{Instance, InterfaceAddress};
 use nix::sys::resource::{UsageWho, getrusage};
@@ -27,7 +28,7 @@ use snmp_agentx::{
 
 /// `vrrp` of KEEPALIVED-MIB.
 const ROOT: [u32; 10] = [1, 3, 6, 1, 4, 1, 9586, 100, 5, 2];
-const ALL: Parts = Parts { vrrp: true, checker: true };
+const ALL: Parts = Parts::KEEPALIVED;
 const OBJECTS: u32 = 100_000;
 
 fn main() {
@@ -86,7 +87,8 @@ fn opened(open: &Packet) -> Vec<u8> {
 
 fn packet_by_packet(world: &World) -> Duration {
     let (counters, mib, now) = (Counters::default(), mib(ALL), Instant::now());
-    let tree = mib.over(View { world, counters: &counters });
+    let order = Order::of(world);
+    let tree = mib.over(View { world, counters: &counters, order: &order });
     let (mut session, mut out) = (Session::new(settings(), now), Vec::new());
     session.handle(now, Input::Start, &mut out);
     session.handle(now, Input::Connected, &mut out);
@@ -116,8 +118,9 @@ fn over_a_socket(world: World) -> [Duration; 2] {
     let agent = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (world, counters, mib) = (Arc::new(world), Counters::default(), mib(ALL));
+        let order = Order::of(&world);
         let (_handle, subagent) = Subagent::new(Address::Unix(path), settings(), move |answer| {
-            answer(&mib.over(View { world: &world, counters: &counters }));
+            answer(&mib.over(View { world: &world, counters: &counters, order: &order }));
         });
         // Until the master hangs up.
         let (over, ended) = tokio::sync::oneshot::channel();

@@ -1,12 +1,12 @@
 //! The task that stands between the world and the master agent.
 //!
 //! Goes in: [`Settings`] (which may change with a reload, or go away), a [`Reader`] and the lossless queue of events.
-//! Comes out: answers to the master, notifications, and the facts `MasterAgentConnected` and `MasterAgentLost`. A
-//! master that hangs holds up nothing but this task's own session.
+//! Comes out: answers to the master, notifications, what managers [set](SetRequest), and the facts `MasterAgentConnected`,
+//! `MasterAgentLost` and `ManagerSet`. A master that hangs holds up nothing but this task's own session.
 
 use std::sync::Arc;
 
-use keepwatch_bus::fact::ConsumerFact;
+use keepwatch_bus::fact::{ConsumerFact, ManagerSet};
 use keepwatch_bus::{Event, EventId, Reader, WeakBus};
 use keepwatch_model::Config;
 use snmp_agentx::address::AddressError;
@@ -14,11 +14,21 @@ use snmp_agentx::{Address, Change, Handle, Subagent, Subtree, oid};
 use tokio::sync::{mpsc, watch};
 
 use crate::keepalived::{Parts, ROOT, mib};
+use crate::rfc::{Order, v2, v3};
 use crate::source::View;
 use crate::traps;
 
 /// net-snmp's priority of a registration that says nothing else.
 const PRIORITY: u8 = 127;
+
+/// What a manager set, to be done by whoever acts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SetRequest {
+    /// What.
+    pub set: ManagerSet,
+    /// The event that says so.
+    pub cause: EventId,
+}
 
 /// What is served, and to whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +57,8 @@ impl Settings {
         let parts = Parts {
             vrrp: running.vrrp && (everything || snmp.vrrp),
             checker: running.checker && (everything || snmp.checker),
+            rfc_v2: running.rfc_v2 && (everything || snmp.rfc_v2),
+            rfc_v3: running.rfc_v3 && (everything || snmp.rfc_v3),
         };
         if parts == Parts::default() {
             return Ok(None);
@@ -56,17 +68,18 @@ impl Settings {
     }
 }
 
-/// Serves until the queue of events ends. `settings` of `None` means no SNMP; a change of them begins a new session.
+/// Serves until the queue of events ends. What managers set goes to `asked`. `settings` of `None` means no SNMP; a change of them begins a new session.
 pub async fn run(
     mut settings: watch::Receiver<Option<Settings>>,
     reader: Reader,
     bus: WeakBus,
     mut events: mpsc::UnboundedReceiver<Arc<Event>>,
+    asked: mpsc::UnboundedSender<SetRequest>,
 ) {
     loop {
         let wanted = settings.borrow_and_update().clone();
         let ended = match wanted {
-            Some(wanted) => serve(wanted, &mut settings, &reader, &bus, &mut events).await,
+            Some(wanted) => serve(wanted, &mut settings, &reader, &bus, &mut events, &asked).await,
             None => rest(&mut settings, &mut events).await,
         };
         if ended == Ended::Events {
@@ -109,12 +122,24 @@ async fn serve(
     reader: &Reader,
     bus: &WeakBus,
     events: &mut mpsc::UnboundedReceiver<Arc<Event>>,
+    asked: &mpsc::UnboundedSender<SetRequest>,
 ) -> Ended {
-    let (mib, source) = (mib(wanted.parts), reader.clone());
+    let (asked, sets, socket) = (asked.clone(), bus.clone(), wanted.master.to_string());
+    let obey = move |set: ManagerSet| {
+        // Told before what it leads to, since it is what that comes from: the set was found possible.
+        let fact = ConsumerFact::ManagerSet { socket: socket.clone(), set: set.clone() };
+        if let Some(cause) = sets.publish(None, fact) {
+            // Whoever acts has stopped, if nobody takes it.
+            let _ = asked.send(SetRequest { set, cause });
+        }
+    };
+    let (mib, source, mut order) = (mib(wanted.parts), reader.clone(), Order::default());
     let (handle, subagent) =
         Subagent::new(wanted.master.clone(), session_settings(wanted.parts), move |answer| {
             let world = source.world();
-            answer(&mib.over(View { world: &world, counters: source.counters() }));
+            order.follow(&world);
+            let view = View { world: &world, counters: source.counters(), order: &order };
+            answer(&mib.over(view).obeying(&obey));
         });
     let mut story =
         Story { bus: bus.clone(), socket: wanted.master.to_string(), told: Told::Nothing, last: None };
@@ -122,6 +147,7 @@ async fn serve(
     // When it is done, its handle is gone, and that ends the session in good order.
     let feed = async move {
         let handle = handle;
+        let mut order = Order::default();
         let mut watching = true;
         loop {
             tokio::select! {
@@ -132,7 +158,7 @@ async fn serve(
                     Err(_) => watching = false,
                 },
                 event = events.recv() => match event {
-                    Some(event) => notify(&event, &wanted, reader, &handle).await,
+                    Some(event) => notify(&event, &wanted, reader, &mut order, &handle).await,
                     None => return Ended::Events,
                 },
             }
@@ -148,33 +174,36 @@ async fn serve(
     ended
 }
 
-async fn notify(event: &Event, wanted: &Settings, reader: &Reader, handle: &Handle) {
+async fn notify(event: &Event, wanted: &Settings, reader: &Reader, order: &mut Order, handle: &Handle) {
     if !wanted.traps {
         return;
     }
-    let notification = {
+    let notifications = {
         let world = reader.world();
-        traps::notification(event, View { world: &world, counters: reader.counters() }, wanted.parts)
+        order.follow(&world);
+        let view = View { world: &world, counters: reader.counters(), order };
+        traps::notifications(event, view, wanted.parts)
     };
-    if let Some(binds) = notification {
+    for binds in notifications {
         // The session takes them as fast as the master does. It drops the oldest only while there is no master.
         handle.notify_in_turn(binds).await;
     }
 }
 
 fn session_settings(parts: Parts) -> snmp_agentx::Settings {
-    let mut served = vec![(1, "The MIB module for Keepalived")];
-    if parts.vrrp {
-        served.push((2, "The MIB module for KEEPALIVED-VRRP"));
-    }
-    if parts.checker {
-        served.push((3, "The MIB module for Healthchecker"));
-    }
-    let root = |part: u32| oid(&[ROOT.as_slice(), &[part]].concat());
-    let subtree = |part: u32| Subtree { priority: PRIORITY, root: root(part), range: None };
-    let subtrees = served.iter().map(|(part, _)| subtree(*part)).collect();
+    let part = |part: u32| [ROOT.as_slice(), &[part]].concat();
+    let served = [
+        (parts.any_of_keepalived(), part(1), "The MIB module for Keepalived"),
+        (parts.vrrp, part(2), "The MIB module for KEEPALIVED-VRRP"),
+        (parts.checker, part(3), "The MIB module for Healthchecker"),
+        (parts.rfc_v2, v2::ROOT.to_vec(), "The MIB module for VRRP"),
+        (parts.rfc_v3, v3::ROOT.to_vec(), "The MIB module for VRRPV3"),
+    ];
+    let served = || served.iter().filter(|(is_served, ..)| *is_served);
+    let subtree = |root: &[u32]| Subtree { priority: PRIORITY, root: oid(root), range: None };
+    let subtrees = served().map(|(_, root, _)| subtree(root)).collect();
     let mut settings = snmp_agentx::Settings::new("keepwatch", subtrees);
-    settings.capabilities = served.iter().map(|(part, text)| (root(*part), (*text).to_owned())).collect();
+    settings.capabilities = served().map(|(_, root, text)| (oid(root), (*text).to_owned())).collect();
     settings
 }
 
@@ -222,7 +251,7 @@ impl Story {
 mod tests {
     use super::*;
 
-    const BOTH: Parts = Parts { vrrp: true, checker: true };
+    const BOTH: Parts = Parts::ALL;
 
     #[test]
     fn what_is_served_is_what_is_enabled_and_runs() {
@@ -233,8 +262,8 @@ mod tests {
         assert_eq!(of(&config, false, BOTH), None);
         assert_eq!(of(&config, true, BOTH), Some(BOTH));
         config.global.snmp.checker = true;
-        assert_eq!(of(&config, false, BOTH), Some(Parts { vrrp: false, checker: true }));
-        assert_eq!(of(&config, false, Parts { vrrp: true, checker: false }), None);
+        assert_eq!(of(&config, false, BOTH), Some(Parts { checker: true, ..Parts::default() }));
+        assert_eq!(of(&config, false, Parts { checker: false, ..BOTH }), None);
     }
 
     #[test]

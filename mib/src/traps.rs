@@ -1,16 +1,20 @@
-//! Events as notifications (traps) of KEEPALIVED-MIB.
+//! Events as notifications (traps) of the MIBs.
 //!
-//! Goes in: an event and the world. Comes out: the bindings of an SNMPv2 notification, snmpTrapOID.0 first, or
-//! nothing where the MIB has no notification for it. As in keepalived's, the objects' names stand without the row's
-//! index, so that what people have built on those goes on working.
+//! Goes in: an event and the world. Comes out: the bindings of SNMPv2 notifications, snmpTrapOID.0 first and the event's
+//! number last, or nothing where no MIB has a notification for it. As in keepalived's, the names of KEEPALIVED-MIB's
+//! objects stand without the row's index, so that what people have built on those goes on working.
 
-use keepwatch_bus::fact::{ServiceFact, VrrpFact};
+use std::net::IpAddr;
+
+use keepwatch_bus::fact::{AdvertError, ServiceFact, VrrpFact};
 use keepwatch_bus::subject::{RealKey, ServiceKey, VrrpState};
+use keepwatch_bus::world::Instance;
 use keepwatch_bus::{Event, Fact};
 use snmp_agentx::{Column, Rows, Table, VarBind, oid, value};
 
 use crate::cells::{Cell, integer, text, truth};
 use crate::keepalived::{Parts, ROOT, told};
+use crate::rfc::{self, v2, v3};
 use crate::source::View;
 
 /// snmpTrapOID.0 (RFC 3418).
@@ -20,50 +24,134 @@ const VRRP_TRAPS: [u32; 3] = [2, 10, 0];
 /// checkTraps.
 const CHECK_TRAPS: [u32; 3] = [3, 5, 0];
 
-/// The notification for an event, if it has one and its part is served.
-pub fn notification(event: &Event, view: View<'_>, parts: Parts) -> Option<Vec<VarBind>> {
-    match &event.fact {
-        Fact::Vrrp(fact) if parts.vrrp => of_vrrp(fact, view),
+/// keepwatchEventId.0 of KEEPWATCH-MIB, below `keepalived`: the event that a notification tells of.
+const EVENT_ID: [u32; 4] = [100, 1, 1, 0];
+
+/// The notifications for an event, in the order in which they are to be sent: of the parts that are served.
+pub fn notifications(event: &Event, view: View<'_>, parts: Parts) -> Vec<Vec<VarBind>> {
+    let mut all = match &event.fact {
+        Fact::Vrrp(fact) => of_vrrp(fact, view, parts),
         Fact::Service(fact) if parts.checker => of_service(fact, view),
         Fact::Daemon(_)
         | Fact::Link(_)
-        | Fact::Vrrp(_)
         | Fact::Track(_)
         | Fact::Service(_)
         | Fact::Ipvs(_)
         | Fact::Consumer(_)
-        | Fact::Routing(_) => None,
+        | Fact::Routing(_) => Vec::new(),
+    };
+    for binds in &mut all {
+        // As text: a Counter64 would keep the whole notification from managers of SNMPv1.
+        let name = oid(&[ROOT.as_slice(), &EVENT_ID].concat());
+        binds.push(VarBind { name, value: value::text(&event.id.0.to_string()) });
     }
+    all
 }
 
-fn of_vrrp(fact: &VrrpFact, view: View<'_>) -> Option<Vec<VarBind>> {
+fn of_vrrp(fact: &VrrpFact, view: View<'_>, parts: Parts) -> Vec<Vec<VarBind>> {
     match fact {
         VrrpFact::StateChanged { instance, to, .. } => {
-            let row = told::InstanceRow { world: view.world, instance: view.world.instances.get(instance)? };
-            let mut trap = Trap::new(&VRRP_TRAPS, 2);
-            trap.cell(&told::INSTANCES, &told::NAME, &row);
-            trap.put(&told::INSTANCES, &told::STATE, state(*to, view));
-            trap.cell(&told::INSTANCES, &told::INITIAL_STATE, &row);
-            Some(trap.finish(view))
+            let Some(found) = view.world.instances.get(instance) else { return Vec::new() };
+            let mut all = Vec::new();
+            if parts.vrrp {
+                let row = told::InstanceRow { world: view.world, instance: found };
+                let mut trap = Trap::new(&ROOT, &VRRP_TRAPS, 2);
+                trap.cell(&told::INSTANCES, &told::NAME, &row);
+                trap.put(&told::INSTANCES, &told::STATE, state(*to, view));
+                trap.cell(&told::INSTANCES, &told::INITIAL_STATE, &row);
+                all.push(trap.finish(view));
+            }
+            if *to == VrrpState::Master {
+                all.extend(new_master(view, found, parts));
+            }
+            all
         }
-        VrrpFact::GroupStateChanged { group, to, .. } => {
-            let mut trap = Trap::new(&VRRP_TRAPS, 1);
+        VrrpFact::GroupStateChanged { group, to, .. } if parts.vrrp => {
+            let mut trap = Trap::new(&ROOT, &VRRP_TRAPS, 1);
             trap.put(&told::GROUPS, &told::GROUP_NAME, text(group));
             trap.put(&told::GROUPS, &told::GROUP_STATE, state(*to, view));
-            Some(trap.finish(view))
+            vec![trap.finish(view)]
         }
-        _ => None,
+        VrrpFact::AdvertRejected { instance, address, error, .. } => {
+            let found = view.world.instances.get(instance);
+            found.and_then(|found| refused(view, found, *address, *error, parts)).into_iter().collect()
+        }
+        _ => Vec::new(),
     }
 }
 
-fn of_service(fact: &ServiceFact, view: View<'_>) -> Option<Vec<VarBind>> {
-    match fact {
+/// vrrpTrapNewMaster and vrrpv3NewMaster.
+fn new_master(view: View<'_>, instance: &Instance, parts: Parts) -> Vec<Vec<VarBind>> {
+    let row = rfc::Row { view, instance };
+    let mut all = Vec::new();
+    if let Some(index) = view.order.index_v2(&instance.name).filter(|_| parts.rfc_v2) {
+        let mut trap = Trap::new(&v2::ROOT, &[0], 1);
+        trap.instance(&v2::ROOT, &v2::OPER, &v2::MASTER, &index, (v2::MASTER.get)(&row));
+        all.push(trap.0);
+    }
+    if let Some(index) = view.order.index_v3(&instance.name).filter(|_| parts.rfc_v3) {
+        let mut trap = Trap::new(&v3::ROOT, &[0], 1);
+        trap.instance(&v3::ROOT, &v3::OPERATIONS, &v3::MASTER, &index, (v3::MASTER.get)(&row));
+        trap.instance(&v3::ROOT, &v3::STATISTICS, &v3::REASON, &index, (v3::REASON.get)(&row));
+        all.push(trap.0);
+    }
+    all
+}
+
+/// vrrpTrapAuthFailure or vrrpv3ProtoError. The facts that they follow are bounded: one for the first packet of a kind,
+/// and then one in ten seconds.
+fn refused(
+    view: View<'_>,
+    instance: &Instance,
+    from: IpAddr,
+    error: AdvertError,
+    parts: Parts,
+) -> Option<Vec<VarBind>> {
+    let unauthentic = match error {
+        AdvertError::AuthTypeInvalid => Some(1),
+        AdvertError::AuthTypeMismatch => Some(2),
+        AdvertError::AuthFailure => Some(3),
+        _ => None,
+    };
+    if let (Some(kind), IpAddr::V4(from), true) = (unauthentic, from, parts.rfc_v2) {
+        let index = view.order.index_v2(&instance.name)?;
+        let mut trap = Trap::new(&v2::ROOT, &[0], 2);
+        // vrrpTrapPacketSrc and vrrpTrapAuthErrorType.
+        trap.named(&[v2::ROOT.as_slice(), &[1, 5], &index].concat(), Some(value::address(from)));
+        trap.named(&[v2::ROOT.as_slice(), &[1, 6], &index].concat(), integer(kind));
+        return Some(trap.0);
+    }
+    let number = v3::protocol_error(error).filter(|_| parts.rfc_v3)?;
+    let index = view.order.index_v3(&instance.name)?;
+    let mut trap = Trap::new(&v3::ROOT, &[0], 2);
+    trap.instance(&v3::ROOT, &v3::STATISTICS, &v3::ERROR, &index, integer(number));
+    Some(trap.0)
+}
+
+fn of_service(fact: &ServiceFact, view: View<'_>) -> Vec<Vec<VarBind>> {
+    let found = match fact {
         ServiceFact::RealServerUp { real } => real_server(view, real, true),
         ServiceFact::RealServerDown { real } => real_server(view, real, false),
         ServiceFact::QuorumGained { service, .. } => quorum(view, service, true),
         ServiceFact::QuorumLost { service, .. } => quorum(view, service, false),
+        ServiceFact::VirtualServerRemoved { service } if view.world.stopping => {
+            return shutdown(view, service);
+        }
         _ => None,
+    };
+    found.into_iter().collect()
+}
+
+/// While the daemon stops: those that were up are not any more, and the virtual server is gone. Of a group, told once.
+fn shutdown(view: View<'_>, key: &ServiceKey) -> Vec<Vec<VarBind>> {
+    let Some(service) = view.world.services.get(key) else { return Vec::new() };
+    let first = view.world.services.from_position(service.settings.position);
+    if first.is_none_or(|first| first.key != *key) {
+        return Vec::new();
     }
+    let up = service.reals.values().filter(|real| real.up).map(|real| real.address);
+    let down = up.filter_map(|real| real_server(view, &RealKey { service: *key, real }, false));
+    down.chain(quorum(view, key, false)).collect()
 }
 
 /// VrrpState of a notification: while the daemon stops, what is back to its beginning has shut down(5).
@@ -79,7 +167,7 @@ fn real_server(view: View<'_>, key: &RealKey, up: bool) -> Option<Vec<VarBind>> 
     let service = told::ServiceRow { view, service: view.world.services.get(&key.service)? };
     let real = service.service.reals.get(&key.real)?;
     let row = told::RealRow { view, service: service.service, address: real.address, server: Some(real) };
-    let mut trap = Trap::new(&CHECK_TRAPS, 1);
+    let mut trap = Trap::new(&ROOT, &CHECK_TRAPS, 1);
     for column in [&told::REAL_ADDRESS_TYPE, &told::REAL_ADDRESS, &told::REAL_PORT] {
         trap.cell(&told::REALS, column, &row);
     }
@@ -92,9 +180,11 @@ fn real_server(view: View<'_>, key: &RealKey, up: bool) -> Option<Vec<VarBind>> 
 /// virtualServerQuorumStateChange.
 fn quorum(view: View<'_>, key: &ServiceKey, met: bool) -> Option<Vec<VarBind>> {
     let service = told::ServiceRow { view, service: view.world.services.get(key)? };
-    let mut trap = Trap::new(&CHECK_TRAPS, 2);
+    let mut trap = Trap::new(&ROOT, &CHECK_TRAPS, 2);
     trap.service(&service);
-    trap.put(&told::SERVICES, &told::QUORUM_STATUS, truth(met));
+    // met(1), lost(2), shutdown(3).
+    let status = if view.world.stopping { integer(3) } else { truth(met) };
+    trap.put(&told::SERVICES, &told::QUORUM_STATUS, status);
     trap.cell(&told::SERVICES, &told::QUORUM, &service);
     trap.reals(&service);
     Some(trap.finish(view))
@@ -103,8 +193,8 @@ fn quorum(view: View<'_>, key: &ServiceKey, met: bool) -> Option<Vec<VarBind>> {
 struct Trap(Vec<VarBind>);
 
 impl Trap {
-    fn new(family: &[u32], number: u32) -> Self {
-        let which = oid(&[&ROOT, family, &[number]].concat());
+    fn new(root: &[u32], family: &[u32], number: u32) -> Self {
+        let which = oid(&[root, family, &[number]].concat());
         Self(vec![VarBind { name: oid(&SNMP_TRAP_OID), value: value::object(which) }])
     }
 
@@ -117,6 +207,22 @@ impl Trap {
     fn put<R: Rows>(&mut self, table: &Table<R>, column: &Column<R>, cell: Cell) {
         let name = oid(&[&ROOT, table.entry, &[column.number]].concat());
         self.0.extend(cell.map(|value| VarBind { name, value }));
+    }
+
+    /// A column of one row, with its index.
+    fn instance<R: Rows>(
+        &mut self,
+        root: &[u32],
+        table: &Table<R>,
+        column: &Column<R>,
+        index: &[u32],
+        cell: Cell,
+    ) {
+        self.named(&[root, table.entry, &[column.number], index].concat(), cell);
+    }
+
+    fn named(&mut self, name: &[u32], cell: Cell) {
+        self.0.extend(cell.map(|value| VarBind { name: oid(name), value }));
     }
 
     fn service(&mut self, row: &told::ServiceRow<'_>) {

@@ -1,12 +1,15 @@
 //! What a session takes and gives: its settings, what happens to it, what it wants done, and what it reports.
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
+use bytes::Bytes;
 use rasn::types::ObjectIdentifier;
 use rasn_snmp::v2::VarBind;
 
-use crate::pdu::{CloseReason, ErrorStatus, Subtree};
-use crate::wire::DecodeError;
+use crate::pdu::{Body, CloseReason, ErrorStatus, IndexChoice, Subtree};
+use crate::wire::{DecodeError, octet_string};
 
 /// What a session offers, and its patience.
 #[derive(Clone, Debug)]
@@ -27,6 +30,13 @@ pub struct Settings {
     pub retry_first: Duration,
     /// The longest wait between attempts.
     pub retry_most: Duration,
+    /// What the jitter of these waits is drawn from: each is a quarter longer or shorter, so that many subagents of one
+    /// master do not all come back at once.
+    pub seed: u64,
+    /// `r.timeout`: seconds that the master is to wait for an answer below the subtrees; 0 leaves it to the master.
+    pub timeout: u8,
+    /// The context that the subtrees are in; none is the default one. Requests for it reach the tree with its name.
+    pub context: Option<Bytes>,
 }
 
 impl Settings {
@@ -41,6 +51,9 @@ impl Settings {
             ping_every: Duration::from_secs(15),
             retry_first: Duration::from_millis(500),
             retry_most: Duration::from_secs(10),
+            seed: RandomState::new().build_hasher().finish(),
+            timeout: 0,
+            context: None,
         }
     }
 }
@@ -58,9 +71,61 @@ pub enum Input {
     Timer,
     /// Send this notification: snmpTrapOID.0 first (sysUpTime.0 may stand before it), then its objects.
     Notify(Vec<VarBind>),
+    /// Ask the master for this; [`Output::Answered`] with the same token says what it answered.
+    Ask(u64, Ask),
     /// End the session in good order.
     Stop,
 }
+
+/// What a subagent may ask of the master while it serves. It is of that session only: after the next
+/// [`Change::Serving`] it has to be asked for again.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ask {
+    /// Indexes of a shared table (RFC 2741 section 6.2.12): each binding is an index object with the value that is wanted.
+    AllocateIndexes(IndexChoice, Vec<VarBind>),
+    /// To take indexes back.
+    DeallocateIndexes(Vec<VarBind>),
+    /// One more subtree, or with true one more instance (INSTANCE_REGISTRATION).
+    Register(Subtree, bool),
+    /// To take a subtree out.
+    Unregister(Subtree),
+    /// One more row of sysORTable.
+    AddCapability(ObjectIdentifier, String),
+    /// To take that row out.
+    RemoveCapability(ObjectIdentifier),
+}
+
+impl Ask {
+    pub(super) fn into_body(self, timeout: u8) -> Body {
+        match self {
+            Self::AllocateIndexes(choice, binds) => Body::IndexAllocate(choice, binds),
+            Self::DeallocateIndexes(binds) => Body::IndexDeallocate(binds),
+            Self::Register(subtree, instance) => Body::Register { timeout, instance, subtree },
+            Self::Unregister(subtree) => Body::Unregister(subtree),
+            Self::AddCapability(id, description) => {
+                Body::AddAgentCaps(id, octet_string(description.as_bytes()))
+            }
+            Self::RemoveCapability(id) => Body::RemoveAgentCaps(id),
+        }
+    }
+}
+
+/// Why the master did not do what it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// It said no, about the binding of this number (from 1, or 0).
+    #[error("the master refused: {0}")]
+    Refused(ErrorStatus, u16),
+    /// There is no session, or it ended before the answer came.
+    #[error("no session with a master")]
+    NotOpen,
+    /// It did not answer.
+    #[error("no answer in time")]
+    NoAnswer,
+}
+
+/// The bindings of the master's answer: the indexes that were allocated.
+pub type Answered = Result<Vec<VarBind>, AskError>;
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +136,8 @@ pub enum Output {
     Send(Vec<u8>),
     /// Close the connection, whatever state it is in. Needs no answer.
     Disconnect,
+    /// The answer to what was asked with this token.
+    Answered(u64, Answered),
     /// The session's state changed.
     Changed(Change),
 }

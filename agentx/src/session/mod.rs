@@ -16,10 +16,11 @@
 
 mod interface;
 mod serve;
+mod sets;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use rasn_snmp::v2::VarBind;
@@ -29,7 +30,9 @@ use crate::pdu::{Body, CloseReason, ErrorStatus, Header, Packet, RawHeader};
 use crate::tree::Tree;
 use crate::wire::{ByteOrder, octet_string};
 
-pub use interface::{Change, Input, Output, Reason, Settings};
+use sets::Sets;
+
+pub use interface::{Answered, Ask, AskError, Change, Input, Output, Reason, Settings};
 
 /// Notifications that wait for a session at most; when one more comes, the oldest goes.
 pub const MAX_WAITING_NOTIFICATIONS: usize = 64;
@@ -80,6 +83,9 @@ pub struct Session {
     retry: Duration,
     notifications: VecDeque<Vec<VarBind>>,
     dropped_notifications: u64,
+    sets: Sets,
+    /// What was asked, by packet: its token, and when an answer comes too late.
+    asked: BTreeMap<u32, (u64, Instant)>,
 }
 
 impl Session {
@@ -94,6 +100,8 @@ impl Session {
             last_packet: 0,
             notifications: VecDeque::new(),
             dropped_notifications: 0,
+            sets: Sets::default(),
+            asked: BTreeMap::new(),
         }
     }
 
@@ -104,8 +112,10 @@ impl Session {
             State::Waiting { until } | State::Connecting { until } => Some(*until),
             State::Opening(pending) | State::Closing(pending) => Some(pending.until),
             State::Registering { pending, .. } => Some(pending.until),
-            State::Serving { ping: Some(pending), .. } => Some(pending.until),
-            State::Serving { ping_at, ping: None, .. } => Some(*ping_at),
+            State::Serving { ping_at, ping, .. } => {
+                let ping = ping.map_or(*ping_at, |pending| pending.until);
+                self.asked.values().map(|(_, until)| *until).chain([ping]).min()
+            }
         }
     }
 
@@ -141,6 +151,7 @@ impl Session {
             Input::ConnectionLost(why) => self.connection_lost(now, why, out),
             Input::Timer => self.timer(now, out),
             Input::Notify(binds) => self.notify(now, binds, out),
+            Input::Ask(token, ask) => self.ask_master(now, token, ask, out),
             Input::Stop => self.stop(now, out),
         }
     }
@@ -158,7 +169,7 @@ impl Session {
             return;
         }
         let body = Body::Open {
-            timeout: 0,
+            timeout: self.settings.timeout,
             id: self.settings.id.clone(),
             description: octet_string(self.settings.description.as_bytes()),
         };
@@ -181,19 +192,46 @@ impl Session {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return;
         }
+        self.asked.retain(|_, (token, until)| {
+            let waits = now < *until;
+            if !waits {
+                out.push(Output::Answered(*token, Err(AskError::NoAnswer)));
+            }
+            waits
+        });
         match self.state {
             State::Idle | State::Stopped => {}
             State::Waiting { .. } => self.connect(now, out),
             State::Connecting { .. } => self.fail(now, Reason::Timeout("a connect"), out),
             State::Opening(_) => self.fail(now, Reason::Timeout("an Open"), out),
             State::Registering { .. } => self.fail(now, Reason::Timeout("a registration"), out),
-            State::Serving { ping: Some(_), .. } => self.fail(now, Reason::Timeout("a Ping"), out),
-            State::Serving { session, ping: None, .. } => {
+            State::Serving { ping: Some(ping), .. } if ping.until <= now => {
+                self.fail(now, Reason::Timeout("a Ping"), out);
+            }
+            State::Serving { session, ping: None, ping_at } if ping_at <= now => {
                 let pending = self.ask(now, session, Body::Ping, out);
                 self.state = State::Serving { session, ping_at: now, ping: Some(pending) };
             }
+            // It was for one of those that were asked.
+            State::Serving { .. } => {}
             State::Closing(_) => self.stopped(out),
         }
+    }
+
+    fn ask_master(&mut self, now: Instant, token: u64, ask: Ask, out: &mut Vec<Output>) {
+        let State::Serving { session, .. } = self.state else {
+            out.push(Output::Answered(token, Err(AskError::NotOpen)));
+            return;
+        };
+        let body = ask.into_body(self.settings.timeout);
+        let Pending { packet, until } = self.ask(now, session, body, out);
+        self.asked.insert(packet, (token, until));
+    }
+
+    /// Nobody answers any more.
+    fn forget_asked(&mut self, out: &mut Vec<Output>) {
+        let asked = std::mem::take(&mut self.asked).into_values();
+        out.extend(asked.map(|(token, _)| Output::Answered(token, Err(AskError::NotOpen))));
     }
 
     /// Takes bytes that came in. When the answers get long, requests may be left over: [`has_backlog`](Self::has_backlog)
@@ -255,13 +293,23 @@ impl Session {
                 }
             }
             _ => {
-                let answer = serve::answer(&packet, self.session_id(), tree, self.uptime(now));
+                let (session, uptime) = (self.session_id(), self.uptime(now));
+                let answer = serve::answer(&packet, session, tree, &mut self.sets, uptime);
                 out.extend(answer.map(Output::Send));
             }
         }
     }
 
     fn response(&mut self, now: Instant, packet: &Packet, error: ErrorStatus, out: &mut Vec<Output>) {
+        if let Some((token, _)) = self.asked.remove(&packet.header.packet) {
+            let Body::Response { index, binds, .. } = &packet.body else { return };
+            let answered = match error {
+                ErrorStatus::NO_ERROR => Ok(binds.clone()),
+                refused => Err(AskError::Refused(refused, *index)),
+            };
+            out.push(Output::Answered(token, answered));
+            return;
+        }
         let ours = |pending: &Pending| pending.packet == packet.header.packet;
         let refused = error != ErrorStatus::NO_ERROR;
         match &self.state {
@@ -309,7 +357,7 @@ impl Session {
     fn register(&mut self, now: Instant, session: u32, next: usize, out: &mut Vec<Output>) {
         let subtrees = self.settings.subtrees.len();
         let body = if let Some(subtree) = self.settings.subtrees.get(next) {
-            Body::Register { timeout: 0, instance: false, subtree: subtree.clone() }
+            Body::Register { timeout: self.settings.timeout, instance: false, subtree: subtree.clone() }
         } else if let Some((id, description)) = self.settings.capabilities.get(next - subtrees) {
             Body::AddAgentCaps(id.clone(), octet_string(description.as_bytes()))
         } else {
@@ -363,6 +411,7 @@ impl Session {
     fn stopped(&mut self, out: &mut Vec<Output>) {
         self.state = State::Stopped;
         self.framer.clear();
+        self.forget_asked(out);
         out.push(Output::Disconnect);
         out.push(Output::Changed(Change::Stopped));
     }
@@ -370,10 +419,22 @@ impl Session {
     fn fail(&mut self, now: Instant, reason: Reason, out: &mut Vec<Output>) {
         let served = self.is_serving();
         self.framer.clear();
-        self.state = State::Waiting { until: now + self.retry };
+        self.sets.forget();
+        self.forget_asked(out);
+        self.state = State::Waiting { until: now + self.jitter(self.retry) };
         self.retry = (self.retry * 2).min(self.settings.retry_most);
         out.push(Output::Disconnect);
         out.push(Output::Changed(if served { Change::Lost(reason) } else { Change::Unreachable(reason) }));
+    }
+
+    /// A quarter more or less (xorshift: nothing secret hangs on it).
+    fn jitter(&mut self, wait: Duration) -> Duration {
+        let mut number = self.settings.seed.max(1);
+        number ^= number << 13;
+        number ^= number >> 7;
+        number ^= number << 17;
+        self.settings.seed = number;
+        wait * (75 + (number % 51) as u32) / 100
     }
 
     /// Sends a request of ours and says what to wait for.
@@ -381,7 +442,13 @@ impl Session {
         self.last_packet = self.last_packet.wrapping_add(1);
         let packet = self.last_packet;
         let header = Header { session, transaction: packet, packet, order: ByteOrder::Network };
-        send(&Packet { header, context: None, body }, out);
+        // Only what is about names is in a context.
+        let in_context = matches!(
+            body,
+            Body::Register { .. } | Body::Unregister(_) | Body::IndexAllocate(..) | Body::IndexDeallocate(_)
+        );
+        let context = self.settings.context.clone().filter(|_| in_context);
+        send(&Packet { header, context, body }, out);
         Pending { packet, until: now + self.settings.answer_within }
     }
 

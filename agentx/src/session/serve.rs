@@ -9,6 +9,8 @@ use crate::tree::Tree;
 use crate::value;
 use crate::wire::EncodeError;
 
+use super::sets::Sets;
+
 /// The most bindings in one answer to a GetBulk. The master asks again for more; a manager's packet holds fewer.
 const MAX_BULK_BINDS: usize = 2048;
 /// The most bytes of bindings in one answer.
@@ -29,10 +31,16 @@ pub(super) fn answer(
     request: &Packet,
     session: Option<u32>,
     tree: &dyn Tree,
+    sets: &mut Sets,
     uptime: u32,
 ) -> Option<Vec<u8>> {
-    if matches!(request.body, Body::Response { .. } | Body::CleanupSet) {
-        return None;
+    match request.body {
+        Body::Response { .. } => return None,
+        Body::CleanupSet => {
+            sets.forget();
+            return None;
+        }
+        _ => {}
     }
     let answer = Answer::new(request.header, uptime);
     if session != Some(request.header.session) {
@@ -45,11 +53,9 @@ pub(super) fn answer(
         Body::GetBulk { non_repeaters, max_repetitions, ranges } => {
             view.get_bulk((*non_repeaters).into(), (*max_repetitions).into(), ranges, answer)
         }
-        // Nothing is writable, which RFC 2741 7.2.4.1 lets an agent say of the first binding already.
-        Body::TestSet(_) => answer.error(ErrorStatus::NOT_WRITABLE, 1),
-        // No TestSet succeeded, so there is nothing to commit or to take back.
-        Body::CommitSet => answer.error(ErrorStatus::COMMIT_FAILED, 0),
-        Body::UndoSet => answer.error(ErrorStatus::UNDO_FAILED, 0),
+        Body::TestSet(binds) => sets.test(view, request.header.transaction, binds, answer),
+        Body::CommitSet => sets.commit(view, request.header.transaction, answer),
+        Body::UndoSet => sets.undo(view, request.header.transaction, answer),
         Body::Ping => answer.finish(),
         // Only a master answers these, and it is not for a master to send them.
         Body::Open { .. }
@@ -67,7 +73,7 @@ pub(super) fn answer(
 }
 
 /// A Response that is being written.
-struct Answer {
+pub(super) struct Answer {
     uptime: u32,
     packet: Writing,
     binds: usize,
@@ -79,12 +85,12 @@ impl Answer {
     }
 
     /// The finished packet, with what was added.
-    fn finish(self) -> Vec<u8> {
+    pub(super) fn finish(self) -> Vec<u8> {
         self.packet.finish()
     }
 
     /// A packet that says nothing but this.
-    fn error(self, error: ErrorStatus, index: usize) -> Vec<u8> {
+    pub(super) fn error(self, error: ErrorStatus, index: usize) -> Vec<u8> {
         let index = u16::try_from(index).unwrap_or(u16::MAX);
         Writing::response(self.packet.header(), self.uptime, error, index).finish()
     }
@@ -101,9 +107,9 @@ impl Answer {
 
 /// What is asked.
 #[derive(Clone, Copy)]
-struct View<'a> {
-    tree: &'a dyn Tree,
-    context: Option<&'a Bytes>,
+pub(super) struct View<'a> {
+    pub(super) tree: &'a dyn Tree,
+    pub(super) context: Option<&'a Bytes>,
 }
 
 impl View<'_> {

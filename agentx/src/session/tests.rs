@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::mib::Mib;
-use crate::pdu::{SearchRange, Subtree};
+use crate::pdu::{IndexChoice, SearchRange, Subtree};
 use crate::syntax::{DISPLAY_STRING, INTEGER32};
 use crate::table::{Column, Rows, Source, Table};
 use crate::value::{integer, text};
@@ -16,6 +16,7 @@ struct Five;
 
 impl Source for Five {
     type State<'s> = ();
+    type Change = ();
 }
 
 impl Rows for Five {
@@ -298,7 +299,7 @@ fn a_silent_master_is_pinged_and_then_given_up_and_tried_again() {
     bench.pass(Duration::from_secs(5));
     let lost = Output::Changed(Change::Lost(Reason::Timeout("a Ping")));
     assert_eq!(bench.others(), [Output::Disconnect, lost]);
-    bench.pass(Duration::from_millis(500));
+    bench.pass(Duration::from_millis(625));
     assert_eq!(bench.others(), [Output::Connect]);
     bench.open_connection();
 }
@@ -314,10 +315,14 @@ fn attempts_back_off_up_to_the_limit_and_start_anew_after_success() {
         waits.push(wait.as_millis());
         bench.pass(wait);
     }
-    assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 10000, 10000]);
+    // Each a quarter longer or shorter, and not all alike.
+    let nominal = [500, 1000, 2000, 4000, 8000, 10000, 10000];
+    assert!(waits.iter().zip(nominal).all(|(w, n)| (n * 3 / 4..=n * 5 / 4).contains(w)), "{waits:?}");
+    assert!(waits.iter().zip(nominal).any(|(w, n)| *w != n), "{waits:?}");
     bench.open_connection();
     bench.feed(Input::ConnectionLost("reset".into()));
-    assert_eq!(bench.session.deadline().unwrap() - bench.now, Duration::from_millis(500));
+    let wait = bench.session.deadline().unwrap() - bench.now;
+    assert!((Duration::from_millis(375)..=Duration::from_millis(625)).contains(&wait), "{wait:?}");
 }
 
 #[test]
@@ -442,4 +447,117 @@ fn a_connection_that_comes_after_it_was_given_up_is_closed() {
     bench.others();
     bench.feed(Input::Connected);
     assert_eq!(bench.others(), [Output::Disconnect]);
+}
+
+#[test]
+fn what_is_asked_of_the_master_is_answered_by_token() {
+    let mut bench = Bench::new();
+    bench.feed(Input::Ask(1, Ask::RemoveCapability(oid(&[1, 3]))));
+    assert_eq!(bench.others(), [Output::Answered(1, Err(AskError::NotOpen))], "there is no session yet");
+    bench.open();
+    bench.others();
+    let index = |number| vec![VarBind { name: oid(&[1, 3, 6, 9, 5]), value: integer(number) }];
+    bench.feed(Input::Ask(2, Ask::AllocateIndexes(IndexChoice::Any, index(0))));
+    bench.feed(Input::Ask(3, Ask::DeallocateIndexes(index(9))));
+    let (allocate, deallocate) = (bench.sent(), bench.sent());
+    assert_eq!(allocate.body, Body::IndexAllocate(IndexChoice::Any, index(0)));
+    // The answers may come in any order.
+    bench.reply(&deallocate, 7, ErrorStatus::INDEX_NOT_ALLOCATED);
+    let body = Body::Response { uptime: 0, error: ErrorStatus::NO_ERROR, index: 0, binds: index(4) };
+    bench.say(Header { session: 7, ..allocate.header }, body);
+    let refused = Err(AskError::Refused(ErrorStatus::INDEX_NOT_ALLOCATED, 0));
+    assert_eq!(bench.others(), [Output::Answered(3, refused), Output::Answered(2, Ok(index(4)))]);
+
+    // One that is never answered costs itself, and one under way ends with the session.
+    let subtree = Subtree { priority: 5, root: oid(&[1, 3, 6, 9, 8]), range: Some((5, 12)) };
+    bench.feed(Input::Ask(4, Ask::Register(subtree.clone(), true)));
+    assert_eq!(bench.sent().body, Body::Register { timeout: 0, instance: true, subtree });
+    bench.pass(Duration::from_secs(5));
+    assert_eq!(bench.others(), [Output::Answered(4, Err(AskError::NoAnswer))]);
+    assert!(bench.session.is_serving());
+    bench.feed(Input::Ask(5, Ask::RemoveCapability(oid(&[1, 3]))));
+    bench.feed(Input::ConnectionLost("gone".into()));
+    assert_eq!(bench.others()[0], Output::Answered(5, Err(AskError::NotOpen)));
+}
+
+/// Tables that can be set, and what was.
+struct Lamp(std::cell::RefCell<[i32; 2]>);
+
+impl Tree for Lamp {
+    fn get(&self, _: Option<&bytes::Bytes>, name: &[u32]) -> VarBindValue {
+        integer(self.0.borrow()[*name.last().unwrap() as usize])
+    }
+
+    fn next(
+        &self,
+        _: Option<&bytes::Bytes>,
+        _: &[u32],
+        _: bool,
+    ) -> Option<(rasn::types::ObjectIdentifier, VarBindValue)> {
+        None
+    }
+
+    fn test(&self, _: Option<&bytes::Bytes>, _: &[u32], value: &VarBindValue) -> Result<(), ErrorStatus> {
+        match crate::value::as_integer(value) {
+            Some(0..=9) => Ok(()),
+            Some(_) => Err(ErrorStatus::WRONG_VALUE),
+            None => Err(ErrorStatus::WRONG_TYPE),
+        }
+    }
+
+    fn set(&self, _: Option<&bytes::Bytes>, name: &[u32], value: &VarBindValue) -> Result<(), ErrorStatus> {
+        // One that fails although it was tested.
+        let number = crate::value::as_integer(value).filter(|number| *number != 8);
+        self.0.borrow_mut()[*name.last().unwrap() as usize] = number.ok_or(ErrorStatus::GEN_ERR)?;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_set_is_tested_whole_done_and_taken_back() {
+    let (mut bench, lamp) = (Bench::new(), Lamp([1, 2].into()));
+    bench.open();
+    let bind = |at, number| VarBind { name: oid(&[1, 3, 6, 9, 1, at]), value: integer(number) };
+    let ask = |bench: &mut Bench, transaction, body| {
+        let header = Header { session: 7, transaction, packet: 5, order: ByteOrder::Network };
+        let raw = Packet { header, context: None, body }.encode().unwrap();
+        let mut out = Vec::new();
+        bench.session.receive(bench.now, &raw, &lamp, &mut out);
+        out.into_iter().next().map(|output| match output {
+            Output::Send(raw) => match Packet::decode(&raw).unwrap().body {
+                Body::Response { error, index, .. } => (error, index),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        })
+    };
+    let good = (ErrorStatus::NO_ERROR, 0);
+    assert_eq!(
+        ask(&mut bench, 1, Body::TestSet(vec![bind(0, 5), bind(1, 77)])),
+        Some((ErrorStatus::WRONG_VALUE, 2))
+    );
+    assert_eq!(
+        ask(&mut bench, 1, Body::CommitSet),
+        Some((ErrorStatus::COMMIT_FAILED, 0)),
+        "it was not possible"
+    );
+    assert_eq!(*lamp.0.borrow(), [1, 2]);
+
+    assert_eq!(ask(&mut bench, 2, Body::TestSet(vec![bind(0, 5), bind(1, 6)])), Some(good));
+    assert_eq!(*lamp.0.borrow(), [1, 2], "a test changes nothing");
+    assert_eq!(
+        ask(&mut bench, 3, Body::CommitSet).unwrap().0,
+        ErrorStatus::COMMIT_FAILED,
+        "another transaction"
+    );
+    assert_eq!(ask(&mut bench, 2, Body::CommitSet), Some(good));
+    assert_eq!(*lamp.0.borrow(), [5, 6]);
+    assert_eq!(ask(&mut bench, 2, Body::CleanupSet), None, "has no answer");
+    assert_eq!(ask(&mut bench, 2, Body::UndoSet).unwrap().0, ErrorStatus::UNDO_FAILED, "it is over");
+
+    // The second fails when it is done, and the first is taken back.
+    assert_eq!(ask(&mut bench, 4, Body::TestSet(vec![bind(0, 7), bind(1, 8)])), Some(good));
+    assert_eq!(ask(&mut bench, 4, Body::CommitSet), Some((ErrorStatus::COMMIT_FAILED, 2)));
+    assert_eq!(ask(&mut bench, 4, Body::UndoSet), Some(good));
+    assert_eq!(*lamp.0.borrow(), [5, 6]);
 }

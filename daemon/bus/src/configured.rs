@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use keepwatch_model::{Global, VirtualServerGroup};
+use keepwatch_model::{Global, InterfaceAddress, Route, Rule, VirtualServerGroup};
 use serde::{Deserialize, Serialize};
 
 /// A part of the configuration (an instance, a sync group, a virtual or a real server), and its place among its like.
@@ -54,4 +54,17 @@ pub struct Process {
     /// `virtual_server_group` blocks.
     #[serde(default)]
     pub virtual_server_groups: Arc<[VirtualServerGroup]>,
+    /// `static_ipaddress` blocks.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub static_addresses: Arc<[InterfaceAddress]>,
+    /// `static_routes` blocks.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub static_routes: Arc<[Route]>,
+    /// `static_rules` blocks.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub static_rules: Arc<[Rule]>,
+}
+
+fn is_empty<T>(list: &Arc<[T]>) -> bool {
+    list.is_empty()
 }

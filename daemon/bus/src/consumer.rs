@@ -1,6 +1,6 @@
 //! Consumers that act themselves: scripts, mails, the SNMP session, the log of what could not start.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantNames};
 
 use crate::line::{Level, Written};
-use crate::subject::Name;
+use crate::subject::{Name, RealKey};
 use crate::world::{Change, World};
 
 /// What happens to consumers that act themselves: scripts, mails, the SNMP session.
@@ -103,6 +103,13 @@ pub enum ConsumerFact {
         output: String,
         /// When it is started again; not at all if it ended well.
         again_in: Option<Duration>,
+    },
+    /// A manager set an object over SNMP. What comes of it follows from this.
+    ManagerSet {
+        /// By which master agent; it does not say for whom it asked.
+        socket: String,
+        /// What.
+        set: ManagerSet,
     },
     /// A mail was handed to the mail server.
     MailSent {
@@ -318,6 +325,53 @@ impl MailState {
     }
 }
 
+/// What a manager can set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ManagerSet {
+    /// `vrrpInstanceBasePriority`: until the next reload.
+    Priority {
+        /// The virtual router.
+        instance: Name,
+        /// Until now.
+        from: u8,
+        /// From now on, 1 to 255.
+        to: u8,
+    },
+    /// `vrrpInstancePreempt`: until the next reload.
+    Preempt {
+        /// The virtual router.
+        instance: Name,
+        /// Whether it overrules a master of lower priority from now on.
+        to: bool,
+    },
+    /// `realServerWeight`: until the next reload.
+    Weight {
+        /// The real server.
+        real: RealKey,
+        /// Until now.
+        from: u32,
+        /// From now on, 0 to 65535.
+        to: u16,
+    },
+}
+
+impl fmt::Display for ManagerSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Priority { instance, from, to } => {
+                write!(f, "({instance}) base priority changed from {from} to {to} via SNMP.")
+            }
+            Self::Preempt { instance, to: true } => write!(f, "({instance}) preemption enabled with SNMP"),
+            Self::Preempt { instance, to: false } => write!(f, "({instance}) preemption disabled with SNMP"),
+            Self::Weight { real, from, to } => {
+                let RealKey { service, real } = real;
+                write!(f, "Weight of {real} of VS {service} changed from {from} to {to} via SNMP.")
+            }
+        }
+    }
+}
+
 /// The connection to the system bus.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DbusState {
@@ -377,6 +431,8 @@ impl ConsumerFact {
                 let script = Overdue { script: script.clone(), changed: change };
                 w.scripts.overdue.insert(about.as_str().into(), script);
             }
+            // What comes of it is told by whoever does it.
+            Self::ManagerSet { .. } => {}
             Self::ScriptNotRun { .. } => w.scripts.not_run += 1,
             Self::FifoOpened { fifo } => {
                 let fifo = w.fifos.entry(fifo.clone()).or_default();
@@ -451,6 +507,7 @@ impl ConsumerFact {
                     write!(out, "notify fifo script terminated: {script} for {fifo} {how}{last}{again}"),
                 )
             }
+            Self::ManagerSet { socket, set } => (Level::Info, write!(out, "{set} (SNMP SET from {socket})")),
             Self::MailSent { subject, recipients, tries: 0 | 1, .. } => {
                 (Level::Detail, write!(out, "Mail to {recipients} recipients sent: {subject}"))
             }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use keepwatch_model::Config;
 use parking_lot::RwLock;
@@ -273,9 +273,32 @@ impl<K: Ord + Clone, C: Default> Family<K, C> {
     }
 }
 
+/// Whether somebody wants figures that are read from the kernel only when they are wanted.
+#[derive(Debug, Default)]
+pub struct Demand(AtomicBool);
+
+impl Demand {
+    /// Says that they are wanted. Returns at once: those that there are now may be old, and the next ones are not.
+    pub fn ask(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether anybody has asked and nobody has seen to it yet.
+    pub fn is_asked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Whether anybody asked since this was last called.
+    pub fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+}
+
 /// Every counter there is.
 #[derive(Debug, Default)]
 pub struct Counters {
+    /// Asked for by whoever shows what IPVS counts, and wants it fresh.
+    pub traffic_demand: Arc<Demand>,
     /// By virtual router.
     pub vrrp: Family<Name, VrrpCounters>,
     /// Times, by virtual router.

@@ -1,7 +1,7 @@
 //! Network interfaces.
 
 use std::fmt::{self, Write};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantNames};
@@ -28,6 +28,20 @@ pub enum LinkFact {
         interface: Name,
         /// Why.
         reason: LinkDownReason,
+    },
+    /// An interface that a virtual router sends by has these addresses of its own: told when it is first looked at, and
+    /// when they change. Virtual addresses are not among them.
+    LinkAddressed {
+        /// Its name.
+        interface: Name,
+        /// Its kernel index.
+        index: u32,
+        /// Its Ethernet address.
+        hardware: Option<[u8; 6]>,
+        /// Its first IPv4 address.
+        inet: Option<Ipv4Addr>,
+        /// Its first link-local IPv6 address.
+        inet6: Option<Ipv6Addr>,
     },
     /// An interface was made for a virtual router (`use_vmac`, `use_ipvlan`), or found as it should be.
     LinkMade {
@@ -101,8 +115,25 @@ pub struct Interface {
     pub down_reason: Option<LinkDownReason>,
     /// Kernel index when last up, 0 before.
     pub index: u32,
+    /// Its Ethernet address.
+    #[serde(default)]
+    pub hardware: Option<[u8; 6]>,
+    /// Its first IPv4 address that is no virtual one.
+    #[serde(default)]
+    pub inet: Option<Ipv4Addr>,
+    /// Its first link-local IPv6 address that is no virtual one.
+    #[serde(default)]
+    pub inet6: Option<Ipv6Addr>,
     /// Last change.
     pub changed: Change,
+}
+
+impl Interface {
+    /// One of which nothing is known yet but its name.
+    fn new(name: Name, changed: Change) -> Self {
+        let (up, down_reason, index) = (false, Some(LinkDownReason::Missing), 0);
+        Self { name, up, down_reason, index, hardware: None, inet: None, inet6: None, changed }
+    }
 }
 
 impl LinkFact {
@@ -110,15 +141,31 @@ impl LinkFact {
     pub(crate) fn fold(&self, w: &mut World, change: Change) {
         match self {
             Self::LinkUp { interface, index } => {
-                let (name, index) = (interface.clone(), *index);
-                let new = Interface { name, up: true, down_reason: None, index, changed: change };
-                w.interfaces.insert(interface.clone(), new);
+                let known = w
+                    .interfaces
+                    .entry(interface.clone())
+                    .or_insert_with(|| Interface::new(interface.clone(), change));
+                (known.up, known.down_reason, known.changed) = (true, None, change);
+                if std::mem::replace(&mut known.index, *index) != *index {
+                    w.layout += 1;
+                }
             }
             Self::LinkDown { interface, reason } => {
-                let index = w.interfaces.get(interface).map_or(0, |i| i.index);
-                let (name, down_reason) = (interface.clone(), Some(*reason));
-                let new = Interface { name, up: false, down_reason, index, changed: change };
-                w.interfaces.insert(interface.clone(), new);
+                let known = w
+                    .interfaces
+                    .entry(interface.clone())
+                    .or_insert_with(|| Interface::new(interface.clone(), change));
+                (known.up, known.down_reason, known.changed) = (false, Some(*reason), change);
+            }
+            Self::LinkAddressed { interface, index, hardware, inet, inet6 } => {
+                let known = w
+                    .interfaces
+                    .entry(interface.clone())
+                    .or_insert_with(|| Interface::new(interface.clone(), change));
+                (known.hardware, known.inet, known.inet6) = (*hardware, *inet, *inet6);
+                if std::mem::replace(&mut known.index, *index) != *index {
+                    w.layout += 1;
+                }
             }
             // Whether they are up is told apart from that.
             Self::LinkMade { .. }
@@ -134,6 +181,13 @@ impl LinkFact {
             Self::LinkUp { interface, .. } => (Level::Info, write!(out, "Netlink reports {interface} up")),
             Self::LinkDown { interface, reason } => {
                 (Level::Info, write!(out, "Netlink reports {interface} down ({})", reason))
+            }
+            Self::LinkAddressed { interface, hardware, inet, inet6, .. } => {
+                let addresses = inet.map(IpAddr::from).into_iter().chain(inet6.map(IpAddr::from));
+                let own: Vec<String> =
+                    hardware.iter().map(mac).chain(addresses.map(|address| address.to_string())).collect();
+                let own = if own.is_empty() { "no address".to_owned() } else { own.join(", ") };
+                (Level::Detail, write!(out, "Netlink reports {interface} has {own}"))
             }
             Self::LinkMade { instance, interface, adopted: true, .. } => {
                 (Level::Info, write!(out, "({instance}) Found matching interface {interface}"))
@@ -155,4 +209,9 @@ impl LinkFact {
             ),
         }
     }
+}
+
+/// An Ethernet address as it is written.
+fn mac(octets: &[u8; 6]) -> String {
+    octets.map(|octet| format!("{octet:02x}")).join(":")
 }

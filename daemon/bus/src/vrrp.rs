@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use keepwatch_model as model;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantNames};
@@ -17,7 +18,7 @@ mod line;
 mod reasons;
 
 pub use evidence::{LastAdvert, RefusedPackets, Silence, SplitSign, Stranger};
-pub use reasons::{AdvertError, AnnounceOccasion, HoldReason};
+pub use reasons::{AdvertError, AnnounceOccasion, HoldReason, MasterReason};
 
 /// What happens to virtual routers and sync groups, from their configuration to their addresses and packets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
@@ -383,6 +384,18 @@ pub struct Instance {
     pub changed: Option<Change>,
     /// Changes of state since the worker began.
     pub transitions: u64,
+    /// Why it last became master.
+    #[serde(default)]
+    pub master_reason: MasterReason,
+    /// Why it would become master now.
+    #[serde(default)]
+    pub next_reason: MasterReason,
+    /// What was wrong with the last packet that was refused for its TTL, version, checksum or id.
+    #[serde(default)]
+    pub protocol_error: Option<AdvertError>,
+    /// When it last left Init or Fault, while it is in neither.
+    #[serde(default)]
+    pub running_since: Option<Timestamp>,
 }
 
 /// Another router that is master for the same addresses.

@@ -32,6 +32,10 @@ pub use crate::vrrp::{Group, Instance, Missing, Rival};
 pub struct World {
     /// Rises by one with each event.
     pub version: u64,
+    /// Rises when virtual routers come, go or change their place, and when interfaces change their index: for whoever
+    /// keeps an order of them.
+    #[serde(default)]
+    pub layout: u64,
     /// When the worker began.
     pub started_at: Option<Timestamp>,
     /// Whether a clean stop is under way.

@@ -37,6 +37,8 @@ pub(crate) enum Order {
     Apply(Box<Desired>, Option<EventId>),
     /// What the checkers of a real server say.
     Health(RealKey, Health, Option<EventId>),
+    /// The weight of a real server, until the next definitions.
+    Weight(RealKey, u32, Option<EventId>),
     /// Whose checkers rest.
     Rest(Here),
     /// Which half of connection synchronisation goes with the state of the virtual router that it follows.

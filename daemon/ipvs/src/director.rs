@@ -22,9 +22,10 @@ use std::{
 
 use keepwatch_bus::fact::ServiceFact;
 use keepwatch_bus::{
-    Bus, EventId, Health,
+    Bus, Configured, EventId, Health,
     subject::{RealKey, ServiceKey},
 };
+use keepwatch_model as model;
 
 use self::virtual_server::VirtualServer;
 use crate::{
@@ -93,6 +94,21 @@ impl Director {
         {
             self.dirty.extend(&server.definition().entries);
         }
+    }
+
+    /// Gives a real server another weight, as a reload with that weight would.
+    pub(crate) fn weigh(&mut self, real: &RealKey, weight: u32, cause: Option<EventId>) {
+        let key = *self.owners.get(&real.service).unwrap_or(&real.service);
+        let Some(server) = self.servers.remove(&key) else { return };
+        let mut definition = server.definition().clone();
+        if let Some(server) = definition.servers.get_mut(&real.real) {
+            server.weight = weight;
+            let settings =
+                model::RealServer { weight: model::Weight(weight), ..(*server.settings.model).clone() };
+            server.settings = Configured::new(server.settings.position, settings);
+        }
+        self.dirty.extend(&definition.entries);
+        self.servers.insert(key, server.redefine(definition, &self.bus, cause));
     }
 
     /// Takes in whose checkers rest, and says so; their real servers stay what they are.

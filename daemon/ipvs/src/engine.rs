@@ -63,9 +63,12 @@ impl Desired {
     #[must_use]
     pub fn from_config(config: &Config, counters: &Counters, levels: &Levels) -> Self {
         let definitions = definitions(config, levels);
+        let snmp = &config.global.snmp;
+        let mut meters = Meters::resolve(&definitions, counters);
+        meters.freshness = Some(snmp.vs_stats_interval.min(snmp.rs_stats_interval));
         let model::LvsTimeouts { tcp, tcp_fin, udp } = config.global.lvs_timeouts;
         Self {
-            meters: Meters::resolve(&definitions, counters),
+            meters,
             definitions,
             timeouts: Timeouts { tcp, tcp_fin, udp },
             sync: config.global.lvs_sync_daemon.as_ref().map(|daemon| SyncDaemon {
@@ -117,6 +120,11 @@ impl Engine {
     /// Tells what the checkers of a real server say, and by which event.
     pub fn report(&self, real: RealKey, health: Health, cause: Option<EventId>) {
         self.order(Order::Health(real, health, cause));
+    }
+
+    /// Gives a real server another weight until the next [`Engine::apply`], and by which event.
+    pub fn weigh(&self, real: RealKey, weight: u32, cause: Option<EventId>) {
+        self.order(Order::Weight(real, weight, cause));
     }
 
     /// Tells whose checkers rest; it is the engine that says so, in order with what else happens to virtual servers.
@@ -172,6 +180,8 @@ impl Task {
 
     async fn run(mut self) {
         let mut next_audit = Instant::now() + self.settings.audit;
+        // When the figures are to be read again if somebody wants them.
+        let mut stale = Instant::now();
         loop {
             self.desk.beat.beat();
             // What checkers said while the data plane was at work.
@@ -198,6 +208,7 @@ impl Task {
                         defined = true;
                     }
                     Order::Health(real, health, cause) => self.desk.director.health(&real, health, cause),
+                    Order::Weight(real, weight, cause) => self.desk.director.weigh(&real, weight, cause),
                     Order::Rest(here) => self.desk.director.rest(&here),
                     Order::Synchronize(role) => {
                         self.role = role;
@@ -211,9 +222,11 @@ impl Task {
             if defined || self.desk.director.is_dirty() {
                 self.reconciler.reconcile(&mut self.desk).await;
             }
-            if Instant::now() >= next_audit {
+            let wanted = |meters: &Meters| Instant::now() >= stale && meters.demand.take();
+            if Instant::now() >= next_audit || wanted(&self.reconciler.meters) {
                 self.reconciler.audit(&mut self.desk).await;
                 next_audit = Instant::now() + self.settings.audit;
+                stale = Instant::now() + self.reconciler.meters.freshness.unwrap_or(self.settings.audit);
             }
         }
     }

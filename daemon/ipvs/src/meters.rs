@@ -1,10 +1,10 @@
 //! Where traffic is counted: what the kernel has counted goes into the counters that everybody reads.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use keepwatch_bus::{
     Counters,
-    counters::ServiceCounters,
+    counters::{Demand, ServiceCounters},
     subject::{RealKey, ServiceKey},
 };
 
@@ -21,13 +21,18 @@ pub struct Meters {
     pub services: BTreeMap<ServiceKey, Arc<ServiceCounters>>,
     /// Of each real server.
     pub servers: BTreeMap<RealKey, Arc<ServiceCounters>>,
+    /// Whether somebody wants them fresh.
+    pub demand: Arc<Demand>,
+    /// How old they may be when somebody does (`snmp_vs_stats_update_interval`, `snmp_rs_stats_update_interval`): one
+    /// look at the table tells of both, so the shorter one.
+    pub freshness: Option<Duration>,
 }
 
 impl Meters {
     /// The counters of these virtual servers.
     #[must_use]
     pub fn resolve(definitions: &[Definition], counters: &Counters) -> Self {
-        let mut meters = Self::default();
+        let mut meters = Self { demand: counters.traffic_demand.clone(), ..Self::default() };
         for (definition, service) in
             definitions.iter().flat_map(|d| d.entries.iter().map(move |entry| (d, *entry)))
         {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use keepwatch_bus::fact::ConsumerFact;
 use keepwatch_bus::{Bus, Hub, Reader};
 use keepwatch_config::Config;
+use keepwatch_mib::SetRequest;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -120,6 +121,11 @@ impl Consumers {
     /// Read access for others.
     pub(super) fn reader(&self) -> &Reader {
         &self.reader
+    }
+
+    /// What managers set over SNMP; once.
+    pub(super) fn take_asked(&mut self) -> Option<mpsc::UnboundedReceiver<SetRequest>> {
+        self.snmp.take_asked()
     }
 
     /// Tells those that go by the configuration themselves of a new one.

@@ -37,6 +37,7 @@ use anyhow::{Context, Result, bail};
 use keepwatch_bus::fact::DaemonFact;
 use keepwatch_bus::{Bus, EventId, Hub};
 use keepwatch_dbus::Request;
+use keepwatch_mib::SetRequest;
 use keepwatch_net::namespace;
 use keepwatch_vrrp::runner;
 use nix::sys::signal::Signal;
@@ -223,6 +224,7 @@ impl Worker {
         reload_asked: bool,
     ) -> Result<i32> {
         let mut reload = Reload::default();
+        let mut managers = self.consumers.take_asked();
         if reload_asked {
             self.to_supervisor.say(Report::Reloading);
             reload.ask(&self.settings, self.consumers.reader(), None);
@@ -235,6 +237,10 @@ impl Worker {
                 Some(wanted) = wanted.recv() => {
                     self.to_supervisor.say(Report::Reloading);
                     reload.ask(&self.settings, self.consumers.reader(), wanted);
+                    continue;
+                }
+                Some(asked) = managed(&mut managers) => {
+                    self.publishers.obey(asked);
                     continue;
                 }
                 asked = self.consumers.asked() => match asked.request {
@@ -282,6 +288,14 @@ impl Worker {
         }
         drop(self.bus);
         remaining.stop().await;
+    }
+}
+
+/// What a manager sets next; never, once nobody is left who could say so.
+async fn managed(managers: &mut Option<mpsc::UnboundedReceiver<SetRequest>>) -> Option<SetRequest> {
+    match managers {
+        Some(managers) => managers.recv().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -6,9 +6,12 @@ use std::sync::atomic::AtomicU64;
 
 use anyhow::Result;
 use keepwatch_bus::beat::Beat;
+use keepwatch_bus::fact::ManagerSet;
 use keepwatch_bus::{Bus, EventId, Reader};
 use keepwatch_config::Config;
-use keepwatch_config::model::Name;
+use keepwatch_config::model::{Name, Priority};
+use keepwatch_mib::SetRequest;
+use keepwatch_vrrp::Amendment;
 
 use super::parts::services::Services;
 use super::parts::trackers::{Followed, Trackers};
@@ -59,6 +62,27 @@ impl Publishers {
         }
         if let Some(services) = &mut self.services {
             services.apply(config, reader.counters(), cause);
+        }
+    }
+
+    /// Does what a manager set, until the next [`Publishers::apply`].
+    pub(super) fn obey(&self, SetRequest { set, cause }: SetRequest) {
+        match set {
+            ManagerSet::Priority { instance, to, .. } => {
+                self.amend(instance, Amendment::Priority(Priority(to)), cause);
+            }
+            ManagerSet::Preempt { instance, to } => self.amend(instance, Amendment::Preempt(to), cause),
+            ManagerSet::Weight { real, to, .. } => {
+                if let Some(services) = &self.services {
+                    services.weigh(real, to.into(), cause);
+                }
+            }
+        }
+    }
+
+    fn amend(&self, instance: Name, amendment: Amendment, cause: EventId) {
+        if let Some(routers) = &self.routers {
+            routers.amend(instance, amendment, cause);
         }
     }
 

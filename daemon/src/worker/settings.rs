@@ -144,6 +144,9 @@ impl Settings {
             checkers_enabled: self.checkers(),
             global: Arc::new(config.global.clone()),
             virtual_server_groups: config.virtual_server_groups.clone().into(),
+            static_addresses: config.static_addresses.clone().into(),
+            static_routes: config.static_routes.clone().into(),
+            static_rules: config.static_rules.clone().into(),
         }
     }
 

@@ -96,7 +96,7 @@ pub mod wire;
 pub use ids::{LinkId, RouterId, TrackedId};
 pub use keepwatch_model::{Follow, Level, TrackedKind};
 pub use link::{LinkAddress, LinkState, Origin};
-pub use node::{Node, Release};
+pub use node::{Amendment, Node, Release};
 pub use outbox::{AddressChange, Announcement, Notice, Outbox, Output, RoutingChange, Transmission};
 pub use router::{Router, Subscription};
 pub use spec::{Definitions, GroupDefinition, GroupSpec, RouterDefinition, RouterSpec};

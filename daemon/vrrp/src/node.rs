@@ -1,11 +1,14 @@
 //! The machine of one host: all its virtual routers and sync groups, without sockets, clock or threads. Goes in: what
 //! the runner reads, hears and is told, with the time. Comes out, through an [`Outbox`]: facts and things to do.
 
+mod amend;
 mod apply;
 mod events;
 mod start;
 mod strangers;
 mod sync;
+
+pub use amend::Amendment;
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;

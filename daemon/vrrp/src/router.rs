@@ -141,7 +141,7 @@ pub struct Router {
     pub(crate) spec: Arc<RouterSpec>,
     pub(crate) settings: Configured<Instance>,
     pub(crate) counters: Arc<VrrpCounters>,
-    times: Arc<VrrpTimes>,
+    pub(crate) times: Arc<VrrpTimes>,
     pub(crate) link: LinkId,
     /// Where its advertisements leave: there, or by an interface of its own above it.
     pub(crate) leaves_by: LinkId,

@@ -50,7 +50,7 @@ use keepwatch_bus::{Bus, EventId};
 use keepwatch_model::{AutoPriority, ProcessScheduling, ReceiveBuffers};
 use tokio::sync::oneshot;
 
-use crate::{Definitions, Level, Notice, Release, TrackedKind};
+use crate::{Amendment, Definitions, Level, Notice, Release, TrackedKind};
 
 use driver::Driver;
 
@@ -94,6 +94,7 @@ pub(crate) enum Command {
     Apply { definitions: Box<Definitions>, cause: Option<EventId> },
     Tracked { kind: TrackedKind, name: Name, level: Level, cause: Option<EventId> },
     Linkbeat { interface: Name, link: bool },
+    Amend { instance: Name, amendment: Amendment, cause: Option<EventId> },
     Announce { instance: Name, cause: Option<EventId> },
     Stop { release: Release, cause: Option<EventId>, done: oneshot::Sender<()> },
 }
@@ -137,6 +138,11 @@ impl VrrpHandle {
     /// [`VrrpHandle::apply`]. Interfaces are watched here already. Returns at once.
     pub fn tracked(&self, kind: TrackedKind, name: Name, level: Level, cause: Option<EventId>) {
         self.commands.0.send(Command::Tracked { kind, name, level, cause });
+    }
+
+    /// Changes one thing of a virtual router until the next [`VrrpHandle::apply`]. Returns at once.
+    pub fn amend(&self, instance: Name, amendment: Amendment, cause: Option<EventId>) {
+        self.commands.0.send(Command::Amend { instance, amendment, cause });
     }
 
     /// Asks that the addresses of a virtual router be announced, once each; only a master does. Returns at once.

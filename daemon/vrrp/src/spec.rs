@@ -4,6 +4,8 @@
 
 mod from_config;
 
+pub(crate) use from_config::preemption;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;

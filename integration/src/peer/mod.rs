@@ -7,5 +7,6 @@ pub mod keepwatchd;
 pub mod nginx;
 pub mod receiver;
 pub mod snmpd;
+pub mod snmptrapd;
 pub mod udp;
 pub mod web;

@@ -1,10 +1,10 @@
-//! The addresses of virtual routers.
+//! The addresses of virtual routers, and static ones as part of row 0.
 
 use std::net::IpAddr;
 
 use keepwatch_bus::World;
+use keepwatch_bus::fact::RoutingEntry;
 use keepwatch_bus::subject::VirtualAddress;
-use keepwatch_bus::world::Instance;
 use keepwatch_model::InterfaceAddress;
 use snmp_agentx::syntax::{
     DISPLAY_STRING, INET_ADDRESS, INET_ADDRESS_PREFIX_LENGTH, INET_ADDRESS_TYPE, INET_SCOPE_TYPE, INTEGER,
@@ -14,7 +14,7 @@ use snmp_agentx::{At, Column, Rows, Table};
 
 use super::Tables;
 use crate::cells::{address, address_type, integer, text, text_of, truth, unsigned};
-use crate::source::{Keepwatch, part, placed};
+use crate::source::{Keepwatch, Owner, part};
 
 pub(super) const TABLES: Tables = &[&ADDRESSES];
 
@@ -28,8 +28,8 @@ impl Rows for Addresses {
 
 struct AddressRow<'s> {
     world: &'s World,
-    instance: &'s Instance,
-    /// The row of the instance.
+    owner: Owner<'s>,
+    /// The row of the owner.
     place: u32,
     of: &'s InterfaceAddress,
     /// Whether it is in the advertisements.
@@ -37,9 +37,29 @@ struct AddressRow<'s> {
 }
 
 impl AddressRow<'_> {
-    /// As facts name it: with the interface that it goes on.
+    /// As facts name it: with the interface that it goes on. A static one names that itself.
     fn virtual_address(&self) -> VirtualAddress {
-        self.instance.settings.virtual_address(self.of)
+        match self.owner {
+            Owner::Static(_) => self.of.beside(""),
+            Owner::Instance(instance) => instance.settings.virtual_address(self.of),
+        }
+    }
+
+    /// Whether it is there now.
+    fn is_put(&self) -> bool {
+        match self.owner {
+            Owner::Static(_) => {
+                self.owner.has_put(self.world, &RoutingEntry::Address(Box::new(self.of.clone())))
+            }
+            Owner::Instance(instance) => instance.addresses.contains(&self.virtual_address()),
+        }
+    }
+}
+
+fn count(owner: Owner<'_>) -> usize {
+    match owner {
+        Owner::Static(process) => process.static_addresses.len(),
+        Owner::Instance(i) => i.settings.addresses.len() + i.settings.excluded_addresses.len(),
     }
 }
 
@@ -48,12 +68,16 @@ const ADDRESSES: Table<Addresses> = Table {
     entry: &[2, 6, 1],
     index: &["vrrpInstanceIndex", "vrrpAddressIndex"],
     rows: |At(view), start| {
-        let count = |i: &Instance| i.settings.addresses.len() + i.settings.excluded_addresses.len();
-        let (index, part) = part(start, |place| placed(&view.world.instances, place), count)?;
-        let settings = &part.of.settings;
-        let advertised = part.at < settings.addresses.len();
-        let of = settings.all_addresses().nth(part.at)?;
-        Some((index, AddressRow { world: view.world, instance: part.of, place: part.place, of, advertised }))
+        let world = view.world;
+        let (index, part) = part(start, |place| Owner::placed(world, place), count)?;
+        let (of, advertised) = match part.of {
+            Owner::Static(process) => (process.static_addresses.get(part.at)?, false),
+            Owner::Instance(instance) => {
+                let settings = &instance.settings;
+                (settings.all_addresses().nth(part.at)?, part.at < settings.addresses.len())
+            }
+        };
+        Some((index, AddressRow { world, owner: part.of, place: part.place, of, advertised }))
     },
     columns: &[
         Column::new(2, "vrrpAddressType", INET_ADDRESS_TYPE, |r| address_type(&r.of.address)),
@@ -69,9 +93,7 @@ const ADDRESSES: Table<Addresses> = Table {
         }),
         Column::new(8, "vrrpAddressIfName", DISPLAY_STRING, |r| text(r.virtual_address().interface)),
         Column::new(9, "vrrpAddressIfAlias", DISPLAY_STRING, |r| text_of(&r.of.label)),
-        Column::new(10, "vrrpAddressStatus", INTEGER, |r| {
-            truth(r.instance.addresses.contains(&r.virtual_address()))
-        }),
+        Column::new(10, "vrrpAddressStatus", INTEGER, |r| truth(r.is_put())),
         // keepalived, 2.2 as 2.4, tells this of the first virtual router's addresses only, and 2 of all others. A
         // walk here and a walk there are to look the same.
         Column::new(11, "vrrpAddressAdvertising", INTEGER, |r| truth(r.advertised && r.place == 1)),
@@ -80,7 +102,7 @@ const ADDRESSES: Table<Addresses> = Table {
 };
 
 /// InetScopeType of RFC 4007 for a scope of the kernel.
-fn scope(kernel: u8) -> i32 {
+pub(super) fn scope(kernel: u8) -> i32 {
     match kernel {
         0 => 14,
         200 => 5,

@@ -4,13 +4,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use keepwatch_bus::World;
+use keepwatch_bus::fact::ManagerSet;
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::world::Instance;
 use keepwatch_model::{Authentication, LvsSyncDaemon, Script, VrrpVersion};
 use snmp_agentx::syntax::{
     DISPLAY_STRING, INET_ADDRESS, INET_ADDRESS_TYPE, INTEGER, INTEGER32, TRUTH_VALUE, UNSIGNED32,
 };
-use snmp_agentx::{At, Column, Rows, Table};
+use snmp_agentx::{At, Column, ErrorStatus, Rows, Table, value};
 
 use super::{Tables, VRRP_STATE};
 use crate::cells::{Cell, address, address_type, integer, seconds, text, text_of, truth, unsigned};
@@ -94,7 +95,17 @@ pub(crate) const INSTANCES: Table<Instances> = Table {
         STATE,
         INITIAL_STATE,
         Column::new(6, "vrrpInstanceWantedState", VRRP_STATE, |r| integer(r.instance.wanted.number())),
-        Column::new(7, "vrrpInstanceBasePriority", INTEGER32, |r| integer(r.settings().priority.0)),
+        Column::<Instances>::new(7, "vrrpInstanceBasePriority", INTEGER32, |r| {
+            integer(r.settings().priority.0)
+        })
+        .settable(|r, value| match value::as_integer(value).map(u8::try_from) {
+            Some(Ok(to @ 1..)) => {
+                let instance = r.instance.name.clone();
+                Ok(ManagerSet::Priority { instance, from: r.settings().priority.0, to })
+            }
+            Some(Ok(0) | Err(_)) => Err(ErrorStatus::WRONG_VALUE),
+            None => Err(ErrorStatus::WRONG_TYPE),
+        }),
         Column::new(8, "vrrpInstanceEffectivePriority", INTEGER32, |r| integer(r.instance.priority)),
         Column::new(9, "vrrpInstanceVipsStatus", INTEGER, |r| truth(r.instance.state == VrrpState::Master)),
         Column::new(10, "vrrpInstancePrimaryInterface", DISPLAY_STRING, |r| {
@@ -104,7 +115,14 @@ pub(crate) const INSTANCES: Table<Instances> = Table {
             truth(!r.settings().tracking.interfaces.is_empty())
         }),
         Column::new(12, "vrrpInstanceAdvertisementsInt", UNSIGNED32, |r| unsigned(r.advertised_interval())),
-        Column::new(13, "vrrpInstancePreempt", INTEGER, |r| truth(!r.settings().nopreempt)),
+        Column::<Instances>::new(13, "vrrpInstancePreempt", INTEGER, |r| truth(!r.settings().nopreempt))
+            .settable(|r, value| match value::as_integer(value) {
+                Some(number @ 1..=2) => {
+                    Ok(ManagerSet::Preempt { instance: r.instance.name.clone(), to: number == 1 })
+                }
+                Some(_) => Err(ErrorStatus::WRONG_VALUE),
+                None => Err(ErrorStatus::WRONG_TYPE),
+            }),
         Column::new(14, "vrrpInstancePreemptDelay", UNSIGNED32, |r| seconds(r.settings().preempt_delay)),
         Column::new(15, "vrrpInstanceAuthType", INTEGER, |r| integer(r.auth_type())),
         Column::new(16, "vrrpInstanceLvsSyncDaemon", INTEGER, |r| truth(r.sync_daemon().is_some())),

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use keepwatch_bus::counters::{Gauge, ServiceCounters};
+use keepwatch_bus::fact::ManagerSet;
 use keepwatch_bus::subject::RealKey;
 use keepwatch_bus::world::{RealServer, Service};
 use keepwatch_model::{CheckTiming, FileCheck, Forwarding};
@@ -11,7 +12,7 @@ use snmp_agentx::syntax::{
     COUNTER32, COUNTER64, DISPLAY_STRING, GAUGE32, INET_ADDRESS, INET_ADDRESS_TYPE, INET_PORT_NUMBER,
     INTEGER, INTEGER32, UNSIGNED32,
 };
-use snmp_agentx::{At, Column, Rows, Table};
+use snmp_agentx::{At, Column, ErrorStatus, Rows, Table, value};
 
 use super::Tables;
 use super::instances::script;
@@ -74,6 +75,7 @@ impl<'s> RealRow<'s> {
 
     fn traffic(&self, field: fn(&ServiceCounters) -> &Gauge) -> u64 {
         let key = RealKey { service: self.service.key, real: self.address };
+        self.view.counters.traffic_demand.ask();
         read(self.view.counters.reals.get(&key), field)
     }
 }
@@ -130,7 +132,17 @@ pub(crate) const REALS: Table<Reals> = Table {
         ADDRESS,
         PORT,
         STATUS,
-        Column::new(7, "realServerWeight", INTEGER32, |r| integer(r.settings()?.weight.0)),
+        Column::<Reals>::new(7, "realServerWeight", INTEGER32, |r| integer(r.settings()?.weight.0)).settable(
+            |r, value| match value::as_integer(value).map(u16::try_from) {
+                Some(Ok(to)) => {
+                    let from = r.settings().ok_or(ErrorStatus::NOT_WRITABLE)?.weight.0;
+                    let real = RealKey { service: r.service.key, real: r.address };
+                    Ok(ManagerSet::Weight { real, from, to })
+                }
+                Some(Err(_)) => Err(ErrorStatus::WRONG_VALUE),
+                None => Err(ErrorStatus::WRONG_TYPE),
+            },
+        ),
         Column::new(8, "realServerUpperConnectionLimit", UNSIGNED32, |r| {
             limit(r.settings()?.upper_threshold)
         }),

@@ -47,6 +47,7 @@ impl<'s> ServiceRow<'s> {
     }
 
     fn traffic(&self, field: fn(&ServiceCounters) -> &Gauge) -> u64 {
+        self.view.counters.traffic_demand.ask();
         read(self.view.counters.services.get(&self.service.key), field)
     }
 

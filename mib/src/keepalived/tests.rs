@@ -16,10 +16,11 @@ use keepwatch_model::{
 use snmp_agentx::{Tree, VarBindValue, oid, value};
 
 use super::{Parts, ROOT, mib, objects};
+use crate::rfc::Order;
 use crate::source::View;
 use crate::traps;
 
-const ALL: Parts = Parts { vrrp: true, checker: true };
+const ALL: Parts = Parts::KEEPALIVED;
 
 fn happen(world: &mut World, fact: impl Into<Fact>) -> Event {
     let event = sample::event(world.version + 1, None, fact);
@@ -130,7 +131,8 @@ fn place_of(name: &str) -> Vec<u32> {
 /// Every name below `keepalived` with its value, as a walk finds them.
 pub(crate) fn walk(world: &World, parts: Parts) -> Vec<(Vec<u32>, VarBindValue)> {
     let (mib, counters) = (mib(parts), Counters::default());
-    let tree = mib.over(View { world, counters: &counters });
+    let order = Order::of(world);
+    let tree = mib.over(View { world, counters: &counters, order: &order });
     let (mut at, mut seen) = (oid(&ROOT), Vec::new());
     while let Some((name, value)) = tree.next(None, &at, false) {
         assert!(name > at, "{name} after {at}");
@@ -331,7 +333,8 @@ fn virtual_and_real_servers_with_the_sorry_server_first() {
 fn traffic_is_read_when_it_is_asked_for() {
     let (world, counters, mib) = (check_world(), Counters::default(), mib(ALL));
     let get = |name: &str, index: &[u32]| {
-        let tree = mib.over(View { world: &world, counters: &counters });
+        let order = Order::of(&world);
+        let tree = mib.over(View { world: &world, counters: &counters, order: &order });
         tree.get(None, &below(&[&place_of(name), index].concat()))
     };
     assert_eq!(get("virtualServerStatsInBytes", &[1]), value::counter64(0));
@@ -350,8 +353,8 @@ fn parts_that_are_not_enabled_are_not_there() {
         let seen = walk(&check_world(), parts);
         seen.iter().map(|(name, _)| name[0]).collect::<std::collections::BTreeSet<_>>()
     };
-    assert_eq!(parts(Parts::default()), [1].into());
-    assert_eq!(parts(Parts { vrrp: true, checker: false }), [1, 2].into());
+    assert_eq!(parts(Parts::default()), [].into());
+    assert_eq!(parts(Parts { checker: false, ..ALL }), [1, 2].into());
     assert_eq!(parts(ALL), [1, 2, 3].into());
 }
 
@@ -360,7 +363,8 @@ fn parts_that_are_not_enabled_are_not_there() {
 fn a_row_that_is_not_there_is_an_instance_and_a_container_is_no_object() {
     let (mib, counters) = (mib(ALL), Counters::default());
     for world in [World::default(), check_world()] {
-        let tree = mib.over(View { world: &world, counters: &counters });
+        let order = Order::of(&world);
+        let tree = mib.over(View { world: &world, counters: &counters, order: &order });
         let get = |place: &[u32]| tree.get(None, &below(place));
         for object in objects(ALL) {
             for index in [&[][..], &[4_000_000_000], &[4_000_000_000, 1], &[0, 0, 0]] {
@@ -382,7 +386,9 @@ fn notifications_carry_what_the_mib_lists() {
     let mut world = check_world();
     let counters = Counters::default();
     let notification = |event: &Event, world: &World, parts| {
-        traps::notification(event, View { world, counters: &counters }, parts)
+        let order = Order::of(world);
+        let view = View { world, counters: &counters, order: &order };
+        traps::notifications(event, view, parts).into_iter().next()
     };
     let names = |event: &Event, world: &World| -> Vec<String> {
         let binds = notification(event, world, ALL).unwrap();
@@ -395,7 +401,10 @@ fn notifications_carry_what_the_mib_lists() {
         priority: 150,
     };
     let event = happen(&mut world, change);
-    assert_eq!(names(&event, &world), ["1.3.6.1.6.3.1.1.4.1.0", "2.3.1.2", "2.3.1.4", "2.3.1.5", "1.2.0"]);
+    assert_eq!(
+        names(&event, &world),
+        ["1.3.6.1.6.3.1.1.4.1.0", "2.3.1.2", "2.3.1.4", "2.3.1.5", "1.2.0", "100.1.1.0"]
+    );
     let binds = notification(&event, &world, ALL).unwrap();
     assert_eq!(binds[0].value, value::object(oid(&below(&[2, 10, 0, 2]))));
     assert_eq!(binds[2].value, value::integer(2));
@@ -418,4 +427,16 @@ fn notifications_carry_what_the_mib_lists() {
     let binds = notification(&event, &world, ALL).unwrap();
     assert_eq!(binds[0].value, value::object(oid(&below(&[3, 5, 0, 2]))));
     assert!(binds.iter().any(|b| b.name == oid(&below(&[3, 3, 1, 23])) && b.value == value::integer(2)));
+
+    // The stop: who was up, and then the virtual server.
+    let mut stopping = world.clone();
+    happen(&mut stopping, DaemonFact::DaemonStopping { reason: "SIGTERM".into() });
+    let event = happen(&mut stopping, ServiceFact::VirtualServerRemoved { service: VIRTUAL });
+    let order = Order::of(&stopping);
+    let view = View { world: &stopping, counters: &counters, order: &order };
+    let all = traps::notifications(&event, view, ALL);
+    let which: Vec<_> = all.iter().map(|binds| binds[0].value.clone()).collect();
+    let of = |number| value::object(oid(&below(&[3, 5, 0, number])));
+    assert_eq!(which, [of(1), of(2)], "10.0.0.1 was down, 10.0.0.2 up");
+    assert!(all[1].iter().any(|b| b.name == oid(&below(&[3, 3, 1, 23])) && b.value == value::integer(3)));
 }

@@ -1,8 +1,10 @@
-//! What virtual routers track: the scripts, files and processes themselves.
+//! What virtual routers track: the scripts, files, BFD sessions and processes themselves.
 
 use keepwatch_bus::fact::Evidence;
 use keepwatch_bus::world::Tracker;
-use keepwatch_model::{ArgumentMatch, Level, TrackFile, TrackProcess, TrackScript, Tracker as Settings};
+use keepwatch_model::{
+    ArgumentMatch, BfdSession, Level, TrackFile, TrackProcess, TrackScript, Tracker as Settings,
+};
 use snmp_agentx::syntax::{DISPLAY_STRING, INTEGER, INTEGER32, UNSIGNED32};
 use snmp_agentx::{At, Column, Rows, Table};
 
@@ -10,7 +12,7 @@ use super::Tables;
 use crate::cells::{Cell, integer, microseconds, text, truth, unsigned};
 use crate::source::{Keepwatch, placed, row};
 
-pub(super) const TABLES: Tables = &[&SCRIPTS, &FILES, &PROCESSES];
+pub(super) const TABLES: Tables = &[&SCRIPTS, &FILES, &BFDS, &PROCESSES];
 
 struct Trackers;
 
@@ -31,6 +33,10 @@ fn of_file(tracker: &Tracker, cell: impl FnOnce(&TrackFile) -> Cell) -> Cell {
 
 fn of_process(tracker: &Tracker, cell: impl FnOnce(&TrackProcess) -> Cell) -> Cell {
     if let Settings::Process(process) = &*tracker.settings { cell(process) } else { None }
+}
+
+fn of_bfd(tracker: &Tracker, cell: impl FnOnce(&BfdSession) -> Cell) -> Cell {
+    if let Settings::Bfd(session) = &*tracker.settings { cell(session) } else { None }
 }
 
 /// init(1), bad(2), good(3), initfailed(5).
@@ -79,6 +85,20 @@ const FILES: Table<Trackers> = Table {
         }),
         Column::new(5, "vrrpFileWeight", INTEGER32, |t| of_file(t, |f| integer(f.weight))),
         Column::new(6, "vrrpFileWgtRev", INTEGER, |t| of_file(t, |f| truth(f.reverse))),
+    ],
+};
+
+const BFDS: Table<Trackers> = Table {
+    name: "vrrpBfdEntry",
+    entry: &[2, 18, 1],
+    index: &["vrrpBfdIndex"],
+    rows: |At(view), start| row(start, |place| placed(&view.world.trackers.bfds, place)),
+    columns: &[
+        Column::new(2, "vrrpBfdName", DISPLAY_STRING, |t| of_bfd(t, |b| text(&b.name))),
+        // 1 while it is up, else 0.
+        Column::new(3, "vrrpBfdResult", INTEGER32, |t| integer(i32::from(t.level == Level::Up))),
+        Column::new(4, "vrrpBfdWeight", INTEGER32, |t| of_bfd(t, |b| integer(b.weight))),
+        Column::new(5, "vrrpBfdWgtRev", INTEGER, |t| of_bfd(t, |b| truth(b.reverse))),
     ],
 };
 

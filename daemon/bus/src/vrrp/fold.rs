@@ -2,7 +2,7 @@
 
 use keepwatch_model::{self as model, Priority};
 
-use super::{Group, Instance, Missing, Rival, VrrpFact};
+use super::{AdvertError, Group, Instance, MasterReason, Missing, Rival, VrrpFact};
 use crate::subject::VrrpState;
 use crate::world::{Change, World};
 
@@ -39,17 +39,24 @@ impl VrrpFact {
                             drop_failed: None,
                             changed: None,
                             transitions: 0,
+                            master_reason: MasterReason::NotMaster,
+                            next_reason: MasterReason::NotMaster,
+                            protocol_error: None,
+                            running_since: None,
                         };
                         w.instances.insert(instance.clone(), new);
                     }
                 }
                 w.instances.settle(instance);
+                w.layout += 1;
             }
             Self::InstanceUnconfigured { instance } => {
+                w.layout += 1;
                 w.instances.remove(instance);
                 w.forget_routing(instance);
             }
             Self::InstanceRenamed { instance, from } => {
+                w.layout += 1;
                 w.rename_routing(from, instance);
                 if let Some(mut known) = w.instances.remove(from) {
                     known.name = instance.clone();
@@ -81,6 +88,11 @@ impl VrrpFact {
             Self::AdvertTimedOut { instance, .. } => {
                 if let Some(i) = w.instances.get_mut(instance) {
                     i.wanted = VrrpState::Master;
+                    i.next_reason = match i.master {
+                        Some((_, priority)) if priority < i.priority => MasterReason::Preempted,
+                        None if i.next_reason == MasterReason::Priority => MasterReason::Priority,
+                        _ => MasterReason::NoResponse,
+                    };
                 }
             }
             Self::StateChanged { instance, from, to, priority } => {
@@ -90,6 +102,25 @@ impl VrrpFact {
                         // From the start it listens first, whatever it was told to be.
                         VrrpState::Backup if *from == VrrpState::Init => i.wanted,
                         VrrpState::Backup | VrrpState::Master | VrrpState::Fault => *to,
+                    };
+                    match to {
+                        VrrpState::Master => {
+                            i.master_reason = match std::mem::take(&mut i.next_reason) {
+                                // The owner waits for nobody; a group takes its members along.
+                                MasterReason::NotMaster if *priority == Priority::OWNER.0 => {
+                                    MasterReason::Preempted
+                                }
+                                MasterReason::NotMaster => MasterReason::NoResponse,
+                                known => known,
+                            };
+                        }
+                        VrrpState::Init | VrrpState::Backup | VrrpState::Fault => {
+                            i.next_reason = MasterReason::NotMaster;
+                        }
+                    }
+                    i.running_since = match to {
+                        VrrpState::Init | VrrpState::Fault => None,
+                        VrrpState::Backup | VrrpState::Master => i.running_since.or(Some(change.at)),
                     };
                     i.state = *to;
                     i.priority = *priority;
@@ -115,6 +146,7 @@ impl VrrpFact {
             | Self::HigherPriorityReceived { instance, address, priority, .. } => {
                 if let Some(i) = w.instances.get_mut(instance) {
                     i.master = Some((*address, *priority));
+                    i.next_reason = MasterReason::NotMaster;
                     if i.state == VrrpState::Backup {
                         i.wanted = VrrpState::Backup;
                     }
@@ -123,6 +155,20 @@ impl VrrpFact {
             Self::MasterResigned { instance, .. } => {
                 if let Some(i) = w.instances.get_mut(instance) {
                     i.master = None;
+                    i.next_reason = MasterReason::Priority;
+                }
+            }
+            Self::AdvertRejected {
+                instance,
+                error:
+                    error @ (AdvertError::Ttl
+                    | AdvertError::Version
+                    | AdvertError::Checksum
+                    | AdvertError::VirtualRouterId),
+                ..
+            } => {
+                if let Some(i) = w.instances.get_mut(instance) {
+                    i.protocol_error = Some(*error);
                 }
             }
             Self::AddressAdded { instance, address, .. }

@@ -68,6 +68,33 @@ impl fmt::Display for AdvertError {
     }
 }
 
+/// Why a virtual router became master (`vrrpv3StatisticsNewMasterReason` of RFC 6527).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MasterReason {
+    /// It never did.
+    #[default]
+    NotMaster,
+    /// The master gave up.
+    Priority,
+    /// It overruled a master of lower priority, or owns the addresses.
+    Preempted,
+    /// The master fell silent, or there never was one.
+    NoResponse,
+}
+
+impl MasterReason {
+    /// The number in VRRPV3-MIB.
+    pub fn number(self) -> i32 {
+        match self {
+            Self::NotMaster => 0,
+            Self::Priority => 1,
+            Self::Preempted => 2,
+            Self::NoResponse => 3,
+        }
+    }
+}
+
 /// Why addresses were announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -54,6 +54,29 @@ async fn in_shadow_every_operation_is_told_and_none_is_done() {
     );
 }
 
+/// What IPVS counts is read again when somebody wants it and it is old, and not otherwise.
+#[tokio::test]
+async fn figures_are_read_when_they_are_wanted_and_old() {
+    let (bus, _hub) = Hub::new(BusSettings::default()).unwrap();
+    let settings = EngineSettings { dataplane: DataplaneKind::Memory, ..EngineSettings::default() };
+    let engine = Engine::start(settings, bus);
+    let mut wanted = desired(&[2]);
+    wanted.meters.freshness = Some(Duration::from_secs(30));
+    let demand = wanted.meters.demand.clone();
+    engine.apply(wanted, None);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    demand.ask();
+    let begun = Instant::now();
+    while demand.is_asked() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "nobody has looked");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    demand.ask();
+    tokio::time::sleep(HEARTBEAT * 2).await;
+    assert!(demand.take(), "looked again though they were not old");
+    engine.stop(Farewell::Release, None).await;
+}
+
 #[tokio::test]
 async fn in_memory_nothing_drifts_and_nothing_fails() {
     let (engine, hub) = start(DataplaneKind::Memory);

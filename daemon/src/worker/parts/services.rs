@@ -6,7 +6,7 @@ use std::time::Duration;
 use keepwatch_bus::beat::{self, Beat};
 use keepwatch_bus::fact::ConsumerFact;
 use keepwatch_bus::mailbox::Receiver;
-use keepwatch_bus::subject::{Name, VrrpState};
+use keepwatch_bus::subject::{Name, RealKey, VrrpState};
 use keepwatch_bus::{Bus, Counters, EventId, Reader};
 use keepwatch_check::{Checkers, HealthChanges};
 use keepwatch_config::Config;
@@ -103,6 +103,11 @@ impl Services {
         let definitions = keepwatch_check::definitions(config, counters, self.umask);
         self.checkers.apply(definitions, keepwatch_check::followers(config), Some(cause));
         self.suspendable.send_replace(present::watched(config));
+    }
+
+    /// Gives a real server another weight.
+    pub(in crate::worker) fn weigh(&self, real: RealKey, weight: u32, cause: EventId) {
+        self.engine.weigh(real, weight, Some(cause));
     }
 
     /// How engine and checkers show that they live.

@@ -1,13 +1,15 @@
 //! SNMP. In: what the configuration and the command line want served. Out: the session with the master agent.
+//!
+//! It has a thread of its own: a walk is one short request after the other, and on the runtime of many threads waking a
+//! second one for each would cost more than the answer.
 
 use std::time::Duration;
 
 use keepwatch_bus::fact::ConsumerFact;
 use keepwatch_bus::{Bus, Hub, Reader};
 use keepwatch_config::Config;
-use keepwatch_mib::Parts;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use keepwatch_mib::{Parts, SetRequest};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use crate::worker::settings::Settings;
@@ -18,20 +20,40 @@ const STOP_WITHIN: Duration = Duration::from_millis(400);
 /// The subagent.
 pub(in crate::worker) struct Snmp {
     wanted: watch::Sender<Option<keepwatch_mib::Settings>>,
-    task: JoinHandle<()>,
+    done: oneshot::Receiver<()>,
+    asked: Option<mpsc::UnboundedReceiver<SetRequest>>,
 }
 
 impl Snmp {
     /// Sets it going; it serves nothing before [`Snmp::apply`].
     pub(in crate::worker) fn start(hub: &mut Hub, reader: Reader, bus: &Bus) -> Self {
         let wanted = watch::Sender::new(None);
-        let task = keepwatch_mib::run(wanted.subscribe(), reader, bus.downgrade(), hub.deliver());
-        Self { wanted, task: tokio::spawn(task) }
+        let (ask, asked) = mpsc::unbounded_channel();
+        let task = keepwatch_mib::run(wanted.subscribe(), reader, bus.downgrade(), hub.deliver(), ask);
+        let (ended, done) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("snmp".to_owned()).spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(task);
+            // Nobody may be left who waits for it.
+            let _ = ended.send(());
+            std::io::Result::Ok(())
+        });
+        if let Err(error) = thread {
+            let (consumer, error) = ("snmp".into(), error.to_string());
+            bus.publish(None, ConsumerFact::ConsumerFailed { consumer, error });
+        }
+        Self { wanted, done, asked: Some(asked) }
+    }
+
+    /// What managers set, for whoever acts; once.
+    pub(in crate::worker) fn take_asked(&mut self) -> Option<mpsc::UnboundedReceiver<SetRequest>> {
+        self.asked.take()
     }
 
     /// This is served from now on.
     pub(in crate::worker) fn apply(&self, settings: &Settings, config: &Config, bus: &Bus) {
-        let running = Parts { vrrp: settings.vrrp(), checker: settings.checkers() };
+        let vrrp = settings.vrrp();
+        let running = Parts { vrrp, checker: settings.checkers(), rfc_v2: vrrp, rfc_v3: vrrp };
         let socket = settings.cli.snmp_agent_socket.as_deref();
         let wanted =
             keepwatch_mib::Settings::of(config, settings.cli.snmp, socket, running).unwrap_or_else(|error| {
@@ -43,8 +65,8 @@ impl Snmp {
     }
 
     /// Waits for its end, which it comes to after the hub's.
-    pub(in crate::worker) async fn stop(mut self) {
-        let _ = timeout(STOP_WITHIN, &mut self.task).await;
-        self.task.abort();
+    pub(in crate::worker) async fn stop(self) {
+        // What takes longer ends with the process.
+        let _ = timeout(STOP_WITHIN, self.done).await;
     }
 }

@@ -13,7 +13,7 @@ use keepwatch_bus::{Bus, Counters, EventId, Reader};
 use keepwatch_config::Config;
 use keepwatch_config::model::{Global, Name};
 use keepwatch_vrrp::runner::{self, RunnerSettings, Tidings, VrrpHandle};
-use keepwatch_vrrp::{Definitions, Notice, Release};
+use keepwatch_vrrp::{Amendment, Definitions, Notice, Release};
 use nix::time::{ClockId, clock_gettime};
 use tokio::time::timeout;
 
@@ -71,6 +71,11 @@ impl VirtualRouters {
         definitions.startup_delay = startup_delay(&config.global, self.uptime);
         self.igmp.disable(config.global.disable_local_igmp && !self.shadow);
         self.thread.apply(definitions, Some(cause));
+    }
+
+    /// Changes one thing of a virtual router.
+    pub(in crate::worker) fn amend(&self, instance: Name, amendment: Amendment, cause: EventId) {
+        self.thread.amend(instance, amendment, Some(cause));
     }
 
     /// Asks that the addresses of one be announced.

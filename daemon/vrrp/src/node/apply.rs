@@ -197,7 +197,7 @@ impl Node {
         (id, event)
     }
 
-    fn redefine(&mut self, cx: &mut Context<'_>, id: RouterId, definition: RouterDefinition) {
+    pub(super) fn redefine(&mut self, cx: &mut Context<'_>, id: RouterId, definition: RouterDefinition) {
         let Some(router) = self.router(id) else { return };
         let old = router.spec.clone();
         let cause = if router.settings == definition.settings {

@@ -326,6 +326,10 @@ impl Driver {
                 self.node.tracked(now, id, level, cause, &mut self.out);
                 self.send(now);
             }
+            Some(Command::Amend { instance, amendment, cause }) => {
+                self.node.amend(now, &instance, amendment, cause, &mut self.out);
+                self.send(now);
+            }
             Some(Command::Linkbeat { interface, link }) => {
                 self.interfaces.beat(interface, link, now, &mut self.node, &mut self.out);
             }

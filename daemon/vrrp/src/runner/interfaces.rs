@@ -2,7 +2,7 @@
 //! virtual routers a socket listens.
 
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
@@ -15,6 +15,7 @@ use keepwatch_net::address::{self, PROTOCOL_KEEPALIVED, PresentAddress};
 use keepwatch_net::link::{Change, LinkIndex, LinkTable, Notification};
 use keepwatch_net::netlink::Monitor;
 use keepwatch_net::socket::{Carrier, Family, VrrpReceiver};
+use keepwatch_net::wire::ethernet::MacAddress;
 use nix::errno::Errno;
 
 use crate::{Definitions, LinkAddress, LinkId, LinkState, Node, Origin, Outbox, Subscription, TrackedKind};
@@ -69,6 +70,15 @@ impl Standing {
     }
 }
 
+/// What an interface has of its own, besides virtual addresses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Own {
+    index: LinkIndex,
+    hardware: Option<MacAddress>,
+    inet: Option<Ipv4Addr>,
+    inet6: Option<Ipv6Addr>,
+}
+
 /// The interfaces of the network namespace, and the sockets on them.
 pub(super) struct Interfaces {
     monitor: Monitor,
@@ -84,6 +94,8 @@ pub(super) struct Interfaces {
     /// How each interface stood that a definition names or ever named, when the machine was last told. It hears
     /// nothing of others: a host may see thousands of short-lived ones.
     told: HashMap<Name, Standing>,
+    /// The addresses of each watched interface's own that were last told.
+    addressed: HashMap<Name, Own>,
     /// Where a socket of a family could not be opened (none: everywhere); tried again now and then.
     deaf: HashSet<(Option<Name>, Family)>,
     /// Source addresses that a definition names, and whether the machine was last told that the host has them.
@@ -108,6 +120,7 @@ impl Interfaces {
             wanted: Vec::new(),
             watched: HashSet::new(),
             told: HashMap::new(),
+            addressed: HashMap::new(),
             deaf: HashSet::new(),
             sources: HashMap::new(),
             retried: None,
@@ -184,6 +197,9 @@ impl Interfaces {
                 continue;
             }
             let id = node.link(&name);
+            if !matches!(change, Change::Vanished { .. }) {
+                self.tell_addresses(&name, None, out);
+            }
             match change {
                 Change::Appeared(index) => {
                     out.ports.set(id, Some(index));
@@ -241,6 +257,30 @@ impl Interfaces {
             let id = node.link(name);
             node.link_changed(now, id, standing.state(), event, out);
         }
+    }
+
+    /// Tells everybody what addresses of its own an interface in use has, if that changed.
+    fn tell_addresses(&mut self, name: &Name, cause: Option<EventId>, out: &mut Outgoing) {
+        let Some(link) = self.table.by_name(name).filter(|_| self.watched.contains(name)) else { return };
+        let own = |address: &&PresentAddress| {
+            !address.tentative && !address.duplicate && self.seen(address).origin != Origin::Vrrp
+        };
+        let addresses = || link.addresses.iter().filter(own).map(|address| address.address);
+        let own = Own {
+            index: link.report.index,
+            hardware: link.report.hardware,
+            inet: addresses().find_map(|address| if let IpAddr::V4(v4) = address { Some(v4) } else { None }),
+            inet6: addresses().find_map(|address| match address {
+                IpAddr::V6(v6) if v6.is_unicast_link_local() => Some(v6),
+                IpAddr::V6(_) | IpAddr::V4(_) => None,
+            }),
+        };
+        if self.addressed.insert(name.clone(), own) == Some(own) {
+            return;
+        }
+        let Own { index, hardware, inet, inet6 } = own;
+        let (interface, index, hardware) = (name.clone(), index.0, hardware.map(|hardware| hardware.0));
+        out.publish(cause, LinkFact::LinkAddressed { interface, index, hardware, inet, inet6 }.into());
     }
 
     /// Tells the machine whether this host has a source address that a definition names, or ever named, if that changed.
@@ -325,6 +365,12 @@ impl Interfaces {
                 }
             }
             node.link_changed(now, id, standing.state(), Some(event), out);
+        }
+        let mut watched: Vec<Name> = self.watched.iter().cloned().collect();
+        watched.sort();
+        self.addressed.retain(|name, _| self.watched.contains(name));
+        for name in watched {
+            self.tell_addresses(&name, cause, out);
         }
     }
 

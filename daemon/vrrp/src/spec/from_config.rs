@@ -198,7 +198,7 @@ fn receive_buffer(instance: &Instance, buffers: &model::ReceiveBuffers) -> Optio
     }
 }
 
-fn preemption(instance: &Instance) -> Preemption {
+pub(crate) fn preemption(instance: &Instance) -> Preemption {
     if instance.nopreempt {
         Preemption::Never
     } else if instance.preempt_delay > Duration::ZERO {
