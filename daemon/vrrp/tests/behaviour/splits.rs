@@ -97,7 +97,10 @@ fn silence(lan: &Lan, host: usize) -> Silence {
         }
         _ => None,
     });
-    *found.unwrap()
+    match found {
+        Some(silence) => *silence,
+        None => panic!("host {host} did not wait in vain"),
+    }
 }
 
 #[test]
@@ -148,9 +151,9 @@ fn a_split_brain_is_never_told_while_there_is_one_master() {
                 if lan.masters(VI).len() == 2 {
                     doubled = Some(lan.now);
                 }
-                for host in 0..2 {
-                    let did = &lan.hosts[host].out.did;
-                    let new = did.iter().skip(std::mem::replace(&mut seen[host], did.len()));
+                for (host, seen) in lan.hosts.iter().zip(&mut seen) {
+                    let did = &host.out.did;
+                    let new = did.iter().skip(std::mem::replace(seen, did.len()));
                     let mut facts = new.filter_map(|did| match did {
                         Did::Published { fact, .. } => Some(fact.kind()),
                         _ => None,
