@@ -47,5 +47,5 @@ pub use conf::Instance;
 pub use host::Host;
 pub use lab::{Bridge, Lab};
 pub use pair::Pair;
-pub use peer::{aiosmtpd, frr, keepalived, keepwatchd, nginx, snmpd, udp, web};
+pub use peer::{aiosmtpd, dbus, frr, keepalived, keepwatchd, nginx, snmpd, udp, web};
 pub use process::Process;

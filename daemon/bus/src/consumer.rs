@@ -395,11 +395,15 @@ impl ConsumerFact {
             Self::MasterAgentConnected { socket } => {
                 (Level::Info, write!(out, "AgentX session with the SNMP master agent at {socket}"))
             }
-            Self::BusJoined { name } => (Level::Info, write!(out, "Acquired the name {name} on the system bus")),
+            Self::BusJoined { name } => {
+                (Level::Info, write!(out, "Acquired the name {name} on the system bus"))
+            }
             Self::BusLost { name, error } => {
                 (Level::Warning, write!(out, "Lost the name {name} on the system bus: {error}"))
             }
-            Self::BusLeft { name } => (Level::Info, write!(out, "Released the name {name} on the system bus")),
+            Self::BusLeft { name } => {
+                (Level::Info, write!(out, "Released the name {name} on the system bus"))
+            }
             Self::BusCalled { caller, member, object } => {
                 (Level::Info, write!(out, "{member} of {object} on DBus request by {caller}"))
             }

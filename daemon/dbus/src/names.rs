@@ -1,6 +1,5 @@
 //! The name on the bus, and the paths of objects.
 
-
 use keepwatch_model::{Global, Instance, Name};
 
 /// What the configuration says of names.
@@ -59,7 +58,8 @@ mod tests {
 
     #[test]
     fn what_a_path_cannot_hold_becomes_an_underscore() {
-        for (name, element) in [("eth0", "eth0"), ("eth0.100", "eth0_100"), ("br-lan", "br_lan"), ("é", "_")] {
+        for (name, element) in [("eth0", "eth0"), ("eth0.100", "eth0_100"), ("br-lan", "br_lan"), ("é", "_")]
+        {
             let mut path = String::new();
             push_element(&mut path, name);
             assert_eq!(path, element);

@@ -14,9 +14,9 @@ use zbus::fdo::{RequestNameFlags, RequestNameReply};
 use zbus::object_server::SignalEmitter;
 use zbus::{Connection, MessageStream, connection};
 
+use crate::Asked;
 use crate::names::Names;
 use crate::objects::{Daemon, Desk, Instance as Object, STOPPED, number};
-use crate::Asked;
 
 /// Pause after the first failure to connect; each further one in a row doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -210,7 +210,8 @@ impl Line {
         self.signal_daemon(DaemonSignal::Started).await;
         let states: Vec<(String, VrrpState)> = {
             let world = self.reader.world();
-            let state = |(name, path): (&Name, &String)| Some((path.clone(), world.instances.get(name)?.state));
+            let state =
+                |(name, path): (&Name, &String)| Some((path.clone(), world.instances.get(name)?.state));
             self.paths.iter().filter_map(state).collect()
         };
         for (path, state) in states.into_iter().filter(|(_, state)| *state != VrrpState::Init) {
@@ -229,7 +230,8 @@ impl Line {
         }
         self.remove(name).await;
         let object = Object { name: name.clone(), reader: self.reader.clone(), desk: self.desk.clone() };
-        if let Ok(Ok(_)) = timeout(PATIENCE, self.connection.object_server().at(path.as_str(), object)).await {
+        if let Ok(Ok(_)) = timeout(PATIENCE, self.connection.object_server().at(path.as_str(), object)).await
+        {
             self.paths.insert(name.clone(), path);
         }
     }

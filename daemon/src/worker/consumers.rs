@@ -72,8 +72,20 @@ impl Consumers {
             tokio::spawn(placed::run(hub.deliver(), supervisor.clone()));
         }
         let hub = tokio::spawn(hub.run());
-        let consumers =
-            Self { reader, hub, log, history, mail, scripts, fifos, snmp, dbus, requests, control: None, http: None };
+        let consumers = Self {
+            reader,
+            hub,
+            log,
+            history,
+            mail,
+            scripts,
+            fifos,
+            snmp,
+            dbus,
+            requests,
+            control: None,
+            http: None,
+        };
         consumers.apply(settings, config, bus);
         complaints.into_iter().for_each(|complaint| tell(bus, complaint));
         consumers
@@ -128,7 +140,20 @@ impl Consumers {
 
     /// Lets those end who tell others, after it was told that everything has stopped: they tell of it.
     pub(super) async fn finish_telling(self) -> Remaining {
-        let Self { reader: _, hub, log, history, mail, scripts, fifos, snmp, dbus, requests: _, control, http } = self;
+        let Self {
+            reader: _,
+            hub,
+            log,
+            history,
+            mail,
+            scripts,
+            fifos,
+            snmp,
+            dbus,
+            requests: _,
+            control,
+            http,
+        } = self;
         tokio::join!(mail.stop(), scripts.stop(), fifos.stop(), dbus.stop());
         Remaining { hub, log, history, snmp, control, http }
     }

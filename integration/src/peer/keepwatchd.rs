@@ -25,6 +25,7 @@ pub struct Settings {
     history: PathBuf,
     small_disk: Option<u64>,
     module_loader: Option<PathBuf>,
+    environment: Vec<(String, String)>,
 }
 
 impl Settings {
@@ -43,6 +44,12 @@ impl Settings {
     /// Adds command line flags.
     pub fn flags(mut self, flags: &[&str]) -> Self {
         self.flags.extend(flags.iter().map(|&f| f.to_owned()));
+        self
+    }
+
+    /// Sets a variable of its environment.
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.environment.push((name.to_owned(), value.into()));
         self
     }
 
@@ -87,6 +94,9 @@ impl Settings {
             .arg("--history-file")
             .arg(&self.history)
             .args(self.flags);
+        for (name, value) in &self.environment {
+            spawn = spawn.env(name, value);
+        }
         if let (Some(bytes), Some(disk)) = (self.small_disk, self.history.parent()) {
             spawn = spawn.small_disk(disk, bytes);
         }
@@ -130,6 +140,7 @@ impl Keepwatchd {
             history: host.directory().join("history.jsonl"),
             small_disk: None,
             module_loader: None,
+            environment: Vec::new(),
         }
     }
 

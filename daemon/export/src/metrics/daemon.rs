@@ -144,7 +144,10 @@ fn consumers(families: &mut Families, world: &World, counters: &Counters) {
         .gauge("keepwatch_snmp_session_up", "Whether the AgentX session with the SNMP master agent stands")
         .sample(&[], flag(world.snmp.connected));
     families
-        .gauge("keepwatch_dbus_name_owned", "Whether the daemon's name on the system bus is its own; 0 also without enable_dbus")
+        .gauge(
+            "keepwatch_dbus_name_owned",
+            "Whether the daemon's name on the system bus is its own; 0 also without enable_dbus",
+        )
         .sample(&[], flag(world.dbus.name.is_some()));
     families
         .counter("keepwatch_snmp_sessions_total", "AgentX sessions since the worker began")
