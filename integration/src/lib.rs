@@ -50,5 +50,5 @@ pub use conf::Instance;
 pub use host::Host;
 pub use lab::{Bridge, Lab};
 pub use pair::Pair;
-pub use peer::{aiosmtpd, frr, keepalived, keepwatchd, nginx, receiver, snmpd, snmptrapd, udp, web};
+pub use peer::{aiosmtpd, dbus, frr, keepalived, keepwatchd, nginx, receiver, snmpd, snmptrapd, udp, web};
 pub use process::Process;
