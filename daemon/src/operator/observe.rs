@@ -6,7 +6,7 @@
 //!         signals ─┘                      └─► at the end all that was heard
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
@@ -20,6 +20,7 @@ use keepwatch_net::link::LinkIndex;
 use keepwatch_net::socket::Listener;
 use keepwatch_net::wire::ethernet::TYPE_IPV6;
 use keepwatch_observe::{Event, Lan, Router, event, router};
+use nix::errno::Errno;
 use nix::net::if_::if_nameindex;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
@@ -109,16 +110,22 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCod
 struct Ears<'a> {
     arguments: &'a Arguments,
     open: BTreeMap<u32, (Arc<str>, Listener)>,
+    /// Interfaces nobody named that can't be listened on; it has been said of each.
+    deaf: BTreeSet<String>,
     /// Packets that came faster than they were taken.
     lost: u64,
 }
 
 impl<'a> Ears<'a> {
     fn new(arguments: &'a Arguments) -> Self {
-        Self { arguments, open: BTreeMap::new(), lost: 0 }
+        Self { arguments, open: BTreeMap::new(), deaf: BTreeSet::new(), lost: 0 }
     }
 
     /// Opens what is wanted and there, and closes what is gone or has another name.
+    ///
+    /// # Errors
+    /// When an interface that was asked for can't be listened on, or this process may not; or, where all are wanted, when
+    /// none can be.
     fn look(&mut self) -> Result<()> {
         let mut there = BTreeMap::new();
         for interface in &if_nameindex().context("ask for the interfaces of this host")? {
@@ -132,14 +139,40 @@ impl<'a> Ears<'a> {
             }
         }
         self.open.retain(|index, (name, _)| there.get(index).is_some_and(|now| **now == **name));
+        self.deaf.retain(|name| there.values().any(|there| there == name));
+        let mut failed = None;
         for (index, name) in there {
-            if !self.open.contains_key(&index) {
-                let listener = Listener::open(LinkIndex(index), self.arguments.promiscuous)
-                    .with_context(|| format!("{name} (this needs root, or CAP_NET_RAW)"))?;
-                self.open.insert(index, (name.into(), listener));
+            if self.open.contains_key(&index) {
+                continue;
+            }
+            match Listener::open(LinkIndex(index), self.arguments.promiscuous) {
+                Ok(listener) => {
+                    self.open.insert(index, (name.into(), listener));
+                }
+                // It went away since the list was made.
+                Err(error) if error.errno() == Some(Errno::ENODEV) => {}
+                Err(error) => {
+                    let named = !self.arguments.interfaces.is_empty();
+                    let forbidden = error.errno() == Some(Errno::EPERM);
+                    let error = anyhow::Error::new(error).context(if forbidden {
+                        format!("{name} (this needs root, or CAP_NET_RAW)")
+                    } else {
+                        name.clone()
+                    });
+                    if named || forbidden {
+                        return Err(error);
+                    }
+                    if self.deaf.insert(name) {
+                        terminal::complain(&format!("not listened on: {}\n", terminal::told(&error)));
+                    }
+                    failed.get_or_insert(error);
+                }
             }
         }
-        Ok(())
+        match failed {
+            Some(error) if self.open.is_empty() => Err(error),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Waits for a packet, at most so long. Whether a signal says to stop.
