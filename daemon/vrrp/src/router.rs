@@ -74,7 +74,7 @@ pub(crate) use backup::Backup;
 pub(crate) use fault::Faults;
 pub(crate) use master::Master;
 use signed::Signed;
-pub(crate) use witness::Sighting;
+pub(crate) use witness::{ADDRESSES, Sighting};
 
 use crate::follow::Standing;
 use crate::ids::{LinkId, RouterId};

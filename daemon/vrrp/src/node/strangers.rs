@@ -10,7 +10,7 @@ use keepwatch_bus::subject::Family;
 use super::Node;
 use crate::ids::{LinkId, RouterId};
 use crate::outbox::Outbox;
-use crate::router::Sighting;
+use crate::router::{ADDRESSES, Sighting};
 use crate::wire::{Datagram, HEADER_LEN, Message};
 
 /// So many are remembered.
@@ -19,8 +19,6 @@ const REMEMBERED: usize = 16;
 const NAMED: usize = 4;
 /// Who has been silent for so long is no evidence.
 const FRESH: Duration = Duration::from_secs(60);
-/// So many addresses of an advertisement are looked at.
-const ADDRESSES: usize = 16;
 
 /// All that are remembered.
 #[derive(Debug, Default)]
@@ -97,7 +95,8 @@ impl Node {
         for id in claimants {
             self.step(now, None, out, |node, cx| {
                 let Some(router) = node.router_mut(id) else { return };
-                if let Some(sighting) = Sighting::of(datagram, &router.spec, SplitSign::OtherVrid(vrid)) {
+                let sign = SplitSign::OtherVrid(vrid);
+                if let Some(sighting) = Sighting::of(datagram, &router.spec, router.source, sign) {
                     router.sees_master(cx, sighting);
                 }
             });

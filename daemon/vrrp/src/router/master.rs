@@ -165,6 +165,8 @@ impl Router {
             self.master_interval = advert.interval.max(LEAST_INTERVAL);
         }
         self.heard = Some(Heard { address: advert.source, priority: advert.priority });
+        self.witness.believes(cx.now, advert);
+        self.witness.forget();
         let cause = self.turned_ranks(advert.priority).or(cx.cause);
         let event = cx.because(cause).publish(VrrpFact::HigherPriorityReceived {
             instance: self.spec.name.clone(),

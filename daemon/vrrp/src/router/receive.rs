@@ -10,6 +10,7 @@ use keepwatch_bus::subject::Family;
 use keepwatch_model::UnicastChecksum;
 use subtle::ConstantTimeEq;
 
+use super::witness::may_be_of_a_master;
 use super::{Reaction, Router, State};
 use crate::spec::{Authentication, Transport, Version};
 use crate::step::Context;
@@ -51,16 +52,25 @@ impl Router {
             }
             Ok(None) => Reaction::None,
             Err(error) => {
-                let event = self.reject(cx, datagram.source, error);
-                self.sees_refused(cx, datagram, error.kind(), event);
+                let of_a_master = may_be_of_a_master(datagram, &self.spec, &error);
+                let event = self.reject(cx, datagram.source, error, of_a_master);
+                if of_a_master {
+                    self.sees_refused(cx, datagram, error.kind(), event);
+                }
                 Reaction::None
             }
         }
     }
 
     /// Counts a fault of a packet, and tells of it unless that was done a moment ago. The event that tells of it, or of
-    /// another of its kind.
-    fn reject(&mut self, cx: &mut Context<'_>, address: IpAddr, error: DecodeError) -> Option<EventId> {
+    /// another of its kind. `of_a_master`: it [may be one's](may_be_of_a_master).
+    fn reject(
+        &mut self,
+        cx: &mut Context<'_>,
+        address: IpAddr,
+        error: DecodeError,
+        of_a_master: bool,
+    ) -> Option<EventId> {
         let kind = error.kind();
         self.counters.error(kind).inc();
         let told = self.limits.rejection(cx.now, kind).then(|| {
@@ -68,7 +78,7 @@ impl Router {
             let detail = error.to_string();
             cx.publish(VrrpFact::AdvertRejected { instance, address, error: kind, detail })
         });
-        self.witness.refuses(cx.now, address, kind, told)
+        self.witness.refuses(cx.now, (address, kind), of_a_master, told)
     }
 
     /// The advertisement in a packet, if it may be believed; none if it is nothing to us though nothing is wrong.
@@ -98,7 +108,7 @@ impl Router {
         self.counters.adverts_received.inc();
         if let Err(error) = self.check_addresses(&message, datagram.source) {
             // Not refused: RFC 9568 §7.1 says MAY, and keepalived counts it and goes on.
-            self.reject(cx, datagram.source, error);
+            self.reject(cx, datagram.source, error, true);
         }
         self.check_peer(datagram)?;
         if message.priority() == 0 {

@@ -16,15 +16,18 @@ use std::time::{Duration, Instant};
 
 use keepwatch_bus::EventId;
 use keepwatch_bus::fact::{AdvertError, LastAdvert, RefusedPackets, Silence, SplitSign, Stranger, VrrpFact};
+use keepwatch_bus::subject::Family;
 
 use super::receive::Advert;
 use super::{Router, State};
-use crate::spec::RouterSpec;
+use crate::spec::{RouterSpec, Transport};
 use crate::step::Context;
-use crate::wire::{Datagram, Message};
+use crate::wire::{Datagram, DecodeError, GROUP_V4, GROUP_V6, Message, VRRP_TTL};
 
 /// Senders and reasons of refused packets that are remembered.
 const REFUSALS: usize = 8;
+/// So many addresses of an advertisement that is not believed are looked at.
+pub(crate) const ADDRESSES: usize = 16;
 /// Other masters that are remembered.
 const OTHERS: usize = 4;
 /// An election is over after so many intervals.
@@ -50,6 +53,8 @@ pub(crate) struct Witness {
 struct Refusal {
     address: IpAddr,
     error: AdvertError,
+    /// One of them may have been a master's.
+    of_a_master: bool,
     count: u64,
     last: Instant,
     /// The event that told of the first, or of another of that reason.
@@ -77,12 +82,21 @@ pub(crate) struct Sighting {
 }
 
 impl Sighting {
-    /// What a packet that is not believed says, if it can be read at all, is an advertisement of a master, and names one of
-    /// these addresses.
-    pub(crate) fn of(datagram: &Datagram<'_>, spec: &RouterSpec, sign: SplitSign) -> Option<Self> {
+    /// What a packet that is not believed says, if it can be read at all, is an advertisement of a master, was meant for
+    /// who is in its place, and names one of these addresses.
+    pub(crate) fn of(
+        datagram: &Datagram<'_>,
+        spec: &RouterSpec,
+        own: Option<IpAddr>,
+        sign: SplitSign,
+    ) -> Option<Self> {
+        if is_from_afar(datagram, spec) || !is_for_us(datagram, spec, own) {
+            return None;
+        }
         let message = Message::new_checked(spec.family, datagram.message).ok()?;
         let ours = spec.advertised_addresses();
-        let names_ours = message.addresses().any(|theirs| ours.iter().any(|our| our.address == theirs));
+        let mut named = message.addresses().take(ADDRESSES);
+        let names_ours = named.any(|theirs| ours.iter().any(|our| our.address == theirs));
         let advert = Advert {
             source: datagram.source,
             priority: message.priority(),
@@ -92,69 +106,42 @@ impl Sighting {
     }
 }
 
-impl Witness {
-    /// An advertisement was believed.
-    pub(crate) fn believes(&mut self, now: Instant, advert: Advert) {
-        self.last = Some((advert, now));
-    }
-
-    /// A packet was refused; `event` told of it, unless that was done a moment ago.
-    pub(crate) fn refuses(
-        &mut self,
-        now: Instant,
-        address: IpAddr,
-        error: AdvertError,
-        event: Option<EventId>,
-    ) -> Option<EventId> {
-        let of_kind = |all: &[Refusal]| {
-            all.iter().filter(|refusal| refusal.error == error).filter_map(|refusal| refusal.event).max()
-        };
-        let event = event.or_else(|| of_kind(&self.refusals));
-        match self.refusals.iter_mut().find(|known| (known.address, known.error) == (address, error)) {
-            Some(known) => {
-                known.count += 1;
-                known.last = now;
-                known.event = event.or(known.event);
-            }
-            None => {
-                if self.refusals.len() >= REFUSALS
-                    && let Some(oldest) = (0..self.refusals.len()).min_by_key(|at| self.refusals[*at].last)
-                {
-                    self.refusals.swap_remove(oldest);
-                }
-                self.refusals.push(Refusal { address, error, count: 1, last: now, event });
-            }
-        }
-        event
-    }
-
-    /// Packets that were refused since then are none of the next story.
-    pub(crate) fn forget(&mut self) {
-        self.refusals.clear();
-    }
-
-    /// The last event that told of a packet refused after `since`: why nobody was heard.
-    fn refusal_since(&self, since: Instant) -> Option<EventId> {
-        let refused = self.refusals.iter().filter(|refusal| refusal.last >= since);
-        refused.filter(|refusal| is_of_a_master(refusal.error)).filter_map(|refusal| refusal.event).max()
-    }
-
-    fn refused(&self, now: Instant) -> Vec<RefusedPackets> {
-        let packets = |refusal: &Refusal| {
-            let Refusal { address, error, count, last, .. } = *refusal;
-            RefusedPackets { address, error, count, ago: now.saturating_duration_since(last) }
-        };
-        self.refusals.iter().map(packets).collect()
-    }
+/// Whether it crossed a router, though what is sent to a group does not (RFC 9568 §5.1.1.3): anybody may have sent it.
+fn is_from_afar(datagram: &Datagram<'_>, spec: &RouterSpec) -> bool {
+    matches!(spec.transport, Transport::Multicast { .. }) && datagram.ttl.is_some_and(|ttl| ttl != VRRP_TTL)
 }
 
-/// Whether a packet that is refused for this reason may be the advertisement of a master who is set up otherwise: not one
-/// that is damaged, or one that was recorded and sent again.
-fn is_of_a_master(error: AdvertError) -> bool {
-    match error {
+/// Whether it went to where masters send: to a group of VRRP, or to us as a peer.
+fn is_for_us(datagram: &Datagram<'_>, spec: &RouterSpec, own: Option<IpAddr>) -> bool {
+    let destination = datagram.destination;
+    let group = match &spec.transport {
+        Transport::Multicast { group } => Some(*group),
+        Transport::Unicast { .. } => None,
+    };
+    [group, own, Some(GROUP_V4.into()), Some(GROUP_V6.into())].contains(&Some(destination))
+}
+
+/// Whether its checksum is right in one of the ways in which it is made: then its sender is set up otherwise
+/// (`v3_checksum_as_v2` on one side, say). Else it was damaged on its way, and says nothing.
+fn is_whole(datagram: &Datagram<'_>, spec: &RouterSpec) -> bool {
+    let (source, destination) = (datagram.source, datagram.destination);
+    Message::new_checked(spec.family, datagram.message).is_ok_and(|message| {
+        message.checksum_fits()
+            || message.checksum_fits_between(source, destination)
+            || (spec.family == Family::Inet && message.checksum_fits_between(source, GROUP_V4.into()))
+    })
+}
+
+/// Whether a packet that was refused for this reason may be the advertisement of a master who is set up otherwise: not one
+/// that is damaged, or from off the link, or that was recorded and sent again.
+pub(super) fn may_be_of_a_master(datagram: &Datagram<'_>, spec: &RouterSpec, error: &DecodeError) -> bool {
+    if is_from_afar(datagram, spec) || matches!(error, DecodeError::AuthReplayed { .. }) {
+        return false;
+    }
+    match error.kind() {
         AdvertError::PacketLength | AdvertError::Type | AdvertError::AuthExtReplay => false,
-        AdvertError::Checksum
-        | AdvertError::Version
+        AdvertError::Checksum => is_whole(datagram, spec),
+        AdvertError::Version
         | AdvertError::VirtualRouterId
         | AdvertError::Ttl
         | AdvertError::Interval
@@ -167,6 +154,65 @@ fn is_of_a_master(error: AdvertError) -> bool {
         | AdvertError::AuthExtStale
         | AdvertError::AuthExtUnknownKey
         | AdvertError::AuthExtInvalidHmac => true,
+    }
+}
+
+impl Witness {
+    /// An advertisement was believed.
+    pub(crate) fn believes(&mut self, now: Instant, advert: Advert) {
+        self.last = Some((advert, now));
+    }
+
+    /// A packet was refused; `event` told of it, unless that was done a moment ago. `of_a_master`: it
+    /// [may be one's](may_be_of_a_master).
+    pub(crate) fn refuses(
+        &mut self,
+        now: Instant,
+        (address, error): (IpAddr, AdvertError),
+        of_a_master: bool,
+        event: Option<EventId>,
+    ) -> Option<EventId> {
+        let of_kind = |all: &[Refusal]| {
+            all.iter().filter(|refusal| refusal.error == error).filter_map(|refusal| refusal.event).max()
+        };
+        let event = event.or_else(|| of_kind(&self.refusals));
+        match self.refusals.iter_mut().find(|known| (known.address, known.error) == (address, error)) {
+            Some(known) => {
+                known.count += 1;
+                known.last = now;
+                known.of_a_master |= of_a_master;
+                known.event = event.or(known.event);
+            }
+            None => {
+                if self.refusals.len() >= REFUSALS
+                    && let Some(oldest) = (0..self.refusals.len()).min_by_key(|at| self.refusals[*at].last)
+                {
+                    self.refusals.swap_remove(oldest);
+                }
+                self.refusals.push(Refusal { address, error, of_a_master, count: 1, last: now, event });
+            }
+        }
+        event
+    }
+
+    /// Packets that were refused since then are none of the next story.
+    pub(crate) fn forget(&mut self) {
+        self.refusals.clear();
+    }
+
+    /// The last event that told of a packet refused after `since` that may be a master's: why nobody was heard.
+    fn refusal_since(&self, since: Instant) -> Option<EventId> {
+        let refused = self.refusals.iter().filter(|refusal| refusal.last >= since);
+        refused.filter(|refusal| refusal.of_a_master).filter_map(|refusal| refusal.event).max()
+    }
+
+    /// What was refused after `since`.
+    fn refused(&self, now: Instant, since: Instant) -> Vec<RefusedPackets> {
+        let packets = |refusal: &Refusal| {
+            let Refusal { address, error, count, last, .. } = *refusal;
+            RefusedPackets { address, error, count, ago: now.saturating_duration_since(last) }
+        };
+        self.refusals.iter().filter(|refusal| refusal.last >= since).map(packets).collect()
     }
 }
 
@@ -195,13 +241,13 @@ impl Router {
             interval: self.master_interval,
             skew: self.skew(),
             last,
-            refused: self.witness.refused(now),
+            refused: self.witness.refused(now, since),
             strangers,
         };
         (silence, self.witness.refusal_since(since))
     }
 
-    /// A packet was refused that may be another master's.
+    /// A packet was refused that [may be another master's](may_be_of_a_master).
     pub(super) fn sees_refused(
         &mut self,
         cx: &mut Context<'_>,
@@ -209,11 +255,9 @@ impl Router {
         error: AdvertError,
         cause: Option<EventId>,
     ) {
-        if !is_of_a_master(error) {
-            return;
-        }
         // A unicast router is no rival of those who talk by multicast about other addresses: the addresses decide.
-        if let Some(sighting) = Sighting::of(datagram, &self.spec, SplitSign::Refused(error)) {
+        let sign = SplitSign::Refused(error);
+        if let Some(sighting) = Sighting::of(datagram, &self.spec, self.source, sign) {
             self.sees_master(&mut cx.because(cause), sighting);
         }
     }

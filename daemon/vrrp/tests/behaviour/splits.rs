@@ -5,6 +5,7 @@ use keepwatch_bus::Fact;
 use keepwatch_bus::fact::{AdvertError, Silence, SplitSign, VrrpFact};
 use keepwatch_bus::subject::VrrpState::{Backup, Master};
 use keepwatch_model::VirtualRouterId;
+use keepwatch_vrrp::Datagram;
 use keepwatch_vrrp::spec::{Authentication, Version};
 
 use crate::lan::{Dice, Did, Lan, spec};
@@ -87,6 +88,83 @@ fn masters_with_different_passwords_tell_of_each_other_and_refused_adverts_are_t
     lan.set_link(1, 0, false);
     let ended = lan.last(1, is("split_brain_ended")).unwrap();
     assert_eq!(lan.chain(1, ended)[..2], ["split_brain_ended", "state_changed"]);
+}
+
+/// Host 0 hears a packet each half second, for ten seconds.
+fn hears(lan: &mut Lan, packet: &[u8], change: &dyn Fn(&mut Datagram<'_>)) {
+    for _ in 0..20 {
+        lan.run_for(ms(500));
+        let now = lan.tick(0);
+        let host = &mut lan.hosts[0];
+        let mut datagram = Datagram::from_ipv4(host.links[0], packet).unwrap();
+        change(&mut datagram);
+        host.node.receive(now, datagram, &mut host.out);
+        lan.carry_out(0);
+    }
+}
+
+#[test]
+fn packets_from_off_the_link_or_to_elsewhere_or_damaged_are_no_evidence_of_a_master() {
+    let mut lan =
+        two(|a| a.version = password(*b"one\0\0\0\0\0"), |b| b.version = password(*b"two\0\0\0\0\0"));
+    lan.side[1] = 1;
+    lan.run_for(ms(10_000));
+    let refused = lan.last_packet(1);
+    for change in [&|d: &mut Datagram<'_>| d.ttl = Some(64), &|d: &mut Datagram<'_>| {
+        d.destination = [10, 0, 0, 255].into();
+    }] as [&dyn Fn(&mut Datagram<'_>); 2]
+    {
+        hears(&mut lan, &refused, change);
+        assert_eq!(told(&lan, 0), []);
+    }
+    lan.crash(0);
+    lan.start(0);
+    hears(&mut lan, &refused, &|datagram| datagram.ttl = Some(64));
+    let event = lan.last(0, changed_to(Master)).unwrap();
+    assert_eq!(lan.chain(0, event), ["state_changed", "advert_timed_out"]);
+    hears(&mut lan, &refused, &|_| {});
+    assert_eq!(told(&lan, 0), [("10.0.0.2".into(), 100, SplitSign::Refused(AdvertError::AuthFailure))]);
+
+    let mut lan = pair(|_| {});
+    lan.side[1] = 1;
+    lan.run_for(ms(10_000));
+    let mut damaged = lan.last_packet(1);
+    damaged[26] ^= 0x10;
+    hears(&mut lan, &damaged, &|_| {});
+    assert_eq!(told(&lan, 0), []);
+}
+
+#[test]
+fn a_checksum_made_another_way_is_no_damage() {
+    let mut lan = two(
+        |a| a.version = Version::V3 { checksum_as_v2: false },
+        |b| {
+            b.version = Version::V3 { checksum_as_v2: true };
+            b.priority.0 = 200;
+        },
+    );
+    lan.run_for(ms(20_000));
+    assert_eq!(told(&lan, 0), [("10.0.0.2".into(), 200, SplitSign::Refused(AdvertError::Checksum))]);
+}
+
+#[test]
+fn who_was_master_of_two_names_the_other_when_that_falls_silent() {
+    let mut lan = pair(|_| {});
+    lan.run_for(ms(3_000));
+    lan.side[1] = 1;
+    lan.run_for(ms(10_000));
+    assert_eq!(lan.masters(VI), [0, 1]);
+    // They meet, and the one that yields hears nobody any more.
+    lan.side[1] = 0;
+    let until = lan.now + 5_000_000;
+    while lan.state(1, VI) == Master && lan.now < until {
+        lan.run_for(ms(1));
+    }
+    lan.crash(0);
+    lan.run_for(ms(5_000));
+    let last = silence(&lan, 1).last.unwrap();
+    assert_eq!((last.address.to_string(), last.priority), ("10.0.0.1".into(), 150));
+    assert!(last.ago < ms(4_000), "{last:?}");
 }
 
 /// What the last time-out of a host rested on.
