@@ -88,10 +88,10 @@ impl VrrpFact {
             Self::AdvertTimedOut { instance, .. } => {
                 if let Some(i) = w.instances.get_mut(instance) {
                     i.wanted = VrrpState::Master;
+                    // Whoever was master, and with what priority, was waited for in vain.
                     i.next_reason = match i.master {
-                        Some((_, priority)) if priority < i.priority => MasterReason::Preempted,
                         None if i.next_reason == MasterReason::Priority => MasterReason::Priority,
-                        _ => MasterReason::NoResponse,
+                        Some(_) | None => MasterReason::NoResponse,
                     };
                 }
             }
@@ -108,6 +108,12 @@ impl VrrpFact {
                             i.master_reason = match std::mem::take(&mut i.next_reason) {
                                 // The owner waits for nobody; a group takes its members along.
                                 MasterReason::NotMaster if *priority == Priority::OWNER.0 => {
+                                    MasterReason::Preempted
+                                }
+                                // One that is heard, and not waited for: that it has less right was told before.
+                                MasterReason::NotMaster
+                                    if i.master.is_some_and(|(_, theirs)| theirs < *priority) =>
+                                {
                                     MasterReason::Preempted
                                 }
                                 MasterReason::NotMaster => MasterReason::NoResponse,
@@ -150,6 +156,14 @@ impl VrrpFact {
                     if i.state == VrrpState::Backup {
                         i.wanted = VrrpState::Backup;
                     }
+                }
+            }
+            // A backup waits no longer for who has less right; a master only answers.
+            Self::LowerPriorityReceived { instance, .. } => {
+                if let Some(i) = w.instances.get_mut(instance)
+                    && i.state == VrrpState::Backup
+                {
+                    i.next_reason = MasterReason::Preempted;
                 }
             }
             Self::MasterResigned { instance, .. } => {
@@ -234,8 +248,7 @@ impl VrrpFact {
                 }
             }
             // These happened and leave no state behind.
-            Self::LowerPriorityReceived { .. }
-            | Self::OtherOwner { .. }
+            Self::OtherOwner { .. }
             | Self::AdvertRejected { .. }
             | Self::AddressFailed { adding: false, .. }
             | Self::AddressesAnnounced { .. }
@@ -257,5 +270,71 @@ fn first_wish(instance: &model::Instance) -> VrrpState {
         VrrpState::Backup
     } else {
         instance.state.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::subject::Name;
+    use crate::{Configured, sample};
+
+    const LOWER: u8 = 50;
+
+    /// Why a router of priority 100 became master, after it was backup and this happened.
+    fn reason(happened: impl IntoIterator<Item = VrrpFact>) -> MasterReason {
+        let instance = Name::from("VI_1");
+        let state = |from, to| VrrpFact::StateChanged { instance: instance.clone(), from, to, priority: 100 };
+        let settings = Configured::new(1, sample::instance());
+        let begun = [
+            VrrpFact::InstanceConfigured { instance: instance.clone(), settings },
+            state(VrrpState::Init, VrrpState::Backup),
+        ];
+        let master = state(VrrpState::Backup, VrrpState::Master);
+        let mut world = World::default();
+        for (id, fact) in (1..).zip(begun.into_iter().chain(happened).chain([master])) {
+            world.apply(&sample::event(id, None, fact));
+        }
+        world.instances.get(&instance).unwrap().master_reason
+    }
+
+    fn heard(priority: u8) -> VrrpFact {
+        VrrpFact::MasterHeard { instance: "VI_1".into(), address: IpAddr::from([10, 0, 0, 2]), priority }
+    }
+
+    fn lower() -> VrrpFact {
+        let address = IpAddr::from([10, 0, 0, 2]);
+        VrrpFact::LowerPriorityReceived { instance: "VI_1".into(), address, priority: LOWER, own: 100 }
+    }
+
+    fn silence() -> VrrpFact {
+        let waited = Duration::from_secs(3);
+        VrrpFact::AdvertTimedOut { instance: "VI_1".into(), master: None, waited, evidence: None }
+    }
+
+    #[test]
+    fn a_master_of_lower_priority_that_still_speaks_is_preempted() {
+        assert_eq!(reason([heard(LOWER), lower()]), MasterReason::Preempted);
+        // Two of them, and the second is not told of as lower so soon again.
+        assert_eq!(reason([heard(LOWER), lower(), heard(LOWER + 1)]), MasterReason::Preempted);
+        assert_eq!(reason([heard(LOWER), lower(), heard(200), silence()]), MasterReason::NoResponse);
+    }
+
+    #[test]
+    fn one_that_fell_silent_is_not_preempted_whatever_its_priority() {
+        // `nopreempt` and `preempt_delay` let it be master.
+        assert_eq!(reason([heard(LOWER), silence()]), MasterReason::NoResponse);
+        assert_eq!(reason([heard(200), silence()]), MasterReason::NoResponse);
+        assert_eq!(reason([silence()]), MasterReason::NoResponse);
+    }
+
+    #[test]
+    fn one_that_resigned_gave_up() {
+        let resigned =
+            VrrpFact::MasterResigned { instance: "VI_1".into(), address: IpAddr::from([10, 0, 0, 2]) };
+        assert_eq!(reason([heard(200), resigned]), MasterReason::Priority);
     }
 }
