@@ -28,7 +28,10 @@ pub(super) fn write(
             let shadow = "shadow mode: nothing is sent and nothing changed on this host; what follows is what would be";
             writeln!(out, "{}", paint.warn(shadow))?;
         }
-        problems(out, paint, now, world)?;
+        problems(out, paint, now, world.trouble())?;
+    } else {
+        let asked_for = world.instances.values().filter(|instance| only.router(instance));
+        problems(out, paint, now, asked_for.flat_map(|instance| world.trouble_with(instance)))?;
     }
     routers(out, paint, now, world, only)?;
     trackers(out, paint, now, world, only)?;
@@ -58,8 +61,13 @@ fn daemon(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -> 
     writeln!(out, "{}{generation}", settings.config_file)
 }
 
-fn problems(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World) -> io::Result<()> {
-    for Trouble { what, since, error, .. } in world.trouble() {
+fn problems(
+    out: &mut impl Write,
+    paint: Paint,
+    now: Timestamp,
+    all: impl IntoIterator<Item = Trouble>,
+) -> io::Result<()> {
+    for Trouble { what, since, error, .. } in all {
         let since = since.map_or_else(String::new, |at| format!(" since {} ({})", clock(at), ago(now, at)));
         writeln!(out, "{} {what}{since}: {error}", paint.warn("!"))?;
     }

@@ -2,11 +2,12 @@
 //! with what it weighs, since when it is so and by which event, so that `keepwatch why` finds its root.
 
 use jiff::Timestamp;
-use keepwatch_model::{Level, Priority, Tracking};
+use keepwatch_model::{Followed, Level, LinkTarget, Priority, TrackedKind, Tracking};
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Instance, RealState, Service, Tracker, World};
+use super::{Change, Instance, Interface, RealState, Service, Tracker, World};
 use crate::event::EventId;
+use crate::routing::RoutingState;
 use crate::subject::{TrackedKey, VrrpState};
 
 /// So many names stand in one line; the rest is counted.
@@ -59,12 +60,22 @@ impl World {
         let mut all = Vec::new();
         self.hung_parts(&mut all);
         self.instances.values().for_each(|instance| self.trouble_of(instance, &mut all));
-        self.unrouted(&mut all);
+        self.unrouted(|_| true, &mut all);
+        self.no_ipvs(&mut all);
         self.services.values().for_each(|service| trouble_of_service(service, &mut all));
         self.followed(&mut all);
         self.configuration(&mut all);
         self.telling(&mut all);
         // Stable: within one weight the order above stays.
+        all.sort_by_key(|trouble| trouble.weight);
+        all
+    }
+
+    /// What does not work of one virtual router, what weighs most first.
+    pub fn trouble_with(&self, instance: &Instance) -> Vec<Trouble> {
+        let mut all = Vec::new();
+        self.trouble_of(instance, &mut all);
+        self.unrouted(|state| state.instance.as_ref() == Some(&instance.name), &mut all);
         all.sort_by_key(|trouble| trouble.weight);
         all
     }
@@ -128,13 +139,16 @@ impl World {
         if why.is_empty() { "see its story".into() } else { why.join("; ") }
     }
 
-    fn unrouted(&self, all: &mut Vec<Trouble>) {
-        all.extend(self.routing.values().filter_map(|state| {
+    fn unrouted(&self, wanted: impl Fn(&RoutingState) -> bool, all: &mut Vec<Trouble>) {
+        all.extend(self.routing.values().filter(|state| wanted(state)).filter_map(|state| {
             let owner = state.instance.as_deref().unwrap_or("static");
             let what = format!("{owner}: {} is not there", state.entry);
             let error = state.error.as_ref()?;
             Some(Trouble::new(Weight::Degraded, what, error).by(Some(state.changed)))
         }));
+    }
+
+    fn no_ipvs(&self, all: &mut Vec<Trouble>) {
         // Without anything to ask of IPVS, nobody misses it.
         let wanted = !self.services.is_empty() || self.settings.global.lvs_sync_daemon.is_some();
         all.extend(
@@ -147,7 +161,11 @@ impl World {
 
     /// What virtual routers follow, and is not as it should be.
     fn followed(&self, all: &mut Vec<Trouble>) {
-        all.extend(self.interfaces.values().filter(|interface| !interface.up).map(|interface| {
+        let down = |interface: &&Interface| {
+            let key = || TrackedKey { kind: TrackedKind::Link, name: interface.name.clone() };
+            !interface.up && !self.is_meant_to_fail(&key())
+        };
+        all.extend(self.interfaces.values().filter(down).map(|interface| {
             let reason = interface.down_reason.map_or_else(String::new, |reason| reason.to_string());
             let what = format!("interface {} is down", interface.name);
             Trouble::new(Weight::Degraded, what, reason).by(Some(interface.changed))
@@ -160,16 +178,34 @@ impl World {
         }));
     }
 
-    /// Whether somebody follows it the other way round (`reverse`): down is then as it should be.
-    fn is_meant_to_fail(&self, tracker: &TrackedKey) -> bool {
-        let mut instances = self.instances.values().map(|instance| &*instance.settings.tracking);
-        let mut groups = self.groups.values().map(|group| &group.settings.tracking);
-        let reversed = |tracking: &Tracking| {
-            tracking
-                .lines()
-                .any(|(kind, line)| line.reverse && (kind, &line.name) == (tracker.kind, &tracker.name))
+    /// Whether all who follow it do so the other way round (`reverse`): down is then as it should be. Who follows a weight
+    /// of 0 and who follows another count alike.
+    pub fn is_meant_to_fail(&self, followed: &TrackedKey) -> bool {
+        let is_link = followed.kind == TrackedKind::Link;
+        let instances = self.instances.values().map(|instance| &*instance.settings.tracking);
+        let groups = self.groups.values().map(|group| &group.settings.tracking);
+        let lines = instances.chain(groups).flat_map(Tracking::lines);
+        let lines = lines
+            .filter(|(kind, line)| (*kind, &line.name) == (followed.kind, &followed.name))
+            .map(|(_, line)| line.reverse);
+        // What a virtual router sends by, or puts an address on, it needs.
+        let stands_on = |instance: &&Instance| {
+            let settings = &instance.settings;
+            (settings.interface.as_ref() == Some(&followed.name) && !settings.dont_track_primary)
+                || settings.all_addresses().any(|address| {
+                    !address.no_track
+                        && matches!(&address.link, LinkTarget::Named(name) if *name == followed.name)
+                })
         };
-        instances.any(reversed) || groups.any(reversed)
+        let standing = self.instances.values().filter(|_| is_link).filter(stands_on).map(|_| false);
+        let reals = self.services.values().filter(|_| !is_link).flat_map(|service| service.reals.values());
+        let reals = reals.flat_map(|real| real.settings.followed());
+        let reals = reals.filter(|(_, check)| check.tracked() == *followed).map(|(_, check)| match check {
+            Followed::File(check) => check.reverse,
+            Followed::Session(_) => false,
+        });
+        let mut reversed = lines.chain(standing).chain(reals).peekable();
+        reversed.peek().is_some() && reversed.all(|reverse| reverse)
     }
 
     fn configuration(&self, all: &mut Vec<Trouble>) {

@@ -93,10 +93,11 @@ impl Only {
     }
 }
 
-/// Whether nothing of it is wrong: nothing in FAULT, no tracker down, no virtual server without quorum, no real server
-/// down, nothing that the kernel refuses; and, of everything, no other trouble.
+/// Whether nothing of it is wrong: no virtual router in trouble, no group in FAULT, no tracker down that should not be, no
+/// virtual server without quorum, no real server down, nothing that the kernel refuses; and, of everything, no other trouble.
 pub(in crate::operator) fn is_well(world: &World, only: &Only) -> bool {
-    let router = |i: &Instance| i.state != VrrpState::Fault && i.missing.is_empty();
+    let router = |i: &Instance| world.trouble_with(i).is_empty();
+    let tracker = |t: &Tracker| t.level != Level::Down || world.is_meant_to_fail(&t.key());
     let real = |r: &RealServer| r.state() != RealState::Down && r.refused.is_none();
     let service = |s: &Service| {
         let mut reals = s.reals.values().filter(|real| only.real(s, real));
@@ -106,7 +107,7 @@ pub(in crate::operator) fn is_well(world: &World, only: &Only) -> bool {
         && world.instances.values().filter(|i| only.router(i)).all(router)
         && world.groups.values().filter(|g| only.group(g)).all(|group| group.state != VrrpState::Fault)
         && world.services.values().filter(|s| only.service(s)).all(service)
-        && world.trackers.all().filter(|t| only.tracker(t)).all(|tracker| tracker.level != Level::Down)
+        && world.trackers.all().filter(|t| only.tracker(t)).all(tracker)
 }
 
 /// What is asked for, in JSON.
@@ -126,4 +127,69 @@ pub(in crate::operator) fn json(now: Timestamp, world: &World, only: &Only) -> V
         "trackers": world.trackers.all().filter(|t| only.tracker(t)).collect::<Vec<_>>(),
         "services": services.collect::<Vec<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use keepwatch_bus::fact::{LinkDownReason, LinkFact, SplitSign, VrrpFact};
+    use keepwatch_bus::{Configured, Event, EventId, Fact};
+    use keepwatch_config::model::{Instance, Tracked, Tracking, VirtualRouterId};
+
+    use super::*;
+
+    fn world(facts: impl IntoIterator<Item = Fact>) -> World {
+        let mut world = World::default();
+        for (id, fact) in (1..).zip(facts) {
+            let id = EventId(id);
+            world.apply(&Event { id, at: Timestamp::UNIX_EPOCH, mono: 0, cause: None, fact });
+        }
+        world
+    }
+
+    fn instance(name: &str) -> Instance {
+        Instance::new(name.into(), "eth0".into(), VirtualRouterId(51))
+    }
+
+    fn configured(instance: Instance) -> Fact {
+        let name = instance.name.clone();
+        VrrpFact::InstanceConfigured { instance: name, settings: Configured::new(1, instance) }.into()
+    }
+
+    #[test]
+    fn who_asks_for_a_router_by_its_name_is_told_of_its_split_brain() {
+        let split = VrrpFact::SplitBrainBegan {
+            instance: "VI_1".into(),
+            address: IpAddr::from([10, 0, 0, 2]),
+            priority: 50,
+            own_address: None,
+            own: 100,
+            sign: SplitSign::Heard,
+        };
+        let world = world([configured(instance("VI_1")), configured(instance("VI_2")), split.into()]);
+        assert!(!is_well(&world, &Only::called("VI_1")) && is_well(&world, &Only::called("VI_2")));
+        assert!(!is_well(&world, &Only::called("")));
+    }
+
+    #[test]
+    fn what_all_who_follow_it_want_down_is_no_trouble_and_what_one_needs_is() {
+        let follower = |name: &str, reverse| {
+            let interfaces = vec![Tracked { name: "wg0".into(), weight: 0, reverse }];
+            let tracking = Tracking { interfaces, ..Tracking::default() };
+            configured(Instance { tracking: tracking.into(), ..instance(name) })
+        };
+        let down = |interface: &str| {
+            LinkFact::LinkDown { interface: interface.into(), reason: LinkDownReason::Missing }.into()
+        };
+        let everything = Only::called("");
+        let reversed = || [follower("VI_1", true), follower("VI_2", true), down("wg0")];
+        assert!(is_well(&world(reversed()), &everything));
+        assert!(!is_well(
+            &world([follower("VI_1", true), follower("VI_2", false), down("wg0")]),
+            &everything
+        ));
+        // They send by that one.
+        assert!(!is_well(&world(reversed().into_iter().chain([down("eth0")])), &everything));
+    }
 }
