@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use keepwatch_bus::World;
 use keepwatch_bus::subject::VrrpState;
-use keepwatch_bus::world::RealState;
+use keepwatch_bus::world::{Trouble, Weight};
 
 use super::{Asking, PATIENCE};
 use crate::control::client::{self, ClientError};
@@ -51,36 +51,36 @@ pub(super) fn run(asking: Asking, out: &mut impl Write) -> Result<ExitCode> {
     Ok(ExitCode::from(verdict as u8))
 }
 
+impl From<Weight> for Verdict {
+    fn from(weight: Weight) -> Self {
+        match weight {
+            Weight::Split | Weight::Outage => Self::Critical,
+            Weight::Degraded | Weight::Configuration | Weight::Telling => Self::Warning,
+        }
+    }
+}
+
+/// As it may stand in an answer: a bar would begin the figures, and a second line is not shown everywhere.
+fn on_one_line(text: &str) -> String {
+    text.replace('|', "/").replace(['\n', '\r'], " ")
+}
+
 fn alone(out: &mut impl Write, verdict: Verdict, why: &dyn std::fmt::Display) -> io::Result<Verdict> {
-    // A bar would begin the figures, and a second line is not shown everywhere.
-    let why = why.to_string().replace('|', "/").replace('\n', " ");
-    writeln!(out, "KEEPWATCH {} - {why}", verdict.name())?;
+    writeln!(out, "KEEPWATCH {} - {}", verdict.name(), on_one_line(&why.to_string()))?;
     Ok(verdict)
 }
 
 fn tell(out: &mut impl Write, world: &World) -> io::Result<Verdict> {
-    let mut wrong: Vec<(Verdict, String)> = Vec::new();
-    let routers = |state| world.instances.values().filter(move |instance| instance.state == state).count();
-    let faults = world.instances.values().filter(|instance| instance.state == VrrpState::Fault);
-    wrong.extend(faults.map(|instance| (Verdict::Critical, format!("{} is in FAULT", instance.name))));
-    let (mut up, mut all) = (0, 0);
-    for service in world.services.values() {
-        all += service.reals.len();
-        up += service.reals_up();
-        if !service.quorum {
-            wrong.push((Verdict::Critical, format!("{} has no quorum", service.settings.key)));
-        }
-        let down = service.reals.values().filter(|real| real.state() == RealState::Down);
-        wrong.extend(
-            down.map(|real| {
-                (Verdict::Warning, format!("{} of {} is down", real.address, service.settings.key))
-            }),
-        );
-    }
-    let trouble = world.trouble().into_iter();
-    wrong.extend(trouble.map(|trouble| (Verdict::Warning, format!("{}: {}", trouble.what, trouble.error))));
-    wrong.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));
+    let wrong = world.trouble().into_iter().map(|Trouble { weight, what, error, .. }| {
+        let colon = if error.is_empty() { "" } else { ": " };
+        (Verdict::from(weight), on_one_line(&format!("{what}{colon}{error}")))
+    });
+    // What weighs most stands first.
+    let wrong: Vec<(Verdict, String)> = wrong.collect();
     let verdict = wrong.first().map_or(Verdict::Ok, |(verdict, _)| *verdict);
+    let routers = |state| world.instances.values().filter(move |instance| instance.state == state).count();
+    let all: usize = world.services.values().map(|service| service.reals.len()).sum();
+    let up: usize = world.services.values().map(|service| service.reals_up()).sum();
     let (masters, backups, faults) =
         (routers(VrrpState::Master), routers(VrrpState::Backup), routers(VrrpState::Fault));
     let lost = world.services.values().filter(|service| !service.quorum).count();
@@ -88,7 +88,7 @@ fn tell(out: &mut impl Write, world: &World) -> io::Result<Verdict> {
         Some((_, first)) => {
             let more =
                 if wrong.len() > 1 { format!(", and {} more", wrong.len() - 1) } else { String::new() };
-            format!("{}{more}", first.replace('|', "/"))
+            format!("{first}{more}")
         }
         None => format!("{masters} master, {backups} backup; {up} of {all} real servers up"),
     };
@@ -100,7 +100,97 @@ fn tell(out: &mut impl Write, world: &World) -> io::Result<Verdict> {
         wrong.len()
     )?;
     for (verdict, what) in wrong.iter().skip(1) {
-        writeln!(out, "{}: {}", verdict.name(), what.replace('|', "/"))?;
+        writeln!(out, "{}: {what}", verdict.name())?;
     }
     Ok(verdict)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use keepwatch_bus::fact::{DaemonFact, SplitSign, VrrpFact};
+    use keepwatch_bus::{Configured, Event, EventId, Fact};
+    use keepwatch_config::model::{Instance, VirtualRouterId};
+
+    use super::*;
+
+    /// What is answered once these things happened to `VI_1`, and how bad that is.
+    fn answer(happened: impl IntoIterator<Item = Fact>) -> (Verdict, String) {
+        let instance = Instance::new("VI_1".into(), "eth0".into(), VirtualRouterId(51));
+        let settings = Configured::new(1, instance);
+        let configured = VrrpFact::InstanceConfigured { instance: "VI_1".into(), settings };
+        let mut world = World::default();
+        for (id, fact) in (1..).zip(std::iter::once(configured.into()).chain(happened)) {
+            let id = EventId(id);
+            world.apply(&Event { id, at: jiff::Timestamp::UNIX_EPOCH, mono: 0, cause: None, fact });
+        }
+        let mut out = Vec::new();
+        let verdict = tell(&mut out, &world).unwrap();
+        (verdict, String::from_utf8(out).unwrap())
+    }
+
+    fn state(to: VrrpState) -> Fact {
+        VrrpFact::StateChanged { instance: "VI_1".into(), from: VrrpState::Init, to, priority: 100 }.into()
+    }
+
+    fn split() -> Fact {
+        VrrpFact::SplitBrainBegan {
+            instance: "VI_1".into(),
+            address: IpAddr::from([10, 0, 0, 2]),
+            priority: 50,
+            own_address: None,
+            own: 100,
+            sign: SplitSign::Heard,
+        }
+        .into()
+    }
+
+    fn refused(error: &str) -> Fact {
+        DaemonFact::ConfigRejected { file: "keepalived.conf".into(), errors: 1, first: error.into() }.into()
+    }
+
+    #[test]
+    fn all_well_is_told_with_the_figures() {
+        let (verdict, text) = answer([state(VrrpState::Master)]);
+        assert_eq!(verdict, Verdict::Ok);
+        assert!(
+            text.starts_with("KEEPWATCH OK - 1 master, 0 backup; 0 of 0 real servers up | masters=1 "),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn two_masters_are_critical() {
+        let (verdict, text) = answer([state(VrrpState::Master), split()]);
+        assert_eq!(verdict, Verdict::Critical);
+        assert!(
+            text.starts_with("KEEPWATCH CRITICAL - VI_1: split brain with 10.0.0.2 (priority 50)"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_fault_is_told_once() {
+        let (verdict, text) = answer([state(VrrpState::Fault)]);
+        assert_eq!((verdict, text.matches("is in FAULT").count()), (Verdict::Critical, 1), "{text}");
+        assert!(text.contains(" problems=1\n") && text.lines().count() == 1, "{text}");
+    }
+
+    #[test]
+    fn each_trouble_has_one_line_and_no_bar() {
+        let (verdict, text) = answer([state(VrrpState::Master), refused("line 1 | here\nline 2")]);
+        assert_eq!(
+            (verdict, text.lines().count(), text.matches('|').count()),
+            (Verdict::Warning, 1, 1),
+            "{text}"
+        );
+        let (verdict, text) = answer([refused("line 1 | here\nline 2"), state(VrrpState::Fault)]);
+        assert_eq!(
+            (verdict, text.lines().count(), text.matches('|').count()),
+            (Verdict::Critical, 2, 1),
+            "{text}"
+        );
+        assert!(text.contains("\nWARNING: the last reload was refused: line 1 / here line 2\n"), "{text}");
+    }
 }
