@@ -298,10 +298,11 @@ pub struct Hung {
 }
 
 /// Whether what was said of the configuration goes on being wrong for as long as it is in force: a mistake, or something
-/// that does not act. An interface that was not there may have come since, and what is merely old works.
+/// that does not act. An interface that was not there may have come since, a file that could not be used may have been
+/// mended (`web-config`: it is read again by itself, and that is not told), and what is merely old works.
 fn lasts(severity: Severity, code: &str) -> bool {
     match severity {
-        Severity::Error => !matches!(code, "no-such-interface" | "no-such-address"),
+        Severity::Error => !matches!(code, "no-such-interface" | "no-such-address" | "web-config"),
         Severity::Warning => matches!(code, "not-acted-on" | "no-effect" | "only-at-start"),
         Severity::Note => false,
     }
