@@ -15,6 +15,11 @@ use crate::fact::DaemonFact;
 use crate::hub::{Watcher, WeakBus};
 use crate::own_file;
 
+/// Publishers on different threads may overtake each other by so many places, or a few more.
+const OVERTAKEN: u64 = 64;
+/// So far before the first that is held, an event is held no longer.
+const GONE: u64 = 1024;
+
 /// The last events, oldest first.
 #[derive(Debug)]
 pub struct History {
@@ -43,8 +48,12 @@ impl History {
 
     /// The event of that number, if it is still held.
     pub fn get(&self, id: EventId) -> Option<&Arc<Event>> {
-        // Almost sorted by id: publishers on different threads may overtake each other by a few places.
-        let near = self.events.partition_point(|e| e.id.0 + 64 < id.0);
+        if self.events.front().is_none_or(|first| id.0.saturating_add(GONE) < first.id.0) {
+            // All need not be looked through for it: a story asks for many causes that are gone.
+            return None;
+        }
+        // Almost sorted by id.
+        let near = self.events.partition_point(|e| e.id.0 + OVERTAKEN < id.0);
         self.events
             .iter()
             .skip(near)
