@@ -344,6 +344,12 @@ impl Counters {
         let fifos = &config.global.notify_fifos;
         let fifos: Vec<_> = [&fifos.all, &fifos.vrrp, &fifos.lvs].into_iter().flatten().collect();
         self.fifos.retain(|path| fifos.iter().any(|fifo| fifo.path.to_string_lossy() == **path));
+        let webhooks = &config.observability.webhooks;
+        self.deliveries.retain(|name| match name.strip_prefix("webhook ") {
+            Some(webhook) => webhooks.iter().any(|known| *known.name == *webhook),
+            // OTLP, which the environment may ask for.
+            None => true,
+        });
         self.vrrp.retain(|name| instances.contains(name));
         self.times.retain(|name| instances.contains(name));
         self.tallies.keep(config);
@@ -403,7 +409,12 @@ mod tests {
             counters.checkers.resolve(&key);
         }
 
+        counters.deliveries.resolve(&"webhook goes".into());
+        counters.deliveries.resolve(&"otlp logs".into());
+
         counters.keep(&config(&["stays"], &[1]));
+        let deliveries: Vec<_> = counters.deliveries.all().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(deliveries, ["otlp logs".into()]);
         let vrrp = counters.vrrp.all();
         assert_eq!(
             vrrp.iter().map(|(name, c)| (&**name, c.adverts_sent.get())).collect::<Vec<_>>(),

@@ -69,6 +69,13 @@ impl Tallies {
         self.failovers.retain(known);
         self.without_master.retain(known);
     }
+
+    /// Forgets what is counted of one virtual router: the last that is told of it may come after [`Tallies::keep`].
+    fn forget(&self, gone: &Name) {
+        self.transitions.retain(|transition| transition.instance != *gone);
+        self.failovers.retain(|instance| instance != gone);
+        self.without_master.retain(|instance| instance != gone);
+    }
 }
 
 /// Time in which something was missing.
@@ -168,6 +175,7 @@ impl Tally {
             }
             VrrpFact::InstanceUnconfigured { instance } => {
                 self.announcing.remove(instance);
+                tallies.forget(instance);
             }
             VrrpFact::InstanceConfigured { instance, .. }
             | VrrpFact::MasterHeard { instance, .. }

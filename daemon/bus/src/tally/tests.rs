@@ -109,3 +109,20 @@ fn what_is_missing_counts_while_it_is_missing() {
     absence.end(25);
     assert_eq!(absence.total(100), Duration::from_nanos(10));
 }
+
+#[test]
+fn a_router_that_a_reload_took_away_is_counted_no_longer_whatever_was_told_last() {
+    let mut stage = Stage::default();
+    stage.configured(Vec::new());
+    stage.changes(None, VrrpState::Init, VrrpState::Backup);
+    let silence = stage.falls_silent();
+    stage.changes(Some(silence), VrrpState::Backup, VrrpState::Master);
+    stage.tallies.keep(&Config::default());
+    // These were under way.
+    stage.changes(None, VrrpState::Master, VrrpState::Init);
+    stage.happens(None, VrrpFact::InstanceUnconfigured { instance: name() });
+    assert!(stage.transitions().is_empty());
+    assert!(
+        stage.tallies.without_master.get(&name()).is_none() && stage.tallies.failovers.get(&name()).is_none()
+    );
+}
