@@ -2,7 +2,7 @@
 //!
 //! Goes in: [`Settings`] (which may change with a reload, or go away), a [`Reader`] and the lossless queue of events.
 //! Comes out: answers to the master, notifications, what managers [set](SetRequest), and the facts `MasterAgentConnected`,
-//! `MasterAgentLost` and `ManagerSet`. A master that hangs holds up nothing but this task's own session.
+//! `MasterAgentLost`, `MasterAgentLeft` and `ManagerSet`. A master that hangs holds up nothing but this task's own session.
 
 use std::sync::Arc;
 
@@ -231,7 +231,11 @@ impl Story {
             }
             Change::Lost(reason) => self.lost(reason.to_string()),
             Change::Unreachable(reason) if self.told != Told::Lost => self.lost(reason.to_string()),
-            Change::Stopped if self.told == Told::Connected => self.lost("closed".to_owned()),
+            // Other settings are wanted, or none.
+            Change::Stopped if self.told != Told::Nothing => {
+                self.told = Told::Nothing;
+                self.publish(ConsumerFact::MasterAgentLeft { socket: self.socket.clone() });
+            }
             // A notification that the master did not take is the master's affair.
             Change::Unreachable(_) | Change::Stopped | Change::Refused(_) => {}
         }

@@ -209,6 +209,11 @@ pub enum ConsumerFact {
         /// The object.
         object: String,
     },
+    /// A reload ended the AgentX session, or the attempts to have one.
+    MasterAgentLeft {
+        /// The master's socket.
+        socket: String,
+    },
     /// The AgentX session ended; it is being tried again.
     MasterAgentLost {
         /// The master's socket.
@@ -416,6 +421,10 @@ impl ConsumerFact {
                 w.snmp.error = Some(error.clone());
                 w.snmp.failing.get_or_insert(change);
             }
+            Self::MasterAgentLeft { .. } => {
+                w.snmp.connected = false;
+                (w.snmp.socket, w.snmp.error, w.snmp.failing) = (None, None, None);
+            }
             Self::BusJoined { name } => w.dbus = DbusState { name: Some(name.clone()), error: None },
             Self::BusLost { error, .. } => w.dbus = DbusState { name: None, error: Some(error.clone()) },
             Self::BusLeft { .. } => w.dbus = DbusState::default(),
@@ -553,6 +562,9 @@ impl ConsumerFact {
             Self::BusCalled { caller, member, object } => {
                 (Level::Info, write!(out, "{member} of {object} on DBus request by {caller}"))
             }
+            Self::MasterAgentLeft { socket } => {
+                (Level::Info, write!(out, "Left the SNMP master agent at {socket}"))
+            }
             Self::MasterAgentLost { socket, error } => (
                 Level::Warning,
                 write!(out, "No AgentX session with the SNMP master agent at {socket}: {error}"),
@@ -574,4 +586,21 @@ fn how_it_ended(outcome: ScriptOutcome, took: Duration) -> String {
 fn last_line(output: &str) -> String {
     let last = output.lines().rfind(|line| !line.trim().is_empty());
     last.map(|line| format!(": {line}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn a_master_agent_that_a_reload_left_is_no_trouble() {
+        let mut world = World::default();
+        let socket = "/var/agentx/master".to_owned();
+        let lost = ConsumerFact::MasterAgentLost { socket: socket.clone(), error: "refused".into() };
+        world.apply(&sample::event(1, None, lost));
+        assert_eq!(world.trouble().len(), 1);
+        world.apply(&sample::event(2, None, ConsumerFact::MasterAgentLeft { socket }));
+        assert!(world.trouble().is_empty() && !world.snmp.connected);
+    }
 }

@@ -29,6 +29,11 @@ pub enum LinkFact {
         /// Why.
         reason: LinkDownReason,
     },
+    /// A reload took away the last that used an interface: it is not watched any more.
+    LinkForgotten {
+        /// Its name.
+        interface: Name,
+    },
     /// An interface that a virtual router sends by has these addresses of its own: told when it is first looked at, and
     /// when they change. Virtual addresses are not among them.
     LinkAddressed {
@@ -167,6 +172,11 @@ impl LinkFact {
                     w.layout += 1;
                 }
             }
+            Self::LinkForgotten { interface } => {
+                if w.interfaces.shift_remove(interface).is_some() {
+                    w.layout += 1;
+                }
+            }
             // Whether they are up is told apart from that.
             Self::LinkMade { .. }
             | Self::LinkUnmade { .. }
@@ -181,6 +191,9 @@ impl LinkFact {
             Self::LinkUp { interface, .. } => (Level::Info, write!(out, "Netlink reports {interface} up")),
             Self::LinkDown { interface, reason } => {
                 (Level::Info, write!(out, "Netlink reports {interface} down ({})", reason))
+            }
+            Self::LinkForgotten { interface } => {
+                (Level::Detail, write!(out, "No longer watching {interface}: nothing uses it"))
             }
             Self::LinkAddressed { interface, hardware, inet, inet6, .. } => {
                 let addresses = inet.map(IpAddr::from).into_iter().chain(inet6.map(IpAddr::from));
@@ -214,4 +227,21 @@ impl LinkFact {
 /// An Ethernet address as it is written.
 fn mac(octets: &[u8; 6]) -> String {
     octets.map(|octet| format!("{octet:02x}")).join(":")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn an_interface_that_nothing_uses_any_more_is_no_trouble() {
+        let mut world = World::default();
+        let interface = Name::from("eth7");
+        let down = LinkFact::LinkDown { interface: interface.clone(), reason: LinkDownReason::Missing };
+        world.apply(&sample::event(1, None, down));
+        assert_eq!(world.trouble().len(), 1);
+        world.apply(&sample::event(2, None, LinkFact::LinkForgotten { interface }));
+        assert!(world.trouble().is_empty() && world.interfaces.is_empty());
+    }
 }

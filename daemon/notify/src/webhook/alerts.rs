@@ -104,7 +104,7 @@ fn turns(fact: &Fact) -> Vec<Turn> {
         Fact::Link(LinkFact::LinkDown { interface, .. }) => {
             one(true, about("KeepwatchLinkDown", "interface", interface))
         }
-        Fact::Link(LinkFact::LinkUp { interface, .. }) => {
+        Fact::Link(LinkFact::LinkUp { interface, .. } | LinkFact::LinkForgotten { interface }) => {
             one(false, about("KeepwatchLinkDown", "interface", interface))
         }
         Fact::Service(
@@ -146,7 +146,7 @@ fn turns(fact: &Fact) -> Vec<Turn> {
         Fact::Consumer(ConsumerFact::MasterAgentLost { .. }) => {
             one(true, ("KeepwatchSnmpSessionLost", Vec::new()))
         }
-        Fact::Consumer(ConsumerFact::MasterAgentConnected { .. }) => {
+        Fact::Consumer(ConsumerFact::MasterAgentConnected { .. } | ConsumerFact::MasterAgentLeft { .. }) => {
             one(false, ("KeepwatchSnmpSessionLost", Vec::new()))
         }
         Fact::Consumer(ConsumerFact::DeliveryInterrupted { consumer, .. }) => {

@@ -254,7 +254,12 @@ fn tellers(world: &World, history: &History, all: &mut Vec<Found<'_>>) {
             None => "session stands".into(),
         };
         let changed = last(&|fact| {
-            matches!(fact, ConsumerFact::MasterAgentConnected { .. } | ConsumerFact::MasterAgentLost { .. })
+            matches!(
+                fact,
+                ConsumerFact::MasterAgentConnected { .. }
+                    | ConsumerFact::MasterAgentLeft { .. }
+                    | ConsumerFact::MasterAgentLost { .. }
+            )
         });
         let names = vec![socket.clone(), "SNMP".into(), "snmp".into(), "snmpd".into()];
         all.push(Found::new(Kind::MasterAgent, names, state, changed));

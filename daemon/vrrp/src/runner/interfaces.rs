@@ -342,9 +342,14 @@ impl Interfaces {
         self.slow.apply(definitions, &named);
         let mut new: Vec<Name> = named.difference(&self.watched).cloned().collect();
         let mut known: Vec<Name> = named.intersection(&self.watched).cloned().collect();
+        let mut gone: Vec<Name> = self.watched.difference(&named).cloned().collect();
         new.sort();
         known.sort();
+        gone.sort();
         self.watched = named;
+        for interface in gone {
+            out.publish(cause, LinkFact::LinkForgotten { interface }.into());
+        }
         for name in known {
             self.tell_because(cause, &name, now, node, out);
         }
