@@ -96,9 +96,13 @@ fn hears(lan: &mut Lan, packet: &[u8], change: &dyn Fn(&mut Datagram<'_>)) {
         lan.run_for(ms(500));
         let now = lan.tick(0);
         let host = &mut lan.hosts[0];
-        let mut datagram = Datagram::from_ipv4(host.links[0], packet).unwrap();
-        change(&mut datagram);
-        host.node.receive(now, datagram, &mut host.out);
+        match Datagram::from_ipv4(host.links[0], packet) {
+            Ok(mut datagram) => {
+                change(&mut datagram);
+                host.node.receive(now, datagram, &mut host.out);
+            }
+            Err(error) => panic!("no packet: {error}"),
+        }
         lan.carry_out(0);
     }
 }
