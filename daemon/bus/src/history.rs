@@ -21,7 +21,7 @@ const OVERTAKEN: u64 = 64;
 const GONE: u64 = 1024;
 
 /// The last events, oldest first.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct History {
     events: VecDeque<Arc<Event>>,
     capacity: usize,

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use keepwatch_bus::fact::{DaemonFact, DumpKind};
-use keepwatch_bus::{Event, Reader, WeakBus, own_file};
+use keepwatch_bus::{Event, History, Reader, WeakBus, World, own_file};
 use keepwatch_export::{Guarded, Place, Places, dump};
 use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, socket};
 use nix::sys::stat::{Mode, fchmod};
@@ -238,9 +238,14 @@ fn dumped(reader: &Reader, zero: &Zero, what: DumpAsked) -> io::Result<Answer> {
     Ok(Answer::Dump { text })
 }
 
+/// Copies of what is held: looking through it takes longer than copying it, and who publishes would have to wait meanwhile.
+fn now_held(reader: &Reader) -> (World, History) {
+    let (world, history) = (reader.world(), reader.history());
+    (world.clone(), history.clone())
+}
+
 fn explain(reader: &Reader, subject: Option<&str>) -> Answer {
-    let world = reader.world();
-    let history = reader.history();
+    let (world, history) = now_held(reader);
     let Some(subject) = subject else {
         return Answer::Now { now: Timestamp::now(), state: now(&world, &history) };
     };
@@ -258,13 +263,14 @@ async fn events(
     filter: Filter,
 ) -> io::Result<()> {
     let names = filter.subject.as_ref().map_or_else(Vec::new, |subject| {
-        let world = reader.world();
-        names_of(&world, &reader.history(), subject)
+        let (world, history) = now_held(reader);
+        names_of(&world, &history, subject)
     });
     // Watch first, then look back: what is in both is told by its number.
     let mut watcher = follow.then(|| reader.watch("control"));
     let past: Vec<Arc<Event>> = {
-        let history = reader.history();
+        // A copy: each event is looked at closely.
+        let history = reader.history().clone();
         let wanted = history.iter().rev().filter(|event| filter.wants(event, &names));
         let mut past: Vec<_> = wanted.take(last.unwrap_or(usize::MAX)).cloned().collect();
         past.reverse();
