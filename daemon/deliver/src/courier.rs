@@ -47,10 +47,8 @@ pub struct Courier<C: Carrier> {
     bus: WeakBus,
     bag: VecDeque<Waiting<C::Parcel>>,
     attempt: Option<Attempt<C::Parcel>>,
-    /// How many parcels are under way.
-    carried: usize,
-    /// Since when the batch under way, or that comes back, has waited.
-    oldest: Instant,
+    /// Since when each of the parcels under way has waited.
+    carried: Vec<Instant>,
     /// Failures in a row, and when the next try is due.
     failures: u32,
     next_try: Instant,
@@ -77,8 +75,7 @@ impl<C: Carrier> Courier<C> {
             bus,
             bag: VecDeque::new(),
             attempt: None,
-            carried: 0,
-            oldest: now,
+            carried: Vec::new(),
             failures: 0,
             next_try: now,
             interrupted: None,
@@ -87,11 +84,16 @@ impl<C: Carrier> Courier<C> {
 
     /// Takes a parcel; if too many wait, the oldest is lost for it. Never waits.
     pub fn offer(&mut self, parcel: C::Parcel) {
-        if self.bag.len() >= self.patience.capacity.max(1) {
+        if self.room() == 0 {
             self.bag.pop_front();
             self.lose(1);
         }
         self.bag.push_back(Waiting { parcel, since: Instant::now() });
+    }
+
+    /// How many more parcels may wait before one is lost for another.
+    pub fn room(&self) -> usize {
+        self.patience.capacity.max(1).saturating_sub(self.bag.len())
     }
 
     /// Whether every parcel has come to its end.
@@ -130,7 +132,7 @@ impl<C: Carrier> Courier<C> {
     /// Gives up: nobody is told of anything any more. What waits is lost, and counted.
     pub fn dismiss(mut self) {
         // Of what is under way nobody will know.
-        let under_way = if self.attempt.is_some() { self.carried } else { 0 };
+        let under_way = if self.attempt.is_some() { self.carried.len() } else { 0 };
         let left = self.bag.len() + under_way;
         self.lose(left as u64);
         if left > 0 || self.interrupted.is_some() {
@@ -149,11 +151,13 @@ impl<C: Carrier> Courier<C> {
     }
 
     fn set_out(&mut self) {
-        let Some(first) = self.bag.front() else { return };
-        self.oldest = first.since;
+        if self.bag.is_empty() {
+            return;
+        }
         let size = self.batch.size.clamp(1, self.bag.len());
-        let parcels: Vec<_> = self.bag.drain(..size).map(|waiting| waiting.parcel).collect();
-        self.carried = parcels.len();
+        let parcels: Vec<_>;
+        (parcels, self.carried) =
+            self.bag.drain(..size).map(|waiting| (waiting.parcel, waiting.since)).unzip();
         let carrier = self.carrier.clone();
         self.attempt = Some(Box::pin(async move {
             let verdict = carrier.carry(&parcels).await;
@@ -192,17 +196,18 @@ impl<C: Carrier> Courier<C> {
         }
     }
 
-    /// A batch was not taken: it waits at the front again, as far as there is room and it is not too old.
+    /// A batch was not taken: what is not too old of it waits at the front again, as far as there is room.
     fn back(&mut self, parcels: Vec<C::Parcel>) {
-        if self.oldest.elapsed() >= self.patience.keep {
-            self.lose(parcels.len() as u64);
-            return;
-        }
-        let room = self.patience.capacity.max(1).saturating_sub(self.bag.len());
-        let surplus = parcels.len().saturating_sub(room);
-        self.lose(surplus as u64);
-        for parcel in parcels.into_iter().skip(surplus).rev() {
-            self.bag.push_front(Waiting { parcel, since: self.oldest });
+        let all = parcels.len();
+        let waited = parcels.into_iter().zip(std::mem::take(&mut self.carried));
+        let young: Vec<_> = waited
+            .map(|(parcel, since)| Waiting { parcel, since })
+            .filter(|waiting| waiting.since.elapsed() < self.patience.keep)
+            .collect();
+        let surplus = young.len().saturating_sub(self.room());
+        self.lose((all - young.len() + surplus) as u64);
+        for waiting in young.into_iter().skip(surplus).rev() {
+            self.bag.push_front(waiting);
         }
     }
 

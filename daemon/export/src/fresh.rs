@@ -63,7 +63,10 @@ impl Default for Turns {
 impl Turns {
     /// What `make` makes when it is its turn; `None` when it panicked. What has begun keeps its turn to its end, even
     /// when nobody waits for it any more.
-    pub(crate) async fn run<T: Send + 'static>(&self, make: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        make: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
         let turn = self.0.clone().acquire_owned().await.ok()?;
         let make = move || {
             let made = make();

@@ -94,7 +94,7 @@ pub async fn run(
                 letters.into_iter().for_each(|letter| postman.take(letter));
                 if let Fact::Daemon(DaemonFact::DaemonStopping { .. }) = event.fact {
                     end = Some(Instant::now() + postman.patience.farewell);
-                    postman.next_try = Instant::now();
+                    postman.hurry();
                 }
             }
             (waiting, result) = returned(&mut postman.attempt) => postman.back(waiting, result),
@@ -345,6 +345,11 @@ impl Postman {
         }
         self.failures = 0;
         self.told = None;
+        self.hurry();
+    }
+
+    /// Nothing waits for others to join it, or for its next try.
+    fn hurry(&mut self) {
         self.next_try = Instant::now();
         self.bag.iter_mut().for_each(|waiting| waiting.not_before = self.next_try);
     }

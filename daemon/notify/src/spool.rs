@@ -5,7 +5,7 @@
 //! so that it is whole or not there. A disk that fails costs the safety of mails over a restart, which is told once, and
 //! not the mails.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -128,6 +128,12 @@ impl Teller {
             Err(_) => {}
         }
     }
+
+    /// A mail can't be read, and stays where it is.
+    fn unread(&self, path: &Path, error: &io::Error) {
+        let error = format!("{}: {error}; what it holds is not sent before the next start", path.display());
+        self.bus.publish(None, ConsumerFact::ConsumerFailed { consumer: "mail queue".into(), error });
+    }
 }
 
 fn keep(
@@ -137,7 +143,7 @@ fn keep(
     orders: &Receiver<Order>,
     mut teller: Teller,
 ) {
-    let left = prepare(directory).and_then(|()| read(directory, capacity));
+    let left = prepare(directory).and_then(|()| read(directory, capacity, &teller));
     let usable = left.is_ok();
     let left = left.unwrap_or_else(|error| {
         teller.went(Err(error));
@@ -174,9 +180,10 @@ fn prepare(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads what is there; what is none of ours is left alone, what was cut short is removed.
-fn read(directory: &Path, capacity: usize) -> io::Result<Vec<Kept>> {
-    let mut all = Vec::new();
+/// Reads what is there; what is none of ours is left alone, what was cut short is removed. What only can't be read now
+/// stays for the next start: the first such is told.
+fn read(directory: &Path, capacity: usize, teller: &Teller) -> io::Result<Vec<Kept>> {
+    let (mut all, mut unread) = (Vec::new(), None);
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
         match path.extension().and_then(|extension| extension.to_str()) {
@@ -185,6 +192,7 @@ fn read(directory: &Path, capacity: usize) -> io::Result<Vec<Kept>> {
             }
             Some("mail") => match read_one(&path) {
                 Ok(kept) if path == self::path(directory, kept.number) => all.push(kept),
+                Err(error) if !is_no_mail(&error) => unread = unread.or(Some((path, error))),
                 Ok(_) | Err(_) => {
                     let _ = fs::remove_file(&path);
                 }
@@ -192,12 +200,20 @@ fn read(directory: &Path, capacity: usize) -> io::Result<Vec<Kept>> {
             _ => {}
         }
     }
+    if let Some((path, error)) = unread {
+        teller.unread(&path, &error);
+    }
     all.sort_by_key(|kept| kept.number);
     let surplus = all.len().saturating_sub(capacity);
     for kept in all.drain(..surplus) {
         let _ = fs::remove_file(path(directory, kept.number));
     }
     Ok(all)
+}
+
+/// Whether a file was read, and what is in it is no mail.
+fn is_no_mail(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
 }
 
 fn read_one(path: &Path) -> io::Result<Kept> {
@@ -213,7 +229,9 @@ fn write(directory: &Path, kept: &Kept) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
     file.write_all(&serde_json::to_vec(kept)?)?;
     file.sync_data()?;
-    fs::rename(&aside, &path)
+    fs::rename(&aside, &path)?;
+    // Its name is on the disk with this.
+    File::open(directory)?.sync_all()
 }
 
 fn path(directory: &Path, number: u64) -> PathBuf {
@@ -258,6 +276,22 @@ mod tests {
             fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, ["00000000000000000003.mail", "00000000000000000004.mail", "README"]);
+    }
+
+    #[test]
+    fn a_mail_that_can_not_be_read_now_is_not_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let directory = dir.path().join("mail");
+        let (_, spool) = left(&directory, 10);
+        spool.close(Duration::from_secs(10));
+        // Whoever may read everything can't read a directory as a file.
+        fs::create_dir(path(&directory, 5)).unwrap();
+        std::os::unix::fs::symlink(dir.path().join("elsewhere"), path(&directory, 6)).unwrap();
+        let (found, spool) = left(&directory, 10);
+        spool.close(Duration::from_secs(10));
+        assert_eq!(found, []);
+        assert!(fs::symlink_metadata(path(&directory, 5)).is_ok());
+        assert!(fs::symlink_metadata(path(&directory, 6)).is_ok());
     }
 
     #[test]

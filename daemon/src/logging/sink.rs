@@ -303,7 +303,8 @@ mod tests {
     #[test]
     fn a_process_without_threads_does_not_wait_for_a_daemon_that_reads_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let path = |name: &str| -> &'static str { dir.path().join(name).to_string_lossy().into_owned().leak() };
+        let path =
+            |name: &str| -> &'static str { dir.path().join(name).to_string_lossy().into_owned().leak() };
         let (journal, log) = (path("journal"), path("log"));
         let mut daemons = Vec::new();
         for path in [journal, log] {

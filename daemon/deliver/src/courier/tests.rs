@@ -144,6 +144,25 @@ async fn what_is_too_old_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_younger_is_not_given_up_with_what_is_too_old() {
+    let mut scene = scene((0..40).map(|_| busy()).collect(), 100);
+    scene.courier.offer(1);
+    let young = Instant::now() + Duration::from_secs(590);
+    while Instant::now() < young {
+        scene.courier.step().await;
+    }
+    scene.courier.offer(2);
+    while scene.counts().1 == 0 {
+        scene.courier.step().await;
+    }
+    assert!(!scene.courier.is_idle());
+    scene.script.verdicts.lock().unwrap().clear();
+    scene.until_idle().await;
+    assert_eq!(scene.script.carried.lock().unwrap().last(), Some(&vec![2]));
+    assert_eq!((scene.counts().0, scene.counts().1), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn at_the_end_nothing_lingers_and_what_is_left_is_counted() {
     let quick = scene(Vec::new(), 100);
     let Scene { script, mut courier, reader, _bus, hub: _hub } = quick;

@@ -9,9 +9,10 @@ mod auth;
 mod file;
 mod tls;
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio_rustls::TlsAcceptor;
@@ -31,11 +32,15 @@ pub struct Web {
 
 struct State {
     looked: Instant,
-    /// When each file was changed last.
-    stamps: Vec<(PathBuf, Option<SystemTime>)>,
+    /// What each file was like when it was read.
+    stamps: Vec<(PathBuf, Option<Stamp>)>,
     current: Current,
     complaint: Option<String>,
 }
+
+/// By what a file that was changed is told, however it was: length, inode, and when its state and its content changed, in
+/// seconds and nanoseconds.
+type Stamp = (u64, u64, (i64, i64), (i64, i64));
 
 /// What holds for a new connection.
 #[derive(Clone)]
@@ -82,7 +87,7 @@ impl Web {
         if stamps == state.stamps && state.complaint.is_none() {
             return state.current.clone();
         }
-        match read(&self.file) {
+        match read(&self.file).and_then(|new| self.keeps_out(new, &state.current)) {
             Ok(current) => {
                 state.current = current;
                 state.stamps = stamps;
@@ -97,6 +102,23 @@ impl Web {
         }
         state.current.clone()
     }
+
+    /// A file that says nothing is one that is just being written, or was emptied by accident: nobody is let in by it who
+    /// was kept out before.
+    fn keeps_out(&self, new: Current, old: &Current) -> Result<Current, String> {
+        if new.is_open() && !old.is_open() {
+            let file = self.file.display();
+            return Err(format!("{file}: it asks for neither TLS nor users any more: to open all, restart"));
+        }
+        Ok(new)
+    }
+}
+
+impl Current {
+    /// Whether everybody gets everything, for all to read.
+    fn is_open(&self) -> bool {
+        self.tls.is_none() && self.users.is_empty()
+    }
 }
 
 fn read(path: &Path) -> Result<Current, String> {
@@ -108,13 +130,69 @@ fn read(path: &Path) -> Result<Current, String> {
     Ok(Current { tls, certified, users: Arc::new(users) })
 }
 
-/// When the file was changed last, and those that it names.
-fn stamps(path: &Path) -> Vec<(PathBuf, Option<SystemTime>)> {
+/// What the file is like, and those that it names.
+fn stamps(path: &Path) -> Vec<(PathBuf, Option<Stamp>)> {
     let mut files = vec![path.to_owned()];
     if let Ok(file::Settings { tls: Some(tls), .. }) = file::Settings::read(path) {
         let named = [Some(tls.cert_file), Some(tls.key_file), tls.client_ca_file];
         files.extend(named.into_iter().flatten().map(|file| file::beside(path, &file)));
     }
-    let changed = |file: &PathBuf| std::fs::metadata(file).and_then(|data| data.modified()).ok();
-    files.into_iter().map(|file| (file.clone(), changed(&file))).collect()
+    let stamp = |file: &PathBuf| {
+        let data = std::fs::metadata(file).ok()?;
+        let times = ((data.ctime(), data.ctime_nsec()), (data.mtime(), data.mtime_nsec()));
+        Some((data.len(), data.ino(), times.0, times.1))
+    };
+    files.into_iter().map(|file| (file.clone(), stamp(&file))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn an_emptied_file_opens_nothing_and_every_change_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("web.yml");
+        let users = |names: &[&str]| {
+            let hash = bcrypt::hash("secret", 4).unwrap();
+            let lines: String = names.iter().map(|name| format!("  {name}: {hash}\n")).collect();
+            format!("basic_auth_users:\n{lines}")
+        };
+        fs::write(&path, users(&["a"])).unwrap();
+        let complaints = Arc::new(Mutex::new(Vec::new()));
+        let told = complaints.clone();
+        let web = Web::open(path.clone(), move |complaint| told.lock().push(complaint)).unwrap();
+        let look = |web: &Web| {
+            web.state.lock().looked -= LOOK;
+            web.current().users.clone()
+        };
+        for nothing in ["", "# later\n", "{}\n"] {
+            fs::write(&path, nothing).unwrap();
+            assert!(!look(&web).is_empty(), "{nothing:?}");
+        }
+        assert_eq!(complaints.lock().len(), 1, "{:?}", complaints.lock());
+        // Another file of the same time and length.
+        fs::write(&path, users(&["a"])).unwrap();
+        let before = look(&web);
+        let at = fs::metadata(&path).unwrap().modified().unwrap();
+        let new = dir.path().join("new.yml");
+        fs::write(&new, users(&["b"])).unwrap();
+        fs::File::options().write(true).open(&new).unwrap().set_modified(at).unwrap();
+        fs::rename(&new, &path).unwrap();
+        assert!(!Arc::ptr_eq(&before, &look(&web)));
+        assert_eq!(complaints.lock().len(), 1);
+    }
+
+    #[test]
+    fn one_that_says_nothing_from_the_beginning_stays_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("web.yml");
+        fs::write(&path, "").unwrap();
+        let web = Web::open(path.clone(), |complaint| panic!("{complaint}")).unwrap();
+        fs::write(&path, "# still\n").unwrap();
+        web.state.lock().looked -= LOOK;
+        assert!(web.current().is_open());
+    }
 }

@@ -260,6 +260,22 @@ async fn a_stop_is_mailed_and_not_waited_for_long() {
 }
 
 #[tokio::test]
+async fn a_stop_does_not_wait_for_mails_to_be_grouped() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    // Long enough for a loaded machine.
+    let office = Office::open(port, Patience { farewell: Duration::from_secs(20), ..quick() });
+    let mut grouped = settings(("127.0.0.1".into(), port));
+    grouped.mail.group = Some(keepwatch_model::MailGroup { least: 5, wait: Duration::from_secs(3600) });
+    office.settings.send(Some(grouped)).unwrap();
+    office.bus.publish(None, DaemonFact::DaemonStopping { reason: "SIGTERM".into() });
+    let (stream, _) = timeout(Duration::from_secs(10), listener.accept()).await.unwrap().unwrap();
+    let told = attend(stream, "250 fine").await;
+    assert!(told.contains("VRRP Group VG_1 - Stopping"), "{told}");
+    timeout(Duration::from_secs(10), office.task).await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_new_server_is_tried_at_once() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let office = Office::open(closed, Patience { first_pause: Duration::from_secs(3600), ..quick() });

@@ -99,7 +99,9 @@ fn canonical(subject: &str) -> Box<str> {
     if let Ok(socket) = subject.parse::<SocketAddr>() {
         return socket.to_string().into();
     }
-    match subject.split_once('/').and_then(|(address, prefix)| Some((address.parse::<IpAddr>().ok()?, prefix)))
+    match subject
+        .split_once('/')
+        .and_then(|(address, prefix)| Some((address.parse::<IpAddr>().ok()?, prefix)))
     {
         Some((address, prefix)) => format!("{address}/{prefix}").into(),
         None => subject.into(),

@@ -7,23 +7,28 @@
 //! | [`filter`] | which events a receiver wants; pure |
 //! | [`message`] | an event with what led to it, in JSON; pure |
 //! | [`alerts`] | what begins and ends, as Alertmanager takes it; pure |
+//! | `gone` | which alerts have outlived their trouble; pure |
 
 pub mod alerts;
 pub mod filter;
+mod gone;
 pub mod message;
 mod settings;
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{join_all, select_all};
+use jiff::Timestamp;
 use keepwatch_bus::fact::ConsumerFact;
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Event, Reader, WeakBus};
 use keepwatch_deliver::http::{Answer, Client, TYPE};
 use keepwatch_deliver::{Batch, Carrier, Courier, Patience, Verdict};
 use keepwatch_model::{Webhook, WebhookForm};
+use serde_json::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -60,7 +65,7 @@ pub async fn run(
             () = step(&mut hooks) => false,
             () = sleep_until(again) => {
                 again = Instant::now() + AGAIN;
-                hooks.iter_mut().for_each(Hook::say_again);
+                hooks.iter_mut().for_each(|hook| hook.say_again(&reader));
                 false
             }
             event = events.recv() => {
@@ -73,6 +78,7 @@ pub async fn run(
             let wanted = settings.borrow_and_update().clone();
             hooks = change(hooks, wanted, &reader, &bus).await;
         }
+        hooks.iter_mut().for_each(Hook::go_on);
     }
     join_all(hooks.into_iter().map(|hook| hook.courier.finish())).await;
 }
@@ -89,7 +95,7 @@ async fn step(hooks: &mut [Hook]) {
     .await;
 }
 
-/// Those that stay as they are keep what waits; others begin anew.
+/// Those that stay as they are keep what waits; others begin anew, but of the same name go on with the alerts that last.
 async fn change(
     old: Vec<Hook>,
     wanted: Option<WebhookSettings>,
@@ -109,7 +115,13 @@ async fn change(
             None => hooks.extend(Hook::start(webhook.clone(), &about, reader, bus).await),
         }
     }
-    left.into_iter().flatten().for_each(|hook| hook.courier.dismiss());
+    for hook in left.into_iter().flatten() {
+        let heir = hooks.iter_mut().find(|heir| heir.webhook.name == hook.webhook.name);
+        if let Some(heir) = heir {
+            heir.inherit(hook.alerts);
+        }
+        hook.courier.dismiss();
+    }
     hooks
 }
 
@@ -119,6 +131,8 @@ struct Hook {
     about: settings::Sender,
     filter: Filter,
     alerts: Alerts,
+    /// Alerts that are still to be said again.
+    again: VecDeque<alerts::Key>,
     courier: Courier<Post>,
 }
 
@@ -163,7 +177,8 @@ impl Hook {
         };
         let courier =
             Courier::new(name, Post { client, form }, batch, patience, reader.counters(), bus.clone());
-        Some(Self { filter, alerts: Alerts::default(), courier, webhook, about: about.sender.clone() })
+        let about = about.sender.clone();
+        Some(Self { filter, alerts: Alerts::default(), again: VecDeque::new(), courier, webhook, about })
     }
 
     fn note(&mut self, event: &Arc<Event>, reader: &Reader) {
@@ -176,20 +191,49 @@ impl Hook {
             WebhookForm::Alertmanager => {
                 let filter = &self.filter;
                 let alerts = self.alerts.note(event, |event| filter.is_about(event), &self.about);
-                for alert in alerts {
-                    self.courier.offer(Message { event: None, text: alert.to_string() });
-                }
+                self.offer(alerts);
             }
         }
     }
 
-    /// Alerts that last are said again; not to a receiver that has not taken what came before.
-    fn say_again(&mut self) {
-        if !self.courier.is_idle() {
+    fn offer(&mut self, alerts: Vec<Value>) {
+        for alert in alerts {
+            self.courier.offer(Message { event: None, text: alert.to_string() });
+        }
+    }
+
+    /// Goes on with the alerts of the one before: the trouble lasts, whatever else is otherwise.
+    fn inherit(&mut self, alerts: Alerts) {
+        if self.webhook.form != WebhookForm::Alertmanager {
             return;
         }
-        for alert in self.alerts.lasting() {
-            self.courier.offer(Message { event: None, text: alert.to_string() });
+        self.alerts = alerts;
+        let filter = &self.filter;
+        let ended = self.alerts.end_others(|event| filter.is_about(event), Timestamp::now());
+        self.offer(ended);
+        // It may be another receiver.
+        self.again = self.alerts.keys().cloned().collect();
+    }
+
+    /// Alerts that last are to be said again, as [`Hook::go_on`] does it. Those whose trouble is over end.
+    fn say_again(&mut self, reader: &Reader) {
+        let ended = self.alerts.end_gone(&reader.world(), Timestamp::now());
+        self.offer(ended);
+        if self.again.is_empty() {
+            self.again = self.alerts.keys().cloned().collect();
+        }
+    }
+
+    /// Says the next of the alerts that are to be said again, as many as travel together, when the receiver has taken what
+    /// came before: what is new waits behind a few of them only, and none is lost for another.
+    fn go_on(&mut self) {
+        while self.courier.is_idle() && !self.again.is_empty() {
+            let count = self.courier.room().min(ALERTS).min(self.again.len());
+            for key in self.again.drain(..count) {
+                if let Some(alert) = self.alerts.get(&key) {
+                    self.courier.offer(Message { event: None, text: alert.to_string() });
+                }
+            }
         }
     }
 }

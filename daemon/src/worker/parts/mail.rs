@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::cli::DataplaneKind;
 use crate::terminal::plain;
 use crate::worker::settings::Settings;
 
@@ -38,7 +39,9 @@ impl Mail {
     ) -> Self {
         let wanted = watch::Sender::new(None);
         let patience = Patience { farewell: LAST_MAIL, capacity: CAPACITY, ..Patience::default() };
-        let spool = match settings.mail_queue(config).map(|at| Spool::open(at, CAPACITY, bus.downgrade())) {
+        // In shadow the queue is that of another daemon, and no mail is sent.
+        let queue = settings.mail_queue(config).filter(|_| settings.dataplane() != DataplaneKind::Shadow);
+        let spool = match queue.map(|at| Spool::open(at, CAPACITY, bus.downgrade())) {
             Some(Ok((spool, left))) => (spool, Some(left)),
             None => (Spool::none(bus.downgrade()), None),
             Some(Err(error)) => {
