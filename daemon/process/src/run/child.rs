@@ -71,8 +71,10 @@ impl Setting {
         Self { identity: None, umask: 0o177, files: limits::files(), parent: None }
     }
 
-    fn changes_user(&self) -> bool {
-        self.identity.as_ref().is_some_and(|(uid, ..)| *uid != nix::unistd::geteuid())
+    /// A change of the group alone counts as well (prctl(2), PR_SET_DUMPABLE).
+    fn changes_identity(&self) -> bool {
+        let differs = |uid: Uid, gid: Gid| uid != nix::unistd::geteuid() || gid != nix::unistd::getegid();
+        self.identity.as_ref().is_some_and(|(uid, gid, _)| differs(*uid, *gid))
     }
 }
 
@@ -149,7 +151,7 @@ pub(super) fn start(
         setting,
         errno: AtomicI32::new(0),
     };
-    let guard = setting.changes_user().then(dumpable::Guard::new);
+    let guard = setting.changes_identity().then(dumpable::Guard::new);
     let child = clone(&prepared);
     drop(guard);
     let child = child?;
