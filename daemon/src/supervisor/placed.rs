@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 use keepwatch_bus::subject::{Name, VirtualAddress};
-use keepwatch_net::address::{AddressOperation, AddressSpec, PresentAddress};
+use keepwatch_net::address::{AddressOperation, AddressSpec, PROTOCOL_KEEPALIVED, PresentAddress};
 use keepwatch_net::link::LinkTable;
 use keepwatch_net::netlink::{AddressSocket, Monitor};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -38,6 +38,22 @@ pub(super) struct TakenOff {
     pub(super) error: Option<String>,
 }
 
+/// Which of the addresses come off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// Every one.
+    All,
+    /// Those that bear the mark of VRRP: a worker that ended well left the others on purpose, for they have become the
+    /// host's own meanwhile.
+    Marked,
+}
+
+impl Which {
+    fn has(self, present: &PresentAddress) -> bool {
+        self == Self::All || present.protocol == PROTOCOL_KEEPALIVED
+    }
+}
+
 impl Placed {
     pub(super) fn is_empty(&self) -> bool {
         self.addresses.is_empty()
@@ -56,20 +72,20 @@ impl Placed {
         self.addresses.remove(&(at.interface.clone(), at.address));
     }
 
-    /// There are none: a worker has ended well.
+    /// They are nobody's business any more: they shall stay.
     pub(super) fn clear(&mut self) {
         self.addresses.clear();
     }
 
-    /// Takes all of them off that are still there.
-    pub(super) fn take_off(&mut self) -> TakenOff {
+    /// Takes those of them off that are still there and fit.
+    pub(super) fn take_off(&mut self, which: Which) -> TakenOff {
         let own = match self.network.as_ref().map(enter).transpose() {
             Ok(own) => own,
             Err(error) => {
                 return TakenOff { off: 0, error: Some(format!("their network can't be entered: {error}")) };
             }
         };
-        let taken = self.try_take_off().unwrap_or_else(|error| TakenOff { off: 0, error: Some(error) });
+        let taken = self.try_take_off(which).unwrap_or_else(|error| TakenOff { off: 0, error: Some(error) });
         if let Some(own) = own {
             // It was possible a moment ago; only worker processes need the network that this one is in.
             let _ = setns(&own, CloneFlags::CLONE_NEWNET);
@@ -80,7 +96,7 @@ impl Placed {
         taken
     }
 
-    fn try_take_off(&self) -> Result<TakenOff, String> {
+    fn try_take_off(&self, which: Which) -> Result<TakenOff, String> {
         let mut table = LinkTable::default();
         let mut monitor = Monitor::open().map_err(|error| error.to_string())?;
         let told = monitor.dump(|notification| table.apply(notification, |_| {}));
@@ -89,7 +105,7 @@ impl Placed {
         for at in self.addresses.values() {
             // An interface that is gone took its addresses along.
             let there = table.by_name(&at.interface).into_iter().flat_map(|link| &link.addresses);
-            for present in there.filter(|present| present.address == at.address) {
+            for present in there.filter(|present| present.address == at.address && which.has(present)) {
                 socket.request(AddressOperation::Remove, present.link, as_it_is(present), ());
             }
         }
@@ -130,4 +146,32 @@ fn enter(network: &File) -> std::io::Result<File> {
     let own = File::open("/proc/self/ns/net")?;
     setns(network, CloneFlags::CLONE_NEWNET)?;
     Ok(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use keepwatch_net::link::LinkIndex;
+
+    use super::*;
+
+    #[test]
+    fn what_has_become_the_host_s_own_is_left_where_a_worker_ended_well() {
+        let present = |protocol| PresentAddress {
+            link: LinkIndex(2),
+            address: IpAddr::from([10, 0, 0, 9]),
+            prefix: 24,
+            peer: None,
+            tentative: false,
+            duplicate: false,
+            protocol,
+        };
+        for (which, protocol, goes) in [
+            (Which::All, 0, true),
+            (Which::All, PROTOCOL_KEEPALIVED, true),
+            (Which::Marked, PROTOCOL_KEEPALIVED, true),
+            (Which::Marked, 0, false),
+        ] {
+            assert_eq!(which.has(&present(protocol)), goes, "{which:?} {protocol}");
+        }
+    }
 }

@@ -93,12 +93,13 @@ impl VirtualRouters {
         (beat::ADDRESSES, self.addresses.clone())
     }
 
-    /// Stops it: masters resign and take their addresses off, unless they shall stay.
-    pub(in crate::worker) async fn stop(self, settings: &Settings, cause: EventId) {
+    /// Stops it: masters resign and take their addresses off, unless they shall stay. Whether that was done.
+    pub(in crate::worker) async fn stop(self, settings: &Settings, cause: EventId) -> bool {
         let release = if settings.cli.dont_release_vrrp { Release::Nothing } else { Release::Everything };
-        // Both errors mean that there is nothing left to wait for.
-        let _ = timeout(STOP_WITHIN, self.thread.stop(release, Some(cause))).await;
+        // Both errors mean that there is nothing left to wait for: it hangs, or is gone.
+        let done = timeout(STOP_WITHIN, self.thread.stop(release, Some(cause))).await;
         self.igmp.disable(false);
+        matches!(done, Ok(Ok(())))
     }
 }
 
