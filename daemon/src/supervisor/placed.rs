@@ -3,12 +3,14 @@
 //! in. IPVS entries stay: a director that is not master gets no packets for them.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs::File;
 use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
+use caps::{CapSet, Capability};
 use keepwatch_bus::subject::{Name, VirtualAddress};
 use keepwatch_net::address::{AddressOperation, AddressSpec, PROTOCOL_KEEPALIVED, PresentAddress};
 use keepwatch_net::link::LinkTable;
@@ -25,8 +27,17 @@ const PER_WRITE: usize = 64;
 #[derive(Default)]
 pub(super) struct Placed {
     addresses: BTreeMap<(Name, IpAddr), VirtualAddress>,
-    /// The network of the workers, where it is not the supervisor's own.
-    network: Option<File>,
+    /// That of the workers; none before one has put an address anywhere.
+    network: Option<Network>,
+}
+
+/// The network that a worker lives in.
+enum Network {
+    /// That of the supervisor.
+    Own,
+    Other(File),
+    /// It could not be told, because of this.
+    Unknown(String),
 }
 
 /// What came of taking addresses off.
@@ -62,9 +73,21 @@ impl Placed {
     /// A worker put an address there.
     pub(super) fn add(&mut self, worker: u32, at: VirtualAddress) {
         if self.addresses.is_empty() {
-            self.network = network_of(worker);
+            self.belong_to(worker);
         }
         self.addresses.insert((at.interface.clone(), at.address), at);
+    }
+
+    /// Their network is this worker's. One that has just died can't be asked any more: then it is that of the one before.
+    fn belong_to(&mut self, worker: u32) {
+        match (network_of(worker), &self.network) {
+            (Ok(network), _) => self.network = Some(network),
+            // What has the same name in another network is not ours to take off.
+            (Err(error), None | Some(Network::Unknown(_))) => {
+                self.network = Some(Network::Unknown(error.to_string()));
+            }
+            (Err(_), Some(Network::Own | Network::Other(_))) => {}
+        }
     }
 
     /// A worker took one off.
@@ -79,11 +102,17 @@ impl Placed {
 
     /// Takes those of them off that are still there and fit.
     pub(super) fn take_off(&mut self, which: Which) -> TakenOff {
-        let own = match self.network.as_ref().map(enter).transpose() {
-            Ok(own) => own,
-            Err(error) => {
-                return TakenOff { off: 0, error: Some(format!("their network can't be entered: {error}")) };
-            }
+        let failed = |what: &str, error: &dyn Display| TakenOff {
+            off: 0,
+            error: Some(format!("their network can't be {what}: {error}")),
+        };
+        let own = match &self.network {
+            None | Some(Network::Own) => None,
+            Some(Network::Unknown(error)) => return failed("found", error),
+            Some(Network::Other(network)) => match enter(network) {
+                Ok(own) => Some(own),
+                Err(error) => return failed("entered", &error),
+            },
         };
         let taken = self.try_take_off(which).unwrap_or_else(|error| TakenOff { off: 0, error: Some(error) });
         if let Some(own) = own {
@@ -134,11 +163,15 @@ fn as_it_is(present: &PresentAddress) -> AddressSpec {
     AddressSpec { peer: present.peer, ..AddressSpec::new(present.address, present.prefix) }
 }
 
-/// The network that a process lives in, if it is not ours.
-fn network_of(process: u32) -> Option<File> {
-    let theirs = File::open(format!("/proc/{process}/ns/net")).ok()?;
-    let own = std::fs::metadata("/proc/self/ns/net").ok()?;
-    (theirs.metadata().ok()?.ino() != own.ino()).then_some(theirs)
+/// The network that a process lives in.
+fn network_of(process: u32) -> std::io::Result<Network> {
+    // Whoever may not enter another (setns(2)) has not started anybody who may.
+    if caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_ADMIN).is_ok_and(|may| !may) {
+        return Ok(Network::Own);
+    }
+    let theirs = File::open(format!("/proc/{process}/ns/net"))?;
+    let own = std::fs::metadata("/proc/self/ns/net")?;
+    Ok(if theirs.metadata()?.ino() == own.ino() { Network::Own } else { Network::Other(theirs) })
 }
 
 /// Enters a network; the one that this process was in.
@@ -153,6 +186,32 @@ mod tests {
     use keepwatch_net::link::LinkIndex;
 
     use super::*;
+
+    #[test]
+    fn where_the_network_of_a_worker_can_t_be_found_nothing_is_taken_off() {
+        if !caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_ADMIN).unwrap() {
+            return; // Then it is ours.
+        }
+        let at = || VirtualAddress {
+            interface: "kw-none".into(),
+            address: IpAddr::from([10, 0, 0, 9]),
+            prefix: 24,
+        };
+        // No process has that number.
+        let nobody = u32::MAX;
+        let mut placed = Placed::default();
+        placed.add(nobody, at());
+        let taken = placed.take_off(Which::All);
+        let error = taken.error.unwrap_or_default();
+        assert!(error.starts_with("their network can't be found: "), "{error}");
+        assert!(!placed.is_empty());
+        // One that lived when it was asked has told where the next one's are as well.
+        placed.clear();
+        placed.add(std::process::id(), at());
+        placed.remove(&at());
+        placed.add(nobody, at());
+        assert_eq!(placed.take_off(Which::All).error, None);
+    }
 
     #[test]
     fn what_has_become_the_host_s_own_is_left_where_a_worker_ended_well() {
