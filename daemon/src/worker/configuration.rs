@@ -242,7 +242,7 @@ mod tests {
         let (main, included) = (directory.path().join("main"), directory.path().join("included"));
         std::fs::write(&main, "include included\ninclude nothing\n").unwrap();
         std::fs::write(&included, "").unwrap();
-        std::fs::set_permissions(&included, std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(&included, std::fs::Permissions::from_mode(0o000)).unwrap();
         let words = ["keepwatchd".into(), "-f".into(), main.clone().into_os_string()];
         let settings = Settings::new(Cli::read(words).unwrap());
         // In a thread of its own, whose rights do not come back.
