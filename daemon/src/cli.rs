@@ -363,6 +363,7 @@ impl Cli {
             &mut self.vrrp_pid,
             &mut self.checkers_pid,
             &mut self.bfd_pid,
+            &mut self.web_config_file,
             &mut self.control_socket,
         ];
         for path in paths.into_iter().flatten() {
@@ -436,9 +437,10 @@ mod tests {
         for (file, absolute) in
             [("a.conf", "/d/a.conf"), ("/a", "/a"), ("{a,b}", "/d/{a,b}"), ("{/a,/b}", "{/a,/b}")]
         {
-            let cli = read(&format!("-p p -f {file}")).unwrap().absolute(Path::new("/d"));
+            let cli = read(&format!("-p p --web-config-file w -f {file}")).unwrap().absolute(Path::new("/d"));
             assert_eq!(cli.use_file, Some(absolute.into()));
             assert_eq!(cli.pid, Some("/d/p".into()));
+            assert_eq!(cli.web_config_file, Some("/d/w".into()));
         }
     }
 

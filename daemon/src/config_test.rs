@@ -12,28 +12,30 @@ use keepwatch_bus::own_file;
 use keepwatch_config::Diagnostics;
 
 use crate::cli::Cli;
-use crate::paths;
 use crate::terminal;
-use crate::worker::configuration::{misfits, options};
+use crate::worker::configuration;
+use crate::worker::settings::Settings;
 
 /// Checks and tells; the exit status.
 ///
 /// # Errors
 /// When the file for the diagnostics, or standard output for a dump, can't be written.
 pub fn run(cli: &Cli) -> Result<i32> {
-    let file = cli.use_file.clone().unwrap_or_else(paths::default_configuration);
-    let loaded = keepwatch_config::load(
-        &file,
-        &options(cli.config_id.as_deref(), cli.expansion_limit, cli.all_config),
-    );
-    let misfits = misfits(&loaded);
+    // As the daemon would read it, which the command line has a say in.
+    let settings = Settings::new(cli.clone());
+    let loaded = configuration::load(&settings);
+    let misfits = configuration::misfits(&loaded);
     let outcomes = loaded.diagnostics.outcomes().and(misfits.outcomes());
     let text = |styled| {
         let text = loaded.diagnostics.render_text(styled) + &misfits.render_text(styled);
         if text.is_empty() {
             return text;
         }
-        format!("{text}{}: {}\n", file.display(), Diagnostics::summary([&loaded.diagnostics, &misfits]))
+        format!(
+            "{text}{}: {}\n",
+            settings.file.display(),
+            Diagnostics::summary([&loaded.diagnostics, &misfits])
+        )
     };
     match cli.config_test.as_deref() {
         Some(log) if log != Path::new("-") => {
@@ -62,4 +64,30 @@ pub fn dump(config: &keepwatch_config::Config) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut out, &config.to_json())?;
     out.write_all(b"\n")?;
     out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_tested_is_what_the_command_line_makes_of_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("c.conf");
+        std::fs::write(
+            &file,
+            "vrrp_instance VI {\n interface kw-none\n virtual_router_id 5\n virtual_ipaddress {\n 10.0.0.9\n }\n}\n",
+        )
+        .unwrap();
+        let log = directory.path().join("log");
+        let status = |flags: &[&str]| {
+            let words = ["keepwatchd".into(), "-f".into(), file.clone().into_os_string()];
+            let log = format!("--config-test={}", log.display()).into();
+            let words = words.into_iter().chain([log]).chain(flags.iter().map(Into::into));
+            run(&Cli::read(words).unwrap()).unwrap()
+        };
+        assert_eq!(status(&[]), 5);
+        // In a namespace there are other interfaces.
+        assert_eq!(status(&["--namespace=n"]), 0);
+    }
 }

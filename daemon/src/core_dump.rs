@@ -6,8 +6,8 @@ use std::io;
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 
-/// Where the kernel has its pattern, for the whole host.
-const PATTERN: &str = "/proc/sys/kernel/core_pattern";
+use crate::host_settings::CORE_PATTERN;
+
 /// The pattern when none is given.
 pub const DEFAULT_PATTERN: &str = "core";
 
@@ -24,12 +24,12 @@ pub fn allow(pattern: Option<&str>) -> Result<Before, String> {
         .map_err(|error| format!("the limit of core dumps can't be raised: {}", error.desc()))?;
     let Some(pattern) = pattern else { return Ok(Before(None)) };
     let set = || -> io::Result<Vec<u8>> {
-        let before = fs::read(PATTERN)?;
-        fs::write(PATTERN, pattern)?;
+        let before = CORE_PATTERN.before(fs::read(CORE_PATTERN.path)?, pattern);
+        fs::write(CORE_PATTERN.path, pattern)?;
         Ok(before)
     };
-    let before =
-        set().map_err(|error| format!("{PATTERN} can't be set: {}", crate::terminal::plain(&error)))?;
+    let before = set()
+        .map_err(|error| format!("{} can't be set: {}", CORE_PATTERN.path, crate::terminal::plain(&error)))?;
     Ok(Before(Some(before)))
 }
 
@@ -37,7 +37,7 @@ impl Drop for Before {
     fn drop(&mut self) {
         if let Some(pattern) = &self.0 {
             // Whoever took the right to it away meanwhile wanted it so.
-            let _ = fs::write(PATTERN, pattern);
+            let _ = fs::write(CORE_PATTERN.path, pattern);
         }
     }
 }

@@ -21,6 +21,7 @@ pub mod control;
 pub mod core_dump;
 pub mod daemon;
 pub mod detach;
+pub mod host_settings;
 pub mod logging;
 pub mod operator;
 pub mod paths;

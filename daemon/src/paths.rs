@@ -17,7 +17,7 @@ pub const AMONG: &str = "/run/keepalived";
 
 /// Which of several daemons on one host this is, where the configuration says so: by `instance` and `net_namespace`, or
 /// only that it is one (`use_pid_dir`). Its pid files are then where keepalived has them, under keepalived's names;
-/// socket and history file keep their places and have the names in theirs.
+/// socket, history file and mails keep their places and have the names in theirs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Among {
     directory: PathBuf,
@@ -55,6 +55,11 @@ impl Among {
     /// The history file.
     pub fn history_file(&self) -> PathBuf {
         Path::new(STATE).join(format!("history{}.jsonl", self.suffix))
+    }
+
+    /// The directory in which mails wait.
+    pub fn mail_queue(&self) -> PathBuf {
+        Path::new(STATE).join(format!("mail{}", self.suffix))
     }
 }
 

@@ -23,6 +23,8 @@ use caps::CapSet;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::unistd::{Pid, geteuid, getppid};
 
+use crate::host_settings::{self, Variables};
+
 /// The name of the worker's program.
 pub const WORKER: &str = "keepwatch-worker";
 /// Where programs lie that are not for people to start.
@@ -50,6 +52,8 @@ pub struct Program {
     called: String,
     /// The operator's working directory; none if that is gone.
     directory: Option<PathBuf>,
+    /// How settings of the host were before there was a worker.
+    host: Variables,
 }
 
 impl Program {
@@ -69,7 +73,7 @@ impl Program {
         let called = std::env::args_os().next().unwrap_or_default();
         let called = Path::new(&called).file_name().unwrap_or(OsStr::new("keepwatchd"));
         let called = called.to_string_lossy().into_owned();
-        Ok(Self { file, called, directory: std::env::current_dir().ok() })
+        Ok(Self { file, called, directory: std::env::current_dir().ok(), host: host_settings::now() })
     }
 
     /// Starts a worker, with a socket to it. `reason`: why the one before had to be replaced; `background`: this process
@@ -97,9 +101,8 @@ impl Program {
             .env(crate::systemd::HANDED_IN, listeners.to_string());
         let background = background.then(|| OsString::from("1"));
         let directory = self.directory.clone().map(OsString::from);
-        for (name, value) in
-            [(REASON, reason.map(OsString::from)), (BACKGROUND, background), (DIRECTORY, directory)]
-        {
+        let own = [(REASON, reason.map(OsString::from)), (BACKGROUND, background), (DIRECTORY, directory)];
+        for (name, value) in own.into_iter().chain(self.host.clone()) {
             match value {
                 Some(value) => command.env(name, value),
                 None => command.env_remove(name),

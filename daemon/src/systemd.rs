@@ -4,10 +4,12 @@
 #![allow(unsafe_code)]
 
 use std::net::TcpListener;
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
 /// The variable through which a supervisor tells its worker how many sockets were handed in.
 pub const HANDED_IN: &str = "KEEPWATCH_LISTEN_FDS";
@@ -31,7 +33,15 @@ pub fn passed_on() -> usize {
 /// other descriptors are opened.
 pub fn listener() -> Option<TcpListener> {
     let count = i32::try_from(passed_on()).ok()?;
-    for fd in FIRST_FD..FIRST_FD.checked_add(count)? {
+    let handed_in = FIRST_FD..FIRST_FD.checked_add(count)?;
+    for fd in handed_in.clone() {
+        // None of them is for scripts. What is not open is left out.
+        // SAFETY: borrowed for this one call, which tells whether it is open.
+        if fcntl(unsafe { BorrowedFd::borrow_raw(fd) }, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).is_err() {
+            break;
+        }
+    }
+    for fd in handed_in {
         // SAFETY: the service manager opened this descriptor for us, it came through exec, and this function,
         // called once at the start, is the only one that takes it.
         let owned = unsafe { OwnedFd::from_raw_fd(fd) };

@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use super::absence::Next;
+use super::placed::Which;
 use super::{Phase, Supervisor};
 use crate::logging::Severity;
 
@@ -26,12 +27,33 @@ impl Supervisor<'_> {
         }
     }
 
+    /// Takes off what a worker that ended well has left all the same: it may have been told to stop before it had come to
+    /// the addresses of one that crashed.
+    pub(super) fn take_left_ones_off(&mut self) {
+        if self.terms.as_ref().is_none_or(|terms| !terms.release) {
+            self.placed.clear();
+        }
+        if self.placed.is_empty() {
+            return;
+        }
+        let taken = self.placed.take_off(Which::Marked);
+        if taken.off > 0 {
+            let off = format!("Took {} virtual addresses off that a worker had left", taken.off);
+            self.log.now(Severity::Warning, off);
+        }
+        if let Some(error) = taken.error {
+            let message = format!("Virtual addresses that a worker had left may still be there: {error}");
+            self.log.now(Severity::Error, message);
+        }
+        self.placed.clear();
+    }
+
     /// Whether none is left.
     pub(super) fn take_addresses_off(&mut self, why: &str) -> bool {
         if self.placed.is_empty() {
             return true;
         }
-        let taken = self.placed.take_off();
+        let taken = self.placed.take_off(Which::All);
         let off = format!("Took {} virtual addresses off: {why}", taken.off);
         match taken.error {
             None => {

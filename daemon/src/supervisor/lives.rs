@@ -68,9 +68,10 @@ impl Supervisor<'_> {
             }
             Phase::Stopping { worker, until } => {
                 if let Some(end) = worker.ended() {
+                    // It has told of the addresses that it took off.
+                    self.listen_to_the_end();
                     if end.status == Some(0) {
-                        // It has taken them off, or was told to leave them.
-                        self.placed.clear();
+                        self.take_left_ones_off();
                     }
                     let status =
                         if self.terms.is_none() { end.code } else { end.status.unwrap_or(EXIT_FATAL) };

@@ -3,14 +3,16 @@
 //! in. IPVS entries stay: a director that is not master gets no packets for them.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs::File;
 use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
+use caps::{CapSet, Capability};
 use keepwatch_bus::subject::{Name, VirtualAddress};
-use keepwatch_net::address::{AddressOperation, AddressSpec, PresentAddress};
+use keepwatch_net::address::{AddressOperation, AddressSpec, PROTOCOL_KEEPALIVED, PresentAddress};
 use keepwatch_net::link::LinkTable;
 use keepwatch_net::netlink::{AddressSocket, Monitor};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -25,8 +27,17 @@ const PER_WRITE: usize = 64;
 #[derive(Default)]
 pub(super) struct Placed {
     addresses: BTreeMap<(Name, IpAddr), VirtualAddress>,
-    /// The network of the workers, where it is not the supervisor's own.
-    network: Option<File>,
+    /// That of the workers; none before one has put an address anywhere.
+    network: Option<Network>,
+}
+
+/// The network that a worker lives in.
+enum Network {
+    /// That of the supervisor.
+    Own,
+    Other(File),
+    /// It could not be told, because of this.
+    Unknown(String),
 }
 
 /// What came of taking addresses off.
@@ -38,6 +49,22 @@ pub(super) struct TakenOff {
     pub(super) error: Option<String>,
 }
 
+/// Which of the addresses come off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// Every one.
+    All,
+    /// Those that bear the mark of VRRP: a worker that ended well left the others on purpose, for they have become the
+    /// host's own meanwhile.
+    Marked,
+}
+
+impl Which {
+    fn has(self, present: &PresentAddress) -> bool {
+        self == Self::All || present.protocol == PROTOCOL_KEEPALIVED
+    }
+}
+
 impl Placed {
     pub(super) fn is_empty(&self) -> bool {
         self.addresses.is_empty()
@@ -46,9 +73,21 @@ impl Placed {
     /// A worker put an address there.
     pub(super) fn add(&mut self, worker: u32, at: VirtualAddress) {
         if self.addresses.is_empty() {
-            self.network = network_of(worker);
+            self.belong_to(worker);
         }
         self.addresses.insert((at.interface.clone(), at.address), at);
+    }
+
+    /// Their network is this worker's. One that has just died can't be asked any more: then it is that of the one before.
+    fn belong_to(&mut self, worker: u32) {
+        match (network_of(worker), &self.network) {
+            (Ok(network), _) => self.network = Some(network),
+            // What has the same name in another network is not ours to take off.
+            (Err(error), None | Some(Network::Unknown(_))) => {
+                self.network = Some(Network::Unknown(error.to_string()));
+            }
+            (Err(_), Some(Network::Own | Network::Other(_))) => {}
+        }
     }
 
     /// A worker took one off.
@@ -56,20 +95,26 @@ impl Placed {
         self.addresses.remove(&(at.interface.clone(), at.address));
     }
 
-    /// There are none: a worker has ended well.
+    /// They are nobody's business any more: they shall stay.
     pub(super) fn clear(&mut self) {
         self.addresses.clear();
     }
 
-    /// Takes all of them off that are still there.
-    pub(super) fn take_off(&mut self) -> TakenOff {
-        let own = match self.network.as_ref().map(enter).transpose() {
-            Ok(own) => own,
-            Err(error) => {
-                return TakenOff { off: 0, error: Some(format!("their network can't be entered: {error}")) };
-            }
+    /// Takes those of them off that are still there and fit.
+    pub(super) fn take_off(&mut self, which: Which) -> TakenOff {
+        let failed = |what: &str, error: &dyn Display| TakenOff {
+            off: 0,
+            error: Some(format!("their network can't be {what}: {error}")),
         };
-        let taken = self.try_take_off().unwrap_or_else(|error| TakenOff { off: 0, error: Some(error) });
+        let own = match &self.network {
+            None | Some(Network::Own) => None,
+            Some(Network::Unknown(error)) => return failed("found", error),
+            Some(Network::Other(network)) => match enter(network) {
+                Ok(own) => Some(own),
+                Err(error) => return failed("entered", &error),
+            },
+        };
+        let taken = self.try_take_off(which).unwrap_or_else(|error| TakenOff { off: 0, error: Some(error) });
         if let Some(own) = own {
             // It was possible a moment ago; only worker processes need the network that this one is in.
             let _ = setns(&own, CloneFlags::CLONE_NEWNET);
@@ -80,7 +125,7 @@ impl Placed {
         taken
     }
 
-    fn try_take_off(&self) -> Result<TakenOff, String> {
+    fn try_take_off(&self, which: Which) -> Result<TakenOff, String> {
         let mut table = LinkTable::default();
         let mut monitor = Monitor::open().map_err(|error| error.to_string())?;
         let told = monitor.dump(|notification| table.apply(notification, |_| {}));
@@ -89,7 +134,7 @@ impl Placed {
         for at in self.addresses.values() {
             // An interface that is gone took its addresses along.
             let there = table.by_name(&at.interface).into_iter().flat_map(|link| &link.addresses);
-            for present in there.filter(|present| present.address == at.address) {
+            for present in there.filter(|present| present.address == at.address && which.has(present)) {
                 socket.request(AddressOperation::Remove, present.link, as_it_is(present), ());
             }
         }
@@ -118,11 +163,15 @@ fn as_it_is(present: &PresentAddress) -> AddressSpec {
     AddressSpec { peer: present.peer, ..AddressSpec::new(present.address, present.prefix) }
 }
 
-/// The network that a process lives in, if it is not ours.
-fn network_of(process: u32) -> Option<File> {
-    let theirs = File::open(format!("/proc/{process}/ns/net")).ok()?;
-    let own = std::fs::metadata("/proc/self/ns/net").ok()?;
-    (theirs.metadata().ok()?.ino() != own.ino()).then_some(theirs)
+/// The network that a process lives in.
+fn network_of(process: u32) -> std::io::Result<Network> {
+    // Whoever may not enter another (setns(2)) has not started anybody who may.
+    if caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_ADMIN).is_ok_and(|may| !may) {
+        return Ok(Network::Own);
+    }
+    let theirs = File::open(format!("/proc/{process}/ns/net"))?;
+    let own = std::fs::metadata("/proc/self/ns/net")?;
+    Ok(if theirs.metadata()?.ino() == own.ino() { Network::Own } else { Network::Other(theirs) })
 }
 
 /// Enters a network; the one that this process was in.
@@ -130,4 +179,58 @@ fn enter(network: &File) -> std::io::Result<File> {
     let own = File::open("/proc/self/ns/net")?;
     setns(network, CloneFlags::CLONE_NEWNET)?;
     Ok(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use keepwatch_net::link::LinkIndex;
+
+    use super::*;
+
+    #[test]
+    fn where_the_network_of_a_worker_can_t_be_found_nothing_is_taken_off() {
+        if !caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_ADMIN).unwrap() {
+            return; // Then it is ours.
+        }
+        let at = || VirtualAddress {
+            interface: "kw-none".into(),
+            address: IpAddr::from([10, 0, 0, 9]),
+            prefix: 24,
+        };
+        // No process has that number.
+        let nobody = u32::MAX;
+        let mut placed = Placed::default();
+        placed.add(nobody, at());
+        let taken = placed.take_off(Which::All);
+        let error = taken.error.unwrap_or_default();
+        assert!(error.starts_with("their network can't be found: "), "{error}");
+        assert!(!placed.is_empty());
+        // One that lived when it was asked has told where the next one's are as well.
+        placed.clear();
+        placed.add(std::process::id(), at());
+        placed.remove(&at());
+        placed.add(nobody, at());
+        assert_eq!(placed.take_off(Which::All).error, None);
+    }
+
+    #[test]
+    fn what_has_become_the_host_s_own_is_left_where_a_worker_ended_well() {
+        let present = |protocol| PresentAddress {
+            link: LinkIndex(2),
+            address: IpAddr::from([10, 0, 0, 9]),
+            prefix: 24,
+            peer: None,
+            tentative: false,
+            duplicate: false,
+            protocol,
+        };
+        for (which, protocol, goes) in [
+            (Which::All, 0, true),
+            (Which::All, PROTOCOL_KEEPALIVED, true),
+            (Which::Marked, PROTOCOL_KEEPALIVED, true),
+            (Which::Marked, 0, false),
+        ] {
+            assert_eq!(which.has(&present(protocol)), goes, "{which:?} {protocol}");
+        }
+    }
 }

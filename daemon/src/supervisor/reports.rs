@@ -18,10 +18,22 @@ use nix::sys::signal::Signal;
 impl Supervisor<'_> {
     /// Hears what the worker has said since the last call.
     pub(super) fn listen(&mut self) {
+        self.hear();
+    }
+
+    /// Hears all that a worker has said that has ended.
+    pub(super) fn listen_to_the_end(&mut self) {
+        while self.hear() > 0 {}
+    }
+
+    /// How many reports there were, of some that may be waiting.
+    fn hear(&mut self) -> usize {
         let reports = self.worker().map(Worker::reports).unwrap_or_default();
+        let count = reports.len();
         for report in reports {
             self.heard(report);
         }
+        count
     }
 
     /// The worker, while there is one.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use keepwatch_bus::fact::{ConfigChange, DaemonFact};
 use keepwatch_bus::{Bus, EventId, own_file};
-use keepwatch_config::model::{ReloadFiles, ReloadMarker};
+use keepwatch_config::model::Global;
 use keepwatch_config::{Config, Diagnostic, Diagnostics, Host, HostAddress, Loaded, Options, Severity};
 use keepwatch_net::address::{PROTOCOL_KEEPALIVED, kernel_keeps_marks};
 use keepwatch_net::link::{LinkIndex, Notification};
@@ -15,7 +15,7 @@ use keepwatch_net::netlink::Monitor;
 use super::settings::Settings;
 use crate::logging::sink::Sinks;
 use crate::logging::{self as log, LogSettings};
-use crate::{paths, terminal};
+use crate::terminal;
 
 /// Diagnostics that become events. A file with more mistakes than this is looked at with `keepwatchd -t`.
 const TOLD: usize = 100;
@@ -142,17 +142,18 @@ pub fn at_start(settings: &Settings) -> Option<Accepted> {
     config.map(|config| Accepted { config, files, diagnostics, misfits })
 }
 
-/// The configuration to go on with: one with mistakes is refused, by the fact that says so.
+/// The configuration to go on with: one with mistakes is refused, by the fact that says so. `global`: what the one in force
+/// says of reloads.
 ///
 /// # Errors
 /// The fact.
-pub fn at_reload(settings: &Settings, files: &ReloadFiles) -> Result<Accepted, Box<DaemonFact>> {
-    let marker = Marker::set(settings, files);
+pub fn at_reload(settings: &Settings, global: &Global) -> Result<Accepted, Box<DaemonFact>> {
+    let marker = Marker::set(settings, global);
     // What this worker may not read any more may hold what runs.
     let loaded = load_with(settings, true);
     drop(marker);
     let misfits = misfits(&loaded);
-    if let Some(log) = files.check_log.as_deref().filter(|log| *log != Path::new("/dev/null")) {
+    if let Some(log) = global.reload.check_log.as_deref().filter(|log| *log != Path::new("/dev/null")) {
         let text = loaded.diagnostics.render_text(false) + &misfits.render_text(false);
         if let Err(error) = own_file::replace(log, own_file::PRIVATE, text.as_bytes()) {
             let message = format!("{}: {}", log.display(), terminal::plain(&error));
@@ -176,11 +177,8 @@ pub fn at_reload(settings: &Settings, files: &ReloadFiles) -> Result<Accepted, B
 struct Marker(Option<PathBuf>);
 
 impl Marker {
-    fn set(settings: &Settings, files: &ReloadFiles) -> Self {
-        let path = files.marker.as_ref().map(|marker| match marker {
-            ReloadMarker::At(path) => path.clone(),
-            ReloadMarker::BesidePid => paths::pid_file(settings.cli.pid.as_deref()).with_extension("reload"),
-        });
+    fn set(settings: &Settings, global: &Global) -> Self {
+        let path = settings.reload_marker(global);
         if let Some(path) = &path
             && let Err(error) = own_file::replace(path, own_file::PRIVATE, &[])
         {
@@ -244,7 +242,7 @@ mod tests {
         let (main, included) = (directory.path().join("main"), directory.path().join("included"));
         std::fs::write(&main, "include included\ninclude nothing\n").unwrap();
         std::fs::write(&included, "").unwrap();
-        std::fs::set_permissions(&included, std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(&included, std::fs::Permissions::from_mode(0o000)).unwrap();
         let words = ["keepwatchd".into(), "-f".into(), main.clone().into_os_string()];
         let settings = Settings::new(Cli::read(words).unwrap());
         // In a thread of its own, whose rights do not come back.
@@ -252,7 +250,7 @@ mod tests {
             for capability in [Capability::CAP_DAC_OVERRIDE, Capability::CAP_DAC_READ_SEARCH] {
                 caps::drop(None, CapSet::Effective, capability).unwrap();
             }
-            (at_start(&settings).is_some(), at_reload(&settings, &ReloadFiles::default()).err())
+            (at_start(&settings).is_some(), at_reload(&settings, &Global::default()).err())
         })
         .join()
         .unwrap();

@@ -269,17 +269,19 @@ impl Worker {
                 }
                 Asked::Dump(dump) => self.consumers.dump(dump),
                 Asked::Stop(reason) => {
-                    self.stop(reason).await;
-                    return Ok(0);
+                    let done = self.stop(reason).await;
+                    // Then the supervisor takes the addresses off.
+                    return Ok(if done { 0 } else { supervisor::EXIT_FATAL });
                 }
             }
         }
     }
 
-    async fn stop(mut self, reason: &str) {
+    /// Whether the virtual routers have released what they are to release.
+    async fn stop(mut self, reason: &str) -> bool {
         let begun = Instant::now();
         let cause = self.bus.publish(None, DaemonFact::DaemonStopping { reason: reason.into() });
-        self.publishers.stop(&self.settings, cause).await;
+        let done = self.publishers.stop(&self.settings, cause).await;
         let cause = self.bus.publish(Some(cause), DaemonFact::DaemonStopped { took: begun.elapsed() });
         let remaining = self.consumers.finish_telling().await;
         if let Some(script) = self.end {
@@ -288,6 +290,7 @@ impl Worker {
         }
         drop(self.bus);
         remaining.stop().await;
+        done
     }
 }
 

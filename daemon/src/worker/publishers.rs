@@ -105,16 +105,17 @@ impl Publishers {
         services.chain(self.routers.as_ref().map(VirtualRouters::addresses_beat)).chain(followed).collect()
     }
 
-    /// Stops everything, and takes away what the command line does not want left.
-    pub(super) async fn stop(&mut self, settings: &Settings, cause: EventId) {
+    /// Stops everything, and takes away what the command line does not want left. Whether the virtual routers have done so.
+    pub(super) async fn stop(&mut self, settings: &Settings, cause: EventId) -> bool {
         // Nothing that is followed counts any more.
         if let Some(trackers) = self.trackers.take() {
             trackers.stop().await;
         }
         let (routers, services) = (self.routers.take(), self.services.take());
         let stop_routers = async {
-            if let Some(routers) = routers {
-                routers.stop(settings, cause).await;
+            match routers {
+                Some(routers) => routers.stop(settings, cause).await,
+                None => true,
             }
         };
         let stop_services = async {
@@ -122,6 +123,6 @@ impl Publishers {
                 services.stop(settings, cause).await;
             }
         };
-        tokio::join!(stop_routers, stop_services);
+        tokio::join!(stop_routers, stop_services).0
     }
 }

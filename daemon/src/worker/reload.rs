@@ -74,9 +74,10 @@ impl Reload {
             return;
         }
         now.extend(wanted);
-        let (settings, files) = (settings.clone(), reader.world().settings.global.reload.clone());
+        let (settings, global) = (settings.clone(), reader.world().settings.global.clone());
         self.began = Some(Instant::now());
-        self.loading = Some(tokio::task::spawn_blocking(move || configuration::at_reload(&settings, &files)));
+        self.loading =
+            Some(tokio::task::spawn_blocking(move || configuration::at_reload(&settings, &global)));
     }
 
     /// Tells those who waited what came of it.

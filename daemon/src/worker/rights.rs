@@ -86,6 +86,9 @@ impl Rights {
             let kept = caps::read(None, set)?.intersection(&self.capabilities).copied().collect();
             caps::set(None, set, &kept)?;
         }
+        // What came with the supervisor's program by way of these (`setcap`) is ours alone, and not for scripts. What is not
+        // inheritable is not ambient either (capabilities(7)).
+        caps::clear(None, CapSet::Inheritable)?;
         if !self.new_privileges {
             // Kernels before 3.5 do not know it; nothing is lost there.
             let _ = nix::sys::prctl::set_no_new_privs();
@@ -338,6 +341,22 @@ mod tests {
             config.global.reload = reload;
             assert!(kept(&config, &[]), "{:?}", config.global.reload);
         }
+    }
+
+    #[test]
+    fn what_is_kept_is_not_handed_on_to_programs() {
+        // In a thread of its own, whose rights do not come back.
+        let left = std::thread::spawn(|| {
+            let right = Capability::CAP_NET_ADMIN;
+            caps::raise(None, CapSet::Inheritable, right).ok()?;
+            caps::raise(None, CapSet::Ambient, right).ok()?;
+            needed(&instance("notify /bin/true")).keep().unwrap();
+            let sets = [CapSet::Permitted, CapSet::Effective, CapSet::Inheritable, CapSet::Ambient];
+            Some(sets.map(|set| caps::has_cap(None, set, right).unwrap()))
+        });
+        // Whoever has not the right can't show it.
+        let left = left.join().unwrap();
+        assert!(left.is_none_or(|left| left == [true, true, false, false]), "{left:?}");
     }
 
     #[test]

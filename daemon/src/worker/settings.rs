@@ -121,7 +121,10 @@ impl Settings {
     /// The directory in which mails wait; none if they wait in memory only.
     pub fn mail_queue(&self, config: &Config) -> Option<PathBuf> {
         let mail = &config.observability.mail;
-        let derived = || paths::mail_queue(self.cli.pid.as_deref());
+        let derived = || match self.among(&config.global) {
+            Some(among) => among.mail_queue(),
+            None => paths::mail_queue(self.cli.pid.as_deref()),
+        };
         (!mail.queue_off).then(|| mail.queue.clone().unwrap_or_else(derived))
     }
 
@@ -204,6 +207,11 @@ mod tests {
         let among = settings("-r /v.pid").pid_files(&config);
         assert_eq!(among.own, Path::new("/run/keepalived/keepalived_a.pid"));
         assert_eq!(among.worker, [Path::new("/v.pid"), Path::new("/run/keepalived/checkers_a.pid")]);
+        assert_eq!(settings("").mail_queue(&config), Some("/var/lib/keepwatch/mail_a".into()));
+        assert_eq!(settings("-p /run/x.pid").mail_queue(&config), Some("/var/lib/keepwatch/x.mail".into()));
+        config.global.reload.marker = Some(ReloadMarker::BesidePid);
+        let marker = settings("").reload_marker(&config.global);
+        assert_eq!(marker, Some("/run/keepalived/keepalived_a.reload".into()));
         let own = settings("-P -p /x.pid").pid_files(&config);
         assert_eq!(own, PidFiles { own: "/x.pid".into(), worker: vec!["/x_vrrp.pid".into()] });
     }

@@ -71,8 +71,10 @@ impl Setting {
         Self { identity: None, umask: 0o177, files: limits::files(), parent: None }
     }
 
-    fn changes_user(&self) -> bool {
-        self.identity.as_ref().is_some_and(|(uid, ..)| *uid != nix::unistd::geteuid())
+    /// A change of the group alone counts as well (prctl(2), PR_SET_DUMPABLE).
+    fn changes_identity(&self) -> bool {
+        let differs = |uid: Uid, gid: Gid| uid != nix::unistd::geteuid() || gid != nix::unistd::getegid();
+        self.identity.as_ref().is_some_and(|(uid, gid, _)| differs(*uid, *gid))
     }
 }
 
@@ -88,16 +90,20 @@ pub(super) struct Child {
 impl Child {
     /// Waits for its end, and takes what is left of it away.
     pub(super) fn collect(&self) -> io::Result<ExitStatus> {
-        let mut status = 0;
-        loop {
-            // SAFETY: `status` is there to be written.
-            if unsafe { libc::waitpid(self.pid.as_raw(), &raw mut status, libc::__WALL) } >= 0 {
-                return Ok(ExitStatus::from_raw(status));
-            }
-            let error = io::Error::last_os_error();
-            if error.kind() != io::ErrorKind::Interrupted {
-                return Err(error);
-            }
+        collect(self.pid)
+    }
+}
+
+fn collect(pid: Pid) -> io::Result<ExitStatus> {
+    let mut status = 0;
+    loop {
+        // SAFETY: `status` is there to be written.
+        if unsafe { libc::waitpid(pid.as_raw(), &raw mut status, libc::__WALL) } >= 0 {
+            return Ok(ExitStatus::from_raw(status));
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
         }
     }
 }
@@ -149,7 +155,7 @@ pub(super) fn start(
         setting,
         errno: AtomicI32::new(0),
     };
-    let guard = setting.changes_user().then(dumpable::Guard::new);
+    let guard = setting.changes_identity().then(dumpable::Guard::new);
     let child = clone(&prepared);
     drop(guard);
     let child = child?;
@@ -208,9 +214,16 @@ fn clone(prepared: &Prepared<'_>) -> io::Result<Child> {
         }
         pid
     };
+    let pid = Pid::from_raw(pid);
+    if pidfd < 0 {
+        // A kernel before Linux 5.2 does not know the flag, and makes a process all the same; nobody could wait for it.
+        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+        let _ = collect(pid);
+        return Err(io::Error::from_raw_os_error(libc::ENOSYS));
+    }
     // SAFETY: the kernel has made it (CLONE_PIDFD), and nobody else has it.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    Ok(Child { pid: Pid::from_raw(pid), pidfd })
+    Ok(Child { pid, pidfd })
 }
 
 /// What the new process does. It must not allocate, lock or panic, for all that is its parent's too.
@@ -257,6 +270,8 @@ impl Setting {
                     return *libc::__errno_location();
                 }
             }
+            // Nothing of ours is open without this flag; it is for what others left open when they started us. Kernels
+            // before Linux 5.11 do not know it.
             libc::syscall(libc::SYS_close_range, 3, c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
             if let Some((uid, gid, groups)) = &self.identity {
                 let (uid, gid) = (uid.as_raw(), gid.as_raw());

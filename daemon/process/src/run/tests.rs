@@ -177,6 +177,7 @@ fn it_runs_as_the_user_and_groups_that_are_named() {
     assert_eq!(id(user("nobody", None)), "nobody\nnogroup");
     assert_eq!(id(user("nobody", Some("daemon"))), "nobody\ndaemon");
     assert_eq!(id(user("root", None)), "root\nroot");
+    assert_eq!(id(user("root", Some("daemon"))), "root\ndaemon");
     // What had become somebody else on our memory has not taken our right to leave a core with it.
     assert!(nix::sys::prctl::get_dumpable().unwrap());
     let error =

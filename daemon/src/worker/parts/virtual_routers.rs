@@ -18,6 +18,7 @@ use nix::time::{ClockId, clock_gettime};
 use tokio::time::timeout;
 
 use crate::cli::DataplaneKind;
+use crate::host_settings::LOCAL_IGMP;
 use crate::worker::settings::Settings;
 
 /// What taking every address off may take. The thread itself is done within about two seconds.
@@ -56,8 +57,10 @@ impl VirtualRouters {
             shadow,
             addresses: addresses.clone(),
         };
+        // What the supervisor has read is that of its own network.
+        let igmp = LocalIgmp { supervisors: config.global.net_namespace.is_none(), ..LocalIgmp::default() };
         let (thread, notices) = runner::spawn(runner, bus.clone()).context("starting VRRP")?;
-        Ok((Self { thread, addresses, uptime: uptime(), igmp: LocalIgmp::default(), shadow }, notices))
+        Ok((Self { thread, addresses, uptime: uptime(), igmp, shadow }, notices))
     }
 
     /// Where it is told of what they follow.
@@ -93,12 +96,13 @@ impl VirtualRouters {
         (beat::ADDRESSES, self.addresses.clone())
     }
 
-    /// Stops it: masters resign and take their addresses off, unless they shall stay.
-    pub(in crate::worker) async fn stop(self, settings: &Settings, cause: EventId) {
+    /// Stops it: masters resign and take their addresses off, unless they shall stay. Whether that was done.
+    pub(in crate::worker) async fn stop(self, settings: &Settings, cause: EventId) -> bool {
         let release = if settings.cli.dont_release_vrrp { Release::Nothing } else { Release::Everything };
-        // Both errors mean that there is nothing left to wait for.
-        let _ = timeout(STOP_WITHIN, self.thread.stop(release, Some(cause))).await;
+        // Both errors mean that there is nothing left to wait for: it hangs, or is gone.
+        let done = timeout(STOP_WITHIN, self.thread.stop(release, Some(cause))).await;
         self.igmp.disable(false);
+        matches!(done, Ok(Ok(())))
     }
 }
 
@@ -118,24 +122,30 @@ fn uptime() -> Duration {
 #[derive(Default)]
 struct LocalIgmp {
     /// What it was before, if it was changed.
-    before: Mutex<Option<String>>,
+    before: Mutex<Option<Vec<u8>>>,
+    /// It is that of the supervisor's network.
+    supervisors: bool,
 }
 
 impl LocalIgmp {
-    const SETTING: &str = "/proc/sys/net/ipv4/igmp_link_local_mcast_reports";
+    /// What keeps the kernel from reporting.
+    const OFF: &str = "0";
 
     fn disable(&self, disable: bool) {
         let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
         // A kernel without the setting (before Linux 4.3), or one that may not be written to, goes on reporting.
         match (&*before, disable) {
             (None, true) => {
-                let is = fs::read_to_string(Self::SETTING).ok();
-                if fs::write(Self::SETTING, "0").is_ok() {
-                    *before = is;
+                let is = fs::read(LOCAL_IGMP.path).ok();
+                if fs::write(LOCAL_IGMP.path, Self::OFF).is_ok() {
+                    *before = match self.supervisors {
+                        true => is.map(|is| LOCAL_IGMP.before(is, Self::OFF)),
+                        false => is,
+                    };
                 }
             }
             (Some(was), false) => {
-                let _ = fs::write(Self::SETTING, was);
+                let _ = fs::write(LOCAL_IGMP.path, was);
                 *before = None;
             }
             (None, false) | (Some(_), true) => {}
