@@ -157,7 +157,8 @@ impl<'a> Reader<'a> {
         let brace = values.iter().position(|(_, word)| *word == "{").unwrap_or(values.len());
         let Some((_, args)) = self.opens else { return values };
         let (before, rest) = values.split_at(brace);
-        let is_name = |index: usize| args.get(index).is_some_and(|arg| arg.kind == Kind::Word && !arg.secret);
+        // A value that must be there is no secret in a wrong place; one that need not be may be one.
+        let is_name = |index: usize| args.get(index).is_some_and(|arg| arg.need == Need::One && !arg.secret);
         let first = before
             .iter()
             .enumerate()
