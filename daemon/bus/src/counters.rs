@@ -305,6 +305,8 @@ pub struct Counters {
     pub times: Family<Name, VrrpTimes>,
     /// Of packets that belong to none.
     pub router: Arc<RouterCounters>,
+    /// Of virtual routers that a reload took away: part of sums over all, which do not go back.
+    pub gone: RouterCounters,
     /// By tracked script.
     pub track_scripts: Family<Name, TrackScriptCounters>,
     /// By checker.
@@ -350,6 +352,7 @@ impl Counters {
             // OTLP, which the environment may ask for.
             None => true,
         });
+        self.keep_sums(|name| instances.contains(name));
         self.vrrp.retain(|name| instances.contains(name));
         self.times.retain(|name| instances.contains(name));
         self.tallies.keep(config);
@@ -363,6 +366,15 @@ impl Counters {
                 .and_then(|all| all.get(usize::from(key.index)))
                 .is_some_and(|c| c.kind.keyword() == &*key.kind)
         });
+    }
+
+    /// What those that go have counted of packets whose sum over all virtual routers a MIB shows is kept for that sum.
+    fn keep_sums(&self, stays: impl Fn(&Name) -> bool) {
+        for (_, gone) in self.vrrp.all().into_iter().filter(|(name, _)| !stays(name)) {
+            self.gone.checksum_errors.add(gone.checksum_errors.get());
+            self.gone.version_errors.add(gone.version_errors.get());
+            self.gone.vrid_errors.add(gone.vrid_errors.get());
+        }
     }
 }
 
@@ -400,6 +412,7 @@ mod tests {
         let sorry = sample::real_key(([10, 0, 0, 1], 80), ([10, 0, 2, 1], 80));
         for name in ["stays", "goes"] {
             counters.vrrp.resolve(&name.into()).adverts_sent.inc();
+            counters.vrrp.resolve(&name.into()).checksum_errors.inc();
         }
         counters.services.resolve(&real(1).service);
         for key in [real(1), real(2), sorry] {
@@ -420,6 +433,7 @@ mod tests {
             vrrp.iter().map(|(name, c)| (&**name, c.adverts_sent.get())).collect::<Vec<_>>(),
             [("stays", 1)]
         );
+        assert_eq!(counters.gone.checksum_errors.get(), 1, "the sum of all does not go back");
         let keys = |family: Vec<(RealKey, Arc<ServiceCounters>)>| {
             family.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
         };

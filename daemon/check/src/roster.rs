@@ -146,12 +146,16 @@ impl Roster {
         }
         // Those that only follow: what is followed has said all that there is to know by now.
         for (real, follows) in followed {
-            let known = old_reals.remove(&real).map(|before| before.health);
+            let before = old_reals.remove(&real);
+            let known = before.as_ref().map(|before| before.health);
             let health = self.health(&[], &follows);
             if known.map_or(health.up, |known| known != health) {
                 changes.push(HealthChange { real, health, cause });
             }
-            reals.push((real, Real { checkers: Vec::new(), follows, health, reported: true }));
+            // The director may have begun with another level of what is followed than is known by now, or have had the
+            // server before anything was followed: then it hears by the first word that the server is down.
+            let reported = before.is_some_and(|before| before.reported);
+            reals.push((real, Real { checkers: Vec::new(), follows, health, reported }));
         }
         self.reals = reals.into_iter().collect();
         // Without checkers there is nobody left to say anything of the server.
@@ -191,6 +195,24 @@ impl Roster {
         }
         let reals = self.following.get(tracked).into_iter().flatten().copied().collect::<Vec<_>>();
         reals.into_iter().filter_map(|real| self.settle_followed(real, Some(tracked), cause)).collect()
+    }
+
+    /// A real server has another weight than its definition says, until the next [`Self::apply`]: what a checker says is the
+    /// weight is so much more or less than this one.
+    pub(crate) fn weigh(
+        &mut self,
+        key: RealKey,
+        weight: u32,
+        cause: Option<EventId>,
+    ) -> Option<HealthChange> {
+        let Real { checkers, health: before, .. } = self.reals.get(&key)?;
+        let before = *before;
+        for id in checkers {
+            if let Some(entry) = self.entries.get_mut(id) {
+                entry.definition.weight = i32::try_from(weight).unwrap_or(i32::MAX);
+            }
+        }
+        self.settle(key, false, cause).filter(|change| change.health != before)
     }
 
     /// Tells of what a real server follows, of one thing or of all, as far as it says something new; and what that means

@@ -9,7 +9,7 @@ use std::{
 use keepwatch_bus::{
     Bus, EventId,
     beat::Beat,
-    subject::{ServiceKey, TrackedKey},
+    subject::{RealKey, ServiceKey, TrackedKey},
 };
 use keepwatch_model::Level;
 use tokio::{
@@ -37,6 +37,8 @@ enum Order {
     Apply(Vec<Definition>, Vec<Follower>, Option<EventId>),
     /// How something stands now that may be followed.
     Level(TrackedKey, Level, Option<EventId>),
+    /// A real server has another weight.
+    Weight(RealKey, u32, Option<EventId>),
     /// Whose checkers rest.
     Rest(BTreeSet<ServiceKey>),
 }
@@ -70,6 +72,12 @@ impl Checkers {
     /// nothing was told are down.
     pub fn level(&self, tracked: TrackedKey, level: Level, cause: Option<EventId>) {
         self.order(Order::Level(tracked, level, cause));
+    }
+
+    /// Tells that a real server has another weight until the next [`Checkers::apply`], and by which event: what its checkers
+    /// say of the weight is counted from the one that is configured.
+    pub fn weigh(&self, real: RealKey, weight: u32, cause: Option<EventId>) {
+        self.order(Order::Weight(real, weight, cause));
     }
 
     /// Has the checkers of these virtual servers rest, and those of all others work.
@@ -120,6 +128,9 @@ async fn run(
                     roster.apply(Instant::now(), definitions, followers, cause)
                 }
                 Some(Order::Level(tracked, level, cause)) => roster.level(&tracked, level, cause),
+                Some(Order::Weight(real, weight, cause)) => {
+                    roster.weigh(real, weight, cause).into_iter().collect()
+                }
                 Some(Order::Rest(services)) => {
                     roster.rest(Instant::now(), services);
                     Vec::new()

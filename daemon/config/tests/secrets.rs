@@ -107,6 +107,13 @@ fn nor_do_blocks_of_other_kinds_and_definitions() {
     for text in [
         format!("SSL {{\npassword {SECRET} x\n}}\n"),
         format!("SSL {{\npasword {SECRET}\n}}\n"),
+        format!("observability {{\nwebhook w {{\nurl http://a/b\nheader x-a {SECRET} more\n}}\n}}\n"),
+        format!("observability {{\nwebhook w {{\nheader x-a {SECRET}\n}}\n}}\n"),
+        format!("observability {{\notlp {{\nheader x/a {SECRET}\n}}\n}}\n"),
+        format!("observability {{\notlp {{\nheadr x-a \"Bearer {SECRET}\"\n}}\n}}\n"),
+        format!("observability {{\nmail {{\nuser me {SECRET} more\n}}\n}}\n"),
+        format!("observability {{\nmail {{\nusr me {SECRET}\n}}\n}}\n"),
+        format!("observability {{\nmial {{\nuser me {SECRET}\n}}\n}}\n"),
         format!("$P={SECRET}\n{}", uses("auth_pass $P")),
         format!("$P={SECRET}\n{}", uses("auth_pass ${P} x")),
         format!("$P={SECRET}\n$Q=${{P}}\n{}", uses("auth_pass $Q x")),

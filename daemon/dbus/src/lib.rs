@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`names`] | the bus name, and which path a virtual router has |
 //! | `objects` | the two interfaces: what can be called and read |
+//! | `routers` | the virtual routers, as far as the events that were taken tell of them |
 //! | [`service`] | the connection, made again when it breaks; the objects that come and go; the signals |
 //!
 //! ```text
@@ -17,6 +18,7 @@
 
 pub mod names;
 mod objects;
+mod routers;
 pub mod service;
 
 pub use names::Names;

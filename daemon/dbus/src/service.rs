@@ -1,6 +1,7 @@
 //! The connection to the system bus, and what is told over it.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use zbus::{Connection, MessageStream, connection};
 use crate::Asked;
 use crate::names::Names;
 use crate::objects::{Daemon, Desk, Instance as Object, STOPPED, number};
+use crate::routers::Routers;
 
 /// Pause after the first failure to connect; each further one in a row doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -24,6 +26,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// What one connection, one object or one signal may take.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The name of the bus itself, and of its interface.
+const BUS: &str = "org.freedesktop.DBus";
 /// After a reload: if nothing changed by then, it is told that it is over.
 const RELOADING: Duration = Duration::from_millis(300);
 
@@ -37,9 +41,8 @@ pub async fn run(
     asked: mpsc::UnboundedSender<Asked>,
 ) {
     let desk = Desk { bus: bus.clone(), asked };
-    let mut failures = 0;
-    let mut next_try = Instant::now();
-    let mut told: Option<String> = None;
+    let mut tries = Tries::new();
+    let mut routers = Routers::default();
     let mut line: Option<Line> = None;
     loop {
         let names = wanted.borrow().clone();
@@ -50,56 +53,93 @@ pub async fn run(
         }
         let idle = line.is_none();
         let reloading = line.as_ref().and_then(|line| line.reloading);
-        tokio::select! {
+        let done = tokio::select! {
             event = events.recv() => match event {
                 Some(event) => {
-                    let over = matches!(event.fact, Fact::Daemon(DaemonFact::DaemonStopped { .. }));
-                    if let Some(line) = &mut line {
-                        line.tell(&event).await;
-                    }
-                    if over {
+                    routers.take(&event.fact);
+                    let done = match &mut line {
+                        Some(line) => line.tell(&event, &routers).await,
+                        None => Ok(()),
+                    };
+                    if matches!(event.fact, Fact::Daemon(DaemonFact::DaemonStopped { .. })) {
                         break;
                     }
+                    done
                 }
                 None => break,
             },
             changed = wanted.changed() => match changed {
-                Ok(()) => (failures, next_try, told) = (0, Instant::now(), None),
+                Ok(()) => {
+                    tries = Tries::new();
+                    Ok(())
+                }
                 Err(_) => break,
             },
-            end = ended(&mut line, &bus) => {
-                told = Some(end.clone());
-                if let Some(Line { names, .. }) = line.take() {
-                    bus.publish(None, ConsumerFact::BusLost { name: names.service, error: end });
-                }
-                next_try = Instant::now() + FIRST_PAUSE;
-            }
-            () = sleep_until(next_try), if idle && names.is_some() => {
+            end = ended(&mut line, &bus) => Err(end),
+            () = sleep_until(tries.next), if idle && names.is_some() => {
                 let Some(names) = names else { continue };
-                match Line::open(names.clone(), &reader, &desk).await {
-                    Ok(open) => {
-                        (failures, told) = (0, None);
-                        open.begin(&bus).await;
-                        line = Some(open);
+                match Line::begun(names.clone(), &reader, &desk, &routers, &bus).await {
+                    Ok(begun) => {
+                        tries = Tries::new();
+                        line = Some(begun);
                     }
-                    Err(error) => {
-                        failures += 1;
-                        next_try = Instant::now() + pause_after(failures);
-                        if told.as_ref() != Some(&error) {
-                            told = Some(error.clone());
-                            bus.publish(None, ConsumerFact::BusLost { name: names.service, error });
-                        }
-                    }
+                    Err(error) => tries.fail(names.service, error, &bus),
                 }
+                Ok(())
             }
-            () = over(reloading) => if let Some(line) = &mut line {
-                line.reloaded().await;
+            () = over(reloading) => match &mut line {
+                Some(line) => line.reloaded().await,
+                None => Ok(()),
             },
+        };
+        if let Err(error) = done
+            && let Some(lost) = line.take()
+        {
+            tries.lost(lost.names.service.clone(), error, &bus);
+            lost.hang_up().await;
         }
     }
     if let Some(line) = line {
         line.stop().await;
     }
+}
+
+/// What became of connecting.
+struct Tries {
+    /// In a row.
+    failures: u32,
+    /// When the next one is to be made.
+    next: Instant,
+    /// The failure that was told last: it is told once.
+    told: Option<String>,
+}
+
+impl Tries {
+    fn new() -> Self {
+        Self { failures: 0, next: Instant::now(), told: None }
+    }
+
+    /// It did not come to a connection.
+    fn fail(&mut self, name: Name, error: String, bus: &WeakBus) {
+        self.failures += 1;
+        self.next = Instant::now() + pause_after(self.failures);
+        if self.told.as_ref() != Some(&error) {
+            self.told = Some(error.clone());
+            bus.publish(None, ConsumerFact::BusLost { name, error });
+        }
+    }
+
+    /// The connection that there was is lost.
+    fn lost(&mut self, name: Name, error: String, bus: &WeakBus) {
+        self.next = Instant::now() + FIRST_PAUSE;
+        self.told = Some(error.clone());
+        bus.publish(None, ConsumerFact::BusLost { name, error });
+    }
+}
+
+/// What comes of work within [`PATIENCE`]. A bus that did not take one message hangs: the next one would take as long.
+async fn soon<T>(work: impl Future<Output = T>) -> Result<T, String> {
+    timeout(PATIENCE, work).await.map_err(|_| "the bus does not answer".to_owned())
 }
 
 fn pause_after(failures: u32) -> Duration {
@@ -124,7 +164,9 @@ async fn ended(line: &mut Option<Line>, bus: &WeakBus) -> String {
             None => return "the bus has closed the connection".to_owned(),
         };
         let header = message.header();
-        let from_bus = header.interface().is_some_and(|name| name.as_str() == "org.freedesktop.DBus");
+        // Anybody can send a signal of that interface; nobody but the bus has its name.
+        let from_bus = header.interface().is_some_and(|name| name.as_str() == BUS)
+            && header.sender().is_some_and(|name| name.as_str() == BUS);
         let about_us = |message: &zbus::Message| {
             message.body().deserialize::<String>().is_ok_and(|name| *name == *line.names.service)
         };
@@ -134,7 +176,7 @@ async fn ended(line: &mut Option<Line>, bus: &WeakBus) -> String {
                 line.owner = true;
                 bus.publish(None, ConsumerFact::BusJoined { name });
             }
-            Some("NameLost") if from_bus && about_us(&message) => {
+            Some("NameLost") if from_bus && about_us(&message) && line.owner => {
                 line.owner = false;
                 let error = "another program took the name".to_owned();
                 bus.publish(None, ConsumerFact::BusLost { name, error });
@@ -160,6 +202,24 @@ struct Line {
 }
 
 impl Line {
+    /// Connects, asks for the name and tells how everything stands.
+    async fn begun(
+        names: Names,
+        reader: &Reader,
+        desk: &Desk,
+        routers: &Routers,
+        bus: &WeakBus,
+    ) -> Result<Self, String> {
+        let mut line = Self::open(names, reader, desk).await?;
+        match line.begin(routers, bus).await {
+            Ok(()) => Ok(line),
+            Err(error) => {
+                line.hang_up().await;
+                Err(error)
+            }
+        }
+    }
+
     async fn open(names: Names, reader: &Reader, desk: &Desk) -> Result<Self, String> {
         let connect = async {
             let daemon = Daemon { desk: desk.clone() };
@@ -168,9 +228,8 @@ impl Line {
             let messages = MessageStream::from(&connection);
             zbus::Result::Ok((connection, messages))
         };
-        let connected = timeout(PATIENCE, connect).await.map_err(|_| "the bus does not answer".to_owned())?;
-        let (connection, messages) = connected.map_err(|error| error.to_string())?;
-        let mut line = Self {
+        let (connection, messages) = soon(connect).await?.map_err(|error| error.to_string())?;
+        Ok(Self {
             names,
             connection,
             messages,
@@ -179,139 +238,149 @@ impl Line {
             owner: false,
             paths: BTreeMap::new(),
             reloading: None,
-        };
-        let known: Vec<Name> = line.reader.world().instances.values().map(|it| it.name.clone()).collect();
-        for name in known {
-            line.add(&name).await;
-        }
-        Ok(line)
+        })
     }
 
-    /// Asks for the name, and tells how everything stands: after that, so that whoever listens by the name hears it.
-    async fn begin(&self, bus: &WeakBus) {
+    /// Asks for the name, and tells how everything stands: after that, so that whoever listens by the name hears it. An
+    /// error if the name can't be had, nor waited for.
+    async fn begin(&mut self, routers: &Routers, bus: &WeakBus) -> Result<(), String> {
+        for (name, _) in routers.all() {
+            self.add(name, routers).await?;
+        }
         let service: &str = &self.names.service;
         // No flags: nobody is robbed, and whoever has it is waited for.
-        let (name, no_flags) = (self.names.service.clone(), RequestNameFlags::empty());
-        match timeout(PATIENCE, self.connection.request_name_with_flags(service, no_flags)).await {
-            Ok(Ok(RequestNameReply::InQueue)) => {
-                let error = "another program has the name; waiting for it".to_owned();
-                bus.publish(None, ConsumerFact::BusLost { name, error });
-            }
-            // Being its owner is told when the bus says so.
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => {
-                bus.publish(None, ConsumerFact::BusLost { name, error: error.to_string() });
-            }
-            Err(_) => {
-                let error = "the bus does not answer".to_owned();
-                bus.publish(None, ConsumerFact::BusLost { name, error });
+        let asked = self.connection.request_name_with_flags(service, RequestNameFlags::empty());
+        // Being its owner is told when the bus says so.
+        if soon(asked).await?.map_err(|error| error.to_string())? == RequestNameReply::InQueue {
+            let error = "another program has the name; waiting for it".to_owned();
+            bus.publish(None, ConsumerFact::BusLost { name: self.names.service.clone(), error });
+        }
+        self.signal_daemon(DaemonSignal::Started).await?;
+        for (name, router) in routers.all().filter(|(_, router)| router.state != VrrpState::Init) {
+            if let Some(path) = self.paths.get(name) {
+                self.signal_state(path, number(router.state)).await?;
             }
         }
-        self.signal_daemon(DaemonSignal::Started).await;
-        let states: Vec<(String, VrrpState)> = {
-            let world = self.reader.world();
-            let state =
-                |(name, path): (&Name, &String)| Some((path.clone(), world.instances.get(name)?.state));
-            self.paths.iter().filter_map(state).collect()
-        };
-        for (path, state) in states.into_iter().filter(|(_, state)| *state != VrrpState::Init) {
-            self.signal_state(&path, number(state)).await;
-        }
+        Ok(())
     }
 
-    async fn add(&mut self, name: &Name) {
-        let path = {
-            let world = self.reader.world();
-            let Some(instance) = world.instances.get(name) else { return };
-            self.names.instance(&instance.settings)
-        };
+    /// Has a virtual router be an object, at the path that goes with its settings.
+    async fn add(&mut self, name: &Name, routers: &Routers) -> Result<(), String> {
+        let Some(router) = routers.get(name) else { return Ok(()) };
+        let path = self.names.instance(&router.settings);
         if self.paths.get(name) == Some(&path) {
-            return;
+            return Ok(());
         }
-        self.remove(name).await;
+        self.remove(name).await?;
+        // One that had this path and has another one by now, of which it is told next.
+        let other = self.paths.iter().find(|(_, taken)| **taken == path).map(|(name, _)| name.clone());
+        if let Some(other) = other {
+            self.remove(&other).await?;
+        }
         let object = Object { name: name.clone(), reader: self.reader.clone(), desk: self.desk.clone() };
-        if let Ok(Ok(_)) = timeout(PATIENCE, self.connection.object_server().at(path.as_str(), object)).await
-        {
+        if let Ok(None) = soon(self.connection.object_server().at(path.as_str(), object)).await? {
             self.paths.insert(name.clone(), path);
         }
+        Ok(())
     }
 
-    async fn remove(&mut self, name: &Name) {
-        let Some(path) = self.paths.remove(name) else { return };
-        let server = self.connection.object_server();
-        let _ = timeout(PATIENCE, server.remove::<Object, _>(path.as_str())).await;
+    /// No two have one path, so that nobody else's object is taken away.
+    async fn remove(&mut self, name: &Name) -> Result<(), String> {
+        let Some(path) = self.paths.remove(name) else { return Ok(()) };
+        // That there is none would be no matter.
+        soon(self.connection.object_server().remove::<Object, _>(path.as_str())).await.map(drop)
     }
 
-    /// Tells of an event.
-    async fn tell(&mut self, event: &Event) {
+    /// Tells of an event, which the virtual routers know already. An error if the bus hangs.
+    async fn tell(&mut self, event: &Event, routers: &Routers) -> Result<(), String> {
         match &event.fact {
             Fact::Daemon(DaemonFact::ConfigLoaded { reload: true, .. }) => {
                 self.reloading = Some(Instant::now() + RELOADING);
             }
             Fact::Vrrp(VrrpFact::InstanceUnconfigured { instance }) => {
-                if let Some(path) = self.paths.get(instance).cloned() {
-                    self.signal_state(&path, number(VrrpState::Fault)).await;
-                    self.remove(instance).await;
+                if let Some(path) = self.paths.get(instance) {
+                    self.signal_state(path, number(VrrpState::Fault)).await?;
+                    self.remove(instance).await?;
                 }
             }
             Fact::Vrrp(VrrpFact::InstanceConfigured { instance, .. }) => {
-                self.reloaded().await;
-                self.add(instance).await;
+                self.reloaded().await?;
+                self.add(instance, routers).await?;
             }
             Fact::Vrrp(VrrpFact::InstanceRenamed { instance, from }) => {
-                self.reloaded().await;
-                if let Some(path) = self.paths.remove(from) {
-                    let object = self.connection.object_server().interface::<_, Object>(path.as_str()).await;
-                    if let Ok(object) = object {
-                        object.get_mut().await.name = instance.clone();
-                        let _ = object.get().await.name_changed(object.signal_emitter()).await;
-                    }
-                    self.paths.insert(instance.clone(), path);
-                }
+                self.reloaded().await?;
+                self.rename(from, instance).await?;
             }
             Fact::Vrrp(VrrpFact::StateChanged { instance, to, .. }) if *to != VrrpState::Init => {
-                if let Some(path) = self.paths.get(instance).cloned() {
-                    self.signal_state(&path, number(*to)).await;
-                    let object = self.connection.object_server().interface::<_, Object>(path.as_str()).await;
-                    if let Ok(object) = object {
-                        let _ = object.get().await.state_changed(object.signal_emitter()).await;
-                    }
+                if let Some(path) = self.paths.get(instance) {
+                    self.signal_state(path, number(*to)).await?;
+                    self.state_changed(path).await?;
                 }
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// The same object has another name.
+    async fn rename(&mut self, from: &Name, to: &Name) -> Result<(), String> {
+        let Some(path) = self.paths.remove(from) else { return Ok(()) };
+        let change = async {
+            let object = self.connection.object_server().interface::<_, Object>(path.as_str()).await?;
+            object.get_mut().await.name = to.clone();
+            object.get().await.name_changed(object.signal_emitter()).await
+        };
+        // Who is not there to hear it is no loss.
+        let _ = soon(change).await?;
+        self.paths.insert(to.clone(), path);
+        Ok(())
+    }
+
+    /// Tells whoever keeps properties that the state is another one.
+    async fn state_changed(&self, path: &str) -> Result<(), String> {
+        let change = async {
+            let object = self.connection.object_server().interface::<_, Object>(path).await?;
+            object.get().await.state_changed(object.signal_emitter()).await
+        };
+        soon(change).await.map(drop)
     }
 
     /// Tells, once, that a reload is over.
-    async fn reloaded(&mut self) {
-        if self.reloading.take().is_some() {
-            self.signal_daemon(DaemonSignal::Reloaded).await;
+    async fn reloaded(&mut self) -> Result<(), String> {
+        match self.reloading.take() {
+            Some(_) => self.signal_daemon(DaemonSignal::Reloaded).await,
+            None => Ok(()),
         }
     }
 
-    async fn signal_state(&self, path: &str, state: u32) {
-        if let Ok(emitter) = SignalEmitter::new(&self.connection, path) {
-            // Who is not there to hear it is no loss.
-            let _ = timeout(PATIENCE, Object::vrrp_status_change(&emitter, state)).await;
-        }
+    async fn signal_state(&self, path: &str, state: u32) -> Result<(), String> {
+        let Ok(emitter) = SignalEmitter::new(&self.connection, path) else { return Ok(()) };
+        // Who is not there to hear it is no loss.
+        soon(Object::vrrp_status_change(&emitter, state)).await.map(drop)
     }
 
-    async fn signal_daemon(&self, signal: DaemonSignal) {
-        let Ok(emitter) = SignalEmitter::new(&self.connection, self.names.daemon()) else { return };
-        let _ = match signal {
-            DaemonSignal::Started => timeout(PATIENCE, Daemon::vrrp_started(&emitter)).await,
-            DaemonSignal::Reloaded => timeout(PATIENCE, Daemon::vrrp_reloaded(&emitter)).await,
-            DaemonSignal::Stopped => timeout(PATIENCE, Daemon::vrrp_stopped(&emitter)).await,
+    async fn signal_daemon(&self, signal: DaemonSignal) -> Result<(), String> {
+        let Ok(emitter) = SignalEmitter::new(&self.connection, self.names.daemon()) else { return Ok(()) };
+        let signalled = match signal {
+            DaemonSignal::Started => soon(Daemon::vrrp_started(&emitter)).await,
+            DaemonSignal::Reloaded => soon(Daemon::vrrp_reloaded(&emitter)).await,
+            DaemonSignal::Stopped => soon(Daemon::vrrp_stopped(&emitter)).await,
         };
+        signalled.map(drop)
     }
 
     /// The daemon ends.
     async fn stop(self) {
-        for path in self.paths.values() {
-            self.signal_state(path, STOPPED).await;
+        let last = async {
+            for path in self.paths.values() {
+                self.signal_state(path, STOPPED).await?;
+            }
+            self.signal_daemon(DaemonSignal::Stopped).await
+        };
+        match last.await {
+            Ok(()) => self.close().await,
+            Err(_) => self.hang_up().await,
         }
-        self.signal_daemon(DaemonSignal::Stopped).await;
-        self.close().await;
     }
 
     /// It is not wanted any more, or under other names.
@@ -322,8 +391,13 @@ impl Line {
 
     async fn close(self) {
         let service: &str = &self.names.service;
-        let _ = timeout(PATIENCE, self.connection.release_name(service)).await;
-        let _ = timeout(PATIENCE, self.connection.close()).await;
+        let _ = soon(self.connection.release_name(service)).await;
+        self.hang_up().await;
+    }
+
+    /// Closes the connection; the bus takes the name away with it.
+    async fn hang_up(self) {
+        let _ = soon(self.connection.close()).await;
     }
 }
 

@@ -38,6 +38,13 @@ impl Complaints {
         self.dataplane.remove(operation).is_some()
     }
 
+    /// Nobody wants anything of these operations any more; gives whether one of them did not work.
+    pub(crate) fn not_wanted(&mut self, operations: &[&'static str]) -> bool {
+        let before = self.dataplane.len();
+        self.dataplane.retain(|operation, _| !operations.contains(operation));
+        self.dataplane.len() < before
+    }
+
     /// This entry is as it should be; gives whether it was not before.
     pub(crate) fn entry_works(&mut self, subject: &Subject) -> bool {
         self.entries.remove(subject).is_some()

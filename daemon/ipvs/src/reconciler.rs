@@ -27,6 +27,11 @@ use crate::{
     table::{Operation, ServiceKey, Table},
 };
 
+/// What is asked of the data plane, in the words of facts.
+const READ: &str = "read the table";
+const CHANGE: &str = "change the table";
+const SET_TIMEOUTS: &str = "set timeouts";
+
 /// See the module.
 pub(crate) struct Reconciler {
     bus: Bus,
@@ -155,9 +160,14 @@ impl Reconciler {
         }
     }
 
-    /// Whether nobody has asked for a virtual server yet, or again: then nobody wants to hear that there is no IPVS.
-    fn has_nothing_to_do(&self, desk: &Desk) -> bool {
-        self.ours.is_empty() && desk.director.definitions().next().is_none()
+    /// Whether nobody has asked for a virtual server yet, or again: then nobody wants to hear that there is no IPVS, and
+    /// that it failed before is over.
+    fn has_nothing_to_do(&mut self, desk: &Desk) -> bool {
+        let nothing = self.ours.is_empty() && desk.director.definitions().next().is_none();
+        if nothing && self.complaints.not_wanted(&[READ, CHANGE]) {
+            self.recovered();
+        }
+        nothing
     }
 
     /// Removes everything, ours or not.
@@ -178,10 +188,14 @@ impl Reconciler {
             udp: timeouts.udp.or(before.udp),
         };
         if self.timeouts == timeouts {
+            // Those that could not be set are not wanted any more.
+            if self.complaints.not_wanted(&[SET_TIMEOUTS]) {
+                self.recovered();
+            }
             return;
         }
         let set = move |plane: &mut Dataplane| plane.set_timeouts(timeouts);
-        if let Ok(before) = self.on_dataplane("set timeouts", desk, set).await {
+        if let Ok(before) = self.on_dataplane(SET_TIMEOUTS, desk, set).await {
             self.timeouts_before.get_or_insert(before);
             self.timeouts = timeouts;
         }
@@ -252,7 +266,7 @@ impl Reconciler {
         }
         let asked: Vec<_> = steps.iter().map(|step| step.operation.clone()).collect();
         let apply = move |plane: &mut Dataplane| plane.apply(&asked);
-        let Ok(refused) = self.on_dataplane("change the table", desk, apply).await else {
+        let Ok(refused) = self.on_dataplane(CHANGE, desk, apply).await else {
             self.uncertain = Some(Uncertain::Unread);
             return result;
         };
@@ -312,7 +326,7 @@ impl Reconciler {
     }
 
     async fn read(&mut self, desk: &mut Desk) -> Option<Snapshot> {
-        match self.on_dataplane("read the table", desk, Dataplane::snapshot).await {
+        match self.on_dataplane(READ, desk, Dataplane::snapshot).await {
             Ok(snapshot) => {
                 self.believed = restrict(&snapshot.table, &self.ours);
                 self.uncertain = None;

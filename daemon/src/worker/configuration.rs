@@ -13,6 +13,7 @@ use keepwatch_net::link::{LinkIndex, Notification};
 use keepwatch_net::netlink::Monitor;
 
 use super::settings::Settings;
+use crate::cli::DataplaneKind;
 use crate::logging::sink::Sinks;
 use crate::logging::{self as log, LogSettings};
 use crate::terminal;
@@ -68,15 +69,20 @@ fn load_with(settings: &Settings, may_read_all: bool) -> Loaded {
         // The command line's word counts, as if the file had said it.
         (config.global.net_namespace, config.global.use_pid_dir) = (Some(name.as_str().into()), true);
     }
-    if let Some(config) = loaded.config.as_mut().filter(|_| cli.no_bfd) {
-        without_bfd(config);
+    if let Some(config) = &mut loaded.config {
+        if cli.no_bfd {
+            config.bfd_sessions.clear();
+        }
+        if cli.no_bfd || settings.dataplane() == DataplaneKind::Shadow {
+            follow_no_session(config);
+        }
     }
     loaded
 }
 
-/// `--no_bfd`: no session is opened, and nothing waits for one.
-fn without_bfd(config: &mut Config) {
-    config.bfd_sessions.clear();
+/// Nothing waits for a BFD session: with `--no_bfd` there is none, and in shadow mode, which sends nothing, none comes up,
+/// while those of the daemon that really serves may all be.
+fn follow_no_session(config: &mut Config) {
     for instance in config.instances.iter_mut().filter(|instance| !instance.tracking.bfds.is_empty()) {
         instance.tracking.make_mut().bfds.clear();
     }

@@ -89,7 +89,8 @@ fn state(state: VrrpState) -> i32 {
     }
 }
 
-/// What is counted of all packets: of those of virtual routers, and of those that belong to none.
+/// What is counted of all packets: of those of virtual routers, also of such as are there no more, and of those that belong
+/// to none.
 fn of_all(
     view: View<'_>,
     of_none: fn(&RouterCounters) -> &Counter,
@@ -97,6 +98,7 @@ fn of_all(
 ) -> u64 {
     let each = view.counters.vrrp.all();
     each.iter().map(|(_, counters)| of_one(counters).get()).sum::<u64>()
+        + of_none(&view.counters.gone).get()
         + of_none(&view.counters.router).get()
 }
 

@@ -377,6 +377,36 @@ async fn a_server_follows_its_file_and_is_down_before_that_was_read() {
     assert_eq!(kinds, [good, good, bad, bad, good, good]);
 }
 
+#[test]
+fn a_weight_that_is_set_counts_for_checkers_that_say_the_weight_themselves() {
+    let mut story =
+        Story::new(vec![definition(2, 0, tcp_checker(0, false)), definition(3, 0, tcp_checker(0, false))]);
+    for due in story.next() {
+        let weight = if due.id == CheckerId(1) { WeightSaid::Exactly(6) } else { WeightSaid::Nothing };
+        story.conclude(&due, Outcome::Succeeded { weight });
+    }
+    let mut set = |n, weight| story.roster.weigh(real(n), weight, None).map(|change| change.health);
+    assert_eq!(set(2, 10), Some(Health { up: true, weight: -4 }), "it is 6 still");
+    assert_eq!(set(2, 10), None);
+    assert_eq!(set(3, 10), None, "its checker says nothing of the weight");
+    assert_eq!(set(4, 10), None, "there is none");
+    let changes = story.apply(vec![definition(2, 0, tcp_checker(0, false))]);
+    assert_eq!(changes, [(real(2), true)], "the configured weight holds again");
+}
+
+#[test]
+fn a_server_that_follows_a_session_which_is_down_is_reported_though_it_was_thought_so() {
+    let mut story = Story::new(Vec::new());
+    let session = Followed::Session(BfdCheck { session: "b1".into(), alpha: false });
+    let key = CheckerKey { real: real(2), kind: session.keyword().into(), index: 0 };
+    let followers = vec![Follower { key, followed: session.clone() }];
+    story.roster.level(&session.tracked(), Level::Down, None);
+    assert_eq!(story.roster.apply(story.now, Vec::new(), followers, None), []);
+    story.now = story.roster.deadline().expect("there is a first word");
+    let said = story.roster.say_first_words(story.now);
+    assert_eq!(said.iter().map(|change| change.health).collect::<Vec<_>>(), [Health::DOWN]);
+}
+
 #[tokio::test]
 async fn what_a_server_follows_is_told_once_a_while_after_it_began_and_not_again_after_a_reload() {
     let mut story = Story::new(Vec::new());

@@ -31,7 +31,7 @@ pub(super) const OTLP: Block<Otlp> = Block(&[
         }),
     kw(
         "header",
-        &[one("NAME", Kind::Word), one("VALUE", Kind::Word)],
+        &[one("NAME", Kind::Word), one("VALUE", Kind::Word).secret()],
         "Sent with each request; may be given several times. The value is kept secret.",
     )
     .example("header authorization \"Bearer 12345\"")
@@ -69,7 +69,7 @@ pub(super) const WEBHOOK: Block<Webhook> = Block(&[
     }),
     kw(
         "header",
-        &[one("NAME", Kind::Word), one("VALUE", Kind::Word)],
+        &[one("NAME", Kind::Word), one("VALUE", Kind::Word).secret()],
         "Sent with each request; may be given several times. The value is kept secret.",
     )
     .example("header authorization \"Bearer 12345\"")
@@ -127,7 +127,7 @@ pub(super) const MAIL: Block<Mail> = Block(&[
         .sets(|to, node, _| to.certificates = node.arg(0).map(PathBuf::from)),
     kw(
         "user",
-        &[one("NAME", Kind::Word), one("PASSWORD", Kind::Word)],
+        &[one("NAME", Kind::Word), one("PASSWORD", Kind::Word).secret()],
         "Who keepwatchd is to the mail server. The password is kept secret.",
     )
     .example("user keepwatch 12345678")

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::Found;
-use crate::schema::{self, BlockId, Body, Keyword};
+use crate::schema::{self, Arg, BlockId, Body, Keyword, Kind, Need};
 use crate::source::FileId;
 use crate::spelling::{nearest, slips};
 use crate::values::looks_right;
@@ -28,8 +28,8 @@ pub(super) struct Reader<'a> {
     found: &'a mut Found,
     /// The block of secrets that the line is in.
     block: Option<BlockId>,
-    /// The last line opens this block when a `{` follows.
-    opens: Option<BlockId>,
+    /// The last line opens this block when a `{` follows, and these values may stand before that.
+    opens: Option<(BlockId, &'static [Arg])>,
     /// The line goes on with the value of this definition, and whether that sounds like a secret.
     continues: Option<(String, bool)>,
 }
@@ -111,7 +111,7 @@ impl<'a> Reader<'a> {
         let Some(((at, first), values)) = words.split_first() else { return };
         match *first {
             "{" => {
-                self.block = self.opens.take().or(self.block);
+                self.block = self.opens.take().map(|(block, _)| block).or(self.block);
                 return self.statement(values);
             }
             "}" => {
@@ -151,14 +151,18 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What stands between the name of a block of secrets and its brace is hardly meant to: at most an algorithm.
+    /// What stands between the name of a block of secrets and its brace is hardly meant to: at most an algorithm, or what
+    /// the block is called.
     fn behind_opening<'w, 't>(&mut self, values: &'w Words<'t>) -> &'w Words<'t> {
         let brace = values.iter().position(|(_, word)| *word == "{").unwrap_or(values.len());
-        if self.opens.is_none() {
-            return values;
-        }
+        let Some((_, args)) = self.opens else { return values };
         let (before, rest) = values.split_at(brace);
-        let first = before.iter().position(|(_, word)| !word.to_ascii_lowercase().starts_with("sha"));
+        // A value that must be there is no secret in a wrong place; one that need not be may be one.
+        let is_name = |index: usize| args.get(index).is_some_and(|arg| arg.need == Need::One && !arg.secret);
+        let first = before
+            .iter()
+            .enumerate()
+            .position(|(index, (_, word))| !word.to_ascii_lowercase().starts_with("sha") && !is_name(index));
         self.mask(first.and_then(|first| before.get(first..)).unwrap_or(&[]));
         rest
     }
@@ -170,9 +174,9 @@ impl<'a> Reader<'a> {
         words.extend((!word.is_empty()).then_some((at + sign.len() - word.len(), word)));
         words.extend_from_slice(values);
         if let Some(((at, first), values)) = words.split_first() {
-            match secret_keyword(first)
-                .filter(|keyword| is_exact(keyword, first) && is_numbered(keyword, values))
-            {
+            let keyword = secret_keyword(first).filter(|keyword| is_exact(keyword, first));
+            let here = self.block.filter(|_| keyword.is_some()).and_then(|block| of_block(block, first));
+            match here.or(keyword.filter(|keyword| is_numbered(keyword, values))) {
                 Some(keyword) => self.values_of(keyword, values),
                 None => {
                     if let Some(name) = grown_together(first, values) {
@@ -214,7 +218,9 @@ impl<'a> Reader<'a> {
             if index > 0 && secret_keyword(word).is_some_and(|other| is_exact(other, word)) {
                 return self.statement(rest);
             }
-            let arg = keyword.args.get(index).filter(|arg| !arg.secret && looks_right(word, arg.kind));
+            let repeats = |arg: &&Arg| matches!(arg.need, Need::Any | Need::Some);
+            let arg = keyword.args.get(index).or_else(|| keyword.args.last().filter(repeats));
+            let arg = arg.filter(|arg| !arg.secret && looks_right(word, arg.kind));
             if arg.is_none() {
                 return self.mask(rest);
             }
@@ -327,9 +333,13 @@ fn is_exact(keyword: &Keyword, word: &str) -> bool {
     keyword.names().any(|name| name == word)
 }
 
-/// A name such as `key` is used for much: outside of its block it is a secret's if its first value, a number, is there.
+/// A name such as `key` is used for much: outside of its block it is a secret's if its first value, a number, is there. If
+/// that is no number but any word, as of `user`, the name must stand in no other block.
 fn is_numbered(keyword: &Keyword, values: &Words<'_>) -> bool {
     let Some(first) = keyword.args.first().filter(|arg| !arg.secret) else { return true };
+    if first.kind == Kind::Word && only_beside_secrets(keyword.name).is_none() {
+        return false;
+    }
     values.first().is_some_and(|(_, word)| looks_right(word, first.kind)) && values.len() > 1
 }
 
@@ -366,20 +376,20 @@ fn is_known(word: &str) -> bool {
     !schema::blocks_with(word).is_empty()
 }
 
-/// The block of secrets that a keyword opens.
-fn opened(word: &str) -> Option<BlockId> {
-    static BLOCKS: OnceLock<Vec<(&'static str, BlockId)>> = OnceLock::new();
+/// The block of secrets that a keyword opens, and the values of that keyword.
+fn opened(word: &str) -> Option<(BlockId, &'static [Arg])> {
+    static BLOCKS: OnceLock<Vec<(&'static Keyword, BlockId)>> = OnceLock::new();
     let blocks = BLOCKS.get_or_init(|| {
         let all = BlockId::ALL.iter().flat_map(|block| schema::keywords(*block));
         let blocks = all.filter_map(|keyword| match keyword.body {
-            Body::Block(block) => Some((keyword.name, block)),
+            Body::Block(block) => Some((keyword, block)),
             Body::None | Body::Lines(_) => None,
         });
         blocks.filter(|(_, block)| schema::keywords(*block).iter().any(Keyword::has_secret)).collect()
     });
-    let exact = blocks.iter().find(|(name, _)| *name == word);
-    let near = || blocks.iter().find(|(name, _)| !is_known(word) && slips(word, name).is_some());
-    exact.or_else(near).map(|(_, block)| *block)
+    let exact = blocks.iter().find(|(keyword, _)| keyword.name == word);
+    let near = || blocks.iter().find(|(keyword, _)| !is_known(word) && slips(word, keyword.name).is_some());
+    exact.or_else(near).map(|(keyword, block)| (*block, keyword.args))
 }
 
 /// Is a name most likely that of a secret?

@@ -133,6 +133,18 @@ mod tests {
             ("kay 1 hex:00", "kay 1 *"),
             ("interface hex:0011", "interface *"),
             ("SSL {\npassword abc\nkey /etc/key\n}", "SSL {\npassword *\nkey /etc/key\n}"),
+            (
+                "webhook pager {\nurl https://a/b\nheader x-key \"a b\"\nsubjects VI_1 10.0.0.1:80\n}",
+                "webhook pager {\nurl https://a/b\nheader x-key *\nsubjects VI_1 10.0.0.1:80\n}",
+            ),
+            ("otlp {\nheder authorization \"Bearer 1\"\n}", "otlp {\nheder authorization *\n}"),
+            ("# header x-key abc", "# header x-key *"),
+            (
+                "observability { mail { tls starttls user me abc } }",
+                "observability { mail { tls starttls user me * } }",
+            ),
+            ("mail {\nusr me abc\n# user me old\n}", "mail {\nusr me *\n# user me *\n}"),
+            ("mial {\nuser me abc\n}", "mial {\nuser me *\n}"),
         ] {
             assert_eq!(masked(text), expected, "{text}");
         }
@@ -188,7 +200,8 @@ mod tests {
             "# the password is in the safe",
             "priority 100 # key 1",
             "$IF=eth0",
-            "MISC_CHECK {\nmisc_path /bin/pass\n}",
+            "MISC_CHECK {\nmisc_path /bin/pass\nuser nobody nogroup\n}",
+            "vrrp_script a {\nuser nobody nogroup\n}",
         ] {
             assert_eq!(masked(text), text);
         }

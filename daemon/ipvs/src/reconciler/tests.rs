@@ -174,6 +174,23 @@ fn takes_servers_away(operation: &Operation) -> bool {
 }
 
 #[tokio::test]
+async fn that_the_table_could_not_be_read_is_over_when_nobody_wants_anything_of_it() {
+    let mut story = Story::on(Dataplane::Memory(Table::default()));
+    story.reconciler.complaints.of_dataplane(READ, "the kernel has no IPVS");
+    for _ in 0..2 {
+        story.audit().await;
+    }
+    assert_eq!(story.complained().await, [IpvsFact::IpvsRecovered {}.into()]);
+    let mut story = Story::on(Dataplane::Memory(Table::default()));
+    story.reconciler.complaints.of_dataplane(SET_TIMEOUTS, "the kernel has no IPVS");
+    for _ in 0..2 {
+        story.audit().await;
+        story.reconciler.set_timeouts(Timeouts::default(), &mut story.desk).await;
+    }
+    assert_eq!(story.complained().await, [IpvsFact::IpvsRecovered {}.into()]);
+}
+
+#[tokio::test]
 async fn what_is_refused_is_told_once_and_added_only_when_it_works() {
     let mut story = Story::on(Dataplane::Stubborn(Table::default(), adds_services));
     story.define().await;

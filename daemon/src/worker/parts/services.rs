@@ -1,12 +1,13 @@
 //! The side of the virtual servers: the IPVS engine, the checkers that it listens to, and the virtual router that its
 //! connection synchronisation follows. In: configurations, health, changes of state. Out: a table that follows them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keepwatch_bus::beat::{self, Beat};
 use keepwatch_bus::fact::ConsumerFact;
 use keepwatch_bus::mailbox::Receiver;
-use keepwatch_bus::subject::{Name, RealKey, VrrpState};
+use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VrrpState};
 use keepwatch_bus::{Bus, Counters, EventId, Reader};
 use keepwatch_check::{Checkers, HealthChanges};
 use keepwatch_config::Config;
@@ -35,6 +36,8 @@ pub(in crate::worker) struct Services {
     checkers: Checkers,
     /// How things stand that real servers follow.
     followed: Followed,
+    /// Of virtual servers with several entries in the table, each but the first, which checkers know the server by.
+    firsts: BTreeMap<ServiceKey, ServiceKey>,
     /// The virtual router that connection synchronisation follows.
     follows: watch::Sender<Option<Name>>,
     /// Virtual servers whose checkers rest while their address is elsewhere.
@@ -87,8 +90,19 @@ impl Services {
         let flush_on_stop = LvsFlushOnStop::No;
         let umask = settings.cli.umask;
         followed.tell(checkers.clone());
-        let mut services =
-            Self { engine, checkers, followed, follows, suspendable, flush_on_stop, umask, tasks, own };
+        let firsts = BTreeMap::new();
+        let mut services = Self {
+            engine,
+            checkers,
+            followed,
+            firsts,
+            follows,
+            suspendable,
+            flush_on_stop,
+            umask,
+            tasks,
+            own,
+        };
         services.apply(config, reader.counters(), cause);
         services
     }
@@ -103,11 +117,19 @@ impl Services {
         let definitions = keepwatch_check::definitions(config, counters, self.umask);
         self.checkers.apply(definitions, keepwatch_check::followers(config), Some(cause));
         self.suspendable.send_replace(present::watched(config));
+        self.firsts.clear();
+        for (_, entries) in config.services() {
+            if let Some((first, others)) = entries.split_first() {
+                self.firsts.extend(others.iter().map(|other| (*other, *first)));
+            }
+        }
     }
 
     /// Gives a real server another weight.
     pub(in crate::worker) fn weigh(&self, real: RealKey, weight: u32, cause: EventId) {
         self.engine.weigh(real, weight, Some(cause));
+        let service = *self.firsts.get(&real.service).unwrap_or(&real.service);
+        self.checkers.weigh(RealKey { service, ..real }, weight, Some(cause));
     }
 
     /// How engine and checkers show that they live.
