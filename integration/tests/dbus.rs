@@ -108,6 +108,9 @@ fn the_same_objects_interfaces_and_values_as_keepalived() -> Result<()> {
     let we = start(&host, &bus, config(&[first()]))?;
     wait::until("we are master", wait::LONG, master).with_context(|| we.process().log())?;
     let ours = look()?;
+    // What 2.2.7 says of its own property is not what it answers: that has been a structure all the time, and 2.4.3 says so.
+    let theirs: Vec<String> =
+        theirs.iter().map(|line| line.replace("property Name s ", "property Name (s) ")).collect();
     assert_eq!(ours, theirs);
     ensure!(ours.iter().any(|line| line.ends_with("property State (us) read")), "{ours:#?}");
     Ok(())
