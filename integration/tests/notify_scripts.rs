@@ -99,7 +99,7 @@ fn scripts_are_run_for_what_happens_and_a_hung_one_holds_up_no_other_subject() -
     })?;
     wait::until("the hung one is told of", wait::LONG, || {
         director.answer(&["status"]).is_ok_and(|status| {
-            status.contains("! script for INSTANCE VI_2 BACKUP: ") && status.contains("/hung still runs")
+            status.contains("! script for INSTANCE VI_2 BACKUP since ") && status.contains("/hung still runs")
         })
     })?;
     assert_eq!(director.metric("keepwatch_scripts_overdue", &[]), Some(1.0));
