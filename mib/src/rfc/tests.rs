@@ -152,7 +152,7 @@ fn the_master_is_told_by_whoever_it_is() {
 #[test]
 fn why_one_became_master() {
     let reasons = |world: &World| column(world, &v3::ROOT, &[1, 2, 5, 1, 2]);
-    let silence = |priority: Option<u8>| {
+    let reason = |priority: Option<u8>, is_silent: bool| {
         let mut world = world();
         change(&mut world, "VI_2", VrrpState::Init, VrrpState::Backup);
         if let Some(priority) = priority {
@@ -166,15 +166,22 @@ fn why_one_became_master() {
             );
         }
         let (instance, waited) = ("VI_2".into(), Duration::from_secs(3));
-        happen(&mut world, VrrpFact::AdvertTimedOut { instance, master: None, waited, evidence: None });
+        let fact = if is_silent {
+            VrrpFact::AdvertTimedOut { instance, master: None, waited, evidence: None }
+        } else {
+            let (address, own) = ([10, 78, 0, 2].into(), 100);
+            VrrpFact::LowerPriorityReceived { instance, address, priority: priority.unwrap_or(1), own }
+        };
+        happen(&mut world, fact);
         change(&mut world, "VI_2", VrrpState::Backup, VrrpState::Master);
         reasons(&world)[0].1.clone()
     };
     assert_eq!(reasons(&world())[0].1, value::integer(0), "never");
-    assert_eq!(silence(None), value::integer(3), "nobody was heard");
-    assert_eq!(silence(Some(150)), value::integer(3));
-    assert_eq!(silence(Some(50)), value::integer(2), "one of lower priority");
-    assert_eq!(silence(Some(0)), value::integer(1), "it gave up");
+    assert_eq!(reason(None, true), value::integer(3), "nobody was heard");
+    assert_eq!(reason(Some(150), true), value::integer(3));
+    assert_eq!(reason(Some(50), true), value::integer(3), "one of lower priority fell silent");
+    assert_eq!(reason(Some(50), false), value::integer(2), "one of lower priority that still speaks");
+    assert_eq!(reason(Some(0), true), value::integer(1), "it gave up");
 }
 
 /// The names below the two roots of each notification, without the event's number.
