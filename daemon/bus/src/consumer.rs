@@ -23,6 +23,11 @@ pub enum ConsumerFact {
         /// What went wrong.
         error: String,
     },
+    /// A part that had failed ([`ConsumerFact::ConsumerFailed`]) works, by itself or by a reload; or a reload took it away.
+    ConsumerWorks {
+        /// Which.
+        consumer: Name,
+    },
     /// A script of the configuration was run and has ended.
     ScriptExited {
         /// The command: program and arguments.
@@ -393,6 +398,9 @@ impl ConsumerFact {
             Self::ConsumerFailed { consumer, error } => {
                 w.failed_consumers.insert(consumer.clone(), Broken { error: error.clone(), changed: change });
             }
+            Self::ConsumerWorks { consumer } => {
+                w.failed_consumers.shift_remove(consumer);
+            }
             Self::MailSent { .. } => {
                 w.mail.sent += 1;
                 (w.mail.error, w.mail.failing) = (None, None);
@@ -475,6 +483,7 @@ impl ConsumerFact {
     pub(crate) fn line(&self, out: &mut String) -> Written {
         match self {
             Self::ConsumerFailed { consumer, error } => (Level::Warning, write!(out, "{consumer}: {error}")),
+            Self::ConsumerWorks { consumer } => (Level::Info, write!(out, "{consumer}: the trouble is over")),
             Self::ScriptExited { script, about, outcome, took, output } => {
                 if *outcome == (ScriptOutcome::Exited { status: 0 }) {
                     let took = took.as_secs_f64();

@@ -106,7 +106,7 @@ impl Spool {
     }
 }
 
-/// Tells of a disk that fails, once in a row.
+/// Tells of a disk that fails, once in a row, and when it takes mails again.
 struct Teller {
     directory: PathBuf,
     bus: WeakBus,
@@ -116,7 +116,11 @@ struct Teller {
 impl Teller {
     fn went(&mut self, result: io::Result<()>) {
         match result {
-            Ok(()) => self.told = false,
+            Ok(()) if self.told => {
+                self.told = false;
+                self.bus.publish(None, ConsumerFact::ConsumerWorks { consumer: "mail queue".into() });
+            }
+            Ok(()) => {}
             Err(error) if !self.told => {
                 self.told = true;
                 let error = format!(
@@ -292,6 +296,25 @@ mod tests {
         assert_eq!(found, []);
         assert!(fs::symlink_metadata(path(&directory, 5)).is_ok());
         assert!(fs::symlink_metadata(path(&directory, 6)).is_ok());
+    }
+
+    #[test]
+    fn a_disk_that_takes_mails_again_is_no_trouble_any_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let (bus, hub) = Hub::new(BusSettings::default()).unwrap();
+        let reader = hub.reader();
+        let directory = dir.path().join("mail");
+        let mut teller = Teller { directory, bus: bus.downgrade(), told: false };
+        teller.went(Err(io::Error::other("full")));
+        teller.went(Err(io::Error::other("full")));
+        teller.went(Ok(()));
+        teller.went(Ok(()));
+        drop(bus);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(hub.run());
+        let kinds: Vec<_> = reader.history().iter().map(|event| event.fact.kind()).collect();
+        assert_eq!(kinds, ["consumer_failed", "consumer_works"]);
+        assert!(reader.world().failed_consumers.is_empty());
     }
 
     #[test]

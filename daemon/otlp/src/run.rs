@@ -18,6 +18,9 @@ use crate::settings::{Settings, Target};
 
 /// How long what waits is still tried when the daemon ends. Nobody may wait long for that.
 const FAREWELL: Duration = Duration::from_millis(700);
+/// The two queues in facts and metrics.
+const TRACES: &str = "otlp traces";
+const LOGS: &str = "otlp logs";
 /// How long a batch is tried.
 const KEEP: Duration = Duration::from_secs(600);
 
@@ -72,13 +75,16 @@ impl Sending {
     }
 
     async fn start(wanted: Option<Settings>, reader: &Reader, bus: &WeakBus) -> Self {
-        let Some(settings) = wanted else { return Self::none() };
+        let Some(settings) = wanted else {
+            [TRACES, LOGS].into_iter().for_each(|name| works(name, reader, bus));
+            return Self::none();
+        };
         let host = settings.resource.iter().find(|(name, _)| name == "host.name");
         let host = host.map_or("", |(_, host)| host);
         let chains = Some(Chains::new(host, settings.sampler, settings.one_check_in));
         let settings = Arc::new(settings);
-        let traces = courier("otlp traces", settings.traces.clone(), &settings, reader, bus).await;
-        let logs = courier("otlp logs", settings.logs.clone(), &settings, reader, bus).await;
+        let traces = courier(TRACES, settings.traces.clone(), &settings, reader, bus).await;
+        let logs = courier(LOGS, settings.logs.clone(), &settings, reader, bus).await;
         Self { chains, traces, logs }
     }
 
@@ -119,6 +125,14 @@ impl Sending {
     }
 }
 
+/// If it had failed, that is over.
+fn works(name: &'static str, reader: &Reader, bus: &WeakBus) {
+    let had_failed = reader.world().failed_consumers.contains_key(name);
+    if had_failed {
+        bus.publish(None, ConsumerFact::ConsumerWorks { consumer: name.into() });
+    }
+}
+
 /// Made aside: the system's certificates may have to be read.
 async fn courier<S: Signal>(
     name: &'static str,
@@ -127,7 +141,10 @@ async fn courier<S: Signal>(
     reader: &Reader,
     bus: &WeakBus,
 ) -> Option<Courier<Collector<S>>> {
-    let target = target?;
+    let Some(target) = target else {
+        works(name, reader, bus);
+        return None;
+    };
     let (batch, capacity) = (target.batch, target.queue);
     let settings = settings.clone();
     let made = tokio::task::spawn_blocking(move || Collector::<S>::new(&target, &settings)).await;
@@ -145,6 +162,7 @@ async fn courier<S: Signal>(
             return None;
         }
     };
+    works(name, reader, bus);
     let patience = Patience { capacity, keep: KEEP, farewell: FAREWELL, ..Patience::default() };
     Some(Courier::new(name.into(), collector, batch, patience, reader.counters(), bus.clone()))
 }

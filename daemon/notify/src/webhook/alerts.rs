@@ -57,9 +57,7 @@ impl Alerts {
                     told.extend(self.0.remove(&key).map(|lasting| ended(lasting.alert, event.at)));
                 }
                 Turn::EndsAll(name, label) => {
-                    told.extend(
-                        self.end_where(event.at, |key, _| key.0 == name && key.1.iter().any(|l| *l == label)),
-                    );
+                    told.extend(self.end_where(event.at, |key, _| key.0 == name && key.1.contains(&label)));
                 }
             }
         }
@@ -77,7 +75,10 @@ impl Alerts {
     }
 
     fn end_where(&mut self, at: Timestamp, over: impl Fn(&Key, &Lasting) -> bool) -> Vec<Value> {
-        self.0.extract_if(.., |key, lasting| over(key, lasting)).map(|(_, l)| ended(l.alert, at)).collect()
+        let (gone, left): (BTreeMap<_, _>, _) =
+            std::mem::take(&mut self.0).into_iter().partition(|(key, lasting)| over(key, lasting));
+        self.0 = left;
+        gone.into_values().map(|lasting| ended(lasting.alert, at)).collect()
     }
 
     /// Of whom or what those are that last.

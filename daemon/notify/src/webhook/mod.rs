@@ -122,7 +122,21 @@ async fn change(
         }
         hook.courier.dismiss();
     }
+    tell_works(&about, &hooks, reader, bus);
     hooks
+}
+
+/// Of those that had failed: which work now, or are not wanted any more.
+fn tell_works(wanted: &WebhookSettings, hooks: &[Hook], reader: &Reader, bus: &WeakBus) {
+    let fails = |name: &str| {
+        wanted.webhooks.iter().any(|webhook| *webhook.name == *name)
+            && !hooks.iter().any(|hook| *hook.webhook.name == *name)
+    };
+    let works = |consumer: &&Name| consumer.strip_prefix("webhook ").is_some_and(|name| !fails(name));
+    let over: Vec<Name> = reader.world().failed_consumers.keys().filter(works).cloned().collect();
+    for consumer in over {
+        bus.publish(None, ConsumerFact::ConsumerWorks { consumer });
+    }
 }
 
 /// One receiver.
@@ -274,6 +288,74 @@ impl Carrier for Post {
             }
             Answer::Status { text, .. } => Verdict::Never(text),
             Answer::Nothing(error) => Verdict::NotNow { error, again: None },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keepwatch_bus::fact::ServiceFact;
+    use keepwatch_bus::{Bus, BusSettings, Hub, sample};
+
+    use super::*;
+
+    fn wanted(change: impl Fn(&mut Webhook)) -> Option<WebhookSettings> {
+        let url = "http://127.0.0.1:9".into();
+        let mut webhook = Webhook { url, form: WebhookForm::Alertmanager, ..Webhook::new("am".into()) };
+        change(&mut webhook);
+        Some(WebhookSettings { webhooks: vec![webhook], ..WebhookSettings::default() })
+    }
+
+    fn house() -> (Bus, Reader) {
+        let (bus, hub) = Hub::new(BusSettings::default()).unwrap();
+        let reader = hub.reader();
+        tokio::spawn(hub.run());
+        (bus, reader)
+    }
+
+    #[tokio::test]
+    async fn alerts_outlive_a_reload_and_are_said_again_as_far_as_there_is_room() {
+        let (bus, reader) = house();
+        let weak = bus.downgrade();
+        let begin = wanted(|webhook| webhook.queue = 10);
+        let mut hooks = change(Vec::new(), begin, &reader, &weak).await;
+        for port in 1..=200 {
+            let real = sample::real_key(([10, 0, 0, 1], 80), ([10, 0, 1, 1], port));
+            let down = sample::event(port.into(), None, ServiceFact::RealServerDown { real });
+            hooks[0].note(&Arc::new(down), &reader);
+        }
+        let other = wanted(|webhook| (webhook.queue, webhook.timeout) = (10, Duration::from_secs(1)));
+        let mut hooks = change(hooks, other, &reader, &weak).await;
+        let lost = || reader.counters().deliveries.get(&"webhook am".into()).unwrap().lost.get();
+        let before = lost();
+        assert_eq!((hooks[0].alerts.keys().count(), hooks[0].again.len()), (200, 200));
+        hooks[0].go_on();
+        hooks[0].go_on();
+        assert_eq!((hooks[0].courier.room(), hooks[0].again.len(), lost()), (0, 190, before));
+        // Those that it has nothing to do with any more end.
+        let narrow = wanted(|webhook| webhook.subjects = vec!["10.0.1.1:7".into()]);
+        let hooks = change(hooks, narrow, &reader, &weak).await;
+        assert_eq!(hooks[0].alerts.keys().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn one_that_works_again_or_is_not_wanted_is_no_trouble_any_more() {
+        let (bus, reader) = house();
+        let weak = bus.downgrade();
+        let broken = || wanted(|webhook| webhook.kinds = vec!["typo".into()]);
+        let fails = async |fails: bool| {
+            let told = async {
+                while reader.world().failed_consumers.is_empty() == fails {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(10), told).await.unwrap();
+        };
+        for mended in [wanted(|_| {}), None] {
+            let hooks = change(Vec::new(), broken(), &reader, &weak).await;
+            fails(true).await;
+            change(hooks, mended, &reader, &weak).await;
+            fails(false).await;
         }
     }
 }

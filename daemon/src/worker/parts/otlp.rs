@@ -17,6 +17,7 @@ const STOP_WITHIN: Duration = Duration::from_millis(800);
 /// The exporter.
 pub(in crate::worker) struct Otlp {
     wanted: watch::Sender<Option<keepwatch_otlp::Settings>>,
+    reader: Reader,
     task: JoinHandle<()>,
 }
 
@@ -26,7 +27,7 @@ impl Otlp {
         let wanted = watch::Sender::new(None);
         let watcher = reader.watch("otlp");
         let task = keepwatch_otlp::run(watcher, wanted.subscribe(), reader.clone(), bus.downgrade());
-        Self { wanted, task: tokio::spawn(task) }
+        Self { wanted, reader: reader.clone(), task: tokio::spawn(task) }
     }
 
     /// This is sent from now on. What waits goes on waiting where nothing has changed.
@@ -37,6 +38,10 @@ impl Otlp {
             pid: std::process::id(),
         };
         let settings = keepwatch_otlp::Settings::of(config, &sender, |name| std::env::var(name).ok());
+        let had_failed = self.reader.world().failed_consumers.contains_key("otlp");
+        if settings.is_ok() && had_failed {
+            bus.publish(None, ConsumerFact::ConsumerWorks { consumer: "otlp".into() });
+        }
         let settings = settings.unwrap_or_else(|error| {
             let (consumer, error) = ("otlp".into(), error.to_string());
             bus.publish(None, ConsumerFact::ConsumerFailed { consumer, error });

@@ -21,6 +21,9 @@ const STOP_WITHIN: Duration = Duration::from_millis(400);
 pub(in crate::worker) struct Snmp {
     wanted: watch::Sender<Option<keepwatch_mib::Settings>>,
     done: oneshot::Receiver<()>,
+    reader: Reader,
+    /// Whether there is a thread for it.
+    runs: bool,
     asked: Option<mpsc::UnboundedReceiver<SetRequest>>,
 }
 
@@ -29,7 +32,8 @@ impl Snmp {
     pub(in crate::worker) fn start(hub: &mut Hub, reader: Reader, bus: &Bus) -> Self {
         let wanted = watch::Sender::new(None);
         let (ask, asked) = mpsc::unbounded_channel();
-        let task = keepwatch_mib::run(wanted.subscribe(), reader, bus.downgrade(), hub.deliver(), ask);
+        let task =
+            keepwatch_mib::run(wanted.subscribe(), reader.clone(), bus.downgrade(), hub.deliver(), ask);
         let (ended, done) = oneshot::channel();
         let thread = std::thread::Builder::new().name("snmp".to_owned()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -38,11 +42,12 @@ impl Snmp {
             let _ = ended.send(());
             std::io::Result::Ok(())
         });
+        let runs = thread.is_ok();
         if let Err(error) = thread {
             let (consumer, error) = ("snmp".into(), error.to_string());
             bus.publish(None, ConsumerFact::ConsumerFailed { consumer, error });
         }
-        Self { wanted, done, asked: Some(asked) }
+        Self { wanted, done, reader, runs, asked: Some(asked) }
     }
 
     /// What managers set, for whoever acts; once.
@@ -55,12 +60,16 @@ impl Snmp {
         let vrrp = settings.vrrp();
         let running = Parts { vrrp, checker: settings.checkers(), rfc_v2: vrrp, rfc_v3: vrrp };
         let socket = settings.cli.snmp_agent_socket.as_deref();
-        let wanted =
-            keepwatch_mib::Settings::of(config, settings.cli.snmp, socket, running).unwrap_or_else(|error| {
-                let (consumer, error) = ("snmp".into(), error.to_string());
-                bus.publish(None, ConsumerFact::ConsumerFailed { consumer, error });
-                None
-            });
+        let wanted = keepwatch_mib::Settings::of(config, settings.cli.snmp, socket, running);
+        let had_failed = self.reader.world().failed_consumers.contains_key("snmp");
+        if wanted.is_ok() && self.runs && had_failed {
+            bus.publish(None, ConsumerFact::ConsumerWorks { consumer: "snmp".into() });
+        }
+        let wanted = wanted.unwrap_or_else(|error| {
+            let (consumer, error) = ("snmp".into(), error.to_string());
+            bus.publish(None, ConsumerFact::ConsumerFailed { consumer, error });
+            None
+        });
         self.wanted.send_replace(wanted);
     }
 
