@@ -36,7 +36,7 @@ mod ipvs;
 pub mod line;
 mod link;
 pub mod mailbox;
-mod mention;
+pub mod mention;
 pub mod own_file;
 mod routing;
 #[cfg(feature = "test-support")]

@@ -23,6 +23,13 @@ impl Event {
     }
 }
 
+/// Every name that stands in a part of a fact, in its JSON form.
+pub fn names(part: &Value) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    value(part, &mut names);
+    names
+}
+
 fn value(value: &Value, names: &mut BTreeSet<String>) {
     match value {
         Value::String(text) => {

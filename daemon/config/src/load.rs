@@ -22,6 +22,9 @@ pub struct Options {
     pub expansion_limit: u64,
     /// `-e`, `--all-config`: every `include` is strict (as `includea`).
     pub all_files: bool,
+    /// Every `include` of a file that this process may not read is a mistake, as with `includer`. For a reload: what stood
+    /// in that file may be running.
+    pub may_read_all: bool,
     /// Name of this host; read from the kernel unless given.
     pub host_name: Option<String>,
     /// Are the files of scripts looked at: are they there, and can only root change them?
@@ -38,6 +41,7 @@ impl Default for Options {
             config_id: None,
             expansion_limit: 2_000_000,
             all_files: false,
+            may_read_all: false,
             host_name: None,
             scripts: true,
             environment: true,
@@ -161,6 +165,7 @@ impl Source<'_> {
             config_id: Some(self.options.config_id.clone().unwrap_or_else(id)),
             line_limit: self.options.expansion_limit,
             all_files: self.options.all_files,
+            may_read_all: self.options.may_read_all,
             environment: self.options.environment,
             seed: self.seed,
         };

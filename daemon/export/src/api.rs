@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
@@ -26,7 +25,8 @@ const MAX_LIMIT: usize = 1000;
 
 /// `/api/v1/world`.
 pub(crate) async fn world(State(shared): State<Shared>) -> Response {
-    let made = || serde_json::to_vec(&*shared.reader.world()).ok().map(Bytes::from);
+    let reader = shared.reader.clone();
+    let made = move || serde_json::to_vec(&*reader.world()).ok().map(Bytes::from);
     match shared.world.get(made).await {
         Some(json) => ([(header::CONTENT_TYPE, "application/json")], json).into_response(),
         None => (StatusCode::INTERNAL_SERVER_ERROR, "the world can not be written\n").into_response(),
@@ -82,9 +82,17 @@ pub(crate) async fn events(
     };
     let wanted = wanted.resumed(&headers);
     if !asks_for_stream(&headers) {
-        let found = last(&shared, &wanted, MAX_LIMIT);
-        let told: Vec<_> = found.iter().map(|event| Told::new(event)).collect();
-        return Json(told).into_response();
+        let turns = shared.turns.clone();
+        let made = move || {
+            let found = last(&shared, &wanted, MAX_LIMIT);
+            serde_json::to_vec(&found.iter().map(|event| Told::new(event)).collect::<Vec<_>>())
+        };
+        return match turns.run(made).await {
+            Some(Ok(json)) => ([(header::CONTENT_TYPE, "application/json")], json).into_response(),
+            Some(Err(_)) | None => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "the events can not be written\n").into_response()
+            }
+        };
     }
     match Arc::clone(&shared.streams).try_acquire_owned() {
         Ok(place) => {

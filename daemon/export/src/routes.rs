@@ -15,7 +15,7 @@ use keepwatch_bus::{EventId, Reader};
 use tokio::sync::Semaphore;
 
 use crate::board::Live;
-use crate::fresh::{Fresh, FreshOf};
+use crate::fresh::{Fresh, FreshOf, Turns};
 use crate::host_names::HostNames;
 use crate::page::View;
 use crate::scrape::Scrapes;
@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) reader: Reader,
     pub(crate) scrapes: Arc<Scrapes>,
     page: Arc<FreshOf<View>>,
+    /// Of which there may be any number at a time, for each is another: pages and events.
+    pub(crate) turns: Turns,
     /// What pages that are open are told.
     pub(crate) live: Arc<Live>,
     pub(crate) world: Arc<Fresh>,
@@ -68,6 +70,7 @@ pub(crate) fn router(reader: Reader, live: Arc<Live>, limits: &Limits) -> Router
             reader,
             scrapes: Arc::default(),
             page: Arc::default(),
+            turns: Turns::default(),
             world: Arc::default(),
             live,
             streams: Arc::new(Semaphore::new(limits.streams)),
@@ -111,8 +114,12 @@ async fn status_page(State(shared): State<Shared>, view: Result<Query<View>, Que
         Ok(Query(view)) => view.tidied(),
         Err(rejection) => return (StatusCode::BAD_REQUEST, format!("{rejection}\n")).into_response(),
     };
-    let made = || Some(shared.live.scene(&view, page::render).into());
-    Html(shared.page.get(&view, made).await.unwrap_or_default()).into_response()
+    let (live, of) = (shared.live.clone(), view.clone());
+    let made = move || Some(live.scene(&of, page::render).into());
+    match shared.page.get(&view, &shared.turns, made).await {
+        Some(page) => Html(page).into_response(),
+        None => not_made(),
+    }
 }
 
 /// An event, what led to it and what followed.
@@ -120,11 +127,18 @@ async fn event_page(State(shared): State<Shared>, Path(id): Path<String>) -> Res
     let Some(id) = id.parse().ok().map(EventId) else {
         return (StatusCode::BAD_REQUEST, "an event has a number: /event/23\n").into_response();
     };
-    match shared.live.scene(&View::default(), |scene| page::event_page(scene, id)) {
-        Some(page) => Html(page).into_response(),
-        None => {
+    let live = shared.live.clone();
+    let made = move || live.scene(&View::default(), |scene| page::event_page(scene, id));
+    match shared.turns.run(made).await {
+        Some(Some(page)) => Html(page).into_response(),
+        None => not_made(),
+        Some(None) => {
             let text = format!("event {id} is not held any more, or has not happened yet: see /\n");
             (StatusCode::NOT_FOUND, text).into_response()
         }
     }
+}
+
+fn not_made() -> Response {
+    (StatusCode::INTERNAL_SERVER_ERROR, "the page can not be made\n").into_response()
 }

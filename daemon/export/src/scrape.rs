@@ -24,9 +24,7 @@ pub(crate) async fn answer(State(shared): State<Shared>, headers: HeaderMap) -> 
     let gzip = accepts_gzip(&headers);
     let fresh = &shared.scrapes.0[usize::from(format == Format::OpenMetrics)][usize::from(gzip)];
     let reader = shared.reader.clone();
-    // A large one takes its time: the runtime's threads go on with what else there is to do.
-    let make = async move || tokio::task::spawn_blocking(move || make(&reader, format, gzip)).await.ok()?;
-    let Some(body) = fresh.get_later(make).await else {
+    let Some(body) = fresh.get(move || make(&reader, format, gzip)).await else {
         return (StatusCode::INTERNAL_SERVER_ERROR, "the metrics can not be written\n").into_response();
     };
     let mut response = body.into_response();

@@ -19,12 +19,14 @@ const LONGEST_NAME: usize = 64;
 pub(super) struct Journal {
     path: &'static str,
     facility: Facility,
+    waits: bool,
     socket: Option<UnixDatagram>,
 }
 
 impl Journal {
-    pub(super) fn new(path: &'static str, facility: Facility) -> Self {
-        Self { path, facility, socket: None }
+    /// `waits`: whether a line waits until the journal has room, or is refused then.
+    pub(super) fn new(path: &'static str, facility: Facility, waits: bool) -> Self {
+        Self { path, facility, waits, socket: None }
     }
 
     /// Whether there is one now.
@@ -36,20 +38,21 @@ impl Journal {
         self.socket.as_ref()
     }
 
-    /// Sends a line; may wait until the journal has room.
+    /// Sends a line.
     ///
     /// # Errors
     /// When the journal does not take it.
     pub(super) fn write(&mut self, line: &Line) -> io::Result<()> {
         let fields = fields(line, self.facility);
-        if let Some(socket) = &self.socket
-            && socket.send(&fields).is_ok()
-        {
-            return Ok(());
+        match self.socket.as_ref().map(|socket| socket.send(&fields)) {
+            Some(Ok(_)) => return Ok(()),
+            Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+            Some(Err(_)) | None => {}
         }
         // The first line, or journald was started again: its new socket has to be connected to.
         self.socket = None;
         let socket = UnixDatagram::unbound()?;
+        socket.set_nonblocking(!self.waits)?;
         socket.connect(self.path)?;
         socket.send(&fields)?;
         self.socket = Some(socket);
@@ -114,7 +117,7 @@ mod tests {
     fn the_journal_gets_fields_and_a_restarted_one_is_found_again() {
         let dir = tempfile::tempdir().unwrap();
         let path: &'static str = dir.path().join("journal").to_string_lossy().into_owned().leak();
-        let mut journal = Journal::new(path, Facility(nix::libc::LOG_LOCAL3));
+        let mut journal = Journal::new(path, Facility(nix::libc::LOG_LOCAL3), true);
         assert!(!journal.is_there());
         let fact = ConsumerFact::MailFailed { subject: "x".into(), error: "two\nlines".into() }.into();
         let event = Event { id: EventId(7), at: Timestamp::UNIX_EPOCH, mono: 0, cause: None, fact };

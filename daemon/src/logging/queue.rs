@@ -25,7 +25,7 @@ pub struct Queue {
 impl Queue {
     /// Opens the sinks and starts their threads. The second value says what could not be opened.
     pub fn open(settings: &LogSettings) -> (Self, Vec<String>) {
-        let (sinks, mut complaints) = sink::open(settings);
+        let (sinks, mut complaints) = sink::open(settings, true);
         let mut lanes = Vec::new();
         for sink in sinks {
             let name = sink.name();

@@ -129,20 +129,26 @@ impl Sink for LogFile {
 struct Syslog {
     path: &'static str,
     facility: Facility,
+    /// Whether a line waits until the daemon has room, or is refused then.
+    waits: bool,
     socket: Option<UnixDatagram>,
     retry: Option<Instant>,
 }
 
 impl Syslog {
-    fn new(path: &'static str, facility: Facility) -> Self {
-        Self { path, facility, socket: None, retry: None }
+    fn new(path: &'static str, facility: Facility, waits: bool) -> Self {
+        Self { path, facility, waits, socket: None, retry: None }
     }
 
     const RETRY: Duration = Duration::from_secs(1);
 
     fn connect(&mut self) -> Option<&UnixDatagram> {
         if self.socket.is_none() && self.retry.is_none_or(|at| Instant::now() >= at) {
-            let connected = UnixDatagram::unbound().and_then(|s| s.connect(self.path).map(|()| s));
+            let connect = |socket: UnixDatagram| {
+                socket.set_nonblocking(!self.waits)?;
+                socket.connect(self.path).map(|()| socket)
+            };
+            let connected = UnixDatagram::unbound().and_then(connect);
             self.retry = connected.is_err().then(|| Instant::now() + Self::RETRY);
             self.socket = connected.ok();
         }
@@ -211,15 +217,17 @@ fn has_room(socket: &UnixDatagram) -> bool {
     matches!(poll(&mut watched, PollTimeout::ZERO), Ok(1))
 }
 
-/// Opens the sinks that are asked for. One that can't be opened is left out, and said so by the second value.
-pub fn open(settings: &LogSettings) -> (Vec<Box<dyn Sink>>, Vec<String>) {
+/// Opens the sinks that are asked for; what collects the lines of this machine may make a line wait if `waits`. One that
+/// can't be opened is left out, and said so by the second value.
+pub fn open(settings: &LogSettings, waits: bool) -> (Vec<Box<dyn Sink>>, Vec<String>) {
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     let mut complaints = Vec::new();
     if settings.console {
         sinks.push(Box::new(Console(settings.form)));
     }
     if let Some(facility) = settings.syslog {
-        let (journal, syslog) = (Journal::new(journal::SOCKET, facility), Syslog::new("/dev/log", facility));
+        let journal = Journal::new(journal::SOCKET, facility, waits);
+        let syslog = Syslog::new("/dev/log", facility, waits);
         sinks.push(Box::new(System { journal, syslog }));
     }
     if let Some(path) = &settings.file {
@@ -244,7 +252,7 @@ impl Sinks {
 
     /// Opens them; what can't be opened is said on the others.
     pub fn open(settings: &LogSettings) -> Self {
-        let (sinks, complaints) = open(settings);
+        let (sinks, complaints) = open(settings, false);
         let mut all = Self(sinks);
         for complaint in complaints {
             all.now(Severity::Warning, complaint);
@@ -269,7 +277,7 @@ mod tests {
     fn syslog_gets_its_priority_and_a_restarted_daemon_is_found_again() {
         let dir = tempfile::tempdir().unwrap();
         let path: &'static str = dir.path().join("log").to_string_lossy().into_owned().leak();
-        let mut syslog = Syslog::new(path, Facility(nix::libc::LOG_LOCAL3));
+        let mut syslog = Syslog::new(path, Facility(nix::libc::LOG_LOCAL3), true);
         let mut say = |text: &str| syslog.write(&Line::now(Severity::Warning, text)).unwrap();
         say("nobody is there yet");
         std::thread::sleep(Syslog::RETRY);
@@ -290,6 +298,32 @@ mod tests {
         let daemon = UnixDatagram::bind(path).unwrap();
         say("second");
         assert!(heard(&daemon).ends_with("]: second"));
+    }
+
+    #[test]
+    fn a_process_without_threads_does_not_wait_for_a_daemon_that_reads_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| -> &'static str { dir.path().join(name).to_string_lossy().into_owned().leak() };
+        let (journal, log) = (path("journal"), path("log"));
+        let mut daemons = Vec::new();
+        for path in [journal, log] {
+            let daemon = UnixDatagram::bind(path).unwrap();
+            // Others have filled it before the first line.
+            let other = UnixDatagram::unbound().unwrap();
+            other.connect(path).unwrap();
+            other.set_nonblocking(true).unwrap();
+            while other.send(b"x").is_ok() {}
+            daemons.push(daemon);
+        }
+        let facility = Facility(nix::libc::LOG_LOCAL3);
+        let (journal, syslog) = (Journal::new(journal, facility, false), Syslog::new(log, facility, false));
+        let (told, end) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let mut sinks = Sinks(vec![Box::new(System { journal, syslog })]);
+            (0..3).for_each(|_| sinks.now(Severity::Error, "The worker hangs"));
+            let _ = told.send(());
+        });
+        end.recv_timeout(Duration::from_secs(10)).unwrap();
     }
 
     #[test]

@@ -76,8 +76,9 @@ impl Supervisor<'_> {
                         if self.terms.is_none() { end.code } else { end.status.unwrap_or(EXIT_FATAL) };
                     self.phase = Phase::Over(Outcome::Ended(status));
                 } else if now >= *until {
-                    self.log.now(Severity::Error, "The worker does not stop: killing it");
+                    // Whatever the log does, this is done.
                     worker.kill();
+                    self.log.now(Severity::Error, "The worker does not stop: it was killed");
                     self.phase = Phase::Over(Outcome::Ended(EXIT_FATAL));
                 }
             }
@@ -94,10 +95,11 @@ impl Supervisor<'_> {
         let Phase::Running(worker) = &mut self.phase else { return };
         let what = hang.what;
         if respawn {
-            self.log.now(Severity::Error, format!("The worker hangs ({what}): killing it"));
             worker.blame(format!("hung ({what})"), hang.silent_since);
+            // Whatever the log does, this is done.
             worker.kill();
             worker.forgive(Instant::now());
+            self.log.now(Severity::Error, format!("The worker hangs ({what}): killing it"));
         } else {
             worker.forgive(Instant::now());
             self.log.now(Severity::Error, format!("The worker hangs ({what})"));

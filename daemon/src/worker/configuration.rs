@@ -25,6 +25,8 @@ const TOLD: usize = 100;
 pub struct Accepted {
     /// The configuration.
     pub config: Config,
+    /// The files that it stands in, includes among them.
+    pub files: Vec<PathBuf>,
     diagnostics: Diagnostics,
     /// What of it does not fit this host.
     misfits: Diagnostics,
@@ -52,10 +54,16 @@ pub fn options(config_id: Option<&str>, expansion_limit: Option<u64>, all_files:
     }
 }
 
-/// Loads the file.
+/// Loads the file, to begin with it.
 pub fn load(settings: &Settings) -> Loaded {
+    load_with(settings, false)
+}
+
+/// `may_read_all`: as [`Options`] has it.
+fn load_with(settings: &Settings, may_read_all: bool) -> Loaded {
     let cli = &settings.cli;
     let options = options(cli.config_id.as_deref(), cli.expansion_limit, cli.all_config);
+    let options = Options { may_read_all, ..options };
     let mut loaded = keepwatch_config::load(&settings.file, &options);
     if let (Some(config), Some(name)) = (&mut loaded.config, &cli.namespace) {
         // The command line's word counts, as if the file had said it.
@@ -125,7 +133,7 @@ fn this_host() -> Result<Host, keepwatch_net::Error> {
 pub fn at_start(settings: &Settings) -> Option<Accepted> {
     let loaded = load(settings);
     let misfits = misfits(&loaded);
-    let Loaded { config, diagnostics, .. } = loaded;
+    let Loaded { config, diagnostics, files, .. } = loaded;
     let styled = terminal::has_colours(&std::io::stderr());
     for all in [&diagnostics, &misfits] {
         if all.has_errors() {
@@ -137,7 +145,7 @@ pub fn at_start(settings: &Settings) -> Option<Accepted> {
         let mut log = Sinks::open(&LogSettings { console: false, ..LogSettings::of(&settings.cli) });
         diagnostics.render_short().take(TOLD).for_each(|line| log.now(log::Severity::Error, line));
     }
-    config.map(|config| Accepted { config, diagnostics, misfits })
+    config.map(|config| Accepted { config, files, diagnostics, misfits })
 }
 
 /// The configuration to go on with: one with mistakes is refused, by the fact that says so.
@@ -146,7 +154,8 @@ pub fn at_start(settings: &Settings) -> Option<Accepted> {
 /// The fact.
 pub fn at_reload(settings: &Settings, files: &ReloadFiles) -> Result<Accepted, Box<DaemonFact>> {
     let marker = Marker::set(settings, files);
-    let loaded = load(settings);
+    // What this worker may not read any more may hold what runs.
+    let loaded = load_with(settings, true);
     drop(marker);
     let misfits = misfits(&loaded);
     if let Some(log) = files.check_log.as_deref().filter(|log| *log != Path::new("/dev/null")) {
@@ -156,9 +165,9 @@ pub fn at_reload(settings: &Settings, files: &ReloadFiles) -> Result<Accepted, B
             Sinks::open(&LogSettings::of(&settings.cli)).now(log::Severity::Warning, message);
         }
     }
-    let Loaded { config, diagnostics, .. } = loaded;
+    let Loaded { config, diagnostics, files, .. } = loaded;
     if let Some(config) = config.filter(|_| !diagnostics.has_errors()) {
-        return Ok(Accepted { config, diagnostics, misfits });
+        return Ok(Accepted { config, files, diagnostics, misfits });
     }
     let worst = diagnostics.iter().find(|d| d.severity == Severity::Error).or(diagnostics.iter().next());
     let first = worst.map_or_else(String::new, |d| match place(&diagnostics, d) {
@@ -224,4 +233,39 @@ fn diagnosed(all: &Diagnostics, diagnostic: &Diagnostic) -> DaemonFact {
 fn place(all: &Diagnostics, diagnostic: &Diagnostic) -> String {
     let place = diagnostic.span.map(|span| all.sources().place(span));
     place.map(|place| format!("{}:{}:{}", place.path.display(), place.line, place.column)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use caps::{CapSet, Capability};
+
+    use super::*;
+    use crate::cli::Cli;
+
+    #[test]
+    fn a_reload_is_refused_where_an_included_file_may_not_be_read_any_more() {
+        let directory = tempfile::tempdir().unwrap();
+        let (main, included) = (directory.path().join("main"), directory.path().join("included"));
+        std::fs::write(&main, "include included\ninclude nothing\n").unwrap();
+        std::fs::write(&included, "").unwrap();
+        std::fs::set_permissions(&included, std::fs::Permissions::from_mode(0)).unwrap();
+        let words = ["keepwatchd".into(), "-f".into(), main.clone().into_os_string()];
+        let settings = Settings::new(Cli::read(words).unwrap());
+        // In a thread of its own, whose rights do not come back.
+        let (begun, reloaded) = std::thread::spawn(move || {
+            for capability in [Capability::CAP_DAC_OVERRIDE, Capability::CAP_DAC_READ_SEARCH] {
+                caps::drop(None, CapSet::Effective, capability).unwrap();
+            }
+            (at_start(&settings).is_some(), at_reload(&settings, &ReloadFiles::default()).err())
+        })
+        .join()
+        .unwrap();
+        assert!(begun);
+        let Some(DaemonFact::ConfigRejected { errors: 1, first, .. }) = reloaded.as_deref() else {
+            panic!("{reloaded:?}");
+        };
+        assert!(first.contains("included"), "{first}");
+    }
 }

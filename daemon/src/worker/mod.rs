@@ -106,7 +106,7 @@ pub fn run(cli: Cli, started: Started) -> Result<i32> {
         // Before there is any other thread: they all live where this one does.
         namespace::enter(name)?;
     }
-    let rights = Rights::needed(&settings, &accepted.config);
+    let rights = Rights::needed(&settings, &accepted);
     rights.keep().context("giving up capabilities")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)

@@ -131,7 +131,7 @@ impl Worker {
     }
 
     fn adopt(&mut self, accepted: Accepted) -> Outcome {
-        if let Some(lacking) = self.rights.lack(&Rights::needed(&self.settings, &accepted.config)) {
+        if let Some(lacking) = self.rights.lack(&Rights::needed(&self.settings, &accepted)) {
             // What was given up does not come back; another one begins with everything, and with this configuration.
             self.to_supervisor.say(Report::Replace(format!("a configuration that needs {lacking}")));
             return Outcome::Replaced { lacking };

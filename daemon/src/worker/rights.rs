@@ -15,7 +15,7 @@
 //! scripts it can't: one of root's would no longer be root's, and `sudo` in one would fail.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use caps::{CapSet, Capability, CapsHashSet};
 use keepwatch_config::Config;
@@ -24,6 +24,7 @@ use keepwatch_config::model::{
 };
 use nix::unistd::geteuid;
 
+use super::configuration::Accepted;
 use super::settings::Settings;
 use crate::cli::DataplaneKind;
 use crate::stage;
@@ -46,7 +47,12 @@ pub(super) struct Rights {
 
 impl Rights {
     /// What a configuration needs.
-    pub(super) fn needed(settings: &Settings, config: &Config) -> Self {
+    pub(super) fn needed(settings: &Settings, accepted: &Accepted) -> Self {
+        Self::of(settings, &accepted.config, &accepted.files)
+    }
+
+    /// Of a configuration that stands in these files.
+    fn of(settings: &Settings, config: &Config, read: &[PathBuf]) -> Self {
         let scripts = has_scripts(config);
         let mut all = CapsHashSet::from(FOR_ROUTERS);
         if scripts {
@@ -65,7 +71,7 @@ impl Rights {
         raises_itself(&config.global.processes, &mut all);
         let snmp = &config.global.snmp;
         let snmp = settings.cli.snmp || snmp.vrrp || snmp.checker || snmp.rfc_v2 || snmp.rfc_v3;
-        if snmp || files(settings, config).iter().any(|path| is_out_of_reach(path)) {
+        if snmp || files(settings, config, read).iter().any(|path| is_out_of_reach(path)) {
             all.insert(Capability::CAP_DAC_OVERRIDE);
         }
         Self { capabilities: all, new_privileges: scripts }
@@ -161,17 +167,23 @@ fn source_port(kind: &CheckerKind) -> Option<u16> {
 }
 
 /// Files that are read again or written while the worker runs.
-fn files(settings: &Settings, config: &Config) -> Vec<std::path::PathBuf> {
+fn files(settings: &Settings, config: &Config, read: &[PathBuf]) -> Vec<PathBuf> {
     let history = settings.history(config).map(|file| file.path);
     let sockets = [settings.control_socket(config), settings.file.clone()];
     let tracked = config.track_files.iter().map(|tracked| tracked.file.clone());
     let dumps = super::parts::dumps::files(&config.global);
+    let reload = &config.global.reload;
+    let marker = settings.reload_marker(&config.global);
+    let reload = [reload.check_log.clone(), reload.time_file.clone(), marker];
     history
         .into_iter()
         .chain(settings.cli.log_file.clone())
         .chain(sockets)
         .chain(tracked)
         .chain(dumps)
+        .chain(reload.into_iter().flatten())
+        .chain(settings.web_config_file(config))
+        .chain(read.iter().cloned())
         .collect()
 }
 
@@ -217,6 +229,7 @@ fn fifos(config: &Config) -> impl Iterator<Item = &NotifyFifo> {
 
 #[cfg(test)]
 mod tests {
+    use keepwatch_config::model::{ReloadFiles, ReloadMarker};
     use keepwatch_config::{Options, load_text};
 
     use super::*;
@@ -229,7 +242,7 @@ mod tests {
         // Whoever runs the tests owns it.
         settings.cli.control_socket = Some("/proc/self/control.sock".into());
         let config = load_text(Path::new("t.conf"), text.into(), &Options::default()).config.unwrap();
-        Rights::needed(&settings, &config)
+        Rights::of(&settings, &config, &[])
     }
 
     fn instance(line: &str) -> String {
@@ -292,6 +305,38 @@ mod tests {
         ] {
             let rights = needed(&(text.to_owned() + &instance("")));
             assert!(rights.capabilities.contains(&kept), "{text}: {rights:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_owns_a_file_that_is_read_again_keeps_us_able_to_read_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("included");
+        std::fs::write(&file, "").unwrap();
+        let settings = Settings::new(
+            Cli::read(
+                ["keepwatchd", "--pid", "/proc/self/d.pid", "--history-file", "none", "-f", "/proc/self/c"]
+                    .map(Into::into),
+            )
+            .unwrap(),
+        );
+        let kept = |config: &Config, read: &[PathBuf]| {
+            Rights::of(&settings, config, read).capabilities.contains(&Capability::CAP_DAC_OVERRIDE)
+        };
+        let mut config = Config::default();
+        config.observability.control_socket = Some("/proc/self/control.sock".into());
+        assert!(!kept(&config, std::slice::from_ref(&file)));
+        if std::os::unix::fs::chown(&file, Some(12345), None).is_err() {
+            return; // Not root: nothing of it can be shown.
+        }
+        assert!(kept(&config, std::slice::from_ref(&file)));
+        for reload in [
+            ReloadFiles { check_log: Some(file.clone()), ..ReloadFiles::default() },
+            ReloadFiles { time_file: Some(file.clone()), ..ReloadFiles::default() },
+            ReloadFiles { marker: Some(ReloadMarker::At(file.clone())), ..ReloadFiles::default() },
+        ] {
+            config.global.reload = reload;
+            assert!(kept(&config, &[]), "{:?}", config.global.reload);
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use keepwatch_bus::{FileSettings, Process};
 use keepwatch_config::Config;
+use keepwatch_config::model::{Global, ReloadMarker};
 
 use crate::cli::{Cli, DataplaneKind, Listen};
 use crate::logging::LogSettings;
@@ -57,7 +58,7 @@ impl Settings {
     /// The pid files: keepalived has a process for each of its sides, we have one for both.
     pub(crate) fn pid_files(&self, config: &Config) -> PidFiles {
         let cli = &self.cli;
-        let among = self.among(config);
+        let among = self.among(&config.global);
         let beside = |side: &str| match &among {
             Some(among) => among.pid_file(side),
             None => paths::worker_pid_file(cli.pid.as_deref(), side),
@@ -65,11 +66,16 @@ impl Settings {
         let vrrp = self.vrrp().then(|| cli.vrrp_pid.clone().unwrap_or_else(|| beside("vrrp")));
         let checkers =
             self.checkers().then(|| cli.checkers_pid.clone().unwrap_or_else(|| beside("checkers")));
-        let own = match &among {
-            Some(among) => among.pid_file("keepalived"),
-            None => paths::pid_file(cli.pid.as_deref()),
-        };
+        let own = self.own_pid_file(&config.global);
         PidFiles { own, worker: vrrp.into_iter().chain(checkers).chain(cli.bfd_pid.clone()).collect() }
+    }
+
+    /// That of the daemon itself.
+    fn own_pid_file(&self, global: &Global) -> PathBuf {
+        match self.among(global) {
+            Some(among) => among.pid_file("keepalived"),
+            None => paths::pid_file(self.cli.pid.as_deref()),
+        }
     }
 
     /// What the worker is called in lists of processes, where the configuration says so: by its virtual routers if it has
@@ -80,13 +86,13 @@ impl Settings {
     }
 
     /// Which of several daemons this is, unless `--pid` says it.
-    fn among(&self, config: &Config) -> Option<Among> {
-        Among::of(&config.global).filter(|_| self.cli.pid.is_none())
+    fn among(&self, global: &Global) -> Option<Among> {
+        Among::of(global).filter(|_| self.cli.pid.is_none())
     }
 
     /// The control socket.
     pub fn control_socket(&self, config: &Config) -> PathBuf {
-        let derived = || match self.among(config) {
+        let derived = || match self.among(&config.global) {
             Some(among) => among.control_socket(),
             None => paths::control_socket(self.cli.pid.as_deref()),
         };
@@ -104,7 +110,7 @@ impl Settings {
             Some(path) if path == Path::new("none") => return None,
             Some(path) => path.clone(),
             None if written.file_off => return None,
-            None => written.file.clone().unwrap_or_else(|| match self.among(config) {
+            None => written.file.clone().unwrap_or_else(|| match self.among(&config.global) {
                 Some(among) => among.history_file(),
                 None => paths::history_file(self.cli.pid.as_deref()),
             }),
@@ -117,6 +123,14 @@ impl Settings {
         let mail = &config.observability.mail;
         let derived = || paths::mail_queue(self.cli.pid.as_deref());
         (!mail.queue_off).then(|| mail.queue.clone().unwrap_or_else(derived))
+    }
+
+    /// `reload_file`: the file that is there during a reload.
+    pub fn reload_marker(&self, global: &Global) -> Option<PathBuf> {
+        global.reload.marker.as_ref().map(|marker| match marker {
+            ReloadMarker::At(path) => path.clone(),
+            ReloadMarker::BesidePid => self.own_pid_file(global).with_extension("reload"),
+        })
     }
 
     /// The address of the HTTP server; none if it is switched off.

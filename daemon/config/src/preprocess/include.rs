@@ -230,7 +230,8 @@ impl Reader {
                 }
                 Err(error) => {
                     let message = format!("`{}` {error}", path.display());
-                    let diagnostic = lack(checks.readable, "unreadable-include", message);
+                    let strict = checks.readable || (self.settings.may_read_all && error.is_forbidden());
+                    let diagnostic = lack(strict, "unreadable-include", message);
                     context.report(diagnostic.at(span, "included here"));
                     return;
                 }

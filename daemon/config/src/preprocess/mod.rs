@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) line_limit: u64,
     /// Every `include` is strict.
     pub(crate) all_files: bool,
+    /// An included file that may not be read is a mistake.
+    pub(crate) may_read_all: bool,
     pub(crate) environment: bool,
     /// Where `${_RANDOM}` begins without a `random_seed`.
     pub(crate) seed: u64,

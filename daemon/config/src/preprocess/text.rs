@@ -2,6 +2,7 @@
 //!
 //! Only a regular file that nobody may execute is a configuration, as keepalived has it.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::Context;
@@ -26,6 +27,13 @@ pub(crate) enum NoText {
     /// It may be executed, so it is a program.
     #[error("is executable, so it is not taken for a configuration")]
     Executable,
+}
+
+impl NoText {
+    /// Whether others may read it.
+    pub(super) fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Unreadable(Unreadable::Io(error)) if error.kind() == ErrorKind::PermissionDenied)
+    }
 }
 
 /// Reads a file.

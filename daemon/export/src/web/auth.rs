@@ -1,9 +1,10 @@
 //! Basic authentication (RFC 7617) against bcrypt hashes.
 //!
 //! A hash takes tens of milliseconds of a processor, so that passwords can't be guessed: what was found out is remembered,
-//! and only one is looked at at a time, so that a flood of guesses takes a part of one processor and no more.
+//! and only one is looked at at a time, so that a flood of guesses takes a part of one processor and no more. Who has been
+//! admitted is remembered apart from what was guessed wrongly: guesses don't make anybody forgotten.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -19,7 +20,7 @@ use tokio::sync::Semaphore;
 
 use super::Web;
 
-/// Pairs of name and password of which is remembered whether they fit.
+/// Pairs of name and password of which is remembered that they don't fit.
 const REMEMBERED: usize = 100;
 
 /// Those who may ask.
@@ -27,8 +28,33 @@ pub(crate) struct Users {
     hashes: BTreeMap<String, String>,
     /// What is compared with for a name that nobody has, so that it takes as long as for one that somebody has.
     nobody: String,
-    known: Mutex<HashMap<[u8; 32], bool>>,
-    one_at_a_time: Semaphore,
+    known: Mutex<Known>,
+    one_at_a_time: Arc<Semaphore>,
+}
+
+/// Digests of name, hash and password that were looked at.
+#[derive(Default)]
+struct Known {
+    /// At most one for each user.
+    right: HashSet<[u8; 32]>,
+    wrong: HashSet<[u8; 32]>,
+}
+
+impl Known {
+    fn fits(&self, key: &[u8; 32]) -> Option<bool> {
+        self.right.contains(key).then_some(true).or_else(|| self.wrong.contains(key).then_some(false))
+    }
+
+    fn note(&mut self, key: [u8; 32], fits: bool) {
+        if fits {
+            self.right.insert(key);
+            return;
+        }
+        if self.wrong.len() >= REMEMBERED {
+            self.wrong.clear();
+        }
+        self.wrong.insert(key);
+    }
 }
 
 impl Users {
@@ -44,7 +70,7 @@ impl Users {
             })?;
         }
         let nobody = hashes.values().next().cloned().unwrap_or_default();
-        let (known, one_at_a_time) = (Mutex::default(), Semaphore::new(1));
+        let (known, one_at_a_time) = (Mutex::default(), Arc::new(Semaphore::new(1)));
         Ok(Self { hashes, nobody, known, one_at_a_time })
     }
 
@@ -56,19 +82,23 @@ impl Users {
     async fn admit(self: Arc<Self>, name: String, password: String) -> bool {
         let hash = self.hashes.get(&name).cloned();
         let key = digest([name.as_bytes(), hash.as_deref().unwrap_or("").as_bytes(), password.as_bytes()]);
-        if let Some(known) = self.known.lock().get(&key) {
-            return *known;
+        if let Some(fits) = self.known.lock().fits(&key) {
+            return fits;
         }
-        let Ok(_turn) = self.one_at_a_time.acquire().await else { return false };
-        let against = hash.clone().unwrap_or_else(|| self.nobody.clone());
-        let compare = move || bcrypt::verify(password, &against).unwrap_or(false);
-        let fits = tokio::task::spawn_blocking(compare).await.unwrap_or(false) && hash.is_some();
-        let mut known = self.known.lock();
-        if known.len() >= REMEMBERED {
-            known.clear();
+        let Ok(turn) = self.one_at_a_time.clone().acquire_owned().await else { return false };
+        // Who was before may have asked for the same.
+        if let Some(fits) = self.known.lock().fits(&key) {
+            return fits;
         }
-        known.insert(key, fits);
-        fits
+        // A client that hangs up does not end what has begun: it keeps its turn to the end.
+        let compare = move || {
+            let against = hash.as_deref().unwrap_or(&self.nobody);
+            let fits = bcrypt::verify(password, against).unwrap_or(false) && hash.is_some();
+            self.known.lock().note(key, fits);
+            drop(turn);
+            fits
+        };
+        tokio::task::spawn_blocking(compare).await.unwrap_or(false)
     }
 }
 
@@ -109,6 +139,8 @@ fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn users() -> Arc<Users> {
@@ -131,6 +163,32 @@ mod tests {
                 assert_eq!(admitted, expected, "{name} {password}");
             }
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_hangs_up_keeps_his_turn_until_his_guess_is_looked_at() {
+        // Strong enough to take a while.
+        let hash = bcrypt::hash("secret", 10).unwrap();
+        let users = Arc::new(Users::new([("prometheus".to_owned(), hash)].into()).unwrap());
+        let guess = users.clone().admit("prometheus".into(), "wrong".into());
+        assert!(tokio::time::timeout(Duration::from_millis(1), guess).await.is_err());
+        assert_eq!(users.one_at_a_time.available_permits(), 0);
+        // The same guess again finds what was found out then.
+        assert!(!users.clone().admit("prometheus".into(), "wrong".into()).await);
+        assert_eq!(users.known.lock().wrong.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn guesses_do_not_make_the_user_forgotten() {
+        let users = users();
+        assert!(users.clone().admit("prometheus".into(), "secret".into()).await);
+        for guess in 0..=REMEMBERED {
+            assert!(!users.clone().admit("prometheus".into(), guess.to_string()).await);
+        }
+        assert!(users.known.lock().wrong.len() <= REMEMBERED);
+        // Nobody's turn is waited for.
+        let _turn = users.one_at_a_time.clone().acquire_owned().await;
+        assert!(users.clone().admit("prometheus".into(), "secret".into()).await);
     }
 
     #[test]

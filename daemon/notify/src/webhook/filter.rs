@@ -1,7 +1,9 @@
 //! Which events a receiver wants. Pure.
 
+use std::net::{IpAddr, SocketAddr};
+
 use keepwatch_bus::line::{Level, Line, Subsystem};
-use keepwatch_bus::{Event, Fact};
+use keepwatch_bus::{Event, Fact, mention};
 use keepwatch_model::Webhook;
 use serde_json::Value;
 
@@ -50,8 +52,9 @@ impl Filter {
                 ));
             }
         }
+        let subjects = webhook.subjects.iter().map(|subject| canonical(subject)).collect();
         let own = format!("webhook {}", webhook.name);
-        Ok(Self { kinds, subsystems, subjects: webhook.subjects.clone(), own })
+        Ok(Self { kinds, subsystems, subjects, own })
     }
 
     /// The line of an event that is wanted.
@@ -80,16 +83,26 @@ impl Filter {
             || ABOUT.iter().filter_map(|name| data.get(*name)).any(|value| self.names(value))
     }
 
-    /// Whether a value is, or has in it, one of the names; an address is also named by what is before its port or prefix.
+    /// Whether a value is, or has in it, one of the names, in any of the forms that people write.
     fn names(&self, value: &Value) -> bool {
-        match value {
-            Value::String(text) => self.subjects.iter().any(|subject| {
-                text.strip_prefix(&**subject)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
-            }),
-            Value::Object(fields) => fields.values().any(|value| self.names(value)),
-            _ => false,
-        }
+        let names = mention::names(value);
+        self.subjects.iter().any(|subject| names.contains(&**subject))
+    }
+}
+
+/// A name as events write it: of an address there are several forms.
+fn canonical(subject: &str) -> Box<str> {
+    let bare = subject.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(subject);
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return address.to_string().into();
+    }
+    if let Ok(socket) = subject.parse::<SocketAddr>() {
+        return socket.to_string().into();
+    }
+    match subject.split_once('/').and_then(|(address, prefix)| Some((address.parse::<IpAddr>().ok()?, prefix)))
+    {
+        Some((address, prefix)) => format!("{address}/{prefix}").into(),
+        None => subject.into(),
     }
 }
 
@@ -97,7 +110,7 @@ impl Filter {
 mod tests {
     use keepwatch_bus::fact::{ConsumerFact, ServiceFact, VrrpFact};
     use keepwatch_bus::sample;
-    use keepwatch_bus::subject::VrrpState;
+    use keepwatch_bus::subject::{Family, Protocol, ServiceKey, VrrpState};
 
     use super::*;
 
@@ -141,6 +154,34 @@ mod tests {
             assert!(filter(&[], &[subject]).is_about(&down()), "{subject}");
         }
         assert!(!filter(&[], &["10.0.1.10"]).is_about(&down()));
+    }
+
+    /// As `docs/keepwatchd.md` has it.
+    #[test]
+    fn a_virtual_server_is_named_by_address_and_port() {
+        let docs = filter(&["vrrp", "real_server_removed", "quorum_lost"], &["VI_1", "10.0.0.1:80"]);
+        assert!(docs.wants(&state()).is_some());
+        let lost = |address: IpAddr, port| {
+            let service = ServiceKey::Address { address, port, protocol: Protocol::Tcp };
+            sample::event(4, None, ServiceFact::QuorumLost { service, quorum: 1, hysteresis: 0, weight: 0 })
+        };
+        assert!(docs.wants(&lost([10, 0, 0, 1].into(), 80)).is_some());
+        assert!(docs.wants(&lost([10, 0, 0, 1].into(), 8080)).is_none());
+        assert!(docs.wants(&lost([10, 0, 0, 10].into(), 80)).is_none());
+        let six = lost("2001:db8::1".parse().unwrap(), 80);
+        for subject in
+            ["2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:80", "[2001:DB8:0::1]:80", "[2001:db8::1]:tcp:80"]
+        {
+            assert!(filter(&[], &[subject]).is_about(&six), "{subject}");
+        }
+        for subject in ["2001", "2001:db8::", "[2001:db8::1]:81", "80"] {
+            assert!(!filter(&[], &[subject]).is_about(&six), "{subject}");
+        }
+        let service = ServiceKey::Fwmark { fwmark: 7, family: Family::Inet };
+        let marked = ServiceFact::QuorumLost { service, quorum: 1, hysteresis: 0, weight: 0 };
+        let marked = sample::event(5, None, marked);
+        assert!(filter(&[], &["FWM 7"]).is_about(&marked) && filter(&[], &["fwmark 7"]).is_about(&marked));
+        assert!(!filter(&[], &["fwmark 70"]).is_about(&marked));
     }
 
     #[test]
