@@ -59,7 +59,7 @@ fn a_default_that_names_a_keyword_names_one_that_there_is() {
 
 #[test]
 fn what_is_in_the_table_and_not_in_keepalived_is_ours_or_old() {
-    let own = ["observability", "history"];
+    let own = ["observability", "history", "otlp", "webhook", "mail"];
     let ours = [
         ("-", "observability"),
         // 2.4.3 knows this old spelling in HTTP_GET and SSL_GET only; people's files have it in every checker.

@@ -77,7 +77,7 @@ pub(super) const WEBHOOK: Block<Webhook> = Block(&[
     kw(
         "subjects",
         &[some("NAME", Kind::Word)],
-        "Only what is about one of these: instances, groups, interfaces, addresses with or without port, …",
+        "Only what is about one of these: instances, groups, interfaces, addresses with or without port and so on.",
     )
     .default("whatever it is about")
     .example("subjects VI_1 10.0.0.1:80")
