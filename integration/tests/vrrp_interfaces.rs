@@ -86,8 +86,9 @@ fn interfaces_of_static_entries_decide_about_faults_also_if_they_are_asked_for_t
     becomes_master(&wire, &hosts[0], "10.78.0.1", VIP)?;
     hosts[0].down("eth1")?;
     wait::until("the interface of a static address is a fault", wait::LONG, || !hosts[0].has("eth0", VIP))?;
-    let why = daemon.answer(&["why", "VI_1"])?;
-    ensure!(why.contains("Netlink reports eth1 down"), "{why}");
+    wait::until("why says so", wait::LONG, || {
+        daemon.answer(&["why", "VI_1"]).is_ok_and(|why| why.contains("Netlink reports eth1 down"))
+    })?;
     hosts[0].up("eth1")?;
     becomes_master(&wire, &hosts[0], "10.78.0.1", VIP)
 }

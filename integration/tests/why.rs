@@ -150,7 +150,7 @@ fn a_master_that_falls_silent_in_any_way() -> Result<()> {
                 let elsewhere = scene.lab.bridge("elsewhere")?;
                 scene.theirs.replug("eth0", &elsewhere)
             },
-            story: (THEIRS, "master of VI_1"),
+            story: (THEIRS, "last heard: 10.78.0.2"),
             ..SILENT
         },
     ])
@@ -167,7 +167,7 @@ fn our_own_cable_script_and_file() -> Result<()> {
         Thing {
             blocks: "vrrp_script chk {\n script DIR/chk\n interval 1\n fall 1\n}\n",
             lines: &["track_script {\n chk\n }"],
-            root: ("tracker_changed", "VRRP_Script(chk) failed", "VI_1 is in FAULT; script chk"),
+            root: ("track_script_returned", "Script `chk` now returning 1", "VI_1 is in FAULT; script chk"),
             story: ("chk", "VI_1 is in fault by it"),
             ..Thing::new("script-fails", |scene| {
                 fs::write(scene.path("chk"), "#!/bin/sh\necho no answer\nexit 1\n")

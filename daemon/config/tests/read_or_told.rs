@@ -175,10 +175,7 @@ fn what_was_silent_is_said_once() {
     let global = |line: &str| format!("global_defs {{\n{line}\n}}\n");
     for (text, said) in [
         (global("checker_log_all_failures"), vec![]),
-        (
-            global("reload_check_config /tmp/log"),
-            vec!["the file of `reload_check_config` is understood, not acted on yet"],
-        ),
+        (global("reload_check_config /tmp/log"), vec![]),
         (global("reload_check_config"), vec![]),
         (
             instance("", "10.0.0.1 use_vmac\n10.0.0.2 use_vmac"),

@@ -26,6 +26,9 @@ pub(super) const AREA: Area = Area {
         BlockId::Global,
         BlockId::Observability,
         BlockId::History,
+        BlockId::Otlp,
+        BlockId::Webhook,
+        BlockId::Mail,
         BlockId::VrrpScript,
         BlockId::TrackFile,
         BlockId::TrackProcess,
@@ -44,7 +47,8 @@ pub(super) const AREA: Area = Area {
 fn base(block: BlockId, extra: &str) -> String {
     let at = |here: BlockId| if here == block { extra } else { "" };
     format!(
-        "global_defs {{\nnotify_fifo /run/a\nvrrp_notify_fifo /run/b\nlvs_notify_fifo /run/c\n{}\n}}\nobservability {{\n{}\nhistory {{\n{}\n}}\n}}\n\
+        "global_defs {{\nnotify_fifo /run/a\nvrrp_notify_fifo /run/b\nlvs_notify_fifo /run/c\n{}\n}}\nobservability {{\n{}\nhistory {{\n{}\n}}\notlp {{\n{}\nprotocol grpc\n}}\n\
+         webhook pager {{\nurl http://10.0.0.9/\n{}\n}}\nmail {{\n{}\n}}\n}}\n\
          vrrp_script down {{\nscript \"/bin/true\"\ninterval 9\nuser root\n{}\n}}\n\
          track_file down {{\n{}\nfile /run/other\nweight 9\n}}\n\
          vrrp_track_process down {{\nquorum 2\n{}\nprocess other\n}}\n\
@@ -54,6 +58,9 @@ fn base(block: BlockId, extra: &str) -> String {
         at(BlockId::Global),
         at(BlockId::Observability),
         at(BlockId::History),
+        at(BlockId::Otlp),
+        at(BlockId::Webhook),
+        at(BlockId::Mail),
         at(BlockId::VrrpScript),
         at(BlockId::TrackFile),
         at(BlockId::TrackProcess),
