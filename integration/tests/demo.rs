@@ -109,7 +109,7 @@ fn outside_a_checkout_it_runs_the_programs_that_lie_beside_it() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let programs = tempfile::tempdir()?;
     fs::copy(env!("CARGO_BIN_EXE_demo"), programs.path().join("demo"))?;
-    for name in ["keepwatchd", "keepwatch"] {
+    for name in binaries::PROGRAMS {
         fs::copy(binaries::path(name)?, programs.path().join(name))?;
     }
     let mut child = Command::new(programs.path().join("demo"))
