@@ -178,7 +178,11 @@ fn an_address_that_can_t_be_set_is_told_of_not_announced_and_set_when_it_can_be(
     let missing = || daemon.metric("keepwatch_vrrp_missing_addresses", &[]);
     wait::until("the metric says so", wait::LONG, || missing() == Some(2.0))?;
     let status = daemon.answer(&["status"])?;
-    ensure!(status.contains("VI_1: VIP fd78::9/64 is not on eth0 since ") && status.contains("): Permission denied"), "{status}");
+    ensure!(
+        status.contains("VI_1: VIP fd78::9/64 is not on eth0 since ")
+            && status.contains("): Permission denied"),
+        "{status}"
+    );
     let why = daemon.answer(&["why", "VI_1"])?;
     ensure!(why.contains("fd78::9/64 (Permission denied)"), "{why}");
     ensure!(why.contains("can't add VIP 10.80.9.9/16 to eth7"), "{why}");
