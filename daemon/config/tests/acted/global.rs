@@ -47,7 +47,7 @@ pub(super) const AREA: Area = Area {
 fn base(block: BlockId, extra: &str) -> String {
     let at = |here: BlockId| if here == block { extra } else { "" };
     format!(
-        "global_defs {{\nnotify_fifo /run/a\nvrrp_notify_fifo /run/b\nlvs_notify_fifo /run/c\n{}\n}}\nobservability {{\n{}\nhistory {{\n{}\n}}\notlp {{\n{}\nprotocol grpc\n}}\n\
+        "global_defs {{\nnotify_fifo /run/a\nvrrp_notify_fifo /run/b\nlvs_notify_fifo /run/c\n{}\n}}\nobservability {{\n{}\nhistory {{\n{}\n}}\notlp {{\n{}\n}}\n\
          webhook pager {{\nurl http://10.0.0.9/\n{}\n}}\nmail {{\n{}\n}}\n}}\n\
          vrrp_script down {{\nscript \"/bin/true\"\ninterval 9\nuser root\n{}\n}}\n\
          track_file down {{\n{}\nfile /run/other\nweight 9\n}}\n\
