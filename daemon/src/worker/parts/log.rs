@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use keepwatch_bus::fact::{ServiceFact, VrrpFact};
 use keepwatch_bus::line::Level;
-use keepwatch_bus::{Event, Hub};
+use keepwatch_bus::{Event, Fact, Hub};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -66,8 +67,9 @@ async fn run(mut events: UnboundedReceiver<Arc<Event>>, mut queue: Queue, levels
             }
         };
         let Some(event) = event else { break };
+        let change = is_a_change(&event.fact);
         if let Some(line) = line(event, &levels)
-            && repeats.admits(Instant::now(), &line)
+            && (change || repeats.admits(Instant::now(), &line))
         {
             queue.write(&line);
         }
@@ -75,6 +77,25 @@ async fn run(mut events: UnboundedReceiver<Arc<Event>>, mut queue: Queue, levels
     repeats.all().iter().for_each(|line| queue.write(line));
     // The last thing that this process does; its waiting delays nobody.
     let _ = tokio::task::spawn_blocking(move || queue.close(LAST_LINES)).await;
+}
+
+/// Whether it is a change of state: of what flaps each line is written, for people go by their order.
+fn is_a_change(fact: &Fact) -> bool {
+    matches!(
+        fact,
+        Fact::Vrrp(
+            VrrpFact::StateChanged { .. }
+                | VrrpFact::GroupStateChanged { .. }
+                | VrrpFact::PriorityChanged { .. }
+        ) | Fact::Service(
+            ServiceFact::RealServerUp { .. }
+                | ServiceFact::RealServerDown { .. }
+                | ServiceFact::RealServerAdded { .. }
+                | ServiceFact::RealServerRemoved { .. }
+                | ServiceFact::QuorumGained { .. }
+                | ServiceFact::QuorumLost { .. }
+        )
+    )
 }
 
 /// The line of an event, if it is to be written.
