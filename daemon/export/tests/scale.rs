@@ -1,4 +1,5 @@
-//! A scrape of 1000 virtual routers and 10,000 checked real servers: how many series, how large, how long.
+//! A scrape of 1000 virtual routers and 10,000 checked real servers: how many series there may be; how large it is and how long
+//! it takes is printed, and judged by nobody here: others may need the machine.
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on should panic")]
 
@@ -38,7 +39,7 @@ fn count(counters: &Counters, number: u16) {
 }
 
 #[tokio::test]
-async fn a_large_scrape_has_few_series_for_each_subject_and_is_quick() {
+async fn a_large_scrape_has_few_series_for_each_subject() {
     let (bus, hub) = Hub::new(BusSettings::default()).unwrap();
     let reader = hub.reader();
     tokio::spawn(hub.run());
@@ -99,7 +100,4 @@ async fn a_large_scrape_has_few_series_for_each_subject_and_is_quick() {
     let (routers, services) = (usize::from(ROUTERS), usize::from(SERVICES));
     let most = routers * OF_ROUTER + services * (usize::from(REALS) * OF_REAL + OF_SERVICE) + REST;
     assert!(series <= most, "{series} series, more than {most}");
-    // Built for being built quickly it takes some times as long, and others may need the machine.
-    let limit = if cfg!(debug_assertions) { 5000 } else { 100 };
-    assert!(best < Duration::from_millis(limit), "{best:?}");
 }
