@@ -8,6 +8,7 @@
 //! [`Courier`] is the queue with its one attempt under way; whoever owns it drives it with [`Courier::step`] beside its
 //! own events. [`http`] is the client of those whose server speaks HTTP.
 
+mod aside;
 mod courier;
 pub mod http;
 mod patience;
@@ -15,6 +16,7 @@ mod patience;
 use std::future::Future;
 use std::time::Duration;
 
+pub use aside::made_aside;
 pub use courier::{Batch, Courier};
 pub use patience::Patience;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use keepwatch_bus::fact::ConsumerFact;
 use keepwatch_bus::{Event, Reader, Watcher, WeakBus};
-use keepwatch_deliver::{Courier, Patience};
+use keepwatch_deliver::{Courier, Patience, made_aside};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use tokio::sync::watch;
@@ -147,18 +147,14 @@ async fn courier<S: Signal>(
     };
     let (batch, capacity) = (target.batch, target.queue);
     let settings = settings.clone();
-    let made = tokio::task::spawn_blocking(move || Collector::<S>::new(&target, &settings)).await;
+    let made = made_aside(move || Collector::<S>::new(&target, &settings)).await;
     let failed = |error: String| {
         bus.publish(None, ConsumerFact::ConsumerFailed { consumer: name.into(), error });
     };
     let collector = match made {
-        Ok(Ok(collector)) => collector,
-        Ok(Err(error)) => {
-            failed(error.to_string());
-            return None;
-        }
+        Ok(collector) => collector,
         Err(error) => {
-            failed(error.to_string());
+            failed(error);
             return None;
         }
     };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::entry::Block;
-use super::{Kind, kw, one, opt, some};
+use super::{Keyword, Kind, kw, one, opt, some};
 use crate::diagnostics::Diagnostic;
 use crate::model::{
     Header, Mail, MailGroup, MailTls, MailUser, Observability, Otlp, OtlpProtocol, Secret, Webhook,
@@ -12,6 +12,20 @@ use crate::model::{
 };
 use crate::preprocess::Context;
 use crate::tree::Node;
+
+/// What collectors and webhooks are sent besides.
+const HEADER: Keyword = kw(
+    "header",
+    &[one("NAME", Kind::Word), one("VALUE", Kind::Word).secret()],
+    "Sent with each request; may be given several times. The value is kept secret.",
+)
+.example("header authorization \"Bearer 12345\"");
+
+/// How long they may take.
+const TIMEOUT: Keyword =
+    kw("timeout", &[one("SECONDS", Kind::Seconds(1000, 3_600_000_000))], "Bound of one try.")
+        .default("10")
+        .example("timeout 5");
 
 /// `observability { otlp { … } }`.
 pub(super) const OTLP: Block<Otlp> = Block(&[
@@ -29,17 +43,8 @@ pub(super) const OTLP: Block<Otlp> = Block(&[
             to.protocol =
                 if node.arg(0) == Some("grpc") { OtlpProtocol::Grpc } else { OtlpProtocol::Http };
         }),
-    kw(
-        "header",
-        &[one("NAME", Kind::Word), one("VALUE", Kind::Word).secret()],
-        "Sent with each request; may be given several times. The value is kept secret.",
-    )
-    .example("header authorization \"Bearer 12345\"")
-    .sets(|to, node, context| to.headers.extend(header(node, context))),
-    kw("timeout", &[one("SECONDS", Kind::Seconds(1000, 3_600_000_000))], "Bound of one try.")
-        .default("10")
-        .example("timeout 5")
-        .sets(|to, node, _| to.timeout = node.seconds(0).unwrap_or(to.timeout)),
+    HEADER.sets(|to, node, context| to.headers.extend(header(node, context))),
+    TIMEOUT.sets(|to, node, _| to.timeout = node.seconds(0).unwrap_or(to.timeout)),
     kw(
         "sample_checks",
         &[one("NUMBER", Kind::Int(0, 1_000_000))],
@@ -67,13 +72,7 @@ pub(super) const WEBHOOK: Block<Webhook> = Block(&[
     .sets(|to, node, _| {
         to.form = if node.arg(0) == Some("alertmanager") { WebhookForm::Alertmanager } else { WebhookForm::Event };
     }),
-    kw(
-        "header",
-        &[one("NAME", Kind::Word), one("VALUE", Kind::Word).secret()],
-        "Sent with each request; may be given several times. The value is kept secret.",
-    )
-    .example("header authorization \"Bearer 12345\"")
-    .sets(|to, node, context| to.headers.extend(header(node, context))),
+    HEADER.sets(|to, node, context| to.headers.extend(header(node, context))),
     kw(
         "subjects",
         &[some("NAME", Kind::Word)],
@@ -91,10 +90,7 @@ pub(super) const WEBHOOK: Block<Webhook> = Block(&[
     .default("what is logged without -D")
     .example("kinds vrrp real_server_removed")
     .sets(|to, node, _| to.kinds.extend(node.args.iter().map(|word| (&*word.text).into()))),
-    kw("timeout", &[one("SECONDS", Kind::Seconds(1000, 3_600_000_000))], "Bound of one try.")
-        .default("10")
-        .example("timeout 5")
-        .sets(|to, node, _| to.timeout = node.seconds(0).unwrap_or(to.timeout)),
+    TIMEOUT.sets(|to, node, _| to.timeout = node.seconds(0).unwrap_or(to.timeout)),
     kw(
         "queue",
         &[one("NUMBER", Kind::Int(1, 1_000_000))],

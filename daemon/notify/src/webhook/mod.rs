@@ -26,7 +26,7 @@ use keepwatch_bus::fact::ConsumerFact;
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Event, Reader, WeakBus};
 use keepwatch_deliver::http::{Answer, Client, TYPE};
-use keepwatch_deliver::{Batch, Carrier, Courier, Patience, Verdict};
+use keepwatch_deliver::{Batch, Carrier, Courier, Patience, Verdict, made_aside};
 use keepwatch_model::{Webhook, WebhookForm};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -169,15 +169,10 @@ impl Hook {
             }
         };
         let (http, form) = (settings::http(&webhook), webhook.form);
-        // Made aside: the system's certificates may have to be read.
-        let client = match tokio::task::spawn_blocking(move || Client::new(&http)).await {
-            Ok(Ok(client)) => client,
-            Ok(Err(error)) => {
-                failed(error.to_string());
-                return None;
-            }
+        let client = match made_aside(move || Client::new(&http)).await {
+            Ok(client) => client,
             Err(error) => {
-                failed(error.to_string());
+                failed(error);
                 return None;
             }
         };
