@@ -38,6 +38,8 @@ pub(crate) struct Step {
     pub(crate) occupants: Vec<Occupant>,
     /// The event that demands it.
     pub(crate) cause: Option<EventId>,
+    /// It is the first half of something that is told when it is done.
+    pub(crate) quiet: bool,
 }
 
 impl Step {
