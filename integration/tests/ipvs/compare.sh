@@ -3,6 +3,8 @@
 in=
 who=
 part=
+# Printed where something does not happen.
+touch "$log" "$WORK/times"
 table_now() {
 	{
 		$in ipvsadm -Sn | sort

@@ -24,13 +24,13 @@ global_defs {
     process_monitor_rcv_bufs 70000
     process_monitor_rcv_bufs_force
 }
-track_process forker {
+vrrp_track_process forker {
     process kwforker
     quorum 2
     quorum_max 3
     weight -50
 }
-track_process sleeper {
+vrrp_track_process sleeper {
     process kwsleeper
 }
 vrrp_instance VI_1 {
