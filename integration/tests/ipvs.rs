@@ -237,6 +237,7 @@ fn the_documents_configurations_play_as_keepalived_plays_them() {
     same(&story, "case study", &["start"]);
     same(&story, "case study", &["another page", "sorry"]);
     same(&story, "case study, the end", &["back", "stop"]);
+    assert!(["f2", "f3"].contains(&story.chapter("case study: served").trim()), "{}", story.output);
     assert_eq!(counts(story.chapter("case study: sorry").trim()).get("f100"), Some(&2), "{}", story.output);
     same(&story, "SSL_GET", &["start", "another page", "back"]);
 }

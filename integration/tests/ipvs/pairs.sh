@@ -47,8 +47,8 @@ on() { ip -n $1 -4 addr | grep -qF "$2/"; }
 sync_of() { ip netns exec $1 ipvsadm -L --daemon | sed 's/,.*syncid/ syncid/; s/maxlen.*//' | cut -d, -f1; }
 fetch() { ip netns exec user curl -s -m 5 "$1"; }
 clean() {
-	for n in left right user store; do ip netns del $n; done
-	sleep 1
+	# A namespace may take its time to go, with the interfaces in it.
+	for n in left right user store; do ip link del $n-w; ip netns del $n; done
 	ip link del wan
 }
 
