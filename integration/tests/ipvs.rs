@@ -185,7 +185,8 @@ fn every_kind_of_virtual_server_serves_and_is_in_the_table_as_keepalived_puts_it
     }
     chapter("datagrams and SCTP", "udp 2 web2 2 web3\nsctp 2 web2 2 web3\nudp6 2 web2");
     chapter("version 6", "80 2 web2\n83 2 web5\n84 2 web5");
-    same(&story, "steps", &["start", "down", "sorry"]);
+    assert!(story.output.contains("start: same"), "{}", story.output);
+    same(&story, "steps", &["down", "sorry"]);
     chapter("sorry", "2 web4\n2 web4\nback: same");
     chapter("after the reload", "1 web2 1 web3\n2 web4\nstop: same");
     assert!(story.chapter("sync daemon").ends_with("the same\n"), "{}", story.output);
@@ -235,7 +236,7 @@ fn the_documents_configurations_play_as_keepalived_plays_them() {
     assert_eq!(story.code, 0, "{}", story.output);
     println!("{}\n{:?}", story.chapter("times"), story.took);
     same(&story, "case study", &["start"]);
-    same(&story, "case study", &["another page", "sorry"]);
+    same(&story, "case study, failing", &["another page", "sorry"]);
     same(&story, "case study, the end", &["back", "stop"]);
     assert!(["f2", "f3"].contains(&story.chapter("case study: served").trim()), "{}", story.output);
     assert_eq!(counts(story.chapter("case study: sorry").trim()).get("f100"), Some(&2), "{}", story.output);
@@ -249,7 +250,8 @@ fn the_documents_pairs_of_directors_take_over_from_each_other() {
     println!("{}\n{:?}", story.chapter("times"), story.took);
     let caches = story.chapter("caches");
     let sync = "master sync daemon (mcast=eth0 syncid=51\nbackup sync daemon (mcast=eth1 syncid=51\n";
-    let expected = format!("{sync}start: same\nstart: same\n{sync}80\n80\n80\n");
+    // keepalived 2.2.7 does not know the keyword of its sync daemon as it is written there.
+    let expected = format!("start: same\nstart: same\n{sync}80\n80\n80\n");
     assert_eq!(caches, expected, "{}", story.output);
     let each = story.chapter("each master of one");
     assert_eq!(each, "start: same\nstart: same\n80\n3000\n4000\n80\n", "{}", story.output);

@@ -28,7 +28,7 @@ until_ok "the pages are there" grep -q serving $WORK/pages
 case_study() {
 	begin --check
 	step start hasnt '192.168.100.3:443.*-w 9'
-	[ $who = keepwatchd ] && { chapter "case study: served"; ask 3 http://192.168.200.15/index.html | cut -d' ' -f3; chapter "case study"; }
+	[ $who = keepwatchd ] && { chapter "case study: served"; ask 3 http://192.168.200.15/index.html | cut -d' ' -f3; chapter "case study, failing"; }
 	echo another >$WORK/f2/testurl2/test.jsp
 	step 'another page' hasnt '200.15:80 -r 192.168.100.2'
 	echo another >$WORK/f3/testurl/test.jsp

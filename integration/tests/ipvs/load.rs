@@ -38,12 +38,13 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 #[test]
 fn reloads_cost_no_request_and_no_connection() {
+    let reloads: u32 = env::var(RELOADS).ok().and_then(|given| given.parse().ok()).unwrap_or(40);
     let outcome = Scenario::new(include_str!("load.sh"))
         .env("TEST", env::current_exe().unwrap())
         .env("NETWORK", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ipvs/network.sh"))
         .env("KEEPWATCHD", binaries::path("keepwatchd").unwrap())
-        .env(RELOADS, env::var(RELOADS).unwrap_or_else(|_| "40".into()))
-        .limit(Duration::from_secs(600))
+        .env(RELOADS, reloads.to_string())
+        .limit(Duration::from_secs(300) + Duration::from_secs(6) * reloads)
         .run()
         .unwrap();
     println!("{}", outcome.chapter("load"));
