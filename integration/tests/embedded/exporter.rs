@@ -141,11 +141,11 @@ vrrp_script chk {{\n    script \"/usr/bin/test -e /run/well\"\n    interval 1\n 
     )
 }
 
-/// What a scrape has of an instance: what it knows, and what it counts. Both files have to tell of the same ones.
-fn scrape(
-    machine: &Machine,
-    signals: &(String, String),
-) -> Result<BTreeMap<String, (Known, BTreeMap<String, u64>)>> {
+/// What a scrape has of each instance: what it knows, and what it counts.
+type Scrape = BTreeMap<String, (Known, BTreeMap<String, u64>)>;
+
+/// Scrapes. Both files have to tell of the same ones.
+fn scrape(machine: &Machine, signals: &(String, String)) -> Result<Scrape> {
     let (data, stats) = signals;
     machine.run(&format!("kill -{stats} $(cat {PID}) && kill -{data} $(cat {PID})"))?;
     let known = instances(&machine.read("/tmp/keepalived.data"));

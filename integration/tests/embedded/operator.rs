@@ -56,8 +56,11 @@ vrrp_script shop/web {{
     )
 }
 
-/// What the exporter makes of the JSON: name, interface, virtual router id, state, advertisements sent.
-fn scrape(machine: &Machine) -> Result<Vec<(String, String, u64, u64, u64)>> {
+/// An instance as the exporter has it: name, interface, virtual router id, state, advertisements sent.
+type Instanced = (String, String, u64, u64, u64);
+
+/// What the exporter makes of the JSON.
+fn scrape(machine: &Machine) -> Result<Vec<Instanced>> {
     let found = "ps -axwwo pid,pcpu,pmem,args | awk 'NR > 1 { n = split($4, part, \"/\"); if (part[n] == \"keepalived\") { print $1; exit } }'";
     machine.run(&format!("pid=$({found}); test -n \"$pid\" && kill -36 $pid"))?;
     std::thread::sleep(Duration::from_millis(100));

@@ -125,7 +125,10 @@ fn collect(machine: &Machine, signal: i32, name: &str) -> Result<String> {
 }
 
 /// A line of the summary: name, interface, virtual router id, state, priority.
-fn summary(machine: &Machine) -> Result<Vec<(String, String, u64, u64, u64)>> {
+type Line = (String, String, u64, u64, u64);
+
+/// The summary.
+fn summary(machine: &Machine) -> Result<Vec<Line>> {
     let text = collect(machine, 36, "keepalived.json")?;
     let groups: Vec<Value> = serde_json::from_str(&text).with_context(|| text.clone())?;
     let line = |group: &Value| {
