@@ -24,6 +24,7 @@ pub const EXIT_USAGE: i32 = 1;
     version,
     about = "Failover and health-check daemon that reads keepalived.conf and can always tell what happened and why",
     disable_version_flag = true,
+    args_override_self = true,
     max_term_width = 110
 )]
 pub struct Cli {
@@ -217,7 +218,15 @@ pub struct Cli {
     /// Print the version and exit
     #[arg(short = 'v', long = "version", action = ArgAction::Version)]
     version: Option<bool>,
+
+    /// Whether it was started by the name `keepalived` ([`AS_KEEPALIVED`]): its pid files then are where keepalived has
+    /// them, and no port is opened that nobody asked for.
+    #[arg(skip)]
+    pub as_keepalived: bool,
 }
+
+/// The name by which it stands in for keepalived.
+pub const AS_KEEPALIVED: &str = "keepalived";
 
 /// What `--signum` can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -340,8 +349,11 @@ impl Cli {
     /// For an unknown flag, a wrong value, or a request for help or the version; print it and exit with
     /// [`exit_status`].
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let arguments: Vec<_> = arguments.into_iter().collect();
+        let called = arguments.first().map(Path::new).and_then(Path::file_name);
+        let as_keepalived = called.is_some_and(|called| called == AS_KEEPALIVED);
         let matches = Self::command().try_get_matches_from(arguments)?;
-        Self::from_arg_matches(&matches)
+        Ok(Self { as_keepalived, ..Self::from_arg_matches(&matches)? })
     }
 
     /// Where virtual servers are programmed.
@@ -413,6 +425,12 @@ mod tests {
         assert_eq!(format!("{short:?}"), format!("{long:?}"));
         assert_eq!(short.log_detail, 2);
         assert_eq!(short.log_facility, Facility(libc::LOG_LOCAL3));
+    }
+
+    #[test]
+    fn of_a_flag_that_is_given_twice_the_last_counts_as_for_keepalived() {
+        let cli = read("-n -G -D -p a -n -G -D -p b").unwrap();
+        assert_eq!((cli.pid, cli.log_detail), (Some("b".into()), 2));
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! thread: about 0.45 ms in each case, of which a part is the way to the thread that changes addresses, which keepalived
 //! does not have. A measurement that leaves syslog on therefore comes out the other way round.
 
+mod embedded;
 mod load;
 mod page;
 mod router;
@@ -26,7 +27,7 @@ use integration::{binaries, netns};
 use router::Router;
 
 const USAGE: &str = "\
-usage: bench [takeover|load|walk|track|page] [OPTION…]
+usage: bench [takeover|load|walk|track|page|embedded] [OPTION…]
 
 Runs keepwatchd and keepalived side by side, as root or as an ordinary user, in network namespaces of its own.
 Without a word it measures all; ratios below 1 are in keepwatch's favour.
@@ -39,11 +40,14 @@ Without a word it measures all; ratios below 1 are in keepwatch's favour.
                        of them and 10,000 changes of tracked files a second
   page                 the status page of many virtual routers and 10,000 real servers: how soon it is painted, and
                        what 50 open pages cost; ours alone, and only if asked for
+  embedded             many daemons of one virtual router each, in network namespaces of their own: memory of one, and
+                       the time until all are masters; only if asked for
 
   --keepalived PATH    the keepalived to measure; it is the master of both in `takeover` (default: keepalived)
   --advert SECONDS     advert_int (default: 0.1 for `takeover`, 1 for `load`)
   --trials N           takeovers of each (default: 10)
   --instances N        virtual routers of `load` and `walk` (default: 1000)
+  --daemons N          daemons of `embedded` (default: 100)
   --seconds N          how long `load` and `track` look (default: 20)
   --busy               every core is kept busy twice over meanwhile
   -h, --help           this";
@@ -55,10 +59,12 @@ struct Plan {
     walk: bool,
     track: bool,
     page: bool,
+    embedded: bool,
     keepalived: PathBuf,
     advert: Option<String>,
     trials: usize,
     instances: u32,
+    daemons: u16,
     span: Duration,
     busy: bool,
 }
@@ -90,6 +96,9 @@ fn main() -> Result<()> {
     if plan.page {
         page::measure(plan.instances, plan.span)?;
     }
+    if plan.embedded {
+        embedded::compare(&routers, plan.daemons)?;
+    }
     Ok(())
 }
 
@@ -101,10 +110,12 @@ fn read_arguments() -> Result<Option<Plan>> {
         walk: false,
         track: false,
         page: false,
+        embedded: false,
         keepalived: PathBuf::from("keepalived"),
         advert: None,
         trials: 10,
         instances: 1000,
+        daemons: 100,
         span: Duration::from_secs(20),
         busy: false,
     };
@@ -118,16 +129,18 @@ fn read_arguments() -> Result<Option<Plan>> {
             "walk" => plan.walk = true,
             "track" => plan.track = true,
             "page" => plan.page = true,
+            "embedded" => plan.embedded = true,
             "--busy" => plan.busy = true,
             "--keepalived" => plan.keepalived = value()?.into(),
             "--advert" => plan.advert = Some(value()?),
             "--trials" => plan.trials = number(&value()?)?,
             "--instances" => plan.instances = number(&value()?)?,
+            "--daemons" => plan.daemons = number(&value()?)?,
             "--seconds" => plan.span = Duration::from_secs(number(&value()?)?),
             _ => bail!("{argument}: no such word or option\n{USAGE}"),
         }
     }
-    if !plan.takeover && !plan.load && !plan.walk && !plan.track && !plan.page {
+    if !plan.takeover && !plan.load && !plan.walk && !plan.track && !plan.page && !plan.embedded {
         (plan.takeover, plan.load, plan.walk, plan.track) = (true, true, true, true);
     }
     Ok(Some(plan))

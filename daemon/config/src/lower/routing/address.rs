@@ -198,8 +198,10 @@ fn scope(result: &mut InterfaceAddress, value: &Word, routing: &mut Routing, con
     };
     if result.address.is_ipv6() && scope != AddressScope::Global {
         context.report(
-            Diagnostic::error("not-for-ipv6", "an IPv6 address has no `scope`")
-                .at(value.span, "has no effect"),
+            // No reason to refuse a reload: OpenStack writes it for each link-local address.
+            Diagnostic::warning("not-for-ipv6", "an IPv6 address has no `scope`")
+                .at(value.span, "has no effect")
+                .changes(),
         );
         return;
     }
