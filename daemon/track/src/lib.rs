@@ -91,13 +91,8 @@ impl Trackers {
         }
         self.scripts.apply(&scripts, manner, counters, cause);
         self.files.apply(&files, cause);
-<<<<<<< HEAD
         self.processes.apply(&processes, config.global.receive_buffers.process_monitor, cause);
-        self.bfd.apply(&bfds, &config.global.processes.bfd, cause);
-=======
-        self.processes.apply(&processes, cause);
         self.bfd.apply(&bfds, &config.global.processes.urgent(&config.global.processes.bfd), cause);
->>>>>>> main
     }
 
     /// How the thread of BFD sessions shows that it lives, while there is one.
