@@ -1,5 +1,5 @@
 //! Real servers that a reload takes away while they are well: they get no new connections at once, and go when those that
-//! they have are over, or soon in any case. The kernel would drop every packet of those without a word, and a request that
+//! they have are over, or soon in any case. They are told as removed when they get no connections any more. The kernel would drop every packet of those without a word, and a request that
 //! is under way would hang.
 //!
 //! In: operations that would take them away, and what the kernel says of their connections. Out: operations that do not. What
@@ -68,16 +68,21 @@ impl Leaving {
             let there = believed.services.get(&service).and_then(|s| s.destinations.get(&place));
             let key = (service, place);
             match there {
-                _ if configured(&service, place) || self.due.contains(&key) => {
+                _ if configured(&service, place) => {
                     self.forget(service, place);
                     Some((operation, false))
+                }
+                // That it is out was told when it got no connections any more.
+                _ if self.due.contains(&key) => {
+                    self.forget(service, place);
+                    Some((operation, true))
                 }
                 Some(there) if there.is_live() => {
                     self.since.entry(key).or_insert(now);
                     let quiet = Destination { weight: 0, ..*there };
-                    Some((Operation::SetDestination(service, place, quiet), true))
+                    Some((Operation::SetDestination(service, place, quiet), false))
                 }
-                // It has been told already, and goes later.
+                // It goes later.
                 Some(_) if self.since.contains_key(&key) => None,
                 Some(_) | None => Some((operation, false)),
             }
@@ -143,13 +148,13 @@ mod tests {
         let (mut leaving, start) = (Leaving::default(), Instant::now());
         let softened = leaving.soften(start, delete(), &table(3), |_, _| false);
         assert!(
-            matches!(softened.as_slice(), [(Operation::SetDestination(_, _, how), true)] if how.weight == 0)
+            matches!(softened.as_slice(), [(Operation::SetDestination(_, _, how), false)] if how.weight == 0)
         );
         assert_eq!(leaving.soften(start, delete(), &table(0), |_, _| false), []);
         assert!(leaving.look(start, &there(0)).is_empty(), "not at once");
         assert!(leaving.look(start + LEAST, &there(1)).is_empty(), "it has a connection");
         assert_eq!(leaving.look(start + LEAST * 2, &there(0)), [service()].into());
-        assert_eq!(leaving.soften(start, delete(), &table(0), |_, _| false), [(delete().remove(0), false)]);
+        assert_eq!(leaving.soften(start, delete(), &table(0), |_, _| false), [(delete().remove(0), true)]);
         assert!(leaving.is_empty());
     }
 

@@ -38,7 +38,7 @@ pub(crate) struct Step {
     pub(crate) occupants: Vec<Occupant>,
     /// The event that demands it.
     pub(crate) cause: Option<EventId>,
-    /// It is the first half of something that is told when it is done.
+    /// It is the second half of something that has been told.
     pub(crate) quiet: bool,
 }
 
