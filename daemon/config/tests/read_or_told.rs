@@ -11,14 +11,15 @@ use reading::read;
 
 /// Files of the model of which nobody reads more than a part, and the keywords that are said to be without effect. Whoever
 /// builds one of these takes its row away.
-const TOLD_AS_A_WHOLE: &[(&str, BlockId, &str)] = &[("global/firewall.rs", BlockId::Global, "vrrp_iptables")];
+const TOLD_AS_A_WHOLE: &[(&str, BlockId, &str)] = &[("global/firewall.rs", BlockId::Global, "nftables_ipvs")];
 
 const SETTLED: &str = "what instances say is settled by it, and that is read";
 
 /// Fields that nobody outside of the language reads, and why nothing needs to be said.
 const READ_BY_NOBODY: &[(&str, &str)] = &[
     ("check_log", "the file of `reload_check_config`: said where it is written"),
-    ("use_vmac", "of an address: said where it is written"),
+    ("usr", "names of routing tables and the like are looked up there when they are read"),
+    ("etc", "as `usr`"),
     ("dbus", "each of its keywords is said to be without effect"),
     ("track_groups", "the model's `static_links_of` reads it for the routers"),
     ("track_group", "the model's `static_links_of` reads it for the routers"),

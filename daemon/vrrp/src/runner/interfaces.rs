@@ -516,7 +516,7 @@ impl Interfaces {
 fn interfaces_of(definitions: &Definitions) -> HashSet<Name> {
     let mut named = HashSet::new();
     for router in &definitions.routers {
-        named.extend(router.spec.interface.clone());
+        named.extend(router.spec.home().cloned());
         let links = router.spec.follows.iter().filter(|follow| follow.kind == TrackedKind::Link);
         named.extend(links.map(|follow| follow.name.clone()));
         named.extend(router.spec.addresses.iter().filter_map(|address| match &address.link {
