@@ -165,6 +165,8 @@ fn in_both_roles(name: &str, form: Form) -> Result<()> {
     wait::until("it resigns, and we take over", wait::LONG, ours_alone)?;
 
     let mut it = pair.keepalived(form.config(false, 50, "nopreempt"))?;
+    // Before that, the signal that asks for statistics would end it.
+    it.process().wait_for_log("(VI_1) Entering BACKUP STATE", wait::LONG)?;
     wait::until("it hears us", wait::LONG, || {
         it.statistics("VI_1").is_ok_and(|all| all.get("Advertisements/Received").is_some_and(|n| *n >= 3))
     })?;

@@ -59,7 +59,13 @@ impl VmacPlan {
             let below = instance.below_macvlan_of(address).filter(|_| !on_own(address))?;
             Some((below.clone(), Family::of(address.address)))
         };
-        let places: BTreeSet<(Name, Family)> = instance.all_addresses().filter_map(place).collect();
+        // In the order of the addresses, by which they are named.
+        let mut places: Vec<(Name, Family)> = Vec::new();
+        for place in instance.all_addresses().filter_map(place) {
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
         let plan = |(base, family): (Name, Family)| Self {
             instance: instance.name.clone(),
             vrid: instance.vrid,
