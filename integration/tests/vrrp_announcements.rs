@@ -211,6 +211,9 @@ fn a_lower_master_is_answered_with_as_many_announcements_as_are_set() -> Result<
         let quiet = "garp_master_repeat 1\n garp_master_delay 0";
         let ours = start(&hosts[0], &config(200, &format!("{quiet}\n {lines}")))?;
         ours.wait_for_log("Entering MASTER STATE")?;
+        wait::until("it has announced its address", wait::LONG, || {
+            !announced(&wire, "10.78.9.9").is_empty()
+        })?;
         let since = capture::now();
         let low = start(&hosts[1], &config(100, "garp_master_repeat 0\n garp_master_delay 0"))?;
         low.wait_for_log("Entering MASTER STATE")?;
