@@ -121,8 +121,7 @@ fn what_was_read_and_how_everything_stood_is_kept_where_that_is_asked_for() -> R
     let mode = fs::metadata(kept.join(file("keepalived.conf.PID.0")))?.permissions().mode() & 0o777;
     ensure!(mode == 0o600, "{mode:o}");
 
-    fs::remove_dir_all(&kept)?;
-    fs::write(&kept, "no directory")?;
+    fs::create_dir(kept.join(file("keepalived.conf.PID.3")))?;
     daemon.answer(&["reload"])?;
     daemon.wait_for_log("can't be written")
 }
