@@ -1,5 +1,8 @@
 //! BFD sessions with bird, and what virtual routers and real servers make of them.
 
+#[path = "bfd/interop.rs"]
+mod interop;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,12 +18,17 @@ struct Bird {
 
 impl Bird {
     fn start(host: &Host, neighbour: &str) -> Result<Self> {
+        Self::start_with(host, neighbour, "")
+    }
+
+    /// The same with a further option of its sessions.
+    fn start_with(host: &Host, neighbour: &str, option: &str) -> Result<Self> {
         let config = host.file(
             "bird.conf",
             &format!(
                 "router id 10.78.0.2;\nprotocol device {{}}\nprotocol bfd {{\n interface \"eth0\" {{ min rx interval 60 ms; \
-                 min tx interval 50 ms; idle tx interval 1 s; multiplier 3; }};\n multihop {{ min rx interval 60 ms; \
-                 min tx interval 50 ms; multiplier 3; }};\n neighbor {neighbour};\n}}\n"
+                 min tx interval 50 ms; idle tx interval 1 s; multiplier 3; {option} }};\n multihop {{ min rx interval 60 ms; \
+                 min tx interval 50 ms; multiplier 3; {option} }};\n neighbor {neighbour};\n}}\n"
             ),
         )?;
         let socket = host.directory().join("bird.ctl");

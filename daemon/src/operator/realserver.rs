@@ -34,8 +34,11 @@ const SETTLE: Duration = Duration::from_millis(200);
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct Arguments {
+    /// The configuration of the directors; `-` is standard input
+    #[arg(required = true)]
+    file: Option<PathBuf>,
     #[command(flatten)]
-    what: Option<What>,
+    how: How,
     #[command(subcommand)]
     act: Option<Act>,
 }
@@ -43,7 +46,12 @@ pub(super) struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Act {
     /// Set it up and end; what is so already is left alone, and what an earlier file wanted and this one does not is undone
-    Up(What),
+    Up {
+        /// The configuration of the directors; `-` is standard input
+        file: PathBuf,
+        #[command(flatten)]
+        how: How,
+    },
     /// Undo all that was set up
     Down {
         /// Tell what would be done, and do nothing
@@ -63,10 +71,14 @@ enum Act {
 }
 
 /// What is to be set up.
-#[derive(Debug, clap::Args)]
+#[derive(Debug)]
 struct What {
-    /// The configuration of the directors; `-` is standard input
     file: PathBuf,
+    how: How,
+}
+
+#[derive(Debug, clap::Args)]
+struct How {
     /// The real server that this host is, as often as needed [default: those that have an address of this host]
     #[arg(long = "server", value_name = "ADDRESS")]
     servers: Vec<IpAddr>,
@@ -112,19 +124,21 @@ impl Kept {
 
 /// Runs it.
 pub(super) fn run(arguments: Arguments, out: &mut impl Write) -> Result<ExitCode> {
-    match (arguments.act, arguments.what) {
-        (Some(Act::Up(what)), _) => up(&what, out),
+    match (arguments.act, arguments.file) {
+        (Some(Act::Up { file, how }), _) => up(&What { file, how }, out),
         (Some(Act::Down { dry_run, kept }), _) => down(&kept, dry_run, out),
         (Some(Act::Status { kept, json }), _) => status(&kept, json, out),
-        (None, Some(what)) if what.dry_run => up(&what, out),
-        (None, Some(what)) => stay(&what, out),
+        (None, Some(file)) => {
+            let what = What { file, how: arguments.how };
+            if what.how.dry_run { up(&what, out) } else { stay(&what, out) }
+        }
         (None, None) => bail!("name a file, or say up, down or status"),
     }
 }
 
 /// What the file says for this host.
 fn plan(what: &What, own: &BTreeSet<IpAddr>) -> Result<Plan> {
-    let loaded = input::load(&what.file, &what.reading.options())?;
+    let loaded = input::load(&what.file, &what.how.reading.options())?;
     if loaded.diagnostics.has_errors() {
         let said = [&loaded.diagnostics];
         let summary = Diagnostics::summary(said);
@@ -136,13 +150,13 @@ fn plan(what: &What, own: &BTreeSet<IpAddr>) -> Result<Plan> {
     let Some(config) = loaded.config else {
         bail!("{} can't be used", input::name(&what.file).display());
     };
-    let asked = Asked { servers: what.servers.clone(), addresses: what.addresses.clone() };
+    let asked = Asked { servers: what.how.servers.clone(), addresses: what.how.addresses.clone() };
     Plan::of(&config, own, &asked).with_context(|| input::name(&what.file).display().to_string())
 }
 
 fn up(what: &What, out: &mut impl Write) -> Result<ExitCode> {
-    let record = what.kept.path();
-    if what.dry_run {
+    let record = what.how.kept.path();
+    if what.how.dry_run {
         let mut setup = Setup::open(&record)?;
         let plan = plan(what, &setup.own_addresses()?)?;
         let change = setup.preview(&plan)?;
@@ -153,7 +167,7 @@ fn up(what: &What, out: &mut impl Write) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let _alone = what.kept.alone()?;
+    let _alone = what.how.kept.alone()?;
     let mut setup = Setup::open(&record)?;
     let plan = plan(what, &setup.own_addresses()?)?;
     tell_plan(out, &plan)?;
@@ -220,8 +234,8 @@ fn stay(what: &What, out: &mut impl Write) -> Result<ExitCode> {
     signals.thread_block().context("hold signals")?;
     let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
     let signals = SignalFd::with_flags(&signals, flags).context("take signals")?;
-    let _alone = what.kept.alone()?;
-    let mut setup = Setup::open(&what.kept.path())?;
+    let _alone = what.how.kept.alone()?;
+    let mut setup = Setup::open(&what.how.kept.path())?;
     let mut plan_now = plan(what, &setup.own_addresses()?)?;
     tell_plan(out, &plan_now)?;
     let mut notes = told(out, |done| setup.up(&plan_now, done))?;

@@ -38,7 +38,7 @@ die() { echo "$1"; echo "== logs"; cat $WORK/*.log; ip netns exec director ipvsa
 until_ok() { # what, command…
 	local what=$1 n
 	shift
-	for n in $(seq 300); do "$@" >/dev/null 2>&1 && return; sleep 0.2; done
+	for n in $(seq 150); do "$@" >/dev/null 2>&1 && return; sleep 0.2; done
 	die "it never came so far: $what"
 }
 ask() { # url
