@@ -109,7 +109,7 @@ struct Tries {
     failures: u32,
     /// When the next one is to be made.
     next: Instant,
-    /// The failure that was told last: it is told once.
+    /// The failure that was told last, but for [what changes](without_connection): it is told once.
     told: Option<String>,
 }
 
@@ -122,8 +122,9 @@ impl Tries {
     fn fail(&mut self, name: Name, error: String, bus: &WeakBus) {
         self.failures += 1;
         self.next = Instant::now() + PAUSES.after(self.failures);
-        if self.told.as_ref() != Some(&error) {
-            self.told = Some(error.clone());
+        let kind = without_connection(&error);
+        if self.told.as_ref() != Some(&kind) {
+            self.told = Some(kind);
             bus.publish(None, ConsumerFact::BusLost { name, error });
         }
     }
@@ -131,9 +132,14 @@ impl Tries {
     /// The connection that there was is lost.
     fn lost(&mut self, name: Name, error: String, bus: &WeakBus) {
         self.next = Instant::now() + PAUSES.first;
-        self.told = Some(error.clone());
+        self.told = Some(without_connection(&error));
         bus.publish(None, ConsumerFact::BusLost { name, error });
     }
+}
+
+/// What the bus says, without the name of the connection, which is another one each time.
+fn without_connection(error: &str) -> String {
+    error.split(' ').filter(|word| !word.starts_with("\":")).collect::<Vec<_>>().join(" ")
 }
 
 /// What comes of work within [`PATIENCE`]. A bus that did not take one message hangs: the next one would take as long.
@@ -401,4 +407,19 @@ enum DaemonSignal {
     Started,
     Reloaded,
     Stopped,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_refusals_are_the_same_whatever_the_connection_is_called() {
+        let refused = |connection: &str| {
+            format!("AccessDenied: Connection \"{connection}\" is not allowed to own the service \"org.example.Other\"")
+        };
+        let kind = without_connection(&refused(":1.0"));
+        assert_eq!(kind, without_connection(&refused(":1.27")));
+        assert!(kind.contains("org.example.Other"), "{kind}");
+    }
 }

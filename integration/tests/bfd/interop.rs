@@ -39,10 +39,10 @@ impl Cell {
         let (mine, other) = if ours { (self.ours(), self.theirs()) } else { (self.theirs(), self.ours()) };
         // What the RFC wants on the link; keepalived's own default for IPv6 is 64.
         let hop_limit = if self.six { " hoplimit 255\n" } else { "" };
-        let multihop = if self.multihop { " multihop\n max_hops 60\n" } else { "" };
+        let multihop = if self.multihop { " multihop\n max_hops 200\n" } else { "" };
         let passive = if ours == self.we_are_passive { " passive\n" } else { "" };
         format!(
-            "bfd_instance b1 {{\n neighbor_ip {other}\n source_ip {mine}\n min_rx {min_rx}\n min_tx {min_tx}\n multiplier 3\n\
+            "bfd_instance b1 {{\n neighbor_ip {other}\n source_ip {mine}\n min_rx {min_rx}\n min_tx {min_tx}\n multiplier 5\n\
              {hop_limit}{multihop}{passive}}}\n"
         )
     }
@@ -63,7 +63,7 @@ enum Peer {
 }
 
 impl Peer {
-    /// All of them send every 50 ms and take a packet every 60 ms.
+    /// All of them send every 200 ms and take a packet every 250 ms.
     fn start(kind: Kind, host: &Host, cell: Cell) -> Result<Self> {
         let (ours, theirs) = (cell.ours(), cell.theirs());
         Ok(match kind {
@@ -73,7 +73,7 @@ impl Peer {
                     false => format!("{ours} dev \"eth0\" local {theirs}"),
                 };
                 let passive = if cell.we_are_passive { "" } else { "passive yes;" };
-                Self::Bird(Bird::start_with(host, &neighbour, passive)?)
+                Self::Bird(Bird::start_with(host, &neighbour, (250, 200, 5), passive)?)
             }
             Kind::Frr => {
                 let (way, least) = match cell.multihop {
@@ -83,15 +83,26 @@ impl Peer {
                 let peer = format!("peer {ours} {way}");
                 let passive = if cell.we_are_passive { "" } else { "  passive-mode\n" };
                 let lines = format!(
-                    " {peer}\n  detect-multiplier 3\n  receive-interval 60\n  transmit-interval 50\n{least}{passive} !\n"
+                    " {peer}\n  detect-multiplier 5\n  receive-interval 250\n  transmit-interval 200\n{least}{passive} !\n"
                 );
                 Self::Frr(Bfdd::start(host, &lines)?, peer)
             }
             Kind::Keepalived => {
                 let instance = instance("b1 weight 10").priority(50).interval("1").to_string();
-                Self::Keepalived(Keepalived::start(host, &(cell.block(false, 60, 50) + &instance), &[])?)
+                // The other files of its processes are seen to; without that it believes to run already.
+                let pid = host.directory().join("keepalived-bfd.pid");
+                let flags = ["--bfd_pid", &pid.to_string_lossy()];
+                Self::Keepalived(Keepalived::start(host, &(cell.block(false, 250, 200) + &instance), &flags)?)
             }
         })
+    }
+
+    fn log(&self) -> String {
+        match self {
+            Self::Bird(bird) => bird.sessions(),
+            Self::Frr(frr, _) => frr.tell(&["show bfd peers"]).unwrap_or_default(),
+            Self::Keepalived(it) => it.process().log(),
+        }
     }
 
     fn is_up(&self) -> bool {
@@ -114,7 +125,7 @@ impl Peer {
 fn life(kind: Kind, cell: Cell, name: &str) -> Result<()> {
     let net = Pair::new(name)?;
     let config = |min_rx, min_tx| cell.block(true, min_rx, min_tx) + &instance("b1 weight 10").to_string();
-    let mut daemon = start(&net, config(50, 40))?;
+    let mut daemon = start(&net, config(200, 150))?;
     let log = || daemon.process().log();
     let times_up = |count: usize| {
         wait::until(&format!("it is up for the {count}. time"), wait::LONG, || {
@@ -127,14 +138,14 @@ fn life(kind: Kind, cell: Cell, name: &str) -> Result<()> {
             .with_context(|| daemon.answer(&["status"]).unwrap_or_default())
     };
     let mut peer = Peer::start(kind, &net.theirs, cell)?;
-    times_up(1)?;
+    times_up(1).with_context(|| peer.log())?;
     wait::until("the other says so too", wait::LONG, || peer.is_up())?;
-    // It wants one every 60 ms, and sends one every 50 ms, three of which may be lost: it has had an answer to its poll.
-    agreed("a packet each 60 ms, down after 150 ms of silence")?;
+    // It wants one every 250 ms, and sends one every 200 ms, five of which may be lost: it has had an answer to its poll.
+    agreed("a packet each 250 ms, down after 1000 ms of silence")?;
     // Others: used only when it has answered our poll.
-    std::fs::write(daemon.config_path(), config(70, 80))?;
+    std::fs::write(daemon.config_path(), config(300, 350))?;
     daemon.process().signal(Signal::SIGHUP)?;
-    agreed("a packet each 80 ms, down after 210 ms of silence")?;
+    agreed("a packet each 350 ms, down after 1500 ms of silence")?;
     wait::throughout("it is up", Duration::from_millis(500), || peer.is_up())?;
     ensure!(log().matches("(b1) Entering").count() == 1, "{}", log());
 
@@ -169,8 +180,14 @@ fn life(kind: Kind, cell: Cell, name: &str) -> Result<()> {
 }
 
 fn lives(kind: Kind) -> Result<()> {
+    // Debian's keepalived has no `multihop`: there, each family with each side as the passive one.
+    let cells = match kind {
+        Kind::Keepalived => [(false, false), (false, true), (true, false), (true, true)]
+            .map(|(six, we_are_passive)| Cell { six, multihop: false, we_are_passive }),
+        Kind::Bird | Kind::Frr => CELLS,
+    };
     std::thread::scope(|scope| {
-        let all: Vec<_> = CELLS
+        let all: Vec<_> = cells
             .into_iter()
             .enumerate()
             .map(|(number, cell)| {

@@ -42,12 +42,12 @@ until_ok() { # what, command…
 	die "it never came so far: $what"
 }
 ask() { # url
-	ip netns exec client curl -s -g -m 5 --no-keepalive -H 'Connection: close' "$1" | sort | uniq -c | tr -s ' '
+	ip netns exec client curl -s -m 5 --no-keepalive -H 'Connection: close' "$1" | sort | uniq -c | tr -s ' '
 }
 # All that a host has of addresses and settings, but for ends of tunnels that the kernel has made meanwhile.
 all_of() {
 	ip -n "$1" -o addr | grep -v -e tunl0 -e sit0 -e ip6tnl0 | sed 's/ *valid_lft.*//'
-	ip netns exec "$1" sh -c 'cd /proc/sys/net; grep -H . ipv4/conf/*/arp_* ipv4/conf/*/rp_filter' | grep -v -e tunl0 -e sit0
+	ip netns exec "$1" sh -c 'cd /proc/sys/net; grep -H . ipv4/conf/*/arp_* ipv4/conf/*/rp_filter' | grep -v -e tunl0 -e sit0 -e ip6tnl0
 }
 for name in first second third; do all_of $name >$WORK/$name.before; done
 real() { local name=$1; shift; ip netns exec "$name" "$KEEPWATCH" realserver "$@"; }
@@ -60,7 +60,7 @@ real first "$FILE" --dry-run --record $WORK/first.json
 all_of first | cmp - $WORK/first.before && echo "nothing was done"
 chapter "up"
 real first up "$FILE" --record $WORK/first.json
-real second "$FILE" --record $WORK/second.json >$WORK/second.log 2>&1 &
+ip netns exec second "$KEEPWATCH" realserver "$FILE" --record $WORK/second.json >$WORK/second.log 2>&1 &
 second=$!
 until_ok "the second is set up" grep -q 'put 125.38.38.64/32 on lo as lo:0' $WORK/second.log
 ip -n first -o addr show dev lo | grep -o 'inet 125.*lo:0'
@@ -122,6 +122,7 @@ director=$!
 until_ok "both are in the table" sh -c '[ $(ip netns exec director ipvsadm -Ln | grep -c Tunnel) = 2 ]'
 ask 'http://125.38.38.65/?[1-2]'
 ask 'http://[fd00::65]/?1'
+ip netns exec client curl -v -m 3 'http://[fd00::65]/' 2>&1 | head; ip -n third -6 -s addr show; ip -n third -s link show ip6tnl0; ip netns exec third cat /proc/net/snmp6 | grep -v ' 0$' ; ip netns exec director ipvsadm -Ln --stats; ip -n client -6 neigh; ip netns exec third cat /proc/sys/net/ipv6/conf/ip6tnl0/disable_ipv6
 real third down --record $WORK/third.json >/dev/null
 all_of third | diff $WORK/third.before - && echo "third is as it was"
 ip -n third -o link show | grep -E '(tunl0|ip6tnl0).*[<,]UP' && echo "a tunnel's end is up"
