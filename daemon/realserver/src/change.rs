@@ -257,9 +257,7 @@ fn put(change: &mut Change, record: &Record, present: &Present, device: Device, 
 }
 
 fn known_device(link: &str) -> Option<Device> {
-    [Device::Lo, Device::Tunl0, Device::Sit0, Device::Ip6tnl0]
-        .into_iter()
-        .find(|device| device.name() == link)
+    [Device::Lo, Device::Tunl0].into_iter().find(|device| device.name() == link)
 }
 
 /// `lo:0` and so on: the first that nobody has.

@@ -18,12 +18,9 @@ const NAMED: usize = 12;
 pub enum Device {
     /// The loopback interface: direct routing.
     Lo,
-    /// The kernel's own end of IPv4 in IPv4.
+    /// The kernel's own end of tunnels of IPv4 in IPv4. (Those for IPv6 are of no use here: `ip6tnl0` takes nothing that
+    /// comes in.)
     Tunl0,
-    /// Of IPv6 in IPv4.
-    Sit0,
-    /// Of IPv6 in IPv6.
-    Ip6tnl0,
 }
 
 impl Device {
@@ -32,8 +29,6 @@ impl Device {
         match self {
             Self::Lo => "lo",
             Self::Tunl0 => "tunl0",
-            Self::Sit0 => "sit0",
-            Self::Ip6tnl0 => "ip6tnl0",
         }
     }
 
@@ -42,8 +37,6 @@ impl Device {
         match self {
             Self::Lo => None,
             Self::Tunl0 => Some("ipip"),
-            Self::Sit0 => Some("sit"),
-            Self::Ip6tnl0 => Some("ip6tnl"),
         }
     }
 }
@@ -209,11 +202,13 @@ impl Way {
             (Self::Nat, _) => return Ok(None),
             (Self::Dr, _) => Device::Lo,
             (Self::Ipip { outer_is_6: false }, false) => Device::Tunl0,
-            (Self::Ipip { outer_is_6: false }, true) => Device::Sit0,
-            (Self::Ipip { outer_is_6: true }, true) => Device::Ip6tnl0,
-            (Self::Ipip { outer_is_6: true }, false) => {
-                return Err("for IPv4 in IPv6 the kernel has no tunnel's end of its own: one has to be made"
-                    .to_owned());
+            (Self::Ipip { outer_is_6 }, inner_is_6) => {
+                let version = |is_6: bool| if is_6 { "IPv6" } else { "IPv4" };
+                return Err(format!(
+                    "for {} in {} the kernel has no tunnel's end of its own: one has to be made",
+                    version(inner_is_6),
+                    version(outer_is_6)
+                ));
             }
             (Self::OtherTunnel(kind), _) => {
                 return Err(format!(
@@ -268,16 +263,11 @@ mod tests {
                 server(service("10.0.0.101"), &[("10.0.0.2", Forwarding::Dr)]),
                 server(service("10.0.0.102"), &[("10.0.0.1", Forwarding::Nat)]),
                 server(service("10.0.0.103"), &[("10.0.0.1", IPIP)]),
-                server(service("fd00::103"), &[("10.0.0.1", IPIP), ("fd00::1", IPIP)]),
+                server(service("fd00::104"), &[("fd00::1", Forwarding::Dr)]),
             ]
         };
         let all = plan(servers(), &["127.0.0.1", "10.0.0.1", "fd00::1"], &[]).unwrap();
-        let expected = [
-            (Device::Lo, "10.0.0.100"),
-            (Device::Tunl0, "10.0.0.103"),
-            (Device::Sit0, "fd00::103"),
-            (Device::Ip6tnl0, "fd00::103"),
-        ];
+        let expected = [(Device::Lo, "10.0.0.100"), (Device::Tunl0, "10.0.0.103"), (Device::Lo, "fd00::104")];
         assert_eq!(all.addresses, expected.map(|(device, vip)| (device, ip(vip))).into());
         let named = plan(servers(), &["10.0.0.1"], &["10.0.0.2"]).unwrap();
         let expected = [(Device::Lo, ip("10.0.0.100")), (Device::Lo, ip("10.0.0.101"))];
@@ -304,6 +294,8 @@ mod tests {
         for (key, forwarding, at, said) in [
             (service("10.0.0.100"), gue, "10.0.0.1", "GUE"),
             (service("10.0.0.100"), IPIP, "fd00::1", "IPv4 in IPv6"),
+            (service("fd00::100"), IPIP, "fd00::1", "IPv6 in IPv6"),
+            (service("fd00::100"), IPIP, "10.0.0.1", "IPv6 in IPv4"),
             (
                 VirtualServerKey::Service(ServiceKey::Fwmark {
                     fwmark: 5,

@@ -2,7 +2,7 @@
 #
 #   client  125.38.38.200 ─┐          ┌─ first   125.38.38.101 and .99    (up and down)
 #                          ├─── lan ──┼─ second  125.38.38.102 and .104   (in the foreground)
-#   director 125.38.38.1 ──┘          └─ third   125.38.38.103, fd00::103 (tunnels, another file)
+#   director 125.38.38.1 ──┘          └─ third   125.38.38.103, fd00::103 (a tunnel and IPv6, another file)
 set -u
 WORK=/run/work
 mkdir -p $WORK
@@ -108,7 +108,7 @@ virtual_server 125.38.38.65 80 {
     }
 }
 virtual_server fd00::65 80 {
-    lvs_method TUN
+    lvs_method DR
     protocol TCP
     real_server fd00::103 80 {
     }
@@ -119,10 +119,9 @@ ip -n director addr add fd00::65/128 dev eth0 nodad
 real third up $WORK/tunnel.conf --record $WORK/third.json >$WORK/third.log 2>&1 || cat $WORK/third.log
 ip netns exec director "$KEEPWATCHD" -n -l -G -D --check -f $WORK/tunnel.conf -p /run/keepwatchd.pid --history-file none >$WORK/tunnels.log 2>&1 &
 director=$!
-until_ok "both are in the table" sh -c '[ $(ip netns exec director ipvsadm -Ln | grep -c Tunnel) = 2 ]'
+until_ok "both are in the table" sh -c '[ $(ip netns exec director ipvsadm -Ln | grep -c -e Tunnel -e Route) = 2 ]'
 ask 'http://125.38.38.65/?[1-2]'
-ask 'http://[fd00::65]/?1'
-ip netns exec client curl -v -m 3 'http://[fd00::65]/' 2>&1 | head; ip -n third -6 -s addr show; ip -n third -s link show ip6tnl0; ip netns exec third cat /proc/net/snmp6 | grep -v ' 0$' ; ip netns exec director ipvsadm -Ln --stats; ip -n client -6 neigh; ip netns exec third cat /proc/sys/net/ipv6/conf/ip6tnl0/disable_ipv6
+ask 'http://[fd00::65]/?[1-3]'
 real third down --record $WORK/third.json >/dev/null
 all_of third | diff $WORK/third.before - && echo "third is as it was"
 ip -n third -o link show | grep -E '(tunl0|ip6tnl0).*[<,]UP' && echo "a tunnel's end is up"

@@ -157,7 +157,7 @@ fn a_tunnel_s_end_is_made_and_hears_clients_that_are_elsewhere() {
     assert_eq!(up(&wanted, &change.after, &present).steps, []);
     let end = down(&change.after, &present).steps;
     carry_out(&mut present, &end);
-    assert_eq!(present.links["tunl0"], false);
+    assert!(!present.links["tunl0"]);
     assert_eq!(present.settings["ipv4/conf/tunl0/rp_filter"], "1");
     assert_eq!(present.settings["ipv4/conf/all/rp_filter"], "1");
     // Who filters nothing, or loosely, goes on so.
