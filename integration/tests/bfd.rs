@@ -1,5 +1,8 @@
 //! BFD sessions with bird, and what virtual routers and real servers make of them.
 
+#[path = "bfd/interop.rs"]
+mod interop;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,12 +18,18 @@ struct Bird {
 
 impl Bird {
     fn start(host: &Host, neighbour: &str) -> Result<Self> {
+        Self::start_with(host, neighbour, (60, 50, 3), "")
+    }
+
+    /// The same with these times (receiving and sending in milliseconds, packets that may be lost) and a further option.
+    fn start_with(host: &Host, neighbour: &str, times: (u32, u32, u8), option: &str) -> Result<Self> {
+        let (rx, tx, multiplier) = times;
         let config = host.file(
             "bird.conf",
             &format!(
-                "router id 10.78.0.2;\nprotocol device {{}}\nprotocol bfd {{\n interface \"eth0\" {{ min rx interval 60 ms; \
-                 min tx interval 50 ms; idle tx interval 1 s; multiplier 3; }};\n multihop {{ min rx interval 60 ms; \
-                 min tx interval 50 ms; multiplier 3; }};\n neighbor {neighbour};\n}}\n"
+                "router id 10.78.0.2;\nprotocol device {{}}\nprotocol bfd {{\n interface \"eth0\" {{ min rx interval {rx} ms; \
+                 min tx interval {tx} ms; idle tx interval 1 s; multiplier {multiplier}; {option} }};\n multihop {{ min rx interval {rx} ms; \
+                 min tx interval {tx} ms; multiplier {multiplier}; {option} }};\n neighbor {neighbour};\n}}\n"
             ),
         )?;
         let socket = host.directory().join("bird.ctl");
