@@ -17,6 +17,11 @@ use integration::{
 };
 use nix::sys::signal::Signal;
 
+#[path = "why/witnesses.rs"]
+mod witnesses;
+
+use witnesses::Witnesses;
+
 /// The address of the other router.
 const THEIRS: &str = "10.78.0.2";
 
@@ -76,7 +81,9 @@ impl Thing {
         for line in self.lines {
             instance = instance.line(line);
         }
-        let config = conf::global_defs(3, "script_user root\nenable_script_security")
+        let witnesses = Witnesses::start(&ours)?;
+        let global = format!("script_user root\nenable_script_security\n{}", witnesses.global());
+        let config = conf::global_defs(3, &global)
             + &blocks
             + &instance.to_string();
         let it = (self.other)().interval("0.1").version_3("");
@@ -84,7 +91,7 @@ impl Thing {
         if self.priority < 100 {
             wait::until("the other router is master", wait::LONG, || theirs.has("eth0", VIP))?;
         }
-        let we = Keepwatchd::on(&ours).config(config).flag("--vrrp").start()?;
+        let we = Witnesses::watch(Keepwatchd::on(&ours).config(config).flag("--vrrp")).start()?;
         let mut scene = Scene { lab, ours, theirs, we, it };
         scene.we.wait_for_control()?;
         if self.priority > 100 {
@@ -96,11 +103,11 @@ impl Thing {
         }
         (self.act)(&mut scene)?;
         let (kind, words, wrong) = self.root;
-        story::wait_for_root(&scene.we, kind, words, wrong)?;
+        let root = story::wait_for_root(&scene.we, kind, words, wrong)?;
         let (subject, told) = self.story;
         let why = scene.we.answer(&["why", subject])?;
         ensure!(why.contains(told), "why {subject} does not say {told:?}:\n{why}");
-        Ok(())
+        witnesses.agree_on(&scene.we, &root)
     }
 }
 

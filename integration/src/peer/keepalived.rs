@@ -52,6 +52,12 @@ impl Keepalived {
         &mut self.process
     }
 
+    /// Has it read another configuration.
+    pub fn reload(&self, config: &str) -> Result<()> {
+        self.host.file("keepalived.conf", config)?;
+        self.process.signal(Signal::SIGHUP)
+    }
+
     /// Its statistics of one instance as SIGUSR2 makes it write them: name of the line to its number, the sections'
     /// names before it (`Packet Errors/Length` …).
     pub fn statistics(&self, instance: &str) -> Result<HashMap<String, u64>> {
