@@ -118,8 +118,10 @@ impl Grpc {
         listener.set_nonblocking(true)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let (traces, logs) = (TraceServiceServer::new(self.clone()), LogsServiceServer::new(self.clone()));
-        let (traces, logs) =
-            (traces.accept_compressed(CompressionEncoding::Gzip), logs.accept_compressed(CompressionEncoding::Gzip));
+        let (traces, logs) = (
+            traces.accept_compressed(CompressionEncoding::Gzip),
+            logs.accept_compressed(CompressionEncoding::Gzip),
+        );
         let listener = {
             let _inside = runtime.enter();
             tokio::net::TcpListener::from_std(listener)?
@@ -392,6 +394,8 @@ fn a_reload_moves_it_and_disabled_is_disabled() -> Result<()> {
     // Off again: nothing is counted of it any more.
     let counted = || none.metric("keepwatch_delivery_delivered_total", &["otlp traces"]);
     wait::until("what is delivered is counted", wait::LONG, || counted().is_some_and(|count| count > 0.0))?;
-    none.reload(&std::fs::read_to_string(none.config_path())?.replace("endpoint http://127.0.0.1:4318\n", ""))?;
+    none.reload(
+        &std::fs::read_to_string(none.config_path())?.replace("endpoint http://127.0.0.1:4318\n", ""),
+    )?;
     wait::until("nothing is counted of it", wait::LONG, || counted().is_none())
 }

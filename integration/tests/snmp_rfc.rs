@@ -258,3 +258,22 @@ fn managers_that_people_have_read_it() -> Result<()> {
     ensure!(scraped.contains(line), "{scraped}");
     Ok(())
 }
+
+/// A directory with npm's net-snmp in it is given as `NODE_PATH` (`npm install net-snmp` makes `node_modules`).
+#[test]
+#[ignore = "needs node, and net-snmp of npm"]
+fn net_snmp_of_npm_reads_it() -> Result<()> {
+    let host = lonely("rfc-npm")?;
+    let snmpd = Snmpd::start(&host)?;
+    let text = routers(snmpd.socket(), "enable_snmp_vrrp");
+    let we = Keepwatchd::on(&host).config(text).flag("--vrrp").start()?;
+    let state = format!("{KEEPALIVED}.2.3.1.4.1");
+    wait::until("it is master", wait::LONG, || {
+        snmpd.get(&state).is_ok_and(|line| line.contains("INTEGER: 2"))
+    })
+    .with_context(|| we.process().log())?;
+    let walked = host.run("node", &[concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snmp/walk.js")])?;
+    let objects = snmpd.walk(KEEPALIVED)?.lines().filter(|line| line.starts_with('.')).count();
+    ensure!(walked.trim() == objects.to_string(), "net-snmp of npm: {walked}, snmpbulkwalk: {objects}");
+    Ok(())
+}

@@ -5,9 +5,7 @@ use std::fmt;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use bytes::Bytes;
-use rasn::types::ObjectIdentifier;
-use snmp_agentx::{ErrorStatus, Settings, Subtree, Tree, VarBindValue, oid, value};
+use snmp_agentx::{Bytes, ErrorStatus, ObjectIdentifier, Settings, Subtree, Tree, VarBindValue, oid, value};
 
 /// Where it is served: netSnmpPlaypen.
 pub(crate) const ROOT: [u32; 9] = [1, 3, 6, 1, 4, 1, 8072, 9999, 9999];
@@ -85,8 +83,8 @@ pub(crate) fn settings(ping_every: Duration) -> Settings {
         id: oid(&ROOT),
         capabilities: vec![(oid(&ROOT), "The MIB module of a shop".to_owned())],
         ping_every,
-        // The first and the others at once.
-        ..Settings::new("a shop", vec![subtree(1), Subtree { range: Some((10, 7)), ..subtree(2) }])
+        // The first, and those from 2 to 6 at once; 7 is left out.
+        ..Settings::new("a shop", vec![subtree(1), Subtree { range: Some((10, 6)), ..subtree(2) }])
     }
 }
 

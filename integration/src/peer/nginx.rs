@@ -14,10 +14,19 @@ pub struct Nginx {
 impl Nginx {
     /// Starts it at an address of `host`, serving `page` at `/`, and waits until it accepts connections.
     pub fn start(host: &Host, at: SocketAddr, page: &str) -> Result<Self> {
-        let root = host.directory().join("www");
-        fs::create_dir_all(&root)?;
-        fs::write(root.join("index.html"), page)?;
-        Self::serving(host, at, &format!("listen {at}; root {};", root.display()))
+        Self::serving(host, at, &format!("listen {at}; {}", serving(host, page)?))
+    }
+
+    /// The same over TLS, with this certificate and key (PEM files).
+    pub fn encrypting(
+        host: &Host,
+        at: SocketAddr,
+        page: &str,
+        (certificate, key): (&Path, &Path),
+    ) -> Result<Self> {
+        let (certificate, key) = (certificate.display(), key.display());
+        let tls = format!("listen {at} ssl; ssl_certificate {certificate}; ssl_certificate_key {key};");
+        Self::serving(host, at, &format!("{tls} {}", serving(host, page)?))
     }
 
     /// Starts it as who decrypts what is meant for the server at `behind`: with this certificate and key, for whoever
@@ -61,4 +70,12 @@ impl Nginx {
     pub fn process_mut(&mut self) -> &mut Process {
         &mut self.process
     }
+}
+
+/// The line that has this page served.
+fn serving(host: &Host, page: &str) -> Result<String> {
+    let root = host.directory().join("www");
+    fs::create_dir_all(&root)?;
+    fs::write(root.join("index.html"), page)?;
+    Ok(format!("root {};", root.display()))
 }

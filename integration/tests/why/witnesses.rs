@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result, ensure};
 use integration::{
-    Host,
+    Host, Process,
     aiosmtpd::Aiosmtpd,
     keepwatchd::{Keepwatchd, Settings},
     receiver::Receiver,
@@ -46,9 +46,13 @@ impl Witnesses {
         let at = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
         let traps = Snmptrapd::start(host)?;
         let snmpd = Snmpd::start_with(host, Snmptrapd::SINK)?;
-        let (collector, mail) =
-            (Receiver::start(host, at(4318))?, Aiosmtpd::start(host, at(2525))?);
+        let (collector, mail) = (Receiver::start(host, at(4318))?, Aiosmtpd::start(host, at(2525))?);
         Ok(Self { host: host.clone(), collector, snmpd, traps, mail })
+    }
+
+    /// The master agent.
+    pub(crate) fn snmpd(&self) -> &Process {
+        self.snmpd.process()
     }
 
     /// Lines of `global_defs` that have them told.
@@ -108,7 +112,9 @@ impl Witnesses {
         let counted = exemplars.iter().filter(|(_, kind, _)| kind.as_ref() == Some(&root.kind));
         ensure!(counted.max().is_some_and(|(id, ..)| *id >= root.event), "no exemplar is the root");
         // What came of it for a virtual router is in a notification and in a mail, which has the root as well.
-        for (id, _) in history.iter().filter(|(id, known)| known.became.is_some() && comes_of(&history, **id, root)) {
+        for (id, _) in
+            history.iter().filter(|(id, known)| known.became.is_some() && comes_of(&history, **id, root))
+        {
             ensure!(has(&spans, *id) && has(&log, *id), "no span or line of {id}");
             ensure!(has(&notified, *id), "no notification of {id}");
             ensure!(has(&mailed, *id), "no mail of {id}");
@@ -151,7 +157,8 @@ impl Witnesses {
     fn exemplars(&self, daemon: &Keepwatchd) -> Result<Vec<Told>> {
         let accept = "Accept: application/openmetrics-text; version=1.0.0";
         let url = format!("http://{}/metrics", Keepwatchd::METRICS);
-        let page = self.host.run("curl", &["-sf", "-H", accept, &url]).with_context(|| daemon.process().log())?;
+        let page =
+            self.host.run("curl", &["-sf", "-H", accept, &url]).with_context(|| daemon.process().log())?;
         let told = page.lines().filter_map(|line| {
             let (sample, exemplar) = line.split_once(" # {event_id=\"")?;
             let (id, rest) = exemplar.split_once("\"} ")?;
