@@ -31,7 +31,6 @@ const READ_BY_NOBODY: &[(&str, &str)] = &[
     ("copy_directory", "there is one process that reads the files, so no copies of them are needed"),
     ("checker_log_all_failures", "`log_all_failures` of each checker is settled by it, and that is read"),
     ("fast_recovery", "every round asks for all URLs without a pause, with it or without it"),
-    ("no_checker_emails", "there is never a mail for each checker"),
     (
         "no_virtual_ipaddress",
         "an instance without addresses is run in any case; this only says that it is meant so",
