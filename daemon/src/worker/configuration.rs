@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use keepwatch_bus::fact::{ConfigChange, DaemonFact};
 use keepwatch_bus::{Bus, EventId, own_file};
 use keepwatch_config::model::Global;
+use keepwatch_config::source::SourceMap;
 use keepwatch_config::{Config, Diagnostic, Diagnostics, Host, HostAddress, Loaded, Options, Severity};
 use keepwatch_net::address::{PROTOCOL_KEEPALIVED, kernel_keeps_marks};
 use keepwatch_net::link::{LinkIndex, Notification};
@@ -33,6 +34,11 @@ pub struct Accepted {
 }
 
 impl Accepted {
+    /// The texts that it stands in.
+    pub fn sources(&self) -> &SourceMap {
+        self.diagnostics.sources()
+    }
+
     /// Publishes what was said about it.
     pub fn tell(&self, bus: &Bus, cause: EventId) {
         for all in [&self.diagnostics, &self.misfits] {

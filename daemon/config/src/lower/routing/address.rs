@@ -53,9 +53,6 @@ pub(in crate::lower) fn line(
         }
         if !WITH_VALUE.contains(&keyword) {
             let known = flag(&mut result, block, keyword);
-            if known && keyword == "use_vmac" {
-                context.not_acted_on("`use_vmac` of an address", word.span);
-            }
             if !known && !lost {
                 let diagnostic =
                     Diagnostic::error("unknown-option", format!("`{keyword}` is no option of an address"))
