@@ -416,7 +416,9 @@ mod tests {
     #[test]
     fn two_refusals_are_the_same_whatever_the_connection_is_called() {
         let refused = |connection: &str| {
-            format!("AccessDenied: Connection \"{connection}\" is not allowed to own the service \"org.example.Other\"")
+            format!(
+                "AccessDenied: Connection \"{connection}\" is not allowed to own the service \"org.example.Other\""
+            )
         };
         let kind = without_connection(&refused(":1.0"));
         assert_eq!(kind, without_connection(&refused(":1.27")));
