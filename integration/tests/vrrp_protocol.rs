@@ -82,13 +82,13 @@ fn a_thread_that_runs_late_raises_its_priority() -> Result<()> {
 
 /// Policy and real-time priority of the thread of a process, or of one below it, that has this name (proc_pid_stat(5)).
 fn scheduling(daemon: &Keepwatchd, thread: &str) -> Result<(u32, u32)> {
-    let names = tree::below(daemon.process().pid()).into_iter().flat_map(|pid| {
+    let mut names = tree::below(daemon.process().pid()).into_iter().flat_map(|pid| {
         std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten().map(|task| task.path())
     });
     let is = |path: &std::path::PathBuf| {
         std::fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == thread)
     };
-    let path = names.filter(is).next().context("no such thread")?;
+    let path = names.find(is).context("no such thread")?;
     let stat = std::fs::read_to_string(path.join("stat"))?;
     // The fields after the name, which stands in brackets, begin with the third.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
