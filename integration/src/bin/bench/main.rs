@@ -3,7 +3,7 @@
 //! `takeover` measures how long a backup takes beyond the Master_Down_Interval of the RFC, from the last advert of a
 //! killed master to the first gratuitous ARP, as a packet socket on the LAN sees both. `load` measures what many
 //! virtual routers cost the master and the backup, and whether mastership holds; `walk` what it costs to be walked
-//! through snmpd. Ratios below 1 are in our favour.
+//! through snmpd; `start` how long it takes to the first advert. Ratios below 1 are in our favour.
 //!
 //! Both daemons run with `--no-syslog`, because a log is no part of a takeover. That is keepalived's best case: it logs
 //! from its VRRP loop, before it announces the addresses, and so takes about 0.3 ms here, 0.9 ms as it logs by default,
@@ -14,6 +14,7 @@
 mod load;
 mod page;
 mod router;
+mod start;
 mod takeover;
 mod track;
 mod walk;
@@ -26,7 +27,7 @@ use integration::{binaries, netns};
 use router::Router;
 
 const USAGE: &str = "\
-usage: bench [takeover|load|walk|track|page] [OPTION…]
+usage: bench [takeover|load|walk|track|start|page] [OPTION…]
 
 Runs keepwatchd and keepalived side by side, as root or as an ordinary user, in network namespaces of its own.
 Without a word it measures all; ratios below 1 are in keepwatch's favour.
@@ -37,12 +38,13 @@ Without a word it measures all; ratios below 1 are in keepwatch's favour.
   walk                 processor time of an SNMP walk
   track                processor time of 200 tracked scripts a second, and the largest gap between adverts beside 500
                        of them and 10,000 changes of tracked files a second
+  start                size of the programs, and the time from the start to the first advert
   page                 the status page of many virtual routers and 10,000 real servers: how soon it is painted, and
                        what 50 open pages cost; ours alone, and only if asked for
 
   --keepalived PATH    the keepalived to measure; it is the master of both in `takeover` (default: keepalived)
   --advert SECONDS     advert_int (default: 0.1 for `takeover`, 1 for `load`)
-  --trials N           takeovers of each (default: 10)
+  --trials N           takeovers and starts of each (default: 10)
   --instances N        virtual routers of `load` and `walk` (default: 1000)
   --seconds N          how long `load` and `track` look (default: 20)
   --busy               every core is kept busy twice over meanwhile
@@ -54,6 +56,7 @@ struct Plan {
     load: bool,
     walk: bool,
     track: bool,
+    start: bool,
     page: bool,
     keepalived: PathBuf,
     advert: Option<String>,
@@ -87,6 +90,9 @@ fn main() -> Result<()> {
     if plan.track {
         track::compare(&routers, plan.span)?;
     }
+    if plan.start {
+        start::compare(&routers, plan.trials)?;
+    }
     if plan.page {
         page::measure(plan.instances, plan.span)?;
     }
@@ -100,6 +106,7 @@ fn read_arguments() -> Result<Option<Plan>> {
         load: false,
         walk: false,
         track: false,
+        start: false,
         page: false,
         keepalived: PathBuf::from("keepalived"),
         advert: None,
@@ -117,6 +124,7 @@ fn read_arguments() -> Result<Option<Plan>> {
             "load" => plan.load = true,
             "walk" => plan.walk = true,
             "track" => plan.track = true,
+            "start" => plan.start = true,
             "page" => plan.page = true,
             "--busy" => plan.busy = true,
             "--keepalived" => plan.keepalived = value()?.into(),
@@ -127,8 +135,8 @@ fn read_arguments() -> Result<Option<Plan>> {
             _ => bail!("{argument}: no such word or option\n{USAGE}"),
         }
     }
-    if !plan.takeover && !plan.load && !plan.walk && !plan.track && !plan.page {
-        (plan.takeover, plan.load, plan.walk, plan.track) = (true, true, true, true);
+    if !plan.takeover && !plan.load && !plan.walk && !plan.track && !plan.start && !plan.page {
+        (plan.takeover, plan.load, plan.walk, plan.track, plan.start) = (true, true, true, true, true);
     }
     Ok(Some(plan))
 }
