@@ -12,8 +12,9 @@ use std::sync::Arc;
 
 use crate::event::{Event, EventId};
 use crate::fact::DaemonFact;
-use crate::hub::{Watcher, WeakBus};
+use crate::hub::WeakBus;
 use crate::own_file;
+use crate::watcher::Watcher;
 
 /// Publishers on different threads may overtake each other by so many places, or a few more.
 const OVERTAKEN: u64 = 64;

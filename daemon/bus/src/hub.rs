@@ -2,8 +2,8 @@
 //!
 //! Publishers hold a [`Bus`]: an id from an atomic, two clock readings, one push; nothing there waits for anything.
 //! [`Hub::run`], one task on the ordinary runtime, takes each event, folds it into the world, keeps it in the
-//! history, counts it, and hands it on: losslessly to *delivering* consumers ([`Hub::deliver`]), through a bounded
-//! ring to *watching* ones ([`Reader::watch`]). Readers hold a [`Reader`].
+//! history, counts it, and hands it on: losslessly to *delivering* consumers ([`Hub::deliver`]), through bounded
+//! queues to *watching* ones ([`Reader::watch`]). Readers hold a [`Reader`].
 
 use std::io;
 use std::sync::Arc;
@@ -13,16 +13,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use nix::time::{ClockId, clock_gettime};
 use parking_lot::{RwLock, RwLockReadGuard};
-use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::mpsc;
 
-use crate::counters::{Counter, Counters};
+use crate::counters::Counters;
 use crate::event::{Event, EventId};
 use crate::fact::Fact;
 use crate::history::History;
 use crate::mailbox::{Receiver, Sender, WeakSender, mailbox};
 use crate::subject::Name;
 use crate::tally::Tally;
+use crate::watcher::{Watcher, Watchers};
 use crate::world::World;
 
 /// Sizes of the bus.
@@ -93,8 +93,7 @@ struct Shared {
     world: RwLock<World>,
     history: RwLock<History>,
     counters: Counters,
-    /// Gone when the hub is: watchers then see the end.
-    ring: RwLock<Option<broadcast::Sender<Arc<Event>>>>,
+    watchers: Watchers,
     /// To see how much waits.
     queue: WeakSender<Event>,
     /// When the hub went round last, by the monotonic clock in nanoseconds; 0 before it has begun.
@@ -141,64 +140,10 @@ impl Reader {
         }
     }
 
-    /// Begins to watch: sees every event from now on, unless it lags more than the ring holds; then it is told how
-    /// many it missed, and `missed` counts them under `name`.
+    /// Begins to watch: sees every event from now on, unless it lags more than [`BusSettings::ring`]; then it is told
+    /// how many it missed, and `missed` counts them under `name`.
     pub fn watch(&self, name: &str) -> Watcher {
-        let ring = match &*self.0.ring.read() {
-            Some(ring) => ring.subscribe(),
-            None => broadcast::channel(1).1,
-        };
-        Watcher { ring, missed: self.0.counters.missed.resolve(&Name::from(name)), unreported: 0 }
-    }
-}
-
-/// An event that a watcher saw, and how many it missed just before it.
-#[derive(Clone, Debug)]
-pub struct Seen {
-    /// The event.
-    pub event: Arc<Event>,
-    /// Events missed since the one before.
-    pub missed: u64,
-}
-
-/// A watching consumer's end of the ring.
-pub struct Watcher {
-    ring: broadcast::Receiver<Arc<Event>>,
-    missed: Arc<Counter>,
-    unreported: u64,
-}
-
-impl Watcher {
-    /// The next event; `None` when the hub has ended. Cancel-safe.
-    pub async fn next(&mut self) -> Option<Seen> {
-        loop {
-            let received = self.ring.recv().await;
-            if let Some(end) = self.digest(received) {
-                return end;
-            }
-        }
-    }
-
-    /// The same for a thread of its own (never on a runtime's thread).
-    pub fn next_blocking(&mut self) -> Option<Seen> {
-        loop {
-            let received = self.ring.blocking_recv();
-            if let Some(end) = self.digest(received) {
-                return end;
-            }
-        }
-    }
-
-    fn digest(&mut self, received: Result<Arc<Event>, RecvError>) -> Option<Option<Seen>> {
-        match received {
-            Ok(event) => Some(Some(Seen { event, missed: std::mem::take(&mut self.unreported) })),
-            Err(RecvError::Closed) => Some(None),
-            Err(RecvError::Lagged(n)) => {
-                self.missed.add(n);
-                self.unreported += n;
-                None
-            }
-        }
+        self.0.watchers.add(self.0.counters.missed.resolve(&Name::from(name)))
     }
 }
 
@@ -225,7 +170,7 @@ impl Hub {
             world: RwLock::default(),
             history: RwLock::new(history),
             counters: Counters::default(),
-            ring: RwLock::new(Some(broadcast::channel(settings.ring.max(1)).0)),
+            watchers: Watchers::new(settings.ring),
             queue: sender.downgrade(),
             turned: AtomicU64::new(0),
         });
@@ -253,7 +198,6 @@ impl Hub {
 
     /// Runs until every [`Bus`] is gone and all that they published is handled.
     pub async fn run(mut self) {
-        let Some(ring) = self.shared.ring.read().clone() else { return };
         let mut tick = tokio::time::interval(std::time::Duration::from_millis(500));
         loop {
             self.beat.fetch_add(1, Ordering::Relaxed);
@@ -263,18 +207,18 @@ impl Hub {
                 _ = tick.tick() => continue,
             };
             let Ok(Some(event)) = received else { break };
-            self.handle(&ring, event);
+            self.handle(event);
             // A storm of events must not starve the runtime's other tasks.
             for _ in 0..256 {
                 let Some(event) = self.queue.try_recv() else { break };
-                self.handle(&ring, event);
+                self.handle(event);
             }
             tokio::task::yield_now().await;
         }
-        *self.shared.ring.write() = None;
+        self.shared.watchers.end();
     }
 
-    fn handle(&mut self, ring: &broadcast::Sender<Arc<Event>>, event: Event) {
+    fn handle(&mut self, event: Event) {
         let counters = &self.shared.counters;
         counters.events.resolve(&event.fact.kind()).note(&event);
         // Held to the end, so that who looks at the world and begins to watch ([`Reader::follow`]) sees each event once.
@@ -284,7 +228,6 @@ impl Hub {
         let event = Arc::new(event);
         self.shared.history.write().push(event.clone());
         self.delivering.retain(|consumer| consumer.send(event.clone()).is_ok());
-        // An error only says that nobody watches.
-        let _ = ring.send(event);
+        self.shared.watchers.tell(&event);
     }
 }

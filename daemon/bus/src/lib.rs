@@ -46,6 +46,7 @@ pub mod tally;
 pub mod times;
 mod track;
 mod vrrp;
+mod watcher;
 pub mod world;
 
 pub use configured::{Configured, Process};
@@ -54,6 +55,7 @@ pub use event::{Event, EventId};
 pub use fact::Fact;
 pub use health::Health;
 pub use history::{FileSettings, History, Recorded};
-pub use hub::{Bus, BusSettings, Hub, Reader, Seen, Watcher, WeakBus, monotonic_nanoseconds};
+pub use hub::{Bus, BusSettings, Hub, Reader, WeakBus, monotonic_nanoseconds};
 pub use keepwatch_model::subject;
+pub use watcher::{Seen, Watcher};
 pub use world::World;
