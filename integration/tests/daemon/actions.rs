@@ -67,7 +67,7 @@ fn what_a_killed_worker_has_changed_on_the_host_is_taken_back() -> Result<()> {
         let global = format!("disable_local_igmp\nvrrp_notify_fifo {}", fifo.display());
         let mut daemon = Keepwatchd::on(&scene.host)
             .config(quick().version_3(&global))
-            .flags(&["--vrrp", "--core-dump-pattern", "core.%p"])
+            .flags(&["--vrrp", "--core-dump-pattern=core.%p"])
             .flags(if respawns { &[] } else { &["--dont-respawn"] })
             .shows(&pattern, "/proc/sys/kernel/core_pattern")
             .start()?;
@@ -80,8 +80,8 @@ fn what_a_killed_worker_has_changed_on_the_host_is_taken_back() -> Result<()> {
             kill(scene.worker()?, Signal::SIGKILL)?;
         }
         if respawns {
-            daemon.wait_for_log("Worker restarted")?;
-            wait::until("the next one has begun", wait::LONG, || scene.host.has("eth0", VIP))?;
+            let masters = || daemon.process().log().matches("(VI_1) Entering MASTER STATE").count();
+            wait::until("the next one is master", wait::LONG, || masters() > kills)?;
             ensure!(daemon.process_mut().stop(wait::LONG)?.success(), "{}", daemon.process().log());
         } else {
             ensure!(!daemon.process_mut().wait(wait::LONG)?.success());

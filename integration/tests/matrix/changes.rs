@@ -67,8 +67,13 @@ impl Bench {
 
     fn reload(&self, text: &str) -> Result<()> {
         fs::write(self.daemon.config_path(), text)?;
-        // One that needs more rights brings another worker.
-        self.hang_up(&["Reloaded", GAVE_WAY])
+        // One that needs more rights brings another worker, which is master again a moment later.
+        self.hang_up(&["Reloaded", GAVE_WAY])?;
+        wait::until("the bystander is master", wait::LONG, || {
+            let log = self.daemon.process().log();
+            log.matches("(VI_1) Entering MASTER STATE").count() > log.matches(GAVE_WAY).count()
+        })
+        .with_context(|| self.daemon.process().log())
     }
 
     fn hang_up(&self, answers: &[&str]) -> Result<()> {

@@ -226,8 +226,7 @@ fn many_reloads_leave_what_the_last_file_says_and_cost_no_memory() -> Result<()>
     for round in 1..=reloads {
         let wanted = random(&mut chance, &tracked, false);
         fs::write(daemon.config_path(), &wanted.text)?;
-        let answer = reload(&daemon)
-            .with_context(|| format!("round {round}: {}", daemon.process().log()))?;
+        let answer = reload(&daemon).with_context(|| format!("round {round}: {}", daemon.process().log()))?;
         ensure!(answer.contains("reloaded") || answer.contains("outcome"), "{answer}");
         ensure!(!answer.contains("refused"), "{answer}\n{}", wanted.text);
         if round % 20 == 0 || round == reloads {
