@@ -189,8 +189,11 @@ fn changes(scratch: &Path) -> Vec<(&'static str, String, &'static [&'static str]
     ]
 }
 
-/// What becomes of the file, so that it can't be followed.
-fn mistakes() -> Vec<(&'static str, fn(&Path) -> Result<()>)> {
+/// Makes a file one that can't be followed.
+type Spoil = fn(&Path) -> Result<()>;
+
+/// What becomes of the file.
+fn mistakes() -> Vec<(&'static str, Spoil)> {
     fn write(path: &Path, text: impl AsRef<[u8]>) -> Result<()> {
         Ok(fs::write(path, text)?)
     }
@@ -259,7 +262,7 @@ fn a_reload_makes_each_kind_of_change_and_nothing_else() -> Result<()> {
 
 #[test]
 fn a_reload_with_each_kind_of_mistake_changes_nothing() -> Result<()> {
-    let row = |(name, spoil): (&str, fn(&Path) -> Result<()>)| -> Row {
+    let row = |(name, spoil): (&str, Spoil)| -> Row {
         let row = move || {
             let bench = Bench::start()?;
             let path = bench.daemon.config_path().to_owned();

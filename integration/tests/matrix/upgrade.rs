@@ -22,6 +22,9 @@ fn config(priority: u8) -> String {
     Instance::new("VI_1").priority(priority).version_2("")
 }
 
+/// One row.
+type Step = fn() -> Result<()>;
+
 struct Pair {
     wire: Capture,
     left: Host,
@@ -197,7 +200,7 @@ fn keepalived_again() -> Result<()> {
 
 #[test]
 fn an_upgrade_leaves_the_network_a_master() -> Result<()> {
-    let rows: [(&str, fn() -> Result<()>); 6] = [
+    let rows: [(&str, Step); 6] = [
         ("installed over the running one", installed_over),
         ("restarted by the service manager", restarted),
         ("the old one killed whole", || adopts(killed_whole, &[])),
@@ -205,7 +208,6 @@ fn an_upgrade_leaves_the_network_a_master() -> Result<()> {
         ("instead of keepalived", instead_of_keepalived),
         ("keepalived again", keepalived_again),
     ];
-    let row =
-        |(name, row): (&str, fn() -> Result<()>)| -> Row { (format!("upgrade: {name}"), Box::new(row)) };
+    let row = |(name, row): (&str, Step)| -> Row { (format!("upgrade: {name}"), Box::new(row)) };
     side_by_side::run(&rows.into_iter().map(row).collect::<Vec<_>>())
 }
