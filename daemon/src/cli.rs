@@ -24,8 +24,6 @@ pub const EXIT_USAGE: i32 = 1;
     version,
     about = "Failover and health-check daemon that reads keepalived.conf and can always tell what happened and why",
     disable_version_flag = true,
-    // As with keepalived: what is said twice is said once, and the last value counts.
-    args_override_self = true,
     max_term_width = 110
 )]
 pub struct Cli {
@@ -415,12 +413,6 @@ mod tests {
         assert_eq!(format!("{short:?}"), format!("{long:?}"));
         assert_eq!(short.log_detail, 2);
         assert_eq!(short.log_facility, Facility(libc::LOG_LOCAL3));
-    }
-
-    #[test]
-    fn of_a_flag_that_is_said_twice_the_last_value_counts() {
-        let cli = read("keepwatchd -n -n -p /a -D --pid /b -D -l").unwrap();
-        assert_eq!((cli.pid, cli.log_detail), (Some("/b".into()), 2));
     }
 
     #[test]
