@@ -77,7 +77,7 @@ fn version(called: &str) -> ExitCode {
 }
 
 fn run(cli: Cli, started: Option<Started>) -> Result<i32> {
-    let directory = stage::directory(started.is_some()).context("the working directory")?;
+    let directory = stage::directory(started.is_some());
     let cli = cli.absolute(&directory);
     if cli.genhash {
         bail!("`--genhash` must be the first argument: keepwatchd --genhash -s HOST -p PORT -u PATH");
@@ -98,7 +98,8 @@ fn run(cli: Cli, started: Option<Started>) -> Result<i32> {
     let settings = LogSettings { console: false, ..LogSettings::of(&cli) };
     let cores = cli.core_dump || cli.core_dump_pattern.is_some();
     // Put back when this ends.
-    let _pattern = cores.then(|| core_dump::allow(cli.core_dump_pattern.as_deref())).and_then(|allowed| {
+    let allow = || core_dump::allow(cli.core_dump_pattern.as_deref(), &started.line);
+    let _pattern = cores.then(allow).and_then(|allowed| {
         allowed.inspect_err(|error| Sinks::open(&settings).now(Severity::Warning, error)).ok()
     });
     worker::run(cli, started).inspect_err(|error| Sinks::open(&settings).now(Severity::Error, told(error)))

@@ -8,6 +8,7 @@
 //! | [`daemon`] | `keepwatch-worker`: from the command line to what it becomes |
 //! | [`cli`], [`paths`], [`build_details`] | its flags; where its files are; what `-v` says |
 //! | [`signals`], [`core_dump`], [`stage`], [`detach`], [`pidfile`], [`systemd`] | becoming a daemon |
+//! | [`host_settings`], [`left`] | what is changed on the host, and taken back at the end |
 //! | [`worker`] | the process that does the work: runtime, bus, publishers, consumers, reload |
 //! | [`logging`] | events as lines, on sinks that delay nothing |
 //! | [`control`] | the Unix socket of the `keepwatch` command, and what it answers |
@@ -22,6 +23,7 @@ pub mod core_dump;
 pub mod daemon;
 pub mod detach;
 pub mod host_settings;
+pub mod left;
 pub mod logging;
 pub mod operator;
 pub mod paths;

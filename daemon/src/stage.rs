@@ -23,7 +23,7 @@ use caps::CapSet;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::unistd::{Pid, geteuid, getppid};
 
-use crate::host_settings::{self, Variables};
+use crate::left;
 
 /// The name of the worker's program.
 pub const WORKER: &str = "keepwatch-worker";
@@ -52,8 +52,6 @@ pub struct Program {
     called: String,
     /// The operator's working directory; none if that is gone.
     directory: Option<PathBuf>,
-    /// How settings of the host were before there was a worker.
-    host: Variables,
 }
 
 impl Program {
@@ -73,11 +71,12 @@ impl Program {
         let called = std::env::args_os().next().unwrap_or_default();
         let called = Path::new(&called).file_name().unwrap_or(OsStr::new("keepwatchd"));
         let called = called.to_string_lossy().into_owned();
-        Ok(Self { file, called, directory: std::env::current_dir().ok(), host: host_settings::now() })
+        Ok(Self { file, called, directory: std::env::current_dir().ok() })
     }
 
     /// Starts a worker, with a socket to it. `reason`: why the one before had to be replaced; `background`: this process
-    /// has left the operator's terminal; `listeners`: how many sockets the service manager handed in.
+    /// has left the operator's terminal; `listeners`: how many sockets the service manager handed in; `left`: what the workers
+    /// before have left, in the words of the line.
     ///
     /// # Errors
     /// When the process or the socket can't be made.
@@ -86,6 +85,7 @@ impl Program {
         reason: Option<&str>,
         background: bool,
         listeners: usize,
+        left: &str,
     ) -> io::Result<(Child, UnixStream)> {
         let (ours, theirs) = UnixStream::pair()?;
         // There is no other thread that could start a program meanwhile.
@@ -101,8 +101,14 @@ impl Program {
             .env(crate::systemd::HANDED_IN, listeners.to_string());
         let background = background.then(|| OsString::from("1"));
         let directory = self.directory.clone().map(OsString::from);
-        let own = [(REASON, reason.map(OsString::from)), (BACKGROUND, background), (DIRECTORY, directory)];
-        for (name, value) in own.into_iter().chain(self.host.clone()) {
+        let left = (!left.is_empty()).then(|| OsString::from(left));
+        let own = [
+            (REASON, reason.map(OsString::from)),
+            (BACKGROUND, background),
+            (DIRECTORY, directory),
+            (left::VARIABLE, left),
+        ];
+        for (name, value) in own {
             match value {
                 Some(value) => command.env(name, value),
                 None => command.env_remove(name),
@@ -181,15 +187,11 @@ pub fn started() -> io::Result<Option<Started>> {
     }))
 }
 
-/// The directory from which relative paths of the command line count: that in which the operator stood.
-///
-/// # Errors
-/// When the working directory is gone.
-pub fn directory(started: bool) -> io::Result<PathBuf> {
-    match std::env::var_os(DIRECTORY).filter(|_| started) {
-        Some(directory) => Ok(PathBuf::from(directory)),
-        None => std::env::current_dir(),
-    }
+/// The directory from which relative paths of the command line count: that in which the operator stood. If it is gone, there
+/// is no relative path either that could lead anywhere: the root.
+pub fn directory(started: bool) -> PathBuf {
+    let handed_on = std::env::var_os(DIRECTORY).filter(|_| started).map(PathBuf::from);
+    handed_on.or_else(|| std::env::current_dir().ok()).unwrap_or_else(|| PathBuf::from("/"))
 }
 
 /// Gives the process the name that people look for: that of the program which they started. Executed by way of /proc it

@@ -24,10 +24,12 @@ use self::reader::Reader;
 use crate::occasions::{Occasion, Teller};
 
 mod lines;
+mod memory;
 mod pipe;
 mod reader;
 mod settings;
 
+pub use memory::{MadePipe, Memory, PipeNews};
 pub use settings::{FifoSettings, PipeSettings};
 
 /// What making a pipe may take: the owner's name may have to be asked of a directory service.
@@ -40,16 +42,18 @@ pub const LAST_READERS: Duration =
     LAST_READING.saturating_add(reader::GRACE).saturating_add(Duration::from_millis(300));
 
 /// Tells FIFOs of what `events` (a queue from `Hub::deliver`) says, until the queue ends or everything has stopped.
-/// `settings` may change at any time; that counts from the next reload on.
+/// `settings` may change at any time; that counts from the next reload on. `memory` knows which pipes are ours although this
+/// process did not make them, and is told which it makes.
 pub async fn run(
     mut events: UnboundedReceiver<Arc<Event>>,
     mut settings: watch::Receiver<Arc<FifoSettings>>,
     world: World,
     bus: WeakBus,
+    memory: Memory,
 ) {
     let first = Arc::clone(&settings.borrow_and_update());
     let mut teller = Teller::new(Arc::clone(&first.watched));
-    let mut desk = Desk { settings: Arc::default(), open: Vec::new(), world, bus };
+    let mut desk = Desk { settings: Arc::default(), open: Vec::new(), world, bus, memory };
     desk.renew(first, None).await;
     while let Some(event) = events.recv().await {
         match &event.fact {
@@ -76,6 +80,7 @@ struct Desk {
     open: Vec<Open>,
     world: World,
     bus: WeakBus,
+    memory: Memory,
 }
 
 /// A pipe that is written.
@@ -92,7 +97,7 @@ impl Desk {
         let mut leaving: Vec<(PathBuf, JoinHandle<()>)> = Vec::new();
         for Open { settings, pipe, reader } in std::mem::take(&mut self.open) {
             // First the end of file, then the end.
-            drop(pipe);
+            self.memory.part_with(pipe);
             leaving.extend(reader.map(|reader| (settings.path, reader.stop(Duration::ZERO))));
         }
         let wanted = |path: &PathBuf| settings.pipes.iter().any(|pipe| pipe.path == *path);
@@ -104,6 +109,8 @@ impl Desk {
             let open = self.open(pipe.clone(), before, cause).await;
             self.open.push(open);
         }
+        // Those that nobody wants any more, of a process that was killed.
+        self.memory.remove_the_rest();
     }
 
     /// Says that pipes are no longer there which a reload took away.
@@ -114,13 +121,14 @@ impl Desk {
     }
 
     async fn open(
-        &self,
+        &mut self,
         settings: PipeSettings,
         before: Option<JoinHandle<()>>,
         cause: Option<EventId>,
     ) -> Open {
         let (wanted, mode) = (settings.clone(), self.settings.mode());
-        let opening = spawn_blocking(move || Pipe::open(&wanted, mode));
+        let earlier = self.memory.take(&settings.path);
+        let opening = spawn_blocking(move || Pipe::open(&wanted, mode, earlier));
         let opened = match timeout(MADE_WITHIN, opening).await {
             Ok(Ok(opened)) => opened.map_err(|error| error.to_string()),
             Ok(Err(error)) => Err(error.to_string()),
@@ -131,6 +139,7 @@ impl Desk {
             Ok((pipe, complaint)) => (Some(pipe), complaint),
             Err(error) => (None, Some(error)),
         };
+        self.memory.note(pipe.as_ref());
         let told = match error {
             None => self.bus.publish(cause, ConsumerFact::FifoOpened { fifo }),
             Some(error) => self.bus.publish(cause, ConsumerFact::FifoFailed { fifo, error }),
@@ -171,10 +180,10 @@ impl Desk {
     }
 
     /// Takes the pipes away and waits until their readers have ended.
-    async fn close(self) {
+    async fn close(mut self) {
         let mut leaving = Vec::new();
-        for Open { pipe, reader, .. } in self.open {
-            drop(pipe);
+        for Open { pipe, reader, .. } in std::mem::take(&mut self.open) {
+            self.memory.part_with(pipe);
             leaving.extend(reader.map(|reader| reader.stop(LAST_READING)));
         }
         // They bound themselves.

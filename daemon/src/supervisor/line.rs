@@ -12,6 +12,7 @@ use clap::ValueEnum;
 use keepwatch_bus::subject::VirtualAddress;
 
 use crate::cli::Facility;
+use crate::left::Left;
 use crate::logging::LogSettings;
 use crate::logging::form::Form;
 
@@ -78,6 +79,10 @@ pub enum Report {
     Placed(VirtualAddress),
     /// It was taken off again.
     Removed(VirtualAddress),
+    /// Something of the host is changed, or about to be, that is to be taken back at the end.
+    Left(Left),
+    /// It was taken back.
+    TakenBack(Left),
     /// Everything runs.
     Ready,
     /// The configuration needs another worker, one that has given nothing up yet: why.
@@ -118,6 +123,8 @@ impl fmt::Display for Report {
             }
             Self::Placed(at) => write!(f, "placed {} {} {}", at.address, at.prefix, at.interface),
             Self::Removed(at) => write!(f, "removed {} {} {}", at.address, at.prefix, at.interface),
+            Self::Left(left) => write!(f, "left {left}"),
+            Self::TakenBack(left) => write!(f, "back {left}"),
             Self::Ready => f.write_str("ready"),
             Self::Replace(why) => write!(f, "replace {}", why.replace('\n', " ")),
             Self::Preparing(within) => write!(f, "preparing {}", within.as_millis()),
@@ -147,11 +154,12 @@ impl fmt::Display for Terms {
 }
 
 /// A path as one word, whatever bytes it has in it.
-fn spelled(path: &Path) -> String {
+pub(crate) fn spelled(path: &Path) -> String {
     hex::encode(path.as_os_str().as_bytes())
 }
 
-fn parse_path(word: &str) -> Option<PathBuf> {
+/// Reads what [`spelled`] writes.
+pub(crate) fn parse_path(word: &str) -> Option<PathBuf> {
     hex::decode(word).ok().map(OsString::from_vec).map(PathBuf::from)
 }
 
@@ -207,6 +215,8 @@ impl Report {
             "patience" => Some(Self::Patience(parse_number(words.next()?)?.map(Duration::from_millis))),
             "placed" => parse_address(&mut words).map(Self::Placed),
             "removed" => parse_address(&mut words).map(Self::Removed),
+            "left" => Left::parse(&mut words).map(Self::Left),
+            "back" => Left::parse(&mut words).map(Self::TakenBack),
             "ready" => Some(Self::Ready),
             "replace" => Some(Self::Replace(words.collect::<Vec<_>>().join(" "))),
             "preparing" => Some(Self::Preparing(parse_time(words.next()?)?)),
@@ -234,12 +244,18 @@ fn parse_address<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<Virtua
 
 #[cfg(test)]
 mod tests {
+    use keepwatch_notify::fifos::MadePipe;
+
     use super::*;
+    use crate::host_settings::{Changed, Setting};
 
     #[test]
     fn every_report_survives_the_way() {
         let at =
             VirtualAddress { address: "fd00::9".parse().unwrap(), prefix: 64, interface: "eth0.100".into() };
+        let pipe = Left::Pipe(MadePipe { path: "/run/a b".into(), device: 23, inode: 4711 });
+        let (ours, before) = (b"core.%p".to_vec(), b"|/bin/handler %p".to_vec());
+        let pattern = Changed { setting: Setting::CorePattern, ours, before };
         let log = LogSettings {
             console: true,
             syslog: Some(Facility(libc::LOG_LOCAL3)),
@@ -261,6 +277,9 @@ mod tests {
             Report::Patience(None),
             Report::Placed(at.clone()),
             Report::Removed(at),
+            Report::Left(pipe.clone()),
+            Report::TakenBack(pipe),
+            Report::Left(Left::Setting(pattern)),
             Report::Ready,
             Report::Replace("it needs CAP_SETUID".into()),
             Report::Preparing(Duration::from_secs(10)),
@@ -286,6 +305,8 @@ mod tests {
             "pids",
             "pids x",
             "supervise 1 1",
+            "left pipe 2f61 1",
+            "left something 00 00",
         ] {
             assert_eq!(Report::parse(line), None, "{line}");
         }

@@ -45,7 +45,8 @@ impl Supervisor<'_> {
     }
 
     fn another(&self, reason: &str) -> std::io::Result<Worker> {
-        Worker::start(self.program, Some(reason), self.background, self.listeners)
+        let left = self.leavings.words();
+        Worker::start(self.program, Some(reason), self.background, self.listeners, &left)
     }
 
     /// Looks whether the worker lives, and what is due.

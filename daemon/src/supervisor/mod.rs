@@ -12,12 +12,15 @@
 //! | `reports` | what is done about each report |
 //! | `lives` | what is done about a worker that died, hangs or is to stop |
 //! | `addresses` | the addresses that workers left behind; `placed` and `absence` know which and until when |
+//! | `leavings` | what else they left behind; `network` is where they lived |
 //! | [`pulse`] | verdicts: does it live, how long to wait for the next |
 
 mod absence;
 mod addresses;
+mod leavings;
 pub mod line;
 mod lives;
+mod network;
 mod placed;
 pub mod pulse;
 mod reports;
@@ -42,6 +45,7 @@ use crate::stage::Program;
 use crate::systemd::{self, Watchdog};
 use crate::terminal::{complain, exit, told};
 use absence::Absence;
+use leavings::Leavings;
 use line::Terms;
 use placed::Placed;
 use pulse::BackOff;
@@ -112,7 +116,7 @@ fn run(program: &Program, listeners: usize, command: Option<UnixStream>) -> Resu
     let signals = SignalFd::with_flags(&signals::taken(), SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
         .context("taking over signals")?;
     let background = command.is_some();
-    let worker = Worker::start(program, None, background, listeners).context("starting the worker")?;
+    let worker = Worker::start(program, None, background, listeners, "").context("starting the worker")?;
     let mut supervisor = Supervisor {
         program,
         listeners,
@@ -131,6 +135,7 @@ fn run(program: &Program, listeners: usize, command: Option<UnixStream>) -> Resu
         preparing: false,
         reload_later: false,
         placed: Placed::default(),
+        leavings: Leavings::default(),
         patience: None,
         absence: None,
         left_on: None,
@@ -199,6 +204,8 @@ struct Supervisor<'a> {
     reload_later: bool,
     /// The addresses that workers have put on interfaces.
     placed: Placed,
+    /// What else they have left.
+    leavings: Leavings,
     /// A peer takes over when it has heard nothing for so long.
     patience: Option<Duration>,
     /// Nobody looks after these addresses.
@@ -217,6 +224,7 @@ impl Supervisor<'_> {
                 if self.terms.as_ref().is_some_and(|terms| terms.release) {
                     self.take_addresses_off("the daemon ends without a worker");
                 }
+                self.take_leavings_back();
                 return outcome;
             }
             self.wait(signals);

@@ -3,20 +3,17 @@
 //! in. IPVS entries stay: a director that is not master gets no packets for them.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
-use std::fs::File;
 use std::net::IpAddr;
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
-use caps::{CapSet, Capability};
 use keepwatch_bus::subject::{Name, VirtualAddress};
 use keepwatch_net::address::{AddressOperation, AddressSpec, PROTOCOL_KEEPALIVED, PresentAddress};
 use keepwatch_net::link::LinkTable;
 use keepwatch_net::netlink::{AddressSocket, Monitor};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sched::{CloneFlags, setns};
+
+use super::network::Network;
 
 /// What the kernel may take: another may hold its lock for the whole of a large change.
 const WITHIN: Duration = Duration::from_secs(2);
@@ -29,15 +26,6 @@ pub(super) struct Placed {
     addresses: BTreeMap<(Name, IpAddr), VirtualAddress>,
     /// That of the workers; none before one has put an address anywhere.
     network: Option<Network>,
-}
-
-/// The network that a worker lives in.
-enum Network {
-    /// That of the supervisor.
-    Own,
-    Other(File),
-    /// It could not be told, because of this.
-    Unknown(String),
 }
 
 /// What came of taking addresses off.
@@ -73,21 +61,9 @@ impl Placed {
     /// A worker put an address there.
     pub(super) fn add(&mut self, worker: u32, at: VirtualAddress) {
         if self.addresses.is_empty() {
-            self.belong_to(worker);
+            self.network = Some(Network::of(worker, self.network.take()));
         }
         self.addresses.insert((at.interface.clone(), at.address), at);
-    }
-
-    /// Their network is this worker's. One that has just died can't be asked any more: then it is that of the one before.
-    fn belong_to(&mut self, worker: u32) {
-        match (network_of(worker), &self.network) {
-            (Ok(network), _) => self.network = Some(network),
-            // What has the same name in another network is not ours to take off.
-            (Err(error), None | Some(Network::Unknown(_))) => {
-                self.network = Some(Network::Unknown(error.to_string()));
-            }
-            (Err(_), Some(Network::Own | Network::Other(_))) => {}
-        }
     }
 
     /// A worker took one off.
@@ -102,23 +78,9 @@ impl Placed {
 
     /// Takes those of them off that are still there and fit.
     pub(super) fn take_off(&mut self, which: Which) -> TakenOff {
-        let failed = |what: &str, error: &dyn Display| TakenOff {
-            off: 0,
-            error: Some(format!("their network can't be {what}: {error}")),
-        };
-        let own = match &self.network {
-            None | Some(Network::Own) => None,
-            Some(Network::Unknown(error)) => return failed("found", error),
-            Some(Network::Other(network)) => match enter(network) {
-                Ok(own) => Some(own),
-                Err(error) => return failed("entered", &error),
-            },
-        };
-        let taken = self.try_take_off(which).unwrap_or_else(|error| TakenOff { off: 0, error: Some(error) });
-        if let Some(own) = own {
-            // It was possible a moment ago; only worker processes need the network that this one is in.
-            let _ = setns(&own, CloneFlags::CLONE_NEWNET);
-        }
+        let network = self.network.as_ref().unwrap_or(&Network::Own);
+        let taken = network.inside(|| self.try_take_off(which)).and_then(|taken| taken);
+        let taken = taken.unwrap_or_else(|error| TakenOff { off: 0, error: Some(error) });
         if taken.error.is_none() {
             self.addresses.clear();
         }
@@ -163,26 +125,9 @@ fn as_it_is(present: &PresentAddress) -> AddressSpec {
     AddressSpec { peer: present.peer, ..AddressSpec::new(present.address, present.prefix) }
 }
 
-/// The network that a process lives in.
-fn network_of(process: u32) -> std::io::Result<Network> {
-    // Whoever may not enter another (setns(2)) has not started anybody who may.
-    if caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_ADMIN).is_ok_and(|may| !may) {
-        return Ok(Network::Own);
-    }
-    let theirs = File::open(format!("/proc/{process}/ns/net"))?;
-    let own = std::fs::metadata("/proc/self/ns/net")?;
-    Ok(if theirs.metadata()?.ino() == own.ino() { Network::Own } else { Network::Other(theirs) })
-}
-
-/// Enters a network; the one that this process was in.
-fn enter(network: &File) -> std::io::Result<File> {
-    let own = File::open("/proc/self/ns/net")?;
-    setns(network, CloneFlags::CLONE_NEWNET)?;
-    Ok(own)
-}
-
 #[cfg(test)]
 mod tests {
+    use caps::{CapSet, Capability};
     use keepwatch_net::link::LinkIndex;
 
     use super::*;

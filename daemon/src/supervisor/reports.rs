@@ -75,6 +75,12 @@ impl Supervisor<'_> {
                 }
             }
             Report::Removed(at) => self.placed.remove(&at),
+            Report::Left(left) => {
+                if let Some(pid) = self.worker().map(|worker| worker.pid()) {
+                    self.leavings.add(pid, left);
+                }
+            }
+            Report::TakenBack(left) => self.leavings.remove(&left),
             Report::Preparing(within) => {
                 self.preparing = true;
                 systemd::notify(&systemd::longer(within + STOP_WITHIN));

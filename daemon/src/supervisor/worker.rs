@@ -56,8 +56,9 @@ impl Worker {
         reason: Option<&str>,
         background: bool,
         listeners: usize,
+        left: &str,
     ) -> io::Result<Self> {
-        let (child, socket) = program.start(reason, background, listeners)?;
+        let (child, socket) = program.start(reason, background, listeners, left)?;
         socket.set_nonblocking(true)?;
         let started = Instant::now();
         Ok(Self {

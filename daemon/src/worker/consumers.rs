@@ -75,7 +75,7 @@ impl Consumers {
         complaints.extend(complaint);
         let mail = Mail::start(settings, config, &mut hub, reader.clone(), bus);
         let scripts = Scripts::start(&mut hub, bus);
-        let fifos = Fifos::start(settings, config, &mut hub, bus);
+        let fifos = Fifos::start(settings, config, &mut hub, bus, supervisor);
         let webhooks = Webhooks::start(&mut hub, reader.clone(), bus);
         let dumps = Dumps::start(settings, reader.clone(), bus);
         let otlp = Otlp::start(&reader, bus);

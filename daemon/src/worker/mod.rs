@@ -52,6 +52,7 @@ use configuration::Accepted;
 use consumers::Consumers;
 use parts::dumps::Dump;
 use parts::history::Earlier;
+use parts::local_igmp::LocalIgmp;
 use parts::placed;
 use parts::saved::Saved;
 use parts::turning_points::TurningPoint;
@@ -180,16 +181,23 @@ impl Worker {
         accepted.tell(&bus, cause);
         let hub_beat = hub.heartbeat();
         to_supervisor.say(Report::Patience(placed::patience(config).filter(|_| settings.vrrp())));
+        if config.global.disable_local_igmp
+            && let Some(intention) = LocalIgmp::intention()
+        {
+            // What is said later waits until the pulse has begun.
+            line.say_early(&intention);
+        }
         let mut consumers = Consumers::start(&settings, config, earlier, hub, &bus, &to_supervisor);
-        let mut reload_asked = false;
+        let mut asked = Vec::new();
         if let Some(script) = TurningPoint::start(&settings, config).filter(|_| first)
-            && !begin_with(&script, &bus, cause, &mut signals, &mut line, &mut reload_asked).await
+            && !begin_with(&script, &bus, cause, &mut signals, &mut line, &mut asked).await
         {
             drop(bus);
             consumers.finish_telling().await.stop().await;
             return Ok(0);
         }
-        let publishers = Publishers::start(&settings, config, &bus, consumers.reader(), cause)?;
+        let publishers =
+            Publishers::start(&settings, config, &bus, consumers.reader(), cause, &to_supervisor)?;
         let runtime_beat = Arc::new(AtomicU64::new(0));
         tokio::spawn(pulse::runtime_beat(runtime_beat.clone()));
         let beats = [publishers.beat(), Some(hub_beat), Some(runtime_beat)];
@@ -217,22 +225,29 @@ impl Worker {
         // A large configuration takes room, and its sources with it.
         drop(accepted);
         Self { settings, to_supervisor, bus, publishers, consumers, at_start, extent, rights, saved, end }
-            .until_stopped(signals, wanted, reload_asked)
+            .until_stopped(signals, wanted, asked)
             .await
     }
 
-    /// `reload_asked`: somebody wanted one before this was able to.
+    /// `asked_before`: what somebody wanted before this was able to do it.
     async fn until_stopped(
         mut self,
         mut signals: Signals,
         mut wanted: mpsc::Receiver<Wanted>,
-        reload_asked: bool,
+        asked_before: Vec<Asked>,
     ) -> Result<i32> {
         let mut reload = Reload::default();
         let mut managers = self.consumers.take_asked();
-        if reload_asked {
-            self.to_supervisor.say(Report::Reloading);
-            reload.ask(&self.settings, self.consumers.reader(), None);
+        for asked in asked_before {
+            match asked {
+                Asked::Reload => {
+                    self.to_supervisor.say(Report::Reloading);
+                    reload.ask(&self.settings, self.consumers.reader(), None);
+                }
+                Asked::Dump(dump) => self.consumers.dump(dump),
+                // It would not have come so far.
+                Asked::Stop(_) => {}
+            }
         }
         loop {
             // A file that takes long to be read must not keep us from stopping.
@@ -308,14 +323,15 @@ async fn managed(managers: &mut Option<mpsc::UnboundedReceiver<SetRequest>>) -> 
     }
 }
 
-/// Runs the script that comes before everything; false if keepwatchd was told to stop meanwhile.
+/// Runs the script that comes before everything; false if keepwatchd was told to stop meanwhile. `later`: what else was asked
+/// for, which has to wait.
 async fn begin_with(
     script: &TurningPoint,
     bus: &Bus,
     cause: EventId,
     signals: &mut Signals,
     line: &mut Line,
-    reload_asked: &mut bool,
+    later: &mut Vec<Asked>,
 ) -> bool {
     line.say_early(&Report::Preparing(script.bound()));
     let run = script.run(bus, cause);
@@ -328,9 +344,9 @@ async fn begin_with(
                     bus.publish(None, DaemonFact::DaemonStopping { reason: reason.into() });
                     return false;
                 }
-                Asked::Reload => *reload_asked = true,
-                // There is nothing to tell of yet.
-                Asked::Dump(_) => {}
+                // As a signal that is held back: the same one twice is once.
+                asked if later.contains(&asked) => {}
+                asked @ (Asked::Reload | Asked::Dump(_)) => later.push(asked),
             }
         }
     }

@@ -16,6 +16,7 @@ use keepwatch_vrrp::Amendment;
 use super::parts::services::Services;
 use super::parts::trackers::{Followed, Trackers};
 use super::parts::virtual_routers::VirtualRouters;
+use super::pulse::ToSupervisor;
 use super::settings::Settings;
 
 /// Both sides, as far as they run.
@@ -38,8 +39,10 @@ impl Publishers {
         bus: &Bus,
         reader: &Reader,
         cause: EventId,
+        supervisor: &ToSupervisor,
     ) -> Result<Self> {
-        let routers = settings.vrrp().then(|| VirtualRouters::start(settings, config, bus, reader));
+        let start = || VirtualRouters::start(settings, config, bus, reader, supervisor.clone());
+        let routers = settings.vrrp().then(start);
         let (routers, notices) = routers.transpose()?.unzip();
         let followed = Followed::default();
         let tidings = routers.as_ref().map(VirtualRouters::tidings);

@@ -8,6 +8,7 @@ use super::parts::dumps::Dump;
 use crate::signals;
 
 /// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     /// To read the configuration again.
     Reload,

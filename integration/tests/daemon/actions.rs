@@ -1,74 +1,14 @@
 //! What an operator may do to the daemon's processes, one after the other, and what is left afterwards.
 
-use std::time::{Duration, Instant};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use integration::{Host, Instance, Lab, conf::VIP, keepwatchd::Keepwatchd, metronome::Metronome, wait};
+use integration::{conf::VIP, keepwatchd::Keepwatchd, wait};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
 use crate::scene::{Scene, quick};
-
-/// How often the worker of the master is killed.
-const KILLS: u64 = 8;
-
-#[test]
-fn however_often_the_master_s_worker_is_killed_there_is_one_master() -> Result<()> {
-    let lab = Lab::new("kills")?;
-    let (_lan, hosts) = lab.routers(2)?;
-    let (left, right) = (&hosts[0], &hosts[1]);
-    let start = |host: &Host, priority| {
-        let config = Instance::new("VI_1").priority(priority).version_2("");
-        Keepwatchd::on(host).config(config).flag("--vrrp").start()
-    };
-    let mut backup = start(right, 100)?;
-    let mut master = start(left, 200)?;
-    wait::until("one is master", wait::LONG, || left.has("eth0", VIP) && !right.has("eth0", VIP))
-        .with_context(|| master.process().log())?;
-    let machine = Metronome::start()?;
-    let worker = || -> Option<Pid> {
-        let text = std::fs::read_to_string(left.directory().join("keepwatchd-vrrp.pid")).ok()?;
-        text.trim().parse().ok().map(Pid::from_raw)
-    };
-    let (mut both, mut longest) = (None::<Instant>, Duration::ZERO);
-    let mut look = || {
-        let on_both = left.has("eth0", VIP) && right.has("eth0", VIP);
-        both = on_both.then(|| both.unwrap_or_else(Instant::now));
-        longest = longest.max(both.map_or(Duration::ZERO, |since| since.elapsed()));
-    };
-    for round in 0..KILLS {
-        // At other moments of its life each time: while it starts, while it takes over, while it is master.
-        let until = Instant::now() + Duration::from_millis(round * 137 % 400);
-        while Instant::now() < until {
-            look();
-        }
-        if let Some(pid) = worker() {
-            // One that is dead already is another moment, too.
-            let _ = kill(pid, Signal::SIGKILL);
-        }
-        look();
-        // They die faster than they may: the supervisor waits ever longer, and takes the addresses off meanwhile.
-        if round % 3 == 2 {
-            wait::until("somebody is master again", wait::LONG, || {
-                look();
-                left.has("eth0", VIP) || right.has("eth0", VIP)
-            })?;
-        }
-    }
-    wait::until("the first is master again", wait::LONG, || {
-        look();
-        left.has("eth0", VIP) && !right.has("eth0", VIP)
-    })
-    .with_context(|| master.process().log())?;
-    // An interval, and what the machine is late by itself.
-    let bound = Duration::from_secs(1) + machine.worst();
-    ensure!(longest < bound, "on both hosts for {longest:?} (bound {bound:?}): {}", master.process().log());
-    ensure!(master.process_mut().stop(wait::LONG)?.success(), "{}", master.process().log());
-    ensure!(!left.has("eth0", VIP), "an address is left: {}", master.process().log());
-    ensure!(backup.process_mut().stop(wait::LONG)?.success());
-    ensure!(!right.has("eth0", VIP), "an address is left: {}", backup.process().log());
-    Ok(())
-}
 
 #[test]
 fn a_supervisor_that_was_stopped_for_a_while_blames_nobody() -> Result<()> {
@@ -104,6 +44,50 @@ fn what_was_killed_whole_is_taken_over_by_the_next() -> Result<()> {
     next.wait_for_log("adopting VIP 10.78.9.9")?;
     ensure!(next.process_mut().stop(wait::LONG)?.success());
     ensure!(!scene.host.has("eth0", VIP));
+    Ok(())
+}
+
+/// What a worker has changed and made on the host: the pattern of cores, a setting of its network, a FIFO. Whether all is as
+/// it was before.
+fn is_put_back(scene: &Scene, pattern: &Path, fifo: &Path) -> bool {
+    let igmp = scene.host.run("cat", &["/proc/sys/net/ipv4/igmp_link_local_mcast_reports"]);
+    fs::read_to_string(pattern).is_ok_and(|is| is.trim() == "|/bin/handler %p")
+        && igmp.is_ok_and(|is| is.trim() == "1")
+        && !fifo.exists()
+}
+
+#[test]
+fn what_a_killed_worker_has_changed_on_the_host_is_taken_back() -> Result<()> {
+    // By the next one; by the supervisor, which may start none; and by the supervisor, which must kill one.
+    for (respawns, kills) in [(true, 1), (true, 3), (false, 1)] {
+        let scene = Scene::new("taken-back")?;
+        let at = |name: &str| scene.host.directory().join(name);
+        let (pattern, fifo) = (at("core_pattern"), at("fifo"));
+        fs::write(&pattern, "|/bin/handler %p\n")?;
+        let global = format!("disable_local_igmp\nvrrp_notify_fifo {}", fifo.display());
+        let mut daemon = Keepwatchd::on(&scene.host)
+            .config(quick().version_3(&global))
+            .flags(&["--vrrp", "--core-dump-pattern=core.%p"])
+            .flags(if respawns { &[] } else { &["--dont-respawn"] })
+            .shows(&pattern, "/proc/sys/kernel/core_pattern")
+            .start()?;
+        for kills in 1..=kills {
+            let masters = || daemon.process().log().matches("(VI_1) Entering MASTER STATE").count();
+            wait::until("it is master", wait::LONG, || masters() == kills && fifo.exists())
+                .with_context(|| daemon.process().log())?;
+            ensure!(fs::read_to_string(&pattern)?.trim() == "core.%p");
+            ensure!(!is_put_back(&scene, &pattern, &fifo));
+            kill(scene.worker()?, Signal::SIGKILL)?;
+        }
+        if respawns {
+            let masters = || daemon.process().log().matches("(VI_1) Entering MASTER STATE").count();
+            wait::until("the next one is master", wait::LONG, || masters() > kills)?;
+            ensure!(daemon.process_mut().stop(wait::LONG)?.success(), "{}", daemon.process().log());
+        } else {
+            ensure!(!daemon.process_mut().wait(wait::LONG)?.success());
+        }
+        ensure!(is_put_back(&scene, &pattern, &fifo), "{}", daemon.process().log());
+    }
     Ok(())
 }
 

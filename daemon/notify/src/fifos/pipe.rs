@@ -3,7 +3,6 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
-use std::path::{Path, PathBuf};
 
 use keepwatch_model::encoding;
 use keepwatch_process::NotRun;
@@ -12,6 +11,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use nix::unistd::{getegid, geteuid, mkfifo};
 
+use super::memory::MadePipe;
 use super::settings::PipeSettings;
 
 /// What the kernel writes into a pipe at once or not at all (`PIPE_BUF`, limits.h).
@@ -46,19 +46,23 @@ pub(super) enum Written {
 }
 
 /// A pipe. It is held open for reading too, so that it can be written before anybody reads it, and whoever reads it and
-/// dies takes nothing with him. Dropped, it goes away if it was made here.
+/// dies takes nothing with him. Dropped, it goes away if this daemon made it.
 #[derive(Debug)]
 pub(super) struct Pipe {
     file: File,
-    path: PathBuf,
-    made: bool,
+    /// It was made by this daemon, and goes with it.
+    made: Option<MadePipe>,
     lost: u64,
 }
 
 impl Pipe {
-    /// Makes it, or takes the one that is there if it is ours or its owner's. Also gives what is amiss with one that can be
-    /// used.
-    pub(super) fn open(settings: &PipeSettings, mode: u32) -> Result<(Self, Option<String>), PipeError> {
+    /// Makes it, or takes the one that is there if it is ours or its owner's. `earlier`: one that a process before
+    /// this one made there. Also gives what is amiss with one that can be used.
+    pub(super) fn open(
+        settings: &PipeSettings,
+        mode: u32,
+        earlier: Option<MadePipe>,
+    ) -> Result<(Self, Option<String>), PipeError> {
         let owner = keepwatch_process::user_numbers(settings.owner().as_ref())?;
         let path = settings.path.clone();
         let made = match mkfifo(&path, Mode::from_bits_truncate(mode)) {
@@ -78,11 +82,13 @@ impl Pipe {
                 return Err(PipeError::Open(error));
             }
         };
-        let pipe = Self { file, path, made, lost: 0 };
-        let found = pipe.file.metadata().map_err(PipeError::Open)?;
+        let found = file.metadata().map_err(PipeError::Open)?;
         if !found.file_type().is_fifo() {
             return Err(PipeError::NoFifo);
         }
+        let new = || MadePipe { path: path.clone(), device: found.dev(), inode: found.ino() };
+        let ours_already = earlier.filter(|pipe| pipe.is(&found));
+        let pipe = Self { made: if made { Some(new()) } else { ours_already }, file, lost: 0 };
         let ours = geteuid().as_raw();
         let allowed = found.uid() == ours || owner.is_some_and(|(uid, _)| uid == found.uid());
         if !allowed {
@@ -135,20 +141,18 @@ impl Pipe {
         }
     }
 
-    /// Whether the name still stands for this pipe.
-    fn is_at(&self, path: &Path) -> bool {
-        let identity = |found: fs::Metadata| (found.dev(), found.ino());
-        let named = fs::symlink_metadata(path).map(identity).ok();
-        named.is_some() && named == self.file.metadata().map(identity).ok()
+    /// As what it was made, if it was made by this daemon.
+    pub(super) fn made(&self) -> Option<&MadePipe> {
+        self.made.as_ref()
     }
 }
 
 impl Drop for Pipe {
     fn drop(&mut self) {
         // Before it is closed, so that a reader that opens it again at its end does not find it.
-        if self.made && self.is_at(&self.path) {
-            // An error leaves a pipe that nobody writes into.
-            let _ = fs::remove_file(&self.path);
+        if let Some(made) = &self.made {
+            // If it can't be, a pipe is left that nobody writes into.
+            made.remove();
         }
     }
 }

@@ -35,7 +35,7 @@ impl Stage {
         let (queue, world) = (hub.deliver(), hub.reader());
         tokio::spawn(hub.run());
         let (_sender, receiver) = watch::channel(Arc::new(settings));
-        let task = tokio::spawn(run(queue, receiver, world.clone(), bus.downgrade()));
+        let task = tokio::spawn(run(queue, receiver, world.clone(), bus.downgrade(), Memory::none()));
         Self { bus, world, task, directory }
     }
 
@@ -150,7 +150,36 @@ async fn something_else_of_that_name_is_left_alone_and_told() {
     let path = directory.path().join("fifo");
     fs::write(&path, "precious").unwrap();
     let settings = PipeSettings { path: path.clone(), owned_by: None, script: None, vrrp: true, lvs: false };
-    let error = Pipe::open(&settings, 0o600).unwrap_err();
+    let error = Pipe::open(&settings, 0o600, None).unwrap_err();
     assert!(error.to_string().contains("no FIFO"), "{error}");
     assert_eq!(fs::read_to_string(path).unwrap(), "precious");
+}
+
+#[test]
+fn a_pipe_that_a_killed_process_made_is_ours_and_one_of_anybody_else_is_not() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("fifo");
+    let settings = PipeSettings { path: path.clone(), owned_by: None, script: None, vrrp: true, lvs: false };
+    let (first, _) = Pipe::open(&settings, 0o600, None).unwrap();
+    let made = first.made().cloned();
+    assert!(made.is_some());
+    // As a kill would: nothing is removed.
+    std::mem::forget(first);
+    let (other, _) = Pipe::open(&settings, 0o600, None).unwrap();
+    drop(other);
+    assert!(path.exists(), "somebody else's");
+    let (next, _) = Pipe::open(&settings, 0o600, made.clone()).unwrap();
+    drop(next);
+    assert!(!path.exists());
+
+    // Another one of that name is not it.
+    let elsewhere = directory.path().join("other");
+    for at in [&path, &elsewhere] {
+        nix::unistd::mkfifo(at, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    }
+    fs::rename(&elsewhere, &path).unwrap();
+    let stranger = MadePipe { inode: made.clone().unwrap().inode + 1_000_000, ..made.unwrap() };
+    let (pipe, _) = Pipe::open(&settings, 0o600, Some(stranger)).unwrap();
+    drop(pipe);
+    assert!(path.exists());
 }

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use keepwatch_bus::{Bus, Hub};
 use keepwatch_config::Config;
-use keepwatch_notify::fifos::{self, FifoSettings};
+use keepwatch_notify::fifos::{self, FifoSettings, Memory, PipeNews};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::cli::DataplaneKind;
+use crate::left::{self, Left};
+use crate::supervisor::line::Report;
+use crate::worker::pulse::ToSupervisor;
 use crate::worker::settings::Settings;
 
 /// Whoever writes into FIFOs.
@@ -20,9 +23,25 @@ pub(in crate::worker) struct Fifos {
 
 impl Fifos {
     /// Sets it going with the FIFOs of `config`.
-    pub(in crate::worker) fn start(settings: &Settings, config: &Config, hub: &mut Hub, bus: &Bus) -> Self {
+    pub(in crate::worker) fn start(
+        settings: &Settings,
+        config: &Config,
+        hub: &mut Hub,
+        bus: &Bus,
+        supervisor: &ToSupervisor,
+    ) -> Self {
         let wanted = watch::Sender::new(Arc::new(wanted(settings, config)));
-        let task = fifos::run(hub.deliver(), wanted.subscribe(), hub.reader(), bus.downgrade());
+        let supervisor = supervisor.clone();
+        let memory = Memory {
+            earlier: left::inherited_pipes(),
+            tell: Box::new(move |news| {
+                supervisor.say(match news {
+                    PipeNews::Made(pipe) => Report::Left(Left::Pipe(pipe)),
+                    PipeNews::Removed(pipe) => Report::TakenBack(Left::Pipe(pipe)),
+                });
+            }),
+        };
+        let task = fifos::run(hub.deliver(), wanted.subscribe(), hub.reader(), bus.downgrade(), memory);
         Self { wanted, task: tokio::spawn(task) }
     }
 

@@ -10,6 +10,7 @@
 //! | part | what |
 //! |---|---|
 //! | [`virtual_routers`] | the VRRP side |
+//! | [`local_igmp`] | the kernel's reports of memberships, switched off meanwhile |
 //! | [`trackers`] | scripts, files and processes that virtual routers follow |
 //! | [`services`] | virtual servers, checkers, connection synchronisation |
 //! | `own_threads` | a thread of their own for those, where that is asked for |
@@ -41,6 +42,7 @@ pub(crate) mod dumps;
 pub(super) mod fifos;
 pub(super) mod history;
 pub(super) mod http;
+pub(super) mod local_igmp;
 pub(super) mod log;
 pub(super) mod mail;
 pub(super) mod otlp;

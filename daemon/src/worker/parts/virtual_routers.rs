@@ -1,9 +1,8 @@
 //! The VRRP side: starts its thread, hands it definitions, stops it. In: configurations. Out: a running thread, and
 //! its notices for those who follow it.
 
-use std::fs;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -18,7 +17,8 @@ use nix::time::{ClockId, clock_gettime};
 use tokio::time::timeout;
 
 use crate::cli::DataplaneKind;
-use crate::host_settings::LOCAL_IGMP;
+use crate::worker::parts::local_igmp::LocalIgmp;
+use crate::worker::pulse::ToSupervisor;
 use crate::worker::settings::Settings;
 
 /// What taking every address off may take. The thread itself is done within about two seconds.
@@ -45,6 +45,7 @@ impl VirtualRouters {
         config: &Config,
         bus: &Bus,
         reader: &Reader,
+        supervisor: ToSupervisor,
     ) -> Result<(Self, Receiver<Notice>)> {
         let addresses = Beat::default();
         let shadow = settings.dataplane() == DataplaneKind::Shadow;
@@ -57,10 +58,8 @@ impl VirtualRouters {
             shadow,
             addresses: addresses.clone(),
         };
-        // What the supervisor has read is that of its own network.
-        let igmp = LocalIgmp { supervisors: config.global.net_namespace.is_none(), ..LocalIgmp::default() };
         let (thread, notices) = runner::spawn(runner, bus.clone()).context("starting VRRP")?;
-        Ok((Self { thread, addresses, uptime: uptime(), igmp, shadow }, notices))
+        Ok((Self { thread, addresses, uptime: uptime(), igmp: LocalIgmp::new(supervisor), shadow }, notices))
     }
 
     /// Where it is told of what they follow.
@@ -115,42 +114,6 @@ fn startup_delay(global: &Global, uptime: Duration) -> Duration {
 /// How long the machine has been running, suspended or not: what `vrrp_delay_after_boot` counts from.
 fn uptime() -> Duration {
     clock_gettime(ClockId::CLOCK_BOOTTIME).map(Duration::from).unwrap_or_default()
-}
-
-/// `disable_local_igmp`: the kernel reports no membership of groups of the link (224.0.0.0/24). The setting is of the
-/// network namespace; it is put back when it is not wanted any longer, and at the stop.
-#[derive(Default)]
-struct LocalIgmp {
-    /// What it was before, if it was changed.
-    before: Mutex<Option<Vec<u8>>>,
-    /// It is that of the supervisor's network.
-    supervisors: bool,
-}
-
-impl LocalIgmp {
-    /// What keeps the kernel from reporting.
-    const OFF: &str = "0";
-
-    fn disable(&self, disable: bool) {
-        let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
-        // A kernel without the setting (before Linux 4.3), or one that may not be written to, goes on reporting.
-        match (&*before, disable) {
-            (None, true) => {
-                let is = fs::read(LOCAL_IGMP.path).ok();
-                if fs::write(LOCAL_IGMP.path, Self::OFF).is_ok() {
-                    *before = match self.supervisors {
-                        true => is.map(|is| LOCAL_IGMP.before(is, Self::OFF)),
-                        false => is,
-                    };
-                }
-            }
-            (Some(was), false) => {
-                let _ = fs::write(LOCAL_IGMP.path, was);
-                *before = None;
-            }
-            (None, false) | (Some(_), true) => {}
-        }
-    }
 }
 
 #[cfg(test)]

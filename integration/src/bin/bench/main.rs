@@ -3,7 +3,7 @@
 //! `takeover` measures how long a backup takes beyond the Master_Down_Interval of the RFC, from the last advert of a
 //! killed master to the first gratuitous ARP, as a packet socket on the LAN sees both. `load` measures what many
 //! virtual routers cost the master and the backup, and whether mastership holds; `walk` what it costs to be walked
-//! through snmpd. Ratios below 1 are in our favour.
+//! through snmpd; `start` how long it takes to the first advert. Ratios below 1 are in our favour.
 //!
 //! Both daemons run with `--no-syslog`, because a log is no part of a takeover. That is keepalived's best case: it logs
 //! from its VRRP loop, before it announces the addresses, and so takes about 0.3 ms here, 0.9 ms as it logs by default,
@@ -16,6 +16,7 @@ mod embedded;
 mod load;
 mod page;
 mod router;
+mod start;
 mod takeover;
 mod track;
 mod walk;
@@ -28,7 +29,7 @@ use integration::{binaries, netns};
 use router::Router;
 
 const USAGE: &str = "\
-usage: bench [takeover|load|walk|track|bfd|page|embedded] [OPTION…]
+usage: bench [takeover|load|walk|track|bfd|start|page|embedded] [OPTION…]
 
 Runs keepwatchd and keepalived side by side, as root or as an ordinary user, in network namespaces of its own.
 Without a word it measures all; ratios below 1 are in keepwatch's favour.
@@ -41,6 +42,7 @@ Without a word it measures all; ratios below 1 are in keepwatch's favour.
                        of them and 10,000 changes of tracked files a second
   bfd                  takeover after a cut cable that a BFD session of 3 x 10 ms notices, and processor time of 200
                        sessions of 50 ms
+  start                size of the programs, and the time from the start to the first advert
   page                 the status page of many virtual routers and 10,000 real servers: how soon it is painted, and
                        what 50 open pages cost; ours alone, and only if asked for
   embedded             many daemons of one virtual router each, in network namespaces of their own: memory of one, and
@@ -48,22 +50,17 @@ Without a word it measures all; ratios below 1 are in keepwatch's favour.
 
   --keepalived PATH    the keepalived to measure; it is the master of both in `takeover` (default: keepalived)
   --advert SECONDS     advert_int (default: 0.1 for `takeover`, 1 for `load`)
-  --trials N           takeovers of each (default: 10)
+  --trials N           takeovers and starts of each (default: 10)
   --instances N        virtual routers of `load` and `walk` (default: 1000)
   --daemons N          daemons of `embedded` (default: 100)
   --seconds N          how long `load` and `track` look (default: 20)
   --busy               every core is kept busy twice over meanwhile
   -h, --help           this";
 
-/// What is to be measured.
+/// What is to be measured, and how.
 struct Plan {
-    takeover: bool,
-    load: bool,
-    walk: bool,
-    track: bool,
-    bfd: bool,
-    page: bool,
-    embedded: bool,
+    /// Which of [`MEASUREMENTS`].
+    words: Vec<String>,
     keepalived: PathBuf,
     advert: Option<String>,
     trials: usize,
@@ -72,6 +69,30 @@ struct Plan {
     span: Duration,
     busy: bool,
 }
+
+impl Plan {
+    fn advert<'p>(&'p self, usual: &'p str) -> &'p str {
+        self.advert.as_deref().unwrap_or(usual)
+    }
+}
+
+type Measure = fn(&[Router; 2], &Plan) -> Result<()>;
+
+/// The word for each, whether it is also measured when no word is given, and how.
+const MEASUREMENTS: [(&str, bool, Measure); 8] = [
+    ("takeover", true, |routers, plan| {
+        takeover::compare(routers, &plan.keepalived, plan.advert("0.1"), plan.trials, plan.busy)
+    }),
+    ("load", true, |routers, plan| {
+        load::compare(routers, plan.instances, plan.advert("1"), plan.span, plan.busy)
+    }),
+    ("walk", true, |routers, plan| walk::compare(routers, plan.instances)),
+    ("track", true, |routers, plan| track::compare(routers, plan.span)),
+    ("bfd", true, |routers, plan| bfd::compare(routers, plan.trials, plan.span)),
+    ("start", true, |routers, plan| start::compare(routers, plan.trials)),
+    ("page", false, |_, plan| page::measure(plan.instances, plan.span)),
+    ("embedded", false, |routers, plan| embedded::compare(routers, plan.daemons)),
+];
 
 fn main() -> Result<()> {
     let Some(plan) = read_arguments()? else {
@@ -83,28 +104,10 @@ fn main() -> Result<()> {
     println!("keepwatchd: {}\nkeepalived: {}\n", own.display(), plan.keepalived.display());
     netns::become_root_in_user_namespace()?;
     let routers = [Router::Keepwatchd, Router::Keepalived(plan.keepalived.clone())];
-    if plan.takeover {
-        let advert = plan.advert.as_deref().unwrap_or("0.1");
-        takeover::compare(&routers, &plan.keepalived, advert, plan.trials, plan.busy)?;
-    }
-    if plan.load {
-        let advert = plan.advert.as_deref().unwrap_or("1");
-        load::compare(&routers, plan.instances, advert, plan.span, plan.busy)?;
-    }
-    if plan.walk {
-        walk::compare(&routers, plan.instances)?;
-    }
-    if plan.track {
-        track::compare(&routers, plan.span)?;
-    }
-    if plan.bfd {
-        bfd::compare(&routers, plan.trials, plan.span)?;
-    }
-    if plan.page {
-        page::measure(plan.instances, plan.span)?;
-    }
-    if plan.embedded {
-        embedded::compare(&routers, plan.daemons)?;
+    for (word, usual, measure) in MEASUREMENTS {
+        if plan.words.iter().any(|wanted| wanted == word) || (plan.words.is_empty() && usual) {
+            measure(&routers, &plan)?;
+        }
     }
     Ok(())
 }
@@ -112,13 +115,7 @@ fn main() -> Result<()> {
 /// None if only help is wanted.
 fn read_arguments() -> Result<Option<Plan>> {
     let mut plan = Plan {
-        takeover: false,
-        load: false,
-        walk: false,
-        track: false,
-        bfd: false,
-        page: false,
-        embedded: false,
+        words: Vec::new(),
         keepalived: PathBuf::from("keepalived"),
         advert: None,
         trials: 10,
@@ -132,13 +129,6 @@ fn read_arguments() -> Result<Option<Plan>> {
         let mut value = || arguments.next().with_context(|| format!("{argument} needs a value\n{USAGE}"));
         match argument.as_str() {
             "-h" | "--help" => return Ok(None),
-            "takeover" => plan.takeover = true,
-            "load" => plan.load = true,
-            "walk" => plan.walk = true,
-            "track" => plan.track = true,
-            "bfd" => plan.bfd = true,
-            "page" => plan.page = true,
-            "embedded" => plan.embedded = true,
             "--busy" => plan.busy = true,
             "--keepalived" => plan.keepalived = value()?.into(),
             "--advert" => plan.advert = Some(value()?),
@@ -146,12 +136,9 @@ fn read_arguments() -> Result<Option<Plan>> {
             "--instances" => plan.instances = number(&value()?)?,
             "--daemons" => plan.daemons = number(&value()?)?,
             "--seconds" => plan.span = Duration::from_secs(number(&value()?)?),
+            word if MEASUREMENTS.iter().any(|(known, ..)| *known == word) => plan.words.push(argument),
             _ => bail!("{argument}: no such word or option\n{USAGE}"),
         }
-    }
-    if ![plan.takeover, plan.load, plan.walk, plan.track, plan.bfd, plan.page, plan.embedded].contains(&true)
-    {
-        (plan.takeover, plan.load, plan.walk, plan.track, plan.bfd) = (true, true, true, true, true);
     }
     Ok(Some(plan))
 }
