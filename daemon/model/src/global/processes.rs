@@ -27,20 +27,41 @@ impl Processes {
     /// Real-time priority of the urgent parts (VRRP, BFD) where the file says nothing of how they are scheduled: the
     /// lowest there is, which already goes before all that is not in real time.
     pub const URGENT: u8 = 1;
+    /// How long a part that the file puts into real time may run without sleeping, unless the file has a word on that too.
+    pub const RTTIME_LIMIT: Duration = Duration::from_millis(10);
 
     /// How an urgent part (one of [`Self::vrrp`] and [`Self::bfd`]) is to be scheduled. Without a word of the file, in real
     /// time: those parts only ever work for moments, and whoever keeps the processors busy must not make a router late.
-    /// A nice value, a priority in real time, or any [`AutoPriority`] is the file's word. The limit of how long real time
-    /// may run without sleeping is one of the whole process, so VRRP's holds for both; without a word there is none.
+    /// A nice value, a priority in real time, or any [`AutoPriority`] is the file's word.
     #[must_use]
     pub fn urgent(&self, part: &ProcessScheduling) -> ProcessScheduling {
-        let unsaid = |part: &ProcessScheduling| {
-            part.nice.is_none() && part.realtime.is_none() && self.auto_priority == AutoPriority::Off
-        };
-        let realtime = if unsaid(part) { Some(Self::URGENT) } else { part.realtime };
-        let rttime_limit =
-            if unsaid(&self.vrrp) { Duration::MAX } else { self.vrrp.rttime_limit.max(part.rttime_limit) };
-        ProcessScheduling { realtime, rttime_limit, ..part.clone() }
+        let realtime = if self.unsaid(part) { Some(Self::URGENT) } else { part.realtime };
+        ProcessScheduling { realtime, rttime_limit: self.rttime_limit(), ..part.clone() }
+    }
+
+    /// The file does not say how this urgent part is scheduled.
+    fn unsaid(&self, part: &ProcessScheduling) -> bool {
+        part.nice.is_none() && part.realtime.is_none() && self.auto_priority == AutoPriority::Off
+    }
+
+    /// How long what is in real time may run without sleeping. The kernel has one limit for the whole process, so it is the
+    /// longest of those that hold for a part in real time: what is written, else [`Self::RTTIME_LIMIT`] where the file asks
+    /// for real time. None if nothing is written and VRRP is in real time by itself: then nobody asked for one.
+    #[must_use]
+    pub fn rttime_limit(&self) -> Option<Duration> {
+        let raised = matches!(self.auto_priority, AutoPriority::UpTo(_));
+        let asked = |part: &ProcessScheduling| part.realtime.is_some() || raised;
+        let urgent = |part: &ProcessScheduling| asked(part) || self.unsaid(part);
+        let parts = [
+            (&self.vrrp, urgent(&self.vrrp)),
+            (&self.checker, asked(&self.checker)),
+            (&self.bfd, urgent(&self.bfd)),
+        ];
+        let parts = || parts.iter().filter(|(_, realtime)| *realtime).map(|(part, _)| *part);
+        if self.unsaid(&self.vrrp) && parts().all(|part| part.rttime_limit.is_none()) {
+            return None;
+        }
+        parts().filter_map(|part| part.rttime_limit.or(asked(part).then_some(Self::RTTIME_LIMIT))).max()
     }
 }
 
@@ -69,31 +90,19 @@ impl ProcessNames {
 pub struct ApplicationPriority(pub i8);
 
 /// Scheduling of one of the daemon's parts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessScheduling {
     /// `…_priority`: nice value.
     pub nice: Option<ApplicationPriority>,
     /// `…_rt_priority`: SCHED_RR with this priority, 1 to 99.
     pub realtime: Option<u8>,
-    /// `…_rlimit_rttime`, in the file in microseconds: RLIMIT_RTTIME, for parts that run in real time, also by
-    /// themselves ([`AutoPriority`]); 10 ms unless given, never less than 2 µs.
-    pub rttime_limit: Duration,
+    /// `…_rlimit_rttime`, in the file in microseconds, never less than 2: RLIMIT_RTTIME, for parts that run in real time,
+    /// also by themselves; see [`Processes::rttime_limit`].
+    pub rttime_limit: Option<Duration>,
     /// `…_no_swap`: memory is locked.
     pub no_swap: bool,
     /// `…_cpu_affinity`: CPUs it may run on, in order; all when empty.
     pub cpu_affinity: Vec<u32>,
-}
-
-impl Default for ProcessScheduling {
-    fn default() -> Self {
-        Self {
-            nice: None,
-            realtime: None,
-            rttime_limit: Duration::from_millis(10),
-            no_swap: false,
-            cpu_affinity: Vec::new(),
-        }
-    }
 }
 
 /// `max_auto_priority`: may a part that finds itself late take real-time priority, and how much of it?
@@ -124,21 +133,43 @@ impl Default for AutoPriorityDelay {
 mod tests {
     use super::*;
 
+    fn told(realtime: Option<u8>, limit: Option<u64>) -> ProcessScheduling {
+        ProcessScheduling { realtime, rttime_limit: limit.map(Duration::from_millis), ..ProcessScheduling::default() }
+    }
+
     #[test]
     fn urgent_parts_run_in_real_time_unless_the_file_has_a_word_on_it() {
         let plain = Processes::default();
-        let urgent = plain.urgent(&plain.vrrp);
-        assert_eq!((urgent.realtime, urgent.rttime_limit), (Some(1), Duration::MAX));
-
+        assert_eq!(plain.urgent(&plain.vrrp).realtime, Some(1));
         let nice = ProcessScheduling { nice: Some(ApplicationPriority(-5)), ..ProcessScheduling::default() };
         assert_eq!(Processes { vrrp: nice.clone(), ..Processes::default() }.urgent(&nice).realtime, None);
         for auto_priority in [AutoPriority::Never, AutoPriority::UpTo(5)] {
-            let told = Processes { auto_priority, ..Processes::default() };
-            assert_eq!(told.urgent(&told.vrrp), told.vrrp);
+            let processes = Processes { auto_priority, ..Processes::default() };
+            assert_eq!(processes.urgent(&processes.vrrp).realtime, None);
         }
-        let vrrp = ProcessScheduling { realtime: Some(7), ..ProcessScheduling::default() };
-        let told = Processes { vrrp: vrrp.clone(), ..Processes::default() };
-        assert_eq!(told.urgent(&told.vrrp), vrrp);
-        assert_eq!(told.urgent(&told.bfd).rttime_limit, vrrp.rttime_limit, "one limit for the process");
+        let processes = Processes { vrrp: told(Some(7), None), ..Processes::default() };
+        assert_eq!(processes.urgent(&processes.vrrp).realtime, Some(7));
+    }
+
+    #[test]
+    fn real_time_is_limited_where_somebody_asked_for_it() {
+        let nice = ProcessScheduling { nice: Some(ApplicationPriority(-5)), ..ProcessScheduling::default() };
+        let nothing = ProcessScheduling::default;
+        for (vrrp, checker, bfd, limit) in [
+            (nothing(), nothing(), nothing(), None),
+            (nice, nothing(), nothing(), None),
+            (nothing(), told(Some(5), None), told(Some(5), None), None),
+            (told(Some(5), None), nothing(), nothing(), Some(10)),
+            (told(Some(5), Some(3)), nothing(), nothing(), Some(3)),
+            (told(None, Some(20)), nothing(), nothing(), Some(20)),
+            (nothing(), nothing(), told(Some(5), Some(30)), Some(30)),
+            (nothing(), told(None, Some(30)), nothing(), None),
+            (told(Some(5), Some(3)), told(Some(5), None), nothing(), Some(10)),
+        ] {
+            let processes = Processes { vrrp, checker, bfd, ..Processes::default() };
+            assert_eq!(processes.rttime_limit(), limit.map(Duration::from_millis), "{processes:?}");
+        }
+        let raised = Processes { auto_priority: AutoPriority::UpTo(5), ..Processes::default() };
+        assert_eq!(raised.rttime_limit(), Some(Processes::RTTIME_LIMIT));
     }
 }

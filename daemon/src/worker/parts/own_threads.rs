@@ -51,10 +51,5 @@ impl Drop for OwnThreads {
 
 /// The limit of running in real time is one of the whole process: what VRRP may do is not cut short by it.
 fn scheduling(processes: &Processes) -> ProcessScheduling {
-    let mut checker = processes.checker.clone();
-    let vrrp = processes.urgent(&processes.vrrp);
-    if vrrp.realtime.is_some() {
-        checker.rttime_limit = checker.rttime_limit.max(vrrp.rttime_limit);
-    }
-    checker
+    ProcessScheduling { rttime_limit: processes.rttime_limit(), ..processes.checker.clone() }
 }

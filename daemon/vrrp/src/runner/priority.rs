@@ -14,7 +14,7 @@ pub(super) struct Raise {
     delay: Duration,
     most: u8,
     now: Option<u8>,
-    limit: Duration,
+    limit: Option<Duration>,
 }
 
 impl Raise {
@@ -31,7 +31,7 @@ impl Raise {
             return None;
         }
         let next = self.now.map_or(1, |now| now.saturating_add(1)).min(self.most.max(self.now.unwrap_or(0)));
-        let _ = sched::limit_realtime_run(self.limit);
+        limit(self.limit);
         if sched::set_realtime(RealtimePriority(next)).is_ok() {
             self.now = Some(next);
         }
@@ -61,7 +61,14 @@ pub fn apply_plain(scheduling: &ProcessScheduling) {
         let _ = sched::set_nice(nice.0);
     }
     if let Some(priority) = scheduling.realtime {
-        let _ = sched::limit_realtime_run(scheduling.rttime_limit);
+        limit(scheduling.rttime_limit);
         let _ = sched::set_realtime(RealtimePriority(priority));
+    }
+}
+
+/// How long real time may run without sleeping, if there is to be a limit.
+fn limit(limit: Option<Duration>) {
+    if let Some(limit) = limit {
+        let _ = sched::limit_realtime_run(limit);
     }
 }

@@ -55,7 +55,7 @@ impl GlobalDraft {
             "rlimit_rttime" => {
                 // Half of it is a warning of the kernel, and there is no half of 1.
                 process.rttime_limit =
-                    node.number(0).map_or(process.rttime_limit, |micros: u32| from_micros(micros.max(2)));
+                    node.number(0).map(|micros: u32| from_micros(micros.max(2))).or(process.rttime_limit);
             }
             "no_swap" => process.no_swap = true,
             "cpu_affinity" => process.cpu_affinity = affinity(node, context).unwrap_or_default(),
