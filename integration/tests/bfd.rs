@@ -221,3 +221,25 @@ fn a_real_server_is_in_the_table_while_its_session_is_up() -> Result<()> {
     daemon.process().signal(nix::sys::signal::Signal::SIGHUP)?;
     state("10.78.0.4:80", "unchecked")
 }
+
+#[test]
+fn its_thread_is_called_as_the_configuration_says() -> Result<()> {
+    let net = Pair::new("bfd-name")?;
+    let global = "global_defs {\n bfd_process_name my_bfd\n}\n";
+    let config = session(&format!("neighbor_ip {}", pair::THEIRS)) + global + &instance("b1").to_string();
+    let daemon = start(&net, config)?;
+    let called = || -> Vec<String> {
+        let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let tasks = all.filter(|process| {
+            let stat = std::fs::read_to_string(process.path().join("cmdline")).unwrap_or_default();
+            stat.contains(&daemon.config_path().display().to_string())
+        });
+        let threads =
+            tasks.flat_map(|process| std::fs::read_dir(process.path().join("task")).into_iter().flatten());
+        threads
+            .flatten()
+            .filter_map(|thread| std::fs::read_to_string(thread.path().join("comm")).ok())
+            .collect()
+    };
+    wait::until("there is such a thread", wait::LONG, || called().iter().any(|name| name == "my_bfd\n"))
+}

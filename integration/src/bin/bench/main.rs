@@ -12,6 +12,7 @@
 //! does not have. A measurement that leaves syslog on therefore comes out the other way round.
 
 mod bfd;
+mod embedded;
 mod load;
 mod page;
 mod router;
@@ -27,7 +28,7 @@ use integration::{binaries, netns};
 use router::Router;
 
 const USAGE: &str = "\
-usage: bench [takeover|load|walk|track|bfd|page] [OPTION…]
+usage: bench [takeover|load|walk|track|bfd|page|embedded] [OPTION…]
 
 Runs keepwatchd and keepalived side by side, as root or as an ordinary user, in network namespaces of its own.
 Without a word it measures all; ratios below 1 are in keepwatch's favour.
@@ -42,11 +43,14 @@ Without a word it measures all; ratios below 1 are in keepwatch's favour.
                        sessions of 50 ms
   page                 the status page of many virtual routers and 10,000 real servers: how soon it is painted, and
                        what 50 open pages cost; ours alone, and only if asked for
+  embedded             many daemons of one virtual router each, in network namespaces of their own: memory of one, and
+                       the time until all are masters; only if asked for
 
   --keepalived PATH    the keepalived to measure; it is the master of both in `takeover` (default: keepalived)
   --advert SECONDS     advert_int (default: 0.1 for `takeover`, 1 for `load`)
   --trials N           takeovers of each (default: 10)
   --instances N        virtual routers of `load` and `walk` (default: 1000)
+  --daemons N          daemons of `embedded` (default: 100)
   --seconds N          how long `load` and `track` look (default: 20)
   --busy               every core is kept busy twice over meanwhile
   -h, --help           this";
@@ -59,10 +63,12 @@ struct Plan {
     track: bool,
     bfd: bool,
     page: bool,
+    embedded: bool,
     keepalived: PathBuf,
     advert: Option<String>,
     trials: usize,
     instances: u32,
+    daemons: u16,
     span: Duration,
     busy: bool,
 }
@@ -97,6 +103,9 @@ fn main() -> Result<()> {
     if plan.page {
         page::measure(plan.instances, plan.span)?;
     }
+    if plan.embedded {
+        embedded::compare(&routers, plan.daemons)?;
+    }
     Ok(())
 }
 
@@ -109,10 +118,12 @@ fn read_arguments() -> Result<Option<Plan>> {
         track: false,
         bfd: false,
         page: false,
+        embedded: false,
         keepalived: PathBuf::from("keepalived"),
         advert: None,
         trials: 10,
         instances: 1000,
+        daemons: 100,
         span: Duration::from_secs(20),
         busy: false,
     };
@@ -127,16 +138,18 @@ fn read_arguments() -> Result<Option<Plan>> {
             "track" => plan.track = true,
             "bfd" => plan.bfd = true,
             "page" => plan.page = true,
+            "embedded" => plan.embedded = true,
             "--busy" => plan.busy = true,
             "--keepalived" => plan.keepalived = value()?.into(),
             "--advert" => plan.advert = Some(value()?),
             "--trials" => plan.trials = number(&value()?)?,
             "--instances" => plan.instances = number(&value()?)?,
+            "--daemons" => plan.daemons = number(&value()?)?,
             "--seconds" => plan.span = Duration::from_secs(number(&value()?)?),
             _ => bail!("{argument}: no such word or option\n{USAGE}"),
         }
     }
-    if !plan.takeover && !plan.load && !plan.walk && !plan.track && !plan.bfd && !plan.page {
+    if ![plan.takeover, plan.load, plan.walk, plan.track, plan.bfd, plan.page, plan.embedded].contains(&true) {
         (plan.takeover, plan.load, plan.walk, plan.track, plan.bfd) = (true, true, true, true, true);
     }
     Ok(Some(plan))
