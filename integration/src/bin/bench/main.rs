@@ -149,7 +149,8 @@ fn read_arguments() -> Result<Option<Plan>> {
             _ => bail!("{argument}: no such word or option\n{USAGE}"),
         }
     }
-    if ![plan.takeover, plan.load, plan.walk, plan.track, plan.bfd, plan.page, plan.embedded].contains(&true) {
+    if ![plan.takeover, plan.load, plan.walk, plan.track, plan.bfd, plan.page, plan.embedded].contains(&true)
+    {
         (plan.takeover, plan.load, plan.walk, plan.track, plan.bfd) = (true, true, true, true, true);
     }
     Ok(Some(plan))
