@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result, ensure};
 use integration::{
-    Host, Instance, Lab, Process, binaries, conf::global_defs, frr::Frr, keepalived::Keepalived,
+    Host, Instance, Lab, Process, binaries, conf::global_defs, frr::Frr, hostile, keepalived::Keepalived,
     keepwatchd::Keepwatchd, wait,
 };
 use nix::sys::signal::Signal;
@@ -175,6 +175,37 @@ fn two_masters_are_told_of_with_what_they_refuse_each_other_for() -> Result<()> 
     observer.event(61, "one_master", left)?;
     let (status, summary) = observer.end()?;
     assert_eq!(status, Some(0), "{summary}");
+    Ok(())
+}
+
+#[test]
+fn a_flood_costs_bounded_memory_and_few_words() -> Result<()> {
+    let lab = Lab::new("observe-flood")?;
+    let (_lan, hosts) = lab.routers(3)?;
+    let observer = Observer::start(&hosts[0])?;
+    let _we = ours(&hosts[1], Instance::new("VI_1").version_3(""))?;
+    observer.event(51, "found", |_| true)?;
+    let memory = || -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", observer.0.pid()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
+        Ok(line.trim().trim_end_matches(" kB").parse()?)
+    };
+    let (attacker, vip) = ([10, 78, 0, 3].into(), [10, 78, 9, 9].into());
+    let flood = |count| hostile::flood(&hosts[2], attacker, 52, vip, count, 20_000);
+    // What it keeps of the first ones it keeps; the others add nothing.
+    flood(5_000)?;
+    let (before, told) = (memory()?, observer.told().len());
+    flood(40_000)?;
+    let (after, words) = (memory()?, observer.told().len() - told);
+    ensure!(after < before + 4096, "{before} kB, then {after} kB");
+    ensure!(words < 300, "{words} lines about 40,000 packets");
+    let metrics = observer.metrics(&hosts[0])?;
+    for line in [
+        "keepwatch_observed_flawed_packets_total{interface=\"eth0\",family=\"IPv4\",sender=\"10.78.0.3\",flaw=\"checksum\"}",
+        "keepwatch_observed_router_has_master{interface=\"eth0\",family=\"IPv4\",vrid=\"51\"} 1",
+    ] {
+        ensure!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
     Ok(())
 }
 

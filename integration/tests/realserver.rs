@@ -199,7 +199,9 @@ fn in_the_foreground_it_is_kept_so_until_it_is_told_to_end() -> Result<()> {
         server.has("125.38.38.64") && !server.has("125.38.38.65")
     })?;
     let status = process.stop(wait::LONG)?;
-    ensure!(status.success() && server.state()? == before, "{status}: {}", process.log());
+    ensure!(status.success(), "{status}: {}", process.log());
+    let after = server.state()?;
+    ensure!(after == before, "before:\n{before}\nafter:\n{after}");
     Ok(())
 }
 

@@ -68,8 +68,10 @@ fn takeovers(router: &Router, trials: usize) -> Result<Vec<Duration>> {
     let _neighbour = neighbour(&beyond, &session("b1", BEYOND, "10.79.0.1", (10, 3)))?;
     let instance = |priority| Instance::new("VI_1").interval("0.1").priority(priority);
     let _backup = router.start(&hosts[1], &instance(200).version_3(""))?;
-    let tracked = instance(250).line("track_bfd {\n b1\n }").version_3("");
-    let master = router.start(&hosts[0], &(tracked + &session("b1", "10.79.0.1", BEYOND, (10, 3))))?;
+    // keepalived tracks no session that is defined further down.
+    let session = session("b1", "10.79.0.1", BEYOND, (10, 3));
+    let tracked = instance(250).line("track_bfd {\n b1\n }").to_string();
+    let master = router.start(&hosts[0], &(conf::global_defs(3, "") + &session + &tracked))?;
     let mut times = Vec::new();
     for trial in 0..trials {
         wait::until("the session is up", wait::LONG, is_up(&master, trial + 1))?;
