@@ -47,7 +47,6 @@ const SHELVES: Table<Shelf> = Table {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    // Whoever holds a clone of it may change it: the next answer shows it.
     let shop = Shop { name: "corner shop".into(), shelves: vec![("tea", 12), ("rice", 7)] };
     let (shop, mib) = (Arc::new(RwLock::new(shop)), Mib::new(&ROOT, &[&SHOP, &SHELVES]));
     let settings = Settings::new("a shop", vec![Subtree { priority: 127, root: oid(&ROOT), range: None }]);

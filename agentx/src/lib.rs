@@ -67,3 +67,7 @@ pub use crate::table::{At, Column, Rows, Scalar, Scalars, SetCell, Source, Start
 pub use crate::tree::Tree;
 pub use crate::value::{VarBind, VarBindValue};
 pub use crate::wire::oid;
+
+// What an own `Tree` is written with.
+pub use bytes::Bytes;
+pub use rasn::types::ObjectIdentifier;

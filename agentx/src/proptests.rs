@@ -147,7 +147,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         SearchRange { start: oid(&[]), include: false, end: oid(&[]) },
     ];
     let subtree = Subtree { priority: 127, root: oid(&[1, 3, 6, 1, 4, 1]), range: Some((5, 9)) };
-    let text = Bytes::from_static(b"keeps watch");
+    let text = Bytes::from_static(b"some words");
     let bodies = [
         Body::Open { timeout: 5, id: oid(&[1, 2]), description: text.clone() },
         Body::Close(CloseReason::Shutdown),

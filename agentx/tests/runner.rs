@@ -196,7 +196,10 @@ async fn notifications_and_the_end_go_through_the_handle() {
     let mut master = scene.open().await;
     let binds = vec![VarBind { name: oid(&ROOT), value: value::integer(1) }];
     assert!(scene.handle.notify(binds.clone()));
-    assert_eq!(master.receive().await.body, Body::Notify(binds));
+    let notify = master.receive().await;
+    assert_eq!(notify.body, Body::Notify(binds));
+    master.answer(&notify).await;
+    assert_eq!(scene.change().await, Change::Notified);
     assert!(scene.handle.stop());
     let close = master.receive().await;
     assert!(matches!(close.body, Body::Close(_)));

@@ -218,7 +218,15 @@ pub struct Cli {
     /// Print the version and exit
     #[arg(short = 'v', long = "version", action = ArgAction::Version)]
     version: Option<bool>,
+
+    /// Whether it was started by the name `keepalived` ([`AS_KEEPALIVED`]): its pid files then are where keepalived has
+    /// them, and no port is opened that nobody asked for.
+    #[arg(skip)]
+    pub as_keepalived: bool,
 }
+
+/// The name by which it stands in for keepalived.
+pub const AS_KEEPALIVED: &str = "keepalived";
 
 /// What `--signum` can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -341,8 +349,11 @@ impl Cli {
     /// For an unknown flag, a wrong value, or a request for help or the version; print it and exit with
     /// [`exit_status`].
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let arguments: Vec<_> = arguments.into_iter().collect();
+        let called = arguments.first().map(Path::new).and_then(Path::file_name);
+        let as_keepalived = called.is_some_and(|called| called == AS_KEEPALIVED);
         let matches = Self::command().try_get_matches_from(arguments)?;
-        Self::from_arg_matches(&matches)
+        Ok(Self { as_keepalived, ..Self::from_arg_matches(&matches)? })
     }
 
     /// Where virtual servers are programmed.

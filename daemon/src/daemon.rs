@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::error::ErrorKind;
 
-use crate::cli::{self, Cli};
+use crate::build_details;
+use crate::cli::{self, AS_KEEPALIVED, Cli};
 use crate::logging::sink::Sinks;
 use crate::logging::{LogSettings, Severity};
 use crate::stage::{self, Started};
@@ -65,13 +66,12 @@ fn genhash() -> Option<i32> {
     Some(EXIT_FATAL)
 }
 
-/// What `-v` says. keepalived says it on standard error, so that is where it is looked for if this is called by that name.
+/// What `-v` says. Who asks `keepalived` for it looks on standard error, and goes by the first line.
 fn version(called: &str) -> ExitCode {
-    let details = crate::build_details::details();
-    if called == "keepalived" {
-        complain(&details);
+    if called == AS_KEEPALIVED {
+        complain(&build_details::as_keepalived());
     } else {
-        print!("{details}");
+        print!("{}", build_details::details());
     }
     ExitCode::SUCCESS
 }

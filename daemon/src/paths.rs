@@ -69,6 +69,12 @@ pub fn default_configuration() -> PathBuf {
     PathBuf::from(found.unwrap_or(&CONFIGURATIONS[0]))
 }
 
+/// Pid file of a daemon that was started by the name `keepalived` and is not one of several (`keepalived`), or of one side
+/// of it (`vrrp`, `checkers`): where keepalived has it.
+pub fn as_keepalived(of: &str) -> PathBuf {
+    Path::new("/run").join(format!("{of}.pid"))
+}
+
 /// Pid file of the daemon.
 pub fn pid_file(pid: Option<&Path>) -> PathBuf {
     pid.map_or_else(|| Path::new(RUN).join("keepwatchd.pid"), Path::to_path_buf)

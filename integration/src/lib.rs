@@ -52,3 +52,9 @@ pub use lab::{Bridge, Lab};
 pub use pair::Pair;
 pub use peer::{aiosmtpd, dbus, frr, keepalived, keepwatchd, nginx, receiver, snmpd, snmptrapd, udp, web};
 pub use process::Process;
+
+/// How much of something a test does: `few` in an ordinary run, `all` when `KEEPWATCH_FULL` is set, for the figures that
+/// take minutes.
+pub fn amount(few: u32, all: u32) -> u32 {
+    if std::env::var_os("KEEPWATCH_FULL").is_some() { all } else { few }
+}

@@ -1,5 +1,8 @@
 //! BFD sessions with bird, and what virtual routers and real servers make of them.
 
+#[path = "bfd/interop.rs"]
+mod interop;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,12 +18,18 @@ struct Bird {
 
 impl Bird {
     fn start(host: &Host, neighbour: &str) -> Result<Self> {
+        Self::start_with(host, neighbour, (60, 50, 3), "")
+    }
+
+    /// The same with these times (receiving and sending in milliseconds, packets that may be lost) and a further option.
+    fn start_with(host: &Host, neighbour: &str, times: (u32, u32, u8), option: &str) -> Result<Self> {
+        let (rx, tx, multiplier) = times;
         let config = host.file(
             "bird.conf",
             &format!(
-                "router id 10.78.0.2;\nprotocol device {{}}\nprotocol bfd {{\n interface \"eth0\" {{ min rx interval 60 ms; \
-                 min tx interval 50 ms; idle tx interval 1 s; multiplier 3; }};\n multihop {{ min rx interval 60 ms; \
-                 min tx interval 50 ms; multiplier 3; }};\n neighbor {neighbour};\n}}\n"
+                "router id 10.78.0.2;\nprotocol device {{}}\nprotocol bfd {{\n interface \"eth0\" {{ min rx interval {rx} ms; \
+                 min tx interval {tx} ms; idle tx interval 1 s; multiplier {multiplier}; {option} }};\n multihop {{ min rx interval {rx} ms; \
+                 min tx interval {tx} ms; multiplier {multiplier}; {option} }};\n neighbor {neighbour};\n}}\n"
             ),
         )?;
         let socket = host.directory().join("bird.ctl");
@@ -211,4 +220,26 @@ fn a_real_server_is_in_the_table_while_its_session_is_up() -> Result<()> {
     std::fs::write(daemon.config_path(), config + &servers(""))?;
     daemon.process().signal(nix::sys::signal::Signal::SIGHUP)?;
     state("10.78.0.4:80", "unchecked")
+}
+
+#[test]
+fn its_thread_is_called_as_the_configuration_says() -> Result<()> {
+    let net = Pair::new("bfd-name")?;
+    let global = "global_defs {\n bfd_process_name my_bfd\n}\n";
+    let config = session(&format!("neighbor_ip {}", pair::THEIRS)) + global + &instance("b1").to_string();
+    let daemon = start(&net, config)?;
+    let called = || -> Vec<String> {
+        let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let tasks = all.filter(|process| {
+            let stat = std::fs::read_to_string(process.path().join("cmdline")).unwrap_or_default();
+            stat.contains(&daemon.config_path().display().to_string())
+        });
+        let threads =
+            tasks.flat_map(|process| std::fs::read_dir(process.path().join("task")).into_iter().flatten());
+        threads
+            .flatten()
+            .filter_map(|thread| std::fs::read_to_string(thread.path().join("comm")).ok())
+            .collect()
+    };
+    wait::until("there is such a thread", wait::LONG, || called().iter().any(|name| name == "my_bfd\n"))
 }

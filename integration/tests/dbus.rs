@@ -208,3 +208,52 @@ fn who_may_do_what_and_a_bus_that_comes_back_or_late() -> Result<()> {
     we.process().signal(Signal::SIGHUP)?;
     we.wait_for_log("Released the name org.keepalived.Vrrp1 on the system bus")
 }
+
+#[test]
+fn a_name_that_is_refused_or_another_s_is_told_and_got_when_it_can_be_had() -> Result<()> {
+    let (_lan, host) = network("dbus-names")?;
+    let bus = SystemBus::start(&host)?;
+    // The policy that is shipped gives nobody another name. Told once, however often it is tried.
+    let named = |name: &str| {
+        let lines = format!("enable_dbus\n dbus_service_name {name}");
+        format!("{}{}", global_defs(3, &lines), first())
+    };
+    let we = start(&host, &bus, named("org.example.Other"))?;
+    we.wait_for_log("Lost the name org.example.Other on the system bus")?;
+    wait::until("it is master all the same", wait::LONG, || host.has("eth0", "10.78.9.9"))?;
+    // Two tries more.
+    wait::throughout("it is told once", std::time::Duration::from_secs(4), || {
+        we.process().log().matches("Lost the name org.example.Other").count() == 1
+    })
+    .with_context(|| we.process().log())?;
+
+    // The right one is keepalived's by now: it is waited for, and got when keepalived goes.
+    let mut it = keepalived(&host, &bus, &config(&[second()]))?;
+    it.wait_for_log("Acquired the name", wait::LONG)?;
+    fs::write(we.config_path(), config(&[first()]))?;
+    we.process().signal(Signal::SIGHUP)?;
+    we.wait_for_log("another program has the name; waiting for it")?;
+    ensure!(!we.process().log().contains(ACQUIRED), "{}", we.process().log());
+    it.stop(wait::LONG)?;
+    we.wait_for_log(ACQUIRED)?;
+    ensure!(bus.call(&[FIRST, GET, INSTANCE, "string:Name"])?.contains("VI_1"));
+    Ok(())
+}
+
+#[test]
+fn a_bus_that_hangs_holds_up_nothing_and_is_found_again() -> Result<()> {
+    let (lan, host) = network("dbus-hangs")?;
+    let wire = lan.capture()?;
+    let mut bus = SystemBus::start(&host)?;
+    bus.process_mut().signal(Signal::SIGSTOP)?;
+    let we = start(&host, &bus, config(&[first()]))?;
+    we.wait_for_log("Lost the name org.keepalived.Vrrp1 on the system bus")?;
+    ensure!(we.process().log().contains("the bus does not answer"), "{}", we.process().log());
+    wait::until("it is master all the same", wait::LONG, || host.has("eth0", "10.78.9.9"))?;
+    let since = capture::now();
+    wait::until("a few adverts leave", wait::LONG, || wire.is_master_since("10.78.0.1", since))?;
+    bus.process_mut().signal(Signal::SIGCONT)?;
+    we.wait_for_log(ACQUIRED)?;
+    ensure!(bus.call(&[FIRST, GET, INSTANCE, "string:State"])?.contains("uint32 2"));
+    Ok(())
+}

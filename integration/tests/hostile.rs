@@ -26,6 +26,11 @@ use integration::{
 };
 use nix::sys::signal::Signal;
 
+#[path = "hostile/masters.rs"]
+mod masters;
+
+use masters::{Manner, Masters};
+
 /// One and a half times advert_int.
 const ON_TIME: Duration = Duration::from_millis(150);
 /// How long each trouble lasts.
@@ -101,6 +106,54 @@ fn an_snmpd_that_hangs_does_not_matter() -> Result<()> {
         Ok(())
     })?;
     wait::until("we answer through snmpd again", wait::LONG, || walk().contains("VI_1"))
+}
+
+/// Masters that are no use, one after the other, between two snmpd: 8, or 1000 with `KEEPWATCH_FULL`.
+#[test]
+fn master_agents_that_are_no_use_do_not_matter_and_cost_no_memory() -> Result<()> {
+    let scene = Scene::new("bad-masters")?;
+    let mut snmpd = Snmpd::start(scene.ours())?;
+    let global = format!("enable_snmp_vrrp\nenable_traps\nsnmp_socket unix:{}", snmpd.socket().display());
+    let we = scene.keepwatchd(&global, Instance::new("VI_1")).flag("--snmp").start()?;
+    let _backup = scene.backup()?;
+    let everything = |snmpd: &Snmpd| {
+        let walk = snmpd.walk(".1.3.6.1.4.1.9586.100.5").unwrap_or_default();
+        let roots = [".1.3.6.1.4.1.9586.100.5.1.", ".1.3.6.1.4.1.9586.100.5.2.3."];
+        roots.iter().all(|root| walk.contains(root))
+    };
+    wait::until("we answer through snmpd", wait::LONG, || everything(&snmpd))
+        .with_context(|| we.process().log())?;
+    let size = |name: &str| we.metric(name, &[]).with_context(|| format!("{name} is not told"));
+    const MEMORY: &str = "process_resident_memory_bytes";
+    const FILES: &str = "process_open_fds";
+    let (rounds, mut before) = (integration::amount(8, 1000), (0.0, 0.0));
+    scene.undisturbed_by(|| {
+        snmpd.process_mut().kill();
+        let masters = Masters::listen(snmpd.socket())?;
+        let mut longest = Duration::ZERO;
+        for (round, manner) in (0..rounds).zip(Manner::ALL.into_iter().cycle()) {
+            let waited = masters.meet(manner).with_context(|| we.process().log())?;
+            longest = longest.max(waited);
+            // After the first of each kind.
+            if round == 8.min(rounds - 1) {
+                before = (size(MEMORY)?, size(FILES)?);
+            }
+        }
+        println!("{rounds} connections, the longest wait for one {longest:?}");
+        // The back-off of at most 10 s, a quarter longer, on a busy machine.
+        ensure!(longest < Duration::from_secs(15), "{longest:?}");
+        Ok(())
+    })?;
+    std::fs::remove_file(snmpd.socket())?;
+    let snmpd = Snmpd::start(scene.ours())?;
+    wait::until("we answer through snmpd again", wait::LONG, || everything(&snmpd))
+        .with_context(|| we.process().log())?;
+    let after = (size(MEMORY)?, size(FILES)?);
+    println!("memory and open files: {before:?}, then {after:?}");
+    // Each attempt is two facts in a bounded history.
+    ensure!(after.0 - before.0 < f64::from(4 << 20), "it grew from {} to {} bytes", before.0, after.0);
+    ensure!(after.1 <= before.1 + 2.0, "it had {} files open, and now {}", before.1, after.1);
+    Ok(())
 }
 
 #[test]

@@ -11,13 +11,16 @@ use serde_json::Value;
 
 const KEY: &str = "auth_hmac sha256 {\n key 7 abcdefghijklmnopqrstuvwxyz012345\n active_key 7\n }";
 
+const METRICS: &str = "127.0.0.1:9166";
+
 /// The command, listening on a host of its own until it is told to stop.
 struct Observer(Process);
 
 impl Observer {
     fn start(host: &Host) -> Result<Self> {
-        let process =
-            host.process("observe", binaries::path("keepwatch")?).args(["observe", "--json", "-i", "eth0"]);
+        let process = host
+            .process("observe", binaries::path("keepwatch")?)
+            .args(["observe", "--json", "-i", "eth0", "--listen", METRICS]);
         Ok(Self(process.start()?))
     }
 
@@ -31,6 +34,11 @@ impl Observer {
         let told =
             || self.told().into_iter().find(|it| it["event"] == kind && it["vrid"] == vrid && fits(it));
         wait::value(&format!("{kind} of {vrid}"), wait::LONG, told).with_context(|| self.0.log())
+    }
+
+    /// What it says at `/metrics`.
+    fn metrics(&self, host: &Host) -> Result<String> {
+        host.run("curl", &["-sS", "--fail", &format!("http://{METRICS}/metrics")])
     }
 
     /// Ends it; its exit status and its last line.
@@ -79,6 +87,21 @@ fn each_virtual_router_of_a_lan_of_many_is_told_as_it_is() -> Result<()> {
         let expected = (version.into(), interval.into(), authentication.into(), address.into());
         assert_eq!(seen, (&expected.0, &expected.1, &expected.2, &expected.3), "{vrid}: {master}");
     }
+    let metrics = observer.metrics(&hosts[0])?;
+    for line in [
+        r#"keepwatch_observed_router_has_master{interface="eth0",family="IPv4",vrid="10"} 1"#,
+        r#"keepwatch_observed_router_two_masters{interface="eth0",family="IPv6",vrid="40"} 0"#,
+        r#"keepwatch_observed_sender_info{interface="eth0",family="IPv4",vrid="10",sender="10.78.0.2",version="2",authentication="PASS"} 1"#,
+        r#"keepwatch_observed_sender_info{interface="eth0",family="IPv4",vrid="51",sender="10.78.0.3",version="3",authentication="none"} 1"#,
+        r#"keepwatch_observed_sender_master{interface="eth0",family="IPv4",vrid="20",sender="10.78.0.4"} 1"#,
+        r#"keepwatch_observed_sender_priority{interface="eth0",family="IPv4",vrid="10",sender="10.78.0.2"} 150"#,
+        r#"keepwatch_observed_sender_interval_seconds{interface="eth0",family="IPv4",vrid="20",sender="10.78.0.4"} 0.5"#,
+    ] {
+        ensure!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
+    let file = hosts[0].file("metrics", &metrics)?;
+    hosts[0].run("sh", &["-c", &format!("promtool check metrics <{}", file.display())])?;
+    ensure!(!metrics.contains("swordfish") && !metrics.contains("trout"), "{metrics}");
     ensure!(!observer.0.log().contains("swordfish") && !observer.0.log().contains("trout"));
     let (status, summary) = observer.end()?;
     assert_eq!(status, Some(0), "{summary}");

@@ -5,6 +5,7 @@
 
 use std::{
     collections::HashMap,
+    io::Read,
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
@@ -14,6 +15,7 @@ use anyhow::{Context, Result, ensure};
 use integration::{
     Host, Instance, Lab, conf,
     keepwatchd::{Keepwatchd, Settings},
+    nginx::Nginx,
     receiver::{Received, Receiver},
     wait,
     web::WebServer,
@@ -36,7 +38,7 @@ use opentelemetry_proto::tonic::{
 };
 use prost::Message;
 use tokio::runtime::Runtime;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, codec::CompressionEncoding};
 
 const COLLECTOR: &str = "127.0.0.1:4318";
 const WEB: &str = "127.0.0.1:8081";
@@ -69,9 +71,14 @@ impl Seen {
         let mut seen = Self::default();
         for request in received {
             ensure!(request.header("content-type") == Some("application/x-protobuf"), "{request:?}");
+            let mut body = request.body.clone();
+            if request.header("content-encoding") == Some("gzip") {
+                body.clear();
+                flate2::read::GzDecoder::new(&*request.body).read_to_end(&mut body)?;
+            }
             match &*request.path {
-                "/v1/traces" => seen.traces(ExportTraceServiceRequest::decode(&*request.body)?),
-                "/v1/logs" => seen.logs(ExportLogsServiceRequest::decode(&*request.body)?),
+                "/v1/traces" => seen.traces(ExportTraceServiceRequest::decode(&*body)?),
+                "/v1/logs" => seen.logs(ExportLogsServiceRequest::decode(&*body)?),
                 path => anyhow::bail!("nothing is expected at {path}"),
             }
         }
@@ -111,6 +118,10 @@ impl Grpc {
         listener.set_nonblocking(true)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let (traces, logs) = (TraceServiceServer::new(self.clone()), LogsServiceServer::new(self.clone()));
+        let (traces, logs) = (
+            traces.accept_compressed(CompressionEncoding::Gzip),
+            logs.accept_compressed(CompressionEncoding::Gzip),
+        );
         let listener = {
             let _inside = runtime.enter();
             tokio::net::TcpListener::from_std(listener)?
@@ -271,6 +282,56 @@ fn a_failover_is_a_trace_over_grpc() -> Result<()> {
 }
 
 #[test]
+fn it_goes_encrypted_and_compressed_to_a_collector_that_wants_to_know_who_it_is() -> Result<()> {
+    for (pass, protocol) in [("proxy_pass http", "http/protobuf"), ("grpc_pass grpc", "grpc")] {
+        let host = host("otlp-tls")?;
+        let behind: SocketAddr = "127.0.0.1:4319".parse()?;
+        let made = |name: &str| {
+            let made = rcgen::generate_simple_self_signed(vec![name.to_owned()])?;
+            let certificate = host.file(&format!("{name}.pem"), &made.cert.pem())?;
+            anyhow::Ok((certificate, host.file(&format!("{name}.key"), &made.signing_key.serialize_pem())?))
+        };
+        let (server, us) = (made("127.0.0.1")?, made("edge.example")?);
+        let (grpc, http) = (Grpc::default(), Receiver::start(&host, "127.0.0.1:4320".parse()?)?);
+        let _runtime = grpc.start(&host, behind)?;
+        let to = if protocol == "grpc" { behind } else { "127.0.0.1:4320".parse()? };
+        let _front = Nginx::decrypting(&host, COLLECTOR.parse()?, (pass, to), (&server.0, &server.1), &us.0)?;
+        let seen = || match protocol {
+            "grpc" => grpc.seen.lock().unwrap().clone(),
+            _ => Seen::of(&http.taken()).unwrap(),
+        };
+        let director = |variables: &[(&str, &std::path::Path)]| {
+            let lines = format!("endpoint https://127.0.0.1:4318\n protocol {protocol}");
+            let mut director = director(&host, &lines)
+                .variable("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
+                .variable("OTEL_SERVICE_NAME", "edge")
+                .variable(ABOUT.0, ABOUT.1);
+            for (name, path) in variables {
+                director = director.variable(&format!("OTEL_EXPORTER_OTLP_{name}"), &path.to_string_lossy());
+            }
+            director.start()
+        };
+        let authority = ("CERTIFICATE", &*server.0);
+        // Whom we do not know gets nothing, and who does not know us takes nothing.
+        for (variables, count) in [(&[][..], "failed_tries"), (&[authority], "lost")] {
+            let director = director(variables)?;
+            let name = format!("keepwatch_delivery_{count}_total");
+            wait::until(&format!("{name} counts"), wait::LONG, || {
+                director.metric(&name, &["otlp traces"]).is_some_and(|count| count > 0.0)
+            })
+            .with_context(|| director.process().log())?;
+            assert!(seen().spans.is_empty() && seen().logs.is_empty());
+        }
+        let ours = [authority, ("CLIENT_CERTIFICATE", &*us.0), ("CLIENT_KEY", &*us.1)];
+        let director = director(&ours)?;
+        is_seen_whole(&host, &director, seen).with_context(|| protocol.to_owned())?;
+        let packed = |request: &Received| request.header("content-encoding") == Some("gzip");
+        assert!(http.received().iter().all(packed), "{protocol}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_collector_that_is_no_use_costs_what_does_not_fit_and_that_is_counted() -> Result<()> {
     let host = host("otlp-dead")?;
     let at: SocketAddr = COLLECTOR.parse()?;
@@ -330,5 +391,11 @@ fn a_reload_moves_it_and_disabled_is_disabled() -> Result<()> {
         Seen::of(&collector.received()).is_ok_and(|seen| seen.span("config_loaded").is_some())
     })
     .with_context(|| none.process().log())?;
-    Ok(())
+    // Off again: nothing is counted of it any more.
+    let counted = || none.metric("keepwatch_delivery_delivered_total", &["otlp traces"]);
+    wait::until("what is delivered is counted", wait::LONG, || counted().is_some_and(|count| count > 0.0))?;
+    none.reload(
+        &std::fs::read_to_string(none.config_path())?.replace("endpoint http://127.0.0.1:4318\n", ""),
+    )?;
+    wait::until("nothing is counted of it", wait::LONG, || counted().is_none())
 }

@@ -323,3 +323,65 @@ fn many_mails_that_wait_become_one() -> Result<()> {
     ensure!(mails.iter().any(|mail| mail.contains(" notices, the first: ")), "{}", text());
     Ok(())
 }
+
+#[test]
+fn each_checker_that_changes_is_mailed_unless_no_checker_emails_is_given() -> Result<()> {
+    const OTHER: &str = "127.0.0.1:8082";
+    let scene = Scene::new("mail-checkers")?;
+    let server = Aiosmtpd::start(&scene.mail, MAIL.parse()?)?;
+    let web = |at: &str| WebServer::start(&scene.director, at.parse()?, "one");
+    let (first, second) = (web(WEB)?, web(OTHER)?);
+    let check = |at: &str| {
+        let port = at.split_once(':').map_or("", |(_, port)| port);
+        format!("        TCP_CHECK {{\n connect_port {port}\n connect_timeout 1\n retry 0\n }}\n")
+    };
+    // Two checkers: the one that every real server has here, and another.
+    let director = scene.start_with("admin@example.org", &conf::real_server(WEB, &check(OTHER)), "")?;
+    let up = |value: f64| {
+        wait::until(&format!("the server is up: {value}"), wait::LONG, || {
+            director.metric("keepwatch_real_server_up", &[]) == Some(value)
+        })
+    };
+    // The checker of the other port is the first in the file.
+    let says = |index: u8, result: &str| {
+        let labels = [format!("index=\"{index}\""), format!("result=\"{result}\"")];
+        let count = || director.metric("keepwatch_checks_total", &[&labels[0], &labels[1]]).unwrap_or(0.0);
+        let before = count();
+        wait::until(&format!("checker {index} says {result}"), wait::LONG, || count() > before)
+    };
+    let about = "Realserver [127.0.0.1]:tcp:8081 of virtual server";
+    let mails = || server.mails().iter().filter(|mail| mail.replace("\n ", " ").contains(about)).count();
+    let mailed = |number: usize| {
+        wait::until(&format!("{number} mails"), wait::LONG, || mails() == number)
+            .with_context(|| format!("{:#?}\n{}", server.mails(), director.process().log()))
+    };
+    up(1.0)?;
+    drop(first);
+    up(0.0)?;
+    mailed(1)?;
+    drop(second);
+    says(0, "failure")?;
+    // The server was down already; keepalived says so again.
+    mailed(2)?;
+    let first = web(WEB)?;
+    says(1, "success")?;
+    mailed(3)?;
+    let second = web(OTHER)?;
+    up(1.0)?;
+    mailed(4)?;
+
+    let text = std::fs::read_to_string(director.config_path())?;
+    director.reload(&text.replacen("smtp_alert true", "smtp_alert true\n no_checker_emails", 1))?;
+    director.wait_for_log("Reloaded")?;
+    drop(first);
+    up(0.0)?;
+    mailed(5)?;
+    drop(second);
+    says(0, "failure")?;
+    let _first = web(WEB)?;
+    says(1, "success")?;
+    let _second = web(OTHER)?;
+    up(1.0)?;
+    // Down and up, and nothing between.
+    mailed(6)
+}

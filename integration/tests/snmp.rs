@@ -8,7 +8,6 @@ use anyhow::{Context, Result, ensure};
 use integration::{
     Host, Instance, Lab, conf, keepalived::Keepalived, keepwatchd::Keepwatchd, snmpd, snmpd::Snmpd, wait,
 };
-use nix::sys::signal::Signal;
 
 const ROOT: &str = ".1.3.6.1.4.1.9586.100.5";
 
@@ -16,12 +15,11 @@ const ROOT: &str = ".1.3.6.1.4.1.9586.100.5";
 const APART: [&str; 6] = [".1.1.0", ".1.12.0", ".2.3.1.36.", ".2.9.1.10.", ".2.9.1.11.", ".2.9.1.12."];
 
 /// Groups, both versions, IPv6, addresses of every kind, tracking: three virtual routers that are all master soon.
-fn config(socket: &std::path::Path) -> String {
+fn config(master: &str) -> String {
     let global = format!(
         "notification_email {{\n one@example.net\n two@example.net\n}}\nnotification_email_from kw@example.net\n\
          smtp_server 10.78.0.99 2525\nsmtp_connect_timeout 7\nenable_snmp_vrrp\nenable_traps\n\
-         snmp_socket unix:{}",
-        socket.display()
+         snmp_socket {master}"
     );
     let first =
         Instance::new("VI_1").priority(150).password("1111").line("preempt_delay 3").line("smtp_alert");
@@ -47,7 +45,8 @@ const ONLY_OURS: [&str; 6] =
 /// A row of each table of the VRRP part that [`config`] has none of: what is static, routes, rules, what is tracked.
 fn everything(socket: &std::path::Path, file: &std::path::Path) -> String {
     let global = format!(
-        "enable_snmp_vrrp\nscript_user root\nenable_script_security\nsnmp_socket unix:{}\n}}\n\
+        "enable_snmp_vrrp\nscript_user root\nenable_script_security\nsnmp_socket unix:{}\n\
+         notification_email {{\n one@example.net\n}}\nnotification_email_from kw@example.net\nsmtp_server 10.78.0.99 2525\n}}\n\
          static_ipaddress {{\n 10.99.0.1/24 dev eth0\n}}\n\
          static_routes {{\n 10.98.0.0/16 via 10.99.0.9 dev eth0 metric 7\n}}\n\
          static_rules {{\n from 10.97.0.0/16 table 77 priority 990\n}}\n\
@@ -58,7 +57,7 @@ fn everything(socket: &std::path::Path, file: &std::path::Path) -> String {
         file.display()
     );
     let tracked = "track_script {\n SCRIPT\n}\ntrack_file {\n FILE\n}\n\
-                   track_process {\n PROCESS\n}\ntrack_interface {\n eth0 weight 4\n}";
+                   track_process {\n PROCESS\n}\ntrack_interface {\n eth0 weight 4\n lo weight 3\n}";
     let routes = "virtual_routes {\n\
         10.50.0.0/16 via 10.78.0.7 dev eth0 src 10.78.9.9 metric 5 scope link table 100 tos 16 mtu lock 1400 \
         advmss 1300 hoplimit 9 rtt lock 300 rttvar 300 reordering 3 window 900 cwnd lock 12 ssthresh 33 \
@@ -97,24 +96,62 @@ fn one_of_everything_is_shown_as_keepalived_shows_it() -> Result<()> {
     settled(&our_snmpd).with_context(|| we.process().log())?;
     settled(&their_snmpd)?;
     // Of tracked files each has its own. Processes are those of the whole machine, and with them go priorities.
-    let theirs_alone = |name: &String| {
-        WRONG
-            .iter()
-            .chain(&ONLY_OURS)
-            .chain(&[".2.13.1.3.", ".2.21.1.13.", ".2.21.1.14.", ".2.3.1.8."])
-            .any(|apart| name.starts_with(apart))
-    };
+    let apart = [&WRONG[..], &ONLY_OURS, &[".2.13.1.3.", ".2.21.1.13.", ".2.21.1.14.", ".2.3.1.8."]].concat();
+    let objects = alike(&our_snmpd, &their_snmpd, &apart).with_context(|| we.process().log())?;
+    ensure!(objects > 450, "only {objects} objects");
+    every_table_by_its_name(&our_snmpd)?;
+    ensure!(our_snmpd.get(&format!("{ROOT}.2.7.1.46.1.8"))?.contains("INTEGER: 2"), "a tunnel of IP");
+    Ok(())
+}
+
+/// A configuration without this instance: only instances come after it.
+fn without(text: &str, name: &str) -> String {
+    let begin = text.find(&format!("vrrp_instance {name} {{")).unwrap_or(text.len());
+    let (before, from) = text.split_at(begin);
+    let next = from.find("\nvrrp_instance ").map_or("", |next| &from[next + 1..]);
+    [before, next].concat()
+}
+
+/// Waits until both show the same but for these columns, and says how many objects.
+fn alike(ours: &Snmpd, theirs: &Snmpd, apart: &[&str]) -> Result<usize> {
+    // A walk takes a while, and what it showed first may be older than what it showed last: the group's state stands
+    // before those of its members.
     let mut different = Vec::new();
     let objects = wait::value("both walks show the same", wait::LONG, || {
-        let (mut our_rows, mut their_rows) = (rows(&our_snmpd), rows(&their_snmpd));
-        our_rows.retain(|name, _| !theirs_alone(name));
-        their_rows.retain(|name, _| !theirs_alone(name));
+        let (mut our_rows, mut their_rows) = (rows(ours), rows(theirs));
+        for rows in [&mut our_rows, &mut their_rows] {
+            rows.retain(|name, _| !apart.iter().any(|apart| name.starts_with(apart)));
+        }
         different = snmpd::differences(&our_rows, &their_rows);
-        different.is_empty().then_some(our_rows.len())
-    })
-    .with_context(|| format!("{}\n{}", different.join("\n"), we.process().log()))?;
-    ensure!(objects > 450, "only {objects} objects");
-    ensure!(our_snmpd.get(&format!("{ROOT}.2.7.1.46.1.8"))?.contains("INTEGER: 2"), "a tunnel of IP");
+        (different.is_empty() && !our_rows.is_empty()).then_some(our_rows.len())
+    });
+    objects.with_context(|| different.join("\n"))
+}
+
+/// snmptable finds each table of the VRRP part by its name, and rows in it; but for what is not in [`everything`]: BFD,
+/// and files and processes of groups.
+fn every_table_by_its_name(snmpd: &Snmpd) -> Result<()> {
+    let texts = integration::binaries::workspace().join("mib");
+    let base = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/mib-base"));
+    let parts = keepwatch_mib::Parts { checker: false, ..keepwatch_mib::Parts::KEEPALIVED };
+    let mut entries: Vec<_> =
+        keepwatch_mib::keepalived::objects(parts).filter_map(|object| Some(object.table?.0)).collect();
+    entries.dedup();
+    let mut empty = Vec::new();
+    for entry in &entries {
+        let table = format!("KEEPALIVED-MIB::{}Table", entry.trim_end_matches("Entry"));
+        let shown = snmpd.table(&[&texts, base], &table)?;
+        let lines = shown.lines().skip_while(|line| !line.contains(&format!("SNMP table: {table}")));
+        // The title, an empty line, the names of the columns, and rows.
+        if lines.filter(|line| !line.is_empty()).count() < 3 {
+            ensure!(shown.contains(&format!("{table}: No entries")), "{shown}");
+            empty.push(*entry);
+        }
+    }
+    let in_vain = ["BfdEntry", "vrrpSyncTrackedFileEntry", "vrrpSyncTrackedProcessEntry"];
+    let known = |entry: &&str| in_vain.iter().any(|known| entry.ends_with(known));
+    ensure!(empty.iter().all(known), "{empty:?}");
+    ensure!(entries.len() >= 20, "{entries:?}");
     Ok(())
 }
 
@@ -140,25 +177,91 @@ fn settled(snmpd: &Snmpd) -> Result<BTreeMap<String, String>> {
     wait::value("all three are master", wait::LONG, || Some(rows(snmpd)).filter(all_master))
 }
 
+/// Both daemons on what [`config`] says, each with a snmpd of its own.
+struct Two {
+    our_snmpd: Snmpd,
+    their_snmpd: Snmpd,
+    we: Keepwatchd,
+    it: Keepalived,
+    master: fn(&Snmpd) -> String,
+}
+
+impl Two {
+    /// `lines` are more of the configuration of snmpd, `master` is where it listens for AgentX.
+    fn start(name: &str, lines: &str, master: fn(&Snmpd) -> String) -> Result<Self> {
+        let (ours, theirs) = (lonely(&format!("{name}-ours"))?, lonely(&format!("{name}-theirs"))?);
+        let our_snmpd = Snmpd::start_with(&ours, lines)?;
+        let their_snmpd = Snmpd::start_with(&theirs, lines)?;
+        let we = Keepwatchd::on(&ours).config(config(&master(&our_snmpd))).flag("--vrrp").start()?;
+        let it = Keepalived::start(&theirs, &config(&master(&their_snmpd)), &["--snmp"])?;
+        settled(&our_snmpd).with_context(|| we.process().log())?;
+        settled(&their_snmpd)?;
+        Ok(Self { our_snmpd, their_snmpd, we, it, master })
+    }
+
+    fn alike(&self) -> Result<usize> {
+        alike(&self.our_snmpd, &self.their_snmpd, &[]).with_context(|| self.we.process().log())
+    }
+
+    /// Both read what `change` makes of their configuration.
+    fn reload(&self, change: impl Fn(String) -> String) -> Result<()> {
+        self.we.reload(&change(config(&(self.master)(&self.our_snmpd))))?;
+        self.it.reload(&change(config(&(self.master)(&self.their_snmpd))))
+    }
+}
+
+fn socket(snmpd: &Snmpd) -> String {
+    format!("unix:{}", snmpd.socket().display())
+}
+
 #[test]
 fn a_walk_shows_what_it_shows_of_keepalived() -> Result<()> {
-    let (ours, theirs) = (lonely("snmp-ours")?, lonely("snmp-theirs")?);
-    let (our_snmpd, their_snmpd) = (Snmpd::start(&ours)?, Snmpd::start(&theirs)?);
-    let we = Keepwatchd::on(&ours).config(config(our_snmpd.socket())).flag("--vrrp").start()?;
-    let _it = Keepalived::start(&theirs, &config(their_snmpd.socket()), &["--snmp"])?;
-    settled(&our_snmpd).with_context(|| we.process().log())?;
-    settled(&their_snmpd)?;
-
-    // A walk takes a while, and what it showed first may be older than what it showed last: the group's state stands
-    // before those of its members.
-    let mut different = Vec::new();
-    let objects = wait::value("both walks show the same", wait::LONG, || {
-        let (our_rows, their_rows) = (rows(&our_snmpd), rows(&their_snmpd));
-        different = snmpd::differences(&our_rows, &their_rows);
-        different.is_empty().then_some(our_rows.len())
-    })
-    .with_context(|| different.join("\n"))?;
+    let objects = Two::start("snmp", "", socket)?.alike()?;
     ensure!(objects > 150, "only {objects} objects");
+    Ok(())
+}
+
+#[test]
+fn a_walk_over_agentx_by_tcp_shows_the_same() -> Result<()> {
+    let two = Two::start("snmp-tcp", Snmpd::OVER_TCP, |_| Snmpd::TCP.to_owned())?;
+    ensure!(two.alike()? > 150);
+    two.we.wait_for_log("tcp:127.0.0.1:1705")
+}
+
+#[test]
+fn rows_come_and_go_with_reloads_as_in_keepalived() -> Result<()> {
+    let two = Two::start("snmp-rows", "", socket)?;
+    let before = two.alike()?;
+    let fourth = Instance::new("VI_4").vrid(54).priority(80).vip("10.78.9.13/24 dev eth0").line("no_accept");
+    let alone = |text: String| without(&text, "VI_2").replace("        VI_2\n", "");
+    for (change, name, there) in [
+        // One goes, and a group shrinks.
+        (&alone as &dyn Fn(String) -> String, ".2.3.1.2.3", false),
+        // One comes, last.
+        (&|text| text + &fourth.to_string(), ".2.3.1.2.4", true),
+        // One comes first, and all others move on.
+        (&|text| text.replacen("vrrp_instance", &format!("{fourth}vrrp_instance"), 1), ".2.3.1.2.4", true),
+        // What stays has another priority, another address, no tracking.
+        (
+            &|text| {
+                let text =
+                    text.replace("priority 150", "priority 151").replace("10.78.9.11\n", "10.78.9.21\n");
+                text.replace("track_interface {\n eth0\n}", "")
+            },
+            ".2.3.1.2.4",
+            false,
+        ),
+        // As it was.
+        (&|text| text, ".2.3.1.2.3", true),
+    ] {
+        two.reload(change)?;
+        wait::until(&format!("{name} is there: {there}"), wait::LONG, || {
+            rows(&two.our_snmpd).contains_key(name) == there
+        })
+        .with_context(|| two.we.process().log())?;
+        two.alike()?;
+    }
+    ensure!(two.alike()? == before);
     Ok(())
 }
 
@@ -214,14 +317,13 @@ fn a_get_of_what_is_not_there_is_answered_as_keepalived_answers_it() -> Result<(
 fn a_reload_shows_up_and_a_master_agent_that_was_killed_is_found_again() -> Result<()> {
     let host = lonely("snmp-reload")?;
     let mut snmpd = Snmpd::start(&host)?;
-    let text = config(snmpd.socket());
+    let text = config(&socket(&snmpd));
     let we = Keepwatchd::on(&host).config(text.clone()).flag("--vrrp").start()?;
     let before = settled(&snmpd).with_context(|| we.process().log())?;
 
     snmpd.process_mut().kill();
     let more = text + &Instance::new("VI_4").vrid(54).vip("10.78.9.13").to_string();
-    std::fs::write(we.config_path(), more)?;
-    we.process().signal(Signal::SIGHUP)?;
+    we.reload(&more)?;
     we.wait_for_log("AgentX")?;
     let snmpd = Snmpd::start(&host)?;
     let after = wait::value("the new virtual router is served", wait::LONG, || {

@@ -65,8 +65,13 @@ impl Scene {
     }
 
     fn become_state(&self, to: VrrpState) {
-        let from = VrrpState::Init;
-        self.bus.publish(None, VrrpFact::StateChanged { instance: name_of(1), from, to, priority: 100 });
+        self.become_of(1, to);
+    }
+
+    /// The virtual router at this place changes its state.
+    fn become_of(&self, position: u32, to: VrrpState) {
+        let (instance, from) = (name_of(position), VrrpState::Init);
+        self.bus.publish(None, VrrpFact::StateChanged { instance, from, to, priority: 100 });
     }
 }
 
@@ -114,15 +119,17 @@ fn a_walk_finds_every_object_in_order() -> Result<()> {
     Ok(())
 }
 
+/// 20 walkers during 200 rounds of changes, or 100 and 1000 with `KEEPWATCH_FULL`.
 #[test]
 fn walks_stay_in_order_while_rows_come_and_go() -> Result<()> {
     const ROWS: u32 = 60;
+    let (count, rounds) = (integration::amount(20, 100), integration::amount(200, 1000));
     let scene = Scene::new("snmp-come-go", ROWS)?;
     let snmpd = Snmpd::start(&scene.host)?;
     scene.wait_for_session(1)?;
     let over = AtomicBool::new(false);
     let walks = std::thread::scope(|scope| -> Result<usize> {
-        let walkers: Vec<_> = (0..4)
+        let walkers: Vec<_> = (0..count)
             .map(|_| {
                 scope.spawn(|| -> Result<usize> {
                     let mut walks = 0;
@@ -137,7 +144,7 @@ fn walks_stay_in_order_while_rows_come_and_go() -> Result<()> {
             })
             .collect();
         // The first goes and all others move up; then it comes back, and they make room.
-        for round in 0..1000 {
+        for round in 0..rounds {
             let (name, gone) = (name_of(1 + round % ROWS), round % 2 == 0);
             let others = (1..=ROWS).filter(|row| name_of(*row) != name);
             if gone {
@@ -153,12 +160,16 @@ fn walks_stay_in_order_while_rows_come_and_go() -> Result<()> {
                 let settings = Configured::new(row, instance(row));
                 scene.bus.publish(None, VrrpFact::InstanceConfigured { instance: name, settings });
             }
-            std::thread::sleep(Duration::from_millis(2));
+            // Others change their state.
+            let states = [VrrpState::Backup, VrrpState::Master];
+            scene.become_of(2 + round % (ROWS - 1), states[round as usize % 2]);
+            std::thread::sleep(Duration::from_millis(10));
         }
         over.store(true, Ordering::Relaxed);
         walkers.into_iter().map(|walker| walker.join().expect("a walker panicked")).sum()
     })?;
-    ensure!(walks >= 8, "only {walks} walks");
+    println!("{walks} walks by {count} walkers during {rounds} rounds of changes");
+    ensure!(walks >= count as usize, "only {walks} walks");
     Ok(())
 }
 
@@ -167,11 +178,8 @@ fn snmptable_shows_every_table_by_its_name() -> Result<()> {
     let scene = Scene::new("snmp-names", 2)?;
     let snmpd = Snmpd::start(&scene.host)?;
     scene.wait_for_session(1)?;
-    let modules = scene.host.directory().join("mibs");
-    std::fs::create_dir_all(&modules)?;
-    let text = integration::binaries::workspace().join("mib/KEEPALIVED-MIB.txt");
-    std::fs::copy(text, modules.join("KEEPALIVED-MIB.txt"))?;
-    let path = format!("{}:{}/tests/mib-base", modules.display(), env!("CARGO_MANIFEST_DIR"));
+    let texts = integration::binaries::workspace().join("mib");
+    let base = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/mib-base"));
     let mut entries: Vec<_> =
         keepwatch_mib::keepalived::objects(PARTS).filter_map(|object| Some(object.table?.0)).collect();
     entries.dedup();
@@ -179,10 +187,7 @@ fn snmptable_shows_every_table_by_its_name() -> Result<()> {
     let mut with_rows = 0;
     for entry in entries {
         let table = format!("KEEPALIVED-MIB::{}Table", entry.trim_end_matches("Entry"));
-        let common = ["-v2c", "-c", "public", "-t", "5", "-r", "0", "-m", "KEEPALIVED-MIB", "-M", &path];
-        let arguments = [common.as_slice(), &[Snmpd::ADDRESS, &table]].concat();
-        let shown = scene.host.output("snmptable", &arguments)?;
-        let shown = String::from_utf8_lossy(&[shown.stdout, shown.stderr].concat()).into_owned();
+        let shown = snmpd.table(&[&texts, base], &table)?;
         let is_empty = shown.contains(&format!("{table}: No entries"));
         ensure!(is_empty || shown.contains(&format!("SNMP table: {table}")), "{shown}");
         with_rows += usize::from(!is_empty);
@@ -224,7 +229,7 @@ fn what_is_not_there_now_is_told_from_what_never_is() -> Result<()> {
 #[test]
 fn state_changes_show_up_and_nothing_can_be_set() -> Result<()> {
     let scene = Scene::new("snmp-state", 2)?;
-    let snmpd = Snmpd::start_with(&scene.host, "rwcommunity private 127.0.0.1")?;
+    let snmpd = Snmpd::start_with(&scene.host, Snmpd::WRITABLE)?;
     scene.wait_for_session(1)?;
     for (state, number) in [(VrrpState::Backup, 1), (VrrpState::Master, 2), (VrrpState::Fault, 3)] {
         scene.become_state(state);
@@ -232,10 +237,7 @@ fn state_changes_show_up_and_nothing_can_be_set() -> Result<()> {
             snmpd.get(STATE).is_ok_and(|line| line.contains(&format!("INTEGER: {number}")))
         })?;
     }
-    let set =
-        ["-On", "-m", "", "-v2c", "-c", "private", "-t", "5", "-r", "0", Snmpd::ADDRESS, STATE, "i", "2"];
-    let answer = scene.host.output("snmpset", &set)?;
-    let text = String::from_utf8_lossy(&answer.stderr).into_owned();
+    let text = snmpd.set(&[STATE, "i", "2"])?;
     ensure!(text.contains("notWritable"), "{text}");
     ensure!(snmpd.get(STATE)?.contains("INTEGER: 3"));
     Ok(())

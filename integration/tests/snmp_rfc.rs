@@ -75,16 +75,13 @@ fn both_modules_show_what_keepalived_shows() -> Result<()> {
     };
     ensure!(address(8).is_some_and(|value| value.starts_with("IpAddress: 10.78.")), "{all:?}");
     ensure!(address(7) == address(8), "{all:?}");
-    by_name(&ours)
+    by_name(&our_snmpd)
 }
 
 /// The modules resolve, and each table is found by its name.
-fn by_name(host: &Host) -> Result<()> {
-    let path = format!(
-        "{}:{}/tests/mib-base",
-        integration::binaries::workspace().join("mib").display(),
-        env!("CARGO_MANIFEST_DIR")
-    );
+fn by_name(snmpd: &Snmpd) -> Result<()> {
+    let texts = integration::binaries::workspace().join("mib");
+    let base = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/mib-base"));
     for (table, shown) in [
         ("VRRP-MIB::vrrpOperTable", "master"),
         ("VRRP-MIB::vrrpAssoIpAddrTable", "active"),
@@ -93,9 +90,7 @@ fn by_name(host: &Host) -> Result<()> {
         ("VRRPV3-MIB::vrrpv3AssociatedIpAddrTable", "active"),
         ("VRRPV3-MIB::vrrpv3StatisticsTable", "masterNoResponse"),
     ] {
-        let common = ["-v2c", "-c", "public", "-t", "5", "-r", "0", "-m", "VRRP-MIB:VRRPV3-MIB", "-M", &path];
-        let answer = host.output("snmptable", &[&common[..], &[Snmpd::ADDRESS, table]].concat())?;
-        let text = String::from_utf8_lossy(&[answer.stdout, answer.stderr].concat()).into_owned();
+        let text = snmpd.table(&[&texts, base], table)?;
         ensure!(text.contains(&format!("SNMP table: {table}")) && text.contains(shown), "{text}");
     }
     Ok(())
@@ -174,17 +169,10 @@ fn notifications_come_with_the_objects_and_in_the_order_that_keepalived_has() ->
     Ok(())
 }
 
-/// Asks snmpd to set these, and returns what snmpset says.
-fn set(host: &Host, what: &[&str]) -> Result<String> {
-    let common = ["-On", "-m", "", "-v2c", "-c", "private", "-t", "5", "-r", "0", Snmpd::ADDRESS];
-    let answer = host.output("snmpset", &[&common, what].concat())?;
-    Ok(String::from_utf8_lossy(&[answer.stdout, answer.stderr].concat()).into_owned())
-}
-
 #[test]
 fn what_a_manager_sets_acts_and_is_refused_whole_and_is_gone_after_a_reload() -> Result<()> {
     let host = lonely("rfc-sets")?;
-    let snmpd = Snmpd::start_with(&host, "rwcommunity private 127.0.0.1")?;
+    let snmpd = Snmpd::start_with(&host, Snmpd::WRITABLE)?;
     let text = routers(snmpd.socket(), "enable_snmp_vrrp");
     let we = Keepwatchd::on(&host).config(text).flag("--vrrp").start()?;
     let name = |column: u32, row: u32| format!("{KEEPALIVED}.2.3.1.{column}.{row}");
@@ -197,11 +185,11 @@ fn what_a_manager_sets_acts_and_is_refused_whole_and_is_gone_after_a_reload() ->
         .with_context(|| we.process().log())
     };
     shows(&effective, 100)?;
-    ensure!(set(&host, &[&base, "i", "77"])?.contains("INTEGER: 77"));
+    ensure!(snmpd.set(&[&base, "i", "77"])?.contains("INTEGER: 77"));
     shows(&base, 77)?;
     shows(&effective, 77)?;
     we.wait_for_log("(VI_1) base priority changed from 100 to 77 via SNMP. (SNMP SET from unix:")?;
-    ensure!(set(&host, &[&preempt, "i", "2"])?.contains("INTEGER: 2"));
+    ensure!(snmpd.set(&[&preempt, "i", "2"])?.contains("INTEGER: 2"));
     shows(&preempt, 2)?;
     we.wait_for_log("(VI_1) preemption disabled with SNMP")?;
 
@@ -216,12 +204,12 @@ fn what_a_manager_sets_acts_and_is_refused_whole_and_is_gone_after_a_reload() ->
         // One that could be done, and one that could not.
         (vec![&*base, "i", "80", &*preempt, "i", "7"], WRONG_VALUE),
     ] {
-        let answer = set(&host, &what)?;
+        let answer = snmpd.set(&what)?;
         ensure!(answer.contains(error), "{what:?}: {answer}");
     }
     shows(&base, 77)?;
     // Two at once.
-    ensure!(set(&host, &[&base, "i", "90", &preempt, "i", "1"])?.contains("INTEGER: 90"));
+    ensure!(snmpd.set(&[&base, "i", "90", &preempt, "i", "1"])?.contains("INTEGER: 90"));
     shows(&base, 90)?;
     shows(&preempt, 1)?;
 
@@ -268,5 +256,24 @@ fn managers_that_people_have_read_it() -> Result<()> {
     .with_context(|| exporter.log())?;
     let line = r#"vrrpInstanceState{vrrpInstanceIndex="1",vrrpInstanceName="VI_1"} 2"#;
     ensure!(scraped.contains(line), "{scraped}");
+    Ok(())
+}
+
+/// A directory with npm's net-snmp in it is given as `NODE_PATH` (`npm install net-snmp` makes `node_modules`).
+#[test]
+#[ignore = "needs node, and net-snmp of npm"]
+fn net_snmp_of_npm_reads_it() -> Result<()> {
+    let host = lonely("rfc-npm")?;
+    let snmpd = Snmpd::start(&host)?;
+    let text = routers(snmpd.socket(), "enable_snmp_vrrp");
+    let we = Keepwatchd::on(&host).config(text).flag("--vrrp").start()?;
+    let state = format!("{KEEPALIVED}.2.3.1.4.1");
+    wait::until("it is master", wait::LONG, || {
+        snmpd.get(&state).is_ok_and(|line| line.contains("INTEGER: 2"))
+    })
+    .with_context(|| we.process().log())?;
+    let walked = host.run("node", &[concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snmp/walk.js")])?;
+    let objects = snmpd.walk(KEEPALIVED)?.lines().filter(|line| line.starts_with('.')).count();
+    ensure!(walked.trim() == objects.to_string(), "net-snmp of npm: {walked}, snmpbulkwalk: {objects}");
     Ok(())
 }

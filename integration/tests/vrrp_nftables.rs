@@ -202,3 +202,26 @@ fn two_daemons_on_one_host_do_not_take_each_other_s_table() -> Result<()> {
     ensure!(rules.contains(VIP) && rules.contains("10.78.9.8"), "{rules}");
     Ok(())
 }
+
+#[test]
+fn the_words_of_iptables_mean_the_table_of_nftables() -> Result<()> {
+    let lab = Lab::new("iptables")?;
+    let (_lan, hosts) = lab.routers(2)?;
+    let (host, other) = (&hosts[0], &hosts[1]);
+    let _web = host.listen("0.0.0.0:80".parse()?)?;
+    let global = "global_defs {\n vrrp_iptables INPUT OUTPUT\n vrrp_ipsets set4\n nftables_ifindex\n}\n\
+                  namespace_with_ipsets\n";
+    let block = instance("VI_1", 51, VIP, "no_accept").to_string();
+    let mut daemon = start(host, &format!("{global}{block}"))?;
+    wait::until("the address is there", wait::LONG, || host.has("eth0", VIP))?;
+    daemon.wait_for_log("iptables is not used: a table of nftables drops the packets")?;
+    wait::until("packets to it are dropped", wait::LONG, || {
+        ruleset(host).is_ok_and(|rules| rules.contains("table ip keepalived") && rules.contains(VIP))
+    })?;
+    ensure!(!connects(other, VIP) && knows(other, VIP), "{}", ruleset(host)?);
+    // Such a file can be reloaded, too.
+    reload(&daemon, &format!("{global}{}", block.replace("no_accept", "accept")))?;
+    wait::until("they are let through", wait::LONG, || connects(other, VIP))?;
+    daemon.process_mut().stop(wait::LONG)?;
+    Ok(())
+}

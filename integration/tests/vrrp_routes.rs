@@ -267,3 +267,26 @@ fn what_a_killed_run_left_goes_at_the_next_start_of_a_backup() -> Result<()> {
         !has(&hosts[0], "10.20.0.0/16") && !has(&hosts[0], "10.30.0.0/16")
     })
 }
+
+#[test]
+fn names_are_those_of_the_directories_that_are_named() -> Result<()> {
+    let lab = Lab::new("names")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    let directory = |name: &str, file: &str, text: &str| -> Result<String> {
+        let directory = host.directory().join(name);
+        fs::create_dir_all(&directory)?;
+        fs::write(directory.join(file), text)?;
+        Ok(directory.display().to_string())
+    };
+    let etc = directory("etc", "rt_tables", "4321 blue\n")?;
+    let usr = directory("usr", "rt_realms", "9 far\n")?;
+    directory("usr", "rt_tables", "4322 blue\n")?;
+    let global = format!("global_defs {{\n iproute_etc_dir {etc}\n iproute_usr_dir {usr}\n}}\n");
+    let routing = "virtual_routes {\n 10.20.0.0/16 via 10.78.0.2 table blue realms far\n }";
+    let daemon = start(host, &format!("{}{global}", instance(routing)))?;
+    daemon.wait_for_log("Entering MASTER STATE")?;
+    wait::until("it is in the table of that name", wait::LONG, || {
+        has(host, "10.20.0.0/16 via 10.78.0.2 dev eth0 table 4321") && has(host, "realm 9")
+    })
+}

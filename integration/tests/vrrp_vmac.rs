@@ -6,7 +6,9 @@ use std::net::UdpSocket;
 
 use anyhow::{Result, ensure};
 use integration::capture::{self, Capture, frame::Payload};
-use integration::{Host, Instance, Lab, conf::VIP, keepalived::Keepalived, keepwatchd::Keepwatchd, wait};
+use integration::{
+    Bridge, Host, Instance, Lab, conf::VIP, keepalived::Keepalived, keepwatchd::Keepwatchd, wait,
+};
 use nix::sys::signal::Signal;
 
 const VIRTUAL: &str = "00:00:5e:00:01:33";
@@ -249,6 +251,184 @@ fn the_interface_below_may_come_later_and_go() -> Result<()> {
             .map_err(|error| anyhow::anyhow!("{error}: {}", daemon.process().log()))?;
         host.remove_interface("eth5")?;
         wait::until("the VMAC went along", wait::LONG, || link(host, "vrrp.51").is_empty())?;
+    }
+    Ok(())
+}
+
+/// Two LANs: `eth0` is 10.78.0.1, `eth1` is 10.80.0.1.
+fn two_lans(name: &str) -> Result<(Lab, [Bridge; 2], Host)> {
+    let lab = Lab::new(name)?;
+    let (first, mut hosts) = lab.routers(1)?;
+    let second = lab.bridge("second")?;
+    let host = hosts.remove(0);
+    host.plug("eth1", &second)?.address("eth1", "10.80.0.1/16")?;
+    Ok((lab, [first, second], host))
+}
+
+/// Where addresses are: the interface, its hardware address, and the interface below it.
+fn placement(host: &Host, addresses: &[&str]) -> Vec<[String; 4]> {
+    let on = |address: &str| {
+        let all = host.run("ip", &["-o", "addr", "show"]).unwrap_or_default();
+        let found = all.lines().find(|line| line.contains(&format!(" {address}/")));
+        found.and_then(|line| line.split_whitespace().nth(1)).unwrap_or_default().to_owned()
+    };
+    let place = |address: &&str| {
+        let name = on(address);
+        let link = link(host, &name);
+        let after = |word: &str| link.split(word).nth(1).and_then(|rest| rest.split_whitespace().next());
+        let below = link.split(&format!("{name}@")).nth(1).and_then(|rest| rest.split(':').next());
+        let hardware = after("link/ether ").unwrap_or_default().to_owned();
+        [(*address).to_owned(), name.clone(), hardware, below.unwrap_or_default().to_owned()]
+    };
+    addresses.iter().map(place).collect()
+}
+
+/// Starts each daemon on the same host with the same file, and says where each puts addresses.
+fn placements(host: &Host, config: &str, addresses: &[&str]) -> Result<[Vec<[String; 4]>; 2]> {
+    let there = || placement(host, addresses).iter().all(|[_, name, ..]| !name.is_empty());
+    let mut theirs = Keepalived::start(host, config, &[])?;
+    wait::until("keepalived has put them all on", wait::LONG, there)?;
+    let placed = placement(host, addresses);
+    theirs.process_mut().stop(wait::LONG)?;
+    let mut ours = start(host, config)?;
+    wait::until("keepwatchd has put them all on", wait::LONG, there)?;
+    let ours_placed = placement(host, addresses);
+    ours.process_mut().stop(wait::LONG)?;
+    ensure!(macvlans(host)?.is_empty(), "left behind: {:?}", macvlans(host)?);
+    Ok([placed, ours_placed])
+}
+
+#[test]
+fn addresses_elsewhere_go_on_vmacs_of_their_own_where_keepalived_puts_them() -> Result<()> {
+    let (_lab, _lans, host) = two_lans("vmac-addr")?;
+    let addresses = ["10.78.9.9", "10.80.9.9", "fd78::9"];
+    for (lines, prefix) in [
+        ("use_vmac\n use_vmac_addr", ""),
+        ("use_vmac_addr", ""),
+        ("use_vmac\n use_vmac_addr", "vmac_addr_prefix vip"),
+        ("use_vmac", ""),
+    ] {
+        let global = format!("global_defs {{\n{prefix}\n}}\n");
+        let more = format!("{lines}\n virtual_ipaddress_excluded {{\n fd78::9/64\n }}");
+        let block =
+            instance(100, &more).replace("10.78.9.9/32", "10.78.9.9/32 dev eth0\n 10.80.9.9/32 dev eth1");
+        let [theirs, ours] = placements(&host, &(global + &block), &addresses)?;
+        ensure!(theirs == ours, "{lines} {prefix}: keepalived {theirs:?}, keepwatchd {ours:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn one_address_may_have_a_vmac_that_is_announced_remade_and_taken_away_by_a_reload() -> Result<()> {
+    let (_lab, lans, host) = two_lans("vmac-one")?;
+    let wire = lans[1].capture()?;
+    let block = |more: &str| {
+        let line = format!("10.78.9.9/32\n 10.80.9.9/32 dev eth1{more}");
+        "global_defs {\n vmac_addr_prefix vip\n}\n".to_owned()
+            + &instance(100, "").replace("10.78.9.9/32", &line)
+    };
+    let daemon = start(&host, &block(" use_vmac"))?;
+    wait::until("the address is on its VMAC", wait::LONG, || host.has("vip.51", "10.80.9.9"))?;
+    ensure!(host.has("eth0", VIP) && link(&host, "vip.51").contains(VIRTUAL), "{}", link(&host, "vip.51"));
+    let announced = || {
+        wire.pick(|frame| match &frame.payload {
+            Payload::Arp(arp) if arp.target.to_string() == "10.80.9.9" => {
+                Some(frame.from.map(|byte| format!("{byte:02x}")).join(":"))
+            }
+            _ => None,
+        })
+    };
+    wait::until("it is announced", wait::LONG, || !announced().is_empty())?;
+    ensure!(announced().iter().all(|hardware| hardware == VIRTUAL), "{:?}", announced());
+    ensure!(sysctl(&host, "net.ipv4.conf.eth1.arp_ignore") == "1");
+
+    host.run("ip", &["link", "delete", "vip.51"])?;
+    daemon.wait_for_log("Entering FAULT STATE")?;
+    wait::until("it is back", wait::LONG, || host.has("vip.51", "10.80.9.9"))?;
+
+    reload(&daemon, &block(""))?;
+    wait::until("it goes", wait::LONG, || link(&host, "vip.51").is_empty())?;
+    wait::until("the address is on the interface itself", wait::LONG, || host.has("eth1", "10.80.9.9"))?;
+    ensure!(host.has("eth0", VIP));
+    wait::until("the base is as before", wait::LONG, || {
+        sysctl(&host, "net.ipv4.conf.eth1.arp_ignore") == "0"
+    })?;
+    Ok(())
+}
+
+#[test]
+fn what_a_killed_run_left_goes_if_the_next_has_no_vmac_and_is_taken_over_whatever_its_name() -> Result<()> {
+    let lab = Lab::new("vmac-left")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    let mut daemon = start(host, &instance(100, "use_vmac"))?;
+    wait::until("its address is there", wait::LONG, || host.has("vrrp.51", VIP))?;
+    daemon.process_mut().kill();
+    let number = index(host, "vrrp.51");
+    let mut daemon = start(host, &instance(100, "use_vmac other0"))?;
+    daemon.wait_for_log("Entering MASTER STATE")?;
+    wait::until("its address is there again", wait::LONG, || host.has("vrrp.51", VIP))?;
+    ensure!(index(host, "vrrp.51") == number && macvlans(host)? == ["vrrp.51"], "{:?}", macvlans(host)?);
+    daemon.process_mut().kill();
+    ensure!(host.has("vrrp.51", VIP));
+    let _daemon = start(host, &instance(100, ""))?;
+    wait::until("the old one is gone", wait::LONG, || macvlans(host).is_ok_and(|all| all.is_empty()))?;
+    wait::until("its address is on the interface itself", wait::LONG, || host.has("eth0", VIP))?;
+    Ok(())
+}
+
+#[test]
+fn whoever_listens_to_the_kernel_is_told_of_the_interface_below_if_that_is_wanted() -> Result<()> {
+    let lab = Lab::new("vmac-notify")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    host.run("ip", &["link", "add", "br0", "type", "bridge"])?;
+    host.run("ip", &["link", "set", "eth0", "master", "br0"])?;
+    host.run("ip", &["addr", "add", "10.78.0.9/16", "dev", "br0"])?;
+    host.up("br0")?;
+    wait::until("the bridge runs", wait::LONG, || link(host, "br0").contains("LOWER_UP"))?;
+    let mut told = Vec::new();
+    for word in ["", "netlink_notify_msg"] {
+        let monitor = host.spawn(&format!("monitor{word}"), "ip", &["-o", "monitor", "link"])?;
+        host.run("ip", &["link", "add", "probe0", "type", "veth", "peer", "name", "probe1"])?;
+        monitor.wait_for_log("probe0", wait::LONG)?;
+        host.run("ip", &["link", "delete", "probe0"])?;
+        let block = instance(100, &format!("use_vmac {word}")).replace("eth0", "br0");
+        let mut daemon = start(host, &block)?;
+        wait::until("its address is there", wait::LONG, || host.has("vrrp.51", VIP))?;
+        daemon.process_mut().stop(wait::LONG)?;
+        wait::until("the monitor saw it go", wait::LONG, || {
+            monitor.log().lines().any(|line| line.contains("Deleted") && line.contains("vrrp.51"))
+        })?;
+        // What comes last is told after that.
+        host.run("ip", &["link", "add", "probe0", "type", "veth", "peer", "name", "probe1"])?;
+        wait::until("the monitor saw what came after", wait::LONG, || {
+            monitor
+                .log()
+                .lines()
+                .filter(|line| line.contains(": probe0@") && !line.contains("Deleted"))
+                .count()
+                > 1
+        })?;
+        host.run("ip", &["link", "delete", "probe0"])?;
+        told.push(monitor.log().lines().filter(|line| line.contains(": br0: ")).count());
+    }
+    // One of each kind comes by itself, of what is above the bridge.
+    ensure!(told[1] == told[0] + 2, "{told:?}");
+    Ok(())
+}
+
+#[test]
+fn a_vmac_is_in_the_group_of_the_interface_below_unless_it_names_another() -> Result<()> {
+    let lab = Lab::new("vmac-group")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    host.run("ip", &["link", "set", "eth0", "group", "7"])?;
+    for (words, group) in [("use_vmac", "group 7"), ("use_vmac group 9", "group 9")] {
+        let mut daemon = start(host, &instance(100, words))?;
+        wait::until("it is there", wait::LONG, || !link(host, "vrrp.51").is_empty())?;
+        ensure!(link(host, "vrrp.51").contains(group), "{}", link(host, "vrrp.51"));
+        daemon.process_mut().stop(wait::LONG)?;
     }
     Ok(())
 }

@@ -183,18 +183,73 @@ fn a_receiver_that_is_no_use_delays_nothing_and_gets_everything_once_in_the_end(
             .any(|word| event["text"].as_str().is_some_and(|text| text.contains(word)))
     };
     let wanted: Vec<u64> = events.iter().filter(wanted).filter_map(|event| event["id"].as_u64()).collect();
-    let taken = || {
-        let mut times = BTreeMap::<u64, u32>::new();
-        for message in json(&scene.receiver.taken()) {
-            *times.entry(message["event"]["id"].as_u64().unwrap_or(0)).or_default() += 1;
-        }
-        times
-    };
+    let taken = || times(&scene.receiver.taken());
     wait::until("all have come", wait::LONG, || {
         let taken = taken();
         wanted.iter().all(|id| taken.contains_key(id))
     })
     .with_context(|| format!("{wanted:?}\n{:?}", taken()))?;
     ensure!(taken().values().all(|times| *times == 1), "{:?}", taken());
+    Ok(())
+}
+
+/// Which events were taken, and how often each.
+fn times(taken: &[Received]) -> BTreeMap<u64, u32> {
+    let mut times = BTreeMap::new();
+    for message in json(taken) {
+        *times.entry(message["event"]["id"].as_u64().unwrap_or(0)).or_default() += 1;
+    }
+    times
+}
+
+#[test]
+fn a_receiver_that_refuses_connections_and_then_answers_500_for_a_while_gets_all_of_it_once() -> Result<()> {
+    let Scene { wire, host, receiver } = Scene::new("hook-refuses")?;
+    // Nobody listens.
+    drop(receiver);
+    let config = Instance::new("VI_1").interval("0.5").version_3("")
+        + &conf::virtual_server(&conf::real_server(WEB, ""))
+        + "observability {\nwebhook pager {\n url http://127.0.0.1:9999/hook\n timeout 0.5\n kinds vrrp check\n}\n}\n";
+    let director = Keepwatchd::on(&host).config(config).flags(&["--dataplane", "memory"]).start()?;
+    director.wait_for_log("(VI_1) Entering MASTER STATE")?;
+    wait::until("the first advert is on the wire", wait::SHORT, || !wire.adverts_from(OURS).is_empty())?;
+    let since = capture::now();
+    director.wait_for_log("webhook pager: not delivered")?;
+    director.wait_for_log("refused")?;
+    let counted = |metric: &str| director.metric(metric, &["webhook pager"]);
+    let happens = || -> Result<()> {
+        let web = WebServer::start(&host, WEB.parse()?, "one")?;
+        up(&director, 1.0)?;
+        drop(web);
+        up(&director, 0.0)
+    };
+    happens()?;
+    // It is there, and is no use yet.
+    let receiver = Receiver::start(&host, RECEIVER.parse()?)?;
+    receiver.reply(Reply::Status(500));
+    wait::until("it was asked more than once", wait::LONG, || receiver.received().len() > 1)?;
+    happens()?;
+    assert_eq!(counted("keepwatch_delivery_works"), Some(0.0));
+    let gap = wire.largest_gap(OURS, since).context("no adverts")?;
+    ensure!(gap < 3 * INTERVAL, "a peer would have taken over: {gap:?} without an advert");
+
+    receiver.reply(Reply::Status(200));
+    wait::until("it is delivered again", Duration::from_secs(60), || {
+        counted("keepwatch_delivery_works") == Some(1.0)
+    })
+    .with_context(|| director.process().log())?;
+    wait::until("all that was to be posted has come", wait::LONG, || {
+        counted("keepwatch_delivery_delivered_total") == Some(times(&receiver.taken()).len() as f64)
+            && times(&receiver.taken()).len() >= 10
+    })
+    .with_context(|| format!("{:?}\n{}", times(&receiver.taken()), director.process().log()))?;
+    assert_eq!(counted("keepwatch_delivery_lost_total"), Some(0.0));
+    let times = times(&receiver.taken());
+    ensure!(times.values().all(|times| *times == 1), "{times:?}");
+    // In the order in which they happened, from the first.
+    let all: Vec<u64> = json(&receiver.taken()).iter().filter_map(|it| it["event"]["id"].as_u64()).collect();
+    ensure!(all.is_sorted(), "{all:?}");
+    let begun = json(&receiver.taken()).iter().any(|it| it["event"]["to"] == "MASTER");
+    ensure!(begun, "what happened before anybody listened is missing");
     Ok(())
 }

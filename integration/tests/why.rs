@@ -8,14 +8,22 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use integration::{
-    Host, Instance, Lab,
+    Host, Instance, Lab, binaries,
     conf::{self, VIP},
     keepalived::Keepalived,
     keepwatchd::Keepwatchd,
-    story, wait,
+    nginx::Nginx,
+    story,
+    vm::Scenario,
+    wait,
     web::WebServer,
 };
 use nix::sys::signal::Signal;
+
+#[path = "why/witnesses.rs"]
+mod witnesses;
+
+use witnesses::Witnesses;
 
 /// The address of the other router.
 const THEIRS: &str = "10.78.0.2";
@@ -27,6 +35,7 @@ struct Scene {
     theirs: Host,
     we: Keepwatchd,
     it: Option<Keepalived>,
+    witnesses: Witnesses,
 }
 
 /// One thing that is done, and what must be said of it.
@@ -76,16 +85,16 @@ impl Thing {
         for line in self.lines {
             instance = instance.line(line);
         }
-        let config = conf::global_defs(3, "script_user root\nenable_script_security")
-            + &blocks
-            + &instance.to_string();
+        let witnesses = Witnesses::start(&ours)?;
+        let global = format!("script_user root\nenable_script_security\n{}", witnesses.global());
+        let config = conf::global_defs(3, &global) + &blocks + &instance.to_string();
         let it = (self.other)().interval("0.1").version_3("");
         let it = Some(Keepalived::start(&theirs, &it, &[])?);
         if self.priority < 100 {
             wait::until("the other router is master", wait::LONG, || theirs.has("eth0", VIP))?;
         }
-        let we = Keepwatchd::on(&ours).config(config).flag("--vrrp").start()?;
-        let mut scene = Scene { lab, ours, theirs, we, it };
+        let we = Witnesses::watch(Keepwatchd::on(&ours).config(config).flag("--vrrp")).start()?;
+        let mut scene = Scene { lab, ours, theirs, we, it, witnesses };
         scene.we.wait_for_control()?;
         if self.priority > 100 {
             wait::until("we are master", wait::LONG, || scene.ours.has("eth0", VIP))?;
@@ -96,11 +105,11 @@ impl Thing {
         }
         (self.act)(&mut scene)?;
         let (kind, words, wrong) = self.root;
-        story::wait_for_root(&scene.we, kind, words, wrong)?;
+        let root = story::wait_for_root(&scene.we, kind, words, wrong)?;
         let (subject, told) = self.story;
         let why = scene.we.answer(&["why", subject])?;
         ensure!(why.contains(told), "why {subject} does not say {told:?}:\n{why}");
-        Ok(())
+        scene.witnesses.agree_on(&scene.we, &root)
     }
 }
 
@@ -232,6 +241,80 @@ fn a_wrong_password() -> Result<()> {
     let events =
         we.answer(&["events", "--kind", "split_brain_began", "--subject", "VI_1", "--since", "5m"])?;
     ensure!(events.lines().count() == 1, "told once:\n{events}");
+    Ok(())
+}
+
+/// The programs of this test in a machine whose kernel has IPVS.
+#[test]
+fn a_service_that_somebody_takes_out_of_the_kernel_s_table() -> Result<()> {
+    let programs = binaries::path("keepwatchd")?;
+    let programs = programs.parent().unwrap_or(&programs);
+    let outcome = Scenario::new("$TEST --ignored --exact inside_the_machine --nocapture")
+        .env("TEST", std::env::current_exe()?)
+        .env(binaries::DIRECTORY, programs)
+        .module("ip_vs_rr")
+        .module("veth")
+        .module("bridge")
+        .run()?;
+    println!("{}", outcome.output);
+    ensure!(outcome.code == 0, "it went wrong inside the machine");
+    Ok(())
+}
+
+#[test]
+#[ignore = "plays inside the virtual machine"]
+fn inside_the_machine() -> Result<()> {
+    let lab = Lab::new("ipvsadm")?;
+    let host = lab.host("director")?;
+    let witnesses = Witnesses::start(&host)?;
+    let _web = WebServer::start(&host, "127.0.0.1:8081".parse()?, "one")?;
+    let service = conf::virtual_server(&conf::real_server("127.0.0.1:8081", "")).replace("wrr", "rr");
+    let config = conf::global_defs(2, &witnesses.global()) + &service;
+    let we = Witnesses::watch(Keepwatchd::on(&host).config(config).flag("--check")).start()?;
+    we.wait_for_control()?;
+    let has = || host.run("ipvsadm", &["-Ln"]).is_ok_and(|table| table.contains("127.0.0.1:8081"));
+    wait::until("the kernel has the service", wait::LONG, has).with_context(|| we.process().log())?;
+    host.run("ipvsadm", &["-D", "-t", "10.78.9.9:80"])?;
+    let root = story::wait_for_root(&we, "drift_repaired", "IPVS table repaired: VS [10.78.9.9]:tcp:80", "")?;
+    ensure!(we.answer(&["why", "10.78.9.9:80"])?.contains("was missing"));
+    ensure!(has(), "it was told before it was done");
+    witnesses.agree_on(&we, &root)
+}
+
+#[test]
+fn a_master_agent_that_hangs() -> Result<()> {
+    play(&[Thing {
+        root: ("master_agent_lost", "No AgentX session with the SNMP master agent", "SNMP (unix:"),
+        ..Thing::new("hung-snmpd", |scene| {
+            scene.witnesses.snmpd().signal_all(Signal::SIGSTOP);
+            Ok(())
+        })
+    }])
+}
+
+#[test]
+fn a_certificate_that_has_expired() -> Result<()> {
+    let lab = Lab::new("expired")?;
+    let host = lab.host("director")?;
+    let witnesses = Witnesses::start(&host)?;
+    let mut about = rcgen::CertificateParams::new(vec!["127.0.1.1".to_owned()])?;
+    about.not_after = rcgen::date_time_ymd(2024, 2, 29);
+    let key = rcgen::KeyPair::generate()?;
+    let certificate = host.file("web.pem", &about.self_signed(&key)?.pem())?;
+    let key = host.file("web.key", &key.serialize_pem())?;
+    let at = "127.0.1.1:443".parse()?;
+    let _web = Nginx::encrypting(&host, at, "one", (&certificate, &key))?;
+    let server = "    real_server 127.0.1.1 443 {\n SSL_GET {\n url {\n path /\n status_code 200\n }\n connect_timeout 1\n }\n }\n";
+    let config = conf::global_defs(2, &witnesses.global()) + &conf::virtual_server(server);
+    let we = Keepwatchd::on(&host).config(config).flags(&["--check", "--dataplane", "memory"]);
+    let we = Witnesses::watch(we).start()?;
+    we.wait_for_control()?;
+    let wrong = "the certificate of 127.0.1.1:443 is no good; it held until 2024-02-29T00:00:00Z";
+    let root = story::wait_for_root(&we, "certificate_seen", "shows the certificate of", wrong)?;
+    witnesses.agree_on(&we, &root)?;
+    // As with keepalived it serves all the same.
+    ensure!(we.metric("keepwatch_real_server_up", &[]) == Some(1.0));
+    ensure!(we.answer(&["status"])?.contains("the certificate of 127.0.1.1:443 is no good"));
     Ok(())
 }
 

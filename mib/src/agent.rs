@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use keepwatch_bus::counters::{DeliveryCounters, SNMP_TRAPS};
 use keepwatch_bus::fact::{ConsumerFact, ManagerSet};
 use keepwatch_bus::{Event, EventId, Reader, WeakBus};
 use keepwatch_model::Config;
@@ -78,6 +79,9 @@ pub async fn run(
 ) {
     loop {
         let wanted = settings.borrow_and_update().clone();
+        if !wanted.as_ref().is_some_and(|wanted| wanted.traps) {
+            reader.counters().deliveries.forget(&SNMP_TRAPS.into());
+        }
         let ended = match wanted {
             Some(wanted) => serve(wanted, &mut settings, &reader, &bus, &mut events, &asked).await,
             None => rest(&mut settings, &mut events).await,
@@ -141,8 +145,14 @@ async fn serve(
             let view = View { world: &world, counters: source.counters(), order: &order };
             answer(&mib.over(view).obeying(&obey));
         });
-    let mut story =
-        Story { bus: bus.clone(), socket: wanted.master.to_string(), told: Told::Nothing, last: None };
+    let traps = wanted.traps.then(|| reader.counters().deliveries.resolve(&SNMP_TRAPS.into()));
+    let mut story = Story {
+        bus: bus.clone(),
+        socket: wanted.master.to_string(),
+        told: Told::Nothing,
+        last: None,
+        traps: traps.clone(),
+    };
     let session = subagent.run(move |change| story.tell(change));
     // When it is done, its handle is gone, and that ends the session in good order.
     let feed = async move {
@@ -158,7 +168,9 @@ async fn serve(
                     Err(_) => watching = false,
                 },
                 event = events.recv() => match event {
-                    Some(event) => notify(&event, &wanted, reader, &mut order, &handle).await,
+                    Some(event) => if let Some(counted) = &traps {
+                        notify(&event, wanted.parts, reader, &mut order, &handle, counted).await;
+                    }
                     None => return Ended::Events,
                 },
             }
@@ -174,19 +186,25 @@ async fn serve(
     ended
 }
 
-async fn notify(event: &Event, wanted: &Settings, reader: &Reader, order: &mut Order, handle: &Handle) {
-    if !wanted.traps {
-        return;
-    }
+async fn notify(
+    event: &Event,
+    parts: Parts,
+    reader: &Reader,
+    order: &mut Order,
+    handle: &Handle,
+    counted: &DeliveryCounters,
+) {
     let notifications = {
         let world = reader.world();
         order.follow(&world);
         let view = View { world: &world, counters: reader.counters(), order };
-        traps::notifications(event, view, wanted.parts)
+        traps::notifications(event, view, parts)
     };
     for binds in notifications {
         // The session takes them as fast as the master does. It drops the oldest only while there is no master.
-        handle.notify_in_turn(binds).await;
+        if !handle.notify_in_turn(binds).await {
+            counted.lost.inc();
+        }
     }
 }
 
@@ -213,6 +231,8 @@ struct Story {
     socket: String,
     told: Told,
     last: Option<EventId>,
+    /// What is counted of notifications, if any are sent.
+    traps: Option<Arc<DeliveryCounters>>,
 }
 
 #[derive(PartialEq, Eq)]
@@ -224,6 +244,14 @@ enum Told {
 
 impl Story {
     fn tell(&mut self, change: Change) {
+        if let Some(traps) = &self.traps {
+            match change {
+                Change::Notified => traps.delivered.inc(),
+                Change::NotificationsLost(count) => traps.lost.add(count),
+                Change::Refused(_) => traps.lost.inc(),
+                Change::Serving { .. } | Change::Lost(_) | Change::Unreachable(_) | Change::Stopped => {}
+            }
+        }
         match change {
             Change::Serving { .. } => {
                 self.told = Told::Connected;
@@ -236,8 +264,9 @@ impl Story {
                 self.told = Told::Nothing;
                 self.publish(ConsumerFact::MasterAgentLeft { socket: self.socket.clone() });
             }
-            // A notification that the master did not take is the master's affair.
-            Change::Unreachable(_) | Change::Stopped | Change::Refused(_) => {}
+            // Of notifications, counted above: one that the master did not take is the master's affair.
+            Change::Notified | Change::NotificationsLost(_) | Change::Refused(_) => {}
+            Change::Unreachable(_) | Change::Stopped => {}
         }
     }
 

@@ -84,12 +84,12 @@ fn of_vrrp(fact: &VrrpFact, view: View<'_>, parts: Parts) -> Vec<Vec<VarBind>> {
 fn new_master(view: View<'_>, instance: &Instance, parts: Parts) -> Vec<Vec<VarBind>> {
     let row = rfc::Row { view, instance };
     let mut all = Vec::new();
-    if let Some(index) = view.order.index_v2(&instance.name).filter(|_| parts.rfc_v2) {
+    if let Some(index) = view.order.v2.index_of(&instance.name).filter(|_| parts.rfc_v2) {
         let mut trap = Trap::new(&v2::ROOT, &[0], 1);
         trap.instance(&v2::ROOT, &v2::OPER, &v2::MASTER, &index, (v2::MASTER.get)(&row));
         all.push(trap.0);
     }
-    if let Some(index) = view.order.index_v3(&instance.name).filter(|_| parts.rfc_v3) {
+    if let Some(index) = view.order.v3.index_of(&instance.name).filter(|_| parts.rfc_v3) {
         let mut trap = Trap::new(&v3::ROOT, &[0], 1);
         trap.instance(&v3::ROOT, &v3::OPERATIONS, &v3::MASTER, &index, (v3::MASTER.get)(&row));
         trap.instance(&v3::ROOT, &v3::STATISTICS, &v3::REASON, &index, (v3::REASON.get)(&row));
@@ -114,7 +114,7 @@ fn refused(
         _ => None,
     };
     if let (Some(kind), IpAddr::V4(from), true) = (unauthentic, from, parts.rfc_v2) {
-        let index = view.order.index_v2(&instance.name)?;
+        let index = view.order.v2.index_of(&instance.name)?;
         let mut trap = Trap::new(&v2::ROOT, &[0], 2);
         // vrrpTrapPacketSrc and vrrpTrapAuthErrorType.
         trap.named(&[v2::ROOT.as_slice(), &[1, 5], &index].concat(), Some(value::address(from)));
@@ -122,7 +122,7 @@ fn refused(
         return Some(trap.0);
     }
     let number = v3::protocol_error(error).filter(|_| parts.rfc_v3)?;
-    let index = view.order.index_v3(&instance.name)?;
+    let index = view.order.v3.index_of(&instance.name)?;
     let mut trap = Trap::new(&v3::ROOT, &[0], 2);
     trap.instance(&v3::ROOT, &v3::STATISTICS, &v3::ERROR, &index, integer(number));
     Some(trap.0)

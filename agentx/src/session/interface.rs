@@ -154,6 +154,11 @@ pub enum Change {
     Lost(Reason),
     /// An attempt to open a session failed.
     Unreachable(Reason),
+    /// The master took a notification, and sends it on.
+    Notified,
+    /// So many notifications will reach nobody: none came who could take them, too many waited, or the session ended
+    /// before the master said that it took them.
+    NotificationsLost(u64),
     /// The master refused something other than an Open or a registration, usually a notification.
     Refused(ErrorStatus),
     /// The session has ended because it was told to.

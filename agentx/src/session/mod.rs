@@ -14,20 +14,20 @@
 //! `handle` with [`Input::Timer`] when [`Session::deadline`] has come. Whatever the master sends or fails to send, the worst that
 //! can come of it is [`Output::Disconnect`] and another attempt later.
 
+mod incoming;
 mod interface;
 mod serve;
 mod sets;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use rasn_snmp::v2::VarBind;
 
 use crate::framer::Framer;
-use crate::pdu::{Body, CloseReason, ErrorStatus, Header, Packet, RawHeader};
-use crate::tree::Tree;
+use crate::pdu::{Body, CloseReason, Header, Packet};
 use crate::wire::{ByteOrder, octet_string};
 
 use sets::Sets;
@@ -36,9 +36,6 @@ pub use interface::{Answered, Ask, AskError, Change, Input, Output, Reason, Sett
 
 /// Notifications that wait for a session at most; when one more comes, the oldest goes.
 pub const MAX_WAITING_NOTIFICATIONS: usize = 64;
-
-/// Bytes of answers after which [`Session::receive`] leaves the remaining requests for later.
-const MAX_ANSWERS: usize = 64 * 1024;
 
 /// A request of ours that the master has yet to answer.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +79,8 @@ pub struct Session {
     last_packet: u32,
     retry: Duration,
     notifications: VecDeque<Vec<VarBind>>,
-    dropped_notifications: u64,
+    /// Packets of notifications that the master has yet to take.
+    notified: BTreeSet<u32>,
     sets: Sets,
     /// What was asked, by packet: its token, and when an answer comes too late.
     asked: BTreeMap<u32, (u64, Instant)>,
@@ -99,7 +97,7 @@ impl Session {
             born: now,
             last_packet: 0,
             notifications: VecDeque::new(),
-            dropped_notifications: 0,
+            notified: BTreeSet::new(),
             sets: Sets::default(),
             asked: BTreeMap::new(),
         }
@@ -132,11 +130,6 @@ impl Session {
     /// Whether requests that came in wait to be answered: see [`receive`](Self::receive).
     pub fn has_backlog(&self) -> bool {
         self.framer.has_packet()
-    }
-
-    /// Notifications that never left, because no session came while they waited.
-    pub fn dropped_notifications(&self) -> u64 {
-        self.dropped_notifications
     }
 
     /// Takes one input and appends what is to be done to `out`.
@@ -234,124 +227,6 @@ impl Session {
         out.extend(asked.map(|(token, _)| Output::Answered(token, Err(AskError::NotOpen))));
     }
 
-    /// Takes bytes that came in. When the answers get long, requests may be left over: [`has_backlog`](Self::has_backlog)
-    /// says so, and another call, with no bytes at all, goes on with them.
-    pub fn receive(&mut self, now: Instant, raw: &[u8], tree: &dyn Tree, out: &mut Vec<Output>) {
-        if matches!(
-            self.state,
-            State::Idle | State::Waiting { .. } | State::Connecting { .. } | State::Stopped
-        ) {
-            return;
-        }
-        self.framer.push(raw);
-        let answers = |out: &[Output]| -> usize {
-            let length = |output: &Output| if let Output::Send(raw) = output { raw.len() } else { 0 };
-            out.iter().map(length).sum()
-        };
-        while answers(out) < MAX_ANSWERS {
-            match self.framer.next_packet() {
-                Ok(None) => return,
-                Ok(Some(raw)) => self.packet(now, &raw, tree, out),
-                Err(error) => {
-                    self.fail(now, Reason::Protocol(error), out);
-                    return;
-                }
-            }
-            // The packet may have ended the session; what follows it in the stream then means nothing.
-            if matches!(self.state, State::Waiting { .. } | State::Stopped) {
-                return;
-            }
-        }
-    }
-
-    fn packet(&mut self, now: Instant, raw: &[u8], tree: &dyn Tree, out: &mut Vec<Output>) {
-        let packet = match Packet::decode(raw) {
-            Ok(packet) => packet,
-            Err(_) => {
-                if let Ok(header) = RawHeader::decode(raw)
-                    && let Some(answer) = serve::unparsable(&header, self.uptime(now))
-                {
-                    out.push(Output::Send(answer));
-                }
-                return;
-            }
-        };
-        if let State::Serving { ping_at, ping, .. } = &mut self.state {
-            // Whatever it says, the master is alive.
-            *ping_at = now + self.settings.ping_every;
-            if !matches!(packet.body, Body::Response { .. }) {
-                *ping = None;
-            }
-        }
-        match packet.body {
-            Body::Response { error, .. } => self.response(now, &packet, error, out),
-            Body::Close(reason) if Some(packet.header.session) == self.session_id() => {
-                if matches!(self.state, State::Closing(_)) {
-                    self.stopped(out);
-                } else {
-                    self.fail(now, Reason::Closed(reason), out);
-                }
-            }
-            _ => {
-                let (session, uptime) = (self.session_id(), self.uptime(now));
-                let answer = serve::answer(&packet, session, tree, &mut self.sets, uptime);
-                out.extend(answer.map(Output::Send));
-            }
-        }
-    }
-
-    fn response(&mut self, now: Instant, packet: &Packet, error: ErrorStatus, out: &mut Vec<Output>) {
-        if let Some((token, _)) = self.asked.remove(&packet.header.packet) {
-            let Body::Response { index, binds, .. } = &packet.body else { return };
-            let answered = match error {
-                ErrorStatus::NO_ERROR => Ok(binds.clone()),
-                refused => Err(AskError::Refused(refused, *index)),
-            };
-            out.push(Output::Answered(token, answered));
-            return;
-        }
-        let ours = |pending: &Pending| pending.packet == packet.header.packet;
-        let refused = error != ErrorStatus::NO_ERROR;
-        match &self.state {
-            State::Opening(pending) if ours(pending) => {
-                if refused {
-                    self.fail(now, Reason::Refused("the Open", error), out);
-                } else {
-                    self.register(now, packet.header.session, 0, out);
-                }
-            }
-            State::Registering { session, next, pending } if ours(pending) => {
-                let (session, next) = (*session, *next);
-                // A row in sysORTable is a courtesy: only a refused subtree is a failure.
-                if refused && next < self.settings.subtrees.len() {
-                    self.fail(now, Reason::Refused("a registration", error), out);
-                } else {
-                    self.register(now, session, next + 1, out);
-                }
-            }
-            State::Serving { session, ping_at, ping } => {
-                let (session, ping_at) = (*session, *ping_at);
-                let answers_ping = ping.as_ref().is_some_and(ours);
-                if error == ErrorStatus::NOT_OPEN || (answers_ping && refused) {
-                    self.fail(now, Reason::Refused("the session", error), out);
-                } else if answers_ping {
-                    self.state = State::Serving { session, ping_at, ping: None };
-                } else if refused {
-                    out.push(Output::Changed(Change::Refused(error)));
-                }
-            }
-            State::Closing(pending) if ours(pending) => self.stopped(out),
-            // An answer to a question that was given up, or that was never asked.
-            State::Opening(_)
-            | State::Registering { .. }
-            | State::Closing(_)
-            | State::Idle
-            | State::Waiting { .. }
-            | State::Connecting { .. }
-            | State::Stopped => {}
-        }
-    }
-
     /// Sends the registration at `next`: first the subtrees, then the rows of sysORTable; after the last one the
     /// session serves.
     fn register(&mut self, now: Instant, session: u32, next: usize, out: &mut Vec<Output>) {
@@ -365,7 +240,7 @@ impl Session {
             self.state = State::Serving { session, ping_at: now + self.settings.ping_every, ping: None };
             out.push(Output::Changed(Change::Serving { session }));
             for binds in std::mem::take(&mut self.notifications) {
-                self.ask(now, session, Body::Notify(binds), out);
+                self.send_notification(now, session, binds, out);
             }
             return;
         };
@@ -375,10 +250,8 @@ impl Session {
 
     fn notify(&mut self, now: Instant, binds: Vec<VarBind>, out: &mut Vec<Output>) {
         match self.state {
-            State::Serving { session, .. } => {
-                self.ask(now, session, Body::Notify(binds), out);
-            }
-            State::Stopped | State::Closing(_) => self.dropped_notifications += 1,
+            State::Serving { session, .. } => self.send_notification(now, session, binds, out),
+            State::Stopped | State::Closing(_) => lost(1, out),
             State::Idle
             | State::Waiting { .. }
             | State::Connecting { .. }
@@ -386,11 +259,27 @@ impl Session {
             | State::Registering { .. } => {
                 if self.notifications.len() == MAX_WAITING_NOTIFICATIONS {
                     self.notifications.pop_front();
-                    self.dropped_notifications += 1;
+                    lost(1, out);
                 }
                 self.notifications.push_back(binds);
             }
         }
+    }
+
+    fn send_notification(&mut self, now: Instant, session: u32, binds: Vec<VarBind>, out: &mut Vec<Output>) {
+        let before = out.len();
+        let Pending { packet, .. } = self.ask(now, session, Body::Notify(binds), out);
+        // One that can't be encoded did not go out.
+        if out.len() == before {
+            lost(1, out);
+        } else {
+            self.notified.insert(packet);
+        }
+    }
+
+    /// Whether the master took those that are under way, nobody will know.
+    fn forget_notified(&mut self, out: &mut Vec<Output>) {
+        lost(std::mem::take(&mut self.notified).len(), out);
     }
 
     fn stop(&mut self, now: Instant, out: &mut Vec<Output>) {
@@ -412,6 +301,8 @@ impl Session {
         self.state = State::Stopped;
         self.framer.clear();
         self.forget_asked(out);
+        self.forget_notified(out);
+        lost(std::mem::take(&mut self.notifications).len(), out);
         out.push(Output::Disconnect);
         out.push(Output::Changed(Change::Stopped));
     }
@@ -421,6 +312,7 @@ impl Session {
         self.framer.clear();
         self.sets.forget();
         self.forget_asked(out);
+        self.forget_notified(out);
         self.state = State::Waiting { until: now + self.jitter(self.retry) };
         self.retry = (self.retry * 2).min(self.settings.retry_most);
         out.push(Output::Disconnect);
@@ -468,6 +360,13 @@ impl Session {
     fn uptime(&self, now: Instant) -> u32 {
         let centiseconds = now.saturating_duration_since(self.born).as_millis() / 10;
         (centiseconds & u128::from(u32::MAX)) as u32
+    }
+}
+
+/// Tells of notifications that reach nobody, if there are any.
+fn lost(count: usize, out: &mut Vec<Output>) {
+    if count > 0 {
+        out.push(Output::Changed(Change::NotificationsLost(count as u64)));
     }
 }
 

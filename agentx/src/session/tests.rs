@@ -1,13 +1,15 @@
 //! The session machine, driven by hand against a master that the tests play.
 
+mod serving;
+mod setting;
+
 use super::*;
 use crate::mib::Mib;
-use crate::pdu::{IndexChoice, SearchRange, Subtree};
+use crate::pdu::{ErrorStatus, IndexChoice, Subtree};
 use crate::syntax::{DISPLAY_STRING, INTEGER32};
 use crate::table::{Column, Rows, Source, Table};
 use crate::value::{integer, text};
 use crate::wire::oid;
-use rasn_snmp::v2::VarBindValue;
 
 const ROOT: [u32; 4] = [1, 3, 6, 9];
 
@@ -141,135 +143,11 @@ impl Bench {
     }
 }
 
-fn range(start: &[u32], include: bool, end: &[u32]) -> SearchRange {
-    SearchRange { start: oid(start), include, end: oid(end) }
-}
-
 #[test]
 fn it_opens_registers_and_then_serves() {
     let mut bench = Bench::new();
     bench.open();
     assert_eq!(bench.others(), [Output::Connect, Output::Changed(Change::Serving { session: 7 })]);
-}
-
-#[test]
-fn gets_are_answered_from_the_tree_in_the_askers_byte_order() {
-    let mut bench = Bench::new();
-    bench.open();
-    let ranges = vec![range(&[1, 3, 6, 9, 1, 2], false, &[]), range(&[1, 3, 6, 9, 1, 77], false, &[])];
-    let (error, _, binds) = bench.ask(Body::Get(ranges));
-    assert_eq!(error, ErrorStatus::NO_ERROR);
-    let values: Vec<_> = binds.into_iter().map(|bind| bind.value).collect();
-    assert_eq!(values, [integer(2), VarBindValue::NoSuchInstance]);
-}
-
-#[test]
-fn next_stays_inside_its_range() {
-    let mut bench = Bench::new();
-    bench.open();
-    let ranges = vec![
-        range(&[1, 3, 6, 9, 1, 5], false, &[1, 3, 6, 9, 2]),
-        range(&[1, 3, 6, 9, 1, 5], true, &[1, 3, 6, 9, 2]),
-        range(&[1, 3, 6, 9, 1, 5], false, &[]),
-    ];
-    let (_, _, binds) = bench.ask(Body::GetNext(ranges));
-    assert_eq!(binds[0].value, VarBindValue::EndOfMibView);
-    assert_eq!(binds[0].name, oid(&[1, 3, 6, 9, 1, 5]));
-    assert_eq!(binds[1].value, integer(5));
-    assert_eq!(binds[2].name, oid(&[1, 3, 6, 9, 2, 1]));
-}
-
-#[test]
-fn bulk_goes_round_until_every_range_has_ended() {
-    let mut bench = Bench::new();
-    bench.open();
-    let body = Body::GetBulk {
-        non_repeaters: 1,
-        max_repetitions: 50,
-        ranges: vec![
-            range(&ROOT, false, &[]),
-            range(&[1, 3, 6, 9, 1, 3], false, &[1, 3, 6, 9, 2]),
-            range(&[1, 3, 6, 9, 2, 4], false, &[1, 3, 6, 9, 3]),
-        ],
-    };
-    let (_, _, binds) = bench.ask(body);
-    let rows: Vec<_> =
-        binds.iter().map(|bind| (bind.name.to_string(), bind.value == VarBindValue::EndOfMibView)).collect();
-    let want = [
-        ("1.3.6.9.1.1", false),
-        ("1.3.6.9.1.4", false),
-        ("1.3.6.9.2.5", false),
-        ("1.3.6.9.1.5", false),
-        ("1.3.6.9.2.5", true),
-        ("1.3.6.9.1.5", true),
-        ("1.3.6.9.2.5", true),
-    ];
-    assert_eq!(rows, want.map(|(name, end)| (name.to_owned(), end)));
-}
-
-#[test]
-fn a_bulk_that_asks_for_the_world_gets_a_bounded_answer() {
-    let mut bench = Bench::new();
-    bench.open();
-    let ranges = vec![range(&ROOT, false, &[]); 1000];
-    let (error, _, binds) = bench.ask(Body::GetBulk { non_repeaters: 0, max_repetitions: 65535, ranges });
-    assert_eq!(error, ErrorStatus::NO_ERROR);
-    assert_eq!(binds.len(), 2000);
-}
-
-#[test]
-fn requests_that_come_all_at_once_are_answered_bit_by_bit() {
-    let mut bench = Bench::new();
-    bench.open();
-    let ranges = vec![range(&ROOT, false, &[]); 1000];
-    let body = Body::GetBulk { non_repeaters: 0, max_repetitions: 2, ranges };
-    let header = Header { session: 7, ..Header::default() };
-    let raw = Packet { header, context: None, body }.encode().unwrap();
-    bench.receive(&raw.repeat(10));
-    let mut rounds = 1;
-    assert!(bench.sent.len() < 10 && bench.session.has_backlog());
-    while bench.session.has_backlog() {
-        bench.receive(&[]);
-        rounds += 1;
-    }
-    assert_eq!(bench.sent.len(), 10);
-    assert!(rounds > 2);
-}
-
-#[test]
-fn nothing_can_be_set() {
-    let mut bench = Bench::new();
-    bench.open();
-    let bind = VarBind { name: oid(&[1, 3, 6, 9, 1, 1]), value: integer(5) };
-    assert_eq!(bench.ask(Body::TestSet(vec![bind])), (ErrorStatus::NOT_WRITABLE, 1, vec![]));
-    assert_eq!(bench.ask(Body::CommitSet).0, ErrorStatus::COMMIT_FAILED);
-    assert_eq!(bench.ask(Body::UndoSet).0, ErrorStatus::UNDO_FAILED);
-    bench.say(Header { session: 7, ..Header::default() }, Body::CleanupSet);
-    assert!(bench.sent.is_empty());
-}
-
-#[test]
-fn requests_for_another_session_are_told_so() {
-    let mut bench = Bench::new();
-    bench.open();
-    bench.say(Header { session: 8, ..Header::default() }, Body::Ping);
-    let error = match bench.sent().body {
-        Body::Response { error, .. } => error,
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(error, ErrorStatus::NOT_OPEN);
-}
-
-#[test]
-fn what_cannot_be_parsed_is_answered_so_and_the_session_goes_on() {
-    let mut bench = Bench::new();
-    bench.open();
-    let header = Header { session: 7, ..Header::default() };
-    let mut raw = Packet { header, context: None, body: Body::Ping }.encode().unwrap();
-    raw[1] = 77;
-    bench.receive(&raw);
-    assert!(matches!(bench.sent().body, Body::Response { error: ErrorStatus::PARSE_ERROR, .. }));
-    assert!(bench.session.is_serving());
 }
 
 #[test]
@@ -402,11 +280,19 @@ fn notifications_wait_for_a_session_and_the_oldest_go_when_too_many_wait() {
     let first = bench.sent();
     assert_eq!(first.body, Body::Notify(vec![VarBind { name: oid(&ROOT), value: integer(3) }]));
     assert_eq!(bench.sent.len(), MAX_WAITING_NOTIFICATIONS - 1);
-    assert_eq!(bench.session.dropped_notifications(), 3);
-    bench.others();
+    let lost = |output: &&Output| **output == Output::Changed(Change::NotificationsLost(1));
+    assert_eq!(bench.others().iter().filter(lost).count(), 3);
     bench.reply(&first, 7, ErrorStatus::PROCESSING_ERROR);
     assert_eq!(bench.others(), [Output::Changed(Change::Refused(ErrorStatus::PROCESSING_ERROR))]);
+    let second = bench.sent();
+    bench.reply(&second, 7, ErrorStatus::NO_ERROR);
+    assert_eq!(bench.others(), [Output::Changed(Change::Notified)]);
     assert!(bench.session.is_serving());
+
+    // Of the others nobody will know.
+    bench.feed(Input::ConnectionLost("gone".into()));
+    let lost = Change::NotificationsLost(MAX_WAITING_NOTIFICATIONS as u64 - 2);
+    assert_eq!(bench.others()[0], Output::Changed(lost));
 }
 
 #[test]
@@ -478,86 +364,4 @@ fn what_is_asked_of_the_master_is_answered_by_token() {
     bench.feed(Input::Ask(5, Ask::RemoveCapability(oid(&[1, 3]))));
     bench.feed(Input::ConnectionLost("gone".into()));
     assert_eq!(bench.others()[0], Output::Answered(5, Err(AskError::NotOpen)));
-}
-
-/// Tables that can be set, and what was.
-struct Lamp(std::cell::RefCell<[i32; 2]>);
-
-impl Tree for Lamp {
-    fn get(&self, _: Option<&bytes::Bytes>, name: &[u32]) -> VarBindValue {
-        integer(self.0.borrow()[*name.last().unwrap() as usize])
-    }
-
-    fn next(
-        &self,
-        _: Option<&bytes::Bytes>,
-        _: &[u32],
-        _: bool,
-    ) -> Option<(rasn::types::ObjectIdentifier, VarBindValue)> {
-        None
-    }
-
-    fn test(&self, _: Option<&bytes::Bytes>, _: &[u32], value: &VarBindValue) -> Result<(), ErrorStatus> {
-        match crate::value::as_integer(value) {
-            Some(0..=9) => Ok(()),
-            Some(_) => Err(ErrorStatus::WRONG_VALUE),
-            None => Err(ErrorStatus::WRONG_TYPE),
-        }
-    }
-
-    fn set(&self, _: Option<&bytes::Bytes>, name: &[u32], value: &VarBindValue) -> Result<(), ErrorStatus> {
-        // One that fails although it was tested.
-        let number = crate::value::as_integer(value).filter(|number| *number != 8);
-        self.0.borrow_mut()[*name.last().unwrap() as usize] = number.ok_or(ErrorStatus::GEN_ERR)?;
-        Ok(())
-    }
-}
-
-#[test]
-fn a_set_is_tested_whole_done_and_taken_back() {
-    let (mut bench, lamp) = (Bench::new(), Lamp([1, 2].into()));
-    bench.open();
-    let bind = |at, number| VarBind { name: oid(&[1, 3, 6, 9, 1, at]), value: integer(number) };
-    let ask = |bench: &mut Bench, transaction, body| {
-        let header = Header { session: 7, transaction, packet: 5, order: ByteOrder::Network };
-        let raw = Packet { header, context: None, body }.encode().unwrap();
-        let mut out = Vec::new();
-        bench.session.receive(bench.now, &raw, &lamp, &mut out);
-        out.into_iter().next().map(|output| match output {
-            Output::Send(raw) => match Packet::decode(&raw).unwrap().body {
-                Body::Response { error, index, .. } => (error, index),
-                other => panic!("{other:?}"),
-            },
-            other => panic!("{other:?}"),
-        })
-    };
-    let good = (ErrorStatus::NO_ERROR, 0);
-    assert_eq!(
-        ask(&mut bench, 1, Body::TestSet(vec![bind(0, 5), bind(1, 77)])),
-        Some((ErrorStatus::WRONG_VALUE, 2))
-    );
-    assert_eq!(
-        ask(&mut bench, 1, Body::CommitSet),
-        Some((ErrorStatus::COMMIT_FAILED, 0)),
-        "it was not possible"
-    );
-    assert_eq!(*lamp.0.borrow(), [1, 2]);
-
-    assert_eq!(ask(&mut bench, 2, Body::TestSet(vec![bind(0, 5), bind(1, 6)])), Some(good));
-    assert_eq!(*lamp.0.borrow(), [1, 2], "a test changes nothing");
-    assert_eq!(
-        ask(&mut bench, 3, Body::CommitSet).unwrap().0,
-        ErrorStatus::COMMIT_FAILED,
-        "another transaction"
-    );
-    assert_eq!(ask(&mut bench, 2, Body::CommitSet), Some(good));
-    assert_eq!(*lamp.0.borrow(), [5, 6]);
-    assert_eq!(ask(&mut bench, 2, Body::CleanupSet), None, "has no answer");
-    assert_eq!(ask(&mut bench, 2, Body::UndoSet).unwrap().0, ErrorStatus::UNDO_FAILED, "it is over");
-
-    // The second fails when it is done, and the first is taken back.
-    assert_eq!(ask(&mut bench, 4, Body::TestSet(vec![bind(0, 7), bind(1, 8)])), Some(good));
-    assert_eq!(ask(&mut bench, 4, Body::CommitSet), Some((ErrorStatus::COMMIT_FAILED, 2)));
-    assert_eq!(ask(&mut bench, 4, Body::UndoSet), Some(good));
-    assert_eq!(*lamp.0.borrow(), [5, 6]);
 }

@@ -230,13 +230,16 @@ counters! {
 }
 
 counters! {
-    /// What is counted of a destination that events are delivered to: a webhook, an OTLP collector.
+    /// What is counted of a destination that events are delivered to: a webhook, an OTLP collector, the managers of SNMP.
     DeliveryCounters of Counter {
         delivered = "keepwatch_delivery_delivered_total": "Messages that a receiver of events took",
         lost = "keepwatch_delivery_lost_total": "Messages for a receiver of events that it will not get",
         failed_tries = "keepwatch_delivery_failed_tries_total": "Tries to hand messages to a receiver of events that failed",
     }
 }
+
+/// What notifications of SNMP are as a [delivery](Counters::deliveries).
+pub const SNMP_TRAPS: &str = "snmp traps";
 
 /// A family of counters, one a subject.
 #[derive(Debug)]
@@ -265,6 +268,11 @@ impl<K: Ord + Clone, C: Default> Family<K, C> {
     /// All, in the order of the keys.
     pub fn all(&self) -> Vec<(K, Arc<C>)> {
         self.0.read().iter().map(|(k, c)| (k.clone(), c.clone())).collect()
+    }
+
+    /// Forgets the counters of `key`: there is no such thing any more.
+    pub fn forget(&self, key: &K) {
+        self.0.write().remove(key);
     }
 
     /// Forgets all whose key does not satisfy `keep`: after a reload took them away.
@@ -349,7 +357,7 @@ impl Counters {
         let webhooks = &config.observability.webhooks;
         self.deliveries.retain(|name| match name.strip_prefix("webhook ") {
             Some(webhook) => webhooks.iter().any(|known| *known.name == *webhook),
-            // OTLP, which the environment may ask for.
+            // Of OTLP, which the environment may ask for, and of SNMP, which the command line may: they see to it.
             None => true,
         });
         self.keep_sums(|name| instances.contains(name));

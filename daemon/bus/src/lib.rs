@@ -18,6 +18,7 @@
 //! | [`history`] | the last events, in memory and in a bounded file |
 //! | [`line`](mod@line) | a fact as a line of the log ([`Event::line`]) |
 //! | [`mailbox`] | the queue whose sender never waits |
+//! | [`pause`] | how long whoever tries again waits |
 //! | [`own_file`] | how files of the daemon's own are opened |
 //! | `sample` | settings and events for tests (feature `test-support`) |
 
@@ -38,6 +39,7 @@ mod link;
 pub mod mailbox;
 pub mod mention;
 pub mod own_file;
+pub mod pause;
 mod routing;
 #[cfg(feature = "test-support")]
 pub mod sample;

@@ -139,8 +139,8 @@ fn every_example_is_accepted_where_it_stands() {
 
 #[test]
 fn what_is_not_acted_on_is_said_at_its_place() {
-    let text = "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n 10.0.0.1\n }\n use_vmac_addr\n}\n\
-                vrrp_instance B {\n interface eth0\n virtual_router_id 2\n virtual_ipaddress {\n 10.0.0.2\n }\n use_vmac_addr\n}\n";
+    let text = "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n 10.0.0.1\n }\n}\n\
+                global_defs {\n process_monitor_rcv_bufs 1000\n}\nglobal_defs {\n process_monitor_rcv_bufs 1000\n}\n";
     let loaded = read(text);
     let said: Vec<(Severity, usize)> = loaded
         .diagnostics
@@ -148,7 +148,7 @@ fn what_is_not_acted_on_is_said_at_its_place() {
         .filter(|diagnostic| diagnostic.code == "not-acted-on")
         .map(|said| (said.severity, line(&loaded, said.span)))
         .collect();
-    assert_eq!(said, [(Severity::Warning, 7)]);
+    assert_eq!(said, [(Severity::Warning, 9)]);
     assert_eq!(loaded.diagnostics.exit_status(), 0);
 }
 

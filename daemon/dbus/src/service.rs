@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use keepwatch_bus::fact::{ConsumerFact, DaemonFact, VrrpFact};
+use keepwatch_bus::pause::Pauses;
 use keepwatch_bus::subject::{Name, VrrpState};
 use keepwatch_bus::{Event, Fact, Reader, WeakBus};
 use tokio::sync::{mpsc, watch};
@@ -20,10 +21,8 @@ use crate::names::Names;
 use crate::objects::{Daemon, Desk, Instance as Object, STOPPED, number};
 use crate::routers::Routers;
 
-/// Pause after the first failure to connect; each further one in a row doubles it.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// Longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Between tries to connect.
+const PAUSES: Pauses = Pauses { first: Duration::from_secs(1), longest: Duration::from_secs(30) };
 /// What one connection, one object or one signal may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The name of the bus itself, and of its interface.
@@ -110,7 +109,7 @@ struct Tries {
     failures: u32,
     /// When the next one is to be made.
     next: Instant,
-    /// The failure that was told last: it is told once.
+    /// The failure that was told last, but for [what changes](without_connection): it is told once.
     told: Option<String>,
 }
 
@@ -122,28 +121,30 @@ impl Tries {
     /// It did not come to a connection.
     fn fail(&mut self, name: Name, error: String, bus: &WeakBus) {
         self.failures += 1;
-        self.next = Instant::now() + pause_after(self.failures);
-        if self.told.as_ref() != Some(&error) {
-            self.told = Some(error.clone());
+        self.next = Instant::now() + PAUSES.after(self.failures);
+        let kind = without_connection(&error);
+        if self.told.as_ref() != Some(&kind) {
+            self.told = Some(kind);
             bus.publish(None, ConsumerFact::BusLost { name, error });
         }
     }
 
     /// The connection that there was is lost.
     fn lost(&mut self, name: Name, error: String, bus: &WeakBus) {
-        self.next = Instant::now() + FIRST_PAUSE;
-        self.told = Some(error.clone());
+        self.next = Instant::now() + PAUSES.first;
+        self.told = Some(without_connection(&error));
         bus.publish(None, ConsumerFact::BusLost { name, error });
     }
+}
+
+/// What the bus says, without the name of the connection, which is another one each time.
+fn without_connection(error: &str) -> String {
+    error.split(' ').filter(|word| !word.starts_with("\":")).collect::<Vec<_>>().join(" ")
 }
 
 /// What comes of work within [`PATIENCE`]. A bus that did not take one message hangs: the next one would take as long.
 async fn soon<T>(work: impl Future<Output = T>) -> Result<T, String> {
     timeout(PATIENCE, work).await.map_err(|_| "the bus does not answer".to_owned())
-}
-
-fn pause_after(failures: u32) -> Duration {
-    FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1).min(8))).min(LONGEST_PAUSE)
 }
 
 /// When a reload is over about which nothing else is told.
@@ -406,4 +407,21 @@ enum DaemonSignal {
     Started,
     Reloaded,
     Stopped,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_refusals_are_the_same_whatever_the_connection_is_called() {
+        let refused = |connection: &str| {
+            format!(
+                "AccessDenied: Connection \"{connection}\" is not allowed to own the service \"org.example.Other\""
+            )
+        };
+        let kind = without_connection(&refused(":1.0"));
+        assert_eq!(kind, without_connection(&refused(":1.27")));
+        assert!(kind.contains("org.example.Other"), "{kind}");
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use keepwatch_bus::pause::Pauses;
+
 /// Bounds of a queue, and the pauses between tries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Patience {
@@ -32,7 +34,6 @@ impl Default for Patience {
 impl Patience {
     /// The pause after so many failures in a row.
     pub fn pause_after(&self, failures: u32) -> Duration {
-        let doubled = 2_u32.saturating_pow(failures.saturating_sub(1).min(16));
-        self.first_pause.saturating_mul(doubled).min(self.longest_pause)
+        Pauses { first: self.first_pause, longest: self.longest_pause }.after(failures)
     }
 }

@@ -17,6 +17,8 @@
 //! request, never reading) is dropped, and when all places are taken the longest idle one goes to whoever comes next.
 //! The page and `/api` are answered only where they are asked for by a name of this host.
 //!
+//! [`serve_metrics`] answers `/metrics` alone, with what somebody else has measured, written by [`Families`].
+//!
 //! [`dump`] makes the files that keepalived writes on a signal.
 
 mod api;
@@ -38,7 +40,7 @@ mod timeline;
 mod web;
 
 pub use guard::Guarded;
-pub use metrics::{Described, Format, Kind, exposition, families};
+pub use metrics::{Described, Families, Family, Format, Kind, Labels, exposition, families, flag, number};
 pub use places::{Place, Places, Streaming};
-pub use server::{Limits, serve, serve_behind};
+pub use server::{Limits, serve, serve_behind, serve_metrics};
 pub use web::Web;

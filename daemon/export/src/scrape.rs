@@ -8,7 +8,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use keepwatch_bus::Reader;
 
 use crate::fresh::Fresh;
 use crate::metrics::{self, Format};
@@ -20,11 +19,27 @@ pub(crate) struct Scrapes([[Fresh; 2]; 2]);
 
 /// `/metrics`.
 pub(crate) async fn answer(State(shared): State<Shared>, headers: HeaderMap) -> Response {
-    let format = format(&headers);
-    let gzip = accepts_gzip(&headers);
-    let fresh = &shared.scrapes.0[usize::from(format == Format::OpenMetrics)][usize::from(gzip)];
     let reader = shared.reader.clone();
-    let Some(body) = fresh.get(move || make(&reader, format, gzip)).await else {
+    shared.scrapes.respond(&headers, move |format| metrics::exposition(&reader, format)).await
+}
+
+impl Scrapes {
+    /// The answer to a request with these headers: what was written lately, or what `exposition` writes.
+    pub(crate) async fn respond(
+        &self,
+        headers: &HeaderMap,
+        exposition: impl FnOnce(Format) -> String + Send + 'static,
+    ) -> Response {
+        let format = format(headers);
+        let gzip = accepts_gzip(headers);
+        let fresh = &self.0[usize::from(format == Format::OpenMetrics)][usize::from(gzip)];
+        let body = fresh.get(move || make(exposition(format), gzip)).await;
+        response(body, format, gzip)
+    }
+}
+
+fn response(body: Option<Bytes>, format: Format, gzip: bool) -> Response {
+    let Some(body) = body else {
         return (StatusCode::INTERNAL_SERVER_ERROR, "the metrics can not be written\n").into_response();
     };
     let mut response = body.into_response();
@@ -39,8 +54,7 @@ pub(crate) async fn answer(State(shared): State<Shared>, headers: HeaderMap) -> 
     response
 }
 
-fn make(reader: &Reader, format: Format, gzip: bool) -> Option<Bytes> {
-    let text = metrics::exposition(reader, format);
+fn make(text: String, gzip: bool) -> Option<Bytes> {
     if !gzip {
         return Some(text.into());
     }

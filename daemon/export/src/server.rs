@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::HeaderMap;
+use axum::routing::get;
 use axum::{Router, middleware};
 use hyper::Request;
 use hyper::body::Incoming;
@@ -19,8 +21,10 @@ use tokio::time::{sleep, timeout};
 
 use crate::board::Live;
 use crate::guard::Guarded;
+use crate::metrics::Format;
 use crate::places::{Place, Places};
 use crate::routes;
+use crate::scrape::Scrapes;
 use crate::web::{Web, authenticated};
 
 /// What one listener allows its clients.
@@ -61,7 +65,6 @@ pub async fn serve(listener: TcpListener, reader: Reader, limits: Limits) {
 
 /// The same with TLS and for known users only, as far as `web` says so.
 pub async fn serve_behind(listener: TcpListener, reader: Reader, limits: Limits, web: Option<Arc<Web>>) {
-    let places = Places::new(limits.connections);
     let live = Live::new(reader.clone());
     let mut router = routes::router(reader, live.clone(), &limits);
     if let Some(web) = &web {
@@ -69,6 +72,33 @@ pub async fn serve_behind(listener: TcpListener, reader: Reader, limits: Limits,
     }
     let mut connections = JoinSet::new();
     connections.spawn(live.run());
+    accept(listener, router, limits, web, connections).await;
+}
+
+/// Answers `/metrics` on `listener`, and nothing else, with what `exposition` writes in a format: on a thread where it may
+/// take its time, and at most ten times a second. Runs until it is dropped.
+pub async fn serve_metrics(
+    listener: TcpListener,
+    limits: Limits,
+    exposition: Arc<dyn Fn(Format) -> String + Send + Sync>,
+) {
+    let scrapes = Arc::new(Scrapes::default());
+    let answer = async move |headers: HeaderMap| {
+        let exposition = exposition.clone();
+        scrapes.respond(&headers, move |format| exposition(format)).await
+    };
+    let router = Router::new().route("/metrics", get(answer));
+    accept(listener, router, limits, None, JoinSet::new()).await;
+}
+
+async fn accept(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    web: Option<Arc<Web>>,
+    mut connections: JoinSet<()>,
+) {
+    let places = Places::new(limits.connections);
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {

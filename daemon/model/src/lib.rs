@@ -56,10 +56,10 @@ pub use forwarding::{Forwarding, Tunnel, TunnelChecksum};
 pub use garp::{Garp, GarpExtraInterfaces, GarpGroup};
 pub use global::{
     AdvertBuffers, AdvertsMultiplier, ApplicationPriority, AutoPriority, AutoPriorityDelay, Dbus, DumpFiles,
-    DynamicInterfaces, Firewall, Global, InterfaceDelays, IpSets, IprouteDirectories, Iptables,
-    IpvsNamespace, JsonVersion, KernelBuffer, LinkbeatInterface, LinkbeatMethod, LvsFlushOnStop, LvsTimeouts,
-    Nftables, NftablesIpvs, NotifyFifo, NotifyFifos, ProcessNames, ProcessScheduling, Processes,
-    ReceiveBuffers, ReloadFiles, ReloadMarker, Snmp, VmacPrefixes,
+    DynamicInterfaces, Firewall, Global, InterfaceDelays, IprouteDirectories, IpvsNamespace, JsonVersion,
+    KernelBuffer, LinkbeatInterface, LinkbeatMethod, LvsFlushOnStop, LvsTimeouts, Nftables, NftablesIpvs,
+    NotifyFifo, NotifyFifos, ProcessNames, ProcessScheduling, Processes, ReceiveBuffers, ReloadFiles,
+    ReloadMarker, Snmp, VmacPrefixes,
 };
 pub use header::Header;
 pub use mail::{Mail, MailGroup, MailTls, MailUser};
@@ -84,7 +84,7 @@ pub use track::{ArgumentMatch, InitFile, TrackFile, TrackProcess, TrackScript, T
 pub use virtual_server::{
     GroupEntry, Protocol, SchedulerFlags, VirtualServer, VirtualServerGroup, VirtualServerKey,
 };
-pub use vmac::{IpvlanMode, Vmac, VmacKind};
+pub use vmac::{IpvlanMode, Vmac, VmacKind, virtual_hardware};
 pub use vrrp::{
     Authentication, ConfigFault, InitialState, Instance, LvsSyncDaemon, UnicastChecksum, UnicastPeer,
     VrrpVersion,

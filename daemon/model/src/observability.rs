@@ -16,6 +16,9 @@ pub struct Observability {
     /// `listen ADDRESS[:PORT]` or `listen off`: where `/metrics` and the status page are served;
     /// 127.0.0.1:9165 unless given, `None` when off.
     pub listen: Option<SocketAddr>,
+    /// Whether `listen` was given at all.
+    #[serde(default)]
+    pub listen_is_written: bool,
     /// `web_config_file PATH`: TLS and users of what is served there, in the format of Prometheus's programs.
     #[serde(default)]
     pub web_config_file: Option<PathBuf>,
@@ -38,6 +41,7 @@ impl Default for Observability {
     fn default() -> Self {
         Self {
             listen: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Self::DEFAULT_PORT)),
+            listen_is_written: false,
             web_config_file: None,
             control_socket: None,
             history: History::default(),

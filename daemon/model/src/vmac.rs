@@ -4,7 +4,16 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Name, Prefix};
+use super::{Family, Instance, InterfaceAddress, LinkTarget, Name, Prefix, VirtualRouterId};
+
+/// The hardware address of a virtual router (RFC 9568 §7.3).
+pub fn virtual_hardware(family: Family, vrid: VirtualRouterId) -> [u8; 6] {
+    let family = match family {
+        Family::Inet => 1,
+        Family::Inet6 => 2,
+    };
+    [0, 0, 0x5e, 0, family, vrid.0]
+}
 
 /// `use_vmac` or `use_ipvlan`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,5 +69,47 @@ impl Vmac {
             VmacKind::Macvlan { .. } => None,
             VmacKind::Ipvlan { address, .. } => address.map(|prefix| prefix.address),
         }
+    }
+}
+
+impl Instance {
+    /// The interface below its own macvlan (`use_vmac`), if it has one.
+    pub fn below_macvlan(&self) -> Option<&Name> {
+        let VmacKind::Macvlan { .. } = self.vmac.as_ref()?.kind else { return None };
+        self.interface.as_ref()
+    }
+
+    /// The hardware address of its macvlans for a family: as `use_vmac` says, else that of the virtual router.
+    pub fn virtual_hardware(&self, family: Family) -> [u8; 6] {
+        match self.vmac.as_ref().map(|vmac| &vmac.kind) {
+            Some(VmacKind::Macvlan { mac: Some(mac), .. }) => *mac,
+            Some(VmacKind::Macvlan { mac: None, .. } | VmacKind::Ipvlan { .. }) | None => {
+                virtual_hardware(family, self.vrid)
+            }
+        }
+    }
+
+    /// The interface below the macvlan that one of its addresses goes on; none if it goes on no macvlan. `use_vmac` of the
+    /// instance is for those of its own family at home, `use_vmac_addr` for all others, and `use_vmac` of an address for
+    /// that one.
+    pub fn below_macvlan_of<'a>(&'a self, address: &'a InterfaceAddress) -> Option<&'a Name> {
+        let below = match &address.link {
+            LinkTarget::Instance => self.interface.as_ref()?,
+            LinkTarget::Named(name) => name,
+        };
+        let on_macvlan = match self.is_at_home(address) {
+            true => self.below_macvlan().is_some(),
+            false => self.vmac_for_addresses,
+        };
+        (on_macvlan || address.use_vmac).then_some(below)
+    }
+
+    /// Whether one of its addresses is of the family of its adverts, and on their interface.
+    pub fn is_at_home(&self, address: &InterfaceAddress) -> bool {
+        let home = match &address.link {
+            LinkTarget::Instance => true,
+            LinkTarget::Named(name) => Some(name) == self.interface.as_ref(),
+        };
+        home && Family::of(address.address) == self.family
     }
 }

@@ -10,6 +10,7 @@
 //! - [`linkbeat`]: whether an interface has a link, asked of its driver.
 //! - [`process_events`]: which processes begin and end.
 //! - [`timer`]: a deadline as a descriptor, better than a millisecond.
+//! - [`sysctl`]: the kernel's settings of its network.
 //! - [`sched`], [`namespace`]: what a thread may ask of the scheduler, and which network it lives in.
 
 pub mod address;
@@ -21,6 +22,7 @@ pub mod netlink;
 pub mod process_events;
 pub mod sched;
 pub mod socket;
+pub mod sysctl;
 pub mod timer;
 pub mod wire;
 

@@ -30,6 +30,8 @@ pub struct LinkReport {
     pub hardware: Option<MacAddress>,
     /// Largest packet, bytes.
     pub mtu: u32,
+    /// The group that it is in (`IFLA_GROUP`); 0 unless somebody put it in one.
+    pub group: u32,
     /// The bridge, bond or VRF that it belongs to.
     pub master: Option<LinkIndex>,
     /// What it is, where that matters.
@@ -278,6 +280,7 @@ mod tests {
             no_arp: false,
             hardware: None,
             mtu: 1500,
+            group: 0,
             master: None,
             kind: LinkKind::Other,
         }

@@ -28,6 +28,6 @@ pub mod webhook;
 pub use letter::Letter;
 pub use mail::SendError;
 pub use postman::run;
-pub use secretary::Secretary;
+pub use secretary::{Secretary, Wishes};
 pub use settings::MailSettings;
 pub use spool::{Left, Spool};

@@ -251,6 +251,7 @@ mod tests {
     use keepwatch_bus::EventId;
 
     use super::*;
+    use crate::Wishes;
 
     fn settings() -> MailSettings {
         MailSettings {
@@ -260,7 +261,7 @@ mod tests {
             connect_timeout: Duration::from_secs(1),
             from: "Keepwatch <director@example.org>".into(),
             to: vec!["admin@example.org".into(), "Second Admin <second@example.org>".into()],
-            no_email_faults: false,
+            wishes: Wishes::default(),
             mail: keepwatch_model::Mail::default(),
         }
     }

@@ -3,7 +3,7 @@
 
 use keepwatch_bus::Fact;
 use keepwatch_bus::fact::{DaemonFact, ServiceFact, VrrpFact};
-use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VirtualAddress, VrrpState};
+use keepwatch_bus::subject::{CheckerKey, Name, RealKey, ServiceKey, VirtualAddress, VrrpState};
 use keepwatch_model::{Instance, RealServer, SyncGroup, VirtualServer};
 
 /// A fact that a mail or a script may follow from.
@@ -65,9 +65,10 @@ pub(crate) enum News<'a> {
     RealRemoved {
         real: RealKey,
     },
-    /// A check failed for the last time that it may.
-    CheckGaveUp {
-        real: RealKey,
+    /// A checker succeeded, or failed for the last time that it may.
+    Checked {
+        checker: &'a CheckerKey,
+        up: bool,
     },
     RealState {
         real: RealKey,
@@ -183,10 +184,10 @@ impl<'a> News<'a> {
                 Self::Quorum { service, up: false, quorum, hysteresis, weight }
             }
             ServiceFact::CheckFailed { ref checker, attempt, attempts, .. } if attempt >= attempts => {
-                Self::CheckGaveUp { real: checker.real }
+                Self::Checked { checker, up: false }
             }
-            ServiceFact::CheckSucceeded { .. }
-            | ServiceFact::CheckFailed { .. }
+            ServiceFact::CheckSucceeded { ref checker, .. } => Self::Checked { checker, up: true },
+            ServiceFact::CheckFailed { .. }
             | ServiceFact::CheckNotRun { .. }
             | ServiceFact::PageDigestSeen { .. }
             | ServiceFact::CertificateSeen { .. }

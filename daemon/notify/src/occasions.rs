@@ -315,7 +315,10 @@ impl Teller {
                 self.services.real_configured(real, starts_up, tell).into_iter().collect()
             }
             News::RealRemoved { real } => self.services.real_removed(real).into_iter().collect(),
-            News::CheckGaveUp { real } => self.services.check_gave_up(real).into_iter().collect(),
+            News::Checked { up: true, .. } => Vec::new(),
+            News::Checked { checker, up: false } => {
+                self.services.check_gave_up(checker.real).into_iter().collect()
+            }
             News::RealState { real, up } => self.services.real_changed(real, up).into_iter().collect(),
             News::Quorum { service, up, .. } => self.services.quorum(service, up).into_iter().collect(),
         }

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::mail::{self, Delivery};
 use crate::spool::{Kept, Left, Spool};
-use crate::{Letter, MailSettings, Secretary, SendError, digest};
+use crate::{Letter, MailSettings, Secretary, SendError, Wishes, digest};
 
 /// What the spool may take to write what was ordered, at the end.
 const LAST_WRITES: Duration = Duration::from_millis(200);
@@ -89,7 +89,7 @@ pub async fn run(
         tokio::select! {
             event = events.recv(), if end.is_none() => {
                 let Some(event) = event else { break };
-                secretary.set_silent_faults(postman.silent_faults());
+                secretary.heed(postman.wishes());
                 let letters = secretary.note(&event, &reader.history());
                 letters.into_iter().for_each(|letter| postman.take(letter));
                 if let Fact::Daemon(DaemonFact::DaemonStopping { .. }) = event.fact {
@@ -190,8 +190,8 @@ impl Postman {
         first.filter(|_| self.attempt.is_none()).map(|first| first.max(self.next_try))
     }
 
-    fn silent_faults(&self) -> bool {
-        self.settings.borrow().as_ref().is_some_and(|settings| settings.no_email_faults)
+    fn wishes(&self) -> Wishes {
+        self.settings.borrow().as_ref().map(|settings| settings.wishes).unwrap_or_default()
     }
 
     /// Puts a letter into the bag; when it is full, the oldest is given up for it.

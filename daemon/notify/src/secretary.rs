@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use keepwatch_bus::fact::ServiceFact;
-use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VirtualAddress, VrrpState};
+use keepwatch_bus::subject::{CheckerKey, Name, RealKey, ServiceKey, VirtualAddress, VrrpState};
 use keepwatch_bus::{Event, EventId, Fact, History};
 
 use crate::Letter;
@@ -20,8 +20,16 @@ pub struct Secretary {
     groups: HashMap<Name, Router>,
     services: HashMap<ServiceKey, Service>,
     reals: HashMap<RealKey, Real>,
-    /// `no_email_faults`.
-    silent_faults: bool,
+    wishes: Wishes,
+}
+
+/// What is not to be mailed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// `no_email_faults`: no FAULT states.
+    pub no_faults: bool,
+    /// `no_checker_emails`: no checker that changes while its server stays as it is.
+    pub no_checkers: bool,
 }
 
 /// A virtual router or a sync group.
@@ -43,15 +51,33 @@ struct Service {
 struct Real {
     alert: bool,
     up: bool,
+    /// How many checkers it has, and what is thought of one that has said nothing yet.
+    checkers: usize,
+    begins_up: bool,
+    /// What its checkers said, by their place.
+    said: HashMap<u16, bool>,
+}
+
+impl Real {
+    /// Takes in what a checker says. Returns whether that is another than before, but leaves the server as it is.
+    fn checked(&mut self, index: u16, up: bool) -> bool {
+        if self.said.insert(index, up).unwrap_or(self.begins_up) == up {
+            return false;
+        }
+        let ups = self.said.values().filter(|up| **up).count();
+        let silent = self.checkers.saturating_sub(self.said.len());
+        let all_up = ups + if self.begins_up { silent } else { 0 } >= self.checkers;
+        self.up == all_up
+    }
 }
 
 /// Subject and first line of a letter.
 struct Words(String, String);
 
 impl Secretary {
-    /// Whether FAULT states are not mailed (`no_email_faults`).
-    pub fn set_silent_faults(&mut self, silent: bool) {
-        self.silent_faults = silent;
+    /// What is not to be mailed from now on.
+    pub fn heed(&mut self, wishes: Wishes) {
+        self.wishes = wishes;
     }
 
     /// Takes an event in and returns the letters that it gives: mostly none. `history` must hold the event already;
@@ -65,7 +91,7 @@ impl Secretary {
     fn words(&mut self, news: News<'_>, cause: Option<EventId>, history: &History) -> Vec<Words> {
         match news {
             News::Started => {
-                *self = Self { silent_faults: self.silent_faults, ..Self::default() };
+                *self = Self { wishes: self.wishes, ..Self::default() };
                 Vec::new()
             }
             News::Stopping => self.stopping(),
@@ -99,9 +125,8 @@ impl Secretary {
                 self.address_missing(instance, address, error)
             }
             News::GroupState { group, to } => self.group_changed(group, to),
-            News::LowerPriorityHeard { .. } | News::PriorityChanged { .. } | News::CheckGaveUp { .. } => {
-                Vec::new()
-            }
+            News::LowerPriorityHeard { .. } | News::PriorityChanged { .. } => Vec::new(),
+            News::Checked { checker, up } => self.checked(checker, up).into_iter().collect(),
             News::ServiceConfigured { service, settings } => {
                 let known = Service { alert: settings.smtp_alert, alpha: settings.alpha };
                 self.services.insert(service, known);
@@ -114,8 +139,12 @@ impl Secretary {
             News::RealConfigured { real, settings, .. } => {
                 // Without `alpha` a real server is thought up until a check fails, so that its first success is no news.
                 let up = !self.services.get(&real.service).is_some_and(|service| service.alpha);
-                let known = self.reals.entry(real).or_insert(Real { alert: false, up });
+                let new = Real { alert: false, up, checkers: 0, begins_up: up, said: HashMap::new() };
+                let known = self.reals.entry(real).or_insert(new);
                 known.alert = settings.smtp_alert;
+                known.checkers = settings.checkers.len() + settings.followed().count();
+                let checkers = known.checkers;
+                known.said.retain(|index, _| usize::from(*index) < checkers);
                 Vec::new()
             }
             News::RealRemoved { real } => {
@@ -141,8 +170,17 @@ impl Secretary {
         self.services.get(service).is_some_and(|service| service.alert)
     }
 
+    /// A checker is of another opinion than before. When its server is too, that is mailed, and not this.
+    fn checked(&mut self, checker: &CheckerKey, up: bool) -> Option<Words> {
+        let known = self.reals.get_mut(&checker.real)?;
+        let wanted = known.checked(checker.index, up) && known.alert && !self.wishes.no_checkers;
+        // As in keepalived, a number in a file is none.
+        let wanted = wanted && &*checker.kind != "FILE_CHECK";
+        wanted.then(|| real_words(&checker.real, up_or_down(known.up), &check_line(&checker.kind, up)))
+    }
+
     fn instance_changed(&mut self, instance: &Name, to: VrrpState) -> Vec<Words> {
-        let silent_faults = self.silent_faults;
+        let silent_faults = self.wishes.no_faults;
         let Some(router) = self.instances.get_mut(instance) else { return Vec::new() };
         router.missing.clear();
         let Some(subject) = router.news(to, silent_faults) else { return Vec::new() };
@@ -169,7 +207,7 @@ impl Secretary {
     }
 
     fn group_changed(&mut self, group: &Name, to: VrrpState) -> Vec<Words> {
-        let silent_faults = self.silent_faults;
+        let silent_faults = self.wishes.no_faults;
         let Some(router) = self.groups.get_mut(group) else { return Vec::new() };
         let Some(subject) = router.news(to, silent_faults) else { return Vec::new() };
         vec![group_words(group, &subject, &format!("All VRRP group instances are now in {to} state"))]

@@ -5,6 +5,8 @@ use std::time::Duration;
 use keepwatch_model::Config;
 use keepwatch_model::{Mail, MailServer};
 
+use crate::Wishes;
+
 /// From whom, to whom, over which server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailSettings {
@@ -20,8 +22,8 @@ pub struct MailSettings {
     pub from: String,
     /// `notification_email`.
     pub to: Vec<String>,
-    /// `no_email_faults`: no mail about FAULT.
-    pub no_email_faults: bool,
+    /// What is not to be mailed.
+    pub wishes: Wishes,
     /// `observability { mail { … } }`.
     pub mail: Mail,
 }
@@ -48,7 +50,7 @@ impl MailSettings {
             connect_timeout: global.smtp_connect_timeout,
             from,
             to: global.notification_email.iter().map(ToString::to_string).collect(),
-            no_email_faults: global.no_email_faults,
+            wishes: Wishes { no_faults: global.no_email_faults, no_checkers: global.no_checker_emails },
             mail: config.observability.mail.clone(),
         })
     }

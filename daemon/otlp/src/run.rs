@@ -76,7 +76,7 @@ impl Sending {
 
     async fn start(wanted: Option<Settings>, reader: &Reader, bus: &WeakBus) -> Self {
         let Some(settings) = wanted else {
-            [TRACES, LOGS].into_iter().for_each(|name| works(name, reader, bus));
+            [TRACES, LOGS].into_iter().for_each(|name| ends(name, reader, bus));
             return Self::none();
         };
         let host = settings.resource.iter().find(|(name, _)| name == "host.name");
@@ -133,6 +133,12 @@ fn works(name: &'static str, reader: &Reader, bus: &WeakBus) {
     }
 }
 
+/// It is not wanted any more: nothing is counted of it.
+fn ends(name: &'static str, reader: &Reader, bus: &WeakBus) {
+    works(name, reader, bus);
+    reader.counters().deliveries.forget(&name.into());
+}
+
 /// Made aside: the system's certificates may have to be read.
 async fn courier<S: Signal>(
     name: &'static str,
@@ -142,7 +148,7 @@ async fn courier<S: Signal>(
     bus: &WeakBus,
 ) -> Option<Courier<Collector<S>>> {
     let Some(target) = target else {
-        works(name, reader, bus);
+        ends(name, reader, bus);
         return None;
     };
     let (batch, capacity) = (target.batch, target.queue);

@@ -13,6 +13,7 @@ mod nagios;
 mod now;
 mod observe;
 mod paint;
+mod realserver;
 mod reload;
 mod simulate;
 mod status;
@@ -224,6 +225,12 @@ enum Verb {
         #[command(flatten)]
         arguments: observe::Arguments,
     },
+    /// Set this host up as a real server of direct routing or tunnels, from the directors' configuration; needs no daemon
+    ///
+    /// Puts the virtual addresses of those services that it serves on lo (or on the end of the tunnel) and keeps the host
+    /// from telling the LAN of them. With a file alone it stays, puts right what others change, and undoes all of it at
+    /// the end (Ctrl-C, SIGTERM); SIGHUP has it read the file again. What was there before is left alone.
+    Realserver(realserver::Arguments),
     /// The completions of a shell, on standard output
     Completions {
         /// The shell
@@ -297,6 +304,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Verb::Fmt { files, check, reading } => language::format(&files, check, &reading.options(), &mut out),
         Verb::Config { file, json: _, reading } => language::config(&file, &reading.options(), &mut out),
         Verb::Observe { arguments } => observe::run(&arguments, &mut out),
+        Verb::Realserver(arguments) => realserver::run(arguments, &mut out),
         Verb::Simulate { arguments, reading } => simulate::run(&arguments, &reading.options(), &mut out),
         Verb::Status { check: true, asking, .. } => nagios::run(asking.or(before), &mut out),
         Verb::Reload { asking } => reload::run(asking.or(before), &mut out),

@@ -3,14 +3,18 @@
 //! ```text
 //!  packet sockets ─┐                      ┌─► each event as it happens: a line of text or JSON
 //!           clock ─┼─► Lan (the machine) ─┤
-//!         signals ─┘                      └─► at the end all that was heard
+//!         signals ─┘                      ├─► at the end all that was heard
+//!                                         └─► metrics, for who asks
 //! ```
+
+mod metrics;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -27,6 +31,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use serde::Serialize;
 
+use self::metrics::Known;
 use super::paint::{Paint, clock};
 use crate::terminal;
 
@@ -47,6 +52,9 @@ pub(super) struct Arguments {
     /// Hear unicast adverts between others too, where the network brings them here
     #[arg(long)]
     promiscuous: bool,
+    /// Answer Prometheus at this address, such as 127.0.0.1:9166, under /metrics
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
     /// In JSON, a line for each event and one at the end, for programs; times are in seconds
     #[arg(long)]
     json: bool,
@@ -73,8 +81,12 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCod
         }
     }
     let teller = Teller::new(arguments.json);
+    let known = Arc::new(Mutex::new(Known::default()));
+    if let Some(at) = arguments.listen {
+        metrics::serve(at, teller.began.1, known.clone())?;
+    }
+    let hold = || known.lock().unwrap_or_else(PoisonError::into_inner);
     teller.begin(&ears, out)?;
-    let mut lan = Lan::default();
     let mut events = Vec::new();
     let ended = |now: Duration| arguments.length.is_some_and(|length| now >= length);
     let mut looked = Duration::ZERO;
@@ -87,22 +99,27 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCod
             looked = now;
             ears.look()?;
         }
-        let next =
-            [Some(looked + LOOK), arguments.length, lan.deadline().map(|at| at + Duration::from_millis(1))];
+        let deadline = hold().lan.deadline();
+        let next = [Some(looked + LOOK), arguments.length, deadline.map(|at| at + Duration::from_millis(1))];
         let until = next.into_iter().flatten().min().unwrap_or(now).saturating_sub(now);
         if ears.wait(&signals, until)? {
             break;
         }
-        ears.take(&teller, &mut lan, &mut events);
-        lan.passed(teller.now(), &mut events);
+        let mut heard = hold();
+        ears.take(&teller, &mut heard.lan, &mut events);
+        heard.lan.passed(teller.now(), &mut events);
+        heard.lost = ears.lost;
+        drop(heard);
         for event in events.drain(..) {
             teller.tell(out, &event)?;
         }
         out.flush()?;
     }
-    teller.end(&lan, ears.lost, out)?;
+    let known = hold();
+    teller.end(&known.lan, ears.lost, out)?;
     out.flush()?;
-    let troubled = lan.routers().any(|(_, router)| router.master.is_none() || router.two_masters().is_some());
+    let troubled =
+        known.lan.routers().any(|(_, router)| router.master.is_none() || router.two_masters().is_some());
     Ok(if troubled { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use keepwatch_bus::fact::{ConfigChange, DaemonFact};
 use keepwatch_bus::{Bus, EventId, own_file};
 use keepwatch_config::model::Global;
+use keepwatch_config::source::SourceMap;
 use keepwatch_config::{Config, Diagnostic, Diagnostics, Host, HostAddress, Loaded, Options, Severity};
 use keepwatch_net::address::{PROTOCOL_KEEPALIVED, kernel_keeps_marks};
 use keepwatch_net::link::{LinkIndex, Notification};
@@ -33,6 +34,11 @@ pub struct Accepted {
 }
 
 impl Accepted {
+    /// The texts that it stands in.
+    pub fn sources(&self) -> &SourceMap {
+        self.diagnostics.sources()
+    }
+
     /// Publishes what was said about it.
     pub fn tell(&self, bus: &Bus, cause: EventId) {
         for all in [&self.diagnostics, &self.misfits] {
@@ -167,7 +173,9 @@ pub fn at_reload(settings: &Settings, global: &Global) -> Result<Accepted, Box<D
         }
     }
     let Loaded { config, diagnostics, files, .. } = loaded;
-    if let Some(config) = config.filter(|_| !diagnostics.has_errors()) {
+    // What writes files for keepalived may write lines in them, each time, that keepalived leaves out.
+    let tolerated = settings.cli.as_keepalived && diagnostics.cost_their_own_lines_only();
+    if let Some(config) = config.filter(|_| tolerated || !diagnostics.has_errors()) {
         return Ok(Accepted { config, files, diagnostics, misfits });
     }
     let worst = diagnostics.iter().find(|d| d.severity == Severity::Error).or(diagnostics.iter().next());
@@ -241,6 +249,29 @@ mod tests {
 
     use super::*;
     use crate::cli::Cli;
+
+    #[test]
+    fn by_the_name_keepalived_a_reload_goes_on_without_the_lines_that_are_wrong() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("main");
+        let instance =
+            "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n 10.0.0.1\n }\n";
+        let reload = |called: &str, text: String| {
+            std::fs::write(&file, text).unwrap();
+            let words = [called.into(), "-f".into(), file.clone().into_os_string()];
+            at_reload(&Settings::new(Cli::read(words).unwrap()), &Global::default()).is_ok()
+        };
+        for (called, line, end, expected) in [
+            ("keepalived", "garp_interval 1\n", "}\n", true),
+            ("/usr/sbin/keepalived", "garp_interval 1\n", "}\n", true),
+            ("keepwatchd", "garp_interval 1\n", "}\n", false),
+            ("keepalived", "", "", false),
+            ("keepalived", "", "}\n}\n", false),
+            ("keepalived", "", "}\nincludea missing\n", false),
+        ] {
+            assert_eq!(reload(called, format!("{instance}{line}{end}")), expected, "{called} {line} {end}");
+        }
+    }
 
     #[test]
     fn a_reload_is_refused_where_an_included_file_may_not_be_read_any_more() {

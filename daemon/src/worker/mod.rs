@@ -54,6 +54,7 @@ use parts::dumps::Dump;
 use parts::history::Earlier;
 use parts::local_igmp::LocalIgmp;
 use parts::placed;
+use parts::saved::Saved;
 use parts::turning_points::TurningPoint;
 use publishers::Publishers;
 use pulse::{Line, ToSupervisor};
@@ -144,6 +145,8 @@ struct Worker {
     at_start: AtStart,
     extent: Extent,
     rights: Rights,
+    /// What is kept around reloads.
+    saved: Saved,
     /// What is run at the very end.
     end: Option<TurningPoint>,
 }
@@ -217,9 +220,11 @@ impl Worker {
         let (extent, at_start) = (Extent::of(&settings, config), AtStart::of(config));
         let settings = Arc::new(settings);
         let end = TurningPoint::end(&settings, config);
+        let sources = accepted.sources();
+        let saved = Saved::start(config, sources, consumers.reader().clone(), &bus);
         // A large configuration takes room, and its sources with it.
         drop(accepted);
-        Self { settings, to_supervisor, bus, publishers, consumers, at_start, extent, rights, end }
+        Self { settings, to_supervisor, bus, publishers, consumers, at_start, extent, rights, saved, end }
             .until_stopped(signals, wanted, asked)
             .await
     }
@@ -294,6 +299,7 @@ impl Worker {
 
     /// Whether the virtual routers have released what they are to release.
     async fn stop(mut self, reason: &str) -> bool {
+        self.saved.stop();
         let begun = Instant::now();
         let cause = self.bus.publish(None, DaemonFact::DaemonStopping { reason: reason.into() });
         let done = self.publishers.stop(&self.settings, cause).await;

@@ -138,6 +138,7 @@ impl Worker {
             return Outcome::Replaced { lacking };
         }
         // While the world is still as it was.
+        self.saved.before(self.consumers.reader());
         let changes = changes(&self.consumers.reader().world(), &self.settings, &accepted.config);
         let patience = placed::patience(&accepted.config).filter(|_| self.settings.vrrp());
         self.to_supervisor.say(Report::Patience(patience));
@@ -162,6 +163,7 @@ impl Worker {
         self.end = TurningPoint::end(&self.settings, &accepted.config);
         self.publishers.apply(&self.settings, &accepted.config, self.consumers.reader(), cause);
         self.consumers.reader().counters().keep(&accepted.config);
+        self.saved.after(&self.settings, &accepted.config, accepted.sources());
         Outcome::InForce { changes }
     }
 }
@@ -265,7 +267,10 @@ impl AtStart {
                 "checker_priority, checker_rt_priority, checker_no_swap, …",
                 self.checker_scheduling != new.checker_scheduling,
             ),
-            ("process_names, vrrp_process_name, checker_process_name", self.names != new.names),
+            (
+                "process_names, vrrp_process_name, checker_process_name, bfd_process_name",
+                self.names != new.names,
+            ),
             ("instance, use_pid_dir", self.among != new.among),
             ("lvs_flush", self.lvs_flush != new.lvs_flush),
             ("net_namespace", self.net_namespace != new.net_namespace),

@@ -182,7 +182,8 @@ fn files(settings: &Settings, config: &Config, read: &[PathBuf]) -> Vec<PathBuf>
     let dumps = super::parts::dumps::files(&config.global);
     let reload = &config.global.reload;
     let marker = settings.reload_marker(&config.global);
-    let reload = [reload.check_log.clone(), reload.time_file.clone(), marker];
+    let saved = reload.save_directory.as_ref().map(|directory| directory.join("keepalived.conf"));
+    let reload = [reload.check_log.clone(), reload.time_file.clone(), marker, saved];
     history
         .into_iter()
         .chain(settings.cli.log_file.clone())

@@ -9,7 +9,7 @@ use keepwatch_bus::{FileSettings, Process};
 use keepwatch_config::Config;
 use keepwatch_config::model::{Global, ReloadMarker};
 
-use crate::cli::{Cli, DataplaneKind, Listen};
+use crate::cli::{AS_KEEPALIVED, Cli, DataplaneKind, Listen};
 use crate::logging::LogSettings;
 use crate::paths::{self, Among};
 use crate::supervisor::line::{PidFiles, Terms};
@@ -61,6 +61,7 @@ impl Settings {
         let among = self.among(&config.global);
         let beside = |side: &str| match &among {
             Some(among) => among.pid_file(side),
+            None if cli.pid.is_none() && cli.as_keepalived => paths::as_keepalived(side),
             None => paths::worker_pid_file(cli.pid.as_deref(), side),
         };
         let vrrp = self.vrrp().then(|| cli.vrrp_pid.clone().unwrap_or_else(|| beside("vrrp")));
@@ -73,7 +74,8 @@ impl Settings {
     /// That of the daemon itself.
     fn own_pid_file(&self, global: &Global) -> PathBuf {
         match self.among(global) {
-            Some(among) => among.pid_file("keepalived"),
+            Some(among) => among.pid_file(AS_KEEPALIVED),
+            None if self.cli.pid.is_none() && self.cli.as_keepalived => paths::as_keepalived(AS_KEEPALIVED),
             None => paths::pid_file(self.cli.pid.as_deref()),
         }
     }
@@ -136,9 +138,11 @@ impl Settings {
         })
     }
 
-    /// The address of the HTTP server; none if it is switched off.
+    /// The address of the HTTP server; none if it is switched off, or nobody asked for it of a daemon that was started by
+    /// the name `keepalived`: what starts it so expects no port of it, and the usual exporter wants the same one.
     pub fn listen(&self, config: &Config) -> Option<SocketAddr> {
         match self.cli.listen {
+            None if self.cli.as_keepalived && !config.observability.listen_is_written => None,
             None => config.observability.listen,
             Some(Listen::Nowhere) => None,
             Some(Listen::At(address)) => Some(address),
@@ -198,6 +202,24 @@ mod tests {
         assert_eq!(settings("").history(&config).unwrap().path, Path::new("/a"));
         assert_eq!(settings("--history-file none").history(&config), None);
         assert_eq!(settings("--history-file /b --history-bytes 9").history(&config).unwrap().max_bytes, 9);
+    }
+
+    #[test]
+    fn by_the_name_keepalived_pid_files_are_where_it_has_them_and_no_port_is_opened_unasked() {
+        let called = |line: &str| {
+            let words = std::iter::once("/usr/sbin/keepalived").chain(line.split_whitespace());
+            Settings::new(Cli::read(words.map(Into::into)).unwrap())
+        };
+        let mut config = Config::default();
+        let of = |line: &str| called(line).pid_files(&Config::default());
+        let worker = vec!["/run/vrrp.pid".into(), "/run/checkers.pid".into()];
+        assert_eq!(of(""), PidFiles { own: "/run/keepalived.pid".into(), worker });
+        assert_eq!(of("-P -p /x.pid"), PidFiles { own: "/x.pid".into(), worker: vec!["/x_vrrp.pid".into()] });
+        assert_eq!(called("").control_socket(&config), settings("").control_socket(&config));
+        assert_eq!(called("").listen(&config), None);
+        assert_eq!(called("--listen ::1").listen(&config), Some("[::1]:9165".parse().unwrap()));
+        config.observability.listen_is_written = true;
+        assert_eq!(called("").listen(&config), config.observability.listen);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use keepwatch_bus::EventId;
 use keepwatch_bus::beat::Beat;
 use keepwatch_bus::fact::{Evidence, Session, SessionWhy, TrackFact};
 use keepwatch_bus::subject::{TrackedKey, TrackedKind};
-use keepwatch_model::{BfdDiagnostic, BfdSession, BfdState, Level, Name, ProcessScheduling};
+use keepwatch_model::{BfdDiagnostic, BfdSession, BfdState, Level, Name, ProcessScheduling, Processes};
 use tokio::time::timeout;
 
 use crate::Voice;
@@ -19,8 +19,9 @@ use crate::Voice;
 /// How long the last packets may take.
 const FAREWELL: Duration = Duration::from_millis(300);
 
-/// How the thread is to be scheduled is applied by this function, on the thread itself.
-pub type Schedule = fn(&ProcessScheduling);
+/// How the thread is to be scheduled, and what it is to be called if the configuration says that, is applied by this
+/// function, on the thread itself.
+pub type Schedule = fn(&ProcessScheduling, Option<&str>);
 
 /// How sessions run.
 #[derive(Clone, Copy, Debug)]
@@ -46,12 +47,7 @@ impl Bfd {
     }
 
     /// Runs these from now on, and no others. Each is down until its neighbour answers, and has been told of by the end.
-    pub(crate) fn apply(
-        &mut self,
-        wanted: &[&BfdSession],
-        scheduling: &ProcessScheduling,
-        cause: Option<EventId>,
-    ) {
+    pub(crate) fn apply(&mut self, wanted: &[&BfdSession], processes: &Processes, cause: Option<EventId>) {
         let before = std::mem::take(&mut self.known);
         for settings in wanted {
             let known = before.get(&settings.name);
@@ -69,7 +65,7 @@ impl Bfd {
             return;
         }
         let sessions = wanted.iter().filter_map(|one| self.known.get(&one.name)).cloned().collect();
-        match self.started(scheduling) {
+        match self.started(processes) {
             Ok(thread) => thread.apply(sessions),
             Err(why) => {
                 for settings in wanted {
@@ -79,15 +75,16 @@ impl Bfd {
         }
     }
 
-    fn started(&mut self, scheduling: &ProcessScheduling) -> Result<&Handle, String> {
+    fn started(&mut self, processes: &Processes) -> Result<&Handle, String> {
         let schedule = match self.sessions {
             Sessions::Run(schedule) => schedule,
             Sessions::DoNotRun(why) => return Err(why.into()),
         };
         if self.thread.is_none() {
-            let (voice, scheduling) = (self.voice.clone(), scheduling.clone());
-            let thread =
-                keepwatch_bfd::spawn(move || schedule(&scheduling), move |notice| tell(&voice, &notice));
+            let (voice, scheduling, name) =
+                (self.voice.clone(), processes.urgent(&processes.bfd), processes.names.bfd.clone());
+            let prepare = move || schedule(&scheduling, name.as_deref());
+            let thread = keepwatch_bfd::spawn(prepare, move |notice| tell(&voice, &notice));
             self.thread = Some(thread.map_err(|error| error.to_string())?);
         }
         self.thread.as_ref().ok_or_else(String::new)

@@ -281,7 +281,7 @@ impl Links {
 
     /// Where a router of this definition sends and listens.
     pub(crate) fn at_home(&mut self, spec: &RouterSpec) -> &mut Link {
-        let id = self.home(spec.interface.as_ref());
+        let id = self.home(spec.home());
         &mut self.links[id.0 as usize]
     }
 

@@ -3,8 +3,10 @@
 //! whether a reload concerns the protocol. Goes in: `keepwatch-model`'s configuration. Comes out: [`Definitions`].
 
 mod from_config;
+mod vmac_plan;
 
 pub(crate) use from_config::preemption;
+pub use vmac_plan::VmacPlan;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,7 +19,7 @@ use keepwatch_bus::subject::{Family, Name, VirtualAddress};
 use keepwatch_bus::times::VrrpTimes;
 use keepwatch_model::{
     AuthHmac, Firewall, Follow, GarpGroup, InitialState, Instance, InterfaceAddress, InterfaceDelays,
-    LinkTarget, LinkbeatInterface, Priority, SyncGroup, UnicastChecksum, UnicastPeer, VirtualRouterId, Vmac,
+    LinkTarget, LinkbeatInterface, Priority, SyncGroup, UnicastChecksum, UnicastPeer, VirtualRouterId,
     VrrpVersion,
 };
 
@@ -166,9 +168,14 @@ pub struct RouterSpec {
     pub interface: Option<Name>,
     /// Where its advertisements leave, if that is another interface: its macvlan or ipvlan.
     pub transmit_on: Option<Name>,
-    /// Where its addresses go that name no interface, if that is another one: its macvlan. Those of the other family stay
-    /// on `interface`.
+    /// Where its addresses go that name no other interface than `interface`, if that is another one: its macvlan. Those of
+    /// the other family stay on `interface`.
     pub addresses_on: Option<Name>,
+    /// Interfaces that were made for single addresses of it (`use_vmac_addr`, and `use_vmac` of an address); those name
+    /// them.
+    pub address_vmacs: Vec<Name>,
+    /// The VRF of a unicast router without an interface: its advertisements go by the VRF's routes, and are heard there.
+    pub vrf: Option<Name>,
     /// Family of its advertisements.
     pub family: Family,
     /// Version.
@@ -241,6 +248,8 @@ impl RouterSpec {
             interface: Some(interface),
             transmit_on: None,
             addresses_on: None,
+            address_vmacs: Vec::new(),
+            vrf: None,
             family: Family::Inet,
             version: Version::V2 { authentication: Authentication::None },
             hmac: None,
@@ -271,6 +280,12 @@ impl RouterSpec {
         }
     }
 
+    /// Where its advertisements are heard, and leave unless `transmit_on` says otherwise: its interface, else its VRF;
+    /// none is everywhere.
+    pub fn home(&self) -> Option<&Name> {
+        self.interface.as_ref().or(self.vrf.as_ref())
+    }
+
     /// The addresses that stand in its advertisements.
     pub fn advertised_addresses(&self) -> &[InterfaceAddress] {
         &self.addresses[..self.advertised.min(self.addresses.len())]
@@ -284,11 +299,11 @@ impl RouterSpec {
     /// The interface that one of its addresses goes on; none if neither of them names one.
     pub fn interface_of<'a>(&'a self, address: &'a InterfaceAddress) -> Option<&'a Name> {
         match &address.link {
-            LinkTarget::Instance => {
+            LinkTarget::Named(name) if Some(name) != self.interface.as_ref() => Some(name),
+            LinkTarget::Named(_) | LinkTarget::Instance => {
                 let own = self.addresses_on.as_ref();
                 own.filter(|_| Family::of(address.address) == self.family).or(self.interface.as_ref())
             }
-            LinkTarget::Named(name) => Some(name),
         }
     }
 
@@ -353,23 +368,6 @@ pub struct GroupDefinition {
     pub spec: GroupSpec,
     /// What the world is told of it.
     pub settings: Configured<SyncGroup>,
-}
-
-/// An interface that is to be made for a virtual router.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VmacPlan {
-    /// The virtual router.
-    pub instance: Name,
-    /// The interface below.
-    pub base: Name,
-    /// Its id.
-    pub vrid: VirtualRouterId,
-    /// Its family.
-    pub family: Family,
-    /// What its name begins with, unless it has one of its own.
-    pub prefix: Name,
-    /// What it is.
-    pub settings: Vmac,
 }
 
 /// All that should run: what [`Node::apply`](crate::Node::apply) makes true.

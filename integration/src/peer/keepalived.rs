@@ -21,12 +21,21 @@ impl Keepalived {
 
     /// The same with a keepalived that is not the system's.
     pub fn start_program(program: &Path, host: &Host, config: &str, flags: &[&str]) -> Result<Self> {
+        Self::start_part("--vrrp", program, host, config, flags)
+    }
+
+    /// Starts the system's for virtual servers only: needs a kernel that has IPVS.
+    pub fn start_checking(host: &Host, config: &str) -> Result<Self> {
+        Self::start_part("--check", "keepalived".as_ref(), host, config, &[])
+    }
+
+    fn start_part(part: &str, program: &Path, host: &Host, config: &str, flags: &[&str]) -> Result<Self> {
         let config = host.file("keepalived.conf", config)?;
         // Its pid and dump files have fixed names in /run and /tmp.
         let at = |name: &str| host.directory().join(name);
         let spawn = host
             .process("keepalived", program)
-            .args(["--dont-fork", "--log-console", "--log-detail", "--vrrp"])
+            .args(["--dont-fork", "--log-console", "--log-detail", part])
             .arg("--use-file")
             .arg(config)
             .arg("--pid")
@@ -50,6 +59,12 @@ impl Keepalived {
     /// The parent process, to stop or kill it.
     pub fn process_mut(&mut self) -> &mut Process {
         &mut self.process
+    }
+
+    /// Has it read another configuration.
+    pub fn reload(&self, config: &str) -> Result<()> {
+        self.host.file("keepalived.conf", config)?;
+        self.process.signal(Signal::SIGHUP)
     }
 
     /// Its statistics of one instance as SIGUSR2 makes it write them: name of the line to its number, the sections'

@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
+use nix::sys::signal::Signal;
 
 use crate::{
     Host, Process, binaries,
@@ -173,6 +174,12 @@ impl Keepwatchd {
     /// The configuration file that it reads, to be changed before a reload.
     pub fn config_path(&self) -> &Path {
         &self.config
+    }
+
+    /// Has it read another configuration.
+    pub fn reload(&self, config: &str) -> Result<()> {
+        std::fs::write(&self.config, config).context("write the configuration")?;
+        self.process.signal(Signal::SIGHUP)
     }
 
     /// The control socket.

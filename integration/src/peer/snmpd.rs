@@ -3,9 +3,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
+    process::Output,
 };
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::{Host, Process, wait};
 
@@ -19,6 +20,13 @@ pub struct Snmpd {
 impl Snmpd {
     /// Where it answers, in its host.
     pub const ADDRESS: &'static str = "127.0.0.1:1161";
+
+    /// The line that lets [`set`](Self::set) set.
+    pub const WRITABLE: &'static str = "rwcommunity private 127.0.0.1";
+    /// Where it listens for AgentX over TCP with [`OVER_TCP`](Self::OVER_TCP).
+    pub const TCP: &'static str = "tcp:127.0.0.1:1705";
+    /// The line that has it listen for AgentX over TCP, and on no Unix socket.
+    pub const OVER_TCP: &'static str = "agentXSocket tcp:127.0.0.1:1705";
 
     /// The AgentX socket that an snmpd of this host has or will have.
     pub fn socket_of(host: &Host) -> PathBuf {
@@ -71,12 +79,27 @@ impl Snmpd {
         &mut self.process
     }
 
+    /// Runs one of net-snmp's clients against it: version 2c as `community`, numeric names, one attempt.
+    fn client(&self, program: &str, community: &str, rest: &[&str]) -> Result<Output> {
+        let common = ["-On", "-m", "", "-v2c", "-c", community, "-t", "5", "-r", "0", Self::ADDRESS];
+        self.host.output(program, &[&common, rest].concat())
+    }
+
+    fn answer(&self, program: &str, community: &str, rest: &[&str]) -> Result<String> {
+        let output = self.client(program, community, rest)?;
+        let error = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{program} {rest:?}: {}: {error}", output.status);
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
     /// Gets one object, numeric: `OID = TYPE: value`.
     pub fn get(&self, oid: &str) -> Result<String> {
-        self.host.run(
-            "snmpget",
-            &["-On", "-m", "", "-v2c", "-c", "public", "-t", "5", "-r", "0", Self::ADDRESS, oid],
-        )
+        self.get_as("public", oid)
+    }
+
+    /// The same as another community, which may stand for a context.
+    pub fn get_as(&self, community: &str, oid: &str) -> Result<String> {
+        self.answer("snmpget", community, &[oid])
     }
 
     /// Gets many at once: a line for each, as [`get`](Self::get) has it.
@@ -84,20 +107,32 @@ impl Snmpd {
         let mut lines = Vec::new();
         // As many as fit a packet.
         for some in oids.chunks(50) {
-            let mut arguments =
-                vec!["-On", "-m", "", "-v2c", "-c", "public", "-t", "5", "-r", "0", Self::ADDRESS];
-            arguments.extend(some.iter().map(String::as_str));
-            lines.extend(self.host.run("snmpget", &arguments)?.lines().map(str::to_owned));
+            let names: Vec<&str> = some.iter().map(String::as_str).collect();
+            lines.extend(self.answer("snmpget", "public", &names)?.lines().map(str::to_owned));
         }
         Ok(lines)
     }
 
+    /// Sets objects, each as its name, the letter of its type and its value, and returns what the client says, whether it
+    /// is done or refused. Needs [`WRITABLE`](Self::WRITABLE).
+    pub fn set(&self, what: &[&str]) -> Result<String> {
+        let output = self.client("snmpset", "private", what)?;
+        Ok(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    }
+
     /// All objects below `oid`, one a line: `OID = TYPE: value`, numeric.
     pub fn walk(&self, oid: &str) -> Result<String> {
-        self.host.run(
-            "snmpbulkwalk",
-            &["-On", "-m", "", "-v2c", "-c", "public", "-t", "5", "-r", "0", Self::ADDRESS, oid],
-        )
+        self.answer("snmpbulkwalk", "public", &[oid])
+    }
+
+    /// What snmptable shows of a table by its name, `MODULE::table`, with the modules of these directories.
+    pub fn table(&self, modules: &[&Path], table: &str) -> Result<String> {
+        let directories: Vec<String> = modules.iter().map(|path| path.display().to_string()).collect();
+        let module = table.split("::").next().unwrap_or_default();
+        let common =
+            ["-v2c", "-c", "public", "-t", "5", "-r", "0", "-m", module, "-M", &directories.join(":")];
+        let output = self.host.output("snmptable", &[&common[..], &[Self::ADDRESS, table]].concat())?;
+        Ok(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
     }
 }
 

@@ -86,3 +86,42 @@ fn a_reload_comes_at_the_time_that_a_file_says() -> Result<()> {
     daemon.wait_for_log("Reloaded ")?;
     wait::until("the file is gone", wait::SHORT, || !time.exists())
 }
+
+#[test]
+fn what_was_read_and_how_everything_stood_is_kept_where_that_is_asked_for() -> Result<()> {
+    let scene = Scene::new("reload-kept")?;
+    let kept = scene.host.directory().join("kept");
+    let lines = format!("config_save_dir {}", kept.display());
+    let config = |priority| calm().priority(priority).version_3(&lines);
+    let daemon = scene.master(&config(100), &[])?;
+    let worker = scene.worker()?;
+    let read = |name: &str| fs::read_to_string(kept.join(name)).unwrap_or_default();
+    let file = |name: &str| name.replace("PID", &worker.to_string());
+    wait::until("what was read at the start is kept", wait::LONG, || {
+        read(&file("keepalived.conf.PID.0")).contains("priority 100")
+    })?;
+    ensure!(fs::read_dir(&kept)?.count() == 1, "nothing was reloaded yet");
+
+    for (number, priority) in [(1, 90), (2, 80)] {
+        fs::write(daemon.config_path(), config(priority))?;
+        daemon.answer(&["reload"])?;
+        let named = |what: &str| file(&format!("{what}.PID.{number}"));
+        wait::until("what was read is kept", wait::LONG, || {
+            read(&named("keepalived.conf")).contains(&format!("priority {priority}"))
+        })?;
+        for (when, stood) in [("pre", priority + 10), ("post", priority)] {
+            let name = format!("{}.{when}", named("keepalived_vrrp"));
+            wait::until(&format!("{name} is there"), wait::LONG, || {
+                read(&name).contains(&format!("Priority = {stood}"))
+            })?;
+        }
+    }
+    // Passwords are in such files.
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(kept.join(file("keepalived.conf.PID.0")))?.permissions().mode() & 0o777;
+    ensure!(mode == 0o600, "{mode:o}");
+
+    fs::create_dir(kept.join(file("keepalived.conf.PID.3")))?;
+    daemon.answer(&["reload"])?;
+    daemon.wait_for_log("can't be written")
+}

@@ -15,12 +15,38 @@ use keepwatch_bus::counters::{Counter, RouterCounters, VrrpCounters};
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::world::{Instance, Interface};
 use keepwatch_model::Family;
-use snmp_agentx::value;
+use snmp_agentx::syntax::Base;
+use snmp_agentx::{Rows, Start, Syntax, value};
 
 use crate::cells::Cell;
-use crate::source::View;
+use crate::source::{Keepwatch, View};
+use order::Places;
 
 pub use order::Order;
+
+const MAC_ADDRESS: Syntax = Syntax::new("MacAddress", Base::OctetString);
+const ROW_STATUS: Syntax = Syntax::new("RowStatus", Base::Integer);
+const TIME_STAMP: Syntax = Syntax::new("TimeStamp", Base::TimeTicks);
+
+/// Rows that are virtual routers, by interface and id (two numbers, VRRP-MIB) or by interface, id and family (three,
+/// VRRPV3-MIB).
+pub(crate) struct Routers<const N: usize>;
+
+impl<const N: usize> Rows for Routers<N> {
+    type Source = Keepwatch;
+    type Index = [u32; N];
+    type Row<'s> = Row<'s>;
+}
+
+/// The first of these virtual routers from the start on.
+fn routers<'s, const N: usize>(
+    view: View<'s>,
+    places: &Places<N>,
+    start: Start<'_>,
+) -> Option<([u32; N], Row<'s>)> {
+    let (index, name) = places.first(start.numbers()?)?;
+    Some((index, Row { view, instance: view.world.instances.get(name)? }))
+}
 
 /// A virtual router, with what a row tells of it.
 #[derive(Clone, Copy)]

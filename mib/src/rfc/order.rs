@@ -9,8 +9,10 @@ use keepwatch_model::{Family, VrrpVersion};
 #[derive(Debug, Default)]
 pub struct Order {
     layout: Option<u64>,
-    v2: Vec<([u32; 2], Name)>,
-    v3: Vec<([u32; 3], Name)>,
+    /// Those of VRRP-MIB: by interface and id.
+    pub(crate) v2: Places<2>,
+    /// Those of VRRPV3-MIB: by interface, id and family.
+    pub(crate) v3: Places<3>,
 }
 
 impl Order {
@@ -34,34 +36,34 @@ impl Order {
             })
         };
         let first = indexed().filter(|(_, s, _)| s.version == VrrpVersion::V2 && s.family == Family::Inet);
-        self.v2 = first.map(|(index, s, name)| ([index, s.vrid.0.into()], name)).collect();
+        self.v2 = Places::of(first.map(|(index, s, name)| ([index, s.vrid.0.into()], name)));
         self.v3 =
-            indexed().map(|(index, s, name)| ([index, s.vrid.0.into(), family(s.family)], name)).collect();
-        // Of those that differ by their peers only, the first in the configuration is shown.
-        self.v2.sort_by_key(|(index, _)| *index);
-        self.v2.dedup_by_key(|(index, _)| *index);
-        self.v3.sort_by_key(|(index, _)| *index);
-        self.v3.dedup_by_key(|(index, _)| *index);
+            Places::of(indexed().map(|(index, s, name)| ([index, s.vrid.0.into(), family(s.family)], name)));
+    }
+}
+
+/// The virtual routers of one MIB, by its index.
+#[derive(Debug, Default)]
+pub(crate) struct Places<const N: usize>(Vec<([u32; N], Name)>);
+
+impl<const N: usize> Places<N> {
+    /// Of those that differ by their peers only, the first in the configuration is shown.
+    fn of(found: impl Iterator<Item = ([u32; N], Name)>) -> Self {
+        let mut places: Vec<_> = found.collect();
+        places.sort_by_key(|(index, _)| *index);
+        places.dedup_by_key(|(index, _)| *index);
+        Self(places)
     }
 
-    /// The first in VRRP-MIB at this index or after it.
-    pub(crate) fn v2(&self, from: [u32; 2]) -> Option<([u32; 2], &Name)> {
-        first(&self.v2, from)
+    /// The first at this index or after it.
+    pub(crate) fn first(&self, from: [u32; N]) -> Option<([u32; N], &Name)> {
+        let at = self.0.partition_point(|(index, _)| *index < from);
+        self.0.get(at).map(|(index, name)| (*index, name))
     }
 
-    /// The first in VRRPV3-MIB at this index or after it.
-    pub(crate) fn v3(&self, from: [u32; 3]) -> Option<([u32; 3], &Name)> {
-        first(&self.v3, from)
-    }
-
-    /// The index of a virtual router in VRRP-MIB, if it is there.
-    pub(crate) fn index_v2(&self, name: &Name) -> Option<[u32; 2]> {
-        self.v2.iter().find(|(_, other)| other == name).map(|(index, _)| *index)
-    }
-
-    /// The same in VRRPV3-MIB.
-    pub(crate) fn index_v3(&self, name: &Name) -> Option<[u32; 3]> {
-        self.v3.iter().find(|(_, other)| other == name).map(|(index, _)| *index)
+    /// The index of a virtual router, if it is there.
+    pub(crate) fn index_of(&self, name: &Name) -> Option<[u32; N]> {
+        self.0.iter().find(|(_, other)| other == name).map(|(index, _)| *index)
     }
 }
 
@@ -71,9 +73,4 @@ fn family(family: Family) -> u32 {
         Family::Inet => 1,
         Family::Inet6 => 2,
     }
-}
-
-fn first<const N: usize>(list: &[([u32; N], Name)], from: [u32; N]) -> Option<([u32; N], &Name)> {
-    let at = list.partition_point(|(index, _)| *index < from);
-    list.get(at).map(|(index, name)| (*index, name))
 }

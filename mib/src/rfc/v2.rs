@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use keepwatch_model::Authentication;
-use snmp_agentx::syntax::{Base, COUNTER32, INTEGER, INTEGER32, IP_ADDRESS, TRUTH_VALUE};
-use snmp_agentx::{At, Column, Objects, Rows, Scalar, Scalars, Start, Syntax, Table, value};
+use snmp_agentx::syntax::{COUNTER32, INTEGER, INTEGER32, IP_ADDRESS, TRUTH_VALUE};
+use snmp_agentx::{At, Column, Objects, Rows, Scalar, Scalars, Start, Table, value};
 
-use super::{Row, of_all, state, ticks};
+use super::{MAC_ADDRESS, ROW_STATUS, Routers, TIME_STAMP, of_all, routers, state, ticks};
 use crate::cells::{Cell, integer, truth};
 use crate::source::{Keepwatch, View};
 
@@ -14,10 +14,6 @@ use crate::source::{Keepwatch, View};
 pub(crate) const ROOT: [u32; 7] = [1, 3, 6, 1, 2, 1, 68];
 
 pub(crate) const TABLES: &[&dyn Objects<Keepwatch>] = &[&NODE, &OPER, &ASSOCIATED, &ERRORS, &STATISTICS];
-
-const MAC_ADDRESS: Syntax = Syntax::new("MacAddress", Base::OctetString);
-const ROW_STATUS: Syntax = Syntax::new("RowStatus", Base::Integer);
-const TIME_STAMP: Syntax = Syntax::new("TimeStamp", Base::TimeTicks);
 
 const NODE: Scalars<Keepwatch> = Scalars {
     parent: &[1],
@@ -27,19 +23,6 @@ const NODE: Scalars<Keepwatch> = Scalars {
     ],
 };
 
-pub(crate) struct Routers;
-
-impl Rows for Routers {
-    type Source = Keepwatch;
-    type Index = [u32; 2];
-    type Row<'s> = Row<'s>;
-}
-
-fn routers<'s>(view: View<'s>, start: Start<'_>) -> Option<([u32; 2], Row<'s>)> {
-    let (index, name) = view.order.v2(start.numbers()?)?;
-    Some((index, Row { view, instance: view.world.instances.get(name)? }))
-}
-
 /// An IpAddress; four zeros where there is none.
 fn ip(address: Option<IpAddr>) -> Cell {
     Some(value::address(match address {
@@ -48,14 +31,14 @@ fn ip(address: Option<IpAddr>) -> Cell {
     }))
 }
 
-pub(crate) const MASTER: Column<Routers> =
+pub(crate) const MASTER: Column<Routers<2>> =
     Column::new(7, "vrrpOperMasterIpAddr", IP_ADDRESS, |r| ip(r.master()));
 
-pub(crate) const OPER: Table<Routers> = Table {
+pub(crate) const OPER: Table<Routers<2>> = Table {
     name: "vrrpOperEntry",
     entry: &[1, 3, 1],
     index: &["ifIndex", "vrrpOperVrId"],
-    rows: |At(view), start| routers(view, start),
+    rows: |At(view), start| routers(view, &view.order.v2, start),
     columns: &[
         Column::new(2, "vrrpOperVirtualMacAddr", MAC_ADDRESS, |r| r.hardware()),
         Column::new(3, "vrrpOperState", INTEGER, |r| integer(state(r.instance.state))),
@@ -106,7 +89,7 @@ fn associated<'s>(view: View<'s>, start: Start<'_>) -> Option<([u32; 6], ())> {
     let [interface, vrid, a, b, c, d] = start.numbers()?;
     let mut from = ([interface, vrid], [a, b, c, d]);
     loop {
-        let (index, name) = view.order.v2(from.0)?;
+        let (index, name) = view.order.v2.first(from.0)?;
         let least = if index == from.0 { from.1 } else { [0; 4] };
         let addresses = view.world.instances.get(name)?.settings.addresses.iter();
         let v4 = addresses.filter_map(|a| if let IpAddr::V4(v4) = a.address { Some(v4) } else { None });
@@ -144,11 +127,11 @@ fn counter(number: u64) -> Cell {
     Some(value::counter32(number))
 }
 
-const STATISTICS: Table<Routers> = Table {
+const STATISTICS: Table<Routers<2>> = Table {
     name: "vrrpRouterStatsEntry",
     entry: &[2, 4, 1],
     index: &["ifIndex", "vrrpOperVrId"],
-    rows: |At(view), start| routers(view, start),
+    rows: |At(view), start| routers(view, &view.order.v2, start),
     columns: &[
         Column::new(1, "vrrpStatsBecomeMaster", COUNTER32, |r| counter(r.counter(|c| &c.became_master))),
         Column::new(2, "vrrpStatsAdvertiseRcvd", COUNTER32, |r| counter(r.counter(|c| &c.adverts_received))),

@@ -8,7 +8,7 @@ use snmp_agentx::syntax::{
 };
 use snmp_agentx::{At, Column, Objects, Rows, Scalar, Scalars, Start, Syntax, Table, value};
 
-use super::{Row, of_all, state, ticks};
+use super::{MAC_ADDRESS, ROW_STATUS, Routers, TIME_STAMP, of_all, routers, state, ticks};
 use crate::cells::{Cell, address, integer, truth, unsigned};
 use crate::source::{Keepwatch, View};
 
@@ -17,35 +17,20 @@ pub(crate) const ROOT: [u32; 7] = [1, 3, 6, 1, 2, 1, 207];
 
 pub(crate) const TABLES: &[&dyn Objects<Keepwatch>] = &[&OPERATIONS, &ASSOCIATED, &ERRORS, &STATISTICS];
 
-const MAC_ADDRESS: Syntax = Syntax::new("MacAddress", Base::OctetString);
-const ROW_STATUS: Syntax = Syntax::new("RowStatus", Base::Integer);
-const TIME_STAMP: Syntax = Syntax::new("TimeStamp", Base::TimeTicks);
 const TIME_INTERVAL: Syntax = Syntax::new("TimeInterval", Base::Integer);
-
-pub(crate) struct Routers;
-
-impl Rows for Routers {
-    type Source = Keepwatch;
-    type Index = [u32; 3];
-    type Row<'s> = Row<'s>;
-}
-
-fn routers<'s>(view: View<'s>, start: Start<'_>) -> Option<([u32; 3], Row<'s>)> {
-    let (index, name) = view.order.v3(start.numbers()?)?;
-    Some((index, Row { view, instance: view.world.instances.get(name)? }))
-}
 
 /// An InetAddress; no octets where there is none.
 fn inet(found: Option<IpAddr>) -> Cell {
     found.map_or_else(|| Some(value::octets(&[])), |found| address(&found))
 }
 
-pub(crate) const MASTER: Column<Routers> =
+pub(crate) const MASTER: Column<Routers<3>> =
     Column::new(3, "vrrpv3OperationsMasterIpAddr", INET_ADDRESS, |r| inet(r.master()));
-pub(crate) const REASON: Column<Routers> = Column::new(2, "vrrpv3StatisticsNewMasterReason", INTEGER, |r| {
-    integer(r.instance.master_reason.number())
-});
-pub(crate) const ERROR: Column<Routers> = Column::new(6, "vrrpv3StatisticsProtoErrReason", INTEGER, |r| {
+pub(crate) const REASON: Column<Routers<3>> =
+    Column::new(2, "vrrpv3StatisticsNewMasterReason", INTEGER, |r| {
+        integer(r.instance.master_reason.number())
+    });
+pub(crate) const ERROR: Column<Routers<3>> = Column::new(6, "vrrpv3StatisticsProtoErrReason", INTEGER, |r| {
     integer(r.instance.protocol_error.and_then(protocol_error).unwrap_or(0))
 });
 
@@ -60,11 +45,11 @@ pub(crate) fn protocol_error(error: AdvertError) -> Option<i32> {
     }
 }
 
-pub(crate) const OPERATIONS: Table<Routers> = Table {
+pub(crate) const OPERATIONS: Table<Routers<3>> = Table {
     name: "vrrpv3OperationsEntry",
     entry: &[1, 1, 1, 1],
     index: &["ifIndex", "vrrpv3OperationsVrId", "vrrpv3OperationsInetAddrType"],
-    rows: |At(view), start| routers(view, start),
+    rows: |At(view), start| routers(view, &view.order.v3, start),
     columns: &[
         MASTER,
         Column::new(4, "vrrpv3OperationsPrimaryIpAddr", INET_ADDRESS, |r| inet(r.primary())),
@@ -105,7 +90,7 @@ fn associated(view: View<'_>, start: Start<'_>) -> Option<(Vec<u32>, ())> {
     let (given, include) = start.index();
     let mut from: [u32; 3] = Start::at(given.get(..3).unwrap_or(given)).numbers()?;
     loop {
-        let (index, name) = view.order.v3(from)?;
+        let (index, name) = view.order.v3.first(from)?;
         let named = |address: &keepwatch_model::InterfaceAddress| {
             index.into_iter().chain(numbers(&address.address)).collect::<Vec<u32>>()
         };
@@ -152,11 +137,11 @@ const ERRORS: Scalars<Keepwatch> = Scalars {
     ],
 };
 
-pub(crate) const STATISTICS: Table<Routers> = Table {
+pub(crate) const STATISTICS: Table<Routers<3>> = Table {
     name: "vrrpv3StatisticsEntry",
     entry: &[1, 2, 5, 1],
     index: &["ifIndex", "vrrpv3OperationsVrId", "vrrpv3OperationsInetAddrType"],
-    rows: |At(view), start| routers(view, start),
+    rows: |At(view), start| routers(view, &view.order.v3, start),
     columns: &[
         Column::new(1, "vrrpv3StatisticsMasterTransitions", COUNTER32, |r| {
             Some(value::counter32(r.counter(|c| &c.became_master)))

@@ -119,6 +119,7 @@ impl ServiceFact {
             Self::CertificateSeen { checker, certificate } => {
                 if let Some(checker) = checker_mut(w, checker) {
                     checker.certificate = Some(Box::new(certificate.clone()));
+                    checker.certificate_seen = Some(change);
                 }
             }
             Self::CheckNotRun { .. } => {}
@@ -205,6 +206,7 @@ fn report(w: &mut World, key: &CheckerKey, failure: Option<Failure>, changed: Ch
                 changed,
                 pages: Vec::new(),
                 certificate: None,
+                certificate_seen: None,
             });
         }
     }

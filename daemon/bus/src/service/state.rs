@@ -165,6 +165,9 @@ pub struct Checker {
     /// The certificate that the server showed last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Box<Certificate>>,
+    /// When that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_seen: Option<Change>,
 }
 
 /// A page, as a checker saw it last.

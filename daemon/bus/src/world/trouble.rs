@@ -62,7 +62,11 @@ impl World {
         self.instances.values().for_each(|instance| self.trouble_of(instance, &mut all));
         self.unrouted(|_| true, &mut all);
         self.no_ipvs(&mut all);
-        self.services.values().for_each(|service| trouble_of_service(service, &mut all));
+        let now = Timestamp::now();
+        for service in self.services.values() {
+            trouble_of_service(service, &mut all);
+            trouble_of_certificates(service, now, &mut all);
+        }
         self.followed(&mut all);
         self.configuration(&mut all);
         self.telling(&mut all);
@@ -269,6 +273,27 @@ fn trouble_of_service(service: &Service, all: &mut Vec<Trouble>) {
     } else if !names.is_empty() {
         let what = format!("VS {}: {}", service.key, service.reals_in_words());
         all.push(Trouble::new(Weight::Degraded, what, names).by(first));
+    }
+}
+
+/// Certificates that a client would refuse: they have expired, or the `ca` would not have them. The server serves all the
+/// same, since checks do not go by it.
+fn trouble_of_certificates(service: &Service, now: Timestamp, all: &mut Vec<Trouble>) {
+    for real in service.reals.values() {
+        for checker in &real.checkers {
+            let Some(certificate) = &checker.certificate else { continue };
+            let error = match &certificate.distrust {
+                _ if certificate.not_after < now => format!("it held until {}", certificate.not_after),
+                Some(why) => format!("the `ca` would not have it: {why}"),
+                None => continue,
+            };
+            let what = format!("VS {}: the certificate of {} is no good", service.key, real.address);
+            let trouble = Trouble::new(Weight::Degraded, what, error).by(checker.certificate_seen);
+            // Several checkers of a server see the same one.
+            if !all.iter().any(|other| (&other.what, &other.error) == (&trouble.what, &trouble.error)) {
+                all.push(trouble);
+            }
+        }
     }
 }
 

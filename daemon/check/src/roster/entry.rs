@@ -116,11 +116,16 @@ impl Entry {
     pub(super) fn tell_observed(&self, bus: &Bus, observed: Vec<Observed>) {
         for seen in observed {
             let checker = self.definition.key.clone();
-            let fact = match seen {
-                Observed::Digest { url, digest } => ServiceFact::PageDigestSeen { checker, url, digest },
-                Observed::Certificate(certificate) => ServiceFact::CertificateSeen { checker, certificate },
+            let (cause, fact) = match seen {
+                Observed::Digest { url, digest } => {
+                    (self.last, ServiceFact::PageDigestSeen { checker, url, digest })
+                }
+                // What a server shows does not come of what the check found: it is a root.
+                Observed::Certificate(certificate) => {
+                    (None, ServiceFact::CertificateSeen { checker, certificate })
+                }
             };
-            bus.publish(self.last, fact);
+            bus.publish(cause, fact);
         }
     }
 

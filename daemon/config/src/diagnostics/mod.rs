@@ -149,6 +149,31 @@ impl Diagnostics {
         self.list.iter().any(|diagnostic| CODES.contains(&diagnostic.code))
     }
 
+    /// Is every mistake one that costs its own line or block and no other? Then the rest is as whoever wrote it means it. Not
+    /// so where braces, quotes or the text itself are wrong, where something is missing of what was to be read, or where
+    /// there are more mistakes than are kept.
+    pub fn cost_their_own_lines_only(&self) -> bool {
+        const WIDER: &[&str] = &[
+            "bad-sequence",
+            "circular-include",
+            "endless-expansion",
+            "expansion-limit",
+            "invalid-encoding",
+            "line-ends",
+            "line-too-long",
+            "missing-include",
+            "nul-byte",
+            "stray-continuation",
+            "too-many-includes",
+            "too-many-mistakes",
+            "unreadable-file",
+            "unreadable-include",
+            "unterminated-quote",
+        ];
+        let mut errors = self.list.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+        self.dropped == 0 && !self.has_wrong_braces() && !errors.any(|error| WIDER.contains(&error.code))
+    }
+
     /// Is it not text, or not of lines? Then its bytes are better left alone.
     pub fn is_of_no_lines(&self) -> bool {
         const CODES: &[&str] = &["invalid-encoding", "line-ends"];

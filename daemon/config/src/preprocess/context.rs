@@ -1,6 +1,6 @@
 //! What every stage of reading adds to: the sources, and what is wrong with them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::lookalike::Lookalikes;
 use crate::accounts::Accounts;
@@ -45,8 +45,6 @@ pub(crate) struct Context {
     /// only follows from it.
     pub(crate) spoilt: HashMap<(FileId, usize), &'static str>,
     pub(crate) lookalikes: Lookalikes,
-    /// Options that are not acted on yet, and of which that was said.
-    said_unbuilt: HashSet<&'static str>,
     /// How many keywords were known, and how many were not.
     known: usize,
     unknown: usize,
@@ -65,14 +63,6 @@ impl Context {
             self.leads_to(diagnostic.outcome);
         } else if !self.stopped {
             self.diagnostics.push(diagnostic);
-        }
-    }
-
-    /// An option, or what follows from one, is understood and not acted on yet; said once.
-    pub(crate) fn not_acted_on(&mut self, what: &'static str, at: Span) {
-        if self.said_unbuilt.insert(what) {
-            let message = format!("{what} is understood, not acted on yet");
-            self.report(Diagnostic::warning("not-acted-on", message).at(at, "has no effect yet"));
         }
     }
 

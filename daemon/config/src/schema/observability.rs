@@ -79,7 +79,7 @@ pub(super) const HISTORY: Block<History> = Block(&[
 
 fn listen(to: &mut Observability, node: &Node, context: &mut Context) {
     match address(node.arg(0).unwrap_or("")) {
-        Some(listen) => to.listen = listen,
+        Some(listen) => (to.listen, to.listen_is_written) = (listen, true),
         None => context.report(
             Diagnostic::error("invalid-address", "`listen` needs an address with or without port, or `off`")
                 .at(node.arg_span(0), "no such address")

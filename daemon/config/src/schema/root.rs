@@ -20,8 +20,7 @@ pub(super) const ROOT: &[Keyword] = &[
     kw("net_namespace_ipvs", &[opt("NAME", Kind::Word)], "Network namespace whose IPVS table is used.")
         .first_counts()
         .example("net_namespace_ipvs blue"),
-    flag("namespace_with_ipsets", "Use ipsets in a namespace even on kernels before 3.13.")
-        .example("namespace_with_ipsets"),
+    flag("namespace_with_ipsets", "Was for ipsets, of which none are made.").example("namespace_with_ipsets"),
     flag("use_pid_dir", "Put pid files in a directory of their own.").example("use_pid_dir"),
     kw("instance", &[one("NAME", Kind::Word)], "Name of this daemon among several on one host.")
         .first_counts()

@@ -40,6 +40,9 @@ pub(super) const AREA: Area = Area {
         (BlockId::Global, "include_check", "only for `include`"),
         (BlockId::Global, "notify_fifo", "the first counts, and there is one already for the script"),
         (BlockId::Global, "vrrp_notify_fifo", "the first counts, and there is one already for the script"),
+        (BlockId::Root, "namespace_with_ipsets", "no ipset is made"),
+        (BlockId::Global, "vrrp_ipsets", "no ipset is made, which is said"),
+        (BlockId::Global, "nftables_ifindex", "interfaces are by their numbers in any case"),
         (BlockId::Global, "lvs_notify_fifo", "the first counts, and there is one already for the script"),
     ],
 };

@@ -180,27 +180,10 @@ fn tables_and_chains_of_the_packet_filter() {
             "/global/firewall/ipvs",
             || json!({"table": "keepalived_ipvs", "priority": -1, "first_mark": 1000}),
         ),
-        (
-            "vrrp_iptables",
-            &[],
-            0,
-            "/global/firewall/iptables",
-            || json!({"input": "INPUT", "output": "OUTPUT"}),
-        ),
-        ("vrrp_iptables a", &[], 0, "/global/firewall/iptables", || json!({"input": "a", "output": null})),
-        ("vrrp_iptables a a", &["conflict"], 0, "/global/firewall/iptables", || json!(null)),
-        ("vrrp_ipsets k", &[], 0, "/global/firewall/ipsets", || {
-            json!({
-                "addresses": "k",
-                "addresses6": "k6",
-                "interface_addresses6": "k_if6",
-                "igmp": "k_igmp",
-                "mld": "k_mld",
-                "neighbour_discovery": "k_nd",
-            })
-        }),
-        ("vrrp_ipsets k six", &[], 0, "/global/firewall/ipsets/interface_addresses6", || json!("six_if6")),
-        ("vrrp_ipsets k k", &["duplicate-name"], 5, "/global/firewall/ipsets", || json!(null)),
+        ("vrrp_iptables", &["no-effect"], 0, "/global/firewall/nftables/table", || json!("keepalived")),
+        ("vrrp_iptables a b", &["no-effect"], 0, "/global/firewall/nftables/table", || json!("keepalived")),
+        ("nftables t\nvrrp_iptables", &["no-effect"], 0, "/global/firewall/nftables/table", || json!("t")),
+        ("vrrp_ipsets k", &["no-effect"], 0, "/global/firewall/nftables/table", || json!(null)),
     ];
     check(cases, |text| format!("global_defs {{\n{text}\n}}\n"));
 }

@@ -6,7 +6,9 @@ use keepwatch_bus::World;
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::world::{Group, Instance};
 use keepwatch_model as model;
-use keepwatch_model::{Authentication, Family, Follow, Priority, Script, TrackedKind, VmacKind, VrrpVersion};
+use keepwatch_model::{
+    Authentication, Family, Follow, IpvlanMode, Priority, Script, TrackedKind, VmacKind, VrrpVersion,
+};
 
 use super::{Page, enabled, entries, moment, truth, yes};
 
@@ -145,7 +147,16 @@ fn interface(page: &mut Page, settings: &model::Instance, world: &World) {
                 "   Use VMAC, i/f name {own}, is_up = {up}, xmit_base = {}",
                 truth(*xmit_base)
             )),
-            VmacKind::Ipvlan { .. } => page.line(format_args!("   Use IPVLAN, i/f {own}, is_up = {up}")),
+            VmacKind::Ipvlan { mode, address } => {
+                let address =
+                    address.map_or_else(String::new, |prefix| format!("i/f address = {}, ", prefix.address));
+                let kind = match mode {
+                    IpvlanMode::Bridge => "bridge",
+                    IpvlanMode::Private => "private",
+                    IpvlanMode::Vepa => "vepa",
+                };
+                page.line(format_args!("   Use IPVLAN, i/f {own}, is_up = {up}, {address}type {kind}"));
+            }
         }
         let kind = if matches!(vmac.kind, VmacKind::Macvlan { .. }) { "vmac" } else { "ipvlan" };
         page.line(format_args!("   Interface = {own}, {kind} on {}", base.unwrap_or("(unknown)")));
@@ -237,6 +248,9 @@ fn authentication(page: &mut Page, settings: &model::Instance) {
     }
     if let Some(bytes) = settings.kernel_rx_buf_size {
         page.line(format_args!("   Kernel rx buffer size = {bytes}"));
+    }
+    if settings.debug > 0 {
+        page.line(format_args!("   Debug level = {}", settings.debug));
     }
 }
 

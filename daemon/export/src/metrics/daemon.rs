@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use keepwatch_bus::Reader;
 use keepwatch_bus::beat::PARTS;
-use keepwatch_bus::counters::{Counters, DeliveryCounters, FifoCounters};
+use keepwatch_bus::counters::{Counters, DeliveryCounters, FifoCounters, SNMP_TRAPS};
 use keepwatch_bus::world::World;
 
 use super::family::{Families, Labels, flag, number};
@@ -142,13 +142,17 @@ fn fifos(families: &mut Families, world: &World, counters: &Counters) {
     }
 }
 
-/// Receivers of events: webhooks, OTLP collectors.
+/// Receivers of events: webhooks, OTLP collectors, the master agent of SNMP.
 fn deliveries(families: &mut Families, world: &World, counters: &Counters) {
     let all = counters.deliveries.all();
     let help = "Whether a receiver of events takes all that is handed to it";
     let mut working = families.gauge("keepwatch_delivery_works", help, &["consumer"]);
     for (consumer, _) in &all {
-        working.sample(&[consumer], flag(!world.interrupted.contains_key(consumer)));
+        let works = match &**consumer {
+            SNMP_TRAPS => world.snmp.connected,
+            _ => !world.interrupted.contains_key(consumer),
+        };
+        working.sample(&[consumer], flag(works));
     }
     for row in DeliveryCounters::TABLE {
         let mut family = families.counter(row.metric, row.help, &["consumer"]);

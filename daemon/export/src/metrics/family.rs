@@ -69,18 +69,19 @@ pub struct Described {
 
 /// Labels with their values, as they are written: made once for a subject and used for all its families.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Labels {
+pub struct Labels {
     names: Vec<&'static str>,
     text: String,
 }
 
 impl Labels {
-    pub(super) fn new(labels: &[(&'static str, &str)]) -> Self {
+    /// These names with these values.
+    pub fn new(labels: &[(&'static str, &str)]) -> Self {
         Self::default().with(labels)
     }
 
     /// These, and some more.
-    pub(super) fn with(&self, labels: &[(&'static str, &str)]) -> Self {
+    pub fn with(&self, labels: &[(&'static str, &str)]) -> Self {
         let mut more = self.clone();
         for (name, value) in labels {
             more.names.push(name);
@@ -91,24 +92,25 @@ impl Labels {
 }
 
 /// All families of one scrape; those without samples are left out.
-pub(super) struct Families {
+pub struct Families {
     format: Format,
     out: String,
     described: Vec<Described>,
 }
 
 impl Families {
-    pub(super) fn new(format: Format) -> Self {
+    /// None yet.
+    pub fn new(format: Format) -> Self {
         Self { format, out: String::with_capacity(64 << 10), described: Vec::new() }
     }
 
     /// A family whose samples may fall.
-    pub(super) fn gauge(&mut self, name: &str, help: &str, labels: &[&'static str]) -> Family<'_> {
+    pub fn gauge(&mut self, name: &str, help: &str, labels: &[&'static str]) -> Family<'_> {
         self.family(name, help, Kind::Gauge, labels)
     }
 
     /// A family whose samples only rise; its name ends in `_total`.
-    pub(super) fn counter(&mut self, name: &str, help: &str, labels: &[&'static str]) -> Family<'_> {
+    pub fn counter(&mut self, name: &str, help: &str, labels: &[&'static str]) -> Family<'_> {
         self.family(name, help, Kind::Counter, labels)
     }
 
@@ -130,7 +132,7 @@ impl Families {
     }
 
     /// The answer.
-    pub(super) fn finish(mut self) -> String {
+    pub fn finish(mut self) -> String {
         if self.format == Format::OpenMetrics {
             self.out.push_str("# EOF\n");
         }
@@ -144,7 +146,7 @@ impl Families {
 }
 
 /// One family: its samples are written as they come.
-pub(super) struct Family<'a> {
+pub struct Family<'a> {
     families: &'a mut Families,
     at: usize,
     begun: bool,
@@ -152,7 +154,7 @@ pub(super) struct Family<'a> {
 
 impl Family<'_> {
     /// Adds a sample of a gauge or counter, with the values of its labels.
-    pub(super) fn sample(&mut self, values: &[&str], value: f64) -> &mut Self {
+    pub fn sample(&mut self, values: &[&str], value: f64) -> &mut Self {
         self.sample_like(values, value, None)
     }
 
@@ -163,7 +165,7 @@ impl Family<'_> {
     }
 
     /// Adds a sample for a subject whose labels are the first ones of the family, with the values of the others.
-    pub(super) fn sample_of(&mut self, of: &Labels, values: &[&str], value: f64) -> &mut Self {
+    pub fn sample_of(&mut self, of: &Labels, values: &[&str], value: f64) -> &mut Self {
         self.write(of, values, "", None, value, None);
         self
     }
@@ -308,12 +310,12 @@ fn write_number(out: &mut String, value: f64) {
 
 /// A number as Prometheus has it. Above 2^53 it loses the last digits, as every number there does.
 #[allow(clippy::cast_precision_loss)]
-pub(super) fn number(value: u64) -> f64 {
+pub fn number(value: u64) -> f64 {
     value as f64
 }
 
 /// 1 for yes, 0 for no.
-pub(super) fn flag(value: bool) -> f64 {
+pub fn flag(value: bool) -> f64 {
     f64::from(u8::from(value))
 }
 

@@ -14,9 +14,7 @@ mod vrrp;
 
 use keepwatch_bus::{BusSettings, Hub, Reader};
 
-pub use family::{Described, Format, Kind};
-
-use family::Families;
+pub use family::{Described, Families, Family, Format, Kind, Labels, flag, number};
 
 /// All metrics, as text.
 pub fn exposition(reader: &Reader, format: Format) -> String {

@@ -19,7 +19,7 @@ pub use buffers::{AdvertBuffers, AdvertsMultiplier, KernelBuffer, ReceiveBuffers
 pub use dbus::Dbus;
 pub use fifo::{NotifyFifo, NotifyFifos};
 pub use files::{DumpFiles, IprouteDirectories, JsonVersion, ReloadFiles, ReloadMarker};
-pub use firewall::{Firewall, IpSets, Iptables, Nftables, NftablesIpvs};
+pub use firewall::{Firewall, Nftables, NftablesIpvs};
 pub use ipvs::{LvsFlushOnStop, LvsTimeouts};
 pub use links::{DynamicInterfaces, InterfaceDelays, LinkbeatInterface, LinkbeatMethod, VmacPrefixes};
 pub use processes::{
@@ -147,8 +147,6 @@ pub struct Global {
     pub net_namespace: Option<Name>,
     /// `net_namespace_ipvs [NAME]`: whose IPVS table is used; that of the daemon's own namespace without the keyword.
     pub net_namespace_ipvs: Option<IpvsNamespace>,
-    /// `namespace_with_ipsets`: ipsets are used in a namespace even where the kernel is too old to keep them apart.
-    pub namespace_with_ipsets: bool,
     /// `use_pid_dir`: pid files are in a directory of their own; also with `instance` or `net_namespace`.
     pub use_pid_dir: bool,
     /// `child_wait_time`: how long a stop waits for what it has started; 5 s unless given.
@@ -239,7 +237,6 @@ impl Default for Global {
             instance_name: None,
             net_namespace: None,
             net_namespace_ipvs: None,
-            namespace_with_ipsets: false,
             use_pid_dir: false,
             child_wait_time: Duration::from_secs(5),
             umask: None,

@@ -37,6 +37,7 @@ const IFLA_MTU: u16 = 4;
 const IFLA_LINK: u16 = 5;
 const IFLA_MASTER: u16 = 10;
 const IFLA_LINKINFO: u16 = 18;
+const IFLA_GROUP: u16 = 27;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_DATA: u16 = 2;
 /// `IFLA_MACVLAN_MODE`, `IFLA_IPVLAN_MODE` and `IFLA_VRF_TABLE` are all the first attribute of their kind's data.
@@ -140,6 +141,7 @@ fn link(payload: &[u8]) -> Result<Option<LinkReport>> {
         no_arp: header.flags.contains(LinkFlags::Noarp),
         hardware: None,
         mtu: 0,
+        group: 0,
         master: None,
         kind: LinkKind::Other,
     };
@@ -154,6 +156,7 @@ fn link(payload: &[u8]) -> Result<Option<LinkReport>> {
                 report.name = String::from_utf8_lossy(name).into();
             }
             IFLA_MTU => report.mtu = number(value).unwrap_or(0),
+            IFLA_GROUP => report.group = number(value).unwrap_or(0),
             IFLA_LINK => below = LinkIndex(number(value).unwrap_or(0)),
             IFLA_MASTER => report.master = number(value).map(LinkIndex),
             IFLA_LINKINFO => report.kind = link_kind(value)?,

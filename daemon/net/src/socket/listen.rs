@@ -85,7 +85,8 @@ impl Listener {
         socket.set_nonblocking(true).map_err(failed)?;
         let filter = filter().map(|step| SockFilter::new(step.code, step.jt, step.jf, step.k));
         socket.attach_filter(&filter).map_err(failed)?;
-        attach(&socket, link).map_err(failed)?;
+        // Everything, since what this host sends is only seen so.
+        bind_to(&socket, link, libc::ETH_P_ALL).map_err(failed)?;
         for group in GROUPS {
             match join(&socket, link, libc::PACKET_MR_MULTICAST, Some(group)) {
                 // Links without hardware addresses, such as tunnels, have no groups of them either: all comes in there.
@@ -143,12 +144,12 @@ impl AsFd for Listener {
     }
 }
 
-fn attach(socket: &Socket, link: LinkIndex) -> io::Result<()> {
+/// Has a packet socket hear one protocol (`ETH_P_…`) on an interface.
+pub(super) fn bind_to(socket: &Socket, link: LinkIndex, protocol: i32) -> io::Result<()> {
     // SAFETY: a plain C structure for which all-zero is a valid value.
     let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
     address.sll_family = libc::AF_PACKET as u16;
-    // Everything, since what this host sends is only seen so.
-    address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
+    address.sll_protocol = (protocol as u16).to_be();
     address.sll_ifindex = link.0.cast_signed();
     // SAFETY: the pointer and the length are those of `address`, which lives until the call returns.
     let status = unsafe {

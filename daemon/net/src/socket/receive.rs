@@ -9,6 +9,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::wire::ipv6::HEADER_LEN;
+
 use super::vrrp::Family;
 
 /// The largest advertisement, one of 255 IPv6 addresses, and a trailer fit; what is longer is cut, and refused for
@@ -52,6 +54,8 @@ pub enum Packet<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     Raw(Family),
+    /// Whole packets of this family, from a packet socket.
+    Whole(Family),
     Udp(Family),
 }
 
@@ -105,7 +109,7 @@ impl ReceiveBatch {
 
     /// The datagrams of the last receive, in order of arrival.
     pub fn iter(&self) -> impl Iterator<Item = Arrival<'_>> {
-        self.slots.iter().zip(self.data.chunks_exact(SLOT)).map(|(slot, data)| {
+        self.slots.iter().zip(self.data.chunks_exact(SLOT)).filter_map(|(slot, data)| {
             let bytes = &data[..slot.len.min(SLOT)];
             let Slot { source, destination, hop_limit, .. } = *slot;
             let packet = match (self.form, source, destination) {
@@ -113,10 +117,26 @@ impl ReceiveBatch {
                     Packet::Ipv6 { source, destination, hop_limit, message: bytes }
                 }
                 (Form::Raw(_), ..) => Packet::Ipv4(bytes),
+                (Form::Whole(family), ..) => whole(family, bytes)?,
                 (Form::Udp(_), ..) => Packet::Udp { source, destination, hop_limit, message: bytes },
             };
-            Arrival { at: slot.at, packet }
+            Some(Arrival { at: slot.at, packet })
         })
+    }
+}
+
+/// A packet as a link delivers it: it may be longer than its header says, for frames have a least length. None if it is
+/// shorter.
+fn whole(family: Family, bytes: &[u8]) -> Option<Packet<'_>> {
+    let length = |at: usize| bytes.get(at..at + 2).map(|two| usize::from(two[0]) << 8 | usize::from(two[1]));
+    match family {
+        Family::V4 => Some(Packet::Ipv4(bytes.get(..length(2)?)?)),
+        Family::V6 => {
+            let address = |at: usize| <[u8; 16]>::try_from(bytes.get(at..at + 16)?).ok().map(Ipv6Addr::from);
+            let message = bytes.get(HEADER_LEN..HEADER_LEN + length(4)?)?;
+            let hop_limit = bytes.get(7).copied();
+            Some(Packet::Ipv6 { source: address(8)?, destination: address(24)?, hop_limit, message })
+        }
     }
 }
 
@@ -124,7 +144,7 @@ impl ReceiveBatch {
 pub(super) fn fill(fd: BorrowedFd<'_>, form: Form, batch: &mut ReceiveBatch) -> io::Result<usize> {
     batch.slots.clear();
     batch.form = form;
-    let (Form::Raw(family) | Form::Udp(family)) = form;
+    let (Form::Raw(family) | Form::Whole(family) | Form::Udp(family)) = form;
     // SAFETY: these are plain C structures for which all-zero is a valid value.
     let mut headers: [libc::mmsghdr; ReceiveBatch::CAPACITY] = unsafe { mem::zeroed() };
     // SAFETY: as above.
@@ -226,5 +246,32 @@ fn arrival(stamp: libc::timespec, (now, wall): (Instant, SystemTime)) -> Instant
     match wall.duration_since(SystemTime::UNIX_EPOCH + since_epoch) {
         Ok(age) if age <= OLDEST_ARRIVAL => now.checked_sub(age).unwrap_or(now),
         _ => now,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_frame_is_padded_with_is_no_part_of_the_packet() {
+        let mut four = vec![0x45, 0, 0, 28];
+        four.resize(46, 7);
+        assert_eq!(whole(Family::V4, &four), Some(Packet::Ipv4(&four[..28])));
+        let mut six = vec![0x60, 0, 0, 0, 0, 3, 112, 255];
+        six.resize(8 + 32, 1);
+        six.extend([5, 6, 7, 0, 0]);
+        let all_ones = Ipv6Addr::from([1; 16]);
+        let expected = Packet::Ipv6 {
+            source: all_ones,
+            destination: all_ones,
+            hop_limit: Some(255),
+            message: &[5, 6, 7],
+        };
+        assert_eq!(whole(Family::V6, &six), Some(expected));
+        for (family, bytes) in [(Family::V4, &four[..20]), (Family::V6, &six[..41]), (Family::V6, &six[..3])]
+        {
+            assert_eq!(whole(family, bytes), None);
+        }
     }
 }

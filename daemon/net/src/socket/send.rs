@@ -230,7 +230,7 @@ fn address(
                 attach(header, control, libc::IPPROTO_IP, libc::IP_PKTINFO, info);
             }
         }
-        Destination::Ipv6 { link, source: _, destination } => {
+        Destination::Ipv6 { link, source, destination } => {
             // SAFETY: as above.
             let to = unsafe { &mut *(&raw mut *name).cast::<libc::sockaddr_in6>() };
             to.sin6_family = libc::AF_INET6 as libc::sa_family_t;
@@ -240,7 +240,9 @@ fn address(
                 to.sin6_scope_id = link.0;
                 let info = libc::in6_pktinfo {
                     ipi6_ifindex: link.0 as _,
-                    ipi6_addr: libc::in6_addr { s6_addr: Ipv6Addr::UNSPECIFIED.octets() },
+                    // The packet says it, too; but the kernel looks for one of its own otherwise, and refuses to send
+                    // where the interface has none.
+                    ipi6_addr: libc::in6_addr { s6_addr: source.octets() },
                 };
                 attach(header, control, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info);
             }

@@ -10,7 +10,9 @@ use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockFilter, Socket, Typ
 
 use crate::error::{Error, Result};
 use crate::link::LinkIndex;
+use crate::wire::ethernet::MacAddress;
 
+use super::listen::bind_to;
 use super::receive::{Form, ReceiveBatch, fill};
 use super::send::{Refusal, SendBatch, Shape};
 
@@ -67,11 +69,38 @@ impl Carrier {
 #[derive(Debug)]
 pub struct VrrpReceiver {
     socket: Socket,
-    family: Family,
+    form: Form,
     index: Option<LinkIndex>,
 }
 
 impl VrrpReceiver {
+    /// Opens a socket for what comes in from senders of this hardware address, on the macvlan that has it. The kernel hands
+    /// frames to a group that seem to come from a private macvlan to that one only, and to nobody below it; two virtual
+    /// routers of one id have the same address. No group is joined: nothing is told to switches.
+    ///
+    /// # Errors
+    /// When the process may not open packet sockets, or the interface is gone.
+    pub fn open_beside(family: Family, on: (LinkIndex, &str), hardware: MacAddress) -> Result<Self> {
+        Self::try_open_beside(family, on.0, hardware)
+            .map_err(|e| Error::system("open the VRRP receive socket on", on.1, e))
+    }
+
+    fn try_open_beside(family: Family, index: LinkIndex, hardware: MacAddress) -> io::Result<Self> {
+        // Protocol 0 first: nothing comes in before the filter stands.
+        let socket = Socket::new(Domain::PACKET, Type::DGRAM, None)?;
+        socket.set_nonblocking(true)?;
+        socket.attach_filter(&from(hardware, family))?;
+        set_buffer(&socket, libc::SO_RCVBUFFORCE, libc::SO_RCVBUF, RECEIVE_BUFFER)?;
+        set_int(&socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1)?;
+        // Of one protocol, what this host sends does not come in.
+        let protocol = match family {
+            Family::V4 => libc::ETH_P_IP,
+            Family::V6 => libc::ETH_P_IPV6,
+        };
+        bind_to(&socket, index, protocol)?;
+        Ok(Self { socket, form: Form::Whole(family), index: None })
+    }
+
     /// Opens the socket on an interface, or on all of them. Multicast arrives once a group is joined, which needs an
     /// interface.
     ///
@@ -104,7 +133,7 @@ impl VrrpReceiver {
                 set_int(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT, 1)?;
             }
         }
-        Ok(Self { socket, family, index: on.map(|(index, _)| index) })
+        Ok(Self { socket, form: Form::Raw(family), index: on.map(|(index, _)| index) })
     }
 
     /// Sets the size of its receive buffer, of which the kernel makes twice as much; the usual size if none.
@@ -143,7 +172,7 @@ impl VrrpReceiver {
     /// What `recvmmsg` answered, except "nothing there" (that is 0). The link going down is reported once as
     /// `ENETDOWN`; the socket stays usable.
     pub fn receive(&self, batch: &mut ReceiveBatch) -> io::Result<usize> {
-        fill(self.socket.as_fd(), Form::Raw(self.family), batch)
+        fill(self.socket.as_fd(), self.form, batch)
     }
 }
 
@@ -224,6 +253,31 @@ fn set_buffer(socket: &Socket, forced: i32, plain: i32, bytes: usize) -> io::Res
     let bytes = bytes as i32;
     set_int(socket, libc::SOL_SOCKET, forced, bytes)
         .or_else(|_| set_int(socket, libc::SOL_SOCKET, plain, bytes))
+}
+
+/// A program that accepts only VRRP, and authentication headers, from one hardware address.
+fn from(MacAddress([a, b, c, d, e, f]): MacAddress, family: Family) -> [SockFilter; 9] {
+    let op = |code: u32, jt, jf, k| SockFilter::new(code as u16, jt, jf, k);
+    let load = |size: u32, at: u32| op(libc::BPF_LD | size | libc::BPF_ABS, 0, 0, at);
+    let equal = |k: u32, jt, jf| op(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, jt, jf, k);
+    // The header of the link stands before what this socket sees.
+    let source = |at: i32| (libc::SKF_LL_OFF + 6 + at) as u32;
+    let (protocol, authenticated) = match family {
+        Family::V4 => (9, libc::IPPROTO_AH as u32),
+        // Over IPv6 there is none (RFC 5798 §9).
+        Family::V6 => (6, VRRP_PROTOCOL.into()),
+    };
+    [
+        load(libc::BPF_W, source(0)),
+        equal(u32::from_be_bytes([a, b, c, d]), 0, 5),
+        load(libc::BPF_H, source(4)),
+        equal(u32::from_be_bytes([0, 0, e, f]), 0, 3),
+        load(libc::BPF_B, protocol),
+        equal(VRRP_PROTOCOL.into(), 2, 0),
+        equal(authenticated, 1, 0),
+        op(libc::BPF_RET | libc::BPF_K, 0, 0, 0),
+        op(libc::BPF_RET | libc::BPF_K, 0, 0, u32::MAX),
+    ]
 }
 
 /// Attaches a classic BPF program that accepts only authentication headers with VRRP behind them: the host may have

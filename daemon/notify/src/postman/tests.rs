@@ -25,7 +25,7 @@ fn settings(server: (String, u16)) -> MailSettings {
         connect_timeout: Duration::from_millis(100),
         from: "director@example.org".into(),
         to: vec!["admin@example.org".into()],
-        no_email_faults: false,
+        wishes: Wishes::default(),
         mail: keepwatch_model::Mail::default(),
     }
 }

@@ -2,7 +2,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keepwatch_bus::fact::{DaemonFact, Failure, FailureReason, ServiceFact, VrrpFact};
-use keepwatch_bus::subject::CheckerKey;
 use keepwatch_bus::{Configured, sample};
 use keepwatch_model::{Instance, RealServer, SyncGroup, VirtualServer};
 
@@ -97,7 +96,7 @@ fn without_smtp_alert_nothing_is_mailed() {
 #[test]
 fn faults_are_not_mailed_where_that_is_not_wanted() {
     let mut desk = Desk::new();
-    desk.secretary.set_silent_faults(true);
+    desk.secretary.heed(Wishes { no_faults: true, ..Wishes::default() });
     desk.event(None, instance(true));
     assert_eq!(desk.subjects(state(VrrpState::Fault)), [""; 0]);
     assert_eq!(desk.subjects(state(VrrpState::Master)).len(), 1);
@@ -151,6 +150,43 @@ fn a_real_server_is_mailed_when_it_changes_with_the_check_that_did_it() {
     assert!(letters[0].body.contains("connection refused"), "why is missing: {}", letters[0].body);
     let up = desk.subjects(ServiceFact::RealServerUp { real: real() });
     assert_eq!(up, ["Realserver [192.168.200.2]:tcp:1358 of virtual server [10.10.10.2]:tcp:1358 - UP"]);
+}
+
+fn check(index: u16, up: bool) -> ServiceFact {
+    let checker = CheckerKey { real: real(), kind: "TCP_CHECK".into(), index };
+    let took = Duration::ZERO;
+    if up {
+        return ServiceFact::CheckSucceeded { checker, took };
+    }
+    let failure = Failure::new(FailureReason::Refused, "connection refused");
+    ServiceFact::CheckFailed { checker, failure, log_always: false, attempt: 3, attempts: 3, took }
+}
+
+#[test]
+fn a_checker_that_changes_while_its_server_does_not_is_mailed_unless_that_is_not_wanted() {
+    let subject = |state| {
+        format!("Realserver [192.168.200.2]:tcp:1358 of virtual server [10.10.10.2]:tcp:1358 - {state}")
+    };
+    for no_checkers in [false, true] {
+        let mut desk = Desk::new();
+        desk.secretary.heed(Wishes { no_checkers, ..Wishes::default() });
+        configure_service(&mut desk, false);
+        let checkers = vec![sample::tcp_check(([192, 168, 200, 2], 1358).into()); 2];
+        let settings = RealServer { smtp_alert: true, checkers, ..sample::real_server() };
+        let settings = Configured::new(1, settings);
+        let fact =
+            ServiceFact::RealServerConfigured { real: real(), starts_up: true, checked: true, settings };
+        assert_eq!(desk.subjects(fact), [""; 0]);
+        let wanted = |state| if no_checkers { vec![] } else { vec![subject(state)] };
+        assert_eq!(desk.subjects(check(0, true)), [""; 0], "it was thought up");
+        assert_eq!(desk.subjects(check(0, false)), [""; 0], "the server goes down, and that is mailed");
+        assert_eq!(desk.subjects(ServiceFact::RealServerDown { real: real() }), [subject("DOWN")]);
+        assert_eq!(desk.subjects(check(1, false)), wanted("DOWN"));
+        assert_eq!(desk.subjects(check(1, false)), [""; 0], "it says that again");
+        assert_eq!(desk.subjects(check(0, true)), wanted("DOWN"), "the server is down still");
+        assert_eq!(desk.subjects(check(1, true)), [""; 0], "the server comes back, and that is mailed");
+        assert_eq!(desk.subjects(ServiceFact::RealServerUp { real: real() }), [subject("UP")]);
+    }
 }
 
 #[test]

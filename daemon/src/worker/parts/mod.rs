@@ -26,6 +26,7 @@
 //! | [`turning_points`] | the scripts before the start and after the stop |
 //! | [`webhooks`] | events posted to HTTP servers |
 //! | [`dumps`] | files that signals ask for |
+//! | [`saved`] | files around reloads |
 //! | [`schedule`] | a file that says when to reload |
 //! | [`reflector`] | addresses that come and go, where that is to be logged |
 //! | [`otlp`] | traces and log records for OpenTelemetry |
@@ -49,6 +50,7 @@ mod own_threads;
 pub(super) mod placed;
 pub(super) mod present;
 pub(super) mod reflector;
+pub(crate) mod saved;
 pub(super) mod schedule;
 pub(super) mod scripts;
 pub(super) mod services;

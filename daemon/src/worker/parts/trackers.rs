@@ -9,11 +9,12 @@ use keepwatch_bus::subject::{TrackedKey, TrackedKind};
 use keepwatch_bus::{Bus, Counters, EventId};
 use keepwatch_check::Checkers;
 use keepwatch_config::Config;
-use keepwatch_config::model::{Level, Levels};
+use keepwatch_config::model::{Level, Levels, ProcessScheduling};
 use keepwatch_track::Sessions;
 use keepwatch_vrrp::runner::{Tidings, priority};
 
 use crate::cli::DataplaneKind;
+use crate::stage;
 use crate::worker::settings::Settings;
 
 /// What is tracked.
@@ -37,7 +38,7 @@ impl Trackers {
         };
         let sessions = match settings.dataplane() {
             DataplaneKind::Shadow => Sessions::DoNotRun("in shadow mode nothing is sent"),
-            _ => Sessions::Run(priority::apply),
+            _ => Sessions::Run(become_part),
         };
         Self(keepwatch_track::Trackers::new(bus.clone(), Arc::new(tell), sessions))
     }
@@ -76,6 +77,14 @@ impl Trackers {
     /// Tracks nothing any more; scripts that run are ended, and neighbours of BFD sessions told.
     pub(in crate::worker) async fn stop(self) {
         self.0.stop().await;
+    }
+}
+
+/// A thread takes the scheduling of its part, and its name in lists of processes.
+fn become_part(scheduling: &ProcessScheduling, name: Option<&str>) {
+    priority::apply(scheduling);
+    if let Some(name) = name {
+        stage::name_process(name);
     }
 }
 

@@ -103,7 +103,7 @@ impl Node {
     fn rename(&mut self, cx: &mut Context<'_>, definitions: &[RouterDefinition]) {
         let stay: HashSet<&Name> = definitions.iter().map(|definition| &definition.spec.name).collect();
         let unicast = |spec: &RouterSpec| matches!(spec.transport, Transport::Unicast { .. });
-        let key = |spec: &RouterSpec| (spec.interface.clone(), spec.family, spec.vrid, unicast(spec));
+        let key = |spec: &RouterSpec| (spec.home().cloned(), spec.family, spec.vrid, unicast(spec));
         let goers = self.routers().filter(|router| !stay.contains(&router.spec.name));
         let mut goers: HashMap<_, RouterId> = goers.map(|router| (key(&router.spec), router.id)).collect();
         if goers.is_empty() {
@@ -182,7 +182,7 @@ impl Node {
     /// A new router, not started yet.
     fn define(&mut self, cx: &mut Context<'_>, definition: RouterDefinition) -> (RouterId, EventId) {
         let id = RouterId(self.routers.len() as u32);
-        let link = cx.links.home(definition.spec.interface.as_ref());
+        let link = cx.links.home(definition.spec.home());
         let event = cx.publish(VrrpFact::InstanceConfigured {
             instance: definition.spec.name.clone(),
             settings: definition.settings.clone(),

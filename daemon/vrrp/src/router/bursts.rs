@@ -138,13 +138,15 @@ impl Router {
         }
     }
 
-    /// Its addresses on interfaces that no advertisement leaves by: on a VMAC, or on all.
+    /// Its addresses on interfaces that no advertisement leaves by: on VMACs, or on all.
     fn elsewhere(&self, all: bool) -> Arc<[InterfaceAddress]> {
         let spec = &self.spec;
         let leaves_by = spec.transmit_on.as_ref().or(spec.interface.as_ref());
         let is_elsewhere = |address: &&InterfaceAddress| {
             let on = spec.interface_of(address);
-            on != leaves_by && (all || on == spec.addresses_on.as_ref())
+            let virtual_one =
+                on == spec.addresses_on.as_ref() || on.is_some_and(|on| spec.address_vmacs.contains(on));
+            on != leaves_by && (all || virtual_one)
         };
         self.present_addresses().iter().filter(is_elsewhere).cloned().collect()
     }

@@ -73,6 +73,7 @@ impl Router {
         );
         same_kind
             && self.spec.interface == spec.interface
+            && self.spec.vrf == spec.vrf
             && self.spec.transmit_on == spec.transmit_on
             && self.spec.addresses_on == spec.addresses_on
             && self.spec.family == spec.family

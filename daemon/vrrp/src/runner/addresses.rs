@@ -74,7 +74,7 @@ pub(super) fn hand_over(work: &mut Vec<Work>, node: &Node, links: &LinkTable, wo
 fn peers_of(router: &Router, links: &LinkTable) -> Vec<Peer> {
     let spec = router.spec();
     let Transport::Unicast { peers, .. } = &spec.transport else { return Vec::new() };
-    let link = match &spec.interface {
+    let link = match spec.home() {
         None => None,
         Some(name) => match links.by_name(name) {
             None => return Vec::new(),

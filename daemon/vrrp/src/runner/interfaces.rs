@@ -1,6 +1,8 @@
 //! The interfaces: what the kernel tells of them goes to the machine, under their names, and on each that carries
 //! virtual routers a socket listens.
 
+mod beside;
+
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -42,6 +44,8 @@ pub(super) struct Listener {
     carrier: Carrier,
     /// The size of its receive buffer, if that is configured.
     buffer: Option<u32>,
+    /// It hears only senders of this hardware address, on the macvlan that has it.
+    beside: Option<MacAddress>,
 }
 
 impl Listener {
@@ -102,6 +106,8 @@ pub(super) struct Interfaces {
     sources: HashMap<IpAddr, bool>,
     retried: Option<Instant>,
     slow: Slow,
+    /// The macvlans of virtual routers, each with the interface below and the family of its adverts.
+    macvlans: HashMap<Name, (Name, Family)>,
 }
 
 impl Interfaces {
@@ -125,6 +131,7 @@ impl Interfaces {
             sources: HashMap::new(),
             retried: None,
             slow: Slow::new(own),
+            macvlans: HashMap::new(),
         })
     }
 
@@ -204,9 +211,13 @@ impl Interfaces {
                 Change::Appeared(index) => {
                     out.ports.set(id, Some(index));
                     self.listen_on(id, Some(&name));
+                    self.listen_beside(&name, node);
                     self.tell(&name, now, node, out);
                 }
-                Change::Altered(_) => self.tell(&name, now, node, out),
+                Change::Altered(_) => {
+                    self.listen_beside(&name, node);
+                    self.tell(&name, now, node, out);
+                }
                 Change::Vanished { index, .. } => {
                     self.close(|listener| listener.index == Some(index));
                     if out.ports.get(id) == Some(index) {
@@ -402,6 +413,7 @@ impl Interfaces {
     /// Opens and closes sockets so that every subscription of the machine is served.
     pub(super) fn subscribe(&mut self, now: Instant, node: &mut Node, out: &mut Outgoing) {
         self.wanted = node.subscriptions();
+        self.know_macvlans(node);
         let wanted: HashSet<(LinkId, Family, Carrier)> = self
             .wanted
             .iter()
@@ -417,6 +429,7 @@ impl Interfaces {
                 self.listen_on(id, Some(&name));
                 self.tell(&name, now, node, out);
             }
+            self.listen_beside(&name, node);
         }
         self.size_buffers(node);
     }
@@ -456,6 +469,7 @@ impl Interfaces {
                 Some(name) => {
                     let id = node.link(&name);
                     self.listen_on(id, Some(&name));
+                    self.listen_beside_above(&name, node);
                     self.tell(&name, now, node, out);
                 }
             }
@@ -491,8 +505,15 @@ impl Interfaces {
                         let free =
                             self.listeners.iter().position(Option::is_none).unwrap_or(self.listeners.len());
                         self.listeners.resize_with(self.listeners.len().max(free + 1), || None);
-                        self.listeners[free] =
-                            Some(Listener { link: id, socket, index, family, carrier, buffer: None });
+                        self.listeners[free] = Some(Listener {
+                            link: id,
+                            socket,
+                            index,
+                            family,
+                            carrier,
+                            buffer: None,
+                            beside: None,
+                        });
                         self.fresh.push(Slot(free));
                         joined
                     }),
@@ -516,7 +537,7 @@ impl Interfaces {
 fn interfaces_of(definitions: &Definitions) -> HashSet<Name> {
     let mut named = HashSet::new();
     for router in &definitions.routers {
-        named.extend(router.spec.interface.clone());
+        named.extend(router.spec.home().cloned());
         let links = router.spec.follows.iter().filter(|follow| follow.kind == TrackedKind::Link);
         named.extend(links.map(|follow| follow.name.clone()));
         named.extend(router.spec.addresses.iter().filter_map(|address| match &address.link {

@@ -2,7 +2,8 @@
 //! A file system of settings that can't be written (a container's) leaves them as they are.
 
 use std::collections::BTreeMap;
-use std::fs;
+
+use keepwatch_net::sysctl;
 
 /// Those that were changed, with what they were.
 #[derive(Default)]
@@ -11,13 +12,13 @@ pub(super) struct Sysctls(BTreeMap<String, String>);
 impl Sysctls {
     /// What a setting is now: `ipv4/conf/eth0/arp_ignore`.
     pub(super) fn get(name: &str) -> Option<String> {
-        Some(fs::read_to_string(path(name)).ok()?.trim().to_owned())
+        sysctl::get(name).ok()
     }
 
     /// Changes a setting, and remembers what it was.
     pub(super) fn set(&mut self, name: &str, value: &str) {
         let Some(before) = Self::get(name).filter(|before| before != value) else { return };
-        if fs::write(path(name), value).is_ok() {
+        if sysctl::set(name, value).is_ok() {
             self.0.entry(name.to_owned()).or_insert(before);
         }
     }
@@ -28,13 +29,9 @@ impl Sysctls {
             let kept = keep(name);
             if !kept {
                 // Its interface may be gone.
-                let _ = fs::write(path(name), &*before);
+                let _ = sysctl::set(name, before);
             }
             kept
         });
     }
-}
-
-fn path(name: &str) -> String {
-    format!("/proc/sys/net/{name}")
 }

@@ -5,7 +5,9 @@
 //! Adverts leave by the macvlan, and addresses go on it. They are heard on the interface below, which the same frames reach:
 //! so the macvlan joins no group, and tells no switch of a backup's that the virtual hardware address is there.
 
+mod names;
 mod request;
+mod settings;
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -14,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use keepwatch_bus::fact::LinkFact;
-use keepwatch_bus::subject::{Family, Name};
+use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, EventId};
 use keepwatch_model::VmacKind;
 use keepwatch_net::address::{AddressOperation, AddressSpec};
@@ -24,10 +26,11 @@ use nix::errno::Errno;
 use nix::libc;
 
 use crate::spec::{Definitions, VmacPlan};
-use crate::{Follow, TrackedKind};
 
 use super::sysctls::Sysctls;
-use request::{MACVLAN_MODE_PRIVATE, creation, hardware, header, ipvlan_flags};
+use names::usual_name;
+use request::{creation, header};
+use settings::{bases, is_rp_filter};
 
 const CREATE: u16 = (libc::NLM_F_CREATE | libc::NLM_F_EXCL) as u16;
 /// How long a new interface may take until it runs as the one below it does.
@@ -46,6 +49,21 @@ struct Kept {
     refused: Option<Errno>,
 }
 
+/// What is to go.
+#[derive(Clone, Copy)]
+struct Left {
+    /// The number of what was made, if anything was.
+    made: Option<u32>,
+    /// The kernel is then to tell others of the interface below (`netlink_notify_msg`).
+    notifies: bool,
+}
+
+impl From<&Kept> for Left {
+    fn from(kept: &Kept) -> Self {
+        Self { made: kept.made, notifies: kept.plan.notifies() }
+    }
+}
+
 /// All of them.
 pub(super) struct Vmacs {
     bus: Bus,
@@ -53,9 +71,8 @@ pub(super) struct Vmacs {
     monitor: Monitor,
     links: LinkTable,
     kept: Vec<Kept>,
-    /// Those that a reload no longer wants, which go when their addresses are off; with the number of what was made, if
-    /// anything was.
-    leaving: HashMap<Name, Option<u32>>,
+    /// Those that a reload no longer wants, which go when their addresses are off.
+    leaving: HashMap<Name, Left>,
     sysctls: Sysctls,
     again: Option<Instant>,
 }
@@ -91,27 +108,25 @@ impl Vmacs {
     pub(super) fn prepare(&mut self, definitions: &mut Definitions, cause: Option<EventId>) {
         self.hear();
         let before = std::mem::take(&mut self.kept);
-        self.leaving.extend(before.iter().map(|kept| (kept.name.clone(), kept.made)));
+        self.leaving.extend(before.iter().map(|kept| (kept.name.clone(), Left::from(kept))));
         for plan in std::mem::take(&mut definitions.vmacs) {
             let known = before.iter().find(|kept| kept.plan == plan);
-            let name = known.map_or_else(|| self.name(&plan), |known| known.name.clone());
+            let shared =
+                self.kept.iter().find(|kept| kept.plan.may_share(&plan)).map(|kept| kept.name.clone());
+            let name = match (&shared, known) {
+                (Some(shared), _) => shared.clone(),
+                (None, Some(known)) => known.name.clone(),
+                (None, None) => self.name(&plan),
+            };
             self.leaving.remove(&name);
             let router = definitions.routers.iter_mut().find(|router| router.spec.name == plan.instance);
             if let Some(router) = router {
-                let spec = &mut router.spec;
-                match &plan.settings.kind {
-                    VmacKind::Macvlan { xmit_base, .. } => {
-                        spec.addresses_on = Some(name.clone());
-                        spec.transmit_on = (!xmit_base).then(|| name.clone());
-                    }
-                    VmacKind::Ipvlan { .. } => spec.transmit_on = Some(name.clone()),
-                }
-                let follow =
-                    Follow { kind: TrackedKind::Link, name: name.clone(), weight: 0, reverse: false };
-                spec.follows = spec.follows.iter().cloned().chain([follow]).collect();
+                plan.tell(&mut router.spec, &name);
             }
             let made = known.and_then(|known| known.made);
-            self.kept.push(Kept { plan, name, made, refused: None });
+            if shared.is_none() {
+                self.kept.push(Kept { plan, name, made, refused: None });
+            }
         }
         let before: Vec<Option<u32>> = self.kept.iter().map(|kept| kept.made).collect();
         self.make_all(true, cause);
@@ -135,9 +150,9 @@ impl Vmacs {
 
     /// Removes those that are no longer wanted; their addresses are off by now.
     pub(super) fn sweep(&mut self, cause: Option<EventId>) {
-        let leaving: Vec<(Name, Option<u32>)> = self.leaving.drain().collect();
-        for (name, made) in &leaving {
-            self.remove(name, *made, cause);
+        let leaving: Vec<(Name, Left)> = self.leaving.drain().collect();
+        for (name, left) in &leaving {
+            self.remove(name, *left, cause);
         }
         let needed: HashSet<String> = self.kept.iter().flat_map(|kept| bases(&kept.plan)).collect();
         self.sysctls
@@ -151,24 +166,38 @@ impl Vmacs {
 
     /// All of them go: the daemon stops.
     pub(super) fn release(&mut self) {
-        let kept = self.kept.drain(..).map(|kept| (kept.name, kept.made));
-        let all: Vec<(Name, Option<u32>)> = kept.chain(self.leaving.drain()).collect();
-        for (name, made) in all {
-            self.remove(&name, made, None);
+        let kept: Vec<Kept> = self.kept.drain(..).collect();
+        let kept = kept.iter().map(|kept| (kept.name.clone(), Left::from(kept)));
+        let all: Vec<(Name, Left)> = kept.chain(self.leaving.drain()).collect();
+        for (name, left) in all {
+            self.remove(&name, left, None);
         }
         self.sysctls.restore(|_| false);
     }
 
     /// Removes what this run made, or took over: another interface of that name is somebody else's.
-    fn remove(&mut self, name: &Name, made: Option<u32>, cause: Option<EventId>) {
+    fn remove(&mut self, name: &Name, left: Left, cause: Option<EventId>) {
         self.hear();
-        let link = made.and_then(|made| self.links.get(LinkIndex(made)));
-        let Some(link) = link.filter(|link| is_ours(link)) else { return };
-        let header = header(link.report.index, 0);
-        self.requests.push(libc::RTM_DELLINK, 0, &Attributes::after(&header));
+        let link = left.made.and_then(|made| self.links.get(LinkIndex(made)));
+        let Some((index, below)) = link.and_then(|link| Some((link.report.index, below(link)?))) else {
+            return;
+        };
+        self.requests.push(libc::RTM_DELLINK, 0, &Attributes::after(&header(index, 0)));
         if self.requests.carry_out().iter().all(Result::is_ok) {
             self.bus.publish(cause, LinkFact::LinkUnmade { interface: name.clone() });
+            if left.notifies {
+                self.have_told(below);
+            }
         }
+    }
+
+    /// Has the kernel tell everybody of an interface, of which nothing changes: where it does not filter hardware addresses
+    /// itself, it becomes promiscuous with a macvlan above it, and the kernel tells nobody of that.
+    fn have_told(&mut self, below: LinkIndex) {
+        let Some(group) = self.links.get(below).map(|link| link.report.group) else { return };
+        self.requests.push(libc::RTM_NEWLINK, 0, &request::regroup(below, group));
+        // It is gone as well.
+        let _ = self.one();
     }
 
     /// Reads what the kernel told; whether there was anything.
@@ -194,38 +223,20 @@ impl Vmacs {
         }
     }
 
-    /// What an interface is to be called: as configured, else after the virtual router; the next such name where there is
-    /// another interface of that one.
-    fn name(&self, plan: &VmacPlan) -> Name {
-        let vrid = plan.vrid.0;
-        let prefix = &plan.prefix;
-        let first = usual_name(plan);
-        let second = (plan.family == Family::Inet6).then(|| format!("{prefix}6.{vrid}"));
-        let more = (1..=u8::MAX).map(|number| format!("{prefix}{number}.{vrid}"));
-        let configured = plan.settings.interface.as_ref().map(ToString::to_string);
-        let mut names = configured.into_iter().chain([first.clone()]).chain(second).chain(more);
-        let free = |name: &String| {
-            let taken = self.kept.iter().any(|kept| *kept.name == **name);
-            let fits = self.links.by_name(name).is_none_or(|link| self.fits(link, plan));
-            !taken && fits && name.len() < libc::IFNAMSIZ
-        };
-        names.find(free).unwrap_or(first).into()
+    /// Removes what a run that ended badly left of virtual routers that have no such interface any more: beside it, their
+    /// addresses would be on this host twice, and a master elsewhere would not be alone with them.
+    pub(super) fn sweep_strays(&mut self, definitions: &Definitions, cause: Option<EventId>) {
+        for plan in definitions.routers.iter().flat_map(|router| VmacPlan::none_of(&router.spec)) {
+            if let Some(name) = self.stray(&plan) {
+                let made = self.links.by_name(&name).map(|link| link.report.index.0);
+                self.remove(&name, Left { made, notifies: false }, cause);
+            }
+        }
     }
 
-    /// Whether an interface is what a plan wants: left by a run that ended badly, or made by hand.
-    fn fits(&self, link: &Link, plan: &VmacPlan) -> bool {
-        let base = self.links.by_name(&plan.base).map(|base| base.report.index);
-        match (&plan.settings.kind, link.report.kind) {
-            (VmacKind::Macvlan { .. }, LinkKind::Macvlan { below, mode }) => {
-                Some(below) == base
-                    && mode == MACVLAN_MODE_PRIVATE
-                    && link.report.hardware == Some(hardware(plan))
-            }
-            (VmacKind::Ipvlan { mode, .. }, LinkKind::Ipvlan { below, flags, .. }) => {
-                Some(below) == base && flags == ipvlan_flags(*mode)
-            }
-            _ => false,
-        }
+    /// Whether it has nothing to look after.
+    pub(super) fn is_idle(&self) -> bool {
+        self.kept.is_empty() && self.leaving.is_empty()
     }
 
     /// Makes what is not there, and has all of them up; what was refused only when it is its time, for links may change
@@ -257,7 +268,7 @@ impl Vmacs {
     /// Makes one interface, unless it is there. Nothing is done while there is none below: it will be told of.
     fn make(&mut self, plan: &VmacPlan, name: &Name, cause: Option<EventId>) -> Result<(), Errno> {
         let Some(base) = self.links.by_name(&plan.base) else { return Ok(()) };
-        let (below, vrf) = (base.report.index, base.report.master.filter(|master| self.is_vrf(*master)));
+        let (below, vrf) = (base.report.clone(), base.report.master.filter(|master| self.is_vrf(*master)));
         let there =
             self.links.by_name(name).map(|link| (link.report.index, link.report.up, self.fits(link, plan)));
         match there {
@@ -272,7 +283,7 @@ impl Vmacs {
                 self.told_made(plan, name, true, cause);
             }
             None => {
-                self.requests.push(libc::RTM_NEWLINK, CREATE, &creation(plan, name, below, vrf));
+                self.requests.push(libc::RTM_NEWLINK, CREATE, &creation(plan, name, &below, vrf));
                 self.one()?;
                 self.hear();
                 let index = self.links.by_name(name).map(|link| link.report.index).ok_or(Errno::ENODEV)?;
@@ -286,6 +297,9 @@ impl Vmacs {
                     return Err(errno);
                 }
                 self.told_made(plan, name, false, cause);
+                if plan.notifies() {
+                    self.have_told(below.index);
+                }
             }
         }
         self.hear();
@@ -343,44 +357,6 @@ impl Vmacs {
         }
     }
 
-    /// How a macvlan and the interface below must answer: each for its own addresses, and only there.
-    fn settle(&mut self, plan: &VmacPlan, name: &Name) {
-        if matches!(plan.settings.kind, VmacKind::Ipvlan { .. }) {
-            return;
-        }
-        let own = |sysctl: &str, value: &str| {
-            // They go with the interface, so there is nothing to restore.
-            Sysctls::default().set(sysctl, value);
-        };
-        own(&format!("ipv4/conf/{name}/arp_ignore"), "1");
-        own(&format!("ipv6/conf/{name}/addr_gen_mode"), "1");
-        if plan.family == Family::Inet6 {
-            return;
-        }
-        own(&format!("ipv4/conf/{name}/accept_local"), "1");
-        own(&format!("ipv4/conf/{name}/promote_secondaries"), "1");
-        own(&format!("ipv6/conf/{name}/disable_ipv6"), "1");
-        for setting in bases(plan) {
-            // Where addresses of the macvlan are the source, the interface below does not tell of them in its questions.
-            let value = if setting.ends_with("arp_announce") { "2" } else { "1" };
-            self.sysctls.set(&setting, value);
-        }
-        // The stricter of the interface's and of `all` counts: what `all` says, every interface is to say by itself.
-        if let Some(all) = Sysctls::get("ipv4/conf/all/rp_filter").filter(|all| all != "0") {
-            let others =
-                self.links.iter().map(|link| link.report.name.clone()).filter(|other| **other != **name);
-            let names: Vec<Name> = others.chain([Name::from("default")]).collect();
-            for other in names {
-                let setting = format!("ipv4/conf/{other}/rp_filter");
-                if Sysctls::get(&setting).is_some_and(|value| value < all) {
-                    self.sysctls.set(&setting, &all);
-                }
-            }
-            self.sysctls.set("ipv4/conf/all/rp_filter", "0");
-        }
-        own(&format!("ipv4/conf/{name}/rp_filter"), "0");
-    }
-
     /// A moment until new interfaces run: else they would begin as a fault. Those that are as `before` are waited for no
     /// more, nor does anything else wait for them.
     fn await_running(&mut self, before: &[Option<u32>]) {
@@ -400,28 +376,12 @@ impl Vmacs {
     }
 }
 
-/// What is changed of the interface below a macvlan of IPv4.
-fn bases(plan: &VmacPlan) -> Vec<String> {
-    if plan.family == Family::Inet6 || matches!(plan.settings.kind, VmacKind::Ipvlan { .. }) {
-        return Vec::new();
+/// What is below an interface of a kind that is made here.
+fn below(link: &Link) -> Option<LinkIndex> {
+    match link.report.kind {
+        LinkKind::Macvlan { below, .. } | LinkKind::Ipvlan { below, .. } => Some(below),
+        LinkKind::Vrf { .. } | LinkKind::Other => None,
     }
-    ["arp_ignore", "arp_filter", "arp_announce"]
-        .iter()
-        .map(|setting| format!("ipv4/conf/{}/{setting}", plan.base))
-        .collect()
-}
-
-/// What an interface is called that has no name of its own, if nothing else is.
-fn usual_name(plan: &VmacPlan) -> String {
-    format!("{}.{}", plan.prefix, plan.vrid.0)
-}
-
-fn is_rp_filter(setting: &str) -> bool {
-    setting.ends_with("/rp_filter")
-}
-
-fn is_ours(link: &Link) -> bool {
-    matches!(link.report.kind, LinkKind::Macvlan { .. } | LinkKind::Ipvlan { .. })
 }
 
 impl AsFd for Vmacs {

@@ -174,6 +174,8 @@ struct Worker {
     firewall_settings: keepwatch_model::Firewall,
     /// Interfaces of virtual routers, if there ever were any.
     vmacs: Option<Box<Vmacs>>,
+    /// What an earlier run left of them has been looked for.
+    strays_swept: bool,
     lifts: Lifts,
     shadow: bool,
     beat: Beat,
@@ -210,6 +212,7 @@ pub(super) fn start(
         firewall: None,
         firewall_settings: keepwatch_model::Firewall::default(),
         vmacs: None,
+        strays_swept: false,
         lifts: Lifts::default(),
         shadow: settings.shadow,
         beat: settings.addresses.clone(),

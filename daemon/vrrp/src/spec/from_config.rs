@@ -9,7 +9,7 @@ use keepwatch_bus::subject::{Family, Name};
 use keepwatch_bus::{Configured, Counters};
 use keepwatch_model::{
     self as model, AdvertBuffers, Config, ConfigFault, Follow, InitialState, Instance, LinkbeatInterface,
-    Priority, Route, Rule, SyncGroup, TrackedKind, VmacKind, VrrpVersion,
+    Priority, Route, Rule, SyncGroup, TrackedKind, VrrpVersion,
 };
 
 use super::{
@@ -49,7 +49,7 @@ impl Definitions {
             statics: statics(config),
             garp_groups: config.garp_groups.clone().into(),
             promoting: promoting(config).collect(),
-            vmacs: config.instances.iter().filter_map(|instance| vmac(instance, config)).collect(),
+            vmacs: VmacPlan::all(config),
             firewall: config.global.firewall.clone(),
             tell_unknown: config.global.log_unknown_vrids,
             startup_delay: config.global.vrrp_startup_delay,
@@ -77,6 +77,8 @@ fn router_spec(instance: &Instance, buffers: &model::ReceiveBuffers) -> RouterSp
         interface: instance.interface.clone(),
         transmit_on: None,
         addresses_on: None,
+        address_vmacs: Vec::new(),
+        vrf: instance.vrf.clone(),
         family: instance.family,
         version: version(instance),
         hmac: instance.auth_hmac.clone(),
@@ -110,23 +112,6 @@ fn router_spec(instance: &Instance, buffers: &model::ReceiveBuffers) -> RouterSp
 fn promoting(config: &Config) -> impl Iterator<Item = Name> {
     let promoting = config.instances.iter().filter(|instance| instance.promote_secondaries);
     promoting.filter_map(|instance| instance.interface.clone())
-}
-
-/// The interface that is to be made for an instance.
-fn vmac(instance: &Instance, config: &Config) -> Option<VmacPlan> {
-    let settings = instance.vmac.as_ref()?;
-    // `use_ipvlan` is said to be without effect: what would make one has never been tried on a kernel.
-    if matches!(settings.kind, VmacKind::Ipvlan { .. }) {
-        return None;
-    }
-    Some(VmacPlan {
-        instance: instance.name.clone(),
-        base: instance.interface.clone()?,
-        vrid: instance.vrid,
-        family: instance.family,
-        prefix: config.global.vmac_prefixes.instances.clone(),
-        settings: (**settings).clone(),
-    })
 }
 
 /// Routes before the rules that may lead to them.

@@ -11,6 +11,8 @@
 //! thread: about 0.45 ms in each case, of which a part is the way to the thread that changes addresses, which keepalived
 //! does not have. A measurement that leaves syslog on therefore comes out the other way round.
 
+mod bfd;
+mod embedded;
 mod load;
 mod page;
 mod router;
@@ -27,7 +29,7 @@ use integration::{binaries, netns};
 use router::Router;
 
 const USAGE: &str = "\
-usage: bench [takeover|load|walk|track|start|page] [OPTION…]
+usage: bench [takeover|load|walk|track|bfd|start|page|embedded] [OPTION…]
 
 Runs keepwatchd and keepalived side by side, as root or as an ordinary user, in network namespaces of its own.
 Without a word it measures all; ratios below 1 are in keepwatch's favour.
@@ -38,14 +40,19 @@ Without a word it measures all; ratios below 1 are in keepwatch's favour.
   walk                 processor time of an SNMP walk
   track                processor time of 200 tracked scripts a second, and the largest gap between adverts beside 500
                        of them and 10,000 changes of tracked files a second
+  bfd                  takeover after a cut cable that a BFD session of 3 x 10 ms notices, and processor time of 200
+                       sessions of 50 ms
   start                size of the programs, and the time from the start to the first advert
   page                 the status page of many virtual routers and 10,000 real servers: how soon it is painted, and
                        what 50 open pages cost; ours alone, and only if asked for
+  embedded             many daemons of one virtual router each, in network namespaces of their own: memory of one, and
+                       the time until all are masters; only if asked for
 
   --keepalived PATH    the keepalived to measure; it is the master of both in `takeover` (default: keepalived)
   --advert SECONDS     advert_int (default: 0.1 for `takeover`, 1 for `load`)
   --trials N           takeovers and starts of each (default: 10)
   --instances N        virtual routers of `load` and `walk` (default: 1000)
+  --daemons N          daemons of `embedded` (default: 100)
   --seconds N          how long `load` and `track` look (default: 20)
   --busy               every core is kept busy twice over meanwhile
   -h, --help           this";
@@ -56,12 +63,15 @@ struct Plan {
     load: bool,
     walk: bool,
     track: bool,
+    bfd: bool,
     start: bool,
     page: bool,
+    embedded: bool,
     keepalived: PathBuf,
     advert: Option<String>,
     trials: usize,
     instances: u32,
+    daemons: u16,
     span: Duration,
     busy: bool,
 }
@@ -90,11 +100,16 @@ fn main() -> Result<()> {
     if plan.track {
         track::compare(&routers, plan.span)?;
     }
+    if plan.bfd {
+        bfd::compare(&routers, plan.trials, plan.span)?;
     if plan.start {
         start::compare(&routers, plan.trials)?;
     }
     if plan.page {
         page::measure(plan.instances, plan.span)?;
+    }
+    if plan.embedded {
+        embedded::compare(&routers, plan.daemons)?;
     }
     Ok(())
 }
@@ -106,12 +121,17 @@ fn read_arguments() -> Result<Option<Plan>> {
         load: false,
         walk: false,
         track: false,
-        start: false,
+    if plan.start {
+        start::compare(&routers, plan.trials)?;
+    }
+        bfd: false,
         page: false,
+        embedded: false,
         keepalived: PathBuf::from("keepalived"),
         advert: None,
         trials: 10,
         instances: 1000,
+        daemons: 100,
         span: Duration::from_secs(20),
         busy: false,
     };
@@ -124,17 +144,22 @@ fn read_arguments() -> Result<Option<Plan>> {
             "load" => plan.load = true,
             "walk" => plan.walk = true,
             "track" => plan.track = true,
+            "bfd" => plan.bfd = true,
             "start" => plan.start = true,
             "page" => plan.page = true,
+            "embedded" => plan.embedded = true,
             "--busy" => plan.busy = true,
             "--keepalived" => plan.keepalived = value()?.into(),
             "--advert" => plan.advert = Some(value()?),
             "--trials" => plan.trials = number(&value()?)?,
             "--instances" => plan.instances = number(&value()?)?,
+            "--daemons" => plan.daemons = number(&value()?)?,
             "--seconds" => plan.span = Duration::from_secs(number(&value()?)?),
             _ => bail!("{argument}: no such word or option\n{USAGE}"),
         }
     }
+    if ![plan.takeover, plan.load, plan.walk, plan.track, plan.bfd, plan.page, plan.embedded].contains(&true) {
+        (plan.takeover, plan.load, plan.walk, plan.track, plan.bfd) = (true, true, true, true, true);
     if !plan.takeover && !plan.load && !plan.walk && !plan.track && !plan.start && !plan.page {
         (plan.takeover, plan.load, plan.walk, plan.track, plan.start) = (true, true, true, true, true);
     }

@@ -2,17 +2,16 @@
 
 use super::GlobalDraft;
 use crate::diagnostics::Diagnostic;
-use crate::model::{FwMark, IpSets, Iptables, Name, Nftables, NftablesIpvs};
+use crate::model::{FwMark, Name, Nftables, NftablesIpvs};
 use crate::preprocess::Context;
 use crate::tree::Node;
 
 impl GlobalDraft {
     pub(super) fn firewall(&mut self, node: &Node, context: &mut Context) -> bool {
         let firewall = &mut self.model.firewall;
-        let Nftables { table, priority, interface_index } = &mut firewall.nftables;
+        let Nftables { table, priority } = &mut firewall.nftables;
         let ipvs = &mut firewall.ipvs;
-        let named =
-            matches!(node.keyword.name, "nftables" | "nftables_ipvs" | "vrrp_iptables" | "vrrp_ipsets");
+        let named = matches!(node.keyword.name, "nftables" | "nftables_ipvs");
         if named && node.args.iter().any(|word| word.text.is_empty()) {
             context.report(
                 Diagnostic::error("missing-value", format!("`{}` has an empty name", node.keyword.name))
@@ -27,7 +26,8 @@ impl GlobalDraft {
                 *priority = Nftables::default().priority;
             }
             "nftables_priority" => *priority = number(node, *priority),
-            "nftables_ifindex" => *interface_index = true,
+            // The sets hold the numbers of interfaces in any case: names would not do for a master that renames one.
+            "nftables_ifindex" => {}
             "nftables_ipvs" => {
                 again(*ipvs != NftablesIpvs::default(), "nftables_ipvs", node, context);
                 let table = Some(node.text(0).unwrap_or_else(|| NftablesIpvs::TABLE.into()));
@@ -36,8 +36,8 @@ impl GlobalDraft {
             "nftables_ipvs_priority" => ipvs.priority = number(node, ipvs.priority),
             "nftables_ipvs_start_fwmark" => ipvs.first_mark = node.number(0).map_or(ipvs.first_mark, FwMark),
             "nftables_counters" => firewall.counters = true,
-            "vrrp_iptables" => firewall.iptables = chains(node, context),
-            "vrrp_ipsets" => firewall.ipsets = sets(node, context),
+            "vrrp_iptables" => replaced(table, node, context),
+            "vrrp_ipsets" => no_sets(node, context),
             _ => return false,
         }
         true
@@ -62,49 +62,19 @@ fn again(written: bool, name: &str, node: &Node, context: &mut Context) {
     }
 }
 
-/// `INPUT` and `OUTPUT`, or those given, which must differ.
-fn chains(node: &Node, context: &mut Context) -> Option<Iptables> {
-    let Some(input) = node.text(0) else {
-        return Some(Iptables { input: "INPUT".into(), output: Some("OUTPUT".into()) });
-    };
-    let output = node.text(1);
-    if output.as_ref() == Some(&input) {
-        context.report(
-            Diagnostic::warning("conflict", "`vrrp_iptables` needs two chains, not one twice")
-                .at(node.arg_span(1), "no chains are used"),
-        );
-        return None;
-    }
-    Some(Iptables { input, output })
+/// The chains and sets of iptables' time mean the table of nftables, which drops the same packets: as keepalived 2.4.3 has
+/// it where it is built without iptables.
+fn replaced(table: &mut Option<Name>, node: &Node, context: &mut Context) {
+    table.get_or_insert_with(|| Nftables::TABLE.into());
+    let message = "iptables is not used: a table of nftables drops the packets, and no chain is touched";
+    let diagnostic = Diagnostic::warning("no-effect", message).at(node.name.span, "means `nftables`");
+    context
+        .report(diagnostic.help("write `nftables`, and nothing for `vrrp_ipsets`: the table has its sets"));
 }
 
-/// Longest name of a set, in bytes (the kernel's `IPSET_MAXNAMELEN` less its end mark).
-const LONGEST_SET: usize = 31;
-
-fn sets(node: &Node, context: &mut Context) -> Option<IpSets> {
-    let addresses = node.text(0)?;
-    let given = |index: usize, from: &str, suffix: &str| -> Name {
-        node.text(index).unwrap_or_else(|| {
-            format!("{}{suffix}", super::cut(from, LONGEST_SET.saturating_sub(suffix.len()))).into()
-        })
-    };
-    let addresses6 = given(1, &addresses, "6");
-    let stem = addresses6.strip_suffix('6').unwrap_or(&addresses6);
-    let sets = IpSets {
-        interface_addresses6: given(2, stem, "_if6"),
-        igmp: given(3, &addresses, "_igmp"),
-        mld: given(4, &addresses, "_mld"),
-        neighbour_discovery: given(5, &addresses, "_nd"),
-        addresses,
-        addresses6,
-    };
-    let mut seen = std::collections::HashSet::new();
-    if let Some(twice) = sets.names().into_iter().find(|name| !seen.insert((*name).clone())) {
-        context.report(
-            Diagnostic::error("duplicate-name", format!("two sets would be called `{twice}`"))
-                .at(node.span(), "no sets are used"),
-        );
-        return None;
-    }
-    Some(sets)
+/// Sets of the program `ipset`.
+fn no_sets(node: &Node, context: &mut Context) {
+    let diagnostic =
+        Diagnostic::warning("no-effect", "the table of nftables has its own sets: no ipset is made");
+    context.report(diagnostic.at(node.name.span, "has no effect").help("leave it out"));
 }

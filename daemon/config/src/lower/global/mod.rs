@@ -70,7 +70,8 @@ impl GlobalDraft {
                 model.net_namespace_ipvs =
                     Some(node.text(0).map_or(IpvsNamespace::Default, IpvsNamespace::Named));
             }
-            "namespace_with_ipsets" => model.namespace_with_ipsets = true,
+            // No ipset is made.
+            "namespace_with_ipsets" => {}
             "instance" => (model.instance_name, model.use_pid_dir) = (node.text(0), true),
             "use_pid_dir" => model.use_pid_dir = true,
             "child_wait_time" => {

@@ -129,6 +129,10 @@ pub(super) fn place_addresses(
                 LinkTarget::Instance => true,
                 LinkTarget::Named(name) => Some(name) == interface,
             };
+            if own && vmac.is_some() {
+                // `dev` of the interface below is no other place: keepalived puts it on the VMAC as well.
+                address.link = LinkTarget::Instance;
+            }
             if interface.is_none() && own {
                 let message = format!("{address} has no interface to go on");
                 let diagnostic = Diagnostic::error("missing-interface", message).at(*at, "left out");

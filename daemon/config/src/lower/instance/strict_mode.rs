@@ -22,10 +22,6 @@ pub(super) fn check(
     if !strict {
         return;
     }
-    if priority != Priority::OWNER && draft.accept.is_none() {
-        // Only an owner answers packets to the addresses (RFC 9568 §6.4.3); `no_accept` itself says so of itself.
-        context.not_acted_on("that strict mode drops packets to the addresses", draft.at);
-    }
     let mut leave_out = |keyword: &str, span: Span, instead: &str| {
         context.report(
             Diagnostic::error("strict", format!("strict mode does not go with `{keyword}`"))

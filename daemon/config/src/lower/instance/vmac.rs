@@ -7,24 +7,11 @@ use crate::diagnostics::Diagnostic;
 use crate::line_values::line_value;
 use crate::lower::routing::address::prefix;
 use crate::lower::routing::{NameKind, Routing};
-use crate::model::{Family, IpvlanMode, Name, Prefix, VirtualRouterId};
+use crate::model::{Family, IpvlanMode, Name, Prefix, VirtualRouterId, virtual_hardware};
 use crate::preprocess::Context;
 use crate::tree::Node;
 use crate::values::{Problem, interface};
 use crate::words::Word;
-
-/// The hardware addresses of virtual routers over IPv4 and IPv6 begin with these, and then have the VRID (RFC 9568 §7.3).
-const VIRTUAL_ROUTERS: [[u8; 5]; 2] = [[0, 0, 0x5e, 0, 1], [0, 0, 0x5e, 0, 2]];
-
-/// The hardware address of a virtual router.
-pub(super) fn of_virtual_router(family: Family, vrid: VirtualRouterId) -> [u8; 6] {
-    let [v4, v6] = VIRTUAL_ROUTERS;
-    let [a, b, c, d, e] = match family {
-        Family::Inet => v4,
-        Family::Inet6 => v6,
-    };
-    [a, b, c, d, e, vrid.0]
-}
 
 /// The interface of an instance is there before any instance makes one: a VMAC cannot have its name.
 #[allow(clippy::vec_box)] // as in the draft
@@ -70,7 +57,6 @@ pub(super) fn read(draft: &mut InstanceDraft, node: &Node, routing: &mut Routing
             (_, None) => match &mut made.kind {
                 KindDraft::Macvlan { netlink_notify, .. } if &*word.text == "netlink_notify_msg" => {
                     *netlink_notify = true;
-                    context.not_acted_on("`netlink_notify_msg` of `use_vmac`", word.span);
                 }
                 KindDraft::Macvlan { mac, .. } if word.text.contains(':') => hardware(mac, word, context),
                 KindDraft::Ipvlan { mode, .. } if ipvlan_mode(&word.text).is_some() => {
@@ -136,11 +122,12 @@ fn hardware(slot: &mut Option<Mac>, word: &Word, context: &mut Context) {
     let Some(mac) = mac(word) else {
         return refuse("this is no hardware address");
     };
-    let [first, ..] = mac.bytes;
+    let [first, .., last] = mac.bytes;
     if first & 1 != 0 {
         return refuse("this is a hardware address of multicast");
     }
-    if VIRTUAL_ROUTERS.iter().any(|taken| mac.bytes.starts_with(taken)) {
+    let of_a_router = |family| virtual_hardware(family, VirtualRouterId(last)) == mac.bytes;
+    if [Family::Inet, Family::Inet6].into_iter().any(of_a_router) {
         return refuse(
             "this is the hardware address of a virtual router (RFC 9568 §7.3), which it has anyway",
         );

@@ -5,8 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::vmac;
-use crate::model::{Family, Instance, InterfaceAddress, LinkTarget, Name, VirtualRouterId, VmacKind};
+use crate::model::{Family, Instance, InterfaceAddress, Name, VirtualRouterId, VmacKind};
 
 /// A VMAC: the interface below it, its hardware address, and of whom it is.
 type Key = (Name, [u8; 6], Family, VirtualRouterId);
@@ -75,30 +74,19 @@ fn written(instance: &Instance) -> Option<(Name, [u8; 6])> {
 }
 
 fn key(instance: &Instance, below: &Name, family: Family) -> Key {
-    let mac =
-        written(instance).map_or_else(|| vmac::of_virtual_router(family, instance.vrid), |(_, mac)| mac);
-    (below.clone(), mac, family, instance.vrid)
+    (below.clone(), instance.virtual_hardware(family), family, instance.vrid)
 }
 
 /// The VMAC of `use_vmac`.
 fn own(instance: &Instance) -> Option<Key> {
-    let VmacKind::Macvlan { .. } = instance.vmac.as_ref()?.kind else { return None };
-    Some(key(instance, instance.interface.as_ref()?, instance.family))
+    Some(key(instance, instance.below_macvlan()?, instance.family))
 }
 
 /// The VMACs that its addresses stand on.
 fn of_addresses(instance: &Instance) -> impl Iterator<Item = Key> {
-    let by_instance = own(instance).is_some();
     let addresses = instance.addresses.iter().chain(&instance.excluded_addresses);
     addresses.filter_map(move |address| {
-        let family = Family::of(address.address);
-        let interface = instance.interface.as_ref();
-        let below = match &address.link {
-            LinkTarget::Instance => interface?,
-            LinkTarget::Named(name) => name,
-        };
-        let at_home = Some(below) == interface && family == instance.family;
-        let on_vmac = address.use_vmac || if at_home { by_instance } else { instance.vmac_for_addresses };
-        on_vmac.then(|| key(instance, below, family))
+        let below = instance.below_macvlan_of(address)?;
+        Some(key(instance, below, Family::of(address.address)))
     })
 }

@@ -53,9 +53,6 @@ pub(in crate::lower) fn line(
         }
         if !WITH_VALUE.contains(&keyword) {
             let known = flag(&mut result, block, keyword);
-            if known && keyword == "use_vmac" {
-                context.not_acted_on("`use_vmac` of an address", word.span);
-            }
             if !known && !lost {
                 let diagnostic =
                     Diagnostic::error("unknown-option", format!("`{keyword}` is no option of an address"))
@@ -198,8 +195,10 @@ fn scope(result: &mut InterfaceAddress, value: &Word, routing: &mut Routing, con
     };
     if result.address.is_ipv6() && scope != AddressScope::Global {
         context.report(
-            Diagnostic::error("not-for-ipv6", "an IPv6 address has no `scope`")
-                .at(value.span, "has no effect"),
+            // No reason to refuse a reload: OpenStack writes it for each link-local address.
+            Diagnostic::warning("not-for-ipv6", "an IPv6 address has no `scope`")
+                .at(value.span, "has no effect")
+                .changes(),
         );
         return;
     }

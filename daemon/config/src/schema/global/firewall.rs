@@ -14,7 +14,7 @@ pub(super) const FIREWALL: &[Keyword] = &[
     kw("nftables_priority", PRIORITY, "Priority of its chains.")
         .default("-1")
         .example("nftables_priority -2"),
-    flag("nftables_ifindex", "Use interface indexes in it.").example("nftables_ifindex"),
+    flag("nftables_ifindex", "Use interface indexes in it, as is done anyway.").example("nftables_ifindex"),
     kw("nftables_ipvs", TABLE, "nftables table that marks packets of virtual server groups.")
         .first_counts()
         .default("none; keepalived_ipvs when it stands alone")
@@ -29,16 +29,16 @@ pub(super) const FIREWALL: &[Keyword] = &[
     kw(
         "vrrp_iptables",
         &[opt("INPUT", Kind::Limited(27)), opt("OUTPUT", Kind::Limited(27))],
-        "Chains of iptables that drop packets to unaccepted addresses, in place of the nftables table.",
+        "An old word for `nftables`: no chain of iptables is touched.",
     )
     .first_counts()
-    .default("none; INPUT and OUTPUT when it stands alone")
+    .default("none")
     .example("vrrp_iptables keepalived"),
     kw(
         "vrrp_ipsets",
         &[some("IPV4 [IPV6 [INTERFACE_IPV6 [IGMP [MLD [ND]]]]]", Kind::Limited(30))],
-        "Sets of addresses that those chains use.",
+        "Sets that went with `vrrp_iptables`: the table of nftables has its own.",
     )
-    .default("none; further names are made of those before them")
+    .default("none")
     .example("vrrp_ipsets keepalived"),
 ];

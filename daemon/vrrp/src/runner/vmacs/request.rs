@@ -1,8 +1,8 @@
 //! Requests for macvlans and ipvlans as bytes (`linux/if_link.h`).
 
-use keepwatch_bus::subject::{Family, Name};
-use keepwatch_model::{IpvlanMode, VmacKind};
-use keepwatch_net::link::LinkIndex;
+use keepwatch_bus::subject::Name;
+use keepwatch_model::{IpvlanMode, VmacKind, virtual_hardware};
+use keepwatch_net::link::{LinkIndex, LinkReport};
 use keepwatch_net::netlink::Attributes;
 use keepwatch_net::wire::ethernet::MacAddress;
 use nix::libc;
@@ -19,11 +19,11 @@ const IPVLAN_MODE_L2: u16 = 0;
 
 /// The hardware address of a plan's macvlan.
 pub(super) fn hardware(plan: &VmacPlan) -> MacAddress {
-    let family = if plan.family == Family::Inet6 { 2 } else { 1 };
-    let own = [0, 0, 0x5e, 0, family, plan.vrid.0];
     MacAddress(match plan.settings.kind {
         VmacKind::Macvlan { mac: Some(mac), .. } => mac,
-        VmacKind::Macvlan { mac: None, .. } | VmacKind::Ipvlan { .. } => own,
+        VmacKind::Macvlan { mac: None, .. } | VmacKind::Ipvlan { .. } => {
+            virtual_hardware(plan.family, plan.vrid)
+        }
     })
 }
 
@@ -45,12 +45,16 @@ pub(super) fn header(index: LinkIndex, flags: u32) -> Vec<u8> {
     bytes
 }
 
-pub(super) fn creation(plan: &VmacPlan, name: &Name, below: LinkIndex, vrf: Option<LinkIndex>) -> Attributes {
+/// An interface above `below`: in its group, unless the plan names another, and in its VRF.
+pub(super) fn creation(
+    plan: &VmacPlan,
+    name: &Name,
+    below: &LinkReport,
+    vrf: Option<LinkIndex>,
+) -> Attributes {
     let mut body = Attributes::after(&header(LinkIndex(0), 0));
-    body.text(libc::IFLA_IFNAME, name).u32(libc::IFLA_LINK, below.0);
-    if let Some(group) = plan.settings.group {
-        body.u32(IFLA_GROUP, group);
-    }
+    body.text(libc::IFLA_IFNAME, name).u32(libc::IFLA_LINK, below.index.0);
+    body.u32(IFLA_GROUP, plan.settings.group.unwrap_or(below.group));
     if let Some(vrf) = vrf {
         body.u32(libc::IFLA_MASTER, vrf.0);
     }
@@ -71,6 +75,13 @@ pub(super) fn creation(plan: &VmacPlan, name: &Name, below: LinkIndex, vrf: Opti
             });
         }
     }
+    body
+}
+
+/// An interface is put in the group that it is in.
+pub(super) fn regroup(index: LinkIndex, group: u32) -> Attributes {
+    let mut body = Attributes::after(&header(index, 0));
+    body.u32(IFLA_GROUP, group);
     body
 }
 

@@ -47,7 +47,8 @@ impl Worker {
         if self.shadow {
             return;
         }
-        if self.vmacs.is_none() && !definitions.vmacs.is_empty() {
+        let first = !std::mem::replace(&mut self.strays_swept, true);
+        if self.vmacs.is_none() && (first || !definitions.vmacs.is_empty()) {
             match Vmacs::open(self.bus.clone()) {
                 Ok(vmacs) => self.vmacs = Some(Box::new(vmacs)),
                 Err(error) => vmacs::refuse_all(&self.bus, &definitions.vmacs, &error, cause),
@@ -56,7 +57,11 @@ impl Worker {
         if let Some(vmacs) = &mut self.vmacs {
             let _call = self.beat.begin("makes interfaces");
             vmacs.prepare(definitions, cause);
+            if first {
+                vmacs.sweep_strays(definitions, cause);
+            }
         }
+        self.vmacs.take_if(|vmacs| first && vmacs.is_idle());
     }
 
     /// Before an address is there, packets to it are dropped.

@@ -1,0 +1,310 @@
+//! `keepwatch realserver`: this host as a real server of direct routing or tunnels, in the place of the shell script that
+//! every real server has. Needs no daemon.
+//!
+//! ```text
+//!  FILE ──► Plan ──► up ─┬─ `realserver up`: done; `realserver down` undoes it
+//!                        └─ `realserver FILE`: stays, puts right what others change, undoes it at the end
+//! ```
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use keepwatch_config::Diagnostics;
+use keepwatch_realserver::{Asked, Plan, Setup, Step};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+use super::{Reading, TROUBLE, input};
+use crate::pidfile::{PidFile, PidFileError};
+use crate::{paths, terminal};
+
+/// How often is looked for settings that somebody else has changed: the kernel tells nobody of them.
+const AUDIT: Duration = Duration::from_secs(10);
+/// So long after one change is waited for more, so that a flood of them costs little.
+const SETTLE: Duration = Duration::from_millis(200);
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(super) struct Arguments {
+    /// The configuration of the directors; `-` is standard input
+    #[arg(required = true)]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    how: How,
+    #[command(subcommand)]
+    act: Option<Act>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Act {
+    /// Set it up and end; what is so already is left alone, and what an earlier file wanted and this one does not is undone
+    Up {
+        /// The configuration of the directors; `-` is standard input
+        file: PathBuf,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Undo all that was set up
+    Down {
+        /// Tell what would be done, and do nothing
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        kept: Kept,
+    },
+    /// What was set up, and whether it is still so; exit status 0 if it is, 3 if not, or if nothing was set up
+    Status {
+        #[command(flatten)]
+        kept: Kept,
+        /// In JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What is to be set up.
+#[derive(Debug)]
+struct What {
+    file: PathBuf,
+    how: How,
+}
+
+#[derive(Debug, clap::Args)]
+struct How {
+    /// The real server that this host is, as often as needed [default: those that have an address of this host]
+    #[arg(long = "server", value_name = "ADDRESS")]
+    servers: Vec<IpAddr>,
+    /// A virtual address that the file does not name, as those of a firewall mark, as often as needed
+    #[arg(long = "address", value_name = "ADDRESS")]
+    addresses: Vec<IpAddr>,
+    /// Tell what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    kept: Kept,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+#[derive(Debug, clap::Args)]
+struct Kept {
+    /// Where is kept what was done, so that it can be undone [default: /run/keepwatch/realserver.json]
+    #[arg(long, value_name = "PATH")]
+    record: Option<PathBuf>,
+}
+
+impl Kept {
+    fn path(&self) -> PathBuf {
+        self.record.clone().unwrap_or_else(|| Path::new(paths::RUN).join("realserver.json"))
+    }
+
+    /// Nobody else sets up or undoes meanwhile.
+    fn alone(&self) -> Result<PidFile> {
+        let mut held = match PidFile::take(&self.path().with_extension("pid")) {
+            Err(PidFileError::AlreadyRunning(path)) => {
+                bail!(
+                    "another `keepwatch realserver` runs (its process is in {}): stop that one",
+                    path.display()
+                )
+            }
+            held => held?,
+        };
+        held.write(std::process::id())?;
+        Ok(held)
+    }
+}
+
+/// Runs it.
+pub(super) fn run(arguments: Arguments, out: &mut impl Write) -> Result<ExitCode> {
+    match (arguments.act, arguments.file) {
+        (Some(Act::Up { file, how }), _) => up(&What { file, how }, out),
+        (Some(Act::Down { dry_run, kept }), _) => down(&kept, dry_run, out),
+        (Some(Act::Status { kept, json }), _) => status(&kept, json, out),
+        (None, Some(file)) => {
+            let what = What { file, how: arguments.how };
+            if what.how.dry_run { up(&what, out) } else { stay(&what, out) }
+        }
+        (None, None) => bail!("name a file, or say up, down or status"),
+    }
+}
+
+/// What the file says for this host.
+fn plan(what: &What, own: &BTreeSet<IpAddr>) -> Result<Plan> {
+    let loaded = input::load(&what.file, &what.how.reading.options())?;
+    if loaded.diagnostics.has_errors() {
+        let said = [&loaded.diagnostics];
+        let summary = Diagnostics::summary(said);
+        terminal::complain(&format!(
+            "{}: {summary} (`keepwatch check` tells)\n",
+            input::name(&what.file).display()
+        ));
+    }
+    let Some(config) = loaded.config else {
+        bail!("{} can't be used", input::name(&what.file).display());
+    };
+    let asked = Asked { servers: what.how.servers.clone(), addresses: what.how.addresses.clone() };
+    Plan::of(&config, own, &asked).with_context(|| input::name(&what.file).display().to_string())
+}
+
+fn up(what: &What, out: &mut impl Write) -> Result<ExitCode> {
+    let record = what.how.kept.path();
+    if what.how.dry_run {
+        let mut setup = Setup::open(&record)?;
+        let plan = plan(what, &setup.own_addresses()?)?;
+        let change = setup.preview(&plan)?;
+        tell_plan(out, &plan)?;
+        note(&change.notes);
+        for step in &change.steps {
+            writeln!(out, "would {step}")?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let _alone = what.how.kept.alone()?;
+    let mut setup = Setup::open(&record)?;
+    let plan = plan(what, &setup.own_addresses()?)?;
+    tell_plan(out, &plan)?;
+    note(&told(out, |done| setup.up(&plan, done))?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn down(kept: &Kept, dry_run: bool, out: &mut impl Write) -> Result<ExitCode> {
+    let _alone = if dry_run { None } else { Some(kept.alone()?) };
+    let mut setup = Setup::open(&kept.path())?;
+    let notes = if dry_run {
+        let change = setup.preview_down()?;
+        for step in change.iter().flat_map(|change| &change.steps) {
+            writeln!(out, "would {step}")?;
+        }
+        change.map(|change| change.notes)
+    } else {
+        told(out, |done| setup.down(done))?
+    };
+    match notes {
+        Some(notes) => note(&notes),
+        None => writeln!(out, "nothing is set up")?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn status(kept: &Kept, json: bool, out: &mut impl Write) -> Result<ExitCode> {
+    let standing = Setup::open(&kept.path())?.standing()?;
+    let code = match &standing {
+        Some(standing) if standing.missing.is_empty() => ExitCode::SUCCESS,
+        Some(_) | None => ExitCode::from(TROUBLE),
+    };
+    if json {
+        let text = serde_json::json!({
+            "record": standing.as_ref().map(|standing| &standing.record),
+            "missing": standing.as_ref().map_or(&[][..], |standing| &standing.missing),
+        });
+        writeln!(out, "{text}")?;
+        return Ok(code);
+    }
+    let Some(standing) = standing else {
+        writeln!(out, "nothing is set up")?;
+        return Ok(code);
+    };
+    let servers: Vec<String> = standing.record.servers.iter().map(IpAddr::to_string).collect();
+    writeln!(out, "real server {}", servers.join(", "))?;
+    for put in &standing.record.addresses {
+        let label = put.label.as_ref().map_or(String::new(), |label| format!(" as {label}"));
+        writeln!(out, "  {}/{} on {}{label}", put.address, put.prefix(), put.device)?;
+    }
+    for changed in &standing.record.settings {
+        let name = changed.setting.replace('/', ".");
+        writeln!(out, "  net.{name} is {}, was {}", changed.now, changed.before)?;
+    }
+    for missing in &standing.missing {
+        writeln!(out, "wrong: {missing}")?;
+    }
+    Ok(code)
+}
+
+/// Sets it up, keeps it so, and undoes it when it is told to end.
+fn stay(what: &What, out: &mut impl Write) -> Result<ExitCode> {
+    let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
+    signals.thread_block().context("hold signals")?;
+    let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+    let signals = SignalFd::with_flags(&signals, flags).context("take signals")?;
+    let _alone = what.how.kept.alone()?;
+    let mut setup = Setup::open(&what.how.kept.path())?;
+    let mut plan_now = plan(what, &setup.own_addresses()?)?;
+    tell_plan(out, &plan_now)?;
+    let mut notes = told(out, |done| setup.up(&plan_now, done))?;
+    note(&notes);
+    out.flush()?;
+    loop {
+        let fds = [signals.as_fd(), setup.as_fd()];
+        wait(&fds, AUDIT)?;
+        match signals.read_signal().context("read a signal")? {
+            Some(signal) if signal.ssi_signo == Signal::SIGHUP as u32 => {
+                match setup.own_addresses().map_err(Into::into).and_then(|own| plan(what, &own)) {
+                    Ok(plan) => plan_now = plan,
+                    Err(error) => {
+                        let told = terminal::told(&error);
+                        terminal::complain(&format!("keepwatch: {told}: all stays as it was\n"));
+                    }
+                }
+            }
+            Some(_) => break,
+            None => wait(&[signals.as_fd()], SETTLE)?,
+        }
+        // What fails now may go well the next time.
+        match told(out, |done| setup.up(&plan_now, done)) {
+            Ok(now) if now != notes => {
+                note(&now);
+                notes = now;
+            }
+            Ok(_) => {}
+            Err(error) => terminal::complain(&format!("keepwatch: {}\n", terminal::told(&error))),
+        }
+        out.flush()?;
+    }
+    note(&told(out, |done| setup.down(done))?.unwrap_or_default());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn wait(fds: &[std::os::fd::BorrowedFd<'_>], at_most: Duration) -> Result<()> {
+    let mut watched: Vec<PollFd<'_>> = fds.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+    let timeout = PollTimeout::try_from(at_most).unwrap_or(PollTimeout::MAX);
+    match poll(&mut watched, timeout) {
+        Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
+        Err(error) => Err(error).context("wait for changes"),
+    }
+}
+
+/// Has something done, and tells each step once it was done. That nobody reads it does not stop it half way.
+fn told<T, E>(out: &mut impl Write, act: impl FnOnce(&mut dyn FnMut(&Step)) -> Result<T, E>) -> Result<T>
+where
+    anyhow::Error: From<E>,
+{
+    let mut written = Ok(());
+    let result = act(&mut |step: &Step| {
+        if written.is_ok() {
+            written = writeln!(out, "{step}");
+        }
+    })?;
+    terminal::unless_closed(written)?;
+    Ok(result)
+}
+
+fn tell_plan(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
+    let servers: Vec<String> = plan.servers.iter().map(IpAddr::to_string).collect();
+    let addresses: BTreeSet<&IpAddr> = plan.addresses.iter().map(|(_, address)| address).collect();
+    let addresses: Vec<String> = addresses.into_iter().map(IpAddr::to_string).collect();
+    writeln!(out, "real server {} for {}", servers.join(", "), addresses.join(", "))
+}
+
+fn note(notes: &[String]) {
+    for note in notes {
+        terminal::complain(&format!("note: {note}\n"));
+    }
+}

@@ -1,0 +1,65 @@
+//! What interfaces of virtual routers are called, and which of those that are there already they are.
+
+use keepwatch_bus::subject::{Family, Name};
+use keepwatch_model::VmacKind;
+use keepwatch_net::link::{Link, LinkKind};
+use nix::libc;
+
+use crate::spec::VmacPlan;
+
+use super::Vmacs;
+use super::request::{MACVLAN_MODE_PRIVATE, hardware, ipvlan_flags};
+
+impl Vmacs {
+    /// What an interface is to be called: as configured, else after the virtual router; the next such name where there is
+    /// another interface of that one. A macvlan of its hardware address that is there keeps its name: there can be no
+    /// second one.
+    pub(super) fn name(&self, plan: &VmacPlan) -> Name {
+        if let Some(there) = self.stray(plan) {
+            return there;
+        }
+        let vrid = plan.vrid.0;
+        let prefix = &plan.prefix;
+        let first = usual_name(plan);
+        let second = (plan.family == Family::Inet6).then(|| format!("{prefix}6.{vrid}"));
+        let more = (1..=u8::MAX).map(|number| format!("{prefix}{number}.{vrid}"));
+        let configured = plan.settings.interface.as_ref().map(ToString::to_string);
+        let mut names = configured.into_iter().chain([first.clone()]).chain(second).chain(more);
+        let free = |name: &String| {
+            let taken = self.kept.iter().any(|kept| *kept.name == **name);
+            let fits = self.links.by_name(name).is_none_or(|link| self.fits(link, plan));
+            !taken && fits && name.len() < libc::IFNAMSIZ
+        };
+        names.find(free).unwrap_or(first).into()
+    }
+
+    /// A macvlan that is what a plan wants, and nobody's here so far.
+    pub(super) fn stray(&self, plan: &VmacPlan) -> Option<Name> {
+        let is_macvlan = |link: &&Link| matches!(link.report.kind, LinkKind::Macvlan { .. });
+        let is_ours =
+            |name: &Name| self.leaving.contains_key(name) || self.kept.iter().any(|kept| kept.name == *name);
+        let mut fitting = self.links.iter().filter(is_macvlan).filter(|link| self.fits(link, plan));
+        fitting.find(|link| !is_ours(&link.report.name)).map(|link| link.report.name.clone())
+    }
+
+    /// Whether an interface is what a plan wants: left by a run that ended badly, or made by hand.
+    pub(super) fn fits(&self, link: &Link, plan: &VmacPlan) -> bool {
+        let base = self.links.by_name(&plan.base).map(|base| base.report.index);
+        match (&plan.settings.kind, link.report.kind) {
+            (VmacKind::Macvlan { .. }, LinkKind::Macvlan { below, mode }) => {
+                Some(below) == base
+                    && mode == MACVLAN_MODE_PRIVATE
+                    && link.report.hardware == Some(hardware(plan))
+            }
+            (VmacKind::Ipvlan { mode, .. }, LinkKind::Ipvlan { below, flags, .. }) => {
+                Some(below) == base && flags == ipvlan_flags(*mode)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// What an interface is called that has no name of its own, if nothing else is.
+pub(super) fn usual_name(plan: &VmacPlan) -> String {
+    format!("{}.{}", plan.prefix, plan.vrid.0)
+}

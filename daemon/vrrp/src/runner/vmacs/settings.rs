@@ -1,0 +1,65 @@
+//! Settings of the kernel (sysctls) that macvlans need: of their own, of the interface below, and of all.
+
+use keepwatch_bus::subject::{Family, Name};
+use keepwatch_model::VmacKind;
+
+use crate::runner::sysctls::Sysctls;
+use crate::spec::VmacPlan;
+
+use super::Vmacs;
+
+impl Vmacs {
+    /// How a macvlan and the interface below must answer: each for its own addresses, and only there.
+    pub(super) fn settle(&mut self, plan: &VmacPlan, name: &Name) {
+        if matches!(plan.settings.kind, VmacKind::Ipvlan { .. }) {
+            return;
+        }
+        let own = |sysctl: &str, value: &str| {
+            // They go with the interface, so there is nothing to restore.
+            Sysctls::default().set(sysctl, value);
+        };
+        own(&format!("ipv4/conf/{name}/arp_ignore"), "1");
+        own(&format!("ipv6/conf/{name}/addr_gen_mode"), "1");
+        if plan.family == Family::Inet6 {
+            return;
+        }
+        own(&format!("ipv4/conf/{name}/accept_local"), "1");
+        own(&format!("ipv4/conf/{name}/promote_secondaries"), "1");
+        own(&format!("ipv6/conf/{name}/disable_ipv6"), "1");
+        for setting in bases(plan) {
+            // Where addresses of the macvlan are the source, the interface below does not tell of them in its questions.
+            let value = if setting.ends_with("arp_announce") { "2" } else { "1" };
+            self.sysctls.set(&setting, value);
+        }
+        // The stricter of the interface's and of `all` counts: what `all` says, every interface is to say by itself.
+        if let Some(all) = Sysctls::get("ipv4/conf/all/rp_filter").filter(|all| all != "0") {
+            let others =
+                self.links.iter().map(|link| link.report.name.clone()).filter(|other| **other != **name);
+            let names: Vec<Name> = others.chain([Name::from("default")]).collect();
+            for other in names {
+                let setting = format!("ipv4/conf/{other}/rp_filter");
+                if Sysctls::get(&setting).is_some_and(|value| value < all) {
+                    self.sysctls.set(&setting, &all);
+                }
+            }
+            self.sysctls.set("ipv4/conf/all/rp_filter", "0");
+        }
+        own(&format!("ipv4/conf/{name}/rp_filter"), "0");
+    }
+}
+
+/// What is changed of the interface below a macvlan of IPv4.
+pub(super) fn bases(plan: &VmacPlan) -> Vec<String> {
+    if plan.family == Family::Inet6 || matches!(plan.settings.kind, VmacKind::Ipvlan { .. }) {
+        return Vec::new();
+    }
+    ["arp_ignore", "arp_filter", "arp_announce"]
+        .iter()
+        .map(|setting| format!("ipv4/conf/{}/{setting}", plan.base))
+        .collect()
+}
+
+/// Whether a setting is the filter by the way back.
+pub(super) fn is_rp_filter(setting: &str) -> bool {
+    setting.ends_with("/rp_filter")
+}

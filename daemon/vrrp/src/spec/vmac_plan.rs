@@ -1,0 +1,165 @@
+//! Interfaces that virtual routers want to have made for them: which they are (from the configuration), and what their
+//! names mean for the routers' definitions.
+
+use std::collections::BTreeSet;
+
+use keepwatch_bus::subject::{Family, Name};
+use keepwatch_model::{
+    Config, Follow, Instance, InterfaceAddress, LinkTarget, TrackedKind, VirtualRouterId, Vmac, VmacKind,
+    virtual_hardware,
+};
+
+use super::RouterSpec;
+
+/// An interface that is to be made for a virtual router.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VmacPlan {
+    /// The virtual router.
+    pub instance: Name,
+    /// The interface below.
+    pub base: Name,
+    /// Its id.
+    pub vrid: VirtualRouterId,
+    /// Its family; of one for single addresses, theirs.
+    pub family: Family,
+    /// What its name begins with, unless it has one of its own.
+    pub prefix: Name,
+    /// What it is.
+    pub settings: Vmac,
+    /// It is for these addresses of the router, and not for its advertisements; each as it stands in the definition.
+    pub holds: Vec<InterfaceAddress>,
+}
+
+impl VmacPlan {
+    /// All that a configuration wants: first those that advertisements leave by, as one for single addresses may be the
+    /// same interface.
+    pub(super) fn all(config: &Config) -> Vec<Self> {
+        let own = config.instances.iter().filter_map(|instance| Self::own(instance, config));
+        own.chain(config.instances.iter().flat_map(|instance| Self::of_addresses(instance, config))).collect()
+    }
+
+    /// That of `use_vmac` or `use_ipvlan`.
+    fn own(instance: &Instance, config: &Config) -> Option<Self> {
+        Some(Self {
+            instance: instance.name.clone(),
+            base: instance.interface.clone()?,
+            vrid: instance.vrid,
+            family: instance.family,
+            prefix: config.global.vmac_prefixes.instances.clone(),
+            settings: instance.vmac.as_deref()?.clone(),
+            holds: Vec::new(),
+        })
+    }
+
+    /// Those of single addresses: one for each interface below and family.
+    fn of_addresses(instance: &Instance, config: &Config) -> Vec<Self> {
+        let on_own =
+            |address: &InterfaceAddress| instance.is_at_home(address) && instance.below_macvlan().is_some();
+        let place = |address: &InterfaceAddress| {
+            let below = instance.below_macvlan_of(address).filter(|_| !on_own(address))?;
+            Some((below.clone(), Family::of(address.address)))
+        };
+        // In the order of the addresses, by which they are named.
+        let mut places: Vec<(Name, Family)> = Vec::new();
+        for place in instance.all_addresses().filter_map(place) {
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        let plan = |(base, family): (Name, Family)| Self {
+            instance: instance.name.clone(),
+            vrid: instance.vrid,
+            prefix: config.global.vmac_prefixes.addresses.clone(),
+            settings: Vmac {
+                interface: None,
+                group: None,
+                kind: VmacKind::Macvlan {
+                    mac: Some(instance.virtual_hardware(family)),
+                    netlink_notify: false,
+                    xmit_base: true,
+                },
+            },
+            holds: instance
+                .all_addresses()
+                .filter(|address| place(address).is_some_and(|(on, of)| on == base && of == family))
+                .cloned()
+                .collect(),
+            base,
+            family,
+        };
+        places.into_iter().map(plan).collect()
+    }
+
+    /// What a router could have had of the virtual hardware address, on each of its interfaces.
+    pub(crate) fn none_of(spec: &RouterSpec) -> impl Iterator<Item = Self> {
+        let named = spec.addresses.iter().filter_map(|address| spec.interface_of(address));
+        let bases: BTreeSet<Name> = spec.interface.iter().chain(named).cloned().collect();
+        let (instance, vrid) = (spec.name.clone(), spec.vrid);
+        let places = bases.into_iter().flat_map(|base| [(base.clone(), Family::Inet), (base, Family::Inet6)]);
+        places.map(move |(base, family)| Self {
+            instance: instance.clone(),
+            base,
+            vrid,
+            family,
+            prefix: "".into(),
+            settings: Vmac {
+                interface: None,
+                group: None,
+                kind: VmacKind::Macvlan { mac: None, netlink_notify: false, xmit_base: true },
+            },
+            holds: Vec::new(),
+        })
+    }
+
+    /// `netlink_notify_msg`: whether the kernel is to tell others of the interface below.
+    pub(crate) fn notifies(&self) -> bool {
+        matches!(self.settings.kind, VmacKind::Macvlan { netlink_notify: true, .. })
+    }
+
+    /// Its hardware address, unless it has that of the interface below.
+    fn hardware(&self) -> Option<[u8; 6]> {
+        match self.settings.kind {
+            VmacKind::Macvlan { mac, .. } => {
+                Some(mac.unwrap_or_else(|| virtual_hardware(self.family, self.vrid)))
+            }
+            VmacKind::Ipvlan { .. } => None,
+        }
+    }
+
+    /// Whether one for single addresses is the same interface as this one: there can be only one of a hardware address.
+    pub(crate) fn may_share(&self, other: &Self) -> bool {
+        !other.holds.is_empty()
+            && self.base == other.base
+            && self.hardware().is_some()
+            && self.hardware() == other.hardware()
+    }
+
+    /// Tells the definition of its router what it is called.
+    pub(crate) fn tell(&self, spec: &mut RouterSpec, name: &Name) {
+        let tracked = self.holds.is_empty() || self.holds.iter().any(|address| !address.no_track);
+        match &self.settings.kind {
+            VmacKind::Macvlan { .. } if !self.holds.is_empty() => self.place(spec, name),
+            VmacKind::Macvlan { xmit_base, .. } => {
+                spec.addresses_on = Some(name.clone());
+                spec.transmit_on = (!xmit_base).then(|| name.clone());
+            }
+            VmacKind::Ipvlan { .. } => spec.transmit_on = Some(name.clone()),
+        }
+        let follow = Follow { kind: TrackedKind::Link, name: name.clone(), weight: 0, reverse: false };
+        if tracked && !spec.follows.contains(&follow) {
+            spec.follows = spec.follows.iter().cloned().chain([follow]).collect();
+        }
+    }
+
+    /// Its addresses go on the interface of this name.
+    fn place(&self, spec: &mut RouterSpec, name: &Name) {
+        let placed = |address: &InterfaceAddress| match self.holds.contains(address) {
+            true => InterfaceAddress { link: LinkTarget::Named(name.clone()), ..address.clone() },
+            false => address.clone(),
+        };
+        spec.addresses = spec.addresses.iter().map(placed).collect();
+        if !spec.address_vmacs.contains(name) {
+            spec.address_vmacs.push(name.clone());
+        }
+    }
+}
