@@ -102,6 +102,7 @@ fn main() -> Result<()> {
     }
     if plan.bfd {
         bfd::compare(&routers, plan.trials, plan.span)?;
+    }
     if plan.start {
         start::compare(&routers, plan.trials)?;
     }
@@ -121,10 +122,8 @@ fn read_arguments() -> Result<Option<Plan>> {
         load: false,
         walk: false,
         track: false,
-    if plan.start {
-        start::compare(&routers, plan.trials)?;
-    }
         bfd: false,
+        start: false,
         page: false,
         embedded: false,
         keepalived: PathBuf::from("keepalived"),
@@ -158,10 +157,11 @@ fn read_arguments() -> Result<Option<Plan>> {
             _ => bail!("{argument}: no such word or option\n{USAGE}"),
         }
     }
-    if ![plan.takeover, plan.load, plan.walk, plan.track, plan.bfd, plan.page, plan.embedded].contains(&true) {
-        (plan.takeover, plan.load, plan.walk, plan.track, plan.bfd) = (true, true, true, true, true);
-    if !plan.takeover && !plan.load && !plan.walk && !plan.track && !plan.start && !plan.page {
-        (plan.takeover, plan.load, plan.walk, plan.track, plan.start) = (true, true, true, true, true);
+    let named =
+        [plan.takeover, plan.load, plan.walk, plan.track, plan.bfd, plan.start, plan.page, plan.embedded];
+    if !named.contains(&true) {
+        (plan.takeover, plan.load, plan.walk) = (true, true, true);
+        (plan.track, plan.bfd, plan.start) = (true, true, true);
     }
     Ok(Some(plan))
 }
