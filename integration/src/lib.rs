@@ -39,6 +39,7 @@ pub mod netns;
 pub mod pair;
 pub mod peer;
 pub mod process;
+pub mod sockets;
 pub mod story;
 pub mod stuck;
 pub mod terminal;

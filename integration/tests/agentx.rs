@@ -367,7 +367,8 @@ fn what_keepalived_and_snmpd_say_is_read() -> Result<()> {
     let mut keepalived = Keepalived::start(&host, &config, &["--snmp"])?;
     const TABLE: &str = ".1.3.6.1.4.1.9586.100.5.2.3.1";
     let state = format!("{TABLE}.4.1");
-    wait::until("keepalived is master", wait::LONG, || {
+    // It registers each of its columns by itself, some three hundred.
+    wait::until("keepalived is master", 3 * wait::LONG, || {
         snmpd.get(&state).is_ok_and(|line| line.contains("INTEGER: 2"))
     })?;
     snmpd.walk(&format!("{TABLE}.4"))?;

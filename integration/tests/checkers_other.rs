@@ -4,6 +4,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
+use integration::sockets::receive_buffers;
 use integration::{Host, Lab, keepwatchd::Keepwatchd, udp::UdpServer, wait, web::WebServer};
 use nix::sys::signal::Signal;
 
@@ -456,7 +457,12 @@ fn checkers_rest_while_the_address_of_their_virtual_server_is_elsewhere() -> Res
     let scene = Scene::new("check-suspend")?;
     let server = scene.udp("127.0.0.3:53", pong)?;
     let cells = [up("127.0.0.3:53", "UDP_CHECK {\n require_reply\n }")];
-    let daemon = scene.start(&Scene::config("ha_suspend", &cells))?;
+    let global = "global_defs {\nlvs_netlink_monitor_rcv_bufs 60000\nlvs_netlink_monitor_rcv_bufs_force\n}\n";
+    let config = |lines: &str| global.to_owned() + &Scene::config(lines, &cells);
+    let daemon = scene.start(&config("ha_suspend"))?;
+    let buffers = || receive_buffers(&scene.host, daemon.process().pid(), "netlink 0 ").unwrap_or_default();
+    wait::until("the buffer is as large as it is configured", wait::LONG, || buffers().contains(&120_000))
+        .with_context(|| format!("{:?}", buffers()))?;
     daemon
         .wait_for_log("Suspending healthcheckers for VS [10.78.9.9]:udp:53: none of its addresses is here")?;
     ensure!(is(&daemon, "127.0.0.3:53", "unchecked"), "{}", line(&daemon, "127.0.0.3:53"));
@@ -482,9 +488,62 @@ fn checkers_rest_while_the_address_of_their_virtual_server_is_elsewhere() -> Res
     server.answers(pong);
     ensure!(is(&daemon, "127.0.0.3:53", "down"), "what is known stays known");
 
+    // Another buffer, in a reload.
+    fs::write(daemon.config_path(), config("ha_suspend").replace("60000", "70000"))?;
+    daemon.process().signal(Signal::SIGHUP)?;
+    wait::until("the buffer has changed", wait::LONG, || buffers().contains(&140_000))?;
+
     // Whoever does not ask for it any more is checked.
     fs::write(daemon.config_path(), Scene::config("", &cells))?;
     daemon.process().signal(Signal::SIGHUP)?;
     wait::until("it is up", wait::LONG, || is(&daemon, "127.0.0.3:53", "up"))
         .with_context(|| daemon.process().log())
+}
+
+/// A quarter of a small process's sockets is left to those that answer: they are asked on time, whatever the others do.
+#[test]
+fn two_thousand_servers_that_never_answer_hold_up_nobody_who_does() -> Result<()> {
+    let scene = Scene::new("check-crowd")?;
+    let _web = WebServer::start(&scene.host, "127.0.0.3:53".parse()?, "x")?;
+    let good = up("127.0.0.3:53", "delay_loop 0.2\n TCP_CHECK {\n }");
+    let config = Scene::config("", std::slice::from_ref(&good));
+    let daemon = scene.start(&config)?;
+    all_are(&daemon, std::slice::from_ref(&good))?;
+    // Nothing comes back from there.
+    scene.host.firewall(
+        "table inet lab {\n chain out { type filter hook output priority 0; ip daddr 10.78.0.128/25 tcp dport > 999 drop; }\n }",
+    )?;
+    let pid = daemon.process().pid();
+    let worker = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?.trim().to_owned();
+    scene.host.run("prlimit", &["--pid", &worker, "--nofile=400:400"])?;
+    let mut crowd = config.trim_end().trim_end_matches('}').to_owned();
+    for port in 1000..3000 {
+        crowd += &format!(
+            "real_server 10.78.0.{} {port} {{\n TCP_CHECK {{\n connect_timeout 3\n retry 0\n }}\n }}\n",
+            128 + port % 100
+        );
+    }
+    fs::write(daemon.config_path(), crowd + "}\n")?;
+    daemon.process().signal(Signal::SIGHUP)?;
+    let failed = || daemon.metric("keepwatch_check_failures_total", &["10.78.0.", "reason=\"timeout\""]);
+    wait::until("many time out", wait::LONG, || {
+        daemon.get("/metrics").is_ok_and(|page| page.body.matches("reason=\"timeout\"} 1").count() > 100)
+    })
+    .with_context(|| format!("{:?}\n{}", failed(), daemon.process().log()))?;
+    let sockets = || fs::read_dir(format!("/proc/{worker}/fd")).map_or(0, Iterator::count);
+    let checks = || daemon.metric("keepwatch_checks_total", &["127.0.0.3:53", "result=\"success\""]);
+    let before = checks().unwrap_or_default();
+    let mut most = 0;
+    let began = std::time::Instant::now();
+    while began.elapsed() < Duration::from_secs(5) {
+        most = most.max(sockets());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let made = checks().unwrap_or_default() - before;
+    println!("{made} checks in 5 s, {most} descriptors");
+    // Five a second would be right; the machine may have other things to do.
+    ensure!(made >= 8.0, "{made} checks in 5 s");
+    ensure!(most < 400 && most > 150, "{most} descriptors");
+    ensure!(!daemon.process().log().contains("no socket"), "{}", daemon.process().log());
+    Ok(())
 }

@@ -141,6 +141,16 @@ fn notifications_come_with_the_objects_and_in_the_order_that_keepalived_has() ->
     ensure!(!prefix(&traps[master + 2][1]).is_empty());
     ensure!(is(&traps[master + 3], &of_group, &group, "INTEGER: 2"), "{traps:#?}");
 
+    // Each is counted, and none is lost.
+    let counted = |what: &str| we.metric(&format!("keepwatch_delivery_{what}"), &["consumer=\"snmp traps\""]);
+    // Two of them are snmpd's own at most.
+    let all = traps.len() as f64;
+    wait::until("they are counted", wait::LONG, || {
+        counted("delivered_total").is_some_and(|count| count + 2.0 >= all)
+    })
+    .with_context(|| we.process().log())?;
+    assert_eq!((counted("lost_total"), counted("works")), (Some(0.0), Some(1.0)));
+
     // Off by a reload, and on again: with the rows.
     let state = k("2.3.1.4.1");
     let reload = |lines: &str| -> Result<()> {

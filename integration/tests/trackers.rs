@@ -11,7 +11,8 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use integration::{
-    Capture, Host, Instance, Lab, capture, conf, keepalived::Keepalived, keepwatchd::Keepwatchd, wait,
+    Capture, Host, Instance, Lab, binaries, capture, conf, keepalived::Keepalived, keepwatchd::Keepwatchd,
+    sockets, vm::Scenario, wait,
 };
 use nix::sys::signal::Signal;
 
@@ -351,5 +352,19 @@ fn a_reload_leaves_a_run_in_flight_alone() -> Result<()> {
         daemon.metric("keepwatch_vrrp_priority", &[]) == Some(155.0)
     })?;
     ensure!(fs::read_to_string(&diary)? == "begun\ndone\n", "it ran once, to its end");
+    Ok(())
+}
+
+#[test]
+fn the_kernel_tells_of_processes_that_fork_execute_and_end() -> Result<()> {
+    let story = Scenario::new(include_str!("trackers/processes.sh"))
+        .env("KEEPWATCHD", binaries::path("keepwatchd")?)
+        .env("SOCKETS", sockets::ASK_FILE)
+        .run()?;
+    println!("{:?}", story.took);
+    ensure!(story.code == 0, "{}", story.output);
+    ensure!(story.chapter("fork").is_empty(), "{}", story.output);
+    ensure!(story.chapter("buffer").contains("netlink 11 140000"), "{}", story.output);
+    ensure!(!story.chapter("log").contains("does not tell of processes"), "{}", story.output);
     Ok(())
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use integration::sockets::receive_buffers;
 use integration::{
     Host, Instance, Lab, Pair, capture, conf, keepwatchd::Keepwatchd, pair::OURS, process::tree, wait,
 };
@@ -42,37 +43,6 @@ fn membership_of_groups_of_the_link_is_kept_quiet_and_put_back() -> Result<()> {
     Ok(())
 }
 
-/// Asks the sockets of a process, and of those below it, how large their receive buffers are: `raw 112 BYTES` or `netlink 0
-/// BYTES`, a line each.
-const ASK: &str = r#"
-import ctypes, os, socket, sys
-libc = ctypes.CDLL(None, use_errno=True)
-def below(pid):
-    yield pid
-    for child in open(f"/proc/{pid}/task/{pid}/children").read().split():
-        yield from below(int(child))
-for pid in below(int(sys.argv[1])):
-    handle = os.pidfd_open(pid)
-    for name in os.listdir(f"/proc/{pid}/fd"):
-        try:
-            if not os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:"):
-                continue
-            fd = libc.syscall(438, handle, int(name), 0)
-            if fd >= 0:
-                one = socket.socket(fileno=fd)
-                kind = "raw" if one.type == socket.SOCK_RAW and one.family != socket.AF_NETLINK else "other"
-                kind = "netlink" if one.family == socket.AF_NETLINK else kind
-                print(kind, one.proto, one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF))
-        except OSError:
-            pass
-"#;
-
-/// The sizes of the receive buffers of such sockets of a daemon, as the kernel counts: twice what was asked for.
-fn buffers(host: &Host, daemon: &Keepwatchd, kind: &str) -> Result<Vec<u64>> {
-    let text = host.run("python3", &["-c", ASK, &daemon.process().pid().to_string()])?;
-    Ok(text.lines().filter_map(|line| line.strip_prefix(kind)?.trim().parse().ok()).collect())
-}
-
 #[test]
 fn receive_buffers_are_as_configured() -> Result<()> {
     let lab = Lab::new("buffers")?;
@@ -85,14 +55,14 @@ fn receive_buffers_are_as_configured() -> Result<()> {
         let config = Instance::new("VI_1").interval("0.1").line(line).version_3(global);
         let we = start(&hosts[0], config)?;
         we.wait_for_log("(VI_1) Entering MASTER STATE")?;
-        let all = buffers(&hosts[0], &we, "raw 112 ")?;
+        let all = receive_buffers(&hosts[0], we.process().pid(), "raw 112 ")?;
         ensure!(all.contains(&expected), "{global} {line}: {all:?}");
     }
     let global = "vrrp_netlink_monitor_rcv_bufs 70000\nvrrp_netlink_monitor_rcv_bufs_force\n\
                   vrrp_netlink_cmd_rcv_bufs 60000\nvrrp_netlink_cmd_rcv_bufs_force";
     let we = start(&hosts[0], fast(global))?;
     we.wait_for_log("(VI_1) Entering MASTER STATE")?;
-    let all = buffers(&hosts[0], &we, "netlink 0 ")?;
+    let all = receive_buffers(&hosts[0], we.process().pid(), "netlink 0 ")?;
     ensure!(all.contains(&140_000) && all.contains(&120_000), "{all:?}");
     Ok(())
 }
@@ -112,13 +82,13 @@ fn a_thread_that_runs_late_raises_its_priority() -> Result<()> {
 
 /// Policy and real-time priority of the thread of a process, or of one below it, that has this name (proc_pid_stat(5)).
 fn scheduling(daemon: &Keepwatchd, thread: &str) -> Result<(u32, u32)> {
-    let names = tree::below(daemon.process().pid()).into_iter().flat_map(|pid| {
+    let mut names = tree::below(daemon.process().pid()).into_iter().flat_map(|pid| {
         std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten().map(|task| task.path())
     });
     let is = |path: &std::path::PathBuf| {
         std::fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == thread)
     };
-    let path = names.filter(is).next().context("no such thread")?;
+    let path = names.find(is).context("no such thread")?;
     let stat = std::fs::read_to_string(path.join("stat"))?;
     // The fields after the name, which stands in brackets, begin with the third.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();

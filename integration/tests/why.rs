@@ -305,7 +305,9 @@ fn a_certificate_that_has_expired() -> Result<()> {
     let at = "127.0.1.1:443".parse()?;
     let _web = Nginx::encrypting(&host, at, "one", (&certificate, &key))?;
     let server = "    real_server 127.0.1.1 443 {\n SSL_GET {\n url {\n path /\n status_code 200\n }\n connect_timeout 1\n }\n }\n";
-    let config = conf::global_defs(2, &witnesses.global()) + &conf::virtual_server(server);
+    // Of what nothing but checks had to do with, every trace.
+    let traced = "observability {\n otlp {\n sample_checks 1\n }\n}\n";
+    let config = conf::global_defs(2, &witnesses.global()) + &conf::virtual_server(server) + traced;
     let we = Keepwatchd::on(&host).config(config).flags(&["--check", "--dataplane", "memory"]);
     let we = Witnesses::watch(we).start()?;
     we.wait_for_control()?;

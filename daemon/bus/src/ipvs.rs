@@ -92,6 +92,8 @@ pub enum Drift {
     Altered,
     /// A real server was there that should not be.
     Surplus,
+    /// The packets of a group had no marks (`nftables_ipvs`).
+    Unmarked,
 }
 
 impl IpvsFact {
@@ -123,6 +125,7 @@ impl IpvsFact {
                     Drift::Missing => "was missing",
                     Drift::Altered => "had been altered",
                     Drift::Surplus => "did not belong there",
+                    Drift::Unmarked => "had packets without a mark",
                 };
                 let entry = table_entry(service, *real);
                 (Level::Warning, write!(out, "IPVS table repaired: {entry} {what}"))

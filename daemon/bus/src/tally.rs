@@ -271,6 +271,7 @@ fn ipvs(fact: &IpvsFact, event: &Event, tallies: &Tallies) {
                 Drift::Missing => "missing",
                 Drift::Altered => "altered",
                 Drift::Surplus => "surplus",
+                Drift::Unmarked => "unmarked",
             };
             tallies.drift.resolve(&drift).note(event);
         }

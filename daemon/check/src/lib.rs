@@ -9,6 +9,7 @@
 //! - `kinds`: the checks themselves, one file for each kind; `connect`: how they open their connections; `datagram`: how
 //!   those that have none ask.
 //! - `search`, `pcre`: patterns in bodies that come in pieces.
+//! - `room`: how many of them are under way at once.
 //! - [`Checkers`]: the scheduler, one task, which starts a short task for each check that is due.
 //!
 //! - `followers`: real servers that follow the number in a file or a BFD session ([`Checkers::level`]): nothing is run for
@@ -24,6 +25,7 @@ mod followers;
 mod kinds;
 mod outcome;
 mod pcre;
+mod room;
 mod roster;
 mod scheduler;
 mod search;

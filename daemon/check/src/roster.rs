@@ -48,11 +48,21 @@ pub struct HealthChange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct CheckerId(u64);
 
+#[cfg(test)]
+impl CheckerId {
+    /// Of this number.
+    pub(crate) fn of(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// A check that is to be made now.
 #[derive(Debug, Clone)]
 pub(crate) struct Due {
     pub(crate) id: CheckerId,
     pub(crate) probe: Probe,
+    /// It was well when it was last looked at.
+    pub(crate) trusted: bool,
 }
 
 struct Real {
@@ -289,7 +299,8 @@ impl Roster {
             if let Some(entry) = self.entries.get_mut(&id) {
                 entry.next = None;
                 entry.flying = true;
-                due.push(Due { id, probe: entry.probe.clone() });
+                let trusted = entry.tries.is_well();
+                due.push(Due { id, probe: entry.probe.clone(), trusted });
             }
         }
         due

@@ -22,6 +22,7 @@ use crate::{
     definition::Definition,
     followers::Follower,
     outcome::{Checked, Outcome},
+    room::Room,
     roster::{CheckerId, Due, HealthChange, Roster},
 };
 
@@ -110,12 +111,15 @@ async fn run(
 ) {
     let mut checks = JoinSet::new();
     let mut flying = HashMap::new();
+    let mut room = Room::of(0);
+    room.measure();
     loop {
         beat.beat();
         for change in roster.say_first_words(Instant::now()) {
             let _ = changes.send(change);
         }
-        for due in roster.due(Instant::now()) {
+        roster.due(Instant::now()).into_iter().for_each(|due| room.push(due));
+        while let Some(due) = room.next() {
             let id = due.id;
             flying.insert(checks.spawn(make(due)).id(), id);
         }
@@ -125,6 +129,7 @@ async fn run(
         let news = tokio::select! {
             order = orders.recv() => match order {
                 Some(Order::Apply(definitions, followers, cause)) => {
+                    room.measure();
                     roster.apply(Instant::now(), definitions, followers, cause)
                 }
                 Some(Order::Level(tracked, level, cause)) => roster.level(&tracked, level, cause),
@@ -139,6 +144,7 @@ async fn run(
             },
             Some(ended) = checks.join_next_with_id() => match finished(ended, &mut flying) {
                 Some((id, Finished { checked, took })) => {
+                    room.ended(id);
                     roster.conclude(Instant::now(), id, checked, took).into_iter().collect()
                 }
                 None => Vec::new(),

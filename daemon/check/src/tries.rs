@@ -73,6 +73,11 @@ impl Tries {
         self.has_run
     }
 
+    /// Whether the last result was a good one.
+    pub(crate) fn is_well(&self) -> bool {
+        self.has_run && self.up && self.failed == 0
+    }
+
     /// Takes a result in; gives what follows, and when to look again.
     pub(crate) fn conclude(&mut self, success: bool, checker: &Checker) -> (Verdict, Duration) {
         let (was_up, first) = (self.up, !self.has_run);

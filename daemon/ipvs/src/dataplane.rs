@@ -1,12 +1,15 @@
 //! Where the table is put: into the kernel, into memory, or nowhere.
 
-use std::{io, time::Duration};
+use std::{collections::BTreeSet, io, time::Duration};
 
+use keepwatch_model::KernelBuffer;
 use nix::errno::Errno;
 
 use crate::{
-    kernel::{Kernel, KernelError, Snapshot, SyncDaemon, SyncRole, Timeouts},
-    table::{Operation, Refused, Table},
+    kernel::{Access, Kernel, KernelError, Snapshot, SyncDaemon, SyncRole, Timeouts},
+    leaving::Activities,
+    marking::Marking,
+    table::{Operation, Refused, ServiceKey, Table},
 };
 
 /// Which data plane is used.
@@ -22,8 +25,8 @@ pub enum DataplaneKind {
 
 /// A data plane that is in use.
 pub(crate) enum Dataplane {
-    /// The kernel; none while it can't be reached.
-    Kernel(Option<Box<Kernel>>),
+    /// The kernel.
+    Kernel(Reach),
     /// The table itself.
     Memory(Table),
     /// The table that would be.
@@ -34,9 +37,9 @@ pub(crate) enum Dataplane {
 }
 
 impl Dataplane {
-    pub(crate) fn new(kind: DataplaneKind) -> Self {
+    pub(crate) fn new(kind: DataplaneKind, access: &Access) -> Self {
         match kind {
-            DataplaneKind::Kernel => Self::Kernel(None),
+            DataplaneKind::Kernel => Self::Kernel(Reach { open: None, access: access.clone() }),
             DataplaneKind::Memory => Self::Memory(Table::default()),
             DataplaneKind::Shadow => Self::Shadow(Table::default()),
         }
@@ -72,6 +75,16 @@ impl Dataplane {
         }
     }
 
+    /// Reads the connections of the real servers of these services.
+    pub(crate) fn activities(&mut self, services: &BTreeSet<ServiceKey>) -> Result<Activities, KernelError> {
+        match self {
+            Self::Kernel(reach) => with(reach, |kernel| kernel.activities(services)),
+            Self::Memory(_) | Self::Shadow(_) => Ok(Activities::new()),
+            #[cfg(test)]
+            Self::Stubborn(..) => Ok(Activities::new()),
+        }
+    }
+
     /// Removes everything, ours or not.
     pub(crate) fn flush(&mut self) -> Result<(), KernelError> {
         match self {
@@ -99,6 +112,39 @@ impl Dataplane {
         }
     }
 
+    /// Marks packets as this says, in place of what was said `before`.
+    pub(crate) fn mark(&mut self, marking: &Marking, before: &Marking) -> Result<(), KernelError> {
+        match self {
+            Self::Kernel(reach) => marking.carry_out(before, &reach.access),
+            Self::Memory(_) | Self::Shadow(_) => Ok(()),
+            #[cfg(test)]
+            Self::Stubborn(..) => Ok(()),
+        }
+    }
+
+    /// Whether packets are marked as this says.
+    pub(crate) fn marks(&mut self, marking: &Marking) -> Result<bool, KernelError> {
+        match self {
+            Self::Kernel(reach) => marking.is_there(&reach.access),
+            Self::Memory(_) | Self::Shadow(_) => Ok(true),
+            #[cfg(test)]
+            Self::Stubborn(..) => Ok(true),
+        }
+    }
+
+    /// Reaches the kernel in this way from now on. Where its table is does not change while the daemon runs.
+    pub(crate) fn resize(&mut self, buffer: KernelBuffer) -> Result<(), KernelError> {
+        match self {
+            Self::Kernel(reach) => {
+                reach.access.receive_buffer = buffer;
+                reach.open.as_mut().map_or(Ok(()), |kernel| kernel.resize(buffer))
+            }
+            Self::Memory(_) | Self::Shadow(_) => Ok(()),
+            #[cfg(test)]
+            Self::Stubborn(..) => Ok(()),
+        }
+    }
+
     /// Runs these halves of connection synchronisation and no others.
     pub(crate) fn synchronize(
         &mut self,
@@ -123,18 +169,25 @@ impl Dataplane {
     }
 }
 
+/// The way to the kernel.
+pub(crate) struct Reach {
+    /// None while it can't be reached.
+    open: Option<Box<Kernel>>,
+    access: Access,
+}
+
 /// Reaches for the kernel, and lets go of the socket if that fails: the next use begins anew.
 fn with<T>(
-    kernel: &mut Option<Box<Kernel>>,
+    reach: &mut Reach,
     action: impl FnOnce(&mut Kernel) -> Result<T, KernelError>,
 ) -> Result<T, KernelError> {
-    let mut open = match kernel.take() {
+    let mut open = match reach.open.take() {
         Some(open) => open,
-        None => Box::new(Kernel::open()?),
+        None => Box::new(Kernel::reach(&reach.access)?),
     };
     let done = action(&mut open);
     if !matches!(done, Err(KernelError::Socket(_) | KernelError::Answer { .. })) {
-        *kernel = Some(open);
+        reach.open = Some(open);
     }
     done
 }

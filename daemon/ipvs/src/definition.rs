@@ -259,6 +259,42 @@ mod tests {
     }
 
     #[test]
+    fn groups_keep_their_marks_over_a_reload_and_take_none_that_is_written() {
+        let config = |groups: &[&str]| {
+            let mut text = "global_defs {\nnftables_ipvs\nnftables_ipvs_start_fwmark 1\n}\n\
+                 virtual_server fwmark 2 {\nreal_server 10.2.0.1 80 {\n}\n}\n"
+                .to_owned();
+            for (n, name) in groups.iter().enumerate() {
+                text += &format!(
+                    "virtual_server_group {name} {{\n10.0.{n}.1-9 80\nfwmark {}\n}}\n\
+                     virtual_server group {name} {{\nprotocol TCP\nreal_server 10.2.0.1 80 {{\n}}\n}}\n",
+                    n + 50
+                );
+            }
+            load_text(Path::new("t"), text, &Options::default()).config.expect("a configuration that can run")
+        };
+        let marks = |config: &Config| -> Vec<Vec<u32>> {
+            let services = config.services().filter(|(server, _)| server.group().is_some());
+            let mark = |key: &ServiceKey| match key {
+                ServiceKey::Fwmark { fwmark, .. } => *fwmark,
+                ServiceKey::Address { .. } => 0,
+            };
+            services.map(|(_, entries)| entries.iter().map(mark).collect()).collect()
+        };
+        let mut first = config(&["A", "B"]);
+        first.give_marks(&model::Global::default());
+        assert_eq!(marks(&first), [[1, 50], [3, 51]]);
+        let mut second = config(&["NEW", "B", "A"]);
+        second.give_marks(&first.global);
+        assert_eq!(marks(&second), [[4, 50], [3, 51], [1, 52]]);
+        let ranges: Vec<_> = second.marked_ranges().iter().map(|one| (one.range.count, one.mark.0)).collect();
+        assert_eq!(ranges, [(9, 4), (9, 3), (9, 1)]);
+        second.global.firewall.ipvs.table = None;
+        second.give_marks(&first.global);
+        assert_eq!(marks(&second)[0].len(), 10, "each address is an entry of its own");
+    }
+
+    #[test]
     fn a_server_that_nobody_checks_counts_as_up_and_unchecked_and_one_that_follows_a_file_waits_for_it() {
         let text = "track_file f {\nfile /run/f\n}\n\
              virtual_server 10.0.0.1 80 {\nlvs_sched rr\nprotocol TCP\nlvs_method NAT\nalpha\n\

@@ -163,7 +163,12 @@ impl Director {
             }
         };
         let cause = self.cause(operation.service(), occupants.first());
-        Step { operation, occupants, cause }
+        Step { operation, occupants, cause, quiet: false }
+    }
+
+    /// Whether the configuration puts anybody at a place of an entry, whether he should stand there now or not.
+    pub(crate) fn names(&self, entry: &ServiceKey, place: SocketAddr) -> bool {
+        self.owner(entry).is_some_and(|owner| !owner.named(entry, place).is_empty())
     }
 
     /// Whether an entry is one of ours.

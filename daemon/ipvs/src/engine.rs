@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use keepwatch_bus::{Bus, Counters, EventId, Health, beat::Beat, subject::RealKey};
-use keepwatch_model::{self as model, Config, Levels};
+use keepwatch_model::{self as model, Config, KernelBuffer, Levels};
 use tokio::{
     sync::{
         mpsc::{self, UnboundedReceiver, UnboundedSender},
@@ -23,7 +23,9 @@ use crate::{
     definition::{Definition, definitions},
     desk::{Desk, HEARTBEAT, Here, Order},
     director::Director,
-    kernel::{SyncDaemon, SyncRole, Timeouts},
+    kernel::{Access, SyncDaemon, SyncRole, Timeouts},
+    leaving,
+    marking::Marking,
     meters::Meters,
     reconciler::Reconciler,
 };
@@ -37,11 +39,18 @@ pub struct EngineSettings {
     pub audit: Duration,
     /// `lvs_flush`: the table is emptied, of foreign services too, before the first definitions are put there.
     pub flush_at_start: bool,
+    /// How the kernel is reached.
+    pub access: Access,
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { dataplane: DataplaneKind::Kernel, audit: AUDIT_PERIOD, flush_at_start: false }
+        Self {
+            dataplane: DataplaneKind::Kernel,
+            audit: AUDIT_PERIOD,
+            flush_at_start: false,
+            access: Access::default(),
+        }
     }
 }
 
@@ -56,6 +65,10 @@ pub struct Desired {
     pub timeouts: Timeouts,
     /// Connection synchronisation, as far as it is configured.
     pub sync: Option<SyncDaemon>,
+    /// Marks for packets of groups.
+    pub marking: Marking,
+    /// `lvs_netlink_cmd_rcv_bufs`.
+    pub receive_buffer: KernelBuffer,
 }
 
 impl Desired {
@@ -80,6 +93,8 @@ impl Desired {
                 ttl: daemon.ttl,
                 group: daemon.group,
             }),
+            marking: Marking::of(config),
+            receive_buffer: config.global.receive_buffers.lvs_commands,
         }
     }
 }
@@ -170,7 +185,7 @@ impl Task {
     fn new(settings: EngineSettings, bus: Bus, inbox: UnboundedReceiver<Order>, beat: Beat) -> Self {
         Self {
             desk: Desk::new(Director::new(bus.clone()), inbox, beat),
-            reconciler: Reconciler::new(settings.dataplane, bus),
+            reconciler: Reconciler::new(settings.dataplane, settings.access.clone(), bus),
             settings,
             desired_sync: None,
             role: None,
@@ -185,7 +200,11 @@ impl Task {
         loop {
             self.desk.beat.beat();
             // What checkers said while the data plane was at work.
-            let waits = if self.desk.director.is_dirty() { Duration::ZERO } else { HEARTBEAT };
+            let waits = match self.desk.director.is_dirty() {
+                true => Duration::ZERO,
+                false if self.reconciler.has_leavers() => leaving::LOOK,
+                false => HEARTBEAT,
+            };
             let pause = sleep_until(next_audit.min(Instant::now() + waits));
             let mut order = tokio::select! {
                 order = self.desk.next() => match order {
@@ -222,6 +241,12 @@ impl Task {
             if defined || self.desk.director.is_dirty() {
                 self.reconciler.reconcile(&mut self.desk).await;
             }
+            if defined {
+                self.reconciler.mark(&mut self.desk).await;
+            }
+            if self.reconciler.has_leavers() {
+                self.reconciler.see_off(&mut self.desk).await;
+            }
             let wanted = |meters: &Meters| Instant::now() >= stale && meters.demand.take();
             if Instant::now() >= next_audit || wanted(&self.reconciler.meters) {
                 self.reconciler.audit(&mut self.desk).await;
@@ -232,7 +257,7 @@ impl Task {
     }
 
     async fn apply(&mut self, desired: Desired, cause: Option<EventId>) {
-        let Desired { definitions, meters, timeouts, sync } = desired;
+        let Desired { definitions, meters, timeouts, sync, marking, receive_buffer } = desired;
         self.desk.holding = true;
         if !self.started && self.settings.flush_at_start {
             self.reconciler.flush(&mut self.desk).await;
@@ -243,6 +268,9 @@ impl Task {
         self.desk.holding = false;
         self.reconciler.adopt(&existing, &self.desk);
         self.reconciler.meters = meters;
+        // Packets are marked for services that are there: after those have come.
+        self.reconciler.marking = marking;
+        self.reconciler.resize(receive_buffer, &mut self.desk).await;
         self.reconciler.set_timeouts(timeouts, &mut self.desk).await;
         if self.desired_sync != sync {
             self.switch_sync(sync).await;
@@ -283,6 +311,8 @@ impl Task {
                 self.reconciler.reconcile(&mut self.desk).await;
             }
         }
+        self.reconciler.marking = Marking::default();
+        self.reconciler.mark(&mut self.desk).await;
         self.reconciler.restore_timeouts(&mut self.desk).await;
     }
 }

@@ -4,8 +4,15 @@
 //! with what the kernel has counted, and errors with the operation and its subject in them. The kernel answers at
 //! once, so the socket blocks; the engine keeps it off the runtime's threads.
 
-use std::{collections::BTreeMap, io, net::SocketAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    net::SocketAddr,
+    time::Duration,
+};
 
+use keepwatch_model::{Global, IpvsNamespace, KernelBuffer};
+use keepwatch_net::namespace::{self, Namespace};
 use netlink_packet_core::{DecodeError, NLM_F_ACK, NLM_F_DUMP};
 
 use crate::{
@@ -13,9 +20,10 @@ use crate::{
         Attribute, Command, DaemonAttribute, Message, destination_attributes, destination_identity,
         read_destination, read_service, service_attributes, service_identity,
     },
+    leaving::Activities,
     netlink::Connection,
     statistics::{Activity, Statistics},
-    table::{Operation, Service, ServiceKey, Table, VirtualService},
+    table::{Destination, Operation, Service, ServiceKey, Table, VirtualService},
 };
 
 /// Requests that are sent before their answers are read; the answers must fit into the socket's buffer.
@@ -27,6 +35,9 @@ pub enum KernelError {
     /// The kernel has no IPVS, and no module of that name could be loaded.
     #[error("the kernel has no IPVS (module ip_vs)")]
     NoIpvs,
+    /// The namespace could not be entered, or something other than IPVS in it not be reached.
+    #[error("{0}")]
+    Network(#[source] keepwatch_net::Error),
     /// The socket failed.
     #[error("netlink socket: {0}")]
     Socket(#[source] io::Error),
@@ -53,7 +64,7 @@ impl KernelError {
     pub(crate) fn reason(&self) -> String {
         match self {
             Self::Refused { error, .. } => error.to_string(),
-            Self::NoIpvs | Self::Socket(_) | Self::Answer { .. } => self.to_string(),
+            Self::NoIpvs | Self::Network(_) | Self::Socket(_) | Self::Answer { .. } => self.to_string(),
         }
     }
 }
@@ -108,6 +119,38 @@ pub struct SyncDaemon {
     pub group: Option<std::net::IpAddr>,
 }
 
+/// How the kernel is reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// The network namespace whose table it is, if not that of the process (`net_namespace_ipvs`).
+    pub namespace: Option<Namespace>,
+    /// Of the socket; [`crate::netlink`] has a size for it unless one is given (`lvs_netlink_cmd_rcv_bufs`).
+    pub receive_buffer: KernelBuffer,
+}
+
+impl Access {
+    /// What a configuration says.
+    #[must_use]
+    pub fn of(global: &Global) -> Self {
+        let namespace = global.net_namespace_ipvs.as_ref().map(|namespace| match namespace {
+            IpvsNamespace::Default => Namespace::First,
+            IpvsNamespace::Named(name) => Namespace::Named(name.to_string()),
+        });
+        Self { namespace, receive_buffer: global.receive_buffers.lvs_commands }
+    }
+
+    /// Opens something in that namespace.
+    ///
+    /// # Errors
+    /// When it can't be entered.
+    pub(crate) fn within<T: Send>(&self, open: impl FnOnce() -> T + Send) -> Result<T, KernelError> {
+        match &self.namespace {
+            Some(namespace) => namespace::within(namespace, open).map_err(KernelError::Network),
+            None => Ok(open()),
+        }
+    }
+}
+
 /// A connection to the kernel's IPVS.
 pub struct Kernel(Connection);
 
@@ -117,7 +160,23 @@ impl Kernel {
     /// # Errors
     /// If there is no IPVS, or no netlink socket.
     pub fn open() -> Result<Self, KernelError> {
-        Connection::open().map(Self)
+        Self::reach(&Access::default())
+    }
+
+    /// Connects to the IPVS of another namespace, or with another receive buffer.
+    ///
+    /// # Errors
+    /// If there is no IPVS, or no netlink socket; if there is no such namespace.
+    pub fn reach(access: &Access) -> Result<Self, KernelError> {
+        Connection::open(access).map(Self)
+    }
+
+    /// Gives its socket another receive buffer.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    pub fn resize(&mut self, buffer: KernelBuffer) -> Result<(), KernelError> {
+        self.0.resize(buffer)
     }
 
     /// Version of IPVS, as (1, 2, 1).
@@ -177,15 +236,26 @@ impl Kernel {
             }
         }
         for (key, service) in &mut snapshot.table.services {
-            self.read_servers(key, service, &mut snapshot.servers)?;
+            self.read_servers(key, &mut service.destinations, &mut snapshot.servers)?;
         }
         Ok(snapshot)
+    }
+
+    /// Reads the connections of the real servers of these services; those that are not there have none.
+    pub(crate) fn activities(&mut self, services: &BTreeSet<ServiceKey>) -> Result<Activities, KernelError> {
+        let mut all = Activities::new();
+        for key in services {
+            let mut servers = BTreeMap::new();
+            self.read_servers(key, &mut BTreeMap::new(), &mut servers)?;
+            all.extend(servers.into_iter().map(|(key, (_, activity))| (key, activity)));
+        }
+        Ok(all)
     }
 
     fn read_servers(
         &mut self,
         key: &ServiceKey,
-        service: &mut VirtualService,
+        destinations: &mut BTreeMap<SocketAddr, Destination>,
         servers: &mut BTreeMap<(ServiceKey, SocketAddr), (Statistics, Activity)>,
     ) -> Result<(), KernelError> {
         let request = format!("read real servers of {key}");
@@ -196,7 +266,7 @@ impl Kernel {
                 let read = read_destination(attributes, key.family())
                     .map_err(|error| KernelError::Answer { request: request.clone(), error })?;
                 servers.insert((*key, read.key), (read.statistics, read.activity));
-                service.destinations.insert(read.key, read.destination);
+                destinations.insert(read.key, read.destination);
             }
         }
         Ok(())

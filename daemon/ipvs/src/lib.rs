@@ -10,7 +10,9 @@
 //! - [`definitions`]: virtual servers from the typed configuration.
 //! - `director`: quorum, sorry servers, `inhibit_on_failure`; without I/O.
 //! - `reconciler`: changes and audits of the data plane; `ledger`: what is told of the table, when it was done.
+//! - `leaving`: real servers that a reload takes away, which go when their connections are over.
 //! - `desk`: where orders arrive, which are taken in even while the data plane is at work.
+//! - [`Marking`]: marks for packets of groups (`nftables_ipvs`).
 //! - [`table`]: virtual services and their real servers, the same type for what we want and for what there is.
 //! - [`diff`]: what must be done to make one table into another, in an order that drops nobody.
 //! - [`codec`]: the kernel's `IPVS` generic-netlink family on the wire; [`Kernel`]: the kernel itself.
@@ -30,7 +32,9 @@ mod engine;
 #[cfg(test)]
 mod fixture;
 mod kernel;
+mod leaving;
 mod ledger;
+mod marking;
 mod meters;
 mod netlink;
 mod reconciler;
@@ -41,5 +45,6 @@ pub use definition::{Definition, Server, Sorry, definitions};
 pub use desk::Here;
 pub use diff::diff;
 pub use engine::{Desired, Engine, EngineSettings, Farewell};
-pub use kernel::{Kernel, KernelError, Snapshot, SyncDaemon, SyncRole, Timeouts};
+pub use kernel::{Access, Kernel, KernelError, Snapshot, SyncDaemon, SyncRole, Timeouts};
+pub use marking::Marking;
 pub use meters::Meters;

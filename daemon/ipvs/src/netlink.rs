@@ -6,6 +6,7 @@ use std::{
     process::{Command as Program, Stdio},
 };
 
+use keepwatch_model::KernelBuffer;
 use netlink_packet_core::{
     Emitable, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkBuffer, NetlinkMessage, NetlinkPayload,
     ParseableParametrized,
@@ -18,15 +19,21 @@ use netlink_sys::{Socket, SocketAddr as NetlinkAddress, protocols::NETLINK_GENER
 use nix::{
     libc,
     sys::{
-        socket::{setsockopt, sockopt::ReceiveTimeout},
+        socket::{
+            setsockopt,
+            sockopt::{RcvBuf, RcvBufForce, ReceiveTimeout},
+        },
         time::{TimeVal, TimeValLike},
     },
 };
 
 use crate::{
     codec::{Attribute, Command, Message},
-    kernel::KernelError,
+    kernel::{Access, KernelError},
 };
+
+/// Room for answers, unless said otherwise.
+const RECEIVE_BUFFER: u32 = 1 << 20;
 
 /// See the module.
 pub(crate) struct Connection {
@@ -37,19 +44,18 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Connects, and asks for the module if the family is not there.
-    pub(crate) fn open() -> Result<Self, KernelError> {
-        let socket = Socket::new(NETLINK_GENERIC)
-            .and_then(|mut socket| {
-                socket.bind_auto()?;
-                socket.connect(&NetlinkAddress::new(0, 0))?;
-                // Answers to a whole batch must fit, whatever the system's default is; less is not fatal.
-                let _ = socket.set_rx_buf_sz(1u32 << 20);
-                // The kernel answers at once; should it ever not, the engine must find out.
-                setsockopt(&socket, ReceiveTimeout, &TimeVal::seconds(10))?;
-                Ok(socket)
-            })
-            .map_err(KernelError::Socket)?;
+    pub(crate) fn open(access: &Access) -> Result<Self, KernelError> {
+        let socket = access.within(|| {
+            let mut socket = Socket::new(NETLINK_GENERIC)?;
+            socket.bind_auto()?;
+            socket.connect(&NetlinkAddress::new(0, 0))?;
+            // The kernel answers at once; should it ever not, the engine must find out.
+            setsockopt(&socket, ReceiveTimeout, &TimeVal::seconds(10))?;
+            Ok(socket)
+        })?;
+        let socket = socket.map_err(KernelError::Socket)?;
         let mut connection = Self { socket, family: 0, sequence: 0 };
+        connection.resize(access.receive_buffer)?;
         connection.family = match connection.resolve()? {
             Some(family) => family,
             None => {
@@ -58,6 +64,22 @@ impl Connection {
             }
         };
         Ok(connection)
+    }
+
+    /// Gives the socket another receive buffer.
+    pub(crate) fn resize(&mut self, buffer: KernelBuffer) -> Result<(), KernelError> {
+        let Some(bytes) = buffer.bytes else {
+            // Answers to a whole batch must fit, whatever the system's default is; less is not fatal.
+            let _ = self.socket.set_rx_buf_sz(RECEIVE_BUFFER);
+            return Ok(());
+        };
+        // The kernel counts twice what is asked for.
+        let bytes = (bytes as usize).min(i32::MAX as usize / 2);
+        let done = match buffer.force {
+            true => setsockopt(&self.socket, RcvBufForce, &bytes),
+            false => setsockopt(&self.socket, RcvBuf, &bytes),
+        };
+        done.map_err(|errno| KernelError::Socket(errno.into()))
     }
 
     /// Sends requests together; gives the errors with their places among them.

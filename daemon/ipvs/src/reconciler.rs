@@ -10,8 +10,9 @@
 use std::collections::BTreeSet;
 
 use keepwatch_bus::Bus;
-use keepwatch_bus::fact::IpvsFact;
-use tokio::task::spawn_blocking;
+use keepwatch_bus::fact::{Drift, IpvsFact};
+use keepwatch_model::KernelBuffer;
+use tokio::{task::spawn_blocking, time::Instant};
 
 use crate::{
     complaints::Complaints,
@@ -20,17 +21,20 @@ use crate::{
     desk::Desk,
     diff::diff_of,
     drift::drifts,
-    kernel::{KernelError, Snapshot, SyncDaemon, SyncRole, Timeouts},
+    kernel::{Access, KernelError, Snapshot, SyncDaemon, SyncRole, Timeouts},
+    leaving::Leaving,
     ledger::Ledger,
+    marking::Marking,
     meters::Meters,
     step::Step,
-    table::{Operation, ServiceKey, Table},
+    table::{Family, Operation, ServiceKey, Table},
 };
 
 /// What is asked of the data plane, in the words of facts.
 const READ: &str = "read the table";
 const CHANGE: &str = "change the table";
 const SET_TIMEOUTS: &str = "set timeouts";
+const MARK: &str = "mark packets of groups";
 
 /// See the module.
 pub(crate) struct Reconciler {
@@ -49,6 +53,12 @@ pub(crate) struct Reconciler {
     /// The timeouts that were in force before ours.
     timeouts_before: Option<Timeouts>,
     timeouts: Timeouts,
+    access: Access,
+    /// How packets of groups are to be marked, and how they are.
+    pub(crate) marking: Marking,
+    marked: Marking,
+    /// Who goes when his connections are over.
+    leaving: Leaving,
     /// Where the statistics go.
     pub(crate) meters: Meters,
 }
@@ -77,10 +87,10 @@ struct Done {
 }
 
 impl Reconciler {
-    pub(crate) fn new(kind: DataplaneKind, bus: Bus) -> Self {
+    pub(crate) fn new(kind: DataplaneKind, access: Access, bus: Bus) -> Self {
         Self {
             kind,
-            dataplane: Some(Dataplane::new(kind)),
+            dataplane: Some(Dataplane::new(kind, &access)),
             believed: Table::default(),
             uncertain: Some(Uncertain::Unread),
             ours: BTreeSet::new(),
@@ -88,6 +98,10 @@ impl Reconciler {
             ledger: Ledger::new(bus.clone(), kind == DataplaneKind::Shadow),
             timeouts_before: None,
             timeouts: Timeouts::default(),
+            access,
+            marking: Marking::default(),
+            marked: Marking::default(),
+            leaving: Leaving::default(),
             meters: Meters::default(),
             bus,
         }
@@ -139,6 +153,7 @@ impl Reconciler {
 
     /// Reads the table back, puts right what is not as it should be, and takes the statistics.
     pub(crate) async fn audit(&mut self, desk: &mut Desk) {
+        self.audit_marks(desk).await;
         // What has not been done yet is no drift, nor what was refused before.
         let pending = desk.director.take_dirty();
         if self.has_nothing_to_do(desk) {
@@ -157,6 +172,22 @@ impl Reconciler {
         });
         for fact in drifts(done.iter().map(|(step, _)| step)) {
             self.bus.publish(None, fact);
+        }
+    }
+
+    /// Whether anybody waits for his connections to be over.
+    pub(crate) fn has_leavers(&self) -> bool {
+        !self.leaving.is_empty()
+    }
+
+    /// Lets those go whose connections are over.
+    pub(crate) async fn see_off(&mut self, desk: &mut Desk) {
+        let services = self.leaving.services();
+        let read = move |plane: &mut Dataplane| plane.activities(&services);
+        let Ok(there) = self.on_dataplane(READ, desk, read).await else { return };
+        let services = self.leaving.look(Instant::now(), &there);
+        if !services.is_empty() {
+            self.program(&Scope::These(services), desk).await;
         }
     }
 
@@ -199,6 +230,55 @@ impl Reconciler {
             self.timeouts_before.get_or_insert(before);
             self.timeouts = timeouts;
         }
+    }
+
+    /// Has the socket have this receive buffer.
+    pub(crate) async fn resize(&mut self, buffer: KernelBuffer, desk: &mut Desk) {
+        if self.access.receive_buffer != buffer {
+            self.access.receive_buffer = buffer;
+            let resize = move |plane: &mut Dataplane| plane.resize(buffer);
+            // That it failed is said; the socket is as it was.
+            let _ = self.on_dataplane("set the receive buffer", desk, resize).await;
+        }
+    }
+
+    /// Has packets of groups marked as they should be, if they are not.
+    pub(crate) async fn mark(&mut self, desk: &mut Desk) {
+        if self.marked == self.marking {
+            if self.complaints.not_wanted(&[MARK]) {
+                self.recovered();
+            }
+            return;
+        }
+        let (wanted, before) = (self.marking.clone(), self.marked.clone());
+        let mark = move |plane: &mut Dataplane| plane.mark(&wanted, &before);
+        if self.on_dataplane(MARK, desk, mark).await.is_ok() {
+            self.marked = self.marking.clone();
+        }
+    }
+
+    /// Looks whether packets are marked still, and has them marked again if not.
+    async fn audit_marks(&mut self, desk: &mut Desk) {
+        if self.marked.is_on() {
+            let marked = self.marked.clone();
+            let look = move |plane: &mut Dataplane| plane.marks(&marked);
+            if let Ok(false) = self.on_dataplane("look for marks", desk, look).await {
+                self.marked = Marking::default();
+                self.mark(desk).await;
+                let repaired =
+                    if self.marked == self.marking { self.marked.marks() } else { BTreeSet::new() };
+                for fwmark in repaired {
+                    let families =
+                        [Family::Inet, Family::Inet6].map(|family| ServiceKey::Fwmark { fwmark, family });
+                    for service in families.into_iter().filter(|service| desk.director.owns(service)) {
+                        let fact = IpvsFact::DriftRepaired { service, real: None, drift: Drift::Unmarked };
+                        self.bus.publish(None, fact);
+                    }
+                }
+                return;
+            }
+        }
+        self.mark(desk).await;
     }
 
     /// Sets the timeouts that were in force before ours.
@@ -247,7 +327,18 @@ impl Reconciler {
             }
             Scope::These(these) => diff_of(these, &desk.director.desired_of(these), &self.believed),
         };
-        let steps: Vec<_> = operations.into_iter().map(|operation| desk.director.step(operation)).collect();
+        let named = |entry: &ServiceKey, place| desk.director.names(entry, place);
+        let operations = match self.kind {
+            DataplaneKind::Kernel => self.leaving.soften(Instant::now(), operations, &self.believed, named),
+            // There are no connections.
+            DataplaneKind::Memory | DataplaneKind::Shadow => {
+                operations.into_iter().map(|operation| (operation, false)).collect()
+            }
+        };
+        let steps: Vec<_> = operations
+            .into_iter()
+            .map(|(operation, quiet)| Step { quiet, ..desk.director.step(operation) })
+            .collect();
         match &self.uncertain {
             None => self.execute(steps, desk).await,
             Some(Uncertain::Failed(error)) => {
@@ -282,7 +373,7 @@ impl Reconciler {
             if let Operation::DeleteService(key) = &step.operation {
                 self.ours.remove(key);
             }
-            let told = self.ledger.done(&step);
+            let told = step.quiet || self.ledger.done(&step);
             result.steps.push((step, told));
         }
         result
@@ -350,7 +441,7 @@ impl Reconciler {
         desk: &mut Desk,
         work: impl FnOnce(&mut Dataplane) -> Result<T, KernelError> + Send + 'static,
     ) -> Result<T, KernelError> {
-        let mut dataplane = self.dataplane.take().unwrap_or_else(|| Dataplane::new(self.kind));
+        let mut dataplane = self.dataplane.take().unwrap_or_else(|| Dataplane::new(self.kind, &self.access));
         let call = desk.beat.begin(operation);
         let work = spawn_blocking(move || {
             let done = work(&mut dataplane);
@@ -394,7 +485,10 @@ fn restrict(table: &Table, services: &BTreeSet<ServiceKey>) -> Table {
 impl Reconciler {
     /// With a table in memory that holds something already.
     pub(crate) fn on_memory(table: Table, bus: Bus) -> Self {
-        Self { dataplane: Some(Dataplane::Memory(table)), ..Self::new(DataplaneKind::Memory, bus) }
+        Self {
+            dataplane: Some(Dataplane::Memory(table)),
+            ..Self::new(DataplaneKind::Memory, Access::default(), bus)
+        }
     }
 
     /// What should be in the data plane, as far as is known.

@@ -38,6 +38,8 @@ pub(crate) struct Step {
     pub(crate) occupants: Vec<Occupant>,
     /// The event that demands it.
     pub(crate) cause: Option<EventId>,
+    /// It is the second half of something that has been told.
+    pub(crate) quiet: bool,
 }
 
 impl Step {

@@ -17,6 +17,7 @@ mod follow;
 mod forwarding;
 mod garp;
 mod global;
+mod group_marks;
 mod header;
 mod mail;
 mod names;
@@ -61,6 +62,7 @@ pub use global::{
     NotifyFifo, NotifyFifos, ProcessNames, ProcessScheduling, Processes, ReceiveBuffers, ReloadFiles,
     ReloadMarker, Snmp, VmacPrefixes,
 };
+pub use group_marks::{GroupMark, MarkedRange};
 pub use header::Header;
 pub use mail::{Mail, MailGroup, MailTls, MailUser};
 pub use names::{FwMark, Name, Priority, VirtualRouterId, Weight};

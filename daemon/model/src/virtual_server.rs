@@ -1,6 +1,6 @@
 //! Virtual servers and the groups that they may stand for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -270,6 +270,18 @@ impl GroupEntry {
     }
 }
 
+impl GroupEntry {
+    /// The same where packets to its addresses get a mark.
+    fn marked(self, mark: FwMark, protocol: Protocol, outer: Option<Family>) -> Vec<ServiceKey> {
+        match self {
+            Self::Addresses { range, .. } => {
+                vec![ServiceKey::Fwmark { fwmark: mark.0, family: Family::of(range.first) }]
+            }
+            Self::FwMark { .. } => self.services(protocol, outer),
+        }
+    }
+}
+
 impl Config {
     /// The virtual servers, each with every service that it answers to: itself, or all of its group's, in order. The
     /// first is the key by which facts and checkers know the whole; there is none if its group has no entries.
@@ -283,7 +295,20 @@ impl Config {
                 VirtualServerKey::Service(key) => vec![*key],
                 VirtualServerKey::Group { name, protocol, family } => {
                     let entries = groups.get(name).copied().unwrap_or_default();
-                    entries.iter().flat_map(|entry| entry.services(*protocol, *family)).collect()
+                    let mark = self.global.mark_of(name, *protocol);
+                    let mut all = Vec::new();
+                    for entry in entries {
+                        match mark {
+                            // All addresses of one family have one mark.
+                            Some(mark) => all.extend(entry.marked(mark, *protocol, *family)),
+                            None => all.extend(entry.services(*protocol, *family)),
+                        }
+                    }
+                    if mark.is_some() {
+                        let mut seen = HashSet::new();
+                        all.retain(|service| seen.insert(*service));
+                    }
+                    all
                 }
             };
             (server, services)

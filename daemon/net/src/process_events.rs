@@ -94,17 +94,28 @@ impl ProcessEvents {
         Self::try_open().map_err(|error| Error::system("subscribe to", "process events", error))
     }
 
+    /// Sets the size of its receive buffer, of which the kernel makes twice as much: at most the system's limit
+    /// (`net.core.rmem_max`), unless `force`d.
+    ///
+    /// # Errors
+    /// When it is forced without CAP_NET_ADMIN.
+    pub fn set_receive_buffer(&self, bytes: u32, force: bool) -> Result<()> {
+        crate::netlink::set_receive_buffer(&self.socket, bytes, force)
+    }
+
+    /// Sets it to what it is unless somebody says otherwise.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn set_usual_receive_buffer(&self) -> Result<()> {
+        usual_receive_buffer(&self.socket)
+            .map_err(|e| Error::system("set the receive buffer of", "process events", e))
+    }
+
     fn try_open() -> io::Result<Self> {
         let mut socket = Socket::new(NETLINK_CONNECTOR)?;
         socket.bind(&SocketAddr::new(0, PROC))?;
-        let forced = nix::sys::socket::setsockopt(
-            &socket.as_fd(),
-            nix::sys::socket::sockopt::RcvBufForce,
-            &RECEIVE_BUFFER,
-        );
-        if forced.is_err() {
-            socket.set_rx_buf_sz(RECEIVE_BUFFER as i32)?;
-        }
+        usual_receive_buffer(&socket)?;
         socket.set_non_blocking(true)?;
         socket.send_to(&request(LISTEN), &SocketAddr::new(0, 0), 0)?;
         let mut events = Self { socket, buffer: Vec::with_capacity(4096) };
@@ -161,6 +172,17 @@ impl AsFd for ProcessEvents {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+/// Past the system's limit where we may, up to it else.
+fn usual_receive_buffer(socket: &Socket) -> io::Result<()> {
+    let forced = nix::sys::socket::setsockopt(
+        &socket.as_fd(),
+        nix::sys::socket::sockopt::RcvBufForce,
+        &RECEIVE_BUFFER,
+    );
+    forced.or_else(|_| socket.set_rx_buf_sz(RECEIVE_BUFFER as i32).map_err(|_| Errno::EPERM))?;
+    Ok(())
 }
 
 fn request(operation: u32) -> Vec<u8> {

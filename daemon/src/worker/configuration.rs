@@ -62,11 +62,11 @@ pub fn options(config_id: Option<&str>, expansion_limit: Option<u64>, all_files:
 
 /// Loads the file, to begin with it.
 pub fn load(settings: &Settings) -> Loaded {
-    load_with(settings, false)
+    load_with(settings, false, &Global::default())
 }
 
-/// `may_read_all`: as [`Options`] has it.
-fn load_with(settings: &Settings, may_read_all: bool) -> Loaded {
+/// `may_read_all`: as [`Options`] has it; `before`: what is in force.
+fn load_with(settings: &Settings, may_read_all: bool, before: &Global) -> Loaded {
     let cli = &settings.cli;
     let options = options(cli.config_id.as_deref(), cli.expansion_limit, cli.all_config);
     let options = Options { may_read_all, ..options };
@@ -76,6 +76,7 @@ fn load_with(settings: &Settings, may_read_all: bool) -> Loaded {
         (config.global.net_namespace, config.global.use_pid_dir) = (Some(name.as_str().into()), true);
     }
     if let Some(config) = &mut loaded.config {
+        config.give_marks(before);
         if cli.no_bfd {
             config.bfd_sessions.clear();
         }
@@ -162,7 +163,7 @@ pub fn at_start(settings: &Settings) -> Option<Accepted> {
 pub fn at_reload(settings: &Settings, global: &Global) -> Result<Accepted, Box<DaemonFact>> {
     let marker = Marker::set(settings, global);
     // What this worker may not read any more may hold what runs.
-    let loaded = load_with(settings, true);
+    let loaded = load_with(settings, true, global);
     drop(marker);
     let misfits = misfits(&loaded);
     if let Some(log) = global.reload.check_log.as_deref().filter(|log| *log != Path::new("/dev/null")) {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use keepwatch_bus::Reader;
 use keepwatch_bus::fact::{ConfigChange, DaemonFact};
-use keepwatch_config::model::{Global, Name, Observability, ProcessNames, ProcessScheduling};
+use keepwatch_config::model::{Global, IpvsNamespace, Name, Observability, ProcessNames, ProcessScheduling};
 use keepwatch_config::{Config, Severity};
 
 use serde::{Deserialize, Serialize};
@@ -228,6 +228,7 @@ pub(super) struct AtStart {
     names: ProcessNames,
     lvs_flush: bool,
     net_namespace: Option<Name>,
+    net_namespace_ipvs: Option<IpvsNamespace>,
     /// `instance`, `use_pid_dir`.
     among: (Option<Name>, bool),
 }
@@ -244,6 +245,7 @@ impl AtStart {
             names: ProcessNames { main: None, ..config.global.processes.names.clone() },
             lvs_flush: config.global.lvs_flush,
             net_namespace: config.global.net_namespace.clone(),
+            net_namespace_ipvs: config.global.net_namespace_ipvs.clone(),
             among: (config.global.instance_name.clone(), config.global.use_pid_dir),
         }
     }
@@ -274,6 +276,7 @@ impl AtStart {
             ("instance, use_pid_dir", self.among != new.among),
             ("lvs_flush", self.lvs_flush != new.lvs_flush),
             ("net_namespace", self.net_namespace != new.net_namespace),
+            ("net_namespace_ipvs", self.net_namespace_ipvs != new.net_namespace_ipvs),
         ];
         all.into_iter().filter(|(_, differs)| *differs).map(|(keyword, _)| keyword).collect()
     }

@@ -10,6 +10,7 @@
 //! | SYS_RESOURCE, IPC_LOCK | a limit of real time, locked memory, where the configuration asks for them |
 //! | SETUID, SETGID, KILL, DAC_OVERRIDE | scripts: they run as other users, and lie where only those may look |
 //! | CHOWN, FOWNER, DAC_OVERRIDE | notify FIFOs, which belong to other users |
+//! | SYS_ADMIN | IPVS in another network namespace (`net_namespace_ipvs`) |
 //! | DAC_OVERRIDE | files in directories of other users, and the socket of snmpd |
 //!
 //! Without any script the worker also gives up ever to gain anything by executing a program (`no_new_privs`). With
@@ -64,6 +65,9 @@ impl Rights {
         }
         if low_ports(settings, config) {
             all.insert(Capability::CAP_NET_BIND_SERVICE);
+        }
+        if settings.checkers() && config.global.net_namespace_ipvs.is_some() {
+            all.insert(Capability::CAP_SYS_ADMIN);
         }
         let processes = &config.global.processes;
         [&processes.vrrp, &processes.checker, &processes.bfd]

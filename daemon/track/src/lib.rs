@@ -91,7 +91,7 @@ impl Trackers {
         }
         self.scripts.apply(&scripts, manner, counters, cause);
         self.files.apply(&files, cause);
-        self.processes.apply(&processes, cause);
+        self.processes.apply(&processes, config.global.receive_buffers.process_monitor, cause);
         self.bfd.apply(&bfds, &config.global.processes, cause);
     }
 

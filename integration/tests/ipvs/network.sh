@@ -70,7 +70,7 @@ unlisted() { ! listed "$1"; }
 logged() { grep -qF -- "$1" $log; }
 # Who answers so many requests: each name with its count.
 ask() { # requests, url
-	ip netns exec client curl -s -m 5 --no-keepalive -H 'Connection: close' "$2?[1-$1]" | sort | uniq -c | tr -s ' '
+	ip netns exec client curl -s -m 20 --no-keepalive -H 'Connection: close' "$2?[1-$1]" | sort | uniq -c | tr -s ' '
 }
 start() {
 	echo "-- start" >>$log

@@ -15,7 +15,12 @@ fn desired(servers: &[u8]) -> Desired {
 
 fn start(dataplane: DataplaneKind) -> (Engine, Hub) {
     let (bus, hub) = Hub::new(BusSettings::default()).unwrap();
-    let settings = EngineSettings { dataplane, audit: Duration::from_millis(10), flush_at_start: false };
+    let settings = EngineSettings {
+        dataplane,
+        audit: Duration::from_millis(10),
+        flush_at_start: false,
+        ..EngineSettings::default()
+    };
     (Engine::start(settings, bus), hub)
 }
 

@@ -35,7 +35,7 @@ impl Story {
 
     fn on(dataplane: Dataplane) -> Self {
         let (bus, hub) = Hub::new(BusSettings::default()).unwrap();
-        let mut reconciler = Reconciler::new(DataplaneKind::Memory, bus.clone());
+        let mut reconciler = Reconciler::new(DataplaneKind::Memory, Access::default(), bus.clone());
         reconciler.dataplane = Some(dataplane);
         Self { desk: Desk::of(Director::new(bus)), reconciler, hub }
     }

@@ -27,7 +27,7 @@ pub use processes::{
 };
 pub use snmp::Snmp;
 
-use super::{Garp, LvsSyncDaemon, MailServer, Name, Script, ScriptUser, VrrpVersion};
+use super::{Garp, GroupMark, LvsSyncDaemon, MailServer, Name, Script, ScriptUser, VrrpVersion};
 
 /// `global_defs { … }`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,6 +109,9 @@ pub struct Global {
     pub receive_buffers: ReceiveBuffers,
     /// Tables of the packet filter.
     pub firewall: Firewall,
+    /// The marks that virtual server groups have, where `nftables_ipvs` gives them any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub group_marks: Vec<GroupMark>,
     /// `notify_fifo` and the like.
     pub notify_fifos: NotifyFifos,
     /// What SNMP serves.
@@ -218,6 +221,7 @@ impl Default for Global {
             processes: Processes::default(),
             receive_buffers: ReceiveBuffers::default(),
             firewall: Firewall::default(),
+            group_marks: Vec::new(),
             notify_fifos: NotifyFifos::default(),
             snmp: Snmp::default(),
             dbus: Dbus::default(),

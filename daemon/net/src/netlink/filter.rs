@@ -2,11 +2,15 @@
 //! as far as virtual routers need them. In: what shall be there. Out: requests that are carried out as a whole or not at
 //! all. The program `nft` shows what they make as if it had made it.
 
+mod marks;
+
 use netlink_packet_core::NLM_F_CREATE;
 use nix::errno::Errno;
 
 use super::attributes::Attributes;
 use super::requests::Requests;
+
+pub use marks::{MarkedPackets, mark_packets, marks_packets};
 
 const SUBSYSTEM: u16 = 10;
 const BATCH_BEGIN: u16 = 0x10;

@@ -24,13 +24,16 @@ use crate::error::{Error, Result};
 
 pub use addresses::{AddressSocket, Answer, Outcome};
 pub use attributes::Attributes;
-pub use filter::{FilterBatch, FilterFamily, FilterField, FilterHook, FilterRule, FilterType, FilterVerdict};
+pub use filter::{
+    FilterBatch, FilterFamily, FilterField, FilterHook, FilterRule, FilterType, FilterVerdict, MarkedPackets,
+    mark_packets, marks_packets,
+};
 pub use monitor::Monitor;
 pub use neighbours::{Neighbour, Neighbours};
 pub use requests::Requests;
 
 /// Sets the size of a socket's receive buffer, beyond the system's limit if `force`d.
-fn set_receive_buffer(socket: &Socket, bytes: u32, force: bool) -> Result<()> {
+pub(crate) fn set_receive_buffer(socket: &impl AsFd, bytes: u32, force: bool) -> Result<()> {
     let bytes = (bytes as usize).min(i32::MAX as usize / 2);
     let (fd, set) = (socket.as_fd(), "set the receive buffer of");
     let result = match force {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use keepwatch_bus::subject::ServiceKey;
 use keepwatch_check::Checkers;
 use keepwatch_config::Config;
+use keepwatch_config::model::KernelBuffer;
 use keepwatch_ipvs::{Engine, Here};
 use keepwatch_net::link::LinkTable;
 use keepwatch_net::netlink::Monitor;
@@ -24,31 +25,34 @@ const AT_ONCE: usize = 64;
 const PACE_MILLISECONDS: u16 = 500;
 const PACE: Duration = Duration::from_millis(PACE_MILLISECONDS as u64);
 
-/// Virtual servers whose checkers may rest, by the key that their checkers go by, with the addresses that decide it.
-pub(super) type Watched = BTreeMap<ServiceKey, Vec<IpAddr>>;
+/// What is watched, and how.
+#[derive(Default)]
+pub(super) struct Watched {
+    /// Virtual servers whose checkers may rest, by the key that their checkers go by, with the addresses that decide it.
+    servers: BTreeMap<ServiceKey, Vec<IpAddr>>,
+    /// `lvs_netlink_monitor_rcv_bufs`.
+    buffer: KernelBuffer,
+}
 
 /// The virtual servers of a configuration that say `ha_suspend`.
 pub(super) fn watched(config: &Config) -> Watched {
     let suspendable = config.services().filter(|(server, _)| server.ha_suspend);
-    let all = suspendable.filter_map(|(_, entries)| {
-        let addresses = entries.iter().filter_map(|entry| match entry {
-            ServiceKey::Address { address, .. } => Some(*address),
-            ServiceKey::Fwmark { .. } => None,
-        });
-        Some((*entries.first()?, addresses.collect()))
-    });
-    all.collect()
+    let all =
+        suspendable.filter_map(|(server, entries)| Some((*entries.first()?, config.addresses_of(server))));
+    Watched { servers: all.collect(), buffer: config.global.receive_buffers.lvs_monitor }
 }
 
 /// Tells checkers and engine what rests, until nobody says any more what is configured.
 pub(super) async fn follow(mut configured: watch::Receiver<Watched>, checkers: Checkers, engine: Engine) {
     // Nothing is subscribed to where nobody asks.
-    if configured.wait_for(|watched| !watched.is_empty()).await.is_err() {
+    if configured.wait_for(|watched| !watched.servers.is_empty()).await.is_err() {
         return;
     }
     // As long as nothing is known of addresses, everything is checked.
     let (tell, mut addresses) = watch::channel(None);
-    let started = std::thread::Builder::new().name("present".into()).spawn(move || observe(&tell));
+    let settings = configured.clone();
+    let observe = move || observe(&tell, &settings);
+    let started = std::thread::Builder::new().name("present".into()).spawn(observe);
     if started.is_err() {
         return;
     }
@@ -75,23 +79,38 @@ pub(super) async fn follow(mut configured: watch::Receiver<Watched>, checkers: C
 /// Which virtual servers have an address here, and which one; of all that are asked for.
 fn here(table: &LinkTable, watched: &Watched) -> Here {
     let is_here = |address: &&IpAddr| table.carrying(**address).next().is_some();
-    watched.iter().map(|(key, addresses)| (*key, addresses.iter().find(is_here).copied())).collect()
+    let servers = watched.servers.iter();
+    servers.map(|(key, addresses)| (*key, addresses.iter().find(is_here).copied())).collect()
 }
 
 /// Keeps what is known of this host's addresses true, on a thread of its own, until nobody listens.
-fn observe(tell: &watch::Sender<Option<LinkTable>>) {
+fn observe(tell: &watch::Sender<Option<LinkTable>>, settings: &watch::Receiver<Watched>) {
     while !tell.is_closed() {
         // Where the kernel gives no subscription, or ended it: again.
-        let _ = observe_once(tell);
+        let _ = observe_once(tell, settings);
         std::thread::sleep(PACE);
     }
 }
 
-fn observe_once(tell: &watch::Sender<Option<LinkTable>>) -> keepwatch_net::Result<()> {
+fn observe_once(
+    tell: &watch::Sender<Option<LinkTable>>,
+    settings: &watch::Receiver<Watched>,
+) -> keepwatch_net::Result<()> {
     let mut monitor = Monitor::open()?;
+    let mut sized = KernelBuffer::default();
     let mut table = LinkTable::default();
     let mut lost = true;
     while !tell.is_closed() {
+        let buffer = settings.borrow().buffer;
+        if sized != buffer {
+            match buffer.bytes {
+                Some(bytes) => monitor.set_receive_buffer(bytes, buffer.force)?,
+                // A new one has the usual size.
+                None if sized.bytes.is_some() => return Ok(()),
+                None => {}
+            }
+            sized = buffer;
+        }
         let mut changes = 0;
         if std::mem::take(&mut lost) {
             let mut dump = Vec::new();
@@ -126,7 +145,7 @@ mod tests {
              virtual_server group G {\nprotocol TCP\nha_suspend\nreal_server 10.1.0.1 80 {\n}\n}\n\
              virtual_server 10.0.0.9 80 {\nprotocol TCP\nreal_server 10.1.0.1 80 {\n}\n}\n";
         let config = load_text(Path::new("t"), text.into(), &Options::default()).config.unwrap();
-        let all: Vec<Vec<IpAddr>> = watched(&config).into_values().collect();
+        let all: Vec<Vec<IpAddr>> = watched(&config).servers.into_values().collect();
         assert_eq!(all, [[IpAddr::from([10, 0, 0, 1]), [10, 0, 0, 2].into()]]);
     }
 }

@@ -12,7 +12,7 @@ use keepwatch_bus::{Bus, Counters, EventId, Reader};
 use keepwatch_check::{Checkers, HealthChanges};
 use keepwatch_config::Config;
 use keepwatch_config::model::LvsFlushOnStop;
-use keepwatch_ipvs::{Desired, Engine, EngineSettings, Farewell, SyncRole};
+use keepwatch_ipvs::{Access, Desired, Engine, EngineSettings, Farewell, SyncRole};
 use keepwatch_vrrp::Notice;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::sync::watch;
@@ -74,13 +74,14 @@ impl Services {
             EngineSettings {
                 dataplane: dataplane(settings.dataplane()),
                 flush_at_start: config.global.lvs_flush,
+                access: Access::of(&config.global),
                 ..EngineSettings::default()
             },
             bus.clone(),
         );
         let (checkers, health) = Checkers::start(bus.clone(), seed());
         let (follows, chosen) = watch::channel(None);
-        let (suspendable, suspended) = watch::channel(present::Watched::new());
+        let (suspendable, suspended) = watch::channel(present::Watched::default());
         let mut tasks = vec![
             tokio::spawn(report(health, engine.clone())),
             tokio::spawn(present::follow(suspended, checkers.clone(), engine.clone())),

@@ -10,7 +10,7 @@ use keepwatch_bus::EventId;
 use keepwatch_bus::fact::TrackFact;
 use keepwatch_bus::mailbox::{Receiver, Sender, mailbox};
 use keepwatch_bus::subject::{TrackedKey, TrackedKind};
-use keepwatch_model::{Level, Name, TrackProcess};
+use keepwatch_model::{KernelBuffer, Level, Name, TrackProcess};
 use keepwatch_net::process_events::{ProcessEvent, ProcessEvents, Told};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -45,6 +45,7 @@ impl std::fmt::Debug for Processes {
 
 struct Apply {
     wanted: Vec<TrackProcess>,
+    buffer: KernelBuffer,
     cause: Option<EventId>,
     done: mpsc::Sender<()>,
 }
@@ -54,8 +55,9 @@ impl Processes {
         Self { voice, commands: None }
     }
 
-    /// Tracks these from now on, and no others. The thread is started when it is first needed.
-    pub(crate) fn apply(&mut self, wanted: &[&TrackProcess], cause: Option<EventId>) {
+    /// Tracks these from now on, and no others; `buffer` is `process_monitor_rcv_bufs`. The thread is started when it is
+    /// first needed.
+    pub(crate) fn apply(&mut self, wanted: &[&TrackProcess], buffer: KernelBuffer, cause: Option<EventId>) {
         if wanted.is_empty() && self.commands.is_none() {
             return;
         }
@@ -73,7 +75,7 @@ impl Processes {
         };
         let (done, looked) = mpsc::channel();
         let wanted = wanted.iter().map(|settings| (*settings).clone()).collect();
-        commands.send(Apply { wanted, cause, done });
+        commands.send(Apply { wanted, buffer, cause, done });
         // So that virtual routers begin with the right priority.
         let _ = looked.recv_timeout(FIRST);
     }
@@ -83,6 +85,8 @@ struct Thread {
     voice: Voice,
     inbox: Receiver<Apply>,
     events: Option<ProcessEvents>,
+    /// The receive buffer of those.
+    buffer: KernelBuffer,
     machines: HashMap<Name, Machine>,
     /// Some tracker goes by the command line.
     with_command: bool,
@@ -100,6 +104,7 @@ impl Thread {
             voice,
             inbox,
             events: None,
+            buffer: KernelBuffer::default(),
             machines: HashMap::new(),
             with_command: false,
             again: HashMap::new(),
@@ -123,6 +128,19 @@ impl Thread {
         }
     }
 
+    /// Gives the subscription the receive buffer that is configured.
+    fn size(&mut self, buffer: KernelBuffer) {
+        let before = std::mem::replace(&mut self.buffer, buffer);
+        let Some(events) = self.events.as_ref().filter(|_| before != buffer) else { return };
+        let sized = match buffer.bytes {
+            Some(bytes) => events.set_receive_buffer(bytes, buffer.force),
+            None => events.set_usual_receive_buffer(),
+        };
+        // It can only be refused to who has no right to be told of processes either. One that is smaller than it should be
+        // loses events sooner, which is noticed and made up for.
+        drop(sized);
+    }
+
     fn run(&mut self) {
         while self.hear() {
             self.hear_kernel();
@@ -139,7 +157,8 @@ impl Thread {
     /// New configurations; false when there will be none any more.
     fn hear(&mut self) -> bool {
         self.inbox.rearm();
-        while let Some(Apply { wanted, cause, done }) = self.inbox.try_recv() {
+        while let Some(Apply { wanted, buffer, cause, done }) = self.inbox.try_recv() {
+            self.size(buffer);
             let mut before = std::mem::take(&mut self.machines);
             for settings in wanted {
                 let mut machine =

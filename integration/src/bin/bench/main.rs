@@ -17,6 +17,7 @@ mod load;
 mod page;
 mod router;
 mod start;
+mod start;
 mod takeover;
 mod track;
 mod walk;
@@ -29,7 +30,7 @@ use integration::{binaries, netns};
 use router::Router;
 
 const USAGE: &str = "\
-usage: bench [takeover|load|walk|track|bfd|start|page|embedded] [OPTION…]
+usage: bench [takeover|load|walk|track|bfd|start|start|page|embedded] [OPTION…]
 
 Runs keepwatchd and keepalived side by side, as root or as an ordinary user, in network namespaces of its own.
 Without a word it measures all; ratios below 1 are in keepwatch's favour.
@@ -42,6 +43,7 @@ Without a word it measures all; ratios below 1 are in keepwatch's favour.
                        of them and 10,000 changes of tracked files a second
   bfd                  takeover after a cut cable that a BFD session of 3 x 10 ms notices, and processor time of 200
                        sessions of 50 ms
+  start                size of the programs, and the time from the start to the first advert
   start                size of the programs, and the time from the start to the first advert
   page                 the status page of many virtual routers and 10,000 real servers: how soon it is painted, and
                        what 50 open pages cost; ours alone, and only if asked for
@@ -57,16 +59,10 @@ Without a word it measures all; ratios below 1 are in keepwatch's favour.
   --busy               every core is kept busy twice over meanwhile
   -h, --help           this";
 
-/// What is to be measured.
+/// What is to be measured, and how.
 struct Plan {
-    takeover: bool,
-    load: bool,
-    walk: bool,
-    track: bool,
-    bfd: bool,
-    start: bool,
-    page: bool,
-    embedded: bool,
+    /// Which of [`MEASUREMENTS`].
+    words: Vec<String>,
     keepalived: PathBuf,
     advert: Option<String>,
     trials: usize,
@@ -75,6 +71,31 @@ struct Plan {
     span: Duration,
     busy: bool,
 }
+
+impl Plan {
+    fn advert<'p>(&'p self, usual: &'p str) -> &'p str {
+        self.advert.as_deref().unwrap_or(usual)
+    }
+}
+
+type Measure = fn(&[Router; 2], &Plan) -> Result<()>;
+
+/// The word for each, whether it is also measured when no word is given, and how.
+const MEASUREMENTS: [(&str, bool, Measure); 8] = [
+    ("takeover", true, |routers, plan| {
+        takeover::compare(routers, &plan.keepalived, plan.advert("0.1"), plan.trials, plan.busy)
+    }),
+    ("load", true, |routers, plan| {
+        load::compare(routers, plan.instances, plan.advert("1"), plan.span, plan.busy)
+    }),
+    ("walk", true, |routers, plan| walk::compare(routers, plan.instances)),
+    ("track", true, |routers, plan| track::compare(routers, plan.span)),
+    ("bfd", true, |routers, plan| bfd::compare(routers, plan.trials, plan.span)),
+    ("start", true, |routers, plan| start::compare(routers, plan.trials)),
+    ("start", true, |routers, plan| start::compare(routers, plan.trials)),
+    ("page", false, |_, plan| page::measure(plan.instances, plan.span)),
+    ("embedded", false, |routers, plan| embedded::compare(routers, plan.daemons)),
+];
 
 fn main() -> Result<()> {
     let Some(plan) = read_arguments()? else {
@@ -86,31 +107,10 @@ fn main() -> Result<()> {
     println!("keepwatchd: {}\nkeepalived: {}\n", own.display(), plan.keepalived.display());
     netns::become_root_in_user_namespace()?;
     let routers = [Router::Keepwatchd, Router::Keepalived(plan.keepalived.clone())];
-    if plan.takeover {
-        let advert = plan.advert.as_deref().unwrap_or("0.1");
-        takeover::compare(&routers, &plan.keepalived, advert, plan.trials, plan.busy)?;
-    }
-    if plan.load {
-        let advert = plan.advert.as_deref().unwrap_or("1");
-        load::compare(&routers, plan.instances, advert, plan.span, plan.busy)?;
-    }
-    if plan.walk {
-        walk::compare(&routers, plan.instances)?;
-    }
-    if plan.track {
-        track::compare(&routers, plan.span)?;
-    }
-    if plan.bfd {
-        bfd::compare(&routers, plan.trials, plan.span)?;
-    }
-    if plan.start {
-        start::compare(&routers, plan.trials)?;
-    }
-    if plan.page {
-        page::measure(plan.instances, plan.span)?;
-    }
-    if plan.embedded {
-        embedded::compare(&routers, plan.daemons)?;
+    for (word, usual, measure) in MEASUREMENTS {
+        if plan.words.iter().any(|wanted| wanted == word) || (plan.words.is_empty() && usual) {
+            measure(&routers, &plan)?;
+        }
     }
     Ok(())
 }
@@ -118,14 +118,7 @@ fn main() -> Result<()> {
 /// None if only help is wanted.
 fn read_arguments() -> Result<Option<Plan>> {
     let mut plan = Plan {
-        takeover: false,
-        load: false,
-        walk: false,
-        track: false,
-        bfd: false,
-        start: false,
-        page: false,
-        embedded: false,
+        words: Vec::new(),
         keepalived: PathBuf::from("keepalived"),
         advert: None,
         trials: 10,
@@ -139,14 +132,6 @@ fn read_arguments() -> Result<Option<Plan>> {
         let mut value = || arguments.next().with_context(|| format!("{argument} needs a value\n{USAGE}"));
         match argument.as_str() {
             "-h" | "--help" => return Ok(None),
-            "takeover" => plan.takeover = true,
-            "load" => plan.load = true,
-            "walk" => plan.walk = true,
-            "track" => plan.track = true,
-            "bfd" => plan.bfd = true,
-            "start" => plan.start = true,
-            "page" => plan.page = true,
-            "embedded" => plan.embedded = true,
             "--busy" => plan.busy = true,
             "--keepalived" => plan.keepalived = value()?.into(),
             "--advert" => plan.advert = Some(value()?),
@@ -154,14 +139,9 @@ fn read_arguments() -> Result<Option<Plan>> {
             "--instances" => plan.instances = number(&value()?)?,
             "--daemons" => plan.daemons = number(&value()?)?,
             "--seconds" => plan.span = Duration::from_secs(number(&value()?)?),
+            word if MEASUREMENTS.iter().any(|(known, ..)| *known == word) => plan.words.push(argument),
             _ => bail!("{argument}: no such word or option\n{USAGE}"),
         }
-    }
-    let named =
-        [plan.takeover, plan.load, plan.walk, plan.track, plan.bfd, plan.start, plan.page, plan.embedded];
-    if !named.contains(&true) {
-        (plan.takeover, plan.load, plan.walk) = (true, true, true);
-        (plan.track, plan.bfd, plan.start) = (true, true, true);
     }
     Ok(Some(plan))
 }
