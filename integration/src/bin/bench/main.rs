@@ -17,7 +17,6 @@ mod load;
 mod page;
 mod router;
 mod start;
-mod start;
 mod takeover;
 mod track;
 mod walk;
@@ -30,7 +29,7 @@ use integration::{binaries, netns};
 use router::Router;
 
 const USAGE: &str = "\
-usage: bench [takeover|load|walk|track|bfd|start|start|page|embedded] [OPTION…]
+usage: bench [takeover|load|walk|track|bfd|start|page|embedded] [OPTION…]
 
 Runs keepwatchd and keepalived side by side, as root or as an ordinary user, in network namespaces of its own.
 Without a word it measures all; ratios below 1 are in keepwatch's favour.
@@ -43,7 +42,6 @@ Without a word it measures all; ratios below 1 are in keepwatch's favour.
                        of them and 10,000 changes of tracked files a second
   bfd                  takeover after a cut cable that a BFD session of 3 x 10 ms notices, and processor time of 200
                        sessions of 50 ms
-  start                size of the programs, and the time from the start to the first advert
   start                size of the programs, and the time from the start to the first advert
   page                 the status page of many virtual routers and 10,000 real servers: how soon it is painted, and
                        what 50 open pages cost; ours alone, and only if asked for
@@ -91,7 +89,6 @@ const MEASUREMENTS: [(&str, bool, Measure); 8] = [
     ("walk", true, |routers, plan| walk::compare(routers, plan.instances)),
     ("track", true, |routers, plan| track::compare(routers, plan.span)),
     ("bfd", true, |routers, plan| bfd::compare(routers, plan.trials, plan.span)),
-    ("start", true, |routers, plan| start::compare(routers, plan.trials)),
     ("start", true, |routers, plan| start::compare(routers, plan.trials)),
     ("page", false, |_, plan| page::measure(plan.instances, plan.span)),
     ("embedded", false, |routers, plan| embedded::compare(routers, plan.daemons)),
