@@ -24,6 +24,7 @@ pub const EXIT_USAGE: i32 = 1;
     version,
     about = "Failover and health-check daemon that reads keepalived.conf and can always tell what happened and why",
     disable_version_flag = true,
+    args_override_self = true,
     max_term_width = 110
 )]
 pub struct Cli {
@@ -424,6 +425,12 @@ mod tests {
         assert_eq!(format!("{short:?}"), format!("{long:?}"));
         assert_eq!(short.log_detail, 2);
         assert_eq!(short.log_facility, Facility(libc::LOG_LOCAL3));
+    }
+
+    #[test]
+    fn of_a_flag_that_is_given_twice_the_last_counts_as_for_keepalived() {
+        let cli = read("-n -G -D -p a -n -G -D -p b").unwrap();
+        assert_eq!((cli.pid, cli.log_detail), (Some("b".into()), 2));
     }
 
     #[test]

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use integration::{Host, Instance, Lab, Pair, capture, conf, keepwatchd::Keepwatchd, pair::OURS, wait};
+use integration::{
+    Host, Instance, Lab, Pair, capture, conf, keepwatchd::Keepwatchd, pair::OURS, process::tree, wait,
+};
 use nix::sys::signal::Signal;
 
 fn start(host: &Host, config: impl Into<String>) -> Result<Keepwatchd> {
@@ -106,6 +108,52 @@ fn a_thread_that_runs_late_raises_its_priority() -> Result<()> {
     we.process().signal_all(Signal::SIGCONT);
     we.wait_for_log("A thread timer expired 0.")?;
     we.wait_for_log("its priority is SCHED_RR 1 now")
+}
+
+/// Policy and real-time priority of the thread of a process, or of one below it, that has this name (proc_pid_stat(5)).
+fn scheduling(daemon: &Keepwatchd, thread: &str) -> Result<(u32, u32)> {
+    let names = tree::below(daemon.process().pid()).into_iter().flat_map(|pid| {
+        std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten().map(|task| task.path())
+    });
+    let is = |path: &std::path::PathBuf| {
+        std::fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == thread)
+    };
+    let path = names.filter(is).next().context("no such thread")?;
+    let stat = std::fs::read_to_string(path.join("stat"))?;
+    // The fields after the name, which stands in brackets, begin with the third.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let field =
+        |number: usize| Ok::<_, anyhow::Error>(fields.get(number - 3).context("a field")?.parse::<u32>()?);
+    Ok((field(41)?, field(40)?))
+}
+
+#[test]
+fn virtual_routers_run_in_real_time_unless_told_otherwise() -> Result<()> {
+    const OTHER: (u32, u32) = (0, 0);
+    const LOWEST: (u32, u32) = (2, 1);
+    let lab = Lab::new("realtime")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    // Who is root only in a user namespace may not.
+    let may = hosts[0].run("chrt", &["--rr", "1", "true"]).is_ok();
+    for (global, wanted) in [
+        ("", if may { LOWEST } else { OTHER }),
+        ("max_auto_priority -1", OTHER),
+        ("vrrp_priority 3", OTHER),
+        ("vrrp_rt_priority 5\nvrrp_rlimit_rttime 1000000", if may { (2, 5) } else { OTHER }),
+    ] {
+        let mut we = start(&hosts[0], fast(global))?;
+        we.wait_for_log("(VI_1) Entering MASTER STATE")?;
+        for thread in ["vrrp", "vrrp-addresses"] {
+            ensure!(
+                scheduling(&we, thread)? == wanted,
+                "{thread} with {global:?}: {:?}",
+                scheduling(&we, thread)?
+            );
+        }
+        ensure!(scheduling(&we, "history")? == OTHER, "only what is urgent");
+        we.process_mut().stop(wait::LONG)?;
+    }
+    Ok(())
 }
 
 #[test]

@@ -6,7 +6,8 @@
 //! |---|---|
 //! | NET_ADMIN, NET_RAW | virtual routers, IPVS, sockets of checkers: always |
 //! | NET_BIND_SERVICE | a listener or a source port below 1024 |
-//! | SYS_NICE, SYS_RESOURCE, IPC_LOCK | priorities, real time, locked memory, where the configuration asks for them |
+//! | SYS_NICE | real time for VRRP and BFD, unless the configuration says otherwise, and priorities that it asks for |
+//! | SYS_RESOURCE, IPC_LOCK | a limit of real time, locked memory, where the configuration asks for them |
 //! | SETUID, SETGID, KILL, DAC_OVERRIDE | scripts: they run as other users, and lie where only those may look |
 //! | CHOWN, FOWNER, DAC_OVERRIDE | notify FIFOs, which belong to other users |
 //! | DAC_OVERRIDE | files in directories of other users, and the socket of snmpd |
@@ -68,7 +69,11 @@ impl Rights {
         [&processes.vrrp, &processes.checker, &processes.bfd]
             .into_iter()
             .for_each(|part| scheduling(part, &mut all));
-        raises_itself(&config.global.processes, &mut all);
+        raises_itself(processes, &mut all);
+        if [&processes.vrrp, &processes.bfd].into_iter().any(|part| processes.urgent(part).realtime.is_some())
+        {
+            all.insert(Capability::CAP_SYS_NICE);
+        }
         let snmp = &config.global.snmp;
         let snmp = settings.cli.snmp || snmp.vrrp || snmp.checker || snmp.rfc_v2 || snmp.rfc_v3;
         if snmp || files(settings, config, read).iter().any(|path| is_out_of_reach(path)) {

@@ -92,7 +92,7 @@ impl Trackers {
         self.scripts.apply(&scripts, manner, counters, cause);
         self.files.apply(&files, cause);
         self.processes.apply(&processes, cause);
-        self.bfd.apply(&bfds, &config.global.processes.bfd, cause);
+        self.bfd.apply(&bfds, &config.global.processes.urgent(&config.global.processes.bfd), cause);
     }
 
     /// How the thread of BFD sessions shows that it lives, while there is one.

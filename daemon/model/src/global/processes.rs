@@ -23,6 +23,27 @@ pub struct Processes {
     pub auto_priority_delay: AutoPriorityDelay,
 }
 
+impl Processes {
+    /// Real-time priority of the urgent parts (VRRP, BFD) where the file says nothing of how they are scheduled: the
+    /// lowest there is, which already goes before all that is not in real time.
+    pub const URGENT: u8 = 1;
+
+    /// How an urgent part (one of [`Self::vrrp`] and [`Self::bfd`]) is to be scheduled. Without a word of the file, in real
+    /// time: those parts only ever work for moments, and whoever keeps the processors busy must not make a router late.
+    /// A nice value, a priority in real time, or any [`AutoPriority`] is the file's word. The limit of how long real time
+    /// may run without sleeping is one of the whole process, so VRRP's holds for both; without a word there is none.
+    #[must_use]
+    pub fn urgent(&self, part: &ProcessScheduling) -> ProcessScheduling {
+        let unsaid = |part: &ProcessScheduling| {
+            part.nice.is_none() && part.realtime.is_none() && self.auto_priority == AutoPriority::Off
+        };
+        let realtime = if unsaid(part) { Some(Self::URGENT) } else { part.realtime };
+        let rttime_limit =
+            if unsaid(&self.vrrp) { Duration::MAX } else { self.vrrp.rttime_limit.max(part.rttime_limit) };
+        ProcessScheduling { realtime, rttime_limit, ..part.clone() }
+    }
+}
+
 /// What the parts are called in lists of processes, at most [`ProcessNames::LONGEST`] bytes each; their own names unless
 /// given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,10 +100,10 @@ impl Default for ProcessScheduling {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AutoPriority {
-    /// Not written, or 0: no.
+    /// Not written, or 0: no, but see [`Processes::urgent`].
     #[default]
     Off,
-    /// −1: no, and nothing advises to.
+    /// −1: no, and nothing advises to; nor does anything run in real time that was not told to.
     Never,
     /// Up to this priority of SCHED_RR, 1 to 99; 99 when the keyword stands alone.
     UpTo(u8),
@@ -96,5 +117,28 @@ pub struct AutoPriorityDelay(pub Duration);
 impl Default for AutoPriorityDelay {
     fn default() -> Self {
         Self(Duration::from_secs(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urgent_parts_run_in_real_time_unless_the_file_has_a_word_on_it() {
+        let plain = Processes::default();
+        let urgent = plain.urgent(&plain.vrrp);
+        assert_eq!((urgent.realtime, urgent.rttime_limit), (Some(1), Duration::MAX));
+
+        let nice = ProcessScheduling { nice: Some(ApplicationPriority(-5)), ..ProcessScheduling::default() };
+        assert_eq!(Processes { vrrp: nice.clone(), ..Processes::default() }.urgent(&nice).realtime, None);
+        for auto_priority in [AutoPriority::Never, AutoPriority::UpTo(5)] {
+            let told = Processes { auto_priority, ..Processes::default() };
+            assert_eq!(told.urgent(&told.vrrp), told.vrrp);
+        }
+        let vrrp = ProcessScheduling { realtime: Some(7), ..ProcessScheduling::default() };
+        let told = Processes { vrrp: vrrp.clone(), ..Processes::default() };
+        assert_eq!(told.urgent(&told.vrrp), vrrp);
+        assert_eq!(told.urgent(&told.bfd).rttime_limit, vrrp.rttime_limit, "one limit for the process");
     }
 }

@@ -52,8 +52,9 @@ impl Drop for OwnThreads {
 /// The limit of running in real time is one of the whole process: what VRRP may do is not cut short by it.
 fn scheduling(processes: &Processes) -> ProcessScheduling {
     let mut checker = processes.checker.clone();
-    if processes.vrrp.realtime.is_some() {
-        checker.rttime_limit = checker.rttime_limit.max(processes.vrrp.rttime_limit);
+    let vrrp = processes.urgent(&processes.vrrp);
+    if vrrp.realtime.is_some() {
+        checker.rttime_limit = checker.rttime_limit.max(vrrp.rttime_limit);
     }
     checker
 }

@@ -49,7 +49,7 @@ impl VirtualRouters {
         let addresses = Beat::default();
         let shadow = settings.dataplane() == DataplaneKind::Shadow;
         let runner = RunnerSettings {
-            scheduling: config.global.processes.vrrp.clone(),
+            scheduling: config.global.processes.urgent(&config.global.processes.vrrp),
             auto_priority: config.global.processes.auto_priority,
             auto_priority_delay: config.global.processes.auto_priority_delay.0,
             buffers: config.global.receive_buffers.clone(),

@@ -42,10 +42,9 @@ impl Raise {
 /// Applies `scheduling` to the calling thread, one that is to run soon after it wakes whatever that says.
 pub fn apply(scheduling: &ProcessScheduling) {
     apply_plain(scheduling);
-    if scheduling.realtime.is_none() {
-        // An ordinary thread that asks for short slices is run soon after it wakes, even when every CPU is busy.
-        let _ = sched::set_short_slice(SLICE);
-    }
+    // Whoever may not run in real time, or is not to, is run soon after it wakes if it asks for short slices, even when
+    // every CPU is busy. Of a thread in real time it changes nothing.
+    let _ = sched::set_short_slice(SLICE);
 }
 
 /// Applies `scheduling` to the calling thread, and nothing that it does not say.

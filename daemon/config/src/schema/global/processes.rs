@@ -15,6 +15,10 @@ const fn nice(name: &'static str, help: &'static str) -> Keyword {
 const fn realtime(name: &'static str) -> Keyword {
     kw(name, REALTIME, "Real-time priority (SCHED_RR), 1 to 99.").default("not in real time")
 }
+/// Of a part that runs in real time by itself ([`keepwatch_model::Processes::urgent`]).
+const fn urgent(name: &'static str) -> Keyword {
+    realtime(name).default("1, unless a nice value or `max_auto_priority` says otherwise")
+}
 const fn affinity(name: &'static str) -> Keyword {
     kw(name, CPUS, "CPUs that it may run on.").default("all")
 }
@@ -34,7 +38,7 @@ pub(super) const PROCESSES: &[Keyword] = &[
     kw(
         "max_auto_priority",
         &[opt("PRIORITY", Kind::Int(-1, 99))],
-        "How far a part that runs late may raise its real-time priority; 99 when it stands alone.",
+        "How far a part that runs late may raise its real-time priority; 99 when it stands alone. With -1 nothing runs in real time that was not told to.",
     )
     .default("0, not at all")
     .example("max_auto_priority 50"),
@@ -47,7 +51,7 @@ pub(super) const PROCESSES: &[Keyword] = &[
     .example("min_auto_priority_delay 500000"),
     nice("vrrp_priority", "Nice value of the VRRP part.").example("vrrp_priority -10"),
     flag("vrrp_no_swap", "Lock the VRRP part's memory.").example("vrrp_no_swap"),
-    realtime("vrrp_rt_priority").example("vrrp_rt_priority 50"),
+    urgent("vrrp_rt_priority").example("vrrp_rt_priority 50"),
     affinity("vrrp_cpu_affinity").example("vrrp_cpu_affinity 0 1"),
     rlimit("vrrp_rlimit_rttime", &["vrrp_rlimit_rtime"]).example("vrrp_rlimit_rttime 20000"),
     nice("checker_priority", "Nice value of the checker part.").example("checker_priority -10"),
@@ -57,7 +61,7 @@ pub(super) const PROCESSES: &[Keyword] = &[
     rlimit("checker_rlimit_rttime", &["checker_rlimit_rtime"]).example("checker_rlimit_rttime 20000"),
     nice("bfd_priority", "Nice value of the BFD part.").example("bfd_priority -10"),
     flag("bfd_no_swap", "Lock the BFD part's memory.").example("bfd_no_swap"),
-    realtime("bfd_rt_priority").example("bfd_rt_priority 50"),
+    urgent("bfd_rt_priority").example("bfd_rt_priority 50"),
     affinity("bfd_cpu_affinity").example("bfd_cpu_affinity 0 1"),
     rlimit("bfd_rlimit_rttime", &["bfd_rlimit_rtime"]).example("bfd_rlimit_rttime 20000"),
 ];
