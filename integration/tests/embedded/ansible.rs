@@ -136,7 +136,7 @@ fn play(make: Make) -> Result<()> {
         .replace("/etc/keepalived/keepalived_notifications.sh", "/usr/bin/true");
     let mut rival = stage.rival(&other.replace("/run/maintenance", "/tmp/maintenance"))?;
     std::fs::remove_file(machine.path("/run/haproxy"))?;
-    wait::until("the other host has the address", wait::LONG, || stage.other.has("eth0", "10.78.9.1"))?;
+    stage.wait_for_rival(&rival, "10.78.9.1")?;
     stage.wait_without("eth0", "10.78.9.1")?;
     notified("GROUP all FAULT")?;
     machine.write("/run/haproxy", "")?;

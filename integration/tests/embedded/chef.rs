@@ -2,7 +2,7 @@
 //! real servers and checks are files that virtual servers include; what changes restarts the distribution's service.
 
 use anyhow::{Result, ensure};
-use integration::{Instance, wait};
+use integration::Instance;
 
 use crate::machine::{Machine, Make, Stage};
 use crate::unit::Unit;
@@ -128,9 +128,9 @@ fn play(make: Make) -> Result<()> {
         .priority(80)
         .vip("10.78.9.93")
         .unicast("10.78.0.2", "10.78.0.1");
-    let _rival = stage.rival(&rival.to_string())?;
+    let rival = stage.rival(&rival.to_string())?;
     std::fs::remove_file(machine.path("/run/proxy"))?;
-    wait::until("the other host has the address", wait::LONG, || stage.other.has("eth0", "10.78.9.93"))?;
+    stage.wait_for_rival(&rival, "10.78.9.93")?;
     stage.wait_without("eth0", "10.78.9.93")?;
     machine.write("/run/proxy", "")?;
     stage.wait_for("eth0", "10.78.9.93")?;

@@ -105,7 +105,7 @@ fn play(make: Make) -> Result<()> {
     let mut rival = stage.rival(&rival.version_3("script_user root\nenable_script_security"))?;
     std::fs::remove_file(machine.path("/run/haproxy"))?;
     wait_for(machine, "FAULT", &["10.78.8.1", "10.78.8.2"])?;
-    wait::until("the other node has the address", wait::LONG, || stage.other.has("eth0", "10.78.8.1"))?;
+    stage.wait_for_rival(&rival, "10.78.8.1")?;
     machine.write("/run/haproxy", "")?;
     wait_for(machine, "BACKUP", &["10.78.8.1", "10.78.8.2"])?;
     rival.process_mut().stop(wait::SHORT)?;

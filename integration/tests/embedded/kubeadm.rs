@@ -90,7 +90,7 @@ fn play(make: Make) -> Result<()> {
     )?;
     machine.write("/run/apiserver", "")?;
     let rival = Instance::new("VI_1").priority(100).password("42").vip(VIP);
-    let _rival = stage.rival(&rival.to_string())?;
+    let rival = stage.rival(&rival.to_string())?;
 
     let mut container = start(machine)?;
     stage.wait_for("eth0", VIP)?;
@@ -102,9 +102,8 @@ fn play(make: Make) -> Result<()> {
 
     // The API server is gone: two points less are less than the other has.
     std::fs::remove_file(machine.path("/run/apiserver"))?;
-    wait::until("the other has the address", wait::LONG, || {
-        stage.other.has("eth0", VIP) && !machine.host().has("eth0", VIP)
-    })?;
+    stage.wait_for_rival(&rival, VIP)?;
+    stage.wait_without("eth0", VIP)?;
     wait_for_news(machine, "INSTANCE VI_1 is BACKUP now")?;
     machine.write("/run/apiserver", "")?;
     stage.wait_for("eth0", VIP)?;

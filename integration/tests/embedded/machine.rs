@@ -233,6 +233,12 @@ impl Stage {
         Keepalived::start(&self.other, config, &[])
     }
 
+    /// Waits until the other host has the address, by its keepalived.
+    pub(crate) fn wait_for_rival(&self, rival: &Keepalived, address: &str) -> Result<()> {
+        wait::until(&format!("the other host has {address}"), wait::LONG, || self.other.has("eth0", address))
+            .with_context(|| format!("its log:\n{}", rival.process().log()))
+    }
+
     /// Waits until the address is on the machine's interface.
     pub(crate) fn wait_for(&self, interface: &str, address: &str) -> Result<()> {
         let host = self.machine.host();
