@@ -411,7 +411,7 @@ fn whoever_listens_to_the_kernel_is_told_of_the_interface_below_if_that_is_wante
                 .lines()
                 .filter(|line| line.contains(": probe0@") && !line.contains("Deleted"))
                 .count()
-                > 1
+                > 0
         })?;
         host.run("ip", &["link", "delete", "probe0"])?;
         told.push(monitor.log().lines().filter(|line| line.contains(": br0: ")).count());
