@@ -390,9 +390,12 @@ fn whoever_listens_to_the_kernel_is_told_of_the_interface_below_if_that_is_wante
     let mut told = Vec::new();
     for word in ["", "netlink_notify_msg"] {
         let monitor = host.spawn(&format!("monitor{word}"), "ip", &["-o", "monitor", "link"])?;
-        host.run("ip", &["link", "add", "probe0", "type", "veth", "peer", "name", "probe1"])?;
-        monitor.wait_for_log("probe0", wait::LONG)?;
-        host.run("ip", &["link", "delete", "probe0"])?;
+        // It listens a moment after it has started.
+        wait::until("the monitor listens", wait::LONG, || {
+            let _ = host.run("ip", &["link", "add", "early0", "type", "veth", "peer", "name", "early1"]);
+            let _ = host.run("ip", &["link", "delete", "early0"]);
+            monitor.log().contains("early0")
+        })?;
         let block = instance(100, &format!("use_vmac {word}")).replace("eth0", "br0");
         let mut daemon = start(host, &block)?;
         wait::until("its address is there", wait::LONG, || host.has("vrrp.51", VIP))?;
@@ -408,7 +411,7 @@ fn whoever_listens_to_the_kernel_is_told_of_the_interface_below_if_that_is_wante
                 .lines()
                 .filter(|line| line.contains(": probe0@") && !line.contains("Deleted"))
                 .count()
-                > 1
+                > 0
         })?;
         host.run("ip", &["link", "delete", "probe0"])?;
         told.push(monitor.log().lines().filter(|line| line.contains(": br0: ")).count());
