@@ -153,6 +153,7 @@ fn counts(text: &str) -> std::collections::BTreeMap<&str, u32> {
 }
 
 #[test]
+#[ignore = "has not been seen to its end yet: ask for it by --ignored"]
 fn every_kind_of_virtual_server_serves_and_is_in_the_table_as_keepalived_puts_it_there() {
     let story = play(include_str!("ipvs/plays.sh"));
     assert_eq!(story.code, 0, "{}", story.output);
@@ -244,6 +245,7 @@ fn the_documents_configurations_play_as_keepalived_plays_them() {
 }
 
 #[test]
+#[ignore = "has not been seen to its end yet: ask for it by --ignored"]
 fn the_documents_pairs_of_directors_take_over_from_each_other() {
     let story = play(include_str!("ipvs/pairs.sh"));
     assert_eq!(story.code, 0, "{}", story.output);

@@ -8,7 +8,7 @@ touch "$log" "$WORK/times"
 table_now() {
 	{
 		$in ipvsadm -Sn | sort
-		$in ipvsadm -Ln --thresholds | tr -s ' ' | grep -e '-> .* [1-9]'
+		$in ipvsadm -Ln --thresholds | awk '$1 == "->" && $3 + $4 > 0 { print $2, $3, $4 }'
 		$in ipvsadm -l --timeout
 	} 2>&1
 }
