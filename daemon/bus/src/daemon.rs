@@ -303,7 +303,7 @@ pub struct Hung {
 fn lasts(severity: Severity, code: &str) -> bool {
     match severity {
         Severity::Error => !matches!(code, "no-such-interface" | "no-such-address" | "web-config"),
-        Severity::Warning => matches!(code, "not-acted-on" | "no-effect" | "only-at-start"),
+        Severity::Warning => matches!(code, "no-effect" | "only-at-start"),
         Severity::Note => false,
     }
 }

@@ -75,6 +75,8 @@ impl Watchers {
         let (bell, rung) = mpsc::channel(1);
         let backlog = Arc::<Mutex<Backlog>>::default();
         if let Some(feeds) = &mut *self.feeds.lock() {
+            // While nothing happens nobody else notices that one has gone.
+            feeds.retain(|feed| !feed.bell.is_closed());
             feeds.push(Feed { backlog: backlog.clone(), bell, missed });
         }
         Watcher { backlog, rung }
@@ -128,5 +130,20 @@ impl Watcher {
                 return self.backlog.lock().take();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_stops_watching_while_nothing_happens_leaves_nothing_behind() {
+        let watchers = Watchers::new(8);
+        for _ in 0..100 {
+            drop(watchers.add(Arc::default()));
+        }
+        let _one = watchers.add(Arc::default());
+        assert_eq!(watchers.feeds.lock().as_ref().map(Vec::len), Some(1));
     }
 }

@@ -121,8 +121,7 @@ impl Roster {
         let mut old = std::mem::take(&mut self.entries);
         let mut old_reals = std::mem::take(&mut self.reals);
         self.queue.clear();
-        let mut wanted: Vec<_> =
-            definitions.into_iter().filter(|definition| definition.checker.kind.is_acted_on()).collect();
+        let mut wanted = definitions;
         wanted.sort_by_key(|definition| definition.key.real);
         let mut wanted = wanted.into_iter().peekable();
         let mut changes = Vec::new();

@@ -161,9 +161,6 @@ fn one(text: &mut String, keyword: &schema::Keyword, asked: &str, places: &[Bloc
     if !keyword.since.is_empty() {
         let _ = writeln!(text, "    Since keepalived {}", keyword.since);
     }
-    if places.iter().any(|block| schema::unbuilt::is_unbuilt(*block, keyword.name)) {
-        let _ = writeln!(text, "    Understood, not acted on yet.");
-    }
     example(text, keyword.example);
     if !keyword.options.is_empty() {
         let _ = writeln!(text, "    Options of its lines:");
@@ -262,7 +259,7 @@ pub fn reference() -> String {
     let mut page = String::from(
         "# keepalived.conf, as keepwatch understands it\n\n\
          This page is made from the schema; `cargo run -p keepwatch-config --bin keepwatch-reference` makes it again.\n\
-         `keepwatch explain KEYWORD` says the same of one keyword. ○ marks what is understood but not acted on yet.\n",
+         `keepwatch explain KEYWORD` says the same of one keyword.\n",
     );
     page.push_str("\n## Anywhere\n\n| written | meaning |\n|---|---|\n");
     for directive in DIRECTIVES {
@@ -285,14 +282,13 @@ pub fn reference() -> String {
         }
         page.push_str("| keyword | meaning | default |\n|---|---|---|\n");
         for keyword in schema::keywords(*block) {
-            row(&mut page, *block, keyword);
+            row(&mut page, keyword);
         }
     }
     page
 }
 
-fn row(page: &mut String, block: BlockId, keyword: &schema::Keyword) {
-    let mark = if schema::unbuilt::is_unbuilt(block, keyword.name) { " ○" } else { "" };
+fn row(page: &mut String, keyword: &schema::Keyword) {
     let escape = |text: &str| text.replace('|', "\\|");
     let mut help = keyword.help.to_owned();
     let forms: Vec<String> =
@@ -309,7 +305,7 @@ fn row(page: &mut String, block: BlockId, keyword: &schema::Keyword) {
     }
     let _ = writeln!(
         page,
-        "| `{}`{mark} | {} | {} |",
+        "| `{}` | {} | {} |",
         escape(&keyword.syntax()),
         escape(&help),
         escape(keyword.default)

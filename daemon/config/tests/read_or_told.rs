@@ -1,17 +1,8 @@
-//! What the model holds is acted on, or it is said that it is not: no keyword is taken without effect and without a word.
+//! What the model holds is acted on: no keyword is taken without effect and without a word.
 #![allow(clippy::expect_used)] // helpers of tests
-
-mod reading;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-
-use keepwatch_config::schema::{BlockId, blocks_with, find};
-use reading::read;
-
-/// Files of the model of which nobody reads more than a part, and the keywords that are said to be without effect. Whoever
-/// builds one of these takes its row away.
-const TOLD_AS_A_WHOLE: &[(&str, BlockId, &str)] = &[("global/firewall.rs", BlockId::Global, "nftables_ipvs")];
 
 const SETTLED: &str = "what instances say is settled by it, and that is read";
 
@@ -20,7 +11,8 @@ const READ_BY_NOBODY: &[(&str, &str)] = &[
     ("check_log", "the file of `reload_check_config`: said where it is written"),
     ("usr", "names of routing tables and the like are looked up there when they are read"),
     ("etc", "as `usr`"),
-    ("dbus", "each of its keywords is said to be without effect"),
+    ("first_mark", "as `group_marks`"),
+    ("group_marks", "the model's `marked_ranges` reads it for the engine"),
     ("track_groups", "the model's `static_links_of` reads it for the routers"),
     ("track_group", "the model's `static_links_of` reads it for the routers"),
     ("script_user", "every command that names no user has it"),
@@ -103,86 +95,33 @@ fn a_name_counts_as_that_of_a_field_only_where_it_is_one() {
     assert_eq!(used_as_fields(code).collect::<Vec<_>>(), ["left", "right", "used"]);
 }
 
-/// A field of the model: its file, its name, and what its comment says.
-type Field = (String, String, String);
-
-fn fields(root: &Path) -> Vec<Field> {
+/// The names of the model's fields.
+fn fields(root: &Path) -> Vec<String> {
     let mut files = Vec::new();
     let model = root.join("daemon/model/src");
     sources(&model, &mut files);
     let mut fields = Vec::new();
     for file in files {
         let text = std::fs::read_to_string(&file).expect("a source");
-        let file = file.strip_prefix(&model).expect("in it").display().to_string();
-        let mut comment = String::new();
         for line in text.lines().map(str::trim) {
-            if let Some(more) = line.strip_prefix("///") {
-                comment.push_str(more);
-            } else if let Some((name, _)) = line.strip_prefix("pub ").and_then(|field| field.split_once(": "))
+            if let Some((name, _)) = line.strip_prefix("pub ").and_then(|field| field.split_once(": "))
+                && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
             {
-                if name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
-                    fields.push((file.clone(), name.to_owned(), std::mem::take(&mut comment)));
-                }
-            } else if !line.starts_with("#[") {
-                comment.clear();
+                fields.push(name.to_owned());
             }
         }
     }
     fields
 }
 
-/// Is one of the keywords that a comment quotes said to be without effect?
-fn is_told(comment: &str) -> bool {
-    let quoted = comment.split('`').skip(1).step_by(2);
-    quoted.flat_map(str::split_whitespace).any(|word| {
-        let blocks = blocks_with(word);
-        blocks.iter().any(|block| find(*block, word).is_some_and(|found| found.unbuilt))
-    })
-}
-
 #[test]
-fn a_field_that_nobody_reads_is_of_a_keyword_that_is_said_to_have_no_effect() {
+fn every_field_is_read_by_somebody_or_need_not_be() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let used = fields_of_readers(&root);
     let fields = fields(&root);
     assert!(fields.len() > 150, "only {} fields", fields.len());
-    let told = |file: &str| TOLD_AS_A_WHOLE.iter().any(|(known, _, _)| *known == file);
     let allowed = |name: &str| READ_BY_NOBODY.iter().any(|(known, _)| *known == name);
-    let silent: BTreeSet<&str> = fields
-        .iter()
-        .filter(|(file, name, comment)| !used.contains(name) && !is_told(comment) && !told(file))
-        .map(|(_, name, _)| &**name)
-        .filter(|name| !allowed(name))
-        .collect();
+    let silent: BTreeSet<&str> =
+        fields.iter().map(String::as_str).filter(|name| !used.contains(*name) && !allowed(name)).collect();
     assert!(silent.is_empty(), "{silent:?}");
-}
-
-#[test]
-fn what_is_told_as_a_whole_is_told() {
-    for (file, block, keyword) in TOLD_AS_A_WHOLE {
-        let found = find(*block, keyword).expect("a keyword");
-        assert!(found.unbuilt, "{keyword} is acted on: its row of {file} goes");
-    }
-}
-
-#[test]
-fn options_of_lines_that_are_acted_on_are_not_said_to_be_without_effect() {
-    let instance = |more: &str, address: &str| {
-        format!(
-            "vrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\n{more}\nvirtual_ipaddress {{\n{address}\n}}\n}}\n"
-        )
-    };
-    let global = |line: &str| format!("global_defs {{\n{line}\n}}\n");
-    for text in [
-        global("checker_log_all_failures"),
-        global("reload_check_config /tmp/log"),
-        global("reload_check_config"),
-        instance("", "10.0.0.1 use_vmac\n10.0.0.2 use_vmac"),
-        instance("use_vmac netlink_notify_msg", "10.0.0.1"),
-        global("vrrp_strict") + &instance("", "10.0.0.1"),
-    ] {
-        let loaded = read(&text);
-        let told = loaded.diagnostics.iter().filter(|said| said.code == "not-acted-on");
-        assert_eq!(told.map(|said| &*said.message).collect::<Vec<_>>(), [] as [&str; 0], "{text}");
-    }
 }

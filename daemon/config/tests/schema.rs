@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use keepwatch_config::schema::{BlockId, Body, Keyword, keywords};
-use keepwatch_config::{Severity, explain, reference};
-use reading::{line, read};
+use keepwatch_config::{explain, reference};
+use reading::read;
 
 /// `BLOCK KEYWORD` of everything that 2.4.3's parser installs, with every build option; `-` is the top level.
 const NAMES: &str = include_str!("keywords-2.4.3.txt");
@@ -138,18 +138,24 @@ fn every_example_is_accepted_where_it_stands() {
 }
 
 #[test]
-fn what_is_not_acted_on_is_said_at_its_place() {
-    let text = "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n 10.0.0.1\n }\n}\n\
-                global_defs {\n process_monitor_rcv_bufs 1000\n}\nglobal_defs {\n process_monitor_rcv_bufs 1000\n}\n";
-    let loaded = read(text);
-    let said: Vec<(Severity, usize)> = loaded
-        .diagnostics
-        .iter()
-        .filter(|diagnostic| diagnostic.code == "not-acted-on")
-        .map(|said| (said.severity, line(&loaded, said.span)))
-        .collect();
-    assert_eq!(said, [(Severity::Warning, 9)]);
-    assert_eq!(loaded.diagnostics.exit_status(), 0);
+fn each_checker_is_of_the_kind_that_it_is_called() {
+    let kinds =
+        keywords(BlockId::RealServer).iter().filter(|k| k.name.contains("_GET") || k.name.contains("_CHECK"));
+    let mut seen = 0;
+    for keyword in kinds {
+        let real = format!("real_server 192.0.2.2 80 {{\n{}\n}}", keyword.example);
+        let loaded = read(&format!("virtual_server 192.0.2.1 80 {{\nprotocol TCP\n{real}\n}}\n"));
+        let reals = loaded
+            .config
+            .iter()
+            .flat_map(|config| &config.virtual_servers)
+            .flat_map(|server| &server.real_servers);
+        for checker in reals.flat_map(|real| &real.checkers) {
+            assert_eq!(checker.kind.keyword(), keyword.name);
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 8, "each kind that runs on a schedule");
 }
 
 #[test]

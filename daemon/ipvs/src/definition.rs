@@ -122,8 +122,7 @@ fn define(
 }
 
 fn define_server(position: u32, real: &model::RealServer, levels: &Levels) -> Server {
-    // Of a checker that is not built nobody would ever say that it succeeded.
-    let mut checkers = real.checkers.iter().filter(|checker| checker.kind.is_acted_on());
+    let mut checkers = real.checkers.iter();
     let followed: Vec<Followed> = real.followed().map(|(_, followed)| followed).collect();
     let checked = checkers.clone().next().is_some() || !followed.is_empty();
     let followed = Followed::all_at(&followed, levels);

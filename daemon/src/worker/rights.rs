@@ -271,9 +271,16 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_configuration_needs_the_network_and_no_more() {
-        let rights = needed(&(instance("") + &server("", "TCP_CHECK {\n }")));
-        assert_eq!(rights.capabilities, CapsHashSet::from(FOR_ROUTERS));
+    fn a_plain_configuration_needs_the_network_and_real_time_and_no_more() {
+        let plain = instance("") + &server("", "TCP_CHECK {\n }");
+        let rights = needed(&plain);
+        let mut network = CapsHashSet::from(FOR_ROUTERS);
+        assert_eq!(
+            needed(&("global_defs {\n max_auto_priority -1\n}\n".to_owned() + &plain)).capabilities,
+            network
+        );
+        network.insert(Capability::CAP_SYS_NICE);
+        assert_eq!(rights.capabilities, network);
         assert!(!rights.new_privileges);
     }
 

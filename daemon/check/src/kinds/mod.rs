@@ -1,6 +1,6 @@
 //! The kinds of checkers, one file each.
 //!
-//! A new one is a file here, with its arms in [`Probe`], and is named in the model's `CheckerKind::is_acted_on`. It may
+//! A new one is a file here, with its arms in [`Probe`]. It may
 //! take as long as it needs, and says by its [`Outcome`] how it went; the scheduler, the tries and the roster know no
 //! kind. What can be worked out once for all checks of a checker (patterns compiled, requests written, counters of its
 //! packets) is worked out in [`Probe::new`].

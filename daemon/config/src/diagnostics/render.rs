@@ -91,7 +91,7 @@ impl Diagnostics {
 
 /// Is one line enough to say it?
 fn is_remark(diagnostic: &Diagnostic) -> bool {
-    diagnostic.severity == Severity::Note || diagnostic.code == "not-acted-on"
+    diagnostic.severity == Severity::Note
 }
 
 /// The parts of one diagnostic: message with its places, the chain of expansions, the mend.

@@ -93,7 +93,7 @@ pub(crate) struct Parser<'a> {
     stray_members_of: Option<Span>,
     /// How many unfinished merges, in one another, these lines are of.
     merges: u32,
-    said_unbuilt: Vec<(BlockId, &'static str)>,
+    said_keywords: Vec<(BlockId, &'static str)>,
     said_old: Vec<Box<str>>,
     /// What counts once in the blocks that are one wherever they stand, the top level and `global_defs`, and was given.
     given: Vec<(BlockId, &'static str, Span)>,
@@ -123,7 +123,7 @@ impl<'a> Parser<'a> {
             surplus: None,
             stray_members_of: None,
             merges: 0,
-            said_unbuilt: Vec::new(),
+            said_keywords: Vec::new(),
             said_old: Vec::new(),
             given: Vec::new(),
             skipped_names: Vec::new(),
@@ -342,7 +342,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Says once that a keyword is not acted on, or was written in an old spelling.
+    /// Says once that a keyword is old or has no effect, or was written in an old spelling.
     fn say_once(&mut self, block: BlockId, found: Found, name: &Word) {
         let keyword = found.keyword;
         if found.old_spelling && !self.said_old.contains(&name.text) {
@@ -356,22 +356,17 @@ impl<'a> Parser<'a> {
                 .suggest(name.span, keyword.name, format!("write `{}`", keyword.name)),
             );
         }
-        if self.said_unbuilt.contains(&(block, keyword.name)) {
+        if self.said_keywords.contains(&(block, keyword.name)) {
             return;
         }
-        if found.unbuilt {
-            self.said_unbuilt.push((block, keyword.name));
-            let message = format!("`{}` is understood, not acted on yet", keyword.name);
-            let diagnostic = Diagnostic::warning("not-acted-on", message);
-            self.context.report(diagnostic.at(name.span, "has no effect yet"));
-        } else if keyword.replaced_by == "nothing" {
-            self.said_unbuilt.push((block, keyword.name));
+        if keyword.replaced_by == "nothing" {
+            self.said_keywords.push((block, keyword.name));
             self.context.report(
                 Diagnostic::note("no-effect", format!("`{}` has no effect", keyword.name))
                     .at(name.span, "only for Linux 2.2; can be left out"),
             );
         } else if keyword.still_acts {
-            self.said_unbuilt.push((block, keyword.name));
+            self.said_keywords.push((block, keyword.name));
             if !found.old_spelling {
                 self.context.report(
                     Diagnostic::note("deprecated-keyword", format!("`{}` is old", keyword.name))
@@ -379,7 +374,7 @@ impl<'a> Parser<'a> {
                 );
             }
         } else if !keyword.replaced_by.is_empty() {
-            self.said_unbuilt.push((block, keyword.name));
+            self.said_keywords.push((block, keyword.name));
             self.context.report(
                 Diagnostic::warning("deprecated-keyword", format!("`{}` is old", keyword.name))
                     .changes()

@@ -18,16 +18,26 @@ pub(crate) struct MainFile {
 /// Reads the files that a name stands for; there is at least one. The diagnostics are what is to be said besides.
 pub(crate) fn main_files(name: &Path) -> Result<(Vec<MainFile>, Vec<Diagnostic>), Box<Diagnostic>> {
     let mut said = Vec::new();
-    let paths = match name.to_str().filter(|text| glob::is_pattern(text) && name.symlink_metadata().is_err())
-    {
-        Some(pattern) => matching(pattern, &mut said)?,
-        None => vec![name.to_path_buf()],
+    let no_text =
+        |path: &Path, error: text::NoText| unreadable(format!("`{}` {error}", path.display()), None);
+    let pattern = name.to_str().filter(|text| glob::is_pattern(text) && name.symlink_metadata().is_err());
+    let Some(pattern) = pattern else {
+        let path = name.to_path_buf();
+        let (text, executable) = text::read_named(&path).map_err(|error| no_text(&path, error))?;
+        if executable {
+            let message = format!("`{}` is executable", path.display());
+            let warning = Diagnostic::warning("executable-file", message);
+            said.push(
+                warning.help("it is read all the same; `chmod a-x` makes it a file for keepalived too"),
+            );
+        }
+        return Ok((vec![MainFile { path, text }], said));
     };
     let read = |path: PathBuf| match text::read(&path) {
         Ok(text) => Ok(MainFile { path, text }),
-        Err(error) => Err(unreadable(format!("`{}` {error}", path.display()), None)),
+        Err(error) => Err(no_text(&path, error)),
     };
-    Ok((paths.into_iter().map(read).collect::<Result<_, _>>()?, said))
+    Ok((matching(pattern, &mut said)?.into_iter().map(read).collect::<Result<_, _>>()?, said))
 }
 
 fn matching(pattern: &str, said: &mut Vec<Diagnostic>) -> Result<Vec<PathBuf>, Box<Diagnostic>> {

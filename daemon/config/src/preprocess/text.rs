@@ -1,6 +1,7 @@
 //! Files as text: what may be read, and what in it is no text.
 //!
-//! Only a regular file that nobody may execute is a configuration, as keepalived has it.
+//! Only a regular file that nobody may execute is a configuration, as keepalived has it; but the one that was named is, if
+//! it may be executed.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -36,13 +37,24 @@ impl NoText {
     }
 }
 
-/// Reads a file.
+/// Reads a file that was found with others: what may be executed there is a script.
 pub(crate) fn read(path: &Path) -> Result<String, NoText> {
     let file = RegularFile::open(path)?;
-    if file.mode() & 0o111 != 0 {
+    if is_executable(&file) {
         return Err(NoText::Executable);
     }
     Ok(encoding::text(file.read(LARGEST)?))
+}
+
+/// Reads the file that was named, and says whether it may be executed.
+pub(super) fn read_named(path: &Path) -> Result<(String, bool), NoText> {
+    let file = RegularFile::open(path)?;
+    let executable = is_executable(&file);
+    Ok((encoding::text(file.read(LARGEST)?), executable))
+}
+
+fn is_executable(file: &RegularFile) -> bool {
+    file.mode() & 0o111 != 0
 }
 
 /// Where in a text the configuration begins.

@@ -1,8 +1,8 @@
 //! The schema: one table of every keyword, for each block where it may stand.
 //!
 //! Parser, value checks, "did you mean", `keepwatch explain`, the reference page and the coverage test all read this
-//! table and nothing else. In blocks that say what their keywords do (`entry`), the reader is the table too. A keyword that
-//! is understood but whose behaviour is not built yet is listed in `unbuilt`, which may only shrink.
+//! table and nothing else. In blocks that say what their keywords do (`entry`), the reader is the table too. Every
+//! keyword acts, or says that it has no effect (`replaced_by` nothing).
 
 pub(crate) mod bfd;
 mod blocks;
@@ -19,7 +19,6 @@ mod root;
 mod servers;
 pub(crate) mod timing;
 pub(crate) mod track;
-pub(crate) mod unbuilt;
 mod vrrp;
 
 use std::collections::{HashMap, HashSet};
@@ -385,8 +384,6 @@ pub struct Found {
     pub keyword: &'static Keyword,
     /// It was written in an old spelling.
     pub old_spelling: bool,
-    /// It is understood, but not acted on yet.
-    pub unbuilt: bool,
 }
 
 /// The keyword of this name in a block.
@@ -396,10 +393,9 @@ pub fn find(block: BlockId, name: &str) -> Option<Found> {
         let mut index = HashMap::new();
         for block in BlockId::ALL {
             for keyword in keywords(*block) {
-                let unbuilt = unbuilt::is_unbuilt(*block, keyword.name);
                 for name in keyword.names() {
                     let old_spelling = keyword.old.contains(&name);
-                    index.insert((*block, name), Found { keyword, old_spelling, unbuilt });
+                    index.insert((*block, name), Found { keyword, old_spelling });
                 }
             }
         }

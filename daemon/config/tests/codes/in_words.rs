@@ -38,6 +38,10 @@ const EXAMPLES: &[Example] = &[
         directory.write("two.conf", b"", 0o644);
         codes(&load(&directory.0.join("*.conf"), &options()))
     }),
+    ("executable-file", "`chmod +x a.conf; keepwatch check a.conf`", |directory| {
+        directory.write("a.conf", b"", 0o755);
+        codes(&load(&directory.0.join("a.conf"), &options()))
+    }),
     ("nul-byte", "a line with a byte 0 in it", |_| text("global_defs {\nrouter_id A\0\n}\n")),
     ("too-many-includes", "a file that includes the next, and so on, 65 deep", |directory| {
         for number in 0..70 {

@@ -141,7 +141,7 @@ fn only_regular_files_that_nobody_may_execute_are_read() {
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("set");
     let (_, said) = words_and_codes(&files.read("main"));
     assert_eq!(said, ["unreadable-include", "unreadable-include"]);
-    for name in ["run", "d", "nothing"] {
+    for name in ["ru?", "d", "nothing"] {
         let loaded = files.read(name);
         assert_eq!(loaded.diagnostics.exit_status(), 6, "{name}");
         assert_eq!(words_and_codes(&loaded).1, ["unreadable-file"], "{name}");
@@ -254,6 +254,18 @@ fn the_main_file_may_be_a_pattern_whose_files_are_read_as_one() {
 }
 
 #[test]
+fn the_file_that_was_named_is_read_though_it_may_be_executed() {
+    let files = Files::new(&[]);
+    let path = files.0.path().join("a.conf");
+    std::fs::write(&path, "global_defs {\n router_id r\n}\n").expect("written");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).expect("changed");
+    let loaded = files.read("a.conf");
+    let said: Vec<_> = loaded.diagnostics.iter().map(|said| said.code).collect();
+    assert_eq!((said, loaded.diagnostics.exit_status()), (vec!["executable-file"], 0));
+    assert_eq!(loaded.config.map(|config| config.global.router_id).as_deref(), Some("r"));
+}
+
+#[test]
 fn what_cannot_be_the_main_file_is_one_mistake_that_names_it() {
     let files = Files::new(&[("a.conf", ""), ("d.conf/x", "")]);
     let script = files.0.path().join("x.sh");
@@ -263,7 +275,7 @@ fn what_cannot_be_the_main_file_is_one_mistake_that_names_it() {
         ("none.conf", "none.conf` cannot be read: No such file"),
         ("d.conf", "d.conf` is a directory"),
         ("d.conf/", "d.conf/` is a directory"),
-        ("x.sh", "x.sh` is executable"),
+        ("x.*", "x.sh` is executable"),
         ("*.none", "no file matches `"),
         ("none/*", "no file matches `"),
         // As in keepalived, each of them has to be a file that can be read.

@@ -23,12 +23,12 @@ pub(crate) fn read(text: &str) -> Loaded {
 
 /// The codes of all that is said, but for what is not built yet.
 pub(crate) fn codes(loaded: &Loaded) -> Vec<&'static str> {
-    loaded.diagnostics.iter().map(|said| said.code).filter(|code| *code != "not-acted-on").collect()
+    loaded.diagnostics.iter().map(|said| said.code).collect()
 }
 
 /// Everything above a note, but for what is not built yet.
 pub(crate) fn mistakes(loaded: &Loaded) -> Vec<&Diagnostic> {
-    let is_mistake = |said: &&Diagnostic| said.severity > Severity::Note && said.code != "not-acted-on";
+    let is_mistake = |said: &&Diagnostic| said.severity > Severity::Note;
     loaded.diagnostics.iter().filter(is_mistake).collect()
 }
 

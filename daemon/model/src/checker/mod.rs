@@ -157,19 +157,6 @@ impl<'de> Deserialize<'de> for CheckerKind {
 }
 
 impl CheckerKind {
-    /// Does something run it? What is understood but not acted on yet says nothing of the real server.
-    pub fn is_acted_on(&self) -> bool {
-        match self {
-            Self::Tcp(_)
-            | Self::Http(_)
-            | Self::Smtp(_)
-            | Self::Dns(_)
-            | Self::Misc(_)
-            | Self::Ping(_)
-            | Self::Udp(_) => true,
-        }
-    }
-
     /// The keyword of its block.
     pub fn keyword(&self) -> &'static str {
         match self {
