@@ -110,7 +110,7 @@ impl Vmacs {
         let before = std::mem::take(&mut self.kept);
         self.leaving.extend(before.iter().map(|kept| (kept.name.clone(), Left::from(kept))));
         for plan in std::mem::take(&mut definitions.vmacs) {
-            let known = before.iter().find(|kept| kept.plan == plan);
+            let known = before.iter().find(|kept| kept.plan.is_same_interface(&plan));
             let shared =
                 self.kept.iter().find(|kept| kept.plan.may_share(&plan)).map(|kept| kept.name.clone());
             let name = match (&shared, known) {

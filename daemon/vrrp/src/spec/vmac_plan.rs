@@ -126,6 +126,13 @@ impl VmacPlan {
         }
     }
 
+    /// Whether another is for the same interface, whichever addresses either is for.
+    pub(crate) fn is_same_interface(&self, other: &Self) -> bool {
+        let Self { instance, base, vrid, family, prefix, settings, holds: _ } = self;
+        (instance, base, vrid, family, prefix, settings)
+            == (&other.instance, &other.base, &other.vrid, &other.family, &other.prefix, &other.settings)
+    }
+
     /// Whether one for single addresses is the same interface as this one: there can be only one of a hardware address.
     pub(crate) fn may_share(&self, other: &Self) -> bool {
         !other.holds.is_empty()
@@ -161,5 +168,35 @@ impl VmacPlan {
         if !spec.address_vmacs.contains(name) {
             spec.address_vmacs.push(name.clone());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(base: &str, family: Family, address: &str) -> Result<VmacPlan, Box<dyn std::error::Error>> {
+        Ok(VmacPlan {
+            instance: "VI_1".into(),
+            base: base.into(),
+            vrid: VirtualRouterId(51),
+            family,
+            prefix: "vrrp".into(),
+            settings: Vmac {
+                interface: None,
+                group: None,
+                kind: VmacKind::Macvlan { mac: None, netlink_notify: false, xmit_base: true },
+            },
+            holds: vec![InterfaceAddress::host(address.parse()?)],
+        })
+    }
+
+    #[test]
+    fn one_that_holds_other_addresses_is_the_same_interface() -> Result<(), Box<dyn std::error::Error>> {
+        let one = plan("eth0", Family::Inet, "10.0.0.1")?;
+        assert!(one.is_same_interface(&plan("eth0", Family::Inet, "10.0.0.2")?));
+        assert!(!one.is_same_interface(&plan("eth1", Family::Inet, "10.0.0.1")?));
+        assert!(!one.is_same_interface(&VmacPlan { prefix: "vip".into(), ..one.clone() }));
+        Ok(())
     }
 }
