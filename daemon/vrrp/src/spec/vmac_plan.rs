@@ -143,6 +143,10 @@ impl VmacPlan {
 
     /// Tells the definition of its router what it is called.
     pub(crate) fn tell(&self, spec: &mut RouterSpec, name: &Name) {
+        let at_home = spec.interface.as_ref() == Some(&self.base) && spec.family == self.family;
+        if at_home && matches!(self.settings.kind, VmacKind::Macvlan { .. }) {
+            spec.heard_beside = Some(name.clone());
+        }
         let tracked = self.holds.is_empty() || self.holds.iter().any(|address| !address.no_track);
         match &self.settings.kind {
             VmacKind::Macvlan { .. } if !self.holds.is_empty() => self.place(spec, name),
@@ -197,6 +201,23 @@ mod tests {
         assert!(one.is_same_interface(&plan("eth0", Family::Inet, "10.0.0.2")?));
         assert!(!one.is_same_interface(&plan("eth1", Family::Inet, "10.0.0.1")?));
         assert!(!one.is_same_interface(&VmacPlan { prefix: "vip".into(), ..one.clone() }));
+        Ok(())
+    }
+
+    #[test]
+    fn adverts_are_heard_on_one_for_single_addresses_at_home_too() -> Result<(), Box<dyn std::error::Error>> {
+        for (base, family, address, heard) in [
+            ("eth0", Family::Inet, "10.0.0.1", true),
+            ("eth1", Family::Inet, "10.0.0.1", false),
+            ("eth0", Family::Inet6, "fd78::1", false),
+        ] {
+            let plan = plan(base, family, address)?;
+            let addresses = plan.holds.clone().into();
+            let mut spec = RouterSpec::new("VI_1".into(), "eth0".into(), VirtualRouterId(51), addresses);
+            plan.tell(&mut spec, &"vrrp.51".into());
+            assert_eq!(spec.heard_beside.is_some(), heard, "{base} {address}");
+            assert_eq!(spec.address_vmacs, ["vrrp.51".into()]);
+        }
         Ok(())
     }
 }
