@@ -90,8 +90,10 @@ pub(super) struct Interfaces {
     /// The kernel keeps marks of addresses.
     marks: bool,
     listeners: Vec<Option<Listener>>,
-    /// Those that the event loop does not know yet; it forgets closed ones by itself.
+    /// Those that the event loop does not know yet.
     fresh: Vec<Slot>,
+    /// Those that it is to forget, and to have closed: that may take long.
+    closed: Vec<Listener>,
     wanted: Vec<Subscription>,
     /// Interfaces that a definition names: their ups and downs are facts.
     watched: HashSet<Name>,
@@ -123,6 +125,7 @@ impl Interfaces {
             marks: address::kernel_keeps_marks(),
             listeners: Vec::new(),
             fresh: Vec::new(),
+            closed: Vec::new(),
             wanted: Vec::new(),
             watched: HashSet::new(),
             told: HashMap::new(),
@@ -146,6 +149,11 @@ impl Interfaces {
     /// Listeners that were opened since the last call.
     pub(super) fn take_fresh(&mut self) -> Vec<Slot> {
         std::mem::take(&mut self.fresh)
+    }
+
+    /// Listeners that are of no use since the last call, still open.
+    pub(super) fn take_closed(&mut self) -> Vec<Listener> {
+        std::mem::take(&mut self.closed)
     }
 
     /// Asks for everything that is there: at the start, and when notifications were lost.
@@ -525,11 +533,8 @@ impl Interfaces {
     }
 
     fn close(&mut self, unwanted: impl Fn(&Listener) -> bool) {
-        for slot in &mut self.listeners {
-            if slot.as_ref().is_some_and(&unwanted) {
-                *slot = None;
-            }
-        }
+        let slots = self.listeners.iter_mut();
+        self.closed.extend(slots.filter_map(|slot| slot.take_if(|listener| unwanted(listener))));
     }
 }
 
