@@ -9,14 +9,14 @@ mod names;
 mod request;
 mod settings;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use keepwatch_bus::fact::LinkFact;
-use keepwatch_bus::subject::Name;
+use keepwatch_bus::subject::{Family, Name};
 use keepwatch_bus::{Bus, EventId};
 use keepwatch_model::VmacKind;
 use keepwatch_net::address::{AddressOperation, AddressSpec};
@@ -47,6 +47,10 @@ struct Kept {
     made: Option<u32>,
     /// It has been told that it can't be made, for this reason.
     refused: Option<Errno>,
+    /// The families of the addresses that go on it: of its plan, and of those that share it.
+    families: BTreeSet<Family>,
+    /// Those that the kernel's settings of it are made for.
+    settled: BTreeSet<Family>,
 }
 
 /// What is to go.
@@ -111,8 +115,10 @@ impl Vmacs {
         self.leaving.extend(before.iter().map(|kept| (kept.name.clone(), Left::from(kept))));
         for plan in std::mem::take(&mut definitions.vmacs) {
             let known = before.iter().find(|kept| kept.plan.is_same_interface(&plan));
-            let shared =
-                self.kept.iter().find(|kept| kept.plan.may_share(&plan)).map(|kept| kept.name.clone());
+            let shared = self.kept.iter_mut().find(|kept| kept.plan.may_share(&plan)).map(|kept| {
+                kept.families.insert(plan.family);
+                kept.name.clone()
+            });
             let name = match (&shared, known) {
                 (Some(shared), _) => shared.clone(),
                 (None, Some(known)) => known.name.clone(),
@@ -125,8 +131,13 @@ impl Vmacs {
             }
             let made = known.and_then(|known| known.made);
             if shared.is_none() {
-                self.kept.push(Kept { plan, name, made, refused: None });
+                let settled = known.map(|known| known.settled.clone()).unwrap_or_default();
+                let families = BTreeSet::from([plan.family]);
+                self.kept.push(Kept { plan, name, made, refused: None, families, settled });
             }
+        }
+        for kept in &mut self.kept {
+            kept.settled.retain(|family| kept.families.contains(family));
         }
         let before: Vec<Option<u32>> = self.kept.iter().map(|kept| kept.made).collect();
         self.make_all(true, cause);
@@ -154,7 +165,8 @@ impl Vmacs {
         for (name, left) in &leaving {
             self.remove(name, *left, cause);
         }
-        let needed: HashSet<String> = self.kept.iter().flat_map(|kept| bases(&kept.plan)).collect();
+        let needed: HashSet<String> =
+            self.kept.iter().flat_map(|kept| bases(&kept.plan, &kept.families)).collect();
         self.sysctls
             .restore(|setting| needed.contains(setting) || !self.kept.is_empty() && is_rp_filter(setting));
         if !leaving.is_empty() {
@@ -274,7 +286,12 @@ impl Vmacs {
         match there {
             Some((_, _, false)) => return Err(Errno::EEXIST),
             // Also if it is down: somebody who set it down wants it down.
-            Some((_, _, true)) if self.is_settled(name) => return Ok(()),
+            Some((_, _, true)) if self.is_settled(name) => {
+                if self.kept(name).is_some_and(|kept| !kept.settled.is_superset(&kept.families)) {
+                    self.settle(plan, name);
+                }
+                return Ok(());
+            }
             Some((index, up, true)) => {
                 self.settle(plan, name);
                 if !up {
@@ -318,6 +335,10 @@ impl Vmacs {
     fn is_settled(&self, name: &Name) -> bool {
         let now = self.links.by_name(name).map(|link| link.report.index.0);
         self.kept.iter().any(|kept| kept.name == *name && kept.made.is_some() && kept.made == now)
+    }
+
+    fn kept(&self, name: &Name) -> Option<&Kept> {
+        self.kept.iter().find(|kept| kept.name == *name)
     }
 
     fn is_vrf(&self, index: LinkIndex) -> bool {
