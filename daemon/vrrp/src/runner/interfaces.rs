@@ -539,7 +539,7 @@ impl Interfaces {
 }
 
 /// Every interface that `definitions` name.
-fn interfaces_of(definitions: &Definitions) -> HashSet<Name> {
+pub(super) fn interfaces_of(definitions: &Definitions) -> HashSet<Name> {
     let mut named = HashSet::new();
     for router in &definitions.routers {
         named.extend(router.spec.home().cloned());

@@ -27,8 +27,9 @@ use nix::libc;
 
 use crate::spec::{Definitions, VmacPlan};
 
+use super::interfaces::interfaces_of;
 use super::sysctls::Sysctls;
-use names::usual_name;
+use names::{is_marked, usual_name};
 use request::{creation, header};
 use settings::{bases, is_rp_filter};
 
@@ -77,6 +78,8 @@ pub(super) struct Vmacs {
     kept: Vec<Kept>,
     /// Those that a reload no longer wants, which go when their addresses are off.
     leaving: HashMap<Name, Left>,
+    /// The interfaces that the configuration names.
+    named: HashSet<Name>,
     sysctls: Sysctls,
     again: Option<Instant>,
 }
@@ -105,12 +108,14 @@ impl Vmacs {
         links.replace(dump, |_| {});
         let requests = Requests::routing()?;
         let (kept, leaving, sysctls) = (Vec::new(), HashMap::new(), Sysctls::default());
-        Ok(Self { bus, requests, monitor, links, kept, leaving, sysctls, again: None })
+        let named = HashSet::new();
+        Ok(Self { bus, requests, monitor, links, kept, leaving, named, sysctls, again: None })
     }
 
     /// Makes the interfaces that definitions want, and tells the definitions their names.
     pub(super) fn prepare(&mut self, definitions: &mut Definitions, cause: Option<EventId>) {
         self.hear();
+        self.named = interfaces_of(definitions);
         let before = std::mem::take(&mut self.kept);
         self.leaving.extend(before.iter().map(|kept| (kept.name.clone(), Left::from(kept))));
         for plan in std::mem::take(&mut definitions.vmacs) {
@@ -236,10 +241,11 @@ impl Vmacs {
     }
 
     /// Removes what a run that ended badly left of virtual routers that have no such interface any more: beside it, their
-    /// addresses would be on this host twice, and a master elsewhere would not be alone with them.
+    /// addresses would be on this host twice, and a master elsewhere would not be alone with them. Only what is marked goes:
+    /// another may be of somebody else, or of another daemon, whatever its hardware address.
     pub(super) fn sweep_strays(&mut self, definitions: &Definitions, cause: Option<EventId>) {
         for plan in definitions.routers.iter().flat_map(|router| VmacPlan::none_of(&router.spec)) {
-            if let Some(name) = self.stray(&plan) {
+            if let Some(name) = self.stray(&plan, |link| link.report.alias.as_ref() == Some(&plan.mark)) {
                 let made = self.links.by_name(&name).map(|link| link.report.index.0);
                 self.remove(&name, Left { made, notifies: false }, cause);
             }
@@ -283,6 +289,7 @@ impl Vmacs {
         let (below, vrf) = (base.report.clone(), base.report.master.filter(|master| self.is_vrf(*master)));
         let there =
             self.links.by_name(name).map(|link| (link.report.index, link.report.up, self.fits(link, plan)));
+        let marked = self.links.by_name(name).is_some_and(is_marked);
         match there {
             Some((_, _, false)) => return Err(Errno::EEXIST),
             // Also if it is down: somebody who set it down wants it down.
@@ -293,6 +300,10 @@ impl Vmacs {
                 return Ok(());
             }
             Some((index, up, true)) => {
+                if marked {
+                    // Its virtual router may have had another name.
+                    self.mark(index, plan);
+                }
                 self.settle(plan, name);
                 if !up {
                     self.set_up(index)?;
@@ -305,6 +316,7 @@ impl Vmacs {
                 self.hear();
                 let index = self.links.by_name(name).map(|link| link.report.index).ok_or(Errno::ENODEV)?;
                 self.without_link_local(index);
+                self.mark(index, plan);
                 self.settle(plan, name);
                 // While one with the same hardware address is still up, this waits.
                 if let Err(errno) = self.set_up(index) {
@@ -355,6 +367,12 @@ impl Vmacs {
         let body = request::without_link_local(index);
         self.requests.push(libc::RTM_NEWLINK, 0, &body);
         // A host without IPv6 makes none.
+        let _ = self.one();
+    }
+
+    /// The kernel does not take this with the request that makes the interface either. One without is merely not swept.
+    fn mark(&mut self, index: LinkIndex, plan: &VmacPlan) {
+        self.requests.push(libc::RTM_NEWLINK, 0, &request::marking(index, &plan.mark));
         let _ = self.one();
     }
 

@@ -11,6 +11,10 @@ use keepwatch_model::{
 
 use super::RouterSpec;
 
+const MARK: &str = "keepwatch ";
+/// Characters: the kernel takes less than 256 bytes (`IFALIASZ`).
+const LONGEST_MARK: usize = 60;
+
 /// An interface that is to be made for a virtual router.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VmacPlan {
@@ -26,6 +30,8 @@ pub struct VmacPlan {
     pub prefix: Name,
     /// What it is.
     pub settings: Vmac,
+    /// What it is marked with in the kernel: that it is made by keepwatch, and for which virtual router.
+    pub mark: Name,
     /// It is for these addresses of the router, and not for its advertisements; each as it stands in the definition.
     pub holds: Vec<InterfaceAddress>,
 }
@@ -47,6 +53,7 @@ impl VmacPlan {
             family: instance.family,
             prefix: config.global.vmac_prefixes.instances.clone(),
             settings: instance.vmac.as_deref()?.clone(),
+            mark: mark(&instance.name, instance.family),
             holds: Vec::new(),
         })
     }
@@ -70,6 +77,7 @@ impl VmacPlan {
             instance: instance.name.clone(),
             vrid: instance.vrid,
             prefix: config.global.vmac_prefixes.addresses.clone(),
+            mark: mark(&instance.name, instance.family),
             settings: Vmac {
                 interface: None,
                 group: None,
@@ -94,7 +102,7 @@ impl VmacPlan {
     pub(crate) fn none_of(spec: &RouterSpec) -> impl Iterator<Item = Self> {
         let named = spec.addresses.iter().filter_map(|address| spec.interface_of(address));
         let bases: BTreeSet<Name> = spec.interface.iter().chain(named).cloned().collect();
-        let (instance, vrid) = (spec.name.clone(), spec.vrid);
+        let (instance, vrid, mark) = (spec.name.clone(), spec.vrid, mark(&spec.name, spec.family));
         let places = bases.into_iter().flat_map(|base| [(base.clone(), Family::Inet), (base, Family::Inet6)]);
         places.map(move |(base, family)| Self {
             instance: instance.clone(),
@@ -102,6 +110,7 @@ impl VmacPlan {
             vrid,
             family,
             prefix: "".into(),
+            mark: mark.clone(),
             settings: Vmac {
                 interface: None,
                 group: None,
@@ -128,7 +137,7 @@ impl VmacPlan {
 
     /// Whether another is for the same interface, whichever addresses either is for.
     pub(crate) fn is_same_interface(&self, other: &Self) -> bool {
-        let Self { instance, base, vrid, family, prefix, settings, holds: _ } = self;
+        let Self { instance, base, vrid, family, prefix, settings, mark: _, holds: _ } = self;
         (instance, base, vrid, family, prefix, settings)
             == (&other.instance, &other.base, &other.vrid, &other.family, &other.prefix, &other.settings)
     }
@@ -175,6 +184,22 @@ impl VmacPlan {
     }
 }
 
+/// The mark of the interfaces of a virtual router, whose adverts are of this family. Another daemon on the same host may
+/// have one of the same name.
+fn mark(instance: &str, family: Family) -> Name {
+    let family = match family {
+        Family::Inet => "IPv4",
+        Family::Inet6 => "IPv6",
+    };
+    let all = format!("{MARK}{family} {instance}");
+    all.chars().take(LONGEST_MARK).collect::<String>().into()
+}
+
+/// Whether what is written beside an interface says that keepwatch has made it.
+pub(crate) fn is_mark(alias: &str) -> bool {
+    alias.starts_with(MARK)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,6 +211,7 @@ mod tests {
             vrid: VirtualRouterId(51),
             family,
             prefix: "vrrp".into(),
+            mark: mark("VI_1", family),
             settings: Vmac {
                 interface: None,
                 group: None,
@@ -219,5 +245,14 @@ mod tests {
             assert_eq!(spec.address_vmacs, ["vrrp.51".into()]);
         }
         Ok(())
+    }
+
+    #[test]
+    fn a_mark_tells_virtual_routers_of_one_name_apart_and_is_no_longer_than_the_kernel_takes() {
+        assert_eq!(&*mark("VI_1", Family::Inet6), "keepwatch IPv6 VI_1");
+        assert!(mark("VI_1", Family::Inet) != mark("VI_1", Family::Inet6));
+        let long = mark(&"\u{10348}".repeat(300), Family::Inet);
+        assert!(long.len() < 256 && is_mark(&long));
+        assert!(!is_mark("uplink"));
     }
 }
