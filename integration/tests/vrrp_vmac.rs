@@ -378,6 +378,30 @@ fn what_a_killed_run_left_goes_if_the_next_has_no_vmac_and_is_taken_over_whateve
 }
 
 #[test]
+fn one_that_somebody_else_made_for_an_address_stays_whatever_its_hardware_address() -> Result<()> {
+    let lab = Lab::new("vmac-other")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    let made =
+        ["link", "add", "hand0", "link", "eth0", "address", VIRTUAL, "type", "macvlan", "mode", "private"];
+    host.run("ip", &made)?;
+    host.up("hand0")?;
+    let number = index(host, "hand0");
+    let config = instance(100, "").replace("10.78.9.9/32", "10.78.9.9/32 dev hand0");
+    let mut daemon = start(host, &config)?;
+    wait::until("its address is on it", wait::LONG, || host.has("hand0", VIP))
+        .map_err(|error| anyhow::anyhow!("{error}: {}", daemon.process().log()))?;
+    daemon.process_mut().stop(wait::LONG)?;
+    ensure!(index(host, "hand0") == number && macvlans(host)? == ["hand0"], "{:?}", macvlans(host)?);
+    // A VMAC of that hardware address can't be beside it.
+    let mut daemon = start(host, &config.replace("version 3", "version 3\n use_vmac"))?;
+    daemon.wait_for_log("(VI_1) Entering FAULT STATE")?;
+    daemon.process_mut().stop(wait::LONG)?;
+    ensure!(index(host, "hand0") == number && macvlans(host)? == ["hand0"], "{:?}", macvlans(host)?);
+    Ok(())
+}
+
+#[test]
 fn whoever_listens_to_the_kernel_is_told_of_the_interface_below_if_that_is_wanted() -> Result<()> {
     let lab = Lab::new("vmac-notify")?;
     let (_lan, hosts) = lab.routers(1)?;

@@ -32,6 +32,8 @@ pub struct LinkReport {
     pub mtu: u32,
     /// The group that it is in (`IFLA_GROUP`); 0 unless somebody put it in one.
     pub group: u32,
+    /// What somebody wrote beside it (`IFLA_IFALIAS`).
+    pub alias: Option<Arc<str>>,
     /// The bridge, bond or VRF that it belongs to.
     pub master: Option<LinkIndex>,
     /// What it is, where that matters.
@@ -281,6 +283,7 @@ mod tests {
             hardware: None,
             mtu: 1500,
             group: 0,
+            alias: None,
             master: None,
             kind: LinkKind::Other,
         }

@@ -15,11 +15,12 @@
 //! ```
 //!
 //! The thread "vrrp" waits for nothing but its own descriptors: changing addresses, where the kernel can make one wait,
-//! has a thread of its own. It is a plain epoll loop rather than a tokio runtime: a takeover then costs one wake-up, an
-//! advert of any number of routers three system calls, and the order within a turn, on which punctuality rests, stands
-//! in one function.
+//! has a thread of its own, and so has closing sockets. It is a plain epoll loop rather than a tokio runtime: a takeover
+//! then costs one wake-up, an advert of any number of routers three system calls, and the order within a turn, on which
+//! punctuality rests, stands in one function.
 
 mod addresses;
+mod closing;
 mod driver;
 mod firewall;
 mod interfaces;

@@ -7,6 +7,7 @@ mod vmac_plan;
 
 pub(crate) use from_config::preemption;
 pub use vmac_plan::VmacPlan;
+pub(crate) use vmac_plan::is_mark;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -174,6 +175,9 @@ pub struct RouterSpec {
     /// Interfaces that were made for single addresses of it (`use_vmac_addr`, and `use_vmac` of an address); those name
     /// them.
     pub address_vmacs: Vec<Name>,
+    /// Its macvlan on `interface` that has the virtual hardware address of its family, whichever addresses that is for: it
+    /// alone gets the advertisements of others that leave by such a one.
+    pub heard_beside: Option<Name>,
     /// The VRF of a unicast router without an interface: its advertisements go by the VRF's routes, and are heard there.
     pub vrf: Option<Name>,
     /// Family of its advertisements.
@@ -249,6 +253,7 @@ impl RouterSpec {
             transmit_on: None,
             addresses_on: None,
             address_vmacs: Vec::new(),
+            heard_beside: None,
             vrf: None,
             family: Family::Inet,
             version: Version::V2 { authentication: Authentication::None },

@@ -228,7 +228,8 @@ pub(super) const INSTANCE: &[Keyword] = &[
     kw(
         "use_vmac",
         &[any("[NAME] [MAC] [group GROUP] [netlink_notify_msg]", Kind::Options("vmac"))],
-        "Use a VMAC interface with the virtual router's hardware address. `netlink_notify_msg` is not acted on yet.",
+        "Use a VMAC interface with the virtual router's hardware address. With `netlink_notify_msg` the kernel tells \
+         whoever listens of the interface below, when the VMAC is made or removed.",
     )
     .example("use_vmac vrrp.51"),
     flag("vmac_xmit_base", "Send adverts from the interface below the VMAC.").example("vmac_xmit_base"),
@@ -294,7 +295,13 @@ pub(super) const INSTANCE: &[Keyword] = &[
         .default("vrrp_skip_check_adv_addr")
         .example("skip_check_adv_addr"),
     switch("strict_mode", "Keep to the RFC.").default("vrrp_strict").example("strict_mode"),
-    kw("debug", &[one("LEVEL", Kind::Int(0, 4))], "More logging.").default("0").example("debug 0"),
+    kw(
+        "debug",
+        &[one("LEVEL", Kind::Int(0, 4))],
+        "A line of the dump (`keepalived.data`) and no more: nothing is logged by it.",
+    )
+    .default("0")
+    .example("debug 0"),
     NOTIFY_MASTER,
     NOTIFY_BACKUP,
     NOTIFY_FAULT,

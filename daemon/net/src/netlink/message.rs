@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use netlink_packet_core::{
     Emitable, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer,
@@ -37,6 +38,7 @@ const IFLA_MTU: u16 = 4;
 const IFLA_LINK: u16 = 5;
 const IFLA_MASTER: u16 = 10;
 const IFLA_LINKINFO: u16 = 18;
+const IFLA_IFALIAS: u16 = 20;
 const IFLA_GROUP: u16 = 27;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_DATA: u16 = 2;
@@ -142,6 +144,7 @@ fn link(payload: &[u8]) -> Result<Option<LinkReport>> {
         hardware: None,
         mtu: 0,
         group: 0,
+        alias: None,
         master: None,
         kind: LinkKind::Other,
     };
@@ -152,10 +155,10 @@ fn link(payload: &[u8]) -> Result<Option<LinkReport>> {
         match attribute.kind() {
             IFLA_ADDRESS => report.hardware = <[u8; 6]>::try_from(value).ok().map(MacAddress),
             IFLA_IFNAME => {
-                let name = value.split(|b| *b == 0).next().unwrap_or_default();
-                report.name = String::from_utf8_lossy(name).into();
+                report.name = text(value);
             }
             IFLA_MTU => report.mtu = number(value).unwrap_or(0),
+            IFLA_IFALIAS => report.alias = Some(text(value)),
             IFLA_GROUP => report.group = number(value).unwrap_or(0),
             IFLA_LINK => below = LinkIndex(number(value).unwrap_or(0)),
             IFLA_MASTER => report.master = number(value).map(LinkIndex),
@@ -167,6 +170,11 @@ fn link(payload: &[u8]) -> Result<Option<LinkReport>> {
         *lower = below;
     }
     Ok(if report.name.is_empty() { None } else { Some(report) })
+}
+
+/// Up to the zero that ends it.
+fn text(value: &[u8]) -> Arc<str> {
+    String::from_utf8_lossy(value.split(|b| *b == 0).next().unwrap_or_default()).into()
 }
 
 fn number(value: &[u8]) -> Option<u32> {

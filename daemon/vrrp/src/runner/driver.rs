@@ -19,7 +19,8 @@ use crate::wire::{Datagram, DecodeError};
 use crate::{Definitions, LinkId, Node, Notice, Release};
 
 use super::addresses::{hand_over, hand_over_changes};
-use super::interfaces::{Interfaces, Slot};
+use super::closing::Closing;
+use super::interfaces::{Interfaces, Listener, Slot};
 use super::outgoing::{Outgoing, Work};
 use super::priority::Raise;
 use super::worker::{self, Job, Report};
@@ -62,6 +63,7 @@ pub(super) struct Driver {
     interfaces: Interfaces,
     /// The thread that may wait for the kernel to change addresses.
     worker: Sender<Job>,
+    closing: Closing<Listener>,
     /// What it tells.
     reports: Receiver<Report>,
     inbox: Receiver<Command>,
@@ -120,6 +122,7 @@ impl Driver {
             out,
             interfaces,
             worker,
+            closing: Closing::default(),
             reports,
             inbox,
             epoll,
@@ -364,8 +367,13 @@ impl Driver {
         hand_over(&mut self.out.work, &self.node, self.interfaces.table(), &self.worker);
     }
 
-    /// Adds new listeners to what is waited for.
+    /// Adds new listeners to what is waited for, after it has taken off those that are of no use.
     fn listen(&mut self) {
+        for listener in self.interfaces.take_closed() {
+            // One that came and went within this turn was never waited for.
+            let _ = self.epoll.delete(listener.socket.as_fd());
+            self.closing.close(listener);
+        }
         for slot in self.interfaces.take_fresh() {
             if let Some(listener) = self.interfaces.listener(slot) {
                 let event = EpollEvent::new(EpollFlags::EPOLLIN, FIRST_LISTENER + slot.0 as u64);

@@ -2,6 +2,7 @@
 //! virtual routers a socket listens.
 
 mod beside;
+mod listeners;
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -16,43 +17,20 @@ use keepwatch_model::{KernelBuffer, LinkTarget};
 use keepwatch_net::address::{self, PROTOCOL_KEEPALIVED, PresentAddress};
 use keepwatch_net::link::{Change, LinkIndex, LinkTable, Notification};
 use keepwatch_net::netlink::Monitor;
-use keepwatch_net::socket::{Carrier, Family, VrrpReceiver};
+use keepwatch_net::socket::Family;
 use keepwatch_net::wire::ethernet::MacAddress;
 use nix::errno::Errno;
 
-use crate::{Definitions, LinkAddress, LinkId, LinkState, Node, Origin, Outbox, Subscription, TrackedKind};
+use crate::{Definitions, LinkAddress, LinkState, Node, Origin, Outbox, Subscription, TrackedKind};
 
-use crate::spec::ReceiveBuffer;
+pub(super) use listeners::Listener;
 
+use super::Command;
 use super::outgoing::Outgoing;
 use super::slow::Slow;
-use super::{Command, HEARTBEAT};
-
-/// The MTU of an interface that is not there.
-const USUAL_MTU: u32 = 1500;
 
 /// Notifications (datagrams of them) taken in one turn.
 const NOTIFICATIONS_PER_TURN: usize = 64;
-
-/// A socket that listens on one interface, or everywhere.
-pub(super) struct Listener {
-    pub(super) link: LinkId,
-    pub(super) socket: VrrpReceiver,
-    /// None everywhere.
-    index: Option<LinkIndex>,
-    family: Family,
-    carrier: Carrier,
-    /// The size of its receive buffer, if that is configured.
-    buffer: Option<u32>,
-    /// It hears only senders of this hardware address, on the macvlan that has it.
-    beside: Option<MacAddress>,
-}
-
-impl Listener {
-    fn is(&self, index: Option<LinkIndex>, family: Family, carrier: Carrier) -> bool {
-        self.index == index && self.family == family && self.carrier == carrier
-    }
-}
 
 /// Which listener: its place in a table, under which the event loop knows its descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,8 +68,10 @@ pub(super) struct Interfaces {
     /// The kernel keeps marks of addresses.
     marks: bool,
     listeners: Vec<Option<Listener>>,
-    /// Those that the event loop does not know yet; it forgets closed ones by itself.
+    /// Those that the event loop does not know yet.
     fresh: Vec<Slot>,
+    /// Those that it is to forget, and to have closed: that may take long.
+    closed: Vec<Listener>,
     wanted: Vec<Subscription>,
     /// Interfaces that a definition names: their ups and downs are facts.
     watched: HashSet<Name>,
@@ -123,6 +103,7 @@ impl Interfaces {
             marks: address::kernel_keeps_marks(),
             listeners: Vec::new(),
             fresh: Vec::new(),
+            closed: Vec::new(),
             wanted: Vec::new(),
             watched: HashSet::new(),
             told: HashMap::new(),
@@ -141,11 +122,6 @@ impl Interfaces {
 
     pub(super) fn listener(&self, slot: Slot) -> Option<&Listener> {
         self.listeners.get(slot.0)?.as_ref()
-    }
-
-    /// Listeners that were opened since the last call.
-    pub(super) fn take_fresh(&mut self) -> Vec<Slot> {
-        std::mem::take(&mut self.fresh)
     }
 
     /// Asks for everything that is there: at the start, and when notifications were lost.
@@ -409,132 +385,10 @@ impl Interfaces {
             self.tell(&name, now, node, out);
         }
     }
-
-    /// Opens and closes sockets so that every subscription of the machine is served.
-    pub(super) fn subscribe(&mut self, now: Instant, node: &mut Node, out: &mut Outgoing) {
-        self.wanted = node.subscriptions();
-        self.know_macvlans(node);
-        let wanted: HashSet<(LinkId, Family, Carrier)> = self
-            .wanted
-            .iter()
-            .flat_map(|w| carriers(w).map(|carrier| (w.link, family(w.family), carrier)))
-            .collect();
-        self.close(|listener| !wanted.contains(&(listener.link, listener.family, listener.carrier)));
-        if self.wanted.iter().any(|subscription| subscription.link == LinkId::ANYWHERE) {
-            self.listen_anywhere(now, node, out);
-        }
-        for name in self.told.keys().cloned().collect::<Vec<_>>() {
-            let id = node.link(&name);
-            if self.wanted.iter().any(|subscription| subscription.link == id) {
-                self.listen_on(id, Some(&name));
-                self.tell(&name, now, node, out);
-            }
-            self.listen_beside(&name, node);
-        }
-        self.size_buffers(node);
-    }
-
-    /// Gives every socket the receive buffer that its routers are configured to have, if all of them are: together.
-    fn size_buffers(&mut self, node: &Node) {
-        let mtu = |index: Option<LinkIndex>| {
-            index.and_then(|index| self.table.get(index)).map_or(USUAL_MTU, |link| link.report.mtu)
-        };
-        for listener in self.listeners.iter_mut().flatten() {
-            let here = |router: &&crate::Router| {
-                router.link() == listener.link && family(router.spec().family) == listener.family
-            };
-            let needs = node.routers().filter(here).map(|router| match router.spec().receive_buffer? {
-                ReceiveBuffer::Bytes(bytes) => Some(bytes),
-                ReceiveBuffer::Mtu(times) => Some(mtu(listener.index).saturating_mul(times)),
-            });
-            let wanted = needs.reduce(|sum, one| Some(sum?.saturating_add(one?))).flatten();
-            if listener.buffer != wanted {
-                // What the kernel does not grant stays as it was.
-                let _ = listener.socket.set_receive_buffer(wanted);
-                listener.buffer = wanted;
-            }
-        }
-    }
-
-    /// Tries again where a socket could not be opened, at the pace of the heartbeat.
-    pub(super) fn retry(&mut self, now: Instant, node: &mut Node, out: &mut Outgoing) {
-        if self.deaf.is_empty() || self.retried.is_some_and(|last| now < last + HEARTBEAT) {
-            return;
-        }
-        self.retried = Some(now);
-        let names: HashSet<Option<Name>> = self.deaf.iter().map(|(name, _)| name.clone()).collect();
-        for name in names {
-            match name {
-                None => self.listen_anywhere(now, node, out),
-                Some(name) => {
-                    let id = node.link(&name);
-                    self.listen_on(id, Some(&name));
-                    self.listen_beside_above(&name, node);
-                    self.tell(&name, now, node, out);
-                }
-            }
-        }
-    }
-
-    /// Opens the sockets of routers without an interface; if that can't be done, they can't work.
-    fn listen_anywhere(&mut self, now: Instant, node: &mut Node, out: &mut Outgoing) {
-        self.listen_on(LinkId::ANYWHERE, None);
-        let deaf = self.deaf.iter().any(|(name, _)| name.is_none());
-        let state = if deaf { LinkState::Down } else { LinkState::Up };
-        node.link_changed(now, LinkId::ANYWHERE, state, None, out);
-    }
-
-    /// Opens the sockets that are wanted on one interface, if it is there, or everywhere.
-    fn listen_on(&mut self, id: LinkId, name: Option<&Name>) {
-        self.deaf.retain(|(deaf, _)| deaf.as_ref() != name);
-        let link = name.map(|name| self.table.by_name(name));
-        if link.is_some_and(|link| link.is_none()) {
-            return;
-        }
-        let index = link.flatten().map(|link| link.report.index);
-        let wanted = self.wanted.iter().filter(|wanted| wanted.link == id);
-        for (subscription, carrier) in wanted.flat_map(|wanted| carriers(wanted).map(move |c| (wanted, c))) {
-            let family = family(subscription.family);
-            let open = self.listeners.iter().flatten().find(|l| l.is(index, family, carrier));
-            let joined = match (open, subscription.group) {
-                (Some(listener), Some(group)) => listener.socket.join(group),
-                (Some(_), None) => Ok(()),
-                (None, group) => VrrpReceiver::open(family, carrier, index.zip(name.map(|name| &**name)))
-                    .and_then(|socket| {
-                        let joined = group.map_or(Ok(()), |group| socket.join(group));
-                        let free =
-                            self.listeners.iter().position(Option::is_none).unwrap_or(self.listeners.len());
-                        self.listeners.resize_with(self.listeners.len().max(free + 1), || None);
-                        self.listeners[free] = Some(Listener {
-                            link: id,
-                            socket,
-                            index,
-                            family,
-                            carrier,
-                            buffer: None,
-                            beside: None,
-                        });
-                        self.fresh.push(Slot(free));
-                        joined
-                    }),
-            };
-            if joined.is_err() {
-                self.deaf.insert((name.cloned(), family));
-            }
-        }
-    }
-
-    fn close(&mut self, unwanted: impl Fn(&Listener) -> bool) {
-        for slot in &mut self.listeners {
-            if slot.as_ref().is_some_and(&unwanted) {
-                *slot = None;
-            }
-        }
-    }
 }
 
 /// Every interface that `definitions` name.
-fn interfaces_of(definitions: &Definitions) -> HashSet<Name> {
+pub(super) fn interfaces_of(definitions: &Definitions) -> HashSet<Name> {
     let mut named = HashSet::new();
     for router in &definitions.routers {
         named.extend(router.spec.home().cloned());
@@ -555,12 +409,6 @@ fn publish(name: &Name, standing: Standing, cause: Option<EventId>, out: &mut Ou
         Standing::Down(reason) => LinkFact::LinkDown { interface, reason },
     };
     out.publish(cause, fact.into())
-}
-
-/// A socket hears one IP protocol.
-fn carriers(subscription: &Subscription) -> impl Iterator<Item = Carrier> + use<> {
-    let authenticated = subscription.authenticated.then_some(Carrier::Authenticated);
-    [Carrier::Plain].into_iter().chain(authenticated)
 }
 
 fn family(family: subject::Family) -> Family {

@@ -9,14 +9,14 @@ mod names;
 mod request;
 mod settings;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use keepwatch_bus::fact::LinkFact;
-use keepwatch_bus::subject::Name;
+use keepwatch_bus::subject::{Family, Name};
 use keepwatch_bus::{Bus, EventId};
 use keepwatch_model::VmacKind;
 use keepwatch_net::address::{AddressOperation, AddressSpec};
@@ -27,8 +27,9 @@ use nix::libc;
 
 use crate::spec::{Definitions, VmacPlan};
 
+use super::interfaces::interfaces_of;
 use super::sysctls::Sysctls;
-use names::usual_name;
+use names::{is_marked, usual_name};
 use request::{creation, header};
 use settings::{bases, is_rp_filter};
 
@@ -47,6 +48,10 @@ struct Kept {
     made: Option<u32>,
     /// It has been told that it can't be made, for this reason.
     refused: Option<Errno>,
+    /// The families of the addresses that go on it: of its plan, and of those that share it.
+    families: BTreeSet<Family>,
+    /// Those that the kernel's settings of it are made for.
+    settled: BTreeSet<Family>,
 }
 
 /// What is to go.
@@ -73,6 +78,8 @@ pub(super) struct Vmacs {
     kept: Vec<Kept>,
     /// Those that a reload no longer wants, which go when their addresses are off.
     leaving: HashMap<Name, Left>,
+    /// The interfaces that the configuration names.
+    named: HashSet<Name>,
     sysctls: Sysctls,
     again: Option<Instant>,
 }
@@ -101,18 +108,22 @@ impl Vmacs {
         links.replace(dump, |_| {});
         let requests = Requests::routing()?;
         let (kept, leaving, sysctls) = (Vec::new(), HashMap::new(), Sysctls::default());
-        Ok(Self { bus, requests, monitor, links, kept, leaving, sysctls, again: None })
+        let named = HashSet::new();
+        Ok(Self { bus, requests, monitor, links, kept, leaving, named, sysctls, again: None })
     }
 
     /// Makes the interfaces that definitions want, and tells the definitions their names.
     pub(super) fn prepare(&mut self, definitions: &mut Definitions, cause: Option<EventId>) {
         self.hear();
+        self.named = interfaces_of(definitions);
         let before = std::mem::take(&mut self.kept);
         self.leaving.extend(before.iter().map(|kept| (kept.name.clone(), Left::from(kept))));
         for plan in std::mem::take(&mut definitions.vmacs) {
-            let known = before.iter().find(|kept| kept.plan == plan);
-            let shared =
-                self.kept.iter().find(|kept| kept.plan.may_share(&plan)).map(|kept| kept.name.clone());
+            let known = before.iter().find(|kept| kept.plan.is_same_interface(&plan));
+            let shared = self.kept.iter_mut().find(|kept| kept.plan.may_share(&plan)).map(|kept| {
+                kept.families.insert(plan.family);
+                kept.name.clone()
+            });
             let name = match (&shared, known) {
                 (Some(shared), _) => shared.clone(),
                 (None, Some(known)) => known.name.clone(),
@@ -125,8 +136,13 @@ impl Vmacs {
             }
             let made = known.and_then(|known| known.made);
             if shared.is_none() {
-                self.kept.push(Kept { plan, name, made, refused: None });
+                let settled = known.map(|known| known.settled.clone()).unwrap_or_default();
+                let families = BTreeSet::from([plan.family]);
+                self.kept.push(Kept { plan, name, made, refused: None, families, settled });
             }
+        }
+        for kept in &mut self.kept {
+            kept.settled.retain(|family| kept.families.contains(family));
         }
         let before: Vec<Option<u32>> = self.kept.iter().map(|kept| kept.made).collect();
         self.make_all(true, cause);
@@ -154,7 +170,8 @@ impl Vmacs {
         for (name, left) in &leaving {
             self.remove(name, *left, cause);
         }
-        let needed: HashSet<String> = self.kept.iter().flat_map(|kept| bases(&kept.plan)).collect();
+        let needed: HashSet<String> =
+            self.kept.iter().flat_map(|kept| bases(&kept.plan, &kept.families)).collect();
         self.sysctls
             .restore(|setting| needed.contains(setting) || !self.kept.is_empty() && is_rp_filter(setting));
         if !leaving.is_empty() {
@@ -224,10 +241,11 @@ impl Vmacs {
     }
 
     /// Removes what a run that ended badly left of virtual routers that have no such interface any more: beside it, their
-    /// addresses would be on this host twice, and a master elsewhere would not be alone with them.
+    /// addresses would be on this host twice, and a master elsewhere would not be alone with them. Only what is marked goes:
+    /// another may be of somebody else, or of another daemon, whatever its hardware address.
     pub(super) fn sweep_strays(&mut self, definitions: &Definitions, cause: Option<EventId>) {
         for plan in definitions.routers.iter().flat_map(|router| VmacPlan::none_of(&router.spec)) {
-            if let Some(name) = self.stray(&plan) {
+            if let Some(name) = self.stray(&plan, |link| link.report.alias.as_ref() == Some(&plan.mark)) {
                 let made = self.links.by_name(&name).map(|link| link.report.index.0);
                 self.remove(&name, Left { made, notifies: false }, cause);
             }
@@ -271,11 +289,21 @@ impl Vmacs {
         let (below, vrf) = (base.report.clone(), base.report.master.filter(|master| self.is_vrf(*master)));
         let there =
             self.links.by_name(name).map(|link| (link.report.index, link.report.up, self.fits(link, plan)));
+        let marked = self.links.by_name(name).is_some_and(is_marked);
         match there {
             Some((_, _, false)) => return Err(Errno::EEXIST),
             // Also if it is down: somebody who set it down wants it down.
-            Some((_, _, true)) if self.is_settled(name) => return Ok(()),
+            Some((_, _, true)) if self.is_settled(name) => {
+                if self.kept(name).is_some_and(|kept| !kept.settled.is_superset(&kept.families)) {
+                    self.settle(plan, name);
+                }
+                return Ok(());
+            }
             Some((index, up, true)) => {
+                if marked {
+                    // Its virtual router may have had another name.
+                    self.mark(index, plan);
+                }
                 self.settle(plan, name);
                 if !up {
                     self.set_up(index)?;
@@ -288,6 +316,7 @@ impl Vmacs {
                 self.hear();
                 let index = self.links.by_name(name).map(|link| link.report.index).ok_or(Errno::ENODEV)?;
                 self.without_link_local(index);
+                self.mark(index, plan);
                 self.settle(plan, name);
                 // While one with the same hardware address is still up, this waits.
                 if let Err(errno) = self.set_up(index) {
@@ -320,6 +349,10 @@ impl Vmacs {
         self.kept.iter().any(|kept| kept.name == *name && kept.made.is_some() && kept.made == now)
     }
 
+    fn kept(&self, name: &Name) -> Option<&Kept> {
+        self.kept.iter().find(|kept| kept.name == *name)
+    }
+
     fn is_vrf(&self, index: LinkIndex) -> bool {
         self.links.get(index).is_some_and(|link| matches!(link.report.kind, LinkKind::Vrf { .. }))
     }
@@ -334,6 +367,12 @@ impl Vmacs {
         let body = request::without_link_local(index);
         self.requests.push(libc::RTM_NEWLINK, 0, &body);
         // A host without IPv6 makes none.
+        let _ = self.one();
+    }
+
+    /// The kernel does not take this with the request that makes the interface either. One without is merely not swept.
+    fn mark(&mut self, index: LinkIndex, plan: &VmacPlan) {
+        self.requests.push(libc::RTM_NEWLINK, 0, &request::marking(index, &plan.mark));
         let _ = self.one();
     }
 

@@ -78,6 +78,7 @@ fn router_spec(instance: &Instance, buffers: &model::ReceiveBuffers) -> RouterSp
         transmit_on: None,
         addresses_on: None,
         address_vmacs: Vec::new(),
+        heard_beside: None,
         vrf: instance.vrf.clone(),
         family: instance.family,
         version: version(instance),

@@ -11,6 +11,10 @@ use keepwatch_model::{
 
 use super::RouterSpec;
 
+const MARK: &str = "keepwatch ";
+/// Characters: the kernel takes less than 256 bytes (`IFALIASZ`).
+const LONGEST_MARK: usize = 60;
+
 /// An interface that is to be made for a virtual router.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VmacPlan {
@@ -26,6 +30,8 @@ pub struct VmacPlan {
     pub prefix: Name,
     /// What it is.
     pub settings: Vmac,
+    /// What it is marked with in the kernel: that it is made by keepwatch, and for which virtual router.
+    pub mark: Name,
     /// It is for these addresses of the router, and not for its advertisements; each as it stands in the definition.
     pub holds: Vec<InterfaceAddress>,
 }
@@ -47,6 +53,7 @@ impl VmacPlan {
             family: instance.family,
             prefix: config.global.vmac_prefixes.instances.clone(),
             settings: instance.vmac.as_deref()?.clone(),
+            mark: mark(&instance.name, instance.family),
             holds: Vec::new(),
         })
     }
@@ -70,6 +77,7 @@ impl VmacPlan {
             instance: instance.name.clone(),
             vrid: instance.vrid,
             prefix: config.global.vmac_prefixes.addresses.clone(),
+            mark: mark(&instance.name, instance.family),
             settings: Vmac {
                 interface: None,
                 group: None,
@@ -94,7 +102,7 @@ impl VmacPlan {
     pub(crate) fn none_of(spec: &RouterSpec) -> impl Iterator<Item = Self> {
         let named = spec.addresses.iter().filter_map(|address| spec.interface_of(address));
         let bases: BTreeSet<Name> = spec.interface.iter().chain(named).cloned().collect();
-        let (instance, vrid) = (spec.name.clone(), spec.vrid);
+        let (instance, vrid, mark) = (spec.name.clone(), spec.vrid, mark(&spec.name, spec.family));
         let places = bases.into_iter().flat_map(|base| [(base.clone(), Family::Inet), (base, Family::Inet6)]);
         places.map(move |(base, family)| Self {
             instance: instance.clone(),
@@ -102,6 +110,7 @@ impl VmacPlan {
             vrid,
             family,
             prefix: "".into(),
+            mark: mark.clone(),
             settings: Vmac {
                 interface: None,
                 group: None,
@@ -126,6 +135,13 @@ impl VmacPlan {
         }
     }
 
+    /// Whether another is for the same interface, whichever addresses either is for.
+    pub(crate) fn is_same_interface(&self, other: &Self) -> bool {
+        let Self { instance, base, vrid, family, prefix, settings, mark: _, holds: _ } = self;
+        (instance, base, vrid, family, prefix, settings)
+            == (&other.instance, &other.base, &other.vrid, &other.family, &other.prefix, &other.settings)
+    }
+
     /// Whether one for single addresses is the same interface as this one: there can be only one of a hardware address.
     pub(crate) fn may_share(&self, other: &Self) -> bool {
         !other.holds.is_empty()
@@ -136,6 +152,10 @@ impl VmacPlan {
 
     /// Tells the definition of its router what it is called.
     pub(crate) fn tell(&self, spec: &mut RouterSpec, name: &Name) {
+        let at_home = spec.interface.as_ref() == Some(&self.base) && spec.family == self.family;
+        if at_home && matches!(self.settings.kind, VmacKind::Macvlan { .. }) {
+            spec.heard_beside = Some(name.clone());
+        }
         let tracked = self.holds.is_empty() || self.holds.iter().any(|address| !address.no_track);
         match &self.settings.kind {
             VmacKind::Macvlan { .. } if !self.holds.is_empty() => self.place(spec, name),
@@ -161,5 +181,78 @@ impl VmacPlan {
         if !spec.address_vmacs.contains(name) {
             spec.address_vmacs.push(name.clone());
         }
+    }
+}
+
+/// The mark of the interfaces of a virtual router, whose adverts are of this family. Another daemon on the same host may
+/// have one of the same name.
+fn mark(instance: &str, family: Family) -> Name {
+    let family = match family {
+        Family::Inet => "IPv4",
+        Family::Inet6 => "IPv6",
+    };
+    let all = format!("{MARK}{family} {instance}");
+    all.chars().take(LONGEST_MARK).collect::<String>().into()
+}
+
+/// Whether what is written beside an interface says that keepwatch has made it.
+pub(crate) fn is_mark(alias: &str) -> bool {
+    alias.starts_with(MARK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(base: &str, family: Family, address: &str) -> Result<VmacPlan, Box<dyn std::error::Error>> {
+        Ok(VmacPlan {
+            instance: "VI_1".into(),
+            base: base.into(),
+            vrid: VirtualRouterId(51),
+            family,
+            prefix: "vrrp".into(),
+            mark: mark("VI_1", family),
+            settings: Vmac {
+                interface: None,
+                group: None,
+                kind: VmacKind::Macvlan { mac: None, netlink_notify: false, xmit_base: true },
+            },
+            holds: vec![InterfaceAddress::host(address.parse()?)],
+        })
+    }
+
+    #[test]
+    fn one_that_holds_other_addresses_is_the_same_interface() -> Result<(), Box<dyn std::error::Error>> {
+        let one = plan("eth0", Family::Inet, "10.0.0.1")?;
+        assert!(one.is_same_interface(&plan("eth0", Family::Inet, "10.0.0.2")?));
+        assert!(!one.is_same_interface(&plan("eth1", Family::Inet, "10.0.0.1")?));
+        assert!(!one.is_same_interface(&VmacPlan { prefix: "vip".into(), ..one.clone() }));
+        Ok(())
+    }
+
+    #[test]
+    fn adverts_are_heard_on_one_for_single_addresses_at_home_too() -> Result<(), Box<dyn std::error::Error>> {
+        for (base, family, address, heard) in [
+            ("eth0", Family::Inet, "10.0.0.1", true),
+            ("eth1", Family::Inet, "10.0.0.1", false),
+            ("eth0", Family::Inet6, "fd78::1", false),
+        ] {
+            let plan = plan(base, family, address)?;
+            let addresses = plan.holds.clone().into();
+            let mut spec = RouterSpec::new("VI_1".into(), "eth0".into(), VirtualRouterId(51), addresses);
+            plan.tell(&mut spec, &"vrrp.51".into());
+            assert_eq!(spec.heard_beside.is_some(), heard, "{base} {address}");
+            assert_eq!(spec.address_vmacs, ["vrrp.51".into()]);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_mark_tells_virtual_routers_of_one_name_apart_and_is_no_longer_than_the_kernel_takes() {
+        assert_eq!(&*mark("VI_1", Family::Inet6), "keepwatch IPv6 VI_1");
+        assert!(mark("VI_1", Family::Inet) != mark("VI_1", Family::Inet6));
+        let long = mark(&"\u{10348}".repeat(300), Family::Inet);
+        assert!(long.len() < 256 && is_mark(&long));
+        assert!(!is_mark("uplink"));
     }
 }

@@ -14,7 +14,7 @@ impl Interfaces {
     pub(super) fn know_macvlans(&mut self, node: &Node) {
         let macvlan = |router: &crate::Router| {
             let spec = router.spec();
-            Some((spec.addresses_on.clone()?, (spec.interface.clone()?, family(spec.family))))
+            Some((spec.heard_beside.clone()?, (spec.interface.clone()?, family(spec.family))))
         };
         self.macvlans = node.routers().filter_map(macvlan).collect();
         let known: Vec<_> = self.macvlans.keys().filter_map(|name| self.index(name)).collect();

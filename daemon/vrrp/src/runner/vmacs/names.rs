@@ -5,7 +5,7 @@ use keepwatch_model::VmacKind;
 use keepwatch_net::link::{Link, LinkKind};
 use nix::libc;
 
-use crate::spec::VmacPlan;
+use crate::spec::{VmacPlan, is_mark};
 
 use super::Vmacs;
 use super::request::{MACVLAN_MODE_PRIVATE, hardware, ipvlan_flags};
@@ -15,7 +15,7 @@ impl Vmacs {
     /// another interface of that one. A macvlan of its hardware address that is there keeps its name: there can be no
     /// second one.
     pub(super) fn name(&self, plan: &VmacPlan) -> Name {
-        if let Some(there) = self.stray(plan) {
+        if let Some(there) = self.stray(plan, |link| self.may_adopt(link, plan)) {
             return there;
         }
         let vrid = plan.vrid.0;
@@ -27,19 +27,30 @@ impl Vmacs {
         let mut names = configured.into_iter().chain([first.clone()]).chain(second).chain(more);
         let free = |name: &String| {
             let taken = self.kept.iter().any(|kept| *kept.name == **name);
-            let fits = self.links.by_name(name).is_none_or(|link| self.fits(link, plan));
+            let fits = self
+                .links
+                .by_name(name)
+                .is_none_or(|link| self.fits(link, plan) && self.may_adopt(link, plan));
             !taken && fits && name.len() < libc::IFNAMSIZ
         };
         names.find(free).unwrap_or(first).into()
     }
 
-    /// A macvlan that is what a plan wants, and nobody's here so far.
-    pub(super) fn stray(&self, plan: &VmacPlan) -> Option<Name> {
+    /// Whether an interface that is what a plan wants may become its interface, which goes with the daemon: not one that
+    /// somebody made for addresses or virtual routers of the configuration, which name it.
+    fn may_adopt(&self, link: &Link, plan: &VmacPlan) -> bool {
+        let name = &link.report.name;
+        let own = plan.settings.interface.as_ref() == Some(name) || usual_name(plan) == **name;
+        own || is_marked(link) || !self.named.contains(name)
+    }
+
+    /// A macvlan that is what a plan wants, nobody's here so far, and as `suits` says.
+    pub(super) fn stray(&self, plan: &VmacPlan, suits: impl Fn(&Link) -> bool) -> Option<Name> {
         let is_macvlan = |link: &&Link| matches!(link.report.kind, LinkKind::Macvlan { .. });
         let is_ours =
             |name: &Name| self.leaving.contains_key(name) || self.kept.iter().any(|kept| kept.name == *name);
         let mut fitting = self.links.iter().filter(is_macvlan).filter(|link| self.fits(link, plan));
-        fitting.find(|link| !is_ours(&link.report.name)).map(|link| link.report.name.clone())
+        fitting.find(|link| !is_ours(&link.report.name) && suits(link)).map(|link| link.report.name.clone())
     }
 
     /// Whether an interface is what a plan wants: left by a run that ended badly, or made by hand.
@@ -57,6 +68,11 @@ impl Vmacs {
             _ => false,
         }
     }
+}
+
+/// Whether a run of keepwatch has made an interface.
+pub(super) fn is_marked(link: &Link) -> bool {
+    link.report.alias.as_deref().is_some_and(is_mark)
 }
 
 /// What an interface is called that has no name of its own, if nothing else is.

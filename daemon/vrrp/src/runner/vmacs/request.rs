@@ -85,6 +85,13 @@ pub(super) fn regroup(index: LinkIndex, group: u32) -> Attributes {
     body
 }
 
+/// An interface is marked.
+pub(super) fn marking(index: LinkIndex, mark: &str) -> Attributes {
+    let mut body = Attributes::after(&header(index, 0));
+    body.bytes(libc::IFLA_IFALIAS, mark.as_bytes());
+    body
+}
+
 /// No link-local address is to be made on an interface.
 pub(super) fn without_link_local(index: LinkIndex) -> Attributes {
     let mut body = Attributes::after(&header(index, 0));

@@ -1,5 +1,7 @@
 //! Settings of the kernel (sysctls) that macvlans need: of their own, of the interface below, and of all.
 
+use std::collections::BTreeSet;
+
 use keepwatch_bus::subject::{Family, Name};
 use keepwatch_model::VmacKind;
 
@@ -9,24 +11,30 @@ use crate::spec::VmacPlan;
 use super::Vmacs;
 
 impl Vmacs {
-    /// How a macvlan and the interface below must answer: each for its own addresses, and only there.
+    /// How a macvlan and the interface below must answer: each for its own addresses, and only there. For all families that
+    /// it has addresses of.
     pub(super) fn settle(&mut self, plan: &VmacPlan, name: &Name) {
         if matches!(plan.settings.kind, VmacKind::Ipvlan { .. }) {
             return;
         }
+        let Some(kept) = self.kept.iter_mut().find(|kept| kept.name == *name) else { return };
+        kept.settled.clone_from(&kept.families);
+        let families = kept.families.clone();
         let own = |sysctl: &str, value: &str| {
             // They go with the interface, so there is nothing to restore.
             Sysctls::default().set(sysctl, value);
         };
         own(&format!("ipv4/conf/{name}/arp_ignore"), "1");
         own(&format!("ipv6/conf/{name}/addr_gen_mode"), "1");
-        if plan.family == Family::Inet6 {
+        if let Some(without) = without_ipv6(&families) {
+            own(&format!("ipv6/conf/{name}/disable_ipv6"), &without);
+        }
+        if !families.contains(&Family::Inet) {
             return;
         }
         own(&format!("ipv4/conf/{name}/accept_local"), "1");
         own(&format!("ipv4/conf/{name}/promote_secondaries"), "1");
-        own(&format!("ipv6/conf/{name}/disable_ipv6"), "1");
-        for setting in bases(plan) {
+        for setting in bases(plan, &families) {
             // Where addresses of the macvlan are the source, the interface below does not tell of them in its questions.
             let value = if setting.ends_with("arp_announce") { "2" } else { "1" };
             self.sysctls.set(&setting, value);
@@ -48,9 +56,17 @@ impl Vmacs {
     }
 }
 
-/// What is changed of the interface below a macvlan of IPv4.
-pub(super) fn bases(plan: &VmacPlan) -> Vec<String> {
-    if plan.family == Family::Inet6 || matches!(plan.settings.kind, VmacKind::Ipvlan { .. }) {
+/// What `disable_ipv6` is to be: with addresses of IPv6, what new interfaces of this host get.
+fn without_ipv6(families: &BTreeSet<Family>) -> Option<String> {
+    match families.contains(&Family::Inet6) {
+        true => Sysctls::get("ipv6/conf/default/disable_ipv6"),
+        false => Some("1".to_owned()),
+    }
+}
+
+/// What is changed of the interface below a macvlan that has addresses of IPv4.
+pub(super) fn bases(plan: &VmacPlan, families: &BTreeSet<Family>) -> Vec<String> {
+    if !families.contains(&Family::Inet) || matches!(plan.settings.kind, VmacKind::Ipvlan { .. }) {
         return Vec::new();
     }
     ["arp_ignore", "arp_filter", "arp_announce"]
