@@ -49,13 +49,15 @@ impl Leaving {
         self.since.keys().map(|(service, _)| *service).collect()
     }
 
-    /// Lets go of nobody at once who is not `configured` any more and serves, as `believed` has it.
+    /// Lets go of nobody at once who is not `configured` any more and serves, as `believed` has it; but of whoever is not
+    /// `known` as one that we have put there.
     pub(crate) fn soften(
         &mut self,
         now: Instant,
         operations: Vec<Operation>,
         believed: &Table,
         configured: impl Fn(&ServiceKey, SocketAddr) -> bool,
+        known: impl Fn(&ServiceKey, SocketAddr) -> bool,
     ) -> Vec<Softened> {
         let soften = |operation: Operation| {
             let Operation::DeleteDestination(service, place) = operation else {
@@ -77,7 +79,10 @@ impl Leaving {
                     self.forget(service, place);
                     Some((operation, true))
                 }
-                Some(there) if there.is_live() => {
+                // Those that leave are told as removed: nobody knows them any more.
+                Some(there)
+                    if there.is_live() && (self.since.contains_key(&key) || known(&service, place)) =>
+                {
                     self.since.entry(key).or_insert(now);
                     let quiet = Destination { weight: 0, ..*there };
                     Some((Operation::SetDestination(service, place, quiet), false))
@@ -139,6 +144,10 @@ mod tests {
         [((service(), PLACE.into()), Activity { active, ..Activity::default() })].into()
     }
 
+    fn ours(_: &ServiceKey, _: SocketAddr) -> bool {
+        true
+    }
+
     fn delete() -> Vec<Operation> {
         vec![Operation::DeleteDestination(service(), PLACE.into())]
     }
@@ -146,22 +155,25 @@ mod tests {
     #[test]
     fn one_that_a_reload_takes_away_goes_when_its_connections_are_over() {
         let (mut leaving, start) = (Leaving::default(), Instant::now());
-        let softened = leaving.soften(start, delete(), &table(3), |_, _| false);
+        let softened = leaving.soften(start, delete(), &table(3), |_, _| false, ours);
         assert!(
             matches!(softened.as_slice(), [(Operation::SetDestination(_, _, how), false)] if how.weight == 0)
         );
-        assert_eq!(leaving.soften(start, delete(), &table(0), |_, _| false), []);
+        assert_eq!(leaving.soften(start, delete(), &table(0), |_, _| false, ours), []);
         assert!(leaving.look(start, &there(0)).is_empty(), "not at once");
         assert!(leaving.look(start + LEAST, &there(1)).is_empty(), "it has a connection");
         assert_eq!(leaving.look(start + LEAST * 2, &there(0)), [service()].into());
-        assert_eq!(leaving.soften(start, delete(), &table(0), |_, _| false), [(delete().remove(0), true)]);
+        assert_eq!(
+            leaving.soften(start, delete(), &table(0), |_, _| false, ours),
+            [(delete().remove(0), true)]
+        );
         assert!(leaving.is_empty());
     }
 
     #[test]
     fn one_whose_connections_do_not_end_goes_all_the_same_and_one_that_is_wanted_again_stays() {
         let (mut leaving, start) = (Leaving::default(), Instant::now());
-        leaving.soften(start, delete(), &table(3), |_, _| false);
+        leaving.soften(start, delete(), &table(3), |_, _| false, ours);
         assert_eq!(leaving.look(start + MOST, &there(7)), [service()].into());
         let how = table(3).services[&service()].destinations[&PLACE.into()];
         leaving.soften(
@@ -169,9 +181,10 @@ mod tests {
             vec![Operation::SetDestination(service(), PLACE.into(), how)],
             &table(0),
             |_, _| true,
+            ours,
         );
         assert!(leaving.is_empty());
-        leaving.soften(start, delete(), &table(3), |_, _| false);
+        leaving.soften(start, delete(), &table(3), |_, _| false, ours);
         assert!(
             leaving.look(start, &Activities::new()).is_empty() && leaving.is_empty(),
             "it is not there any more"
@@ -181,7 +194,15 @@ mod tests {
     #[test]
     fn one_that_is_down_goes_at_once() {
         let mut leaving = Leaving::default();
-        let softened = leaving.soften(Instant::now(), delete(), &table(3), |_, _| true);
+        let softened = leaving.soften(Instant::now(), delete(), &table(3), |_, _| true, ours);
         assert_eq!(softened, [(delete().remove(0), false)]);
+    }
+
+    #[test]
+    fn a_stranger_goes_at_once() {
+        let mut leaving = Leaving::default();
+        let softened = leaving.soften(Instant::now(), delete(), &table(3), |_, _| false, |_, _| false);
+        assert_eq!(softened, [(delete().remove(0), false)]);
+        assert!(leaving.is_empty());
     }
 }

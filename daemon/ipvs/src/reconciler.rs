@@ -328,8 +328,11 @@ impl Reconciler {
             Scope::These(these) => diff_of(these, &desk.director.desired_of(these), &self.believed),
         };
         let named = |entry: &ServiceKey, place| desk.director.names(entry, place);
+        let known = |entry: &ServiceKey, place| self.ledger.knows(entry, place);
         let operations = match self.kind {
-            DataplaneKind::Kernel => self.leaving.soften(Instant::now(), operations, &self.believed, named),
+            DataplaneKind::Kernel => {
+                self.leaving.soften(Instant::now(), operations, &self.believed, named, known)
+            }
             // There are no connections.
             DataplaneKind::Memory | DataplaneKind::Shadow => {
                 operations.into_iter().map(|operation| (operation, false)).collect()

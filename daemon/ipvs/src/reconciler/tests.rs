@@ -35,13 +35,17 @@ impl Story {
 
     fn on(dataplane: Dataplane) -> Self {
         let (bus, hub) = Hub::new(BusSettings::default()).unwrap();
-        let mut reconciler = Reconciler::new(DataplaneKind::Memory, Access::default(), bus.clone());
+        // What is done differently for a kernel is done here too.
+        let mut reconciler = Reconciler::new(DataplaneKind::Kernel, Access::default(), bus.clone());
         reconciler.dataplane = Some(dataplane);
         Self { desk: Desk::of(Director::new(bus)), reconciler, hub }
     }
 
     async fn define(&mut self) {
-        let definitions = vec![definition([(2, server(1)), (3, server(1))])];
+        self.define_as(vec![definition([(2, server(1)), (3, server(1))])]).await;
+    }
+
+    async fn define_as(&mut self, definitions: Vec<Definition>) {
         let existing = self.reconciler.prepare(&definitions, &mut self.desk).await;
         self.desk.director.apply(definitions, &existing, None);
         self.reconciler.adopt(&existing, &self.desk);
