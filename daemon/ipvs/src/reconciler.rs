@@ -182,6 +182,13 @@ impl Reconciler {
 
     /// Lets those go whose connections are over.
     pub(crate) async fn see_off(&mut self, desk: &mut Desk) {
+        if self.leaving.welcome(|entry, place| desk.director.names(entry, place)) {
+            // They were told as removed.
+            self.ledger.adopt(&desk.director, &self.believed);
+            if self.leaving.is_empty() {
+                return;
+            }
+        }
         let services = self.leaving.services();
         let read = move |plane: &mut Dataplane| plane.activities(&services);
         let Ok(there) = self.on_dataplane(READ, desk, read).await else { return };

@@ -165,6 +165,22 @@ async fn what_is_let_go_leaves_the_rest_alone() {
     assert_eq!(story.table().services.len(), 2);
 }
 
+#[tokio::test]
+async fn one_that_a_reload_takes_away_and_another_brings_back_with_weight_0_stays_and_is_told() {
+    let mut story = Story::new().await;
+    story.define_as(vec![definition([(3, server(1))])]).await;
+    assert_eq!(story.table().services[&VIP].destinations[&web(2)].weight, 0);
+    assert!(story.reconciler.has_leavers());
+    story.define_as(vec![definition([(2, server(0)), (3, server(1))])]).await;
+    story.reconciler.see_off(&mut story.desk).await;
+    assert!(!story.reconciler.has_leavers());
+    story.audit().await;
+    assert_eq!(story.table().services[&VIP].destinations[&web(2)].weight, 0);
+    let told = story.kinds().await;
+    assert_eq!(told.iter().filter(|kind| **kind == "real_server_removed").count(), 1);
+    assert_eq!(told.iter().filter(|kind| **kind == "real_server_added").count(), 3);
+}
+
 fn adds_servers(operation: &Operation) -> bool {
     matches!(operation, Operation::AddDestination(..))
 }
