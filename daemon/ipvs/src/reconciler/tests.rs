@@ -211,6 +211,16 @@ async fn that_the_table_could_not_be_read_is_over_when_nobody_wants_anything_of_
 }
 
 #[tokio::test]
+async fn that_marks_could_not_be_looked_for_is_over_when_nobody_wants_them() {
+    let mut story = Story::on(Dataplane::Memory(Table::default()));
+    story.reconciler.complaints.of_dataplane(LOOK_FOR_MARKS, "the kernel has no nftables");
+    for _ in 0..2 {
+        story.audit().await;
+    }
+    assert_eq!(story.complained().await, [IpvsFact::IpvsRecovered {}.into()]);
+}
+
+#[tokio::test]
 async fn what_is_refused_is_told_once_and_added_only_when_it_works() {
     let mut story = Story::on(Dataplane::Stubborn(Table::default(), adds_services));
     story.define().await;
