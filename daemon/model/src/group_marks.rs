@@ -46,7 +46,8 @@ impl Global {
 impl Config {
     /// Gives each group that a virtual server stands for, and that has addresses, a mark, if `nftables_ipvs` says so. Those
     /// that had one `before` (the configuration that this one follows) keep it, so that their connections go on. Marks that
-    /// stand in the configuration are left to what they are written for.
+    /// stand in the configuration are left to what they are written for; and those of groups that go are given to nobody by
+    /// the reload that takes the groups away, for packets carry them still while it is under way.
     pub fn give_marks(&mut self, before: &Global) {
         let mut marks: Vec<GroupMark> = Vec::new();
         if self.global.firewall.ipvs.table.is_some() {
@@ -58,7 +59,7 @@ impl Config {
             let mut taken = self.written_marks();
             let mut next = self.first_mark().0;
             marks.extend(groups.iter().filter_map(kept).filter(|kept| !taken.contains(&kept.mark.0)));
-            taken.extend(marks.iter().map(|kept| kept.mark.0));
+            taken.extend(before.group_marks.iter().map(|old| old.mark.0));
             for (group, protocol) in groups {
                 if marks.iter().any(|one| one.group == group && one.protocol == protocol) {
                     continue;
