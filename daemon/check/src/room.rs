@@ -55,6 +55,13 @@ impl Room {
         if due.trusted { &mut self.trusted } else { &mut self.doubted }.waiting.push_back(due);
     }
 
+    /// Who waits goes on waiting only if it `stays`.
+    pub(crate) fn keep(&mut self, stays: impl Fn(CheckerId) -> bool) {
+        for side in [&mut self.trusted, &mut self.doubted] {
+            side.waiting.retain(|due| stays(due.id));
+        }
+    }
+
     /// The next one that begins; none while there is no room, or nobody waits.
     pub(crate) fn next(&mut self) -> Option<Due> {
         let (trusted, doubted) = (self.trusted.under_way.len(), self.doubted.under_way.len());
@@ -107,5 +114,14 @@ mod tests {
             room.ended(CheckerId::of(id));
         }
         assert_eq!(room.next().map(|due| due.id), Some(CheckerId::of(15)), "then the others, in their order");
+    }
+
+    #[test]
+    fn who_is_gone_waits_no_more() {
+        let mut room = Room::of(20);
+        (0..10).for_each(|id| room.push(due(id, id % 2 == 0)));
+        room.keep(|id| id == CheckerId::of(3) || id == CheckerId::of(4));
+        let begun: Vec<_> = std::iter::from_fn(|| room.next().map(|due| due.id)).collect();
+        assert_eq!(begun, [4, 3].map(CheckerId::of));
     }
 }

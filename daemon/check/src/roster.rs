@@ -288,6 +288,11 @@ impl Roster {
         changes
     }
 
+    /// Whether a checker is at work still: a reload may have taken it away.
+    pub(crate) fn has(&self, id: CheckerId) -> bool {
+        self.entries.contains_key(&id)
+    }
+
     /// Takes out the checks that are due; each must be given back by [`Self::conclude`].
     pub(crate) fn due(&mut self, now: Instant) -> Vec<Due> {
         let mut due = Vec::new();

@@ -130,7 +130,9 @@ async fn run(
             order = orders.recv() => match order {
                 Some(Order::Apply(definitions, followers, cause)) => {
                     room.measure();
-                    roster.apply(Instant::now(), definitions, followers, cause)
+                    let changes = roster.apply(Instant::now(), definitions, followers, cause);
+                    room.keep(|id| roster.has(id));
+                    changes
                 }
                 Some(Order::Level(tracked, level, cause)) => roster.level(&tracked, level, cause),
                 Some(Order::Weight(real, weight, cause)) => {

@@ -132,6 +132,16 @@ impl Dataplane {
         }
     }
 
+    /// Why a socket that was opened since this was last asked has not the receive buffer that it should have.
+    pub(crate) fn take_refused_buffer(&mut self) -> Option<KernelError> {
+        match self {
+            Self::Kernel(reach) => reach.open.as_mut().and_then(|kernel| kernel.take_refused_buffer()),
+            Self::Memory(_) | Self::Shadow(_) => None,
+            #[cfg(test)]
+            Self::Stubborn(..) => None,
+        }
+    }
+
     /// Reaches the kernel in this way from now on. Where its table is does not change while the daemon runs.
     pub(crate) fn resize(&mut self, buffer: KernelBuffer) -> Result<(), KernelError> {
         match self {

@@ -288,6 +288,9 @@ mod tests {
         assert_eq!(marks(&second), [[4, 50], [3, 51], [1, 52]]);
         let ranges: Vec<_> = second.marked_ranges().iter().map(|one| (one.range.count, one.mark.0)).collect();
         assert_eq!(ranges, [(9, 4), (9, 3), (9, 1)]);
+        let mut third = config(&["B", "OTHER"]);
+        third.give_marks(&second.global);
+        assert_eq!(marks(&third), [[3, 50], [5, 51]], "packets have the marks 1 and 4 still");
         second.global.firewall.ipvs.table = None;
         second.give_marks(&first.global);
         assert_eq!(marks(&second)[0].len(), 10, "each address is an entry of its own");

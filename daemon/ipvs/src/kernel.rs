@@ -171,6 +171,11 @@ impl Kernel {
         Connection::open(access).map(Self)
     }
 
+    /// Why its socket has not the receive buffer that it should have, once after it was opened.
+    pub(crate) fn take_refused_buffer(&mut self) -> Option<KernelError> {
+        self.0.refused_buffer.take()
+    }
+
     /// Gives its socket another receive buffer.
     ///
     /// # Errors

@@ -111,6 +111,14 @@ impl Ledger {
         }
     }
 
+    /// Whether anybody of ours stands at a place, as far as was told.
+    pub(crate) fn knows(&self, service: &ServiceKey, place: SocketAddr) -> bool {
+        let places = self.services.get(service);
+        places.is_some_and(|places| {
+            places.range((place, Occupant::LEAST)..).next().is_some_and(|((at, _), _)| *at == place)
+        })
+    }
+
     /// Tells that the table was emptied.
     pub(crate) fn emptied(&mut self, cause: Option<EventId>) {
         for service in self.services.keys().copied().collect::<Vec<_>>() {

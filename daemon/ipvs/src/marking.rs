@@ -90,7 +90,7 @@ impl Marking {
 fn packets(range: MarkedRange) -> MarkedPackets {
     MarkedPackets {
         addresses: (range.range.first, range.range.last()),
-        ports: if range.port == 0 { (0, u16::MAX) } else { (range.port, range.port) },
+        ports: range.ports,
         protocol: range.protocol.number(),
         mark: range.mark.0,
     }

@@ -40,6 +40,8 @@ pub(crate) struct Connection {
     socket: Socket,
     family: u16,
     sequence: u32,
+    /// Why the socket has not the receive buffer that it should have since it was opened.
+    pub(crate) refused_buffer: Option<KernelError>,
 }
 
 impl Connection {
@@ -54,8 +56,9 @@ impl Connection {
             Ok(socket)
         })?;
         let socket = socket.map_err(KernelError::Socket)?;
-        let mut connection = Self { socket, family: 0, sequence: 0 };
-        connection.resize(access.receive_buffer)?;
+        let mut connection = Self { socket, family: 0, sequence: 0, refused_buffer: None };
+        // Without it all else works.
+        connection.refused_buffer = connection.resize(access.receive_buffer).err();
         connection.family = match connection.resolve()? {
             Some(family) => family,
             None => {

@@ -34,7 +34,9 @@ use crate::{
 const READ: &str = "read the table";
 const CHANGE: &str = "change the table";
 const SET_TIMEOUTS: &str = "set timeouts";
+const RESIZE: &str = "set the receive buffer";
 const MARK: &str = "mark packets of groups";
+const LOOK_FOR_MARKS: &str = "look for marks";
 
 /// See the module.
 pub(crate) struct Reconciler {
@@ -182,6 +184,13 @@ impl Reconciler {
 
     /// Lets those go whose connections are over.
     pub(crate) async fn see_off(&mut self, desk: &mut Desk) {
+        if self.leaving.welcome(|entry, place| desk.director.names(entry, place)) {
+            // They were told as removed.
+            self.ledger.adopt(&desk.director, &self.believed);
+            if self.leaving.is_empty() {
+                return;
+            }
+        }
         let services = self.leaving.services();
         let read = move |plane: &mut Dataplane| plane.activities(&services);
         let Ok(there) = self.on_dataplane(READ, desk, read).await else { return };
@@ -238,14 +247,16 @@ impl Reconciler {
             self.access.receive_buffer = buffer;
             let resize = move |plane: &mut Dataplane| plane.resize(buffer);
             // That it failed is said; the socket is as it was.
-            let _ = self.on_dataplane("set the receive buffer", desk, resize).await;
+            let _ = self.on_dataplane(RESIZE, desk, resize).await;
         }
     }
 
     /// Has packets of groups marked as they should be, if they are not.
     pub(crate) async fn mark(&mut self, desk: &mut Desk) {
         if self.marked == self.marking {
-            if self.complaints.not_wanted(&[MARK]) {
+            // Nobody looks for marks that are not wanted.
+            let over: &[_] = if self.marked.is_on() { &[MARK] } else { &[MARK, LOOK_FOR_MARKS] };
+            if self.complaints.not_wanted(over) {
                 self.recovered();
             }
             return;
@@ -262,7 +273,7 @@ impl Reconciler {
         if self.marked.is_on() {
             let marked = self.marked.clone();
             let look = move |plane: &mut Dataplane| plane.marks(&marked);
-            if let Ok(false) = self.on_dataplane("look for marks", desk, look).await {
+            if let Ok(false) = self.on_dataplane(LOOK_FOR_MARKS, desk, look).await {
                 self.marked = Marking::default();
                 self.mark(desk).await;
                 let repaired =
@@ -328,8 +339,11 @@ impl Reconciler {
             Scope::These(these) => diff_of(these, &desk.director.desired_of(these), &self.believed),
         };
         let named = |entry: &ServiceKey, place| desk.director.names(entry, place);
+        let known = |entry: &ServiceKey, place| self.ledger.knows(entry, place);
         let operations = match self.kind {
-            DataplaneKind::Kernel => self.leaving.soften(Instant::now(), operations, &self.believed, named),
+            DataplaneKind::Kernel => {
+                self.leaving.soften(Instant::now(), operations, &self.believed, named, known)
+            }
             // There are no connections.
             DataplaneKind::Memory | DataplaneKind::Shadow => {
                 operations.into_iter().map(|operation| (operation, false)).collect()
@@ -449,7 +463,11 @@ impl Reconciler {
         });
         // The thread gives no answer only when the runtime ends.
         let done = desk.meanwhile(call, work).await;
-        let (dataplane, done) = done.map_err(|error| KernelError::Socket(std::io::Error::other(error)))?;
+        let (mut dataplane, done) =
+            done.map_err(|error| KernelError::Socket(std::io::Error::other(error)))?;
+        if let Some(error) = dataplane.take_refused_buffer() {
+            self.failed(RESIZE, &error);
+        }
         self.dataplane = Some(dataplane);
         match &done {
             Ok(_) => {
@@ -457,14 +475,17 @@ impl Reconciler {
                     self.recovered();
                 }
             }
-            Err(error) => {
-                let error = error.reason();
-                if self.complaints.of_dataplane(operation, &error) {
-                    self.bus.publish(None, IpvsFact::IpvsFailed { operation: operation.to_owned(), error });
-                }
-            }
+            Err(error) => self.failed(operation, error),
         }
         done
+    }
+
+    /// Something of the data plane does not work: that is said, if it is new.
+    fn failed(&mut self, operation: &'static str, error: &KernelError) {
+        let error = error.reason();
+        if self.complaints.of_dataplane(operation, &error) {
+            self.bus.publish(None, IpvsFact::IpvsFailed { operation: operation.to_owned(), error });
+        }
     }
 
     /// Something that did not work does: when it was the last, that is said.

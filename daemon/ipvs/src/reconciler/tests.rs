@@ -35,13 +35,17 @@ impl Story {
 
     fn on(dataplane: Dataplane) -> Self {
         let (bus, hub) = Hub::new(BusSettings::default()).unwrap();
-        let mut reconciler = Reconciler::new(DataplaneKind::Memory, Access::default(), bus.clone());
+        // What is done differently for a kernel is done here too.
+        let mut reconciler = Reconciler::new(DataplaneKind::Kernel, Access::default(), bus.clone());
         reconciler.dataplane = Some(dataplane);
         Self { desk: Desk::of(Director::new(bus)), reconciler, hub }
     }
 
     async fn define(&mut self) {
-        let definitions = vec![definition([(2, server(1)), (3, server(1))])];
+        self.define_as(vec![definition([(2, server(1)), (3, server(1))])]).await;
+    }
+
+    async fn define_as(&mut self, definitions: Vec<Definition>) {
         let existing = self.reconciler.prepare(&definitions, &mut self.desk).await;
         self.desk.director.apply(definitions, &existing, None);
         self.reconciler.adopt(&existing, &self.desk);
@@ -161,6 +165,22 @@ async fn what_is_let_go_leaves_the_rest_alone() {
     assert_eq!(story.table().services.len(), 2);
 }
 
+#[tokio::test]
+async fn one_that_a_reload_takes_away_and_another_brings_back_with_weight_0_stays_and_is_told() {
+    let mut story = Story::new().await;
+    story.define_as(vec![definition([(3, server(1))])]).await;
+    assert_eq!(story.table().services[&VIP].destinations[&web(2)].weight, 0);
+    assert!(story.reconciler.has_leavers());
+    story.define_as(vec![definition([(2, server(0)), (3, server(1))])]).await;
+    story.reconciler.see_off(&mut story.desk).await;
+    assert!(!story.reconciler.has_leavers());
+    story.audit().await;
+    assert_eq!(story.table().services[&VIP].destinations[&web(2)].weight, 0);
+    let told = story.kinds().await;
+    assert_eq!(told.iter().filter(|kind| **kind == "real_server_removed").count(), 1);
+    assert_eq!(told.iter().filter(|kind| **kind == "real_server_added").count(), 3);
+}
+
 fn adds_servers(operation: &Operation) -> bool {
     matches!(operation, Operation::AddDestination(..))
 }
@@ -186,6 +206,16 @@ async fn that_the_table_could_not_be_read_is_over_when_nobody_wants_anything_of_
     for _ in 0..2 {
         story.audit().await;
         story.reconciler.set_timeouts(Timeouts::default(), &mut story.desk).await;
+    }
+    assert_eq!(story.complained().await, [IpvsFact::IpvsRecovered {}.into()]);
+}
+
+#[tokio::test]
+async fn that_marks_could_not_be_looked_for_is_over_when_nobody_wants_them() {
+    let mut story = Story::on(Dataplane::Memory(Table::default()));
+    story.reconciler.complaints.of_dataplane(LOOK_FOR_MARKS, "the kernel has no nftables");
+    for _ in 0..2 {
+        story.audit().await;
     }
     assert_eq!(story.complained().await, [IpvsFact::IpvsRecovered {}.into()]);
 }
