@@ -175,4 +175,41 @@ mod tests {
         let said = may(None, false).unwrap_err().reason();
         assert!(said.contains("table filter") && said.contains("nftables_ipvs"), "{said}");
     }
+
+    #[test]
+    fn what_a_run_has_left_goes_when_it_is_not_wanted_and_what_is_somebody_else_s_stays() {
+        let play = || {
+            let packets = MarkedPackets {
+                addresses: ([10, 0, 0, 1].into(), [10, 0, 0, 9].into()),
+                ports: (80, 80),
+                protocol: 6,
+                mark: 7,
+            };
+            let of = |table: &str| Marking {
+                table: Some(table.to_owned()),
+                packets: vec![packets.clone()],
+                ..Marking::default()
+            };
+            let (access, mut requests) = (Access::default(), Requests::filter().unwrap());
+            let left = |requests: &mut Requests| -> Vec<_> {
+                filter_tables(requests).unwrap().into_iter().map(|table| table.name).collect()
+            };
+            mark_packets(&mut requests, (FilterFamily::Ip, "theirs"), (0, false, "x"), &[&packets]).unwrap();
+            of("ours").carry_out(&Marking::default(), &access).unwrap();
+            assert!(of("ours").is_there(&access).unwrap());
+            assert!(of("theirs").carry_out(&of("ours"), &access).is_err());
+            assert_eq!(left(&mut requests), ["theirs", "ours"], "nothing was done");
+            of("ours").clear(&access).unwrap();
+            assert_eq!(left(&mut requests), ["theirs", "ours"], "it is wanted");
+            Marking::default().clear(&access).unwrap();
+            assert_eq!(left(&mut requests), ["theirs"]);
+        };
+        let in_a_namespace = move || {
+            // Whoever may not make one can't have packets marked either.
+            if nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).is_ok() {
+                play();
+            }
+        };
+        std::thread::spawn(in_a_namespace).join().unwrap();
+    }
 }
