@@ -122,6 +122,16 @@ impl Dataplane {
         }
     }
 
+    /// Removes what runs that are no more have left of marks, where this does not replace it.
+    pub(crate) fn clear_marks(&mut self, marking: &Marking) -> Result<(), KernelError> {
+        match self {
+            Self::Kernel(reach) => marking.clear(&reach.access),
+            Self::Memory(_) | Self::Shadow(_) => Ok(()),
+            #[cfg(test)]
+            Self::Stubborn(..) => Ok(()),
+        }
+    }
+
     /// Whether packets are marked as this says.
     pub(crate) fn marks(&mut self, marking: &Marking) -> Result<bool, KernelError> {
         match self {

@@ -37,6 +37,7 @@ mod ledger;
 mod marking;
 mod meters;
 mod netlink;
+mod owner;
 mod reconciler;
 mod step;
 

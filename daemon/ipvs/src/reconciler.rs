@@ -59,6 +59,8 @@ pub(crate) struct Reconciler {
     /// How packets of groups are to be marked, and how they are.
     pub(crate) marking: Marking,
     marked: Marking,
+    /// What runs before this one have left of marks was looked for.
+    cleared: bool,
     /// Who goes when his connections are over.
     leaving: Leaving,
     /// Where the statistics go.
@@ -103,6 +105,7 @@ impl Reconciler {
             access,
             marking: Marking::default(),
             marked: Marking::default(),
+            cleared: false,
             leaving: Leaving::default(),
             meters: Meters::default(),
             bus,
@@ -253,6 +256,15 @@ impl Reconciler {
 
     /// Has packets of groups marked as they should be, if they are not.
     pub(crate) async fn mark(&mut self, desk: &mut Desk) {
+        if !std::mem::replace(&mut self.cleared, true) {
+            let wanted = self.marking.clone();
+            let clear = move |plane: &mut Dataplane| {
+                // Where there is no packet filter nothing is left; who wants marks hears soon what is the matter.
+                let _ = plane.clear_marks(&wanted);
+                Ok(())
+            };
+            let _ = self.on_dataplane("look for marks of runs before", desk, clear).await;
+        }
         if self.marked == self.marking {
             // Nobody looks for marks that are not wanted.
             let over: &[_] = if self.marked.is_on() { &[MARK] } else { &[MARK, LOOK_FOR_MARKS] };

@@ -3,6 +3,7 @@
 //! all. The program `nft` shows what they make as if it had made it.
 
 mod marks;
+mod tables;
 
 use netlink_packet_core::NLM_F_CREATE;
 use nix::errno::Errno;
@@ -11,6 +12,7 @@ use super::attributes::Attributes;
 use super::requests::Requests;
 
 pub use marks::{MarkedPackets, mark_packets, marks_packets};
+pub use tables::{FilterTable, filter_tables};
 
 const SUBSYSTEM: u16 = 10;
 const BATCH_BEGIN: u16 = 0x10;

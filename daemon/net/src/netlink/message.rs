@@ -90,6 +90,16 @@ pub(super) fn read(datagram: &[u8], mut each: impl FnMut(Message)) -> Result<()>
     Ok(())
 }
 
+/// Calls `each` with the type and the body of every message of a datagram, as far as they can be told apart.
+pub(super) fn bodies(datagram: &[u8], mut each: impl FnMut(u16, &[u8])) {
+    let mut rest = datagram;
+    while let Ok(buffer) = NetlinkBuffer::new_checked(rest) {
+        each(buffer.message_type(), buffer.payload());
+        let aligned = (buffer.length() as usize).next_multiple_of(4).max(16);
+        rest = rest.get(aligned..).unwrap_or_default();
+    }
+}
+
 fn read_one(buffer: &NetlinkBuffer<&[u8]>) -> Result<Message> {
     let payload = buffer.payload();
     Ok(match buffer.message_type() {

@@ -25,8 +25,8 @@ use crate::error::{Error, Result};
 pub use addresses::{AddressSocket, Answer, Outcome};
 pub use attributes::Attributes;
 pub use filter::{
-    FilterBatch, FilterFamily, FilterField, FilterHook, FilterRule, FilterType, FilterVerdict, MarkedPackets,
-    mark_packets, marks_packets,
+    FilterBatch, FilterFamily, FilterField, FilterHook, FilterRule, FilterTable, FilterType, FilterVerdict,
+    MarkedPackets, filter_tables, mark_packets, marks_packets,
 };
 pub use monitor::Monitor;
 pub use neighbours::{Neighbour, Neighbours};

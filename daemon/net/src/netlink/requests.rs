@@ -4,7 +4,7 @@
 use std::io;
 use std::os::fd::AsFd;
 
-use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NLMSG_DONE};
 use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
 use netlink_sys::{Socket, SocketAddr};
 use nix::errno::Errno;
@@ -83,6 +83,34 @@ impl Requests {
     /// Has everything that was queued done, in order, and returns what became of each: `EMSGSIZE` for one whose body is
     /// [too long](Attributes::is_too_long).
     pub fn carry_out(&mut self) -> Vec<std::result::Result<(), Errno>> {
+        self.carry_out_and_hear(|_, _| {})
+    }
+
+    /// Asks for a list of things; `each` gets the type and the body of every message that tells of one.
+    ///
+    /// # Errors
+    /// What the kernel said instead.
+    pub(super) fn list(
+        &mut self,
+        kind: u16,
+        body: &Attributes,
+        mut each: impl FnMut(u16, &[u8]),
+    ) -> std::result::Result<(), Errno> {
+        self.push(kind, NLM_F_DUMP, body);
+        let mut done = false;
+        let results = self.carry_out_and_hear(|kind, body| match kind {
+            NLMSG_DONE => done = true,
+            _ => each(kind, body),
+        });
+        // A list has an end, and no answer.
+        results.into_iter().find(|_| !done).unwrap_or(Ok(()))
+    }
+
+    /// As [`Self::carry_out`]; `told` gets the type and the body of every message that comes.
+    pub(super) fn carry_out_and_hear(
+        &mut self,
+        mut told: impl FnMut(u16, &[u8]),
+    ) -> Vec<std::result::Result<(), Errno>> {
         let waiting = std::mem::take(&mut self.waiting);
         let mut first = self.sequence.wrapping_sub(waiting.len() as u32).wrapping_add(1);
         let mut results = Vec::with_capacity(waiting.len());
@@ -91,12 +119,15 @@ impl Requests {
                 |request: &Vec<u8>| Err(if request.is_empty() { Errno::EMSGSIZE } else { Errno::EIO });
             let mut answers: Vec<_> = some.iter().map(unanswered).collect();
             match self.socket.send(&some.concat(), 0) {
-                Ok(_) => self.hear(|sequence, errno| {
-                    let at = sequence.wrapping_sub(first) as usize;
-                    if let Some(answer) = answers.get_mut(at) {
-                        *answer = if errno == 0 { Ok(()) } else { Err(Errno::from_raw(errno)) };
-                    }
-                }),
+                Ok(_) => self.hear(
+                    |sequence, errno| {
+                        let at = sequence.wrapping_sub(first) as usize;
+                        if let Some(answer) = answers.get_mut(at) {
+                            *answer = if errno == 0 { Ok(()) } else { Err(Errno::from_raw(errno)) };
+                        }
+                    },
+                    &mut told,
+                ),
                 Err(error) => answers.fill(Err(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))),
             }
             first = first.wrapping_add(some.len() as u32);
@@ -129,12 +160,13 @@ impl Requests {
         }
         let mut refused = None;
         let mut answers = 0;
-        self.hear(|_, errno| {
+        let answer = |_, errno| {
             answers += 1;
             if errno != 0 {
                 refused.get_or_insert(Errno::from_raw(errno));
             }
-        });
+        };
+        self.hear(answer, |_, _| {});
         match refused {
             Some(errno) => Err(errno),
             None if answers == 0 && !waiting.is_empty() => Err(Errno::EIO),
@@ -155,7 +187,7 @@ impl Requests {
     }
 
     /// Reads the answers that are there: the kernel has given them by the time that the request is written.
-    fn hear(&mut self, mut each: impl FnMut(u32, i32)) {
+    fn hear(&mut self, mut each: impl FnMut(u32, i32), mut told: impl FnMut(u16, &[u8])) {
         loop {
             self.buffer.clear();
             match self.socket.recv(&mut &mut self.buffer, 0) {
@@ -170,6 +202,7 @@ impl Requests {
                     each(sequence, errno);
                 }
             });
+            message::bodies(&self.buffer, &mut told);
         }
     }
 }

@@ -3,12 +3,12 @@
 
 use std::net::IpAddr;
 
-use netlink_packet_core::NLM_F_CREATE;
+use netlink_packet_core::{NLM_F_CREATE, NlasIterator};
 use nix::errno::Errno;
 
 use super::{
-    Attributes, FIRST_REGISTER, FilterBatch, FilterFamily, FilterHook, FilterRule, FilterVerdict, NEWSET,
-    NEWSETELEM, SET_MAP, SUBSYSTEM,
+    Attributes, FIRST_REGISTER, FilterBatch, FilterFamily, FilterHook, FilterRule, FilterVerdict, NEWCHAIN,
+    NEWSET, NEWSETELEM, NEWTABLE, SET_MAP, SUBSYSTEM, tables,
 };
 use crate::netlink::requests::Requests;
 
@@ -49,21 +49,23 @@ impl MarkedPackets {
 }
 
 /// Makes the table of one family mark these packets, as they come in for this host, and none other: what there was of the
-/// table is replaced at once. Without packets there is no table.
+/// table is replaced at once. Without packets there is no table. `comment` is the table's, by which it is known again.
 ///
 /// # Errors
 /// What the kernel refused; then nothing was done.
 pub fn mark_packets(
     requests: &mut Requests,
     (family, table): (FilterFamily, &str),
-    (priority, counts): (i32, bool),
+    (priority, counts, comment): (i32, bool, &str),
     packets: &[&MarkedPackets],
 ) -> Result<(), Errno> {
     let mut batch = FilterBatch::new(requests, family, table);
     batch.table(false);
     batch.remove_table();
     if !packets.is_empty() {
-        batch.table(false);
+        batch.push(NEWTABLE, NLM_F_CREATE, |table| {
+            table.bytes(tables::USERDATA, &tables::comment(comment));
+        });
         batch.chain(CHAIN, Some((FilterHook::Input, priority)));
         for protocol in protocols(packets) {
             let map = map_name(protocol);
@@ -81,7 +83,7 @@ pub fn mark_packets(
     batch.carry_out()
 }
 
-/// Whether the table that [`mark_packets`] made of these is there, with its chain and maps.
+/// Whether the table that [`mark_packets`] made of these is there, with its chain, as many rules in it, and its maps.
 ///
 /// # Errors
 /// What the kernel said other than that it is not.
@@ -103,15 +105,28 @@ pub fn marks_packets(
     for protocol in protocols(packets) {
         ask(GETSET, Some((2, &map_name(protocol))));
     }
-    let mut all = true;
-    for answer in requests.carry_out() {
+    let (mut all, mut rules) = (true, 0);
+    let answers = requests.carry_out_and_hear(|kind, body| {
+        if kind == SUBSYSTEM << 8 | NEWCHAIN {
+            rules = rules_in(body).unwrap_or(0);
+        }
+    });
+    for answer in answers {
         match answer {
             Ok(()) => {}
             Err(Errno::ENOENT) => all = false,
             Err(errno) => return Err(errno),
         }
     }
-    Ok(all)
+    Ok(all && rules == protocols(packets).len())
+}
+
+/// How many rules a chain has that no other leads to (`NFTA_CHAIN_USE`).
+fn rules_in(chain: &[u8]) -> Option<usize> {
+    const USE: u16 = 6;
+    let mut attributes = NlasIterator::new(chain.get(4..)?).flatten();
+    let count = attributes.find(|attribute| attribute.kind() == USE)?;
+    usize::try_from(u32::from_be_bytes(*count.value().first_chunk()?)).ok()
 }
 
 /// The protocols that these packets are of, each once.
@@ -243,5 +258,46 @@ mod tests {
         let mut list = Attributes::default();
         list.nest(3, |list| (0..PER_MESSAGE).for_each(|_| add(list, &packets)));
         assert!(!list.is_too_long());
+    }
+
+    fn in_a_namespace_of_its_own(play: impl FnOnce(Requests) + Send) {
+        std::thread::scope(|scope| {
+            let played = scope.spawn(|| {
+                // Whoever may not make one can't have packets marked either.
+                if nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).is_ok() {
+                    play(Requests::filter().unwrap());
+                }
+            });
+            played.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_table_is_known_by_its_comment_and_not_whole_without_its_rules() {
+        in_a_namespace_of_its_own(|mut requests| {
+            let of = |protocol| MarkedPackets {
+                addresses: (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 9])),
+                ports: (80, 80),
+                protocol,
+                mark: 7,
+            };
+            let (tcp, udp) = (of(6), of(17));
+            let (packets, table) = ([&tcp, &udp], (FilterFamily::Ip, "marks"));
+            assert_eq!(marks_packets(&mut requests, table, &packets), Ok(false));
+            mark_packets(&mut requests, table, (0, true, "mine"), &packets).unwrap();
+            assert_eq!(marks_packets(&mut requests, table, &packets), Ok(true));
+            let (family, name, comment) = (FilterFamily::Ip, "marks".to_owned(), Some("mine".to_owned()));
+            let there = super::super::filter_tables(&mut requests).unwrap();
+            assert_eq!(there, [super::super::FilterTable { family, name, comment }]);
+            // `NFT_MSG_DELRULE` without a handle: all of the chain.
+            let mut batch = FilterBatch::new(&mut requests, table.0, table.1);
+            batch.push(8, 0, |body| {
+                body.text(2, CHAIN);
+            });
+            batch.carry_out().unwrap();
+            assert_eq!(marks_packets(&mut requests, table, &packets), Ok(false));
+            mark_packets(&mut requests, table, (0, true, "mine"), &[]).unwrap();
+            assert_eq!(super::super::filter_tables(&mut requests).unwrap(), []);
+        });
     }
 }
