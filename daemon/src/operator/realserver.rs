@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use keepwatch_config::Diagnostics;
+use keepwatch_config::{Diagnostics, Options};
 use keepwatch_realserver::{Asked, Plan, Setup, Step};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
@@ -138,14 +138,16 @@ pub(super) fn run(arguments: Arguments, out: &mut impl Write) -> Result<ExitCode
 
 /// What the file says for this host.
 fn plan(what: &What, own: &BTreeSet<IpAddr>) -> Result<Plan> {
-    let loaded = input::load(&what.file, &what.how.reading.options())?;
+    // What stands in a block that is wrong, or in a file that can't be read, may be in use: without it addresses would be
+    // taken off. The scripts are the directors', and need not be here.
+    let options = Options { may_read_all: true, scripts: false, ..what.how.reading.options() };
+    let loaded = input::load(&what.file, &options)?;
     if loaded.diagnostics.has_errors() {
-        let said = [&loaded.diagnostics];
-        let summary = Diagnostics::summary(said);
-        terminal::complain(&format!(
-            "{}: {summary} (`keepwatch check` tells)\n",
-            input::name(&what.file).display()
-        ));
+        bail!(
+            "{}: {} (`keepwatch check` tells): nothing is done by half of a file",
+            input::name(&what.file).display(),
+            Diagnostics::summary([&loaded.diagnostics])
+        );
     }
     let Some(config) = loaded.config else {
         bail!("{} can't be used", input::name(&what.file).display());
@@ -306,5 +308,37 @@ fn tell_plan(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
 fn note(notes: &[String]) {
     for note in notes {
         terminal::complain(&format!("note: {note}\n"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn what(file: PathBuf) -> What {
+        let kept = Kept { record: None };
+        let reading = Reading { config_id: None, expansion_limit: None };
+        let how = How { servers: Vec::new(), addresses: Vec::new(), dry_run: false, kept, reading };
+        What { file, how }
+    }
+
+    #[test]
+    fn a_file_with_a_mistake_is_refused_and_not_gone_by_in_part() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("directors.conf");
+        let block = |vip: &str, port: &str| {
+            format!(
+                "virtual_server {vip} {port} {{\n    lvs_method DR\n    protocol TCP\n    real_server 10.0.0.1 80 {{\n        \
+                 MISC_CHECK {{\n            misc_path /of/the/director\n        }}\n    }}\n}}\n"
+            )
+        };
+        let own = [IpAddr::from([10, 0, 0, 1])].into();
+        let plan_of = |port: &str| {
+            std::fs::write(&file, block("10.0.0.100", "80") + &block("10.0.0.101", port)).unwrap();
+            plan(&what(file.clone()), &own)
+        };
+        assert_eq!(plan_of("80").unwrap().addresses.len(), 2);
+        let error = plan_of("eighty").unwrap_err().to_string();
+        assert!(error.contains("directors.conf") && error.contains("half of a file"), "{error}");
     }
 }
