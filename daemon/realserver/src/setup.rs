@@ -110,8 +110,8 @@ impl Setup {
         Ok(change.notes)
     }
 
-    /// Undoes all that was done; none if nothing was. Each step is told once it was done. What is returned is for people
-    /// to know.
+    /// Undoes all that was done; none if nothing was. Each step is told once it was done. What has to stay, as an address
+    /// that is another's by now has need of it, stays in the record. What is returned is for people to know.
     ///
     /// # Errors
     /// When something could not be undone: then it stays in the record.
@@ -123,7 +123,7 @@ impl Setup {
             self.host.carry_out(step).map_err(|error| Failed::Half { error })?;
             done(step);
         }
-        Record::default().write(&self.path)?;
+        change.after.write(&self.path)?;
         Ok(Some(change.notes))
     }
 

@@ -134,7 +134,11 @@ mod tests {
     use super::*;
 
     fn told(realtime: Option<u8>, limit: Option<u64>) -> ProcessScheduling {
-        ProcessScheduling { realtime, rttime_limit: limit.map(Duration::from_millis), ..ProcessScheduling::default() }
+        ProcessScheduling {
+            realtime,
+            rttime_limit: limit.map(Duration::from_millis),
+            ..ProcessScheduling::default()
+        }
     }
 
     #[test]

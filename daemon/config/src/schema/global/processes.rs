@@ -23,9 +23,13 @@ const fn affinity(name: &'static str) -> Keyword {
     kw(name, CPUS, "CPUs that it may run on.").default("all")
 }
 const fn rlimit(name: &'static str, old: &'static [&'static str]) -> Keyword {
-    kw(name, MICROS, "Most real-time CPU time without sleeping; the longest of those of all parts in real time counts.")
-        .old(old)
-        .default("10000; none if VRRP runs in real time by itself")
+    kw(
+        name,
+        MICROS,
+        "Most real-time CPU time without sleeping; the longest of those of all parts in real time counts.",
+    )
+    .old(old)
+    .default("10000; none if VRRP runs in real time by itself")
 }
 
 pub(super) const PROCESSES: &[Keyword] = &[
