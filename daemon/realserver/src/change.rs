@@ -168,7 +168,10 @@ pub fn up(plan: &Plan, record: &Record, present: &Present) -> Change {
         }
         if up != Some(&true) {
             change.steps.push(Step::Raise(*device));
-            change.after.raised.insert(*device);
+            // Every host has its loopback interface up, and much breaks where it is down: who undoes this leaves it so.
+            if *device != Device::Lo {
+                change.after.raised.insert(*device);
+            }
         }
     }
     let needs = needs(plan, record, present);
@@ -290,7 +293,7 @@ pub fn down(record: &Record, present: &Present) -> Change {
             }
         }
     }
-    for device in &record.raised {
+    for device in record.raised.iter().filter(|device| **device != Device::Lo) {
         let others = |found: &&Found| {
             let ours =
                 record.addresses.iter().any(|put| put.device == *device && put.address == found.address);
@@ -365,7 +368,9 @@ pub fn missing(record: &Record, present: &Present) -> Vec<String> {
         let value = present.settings.get(setting).map_or("gone", String::as_str);
         (value != now).then(|| format!("net.{} is {value}, not {now}", setting.replace('/', ".")))
     });
-    let links = record.raised.iter().filter(|device| present.links.get(device.name()) != Some(&true));
+    let used: BTreeSet<Device> =
+        record.addresses.iter().map(|put| put.device).chain(record.raised.iter().copied()).collect();
+    let links = used.into_iter().filter(|device| present.links.get(device.name()) != Some(&true));
     let links = links.map(|device| format!("{device} is down"));
     addresses.chain(settings).chain(links).collect()
 }

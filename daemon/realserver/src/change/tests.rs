@@ -206,3 +206,18 @@ fn who_would_tell_the_lan_all_the_same_is_named() {
     assert!(notes.iter().any(|note| note.contains("eth0 may tell")), "{notes:?}");
     assert!(notes.iter().any(|note| note.contains("is on eth0 too")), "{notes:?}");
 }
+
+#[test]
+fn the_loopback_interface_is_taken_up_and_stays_up() {
+    let mut present = host();
+    present.links.insert("lo".to_owned(), false);
+    let change = up(&plan(&[(Device::Lo, "10.0.0.100")]), &Record::default(), &present);
+    assert_eq!(shown(&change.steps)[0], "take lo up");
+    assert!(missing(&change.after, &present).contains(&"lo is down".to_owned()));
+    carry_out(&mut present, &change.steps);
+    // Also by a record of an earlier version.
+    for raised in [change.after.raised.clone(), [Device::Lo].into()] {
+        let end = down(&Record { raised, ..change.after.clone() }, &present);
+        assert!(!shown(&end.steps).contains(&"take lo down".to_owned()), "{:?}", end.steps);
+    }
+}
