@@ -238,14 +238,33 @@ fn stay(what: &What, out: &mut impl Write) -> Result<ExitCode> {
     let signals = SignalFd::with_flags(&signals, flags).context("take signals")?;
     let _alone = what.how.kept.alone()?;
     let mut setup = Setup::open(&what.how.kept.path())?;
-    let mut plan_now = plan(what, &setup.own_addresses()?)?;
-    tell_plan(out, &plan_now)?;
-    let mut notes = told(out, |done| setup.up(&plan_now, done))?;
+    let plan = plan(what, &setup.own_addresses()?)?;
+    let out = &mut Unheard(out);
+    tell_plan(out, &plan)?;
+    let notes = told(out, |done| setup.up(&plan, done))?;
     note(&notes);
     out.flush()?;
+    // Whatever ends it, nothing stays that nobody keeps.
+    let kept = keep(what, &mut setup, plan, notes, &signals, out);
+    let undone = told(out, |done| setup.down(done));
+    if let (Err(error), Err(_)) = (&kept, &undone) {
+        terminal::complain(&format!("keepwatch: {}\n", terminal::told(error)));
+    }
+    note(&undone?.unwrap_or_default());
+    kept.map(|()| ExitCode::SUCCESS)
+}
+
+/// Keeps it as it is set up, until a signal says that it is enough.
+fn keep(
+    what: &What,
+    setup: &mut Setup,
+    mut plan_now: Plan,
+    mut notes: Vec<String>,
+    signals: &SignalFd,
+    out: &mut impl Write,
+) -> Result<()> {
     loop {
-        let fds = [signals.as_fd(), setup.as_fd()];
-        wait(&fds, AUDIT)?;
+        wait(&[signals.as_fd(), setup.as_fd()], AUDIT)?;
         match signals.read_signal().context("read a signal")? {
             Some(signal) if signal.ssi_signo == Signal::SIGHUP as u32 => {
                 match setup.own_addresses().map_err(Into::into).and_then(|own| plan(what, &own)) {
@@ -256,7 +275,7 @@ fn stay(what: &What, out: &mut impl Write) -> Result<ExitCode> {
                     }
                 }
             }
-            Some(_) => break,
+            Some(_) => return Ok(()),
             None => wait(&[signals.as_fd()], SETTLE)?,
         }
         // What fails now may go well the next time.
@@ -270,8 +289,22 @@ fn stay(what: &What, out: &mut impl Write) -> Result<ExitCode> {
         }
         out.flush()?;
     }
-    note(&told(out, |done| setup.down(done))?.unwrap_or_default());
-    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes for whoever still listens: that the terminal has gone, or the disk of the log is full, is no reason to end, and
+/// take addresses off that clients use.
+struct Unheard<'a, W>(&'a mut W);
+
+impl<W: Write> Write for Unheard<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = self.0.write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let _ = self.0.flush();
+        Ok(())
+    }
 }
 
 fn wait(fds: &[std::os::fd::BorrowedFd<'_>], at_most: Duration) -> Result<()> {
