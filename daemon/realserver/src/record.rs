@@ -114,7 +114,7 @@ impl Record {
     pub fn read(path: &Path) -> Result<Option<Self>, RecordError> {
         let failed = |error| RecordError::Io { path: path.to_owned(), error };
         let mut bytes = Vec::new();
-        match own_file::read(path) {
+        match own_file::read_ours_or_roots(path) {
             Ok(file) => file.take(LONGEST).read_to_end(&mut bytes).map_err(failed)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed(error)),
@@ -146,6 +146,9 @@ impl Record {
         let mut bytes = serde_json::to_vec_pretty(self)
             .map_err(|error| RecordError::Unreadable { path: path.to_owned(), error })?;
         bytes.push(b'\n');
+        if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+            std::fs::create_dir_all(directory).map_err(failed)?;
+        }
         own_file::replace(path, MODE, &bytes).map_err(failed)
     }
 
