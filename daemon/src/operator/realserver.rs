@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use keepwatch_config::{Diagnostics, Options};
-use keepwatch_realserver::{Asked, Plan, Setup, Step};
+use keepwatch_realserver::record::Where;
+use keepwatch_realserver::{Asked, Plan, Record, Setup, Step};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -57,6 +58,9 @@ enum Act {
         /// Tell what would be done, and do nothing
         #[arg(long)]
         dry_run: bool,
+        /// Remove the record of what was done and undo nothing, as where that was in a network namespace that is gone
+        #[arg(long, conflicts_with = "dry_run")]
+        forget: bool,
         #[command(flatten)]
         kept: Kept,
     },
@@ -106,27 +110,31 @@ impl Kept {
         self.record.clone().unwrap_or_else(|| Path::new(paths::RUN).join("realserver.json"))
     }
 
-    /// Nobody else sets up or undoes meanwhile.
-    fn alone(&self) -> Result<PidFile> {
-        let mut held = match PidFile::take(&self.path().with_extension("pid")) {
-            Err(PidFileError::AlreadyRunning(path)) => {
-                bail!(
-                    "another `keepwatch realserver` runs (its process is in {}): stop that one",
-                    path.display()
-                )
-            }
-            held => held?,
-        };
-        held.write(std::process::id())?;
-        Ok(held)
+    /// Nobody else sets up or undoes meanwhile: by this record, or in this network, whatever the record.
+    fn alone(&self) -> Result<[PidFile; 2]> {
+        let here = Where::here().context("the network namespace")?;
+        let network = Path::new(paths::RUN).join(format!("realserver-net-{}.pid", here.namespace));
+        Ok([hold(&self.path().with_extension("pid"))?, hold(&network)?])
     }
+}
+
+fn hold(path: &Path) -> Result<PidFile> {
+    let mut held = match PidFile::take(path) {
+        Err(PidFileError::AlreadyRunning(path)) => {
+            bail!("another `keepwatch realserver` runs (its process is in {}): stop that one", path.display())
+        }
+        held => held?,
+    };
+    held.write(std::process::id())?;
+    Ok(held)
 }
 
 /// Runs it.
 pub(super) fn run(arguments: Arguments, out: &mut impl Write) -> Result<ExitCode> {
     match (arguments.act, arguments.file) {
         (Some(Act::Up { file, how }), _) => up(&What { file, how }, out),
-        (Some(Act::Down { dry_run, kept }), _) => down(&kept, dry_run, out),
+        (Some(Act::Down { forget: true, kept, .. }), _) => forget(&kept, out),
+        (Some(Act::Down { dry_run, kept, .. }), _) => down(&kept, dry_run, out),
         (Some(Act::Status { kept, json }), _) => status(&kept, json, out),
         (None, Some(file)) => {
             let what = What { file, how: arguments.how };
@@ -192,6 +200,16 @@ fn down(kept: &Kept, dry_run: bool, out: &mut impl Write) -> Result<ExitCode> {
     match notes {
         Some(notes) => note(&notes),
         None => writeln!(out, "nothing is set up")?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn forget(kept: &Kept, out: &mut impl Write) -> Result<ExitCode> {
+    let _alone = kept.alone()?;
+    let path = kept.path();
+    match Record::forget(&path)? {
+        true => writeln!(out, "{} is removed, and nothing was undone", path.display())?,
+        false => writeln!(out, "there is no record {}", path.display())?,
     }
     Ok(ExitCode::SUCCESS)
 }
