@@ -39,6 +39,14 @@ pub fn read(path: &Path) -> io::Result<File> {
     open(path, OpenOptions::new().read(true), None)
 }
 
+/// Opens a file to read what an earlier run wrote, of ours or of root's: for who is not root and may know.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_ours_or_roots(path: &Path) -> io::Result<File> {
+    open_of(path, OpenOptions::new().read(true), None, |owner| owner == 0 || owner == geteuid().as_raw())
+}
+
 /// Writes a whole file in the place of what is there: readers see the old one or the new one, nobody who had the old one
 /// open reads the new one, and a link at `path` is replaced and not followed.
 ///
@@ -72,11 +80,22 @@ pub fn clear_for_socket(path: &Path) -> io::Result<()> {
     if !found.file_type().is_socket() {
         return Err(refused("there is something that is no socket"));
     }
-    belongs_to_us(found.uid())?;
+    if found.uid() != geteuid().as_raw() {
+        return Err(foreign(found.uid()));
+    }
     std::fs::remove_file(path)
 }
 
 fn open(path: &Path, options: &mut OpenOptions, mode: Option<u32>) -> io::Result<File> {
+    open_of(path, options, mode, |owner| owner == geteuid().as_raw())
+}
+
+fn open_of(
+    path: &Path,
+    options: &mut OpenOptions,
+    mode: Option<u32>,
+    may_own: fn(u32) -> bool,
+) -> io::Result<File> {
     // Without O_NONBLOCK a pipe would make us wait for its other end.
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
     let opened = options.mode(mode.unwrap_or(PRIVATE)).custom_flags(flags).open(path);
@@ -90,7 +109,9 @@ fn open(path: &Path, options: &mut OpenOptions, mode: Option<u32>) -> io::Result
     if !found.is_file() {
         return Err(refused("it is no regular file"));
     }
-    belongs_to_us(found.uid())?;
+    if !may_own(found.uid()) {
+        return Err(foreign(found.uid()));
+    }
     if found.nlink() > 1 {
         return Err(refused("it has another name as well (a hard link)"));
     }
@@ -102,12 +123,9 @@ fn open(path: &Path, options: &mut OpenOptions, mode: Option<u32>) -> io::Result
     Ok(file)
 }
 
-fn belongs_to_us(owner: u32) -> io::Result<()> {
+fn foreign(owner: u32) -> io::Error {
     let own = geteuid().as_raw();
-    if owner == own {
-        return Ok(());
-    }
-    Err(refused(&format!("it belongs to another user (uid {owner}, not {own})")))
+    refused(&format!("it belongs to another user (uid {owner}, not {own})"))
 }
 
 fn refused(why: &str) -> io::Error {

@@ -168,7 +168,10 @@ pub fn up(plan: &Plan, record: &Record, present: &Present) -> Change {
         }
         if up != Some(&true) {
             change.steps.push(Step::Raise(*device));
-            change.after.raised.insert(*device);
+            // Every host has its loopback interface up, and much breaks where it is down: who undoes this leaves it so.
+            if *device != Device::Lo {
+                change.after.raised.insert(*device);
+            }
         }
     }
     let needs = needs(plan, record, present);
@@ -207,9 +210,14 @@ pub fn up(plan: &Plan, record: &Record, present: &Present) -> Change {
         ..Record::default()
     };
     let end = down(&superfluous, present);
-    change.after.addresses.retain(|put| !superfluous.addresses.contains(put));
-    change.after.settings.retain(|changed| !superfluous.settings.contains(changed));
-    change.after.raised.retain(|device| !superfluous.raised.contains(device));
+    // What can't be undone yet stays known.
+    let left = end.after;
+    change.after.addresses.retain(|put| !superfluous.addresses.contains(put) || left.addresses.contains(put));
+    change
+        .after
+        .settings
+        .retain(|changed| !superfluous.settings.contains(changed) || left.settings.contains(changed));
+    change.after.raised.retain(|device| !superfluous.raised.contains(device) || left.raised.contains(device));
     change.steps.extend(end.steps);
     change.notes.extend(end.notes);
     change
@@ -269,7 +277,8 @@ fn free_label(change: &Change, present: &Present, device: Device) -> String {
     free.unwrap_or_else(|| device.name().to_owned())
 }
 
-/// What undoes all that was done, but for what others have changed since.
+/// What undoes all that was done, but for what others have changed since. An address that stays keeps what it needs: a
+/// host that answers for it while it is the director's takes the packets from the director.
 pub fn down(record: &Record, present: &Present) -> Change {
     let mut change = Change { during: record.clone(), ..Change::default() };
     for put in &record.addresses {
@@ -277,11 +286,14 @@ pub fn down(record: &Record, present: &Present) -> Change {
             None => {}
             Some(found) if present.is_ours(put, found) => change.steps.push(Step::Take(put.clone())),
             Some(_) => {
-                change.notes.push(format!("{} on {} is another's by now, and stays", put.address, put.device))
+                change
+                    .notes
+                    .push(format!("{} on {} is another's by now, and stays", put.address, put.device));
+                change.after.addresses.insert(put.clone());
             }
         }
     }
-    for device in &record.raised {
+    for device in record.raised.iter().filter(|device| **device != Device::Lo) {
         let others = |found: &&Found| {
             let ours =
                 record.addresses.iter().any(|put| put.device == *device && put.address == found.address);
@@ -293,6 +305,10 @@ pub fn down(record: &Record, present: &Present) -> Change {
         if present.links.get(device.name()) != Some(&true) {
             continue;
         }
+        if change.after.addresses.iter().any(|put| put.device == *device) {
+            change.after.raised.insert(*device);
+            continue;
+        }
         match present.addresses.iter().find(others) {
             None => change.steps.push(Step::Lower(*device)),
             Some(found) => {
@@ -300,23 +316,48 @@ pub fn down(record: &Record, present: &Present) -> Change {
             }
         }
     }
-    for Changed { setting, before, now } in record.settings.iter().rev() {
+    let staying: Vec<Put> =
+        change.after.addresses.iter().filter(|put| put.address.is_ipv4()).cloned().collect();
+    for changed @ Changed { setting, before, now } in record.settings.iter().rev() {
+        let name = || setting.replace('/', ".");
         match present.settings.get(setting) {
             // It went with its interface.
             None => {}
             Some(value) if value == before => {}
-            Some(value) if value == now => change.steps.push(Step::Set {
-                setting: setting.clone(),
-                from: now.clone(),
-                to: before.clone(),
-            }),
-            Some(value) => change.notes.push(format!(
-                "net.{} is {value}, which somebody else has made it: it stays",
-                setting.replace('/', ".")
-            )),
+            Some(value) if value == now => match staying.iter().find(|put| needed_by(setting, put)) {
+                Some(put) => {
+                    let address = put.address;
+                    change.notes.push(format!(
+                        "net.{} stays {now}: without it this host would tell the LAN of {address}, which stays; `down` undoes it \
+                         once {address} is gone",
+                        name()
+                    ));
+                    change.after.settings.insert(0, changed.clone());
+                }
+                None => change.steps.push(Step::Set {
+                    setting: setting.clone(),
+                    from: now.clone(),
+                    to: before.clone(),
+                }),
+            },
+            Some(value) => change
+                .notes
+                .push(format!("net.{} is {value}, which somebody else has made it: it stays", name())),
         }
     }
+    if !change.after.is_empty() {
+        change.after.place = record.place.clone();
+        change.after.servers = record.servers.clone();
+    }
     change
+}
+
+/// Does the setting keep the host silent about this address?
+fn needed_by(setting: &str, put: &Put) -> bool {
+    let mut parts = setting.rsplit('/');
+    let (name, scope) = (parts.next(), parts.next());
+    matches!(name, Some("arp_ignore" | "arp_announce"))
+        && [Some("all"), Some(put.device.name())].contains(&scope)
 }
 
 /// What of the record is not as it was made.
@@ -327,7 +368,9 @@ pub fn missing(record: &Record, present: &Present) -> Vec<String> {
         let value = present.settings.get(setting).map_or("gone", String::as_str);
         (value != now).then(|| format!("net.{} is {value}, not {now}", setting.replace('/', ".")))
     });
-    let links = record.raised.iter().filter(|device| present.links.get(device.name()) != Some(&true));
+    let used: BTreeSet<Device> =
+        record.addresses.iter().map(|put| put.device).chain(record.raised.iter().copied()).collect();
+    let links = used.into_iter().filter(|device| present.links.get(device.name()) != Some(&true));
     let links = links.map(|device| format!("{device} is down"));
     addresses.chain(settings).chain(links).collect()
 }

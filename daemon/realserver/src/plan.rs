@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use keepwatch_model::subject::ServiceKey;
-use keepwatch_model::{Config, Forwarding, Tunnel};
+use keepwatch_model::{Config, Family, Forwarding, Tunnel};
 use serde::{Deserialize, Serialize};
 
 /// How many addresses an error names.
@@ -139,29 +139,43 @@ impl Plan {
             return Err(PlanError::NotThisHost { own, servers: servers() });
         }
         let mut plan = Self { servers: chosen, ..Self::default() };
-        plan.addresses.extend(asked.addresses.iter().map(|address| (Device::Lo, *address)));
+        // Those of the asked that are of a service of a firewall mark.
+        let mut marked = BTreeSet::new();
         for (server, services) in config.services() {
             let mine = server.real_servers.iter().filter(|real| plan.servers.contains(&real.address.ip()));
             let ways: BTreeSet<_> = mine.map(|real| Way::of(real.forwarding, real.address.ip())).collect();
             for (way, service) in
                 ways.iter().flat_map(|way| services.iter().map(move |service| (way, service)))
             {
-                match way.device(service) {
-                    Ok(Some((device, address))) => {
-                        plan.addresses.insert((device, address));
-                    }
-                    Ok(None) => {}
-                    Err(_) if !asked.addresses.is_empty() && matches!(service, ServiceKey::Fwmark { .. }) => {
-                    }
-                    Err(why) => plan.left_out.push(format!("{service}: {why}")),
+                let ServiceKey::Fwmark { family, .. } = service else {
+                    plan.add(way.device(service), &service);
+                    continue;
+                };
+                let asked = asked.addresses.iter().filter(|address| Family::of(**address) == *family);
+                let mut asked = asked.filter(|_| *way != Way::Nat).peekable();
+                if asked.peek().is_none() {
+                    plan.add(way.device(service), &service);
+                }
+                for address in asked {
+                    marked.insert(*address);
+                    plan.add(way.device_of(*address), &format_args!("{service} with {address}"));
                 }
             }
         }
+        let others = asked.addresses.iter().filter(|address| !marked.contains(*address));
+        plan.addresses.extend(others.map(|address| (Device::Lo, *address)));
         plan.left_out.sort_unstable();
         plan.left_out.dedup();
         match plan.addresses.is_empty() {
             true => Err(PlanError::Nothing(plan.left_out)),
             false => Ok(plan),
+        }
+    }
+
+    fn add(&mut self, found: Result<Option<(Device, IpAddr)>, String>, of: &dyn fmt::Display) {
+        match found {
+            Ok(found) => self.addresses.extend(found),
+            Err(why) => self.left_out.push(format!("{of}: {why}")),
         }
     }
 }
@@ -192,12 +206,17 @@ impl Way {
 
     /// Which address belongs where for a service; nothing is needed for NAT.
     fn device(self, service: &ServiceKey) -> Result<Option<(Device, IpAddr)>, String> {
-        if self == Self::Nat {
-            return Ok(None);
+        match service {
+            _ if self == Self::Nat => Ok(None),
+            ServiceKey::Address { address, .. } => self.device_of(*address),
+            ServiceKey::Fwmark { .. } => {
+                Err("a firewall mark has no address: name its addresses with --address".to_owned())
+            }
         }
-        let ServiceKey::Address { address, .. } = service else {
-            return Err("a firewall mark has no address: name its addresses with --address".to_owned());
-        };
+    }
+
+    /// Where an address of a service belongs.
+    fn device_of(self, address: IpAddr) -> Result<Option<(Device, IpAddr)>, String> {
         let device = match (self, address.is_ipv6()) {
             (Self::Nat, _) => return Ok(None),
             (Self::Dr, _) => Device::Lo,
@@ -216,7 +235,7 @@ impl Way {
                 ));
             }
         };
-        Ok(Some((device, *address)))
+        Ok(Some((device, address)))
     }
 }
 
@@ -286,6 +305,34 @@ mod tests {
         // What checks a director's own loopback address does not make every host its real server.
         let own = vec![server(service("10.0.0.100"), &[("127.0.0.1", Forwarding::Dr)])];
         assert!(matches!(plan(own, &["127.0.0.1"], &[]), Err(PlanError::NotThisHost { .. })));
+    }
+
+    #[test]
+    fn addresses_of_a_firewall_mark_go_where_its_packets_come_out() {
+        let gue = Forwarding::Tun(Tunnel::Gue { port: 6080, checksum: Default::default() });
+        let mark = || VirtualServerKey::Service(ServiceKey::Fwmark { fwmark: 5, family: Family::Inet });
+        let plan = |forwarding| {
+            let servers = vec![
+                server(mark(), &[("10.0.0.1", forwarding)]),
+                server(service("10.0.0.200"), &[("10.0.0.1", Forwarding::Dr)]),
+            ];
+            let config = Config { virtual_servers: servers, ..Config::default() };
+            let addresses = vec![ip("10.0.0.100"), ip("fd00::100")];
+            let asked = Asked { servers: vec![ip("10.0.0.1")], addresses };
+            let mut plan = Plan::of(&config, &BTreeSet::new(), &asked).unwrap();
+            // Of no mark: that of the file's other service, and one of another family.
+            for other in [ip("10.0.0.200"), ip("fd00::100")] {
+                assert!(plan.addresses.remove(&(Device::Lo, other)), "{plan:?}");
+            }
+            (plan.addresses, plan.left_out)
+        };
+        let on = |device| [(device, ip("10.0.0.100"))].into();
+        assert_eq!(plan(IPIP), (on(Device::Tunl0), vec![]));
+        assert_eq!(plan(Forwarding::Dr), (on(Device::Lo), vec![]));
+        assert_eq!(plan(Forwarding::Nat), (on(Device::Lo), vec![]));
+        let (addresses, left_out) = plan(gue);
+        assert!(addresses.is_empty() && left_out.len() == 1, "{addresses:?}");
+        assert!(left_out[0].contains("10.0.0.100: for a GUE tunnel"), "{left_out:?}");
     }
 
     #[test]

@@ -94,7 +94,11 @@ pub enum RecordError {
         error: io::Error,
     },
     /// It is no record.
-    #[error("{} is no record of what was set up ({error}): remove it, and what it tells of by hand", path.display())]
+    #[error(
+        "{} is no record of what was set up ({error}): `keepwatch realserver down --forget` removes it; what it tells of, \
+         undo by hand",
+        path.display()
+    )]
     Unreadable {
         /// Where it is.
         path: PathBuf,
@@ -102,7 +106,11 @@ pub enum RecordError {
         error: serde_json::Error,
     },
     /// It tells of another network.
-    #[error("the record {} is of another network namespace: name one for this network with --record", .0.display())]
+    #[error(
+        "the record {} is of another network namespace: if that is gone, as that of a container that was started anew, \
+         `keepwatch realserver down --forget` removes the record; if not, name one for this network with --record",
+        .0.display()
+    )]
     Elsewhere(PathBuf),
 }
 
@@ -114,7 +122,7 @@ impl Record {
     pub fn read(path: &Path) -> Result<Option<Self>, RecordError> {
         let failed = |error| RecordError::Io { path: path.to_owned(), error };
         let mut bytes = Vec::new();
-        match own_file::read(path) {
+        match own_file::read_ours_or_roots(path) {
             Ok(file) => file.take(LONGEST).read_to_end(&mut bytes).map_err(failed)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed(error)),
@@ -138,15 +146,27 @@ impl Record {
     pub fn write(&self, path: &Path) -> Result<(), RecordError> {
         let failed = |error| RecordError::Io { path: path.to_owned(), error };
         if self.is_empty() {
-            return match std::fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
-                Ok(()) | Err(_) => Ok(()),
-            };
+            return Self::forget(path).map(drop);
         }
         let mut bytes = serde_json::to_vec_pretty(self)
             .map_err(|error| RecordError::Unreadable { path: path.to_owned(), error })?;
         bytes.push(b'\n');
+        if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+            std::fs::create_dir_all(directory).map_err(failed)?;
+        }
         own_file::replace(path, MODE, &bytes).map_err(failed)
+    }
+
+    /// Removes the file, whatever is in it, and undoes nothing; whether there was one.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn forget(path: &Path) -> Result<bool, RecordError> {
+        match std::fs::remove_file(path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(RecordError::Io { path: path.to_owned(), error }),
+        }
     }
 
     /// Was nothing done?
@@ -180,7 +200,10 @@ mod tests {
         record(Where { boot: "another".to_owned(), ..here.clone() }).write(&path).unwrap();
         assert_eq!(Record::read(&path).unwrap(), None);
         record(Where { namespace: 1, ..here.clone() }).write(&path).unwrap();
-        assert!(matches!(Record::read(&path), Err(RecordError::Elsewhere(_))));
+        let elsewhere = Record::read(&path).unwrap_err();
+        assert!(matches!(elsewhere, RecordError::Elsewhere(_)) && elsewhere.to_string().contains("--forget"));
+        assert_eq!((Record::forget(&path).unwrap(), Record::forget(&path).unwrap()), (true, false));
+        assert_eq!(Record::read(&path).unwrap(), None);
         Record { place: here, ..Record::default() }.write(&path).unwrap();
         assert!(!path.exists());
         std::fs::write(&path, "{").unwrap();

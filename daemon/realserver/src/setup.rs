@@ -40,6 +40,8 @@ pub struct Standing {
 pub struct Setup {
     host: Host,
     path: PathBuf,
+    /// What was read or written last. Whoever stays does not forget what was done because the file is gone.
+    last: Option<Record>,
 }
 
 impl Setup {
@@ -48,7 +50,21 @@ impl Setup {
     /// # Errors
     /// When the kernel can't be asked.
     pub fn open(path: &Path) -> Result<Self, Failed> {
-        Ok(Self { host: Host::open()?, path: path.to_owned() })
+        Ok(Self { host: Host::open()?, path: path.to_owned(), last: None })
+    }
+
+    /// The record; where its file is gone, what stood in it.
+    fn read(&mut self) -> Result<Option<Record>, RecordError> {
+        if let Some(record) = Record::read(&self.path)? {
+            self.last = Some(record);
+        }
+        Ok(self.last.clone())
+    }
+
+    fn write(&mut self, record: &Record) -> Result<(), RecordError> {
+        record.write(&self.path)?;
+        self.last = (!record.is_empty()).then(|| record.clone());
+        Ok(())
     }
 
     /// The addresses that this host has of its own: what it was given here before is none.
@@ -56,7 +72,7 @@ impl Setup {
     /// # Errors
     /// When the kernel or the record does not tell.
     pub fn own_addresses(&mut self) -> Result<BTreeSet<IpAddr>, Failed> {
-        let record = Record::read(&self.path)?.unwrap_or_default();
+        let record = self.read()?.unwrap_or_default();
         let present = self.host.look(&record)?;
         let given = |address: &IpAddr| record.addresses.iter().any(|put| put.address == *address);
         Ok(present.addresses.iter().map(|found| found.address).filter(|address| !given(address)).collect())
@@ -67,7 +83,7 @@ impl Setup {
     /// # Errors
     /// When the kernel or the record does not tell.
     pub fn preview(&mut self, plan: &Plan) -> Result<Change, Failed> {
-        let record = Record::read(&self.path)?.unwrap_or_default();
+        let record = self.read()?.unwrap_or_default();
         let present = self.host.look(&record)?;
         Ok(change::up(plan, &record, &present))
     }
@@ -78,7 +94,7 @@ impl Setup {
     /// # Errors
     /// When something could not be done. On a host on which nothing was set up before, all is undone then.
     pub fn up(&mut self, plan: &Plan, mut done: impl FnMut(&Step)) -> Result<Vec<String>, Failed> {
-        let known = Record::read(&self.path)?;
+        let known = self.read()?;
         let record = known.clone().unwrap_or_default();
         let mut present = self.host.look(&record)?;
         // They have settings only once they are there. Nothing has to be undone of an end that nobody uses.
@@ -90,12 +106,12 @@ impl Setup {
             }
         }
         let mut change = change::up(plan, &record, &present);
-        if change.steps.is_empty() && change.after == record {
+        if change.steps.is_empty() && change.after == record && (known.is_none() || self.path.exists()) {
             return Ok(change.notes);
         }
         let place = Where::here().map_err(|error| RecordError::Io { path: self.path.clone(), error })?;
         (change.during.place, change.after.place) = (place.clone(), place);
-        change.during.write(&self.path)?;
+        self.write(&change.during)?;
         for step in &change.steps {
             match self.host.carry_out(step) {
                 Ok(()) => done(step),
@@ -106,24 +122,24 @@ impl Setup {
                 Err(error) => return Err(Failed::Half { error }),
             }
         }
-        change.after.write(&self.path)?;
+        self.write(&change.after)?;
         Ok(change.notes)
     }
 
-    /// Undoes all that was done; none if nothing was. Each step is told once it was done. What is returned is for people
-    /// to know.
+    /// Undoes all that was done; none if nothing was. Each step is told once it was done. What has to stay, as an address
+    /// that is another's by now has need of it, stays in the record. What is returned is for people to know.
     ///
     /// # Errors
     /// When something could not be undone: then it stays in the record.
     pub fn down(&mut self, mut done: impl FnMut(&Step)) -> Result<Option<Vec<String>>, Failed> {
-        let Some(record) = Record::read(&self.path)? else { return Ok(None) };
+        let Some(record) = self.read()? else { return Ok(None) };
         let present = self.host.look(&record)?;
         let change = change::down(&record, &present);
         for step in &change.steps {
             self.host.carry_out(step).map_err(|error| Failed::Half { error })?;
             done(step);
         }
-        Record::default().write(&self.path)?;
+        self.write(&change.after)?;
         Ok(Some(change.notes))
     }
 
@@ -132,7 +148,7 @@ impl Setup {
     /// # Errors
     /// When the kernel or the record does not tell.
     pub fn preview_down(&mut self) -> Result<Option<Change>, Failed> {
-        let Some(record) = Record::read(&self.path)? else { return Ok(None) };
+        let Some(record) = self.read()? else { return Ok(None) };
         let present = self.host.look(&record)?;
         Ok(Some(change::down(&record, &present)))
     }
@@ -142,7 +158,7 @@ impl Setup {
     /// # Errors
     /// When the kernel or the record does not tell.
     pub fn standing(&mut self) -> Result<Option<Standing>, Failed> {
-        let Some(record) = Record::read(&self.path)? else { return Ok(None) };
+        let Some(record) = self.read()? else { return Ok(None) };
         let present: Present = self.host.look(&record)?;
         let missing = change::missing(&record, &present);
         Ok(Some(Standing { record, missing }))
@@ -153,5 +169,28 @@ impl Setup {
 impl AsFd for Setup {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.host.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Device;
+    use crate::record::Put;
+
+    #[test]
+    fn a_record_whose_file_is_gone_is_not_forgotten() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("deep/record.json");
+        let put = Put { device: Device::Lo, address: [10, 0, 0, 1].into(), label: None };
+        let record = Record { place: Where::here().unwrap(), addresses: [put].into(), ..Record::default() };
+        let mut setup = Setup::open(&path).unwrap();
+        setup.write(&record).unwrap();
+        std::fs::remove_dir_all(directory.path().join("deep")).unwrap();
+        assert_eq!(setup.read().unwrap(), Some(record.clone()));
+        setup.write(&record).unwrap();
+        assert!(path.exists());
+        setup.write(&Record::default()).unwrap();
+        assert_eq!((setup.read().unwrap(), path.exists()), (None, false));
     }
 }

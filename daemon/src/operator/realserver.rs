@@ -15,8 +15,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use keepwatch_config::Diagnostics;
-use keepwatch_realserver::{Asked, Plan, Setup, Step};
+use keepwatch_config::{Diagnostics, Options};
+use keepwatch_realserver::record::Where;
+use keepwatch_realserver::{Asked, Plan, Record, Setup, Step};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -57,6 +58,9 @@ enum Act {
         /// Tell what would be done, and do nothing
         #[arg(long)]
         dry_run: bool,
+        /// Remove the record of what was done and undo nothing, as where that was in a network namespace that is gone
+        #[arg(long, conflicts_with = "dry_run")]
+        forget: bool,
         #[command(flatten)]
         kept: Kept,
     },
@@ -106,27 +110,31 @@ impl Kept {
         self.record.clone().unwrap_or_else(|| Path::new(paths::RUN).join("realserver.json"))
     }
 
-    /// Nobody else sets up or undoes meanwhile.
-    fn alone(&self) -> Result<PidFile> {
-        let mut held = match PidFile::take(&self.path().with_extension("pid")) {
-            Err(PidFileError::AlreadyRunning(path)) => {
-                bail!(
-                    "another `keepwatch realserver` runs (its process is in {}): stop that one",
-                    path.display()
-                )
-            }
-            held => held?,
-        };
-        held.write(std::process::id())?;
-        Ok(held)
+    /// Nobody else sets up or undoes meanwhile: by this record, or in this network, whatever the record.
+    fn alone(&self) -> Result<[PidFile; 2]> {
+        let here = Where::here().context("the network namespace")?;
+        let network = Path::new(paths::RUN).join(format!("realserver-net-{}.pid", here.namespace));
+        Ok([hold(&self.path().with_extension("pid"))?, hold(&network)?])
     }
+}
+
+fn hold(path: &Path) -> Result<PidFile> {
+    let mut held = match PidFile::take(path) {
+        Err(PidFileError::AlreadyRunning(path)) => {
+            bail!("another `keepwatch realserver` runs (its process is in {}): stop that one", path.display())
+        }
+        held => held?,
+    };
+    held.write(std::process::id())?;
+    Ok(held)
 }
 
 /// Runs it.
 pub(super) fn run(arguments: Arguments, out: &mut impl Write) -> Result<ExitCode> {
     match (arguments.act, arguments.file) {
         (Some(Act::Up { file, how }), _) => up(&What { file, how }, out),
-        (Some(Act::Down { dry_run, kept }), _) => down(&kept, dry_run, out),
+        (Some(Act::Down { forget: true, kept, .. }), _) => forget(&kept, out),
+        (Some(Act::Down { dry_run, kept, .. }), _) => down(&kept, dry_run, out),
         (Some(Act::Status { kept, json }), _) => status(&kept, json, out),
         (None, Some(file)) => {
             let what = What { file, how: arguments.how };
@@ -138,14 +146,16 @@ pub(super) fn run(arguments: Arguments, out: &mut impl Write) -> Result<ExitCode
 
 /// What the file says for this host.
 fn plan(what: &What, own: &BTreeSet<IpAddr>) -> Result<Plan> {
-    let loaded = input::load(&what.file, &what.how.reading.options())?;
+    // What stands in a block that is wrong, or in a file that can't be read, may be in use: without it addresses would be
+    // taken off. The scripts are the directors', and need not be here.
+    let options = Options { may_read_all: true, scripts: false, ..what.how.reading.options() };
+    let loaded = input::load(&what.file, &options)?;
     if loaded.diagnostics.has_errors() {
-        let said = [&loaded.diagnostics];
-        let summary = Diagnostics::summary(said);
-        terminal::complain(&format!(
-            "{}: {summary} (`keepwatch check` tells)\n",
-            input::name(&what.file).display()
-        ));
+        bail!(
+            "{}: {} (`keepwatch check` tells): nothing is done by half of a file",
+            input::name(&what.file).display(),
+            Diagnostics::summary([&loaded.diagnostics])
+        );
     }
     let Some(config) = loaded.config else {
         bail!("{} can't be used", input::name(&what.file).display());
@@ -194,6 +204,16 @@ fn down(kept: &Kept, dry_run: bool, out: &mut impl Write) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn forget(kept: &Kept, out: &mut impl Write) -> Result<ExitCode> {
+    let _alone = kept.alone()?;
+    let path = kept.path();
+    match Record::forget(&path)? {
+        true => writeln!(out, "{} is removed, and nothing was undone", path.display())?,
+        false => writeln!(out, "there is no record {}", path.display())?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 fn status(kept: &Kept, json: bool, out: &mut impl Write) -> Result<ExitCode> {
     let standing = Setup::open(&kept.path())?.standing()?;
     let code = match &standing {
@@ -236,14 +256,33 @@ fn stay(what: &What, out: &mut impl Write) -> Result<ExitCode> {
     let signals = SignalFd::with_flags(&signals, flags).context("take signals")?;
     let _alone = what.how.kept.alone()?;
     let mut setup = Setup::open(&what.how.kept.path())?;
-    let mut plan_now = plan(what, &setup.own_addresses()?)?;
-    tell_plan(out, &plan_now)?;
-    let mut notes = told(out, |done| setup.up(&plan_now, done))?;
+    let plan = plan(what, &setup.own_addresses()?)?;
+    let out = &mut Unheard(out);
+    tell_plan(out, &plan)?;
+    let notes = told(out, |done| setup.up(&plan, done))?;
     note(&notes);
     out.flush()?;
+    // Whatever ends it, nothing stays that nobody keeps.
+    let kept = keep(what, &mut setup, plan, notes, &signals, out);
+    let undone = told(out, |done| setup.down(done));
+    if let (Err(error), Err(_)) = (&kept, &undone) {
+        terminal::complain(&format!("keepwatch: {}\n", terminal::told(error)));
+    }
+    note(&undone?.unwrap_or_default());
+    kept.map(|()| ExitCode::SUCCESS)
+}
+
+/// Keeps it as it is set up, until a signal says that it is enough.
+fn keep(
+    what: &What,
+    setup: &mut Setup,
+    mut plan_now: Plan,
+    mut notes: Vec<String>,
+    signals: &SignalFd,
+    out: &mut impl Write,
+) -> Result<()> {
     loop {
-        let fds = [signals.as_fd(), setup.as_fd()];
-        wait(&fds, AUDIT)?;
+        wait(&[signals.as_fd(), setup.as_fd()], AUDIT)?;
         match signals.read_signal().context("read a signal")? {
             Some(signal) if signal.ssi_signo == Signal::SIGHUP as u32 => {
                 match setup.own_addresses().map_err(Into::into).and_then(|own| plan(what, &own)) {
@@ -254,7 +293,7 @@ fn stay(what: &What, out: &mut impl Write) -> Result<ExitCode> {
                     }
                 }
             }
-            Some(_) => break,
+            Some(_) => return Ok(()),
             None => wait(&[signals.as_fd()], SETTLE)?,
         }
         // What fails now may go well the next time.
@@ -268,8 +307,22 @@ fn stay(what: &What, out: &mut impl Write) -> Result<ExitCode> {
         }
         out.flush()?;
     }
-    note(&told(out, |done| setup.down(done))?.unwrap_or_default());
-    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes for whoever still listens: that the terminal has gone, or the disk of the log is full, is no reason to end, and
+/// take addresses off that clients use.
+struct Unheard<'a, W>(&'a mut W);
+
+impl<W: Write> Write for Unheard<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = self.0.write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let _ = self.0.flush();
+        Ok(())
+    }
 }
 
 fn wait(fds: &[std::os::fd::BorrowedFd<'_>], at_most: Duration) -> Result<()> {
@@ -306,5 +359,37 @@ fn tell_plan(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
 fn note(notes: &[String]) {
     for note in notes {
         terminal::complain(&format!("note: {note}\n"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn what(file: PathBuf) -> What {
+        let kept = Kept { record: None };
+        let reading = Reading { config_id: None, expansion_limit: None };
+        let how = How { servers: Vec::new(), addresses: Vec::new(), dry_run: false, kept, reading };
+        What { file, how }
+    }
+
+    #[test]
+    fn a_file_with_a_mistake_is_refused_and_not_gone_by_in_part() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("directors.conf");
+        let block = |vip: &str, port: &str| {
+            format!(
+                "virtual_server {vip} {port} {{\n    lvs_method DR\n    protocol TCP\n    real_server 10.0.0.1 80 {{\n        \
+                 MISC_CHECK {{\n            misc_path /of/the/director\n        }}\n    }}\n}}\n"
+            )
+        };
+        let own = [IpAddr::from([10, 0, 0, 1])].into();
+        let plan_of = |port: &str| {
+            std::fs::write(&file, block("10.0.0.100", "80") + &block("10.0.0.101", port)).unwrap();
+            plan(&what(file.clone()), &own)
+        };
+        assert_eq!(plan_of("80").unwrap().addresses.len(), 2);
+        let error = plan_of("eighty").unwrap_err().to_string();
+        assert!(error.contains("directors.conf") && error.contains("half of a file"), "{error}");
     }
 }

@@ -123,10 +123,36 @@ fn what_is_another_s_by_now_stays() {
     present.settings.insert("ipv4/conf/all/arp_ignore".to_owned(), "8".to_owned());
     let end = down(&change.after, &present);
     assert!(!end.steps.iter().any(|step| matches!(step, Step::Take(_))), "{:?}", end.steps);
-    assert_eq!(end.notes.len(), 2, "{:?}", end.notes);
     carry_out(&mut present, &end.steps);
     assert_eq!(present.settings["ipv4/conf/all/arp_ignore"], "8");
-    assert_eq!(present.settings["ipv4/conf/lo/arp_ignore"], "0");
+    // The address is on the LAN once the host is not silent about it: so it stays silent, and that is known.
+    for (setting, value) in [("all/arp_announce", "2"), ("lo/arp_ignore", "1"), ("lo/arp_announce", "2")] {
+        assert_eq!(present.settings[&format!("ipv4/conf/{setting}")], value, "{setting}");
+    }
+    assert_eq!((end.after.addresses.len(), end.after.settings.len(), end.notes.len()), (1, 3, 5));
+    assert_eq!(down(&end.after, &present).after, end.after);
+    // Once it is gone the rest is undone.
+    present.addresses.retain(|found| found.address != ip("10.0.0.100"));
+    let end = down(&end.after, &present);
+    carry_out(&mut present, &end.steps);
+    assert_eq!((&*present.settings["ipv4/conf/lo/arp_ignore"], end.after), ("0", Record::default()));
+}
+
+#[test]
+fn what_is_wanted_no_longer_but_stays_is_not_told_to_the_lan() {
+    let mut present = host();
+    let first = up(&plan(&[(Device::Lo, "10.0.0.100")]), &Record::default(), &present);
+    carry_out(&mut present, &first.steps);
+    for taken in present.addresses.iter_mut().filter(|found| found.address == ip("10.0.0.100")) {
+        taken.mark = 0;
+    }
+    let wanted = plan(&[(Device::Lo, "fd00::100")]);
+    let second = up(&wanted, &first.after, &present);
+    assert_eq!(shown(&second.steps), ["put fd00::100/128 on lo"]);
+    assert_eq!((second.after.addresses.len(), &second.after.settings), (2, &first.after.settings));
+    carry_out(&mut present, &second.steps);
+    let again = up(&wanted, &second.after, &present);
+    assert_eq!((again.steps, again.after), (vec![], second.after));
 }
 
 #[test]
@@ -179,4 +205,19 @@ fn who_would_tell_the_lan_all_the_same_is_named() {
     let notes = up(&plan(&[(Device::Lo, "10.0.0.100")]), &Record::default(), &present).notes;
     assert!(notes.iter().any(|note| note.contains("eth0 may tell")), "{notes:?}");
     assert!(notes.iter().any(|note| note.contains("is on eth0 too")), "{notes:?}");
+}
+
+#[test]
+fn the_loopback_interface_is_taken_up_and_stays_up() {
+    let mut present = host();
+    present.links.insert("lo".to_owned(), false);
+    let change = up(&plan(&[(Device::Lo, "10.0.0.100")]), &Record::default(), &present);
+    assert_eq!(shown(&change.steps)[0], "take lo up");
+    assert!(missing(&change.after, &present).contains(&"lo is down".to_owned()));
+    carry_out(&mut present, &change.steps);
+    // Also by a record of an earlier version.
+    for raised in [change.after.raised.clone(), [Device::Lo].into()] {
+        let end = down(&Record { raised, ..change.after.clone() }, &present);
+        assert!(!shown(&end.steps).contains(&"take lo down".to_owned()), "{:?}", end.steps);
+    }
 }
