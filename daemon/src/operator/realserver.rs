@@ -111,22 +111,38 @@ impl Kept {
     }
 
     /// Nobody else sets up or undoes meanwhile: by this record, or in this network, whatever the record.
-    fn alone(&self) -> Result<[PidFile; 2]> {
+    fn alone(&self) -> Result<(PidFile, Option<PidFile>)> {
+        let by_record = hold(&self.path().with_extension("pid")).map_err(refused)?;
         let here = Where::here().context("the network namespace")?;
         let network = Path::new(paths::RUN).join(format!("realserver-net-{}.pid", here.namespace));
-        Ok([hold(&self.path().with_extension("pid"))?, hold(&network)?])
+        match hold(&network) {
+            // Who keeps the record elsewhere may have had to.
+            Err(PidFileError::Io { error, .. }) if self.record.is_some() && is_read_only(&error) => {
+                Ok((by_record, None))
+            }
+            in_network => Ok((by_record, Some(in_network.map_err(refused)?))),
+        }
     }
 }
 
-fn hold(path: &Path) -> Result<PidFile> {
-    let mut held = match PidFile::take(path) {
-        Err(PidFileError::AlreadyRunning(path)) => {
-            bail!("another `keepwatch realserver` runs (its process is in {}): stop that one", path.display())
-        }
-        held => held?,
-    };
+fn hold(path: &Path) -> Result<PidFile, PidFileError> {
+    let mut held = PidFile::take(path)?;
     held.write(std::process::id())?;
     Ok(held)
+}
+
+fn refused(error: PidFileError) -> anyhow::Error {
+    match error {
+        PidFileError::AlreadyRunning(path) => anyhow::anyhow!(
+            "another `keepwatch realserver` runs (its process is in {}): stop that one",
+            path.display()
+        ),
+        error => error.into(),
+    }
+}
+
+fn is_read_only(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
 /// Runs it.

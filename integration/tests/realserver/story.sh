@@ -44,9 +44,10 @@ until_ok() { # what, command…
 ask() { # url
 	ip netns exec client curl -s -m 5 --no-keepalive -H 'Connection: close' "$1" | sort | uniq -c | tr -s ' '
 }
-# All that a host has of addresses and settings, but for ends of tunnels that the kernel has made meanwhile.
+# All that a host has of addresses and settings, but for ends of tunnels that the kernel has made meanwhile, and what it
+# does with IPv6 addresses by itself some time after an interface is up.
 all_of() {
-	ip -n "$1" -o addr | grep -v -e tunl0 -e sit0 -e ip6tnl0 | sed 's/ *valid_lft.*//'
+	ip -n "$1" -o addr | grep -v -e tunl0 -e sit0 -e ip6tnl0 -e 'inet6 fe80:' | sed 's/ tentative//; s/ *valid_lft.*//'
 	ip netns exec "$1" sh -c 'cd /proc/sys/net; grep -H . ipv4/conf/*/arp_* ipv4/conf/*/rp_filter' | grep -v -e tunl0 -e sit0 -e ip6tnl0
 }
 for name in first second third; do all_of $name >$WORK/$name.before; done
