@@ -291,12 +291,9 @@ fn servers_that_fail_are_judged_as_keepalived_judges_them() {
         assert_eq!(*up, expected, "{cell}\n{}", story.output);
     }
     assert_eq!(ours.len(), 56);
-    for who in ["keepalived", "keepwatchd"] {
-        for (cell, up) in judged(who, "when they do well") {
-            // keepalived goes on reading what was endless, and does not come back.
-            let stays = cell.ends_with(" down") || (who == "keepalived" && cell.ends_with("endless body"));
-            assert!(up != stays || cell == RACE, "{who}: {cell}\n{}", story.output);
-        }
+    // When keepalived comes back, and whether (of what was endless it goes on reading), is its own business.
+    for (cell, up) in judged("keepwatchd", "when they do well") {
+        assert!(up != cell.ends_with(" down") || cell == RACE, "{cell}\n{}", story.output);
     }
 }
 
