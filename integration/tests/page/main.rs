@@ -52,7 +52,7 @@ fn look(browser: &Browser) -> Result<()> {
     browser.open(PAGE)?;
     browser.wait_for(ROUTER, "BACKUP")?;
     browser.wait_for(DEAD, "down")?;
-    ensure!(browser.text(ROUTER).contains("10.78.0.1"), "the master is named: {}", browser.text(ROUTER));
+    browser.wait_for(ROUTER, "10.78.0.1").context("the master is named")?;
     ensure!(
         browser.all(&format!("{ROUTER} svg.line rect.t-calm"))?.len() == 1,
         "its timeline shows a backup"
