@@ -20,7 +20,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::binaries;
 
 pub use image::Image;
 
@@ -45,6 +47,29 @@ impl Scenario {
             limit: Duration::from_secs(150),
             memory_mib: 1024,
         }
+    }
+
+    /// A scenario that runs tests of the calling test program inside the machine, those that only run if they are asked for
+    /// (`#[ignore]`): `which` are more arguments for it. They find keepwatch's programs.
+    ///
+    /// # Errors
+    /// If the calling program, or keepwatch's, cannot be found.
+    pub fn of_this_test(which: &str) -> Result<Self> {
+        let programs = binaries::path("keepwatchd")?;
+        let programs = programs.parent().context("a directory of programs")?;
+        let scenario = Self::new(format!("$TEST --ignored --nocapture {which}"));
+        Ok(scenario.env("TEST", std::env::current_exe()?).env(binaries::DIRECTORY, programs))
+    }
+
+    /// Plays it, and shows what it printed.
+    ///
+    /// # Errors
+    /// As [`Self::run`], and if the script fails.
+    pub fn succeed(&self) -> Result<()> {
+        let outcome = self.run()?;
+        println!("{}", outcome.output);
+        ensure!(outcome.code == 0, "it went wrong inside the machine");
+        Ok(())
     }
 
     /// Sets an environment variable for the script.

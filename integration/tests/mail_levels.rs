@@ -3,10 +3,10 @@
 
 use std::{collections::BTreeSet, net::SocketAddr};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use integration::{
-    Host, Instance, Lab, Process, aiosmtpd::Aiosmtpd, binaries, conf, keepalived::Keepalived,
-    keepwatchd::Keepwatchd, vm::Scenario, wait, web::WebServer,
+    Host, Instance, Lab, Process, aiosmtpd::Aiosmtpd, conf, keepalived::Keepalived, keepwatchd::Keepwatchd,
+    vm::Scenario, wait, web::WebServer,
 };
 
 /// What the block `global_defs` says of it.
@@ -105,19 +105,12 @@ fn virtual_routers_and_groups_mail_as_keepalived_does() -> Result<()> {
 
 #[test]
 fn virtual_and_real_servers_mail_as_keepalived_does() -> Result<()> {
-    let programs = binaries::path("keepwatchd")?;
-    let programs = programs.parent().unwrap_or(&programs);
-    let outcome = Scenario::new("$TEST --ignored --exact inside_the_machine --nocapture")
-        .env("TEST", std::env::current_exe()?)
-        .env(binaries::DIRECTORY, programs)
+    Scenario::of_this_test("--exact inside_the_machine")?
         .module("ip_vs_rr")
         .module("veth")
         .module("bridge")
         .limit(std::time::Duration::from_secs(400))
-        .run()?;
-    println!("{}", outcome.output);
-    ensure!(outcome.code == 0, "it went wrong inside the machine");
-    Ok(())
+        .succeed()
 }
 
 #[test]

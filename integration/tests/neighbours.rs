@@ -5,7 +5,7 @@
 use std::{fs, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use integration::{Host, Instance, Lab, binaries, keepwatchd::Keepwatchd, vm::Scenario, wait};
+use integration::{Host, Instance, Lab, keepwatchd::Keepwatchd, vm::Scenario, wait};
 
 /// Instance, virtual router id, address.
 const ROUTERS: [(&str, u8, &str); 4] = [
@@ -17,17 +17,7 @@ const ROUTERS: [(&str, u8, &str); 4] = [
 
 #[test]
 fn adverts_leave_though_the_kernel_s_neighbour_table_is_full() -> Result<()> {
-    let programs = binaries::path("keepwatchd")?;
-    let programs = programs.parent().unwrap_or(&programs);
-    let outcome = Scenario::new("$TEST --ignored --exact inside_the_machine --nocapture")
-        .env("TEST", std::env::current_exe()?)
-        .env(binaries::DIRECTORY, programs)
-        .module("veth")
-        .module("bridge")
-        .run()?;
-    println!("{}", outcome.output);
-    ensure!(outcome.code == 0, "it went wrong inside the machine");
-    Ok(())
+    Scenario::of_this_test("--exact inside_the_machine")?.module("veth").module("bridge").succeed()
 }
 
 /// Every kind of router, as number `own` of two.

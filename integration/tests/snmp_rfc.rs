@@ -229,17 +229,28 @@ fn what_a_manager_sets_acts_and_is_refused_whole_and_is_gone_after_a_reload() ->
     Ok(())
 }
 
-#[test]
-fn managers_that_people_have_read_it() -> Result<()> {
-    let host = lonely("rfc-managers")?;
+/// The state of the first virtual router.
+fn state() -> String {
+    format!("{KEEPALIVED}.2.3.1.4.1")
+}
+
+/// A host with an snmpd that shows a master.
+fn master(name: &str) -> Result<(Host, Snmpd, Keepwatchd)> {
+    let host = lonely(name)?;
     let snmpd = Snmpd::start(&host)?;
     let text = routers(snmpd.socket(), "enable_snmp_vrrp");
     let we = Keepwatchd::on(&host).config(text).flag("--vrrp").start()?;
-    let state = format!("{KEEPALIVED}.2.3.1.4.1");
     wait::until("it is master", wait::LONG, || {
-        snmpd.get(&state).is_ok_and(|line| line.contains("INTEGER: 2"))
+        snmpd.get(&state()).is_ok_and(|line| line.contains("INTEGER: 2"))
     })
     .with_context(|| we.process().log())?;
+    Ok((host, snmpd, we))
+}
+
+#[test]
+fn managers_that_people_have_read_it() -> Result<()> {
+    let (host, snmpd, _we) = master("rfc-managers")?;
+    let state = state();
 
     // Nagios: 2 and nothing else is well.
     let check = ["-H", "127.0.0.1", "-p", "1161", "-C", "public", "-P", "2c", "-o", &state, "-c", "2:2"];
@@ -273,15 +284,7 @@ fn managers_that_people_have_read_it() -> Result<()> {
 #[test]
 #[ignore = "needs node, and net-snmp of npm"]
 fn net_snmp_of_npm_reads_it() -> Result<()> {
-    let host = lonely("rfc-npm")?;
-    let snmpd = Snmpd::start(&host)?;
-    let text = routers(snmpd.socket(), "enable_snmp_vrrp");
-    let we = Keepwatchd::on(&host).config(text).flag("--vrrp").start()?;
-    let state = format!("{KEEPALIVED}.2.3.1.4.1");
-    wait::until("it is master", wait::LONG, || {
-        snmpd.get(&state).is_ok_and(|line| line.contains("INTEGER: 2"))
-    })
-    .with_context(|| we.process().log())?;
+    let (host, snmpd, _we) = master("rfc-npm")?;
     let walked = host.run("node", &[concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snmp/walk.js")])?;
     let objects = snmpd.walk(KEEPALIVED)?.lines().filter(|line| line.starts_with('.')).count();
     ensure!(walked.trim() == objects.to_string(), "net-snmp of npm: {walked}, snmpbulkwalk: {objects}");

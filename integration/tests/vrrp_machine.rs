@@ -22,20 +22,13 @@ const PATIENT: Duration = Duration::from_secs(60);
 
 #[test]
 fn ipvlans_and_vrfs_carry_virtual_routers() -> Result<()> {
-    let directory = integration::binaries::path("keepwatchd")?;
-    let directory = directory.parent().context("a directory")?;
-    let outcome = Scenario::new("$TEST --ignored --test-threads=2")
-        .env("TEST", std::env::current_exe()?)
-        .env(integration::binaries::DIRECTORY, directory)
+    Scenario::of_this_test("--test-threads=2")?
         .module("ipvlan")
         .module("vrf")
         .module("veth")
         .module("bridge")
         .limit(Duration::from_secs(400))
-        .run()?;
-    println!("{}", outcome.output);
-    ensure!(outcome.code == 0, "inside the machine:\n{}", outcome.output);
-    Ok(())
+        .succeed()
 }
 
 fn instance(priority: u8, more: &str) -> Instance {

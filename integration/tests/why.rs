@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use integration::{
-    Host, Instance, Lab, binaries,
+    Host, Instance, Lab,
     conf::{self, VIP},
     keepalived::Keepalived,
     keepwatchd::Keepwatchd,
@@ -247,18 +247,11 @@ fn a_wrong_password() -> Result<()> {
 /// The programs of this test in a machine whose kernel has IPVS.
 #[test]
 fn a_service_that_somebody_takes_out_of_the_kernel_s_table() -> Result<()> {
-    let programs = binaries::path("keepwatchd")?;
-    let programs = programs.parent().unwrap_or(&programs);
-    let outcome = Scenario::new("$TEST --ignored --exact inside_the_machine --nocapture")
-        .env("TEST", std::env::current_exe()?)
-        .env(binaries::DIRECTORY, programs)
+    Scenario::of_this_test("--exact inside_the_machine")?
         .module("ip_vs_rr")
         .module("veth")
         .module("bridge")
-        .run()?;
-    println!("{}", outcome.output);
-    ensure!(outcome.code == 0, "it went wrong inside the machine");
-    Ok(())
+        .succeed()
 }
 
 #[test]

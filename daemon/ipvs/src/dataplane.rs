@@ -77,12 +77,8 @@ impl Dataplane {
 
     /// Reads the connections of the real servers of these services.
     pub(crate) fn activities(&mut self, services: &BTreeSet<ServiceKey>) -> Result<Activities, KernelError> {
-        match self {
-            Self::Kernel(reach) => with(reach, |kernel| kernel.activities(services)),
-            Self::Memory(_) | Self::Shadow(_) => Ok(Activities::new()),
-            #[cfg(test)]
-            Self::Stubborn(..) => Ok(Activities::new()),
-        }
+        let there = |reach| with(reach, |kernel| kernel.activities(services));
+        self.reach().map_or_else(|| Ok(Activities::new()), there)
     }
 
     /// Removes everything, ours or not.
@@ -100,69 +96,39 @@ impl Dataplane {
 
     /// Sets the timeouts that are given; gives what they were.
     pub(crate) fn set_timeouts(&mut self, timeouts: Timeouts) -> Result<Timeouts, KernelError> {
-        match self {
-            Self::Kernel(kernel) => with(kernel, |kernel| {
-                let before = kernel.timeouts()?;
-                kernel.set_timeouts(timeouts)?;
-                Ok(before)
-            }),
-            Self::Memory(_) | Self::Shadow(_) => Ok(Timeouts::default()),
-            #[cfg(test)]
-            Self::Stubborn(..) => Ok(Timeouts::default()),
-        }
+        let Some(reach) = self.reach() else { return Ok(Timeouts::default()) };
+        with(reach, |kernel| {
+            let before = kernel.timeouts()?;
+            kernel.set_timeouts(timeouts)?;
+            Ok(before)
+        })
     }
 
     /// Marks packets as this says, in place of what was said `before`.
     pub(crate) fn mark(&mut self, marking: &Marking, before: &Marking) -> Result<(), KernelError> {
-        match self {
-            Self::Kernel(reach) => marking.carry_out(before, &reach.access),
-            Self::Memory(_) | Self::Shadow(_) => Ok(()),
-            #[cfg(test)]
-            Self::Stubborn(..) => Ok(()),
-        }
+        self.reach().map_or(Ok(()), |reach| marking.carry_out(before, &reach.access))
     }
 
     /// Removes what runs that are no more have left of marks, where this does not replace it.
     pub(crate) fn clear_marks(&mut self, marking: &Marking) -> Result<(), KernelError> {
-        match self {
-            Self::Kernel(reach) => marking.clear(&reach.access),
-            Self::Memory(_) | Self::Shadow(_) => Ok(()),
-            #[cfg(test)]
-            Self::Stubborn(..) => Ok(()),
-        }
+        self.reach().map_or(Ok(()), |reach| marking.clear(&reach.access))
     }
 
     /// Whether packets are marked as this says.
     pub(crate) fn marks(&mut self, marking: &Marking) -> Result<bool, KernelError> {
-        match self {
-            Self::Kernel(reach) => marking.is_there(&reach.access),
-            Self::Memory(_) | Self::Shadow(_) => Ok(true),
-            #[cfg(test)]
-            Self::Stubborn(..) => Ok(true),
-        }
+        self.reach().map_or(Ok(true), |reach| marking.is_there(&reach.access))
     }
 
     /// Why a socket that was opened since this was last asked has not the receive buffer that it should have.
     pub(crate) fn take_refused_buffer(&mut self) -> Option<KernelError> {
-        match self {
-            Self::Kernel(reach) => reach.open.as_mut().and_then(|kernel| kernel.take_refused_buffer()),
-            Self::Memory(_) | Self::Shadow(_) => None,
-            #[cfg(test)]
-            Self::Stubborn(..) => None,
-        }
+        self.reach()?.open.as_mut()?.take_refused_buffer()
     }
 
     /// Reaches the kernel in this way from now on. Where its table is does not change while the daemon runs.
     pub(crate) fn resize(&mut self, buffer: KernelBuffer) -> Result<(), KernelError> {
-        match self {
-            Self::Kernel(reach) => {
-                reach.access.receive_buffer = buffer;
-                reach.open.as_mut().map_or(Ok(()), |kernel| kernel.resize(buffer))
-            }
-            Self::Memory(_) | Self::Shadow(_) => Ok(()),
-            #[cfg(test)]
-            Self::Stubborn(..) => Ok(()),
-        }
+        let Some(reach) = self.reach() else { return Ok(()) };
+        reach.access.receive_buffer = buffer;
+        reach.open.as_mut().map_or(Ok(()), |kernel| kernel.resize(buffer))
     }
 
     /// Runs these halves of connection synchronisation and no others.
@@ -171,20 +137,26 @@ impl Dataplane {
         daemon: &SyncDaemon,
         halves: &[SyncRole],
     ) -> Result<(), KernelError> {
-        match self {
-            Self::Kernel(kernel) => with(kernel, |kernel| {
-                for other in [SyncRole::Master, SyncRole::Backup] {
-                    // It is no matter if it did not run.
-                    match kernel.stop_sync(other, daemon) {
-                        Ok(()) | Err(KernelError::Refused { .. }) => (),
-                        Err(error) => return Err(error),
-                    }
+        let Some(reach) = self.reach() else { return Ok(()) };
+        with(reach, |kernel| {
+            for other in [SyncRole::Master, SyncRole::Backup] {
+                // It is no matter if it did not run.
+                match kernel.stop_sync(other, daemon) {
+                    Ok(()) | Err(KernelError::Refused { .. }) => (),
+                    Err(error) => return Err(error),
                 }
-                halves.iter().try_for_each(|half| kernel.start_sync(*half, daemon))
-            }),
-            Self::Memory(_) | Self::Shadow(_) => Ok(()),
+            }
+            halves.iter().try_for_each(|half| kernel.start_sync(*half, daemon))
+        })
+    }
+
+    /// The way to the kernel; none where the table is in memory, and nothing but it.
+    fn reach(&mut self) -> Option<&mut Reach> {
+        match self {
+            Self::Kernel(reach) => Some(reach),
+            Self::Memory(_) | Self::Shadow(_) => None,
             #[cfg(test)]
-            Self::Stubborn(..) => Ok(()),
+            Self::Stubborn(..) => None,
         }
     }
 }

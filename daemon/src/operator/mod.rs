@@ -7,6 +7,8 @@ mod describe;
 mod events;
 mod follow;
 mod generate;
+#[cfg(test)]
+mod happened;
 mod input;
 mod language;
 mod nagios;

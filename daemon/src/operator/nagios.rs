@@ -107,24 +107,15 @@ fn tell(out: &mut impl Write, world: &World) -> io::Result<Verdict> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
-
-    use keepwatch_bus::fact::{DaemonFact, SplitSign, VrrpFact};
-    use keepwatch_bus::{Configured, Event, EventId, Fact};
-    use keepwatch_config::model::{Instance, VirtualRouterId};
+    use keepwatch_bus::Fact;
+    use keepwatch_bus::fact::{DaemonFact, VrrpFact};
 
     use super::*;
+    use crate::operator::happened::{configured, instance, split_brain, world};
 
     /// What is answered once these things happened to `VI_1`, and how bad that is.
     fn answer(happened: impl IntoIterator<Item = Fact>) -> (Verdict, String) {
-        let instance = Instance::new("VI_1".into(), "eth0".into(), VirtualRouterId(51));
-        let settings = Configured::new(1, instance);
-        let configured = VrrpFact::InstanceConfigured { instance: "VI_1".into(), settings };
-        let mut world = World::default();
-        for (id, fact) in (1..).zip(std::iter::once(configured.into()).chain(happened)) {
-            let id = EventId(id);
-            world.apply(&Event { id, at: jiff::Timestamp::UNIX_EPOCH, mono: 0, cause: None, fact });
-        }
+        let world = world(std::iter::once(configured(instance("VI_1"))).chain(happened));
         let mut out = Vec::new();
         let verdict = tell(&mut out, &world).unwrap();
         (verdict, String::from_utf8(out).unwrap())
@@ -132,18 +123,6 @@ mod tests {
 
     fn state(to: VrrpState) -> Fact {
         VrrpFact::StateChanged { instance: "VI_1".into(), from: VrrpState::Init, to, priority: 100 }.into()
-    }
-
-    fn split() -> Fact {
-        VrrpFact::SplitBrainBegan {
-            instance: "VI_1".into(),
-            address: IpAddr::from([10, 0, 0, 2]),
-            priority: 50,
-            own_address: None,
-            own: 100,
-            sign: SplitSign::Heard,
-        }
-        .into()
     }
 
     fn refused(error: &str) -> Fact {
@@ -162,7 +141,7 @@ mod tests {
 
     #[test]
     fn two_masters_are_critical() {
-        let (verdict, text) = answer([state(VrrpState::Master), split()]);
+        let (verdict, text) = answer([state(VrrpState::Master), split_brain()]);
         assert_eq!(verdict, Verdict::Critical);
         assert!(
             text.starts_with("KEEPWATCH CRITICAL - VI_1: split brain with 10.0.0.2 (priority 50)"),

@@ -131,43 +131,15 @@ pub(in crate::operator) fn json(now: Timestamp, world: &World, only: &Only) -> V
 
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
-
-    use keepwatch_bus::fact::{LinkDownReason, LinkFact, SplitSign, VrrpFact};
-    use keepwatch_bus::{Configured, Event, EventId, Fact};
-    use keepwatch_config::model::{Instance, Tracked, Tracking, VirtualRouterId};
+    use keepwatch_bus::fact::{LinkDownReason, LinkFact};
+    use keepwatch_config::model::{Instance, Tracked, Tracking};
 
     use super::*;
-
-    fn world(facts: impl IntoIterator<Item = Fact>) -> World {
-        let mut world = World::default();
-        for (id, fact) in (1..).zip(facts) {
-            let id = EventId(id);
-            world.apply(&Event { id, at: Timestamp::UNIX_EPOCH, mono: 0, cause: None, fact });
-        }
-        world
-    }
-
-    fn instance(name: &str) -> Instance {
-        Instance::new(name.into(), "eth0".into(), VirtualRouterId(51))
-    }
-
-    fn configured(instance: Instance) -> Fact {
-        let name = instance.name.clone();
-        VrrpFact::InstanceConfigured { instance: name, settings: Configured::new(1, instance) }.into()
-    }
+    use crate::operator::happened::{configured, instance, split_brain, world};
 
     #[test]
     fn who_asks_for_a_router_by_its_name_is_told_of_its_split_brain() {
-        let split = VrrpFact::SplitBrainBegan {
-            instance: "VI_1".into(),
-            address: IpAddr::from([10, 0, 0, 2]),
-            priority: 50,
-            own_address: None,
-            own: 100,
-            sign: SplitSign::Heard,
-        };
-        let world = world([configured(instance("VI_1")), configured(instance("VI_2")), split.into()]);
+        let world = world([configured(instance("VI_1")), configured(instance("VI_2")), split_brain()]);
         assert!(!is_well(&world, &Only::called("VI_1")) && is_well(&world, &Only::called("VI_2")));
         assert!(!is_well(&world, &Only::called("")));
     }
