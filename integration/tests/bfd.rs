@@ -260,7 +260,7 @@ fn a_flood_of_its_port_ends_no_session_and_delays_no_advert() -> Result<()> {
                     // A full queue is no failure of the test: there are more packets to come.
                     let _ = socket.send_to(&foreign[..24 - sent % 3 / 2], (pair::OURS, 3784));
                     sent += 1;
-                    if sent % 20 == 0 {
+                    if sent.is_multiple_of(20) {
                         std::thread::sleep(Duration::from_millis(1));
                     }
                 }
