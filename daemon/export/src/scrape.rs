@@ -1,21 +1,29 @@
 //! `/metrics`: in the format and the encoding that the client asks for (RFC 9110 §12.5).
 
-use std::io::Write;
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use parking_lot::Mutex;
 
 use crate::fresh::Fresh;
-use crate::metrics::{self, Format};
+use crate::metrics::{self, Exposition, Format};
+use crate::packed::Packer;
 use crate::routes::Shared;
 
-/// The last answer in each format, with and without compression.
+/// The last answer in each format, as text and packed.
 #[derive(Default)]
-pub(crate) struct Scrapes([[Fresh; 2]; 2]);
+pub(crate) struct Scrapes([Answers; 2]);
+
+/// Those of one format.
+#[derive(Default)]
+struct Answers {
+    text: Fresh,
+    packed: Fresh,
+    packer: Arc<Mutex<Packer>>,
+}
 
 /// `/metrics`.
 pub(crate) async fn answer(State(shared): State<Shared>, headers: HeaderMap) -> Response {
@@ -28,12 +36,17 @@ impl Scrapes {
     pub(crate) async fn respond(
         &self,
         headers: &HeaderMap,
-        exposition: impl FnOnce(Format) -> String + Send + 'static,
+        exposition: impl FnOnce(Format) -> Exposition + Send + 'static,
     ) -> Response {
         let format = format(headers);
         let gzip = accepts_gzip(headers);
-        let fresh = &self.0[usize::from(format == Format::OpenMetrics)][usize::from(gzip)];
-        let body = fresh.get(move || make(exposition(format), gzip)).await;
+        let [text, open] = &self.0;
+        let answers = if format == Format::OpenMetrics { open } else { text };
+        let packer = answers.packer.clone();
+        let body = match gzip {
+            true => answers.packed.get(move || packer.lock().pack(&exposition(format))).await,
+            false => answers.text.get(move || Some(exposition(format).into_text().into())).await,
+        };
         response(body, format, gzip)
     }
 }
@@ -52,16 +65,6 @@ fn response(body: Option<Bytes>, format: Format, gzip: bool) -> Response {
         set(header::CONTENT_ENCODING, "gzip");
     }
     response
-}
-
-fn make(text: String, gzip: bool) -> Option<Bytes> {
-    if !gzip {
-        return Some(text.into());
-    }
-    // Names and labels are the same over and over: the fastest level makes a tenth of it.
-    let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 8), Compression::fast());
-    encoder.write_all(text.as_bytes()).ok()?;
-    encoder.finish().ok().map(Bytes::from)
 }
 
 /// OpenMetrics where it is wanted at least as much as plain text.
