@@ -159,6 +159,7 @@ fn a_thousand() -> Result<()> {
     summary("100/100\nreal servers up")?;
     host.down("eth2")?;
     summary("250\nFAULT")?;
+    browser.wait_for("#trouble", "VI_2_1 is in FAULT and 249 more likewise")?;
     browser.wait_for("#routers tbody", "VI_2_50")?;
     picture(&browser, "thousand")
 }

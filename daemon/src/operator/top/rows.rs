@@ -56,7 +56,7 @@ pub(super) fn routers<'a>(world: &'a World, view: &View) -> Vec<&'a Instance> {
         .filter(|i| {
             view.wants(&i.name)
                 || view.wants(i.settings.interface_name())
-                || i.settings.all_addresses().any(|address| view.wants(&address.address))
+                || i.settings.all_addresses().any(|address| view.wants(address.address))
         })
         .collect();
     all.sort_by_key(|instance| !troubled(instance));
@@ -172,7 +172,7 @@ pub(super) fn server(server: &Server<'_>, now: Timestamp, ink: Ink) -> Line<'sta
 /// Events that are wanted, newest first.
 pub(super) fn events<'a>(events: &'a VecDeque<Arc<Event>>, view: &View) -> Vec<&'a Arc<Event>> {
     let wanted = |event: &&Arc<Event>| {
-        (view.filter.is_empty() || view.wants(&describe::text(event)))
+        (view.filter.is_empty() || view.wants(describe::text(event)))
             && (!view.trouble_only || event.line().is_some_and(|line| line.level >= Level::Warning))
     };
     events.iter().rev().filter(wanted).collect()
