@@ -168,7 +168,7 @@ impl Roster {
             About::Real { real, up } => {
                 let script = self
                     .real(real)
-                    .and_then(|scripts| if *up { &scripts.up } else { &scripts.down }.as_ref());
+                    .and_then(|scripts| if *up { &scripts.up } else { &scripts.down }.as_deref());
                 script.map(|script| order(script, Subject::Real(*real), Vec::new())).into_iter().collect()
             }
             About::Service { service, up } => {

@@ -44,9 +44,9 @@ pub struct ServiceScripts {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RealScripts {
     /// `notify_up`.
-    pub up: Option<Script>,
+    pub up: Option<Box<Script>>,
     /// `notify_down`.
-    pub down: Option<Script>,
+    pub down: Option<Box<Script>>,
 }
 
 impl Usual for RealScripts {

@@ -147,7 +147,7 @@ impl CheckerBlock {
             }
             KindDraft::Misc(command) => vec![CheckerKind::Misc(command.resolve(around))],
             KindDraft::Udp(connection, reply) => {
-                let udp = |connection| CheckerKind::Udp(reply.resolve(connection));
+                let udp = |connection| CheckerKind::Udp(Box::new(reply.resolve(connection)));
                 one(connection.resolve(around, context).map(udp))
             }
         };

@@ -60,7 +60,11 @@ fn settings() -> ScriptSettings {
     let service_scripts = ServiceScripts {
         up: script("/quorum-up"),
         down: script("/quorum-down"),
-        reals: [(real().real, RealScripts { up: script("/up"), down: script("/down") }.into())].into(),
+        reals: [(
+            real().real,
+            RealScripts { up: script("/up").map(Box::new), down: script("/down").map(Box::new) }.into(),
+        )]
+        .into(),
     };
     ScriptSettings {
         watched: watched(),
