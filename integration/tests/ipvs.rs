@@ -218,11 +218,12 @@ fn groups_are_marked_the_table_is_where_it_is_configured_and_buffers_are_as_larg
     assert_eq!(
         lines(&story.chapter("reload")),
         lines(&format!(
-            "-A -f 2000 -s rr\n-A -f 2001 -s rr\n-A -f 2002 -6 -s rr\n-A -f 2003 -s rr\n0\n{answers}\n2 web3\nnetlink 16 100000"
+            "-A -f 2000 -s rr\n-A -f 2001 -s rr\n-A -f 2002 -6 -s rr\n-A -f 2003 -s rr\n-A -f 2004 -s rr\n0\n{answers}\n2 web3\nnetlink 16 100000"
         )),
         "{}",
         story.output
     );
+    assert_eq!(story.chapter("without a mark"), "marked\nunmarked 0\n", "{}", story.output);
     for chapter in ["repaired", "crash"] {
         assert_eq!(story.chapter(chapter).trim(), answers, "{chapter}\n{}", story.output);
     }

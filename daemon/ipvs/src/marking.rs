@@ -19,6 +19,12 @@ use crate::{
 
 const FAMILIES: [FilterFamily; 2] = [FilterFamily::Ip, FilterFamily::Ip6];
 
+/// The table that marks packets while another is replaced.
+///
+/// A transaction of nftables is not whole for what a map of ranges says: between the moment when the new rules are in force and
+/// the one when their maps are filled packets find nothing. What is short for the kernel is a refused connection for a client.
+const MEANWHILE: &str = "keepwatch_meanwhile";
+
 /// Which packets get which mark.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Marking {
@@ -73,13 +79,22 @@ impl Marking {
                     continue;
                 }
                 let mut same = there.iter().filter(|there| there.family == family && there.name == table);
+                let replaces = same.clone().next().is_some() && !packets.is_empty();
                 same.try_for_each(|there| may_replace(there, made))?;
-                work.push(((family, table), (marking.priority, marking.counts), packets));
+                work.push(((family, table), (marking.priority, marking.counts), packets, replaces));
             }
         }
         let owner = Owner::here().to_string();
-        work.into_iter().try_for_each(|(table, (priority, counts), packets)| {
-            mark_packets(&mut requests, table, (priority, counts, &owner), &packets).map_err(refused)
+        let mut make = |table, (priority, counts), packets: &[&MarkedPackets]| {
+            mark_packets(&mut requests, table, (priority, counts, &owner), packets).map_err(refused)
+        };
+        work.into_iter().try_for_each(|((family, table), how, packets, replaces)| {
+            if !replaces {
+                return make((family, table), how, &packets);
+            }
+            make((family, MEANWHILE), how, &packets)?;
+            let made = make((family, table), how, &packets);
+            made.and(make((family, MEANWHILE), how, &[]))
         })
     }
 

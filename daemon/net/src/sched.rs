@@ -48,6 +48,15 @@ fn running(load: &str) -> Option<usize> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RealtimePriority(pub u8);
 
+/// Whether the calling thread runs under a real-time policy. No when it cannot be told.
+#[must_use]
+pub fn is_realtime() -> bool {
+    // SAFETY: takes no pointer; pid 0 is the calling thread.
+    let policy = unsafe { libc::sched_getscheduler(0) };
+    // The kernel adds the flag to the policy.
+    policy >= 0 && matches!(policy & !libc::SCHED_RESET_ON_FORK, libc::SCHED_RR | libc::SCHED_FIFO)
+}
+
 /// Puts the calling thread under SCHED_RR. Threads and processes that it starts do not inherit it.
 ///
 /// # Errors

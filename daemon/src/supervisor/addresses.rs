@@ -33,6 +33,7 @@ impl Supervisor<'_> {
         if self.terms.as_ref().is_none_or(|terms| !terms.release) {
             self.placed.clear();
         }
+        self.placed.told_all();
         if self.placed.is_empty() {
             return;
         }
@@ -58,7 +59,9 @@ impl Supervisor<'_> {
         match taken.error {
             None => {
                 self.left_on = None;
-                self.log.now(Severity::Warning, &off);
+                if taken.off > 0 {
+                    self.log.now(Severity::Warning, &off);
+                }
                 self.taken_off += taken.off;
                 true
             }

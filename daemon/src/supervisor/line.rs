@@ -75,6 +75,8 @@ pub enum Report {
     /// From now on a peer takes over, at the earliest, when it has heard nothing for so long; `None` where no virtual
     /// router runs.
     Patience(Option<Duration>),
+    /// A virtual address that may be put on its interface from now on; none: those named before may not, and others follow.
+    May(Option<VirtualAddress>),
     /// A virtual address is on its interface now.
     Placed(VirtualAddress),
     /// It was taken off again.
@@ -121,6 +123,8 @@ impl fmt::Display for Report {
                 f.write_str("patience")?;
                 number(f, patience.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)))
             }
+            Self::May(None) => f.write_str("may"),
+            Self::May(Some(at)) => write!(f, "may {} {} {}", at.address, at.prefix, at.interface),
             Self::Placed(at) => write!(f, "placed {} {} {}", at.address, at.prefix, at.interface),
             Self::Removed(at) => write!(f, "removed {} {} {}", at.address, at.prefix, at.interface),
             Self::Left(left) => write!(f, "left {left}"),
@@ -213,6 +217,8 @@ impl Report {
                 Some(Self::Beat(counts))
             }
             "patience" => Some(Self::Patience(parse_number(words.next()?)?.map(Duration::from_millis))),
+            "may" if line == "may" => Some(Self::May(None)),
+            "may" => parse_address(&mut words).map(|at| Self::May(Some(at))),
             "placed" => parse_address(&mut words).map(Self::Placed),
             "removed" => parse_address(&mut words).map(Self::Removed),
             "left" => Left::parse(&mut words).map(Self::Left),
@@ -275,6 +281,8 @@ mod tests {
             Report::Beat([Some(1), None, Some(u64::MAX)]),
             Report::Patience(Some(Duration::from_millis(3609))),
             Report::Patience(None),
+            Report::May(None),
+            Report::May(Some(at.clone())),
             Report::Placed(at.clone()),
             Report::Removed(at),
             Report::Left(pipe.clone()),
@@ -301,6 +309,7 @@ mod tests {
             "hello",
             "placed",
             "placed 1.2.3 4 eth0",
+            "may ",
             "patience x",
             "pids",
             "pids x",

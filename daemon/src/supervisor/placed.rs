@@ -24,6 +24,8 @@ const PER_WRITE: usize = 64;
 #[derive(Default)]
 pub(super) struct Placed {
     addresses: BTreeMap<(Name, IpAddr), VirtualAddress>,
+    /// What may be there too: a worker that is killed has no time to tell of what it has just put there.
+    possible: Vec<VirtualAddress>,
     /// That of the workers; none before one has put an address anywhere.
     network: Option<Network>,
 }
@@ -54,15 +56,36 @@ impl Which {
 }
 
 impl Placed {
+    /// Whether nothing can be there.
     pub(super) fn is_empty(&self) -> bool {
-        self.addresses.is_empty()
+        self.addresses.is_empty() && self.possible.is_empty()
+    }
+
+    /// A worker may put an address there; none: no other ones.
+    pub(super) fn may(&mut self, worker: u32, at: Option<VirtualAddress>) {
+        match at {
+            Some(at) => {
+                self.live_in(worker);
+                self.possible.push(at);
+            }
+            None => self.told_all(),
+        }
+    }
+
+    /// The worker ended well: there is nothing that it had no time to tell of.
+    pub(super) fn told_all(&mut self) {
+        self.possible.clear();
+    }
+
+    fn live_in(&mut self, worker: u32) {
+        if self.is_empty() {
+            self.network = Some(Network::of(worker, self.network.take()));
+        }
     }
 
     /// A worker put an address there.
     pub(super) fn add(&mut self, worker: u32, at: VirtualAddress) {
-        if self.addresses.is_empty() {
-            self.network = Some(Network::of(worker, self.network.take()));
-        }
+        self.live_in(worker);
         self.addresses.insert((at.interface.clone(), at.address), at);
     }
 
@@ -74,6 +97,7 @@ impl Placed {
     /// They are nobody's business any more: they shall stay.
     pub(super) fn clear(&mut self) {
         self.addresses.clear();
+        self.told_all();
     }
 
     /// Takes those of them off that are still there and fit.
@@ -82,9 +106,13 @@ impl Placed {
         let taken = network.inside(|| self.try_take_off(which)).and_then(|taken| taken);
         let taken = taken.unwrap_or_else(|error| TakenOff { off: 0, error: Some(error) });
         if taken.error.is_none() {
-            self.addresses.clear();
+            self.clear();
         }
         taken
+    }
+
+    fn has(&self, at: &VirtualAddress) -> bool {
+        self.addresses.contains_key(&(at.interface.clone(), at.address))
     }
 
     fn try_take_off(&self, which: Which) -> Result<TakenOff, String> {
@@ -93,7 +121,10 @@ impl Placed {
         let told = monitor.dump(|notification| table.apply(notification, |_| {}));
         told.map_err(|error| error.to_string())?;
         let mut socket = AddressSocket::open().map_err(|error| error.to_string())?;
-        for at in self.addresses.values() {
+        let told = self.addresses.values().map(|at| (at, which));
+        // Of what was not told of only the mark says that it is not the host's own.
+        let possible = self.possible.iter().filter(|at| !self.has(at)).map(|at| (at, Which::Marked));
+        for (at, which) in told.chain(possible) {
             // An interface that is gone took its addresses along.
             let there = table.by_name(&at.interface).into_iter().flat_map(|link| &link.addresses);
             for present in there.filter(|present| present.address == at.address && which.has(present)) {

@@ -67,6 +67,11 @@ impl Supervisor<'_> {
                     worker.peers_wait(patience);
                 }
             }
+            Report::May(at) => {
+                if let Some(pid) = self.worker().map(|worker| worker.pid()) {
+                    self.placed.may(pid, at);
+                }
+            }
             Report::Placed(at) => {
                 // It is master, and looks after all of them.
                 (self.absence, self.taken_off) = (None, 0);

@@ -85,11 +85,11 @@ pub fn run(cli: Cli, started: Started) -> Result<i32> {
     let Started { reason, background, line, .. } = started;
     let (to_supervisor, mut line) = pulse::line(line);
     if !cli.dont_fork && !background {
-        line.say_early(&Report::Background);
+        line.say_early([Report::Background]);
         return Ok(0);
     }
     let settings = Settings::new(cli);
-    line.say_early(&Report::Supervise(settings.terms()));
+    line.say_early([Report::Supervise(settings.terms())]);
     if let Some(mask) = settings.cli.umask {
         nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
     }
@@ -181,11 +181,14 @@ impl Worker {
         accepted.tell(&bus, cause);
         let hub_beat = hub.heartbeat();
         to_supervisor.say(Report::Patience(placed::patience(config).filter(|_| settings.vrrp())));
+        if settings.vrrp() {
+            line.say_early(placed::possible(config));
+        }
         if config.global.disable_local_igmp
             && let Some(intention) = LocalIgmp::intention()
         {
             // What is said later waits until the pulse has begun.
-            line.say_early(&intention);
+            line.say_early([intention]);
         }
         let mut consumers = Consumers::start(&settings, config, earlier, hub, &bus, &to_supervisor);
         let mut asked = Vec::new();
@@ -333,7 +336,7 @@ async fn begin_with(
     line: &mut Line,
     later: &mut Vec<Asked>,
 ) -> bool {
-    line.say_early(&Report::Preparing(script.bound()));
+    line.say_early([Report::Preparing(script.bound())]);
     let run = script.run(bus, cause);
     tokio::pin!(run);
     loop {

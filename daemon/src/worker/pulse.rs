@@ -46,14 +46,15 @@ impl ToSupervisor {
 
 impl Line {
     /// Says something before anything runs that could be told of.
-    pub(super) fn say_early(&mut self, report: &Report) {
+    pub(super) fn say_early(&mut self, reports: impl IntoIterator<Item = Report>) {
+        let text: String = reports.into_iter().map(|report| format!("{report}\n")).collect();
         // An error is found when the line is used for what it is there for.
-        let _ = self.socket.write_all(format!("{report}\n").as_bytes());
+        let _ = self.socket.write_all(text.as_bytes());
     }
 
     /// Has the supervisor take the pid files, and waits until it has; false if it could not, and has said why.
     pub(super) fn may_begin(&mut self, files: PidFiles) -> bool {
-        self.say_early(&Report::PidFiles(files));
+        self.say_early([Report::PidFiles(files)]);
         let mut answer = [0];
         matches!(self.socket.read(&mut answer), Ok(1)) && answer == [GO]
     }

@@ -25,6 +25,9 @@ virtual_server_group B {
 virtual_server_group SIX {
     fd00:c::1-2 80
 }
+virtual_server_group UDP {
+    10.0.0.12 82
+}
 virtual_server group A {
     lvs_sched rr
     lvs_method NAT
@@ -43,6 +46,12 @@ virtual_server group SIX {
     lvs_method NAT
     protocol TCP
     real_server fd00:2::2 80 { weight 1 }
+}
+virtual_server group UDP {
+    lvs_sched rr
+    lvs_method NAT
+    protocol UDP
+    real_server 192.168.3.3 82 { weight 1 }
 }
 C
 part=groups
@@ -72,13 +81,41 @@ sed -e 's/^virtual_server_group A {/virtual_server_group NEW {\n    10.0.0.11 90
 	-e '0,/^virtual_server group A/s//virtual_server group NEW {\n    protocol TCP\n    lvs_sched rr\n    lvs_method NAT\n    real_server 192.168.3.3 80 { weight 1 }\n}\n&/' \
 	-e 's/11-13 80/11-12 80/' -e 's/cmd_rcv_bufs 70000/cmd_rcv_bufs 50000/' $WORK/groups.conf >$WORK/director.conf
 kill -HUP $daemon
-until_ok "the new group is there" has '-f 2003 -r 192.168.3.3'
+until_ok "the new group is there" has '-f 2004 -r 192.168.3.3'
 until_ok "its packets are marked" sh -c 'nft list map ip marks_of_ipvs tcp_map | grep -q "10.0.0.11 . 90"'
 ipvsadm -Sn | grep -- -A | sort
 nft list map ip marks_of_ipvs tcp_map | grep -c 10.0.0.13
 ask_all
 echo $(ask 2 http://10.0.0.11:90/)
 python3 "$SOCKETS" $daemon | grep 100000
+chapter "without a mark"
+# While the marks change again and again not one packet is without its own.
+nft -f - <<'N'
+table ip watch {
+	chain in {
+		type filter hook input priority 0
+		udp dport 82 meta mark 2003 counter
+		udp dport 82 meta mark != 2003 counter
+	}
+}
+N
+ip netns exec client python3 -c '
+import socket, time
+flood, end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), time.time() + 60
+while time.time() < end:
+    for _ in range(100):
+        flood.sendto(b"x", ("10.0.0.12", 82))' &
+flood=$!
+for n in 1 2 3 4; do
+	for last in 13 12; do
+		sed -i "s/11-1[23] 80/11-$last 80/" $WORK/director.conf
+		kill -HUP $daemon
+		until_ok "up to $last" sh -c "nft list map ip marks_of_ipvs tcp_map | grep -q '10.0.0.11-10.0.0.$last'"
+	done
+done
+kill $flood
+nft list table ip watch | awk '/counter/ { print $6 == "!=" ? "unmarked " $10 : $9 > 1000 ? "marked" : "too few: " $0 }'
+nft delete table ip watch
 chapter "repaired"
 nft delete table ip marks_of_ipvs
 until_ok "marked again" sh -c 'nft list map ip marks_of_ipvs tcp_map | grep -q "10.0.0.11 . 90"'

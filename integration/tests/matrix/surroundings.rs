@@ -79,8 +79,7 @@ const TABLE: &[(&str, &str, Start, After)] = &[
     ("two hundred stops at once", "exec $k", Runs(""), |stage| stage.many(Signal::SIGTERM)),
     ("its worker dies", "exec $k", Runs(""), worker_dies),
     ("its worker dies, and it may not be replaced", "exec $k -R", Runs(""), |stage| {
-        // What a worker has told of: in its first moments as master that may not be all.
-        std::thread::sleep(std::time::Duration::from_secs(1));
+        // In its first moments as master it has not told of the address yet.
         kill(stage.worker()?, Signal::SIGKILL)?;
         wait::until("its address is off", wait::LONG, || !stage.host.has("eth0", VIP))
     }),

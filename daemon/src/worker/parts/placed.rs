@@ -27,6 +27,14 @@ pub(in crate::worker) async fn run(mut events: UnboundedReceiver<Arc<Event>>, su
     }
 }
 
+/// Which addresses this configuration may have put where, for a supervisor whose worker is killed before it tells.
+pub(in crate::worker) fn possible(config: &Config) -> impl Iterator<Item = Report> {
+    let addresses = config.instances.iter().flat_map(|instance| {
+        instance.all_addresses().map(|address| Report::May(Some(instance.virtual_address(address))))
+    });
+    [Report::May(None)].into_iter().chain(addresses)
+}
+
 /// How long a peer of these virtual routers waits for an advert, at the least, before it takes over: without its skew
 /// time, which depends on a priority that is not known here.
 pub(in crate::worker) fn patience(config: &Config) -> Option<Duration> {

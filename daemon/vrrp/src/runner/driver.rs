@@ -9,7 +9,7 @@ use keepwatch_bus::counters::RouterCounters;
 use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::mailbox::{Receiver, Sender, WeakSender, mailbox};
 use keepwatch_bus::{Bus, EventId};
-use keepwatch_net::sched::Idleness;
+use keepwatch_net::sched::{self, Idleness};
 use keepwatch_net::socket::{Packet, ReceiveBatch};
 use keepwatch_net::timer::Timer;
 use nix::errno::Errno;
@@ -32,8 +32,8 @@ const RECEIVING: Duration = Duration::from_millis(2);
 const BETWEEN_BURSTS: Duration = Duration::from_micros(250);
 /// How long the last advertisements may take to leave.
 const STOPPING: Duration = Duration::from_secs(2);
-/// So long before a master is given up for dead the thread is awake, and so is the one that puts addresses on, if a
-/// processor is idle: waking one from its rest takes its time. An advert that comes earlier moves the deadline, so a living
+/// So long before a master is given up for dead the thread is awake, and so is the one that puts addresses on, if they run
+/// in real time or a processor is idle: waking one takes its time. An advert that comes earlier moves the deadline, so a living
 /// master costs nothing of it.
 const AHEAD: Duration = Duration::from_micros(400);
 /// Descriptors that one wake-up tells of.
@@ -242,16 +242,17 @@ impl Driver {
     }
 
     /// If a takeover is near, stays awake until its time, or until something happens that may change it. On a busy machine
-    /// it sleeps until then.
+    /// it sleeps until then, unless it runs in real time.
     fn await_takeover(&mut self) {
         if !self.ready.timer {
             return;
         }
         let now = Instant::now();
         let Some(at) = self.node.takeover_by(now + AHEAD).filter(|at| *at > now) else { return };
-        if !self.idleness.as_ref().is_some_and(Idleness::is_there) {
-            // Where processors are short, who stays awake uses up the share that would let him run when it counts; and
-            // none has to be woken from its rest, which is what takes long on an idle machine.
+        if !sched::is_realtime() && !self.idleness.as_ref().is_some_and(Idleness::is_there) {
+            // Where processors are short, who stays awake uses up the share that would let him run when it counts (in real
+            // time there is no such share); and none has to be woken from its rest, which is what takes long on an idle
+            // machine.
             let _ = self.timer.set([Some(at), self.next_burst].into_iter().flatten().min());
             self.look(EpollTimeout::try_from(HEARTBEAT).unwrap_or(EpollTimeout::ZERO));
             return;
