@@ -216,6 +216,9 @@ fn a_receiver_that_refuses_connections_and_then_answers_500_for_a_while_gets_all
     let since = capture::now();
     director.wait_for_log("webhook pager: not delivered")?;
     director.wait_for_log("refused")?;
+    // It is among what is wrong now, with the event that says since when.
+    let why = director.answer(&["why"])?;
+    ensure!(why.contains("! webhook pager: ") && why.contains("webhook pager: not delivered, "), "{why}");
     let counted = |metric: &str| director.metric(metric, &["webhook pager"]);
     let happens = || -> Result<()> {
         let web = WebServer::start(&host, WEB.parse()?, "one")?;
