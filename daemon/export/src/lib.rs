@@ -21,6 +21,7 @@
 //!
 //! [`dump`] makes the files that keepalived writes on a signal.
 
+mod accept;
 mod api;
 mod board;
 pub mod dump;

@@ -229,7 +229,11 @@ impl Books<'_> {
     fn notifications(&self, metrics: &str, ledger: &Ledger) -> Result<String> {
         let [delivered, lost] = Self::delivered(metrics, "snmp traps");
         let all = ledger.states.len() as f64 + of_servers(metrics);
-        ensure!(delivered + lost == all, "{delivered} + {lost} notifications are not {all}");
+        ensure!(
+            delivered + lost == all,
+            "{delivered} + {lost} notifications are not {all}: {}",
+            self.daemon.answer(&["events", "--kind", "master_agent_lost", "--kind", "master_agent_connected"])?
+        );
         let of = |trap: Vec<String>| {
             let id = trap.last()?.split_once(".9586.100.5.100.1.1.0 = STRING: \"")?.1;
             id.trim_end_matches('"').parse::<u64>().ok()

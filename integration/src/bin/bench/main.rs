@@ -14,11 +14,13 @@
 mod bfd;
 mod embedded;
 mod everything;
+mod house;
 mod load;
 mod page;
 mod router;
 mod start;
 mod takeover;
+mod top;
 mod track;
 mod walk;
 
@@ -30,7 +32,7 @@ use integration::{binaries, netns};
 use router::Router;
 
 const USAGE: &str = "\
-usage: bench [takeover|load|walk|track|bfd|start|page|everything|embedded] [OPTION…]
+usage: bench [takeover|load|walk|track|bfd|start|page|top|everything|embedded] [OPTION…]
 
 Runs keepwatchd and keepalived side by side, as root or as an ordinary user, in network namespaces of its own.
 Without a word it measures all; ratios below 1 are in keepwatch's favour.
@@ -48,15 +50,16 @@ Without a word it measures all; ratios below 1 are in keepwatch's favour.
                        what 50 open pages cost; ours alone, and only if asked for
   everything           processor time of many virtual routers and 2000 checks a second with everything on that tells of
                        them, beside the same with everything off; ours alone, and only if asked for
+  top                  `keepwatch top` beside many virtual routers and 10,000 real servers; only if asked for
   embedded             many daemons of one virtual router each, in network namespaces of their own: memory of one, and
                        the time until all are masters; only if asked for
 
   --keepalived PATH    the keepalived to measure; it is the master of both in `takeover` (default: keepalived)
   --advert SECONDS     advert_int (default: 0.1 for `takeover`, 1 for `load`)
   --trials N           takeovers and starts of each (default: 10)
-  --instances N        virtual routers of `load`, `walk` and `everything` (default: 1000)
+  --instances N        virtual routers of `load`, `walk`, `page`, `top` and `everything` (default: 1000)
   --daemons N          daemons of `embedded` (default: 100)
-  --seconds N          how long `load`, `track` and `everything` look (default: 20)
+  --seconds N          how long `load`, `track`, `page`, `top` and `everything` look (default: 20)
   --busy               every core is kept busy twice over meanwhile
   -h, --help           this";
 
@@ -95,6 +98,7 @@ const MEASUREMENTS: [(&str, bool, Measure); 9] = [
     ("start", true, |routers, plan| start::compare(routers, plan.trials)),
     ("page", false, |_, plan| page::measure(plan.instances, plan.span)),
     ("everything", false, |_, plan| everything::compare(plan.instances, plan.span)),
+    ("top", false, |_, plan| top::measure(plan.instances, plan.span)),
     ("embedded", false, |routers, plan| embedded::compare(routers, plan.daemons)),
 ];
 
