@@ -232,7 +232,13 @@ impl Books<'_> {
         ensure!(
             delivered + lost == all,
             "{delivered} + {lost} notifications are not {all}: {}",
-            self.daemon.answer(&["events", "--kind", "master_agent_lost", "--kind", "master_agent_connected"])?
+            self.daemon.answer(&[
+                "events",
+                "--kind",
+                "master_agent_lost",
+                "--kind",
+                "master_agent_connected"
+            ])?
         );
         let of = |trap: Vec<String>| {
             let id = trap.last()?.split_once(".9586.100.5.100.1.1.0 = STRING: \"")?.1;
