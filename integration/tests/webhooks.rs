@@ -260,6 +260,9 @@ fn receivers_that_hang_refuse_and_fail_make_nothing_late_and_lose_nothing_within
         assert_eq!(counted(name, "delivered_total"), Some(0.0), "{name}");
         ensure!(counted(name, "failed_tries_total") > Some(1.0), "{name} was tried again");
     }
+    // They are among what is wrong now, with the event that says since when.
+    let why = director.answer(&["why"])?;
+    ensure!(why.contains("! webhook refuses") && why.contains("webhook refuses: not delivered, "), "{why}");
 
     hangs.reply(Reply::Status(204));
     fails.reply(Reply::Status(200));
