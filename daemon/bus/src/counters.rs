@@ -397,7 +397,7 @@ mod tests {
         let service = sample::service_key(([10, 0, 0, 1], 80));
         let real_servers = reals.iter().map(|n| {
             let address = ([10, 0, 1, *n], 80).into();
-            RealServer { checkers: vec![sample::tcp_check(address)], ..RealServer::new(address) }
+            RealServer { checkers: vec![sample::tcp_check(address).into()], ..RealServer::new(address) }
         });
         let server = VirtualServer {
             sorry_server: Some(SorryServer::new(([10, 0, 2, 1], 80).into())),

@@ -27,17 +27,22 @@ pub struct VrrpTimes {
     pub gaps: Histogram<Gaps>,
     /// How late the timers of the virtual router were looked at.
     pub lateness: Histogram<Lateness>,
+<<<<<<< HEAD
     senders: [Sender; MOST_SENDERS],
     /// The largest gap of late.
     lately: Largest,
+=======
+    /// Who was heard, each with the next who was; at most [`MOST_SENDERS`].
+    senders: OnceLock<Box<Sender>>,
+>>>>>>> ready/mem
     /// Who was heard last, by his place; nobody after an advertisement of our own, or a resignation.
     last: AtomicUsize,
 }
 
 /// One that advertised.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Sender {
-    address: OnceLock<IpAddr>,
+    address: IpAddr,
     /// When it was heard last, in microseconds from the base; 0 when never, or when it has resigned since.
     heard: AtomicU64,
     gaps: Largest,
@@ -50,6 +55,7 @@ struct Largest {
     largest: AtomicU64,
     before: AtomicU64,
     period: AtomicU64,
+    next: OnceLock<Box<Self>>,
 }
 
 /// What is known of one that advertised.
@@ -63,8 +69,19 @@ pub struct SenderTimes {
 
 impl Default for VrrpTimes {
     fn default() -> Self {
+<<<<<<< HEAD
         let (gaps, lateness, senders, lately) = Default::default();
         Self { base: Instant::now(), gaps, lateness, senders, lately, last: AtomicUsize::new(NOBODY) }
+=======
+        let (gaps, lateness) = Default::default();
+        Self {
+            base: Instant::now(),
+            gaps,
+            lateness,
+            senders: OnceLock::new(),
+            last: AtomicUsize::new(NOBODY),
+        }
+>>>>>>> ready/mem
     }
 }
 
@@ -78,8 +95,7 @@ impl VrrpTimes {
     /// An advertisement was believed. A gap is what lies between two of the same sender, if nobody else was heard in
     /// between and it has not resigned: it was master all the time. Only one thread may call this.
     pub fn heard(&self, now: Instant, source: IpAddr, priority: u8) {
-        let place = self.senders.iter().position(|s| *s.address.get_or_init(|| source) == source);
-        let Some((place, sender)) = place.and_then(|place| Some((place, self.senders.get(place)?))) else {
+        let Some((place, sender)) = self.sender(source) else {
             self.last.store(NOBODY, Ordering::Relaxed);
             return;
         };
@@ -100,6 +116,23 @@ impl VrrpTimes {
         }
     }
 
+    /// The one of this address and his place; a new one if there is room.
+    fn sender(&self, address: IpAddr) -> Option<(usize, &Sender)> {
+        let mut at = &self.senders;
+        for place in 0..MOST_SENDERS {
+            let sender = at.get_or_init(|| Box::new(Sender::new(address)));
+            if sender.address == address {
+                return Some((place, sender));
+            }
+            at = &sender.next;
+        }
+        None
+    }
+
+    fn all_senders(&self) -> impl Iterator<Item = &Sender> {
+        std::iter::successors(self.senders.get(), |sender| sender.next.get()).map(Box::as_ref)
+    }
+
     /// The virtual router itself advertises, or has stopped to listen: what is heard next follows nothing.
     pub fn interrupted(&self) {
         self.last.store(NOBODY, Ordering::Relaxed);
@@ -113,7 +146,7 @@ impl VrrpTimes {
             let heard = sender.heard.load(Ordering::Relaxed);
             heard > 0 && now.saturating_sub(heard) <= within
         };
-        self.senders.iter().filter(lately).count()
+        self.all_senders().filter(lately).count()
     }
 
     /// The largest time between two advertisements in the last five to ten seconds; none if there were no two.
@@ -123,11 +156,17 @@ impl VrrpTimes {
 
     /// Everyone who was ever heard, in the order in which they were first.
     pub fn senders(&self, now: Instant) -> impl Iterator<Item = SenderTimes> + '_ {
+<<<<<<< HEAD
         let period = period_of(self.since_base(now), PERIOD);
         self.senders.iter().filter_map(move |sender| {
             let address = *sender.address.get()?;
             Some(SenderTimes { address, largest_gap: sender.gaps.read(period) })
         })
+=======
+        let period = period_of(self.since_base(now));
+        self.all_senders()
+            .map(move |sender| SenderTimes { address: sender.address, largest_gap: sender.largest(period) })
+>>>>>>> ready/mem
     }
 }
 
@@ -135,9 +174,20 @@ fn period_of(microseconds: u64, length: Duration) -> u64 {
     1 + microseconds / u64::try_from(length.as_micros()).unwrap_or(u64::MAX)
 }
 
+<<<<<<< HEAD
 impl Largest {
     fn note(&self, period: u64, gap: u64) {
         let current = self.period.load(Ordering::Relaxed);
+=======
+impl Sender {
+    fn new(address: IpAddr) -> Self {
+        let (heard, largest, before, period) = Default::default();
+        Self { address, heard, largest, before, period, next: OnceLock::new() }
+    }
+
+    fn note(&self, now: u64, gap: u64) {
+        let (current, period) = (self.period.load(Ordering::Relaxed), period_of(now));
+>>>>>>> ready/mem
         let largest = self.largest.load(Ordering::Relaxed);
         if period == current {
             self.largest.store(largest.max(gap), Ordering::Relaxed);
