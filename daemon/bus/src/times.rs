@@ -27,14 +27,10 @@ pub struct VrrpTimes {
     pub gaps: Histogram<Gaps>,
     /// How late the timers of the virtual router were looked at.
     pub lateness: Histogram<Lateness>,
-<<<<<<< HEAD
-    senders: [Sender; MOST_SENDERS],
-    /// The largest gap of late.
-    lately: Largest,
-=======
     /// Who was heard, each with the next who was; at most [`MOST_SENDERS`].
     senders: OnceLock<Box<Sender>>,
->>>>>>> ready/mem
+    /// The largest gap of late.
+    lately: Largest,
     /// Who was heard last, by his place; nobody after an advertisement of our own, or a resignation.
     last: AtomicUsize,
 }
@@ -46,6 +42,7 @@ struct Sender {
     /// When it was heard last, in microseconds from the base; 0 when never, or when it has resigned since.
     heard: AtomicU64,
     gaps: Largest,
+    next: OnceLock<Box<Self>>,
 }
 
 /// The largest gap of a period, in microseconds, of the one before, and which period it is. One thread writes it, any
@@ -55,7 +52,6 @@ struct Largest {
     largest: AtomicU64,
     before: AtomicU64,
     period: AtomicU64,
-    next: OnceLock<Box<Self>>,
 }
 
 /// What is known of one that advertised.
@@ -69,19 +65,15 @@ pub struct SenderTimes {
 
 impl Default for VrrpTimes {
     fn default() -> Self {
-<<<<<<< HEAD
-        let (gaps, lateness, senders, lately) = Default::default();
-        Self { base: Instant::now(), gaps, lateness, senders, lately, last: AtomicUsize::new(NOBODY) }
-=======
-        let (gaps, lateness) = Default::default();
+        let (gaps, lateness, lately) = Default::default();
         Self {
             base: Instant::now(),
             gaps,
             lateness,
             senders: OnceLock::new(),
+            lately,
             last: AtomicUsize::new(NOBODY),
         }
->>>>>>> ready/mem
     }
 }
 
@@ -156,17 +148,9 @@ impl VrrpTimes {
 
     /// Everyone who was ever heard, in the order in which they were first.
     pub fn senders(&self, now: Instant) -> impl Iterator<Item = SenderTimes> + '_ {
-<<<<<<< HEAD
         let period = period_of(self.since_base(now), PERIOD);
-        self.senders.iter().filter_map(move |sender| {
-            let address = *sender.address.get()?;
-            Some(SenderTimes { address, largest_gap: sender.gaps.read(period) })
-        })
-=======
-        let period = period_of(self.since_base(now));
         self.all_senders()
-            .map(move |sender| SenderTimes { address: sender.address, largest_gap: sender.largest(period) })
->>>>>>> ready/mem
+            .map(move |sender| SenderTimes { address: sender.address, largest_gap: sender.gaps.read(period) })
     }
 }
 
@@ -174,20 +158,16 @@ fn period_of(microseconds: u64, length: Duration) -> u64 {
     1 + microseconds / u64::try_from(length.as_micros()).unwrap_or(u64::MAX)
 }
 
-<<<<<<< HEAD
+impl Sender {
+    fn new(address: IpAddr) -> Self {
+        let (heard, gaps) = Default::default();
+        Self { address, heard, gaps, next: OnceLock::new() }
+    }
+}
+
 impl Largest {
     fn note(&self, period: u64, gap: u64) {
         let current = self.period.load(Ordering::Relaxed);
-=======
-impl Sender {
-    fn new(address: IpAddr) -> Self {
-        let (heard, largest, before, period) = Default::default();
-        Self { address, heard, largest, before, period, next: OnceLock::new() }
-    }
-
-    fn note(&self, now: u64, gap: u64) {
-        let (current, period) = (self.period.load(Ordering::Relaxed), period_of(now));
->>>>>>> ready/mem
         let largest = self.largest.load(Ordering::Relaxed);
         if period == current {
             self.largest.store(largest.max(gap), Ordering::Relaxed);
