@@ -11,8 +11,10 @@ use crate::histogram::{Gaps, Histogram, Lateness};
 
 /// Senders that one virtual router tells apart; further ones are heard like any other, and not measured.
 pub const MOST_SENDERS: usize = 8;
-/// The largest gap is of this and of the last period of so long.
+/// The largest gap of a sender is of this and of the last period of so long,
 const PERIOD: Duration = Duration::from_secs(300);
+/// and the largest of late of all of them of this and of the last period of so long.
+const LATELY: Duration = Duration::from_secs(5);
 /// No sender.
 const NOBODY: usize = usize::MAX;
 
@@ -26,6 +28,8 @@ pub struct VrrpTimes {
     /// How late the timers of the virtual router were looked at.
     pub lateness: Histogram<Lateness>,
     senders: [Sender; MOST_SENDERS],
+    /// The largest gap of late.
+    lately: Largest,
     /// Who was heard last, by his place; nobody after an advertisement of our own, or a resignation.
     last: AtomicUsize,
 }
@@ -36,7 +40,13 @@ struct Sender {
     address: OnceLock<IpAddr>,
     /// When it was heard last, in microseconds from the base; 0 when never, or when it has resigned since.
     heard: AtomicU64,
-    /// The largest gap of the period, in microseconds, of the one before, and which period it is.
+    gaps: Largest,
+}
+
+/// The largest gap of a period, in microseconds, of the one before, and which period it is. One thread writes it, any
+/// number may read.
+#[derive(Debug, Default)]
+struct Largest {
     largest: AtomicU64,
     before: AtomicU64,
     period: AtomicU64,
@@ -53,8 +63,8 @@ pub struct SenderTimes {
 
 impl Default for VrrpTimes {
     fn default() -> Self {
-        let (gaps, lateness, senders) = Default::default();
-        Self { base: Instant::now(), gaps, lateness, senders, last: AtomicUsize::new(NOBODY) }
+        let (gaps, lateness, senders, lately) = Default::default();
+        Self { base: Instant::now(), gaps, lateness, senders, lately, last: AtomicUsize::new(NOBODY) }
     }
 }
 
@@ -79,7 +89,8 @@ impl VrrpTimes {
         if same && before > 0 {
             let gap = now.saturating_sub(before);
             self.gaps.observe(Duration::from_micros(gap));
-            sender.note(now, gap);
+            sender.gaps.note(period_of(now, PERIOD), gap);
+            self.lately.note(period_of(now, LATELY), gap);
         }
         if priority == 0 {
             sender.heard.store(0, Ordering::Relaxed);
@@ -105,23 +116,28 @@ impl VrrpTimes {
         self.senders.iter().filter(lately).count()
     }
 
+    /// The largest time between two advertisements in the last five to ten seconds; none if there were no two.
+    pub fn largest_lately(&self, now: Instant) -> Option<Duration> {
+        self.lately.read(period_of(self.since_base(now), LATELY))
+    }
+
     /// Everyone who was ever heard, in the order in which they were first.
     pub fn senders(&self, now: Instant) -> impl Iterator<Item = SenderTimes> + '_ {
-        let period = period_of(self.since_base(now));
+        let period = period_of(self.since_base(now), PERIOD);
         self.senders.iter().filter_map(move |sender| {
             let address = *sender.address.get()?;
-            Some(SenderTimes { address, largest_gap: sender.largest(period) })
+            Some(SenderTimes { address, largest_gap: sender.gaps.read(period) })
         })
     }
 }
 
-fn period_of(microseconds: u64) -> u64 {
-    1 + microseconds / u64::try_from(PERIOD.as_micros()).unwrap_or(u64::MAX)
+fn period_of(microseconds: u64, length: Duration) -> u64 {
+    1 + microseconds / u64::try_from(length.as_micros()).unwrap_or(u64::MAX)
 }
 
-impl Sender {
-    fn note(&self, now: u64, gap: u64) {
-        let (current, period) = (self.period.load(Ordering::Relaxed), period_of(now));
+impl Largest {
+    fn note(&self, period: u64, gap: u64) {
+        let current = self.period.load(Ordering::Relaxed);
         let largest = self.largest.load(Ordering::Relaxed);
         if period == current {
             self.largest.store(largest.max(gap), Ordering::Relaxed);
@@ -132,7 +148,7 @@ impl Sender {
         }
     }
 
-    fn largest(&self, period: u64) -> Option<Duration> {
+    fn read(&self, period: u64) -> Option<Duration> {
         let (current, largest) = (self.period.load(Ordering::Relaxed), self.largest.load(Ordering::Relaxed));
         let found = match period.checked_sub(current) {
             Some(0) => largest.max(self.before.load(Ordering::Relaxed)),
@@ -189,6 +205,8 @@ mod tests {
         assert_eq!(largest(9), Some(7 * SECOND));
         assert_eq!(largest(500), Some(7 * SECOND));
         assert_eq!(largest(700), None);
+        assert_eq!(times.largest_lately(start + 9 * SECOND), Some(7 * SECOND));
+        assert_eq!(times.largest_lately(start + 16 * SECOND), None);
         for n in 0..100 {
             times.heard(start, [10, 0, 1, n].into(), 1);
         }

@@ -1,10 +1,16 @@
 //! The top level.
 
 use super::bounds::U32;
-use super::{BlockId, Keyword, Kind, flag, kw, line_options, one, opt};
+use super::compose::compose;
+use super::entry::keywords_of;
+use super::static_entries::STATIC;
+use super::{BlockId, Keyword, Kind, flag, kw, one, opt};
 
 /// Keywords outside of every block.
-pub(super) const ROOT: &[Keyword] = &[
+pub(super) const ROOT: &[Keyword] = compose!(BLOCKS, keywords_of!(STATIC));
+
+/// Those that `lower` makes something of by their names: what it makes is known to nobody else.
+const BLOCKS: &[Keyword] = &[
     kw("global_defs", &[], "Settings of the whole daemon.")
         .block(BlockId::Global)
         .repeats()
@@ -47,21 +53,6 @@ pub(super) const ROOT: &[Keyword] = &[
     .repeats()
     .example("track_group GROUP1 {\n    group {\n        VI_1\n    }\n}")
     .exact(),
-    kw("static_ipaddress", &[], "Addresses that are always there.")
-        .lines("ADDRESS[/PREFIX] [brd ADDRESS] [dev INTERFACE] [scope SCOPE] [label LABEL] …")
-        .options(line_options::ADDRESS)
-        .repeats()
-        .example("static_ipaddress {\n    192.168.1.1/24 dev eth0\n}"),
-    kw("static_routes", &[], "Routes that are always there.")
-        .lines("ROUTE as of `ip route add`")
-        .options(line_options::ROUTE)
-        .repeats()
-        .example("static_routes {\n    192.168.2.0/24 via 192.168.1.100 dev eth0\n}"),
-    kw("static_rules", &[], "Rules that are always there.")
-        .lines("RULE as of `ip rule add`")
-        .options(line_options::RULE)
-        .repeats()
-        .example("static_rules {\n    from 192.168.2.0/24 table 1\n}"),
     kw("bfd_instance", &[one("NAME", Kind::Limited(31))], "A BFD session (RFC 5880) with a neighbour.")
         .block(BlockId::Bfd)
         .repeats()

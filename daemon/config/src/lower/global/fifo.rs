@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use crate::diagnostics::Diagnostic;
-use crate::lower::script::script;
 use crate::model::{NotifyFifo, NotifyFifos, Script};
 use crate::preprocess::Context;
 use crate::source::Span;
 use crate::tree::Node;
+use crate::values::command::script;
 use crate::values::user;
 
 /// All three as written.

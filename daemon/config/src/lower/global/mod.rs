@@ -15,12 +15,12 @@ mod vrrp;
 use std::time::Duration;
 
 use super::Draft;
-use super::script::script;
 use super::sync_daemon::SyncDaemonPlace;
 use crate::diagnostics::Diagnostic;
 use crate::model::{Global, IpvsNamespace, Name};
 use crate::preprocess::Context;
 use crate::tree::Node;
+use crate::values::command::script;
 use crate::values::user;
 
 /// `global_defs` as written: the model's own struct with what needs defaults kept apart.
@@ -40,7 +40,6 @@ pub(crate) struct GlobalDraft {
 impl Draft {
     pub(super) fn global_defs(&mut self, node: &Node, context: &mut Context) {
         for child in node.children.iter().filter(|child| !child.bad) {
-            super::garp::at_least_one(child, context);
             let global = &mut self.global;
             if !(global.mail(child, context)
                 || global.garp(child, context)
@@ -61,8 +60,12 @@ impl Draft {
 }
 
 impl GlobalDraft {
+    pub(super) fn iproute(&self) -> &crate::model::IprouteDirectories {
+        &self.model.iproute
+    }
+
     /// A keyword of the top level.
-    pub(super) fn root(&mut self, node: &Node, context: &mut Context) {
+    pub(super) fn root(&mut self, node: &Node, context: &mut Context) -> bool {
         let model = &mut self.model;
         match node.keyword.name {
             "net_namespace" => (model.net_namespace, model.use_pid_dir) = (node.text(0), true),
@@ -90,6 +93,7 @@ impl GlobalDraft {
             }
             _ => {}
         }
+        true
     }
 
     fn snmp(&mut self, node: &Node, context: &mut Context) -> bool {

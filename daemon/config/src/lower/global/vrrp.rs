@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::GlobalDraft;
 use crate::diagnostics::Diagnostic;
-use crate::lower::garp::extra_interfaces;
-use crate::lower::link_local::is_link_local_group;
+use crate::link_local::is_link_local_group;
 use crate::model::{Garp, VrrpVersion};
 use crate::preprocess::Context;
+use crate::schema::instance::garp::{at_least_one, extra_interfaces};
 use crate::tree::Node;
 
 impl GlobalDraft {
@@ -18,10 +18,10 @@ impl GlobalDraft {
             "vrrp_garp_master_delay" => {
                 garp.master_delay = node.whole_seconds(0).unwrap_or(garp.master_delay)
             }
-            "vrrp_garp_master_repeat" => garp.master_repeat = node.number(0).unwrap_or(5).max(1),
+            "vrrp_garp_master_repeat" => garp.master_repeat = at_least_one(node, context).unwrap_or(5),
             "vrrp_garp_master_refresh" => garp.master_refresh = node.whole_seconds(0).unwrap_or_default(),
             "vrrp_garp_master_refresh_repeat" => {
-                garp.master_refresh_repeat = node.number(0).unwrap_or(1).max(1)
+                garp.master_refresh_repeat = at_least_one(node, context).unwrap_or(1)
             }
             "vrrp_garp_lower_prio_delay" => self.garp_lower_delay = node.whole_seconds(0),
             "vrrp_garp_lower_prio_repeat" => self.garp_lower_repeat = node.number(0),
