@@ -85,7 +85,7 @@ impl Plan {
 type Measure = fn(&[Router; 2], &Plan) -> Result<()>;
 
 /// The word for each, whether it is also measured when no word is given, and how.
-const MEASUREMENTS: [(&str, bool, Measure); 9] = [
+const MEASUREMENTS: [(&str, bool, Measure); 10] = [
     ("takeover", true, |routers, plan| {
         takeover::compare(routers, &plan.keepalived, plan.advert("0.1"), plan.trials, plan.busy)
     }),
