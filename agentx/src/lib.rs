@@ -60,7 +60,7 @@ pub mod wire;
 pub use crate::address::Address;
 pub use crate::mib::{Described, Mib, Objects, Served};
 pub use crate::pdu::{Body, ErrorStatus, Header, IndexChoice, Packet, SearchRange, Subtree};
-pub use crate::runner::{Handle, Subagent};
+pub use crate::runner::{Handle, Room, Subagent};
 pub use crate::session::{Ask, AskError, Change, Reason, Session, Settings};
 pub use crate::syntax::Syntax;
 pub use crate::table::{At, Column, Rows, Scalar, Scalars, SetCell, Source, Start, State, Table};

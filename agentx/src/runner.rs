@@ -40,6 +40,16 @@ pub struct Handle {
     requests: mpsc::Sender<Request>,
 }
 
+/// Room for one notification.
+pub struct Room<'a>(mpsc::Permit<'a, Request>);
+
+impl Room<'_> {
+    /// Sends it, as [`Handle::notify`] does.
+    pub fn notify(self, binds: Vec<VarBind>) {
+        self.0.send(Request::Notify(binds));
+    }
+}
+
 #[derive(Debug)]
 enum Request {
     Notify(Vec<VarBind>),
@@ -54,9 +64,10 @@ impl Handle {
         self.requests.try_send(Request::Notify(binds)).is_ok()
     }
 
-    /// The same, but waits for room rather than refusing. False says that the session has ended.
-    pub async fn notify_in_turn(&self, binds: Vec<VarBind>) -> bool {
-        self.requests.send(Request::Notify(binds)).await.is_ok()
+    /// Waits for room for a notification; none when the session has ended. Cancel-safe: for who has something else to do
+    /// meanwhile.
+    pub async fn room(&self) -> Option<Room<'_>> {
+        self.requests.reserve().await.ok().map(Room)
     }
 
     /// Asks the master for something while the session serves, and waits for its answer.

@@ -75,20 +75,8 @@ pub fn resign(
     rate: u32,
     span: Duration,
 ) -> Result<()> {
-    let socket = host.inside(|| {
-        let socket =
-            Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(VRRP))).context("raw socket")?;
-        socket.set_header_included_v4(true)?;
-        socket.set_multicast_if_v4(&source)?;
-        Ok(socket)
-    })?;
-    let mut message = vec![0x31, vrid, 0, 1, 0, 10, 0, 0];
-    message.extend(vip.octets());
-    let sum = checksum(&with_pseudo_header(master, &message));
-    message[6..8].copy_from_slice(&sum.to_be_bytes());
-    // The kernel fills in the sum of the header.
-    let mut packet = vec![0x45, 0xc0, 0, 20 + message.len() as u8, 0, 0, 0, 0, 255, VRRP as u8, 0, 0];
-    packet.extend(master.octets().into_iter().chain(GROUP.octets()).chain(message));
+    let socket = forging(host, source)?;
+    let packet = whole(master, vec![0x31, vrid, 0, 1, 0, 10, 0, 0], vip);
     let to = SocketAddrV4::new(GROUP, 0).into();
     let began = Instant::now();
     while began.elapsed() < span {
@@ -96,6 +84,47 @@ pub fn resign(
         sleep(Duration::from_secs(1) / rate);
     }
     Ok(())
+}
+
+/// Sends good adverts (version 3) from `host`, whose own address is `source`, as if each came from another router of
+/// 10.78.0.0/16, for any id and address: `count` of them, at about `rate` a second.
+pub fn impersonate(host: &Host, source: Ipv4Addr, count: u32, rate: u32) -> Result<()> {
+    let socket = forging(host, source)?;
+    let to = SocketAddrV4::new(GROUP, 0).into();
+    let mut noise = Noise(0x2545_f491_4f6c_dd1d);
+    let began = Instant::now();
+    for i in 0..count {
+        let [a, b, vrid, priority, c, d, ..] = noise.next().to_be_bytes().map(|byte| byte.max(1));
+        let message = vec![0x31, vrid, priority, 1, 0, 100, 0, 0];
+        let packet = whole(Ipv4Addr::new(10, 78, a, b), message, Ipv4Addr::new(10, 78, c, d));
+        // A full queue is no failure of the test: there are more packets to come.
+        let _ = socket.send_to(&packet, &to);
+        let due = began + Duration::from_secs_f64(f64::from(i) / f64::from(rate));
+        sleep(due.saturating_duration_since(Instant::now()));
+    }
+    Ok(())
+}
+
+/// A socket for whole packets, that leave by the interface with this address.
+fn forging(host: &Host, source: Ipv4Addr) -> Result<Socket> {
+    host.inside(|| {
+        let socket =
+            Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(VRRP))).context("raw socket")?;
+        socket.set_header_included_v4(true)?;
+        socket.set_multicast_if_v4(&source)?;
+        Ok(socket)
+    })
+}
+
+/// A whole packet from `sender` with a message of version 3 that has one address.
+fn whole(sender: Ipv4Addr, mut message: Vec<u8>, vip: Ipv4Addr) -> Vec<u8> {
+    message.extend(vip.octets());
+    let sum = checksum(&with_pseudo_header(sender, &message));
+    message[6..8].copy_from_slice(&sum.to_be_bytes());
+    // The kernel fills in the sum of the header.
+    let mut packet = vec![0x45, 0xc0, 0, 20 + message.len() as u8, 0, 0, 0, 0, 255, VRRP as u8, 0, 0];
+    packet.extend(sender.octets().into_iter().chain(GROUP.octets()).chain(message));
+    packet
 }
 
 /// What the checksum of version 3 covers (RFC 5798 5.2.8).

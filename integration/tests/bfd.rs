@@ -4,10 +4,13 @@
 mod interop;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
-use integration::{Host, Instance, Pair, Process, keepwatchd::Keepwatchd, pair, wait};
+use anyhow::{Context, Result, ensure};
+use integration::{
+    Host, Instance, Lab, Pair, Process, binaries, capture, conf::VIP, keepwatchd::Keepwatchd,
+    metronome::Metronome, pair, vm::Scenario, wait,
+};
 
 /// bird in a host, with one BFD session.
 struct Bird {
@@ -90,12 +93,12 @@ fn an_instance_is_in_fault_while_its_session_with_bird_is_down() -> Result<()> {
 
     net.theirs.isolate()?;
     daemon.wait_for_log("(b1) Entering Down state (Local diagnostic - Control Detection Time Expired")?;
-    wait::until("the address is gone", wait::LONG, || !net.ours.has("eth0", integration::conf::VIP))?;
+    wait::until("the address is gone", wait::LONG, || !net.ours.has("eth0", VIP))?;
     let why = daemon.answer(&["why", "VI_1"])?;
     ensure!(why.contains("BFD session b1") && why.contains("nothing heard of 10.78.0.2"), "{why}");
 
     net.theirs.open_firewall()?;
-    wait::until("it is master again", wait::LONG, || net.ours.has("eth0", integration::conf::VIP))?;
+    wait::until("it is master again", wait::LONG, || net.ours.has("eth0", VIP))?;
     bird.wait_for("Up")?;
 
     // A stop is told: bird needs no detection time, and knows that it was on purpose.
@@ -151,6 +154,177 @@ fn what_hinders_a_session_is_told() -> Result<()> {
     daemon.wait_for_log("(b1) BFD session can't run: hear BFD on UDP port 3784")?;
     let status = daemon.answer(&["status"])?;
     ensure!(status.contains("UDP port 3784"), "{status}");
+    Ok(())
+}
+
+#[test]
+fn a_neighbour_whose_packets_are_not_taken_is_told_of_once() -> Result<()> {
+    let net = Pair::new("bfdr")?;
+    let daemon = start(&net, session("neighbor_ip 10.78.0.2") + &instance("b1 weight 10").to_string())?;
+    daemon.wait_for_log("BFD: nothing heard of 10.78.0.2 yet")?;
+    // A neighbour that is Down, and knows nobody.
+    let mut packet =
+        vec![0x20, 0x40, 3, 24, 0, 0, 0, 9, 0, 0, 0, 0, 0, 15, 66, 64, 0, 0, 195, 80, 0, 0, 0, 0];
+    let socket = net.theirs.inside(|| Ok(std::net::UdpSocket::bind("10.78.0.2:0")?))?;
+    let hundred = |packet: &[u8]| -> Result<()> {
+        for _ in 0..100 {
+            socket.send_to(packet, "10.78.0.1:3784")?;
+        }
+        Ok(())
+    };
+    hundred(&packet)?;
+    let far =
+        "what 10.78.0.2 sends is not taken: it came with a TTL of 64, and `max_hops` allows 255 at least";
+    daemon.wait_for_log(far)?;
+    ensure!(daemon.answer(&["status"])?.contains(far), "{}", daemon.answer(&["status"])?);
+    socket.set_ttl(255)?;
+    socket.send_to(&packet, "10.78.0.1:3784")?;
+    wait::until("it is heard", wait::LONG, || {
+        // It is in Init, and goes back when nothing more comes; then it can be told anew.
+        let log = daemon.process().log();
+        log.matches(far).count() == 1 && daemon.answer(&["status"]).is_ok()
+    })?;
+    // Authenticated, which nobody here is.
+    (packet[1], packet[3]) = (0x44, 28);
+    packet.extend([1, 4, 1, b'x']);
+    wait::until("it is told again", 2 * wait::LONG, || {
+        hundred(&packet).is_ok() && daemon.process().log().contains("not taken: it carries authentication")
+    })?;
+    ensure!(daemon.process().log().matches("is not taken").count() == 2, "{}", daemon.process().log());
+    Ok(())
+}
+
+/// The master's cable to what it routes to is cut; its session of 3 × 10 ms ends, and the backup has the addresses. 20 to
+/// 30 ms until the session is down, 22 ms skew of the backup.
+#[test]
+fn a_pair_takes_over_within_sixty_milliseconds_of_a_cut_cable() -> Result<()> {
+    let lab = Lab::new("bfdcut")?;
+    let (lan, hosts) = lab.routers(2)?;
+    let (uplink, nowhere) = (lab.bridge("uplink")?, lab.bridge("nowhere")?);
+    let beyond = lab.host("beyond")?;
+    beyond.plug("eth0", &uplink)?.address("eth0", "10.79.0.9/24")?;
+    hosts[0].plug("eth1", &uplink)?.address("eth1", "10.79.0.1/24")?;
+    let _bird = Bird::start_with(&beyond, "10.79.0.1 dev \"eth0\"", (10, 10, 3), "")?;
+    let plain = |priority| Instance::new("VI_1").interval("0.1").priority(priority).line("version 3");
+    let _backup = Keepwatchd::on(&hosts[1]).config(plain(200).to_string()).flag("--vrrp").start()?;
+    let session = "bfd_instance b1 {\n neighbor_ip 10.79.0.9\n source_ip 10.79.0.1\n min_rx 10\n min_tx 10\n multiplier 3\n}\n";
+    let tracked = plain(250).line("track_bfd {\n b1\n }").to_string();
+    let master = Keepwatchd::on(&hosts[0]).config(session.to_owned() + &tracked).flag("--vrrp").start()?;
+    let mut times = Vec::new();
+    for trial in 1..=4 {
+        let ups = || master.process().log().matches("(b1) Entering Up state").count();
+        wait::until("the session is up", wait::LONG, || ups() >= trial)?;
+        let wire = lan.capture()?;
+        let since = capture::now();
+        wait::until("the master is master", wait::LONG, || {
+            hosts[0].has("eth0", VIP) && wire.is_master_since("10.78.0.1", since)
+        })?;
+        let metronome = Metronome::start()?;
+        let cut = capture::now();
+        hosts[0].replug("eth1", &nowhere)?;
+        let announced =
+            || wire.gratuitous_arps(VIP).into_iter().find(|at| *at > cut).map(|at| at.saturating_sub(cut));
+        let time = wait::value("the backup takes over", wait::LONG, announced)?;
+        times.push((time, metronome.worst()));
+        hosts[0].replug("eth1", &uplink)?;
+    }
+    println!("{times:?}");
+    let bound = Duration::from_millis(60);
+    ensure!(times.iter().any(|(time, _)| *time <= bound), "{times:?}");
+    // What the machine is late by itself counts for both daemons and the neighbour.
+    ensure!(times.iter().all(|(time, noise)| *time <= bound + 3 * *noise), "{times:?}");
+    Ok(())
+}
+
+/// Noise, strangers, and packets in the neighbour's name that name another session: as many as two senders manage.
+#[test]
+fn a_flood_of_its_port_ends_no_session_and_delays_no_advert() -> Result<()> {
+    let net = Pair::new("bfdflood")?;
+    let bird = Bird::start(&net.theirs, &format!("{} dev \"eth0\"", pair::OURS))?;
+    let config = session(&format!("neighbor_ip {}", pair::THEIRS)) + &instance("b1").to_string();
+    let daemon = start(&net, config)?;
+    daemon.wait_for_log("(VI_1) Entering MASTER STATE")?;
+    let third = net.lan.router(3)?;
+    let sender = |host: &Host, from: &str| host.inside(|| Ok(std::net::UdpSocket::bind((from, 0))?));
+    let senders = [sender(&third, "10.78.0.3")?, sender(&net.theirs, pair::THEIRS)?];
+    let foreign = [0x20, 0xc0, 3, 24, 0, 0, 0, 9, 9, 9, 9, 9, 0, 0, 195, 80, 0, 0, 195, 80, 0, 0, 0, 0];
+    let metronome = Metronome::start()?;
+    let began = capture::now();
+    std::thread::scope(|scope| {
+        for socket in &senders {
+            scope.spawn(move || {
+                let _ = socket.set_ttl(255);
+                let until = Instant::now() + Duration::from_secs(3);
+                let mut sent = 0_usize;
+                while Instant::now() < until {
+                    // A full queue is no failure of the test: there are more packets to come.
+                    let _ = socket.send_to(&foreign[..24 - sent % 3 / 2], (pair::OURS, 3784));
+                    sent += 1;
+                    if sent.is_multiple_of(20) {
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                }
+            });
+        }
+    });
+    let noise = metronome.worst();
+    let gap = net.wire.largest_gap(pair::OURS, began).context("adverts")?;
+    ensure!(gap <= Duration::from_millis(150) + noise, "{gap:?}, and the machine's own lateness {noise:?}");
+    ensure!(bird.is("Up"), "{}", bird.sessions());
+    ensure!(!daemon.process().log().contains("Entering Down state"), "{}", daemon.process().log());
+    Ok(())
+}
+
+/// Threads of this name in the processes that run by this daemon's file.
+fn threads(daemon: &Keepwatchd, name: &str) -> Vec<PathBuf> {
+    let file = daemon.config_path().display().to_string();
+    let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let processes = all.filter(|process| {
+        let line = std::fs::read_to_string(process.path().join("cmdline")).unwrap_or_default();
+        line.contains(&file)
+    });
+    let threads = processes.flat_map(|it| std::fs::read_dir(it.path().join("task")).into_iter().flatten());
+    let paths = threads.flatten().map(|thread| thread.path());
+    let called =
+        |path: &PathBuf| std::fs::read_to_string(path.join("comm")).is_ok_and(|it| it.trim() == name);
+    paths.filter(called).collect()
+}
+
+/// Each of them sends about 23 packets a second and takes as many: 9000 in all.
+#[test]
+fn two_hundred_sessions_wake_their_thread_a_few_hundred_times_a_second() -> Result<()> {
+    const SESSIONS: usize = 200;
+    let net = Pair::new("bfdmany")?;
+    let daemons = [(&net.ours, 1, 2), (&net.theirs, 2, 1)].map(|(host, mine, other)| -> Result<Keepwatchd> {
+        let mut config = instance("b0 weight 10").vrid(50 + mine).to_string();
+        for i in 0..SESSIONS {
+            host.address("eth0", &format!("10.78.{mine}.{}/16", i + 1))?;
+            config += &format!(
+                "bfd_instance b{i} {{\n neighbor_ip 10.78.{other}.{n}\n source_ip 10.78.{mine}.{n}\n min_rx 50\n min_tx 50\n \
+                 multiplier 10\n}}\n",
+                n = i + 1
+            );
+        }
+        Keepwatchd::on(host).config(config).flags(&["--vrrp"]).start()
+    });
+    let [daemon, other] = daemons;
+    let (daemon, _other) = (daemon?, other?);
+    let ups = || daemon.process().log().matches("Entering Up state").count();
+    wait::until("all are up", 2 * wait::LONG, || ups() == SESSIONS)?;
+    let thread = threads(&daemon, "bfd").pop().context("the thread")?;
+    let sleeps = || -> Result<u64> {
+        let status = std::fs::read_to_string(thread.join("status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        Ok(line.context("its switches")?.trim().parse()?)
+    };
+    // Until all have agreed on their times.
+    wait::until("it is calm", wait::LONG, || {
+        let Ok(before) = sleeps() else { return false };
+        std::thread::sleep(Duration::from_millis(500));
+        sleeps().is_ok_and(|after| (after - before) * 2 < 700)
+    })
+    .with_context(|| format!("{:?} switches", sleeps()))?;
+    ensure!(!daemon.process().log().contains("Entering Down"), "{}", daemon.process().log());
     Ok(())
 }
 
@@ -222,24 +396,38 @@ fn a_real_server_is_in_the_table_while_its_session_is_up() -> Result<()> {
     state("10.78.0.4:80", "unchecked")
 }
 
+/// In the machine, with a table of the kernel's, traffic, and keepalived before us.
+#[test]
+fn real_servers_leave_and_return_with_their_sessions_as_with_keepalived() -> Result<()> {
+    let story = Scenario::new(include_str!("bfd/check.sh"))
+        .env("NETWORK", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ipvs/network.sh"))
+        .env("KEEPWATCHD", binaries::path("keepwatchd")?)
+        .limit(Duration::from_secs(400))
+        .run()?;
+    ensure!(story.code == 0, "{}", story.output);
+    let told = story.chapter("keepwatchd");
+    for step in [
+        "start",
+        "up",
+        "one dies",
+        "it returns",
+        "a cable is cut",
+        "it is mended",
+        "reload",
+        "all die",
+        "stop",
+    ] {
+        ensure!(told.contains(&format!("{step}: same")), "{step}:\n{}", story.output);
+    }
+    ensure!(told.contains("answers: 2 web2 2 web3"), "{told}");
+    Ok(())
+}
+
 #[test]
 fn its_thread_is_called_as_the_configuration_says() -> Result<()> {
     let net = Pair::new("bfd-name")?;
     let global = "global_defs {\n bfd_process_name my_bfd\n}\n";
     let config = session(&format!("neighbor_ip {}", pair::THEIRS)) + global + &instance("b1").to_string();
     let daemon = start(&net, config)?;
-    let called = || -> Vec<String> {
-        let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-        let tasks = all.filter(|process| {
-            let stat = std::fs::read_to_string(process.path().join("cmdline")).unwrap_or_default();
-            stat.contains(&daemon.config_path().display().to_string())
-        });
-        let threads =
-            tasks.flat_map(|process| std::fs::read_dir(process.path().join("task")).into_iter().flatten());
-        threads
-            .flatten()
-            .filter_map(|thread| std::fs::read_to_string(thread.path().join("comm")).ok())
-            .collect()
-    };
-    wait::until("there is such a thread", wait::LONG, || called().iter().any(|name| name == "my_bfd\n"))
+    wait::until("there is such a thread", wait::LONG, || !threads(&daemon, "my_bfd").is_empty())
 }

@@ -136,7 +136,7 @@ fn signals_come_in_order_through_start_reload_and_stop() -> Result<()> {
     wait::until("a gratuitous ARP", wait::LONG, || {
         !wire.gratuitous_arps("10.78.9.9").iter().all(|at| *at < since)
     })?;
-    we.wait_for_log("SendGarp of /org/keepalived/Vrrp1/Instance/eth0/51/IPv4 on DBus request by :1.")?;
+    we.wait_for_log("Sending garps on VI_1 on DBus request by :1.")?;
 
     // A reload, asked for on the bus, takes one away and adds another.
     let before = signals.heard().len();
@@ -167,6 +167,59 @@ fn signals_come_in_order_through_start_reload_and_stop() -> Result<()> {
     let told = signals.heard();
     let end: Vec<&str> = told.iter().rev().take(2).map(String::as_str).collect();
     assert_eq!(end, ["VrrpStopped", "VrrpStatusChange eth0/52/IPv4 98"], "{told:?}");
+    Ok(())
+}
+
+#[test]
+fn what_is_asked_for_is_done_and_what_is_wrong_is_answered() -> Result<()> {
+    let (_lan, host) = network("dbus-asked")?;
+    let bus = SystemBus::start(&host)?;
+    let at = |name: &str| host.directory().join(name);
+    let global = format!(
+        "enable_dbus\n state_dump_file {}\n stats_dump_file {}",
+        at("data").display(),
+        at("stats").display()
+    );
+    let config = format!("{}{}", global_defs(3, &global), first());
+    let we = start(&host, &bus, config)?;
+    wait::until("it is master", wait::LONG, || host.has("eth0", "10.78.9.9"))?;
+    we.wait_for_log(ACQUIRED)?;
+    let vrrp = |member: &str| bus.call(&[DAEMON, &format!("org.keepalived.Vrrp1.Vrrp.{member}")]);
+    for (member, line, file) in [
+        ("PrintData", "Printing VRRP data on DBus request", "data"),
+        ("PrintStats", "Printing VRRP stats on DBus request", "stats"),
+        ("PrintStatsClear", "Printing and clearing VRRP stats on DBus request", "stats"),
+    ] {
+        let _ = fs::remove_file(at(file));
+        ensure!(vrrp(member)?.lines().count() == 1, "it answers with nothing: {}", vrrp(member)?);
+        we.wait_for_log(line)?;
+        wait::until(&format!("{member} is done"), wait::LONG, || {
+            fs::read_to_string(at(file)).is_ok_and(|text| text.contains("VI_1"))
+        })?;
+    }
+    // keepalived has no more than these; nor does its main object have properties.
+    for member in ["CreateInstance", "DestroyInstance"] {
+        let answer = vrrp(member);
+        ensure!(answer.is_err_and(|error| error.to_string().contains("UnknownMethod")), "{member}");
+    }
+    let all = "org.freedesktop.DBus.Properties.GetAll";
+    let none = bus.call(&[DAEMON, all, "string:org.keepalived.Vrrp1.Vrrp"])?;
+    ensure!(!none.contains("dict entry"), "{none}");
+    let some = bus.call(&[FIRST, all, INSTANCE])?;
+    ensure!(some.contains("\"VI_1\"") && some.contains("\"Master\""), "{some}");
+    // Errors have the names that our library gives them, as keepalived's have those of its own.
+    for (call, error) in [
+        (vec![FIRST, GET, INSTANCE, "string:X"], "UnknownProperty"),
+        (
+            vec![FIRST, "org.freedesktop.DBus.Properties.Set", INSTANCE, "string:Name", "variant:string:x"],
+            "UnknownProperty",
+        ),
+        (vec!["/org/keepalived/Vrrp1/Instance/eth9/1/IPv4", GET, INSTANCE, "string:Name"], "UnknownObject"),
+    ] {
+        let answer = bus.call(&call);
+        let said = answer.as_ref().map_or_else(ToString::to_string, Clone::clone);
+        ensure!(answer.is_err() && said.contains(error), "{call:?}: {said}");
+    }
     Ok(())
 }
 

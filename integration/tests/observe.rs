@@ -151,13 +151,32 @@ fn two_masters_are_told_of_with_what_they_refuse_each_other_for() -> Result<()> 
     let lab = Lab::new("observe-two")?;
     let (_lan, hosts) = lab.routers(3)?;
     let observer = Observer::start(&hosts[0])?;
+    let text = hosts[0].process("text", binaries::path("keepwatch")?).args(["observe", "-i", "eth0"]);
+    let mut text = text.start()?;
+    text.wait_for_log("listening on eth0", wait::LONG)?;
     let here = Instance::new("A").vrid(60).vip("10.78.9.60/32").priority(150);
     let there = here.clone().priority(100);
     let duplicate = |vip| Instance::new("B").vrid(61).vip(vip).interval("1");
-    let file = |one: Instance, two: Instance| format!("{}{one}{two}", global_defs(2, ""));
-    let _we = ours(&hosts[1], file(here.password("swordfish"), duplicate("10.78.9.61/32").password("one")))?;
-    let theirs = file(there.password("trout"), duplicate("10.78.9.62/32").password("two"));
-    let mut it = ours(&hosts[2], theirs)?;
+    let sealed = |key| Instance::new("C").vrid(62).vip("10.78.9.63/32").line("version 2").header_key(key);
+    let signed = |key: &str| {
+        let key = format!("auth_hmac sha256 {{\n key 7 {key}klmnopqrstuvwxyz012345\n active_key 7\n }}");
+        Instance::new("D").vrid(63).vip("10.78.9.64/32").interval("1").line("version 3").line(&key)
+    };
+    let file = |all: [Instance; 4]| global_defs(2, "") + &all.map(|one| one.to_string()).concat();
+    let mine = [
+        here.password("swordfish"),
+        duplicate("10.78.9.61/32").password("one"),
+        sealed("perch"),
+        signed("abcdefghij"),
+    ];
+    let _we = ours(&hosts[1], file(mine))?;
+    let theirs = [
+        there.password("trout"),
+        duplicate("10.78.9.62/32").password("two"),
+        sealed("roach"),
+        signed("bcdefghija"),
+    ];
+    let mut it = ours(&hosts[2], file(theirs))?;
 
     let password = observer.event(60, "two_masters", |_| true)?;
     assert_eq!(password["differences"], serde_json::json!(["password"]), "{password}");
@@ -167,12 +186,36 @@ fn two_masters_are_told_of_with_what_they_refuse_each_other_for() -> Result<()> 
     assert_eq!(masters, ["10.78.0.2", "10.78.0.3"]);
     let other = observer.event(61, "two_masters", |_| true)?;
     assert_eq!(other["differences"], serde_json::json!(["other_router", "password"]), "{other}");
-    ensure!(!observer.0.log().contains("swordfish"));
+    // What is sealed or signed with different keys of one number looks the same from outside; both refuse each other.
+    for vrid in [62, 63] {
+        let sealed = observer.event(vrid, "two_masters", |_| true)?;
+        assert_eq!(sealed["differences"], serde_json::json!(["sealed"]), "{sealed}");
+    }
+    let metrics = observer.metrics(&hosts[0])?;
+    let two = r#"keepwatch_observed_router_two_masters{interface="eth0",family="IPv4",vrid="60"} 1"#;
+    ensure!(metrics.contains(two), "{metrics}");
+    for secret in ["swordfish", "trout", "perch", "roach", "abcdefghij"] {
+        ensure!(!observer.0.log().contains(secret) && !text.log().contains(secret), "{secret}");
+    }
 
     it.process_mut().stop(wait::SHORT)?;
     let left = |it: &Value| it["left"] == "10.78.0.2";
-    observer.event(60, "one_master", left)?;
-    observer.event(61, "one_master", left)?;
+    for vrid in [60, 61, 62, 63] {
+        observer.event(vrid, "one_master", left)?;
+    }
+    // The same in words.
+    text.signal(Signal::SIGINT)?;
+    ensure!(text.wait(wait::SHORT)?.success(), "{}", text.log());
+    for words in [
+        "eth0 VRID 60 (IPv4): the master is 10.78.0.2 (priority 150, every 1.0 s, version 2, PASS, 10.78.9.60)",
+        "(priority 150) and 10.78.0.3 (priority 100); their passwords differ, so each refuses the other",
+        "they have no address in common: two virtual routers with the same id; their passwords differ",
+        "their keys may differ: that cannot be seen from outside",
+        "one master again: 10.78.0.2",
+        "4 virtual routers, ",
+    ] {
+        ensure!(text.log().contains(words), "{words:?} is not in\n{}", text.log());
+    }
     let (status, summary) = observer.end()?;
     assert_eq!(status, Some(0), "{summary}");
     Ok(())
@@ -199,6 +242,13 @@ fn a_flood_costs_bounded_memory_and_few_words() -> Result<()> {
     let (after, words) = (memory()?, observer.told().len() - told);
     ensure!(after < before + 4096, "{before} kB, then {after} kB");
     ensure!(words < 300, "{words} lines about 40,000 packets");
+    // Good adverts of 65,000 routers that there are not, for all ids: what it keeps of them is bounded as well.
+    hostile::impersonate(&hosts[2], attacker, 20_000, 10_000)?;
+    let (before, told) = (memory()?, observer.told().len());
+    hostile::impersonate(&hosts[2], attacker, 40_000, 10_000)?;
+    let (after, words) = (memory()?, observer.told().len() - told);
+    ensure!(after < before + 4096, "{before} kB, then {after} kB");
+    ensure!(words < 40_000, "{words} lines about 40,000 adverts");
     let metrics = observer.metrics(&hosts[0])?;
     for line in [
         "keepwatch_observed_flawed_packets_total{interface=\"eth0\",family=\"IPv4\",sender=\"10.78.0.3\",flaw=\"checksum\"}",

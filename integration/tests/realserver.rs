@@ -48,7 +48,7 @@ fn traffic_passes_through_real_servers_that_were_set_up_from_the_directors_file(
         "status",
         &[
             "125.38.38.64/32 on lo as lo:0",
-            "wrong: net.ipv4.conf.all.arp_ignore is 0, not 1",
+            "wrong: eth0 tells the LAN of the virtual addresses when it is asked: its arp_ignore is 0 and that of all 0",
             "set net.ipv4.conf.all.arp_ignore from 0 to 1",
             "exit 0",
         ],
@@ -140,6 +140,112 @@ fn it_is_set_up_once_however_often_it_is_asked_for_and_undone_without_a_trace() 
     ensure!(server.state()? == before && !server.record.exists(), "{}", server.state()?);
     ensure!(server.well(&["down"])?.contains("nothing is set up"));
     ensure!(server.run(&["status"])?.0 == Some(3));
+    Ok(())
+}
+
+#[test]
+fn status_says_whether_it_serves_whoever_made_it_so() -> Result<()> {
+    let server = Server::new("realserver-judged")?;
+    let status = |code: i32, lines: &[&str]| -> Result<()> {
+        let (got, told) = server.run(&["status"])?;
+        let there = lines.iter().all(|line| told.contains(line));
+        ensure!(
+            got == Some(code) && there && (code == 3) == told.contains("wrong: "),
+            "{lines:?}: {got:?}: {told}"
+        );
+        Ok(())
+    };
+    server.well(&["up", FILE])?;
+    status(0, &["125.38.38.64/32 on lo as lo:0"])?;
+    // Somebody else's settings: what counts is the larger of an interface's own and that of all.
+    server.set("all/arp_ignore", "0")?;
+    status(
+        3,
+        &[
+            "changed: net.ipv4.conf.all.arp_ignore is 0",
+            "wrong: eth0 tells the LAN of the virtual addresses when it is asked",
+        ],
+    )?;
+    server.set("eth0/arp_ignore", "1")?;
+    status(0, &["changed: net.ipv4.conf.all.arp_ignore is 0"])?;
+    server.set("eth0/arp_ignore", "3")?;
+    server.set("all/arp_ignore", "1")?;
+    status(3, &["its arp_ignore is 3 and that of all 1"])?;
+    server.set("eth0/arp_ignore", "0")?;
+    server.set("all/arp_announce", "1")?;
+    status(3, &["wrong: eth0 tells the LAN of the virtual addresses when it asks"])?;
+    server.set("all/arp_announce", "2")?;
+    // The address: gone, put back by somebody else, on the LAN.
+    server.host.remove_address("125.38.38.64")?;
+    status(3, &["wrong: 125.38.38.64 is not on lo"])?;
+    server.host.address("lo", "125.38.38.64/32")?;
+    status(0, &[])?;
+    server.host.address("eth0", "125.38.38.64/24")?;
+    status(3, &["wrong: 125.38.38.64 is on eth0 too"])?;
+    server.host.run("ip", &["address", "del", "125.38.38.64/24", "dev", "eth0"])?;
+    server.host.run("ip", &["link", "set", "lo", "down"])?;
+    status(3, &["wrong: lo is down"])?;
+    let json: serde_json::Value = serde_json::from_str(&server.run(&["status", "--json"])?.1)?;
+    ensure!(json["wrong"] == serde_json::json!(["lo is down"]), "{json}");
+    server.host.run("ip", &["link", "set", "lo", "up"])?;
+    Ok(())
+}
+
+#[test]
+fn a_host_that_a_script_has_set_up_is_taken_as_it_is() -> Result<()> {
+    let server = Server::new("realserver-script")?;
+    let script = "ip address add 125.38.38.64/32 dev lo; for c in all lo; do echo 1 >$0/$c/arp_ignore; echo 2 >$0/$c/arp_announce; done";
+    server.host.run("sh", &["-c", script, CONF])?;
+    let before = server.state()?;
+    let told = server.well(&["up", FILE])?;
+    ensure!(told.contains("was on lo before") && server.state()? == before, "{told}");
+    ensure!(server.well(&["status"])?.contains("125.38.38.64 on lo, which was there before"));
+    server.host.remove_address("125.38.38.64")?;
+    ensure!(server.run(&["status"])?.0 == Some(3));
+    // It is needed, so it is put there; and goes, as nobody else has put it there.
+    server.well(&["up", FILE])?;
+    ensure!(server.has("125.38.38.64") && server.run(&["status"])?.0 == Some(0));
+    server.well(&["down"])?;
+    ensure!(
+        !server.has("125.38.38.64") && server.setting("all/arp_ignore")? == "1" && !server.record.exists()
+    );
+    Ok(())
+}
+
+/// Each file of the documents that has real servers for direct routing, as the first of them would go by it.
+#[test]
+fn every_file_of_the_documents_says_what_its_real_servers_need() -> Result<()> {
+    let server = Server::new("realserver-seeds")?;
+    let seeds = std::path::Path::new(FILE).parent().unwrap();
+    for (name, real, expected) in [
+        ("000-cdn-backup", "125.38.38.104", &["125.38.38.64/32 on lo as lo:0"][..]),
+        ("000-multi-lvs_1", "61.135.93.80", &["61.135.93.99/32 on lo as lo:0"]),
+        ("000-multi-lvs_2", "61.135.93.91", &["61.135.93.100/32 on lo as lo:0"]),
+        ("001-master", "192.168.4.8", &["192.168.4.10/32 on lo as lo:0"]),
+        ("001-backup", "192.168.4.7", &["192.168.4.10/32 on lo as lo:0"]),
+        ("002-master", "223.202.22.116", &["223.202.22.118/32 on lo as lo:0"]),
+        ("002-backup", "223.202.22.117", &["223.202.22.118/32 on lo as lo:0"]),
+        ("003-master", "172.28.19.103", &["172.28.14.228/32 on lo as lo:0"]),
+        ("003-backup", "172.28.19.108", &["172.28.14.229/32 on lo as lo:0"]),
+    ] {
+        let file = seeds.join(format!("{name}.conf"));
+        let file = file.to_string_lossy();
+        let told = server.well(&["up", &file, "--server", real])?;
+        for line in expected {
+            ensure!(told.contains(&format!("put {line}")), "{name}: {told}");
+        }
+        ensure!(server.run(&["status"])?.0 == Some(0), "{name}: {:?}", server.run(&["status"])?);
+        server.well(&["down"])?;
+    }
+    // As they were published they have mistakes, and nothing is done by half of a file.
+    for name in ["published-002-master", "published-002-backup"] {
+        let file = seeds.join(format!("{name}.conf"));
+        let (code, told) = server.run(&["up", &file.to_string_lossy(), "--server", "223.202.22.116"])?;
+        ensure!(
+            code == Some(1) && told.contains("nothing is done by half of a file"),
+            "{name}: {code:?}: {told}"
+        );
+    }
     Ok(())
 }
 

@@ -98,9 +98,10 @@ fn by_name(snmpd: &Snmpd) -> Result<()> {
 
 /// Whether the objects of a notification are of these names, in this order, with this text somewhere among the values.
 fn is(trap: &[String], id: &str, names: &[&str], value: &str) -> bool {
-    trap.len() == names.len() + 2
+    trap.len() == names.len() + 3
         && trap[0].contains(&format!("OID: {id}"))
         && names.iter().zip(&trap[1..]).all(|(name, bind)| bind.starts_with(&format!("{name} = ")))
+        && trap[trap.len() - 2].starts_with(&format!("{KEEPALIVED}.100.1.2.0 = STRING: "))
         && trap[trap.len() - 1].starts_with(&format!("{KEEPALIVED}.100.1.1.0 = STRING: "))
         && trap.iter().any(|bind| bind.contains(value))
 }

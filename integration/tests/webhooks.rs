@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use integration::{
-    Capture, Host, Instance, Lab, capture, conf,
+    Capture, Host, Instance, Lab, amount, capture, conf, http,
     keepwatchd::{Keepwatchd, Settings},
     pair::OURS,
     receiver::{Received, Receiver, Reply},
     wait,
     web::WebServer,
 };
+use jiff::Timestamp;
 use serde_json::Value;
 
 const RECEIVER: &str = "127.0.0.1:9999";
@@ -202,54 +203,157 @@ fn times(taken: &[Received]) -> BTreeMap<u64, u32> {
     times
 }
 
+/// Where each of them is. What hangs and what fails is there from the beginning.
+const HANGS: &str = "127.0.0.1:9991";
+const FAILS: &str = "127.0.0.1:9992";
+const REFUSES: &str = "127.0.0.1:9993";
+/// Messages that may wait for the one that has little room.
+const ROOM: usize = 2;
+
+/// For a minute with `KEEPWATCH_FULL`.
 #[test]
-fn a_receiver_that_refuses_connections_and_then_answers_500_for_a_while_gets_all_of_it_once() -> Result<()> {
-    let Scene { wire, host, receiver } = Scene::new("hook-refuses")?;
-    // Nobody listens.
-    drop(receiver);
+fn receivers_that_hang_refuse_and_fail_make_nothing_late_and_lose_nothing_within_the_bound() -> Result<()> {
+    let Scene { wire, host, receiver } = Scene::new("hook-no-use")?;
+    let hangs = Receiver::start(&host, HANGS.parse()?)?;
+    hangs.reply(Reply::Silence);
+    let fails = Receiver::start(&host, FAILS.parse()?)?;
+    fails.reply(Reply::Status(500));
+    let hook = |name: &str, at: &str, more: &str| {
+        format!("webhook {name} {{\n url http://{at}/{name}\n timeout 0.5\n kinds vrrp check\n {more}\n}}\n")
+    };
+    let hooks = [
+        hook("hangs", HANGS, ""),
+        hook("fails", FAILS, ""),
+        hook("refuses", REFUSES, ""),
+        hook("narrow", FAILS, &format!("queue {ROOM}")),
+        hook("well", RECEIVER, ""),
+    ];
     let config = Instance::new("VI_1").interval("0.5").version_3("")
         + &conf::virtual_server(&conf::real_server(WEB, ""))
-        + "observability {\nwebhook pager {\n url http://127.0.0.1:9999/hook\n timeout 0.5\n kinds vrrp check\n}\n}\n";
+        + &format!("observability {{\n{}}}\n", hooks.concat());
     let director = Keepwatchd::on(&host).config(config).flags(&["--dataplane", "memory"]).start()?;
     director.wait_for_log("(VI_1) Entering MASTER STATE")?;
     wait::until("the first advert is on the wire", wait::SHORT, || !wire.adverts_from(OURS).is_empty())?;
-    let since = capture::now();
-    director.wait_for_log("webhook pager: not delivered")?;
-    director.wait_for_log("refused")?;
-    let counted = |metric: &str| director.metric(metric, &["webhook pager"]);
-    let happens = || -> Result<()> {
+    let counted = |name: &str, metric: &str| {
+        director.metric(&format!("keepwatch_delivery_{metric}"), &[&format!("consumer=\"webhook {name}\"")])
+    };
+    let (since, span) = (capture::now(), Duration::from_secs(amount(4, 62).into()));
+    while capture::now() - since < span {
         let web = WebServer::start(&host, WEB.parse()?, "one")?;
         up(&director, 1.0)?;
         drop(web);
-        up(&director, 0.0)
-    };
-    happens()?;
-    // It is there, and is no use yet.
-    let receiver = Receiver::start(&host, RECEIVER.parse()?)?;
-    receiver.reply(Reply::Status(500));
-    wait::until("it was asked more than once", wait::LONG, || receiver.received().len() > 1)?;
-    happens()?;
-    assert_eq!(counted("keepwatch_delivery_works"), Some(0.0));
+        up(&director, 0.0)?;
+    }
+    // Adverts go on, and the one that is well has been told of everything while the others were not.
     let gap = wire.largest_gap(OURS, since).context("no adverts")?;
     ensure!(gap < 3 * INTERVAL, "a peer would have taken over: {gap:?} without an advert");
+    let removals = || ids(&json(&receiver.taken()), "real_server_removed").len();
+    let events: Vec<Value> =
+        serde_json::from_str(&director.get("/api/v1/events?limit=1000&kind=real_server_removed")?.body)?;
+    wait::until("the one that is well has heard of each removal", wait::SHORT, || {
+        removals() == events.len()
+    })?;
+    let late = receiver.taken().iter().filter_map(lateness).max().context("nothing was taken")?;
+    println!("the one that is well hears of an event after {:.1} ms at most", late.as_secs_f64() * 1e3);
+    for name in ["hangs", "fails", "refuses", "narrow"] {
+        assert_eq!(counted(name, "works"), Some(0.0), "{name}");
+        assert_eq!(counted(name, "delivered_total"), Some(0.0), "{name}");
+        ensure!(counted(name, "failed_tries_total") > Some(1.0), "{name} was tried again");
+    }
 
-    receiver.reply(Reply::Status(200));
-    wait::until("it is delivered again", Duration::from_secs(60), || {
-        counted("keepwatch_delivery_works") == Some(1.0)
-    })
-    .with_context(|| director.process().log())?;
-    wait::until("all that was to be posted has come", wait::LONG, || {
-        counted("keepwatch_delivery_delivered_total") == Some(times(&receiver.taken()).len() as f64)
-            && times(&receiver.taken()).len() >= 10
-    })
-    .with_context(|| format!("{:?}\n{}", times(&receiver.taken()), director.process().log()))?;
-    assert_eq!(counted("keepwatch_delivery_lost_total"), Some(0.0));
-    let times = times(&receiver.taken());
-    ensure!(times.values().all(|times| *times == 1), "{times:?}");
-    // In the order in which they happened, from the first.
-    let all: Vec<u64> = json(&receiver.taken()).iter().filter_map(|it| it["event"]["id"].as_u64()).collect();
-    ensure!(all.is_sorted(), "{all:?}");
-    let begun = json(&receiver.taken()).iter().any(|it| it["event"]["to"] == "MASTER");
-    ensure!(begun, "what happened before anybody listened is missing");
+    hangs.reply(Reply::Status(204));
+    fails.reply(Reply::Status(200));
+    let refuses = Receiver::start(&host, REFUSES.parse()?)?;
+    let all = times(&receiver.taken());
+    ensure!(all.len() > 10 && all.values().all(|times| *times == 1), "{all:?}");
+    for (name, receiver) in [("hangs", &hangs), ("fails", &fails), ("refuses", &refuses)] {
+        let taken = || of(&receiver.taken(), name);
+        // The longest pause between two tries is half a minute.
+        wait::until(&format!("all has come to the one that {name}"), Duration::from_secs(90), || {
+            times(&taken()).len() >= all.len() && counted(name, "works") == Some(1.0)
+        })
+        .with_context(|| format!("{:?}\n{}", times(&taken()), director.process().log()))?;
+        assert_eq!(times(&taken()), all, "{name}: each once, from the first on");
+        ensure!(ids(&json(&taken()), "").is_sorted(), "{name}: in the order in which they happened");
+        assert_eq!(counted(name, "lost_total"), Some(0.0), "{name}");
+    }
+    // Beyond the bound the oldest are lost, and that is told: the one that is being tried stays beside those that wait.
+    let narrow = || of(&fails.taken(), "narrow");
+    wait::until("the narrow one works again", Duration::from_secs(90), || {
+        counted("narrow", "works") == Some(1.0)
+    })?;
+    wait::until("the last has come", wait::SHORT, || {
+        times(&narrow()).last_key_value() == all.last_key_value()
+    })?;
+    let lost = counted("narrow", "lost_total").context("no count")?;
+    let delivered = times(&narrow());
+    ensure!(delivered.values().all(|times| *times == 1) && delivered.len() <= ROOM + 1, "{delivered:?}");
+    assert_eq!(lost, (all.len() - delivered.len()) as f64);
+    director.wait_for_log(&format!("{lost} messages are lost"))
+}
+
+/// Those that came to this path.
+fn of(taken: &[Received], path: &str) -> Vec<Received> {
+    taken.iter().filter(|request| request.path == format!("/{path}")).cloned().collect()
+}
+
+/// The numbers of the events of a kind, or of all, as they came.
+fn ids(messages: &[Value], kind: &str) -> Vec<u64> {
+    let events = messages.iter().map(|message| &message["event"]);
+    let wanted = events.filter(|event| kind.is_empty() || event["kind"] == kind);
+    wanted.filter_map(|event| event["id"].as_u64()).collect()
+}
+
+/// How long after its event a message came.
+fn lateness(request: &Received) -> Option<Duration> {
+    let message: Value = serde_json::from_slice(&request.body).ok()?;
+    let at: Timestamp = message["event"]["at"].as_str()?.parse().ok()?;
+    Some(request.at.saturating_sub(Duration::from_micros(u64::try_from(at.as_microsecond()).ok()?)))
+}
+
+const ALERTMANAGER: &str = "127.0.0.1:9093";
+
+#[test]
+fn a_real_alertmanager_shows_an_alert_while_it_lasts() -> Result<()> {
+    let scene = Scene::new("hook-am")?;
+    let config = scene.host.file("am.yml", "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")?;
+    let alertmanager = scene
+        .host
+        .process("alertmanager", "prometheus-alertmanager")
+        .arg(format!("--config.file={}", config.display()))
+        .arg(format!("--storage.path={}", scene.host.directory().join("am").display()))
+        .arg(format!("--web.listen-address={ALERTMANAGER}"))
+        .arg("--cluster.listen-address=")
+        .start()?;
+    let shown = || -> Result<Vec<Value>> {
+        let answer = http::get(&scene.host, ALERTMANAGER.parse()?, "/api/v2/alerts", wait::SHORT)?;
+        Ok(serde_json::from_str(&answer.body)?)
+    };
+    wait::until("Alertmanager answers", wait::LONG, || shown().is_ok())
+        .with_context(|| alertmanager.log())?;
+    let director = scene
+        .director(&format!("webhook am {{\n url http://{ALERTMANAGER}\n form alertmanager\n}}"))
+        .start()?;
+    let web = scene.web()?;
+    up(&director, 1.0)?;
+    let down = || {
+        let alerts = shown().ok()?;
+        alerts.into_iter().find(|alert| alert["labels"]["alertname"] == "KeepwatchRealServerDown")
+    };
+    drop(web);
+    let alert = wait::value("Alertmanager shows it", wait::LONG, down)
+        .with_context(|| director.process().log() + &alertmanager.log())?;
+    assert_eq!(alert["status"]["state"], "active");
+    let labels = &alert["labels"];
+    assert_eq!(
+        (&labels["real_server"], &labels["router_id"]),
+        (&"[127.0.0.1]:tcp:8081".into(), &"lab".into())
+    );
+    ensure!(alert["annotations"]["description"].as_str().is_some_and(|it| it.starts_with("keepwatch why ")));
+    let _web = scene.web()?;
+    up(&director, 1.0)?;
+    wait::until("it is over there too", wait::LONG, || shown().is_ok() && down().is_none())?;
+    assert_eq!(director.metric("keepwatch_delivery_failed_tries_total", &["webhook am"]), Some(0.0));
+    assert_eq!(director.metric("keepwatch_delivery_lost_total", &["webhook am"]), Some(0.0));
     Ok(())
 }

@@ -1,8 +1,9 @@
-//! Things go wrong, one after the other, and `keepwatch why` names the true root first: without being told where to look.
-//! Log and metrics agree with it. Each row of a table is one thing: what is done, which event is its root, what is wrong.
+//! Twenty things go wrong, one after the other, and `keepwatch why` names the true root first: without being told where to
+//! look. Log, traces, log records, metrics, SNMP notifications and mails agree with it on which event it was and when. Each
+//! row of a table is one thing: what is done, which event is its root, what is wrong, and who has nothing to tell of it.
+//! Those of servers are in `servers`, those of who tells in `tellers`.
 
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
@@ -12,18 +13,18 @@ use integration::{
     conf::{self, VIP},
     keepalived::Keepalived,
     keepwatchd::Keepwatchd,
-    nginx::Nginx,
-    story,
-    vm::Scenario,
-    wait,
-    web::WebServer,
+    story, wait,
 };
 use nix::sys::signal::Signal;
 
+#[path = "why/servers.rs"]
+mod servers;
+#[path = "why/tellers.rs"]
+mod tellers;
 #[path = "why/witnesses.rs"]
 mod witnesses;
 
-use witnesses::Witnesses;
+use witnesses::{Channel, NOTHING_CHANGED, Silent, Witnesses};
 
 /// The address of the other router.
 const THEIRS: &str = "10.78.0.2";
@@ -54,6 +55,8 @@ struct Thing {
     root: (&'static str, &'static str, &'static str),
     /// A subject whose story has these words in it.
     story: (&'static str, &'static str),
+    /// Who has nothing to tell of it.
+    silent: Silent,
 }
 
 impl Thing {
@@ -67,6 +70,7 @@ impl Thing {
             act,
             root: ("", "", ""),
             story: ("VI_1", "VI_1"),
+            silent: &[],
         }
     }
 
@@ -109,7 +113,7 @@ impl Thing {
         let (subject, told) = self.story;
         let why = scene.we.answer(&["why", subject])?;
         ensure!(why.contains(told), "why {subject} does not say {told:?}:\n{why}");
-        scene.witnesses.agree_on(&scene.we, &root)
+        scene.witnesses.agree_on(&scene.we, &root, self.silent)
     }
 }
 
@@ -207,6 +211,7 @@ fn another_master() -> Result<()> {
                 "VI_1: split brain with 10.78.0.2",
             ),
             story: (THEIRS, "10.78.0.2"),
+            silent: NOTHING_CHANGED,
             ..Thing::new("one-way-loss", |scene| {
                 let deaf = "table inet lab { chain in { type filter hook input priority -300; meta l4proto 112 drop; }; }";
                 scene.theirs.firewall(deaf).map(drop)
@@ -215,6 +220,7 @@ fn another_master() -> Result<()> {
         Thing {
             other: || Instance::new("VI_1").priority(100).vrid(77),
             root: ("split_brain_began", "virtual router id 77", "VI_1: split brain with 10.78.0.2"),
+            silent: NOTHING_CHANGED,
             ..Thing::new("duplicate-router", |_| Ok(()))
         },
     ])
@@ -224,12 +230,14 @@ fn another_master() -> Result<()> {
 fn a_wrong_password() -> Result<()> {
     let lab = Lab::new("wrong-password")?;
     let (_lan, hosts) = lab.routers(2)?;
-    let with = |word: &str| Instance::new("VI_1").password(word).version_2("");
+    let with = |word: &str, global: &str| Instance::new("VI_1").password(word).version_2(global);
+    let witnesses = Witnesses::start(&hosts[0])?;
     // Debian's would hardly be heard: each of our adverts that it refuses puts off its own next one.
-    let _it = Keepwatchd::on(&hosts[1]).config(with("theirs")).flag("--vrrp").start()?;
-    let we = Keepwatchd::on(&hosts[0]).config(with("ours")).flag("--vrrp").start()?;
+    let _it = Keepwatchd::on(&hosts[1]).config(with("theirs", "")).flag("--vrrp").start()?;
+    let we = Keepwatchd::on(&hosts[0]).config(with("ours", &witnesses.global())).flag("--vrrp");
+    let we = Witnesses::watch(we).start()?;
     we.wait_for_control()?;
-    story::wait_for_root(
+    let root = story::wait_for_root(
         &we,
         "advert_rejected",
         "authentication failure from 10.78.0.2",
@@ -241,150 +249,10 @@ fn a_wrong_password() -> Result<()> {
     let events =
         we.answer(&["events", "--kind", "split_brain_began", "--subject", "VI_1", "--since", "5m"])?;
     ensure!(events.lines().count() == 1, "told once:\n{events}");
-    Ok(())
-}
-
-/// The programs of this test in a machine whose kernel has IPVS.
-#[test]
-fn a_service_that_somebody_takes_out_of_the_kernel_s_table() -> Result<()> {
-    Scenario::of_this_test("--exact inside_the_machine")?
-        .module("ip_vs_rr")
-        .module("veth")
-        .module("bridge")
-        .succeed()
-}
-
-#[test]
-#[ignore = "plays inside the virtual machine"]
-fn inside_the_machine() -> Result<()> {
-    let lab = Lab::new("ipvsadm")?;
-    let host = lab.host("director")?;
-    let witnesses = Witnesses::start(&host)?;
-    let _web = WebServer::start(&host, "127.0.0.1:8081".parse()?, "one")?;
-    let service = conf::virtual_server(&conf::real_server("127.0.0.1:8081", "")).replace("wrr", "rr");
-    let config = conf::global_defs(2, &witnesses.global()) + &service;
-    let we = Witnesses::watch(Keepwatchd::on(&host).config(config).flag("--check")).start()?;
-    we.wait_for_control()?;
-    let has = || host.run("ipvsadm", &["-Ln"]).is_ok_and(|table| table.contains("127.0.0.1:8081"));
-    wait::until("the kernel has the service", wait::LONG, has).with_context(|| we.process().log())?;
-    host.run("ipvsadm", &["-D", "-t", "10.78.9.9:80"])?;
-    let root = story::wait_for_root(&we, "drift_repaired", "IPVS table repaired: VS [10.78.9.9]:tcp:80", "")?;
-    ensure!(we.answer(&["why", "10.78.9.9:80"])?.contains("was missing"));
-    ensure!(has(), "it was told before it was done");
-    witnesses.agree_on(&we, &root)
-}
-
-#[test]
-fn a_master_agent_that_hangs() -> Result<()> {
-    play(&[Thing {
-        root: ("master_agent_lost", "No AgentX session with the SNMP master agent", "SNMP (unix:"),
-        ..Thing::new("hung-snmpd", |scene| {
-            scene.witnesses.snmpd().signal_all(Signal::SIGSTOP);
-            Ok(())
-        })
-    }])
-}
-
-#[test]
-fn a_certificate_that_has_expired() -> Result<()> {
-    let lab = Lab::new("expired")?;
-    let host = lab.host("director")?;
-    let witnesses = Witnesses::start(&host)?;
-    let mut about = rcgen::CertificateParams::new(vec!["127.0.1.1".to_owned()])?;
-    about.not_after = rcgen::date_time_ymd(2024, 2, 29);
-    let key = rcgen::KeyPair::generate()?;
-    let certificate = host.file("web.pem", &about.self_signed(&key)?.pem())?;
-    let key = host.file("web.key", &key.serialize_pem())?;
-    let at = "127.0.1.1:443".parse()?;
-    let _web = Nginx::encrypting(&host, at, "one", (&certificate, &key))?;
-    let server = "    real_server 127.0.1.1 443 {\n SSL_GET {\n url {\n path /\n status_code 200\n }\n connect_timeout 1\n }\n }\n";
-    // Of what nothing but checks had to do with, every trace.
-    let traced = "observability {\n otlp {\n sample_checks 1\n }\n}\n";
-    let config = conf::global_defs(2, &witnesses.global()) + &conf::virtual_server(server) + traced;
-    let we = Keepwatchd::on(&host).config(config).flags(&["--check", "--dataplane", "memory"]);
-    let we = Witnesses::watch(we).start()?;
-    we.wait_for_control()?;
-    let wrong = "the certificate of 127.0.1.1:443 is no good; it held until 2024-02-29T00:00:00Z";
-    let root = story::wait_for_root(&we, "certificate_seen", "shows the certificate of", wrong)?;
-    witnesses.agree_on(&we, &root)?;
-    // As with keepalived it serves all the same.
-    ensure!(we.metric("keepwatch_real_server_up", &[]) == Some(1.0));
-    ensure!(we.answer(&["status"])?.contains("the certificate of 127.0.1.1:443 is no good"));
-    Ok(())
-}
-
-/// Waits until nothing is wrong, whatever happened before.
-fn wait_until_well(we: &Keepwatchd) -> Result<()> {
-    let well = || we.answer(&["why"]).is_ok_and(|why| why.starts_with("nothing is wrong now"));
-    wait::until("nothing is wrong", wait::LONG, well).with_context(|| we.answer(&["why"]).unwrap_or_default())
-}
-
-#[test]
-fn a_server_that_is_slow_and_one_with_another_page() -> Result<()> {
-    let lab = Lab::new("servers")?;
-    let host = lab.host("director")?;
-    let at: std::net::SocketAddr = "127.0.1.1:8080".parse()?;
-    let page = "hello world";
-    let checker = "        HTTP_GET {\n            url {\n                path /\n                \
-                   digest 5eb63bbbe01eeed093cb22bb8f5acdc3\n            }\n            connect_timeout 1\n            \
-                   retry 0\n        }\n";
-    let server = format!("    real_server 127.0.1.1 8080 {{\n{checker}    }}\n");
-    let mut web = Some(WebServer::start(&host, at, page)?);
-    let config = conf::global_defs(2, "") + &conf::virtual_server(&server);
-    let we = Keepwatchd::on(&host).config(config).flags(&["--check", "--dataplane", "memory"]).start()?;
-    we.wait_for_control()?;
-    wait::until("the server is up", wait::LONG, || {
-        we.metric("keepwatch_real_server_up", &["8080"]) == Some(1.0)
-    })?;
-    wait_until_well(&we)?;
-
-    let lost = "VS [10.78.9.9]:tcp:80 has lost its quorum";
-    web.take();
-    let silent = host.listen(at)?;
-    story::wait_for_root(&we, "check_failed", "127.0.1.1", lost)?;
-    ensure!(we.answer(&["why", "127.0.1.1:8080"])?.contains("within 1s"), "slow");
-    drop(silent);
-    web = Some(WebServer::start(&host, at, page)?);
-    wait_until_well(&we)?;
-
-    drop(web.take());
-    let _other = WebServer::start(&host, at, "another page")?;
-    story::wait_for_root(&we, "check_failed", "127.0.1.1", lost)?;
-    let why = || we.answer(&["why", "127.0.1.1:8080"]).unwrap_or_default();
-    wait::until("why says that the page is another", wait::LONG, || {
-        why().contains("is not 5eb63bbbe01eeed093cb22bb8f5acdc3")
-    })
-}
-
-#[test]
-fn who_tells_can_t() -> Result<()> {
-    let lab = Lab::new("tellers")?;
-    let (_lan, hosts) = lab.routers(1)?;
-    let host = &hosts[0];
-    // Nobody listens there.
-    let global = "    notification_email {\n        admin@example.net\n    }\n    notification_email_from kw@example.net\n    \
-                  smtp_server 10.78.0.1 2525";
-    let instance = Instance::new("VI_1").interval("0.1").line("smtp_alert");
-    let we = Keepwatchd::on(host)
-        .config(instance.version_3(global))
-        .flag("--vrrp")
-        .history_on_a_small_disk(128 << 10)
-        .start()?;
-    we.wait_for_control()?;
-    story::wait_for_root(&we, "mail_delayed", "Mail delayed", "mail; ")?;
-    ensure!(we.answer(&["why", "admin@example.net"])?.contains("mail does not go out"), "the recipient");
-
-    let mut filler = fs::File::create(we.history_path().with_file_name("filler"))?;
-    for size in [4096, 1] {
-        while filler.write_all(&vec![b'x'; size]).is_ok() {}
-    }
-    let full = || {
-        // Something that happens.
-        let _ = we.process().signal(Signal::SIGHUP);
-        we.answer(&["why"]).is_ok_and(|why| why.contains("history file") && why.contains("No space left"))
-    };
-    wait::until("why says that the disk is full", wait::LONG, full)
-        .with_context(|| we.answer(&["why"]).unwrap_or_default())
+    // VRRP-MIB has a notification of packets that are refused (vrrpTrapAuthFailure).
+    let silent: Silent =
+        &[(Channel::Mails, "as keepalived's, mails are of changes, and both stay as they are")];
+    witnesses.agree_on(&we, &root, silent)
 }
 
 #[test]
@@ -392,6 +260,7 @@ fn a_processor_that_is_taken_away() -> Result<()> {
     const SLOW: Thing = Thing {
         root: ("advert_delayed", "advert left", ""),
         story: ("VI_1", "advert left"),
+        silent: NOTHING_CHANGED,
         ..Thing::new("starved", |scene| {
             scene.we.process().signal_all(Signal::SIGSTOP);
             std::thread::sleep(std::time::Duration::from_millis(220));
@@ -408,11 +277,13 @@ fn somebody_takes_an_address_and_reloads() -> Result<()> {
         Thing {
             root: ("address_lost", "VIP 10.78.9.9 is gone from eth0", ""),
             story: (VIP, "was removed from eth0 by someone; put back"),
+            silent: NOTHING_CHANGED,
             ..Thing::new("address-removed", |scene| scene.ours.remove_address(VIP).map(drop))
         },
         Thing {
             root: ("config_loaded", "Reloaded", ""),
             story: ("configuration", "in force"),
+            silent: NOTHING_CHANGED,
             ..Thing::new("good-reload", |scene| scene.we.process().signal(Signal::SIGHUP))
         },
         Thing {
@@ -422,6 +293,7 @@ fn somebody_takes_an_address_and_reloads() -> Result<()> {
                 "the last reload was refused",
             ),
             story: ("reload", "the last reload was refused"),
+            silent: NOTHING_CHANGED,
             ..Thing::new("broken-reload", |scene| {
                 fs::write(scene.we.config_path(), "vrrp_instance VI_1 {\n interfase eth0\n}\n")?;
                 scene.we.process().signal(Signal::SIGHUP)

@@ -4,6 +4,7 @@
 //! Comes out: answers to the master, notifications, what managers [set](SetRequest), and the facts `MasterAgentConnected`,
 //! `MasterAgentLost`, `MasterAgentLeft` and `ManagerSet`. A master that hangs holds up nothing but this task's own session.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use keepwatch_bus::counters::{DeliveryCounters, SNMP_TRAPS};
@@ -11,7 +12,7 @@ use keepwatch_bus::fact::{ConsumerFact, ManagerSet};
 use keepwatch_bus::{Event, EventId, Reader, WeakBus};
 use keepwatch_model::Config;
 use snmp_agentx::address::AddressError;
-use snmp_agentx::{Address, Change, Handle, Subagent, Subtree, oid};
+use snmp_agentx::{Address, Change, Room, Subagent, Subtree, VarBind, oid};
 use tokio::sync::{mpsc, watch};
 
 use crate::keepalived::{Parts, ROOT, mib};
@@ -21,6 +22,8 @@ use crate::traps;
 
 /// net-snmp's priority of a registration that says nothing else.
 const PRIORITY: u8 = 127;
+/// Notifications that wait for a master that takes them more slowly than things happen; then the oldest are lost.
+const WAITING: usize = 4096;
 
 /// What a manager set, to be done by whoever acts.
 #[derive(Clone, Debug, PartialEq)]
@@ -198,10 +201,11 @@ async fn serve(
     // When it is done, its handle is gone, and that ends the session in good order.
     let feed = async move {
         let handle = handle;
-        let mut order = Order::default();
+        let mut outbox = Outbox { waiting: VecDeque::new(), order: Order::default(), counted: traps };
         let mut watching = true;
         loop {
             tokio::select! {
+                room = handle.room(), if !outbox.waiting.is_empty() => outbox.send(room),
                 changed = settings.changed(), if watching => match changed {
                     Ok(()) if settings.borrow().as_ref() == Some(&wanted) => {}
                     Ok(()) => return Ended::Settings,
@@ -209,10 +213,13 @@ async fn serve(
                     Err(_) => watching = false,
                 },
                 event = events.recv() => match event {
-                    Some(event) => if let Some(counted) = &traps {
-                        notify(&event, wanted.parts, reader, &mut order, &handle, counted).await;
+                    Some(event) => outbox.note(&event, wanted.parts, reader),
+                    None => {
+                        while !outbox.waiting.is_empty() {
+                            outbox.send(handle.room().await);
+                        }
+                        return Ended::Events;
                     }
-                    None => return Ended::Events,
                 },
             }
         }
@@ -227,25 +234,55 @@ async fn serve(
     ended
 }
 
-async fn notify(
-    event: &Event,
-    parts: Parts,
-    reader: &Reader,
-    order: &mut Order,
-    handle: &Handle,
-    counted: &DeliveryCounters,
-) {
-    let notifications = {
+/// Notifications that the session has no room for at the moment.
+struct Outbox {
+    waiting: VecDeque<Vec<VarBind>>,
+    order: Order,
+    /// What is counted of them, if any are sent.
+    counted: Option<Arc<DeliveryCounters>>,
+}
+
+impl Outbox {
+    /// Makes the notifications of an event, as the world is now. A session takes them as fast as the master does: of
+    /// too many the oldest are lost.
+    fn note(&mut self, event: &Event, parts: Parts, reader: &Reader) {
+        let Some(counted) = &self.counted else { return };
         let world = reader.world();
-        order.follow(&world);
-        let view = View { world: &world, counters: reader.counters(), order };
-        traps::notifications(event, view, parts)
-    };
-    for binds in notifications {
-        // The session takes them as fast as the master does. It drops the oldest only while there is no master.
-        if !handle.notify_in_turn(binds).await {
-            counted.lost.inc();
+        self.order.follow(&world);
+        let view = View { world: &world, counters: reader.counters(), order: &self.order };
+        for binds in traps::notifications(event, view, parts) {
+            if self.waiting.len() >= WAITING {
+                self.waiting.pop_front();
+                counted.lost.inc();
+            }
+            self.waiting.push_back(binds);
         }
+    }
+
+    /// Sends the next; without room, which is when the session has ended, all are lost.
+    fn send(&mut self, room: Option<Room<'_>>) {
+        match room {
+            Some(room) => {
+                if let Some(binds) = self.waiting.pop_front() {
+                    room.notify(binds);
+                }
+            }
+            None => self.lose(),
+        }
+    }
+
+    fn lose(&mut self) {
+        if let Some(counted) = &self.counted {
+            counted.lost.add(self.waiting.len() as u64);
+        }
+        self.waiting.clear();
+    }
+}
+
+/// The session ends with other settings: what waits has nobody to go to.
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        self.lose();
     }
 }
 

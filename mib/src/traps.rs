@@ -1,7 +1,7 @@
 //! Events as notifications (traps) of the MIBs.
 //!
 //! Goes in: an event and the world. Comes out: the bindings of SNMPv2 notifications, snmpTrapOID.0 first and the event's
-//! number last, or nothing where no MIB has a notification for it. As in keepalived's, the names of KEEPALIVED-MIB's
+//! time and number last, or nothing where no MIB has a notification for it. As in keepalived's, the names of KEEPALIVED-MIB's
 //! objects stand without the row's index, so that what people have built on those goes on working.
 
 use std::net::IpAddr;
@@ -24,7 +24,8 @@ const VRRP_TRAPS: [u32; 3] = [2, 10, 0];
 /// checkTraps.
 const CHECK_TRAPS: [u32; 3] = [3, 5, 0];
 
-/// keepwatchEventId.0 of KEEPWATCH-MIB, below `keepalived`: the event that a notification tells of.
+/// keepwatchEventTime.0 and keepwatchEventId.0 of KEEPWATCH-MIB, below `keepalived`: the event that a notification tells of.
+const EVENT_TIME: [u32; 4] = [100, 1, 2, 0];
 const EVENT_ID: [u32; 4] = [100, 1, 1, 0];
 
 /// The notifications for an event, in the order in which they are to be sent: of the parts that are served.
@@ -41,9 +42,12 @@ pub fn notifications(event: &Event, view: View<'_>, parts: Parts) -> Vec<Vec<Var
         | Fact::Routing(_) => Vec::new(),
     };
     for binds in &mut all {
-        // As text: a Counter64 would keep the whole notification from managers of SNMPv1.
-        let name = oid(&[ROOT.as_slice(), &EVENT_ID].concat());
-        binds.push(VarBind { name, value: value::text(&event.id.0.to_string()) });
+        // As text: a Counter64 would keep the whole notification from managers of SNMPv1, and DateAndTime has but tenths of
+        // a second.
+        for (name, text) in [(EVENT_TIME, event.at.to_string()), (EVENT_ID, event.id.0.to_string())] {
+            let name = oid(&[ROOT.as_slice(), &name].concat());
+            binds.push(VarBind { name, value: value::text(&text) });
+        }
     }
     all
 }

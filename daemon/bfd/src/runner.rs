@@ -3,8 +3,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::net::IpAddr;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -12,19 +10,19 @@ use std::time::{Duration, Instant};
 use keepwatch_bus::beat::Beat;
 use keepwatch_bus::mailbox::{Receiver, Sender, mailbox};
 use keepwatch_model::{BfdSession, Name};
-use keepwatch_net::socket::{BfdReceiver, BfdSender, Family, Packet as Datagram, ReceiveBatch};
+use keepwatch_net::socket::{BfdSender, Packet as Datagram, ReceiveBatch};
 use keepwatch_net::timer::Timer;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use tokio::sync::oneshot;
 
-use crate::packet::State;
+use crate::ears::{Ears, port};
+use crate::hold::Hold;
+use crate::packet::{Packet, State};
 use crate::session::{Changed, Output};
-use crate::table::{Applied, Arrival, Id, Table};
+use crate::table::{Applied, Arrival, Id, Table, Unheard};
 
 /// The thread goes round at least this often.
 const HEARTBEAT: Duration = Duration::from_millis(500);
-/// After what time a port that could not be opened is tried again.
-const AGAIN: Duration = Duration::from_secs(2);
 /// How long packets are read before the sessions that are due get their turn.
 const RECEIVING: Duration = Duration::from_millis(2);
 
@@ -48,8 +46,8 @@ pub enum News {
     Changed(Changed),
     /// It is up as before, and what was agreed with the neighbour is another time.
     Agreed,
-    /// It is not up, and why it can't be: its packets can't be sent, or the neighbour's not be heard. Once for each new
-    /// reason.
+    /// It is not up, and why it can't be: its packets can't be sent, or the neighbour's not be heard or taken. Once for each
+    /// new reason.
     Hindered(String),
     /// It is gone.
     Removed,
@@ -138,27 +136,26 @@ pub fn spawn(
     Ok(Handle { commands, beat, thread })
 }
 
-/// A port that is listened on.
-struct Ear {
-    socket: BfdReceiver,
-    multihop: bool,
-}
-
-/// Which port a session's neighbour sends to.
-type Port = (Family, bool);
-
 struct Driver<T> {
     table: Table,
-    /// Each at the place that epoll knows it by.
-    ears: Vec<Option<(Port, Ear)>>,
-    /// Ports that could not be opened, why, and when they are tried again.
-    closed: HashMap<Port, (String, Instant)>,
+    ears: Ears,
     mouths: HashMap<Id, BfdSender>,
     hindered: HashMap<Id, String>,
+    /// Sessions of which it was told that what their neighbours send is not taken, since they last changed.
+    refused: HashSet<Id>,
     inbox: Receiver<Command>,
+    /// Timer, commands and ears.
     epoll: Epoll,
+    /// Timer and commands: what is waited for while packets are left where they are.
+    quiet: Epoll,
+    hold: Hold,
+    /// Detection times have changed, and so how long packets may be left.
+    hold_is_old: bool,
     timer: Timer,
     batch: ReceiveBatch,
+    /// What came of one batch; empty in between.
+    outputs: Vec<(Id, Output)>,
+    unheard: Vec<(Id, Unheard)>,
     beat: Beat,
     tell: T,
     clock: Instant,
@@ -167,26 +164,33 @@ struct Driver<T> {
 impl<T: FnMut(Notice)> Driver<T> {
     fn open(inbox: Receiver<Command>, beat: Beat, tell: T) -> Result<Self, StartError> {
         let timer = Timer::new()?;
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(io::Error::from)?;
-        let watch = |fd: &dyn AsFd, flags: EpollFlags, what: u64| {
-            epoll.add(fd.as_fd(), EpollEvent::new(flags, what)).map_err(io::Error::from)
+        let open = || -> io::Result<Epoll> {
+            let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+            // Edge-triggered: setting the timer again makes it unreadable, so it never has to be read.
+            epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, TIMER))?;
+            epoll.add(&inbox, EpollEvent::new(EpollFlags::EPOLLIN, COMMANDS))?;
+            Ok(epoll)
         };
-        // Edge-triggered: setting the timer again makes it unreadable, so it never has to be read.
-        watch(&timer, EpollFlags::EPOLLIN | EpollFlags::EPOLLET, TIMER)?;
-        watch(&inbox, EpollFlags::EPOLLIN, COMMANDS)?;
+        let (epoll, quiet) = (open()?, open()?);
+        let clock = Instant::now();
         Ok(Self {
-            table: Table::new(rand::random()),
-            ears: Vec::new(),
-            closed: HashMap::new(),
+            table: Table::new(clock, rand::random()),
+            ears: Ears::default(),
             mouths: HashMap::new(),
             hindered: HashMap::new(),
+            refused: HashSet::new(),
             inbox,
             epoll,
+            quiet,
+            hold: Hold::default(),
+            hold_is_old: false,
             timer,
             batch: ReceiveBatch::new(),
+            outputs: Vec::new(),
+            unheard: Vec::new(),
             beat,
             tell,
-            clock: Instant::now(),
+            clock,
         })
     }
 
@@ -194,29 +198,42 @@ impl<T: FnMut(Notice)> Driver<T> {
     fn turn(&mut self) -> bool {
         let mut events = [EpollEvent::empty(); 8];
         let timeout = EpollTimeout::try_from(HEARTBEAT).unwrap_or(EpollTimeout::ZERO);
+        let held = self.hold.until().is_some();
+        let epoll = if held { &self.quiet } else { &self.epoll };
         // An interrupted wait is like one in which nothing happened.
-        let count = self.epoll.wait(&mut events, timeout).unwrap_or(0);
+        let count = epoll.wait(&mut events, timeout).unwrap_or(0);
         self.beat.beat();
-        let mut commands = false;
+        let (mut commands, mut heard) = (false, 0);
         // What was received comes before what is due: a packet that waits in the socket must be heard before its sender
         // is believed silent.
         for event in &events[..count] {
             match event.data() {
                 TIMER => self.timer.fired(),
                 COMMANDS => commands = true,
-                ear => self.hear((ear - FIRST_EAR) as usize),
+                ear => heard += self.hear((ear - FIRST_EAR) as usize),
             }
+        }
+        if held {
+            heard += (0..self.ears.places()).map(|ear| self.hear(ear)).sum::<usize>();
         }
         if commands && !self.command() {
             return false;
         }
-        self.open_again();
         let now = self.now();
+        if self.ears.is_hopeful(now) {
+            self.open_ears(now);
+        }
         while let Some((id, output)) = self.table.next_due(now) {
-            self.carry_out(now, id, output);
+            self.carry_out(id, output);
+        }
+        if std::mem::take(&mut self.hold_is_old) {
+            self.hold.set(self.table.shortest_detection());
+        }
+        if held || heard > 0 {
+            self.hold.read(now, heard);
         }
         // It only fails for an invalid descriptor; the heartbeat then replaces it.
-        let _ = self.timer.set(self.table.deadline());
+        let _ = self.timer.set(self.table.deadline().into_iter().chain(self.hold.until()).min());
         true
     }
 
@@ -226,39 +243,47 @@ impl<T: FnMut(Notice)> Driver<T> {
         self.clock
     }
 
-    fn hear(&mut self, ear: usize) {
+    /// Reads what came to a port, for a while; how many datagrams.
+    fn hear(&mut self, ear: usize) -> usize {
         let began = Instant::now();
-        loop {
-            let Some(Some((_, Ear { socket, multihop }))) = self.ears.get(ear) else { return };
-            let (multihop, Ok(count @ 1..)) = (*multihop, socket.receive(&mut self.batch)) else { return };
-            let mut outputs = Vec::new();
+        let mut heard = 0;
+        while let Some((count, multihop)) = self.ears.receive(ear, &mut self.batch) {
+            heard += count;
             for arrival in self.batch.iter() {
                 let Datagram::Udp { source, destination, hop_limit, message } = arrival.packet else {
                     continue;
                 };
                 self.clock = self.clock.max(arrival.at);
                 let from = Arrival { source, destination, ttl: hop_limit, multihop };
-                // A packet for nobody is nobody's fault here; anybody can send one.
-                if let Ok(step) = self.table.receive(self.clock, &from, message) {
-                    outputs.push(step);
+                match self.table.receive(self.clock, &from, message) {
+                    Ok((_, output)) if output == Output::default() => {}
+                    Ok(step) => self.outputs.push(step),
+                    // Anybody can send such a packet.
+                    Err(Unheard::Stranger) => {}
+                    Err(why) => self.unheard.extend(self.table.by_way(&from).map(|id| (id, why))),
                 }
             }
-            let now = self.clock;
-            for (id, output) in outputs {
-                self.carry_out(now, id, output);
+            let mut outputs = std::mem::take(&mut self.outputs);
+            for (id, output) in outputs.drain(..) {
+                self.carry_out(id, output);
             }
+            self.outputs = outputs;
+            self.refuse();
             if count < ReceiveBatch::CAPACITY || began.elapsed() > RECEIVING {
-                return;
+                break;
             }
         }
+        heard
     }
 
     /// Sends what is to be sent, then tells what changed.
-    fn carry_out(&mut self, now: Instant, id: Id, output: Output) {
+    fn carry_out(&mut self, id: Id, output: Output) {
         if let Some(packet) = output.send {
-            self.send(now, id, &packet.encode());
+            self.send(id, &packet);
         }
+        self.hold_is_old |= output.changed.is_some() || output.agreed;
         if let Some(changed) = output.changed {
+            self.refused.remove(&id);
             self.told(id, News::Changed(changed));
         }
         if output.agreed {
@@ -266,17 +291,19 @@ impl<T: FnMut(Notice)> Driver<T> {
         }
     }
 
-    fn send(&mut self, now: Instant, id: Id, packet: &[u8]) {
-        let result = match self.mouth(id) {
-            Some(Ok(mouth)) => mouth.send(packet).map_err(|error| error.to_string()),
-            Some(Err(error)) => Err(error.to_string()),
-            None => return,
+    fn send(&mut self, id: Id, packet: &Packet) {
+        let bytes = packet.encode();
+        let result = match self.mouths.get(&id) {
+            Some(mouth) => mouth.send(&bytes).map_err(|error| error.to_string()),
+            None => {
+                self.open_mouth(id).and_then(|mouth| mouth.send(&bytes).map_err(|error| error.to_string()))
+            }
         };
         match result {
+            Ok(()) if self.hindered.is_empty() => {}
             Ok(()) => {
-                let deaf =
-                    self.table.get(id).map(|entry| port(&entry.settings)).and_then(|p| self.closed.get(&p));
-                if deaf.is_none_or(|(_, again)| *again < now) {
+                let port = self.table.get(id).map(|entry| port(&entry.settings));
+                if port.is_none_or(|port| self.ears.why_closed(port).is_none()) {
                     self.hindered.remove(&id);
                 }
             }
@@ -288,17 +315,28 @@ impl<T: FnMut(Notice)> Driver<T> {
         }
     }
 
-    fn mouth(&mut self, id: Id) -> Option<keepwatch_net::Result<&BfdSender>> {
-        if !self.mouths.contains_key(&id) {
-            let settings = &self.table.get(id)?.settings;
-            let start = rand::random();
-            match BfdSender::open(settings.neighbour, settings.source, settings.ttl, settings.multihop, start)
-            {
-                Ok(mouth) => self.mouths.insert(id, mouth),
-                Err(error) => return Some(Err(error)),
+    fn open_mouth(&mut self, id: Id) -> Result<&BfdSender, String> {
+        let Some(entry) = self.table.get(id) else { return Err("there is no such session".into()) };
+        let BfdSession { neighbour, source, ttl, multihop, .. } = *entry.settings;
+        let mouth = BfdSender::open(neighbour, source, ttl, multihop, rand::random())
+            .map_err(|error| error.to_string())?;
+        Ok(self.mouths.entry(id).insert_entry(mouth).into_mut())
+    }
+
+    /// Tells of packets that came from neighbours and were not taken: once, and only while the session is down, for anybody
+    /// can send in a neighbour's name.
+    fn refuse(&mut self) {
+        let mut unheard = std::mem::take(&mut self.unheard);
+        for (id, why) in unheard.drain(..) {
+            let Some(entry) = self.table.get(id).filter(|entry| entry.session.state() == State::Down) else {
+                continue;
             };
+            let neighbour = entry.settings.neighbour;
+            if self.refused.insert(id) {
+                self.told(id, News::Hindered(format!("what {neighbour} sends is not taken: {why}")));
+            }
         }
-        self.mouths.get(&id).map(Ok)
+        self.unheard = unheard;
     }
 
     fn hinder(&mut self, id: Id, why: String) {
@@ -366,71 +404,24 @@ impl<T: FnMut(Notice)> Driver<T> {
         let table = &self.table;
         self.mouths.retain(|id, _| table.get(*id).is_some());
         self.hindered.retain(|id, _| table.get(*id).is_some());
-        self.closed.clear();
+        self.refused.clear();
+        self.ears.hope();
+        self.hold_is_old = true;
         self.open_ears(now);
-    }
-
-    fn open_again(&mut self) {
-        let now = Instant::now();
-        if self.closed.values().any(|(_, again)| *again <= now) {
-            self.closed.retain(|_, (_, again)| *again > now);
-            self.open_ears(now);
-        }
     }
 
     /// Opens the ports that sessions need.
     fn open_ears(&mut self, now: Instant) {
-        let mut wanted: Vec<Port> = self.table.iter().map(|(_, entry)| port(&entry.settings)).collect();
-        wanted.sort_unstable();
-        wanted.dedup();
-        // A port that nobody needs any more is somebody else's to open.
-        for ear in &mut self.ears {
-            ear.take_if(|(open, _)| !wanted.contains(open));
-        }
-        for port in wanted {
-            if self.closed.contains_key(&port) || self.ears.iter().flatten().any(|(open, _)| *open == port) {
-                continue;
-            }
-            let opened =
-                BfdReceiver::open(port.0, port.1).map_err(|error| error.to_string()).and_then(|socket| {
-                    let place = self.ears.iter().position(Option::is_none).unwrap_or(self.ears.len());
-                    let event = EpollEvent::new(EpollFlags::EPOLLIN, FIRST_EAR + place as u64);
-                    self.epoll.add(socket.as_fd(), event).map_err(|error| error.to_string())?;
-                    Ok(socket)
-                });
-            match opened {
-                Ok(socket) => {
-                    let ear = Some((port, Ear { socket, multihop: port.1 }));
-                    match self.ears.iter_mut().find(|place| place.is_none()) {
-                        Some(place) => *place = ear,
-                        None => self.ears.push(ear),
-                    }
-                }
-                Err(why) => {
-                    self.closed.insert(port, (why, now + AGAIN));
-                }
-            }
-        }
-        let deaf: Vec<(Id, String)> = self
-            .table
-            .iter()
-            .filter_map(|(id, entry)| {
-                let (why, _) = self.closed.get(&self::port(&entry.settings))?;
-                Some((id, why.clone()))
-            })
-            .collect();
-        for (id, why) in deaf {
+        let wanted = self.table.iter().map(|(_, entry)| port(&entry.settings)).collect();
+        self.ears.open(now, wanted, &self.epoll, FIRST_EAR);
+        let deaf = self.table.iter().filter_map(|(id, entry)| {
+            let why = self.ears.why_closed(port(&entry.settings))?;
+            Some((id, why.to_owned()))
+        });
+        for (id, why) in deaf.collect::<Vec<_>>() {
             self.hinder(id, why);
         }
     }
-}
-
-fn port(settings: &BfdSession) -> Port {
-    let family = match settings.neighbour {
-        IpAddr::V4(_) => Family::V4,
-        IpAddr::V6(_) => Family::V6,
-    };
-    (family, settings.multihop)
 }
 
 /// The last packet of a session; whether it leaves makes no difference here.

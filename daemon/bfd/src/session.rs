@@ -1,5 +1,5 @@
 //! One session as a machine (RFC 5880 §6.8): in go the time and packets that are for it, out come packets to send and
-//! what changed. No I/O, no clock of its own; its only chance is the jitter, from a seed.
+//! what changed. No I/O, no clock of its own; its only chance is that of its [`Pace`].
 //!
 //! Asynchronous mode, no echo function, no authentication, as in keepalived. Demand mode is never asked for, and granted.
 
@@ -7,9 +7,8 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use keepwatch_model::BfdSession;
-use rand::rngs::SmallRng;
-use rand::{RngExt, SeedableRng};
 
+use crate::pace::Pace;
 use crate::packet::{Diagnostic, Packet, State};
 
 /// While a session is not up, no more often than this (RFC 5880 §6.8.3).
@@ -132,12 +131,12 @@ pub struct Session {
     heard: Option<Instant>,
     sent: Option<Instant>,
     next: Option<Instant>,
-    jitter: SmallRng,
+    pace: Pace,
 }
 
 impl Session {
     /// A session that is down and, unless it is passive, speaks at `now`.
-    pub fn new(now: Instant, timing: Timing, mine: NonZeroU32, seed: u64) -> Self {
+    pub fn new(now: Instant, timing: Timing, mine: NonZeroU32, pace: Pace) -> Self {
         Self {
             timing,
             state: State::Down,
@@ -150,7 +149,7 @@ impl Session {
             heard: None,
             sent: None,
             next: (!timing.passive).then_some(now),
-            jitter: SmallRng::seed_from_u64(seed),
+            pace,
         }
     }
 
@@ -344,12 +343,10 @@ impl Session {
         packet
     }
 
-    /// The next packet is due an interval after `last`, less 0 to 25 % so that neighbours do not fall in step; where none
-    /// may be lost, less 10 % at least (RFC 5880 §6.8.7).
+    /// The next packet is due an interval after `last`, less what keeps neighbours from falling in step.
     fn plan(&mut self, last: Instant) {
-        let most = if self.timing.multiplier == 1 { 0.90 } else { 1.0 };
-        let part = self.jitter.random_range(0.75..=most);
-        self.next = self.may_speak().then(|| last + self.transmit_interval().mul_f64(part));
+        let (interval, alone) = (self.transmit_interval(), self.timing.multiplier == 1);
+        self.next = self.may_speak().then(|| self.pace.next(last, interval, alone));
     }
 
     fn packet(&self) -> Packet {

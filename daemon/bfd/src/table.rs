@@ -12,7 +12,8 @@ use keepwatch_model::{BfdSession, MaxHops};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::packet::{Packet, Refusal};
+use crate::pace::Pace;
+use crate::packet::{Packet, Refusal, State};
 use crate::session::{Output, Session, Timing};
 
 /// A packet with what its datagram says of where it came from.
@@ -38,8 +39,13 @@ pub enum Unheard {
     #[error("no session is with its sender")]
     Stranger,
     /// It has come over more routers than `max_hops` allows.
-    #[error("it has come over too many routers")]
-    Hops,
+    #[error("it came with a TTL of {ttl}, and `max_hops` allows {least} at least")]
+    Hops {
+        /// What was left of its TTL or hop limit.
+        ttl: u8,
+        /// What had to be left.
+        least: u8,
+    },
 }
 
 /// Number of a session while it lasts.
@@ -79,11 +85,13 @@ pub struct Table {
     due: BTreeSet<(Instant, Id)>,
     next: u32,
     random: SmallRng,
+    /// What the moments at which sessions send are counted from.
+    origin: Instant,
 }
 
 impl Table {
     /// None yet. Discriminators and jitter come from `seed`.
-    pub fn new(seed: u64) -> Self {
+    pub fn new(now: Instant, seed: u64) -> Self {
         Self {
             entries: HashMap::new(),
             by_name: HashMap::new(),
@@ -92,6 +100,7 @@ impl Table {
             due: BTreeSet::new(),
             next: 0,
             random: SmallRng::seed_from_u64(seed),
+            origin: now,
         }
     }
 
@@ -137,7 +146,8 @@ impl Table {
                 break mine;
             }
         };
-        let session = Session::new(now, Timing::from(&*settings), mine, self.random.random());
+        let pace = Pace::new(self.origin, self.random.random());
+        let session = Session::new(now, Timing::from(&*settings), mine, pace);
         self.by_name.insert(settings.name.clone(), id);
         self.by_discriminator.insert(mine, id);
         self.by_neighbour.entry((settings.neighbour, settings.multihop)).or_default().push(id);
@@ -213,8 +223,10 @@ impl Table {
         let packet = Packet::parse(bytes)?;
         let id = self.find(arrival, &packet).ok_or(Unheard::Stranger)?;
         let entry = self.entries.get_mut(&id).ok_or(Unheard::Stranger)?;
-        if !is_near(&entry.settings, arrival.ttl) {
-            return Err(Unheard::Hops);
+        if let (Some(ttl), Some(least)) = (arrival.ttl, least_ttl(&entry.settings))
+            && ttl < least
+        {
+            return Err(Unheard::Hops { ttl, least });
         }
         let output = entry.session.receive(now, &packet);
         self.reschedule(id);
@@ -224,18 +236,25 @@ impl Table {
     /// By the discriminator, once the neighbour knows it; else by who speaks to whom. Whoever speaks must be the
     /// neighbour in any case.
     fn find(&self, arrival: &Arrival, packet: &Packet) -> Option<Id> {
-        let fits = |id: &Id| {
-            self.entries.get(id).is_some_and(|entry| {
-                let settings = &entry.settings;
-                settings.neighbour == arrival.source
-                    && settings.multihop == arrival.multihop
-                    && settings.source.is_none_or(|source| source == arrival.destination)
-            })
-        };
         match NonZeroU32::new(packet.yours) {
-            Some(yours) => self.by_discriminator.get(&yours).copied().filter(fits),
-            None => self.by_neighbour.get(&(arrival.source, arrival.multihop))?.iter().copied().find(fits),
+            Some(yours) => self.by_discriminator.get(&yours).copied().filter(|id| self.fits(*id, arrival)),
+            None => self.by_way(arrival),
         }
+    }
+
+    /// The session with whoever sends to where a packet has arrived.
+    pub fn by_way(&self, arrival: &Arrival) -> Option<Id> {
+        let mut ids = self.by_neighbour.get(&(arrival.source, arrival.multihop))?.iter().copied();
+        ids.find(|id| self.fits(*id, arrival))
+    }
+
+    fn fits(&self, id: Id, arrival: &Arrival) -> bool {
+        self.entries.get(&id).is_some_and(|entry| {
+            let settings = &entry.settings;
+            settings.neighbour == arrival.source
+                && settings.multihop == arrival.multihop
+                && settings.source.is_none_or(|source| source == arrival.destination)
+        })
     }
 
     fn reschedule(&mut self, id: Id) {
@@ -265,9 +284,10 @@ impl Table {
         self.entries.iter().map(|(id, entry)| (*id, entry))
     }
 
-    /// The longest detection time of those that the neighbour knows: how long it takes until all have noticed silence.
-    pub fn longest_detection(&self) -> Duration {
-        self.entries.values().map(|entry| entry.session.detection_time()).max().unwrap_or_default()
+    /// The shortest detection time of those that are up.
+    pub fn shortest_detection(&self) -> Option<Duration> {
+        let up = self.entries.values().filter(|entry| entry.session.state() == State::Up);
+        up.map(|entry| entry.session.detection_time()).min()
     }
 }
 
@@ -276,19 +296,18 @@ pub fn same_way(one: &BfdSession, other: &BfdSession) -> bool {
     (one.neighbour, one.source, one.multihop) == (other.neighbour, other.source, other.multihop)
 }
 
-/// Whether a packet with so much of its TTL left has come over no more routers than it may have: what a neighbour sends
-/// starts, so far as anybody can know, with the TTL that this side sends with.
-fn is_near(settings: &BfdSession, ttl: Option<u8>) -> bool {
+/// What has to be left of the TTL of a packet, so that it has come over no more routers than it may have: what a neighbour
+/// sends starts, so far as anybody can know, with the TTL that this side sends with.
+fn least_ttl(settings: &BfdSession) -> Option<u8> {
     match settings.max_hops {
-        MaxHops::Any => true,
-        MaxHops::Most(hops) => ttl.is_none_or(|ttl| ttl >= settings.ttl.saturating_sub(hops)),
+        MaxHops::Any => None,
+        MaxHops::Most(hops) => Some(settings.ttl.saturating_sub(hops)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packet::State;
 
     fn settings(name: &str, neighbour: &str) -> BfdSession {
         BfdSession {
@@ -340,7 +359,7 @@ mod tests {
     #[test]
     fn a_packet_is_for_the_session_with_its_sender() {
         let now = Instant::now();
-        let mut table = Table::new(1);
+        let mut table = Table::new(now, 1);
         let far = BfdSession { multihop: true, ..settings("far", "192.0.2.3") };
         table.apply(now, &[settings("a", "192.0.2.2").into(), settings("b", "192.0.2.3").into(), far.into()]);
         let name = |table: &Table, id: Id| table.get(id).unwrap().settings.name.to_string();
@@ -372,7 +391,7 @@ mod tests {
             (64, MaxHops::Any, 1, true),
         ] {
             let now = Instant::now();
-            let mut table = Table::new(1);
+            let mut table = Table::new(now, 1);
             table.apply(now, &[BfdSession { ttl, max_hops, ..settings("a", "192.0.2.2") }.into()]);
             let arrival = Arrival { ttl: Some(left), ..from("192.0.2.2") };
             let result = table.receive(now, &arrival, &hello().encode());
@@ -383,7 +402,7 @@ mod tests {
     #[test]
     fn a_reload_keeps_what_stays() {
         let now = Instant::now();
-        let mut table = Table::new(1);
+        let mut table = Table::new(now, 1);
         let (a, b) = (Arc::new(settings("a", "192.0.2.2")), Arc::new(settings("b", "192.0.2.3")));
         assert_eq!(table.apply(now, &[a.clone(), b.clone()]).len(), 2);
         table.receive(now, &from("192.0.2.3"), &hello().encode()).unwrap();

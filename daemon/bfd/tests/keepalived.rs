@@ -6,6 +6,7 @@
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
+use keepwatch_bfd::pace::Pace;
 use keepwatch_bfd::packet::{Diagnostic, LENGTH, Packet, State};
 use keepwatch_bfd::session::{Session, Timing};
 
@@ -55,7 +56,7 @@ fn a_session_says_what_keepalived_said() {
     let begin = Instant::now();
     let at = |milliseconds| begin + Duration::from_millis(milliseconds);
     let mine = NonZeroU32::new(0x4f0d_ef6a).unwrap();
-    let mut session = Session::new(begin, TIMING, mine, 1);
+    let mut session = Session::new(begin, TIMING, mine, Pace::new(begin, 1));
     let said = |packet: Option<Packet>| packet.map(|packet| packet.encode());
     assert_eq!(said(session.tick(at(0)).send), Some(bytes(ONE[0])));
     assert_eq!(said(session.receive(at(500), &packet(OTHER[0])).send), Some(bytes(ONE[1])));

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
+use keepwatch_bfd::pace::Pace;
 use keepwatch_bfd::packet::{Diagnostic, Packet, State};
 use keepwatch_bfd::session::{Changed, Output, Session, Timing, Why};
 use proptest::prelude::*;
@@ -34,7 +35,7 @@ struct Wire {
 impl Wire {
     fn new(timings: [Timing; 2]) -> Self {
         let now = Instant::now();
-        let end = |n: usize| Session::new(now, timings[n], id(n as u32 + 1), n as u64);
+        let end = |n: usize| Session::new(now, timings[n], id(n as u32 + 1), Pace::new(now, n as u64));
         Self {
             now,
             ends: [end(0), end(1)],
@@ -187,7 +188,7 @@ fn a_passive_end_waits_to_be_spoken_to() {
 #[test]
 fn a_restarted_neighbour_is_noticed_at_once() {
     let mut wire = up();
-    wire.ends[1] = Session::new(wire.now, TIMING, id(77), 5);
+    wire.ends[1] = Session::new(wire.now, TIMING, id(77), Pace::new(wire.now, 5));
     let from = wire.changes[0].len();
     wire.run(Duration::from_secs(4));
     assert_eq!(wire.changes[0][from].1.to, State::Down);
@@ -218,8 +219,8 @@ fn slower_times_are_asked_for_before_they_are_used() {
 
 #[test]
 fn a_neighbour_that_wants_no_packets_gets_none_but_answers() {
-    let mut session = Session::new(Instant::now(), TIMING, id(1), 0);
     let now = Instant::now();
+    let mut session = Session::new(now, TIMING, id(1), Pace::new(now, 0));
     let packet = Packet {
         diagnostic: Diagnostic::NONE,
         state: State::Init,
@@ -271,7 +272,7 @@ proptest! {
     #[test]
     fn anything_can_be_heard(steps in proptest::collection::vec((any::<[u8; 24]>(), 0u64..3_000_000), 0..60)) {
         let mut now = Instant::now();
-        let mut session = Session::new(now, TIMING, id(1), 3);
+        let mut session = Session::new(now, TIMING, id(1), Pace::new(now, 3));
         for (mut bytes, wait) in steps {
             (bytes[0], bytes[3]) = (bytes[0] & 0x1f | 0x20, 24);
             bytes[1] &= !0x05;

@@ -213,6 +213,9 @@ pub enum ConsumerFact {
         member: String,
         /// The object.
         object: String,
+        /// The virtual router that the object is, if it is one.
+        #[serde(default)]
+        instance: Option<Name>,
     },
     /// A reload ended the AgentX session, or the attempts to have one.
     MasterAgentLeft {
@@ -568,8 +571,15 @@ impl ConsumerFact {
             Self::BusLeft { name } => {
                 (Level::Info, write!(out, "Released the name {name} on the system bus"))
             }
-            Self::BusCalled { caller, member, object } => {
-                (Level::Info, write!(out, "{member} of {object} on DBus request by {caller}"))
+            Self::BusCalled { caller, member, object, instance } => {
+                let written = match (&**member, instance) {
+                    ("PrintData", _) => write!(out, "Printing VRRP data"),
+                    ("PrintStats", _) => write!(out, "Printing VRRP stats"),
+                    ("PrintStatsClear", _) => write!(out, "Printing and clearing VRRP stats"),
+                    ("SendGarp", Some(instance)) => write!(out, "Sending garps on {instance}"),
+                    _ => write!(out, "{member} of {object}"),
+                };
+                (Level::Info, written.and_then(|()| write!(out, " on DBus request by {caller}")))
             }
             Self::MasterAgentLeft { socket } => {
                 (Level::Info, write!(out, "Left the SNMP master agent at {socket}"))

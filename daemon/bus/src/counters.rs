@@ -365,7 +365,8 @@ impl Counters {
         self.times.retain(|name| instances.contains(name));
         self.tallies.keep(config);
         self.checks.retain(|(service, _)| services.contains(service));
-        self.track_scripts.retain(|name| config.track_scripts.iter().any(|script| &script.name == name));
+        let scripts: HashSet<&Name> = config.track_scripts.iter().map(|script| &script.name).collect();
+        self.track_scripts.retain(|name| scripts.contains(name));
         self.services.retain(|service| services.contains(service));
         self.reals.retain(|real| reals.contains_key(real));
         self.checkers.retain(|key| {

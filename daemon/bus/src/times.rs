@@ -11,8 +11,10 @@ use crate::histogram::{Gaps, Histogram, Lateness};
 
 /// Senders that one virtual router tells apart; further ones are heard like any other, and not measured.
 pub const MOST_SENDERS: usize = 8;
-/// The largest gap is of this and of the last period of so long.
+/// The largest gap of a sender is of this and of the last period of so long,
 const PERIOD: Duration = Duration::from_secs(300);
+/// and the largest of late of all of them of this and of the last period of so long.
+const LATELY: Duration = Duration::from_secs(5);
 /// No sender.
 const NOBODY: usize = usize::MAX;
 
@@ -27,6 +29,8 @@ pub struct VrrpTimes {
     pub lateness: Histogram<Lateness>,
     /// Who was heard, each with the next who was; at most [`MOST_SENDERS`].
     senders: OnceLock<Box<Sender>>,
+    /// The largest gap of late.
+    lately: Largest,
     /// Who was heard last, by his place; nobody after an advertisement of our own, or a resignation.
     last: AtomicUsize,
 }
@@ -37,11 +41,17 @@ struct Sender {
     address: IpAddr,
     /// When it was heard last, in microseconds from the base; 0 when never, or when it has resigned since.
     heard: AtomicU64,
-    /// The largest gap of the period, in microseconds, of the one before, and which period it is.
+    gaps: Largest,
+    next: OnceLock<Box<Self>>,
+}
+
+/// The largest gap of a period, in microseconds, of the one before, and which period it is. One thread writes it, any
+/// number may read.
+#[derive(Debug, Default)]
+struct Largest {
     largest: AtomicU64,
     before: AtomicU64,
     period: AtomicU64,
-    next: OnceLock<Box<Self>>,
 }
 
 /// What is known of one that advertised.
@@ -55,14 +65,8 @@ pub struct SenderTimes {
 
 impl Default for VrrpTimes {
     fn default() -> Self {
-        let (gaps, lateness) = Default::default();
-        Self {
-            base: Instant::now(),
-            gaps,
-            lateness,
-            senders: OnceLock::new(),
-            last: AtomicUsize::new(NOBODY),
-        }
+        let (gaps, lateness, senders, lately) = Default::default();
+        Self { base: Instant::now(), gaps, lateness, senders, lately, last: AtomicUsize::new(NOBODY) }
     }
 }
 
@@ -86,7 +90,8 @@ impl VrrpTimes {
         if same && before > 0 {
             let gap = now.saturating_sub(before);
             self.gaps.observe(Duration::from_micros(gap));
-            sender.note(now, gap);
+            sender.gaps.note(period_of(now, PERIOD), gap);
+            self.lately.note(period_of(now, LATELY), gap);
         }
         if priority == 0 {
             sender.heard.store(0, Ordering::Relaxed);
@@ -129,26 +134,33 @@ impl VrrpTimes {
         self.all_senders().filter(lately).count()
     }
 
+    /// The largest time between two advertisements in the last five to ten seconds; none if there were no two.
+    pub fn largest_lately(&self, now: Instant) -> Option<Duration> {
+        self.lately.read(period_of(self.since_base(now), LATELY))
+    }
+
     /// Everyone who was ever heard, in the order in which they were first.
     pub fn senders(&self, now: Instant) -> impl Iterator<Item = SenderTimes> + '_ {
-        let period = period_of(self.since_base(now));
+        let period = period_of(self.since_base(now), PERIOD);
         self.all_senders()
-            .map(move |sender| SenderTimes { address: sender.address, largest_gap: sender.largest(period) })
+            .map(move |sender| SenderTimes { address: sender.address, largest_gap: sender.gaps.read(period) })
     }
 }
 
-fn period_of(microseconds: u64) -> u64 {
-    1 + microseconds / u64::try_from(PERIOD.as_micros()).unwrap_or(u64::MAX)
+fn period_of(microseconds: u64, length: Duration) -> u64 {
+    1 + microseconds / u64::try_from(length.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Sender {
     fn new(address: IpAddr) -> Self {
-        let (heard, largest, before, period) = Default::default();
-        Self { address, heard, largest, before, period, next: OnceLock::new() }
+        let (heard, gaps, next) = Default::default();
+        Self { address, heard, gaps, next }
     }
+}
 
-    fn note(&self, now: u64, gap: u64) {
-        let (current, period) = (self.period.load(Ordering::Relaxed), period_of(now));
+impl Largest {
+    fn note(&self, period: u64, gap: u64) {
+        let current = self.period.load(Ordering::Relaxed);
         let largest = self.largest.load(Ordering::Relaxed);
         if period == current {
             self.largest.store(largest.max(gap), Ordering::Relaxed);
@@ -159,7 +171,7 @@ impl Sender {
         }
     }
 
-    fn largest(&self, period: u64) -> Option<Duration> {
+    fn read(&self, period: u64) -> Option<Duration> {
         let (current, largest) = (self.period.load(Ordering::Relaxed), self.largest.load(Ordering::Relaxed));
         let found = match period.checked_sub(current) {
             Some(0) => largest.max(self.before.load(Ordering::Relaxed)),
@@ -216,6 +228,8 @@ mod tests {
         assert_eq!(largest(9), Some(7 * SECOND));
         assert_eq!(largest(500), Some(7 * SECOND));
         assert_eq!(largest(700), None);
+        assert_eq!(times.largest_lately(start + 9 * SECOND), Some(7 * SECOND));
+        assert_eq!(times.largest_lately(start + 16 * SECOND), None);
         for n in 0..100 {
             times.heard(start, [10, 0, 1, n].into(), 1);
         }

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use keepwatch_bus::fact::{
-    AdvertError, AnnounceOccasion, ConsumerFact, DaemonFact, Drift, Evidence, Failure, FailureReason,
-    IpvsFact, LinkDownReason, LinkFact, ScriptOutcome, ScriptRun, ServiceFact, TableChange, TrackFact,
-    Verdict, VrrpFact,
+    AdvertError, AnnounceOccasion, Certificate, ConsumerFact, DaemonFact, Drift, Evidence, Failure,
+    FailureReason, IpvsFact, LinkDownReason, LinkFact, ScriptOutcome, ScriptRun, ServiceFact, TableChange,
+    TrackFact, Verdict, VrrpFact,
 };
 use keepwatch_bus::subject::*;
 use keepwatch_bus::world::{Ordered, Placed};
@@ -409,6 +409,51 @@ fn checkers_that_a_reload_takes_away_or_edits_are_forgotten_and_those_that_move_
         .map(|checker| (&*checker.key.kind, checker.key.index, checker.pages.first().map(|page| page.url)))
         .collect();
     assert_eq!(known, [(tcp, 0, Some(8)), (file, 0, None)]);
+}
+
+/// A check that fails and is tried again is no result; what it saw of the server on the way is known all the same.
+#[test]
+fn what_a_checker_sees_before_its_first_result_is_known() {
+    let service = sample::service_key((Ipv4Addr::new(10, 0, 0, 100), 80));
+    let real = RealKey { service, real: SocketAddr::from(([10, 0, 1, 1], 443)) };
+    let settings = RealServer { checkers: [sample::tcp_check(real.real)].into(), ..sample::real_server() };
+    let settings = Configured::new(1, settings);
+    let checker = CheckerKey { real, kind: "SSL_GET".into(), index: 0 };
+    let failed = |attempt| ServiceFact::CheckFailed {
+        checker: checker.clone(),
+        failure: Failure::new(FailureReason::Status, "status 503"),
+        attempt,
+        attempts: 2,
+        log_always: false,
+        took: Duration::ZERO,
+    };
+    let certificate = Certificate {
+        subject: "CN=old".into(),
+        issuer: "CN=old".into(),
+        not_after: Timestamp::UNIX_EPOCH,
+        distrust: None,
+    };
+    let facts = [
+        ServiceFact::VirtualServerConfigured { service, settings: Configured::new(1, sample::service()) },
+        ServiceFact::RealServerConfigured { real, starts_up: true, checked: true, settings },
+        failed(1),
+        ServiceFact::PageDigestSeen { checker: checker.clone(), url: 0, digest: "d".into() },
+        ServiceFact::CertificateSeen { checker: checker.clone(), certificate },
+    ];
+    let mut world = World::default();
+    for (id, fact) in (1..).zip(facts) {
+        world.apply(&sample::event(id, None, fact));
+    }
+    let seen = |world: &World| world.real(&real).unwrap().checkers.clone();
+    let known = seen(&world);
+    assert_eq!(known.len(), 1);
+    assert_eq!((known[0].ok, known[0].failure.clone(), known[0].pages.len()), (None, None, 1));
+    let trouble = world.trouble();
+    assert!(trouble.iter().any(|trouble| trouble.what.contains("is no good")), "{trouble:?}");
+    world.apply(&sample::event(6, None, failed(2)));
+    let known = seen(&world);
+    assert_eq!((known[0].ok, known[0].pages.len()), (Some(false), 1));
+    assert!(known[0].certificate.is_some());
 }
 
 /// Whatever a reload takes away, moves or puts before all others, each costs the logarithm of how many there are: shifting

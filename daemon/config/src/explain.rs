@@ -84,11 +84,12 @@ fn options(text: &mut String, name: &str) {
     let mut places: Vec<String> = Vec::new();
     for block in BlockId::ALL {
         for keyword in schema::keywords(*block) {
-            if let Some(option) = keyword.options.iter().find(|option| option.name == name) {
-                let value = if option.value.is_empty() { "" } else { " " };
-                let LineOption { value: form, help, .. } = option;
-                places
-                    .push(format!("`{}` of {block}: {name}{value}{form}\n            {help}", keyword.name));
+            let explained =
+                |option: &'static LineOption| option.explained().map(move |(n, h)| (option, n, h));
+            let mut all = keyword.options.iter().flat_map(explained);
+            if let Some((option, _, help)) = all.find(|(_, known, _)| *known == name) {
+                let written = option.written_as(name);
+                places.push(format!("`{}` of {block}: {written}\n            {help}", keyword.name));
                 continue;
             }
             let lines = matches!(keyword.body, Body::Lines(form) if is_option(form));
@@ -165,7 +166,8 @@ fn one(text: &mut String, keyword: &schema::Keyword, asked: &str, places: &[Bloc
     if !keyword.options.is_empty() {
         let _ = writeln!(text, "    Options of its lines:");
         let mut inside = String::new();
-        list(&mut inside, keyword.options.iter().map(|option| (option.name, option.help)));
+        let options: Vec<_> = keyword.options.iter().flat_map(LineOption::explained).collect();
+        list(&mut inside, options.iter().map(|(name, help)| (*name, &**help)));
         inside.lines().for_each(|line| {
             let _ = writeln!(text, "    {line}");
         });
@@ -285,7 +287,37 @@ pub fn reference() -> String {
             row(&mut page, keyword);
         }
     }
+    lines(&mut page);
     page
+}
+
+/// What lines may say, each kind of them once.
+fn lines(page: &mut String) {
+    let all = || BlockId::ALL.iter().flat_map(|block| schema::keywords(*block));
+    let mut done: Vec<&[LineOption]> = vec![&[]];
+    for keyword in all() {
+        if done.contains(&keyword.options) {
+            continue;
+        }
+        done.push(keyword.options);
+        let mut names: Vec<String> = Vec::new();
+        for same in all().filter(|other| other.options == keyword.options) {
+            let name = format!("`{}`", same.name);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let _ = write!(page, "\n## Lines of {}\n\n| option | meaning |\n|---|---|\n", names.join(", "));
+        for option in keyword.options {
+            let mut help = option.help.to_owned();
+            if !option.aliases.is_empty() {
+                let others: Vec<String> = option.aliases.iter().map(|name| format!("`{name}`")).collect();
+                let _ = write!(help, " Also {}.", others.join(", "));
+            }
+            let written = option.written_as(option.name).replace('|', "\\|");
+            let _ = writeln!(page, "| `{written}` | {} |", help.replace('|', "\\|"));
+        }
+    }
 }
 
 fn row(page: &mut String, keyword: &schema::Keyword) {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::iproute_names::IprouteNames;
 use crate::items::Items;
 use crate::lower::{Draft, Places};
 use crate::model::{Config, IprouteDirectories};
@@ -188,11 +189,14 @@ impl Source<'_> {
         let mut context = Context::default();
         context.look_at_scripts = self.options.scripts;
         context.lookalikes.meant = meant;
+        if let Some(directories) = &self.iproute {
+            context.known.iproute = IprouteNames::of(directories.clone());
+        }
         let reader = self.reader(mains, &mut context);
         for diagnostic in self.said.iter().chain(&repair.diagnostics) {
             context.report(diagnostic.clone());
         }
-        let mut draft = Draft::new(self.iproute.clone());
+        let mut draft = Draft::default();
         let items = Items::with_changes(reader, &repair.changes);
         let mut parser = Parser::new(items, reading, &mut context);
         let mut blocks = Vec::new();
@@ -208,7 +212,7 @@ impl Source<'_> {
         let misspelt = misspelt || context.lookalikes.found;
         // Of a text that was given up, the rest is not known.
         let braces_in_doubt = in_doubt && !context.stopped;
-        let iproute = draft.iproute().cloned();
+        let iproute = context.known.iproute.too_late().cloned();
         let (config, places) = draft.finish(&skipped, &self.host(), &mut context);
         context.diagnostics.drop_missing(&lost);
         if !context.lost_names.is_empty() {

@@ -1,11 +1,13 @@
 //! Values: do the words after a keyword look as the schema says, and what do they mean.
 
+pub(crate) mod command;
 mod form;
 pub(crate) mod mend;
 mod number;
 mod user;
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) use self::form::{LONGEST_INTERFACE, address, granularity, host, interface, status};
@@ -17,7 +19,7 @@ pub(crate) use self::user::user;
 use crate::diagnostics::Diagnostic;
 use crate::preprocess::Context;
 use crate::schema::{self, Arg, Body, Keyword, Kind, Need};
-use crate::source::Span;
+use crate::source::{Placed, Span};
 use crate::spelling::nearest;
 use crate::tree::Node;
 use crate::words::{Line, QuoteError, Word, quoted_words};
@@ -316,6 +318,16 @@ impl Node {
     /// The value as whole seconds.
     pub(crate) fn whole_seconds(&self, index: usize) -> Option<Duration> {
         self.number::<u64>(index).map(Duration::from_secs)
+    }
+
+    /// The first value as a path.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        self.arg(0).map(PathBuf::from)
+    }
+
+    /// What the first value means, with its place.
+    pub(crate) fn placed<T>(&self, value: Option<T>) -> Placed<T> {
+        value.map(|value| (value, self.arg_span(0)))
     }
 
     /// The value as a boolean; true when the keyword stands alone.

@@ -22,7 +22,12 @@ impl Desk {
         let caller = header.sender().map_or_else(|| "unknown".to_owned(), ToString::to_string);
         let member = header.member().map_or_else(String::new, ToString::to_string);
         let object = header.path().map_or_else(String::new, ToString::to_string);
-        let cause = self.bus.publish(None, ConsumerFact::BusCalled { caller, member, object });
+        let instance = match &request {
+            Request::Announce(instance) => Some(instance.clone()),
+            Request::PrintData | Request::PrintStats | Request::PrintStatsClear | Request::Reload => None,
+        };
+        let called = ConsumerFact::BusCalled { caller, member, object, instance };
+        let cause = self.bus.publish(None, called);
         // Nobody is there only while the daemon ends.
         let _ = self.asked.send(Asked { request, cause });
     }

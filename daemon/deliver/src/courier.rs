@@ -30,10 +30,11 @@ struct Waiting<P> {
 
 type Attempt<P> = Pin<Box<dyn Future<Output = (Vec<P>, Verdict)> + Send>>;
 
-/// Since when a server takes nothing, and what that has cost.
+/// Since when a server takes nothing, or not as much as there is.
 struct Interruption {
     since: Instant,
-    lost: u64,
+    /// More came than there was room for: it is over when nothing waits any more.
+    full: bool,
 }
 
 /// A bounded queue to one destination. Offer parcels at any time; drive it with [`Courier::step`]; end it with
@@ -53,6 +54,8 @@ pub struct Courier<C: Carrier> {
     failures: u32,
     next_try: Instant,
     interrupted: Option<Interruption>,
+    /// What was lost and is not told yet.
+    untold: u64,
 }
 
 impl<C: Carrier> Courier<C> {
@@ -79,6 +82,7 @@ impl<C: Carrier> Courier<C> {
             failures: 0,
             next_try: now,
             interrupted: None,
+            untold: 0,
         }
     }
 
@@ -87,6 +91,10 @@ impl<C: Carrier> Courier<C> {
         if self.room() == 0 {
             self.bag.pop_front();
             self.lose(1);
+            self.interrupt("more than can wait, and the oldest is lost");
+            if let Some(interruption) = &mut self.interrupted {
+                interruption.full = true;
+            }
         }
         self.bag.push_back(Waiting { parcel, since: Instant::now() });
     }
@@ -136,7 +144,7 @@ impl<C: Carrier> Courier<C> {
         let left = self.bag.len() + under_way;
         self.lose(left as u64);
         if left > 0 || self.interrupted.is_some() {
-            let lost = self.interrupted.take().map_or(left as u64, |interruption| interruption.lost);
+            let lost = self.untold;
             self.bus.publish(None, ConsumerFact::DeliveryEnded { consumer: self.name.clone(), lost });
         }
     }
@@ -213,14 +221,12 @@ impl<C: Carrier> Courier<C> {
 
     fn lose(&mut self, lost: u64) {
         self.counters.lost.add(lost);
-        if let Some(interruption) = &mut self.interrupted {
-            interruption.lost += lost;
-        }
+        self.untold += lost;
     }
 
     fn interrupt(&mut self, error: &str) {
         if self.interrupted.is_none() {
-            self.interrupted = Some(Interruption { since: Instant::now(), lost: 0 });
+            self.interrupted = Some(Interruption { since: Instant::now(), full: false });
             let waiting = u32::try_from(self.bag.len()).unwrap_or(u32::MAX);
             let (consumer, error) = (self.name.clone(), error.to_owned());
             self.bus.publish(None, ConsumerFact::DeliveryInterrupted { consumer, error, waiting });
@@ -228,8 +234,10 @@ impl<C: Carrier> Courier<C> {
     }
 
     fn resume(&mut self) {
-        if let Some(Interruption { since, lost }) = self.interrupted.take() {
-            let (consumer, stood) = (self.name.clone(), since.elapsed());
+        let over = |interruption: &mut Interruption| !interruption.full || self.bag.is_empty();
+        if let Some(Interruption { since, .. }) = self.interrupted.take_if(over) {
+            let (consumer, stood, lost) =
+                (self.name.clone(), since.elapsed(), std::mem::take(&mut self.untold));
             self.bus.publish(None, ConsumerFact::DeliveryResumed { consumer, lost, stood });
         }
     }

@@ -202,8 +202,8 @@ struct Pending {
     events: Vec<Arc<Event>>,
     /// There were more events than are sent, or nothing is known of what was before.
     lost: bool,
-    /// What each row was like when it was told last.
-    rows: Option<HashMap<Subject, u64>>,
+    /// The rows when they were told last, in the order of the world: whom each is about, and what it looked like.
+    rows: Option<Vec<(u64, u64)>>,
 }
 
 impl Pending {
@@ -228,52 +228,56 @@ impl Pending {
     /// The subjects whose rows are others than when this was asked last. Rows that came or went make a page fetch
     /// itself, and so does the first time.
     fn compare(&mut self, world: &World) -> Vec<Subject> {
-        let now = all(world);
-        let Some(before) = self.rows.replace(now) else {
-            self.lost = true;
-            return Vec::new();
-        };
-        let Some(now) = &self.rows else { return Vec::new() };
-        self.lost |= now.len() != before.len();
-        let mut changed = Vec::new();
-        for (subject, looks) in now {
-            match before.get(subject) {
-                Some(known) if known == looks => {}
-                Some(_) => changed.push(subject.clone()),
-                None => self.lost = true,
+        let before = self.rows.take();
+        let mut now = Vec::with_capacity(before.as_ref().map_or(0, Vec::len));
+        let (mut changed, mut moved) = (Vec::new(), before.is_none());
+        each_row(world, |about, looks, subject| {
+            match before.as_ref().and_then(|before| before.get(now.len())) {
+                Some(known) if *known == (about, looks) => {}
+                Some((known, _)) if *known == about => changed.push(subject()),
+                Some(_) | None => moved = true,
             }
-        }
+            now.push((about, looks));
+        });
+        self.lost |= moved || before.is_some_and(|before| before.len() != now.len());
+        self.rows = Some(now);
         changed
     }
 }
 
-/// What each row looks like, as a number.
-fn all(world: &World) -> HashMap<Subject, u64> {
-    let mut all = HashMap::with_capacity(world.instances.len() + world.services.len() * 8);
+/// Goes over all rows in the order of the world: whom each is about and what it looks like, both as a number, and its
+/// subject for who needs it. There may be ten thousand, and several looks a second:
+/// nothing is allocated for those of servers.
+fn each_row(world: &World, mut row: impl FnMut(u64, u64, &dyn Fn() -> Subject)) {
     for instance in world.instances.values() {
-        all.insert(Subject::Router(instance.name.clone()), looks(|hasher| router(instance, hasher)));
+        let about = number(|hasher| ("router", &instance.name).hash(hasher));
+        row(about, number(|hasher| router(instance, hasher)), &|| Subject::Router(instance.name.clone()));
     }
     for service in world.services.values() {
-        all.insert(Subject::Service(service.key), looks(|hasher| of_service(service, hasher)));
+        let about = number(|hasher| service.key.hash(hasher));
+        row(about, number(|hasher| of_service(service, hasher)), &|| Subject::Service(service.key));
         for real in service.reals.values() {
+            let about = number(|hasher| (about, real.address).hash(hasher));
             let key = RealKey { service: service.key, real: real.address };
-            all.insert(Subject::Real(key), looks(|hasher| of_real(real, hasher)));
+            row(about, number(|hasher| of_real(real, hasher)), &|| Subject::Real(key));
         }
     }
     for group in world.groups.values() {
+        let about = number(|hasher| ("group", &group.name).hash(hasher));
         let changed = group.changed.map(|change| change.event);
-        all.insert(Subject::Group(group.name.clone()), looks(|hasher| (group.state, changed).hash(hasher)));
+        let looks = number(|hasher| (group.state, changed).hash(hasher));
+        row(about, looks, &|| Subject::Group(group.name.clone()));
     }
     for tracker in world.trackers.all() {
+        let about = number(|hasher| tracker.key().hash(hasher));
         let changed = tracker.changed.map(|change| change.event);
         // A level has no hash of its own; its word has.
         let level = tracker.level.to_string();
-        all.insert(Subject::Tracker(tracker.key()), looks(|hasher| (level, changed).hash(hasher)));
+        row(about, number(|hasher| (level, changed).hash(hasher)), &|| Subject::Tracker(tracker.key()));
     }
-    all
 }
 
-fn looks(write: impl FnOnce(&mut DefaultHasher)) -> u64 {
+fn number(write: impl FnOnce(&mut DefaultHasher)) -> u64 {
     let mut hasher = DefaultHasher::new();
     write(&mut hasher);
     hasher.finish()

@@ -21,6 +21,7 @@
 //!
 //! [`dump`] makes the files that keepalived writes on a signal.
 
+mod accept;
 mod api;
 mod board;
 pub mod dump;
@@ -29,6 +30,7 @@ mod guard;
 mod host_names;
 mod live;
 mod metrics;
+mod packed;
 mod page;
 mod places;
 mod probes;
@@ -40,7 +42,9 @@ mod timeline;
 mod web;
 
 pub use guard::Guarded;
-pub use metrics::{Described, Families, Family, Format, Kind, Labels, exposition, families, flag, number};
+pub use metrics::{
+    Described, Exposition, Families, Family, Format, Kind, Labels, exposition, families, flag, number,
+};
 pub use places::{Place, Places, Streaming};
 pub use server::{Limits, serve, serve_behind, serve_metrics};
 pub use web::Web;

@@ -40,8 +40,10 @@ pub(crate) const STYLE: &str = include_str!("page/style.css");
 /// The script, which the page can do without.
 pub(crate) const SCRIPT: &str = include_str!("page/script.js");
 
-/// Lines of a list of trouble, groups or trackers; the rest is counted.
+/// Lines of a list of groups or trackers; the rest is counted.
 const FEW: usize = 50;
+/// Lines of the list of trouble, so that what follows is still seen.
+const TROUBLE: usize = 12;
 
 /// All that a page is made from.
 #[derive(Clone, Copy)]
@@ -172,8 +174,8 @@ pub(crate) fn write_summary(out: &mut String, Scene { world, .. }: Scene<'_>) ->
 }
 
 /// What does not work; nothing where all does.
-pub(crate) fn write_trouble(out: &mut String, Scene { world, now, .. }: Scene<'_>) -> Result {
-    let trouble = world.trouble();
+pub(crate) fn write_trouble(out: &mut String, Scene { world, history, now, .. }: Scene<'_>) -> Result {
+    let trouble = Trouble::together(world.trouble());
     if trouble.is_empty() && !world.stopping {
         out.push_str("<section id=\"trouble\" aria-live=\"polite\"></section>\n");
         return Ok(());
@@ -182,9 +184,13 @@ pub(crate) fn write_trouble(out: &mut String, Scene { world, now, .. }: Scene<'_
     if world.stopping {
         out.push_str("<li><b>stopping</b>: a clean stop is under way</li>");
     }
-    let more = trouble.len().saturating_sub(FEW);
-    for Trouble { what, since, error, .. } in trouble.into_iter().take(FEW) {
-        write!(out, "<li><b>{}</b>", Escaped(&what))?;
+    let more = trouble.len().saturating_sub(TROUBLE);
+    for Trouble { what, since, error, event, .. } in trouble.into_iter().take(TROUBLE) {
+        // The way to why, while that is known.
+        match event.filter(|event| history.get(*event).is_some()) {
+            Some(event) => write!(out, "<li><b><a href=\"/event/{}\">{}</a></b>", event.0, Escaped(&what))?,
+            None => write!(out, "<li><b>{}</b>", Escaped(&what))?,
+        }
         if let Some(since) = since {
             write!(out, " since {} ({} ago)", At(since), Ago(now, since))?;
         }

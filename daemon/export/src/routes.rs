@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Request, State};
 use axum::extract::{Path, Query};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
@@ -20,7 +20,7 @@ use crate::host_names::HostNames;
 use crate::page::View;
 use crate::scrape::Scrapes;
 use crate::server::{Connection, Limits};
-use crate::{api, live, page, probes, scrape};
+use crate::{accept, api, live, page, probes, scrape};
 
 /// What a browser may do with what we send: our own style, script and stream, and nothing from elsewhere.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; \
@@ -31,7 +31,8 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; c
 pub(crate) struct Shared {
     pub(crate) reader: Reader,
     pub(crate) scrapes: Arc<Scrapes>,
-    page: Arc<FreshOf<View>>,
+    /// By what is to be seen, and whether it is packed.
+    page: Arc<FreshOf<(View, bool)>>,
     /// Of which there may be any number at a time, for each is another: pages and events.
     pub(crate) turns: Turns,
     /// What pages that are open are told.
@@ -109,17 +110,25 @@ async fn read_only(request: Request<Body>, next: Next) -> Response {
     response
 }
 
-async fn status_page(State(shared): State<Shared>, view: Result<Query<View>, QueryRejection>) -> Response {
+async fn status_page(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    view: Result<Query<View>, QueryRejection>,
+) -> Response {
     let view = match view {
         Ok(Query(view)) => view.tidied(),
         Err(rejection) => return (StatusCode::BAD_REQUEST, format!("{rejection}\n")).into_response(),
     };
+    let gzip = accept::accepts_gzip(&headers);
     let (live, of) = (shared.live.clone(), view.clone());
-    let made = move || Some(live.scene(&of, page::render).into());
-    match shared.page.get(&view, &shared.turns, made).await {
-        Some(page) => Html(page).into_response(),
-        None => not_made(),
+    let made = move || accept::packed(live.scene(&of, page::render), gzip);
+    let Some(page) = shared.page.get(&(view, gzip), &shared.turns, made).await else { return not_made() };
+    let mut response = Html(page).into_response();
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    if gzip {
+        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
+    response
 }
 
 /// An event, what led to it and what followed.

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use keepwatch_bus::Counters;
 use keepwatch_bus::subject::{Name, RealKey};
@@ -46,15 +46,17 @@ impl Ring {
         self.push(time.checked_div(number));
     }
 
-    /// How far apart things were that were counted during `span`; in silence, for how long nothing came.
-    fn gap(&mut self, count: u64, span: Duration) {
+    /// How far apart things were that were counted during `span`, or the largest time between two where that is known; in
+    /// silence, for how long nothing came.
+    fn gap(&mut self, count: u64, span: Duration, largest: Duration) {
         let number = count.saturating_sub(self.before.1);
         let began = self.before.1 > 0;
         self.before = (0, count);
         let span = u64::try_from(span.as_micros()).unwrap_or(u64::MAX).saturating_add(self.silent);
         self.silent = if number == 0 { span } else { 0 };
         // The first number is of who knows how long.
-        self.push(began.then(|| span / number.max(1)));
+        let largest = u64::try_from(largest.as_micros()).unwrap_or(u64::MAX);
+        self.push(began.then(|| (span / number.max(1)).max(largest)));
     }
 }
 
@@ -84,19 +86,24 @@ impl Samples {
             *sum += checker.took_microseconds.get();
             *count += checker.succeeded.get() + checker.failed.get();
         }
-        let adverts: HashMap<Name, u64> = counters
+        let now = Instant::now();
+        let adverts: HashMap<Name, (u64, Duration)> = counters
             .vrrp
             .all()
             .into_iter()
-            .map(|(name, counted)| (name, counted.adverts_received.get() + counted.adverts_sent.get()))
+            .map(|(name, counted)| {
+                let largest = counters.times.get(&name).and_then(|times| times.largest_lately(now));
+                let count = counted.adverts_received.get() + counted.adverts_sent.get();
+                (name, (count, largest.unwrap_or_default()))
+            })
             .collect();
         forget(&mut self.checks, &checks);
         forget(&mut self.adverts, &adverts);
         for (key, (sum, count)) in checks {
             self.checks.entry(key).or_default().mean(sum, count);
         }
-        for (name, count) in adverts {
-            self.adverts.entry(name).or_default().gap(count, span);
+        for (name, (count, largest)) in adverts {
+            self.adverts.entry(name).or_default().gap(count, span, largest);
         }
     }
 }
@@ -111,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gaps_are_means_and_silence_grows() {
+    fn gaps_are_means_or_the_largest_and_silence_grows() {
         let counters = Counters::default();
         let name = Name::from("VI_1");
         let counted = counters.vrrp.resolve(&name);
@@ -124,6 +131,15 @@ mod tests {
         let expected =
             [None, Some(1_000_000), Some(500_000), Some(5_000_000), Some(10_000_000), Some(3_000_000)];
         assert_eq!(seen, expected);
+        // One of three hundred milliseconds was lost: the mean hardly says so.
+        let (times, start) = (counters.times.resolve(&name), Instant::now());
+        for at in [0, 300, 900, 1200] {
+            times.heard(start + Duration::from_millis(at), [10, 0, 0, 1].into(), 100);
+        }
+        counted.adverts_received.add(16);
+        samples.take(&counters, PACE);
+        let last = samples.adverts(&name).unwrap().values().next_back();
+        assert_eq!(last, Some(Some(600_000)));
         counters.vrrp.retain(|_| false);
         samples.take(&counters, PACE);
         assert!(samples.adverts(&name).is_none());

@@ -1,21 +1,30 @@
 //! `/metrics`: in the format and the encoding that the client asks for (RFC 9110 §12.5).
 
-use std::io::Write;
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use parking_lot::Mutex;
 
+use crate::accept::{Range, accepts_gzip, best};
 use crate::fresh::Fresh;
-use crate::metrics::{self, Format};
+use crate::metrics::{self, Exposition, Format};
+use crate::packed::Packer;
 use crate::routes::Shared;
 
-/// The last answer in each format, with and without compression.
+/// The last answer in each format, as text and packed.
 #[derive(Default)]
-pub(crate) struct Scrapes([[Fresh; 2]; 2]);
+pub(crate) struct Scrapes([Answers; 2]);
+
+/// Those of one format.
+#[derive(Default)]
+struct Answers {
+    text: Fresh,
+    packed: Fresh,
+    packer: Arc<Mutex<Packer>>,
+}
 
 /// `/metrics`.
 pub(crate) async fn answer(State(shared): State<Shared>, headers: HeaderMap) -> Response {
@@ -28,12 +37,17 @@ impl Scrapes {
     pub(crate) async fn respond(
         &self,
         headers: &HeaderMap,
-        exposition: impl FnOnce(Format) -> String + Send + 'static,
+        exposition: impl FnOnce(Format) -> Exposition + Send + 'static,
     ) -> Response {
         let format = format(headers);
         let gzip = accepts_gzip(headers);
-        let fresh = &self.0[usize::from(format == Format::OpenMetrics)][usize::from(gzip)];
-        let body = fresh.get(move || make(exposition(format), gzip)).await;
+        let [text, open] = &self.0;
+        let answers = if format == Format::OpenMetrics { open } else { text };
+        let packer = answers.packer.clone();
+        let body = match gzip {
+            true => answers.packed.get(move || packer.lock().pack(&exposition(format))).await,
+            false => answers.text.get(move || Some(exposition(format).into_text().into())).await,
+        };
         response(body, format, gzip)
     }
 }
@@ -54,16 +68,6 @@ fn response(body: Option<Bytes>, format: Format, gzip: bool) -> Response {
     response
 }
 
-fn make(text: String, gzip: bool) -> Option<Bytes> {
-    if !gzip {
-        return Some(text.into());
-    }
-    // Names and labels are the same over and over: the fastest level makes a tenth of it.
-    let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 8), Compression::fast());
-    encoder.write_all(text.as_bytes()).ok()?;
-    encoder.finish().ok().map(Bytes::from)
-}
-
 /// OpenMetrics where it is wanted at least as much as plain text.
 fn format(headers: &HeaderMap) -> Format {
     let weight = |kind: &str, version: &str| {
@@ -80,50 +84,6 @@ fn format(headers: &HeaderMap) -> Format {
         (Some(open), text) if open > 0 && text.is_none_or(|text| open >= text) => Format::OpenMetrics,
         _ => Format::Text,
     }
-}
-
-fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let named = |range: &Range<'_>| ["gzip", "x-gzip"].iter().any(|n| range.value.eq_ignore_ascii_case(n));
-    let any = best(headers, &header::ACCEPT_ENCODING, |range| range.value == "*");
-    best(headers, &header::ACCEPT_ENCODING, named).or(any).is_some_and(|weight| weight > 0)
-}
-
-/// One element of a header that lists what is acceptable.
-struct Range<'a> {
-    value: &'a str,
-    parameters: &'a str,
-}
-
-impl Range<'_> {
-    fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.split(';').find_map(|parameter| {
-            let (key, value) = parameter.split_once('=')?;
-            key.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches('"'))
-        })
-    }
-
-    /// In thousandths; one that can't be read counts as not wanted.
-    fn weight(&self) -> u32 {
-        let Some(text) = self.parameter("q") else { return 1000 };
-        let weight = text.parse::<f32>().ok().filter(|weight| (0.0..=1.0).contains(weight)).unwrap_or(0.0);
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is from 0 to 1000")]
-        let thousandths = (weight * 1000.0).round() as u32;
-        thousandths
-    }
-}
-
-/// The greatest weight of all elements that fit; none if there is none.
-fn best(headers: &HeaderMap, name: &HeaderName, fits: impl Fn(&Range<'_>) -> bool) -> Option<u32> {
-    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values
-        .flat_map(|value| value.split(','))
-        .map(|element| {
-            let (value, parameters) = element.split_once(';').unwrap_or((element, ""));
-            Range { value: value.trim(), parameters }
-        })
-        .filter(|range| fits(range))
-        .map(|range| range.weight())
-        .max()
 }
 
 #[cfg(test)]
@@ -158,22 +118,5 @@ mod tests {
             assert_eq!(format(&headers(header::ACCEPT, accept)), expected, "{accept}");
         }
         assert_eq!(format(&HeaderMap::new()), Format::Text);
-    }
-
-    #[test]
-    fn gzip_is_used_where_it_is_wanted() {
-        for (accept, expected) in [
-            ("gzip", true),
-            ("deflate, gzip;q=1.0, *;q=0.5", true),
-            ("GZIP", true),
-            ("*", true),
-            ("gzip;q=0", false),
-            ("*, gzip;q=0", false),
-            ("br", false),
-            ("identity", false),
-        ] {
-            assert_eq!(accepts_gzip(&headers(header::ACCEPT_ENCODING, accept)), expected, "{accept}");
-        }
-        assert!(!accepts_gzip(&HeaderMap::new()));
     }
 }

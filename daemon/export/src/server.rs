@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::board::Live;
 use crate::guard::Guarded;
-use crate::metrics::Format;
+use crate::metrics::{Exposition, Format};
 use crate::places::{Place, Places};
 use crate::routes;
 use crate::scrape::Scrapes;
@@ -80,7 +80,7 @@ pub async fn serve_behind(listener: TcpListener, reader: Reader, limits: Limits,
 pub async fn serve_metrics(
     listener: TcpListener,
     limits: Limits,
-    exposition: Arc<dyn Fn(Format) -> String + Send + Sync>,
+    exposition: Arc<dyn Fn(Format) -> Exposition + Send + Sync>,
 ) {
     let scrapes = Arc::new(Scrapes::default());
     let answer = async move |headers: HeaderMap| {

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
+use std::net::SocketAddr;
 
 use jiff::Timestamp;
 use keepwatch_bus::fact::{DaemonFact, ServiceFact, VrrpFact};
@@ -240,7 +241,9 @@ impl Timelines {
     }
 
     fn rest(&mut self, at: i64, service: &ServiceKey, resting: bool) {
-        for (_, lane) in self.reals.iter_mut().filter(|(key, _)| key.service == *service) {
+        // They are in the order of their virtual servers, and this is the least that one of them can be.
+        let first = RealKey { service: *service, real: SocketAddr::from(([0; 4], 0)) };
+        for (_, lane) in self.reals.range_mut(first..).take_while(|(key, _)| key.service == *service) {
             lane.resting = resting;
             lane.turn(at, lane.real());
         }

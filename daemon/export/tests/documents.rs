@@ -134,3 +134,47 @@ fn rules_name_what_there_is_and_each_alert_has_its_cases_and_its_paragraph() {
         assert!(alerts.contains(&format!("docs/alerts.md#{}\"", name.to_lowercase())), "{name}");
     }
 }
+
+/// As Grafana's documentation of provisioning has them: what it does not know it leaves out without a word.
+#[test]
+fn grafana_is_provisioned_with_what_it_knows() {
+    let parsed = |path: &str| -> serde_yaml_ng::Value { serde_yaml_ng::from_str(&read(path)).unwrap() };
+    let (sources, boards) = (
+        parsed("dashboards/provisioning/datasources/keepwatch.yml"),
+        parsed("dashboards/provisioning/dashboards/keepwatch.yml"),
+    );
+    for (file, list, known) in [
+        (&sources, "datasources", &["name", "type", "access", "url", "isDefault", "uid", "jsonData"][..]),
+        (
+            &boards,
+            "providers",
+            &["name", "folder", "type", "options", "allowUiUpdates", "updateIntervalSeconds"],
+        ),
+    ] {
+        assert_eq!(file["apiVersion"], 1);
+        for entry in file[list].as_sequence().unwrap() {
+            let names: Vec<&str> =
+                entry.as_mapping().unwrap().keys().map(|key| key.as_str().unwrap()).collect();
+            let unknown: Vec<_> = names.iter().filter(|name| !known.contains(name)).collect();
+            assert!(unknown.is_empty() && names.contains(&"name") && names.contains(&"type"), "{names:?}");
+        }
+    }
+    assert_eq!(sources["datasources"][0]["type"], "prometheus");
+    assert_eq!(boards["providers"][0]["type"], "file");
+    // Grafana finds the dashboards by their uid, and does not take two of the same.
+    let mut seen = BTreeSet::new();
+    for file in fs::read_dir(repository("dashboards/grafana")).unwrap() {
+        let board: Value = serde_json::from_str(&fs::read_to_string(file.unwrap().path()).unwrap()).unwrap();
+        assert!(seen.insert(board["uid"].as_str().unwrap().to_owned()), "{}", board["uid"]);
+        let ids: BTreeSet<u64> =
+            board["panels"].as_array().unwrap().iter().map(|panel| panel["id"].as_u64().unwrap()).collect();
+        assert_eq!(ids.len(), board["panels"].as_array().unwrap().len(), "{}", board["title"]);
+        for panel in board["panels"].as_array().unwrap() {
+            assert!(
+                panel["type"] == "row" || panel["datasource"]["uid"] == "${datasource}",
+                "{}",
+                panel["title"]
+            );
+        }
+    }
+}

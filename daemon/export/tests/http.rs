@@ -65,8 +65,13 @@ async fn metrics_have_the_exporter_s_names_and_labels() {
 
 /// Asks for the metrics as Prometheus does; the head and the body as it came.
 async fn scrape(server: SocketAddr, headers: &str) -> (String, Vec<u8>) {
+    get(server, "/metrics", headers).await
+}
+
+/// The head and the body of an answer, as it came.
+async fn get(server: SocketAddr, path: &str, headers: &str) -> (String, Vec<u8>) {
     let mut stream = TcpStream::connect(server).await.unwrap();
-    let request = format!("GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
@@ -103,6 +108,20 @@ async fn gzip_makes_it_small_and_changes_nothing_else() {
         lines.map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect()
     };
     assert_eq!(names(&text), names(&String::from_utf8(plain).unwrap()));
+}
+
+#[tokio::test]
+async fn the_page_is_packed_for_those_who_take_it_so() {
+    let story = Story::told("VI_1").await;
+    let server = start(&story, Limits::default()).await;
+    let (head, plain) = get(server, "/", "").await;
+    assert!(head.contains("vary: accept-encoding") && !head.contains("content-encoding"), "{head}");
+    let (head, packed) = get(server, "/", "Accept-Encoding: gzip, br\r\n").await;
+    assert!(head.contains("content-encoding: gzip"), "{head}");
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&*packed), &mut text).unwrap();
+    assert!(text.contains("VI_1") && text.ends_with("</html>\n"), "{text}");
+    assert!(packed.len() * 2 < plain.len(), "{} of {}", packed.len(), plain.len());
 }
 
 #[tokio::test]

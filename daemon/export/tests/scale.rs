@@ -11,7 +11,7 @@ use keepwatch_bus::counters::Counters;
 use keepwatch_bus::fact::{ServiceFact, VrrpFact};
 use keepwatch_bus::subject::{CheckerKey, VrrpState};
 use keepwatch_bus::{BusSettings, Configured, Hub, sample};
-use keepwatch_export::{Format, exposition};
+use keepwatch_export::{Exposition, Format, exposition};
 use keepwatch_model::{Instance, InterfaceAddress};
 
 const ROUTERS: u16 = 1000;
@@ -81,7 +81,7 @@ async fn a_large_scrape_has_few_series_for_each_subject() {
     while reader.backlog() > 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let (mut best, mut text) = (Duration::MAX, String::new());
+    let (mut best, mut text) = (Duration::MAX, Exposition::default());
     for _ in 0..5 {
         let begun = Instant::now();
         text = exposition(&reader, Format::OpenMetrics);

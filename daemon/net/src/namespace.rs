@@ -1,11 +1,15 @@
 //! Network namespaces: which network a thread, and every thread and socket that it makes later, lives in.
 
+#![allow(unsafe_code)]
+
 use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::OnceLock;
 
 use nix::sched::{CloneFlags, setns};
+use socket2::{Domain, Socket, Type};
 
 use crate::error::{Error, Result};
 
@@ -56,6 +60,25 @@ pub fn within<T: Send>(namespace: &Namespace, work: impl FnOnce() -> T + Send) -
         let panicked = |_| Error::system("work in the network namespace", name, io::Error::other("a panic"));
         thread.join().map_err(panicked)?
     })
+}
+
+/// The kernel's number of the namespace in which the calling thread lives: no other has the same before the next boot, while
+/// an inode goes to another when its namespace is gone. None before Linux 5.14.
+pub fn cookie() -> Option<u64> {
+    let socket = Socket::new(Domain::UNIX, Type::DGRAM, None).ok()?;
+    let mut cookie = 0_u64;
+    let mut len = size_of::<u64>() as libc::socklen_t;
+    // SAFETY: the pointer and the length are those of `cookie`, which lives until the call returns.
+    let status = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_NETNS_COOKIE,
+            (&raw mut cookie).cast(),
+            &raw mut len,
+        )
+    };
+    (status == 0 && len == size_of::<u64>() as libc::socklen_t).then_some(cookie)
 }
 
 fn open(name: &str) -> Result<File> {

@@ -194,12 +194,14 @@ impl Postman {
         self.settings.borrow().as_ref().map(|settings| settings.wishes).unwrap_or_default()
     }
 
-    /// Puts a letter into the bag; when it is full, the oldest is given up for it.
+    /// Puts a letter into the bag; when it is full, those that wait become one, or the oldest is given up for it.
     fn take(&mut self, letter: Letter) {
-        if self.settings.borrow().is_none() {
-            return;
+        let Some(group) = self.settings.borrow().as_ref().map(|settings| settings.mail.group) else { return };
+        let capacity = self.patience.capacity.max(1);
+        if let Some(group) = group.filter(|_| self.bag.len() >= capacity) {
+            self.group(group.least);
         }
-        if self.bag.len() >= self.patience.capacity.max(1)
+        if self.bag.len() >= capacity
             && let Some(oldest) = self.bag.pop_front()
         {
             let error = format!("{} newer mails wait for the mail server", self.bag.len() + 1);
@@ -207,7 +209,6 @@ impl Postman {
             self.give_up(&oldest.letter, error);
         }
         let now = Instant::now();
-        let group = self.settings.borrow().as_ref().and_then(|settings| settings.mail.group);
         let not_before = now + group.map_or(Duration::ZERO, |group| group.wait);
         self.add(Waiting { number: 0, letter, since: now, to: None, tries: 0, not_before });
     }

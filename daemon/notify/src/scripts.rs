@@ -70,7 +70,7 @@ pub async fn run(
                         Fact::Daemon(DaemonFact::DaemonStopped { .. }) => closed = true,
                         _ => {}
                     }
-                    roster.note(&event).into_iter().for_each(|order| office.turns.order(now(), order));
+                    roster.note(&event).into_iter().for_each(|order| office.order(order));
                 }
                 None => {
                     closed = true;
@@ -115,6 +115,14 @@ impl Office {
             bus,
             grace,
         }
+    }
+
+    /// A script is to be run when it is its turn.
+    fn order(&mut self, order: Order) {
+        let Some(Order { argv, about, event, .. }) = self.turns.order(now(), order) else { return };
+        let error = "too many later ones of the same wait for their turn".to_owned();
+        let fact = ConsumerFact::ScriptNotRun { script: argv.join(" "), about, error };
+        self.bus.publish(Some(event), fact);
     }
 
     /// Does what is to be done now.

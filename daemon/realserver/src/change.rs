@@ -32,6 +32,8 @@ pub struct Found {
 pub struct Present {
     /// The interfaces, and whether each is up.
     pub links: BTreeMap<String, bool>,
+    /// Those of them that are up and by which neighbours are found by ARP.
+    pub lan: BTreeSet<String>,
     /// Their addresses.
     pub addresses: Vec<Found>,
     /// Settings, by their paths below `/proc/sys/net`.
@@ -50,6 +52,17 @@ impl Present {
         found.prefix == put.prefix()
             && found.label == put.label
             && (!self.keeps_marks || found.mark == PROTOCOL_KEEPALIVED)
+    }
+
+    /// A setting of an interface for IPv4, or of `all`, as text.
+    pub(crate) fn conf(&self, scope: &str, name: &str) -> &str {
+        self.settings.get(&format!("ipv4/conf/{scope}/{name}")).map_or("", String::as_str)
+    }
+
+    /// What the kernel goes by at an interface: the larger one of its own and that of all.
+    pub(crate) fn in_force(&self, link: &str, name: &str) -> u32 {
+        let value = |scope| self.conf(scope, name).parse().unwrap_or(0);
+        value(link).max(value("all"))
     }
 
     /// A setting; of an interface that is not there yet, what it will begin with.
@@ -128,7 +141,7 @@ struct Need {
 
 /// Of the kernel's ways of answering ARP, those that keep silent about addresses of other interfaces: 1 and 2 answer only for
 /// the interface's own, 8 for none.
-const SILENT: &[&str] = &["1", "2", "8"];
+pub(crate) const SILENT: &[&str] = &["1", "2", "8"];
 
 fn needs(plan: &Plan, record: &Record, present: &Present) -> Vec<Need> {
     let mut needs = Vec::new();
@@ -160,6 +173,7 @@ fn needs(plan: &Plan, record: &Record, present: &Present) -> Vec<Need> {
 pub fn up(plan: &Plan, record: &Record, present: &Present) -> Change {
     let mut change = Change { after: record.clone(), notes: plan.left_out.clone(), ..Change::default() };
     change.after.servers = plan.servers.clone();
+    change.after.wanted = plan.addresses.clone();
     let devices: BTreeSet<Device> = plan.addresses.iter().map(|(device, _)| *device).collect();
     for device in &devices {
         let up = present.links.get(device.name());
@@ -264,7 +278,7 @@ fn put(change: &mut Change, record: &Record, present: &Present, device: Device, 
     }
 }
 
-fn known_device(link: &str) -> Option<Device> {
+pub(crate) fn known_device(link: &str) -> Option<Device> {
     [Device::Lo, Device::Tunl0].into_iter().find(|device| device.name() == link)
 }
 
@@ -358,21 +372,6 @@ fn needed_by(setting: &str, put: &Put) -> bool {
     let (name, scope) = (parts.next(), parts.next());
     matches!(name, Some("arp_ignore" | "arp_announce"))
         && [Some("all"), Some(put.device.name())].contains(&scope)
-}
-
-/// What of the record is not as it was made.
-pub fn missing(record: &Record, present: &Present) -> Vec<String> {
-    let addresses = record.addresses.iter().filter(|put| present.find(put).is_none());
-    let addresses = addresses.map(|put| format!("{} is not on {}", put.address, put.device));
-    let settings = record.settings.iter().filter_map(|Changed { setting, now, .. }| {
-        let value = present.settings.get(setting).map_or("gone", String::as_str);
-        (value != now).then(|| format!("net.{} is {value}, not {now}", setting.replace('/', ".")))
-    });
-    let used: BTreeSet<Device> =
-        record.addresses.iter().map(|put| put.device).chain(record.raised.iter().copied()).collect();
-    let links = used.into_iter().filter(|device| present.links.get(device.name()) != Some(&true));
-    let links = links.map(|device| format!("{device} is down"));
-    addresses.chain(settings).chain(links).collect()
 }
 
 fn is_link_local(address: IpAddr) -> bool {

@@ -95,6 +95,9 @@ impl Host {
                     label: label.map(|(label, _)| label.clone()),
                 });
             }
+            if link.report.up && !link.report.loopback && !link.report.no_arp {
+                present.lan.insert(name.clone());
+            }
             present.links.insert(name, link.report.up);
         }
         let scopes = ["all", "default"].into_iter().chain(present.links.keys().map(String::as_str));

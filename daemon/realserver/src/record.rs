@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use keepwatch_bus::own_file;
+use keepwatch_net::namespace;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Device;
@@ -51,8 +52,11 @@ pub struct Changed {
 pub struct Where {
     /// The kernel's name for this boot.
     pub boot: String,
-    /// Inode of the network namespace.
+    /// Inode of the network namespace: no other has it as long as that lives.
     pub namespace: u64,
+    /// The kernel's number of the network namespace, which no other has before the next boot; Linux 5.14.
+    #[serde(default)]
+    pub cookie: Option<u64>,
 }
 
 impl Where {
@@ -63,7 +67,16 @@ impl Where {
     pub fn here() -> io::Result<Self> {
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned();
         let namespace = std::fs::metadata("/proc/thread-self/ns/net")?.ino();
-        Ok(Self { boot, namespace })
+        Ok(Self { boot, namespace, cookie: namespace::cookie() })
+    }
+
+    /// Whether both are the same. A namespace may have the inode of one that is gone.
+    fn is(&self, other: &Self) -> bool {
+        let same = match (self.cookie, other.cookie) {
+            (Some(one), Some(other)) => one == other,
+            (None, _) | (_, None) => self.namespace == other.namespace,
+        };
+        same && self.boot == other.boot
     }
 }
 
@@ -74,6 +87,9 @@ pub struct Record {
     pub place: Where,
     /// The real servers that the host is.
     pub servers: BTreeSet<IpAddr>,
+    /// The virtual addresses that it has to have for that, and where, whoever has put them there.
+    #[serde(default)]
+    pub wanted: BTreeSet<(Device, IpAddr)>,
     /// Addresses.
     pub addresses: BTreeSet<Put>,
     /// Settings, in the order in which they were changed.
@@ -133,7 +149,7 @@ impl Record {
         if record.place.boot != here.boot {
             return Ok(None);
         }
-        if record.place != here {
+        if !record.place.is(&here) {
             return Err(RecordError::Elsewhere(path.to_owned()));
         }
         Ok(Some(record))
@@ -169,9 +185,21 @@ impl Record {
         }
     }
 
-    /// Was nothing done?
+    /// Was nothing done, and is nothing wanted?
     pub fn is_empty(&self) -> bool {
-        self.addresses.is_empty() && self.settings.is_empty() && self.raised.is_empty()
+        self.wanted.is_empty()
+            && self.addresses.is_empty()
+            && self.settings.is_empty()
+            && self.raised.is_empty()
+    }
+
+    /// The addresses that the host has to have; where nothing is wanted any more, or a record does not tell, those that were
+    /// put there.
+    pub(crate) fn wanted_or_put(&self) -> BTreeSet<(Device, IpAddr)> {
+        match self.wanted.is_empty() {
+            true => self.addresses.iter().map(|put| (put.device, put.address)).collect(),
+            false => self.wanted.clone(),
+        }
     }
 
     /// What was done to a setting.
@@ -199,11 +227,24 @@ mod tests {
         assert_eq!(Record::read(&path).unwrap(), Some(record(here.clone())));
         record(Where { boot: "another".to_owned(), ..here.clone() }).write(&path).unwrap();
         assert_eq!(Record::read(&path).unwrap(), None);
-        record(Where { namespace: 1, ..here.clone() }).write(&path).unwrap();
+        record(Where { namespace: 1, cookie: None, ..here.clone() }).write(&path).unwrap();
         let elsewhere = Record::read(&path).unwrap_err();
         assert!(matches!(elsewhere, RecordError::Elsewhere(_)) && elsewhere.to_string().contains("--forget"));
         assert_eq!((Record::forget(&path).unwrap(), Record::forget(&path).unwrap()), (true, false));
         assert_eq!(Record::read(&path).unwrap(), None);
+        // The inode of a namespace that is gone may be another's by now.
+        if here.cookie.is_some() {
+            record(Where { cookie: Some(0), ..here.clone() }).write(&path).unwrap();
+            assert!(matches!(Record::read(&path), Err(RecordError::Elsewhere(_))));
+        }
+        // One of a version that kept no more.
+        let old = serde_json::json!({
+            "place": { "boot": here.boot, "namespace": here.namespace },
+            "servers": [], "addresses": [{ "device": "lo", "address": "10.0.0.1", "label": null }], "settings": [], "raised": [],
+        });
+        std::fs::write(&path, old.to_string()).unwrap();
+        let wanted = Record::read(&path).unwrap().unwrap().wanted_or_put();
+        assert_eq!(wanted, [(Device::Lo, [10, 0, 0, 1].into())].into());
         Record { place: here, ..Record::default() }.write(&path).unwrap();
         assert!(!path.exists());
         std::fs::write(&path, "{").unwrap();

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::change::{self, Change, Present, Step};
 use crate::host::{Host, HostError};
+use crate::judge::{Judgement, judge};
 use crate::plan::Plan;
 use crate::record::{Record, RecordError, Where};
 
@@ -32,8 +33,8 @@ pub enum Failed {
 pub struct Standing {
     /// What was done.
     pub record: Record,
-    /// What is not so any more: for people.
-    pub missing: Vec<String>,
+    /// Whether it serves.
+    pub judgement: Judgement,
 }
 
 /// A host, and where the record of what was done to it is.
@@ -160,8 +161,8 @@ impl Setup {
     pub fn standing(&mut self) -> Result<Option<Standing>, Failed> {
         let Some(record) = self.read()? else { return Ok(None) };
         let present: Present = self.host.look(&record)?;
-        let missing = change::missing(&record, &present);
-        Ok(Some(Standing { record, missing }))
+        let judgement = judge(&record, &present);
+        Ok(Some(Standing { record, judgement }))
     }
 }
 

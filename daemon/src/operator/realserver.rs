@@ -17,7 +17,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use keepwatch_config::{Diagnostics, Options};
 use keepwatch_realserver::record::Where;
-use keepwatch_realserver::{Asked, Plan, Record, Setup, Step};
+use keepwatch_realserver::{Asked, Device, Plan, Record, Setup, Step};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -64,7 +64,7 @@ enum Act {
         #[command(flatten)]
         kept: Kept,
     },
-    /// What was set up, and whether it is still so; exit status 0 if it is, 3 if not, or if nothing was set up
+    /// What was set up, and whether this host serves; exit status 0 if it does, 3 if not, or if nothing was set up
     Status {
         #[command(flatten)]
         kept: Kept,
@@ -233,13 +233,15 @@ fn forget(kept: &Kept, out: &mut impl Write) -> Result<ExitCode> {
 fn status(kept: &Kept, json: bool, out: &mut impl Write) -> Result<ExitCode> {
     let standing = Setup::open(&kept.path())?.standing()?;
     let code = match &standing {
-        Some(standing) if standing.missing.is_empty() => ExitCode::SUCCESS,
+        Some(standing) if standing.judgement.wrong.is_empty() => ExitCode::SUCCESS,
         Some(_) | None => ExitCode::from(TROUBLE),
     };
     if json {
+        let judgement = standing.as_ref().map(|standing| &standing.judgement);
         let text = serde_json::json!({
             "record": standing.as_ref().map(|standing| &standing.record),
-            "missing": standing.as_ref().map_or(&[][..], |standing| &standing.missing),
+            "wrong": judgement.map_or(&[][..], |judgement| &judgement.wrong),
+            "changed": judgement.map_or(&[][..], |judgement| &judgement.changed),
         });
         writeln!(out, "{text}")?;
         return Ok(code);
@@ -254,12 +256,21 @@ fn status(kept: &Kept, json: bool, out: &mut impl Write) -> Result<ExitCode> {
         let label = put.label.as_ref().map_or(String::new(), |label| format!(" as {label}"));
         writeln!(out, "  {}/{} on {}{label}", put.address, put.prefix(), put.device)?;
     }
+    let put = |wanted: &(Device, IpAddr)| {
+        standing.record.addresses.iter().any(|put| (put.device, put.address) == *wanted)
+    };
+    for (device, address) in standing.record.wanted.iter().filter(|wanted| !put(wanted)) {
+        writeln!(out, "  {address} on {device}, which was there before")?;
+    }
     for changed in &standing.record.settings {
         let name = changed.setting.replace('/', ".");
         writeln!(out, "  net.{name} is {}, was {}", changed.now, changed.before)?;
     }
-    for missing in &standing.missing {
-        writeln!(out, "wrong: {missing}")?;
+    for changed in &standing.judgement.changed {
+        writeln!(out, "changed: {changed}")?;
+    }
+    for wrong in &standing.judgement.wrong {
+        writeln!(out, "wrong: {wrong}")?;
     }
     Ok(code)
 }

@@ -28,7 +28,7 @@ pub(super) fn write(
             let shadow = "shadow mode: nothing is sent and nothing changed on this host; what follows is what would be";
             writeln!(out, "{}", paint.warn(shadow))?;
         }
-        problems(out, paint, now, world.trouble())?;
+        problems(out, paint, now, Trouble::together(world.trouble()))?;
     } else {
         let asked_for = world.instances.values().filter(|instance| only.router(instance));
         problems(out, paint, now, asked_for.flat_map(|instance| world.trouble_with(instance)))?;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 use keepwatch_bus::World;
+use ratatui::crossterm::terminal as screen;
 
 use super::follow::{Mirror, News};
 use super::paint::Paint;
@@ -21,8 +22,14 @@ use crate::{paths, terminal};
 const PACE: Duration = Duration::from_millis(500);
 /// How often a terminal is shown that time passes.
 const TICK: Duration = Duration::from_secs(1);
-/// Home, and everything below it away.
-const CLEAR: &str = "\x1b[H\x1b[2J";
+/// The cursor into the first column of the first row.
+const HOME: &str = "\x1b[H";
+/// What stands in the row from the cursor on away, and what stands below it.
+const ROW_AWAY: &str = "\x1b[K";
+const BELOW_AWAY: &str = "\x1b[J";
+/// Whether a long line goes on in the next row.
+const WRAP: &str = "\x1b[?7h";
+const NO_WRAP: &str = "\x1b[?7l";
 
 /// Tells the status once; with a name, of what is called so. Exit status 0 if all is well, 3 if not.
 pub(super) fn once(name: &[String], asking: Asking, out: &mut impl Write) -> Result<ExitCode> {
@@ -60,10 +67,14 @@ pub(super) fn again(name: &[String], asking: Asking, out: &mut impl Write) -> Re
         let pause = if changed { PACE } else { TICK };
         let wait = shown.map_or(Duration::ZERO, |at| pause.saturating_sub(at.elapsed()));
         if wait.is_zero() {
-            // What is compared has no times in it.
-            let told = status::json(Timestamp::UNIX_EPOCH, &mirror.world, &only).to_string();
-            if terminal || told != before {
+            let differs = changed && !terminal && {
+                // What is compared has no times in it.
+                let told = status::json(Timestamp::UNIX_EPOCH, &mirror.world, &only).to_string();
+                let differs = told != before;
                 before = told;
+                differs
+            };
+            if terminal || differs {
                 tell(out, asking.json, terminal, paint, &mirror, &only)?;
             }
             (shown, changed) = (Some(Instant::now()), false);
@@ -89,14 +100,32 @@ fn tell(
         writeln!(out, "{}", status::json(mirror.now(), &mirror.world, only))?;
         return out.flush();
     }
-    // In one piece, so that a terminal does not flicker.
-    let mut text = if terminal { CLEAR.as_bytes().to_vec() } else { Vec::new() };
+    let mut text = Vec::new();
     status::write(&mut text, paint, mirror.now(), &mirror.world, only)?;
-    if !terminal {
+    if terminal {
+        // Who does not say how high it is has room for all.
+        let rows = screen::size().map_or(0, |(_, rows)| usize::from(rows));
+        let rows = if rows == 0 { usize::MAX } else { rows };
+        text = screenful(&String::from_utf8_lossy(&text), rows).into_bytes();
+    } else {
         text.push(b'\n');
     }
+    // In one piece, so that a terminal does not flicker.
     out.write_all(&text)?;
     out.flush()
+}
+
+/// What there is room for on a terminal of so many rows, in place of what it shows: one line of the text is one row, cut
+/// where the terminal ends, and what has no room is counted.
+fn screenful(text: &str, rows: usize) -> String {
+    let count = text.lines().count();
+    let shown = if count > rows { rows.saturating_sub(1) } else { count };
+    let mut lines: Vec<String> = text.lines().take(shown).map(|line| format!("{ROW_AWAY}{line}")).collect();
+    if shown < count {
+        let more = count - shown;
+        lines.push(format!("and {more} more lines; `keepwatch top` scrolls, `status NAME` "));
+    }
+    format!("{NO_WRAP}{HOME}{}{BELOW_AWAY}{WRAP}", lines.join("\r\n"))
 }
 
 fn find(world: &World, only: &Only) -> Result<()> {
@@ -104,4 +133,30 @@ fn find(world: &World, only: &Only) -> Result<()> {
         bail!("nothing is called {:?}: `keepwatch status` shows what there is", only.name());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_shown_as_many_lines_as_it_has_rows() {
+        let text: String = (1..=30).map(|line| format!("line {line}\n")).collect();
+        let shown = |rows| {
+            let screen = screenful(&text, rows);
+            let breaks = screen.matches("\r\n").count();
+            (breaks + 1, screen)
+        };
+        let (rows, screen) = shown(24);
+        assert!(
+            rows == 24 && screen.contains("line 23\r\n") && screen.contains("and 7 more lines"),
+            "{screen:?}"
+        );
+        let (rows, screen) = shown(30);
+        assert!(
+            rows == 30 && screen.contains("line 30\u{1b}") && !screen.contains("more lines"),
+            "{screen:?}"
+        );
+        assert!(screen.starts_with(NO_WRAP) && screen.ends_with(WRAP), "{screen:?}");
+    }
 }

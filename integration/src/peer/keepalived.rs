@@ -1,6 +1,6 @@
 //! Debian's keepalived as the other router.
 
-use std::{collections::HashMap, fs, path::Path, time::Duration};
+use std::{collections::HashMap, fs, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
@@ -43,8 +43,12 @@ impl Keepalived {
             .arg("--vrrp_pid")
             .arg(at("keepalived-vrrp.pid"))
             .arg("--checkers_pid")
-            .arg(at("keepalived-checkers.pid"))
-            .args(flags);
+            .arg(at("keepalived-checkers.pid"));
+        let spawn = match has_bfd(program) {
+            true => spawn.arg("--bfd_pid").arg(at("keepalived-bfd.pid")),
+            false => spawn,
+        };
+        let spawn = spawn.args(flags);
         // A program that is itself under /tmp would not find itself in a /tmp of its own.
         let process =
             if program.starts_with("/tmp") { spawn.start()? } else { spawn.private_tmp().start()? };
@@ -80,6 +84,14 @@ impl Keepalived {
         let text = fs::read_to_string(&path).context("read keepalived's statistics")?;
         Ok(parse_statistics(&text, instance))
     }
+}
+
+/// Whether it was built with BFD: then it looks for the file of that process too, and else it does not know the flag.
+fn has_bfd(program: &Path) -> bool {
+    let help = Command::new(program).arg("--help").output();
+    help.is_ok_and(|help| {
+        [help.stdout, help.stderr].iter().any(|text| String::from_utf8_lossy(text).contains("--bfd_pid"))
+    })
 }
 
 fn parse_statistics(text: &str, instance: &str) -> HashMap<String, u64> {

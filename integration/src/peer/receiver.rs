@@ -15,7 +15,7 @@ use axum::{
 };
 use tokio::runtime::Runtime;
 
-use crate::Host;
+use crate::{Host, capture};
 
 /// What it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub enum Reply {
 /// A request as it came.
 #[derive(Debug, Clone)]
 pub struct Received {
+    /// When it had come, since the epoch.
+    pub at: Duration,
     /// Its path.
     pub path: String,
     /// Its headers.
@@ -101,7 +103,8 @@ impl Drop for Receiver {
 
 async fn take(State(shared): State<Shared>, uri: Uri, headers: HeaderMap, body: Bytes) -> StatusCode {
     let reply = *shared.reply.lock().unwrap_or_else(PoisonError::into_inner);
-    let received = Received { path: uri.path().to_owned(), headers, body: body.to_vec(), reply };
+    let (at, path, body) = (capture::now(), uri.path().to_owned(), body.to_vec());
+    let received = Received { at, path, headers, body, reply };
     shared.received.lock().unwrap_or_else(PoisonError::into_inner).push(received);
     match reply {
         Reply::Status(status) => StatusCode::from_u16(status).unwrap_or(StatusCode::OK),

@@ -89,10 +89,7 @@ impl Peer {
             }
             Kind::Keepalived => {
                 let instance = instance("b1 weight 10").priority(50).interval("1").to_string();
-                // The other files of its processes are seen to; without that it believes to run already.
-                let pid = host.directory().join("keepalived-bfd.pid");
-                let flags = ["--bfd_pid", &pid.to_string_lossy()];
-                Self::Keepalived(Keepalived::start(host, &(cell.block(false, 250, 200) + &instance), &flags)?)
+                Self::Keepalived(Keepalived::start(host, &(cell.block(false, 250, 200) + &instance), &[])?)
             }
         })
     }

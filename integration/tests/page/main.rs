@@ -1,12 +1,19 @@
 //! The status page in a real browser: it shows a failover without being loaded anew, leads from an event to what caused
 //! it, and filters; and it does the same where scripts are forbidden. And what there is for a terminal.
 
+use std::{
+    io::{BufRead, BufReader, Write},
+    time::Duration,
+};
+
 use anyhow::{Context, Result, ensure};
 use integration::{
     Host, Instance, Lab,
     browser::{Browser, Setup},
+    capture,
     conf::{self, VIP},
     keepwatchd::Keepwatchd,
+    pair::OURS,
     wait,
     web::WebServer,
 };
@@ -144,4 +151,49 @@ fn without_scripts_the_page_does_the_same() -> Result<()> {
     browser.open(PAGE)?;
     browser.wait_for("#events", "(VI_1) Entering MASTER STATE")?;
     follow_the_cause(&browser)
+}
+
+/// Pages that are open at a time.
+const OPEN: usize = 50;
+
+#[test]
+fn fifty_open_pages_are_told_everything_and_delay_no_advert() -> Result<()> {
+    let lab = Lab::new("page-many")?;
+    let (lan, mut hosts) = lab.routers(1)?;
+    let (wire, host) = (lan.capture()?, hosts.remove(0));
+    let config = Instance::new("VI_1").interval("0.5").version_3("")
+        + &conf::virtual_server(&conf::real_server("127.0.0.1:8081", ""));
+    let daemon = Keepwatchd::on(&host).config(config).flags(&["--dataplane", "memory"]).start()?;
+    wait::until("it is master", wait::LONG, || host.has("eth0", VIP))
+        .with_context(|| daemon.process().log())?;
+    let mut pages = Vec::new();
+    for _ in 0..OPEN {
+        let mut page = host.connect(Keepwatchd::METRICS.parse()?, wait::SHORT)?;
+        write!(page, "GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+        page.set_read_timeout(Some(wait::LONG))?;
+        pages.push(BufReader::new(page));
+    }
+    let state = |value: f64| {
+        wait::until(&format!("the real server's state is {value}"), wait::LONG, || {
+            daemon.metric("keepwatch_real_server_up", &[]) == Some(value)
+        })
+    };
+    let since = capture::now();
+    for _ in 0..2 {
+        let web = WebServer::start(&host, "127.0.0.1:8081".parse()?, "one")?;
+        state(1.0)?;
+        drop(web);
+        state(0.0)?;
+    }
+    for page in &mut pages {
+        let told = |line: &str| line.starts_with("data: ") && line.contains("Removing service");
+        let mut line = String::new();
+        while !told(&line) {
+            line.clear();
+            ensure!(page.read_line(&mut line)? > 0, "the stream has ended");
+        }
+    }
+    let gap = wire.largest_gap(OURS, since).context("no adverts")?;
+    ensure!(gap < 3 * Duration::from_millis(500), "a peer would have taken over: {gap:?} without an advert");
+    Ok(())
 }

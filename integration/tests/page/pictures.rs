@@ -123,6 +123,47 @@ fn pictures() -> Result<()> {
     picture(&browser, "event")
 }
 
+/// The page of a thousand virtual routers of which a quarter has lost its LAN, into the same directory:
+/// `cargo test -p integration --test page -- --ignored a_thousand`.
+#[test]
+#[ignore = "makes a picture of the documentation"]
+fn a_thousand() -> Result<()> {
+    let lab = Lab::new("thousand")?;
+    let host = lab.host("director1")?;
+    let mut config = conf::global_defs_of("director1", 3, "vrrp_garp_master_delay 0");
+    for lan in 0..4 {
+        let (bridge, interface) = (lab.bridge(&format!("lan{lan}"))?, format!("eth{lan}"));
+        host.plug(&interface, &bridge)?.address(&interface, &format!("10.{}.0.1/16", 80 + lan))?;
+        for vrid in 1..=250 {
+            let vip = format!("10.{}.1.{vrid}/32", 80 + lan);
+            let instance = Instance::new(&format!("VI_{lan}_{vrid}")).interface(&interface).vrid(vrid);
+            config += &instance.interval("1").vip(&vip).to_string();
+        }
+    }
+    let _web = WebServer::start(&host, SocketAddr::from(([127, 0, 0, 1], 8081)), "here")?;
+    for number in 1..=100 {
+        let reals = conf::real_server("127.0.0.1:8081", "");
+        config += &conf::virtual_server(&reals).replace(VIP, &format!("10.80.1.{number}"));
+    }
+    let director = Keepwatchd::on(&host).config(config).flags(&["--dataplane", "memory"]).start()?;
+    let browser = Browser::start(&host, Setup { size: (1280, 1180), ..Setup::default() })?;
+    browser.open(PAGE)?;
+    browser.wait_for("#live", "live")?;
+    let summary = |text: &str| {
+        wait::until(&format!("the summary says {text:?}"), 4 * wait::LONG, || {
+            browser.text("#summary").contains(text)
+        })
+        .with_context(|| director.process().log())
+    };
+    summary("1000\nMASTER")?;
+    summary("100/100\nreal servers up")?;
+    host.down("eth2")?;
+    summary("250\nFAULT")?;
+    browser.wait_for("#trouble", "VI_2_1 is in FAULT and 249 more likewise")?;
+    browser.wait_for("#routers tbody", "VI_2_50")?;
+    picture(&browser, "thousand")
+}
+
 /// Spreads what a history file holds over the last hour.
 fn spread(history: &Path) -> Result<()> {
     let text = fs::read_to_string(history)?;

@@ -60,11 +60,20 @@ fn rich(host: &Host) -> Result<String> {
         + &conf::virtual_server(&reals))
 }
 
-/// Queries of all panels, by where they stand.
-fn panels() -> Result<BTreeMap<String, String>> {
+/// Queries of all panels, and of the lists to choose from above them, by where they stand.
+fn queries() -> Result<BTreeMap<String, String>> {
     let mut found = BTreeMap::new();
     for file in fs::read_dir(delivered("grafana"))? {
         let board: Value = serde_json::from_str(&fs::read_to_string(file?.path())?)?;
+        let variables = board["templating"]["list"].as_array().context("no variables")?;
+        for variable in variables.iter().filter(|variable| variable["type"] == "query") {
+            let query = variable["query"]["query"].as_str().context("no query")?;
+            let inside = query.strip_prefix("label_values(").and_then(|rest| rest.strip_suffix(')'));
+            let (metric, label) =
+                inside.and_then(|inside| inside.split_once(", ")).context("no label_values")?;
+            let place = format!("{}: ${}", board["title"], variable["name"]);
+            found.insert(place, format!("count by ({label}) ({metric}{{{label}!=\"\"}})"));
+        }
         for panel in board["panels"].as_array().context("no panels")? {
             for target in panel["targets"].as_array().into_iter().flatten() {
                 let place = format!("{}: {} {}", board["title"], panel["title"], target["refId"]);
@@ -111,10 +120,18 @@ fn each_panel_has_data_and_so_has_what_the_exporter_s_dashboards_ask_for() -> Re
     director.wait_for_log("(VI_1) Entering MASTER STATE")?;
     let _prometheus = crate::prometheus(host, &[Keepwatchd::METRICS, OTHER], "")?;
 
-    let mut queries = panels()?;
+    let mut queries = queries()?;
     ensure!(queries.len() > 100, "only {} queries", queries.len());
-    for metric in EXPORTER {
-        queries.insert(format!("the exporter: {metric}"), (*metric).to_owned());
+    let here = format!("{{instance=\"{}\"}}", Keepwatchd::METRICS);
+    for metric in ITS_NUMBERS {
+        queries.insert(format!("the exporter's dashboard: {metric}"), format!("{metric}{here}"));
+    }
+    for metric in ITS_RATES {
+        let query = with_variables(&format!("rate({metric}{here}[$__rate_interval])"));
+        queries.insert(format!("the exporter's dashboard: the rate of {metric}"), query);
+    }
+    for metric in ITS_OTHERS {
+        queries.insert(format!("the exporter: {metric}"), format!("{metric}{here}"));
     }
     // What is there while both live, and then what a failover leaves.
     wait::until("the master of VI_2 is seen", PATIENCE, || {
@@ -126,32 +143,37 @@ fn each_panel_has_data_and_so_has_what_the_exporter_s_dashboards_ask_for() -> Re
     until_all_have_data(host, &mut queries, PATIENCE).with_context(|| director.process().log())
 }
 
-/// The metrics of github mehdy/keepalived-exporter, and those that dashboards made for it ask for besides.
-const EXPORTER: &[&str] = &[
+/// What the panels of the dashboard of github mehdy/keepalived-exporter show of one host: of these the number,
+const ITS_NUMBERS: [&str; 5] = [
     "keepalived_up",
-    "keepalived_vrrp_state",
-    "keepalived_vrrp_excluded_state",
-    "keepalived_exporter_build_info",
+    "keepalived_script_status",
     "keepalived_exporter_check_script_status",
-    "keepalived_check_script_status",
-    "keepalived_gratuitous_arp_delay_total",
-    "keepalived_advertisements_received_total",
-    "keepalived_advertisements_sent_total",
+    "keepalived_script_state",
+    "keepalived_vrrp_state",
+];
+
+/// and of these the rate.
+const ITS_RATES: [&str; 15] = [
     "keepalived_become_master_total",
     "keepalived_release_master_total",
-    "keepalived_packet_length_errors_total",
+    "keepalived_advertisements_sent_total",
+    "keepalived_advertisements_received_total",
+    "keepalived_priority_zero_sent_total",
+    "keepalived_priority_zero_received_total",
+    "keepalived_gratuitous_arp_delay_total",
     "keepalived_advertisements_interval_errors_total",
+    "keepalived_packet_length_errors_total",
     "keepalived_ip_ttl_errors_total",
     "keepalived_invalid_type_received_total",
     "keepalived_address_list_errors_total",
     "keepalived_authentication_invalid_total",
-    "keepalived_authentication_mismatch_total",
     "keepalived_authentication_failure_total",
-    "keepalived_priority_zero_received_total",
-    "keepalived_priority_zero_sent_total",
-    "keepalived_script_status{name=\"chk\"}",
-    "keepalived_script_state{name=\"chk\"}",
+    "keepalived_authentication_mismatch_total",
 ];
+
+/// The rest of its metrics, and the older name of one, which dashboards of others may ask for.
+const ITS_OTHERS: [&str; 3] =
+    ["keepalived_vrrp_excluded_state", "keepalived_exporter_build_info", "keepalived_check_script_status"];
 
 #[test]
 fn each_rule_is_one_for_prometheus_and_fires_when_it_should() -> Result<()> {

@@ -23,13 +23,34 @@ use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value as Any};
 use prost::Message;
 use serde_json::Value;
 
+/// Those who tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Channel {
+    Log,
+    Traces,
+    Records,
+    Metrics,
+    Notifications,
+    Mails,
+}
+
+/// Who has nothing to tell of a thing, neither of its root nor of what comes of it, and why not.
+pub(crate) type Silent = &'static [(Channel, &'static str)];
+
+/// Of what changes no virtual router and no server.
+pub(crate) const NOTHING_CHANGED: Silent = &[
+    (Channel::Notifications, "the MIBs have notifications of changes of virtual routers and servers"),
+    (Channel::Mails, "as keepalived's, mails are of changes of virtual routers and servers"),
+];
+
 /// The peers that are told, on the daemon's own host.
 pub(crate) struct Witnesses {
     host: Host,
     collector: Receiver,
     snmpd: Snmpd,
     traps: Snmptrapd,
-    mail: Aiosmtpd,
+    /// None while it is down.
+    mail: Option<Aiosmtpd>,
 }
 
 /// What the history has of an event.
@@ -41,13 +62,43 @@ struct Known {
     became: Option<String>,
 }
 
+impl Known {
+    /// Whether an event of this kind has a notification, or a mail.
+    fn is_meant_for(&self, channel: Channel) -> bool {
+        let changed = match &*self.kind {
+            // The beginning is no state that anybody is told of.
+            "state_changed" => self.became.as_deref().is_some_and(|to| to != "INIT"),
+            "real_server_up" | "real_server_down" | "quorum_gained" | "quorum_lost" => true,
+            _ => false,
+        };
+        match channel {
+            Channel::Notifications => changed || self.kind == "advert_rejected",
+            Channel::Mails => changed,
+            Channel::Log | Channel::Traces | Channel::Records | Channel::Metrics => true,
+        }
+    }
+}
+
 impl Witnesses {
     pub(crate) fn start(host: &Host) -> Result<Self> {
         let at = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
         let traps = Snmptrapd::start(host)?;
         let snmpd = Snmpd::start_with(host, Snmptrapd::SINK)?;
-        let (collector, mail) = (Receiver::start(host, at(4318))?, Aiosmtpd::start(host, at(2525))?);
-        Ok(Self { host: host.clone(), collector, snmpd, traps, mail })
+        let collector = Receiver::start(host, at(4318))?;
+        let mut witnesses = Self { host: host.clone(), collector, snmpd, traps, mail: None };
+        witnesses.mail_server_comes()?;
+        Ok(witnesses)
+    }
+
+    /// The mail server is down from now on.
+    pub(crate) fn mail_server_goes(&mut self) {
+        self.mail = None;
+    }
+
+    /// It is there, with the mails that it had before.
+    pub(crate) fn mail_server_comes(&mut self) -> Result<()> {
+        self.mail = Some(Aiosmtpd::start(&self.host, SocketAddr::from(([127, 0, 0, 1], 2525)))?);
+        Ok(())
     }
 
     /// The master agent.
@@ -58,7 +109,7 @@ impl Witnesses {
     /// Lines of `global_defs` that have them told.
     pub(crate) fn global(&self) -> String {
         format!(
-            "enable_snmp_vrrp\nenable_traps\nsnmp_socket unix:{}\nnotification_email {{\n admin@example.org\n}}\n\
+            "enable_snmp_vrrp\nenable_snmp_checker\nenable_snmp_rfcv2\nenable_traps\nsnmp_socket unix:{}\nnotification_email {{\n admin@example.org\n}}\n\
              notification_email_from keepwatch@example.org\nsmtp_server 127.0.0.1 2525\nsmtp_alert true",
             self.snmpd.socket().display()
         )
@@ -71,10 +122,10 @@ impl Witnesses {
         settings.variable("OTEL_BSP_SCHEDULE_DELAY", "100").variable("OTEL_BLRP_SCHEDULE_DELAY", "100")
     }
 
-    /// Waits until all have told of the root and of what came of it, and agree.
-    pub(crate) fn agree_on(&self, daemon: &Keepwatchd, root: &Root) -> Result<()> {
+    /// Waits until all but the silent have told of the root and of what came of it, and agree on what it was and when.
+    pub(crate) fn agree_on(&self, daemon: &Keepwatchd, root: &Root, silent: Silent) -> Result<()> {
         let mut disagreement = String::new();
-        wait::until("all that is told agrees", wait::LONG, || match self.check(daemon, root) {
+        wait::until("all that is told agrees", wait::LONG, || match self.check(daemon, root, silent) {
             Ok(()) => true,
             Err(error) => {
                 disagreement = format!("{error:#}");
@@ -84,46 +135,87 @@ impl Witnesses {
         .with_context(|| format!("of {} {}: {disagreement}", root.kind, root.event))
     }
 
-    fn check(&self, daemon: &Keepwatchd, root: &Root) -> Result<()> {
-        let told = [
-            ("log", log(daemon)?),
-            ("spans", self.spans()?),
-            ("log records", self.records()?),
-            ("exemplars", self.exemplars(daemon)?),
-            ("notifications", self.notified()?),
-            ("mails", self.mailed()?),
+    /// Waits until there is one mail of each change that is to be mailed, and no other.
+    pub(crate) fn each_is_mailed_once(&self, daemon: &Keepwatchd) -> Result<()> {
+        let mut seen = (Vec::new(), Vec::new());
+        wait::until("each change is mailed once", wait::LONG, || {
+            let mailed = self.mailed().unwrap_or_default().into_iter().map(|(id, ..)| id).collect::<Vec<_>>();
+            let known = history(daemon).unwrap_or_default().into_iter();
+            let meant = known.filter(|(_, known)| known.is_meant_for(Channel::Mails)).map(|(id, _)| id);
+            seen = (mailed, meant.collect());
+            seen.0.sort_unstable();
+            !seen.1.is_empty() && seen.0 == seen.1
+        })
+        .with_context(|| format!("mailed are {:?}, and changed has {:?}", seen.0, seen.1))
+    }
+
+    fn check(&self, daemon: &Keepwatchd, root: &Root, silent: Silent) -> Result<()> {
+        let all = [
+            (Channel::Log, log(daemon)?),
+            (Channel::Traces, self.spans()?),
+            (Channel::Records, self.records()?),
+            (Channel::Metrics, self.exemplars(daemon)?),
+            (Channel::Notifications, self.notified()?),
+            (Channel::Mails, self.mailed()?),
         ];
         // Last, so that it has all that they can have.
         let history = history(daemon)?;
-        for (who, told) in &told {
+        for (channel, told) in &all {
             for (id, kind, at) in told {
-                let known = history.get(id).with_context(|| format!("{who} have an event {id}"))?;
-                ensure!(kind.as_ref().is_none_or(|kind| *kind == known.kind), "{who}: {id} is {kind:?}");
+                let known = history.get(id).with_context(|| format!("{channel:?} have an event {id}"))?;
+                // Of the kind as much as is told.
+                let agrees = kind.as_ref().is_none_or(|kind| known.kind.starts_with(kind.as_str()));
+                ensure!(agrees, "{channel:?}: {id} is {kind:?}, not {}", known.kind);
                 // As fine as it is told.
                 let late = at.map(|at| (at.as_millisecond() - known.at.as_millisecond()).abs());
-                ensure!(late.is_none_or(|late| late <= 1), "{who}: {id} was at {at:?}, not {}", known.at);
+                ensure!(
+                    late.is_none_or(|late| late <= 1),
+                    "{channel:?}: {id} was at {at:?}, not {}",
+                    known.at
+                );
             }
         }
-        let [log, spans, records, exemplars, notified, mailed] = told.map(|(_, told)| told);
-        let has = |told: &[Told], id: u64| told.iter().any(|(of, ..)| *of == id);
-        let whole = root.line.is_empty() || (has(&log, root.event) && has(&records, root.event));
-        ensure!(whole, "log or log records do not have the root");
-        ensure!(has(&spans, root.event), "no span is the root");
-        let counted = exemplars.iter().filter(|(_, kind, _)| kind.as_ref() == Some(&root.kind));
-        ensure!(counted.max().is_some_and(|(id, ..)| *id >= root.event), "no exemplar is the root");
-        // What came of it for a virtual router is in a notification and in a mail, which has the root as well.
-        for (id, _) in
-            history.iter().filter(|(id, known)| known.became.is_some() && comes_of(&history, **id, root))
-        {
-            ensure!(has(&spans, *id) && has(&log, *id), "no span or line of {id}");
-            ensure!(has(&notified, *id), "no notification of {id}");
-            ensure!(has(&mailed, *id), "no mail of {id}");
-            let at = history.get(&root.event).map(|known| format!("{:.3}", known.at)).unwrap_or_default();
-            let named = format!("  {at}  #{}  ", root.event);
-            let of_it = format!("<keepwatch.{id}.");
-            let whole = |mail: &String| mail.contains(&of_it) && mail.contains(&named);
-            let line = root.line.is_empty() || self.mail.mails().iter().any(whole);
-            ensure!(line, "the mail of {id} has no {named:?}");
+        let chain: Vec<u64> = history.keys().copied().filter(|id| comes_of(&history, *id, root)).collect();
+        for (channel, told) in &all {
+            let has = |id: u64| told.iter().any(|(of, ..)| *of == id);
+            if let Some((_, why)) = silent.iter().find(|(of, _)| of == channel) {
+                let tells = chain.iter().find(|id| has(**id));
+                ensure!(tells.is_none(), "{channel:?} tell of {tells:?}, though {why}");
+                continue;
+            }
+            match channel {
+                Channel::Log | Channel::Records => {
+                    ensure!(root.line.is_empty() || has(root.event), "{channel:?} do not have the root");
+                }
+                Channel::Traces => ensure!(has(root.event), "no span is the root"),
+                // The last of its kind stands for all.
+                Channel::Metrics => {
+                    let of_kind = told.iter().filter(|(_, kind, _)| kind.as_ref() == Some(&root.kind));
+                    ensure!(
+                        of_kind.max().is_some_and(|(id, ..)| *id >= root.event),
+                        "no exemplar is the root"
+                    );
+                }
+                Channel::Notifications | Channel::Mails => {
+                    let meant = |id: &&u64| history.get(id).is_some_and(|known| known.is_meant_for(*channel));
+                    let meant: Vec<u64> = chain.iter().filter(meant).copied().collect();
+                    ensure!(!meant.is_empty(), "there is nothing that {channel:?} could tell of");
+                    let missing = meant.iter().find(|id| !has(**id));
+                    ensure!(missing.is_none(), "{channel:?} do not tell of {missing:?}");
+                }
+            }
+        }
+        let at = history.get(&root.event).map(|known| known.at);
+        self.mails_have_the_reason(&chain, root, at.context("the root")?)
+    }
+
+    /// Each mail of what came of a root names that, with its time.
+    fn mails_have_the_reason(&self, chain: &[u64], root: &Root, at: Timestamp) -> Result<()> {
+        let named = format!("  {at:.3}  #{}  ", root.event);
+        for mail in self.mail.iter().flat_map(Aiosmtpd::mails) {
+            let of = |id: &u64| mail.contains(&format!("<keepwatch.{id}."));
+            let without = root.line.is_empty() || mail.contains(&named) || !chain.iter().any(of);
+            ensure!(without, "a mail has no {named:?}:\n{mail}");
         }
         Ok(())
     }
@@ -171,11 +263,22 @@ impl Witnesses {
     }
 
     fn notified(&self) -> Result<Vec<Told>> {
+        let text = |bind: &String, of: &str| {
+            let value = bind.split_once(of)?.1.split_once(" = STRING: \"")?.1;
+            Some(value.trim_end_matches('"').to_owned())
+        };
         let of = |trap: Vec<String>| {
-            let last = trap.last()?.split_once(".9586.100.5.100.1.1.0 = STRING: \"")?.1;
-            let id = last.trim_end_matches('"').parse().ok()?;
-            let of_instance = trap.first()?.ends_with(".9586.100.5.2.10.0.2");
-            Some((id, of_instance.then(|| "state_changed".to_owned()), None))
+            let [which, .., time, id] = &trap[..] else { return None };
+            let kinds = [
+                (".9586.100.5.2.10.0.2", "state_changed"),
+                (".9586.100.5.3.5.0.1", "real_server_"),
+                (".9586.100.5.3.5.0.2", "quorum_"),
+                (".1.3.6.1.2.1.68.0.2", "advert_rejected"),
+            ];
+            let kind =
+                kinds.iter().find(|(name, _)| which.ends_with(name)).map(|(_, kind)| (*kind).to_owned());
+            let at = text(time, ".9586.100.5.100.1.2.0")?.parse().ok()?;
+            Some((text(id, ".9586.100.5.100.1.1.0")?.parse().ok()?, kind, Some(at)))
         };
         let traps = self.traps.traps();
         let all = traps.len();
@@ -185,11 +288,13 @@ impl Witnesses {
         Ok(told)
     }
 
+    /// By their Message-ID, which has the event and its time in nanoseconds.
     fn mailed(&self) -> Result<Vec<Told>> {
-        let mails = self.mail.mails();
+        let mails: Vec<String> = self.mail.iter().flat_map(Aiosmtpd::mails).collect();
         let of = |mail: &String| {
-            let id = mail.split_once("<keepwatch.")?.1.split_once('.')?.0;
-            Some((id.parse().ok()?, None, None))
+            let (id, rest) = mail.split_once("<keepwatch.")?.1.split_once('.')?;
+            let at = Timestamp::from_nanosecond(rest.split_once('@')?.0.parse().ok()?).ok()?;
+            Some((id.parse().ok()?, None, Some(at)))
         };
         let told: Vec<Told> = mails.iter().filter_map(of).collect();
         ensure!(told.len() == mails.len(), "mails without an event: {mails:#?}");
@@ -213,15 +318,15 @@ fn log(daemon: &Keepwatchd) -> Result<Vec<Told>> {
     Ok(told)
 }
 
+/// As the daemon has it in memory: the disk may be full.
 fn history(daemon: &Keepwatchd) -> Result<BTreeMap<u64, Known>> {
-    let text = std::fs::read_to_string(daemon.history_path())?;
-    // The last line may be half written.
-    let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let known = events.filter_map(|event| {
+    let output = daemon.ask(&["--json", "events"])?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let answers = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let known = answers.filter_map(|answer| {
+        let event = &answer["event"];
         let kind = event["kind"].as_str()?.to_owned();
-        // The beginning is no state that anybody is told of.
-        let became = event["to"].as_str().filter(|to| kind == "state_changed" && *to != "INIT");
-        let became = became.map(str::to_owned);
+        let became = event["to"].as_str().filter(|_| kind == "state_changed").map(str::to_owned);
         let (at, cause) = (event["at"].as_str()?.parse().ok()?, event["cause"].as_u64());
         Some((event["id"].as_u64()?, Known { at, kind, cause, became }))
     });

@@ -6,7 +6,7 @@ use std::time::Duration;
 use keepwatch_bus::counters::{Gauge, ServiceCounters};
 use keepwatch_bus::fact::ManagerSet;
 use keepwatch_bus::subject::RealKey;
-use keepwatch_bus::world::{RealServer, Service};
+use keepwatch_bus::world::{Checker, RealServer, Service};
 use keepwatch_model::{CheckTiming, FileCheck, Forwarding};
 use snmp_agentx::syntax::{
     COUNTER32, COUNTER64, DISPLAY_STRING, GAUGE32, INET_ADDRESS, INET_ADDRESS_TYPE, INET_PORT_NUMBER,
@@ -87,7 +87,8 @@ fn limit(connections: u32) -> Cell {
 
 /// Checkers that have not reported yet. A `FILE_CHECK` has no turn that it could be waiting for.
 fn silent_checkers(real: &RealServer) -> usize {
-    let reported = real.checkers.iter().filter(|checker| &*checker.key.kind != FileCheck::KEYWORD).count();
+    let has_reported = |checker: &&Checker| checker.ok.is_some() && &*checker.key.kind != FileCheck::KEYWORD;
+    let reported = real.checkers.iter().filter(has_reported).count();
     real.settings.checkers.len().saturating_sub(reported)
 }
 
@@ -97,7 +98,7 @@ fn failed_checks(real: &RealServer) -> usize {
         return 0;
     }
     let unproven = if real.settings.alpha { silent_checkers(real) } else { 0 };
-    real.checkers.iter().filter(|checker| !checker.ok).count() + unproven
+    real.checkers.iter().filter(|checker| checker.ok == Some(false)).count() + unproven
 }
 
 pub(crate) const ADDRESS_TYPE: Column<Reals> =

@@ -403,7 +403,7 @@ fn notifications_carry_what_the_mib_lists() {
     let event = happen(&mut world, change);
     assert_eq!(
         names(&event, &world),
-        ["1.3.6.1.6.3.1.1.4.1.0", "2.3.1.2", "2.3.1.4", "2.3.1.5", "1.2.0", "100.1.1.0"]
+        ["1.3.6.1.6.3.1.1.4.1.0", "2.3.1.2", "2.3.1.4", "2.3.1.5", "1.2.0", "100.1.2.0", "100.1.1.0"]
     );
     let binds = notification(&event, &world, ALL).unwrap();
     assert_eq!(binds[0].value, value::object(oid(&below(&[2, 10, 0, 2]))));

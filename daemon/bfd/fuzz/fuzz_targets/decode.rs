@@ -1,4 +1,5 @@
 //! Any bytes as a packet: what is read is written again as the same packet.
+//! `cargo +nightly fuzz run decode -- -max_len=64`
 #![no_main]
 
 use keepwatch_bfd::packet::Packet;

@@ -113,13 +113,13 @@ impl ServiceFact {
                 }
             }
             Self::PageDigestSeen { checker, url, digest } => {
-                let Some(checker) = checker_mut(w, checker) else { return };
+                let Some(checker) = checker_mut(w, checker, change) else { return };
                 checker.pages.retain(|page| page.url != *url);
                 checker.pages.push(SeenPage { url: *url, digest: digest.clone(), changed: change });
                 checker.pages.sort_by_key(|page| page.url);
             }
             Self::CertificateSeen { checker, certificate } => {
-                if let Some(checker) = checker_mut(w, checker) {
+                if let Some(checker) = checker_mut(w, checker, change) {
                     checker.certificate = Some(Box::new(certificate.clone()));
                     checker.certificate_seen = Some(change);
                 }
@@ -186,30 +186,34 @@ fn set_weight(w: &mut World, real: &RealKey, weight: Option<i32>) {
     }
 }
 
-fn checker_mut<'a>(w: &'a mut World, key: &CheckerKey) -> Option<&'a mut Checker> {
-    w.real_mut(&key.real)?.checkers.iter_mut().find(|checker| checker.key == *key)
-}
-
-fn report(w: &mut World, key: &CheckerKey, failure: Option<Failure>, changed: Change) {
-    let Some(real) = w.real_mut(&key.real) else { return };
-    match real.checkers.iter_mut().find(|c| c.key == *key) {
-        Some(known) => {
-            known.ok = failure.is_none();
-            known.failure = failure;
-            known.changed = changed;
-        }
+/// What is known of a checker: of one that nothing is known of yet, from now on that it is there. It may see something
+/// before it comes to a result, for a check that fails and is tried again is none.
+fn checker_mut<'a>(w: &'a mut World, key: &CheckerKey, change: Change) -> Option<&'a mut Checker> {
+    let checkers = &mut w.real_mut(&key.real)?.checkers;
+    let at = match checkers.iter().position(|checker| checker.key == *key) {
+        Some(at) => at,
         None => {
             // Most real servers have one: no room for more than there are.
-            real.checkers.reserve_exact(1);
-            real.checkers.push(Checker {
+            checkers.reserve_exact(1);
+            checkers.push(Checker {
                 key: key.clone(),
-                ok: failure.is_none(),
-                failure,
-                changed,
+                ok: None,
+                failure: None,
+                changed: change,
                 pages: Vec::new(),
                 certificate: None,
                 certificate_seen: None,
             });
+            checkers.len() - 1
         }
+    };
+    checkers.get_mut(at)
+}
+
+fn report(w: &mut World, key: &CheckerKey, failure: Option<Failure>, change: Change) {
+    if let Some(checker) = checker_mut(w, key, change) {
+        checker.ok = Some(failure.is_none());
+        checker.failure = failure;
+        checker.changed = change;
     }
 }

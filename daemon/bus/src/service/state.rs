@@ -146,18 +146,20 @@ impl RealServer {
     }
 }
 
-/// A health checker, since its first report.
+/// A health checker, since its first report, or since it saw something if that was before.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Checker {
     /// Its key.
     #[serde(flatten)]
     pub key: CheckerKey,
-    /// Whether its last known result was a success.
-    pub ok: bool,
+    /// Whether its last known result was a success; none while it has come to none: it has seen something, and has tries
+    /// left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ok: Option<bool>,
     /// The last failure, while it lasts.
     #[serde(flatten)]
     pub failure: Option<Failure>,
-    /// Last report.
+    /// Last report; when it first saw something while there is none.
     pub changed: Change,
     /// What was seen of its pages, those whose digest matters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -1,6 +1,8 @@
 //! What does not work: the one list that whoever shows trouble goes by. In: the world. Out: each thing that is wrong now,
 //! with what it weighs, since when it is so and by which event, so that `keepwatch why` finds its root.
 
+use std::collections::{HashMap, HashSet};
+
 use jiff::Timestamp;
 use keepwatch_model::{Followed, Level, LinkTarget, Priority, TrackedKind, Tracking};
 use serde::{Deserialize, Serialize};
@@ -51,6 +53,28 @@ impl Trouble {
 
     fn by(self, change: Option<Change>) -> Self {
         Self { since: change.map(|change| change.at), event: change.map(|change| change.event), ..self }
+    }
+
+    /// The same for people, of whom a list of hundreds that all have one cause would hide the rest: where more than a few
+    /// show in the same way, the first stands for all of them, and says how many there are besides.
+    pub fn together(all: Vec<Self>) -> Vec<Self> {
+        let mut counts: HashMap<(Weight, String), usize> = HashMap::new();
+        for trouble in &all {
+            *counts.entry((trouble.weight, trouble.error.clone())).or_default() += 1;
+        }
+        let mut told = HashSet::new();
+        let one_for_all = |mut trouble: Self| {
+            let alike = (trouble.weight, trouble.error.clone());
+            let count = counts.get(&alike).copied().unwrap_or(1);
+            if count > NAMED && !trouble.error.is_empty() {
+                if !told.insert(alike) {
+                    return None;
+                }
+                trouble.what = format!("{} and {} more likewise", trouble.what, count - 1);
+            }
+            Some(trouble)
+        };
+        all.into_iter().filter_map(one_for_all).collect()
     }
 }
 
@@ -303,5 +327,22 @@ fn some(things: impl Iterator<Item = String>, count: usize) -> String {
     match count.saturating_sub(named.len()) {
         0 => named.join("; "),
         more => format!("{}; and {more} more", named.join("; ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_that_show_alike_are_one_line_and_few_are_named() {
+        let fault = |n: usize, why: &str| Trouble::new(Weight::Outage, format!("VI_{n} is in FAULT"), why);
+        let mut all: Vec<Trouble> = (1..=250).map(|n| fault(n, "interface eth2 is down")).collect();
+        all.extend((251..=253).map(|n| fault(n, "interface eth3 is down")));
+        all.extend((0..9).map(|n| Trouble::new(Weight::Degraded, format!("odd {n}"), "")));
+        let told = Trouble::together(all);
+        assert_eq!(told.len(), 1 + 3 + 9);
+        assert_eq!(told[0].what, "VI_1 is in FAULT and 249 more likewise");
+        assert_eq!((&*told[0].error, &*told[1].what), ("interface eth2 is down", "VI_251 is in FAULT"));
     }
 }

@@ -7,28 +7,22 @@ mod address_range;
 mod alerts;
 mod bfd;
 mod checker;
-mod forwarding;
 mod garp;
 mod garp_group;
 mod global;
+mod global_fifo;
 mod group;
 mod instance;
-mod link_local;
-mod real_server;
 mod resolve_group;
 mod resolve_server;
-mod routing;
-mod script;
 mod script_files;
 mod script_user;
 mod server;
 mod server_group;
 mod server_ports;
 mod server_rules;
-mod ssl;
+mod static_entries;
 mod sync_daemon;
-mod timing;
-mod track;
 mod track_file;
 mod track_process;
 mod track_script;
@@ -37,14 +31,17 @@ mod watched;
 
 use std::collections::{HashMap, HashSet};
 
-use self::routing::IprouteNames;
 use crate::diagnostics::Diagnostic;
 use crate::model::{
-    BfdSession, Config, GarpGroup, InterfaceAddress, IprouteDirectories, Name, Route, Rule, Ssl, TrackFile,
-    TrackProcess, TrackScript, VirtualServerGroup,
+    BfdSession, Config, GarpGroup, Name, Ssl, TrackFile, TrackProcess, TrackScript, VirtualServerGroup,
 };
 use crate::preprocess::Context;
+use crate::schema::global::{GlobalDraft, OF_ROOT};
+use crate::schema::groups::GroupDraft;
+use crate::schema::instance::InstanceDraft;
 use crate::schema::observability::OBSERVABILITY;
+use crate::schema::servers::{SSL, ServerDraft};
+use crate::schema::static_entries::{STATIC, StaticDraft};
 use crate::source::Span;
 use crate::tree::Node;
 
@@ -60,19 +57,17 @@ pub(crate) struct Places {
 /// Everything that was read, as written.
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
-    global: global::GlobalDraft,
-    groups: Vec<group::GroupDraft>,
+    global: GlobalDraft,
+    groups: Vec<GroupDraft>,
     // Boxed: each is given back as soon as the model has it, and there may be tens of thousands.
     #[allow(clippy::vec_box)]
-    instances: Vec<Box<instance::InstanceDraft>>,
-    routing: routing::Routing,
-    static_addresses: Vec<InterfaceAddress>,
-    static_routes: Vec<Route>,
-    static_rules: Vec<Rule>,
+    instances: Vec<Box<InstanceDraft>>,
+    statics: StaticDraft,
+    track_groups: Vec<static_entries::TrackGroupDraft>,
     garp_groups: Vec<GarpGroup>,
     /// The interfaces of all of them.
     garp_interfaces: HashSet<Name>,
-    servers: Vec<server::ServerDraft>,
+    servers: Vec<ServerDraft>,
     server_groups: Vec<VirtualServerGroup>,
     /// Groups of virtual servers that were left out: whoever uses one need not complain.
     dropped_groups: Vec<Box<str>>,
@@ -92,21 +87,6 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// With the directories of iproute2 that an earlier reading found, if one did.
-    pub(crate) fn new(iproute: Option<IprouteDirectories>) -> Self {
-        let mut draft = Self::default();
-        if let Some(directories) = iproute {
-            draft.routing.names = IprouteNames::of(directories);
-        }
-        draft
-    }
-
-    /// The directories of iproute2 that names should have been looked up in, if they were looked up in others: they are
-    /// said below.
-    pub(crate) fn iproute(&self) -> Option<&IprouteDirectories> {
-        self.routing.names.too_late()
-    }
-
     /// Takes one block (or line) of the top level.
     pub(crate) fn take(&mut self, node: &Node, context: &mut Context) {
         if !node.bad {
@@ -120,21 +100,26 @@ impl Draft {
             "vrrp_instance" => self.instance(node, context),
             "virtual_server" => self.server(node, context),
             "vrrp_sync_group" => self.sync_group(node, context),
-            "SSL" => self.ssl = Some(ssl::ssl(node)),
+            "SSL" => {
+                // A second one takes the place of the first as a whole.
+                SSL.read(self.ssl.insert(Ssl::default()), node, context);
+            }
             "virtual_server_group" => self.server_group(node, context),
             "global_defs" => {
-                self.routing.names.global_defs(node);
-                self.global_defs(node, context);
+                self.global.read(node, context);
+                context.known.iproute.say(&self.global.model.iproute);
             }
             "observability" => OBSERVABILITY.read(&mut self.observability, node, context),
             "vrrp_script" => self.track_script(node, context),
             "track_file" => self.track_file(node, context),
             "vrrp_track_process" => self.track_process(node, context),
-            "static_ipaddress" | "static_routes" | "static_rules" => self.static_entries(node, context),
             "track_group" => self.track_group(node, context),
             "garp_group" => self.garp_group(node, context),
             "bfd_instance" => self.bfd(node, context),
-            _ => self.global.root(node, context),
+            _ => {
+                let _ = STATIC.take(&mut self.statics, node, context)
+                    || OF_ROOT.take(&mut self.global, node, context);
+            }
         }
     }
 
@@ -180,14 +165,14 @@ impl Draft {
             virtual_server_groups: self.server_groups,
             ssl: self.ssl,
             observability: self.observability,
-            static_addresses: self.static_addresses,
-            static_routes: self.static_routes,
-            static_rules: self.static_rules,
+            static_addresses: self.statics.addresses,
+            static_routes: self.statics.routes,
+            static_rules: self.statics.rules,
             garp_groups: self.garp_groups,
             ..Config::default()
         };
         instance::resolve(self.instances, self.groups, &places.instances, &skipped, &mut config, context);
-        routing::resolve(self.routing.groups, &mut config, context);
+        static_entries::resolve(self.track_groups, &mut config, context);
         sync_daemon::resolve(&mut config, sync_daemon, context);
         let bfds =
             config.bfd_sessions.iter().filter(|bfd| bfd.for_checkers).map(|bfd| bfd.name.clone()).collect();

@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use super::alerts;
-use super::group::GroupDraft;
-use super::tracked_names::{Definitions, TrackedKind, objects};
+use super::tracked_names::{self, Definitions};
 use crate::diagnostics::Diagnostic;
 use crate::model::{Config, InitialState, Name, SyncGroup, Tracking};
 use crate::preprocess::Context;
+use crate::schema::groups::GroupDraft;
 use crate::source::Span;
 
 /// Makes the groups of the model; a member that does not exist, or is in two groups, is left out.
@@ -40,17 +40,11 @@ pub(super) fn sync_groups(
             smtp_alert: alerts::vrrp(draft.smtp_alert, &config.global),
             name: draft.name,
             members,
-            notify: draft.notify,
+            notify: (*draft.notify).clone(),
             notify_priority_changes: draft.notify_priority_changes,
             tracking_weight: draft.tracking_weight,
             global_tracking: draft.global_tracking,
-            tracking: Tracking {
-                interfaces: draft.interfaces,
-                scripts: objects(draft.scripts, TrackedKind::Script, tracked, context),
-                files: objects(draft.files, TrackedKind::File, tracked, context),
-                processes: objects(draft.processes, TrackedKind::Process, tracked, context),
-                bfds: objects(draft.bfds, TrackedKind::Bfd, tracked, context),
-            },
+            tracking: tracked_names::tracking(draft.following, tracked, context),
         });
     }
     groups

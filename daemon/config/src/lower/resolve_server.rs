@@ -6,8 +6,6 @@ use std::sync::Arc;
 
 use super::alerts;
 use super::checker::{Around, DELAY_LOOP, idle};
-use super::real_server::RealDraft;
-use super::server::{ServerDraft, Target};
 use super::server_ports::{persistence_of_port_zero, port_for};
 use super::server_rules::{Defined, Serves, followed, ha_suspend, protocol, serves};
 use crate::diagnostics::Diagnostic;
@@ -16,6 +14,7 @@ use crate::model::{
     VirtualServerKey, Weight,
 };
 use crate::preprocess::Context;
+use crate::schema::servers::{RealDraft, ServerDraft, Target};
 use crate::source::Span;
 
 /// Makes the virtual servers of the model; of each, which block of the top level it is.

@@ -2,12 +2,11 @@
 
 use std::net::SocketAddr;
 
-use super::real_server::RealDraft;
-use super::server::{PERSISTENCE, ServerDraft, Target};
 use super::server_rules::Defined;
 use crate::diagnostics::Diagnostic;
 use crate::model::{Forwarding, GroupEntry};
 use crate::preprocess::Context;
+use crate::schema::servers::{PERSISTENCE, RealDraft, ServerDraft, Target};
 
 pub(super) fn persistence_of_port_zero(
     draft: &mut ServerDraft,

@@ -3,13 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use super::checker::idle::no_weights;
-use super::real_server::RealDraft;
-use super::server::{ServerDraft, Target};
 use crate::diagnostics::Diagnostic;
 use crate::model::{
     BfdCheck, Config, Family, FileCheck, Global, GroupEntry, Name, Protocol, TrackFile, VirtualServerGroup,
 };
 use crate::preprocess::Context;
+use crate::schema::servers::{RealDraft, ServerDraft, Target};
 use crate::words::Word;
 
 /// The family that a virtual server serves; `None` for a group of both.

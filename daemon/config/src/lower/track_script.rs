@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Draft, script};
+use super::Draft;
 use crate::diagnostics::Diagnostic;
 use crate::model::{Name, TrackScript};
 use crate::preprocess::Context;
 use crate::schema::track::script::{ScriptDraft, VRRP_SCRIPT};
 use crate::tree::Node;
+use crate::values::command::command;
 
 impl Draft {
     pub(super) fn track_script(&mut self, node: &Node, context: &mut Context) {
@@ -34,7 +35,7 @@ fn finish(draft: ScriptDraft, name: &Name, context: &mut Context) -> Option<Trac
     let (weight, reverse) = draft.weight;
     Some(TrackScript {
         name: name.clone(),
-        script: script::command(&script, draft.user, Some(name), context)?,
+        script: command(&script, draft.user, Some(name), context)?,
         interval,
         timeout: draft.timeout.unwrap_or(interval),
         weight,

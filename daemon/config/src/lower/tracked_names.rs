@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::track::TrackedDraft;
 use crate::diagnostics::Diagnostic;
-use crate::model::{Config, Name, Tracked};
+use crate::model::{Config, Name, Tracked, Tracking};
 use crate::preprocess::Context;
+use crate::schema::track::following::{FollowingDraft, TrackedDraft};
 
 /// What a tracked name is the name of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,7 +64,19 @@ impl<'a> Definitions<'a> {
     }
 }
 
-pub(super) fn objects(
+/// What is followed and exists, with the weights of its definitions where a line has none.
+pub(super) fn tracking(following: FollowingDraft, tracked: &Definitions, context: &mut Context) -> Tracking {
+    let FollowingDraft { interfaces, scripts, files, processes, bfds } = following;
+    Tracking {
+        interfaces,
+        scripts: objects(scripts, TrackedKind::Script, tracked, context),
+        files: objects(files, TrackedKind::File, tracked, context),
+        processes: objects(processes, TrackedKind::Process, tracked, context),
+        bfds: objects(bfds, TrackedKind::Bfd, tracked, context),
+    }
+}
+
+fn objects(
     drafts: Vec<TrackedDraft>,
     kind: TrackedKind,
     tracked: &Definitions,
@@ -73,7 +85,12 @@ pub(super) fn objects(
     let resolve = |draft: TrackedDraft| {
         let name = Name::from(&*draft.name.text);
         if let Some((weight, reverse)) = tracked.find(kind, &name) {
-            return Some(draft.resolve(weight, reverse));
+            let TrackedDraft { weight: own_weight, reverse: own_reverse, .. } = draft;
+            return Some(Tracked {
+                name,
+                weight: own_weight.unwrap_or(weight),
+                reverse: own_reverse.unwrap_or(reverse),
+            });
         }
         if tracked.skipped.contains(&*name) {
             return None;

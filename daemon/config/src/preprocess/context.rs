@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::lookalike::Lookalikes;
 use crate::accounts::Accounts;
 use crate::diagnostics::{Diagnostic, Diagnostics, Outcome};
+use crate::known::Known;
 use crate::model::{Name, ScriptUser};
 use crate::pattern::Patterns;
 use crate::source::{FileId, SourceMap, Span};
@@ -37,6 +38,8 @@ pub(crate) struct Context {
     pub(crate) patterns: Patterns,
     /// The users and groups of this machine.
     pub(crate) accounts: Accounts,
+    /// What lines further down go by.
+    pub(crate) known: Known,
     /// Reading was given up: what is said after that would only follow from it.
     pub(crate) stopped: bool,
     /// Names whose definitions are not written right, which was reported.
@@ -46,8 +49,8 @@ pub(crate) struct Context {
     pub(crate) spoilt: HashMap<(FileId, usize), &'static str>,
     pub(crate) lookalikes: Lookalikes,
     /// How many keywords were known, and how many were not.
-    known: usize,
-    unknown: usize,
+    known_words: usize,
+    unknown_words: usize,
 }
 
 impl Context {
@@ -68,12 +71,16 @@ impl Context {
 
     /// A word was found where a keyword should be; is it one? Gives up a text that has next to none.
     pub(crate) fn count_keyword(&mut self, known: bool) {
-        self.known += usize::from(known);
-        self.unknown += usize::from(!known);
-        if !known && !self.stopped && self.unknown > MOST_UNKNOWN.max(self.known) {
+        self.known_words += usize::from(known);
+        self.unknown_words += usize::from(!known);
+        if !known && !self.stopped && self.unknown_words > MOST_UNKNOWN.max(self.known_words) {
             self.diagnostics.push_last(
                 Diagnostic::error("too-many-mistakes", "too many mistakes to go on reading").fatal().help(
-                    format!("of {} keywords {} are not known", self.known + self.unknown, self.unknown),
+                    format!(
+                        "of {} keywords {} are not known",
+                        self.known_words + self.unknown_words,
+                        self.unknown_words
+                    ),
                 ),
             );
             self.stopped = true;

@@ -1,10 +1,7 @@
-//! Blocks made of lists that several have in common: what all checkers have, what all that connect have.
+//! Tables made of lists that several have in common: what all checkers have, what all that connect have.
 
-use super::Keyword;
-
-/// The lists one after the other; `N` is how many keywords they hold together.
-pub(super) const fn concat<const N: usize>(lists: &[&[Keyword]]) -> [Keyword; N] {
-    let mut all = [super::flag("", ""); N];
+/// The lists one after the other; `N` is how many they hold together. What `all` has before is not kept.
+pub(super) const fn concat<T: Copy, const N: usize>(mut all: [T; N], lists: &[&[T]]) -> [T; N] {
     let mut count = 0;
     let mut list = 0;
     while list < lists.len() {
@@ -20,13 +17,20 @@ pub(super) const fn concat<const N: usize>(lists: &[&[Keyword]]) -> [Keyword; N]
     all
 }
 
-/// A list of keywords that holds those of other lists, put together when this is compiled.
+/// A list of keywords (or with `options:` of options of lines) that holds those of other lists, put together when this
+/// is compiled.
 macro_rules! compose {
-    ($($list:expr),+ $(,)?) => {{
+    (options: $($list:expr),+ $(,)?) => {
+        $crate::schema::compose::compose!($crate::schema::LineOption::EMPTY => $crate::schema::LineOption: $($list),+)
+    };
+    ($empty:expr => $kind:ty: $($list:expr),+) => {{
         const COUNT: usize = 0 $(+ $list.len())+;
-        const ALL: [$crate::schema::Keyword; COUNT] = $crate::schema::compose::concat(&[$($list),+]);
+        const ALL: [$kind; COUNT] = $crate::schema::compose::concat([$empty; COUNT], &[$($list),+]);
         &ALL
     }};
+    ($($list:expr),+ $(,)?) => {
+        $crate::schema::compose::compose!($crate::schema::Keyword::EMPTY => $crate::schema::Keyword: $($list),+)
+    };
 }
 
 pub(super) use compose;

@@ -12,23 +12,25 @@ mod compose;
 mod deliveries;
 mod directives;
 mod entry;
-mod global;
-pub(crate) mod line_options;
+pub(crate) mod global;
+pub(crate) mod groups;
+pub(crate) mod instance;
+pub(crate) mod lines;
+mod notify;
 pub(crate) mod observability;
 mod root;
-mod servers;
+pub(crate) mod servers;
+pub(crate) mod static_entries;
 pub(crate) mod timing;
 pub(crate) mod track;
-mod vrrp;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 pub use blocks::BlockId;
 pub use directives::{DIRECTIVES, Directive, directive_of};
-pub(crate) use entry::Block;
 use entry::keywords_of;
-pub use line_options::LineOption;
+pub use lines::LineOption;
 
 /// What a value must look like.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -215,6 +217,8 @@ pub(crate) const fn script(name: &'static str, help: &'static str) -> Keyword {
 }
 
 impl Keyword {
+    pub(crate) const EMPTY: Self = flag("", "");
+
     pub(crate) const fn block(mut self, id: BlockId) -> Self {
         self.body = Body::Block(id);
         self
@@ -348,17 +352,17 @@ pub fn keywords(block: BlockId) -> &'static [Keyword] {
         BlockId::Otlp => keywords_of!(deliveries::OTLP),
         BlockId::Webhook => keywords_of!(deliveries::WEBHOOK),
         BlockId::Mail => keywords_of!(deliveries::MAIL),
-        BlockId::StaticTrackGroup => vrrp::STATIC_TRACK_GROUP,
-        BlockId::GarpGroup => vrrp::GARP_GROUP,
-        BlockId::SyncGroup => vrrp::SYNC_GROUP,
-        BlockId::Instance => vrrp::INSTANCE,
-        BlockId::Authentication => vrrp::AUTHENTICATION,
-        BlockId::AuthHmac => vrrp::AUTH_HMAC,
+        BlockId::StaticTrackGroup => keywords_of!(groups::STATIC_TRACK_GROUP),
+        BlockId::GarpGroup => keywords_of!(groups::GARP_GROUP),
+        BlockId::SyncGroup => groups::SYNC_GROUP,
+        BlockId::Instance => instance::INSTANCE,
+        BlockId::Authentication => keywords_of!(instance::auth::AUTHENTICATION),
+        BlockId::AuthHmac => keywords_of!(instance::auth::AUTH_HMAC),
         BlockId::VrrpScript => keywords_of!(track::script::VRRP_SCRIPT),
         BlockId::TrackFile => keywords_of!(track::file::TRACK_FILE),
         BlockId::TrackProcess => keywords_of!(track::process::TRACK_PROCESS),
         BlockId::Bfd => keywords_of!(bfd::BFD),
-        BlockId::Ssl => servers::SSL,
+        BlockId::Ssl => keywords_of!(servers::SSL),
         BlockId::VirtualServer => servers::VIRTUAL_SERVER,
         BlockId::RealServer => servers::REAL_SERVER,
         BlockId::TcpCheck => checkers::TCP_CHECK,

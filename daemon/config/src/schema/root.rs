@@ -1,10 +1,16 @@
 //! The top level.
 
-use super::bounds::U32;
-use super::{BlockId, Keyword, Kind, flag, kw, line_options, one, opt};
+use super::compose::compose;
+use super::entry::keywords_of;
+use super::global::OF_ROOT;
+use super::static_entries::STATIC;
+use super::{BlockId, Keyword, Kind, kw, one, opt};
 
 /// Keywords outside of every block.
-pub(super) const ROOT: &[Keyword] = &[
+pub(super) const ROOT: &[Keyword] = compose!(BLOCKS, keywords_of!(OF_ROOT), keywords_of!(STATIC));
+
+/// Those that `lower` makes something of by their names: what it makes is known to nobody else.
+const BLOCKS: &[Keyword] = &[
     kw("global_defs", &[], "Settings of the whole daemon.")
         .block(BlockId::Global)
         .repeats()
@@ -12,32 +18,6 @@ pub(super) const ROOT: &[Keyword] = &[
     kw("observability", &[], "keepwatch's own settings; keepalived does not know this block.")
         .block(BlockId::Observability)
         .example("observability {\n    listen 127.0.0.1:9165\n}"),
-    flag("linkbeat_use_polling", "Poll links rather than listen to the kernel.")
-        .example("linkbeat_use_polling"),
-    kw("net_namespace", &[one("NAME", Kind::Word)], "Network namespace that the whole daemon runs in.")
-        .first_counts()
-        .example("net_namespace blue"),
-    kw("net_namespace_ipvs", &[opt("NAME", Kind::Word)], "Network namespace whose IPVS table is used.")
-        .first_counts()
-        .example("net_namespace_ipvs blue"),
-    flag("namespace_with_ipsets", "Was for ipsets, of which none are made.").example("namespace_with_ipsets"),
-    flag("use_pid_dir", "Put pid files in a directory of their own.").example("use_pid_dir"),
-    kw("instance", &[one("NAME", Kind::Word)], "Name of this daemon among several on one host.")
-        .first_counts()
-        .example("instance east"),
-    kw(
-        "child_wait_time",
-        &[one("SECONDS", Kind::Int(0, U32))],
-        "How long stopping waits for child processes.",
-    )
-    .default("5")
-    .example("child_wait_time 10"),
-    kw("interface_up_down_delays", &[], "Delays before an interface that went down or up counts as such.")
-        .lines("INTERFACE DOWN_DELAY [UP_DELAY]")
-        .example("interface_up_down_delays {\n    eth0 0.5 1\n}"),
-    kw("linkbeat_interfaces", &[], "Interfaces whose link is polled.")
-        .lines("INTERFACE [MII | ETHTOOL | IOCTL]")
-        .example("linkbeat_interfaces {\n    eth0 ETHTOOL\n}"),
     kw(
         "track_group",
         &[one("NAME", Kind::Word)],
@@ -47,21 +27,6 @@ pub(super) const ROOT: &[Keyword] = &[
     .repeats()
     .example("track_group GROUP1 {\n    group {\n        VI_1\n    }\n}")
     .exact(),
-    kw("static_ipaddress", &[], "Addresses that are always there.")
-        .lines("ADDRESS[/PREFIX] [brd ADDRESS] [dev INTERFACE] [scope SCOPE] [label LABEL] …")
-        .options(line_options::ADDRESS)
-        .repeats()
-        .example("static_ipaddress {\n    192.168.1.1/24 dev eth0\n}"),
-    kw("static_routes", &[], "Routes that are always there.")
-        .lines("ROUTE as of `ip route add`")
-        .options(line_options::ROUTE)
-        .repeats()
-        .example("static_routes {\n    192.168.2.0/24 via 192.168.1.100 dev eth0\n}"),
-    kw("static_rules", &[], "Rules that are always there.")
-        .lines("RULE as of `ip rule add`")
-        .options(line_options::RULE)
-        .repeats()
-        .example("static_rules {\n    from 192.168.2.0/24 table 1\n}"),
     kw("bfd_instance", &[one("NAME", Kind::Limited(31))], "A BFD session (RFC 5880) with a neighbour.")
         .block(BlockId::Bfd)
         .repeats()

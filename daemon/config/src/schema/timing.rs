@@ -1,7 +1,7 @@
 //! When checks are made: what virtual servers, real servers and checkers may all say; the inner one's word counts.
 
 use super::bounds::{MICROS, U32};
-use super::entry::{Block, keywords_of};
+use super::entry::{Block, Entry, keywords_of};
 use super::{Keyword, Kind, kw, one, switch};
 use crate::model::CheckTiming;
 
@@ -38,25 +38,28 @@ const WARMUP: Keyword = kw(
 )
 .example("warmup 0");
 
-/// What a virtual server says for its checkers.
-pub(super) const OF_VIRTUAL_SERVER: &[Keyword] = &[
-    DELAY_LOOP.default("60"),
-    TIMEOUT.default("5"),
-    SERVER_RETRY.default("that of the checker"),
-    BEFORE_RETRY.default("that of the checker"),
-    WARMUP.default("the checker's delay_loop"),
-];
+/// What servers say for their checkers, with what holds unless they do.
+const fn of_servers(
+    [delay_loop, timeout, retry, before_retry, warmup]: [&'static str; 5],
+) -> [Entry<CheckTiming>; 5] {
+    [
+        DELAY_LOOP.default(delay_loop).sets(|to, node, _| to.delay_loop = node.seconds(0)),
+        TIMEOUT.default(timeout).sets(|to, node, _| to.connect_timeout = node.seconds(0)),
+        SERVER_RETRY.default(retry).sets(|to, node, _| to.retry = node.number(0)),
+        BEFORE_RETRY.default(before_retry).sets(|to, node, _| to.delay_before_retry = node.seconds(0)),
+        WARMUP.default(warmup).sets(|to, node, _| to.warmup = node.seconds(0)),
+    ]
+}
 
+const CHECKERS: &str = "that of the checker";
 const OUTER: &str = "the virtual server's";
 
+/// What a virtual server says for its checkers.
+pub(super) const OF_VIRTUAL_SERVER: Block<CheckTiming> =
+    Block(&of_servers(["60", "5", CHECKERS, CHECKERS, "the checker's delay_loop"]));
+
 /// What a real server says for its checkers.
-pub(super) const OF_REAL_SERVER: &[Keyword] = &[
-    DELAY_LOOP.default(OUTER),
-    TIMEOUT.default(OUTER),
-    SERVER_RETRY.default(OUTER),
-    BEFORE_RETRY.default(OUTER),
-    WARMUP.default(OUTER),
-];
+pub(super) const OF_REAL_SERVER: Block<CheckTiming> = Block(&of_servers([OUTER; 5]));
 
 /// What every checker says of when it runs, and of what its results mean.
 pub(crate) const OF_CHECKER: Block<CheckerDraft> = Block(&[

@@ -59,6 +59,15 @@ fn bfd_sessions() {
             "/bfd_sessions/0/name",
             || json!("B"),
         ),
+        // Not by the neighbour alone: two ways to one neighbour are two sessions.
+        (
+            "neighbor_ip 192.0.2.2\nsource_ip 192.0.2.1\n}\nbfd_instance C {\nneighbor_ip 192.0.2.2\nsource_ip 192.0.2.3",
+            &[],
+            0,
+            "/bfd_sessions/1/name",
+            || json!("C"),
+        ),
+        ("neighbor_ip 192.0.2.2\nidle_tx 700", &["out-of-range"], 5, "/bfd_sessions/0/idle_tx", || json!(1)),
     ];
     check(cases, |text| format!("bfd_instance B {{\n{text}\n}}\n"));
 }

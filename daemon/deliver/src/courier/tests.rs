@@ -118,8 +118,19 @@ async fn the_oldest_are_lost_when_too_many_wait_and_every_parcel_is_counted() {
     scene.until_idle().await;
     let last = scene.script.carried.lock().unwrap().clone();
     assert_eq!(last[last.len() - 2..], [vec![3, 4, 5], vec![6]]);
-    assert_eq!(scene.counts().0 + scene.counts().1, 7);
-    assert_eq!(scene.told().await, [("delivery_interrupted", 0), ("delivery_resumed", 0)]);
+    assert_eq!(scene.counts(), (4, 3, 2));
+    assert_eq!(scene.told().await, [("delivery_interrupted", 0), ("delivery_resumed", 3)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_lost_to_one_that_is_too_slow_is_told_when_nothing_waits_any_more() {
+    let mut scene = scene(Vec::new(), 4);
+    (0..10).for_each(|n| scene.courier.offer(n));
+    scene.until_idle().await;
+    assert_eq!(scene.counts(), (4, 6, 0));
+    (0..3).for_each(|n| scene.courier.offer(n));
+    scene.until_idle().await;
+    assert_eq!(scene.told().await, [("delivery_interrupted", 0), ("delivery_resumed", 6)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -220,7 +220,7 @@ fn real_server(page: &mut Page, real: &RealServer) {
     page.line(format_args!("   initial weight = {}", settings.weight.0));
     page.line(format_args!("   effective weight = {effective}"));
     page.line(format_args!("   alive = {}", u8::from(real.up)));
-    let failed = real.checkers.iter().filter(|checker| !checker.ok).count();
+    let failed = real.checkers.iter().filter(|checker| checker.ok == Some(false)).count();
     // One that begins as failed has not reported yet.
     let failed = if real.up { 0 } else { failed.max(1) };
     page.line(format_args!("   num failed checkers = {failed}"));
@@ -242,7 +242,7 @@ fn checker_block(page: &mut Page, service: &Service, real: &RealServer, index: u
     let real_name = endpoint(&real.address, service.key.protocol());
     page.line(format_args!(" {} -> {real_name}", service.settings.key));
     page.line(format_args!("   Enabled = {}", yes(!real.resting)));
-    let up = known.map_or(!checker.alpha && !real.settings.alpha, |known| known.ok);
+    let up = known.and_then(|known| known.ok).unwrap_or(!checker.alpha && !real.settings.alpha);
     page.line(format_args!("   Up = {}", yes(up)));
     page.line(format_args!("   Has run = {}", yes(known.is_some())));
     page.line(format_args!("   Alpha = {}", yes(checker.alpha)));

@@ -7,8 +7,17 @@
 //! an end mark.
 
 use std::fmt::Write;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use keepwatch_bus::histogram::{Exemplar, Observed};
+
+/// A part of an exposition ends after so many series of a long family, and has at least so many bytes: short families are
+/// one part together.
+const PART: usize = 256;
+const LEAST: usize = 16 << 10;
+/// How long the last answer was, in bytes.
+static LAST: AtomicUsize = AtomicUsize::new(0);
 
 /// How metrics are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,13 +104,49 @@ impl Labels {
 pub struct Families {
     format: Format,
     out: String,
+    /// Where its parts begin.
+    starts: Vec<usize>,
     described: Vec<Described>,
+}
+
+/// All that one scrape says, as text.
+#[derive(Clone, Debug, Default)]
+pub struct Exposition {
+    text: String,
+    starts: Vec<usize>,
+}
+
+impl Deref for Exposition {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl Exposition {
+    /// The text in parts: some short families, or some series of a long one. The end mark goes with the last.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &str> {
+        let ends = self.starts.iter().skip(1).copied().chain([self.text.len()]);
+        // What there is if there are no families.
+        let whole = if self.starts.is_empty() { Some(&*self.text) } else { None };
+        let parts = self.starts.iter().zip(ends).filter_map(|(start, end)| self.text.get(*start..end));
+        parts.chain(whole)
+    }
+
+    /// The text alone.
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
 }
 
 impl Families {
     /// None yet.
     pub fn new(format: Format) -> Self {
-        Self { format, out: String::with_capacity(64 << 10), described: Vec::new() }
+        // As much as the last time, and some more: growing step by step means copying all of it again and again.
+        let room = LAST.load(Ordering::Relaxed);
+        let out = String::with_capacity(room + room / 16 + (64 << 10));
+        Self { format, out, starts: Vec::new(), described: Vec::new() }
     }
 
     /// A family whose samples may fall.
@@ -128,15 +173,16 @@ impl Families {
         let (name, help, labels) = (name.to_owned(), help.to_owned(), labels.to_vec());
         self.described.push(Described { name, kind, help, labels });
         let at = self.described.len() - 1;
-        Family { families: self, at, begun: false }
+        Family { families: self, at, series: 0, bounds: Vec::new() }
     }
 
     /// The answer.
-    pub fn finish(mut self) -> String {
+    pub fn finish(mut self) -> Exposition {
         if self.format == Format::OpenMetrics {
             self.out.push_str("# EOF\n");
         }
-        self.out
+        LAST.store(self.out.len(), Ordering::Relaxed);
+        Exposition { text: self.out, starts: self.starts }
     }
 
     /// Every family that was asked for, with samples or without.
@@ -149,7 +195,10 @@ impl Families {
 pub struct Family<'a> {
     families: &'a mut Families,
     at: usize,
-    begun: bool,
+    /// Series so far.
+    series: usize,
+    /// The bounds of buckets as they are written: the same for every histogram of the family.
+    bounds: Vec<String>,
 }
 
 impl Family<'_> {
@@ -190,21 +239,28 @@ impl Family<'_> {
 
     /// Adds a histogram.
     pub(super) fn observed(&mut self, of: &Labels, values: &[&str], seen: &Observed) -> &mut Self {
-        for (bound, count, like) in &seen.buckets {
-            self.write(of, values, "_bucket", Some(*bound), number(*count), *like);
+        let mut bounds = std::mem::take(&mut self.bounds);
+        if bounds.is_empty() {
+            let text = |bound: u64| format!("{:?}", number(bound) / 1e6);
+            bounds = seen.buckets.iter().map(|(bound, ..)| bound.map_or("+Inf".to_owned(), text)).collect();
         }
+        for ((_, count, like), bound) in seen.buckets.iter().zip(&bounds) {
+            self.write(of, values, "_bucket", Some(bound), number(*count), *like);
+        }
+        self.bounds = bounds;
         self.write(of, values, "_sum", None, seen.sum, None);
         self.write(of, values, "_count", None, number(seen.count), None);
         self
     }
 
     fn begin(&mut self) {
-        if self.begun {
-            return;
+        let Families { format, out, starts, described } = &mut *self.families;
+        let long = starts.last().is_none_or(|start| out.len() >= start + LEAST);
+        if long && self.series.is_multiple_of(PART) {
+            starts.push(out.len());
         }
-        self.begun = true;
-        let Families { format, out, described } = &mut *self.families;
-        let Some(family) = described.get(self.at) else { return };
+        self.series += 1;
+        let Some(family) = described.get(self.at).filter(|_| self.series == 1) else { return };
         let name = match format {
             Format::OpenMetrics => family.name.strip_suffix("_total").unwrap_or(&family.name),
             Format::Text => &family.name,
@@ -226,12 +282,12 @@ impl Family<'_> {
         of: &Labels,
         values: &[&str],
         suffix: &str,
-        bucket: Option<Option<u64>>,
+        bucket: Option<&str>,
         value: f64,
         like: Option<Exemplar>,
     ) {
         self.begin();
-        let Families { format, out, described } = &mut *self.families;
+        let Families { format, out, described, .. } = &mut *self.families;
         let Some(family) = described.get(self.at) else { return };
         debug_assert_eq!(family.labels.len(), of.names.len() + values.len(), "{}", family.name);
         debug_assert!(family.labels.starts_with(&of.names), "{}: {:?}", family.name, of.names);
@@ -245,10 +301,8 @@ impl Family<'_> {
             for (name, value) in family.labels.iter().skip(of.names.len()).zip(values) {
                 next_label(out, start, name, value);
             }
-            match bucket {
-                Some(Some(bound)) => next_label(out, start, "le", &format!("{:?}", number(bound) / 1e6)),
-                Some(None) => next_label(out, start, "le", "+Inf"),
-                None => {}
+            if let Some(bound) = bucket {
+                next_label(out, start, "le", bound);
             }
             out.push('}');
         }
@@ -295,17 +349,18 @@ fn escaped(out: &mut String, name: &str, value: &str) {
 /// Whole numbers, which most are, without the detour by the shortest decimal form.
 fn write_number(out: &mut String, value: f64) {
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    let _ = if value.fract() == 0.0 && value.abs() < EXACT {
+    if value.fract() == 0.0 && value.abs() < EXACT {
         #[allow(clippy::cast_possible_truncation, reason = "it has no fraction and is in range")]
         let whole = value as i64;
-        write!(out, "{whole}")
+        out.push_str(itoa::Buffer::new().format(whole));
     } else if value.is_nan() {
-        write!(out, "NaN")
+        out.push_str("NaN");
     } else if value.is_infinite() {
-        write!(out, "{}Inf", if value > 0.0 { "+" } else { "-" })
+        out.push_str(if value > 0.0 { "+Inf" } else { "-Inf" });
     } else {
-        write!(out, "{value}")
-    };
+        // Writing to a String can't fail.
+        let _ = write!(out, "{value}");
+    }
 }
 
 /// A number as Prometheus has it. Above 2^53 it loses the last digits, as every number there does.
@@ -340,7 +395,7 @@ mod tests {
         histogram.observe(Duration::from_millis(3600));
         let of = Labels::new(&[("i", "one")]);
         families.histogram("c_seconds", "C", &["i", "j"]).observed(&of, &["two"], &histogram.read());
-        families.finish()
+        families.finish().into_text()
     }
 
     #[test]

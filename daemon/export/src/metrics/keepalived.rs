@@ -16,9 +16,9 @@ pub(super) fn collect(families: &mut Families, world: &World, counters: &Counter
         .gauge(
             "keepalived_exporter_build_info",
             "Version of what stands in for the exporter; always 1",
-            &["version", "commit", "go_version"],
+            &["branch", "goarch", "goos", "goversion", "revision", "tags", "version"],
         )
-        .sample(&[&world.settings.version, "", ""], 1.0);
+        .sample(&["", "", "", "", "", "", &world.settings.version], 1.0);
     let instances = instances::shown(world);
     states(families, world);
     count(families, "keepalived_", &instances, counters);

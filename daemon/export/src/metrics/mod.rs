@@ -14,10 +14,10 @@ mod vrrp;
 
 use keepwatch_bus::{BusSettings, Hub, Reader};
 
-pub use family::{Described, Families, Family, Format, Kind, Labels, flag, number};
+pub use family::{Described, Exposition, Families, Family, Format, Kind, Labels, flag, number};
 
 /// All metrics, as text.
-pub fn exposition(reader: &Reader, format: Format) -> String {
+pub fn exposition(reader: &Reader, format: Format) -> Exposition {
     collect(reader, format).finish()
 }
 

@@ -147,8 +147,9 @@
   document.addEventListener("visibilitychange", look);
   addEventListener("pagehide", () => stream?.close());
   look();
-  // Sparklines move on even when nothing happens.
-  setInterval(() => { if (!document.hidden) again(); }, 30000);
+  // Sparklines move on even when nothing happens; at the same moments on all pages, which then share one answer.
+  const next = () => setTimeout(() => { if (!document.hidden) again(); next(); }, 30000 - now() % 30000 + 20);
+  next();
 
   const form = document.querySelector("form[role=search]");
   const field = form?.querySelector("input[name=q]");

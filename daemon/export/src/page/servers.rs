@@ -157,10 +157,12 @@ pub(crate) fn real_row(out: &mut String, scene: Scene<'_>, service: &Service, re
     out.push_str("<td>");
     for (place, checker) in real.checkers.iter().enumerate() {
         let separator = if place > 0 { "; " } else { "" };
-        let result = checker
-            .failure
-            .as_ref()
-            .map_or(if checker.ok { "ok" } else { "failed" }, |failure| &failure.error);
+        let result = match (&checker.failure, checker.ok) {
+            (Some(failure), _) => &failure.error,
+            (None, Some(true)) => "ok",
+            (None, Some(false)) => "failed",
+            (None, None) => "no result yet",
+        };
         write!(out, "{separator}{} {}", Escaped(&checker.key.kind), Escaped(result))?;
     }
     write_refusal(out, real.refused.as_ref())?;

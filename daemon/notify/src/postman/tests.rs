@@ -185,6 +185,32 @@ async fn only_so_many_letters_wait_and_the_oldest_go_first() {
 }
 
 #[tokio::test]
+async fn when_too_many_wait_to_become_one_they_become_one_at_once_and_none_is_lost() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let office = Office::open(port, Patience { capacity: 4, ..quick() });
+    let mut grouped = settings(("127.0.0.1".into(), port));
+    grouped.mail.group = Some(keepwatch_model::MailGroup { least: 2, wait: Duration::from_secs(3600) });
+    office.settings.send(Some(grouped)).unwrap();
+    for to in [VrrpState::Master, VrrpState::Backup, VrrpState::Master, VrrpState::Backup, VrrpState::Fault] {
+        office.change(to);
+    }
+    let told = attend(listener.accept().await.unwrap().0, "250 fine").await;
+    assert!(
+        told.replace("\r\n ", " ").contains("Subject: [LVS_1] 4 notices, the first: VRRP Group VG_1"),
+        "{told}"
+    );
+    office.bus.publish(None, DaemonFact::DaemonStopping { reason: "SIGTERM".into() });
+    let told = attend(listener.accept().await.unwrap().0, "250 fine").await;
+    assert!(
+        told.contains("2 notices in one") && told.contains("FAULT") && told.contains("Stopping"),
+        "{told}"
+    );
+    timeout(Duration::from_secs(20), office.task).await.unwrap().unwrap();
+    assert!(!office.reader.history().iter().any(|event| event.fact.kind() == "mail_failed"));
+}
+
+#[tokio::test]
 async fn who_is_refused_or_put_off_costs_the_others_nothing() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();

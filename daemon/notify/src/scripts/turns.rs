@@ -24,6 +24,8 @@ pub struct Bounds {
     pub time: Duration,
     /// How long a script waits for another one of the same event.
     pub beside: Duration,
+    /// Scripts of one subject that wait, at most; then the oldest of them is given up.
+    pub waiting: usize,
     /// From asking it to end to killing it.
     pub grace: Duration,
     /// Scripts that have just begun, at most; the next begin as these end or have run for [`settled`](Self::settled).
@@ -40,6 +42,7 @@ impl Default for Bounds {
             overdue: Duration::from_secs(10),
             time: Duration::from_secs(60),
             beside: Duration::from_secs(2),
+            waiting: 1000,
             grace: Duration::from_secs(2),
             beginning: 64,
             settled: Duration::from_millis(500),
@@ -120,15 +123,18 @@ impl Turns {
         self.lines.is_empty()
     }
 
-    /// A script is to be run.
-    pub(super) fn order(&mut self, now: Instant, order: Order) {
+    /// A script is to be run. Returns the one that is given up for it, if too many wait.
+    pub(super) fn order(&mut self, now: Instant, order: Order) -> Option<Order> {
         let subject = order.subject.clone();
         let line = self.lines.entry(subject.clone()).or_default();
+        let too_many = line.waiting.len() >= self.bounds.waiting.max(1);
+        let given_up = if too_many { line.waiting.pop_front() } else { None };
         line.waiting.push_back(order);
-        if line.running.is_empty() && line.waiting.len() == 1 {
+        if line.running.is_empty() && line.waiting.len() == 1 && given_up.is_none() {
             self.ready.push_back(subject);
         }
         self.alarms.extend(line.running.iter().map(|running| (now, *running)));
+        given_up
     }
 
     /// A script has ended, or was not run.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::judge::{Judgement, judge};
 
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -17,6 +18,7 @@ fn host() -> Present {
             present.settings.insert(format!("ipv4/conf/{scope}/{name}"), value.to_owned());
         }
     }
+    present.lan.insert("eth0".to_owned());
     present.addresses.push(found("lo", "127.0.0.1", 8, 0, Some("lo")));
     present.addresses.push(found("eth0", "10.0.0.1", 24, 0, Some("eth0")));
     present
@@ -66,13 +68,13 @@ fn silence_comes_before_the_address_and_goes_after_it() {
     assert_eq!(shown(&change.steps), [&settings[..], &addresses[..]].concat());
     assert_eq!((&change.during, &change.notes[..]), (&change.after, &[][..]));
     carry_out(&mut present, &change.steps);
-    assert_eq!(missing(&change.after, &present), [""; 0]);
+    assert_eq!(judge(&change.after, &present), Judgement::default());
 
     // Again: nothing. And what somebody has undone meanwhile is done anew.
     assert_eq!(up(&wanted, &change.after, &present).steps, []);
     present.settings.insert("ipv4/conf/all/arp_ignore".to_owned(), "0".to_owned());
     present.addresses.retain(|found| found.address != ip("10.0.0.100"));
-    assert_eq!(missing(&change.after, &present).len(), 2);
+    assert_eq!(judge(&change.after, &present).wrong.len(), 2);
     let again = up(&wanted, &change.after, &present);
     assert_eq!(
         (shown(&again.steps), &again.after),
@@ -213,11 +215,67 @@ fn the_loopback_interface_is_taken_up_and_stays_up() {
     present.links.insert("lo".to_owned(), false);
     let change = up(&plan(&[(Device::Lo, "10.0.0.100")]), &Record::default(), &present);
     assert_eq!(shown(&change.steps)[0], "take lo up");
-    assert!(missing(&change.after, &present).contains(&"lo is down".to_owned()));
+    assert!(judge(&change.after, &present).wrong.contains(&"lo is down".to_owned()));
     carry_out(&mut present, &change.steps);
     // Also by a record of an earlier version.
     for raised in [change.after.raised.clone(), [Device::Lo].into()] {
         let end = down(&Record { raised, ..change.after.clone() }, &present);
         assert!(!shown(&end.steps).contains(&"take lo down".to_owned()), "{:?}", end.steps);
     }
+}
+
+#[test]
+fn a_host_is_judged_by_what_serving_needs_whoever_made_it_so() {
+    let mut present = host();
+    let change =
+        up(&plan(&[(Device::Lo, "10.0.0.100"), (Device::Tunl0, "10.0.0.101")]), &Record::default(), &present);
+    carry_out(&mut present, &change.steps);
+    assert_eq!(judge(&change.after, &present), Judgement::default());
+    let wrong = |change_it: &dyn Fn(&mut Present)| {
+        let mut present = present.clone();
+        change_it(&mut present);
+        let Judgement { wrong, changed } = judge(&change.after, &present);
+        (wrong.join("; "), changed.len())
+    };
+    fn set(present: &mut Present, setting: &str, value: &str) {
+        present.settings.insert(format!("ipv4/conf/{setting}"), value.to_owned());
+    }
+    // Another's value that does the same, or that of a place that does not matter, is no fault; but it is known.
+    assert_eq!(wrong(&|it| set(it, "all/arp_ignore", "2")), (String::new(), 1));
+    assert_eq!(wrong(&|it| set(it, "lo/arp_ignore", "0")), (String::new(), 1));
+    let by_interface = |it: &mut Present| {
+        set(it, "all/arp_ignore", "0");
+        set(it, "eth0/arp_ignore", "1");
+    };
+    assert_eq!(wrong(&by_interface), (String::new(), 1));
+    // A setting that was never changed here counts just as well.
+    for (setting, value, said, known) in [
+        ("all/arp_ignore", "0", "eth0 tells the LAN of the virtual addresses when it is asked", 1),
+        ("eth0/arp_ignore", "3", "its arp_ignore is 3 and that of all 1", 0),
+        ("all/arp_announce", "1", "eth0 tells the LAN of the virtual addresses when it asks", 1),
+        ("tunl0/rp_filter", "1", "what comes by tunl0 from clients elsewhere is dropped", 1),
+    ] {
+        let (wrong, changed) = wrong(&|it| set(it, setting, value));
+        assert!(wrong.contains(said) && changed == known, "{setting}: {wrong:?}, {changed}");
+    }
+    for (link, prefix, said) in [("eth0", 24, "10.0.0.100 is on eth0 too"), ("lo", 24, "with a prefix of 24")]
+    {
+        let (wrong, _) = wrong(&|it| it.addresses.push(found(link, "10.0.0.100", prefix, 0, None)));
+        assert!(wrong.contains(said), "{wrong}");
+    }
+    let without = |it: &mut Present| it.addresses.retain(|found| found.link != "tunl0");
+    assert_eq!(wrong(&without).0, "10.0.0.101 is not on tunl0");
+    // Who has had all of it before serves as well, and nothing was done.
+    let mut done = host();
+    done.addresses.push(found("lo", "10.0.0.100", 32, 0, None));
+    for scope in ["all", "lo"] {
+        set(&mut done, &format!("{scope}/arp_ignore"), "1");
+        set(&mut done, &format!("{scope}/arp_announce"), "2");
+    }
+    let change = up(&plan(&[(Device::Lo, "10.0.0.100")]), &Record::default(), &done);
+    assert!(change.steps.is_empty() && !change.after.is_empty());
+    assert_eq!(judge(&change.after, &done), Judgement::default());
+    done.addresses.pop();
+    assert_eq!(judge(&change.after, &done).wrong, ["10.0.0.100 is not on lo"]);
+    assert_eq!(down(&change.after, &done).after, Record::default());
 }

@@ -7,7 +7,7 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
-use keepwatch_export::{Families, Format, Labels, Limits, flag, number, serve_metrics};
+use keepwatch_export::{Exposition, Families, Format, Labels, Limits, flag, number, serve_metrics};
 use keepwatch_observe::{Lan, Place, Router};
 
 /// What is shared with the listener.
@@ -56,7 +56,7 @@ fn labels(place: &Place) -> Labels {
 }
 
 /// All that is known, as text.
-fn exposition(known: &Known, began: Timestamp, format: Format) -> String {
+fn exposition(known: &Known, began: Timestamp, format: Format) -> Exposition {
     let mut families = Families::new(format);
     let routers: Vec<Shown<'_>> =
         known.lan.routers().map(|(place, router)| Shown { labels: labels(place), router }).collect();

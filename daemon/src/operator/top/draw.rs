@@ -93,7 +93,7 @@ fn summary(world: &World, now: Timestamp, ink: Ink) -> Vec<Line<'static>> {
 }
 
 fn trouble(world: &World, now: Timestamp, ink: Ink) -> Vec<Line<'static>> {
-    let all = world.trouble();
+    let all = Trouble::together(world.trouble());
     let more = all.len().saturating_sub(TROUBLE);
     let mut told: Vec<Line<'static>> = all
         .into_iter()

@@ -56,7 +56,7 @@ pub(super) fn routers<'a>(world: &'a World, view: &View) -> Vec<&'a Instance> {
         .filter(|i| {
             view.wants(&i.name)
                 || view.wants(i.settings.interface_name())
-                || i.settings.all_addresses().any(|address| view.wants(&address.address.to_string()))
+                || i.settings.all_addresses().any(|address| view.wants(address.address))
         })
         .collect();
     all.sort_by_key(|instance| !troubled(instance));
@@ -103,11 +103,11 @@ pub(super) fn servers<'a>(world: &'a World, view: &View) -> Vec<Server<'a>> {
     let bad = |real: &RealServer| real.state() == RealState::Down || real.refused.is_some();
     let mut all: Vec<(&Service, Vec<&RealServer>)> = Vec::new();
     for service in world.services.values() {
-        let itself = view.wants(&service.key.to_string());
+        let itself = view.wants(service.key);
         let reals: Vec<_> = service
             .reals
             .values()
-            .filter(|real| itself || view.wants(&real.address.to_string()))
+            .filter(|real| itself || view.wants(real.address))
             .filter(|real| !view.trouble_only || bad(real))
             .collect();
         let wrong = !service.quorum || service.sorry || service.refused.is_some();
@@ -172,7 +172,7 @@ pub(super) fn server(server: &Server<'_>, now: Timestamp, ink: Ink) -> Line<'sta
 /// Events that are wanted, newest first.
 pub(super) fn events<'a>(events: &'a VecDeque<Arc<Event>>, view: &View) -> Vec<&'a Arc<Event>> {
     let wanted = |event: &&Arc<Event>| {
-        (view.filter.is_empty() || view.wants(&describe::text(event)))
+        (view.filter.is_empty() || view.wants(describe::text(event)))
             && (!view.trouble_only || event.line().is_some_and(|line| line.level >= Level::Warning))
     };
     events.iter().rev().filter(wanted).collect()

@@ -1,5 +1,7 @@
 //! What of the whole is on the screen: which pane, from which line on, and what a filter wants.
 
+use std::fmt;
+
 use ratatui::crossterm::event::KeyCode;
 
 /// Longest filter, in characters.
@@ -80,9 +82,9 @@ impl View {
         self.offsets = [0; 3];
     }
 
-    /// Whether this is wanted, by any of its names.
-    pub(super) fn wants(&self, text: &str) -> bool {
-        self.filter.is_empty() || text.to_lowercase().contains(&self.filter)
+    /// Whether this is wanted, by one of its names; that is written only where somebody filters.
+    pub(super) fn wants(&self, name: impl fmt::Display) -> bool {
+        self.filter.is_empty() || name.to_string().to_lowercase().contains(&self.filter)
     }
 
     /// A page of the pane that has the keys.

@@ -28,12 +28,13 @@ impl Trackers {
         routers: Option<Tidings>,
         followed: Followed,
     ) -> Self {
+        // The virtual routers first: their way has no lock, and what happens to a BFD session is told by its own thread.
         let tell = move |tracker: TrackedKey, level, cause| {
+            if let Some(routers) = &routers {
+                routers.tracked(tracker.kind, tracker.name.clone(), level, cause);
+            }
             if matches!(tracker.kind, TrackedKind::File | TrackedKind::Bfd) {
                 followed.told(&tracker, level, cause);
-            }
-            if let Some(routers) = &routers {
-                routers.tracked(tracker.kind, tracker.name, level, cause);
             }
         };
         let sessions = match settings.dataplane() {

@@ -51,7 +51,6 @@ fn is_up(running: &Running, sessions: usize) -> impl Fn() -> bool + '_ {
 
 /// A neighbour that speaks BFD, the same for both.
 fn neighbour(host: &Host, sessions: &str) -> Result<Running> {
-    // Somebody has to follow the sessions, or there are none.
     let instance =
         Instance::new("BFD").vrid(99).vip("10.99.0.1/32").priority(10).interval("1").line("version 3");
     Router::Keepwatchd.start(host, &format!("{sessions}{instance}"))
@@ -74,7 +73,8 @@ fn takeovers(router: &Router, trials: usize) -> Result<Vec<Duration>> {
     let master = router.start(&hosts[0], &(conf::global_defs(3, "") + &session + &tracked))?;
     let mut times = Vec::new();
     for trial in 0..trials {
-        wait::until("the session is up", wait::LONG, is_up(&master, trial + 1))?;
+        wait::until("the session is up", wait::LONG, is_up(&master, trial + 1))
+            .with_context(|| master.process().log())?;
         let wire = lan.capture()?;
         let since = capture::now();
         wait::until("the master is master", wait::LONG, || {

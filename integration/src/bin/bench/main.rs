@@ -13,11 +13,14 @@
 
 mod bfd;
 mod embedded;
+mod everything;
+mod house;
 mod load;
 mod page;
 mod router;
 mod start;
 mod takeover;
+mod top;
 mod track;
 mod walk;
 
@@ -29,7 +32,7 @@ use integration::{binaries, netns};
 use router::Router;
 
 const USAGE: &str = "\
-usage: bench [takeover|load|walk|track|bfd|start|page|embedded] [OPTION…]
+usage: bench [takeover|load|walk|track|bfd|start|page|top|everything|embedded] [OPTION…]
 
 Runs keepwatchd and keepalived side by side, as root or as an ordinary user, in network namespaces of its own.
 Without a word it measures all; ratios below 1 are in keepwatch's favour.
@@ -45,15 +48,18 @@ Without a word it measures all; ratios below 1 are in keepwatch's favour.
   start                size of the programs, and the time from the start to the first advert
   page                 the status page of many virtual routers and 10,000 real servers: how soon it is painted, and
                        what 50 open pages cost; ours alone, and only if asked for
+  everything           processor time of many virtual routers and 2000 checks a second with everything on that tells of
+                       them, beside the same with everything off; ours alone, and only if asked for
+  top                  `keepwatch top` beside many virtual routers and 10,000 real servers; only if asked for
   embedded             many daemons of one virtual router each, in network namespaces of their own: memory of one, and
                        the time until all are masters; only if asked for
 
   --keepalived PATH    the keepalived to measure; it is the master of both in `takeover` (default: keepalived)
   --advert SECONDS     advert_int (default: 0.1 for `takeover`, 1 for `load`)
   --trials N           takeovers and starts of each (default: 10)
-  --instances N        virtual routers of `load` and `walk` (default: 1000)
+  --instances N        virtual routers of `load`, `walk`, `page`, `top` and `everything` (default: 1000)
   --daemons N          daemons of `embedded` (default: 100)
-  --seconds N          how long `load` and `track` look (default: 20)
+  --seconds N          how long `load`, `track`, `page`, `top` and `everything` look (default: 20)
   --busy               every core is kept busy twice over meanwhile
   -h, --help           this";
 
@@ -79,7 +85,7 @@ impl Plan {
 type Measure = fn(&[Router; 2], &Plan) -> Result<()>;
 
 /// The word for each, whether it is also measured when no word is given, and how.
-const MEASUREMENTS: [(&str, bool, Measure); 8] = [
+const MEASUREMENTS: [(&str, bool, Measure); 10] = [
     ("takeover", true, |routers, plan| {
         takeover::compare(routers, &plan.keepalived, plan.advert("0.1"), plan.trials, plan.busy)
     }),
@@ -91,6 +97,8 @@ const MEASUREMENTS: [(&str, bool, Measure); 8] = [
     ("bfd", true, |routers, plan| bfd::compare(routers, plan.trials, plan.span)),
     ("start", true, |routers, plan| start::compare(routers, plan.trials)),
     ("page", false, |_, plan| page::measure(plan.instances, plan.span)),
+    ("everything", false, |_, plan| everything::compare(plan.instances, plan.span)),
+    ("top", false, |_, plan| top::measure(plan.instances, plan.span)),
     ("embedded", false, |routers, plan| embedded::compare(routers, plan.daemons)),
 ];
 

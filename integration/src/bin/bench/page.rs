@@ -2,189 +2,186 @@
 //! pages while things change.
 
 use std::{
-    fmt::Write as _,
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    thread,
-    time::{Duration, Instant},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant, SystemTime},
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use integration::{
-    Host, Lab,
+    Host,
     browser::{Browser, Setup},
-    http,
-    keepwatchd::Keepwatchd,
-    process::tree,
     wait,
-    web::WebServer,
 };
 
-use crate::load;
+use crate::house::{House, While, ms};
 
-/// Virtual servers, and real servers of each.
-const SERVERS: (u16, u16) = (100, 100);
 /// Open pages.
 const PAGES: usize = 50;
+/// How long after a word that asks for it a page is fetched, and how often without one: as the page's script has it.
+const SOON: Duration = Duration::from_millis(150);
+const AGAIN: Duration = Duration::from_secs(30);
+/// How often the page is painted.
+const PAINTS: usize = 5;
 
 /// Measures and prints it.
 pub(crate) fn measure(instances: u32, span: Duration) -> Result<()> {
-    let (services, reals) = SERVERS;
-    let lab = Lab::new("page")?;
-    let host = lab.host("a")?;
-    for lan in 0..load::lans(instances) {
-        let bridge = lab.bridge(&format!("lan{lan}"))?;
-        let interface = format!("eth{lan}");
-        host.plug(&interface, &bridge)?.address(&interface, &format!("10.{}.0.1/16", 78 + lan))?;
-    }
-    let daemon = Keepwatchd::on(&host)
-        .config(load::config(instances, 200, "1", "")? + &servers()?)
-        .flags(&["--dataplane", "memory", "--no-syslog"])
-        .start()?;
-    let at: SocketAddr = Keepwatchd::METRICS.parse()?;
-    let get = |path: &str| http::get(&host, at, path, Duration::from_secs(20));
-    wait::until("all are master", 4 * wait::LONG, || {
-        get("/").is_ok_and(|page| page.body.contains(&format!("<b>{instances}</b> MASTER")))
-    })
-    .with_context(|| daemon.process().log())?;
-    // Real servers of this configuration do not exist: all of them have to be found out.
-    wait::until("every server was looked at", 8 * wait::LONG, || {
-        get("/").is_ok_and(|page| {
-            page.body.contains(&format!("<b>1/{}</b> real servers up", services * reals + 1))
-        }) || get("/").is_ok_and(|page| {
-            page.body.contains(&format!("<b>0/{}</b> real servers up", services * reals + 1))
-        })
-    })?;
-    println!("the page of {instances} virtual routers and {} real servers", services * reals);
+    let mut house = House::new("page", instances)?;
+    println!("the page of {instances} virtual routers and {} real servers", House::SERVERS);
 
     let mut made = Vec::new();
     for number in 0..20 {
         let began = Instant::now();
         // Each asks for something else, so that it is made anew.
-        let page = get(&format!("/?servers=1&routers={number}"))?;
+        let page = house.get(&format!("/?servers=1&routers={number}"))?;
         made.push((began.elapsed(), page.body.len()));
     }
     made.sort();
+    let packed = fetch(&house.host, house.at()?)?;
     println!(
-        "  made and sent in {:.1} ms (median of {}), {} KiB",
+        "  made and sent in {:.1} ms (median of {}), {} KiB, {} KiB packed",
         ms(made[10].0),
         made.len(),
-        made[10].1 / 1024
+        made[10].1 / 1024,
+        packed / 1024
     );
-    let browser = Browser::start(&host, Setup::default())?;
-    browser.open(&format!("http://{at}/"))?;
-    browser.wait_for("#live", "live")?;
-    let paint = browser.run("return performance.getEntriesByName('first-contentful-paint')[0].startTime")?;
-    println!("  first paint in Chromium after {:.0} ms", paint.as_f64().unwrap_or(f64::NAN));
+    let browser = Browser::start(&house.host, Setup::default())?;
+    let mut paints = Vec::new();
+    for _ in 0..PAINTS {
+        browser.open(&format!("http://{}/", house.at()?))?;
+        browser.wait_for("#live", "live")?;
+        // The browser may be a moment behind with its own account.
+        let paint = wait::value("the first paint", wait::LONG, || {
+            let script =
+                "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null";
+            browser.run(script).ok()?.as_f64()
+        })?;
+        paints.push(paint);
+    }
     drop(browser);
+    println!("  first paint in Chromium after {paints:.0?} ms");
 
-    let alone = cpu(&host, &daemon, span, 0)?;
-    let watched = cpu(&host, &daemon, span, PAGES)?;
+    let second = Duration::from_secs(1);
+    compare(&mut house, span, "a real server changes every second", 0, |house| {
+        house.toggle()?;
+        thread::sleep(second);
+        Ok(())
+    })?;
+    compare(
+        &mut house,
+        span,
+        "a LAN of 250 virtual routers goes and comes every five seconds",
+        1,
+        |house| {
+            house.host.down("eth0")?;
+            thread::sleep(5 * second);
+            house.host.up("eth0")?;
+            thread::sleep(5 * second);
+            Ok(())
+        },
+    )?;
+    println!();
+    Ok(())
+}
+
+/// What the daemon needs while something happens, without an open page and with many; adverts of the first `quiet` LANs
+/// may be missing.
+fn compare(
+    house: &mut House,
+    span: Duration,
+    what: &str,
+    quiet: usize,
+    mut act: impl FnMut(&mut House) -> Result<()>,
+) -> Result<()> {
+    let (alone, _) = cpu(house, span, 0, &mut act)?;
+    let (watched, words) = cpu(house, span, PAGES, &mut act)?;
+    let gap = |cost: &While| cost.gaps.iter().skip(quiet).max().map_or(f64::NAN, |gap| ms(*gap));
+    let more = (watched.percent() - alone.percent()).max(0.0);
     println!(
-        "  a real server changes every second: {:.2} % of a core with no page open, {:.2} % with {PAGES}: {:.2} ms for \
-         each of {} updates\n",
-        alone.percent,
-        watched.percent,
-        (watched.percent - alone.percent).max(0.0) * 10.0 * span.as_secs_f64() / watched.words.max(1.0),
-        watched.words
+        "  {what}: {:.2} % of a core with no page open, {:.2} % with {PAGES}: {:.2} ms for each of {words:.0} updates\n             largest time between two adverts of one virtual router (advert_int 1 s): {:.0} ms and {:.0} ms",
+        alone.percent(),
+        watched.percent(),
+        more * 10.0 * watched.passed.as_secs_f64() / words.max(1.0),
+        gap(&alone),
+        gap(&watched)
     );
     Ok(())
 }
 
-fn ms(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
-}
-
-fn servers() -> Result<String> {
-    let mut text = String::new();
-    let real = |text: &mut String, address: &str, port: u16| {
-        writeln!(
-            text,
-            "    real_server {address} {port} {{\n        TCP_CHECK {{\n            connect_timeout 1\n            \
-             retry 0\n        }}\n    }}"
-        )
-    };
-    // The one that changes.
-    writeln!(
-        text,
-        "virtual_server 10.200.255.1 80 {{\n    delay_loop 1\n    lb_algo rr\n    lb_kind NAT\n    protocol TCP"
-    )?;
-    real(&mut text, "127.0.0.1", 8081)?;
-    text += "}\n";
-    for service in 0..SERVERS.0 {
-        writeln!(
-            text,
-            "virtual_server 10.200.0.{service} 80 {{\n    delay_loop 60\n    lb_algo rr\n    lb_kind NAT\n    protocol TCP"
-        )?;
-        for number in 0..SERVERS.1 {
-            real(&mut text, &format!("127.1.{service}.{number}"), 9)?;
-        }
-        text += "}\n";
-    }
-    Ok(text)
-}
-
-struct Cost {
-    percent: f64,
-    /// Updates that one page was told of.
-    words: f64,
-}
-
-/// What the daemon needs while a real server goes and comes every second and so many pages are open.
-fn cpu(host: &Host, daemon: &Keepwatchd, span: Duration, pages: usize) -> Result<Cost> {
-    let at: SocketAddr = Keepwatchd::METRICS.parse()?;
+/// What the daemon needs while something happens and so many pages are open; and of how many updates each of them was
+/// told.
+fn cpu(
+    house: &mut House,
+    span: Duration,
+    pages: usize,
+    act: impl FnMut(&mut House) -> Result<()>,
+) -> Result<(While, f64)> {
     let (over, words) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let mut open = Vec::new();
-    for _ in 0..pages {
-        let mut stream = host.connect(at, wait::SHORT)?;
-        write!(stream, "GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
-        stream.set_read_timeout(Some(Duration::from_secs(1)))?;
-        let (host, over, words) = (host.clone(), Arc::clone(&over), Arc::clone(&words));
-        open.push(thread::spawn(move || {
-            let mut lines = BufReader::new(stream);
-            let mut line = String::new();
-            while !over.load(Ordering::Relaxed) {
-                // A second without a word is no error.
-                let _ = lines.read_line(&mut line);
-                if !line.ends_with('\n') {
-                    continue;
-                }
-                if line.starts_with("data: ") {
-                    words.fetch_add(1, Ordering::Relaxed);
-                    if line.contains("\"again\":true") {
-                        let _ = http::get(&host, at, "/", Duration::from_secs(5));
-                    }
-                }
-                line.clear();
-            }
-        }));
-    }
-    let mut web = None;
-    let toggle = |web: &mut Option<WebServer>| -> Result<()> {
-        *web = match web.take() {
-            Some(_) => None,
-            None => Some(WebServer::start(host, SocketAddr::from(([127, 0, 0, 1], 8081)), "here")?),
-        };
-        Ok(())
-    };
-    toggle(&mut web)?;
+    let open: Vec<JoinHandle<()>> = (0..pages)
+        .map(|_| open(&house.host, house.at()?, Arc::clone(&over), Arc::clone(&words)))
+        .collect::<Result<_>>()?;
+    house.toggle()?;
     thread::sleep(Duration::from_secs(3));
     words.store(0, Ordering::Relaxed);
-    let before = tree::cost(daemon.process().pid()).cpu;
-    let began = Instant::now();
-    while began.elapsed() < span {
-        toggle(&mut web)?;
-        thread::sleep(Duration::from_secs(1));
-    }
-    let (used, passed) = (tree::cost(daemon.process().pid()).cpu.saturating_sub(before), began.elapsed());
+    let cost = house.watch(span, act)?;
     over.store(true, Ordering::Relaxed);
+    let told = words.load(Ordering::Relaxed) as f64 / pages.max(1) as f64;
     for page in open {
         let _ = page.join();
     }
-    let words = words.load(Ordering::Relaxed) as f64 / pages.max(1) as f64;
-    Ok(Cost { percent: 100.0 * used.as_secs_f64() / passed.as_secs_f64(), words })
+    Ok((cost, told))
+}
+
+/// Opens a page and does what its script does, but for showing it.
+fn open(host: &Host, at: SocketAddr, over: Arc<AtomicBool>, words: Arc<AtomicU64>) -> Result<JoinHandle<()>> {
+    let mut stream = host.connect(at, wait::SHORT)?;
+    write!(stream, "GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+    stream.set_read_timeout(Some(Duration::from_millis(50)))?;
+    let host = host.clone();
+    Ok(thread::spawn(move || {
+        let (mut lines, mut line) = (BufReader::new(stream), String::new());
+        let (mut wanted, mut next) = (Some(Instant::now() + SOON), Instant::now() + until_again());
+        while !over.load(Ordering::Relaxed) {
+            if wanted.is_some_and(|at| at <= Instant::now()) || next <= Instant::now() {
+                wanted = None;
+                next = Instant::now() + until_again();
+                let _ = fetch(&host, at);
+            }
+            // A while without a word is no error.
+            let _ = lines.read_line(&mut line);
+            if !line.ends_with('\n') {
+                continue;
+            }
+            if line.starts_with("data: ") {
+                words.fetch_add(1, Ordering::Relaxed);
+                if line.contains("\"again\":true") {
+                    wanted.get_or_insert_with(|| Instant::now() + SOON);
+                }
+            }
+            line.clear();
+        }
+    }))
+}
+
+/// All pages fetch themselves at the same moments.
+fn until_again() -> Duration {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    AGAIN - Duration::from_nanos(u64::try_from(now.as_nanos() % AGAIN.as_nanos()).unwrap_or(0))
+}
+
+/// The page as a browser gets it, packed: how long it was.
+fn fetch(host: &Host, at: SocketAddr) -> Result<usize> {
+    let mut stream = host.connect(at, wait::SHORT)?;
+    stream.set_read_timeout(Some(wait::SHORT))?;
+    write!(
+        stream,
+        "GET / HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = Vec::new();
+    Ok(stream.read_to_end(&mut answer)?)
 }

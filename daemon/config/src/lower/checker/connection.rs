@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Around;
 use crate::diagnostics::Diagnostic;
-use crate::lower::link_local::is_link_local;
+use crate::link_local::is_link_local;
 use crate::model::Connection;
 use crate::preprocess::Context;
 use crate::schema::checkers::connection::ConnectionDraft;

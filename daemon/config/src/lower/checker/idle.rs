@@ -6,36 +6,15 @@ use super::Around;
 use crate::diagnostics::Diagnostic;
 use crate::model::{Checker, CheckerKind};
 use crate::preprocess::Context;
+use crate::schema::checkers::read::{IdleLines, nothing};
 use crate::source::Span;
-use crate::tree::Node;
 
 /// The schedulers of the kernel that ask of a weight only whether it is 0.
 const BLIND_TO_WEIGHTS: [&str; 3] = ["rr", "lc", "dh"];
 /// The kernel asks three times, a second apart, for a hardware address before it says that a host is not there.
 const HOST_IS_OFF: Duration = Duration::from_secs(3);
 
-/// Where the lines stand that may turn out to mean nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Lines {
-    delay_before_retry: Option<Span>,
-    misc_dynamic: Option<Span>,
-}
-
-impl Lines {
-    /// Finds them; and says what means nothing whatever stands around the checker.
-    pub(super) fn of(node: &Node, own: &[&Node], context: &mut Context) -> Self {
-        let find = |keyword: &str| own.iter().find(|child| child.keyword.name == keyword);
-        let is_ping = node.keyword.name == "PING_CHECK";
-        for port in ["connect_port", "bind_port"].into_iter().filter_map(find).filter(|_| is_ping) {
-            nothing(port.name.span, "ICMP has no ports", context);
-        }
-        let written = |keyword| {
-            let found = node.children.iter().find(|child| child.keyword.name == keyword && !child.bad);
-            found.map(|child: &Node| child.name.span)
-        };
-        Self { delay_before_retry: written("delay_before_retry"), misc_dynamic: written("misc_dynamic") }
-    }
-
+impl IdleLines {
     /// Says what means nothing in the checker that it has become; `at` is where that stands.
     pub(super) fn judge(self, at: Span, checker: &Checker, around: &Around<'_>, context: &mut Context) {
         if let Some(span) = self.delay_before_retry.filter(|_| checker.retry == 0) {
@@ -71,11 +50,6 @@ pub(in crate::lower) fn blind_scheduler(scheduler: &str, quorum: u32) -> Option<
 pub(in crate::lower) fn no_weights(span: Span, scheduler: &str, context: &mut Context) {
     let why = format!("the scheduler `{scheduler}` asks of a weight only whether it is 0");
     context.report(Diagnostic::warning("no-effect", why).at(span, "no other weight has an effect"));
-}
-
-/// Says that a line has no effect.
-pub(super) fn nothing(span: Span, why: &str, context: &mut Context) {
-    context.report(Diagnostic::warning("no-effect", why).at(span, "has no effect"));
 }
 
 /// Says which checkers of a real server do what an earlier one does already.

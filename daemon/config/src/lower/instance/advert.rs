@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::draft::InstanceDraft;
 use crate::diagnostics::{Diagnostic, Outcome};
 use crate::model::{Family, InitialState, InterfaceAddress, Name, Priority, Tracking, VrrpVersion};
 use crate::preprocess::Context;
+use crate::schema::instance::InstanceDraft;
 use crate::source::Span;
 
 /// Most addresses that the count field of an advert has room for (RFC 9568 §5.2.5).

@@ -1,10 +1,10 @@
 //! `authentication { … }` of an instance: what goes with its version, and the bytes of the key.
 
-use super::draft::InstanceDraft;
 use crate::diagnostics::Diagnostic;
 use crate::encoding;
 use crate::model::{Authentication, Family, InitialState, Priority, Secret, VrrpVersion};
 use crate::preprocess::Context;
+use crate::schema::instance::InstanceDraft;
 
 /// What `authentication` comes to; without the keys and the version that it needs, to nothing (reported).
 pub(super) fn resolve(

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::draft::InstanceDraft;
 use crate::diagnostics::Diagnostic;
 use crate::model::{InterfaceAddress, LinkTarget, Name};
 use crate::preprocess::Context;
+use crate::schema::instance::InstanceDraft;
 use crate::source::Span;
 
 /// Says what contradicts itself within one instance.

@@ -1,10 +1,10 @@
 //! What an instance sends on: its interface, VMAC or VRF, and whether it is unicast.
 
-use super::draft::{InstanceDraft, KindDraft, VmacDraft};
 use crate::diagnostics::{Diagnostic, Outcome};
-use crate::lower::link_local::is_link_local;
+use crate::link_local::is_link_local;
 use crate::model::{ConfigFault, Family, LinkTarget, Name};
 use crate::preprocess::Context;
+use crate::schema::instance::{InstanceDraft, KindDraft, VmacDraft};
 
 /// The interface; `None` outside when the instance cannot run without one (reported).
 pub(super) fn interface(draft: &mut InstanceDraft, context: &mut Context) -> Option<Option<Name>> {

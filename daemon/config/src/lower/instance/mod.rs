@@ -1,14 +1,10 @@
-//! `vrrp_instance`: what is written of one (`draft`), read block by block (`read`, and the files that are called as what
-//! they read), and made the model of once everything is known (`resolve`).
+//! `vrrp_instance`: once everything is known, the model is made of what was written of one (`resolve`).
 
 mod advert;
 mod auth_hmac;
 mod authentication;
 mod contradictions;
-mod draft;
 mod link;
-mod path;
-mod read;
 mod resolve;
 mod routers;
 mod settled;
@@ -16,5 +12,18 @@ mod strict_mode;
 mod vmac;
 mod vmac_users;
 
-pub(super) use draft::InstanceDraft;
 pub(super) use resolve::resolve;
+
+use super::Draft;
+use crate::preprocess::Context;
+use crate::schema::instance::InstanceDraft;
+use crate::tree::Node;
+
+impl Draft {
+    pub(super) fn instance(&mut self, node: &Node, context: &mut Context) {
+        let Some(name) = self.new_name(node, context) else { return };
+        let mut draft = InstanceDraft { name, at: node.arg_span(0), ..InstanceDraft::default() };
+        draft.read(node, context);
+        self.instances.push(Box::new(draft));
+    }
+}

@@ -7,21 +7,20 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::contradictions::{self, Shared};
-use super::draft::InstanceDraft;
 use super::routers::Routers;
 use super::settled::Settled;
 use super::vmac_users::VmacUsers;
 use super::{advert, auth_hmac, authentication, link, strict_mode, vmac};
 use crate::diagnostics::{Diagnostic, Outcome};
-use crate::lower::group::GroupDraft;
 use crate::lower::resolve_group::{self, Role};
-use crate::lower::track::TrackedDraft;
-use crate::lower::tracked_names::{Definitions, TrackedKind, objects};
+use crate::lower::tracked_names::{self, Definitions};
 use crate::model::{
     Config, ConfigFault, Family, Garp, Global, InitialState, Instance, Name, Priority, Rare, SyncGroup,
     Tracking, VrrpVersion,
 };
 use crate::preprocess::Context;
+use crate::schema::groups::GroupDraft;
+use crate::schema::instance::InstanceDraft;
 use crate::source::Span;
 
 /// Makes the instances and groups of the model.
@@ -233,14 +232,8 @@ fn tracking(
     tracked: &Definitions,
     context: &mut Context,
 ) -> Rare<Tracking> {
-    let mut take = |list: &mut Vec<TrackedDraft>, kind| objects(std::mem::take(list), kind, tracked, context);
-    let mut tracking = Tracking {
-        scripts: take(&mut draft.scripts, TrackedKind::Script),
-        files: take(&mut draft.files, TrackedKind::File),
-        processes: take(&mut draft.processes, TrackedKind::Process),
-        bfds: take(&mut draft.bfds, TrackedKind::Bfd),
-        interfaces: std::mem::take(&mut draft.interfaces),
-    };
+    let following = std::mem::take(&mut draft.following);
+    let mut tracking = tracked_names::tracking(following, tracked, context);
     advert::drop_own_interface(&mut tracking, (&draft.name, settled.interface.as_ref()), draft.at, context);
     let grouped = group.is_some_and(|group| !group.tracking_weight);
     if grouped || settled.priority == Priority::OWNER {

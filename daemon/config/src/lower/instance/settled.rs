@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::draft::InstanceDraft;
 use super::{link, strict_mode};
 use crate::diagnostics::Diagnostic;
 use crate::lower::alerts;
@@ -13,6 +12,7 @@ use crate::model::{
     Name, Priority, Rare, Tracking, VirtualRouterId, VrrpVersion,
 };
 use crate::preprocess::Context;
+use crate::schema::instance::InstanceDraft;
 
 /// What several lines, or a line and what it goes with, say of an instance.
 pub(super) struct Settled {

@@ -1,10 +1,10 @@
 //! What `strict_mode` (or `vrrp_strict`) does not go with: keepalived leaves it out and says so, and so do we.
 
-use super::draft::InstanceDraft;
 use crate::diagnostics::Diagnostic;
-use crate::lower::link_local::is_link_local;
+use crate::link_local::is_link_local;
 use crate::model::{Family, Global, Priority, VrrpVersion};
 use crate::preprocess::Context;
+use crate::schema::instance::InstanceDraft;
 use crate::source::Span;
 
 /// Adverts that may be missed before the master counts as dead (RFC 9568 §6.1, Active_Down_Interval).

@@ -1,17 +1,11 @@
-//! `use_vmac` and `use_ipvlan` of an instance.
+//! VMAC and ipvlan of an instance: what they are called, and the model of them.
 
 use std::collections::HashSet;
 
-use super::draft::{InstanceDraft, KindDraft, Mac, VmacDraft};
 use crate::diagnostics::Diagnostic;
-use crate::line_values::line_value;
-use crate::lower::routing::address::prefix;
-use crate::lower::routing::{NameKind, Routing};
-use crate::model::{Family, IpvlanMode, Name, Prefix, VirtualRouterId, virtual_hardware};
+use crate::model::{Name, Vmac, VmacKind};
 use crate::preprocess::Context;
-use crate::tree::Node;
-use crate::values::{Problem, interface};
-use crate::words::Word;
+use crate::schema::instance::{InstanceDraft, KindDraft, VmacDraft};
 
 /// The interface of an instance is there before any instance makes one: a VMAC cannot have its name.
 #[allow(clippy::vec_box)] // as in the draft
@@ -31,177 +25,21 @@ pub(super) fn drop_taken_names(instances: &mut [Box<InstanceDraft>], context: &m
     }
 }
 
-/// Takes the keyword; a word of it that is wrong has no effect.
-pub(super) fn read(draft: &mut InstanceDraft, node: &Node, routing: &mut Routing, context: &mut Context) {
-    let is_ipvlan = node.keyword.name == "use_ipvlan";
-    let kind = match is_ipvlan {
-        true => KindDraft::Ipvlan { mode: None, address: None, address_written: false },
-        false => KindDraft::Macvlan { mac: None, netlink_notify: false },
-    };
-    let again = draft.vmac.as_ref().is_some_and(|vmac| matches!(vmac.kind, KindDraft::Ipvlan { .. }));
-    if is_ipvlan && again {
-        let diagnostic = Diagnostic::error("duplicate-keyword", "`use_ipvlan` was given before");
-        context.report(diagnostic.at(node.name.span, "this one is left out"));
-        return;
-    }
-    let mut made = VmacDraft { at: node.name.span, interface: None, group: None, kind };
-    let mut words = node.args.iter();
-    while let Some(word) = words.next() {
-        let value = matches!(&*word.text, "group" | "name")
-            .then(|| words.next())
-            .map(|value| line_value(word, value, context));
-        match (&*word.text, value) {
-            (_, Some(None)) => {}
-            ("group", Some(Some(value))) => group(&mut made, value, routing, context),
-            (_, Some(Some(value))) => name(&mut made, value, routing, context),
-            (_, None) => match &mut made.kind {
-                KindDraft::Macvlan { netlink_notify, .. } if &*word.text == "netlink_notify_msg" => {
-                    *netlink_notify = true;
-                }
-                KindDraft::Macvlan { mac, .. } if word.text.contains(':') => hardware(mac, word, context),
-                KindDraft::Ipvlan { mode, .. } if ipvlan_mode(&word.text).is_some() => {
-                    set(mode, ipvlan_mode(&word.text), word, context);
-                }
-                KindDraft::Ipvlan { address, address_written, .. } if looks_like_address(&word.text) => {
-                    *address_written = true;
-                    ipvlan_address(draft, address, word, context);
-                }
-                KindDraft::Macvlan { .. } | KindDraft::Ipvlan { .. } => {
-                    name(&mut made, word, routing, context)
-                }
+impl VmacDraft {
+    pub(super) fn finish(self, vrid: u8, xmit_base: bool) -> Vmac {
+        let kind = match self.kind {
+            KindDraft::Macvlan { mac, netlink_notify } => VmacKind::Macvlan {
+                mac: mac.map(|mac| {
+                    let [a, b, c, d, e, f] = mac.bytes;
+                    [a, b, c, d, e, if mac.ends_in_vrid { vrid } else { f }]
+                }),
+                netlink_notify,
+                xmit_base,
             },
-        }
-    }
-    draft.vmac = Some(Box::new(made));
-}
-
-/// Reports a word that has no effect.
-fn without_effect(word: &Word, code: &'static str, message: String, context: &mut Context) {
-    context.report(Diagnostic::error(code, message).at(word.span, "has no effect"));
-}
-
-/// Sets what may be said once.
-fn set<T>(slot: &mut Option<T>, value: Option<T>, word: &Word, context: &mut Context) {
-    match slot {
-        Some(_) => {
-            without_effect(word, "duplicate-keyword", format!("`{}` comes too late", word.text), context)
-        }
-        None => *slot = value,
-    }
-}
-
-fn group(made: &mut VmacDraft, value: &Word, routing: &mut Routing, context: &mut Context) {
-    match routing.names.find(NameKind::InterfaceGroup, &value.text) {
-        Some(group) => made.group = Some(group),
-        None => without_effect(
-            value,
-            "invalid-value",
-            format!("there is no interface group `{}`", value.text),
-            context,
-        ),
-    }
-}
-
-fn name(made: &mut VmacDraft, word: &Word, routing: &mut Routing, context: &mut Context) {
-    let name = match interface(&word.text) {
-        Ok(name) => Name::from(name),
-        Err(Problem { code, message, .. }) => return without_effect(word, code, message, context),
-    };
-    if made.interface.is_some() {
-        return without_effect(word, "duplicate-keyword", "the interface has a name already".into(), context);
-    }
-    if !routing.vmac_names.insert(name.clone()) {
-        let message = format!("another instance has an interface of the name `{name}`");
-        return without_effect(word, "duplicate-name", message, context);
-    }
-    made.interface = Some((name, word.span));
-}
-
-fn hardware(slot: &mut Option<Mac>, word: &Word, context: &mut Context) {
-    let mut refuse = |message: &str| without_effect(word, "invalid-value", message.to_owned(), context);
-    let Some(mac) = mac(word) else {
-        return refuse("this is no hardware address");
-    };
-    let [first, .., last] = mac.bytes;
-    if first & 1 != 0 {
-        return refuse("this is a hardware address of multicast");
-    }
-    let of_a_router = |family| virtual_hardware(family, VirtualRouterId(last)) == mac.bytes;
-    if [Family::Inet, Family::Inet6].into_iter().any(of_a_router) {
-        return refuse(
-            "this is the hardware address of a virtual router (RFC 9568 §7.3), which it has anyway",
-        );
-    }
-    set(slot, Some(mac), word, context);
-}
-
-/// Six bytes, or five: then the last is the VRID.
-fn mac(word: &Word) -> Option<Mac> {
-    let text = word.text.strip_suffix(':').unwrap_or(&word.text);
-    let mut bytes = [0; 6];
-    let mut count = 0;
-    for part in text.split(':') {
-        let short = !part.is_empty() && part.len() <= 2;
-        *bytes.get_mut(count)? = short.then(|| u8::from_str_radix(part, 16).ok())??;
-        count += 1;
-    }
-    let trailing = text.len() != word.text.len();
-    let right = count == 5 || (count == 6 && !trailing);
-    right.then_some(Mac { bytes, ends_in_vrid: count == 5, at: word.span })
-}
-
-fn ipvlan_mode(text: &str) -> Option<IpvlanMode> {
-    match text {
-        "bridge" => Some(IpvlanMode::Bridge),
-        "private" => Some(IpvlanMode::Private),
-        "vepa" => Some(IpvlanMode::Vepa),
-        _ => None,
-    }
-}
-
-fn looks_like_address(text: &str) -> bool {
-    let address = text.split_once('/').map_or(text, |(address, _)| address);
-    address.parse::<std::net::IpAddr>().is_ok()
-}
-
-fn ipvlan_address(draft: &mut InstanceDraft, slot: &mut Option<Prefix>, word: &Word, context: &mut Context) {
-    let Some(prefix) = prefix(word, context) else { return };
-    if slot.is_some() {
-        return without_effect(
-            word,
-            "duplicate-keyword",
-            "the interface has an address already".into(),
-            context,
-        );
-    }
-    if draft.is_of_family(prefix.address, "address of `use_ipvlan`", word.span, context) {
-        *slot = Some(prefix);
-        draft.path.make_mut().source.get_or_insert((prefix.address, word.span));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::source::Span;
-
-    #[test]
-    fn a_hardware_address_has_six_bytes_or_ends_in_the_vrid() {
-        for (text, expected) in [
-            ("02:00:00:00:00:07", Some(([2, 0, 0, 0, 0, 7], false))),
-            ("2:a:B:c:d:e", Some(([2, 10, 11, 12, 13, 14], false))),
-            ("02:00:00:00:01", Some(([2, 0, 0, 0, 1, 0], true))),
-            ("02:00:00:00:01:", Some(([2, 0, 0, 0, 1, 0], true))),
-            ("02:00:00:00:00:07:", None),
-            ("02:00:00:01", None),
-            ("02:00:00:00:00:07:08", None),
-            ("02:00:00:00:00:007", None),
-            ("02::00:00:00:07", None),
-            ("xx:00:00:00:00:07", None),
-        ] {
-            let word = Word { text: text.into(), span: Span::default() };
-            let found = mac(&word).map(|mac| (mac.bytes, mac.ends_in_vrid));
-            assert_eq!(found, expected, "{text}");
-        }
+            KindDraft::Ipvlan { mode, address, .. } => {
+                VmacKind::Ipvlan { mode: mode.unwrap_or_default(), address }
+            }
+        };
+        Vmac { interface: self.interface.map(|(name, _)| name), group: self.group, kind }
     }
 }

@@ -2,6 +2,7 @@
 
 use rustls_pki_types::DnsName;
 
+use super::read::missing;
 use super::url::UrlDraft;
 use super::{TLS_COMPLIANT, connection};
 use crate::diagnostics::Diagnostic;
@@ -23,10 +24,12 @@ pub(crate) struct HttpDraft {
     pub(crate) fast_recovery: bool,
     pub(crate) compliant: bool,
     pub(crate) urls: Vec<UrlDraft>,
+    /// There is a page, whether it is right or not.
+    has_url: bool,
 }
 
-/// What is asked of a server of pages; in SSL_GET there is more.
-pub(crate) const PAGES: Block<HttpDraft> = Block(&[
+/// What is asked of a server of pages.
+const PAGES: Block<HttpDraft> = Block(&[
     kw("virtualhost", &[one("NAME", Kind::Word)], "Host header of requests.")
         .default("the real server's, the virtual server's, the address")
         .last_counts()
@@ -57,22 +60,25 @@ pub(crate) const PAGES: Block<HttpDraft> = Block(&[
         .sets(|to, node, _| to.fast_recovery = node.on()),
 ]);
 
-/// What SSL_GET has besides.
-pub(crate) const OF_TLS: Block<HttpDraft> = Block(&[TLS_COMPLIANT
-    .default("off")
-    .example("tls_compliant")
-    .sets(|to, node, _| to.compliant = node.on())]);
-
 const PAGE: Keyword = kw("url", &[], "A page to fetch; all of them must be right.")
     .repeats()
     .example("url {\n    path /\n    status_code 200\n}");
+
+/// The pages of HTTP_GET.
+const OF_HTTP: Block<HttpDraft> = Block(&[PAGE.block(BlockId::Url).sets(HttpDraft::url)]);
+
+/// What SSL_GET has besides, and its pages.
+const OF_TLS: Block<HttpDraft> = Block(&[
+    TLS_COMPLIANT.default("off").example("tls_compliant").sets(|to, node, _| to.compliant = node.on()),
+    PAGE.block(BlockId::SslUrl).sets(HttpDraft::url),
+]);
 
 /// `HTTP_GET { … }`.
 pub(in crate::schema) const HTTP_GET: &[Keyword] = compose!(
     connection::OF_ALL_THAT_CONNECT,
     timing::OF_ALL_CHECKERS,
     keywords_of!(PAGES),
-    &[PAGE.block(BlockId::Url)],
+    keywords_of!(OF_HTTP),
 );
 
 /// `SSL_GET { … }`.
@@ -81,10 +87,27 @@ pub(in crate::schema) const SSL_GET: &[Keyword] = compose!(
     timing::OF_ALL_CHECKERS,
     keywords_of!(PAGES),
     keywords_of!(OF_TLS),
-    &[PAGE.block(BlockId::SslUrl)],
 );
 
 impl HttpDraft {
+    /// `None` when it has no page to fetch (reported).
+    pub(super) fn read(tls: bool, node: &Node, context: &mut Context) -> Option<Self> {
+        let mut draft = Self { tls, ..Self::default() };
+        let pages = if tls { &OF_TLS } else { &OF_HTTP };
+        for child in &node.children {
+            let _ = PAGES.take(&mut draft, child, context) || pages.take(&mut draft, child, context);
+        }
+        if !draft.has_url {
+            missing(node, "url", context);
+        }
+        (!draft.urls.is_empty()).then_some(draft)
+    }
+
+    fn url(&mut self, node: &Node, context: &mut Context) {
+        self.has_url = true;
+        self.urls.extend(UrlDraft::read(node, context));
+    }
+
     fn sni_name(&mut self, node: &Node, context: &mut Context) {
         if let Some(before) = &self.sni_name {
             named_before(before, node, context);

@@ -2,6 +2,8 @@
 
 pub(crate) mod connection;
 pub(crate) mod http;
+pub(crate) mod read;
+mod regex;
 pub(crate) mod url;
 
 use std::net::IpAddr;
@@ -14,6 +16,7 @@ use super::entry::{Block, keywords_of};
 use super::{BlockId, Keyword, Kind, any, flag, kw, one, opt, script, some, switch, timing};
 use crate::diagnostics::Diagnostic;
 use crate::model::{Bytes, DnsRecord, Name, ScriptUser};
+use crate::preprocess::Context;
 use crate::source::Placed;
 use crate::tree::Node;
 use crate::values::user;
@@ -93,7 +96,7 @@ pub(super) const TCP_CHECK: &[Keyword] = compose!(connection::OF_ALL_THAT_CONNEC
 pub(super) const PING_CHECK: &[Keyword] = TCP_CHECK;
 
 /// `SMTP_CHECK { … }`.
-pub(crate) const SMTP: Block<SmtpDraft> = Block(&[
+const SMTP: Block<SmtpDraft> = Block(&[
     kw("helo_name", &[one("NAME", Kind::Word)], "Name in the greeting.")
         .default("smtpchecker.keepalived.org")
         .last_counts()
@@ -120,7 +123,7 @@ pub(super) const SMTP_CHECK: &[Keyword] =
 pub(super) const SMTP_HOST: &[Keyword] = TCP_CHECK;
 
 /// `DNS_CHECK { … }`.
-pub(crate) const DNS: Block<DnsDraft> = Block(&[
+const DNS: Block<DnsDraft> = Block(&[
     kw("type", &[one("TYPE", Kind::ChoiceNoCase(DNS_TYPES))], "Type of record to ask for.")
         .default("SOA")
         .example("type A")
@@ -162,7 +165,7 @@ pub(super) const DNS_CHECK: &[Keyword] =
     compose!(connection::OF_ALL_THAT_CONNECT, timing::OF_ALL_CHECKERS, keywords_of!(DNS));
 
 /// `MISC_CHECK { … }`.
-pub(crate) const MISC: Block<MiscDraft> = Block(&[
+const MISC: Block<MiscDraft> = Block(&[
     script("misc_path", "The command; it succeeds with exit code 0.")
         .example("misc_path \"/usr/local/bin/check.sh 192.0.2.11\"")
         .sets(|to, node, _| to.path = Some(node.clone())),
@@ -185,7 +188,7 @@ pub(crate) const MISC: Block<MiscDraft> = Block(&[
 pub(super) const MISC_CHECK: &[Keyword] = compose!(timing::OF_ALL_CHECKERS, keywords_of!(MISC));
 
 /// `UDP_CHECK { … }`.
-pub(crate) const UDP: Block<UdpDraft> = Block(&[
+const UDP: Block<UdpDraft> = Block(&[
     kw("payload", &[some("HEX", Kind::Hex(false))], "What to send, in hexadecimal.")
         .example("payload 0123456789abcdef")
         .sets(|to, node, _| to.payload = bytes(node)),
@@ -195,18 +198,25 @@ pub(crate) const UDP: Block<UdpDraft> = Block(&[
         "An answer must come, and look like this; `X` is any digit.",
     )
     .example("require_reply 01XX")
-    .sets(|to, node, _| to.pattern = Some(bytes(node).unwrap_or_default())),
+    // An answer is required even if what it must look like is wrong.
+    .sets_or(UdpDraft::required, UdpDraft::required),
     kw("min_reply_length", &[one("BYTES", Kind::Int(0, U16))], "Shortest right answer.")
         .default("0")
         .example("min_reply_length 1")
-        .sets(|to, node, _| to.min_length = node.number(0).map(|length| (length, node.arg_span(0)))),
+        .sets(|to, node, _| to.min_length = node.placed(node.number(0))),
     kw("max_reply_length", &[one("BYTES", Kind::Int(0, U16))], "Longest right answer.")
         .default("255")
         .example("max_reply_length 512")
-        .sets(|to, node, _| to.max_length = node.number(0).map(|length| (length, node.arg_span(0)))),
+        .sets(|to, node, _| to.max_length = node.placed(node.number(0))),
 ]);
 pub(super) const UDP_CHECK: &[Keyword] =
     compose!(connection::OF_ALL_THAT_CONNECT, timing::OF_ALL_CHECKERS, keywords_of!(UDP));
+
+impl UdpDraft {
+    fn required(&mut self, node: &Node, _: &mut Context) {
+        self.pattern = Some(bytes(node).unwrap_or_default());
+    }
+}
 
 /// The values of a keyword as bytes; each word begins a new one.
 fn bytes(node: &Node) -> Option<Bytes> {
@@ -215,7 +225,7 @@ fn bytes(node: &Node) -> Option<Bytes> {
 }
 
 /// `FILE_CHECK { … }`.
-pub(crate) const FILE_CHECK: Block<FileDraft> = Block(&[
+pub(super) const FILE_CHECK: Block<FileDraft> = Block(&[
     kw("track_file", &[one("NAME", Kind::Word)], "The `track_file` whose number counts.")
         .example("track_file offset")
         .sets(|to, node, _| to.name = node.args.first().cloned()),
@@ -232,7 +242,7 @@ pub(crate) const FILE_CHECK: Block<FileDraft> = Block(&[
 ]);
 
 /// `BFD_CHECK { … }`.
-pub(crate) const BFD_CHECK: Block<BfdDraft> = Block(&[
+pub(super) const BFD_CHECK: Block<BfdDraft> = Block(&[
     kw("name", &[one("NAME", Kind::Word)], "The `bfd_instance` whose state counts.")
         .exact()
         .first_counts()

@@ -1,5 +1,6 @@
 //! `url` of HTTP_GET and SSL_GET: a page, and what is right about it.
 
+use super::read::missing;
 use crate::diagnostics::Diagnostic;
 use crate::model::{Digest, MatcherStack, Name, RegexOption};
 use crate::preprocess::Context;
@@ -50,7 +51,8 @@ pub(crate) const URL: Block<UrlDraft> = Block(&[
     kw("status_code", &[any("CODE | FROM-TO", Kind::Status)], "Status codes that are right.")
         .default("200-299")
         .example("status_code 200")
-        .sets(|to, node, _| to.status.extend(node.args.iter().filter_map(|word| status(&word.text)))),
+        // Those that are right count even if another is not.
+        .sets_or(UrlDraft::status_codes, UrlDraft::status_codes),
     kw("virtualhost", &[one("NAME", Kind::Word)], "Host header of this request.")
         .default("that of the checker")
         .last_counts()
@@ -60,7 +62,7 @@ pub(crate) const URL: Block<UrlDraft> = Block(&[
         .exact()
         .last_counts()
         .example("regex \"Welcome\"")
-        .sets(|to, node, _| to.regex.pattern = node.text(0).map(|pattern| (pattern, node.arg_span(0)))),
+        .sets(|to, node, _| to.regex.pattern = node.placed(node.text(0))),
     flag("regex_no_match", "The body must not match.")
         .example("regex_no_match")
         .sets(|to, node, _| to.regex.with(node).no_match = true),
@@ -78,15 +80,11 @@ pub(crate) const URL: Block<UrlDraft> = Block(&[
     )
     .default("0")
     .example("regex_min_offset 100")
-    .sets(|to, node, _| {
-        to.regex.with(node).min_offset = node.number(0).map(|value| (value, node.arg_span(0)))
-    }),
+    .sets(|to, node, _| to.regex.with(node).min_offset = node.placed(node.number(0))),
     kw("regex_max_offset", &[one("BYTES", Kind::Int(0, i64::MAX))], "Where a match may begin at the latest.")
         .default("anywhere")
         .example("regex_max_offset 1000")
-        .sets(|to, node, _| {
-            to.regex.with(node).max_offset = node.number(0).map(|value| (value, node.arg_span(0)))
-        }),
+        .sets(|to, node, _| to.regex.with(node).max_offset = node.placed(node.number(0))),
     kw(
         "regex_stack",
         &[one("START", Kind::Int(0, i64::MAX)), one("MAX", Kind::Int(0, i64::MAX))],
@@ -107,6 +105,25 @@ pub(in crate::schema) const HTTP_URL: &[Keyword] = keywords_of!(URL);
 
 /// `SSL_GET { url { … } }`.
 pub(in crate::schema) const SSL_URL: &[Keyword] = compose!(HTTP_URL, keywords_of!(OF_TLS));
+
+impl UrlDraft {
+    /// A page; `None` when it has no path (reported).
+    pub(super) fn read(node: &Node, context: &mut Context) -> Option<Self> {
+        let mut draft = Self::default();
+        for child in &node.children {
+            let _ = URL.take(&mut draft, child, context) || OF_TLS.take(&mut draft, child, context);
+        }
+        if draft.path.is_none() {
+            missing(node, "path", context);
+        }
+        draft.regex.check(context);
+        draft.path.is_some().then_some(draft)
+    }
+
+    fn status_codes(&mut self, node: &Node, _: &mut Context) {
+        self.status.extend(node.args.iter().filter_map(|word| status(&word.text)));
+    }
+}
 
 impl RegexDraft {
     /// Notes a keyword that is nothing without a pattern.

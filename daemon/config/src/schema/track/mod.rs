@@ -1,6 +1,7 @@
 //! What can be tracked: scripts, files, processes.
 
 pub(crate) mod file;
+pub(crate) mod following;
 pub(crate) mod process;
 pub(crate) mod script;
 

@@ -137,3 +137,18 @@ fn at_a_stop_the_last_scripts_still_get_their_turn() {
     turns.ended(begun[0]);
     assert_eq!(acts(&mut turns, clock.at(1.6), &mut begun), ["start INSTANCE A STOP"]);
 }
+
+#[test]
+fn who_waits_behind_a_script_that_never_ends_is_bounded() {
+    let (clock, mut begun) = (Clock(Instant::now()), Vec::new());
+    let mut turns = Turns::new(Bounds { waiting: 2, ..Bounds::default() });
+    let states = ["BACKUP", "MASTER", "FAULT", "STOP"];
+    let order = |state: &&str| turns.order(clock.at(0.0), self::order("A", state)).map(|order| order.about);
+    assert_eq!(states[..2].iter().map(order).collect::<Vec<_>>(), [None, None]);
+    assert_eq!(acts(&mut turns, clock.at(0.0), &mut begun), ["start INSTANCE A BACKUP"]);
+    let order = |state: &&str| turns.order(clock.at(0.0), self::order("A", state)).map(|order| order.about);
+    let given_up: Vec<_> = states[2..].iter().map(order).collect();
+    assert_eq!(given_up, [None, Some("INSTANCE A MASTER".to_owned())]);
+    turns.ended(begun[0]);
+    assert_eq!(acts(&mut turns, clock.at(1.0), &mut begun), ["start INSTANCE A FAULT"]);
+}
