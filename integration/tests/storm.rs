@@ -135,6 +135,7 @@ fn a_storm_of_an_hour_is_told_whole_and_costs_no_memory() -> Result<()> {
     let log = scene.host.directory().join("log.json");
     let daemon = Keepwatchd::on(&scene.host)
         .config(scene.config(servers))
+        .variable("OTEL_BSP_SCHEDULE_DELAY", "200")
         .flags(&["--dataplane", "memory", "--log-format", "json", "--no-syslog", "--log-file"])
         .flag(log.display().to_string())
         .start()?;

@@ -275,7 +275,7 @@ pub struct Overdue {
     pub changed: Change,
 }
 
-/// A consumer that could not start.
+/// A consumer that could not start, or a receiver of events that takes none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Broken {
     /// What went wrong.
@@ -415,7 +415,8 @@ impl ConsumerFact {
                 w.mail.fails(error, change);
             }
             Self::DeliveryInterrupted { consumer, error, .. } => {
-                w.interrupted.insert(consumer.clone(), error.clone());
+                let broken = Broken { error: error.clone(), changed: change };
+                w.interrupted.insert(consumer.clone(), broken);
             }
             Self::DeliveryResumed { consumer, .. } | Self::DeliveryEnded { consumer, .. } => {
                 w.interrupted.shift_remove(consumer);

@@ -327,6 +327,8 @@ pub struct Counters {
     pub reals: Family<RealKey, ServiceCounters>,
     /// By FIFO: its path.
     pub fifos: Family<Name, FifoCounters>,
+    /// Mails that wait for the mail server, the one that is under way among them.
+    pub mails_waiting: Gauge,
     /// By destination that events are delivered to.
     pub deliveries: Family<Name, DeliveryCounters>,
     /// Events, by [`crate::Fact::kind`].

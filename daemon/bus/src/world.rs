@@ -71,7 +71,7 @@ pub struct World {
     pub snmp: SnmpState,
     /// Receivers of events that take none, or not all, with the reason.
     #[serde(default)]
-    pub interrupted: IndexMap<Name, String>,
+    pub interrupted: IndexMap<Name, Broken>,
     /// The system bus.
     #[serde(default)]
     pub dbus: DbusState,

@@ -134,7 +134,7 @@ mod tests {
             let mut text = String::new();
             GzDecoder::new(&packed[..]).read_to_string(&mut text).unwrap();
             assert!(text == *exposition, "{value}");
-            assert!(packed.len() < text.len() / 3, "{} of {}", packed.len(), text.len());
+            assert!(packed.len() < text.len() / 2, "{} of {}", packed.len(), text.len());
             let after = at(&packer, "a");
             assert!(after.len() > 10, "{}", after.len());
             // What changes is in the first part, in the middle and in the last part.

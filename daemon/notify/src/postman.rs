@@ -82,6 +82,7 @@ pub async fn run(
     let mut end: Option<Instant> = None;
     loop {
         postman.set_out();
+        reader.counters().mails_waiting.set(i64::try_from(postman.waiting()).unwrap_or(i64::MAX));
         if end.is_some() && postman.idle() {
             break;
         }
@@ -145,6 +146,11 @@ async fn until(end: Option<Instant>) {
 }
 
 impl Postman {
+    /// Letters that are not delivered yet.
+    fn waiting(&self) -> usize {
+        self.bag.len() + usize::from(self.attempt.is_some())
+    }
+
     fn idle(&self) -> bool {
         (self.bag.is_empty() || self.settings.borrow().is_none()) && self.attempt.is_none()
     }

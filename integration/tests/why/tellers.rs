@@ -46,8 +46,10 @@ fn a_mail_server_that_is_down() -> Result<()> {
     )?;
     // What waited comes, each once.
     wait::until("it is master", wait::LONG, || we.metric("keepwatch_vrrp_master", &["VI_1"]) == Some(1.0))?;
+    ensure!(we.metric("keepwatch_mails_waiting", &[]).is_some_and(|waiting| waiting >= 1.0), "none waits");
     witnesses.mail_server_comes()?;
     witnesses.each_is_mailed_once(&we)?;
+    wait::until("no mail waits", wait::LONG, || we.metric("keepwatch_mails_waiting", &[]) == Some(0.0))?;
     wait::until("nothing is wrong", wait::LONG, || {
         we.answer(&["why"]).is_ok_and(|why| why.starts_with("nothing is wrong now"))
     })

@@ -262,7 +262,9 @@ impl World {
         all.extend(reported("mail", &self.mail.error, self.mail.failing));
         all.extend(reported("D-Bus", &self.dbus.error, None));
         let interrupted = self.interrupted.iter();
-        all.extend(interrupted.map(|(name, error)| Trouble::new(Weight::Telling, &**name, error)));
+        all.extend(interrupted.map(|(name, broken)| {
+            Trouble::new(Weight::Telling, &**name, &broken.error).by(Some(broken.changed))
+        }));
         all.extend(self.scripts.overdue.iter().map(|(about, overdue)| {
             let error = format!("{} still runs", overdue.script);
             Trouble::new(Weight::Telling, format!("script for {about}"), error).by(Some(overdue.changed))

@@ -204,6 +204,10 @@ fn consumers(families: &mut Families, world: &World, counters: &Counters) {
             &[],
         )
         .sample(&[], number(world.mail.refused));
+    let waiting = counters.mails_waiting.get();
+    families
+        .gauge("keepwatch_mails_waiting", "Mails that wait for the mail server, or are under way to it", &[])
+        .sample(&[], number(u64::try_from(waiting).unwrap_or(0)));
     families
         .counter("keepwatch_mails_failed_total", "Mails given up", &[])
         .sample(&[], number(world.mail.failed));

@@ -35,8 +35,8 @@ use crate::load;
 
 /// Virtual servers, and real servers of each: each real server is checked once a second.
 const SERVERS: (u8, u8) = (100, 20);
-/// Real servers that go and come, all together: up for a second, down for a second.
-const RESTLESS: u8 = 10;
+/// Real servers that go and come: up for a second, down for a second.
+const RESTLESS: u8 = 1;
 /// Where they listen.
 const STEADY_PORT: u16 = 8081;
 const RESTLESS_PORT: u16 = 8082;
