@@ -190,6 +190,10 @@ impl VrrpFact {
                 if let Some(i) = w.instances.get_mut(instance) {
                     i.missing.retain(|missing| missing.address != *address);
                     if !i.addresses.contains(address) {
+                        if i.addresses.is_empty() {
+                            // Mostly it is one; a list that grows by itself makes room for four.
+                            i.addresses.reserve_exact(i.settings.all_addresses().count());
+                        }
                         i.addresses.push(address.clone());
                     }
                 }

@@ -43,9 +43,12 @@ impl Bucket {
     }
 }
 
-/// The memory of what was said when.
+/// The memory of what was said when. Most routers never have anything to remember, and there may be thousands.
 #[derive(Debug, Default)]
-pub(crate) struct Limits {
+pub(crate) struct Limits(Option<Box<Memory>>);
+
+#[derive(Debug, Default)]
+struct Memory {
     /// Of the kinds that were refused at all, which most routers never see.
     rejections: Vec<(AdvertError, Instant)>,
     skewed: Option<Instant>,
@@ -60,16 +63,21 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
+    fn memory(&mut self) -> &mut Memory {
+        self.0.get_or_insert_default()
+    }
+
     /// Whether a refused packet of this kind may be published now.
     pub(crate) fn rejection(&mut self, now: Instant, kind: AdvertError) -> bool {
-        match self.rejections.iter_mut().find(|(known, _)| *known == kind) {
+        let rejections = &mut self.memory().rejections;
+        match rejections.iter_mut().find(|(known, _)| *known == kind) {
             Some((_, last)) if now.saturating_duration_since(*last) < QUIET => false,
             Some((_, last)) => {
                 *last = now;
                 true
             }
             None => {
-                self.rejections.push((kind, now));
+                rejections.push((kind, now));
                 true
             }
         }
@@ -77,80 +85,91 @@ impl Limits {
 
     /// Whether it may be published now that the clocks of two routers drift apart.
     pub(crate) fn skewed(&mut self, now: Instant) -> bool {
-        let allowed = self.skewed.is_none_or(|last| now.saturating_duration_since(last) >= SKEW_QUIET);
+        let skewed = &mut self.memory().skewed;
+        let allowed = skewed.is_none_or(|last| now.saturating_duration_since(last) >= SKEW_QUIET);
         if allowed {
-            self.skewed = Some(now);
+            *skewed = Some(now);
         }
         allowed
     }
 
     /// After a change of state the first refused packet of each kind is news again.
     pub(crate) fn forget_rejections(&mut self) {
-        self.rejections.clear();
+        if let Some(memory) = &mut self.0 {
+            memory.rejections.clear();
+        }
     }
 
     /// The event that told of a lower-priority master, if it is still fresh.
     pub(crate) fn lower(&self, now: Instant) -> Option<EventId> {
-        self.lower.filter(|(at, _)| now.saturating_duration_since(*at) < QUIET).map(|(_, event)| event)
+        let lower = self.0.as_ref()?.lower;
+        lower.filter(|(at, _)| now.saturating_duration_since(*at) < QUIET).map(|(_, event)| event)
     }
 
     /// What a backup heard is news again when it is master.
     pub(crate) fn forget_lower(&mut self) {
-        self.lower = None;
+        if let Some(memory) = &mut self.0 {
+            memory.lower = None;
+        }
     }
 
     pub(crate) fn told_lower(&mut self, now: Instant, event: EventId) {
-        self.lower = Some((now, event));
+        self.memory().lower = Some((now, event));
     }
 
     /// Whether a late advertisement may be published now.
     pub(crate) fn late(&mut self, now: Instant) -> bool {
-        let allowed = self.late.is_none_or(|last| now.saturating_duration_since(last) >= QUIET);
+        let late = &mut self.memory().late;
+        let allowed = late.is_none_or(|last| now.saturating_duration_since(last) >= QUIET);
         if allowed {
-            self.late = Some(now);
+            *late = Some(now);
         }
         allowed
     }
 
     /// Whether a newly heard master may be published now.
     pub(crate) fn heard(&mut self, now: Instant) -> bool {
-        self.heard.allows(now)
+        self.memory().heard.allows(now)
     }
 
     /// The event that told last of a master that resigned, if another would be too much.
     pub(crate) fn resigned(&mut self, now: Instant) -> Option<EventId> {
-        if self.resigned.allows(now) { None } else { self.last_resigned }
+        let memory = self.memory();
+        if memory.resigned.allows(now) { None } else { memory.last_resigned }
     }
 
     pub(crate) fn told_resigned(&mut self, event: EventId) {
-        self.last_resigned = Some(event);
+        self.memory().last_resigned = Some(event);
     }
 
     /// Whether another owner, at this address, may be published now: when it is another one, and not too often.
     pub(crate) fn rival(&mut self, now: Instant, address: IpAddr) -> bool {
-        let allowed = self
-            .rival
+        let rival = &mut self.memory().rival;
+        let allowed = rival
             .is_none_or(|(last, known)| known != address && now.saturating_duration_since(last) >= QUIET);
         if allowed {
-            self.rival = Some((now, address));
+            *rival = Some((now, address));
         }
         allowed
     }
 
     /// The other owner is gone: if it returns, that is news.
     pub(crate) fn forget_rival(&mut self, now: Instant) {
-        self.rival.take_if(|(last, _)| now.saturating_duration_since(*last) >= QUIET);
+        if let Some(memory) = &mut self.0 {
+            memory.rival.take_if(|(last, _)| now.saturating_duration_since(*last) >= QUIET);
+        }
     }
 
     /// Whether one more address may be put back, of a router that has so many.
     pub(crate) fn restoration(&mut self, now: Instant, addresses: usize) -> bool {
-        let since = *self.restored_since.get_or_insert(now);
+        let memory = self.memory();
+        let since = *memory.restored_since.get_or_insert(now);
         if now.saturating_duration_since(since) >= RESTORATION_WINDOW {
-            self.restored = 0;
-            self.restored_since = Some(now);
+            memory.restored = 0;
+            memory.restored_since = Some(now);
         }
-        self.restored += 1;
-        self.restored <= RESTORATIONS * addresses
+        memory.restored += 1;
+        memory.restored <= RESTORATIONS * addresses
     }
 }
 

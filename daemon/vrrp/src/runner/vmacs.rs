@@ -84,6 +84,11 @@ pub(super) struct Vmacs {
     again: Option<Instant>,
 }
 
+/// The interfaces that definitions do not have made, but others of the same names may have had.
+pub(super) fn strays(definitions: &Definitions) -> Vec<VmacPlan> {
+    definitions.routers.iter().flat_map(|router| VmacPlan::none_of(&router.spec)).collect()
+}
+
 /// Tells that none of these interfaces can be made.
 pub(super) fn refuse_all(
     bus: &Bus,
@@ -257,18 +262,13 @@ impl Vmacs {
     /// Removes what a run that ended badly left of virtual routers that have no such interface any more: beside it, their
     /// addresses would be on this host twice, and a master elsewhere would not be alone with them. Only what is marked goes:
     /// another may be of somebody else, or of another daemon, whatever its hardware address.
-    pub(super) fn sweep_strays(&mut self, definitions: &Definitions, cause: Option<EventId>) {
-        for plan in definitions.routers.iter().flat_map(|router| VmacPlan::none_of(&router.spec)) {
-            if let Some(name) = self.stray(&plan, |link| link.report.alias.as_ref() == Some(&plan.mark)) {
+    pub(super) fn sweep_strays(&mut self, strays: &[VmacPlan], cause: Option<EventId>) {
+        for plan in strays {
+            if let Some(name) = self.stray(plan, |link| link.report.alias.as_ref() == Some(&plan.mark)) {
                 let made = self.links.by_name(&name).map(|link| link.report.index.0);
                 self.remove(&name, Left { made, notifies: false }, cause);
             }
         }
-    }
-
-    /// Whether it has nothing to look after.
-    pub(super) fn is_idle(&self) -> bool {
-        self.kept.is_empty() && self.leaving.is_empty()
     }
 
     /// Makes what is not there, and has all of them up; what was refused only when it is its time, for links may change

@@ -358,7 +358,11 @@ impl Worker {
             Job::StopDropping(router, cause) => self.lifts.push(self.requested, router, cause),
             Job::Sweep(cause) => self.waiting.push_back((self.requested, Waiting::Sweep(cause))),
             Job::Prepare(mut definitions, cause) => {
-                self.prepare_vmacs(&mut definitions, cause);
+                // Who wants none need not wait until those of an earlier run are gone.
+                let strays = self.strays(&definitions);
+                if strays.is_none() {
+                    self.prepare_vmacs(&mut definitions, cause);
+                }
                 let wish = Wish {
                     owner: Owner::Static,
                     instance: None,
@@ -371,6 +375,9 @@ impl Worker {
                 self.configure_firewall(&definitions);
                 self.configure(&definitions);
                 self.reports.send(Report::Prepared(definitions, cause));
+                if let Some(strays) = strays {
+                    self.sweep_strays(&strays, cause);
+                }
             }
             Job::Finish(release, done) => {
                 self.waiting.push_back((self.requested, Waiting::Finish(release, done)));

@@ -10,6 +10,7 @@ use keepwatch_bus::subject::Name;
 use keepwatch_net::link::LinkIndex;
 
 use crate::Definitions;
+use crate::spec::VmacPlan;
 
 use super::Worker;
 use crate::runner::firewall::Firewall;
@@ -42,13 +43,28 @@ impl Worker {
         }
     }
 
+    /// The interfaces that an earlier run may have left, if they have not been looked for, and no router has one made.
+    pub(super) fn strays(&self, definitions: &Definitions) -> Option<Vec<VmacPlan>> {
+        let wanted = !self.shadow && !self.strays_swept && definitions.vmacs.is_empty();
+        wanted.then(|| vmacs::strays(definitions))
+    }
+
+    /// Looks for them and removes them. Where that can't be done there is nobody to tell: no router wants one.
+    pub(super) fn sweep_strays(&mut self, strays: &[VmacPlan], cause: Option<EventId>) {
+        self.strays_swept = true;
+        let _call = self.beat.begin("removes interfaces");
+        if let Ok(mut vmacs) = Vmacs::open(self.bus.clone()) {
+            vmacs.sweep_strays(strays, cause);
+        }
+    }
+
     /// Interfaces are there before the routers that have them made.
     pub(super) fn prepare_vmacs(&mut self, definitions: &mut Definitions, cause: Option<EventId>) {
         if self.shadow {
             return;
         }
         let first = !std::mem::replace(&mut self.strays_swept, true);
-        if self.vmacs.is_none() && (first || !definitions.vmacs.is_empty()) {
+        if self.vmacs.is_none() && !definitions.vmacs.is_empty() {
             match Vmacs::open(self.bus.clone()) {
                 Ok(vmacs) => self.vmacs = Some(Box::new(vmacs)),
                 Err(error) => vmacs::refuse_all(&self.bus, &definitions.vmacs, &error, cause),
@@ -58,10 +74,9 @@ impl Worker {
             let _call = self.beat.begin("makes interfaces");
             vmacs.prepare(definitions, cause);
             if first {
-                vmacs.sweep_strays(definitions, cause);
+                vmacs.sweep_strays(&vmacs::strays(definitions), cause);
             }
         }
-        self.vmacs.take_if(|vmacs| first && vmacs.is_idle());
     }
 
     /// Before an address is there, packets to it are dropped.
