@@ -267,16 +267,15 @@ fn receivers_that_hang_refuse_and_fail_make_nothing_late_and_lose_nothing_within
     hangs.reply(Reply::Status(204));
     fails.reply(Reply::Status(200));
     let refuses = Receiver::start(&host, REFUSES.parse()?)?;
-    let all = times(&receiver.taken());
-    ensure!(all.len() > 10 && all.values().all(|times| *times == 1), "{all:?}");
+    // The last of it may still be on its way to the one that is well too.
+    let all = || times(&receiver.taken());
     for (name, receiver) in [("hangs", &hangs), ("fails", &fails), ("refuses", &refuses)] {
         let taken = || of(&receiver.taken(), name);
         // The longest pause between two tries is half a minute.
         wait::until(&format!("all has come to the one that {name}"), Duration::from_secs(90), || {
-            times(&taken()).len() >= all.len() && counted(name, "works") == Some(1.0)
+            times(&taken()) == all() && counted(name, "works") == Some(1.0)
         })
-        .with_context(|| format!("{:?}\n{}", times(&taken()), director.process().log()))?;
-        assert_eq!(times(&taken()), all, "{name}: each once, from the first on");
+        .with_context(|| format!("{:?}\n{:?}\n{}", times(&taken()), all(), director.process().log()))?;
         ensure!(ids(&json(&taken()), "").is_sorted(), "{name}: in the order in which they happened");
         assert_eq!(counted(name, "lost_total"), Some(0.0), "{name}");
     }
@@ -286,8 +285,10 @@ fn receivers_that_hang_refuse_and_fail_make_nothing_late_and_lose_nothing_within
         counted("narrow", "works") == Some(1.0)
     })?;
     wait::until("the last has come", wait::SHORT, || {
-        times(&narrow()).last_key_value() == all.last_key_value()
+        times(&narrow()).last_key_value() == all().last_key_value()
     })?;
+    let all = all();
+    ensure!(all.len() > 10 && all.values().all(|times| *times == 1), "each once: {all:?}");
     let lost = counted("narrow", "lost_total").context("no count")?;
     let delivered = times(&narrow());
     ensure!(delivered.values().all(|times| *times == 1) && delivered.len() <= ROOM + 1, "{delivered:?}");

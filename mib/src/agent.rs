@@ -74,24 +74,65 @@ impl Settings {
 
 /// Serves until the queue of events ends. What managers set goes to `asked`. `settings` of `None` means no SNMP; a change of them begins a new session.
 pub async fn run(
-    mut settings: watch::Receiver<Option<Settings>>,
+    settings: watch::Receiver<Option<Settings>>,
     reader: Reader,
     bus: WeakBus,
-    mut events: mpsc::UnboundedReceiver<Arc<Event>>,
+    events: mpsc::UnboundedReceiver<Arc<Event>>,
     asked: mpsc::UnboundedSender<SetRequest>,
 ) {
-    loop {
-        let wanted = settings.borrow_and_update().clone();
+    let mut agent = Agent::new(settings, reader, bus, events, asked);
+    while agent.rest().await && agent.serve().await {}
+}
+
+/// The same in two parts, for whoever lets it serve elsewhere than where it waits for something to serve: [`Agent::rest`] and
+/// [`Agent::serve`] in turn, until one of them says that it is over.
+pub struct Agent {
+    settings: watch::Receiver<Option<Settings>>,
+    reader: Reader,
+    bus: WeakBus,
+    events: mpsc::UnboundedReceiver<Arc<Event>>,
+    asked: mpsc::UnboundedSender<SetRequest>,
+}
+
+impl Agent {
+    /// As [`run`].
+    pub fn new(
+        settings: watch::Receiver<Option<Settings>>,
+        reader: Reader,
+        bus: WeakBus,
+        events: mpsc::UnboundedReceiver<Arc<Event>>,
+        asked: mpsc::UnboundedSender<SetRequest>,
+    ) -> Self {
+        Self { settings, reader, bus, events, asked }
+    }
+
+    /// Lets events pass until there is something to serve; false if there will be no more.
+    pub async fn rest(&mut self) -> bool {
+        while self.wanted().is_none() {
+            if rest(&mut self.settings, &mut self.events).await == Ended::Events {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Serves until there is nothing to serve; false if there will be no more events.
+    pub async fn serve(&mut self) -> bool {
+        while let Some(wanted) = self.wanted() {
+            let Self { settings, reader, bus, events, asked } = self;
+            if serve(wanted, settings, reader, bus, events, asked).await == Ended::Events {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn wanted(&mut self) -> Option<Settings> {
+        let wanted = self.settings.borrow_and_update().clone();
         if !wanted.as_ref().is_some_and(|wanted| wanted.traps) {
-            reader.counters().deliveries.forget(&SNMP_TRAPS.into());
+            self.reader.counters().deliveries.forget(&SNMP_TRAPS.into());
         }
-        let ended = match wanted {
-            Some(wanted) => serve(wanted, &mut settings, &reader, &bus, &mut events, &asked).await,
-            None => rest(&mut settings, &mut events).await,
-        };
-        if ended == Ended::Events {
-            return;
-        }
+        wanted
     }
 }
 

@@ -367,7 +367,8 @@ impl Counters {
         self.times.retain(|name| instances.contains(name));
         self.tallies.keep(config);
         self.checks.retain(|(service, _)| services.contains(service));
-        self.track_scripts.retain(|name| config.track_scripts.iter().any(|script| &script.name == name));
+        let scripts: HashSet<&Name> = config.track_scripts.iter().map(|script| &script.name).collect();
+        self.track_scripts.retain(|name| scripts.contains(name));
         self.services.retain(|service| services.contains(service));
         self.reals.retain(|real| reals.contains_key(real));
         self.checkers.retain(|key| {
@@ -399,7 +400,7 @@ mod tests {
         let service = sample::service_key(([10, 0, 0, 1], 80));
         let real_servers = reals.iter().map(|n| {
             let address = ([10, 0, 1, *n], 80).into();
-            RealServer { checkers: vec![sample::tcp_check(address)], ..RealServer::new(address) }
+            RealServer { checkers: vec![sample::tcp_check(address).into()], ..RealServer::new(address) }
         });
         let server = VirtualServer {
             sorry_server: Some(SorryServer::new(([10, 0, 2, 1], 80).into())),

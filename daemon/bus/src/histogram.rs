@@ -2,6 +2,7 @@
 //! the virtual routers may make them too; and counters that remember the last event that they counted, for exemplars.
 
 use std::marker::PhantomData;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -30,10 +31,14 @@ pub struct Exemplar {
     pub value: f64,
 }
 
+/// Of each bucket how many.
+type Counts = [Counter; MOST_BUCKETS + 1];
+
 /// How often something took how long.
 #[derive(Debug)]
 pub struct Histogram<B> {
-    counts: [Counter; MOST_BUCKETS + 1],
+    /// There once something was observed: many a histogram stays empty.
+    counts: OnceLock<Box<Counts>>,
     /// In microseconds.
     sum: Counter,
     /// The last event of each bucket that has one.
@@ -64,7 +69,7 @@ impl<B: Buckets> Histogram<B> {
     /// Counts one observation. Waits for nobody.
     pub fn observe(&self, took: Duration) {
         let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        if let Some(count) = self.counts.get(bucket::<B>(microseconds)) {
+        if let Some(count) = self.counts.get_or_init(Box::default).get(bucket::<B>(microseconds)) {
             count.inc();
         }
         self.sum.add(microseconds);
@@ -86,8 +91,9 @@ impl<B: Buckets> Histogram<B> {
         let exemplars = self.exemplars.lock().clone();
         let bounds = B::BOUNDS.iter().copied().map(Some).chain([None]);
         let mut count = 0;
-        let buckets = bounds.zip(&self.counts).enumerate().map(|(at, (bound, counted))| {
-            count += counted.get();
+        let counts = self.counts.get();
+        let buckets = bounds.enumerate().map(|(at, bound)| {
+            count += counts.and_then(|counts| counts.get(at)).map_or(0, Counter::get);
             let exemplar = exemplars.iter().find(|(of, _)| *of == at).map(|(_, exemplar)| *exemplar);
             (bound, count, exemplar)
         });

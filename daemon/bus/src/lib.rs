@@ -17,6 +17,7 @@
 //! | [`beat`] | how a loop shows that it lives |
 //! | [`history`] | the last events, in memory and in a bounded file |
 //! | [`line`](mod@line) | a fact as a line of the log ([`Event::line`]) |
+//! | [`local_time`] | the host's time zone |
 //! | [`mailbox`] | the queue whose sender never waits |
 //! | [`pause`] | how long whoever tries again waits |
 //! | [`own_file`] | how files of the daemon's own are opened |
@@ -36,6 +37,7 @@ mod hub;
 mod ipvs;
 pub mod line;
 mod link;
+pub mod local_time;
 pub mod mailbox;
 pub mod mention;
 pub mod own_file;

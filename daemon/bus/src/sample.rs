@@ -38,7 +38,7 @@ pub fn service() -> VirtualServer {
 /// A real server of weight 1 at 10.0.1.1:8080, looked at by a `TCP_CHECK`.
 pub fn real_server() -> RealServer {
     let address = SocketAddr::from(([10, 0, 1, 1], 8080));
-    RealServer { checkers: vec![tcp_check(address)], ..RealServer::new(address) }
+    RealServer { checkers: vec![tcp_check(address).into()], ..RealServer::new(address) }
 }
 
 /// A `TCP_CHECK` of this address.

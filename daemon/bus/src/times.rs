@@ -27,7 +27,8 @@ pub struct VrrpTimes {
     pub gaps: Histogram<Gaps>,
     /// How late the timers of the virtual router were looked at.
     pub lateness: Histogram<Lateness>,
-    senders: [Sender; MOST_SENDERS],
+    /// Who was heard, each with the next who was; at most [`MOST_SENDERS`].
+    senders: OnceLock<Box<Sender>>,
     /// The largest gap of late.
     lately: Largest,
     /// Who was heard last, by his place; nobody after an advertisement of our own, or a resignation.
@@ -35,12 +36,13 @@ pub struct VrrpTimes {
 }
 
 /// One that advertised.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Sender {
-    address: OnceLock<IpAddr>,
+    address: IpAddr,
     /// When it was heard last, in microseconds from the base; 0 when never, or when it has resigned since.
     heard: AtomicU64,
     gaps: Largest,
+    next: OnceLock<Box<Self>>,
 }
 
 /// The largest gap of a period, in microseconds, of the one before, and which period it is. One thread writes it, any
@@ -78,8 +80,7 @@ impl VrrpTimes {
     /// An advertisement was believed. A gap is what lies between two of the same sender, if nobody else was heard in
     /// between and it has not resigned: it was master all the time. Only one thread may call this.
     pub fn heard(&self, now: Instant, source: IpAddr, priority: u8) {
-        let place = self.senders.iter().position(|s| *s.address.get_or_init(|| source) == source);
-        let Some((place, sender)) = place.and_then(|place| Some((place, self.senders.get(place)?))) else {
+        let Some((place, sender)) = self.sender(source) else {
             self.last.store(NOBODY, Ordering::Relaxed);
             return;
         };
@@ -100,6 +101,23 @@ impl VrrpTimes {
         }
     }
 
+    /// The one of this address and his place; a new one if there is room.
+    fn sender(&self, address: IpAddr) -> Option<(usize, &Sender)> {
+        let mut at = &self.senders;
+        for place in 0..MOST_SENDERS {
+            let sender = at.get_or_init(|| Box::new(Sender::new(address)));
+            if sender.address == address {
+                return Some((place, sender));
+            }
+            at = &sender.next;
+        }
+        None
+    }
+
+    fn all_senders(&self) -> impl Iterator<Item = &Sender> {
+        std::iter::successors(self.senders.get(), |sender| sender.next.get()).map(Box::as_ref)
+    }
+
     /// The virtual router itself advertises, or has stopped to listen: what is heard next follows nothing.
     pub fn interrupted(&self) {
         self.last.store(NOBODY, Ordering::Relaxed);
@@ -113,7 +131,7 @@ impl VrrpTimes {
             let heard = sender.heard.load(Ordering::Relaxed);
             heard > 0 && now.saturating_sub(heard) <= within
         };
-        self.senders.iter().filter(lately).count()
+        self.all_senders().filter(lately).count()
     }
 
     /// The largest time between two advertisements in the last five to ten seconds; none if there were no two.
@@ -124,15 +142,20 @@ impl VrrpTimes {
     /// Everyone who was ever heard, in the order in which they were first.
     pub fn senders(&self, now: Instant) -> impl Iterator<Item = SenderTimes> + '_ {
         let period = period_of(self.since_base(now), PERIOD);
-        self.senders.iter().filter_map(move |sender| {
-            let address = *sender.address.get()?;
-            Some(SenderTimes { address, largest_gap: sender.gaps.read(period) })
-        })
+        self.all_senders()
+            .map(move |sender| SenderTimes { address: sender.address, largest_gap: sender.gaps.read(period) })
     }
 }
 
 fn period_of(microseconds: u64, length: Duration) -> u64 {
     1 + microseconds / u64::try_from(length.as_micros()).unwrap_or(u64::MAX)
+}
+
+impl Sender {
+    fn new(address: IpAddr) -> Self {
+        let (heard, gaps, next) = Default::default();
+        Self { address, heard, gaps, next }
+    }
 }
 
 impl Largest {

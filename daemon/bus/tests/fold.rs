@@ -107,7 +107,7 @@ fn service_settings() -> impl Strategy<Value = Configured<VirtualServer>> {
 
 fn real_settings() -> impl Strategy<Value = Configured<RealServer>> {
     (1u32..9, any::<u32>(), prop::collection::vec(socket(), 0..2)).prop_map(|(position, weight, checked)| {
-        let checkers = checked.into_iter().map(sample::tcp_check).collect();
+        let checkers = checked.into_iter().map(|real| sample::tcp_check(real).into()).collect();
         Configured::new(position, RealServer { weight: Weight(weight), checkers, ..sample::real_server() })
     })
 }
@@ -374,7 +374,7 @@ fn checkers_that_a_reload_takes_away_or_edits_are_forgotten_and_those_that_move_
     let service = sample::service_key((Ipv4Addr::new(10, 0, 0, 100), 80));
     let real = RealKey { service, real: SocketAddr::from(([10, 0, 1, 1], 8080)) };
     let configured = |ports: &[u16], files: &[&str]| {
-        let check = |port: &u16| sample::tcp_check(SocketAddr::from(([10, 0, 1, 1], *port)));
+        let check = |port: &u16| sample::tcp_check(SocketAddr::from(([10, 0, 1, 1], *port))).into();
         let follow = |file: &&str| FileCheck { track_file: (*file).into(), weight: 0, reverse: false };
         let (checkers, file_checks) = (ports.iter().map(check).collect(), files.iter().map(follow).collect());
         let settings = RealServer { checkers, file_checks, ..sample::real_server() };
@@ -416,7 +416,7 @@ fn checkers_that_a_reload_takes_away_or_edits_are_forgotten_and_those_that_move_
 fn what_a_checker_sees_before_its_first_result_is_known() {
     let service = sample::service_key((Ipv4Addr::new(10, 0, 0, 100), 80));
     let real = RealKey { service, real: SocketAddr::from(([10, 0, 1, 1], 443)) };
-    let settings = RealServer { checkers: vec![sample::tcp_check(real.real)], ..sample::real_server() };
+    let settings = RealServer { checkers: vec![sample::tcp_check(real.real).into()], ..sample::real_server() };
     let settings = Configured::new(1, settings);
     let checker = CheckerKey { real, kind: "SSL_GET".into(), index: 0 };
     let failed = |attempt| ServiceFact::CheckFailed {

@@ -50,7 +50,7 @@ pub fn definitions(config: &Config, counters: &Counters, umask: Option<u32>) -> 
                 let weight = i32::try_from(real.weight.0).unwrap_or(i32::MAX);
                 let speaks_tls = matches!(&checker.kind, CheckerKind::Http(HttpGet { tls: true, .. }));
                 let ssl = ssl.clone().filter(|_| speaks_tls);
-                let checker = Arc::new(checker.clone());
+                let checker = checker.clone();
                 definitions.push(Definition { key, checker, weight, ssl, manner, counters, latency });
             }
         }

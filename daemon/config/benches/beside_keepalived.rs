@@ -6,12 +6,13 @@
 //! Each of these readings is a process of its own, so that its peak memory is its own.
 #![allow(clippy::expect_used)] // a benchmark may end with a message
 
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use keepwatch_config::{Options, load, load_text};
+use keepwatch_config::{Config, Options, load, load_text};
 
 const KEEPALIVED: &str = "/usr/sbin/keepalived";
 
@@ -64,8 +65,8 @@ fn main() {
             failures.push(format!("{title}: slower than keepalived"));
         }
     }
-    for (title, text) in MANY {
-        let [few, many] = [FEW, 4 * FEW].map(|count| each(text(count)) / count);
+    let mut grows = |title: &str, time: &dyn Fn(u32) -> Duration| {
+        let [few, many] = [FEW, 4 * FEW].map(|count| time(count) / count);
         let growth = many.as_secs_f64() / few.as_secs_f64();
         println!(
             "{:>44} {many:>10.3?} each, {growth:.2} × that of a quarter",
@@ -74,7 +75,15 @@ fn main() {
         if growth > 2.0 {
             failures.push(format!("time for each of many {title} grows {growth:.2}-fold"));
         }
+    };
+    for (title, text) in MANY {
+        grows(title, &|count| each(|| drop(load_many(text(count)))));
     }
+    grows("instances in pairs, at a reload", &|count| {
+        let in_force = load_many(pairs(count, 100));
+        // One in the middle has another priority.
+        each(|| assert_eq!(differences(&in_force, &load_many(pairs(count, 101))), 1))
+    });
     assert!(failures.is_empty(), "{}", failures.join("; "));
 }
 
@@ -86,21 +95,7 @@ type Text = fn(u32) -> String;
 
 /// Whatever a configuration may have very many of.
 const MANY: &[(&str, Text)] = &[
-    ("instances in groups of two", |count| {
-        let instance = |n| {
-            format!(
-                "vrrp_instance V{n} {{\n interface e{}\n virtual_router_id {}\n virtual_ipaddress {{\n 10.{}.{}.{}\n }}\n}}\n",
-                n / 250,
-                n % 250 + 1,
-                n / 62500,
-                n / 250 % 250,
-                n % 250
-            )
-        };
-        let group =
-            |n| format!("vrrp_sync_group G{n} {{\n group {{\n V{}\n V{}\n }}\n}}\n", 2 * n, 2 * n + 1);
-        (0..count).map(instance).chain((0..count / 2).map(group)).collect()
-    }),
+    ("instances in groups of two", |count| pairs(count, 100)),
     ("virtual servers with a group each", |count| {
         let server = |n| {
             format!(
@@ -166,16 +161,44 @@ fn host(n: u32) -> std::net::Ipv4Addr {
     std::net::Ipv4Addr::from(0x0a01_0000 + n)
 }
 
-/// How long a text takes; the best of three.
-fn each(text: String) -> Duration {
+/// Instances in sync groups of two; one in the middle has this priority.
+fn pairs(count: u32, priority: u8) -> String {
+    let instance = |n| {
+        let priority = if n == count / 2 { format!(" priority {priority}\n") } else { String::new() };
+        format!(
+            "vrrp_instance V{n} {{\n interface e{}\n virtual_router_id {}\n{priority} virtual_ipaddress {{\n 10.{}.{}.{}\n }}\n}}\n",
+            n / 250,
+            n % 250 + 1,
+            n / 62500,
+            n / 250 % 250,
+            n % 250
+        )
+    };
+    let group = |n| format!("vrrp_sync_group G{n} {{\n group {{\n V{}\n V{}\n }}\n}}\n", 2 * n, 2 * n + 1);
+    (0..count).map(instance).chain((0..count / 2).map(group)).collect()
+}
+
+/// What a reload looks for: the blocks of the new configuration that are not as they are in force, and those that are
+/// gone.
+fn differences(in_force: &Config, new: &Config) -> usize {
+    let instances: HashMap<_, _> = in_force.instances.iter().map(|one| (&one.name, one)).collect();
+    let groups: HashMap<_, _> = in_force.sync_groups.iter().map(|one| (&one.name, one)).collect();
+    let other_instances = new.instances.iter().filter(|one| instances.get(&one.name) != Some(one)).count();
+    let other_groups = new.sync_groups.iter().filter(|one| groups.get(&one.name) != Some(one)).count();
+    let gone = instances.len().abs_diff(new.instances.len()) + groups.len().abs_diff(new.sync_groups.len());
+    other_instances + other_groups + gone
+}
+
+fn load_many(text: String) -> Config {
+    let options = Options { scripts: false, ..Options::default() };
+    load_text(Path::new("many.conf"), text, &options).config.unwrap_or_default()
+}
+
+/// How long something takes; the best of three.
+fn each(act: impl Fn()) -> Duration {
     let one = || {
         let begun = Instant::now();
-        let loaded = load_text(
-            Path::new("many.conf"),
-            text.clone(),
-            &Options { scripts: false, ..Options::default() },
-        );
-        std::hint::black_box(loaded);
+        act();
         begun.elapsed()
     };
     (0..3).map(|_| one()).min().unwrap_or_default()

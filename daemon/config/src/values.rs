@@ -7,6 +7,7 @@ mod number;
 mod user;
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) use self::form::{LONGEST_INTERFACE, address, granularity, host, interface, status};
@@ -317,6 +318,11 @@ impl Node {
     /// The value as whole seconds.
     pub(crate) fn whole_seconds(&self, index: usize) -> Option<Duration> {
         self.number::<u64>(index).map(Duration::from_secs)
+    }
+
+    /// The first value as a path.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        self.arg(0).map(PathBuf::from)
     }
 
     /// What the first value means, with its place.

@@ -26,6 +26,8 @@ const TELL: Duration = Duration::from_millis(250);
 const ROWS: usize = 150;
 /// Most events that are sent at a time.
 const EVENTS: usize = 40;
+/// Publishers on different threads overtake each other by fewer places than this.
+const OVERTAKEN: u64 = 1024;
 /// Words that a page may lag behind.
 const BEHIND: usize = 16;
 
@@ -86,14 +88,17 @@ impl Live {
 
     /// Follows the bus until it ends.
     pub(crate) async fn run(self: Arc<Self>) {
+        let before = self.reader.history().iter().next_back().map_or(0, |newest| newest.id.0);
         let mut watcher = self.reader.watch("page");
-        // What is in both the history and the ring is folded once.
+        // What is in both the history and the ring is folded once: only what came meanwhile can be.
         let mut known: HashSet<EventId> = HashSet::new();
         let past: Vec<Arc<Event>> = self.reader.history().iter().cloned().collect();
         self.with(|board| {
             for event in &past {
                 board.timelines.apply(event);
-                known.insert(event.id);
+                if event.id.0 + OVERTAKEN > before {
+                    known.insert(event.id);
+                }
             }
         });
         drop(past);

@@ -1,10 +1,11 @@
 //! Real servers and sorry servers.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BfdCheck, CheckTiming, Checker, FileCheck, Forwarding, Name, Script, Weight};
+use super::{BfdCheck, CheckTiming, Checker, FileCheck, Forwarding, Name, Rare, Script, Weight};
 
 /// A `real_server` block, inheritance resolved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,17 +28,17 @@ pub struct RealServer {
     /// `smtp_alert`, else `smtp_alert_checker`, else the global `smtp_alert`, else yes.
     pub smtp_alert: bool,
     /// `notify_up`.
-    pub notify_up: Option<Script>,
+    pub notify_up: Option<Box<Script>>,
     /// `notify_down`.
-    pub notify_down: Option<Script>,
+    pub notify_down: Option<Box<Script>>,
     /// `virtualhost` for HTTP_GET and SSL_GET, else the virtual server's.
     pub virtualhost: Option<Name>,
     /// `snmp_name`.
     pub snmp_name: Option<Name>,
     /// What it or its virtual server says for its checkers, as written: the checkers have taken it over already.
-    pub timing: CheckTiming,
+    pub timing: Rare<CheckTiming>,
     /// Its checkers that run on a schedule, in the order of the file. A server without any check is always up.
-    pub checkers: Vec<Checker>,
+    pub checkers: Vec<Arc<Checker>>,
     /// `FILE_CHECK` blocks: files whose numbers change its weight.
     pub file_checks: Vec<FileCheck>,
     /// `BFD_CHECK` blocks: sessions that must be up; no two of one session.
@@ -60,7 +61,7 @@ impl RealServer {
             notify_down: None,
             virtualhost: None,
             snmp_name: None,
-            timing: CheckTiming::default(),
+            timing: Rare::default(),
             checkers: Vec::new(),
             file_checks: Vec::new(),
             bfd_checks: Vec::new(),

@@ -11,12 +11,14 @@
 //! - [`process_events`]: which processes begin and end.
 //! - [`timer`]: a deadline as a descriptor, better than a millisecond.
 //! - [`sysctl`]: the kernel's settings of its network.
+//! - [`memory`]: what a process gives back of it.
 //! - [`sched`], [`namespace`]: what a thread may ask of the scheduler, and which network it lives in.
 
 pub mod address;
 mod error;
 pub mod link;
 pub mod linkbeat;
+pub mod memory;
 pub mod namespace;
 pub mod netlink;
 pub mod process_events;

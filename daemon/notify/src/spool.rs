@@ -1,21 +1,22 @@
 //! Mails that wait, on disk: one file each, so that neither a restart nor a crash loses one. In: mails to keep and to
 //! forget, from a task that must not wait for a disk. Out: at the start, what an earlier run left.
 //!
-//! A thread of its own has the directory (0700, our own). A file is written aside, brought to the disk and then renamed,
+//! A thread of its own, while there is something to do, has the directory (0700, our own). A file is written aside, brought to the disk and then renamed,
 //! so that it is whole or not there. A disk that fails costs the safety of mails over a restart, which is told once, and
 //! not the mails.
 
+use std::collections::VecDeque;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use keepwatch_bus::fact::ConsumerFact;
 use keepwatch_bus::{WeakBus, own_file};
 use nix::unistd::geteuid;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -48,8 +49,7 @@ enum Order {
 
 /// The directory, or nothing where mails wait in memory only.
 pub struct Spool {
-    orders: Option<SyncSender<Order>>,
-    thread: Option<JoinHandle<()>>,
+    desk: Option<Arc<Desk>>,
     bus: WeakBus,
     lossy: bool,
 }
@@ -60,7 +60,7 @@ pub type Left = oneshot::Receiver<Vec<Kept>>;
 impl Spool {
     /// Keeps nothing.
     pub fn none(bus: WeakBus) -> Self {
-        Self { orders: None, thread: None, bus, lossy: false }
+        Self { desk: None, bus, lossy: false }
     }
 
     /// Keeps mails in this directory, at most `capacity` of an earlier run.
@@ -68,12 +68,16 @@ impl Spool {
     /// # Errors
     /// When there is no thread for it.
     pub fn open(directory: PathBuf, capacity: usize, bus: WeakBus) -> io::Result<(Self, Left)> {
-        let (orders, received) = sync_channel(ORDERS);
         let (give, left) = oneshot::channel();
         let teller = Teller { directory: directory.clone(), bus: bus.clone(), told: false };
-        let run = move || keep(&directory, capacity, give, &received, teller);
-        let thread = std::thread::Builder::new().name("mail-queue".into()).spawn(run)?;
-        Ok((Self { orders: Some(orders), thread: Some(thread), bus, lossy: false }, left))
+        let desk = Arc::new(Desk {
+            directory,
+            waiting: Mutex::new(Waiting { works: true, ..Waiting::default() }),
+            teller: Mutex::new(teller),
+        });
+        let begun = desk.clone();
+        spawn(move || begun.begin(capacity, give))?;
+        Ok((Self { desk: Some(desk), bus, lossy: false }, left))
     }
 
     /// Keeps a mail, in place of what was kept under its number.
@@ -87,8 +91,8 @@ impl Spool {
     }
 
     fn order(&mut self, order: Order) {
-        let Some(orders) = &self.orders else { return };
-        if orders.try_send(order).is_err() && !self.lossy {
+        let Some(desk) = &self.desk else { return };
+        if !desk.order(order) && !self.lossy {
             self.lossy = true;
             let error =
                 "the disk is too slow: mails that wait may be lost or sent twice at a restart".to_owned();
@@ -97,11 +101,91 @@ impl Spool {
     }
 
     /// Waits until all orders are done, at most so long.
-    pub fn close(mut self, within: Duration) {
-        self.orders = None;
+    pub fn close(self, within: Duration) {
         let until = Instant::now() + within;
-        while self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) && Instant::now() < until {
+        while self.desk.as_ref().is_some_and(|desk| desk.waiting.lock().works) && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    std::thread::Builder::new().name("mail-queue".into()).spawn(work).map(drop)
+}
+
+/// What is shared with the thread that has the directory. It is there only while there is something for it to do: most
+/// daemons never send a mail.
+struct Desk {
+    directory: PathBuf,
+    waiting: Mutex<Waiting>,
+    /// The thread's own.
+    teller: Mutex<Teller>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    orders: VecDeque<Order>,
+    /// There is a thread, which looks for orders before it ends.
+    works: bool,
+    /// The directory can't be used.
+    useless: bool,
+}
+
+impl Desk {
+    /// Has it done; false if it can't be, because too many wait or there is no thread.
+    fn order(self: &Arc<Self>, order: Order) -> bool {
+        let mut waiting = self.waiting.lock();
+        if waiting.useless {
+            return true;
+        }
+        if waiting.orders.len() >= ORDERS {
+            return false;
+        }
+        waiting.orders.push_back(order);
+        if !waiting.works {
+            let desk = self.clone();
+            waiting.works = spawn(move || desk.work()).is_ok();
+        }
+        waiting.works
+    }
+
+    /// Reads what an earlier run left, and goes on with orders.
+    fn begin(&self, capacity: usize, give: oneshot::Sender<Vec<Kept>>) {
+        let left = {
+            let mut teller = self.teller.lock();
+            let left = prepare(&self.directory).and_then(|()| read(&self.directory, capacity, &teller));
+            left.unwrap_or_else(|error| {
+                teller.went(Err(error));
+                self.waiting.lock().useless = true;
+                Vec::new()
+            })
+        };
+        // Nobody may want it any more.
+        let _ = give.send(left);
+        self.work();
+    }
+
+    fn work(&self) {
+        let mut teller = self.teller.lock();
+        loop {
+            let order = {
+                let mut waiting = self.waiting.lock();
+                if waiting.useless {
+                    waiting.orders.clear();
+                }
+                let Some(order) = waiting.orders.pop_front() else {
+                    waiting.works = false;
+                    return;
+                };
+                order
+            };
+            teller.went(match order {
+                Order::Keep(kept) => write(&self.directory, &kept),
+                Order::Forget(number) => match fs::remove_file(path(&self.directory, number)) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                    result => result,
+                },
+            });
         }
     }
 }
@@ -137,32 +221,6 @@ impl Teller {
     fn unread(&self, path: &Path, error: &io::Error) {
         let error = format!("{}: {error}; what it holds is not sent before the next start", path.display());
         self.bus.publish(None, ConsumerFact::ConsumerFailed { consumer: "mail queue".into(), error });
-    }
-}
-
-fn keep(
-    directory: &Path,
-    capacity: usize,
-    give: oneshot::Sender<Vec<Kept>>,
-    orders: &Receiver<Order>,
-    mut teller: Teller,
-) {
-    let left = prepare(directory).and_then(|()| read(directory, capacity, &teller));
-    let usable = left.is_ok();
-    let left = left.unwrap_or_else(|error| {
-        teller.went(Err(error));
-        Vec::new()
-    });
-    // Nobody may want it any more.
-    let _ = give.send(left);
-    for order in orders.iter().filter(|_| usable) {
-        teller.went(match order {
-            Order::Keep(kept) => write(directory, &kept),
-            Order::Forget(number) => match fs::remove_file(path(directory, number)) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                result => result,
-            },
-        });
     }
 }
 

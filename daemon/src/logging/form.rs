@@ -1,7 +1,7 @@
 //! The forms of a line on the console and in a file.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use keepwatch_bus::local_time;
 use serde_json::{Map, Value};
 
 use super::Severity;
@@ -21,7 +21,7 @@ pub enum Form {
 
 /// The time of a line, by the clock on the wall.
 pub(super) fn local(at: Timestamp) -> jiff::Zoned {
-    at.to_zoned(TimeZone::system())
+    at.to_zoned(local_time::zone())
 }
 
 impl Form {

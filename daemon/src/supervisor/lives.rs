@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use keepwatch_net::memory;
 use nix::sys::signal::Signal;
 
 use super::absence::Absence;
@@ -53,6 +54,9 @@ impl Supervisor<'_> {
     pub(super) fn look(&mut self) {
         let now = Instant::now();
         self.look_after_addresses(now);
+        if self.gives_back.take_if(|at| *at <= now).is_some() {
+            memory::give_back();
+        }
         match &mut self.phase {
             Phase::Running(worker) => {
                 if let Some(end) = worker.ended() {

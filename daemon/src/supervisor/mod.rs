@@ -140,6 +140,7 @@ fn run(program: &Program, listeners: usize, command: Option<UnixStream>) -> Resu
         absence: None,
         left_on: None,
         taken_off: 0,
+        gives_back: None,
         phase: Phase::Running(worker),
     };
     let outcome = supervisor.supervise(&signals);
@@ -214,6 +215,8 @@ struct Supervisor<'a> {
     left_on: Option<String>,
     /// How many were taken off since a worker last lived long enough to tell of it.
     taken_off: usize,
+    /// When what a start needs of memory is given back.
+    gives_back: Option<Instant>,
     phase: Phase,
 }
 

@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use anyhow::Result;
+use keepwatch_net::memory;
 
 use super::line::{PidFiles, Report, Terms};
 use super::worker::Worker;
@@ -181,5 +182,6 @@ impl Supervisor<'_> {
         if let Some(command) = self.command.take() {
             detach::runs(command);
         }
+        self.gives_back = Some(Instant::now() + memory::SETTLED_AFTER);
     }
 }

@@ -131,9 +131,8 @@ fn reals(all: &mut Changes, world: &World, key: ServiceKey, server: &VirtualServ
         let same = known.reals.get(&real.address).map(|known| *known.settings.model == *real);
         all.block(same, || name(&real.address));
     }
-    for gone in known.reals.values() {
-        if !server.real_servers.iter().any(|real| real.address == gone.address) {
-            all.add(BlockChange::Removed, name(&gone.address));
-        }
+    let kept: HashSet<_> = server.real_servers.iter().map(|real| real.address).collect();
+    for gone in known.reals.values().filter(|known| !kept.contains(&known.address)) {
+        all.add(BlockChange::Removed, name(&gone.address));
     }
 }

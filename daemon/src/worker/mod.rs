@@ -12,6 +12,7 @@
 //! | [`pulse`] | the line to the supervisor, and beats over it |
 //! | [`parts`] | what both are made of |
 //! | `standstill` | beats of what virtual routers do not depend on |
+//! | `settled` | memory that is given back |
 //!
 //! Order matters twice. At the start, what acts comes before what watches, for failover must not wait for a
 //! listener. At the end, what acts stops first, so that what watches can still tell of it.
@@ -25,6 +26,7 @@ pub(crate) mod pulse;
 pub mod reload;
 pub(crate) mod rights;
 pub mod settings;
+mod settled;
 mod signals;
 mod standstill;
 
@@ -61,6 +63,7 @@ use pulse::{Line, ToSupervisor};
 use reload::{AtStart, Extent, Reload, Wanted};
 use rights::Rights;
 use settings::Settings;
+use settled::Settled;
 use signals::{Asked, Signals};
 
 /// Threads of the ordinary runtime. Nothing that decides about failover runs there; two let one task be slow.
@@ -149,6 +152,8 @@ struct Worker {
     saved: Saved,
     /// What is run at the very end.
     end: Option<TurningPoint>,
+    /// When memory is given back.
+    settled: Settled,
 }
 
 impl Worker {
@@ -227,9 +232,23 @@ impl Worker {
         let saved = Saved::start(config, sources, consumers.reader().clone(), &bus);
         // A large configuration takes room, and its sources with it.
         drop(accepted);
-        Self { settings, to_supervisor, bus, publishers, consumers, at_start, extent, rights, saved, end }
-            .until_stopped(signals, wanted, asked)
-            .await
+        let mut settled = Settled::default();
+        settled.soon();
+        Self {
+            settings,
+            to_supervisor,
+            bus,
+            publishers,
+            consumers,
+            at_start,
+            extent,
+            rights,
+            saved,
+            end,
+            settled,
+        }
+        .until_stopped(signals, wanted, asked)
+        .await
     }
 
     /// `asked_before`: what somebody wanted before this was able to do it.
@@ -278,6 +297,7 @@ impl Worker {
                 },
                 loaded = reload.loaded() => {
                     reload.answer(&self.settle(loaded));
+                    self.settled.soon();
                     self.consumers.reader().counters().tallies.reloads_took.observe(reload.took());
                     if !reload.again(&self.settings, self.consumers.reader()) {
                         self.to_supervisor.say(Report::Reloaded);

@@ -96,10 +96,11 @@ fn a_daemon_without_a_configuration_says_so_and_ends() -> Result<()> {
     let scene = Scene::new("no-config")?;
     let pid = scene.host.directory().join("d.pid").to_string_lossy().into_owned();
     let program = binaries::path("keepwatchd")?;
-    let flags = ["-n", "-l", "-P", "-p", &pid, "-f", "/nonexistent/keepalived.conf"];
+    let missing = scene.host.directory().join("missing.conf").to_string_lossy().into_owned();
+    let flags = ["-n", "-l", "-P", "-p", &pid, "-f", &missing];
     let output = scene.host.output(program, &flags)?;
     assert_eq!(output.status.code(), Some(6), "{}", text(&output.stderr));
-    assert!(text(&output.stderr).contains("/nonexistent/keepalived.conf"));
+    assert!(text(&output.stderr).contains(&missing));
     assert!(!Path::new(&pid).exists());
     Ok(())
 }

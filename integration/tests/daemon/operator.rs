@@ -88,7 +88,9 @@ fn events_are_followed_as_they_happen() -> Result<()> {
 
 #[test]
 fn without_a_daemon_the_command_says_so() -> Result<()> {
-    let output = keepwatch(&["--socket", "/nonexistent/control.sock", "status"])?;
+    let directory = tempfile::tempdir()?;
+    let socket = directory.path().join("control.sock").to_string_lossy().into_owned();
+    let output = keepwatch(&["--socket", &socket, "status"])?;
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("Is keepwatchd running?"), "{}", text(&output.stderr));
     Ok(())

@@ -114,7 +114,7 @@ for n in 1 2 3 4; do
 	done
 done
 kill $flood
-nft list table ip watch | awk '/counter/ { print $6 == "!=" ? "unmarked " $10 : $9 > 1000 ? "marked" : "too few: " $0 }'
+nft list table ip watch | awk '/counter/ { print ($6 == "!=" ? "unmarked " $10 : ($9 > 1000 ? "marked" : "too few: " $0)) }'
 nft delete table ip watch
 chapter "repaired"
 nft delete table ip marks_of_ipvs

@@ -153,6 +153,36 @@ fn without_scripts_the_page_does_the_same() -> Result<()> {
     follow_the_cause(&browser)
 }
 
+#[test]
+fn a_page_that_is_open_outlives_a_restart() -> Result<()> {
+    let lab = Lab::new("page-restart")?;
+    let (_lan, mut hosts) = lab.routers(1)?;
+    let host = hosts.remove(0);
+    let start = |more: &str| {
+        let config = Instance::new("VI_1").interval("0.3").version_3("") + more;
+        Keepwatchd::on(&host).config(config).flags(&["--dataplane", "memory"]).start()
+    };
+    let mut daemon = start("")?;
+    let browser = Browser::start(&host, Setup::default())?;
+    browser.open(PAGE)?;
+    browser.wait_for("#live", "live")?;
+    browser.wait_for(ROUTER, "MASTER")?;
+    browser.run("window.same = true")?;
+    daemon.process_mut().stop(wait::LONG)?;
+    browser.wait_for("#live", "no answer")?;
+    let other = Instance::new("VI_2").vrid(52).interval("0.3").vip("10.78.9.12");
+    let _daemon = start(&other.to_string())?;
+    browser.wait_for("#live", "live")?;
+    browser.wait_for("tr[data-k='router VI_2']", "MASTER")?;
+    // Of the time between the two runs nobody knows.
+    wait::until("the timeline goes on after a gap", wait::LONG, || {
+        browser.all(&format!("{ROUTER} svg.line rect.t-good")).is_ok_and(|bars| bars.len() == 2)
+    })
+    .with_context(|| browser.text("body"))?;
+    ensure!(browser.run("return window.same")? == true, "the page was loaded anew");
+    Ok(())
+}
+
 /// Pages that are open at a time.
 const OPEN: usize = 50;
 

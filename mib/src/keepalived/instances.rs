@@ -1,5 +1,6 @@
 //! Virtual routers.
 
+use std::borrow::Borrow;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -68,8 +69,8 @@ impl<'s> InstanceRow<'s> {
 }
 
 /// A script with its arguments, where there is one.
-pub(super) fn script(command: &Option<Script>) -> Cell {
-    command.as_ref().and_then(|command| text(command.to_string()))
+pub(super) fn script(command: &Option<impl Borrow<Script>>) -> Cell {
+    command.as_ref().and_then(|command| text(command.borrow().to_string()))
 }
 
 pub(crate) const NAME: Column<Instances> =

@@ -45,7 +45,7 @@ impl<'s> RealRow<'s> {
     }
 
     fn timing(&self) -> CheckTiming {
-        self.settings().map(|settings| settings.timing).unwrap_or_default()
+        self.settings().map(|settings| *settings.timing).unwrap_or_default()
     }
 
     fn delay_loop(&self) -> Duration {

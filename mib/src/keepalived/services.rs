@@ -1,5 +1,6 @@
 //! Virtual servers.
 
+use std::borrow::Borrow;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -175,8 +176,8 @@ fn netmask(prefix: u8) -> [u8; 4] {
 }
 
 /// The program of a command.
-pub(super) fn program(command: &Option<Script>) -> Cell {
-    command.as_ref()?.argv.first().and_then(text)
+pub(super) fn program(command: &Option<impl Borrow<Script>>) -> Cell {
+    command.as_ref()?.borrow().argv.first().and_then(text)
 }
 
 pub(crate) const KIND: Column<Services> =

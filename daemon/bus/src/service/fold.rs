@@ -1,5 +1,7 @@
 //! What facts of virtual servers, real servers and checkers do to the world.
 
+use std::sync::Arc;
+
 use keepwatch_model as model;
 
 use super::{Checker, Failure, RealServer, SeenPage, Service, ServiceFact};
@@ -132,7 +134,7 @@ impl ServiceFact {
 /// known yet, and one that is gone is forgotten.
 fn follow(mut seen: Vec<Checker>, before: &model::RealServer, after: &model::RealServer) -> Vec<Checker> {
     let mut kept = Vec::with_capacity(seen.len());
-    let alike = |old: &model::Checker, new: &model::Checker| old.kind == new.kind;
+    let alike = |old: &Arc<model::Checker>, new: &Arc<model::Checker>| old.kind == new.kind;
     for (from, to) in moves(&before.checkers, &after.checkers, alike) {
         kept.extend(take(&mut seen, |key| !follows(key) && usize::from(key.index) == from, to));
     }

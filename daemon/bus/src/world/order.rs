@@ -51,7 +51,8 @@ type Place = (u32, u64);
 #[derive(Clone)]
 pub struct Ordered<K, V> {
     places: HashMap<K, Place>,
-    values: BTreeMap<Place, V>,
+    /// Boxed: nodes of a tree that grows at its end are half empty.
+    values: BTreeMap<Place, Box<V>>,
     /// How many were placed so far.
     placed: u64,
     /// How many have a place that another had before.
@@ -71,12 +72,12 @@ impl<K: Clone + Eq + Hash, V: Placed> Ordered<K, V> {
 
     /// The one of this key.
     pub fn get(&self, key: &K) -> Option<&V> {
-        self.values.get(self.places.get(key)?)
+        self.values.get(self.places.get(key)?).map(Box::as_ref)
     }
 
     /// The one of this key; who gives it another place calls [`Self::settle`].
     pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        self.values.get_mut(self.places.get(key)?)
+        self.values.get_mut(self.places.get(key)?).map(Box::as_mut)
     }
 
     /// Is there one of this key?
@@ -86,23 +87,23 @@ impl<K: Clone + Eq + Hash, V: Placed> Ordered<K, V> {
 
     /// All of them, in order.
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &V> + ExactSizeIterator {
-        self.values.values()
+        self.values.values().map(Box::as_ref)
     }
 
     /// All of them, in order; their places stay.
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
-        self.values.values_mut()
+        self.values.values_mut().map(Box::as_mut)
     }
 
     /// The first at this place or, when nothing is there, at the next place where something is.
     pub fn from_position(&self, position: u32) -> Option<&V> {
-        self.values.range((position, 0)..).next().map(|(_, value)| value)
+        self.values.range((position, 0)..).next().map(|(_, value)| value.as_ref())
     }
 
     /// The one of this number, from 0.
     pub fn nth(&self, number: usize) -> Option<&V> {
         // Nearly always the places are 1, 2, 3…
-        let place = |end: Option<(&Place, &V)>| end.map_or(0, |((position, _), _)| *position as usize);
+        let place = |end: Option<(&Place, &Box<V>)>| end.map_or(0, |((position, _), _)| *position as usize);
         let (first, last) = (place(self.values.first_key_value()), place(self.values.last_key_value()));
         if self.shared == 0 && first == 1 && last == self.len() {
             return self.from_position(u32::try_from(number + 1).ok()?);
@@ -117,7 +118,7 @@ impl<K: Clone + Eq + Hash, V: Placed> Ordered<K, V> {
         self.placed += 1;
         self.shared += usize::from(self.is_taken(place.0));
         self.places.insert(key, place);
-        self.values.insert(place, value);
+        self.values.insert(place, Box::new(value));
         before
     }
 
@@ -126,7 +127,7 @@ impl<K: Clone + Eq + Hash, V: Placed> Ordered<K, V> {
         let place = self.places.remove(key)?;
         let value = self.values.remove(&place);
         self.shared -= usize::from(self.is_taken(place.0));
-        value
+        value.map(|value| *value)
     }
 
     fn is_taken(&self, position: u32) -> bool {

@@ -10,6 +10,7 @@ mod checker;
 mod garp;
 mod garp_group;
 mod global;
+mod global_fifo;
 mod group;
 mod instance;
 mod resolve_group;
@@ -35,6 +36,7 @@ use crate::model::{
     BfdSession, Config, GarpGroup, Name, Ssl, TrackFile, TrackProcess, TrackScript, VirtualServerGroup,
 };
 use crate::preprocess::Context;
+use crate::schema::global::{GlobalDraft, OF_ROOT};
 use crate::schema::groups::GroupDraft;
 use crate::schema::instance::InstanceDraft;
 use crate::schema::observability::OBSERVABILITY;
@@ -55,7 +57,7 @@ pub(crate) struct Places {
 /// Everything that was read, as written.
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
-    global: global::GlobalDraft,
+    global: GlobalDraft,
     groups: Vec<GroupDraft>,
     // Boxed: each is given back as soon as the model has it, and there may be tens of thousands.
     #[allow(clippy::vec_box)]
@@ -104,8 +106,8 @@ impl Draft {
             }
             "virtual_server_group" => self.server_group(node, context),
             "global_defs" => {
-                self.global_defs(node, context);
-                context.known.iproute.say(self.global.iproute());
+                self.global.read(node, context);
+                context.known.iproute.say(&self.global.model.iproute);
             }
             "observability" => OBSERVABILITY.read(&mut self.observability, node, context),
             "vrrp_script" => self.track_script(node, context),
@@ -115,7 +117,8 @@ impl Draft {
             "garp_group" => self.garp_group(node, context),
             "bfd_instance" => self.bfd(node, context),
             _ => {
-                let _ = STATIC.take(&mut self.statics, node, context) || self.global.root(node, context);
+                let _ = STATIC.take(&mut self.statics, node, context)
+                    || OF_ROOT.take(&mut self.global, node, context);
             }
         }
     }

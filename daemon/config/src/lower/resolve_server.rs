@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::alerts;
 use super::checker::{Around, DELAY_LOOP, idle};
@@ -241,11 +242,11 @@ fn real_servers(
             inhibit_on_failure: real.inhibit.unwrap_or(draft.inhibit),
             alpha,
             smtp_alert: alerts::checker(real.smtp_alert, defined.global, true),
-            notify_up: real.notify_up,
-            notify_down: real.notify_down,
+            notify_up: real.notify_up.map(Box::new),
+            notify_down: real.notify_down.map(Box::new),
             snmp_name: real.snmp_name,
-            timing,
-            checkers: checkers.into_iter().map(|(_, checker)| checker).collect(),
+            timing: timing.into(),
+            checkers: checkers.into_iter().map(|(_, checker)| Arc::new(checker)).collect(),
             virtualhost,
             file_checks,
             bfd_checks,

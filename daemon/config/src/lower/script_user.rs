@@ -3,6 +3,8 @@
 //! Goes in: keywords, and the whole model. Comes out: the users in it, and what there is to say of users that this
 //! machine does not have.
 
+use std::sync::Arc;
+
 use keepwatch_process::DEFAULT_USER;
 use keepwatch_process::security::Who;
 
@@ -89,10 +91,12 @@ pub(super) fn apply(config: &mut Config) {
         maybe(&mut server.quorum_up);
         maybe(&mut server.quorum_down);
         for real in &mut server.real_servers {
-            maybe(&mut real.notify_up);
-            maybe(&mut real.notify_down);
-            for checker in &mut real.checkers {
-                if let CheckerKind::Misc(misc) = &mut checker.kind {
+            let told = [&mut real.notify_up, &mut real.notify_down];
+            told.into_iter().flatten().for_each(|told| script(told));
+            let commands =
+                real.checkers.iter_mut().filter(|checker| matches!(checker.kind, CheckerKind::Misc(_)));
+            for checker in commands {
+                if let CheckerKind::Misc(misc) = &mut Arc::make_mut(checker).kind {
                     script(&mut misc.script);
                 }
             }

@@ -3,15 +3,7 @@
 use crate::diagnostics::Diagnostic;
 use crate::model::{Config, LvsSyncDaemon};
 use crate::preprocess::Context;
-use crate::source::Span;
-
-/// Where `lvs_sync_daemon` is written.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct SyncDaemonPlace {
-    pub(super) at: Span,
-    /// It has an id; else that is the instance's VRID.
-    pub(super) has_id: bool,
-}
+use crate::schema::global::SyncDaemonPlace;
 
 /// Settles what it follows, and its id.
 pub(super) fn resolve(config: &mut Config, place: SyncDaemonPlace, context: &mut Context) {

@@ -21,6 +21,11 @@ impl Keyword {
         Entry { keyword: self, set, set_wrong: None }
     }
 
+    /// Nothing comes of it, or somebody else acts by it.
+    pub(super) const fn sets_nothing<T>(self) -> Entry<T> {
+        self.sets(|_, _, _| ())
+    }
+
     /// What it does, and what with a wrong value.
     pub(super) const fn sets_or<T>(self, set: Setter<T>, set_wrong: Setter<T>) -> Entry<T> {
         Entry { keyword: self, set, set_wrong: Some(set_wrong) }
@@ -55,13 +60,28 @@ impl<T> Block<T> {
         self.0.len()
     }
 
-    /// The keywords alone; `N` is how many there are.
-    pub(super) const fn keywords<const N: usize>(&self) -> [Keyword; N] {
+    /// How many several blocks have.
+    pub(super) const fn count(blocks: &[Self]) -> usize {
+        let (mut count, mut block) = (0, 0);
+        while block < blocks.len() {
+            count += blocks[block].len();
+            block += 1;
+        }
+        count
+    }
+
+    /// The keywords of several blocks; `N` is how many they have.
+    pub(super) const fn all<const N: usize>(blocks: &[Self]) -> [Keyword; N] {
         let mut all = [Keyword::EMPTY; N];
-        let mut at = 0;
-        while at < N {
-            all[at] = self.0[at].keyword;
-            at += 1;
+        let (mut count, mut block) = (0, 0);
+        while block < blocks.len() {
+            let mut at = 0;
+            while at < blocks[block].len() {
+                all[count] = blocks[block].0[at].keyword;
+                count += 1;
+                at += 1;
+            }
+            block += 1;
         }
         all
     }
@@ -71,7 +91,7 @@ impl<T> Block<T> {
 macro_rules! keywords_of {
     ($block:expr) => {{
         const COUNT: usize = $block.len();
-        const ALL: [$crate::schema::Keyword; COUNT] = $block.keywords();
+        const ALL: [$crate::schema::Keyword; COUNT] = $crate::schema::entry::Block::all(&[$block]);
         &ALL
     }};
 }

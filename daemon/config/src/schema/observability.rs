@@ -27,11 +27,11 @@ pub(crate) const OBSERVABILITY: Block<Observability> = Block(&[
         "TLS and users of what is served there: a file in the web-config format of Prometheus.",
     )
     .example("web_config_file /etc/keepwatch/web.yml")
-    .sets(|to, node, _| to.web_config_file = node.arg(0).map(PathBuf::from)),
+    .sets(|to, node, _| to.web_config_file = node.path()),
     kw("control_socket", &[one("PATH", Kind::Word)], "Unix socket of the `keepwatch` command.")
         .default("keepwatch.sock in the run directory")
         .example("control_socket /run/keepwatch.sock")
-        .sets(|to, node, _| to.control_socket = node.arg(0).map(PathBuf::from)),
+        .sets(|to, node, _| to.control_socket = node.path()),
     kw("history", &[], "What is remembered of the past.")
         .block(BlockId::History)
         .example("history {\n    events 10000\n}")

@@ -1,13 +1,13 @@
 //! The top level.
 
-use super::bounds::U32;
 use super::compose::compose;
 use super::entry::keywords_of;
+use super::global::OF_ROOT;
 use super::static_entries::STATIC;
-use super::{BlockId, Keyword, Kind, flag, kw, one, opt};
+use super::{BlockId, Keyword, Kind, kw, one, opt};
 
 /// Keywords outside of every block.
-pub(super) const ROOT: &[Keyword] = compose!(BLOCKS, keywords_of!(STATIC));
+pub(super) const ROOT: &[Keyword] = compose!(BLOCKS, keywords_of!(OF_ROOT), keywords_of!(STATIC));
 
 /// Those that `lower` makes something of by their names: what it makes is known to nobody else.
 const BLOCKS: &[Keyword] = &[
@@ -18,32 +18,6 @@ const BLOCKS: &[Keyword] = &[
     kw("observability", &[], "keepwatch's own settings; keepalived does not know this block.")
         .block(BlockId::Observability)
         .example("observability {\n    listen 127.0.0.1:9165\n}"),
-    flag("linkbeat_use_polling", "Poll links rather than listen to the kernel.")
-        .example("linkbeat_use_polling"),
-    kw("net_namespace", &[one("NAME", Kind::Word)], "Network namespace that the whole daemon runs in.")
-        .first_counts()
-        .example("net_namespace blue"),
-    kw("net_namespace_ipvs", &[opt("NAME", Kind::Word)], "Network namespace whose IPVS table is used.")
-        .first_counts()
-        .example("net_namespace_ipvs blue"),
-    flag("namespace_with_ipsets", "Was for ipsets, of which none are made.").example("namespace_with_ipsets"),
-    flag("use_pid_dir", "Put pid files in a directory of their own.").example("use_pid_dir"),
-    kw("instance", &[one("NAME", Kind::Word)], "Name of this daemon among several on one host.")
-        .first_counts()
-        .example("instance east"),
-    kw(
-        "child_wait_time",
-        &[one("SECONDS", Kind::Int(0, U32))],
-        "How long stopping waits for child processes.",
-    )
-    .default("5")
-    .example("child_wait_time 10"),
-    kw("interface_up_down_delays", &[], "Delays before an interface that went down or up counts as such.")
-        .lines("INTERFACE DOWN_DELAY [UP_DELAY]")
-        .example("interface_up_down_delays {\n    eth0 0.5 1\n}"),
-    kw("linkbeat_interfaces", &[], "Interfaces whose link is polled.")
-        .lines("INTERFACE [MII | ETHTOOL | IOCTL]")
-        .example("linkbeat_interfaces {\n    eth0 ETHTOOL\n}"),
     kw(
         "track_group",
         &[one("NAME", Kind::Word)],

@@ -26,10 +26,9 @@ use std::fmt::{Arguments, Write as _};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use keepwatch_bus::World;
 use keepwatch_bus::counters::Counters;
 use keepwatch_bus::fact::DumpKind;
+use keepwatch_bus::{World, local_time};
 use keepwatch_model::JsonVersion;
 
 pub use stats::Cleared;
@@ -126,7 +125,7 @@ impl Page {
 
 /// `1795836982.020809 (Sat Nov 28 03:36:22.020809 2026)`: seconds since 1970, and the host's time.
 fn moment(at: Timestamp) -> String {
-    let local = at.to_zoned(TimeZone::system());
+    let local = at.to_zoned(local_time::zone());
     format!("{} ({})", seconds_since_1970(at), local.strftime("%a %b %e %H:%M:%S%.6f %Y"))
 }
 

@@ -208,8 +208,8 @@ fn real_server(page: &mut Page, real: &RealServer) {
     }
     timing(page, settings.timing.retry, settings.timing.delay_before_retry, settings.timing.warmup);
     page.line(format_args!("   Inhibit on failure is {}", on(settings.inhibit_on_failure)));
-    script(page, settings.notify_up.as_ref(), "RS", "up");
-    script(page, settings.notify_down.as_ref(), "RS", "down");
+    script(page, settings.notify_up.as_deref(), "RS", "up");
+    script(page, settings.notify_down.as_deref(), "RS", "down");
     if let Some(host) = &settings.virtualhost {
         page.line(format_args!("    VirtualHost = '{host}'"));
     }

@@ -29,6 +29,8 @@ pub use regex::{BodyRegex, MatcherStack, RegexOption};
 pub use smtp::SmtpCheck;
 pub use udp::{Bytes, UdpCheck, UdpReply};
 
+use crate::Usual;
+
 /// One checker block that runs on a schedule, inheritance resolved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Checker {
@@ -67,6 +69,19 @@ pub struct CheckTiming {
     pub connect_timeout: Option<Duration>,
 }
 
+impl Usual for CheckTiming {
+    fn usual() -> &'static Self {
+        static USUAL: CheckTiming = CheckTiming {
+            delay_loop: None,
+            warmup: None,
+            retry: None,
+            delay_before_retry: None,
+            connect_timeout: None,
+        };
+        &USUAL
+    }
+}
+
 impl CheckTiming {
     /// `connect_timeout` where nothing else is said.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -99,7 +114,7 @@ pub enum CheckerKind {
     /// `PING_CHECK`: ICMP echo is answered. The port has no meaning.
     Ping(Connection),
     /// `UDP_CHECK`: a datagram is answered, or at least not refused.
-    Udp(UdpCheck),
+    Udp(Box<UdpCheck>),
 }
 
 /// What a checker is told, with the keyword that it was written with as its `type`.
@@ -142,7 +157,7 @@ impl<'de> Deserialize<'de> for CheckerKind {
             #[serde(rename = "PING_CHECK")]
             Ping(Connection),
             #[serde(rename = "UDP_CHECK")]
-            Udp(UdpCheck),
+            Udp(Box<UdpCheck>),
         }
         Ok(match Typed::deserialize(deserializer)? {
             Typed::Tcp(settings) => Self::Tcp(settings),

@@ -95,6 +95,14 @@ impl<T> AddressSocket<T> {
         self.waiting.is_empty() && self.sent.is_empty()
     }
 
+    /// Keeps room for `usual` requests only, if none waits.
+    pub fn slim(&mut self, usual: usize) {
+        if self.is_idle() && self.waiting.capacity().max(self.sent.capacity()) > usual {
+            self.waiting.shrink_to(usual);
+            self.sent.shrink_to(usual);
+        }
+    }
+
     /// Writes up to `limit` waiting requests and reads the answers that are there, in order, into `answered`.
     /// Returns whether requests still wait to be written. A limit keeps a takeover of thousands of addresses from
     /// holding up the adverts that fall due meanwhile.

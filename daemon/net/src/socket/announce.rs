@@ -44,6 +44,11 @@ impl Announcer {
         self.batch.push(Destination::Frame { link, ethertype: TYPE_IPV6 }, &frame);
     }
 
+    /// Keeps room for `usual` frames only, if none waits.
+    pub fn slim(&mut self, usual: usize) {
+        self.batch.slim(usual);
+    }
+
     /// Whether a burst is waiting.
     pub fn is_empty(&self) -> bool {
         self.batch.is_empty()

@@ -18,6 +18,8 @@ use super::vrrp::{TOS_INTERNETWORK_CONTROL, VRRP_PROTOCOL};
 const MANY: usize = 64;
 const FEW: usize = 4;
 const CONTROL: usize = 64;
+/// The bytes of an ordinary datagram.
+const ORDINARY: usize = 64;
 
 /// Where a datagram goes, and through what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,6 +132,15 @@ impl SendBatch {
         }
         self.arena.extend_from_slice(bytes);
         self.messages.push((destination, start..self.arena.len()));
+    }
+
+    /// Keeps room for `usual` datagrams of ordinary size only, if none waits.
+    pub fn slim(&mut self, usual: usize) {
+        if self.is_empty() && self.messages.capacity() > usual {
+            self.clear();
+            self.messages.shrink_to(usual);
+            self.arena.shrink_to(usual * ORDINARY);
+        }
     }
 
     /// Drops what is in it.

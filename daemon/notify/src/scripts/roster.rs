@@ -4,14 +4,14 @@
 //! `notify_master` and its like are run as they are configured, `notify` gets four further arguments
 //! (`INSTANCE|GROUP`, name, state, priority; a group's priority is 0); a change of priority runs nothing.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use keepwatch_bus::fact::{ServiceFact, VrrpFact};
 use keepwatch_bus::subject::{Name, RealKey, ServiceKey};
 use keepwatch_bus::{Event, EventId, Fact};
-use keepwatch_model::{Script, ScriptUser};
+use keepwatch_model::{Rare, Script, ScriptUser};
 
 use super::settings::{RealScripts, RouterScripts, ScriptSettings, ServiceScripts};
 use crate::occasions::{About, Occasion, Teller, Told};
@@ -62,8 +62,8 @@ pub struct Roster {
 
 #[derive(Debug, Default)]
 struct Leaving {
-    instances: HashMap<Name, RouterScripts>,
-    services: HashMap<ServiceKey, ServiceScripts>,
+    instances: BTreeMap<Name, Rare<RouterScripts>>,
+    services: BTreeMap<ServiceKey, ServiceScripts>,
 }
 
 impl Leaving {
@@ -76,7 +76,7 @@ impl Leaving {
             let stays = new.services.get(service);
             let is_gone = |real: &SocketAddr| stays.is_none_or(|stays| !stays.reals.contains_key(real));
             let reals = scripts.reals.iter().filter(|(real, _)| is_gone(real));
-            let reals: HashMap<_, _> = reals.map(|(real, scripts)| (*real, scripts.clone())).collect();
+            let reals: BTreeMap<_, _> = reals.map(|(real, scripts)| (*real, scripts.clone())).collect();
             if stays.is_none() || !reals.is_empty() {
                 let known = self.services.entry(*service).or_insert_with(|| scripts.clone());
                 known.reals.extend(reals);
@@ -168,7 +168,7 @@ impl Roster {
             About::Real { real, up } => {
                 let script = self
                     .real(real)
-                    .and_then(|scripts| if *up { &scripts.up } else { &scripts.down }.as_ref());
+                    .and_then(|scripts| if *up { &scripts.up } else { &scripts.down }.as_deref());
                 script.map(|script| order(script, Subject::Real(*real), Vec::new())).into_iter().collect()
             }
             About::Service { service, up } => {
@@ -187,7 +187,7 @@ impl Roster {
         self.settings.services.get(service).or_else(|| self.leaving.services.get(service))
     }
 
-    fn real(&self, real: &RealKey) -> Option<&RealScripts> {
+    fn real(&self, real: &RealKey) -> Option<&Rare<RealScripts>> {
         let present =
             self.settings.services.get(&real.service).and_then(|service| service.reals.get(&real.real));
         present.or_else(|| self.leaving.services.get(&real.service)?.reals.get(&real.real))

@@ -1,27 +1,27 @@
 //! Which scripts a configuration has, by what they are about.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use keepwatch_bus::subject::{Name, ServiceKey};
 use keepwatch_model::Config;
-use keepwatch_model::{Notify, Script, VirtualServer};
+use keepwatch_model::{Notify, Rare, Script, Usual, VirtualServer};
 use keepwatch_process::Manner;
 
 use crate::occasions::Watched;
 
-/// All scripts of a configuration.
+/// All scripts of a configuration. Who has none is in it all the same, and takes little: so it is known who stays.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScriptSettings {
     /// What is looked at.
     pub watched: Arc<Watched>,
     /// Of virtual routers.
-    pub instances: HashMap<Name, RouterScripts>,
+    pub instances: BTreeMap<Name, Rare<RouterScripts>>,
     /// Of sync groups.
-    pub groups: HashMap<Name, RouterScripts>,
+    pub groups: BTreeMap<Name, Rare<RouterScripts>>,
     /// Of virtual servers and their real servers.
-    pub services: HashMap<ServiceKey, ServiceScripts>,
+    pub services: BTreeMap<ServiceKey, ServiceScripts>,
     /// How they are run.
     pub manner: Manner,
 }
@@ -37,16 +37,23 @@ pub struct ServiceScripts {
     /// `quorum_down`.
     pub down: Option<Script>,
     /// Of its real servers.
-    pub reals: HashMap<SocketAddr, RealScripts>,
+    pub reals: BTreeMap<SocketAddr, Rare<RealScripts>>,
 }
 
 /// Scripts of a real server.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RealScripts {
     /// `notify_up`.
-    pub up: Option<Script>,
+    pub up: Option<Box<Script>>,
     /// `notify_down`.
-    pub down: Option<Script>,
+    pub down: Option<Box<Script>>,
+}
+
+impl Usual for RealScripts {
+    fn usual() -> &'static Self {
+        static USUAL: RealScripts = RealScripts { up: None, down: None };
+        &USUAL
+    }
 }
 
 impl ScriptSettings {
@@ -57,8 +64,8 @@ impl ScriptSettings {
             .filter_map(|(server, services)| Some((*services.first()?, service_scripts(server))));
         Self {
             watched: Arc::new(Watched::of(config)),
-            instances: config.instances.iter().map(|i| (i.name.clone(), Notify::clone(&i.notify))).collect(),
-            groups: config.sync_groups.iter().map(|g| (g.name.clone(), g.notify.clone())).collect(),
+            instances: config.instances.iter().map(|i| (i.name.clone(), i.notify.clone())).collect(),
+            groups: config.sync_groups.iter().map(|g| (g.name.clone(), g.notify.clone().into())).collect(),
             services: services.collect(),
             manner: Manner::of(&config.global, umask),
         }
@@ -68,7 +75,7 @@ impl ScriptSettings {
 fn service_scripts(server: &VirtualServer) -> ServiceScripts {
     let reals = server.real_servers.iter().map(|real| {
         let scripts = RealScripts { up: real.notify_up.clone(), down: real.notify_down.clone() };
-        (real.address, scripts)
+        (real.address, scripts.into())
     });
     ServiceScripts { up: server.quorum_up.clone(), down: server.quorum_down.clone(), reals: reals.collect() }
 }

@@ -31,7 +31,7 @@ impl Stage {
             Script { argv: vec![path.to_str().unwrap().into(), "a b".into()], user: secure.then(root) };
         let scripts = RouterScripts { any: Some(script), ..RouterScripts::default() };
         let settings = ScriptSettings {
-            instances: [("VI_1".into(), scripts.clone()), ("VI_2".into(), scripts)].into(),
+            instances: [("VI_1".into(), scripts.clone().into()), ("VI_2".into(), scripts.into())].into(),
             manner: Manner { secure, ..Manner::default() },
             ..ScriptSettings::default()
         };

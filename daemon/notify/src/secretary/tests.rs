@@ -171,7 +171,7 @@ fn a_checker_that_changes_while_its_server_does_not_is_mailed_unless_that_is_not
         let mut desk = Desk::new();
         desk.secretary.heed(Wishes { no_checkers, ..Wishes::default() });
         configure_service(&mut desk, false);
-        let checkers = vec![sample::tcp_check(([192, 168, 200, 2], 1358).into()); 2];
+        let checkers = vec![sample::tcp_check(([192, 168, 200, 2], 1358).into()).into(); 2];
         let settings = RealServer { smtp_alert: true, checkers, ..sample::real_server() };
         let settings = Configured::new(1, settings);
         let fact =

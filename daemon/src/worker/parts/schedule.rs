@@ -9,7 +9,7 @@ use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
 use keepwatch_bus::fact::DaemonFact;
-use keepwatch_bus::{Reader, WeakBus, own_file};
+use keepwatch_bus::{Reader, WeakBus, local_time, own_file};
 use tokio::sync::mpsc;
 
 use crate::terminal::plain;
@@ -38,7 +38,11 @@ pub(in crate::worker) async fn follow(reader: Reader, bus: WeakBus, reload: mpsc
                 tokio::task::spawn_blocking(move || look(&path)).await.ok().flatten()
             }
         };
-        let step = plan.step(path.as_deref(), seen, &Zoned::now(), repeat);
+        if path.is_none() && !plan.is_there() {
+            continue;
+        }
+        let now = Timestamp::now().to_zoned(local_time::zone());
+        let step = plan.step(path.as_deref(), seen, &now, repeat);
         for fact in step.facts {
             bus.publish(None, fact);
         }
@@ -83,6 +87,11 @@ struct Step {
 }
 
 impl Plan {
+    /// Whether something was planned, or is.
+    fn is_there(&self) -> bool {
+        self.seen.is_some() || self.due.is_some()
+    }
+
     /// The file says this now.
     fn step(
         &mut self,

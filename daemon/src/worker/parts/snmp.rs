@@ -1,14 +1,16 @@
 //! SNMP. In: what the configuration and the command line want served. Out: the session with the master agent.
 //!
-//! It has a thread of its own: a walk is one short request after the other, and on the runtime of many threads waking a
-//! second one for each would cost more than the answer.
+//! While there is something to serve it has a thread of its own: a walk is one short request after the other, and on the
+//! runtime of many threads waking a second one for each would cost more than the answer.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use keepwatch_bus::fact::ConsumerFact;
-use keepwatch_bus::{Bus, Hub, Reader};
+use keepwatch_bus::{Bus, Hub, Reader, WeakBus};
 use keepwatch_config::Config;
-use keepwatch_mib::{Parts, SetRequest};
+use keepwatch_mib::{Agent, Parts, SetRequest};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
@@ -23,7 +25,7 @@ pub(in crate::worker) struct Snmp {
     done: oneshot::Receiver<()>,
     reader: Reader,
     /// Whether there is a thread for it.
-    runs: bool,
+    runs: Arc<AtomicBool>,
     asked: Option<mpsc::UnboundedReceiver<SetRequest>>,
 }
 
@@ -32,21 +34,16 @@ impl Snmp {
     pub(in crate::worker) fn start(hub: &mut Hub, reader: Reader, bus: &Bus) -> Self {
         let wanted = watch::Sender::new(None);
         let (ask, asked) = mpsc::unbounded_channel();
-        let task =
-            keepwatch_mib::run(wanted.subscribe(), reader.clone(), bus.downgrade(), hub.deliver(), ask);
+        let events = hub.deliver();
+        let agent = Agent::new(wanted.subscribe(), reader.clone(), bus.downgrade(), events, ask);
         let (ended, done) = oneshot::channel();
-        let thread = std::thread::Builder::new().name("snmp".to_owned()).spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(task);
+        let runs = Arc::new(AtomicBool::new(true));
+        let task = run(agent, runs.clone(), bus.downgrade());
+        tokio::spawn(async move {
+            task.await;
             // Nobody may be left who waits for it.
             let _ = ended.send(());
-            std::io::Result::Ok(())
         });
-        let runs = thread.is_ok();
-        if let Err(error) = thread {
-            let (consumer, error) = ("snmp".into(), error.to_string());
-            bus.publish(None, ConsumerFact::ConsumerFailed { consumer, error });
-        }
         Self { wanted, done, reader, runs, asked: Some(asked) }
     }
 
@@ -62,7 +59,7 @@ impl Snmp {
         let socket = settings.cli.snmp_agent_socket.as_deref();
         let wanted = keepwatch_mib::Settings::of(config, settings.cli.snmp, socket, running);
         let had_failed = self.reader.world().failed_consumers.contains_key("snmp");
-        if wanted.is_ok() && self.runs && had_failed {
+        if wanted.is_ok() && self.runs.load(Ordering::Relaxed) && had_failed {
             bus.publish(None, ConsumerFact::ConsumerWorks { consumer: "snmp".into() });
         }
         let wanted = wanted.unwrap_or_else(|error| {
@@ -77,5 +74,31 @@ impl Snmp {
     pub(in crate::worker) async fn stop(self) {
         // What takes longer ends with the process.
         let _ = timeout(STOP_WITHIN, self.done).await;
+    }
+}
+
+/// Until there are no more events. `runs`: whether there is a thread for it.
+async fn run(mut agent: Agent, runs: Arc<AtomicBool>, bus: WeakBus) {
+    while agent.rest().await {
+        let (give, returned) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("snmp".to_owned()).spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let more = runtime.block_on(agent.serve());
+            // Nobody may be left who waits for it.
+            let _ = give.send((agent, more));
+            std::io::Result::Ok(())
+        });
+        if let Err(error) = thread {
+            let (consumer, error) = ("snmp".into(), error.to_string());
+            bus.publish(None, ConsumerFact::ConsumerFailed { consumer, error });
+        }
+        match returned.await {
+            Ok((same, true)) => agent = same,
+            Ok((_, false)) => return,
+            Err(_) => {
+                runs.store(false, Ordering::Relaxed);
+                return;
+            }
+        }
     }
 }

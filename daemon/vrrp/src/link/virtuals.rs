@@ -72,7 +72,11 @@ impl Link {
         let holders = &mut self.virtuals.entry(address).or_default().holders;
         match holders.iter_mut().find(|holder| (holder.router, holder.prefix) == (router, prefix)) {
             Some(known) => known.name = name.clone(),
-            None => holders.push(Holder { router, name: name.clone(), prefix }),
+            None => {
+                // Hardly ever there is another.
+                holders.reserve_exact(1);
+                holders.push(Holder { router, name: name.clone(), prefix });
+            }
         }
     }
 

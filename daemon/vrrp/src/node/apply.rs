@@ -170,7 +170,7 @@ impl Node {
         let stopped = router.enter_init(cx, true);
         unbind(cx.links, &mut self.followed, id, &router.spec);
         self.by_name.remove(&router.spec.name);
-        for group in &mut self.groups {
+        if let Some(group) = router.group.and_then(|group| self.groups.get_mut(group)) {
             group.members.retain(|member| *member != id);
         }
         if !renewed {

@@ -68,6 +68,10 @@ pub(super) fn hand_over(work: &mut Vec<Work>, node: &Node, links: &LinkTable, wo
     if !renewed.is_empty() {
         worker.send(Job::Renew(renewed));
     }
+    // What hundreds of routers wanted at once is no measure for later.
+    if work.capacity() > 512 {
+        work.shrink_to(64);
+    }
 }
 
 /// The hosts that a unicast router sends to, each with the interface if it may be no other.

@@ -118,9 +118,20 @@ impl Vmacs {
         self.named = interfaces_of(definitions);
         let before = std::mem::take(&mut self.kept);
         self.leaving.extend(before.iter().map(|kept| (kept.name.clone(), Left::from(kept))));
+        let mut of_instance: HashMap<&Name, Vec<&Kept>> = HashMap::new();
+        for kept in &before {
+            of_instance.entry(&kept.plan.instance).or_default().push(kept);
+        }
+        let places =
+            definitions.routers.iter().enumerate().map(|(at, router)| (router.spec.name.clone(), at));
+        let places: HashMap<Name, usize> = places.collect();
+        let mut seats: HashMap<(Name, [u8; 6]), usize> = HashMap::new();
         for plan in std::mem::take(&mut definitions.vmacs) {
-            let known = before.iter().find(|kept| kept.plan.is_same_interface(&plan));
-            let shared = self.kept.iter_mut().find(|kept| kept.plan.may_share(&plan)).map(|kept| {
+            let known = of_instance.get(&plan.instance).into_iter().flatten();
+            let known = known.copied().find(|kept| kept.plan.is_same_interface(&plan));
+            let seat = plan.seat();
+            let shared = seat.as_ref().filter(|_| plan.is_for_addresses()).and_then(|seat| seats.get(seat));
+            let shared = shared.and_then(|at| self.kept.get_mut(*at)).map(|kept| {
                 kept.families.insert(plan.family);
                 kept.name.clone()
             });
@@ -130,7 +141,7 @@ impl Vmacs {
                 (None, None) => self.name(&plan),
             };
             self.leaving.remove(&name);
-            let router = definitions.routers.iter_mut().find(|router| router.spec.name == plan.instance);
+            let router = places.get(&plan.instance).and_then(|at| definitions.routers.get_mut(*at));
             if let Some(router) = router {
                 plan.tell(&mut router.spec, &name);
             }
@@ -138,6 +149,9 @@ impl Vmacs {
             if shared.is_none() {
                 let settled = known.map(|known| known.settled.clone()).unwrap_or_default();
                 let families = BTreeSet::from([plan.family]);
+                if let Some(seat) = seat {
+                    seats.entry(seat).or_insert(self.kept.len());
+                }
                 self.kept.push(Kept { plan, name, made, refused: None, families, settled });
             }
         }

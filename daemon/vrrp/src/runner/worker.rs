@@ -48,6 +48,9 @@ use super::{HEARTBEAT, RunnerSettings, priority};
 /// Requests in one write, before what waits for them is announced: some four hundred microseconds.
 const PER_WRITE: usize = 16;
 
+/// Room for so many jobs, requests and frames is kept.
+const USUAL: usize = 64;
+
 /// From the time of a takeover to its first announcement; there may be none.
 const EXPECTED_WITHIN: Duration = Duration::from_micros(300);
 
@@ -276,6 +279,7 @@ impl Worker {
         if self.jobs.is_closed() && self.socket.is_idle() {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
+        self.slim();
         let mut fds = vec![
             PollFd::new(self.jobs.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
@@ -291,6 +295,18 @@ impl Worker {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(errno.into()),
         }
+    }
+
+    /// Gives back what a burst of very many addresses took, once it is over.
+    fn slim(&mut self) {
+        if self.waiting.is_empty() && self.waiting.capacity() > USUAL {
+            self.waiting.shrink_to(USUAL);
+        }
+        if self.wishes.is_empty() && self.wishes.capacity() > USUAL {
+            self.wishes.shrink_to(USUAL);
+        }
+        self.socket.slim(USUAL);
+        self.announcer.slim(USUAL);
     }
 
     /// While a takeover is near, waits without sleeping; true if something came.

@@ -142,12 +142,14 @@ impl VmacPlan {
             == (&other.instance, &other.base, &other.vrid, &other.family, &other.prefix, &other.settings)
     }
 
-    /// Whether one for single addresses is the same interface as this one: there can be only one of a hardware address.
-    pub(crate) fn may_share(&self, other: &Self) -> bool {
-        !other.holds.is_empty()
-            && self.base == other.base
-            && self.hardware().is_some()
-            && self.hardware() == other.hardware()
+    /// What there can be only one interface of: a hardware address on an interface. One for single addresses shares it.
+    pub(crate) fn seat(&self) -> Option<(Name, [u8; 6])> {
+        Some((self.base.clone(), self.hardware()?))
+    }
+
+    /// Whether it is for single addresses.
+    pub(crate) fn is_for_addresses(&self) -> bool {
+        !self.holds.is_empty()
     }
 
     /// Tells the definition of its router what it is called.

@@ -77,7 +77,7 @@ impl CheckerBlock {
                 dynamic: command.dynamic,
             })],
             KindDraft::Udp(connection, reply) => {
-                let udp = |connection| CheckerKind::Udp(reply.resolve(connection));
+                let udp = |connection| CheckerKind::Udp(Box::new(reply.resolve(connection)));
                 one(connection.resolve(around, context).map(udp))
             }
         };

@@ -112,7 +112,7 @@ const OF_ITSELF: Block<ServerDraft> = Block(&[
     kw("nat_mask", &[opt("NETMASK", Kind::Address4)], "Of kernel 2.2.")
         .replaced_by("nothing")
         .example("nat_mask 255.255.255.0")
-        .sets(|_, _, _| ()),
+        .sets_nothing(),
     kw(
         "persistence_engine",
         &[one("ENGINE", Kind::Limited(16))],

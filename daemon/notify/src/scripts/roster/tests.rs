@@ -60,12 +60,16 @@ fn settings() -> ScriptSettings {
     let service_scripts = ServiceScripts {
         up: script("/quorum-up"),
         down: script("/quorum-down"),
-        reals: [(real().real, RealScripts { up: script("/up"), down: script("/down") })].into(),
+        reals: [(
+            real().real,
+            RealScripts { up: script("/up").map(Box::new), down: script("/down").map(Box::new) }.into(),
+        )]
+        .into(),
     };
     ScriptSettings {
         watched: watched(),
-        instances: [("VI_1".into(), router.clone())].into(),
-        groups: [("VG_1".into(), router)].into(),
+        instances: [("VI_1".into(), router.clone().into())].into(),
+        groups: [("VG_1".into(), router.into())].into(),
         services: [(service(), service_scripts)].into(),
         ..ScriptSettings::default()
     }
@@ -156,7 +160,7 @@ fn an_instance_that_a_reload_takes_away_is_told_so() {
 
     let mut with_deleted = settings();
     for scripts in with_deleted.instances.values_mut() {
-        scripts.deleted = script("/deleted");
+        scripts.make_mut().deleted = script("/deleted");
     }
     let notify = Notify { tell_deleted: true, deleted: script("/deleted"), ..Notify::default() };
     let instance = Instance {
@@ -180,7 +184,7 @@ fn what_a_reload_takes_away_is_told_down_by_the_scripts_that_it_had() {
     };
     roster.change(Arc::new(without_real()));
     assert_eq!(runs(&mut roster, ServiceFact::RealServerUnconfigured { real: real() }), ["/down own"]);
-    roster.change(Arc::new(ScriptSettings { services: HashMap::new(), ..without_real() }));
+    roster.change(Arc::new(ScriptSettings { services: BTreeMap::new(), ..without_real() }));
     let gone = ServiceFact::VirtualServerUnconfigured { service: service() };
     assert_eq!(runs(&mut roster, gone), ["/quorum-down own"]);
 }

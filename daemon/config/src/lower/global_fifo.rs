@@ -3,44 +3,11 @@
 use std::path::PathBuf;
 
 use crate::diagnostics::Diagnostic;
-use crate::model::{NotifyFifo, NotifyFifos, Script};
+use crate::model::{NotifyFifo, NotifyFifos};
 use crate::preprocess::Context;
-use crate::source::Span;
-use crate::tree::Node;
-use crate::values::command::script;
-use crate::values::user;
-
-/// All three as written.
-#[derive(Debug, Default)]
-pub(super) struct FifoDrafts {
-    all: FifoDraft,
-    vrrp: FifoDraft,
-    lvs: FifoDraft,
-    states_on_reload: bool,
-}
-
-/// A pipe, and the script that reads it, with their places.
-#[derive(Debug, Default)]
-struct FifoDraft {
-    fifo: Option<(NotifyFifo, Span)>,
-    script: Option<(Script, Span)>,
-}
+use crate::schema::global::{FifoDraft, FifoDrafts};
 
 impl FifoDrafts {
-    pub(super) fn take(&mut self, node: &Node, context: &mut Context) -> bool {
-        match node.keyword.name {
-            "notify_fifo" => self.all.fifo = fifo(node, context),
-            "notify_fifo_script" => self.all.script = reader(node, context),
-            "vrrp_notify_fifo" => self.vrrp.fifo = fifo(node, context),
-            "vrrp_notify_fifo_script" => self.vrrp.script = reader(node, context),
-            "lvs_notify_fifo" => self.lvs.fifo = fifo(node, context),
-            "lvs_notify_fifo_script" => self.lvs.script = reader(node, context),
-            "fifo_write_vrrp_states_on_reload" => self.states_on_reload = true,
-            _ => return false,
-        }
-        true
-    }
-
     /// The model: nobody is told twice, and two scripts do not read one pipe.
     pub(super) fn finish(self, context: &mut Context) -> NotifyFifos {
         let Self { all, mut vrrp, mut lvs, states_on_reload } = self;
@@ -101,14 +68,4 @@ impl FifoDraft {
             (None, None) => None,
         }
     }
-}
-
-fn fifo(node: &Node, context: &mut Context) -> Option<(NotifyFifo, Span)> {
-    let owner = user(node, 1, context).ok()?;
-    let fifo = NotifyFifo { path: node.arg(0)?.into(), owner, script: None };
-    Some((fifo, node.span()))
-}
-
-fn reader(node: &Node, context: &mut Context) -> Option<(Script, Span)> {
-    Some((script(node, context)?, node.span()))
 }
