@@ -236,6 +236,27 @@ fn a_pair_takes_over_within_sixty_milliseconds_of_a_cut_cable() -> Result<()> {
     Ok(())
 }
 
+/// Stopped, or frozen with its container: what came meanwhile waits in the socket, and is heard before anybody is believed
+/// silent. (The neighbour is patient.)
+#[test]
+fn a_pause_of_the_daemon_is_no_silence_of_its_neighbour() -> Result<()> {
+    let net = Pair::new("bfdpause")?;
+    let _bird = Bird::start(&net.theirs, &format!("{} dev \"eth0\"", pair::OURS))?;
+    let session =
+        "bfd_instance b1 {\n neighbor_ip 10.78.0.2\n min_rx 50\n min_tx 60\n multiplier 50\n}\n".to_owned();
+    let daemon = start(&net, session + &instance("b1").to_string())?;
+    daemon.wait_for_log("down after 150 ms of silence")?;
+    for _ in 0..3 {
+        daemon.process().signal_all(nix::sys::signal::Signal::SIGSTOP);
+        std::thread::sleep(Duration::from_millis(600));
+        daemon.process().signal_all(nix::sys::signal::Signal::SIGCONT);
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    daemon.answer(&["status"])?;
+    ensure!(!daemon.process().log().contains("Entering Down"), "{}", daemon.process().log());
+    Ok(())
+}
+
 /// Noise, strangers, and packets in the neighbour's name that name another session: as many as two senders manage.
 #[test]
 fn a_flood_of_its_port_ends_no_session_and_delays_no_advert() -> Result<()> {

@@ -273,6 +273,9 @@ fn what_is_wrong_with_the_command_line_is_said_at_once() -> Result<()> {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && said.contains(expected), "{arguments:?}: {said}");
     }
+    let output = host.output(&program, &["observe", "-i", "lo", "-i", "eth9", "--for", "50ms"])?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("no interface eth9 yet"), "{said}");
     // With a time it ends by itself; nothing was heard, which is no trouble.
     let output = host.output(&program, &["observe", "-i", "lo", "--for", "50ms"])?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();

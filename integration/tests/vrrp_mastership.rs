@@ -39,6 +39,28 @@ fn a_reload_changes_the_startup_delay_of_those_that_still_wait() -> Result<()> {
     Ok(())
 }
 
+/// Stopped for longer than a master may be silent, as by a debugger, or frozen with its container: the adverts that came
+/// meanwhile wait in the socket, and are heard before the master is declared dead.
+#[test]
+fn a_backup_that_was_stopped_for_a_while_does_not_take_over() -> Result<()> {
+    let lab = Lab::new("stopped")?;
+    let (_lan, hosts) = lab.routers(2)?;
+    let master = start(&hosts[0], instance(200))?;
+    is_master(&master)?;
+    let backup = start(&hosts[1], instance(100))?;
+    backup.wait_for_log("(VI_1) Entering BACKUP STATE (init)")?;
+    std::thread::sleep(Duration::from_millis(500));
+    for _ in 0..3 {
+        backup.process().signal_all(Signal::SIGSTOP);
+        std::thread::sleep(Duration::from_millis(700));
+        backup.process().signal_all(Signal::SIGCONT);
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let log = backup.process().log();
+    ensure!(!log.contains("Entering MASTER STATE"), "{log}");
+    Ok(())
+}
+
 #[test]
 fn forged_resignations_do_not_make_the_backup_flip() -> Result<()> {
     const SPAN: Duration = Duration::from_secs(3);

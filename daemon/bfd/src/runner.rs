@@ -26,6 +26,9 @@ const HEARTBEAT: Duration = Duration::from_millis(500);
 /// How long packets are read before the sessions that are due get their turn.
 const RECEIVING: Duration = Duration::from_millis(2);
 
+/// This thread counts as late if it wakes so long after it wanted to.
+const LATE: Duration = Duration::from_millis(1);
+
 /// Name of the thread: a process in which it panicked should end, for nobody would see sessions go down any more.
 pub const THREAD: &str = "bfd";
 
@@ -200,8 +203,9 @@ impl<T: FnMut(Notice)> Driver<T> {
         let timeout = EpollTimeout::try_from(HEARTBEAT).unwrap_or(EpollTimeout::ZERO);
         let held = self.hold.until().is_some();
         let epoll = if held { &self.quiet } else { &self.epoll };
-        // An interrupted wait is like one in which nothing happened.
-        let count = epoll.wait(&mut events, timeout).unwrap_or(0);
+        // A wait in which the process was stopped, or frozen with its container, ends with an error whatever is ready.
+        let count = epoll.wait(&mut events, timeout).or_else(|_| epoll.wait(&mut events, EpollTimeout::ZERO));
+        let count = count.unwrap_or(0);
         self.beat.beat();
         let (mut commands, mut heard) = (false, 0);
         // What was received comes before what is due: a packet that waits in the socket must be heard before its sender
@@ -213,7 +217,10 @@ impl<T: FnMut(Notice)> Driver<T> {
                 ear => heard += self.hear((ear - FIRST_EAR) as usize),
             }
         }
-        if held {
+        // Who is late himself looks once more before he says that others are.
+        let woke = Instant::now();
+        let late = self.table.deadline().is_some_and(|due| woke.saturating_duration_since(due) > LATE);
+        if held || late {
             heard += (0..self.ears.places()).map(|ear| self.hear(ear)).sum::<usize>();
         }
         if commands && !self.command() {

@@ -416,7 +416,8 @@ fn checkers_that_a_reload_takes_away_or_edits_are_forgotten_and_those_that_move_
 fn what_a_checker_sees_before_its_first_result_is_known() {
     let service = sample::service_key((Ipv4Addr::new(10, 0, 0, 100), 80));
     let real = RealKey { service, real: SocketAddr::from(([10, 0, 1, 1], 443)) };
-    let settings = RealServer { checkers: vec![sample::tcp_check(real.real).into()], ..sample::real_server() };
+    let settings =
+        RealServer { checkers: vec![sample::tcp_check(real.real).into()], ..sample::real_server() };
     let settings = Configured::new(1, settings);
     let checker = CheckerKey { real, kind: "SSL_GET".into(), index: 0 };
     let failed = |attempt| ServiceFact::CheckFailed {

@@ -111,8 +111,8 @@ pub enum RecordError {
     },
     /// It is no record.
     #[error(
-        "{} is no record of what was set up ({error}): `keepwatch realserver down --forget` removes it; what it tells of, \
-         undo by hand",
+        "the record {} can't be read ({error}): `keepwatch realserver down --forget` removes it; what it tells of, undo by \
+         hand",
         path.display()
     )]
     Unreadable {
@@ -121,6 +121,9 @@ pub enum RecordError {
         /// What is wrong.
         error: serde_json::Error,
     },
+    /// It is not even that: nobody's to remove.
+    #[error("{} is no record of what was set up, and stays: was another one meant by --record?", .0.display())]
+    NoRecord(PathBuf),
     /// It tells of another network.
     #[error(
         "the record {} is of another network namespace: if that is gone, as that of a container that was started anew, \
@@ -143,6 +146,9 @@ impl Record {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed(error)),
         };
+        if !begins_as_a_record(&bytes) {
+            return Err(RecordError::NoRecord(path.to_owned()));
+        }
         let record: Self = serde_json::from_slice(&bytes)
             .map_err(|error| RecordError::Unreadable { path: path.to_owned(), error })?;
         let here = Where::here().map_err(failed)?;
@@ -173,11 +179,19 @@ impl Record {
         own_file::replace(path, MODE, &bytes).map_err(failed)
     }
 
-    /// Removes the file, whatever is in it, and undoes nothing; whether there was one.
+    /// Removes the file, whatever record is in it, and undoes nothing; whether there was one.
     ///
     /// # Errors
-    /// What the system said.
+    /// What the system said; or that it is something else than a record.
     pub fn forget(path: &Path) -> Result<bool, RecordError> {
+        if std::fs::symlink_metadata(path).is_ok_and(|it| !it.is_file()) {
+            return Err(RecordError::NoRecord(path.to_owned()));
+        }
+        let mut begin = Vec::new();
+        let read = std::fs::File::open(path).and_then(|file| file.take(1).read_to_end(&mut begin));
+        if read.is_ok() && !begins_as_a_record(&begin) {
+            return Err(RecordError::NoRecord(path.to_owned()));
+        }
         match std::fs::remove_file(path) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -206,6 +220,11 @@ impl Record {
     pub fn changed(&self, setting: &str) -> Option<&Changed> {
         self.settings.iter().find(|changed| changed.setting == setting)
     }
+}
+
+/// What is written is an object of JSON; a disk that was full may have left nothing of it.
+fn begins_as_a_record(bytes: &[u8]) -> bool {
+    matches!(bytes.first(), None | Some(b'{'))
 }
 
 #[cfg(test)]
@@ -249,5 +268,9 @@ mod tests {
         assert!(!path.exists());
         std::fs::write(&path, "{").unwrap();
         assert!(matches!(Record::read(&path), Err(RecordError::Unreadable { .. })));
+        // A file of somebody's, named by mistake.
+        std::fs::write(&path, "root:x:0:0").unwrap();
+        assert!(matches!(Record::read(&path), Err(RecordError::NoRecord(_))));
+        assert!(matches!(Record::forget(&path), Err(RecordError::NoRecord(_))) && path.exists());
     }
 }

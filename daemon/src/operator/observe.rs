@@ -80,6 +80,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCod
             names => bail!("this host has no interface {}", names.join(" or ")),
         }
     }
+    for missing in ears.missing() {
+        terminal::complain(&format!("no interface {missing} yet: it is listened on when it comes\n"));
+    }
     let teller = Teller::new(arguments.json);
     let known = Arc::new(Mutex::new(Known::default()));
     if let Some(at) = arguments.listen {
@@ -190,6 +193,12 @@ impl<'a> Ears<'a> {
             Some(error) if self.open.is_empty() => Err(error),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Interfaces that were asked for and are not there.
+    fn missing(&self) -> impl Iterator<Item = &str> {
+        let there = |name: &&String| self.open.values().any(|(open, _)| **open == ***name);
+        self.arguments.interfaces.iter().filter(move |name| !there(name)).map(String::as_str)
     }
 
     /// Waits for a packet, at most so long. Whether a signal says to stop.

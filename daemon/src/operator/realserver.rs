@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use keepwatch_config::{Diagnostics, Options};
+use keepwatch_config::{Diagnostics, Options, Severity};
 use keepwatch_realserver::record::Where;
 use keepwatch_realserver::{Asked, Device, Plan, Record, Setup, Step};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -167,9 +167,11 @@ fn plan(what: &What, own: &BTreeSet<IpAddr>) -> Result<Plan> {
     let options = Options { may_read_all: true, scripts: false, ..what.how.reading.options() };
     let loaded = input::load(&what.file, &options)?;
     if loaded.diagnostics.has_errors() {
+        let first = loaded.diagnostics.iter().find(|one| one.severity == Severity::Error);
         bail!(
-            "{}: {} (`keepwatch check` tells): nothing is done by half of a file",
+            "{}: {}: {} (`keepwatch check` tells): nothing is done by half of a file",
             input::name(&what.file).display(),
+            first.map_or("", |first| &*first.message),
             Diagnostics::summary([&loaded.diagnostics])
         );
     }

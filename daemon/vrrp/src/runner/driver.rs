@@ -266,7 +266,13 @@ impl Driver {
     /// Looks at the descriptors, waiting at most so long; how many told something.
     fn look(&mut self, timeout: EpollTimeout) -> usize {
         let mut events = [EpollEvent::empty(); EVENTS];
-        let count = match self.epoll.wait(&mut events, timeout) {
+        let mut result = self.epoll.wait(&mut events, timeout);
+        if result == Err(Errno::EINTR) {
+            // So a wait ends in which the process was stopped, or frozen with its container, whatever is ready meanwhile:
+            // adverts that came in time must be heard before their master is declared dead.
+            result = self.epoll.wait(&mut events, EpollTimeout::ZERO);
+        }
+        let count = match result {
             Ok(count) => count,
             Err(Errno::EINTR) => 0,
             // Nothing else can happen to a valid descriptor; sleeping keeps the thread from spinning if it does.
