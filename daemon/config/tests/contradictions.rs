@@ -254,7 +254,10 @@ fn what_becomes_of_each_weight_that_can_t_count_is_said() {
         "interface `eth1`, file `f` are tracked without weight (a failure is a fault); \
          script `s`, file `g` are left out"
     );
-    assert_eq!(weights("track_file {\nf\n}", group), "file `f` is tracked without weight (a failure is a fault)");
+    assert_eq!(
+        weights("track_file {\nf\n}", group),
+        "file `f` is tracked without weight (a failure is a fault)"
+    );
     assert_eq!(
         weights(&format!("priority 255\n{all}"), ""),
         "file `f` is tracked without weight (a failure is a fault); \

@@ -67,12 +67,8 @@ fn two_faults_in_a_group_must_both_be_mended() {
 
 #[test]
 fn a_group_begins_when_all_that_is_undecided_of_its_members_is_decided() {
-    let script = |name: &str| Follow {
-        kind: TrackedKind::Script,
-        name: name.into(),
-        weight: 0,
-        reverse: false,
-    };
+    let script =
+        |name: &str| Follow { kind: TrackedKind::Script, name: name.into(), weight: 0, reverse: false };
     for (level, state) in [(Level::Up, Backup), (Level::Down, Fault)] {
         let mut definitions = grouped(150);
         definitions.routers[0].spec.follows = [script("s"), script("t")].into();
