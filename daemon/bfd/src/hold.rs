@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 const PART: u32 = 48;
 /// And at most this.
 const LONGEST: Duration = Duration::from_millis(4);
-/// So many at once, and the next ones are read sooner: the socket has room for about twice as many.
+/// So many at once, and the next ones are read sooner: the socket has room for many times as many.
 const MANY: usize = 128;
 /// How much sooner. More than nothing also when somebody floods the port: all other threads get their turn.
 const SOON: Duration = Duration::from_millis(1);

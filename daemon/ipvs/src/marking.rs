@@ -19,11 +19,11 @@ use crate::{
 
 const FAMILIES: [FilterFamily; 2] = [FilterFamily::Ip, FilterFamily::Ip6];
 
-/// The table that marks packets while another is replaced.
+/// How the table is called that marks packets while another is replaced; the number of the process follows.
 ///
 /// A transaction of nftables is not whole for what a map of ranges says: between the moment when the new rules are in force and
 /// the one when their maps are filled packets find nothing. What is short for the kernel is a refused connection for a client.
-const MEANWHILE: &str = "keepwatch_meanwhile";
+const MEANWHILE: &str = "keepwatch_meanwhile_";
 
 /// Which packets get which mark.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,6 +85,7 @@ impl Marking {
             }
         }
         let owner = Owner::here().to_string();
+        let meanwhile = format!("{MEANWHILE}{}", std::process::id());
         let mut make = |table, (priority, counts), packets: &[&MarkedPackets]| {
             mark_packets(&mut requests, table, (priority, counts, &owner), packets).map_err(refused)
         };
@@ -92,9 +93,9 @@ impl Marking {
             if !replaces {
                 return make((family, table), how, &packets);
             }
-            make((family, MEANWHILE), how, &packets)?;
+            make((family, &meanwhile), how, &packets)?;
             let made = make((family, table), how, &packets);
-            made.and(make((family, MEANWHILE), how, &[]))
+            made.and(make((family, &meanwhile), how, &[]))
         })
     }
 
@@ -108,7 +109,9 @@ impl Marking {
         for there in filter_tables(&mut requests).map_err(refused)? {
             let owner = there.comment.as_deref().and_then(Owner::parse);
             let wanted = self.table.as_ref() == Some(&there.name) && !self.of_family(there.family).is_empty();
-            if !wanted && owner.is_some_and(|owner| owner.leaves_to_us()) {
+            // Kernels before Linux 5.10 keep no comment.
+            let nobody_s = there.comment.is_none() && there.name.starts_with(MEANWHILE);
+            if !wanted && (nobody_s || owner.is_some_and(|owner| owner.leaves_to_us())) {
                 let table = (there.family, there.name.as_str());
                 mark_packets(&mut requests, table, (0, false, ""), &[]).map_err(refused)?;
             }

@@ -29,6 +29,12 @@ impl Idleness {
         Some(Self { load: File::open("/proc/loadavg").ok()?, processors })
     }
 
+    /// Whether the caller may run on more than one processor.
+    #[must_use]
+    pub fn has_several(&self) -> bool {
+        self.processors > 1
+    }
+
     /// Whether a processor is idle besides the one that the caller runs on. No when it cannot be told.
     #[must_use]
     pub fn is_there(&self) -> bool {

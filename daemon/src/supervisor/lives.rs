@@ -61,7 +61,7 @@ impl Supervisor<'_> {
             Phase::Running(worker) => {
                 if let Some(end) = worker.ended() {
                     // What it said last may be what it was there for.
-                    self.listen();
+                    self.listen_to_the_end();
                     if matches!(self.phase, Phase::Running(_)) {
                         self.worker_died(&end, now);
                     }
@@ -118,6 +118,10 @@ impl Supervisor<'_> {
             self.phase = Phase::Over(Outcome::Ended(end.code));
             return;
         };
+        if end.status.is_some() {
+            // It ended by itself, and had the time to tell.
+            self.placed.told_all();
+        }
         self.absence = self.absence.or(Some(Absence::begins(now, end.silent)));
         if end.lived >= TOLD_WITHIN {
             self.taken_off = 0;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use keepwatch_bus::subject::{Name, VirtualAddress};
 use keepwatch_net::address::{AddressOperation, AddressSpec, PROTOCOL_KEEPALIVED, PresentAddress};
-use keepwatch_net::link::LinkTable;
+use keepwatch_net::link::{Link, LinkKind, LinkTable};
 use keepwatch_net::netlink::{AddressSocket, Monitor};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -121,15 +121,24 @@ impl Placed {
         let told = monitor.dump(|notification| table.apply(notification, |_| {}));
         told.map_err(|error| error.to_string())?;
         let mut socket = AddressSocket::open().map_err(|error| error.to_string())?;
-        let told = self.addresses.values().map(|at| (at, which));
-        // Of what was not told of only the mark says that it is not the host's own.
-        let possible = self.possible.iter().filter(|at| !self.has(at)).map(|at| (at, Which::Marked));
-        for (at, which) in told.chain(possible) {
-            // An interface that is gone took its addresses along.
-            let there = table.by_name(&at.interface).into_iter().flat_map(|link| &link.addresses);
-            for present in there.filter(|present| present.address == at.address && which.has(present)) {
+        let mut remove = |at: &VirtualAddress, which: Which, link: &Link| {
+            let fits = |present: &&PresentAddress| present.address == at.address && which.has(present);
+            for present in link.addresses.iter().filter(fits) {
                 socket.request(AddressOperation::Remove, present.link, as_it_is(present), ());
             }
+        };
+        for at in self.addresses.values() {
+            // An interface that is gone took its addresses along.
+            table.by_name(&at.interface).into_iter().for_each(|link| remove(at, which, link));
+        }
+        for at in self.possible.iter().filter(|at| !self.has(at)) {
+            // Of what was not told of only the mark says that it is not the host's own. What the interface of a virtual
+            // router is called is known once there is one.
+            let there = table.iter().filter(|link| {
+                *link.report.name == *at.interface
+                    || matches!(link.report.kind, LinkKind::Macvlan { .. } | LinkKind::Ipvlan { .. })
+            });
+            there.for_each(|link| remove(at, Which::Marked, link));
         }
         let mut taken = TakenOff::default();
         let until = Instant::now() + WITHIN;

@@ -186,9 +186,7 @@ impl Worker {
         accepted.tell(&bus, cause);
         let hub_beat = hub.heartbeat();
         to_supervisor.say(Report::Patience(placed::patience(config).filter(|_| settings.vrrp())));
-        if settings.vrrp() {
-            line.say_early(placed::possible(config));
-        }
+        line.say_early(placed::possible(&settings, config));
         if config.global.disable_local_igmp
             && let Some(intention) = LocalIgmp::intention()
         {
@@ -230,9 +228,10 @@ impl Worker {
         let end = TurningPoint::end(&settings, config);
         let sources = accepted.sources();
         let saved = Saved::start(config, sources, consumers.reader().clone(), &bus);
+        let processes = &config.global.processes;
+        let mut settled = Settled::new(processes.urgent(&processes.vrrp));
         // A large configuration takes room, and its sources with it.
         drop(accepted);
-        let mut settled = Settled::default();
         settled.soon();
         Self {
             settings,

@@ -142,9 +142,8 @@ impl Worker {
         let changes = changes(&self.consumers.reader().world(), &self.settings, &accepted.config);
         let patience = placed::patience(&accepted.config).filter(|_| self.settings.vrrp());
         self.to_supervisor.say(Report::Patience(patience));
-        if self.settings.vrrp() {
-            placed::possible(&accepted.config).for_each(|report| self.to_supervisor.say(report));
-        }
+        let possible = placed::possible(&self.settings, &accepted.config);
+        possible.for_each(|report| self.to_supervisor.say(report));
         self.to_supervisor.say(Report::Manner(manner(&accepted.config)));
         self.extent = Extent::of(&self.settings, &accepted.config);
         self.consumers.apply(&self.settings, &accepted.config, &self.bus);

@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::error::{Error, Result};
 
 use super::receive::{Form, ReceiveBatch, fill};
-use super::vrrp::{Family, TOS_INTERNETWORK_CONTROL, prefer, set_int};
+use super::vrrp::{Family, RECEIVE_BUFFER, TOS_INTERNETWORK_CONTROL, prefer, set_buffer, set_int};
 
 /// Control packets of neighbours on the link (RFC 5881 §4).
 const SINGLE_HOP: u16 = 3784;
@@ -71,6 +71,7 @@ impl BfdReceiver {
     fn try_open(family: Family, port: u16) -> io::Result<Self> {
         let socket = family.udp_socket()?;
         set_int(&socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1)?;
+        set_buffer(&socket, libc::SO_RCVBUFFORCE, libc::SO_RCVBUF, RECEIVE_BUFFER)?;
         match family {
             Family::V4 => {
                 set_int(&socket, libc::IPPROTO_IP, libc::IP_PKTINFO, 1)?;

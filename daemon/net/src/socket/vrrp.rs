@@ -23,7 +23,7 @@ pub(super) const TOS_INTERNETWORK_CONTROL: u8 = 0xc0;
 
 /// Room for a burst: with adverts of thousands of routers in phase, hundreds arrive between two looks. The kernel
 /// counts some 800 bytes for each.
-const RECEIVE_BUFFER: usize = 4 << 20;
+pub(super) const RECEIVE_BUFFER: usize = 4 << 20;
 const SEND_BUFFER: usize = 4 << 20;
 
 /// An IP version, as a choice of socket.
@@ -249,7 +249,7 @@ pub(super) fn set_int(socket: &impl AsRawFd, level: i32, option: i32, value: i32
 }
 
 /// Sets a buffer size: past the system's limit where we may (CAP_NET_ADMIN), up to it else.
-fn set_buffer(socket: &Socket, forced: i32, plain: i32, bytes: usize) -> io::Result<()> {
+pub(super) fn set_buffer(socket: &Socket, forced: i32, plain: i32, bytes: usize) -> io::Result<()> {
     let bytes = bytes as i32;
     set_int(socket, libc::SOL_SOCKET, forced, bytes)
         .or_else(|_| set_int(socket, libc::SOL_SOCKET, plain, bytes))

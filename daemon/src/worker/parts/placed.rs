@@ -9,8 +9,10 @@ use keepwatch_bus::{Event, Fact};
 use keepwatch_config::Config;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use crate::cli::DataplaneKind;
 use crate::supervisor::line::Report;
 use crate::worker::pulse::ToSupervisor;
+use crate::worker::settings::Settings;
 
 /// Tells which addresses are put where, and taken off, until the hub ends.
 pub(in crate::worker) async fn run(mut events: UnboundedReceiver<Arc<Event>>, supervisor: ToSupervisor) {
@@ -27,20 +29,24 @@ pub(in crate::worker) async fn run(mut events: UnboundedReceiver<Arc<Event>>, su
     }
 }
 
-/// Which addresses this configuration may have put where, for a supervisor whose worker is killed before it tells.
-pub(in crate::worker) fn possible(config: &Config) -> impl Iterator<Item = Report> {
-    let addresses = config.instances.iter().flat_map(|instance| {
+/// Which addresses this configuration may have put where, for a supervisor whose worker is killed before it tells. None
+/// where none are put anywhere: those that are there are another daemon's.
+pub(in crate::worker) fn possible(settings: &Settings, config: &Config) -> impl Iterator<Item = Report> {
+    let puts = settings.vrrp() && settings.dataplane() != DataplaneKind::Shadow;
+    let instances = config.instances.iter().filter(move |_| puts);
+    let addresses = instances.flat_map(|instance| {
         instance.all_addresses().map(|address| Report::May(Some(instance.virtual_address(address))))
     });
     [Report::May(None)].into_iter().chain(addresses)
 }
 
-/// How long a peer of these virtual routers waits for an advert, at the least, before it takes over: without its skew
-/// time, which depends on a priority that is not known here.
+/// How long after the death of a worker a peer of these virtual routers takes over, at the least: what it waits for an
+/// advert, without its skew time, which depends on a priority that is not known here, and less the interval that may have
+/// passed since the last one.
 pub(in crate::worker) fn patience(config: &Config) -> Option<Duration> {
-    let down = config
-        .instances
-        .iter()
-        .map(|instance| instance.advert_int.saturating_mul(u32::from(instance.down_timer_adverts)));
+    let down = config.instances.iter().map(|instance| match instance.down_timer_adverts.saturating_sub(1) {
+        0 => instance.advert_int / 2,
+        adverts => instance.advert_int.saturating_mul(u32::from(adverts)),
+    });
     down.min()
 }

@@ -77,6 +77,14 @@ impl Snmp {
     }
 }
 
+/// Why a thread ended that has given nothing back.
+fn why_it_ended(thread: std::thread::JoinHandle<std::io::Result<()>>) -> String {
+    match thread.join() {
+        Ok(Err(error)) => error.to_string(),
+        Ok(Ok(())) | Err(_) => "its thread has ended".to_owned(),
+    }
+}
+
 /// Until there are no more events. `runs`: whether there is a thread for it.
 async fn run(mut agent: Agent, runs: Arc<AtomicBool>, bus: WeakBus) {
     while agent.rest().await {
@@ -88,15 +96,13 @@ async fn run(mut agent: Agent, runs: Arc<AtomicBool>, bus: WeakBus) {
             let _ = give.send((agent, more));
             std::io::Result::Ok(())
         });
-        if let Err(error) = thread {
-            let (consumer, error) = ("snmp".into(), error.to_string());
-            bus.publish(None, ConsumerFact::ConsumerFailed { consumer, error });
-        }
         match returned.await {
             Ok((same, true)) => agent = same,
             Ok((_, false)) => return,
             Err(_) => {
                 runs.store(false, Ordering::Relaxed);
+                let error = thread.map_or_else(|error| error.to_string(), why_it_ended);
+                bus.publish(None, ConsumerFact::ConsumerFailed { consumer: "snmp".into(), error });
                 return;
             }
         }

@@ -32,6 +32,8 @@ const RECEIVING: Duration = Duration::from_millis(2);
 const BETWEEN_BURSTS: Duration = Duration::from_micros(250);
 /// How long the last advertisements may take to leave.
 const STOPPING: Duration = Duration::from_secs(2);
+/// A turn that begins so late follows a pause, of the thread or of the host.
+const PAUSED: Duration = Duration::from_millis(10);
 /// So long before a master is given up for dead the thread is awake, and so is the one that puts addresses on, if they run
 /// in real time or a processor is idle: waking one takes its time. An advert that comes earlier moves the deadline, so a living
 /// master costs nothing of it.
@@ -249,7 +251,11 @@ impl Driver {
         }
         let now = Instant::now();
         let Some(at) = self.node.takeover_by(now + AHEAD).filter(|at| *at > now) else { return };
-        if !sched::is_realtime() && !self.idleness.as_ref().is_some_and(Idleness::is_there) {
+        let may_stay_awake = self.idleness.as_ref().is_some_and(|idleness| {
+            // Of one processor the thread that puts addresses on needs its part.
+            idleness.is_there() || (idleness.has_several() && sched::is_realtime())
+        });
+        if !may_stay_awake {
             // Where processors are short, who stays awake uses up the share that would let him run when it counts (in real
             // time there is no such share); and none has to be woken from its rest, which is what takes long on an idle
             // machine.
@@ -299,28 +305,44 @@ impl Driver {
         count
     }
 
-    /// Hands the machine what was received, until nothing is left.
+    /// Hands the machine what was received, until nothing is left, or for so long that adverts would suffer. After a pause
+    /// all that came during it is heard first, however much that is: a master that has not been heard of is none.
     fn receive(&mut self) {
         if self.ready.listeners.is_empty() {
             return;
         }
         let began = Instant::now();
+        let paused = self.due.is_some_and(|due| began.saturating_duration_since(due) > PAUSED);
+        while self.receive_until(began, paused) && paused {
+            self.ready.listeners.clear();
+            self.look(EpollTimeout::ZERO);
+        }
+    }
+
+    /// Whether it heard something that came before `began`.
+    fn receive_until(&mut self, began: Instant, paused: bool) -> bool {
+        let mut old = false;
         for slot in &self.ready.listeners {
             let Some(listener) = self.interfaces.listener(*slot) else { continue };
             // An error (the interface went down) is told once by the socket, and by the kernel's notification.
             while let Ok(count @ 1..) = listener.socket.receive(&mut self.batch) {
+                let mut behind = false;
                 for arrival in self.batch.iter() {
+                    behind = arrival.at < began;
                     self.clock = self.clock.max(arrival.at);
                     match datagram(listener.link, arrival.packet) {
                         Ok(datagram) => self.node.receive(self.clock, datagram, &mut self.out),
                         Err(_) => self.strangers.packet_length_errors.inc(),
                     }
                 }
-                if count < ReceiveBatch::CAPACITY || began.elapsed() > RECEIVING {
+                old |= behind;
+                let long = began.elapsed() > RECEIVING && !(paused && behind);
+                if count < ReceiveBatch::CAPACITY || long {
                     break;
                 }
             }
         }
+        old
     }
 
     /// Carries out one command; false if it was the last.

@@ -49,11 +49,12 @@ impl Worker {
         wanted.then(|| vmacs::strays(definitions))
     }
 
-    /// Looks for them and removes them. Where that can't be done there is nobody to tell: no router wants one.
+    /// Looks for them and removes them. Where that can't be done there is nobody to tell: no router wants one; the next
+    /// reload looks again.
     pub(super) fn sweep_strays(&mut self, strays: &[VmacPlan], cause: Option<EventId>) {
-        self.strays_swept = true;
         let _call = self.beat.begin("removes interfaces");
         if let Ok(mut vmacs) = Vmacs::open(self.bus.clone()) {
+            self.strays_swept = true;
             vmacs.sweep_strays(strays, cause);
         }
     }
