@@ -8,8 +8,8 @@ use keepwatch_bus::fact::{HoldReason, RoutingEntry};
 use keepwatch_bus::subject::{Family, Name};
 use keepwatch_bus::{Configured, Counters};
 use keepwatch_model::{
-    self as model, AdvertBuffers, Config, Follow, InitialState, Instance, LinkbeatInterface,
-    Priority, Route, Rule, SyncGroup, TrackedKind, VrrpVersion,
+    self as model, AdvertBuffers, Config, Follow, InitialState, Instance, LinkbeatInterface, Priority, Route,
+    Rule, SyncGroup, TrackedKind, VrrpVersion,
 };
 
 use super::{
