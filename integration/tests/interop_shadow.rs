@@ -3,15 +3,17 @@
 
 use std::{thread::sleep, time::Duration};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use integration::{
     Instance, Pair, capture,
     conf::VIP,
     keepalived::Keepalived,
     keepwatchd::Keepwatchd,
     pair::{OURS, THEIRS},
+    process::tree,
     wait,
 };
+use nix::sys::signal::{Signal, kill};
 
 #[test]
 fn a_shadow_follows_and_touches_nothing() -> Result<()> {
@@ -55,5 +57,24 @@ fn a_shadow_follows_and_touches_nothing() -> Result<()> {
         wire.adverts().iter().all(|(_, advert)| advert.priority > 0),
         "its end said that the master stops"
     );
+    Ok(())
+}
+
+#[test]
+fn a_shadow_whose_worker_is_killed_takes_nothing_off() -> Result<()> {
+    let pair = Pair::new("shadowkill")?;
+    let host = &pair.ours;
+    let config = || Instance::new("VI_1").interval("0.1").priority(200).version_3("");
+    let _active = Keepalived::start(host, &config(), &[])?;
+    wait::until("keepalived is master", wait::LONG, || host.has("eth0", VIP))?;
+    let flags = ["--dataplane", "shadow", "--vrrp", "--dont-respawn"];
+    let mut shadow = Keepwatchd::on(host).config(config()).flags(&flags).start()?;
+    shadow.wait_for_log("(VI_1) Entering MASTER STATE")?;
+    let worker = tree::below(shadow.process().pid());
+    let worker = worker.first().context("it has no worker")?;
+    kill(*worker, Signal::SIGKILL)?;
+    let ended = shadow.process_mut().wait(wait::LONG)?;
+    assert!(!ended.success(), "{ended}");
+    assert!(host.has("eth0", VIP), "its end took the address that keepalived holds");
     Ok(())
 }
