@@ -33,7 +33,7 @@ type Attempt<P> = Pin<Box<dyn Future<Output = (Vec<P>, Verdict)> + Send>>;
 /// Since when a server takes nothing, or not as much as there is.
 struct Interruption {
     since: Instant,
-    /// More came than there was room for: it is over when nothing waits any more.
+    /// More came than there was room for: it is over when no more waits than goes with the next batch.
     full: bool,
 }
 
@@ -234,7 +234,10 @@ impl<C: Carrier> Courier<C> {
     }
 
     fn resume(&mut self) {
-        let over = |interruption: &mut Interruption| !interruption.full || self.bag.is_empty();
+        // What came while a batch was under way is in the bag already: a server that keeps up never finds it empty. Half
+        // of the room must be free all the same, or a bag smaller than a batch would end it at every one.
+        let few = self.bag.len() <= self.batch.size.min(self.patience.capacity / 2);
+        let over = |interruption: &mut Interruption| !interruption.full || few;
         if let Some(Interruption { since, .. }) = self.interrupted.take_if(over) {
             let (consumer, stood, lost) =
                 (self.name.clone(), since.elapsed(), std::mem::take(&mut self.untold));
