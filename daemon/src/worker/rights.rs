@@ -8,8 +8,7 @@
 //! | NET_BIND_SERVICE | a listener or a source port below 1024 |
 //! | SYS_NICE | real time for VRRP and BFD, unless the configuration says otherwise, and priorities that it asks for |
 //! | SYS_RESOURCE, IPC_LOCK | a limit of real time, locked memory, where the configuration asks for them |
-//! | SETUID, SETGID, KILL, DAC_OVERRIDE | scripts: they run as other users, and lie where only those may look |
-//! | CHOWN, FOWNER, DAC_OVERRIDE | notify FIFOs, which belong to other users |
+//! | SETUID, SETGID, KILL, CHOWN, FOWNER, DAC_OVERRIDE | scripts and notify FIFOs: both belong to other users, and scripts lie where only those may look. Where there are some of one kind a reload may bring the other: another worker for that would cost an election |
 //! | SYS_ADMIN | IPVS in another network namespace (`net_namespace_ipvs`) |
 //! | DAC_OVERRIDE | files in directories of other users, and the socket of snmpd |
 //!
@@ -33,9 +32,15 @@ use crate::stage;
 
 /// What virtual routers need.
 const FOR_ROUTERS: [Capability; 2] = [Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW];
-/// What scripts need.
-const FOR_SCRIPTS: [Capability; 4] =
-    [Capability::CAP_SETUID, Capability::CAP_SETGID, Capability::CAP_KILL, Capability::CAP_DAC_OVERRIDE];
+/// What scripts and notify FIFOs need.
+const FOR_SCRIPTS: [Capability; 6] = [
+    Capability::CAP_SETUID,
+    Capability::CAP_SETGID,
+    Capability::CAP_KILL,
+    Capability::CAP_CHOWN,
+    Capability::CAP_FOWNER,
+    Capability::CAP_DAC_OVERRIDE,
+];
 /// Ports below are for those with the right to them (`net.ipv4.ip_unprivileged_port_start` may say otherwise).
 const FIRST_FREE_PORT: u16 = 1024;
 
@@ -55,13 +60,10 @@ impl Rights {
 
     /// Of a configuration that stands in these files.
     fn of(settings: &Settings, config: &Config, read: &[PathBuf]) -> Self {
-        let scripts = has_scripts(config);
+        let scripts = has_scripts(config) || fifos(config).next().is_some();
         let mut all = CapsHashSet::from(FOR_ROUTERS);
         if scripts {
             all.extend(FOR_SCRIPTS);
-        }
-        if fifos(config).next().is_some() {
-            all.extend([Capability::CAP_CHOWN, Capability::CAP_FOWNER, Capability::CAP_DAC_OVERRIDE]);
         }
         if low_ports(settings, config) {
             all.insert(Capability::CAP_NET_BIND_SERVICE);
@@ -380,9 +382,13 @@ mod tests {
     fn what_was_given_up_is_named() {
         let (plain, scripts) = (needed(&instance("")), needed(&instance("notify /bin/true")));
         assert_eq!(scripts.lack(&plain), None);
+        let fifo = needed(&("global_defs {\n notify_fifo /run/f\n}\n".to_owned() + &instance("")));
+        assert_eq!(scripts, fifo, "a reload from one to the other costs no election");
+        let lack = plain.lack(&scripts).unwrap();
         assert_eq!(
-            plain.lack(&scripts).as_deref(),
-            Some("CAP_DAC_OVERRIDE, CAP_KILL, CAP_SETGID, CAP_SETUID, programs with rights of their own")
+            lack,
+            "CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_KILL, CAP_SETGID, CAP_SETUID, programs with rights of \
+             their own"
         );
     }
 }

@@ -13,7 +13,9 @@ use crate::scene::{Scene, calm, file, no_gap, quick, text};
 /// Debian's `nobody`.
 const NOBODY: u32 = 65_534;
 
+const CHOWN: u64 = 1 << 0;
 const DAC_OVERRIDE: u64 = 1 << 1;
+const FOWNER: u64 = 1 << 3;
 const KILL: u64 = 1 << 5;
 const SETGID: u64 = 1 << 6;
 const SETUID: u64 = 1 << 7;
@@ -42,7 +44,7 @@ fn rights(worker: Pid) -> Result<(u64, bool)> {
 fn the_worker_keeps_what_its_configuration_needs() -> Result<()> {
     // Virtual routers run in real time unless told otherwise.
     let network = NET_ADMIN | NET_RAW | SYS_NICE;
-    let scripts = network | SETUID | SETGID | KILL | DAC_OVERRIDE;
+    let scripts = network | SETUID | SETGID | KILL | CHOWN | FOWNER | DAC_OVERRIDE;
     for (global, instance, kept, no_new_privileges) in [
         ("", quick(), network, true),
         ("max_auto_priority -1", quick(), NET_ADMIN | NET_RAW, true),

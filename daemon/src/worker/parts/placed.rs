@@ -40,12 +40,13 @@ pub(in crate::worker) fn possible(settings: &Settings, config: &Config) -> impl 
     [Report::May(None)].into_iter().chain(addresses)
 }
 
-/// How long a peer of these virtual routers waits for an advert, at the least, before it takes over: without its skew
-/// time, which depends on a priority that is not known here.
+/// How long after the death of a worker a peer of these virtual routers takes over, at the least: what it waits for an
+/// advert, without its skew time, which depends on a priority that is not known here, and less the interval that may have
+/// passed since the last one.
 pub(in crate::worker) fn patience(config: &Config) -> Option<Duration> {
-    let down = config
-        .instances
-        .iter()
-        .map(|instance| instance.advert_int.saturating_mul(u32::from(instance.down_timer_adverts)));
+    let down = config.instances.iter().map(|instance| match instance.down_timer_adverts.saturating_sub(1) {
+        0 => instance.advert_int / 2,
+        adverts => instance.advert_int.saturating_mul(u32::from(adverts)),
+    });
     down.min()
 }
