@@ -54,6 +54,8 @@ pub struct Courier<C: Carrier> {
     failures: u32,
     next_try: Instant,
     interrupted: Option<Interruption>,
+    /// Something was lost for want of room since the last try ended; how that ends says why.
+    overflowed: bool,
     /// What was lost and is not told yet.
     untold: u64,
 }
@@ -82,6 +84,7 @@ impl<C: Carrier> Courier<C> {
             failures: 0,
             next_try: now,
             interrupted: None,
+            overflowed: false,
             untold: 0,
         }
     }
@@ -91,10 +94,7 @@ impl<C: Carrier> Courier<C> {
         if self.room() == 0 {
             self.bag.pop_front();
             self.lose(1);
-            self.interrupt("more than can wait, and the oldest is lost");
-            if let Some(interruption) = &mut self.interrupted {
-                interruption.full = true;
-            }
+            self.overflowed = true;
         }
         self.bag.push_back(Waiting { parcel, since: Instant::now() });
     }
@@ -183,6 +183,8 @@ impl<C: Carrier> Courier<C> {
                 if refused > 0 {
                     self.interrupt(&why);
                     self.lose(refused);
+                } else if self.overflowed {
+                    self.interrupt("more than can wait, and the oldest is lost");
                 } else {
                     self.resume();
                 }
@@ -230,6 +232,9 @@ impl<C: Carrier> Courier<C> {
             let waiting = u32::try_from(self.bag.len()).unwrap_or(u32::MAX);
             let (consumer, error) = (self.name.clone(), error.to_owned());
             self.bus.publish(None, ConsumerFact::DeliveryInterrupted { consumer, error, waiting });
+        }
+        if let Some(interruption) = &mut self.interrupted {
+            interruption.full |= std::mem::take(&mut self.overflowed);
         }
     }
 
