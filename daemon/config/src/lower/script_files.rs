@@ -14,7 +14,7 @@ use super::script_user;
 use crate::accounts::Accounts;
 use crate::diagnostics::Diagnostic;
 use crate::encoding;
-use crate::model::{Config, Global, Name};
+use crate::model::{Config, Global, Name, Tracking};
 use crate::preprocess::{Command, Context};
 
 /// Looks at each command, and takes those `vrrp_script`s out of the model that cannot be run.
@@ -37,7 +37,7 @@ pub(super) fn check(config: &mut Config, context: &mut Context) {
             runs = runs.or(Some(command.at));
         }
         if let Some(flaw) = flaw {
-            context.report(diagnostic(&flaw, &command));
+            context.report(diagnostic(&flaw, &command, config));
             disabled.extend(command.tracked);
         }
     }
@@ -61,7 +61,7 @@ fn look(command: &Command, global: &Global, accounts: &Accounts) -> Option<Flaw>
     security::look(&argv, who, global.enable_script_security, &search_path()).err()
 }
 
-fn diagnostic(flaw: &Flaw, command: &Command) -> Diagnostic {
+fn diagnostic(flaw: &Flaw, command: &Command, config: &Config) -> Diagnostic {
     let (code, message, label) = match flaw {
         Flaw::Missing(file) => ("script-not-found", format!("there is no script `{file}`"), "cannot be run"),
         Flaw::Directory(path) => {
@@ -102,8 +102,29 @@ fn diagnostic(flaw: &Flaw, command: &Command) -> Diagnostic {
             | Flaw::Unreachable(_)
             | Flaw::Owner { .. }
             | Flaw::Writable { .. },
-            Some(_),
-        ) => diagnostic.changes().help("nothing tracks it"),
+            Some(script),
+        ) => diagnostic.changes().help(consequence(script, config)),
+    }
+}
+
+/// What it means that a `vrrp_script` is left out.
+fn consequence(script: &Name, config: &Config) -> String {
+    let tracks = |tracking: &Tracking| tracking.scripts.iter().any(|tracked| tracked.name == *script);
+    let instances = config.instances.iter().filter(|instance| tracks(&instance.tracking));
+    let groups = config.sync_groups.iter().filter(|group| tracks(&group.tracking));
+    let names: Vec<String> = instances
+        .map(|instance| format!("`{}`", instance.name))
+        .chain(groups.map(|group| format!("`{}`", group.name)))
+        .collect();
+    match &*names {
+        [] => "it is left out, and is never run".to_owned(),
+        [one] => format!(
+            "it is never run, and {one} goes on without this check: it will not notice when it would fail"
+        ),
+        several => format!(
+            "it is never run, and {} go on without this check: they will not notice when it would fail",
+            several.join(", ")
+        ),
     }
 }
 

@@ -294,12 +294,23 @@ fn a_tracked_script_that_cannot_be_run_is_not_tracked() {
         let expected: Vec<&str> = Some(said).into_iter().filter(|said| !said.is_empty()).collect();
         assert_eq!(codes(&loaded), expected, "{user} {}", script.display());
         assert_eq!(loaded.diagnostics.exit_status(), exit_status, "{said}");
+        let text = loaded.diagnostics.render_text(false);
+        assert_eq!(text.contains("`V` goes on without this check"), exit_status != 0, "{text}");
         let config = loaded.config.expect("it runs");
         assert_eq!(
             (config.track_scripts.len(), config.instances[0].tracking.scripts.len()),
             (tracked, tracked)
         );
     }
+    // What a check only reads may be anybody's.
+    let text = format!(
+        "global_defs {{\nenable_script_security\nscript_user root\n}}\n\
+         vrrp_script S {{\nscript \"/bin/grep -q 99999 {}\"\n}}\n",
+        path.display()
+    );
+    let loaded = load_text(Path::new("t"), text, &Options::default());
+    assert_eq!((codes(&loaded), loaded.diagnostics.exit_status()), (vec![], 0));
+    assert_eq!(loaded.config.expect("it runs").track_scripts.len(), 1);
     mode(0o644);
     let text = format!(
         "global_defs {{\nenable_script_security\nscript_user root\n}}\nvrrp_script S {{\nscript {}\n}}\n",

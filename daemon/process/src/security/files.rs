@@ -1,4 +1,4 @@
-//! Which files a command line brings into play.
+//! Where programs and their interpreters are, and the files that a word names.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -22,25 +22,9 @@ pub(super) fn find(name: &OsStr, search_path: &OsStr) -> Option<PathBuf> {
     std::env::split_paths(search_path).map(|directory| directory.join(name)).find(is_program)
 }
 
-/// The program, its interpreters, and every regular file that the rest of the command line names.
-pub(super) fn of_command(program: &Path, argv: &[OsString], search_path: &OsStr) -> Vec<PathBuf> {
-    let mut files = vec![program.to_owned()];
-    let arguments = argv.get(1..).unwrap_or_default();
-    if is_env(program) {
-        files.extend(run_by_env(arguments.iter().map(OsString::as_os_str), search_path));
-    }
-    files.extend(arguments.iter().flat_map(|argument| named_in(argument)));
-    let mut interpreters: Vec<PathBuf> = Vec::new();
-    for file in &files {
-        interpreters.extend(interpreters_of(file, search_path));
-    }
-    files.append(&mut interpreters);
-    files
-}
-
 /// The regular files whose paths stand in an argument: it is one itself, or a shell would find them in it. What is only
 /// written to (`> FILE`) is not meant.
-fn named_in(argument: &OsStr) -> Vec<PathBuf> {
+pub(super) fn named_in(argument: &OsStr) -> Vec<PathBuf> {
     let is_file = |path: &Path| path.metadata().is_ok_and(|file| file.is_file());
     let whole = Path::new(argument);
     if argument.as_bytes().contains(&b'/') && is_file(whole) {
@@ -65,7 +49,7 @@ fn named_in(argument: &OsStr) -> Vec<PathBuf> {
 }
 
 /// The programs that the first line of a script names, and of those that are scripts again.
-fn interpreters_of(script: &Path, search_path: &OsStr) -> Vec<PathBuf> {
+pub(super) fn interpreters_of(script: &Path, search_path: &OsStr) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = Vec::new();
     let mut next = Some(script.to_owned());
     while let Some((interpreter, argument)) = next.and_then(|script| first_line(&script)) {
@@ -80,7 +64,7 @@ fn interpreters_of(script: &Path, search_path: &OsStr) -> Vec<PathBuf> {
 }
 
 /// `#!INTERPRETER ARGUMENT`; none of a file that can't be read or is something else.
-fn first_line(script: &Path) -> Option<(PathBuf, OsString)> {
+pub(super) fn first_line(script: &Path) -> Option<(PathBuf, OsString)> {
     let mut start = Vec::new();
     // A pipe by this name must not hold us up.
     if !script.metadata().is_ok_and(|file| file.is_file()) {

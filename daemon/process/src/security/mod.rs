@@ -2,10 +2,13 @@
 //!
 //! [`look`] is the one rule, for a test of the configuration and for the moment before a command is run. With
 //! `enable_script_security` a command that runs as root, or becomes root by the set-user-ID bit, must be root's alone:
-//! its program, the interpreter in the program's first line (`#!`), every file that its command line names, and of each
-//! of them every directory and every link on the way.
+//! its program, the interpreter in the program's first line (`#!`), every other program and script that its command line
+//! runs, and of each of them every directory and every link on the way. What is only read (`grep -q UP /run/state`) may be
+//! anybody's: it is what the check is about.
 
+mod commands;
 mod files;
+mod shell;
 mod trail;
 
 use std::ffi::{OsStr, OsString};
@@ -85,7 +88,7 @@ pub fn look(argv: &[OsString], who: Option<Who>, secure: bool, search_path: &OsS
         return Err(Flaw::NotExecutable(written));
     }
     if secure && who.is_some_and(|who| becomes_root(&metadata, who)) {
-        files::of_command(&written, argv, search_path).iter().try_for_each(|file| trail::judge(file))?;
+        commands::run_by(&written, argv, search_path).iter().try_for_each(|file| trail::judge(file))?;
     }
     Ok(program)
 }

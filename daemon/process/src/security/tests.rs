@@ -45,7 +45,7 @@ fn path_of(flaw: Flaw) -> PathBuf {
 }
 
 #[test]
-fn every_path_of_a_command_line_must_be_root_s_alone() {
+fn all_that_a_command_line_runs_must_be_root_s_alone() {
     if !getuid().is_root() {
         // Only root can make files of others.
         return;
@@ -118,4 +118,63 @@ fn what_can_not_be_executed_is_said() {
     assert_eq!(look_as(0, &files.path("closed")), Err(Flaw::Directory(files.path("closed"))));
     assert_eq!(look_as(0, Path::new("kw-none")), Err(Flaw::Missing("kw-none".into())));
     assert_eq!(look_as(0, Path::new("true")), Ok(Path::new("/bin/true").canonicalize().unwrap()));
+}
+
+#[test]
+fn what_a_command_only_reads_may_be_anybody_s() {
+    if !getuid().is_root() {
+        return;
+    }
+    let files = Files::new();
+    let owned = |name: &str, mode, text| {
+        let path = files.file(name, mode, text);
+        chown(&path, Some(SOMEBODY), None).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let good = files.file("good", 0o755, "#!/bin/sh\n").to_str().unwrap().to_owned();
+    // DATA is a file such as a service leaves in /run, PLAIN a script without the right to be executed.
+    let (data, script) = (owned("data", 0o644, "12345\n"), owned("script", 0o755, "#!/bin/sh\n"));
+    let plain = owned("plain", 0o644, "exit 0\n");
+    for (words, is_run) in [
+        ("grep|-q|99999|DATA", None),
+        ("test|-f|DATA", None),
+        ("test|-x|SCRIPT", None),
+        ("GOOD|DATA", None),
+        ("GOOD|--pid=DATA", None),
+        ("GOOD|SCRIPT", Some(&script)),
+        ("sh|-c|kill -0 $(cat DATA) && test -s DATA", None),
+        ("sh|-c|read pid < DATA; while :; do break; done < DATA", None),
+        ("bash|-o|pipefail|-ec|if DATA; then :; fi", Some(&data)),
+        ("sh|-c|. DATA", Some(&data)),
+        ("sh|-c|sh -c 'true; PLAIN'", Some(&plain)),
+        ("sh|-c|eval 'true; PLAIN'", Some(&plain)),
+        ("sh|-c|true|DATA", None),
+        ("sh|GOOD|DATA", None),
+        ("sh|GOOD|-c|PLAIN", None),
+        ("sh|-e|PLAIN|DATA", Some(&plain)),
+        ("env|-i|A=1|sh|PLAIN", Some(&plain)),
+        ("env|-S|sh PLAIN", Some(&plain)),
+        ("timeout|-k|1|5|grep|-q|1|DATA", None),
+        ("timeout|5|sh|PLAIN", Some(&plain)),
+        ("nice|-n|5|sh|PLAIN", Some(&plain)),
+        ("flock|DATA|GOOD", None),
+        ("flock|DATA|sh|PLAIN", Some(&plain)),
+        ("flock|DATA|-c|sh PLAIN", Some(&plain)),
+        ("su|-|root|-c|sh PLAIN", Some(&plain)),
+        ("awk|/x/ {exit 1}|DATA", None),
+        ("awk|-f|PLAIN|DATA", Some(&plain)),
+        ("sed|-n|1p|DATA", None),
+        ("perl|-ne|exit 1|DATA", None),
+        ("perl|-w|PLAIN|DATA", Some(&plain)),
+        ("perl|-e|system('SCRIPT')", Some(&script)),
+    ] {
+        let put_in = |word: &str| {
+            let word = word.replace("DATA", &data).replace("SCRIPT", &script);
+            word.replace("PLAIN", &plain).replace("GOOD", &good)
+        };
+        let argv: Vec<String> = words.split('|').map(put_in).collect();
+        let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
+        let found = look_as_root(&argv).err().map(path_of);
+        assert_eq!(found, is_run.map(PathBuf::from), "{words}");
+    }
 }
