@@ -327,7 +327,7 @@ mod tests {
         for fact in facts {
             world.apply(&sample::event(1, None, fact));
         }
-        let known = &world.services[&key.service].reals[&key.real].checkers;
+        let known = &world.services.get(&key.service).unwrap().reals.get(&key.real).unwrap().checkers;
         assert_eq!(known.len(), 1, "it has seen something");
         assert!(!has_run(&world));
         world.apply(&sample::event(2, None, last));
