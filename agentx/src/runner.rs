@@ -18,13 +18,17 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::address::Address;
-use crate::session::{Answered, Ask, AskError, Change, Input, Output, Session, Settings};
+use crate::session::{
+    Answered, Ask, AskError, Change, Input, MAX_WAITING_NOTIFICATIONS, Output, Session, Settings,
+};
 use crate::tree::Tree;
 
 /// Bytes that wait to be written, above which nothing more is read.
 const HIGH_WATER: usize = 256 * 1024;
-/// Requests of the owner that wait for this task at most.
+/// Requests of the owner that wait for this task at most. They are taken while there is no session too, since some are to be
+/// answered or obeyed then: if all are notifications, a session without a master has room for them.
 const REQUESTS: usize = 256;
+const _: () = assert!(REQUESTS < MAX_WAITING_NOTIFICATIONS);
 /// Bytes that a read has room for.
 const READ: usize = 16 * 1024;
 /// Why a connection is given up whose other end does not read.
@@ -65,7 +69,8 @@ impl Handle {
     }
 
     /// Waits for room for a notification; none when the session has ended. Cancel-safe: for who has something else to do
-    /// meanwhile.
+    /// meanwhile. Without a master there is always room, and of more than [`MAX_WAITING_NOTIFICATIONS`] the oldest are lost:
+    /// who has more asks from [`Change::Serving`] on, until the session is lost.
     pub async fn room(&self) -> Option<Room<'_>> {
         self.requests.reserve().await.ok().map(Room)
     }

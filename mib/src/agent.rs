@@ -12,7 +12,7 @@ use keepwatch_bus::fact::{ConsumerFact, ManagerSet};
 use keepwatch_bus::{Event, EventId, Reader, WeakBus};
 use keepwatch_model::Config;
 use snmp_agentx::address::AddressError;
-use snmp_agentx::{Address, Change, Room, Subagent, Subtree, VarBind, oid};
+use snmp_agentx::{Address, Change, Handle, Room, Subagent, Subtree, VarBind, oid};
 use tokio::sync::{mpsc, watch};
 
 use crate::keepalived::{Parts, ROOT, mib};
@@ -22,7 +22,7 @@ use crate::traps;
 
 /// net-snmp's priority of a registration that says nothing else.
 const PRIORITY: u8 = 127;
-/// Notifications that wait for a master that takes them more slowly than things happen; then the oldest are lost.
+/// Notifications that wait for a master that is away, or takes them more slowly than things happen; then the oldest are lost.
 const WAITING: usize = 4096;
 
 /// What a manager set, to be done by whoever acts.
@@ -190,7 +190,9 @@ async fn serve(
             answer(&mib.over(view).obeying(&obey));
         });
     let traps = wanted.traps.then(|| reader.counters().deliveries.resolve(&SNMP_TRAPS.into()));
+    let (serving, mut served) = watch::channel(false);
     let mut story = Story {
+        serving,
         bus: bus.clone(),
         socket: wanted.master.to_string(),
         told: Told::Nothing,
@@ -205,7 +207,7 @@ async fn serve(
         let mut watching = true;
         loop {
             tokio::select! {
-                room = handle.room(), if !outbox.waiting.is_empty() => outbox.send(room),
+                room = room(&handle, &mut served), if !outbox.waiting.is_empty() => outbox.send(room),
                 changed = settings.changed(), if watching => match changed {
                     Ok(()) if settings.borrow().as_ref() == Some(&wanted) => {}
                     Ok(()) => return Ended::Settings,
@@ -234,7 +236,14 @@ async fn serve(
     ended
 }
 
-/// Notifications that the session has no room for at the moment.
+/// Waits until there is a master, and room for a notification to it. A session without a master takes few.
+async fn room<'a>(handle: &'a Handle, served: &mut watch::Receiver<bool>) -> Option<Room<'a>> {
+    // Nobody is left who would say so when the session has ended, and there is no room then.
+    let _ = served.wait_for(|serving| *serving).await;
+    handle.room().await
+}
+
+/// Notifications that there is no master for at the moment, or that the session has no room for.
 struct Outbox {
     waiting: VecDeque<Vec<VarBind>>,
     order: Order,
@@ -305,6 +314,8 @@ fn session_settings(parts: Parts) -> snmp_agentx::Settings {
 
 /// Makes facts of the session's changes: one when it stands, one when it does not, however often it is tried.
 struct Story {
+    /// Whether there is a master.
+    serving: watch::Sender<bool>,
     bus: WeakBus,
     socket: String,
     told: Told,
@@ -332,10 +343,14 @@ impl Story {
         }
         match change {
             Change::Serving { .. } => {
+                self.serving.send_replace(true);
                 self.told = Told::Connected;
                 self.publish(ConsumerFact::MasterAgentConnected { socket: self.socket.clone() });
             }
-            Change::Lost(reason) => self.lost(reason.to_string()),
+            Change::Lost(reason) => {
+                self.serving.send_replace(false);
+                self.lost(reason.to_string());
+            }
             Change::Unreachable(reason) if self.told != Told::Lost => self.lost(reason.to_string()),
             // Other settings are wanted, or none.
             Change::Stopped if self.told != Told::Nothing => {
@@ -359,34 +374,4 @@ impl Story {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BOTH: Parts = Parts::ALL;
-
-    #[test]
-    fn what_is_served_is_what_is_enabled_and_runs() {
-        let mut config = Config::default();
-        let of = |config: &Config, everything, running| {
-            Settings::of(config, everything, None, running).unwrap().map(|settings| settings.parts)
-        };
-        assert_eq!(of(&config, false, BOTH), None);
-        assert_eq!(of(&config, true, BOTH), Some(BOTH));
-        config.global.snmp.checker = true;
-        assert_eq!(of(&config, false, BOTH), Some(Parts { checker: true, ..Parts::default() }));
-        assert_eq!(of(&config, false, Parts { checker: false, ..BOTH }), None);
-    }
-
-    #[test]
-    fn the_command_line_says_where_the_master_is_then_the_file_then_habit() {
-        let mut config = Config::default();
-        let of = |config: &Config, socket| {
-            Settings::of(config, true, socket, BOTH).map(|settings| settings.unwrap().master)
-        };
-        assert_eq!(of(&config, None), Ok(Address::default()));
-        config.global.snmp.socket = Some("tcp:localhost:705".into());
-        assert_eq!(of(&config, None), Ok(Address::Tcp("localhost".into(), 705)));
-        assert_eq!(of(&config, Some("/run/master")), Ok(Address::Unix("/run/master".into())));
-        assert!(of(&config, Some("nonsense")).is_err());
-    }
-}
+mod tests;

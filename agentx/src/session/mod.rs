@@ -35,7 +35,7 @@ use sets::Sets;
 pub use interface::{Answered, Ask, AskError, Change, Input, Output, Reason, Settings};
 
 /// Notifications that wait for a session at most; when one more comes, the oldest goes.
-pub const MAX_WAITING_NOTIFICATIONS: usize = 64;
+pub const MAX_WAITING_NOTIFICATIONS: usize = 320;
 
 /// A request of ours that the master has yet to answer.
 #[derive(Clone, Copy, Debug)]

@@ -11,10 +11,8 @@ use crate::histogram::{Gaps, Histogram, Lateness};
 
 /// Senders that one virtual router tells apart; further ones are heard like any other, and not measured.
 pub const MOST_SENDERS: usize = 8;
-/// The largest gap of a sender is of this and of the last period of so long,
+/// The largest gap of a sender is of this and of the last period of so long.
 const PERIOD: Duration = Duration::from_secs(300);
-/// and the largest of late of all of them of this and of the last period of so long.
-const LATELY: Duration = Duration::from_secs(5);
 /// No sender.
 const NOBODY: usize = usize::MAX;
 
@@ -29,8 +27,8 @@ pub struct VrrpTimes {
     pub lateness: Histogram<Lateness>,
     /// Who was heard, each with the next who was; at most [`MOST_SENDERS`].
     senders: OnceLock<Box<Sender>>,
-    /// The largest gap of late.
-    lately: Largest,
+    /// The largest gap since it was taken last, in microseconds.
+    untaken: AtomicU64,
     /// Who was heard last, by his place; nobody after an advertisement of our own, or a resignation.
     last: AtomicUsize,
 }
@@ -65,8 +63,8 @@ pub struct SenderTimes {
 
 impl Default for VrrpTimes {
     fn default() -> Self {
-        let (gaps, lateness, senders, lately) = Default::default();
-        Self { base: Instant::now(), gaps, lateness, senders, lately, last: AtomicUsize::new(NOBODY) }
+        let (gaps, lateness, senders, untaken) = Default::default();
+        Self { base: Instant::now(), gaps, lateness, senders, untaken, last: AtomicUsize::new(NOBODY) }
     }
 }
 
@@ -90,8 +88,8 @@ impl VrrpTimes {
         if same && before > 0 {
             let gap = now.saturating_sub(before);
             self.gaps.observe(Duration::from_micros(gap));
-            sender.gaps.note(period_of(now, PERIOD), gap);
-            self.lately.note(period_of(now, LATELY), gap);
+            sender.gaps.note(period_of(now), gap);
+            self.untaken.fetch_max(gap, Ordering::Relaxed);
         }
         if priority == 0 {
             sender.heard.store(0, Ordering::Relaxed);
@@ -134,21 +132,23 @@ impl VrrpTimes {
         self.all_senders().filter(lately).count()
     }
 
-    /// The largest time between two advertisements in the last five to ten seconds; none if there were no two.
-    pub fn largest_lately(&self, now: Instant) -> Option<Duration> {
-        self.lately.read(period_of(self.since_base(now), LATELY))
+    /// The largest time between two advertisements since this was called last; none if there were no two. Only one may
+    /// call it: what he took nobody else sees.
+    pub fn take_largest(&self) -> Option<Duration> {
+        let largest = self.untaken.swap(0, Ordering::Relaxed);
+        (largest > 0).then(|| Duration::from_micros(largest))
     }
 
     /// Everyone who was ever heard, in the order in which they were first.
     pub fn senders(&self, now: Instant) -> impl Iterator<Item = SenderTimes> + '_ {
-        let period = period_of(self.since_base(now), PERIOD);
+        let period = period_of(self.since_base(now));
         self.all_senders()
             .map(move |sender| SenderTimes { address: sender.address, largest_gap: sender.gaps.read(period) })
     }
 }
 
-fn period_of(microseconds: u64, length: Duration) -> u64 {
-    1 + microseconds / u64::try_from(length.as_micros()).unwrap_or(u64::MAX)
+fn period_of(microseconds: u64) -> u64 {
+    1 + microseconds / u64::try_from(PERIOD.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Sender {
@@ -228,8 +228,10 @@ mod tests {
         assert_eq!(largest(9), Some(7 * SECOND));
         assert_eq!(largest(500), Some(7 * SECOND));
         assert_eq!(largest(700), None);
-        assert_eq!(times.largest_lately(start + 9 * SECOND), Some(7 * SECOND));
-        assert_eq!(times.largest_lately(start + 16 * SECOND), None);
+        assert_eq!(times.take_largest(), Some(7 * SECOND));
+        assert_eq!(times.take_largest(), None, "it was taken");
+        times.heard(start + 10 * SECOND, a, 100);
+        assert_eq!(times.take_largest(), Some(2 * SECOND));
         for n in 0..100 {
             times.heard(start, [10, 0, 1, n].into(), 1);
         }

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use keepwatch_bus::Counters;
 use keepwatch_bus::subject::{Name, RealKey};
@@ -78,7 +78,7 @@ impl Samples {
         self.adverts.get(instance)
     }
 
-    /// Takes one of everything; `span` is the time since the last.
+    /// Takes one of everything; `span` is the time since the last. The largest gaps are taken with it: there is one of these.
     pub(crate) fn take(&mut self, counters: &Counters, span: Duration) {
         let mut checks: HashMap<RealKey, (u64, u64)> = HashMap::new();
         for (key, checker) in counters.checkers.all() {
@@ -86,13 +86,12 @@ impl Samples {
             *sum += checker.took_microseconds.get();
             *count += checker.succeeded.get() + checker.failed.get();
         }
-        let now = Instant::now();
         let adverts: HashMap<Name, (u64, Duration)> = counters
             .vrrp
             .all()
             .into_iter()
             .map(|(name, counted)| {
-                let largest = counters.times.get(&name).and_then(|times| times.largest_lately(now));
+                let largest = counters.times.get(&name).and_then(|times| times.take_largest());
                 let count = counted.adverts_received.get() + counted.adverts_sent.get();
                 (name, (count, largest.unwrap_or_default()))
             })
@@ -115,6 +114,8 @@ fn forget<K: Hash + Eq, V>(rings: &mut HashMap<K, Ring>, counted: &HashMap<K, V>
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[test]
@@ -140,6 +141,12 @@ mod tests {
         samples.take(&counters, PACE);
         let last = samples.adverts(&name).unwrap().values().next_back();
         assert_eq!(last, Some(Some(600_000)));
+        // It is drawn once.
+        times.heard(start + Duration::from_millis(1500), [10, 0, 0, 1].into(), 100);
+        counted.adverts_received.add(16);
+        samples.take(&counters, PACE);
+        let last = samples.adverts(&name).unwrap().values().next_back();
+        assert_eq!(last, Some(Some(312_500)));
         counters.vrrp.retain(|_| false);
         samples.take(&counters, PACE);
         assert!(samples.adverts(&name).is_none());

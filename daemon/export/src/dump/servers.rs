@@ -244,7 +244,8 @@ fn checker_block(page: &mut Page, service: &Service, real: &RealServer, index: u
     page.line(format_args!("   Enabled = {}", yes(!real.resting)));
     let up = known.and_then(|known| known.ok).unwrap_or(!checker.alpha && !real.settings.alpha);
     page.line(format_args!("   Up = {}", yes(up)));
-    page.line(format_args!("   Has run = {}", yes(known.is_some())));
+    // It may have seen something, as a certificate, before it comes to its first result.
+    page.line(format_args!("   Has run = {}", yes(known.is_some_and(|known| known.ok.is_some()))));
     page.line(format_args!("   Alpha = {}", yes(checker.alpha)));
     page.line(format_args!("   Delay loop = {} us", checker.delay_loop.as_micros()));
     page.line(format_args!("   Warmup = {} us", checker.warmup.as_micros()));
@@ -287,5 +288,49 @@ fn checker_block(page: &mut Page, service: &Service, real: &RealServer, index: u
     }
     if let Some(failure) = known.and_then(|known| known.failure.as_ref()) {
         page.line(format_args!("   Last failure = {failure}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keepwatch_bus::fact::ServiceFact;
+    use keepwatch_bus::subject::CheckerKey;
+    use keepwatch_bus::{Configured, sample};
+
+    use super::*;
+
+    #[test]
+    fn a_checker_has_run_when_it_has_come_to_a_result() {
+        let mut world = World::default();
+        let has_run = |world: &World| {
+            let mut page = Page::default();
+            write(&mut page, world);
+            page.0.contains("   Has run = yes")
+        };
+        let key = sample::real_key(([10, 0, 0, 100], 80), ([10, 0, 1, 1], 8080));
+        let checker = CheckerKey { real: key, index: 0, kind: "TCP_CHECK".into() };
+        let mut facts = vec![
+            ServiceFact::VirtualServerConfigured {
+                service: key.service,
+                settings: Configured::new(1, sample::service()),
+            },
+            ServiceFact::RealServerConfigured {
+                real: key,
+                starts_up: true,
+                checked: true,
+                settings: Configured::new(1, sample::real_server()),
+            },
+            ServiceFact::PageDigestSeen { checker: checker.clone(), url: 0, digest: "d".into() },
+            ServiceFact::CheckSucceeded { checker, took: std::time::Duration::ZERO },
+        ];
+        let last = facts.pop().unwrap();
+        for fact in facts {
+            world.apply(&sample::event(1, None, fact));
+        }
+        let known = &world.services.get(&key.service).unwrap().reals.get(&key.real).unwrap().checkers;
+        assert_eq!(known.len(), 1, "it has seen something");
+        assert!(!has_run(&world));
+        world.apply(&sample::event(2, None, last));
+        assert!(has_run(&world));
     }
 }
