@@ -310,7 +310,7 @@ fn processes_that_go_and_come_back_are_noticed() -> Result<()> {
 }
 
 #[test]
-fn weights_count_in_a_group_only_where_it_says_so() -> Result<()> {
+fn weights_of_members_count_only_where_their_group_says_so_and_its_own_always() -> Result<()> {
     let stage = Stage::new("trackers-group")?;
     let path = stage.file("chk", "#!/bin/sh\nexit 1\n")?;
     let group = |more: &str| {
@@ -321,6 +321,11 @@ fn weights_count_in_a_group_only_where_it_says_so() -> Result<()> {
     scene.both("a weight in a group is ignored", 150)?;
     scene.reload(&group("sync_group_tracking_weight"))?;
     scene.both("unless the group allows it", 90)?;
+    let of_group =
+        group("track_script {\n chk weight -40\n }").replace("track_script {\n chk weight -60\n }", "");
+    scene.reload(&of_group)?;
+    scene.both("the weight of the group itself", 110)?;
+    scene.because(&["priority 110: base 150, script chk −40 since "])?;
     scene.write("chk", "#!/bin/sh\nexit 0\n")?;
     scene.both("it succeeds", 150)
 }

@@ -87,7 +87,11 @@ fn interfaces_of_static_entries_decide_about_faults_also_if_they_are_asked_for_t
     hosts[0].down("eth1")?;
     wait::until("the interface of a static address is a fault", wait::LONG, || !hosts[0].has("eth0", VIP))?;
     wait::until("why says so", wait::LONG, || {
-        daemon.answer(&["why", "VI_1"]).is_ok_and(|why| why.contains("Netlink reports eth1 down"))
+        daemon.answer(&["why", "VI_1"]).is_ok_and(|why| {
+            why.contains("Netlink reports eth1 down")
+                && why.contains("in FAULT: interface eth1 is down")
+                && why.contains("which its track_group needs")
+        })
     })?;
     hosts[0].up("eth1")?;
     becomes_master(&wire, &hosts[0], "10.78.0.1", VIP)
@@ -109,10 +113,15 @@ fn an_interface_without_an_address_to_speak_from_is_a_fault() -> Result<()> {
     let lab = Lab::new("mute")?;
     let (lan, hosts) = lab.routers(1)?;
     let wire = lan.capture()?;
-    let _daemon = start(&hosts[0], instance("VI_1", 51, 100, VIP, ""))?;
+    let daemon = start(&hosts[0], instance("VI_1", 51, 100, VIP, ""))?;
     becomes_master(&wire, &hosts[0], "10.78.0.1", VIP)?;
     hosts[0].remove_address("10.78.0.1")?;
     wait::until("the virtual address is gone", wait::LONG, || !hosts[0].has("eth0", VIP))?;
+    wait::until("status says why", wait::LONG, || {
+        daemon
+            .answer(&["status"])
+            .is_ok_and(|status| status.contains("the interface has no address to send adverts from"))
+    })?;
     hosts[0].address("eth0", "10.78.0.7/16")?;
     becomes_master(&wire, &hosts[0], "10.78.0.7", VIP)
 }

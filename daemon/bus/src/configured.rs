@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use keepwatch_model::{Global, InterfaceAddress, Route, Rule, VirtualServerGroup};
+use keepwatch_model::{Global, InterfaceAddress, Name, Route, Rule, VirtualServerGroup};
 use serde::{Deserialize, Serialize};
 
 /// A part of the configuration (an instance, a sync group, a virtual or a real server), and its place among its like.
@@ -63,6 +63,9 @@ pub struct Process {
     /// `static_rules` blocks.
     #[serde(default, skip_serializing_if = "is_empty")]
     pub static_rules: Arc<[Rule]>,
+    /// Interfaces that virtual routers need for what is static (`track_group`): each with the router that needs it.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub static_links: Arc<[(Name, Name)]>,
 }
 
 fn is_empty<T>(list: &Arc<[T]>) -> bool {

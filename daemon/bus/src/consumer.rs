@@ -3,7 +3,6 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantNames};
 
@@ -108,6 +107,14 @@ pub enum ConsumerFact {
         output: String,
         /// When it is started again; not at all if it ended well.
         again_in: Option<Duration>,
+    },
+    /// The script that reads a FIFO had failed ([`ConsumerFact::FifoReaderEnded`], or it could not be run), was started
+    /// again, and has run for as long as it was waited with that.
+    FifoReaderWorks {
+        /// The FIFO's path.
+        fifo: Name,
+        /// The command: program and arguments.
+        script: String,
     },
     /// A manager set an object over SNMP. What comes of it follows from this.
     ManagerSet {
@@ -262,13 +269,15 @@ pub struct ScriptsState {
     pub failed: u64,
     /// Scripts that could not be run.
     pub not_run: u64,
-    /// Scripts that have run for long and still do: about what (`INSTANCE VI_1 MASTER`), and the command.
-    pub overdue: IndexMap<Name, Overdue>,
+    /// Scripts that have run for long and still do.
+    pub overdue: Vec<Overdue>,
 }
 
 /// A script that has run for long, and still does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Overdue {
+    /// About what it runs: `INSTANCE VI_1 MASTER`.
+    pub about: String,
     /// The command.
     pub script: String,
     /// When that was told.
@@ -296,6 +305,22 @@ pub struct FifoState {
     pub failing: Option<Change>,
     /// How often its script has ended by itself.
     pub readers_ended: u64,
+    /// How the script that reads it ended last, while it fails and is started again and again.
+    #[serde(default)]
+    pub reader: Option<Broken>,
+}
+
+impl FifoState {
+    /// Since the first time in a row, and as the last time shows it.
+    fn reader_fails(&mut self, error: String, change: Change) {
+        let changed = self.reader.take().map_or(change, |broken| broken.changed);
+        self.reader = Some(Broken { error, changed });
+    }
+}
+
+/// What [`ConsumerFact::ScriptNotRun`] says that the script which reads a FIFO should have been run about.
+pub fn about_reader(fifo: &str) -> String {
+    format!("FIFO {fifo}")
 }
 
 /// What became of mails.
@@ -329,6 +354,13 @@ pub struct SnmpState {
     pub failing: Option<Change>,
     /// Sessions since the worker began.
     pub sessions: u64,
+}
+
+impl ScriptsState {
+    /// A script has ended; another one about the same may still run.
+    fn ended(&mut self, script: &str, about: &str) {
+        self.overdue.retain(|overdue| (&*overdue.script, &*overdue.about) != (script, about));
+    }
 }
 
 impl MailState {
@@ -441,23 +473,30 @@ impl ConsumerFact {
             Self::BusLost { error, .. } => w.dbus = DbusState { name: None, error: Some(error.clone()) },
             Self::BusLeft { .. } => w.dbus = DbusState::default(),
             Self::BusCalled { .. } => {}
-            Self::ScriptExited { about, outcome, .. } => {
-                w.scripts.overdue.shift_remove(about.as_str());
+            Self::ScriptExited { script, about, outcome, .. } => {
+                w.scripts.ended(script, about);
                 w.scripts.run += 1;
                 if *outcome != (ScriptOutcome::Exited { status: 0 }) {
                     w.scripts.failed += 1;
                 }
             }
             Self::ScriptOverdue { script, about, .. } => {
-                let script = Overdue { script: script.clone(), changed: change };
-                w.scripts.overdue.insert(about.as_str().into(), script);
+                w.scripts.ended(script, about);
+                let (script, about) = (script.clone(), about.clone());
+                w.scripts.overdue.push(Overdue { about, script, changed: change });
             }
             // What comes of it is told by whoever does it.
             Self::ManagerSet { .. } => {}
-            Self::ScriptNotRun { .. } => w.scripts.not_run += 1,
+            Self::ScriptNotRun { about, error, .. } => {
+                w.scripts.not_run += 1;
+                if let Some((_, fifo)) = w.fifos.iter_mut().find(|(fifo, _)| *about == about_reader(fifo)) {
+                    fifo.reader_fails(format!("it can't be run: {error}"), change);
+                }
+            }
+            // With it begins a reader of its own.
             Self::FifoOpened { fifo } => {
                 let fifo = w.fifos.entry(fifo.clone()).or_default();
-                (fifo.error, fifo.losing, fifo.failing) = (None, None, None);
+                (fifo.error, fifo.losing, fifo.failing, fifo.reader) = (None, None, None, None);
             }
             Self::FifoFailed { fifo, error } => {
                 let fifo = w.fifos.entry(fifo.clone()).or_default();
@@ -477,8 +516,22 @@ impl ConsumerFact {
                 fifo.losing = None;
                 fifo.failing.take_if(|_| fifo.error.is_none());
             }
-            Self::FifoReaderEnded { fifo, .. } => {
-                w.fifos.entry(fifo.clone()).or_default().readers_ended += 1;
+            Self::FifoReaderEnded { fifo, script, outcome, took, output, again_in } => {
+                let fifo = w.fifos.entry(fifo.clone()).or_default();
+                fifo.readers_ended += 1;
+                match again_in {
+                    Some(_) => {
+                        let (how, last) = (how_it_ended(*outcome, *took), last_line(output));
+                        fifo.reader_fails(format!("{script} {how}{last}"), change);
+                    }
+                    // It ended well.
+                    None => fifo.reader = None,
+                }
+            }
+            Self::FifoReaderWorks { fifo, .. } => {
+                if let Some(fifo) = w.fifos.get_mut(fifo) {
+                    fifo.reader = None;
+                }
             }
         }
     }
@@ -528,6 +581,9 @@ impl ConsumerFact {
                     Level::Warning,
                     write!(out, "notify fifo script terminated: {script} for {fifo} {how}{last}{again}"),
                 )
+            }
+            Self::FifoReaderWorks { fifo, script } => {
+                (Level::Info, write!(out, "notify fifo script runs again: {script} for {fifo}"))
             }
             Self::ManagerSet { socket, set } => (Level::Info, write!(out, "{set} (SNMP SET from {socket})")),
             Self::MailSent { subject, recipients, tries: 0 | 1, .. } => {
@@ -612,6 +668,68 @@ fn last_line(output: &str) -> String {
 mod tests {
     use super::*;
     use crate::sample;
+
+    /// What is told of in a world in which this happened.
+    fn trouble(happened: impl IntoIterator<Item = ConsumerFact>) -> Vec<String> {
+        let mut world = World::default();
+        for (id, fact) in (1..).zip(happened) {
+            world.apply(&sample::event(id, None, fact));
+        }
+        world.trouble().into_iter().map(|trouble| format!("{}: {}", trouble.what, trouble.error)).collect()
+    }
+
+    #[test]
+    fn of_two_hung_scripts_of_one_event_one_is_left_when_the_other_ends() {
+        let about = || "INSTANCE VI_1 BACKUP".to_owned();
+        let overdue = |script: &str| ConsumerFact::ScriptOverdue {
+            script: script.into(),
+            about: about(),
+            running: Duration::from_secs(10),
+            waiting: 0,
+        };
+        let ended = ConsumerFact::ScriptExited {
+            script: "/h1".into(),
+            about: about(),
+            outcome: ScriptOutcome::Exited { status: 0 },
+            took: Duration::from_secs(14),
+            output: String::new(),
+        };
+        assert_eq!(trouble([overdue("/h1"), overdue("/h2")]).len(), 2);
+        assert_eq!(
+            trouble([overdue("/h1"), overdue("/h2"), ended]),
+            ["script for INSTANCE VI_1 BACKUP: /h2 still runs"]
+        );
+    }
+
+    #[test]
+    fn a_reader_that_fails_is_trouble_until_one_lives() {
+        let fifo = || Name::from("/run/fifo");
+        let opened = || ConsumerFact::FifoOpened { fifo: fifo() };
+        let ended = |status, again_in| ConsumerFact::FifoReaderEnded {
+            fifo: fifo(),
+            script: "/reader".into(),
+            outcome: ScriptOutcome::Exited { status },
+            took: Duration::from_secs(1),
+            output: "boom\n".into(),
+            again_in,
+        };
+        let failed = || ended(3, Some(Duration::from_secs(4)));
+        let works = || ConsumerFact::FifoReaderWorks { fifo: fifo(), script: "/reader".into() };
+        let not_run = || ConsumerFact::ScriptNotRun {
+            script: "/reader".into(),
+            about: about_reader(&fifo()),
+            error: "there is none".into(),
+        };
+        let what = "the script that reads FIFO /run/fifo fails";
+        assert_eq!(
+            trouble([opened(), failed()]),
+            [format!("{what}: /reader exited with 3 after 1.000 s: boom")]
+        );
+        assert_eq!(trouble([opened(), not_run()]), [format!("{what}: it can't be run: there is none")]);
+        for over in [works(), opened(), ended(0, None), ConsumerFact::FifoRemoved { fifo: fifo() }] {
+            assert_eq!(trouble([opened(), failed(), failed(), over]), [""; 0]);
+        }
+    }
 
     #[test]
     fn a_master_agent_that_a_reload_left_is_no_trouble() {

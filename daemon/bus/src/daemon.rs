@@ -299,11 +299,20 @@ pub struct Hung {
 
 /// Whether what was said of the configuration goes on being wrong for as long as it is in force: a mistake, or something
 /// that does not act. An interface that was not there may have come since, a file that could not be used may have been
-/// mended (`web-config`: it is read again by itself, and that is not told), and what is merely old works.
+/// mended (`web-config`: it is read again by itself, and that is not told), and what is merely old works. A tracked script
+/// that can't be run is left out until the next reload, whatever becomes of its file.
 fn lasts(severity: Severity, code: &str) -> bool {
     match severity {
         Severity::Error => !matches!(code, "no-such-interface" | "no-such-address" | "web-config"),
-        Severity::Warning => matches!(code, "no-effect" | "only-at-start"),
+        Severity::Warning => matches!(
+            code,
+            "no-effect"
+                | "only-at-start"
+                | "script-insecure"
+                | "script-not-found"
+                | "script-not-executable"
+                | "unknown-user"
+        ),
         Severity::Note => false,
     }
 }
@@ -438,5 +447,29 @@ impl DaemonFact {
                 (Level::Warning, write!(out, "{part} moves again, after {:.1} s", stood.as_secs_f64()))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn what_a_warning_left_out_is_trouble_until_the_next_reload() {
+        let told = |severity, code: &str| {
+            let (code, place, message) = (code.to_owned(), "a.conf:6:9".to_owned(), "oh".to_owned());
+            let mut world = World::default();
+            world.apply(&sample::event(
+                1,
+                None,
+                DaemonFact::ConfigDiagnosed { severity, code, place, message },
+            ));
+            world.trouble().len()
+        };
+        for code in ["script-insecure", "script-not-found", "script-not-executable", "unknown-user"] {
+            assert_eq!(told(Severity::Warning, code), 1, "{code}");
+        }
+        assert_eq!(told(Severity::Warning, "script-security"), 0, "it acts as it is written");
     }
 }

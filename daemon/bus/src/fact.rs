@@ -7,7 +7,7 @@ use strum::VariantNames;
 
 use crate::world::{Change, World};
 
-pub use crate::consumer::{ConsumerFact, ManagerSet, ScriptOutcome};
+pub use crate::consumer::{ConsumerFact, ManagerSet, ScriptOutcome, about_reader};
 pub use crate::daemon::{BlockChange, ConfigChange, DaemonFact, DumpKind};
 pub use crate::ipvs::{Drift, IpvsFact, TableChange};
 pub use crate::link::{LinkDownReason, LinkFact};
@@ -15,8 +15,8 @@ pub use crate::routing::{RoutingEntry, RoutingFact};
 pub use crate::service::{Certificate, Failure, FailureReason, ServiceFact};
 pub use crate::track::{Evidence, FileContent, ScriptRun, Session, SessionWhy, TrackFact, Verdict};
 pub use crate::vrrp::{
-    AdvertError, AnnounceOccasion, HoldReason, LastAdvert, MasterReason, RefusedPackets, Silence, SplitSign,
-    Stranger, VrrpFact,
+    AdvertError, AnnounceOccasion, HoldReason, LastAdvert, MasterReason, NoSource, RefusedPackets, Silence,
+    SplitSign, Stranger, VrrpFact,
 };
 
 /// A thing that happened. In JSON it is an object whose `kind` is the name of the innermost variant.

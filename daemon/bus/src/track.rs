@@ -1,16 +1,20 @@
 //! What virtual routers follow besides interfaces: scripts, files, processes, BFD sessions. Their verdicts, and what these stand on.
 
+use std::collections::HashSet;
 use std::fmt::{self, Write};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use keepwatch_model::{BfdDiagnostic, BfdState, Follow, Level as TrackedLevel, Meaning, Tracker as Settings};
+use keepwatch_model::{
+    BfdDiagnostic, BfdState, Follow, Level as TrackedLevel, Meaning, Tracker as Settings, Tracking,
+};
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantNames};
 
 use crate::configured::Configured;
 use crate::line::{Level, Written};
+use crate::link::Interface;
 use crate::subject::{Name, TrackedKey, TrackedKind};
 use crate::vrrp::Instance;
 use crate::world::{Change, Ordered, World};
@@ -354,6 +358,16 @@ pub struct Influence {
 }
 
 impl World {
+    /// The interfaces that virtual routers or sync groups follow by name (`track_interface`).
+    pub fn tracked_interfaces(&self) -> impl Iterator<Item = &Interface> {
+        let instances = self.instances.values().map(|instance| &*instance.settings.tracking);
+        let groups = self.groups.values().map(|group| &group.settings.tracking);
+        let lines = instances.chain(groups).flat_map(Tracking::lines);
+        let names: HashSet<&Name> =
+            lines.filter(|(kind, _)| *kind == TrackedKind::Link).map(|(_, line)| &line.name).collect();
+        self.interfaces.values().filter(move |interface| names.contains(&interface.name))
+    }
+
     /// What makes a virtual router's priority another one than its configured one, or keeps it in fault: faults first.
     pub fn influences(&self, instance: &Instance) -> Vec<Influence> {
         let group = instance.settings.group.as_ref().and_then(|name| self.groups.get(name));

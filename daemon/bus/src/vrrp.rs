@@ -18,7 +18,7 @@ mod line;
 mod reasons;
 
 pub use evidence::{LastAdvert, RefusedPackets, Silence, SplitSign, Stranger};
-pub use reasons::{AdvertError, AnnounceOccasion, HoldReason, MasterReason};
+pub use reasons::{AdvertError, AnnounceOccasion, HoldReason, MasterReason, NoSource};
 
 /// What happens to virtual routers and sync groups, from their configuration to their addresses and packets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
@@ -380,6 +380,9 @@ pub struct Instance {
     /// Since when they can't.
     #[serde(default)]
     pub drop_failed: Option<Change>,
+    /// While there is no address that its adverts could be sent from.
+    #[serde(default)]
+    pub no_source: Option<NoSource>,
     /// Last change of state.
     pub changed: Option<Change>,
     /// Changes of state since the worker began.

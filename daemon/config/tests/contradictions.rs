@@ -5,6 +5,7 @@ mod reading;
 
 use std::net::IpAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use keepwatch_config::{Host, HostAddress, Loaded, Options, check_cluster, check_host, load_text};
 use reading::{codes, line, options, read};
@@ -242,4 +243,70 @@ fn adverts_from_a_link_local_address_reach_nobody_who_expects_another() {
         codes(&named, &router("fd00::1", &format!("{checks}\nunicast_src_ip fd00::2"), 90)),
         [] as [&str; 0]
     );
+}
+
+/// The delays of `eth0` and what is said of them, with these lines in one of two instances on it.
+fn delays(written: &str, lines: &str) -> (Duration, Duration, Vec<(&'static str, usize)>) {
+    let text = format!("interface_up_down_delays {{\neth0 {written}\n}}\n")
+        + &instance("A", 1, "priority 90", "10.0.0.1")
+        + &instance("B", 2, lines, "10.0.0.2");
+    let delays = read(&text).config.expect("it runs").global.interface_delays.swap_remove(0);
+    (delays.down, delays.up, said(&text))
+}
+
+#[test]
+fn an_interface_counts_as_down_before_others_take_over() {
+    let ms = Duration::from_millis;
+    let cut = vec![("conflict", 2)];
+    for (written, lines, down, up, expected) in [
+        ("1.5 9", "", ms(1_500), ms(9_000), vec![]),
+        // Of keepalived 2.4.3.
+        ("4 0.5", "version 3\nadvert_int 0.5", Duration::from_nanos(998_046_875), ms(500), cut.clone()),
+        (
+            "4 4",
+            "version 3\nadvert_int 0.5",
+            Duration::from_nanos(998_046_875),
+            Duration::from_nanos(998_046_875),
+            cut.clone(),
+        ),
+        ("4 9", "", Duration::from_nanos(1_996_093_750), ms(9_000), cut.clone()),
+        ("0.1 0.1", "down_timer_adverts 1", ms(0), ms(0), cut),
+    ] {
+        assert_eq!(delays(written, lines), (down, up, expected), "{written} {lines}");
+    }
+}
+
+/// What is said of the weights of an instance with these lines, alone or in a group.
+fn weights(lines: &str, group: &str) -> String {
+    let text = "vrrp_script s {\nscript \"/bin/true\"\nweight 5\n}\ntrack_file f {\nfile /tmp/f\n}\n\
+        track_file g {\nfile /tmp/g\n}\nvrrp_track_process p {\nprocess p\nweight 3\n}\n"
+        .to_owned()
+        + group
+        + &instance("A", 1, lines, "10.0.0.1")
+        + &instance("B", 2, "priority 90", "10.0.0.2");
+    let loaded = read(&text);
+    let said = loaded.diagnostics.iter().filter(|said| said.code == "weight-ignored");
+    said.map(|said| said.label.to_string()).collect::<Vec<_>>().join("|")
+}
+
+#[test]
+fn what_becomes_of_each_weight_that_can_t_count_is_said() {
+    let all = "track_interface {\neth1 weight 5\n}\ntrack_script {\ns\n}\ntrack_file {\nf\ng weight 2\n}\n\
+        track_process {\np\n}";
+    let group = "vrrp_sync_group G {\ngroup {\nA\nB\n}\n}\n";
+    assert_eq!(
+        weights(all, group),
+        "interface `eth1`, file `f` are tracked without weight (a failure is a fault); \
+         script `s`, file `g` are left out"
+    );
+    assert_eq!(
+        weights("track_file {\nf\n}", group),
+        "file `f` is tracked without weight (a failure is a fault)"
+    );
+    assert_eq!(
+        weights(&format!("priority 255\n{all}"), ""),
+        "file `f` is tracked without weight (a failure is a fault); \
+         interface `eth1`, script `s`, file `g` are left out"
+    );
+    assert_eq!(weights("track_process {\np\n}\ntrack_script {\ns weight 0\n}", group), "");
 }

@@ -33,7 +33,7 @@ type Attempt<P> = Pin<Box<dyn Future<Output = (Vec<P>, Verdict)> + Send>>;
 /// Since when a server takes nothing, or not as much as there is.
 struct Interruption {
     since: Instant,
-    /// More came than there was room for: it is over when nothing waits any more.
+    /// More came than there was room for: it is over when no more waits than goes with the next batch.
     full: bool,
 }
 
@@ -54,6 +54,8 @@ pub struct Courier<C: Carrier> {
     failures: u32,
     next_try: Instant,
     interrupted: Option<Interruption>,
+    /// Something was lost for want of room since the last try ended; how that ends says why.
+    overflowed: bool,
     /// What was lost and is not told yet.
     untold: u64,
 }
@@ -82,6 +84,7 @@ impl<C: Carrier> Courier<C> {
             failures: 0,
             next_try: now,
             interrupted: None,
+            overflowed: false,
             untold: 0,
         }
     }
@@ -91,10 +94,7 @@ impl<C: Carrier> Courier<C> {
         if self.room() == 0 {
             self.bag.pop_front();
             self.lose(1);
-            self.interrupt("more than can wait, and the oldest is lost");
-            if let Some(interruption) = &mut self.interrupted {
-                interruption.full = true;
-            }
+            self.overflowed = true;
         }
         self.bag.push_back(Waiting { parcel, since: Instant::now() });
     }
@@ -183,6 +183,8 @@ impl<C: Carrier> Courier<C> {
                 if refused > 0 {
                     self.interrupt(&why);
                     self.lose(refused);
+                } else if self.overflowed {
+                    self.interrupt("more than can wait, and the oldest is lost");
                 } else {
                     self.resume();
                 }
@@ -231,10 +233,16 @@ impl<C: Carrier> Courier<C> {
             let (consumer, error) = (self.name.clone(), error.to_owned());
             self.bus.publish(None, ConsumerFact::DeliveryInterrupted { consumer, error, waiting });
         }
+        if let Some(interruption) = &mut self.interrupted {
+            interruption.full |= std::mem::take(&mut self.overflowed);
+        }
     }
 
     fn resume(&mut self) {
-        let over = |interruption: &mut Interruption| !interruption.full || self.bag.is_empty();
+        // What came while a batch was under way is in the bag already: a server that keeps up never finds it empty. Half
+        // of the room must be free all the same, or a bag smaller than a batch would end it at every one.
+        let few = self.bag.len() <= self.batch.size.min(self.patience.capacity / 2);
+        let over = |interruption: &mut Interruption| !interruption.full || few;
         if let Some(Interruption { since, .. }) = self.interrupted.take_if(over) {
             let (consumer, stood, lost) =
                 (self.name.clone(), since.elapsed(), std::mem::take(&mut self.untold));

@@ -9,7 +9,8 @@
 //! | the number n | a fault unless 0 | + n × weight | + n × weight | weight 0: a fault if 0; else the other sign |
 //! | undecided | the router does not start | – | – | |
 //!
-//! A product of −254 or less is a fault; one above 253 counts as 253.
+//! A product of −254 or less is a fault, and no weight; one above 253 counts as 253. A router keeps the weight that a number
+//! last had while it is a fault.
 
 use std::fmt;
 
@@ -100,22 +101,16 @@ impl Follow {
     const MOST: i32 = 253;
 
     /// Everything that an instance follows: what its own blocks name, those of its group, and the interfaces that its
-    /// addresses stand on. As in keepalived, a weight in a group counts as none (any fault is a fault of the group) unless
-    /// the group says `sync_group_tracking_weight`: an interface is then a matter of fault or not, anything else is left
-    /// out; and an owner follows nothing with a weight.
+    /// addresses stand on. As in keepalived, weights of the group's own lines always count: only those of a member's lines
+    /// need `sync_group_tracking_weight`, and were taken off when the file was read, as were a group's with an owner in it.
+    /// An owner follows nothing with a weight.
     pub fn of(instance: &Instance, group: Option<&SyncGroup>) -> Vec<Self> {
-        let weightless = group.is_some_and(|group| !group.tracking_weight);
         let mut merged: Vec<Self> = Vec::new();
         let of_group = group.map(|group| &group.tracking);
         for tracking in [Some(&*instance.tracking), of_group].into_iter().flatten() {
             for (kind, line) in tracking.lines() {
-                let weight = match (weightless, kind, line.weight) {
-                    (false, _, weight) => weight,
-                    // 1 is what a file has without being told.
-                    (true, TrackedKind::Link, _) | (true, _, 0) | (true, TrackedKind::File, 1) => 0,
-                    (true, _, _) => continue,
-                };
-                let follow = Self { kind, name: line.name.clone(), weight, reverse: line.reverse };
+                let (name, weight) = (line.name.clone(), line.weight);
+                let follow = Self { kind, name, weight, reverse: line.reverse };
                 match merged.iter_mut().find(|other| (other.kind, &other.name) == (kind, &line.name)) {
                     // Named in both: the fault wins, else the group's weight.
                     Some(other) if other.weight != 0 => *other = follow,
@@ -154,7 +149,7 @@ impl Follow {
             Level::Number(number) => {
                 let product = i64::from(sign) * i64::from(number) * i64::from(self.weight);
                 meaning.fault = product < i64::from(-Self::MOST);
-                meaning.weight = product.clamp(i64::from(-Self::MOST), i64::from(Self::MOST)) as i32;
+                meaning.weight = if meaning.fault { 0 } else { product.min(i64::from(Self::MOST)) as i32 };
             }
         }
         meaning
@@ -206,8 +201,8 @@ mod tests {
             (Level::Number(5), 2, true, weight(-10)),
             (Level::Number(200), 2, false, weight(253)),
             (Level::Number(-253), 1, false, weight(-253)),
-            (Level::Number(-254), 1, false, Meaning { fault: true, ..weight(-253) }),
-            (Level::Number(i32::MAX), -253, false, Meaning { fault: true, ..weight(-253) }),
+            (Level::Number(-254), 1, false, fault),
+            (Level::Number(i32::MAX), -253, false, fault),
             (Level::Number(i32::MIN), -253, false, weight(253)),
             (Level::Undecided, 0, false, Meaning { undecided: true, ..nothing }),
             (Level::Undecided, -20, false, nothing),

@@ -8,6 +8,9 @@
 //! As in keepalived, a pipe is taken away and made anew at each reload, so that its readers get an end of file; and it
 //! can be written whether anybody reads it or not: the first 64 KiB wait in it.
 
+use std::fs::symlink_metadata;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +20,7 @@ use keepwatch_bus::{Event, EventId, Fact, Reader as World, WeakBus};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::timeout;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use self::pipe::{Pipe, Written};
 use self::reader::Reader;
@@ -34,6 +37,8 @@ pub use settings::{FifoSettings, PipeSettings};
 
 /// What making a pipe may take: the owner's name may have to be asked of a directory service.
 const MADE_WITHIN: Duration = Duration::from_secs(5);
+/// How often it is looked whether the pipes are still there.
+const LOOKED_AT_EVERY: Duration = Duration::from_secs(3);
 /// At the very end: how long readers may go on after the end of file before they are asked to end. At a reload they are
 /// asked at once, as keepalived does.
 const LAST_READING: Duration = Duration::from_millis(300);
@@ -55,7 +60,17 @@ pub async fn run(
     let mut teller = Teller::new(Arc::clone(&first.watched));
     let mut desk = Desk { settings: Arc::default(), open: Vec::new(), world, bus, memory };
     desk.renew(first, None).await;
-    while let Some(event) = events.recv().await {
+    let mut rounds = interval(LOOKED_AT_EVERY);
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            _ = rounds.tick(), if desk.has_pipes() => {
+                desk.look().await;
+                continue;
+            }
+        };
+        let Some(event) = event else { break };
         match &event.fact {
             Fact::Daemon(DaemonFact::ConfigLoaded { reload: true, .. }) => {
                 let next = Arc::clone(&settings.borrow_and_update());
@@ -88,6 +103,8 @@ struct Open {
     settings: PipeSettings,
     /// None if it could not be made.
     pipe: Option<Pipe>,
+    /// It is no longer what its path leads to, which has been told.
+    gone: bool,
     reader: Option<Reader>,
 }
 
@@ -95,7 +112,7 @@ impl Desk {
     /// Takes all pipes away and makes those that are wanted now.
     async fn renew(&mut self, settings: Arc<FifoSettings>, cause: Option<EventId>) {
         let mut leaving: Vec<(PathBuf, JoinHandle<()>)> = Vec::new();
-        for Open { settings, pipe, reader } in std::mem::take(&mut self.open) {
+        for Open { settings, pipe, reader, .. } in std::mem::take(&mut self.open) {
             // First the end of file, then the end.
             self.memory.part_with(pipe);
             leaving.extend(reader.map(|reader| (settings.path, reader.stop(Duration::ZERO))));
@@ -147,7 +164,7 @@ impl Desk {
         let reader = pipe.is_some().then(|| settings.reader(&self.settings)).flatten();
         let reader = reader
             .map(|command| Reader::start(command, settings.name(), self.bus.clone(), told.or(cause), before));
-        Open { settings, pipe, reader }
+        Open { settings, pipe, gone: false, reader }
     }
 
     /// Writes an occasion into the pipes that are told of it.
@@ -176,6 +193,32 @@ impl Desk {
         }
         for fact in facts {
             self.bus.publish(Some(occasion.event), fact);
+        }
+    }
+
+    fn has_pipes(&self) -> bool {
+        self.open.iter().any(|open| open.pipe.is_some() && !open.gone)
+    }
+
+    /// Looks whether the pipes are still where they were made, and tells of those that are not. Whoever holds one open
+    /// goes on getting its lines, so it is written all the same.
+    async fn look(&mut self) {
+        for open in self.open.iter_mut().filter(|open| !open.gone) {
+            let Some(Ok(made)) = open.pipe.as_ref().map(Pipe::identity) else { continue };
+            let path = open.settings.path.clone();
+            // A file system may be as slow as it likes.
+            let looking = spawn_blocking(move || symlink_metadata(path));
+            let Ok(Ok(found)) = timeout(MADE_WITHIN, looking).await else { continue };
+            let error = match found {
+                Ok(found) if (found.dev(), found.ino()) == made => continue,
+                Ok(_) => "something else is in its place".to_owned(),
+                Err(error) if error.kind() == ErrorKind::NotFound => "somebody removed it".to_owned(),
+                // Not allowed to look any more: that says nothing of it.
+                Err(_) => continue,
+            };
+            open.gone = true;
+            let error = format!("{error}: who opens it from now on gets no lines; a reload makes it anew");
+            self.bus.publish(None, ConsumerFact::FifoFailed { fifo: open.settings.name(), error });
         }
     }
 

@@ -17,6 +17,8 @@ use crate::mail::{self, Delivery};
 use crate::spool::{Kept, Left, Spool};
 use crate::{Letter, MailSettings, Secretary, SendError, Wishes, digest};
 
+/// Bytes of letters that may wait, however few they are.
+const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// What the spool may take to write what was ordered, at the end.
 const LAST_WRITES: Duration = Duration::from_millis(200);
 
@@ -121,6 +123,11 @@ async fn found(left: &mut Option<Left>) -> Vec<Kept> {
     }
 }
 
+/// Bytes that a letter takes.
+fn size(letter: &Letter) -> usize {
+    letter.subject.len() + letter.body.len()
+}
+
 fn milliseconds() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
@@ -161,7 +168,7 @@ impl Postman {
         for kept in kept.into_iter().rev() {
             let waited = Duration::from_millis(at.saturating_sub(kept.since));
             self.next = self.next.max(kept.number.saturating_add(1));
-            if self.bag.len() >= self.patience.capacity.max(1) {
+            if self.is_full(size(&kept.letter)) {
                 self.spool.forget(kept.number);
                 self.give_up(
                     &kept.letter,
@@ -200,14 +207,21 @@ impl Postman {
         self.settings.borrow().as_ref().map(|settings| settings.wishes).unwrap_or_default()
     }
 
-    /// Puts a letter into the bag; when it is full, those that wait become one, or the oldest is given up for it.
+    /// Whether there is no room for a letter of so many bytes.
+    fn is_full(&self, size: usize) -> bool {
+        let bytes = || self.bag.iter().map(|waiting| self::size(&waiting.letter)).sum::<usize>();
+        self.bag.len() >= self.patience.capacity.max(1)
+            || (!self.bag.is_empty() && bytes().saturating_add(size) > MOST_BYTES)
+    }
+
+    /// Puts a letter into the bag; when it is full, those that wait become one, or the oldest are given up for it.
     fn take(&mut self, letter: Letter) {
         let Some(group) = self.settings.borrow().as_ref().map(|settings| settings.mail.group) else { return };
-        let capacity = self.patience.capacity.max(1);
-        if let Some(group) = group.filter(|_| self.bag.len() >= capacity) {
+        let size = size(&letter);
+        if let Some(group) = group.filter(|_| self.is_full(size)) {
             self.group(group.least);
         }
-        if self.bag.len() >= capacity
+        while self.is_full(size)
             && let Some(oldest) = self.bag.pop_front()
         {
             let error = format!("{} newer mails wait for the mail server", self.bag.len() + 1);

@@ -170,8 +170,13 @@ impl Office {
         self.bus.publish(Some(order.event), told(order.argv.join(" "), order.about, result));
     }
 
-    /// Ends what still runs, and tells that.
+    /// Ends what still runs, and tells that, and what is not run any more.
     async fn close(mut self) {
+        for Order { argv, about, event, .. } in self.turns.give_up() {
+            let error = "the daemon ended before its turn came".to_owned();
+            self.bus
+                .publish(Some(event), ConsumerFact::ScriptNotRun { script: argv.join(" "), about, error });
+        }
         self.stoppers.values().for_each(|stopper| stopper.stop(LAST_GRACE));
         let all = async {
             while let Some((ticket, result)) = self.attempts.next().await {

@@ -100,10 +100,17 @@ impl Spool {
         }
     }
 
-    /// Waits until all orders are done, at most so long.
+    /// Waits until all orders are done, at most so long; those that no thread could be had for are done here.
     pub fn close(self, within: Duration) {
+        let Some(desk) = self.desk else { return };
         let until = Instant::now() + within;
-        while self.desk.as_ref().is_some_and(|desk| desk.waiting.lock().works) && Instant::now() < until {
+        while Instant::now() < until {
+            if desk.begins() {
+                return desk.work(Some(until));
+            }
+            if desk.waiting.lock().is_done() {
+                return;
+            }
             std::thread::sleep(Duration::from_millis(2));
         }
     }
@@ -131,22 +138,72 @@ struct Waiting {
     useless: bool,
 }
 
+impl Waiting {
+    /// Takes an order, in place of one about the same mail that still waits; false if too many wait.
+    fn take(&mut self, order: Order) -> bool {
+        if let Some(earlier) = self.orders.iter().rposition(|waits| waits.number() == order.number()) {
+            let earlier = self.orders.remove(earlier);
+            // A mail that was never tried is kept once: there is nothing on disk to be removed.
+            if let (Some(Order::Keep(kept)), Order::Forget(_)) = (earlier, &order)
+                && kept.tries == 0
+            {
+                return true;
+            }
+        }
+        let room = self.orders.len() < ORDERS;
+        if room {
+            self.orders.push_back(order);
+        }
+        room
+    }
+
+    fn is_done(&self) -> bool {
+        self.orders.is_empty() && !self.works
+    }
+}
+
+impl Order {
+    fn number(&self) -> u64 {
+        match self {
+            Self::Keep(kept) => kept.number,
+            Self::Forget(number) => *number,
+        }
+    }
+}
+
 impl Desk {
-    /// Has it done; false if it can't be, because too many wait or there is no thread.
+    /// Has it done, as soon as there is a thread for it; false if it will not be, because too many wait.
     fn order(self: &Arc<Self>, order: Order) -> bool {
-        let mut waiting = self.waiting.lock();
-        if waiting.useless {
-            return true;
+        {
+            let mut waiting = self.waiting.lock();
+            if waiting.useless {
+                return true;
+            }
+            if !waiting.take(order) {
+                return false;
+            }
         }
-        if waiting.orders.len() >= ORDERS {
-            return false;
-        }
-        waiting.orders.push_back(order);
-        if !waiting.works {
+        if self.begins() {
             let desk = self.clone();
-            waiting.works = spawn(move || desk.work()).is_ok();
+            if let Err(error) = spawn(move || desk.work(None)) {
+                self.no_thread(&error);
+            }
         }
-        waiting.works
+        true
+    }
+
+    /// Whether there is something to do that nobody does; who asks has to do it.
+    fn begins(&self) -> bool {
+        let mut waiting = self.waiting.lock();
+        let begins = !waiting.works && !waiting.orders.is_empty();
+        waiting.works |= begins;
+        begins
+    }
+
+    /// What was ordered waits for the next order, or for the end. It is over when a mail is on disk again.
+    fn no_thread(&self, error: &io::Error) {
+        self.waiting.lock().works = false;
+        self.teller.lock().went(Err(io::Error::other(format!("no thread to write it: {error}"))));
     }
 
     /// Reads what an earlier run left, and goes on with orders.
@@ -162,10 +219,11 @@ impl Desk {
         };
         // Nobody may want it any more.
         let _ = give.send(left);
-        self.work();
+        self.work(None);
     }
 
-    fn work(&self) {
+    /// Does all orders, or as many as can be begun by then.
+    fn work(&self, until: Option<Instant>) {
         let mut teller = self.teller.lock();
         loop {
             let order = {
@@ -173,7 +231,9 @@ impl Desk {
                 if waiting.useless {
                     waiting.orders.clear();
                 }
-                let Some(order) = waiting.orders.pop_front() else {
+                let late = until.is_some_and(|until| Instant::now() >= until);
+                let order = if late { None } else { waiting.orders.pop_front() };
+                let Some(order) = order else {
                     waiting.works = false;
                     return;
                 };
@@ -301,93 +361,4 @@ fn path(directory: &Path, number: u64) -> PathBuf {
 }
 
 #[cfg(test)]
-mod tests {
-    use keepwatch_bus::{BusSettings, EventId, Hub};
-
-    use super::*;
-
-    fn kept(number: u64) -> Kept {
-        let letter =
-            Letter { subject: format!("s{number}"), body: "b".into(), event: EventId(number), at: 5 };
-        Kept { number, letter, since: 7, to: Some(vec!["a@b".into()]), tries: 2 }
-    }
-
-    fn left(directory: &Path, capacity: usize) -> (Vec<Kept>, Spool) {
-        let (bus, _hub) = Hub::new(BusSettings::default()).unwrap();
-        let (spool, left) = Spool::open(directory.to_owned(), capacity, bus.downgrade()).unwrap();
-        (left.blocking_recv().unwrap(), spool)
-    }
-
-    #[test]
-    fn what_waits_outlives_a_restart_and_what_was_sent_does_not() {
-        let dir = tempfile::tempdir().unwrap();
-        let directory = dir.path().join("state/mail");
-        let (nothing, mut spool) = left(&directory, 100);
-        assert_eq!(nothing, []);
-        (1..=4).for_each(|number| spool.keep(kept(number)));
-        spool.forget(2);
-        spool.close(Duration::from_secs(10));
-        // A write that was cut short, and what is none of ours.
-        fs::write(directory.join("9.new"), "{").unwrap();
-        fs::write(directory.join("00000000000000000009.mail"), "{").unwrap();
-        fs::write(directory.join("README"), "keep").unwrap();
-        let (found, spool) = left(&directory, 2);
-        assert_eq!(found, [kept(3), kept(4)]);
-        spool.close(Duration::from_secs(10));
-        let mut names: Vec<_> =
-            fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        names.sort();
-        assert_eq!(names, ["00000000000000000003.mail", "00000000000000000004.mail", "README"]);
-    }
-
-    #[test]
-    fn a_mail_that_can_not_be_read_now_is_not_removed() {
-        let dir = tempfile::tempdir().unwrap();
-        let directory = dir.path().join("mail");
-        let (_, spool) = left(&directory, 10);
-        spool.close(Duration::from_secs(10));
-        // Whoever may read everything can't read a directory as a file.
-        fs::create_dir(path(&directory, 5)).unwrap();
-        std::os::unix::fs::symlink(dir.path().join("elsewhere"), path(&directory, 6)).unwrap();
-        let (found, spool) = left(&directory, 10);
-        spool.close(Duration::from_secs(10));
-        assert_eq!(found, []);
-        assert!(fs::symlink_metadata(path(&directory, 5)).is_ok());
-        assert!(fs::symlink_metadata(path(&directory, 6)).is_ok());
-    }
-
-    #[test]
-    fn a_disk_that_takes_mails_again_is_no_trouble_any_more() {
-        let dir = tempfile::tempdir().unwrap();
-        let (bus, hub) = Hub::new(BusSettings::default()).unwrap();
-        let reader = hub.reader();
-        let directory = dir.path().join("mail");
-        let mut teller = Teller { directory, bus: bus.downgrade(), told: false };
-        teller.went(Err(io::Error::other("full")));
-        teller.went(Err(io::Error::other("full")));
-        teller.went(Ok(()));
-        teller.went(Ok(()));
-        drop(bus);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(hub.run());
-        let kinds: Vec<_> = reader.history().iter().map(|event| event.fact.kind()).collect();
-        assert_eq!(kinds, ["consumer_failed", "consumer_works"]);
-        assert!(reader.world().failed_consumers.is_empty());
-    }
-
-    #[test]
-    fn a_directory_that_others_may_change_is_not_used() {
-        use std::os::unix::fs::PermissionsExt;
-        let dir = tempfile::tempdir().unwrap();
-        let open = dir.path().join("open");
-        fs::create_dir(&open).unwrap();
-        fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
-        std::os::unix::fs::symlink(dir.path(), dir.path().join("link")).unwrap();
-        for directory in [open, dir.path().join("link")] {
-            let (_, mut spool) = left(&directory, 10);
-            spool.keep(kept(1));
-            spool.close(Duration::from_secs(10));
-            assert!(!path(&directory, 1).exists());
-        }
-    }
-}
+mod tests;

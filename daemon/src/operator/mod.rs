@@ -105,6 +105,9 @@ enum Verb {
     /// Exit status 0 if all is well; 3 if something is wrong with what is shown (FAULT, an address that is missing, no
     /// quorum, a real server or tracker that is down, other trouble); 1 if the daemon does not answer or nothing is
     /// called so.
+    #[command(
+        override_usage = "keepwatch status [OPTIONS] [NAME]...\n       keepwatch status --check [OPTIONS]"
+    )]
     Status {
         /// An instance, sync group, interface, virtual address, virtual or real server, script, file or process
         name: Vec<String>,

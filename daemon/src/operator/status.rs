@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use keepwatch_bus::World;
 use keepwatch_bus::subject::VrrpState;
-use keepwatch_bus::world::{Change, Instance, RealState, Refusal, Service, Tracker, Trouble};
+use keepwatch_bus::world::{Change, Instance, RealState, Refusal, Service, Trouble};
 use keepwatch_config::model::Level;
 
 use super::paint::{Paint, ago, clock};
@@ -113,7 +113,7 @@ fn routers(out: &mut impl Write, paint: Paint, now: Timestamp, world: &World, on
     Ok(())
 }
 
-/// What virtual routers follow besides interfaces.
+/// What virtual routers follow.
 fn trackers(
     out: &mut impl Write,
     paint: Paint,
@@ -122,28 +122,31 @@ fn trackers(
     only: &Only,
 ) -> io::Result<()> {
     let wanted = world.trackers.all().filter(|tracker| only.tracker(tracker));
-    let all: Vec<(String, &Tracker)> = wanted.map(|tracker| (tracker.key().to_string(), tracker)).collect();
+    let trackers = wanted.map(|tracker| {
+        let evidence = tracker.evidence.as_ref().map_or_else(String::new, ToString::to_string);
+        (tracker.key().to_string(), tracker.level, tracker.changed, evidence)
+    });
+    let links = world.tracked_interfaces().filter(|interface| only.link(interface)).map(|interface| {
+        let level = if interface.up { Level::Up } else { Level::Down };
+        let evidence = interface.down_reason.map_or_else(String::new, |reason| reason.to_string());
+        (only::link_key(interface).to_string(), level, Some(interface.changed), evidence)
+    });
+    let all: Vec<(String, Level, Option<Change>, String)> = trackers.chain(links).collect();
     if all.is_empty() {
         return Ok(());
     }
-    let wide = all.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max("TRACKED".len());
+    let wide = all.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or(0).max("TRACKED".len());
     let heading = format!("{:<wide$}  {:<9}  {:<8}  SEEN BY", "TRACKED", "IS", "SINCE");
     writeln!(out, "\n{}", paint.head(&heading))?;
-    for (name, tracker) in all {
-        let word = format!("{:<9}", tracker.level.to_string());
-        let level = match tracker.level {
+    for (name, level, changed, evidence) in all {
+        let word = format!("{:<9}", level.to_string());
+        let level = match level {
             Level::Up => paint.good(&word),
             Level::Down => paint.bad(&word),
             Level::Undecided => paint.warn(&word),
             Level::Number(_) => word,
         };
-        let evidence = tracker.evidence.as_ref().map_or_else(String::new, ToString::to_string);
-        writeln!(
-            out,
-            "{name:<wide$}  {level}  {:<8}  {}",
-            since(now, tracker.changed),
-            paint.dim(&evidence)
-        )?;
+        writeln!(out, "{name:<wide$}  {level}  {:<8}  {}", since(now, changed), paint.dim(&evidence))?;
     }
     Ok(())
 }
@@ -222,4 +225,30 @@ fn virtual_server(
 /// What the kernel does not take, under what it is about.
 fn refused(out: &mut impl Write, paint: Paint, refusal: Option<&Refusal>) -> io::Result<()> {
     refusal.map_or(Ok(()), |refusal| writeln!(out, "    {} {refusal}", paint.warn("!")))
+}
+
+#[cfg(test)]
+mod tests {
+    use keepwatch_bus::fact::{LinkDownReason, LinkFact};
+    use keepwatch_config::model::{Instance, Tracked, Tracking};
+
+    use super::*;
+    use crate::operator::happened::{configured, instance, world};
+
+    #[test]
+    fn an_interface_that_is_followed_stands_among_what_is_tracked() {
+        let interfaces = vec![Tracked { name: "eth1".into(), weight: -20, reverse: false }];
+        let tracking = Tracking { interfaces, ..Tracking::default() };
+        let follower = configured(Instance { tracking: tracking.into(), ..instance("VI_1") });
+        let down = |interface: &str| {
+            LinkFact::LinkDown { interface: interface.into(), reason: LinkDownReason::NoCarrier }.into()
+        };
+        let world = world([follower, down("eth0"), down("eth1")]);
+        let mut out = Vec::new();
+        trackers(&mut out, Paint { on: false }, Timestamp::now(), &world, &Only::called("")).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        let row = out.lines().find(|line| line.starts_with("interface eth1")).unwrap();
+        assert!(row.contains(" down ") && row.ends_with("no carrier"), "{row}");
+        assert!(!out.contains("eth0"), "nobody follows that one by name: {out}");
+    }
 }

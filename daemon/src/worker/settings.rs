@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use keepwatch_bus::{FileSettings, Process};
 use keepwatch_config::Config;
-use keepwatch_config::model::{Global, ReloadMarker};
+use keepwatch_config::model::{Global, Name, ReloadMarker};
 
 use crate::cli::{AS_KEEPALIVED, Cli, DataplaneKind, Listen};
 use crate::logging::LogSettings;
@@ -168,6 +168,7 @@ impl Settings {
             static_addresses: config.static_addresses.clone().into(),
             static_routes: config.static_routes.clone().into(),
             static_rules: config.static_rules.clone().into(),
+            static_links: static_links(config),
         }
     }
 
@@ -180,6 +181,21 @@ impl Settings {
             (true, DataplaneKind::Shadow) => "shadow",
         }
     }
+}
+
+/// The interfaces that virtual routers need for what is static, each once.
+fn static_links(config: &Config) -> Arc<[(Name, Name)]> {
+    let members = config.track_groups.iter().flat_map(|group| &group.members);
+    let links = members.flat_map(|member| {
+        config.static_links_of(member).map(|interface| (member.clone(), interface.clone()))
+    });
+    let mut all: Vec<(Name, Name)> = Vec::new();
+    for link in links {
+        if !all.contains(&link) {
+            all.push(link);
+        }
+    }
+    all.into()
 }
 
 #[cfg(test)]

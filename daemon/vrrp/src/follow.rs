@@ -19,6 +19,8 @@ pub(crate) struct Standing {
     pub(crate) undecided: bool,
     /// What the priority changes by.
     pub(crate) weight: i32,
+    /// A number with a weight is so low that it is a fault.
+    pub(crate) overshot: bool,
     /// The event that told of the fault.
     pub(crate) told: Option<EventId>,
 }
@@ -82,6 +84,7 @@ impl Followed {
                 all.told = thing.told;
             }
             all.fault |= one.fault;
+            all.overshot |= one.fault && follow.weight != 0;
             all.undecided |= one.undecided;
             all.weight = all.weight.saturating_add(one.weight);
         }
@@ -97,11 +100,16 @@ mod tests {
 
     use super::*;
 
+    /// A group's lines, one of each kind, with weights.
+    const EVERYTHING: &str = "track_interface {\n eth1 weight -7\n }\n track_script {\n s weight -30\n }\n track_file {\n f\n }\n track_process {\n q weight -5\n }\n track_bfd {\n b weight -9\n }";
+
     /// What an instance of this priority follows, with these lines of its own and of its group: kind, name, weight.
     fn merged(priority: u8, own: &str, group: Option<&str>) -> Vec<String> {
         let scripts: String =
             ["s", "t"].map(|name| format!("vrrp_script {name} {{\n script \"/bin/true\"\n}}\n")).concat();
-        let files: String = "track_file f {\n file /tmp/f\n}\n".into();
+        let files: String = "track_file f {\n file /tmp/f\n}\nbfd_instance b {\n neighbor_ip 10.0.0.9\n}\n\
+            vrrp_track_process p {\n process p\n}\nvrrp_track_process q {\n process q\n}\n"
+            .into();
         let group = group.map_or(String::new(), |lines| {
             format!("vrrp_sync_group G {{\n group {{\n VI_1\n VI_2\n }}\n{lines}\n}}\n")
         });
@@ -120,19 +128,33 @@ mod tests {
     #[test]
     fn own_lines_group_lines_and_the_interfaces_of_addresses_are_one_list() {
         let own = "track_script {\n s weight 10\n t weight 0\n }\n track_interface {\n eth2 weight 20\n }\n track_file {\n f weight 2\n }";
-        let cases: [(u8, &str, Option<&str>, &[&str]); 5] = [
+        let cases: [(u8, &str, Option<&str>, &[&str]); 7] = [
             (100, "", None, &["Link eth1 0"]),
             (100, own, None, &["Link eth2 20", "Script s 10", "Script t 0", "File f 2", "Link eth1 0"]),
             // An owner's priority must not change.
             (255, own, None, &["Script t 0", "Link eth1 0"]),
-            // Neither must that of a group's member …
+            // A member's own weights don't count …
             (
                 100,
                 own,
                 Some("track_script {\n s weight 0\n }"),
                 &["Link eth2 0", "Script t 0", "Script s 0", "Link eth1 0"],
             ),
-            // … unless the group allows it: the fault wins, else the group's weight.
+            // … but those of processes, and the group's, of whatever kind …
+            (
+                100,
+                "track_process {\n p weight 9\n }\n track_script {\n s weight 10\n }",
+                Some(EVERYTHING),
+                &["Process p 9", "Link eth1 -7", "Script s -30", "File f 1", "Process q -5", "Bfd b -9"],
+            ),
+            // … unless one of it is an owner: then it is all a matter of fault.
+            (
+                255,
+                "track_process {\n p weight 9\n }",
+                Some(EVERYTHING),
+                &["Link eth1 0", "Script s 0", "File f 0", "Process q 0", "Bfd b 0"],
+            ),
+            // Where the group allows it: the fault wins, else the group's weight.
             (
                 100,
                 own,

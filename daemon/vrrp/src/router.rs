@@ -151,6 +151,9 @@ pub struct Router {
     pub(crate) faults: Faults,
     /// What the things that it follows mean.
     pub(crate) standing: Standing,
+    /// A number with a weight is so low that it is a fault, or was in the present Fault: until that is left the priority
+    /// stays as it is.
+    pub(crate) overshot: bool,
     /// It would have started, but for something that is undecided.
     pub(crate) undecided: bool,
     /// The effective priority: what its advertisements say.
@@ -193,6 +196,7 @@ impl Router {
             state: State::Init,
             faults: Faults::default(),
             standing: Standing::default(),
+            overshot: false,
             undecided: false,
             priority: spec.priority.0,
             source: None,
@@ -296,11 +300,6 @@ impl Router {
     /// Master_Down_Interval.
     pub(crate) fn down_interval(&self) -> Duration {
         self.master_interval * u32::from(self.spec.down_adverts) + self.skew()
-    }
-
-    /// Whether it can start now, after it had to wait for something that was undecided.
-    pub(crate) fn is_decided(&mut self) -> bool {
-        self.undecided && !self.standing.undecided
     }
 
     /// Its deadline has passed, or may have.

@@ -80,8 +80,9 @@ fn a_reload_that_needs_more_brings_a_worker_that_has_it() -> Result<()> {
     .with_context(|| daemon.process().log())?;
     assert!(always, "the VIP was away");
     assert_ne!(scene.worker()?, first);
-    daemon
-        .wait_for_log("Another worker takes over: a configuration that needs CAP_DAC_OVERRIDE, CAP_KILL, ")?;
+    daemon.wait_for_log(
+        "Another worker takes over: a configuration that needs CAP_CHOWN, CAP_DAC_OVERRIDE, ",
+    )?;
     daemon.wait_for_log("Worker restarted: gave way to another")?;
     assert!(!daemon.process().log().contains("starting another in"), "nothing died");
     // Adverts stop for as long as the new worker takes to start, and to be master again.

@@ -149,7 +149,7 @@ fn while_no_worker_comes_to_life_the_addresses_are_on_one_host_only() -> Result<
     let bound = Duration::from_millis(500) + machine.worst();
     assert!(longest < bound, "the VIP was on both hosts for {longest:?} (bound {bound:?}): {log}");
     assert!(
-        log.contains("Took 3 virtual addresses off: no worker for as long as a peer waits (3000 ms)"),
+        log.contains("Took 3 virtual addresses off: no worker for as long as a peer waits (2000 ms)"),
         "{log}"
     );
 

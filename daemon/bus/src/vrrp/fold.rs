@@ -2,7 +2,7 @@
 
 use keepwatch_model::{self as model, Priority};
 
-use super::{AdvertError, Group, Instance, MasterReason, Missing, Rival, VrrpFact};
+use super::{AdvertError, Group, Instance, MasterReason, Missing, NoSource, Rival, VrrpFact};
 use crate::subject::VrrpState;
 use crate::world::{Change, World};
 
@@ -37,6 +37,7 @@ impl VrrpFact {
                             dropped: Vec::new(),
                             drop_error: None,
                             drop_failed: None,
+                            no_source: None,
                             changed: None,
                             transitions: 0,
                             master_reason: MasterReason::NotMaster,
@@ -128,6 +129,9 @@ impl VrrpFact {
                         VrrpState::Init | VrrpState::Fault => None,
                         VrrpState::Backup | VrrpState::Master => i.running_since.or(Some(change.at)),
                     };
+                    if matches!(to, VrrpState::Backup | VrrpState::Master) {
+                        i.no_source = None;
+                    }
                     i.state = *to;
                     i.priority = *priority;
                     i.changed = Some(change);
@@ -251,7 +255,12 @@ impl VrrpFact {
                     (i.drop_error, i.drop_failed) = (None, None);
                 }
             }
-            // These happened and leave no state behind.
+            Self::SourceAddressChanged { instance, address, wanted } => {
+                if let Some(i) = w.instances.get_mut(instance) {
+                    i.no_source = address.is_none().then_some(NoSource { wanted: *wanted });
+                }
+            }
+            // What holds it stands in its settings; the others happened and leave no state behind.
             Self::OtherOwner { .. }
             | Self::AdvertRejected { .. }
             | Self::AddressFailed { adding: false, .. }
@@ -261,7 +270,6 @@ impl VrrpFact {
             | Self::ClockSkewed { .. }
             | Self::UnknownVrid { .. }
             | Self::ThreadLate { .. }
-            | Self::SourceAddressChanged { .. }
             | Self::HeldInFault { .. }
             | Self::AdvertDelayed { .. } => {}
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{AdvertError, AnnounceOccasion, HoldReason, VrrpFact};
+use super::{AdvertError, AnnounceOccasion, NoSource, VrrpFact};
 use crate::line::{Level, Written};
 use crate::routing::Short;
 use crate::subject::{VirtualAddress, VrrpState};
@@ -208,20 +208,12 @@ impl VrrpFact {
             Self::SourceAddressChanged { instance, address: Some(address), wanted: _ } => {
                 (Level::Info, write!(out, "({instance}) adverts are sent from {address} now"))
             }
-            Self::SourceAddressChanged { instance, address: None, wanted: Some(wanted) } => {
-                (Level::Error, write!(out, "({instance}) the source address {wanted} is not on this host"))
-            }
-            Self::SourceAddressChanged { instance, address: None, wanted: None } => {
-                (Level::Info, write!(out, "({instance}) the interface has no address to send adverts from"))
+            Self::SourceAddressChanged { instance, address: None, wanted } => {
+                let level = if wanted.is_some() { Level::Error } else { Level::Info };
+                (level, write!(out, "({instance}) {}", NoSource { wanted: *wanted }))
             }
             Self::HeldInFault { instance, reason } => {
-                let why = match reason {
-                    HoldReason::NoPeers => "it is unicast and has no peers",
-                    HoldReason::IpvlanWithoutAddress => "its ipvlan has no address",
-                    HoldReason::SharedVmac => "another instance has addresses on the same VMAC",
-                    HoldReason::HmacWithoutKey => "its auth_hmac has no active_key to sign adverts with",
-                };
-                (Level::Error, write!(out, "({instance}) stays in FAULT: {why}"))
+                (Level::Error, write!(out, "({instance}) stays in FAULT: {reason}"))
             }
             Self::AdvertDelayed { instance, late } => {
                 (Level::Warning, write!(out, "({instance}) advert left {} ms late", late.as_millis()))

@@ -1,7 +1,9 @@
 //! What the facts of virtual routers say by choice out of a few, with the words for each.
 
 use std::fmt;
+use std::net::IpAddr;
 
+use keepwatch_model::ConfigFault;
 use serde::{Deserialize, Serialize};
 
 /// What was wrong with a refused advertisement: one variant, one counter, one object of the MIBs.
@@ -128,4 +130,42 @@ pub enum HoldReason {
     /// Its `auth_hmac` has no key to sign with.
     #[serde(alias = "hmac_not_built")]
     HmacWithoutKey,
+}
+
+impl From<ConfigFault> for HoldReason {
+    fn from(fault: ConfigFault) -> Self {
+        match fault {
+            ConfigFault::UnicastWithoutPeers => Self::NoPeers,
+            ConfigFault::IpvlanWithoutAddress => Self::IpvlanWithoutAddress,
+            ConfigFault::SharedVmac => Self::SharedVmac,
+            ConfigFault::HmacWithoutKey => Self::HmacWithoutKey,
+        }
+    }
+}
+
+impl fmt::Display for HoldReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoPeers => "it is unicast and has no peers",
+            Self::IpvlanWithoutAddress => "its ipvlan has no address",
+            Self::SharedVmac => "another instance has addresses on the same VMAC",
+            Self::HmacWithoutKey => "its auth_hmac has no active_key to sign adverts with",
+        })
+    }
+}
+
+/// There is no address that adverts could be sent from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoSource {
+    /// The one that the configuration wants; none where the interface's own would do.
+    pub wanted: Option<IpAddr>,
+}
+
+impl fmt::Display for NoSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.wanted {
+            Some(wanted) => write!(f, "the source address {wanted} is not on this host"),
+            None => f.write_str("the interface has no address to send adverts from"),
+        }
+    }
 }

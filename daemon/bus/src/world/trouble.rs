@@ -11,6 +11,7 @@ use super::{Change, Instance, Interface, RealState, Service, Tracker, World};
 use crate::event::EventId;
 use crate::routing::RoutingState;
 use crate::subject::{TrackedKey, VrrpState};
+use crate::vrrp::HoldReason;
 
 /// So many names stand in one line; the rest is counted.
 const NAMED: usize = 4;
@@ -149,22 +150,40 @@ impl World {
 
     /// Why a virtual router is in FAULT.
     pub fn fault_in_words(&self, instance: &Instance) -> String {
+        let settings = &instance.settings;
         let mut why: Vec<String> = Vec::new();
-        let primary = instance.settings.interface.as_ref().and_then(|name| self.interfaces.get(name));
-        if let Some(down) = primary.filter(|link| !link.up && !instance.settings.dont_track_primary) {
-            let reason = down.down_reason.map_or_else(String::new, |reason| format!(" ({reason})"));
-            why.push(format!("interface {} is down{reason}", down.name));
-        }
+        why.extend(settings.config_fault.map(|fault| HoldReason::from(fault).to_string()));
+        let is_down = |link: &Interface| {
+            let reason = link.down_reason.map_or_else(String::new, |reason| format!(" ({reason})"));
+            format!("interface {} is down{reason}", link.name)
+        };
+        let primary = settings.interface.as_ref().and_then(|name| self.interfaces.get(name));
+        let down = primary.filter(|link| !link.up && !settings.dont_track_primary);
+        why.extend(down.map(is_down));
+        why.extend(instance.no_source.filter(|_| down.is_none()).map(|source| source.to_string()));
         why.extend(self.influences(instance).into_iter().filter(|i| i.meaning.fault).map(|influence| {
             let colon = if influence.evidence.is_empty() { "" } else { ": " };
             format!("{}{colon}{}", influence.tracker, influence.evidence)
         }));
+        let of_groups = self.settings.static_links.iter().filter(|(router, _)| *router == instance.name);
+        let of_groups = of_groups.filter_map(|(_, name)| self.interfaces.get(name));
+        let of_groups = of_groups.filter(|link| !link.up && settings.interface.as_ref() != Some(&link.name));
+        why.extend(of_groups.map(|link| format!("{}, which its track_group needs", is_down(link))));
+        if why.is_empty() {
+            why.extend(self.undecided(instance));
+        }
         if why.is_empty()
             && let Some(group) = instance.settings.group.as_ref().and_then(|name| self.groups.get(name))
         {
             why.push(format!("its sync group {} is", group.name));
         }
         if why.is_empty() { "see its story".into() } else { why.join("; ") }
+    }
+
+    /// What a virtual router follows and what has no result yet, for which it waits in FAULT.
+    fn undecided(&self, instance: &Instance) -> Vec<String> {
+        let waits = self.influences(instance).into_iter().filter(|influence| influence.meaning.undecided);
+        waits.map(|influence| format!("{} has no result yet", influence.tracker)).collect()
     }
 
     fn unrouted(&self, wanted: impl Fn(&RoutingState) -> bool, all: &mut Vec<Trouble>) {
@@ -226,13 +245,15 @@ impl World {
                 })
         };
         let standing = self.instances.values().filter(|_| is_link).filter(stands_on).map(|_| false);
+        let of_groups = self.settings.static_links.iter();
+        let of_groups = of_groups.filter(|(_, name)| is_link && *name == followed.name).map(|_| false);
         let reals = self.services.values().filter(|_| !is_link).flat_map(|service| service.reals.values());
         let reals = reals.flat_map(|real| real.settings.followed());
         let reals = reals.filter(|(_, check)| check.tracked() == *followed).map(|(_, check)| match check {
             Followed::File(check) => check.reverse,
             Followed::Session(_) => false,
         });
-        let mut reversed = lines.chain(standing).chain(reals).peekable();
+        let mut reversed = lines.chain(standing).chain(of_groups).chain(reals).peekable();
         reversed.peek().is_some() && reversed.all(|reverse| reverse)
     }
 
@@ -265,14 +286,20 @@ impl World {
         all.extend(interrupted.map(|(name, broken)| {
             Trouble::new(Weight::Telling, &**name, &broken.error).by(Some(broken.changed))
         }));
-        all.extend(self.scripts.overdue.iter().map(|(about, overdue)| {
-            let error = format!("{} still runs", overdue.script);
-            Trouble::new(Weight::Telling, format!("script for {about}"), error).by(Some(overdue.changed))
+        all.extend(self.scripts.overdue.iter().map(|overdue| {
+            let (what, error) =
+                (format!("script for {}", overdue.about), format!("{} still runs", overdue.script));
+            Trouble::new(Weight::Telling, what, error).by(Some(overdue.changed))
         }));
         all.extend(self.fifos.iter().filter_map(|(path, fifo)| {
             let error = fifo.error.as_ref().or(fifo.losing.as_ref())?;
             let what = if fifo.error.is_some() { "FIFO" } else { "lines are lost for FIFO" };
             Some(Trouble::new(Weight::Telling, format!("{what} {path}"), error).by(fifo.failing))
+        }));
+        all.extend(self.fifos.iter().filter_map(|(path, fifo)| {
+            let reader = fifo.reader.as_ref()?;
+            let what = format!("the script that reads FIFO {path} fails");
+            Some(Trouble::new(Weight::Telling, what, &reader.error).by(Some(reader.changed)))
         }));
         all.extend(self.failed_consumers.iter().map(|(name, broken)| {
             Trouble::new(Weight::Telling, &**name, &broken.error).by(Some(broken.changed))
@@ -334,7 +361,72 @@ fn some(things: impl Iterator<Item = String>, count: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
+    use crate::fact::{DaemonFact, Fact, LinkDownReason, LinkFact, VrrpFact};
+    use crate::subject::Name;
+    use crate::{Configured, Process, sample};
+
+    /// What is said of `VI_1` in FAULT, after these facts.
+    fn fault(settings: keepwatch_model::Instance, process: Process, facts: Vec<Fact>) -> String {
+        let instance = Name::from("VI_1");
+        let settings = Configured::new(1, settings);
+        let to_fault = VrrpFact::StateChanged {
+            instance: instance.clone(),
+            from: VrrpState::Backup,
+            to: VrrpState::Fault,
+            priority: 100,
+        };
+        let begun: [Fact; 2] = [
+            DaemonFact::DaemonStarted { settings: Box::new(process) }.into(),
+            VrrpFact::InstanceConfigured { instance: instance.clone(), settings }.into(),
+        ];
+        let mut world = World::default();
+        for (id, fact) in (1..).zip(begun.into_iter().chain(facts).chain([to_fault.into()])) {
+            world.apply(&sample::event(id, None, fact));
+        }
+        let trouble = world.trouble();
+        let said: Vec<_> = trouble.iter().filter(|trouble| trouble.what == "VI_1 is in FAULT").collect();
+        assert_eq!(said.len(), 1, "{trouble:?}");
+        said[0].error.clone()
+    }
+
+    #[test]
+    fn a_fault_names_what_it_is_for() {
+        let instance = || Name::from("VI_1");
+        let source = |address, wanted| -> Fact {
+            VrrpFact::SourceAddressChanged { instance: instance(), address, wanted }.into()
+        };
+        let wanted = Some(IpAddr::from([10, 0, 0, 7]));
+        let up: Fact = LinkFact::LinkUp { interface: "eth0".into(), index: 2 }.into();
+        let down = |interface: &str| -> Fact {
+            LinkFact::LinkDown { interface: interface.into(), reason: LinkDownReason::AdminDown }.into()
+        };
+        let of = |facts| fault(sample::instance(), Process::default(), facts);
+        assert_eq!(of(vec![source(None, wanted)]), "the source address 10.0.0.7 is not on this host");
+        let bare = "the interface has no address to send adverts from";
+        assert_eq!(of(vec![up.clone(), source(None, None)]), bare);
+        assert_eq!(of(vec![source(None, None), source(wanted, None)]), "see its story", "it is back");
+        // Without the interface, nobody asks for its address.
+        assert_eq!(of(vec![source(None, None), down("eth0")]), "interface eth0 is down (switched off)");
+
+        let held = keepwatch_model::Instance {
+            config_fault: Some(keepwatch_model::ConfigFault::UnicastWithoutPeers),
+            ..sample::instance()
+        };
+        assert_eq!(fault(held, Process::default(), Vec::new()), "it is unicast and has no peers");
+
+        let of_group = || Process {
+            static_links: [(instance(), "eth1".into()), ("VI_2".into(), "eth2".into())].into(),
+            ..Process::default()
+        };
+        let all_down = vec![down("eth1"), down("eth2")];
+        assert_eq!(
+            fault(sample::instance(), of_group(), all_down),
+            "interface eth1 is down (switched off), which its track_group needs"
+        );
+    }
 
     #[test]
     fn many_that_show_alike_are_one_line_and_few_are_named() {

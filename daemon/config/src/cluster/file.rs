@@ -163,13 +163,16 @@ impl Finding {
         if here.is_bad(keywords) || there.is_bad(keywords) {
             return None;
         }
-        let keyword = keywords.first().copied().unwrap_or_default();
-        let diagnostic = match here.keyword(keywords) {
-            Some(span) => diagnostic.at(span, "here"),
+        let (found, other) = (here.find(keywords), there.find(keywords));
+        // What one file has is what the other lacks.
+        let written = found.or(other).map(|node| node.keyword.name);
+        let keyword = written.or(keywords.first().copied()).unwrap_or_default();
+        let diagnostic = match found {
+            Some(node) => diagnostic.at(here.place(node.span()), "here"),
             None => diagnostic.at(here.head(), format!("no `{keyword}` here")),
         };
-        Some(match there.keyword(keywords) {
-            Some(span) => diagnostic.also(span, "in the other file"),
+        Some(match other {
+            Some(node) => diagnostic.also(there.place(node.span()), "in the other file"),
             None => diagnostic.also(there.head(), format!("no `{keyword}` in the other file")),
         })
     }

@@ -185,7 +185,9 @@ fn within(router: &Router<'_>, findings: &mut Findings) {
         }
         // With a third one the role may move to that.
         if router.len() == 2 {
-            findings.add(here.file(), tracking::in_vain(pair).and_then(said));
+            let (here, there) = (tracking::block(here), tracking::block(*first));
+            let said = |finding: file::Finding| finding.said_of(here, there);
+            findings.add(pair.here.file(), tracking::in_vain(pair).and_then(said));
         }
     }
 }

@@ -1,9 +1,20 @@
 //! What is tracked with weights, and whether any outcome of it can move the master role from one router to the other.
 
-use super::file::{Finding, Member};
+use super::file::{Block, Finding, Member};
 use super::pair::Pair;
 use crate::diagnostics::Diagnostic;
 use crate::model::{Follow, Instance, Level, Priority, TrackedKind};
+
+/// What tracks with weights that can be judged.
+const KEYWORDS: &[&str] = &["track_script", "track_process", "track_interface", "track_bfd"];
+
+/// The block that says what is tracked: that of the instance, or of its group.
+pub(super) fn block(member: Member<'_>) -> Block<'_> {
+    let tracks = |block: &Block<'_>| block.keyword(KEYWORDS).is_some();
+    let group = member.file().config.sync_group_of(&member.instance.name);
+    let of_group = || group.and_then(|group| member.file().block("vrrp_sync_group", &group.name));
+    Some(member.block).filter(tracks).or_else(|| of_group().filter(tracks)).unwrap_or(member.block)
+}
 
 /// The lowest and the highest priority that the weights of an instance can give it; `None` where nothing has a weight.
 fn range(member: Member<'_>) -> Option<(i32, i32)> {
@@ -62,7 +73,7 @@ pub(super) fn in_vain(pair: Pair<'_>) -> Option<Finding> {
     let message = format!("no weight of what `{name}` tracks moves the master role: {problem}");
     Some(Finding {
         diagnostic: Diagnostic::warning("cluster-weights", message).help(help),
-        keywords: &["track_script", "track_process", "track_interface", "track_bfd"],
+        keywords: KEYWORDS,
     })
 }
 

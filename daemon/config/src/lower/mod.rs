@@ -13,6 +13,7 @@ mod global;
 mod global_fifo;
 mod group;
 mod instance;
+mod interface_delays;
 mod resolve_group;
 mod resolve_server;
 mod script_files;
@@ -155,6 +156,7 @@ impl Draft {
         let instances = self.instances.iter().map(|draft| (draft.name.clone(), draft.at)).collect();
         let mut places = Places { instances, virtual_servers: Vec::new() };
         let sync_daemon = self.global.sync_daemon;
+        let delay_places = self.global.delay_places.clone();
         let global = self.global.finish(host, context);
         let mut config = Config {
             global,
@@ -172,6 +174,7 @@ impl Draft {
             ..Config::default()
         };
         instance::resolve(self.instances, self.groups, &places.instances, &skipped, &mut config, context);
+        interface_delays::cap(&mut config, &delay_places, context);
         static_entries::resolve(self.track_groups, &mut config, context);
         sync_daemon::resolve(&mut config, sync_daemon, context);
         let bfds =

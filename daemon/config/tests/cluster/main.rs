@@ -143,6 +143,33 @@ fn weights_that_move_nothing_are_said() {
 }
 
 #[test]
+fn weights_of_a_group_are_looked_at_too_and_each_place_names_what_stands_there() {
+    let router = |priority: u8, tracks: &str, of_group: &str| {
+        let more = format!("priority {priority}\n{tracks}");
+        let one = |name: &str, id: u8, address: &str| {
+            instance(name, id, address, &more).replace(" nopreempt\n", "")
+        };
+        format!("vrrp_sync_group G {{\n group {{\n A\n B\n }}\n{of_group}}}\n")
+            + &one("A", 51, "10.0.0.1")
+            + &one("B", 52, "10.0.0.2")
+    };
+    let tracks = |weight: &str| format!(" track_interface {{\n eth1 weight {weight}\n }}\n");
+    let in_group = |priority: u8, weight: &str| router(priority, "", &tracks(weight));
+    let in_vain = |one: &str, other: &str| second(one, other).contains(&"cluster-weights");
+    assert!(in_vain(&in_group(150, "-20"), &in_group(100, "-20")));
+    assert!(!in_vain(&in_group(150, "-60"), &in_group(100, "-60")));
+    assert!(!in_vain(&router(150, "", ""), &router(100, "", "")));
+
+    let files = [read("0.conf", &in_group(150, "-20")), read("1.conf", &router(100, "", ""))];
+    let found = check_cluster(&files);
+    let shown = found[1].render_text(false);
+    for label in ["no `track_interface` here", "in the other file"] {
+        assert!(shown.contains(label), "{label}: {shown}");
+    }
+    assert!(!shown.contains("track_script"), "nobody has any: {shown}");
+}
+
+#[test]
 fn an_instance_that_only_one_of_two_routers_has_is_said() {
     let both = |priority: u8| instance("A", 51, "10.0.0.1", &format!("priority {priority}"));
     let more = both(90) + &instance("B", 52, "10.0.0.2", "");

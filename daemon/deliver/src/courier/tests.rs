@@ -123,7 +123,7 @@ async fn the_oldest_are_lost_when_too_many_wait_and_every_parcel_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_lost_to_one_that_is_too_slow_is_told_when_nothing_waits_any_more() {
+async fn what_is_lost_to_one_that_is_too_slow_is_told_when_no_more_waits_than_goes_at_once() {
     let mut scene = scene(Vec::new(), 4);
     (0..10).for_each(|n| scene.courier.offer(n));
     scene.until_idle().await;
@@ -131,6 +131,35 @@ async fn what_is_lost_to_one_that_is_too_slow_is_told_when_nothing_waits_any_mor
     (0..3).for_each(|n| scene.courier.offer(n));
     scene.until_idle().await;
     assert_eq!(scene.told().await, [("delivery_interrupted", 0), ("delivery_resumed", 6)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_overflow_is_over_although_something_comes_with_every_batch() {
+    let mut scene = scene(Vec::new(), 8);
+    (0..10).for_each(|n| scene.courier.offer(n));
+    // Two steps each: a batch leaves, and while it is under way one more comes.
+    for n in 10..20 {
+        scene.courier.step().await;
+        scene.courier.offer(n);
+        scene.courier.step().await;
+        assert!(!scene.courier.bag.is_empty());
+    }
+    assert!(scene.courier.interrupted.is_none());
+    assert_eq!((scene.counts().1, scene.counts().2), (2, 0));
+    assert_eq!(scene.told().await, [("delivery_interrupted", 0), ("delivery_resumed", 2)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_overflow_of_a_bag_smaller_than_a_batch_is_told_once_while_it_lasts() {
+    let mut scene = scene(Vec::new(), 2);
+    (0..4).for_each(|n| scene.courier.offer(n));
+    for n in 0..10 {
+        scene.courier.step().await;
+        (0..4).for_each(|more| scene.courier.offer(10 * n + more));
+        scene.courier.step().await;
+    }
+    scene.until_idle().await;
+    assert_eq!(scene.told().await, [("delivery_interrupted", 0), ("delivery_resumed", 22)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -141,6 +141,12 @@ impl Pipe {
         }
     }
 
+    /// As what the kernel knows it: device and inode.
+    pub(super) fn identity(&self) -> io::Result<(u64, u64)> {
+        let found = self.file.metadata()?;
+        Ok((found.dev(), found.ino()))
+    }
+
     /// As what it was made, if it was made by this daemon.
     pub(super) fn made(&self) -> Option<&MadePipe> {
         self.made.as_ref()

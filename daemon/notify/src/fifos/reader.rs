@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use keepwatch_bus::fact::ConsumerFact;
+use keepwatch_bus::fact::{ConsumerFact, about_reader};
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{EventId, WeakBus};
 use keepwatch_process::{Command, End, Finished, NotRun, Running};
@@ -68,6 +68,8 @@ struct Keeper {
 impl Keeper {
     async fn keep(self, mut stopped: oneshot::Receiver<Duration>) {
         let mut pause = FIRST_PAUSE;
+        // How long one that had failed has to run now until that counts as over.
+        let mut proof: Option<Duration> = None;
         loop {
             // One that was taken away before it began.
             if !matches!(stopped.try_recv(), Err(oneshot::error::TryRecvError::Empty)) {
@@ -75,11 +77,18 @@ impl Keeper {
             }
             let begun = Instant::now();
             let mut running = keepwatch_process::run(self.command.clone());
-            let ended = tokio::select! {
-                ended = &mut running => ended,
-                by_itself = &mut stopped => {
-                    end(running, by_itself.unwrap_or_default()).await;
-                    return;
+            let ended = loop {
+                tokio::select! {
+                    ended = &mut running => break ended,
+                    by_itself = &mut stopped => {
+                        end(running, by_itself.unwrap_or_default()).await;
+                        return;
+                    }
+                    () = sleep(proof.unwrap_or_default()), if proof.is_some() => {
+                        proof = None;
+                        let (fifo, script) = (self.fifo.clone(), self.script());
+                        self.bus.publish(self.cause, ConsumerFact::FifoReaderWorks { fifo, script });
+                    }
                 }
             };
             if begun.elapsed() > LONGEST_PAUSE {
@@ -88,6 +97,7 @@ impl Keeper {
             if !self.tell(ended, pause) {
                 return;
             }
+            proof = Some(pause);
             tokio::select! {
                 () = sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
                 _ = &mut stopped => return,
@@ -95,14 +105,18 @@ impl Keeper {
         }
     }
 
+    /// The command, in words.
+    fn script(&self) -> String {
+        let script = self.command.argv.iter().map(|word: &OsString| word.to_string_lossy());
+        script.collect::<Vec<_>>().join(" ")
+    }
+
     /// Tells that it ended by itself; whether it is started again.
     fn tell(&self, ended: Result<Finished, NotRun>, pause: Duration) -> bool {
-        let script = self.command.argv.iter().map(|word: &OsString| word.to_string_lossy());
-        let script = script.collect::<Vec<_>>().join(" ");
-        let fifo = self.fifo.clone();
+        let (script, fifo) = (self.script(), self.fifo.clone());
         let (fact, again) = match ended {
             Err(error) => {
-                let about = format!("FIFO {fifo}");
+                let about = about_reader(&fifo);
                 (ConsumerFact::ScriptNotRun { script, about, error: error.to_string() }, true)
             }
             Ok(Finished { end, took, output }) => {

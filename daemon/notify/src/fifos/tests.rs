@@ -54,6 +54,10 @@ impl Stage {
         (counters.lines.get(), counters.lost.get())
     }
 
+    fn trouble(&self) -> Vec<String> {
+        self.world.world().trouble().into_iter().map(|trouble| trouble.error).collect()
+    }
+
     fn kinds(&self) -> Vec<&'static str> {
         self.world
             .history()
@@ -142,6 +146,34 @@ async fn a_reader_that_fails_is_told_and_started_again() {
     let read = stage.directory.path().join("script.read");
     until("the next one reads on", || fs::read_to_string(&read).is_ok_and(|read| read.contains("MASTER")))
         .await;
+}
+
+#[tokio::test]
+async fn a_reader_that_lives_after_it_had_failed_is_told() {
+    let body = "#!/bin/sh\n[ -e \"$0.failed\" ] || { touch \"$0.failed\"; exit 3; }\ncat \"$2\"\n";
+    let stage = Stage::new(Some(body));
+    until("its failure is trouble", || stage.trouble().iter().any(|error| error.contains("exited with 3")))
+        .await;
+    until("its life is told", || stage.kinds().contains(&"fifo_reader_works")).await;
+    assert_eq!(stage.kinds(), ["fifo_opened", "fifo_reader_ended", "fifo_reader_works"]);
+    assert_eq!(stage.trouble(), [""; 0]);
+}
+
+#[tokio::test]
+async fn one_that_somebody_removes_is_told_once_and_written_for_who_has_it_open() {
+    let stage = Stage::new(None);
+    until("it is there", || stage.kinds() == ["fifo_opened"]).await;
+    let mut reader =
+        fs::OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(stage.path()).unwrap();
+    fs::remove_file(stage.path()).unwrap();
+    until("it is told", || stage.kinds() == ["fifo_opened", "fifo_failed"]).await;
+    assert!(stage.trouble()[0].contains("somebody removed it"), "{:?}", stage.trouble());
+    stage.change(VrrpState::Master);
+    until("it is written", || stage.counted() == (1, 0)).await;
+    let mut line = [0; 64];
+    let read = reader.read(&mut line).unwrap();
+    assert_eq!(&line[..read], b"INSTANCE \"VI_1\" MASTER 100\n");
+    assert_eq!(stage.kinds().len(), 2);
 }
 
 #[tokio::test]

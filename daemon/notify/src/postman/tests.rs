@@ -325,3 +325,50 @@ async fn without_settings_nothing_is_kept() {
     }
     assert!(timeout(Duration::from_millis(200), listener.accept()).await.is_err());
 }
+
+#[tokio::test]
+async fn letters_that_wait_are_bounded_in_bytes_too() {
+    let (bus, hub) = Hub::new(BusSettings::default()).unwrap();
+    let reader = hub.reader();
+    let (sender, receiver) = watch::channel(Some(settings(("127.0.0.1".into(), 1))));
+    let mut postman = Postman {
+        settings: receiver,
+        bus: bus.downgrade(),
+        patience: Patience::default(),
+        spool: Spool::none(bus.downgrade()),
+        next: 1,
+        bag: VecDeque::new(),
+        attempt: None,
+        failures: 0,
+        next_try: Instant::now(),
+        told: None,
+    };
+    let long =
+        |name: &str, size| Letter { subject: name.into(), body: "x".repeat(size), event: EventId(1), at: 1 };
+    let subjects = |postman: &Postman| -> Vec<_> {
+        postman.bag.iter().map(|waiting| waiting.letter.subject.clone()).collect()
+    };
+    ["a", "b", "c"].into_iter().for_each(|name| postman.take(long(name, MOST_BYTES / 3)));
+    assert_eq!(subjects(&postman), ["b", "c"]);
+    postman.take(long("d", 2 * MOST_BYTES));
+    assert_eq!(subjects(&postman), ["d"], "one that is alone has room");
+    let kept = Kept { number: 1, letter: long("old", 1), since: 1, to: None, tries: 0 };
+    postman.resume(vec![kept]);
+    assert_eq!(subjects(&postman), ["d"]);
+
+    // Where they may become one, none is lost.
+    postman.bag.clear();
+    let mut grouped = settings(("127.0.0.1".into(), 1));
+    grouped.mail.group = Some(keepwatch_model::MailGroup { least: 2, wait: Duration::from_secs(3600) });
+    sender.send(Some(grouped)).unwrap();
+    ["e", "f", "g"].into_iter().for_each(|name| postman.take(long(name, MOST_BYTES / 3)));
+    assert_eq!(subjects(&postman), ["2 notices, the first: e", "g"]);
+    drop((postman, bus));
+    hub.run().await;
+    let failed: Vec<_> = reader.history().iter().map(|event| event.fact.clone()).collect();
+    assert!(
+        failed.iter().all(|fact| matches!(fact, Fact::Consumer(ConsumerFact::MailFailed { .. })))
+            && failed.len() == 4,
+        "{failed:?}"
+    );
+}

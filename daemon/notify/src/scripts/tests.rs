@@ -207,3 +207,21 @@ async fn a_stop_runs_its_scripts_and_waits_only_so_long() {
         death_of(&stage.directory.path().join(format!("child-{state}"))).await;
     }
 }
+
+#[tokio::test]
+async fn who_did_not_get_his_turn_before_the_end_is_told() {
+    let body =
+        "#!/bin/sh\ntrap '' TERM\nsleep 1000 &\necho $! > \"$(dirname \"$0\")/child-$4\"\nwait\nwait\n";
+    let bounds = Bounds { farewell: Duration::from_millis(400), ..Bounds::default() };
+    let stage = Stage::new(body, false, bounds);
+    for _ in 0..20 {
+        stage.change(VrrpState::Master);
+        stage.change(VrrpState::Backup);
+    }
+    stage.bus.publish(None, DaemonFact::DaemonStopping { reason: "SIGTERM".into() });
+    let told = stage.told(40).await;
+    assert_eq!(told.len(), 40, "each of them is told of once");
+    let given_up = |fact: &&Fact| matches!(fact, Fact::Consumer(ConsumerFact::ScriptNotRun { error, .. }) if error.contains("before its turn"));
+    assert!(told.iter().any(|fact| given_up(&fact)), "{told:?}");
+    timeout(Duration::from_secs(20), stage.task).await.unwrap().unwrap();
+}

@@ -157,7 +157,17 @@ impl Turns {
         let impatient = now + self.bounds.farewell / 2;
         self.impatient = Some(impatient);
         self.bounds.grace = self.bounds.grace.min(self.bounds.farewell / 8);
-        self.alarms.extend(self.running.keys().map(|ticket| (impatient, *ticket)));
+        // There is no time any more for those of one event to wait for each other.
+        self.bounds.beside = Duration::ZERO;
+        self.alarms.extend(self.running.keys().flat_map(|ticket| [(now, *ticket), (impatient, *ticket)]));
+    }
+
+    /// Nothing is begun any more: gives what still waits, in order of events.
+    pub(super) fn give_up(&mut self) -> Vec<Order> {
+        let mut left: Vec<Order> =
+            self.lines.values_mut().flat_map(|line| std::mem::take(&mut line.waiting)).collect();
+        left.sort_by_key(|order| order.event);
+        left
     }
 
     /// When [`Self::act`] has something to do, if nothing happens before.
@@ -202,6 +212,10 @@ impl Turns {
         self.running.insert(ticket, Turn { order: order.clone(), since: now, told: false, asked: None });
         self.fresh.push_back((now, ticket));
         self.set_alarm(ticket, now);
+        if self.bounds.beside.is_zero() {
+            // The next one of the same event, if there is one.
+            self.ready.push_back(subject.clone());
+        }
         Some(Act::Start(ticket, order))
     }
 

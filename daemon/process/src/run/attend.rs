@@ -18,7 +18,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::sys::stat::{Mode, fchmod};
 
 use super::child::{self, Child, Setting};
-use super::{Counted, End, Finished, NotRun, drain};
+use super::{Counted, End, Finished, NotRun, drain, group};
 use crate::command::{Command, Output};
 use crate::environment::{handed_on, search_path};
 use crate::identity::{Identity, look_up};
@@ -174,17 +174,17 @@ impl Started {
         while !self.ends_within(phase, control) {
             phase = self.go_on(phase, control.wanted());
         }
+        let took = self.begun.elapsed();
         let asked = match phase {
             Phase::Running(_) => None,
             Phase::Ending(why, kill_at) => {
                 // Its leader is not collected yet, so the number of the group is still its own.
-                std::thread::sleep(FOLLOWERS.min(kill_at.saturating_duration_since(Instant::now())));
+                group::wait_for_followers(self.child.pid, kill_at.min(Instant::now() + FOLLOWERS));
                 self.signal(Signal::SIGKILL);
                 Some(why)
             }
             Phase::Killed(why) => Some(why),
         };
-        let took = self.begun.elapsed();
         self.listen();
         let status = self.child.collect();
         let status = status.map_err(|error| NotRun::Start { path: self.program.clone(), error })?;

@@ -4,6 +4,7 @@ mod attend;
 mod child;
 mod drain;
 mod dumpable;
+mod group;
 mod pool;
 
 use std::future::Future;

@@ -103,6 +103,20 @@ fn ignore(ignored: Signal) {
 }
 
 #[test]
+fn over_its_limit_one_that_leaves_nobody_behind_is_over_at_once() {
+    let directory = TempDir::new().unwrap();
+    let limit = Duration::from_millis(200);
+    // Anything may come between on a machine that is busy.
+    until("it is over within 100 ms of its limit", || {
+        let begun = Instant::now();
+        let command = Command { limit: Some(limit), ..shell(&directory, "exec sleep 1000") };
+        let finished = finished(command);
+        assert_eq!(finished.end, End::TimedOut);
+        begun.elapsed() < limit + Duration::from_millis(100)
+    });
+}
+
+#[test]
 fn over_its_limit_it_is_ended_with_all_of_its_group() {
     let directory = TempDir::new().unwrap();
     for text in ["sleep 1000 & echo $! > child; wait", DEAF] {

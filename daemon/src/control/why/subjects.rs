@@ -245,8 +245,12 @@ fn tellers(world: &World, history: &History, all: &mut Vec<Found<'_>>) {
         all.push(Found::new(Kind::Recipient, vec![address.to_string(), "mail".into()], state, mail));
     }
     for (path, fifo) in &world.fifos {
-        let state = fifo.error.as_ref().or(fifo.losing.as_ref()).map_or("is written", String::as_str);
-        all.push(Found::new(Kind::Fifo, vec![path.to_string()], state, fifo.failing));
+        let reader =
+            fifo.reader.as_ref().map(|broken| format!("is written; its script fails: {}", broken.error));
+        let state = fifo.error.as_ref().or(fifo.losing.as_ref()).or(reader.as_ref());
+        let state = state.map_or("is written", String::as_str);
+        let since = fifo.failing.or(fifo.reader.as_ref().map(|broken| broken.changed));
+        all.push(Found::new(Kind::Fifo, vec![path.to_string()], state, since));
     }
     if let Some(socket) = &world.snmp.socket {
         let state = match &world.snmp.error {

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use jiff::Timestamp;
 use keepwatch_bus::World;
-use keepwatch_bus::subject::{ServiceKey, VrrpState};
-use keepwatch_bus::world::{Group, Instance, RealServer, RealState, Service, Tracker};
+use keepwatch_bus::subject::{ServiceKey, TrackedKey, TrackedKind, VrrpState};
+use keepwatch_bus::world::{Group, Instance, Interface, RealServer, RealState, Service, Tracker};
 use keepwatch_config::model::Level;
 use serde_json::{Value, json};
 
@@ -66,6 +66,11 @@ impl Only {
         self.is_any(&[key.to_string(), key.name.to_string()])
     }
 
+    /// Whether this interface, which virtual routers follow, is asked for: `eth1`, `interface eth1`.
+    pub(super) fn link(&self, interface: &Interface) -> bool {
+        self.is_any(&[link_key(interface).to_string(), interface.name.to_string()])
+    }
+
     fn service_itself(&self, service: &Service) -> bool {
         self.is(&service.key.to_string())
             || match service.key {
@@ -89,6 +94,7 @@ impl Only {
         world.instances.values().any(|instance| self.router(instance))
             || world.groups.values().any(|group| self.group(group))
             || world.trackers.all().any(|tracker| self.tracker(tracker))
+            || world.tracked_interfaces().any(|interface| self.link(interface))
             || world.services.values().any(|service| self.service(service))
     }
 }
@@ -98,6 +104,7 @@ impl Only {
 pub(in crate::operator) fn is_well(world: &World, only: &Only) -> bool {
     let router = |i: &Instance| world.trouble_with(i).is_empty();
     let tracker = |t: &Tracker| t.level != Level::Down || world.is_meant_to_fail(&t.key());
+    let link = |i: &Interface| i.up || world.is_meant_to_fail(&link_key(i));
     let real = |r: &RealServer| r.state() != RealState::Down && r.refused.is_none();
     let service = |s: &Service| {
         let mut reals = s.reals.values().filter(|real| only.real(s, real));
@@ -108,6 +115,12 @@ pub(in crate::operator) fn is_well(world: &World, only: &Only) -> bool {
         && world.groups.values().filter(|g| only.group(g)).all(|group| group.state != VrrpState::Fault)
         && world.services.values().filter(|s| only.service(s)).all(service)
         && world.trackers.all().filter(|t| only.tracker(t)).all(tracker)
+        && world.tracked_interfaces().filter(|i| only.link(i)).all(link)
+}
+
+/// An interface as something that is followed.
+pub(super) fn link_key(interface: &Interface) -> TrackedKey {
+    TrackedKey { kind: TrackedKind::Link, name: interface.name.clone() }
 }
 
 /// What is asked for, in JSON.
@@ -161,6 +174,13 @@ mod tests {
             &world([follower("VI_1", true), follower("VI_2", false), down("wg0")]),
             &everything
         ));
+        // Asked for by itself.
+        for name in ["wg0", "interface wg0"] {
+            let needed = world([follower("VI_1", false), down("wg0")]);
+            let only = Only::called(name);
+            assert!(only.finds(&needed) && !is_well(&needed, &only), "{name}");
+            assert!(is_well(&world(reversed()), &only), "{name}");
+        }
         // They send by that one.
         assert!(!is_well(&world(reversed().into_iter().chain([down("eth0")])), &everything));
     }

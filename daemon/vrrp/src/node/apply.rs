@@ -248,25 +248,28 @@ impl Node {
         }
     }
 
-    /// After members came, went or started: a group's state is what its members' states make it.
     fn settle_groups(&mut self, cx: &mut Context<'_>) {
         for group in 0..self.groups.len() {
-            let states: Vec<VrrpState> = self.groups[group]
-                .members
-                .iter()
-                .filter_map(|id| self.router(*id).map(Router::state))
-                .collect();
-            let all = |state| !states.is_empty() && states.iter().all(|other| *other == state);
-            if self.has_faulty_member(group) {
-                self.group_enters(cx, group, VrrpState::Fault);
-            } else if all(VrrpState::Master) {
-                self.group_changes(cx, group, VrrpState::Master);
-            } else if all(VrrpState::Fault) {
-                // Whoever had a fault left the group.
-                self.group_enters(cx, group, VrrpState::Backup);
-            } else if !states.is_empty() {
-                self.group_changes(cx, group, VrrpState::Backup);
-            }
+            self.settle_group(cx, group);
+        }
+    }
+
+    /// After members came, went or started: a group's state is what its members' states make it. It does not begin before
+    /// all of them have.
+    pub(super) fn settle_group(&mut self, cx: &mut Context<'_>, group: usize) {
+        let states: Vec<VrrpState> =
+            self.groups[group].members.iter().filter_map(|id| self.router(*id).map(Router::state)).collect();
+        let all = |state| !states.is_empty() && states.iter().all(|other| *other == state);
+        let waits = self.groups[group].state == VrrpState::Init && states.contains(&VrrpState::Init);
+        if self.has_faulty_member(group) {
+            self.group_enters(cx, group, VrrpState::Fault);
+        } else if all(VrrpState::Master) {
+            self.group_changes(cx, group, VrrpState::Master);
+        } else if all(VrrpState::Fault) {
+            // Whoever had a fault left the group.
+            self.group_enters(cx, group, VrrpState::Backup);
+        } else if !states.is_empty() && !waits {
+            self.group_changes(cx, group, VrrpState::Backup);
         }
     }
 }

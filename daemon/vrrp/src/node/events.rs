@@ -276,9 +276,7 @@ impl Node {
     fn weigh_all(&mut self, cx: &mut Context<'_>, followers: &[RouterId]) {
         for id in followers {
             self.weigh(*id);
-            if self.router_mut(*id).is_some_and(Router::is_decided) {
-                self.start(cx, *id);
-            }
+            self.start_decided(cx, *id);
             self.reconsider(cx, *id);
         }
     }
@@ -290,6 +288,7 @@ impl Node {
         if let Some(router) = self.router_mut(id) {
             router.standing = standing;
             router.faults.followed = standing.fault;
+            router.overshot |= standing.overshot;
         }
     }
 

@@ -68,12 +68,44 @@ impl Node {
         router.faults.any() || router.group.is_some_and(|group| self.has_faulty_member(group))
     }
 
+    /// Starts a router that waited for something which is decided now, and whoever of its group did.
+    pub(super) fn start_decided(&mut self, cx: &mut Context<'_>, id: RouterId) {
+        let Some(router) = self.router(id).filter(|router| router.undecided) else { return };
+        let group = router.group;
+        if self.is_undecided(id) {
+            return;
+        }
+        self.start(cx, id);
+        let Some(group) = group else { return };
+        for other in self.groups[group].members.clone() {
+            if self.router(other).is_some_and(|router| router.undecided) {
+                self.start(cx, other);
+            }
+        }
+        self.settle_group(cx, group);
+    }
+
+    /// Whether something whose failure would be a fault of this router is undecided; that of others of its group is, unless
+    /// one of them has a fault anyway.
+    fn is_undecided(&self, id: RouterId) -> bool {
+        let Some(router) = self.router(id) else { return false };
+        let of_group = |group: usize| {
+            let mut members = self.groups[group].members.iter().filter_map(|id| self.router(*id));
+            // Those that run already don't wait for it, nor does whoever joins them.
+            !self.has_faulty_member(group)
+                && members.any(|router| router.standing.undecided && router.state() == VrrpState::Init)
+        };
+        router.standing.undecided || router.group.is_some_and(of_group)
+    }
+
     /// Init ends: Fault if there is a reason, else Backup (RFC 9568 §6.4.1). As in keepalived, it does not end while
     /// something whose failure would be a fault is undecided.
     pub(super) fn start(&mut self, cx: &mut Context<'_>, id: RouterId) {
+        let undecided = self.is_undecided(id);
         let Some(router) = self.router_mut(id) else { return };
-        router.undecided = router.standing.undecided;
-        if router.undecided {
+        router.undecided = undecided;
+        router.overshot = router.standing.overshot;
+        if undecided {
             return;
         }
         let faulty = self.router(id).is_some_and(|router| self.starts_in_fault(router));
@@ -91,6 +123,8 @@ impl Node {
         if faulty {
             let cause = told.or(cx.cause);
             router.enter_fault(&mut cx.because(cause));
+        } else if owner && router.group.is_none() && quiet.is_zero() {
+            router.enter_master(cx);
         } else if owner {
             router.start_as_owner(cx, quiet);
         } else {

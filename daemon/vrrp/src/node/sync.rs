@@ -61,7 +61,9 @@ impl Node {
     /// After faults or weights of a router may have changed: takes the priority into use, goes to Fault or leaves it.
     pub(super) fn reconsider(&mut self, cx: &mut Context<'_>, id: RouterId) {
         let Some(router) = self.router_mut(id) else { return };
-        router.update_priority(cx);
+        if !router.overshot {
+            router.update_priority(cx);
+        }
         let group = router.group;
         match (router.state(), router.faults.any()) {
             (VrrpState::Init, _) | (VrrpState::Fault, true) => {}

@@ -51,7 +51,8 @@ impl Backup {
 }
 
 impl Router {
-    /// Starts as an owner that is to be master: Backup only until time is looked at.
+    /// Starts as an owner that is to be master, but has to wait for its group or for the delay of the start: Backup only
+    /// until that is over.
     pub(crate) fn start_as_owner(&mut self, cx: &mut Context<'_>, quiet: Duration) {
         let event = self.enter_backup(cx, quiet);
         if let State::Backup(backup) = &mut self.state {

@@ -36,6 +36,14 @@ impl Router {
         self.shifted = Some((event, from));
     }
 
+    /// It leaves Fault. If a number was the fault, the priority did not move by it, and what it is now is told by the change
+    /// of state that follows, as keepalived does it, not as a change of its own.
+    pub(crate) fn settle_priority(&mut self) {
+        if std::mem::take(&mut self.overshot) {
+            self.priority = self.weighed_priority();
+        }
+    }
+
     /// The change of our priority that turned the ranks, if there was one: before it we stood above (or below) a router
     /// of this priority, and now the other way round.
     pub(super) fn turned_ranks(&self, other: u8) -> Option<EventId> {

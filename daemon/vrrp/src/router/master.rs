@@ -219,6 +219,7 @@ impl Router {
         if self.state() != VrrpState::Master {
             self.master_interval = self.interval();
         }
+        self.settle_priority();
         let wait: Duration = self.down_interval();
         self.enter_backup(cx, wait)
     }

@@ -8,8 +8,8 @@ use keepwatch_bus::fact::{HoldReason, RoutingEntry};
 use keepwatch_bus::subject::{Family, Name};
 use keepwatch_bus::{Configured, Counters};
 use keepwatch_model::{
-    self as model, AdvertBuffers, Config, ConfigFault, Follow, InitialState, Instance, LinkbeatInterface,
-    Priority, Route, Rule, SyncGroup, TrackedKind, VrrpVersion,
+    self as model, AdvertBuffers, Config, Follow, InitialState, Instance, LinkbeatInterface, Priority, Route,
+    Rule, SyncGroup, TrackedKind, VrrpVersion,
 };
 
 use super::{
@@ -106,7 +106,7 @@ fn router_spec(instance: &Instance, buffers: &model::ReceiveBuffers) -> RouterSp
         skip_check_addresses: instance.skip_check_adv_addr,
         dont_track_primary: instance.dont_track_primary,
         follows: Arc::from([]),
-        held: held(instance),
+        held: instance.config_fault.map(HoldReason::from),
     }
 }
 
@@ -139,16 +139,6 @@ fn statics(config: &Config) -> Arc<[RoutingEntry]> {
     let addresses = config.static_addresses.iter().cloned();
     let addresses = addresses.map(|address| RoutingEntry::Address(Box::new(address)));
     addresses.chain(routing(&config.static_routes, &config.static_rules)).collect()
-}
-
-/// What keeps an instance in Fault.
-fn held(instance: &Instance) -> Option<HoldReason> {
-    Some(match instance.config_fault? {
-        ConfigFault::UnicastWithoutPeers => HoldReason::NoPeers,
-        ConfigFault::IpvlanWithoutAddress => HoldReason::IpvlanWithoutAddress,
-        ConfigFault::SharedVmac => HoldReason::SharedVmac,
-        ConfigFault::HmacWithoutKey => HoldReason::HmacWithoutKey,
-    })
 }
 
 fn version(instance: &Instance) -> Version {

@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
-use keepwatch_bus::fact::{HoldReason, LinkDownReason, LinkFact};
+use keepwatch_bus::Fact;
+use keepwatch_bus::fact::{HoldReason, LinkDownReason, LinkFact, VrrpFact};
 use keepwatch_bus::subject::VrrpState::{Backup, Fault, Init, Master};
 use keepwatch_vrrp::{Follow, Level, Outbox, TrackedKind};
 
-use crate::lan::{Lan, spec};
+use crate::lan::{Did, Lan, spec};
 use crate::{RIGHT, VI, changed_to, ms, one, pair};
 
 fn follow(kind: TrackedKind, name: &str, weight: i32) -> Follow {
@@ -136,6 +137,46 @@ fn the_weights_of_everything_that_is_followed_add_up_between_1_and_254() {
         let router = lan.hosts[host].node.router_named(VI).unwrap();
         assert_eq!((router.state(), router.priority()), (Backup, expected), "{file:?} {bfd:?}");
     }
+}
+
+#[test]
+fn a_number_that_is_a_fault_does_not_move_the_priority_and_neither_does_its_end() {
+    let mut lan = Lan::new(1, 1);
+    let mut spec = spec(VI, 0, 150);
+    spec.follows = [follow(TrackedKind::File, "f", 1), follow(TrackedKind::Script, "s", -20)].into();
+    let host = lan.host(one(spec), RIGHT);
+    lan.start(host);
+    let look = |lan: &Lan| {
+        let is_change = |did: &&Did| {
+            matches!(did, Did::Published { fact: Fact::Vrrp(VrrpFact::PriorityChanged { .. }), .. })
+        };
+        let changes = lan.hosts[host].out.did.iter().filter(is_change).count();
+        (lan.state(host, VI), lan.hosts[host].node.router_named(VI).unwrap().priority(), changes)
+    };
+    report(&mut lan, TrackedKind::File, "f", Level::Number(-40));
+    assert_eq!(look(&lan), (Backup, 110, 1));
+    for number in [-254, -300, -254] {
+        report(&mut lan, TrackedKind::File, "f", Level::Number(number));
+        assert_eq!(look(&lan), (Fault, 110, 1), "keepalived: only FAULT 110");
+    }
+    report(&mut lan, TrackedKind::File, "f", Level::Number(-10));
+    assert_eq!(look(&lan), (Backup, 140, 1), "keepalived: only BACKUP 140");
+    report(&mut lan, TrackedKind::File, "f", Level::Number(5));
+    assert_eq!(look(&lan), (Backup, 155, 2));
+}
+
+#[test]
+fn who_starts_with_such_a_number_has_its_own_priority() {
+    let mut lan = Lan::new(1, 1);
+    let mut spec = spec(VI, 0, 150);
+    spec.follows = [follow(TrackedKind::File, "f", 1)].into();
+    let host = lan.host(Default::default(), RIGHT);
+    lan.start(host);
+    report(&mut lan, TrackedKind::File, "f", Level::Number(-400));
+    let (now, h) = (lan.clock(host), &mut lan.hosts[host]);
+    h.node.apply(now, one(spec), None, &mut h.out);
+    assert_eq!(lan.history(host, VI), [Fault]);
+    assert_eq!(lan.hosts[host].node.router_named(VI).unwrap().priority(), 150);
 }
 
 #[test]

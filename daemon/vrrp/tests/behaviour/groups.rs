@@ -2,8 +2,8 @@
 
 use keepwatch_bus::Fact;
 use keepwatch_bus::fact::VrrpFact;
-use keepwatch_bus::subject::VrrpState::{Backup, Fault, Master};
-use keepwatch_vrrp::{Definitions, GroupDefinition};
+use keepwatch_bus::subject::VrrpState::{Backup, Fault, Init, Master};
+use keepwatch_vrrp::{Definitions, Follow, GroupDefinition, Level, TrackedKind};
 
 use crate::lan::{Lan, definition, group, spec};
 use crate::{RIGHT, ms};
@@ -63,4 +63,34 @@ fn two_faults_in_a_group_must_both_be_mended() {
     assert_eq!(lan.state(0, "VI_1"), Fault);
     lan.set_link(0, 1, true);
     assert_eq!(lan.hosts[0].node.group_state("VG"), Some(Backup));
+}
+
+#[test]
+fn a_group_begins_when_all_that_is_undecided_of_its_members_is_decided() {
+    let script =
+        |name: &str| Follow { kind: TrackedKind::Script, name: name.into(), weight: 0, reverse: false };
+    for (level, state) in [(Level::Up, Backup), (Level::Down, Fault)] {
+        let mut definitions = grouped(150);
+        definitions.routers[0].spec.follows = [script("s"), script("t")].into();
+        definitions.routers[1].spec.follows = [script("t")].into();
+        let mut lan = Lan::new(1, 2);
+        let host = lan.host(Default::default(), RIGHT);
+        lan.start(host);
+        let report = |lan: &mut Lan, name: &str, level| {
+            let (now, there) = (lan.clock(host), &mut lan.hosts[host]);
+            let id = there.node.tracked_id(TrackedKind::Script, &name.into());
+            there.node.tracked(now, id, level, None, &mut there.out);
+            lan.carry_out(host);
+        };
+        report(&mut lan, "s", Level::Undecided);
+        report(&mut lan, "t", Level::Undecided);
+        let (now, there) = (lan.clock(host), &mut lan.hosts[host]);
+        there.node.apply(now, definitions, None, &mut there.out);
+        report(&mut lan, "t", Level::Up);
+        assert_eq!((lan.state(host, "VI_1"), lan.state(host, "VI_2")), (Init, Init), "both wait for s");
+        assert_eq!(lan.hosts[host].node.group_state("VG"), Some(Init), "and their group says nothing");
+        report(&mut lan, "s", level);
+        assert_eq!((lan.state(host, "VI_1"), lan.state(host, "VI_2")), (state, state));
+        assert_eq!(lan.hosts[host].node.group_state("VG"), Some(state), "after its members");
+    }
 }

@@ -148,7 +148,8 @@ pub(super) fn drop_own_interface(
     }
 }
 
-/// Takes the weights from what a grouped instance or an owner tracks: its priority must not change.
+/// Takes the weights from what a grouped instance or an owner tracks, as keepalived does: its priority must not change. What
+/// becomes of each is said.
 pub(super) fn drop_weights(
     tracking: &mut Tracking,
     name: &str,
@@ -156,29 +157,35 @@ pub(super) fn drop_weights(
     grouped: bool,
     context: &mut Context,
 ) {
-    let mut weighted = false;
-    for interface in &mut tracking.interfaces {
-        weighted |= interface.weight != 0;
-        if grouped {
-            interface.weight = 0;
-        }
+    let (mut faults, mut out): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+    let Tracking { interfaces, scripts, files, bfds, processes: _ } = tracking;
+    let lists = [
+        ("interface", interfaces, grouped),
+        ("script", scripts, false),
+        ("file", files, false),
+        ("BFD session", bfds, false),
+    ];
+    for (kind, list, all_stay) in lists {
+        list.retain_mut(|tracked| {
+            if tracked.weight == 0 {
+                return true;
+            }
+            // 1 is what a file has without being told.
+            let stays = all_stay || (kind == "file" && tracked.weight == 1);
+            let becomes = if stays { &mut faults } else { &mut out };
+            becomes.push(format!("{kind} `{}`", tracked.name));
+            tracked.weight = 0;
+            stays
+        });
     }
-    if !grouped {
-        tracking.interfaces.retain(|interface| interface.weight == 0);
-    }
-    for list in [&mut tracking.scripts, &mut tracking.bfds] {
-        let before = list.len();
-        list.retain(|object| object.weight == 0);
-        weighted |= list.len() != before;
-    }
-    let before = tracking.files.len();
-    tracking.files.retain(|file| matches!(file.weight, 0 | 1));
-    weighted |= tracking.files.len() != before;
-    for file in &mut tracking.files {
-        weighted |= file.weight != 0;
-        file.weight = 0;
-    }
-    if weighted {
+    let is_are = |list: &[String], what: &str| match list {
+        [] => None,
+        [one] => Some(format!("{one} is {what}")),
+        more => Some(format!("{} are {what}", more.join(", "))),
+    };
+    let parts = [is_are(&faults, "tracked without weight (a failure is a fault)"), is_are(&out, "left out")];
+    let label = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
+    if !label.is_empty() {
         let (why, mend) = if grouped {
             ("a member of a sync group", "`sync_group_tracking_weight` in the group allows them")
         } else {
@@ -186,7 +193,7 @@ pub(super) fn drop_weights(
         };
         context.report(
             Diagnostic::error("weight-ignored", format!("`{name}` is {why} and cannot track with weights"))
-                .at(at, "its weighted trackers are left out")
+                .at(at, label)
                 .help(mend),
         );
     }

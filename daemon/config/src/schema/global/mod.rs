@@ -27,6 +27,7 @@ use super::{Arg, Keyword, Kind, one};
 use crate::diagnostics::Diagnostic;
 use crate::model::{Global, Name};
 use crate::preprocess::Context;
+use crate::source::Span;
 use crate::tree::Node;
 
 /// As written: the model's own struct with what needs defaults kept apart.
@@ -41,6 +42,8 @@ pub(crate) struct GlobalDraft {
     pub(crate) vmac_address_prefix: Option<Name>,
     pub(crate) fifos: FifoDrafts,
     pub(crate) sync_daemon: SyncDaemonPlace,
+    /// Where each of the model's delays of interfaces stands.
+    pub(crate) delay_places: Vec<Span>,
 }
 
 const PATH: &[Arg] = &[one("PATH", Kind::Word)];

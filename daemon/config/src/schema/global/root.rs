@@ -47,8 +47,11 @@ pub(crate) const OF_ROOT: Block<GlobalDraft> = Block(&[
         .lines("INTERFACE DOWN_DELAY [UP_DELAY]")
         .example("interface_up_down_delays {\n    eth0 0.5 1\n}")
         .sets(|to, node, context| {
-            let lines = node.lines.iter().filter_map(|words| delays(words, context));
-            to.model.interface_delays.extend(lines);
+            for words in &node.lines {
+                let (Some(first), Some(delays)) = (words.first(), delays(words, context)) else { continue };
+                to.delay_places.push(first.span);
+                to.model.interface_delays.push(delays);
+            }
         }),
     kw("linkbeat_interfaces", &[], "Interfaces whose link is polled.")
         .lines("INTERFACE [MII | ETHTOOL | IOCTL]")

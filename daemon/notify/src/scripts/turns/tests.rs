@@ -139,6 +139,39 @@ fn at_a_stop_the_last_scripts_still_get_their_turn() {
 }
 
 #[test]
+fn at_a_stop_scripts_of_one_event_do_not_wait_for_each_other() {
+    let (clock, mut begun) = (Clock(Instant::now()), Vec::new());
+    let mut turns = Turns::new(Bounds::default());
+    let start = "start INSTANCE A STOP";
+    turns.order(clock.at(0.0), order("A", "STOP"));
+    turns.order(clock.at(0.0), order("A", "STOP"));
+    assert_eq!(acts(&mut turns, clock.at(0.0), &mut begun), [start]);
+    turns.stop(clock.at(1.0));
+    assert_eq!(acts(&mut turns, clock.at(1.0), &mut begun), [start], "it waited when the stop began");
+    // And those that come after it.
+    (0..3).for_each(|_| drop(turns.order(clock.at(1.0), order("B", "STOP"))));
+    assert_eq!(acts(&mut turns, clock.at(1.0), &mut begun), ["start INSTANCE B STOP"; 3]);
+    turns.order(clock.at(1.0), order("B", "STOP"));
+    assert_eq!(acts(&mut turns, clock.at(1.1), &mut begun), ["start INSTANCE B STOP"]);
+}
+
+#[test]
+fn what_waits_at_the_end_is_given_up_in_the_order_of_events() {
+    let (clock, mut begun) = (Clock(Instant::now()), Vec::new());
+    let mut turns = Turns::new(Bounds::default());
+    for (instance, state) in [("A", "BACKUP"), ("B", "BACKUP"), ("B", "STOP"), ("A", "MASTER"), ("A", "STOP")]
+    {
+        turns.order(clock.at(0.0), order(instance, state));
+    }
+    acts(&mut turns, clock.at(0.0), &mut begun);
+    let left: Vec<String> = turns.give_up().into_iter().map(|order| order.about).collect();
+    assert_eq!(left.len(), 3);
+    assert_eq!(left[0], "INSTANCE A MASTER");
+    turns.ended(begun[0]);
+    assert_eq!(acts(&mut turns, clock.at(1.0), &mut begun), [""; 0]);
+}
+
+#[test]
 fn who_waits_behind_a_script_that_never_ends_is_bounded() {
     let (clock, mut begun) = (Clock(Instant::now()), Vec::new());
     let mut turns = Turns::new(Bounds { waiting: 2, ..Bounds::default() });
