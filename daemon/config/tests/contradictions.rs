@@ -43,6 +43,14 @@ fn addresses_that_contradict_each_other_are_said_at_the_second_place() {
         (instance("A", 1, &peers("10.0.0.7", "10.0.0.8\n10.0.0.1"), "10.0.0.1"), vec![("virtual-peer", 7)]),
         (instance("A", 1, &peers("10.0.0.7", "10.0.0.8"), "10.0.0.1"), vec![]),
         (
+            instance("A", 1, &peers("10.0.0.7", "10.0.0.9"), "10.0.0.1") + &instance("B", 2, "", "10.0.0.9"),
+            vec![("virtual-peer", 6)],
+        ),
+        (instance("A", 1, "", "127.0.0.5"), vec![("loopback-address", 6)]),
+        (instance("A", 1, "", "127.0.0.5 dev lo\n224.0.0.50 autojoin"), vec![]),
+        ("global_defs {\nnotification_email {\nNight Watch\n}\n}\n".into(), vec![("invalid-value", 3)]),
+        ("global_defs {\nnotification_email {\nroot\nadmin\na@b c@d\n}\n}\n".into(), vec![]),
+        (
             instance("A", 1, &peers("10.0.0.7", "10.0.0.8"), "10.0.0.1 dev eth0")
                 .replace("interface eth0\n", ""),
             vec![("no-interface", 1)],
@@ -61,6 +69,43 @@ fn an_agentx_socket_that_cannot_be_is_not_in_the_model() {
     let shown = loaded.diagnostics.render_text(false);
     assert!(shown.contains("tcp:192.0.2.4:705"), "{shown}");
     assert_eq!(loaded.config.expect("it runs").global.snmp.socket, None);
+}
+
+#[test]
+fn a_socket_that_the_command_line_would_refuse_is_refused() {
+    for socket in ["banana", "unix:", "tcp:", "tcp:host:99999"] {
+        let loaded = read(&format!("global_defs {{\nsnmp_socket {socket}\n}}\n"));
+        assert_eq!(codes(&loaded), ["invalid-address"], "{socket}");
+        assert_eq!(loaded.config.expect("it runs").global.snmp.socket, None);
+    }
+}
+
+#[test]
+fn an_address_that_no_interface_can_have_is_left_out() {
+    for address in ["0.0.0.0", "0.0.0.0/24", "224.0.0.50", "::", "ff02::5"] {
+        let good = if address.contains(':') { "fe80::1\nfd00::1" } else { "10.0.0.1" };
+        for text in [
+            instance("A", 1, "", &format!("{good}\n{address}")),
+            instance("A", 1, &format!("virtual_ipaddress_excluded {{\n{address}\n}}"), good),
+        ] {
+            let loaded = read(&text);
+            assert_eq!(codes(&loaded), ["invalid-address"], "{text}");
+            let config = loaded.config.expect("it runs");
+            let instance = &config.instances[0];
+            assert_eq!(instance.addresses.len(), good.lines().count(), "{text}");
+            assert!(instance.excluded_addresses.is_empty(), "{text}");
+        }
+    }
+}
+
+#[test]
+fn that_scripts_are_not_secured_is_said_after_what_is_wrong() {
+    let text =
+        "vrrp_script S {\nscript /bin/true\n}\n".to_owned() + &instance("A", 1, "priority x", "10.0.0.1");
+    let options = Options { host_name: Some("lab".into()), ..Options::default() };
+    let loaded = load_text(Path::new("test.conf"), text, &options);
+    assert_eq!(codes(&loaded).last(), Some(&"script-security"));
+    assert!(codes(&loaded).len() > 1);
 }
 
 /// `eth0` with an address of its own, one of IPv6, and one that VRRP put there.

@@ -114,14 +114,16 @@ impl Diagnostics {
         let sources = &self.sources;
         let key = |diagnostic: &Diagnostic| {
             // An expanded text is sorted where the file asks for it.
-            diagnostic.span.map_or((0, 0), |span| (1, sources.outermost(span).start))
+            // That scripts run unsecured is a hint about all of the file, which what is wrong in it goes before.
+            let order = if diagnostic.code == "script-security" { 2 } else { 1 };
+            diagnostic.span.map_or((0, 0), |span| (order, sources.outermost(span).start))
         };
         if sources.files().count() == 1 {
             self.list.sort_by_key(key);
         }
     }
 
-    /// Everything, in the order of the file.
+    /// Everything, in the order of the file; a hint about all of it is last.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.list.iter()
     }

@@ -1,10 +1,11 @@
 //! One text, line by line: which words of it are secret.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use super::Found;
+use super::{Found, url};
 use crate::schema::{self, Arg, BlockId, Body, Keyword, Kind, Need};
 use crate::source::FileId;
 use crate::spelling::{nearest, slips};
@@ -21,6 +22,9 @@ pub(super) struct Stretch {
 const SOUND_LIKE_IT: &[&str] = &["pass", "secret", "pwd", "token"];
 /// What `auth_pass` grows to in other programs.
 const LONGER_NAMES: &[&str] = &["word", "phrase", "s"];
+
+/// What users write who expect that mail needs an account here; what follows is one.
+const ACCOUNTS: &[&str] = &["smtp_auth", "smtp_user", "smtp_login", "smtp_account"];
 
 /// Reads one text.
 pub(super) struct Reader<'a> {
@@ -80,6 +84,11 @@ impl<'a> Reader<'a> {
         }
         let rest = self.without_sequences(offset, rest);
         let words = words(rest.0, rest.1);
+        let file = self.file;
+        let within = words
+            .iter()
+            .flat_map(|(at, word)| url::secrets(word).map(move |range| at + range.start..at + range.end));
+        self.found.secret.extend(within.map(|range| Stretch { file, range }));
         self.statement(&words);
     }
 
@@ -123,6 +132,9 @@ impl<'a> Reader<'a> {
             sign if sign.starts_with(['#', '!']) => return self.comment(*at, sign, values),
             _ => {}
         }
+        if ACCOUNTS.iter().any(|account| first.starts_with(account)) || is_key(first, values, self.block) {
+            return self.mask(values);
+        }
         if let Some(name) = grown_together(first, values) {
             return self.hide(at + name, at + first.len(), values);
         }
@@ -147,7 +159,12 @@ impl<'a> Reader<'a> {
         } else {
             self.opens = opened(first);
             let values = self.behind_opening(values);
-            self.among(values);
+            // A peer may be thought to have a key of its own.
+            let is_peer = first.parse::<IpAddr>().is_ok();
+            match values.iter().position(|(_, word)| *word == "key").filter(|_| is_peer) {
+                Some(key) => self.mask(values.get(key + 1..).unwrap_or(&[])),
+                None => self.among(values),
+            }
         }
     }
 
@@ -175,6 +192,9 @@ impl<'a> Reader<'a> {
         words.extend_from_slice(values);
         if let Some(((at, first), values)) = words.split_first() {
             let keyword = secret_keyword(first).filter(|keyword| is_exact(keyword, first));
+            if ACCOUNTS.iter().any(|account| first.starts_with(account)) {
+                return self.mask(values);
+            }
             let here = self.block.filter(|_| keyword.is_some()).and_then(|block| of_block(block, first));
             match here.or(keyword.filter(|keyword| is_numbered(keyword, values))) {
                 Some(keyword) => self.values_of(keyword, values),
@@ -331,6 +351,11 @@ fn secret_keyword(word: &str) -> Option<&'static Keyword> {
 
 fn is_exact(keyword: &Keyword, word: &str) -> bool {
     keyword.names().any(|name| name == word)
+}
+
+/// `key WORD` where no key is expected, and none that is the path of a file.
+fn is_key(word: &str, values: &Words<'_>, block: Option<BlockId>) -> bool {
+    word == "key" && block.is_none() && matches!(values, [(_, value)] if !value.starts_with('/'))
 }
 
 /// A name such as `key` is used for much: outside of its block it is a secret's if its first value, a number, is there. If

@@ -7,6 +7,7 @@
 
 mod hide;
 mod line;
+mod url;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -145,6 +146,13 @@ mod tests {
             ),
             ("mail {\nusr me abc\n# user me old\n}", "mail {\nusr me *\n# user me *\n}"),
             ("mial {\nuser me abc\n}", "mial {\nuser me *\n}"),
+            ("smtp_auth u abc", "smtp_auth *"),
+            ("# smtp_user u abc", "# smtp_user *"),
+            ("unicast_peer {\n10.9.0.2 key abc\n}", "unicast_peer {\n10.9.0.2 key *\n}"),
+            ("key abc", "key *"),
+            ("smtp_server u:abc@1.2.3.4", "smtp_server u:*@1.2.3.4"),
+            ("webhook https://u:abc@x/", "webhook https://u:*@x/"),
+            ("url https://x/y?token=abc", "url https://x/y?*"),
         ] {
             assert_eq!(masked(text), expected, "{text}");
         }

@@ -27,6 +27,7 @@ pub(crate) const DIFFERENCES: &[(&str, &str, &str)] = &[
         "notify_master \"/usr/bin/true",
         "keepalived leaves the line out; here it is read without its lone quote, and then its script is one that is run",
     ),
+    ("vips", "224.0.0.1", "no interface can have a multicast address as a virtual one: it is left out"),
     ("global", "lvs_id X", "an old spelling that keepalived has forgotten and people's files have not"),
     (
         "instance",

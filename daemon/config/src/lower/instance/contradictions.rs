@@ -48,6 +48,10 @@ fn virtual_addresses(draft: &InstanceDraft) -> impl Iterator<Item = &(InterfaceA
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     first: HashMap<(IpAddr, Option<Name>), u32>,
+    /// Which instance first has each virtual address, on whatever interface, and where that stands.
+    anywhere: HashMap<IpAddr, (u32, Span)>,
+    /// The peers of all, with the number of their instance.
+    peers: Vec<(u32, IpAddr, Span)>,
     /// Names of the instances so far.
     names: Vec<Name>,
 }
@@ -57,7 +61,9 @@ impl Shared {
     pub(super) fn add(&mut self, draft: &InstanceDraft, places: &HashMap<Name, Span>, context: &mut Context) {
         let number = self.names.len() as u32;
         let mut said = false;
+        self.peers.extend(draft.path.peers.iter().map(|(peer, at)| (number, peer.address, *at)));
         for (address, at) in virtual_addresses(draft) {
+            self.anywhere.entry(address.address).or_insert((number, *at));
             let link = match &address.link {
                 LinkTarget::Named(name) => Some(name.clone()),
                 LinkTarget::Instance => draft.interface.clone(),
@@ -79,5 +85,24 @@ impl Shared {
             });
         }
         self.names.push(draft.name.clone());
+    }
+
+    /// Says which peers are a virtual address of another instance; after the last instance.
+    pub(super) fn say_virtual_peers(&self, context: &mut Context) {
+        for (number, peer, at) in &self.peers {
+            let other = self.anywhere.get(peer).filter(|(other, _)| other != number);
+            let names = other.and_then(|(other, virtual_at)| {
+                Some((self.names.get(*other as usize)?, self.names.get(*number as usize)?, *virtual_at))
+            });
+            let Some((other, name, virtual_at)) = names else { continue };
+            let message = format!("the peer {peer} of `{name}` is a virtual address of `{other}`");
+            let label = format!("reaches whoever is master of `{other}`");
+            context.report(
+                Diagnostic::warning("virtual-peer", message)
+                    .at(*at, label)
+                    .also(virtual_at, "here")
+                    .help("a peer is an address that its router always has"),
+            );
+        }
     }
 }

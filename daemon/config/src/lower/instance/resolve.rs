@@ -83,6 +83,7 @@ pub(in crate::lower) fn resolve(
         routers.add(&instance, config.instances.len());
         config.instances.push(instance);
     }
+    shared.say_virtual_peers(context);
     leave_missing_members(config);
 }
 

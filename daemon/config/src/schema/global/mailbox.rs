@@ -31,6 +31,11 @@ pub(super) fn mailboxes(words: &[Word], context: &mut Context) -> Vec<Name> {
     if reader.names.len() > 1 && words.iter().any(|word| word.text.contains(['@', '<'])) {
         reader.no_names(context);
     }
+    if let [first, .., last] = &*reader.names
+        && reader.names.iter().all(|word| is_like_a_name(&word.text))
+    {
+        doubt_users(&reader.names, first.span.to(last.span), context);
+    }
     found.extend(reader.names.iter().map(|user| Name::from(&*user.text)));
     found
 }
@@ -78,6 +83,25 @@ fn no_address(text: &str, span: Span, context: &mut Context) {
         Diagnostic::error("invalid-value", format!("`{text}` is no mail address"))
             .at(span, "nobody gets mail by it")
             .help("write `USER@HOST`, or `NAME <USER@HOST>` on a line of its own"),
+    );
+}
+
+/// A capital and small letters, as in `Night`: no user is called so.
+fn is_like_a_name(word: &str) -> bool {
+    let mut letters = word.chars();
+    letters.next().is_some_and(char::is_uppercase)
+        && letters.as_str().len() > 1
+        && letters.all(|letter| letter.is_lowercase() || "-.'".contains(letter))
+}
+
+/// Several words, and no address among them: users, or the name of somebody whose address is missing.
+fn doubt_users(users: &[&Word], span: Span, context: &mut Context) {
+    let text: Vec<&str> = users.iter().map(|user| &*user.text).collect();
+    let message = format!("`{}` is read as {} users, each of whom gets mail", text.join(" "), users.len());
+    context.report(
+        Diagnostic::warning("invalid-value", message)
+            .at(span, "words without an address")
+            .help("write a name as `NAME <USER@HOST>`, and users on a line each"),
     );
 }
 

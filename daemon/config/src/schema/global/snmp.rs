@@ -55,11 +55,22 @@ fn socket(node: &Node, context: &mut Context) -> Option<Name> {
     const NO_STREAM: &[&str] = &["udp:", "udp6:", "udpv6:", "udpipv6:", "dtlsudp:", "dtlsudp6:"];
     let text = node.text(0)?;
     let Some(address) = NO_STREAM.iter().find_map(|transport| text.strip_prefix(transport)) else {
-        return Some(text);
+        return is_address(&text, node, context).then_some(text);
     };
     let transport = text.split(':').next().unwrap_or("");
     let diagnostic = Diagnostic::warning("snmp-transport", format!("AgentX does not go over `{transport}`"))
         .at(node.arg_span(0), "expected `unix:PATH` or `tcp:HOST:PORT`; unix:/var/agentx/master is used");
     context.report(diagnostic.suggest(node.arg_span(0), format!("tcp:{address}"), "use TCP"));
     None
+}
+
+/// Is it what `--snmp-agent-socket` takes, too?
+fn is_address(text: &str, node: &Node, context: &mut Context) -> bool {
+    let is_address = text.parse::<snmp_agentx::Address>().is_ok();
+    if !is_address {
+        let message = format!("`{text}` is no address of an SNMP master agent");
+        let label = "expected `unix:PATH`, `tcp:HOST:PORT` or `tcp:PORT`; unix:/var/agentx/master is used";
+        context.report(Diagnostic::error("invalid-address", message).at(node.arg_span(0), label));
+    }
+    is_address
 }

@@ -105,7 +105,29 @@ pub(crate) fn address(words: &[Word], place: Place, context: &mut Context) -> Op
         }
         lost = !known && (not_here || !lost);
     }
-    Some(draft.finish(line.context))
+    let made = draft.finish(line.context);
+    can_be_had(&made, place, first, line.context).then_some(made)
+}
+
+/// Can an interface have it? Of 0.0.0.0 the kernel says that it is added, and adds nothing.
+fn can_be_had(made: &InterfaceAddress, place: Place, word: &Word, context: &mut Context) -> bool {
+    let address = made.address;
+    let what = if address.is_unspecified() {
+        "is the address of nobody"
+    } else if address.is_multicast() && !made.auto_join {
+        "is a multicast address"
+    } else {
+        let elsewhere = !matches!(&made.link, LinkTarget::Named(name) if &**name == "lo");
+        if address.is_loopback() && place == Place::Virtual && elsewhere {
+            let message = format!("`{}` is a loopback address", word.text);
+            let diagnostic = Diagnostic::warning("loopback-address", message);
+            context.report(diagnostic.at(word.span, "no other host can reach it"));
+        }
+        return true;
+    };
+    let diagnostic = Diagnostic::error("invalid-address", format!("`{}` {what}", word.text));
+    context.report(diagnostic.at(word.span, "left out: no interface can have it"));
+    false
 }
 
 /// The value of an option of an address; `None` when there is none (reported), which leaves the address out.
