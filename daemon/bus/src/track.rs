@@ -287,6 +287,19 @@ pub struct Tracker {
     pub changed: Option<Change>,
 }
 
+/// How something that is tracked stands, whatever it is.
+#[derive(Clone)]
+pub struct Standing<'a> {
+    /// What it is.
+    pub key: TrackedKey,
+    /// How it stands.
+    pub level: TrackedLevel,
+    /// Last change of its level.
+    pub changed: Option<Change>,
+    /// What that was seen by, or why it is down.
+    pub evidence: Option<&'a dyn fmt::Display>,
+}
+
 impl Tracker {
     /// What it is.
     pub fn key(&self) -> TrackedKey {
@@ -358,6 +371,23 @@ pub struct Influence {
 }
 
 impl World {
+    /// Everything that is tracked: what has a tracker of its own, then the interfaces that are followed by name.
+    pub fn tracked(&self) -> impl Iterator<Item = Standing<'_>> {
+        let trackers = self.trackers.all().map(|tracker| Standing {
+            key: tracker.key(),
+            level: tracker.level,
+            changed: tracker.changed,
+            evidence: tracker.evidence.as_ref().map(|evidence| evidence as &dyn fmt::Display),
+        });
+        let links = self.tracked_interfaces().map(|interface| Standing {
+            key: TrackedKey { kind: TrackedKind::Link, name: interface.name.clone() },
+            level: if interface.up { TrackedLevel::Up } else { TrackedLevel::Down },
+            changed: Some(interface.changed),
+            evidence: interface.down_reason.as_ref().map(|reason| reason as &dyn fmt::Display),
+        });
+        trackers.chain(links)
+    }
+
     /// The interfaces that virtual routers or sync groups follow by name (`track_interface`).
     pub fn tracked_interfaces(&self) -> impl Iterator<Item = &Interface> {
         let instances = self.instances.values().map(|instance| &*instance.settings.tracking);

@@ -184,11 +184,9 @@ fn row(scene: Scene<'_>, subject: Subject) -> Option<(String, String)> {
             page::real_row(&mut out, scene, scene.world.services.get(&key.service)?, scene.world.real(key)?)
         }
         Subject::Group(name) => page::group_row(&mut out, scene, scene.world.groups.get(name)?),
-        Subject::Tracker(key) => page::tracker_row(
-            &mut out,
-            scene,
-            scene.world.trackers.all().find(|tracker| tracker.key() == *key)?,
-        ),
+        Subject::Tracker(key) => {
+            page::tracked_row(&mut out, scene, scene.world.tracked().find(|tracked| tracked.key == *key)?)
+        }
     }
     .ok()?;
     Some((subject.to_string(), out))
@@ -268,12 +266,12 @@ fn each_row(world: &World, mut row: impl FnMut(u64, u64, &dyn Fn() -> Subject)) 
         let looks = number(|hasher| (group.state, changed).hash(hasher));
         row(about, looks, &|| Subject::Group(group.name.clone()));
     }
-    for tracker in world.trackers.all() {
-        let about = number(|hasher| tracker.key().hash(hasher));
-        let changed = tracker.changed.map(|change| change.event);
+    for tracked in world.tracked() {
+        let about = number(|hasher| tracked.key.hash(hasher));
+        let changed = tracked.changed.map(|change| change.event);
         // A level has no hash of its own; its word has.
-        let level = tracker.level.to_string();
-        row(about, number(|hasher| (level, changed).hash(hasher)), &|| Subject::Tracker(tracker.key()));
+        let level = tracked.level.to_string();
+        row(about, number(|hasher| (level, changed).hash(hasher)), &|| Subject::Tracker(tracked.key.clone()));
     }
 }
 

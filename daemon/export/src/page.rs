@@ -14,7 +14,7 @@ use std::fmt::{Result, Write};
 
 use jiff::Timestamp;
 use keepwatch_bus::subject::VrrpState;
-use keepwatch_bus::world::{Group, RealState, Tracker, Trouble, World};
+use keepwatch_bus::world::{Group, RealState, Standing, Trouble, World};
 use keepwatch_bus::{EventId, History};
 use keepwatch_model::Level;
 
@@ -242,17 +242,17 @@ pub(crate) fn group_row(out: &mut String, scene: Scene<'_>, group: &Group) -> Re
 fn write_trackers(out: &mut String, scene: Scene<'_>) -> Result {
     let Scene { world, view, .. } = scene;
     let mut wanted: Vec<_> =
-        world.trackers.all().filter(|tracker| view.wants([tracker.key().to_string().as_str()])).collect();
+        world.tracked().filter(|tracked| view.wants([tracked.key.to_string().as_str()])).collect();
     if wanted.is_empty() {
         return Ok(());
     }
-    wanted.sort_by_key(|tracker| tracker.level != Level::Down);
+    wanted.sort_by_key(|tracked| tracked.level != Level::Down);
     out.push_str(
         "<section id=\"tracked\"><h2>Tracked</h2><table><thead><tr><th>What<th>Is<th>Seen by</thead>\n",
     );
     let more = wanted.len().saturating_sub(FEW);
-    for tracker in wanted.into_iter().take(FEW) {
-        tracker_row(out, scene, tracker)?;
+    for tracked in wanted.into_iter().take(FEW) {
+        tracked_row(out, scene, tracked)?;
     }
     write_more(out, more, "<tr><td colspan=\"3\">", "</tr>")?;
     out.push_str("</table></section>\n");
@@ -260,18 +260,19 @@ fn write_trackers(out: &mut String, scene: Scene<'_>) -> Result {
 }
 
 /// The row of something that is tracked.
-pub(crate) fn tracker_row(out: &mut String, scene: Scene<'_>, tracker: &Tracker) -> Result {
-    let class = match tracker.level {
+pub(crate) fn tracked_row(out: &mut String, scene: Scene<'_>, tracked: Standing<'_>) -> Result {
+    let class = match tracked.level {
         Level::Up => "good",
         Level::Down => "bad",
         Level::Undecided | Level::Number(_) => "idle",
     };
-    let bad = if tracker.level == Level::Down { " data-bad" } else { "" };
-    let subject = Subject::Tracker(tracker.key()).to_string();
-    write!(out, "<tr data-k=\"{}\"{bad}><th>{}<td>", Escaped(&subject), Escaped(&tracker.key().to_string()))?;
-    write_state(out, &tracker.level.to_string(), class)?;
-    events::write_change(out, scene.history, tracker.changed, scene.now)?;
-    let evidence = tracker.evidence.as_ref().map_or_else(String::new, ToString::to_string);
+    let bad = if tracked.level == Level::Down { " data-bad" } else { "" };
+    let name = tracked.key.to_string();
+    let subject = Subject::Tracker(tracked.key).to_string();
+    write!(out, "<tr data-k=\"{}\"{bad}><th>{}<td>", Escaped(&subject), Escaped(&name))?;
+    write_state(out, &tracked.level.to_string(), class)?;
+    events::write_change(out, scene.history, tracked.changed, scene.now)?;
+    let evidence = tracked.evidence.map_or_else(String::new, ToString::to_string);
     writeln!(out, "<td>{}</tr>", Escaped(&evidence))
 }
 

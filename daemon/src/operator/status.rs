@@ -121,32 +121,29 @@ fn trackers(
     world: &World,
     only: &Only,
 ) -> io::Result<()> {
-    let wanted = world.trackers.all().filter(|tracker| only.tracker(tracker));
-    let trackers = wanted.map(|tracker| {
-        let evidence = tracker.evidence.as_ref().map_or_else(String::new, ToString::to_string);
-        (tracker.key().to_string(), tracker.level, tracker.changed, evidence)
-    });
-    let links = world.tracked_interfaces().filter(|interface| only.link(interface)).map(|interface| {
-        let level = if interface.up { Level::Up } else { Level::Down };
-        let evidence = interface.down_reason.map_or_else(String::new, |reason| reason.to_string());
-        (only::link_key(interface).to_string(), level, Some(interface.changed), evidence)
-    });
-    let all: Vec<(String, Level, Option<Change>, String)> = trackers.chain(links).collect();
+    let wanted = world.tracked().filter(|tracked| only.tracked(&tracked.key));
+    let all: Vec<_> = wanted.map(|tracked| (tracked.key.to_string(), tracked)).collect();
     if all.is_empty() {
         return Ok(());
     }
     let wide = all.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or(0).max("TRACKED".len());
     let heading = format!("{:<wide$}  {:<9}  {:<8}  SEEN BY", "TRACKED", "IS", "SINCE");
     writeln!(out, "\n{}", paint.head(&heading))?;
-    for (name, level, changed, evidence) in all {
-        let word = format!("{:<9}", level.to_string());
-        let level = match level {
+    for (name, tracked) in all {
+        let word = format!("{:<9}", tracked.level.to_string());
+        let level = match tracked.level {
             Level::Up => paint.good(&word),
             Level::Down => paint.bad(&word),
             Level::Undecided => paint.warn(&word),
             Level::Number(_) => word,
         };
-        writeln!(out, "{name:<wide$}  {level}  {:<8}  {}", since(now, changed), paint.dim(&evidence))?;
+        let evidence = tracked.evidence.map_or_else(String::new, ToString::to_string);
+        writeln!(
+            out,
+            "{name:<wide$}  {level}  {:<8}  {}",
+            since(now, tracked.changed),
+            paint.dim(&evidence)
+        )?;
     }
     Ok(())
 }

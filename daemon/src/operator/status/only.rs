@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use jiff::Timestamp;
 use keepwatch_bus::World;
-use keepwatch_bus::subject::{ServiceKey, TrackedKey, TrackedKind, VrrpState};
-use keepwatch_bus::world::{Group, Instance, Interface, RealServer, RealState, Service, Tracker};
+use keepwatch_bus::subject::{ServiceKey, TrackedKey, VrrpState};
+use keepwatch_bus::world::{Group, Instance, RealServer, RealState, Service, Standing};
 use keepwatch_config::model::Level;
 use serde_json::{Value, json};
 
@@ -60,15 +60,9 @@ impl Only {
         self.is(&group.name) || group.settings.members.iter().any(|member| self.is(member))
     }
 
-    /// Whether this tracker is asked for: `chk_haproxy`, `script chk_haproxy`.
-    pub(super) fn tracker(&self, tracker: &Tracker) -> bool {
-        let key = tracker.key();
+    /// Whether this is asked for, which is tracked: `chk_haproxy`, `script chk_haproxy`, `eth1`, `interface eth1`.
+    pub(super) fn tracked(&self, key: &TrackedKey) -> bool {
         self.is_any(&[key.to_string(), key.name.to_string()])
-    }
-
-    /// Whether this interface, which virtual routers follow, is asked for: `eth1`, `interface eth1`.
-    pub(super) fn link(&self, interface: &Interface) -> bool {
-        self.is_any(&[link_key(interface).to_string(), interface.name.to_string()])
     }
 
     fn service_itself(&self, service: &Service) -> bool {
@@ -93,8 +87,7 @@ impl Only {
     pub(in crate::operator) fn finds(&self, world: &World) -> bool {
         world.instances.values().any(|instance| self.router(instance))
             || world.groups.values().any(|group| self.group(group))
-            || world.trackers.all().any(|tracker| self.tracker(tracker))
-            || world.tracked_interfaces().any(|interface| self.link(interface))
+            || world.tracked().any(|tracked| self.tracked(&tracked.key))
             || world.services.values().any(|service| self.service(service))
     }
 }
@@ -103,8 +96,7 @@ impl Only {
 /// virtual server without quorum, no real server down, nothing that the kernel refuses; and, of everything, no other trouble.
 pub(in crate::operator) fn is_well(world: &World, only: &Only) -> bool {
     let router = |i: &Instance| world.trouble_with(i).is_empty();
-    let tracker = |t: &Tracker| t.level != Level::Down || world.is_meant_to_fail(&t.key());
-    let link = |i: &Interface| i.up || world.is_meant_to_fail(&link_key(i));
+    let tracked = |t: Standing<'_>| t.level != Level::Down || world.is_meant_to_fail(&t.key);
     let real = |r: &RealServer| r.state() != RealState::Down && r.refused.is_none();
     let service = |s: &Service| {
         let mut reals = s.reals.values().filter(|real| only.real(s, real));
@@ -114,13 +106,7 @@ pub(in crate::operator) fn is_well(world: &World, only: &Only) -> bool {
         && world.instances.values().filter(|i| only.router(i)).all(router)
         && world.groups.values().filter(|g| only.group(g)).all(|group| group.state != VrrpState::Fault)
         && world.services.values().filter(|s| only.service(s)).all(service)
-        && world.trackers.all().filter(|t| only.tracker(t)).all(tracker)
-        && world.tracked_interfaces().filter(|i| only.link(i)).all(link)
-}
-
-/// An interface as something that is followed.
-pub(super) fn link_key(interface: &Interface) -> TrackedKey {
-    TrackedKey { kind: TrackedKind::Link, name: interface.name.clone() }
+        && world.tracked().filter(|t| only.tracked(&t.key)).all(tracked)
 }
 
 /// What is asked for, in JSON.
@@ -137,7 +123,7 @@ pub(in crate::operator) fn json(now: Timestamp, world: &World, only: &Only) -> V
         "well": is_well(world, only),
         "instances": world.instances.values().filter(|i| only.router(i)).collect::<Vec<_>>(),
         "groups": world.groups.values().filter(|g| only.group(g)).collect::<Vec<_>>(),
-        "trackers": world.trackers.all().filter(|t| only.tracker(t)).collect::<Vec<_>>(),
+        "trackers": world.trackers.all().filter(|t| only.tracked(&t.key())).collect::<Vec<_>>(),
         "services": services.collect::<Vec<_>>(),
     })
 }
