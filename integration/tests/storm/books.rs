@@ -262,6 +262,7 @@ impl Books<'_> {
     fn mails(&self, metrics: &str) -> Result<String> {
         let mails = self.scene.mail.mails();
         let mut told = Vec::new();
+        let mut not_listed = 0;
         for mail in &mails {
             let id =
                 mail.split_once("<keepwatch.").and_then(|(_, rest)| rest.split_once('.')?.0.parse().ok());
@@ -273,6 +274,11 @@ impl Books<'_> {
             let ids =
                 list.lines().filter_map(|line| line.strip_prefix("  #")?.split(' ').next()?.parse().ok());
             told.extend(ids.collect::<Vec<u64>>());
+            // A list has an end; how many are not in it is said.
+            let more = list
+                .lines()
+                .find_map(|line| line.strip_prefix("  and ")?.split_once(" more, ")?.0.parse().ok());
+            not_listed += more.unwrap_or(0);
         }
         told.sort_unstable();
         let once: BTreeSet<u64> = told.iter().copied().collect();
@@ -280,8 +286,9 @@ impl Books<'_> {
         let failed = value(metrics, "keepwatch_mails_failed_total", "");
         ensure!(failed == 0.0, "{failed} mails are given up");
         let meant = states_told(metrics) - CALM_CHANGES + of_servers(metrics);
-        ensure!(told.len() as f64 == meant, "{} changes are mailed, of {meant}", told.len());
-        Ok(format!("mail: {} changes in {} mails, none given up", told.len(), mails.len()))
+        let changes = told.len() + not_listed;
+        ensure!(changes as f64 == meant, "{changes} changes are mailed, of {meant}");
+        Ok(format!("mail: {changes} changes in {} mails, none given up", mails.len()))
     }
 
     fn fifo(&self, metrics: &str) -> Result<String> {
