@@ -81,7 +81,7 @@ impl Scene {
             + &format!("track_file f {{\n file {}\n weight 0\n}}\n", at("file"))
             + &format!(
                 "observability {{\n otlp {{\n endpoint http://127.0.0.1:4318\n }}\n webhook w {{\n url \
-                 http://127.0.0.1:4319/\n }}\n mail {{\n group 5 1\n queue {}\n }}\n history {{\n events {EVENTS}\n \
+                 http://127.0.0.1:4319/\n queue 200\n }}\n mail {{\n group 5 1\n queue {}\n }}\n history {{\n events {EVENTS}\n \
                  max_bytes {BYTES}\n }}\n}}\n",
                 at("mails")
             )
