@@ -270,7 +270,7 @@ fn a_flood_of_notifications_is_given_to_the_master_as_fast_as_it_takes_them() ->
         name: oid(&[1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0]),
         value: value::object(oid(&[&ROOT[..], &[0, 1]].concat())),
     };
-    let goods = bind(&[2, 1, 2, 1], value::text("tea".repeat(100)));
+    let goods = bind(&[2, 1, 2, 1], value::text(&"tea".repeat(100)));
     let all = async {
         for _ in 0..FLOOD {
             let room = agent.handle.room().await.context("the session has ended")?;
