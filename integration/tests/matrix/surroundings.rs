@@ -41,7 +41,7 @@ const TABLE: &[(&str, &str, Start, After)] = &[
     ("/run can't be written, and only the socket is there", "mount -t tmpfs -o ro none /run; exec $k --control-socket /run/c.sock", Runs("/run/c.sock: Read-only file system"), nothing),
     ("nothing can be written but one directory", "mount --bind $d $d; mount -o remount,bind,ro /; exec $k --history-file /h.jsonl", Runs("/h.jsonl can't be written: Read-only file system"), nothing),
     ("/tmp can't be written", "mount -t tmpfs -o ro none /mnt; export TMPDIR=/mnt; exec $k", Runs(""), dump_fails),
-    ("the history is a directory", "mkdir $d/h; exec $k --history-file $d/h", Runs("/h: "), nothing),
+    ("the history is a directory", "mkdir $d/h; exec $k --history-file $d/h", Runs("/h can't be used: "), nothing),
     ("the socket's directory is not there", "exec $k --control-socket $d/no/c.sock", Runs(""), nothing),
     // Slips.
     ("the pid file's path is a slip", "exec $k0 -f $d/c.conf -p $d/no/way/pid", Refused(1, "can't be used: there is no directory "), nothing),
