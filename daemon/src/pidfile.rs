@@ -47,9 +47,7 @@ impl PidFile {
     /// [`PidFileError::AlreadyRunning`] if another process holds the lock; otherwise what the system said.
     pub fn take(path: &Path) -> Result<Self, PidFileError> {
         let failed = |error: io::Error| PidFileError::Io { path: path.to_path_buf(), error };
-        if let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
-            std::fs::create_dir_all(directory).map_err(failed)?;
-        }
+        own_file::directory_for(path).map_err(failed)?;
         loop {
             let file = own_file::hold(path, MODE).map_err(failed)?;
             match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file())) {

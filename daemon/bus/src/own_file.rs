@@ -65,6 +65,33 @@ pub fn replace(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// Below these a daemon makes whatever directories its files need; a host, or an image that has nothing but a daemon, need
+/// not have them.
+const OURS_TO_MAKE: [&str; 2] = ["/run", "/var"];
+
+/// Makes the directory in which `path` is to lie, if there is none. Outside of /run and /var it may be the only one that is
+/// missing, and none of the root directory: else the path is a slip of somebody who will not look there for the file.
+///
+/// # Errors
+/// Which directory is not there; what the system said.
+pub fn directory_for(path: &Path) -> io::Result<()> {
+    let own = |path: &Path| path.parent().filter(|parent| !parent.as_os_str().is_empty()).map(Path::to_owned);
+    let Some(directory) = own(path).filter(|directory| !directory.is_dir()) else { return Ok(()) };
+    if OURS_TO_MAKE.iter().any(|place| directory.starts_with(place)) {
+        return std::fs::create_dir_all(directory);
+    }
+    let above = own(&directory).unwrap_or_else(|| ".".into());
+    if above == Path::new("/") || !above.is_dir() {
+        let missing = directory.ancestors().take_while(|it| !it.is_dir()).last().unwrap_or(&directory);
+        return Err(refused(&format!("there is no directory {}", missing.display())));
+    }
+    match std::fs::create_dir(&directory) {
+        // Two of us make it at once.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => Ok(()),
+        made => made,
+    }
+}
+
 /// Makes way for a socket at `path`: one that was left there is removed.
 ///
 /// # Errors
@@ -154,6 +181,24 @@ mod tests {
             append(&path, PRIVATE).unwrap();
             assert_eq!(mode(), after, "{before:o}");
         }
+    }
+
+    #[test]
+    fn a_directory_is_made_where_it_is_the_only_one_that_is_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        directory_for(&at("new/log")).unwrap();
+        directory_for(&at("new/log")).unwrap();
+        assert!(at("new").is_dir() && !at("new/log").exists());
+        directory_for(Path::new("log")).unwrap();
+        let missing = at("typo");
+        let error = directory_for(&at("typo/deep/er/log")).unwrap_err().to_string();
+        assert_eq!(error, format!("there is no directory {}", missing.display()));
+        assert!(!missing.exists());
+        let error = directory_for(Path::new("/keepwatch-typo/log")).unwrap_err().to_string();
+        assert_eq!(error, "there is no directory /keepwatch-typo");
+        std::fs::write(at("file"), "").unwrap();
+        directory_for(&at("file/log")).unwrap_err();
     }
 
     #[test]

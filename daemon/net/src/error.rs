@@ -17,6 +17,9 @@ pub enum Error {
         /// The kernel's answer.
         source: io::Error,
     },
+    /// No network namespace has that name.
+    #[error("there is no network namespace {0}; `ip netns add {0}` makes it")]
+    NoNamespace(String),
     /// The kernel sent a netlink message that does not parse.
     #[error("netlink message not understood: {0}")]
     Malformed(String),
@@ -39,7 +42,7 @@ impl Error {
     pub fn errno(&self) -> Option<Errno> {
         match self {
             Self::System { source, .. } => source.raw_os_error().map(Errno::from_raw),
-            Self::Malformed(_) | Self::NoAnswer(_) => None,
+            Self::NoNamespace(_) | Self::Malformed(_) | Self::NoAnswer(_) => None,
         }
     }
 }

@@ -83,7 +83,10 @@ pub fn cookie() -> Option<u64> {
 
 fn open(name: &str) -> Result<File> {
     let path = Path::new("/run/netns").join(name);
-    File::open(&path).map_err(|e| Error::system("open the network namespace", name, e))
+    File::open(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::NoNamespace(name.to_owned()),
+        _ => Error::system("open the network namespace", name, error),
+    })
 }
 
 fn move_to(namespace: &File, name: &str) -> Result<()> {

@@ -285,9 +285,7 @@ impl Teller {
 }
 
 fn prepare(directory: &Path) -> io::Result<()> {
-    if let Some(above) = directory.parent() {
-        fs::create_dir_all(above)?;
-    }
+    own_file::directory_for(directory)?;
     match DirBuilder::new().mode(0o700).create(directory) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         made => return made,

@@ -173,9 +173,7 @@ impl Record {
         let mut bytes = serde_json::to_vec_pretty(self)
             .map_err(|error| RecordError::Unreadable { path: path.to_owned(), error })?;
         bytes.push(b'\n');
-        if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-            std::fs::create_dir_all(directory).map_err(failed)?;
-        }
+        own_file::directory_for(path).map_err(failed)?;
         own_file::replace(path, MODE, &bytes).map_err(failed)
     }
 

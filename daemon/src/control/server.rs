@@ -61,9 +61,7 @@ impl Server {
     /// # Errors
     /// When another daemon listens there, or the system refuses.
     pub async fn bind(path: &Path) -> io::Result<Self> {
-        if let Some(directory) = path.parent() {
-            std::fs::create_dir_all(directory)?;
-        }
+        own_file::directory_for(path)?;
         if !path.is_symlink() && UnixStream::connect(path).await.is_ok() {
             return Err(io::Error::new(io::ErrorKind::AddrInUse, "another daemon listens there"));
         }

@@ -36,7 +36,7 @@ impl Queue {
             let name = sink.name();
             match Lane::start(sink, WAITING) {
                 Ok(lane) => lanes.push(lane),
-                Err(error) => complaints.push(format!("{name}: no thread for it: {error}")),
+                Err(error) => complaints.push(format!("for the {name} there is no thread: {error}")),
             }
         }
         (Self { lanes }, complaints)

@@ -17,6 +17,7 @@ use super::form::{Form, local};
 use super::journal::{self, Journal};
 use super::{LogSettings, Severity};
 use crate::cli::Facility;
+use crate::terminal::plain;
 
 /// One line to write.
 #[derive(Clone, Debug)]
@@ -110,8 +111,11 @@ impl Sink for LogFile {
                     None
                 }
                 Err(error) if self.refused.as_ref() != Some(&error.to_string()) => {
-                    let text =
-                        format!("Log file {}: {error}; the one before is written on", self.path.display());
+                    let text = format!(
+                        "Log file {} can't be written: {}; the one before is written on",
+                        self.path.display(),
+                        plain(&error)
+                    );
                     self.refused = Some(error.to_string());
                     Some(text)
                 }
@@ -235,7 +239,7 @@ pub fn open(settings: &LogSettings, waits: bool) -> (Vec<Box<dyn Sink>>, Vec<Str
             Ok(file) => {
                 sinks.push(Box::new(LogFile { path: path.clone(), file, form: settings.form, refused: None }))
             }
-            Err(error) => complaints.push(format!("log file {}: {error}", path.display())),
+            Err(error) => complaints.push(format!("{} can't be written: {}", path.display(), plain(&error))),
         }
     }
     (sinks, complaints)
@@ -250,14 +254,9 @@ impl Sinks {
         Self(Vec::new())
     }
 
-    /// Opens them; what can't be opened is said on the others.
+    /// Opens them; what can't be opened is left out, and told by the worker, which opens the same.
     pub fn open(settings: &LogSettings) -> Self {
-        let (sinks, complaints) = open(settings, false);
-        let mut all = Self(sinks);
-        for complaint in complaints {
-            all.now(Severity::Warning, complaint);
-        }
-        all
+        Self(open(settings, false).0)
     }
 
     /// Writes a line to every sink that would not make us wait.

@@ -104,8 +104,13 @@ fn what_others_put_in_the_place_of_its_files_is_left_alone_and_told_of() -> Resu
         wait::until("the VIP is up all the same", wait::LONG, || scene.host.has("eth0", VIP))
             .with_context(|| format!("{what}: {}", daemon.log()))?;
         let about_the_socket = if what == "link" { says } else { "there is something that is no socket" };
-        for (path, says) in [(log, says), (history, says), (socket, about_the_socket)] {
-            daemon.wait_for_log(&format!("{}: {says}", path.display()), wait::SHORT)?;
+        let told = [
+            (log, " can't be written", says),
+            (history, " can't be used", says),
+            (socket, "", about_the_socket),
+        ];
+        for (path, what, says) in told {
+            daemon.wait_for_log(&format!("{}{what}: {says}", path.display()), wait::SHORT)?;
         }
         ensure!(daemon.stop(wait::SHORT)?.success(), "{}", daemon.log());
         for path in &all {

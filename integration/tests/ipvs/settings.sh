@@ -173,7 +173,7 @@ $in ipvsadm -Sn
 chapter "elsewhere that is not there"
 sed -i s/elsewhere/nowhere/ $WORK/director.conf
 in= begin --check
-until_ok "what is missing is told" logged 'IPVS: read the table: open the network namespace nowhere: No such file or directory'
+until_ok "what is missing is told" logged 'IPVS: read the table: there is no network namespace nowhere'
 ip netns add nowhere
 ip -n nowhere link set lo up
 until_ok "it comes" sh -c 'ip netns exec nowhere ipvsadm -Sn | grep -q 192.168.2.2'

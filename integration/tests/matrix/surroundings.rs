@@ -41,8 +41,19 @@ const TABLE: &[(&str, &str, Start, After)] = &[
     ("/run can't be written, and only the socket is there", "mount -t tmpfs -o ro none /run; exec $k --control-socket /run/c.sock", Runs("/run/c.sock: Read-only file system"), nothing),
     ("nothing can be written but one directory", "mount --bind $d $d; mount -o remount,bind,ro /; exec $k --history-file /h.jsonl", Runs("/h.jsonl can't be written: Read-only file system"), nothing),
     ("/tmp can't be written", "mount -t tmpfs -o ro none /mnt; export TMPDIR=/mnt; exec $k", Runs(""), dump_fails),
-    ("the history is a directory", "mkdir $d/h; exec $k --history-file $d/h", Runs("/h: "), nothing),
+    ("the history is a directory", "mkdir $d/h; exec $k --history-file $d/h", Runs("/h can't be used: "), nothing),
     ("the socket's directory is not there", "exec $k --control-socket $d/no/c.sock", Runs(""), nothing),
+    // Slips.
+    ("the pid file's path is a slip", "exec $k0 -f $d/c.conf -p $d/no/way/pid", Refused(1, "can't be used: there is no directory "), nothing),
+    ("the history's path is a slip", "exec $k --history-file $d/no/way/h", Runs("/no/way/h can't be used: there is no directory "), nothing_made),
+    ("the history's path is a slip in the root directory", "exec $k --history-file /keepwatch-slip/h", Runs("can't be used: there is no directory /keepwatch-slip; events are kept in memory only"), nothing_made),
+    ("the socket's path is a slip", "exec $k --control-socket $d/no/way/c.sock", Runs("/no/way/c.sock: there is no directory "), nothing_made),
+    ("the log's path is a slip", "exec $k -g $d/no/log", Runs("/no/log can't be written: No such file or directory"), told_once),
+    ("a network namespace that is not there", "exec $k -s nosuch", Refused(1, "there is no network namespace nosuch; `ip netns add nosuch` makes it"), nothing),
+    ("an address that somebody left", "ip addr add $vip dev eth0; exec $k", Runs("If a killed program left it there: ip addr del 10.78.9.9/32 dev eth0"), |stage| {
+        stage.host.remove_address(VIP)?;
+        wait::until("it has it as a virtual one", wait::LONG, || stage.host.has("eth0", VIP))
+    }),
     // Parts of the system.
     ("no /proc", "mount -t tmpfs none /proc; exec $k", Refused(1, "/proc"), nothing),
     ("no /proc/sys", "mount -t tmpfs none /proc/sys; exec $k", Runs(""), nothing),
@@ -104,12 +115,25 @@ fn dump_fails(stage: &Stage) -> Result<()> {
     stage.log("keepalived.data")
 }
 
+fn nothing_made(stage: &Stage) -> Result<()> {
+    let made = stage.at("no").exists() || std::path::Path::new("/keepwatch-slip").exists();
+    ensure!(!made, "a directory was made");
+    Ok(())
+}
+
+fn told_once(stage: &Stage) -> Result<()> {
+    ensure!(stage.count("/no/log") == 1, "not once");
+    Ok(())
+}
+
 fn reloads(stage: &Stage) -> Result<()> {
     kill(stage.process.pid(), Signal::SIGHUP)?;
     stage.log("Reloaded")
 }
 
 fn worker_dies(stage: &Stage) -> Result<()> {
+    // The address is there before the line.
+    stage.log("(VI_1) Entering MASTER STATE")?;
     let worker = stage.worker()?;
     kill(worker, Signal::SIGKILL)?;
     wait::until("there is another worker", wait::LONG, || stage.worker().is_ok_and(|now| now != worker))?;
@@ -169,7 +193,7 @@ fn shell(host: &Host, then: &str) -> Result<String> {
     let (d, daemon) = (host.directory().display().to_string(), daemon.display().to_string());
     Ok(format!(
         "set -e
-         d={d}; k0='{daemon} -n -l -G -P --listen none'; k=\"$k0 -f $d/c.conf -p $d/pid --history-file $d/history\"
+         d={d}; vip={VIP}/32; k0='{daemon} -n -l -G -P --listen none'; k=\"$k0 -f $d/c.conf -p $d/pid --history-file $d/history\"
          small() {{ mkdir $d/disk; mount -t tmpfs -o size=16k none $d/disk; head -c 20000 /dev/zero > $d/disk/fill || true; }} 2> /dev/null
          {then}"
     ))

@@ -242,7 +242,8 @@ fn own_address(
             Level::Error,
             write!(
                 out,
-                "({instance}) VIP {address} is the host's own address on {on}: it is neither added nor removed (only an owner, priority 255, may share it)"
+                "({instance}) VIP {address} is the host's own address on {on}: it is neither added nor removed (only an owner, priority 255, may share it). If a killed program left it there: ip addr del {}/{} dev {on}",
+                address.address, address.prefix
             ),
         ),
         (false, false) => {

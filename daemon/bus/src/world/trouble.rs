@@ -143,7 +143,11 @@ impl World {
             all.extend(instance.own_addresses.iter().map(|address| {
                 let what =
                     format!("{name}: VIP {address} is this host's own address on {}", address.interface);
-                Trouble::new(Weight::Degraded, what, "it stays there")
+                let (own, on) = (format!("{}/{}", address.address, address.prefix), &address.interface);
+                let mend = format!(
+                    "it stays there; left by a killed program, it goes by: ip addr del {own} dev {on}"
+                );
+                Trouble::new(Weight::Degraded, what, mend)
             }));
         }
     }

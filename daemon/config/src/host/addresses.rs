@@ -50,7 +50,7 @@ fn own_as_virtual(instance: &Instance, present: &Present<'_>, place: Place<'_>) 
         place.of_address(address, blocks),
         "the host keeps it, also while another router is master",
     );
-    Some(diagnostic.help("a router that owns the address has `priority 255`; others need another address"))
+    Some(diagnostic.help("a router that owns the address has `priority 255`; others need another address; one that a killed program left goes by `ip addr del`"))
 }
 
 /// Adverts to itself do nothing. With peers that are on all routers alike nobody notices that one is missing.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use keepwatch_bus::fact::DaemonFact;
 use keepwatch_bus::history::write_file;
-use keepwatch_bus::{BusSettings, Event, Fact, FileSettings, Reader, Recorded, WeakBus};
+use keepwatch_bus::{BusSettings, Event, Fact, FileSettings, Reader, Recorded, WeakBus, own_file};
 use keepwatch_config::Config;
 
 use super::Complaint;
@@ -41,7 +41,8 @@ impl Earlier {
                 Self { bus, file: Some(file), complaint: None, passed_over }
             }
             Err(error) => {
-                let why = format!("{}: {error}; events are kept in memory only", file.path.display());
+                let why =
+                    format!("{} can't be used: {error}; events are kept in memory only", file.path.display());
                 Self { bus, file: None, complaint: Some(("history".into(), why)), passed_over: 0 }
             }
         }
@@ -62,8 +63,7 @@ impl Earlier {
 fn read_within(file: FileSettings, capacity: usize) -> Result<Recorded, String> {
     let (done, result) = mpsc::channel();
     let read = move || {
-        let directory = file.path.parent().map(std::fs::create_dir_all).transpose();
-        let events = directory.and_then(|_| file.load(capacity));
+        let events = own_file::directory_for(&file.path).and_then(|()| file.load(capacity));
         // Nobody waits any more if this took too long.
         let _ = done.send(events.map_err(|error| plain(&error)));
     };

@@ -39,7 +39,7 @@ impl Log {
         let levels = Arc::new(Levels::new(if cli.log_detail > 0 { Level::Detail } else { Level::Info }));
         levels.set(&cli.log_level);
         let task = tokio::spawn(run(hub.deliver(), queue, levels.clone()));
-        (Self { task, levels }, complaints.into_iter().map(|why| ("log".into(), why)).collect())
+        (Self { task, levels }, complaints.into_iter().map(|why| ("Log file".into(), why)).collect())
     }
 
     /// How much is logged, to be looked at and changed.
