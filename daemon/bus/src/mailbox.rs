@@ -48,8 +48,9 @@ pub fn mailbox<T: Send>() -> io::Result<(Sender<T>, Receiver<T>)> {
 #[allow(unsafe_code)]
 pub fn watch(descriptor: OwnedFd) -> io::Result<tokio::io::unix::AsyncFd<OwnedFd>> {
     // SAFETY: the descriptor is open, owned by the `AsyncFd` from here on, and `OwnedFd` always names the same one.
-    let watch =
-        unsafe { tokio::io::unix::AsyncFd::register_with_interest(descriptor, tokio::io::Interest::READABLE) };
+    let watch = unsafe {
+        tokio::io::unix::AsyncFd::register_with_interest(descriptor, tokio::io::Interest::READABLE)
+    };
     watch.map_err(|e| e.into_parts().1)
 }
 

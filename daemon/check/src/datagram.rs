@@ -23,7 +23,8 @@ pub(crate) type Judgement = Option<Result<(), Failure>>;
 /// # Errors
 /// What the check comes to without one.
 pub(crate) fn open(settings: &Connection) -> Result<UdpSocket, Outcome> {
-    let socket = Socket::new(Domain::for_address(settings.connect_to), Type::DGRAM.nonblocking(), Some(Protocol::UDP));
+    let socket =
+        Socket::new(Domain::for_address(settings.connect_to), Type::DGRAM.nonblocking(), Some(Protocol::UDP));
     finish(socket.map_err(|error| connect::no_socket(&error))?, settings, true)
 }
 

@@ -182,7 +182,8 @@ mod tests {
     async fn all(openings: &mut Openings, count: usize) -> Vec<Opened> {
         let mut told = Vec::new();
         while told.len() < count {
-            let pause = openings.deadline().expect("nobody is left").saturating_duration_since(Instant::now());
+            let pause =
+                openings.deadline().expect("nobody is left").saturating_duration_since(Instant::now());
             let _ = timeout(pause, openings.wait()).await;
             openings.news(|opened| told.push(opened));
         }
@@ -235,7 +236,10 @@ mod tests {
             }
             let told = all(&mut openings, count).await;
             assert!(told.iter().all(|(_, outcome, _)| *outcome == Outcome::GOOD), "{told:?}");
-            assert_eq!(told.iter().map(|(id, ..)| *id).collect::<std::collections::BTreeSet<_>>().len(), count);
+            assert_eq!(
+                told.iter().map(|(id, ..)| *id).collect::<std::collections::BTreeSet<_>>().len(),
+                count
+            );
             assert!(openings.rows.len() <= AT_ONCE && openings.rows.iter().all(|row| row.opening.is_none()));
         }
     }

@@ -1,7 +1,9 @@
 //! One bounded queue and thread per sink. In: lines, from a thread that must not wait. Out: the sink. A sink that
 //! is too slow loses lines, and when it runs again it is told how many.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -12,7 +14,12 @@ use super::{LogSettings, Severity};
 const WAITING: usize = 16_384;
 
 struct Lane {
-    queue: Option<SyncSender<Line>>,
+    /// None once it is closed.
+    queue: Option<Sender<Line>>,
+    /// How many lines wait. They are counted rather than given their places in advance, which would be a megabyte for each
+    /// sink, for a burst that may never come.
+    waiting: Arc<AtomicUsize>,
+    most: usize,
     lost: u64,
     thread: Option<JoinHandle<()>>,
 }
@@ -57,34 +64,49 @@ impl Queue {
 }
 
 impl Lane {
-    fn start(sink: Box<dyn Sink>, waiting: usize) -> std::io::Result<Self> {
-        let (queue, lines) = sync_channel(waiting);
+    fn start(sink: Box<dyn Sink>, most: usize) -> std::io::Result<Self> {
+        let (queue, lines) = channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let counted = waiting.clone();
         let name = format!("log-{}", sink.name().replace(' ', "-"));
-        let thread = std::thread::Builder::new().name(name).spawn(move || drain(sink, &lines))?;
-        Ok(Self { queue: Some(queue), lost: 0, thread: Some(thread) })
+        let thread = std::thread::Builder::new().name(name).spawn(move || drain(sink, &lines, &counted))?;
+        Ok(Self { queue: Some(queue), waiting, most, lost: 0, thread: Some(thread) })
     }
 
     fn offer(&mut self, line: &Line) {
-        let Some(queue) = &self.queue else { return };
+        if self.queue.is_none() {
+            return;
+        }
         if self.lost > 0 {
             let text = format!("{} log lines were lost: this sink was too slow", self.lost);
-            if queue.try_send(Line { at: line.at, severity: Severity::Warning, text, event: None }).is_err() {
+            if !self.send(Line { at: line.at, severity: Severity::Warning, text, event: None }) {
                 self.lost += 1;
                 return;
             }
             self.lost = 0;
         }
-        if queue.try_send(line.clone()).is_err() {
+        if !self.send(line.clone()) {
             self.lost += 1;
         }
+    }
+
+    /// Puts a line into the queue, if there is room and somebody to write it.
+    fn send(&self, line: Line) -> bool {
+        if self.waiting.load(Ordering::Relaxed) >= self.most {
+            return false;
+        }
+        // Before it is there: it may be written at once.
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.queue.as_ref().is_some_and(|queue| queue.send(line).is_ok())
     }
 }
 
 /// Writes until the queue is closed and empty. A line that can't be written (disk full) is lost, and the
 /// number of those is written before the next one that gets through.
-fn drain(mut sink: Box<dyn Sink>, lines: &Receiver<Line>) {
+fn drain(mut sink: Box<dyn Sink>, lines: &Receiver<Line>, waiting: &AtomicUsize) {
     let mut failed = 0u64;
     for line in lines {
+        waiting.fetch_sub(1, Ordering::Relaxed);
         if failed > 0 {
             let text = format!("{failed} log lines were lost: they could not be written");
             if sink.write(&Line { at: line.at, severity: Severity::Warning, text, event: None }).is_ok() {
