@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -14,10 +14,8 @@ use super::{LogSettings, Severity};
 const WAITING: usize = 16_384;
 
 struct Lane {
-    /// None once it is closed.
+    /// Takes memory for lines that wait, and not, as a bounded one does, for all that may wait.
     queue: Option<Sender<Line>>,
-    /// How many lines wait. They are counted rather than given their places in advance, which would be a megabyte for each
-    /// sink, for a burst that may never come.
     waiting: Arc<AtomicUsize>,
     most: usize,
     lost: u64,
@@ -65,39 +63,37 @@ impl Queue {
 
 impl Lane {
     fn start(sink: Box<dyn Sink>, most: usize) -> std::io::Result<Self> {
-        let (queue, lines) = channel();
+        let (queue, lines) = mpsc::channel();
         let waiting = Arc::new(AtomicUsize::new(0));
-        let counted = waiting.clone();
         let name = format!("log-{}", sink.name().replace(' ', "-"));
-        let thread = std::thread::Builder::new().name(name).spawn(move || drain(sink, &lines, &counted))?;
+        let taken = waiting.clone();
+        let thread = std::thread::Builder::new().name(name).spawn(move || drain(sink, &lines, &taken))?;
         Ok(Self { queue: Some(queue), waiting, most, lost: 0, thread: Some(thread) })
     }
 
-    fn offer(&mut self, line: &Line) {
-        if self.queue.is_none() {
-            return;
+    /// Whether there was room for it.
+    fn put(&self, queue: &Sender<Line>, line: Line) -> bool {
+        // Only this side adds.
+        if self.waiting.load(Ordering::Relaxed) >= self.most {
+            return false;
         }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        queue.send(line).is_ok()
+    }
+
+    fn offer(&mut self, line: &Line) {
+        let Some(queue) = &self.queue else { return };
         if self.lost > 0 {
             let text = format!("{} log lines were lost: this sink was too slow", self.lost);
-            if !self.send(Line { at: line.at, severity: Severity::Warning, text, event: None }) {
+            if !self.put(queue, Line { at: line.at, severity: Severity::Warning, text, event: None }) {
                 self.lost += 1;
                 return;
             }
             self.lost = 0;
         }
-        if !self.send(line.clone()) {
+        if !self.put(queue, line.clone()) {
             self.lost += 1;
         }
-    }
-
-    /// Puts a line into the queue, if there is room and somebody to write it.
-    fn send(&self, line: Line) -> bool {
-        if self.waiting.load(Ordering::Relaxed) >= self.most {
-            return false;
-        }
-        // Before it is there: it may be written at once.
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        self.queue.as_ref().is_some_and(|queue| queue.send(line).is_ok())
     }
 }
 
