@@ -147,6 +147,7 @@ def host(checker, act):
 
 
 def config():
+    print("global_defs {\n checker_log_all_failures\n}")
     for checker, (base, acts, more_of_it) in CHECKERS.items():
         protocol = "UDP" if checker in ("DNS_CHECK", "UDP_CHECK") else "TCP"
         print(f"virtual_server 10.0.0.1 {base} {{\n lvs_sched rr\n lvs_method NAT\n protocol {protocol}\n alpha\n"
