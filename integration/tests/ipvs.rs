@@ -291,8 +291,7 @@ fn servers_that_fail_are_judged_as_keepalived_judges_them() {
             JUDGED_OTHERWISE.iter().find(|(name, _)| name == cell).map_or(theirs[cell], |(_, ours)| *ours);
         assert_eq!(*up, expected, "{cell}\n{}", story.output);
     }
-    assert_eq!(ours.len(), 64);
-    println!("{}\n{:?}", story.chapter("times"), story.took);
+    assert_eq!(ours.len(), 56);
     for (cell, up) in judged("when they do well") {
         assert!(up != cell.ends_with(" down") || cell == RACE, "{cell}\n{}", story.output);
     }
