@@ -323,8 +323,8 @@ pub struct Counters {
     pub checks: Family<(ServiceKey, Name), Histogram<Works>>,
     /// By virtual server.
     pub services: Family<ServiceKey, ServiceCounters>,
-    /// By real server.
-    pub reals: Family<RealKey, ServiceCounters>,
+    /// By real server, once IPVS has counted something of it: all are 0 of one that is not here.
+    pub reals: Arc<Family<RealKey, ServiceCounters>>,
     /// By FIFO: its path.
     pub fifos: Family<Name, FifoCounters>,
     /// Mails that wait for the mail server, the one that is under way among them.

@@ -104,7 +104,8 @@ impl IpvsFact {
                 let entry = real.map_or_else(|| service.to_string(), |real| format!("{real} of {service}"));
                 w.ipvs_error = Some(format!("refused to {change} {entry}: {error}"));
                 w.ipvs_failed.get_or_insert(changed);
-                let refusal = |sorry| Refusal { change: *change, sorry, error: error.clone(), changed };
+                let refusal =
+                    |sorry| Box::new(Refusal { change: *change, sorry, error: error.clone(), changed });
                 refuse(w, service, *real, refusal);
             }
             Self::IpvsAccepted { service, real } => accept(w, service, *real),
@@ -153,7 +154,7 @@ fn refuse(
     w: &mut World,
     service: &ServiceKey,
     real: Option<SocketAddr>,
-    refusal: impl FnOnce(Option<SocketAddr>) -> Refusal,
+    refusal: impl FnOnce(Option<SocketAddr>) -> Box<Refusal>,
 ) {
     let Some(s) = w.services.get_mut(service) else { return };
     match real.map(|real| (real, s.reals.get_mut(&real))) {

@@ -41,11 +41,16 @@ pub fn mailbox<T: Send>() -> io::Result<(Sender<T>, Receiver<T>)> {
     Ok((Sender(shared.clone()), Receiver { shared, watch: None }))
 }
 
+/// A descriptor of which a task can wait until it is readable; to be called on the runtime of that task.
+///
+/// # Errors
+/// When the runtime can't watch it.
 #[allow(unsafe_code)]
-fn watch(bell: OwnedFd) -> io::Result<tokio::io::unix::AsyncFd<OwnedFd>> {
+pub fn watch(descriptor: OwnedFd) -> io::Result<tokio::io::unix::AsyncFd<OwnedFd>> {
     // SAFETY: the descriptor is open, owned by the `AsyncFd` from here on, and `OwnedFd` always names the same one.
-    let watch =
-        unsafe { tokio::io::unix::AsyncFd::register_with_interest(bell, tokio::io::Interest::READABLE) };
+    let watch = unsafe {
+        tokio::io::unix::AsyncFd::register_with_interest(descriptor, tokio::io::Interest::READABLE)
+    };
     watch.map_err(|e| e.into_parts().1)
 }
 

@@ -1,7 +1,8 @@
 //! Opening a connection to a real server with the options that all checkers share: source address and port, interface,
 //! mark, time limit.
 //!
-//! In goes where to connect and how; out comes the open connection, or why there is none, and whose fault that is.
+//! In goes where to connect and how; out comes the open connection, or why there is none, and whose fault that is. Whoever
+//! goes on to speak waits for it with [`tcp`]; whoever only wants to know ([`crate::openings`]) begins with [`begin`].
 
 use std::{
     io,
@@ -27,7 +28,7 @@ const HOST_DOWN: i32 = 112;
 /// # Errors
 /// What the check comes to without one: failed where the real server or the way to it is to blame, else not run.
 pub(crate) async fn tcp(settings: &Connection) -> Result<TcpStream, Outcome> {
-    let socket = socket(settings)?;
+    let socket = TcpSocket::from_std_stream(socket(settings)?.into());
     match timeout(settings.connect_timeout, socket.connect(settings.connect_to)).await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(error)) => Err(refusal(&error)),
@@ -35,16 +36,29 @@ pub(crate) async fn tcp(settings: &Connection) -> Result<TcpStream, Outcome> {
     }
 }
 
-fn socket(settings: &Connection) -> Result<TcpSocket, Outcome> {
+/// Begins to open a TCP connection: the socket is writable, or has an error, once it is known whether there is one.
+///
+/// # Errors
+/// As [`tcp`].
+pub(crate) fn begin(settings: &Connection) -> Result<Socket, Outcome> {
+    let socket = socket(settings)?;
+    match socket.connect(&settings.connect_to.into()) {
+        Err(error) if error.raw_os_error() != Some(nix::libc::EINPROGRESS) => Err(refusal(&error)),
+        Ok(()) | Err(_) => Ok(socket),
+    }
+}
+
+fn socket(settings: &Connection) -> Result<Socket, Outcome> {
     let domain = Domain::for_address(settings.connect_to);
-    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP)).map_err(|error| no_socket(&error))?;
+    let kind = Type::STREAM.nonblocking();
+    let socket = Socket::new(domain, kind, Some(Protocol::TCP)).map_err(|error| no_socket(&error))?;
     prepare(&socket, settings)?;
     if let Some(source) = source(settings) {
         // The last check's connection may linger on the same source port; where this is refused, it waits for that.
         let _ = socket.set_reuse_address(source.port() != 0);
         bind(&socket, source)?;
     }
-    Ok(TcpSocket::from_std_stream(socket.into()))
+    Ok(socket)
 }
 
 /// Gives a socket what its checker is told of mark and interface.
@@ -52,7 +66,6 @@ fn socket(settings: &Connection) -> Result<TcpSocket, Outcome> {
 /// # Errors
 /// Failed where there is no such interface; not run where this process has no right to marks.
 pub(crate) fn prepare(socket: &Socket, settings: &Connection) -> Result<(), Outcome> {
-    socket.set_nonblocking(true).map_err(|error| no_socket(&error))?;
     if let Some(mark) = settings.fwmark.filter(|mark| mark.0 != 0) {
         let mark = mark.0;
         socket.set_mark(mark).map_err(|error| Outcome::NotRun(format!("mark {mark}: {}", plain(&error))))?;

@@ -23,12 +23,13 @@ pub(crate) type Judgement = Option<Result<(), Failure>>;
 /// # Errors
 /// What the check comes to without one.
 pub(crate) fn open(settings: &Connection) -> Result<UdpSocket, Outcome> {
-    let socket = Socket::new(Domain::for_address(settings.connect_to), Type::DGRAM, Some(Protocol::UDP));
+    let socket =
+        Socket::new(Domain::for_address(settings.connect_to), Type::DGRAM.nonblocking(), Some(Protocol::UDP));
     finish(socket.map_err(|error| connect::no_socket(&error))?, settings, true)
 }
 
-/// Makes a socket for datagrams, UDP or ICMP, one to and from the real server alone; without ports where its protocol
-/// has none.
+/// Makes a socket for datagrams that does not block, UDP or ICMP, one to and from the real server alone; without ports where
+/// its protocol has none.
 ///
 /// # Errors
 /// What the check comes to without it.

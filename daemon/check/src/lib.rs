@@ -9,8 +9,10 @@
 //! - `kinds`: the checks themselves, one file for each kind; `connect`: how they open their connections; `datagram`: how
 //!   those that have none ask.
 //! - `search`, `pcre`: patterns in bodies that come in pieces.
+//! - `openings`: connections that are only opened and closed, thousands of them without a task for each.
 //! - `room`: how many of them are under way at once.
-//! - [`Checkers`]: the scheduler, one task, which starts a short task for each check that is due.
+//! - [`Checkers`]: the scheduler, one task, which starts a short task for each check that is due, or begins to
+//!   open its connection where that is all.
 //!
 //! - `followers`: real servers that follow the number in a file or a BFD session ([`Checkers::level`]): nothing is run for
 //!   them.
@@ -23,6 +25,7 @@ mod datagram;
 mod definition;
 mod followers;
 mod kinds;
+mod openings;
 mod outcome;
 mod pcre;
 mod room;

@@ -1,5 +1,5 @@
-//! The one task that runs all checks: it keeps the [`Roster`], starts a short task for each check that is due, and
-//! passes on what their results mean.
+//! The one task that runs all checks: it keeps the [`Roster`], starts a short task for each check that is due (but opens
+//! connections itself where that is all there is to a check), and passes on what their results mean.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -21,6 +21,7 @@ use tokio::{
 use crate::{
     definition::Definition,
     followers::Follower,
+    openings::Openings,
     outcome::{Checked, Outcome},
     room::Room,
     roster::{CheckerId, Due, HealthChange, Roster},
@@ -28,6 +29,8 @@ use crate::{
 
 /// The longest pause between two heartbeats.
 const HEARTBEAT: Duration = Duration::from_millis(500);
+/// Checks that are begun before it is looked at what those before have come to: what they took should be theirs.
+const AT_A_TIME: usize = 16;
 
 /// What checkers find out about real servers, in order; for the IPVS engine.
 pub type HealthChanges = UnboundedReceiver<HealthChange>;
@@ -103,29 +106,88 @@ struct Finished {
     took: Duration,
 }
 
+/// Checks that are under way, and those that wait for it.
+struct Flight {
+    room: Room,
+    tasks: JoinSet<Finished>,
+    /// Whose check a task makes.
+    of_tasks: HashMap<Id, CheckerId>,
+    /// None if this process had no descriptor for it.
+    openings: Option<Openings>,
+}
+
+impl Flight {
+    fn new() -> Self {
+        let mut room = Room::of(0);
+        room.measure();
+        Self { room, tasks: JoinSet::new(), of_tasks: HashMap::new(), openings: Openings::new().ok() }
+    }
+
+    /// Begins some of those that wait and have room; gives whether there are more, and who has ended already.
+    fn begin(&mut self) -> (bool, Option<(CheckerId, Finished)>) {
+        for _ in 0..AT_A_TIME {
+            let Some(due) = self.room.next() else { return (false, None) };
+            let id = due.id;
+            match self.openings.as_mut().zip(due.probe.only_connects()) {
+                Some((openings, settings)) => {
+                    if let Err(outcome) = openings.begin(id, settings) {
+                        let finished = Finished { checked: outcome.into(), took: Duration::ZERO };
+                        return (true, Some((id, finished)));
+                    }
+                }
+                None => {
+                    self.of_tasks.insert(self.tasks.spawn(make(due)).id(), id);
+                }
+            }
+        }
+        (true, None)
+    }
+
+    /// When the first connection has had its time to open.
+    fn deadline(&self) -> Option<Instant> {
+        self.openings.as_ref().and_then(Openings::deadline)
+    }
+}
+
+/// Waits until there may be news of connections.
+async fn opens(openings: Option<&Openings>) {
+    match openings {
+        Some(openings) => openings.wait().await,
+        None => std::future::pending().await,
+    }
+}
+
 async fn run(
     mut roster: Roster,
     mut orders: UnboundedReceiver<Order>,
     changes: UnboundedSender<HealthChange>,
     beat: Beat,
 ) {
-    let mut checks = JoinSet::new();
-    let mut flying = HashMap::new();
-    let mut room = Room::of(0);
-    room.measure();
+    let mut flight = Flight::new();
+    // Without a director the checks still count, and still say what they see.
+    let tell = |news: HealthChange| drop(changes.send(news));
     loop {
         beat.beat();
-        for change in roster.say_first_words(Instant::now()) {
-            let _ = changes.send(change);
+        roster.say_first_words(Instant::now()).into_iter().for_each(tell);
+        for due in roster.due(Instant::now()) {
+            flight.room.push(due);
         }
-        roster.due(Instant::now()).into_iter().for_each(|due| room.push(due));
-        while let Some(due) = room.next() {
-            let id = due.id;
-            flying.insert(checks.spawn(make(due)).id(), id);
+        let (more, ended) = flight.begin();
+        let Flight { room, openings, .. } = &mut flight;
+        let mut conclude = |id, finished: Finished| {
+            room.ended(id);
+            roster.conclude(Instant::now(), id, finished.checked, finished.took).into_iter().for_each(tell);
+        };
+        ended.into_iter().for_each(|(id, finished)| conclude(id, finished));
+        if let Some(openings) = openings {
+            openings.news(|(id, outcome, took)| conclude(id, Finished { checked: outcome.into(), took }));
         }
-        let pause = roster
-            .deadline()
-            .map_or(HEARTBEAT, |at| at.saturating_duration_since(Instant::now()).min(HEARTBEAT));
+        let next = roster.deadline().into_iter().chain(flight.deadline()).min();
+        let pause = match more {
+            true => Duration::ZERO,
+            false => next.map_or(HEARTBEAT, |at| at.saturating_duration_since(Instant::now()).min(HEARTBEAT)),
+        };
+        let Flight { room, tasks, of_tasks, openings } = &mut flight;
         let news = tokio::select! {
             order = orders.recv() => match order {
                 Some(Order::Apply(definitions, followers, cause)) => {
@@ -144,19 +206,17 @@ async fn run(
                 }
                 None => return,
             },
-            Some(ended) = checks.join_next_with_id() => match finished(ended, &mut flying) {
+            Some(ended) = tasks.join_next_with_id() => match finished(ended, of_tasks) {
                 Some((id, Finished { checked, took })) => {
                     room.ended(id);
                     roster.conclude(Instant::now(), id, checked, took).into_iter().collect()
                 }
                 None => Vec::new(),
             },
+            () = opens(openings.as_ref()) => Vec::new(),
             () = sleep(pause) => Vec::new(),
         };
-        for change in news {
-            // Without a director the checks still count, and still say what they see.
-            let _ = changes.send(change);
-        }
+        news.into_iter().for_each(tell);
     }
 }
 

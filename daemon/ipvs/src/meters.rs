@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use keepwatch_bus::{
     Counters,
-    counters::{Demand, ServiceCounters},
+    counters::{Demand, Family, ServiceCounters},
     subject::{RealKey, ServiceKey},
 };
 
@@ -19,8 +19,8 @@ use crate::{
 pub struct Meters {
     /// Of each service.
     pub services: BTreeMap<ServiceKey, Arc<ServiceCounters>>,
-    /// Of each real server.
-    pub servers: BTreeMap<RealKey, Arc<ServiceCounters>>,
+    /// Of real servers: there may be very many, so that one has counters once there is something to count.
+    pub servers: Arc<Family<RealKey, ServiceCounters>>,
     /// Whether somebody wants them fresh.
     pub demand: Arc<Demand>,
     /// How old they may be when somebody does (`snmp_vs_stats_update_interval`, `snmp_rs_stats_update_interval`): one
@@ -32,16 +32,10 @@ impl Meters {
     /// The counters of these virtual servers.
     #[must_use]
     pub fn resolve(definitions: &[Definition], counters: &Counters) -> Self {
-        let mut meters = Self { demand: counters.traffic_demand.clone(), ..Self::default() };
-        for (definition, service) in
-            definitions.iter().flat_map(|d| d.entries.iter().map(move |entry| (d, *entry)))
-        {
-            meters.services.insert(service, counters.services.resolve(&service));
-            for real in definition.servers.keys().map(|real| RealKey { service, real: *real }) {
-                meters.servers.insert(real, counters.reals.resolve(&real));
-            }
-        }
-        meters
+        let entries = definitions.iter().flat_map(|definition| &definition.entries);
+        let services = entries.map(|service| (*service, counters.services.resolve(service))).collect();
+        let (servers, demand) = (counters.reals.clone(), counters.traffic_demand.clone());
+        Self { services, servers, demand, freshness: None }
     }
 
     /// Takes in what the kernel has counted.
@@ -58,8 +52,11 @@ impl Meters {
                 let place = destination_address(service, *address, server.forwarding);
                 let (statistics, activity) =
                     snapshot.servers.get(&(*service, place)).copied().unwrap_or_default();
-                if let Some(counters) = self.servers.get(&RealKey { service: *service, real: *address }) {
-                    store(counters, &statistics, &activity);
+                let key = RealKey { service: *service, real: *address };
+                let counts = statistics != Statistics::default() || activity != Activity::default();
+                let known = self.servers.get(&key);
+                if let Some(counters) = known.or_else(|| counts.then(|| self.servers.resolve(&key))) {
+                    store(&counters, &statistics, &activity);
                 }
             }
         }

@@ -54,19 +54,20 @@ struct Real {
     /// How many checkers it has, and what is thought of one that has said nothing yet.
     checkers: usize,
     begins_up: bool,
-    /// What its checkers said, by their place.
-    said: HashMap<u16, bool>,
+    /// The places of its checkers that have said last what is not thought of one that has said nothing.
+    otherwise: Vec<u16>,
 }
 
 impl Real {
     /// Takes in what a checker says. Returns whether that is another than before, but leaves the server as it is.
     fn checked(&mut self, index: u16, up: bool) -> bool {
-        if self.said.insert(index, up).unwrap_or(self.begins_up) == up {
-            return false;
+        match self.otherwise.iter().position(|known| *known == index) {
+            Some(place) if up == self.begins_up => drop(self.otherwise.swap_remove(place)),
+            None if up != self.begins_up => self.otherwise.push(index),
+            Some(_) | None => return false,
         }
-        let ups = self.said.values().filter(|up| **up).count();
-        let silent = self.checkers.saturating_sub(self.said.len());
-        let all_up = ups + if self.begins_up { silent } else { 0 } >= self.checkers;
+        let all_up =
+            if self.begins_up { self.otherwise.is_empty() } else { self.otherwise.len() >= self.checkers };
         self.up == all_up
     }
 }
@@ -139,12 +140,12 @@ impl Secretary {
             News::RealConfigured { real, settings, .. } => {
                 // Without `alpha` a real server is thought up until a check fails, so that its first success is no news.
                 let up = !self.services.get(&real.service).is_some_and(|service| service.alpha);
-                let new = Real { alert: false, up, checkers: 0, begins_up: up, said: HashMap::new() };
+                let new = Real { alert: false, up, checkers: 0, begins_up: up, otherwise: Vec::new() };
                 let known = self.reals.entry(real).or_insert(new);
                 known.alert = settings.smtp_alert;
                 known.checkers = settings.checkers.len() + settings.followed().count();
                 let checkers = known.checkers;
-                known.said.retain(|index, _| usize::from(*index) < checkers);
+                known.otherwise.retain(|index| usize::from(*index) < checkers);
                 Vec::new()
             }
             News::RealRemoved { real } => {

@@ -71,6 +71,10 @@ impl Repeats {
             }
             !over
         });
+        // What a burst needed is given back once it is over.
+        if self.0.is_empty() {
+            self.0.shrink_to_fit();
+        }
         told.sort_by_key(|line| line.at);
         told
     }

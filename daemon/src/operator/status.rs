@@ -195,7 +195,7 @@ fn virtual_server(
         settings.forwarding,
         service.reals_in_words()
     )?;
-    refused(out, paint, service.refused.as_ref())?;
+    refused(out, paint, service.refused.as_deref())?;
     for real in service.reals.values().filter(|real| only.real(service, real)) {
         let word = format!("{:<9}", real.state().to_string());
         let state = match real.state() {
@@ -214,7 +214,7 @@ fn virtual_server(
             since(now, real.changed),
             paint.dim(&error)
         )?;
-        refused(out, paint, real.refused.as_ref())?;
+        refused(out, paint, real.refused.as_deref())?;
     }
     Ok(())
 }

@@ -2,11 +2,14 @@
 //! or what is wrong with it.
 
 use std::collections::HashMap;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
 
 use keepwatch_bus::fact::{ConfigChange, DaemonFact};
 use keepwatch_bus::{Bus, EventId, own_file};
-use keepwatch_config::model::Global;
+use keepwatch_config::model::{Checker, Global};
 use keepwatch_config::source::SourceMap;
 use keepwatch_config::{Config, Diagnostic, Diagnostics, Host, HostAddress, Loaded, Options, Severity};
 use keepwatch_net::address::{PROTOCOL_KEEPALIVED, kernel_keeps_marks};
@@ -37,6 +40,15 @@ impl Accepted {
     /// The texts that it stands in.
     pub fn sources(&self) -> &SourceMap {
         self.diagnostics.sources()
+    }
+
+    /// Makes what of it stays anew, on the heap of the calling thread: what was needed to read it is free soon, but lies around
+    /// it, and only whole pages can be given back.
+    pub fn gather(&mut self) {
+        let reals = self.config.virtual_servers.iter_mut().flat_map(|server| &mut server.real_servers);
+        for checker in reals.flat_map(|real| &mut real.checkers) {
+            *checker = Arc::new(Checker::clone(checker));
+        }
     }
 
     /// Publishes what was said about it.
@@ -138,6 +150,21 @@ fn this_host() -> Result<Host, keepwatch_net::Error> {
 /// interface that is not there is waited for, with or without `dynamic_interfaces`, though it is said. Tells the operator's
 /// terminal, if there is one, about every mistake. None if nothing can be run; then the log says why.
 pub fn at_start(settings: &Settings) -> Option<Accepted> {
+    let read = || read_at_start(settings);
+    // Reading takes much that is never needed again: a thread has a heap of its own for it.
+    let accepted = thread::scope(|scope| {
+        match thread::Builder::new().name("configuration".into()).spawn_scoped(scope, read) {
+            Ok(reading) => reading.join().unwrap_or_else(|panicked| resume_unwind(panicked)),
+            Err(_) => read(),
+        }
+    });
+    accepted.map(|mut accepted| {
+        accepted.gather();
+        accepted
+    })
+}
+
+fn read_at_start(settings: &Settings) -> Option<Accepted> {
     let loaded = load(settings);
     let misfits = misfits(&loaded);
     let Loaded { config, diagnostics, files, .. } = loaded;

@@ -131,7 +131,8 @@ impl Worker {
         }
     }
 
-    fn adopt(&mut self, accepted: Accepted) -> Outcome {
+    fn adopt(&mut self, mut accepted: Accepted) -> Outcome {
+        accepted.gather();
         if let Some(lacking) = self.rights.lack(&Rights::needed(&self.settings, &accepted)) {
             // What was given up does not come back; another one begins with everything, and with this configuration.
             self.to_supervisor.say(Report::Replace(format!("a configuration that needs {lacking}")));

@@ -24,7 +24,7 @@ pub struct Service {
     /// Whether it is in the table.
     pub present: bool,
     /// What IPVS did not take of the virtual server itself or of its sorry server, while it does not.
-    pub refused: Option<Refusal>,
+    pub refused: Option<Box<Refusal>>,
     /// Whether it has its quorum; it is thought to have it until it is lost.
     pub quorum: bool,
     /// Whether the sorry server serves.
@@ -132,7 +132,7 @@ pub struct RealServer {
     /// Weight in the table; none while it is not there.
     pub weight: Option<i32>,
     /// What IPVS did not take of it, while it does not. One whose virtual server is refused is not told of by itself.
-    pub refused: Option<Refusal>,
+    pub refused: Option<Box<Refusal>>,
     /// Last change between up and down.
     pub changed: Option<Change>,
     /// Its checkers, those that have reported.

@@ -16,7 +16,7 @@ mod udp;
 
 use std::sync::Arc;
 
-use keepwatch_model::{Checker, CheckerKind};
+use keepwatch_model::{Checker, CheckerKind, Connection};
 use keepwatch_process::Manner;
 
 use crate::definition::Definition;
@@ -60,6 +60,17 @@ impl Probe {
     /// commands.
     pub(crate) fn counts_from_its_start(&self) -> bool {
         matches!(self, Self::Command(..))
+    }
+
+    /// What is connected to, where that the connection opens is all there is to see: many such checks are made together.
+    pub(crate) fn only_connects(&self) -> Option<&Connection> {
+        match self {
+            Self::Plain(checker) => match &checker.kind {
+                CheckerKind::Tcp(settings) => Some(settings),
+                _ => None,
+            },
+            Self::Pages(_) | Self::Command(..) | Self::Broken(_) => None,
+        }
     }
 
     /// Makes one check.

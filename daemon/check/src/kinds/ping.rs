@@ -58,7 +58,7 @@ fn raw_or_not(settings: &Connection, kind: Type) -> io::Result<Socket> {
         SocketAddr::V4(_) => Protocol::ICMPV4,
         SocketAddr::V6(_) => Protocol::ICMPV6,
     };
-    Socket::new(Domain::for_address(settings.connect_to), kind, Some(protocol))
+    Socket::new(Domain::for_address(settings.connect_to), kind.nonblocking(), Some(protocol))
 }
 
 fn no_right() -> String {

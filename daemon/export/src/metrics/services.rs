@@ -236,7 +236,9 @@ fn traffic(families: &mut Families, services: &[Shown<'_>], counters: &Counters)
     let of_reals: Vec<_> = services
         .iter()
         .flat_map(|shown| shown.reals.iter().map(|(labels, real)| (labels, shown.service.key, real.address)))
-        .filter_map(|(labels, service, real)| Some((labels, counters.reals.get(&RealKey { service, real })?)))
+        .map(|(labels, service, real)| {
+            (labels, counters.reals.get(&RealKey { service, real }).unwrap_or_default())
+        })
         .collect();
     for row in ServiceCounters::TABLE.iter().filter(|row| !row.metric.is_empty()) {
         let rises = row.metric.ends_with("_total");

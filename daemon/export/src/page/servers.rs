@@ -125,7 +125,7 @@ pub(crate) fn service_row(out: &mut String, scene: Scene<'_>, service: &Service)
     out.push_str("<td>");
     draw::timeline(out, board.timelines.turns(&subject), now, view.span.seconds())?;
     write!(out, "<td><td><td>{}", service.reals_in_words())?;
-    write_refusal(out, service.refused.as_ref())?;
+    write_refusal(out, service.refused.as_deref())?;
     out.push_str("</tr>\n");
     Ok(())
 }
@@ -165,7 +165,7 @@ pub(crate) fn real_row(out: &mut String, scene: Scene<'_>, service: &Service, re
         };
         write!(out, "{separator}{} {}", Escaped(&checker.key.kind), Escaped(result))?;
     }
-    write_refusal(out, real.refused.as_ref())?;
+    write_refusal(out, real.refused.as_deref())?;
     out.push_str("</tr>\n");
     Ok(())
 }

@@ -169,16 +169,16 @@ fn services(world: &World, all: &mut Vec<Found<'_>>) {
     for s in world.services.values() {
         let quorum = if s.quorum { "has its quorum" } else { "lost its quorum" };
         let sorry = if s.sorry { ", the sorry server serves" } else { "" };
-        let refused = in_words(s.refused.as_ref());
+        let refused = in_words(s.refused.as_deref());
         let state = format!("{quorum} ({}){sorry}{refused}", s.reals_in_words());
-        let changed = latest(s.changed, s.refused.as_ref());
+        let changed = latest(s.changed, s.refused.as_deref());
         all.push(Found::new(Kind::VirtualServer, service_names(&s.key), state, changed));
     }
     for s in world.services.values() {
         all.extend(s.reals.values().map(|r| {
             let key = RealKey { service: s.key, real: r.address };
             let weight = r.weight.map_or("not in the table".into(), |w| format!("weight {w}"));
-            let refused = r.refused.as_ref().or(s.refused.as_ref().filter(|_| !s.present));
+            let refused = r.refused.as_deref().or(s.refused.as_deref().filter(|_| !s.present));
             let failed = r.checkers.iter().find_map(|checker| checker.failure.as_ref());
             let failed = failed.map_or_else(String::new, |why| format!(": {why}"));
             let state = format!("{}{failed} ({weight}){}", r.state(), in_words(refused));
