@@ -32,8 +32,13 @@ fn settings(server: (String, u16)) -> MailSettings {
 
 impl Office {
     fn open(port: u16, patience: Patience) -> Self {
+        Self::with(settings(("127.0.0.1".into(), port)), patience)
+    }
+
+    /// With settings from the beginning: a change of them would let go at once what waits to be grouped.
+    fn with(settings: MailSettings, patience: Patience) -> Self {
         let (bus, mut hub) = Hub::new(BusSettings::default()).unwrap();
-        let (sender, receiver) = watch::channel(Some(settings(("127.0.0.1".into(), port))));
+        let (sender, receiver) = watch::channel(Some(settings));
         let (queue, reader) = (hub.deliver(), hub.reader());
         tokio::spawn(hub.run());
         let spool = (Spool::none(bus.downgrade()), None);
@@ -188,10 +193,9 @@ async fn only_so_many_letters_wait_and_the_oldest_go_first() {
 async fn when_too_many_wait_to_become_one_they_become_one_at_once_and_none_is_lost() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let office = Office::open(port, Patience { capacity: 4, ..quick() });
     let mut grouped = settings(("127.0.0.1".into(), port));
     grouped.mail.group = Some(keepwatch_model::MailGroup { least: 2, wait: Duration::from_secs(3600) });
-    office.settings.send(Some(grouped)).unwrap();
+    let office = Office::with(grouped, Patience { capacity: 4, ..quick() });
     for to in [VrrpState::Master, VrrpState::Backup, VrrpState::Master, VrrpState::Backup, VrrpState::Fault] {
         office.change(to);
     }
