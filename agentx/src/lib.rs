@@ -8,7 +8,7 @@
 //! - [`table`]: what is served: constant tables and scalars, and [`syntax`], what their cells are. [`mib`]: all of
 //!   them in order, read cell by cell from the state of the moment. [`tree`]: the question that this answers.
 //! - [`session`]: the protocol (open, register, serve, ping, close, come back) as a machine without I/O.
-//! - [`runner`]: that machine over a socket ([`Address`]) with tokio.
+//! - [`runner`]: that machine over a socket ([`Address`]), in a task of tokio or on a thread without a runtime.
 //!
 //! ```no_run
 //! use std::sync::{Arc, Mutex};

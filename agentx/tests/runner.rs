@@ -39,7 +39,16 @@ impl Tree for Pages {
     }
 }
 
-/// A subagent in a task, with little patience, and a master's listener for it.
+/// Both ways to wait.
+const WAYS: [Way; 2] = [Way::Task, Way::Thread];
+
+#[derive(Clone, Copy)]
+enum Way {
+    Task,
+    Thread,
+}
+
+/// A subagent with little patience, and a master's listener for it.
 struct Scene {
     listener: UnixListener,
     changes: UnboundedReceiver<Change>,
@@ -49,7 +58,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn new() -> Self {
+    fn new(way: Way) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("master");
         let listener = UnixListener::bind(&path).unwrap();
@@ -62,7 +71,11 @@ impl Scene {
         let (handle, subagent) =
             Subagent::new(Address::Unix(path.clone()), settings, |answer| answer(&Pages));
         let (sender, changes) = unbounded_channel();
-        tokio::spawn(subagent.run(move |change| sender.send(change).unwrap_or_default()));
+        let report = move |change| sender.send(change).unwrap_or_default();
+        match way {
+            Way::Task => drop(tokio::spawn(subagent.run(report))),
+            Way::Thread => drop(std::thread::spawn(|| subagent.run_blocking(report).unwrap())),
+        }
         Self { listener, changes, handle, path, _directory: directory }
     }
 
@@ -123,86 +136,100 @@ fn everything() -> Body {
 
 #[tokio::test]
 async fn a_bulk_request_is_answered_over_the_socket() {
-    let mut scene = Scene::new();
-    let mut master = scene.open().await;
-    master.send(Header { session: 5, packet: 9, ..Header::default() }, everything()).await;
-    match master.receive().await.body {
-        Body::Response { error, binds, .. } => assert_eq!((error, binds.len()), (ErrorStatus::NO_ERROR, 200)),
-        other => panic!("{other:?}"),
+    for way in WAYS {
+        let mut scene = Scene::new(way);
+        let mut master = scene.open().await;
+        master.send(Header { session: 5, packet: 9, ..Header::default() }, everything()).await;
+        match master.receive().await.body {
+            Body::Response { error, binds, .. } => {
+                assert_eq!((error, binds.len()), (ErrorStatus::NO_ERROR, 200))
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }
 
 #[tokio::test]
 async fn a_master_that_asks_and_never_reads_is_given_up_and_costs_no_memory() {
-    let mut scene = Scene::new();
-    let mut master = scene.open().await;
-    // Asks for some 40 KiB each time. Once answers are not taken, the subagent must stop reading the questions.
-    let question =
-        Packet { header: Header { session: 5, ..Header::default() }, context: None, body: everything() };
-    let raw = question.encode().unwrap();
-    let asked = timeout(SOON, async {
-        let mut asked = 0_u64;
-        while master.stream.write_all(&raw).await.is_ok() {
-            asked += 1;
-        }
-        asked
-    });
-    let asked = asked.await.expect("the subagent hangs up on its own");
-    assert!(asked < 100_000, "{asked} questions were taken in");
-    let lost = Change::Lost(Reason::Connection("the master takes no answers".into()));
-    assert_eq!(scene.change().await, lost);
-    scene.open().await;
+    for way in WAYS {
+        let mut scene = Scene::new(way);
+        let mut master = scene.open().await;
+        // Asks for some 40 KiB each time. Once answers are not taken, the subagent must stop reading the questions.
+        let question =
+            Packet { header: Header { session: 5, ..Header::default() }, context: None, body: everything() };
+        let raw = question.encode().unwrap();
+        let asked = timeout(SOON, async {
+            let mut asked = 0_u64;
+            while master.stream.write_all(&raw).await.is_ok() {
+                asked += 1;
+            }
+            asked
+        });
+        let asked = asked.await.expect("the subagent hangs up on its own");
+        assert!(asked < 100_000, "{asked} questions were taken in");
+        let lost = Change::Lost(Reason::Connection("the master takes no answers".into()));
+        assert_eq!(scene.change().await, lost);
+        scene.open().await;
+    }
 }
 
 #[tokio::test]
 async fn a_master_that_accepts_and_says_nothing_is_left_and_tried_again() {
-    let mut scene = Scene::new();
-    let silent = scene.accept().await;
-    assert_eq!(scene.change().await, Change::Unreachable(Reason::Timeout("an Open")));
-    drop(silent);
-    scene.open().await;
+    for way in WAYS {
+        let mut scene = Scene::new(way);
+        let silent = scene.accept().await;
+        assert_eq!(scene.change().await, Change::Unreachable(Reason::Timeout("an Open")));
+        drop(silent);
+        scene.open().await;
+    }
 }
 
 #[tokio::test]
 async fn a_master_that_talks_nonsense_is_left_and_tried_again() {
-    let mut scene = Scene::new();
-    let mut master = scene.open().await;
-    master.stream.write_all(&[0xff; 4096]).await.unwrap();
-    assert!(matches!(scene.change().await, Change::Lost(Reason::Protocol(_))));
-    scene.open().await;
+    for way in WAYS {
+        let mut scene = Scene::new(way);
+        let mut master = scene.open().await;
+        master.stream.write_all(&[0xff; 4096]).await.unwrap();
+        assert!(matches!(scene.change().await, Change::Lost(Reason::Protocol(_))));
+        scene.open().await;
+    }
 }
 
 #[tokio::test]
 async fn a_socket_that_goes_away_and_comes_back_is_found() {
-    let mut scene = Scene::new();
-    let master = scene.open().await;
-    std::fs::remove_file(&scene.path).unwrap();
-    drop(master);
-    assert!(matches!(scene.change().await, Change::Lost(Reason::Connection(_))));
-    assert!(matches!(scene.change().await, Change::Unreachable(Reason::Connection(_))));
-    scene.listener = UnixListener::bind(&scene.path).unwrap();
-    loop {
-        let mut master = scene.accept().await;
-        let asked = master.receive().await;
-        if matches!(asked.body, Body::Open { .. }) {
-            return;
+    for way in WAYS {
+        let mut scene = Scene::new(way);
+        let master = scene.open().await;
+        std::fs::remove_file(&scene.path).unwrap();
+        drop(master);
+        assert!(matches!(scene.change().await, Change::Lost(Reason::Connection(_))));
+        assert!(matches!(scene.change().await, Change::Unreachable(Reason::Connection(_))));
+        scene.listener = UnixListener::bind(&scene.path).unwrap();
+        loop {
+            let mut master = scene.accept().await;
+            let asked = master.receive().await;
+            if matches!(asked.body, Body::Open { .. }) {
+                break;
+            }
         }
     }
 }
 
 #[tokio::test]
 async fn notifications_and_the_end_go_through_the_handle() {
-    let mut scene = Scene::new();
-    let mut master = scene.open().await;
-    let binds = vec![VarBind { name: oid(&ROOT), value: value::integer(1) }];
-    assert!(scene.handle.notify(binds.clone()));
-    let notify = master.receive().await;
-    assert_eq!(notify.body, Body::Notify(binds));
-    master.answer(&notify).await;
-    assert_eq!(scene.change().await, Change::Notified);
-    assert!(scene.handle.stop());
-    let close = master.receive().await;
-    assert!(matches!(close.body, Body::Close(_)));
-    master.answer(&close).await;
-    assert_eq!(scene.change().await, Change::Stopped);
+    for way in WAYS {
+        let mut scene = Scene::new(way);
+        let mut master = scene.open().await;
+        let binds = vec![VarBind { name: oid(&ROOT), value: value::integer(1) }];
+        assert!(scene.handle.notify(binds.clone()));
+        let notify = master.receive().await;
+        assert_eq!(notify.body, Body::Notify(binds));
+        master.answer(&notify).await;
+        assert_eq!(scene.change().await, Change::Notified);
+        assert!(scene.handle.stop());
+        let close = master.receive().await;
+        assert!(matches!(close.body, Body::Close(_)));
+        master.answer(&close).await;
+        assert_eq!(scene.change().await, Change::Stopped);
+    }
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use integration::{
     Host, Instance, Lab, conf, keepalived::Keepalived, keepwatchd::Keepwatchd, snmpd, snmpd::Snmpd, wait,
 };
+use nix::sys::signal::Signal;
 
 const ROOT: &str = ".1.3.6.1.4.1.9586.100.5";
 
@@ -102,6 +103,58 @@ fn one_of_everything_is_shown_as_keepalived_shows_it() -> Result<()> {
     every_table_by_its_name(&our_snmpd)?;
     ensure!(our_snmpd.get(&format!("{ROOT}.2.7.1.46.1.8"))?.contains("INTEGER: 2"), "a tunnel of IP");
     Ok(())
+}
+
+/// What a walk of keepalived 2.4.3 showed on [`everything`], as it was recorded: the rest of each name, and its value.
+const RECORDED: &str = include_str!("snmp/keepalived-2.4.3-vrrp.walk");
+
+/// What is each daemon's own in [`RECORDED`], or each host's: versions, recipients of mail (which 2.4.3 does not show), the
+/// numbers of interfaces, where the tracked file is, and how many processes there are and what their weight makes of a
+/// priority.
+const OWN: [&str; 9] = [
+    ".1.1.0",
+    ".1.3.5.1.2.",
+    ".2.3.1.8.",
+    ".2.6.1.7.",
+    ".2.7.1.11.",
+    ".2.11.1.4.",
+    ".2.13.1.3.",
+    ".2.21.1.13.",
+    ".2.21.1.14.",
+];
+
+/// The columns that Debian's 2.2.7 does not have yet, and all others once more. `KEEPALIVED` names a keepalived whose walk
+/// is recorded anew.
+#[test]
+fn one_of_everything_is_shown_as_a_newer_keepalived_showed_it() -> Result<()> {
+    let host = lonely("snmp-recorded")?;
+    let (snmpd, file) = (Snmpd::start(&host)?, host.file("tracked", "7\n")?);
+    let text = everything(snmpd.socket(), &file);
+    let walk = || snmpd::rows(&snmpd.walk(ROOT).unwrap_or_default(), ROOT);
+    if let Some(program) = std::env::var_os("KEEPALIVED") {
+        let _it = Keepalived::start_program(program.as_ref(), &host, &text, &["--snmp"])?;
+        settled(&snmpd)?;
+        let lines = walk().into_iter().map(|(name, value)| format!("{name} = {value}\n"));
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snmp/keepalived-2.4.3-vrrp.walk");
+        std::fs::write(path, lines.collect::<String>())?;
+        return Ok(());
+    }
+    let we = Keepwatchd::on(&host).config(text).flag("--vrrp").start()?;
+    settled(&snmpd).with_context(|| we.process().log())?;
+    let apart = [&OWN[..], &WRONG, &ONLY_OURS].concat();
+    let compared = |mut rows: BTreeMap<String, String>| {
+        rows.retain(|name, _| !apart.iter().any(|apart| name.starts_with(apart)));
+        rows
+    };
+    let lines = RECORDED.lines().filter_map(|line| line.split_once(" = "));
+    let theirs = compared(lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect());
+    ensure!(theirs.len() > 450, "only {} objects", theirs.len());
+    let mut different = Vec::new();
+    wait::until("the walk shows what was recorded", wait::LONG, || {
+        different = snmpd::differences(&compared(walk()), &theirs);
+        different.is_empty()
+    })
+    .with_context(|| format!("{}\n{}", different.join("\n"), we.process().log()))
 }
 
 /// A configuration without this instance: only instances come after it.
@@ -333,4 +386,20 @@ fn a_reload_shows_up_and_a_master_agent_that_was_killed_is_found_again() -> Resu
     ensure!(all_master(&after), "nobody lost its state");
     ensure!(before.keys().all(|name| after.contains_key(name)), "nothing was lost");
     Ok(())
+}
+
+/// For six seconds snmpd asks again; then it takes the subtree for lost, and hangs up.
+#[test]
+fn a_daemon_that_was_stopped_for_a_while_is_served_again() -> Result<()> {
+    let host = lonely("snmp-stopped")?;
+    let snmpd = Snmpd::start(&host)?;
+    let we = Keepwatchd::on(&host).config(config(&socket(&snmpd))).flag("--vrrp").start()?;
+    settled(&snmpd).with_context(|| we.process().log())?;
+    let name = format!("{ROOT}.2.3.1.2.1");
+    let says = |what: &str| snmpd.get(&name).is_ok_and(|text| text.contains(what));
+    we.process().signal_all(Signal::SIGSTOP);
+    let gone = wait::until("snmpd has given it up", wait::LONG, || says("No Such"));
+    we.process().signal_all(Signal::SIGCONT);
+    gone?;
+    wait::until("it is served again", wait::LONG, || says("VI_1")).with_context(|| we.process().log())
 }

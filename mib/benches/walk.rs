@@ -8,17 +8,19 @@
 
 use std::hint::black_box;
 use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use keepwatch_bus::fact::{DaemonFact, VrrpFact};
+use keepwatch_bus::fact::{DaemonFact, ServiceFact, VrrpFact};
+use keepwatch_bus::subject::{Protocol, RealKey, ServiceKey};
 use keepwatch_bus::{Configured, Counters, World, sample};
 use keepwatch_mib::Parts;
 use keepwatch_mib::keepalived::mib;
 use keepwatch_mib::rfc::Order;
 use keepwatch_mib::source::View;
-use keepwatch_model::{Instance, InterfaceAddress};
+use keepwatch_model::{Instance, InterfaceAddress, VirtualServer};
 use nix::sys::resource::{UsageWho, getrusage};
 use snmp_agentx::framer::Framer;
 use snmp_agentx::session::{Input, Output};
@@ -26,34 +28,54 @@ use snmp_agentx::{
     Address, Body, ErrorStatus, Header, Packet, SearchRange, Session, Settings, Subagent, VarBind, oid,
 };
 
-/// `vrrp` of KEEPALIVED-MIB.
-const ROOT: [u32; 10] = [1, 3, 6, 1, 4, 1, 9586, 100, 5, 2];
+/// `vrrp` and `check` of KEEPALIVED-MIB.
+const VRRP: [u32; 10] = [1, 3, 6, 1, 4, 1, 9586, 100, 5, 2];
+const CHECK: [u32; 10] = [1, 3, 6, 1, 4, 1, 9586, 100, 5, 3];
 const ALL: Parts = Parts::KEEPALIVED;
 const OBJECTS: u32 = 100_000;
 
 fn main() {
-    for instances in [100, 1000, 10_000] {
-        let world = world(instances);
-        let each = packet_by_packet(&world);
-        println!("{instances:>6} virtual routers, packet by packet: {} ns an object", each.as_nanos());
+    for count in [100, 1000, 10_000] {
+        let each = packet_by_packet(&routers(count), &VRRP);
+        println!("{count:>6} virtual routers, packet by packet: {} ns an object", each.as_nanos());
+        let each = packet_by_packet(&servers(count), &CHECK);
+        println!("{count:>6} real servers, packet by packet: {} ns an object", each.as_nanos());
     }
-    let [user, system] = over_a_socket(world(1000));
-    println!(
-        "  1000 virtual routers, over a socket: {:.1} µs an object, of which {:.1} µs are the kernel's",
-        (user + system).as_secs_f64() * 1e6,
-        system.as_secs_f64() * 1e6
-    );
+    for (how, blocking) in [("on a thread", true), ("in a task", false)] {
+        let [user, system] = over_a_socket(routers(1000), blocking);
+        println!(
+            "  1000 virtual routers, over a socket {how}: {:.1} µs an object, of which {:.1} µs are the kernel's",
+            (user + system).as_secs_f64() * 1e6,
+            system.as_secs_f64() * 1e6
+        );
+    }
 }
 
-fn world(instances: u32) -> World {
+fn routers(instances: u32) -> World {
     let mut world = World::default();
     world.apply(&sample::event(1, None, DaemonFact::DaemonStarted { settings: Box::default() }));
     for position in 1..=instances {
-        let address = InterfaceAddress::host(std::net::Ipv4Addr::from(0x0a4e_0000 + position).into());
+        let address = InterfaceAddress::host(Ipv4Addr::from(0x0a4e_0000 + position).into());
         let model = Instance { addresses: vec![address], ..sample::instance() };
         let settings = Configured::new(position, model);
         let fact = VrrpFact::InstanceConfigured { instance: format!("VI_{position}").into(), settings };
         world.apply(&sample::event(1 + u64::from(position), None, fact));
+    }
+    world
+}
+
+fn servers(count: u32) -> World {
+    let mut world = World::default();
+    world.apply(&sample::event(1, None, DaemonFact::DaemonStarted { settings: Box::default() }));
+    let at = |number: u32| SocketAddr::from((Ipv4Addr::from(0x0a4e_0000 + number), 80));
+    let service = ServiceKey::Address { address: at(0).ip(), port: 80, protocol: Protocol::Tcp };
+    let settings = Configured::new(1, VirtualServer::new(service.into()));
+    world.apply(&sample::event(2, None, ServiceFact::VirtualServerConfigured { service, settings }));
+    for position in 1..=count {
+        let settings = Configured::new(position, sample::real_server());
+        let real = RealKey { service, real: at(position) };
+        let fact = ServiceFact::RealServerConfigured { real, starts_up: true, checked: false, settings };
+        world.apply(&sample::event(2 + u64::from(position), None, fact));
     }
     world
 }
@@ -63,11 +85,18 @@ fn settings() -> Settings {
 }
 
 /// A walk from the root on, which begins anew at its end.
-struct Walk(Vec<u32>);
+struct Walk {
+    root: Vec<u32>,
+    at: Vec<u32>,
+}
 
 impl Walk {
+    fn from(root: &[u32]) -> Self {
+        Self { root: root.to_vec(), at: root.to_vec() }
+    }
+
     fn question(&self) -> Vec<u8> {
-        let range = SearchRange { start: oid(&self.0), include: false, end: oid(&[]) };
+        let range = SearchRange { start: oid(&self.at), include: false, end: oid(&[]) };
         let header = Header { session: 7, ..Header::default() };
         Packet { header, context: None, body: Body::GetNext(vec![range]) }.encode().unwrap()
     }
@@ -75,7 +104,7 @@ impl Walk {
     fn answered(&mut self, raw: &[u8]) {
         let Body::Response { binds, .. } = Packet::decode(raw).unwrap().body else { panic!("no response") };
         let VarBind { name, .. } = &binds[0];
-        self.0 = if **name == *self.0 { ROOT.to_vec() } else { name.to_vec() };
+        self.at = if **name == *self.at { self.root.clone() } else { name.to_vec() };
     }
 }
 
@@ -85,7 +114,7 @@ fn opened(open: &Packet) -> Vec<u8> {
     Packet { header: Header { session: 7, ..open.header }, context: None, body }.encode().unwrap()
 }
 
-fn packet_by_packet(world: &World) -> Duration {
+fn packet_by_packet(world: &World, root: &[u32]) -> Duration {
     let (counters, mib, now) = (Counters::default(), mib(ALL), Instant::now());
     let order = Order::of(world);
     let tree = mib.over(View { world, counters: &counters, order: &order });
@@ -96,7 +125,7 @@ fn packet_by_packet(world: &World) -> Duration {
     session.receive(now, &opened(&Packet::decode(&open).unwrap()), &tree, &mut out);
     assert!(session.is_serving());
 
-    let (mut walk, mut took) = (Walk(ROOT.to_vec()), Duration::ZERO);
+    let (mut walk, mut took) = (Walk::from(root), Duration::ZERO);
     for _ in 0..OBJECTS {
         let question = walk.question();
         out.clear();
@@ -110,32 +139,29 @@ fn packet_by_packet(world: &World) -> Duration {
 }
 
 /// User and system time of the agent for an object.
-fn over_a_socket(world: World) -> [Duration; 2] {
+fn over_a_socket(world: World, blocking: bool) -> [Duration; 2] {
     let directory = std::env::temp_dir().join(format!("walk-{}", std::process::id()));
     std::fs::create_dir_all(&directory).unwrap();
     let path = directory.join("master");
     let listener = UnixListener::bind(&path).unwrap();
     let agent = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (world, counters, mib) = (Arc::new(world), Counters::default(), mib(ALL));
         let order = Order::of(&world);
-        let (_handle, subagent) = Subagent::new(Address::Unix(path), settings(), move |answer| {
+        let (handle, subagent) = Subagent::new(Address::Unix(path), settings(), move |answer| {
             answer(&mib.over(View { world: &world, counters: &counters, order: &order }));
         });
         // Until the master hangs up.
-        let (over, ended) = tokio::sync::oneshot::channel();
-        let mut over = Some(over);
-        runtime.block_on(async {
-            let report = move |change| {
-                if matches!(change, snmp_agentx::Change::Lost(_)) {
-                    over.take().map(|over| over.send(()));
-                }
-            };
-            tokio::select! {
-                () = subagent.run(report) => {}
-                _ = ended => {}
+        let report = move |change| {
+            if matches!(change, snmp_agentx::Change::Lost(_)) {
+                handle.stop();
             }
-        });
+        };
+        if blocking {
+            subagent.run_blocking(report).unwrap();
+        } else {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(subagent.run(report));
+        }
         let used = getrusage(UsageWho::RUSAGE_THREAD).unwrap();
         let time = |time: nix::sys::time::TimeVal| {
             Duration::from_micros((time.tv_sec() * 1_000_000 + time.tv_usec()) as u64)
@@ -163,7 +189,7 @@ fn ask(mut stream: UnixStream) {
     };
     let open = next(&mut stream);
     stream.write_all(&opened(&Packet::decode(&open).unwrap())).unwrap();
-    let mut walk = Walk(ROOT.to_vec());
+    let mut walk = Walk::from(&VRRP);
     for _ in 0..OBJECTS {
         stream.write_all(&walk.question()).unwrap();
         walk.answered(&next(&mut stream));

@@ -5,6 +5,7 @@
 //! `MasterAgentLost`, `MasterAgentLeft` and `ManagerSet`. A master that hangs holds up nothing but this task's own session.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 
 use keepwatch_bus::counters::{DeliveryCounters, SNMP_TRAPS};
@@ -13,7 +14,7 @@ use keepwatch_bus::{Event, EventId, Reader, WeakBus};
 use keepwatch_model::Config;
 use snmp_agentx::address::AddressError;
 use snmp_agentx::{Address, Change, Handle, Room, Subagent, Subtree, VarBind, oid};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::keepalived::{Parts, ROOT, mib};
 use crate::rfc::{Order, v2, v3};
@@ -72,67 +73,30 @@ impl Settings {
     }
 }
 
-/// Serves until the queue of events ends. What managers set goes to `asked`. `settings` of `None` means no SNMP; a change of them begins a new session.
+/// Serves until the queue of events ends. What managers set goes to `asked`. `settings` of `None` means no SNMP; a change of
+/// them begins a new session. Each session has a thread of its own while it is there.
+///
+/// # Errors
+/// There can be no such thread, or it has ended by itself.
 pub async fn run(
-    settings: watch::Receiver<Option<Settings>>,
+    mut settings: watch::Receiver<Option<Settings>>,
     reader: Reader,
     bus: WeakBus,
-    events: mpsc::UnboundedReceiver<Arc<Event>>,
+    mut events: mpsc::UnboundedReceiver<Arc<Event>>,
     asked: mpsc::UnboundedSender<SetRequest>,
-) {
-    let mut agent = Agent::new(settings, reader, bus, events, asked);
-    while agent.rest().await && agent.serve().await {}
-}
-
-/// The same in two parts, for whoever lets it serve elsewhere than where it waits for something to serve: [`Agent::rest`] and
-/// [`Agent::serve`] in turn, until one of them says that it is over.
-pub struct Agent {
-    settings: watch::Receiver<Option<Settings>>,
-    reader: Reader,
-    bus: WeakBus,
-    events: mpsc::UnboundedReceiver<Arc<Event>>,
-    asked: mpsc::UnboundedSender<SetRequest>,
-}
-
-impl Agent {
-    /// As [`run`].
-    pub fn new(
-        settings: watch::Receiver<Option<Settings>>,
-        reader: Reader,
-        bus: WeakBus,
-        events: mpsc::UnboundedReceiver<Arc<Event>>,
-        asked: mpsc::UnboundedSender<SetRequest>,
-    ) -> Self {
-        Self { settings, reader, bus, events, asked }
-    }
-
-    /// Lets events pass until there is something to serve; false if there will be no more.
-    pub async fn rest(&mut self) -> bool {
-        while self.wanted().is_none() {
-            if rest(&mut self.settings, &mut self.events).await == Ended::Events {
-                return false;
-            }
-        }
-        true
-    }
-
-    /// Serves until there is nothing to serve; false if there will be no more events.
-    pub async fn serve(&mut self) -> bool {
-        while let Some(wanted) = self.wanted() {
-            let Self { settings, reader, bus, events, asked } = self;
-            if serve(wanted, settings, reader, bus, events, asked).await == Ended::Events {
-                return false;
-            }
-        }
-        true
-    }
-
-    fn wanted(&mut self) -> Option<Settings> {
-        let wanted = self.settings.borrow_and_update().clone();
+) -> io::Result<()> {
+    loop {
+        let wanted = settings.borrow_and_update().clone();
         if !wanted.as_ref().is_some_and(|wanted| wanted.traps) {
-            self.reader.counters().deliveries.forget(&SNMP_TRAPS.into());
+            reader.counters().deliveries.forget(&SNMP_TRAPS.into());
         }
-        wanted
+        let ended = match wanted {
+            Some(wanted) => serve(wanted, &mut settings, &reader, &bus, &mut events, &asked).await?,
+            None => rest(&mut settings, &mut events).await,
+        };
+        if ended == Ended::Events {
+            return Ok(());
+        }
     }
 }
 
@@ -171,7 +135,7 @@ async fn serve(
     bus: &WeakBus,
     events: &mut mpsc::UnboundedReceiver<Arc<Event>>,
     asked: &mpsc::UnboundedSender<SetRequest>,
-) -> Ended {
+) -> io::Result<Ended> {
     let (asked, sets, socket) = (asked.clone(), bus.clone(), wanted.master.to_string());
     let obey = move |set: ManagerSet| {
         // Told before what it leads to, since it is what that comes from: the set was found possible.
@@ -199,11 +163,15 @@ async fn serve(
         last: None,
         traps: traps.clone(),
     };
-    let session = subagent.run(move |change| story.tell(change));
+    let (over, session) = oneshot::channel();
+    std::thread::Builder::new().name("snmp".to_owned()).spawn(move || {
+        // Nobody may be left who waits for it.
+        let _ = over.send(subagent.run_blocking(|change| story.tell(change)));
+    })?;
     // When it is done, its handle is gone, and that ends the session in good order.
     let feed = async move {
         let handle = handle;
-        let mut outbox = Outbox { waiting: VecDeque::new(), order: Order::default(), counted: traps };
+        let mut outbox = Outbox::new(traps, reader);
         let mut watching = true;
         loop {
             tokio::select! {
@@ -227,13 +195,15 @@ async fn serve(
         }
     };
     tokio::pin!(session, feed);
-    // The session ends only when it is told to.
     let ended = tokio::select! {
-        ended = &mut feed => ended,
-        () = &mut session => return Ended::Settings,
+        ended = &mut feed => Some(ended),
+        // It ends only when it is told to.
+        result = &mut session => { result.map_err(io::Error::other)??; None }
     };
-    session.await;
-    ended
+    match ended {
+        Some(ended) => session.await.map_err(io::Error::other)?.map(|()| ended),
+        None => Err(io::Error::other("its thread has ended")),
+    }
 }
 
 /// Waits until there is a master, and room for a notification to it. A session without a master takes few.
@@ -247,11 +217,20 @@ async fn room<'a>(handle: &'a Handle, served: &mut watch::Receiver<bool>) -> Opt
 struct Outbox {
     waiting: VecDeque<Vec<VarBind>>,
     order: Order,
+    routers: traps::Routers,
     /// What is counted of them, if any are sent.
     counted: Option<Arc<DeliveryCounters>>,
 }
 
 impl Outbox {
+    fn new(counted: Option<Arc<DeliveryCounters>>, reader: &Reader) -> Self {
+        let routers = match &counted {
+            Some(_) => traps::Routers::of(&reader.world()),
+            None => traps::Routers::default(),
+        };
+        Self { waiting: VecDeque::new(), order: Order::default(), routers, counted }
+    }
+
     /// Makes the notifications of an event, as the world is now. A session takes them as fast as the master does: of
     /// too many the oldest are lost.
     fn note(&mut self, event: &Event, parts: Parts, reader: &Reader) {
@@ -259,7 +238,9 @@ impl Outbox {
         let world = reader.world();
         self.order.follow(&world);
         let view = View { world: &world, counters: reader.counters(), order: &self.order };
-        for binds in traps::notifications(event, view, parts) {
+        let notifications = traps::notifications(event, view, parts, &self.routers);
+        self.routers.follow(event);
+        for binds in notifications {
             if self.waiting.len() >= WAITING {
                 self.waiting.pop_front();
                 counted.lost.inc();

@@ -18,5 +18,5 @@ pub mod rfc;
 pub mod source;
 pub mod traps;
 
-pub use agent::{Agent, SetRequest, Settings, run};
+pub use agent::{SetRequest, Settings, run};
 pub use keepalived::Parts;

@@ -4,12 +4,13 @@
 //! time and number last, or nothing where no MIB has a notification for it. As in keepalived's, the names of KEEPALIVED-MIB's
 //! objects stand without the row's index, so that what people have built on those goes on working.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use keepwatch_bus::fact::{AdvertError, ServiceFact, VrrpFact};
-use keepwatch_bus::subject::{RealKey, ServiceKey, VrrpState};
+use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VrrpState};
 use keepwatch_bus::world::Instance;
-use keepwatch_bus::{Event, Fact};
+use keepwatch_bus::{Event, Fact, World};
 use snmp_agentx::{Column, Rows, Table, VarBind, oid, value};
 
 use crate::cells::{Cell, integer, text, truth};
@@ -28,10 +29,45 @@ const CHECK_TRAPS: [u32; 3] = [3, 5, 0];
 const EVENT_TIME: [u32; 4] = [100, 1, 2, 0];
 const EVENT_ID: [u32; 4] = [100, 1, 1, 0];
 
+/// The virtual routers that there are, with the states that they begin in, as the events tell: of one that a reload has taken
+/// away the world may know no more when its last change of state is told.
+#[derive(Debug, Default)]
+pub struct Routers(HashMap<Name, VrrpState>);
+
+impl Routers {
+    /// Those of this world.
+    pub fn of(world: &World) -> Self {
+        let instances = world.instances.values();
+        Self(instances.map(|instance| (instance.name.clone(), initial(&instance.settings))).collect())
+    }
+
+    /// As they are after this event. To be told of each after its [`notifications`].
+    pub fn follow(&mut self, event: &Event) {
+        match &event.fact {
+            Fact::Vrrp(VrrpFact::InstanceConfigured { instance, settings }) => {
+                self.0.insert(instance.clone(), initial(settings));
+            }
+            Fact::Vrrp(VrrpFact::InstanceUnconfigured { instance }) => {
+                self.0.remove(instance);
+            }
+            Fact::Vrrp(VrrpFact::InstanceRenamed { instance, from }) => {
+                if let Some(initial) = self.0.remove(from) {
+                    self.0.insert(instance.clone(), initial);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn initial(settings: &keepwatch_model::Instance) -> VrrpState {
+    VrrpState::from(settings.state)
+}
+
 /// The notifications for an event, in the order in which they are to be sent: of the parts that are served.
-pub fn notifications(event: &Event, view: View<'_>, parts: Parts) -> Vec<Vec<VarBind>> {
+pub fn notifications(event: &Event, view: View<'_>, parts: Parts, routers: &Routers) -> Vec<Vec<VarBind>> {
     let mut all = match &event.fact {
-        Fact::Vrrp(fact) => of_vrrp(fact, view, parts),
+        Fact::Vrrp(fact) => of_vrrp(fact, view, parts, routers),
         Fact::Service(fact) if parts.checker => of_service(fact, view),
         Fact::Daemon(_)
         | Fact::Link(_)
@@ -52,20 +88,20 @@ pub fn notifications(event: &Event, view: View<'_>, parts: Parts) -> Vec<Vec<Var
     all
 }
 
-fn of_vrrp(fact: &VrrpFact, view: View<'_>, parts: Parts) -> Vec<Vec<VarBind>> {
+fn of_vrrp(fact: &VrrpFact, view: View<'_>, parts: Parts, routers: &Routers) -> Vec<Vec<VarBind>> {
     match fact {
         VrrpFact::StateChanged { instance, to, .. } => {
-            let Some(found) = view.world.instances.get(instance) else { return Vec::new() };
+            let found = view.world.instances.get(instance);
+            let begins = found.map(|found| initial(&found.settings)).or(routers.0.get(instance).copied());
             let mut all = Vec::new();
-            if parts.vrrp {
-                let row = told::InstanceRow { world: view.world, instance: found };
+            if let Some(begins) = begins.filter(|_| parts.vrrp) {
                 let mut trap = Trap::new(&ROOT, &VRRP_TRAPS, 2);
-                trap.cell(&told::INSTANCES, &told::NAME, &row);
+                trap.put(&told::INSTANCES, &told::NAME, text(instance));
                 trap.put(&told::INSTANCES, &told::STATE, state(*to, view));
-                trap.cell(&told::INSTANCES, &told::INITIAL_STATE, &row);
+                trap.put(&told::INSTANCES, &told::INITIAL_STATE, integer(begins.number()));
                 all.push(trap.finish(view));
             }
-            if *to == VrrpState::Master {
+            if let Some(found) = found.filter(|_| *to == VrrpState::Master) {
                 all.extend(new_master(view, found, parts));
             }
             all
@@ -158,11 +194,13 @@ fn shutdown(view: View<'_>, key: &ServiceKey) -> Vec<Vec<VarBind>> {
     down.chain(quorum(view, key, false)).collect()
 }
 
-/// VrrpState of a notification: while the daemon stops, what is back to its beginning has shut down(5).
+/// VrrpState of a notification. What is back to its beginning has shut down(5) while the daemon stops; otherwise a reload
+/// takes it away, which keepalived calls fault(3).
 fn state(state: VrrpState, view: View<'_>) -> Cell {
     match state {
         VrrpState::Init if view.world.stopping => integer(5),
-        VrrpState::Init | VrrpState::Backup | VrrpState::Master | VrrpState::Fault => integer(state.number()),
+        VrrpState::Init => integer(VrrpState::Fault.number()),
+        VrrpState::Backup | VrrpState::Master | VrrpState::Fault => integer(state.number()),
     }
 }
 

@@ -27,7 +27,7 @@ use crate::source::Keepwatch;
 pub(crate) mod told {
     pub(crate) use super::global::{GLOBAL, ROUTER_ID};
     pub(crate) use super::groups::{GROUPS, NAME as GROUP_NAME, STATE as GROUP_STATE};
-    pub(crate) use super::instances::{INITIAL_STATE, INSTANCES, InstanceRow, NAME, STATE};
+    pub(crate) use super::instances::{INITIAL_STATE, INSTANCES, NAME, STATE};
     pub(crate) use super::reals::{
         ADDRESS as REAL_ADDRESS, ADDRESS_TYPE as REAL_ADDRESS_TYPE, PORT as REAL_PORT, REALS, RealRow,
         STATUS as REAL_STATUS,

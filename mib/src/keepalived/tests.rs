@@ -388,7 +388,7 @@ fn notifications_carry_what_the_mib_lists() {
     let notification = |event: &Event, world: &World, parts| {
         let order = Order::of(world);
         let view = View { world, counters: &counters, order: &order };
-        traps::notifications(event, view, parts).into_iter().next()
+        traps::notifications(event, view, parts, &traps::Routers::default()).into_iter().next()
     };
     let names = |event: &Event, world: &World| -> Vec<String> {
         let binds = notification(event, world, ALL).unwrap();
@@ -434,7 +434,7 @@ fn notifications_carry_what_the_mib_lists() {
     let event = happen(&mut stopping, ServiceFact::VirtualServerRemoved { service: VIRTUAL });
     let order = Order::of(&stopping);
     let view = View { world: &stopping, counters: &counters, order: &order };
-    let all = traps::notifications(&event, view, ALL);
+    let all = traps::notifications(&event, view, ALL, &traps::Routers::default());
     let which: Vec<_> = all.iter().map(|binds| binds[0].value.clone()).collect();
     let of = |number| value::object(oid(&below(&[3, 5, 0, number])));
     assert_eq!(which, [of(1), of(2)], "10.0.0.1 was down, 10.0.0.2 up");

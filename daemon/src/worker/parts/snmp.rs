@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use keepwatch_bus::fact::ConsumerFact;
-use keepwatch_bus::{Bus, Hub, Reader, WeakBus};
+use keepwatch_bus::{Bus, Hub, Reader};
 use keepwatch_config::Config;
-use keepwatch_mib::{Agent, Parts, SetRequest};
+use keepwatch_mib::{Parts, SetRequest};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
@@ -35,12 +35,16 @@ impl Snmp {
         let wanted = watch::Sender::new(None);
         let (ask, asked) = mpsc::unbounded_channel();
         let events = hub.deliver();
-        let agent = Agent::new(wanted.subscribe(), reader.clone(), bus.downgrade(), events, ask);
+        let agent = keepwatch_mib::run(wanted.subscribe(), reader.clone(), bus.downgrade(), events, ask);
         let (ended, done) = oneshot::channel();
         let runs = Arc::new(AtomicBool::new(true));
-        let task = run(agent, runs.clone(), bus.downgrade());
+        let (running, bus) = (runs.clone(), bus.downgrade());
         tokio::spawn(async move {
-            task.await;
+            if let Err(error) = agent.await {
+                running.store(false, Ordering::Relaxed);
+                let (consumer, error) = ("snmp".into(), error.to_string());
+                bus.publish(None, ConsumerFact::ConsumerFailed { consumer, error });
+            }
             // Nobody may be left who waits for it.
             let _ = ended.send(());
         });
@@ -74,37 +78,5 @@ impl Snmp {
     pub(in crate::worker) async fn stop(self) {
         // What takes longer ends with the process.
         let _ = timeout(STOP_WITHIN, self.done).await;
-    }
-}
-
-/// Why a thread ended that has given nothing back.
-fn why_it_ended(thread: std::thread::JoinHandle<std::io::Result<()>>) -> String {
-    match thread.join() {
-        Ok(Err(error)) => error.to_string(),
-        Ok(Ok(())) | Err(_) => "its thread has ended".to_owned(),
-    }
-}
-
-/// Until there are no more events. `runs`: whether there is a thread for it.
-async fn run(mut agent: Agent, runs: Arc<AtomicBool>, bus: WeakBus) {
-    while agent.rest().await {
-        let (give, returned) = oneshot::channel();
-        let thread = std::thread::Builder::new().name("snmp".to_owned()).spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let more = runtime.block_on(agent.serve());
-            // Nobody may be left who waits for it.
-            let _ = give.send((agent, more));
-            std::io::Result::Ok(())
-        });
-        match returned.await {
-            Ok((same, true)) => agent = same,
-            Ok((_, false)) => return,
-            Err(_) => {
-                runs.store(false, Ordering::Relaxed);
-                let error = thread.map_or_else(|error| error.to_string(), why_it_ended);
-                bus.publish(None, ConsumerFact::ConsumerFailed { consumer: "snmp".into(), error });
-                return;
-            }
-        }
     }
 }

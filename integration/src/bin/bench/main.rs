@@ -12,6 +12,7 @@
 //! does not have. A measurement that leaves syslog on therefore comes out the other way round.
 
 mod bfd;
+mod constant;
 mod embedded;
 mod everything;
 mod house;
@@ -40,7 +41,7 @@ Without a word it measures all; ratios below 1 are in keepwatch's favour.
   takeover             how long a backup takes beyond the Master_Down_Interval, from the last advert of a master that
                        is killed to the first gratuitous ARP, as a packet socket on the LAN sees both
   load                 processor time and memory of many virtual routers, and whether mastership holds
-  walk                 processor time of an SNMP walk
+  walk                 time and processor time of an SNMP walk, beside a subagent that answers from a constant
   track                processor time of 200 tracked scripts a second, and the largest gap between adverts beside 500
                        of them and 10,000 changes of tracked files a second
   bfd                  takeover after a cut cable that a BFD session of 3 x 10 ms notices, and processor time of 200
