@@ -55,7 +55,7 @@ pub fn span(told: &Told, described: Described) -> Span {
         end_time_unix_nano: end,
         attributes,
         status: (line.level == Level::Error)
-            .then(|| Status { message: line.text, code: StatusCode::Error as i32 }),
+            .then_some(Status { message: line.text, code: StatusCode::Error as i32 }),
         ..Span::default()
     }
 }
