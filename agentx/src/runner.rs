@@ -29,8 +29,8 @@ use crate::tree::Tree;
 
 /// Bytes that wait to be written, above which nothing more is read.
 const HIGH_WATER: usize = 256 * 1024;
-/// Requests of the owner that wait for this task at most. They are taken while there is no session too, since some are to be
-/// answered or obeyed then: if all are notifications, a session without a master has room for them.
+/// Requests of the owner that wait for this task at most, and as many notifications. Without a master, and at the end, all of
+/// these are taken: the session has room for them.
 const REQUESTS: usize = 256;
 const _: () = assert!(REQUESTS < MAX_WAITING_NOTIFICATIONS);
 /// Bytes that a read has room for.
@@ -81,21 +81,21 @@ impl Stream for Box<dyn Asynchronous> {
 #[derive(Clone, Debug)]
 pub struct Handle {
     requests: mpsc::Sender<Request>,
+    notifications: mpsc::Sender<Vec<VarBind>>,
 }
 
 /// Room for one notification.
-pub struct Room<'a>(mpsc::Permit<'a, Request>);
+pub struct Room<'a>(mpsc::Permit<'a, Vec<VarBind>>);
 
 impl Room<'_> {
     /// Sends it, as [`Handle::notify`] does.
     pub fn notify(self, binds: Vec<VarBind>) {
-        self.0.send(Request::Notify(binds));
+        self.0.send(binds);
     }
 }
 
 #[derive(Debug)]
 enum Request {
-    Notify(Vec<VarBind>),
     Ask(Ask, oneshot::Sender<Answered>),
     Stop,
 }
@@ -104,14 +104,14 @@ impl Handle {
     /// Sends a notification: snmpTrapOID.0 first (sysUpTime.0 may stand before it), then its objects. Without a
     /// session it waits for one. Never blocks: false says that too many wait already, or that the session has ended.
     pub fn notify(&self, binds: Vec<VarBind>) -> bool {
-        self.requests.try_send(Request::Notify(binds)).is_ok()
+        self.notifications.try_send(binds).is_ok()
     }
 
-    /// Waits for room for a notification; none when the session has ended. Cancel-safe: for who has something else to do
-    /// meanwhile. Without a master there is always room, and of more than [`MAX_WAITING_NOTIFICATIONS`] the oldest are lost:
+    /// Waits for room for a notification, which there is as the master takes those before it; none when the session has
+    /// ended. Cancel-safe: for who has something else to do meanwhile. Without a master there is always room, and of more than [`MAX_WAITING_NOTIFICATIONS`] the oldest are lost:
     /// who has more asks from [`Change::Serving`] on, until the session is lost.
     pub async fn room(&self) -> Option<Room<'_>> {
-        self.requests.reserve().await.ok().map(Room)
+        self.notifications.reserve().await.ok().map(Room)
     }
 
     /// Asks the master for something while the session serves, and waits for its answer.
@@ -138,20 +138,22 @@ pub struct Subagent<F> {
     settings: Settings,
     tree: F,
     requests: mpsc::Receiver<Request>,
+    notifications: mpsc::Receiver<Vec<VarBind>>,
 }
 
 impl<F: FnMut(&mut dyn FnMut(&dyn Tree))> Subagent<F> {
     /// A subagent of the master at `address`. `tree` calls what it is given with the present tree, from which the
     /// requests that came in at once are answered: it may hold a lock on the state for so long.
     pub fn new(address: Address, settings: Settings, tree: F) -> (Handle, Self) {
-        let (sender, requests) = mpsc::channel(REQUESTS);
-        (Handle { requests: sender }, Self { address, settings, tree, requests })
+        let (asks, requests) = mpsc::channel(REQUESTS);
+        let (tells, notifications) = mpsc::channel(REQUESTS);
+        let handle = Handle { requests: asks, notifications: tells };
+        (handle, Self { address, settings, tree, requests, notifications })
     }
 
     /// Serves until it is told to stop, in a task of tokio. `report` hears of each change and must not block.
     pub async fn run(self, report: impl FnMut(Change)) {
-        let (runner, requests) = self.runner::<Box<dyn Asynchronous>, _>(report);
-        runner.run(requests).await;
+        self.runner::<Box<dyn Asynchronous>, _>(report).run().await;
     }
 
     /// Serves until it is told to stop, on this thread and without a runtime. A request costs about half of what it costs in
@@ -161,14 +163,13 @@ impl<F: FnMut(&mut dyn FnMut(&dyn Tree))> Subagent<F> {
     /// # Errors
     /// The operating system refuses what a thread waits with. What goes wrong with a master is no error but a change.
     pub fn run_blocking(self, report: impl FnMut(Change)) -> io::Result<()> {
-        let (runner, requests) = self.runner::<polled::Polled, _>(report);
-        runner.run_polled(requests)
+        self.runner::<polled::Polled, _>(report).run_polled()
     }
 
-    fn runner<S: Stream, R: FnMut(Change)>(self, report: R) -> (Runner<F, R, S>, mpsc::Receiver<Request>) {
-        let Self { address, settings, tree, requests } = self;
+    fn runner<S: Stream, R: FnMut(Change)>(self, report: R) -> Runner<F, R, S> {
+        let Self { address, settings, tree, requests, notifications } = self;
         let (patience, now) = (settings.answer_within, Instant::now());
-        let runner = Runner {
+        Runner {
             session: Session::new(settings, now),
             address,
             tree,
@@ -179,8 +180,9 @@ impl<F: FnMut(&mut dyn FnMut(&dyn Tree))> Subagent<F> {
             outputs: Vec::new(),
             asked: HashMap::new(),
             last_token: 0,
-        };
-        (runner, requests)
+            requests,
+            notifications,
+        }
     }
 }
 
@@ -204,6 +206,8 @@ enum Event<S> {
     Timer,
     /// The owner wants something; none: nobody is left who could.
     Request(Option<Request>),
+    /// The owner has a notification.
+    Notification(Vec<VarBind>),
     Step(Step<S>),
 }
 
@@ -279,10 +283,12 @@ struct Runner<F, R, S> {
     /// Who waits for an answer of the master.
     asked: HashMap<u64, oneshot::Sender<Answered>>,
     last_token: u64,
+    requests: mpsc::Receiver<Request>,
+    notifications: mpsc::Receiver<Vec<VarBind>>,
 }
 
 impl<F: FnMut(&mut dyn FnMut(&dyn Tree)), R: FnMut(Change), S: Stream> Runner<F, R, S> {
-    async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+    async fn run(mut self) {
         self.handle(Input::Start);
         // Set anew only for a deadline that comes before it: most are put off before they come.
         let mut alarm = pin!(tokio::time::sleep(self.patience));
@@ -294,10 +300,12 @@ impl<F: FnMut(&mut dyn FnMut(&dyn Tree)), R: FnMut(Change), S: Stream> Runner<F,
                 alarm.as_mut().reset(deadline);
             }
             let (backlog, full, now) = (self.session.has_backlog(), self.link.is_full(), self.now);
+            let notifies = !full && self.session.has_room();
             let link = &mut self.link;
             let event = tokio::select! {
                 () = &mut alarm, if !alarm.is_elapsed() => Event::Timer,
-                request = requests.recv(), if !full => Event::Request(request),
+                Some(binds) = self.notifications.recv(), if notifies => Event::Notification(binds),
+                request = self.requests.recv(), if !full => Event::Request(request),
                 step = poll_fn(|cx| link.poll_step(cx, now, backlog)) => Event::Step(step),
             };
             self.now = Instant::now();
@@ -314,13 +322,18 @@ impl<F: FnMut(&mut dyn FnMut(&dyn Tree)), R: FnMut(Change), S: Stream> Runner<F,
     fn happened(&mut self, event: Event<S>) {
         match event {
             Event::Timer => self.timer(),
-            Event::Request(Some(Request::Notify(binds))) => self.handle(Input::Notify(binds)),
+            Event::Notification(binds) => self.handle(Input::Notify(binds)),
             Event::Request(Some(Request::Ask(ask, answer))) => {
                 self.last_token += 1;
                 self.asked.insert(self.last_token, answer);
                 self.handle(Input::Ask(self.last_token, ask));
             }
-            Event::Request(Some(Request::Stop) | None) => self.handle(Input::Stop),
+            Event::Request(Some(Request::Stop) | None) => {
+                while let Ok(binds) = self.notifications.try_recv() {
+                    self.handle(Input::Notify(binds));
+                }
+                self.handle(Input::Stop);
+            }
             Event::Step(step) => self.stepped(step),
         }
     }

@@ -15,9 +15,9 @@ use bytes::BytesMut;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::{Domain, SockAddr, Socket, Type};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
-use super::{Connecting, Event, Link, READ, Request, Runner, Stream};
+use super::{Connecting, Event, Link, READ, Runner, Stream};
 use crate::address::Address;
 use crate::session::{Change, Input};
 use crate::tree::Tree;
@@ -153,7 +153,7 @@ impl Wake for Bell {
 }
 
 impl<F: FnMut(&mut dyn FnMut(&dyn Tree)), R: FnMut(Change)> Runner<F, R, Polled> {
-    pub(super) fn run_polled(mut self, mut requests: mpsc::Receiver<Request>) -> io::Result<()> {
+    pub(super) fn run_polled(mut self) -> io::Result<()> {
         let (bell, mut clapper) = Bell::new()?;
         let waker = Waker::from(bell.clone());
         let mut cx = Context::from_waker(&waker);
@@ -169,13 +169,11 @@ impl<F: FnMut(&mut dyn FnMut(&dyn Tree)), R: FnMut(Change)> Runner<F, R, Polled>
             // Whether something was done that may have made more to do.
             let mut busy = false;
             wanted |= bell.rung.swap(false, Ordering::AcqRel);
-            if wanted && !self.link.is_full() {
-                match requests.poll_recv(&mut cx) {
-                    Poll::Ready(request) => {
-                        self.happened(Event::Request(request));
-                        busy = true;
-                    }
-                    Poll::Pending => wanted = false,
+            if wanted && let Some((event, more)) = self.poll_owner(&mut cx) {
+                wanted = more;
+                if let Some(event) = event {
+                    self.happened(event);
+                    busy = true;
                 }
             }
             // After all that came in time.
@@ -187,6 +185,23 @@ impl<F: FnMut(&mut dyn FnMut(&dyn Tree)), R: FnMut(Change)> Runner<F, R, Polled>
             self.now = Instant::now();
         }
         Ok(())
+    }
+
+    /// What the owner wants, and whether there may be more of it; nothing at all while there is no room for it.
+    fn poll_owner(&mut self, cx: &mut Context<'_>) -> Option<(Option<Event<Polled>>, bool)> {
+        if self.link.is_full() {
+            return None;
+        }
+        // With none left who could send one there is none left who could ask for anything, which is seen below.
+        let has_room = self.session.has_room();
+        if has_room && let Poll::Ready(Some(binds)) = self.notifications.poll_recv(cx) {
+            return Some((Some(Event::Notification(binds)), true));
+        }
+        match self.requests.poll_recv(cx) {
+            Poll::Ready(request) => Some((Some(Event::Request(request)), true)),
+            // Notifications may wait for room.
+            Poll::Pending => Some((None, !has_room)),
+        }
     }
 
     /// Until there is something to do, or the next deadline; if we are busy, this only looks what there is.
