@@ -220,3 +220,31 @@ impl Voice {
         (self.tell)(tracker, Level::Undecided, None);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use keepwatch_config::{Options, load_text};
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_assumed_of_a_script_that_is_followed_the_other_way_round() {
+        for (of_script, line, expected) in [
+            ("init_fail", "chk", true),
+            ("init_fail\nweight 10 reverse", "chk", false),
+            ("init_fail", "chk weight 0 reverse", false),
+            ("", "chk weight 0 reverse", false),
+        ] {
+            let text = format!(
+                "vrrp_script chk {{\n script /usr/bin/true\n{of_script}\n}}\nvrrp_instance VI_1 {{\n interface eth0\n\
+                 virtual_router_id 1\n track_script {{\n {line}\n }}\n virtual_ipaddress {{\n 10.0.0.1\n }}\n}}\n"
+            );
+            let loaded = load_text(Path::new("t.conf"), text, &Options::default());
+            let config = loaded.config.unwrap();
+            let script = as_followed(&config.track_scripts[0], &config);
+            assert_eq!(script.init_fail, expected, "{of_script} {line}");
+        }
+    }
+}

@@ -161,10 +161,14 @@ impl Draft {
         let sync_daemon = self.global.sync_daemon;
         let delay_places = self.global.delay_places.clone();
         let global = self.global.finish(host, context);
+        // Another may have the name of one that was left out.
+        let mut left_out_scripts = self.left_out_scripts;
+        left_out_scripts
+            .retain(|left_out| self.track_scripts.iter().all(|other| other.name != left_out.name));
         let mut config = Config {
             global,
             track_scripts: self.track_scripts,
-            left_out_scripts: self.left_out_scripts,
+            left_out_scripts,
             track_files: self.track_files,
             track_processes: self.track_processes,
             bfd_sessions: self.bfds,
