@@ -142,7 +142,7 @@ fn what_changed_while_the_kernel_s_queue_overflowed_is_read_at_once() {
     let (sender, told) = mpsc::channel();
     let (go_on, held) = mpsc::channel();
     let _watched = scene.watch.watch(scene.at("f"), move |reading| {
-        drop(sender.send(reading.value));
+        let _ = sender.send(reading.value);
         // Nobody reads the queue meanwhile.
         if reading.value == 1 {
             let _ = held.recv();

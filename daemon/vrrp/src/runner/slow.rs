@@ -148,6 +148,7 @@ mod tests {
         assert_eq!(slow.due(now + seconds(5)), vec![name.clone()]);
         assert!(!slow.is_too_early(&name, up, LinkState::Down, None, now + seconds(5)));
         assert!(slow.is_too_early(&name, Some(LinkState::Down), LinkState::Up, None, now + seconds(6)));
+        assert!(!slow.is_too_early(&name, up, LinkState::Up, None, now + seconds(19)), "as it was told");
         // A backup would be master by then.
         let patience = Some(seconds(1));
         assert!(slow.is_too_early(&name, up, LinkState::Down, patience, now + seconds(20)));
